@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            build build/$(VARIANT)/signalbox
+# make demo       set up what is missing, build, open the console on a simulated replica set
+# make test       set up what is missing, build, run every test
+# make help       the other targets
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+CC := gcc
+VARIANT ?= $(if $(findstring clang,$(CC)),clang,gcc)
+B := build/$(VARIANT)
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+# ---- the house: rooms, and what each may use. A room stands behind everything it uses. ----
+
+ROOMS := base model bus term formats policy ledger mongo sim telemetry agents orchestrator tui cli
+USES_base         :=
+USES_model        := base
+USES_bus          := base
+USES_term         := base
+USES_formats      := base
+USES_policy       := model
+USES_ledger       := model
+USES_mongo        := model
+USES_sim          := base formats
+USES_telemetry    := formats mongo bus model
+USES_agents       := telemetry formats mongo model
+USES_orchestrator := agents policy ledger telemetry mongo bus
+USES_tui          := term model
+USES_cli          := base model bus term formats policy ledger mongo sim telemetry agents orchestrator tui
+
+closure = $(sort $(1) $(foreach used,$(USES_$(1)),$(call closure,$(used))))
+reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
+link_order = $(call reverse,$(filter $(1),$(ROOMS)))
+
+# Foreign libraries, each let into the rooms that may know it and no others.
+PKG_base    := jansson libpcre2-8 libcrypto
+PKG_term    := ncursesw libutf8proc
+PKG_formats := libbson-1.0 zlib
+PKG_ledger  := sqlite3
+PKG_mongo   := libmongoc-1.0 libbson-1.0
+PKG_sim     := libbson-1.0
+PKG_telemetry := libbson-1.0
+PKG_agents  := libbson-1.0
+PKG_orchestrator := libbson-1.0
+PKG_cli     := libbson-1.0
+LIB_base    := -lm -lpthread
+
+# ---- flags ----
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wwrite-strings \
+        -Wpointer-arith -Wundef -Wold-style-definition
+CSTD := -std=c17 -D_GNU_SOURCE -fno-strict-aliasing -fno-omit-frame-pointer
+OPT_gcc := -O2 -g
+OPT_clang := -O2 -g
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+OPT_tsan := -O1 -g -fsanitize=thread
+OPT_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+OPT := $(OPT_$(VARIANT))
+VERSION := 0.1.0
+CPPFLAGS_ALL = -Iinclude -DSIGNALBOX_VERSION='"$(VERSION)"' $(CPPFLAGS)
+CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) -MMD -MP $(CFLAGS)
+LDFLAGS_ALL = $(OPT) $(LDFLAGS)
+
+pkg_cflags = $(if $(1),$(shell pkg-config --cflags $(1) 2>/dev/null))
+pkg_libs = $(if $(1),$(shell pkg-config --libs $(1) 2>/dev/null))
+
+# ---- rules made for each room ----
+
+define room
+SRC_$(1) := $$(wildcard src/$(1)/*.c src/$(1)/*/*.c)
+OBJ_$(1) := $$(SRC_$(1):%.c=$(B)/%.o)
+CFLAGS_$(1) = $$(call pkg_cflags,$$(sort $$(foreach r,$$(call closure,$(1)),$$(filter-out $$(if $$(filter mongo,$(1)),,libmongoc-1.0) $$(if $$(filter ledger,$(1)),,sqlite3) $$(if $$(filter term,$(1)),,ncursesw),$$(PKG_$$(r))))))
+FLAGS_$(1) := $$(CFLAGS_$(1))
+$$(OBJ_$(1)): $(B)/%.o: %.c Makefile
+	$$(call say,CC,$$<)mkdir -p $$(@D) && $(CC) $$(CPPFLAGS_ALL) $$(FLAGS_$(1)) $$(CFLAGS_ALL) -c -o $$@ $$<
+$(B)/lib$(1).a: $$(OBJ_$(1))
+	$$(call say,AR,$$@)rm -f $$@ && ar rcsD $$@ $$^
+-include $$(OBJ_$(1):.o=.d)
+endef
+$(foreach r,$(ROOMS),$(eval $(call room,$(r))))
+
+room_libs = $(foreach r,$(call link_order,$(call closure,$(1))),$(B)/lib$(r).a)
+foreign_libs = $(call pkg_libs,$(sort $(foreach r,$(call closure,$(1)),$(PKG_$(r))))) $(LIB_base)
+
+# themes, keymaps and policies are compiled in as they stand in their files
+EMBEDDED := $(wildcard themes/* keymaps/* policy/* src/orchestrator/*.data tests/scenarios/*)
+$(B)/src/cli/embed.o: $(EMBEDDED)
+
+PROGRAM := $(B)/signalbox
+all: $(PROGRAM)
+
+$(B)/src/main.o: src/main.c Makefile
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+-include $(B)/src/main.d
+
+$(PROGRAM): $(B)/src/main.o $(call room_libs,cli)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call foreign_libs,cli)
+
+# ---- tests: one program a file, linked with its room and what the room may use, so that the linker proves the arrows ----
+
+SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
+$(SUPPORT_OBJ): $(B)/%.o: %.c Makefile
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Itests/support -c -o $@ $<
+-include $(SUPPORT_OBJ:.o=.d)
+
+define room_tests
+TEST_SRC_$(1) := $$(wildcard tests/$(1)/test_*.c)
+TEST_BIN_$(1) := $$(TEST_SRC_$(1):%.c=$(B)/%)
+TEST_FLAGS_$(1) := $$(call pkg_cflags,$$(sort $$(foreach r,$$(call closure,$(1)),$$(PKG_$$(r)))))
+$$(TEST_BIN_$(1):=.o): $(B)/%.o: %.c Makefile
+	$$(call say,CC,$$<)mkdir -p $$(@D) && $(CC) $$(CPPFLAGS_ALL) $$(TEST_FLAGS_$(1)) $$(CFLAGS_ALL) -Itests/support -c -o $$@ $$<
+$$(TEST_BIN_$(1)): %: %.o $$(SUPPORT_OBJ) $$(call room_libs,$(1))
+	$$(call say,LINK,$$@)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(call foreign_libs,$(1))
+-include $$(TEST_BIN_$(1):=.d)
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_tests,$(r))))
+
+UNIT_TESTS := $(foreach r,$(ROOMS),$(TEST_BIN_$(r)))
+.PRECIOUS: $(UNIT_TESTS:=.o)
+
+VENV := build/venv
+$(VENV)/.ready: tests/requirements.txt
+	$(call say,VENV,$(VENV))python3 -m venv $(VENV) && $(VENV)/bin/pip -q --disable-pip-version-check install -r tests/requirements.txt && touch $@
+
+unit-tests: $(UNIT_TESTS)
+
+test: setup-test all $(UNIT_TESTS) $(VENV)/.ready layers
+	@tests/run $(B) $(UNIT_TESTS)
+
+# only the C tests: seconds
+check: all $(UNIT_TESTS)
+	@tests/run --unit $(B) $(UNIT_TESTS)
+
+layers: $(foreach r,$(ROOMS),$(B)/lib$(r).a)
+	@tests/layers $(B) $(foreach r,$(ROOMS),'$(r):$(USES_$(r))')
+
+asan:
+	@$(MAKE) --no-print-directory VARIANT=asan sanitized
+tsan:
+	@$(MAKE) --no-print-directory VARIANT=tsan sanitized
+sanitized: setup-test all $(UNIT_TESTS) $(VENV)/.ready
+	@tests/run $(B) $(UNIT_TESTS)
+
+# ---- set-up: find what is missing, name it, install it ----
+
+BUILD_PACKAGES := gcc make pkg-config libc6-dev libmongoc-dev libbson-dev libncurses-dev libsqlite3-dev libjansson-dev \
+                  libpcre2-dev libssl-dev zlib1g-dev libutf8proc-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev libcmocka-dev tmux jq sqlite3 openssl openssh-client \
+                 python3 python3-venv util-linux binutils
+BENCH_PACKAGES := $(TEST_PACKAGES) htop tig linux-perf
+
+define install
+	@missing=; for p in $(1); do \
+	    [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	printf 'Missing Debian packages:%s\nInstalling them with apt-get.\n' "$$missing"; \
+	become=; [ "$$(id -u)" = 0 ] || become=sudo; \
+	if [ -n "$$become" ] && ! command -v sudo >/dev/null; then \
+	    printf 'Not root, and sudo is not here. Run as root: apt-get install%s\n' "$$missing"; exit 1; fi; \
+	$$become apt-get -qq update && $$become env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $$missing >/dev/null
+endef
+
+setup:
+	$(call install,$(BUILD_PACKAGES))
+setup-test:
+	$(call install,$(TEST_PACKAGES))
+setup-bench:
+	$(call install,$(BENCH_PACKAGES))
+
+# pkg-config is asked when the Makefile is read, so what was just installed needs a fresh make
+demo: setup
+	@$(MAKE) --no-print-directory all && $(PROGRAM) demo $(DEMO)
+
+# ---- the rest ----
+
+PREFIX ?= /usr/local
+install: all
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/signalbox
+
+clean:
+	rm -rf build
+
+help:
+	@printf '%s\n' 'make             build' 'make demo        the console on a simulated replica set (DEMO="--tour" for text)' \
+	 'make test        every test' 'make check       the C tests only' 'make layers      prove the arrows between the rooms' \
+	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS each' \
+	 'make bench       measurements against peers, as ratios' 'make screenshots pictures of the real screen' \
+	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
+
+.PHONY: all test check unit-tests layers asan tsan sanitized setup setup-test setup-bench demo install clean help bench fuzz screenshots accept

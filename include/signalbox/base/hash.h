@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hash.h - SHA-256 (libcrypto's EVP) and hexadecimal text.
+ *
+ * Thread: any. Errors: libcrypto failing to give a digest is reported, never ignored.
+ */
+#ifndef SIGNALBOX_BASE_HASH_H
+#define SIGNALBOX_BASE_HASH_H
+
+#include <signalbox/base/error.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SB_HASH_LEN 32
+#define SB_HEX_LEN 64
+
+struct sb_hash {
+    uint8_t bytes[SB_HASH_LEN];
+};
+
+/* One piece of a message to be hashed. */
+struct sb_slice {
+    const void *p;
+    size_t n;
+};
+
+int sb_hash_slices(struct sb_hash *out, const struct sb_slice *slices, size_t n, struct sb_err *err);
+int sb_hash_bytes(struct sb_hash *out, const void *p, size_t n, struct sb_err *err);
+
+/* A hasher that is reused: verifying a ledger hashes a million small messages. NULL from _new: out of memory. */
+struct sb_hasher;
+struct sb_hasher *sb_hasher_new(void);
+void sb_hasher_free(struct sb_hasher *h);
+int sb_hasher_slices(struct sb_hasher *h, struct sb_hash *out, const struct sb_slice *slices, size_t n);
+
+/* Writes 2n lower-case digits and a NUL. */
+void sb_hex_encode(char *out, const uint8_t *bytes, size_t n);
+
+/* Reads exactly 2n digits (either case) and requires the end of the string: 0 or -1. */
+int sb_hex_decode(uint8_t *bytes, size_t n, const char *text);
+
+/* FNV-1a, 64 bit: for hash tables and fingerprints that need not resist an attacker. */
+uint64_t sb_fnv1a(uint64_t seed, const void *p, size_t n);
+#define SB_FNV_START UINT64_C(0xcbf29ce484222325)
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * card.h - one recommendation as a person reviews it.
+ *
+ * A card has a contract (what is approved) and a life (what has become of it). The contract's canonical bytes are
+ * sb_card_canonical; their SHA-256 is the card's hash, and an approval binds exactly that. Every edit makes a new revision.
+ *
+ * Commands keep their order: `action` (JSON key "do") and `undo` of a step are each one string of canonical Extended JSON
+ * in sending order, with "$db" last. Screen, hash and wire bytes are made from that string and from nothing else. There
+ * are no reals: probabilities are parts per million, durations and sizes integers with the unit in the name.
+ */
+#ifndef SIGNALBOX_MODEL_CARD_H
+#define SIGNALBOX_MODEL_CARD_H
+
+#include <signalbox/base/hash.h>
+#include <signalbox/model/evidence.h>
+#include <signalbox/model/lifecycle.h>
+#include <signalbox/model/policy.h>
+
+/* A fact to be read from the deployment before or after a step. The check's name is its meaning:
+ *   primary                       the command goes to the primary of the bound replica set
+ *   members_up                    every voting, data-bearing member answers and is PRIMARY or SECONDARY
+ *   index_absent   ns name        no index of this name, and none of the same key
+ *   index_built    ns name value  built on every data-bearing member; value is the key pattern
+ *   index_gone     ns name
+ *   index_hidden   ns name
+ *   no_build       ns             nobody builds an index on the collection
+ *   collection     ns value       the collection exists and has this UUID (value may be empty: it exists)
+ *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
+ */
+struct sb_check {
+    char *check;
+    char *ns;
+    char *name;
+    char *value;
+};
+extern const struct sb_schema sb_check_schema;
+
+struct sb_step {
+    int64_t n;        /* from 1 */
+    int class_;       /* enum sb_step_class */
+    char *action;     /* "do" */
+    char *undo;       /* NULL: there is none */
+    int undo_label;   /* enum sb_undo_label */
+    int control;      /* enum sb_control */
+    struct sb_check *check_before;
+    size_t check_before_n;
+    struct sb_check *check_after;
+    size_t check_after_n;
+};
+extern const struct sb_schema sb_step_schema;
+
+struct sb_blast_radius {
+    char **namespaces;
+    size_t namespaces_n;
+    char **apps;
+    size_t apps_n;
+    int64_t documents;      /* in the collection */
+    int64_t bytes;          /* of the collection */
+    int64_t members;        /* that do the work */
+    int64_t writes_per_s_milli;
+    int64_t reads_per_s_milli;
+    int64_t est_duration_ms;
+    int64_t est_bytes;      /* that it adds */
+    char *lock;             /* "exclusive on shop.orders at the start and the end of the build" */
+};
+extern const struct sb_schema sb_blast_radius_schema;
+
+/* What a watch window measures: metric of subject, against a limit. Metrics:
+ *   shape_latency_us  shape_docs_per_returned  (subject: fingerprint)    ns_read_latency_us  ns_write_latency_us
+ *   (subject: namespace)    index_uses  index_bytes  (subject: index name)    member_lag_s (subject: member) */
+struct sb_criterion {
+    char *metric;
+    char *subject;
+    char *label;       /* as people read it */
+    char *unit;        /* us, docs, s, bytes, "" */
+    bool at_least;     /* the value must be >= limit; else <= limit */
+    int64_t limit;
+    int64_t baseline;  /* measured before */
+    bool has_baseline;
+    bool decisive;     /* it must have been measured for a PASS */
+    char *on_breach;   /* "hide": a plan got worse; "drop": writes or size did */
+};
+extern const struct sb_schema sb_criterion_schema;
+
+struct sb_watch {
+    int64_t window_s;
+    int64_t min_operations; /* fewer observed operations on the collection: INCONCLUSIVE */
+    struct sb_criterion *criteria;
+    size_t criteria_n;
+};
+extern const struct sb_schema sb_watch_schema;
+
+/* What the watch has measured so far; readings[i] belongs to criteria[i]. */
+struct sb_reading {
+    bool measured;
+    bool breached;
+    int64_t value;
+    int64_t samples;
+    char *note; /* why it could not be measured */
+};
+
+struct sb_watch_report {
+    int64_t opened_at, ends_at; /* deployment time */
+    int64_t observed_s, missing_s;
+    int64_t operations;
+    struct sb_reading *readings;
+    size_t readings_n;
+    int verdict; /* enum sb_verdict */
+    char *reason;
+    char *remedy; /* "hide" or "drop" behind a FAIL */
+};
+extern const struct sb_schema sb_watch_report_schema;
+
+struct sb_rejected {
+    char *key; /* relaxed Extended JSON, in order */
+    char *reason;
+};
+
+/* What the advice expects to change; INTERFACE's ADVICE takes its impact and cost from here. */
+struct sb_impact {
+    int64_t score_ppm;      /* share of the namespace's total operation time it would save */
+    int64_t time_ms;        /* spent by the shapes in the evidence window */
+    int64_t docs_saved;     /* documents no longer examined, per second in milli */
+    int64_t bytes;          /* the index would take */
+    int64_t writes_per_s_milli; /* index keys written per second */
+};
+
+struct sb_approval {
+    char *by;
+    char *how; /* console, cli */
+    char *hash;
+    int64_t revision;
+    int64_t at; /* wall */
+    char *nonce;
+    bool voided;
+    char *void_reason;
+};
+extern const struct sb_schema sb_approval_schema;
+
+struct sb_progress {
+    int64_t step;      /* 1.. ; 0 none */
+    char *phase;       /* "scanning collection on 3 members" */
+    int64_t done, total;
+    int64_t eta_ms;    /* of deployment time; 0 unknown */
+    bool undoing;
+};
+
+struct sb_card {
+    /* the contract */
+    char *id;          /* "C-000012" */
+    int64_t revision;  /* from 1 */
+    char *case_id;     /* JSON key "case" */
+    char *deployment;
+    char *deployment_id; /* what the name is bound to */
+    int environment;   /* enum sb_environment */
+    bool simulated;
+    int kind;          /* enum sb_card_kind */
+    char *title;       /* "Create index status_1_created_at_-1 on shop.orders" */
+    char *why;         /* one or two sentences */
+    char *target;      /* what prod asks to be typed: the namespace */
+    char *index_name;  /* "" unless the card is about an index */
+    char *index_key;   /* canonical Extended JSON, in order */
+    char *index_options; /* canonical Extended JSON: unique, sparse, ... */
+    char **shapes;     /* shape texts it serves */
+    size_t shapes_n;
+    int risk;          /* enum sb_level */
+    int64_t confidence_ppm;
+    char *author;      /* who wrote the commands */
+    char *requested_by;
+    int64_t created_at; /* wall */
+    struct sb_step *steps;
+    size_t steps_n;
+    struct sb_blast_radius blast_radius;
+    struct sb_impact impact;
+    struct sb_rejected *rejected; /* candidates that were not proposed, and why */
+    size_t rejected_n;
+    struct sb_evidence *evidence;
+    size_t evidence_n;
+    struct sb_watch watch;
+    int64_t approve_by, execute_by; /* wall */
+    /* the life */
+    char *hash;
+    int state;         /* enum sb_state */
+    struct sb_policy_verdict policy;
+    struct sb_approval *approvals;
+    size_t approvals_n;
+    struct sb_progress progress;
+    struct sb_watch_report report;
+    char *note;        /* the last thing that happened to it, for people */
+    int64_t changed_at; /* wall */
+    bool closed;       /* a failed card somebody has seen and left */
+    char *anomaly;     /* the anomaly that led to it */
+};
+extern const struct sb_schema sb_card_schema;
+
+void sb_card_release(struct sb_card *c);
+
+/* Appends the bytes that are hashed and approved. */
+int sb_card_canonical(const struct sb_card *c, struct sb_str *out, struct sb_err *err);
+
+/* Computes the hash over the contract and stores it in c->hash. */
+int sb_card_seal(struct sb_card *c, struct sb_err *err);
+
+/* Approvals that count: not voided, and of exactly this revision and hash. */
+size_t sb_card_approvals(const struct sb_card *c);
+
+/* True while somebody or something has to act on it. */
+bool sb_card_open(const struct sb_card *c);
+
+/* What an operator may change on a card, and how it is written in `edit`. */
+struct sb_edit_key {
+    const char *key;
+    const char *help;
+};
+extern const struct sb_edit_key sb_edit_keys[];
+extern const size_t sb_edit_keys_n;
+
+#endif

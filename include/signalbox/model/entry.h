@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * entry.h - what is written on the record, and how cards, cases and anomalies follow from it.
+ *
+ * The orchestrator changes a card, a case or an anomaly in one way only: it appends an entry, and when that is durable it
+ * folds the entry into the value. Whoever folds the same entries in the same order has the same values: the orchestrator
+ * after a restart, the derived tables, `audit show`. The fold is pure and total: an entry it cannot use is an error and
+ * changes nothing.
+ */
+#ifndef SIGNALBOX_MODEL_ENTRY_H
+#define SIGNALBOX_MODEL_ENTRY_H
+
+#include <signalbox/model/message.h>
+
+enum sb_entry_kind {
+    SB_ENTRY_START,           /* {"version","pid","read_only","members"} an owner began */
+    SB_ENTRY_STOP,            /* {"reason"} */
+    SB_ENTRY_LOGIN,           /* {"seat"} somebody sat down at a screen */
+    SB_ENTRY_POLICY_LOAD,     /* {"policy","text"} a bundle came into force, whole */
+    SB_ENTRY_BOUND,           /* {"deployment","id","environment","servers"} a name was bound to what it means */
+    SB_ENTRY_REQUEST,         /* {"case"} */
+    SB_ENTRY_INTENT,          /* {"reading"} how the request was understood */
+    SB_ENTRY_VERDICT,         /* {"stage","verdict","input"} policy was asked; stage intake, gate, approve or execute */
+    SB_ENTRY_HANDOFF,         /* {"handoff"} */
+    SB_ENTRY_COMMAND,         /* {"member","command","millis","error"} a read that was made for a case */
+    SB_ENTRY_RECOMMENDATION,  /* {"card"} */
+    SB_ENTRY_EDIT,            /* {"card","sets","diff"} a new revision */
+    SB_ENTRY_APPROVAL,        /* {"approval","statement"} */
+    SB_ENTRY_APPROVAL_VOID,   /* {"reason"} */
+    SB_ENTRY_STATE,           /* {"event","from","to","note"} */
+    SB_ENTRY_STEP_INTENT,     /* {"step","try","undo","command","sha256","nonce"} durable before anything is sent */
+    SB_ENTRY_STEP_RESULT,     /* {"step","try","undo","outcome","reply","millis"} outcome ok, failed or unknown */
+    SB_ENTRY_STEP_VERIFIED,   /* {"step","undo","ok","checks"} what a read-back found */
+    SB_ENTRY_STEP_PROBE,      /* {"step","undo","found","detail"} found done, not_done, running or unknown */
+    SB_ENTRY_WATCH,           /* {"report"} watch opened, a sample summary, or its verdict */
+    SB_ENTRY_CASE_CLOSE,      /* {"outcome"} */
+    SB_ENTRY_ANOMALY,         /* {"anomaly"} opened, changed or closed */
+    SB_ENTRY_ACK,             /* {"anomaly","by"} somebody took it */
+    SB_ENTRY_SAMPLER,         /* {"from","to","commands","errors","log_gaps"} ten minutes of polls in one entry */
+    SB_ENTRY_REFUSED,         /* {"ask","why"} an ask that was not followed */
+    SB_ENTRY_KINDS
+};
+extern const struct sb_names sb_entry_kinds;
+
+/* Who did it. The ledger takes it as it is; the orchestrator fills it in once a seat. */
+struct sb_actor {
+    char *principal; /* operating-system user, or a specialist's name */
+    char *loginuid;  /* what the kernel says, "unset" where it says nothing */
+    char *session;
+    char *tty;
+    char *ssh_fp;    /* fingerprint of the key that signed; NULL: none did */
+};
+extern const struct sb_schema sb_actor_schema;
+
+/* What the entry belongs to. */
+struct sb_plan_ref {
+    char *case_id;   /* JSON key "case" */
+    char *card;
+    int64_t revision;
+    char *hash;
+    char *anomaly;
+    char *deployment;
+    bool simulated;
+};
+extern const struct sb_schema sb_plan_ref_schema;
+
+struct sb_entry {
+    int kind; /* enum sb_entry_kind */
+    struct sb_actor actor;
+    struct sb_plan_ref plan;
+    char *decision; /* id of the policy decision it rests on */
+    char *policy;   /* SHA-256 of the bundle in force */
+    json_t *body;   /* an object; canonical profile: no reals */
+    /* filled in by the ledger */
+    int64_t seq;
+    int64_t ts;     /* wall */
+};
+
+void sb_entry_release(struct sb_entry *e);
+
+/* Folds an entry that belongs to this card (plan.card is its id). RECOMMENDATION and EDIT replace the contract. */
+int sb_card_fold(struct sb_card *card, const struct sb_entry *e, struct sb_err *err);
+
+/* Folds an entry that belongs to this case. REQUEST begins it. */
+int sb_case_fold(struct sb_case *c, const struct sb_entry *e, struct sb_err *err);
+
+/* Folds ANOMALY and ACK. */
+int sb_anomaly_fold(struct sb_anomaly *a, const struct sb_entry *e, struct sb_err *err);
+
+/* Appends one line for people: "approved by alice", "step 1: createIndexes sent". Holds text from outside. */
+void sb_entry_text(const struct sb_entry *e, struct sb_str *out);
+
+/* The row of the audit pane. row is overwritten. */
+int sb_entry_row(const struct sb_entry *e, struct sb_audit_row *row) SB_MUST_USE;
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * message.h - every message between a screen and the orchestrator, as a value with a JSON form.
+ *
+ * Asks go from a screen (console, `cards`, `ask`, the tour) to the orchestrator; news go back. A message owns its body,
+ * a record of the schema its type names; the JSON form is {"type":"approve","seq":12,"body":{...}}, one line on a socket.
+ * `seq` is the asker's number; an answer repeats it, news that nobody asked for have 0. The orchestrator answers every
+ * ask with exactly one `answer`, whatever other news it causes. Thread: a message has one owner at a time.
+ */
+#ifndef SIGNALBOX_MODEL_MESSAGE_H
+#define SIGNALBOX_MODEL_MESSAGE_H
+
+#include <signalbox/model/anomaly.h>
+#include <signalbox/model/card.h>
+#include <signalbox/model/case.h>
+
+enum sb_message_type {
+    /* asks */
+    SB_ASK_HELLO,    /* struct sb_seat: who sits here; answered by welcome and the present state */
+    SB_ASK_REQUEST,  /* struct sb_text: a request in plain language */
+    SB_ASK_APPROVE,  /* struct sb_decision_on */
+    SB_ASK_EDIT,     /* struct sb_edit */
+    SB_ASK_REJECT,   /* struct sb_decision_on */
+    SB_ASK_PAUSE,    /* struct sb_decision_on, as all down to CLOSE */
+    SB_ASK_RESUME,
+    SB_ASK_STOP,
+    SB_ASK_ROLLBACK,
+    SB_ASK_REFRESH,  /* measure a stale card anew */
+    SB_ASK_CLOSE,    /* a failed card was seen and is left as it is */
+    SB_ASK_CARD,     /* struct sb_text: the id; answered by card */
+    SB_ASK_CASE,     /* struct sb_text: the id; answered by case */
+    SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
+    SB_ASK_ACK,      /* struct sb_text: id of an anomaly taken by this seat */
+    SB_ASK_BYE,      /* struct sb_text: the seat leaves */
+    /* news */
+    SB_NEWS_WELCOME, /* struct sb_welcome */
+    SB_NEWS_STRIP,   /* struct sb_strip: the cluster as it is now (coalesced) */
+    SB_NEWS_ANOMALY, /* struct sb_anomaly: new or changed */
+    SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
+    SB_NEWS_CASE,    /* struct sb_case: new or changed, whole */
+    SB_NEWS_AUDIT,   /* struct sb_audit_page */
+    SB_NEWS_ENTRY,   /* struct sb_audit_row: one appended to the ledger */
+    SB_NEWS_NOTICE,  /* struct sb_notice */
+    SB_NEWS_ANSWER,  /* struct sb_answer */
+    SB_NEWS_BYE,     /* struct sb_text: the orchestrator has ended, and why */
+    SB_MESSAGE_TYPES
+};
+
+const char *sb_message_name(int type);
+
+struct sb_text {
+    char *text;
+};
+
+struct sb_seat {
+    char *who;    /* operating-system user; over a socket the orchestrator replaces it by what SO_PEERCRED says */
+    char *how;    /* console, cli, tour */
+    char *tty;
+};
+
+struct sb_decision_on {
+    char *card;
+    int64_t revision; /* 0: whatever it is now (not for approve) */
+    char *hash;       /* approve: the hash that was shown */
+    char *target;     /* approve: what was typed where policy wants it */
+    char *reason;     /* reject, close: needed */
+};
+
+struct sb_set {
+    char *key;   /* one of sb_edit_keys */
+    char *value;
+};
+
+struct sb_edit {
+    char *card;
+    int64_t revision;
+    struct sb_set *sets;
+    size_t sets_n;
+};
+
+struct sb_audit_ask {
+    int64_t before; /* rows with a smaller sequence number; 0: from the newest */
+    int64_t limit;  /* 1..500 */
+};
+
+struct sb_audit_row {
+    int64_t seq;
+    int64_t ts;    /* wall */
+    char *kind;
+    char *actor;
+    char *case_id; /* JSON key "case" */
+    char *card;
+    char *text;    /* one line for people */
+};
+extern const struct sb_schema sb_audit_row_schema;
+
+struct sb_audit_page {
+    int64_t before;
+    int64_t head;  /* the newest sequence number */
+    bool at_start; /* nothing older follows */
+    struct sb_audit_row *rows; /* newest first */
+    size_t rows_n;
+};
+
+struct sb_member_line {
+    char *name;    /* host:port */
+    char *state;   /* PRIMARY, SECONDARY, ... or DOWN, UNKNOWN */
+    bool healthy;
+    int64_t lag_s; /* -1 unknown */
+    int64_t reads_per_s_milli, writes_per_s_milli; /* -1 unknown */
+    int64_t read_latency_us, write_latency_us;     /* -1 unknown */
+    int64_t connections, queued;                   /* -1 unknown */
+    int64_t cache_ppm;                             /* -1 unknown */
+    char *blind;   /* which checks cannot be made here, and why; NULL: none */
+};
+extern const struct sb_schema sb_member_line_schema;
+
+struct sb_strip {
+    int64_t at;        /* deployment time of the newest sample; 0: none yet */
+    int64_t wall;
+    char *set_name;
+    struct sb_member_line *members;
+    size_t members_n;
+    int64_t samples;   /* taken so far */
+    int64_t warmup_done, warmup_need; /* samples the detector has, and needs */
+    int64_t commands_per_s_milli;     /* the program's own load on the busiest member */
+    int64_t log_gaps;  /* log lines that passed unseen */
+    int64_t ledger_head;
+    bool ledger_ok;
+    char *ledger_note;
+    int64_t dropped;   /* telemetry frames coalesced away */
+    char *note;        /* one line: "waiting for 127.0.0.1:27017: connection refused"; NULL: all well */
+};
+
+struct sb_welcome {
+    char *version;     /* of the program */
+    char *deployment;
+    char *deployment_id;
+    int environment;   /* enum sb_environment */
+    bool simulated;
+    bool read_only;
+    char *set_name;
+    char *server_version;
+    char *actor;       /* who the orchestrator takes this seat for */
+    char *policy;      /* "default 2026.11.1 (b91c..)" */
+    int64_t speed;     /* simulated time runs this many times as fast; 1 elsewhere */
+};
+
+struct sb_notice {
+    int severity; /* enum sb_level */
+    char *text;
+};
+
+struct sb_answer {
+    bool ok;
+    int64_t status; /* INTERFACE's exit status */
+    char *text;     /* one sentence */
+    char *card;     /* the card it is about */
+    char *case_id;  /* JSON key "case" */
+    char **cards;   /* the cards a request led to */
+    size_t cards_n;
+};
+
+struct sb_message {
+    int type;    /* enum sb_message_type */
+    int64_t seq;
+    void *body;  /* owned */
+};
+
+const struct sb_schema *sb_message_schema(int type);
+
+/* A message with a zeroed body; NULL out of memory. */
+struct sb_message *sb_message_new(int type, int64_t seq);
+void sb_message_free(struct sb_message *m); /* NULL is fine */
+
+/* A message whose body is a copy of `body` (of the type's schema). */
+struct sb_message *sb_message_copy_of(int type, int64_t seq, const void *body);
+
+/* A message whose body is one text. */
+struct sb_message *sb_message_text(int type, int64_t seq, const char *text);
+
+json_t *sb_message_to_json(const struct sb_message *m);
+struct sb_message *sb_message_from_json(const json_t *json, struct sb_err *err);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * policy.h - what policy said about a decision input: a value, without the language that led to it (policy/ has that).
+ *
+ * The JSON form is that of `signalbox policy eval`.
+ */
+#ifndef SIGNALBOX_MODEL_POLICY_H
+#define SIGNALBOX_MODEL_POLICY_H
+
+#include <signalbox/model/names.h>
+
+enum sb_rule_level { SB_RULE_HARD, SB_RULE_SOFT, SB_RULE_ADVISORY };
+extern const struct sb_names sb_rule_levels;
+
+enum sb_rule_effect { SB_RULE_DENY, SB_RULE_REQUIRE, SB_RULE_ALLOW };
+extern const struct sb_names sb_rule_effects;
+
+enum sb_truth { SB_FALSE, SB_TRUE, SB_ERROR }; /* three-valued: an error is never "false" */
+extern const struct sb_names sb_truths;
+
+/* One rule that applied, with the values it looked at. */
+struct sb_rule_result {
+    char *id;
+    int level;  /* enum sb_rule_level */
+    int effect; /* enum sb_rule_effect */
+    int result; /* enum sb_truth */
+    bool decides;    /* it is among the reasons for the decision */
+    char *title;
+    char *message;
+    json_t *values; /* object: dotted path -> value found, null where the fact is missing */
+};
+
+struct sb_requires {
+    int64_t approvals;
+    char **groups;
+    size_t groups_n;
+    char **windows;
+    size_t windows_n;
+    char **checks;
+    size_t checks_n;
+    bool not_author;   /* the approver may not be the author */
+    bool typed_target; /* the approver types the target's name */
+};
+
+struct sb_bundle_id {
+    char *bundle;
+    char *version;
+    char *sha256;
+};
+
+struct sb_policy_verdict {
+    int decision; /* enum sb_decision */
+    struct sb_rule_result *rules;
+    size_t rules_n;
+    struct sb_requires requires;
+    char **would_flip; /* sentences: what would have to change */
+    size_t would_flip_n;
+    struct sb_bundle_id policy;
+    char *decision_id; /* ledger's name for it; NULL before it is recorded */
+};
+
+extern const struct sb_schema sb_policy_verdict_schema;
+extern const struct sb_schema sb_rule_result_schema;
+extern const struct sb_schema sb_bundle_id_schema;
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/error.h>
+
+#include <stdio.h>
+#include <string.h>
+
+/* vsnprintf may cut in the middle of a UTF-8 sequence: drop the torn tail. */
+static void trim_torn_utf8(char *s, size_t len)
+{
+    size_t back = 0;
+    while (back < 3 && back < len && ((unsigned char)s[len - 1 - back] & 0xC0) == 0x80)
+        back++;
+    if (back >= len)
+        return;
+    unsigned char lead = (unsigned char)s[len - 1 - back];
+    size_t need = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+    if (need > back)
+        s[len - 1 - back] = '\0';
+}
+
+static SB_PRINTF(3, 0) void fill(struct sb_err *err, enum sb_code code, const char *fmt, va_list ap)
+{
+    err->code = code;
+    err->detail = 0;
+    int n = vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    if (n >= (int)sizeof err->msg)
+        trim_torn_utf8(err->msg, sizeof err->msg - 1);
+}
+
+int sb_fail(struct sb_err *err, enum sb_code code, const char *fmt, ...)
+{
+    if (!err)
+        return -1;
+    va_list ap;
+    va_start(ap, fmt);
+    fill(err, code, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+int sb_fail_errno(struct sb_err *err, int errnum, const char *fmt, ...)
+{
+    if (!err)
+        return -1;
+    va_list ap;
+    va_start(ap, fmt);
+    fill(err, SB_EIO, fmt, ap);
+    va_end(ap);
+    err->detail = errnum;
+    char text[128];
+    size_t used = strlen(err->msg);
+    /* the GNU strerror_r returns the text, in `text` or elsewhere */
+    snprintf(err->msg + used, sizeof err->msg - used, ": %s", strerror_r(errnum, text, sizeof text));
+    return -1;
+}
+
+int sb_fail_nomem(struct sb_err *err)
+{
+    return sb_fail(err, SB_ENOMEM, "out of memory");
+}
+
+void sb_err_prefix(struct sb_err *err, const char *fmt, ...)
+{
+    if (!err)
+        return;
+    char old[sizeof err->msg];
+    memcpy(old, err->msg, sizeof old);
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
+    if (n < 0 || (size_t)n >= sizeof err->msg)
+        return;
+    size_t used = (size_t)n;
+    if (snprintf(err->msg + used, sizeof err->msg - used, ": %s", old) >= (int)(sizeof err->msg - used))
+        trim_torn_utf8(err->msg, sizeof err->msg - 1);
+}
+
+int sb_exit_status(enum sb_code code)
+{
+    switch (code) {
+    case SB_OK:
+        return 0;
+    case SB_EUSAGE:
+    case SB_EINPUT:
+        return 2;
+    case SB_ESERVER:
+        return 3;
+    case SB_EPOLICY:
+        return 4;
+    case SB_ELEDGER:
+        return 5;
+    case SB_ENO:
+    case SB_ECOMMAND:
+    case SB_ENOMEM:
+    case SB_EIO:
+    case SB_ESTATE:
+    case SB_EINTERNAL:
+        return 1;
+    }
+    return 1;
+}

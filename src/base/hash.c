@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/hash.h>
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+struct sb_hasher {
+    EVP_MD_CTX *ctx;
+    EVP_MD *md; /* fetched once: an implicit fetch per digest costs more than the digest */
+};
+
+struct sb_hasher *sb_hasher_new(void)
+{
+    struct sb_hasher *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->ctx = EVP_MD_CTX_new();
+    h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!h->ctx || !h->md) {
+        sb_hasher_free(h);
+        return NULL;
+    }
+    return h;
+}
+
+void sb_hasher_free(struct sb_hasher *h)
+{
+    if (!h)
+        return;
+    EVP_MD_CTX_free(h->ctx);
+    EVP_MD_free(h->md);
+    free(h);
+}
+
+int sb_hasher_slices(struct sb_hasher *h, struct sb_hash *out, const struct sb_slice *slices, size_t n)
+{
+    if (EVP_DigestInit_ex2(h->ctx, h->md, NULL) != 1)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (slices[i].n && EVP_DigestUpdate(h->ctx, slices[i].p, slices[i].n) != 1)
+            return -1;
+    return EVP_DigestFinal_ex(h->ctx, out->bytes, NULL) == 1 ? 0 : -1;
+}
+
+int sb_hash_slices(struct sb_hash *out, const struct sb_slice *slices, size_t n, struct sb_err *err)
+{
+    struct sb_hasher *h = sb_hasher_new();
+    int rc = h ? sb_hasher_slices(h, out, slices, n) : -1;
+    sb_hasher_free(h);
+    return rc == 0 ? 0 : sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
+}
+
+int sb_hash_bytes(struct sb_hash *out, const void *p, size_t n, struct sb_err *err)
+{
+    struct sb_slice slice = {p, n};
+    return sb_hash_slices(out, &slice, 1, err);
+}
+
+void sb_hex_encode(char *out, const uint8_t *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * n] = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int sb_hex_decode(uint8_t *bytes, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++) {
+        int hi = hex_digit(text[2 * i]);
+        int lo = hi < 0 ? -1 : hex_digit(text[2 * i + 1]);
+        if (lo < 0)
+            return -1;
+        bytes[i] = (uint8_t)(hi << 4 | lo);
+    }
+    return text[2 * n] == '\0' ? 0 : -1;
+}
+
+uint64_t sb_fnv1a(uint64_t seed, const void *p, size_t n)
+{
+    const uint8_t *b = p;
+    for (size_t i = 0; i < n; i++)
+        seed = (seed ^ b[i]) * UINT64_C(0x100000001b3);
+    return seed;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/clock.h>
+#include <signalbox/bus/queue.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct node {
+    struct node *next;
+    uint64_t key;
+    struct sb_mail mail;
+};
+
+struct lane {
+    struct node *head, **tail;
+    size_t n;
+};
+
+struct sb_queue {
+    int doorbell;
+    size_t telemetry_cap;
+    pthread_mutex_t lock; /* guards all below */
+    struct lane control, telemetry;
+    bool closed;
+    uint64_t dropped;
+    size_t high_water;
+};
+
+static void lane_init(struct lane *l)
+{
+    l->head = NULL;
+    l->tail = &l->head;
+    l->n = 0;
+}
+
+static void lane_push(struct lane *l, struct node *node)
+{
+    node->next = NULL;
+    *l->tail = node;
+    l->tail = &node->next;
+    l->n++;
+}
+
+static struct node *lane_pop(struct lane *l)
+{
+    struct node *node = l->head;
+    if (!node)
+        return NULL;
+    l->head = node->next;
+    if (!l->head)
+        l->tail = &l->head;
+    l->n--;
+    return node;
+}
+
+static void free_payload(struct sb_mail *mail)
+{
+    if (mail->free_payload && mail->payload)
+        mail->free_payload(mail->payload);
+}
+
+static void free_nodes(struct node *node)
+{
+    while (node) {
+        struct node *next = node->next;
+        free_payload(&node->mail);
+        free(node);
+        node = next;
+    }
+}
+
+struct sb_queue *sb_queue_new(size_t telemetry_cap, struct sb_err *err)
+{
+    struct sb_queue *q = calloc(1, sizeof *q);
+    if (!q) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    q->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (q->doorbell < 0) {
+        sb_fail_errno(err, errno, "cannot make a wake-up descriptor");
+        free(q);
+        return NULL;
+    }
+    q->telemetry_cap = telemetry_cap ? telemetry_cap : 1;
+    pthread_mutex_init(&q->lock, NULL);
+    lane_init(&q->control);
+    lane_init(&q->telemetry);
+    return q;
+}
+
+void sb_queue_free(struct sb_queue *q)
+{
+    if (!q)
+        return;
+    free_nodes(q->control.head);
+    free_nodes(q->telemetry.head);
+    close(q->doorbell);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}
+
+static void ring(struct sb_queue *q)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(q->doorbell, &one, sizeof one); /* full counter: it is ringing already */
+    (void)ignored;
+}
+
+/* Under the lock. Returns the node that had to make way, or NULL. */
+static struct node *put_telemetry(struct sb_queue *q, struct node *node)
+{
+    if (node->key)
+        for (struct node **at = &q->telemetry.head; *at; at = &(*at)->next)
+            if ((*at)->key == node->key) {
+                struct node *old = *at;
+                node->next = old->next;
+                *at = node;
+                if (q->telemetry.tail == &old->next)
+                    q->telemetry.tail = &node->next;
+                old->next = NULL;
+                return old;
+            }
+    struct node *old = NULL;
+    if (q->telemetry.n >= q->telemetry_cap) {
+        old = lane_pop(&q->telemetry);
+        old->next = NULL;
+        q->dropped++;
+    }
+    lane_push(&q->telemetry, node);
+    return old;
+}
+
+static bool post(struct sb_queue *q, bool telemetry, uint64_t key, struct sb_mail mail)
+{
+    struct node *node = malloc(sizeof *node);
+    if (!node) {
+        free_payload(&mail);
+        return false;
+    }
+    *node = (struct node){NULL, key, mail};
+    struct node *old = NULL;
+    pthread_mutex_lock(&q->lock);
+    bool closed = q->closed;
+    if (closed)
+        old = node;
+    else if (telemetry)
+        old = put_telemetry(q, node);
+    else
+        lane_push(&q->control, node);
+    size_t waiting = q->control.n + q->telemetry.n;
+    if (waiting > q->high_water)
+        q->high_water = waiting;
+    if (!closed)
+        ring(q); /* under the lock, so that the bell rings exactly while mail waits; the write cannot block */
+    pthread_mutex_unlock(&q->lock);
+    free_nodes(old);
+    return !closed;
+}
+
+bool sb_queue_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_fn)
+{
+    return post(q, false, 0, (struct sb_mail){kind, payload, free_fn});
+}
+
+bool sb_queue_post_telemetry(struct sb_queue *q, uint64_t key, int kind, void *payload, sb_free_fn free_fn)
+{
+    return post(q, true, key, (struct sb_mail){kind, payload, free_fn});
+}
+
+bool sb_queue_take(struct sb_queue *q, struct sb_mail *mail)
+{
+    pthread_mutex_lock(&q->lock);
+    struct node *node = lane_pop(&q->control);
+    if (!node)
+        node = lane_pop(&q->telemetry);
+    if (!node) { /* silence the doorbell while nobody can post: a later post rings it again */
+        uint64_t count;
+        ssize_t ignored = read(q->doorbell, &count, sizeof count);
+        (void)ignored;
+    }
+    pthread_mutex_unlock(&q->lock);
+    if (!node)
+        return false;
+    *mail = node->mail;
+    free(node);
+    return true;
+}
+
+static bool is_closed(struct sb_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    bool closed = q->closed;
+    pthread_mutex_unlock(&q->lock);
+    return closed;
+}
+
+bool sb_queue_wait(struct sb_queue *q, struct sb_mail *mail, int timeout_ms)
+{
+    int64_t until = timeout_ms < 0 ? INT64_MAX : sb_mono_ms() + timeout_ms;
+    while (!sb_queue_take(q, mail)) {
+        int64_t left = timeout_ms < 0 ? -1 : until - sb_mono_ms();
+        if (timeout_ms >= 0 && left <= 0)
+            return false;
+        struct pollfd fd = {q->doorbell, POLLIN, 0};
+        if (poll(&fd, 1, (int)left) < 0 && errno != EINTR)
+            return false;
+        if (is_closed(q))
+            return sb_queue_take(q, mail);
+    }
+    return true;
+}
+
+int sb_queue_fd(const struct sb_queue *q)
+{
+    return q->doorbell;
+}
+
+void sb_queue_close(struct sb_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->closed = true;
+    struct node *control = q->control.head, *telemetry = q->telemetry.head;
+    lane_init(&q->control);
+    lane_init(&q->telemetry);
+    pthread_mutex_unlock(&q->lock);
+    free_nodes(control);
+    free_nodes(telemetry);
+    ring(q);
+}
+
+uint64_t sb_queue_dropped(struct sb_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    uint64_t n = q->dropped;
+    pthread_mutex_unlock(&q->lock);
+    return n;
+}
+
+size_t sb_queue_high_water(struct sb_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    size_t n = q->high_water;
+    pthread_mutex_unlock(&q->lock);
+    return n;
+}

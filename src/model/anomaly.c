@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/model/anomaly.h>
+
+static const struct sb_member signal_members[] = {
+    SB_MEMBER(struct sb_signal, metric, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_signal, subject, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_signal, unit, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_signal, baseline, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_signal, value, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_signal, score_ppm, SB_INT, SB_ALWAYS, NULL),
+};
+const struct sb_schema sb_signal_schema = SB_SCHEMA("signal", struct sb_signal, signal_members);
+
+static const struct sb_member cause_members[] = {
+    SB_MEMBER(struct sb_cause, rank, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_cause, what, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_cause, evidence, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_cause, confidence_ppm, SB_INT, SB_ALWAYS, NULL),
+};
+const struct sb_schema sb_cause_schema = SB_SCHEMA("cause", struct sb_cause, cause_members);
+
+static const struct sb_member members[] = {
+    SB_MEMBER(struct sb_anomaly, id, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_anomaly, title, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_anomaly, from, SB_TIME, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_anomaly, detected_at, SB_TIME, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_anomaly, to, SB_TIME, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_anomaly, severity, SB_ENUM, 0, &sb_levels),
+    SB_MEMBER_AS("class", struct sb_anomaly, class_, SB_ENUM, 0, &sb_anomaly_classes),
+    SB_MEMBER(struct sb_anomaly, class_reason, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_anomaly, confidence_ppm, SB_INT, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_anomaly, namespaces, SB_STRS, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_anomaly, apps, SB_STRS, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_anomaly, members, SB_STRS, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_anomaly, shapes, SB_STRS, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_anomaly, signals, SB_RECS, SB_ALWAYS, &sb_signal_schema),
+    SB_LIST(struct sb_anomaly, causes, SB_RECS, SB_ALWAYS, &sb_cause_schema),
+    SB_MEMBER(struct sb_anomaly, unexplained_ppm, SB_INT, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_anomaly, evidence, SB_RECS, SB_ALWAYS, &sb_evidence_schema),
+    SB_MEMBER_AS("case", struct sb_anomaly, case_id, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_anomaly, acked_by, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_anomaly_schema = SB_SCHEMA("anomaly", struct sb_anomaly, members);
+
+void sb_anomaly_release(struct sb_anomaly *a)
+{
+    sb_record_release(&sb_anomaly_schema, a);
+}

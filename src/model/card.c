@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/model/card.h>
+
+#include <string.h>
+
+static const struct sb_member check_members[] = {
+    SB_MEMBER(struct sb_check, check, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_check, ns, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_check, name, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_check, value, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_check_schema = SB_SCHEMA("check", struct sb_check, check_members);
+
+static const struct sb_member step_members[] = {
+    SB_MEMBER(struct sb_step, n, SB_INT, SB_NEEDED, NULL),
+    SB_MEMBER_AS("class", struct sb_step, class_, SB_ENUM, SB_NEEDED, &sb_step_classes),
+    SB_MEMBER_AS("do", struct sb_step, action, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_step, undo, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_step, undo_label, SB_ENUM, SB_NEEDED, &sb_undo_labels),
+    SB_MEMBER(struct sb_step, control, SB_ENUM, SB_NEEDED, &sb_controls),
+    SB_LIST(struct sb_step, check_before, SB_RECS, SB_ALWAYS, &sb_check_schema),
+    SB_LIST(struct sb_step, check_after, SB_RECS, SB_ALWAYS, &sb_check_schema),
+};
+const struct sb_schema sb_step_schema = SB_SCHEMA("step", struct sb_step, step_members);
+
+static const struct sb_member blast_members[] = {
+    SB_LIST(struct sb_blast_radius, namespaces, SB_STRS, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_blast_radius, apps, SB_STRS, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_blast_radius, documents, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_blast_radius, bytes, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_blast_radius, members, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_blast_radius, writes_per_s_milli, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_blast_radius, reads_per_s_milli, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_blast_radius, est_duration_ms, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_blast_radius, est_bytes, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_blast_radius, lock, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_blast_radius_schema = SB_SCHEMA("blast_radius", struct sb_blast_radius, blast_members);
+
+static const struct sb_member criterion_members[] = {
+    SB_MEMBER(struct sb_criterion, metric, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_criterion, subject, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_criterion, label, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_criterion, unit, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_criterion, at_least, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_criterion, limit, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_criterion, baseline, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_criterion, has_baseline, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_criterion, decisive, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_criterion, on_breach, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_criterion_schema = SB_SCHEMA("criterion", struct sb_criterion, criterion_members);
+
+static const struct sb_member watch_members[] = {
+    SB_MEMBER(struct sb_watch, window_s, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_watch, min_operations, SB_INT, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_watch, criteria, SB_RECS, SB_ALWAYS, &sb_criterion_schema),
+};
+const struct sb_schema sb_watch_schema = SB_SCHEMA("watch", struct sb_watch, watch_members);
+
+static const struct sb_member reading_members[] = {
+    SB_MEMBER(struct sb_reading, measured, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_reading, breached, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_reading, value, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_reading, samples, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_reading, note, SB_STR, 0, NULL),
+};
+static const struct sb_schema reading_schema = SB_SCHEMA("reading", struct sb_reading, reading_members);
+
+static const struct sb_member report_members[] = {
+    SB_MEMBER(struct sb_watch_report, opened_at, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_watch_report, ends_at, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_watch_report, observed_s, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_watch_report, missing_s, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_watch_report, operations, SB_INT, 0, NULL),
+    SB_LIST(struct sb_watch_report, readings, SB_RECS, 0, &reading_schema),
+    SB_MEMBER(struct sb_watch_report, verdict, SB_ENUM, 0, &sb_verdicts),
+    SB_MEMBER(struct sb_watch_report, reason, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_watch_report, remedy, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_watch_report_schema = SB_SCHEMA("report", struct sb_watch_report, report_members);
+
+static const struct sb_member rejected_members[] = {
+    SB_MEMBER(struct sb_rejected, key, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_rejected, reason, SB_STR, SB_ALWAYS, NULL),
+};
+static const struct sb_schema rejected_schema = SB_SCHEMA("rejected", struct sb_rejected, rejected_members);
+
+static const struct sb_member impact_members[] = {
+    SB_MEMBER(struct sb_impact, score_ppm, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_impact, time_ms, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_impact, docs_saved, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_impact, bytes, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_impact, writes_per_s_milli, SB_INT, SB_ALWAYS, NULL),
+};
+static const struct sb_schema impact_schema = SB_SCHEMA("impact", struct sb_impact, impact_members);
+
+static const struct sb_member approval_members[] = {
+    SB_MEMBER(struct sb_approval, by, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_approval, how, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_approval, hash, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_approval, revision, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_approval, at, SB_TIME, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_approval, nonce, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_approval, voided, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_approval, void_reason, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_approval_schema = SB_SCHEMA("approval", struct sb_approval, approval_members);
+
+static const struct sb_member progress_members[] = {
+    SB_MEMBER(struct sb_progress, step, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_progress, phase, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_progress, done, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_progress, total, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_progress, eta_ms, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_progress, undoing, SB_BOOL, 0, NULL),
+};
+static const struct sb_schema progress_schema = SB_SCHEMA("progress", struct sb_progress, progress_members);
+
+/* The contract comes first in the table: the hashed card is the first CONTRACT members. */
+static const struct sb_member card_members[] = {
+    SB_MEMBER(struct sb_card, id, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_card, revision, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER_AS("case", struct sb_card, case_id, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card, deployment, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card, deployment_id, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, environment, SB_ENUM, 0, &sb_environments),
+    SB_MEMBER(struct sb_card, simulated, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card, kind, SB_ENUM, 0, &sb_card_kinds),
+    SB_MEMBER(struct sb_card, title, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, why, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, target, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, index_name, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, index_key, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, index_options, SB_STR, 0, NULL),
+    SB_LIST(struct sb_card, shapes, SB_STRS, 0, NULL),
+    SB_MEMBER(struct sb_card, risk, SB_ENUM, 0, &sb_levels),
+    SB_MEMBER(struct sb_card, confidence_ppm, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card, author, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card, requested_by, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card, created_at, SB_TIME, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_card, steps, SB_RECS, SB_ALWAYS, &sb_step_schema),
+    SB_MEMBER(struct sb_card, blast_radius, SB_REC, SB_ALWAYS, &sb_blast_radius_schema),
+    SB_MEMBER(struct sb_card, impact, SB_REC, SB_ALWAYS, &impact_schema),
+    SB_LIST(struct sb_card, rejected, SB_RECS, SB_ALWAYS, &rejected_schema),
+    SB_LIST(struct sb_card, evidence, SB_RECS, SB_ALWAYS, &sb_evidence_schema),
+    SB_MEMBER(struct sb_card, watch, SB_REC, SB_ALWAYS, &sb_watch_schema),
+    SB_MEMBER(struct sb_card, approve_by, SB_TIME, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card, execute_by, SB_TIME, SB_ALWAYS, NULL),
+#define CONTRACT 28
+    SB_MEMBER(struct sb_card, hash, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, state, SB_ENUM, 0, &sb_states),
+    SB_MEMBER(struct sb_card, policy, SB_REC, SB_ALWAYS, &sb_policy_verdict_schema),
+    SB_LIST(struct sb_card, approvals, SB_RECS, SB_ALWAYS, &sb_approval_schema),
+    SB_MEMBER(struct sb_card, progress, SB_REC, 0, &progress_schema),
+    SB_MEMBER(struct sb_card, report, SB_REC, 0, &sb_watch_report_schema),
+    SB_MEMBER(struct sb_card, note, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, changed_at, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_card, closed, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_card, anomaly, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_card_schema = SB_SCHEMA("card", struct sb_card, card_members);
+static const struct sb_schema contract_schema = {"card", sizeof(struct sb_card), card_members, CONTRACT};
+
+void sb_card_release(struct sb_card *c)
+{
+    sb_record_release(&sb_card_schema, c);
+}
+
+int sb_card_canonical(const struct sb_card *c, struct sb_str *out, struct sb_err *err)
+{
+    return sb_record_canonical(&contract_schema, c, out, err);
+}
+
+int sb_card_seal(struct sb_card *c, struct sb_err *err)
+{
+    struct sb_str bytes;
+    sb_str_init(&bytes);
+    struct sb_hash hash;
+    char hex[SB_HEX_LEN + 1];
+    int rc = sb_card_canonical(c, &bytes, err);
+    if (rc == 0)
+        rc = sb_hash_bytes(&hash, bytes.p, bytes.len, err);
+    if (rc == 0) {
+        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
+        if (sb_str_set(&c->hash, hex))
+            rc = sb_fail_nomem(err);
+    }
+    sb_str_release(&bytes);
+    return rc;
+}
+
+size_t sb_card_approvals(const struct sb_card *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->approvals_n; i++) {
+        const struct sb_approval *a = &c->approvals[i];
+        n += !a->voided && a->revision == c->revision && sb_streq(a->hash, c->hash);
+    }
+    return n;
+}
+
+bool sb_card_open(const struct sb_card *c)
+{
+    return sb_state_open((enum sb_state)c->state) && !(c->state == SB_FAILED && c->closed);
+}
+
+const struct sb_edit_key sb_edit_keys[] = {
+    {"name", "the index's name"},
+    {"key", "the index's key pattern, as Extended JSON: {\"status\": 1, \"created_at\": -1}"},
+    {"unique", "true or false"},
+    {"sparse", "true or false"},
+    {"expire_after_s", "seconds for a TTL index; empty for none"},
+    {"partial_filter", "a partial index's filter, as Extended JSON; empty for none"},
+    {"commit_quorum", "votingMembers, majority, or a number of members"},
+    {"watch_window_s", "seconds of the watch window, 60 to 86400"},
+};
+const size_t sb_edit_keys_n = SB_COUNT(sb_edit_keys);

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/model/entry.h>
+
+#include <string.h>
+
+static const char *const kind_text[SB_ENTRY_KINDS] = {
+    [SB_ENTRY_START] = "start", [SB_ENTRY_STOP] = "stop", [SB_ENTRY_LOGIN] = "login",
+    [SB_ENTRY_POLICY_LOAD] = "policy.load", [SB_ENTRY_BOUND] = "deployment.bound", [SB_ENTRY_REQUEST] = "request",
+    [SB_ENTRY_INTENT] = "intent", [SB_ENTRY_VERDICT] = "verdict", [SB_ENTRY_HANDOFF] = "handoff",
+    [SB_ENTRY_COMMAND] = "command", [SB_ENTRY_RECOMMENDATION] = "recommendation", [SB_ENTRY_EDIT] = "edit",
+    [SB_ENTRY_APPROVAL] = "approval", [SB_ENTRY_APPROVAL_VOID] = "approval.void", [SB_ENTRY_STATE] = "state",
+    [SB_ENTRY_STEP_INTENT] = "step.intent", [SB_ENTRY_STEP_RESULT] = "step.result",
+    [SB_ENTRY_STEP_VERIFIED] = "step.verified", [SB_ENTRY_STEP_PROBE] = "step.probe", [SB_ENTRY_WATCH] = "watch",
+    [SB_ENTRY_CASE_CLOSE] = "case.close", [SB_ENTRY_ANOMALY] = "anomaly", [SB_ENTRY_ACK] = "ack",
+    [SB_ENTRY_SAMPLER] = "sampler", [SB_ENTRY_REFUSED] = "refused",
+};
+const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
+
+static const struct sb_member actor_members[] = {
+    SB_MEMBER(struct sb_actor, principal, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_actor, loginuid, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_actor, session, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_actor, tty, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_actor, ssh_fp, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_actor_schema = SB_SCHEMA("actor", struct sb_actor, actor_members);
+
+static const struct sb_member plan_members[] = {
+    SB_MEMBER_AS("case", struct sb_plan_ref, case_id, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_plan_ref, card, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_plan_ref, revision, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_plan_ref, hash, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_plan_ref, anomaly, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_plan_ref, deployment, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_plan_ref, simulated, SB_BOOL, 0, NULL),
+};
+const struct sb_schema sb_plan_ref_schema = SB_SCHEMA("plan", struct sb_plan_ref, plan_members);
+
+void sb_entry_release(struct sb_entry *e)
+{
+    sb_record_release(&sb_actor_schema, &e->actor);
+    sb_record_release(&sb_plan_ref_schema, &e->plan);
+    free(e->decision);
+    free(e->policy);
+    json_decref(e->body);
+    memset(e, 0, sizeof *e);
+}
+
+/* ---- folding ---- */
+
+static int unusable(const struct sb_entry *e, const char *what, struct sb_err *err)
+{
+    return sb_fail(err, SB_EINPUT, "entry %lld (%s) has no usable %s", (long long)e->seq, sb_name(&sb_entry_kinds, e->kind), what);
+}
+
+/* Reads body[key] as a record into dst (overwritten). */
+static int body_record(const struct sb_entry *e, const char *key, const struct sb_schema *s, void *dst, struct sb_err *err)
+{
+    if (sb_record_from_json(s, dst, json_object_get(e->body, key), err)) {
+        sb_err_prefix(err, "entry %lld (%s)", (long long)e->seq, sb_name(&sb_entry_kinds, e->kind));
+        return -1;
+    }
+    return 0;
+}
+
+/* Replaces *slot by a freshly read record, so that a failure leaves the old value whole. */
+#define REPLACE(slot, schema, key)                              \
+    do {                                                        \
+        __typeof__(slot) fresh;                                 \
+        if (body_record(e, key, schema, &fresh, err))           \
+            return -1;                                          \
+        sb_record_release(schema, &(slot));                     \
+        (slot) = fresh;                                         \
+    } while (0)
+
+static int fold_contract(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
+{
+    struct sb_card fresh;
+    if (body_record(e, "card", &sb_card_schema, &fresh, err))
+        return -1;
+    if (sb_card_seal(&fresh, err)) {
+        sb_card_release(&fresh);
+        return -1;
+    }
+    if (e->kind == SB_ENTRY_EDIT) { /* approvals stay in the history; they count no more, being of another revision */
+        fresh.approvals = card->approvals;
+        fresh.approvals_n = card->approvals_n;
+        card->approvals = NULL;
+        card->approvals_n = 0;
+    }
+    sb_card_release(card);
+    *card = fresh;
+    return 0;
+}
+
+static int fold_state(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
+{
+    const char *to = sb_json_str(e->body, "to"), *event = sb_json_str(e->body, "event");
+    int state = to ? sb_name_find(&sb_states, to) : -1;
+    if (state < 0 || !event)
+        return unusable(e, "state", err);
+    if (sb_str_set(&card->note, sb_json_str(e->body, "note")))
+        return sb_fail_nomem(err);
+    card->state = state;
+    if (sb_name_find(&sb_events, event) == SB_EV_CLOSE)
+        card->closed = true;
+    if (state != SB_EXECUTING && state != SB_ROLLING_BACK && state != SB_IN_DOUBT && state != SB_PAUSED) {
+        free(card->progress.phase);
+        memset(&card->progress, 0, sizeof card->progress);
+    }
+    return 0;
+}
+
+static int void_approvals(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
+{
+    const char *reason = sb_json_str(e->body, "reason");
+    for (size_t i = 0; i < card->approvals_n; i++) {
+        struct sb_approval *a = &card->approvals[i];
+        if (a->voided)
+            continue;
+        if (sb_str_set(&a->void_reason, reason))
+            return sb_fail_nomem(err);
+        a->voided = true;
+    }
+    return 0;
+}
+
+static int fold_step(struct sb_card *card, const struct sb_entry *e, const char *phase, struct sb_err *err)
+{
+    if (sb_str_set(&card->progress.phase, phase))
+        return sb_fail_nomem(err);
+    card->progress.step = sb_json_int(e->body, "step");
+    card->progress.undoing = json_is_true(json_object_get(e->body, "undo"));
+    card->progress.done = card->progress.total = card->progress.eta_ms = 0;
+    return 0;
+}
+
+static int fold_into_card(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
+{
+    switch (e->kind) {
+    case SB_ENTRY_RECOMMENDATION:
+    case SB_ENTRY_EDIT:
+        return fold_contract(card, e, err);
+    case SB_ENTRY_VERDICT:
+        REPLACE(card->policy, &sb_policy_verdict_schema, "verdict");
+        return 0;
+    case SB_ENTRY_APPROVAL: {
+        struct sb_approval *slot = SB_PUSH(card->approvals);
+        if (!slot)
+            return sb_fail_nomem(err);
+        if (body_record(e, "approval", &sb_approval_schema, slot, err)) {
+            card->approvals_n--;
+            return -1;
+        }
+        return 0;
+    }
+    case SB_ENTRY_APPROVAL_VOID:
+        return void_approvals(card, e, err);
+    case SB_ENTRY_STATE:
+        return fold_state(card, e, err);
+    case SB_ENTRY_STEP_INTENT:
+        return fold_step(card, e, "sent", err);
+    case SB_ENTRY_STEP_RESULT:
+        return fold_step(card, e, "answered; reading back", err);
+    case SB_ENTRY_STEP_PROBE:
+        return fold_step(card, e, sb_json_str(e->body, "detail"), err);
+    case SB_ENTRY_STEP_VERIFIED:
+        return fold_step(card, e, json_is_true(json_object_get(e->body, "ok")) ? "verified" : "read-back failed", err);
+    case SB_ENTRY_WATCH:
+        REPLACE(card->report, &sb_watch_report_schema, "report");
+        return 0;
+    default:
+        return 0; /* belongs to the card, changes nothing on it */
+    }
+}
+
+int sb_card_fold(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
+{
+    if (fold_into_card(card, e, err))
+        return -1;
+    card->changed_at = e->ts;
+    return 0;
+}
+
+int sb_case_fold(struct sb_case *c, const struct sb_entry *e, struct sb_err *err)
+{
+    switch (e->kind) {
+    case SB_ENTRY_REQUEST:
+        REPLACE(*c, &sb_case_schema, "case");
+        return 0;
+    case SB_ENTRY_INTENT:
+        REPLACE(c->reading, &sb_reading_of_schema, "reading");
+        return 0;
+    case SB_ENTRY_HANDOFF: {
+        struct sb_handoff *slot = SB_PUSH(c->handoffs);
+        if (!slot)
+            return sb_fail_nomem(err);
+        if (body_record(e, "handoff", &sb_handoff_schema, slot, err)) {
+            c->handoffs_n--;
+            return -1;
+        }
+        return 0;
+    }
+    case SB_ENTRY_RECOMMENDATION:
+        if (!e->plan.card)
+            return unusable(e, "card", err);
+        if (!sb_strs_has(c->cards, c->cards_n, e->plan.card) && sb_strs_push(&c->cards, &c->cards_n, e->plan.card))
+            return sb_fail_nomem(err);
+        return 0;
+    case SB_ENTRY_CASE_CLOSE:
+        if (sb_str_set(&c->outcome, sb_json_str(e->body, "outcome")))
+            return sb_fail_nomem(err);
+        c->closed_at = e->ts;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+int sb_anomaly_fold(struct sb_anomaly *a, const struct sb_entry *e, struct sb_err *err)
+{
+    if (e->kind == SB_ENTRY_ANOMALY) {
+        struct sb_anomaly fresh;
+        if (body_record(e, "anomaly", &sb_anomaly_schema, &fresh, err))
+            return -1;
+        if (!fresh.acked_by) { /* the detector does not know who took it */
+            fresh.acked_by = a->acked_by;
+            a->acked_by = NULL;
+        }
+        sb_anomaly_release(a);
+        *a = fresh;
+    } else if (e->kind == SB_ENTRY_ACK) {
+        if (sb_str_set(&a->acked_by, sb_json_str(e->body, "by")))
+            return sb_fail_nomem(err);
+    }
+    return 0;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include <signalbox/base/conf.h>
+#include <signalbox/base/file.h>
+#include <signalbox/base/process.h>
+#include <signalbox/base/regex.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void collect(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    struct sb_str *out = ctx;
+    sb_str_addf(out, "%u:", row->line);
+    for (size_t i = 0; i < row->n; i++)
+        sb_str_addf(out, "<%s>", row->word[i]);
+    if (row->n == 1)
+        sb_problems_add(problems, row->path, row->line, "one word is too few");
+}
+
+static void conf_rows_and_problems(void **state)
+{
+    (void)state;
+    static const char text[] = "# head\nset name value # tail\n\nbind pane \"a \\\"b\\\"\" x\nlone\nset \"open\nset \"a\"b\n\xff\nset a#b c\n";
+    struct sb_str out;
+    struct sb_problems problems;
+    struct sb_err err = SB_ERR_INIT;
+    sb_str_init(&out);
+    sb_problems_init(&problems);
+    sb_assert_ok(sb_conf_parse(text, sizeof text - 1, "f", collect, &out, &problems, &err), err);
+    assert_string_equal(out.p, "2:<set><name><value>4:<bind><pane><a \"b\"><x>5:<lone>9:<set><a#b><c>");
+    assert_int_equal(problems.count, 4);
+    assert_string_equal(problems.text.p, "f:5: one word is too few\nf:6: a quote is opened and not closed\n"
+                                         "f:7: a blank is missing behind a closing quote\nf:8: bytes that are not UTF-8\n");
+    sb_str_release(&out);
+    sb_problems_release(&problems);
+}
+
+static void files_are_whole_or_old(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s/a/b/file", sb_test_dir());
+    char dir[256];
+    snprintf(dir, sizeof dir, "%.*s", (int)(strlen(path) - 5), path);
+    struct sb_err err = SB_ERR_INIT;
+    sb_assert_ok(sb_dir_make(dir, 0700, &err), err);
+    sb_assert_ok(sb_file_write(path, 0600, "one", 3, &err), err);
+    sb_assert_ok(sb_file_write(path, 0600, "two!", 4, &err), err);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    struct sb_str s;
+    sb_str_init(&s);
+    sb_assert_ok(sb_file_read(path, 4, &s, &err), err);
+    assert_string_equal(s.p, "two!");
+    sb_str_clear(&s);
+    assert_int_equal(sb_file_read(path, 3, &s, &err), -1);
+    assert_int_equal(err.code, SB_EINPUT);
+    assert_int_equal(sb_file_write("/nowhere/at/all", 0600, "x", 1, &err), -1);
+    assert_int_equal(err.code, SB_EIO);
+    sb_str_release(&s);
+}
+
+static void state_folder_is_private(void **state)
+{
+    (void)state;
+    const char *dir = sb_test_dir();
+    setenv("XDG_STATE_HOME", dir, 1);
+    struct sb_str s;
+    struct sb_err err = SB_ERR_INIT;
+    sb_str_init(&s);
+    sb_assert_ok(sb_path_state(&s, &err), err);
+    struct stat st;
+    assert_int_equal(stat(s.p, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(chmod(s.p, 0770), 0);
+    char *path = sb_str_take(&s);
+    assert_int_equal(sb_path_state(&s, &err), -1);
+    assert_non_null(strstr(err.msg, "chmod 700"));
+    free(path);
+    sb_str_release(&s);
+}
+
+static void children_run_without_a_shell(void **state)
+{
+    (void)state;
+    struct sb_process p;
+    struct sb_err err = SB_ERR_INIT;
+    const char *const echo[] = {"printf", "%s|", "a b", "$HOME", NULL};
+    sb_assert_ok(sb_process_spawn(&p, echo, SB_PROCESS_OUT, &err), err);
+    char buf[64] = "";
+    ssize_t n = read(p.out, buf, sizeof buf - 1);
+    assert_true(n > 0);
+    assert_string_equal(buf, "a b|$HOME|");
+    assert_int_equal(sb_process_wait(&p), 0);
+    const char *const none[] = {"/nowhere/program", NULL};
+    assert_int_equal(sb_process_spawn(&p, none, 0, &err), -1);
+    assert_non_null(strstr(err.msg, "/nowhere/program"));
+    const char *const sleeper[] = {"sleep", "60", NULL};
+    sb_assert_ok(sb_process_spawn(&p, sleeper, 0, &err), err);
+    assert_int_equal(sb_process_stop(&p, 2000), 128 + 15);
+}
+
+static void patterns_match_and_are_bounded(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_regex *re = sb_regex_new("(\\w+)\\.(\\w+)( x)?", 0, &err);
+    assert_non_null(re);
+    struct sb_match m[4];
+    assert_int_equal(sb_regex_match(re, "see shop.orders", 15, m, 4, &err), 1);
+    assert_int_equal(m[1].from, 4);
+    assert_int_equal(m[2].to, 15);
+    assert_true(m[3].from == (size_t)-1);
+    assert_int_equal(sb_regex_match(re, "none", 4, m, 4, &err), 0);
+    sb_regex_free(re);
+    assert_null(sb_regex_new("(", 0, &err));
+    assert_non_null(strstr(err.msg, "character"));
+    re = sb_regex_new("^(a+)+$", 0, &err);
+    char hostile[64];
+    memset(hostile, 'a', sizeof hostile);
+    hostile[63] = '!';
+    assert_int_equal(sb_regex_match(re, hostile, sizeof hostile, m, 1, &err), -1);
+    sb_regex_free(re);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conf_rows_and_problems),
+        cmocka_unit_test(files_are_whole_or_old),
+        cmocka_unit_test(state_folder_is_private),
+        cmocka_unit_test(children_run_without_a_shell),
+        cmocka_unit_test(patterns_match_and_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

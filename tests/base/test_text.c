@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include <signalbox/base/clock.h>
+#include <signalbox/base/str.h>
+
+#include <string.h>
+
+static void str_grows_and_keeps_its_terminator(void **state)
+{
+    (void)state;
+    struct sb_str s;
+    sb_str_init(&s);
+    assert_string_equal(s.p, "");
+    for (int i = 0; i < 1000; i++)
+        sb_str_addf(&s, "%d,", i);
+    assert_true(sb_str_ok(&s));
+    assert_int_equal(s.len, strlen(s.p));
+    assert_int_equal(s.len, 10 * 2 + 90 * 3 + 900 * 4);
+    sb_str_truncate(&s, 4);
+    assert_string_equal(s.p, "0,1,");
+    char *taken = sb_str_take(&s);
+    assert_string_equal(taken, "0,1,");
+    assert_int_equal(s.len, 0);
+    free(taken);
+    sb_str_release(&s);
+}
+
+static void integers_are_whole_and_bounded(void **state)
+{
+    (void)state;
+    int64_t v;
+    assert_int_equal(sb_parse_i64("9223372036854775807", &v), 0);
+    assert_true(v == INT64_MAX);
+    assert_int_equal(sb_parse_i64("-9223372036854775808", &v), 0);
+    assert_true(v == INT64_MIN);
+    static const char *const bad[] = {"", "-", "+1", " 1", "1 ", "1x", "9223372036854775808", "-9223372036854775809"};
+    for (size_t i = 0; i < SB_COUNT(bad); i++)
+        assert_int_equal(sb_parse_i64(bad[i], &v), -1);
+}
+
+static void utf8_is_strict(void **state)
+{
+    (void)state;
+    assert_true(sb_utf8_valid("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x9A\x82", 10));
+    static const char *const bad[] = {"\x80", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80", "\xE2\x82"};
+    for (size_t i = 0; i < SB_COUNT(bad); i++)
+        assert_false(sb_utf8_valid(bad[i], strlen(bad[i])));
+    for (uint32_t p = 1; p <= 0x10FFFF; p += 37) {
+        if (p >= 0xD800 && p <= 0xDFFF)
+            continue;
+        char buf[4];
+        uint32_t back = 0;
+        size_t n = sb_utf8_encode(p, buf);
+        assert_int_equal(sb_utf8_decode(buf, n, &back), n);
+        assert_int_equal(back, p);
+    }
+}
+
+static void error_messages_are_cut_at_a_character(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    char text[600];
+    memset(text, 'x', sizeof text);
+    memcpy(text + 510, "\xE2\x82\xAC", 4);
+    assert_int_equal(sb_fail(&err, SB_EINPUT, "%s", text), -1);
+    assert_true(sb_utf8_valid(err.msg, strlen(err.msg)));
+    assert_int_equal(strlen(err.msg), 510);
+    sb_fail_errno(&err, 2, "cannot open x");
+    assert_string_equal(err.msg, "cannot open x: No such file or directory");
+    assert_int_equal(err.detail, 2);
+    sb_err_prefix(&err, "config");
+    assert_string_equal(err.msg, "config: cannot open x: No such file or directory");
+}
+
+static void times_round_trip(void **state)
+{
+    (void)state;
+    char text[SB_TIME_LEN + 1];
+    int64_t back;
+    for (int64_t t = INT64_C(-62135596800000); t < INT64_C(253402300799999); t += INT64_C(86399999 * 1237)) {
+        sb_time_format(text, t);
+        assert_int_equal(strlen(text), SB_TIME_LEN);
+        assert_int_equal(sb_time_parse(text, strlen(text), &back), 0);
+        assert_true(back == t);
+    }
+    static const struct {
+        const char *text, *utc;
+    } forms[] = {
+        {"2023-09-23T16:24:35.756-04:00", "2023-09-23T20:24:35.756Z"},
+        {"2024-02-29T23:59:59+0130", "2024-02-29T22:29:59.000Z"},
+        {"2026-11-23T09:00:40.656123Z", "2026-11-23T09:00:40.656Z"},
+        {"1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"},
+    };
+    for (size_t i = 0; i < SB_COUNT(forms); i++) {
+        assert_int_equal(sb_time_parse(forms[i].text, strlen(forms[i].text), &back), 0);
+        sb_time_format(text, back);
+        assert_string_equal(text, forms[i].utc);
+    }
+    static const char *const bad[] = {"2023-02-29T00:00:00Z", "2023-13-01T00:00:00Z", "2023-01-01T24:00:00Z", "2023-01-01T00:00:00",
+                                      "2023-01-01T00:00:00.Z", "2023-01-01T00:00:00Zx", "2023-01-01", ""};
+    for (size_t i = 0; i < SB_COUNT(bad); i++)
+        assert_int_equal(sb_time_parse(bad[i], strlen(bad[i]), &back), -1);
+}
+
+static void seeded_origins_agree(void **state)
+{
+    (void)state;
+    struct sb_origin a, b, c;
+    sb_origin_seeded(&a, 7);
+    sb_origin_seeded(&b, 7);
+    sb_origin_seeded(&c, 8);
+    char x[33], y[33], z[33];
+    struct sb_err err = SB_ERR_INIT;
+    sb_assert_ok(sb_origin_nonce(&a, x, &err), err);
+    sb_assert_ok(sb_origin_nonce(&b, y, &err), err);
+    sb_assert_ok(sb_origin_nonce(&c, z, &err), err);
+    assert_string_equal(x, y);
+    assert_string_not_equal(x, z);
+    assert_string_equal(a.boot, b.boot);
+    assert_int_equal(strlen(a.boot), 36);
+    assert_int_equal(a.pid, b.pid);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(str_grows_and_keeps_its_terminator),
+        cmocka_unit_test(integers_are_whole_and_bounded),
+        cmocka_unit_test(utf8_is_strict),
+        cmocka_unit_test(error_messages_are_cut_at_a_character),
+        cmocka_unit_test(times_round_trip),
+        cmocka_unit_test(seeded_origins_agree),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

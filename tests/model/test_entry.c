@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include <signalbox/model/entry.h>
+
+#include <string.h>
+
+static struct sb_entry entry(int kind, json_t *body)
+{
+    assert_non_null(body);
+    static int64_t seq;
+    seq++;
+    return (struct sb_entry){.kind = kind, .body = body, .seq = seq, .ts = INT64_C(1767603600000) + seq};
+}
+
+static void apply(struct sb_card *card, int kind, json_t *body)
+{
+    struct sb_entry e = entry(kind, body);
+    struct sb_err err = SB_ERR_INIT;
+    sb_assert_ok(sb_card_fold(card, &e, &err), err);
+    assert_true(card->changed_at == e.ts);
+    sb_entry_release(&e);
+}
+
+static json_t *card_json(int64_t revision, const char *title)
+{
+    struct sb_card c = {.revision = revision};
+    assert_int_equal(sb_str_set(&c.id, "C-000001"), 0);
+    assert_int_equal(sb_str_set(&c.title, title), 0);
+    json_t *json = sb_record_to_json(&sb_card_schema, &c);
+    sb_card_release(&c);
+    return json;
+}
+
+static void a_card_is_the_fold_of_its_entries(void **state)
+{
+    (void)state;
+    struct sb_card card = {0};
+    apply(&card, SB_ENTRY_RECOMMENDATION, json_pack("{s:o}", "card", card_json(1, "first")));
+    assert_string_equal(card.title, "first");
+    assert_int_equal(strlen(card.hash), SB_HEX_LEN);
+    apply(&card, SB_ENTRY_STATE, json_pack("{s:s,s:s,s:s,s:s}", "event", "require", "from", "proposed", "to", "awaiting_approval", "note", "one approval"));
+    assert_int_equal(card.state, SB_AWAITING_APPROVAL);
+    apply(&card, SB_ENTRY_APPROVAL, json_pack("{s:{s:s,s:s,s:i,s:s}}", "approval", "by", "alice", "hash", card.hash, "revision", 1, "at", "2026-11-23T09:00:00.000Z"));
+    assert_int_equal(sb_card_approvals(&card), 1);
+    apply(&card, SB_ENTRY_EDIT, json_pack("{s:o,s:s}", "card", card_json(2, "second"), "diff", "title"));
+    assert_string_equal(card.title, "second");
+    assert_int_equal(card.approvals_n, 1);          /* kept in the history */
+    assert_int_equal(sb_card_approvals(&card), 0);  /* counts no more */
+    apply(&card, SB_ENTRY_APPROVAL_VOID, json_pack("{s:s}", "reason", "edited by bob"));
+    assert_true(card.approvals[0].voided);
+    apply(&card, SB_ENTRY_STEP_INTENT, json_pack("{s:i,s:b,s:s}", "step", 1, "undo", 0, "command", "{}"));
+    assert_int_equal(card.progress.step, 1);
+    apply(&card, SB_ENTRY_STATE, json_pack("{s:s,s:s,s:s}", "event", "close", "from", "failed", "to", "failed"));
+    assert_true(card.closed);
+    assert_null(card.progress.phase);
+    sb_card_release(&card);
+}
+
+static void a_bad_entry_changes_nothing(void **state)
+{
+    (void)state;
+    struct sb_card card = {0}, before;
+    apply(&card, SB_ENTRY_RECOMMENDATION, json_pack("{s:o}", "card", card_json(1, "first")));
+    assert_int_equal(sb_record_copy(&sb_card_schema, &before, &card), 0);
+    struct {
+        int kind;
+        json_t *body;
+    } bad[] = {
+        {SB_ENTRY_STATE, json_pack("{s:s,s:s}", "event", "start", "to", "nowhere")},
+        {SB_ENTRY_EDIT, json_pack("{s:{s:i}}", "card", "revision", 2)},
+        {SB_ENTRY_VERDICT, json_object()},
+        {SB_ENTRY_APPROVAL, json_pack("{s:{}}", "approval")},
+        {SB_ENTRY_WATCH, json_pack("{s:i}", "report", 7)},
+    };
+    for (size_t i = 0; i < SB_COUNT(bad); i++) {
+        struct sb_entry e = entry(bad[i].kind, bad[i].body);
+        struct sb_err err = SB_ERR_INIT;
+        assert_int_equal(sb_card_fold(&card, &e, &err), -1);
+        assert_true(err.msg[0]);
+        assert_true(sb_record_equal(&sb_card_schema, &card, &before));
+        sb_entry_release(&e);
+    }
+    sb_card_release(&before);
+    sb_card_release(&card);
+}
+
+static void every_kind_has_a_name_and_a_line(void **state)
+{
+    (void)state;
+    for (int k = 0; k < SB_ENTRY_KINDS; k++) {
+        struct sb_entry e = entry(k, json_object());
+        struct sb_audit_row row;
+        assert_string_not_equal(sb_name(&sb_entry_kinds, k), "?");
+        assert_int_equal(sb_entry_row(&e, &row), 0);
+        assert_true(strlen(row.text) > 0);
+        sb_record_release(&sb_audit_row_schema, &row);
+        sb_entry_release(&e);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_card_is_the_fold_of_its_entries),
+        cmocka_unit_test(a_bad_entry_changes_nothing),
+        cmocka_unit_test(every_kind_has_a_name_and_a_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
