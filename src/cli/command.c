@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/str.h>
+#include <signalbox/cli/command.h>
+
+#include <stdio.h>
+
+/* In the order in which a newcomer needs them. */
+const struct sb_command sb_commands[] = {
+    {"help", "[COMMAND]", "what there is, or all about one command", "", sb_cmd_help},
+    {"version", "", "the program's version", "", sb_cmd_version},
+};
+const size_t sb_commands_n = SB_COUNT(sb_commands);
+
+static const struct sb_command *find(const char *name)
+{
+    for (size_t i = 0; i < sb_commands_n; i++)
+        if (sb_streq(sb_commands[i].name, name))
+            return &sb_commands[i];
+    return NULL;
+}
+
+static int list_commands(void)
+{
+    sb_print("signalbox: a terminal operations console for MongoDB\n\n");
+    for (size_t i = 0; i < sb_commands_n; i++)
+        sb_print("  %-9s %s\n", sb_commands[i].name, sb_commands[i].summary);
+    return sb_print("\nsignalbox help COMMAND tells more. Exit status: 0 done; 1 the answer is no; 2 bad usage or input;\n"
+                    "3 a server is out of reach or refuses; 4 policy refused; 5 the ledger cannot be written.\n") ? 1 : 0;
+}
+
+int sb_cmd_help(int argc, char **argv)
+{
+    int words = sb_options_read(argc, argv, NULL, 0);
+    if (words < 0)
+        return 2;
+    if (words == 0)
+        return list_commands();
+    const struct sb_command *c = find(argv[1]);
+    if (!c)
+        return sb_usage_error("there is no command \"%s\" (see: signalbox help)", argv[1]);
+    return sb_print("signalbox %s%s%s\n\n%s.\n%s%s", c->name, c->args[0] ? " " : "", c->args, c->summary, c->help[0] ? "\n" : "", c->help) ? 1 : 0;
+}
+
+int sb_cli_main(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_commands();
+        return 2;
+    }
+    const char *name = argv[1];
+    if (sb_streq(name, "--help") || sb_streq(name, "-h"))
+        name = "help";
+    if (sb_streq(name, "--version"))
+        name = "version";
+    const struct sb_command *c = find(name);
+    if (!c)
+        return sb_usage_error("there is no command \"%s\" (see: signalbox help)", name);
+    int status = c->run(argc - 1, argv + 1);
+    if (fflush(stdout) || ferror(stdout))
+        return status ? status : 1; /* whoever read our results has gone */
+    return status;
+}
