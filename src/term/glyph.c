@@ -110,8 +110,8 @@ bool sb_clusters_next(struct sb_clusters *r, struct sb_cluster *c)
     size_t len = sb_utf8_decode(r->p, (size_t)(r->end - r->p), &point);
     if (!len)
         return escaped(r, c, 1, snprintf(r->escape, sizeof r->escape, "\\x%02x", (unsigned char)*r->p));
-    int width;
-    switch (sb_glyph_of(point, &width)) {
+    int width = 0;
+    switch (point > 0x7E && (r->flags & SB_VIS_ASCII) && point != 0x7F ? SB_GLYPH_HIDDEN : sb_glyph_of(point, &width)) {
     case SB_GLYPH_CONTROL:
         return control(r, c, point);
     case SB_GLYPH_MARK: /* here it has no base: it would sit on whatever was painted before */
@@ -122,7 +122,8 @@ bool sb_clusters_next(struct sb_clusters *r, struct sb_cluster *c)
     }
     *c = (struct sb_cluster){r->p, len, width, false};
     r->p += len;
-    for (int marks = 0; marks < SB_MAX_MARKS && r->p < r->end && (unsigned char)*r->p >= 0x80; marks++) {
+    bool bare = r->flags & SB_VIS_ASCII;
+    for (int marks = 0; !bare && marks < SB_MAX_MARKS && r->p < r->end && (unsigned char)*r->p >= 0x80; marks++) {
         len = sb_utf8_decode(r->p, (size_t)(r->end - r->p), &point);
         if (!len || sb_glyph_of(point, &width) != SB_GLYPH_MARK)
             break;

@@ -16,6 +16,7 @@
 enum sb_vis_flags {
     SB_VIS_NEWLINE = 1, /* \n stays a newline */
     SB_VIS_TAB = 2,     /* \t becomes a blank instead of an escape */
+    SB_VIS_ASCII = 4,   /* all beyond ASCII becomes an escape: for a terminal that shows nothing else */
 };
 
 /* Appends the printable form of n bytes. */
