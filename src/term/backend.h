@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to term/: the two kinds of backend behind the functions of term/backend.h. */
+#ifndef SIGNALBOX_SRC_TERM_BACKEND_H
+#define SIGNALBOX_SRC_TERM_BACKEND_H
+
+#include <signalbox/term/backend.h>
+
+struct sb_backend_kind {
+    void (*close)(struct sb_backend *b);
+    void (*size)(struct sb_backend *b, int *w, int *h);
+    void (*dress)(struct sb_backend *b, const struct sb_theme *theme);
+    int (*blit)(struct sb_backend *b, const struct sb_cells *frame, int cursor_x, int cursor_y, struct sb_err *err);
+    int (*flush)(struct sb_backend *b);
+    void (*send)(struct sb_backend *b, const char *bytes, size_t n); /* our own sequences only */
+    void (*leave)(struct sb_backend *b);
+    void (*enter)(struct sb_backend *b);
+};
+
+struct sb_backend {
+    const struct sb_backend_kind *kind;
+    int fd;
+    int colors;
+    bool ascii;
+    struct sb_cells front; /* what the terminal shows, when `known` */
+    bool known;
+    uint64_t bytes;
+};
+
+#endif
