@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * derived.h - what follows from the entries: who is open, which numbers are used, and the leaves in tiles.
+ *
+ * derived.db stands at a sequence number and is brought up from there; the entries it passes are verified on the way.
+ * Nothing in it is needed that cannot be made anew. When the folder cannot be written it lives in memory.
+ *
+ *   state(key, value)           log, seq, and the highest numbers used: card, case, anomaly, decision
+ *   item(id, kind, open, closed, first, last)   one row a card, case and anomaly; `open` as sb_item_apply decides
+ *   tile(n, root, leaves)       the leaf hashes 256 n + 1 .. 256 n + 256, and their subtree's root once all are there
+ */
+#ifndef SIGNALBOX_SRC_LEDGER_DERIVED_H
+#define SIGNALBOX_SRC_LEDGER_DERIVED_H
+
+#include "store.h"
+
+#include <signalbox/ledger/entry_code.h>
+#include <signalbox/ledger/ledger.h>
+#include <signalbox/ledger/merkle.h>
+
+/* ---- items: a pure fold over views, the same for the tables and for verification ---- */
+
+#define SB_ITEM_ID_MAX 200
+
+struct sb_item_state {
+    char *id;
+    uint64_t hash;
+    int kind;      /* enum sb_item */
+    bool open;
+    bool closed;   /* of a card: somebody has seen its failure and left it */
+    bool dirty;    /* not yet in the table */
+    int64_t first, last;
+};
+
+/* An open-addressed table by id, and the highest numbers. Zeroed is empty. */
+struct sb_items {
+    struct sb_item_state *slot;
+    size_t cap, n;
+    int64_t number[4]; /* of cards, cases, anomalies, decisions */
+};
+
+void sb_items_release(struct sb_items *t);
+struct sb_item_state *sb_items_find(const struct sb_items *t, const char *id, size_t n);
+struct sb_item_state *sb_items_add(struct sb_items *t, const char *id, size_t n); /* NULL out of memory; id must be new */
+
+/* Asked for an item the table does not hold: fill *out (id and hash are set already), 1 found, 0 new, -1 error. */
+typedef int (*sb_item_load_fn)(void *ctx, struct sb_item_state *out, struct sb_err *err);
+
+/* Folds one entry into the table. load may be NULL. */
+int sb_items_apply(struct sb_items *t, const struct sb_entry_view *v, sb_item_load_fn load, void *ctx, struct sb_err *err);
+
+/* ---- the database ---- */
+
+struct sb_derived;
+
+/* Opens or makes the file; one that is damaged, foreign, of another log or another version is thrown away. path NULL: in
+ * memory. NULL: not even that. */
+struct sb_derived *sb_derived_open(const char *path, const char *log, struct sb_err *err);
+void sb_derived_close(struct sb_derived *d);
+
+int64_t sb_derived_seq(const struct sb_derived *d);
+
+/* Leaf of the newest entry it knows; zeros when it knows none. */
+struct sb_hash sb_derived_leaf(const struct sb_derived *d);
+
+/* What an entry must be to be believed: the next number, the right prev, canonical, of this log, its leaf as stored. */
+struct sb_expect {
+    const char *log;
+    int64_t seq;
+    struct sb_hash prev;
+    struct sb_hasher *hasher;
+};
+
+/* 0: good; leaf and view are filled and x moves on. -1: not; `what` is a clause for people. */
+int sb_expect_row(struct sb_expect *x, const struct sb_store_row *row, struct sb_entry_view *view, struct sb_hash *leaf, char *what, size_t cap);
+
+/* Brings the tables up to the entry `to`, verifying what it passes. bad: where an entry was not what it must be (its number;
+ * err says what), else 0. */
+int sb_derived_catch_up(struct sb_derived *d, struct sb_store *s, int64_t to, int64_t *bad, struct sb_err *err);
+
+/* The compact range over the first n leaves, n <= seq. */
+int sb_derived_range(struct sb_derived *d, int64_t n, struct sb_merkle *out, struct sb_hasher *h, struct sb_err *err);
+
+/* The stored hash of leaf seq: 1 there, 0 not, -1 error. */
+int sb_derived_leaf_at(struct sb_derived *d, int64_t seq, struct sb_hash *out, struct sb_err *err);
+
+int sb_derived_open_ids(struct sb_derived *d, enum sb_item item, char ***ids, size_t *n, struct sb_err *err);
+int64_t sb_derived_number(const struct sb_derived *d, int which);
+
+#endif

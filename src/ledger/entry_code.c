@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/ledger/entry_code.h>
+
+#include <inttypes.h>
+
+#define MAX_ID 200
+
+/* ---- writing: members in their canonical order ---- */
+
+static int add_text(struct sb_str *out, const char *key, const char *text, struct sb_err *err)
+{
+    sb_str_addf(out, ",\"%s\":", key);
+    if (text)
+        return sb_json_string(out, text, strlen(text), err);
+    sb_str_adds(out, "null");
+    return 0;
+}
+
+static int add_body(struct sb_str *out, const struct sb_entry *e, struct sb_err *err)
+{
+    if (!e->body) {
+        sb_str_adds(out, "{}");
+        return 0;
+    }
+    if (!json_is_object(e->body))
+        return sb_fail(err, SB_EINPUT, "the body of an entry (%s) must be an object", sb_name(&sb_entry_kinds, e->kind));
+    size_t start = out->len;
+    if (sb_json_canonical(out, e->body, err))
+        return -1;
+    if (out->len - start > SB_ENTRY_MAX_BODY)
+        return sb_fail(err, SB_EINPUT, "the body of an entry (%s) has %zu bytes; %d are the limit", sb_name(&sb_entry_kinds, e->kind),
+                       out->len - start, SB_ENTRY_MAX_BODY);
+    return 0;
+}
+
+/* Entries are found by these, so they must read the same in and out of JSON. */
+static int check_id(const char *what, const char *id, struct sb_err *err)
+{
+    if (!id)
+        return 0;
+    size_t n = strlen(id);
+    bool plain = n > 0 && n <= MAX_ID;
+    for (size_t i = 0; i < n && plain; i++)
+        plain = (unsigned char)id[i] > ' ' && id[i] != '"' && id[i] != '\\';
+    return plain ? 0 : sb_fail(err, SB_EINPUT, "the %s of an entry must be 1 to %d printable characters without blanks or quotes", what, MAX_ID);
+}
+
+int sb_entry_encode(const struct sb_entry *e, const struct sb_entry_place *where, struct sb_str *out, struct sb_err *err)
+{
+    char prev[SB_HEX_LEN + 1];
+    static const struct sb_hash nothing;
+    sb_hex_encode(prev, where->prev ? where->prev->bytes : nothing.bytes, SB_HASH_LEN);
+    size_t start = out->len;
+    if (check_id("case", e->plan.case_id, err) || check_id("card", e->plan.card, err) || check_id("anomaly", e->plan.anomaly, err) ||
+        check_id("decision", e->decision, err) || check_id("policy", e->policy, err))
+        return -1;
+    sb_str_adds(out, "{\"actor\":");
+    if (sb_record_canonical(&sb_actor_schema, &e->actor, out, err))
+        return -1;
+    sb_str_adds(out, ",\"body\":");
+    if (add_body(out, e, err) || add_text(out, "boot", where->origin->boot, err) || add_text(out, "decision", e->decision, err) ||
+        add_text(out, "host", where->origin->host, err) || add_text(out, "kind", sb_name(&sb_entry_kinds, e->kind), err))
+        return -1;
+    sb_str_addf(out, ",\"log\":\"%s\",\"mono\":%" PRId64 ",\"pid\":%" PRId64 ",\"plan\":", where->log, where->mono, where->origin->pid);
+    if (sb_record_canonical(&sb_plan_ref_schema, &e->plan, out, err) || add_text(out, "policy", e->policy, err))
+        return -1;
+    sb_str_addf(out, ",\"prev\":\"%s\",\"seq\":%" PRId64 ",\"ts\":%" PRId64 ",\"v\":%d}", prev, where->seq, where->ts, SB_ENTRY_VERSION);
+    if (!sb_str_ok(out))
+        return sb_fail_nomem(err);
+    if (out->len - start > SB_ENTRY_MAX_BYTES)
+        return sb_fail(err, SB_EINPUT, "an entry of %zu bytes; %d are the limit", out->len - start, SB_ENTRY_MAX_BYTES);
+    return 0;
+}
+
+/* ---- reading ---- */
+
+struct reader {
+    const char *start, *p, *end;
+    struct sb_flaw *flaw;
+};
+
+static bool stop(struct reader *r, const char *what)
+{
+    *r->flaw = (struct sb_flaw){(size_t)(r->p - r->start), what};
+    return false;
+}
+
+/* The text between two values: ,"key": */
+static bool expect(struct reader *r, const char *text, size_t n)
+{
+    if ((size_t)(r->end - r->p) < n || memcmp(r->p, text, n) != 0)
+        return stop(r, "the members of an entry are not those of version 1");
+    r->p += n;
+    return true;
+}
+#define EXPECT(r, text) expect(r, text, sizeof(text) - 1)
+
+static bool take(struct reader *r, struct sb_span *out)
+{
+    size_t used;
+    if (!sb_canonical_prefix(r->p, (size_t)(r->end - r->p), 1, &used, r->flaw)) {
+        r->flaw->at += (size_t)(r->p - r->start);
+        return false;
+    }
+    *out = (struct sb_span){r->p, used};
+    r->p += used;
+    return true;
+}
+
+static bool take_kind(struct reader *r, struct sb_span *out, const char *first, const char *what)
+{
+    if (r->p == r->end || !strchr(first, *r->p))
+        return stop(r, what);
+    return take(r, out);
+}
+#define TAKE_OBJECT(r, out) take_kind(r, out, "{", "an object is missing")
+#define TAKE_STRING(r, out) take_kind(r, out, "\"", "a string is missing")
+#define TAKE_NULLABLE(r, out) take_kind(r, out, "\"n", "a string or null is missing")
+
+static bool take_int(struct reader *r, int64_t *out)
+{
+    struct sb_span value;
+    if (!take_kind(r, &value, "-0123456789", "an integer is missing"))
+        return false;
+    *out = sb_span_int(value);
+    return true;
+}
+
+static bool take_hex(struct reader *r, struct sb_span *out, size_t digits)
+{
+    const char *start = r->p;
+    if (!TAKE_STRING(r, out))
+        return false;
+    bool good = out->n == digits + 2;
+    for (size_t i = 1; good && i <= digits; i++)
+        good = (out->p[i] >= '0' && out->p[i] <= '9') || (out->p[i] >= 'a' && out->p[i] <= 'f');
+    if (good)
+        return true;
+    r->p = start;
+    return stop(r, "a hash or id that is not lower-case hexadecimal");
+}
+
+static bool take_plan(struct reader *r, struct sb_entry_view *out)
+{
+    static const char *const keys[] = {"anomaly", "card", "case"};
+    struct sb_span found[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    size_t used;
+    if (!sb_canonical_members(r->p, (size_t)(r->end - r->p), 1, keys, 3, found, &used, r->flaw)) {
+        r->flaw->at += (size_t)(r->p - r->start);
+        return false;
+    }
+    out->plan = (struct sb_span){r->p, used};
+    out->anomaly = found[0];
+    out->card = found[1];
+    out->case_id = found[2];
+    r->p += used;
+    return true;
+}
+
+bool sb_entry_view(const char *bytes, size_t n, struct sb_entry_view *out, struct sb_flaw *flaw)
+{
+    struct reader r = {bytes, bytes, bytes + n, flaw};
+    int64_t version;
+    bool good = EXPECT(&r, "{\"actor\":") && TAKE_OBJECT(&r, &out->actor) &&
+                EXPECT(&r, ",\"body\":") && TAKE_OBJECT(&r, &out->body) &&
+                EXPECT(&r, ",\"boot\":") && TAKE_STRING(&r, &out->boot) &&
+                EXPECT(&r, ",\"decision\":") && TAKE_NULLABLE(&r, &out->decision) &&
+                EXPECT(&r, ",\"host\":") && TAKE_STRING(&r, &out->host) &&
+                EXPECT(&r, ",\"kind\":") && TAKE_STRING(&r, &out->kind) &&
+                EXPECT(&r, ",\"log\":") && take_hex(&r, &out->log, 32) &&
+                EXPECT(&r, ",\"mono\":") && take_int(&r, &out->mono) &&
+                EXPECT(&r, ",\"pid\":") && take_int(&r, &out->pid) &&
+                EXPECT(&r, ",\"plan\":") && take_plan(&r, out) &&
+                EXPECT(&r, ",\"policy\":") && TAKE_NULLABLE(&r, &out->policy) &&
+                EXPECT(&r, ",\"prev\":") && take_hex(&r, &out->prev, SB_HEX_LEN) &&
+                EXPECT(&r, ",\"seq\":") && take_int(&r, &out->seq) &&
+                EXPECT(&r, ",\"ts\":") && take_int(&r, &out->ts) &&
+                EXPECT(&r, ",\"v\":") && take_int(&r, &version) && EXPECT(&r, "}");
+    if (good && version != SB_ENTRY_VERSION)
+        return stop(&r, "the version of an entry is not 1");
+    return good && (r.p == r.end || stop(&r, "bytes behind the end"));
+}
+
+static int text_of(char **slot, struct sb_span value, struct sb_err *err)
+{
+    if (!value.p || *value.p == 'n')
+        return 0;
+    json_t *json = sb_span_json(value, 1);
+    int rc = json ? sb_str_set(slot, json_string_value(json)) : -1;
+    json_decref(json);
+    return rc ? sb_fail_nomem(err) : 0;
+}
+
+static int record_of(const struct sb_schema *schema, void *dst, struct sb_span value, struct sb_err *err)
+{
+    json_t *json = sb_span_json(value, 0);
+    int rc = json ? sb_record_from_json(schema, dst, json, err) : sb_fail_nomem(err);
+    json_decref(json);
+    return rc;
+}
+
+int sb_entry_decode(const char *bytes, size_t n, unsigned levels, struct sb_entry *e, struct sb_err *err)
+{
+    struct sb_entry_view v;
+    struct sb_flaw flaw;
+    memset(e, 0, sizeof *e);
+    if (!sb_entry_view(bytes, n, &v, &flaw))
+        return sb_fail(err, SB_ELEDGER, "a stored entry is damaged at byte %zu: %s", flaw.at, flaw.what);
+    char *kind = NULL;
+    if (text_of(&kind, v.kind, err))
+        return -1;
+    e->kind = sb_name_find(&sb_entry_kinds, kind);
+    free(kind);
+    if (e->kind < 0) {
+        e->kind = 0;
+        return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " is of a kind this program does not know (%.*s): a newer signalbox wrote it",
+                       v.seq, (int)v.kind.n, v.kind.p);
+    }
+    e->seq = v.seq;
+    e->ts = v.ts;
+    e->body = sb_span_json(v.body, levels);
+    if (!e->body) {
+        sb_fail_nomem(err);
+        goto fail;
+    }
+    if (record_of(&sb_actor_schema, &e->actor, v.actor, err) || record_of(&sb_plan_ref_schema, &e->plan, v.plan, err) ||
+        text_of(&e->decision, v.decision, err) || text_of(&e->policy, v.policy, err)) {
+        sb_err_prefix(err, "entry %" PRId64, v.seq);
+        goto fail;
+    }
+    return 0;
+fail:
+    sb_entry_release(e);
+    return -1;
+}
+
+size_t sb_entry_refs(const struct sb_entry_view *v, struct sb_span refs[SB_ENTRY_REFS])
+{
+    struct sb_span all[SB_ENTRY_REFS] = {v->case_id, v->card, v->anomaly};
+    if (sb_span_is(v->kind, "verdict"))
+        all[3] = v->decision;
+    else if (sb_span_is(v->kind, "policy.load"))
+        all[4] = v->policy;
+    size_t n = 0;
+    for (size_t i = 0; i < SB_ENTRY_REFS; i++) {
+        struct sb_span inside = sb_span_plain(all[i]);
+        bool known = inside.p == NULL || inside.n == 0;
+        for (size_t k = 0; k < n && !known; k++)
+            known = refs[k].n == inside.n && memcmp(refs[k].p, inside.p, inside.n) == 0;
+        if (!known)
+            refs[n++] = inside;
+    }
+    return n;
+}

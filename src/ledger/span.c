@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Looking into canonical text without parsing all of it. Every span handed in has passed the checker. */
+#include <signalbox/base/hash.h>
+#include <signalbox/base/json.h>
+#include <signalbox/ledger/canonical.h>
+
+#include <string.h>
+
+/* Behind the string whose opening quote is at p. */
+static const char *behind_string(const char *p)
+{
+    for (p++; *p != '"'; p++)
+        p += *p == '\\';
+    return p + 1;
+}
+
+/* Behind the value at p. */
+static const char *behind_value(const char *p)
+{
+    if (*p == '"')
+        return behind_string(p);
+    if (*p != '{' && *p != '[') {
+        while (*p != ',' && *p != '}' && *p != ']')
+            p++;
+        return p;
+    }
+    for (unsigned depth = 0;;) {
+        if (*p == '"') {
+            p = behind_string(p);
+            continue;
+        }
+        if (*p == '{' || *p == '[')
+            depth++;
+        else if ((*p == '}' || *p == ']') && --depth == 0)
+            return p + 1;
+        p++;
+    }
+}
+
+static struct sb_span member(struct sb_span object, const char *key, size_t n)
+{
+    if (!object.p || *object.p != '{')
+        return (struct sb_span){NULL, 0};
+    const char *p = object.p + 1;
+    while (*p == '"') {
+        const char *quote = p;
+        p = behind_string(p);
+        bool hit = (size_t)(p - quote) - 2 == n && memcmp(quote + 1, key, n) == 0;
+        const char *value = p + 1;
+        /* a number that ends the whole text has nothing behind it: only objects are looked into, so a brace follows */
+        p = behind_value(value);
+        if (hit)
+            return (struct sb_span){value, (size_t)(p - value)};
+        p += *p == ',';
+    }
+    return (struct sb_span){NULL, 0};
+}
+
+struct sb_span sb_span_find(struct sb_span object, const char *path)
+{
+    while (object.p && *path) {
+        size_t n = strcspn(path, ".");
+        object = member(object, path, n);
+        path += n + (path[n] == '.');
+    }
+    return object;
+}
+
+struct sb_span sb_span_plain(struct sb_span value)
+{
+    if (!value.p || value.n < 2 || *value.p != '"' || memchr(value.p, '\\', value.n))
+        return (struct sb_span){NULL, 0};
+    return (struct sb_span){value.p + 1, value.n - 2};
+}
+
+bool sb_span_is(struct sb_span value, const char *text)
+{
+    struct sb_span inside = sb_span_plain(value);
+    return inside.p && inside.n == strlen(text) && memcmp(inside.p, text, inside.n) == 0;
+}
+
+int64_t sb_span_int(struct sb_span value)
+{
+    char text[24];
+    int64_t v;
+    if (!value.p || value.n >= sizeof text)
+        return 0;
+    memcpy(text, value.p, value.n);
+    text[value.n] = '\0';
+    return sb_parse_i64(text, &v) ? 0 : v;
+}
+
+/* Appends the bytes that a checked string means. */
+static void unescape(struct sb_str *out, struct sb_span value)
+{
+    const char *p = value.p + 1, *end = value.p + value.n - 1;
+    while (p < end) {
+        const char *back = memchr(p, '\\', (size_t)(end - p));
+        if (!back) {
+            sb_str_add(out, p, (size_t)(end - p));
+            return;
+        }
+        sb_str_add(out, p, (size_t)(back - p));
+        static const char letters[] = "\"\\bfnrt", values[] = "\"\\\b\f\n\r\t";
+        if (back[1] == 'u') {
+            uint8_t code[2];
+            char hex[5];
+            memcpy(hex, back + 2, 4);
+            hex[4] = '\0';
+            if (sb_hex_decode(code, 2, hex) == 0)
+                sb_str_addc(out, (char)code[1]);
+            p = back + 6;
+        } else {
+            sb_str_addc(out, values[strchr(letters, back[1]) - letters]);
+            p = back + 2;
+        }
+    }
+}
+
+static json_t *string_json(struct sb_span value)
+{
+    struct sb_span inside = sb_span_plain(value);
+    if (inside.p)
+        return json_stringn(inside.p, inside.n);
+    struct sb_str text;
+    sb_str_init(&text);
+    unescape(&text, value);
+    json_t *json = sb_str_ok(&text) ? json_stringn(text.p, text.len) : NULL;
+    sb_str_release(&text);
+    return json;
+}
+
+static json_t *shallow(struct sb_span value, unsigned levels);
+
+static json_t *shallow_object(struct sb_span value, unsigned levels)
+{
+    json_t *object = json_object();
+    const char *p = value.p + 1;
+    struct sb_str key;
+    sb_str_init(&key);
+    while (object && *p == '"') {
+        const char *quote = p;
+        p = behind_string(p);
+        sb_str_clear(&key);
+        unescape(&key, (struct sb_span){quote, (size_t)(p - quote)});
+        const char *start = p + 1;
+        p = behind_value(start);
+        bool dropped = *start == '[' || (*start == '{' && levels == 1);
+        if (!dropped) {
+            json_t *one = shallow((struct sb_span){start, (size_t)(p - start)}, levels - 1);
+            if (!one || !sb_str_ok(&key)) {
+                json_decref(one);
+                json_decref(object);
+                object = NULL;
+            } else if (json_object_set_new(object, key.p, one)) {
+                json_decref(object);
+                object = NULL;
+            }
+        }
+        p += *p == ',';
+    }
+    sb_str_release(&key);
+    return object;
+}
+
+/* Recursion is bounded by `levels`. */
+static json_t *shallow(struct sb_span value, unsigned levels)
+{
+    switch (*value.p) {
+    case '{':
+        return shallow_object(value, levels);
+    case '[':
+        return json_array();
+    case '"':
+        return string_json(value);
+    case 't':
+        return json_true();
+    case 'f':
+        return json_false();
+    case 'n':
+        return json_null();
+    default:
+        return json_integer(sb_span_int(value));
+    }
+}
+
+json_t *sb_span_json(struct sb_span value, unsigned levels)
+{
+    if (!value.p)
+        return NULL;
+    if (levels == 0)
+        return json_loadb(value.p, value.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+    return shallow(value, levels);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store.h"
+
+#include <signalbox/base/str.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the schema ---- */
+
+static const struct {
+    const char *name, *sql;
+} schema[] = {
+    {"entry", "CREATE TABLE entry(seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL CHECK(length(leaf) = 32), json TEXT NOT NULL) STRICT"},
+    {"entry_append", "CREATE TRIGGER entry_append BEFORE INSERT ON entry WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM entry) "
+                     "BEGIN SELECT raise(ABORT, 'entries are appended, nothing else'); END"},
+    {"entry_delete", "CREATE TRIGGER entry_delete BEFORE DELETE ON entry BEGIN SELECT raise(ABORT, 'entries are never deleted'); END"},
+    {"entry_update", "CREATE TRIGGER entry_update BEFORE UPDATE ON entry BEGIN SELECT raise(ABORT, 'entries are never changed'); END"},
+    {"meta", "CREATE TABLE meta(key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID"},
+    {"meta_delete", "CREATE TRIGGER meta_delete BEFORE DELETE ON meta BEGIN SELECT raise(ABORT, 'never deleted'); END"},
+    {"meta_update", "CREATE TRIGGER meta_update BEFORE UPDATE ON meta BEGIN SELECT raise(ABORT, 'never changed'); END"},
+    {"ref", "CREATE TABLE ref(id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(id, seq)) STRICT, WITHOUT ROWID"},
+    {"ref_append", "CREATE TRIGGER ref_append BEFORE INSERT ON ref WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) FROM entry) "
+                   "BEGIN SELECT raise(ABORT, 'a reference is made with its entry'); END"},
+    {"ref_delete", "CREATE TRIGGER ref_delete BEFORE DELETE ON ref BEGIN SELECT raise(ABORT, 'references are never deleted'); END"},
+    {"ref_update", "CREATE TRIGGER ref_update BEFORE UPDATE ON ref BEGIN SELECT raise(ABORT, 'references are never changed'); END"},
+    {"started", "CREATE TABLE started(nonce TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL UNIQUE) STRICT, WITHOUT ROWID"},
+    {"started_append", "CREATE TRIGGER started_append BEFORE INSERT ON started WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) FROM entry) "
+                       "BEGIN SELECT raise(ABORT, 'a start is noted with its entry'); END"},
+    {"started_delete", "CREATE TRIGGER started_delete BEFORE DELETE ON started BEGIN SELECT raise(ABORT, 'starts are never deleted'); END"},
+    {"started_update", "CREATE TRIGGER started_update BEFORE UPDATE ON started BEGIN SELECT raise(ABORT, 'starts are never changed'); END"},
+};
+
+static const struct {
+    const char *sql;
+    bool writes;
+} statements[SB_STMTS] = {
+    [SB_STMT_BEGIN] = {"BEGIN IMMEDIATE", true},
+    [SB_STMT_COMMIT] = {"COMMIT", true},
+    [SB_STMT_ROLLBACK] = {"ROLLBACK", true},
+    [SB_STMT_DATA_VERSION] = {"PRAGMA data_version", false},
+    [SB_STMT_ADD_ENTRY] = {"INSERT INTO entry(seq, leaf, json) VALUES(?1, ?2, ?3)", true},
+    [SB_STMT_ADD_REF] = {"INSERT INTO ref(id, seq) VALUES(?1, ?2)", true},
+    [SB_STMT_ADD_STARTED] = {"INSERT INTO started(nonce, seq) VALUES(?1, ?2)", true},
+    [SB_STMT_STARTED] = {"SELECT seq FROM started WHERE nonce = ?1", false},
+    [SB_STMT_LAST] = {"SELECT seq, leaf, json FROM entry ORDER BY seq DESC LIMIT 1", false},
+    [SB_STMT_UP] = {"SELECT seq, leaf, json FROM entry WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3", false},
+    [SB_STMT_DOWN] = {"SELECT seq, leaf, json FROM entry WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", false},
+    [SB_STMT_BY_REF] = {"SELECT entry.seq, entry.leaf, entry.json FROM ref CROSS JOIN entry ON entry.seq = ref.seq "
+                        "WHERE ref.id = ?1 AND ref.seq > ?2 ORDER BY ref.seq LIMIT ?3", false},
+    [SB_STMT_REFS] = {"SELECT id, seq FROM ref WHERE (id, seq) > (?1, ?2) ORDER BY id, seq LIMIT ?3", false},
+    [SB_STMT_ALL_STARTED] = {"SELECT nonce, seq FROM started WHERE nonce > ?1 ORDER BY nonce LIMIT ?2", false},
+};
+
+int sb_store_fail(const struct sb_store *s, struct sb_err *err, const char *what)
+{
+    int code = s->db ? sqlite3_extended_errcode(s->db) : SQLITE_NOMEM;
+    int os = s->db ? sqlite3_system_errno(s->db) : 0;
+    bool os_helps = os && (code & 0xff) != SQLITE_CONSTRAINT && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_CORRUPT;
+    sb_fail(err, SB_ELEDGER, "%s: %s%s%s", what, s->db ? sqlite3_errmsg(s->db) : "out of memory", os_helps ? ": " : "",
+            os_helps ? strerrordesc_np(os) : "");
+    if (err)
+        err->detail = code;
+    return -1;
+}
+
+/* ---- opening ---- */
+
+/* Our own statements read, and append to three tables; nothing else is ever meant. */
+static int authorize(void *ctx, int action, const char *a, const char *b, const char *c, const char *d)
+{
+    (void)ctx;
+    (void)b;
+    (void)c;
+    (void)d;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_TRANSACTION:
+        return SQLITE_OK;
+    case SQLITE_PRAGMA:
+        return sqlite3_stricmp(a, "data_version") == 0 ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_INSERT:
+        return strcmp(a, "entry") == 0 || strcmp(a, "ref") == 0 || strcmp(a, "started") == 0 ? SQLITE_OK : SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+static int run_sql(struct sb_store *s, const char *sql, struct sb_err *err)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sb_store_fail(s, err, "the ledger cannot be set up");
+}
+
+/* One transaction: a file whose making was cut short is empty. */
+static int create_schema(struct sb_store *s, const char *log, int64_t now_ms, struct sb_err *err)
+{
+    char sql[256];
+    snprintf(sql, sizeof sql, "BEGIN EXCLUSIVE; PRAGMA application_id=%d; PRAGMA user_version=%d", SB_STORE_APPLICATION, SB_STORE_VERSION);
+    if (run_sql(s, sql, err))
+        return -1;
+    for (int tables = 1; tables >= 0; tables--) /* a trigger wants its table */
+        for (size_t i = 0; i < SB_COUNT(schema); i++)
+            if (sb_starts_with(schema[i].sql, "CREATE TABLE") == (tables == 1) && run_sql(s, schema[i].sql, err))
+                return -1;
+    snprintf(sql, sizeof sql, "INSERT INTO meta VALUES('log','%.32s'),('created','%" PRId64 "'); COMMIT", log, now_ms);
+    return run_sql(s, sql, err);
+}
+
+/* First column of the first row of a constant query, as an integer or (text not NULL) as text. */
+static int query(struct sb_store *s, const char *sql, int64_t *number, char *text, size_t cap, struct sb_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    int rc = -1;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK || sqlite3_step(q) != SQLITE_ROW) {
+        sb_store_fail(s, err, "the ledger cannot be read");
+    } else {
+        if (number)
+            *number = sqlite3_column_int64(q, 0);
+        const unsigned char *found = text ? sqlite3_column_text(q, 0) : NULL;
+        if (text)
+            snprintf(text, cap, "%s", found ? (const char *)found : "");
+        rc = 0;
+    }
+    sqlite3_finalize(q);
+    return rc;
+}
+
+static int check_identity(struct sb_store *s, const char *path, struct sb_err *err)
+{
+    int64_t application, version;
+    if (query(s, "PRAGMA application_id", &application, NULL, 0, err) || query(s, "PRAGMA user_version", &version, NULL, 0, err))
+        return -1;
+    if (application != SB_STORE_APPLICATION)
+        return sb_fail(err, SB_ELEDGER, "%s is not a signalbox ledger (application id %" PRId64 ")", path, application);
+    if (version != SB_STORE_VERSION)
+        return sb_fail(err, SB_ELEDGER, "%s is a ledger of version %" PRId64 "; this program knows version %d: %s", path, version,
+                       SB_STORE_VERSION, version > SB_STORE_VERSION ? "use the newer signalbox that wrote it" : "it is damaged");
+    if (query(s, "SELECT value FROM meta WHERE key = 'log'", NULL, s->log, sizeof s->log, err))
+        return -1;
+    if (strspn(s->log, "0123456789abcdef") != 32)
+        return sb_fail(err, SB_ELEDGER, "%s has no log id: it is damaged", path);
+    return 0;
+}
+
+static int configure(struct sb_store *s, bool own, struct sb_err *err)
+{
+    sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, SB_STORE_BUSY_MS);
+    if (sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK)
+        return sb_store_fail(s, err, "the ledger cannot be set up");
+    return run_sql(s, own ? "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; PRAGMA recursive_triggers=ON; "
+                            "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096"
+                          : "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2048", err);
+}
+
+static int prepare(struct sb_store *s, bool own, struct sb_err *err)
+{
+    if (sqlite3_set_authorizer(s->db, authorize, NULL) != SQLITE_OK)
+        return sb_store_fail(s, err, "the ledger cannot be set up");
+    for (size_t i = 0; i < SB_STMTS; i++) {
+        if (statements[i].writes && !own)
+            continue;
+        if (sqlite3_prepare_v3(s->db, statements[i].sql, -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i], NULL) != SQLITE_OK)
+            return sb_store_fail(s, err, "the ledger cannot be read");
+    }
+    return 0;
+}
+
+int sb_store_make_private(const char *path, struct sb_err *err)
+{
+    if (access(path, F_OK) == 0)
+        return 0;
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return sb_fail(err, SB_ELEDGER, "cannot create %s: %s", path, strerrordesc_np(errno));
+    close(fd);
+    return 0;
+}
+
+static int create_when_empty(struct sb_store *s, const char *new_log, int64_t now_ms, struct sb_err *err)
+{
+    int64_t objects;
+    if (query(s, "SELECT count(*) FROM sqlite_schema", &objects, NULL, 0, err))
+        return -1;
+    return objects == 0 ? create_schema(s, new_log, now_ms, err) : 0;
+}
+
+int sb_store_open(struct sb_store *s, const char *path, bool own, const char *new_log, int64_t now_ms, struct sb_err *err)
+{
+    memset(s, 0, sizeof *s);
+    if (new_log && sb_store_make_private(path, err))
+        return -1;
+    if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        char what[300];
+        snprintf(what, sizeof what, "cannot open %.250s", path);
+        sb_store_fail(s, err, what);
+        goto fail;
+    }
+    if (configure(s, own, err) || (new_log && create_when_empty(s, new_log, now_ms, err)) || check_identity(s, path, err) || prepare(s, own, err))
+        goto fail;
+    return 0;
+fail:
+    sb_store_close(s);
+    return -1;
+}
+
+void sb_store_close(struct sb_store *s)
+{
+    for (size_t i = 0; i < SB_STMTS; i++)
+        sqlite3_finalize(s->stmt[i]);
+    sqlite3_close(s->db);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---- reading ---- */
+
+static int visit(struct sb_store *s, sqlite3_stmt *q, sb_store_fn fn, void *ctx, struct sb_err *err)
+{
+    int seen = 0, rc;
+    while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+        struct sb_store_row row = {
+            .seq = sqlite3_column_int64(q, 0),
+            .types_ok = sqlite3_column_type(q, 1) == SQLITE_BLOB && sqlite3_column_type(q, 2) == SQLITE_TEXT,
+        };
+        /* as blobs: a conversion to text would copy each to end it with a NUL */
+        row.leaf = sqlite3_column_blob(q, 1);
+        row.leaf_n = sqlite3_column_bytes(q, 1);
+        row.json = sqlite3_column_blob(q, 2);
+        row.json_n = sqlite3_column_bytes(q, 2);
+        if (!row.json) {
+            row.json = "";
+            row.json_n = 0;
+        }
+        seen++;
+        int said = fn(ctx, &row, err);
+        if (said) {
+            sqlite3_reset(q);
+            return said < 0 ? -1 : seen;
+        }
+    }
+    if (rc != SQLITE_DONE)
+        seen = sb_store_fail(s, err, "the ledger cannot be read");
+    sqlite3_reset(q);
+    return seen;
+}
+
+int sb_store_up(struct sb_store *s, int64_t from, int64_t to, int limit, sb_store_fn fn, void *ctx, struct sb_err *err)
+{
+    sqlite3_stmt *q = s->stmt[SB_STMT_UP];
+    sqlite3_bind_int64(q, 1, from);
+    sqlite3_bind_int64(q, 2, to);
+    sqlite3_bind_int(q, 3, limit);
+    return visit(s, q, fn, ctx, err);
+}
+
+int sb_store_down(struct sb_store *s, int64_t before, int limit, sb_store_fn fn, void *ctx, struct sb_err *err)
+{
+    sqlite3_stmt *q = s->stmt[SB_STMT_DOWN];
+    sqlite3_bind_int64(q, 1, before);
+    sqlite3_bind_int(q, 2, limit);
+    return visit(s, q, fn, ctx, err);
+}
+
+int sb_store_by_ref(struct sb_store *s, const char *id, int64_t after, int limit, sb_store_fn fn, void *ctx, struct sb_err *err)
+{
+    sqlite3_stmt *q = s->stmt[SB_STMT_BY_REF];
+    if (sqlite3_bind_text(q, 1, id, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+        return sb_fail_nomem(err);
+    sqlite3_bind_int64(q, 2, after);
+    sqlite3_bind_int(q, 3, limit);
+    return visit(s, q, fn, ctx, err);
+}
+
+int sb_store_last(struct sb_store *s, sb_store_fn fn, void *ctx, struct sb_err *err)
+{
+    return visit(s, s->stmt[SB_STMT_LAST], fn, ctx, err);
+}
+
+int64_t sb_store_started(struct sb_store *s, const char *nonce, struct sb_err *err)
+{
+    sqlite3_stmt *q = s->stmt[SB_STMT_STARTED];
+    int64_t seq = 0;
+    if (sqlite3_bind_text(q, 1, nonce, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+        return sb_fail_nomem(err);
+    int rc = sqlite3_step(q);
+    if (rc == SQLITE_ROW)
+        seq = sqlite3_column_int64(q, 0);
+    else if (rc != SQLITE_DONE)
+        seq = sb_store_fail(s, err, "the ledger cannot be read");
+    sqlite3_reset(q);
+    return seq;
+}
+
+int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err)
+{
+    sqlite3_stmt *q = s->stmt[SB_STMT_DATA_VERSION];
+    int64_t version = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : sb_store_fail(s, err, "the ledger cannot be read");
+    sqlite3_reset(q);
+    return version;
+}
+
+int sb_store_run(struct sb_store *s, enum sb_store_statement which, const char *what, struct sb_err *err)
+{
+    sqlite3_stmt *q = s->stmt[which];
+    int rc = sqlite3_step(q) == SQLITE_DONE ? 0 : sb_store_fail(s, err, what);
+    sqlite3_reset(q);
+    return rc;
+}
+
+/* ---- the schema as it is ---- */
+
+int sb_store_schema_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err)
+{
+    sqlite3_stmt *q = NULL;
+    if (sqlite3_prepare_v2(s->db, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name", -1, &q, NULL) != SQLITE_OK)
+        return sb_store_fail(s, err, "the ledger cannot be read");
+    size_t i = 0;
+    int rc, good = 1;
+    while (good == 1 && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(q, 0), *sql = (const char *)sqlite3_column_text(q, 1);
+        int order = i < SB_COUNT(schema) && name ? strcmp(name, schema[i].name) : -1;
+        if (order == 0 && sql && strcmp(sql, schema[i].sql) == 0) {
+            i++;
+            continue;
+        }
+        good = 0;
+        if (order > 0)
+            snprintf(what, cap, "%s is missing from the ledger's schema", schema[i].name);
+        else
+            snprintf(what, cap, "%.60s %s", name ? name : "?", order == 0 ? "was changed in the ledger's schema" : "does not belong in the ledger's schema");
+    }
+    if (good == 1 && rc != SQLITE_DONE)
+        good = sb_store_fail(s, err, "the ledger cannot be read");
+    if (good == 1 && i < SB_COUNT(schema)) {
+        good = 0;
+        snprintf(what, cap, "%s is missing from the ledger's schema", schema[i].name);
+    }
+    sqlite3_finalize(q);
+    return good;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store.h - ledger.db: the only file whose loss is a loss.
+ *
+ * Four tables, none of which is ever updated: meta (the log's id), entry (seq, leaf, canonical text), ref (what an entry is
+ * found by), started (which approval started which execution). Triggers refuse what is not an append, and so does the
+ * authorizer of our own connections. Rollback journal with synchronous=EXTRA: Debian's SQLite 3.40.1 has a race in WAL mode
+ * that can corrupt a file with two connections, and EXTRA also syncs the folder after the journal is gone.
+ *
+ * Reading is done in pieces: a statement that stands open holds a SHARED lock, and that stops the owner's commit.
+ */
+#ifndef SIGNALBOX_SRC_LEDGER_STORE_H
+#define SIGNALBOX_SRC_LEDGER_STORE_H
+
+#include <signalbox/base/error.h>
+#include <signalbox/base/hash.h>
+#include <signalbox/ledger/canonical.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SB_STORE_APPLICATION 0x53424c47 /* "SBLG" */
+#define SB_STORE_VERSION 1
+#define SB_STORE_BUSY_MS 5000
+#define SB_STORE_PIECE 512 /* rows read under one SHARED lock */
+
+enum sb_store_statement {
+    SB_STMT_BEGIN,
+    SB_STMT_COMMIT,
+    SB_STMT_ROLLBACK,
+    SB_STMT_DATA_VERSION,
+    SB_STMT_ADD_ENTRY,
+    SB_STMT_ADD_REF,
+    SB_STMT_ADD_STARTED,
+    SB_STMT_STARTED,
+    SB_STMT_LAST,
+    SB_STMT_UP,
+    SB_STMT_DOWN,
+    SB_STMT_BY_REF,
+    SB_STMT_REFS,
+    SB_STMT_ALL_STARTED,
+    SB_STMTS
+};
+
+struct sb_store {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[SB_STMTS]; /* the writing ones are NULL in a reader */
+    char log[33];
+};
+
+/* Opens the file and checks that it is ours, of a version we know. new_log (32 hex digits, or NULL): a file that is not
+ * there, or empty because its making was cut short, is made with this id. Reading needs write permission only after a
+ * crash, when SQLite has to roll a half-made commit back. */
+int sb_store_open(struct sb_store *s, const char *path, bool own, const char *new_log, int64_t now_ms, struct sb_err *err);
+void sb_store_close(struct sb_store *s);
+
+/* Makes a missing file, readable by its owner only (SQLite would let everybody read it). One that is there is left alone:
+ * opening and closing a file that a connection of this process has open would drop its locks. */
+int sb_store_make_private(const char *path, struct sb_err *err);
+
+/* SB_ELEDGER with SQLite's words; detail is the extended result code. */
+int sb_store_fail(const struct sb_store *s, struct sb_err *err, const char *what);
+
+/* Compares tables, triggers, application id and version with what they must be. 1 as they must be, 0 not (what says why),
+ * -1 unreadable. */
+int sb_store_schema_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err);
+
+/* One row as it stands in the file; the pointers live until the visitor returns. */
+struct sb_store_row {
+    int64_t seq;
+    const void *leaf;
+    int leaf_n;
+    const char *json;
+    int json_n;
+    bool types_ok; /* stored as blob and text */
+};
+
+/* 0 go on, 1 stop, -1 error. */
+typedef int (*sb_store_fn)(void *ctx, const struct sb_store_row *row, struct sb_err *err);
+
+/* Visits at most `limit` rows with from <= seq <= to, rising; or with seq < before, falling; or of one reference with
+ * seq > after, rising. Returns how many, or -1. One short transaction each. */
+int sb_store_up(struct sb_store *s, int64_t from, int64_t to, int limit, sb_store_fn fn, void *ctx, struct sb_err *err);
+int sb_store_down(struct sb_store *s, int64_t before, int limit, sb_store_fn fn, void *ctx, struct sb_err *err);
+int sb_store_by_ref(struct sb_store *s, const char *id, int64_t after, int limit, sb_store_fn fn, void *ctx, struct sb_err *err);
+
+/* The newest row: 1 visited, 0 the log is empty, -1 error. */
+int sb_store_last(struct sb_store *s, sb_store_fn fn, void *ctx, struct sb_err *err);
+
+/* Which entry started with this nonce; 0 none, -1 error. */
+int64_t sb_store_started(struct sb_store *s, const char *nonce, struct sb_err *err);
+
+/* Changes when somebody else has committed to the file. -1 error. */
+int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err);
+
+/* Runs a statement that gives no rows. */
+int sb_store_run(struct sb_store *s, enum sb_store_statement which, const char *what, struct sb_err *err);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include <signalbox/ledger/ledger.h>
+#include <signalbox/ledger/lock.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct sb_origin origin;
+
+static int set_up(void **state)
+{
+    (void)state;
+    sb_origin_seeded(&origin, 7);
+    return 0;
+}
+
+static struct sb_ledger *own(const char *dir)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = sb_ledger_open(dir, SB_LEDGER_OWN, &origin, &err);
+    if (!l)
+        fail_msg("%s", err.msg);
+    return l;
+}
+
+static struct sb_entry entry(int kind, const char *case_id, const char *card, json_t *body)
+{
+    struct sb_entry e = {.kind = kind, .body = body};
+    assert_non_null(body);
+    assert_int_equal(sb_str_set(&e.actor.principal, "alice") | sb_str_set(&e.plan.case_id, case_id) | sb_str_set(&e.plan.card, card), 0);
+    return e;
+}
+
+static int64_t add(struct sb_ledger *l, int kind, const char *case_id, const char *card, json_t *body)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_entry e = entry(kind, case_id, card, body);
+    sb_assert_ok(sb_ledger_append(l, &e, &err), err);
+    int64_t seq = e.seq;
+    assert_true(e.ts > 0);
+    sb_entry_release(&e);
+    return seq;
+}
+
+static json_t *card_body(const char *id, const char *title)
+{
+    struct sb_card c = {.revision = 1};
+    assert_int_equal(sb_str_set(&c.id, id) | sb_str_set(&c.title, title), 0);
+    json_t *json = json_pack("{s:o}", "card", sb_record_to_json(&sb_card_schema, &c));
+    sb_card_release(&c);
+    return json;
+}
+
+static json_t *case_body(const char *id, const char *text)
+{
+    struct sb_case c = {.opened_at = 1};
+    assert_int_equal(sb_str_set(&c.id, id) | sb_str_set(&c.text, text), 0);
+    json_t *json = json_pack("{s:o}", "case", sb_record_to_json(&sb_case_schema, &c));
+    sb_case_release(&c);
+    return json;
+}
+
+static json_t *state_body(const char *event, const char *from, const char *to)
+{
+    return json_pack("{s:s,s:s,s:s,s:s}", "event", event, "from", from, "to", to, "note", "because");
+}
+
+static void what_is_appended_is_read_back(void **state)
+{
+    (void)state;
+    const char *dir = sb_test_dir();
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = own(dir);
+    assert_int_equal(sb_ledger_head(l), 0);
+    assert_int_equal(strlen(sb_ledger_id(l)), 32);
+    char id[33];
+    memcpy(id, sb_ledger_id(l), sizeof id);
+    assert_int_equal(add(l, SB_ENTRY_REQUEST, "K-000001", NULL, case_body("K-000001", "orders is \"slow\"\n")), 1);
+    assert_int_equal(add(l, SB_ENTRY_RECOMMENDATION, "K-000001", "C-000004", card_body("C-000004", "Create an index")), 2);
+    assert_int_equal(add(l, SB_ENTRY_STATE, "K-000001", "C-000004", state_body("require", "proposed", "awaiting_approval")), 3);
+    sb_ledger_close(l);
+
+    l = own(dir);
+    assert_string_equal(sb_ledger_id(l), id);
+    assert_int_equal(sb_ledger_head(l), 3);
+    assert_true(sb_ledger_writable(l, NULL));
+    struct sb_card card;
+    sb_assert_ok(sb_ledger_card(l, "C-000004", &card, &err), err);
+    assert_string_equal(card.title, "Create an index");
+    assert_int_equal(card.state, SB_AWAITING_APPROVAL);
+    sb_card_release(&card);
+    struct sb_case c;
+    sb_assert_ok(sb_ledger_case(l, "K-000001", &c, &err), err);
+    assert_string_equal(c.text, "orders is \"slow\"\n");
+    assert_int_equal(c.cards_n, 1);
+    sb_case_release(&c);
+    assert_int_equal(sb_ledger_case(l, "K-000009", &c, &err), -1);
+    assert_int_equal(err.code, SB_EINPUT);
+    struct sb_entry e;
+    sb_assert_ok(sb_ledger_entry(l, 2, &e, &err), err);
+    assert_int_equal(e.kind, SB_ENTRY_RECOMMENDATION);
+    assert_int_equal(e.seq, 2);
+    assert_string_equal(e.actor.principal, "alice");
+    sb_entry_release(&e);
+    assert_int_equal(sb_ledger_entry(l, 4, &e, &err), -1);
+    sb_ledger_close(l);
+}
+
+static void pages_go_back_by_key(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = own(sb_test_dir());
+    for (int i = 0; i < 25; i++)
+        add(l, SB_ENTRY_ACK, NULL, NULL, json_pack("{s:s}", "by", "bob"));
+    struct sb_audit_page page;
+    int64_t before = 0, expected = 25;
+    for (;;) {
+        sb_assert_ok(sb_ledger_page(l, before, 10, &page, &err), err);
+        assert_int_equal(page.head, 25);
+        for (size_t i = 0; i < page.rows_n; i++)
+            assert_int_equal(page.rows[i].seq, expected--);
+        assert_string_equal(page.rows[0].text, "taken by bob");
+        before = page.rows[page.rows_n - 1].seq;
+        bool end = page.at_start;
+        sb_record_release(sb_message_schema(SB_NEWS_AUDIT), &page);
+        if (end)
+            break;
+    }
+    assert_int_equal(expected, 0);
+    sb_ledger_close(l);
+}
+
+static void what_is_open_and_which_numbers_are_used_follows_from_the_entries(void **state)
+{
+    (void)state;
+    const char *dir = sb_test_dir();
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = own(dir);
+    for (int i = 1; i <= 3; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "C-%06d", i * 10);
+        add(l, SB_ENTRY_RECOMMENDATION, "K-000007", id, card_body(id, "x"));
+    }
+    add(l, SB_ENTRY_STATE, "K-000007", "C-000020", state_body("reject", "awaiting_approval", "rejected"));
+    for (int again = 0; again < 2; again++) {
+        char **ids;
+        size_t n;
+        int64_t number;
+        sb_assert_ok(sb_ledger_open_ids(l, SB_ITEM_CARD, &ids, &n, &err), err);
+        assert_int_equal(n, 2);
+        assert_string_equal(ids[0], "C-000010");
+        assert_string_equal(ids[1], "C-000030");
+        free(ids[0]);
+        free(ids[1]);
+        free(ids);
+        sb_assert_ok(sb_ledger_last_number(l, 'C', &number, &err), err);
+        assert_int_equal(number, 30);
+        sb_assert_ok(sb_ledger_last_number(l, 'K', &number, &err), err);
+        assert_int_equal(number, 7);
+        sb_assert_ok(sb_ledger_last_number(l, 'd', &number, &err), err);
+        assert_int_equal(number, 0);
+        sb_ledger_close(l);
+        l = own(dir);
+    }
+    sb_ledger_close(l);
+}
+
+static void a_permit_comes_only_from_a_durable_intent_and_a_nonce_starts_once(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = own(sb_test_dir());
+    const char *command = "{\"createIndexes\":\"orders\",\"$db\":\"shop\"}";
+    struct sb_permit permit;
+    struct sb_entry e = entry(SB_ENTRY_STEP_INTENT, "K-000001", "C-000001", json_pack("{s:i,s:i,s:b}", "step", 1, "try", 1, "undo", 0));
+    sb_assert_ok(sb_ledger_intent(l, &e, command, "rs-1", "nonce-1", &permit, &err), err);
+    assert_int_equal(permit.seq, 1);
+    assert_string_equal(permit.deployment_id, "rs-1");
+    struct sb_hash hash;
+    sb_assert_ok(sb_hash_bytes(&hash, command, strlen(command), &err), err);
+    assert_memory_equal(hash.bytes, permit.command.bytes, SB_HASH_LEN);
+    assert_int_equal(sb_ledger_intent(l, &e, command, "rs-1", "nonce-1", &permit, &err), -1);
+    assert_int_equal(err.code, SB_ESTATE);
+    assert_string_equal(err.msg, "already started by entry 1");
+    assert_int_equal(permit.seq, 0);
+    assert_int_equal(sb_ledger_head(l), 1);
+    sb_assert_ok(sb_ledger_intent(l, &e, command, "rs-1", NULL, &permit, &err), err);
+    assert_int_equal(permit.seq, 2);
+    assert_int_equal(sb_ledger_started(l, "nonce-1", &err), 1);
+    assert_int_equal(sb_ledger_append(l, &e, &err), -1); /* never without a permit's way */
+    sb_entry_release(&e);
+    sb_ledger_close(l);
+}
+
+static void one_process_owns_and_the_second_learns_its_pid(void **state)
+{
+    (void)state;
+    const char *dir = sb_test_dir();
+    struct sb_ledger *l = own(dir);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_origin mine;
+        sb_origin_system(&mine);
+        char expected[64];
+        snprintf(expected, sizeof expected, "process %d owns this ledger", (int)getppid());
+        struct sb_ledger *second = sb_ledger_open(dir, SB_LEDGER_OWN, &mine, &err);
+        _exit(!second && err.code == SB_ELEDGER && strstr(err.msg, expected) ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    char path[128];
+    snprintf(path, sizeof path, "%s/lock", dir);
+    struct sb_owner owner;
+    struct sb_err err = SB_ERR_INIT;
+    sb_assert_ok(sb_lock_owner(path, &owner, &err), err);
+    assert_true(owner.held);
+    assert_int_equal(owner.pid, getpid());
+    sb_ledger_close(l);
+    sb_assert_ok(sb_lock_owner(path, &owner, &err), err);
+    assert_false(owner.held);
+    l = own(dir);
+    sb_ledger_close(l);
+}
+
+static void a_reader_works_beside_the_owner(void **state)
+{
+    (void)state;
+    const char *dir = sb_test_dir();
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = own(dir);
+    add(l, SB_ENTRY_STOP, NULL, NULL, json_pack("{s:s}", "reason", "one"));
+    struct sb_ledger *r = sb_ledger_open(dir, SB_LEDGER_READ, NULL, &err);
+    assert_non_null(r);
+    assert_int_equal(sb_ledger_head(r), 1);
+    add(l, SB_ENTRY_STOP, NULL, NULL, json_pack("{s:s}", "reason", "two"));
+    struct sb_audit_page page;
+    sb_assert_ok(sb_ledger_page(r, 0, 10, &page, &err), err);
+    assert_int_equal(page.rows_n, 2);
+    sb_record_release(sb_message_schema(SB_NEWS_AUDIT), &page);
+    struct sb_entry e = {.kind = SB_ENTRY_STOP};
+    assert_int_equal(sb_ledger_append(r, &e, &err), -1);
+    assert_int_equal(err.code, SB_ELEDGER);
+    sb_ledger_close(r);
+    sb_ledger_close(l);
+}
+
+static void files_are_private(void **state)
+{
+    (void)state;
+    const char *dir = sb_test_dir();
+    struct sb_ledger *l = own(dir);
+    sb_ledger_close(l);
+    static const char *const names[] = {"ledger.db", "derived.db", "checkpoint", "lock"};
+    for (size_t i = 0; i < SB_COUNT(names); i++) {
+        char path[128];
+        struct stat st;
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+}
+
+static void what_cannot_be_an_entry_is_refused_and_leaves_no_gap(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = own(sb_test_dir());
+    char *big = malloc(SB_ENTRY_KINDS + (1 << 20));
+    assert_non_null(big);
+    memset(big, 'x', 1 << 20);
+    big[1 << 20] = '\0';
+    struct {
+        const char *card;
+        json_t *body;
+    } bad[] = {
+        {NULL, json_pack("{s:s}", "reason", big)}, {NULL, json_pack("{s:f}", "reason", 0.5)}, {NULL, json_array()},
+        {"C-\"1", json_object()}, {"", json_object()}, {NULL, json_pack("{s:I}", "n", (json_int_t)INT64_C(9007199254740992))},
+    };
+    for (size_t i = 0; i < SB_COUNT(bad); i++) {
+        struct sb_entry e = entry(SB_ENTRY_STOP, NULL, bad[i].card, bad[i].body);
+        assert_int_equal(sb_ledger_append(l, &e, &err), -1);
+        assert_int_equal(e.seq, 0);
+        sb_entry_release(&e);
+    }
+    free(big);
+    assert_true(sb_ledger_writable(l, NULL));
+    assert_int_equal(add(l, SB_ENTRY_STOP, NULL, NULL, json_pack("{s:s}", "reason", "good")), 1);
+    sb_ledger_close(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(what_is_appended_is_read_back, set_up),
+        cmocka_unit_test_setup(pages_go_back_by_key, set_up),
+        cmocka_unit_test_setup(what_is_open_and_which_numbers_are_used_follows_from_the_entries, set_up),
+        cmocka_unit_test_setup(a_permit_comes_only_from_a_durable_intent_and_a_nonce_starts_once, set_up),
+        cmocka_unit_test_setup(one_process_owns_and_the_second_learns_its_pid, set_up),
+        cmocka_unit_test_setup(a_reader_works_beside_the_owner, set_up),
+        cmocka_unit_test_setup(files_are_private, set_up),
+        cmocka_unit_test_setup(what_cannot_be_an_entry_is_refused_and_leaves_no_gap, set_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
