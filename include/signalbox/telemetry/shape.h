@@ -27,7 +27,8 @@
 #define SB_SHAPE_UNKNOWN "?"
 #define SB_FINGERPRINT_LEN 16
 
-/* Bounds on what is kept of one shape. Beyond them the rest still counts in the fingerprint, and `partial` is set. */
+/* Bounds on what is kept of one shape. What lies beyond them sets `partial`; it still counts in the fingerprint (what
+ * nests deeper than the depth excepted), so that different shapes stay apart. */
 #define SB_SHAPE_MAX_DEPTH 32
 #define SB_SHAPE_MAX_PREDICATES 256
 #define SB_SHAPE_MAX_TEXT 16384
@@ -47,12 +48,11 @@ enum sb_predicate_class {
 };
 
 struct sb_predicate {
-    char *path;           /* dotted; of an $elemMatch with the array's path in front; "" for $text, $where, $expr */
-    const char *operator; /* "$gt"; "$eq" for a plain value */
+    char *path; /* dotted; of an $elemMatch with the array's path in front; "" for $text, $where, $expr */
+    char *op;   /* "$gt"; "$eq" for a plain value */
     enum sb_predicate_class class_;
-    size_t arm;    /* index into arms: the conjunction it belongs to */
-    bool elem;     /* inside an $elemMatch: shares one array element with the other elem predicates of `elem_path` */
-    char *elem_path; /* NULL outside $elemMatch */
+    size_t arm;      /* index into arms: the conjunction it belongs to */
+    char *elem_path; /* the array whose one element it asks together with others ($elemMatch); NULL outside one */
 };
 
 /* A conjunction. arms[0] is the filter itself; every other one is an arm of an $or or $nor inside its parent. */
@@ -90,7 +90,6 @@ struct sb_shape {
     bool partial;      /* a part of it was not, or it is over the bounds above */
     bool limited;      /* a limit other than 0 (find), or a $limit stage before anything that needs all input */
     bool multi;        /* updates or removes every match */
-    bool count_only;   /* the documents themselves are not wanted: count */
     struct sb_predicate *predicates;
     size_t predicates_n;
     struct sb_arm *arms;
@@ -103,11 +102,12 @@ struct sb_shape {
     bool inclusive;    /* the projection names what to return; only then can an index cover the query */
     struct sb_lookup *lookups;
     size_t lookups_n;
+    size_t bytes; /* memory it takes, about */
 };
 
-/* Appends the operation's skeleton to `out` (which the caller empties). Bounded by SB_SHAPE_MAX_SKELETON whatever the
- * command holds. -1 only when memory runs out. */
-int sb_shape_reduce(const struct sb_slow_op *op, struct sb_str *out, struct sb_err *err);
+/* Writes the operation's skeleton to `out` (cap >= 64) and returns its length. What does not fit is told apart by a hash
+ * at the end. Nothing is allocated: this runs for every line of a log. */
+size_t sb_shape_reduce(const struct sb_slow_op *op, char *out, size_t cap);
 
 /* The shape of a skeleton, or NULL out of memory. The caller owns it. */
 struct sb_shape *sb_shape_parse(const char *skeleton, size_t n, struct sb_err *err);

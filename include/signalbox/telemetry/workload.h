@@ -8,8 +8,10 @@
  * high. Workloads of two threads or files are merged into what one pass over both, one after the other, would have
  * given: the same totals always, the same everything as long as no bound was passed.
  *
- * Times are deployment time. Memory: about 8 KB an entry, plus the example and, where buckets are asked for, one bucket
- * ring for each entry. Errors: -1 only when memory runs out; the operation is then counted in `lost`, never forgotten in
+ * An operation's shape is recognised by the bytes of its skeleton (shape.h), compared in full: it is parsed once.
+ *
+ * Times are deployment time. Memory: about 5 KB an entry, plus its shape and example and, where buckets are asked for, a
+ * ring of about 200 bytes a bucket. Errors: -1 only when memory runs out; the operation is then counted in `lost`, never forgotten in
  * silence. Thread: none of its own; one owner at a time.
  */
 #ifndef SIGNALBOX_TELEMETRY_WORKLOAD_H
@@ -24,6 +26,7 @@
 
 struct sb_workload_options {
     size_t max_shapes;  /* 0: 4096 */
+    size_t max_bytes;   /* of shapes and examples; 0: 64 MiB */
     bool examples;      /* keep one command per entry, values and all: for explain, to be redacted before it is shown */
     int64_t bucket_ms;  /* 0: no sliding window */
     size_t buckets;     /* the window reaches back bucket_ms * buckets */
@@ -68,7 +71,8 @@ int sb_workload_add(struct sb_workload *w, const struct sb_slow_op *op, struct s
 
 /* Counts the envelopes that still wait for a write and ended before `before_ms` (INT64_MAX: all): their writes were not
  * written down, so they stand for themselves, with a shape that is unknown unless the command told it. Call it at the
- * end of a file, and now and then on a live stream with a time at which everything older has surely been read. */
+ * end of a file (INT64_MAX: the next file's connections are others), and now and then on a live stream with a time at
+ * which everything older has surely been read. */
 int sb_workload_settle(struct sb_workload *w, int64_t before_ms, struct sb_err *err);
 
 /* Adds what `from` holds to `into`; `from` is settled first and stays usable. The sliding windows are merged too when
@@ -100,7 +104,8 @@ uint64_t sb_work_quantile(const struct sb_work *work, double q);
 struct sb_work_sums sb_work_window(const struct sb_workload *w, const struct sb_work *work, int64_t from_ms, int64_t to_ms,
                                    bool *complete);
 
-/* The quantile within such a window, from a coarser histogram: at most a factor of 2^(1/4) (19 %) off. */
+/* The quantile within such a window, from a coarser histogram: exact below 2 ms, then at most a factor of 2^(1/4) (19 %)
+ * off. */
 uint64_t sb_work_window_quantile(const struct sb_workload *w, const struct sb_work *work, int64_t from_ms, int64_t to_ms,
                                  double q);
 
