@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * input.h - the decision input: every fact a policy may look at, frozen into one document.
+ *
+ * The orchestrator builds it, evaluation reads nothing else (no clock, no file, no environment), and the ledger keeps it
+ * whole in the VERDICT entry: the same input under the same bundle gives the same verdict anywhere and at any time. A fact
+ * that was not measured is left out (or null); it is never guessed. Integers only; parts per million for shares.
+ *
+ *   v           1
+ *   stage       intake (a request came in), gate (a card was proposed), approve (somebody is about to approve it),
+ *               execute (right before a step; everything measured anew)
+ *   action      kind: request, index.create, index.drop, index.hide, index.unhide, profile.set, rollback, stop, abort, ...
+ *               class: read, reversible, costly, forbidden      intent: as in INTERFACE ("index.review")
+ *               ns: ["shop.orders"]    commands: ["createIndexes"]    risk: low, medium, high
+ *               reversible, has_undo: true or false    est_docs, est_bytes, est_duration_s
+ *               index: {name, unique, options: how many are set, ops_24h: uses of it in a day}
+ *               level: the profiling level that profile.set asks for
+ *               own: true when it takes back or ends what this very card did (its prepared undo, a drop of the index it
+ *               built, an abort of its own build)
+ *   plan        case, card, revision, sha256, steps
+ *   actor       who asks now: principal, kind: human, rule, agent; groups
+ *   author      who wrote the commands: principal, kind
+ *   editors     principals who changed the card, in order; the last one counts as an author
+ *   approvals   [{by, groups, at}] that count: not voided, of exactly this revision
+ *   checks      names of prerequisites that were found true: what `require.checks` is compared with
+ *   target      deployment, id, env: prod, staging, dev (anything else, or nothing, is prod), version,
+ *               topology: replica_set, standalone, sharded; simulated
+ *   health      members, members_up, lag_s, primary: true when it is known, builds: on the collection, queued, cache_ppm,
+ *               oldest_op_s: the oldest operation on the collection
+ *   clock       utc: RFC 3339      model  confidence_ppm      history  executed_today, rolled_back_30d
+ *
+ * Thread: constant data.
+ */
+#ifndef SIGNALBOX_POLICY_INPUT_H
+#define SIGNALBOX_POLICY_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SB_INPUT_VERSION 1
+
+enum sb_fact_type { SB_FACT_INT, SB_FACT_STR, SB_FACT_BOOL, SB_FACT_LIST };
+
+struct sb_fact {
+    const char *path;
+    enum sb_fact_type type;
+    const char *domain; /* the values it may have, separated by blanks; NULL: any */
+};
+
+extern const struct sb_fact sb_facts[];
+extern const size_t sb_facts_n;
+
+/* The fact of this path, or NULL. */
+const struct sb_fact *sb_fact_find(const char *path);
+
+/* True when `word` is in a domain. */
+bool sb_fact_allows(const struct sb_fact *fact, const char *word);
+
+#endif

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From JSON to a program. Everything that is not in the language is refused with its place: a rule that was silently half
+ * understood would be worse than none. */
+#include "loader.h"
+
+#include <signalbox/base/array.h>
+#include <signalbox/base/hash.h>
+
+#include <stdlib.h>
+
+/* ---- places ---- */
+
+size_t sb_loader_enter(struct sb_loader *l, const char *key)
+{
+    size_t mark = l->at.len;
+    sb_str_addc(&l->at, '/');
+    for (; *key; key++)
+        if (*key == '~' || *key == '/')
+            sb_str_adds(&l->at, *key == '~' ? "~0" : "~1");
+        else
+            sb_str_addc(&l->at, *key);
+    return mark;
+}
+
+size_t sb_loader_enter_item(struct sb_loader *l, size_t i)
+{
+    size_t mark = l->at.len;
+    sb_str_addf(&l->at, "/%zu", i);
+    return mark;
+}
+
+void sb_loader_leave(struct sb_loader *l, size_t mark)
+{
+    sb_str_truncate(&l->at, mark);
+}
+
+int sb_loader_refuse(struct sb_loader *l, const char *what)
+{
+    return sb_fail(l->err, SB_EINPUT, "%s: %.300s: %s", l->path, l->at.len ? l->at.p : "/", what);
+}
+
+int sb_loader_refuse_name(struct sb_loader *l, const char *what, const char *name)
+{
+    char text[200];
+    snprintf(text, sizeof text, "%s \"%.100s\"", what, name);
+    return sb_loader_refuse(l, text);
+}
+
+int sb_loader_keys(struct sb_loader *l, const json_t *object, const char *const *keys, size_t n)
+{
+    if (!json_is_object(object))
+        return sb_loader_refuse(l, "must be an object");
+    const char *key;
+    json_t *child;
+    json_object_foreach((json_t *)(uintptr_t)object, key, child) {
+        bool known = false;
+        for (size_t i = 0; i < n && !known; i++)
+            known = strcmp(keys[i], key) == 0;
+        if (!known)
+            return sb_loader_refuse_name(l, "unknown key", key);
+    }
+    return 0;
+}
+
+int sb_loader_text(struct sb_loader *l, const json_t *object, const char *key, bool needed, const char **out)
+{
+    const json_t *v = json_object_get(object, key);
+    *out = NULL;
+    if (!v && !needed)
+        return 0;
+    if (!v)
+        return sb_loader_refuse_name(l, "missing key", key);
+    if (!json_is_string(v) || (needed && !json_string_length(v)))
+        return sb_loader_refuse_name(l, "must be a text:", key);
+    *out = json_string_value(v);
+    return 0;
+}
+
+/* ---- what holds for every value of the file ---- */
+
+static int check_plain(struct sb_loader *l, const json_t *v, unsigned depth)
+{
+    const char *key;
+    json_t *child;
+    size_t i;
+    if (depth > SB_POLICY_MAX_DEPTH)
+        return sb_loader_refuse(l, "nested deeper than 16 levels");
+    switch (json_typeof(v)) {
+    case JSON_REAL:
+        return sb_loader_refuse(l, "a number with a fraction or exponent is not allowed (write an integer)");
+    case JSON_INTEGER:
+        if (json_integer_value(v) > SB_JSON_MAX_INT || json_integer_value(v) < -SB_JSON_MAX_INT)
+            return sb_loader_refuse(l, "an integer outside +-(2^53-1)");
+        return 0;
+    case JSON_OBJECT:
+        json_object_foreach((json_t *)(uintptr_t)v, key, child) {
+            size_t mark = sb_loader_enter(l, key);
+            if (check_plain(l, child, depth + 1))
+                return -1;
+            sb_loader_leave(l, mark);
+        }
+        return 0;
+    case JSON_ARRAY:
+        json_array_foreach((json_t *)(uintptr_t)v, i, child) {
+            size_t mark = sb_loader_enter_item(l, i);
+            if (check_plain(l, child, depth + 1))
+                return -1;
+            sb_loader_leave(l, mark);
+        }
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* ---- rules ---- */
+
+static int get_name(struct sb_loader *l, const json_t *object, const char *key, const struct sb_names *names, int *out)
+{
+    const char *text;
+    if (sb_loader_text(l, object, key, true, &text))
+        return -1;
+    *out = sb_name_find(names, text);
+    if (*out >= 0)
+        return 0;
+    char what[64];
+    snprintf(what, sizeof what, "unknown %s", names->what);
+    return sb_loader_refuse_name(l, what, text);
+}
+
+static int get_words(struct sb_loader *l, const json_t *object, const char *key, const json_t **out)
+{
+    *out = json_object_get(object, key);
+    if (*out && (!json_is_array(*out) || json_array_size(*out) > 100))
+        return sb_loader_refuse_name(l, "must be a list of at most 100 texts:", key);
+    for (size_t i = 0; i < json_array_size(*out); i++)
+        if (!json_is_string(json_array_get(*out, i)) || !json_string_length(json_array_get(*out, i)))
+            return sb_loader_refuse_name(l, "must be a list of texts:", key);
+    return 0;
+}
+
+static int get_flag(struct sb_loader *l, const json_t *object, const char *key, bool *out)
+{
+    const json_t *v = json_object_get(object, key);
+    if (v && !json_is_boolean(v))
+        return sb_loader_refuse_name(l, "must be true or false:", key);
+    *out = json_is_true(v);
+    return 0;
+}
+
+static int read_require(struct sb_loader *l, const json_t *rule, struct sb_rule *out)
+{
+    const json_t *v = json_object_get(rule, "require");
+    if ((v != NULL) != (out->effect == SB_RULE_REQUIRE))
+        return sb_loader_refuse(l, v ? "only a rule of effect require has a \"require\"" : "a rule of effect require needs a \"require\"");
+    if (!v)
+        return 0;
+    size_t mark = sb_loader_enter(l, "require");
+    static const char *const keys[] = {"approvals", "groups", "checks", "not_author", "typed_target"};
+    if (sb_loader_keys(l, v, keys, SB_COUNT(keys)) || get_words(l, v, "groups", &out->groups) || get_words(l, v, "checks", &out->checks) ||
+        get_flag(l, v, "not_author", &out->not_author) || get_flag(l, v, "typed_target", &out->typed_target))
+        return -1;
+    const json_t *n = json_object_get(v, "approvals");
+    if (n && (!json_is_integer(n) || json_integer_value(n) < 0 || json_integer_value(n) > SB_POLICY_MAX_APPROVALS))
+        return sb_loader_refuse(l, "approvals must be an integer from 0 to 9");
+    out->approvals = json_integer_value(n);
+    sb_loader_leave(l, mark);
+    return 0;
+}
+
+static int read_expression(struct sb_loader *l, const json_t *rule, const char *key, int *out)
+{
+    const json_t *v = json_object_get(rule, key);
+    *out = SB_NO_NODE;
+    if (!v)
+        return 0;
+    size_t mark = sb_loader_enter(l, key);
+    *out = sb_compile_expression(l, v);
+    sb_loader_leave(l, mark);
+    return *out < 0 ? -1 : 0;
+}
+
+static int note_facts(struct sb_loader *l, struct sb_rule *rule, int node)
+{
+    if (node == SB_NO_NODE)
+        return 0;
+    const struct sb_node *n = &l->p->nodes[node];
+    int used[2] = {n->fact, n->other};
+    for (size_t k = 0; k < 2; k++) {
+        bool known = used[k] == SB_NO_FACT;
+        for (size_t i = 0; i < rule->shown_n && !known; i++)
+            known = rule->shown[i] == used[k];
+        if (known)
+            continue;
+        int *slot = sb_list_push((void **)&rule->shown, &rule->shown_n, sizeof *slot);
+        if (!slot)
+            return sb_fail_nomem(l->err);
+        *slot = used[k];
+    }
+    for (int child = n->first; child != SB_NO_NODE; child = l->p->nodes[child].next)
+        if (note_facts(l, rule, child))
+            return -1;
+    return 0;
+}
+
+static int read_rule(struct sb_loader *l, const json_t *v)
+{
+    static const char *const keys[] = {"id", "level", "effect", "title", "match", "when", "message", "owner", "review_by", "require"};
+    struct sb_policy *p = l->p;
+    int level, effect;
+    if (SB_GROW(p->rules, p->rules_cap, p->rules_n + 1))
+        return sb_fail_nomem(l->err);
+    struct sb_rule *r = &p->rules[p->rules_n++];
+    memset(r, 0, sizeof *r);
+    if (sb_loader_keys(l, v, keys, SB_COUNT(keys)) || sb_loader_text(l, v, "id", true, &r->id) || sb_loader_text(l, v, "title", true, &r->title) ||
+        sb_loader_text(l, v, "message", false, &r->message) || sb_loader_text(l, v, "owner", false, &r->owner) ||
+        sb_loader_text(l, v, "review_by", false, &r->review_by) || get_name(l, v, "level", &sb_rule_levels, &level) ||
+        get_name(l, v, "effect", &sb_rule_effects, &effect))
+        return -1;
+    r->level = (enum sb_rule_level)level;
+    r->effect = (enum sb_rule_effect)effect;
+    for (size_t i = 0; i + 1 < p->rules_n; i++)
+        if (strcmp(p->rules[i].id, r->id) == 0)
+            return sb_loader_refuse_name(l, "a second rule with the id", r->id);
+    if (read_require(l, v, r) || read_expression(l, v, "match", &r->match) || read_expression(l, v, "when", &r->when))
+        return -1;
+    if (r->match == SB_NO_NODE && r->when == SB_NO_NODE)
+        return sb_loader_refuse(l, "a rule needs a \"match\" or a \"when\"");
+    return note_facts(l, r, r->when != SB_NO_NODE ? r->when : r->match);
+}
+
+static bool version_ok(const char *text)
+{
+    size_t digits = 0, parts = 1;
+    for (; *text; text++) {
+        if (*text == '.' && digits) {
+            parts++;
+            digits = 0;
+        } else if (*text >= '0' && *text <= '9' && digits < 9) {
+            digits++;
+        } else {
+            return false;
+        }
+    }
+    return digits > 0 && parts <= 4;
+}
+
+static int read_head(struct sb_loader *l)
+{
+    static const char *const keys[] = {"format", "bundle", "version", "default", "rules", "inputs", "tests"};
+    const json_t *tree = l->p->tree;
+    const char *format, *fallback, *name, *version;
+    if (sb_loader_keys(l, tree, keys, SB_COUNT(keys)) || sb_loader_text(l, tree, "format", true, &format) || sb_loader_text(l, tree, "default", true, &fallback) ||
+        sb_loader_text(l, tree, "bundle", true, &name) || sb_loader_text(l, tree, "version", true, &version))
+        return -1;
+    if (strcmp(format, "signalbox.policy/1") != 0)
+        return sb_loader_refuse_name(l, "this program knows the format signalbox.policy/1, not", format);
+    if (strcmp(fallback, "deny") != 0)
+        return sb_loader_refuse(l, "the default must be deny");
+    if (!version_ok(version))
+        return sb_loader_refuse_name(l, "a version is one to four numbers with dots, not", version);
+    return sb_str_set(&l->p->id.bundle, name) || sb_str_set(&l->p->id.version, version) ? sb_fail_nomem(l->err) : 0;
+}
+
+static int read_rules(struct sb_loader *l)
+{
+    const json_t *rules = json_object_get(l->p->tree, "rules");
+    size_t mark = sb_loader_enter(l, "rules");
+    if (!json_is_array(rules) || json_array_size(rules) > SB_POLICY_MAX_RULES)
+        return sb_loader_refuse(l, "must be a list of at most 1000 rules");
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        size_t inner = sb_loader_enter_item(l, i);
+        if (read_rule(l, json_array_get(rules, i)))
+            return -1;
+        sb_loader_leave(l, inner);
+    }
+    sb_loader_leave(l, mark);
+    return sb_compile_fact(l, "target.env", &l->p->env);
+}
+
+/* ---- tests: their form; what they mean is test.c's ---- */
+
+static int check_expect(struct sb_loader *l, const json_t *expect)
+{
+    static const char *const keys[] = {"decision", "rules", "advice", "requires"};
+    static const char *const require_keys[] = {"approvals", "groups", "checks", "not_author", "typed_target"};
+    const json_t *words, *requires = json_object_get(expect, "requires");
+    int decision;
+    size_t mark = sb_loader_enter(l, "expect");
+    if (sb_loader_keys(l, expect, keys, SB_COUNT(keys)) || get_name(l, expect, "decision", &sb_decisions, &decision) ||
+        get_words(l, expect, "rules", &words) || get_words(l, expect, "advice", &words) ||
+        (requires && sb_loader_keys(l, requires, require_keys, SB_COUNT(require_keys))))
+        return -1;
+    sb_loader_leave(l, mark);
+    return 0;
+}
+
+static int check_test(struct sb_loader *l, const json_t *v)
+{
+    static const char *const keys[] = {"name", "base", "input", "expect"};
+    const char *name, *base;
+    if (sb_loader_keys(l, v, keys, SB_COUNT(keys)) || sb_loader_text(l, v, "name", true, &name) || sb_loader_text(l, v, "base", false, &base))
+        return -1;
+    if (base && !json_object_get(json_object_get(l->p->tree, "inputs"), base))
+        return sb_loader_refuse_name(l, "there is no input named", base);
+    const json_t *input = json_object_get(v, "input");
+    if (input ? !json_is_object(input) : !base)
+        return sb_loader_refuse(l, "a test needs an \"input\" object, or a \"base\"");
+    return check_expect(l, json_object_get(v, "expect"));
+}
+
+static int check_tests(struct sb_loader *l)
+{
+    const json_t *tests = json_object_get(l->p->tree, "tests"), *inputs = json_object_get(l->p->tree, "inputs");
+    const char *key;
+    json_t *input;
+    if (inputs && !json_is_object(inputs))
+        return sb_loader_refuse(l, "\"inputs\" must be an object");
+    json_object_foreach((json_t *)(uintptr_t)inputs, key, input)
+        if (!json_is_object(input))
+            return sb_loader_refuse_name(l, "an input must be an object:", key);
+    size_t mark = sb_loader_enter(l, "tests");
+    if (tests && !json_is_array(tests))
+        return sb_loader_refuse(l, "must be a list");
+    for (size_t i = 0; i < json_array_size(tests); i++) {
+        size_t inner = sb_loader_enter_item(l, i);
+        if (check_test(l, json_array_get(tests, i)))
+            return -1;
+        sb_loader_leave(l, inner);
+    }
+    sb_loader_leave(l, mark);
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static int seal(struct sb_loader *l)
+{
+    struct sb_str text;
+    struct sb_hash hash;
+    char hex[SB_HEX_LEN + 1];
+    sb_str_init(&text);
+    int rc = sb_json_canonical(&text, l->p->tree, l->err);
+    if (rc == 0)
+        rc = sb_hash_bytes(&hash, text.p, text.len, l->err);
+    if (rc == 0) {
+        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
+        l->p->text = sb_str_take(&text);
+        if (!l->p->text || sb_str_set(&l->p->id.sha256, hex))
+            rc = sb_fail_nomem(l->err);
+    }
+    sb_str_release(&text);
+    return rc;
+}
+
+struct sb_policy *sb_policy_load(const char *text, size_t len, const char *path, struct sb_err *err)
+{
+    if (len > SB_POLICY_MAX_BYTES) {
+        sb_fail(err, SB_EINPUT, "%s: larger than 1 MiB", path);
+        return NULL;
+    }
+    struct sb_policy *p = calloc(1, sizeof *p);
+    if (!p) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    struct sb_loader l = {.p = p, .path = path, .err = err};
+    sb_str_init(&l.at);
+    p->tree = sb_json_parse(text, len, path, SB_JSON_ALLOW_REAL, err);
+    if (!p->tree || check_plain(&l, p->tree, 0) || read_head(&l) || read_rules(&l) || check_tests(&l) || seal(&l)) {
+        sb_policy_free(p);
+        p = NULL;
+    }
+    sb_str_release(&l.at);
+    return p;
+}
+
+void sb_policy_free(struct sb_policy *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->facts_n; i++) {
+        free((char *)(uintptr_t)p->facts[i].path);
+        free(p->facts[i].copy);
+    }
+    for (size_t i = 0; i < p->nodes_n; i++) {
+        free(p->nodes[i].value);
+        sb_regex_free(p->nodes[i].regex);
+    }
+    for (size_t i = 0; i < p->rules_n; i++)
+        free(p->rules[i].shown);
+    free(p->facts);
+    free(p->nodes);
+    free(p->rules);
+    free(p->text);
+    sb_record_release(&sb_bundle_id_schema, &p->id);
+    json_decref(p->tree);
+    free(p);
+}
+
+const struct sb_bundle_id *sb_policy_id(const struct sb_policy *p)
+{
+    return &p->id;
+}
+
+const char *sb_policy_text(const struct sb_policy *p)
+{
+    return p->text;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * loader.h - reading a bundle: where one is, how a mistake is told, and the two halves: load.c reads rules and tests,
+ * compile.c their expressions. */
+#ifndef SIGNALBOX_SRC_POLICY_LOADER_H
+#define SIGNALBOX_SRC_POLICY_LOADER_H
+
+#include "program.h"
+
+struct sb_loader {
+    struct sb_policy *p;
+    const char *path;
+    struct sb_str at; /* JSON pointer (RFC 6901) of what is being read */
+    struct sb_err *err;
+};
+
+/* Steps into a member or an item; leave with what was returned. After an error nobody leaves. */
+size_t sb_loader_enter(struct sb_loader *l, const char *key);
+size_t sb_loader_enter_item(struct sb_loader *l, size_t i);
+void sb_loader_leave(struct sb_loader *l, size_t mark);
+
+/* "path: /rules/3/when: what". Return -1. */
+int sb_loader_refuse(struct sb_loader *l, const char *what);
+int sb_loader_refuse_name(struct sb_loader *l, const char *what, const char *name);
+
+/* An object with no other keys than these. */
+int sb_loader_keys(struct sb_loader *l, const json_t *object, const char *const *keys, size_t n);
+
+/* A string member; *out is NULL when it is absent and not needed. */
+int sb_loader_text(struct sb_loader *l, const json_t *object, const char *key, bool needed, const char **out);
+
+/* Index of the fact in *out, made when it is new. */
+int sb_compile_fact(struct sb_loader *l, const char *path, int *out);
+
+/* An EXPRESSION (policy.h) as nodes: the index of its root, or -1. */
+int sb_compile_expression(struct sb_loader *l, const json_t *v);
+
+#endif
