@@ -16,6 +16,7 @@ static const struct sb_member step_members[] = {
     SB_MEMBER_AS("class", struct sb_step, class_, SB_ENUM, SB_NEEDED, &sb_step_classes),
     SB_MEMBER_AS("do", struct sb_step, action, SB_STR, SB_NEEDED, NULL),
     SB_MEMBER(struct sb_step, undo, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_step, hide, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_step, undo_label, SB_ENUM, SB_NEEDED, &sb_undo_labels),
     SB_MEMBER(struct sb_step, control, SB_ENUM, SB_NEEDED, &sb_controls),
     SB_LIST(struct sb_step, check_before, SB_RECS, SB_ALWAYS, &sb_check_schema),

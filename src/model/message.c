@@ -85,6 +85,8 @@ static const struct sb_member strip_members[] = {
     SB_MEMBER(struct sb_strip, warmup_done, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, warmup_need, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, commands_per_s_milli, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_strip, commands, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_strip, errors, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, log_gaps, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, ledger_head, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, ledger_ok, SB_BOOL, SB_ALWAYS, NULL),

@@ -41,6 +41,7 @@ struct sb_step {
     int class_;       /* enum sb_step_class */
     char *action;     /* "do" */
     char *undo;       /* NULL: there is none */
+    char *hide;       /* the gentler undo of an index: hide it, where a plan got worse; NULL: there is none */
     int undo_label;   /* enum sb_undo_label */
     int control;      /* enum sb_control */
     struct sb_check *check_before;

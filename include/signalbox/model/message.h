@@ -124,6 +124,7 @@ struct sb_strip {
     int64_t samples;   /* taken so far */
     int64_t warmup_done, warmup_need; /* samples the detector has, and needs */
     int64_t commands_per_s_milli;     /* the program's own load on the busiest member */
+    int64_t commands, errors;         /* that its polls have sent so far, and how many of them failed */
     int64_t log_gaps;  /* log lines that passed unseen */
     int64_t ledger_head;
     bool ledger_ok;

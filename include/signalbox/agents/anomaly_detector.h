@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * anomaly_detector.h - the specialist that says what changed, when, how much and in which class.
+ *
+ * For every collection on every member, and for every member, it keeps the robust level (telemetry/baseline.h) of latency
+ * and rate. A value deviates when it is far outside the usual spread and large enough to matter; a series deviates when
+ * three values in a row do. Deviations that begin together are one anomaly. A value that deviates does not teach the
+ * level, so that an incident does not become normal; one that stays for half an hour does. Two steps: a deviation becomes
+ * an anomaly only with impact (latency, lag, a doubled load).
+ *
+ * Class: code when each operation examines more than before at a flat rate, load when the rate grew at flat cost for each
+ * operation, infrastructure when lag grew or every collection slowed at flat cost. The deciding numbers are said.
+ * It needs SB_BASELINE_WARMUP values of a series before it says anything about it. No look ahead. Thread: one owner (the
+ * telemetry thread); it does no I/O.
+ */
+#ifndef SIGNALBOX_AGENTS_ANOMALY_DETECTOR_H
+#define SIGNALBOX_AGENTS_ANOMALY_DETECTOR_H
+
+#include <signalbox/model/anomaly.h>
+#include <signalbox/telemetry/telemetry.h>
+
+struct sb_detector;
+
+struct sb_detector *sb_detector_new(struct sb_err *err);
+void sb_detector_free(struct sb_detector *d);
+
+/* Takes one frame. Returns true when the log should be taken soon, because a deviation began and its operations are wanted
+ * as evidence. */
+bool sb_detector_frame(struct sb_detector *d, const struct sb_frame *frame);
+
+/* Next news: an anomaly that opened, changed or closed since it was last given, described with the shapes of `workload` and
+ * the totals of `history`. `out` is overwritten (the caller releases it); its id is "D-<n>", the detector's own number.
+ * False: nothing more. */
+bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload, const struct sb_history *history,
+                      struct sb_anomaly *out);
+
+/* Values that the longest-watched series has, and that a series needs before anything is said about it. */
+void sb_detector_warmup(const struct sb_detector *d, int64_t *done, int64_t *need);
+
+#endif

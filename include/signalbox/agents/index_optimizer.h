@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * index_optimizer.h - the specialist that turns a workload into the index that serves it, or into the reason for none.
+ *
+ * Candidates follow the equality-sort-range rule of the MongoDB manual: fields compared for equality first, the most
+ * selective of the sample leading; then the sort with its directions; then one range. A candidate that an existing index
+ * already serves, that would hold two arrays, that serves an operation which returns most of what it reads, or that finds
+ * no room among the collection's indexes is not proposed, and the reason is kept. Nothing is proposed on local, admin,
+ * config or system collections. The advice is pure: what has to be read was read into the catalogue before.
+ */
+#ifndef SIGNALBOX_AGENTS_INDEX_OPTIMIZER_H
+#define SIGNALBOX_AGENTS_INDEX_OPTIMIZER_H
+
+#include <signalbox/agents/catalogue.h>
+#include <signalbox/model/anomaly.h>
+#include <signalbox/model/card.h>
+#include <signalbox/telemetry/history.h>
+#include <signalbox/telemetry/workload.h>
+
+#define SB_INDEX_MAX_FIELDS 16
+#define SB_INDEX_MAX_PER_COLLECTION 64
+#define SB_INDEX_SAMPLE 500 /* documents */
+
+struct sb_index_question {
+    const char *ns;
+    int64_t from, to;                  /* the evidence window, deployment time */
+    const struct sb_workload *workload;
+    const struct sb_history *history;
+    const struct sb_catalogue *catalogue;
+    const struct sb_anomaly *anomaly;  /* NULL: nobody raised one */
+    const char *key, *name;            /* an index that was asked for in so many words; NULL: find one */
+    bool replicated;
+    /* of the card to be */
+    const char *card_id, *case_id, *deployment, *deployment_id, *requested_by;
+    int environment;
+    bool simulated;
+    int64_t now;                       /* deployment time */
+};
+
+/* Why a shape, or a candidate, led to nothing; or what it led to. */
+struct sb_finding {
+    char *subject;
+    char *text;
+};
+
+struct sb_index_advice {
+    bool proposes;
+    struct sb_card card;       /* a draft: without created_at, approve_by and execute_by */
+    struct sb_finding *findings;
+    size_t findings_n;
+    char *summary;             /* one sentence */
+};
+
+/* The paths whose values decide: predicates and sorts of the collection's costly shapes. Appends to a list of strings. */
+int sb_index_paths(const struct sb_workload *w, const char *ns, const char *key, char ***paths, size_t *n);
+
+int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err);
+void sb_index_advice_release(struct sb_index_advice *a);
+
+/* The command that explains a card's first shape (executionStats), from the operation that was kept as its example; NULL
+ * when there is none. Canonical Extended JSON; the caller frees it. Holds values of the application. */
+char *sb_index_explain_command(const struct sb_workload *w, const char *ns, const char *fingerprint);
+
+/* Reads a key pattern as people write it ({status: 1, "created_at": -1}: names may stand without quotes) and returns it as
+ * canonical Extended JSON, or NULL with what is wrong. The caller frees it. */
+char *sb_index_key_read(const char *text, struct sb_err *err);
+
+/* Rebuilds what an edit of name, key, options or window changes on a create_index card: title, target, commands, checks and
+ * criteria. The card's fields index_name, index_key and index_options are the truth from which they are made. */
+int sb_index_card_rebuild(struct sb_card *card, bool replicated, const char *commit_quorum, struct sb_err *err);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * orchestrator.h - the super-agent: one thread that owns the ledger, the policy and every card's state.
+ *
+ * Screens talk to it in messages (model/message.h): sb_orchestrator_ask from any thread, news through the queue that the
+ * seat was opened with. It takes requests and anomalies, asks policy, hands over to specialists, records, executes and
+ * watches; what may block runs on workers and comes back as mail. It never waits: not for a server, not for a screen.
+ * Nothing is done before its entry is durable; when the ledger cannot be written nothing is done, and the screens say so.
+ */
+#ifndef SIGNALBOX_ORCHESTRATOR_ORCHESTRATOR_H
+#define SIGNALBOX_ORCHESTRATOR_ORCHESTRATOR_H
+
+#include <signalbox/base/clock.h>
+#include <signalbox/bus/queue.h>
+#include <signalbox/model/message.h>
+#include <signalbox/mongo/server.h>
+
+struct sb_orchestrator;
+
+struct sb_orchestrator_options {
+    const char *state_dir;        /* the ledger's folder; copied, as are all texts */
+    struct sb_origin *origin;     /* must outlive the orchestrator, whose thread it belongs to from the start */
+    const struct sb_server *server; /* must outlive it */
+    const char *executor_uri;     /* NULL: the server's own connection string */
+    const char *deployment;       /* its name */
+    int environment;
+    const char *policy_text;      /* a bundle */
+    size_t policy_len;
+    const char *policy_path;      /* its name in messages */
+    const char *intents_text;
+    size_t intents_len;
+    int64_t sample_ms;            /* 0: one second, less on a fast simulator */
+    int64_t approve_within_s, execute_within_s; /* 0: four and eight hours */
+    bool socket;                  /* listen on state_dir/socket for other consoles */
+};
+
+/* Opens the ledger and starts the thread. -1 when the ledger is owned by another (SB_ELEDGER, the message names its pid),
+ * or policy or intents are wrong. An unreachable server is not an error: it is tried again, and the screens say so. */
+struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_options *o, struct sb_err *err);
+
+/* A seat: where one screen's news go, as mail whose kind is the message's type. `news` must outlive the orchestrator; a
+ * screen that has gone closes its queue, and what is posted later is freed. Returns the seat's number, 0 out of memory. */
+int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news);
+
+/* Any thread: asks something from a seat. Takes the message (NULL does nothing). The first ask is HELLO, the last BYE. */
+void sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_message *m);
+
+/* Ends at the next safe point: a running command is left to the server and found again at the next start. Waits at most
+ * grace_ms for what hangs in the driver. False: something does; the process may not free the server, and ends by _exit. */
+bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int grace_ms);
+
+#endif

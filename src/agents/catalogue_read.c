@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reads behind a catalogue. Each command that was sent is noted for the record. */
+#include <signalbox/agents/catalogue.h>
+#include <signalbox/mongo/read_door.h>
+
+#include <string.h>
+
+#define MAX_INDEXES 200
+#define NOT_ANSWERED (-2)
+
+struct reading {
+    struct sb_catalogue *c;
+    char db[64], coll[192];
+    bool failed; /* out of memory */
+    const char *member; /* of the callback */
+};
+
+static void note(struct reading *r, const char *member, const char *command)
+{
+    char *line = sb_format("%s: %s", member, command);
+    if (!line || sb_strs_push(&r->c->commands, &r->c->commands_n, line))
+        r->failed = true;
+    free(line);
+}
+
+static void blind(struct reading *r, const char *fmt, ...) SB_PRINTF(2, 3);
+static void blind(struct reading *r, const char *fmt, ...)
+{
+    struct sb_str s;
+    sb_str_init(&s);
+    va_list ap;
+    va_start(ap, fmt);
+    sb_str_vaddf(&s, fmt, ap);
+    va_end(ap);
+    if (!sb_str_ok(&s) || (!sb_strs_has(r->c->blind, r->c->blind_n, s.p) && sb_strs_push(&r->c->blind, &r->c->blind_n, s.p)))
+        r->failed = true;
+    sb_str_release(&s);
+}
+
+/* Runs a command with a cursor. Returns how many documents fn got, -1 when the server cannot be reached, NOT_ANSWERED when
+ * it refused the command; err says which. */
+static int64_t each(struct reading *r, struct sb_conn *conn, const char *db, const bson_t *command, sb_doc_fn fn, struct sb_err *err)
+{
+    char *text = bson_as_relaxed_extended_json(command, NULL);
+    note(r, sb_conn_name(conn), text ? text : "?");
+    bson_free(text);
+    int64_t n = sb_read_cursor(conn, db, command, 10000, fn, r, err);
+    if (n < 0)
+        return err->code == SB_ECOMMAND ? NOT_ANSWERED : -1;
+    return r->failed ? sb_fail_nomem(err) : n;
+}
+
+static char *to_json(const bson_t *doc)
+{
+    char *text = bson_as_canonical_extended_json(doc, NULL);
+    char *copy = text ? sb_strdup_n(text, strlen(text)) : NULL;
+    bson_free(text);
+    return copy;
+}
+
+static bool sub_document(const bson_iter_t *it, bson_t *out)
+{
+    uint32_t len;
+    const uint8_t *data;
+    if (!BSON_ITER_HOLDS_DOCUMENT(it))
+        return false;
+    bson_iter_document(it, &len, &data);
+    return bson_init_static(out, data, len);
+}
+
+/* ---- the collection ---- */
+
+static bool take_collection(void *ctx, const bson_t *doc)
+{
+    struct reading *r = ctx;
+    bson_iter_t it, uuid;
+    if (bson_iter_init_find(&it, doc, "type") && BSON_ITER_HOLDS_UTF8(&it) && sb_str_set(&r->c->type, bson_iter_utf8(&it, NULL)))
+        r->failed = true;
+    if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "info.uuid", &uuid) && BSON_ITER_HOLDS_BINARY(&uuid)) {
+        bson_subtype_t subtype;
+        uint32_t len;
+        const uint8_t *data;
+        bson_iter_binary(&uuid, &subtype, &len, &data);
+        if (len == 16) {
+            char hex[33];
+            for (int i = 0; i < 16; i++)
+                snprintf(hex + 2 * i, 3, "%02x", data[i]);
+            if (sb_str_set(&r->c->uuid, hex))
+                r->failed = true;
+        }
+    }
+    r->c->exists = true;
+    return false;
+}
+
+static int64_t int_field(const bson_t *doc, const char *path)
+{
+    bson_iter_t it, at;
+    return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_NUMBER(&at) ? bson_iter_as_int64(&at) : 0;
+}
+
+static void take_stats(struct reading *r, const bson_t *reply)
+{
+    r->c->documents = int_field(reply, "count");
+    r->c->bytes = int_field(reply, "size");
+    r->c->average_bytes = r->c->documents ? r->c->bytes / r->c->documents : 0;
+    bson_iter_t it, one;
+    if (!bson_iter_init_find(&it, reply, "indexSizes") || !BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &one))
+        return;
+    while (bson_iter_next(&one))
+        for (size_t i = 0; i < r->c->indexes_n; i++)
+            if (sb_streq(r->c->indexes[i].name, bson_iter_key(&one)) && BSON_ITER_HOLDS_NUMBER(&one))
+                r->c->indexes[i].bytes = bson_iter_as_int64(&one);
+}
+
+/* ---- indexes ---- */
+
+static int take_fields(struct sb_index_info *index, const bson_t *key)
+{
+    bson_iter_t it;
+    if (!bson_iter_init(&it, key))
+        return -1;
+    while (bson_iter_next(&it)) {
+        struct sb_index_field *f = SB_PUSH(index->fields);
+        if (!f || sb_str_set(&f->path, bson_iter_key(&it)))
+            return -1;
+        if (BSON_ITER_HOLDS_NUMBER(&it))
+            f->direction = bson_iter_as_double(&it) < 0 ? -1 : 1;
+        else if (sb_str_set(&f->kind, BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?"))
+            return -1;
+    }
+    return 0;
+}
+
+static int take_spec(struct sb_index_info *index, const bson_t *spec)
+{
+    bson_iter_t it;
+    bson_t key;
+    index->spec = to_json(spec);
+    if (!index->spec || !bson_iter_init(&it, spec))
+        return -1;
+    while (bson_iter_next(&it)) {
+        const char *name = bson_iter_key(&it);
+        if (strcmp(name, "name") == 0 && BSON_ITER_HOLDS_UTF8(&it)) {
+            if (sb_str_set(&index->name, bson_iter_utf8(&it, NULL)))
+                return -1;
+        } else if (strcmp(name, "key") == 0 && sub_document(&it, &key)) {
+            index->key = to_json(&key);
+            if (!index->key || take_fields(index, &key))
+                return -1;
+        } else if (strcmp(name, "unique") == 0) {
+            index->unique = bson_iter_as_bool(&it);
+        } else if (strcmp(name, "sparse") == 0) {
+            index->sparse = bson_iter_as_bool(&it);
+        } else if (strcmp(name, "hidden") == 0) {
+            index->hidden = bson_iter_as_bool(&it);
+        } else if (strcmp(name, "expireAfterSeconds") == 0) {
+            index->ttl = true;
+        } else if (strcmp(name, "partialFilterExpression") == 0) {
+            index->partial = true;
+        } else if (strcmp(name, "collation") == 0) {
+            index->collation = true;
+        }
+    }
+    return 0;
+}
+
+/* A finished index is its own specification; one that is being built is {buildUUID, spec}. */
+static bool take_index(void *ctx, const bson_t *doc)
+{
+    struct reading *r = ctx;
+    if (r->c->indexes_n >= MAX_INDEXES)
+        return false;
+    struct sb_index_info *index = SB_PUSH(r->c->indexes);
+    bson_iter_t it;
+    bson_t spec;
+    bool building = bson_iter_init_find(&it, doc, "buildUUID");
+    const bson_t *from = doc;
+    if (building && bson_iter_init_find(&it, doc, "spec") && sub_document(&it, &spec))
+        from = &spec;
+    if (!index || take_spec(index, from)) {
+        r->failed = true;
+        return false;
+    }
+    index->building = building;
+    return true;
+}
+
+static bool take_use(void *ctx, const bson_t *doc)
+{
+    struct reading *r = ctx;
+    bson_iter_t it;
+    if (!bson_iter_init_find(&it, doc, "name") || !BSON_ITER_HOLDS_UTF8(&it))
+        return true;
+    const char *name = bson_iter_utf8(&it, NULL);
+    for (size_t i = 0; i < r->c->indexes_n; i++) {
+        struct sb_index_info *index = &r->c->indexes[i];
+        if (!sb_streq(index->name, name))
+            continue;
+        if (bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it))
+            index->building = true;
+        else
+            index->members++;
+        index->uses += int_field(doc, "accesses.ops");
+        bson_iter_t at;
+        if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "accesses.since", &at) && BSON_ITER_HOLDS_DATE_TIME(&at)) {
+            int64_t since = bson_iter_date_time(&at);
+            if (index->since == 0 || since < index->since)
+                index->since = since;
+        }
+    }
+    return true;
+}
+
+/* ---- builds ---- */
+
+/* Every index that one running createIndexes is about gets a row. */
+static bool take_build(void *ctx, const bson_t *doc)
+{
+    struct reading *r = ctx;
+    bson_iter_t it, list, one, name;
+    const char *msg = "";
+    if (bson_iter_init_find(&it, doc, "msg") && BSON_ITER_HOLDS_UTF8(&it))
+        msg = bson_iter_utf8(&it, NULL);
+    if (!bson_iter_init(&it, doc) || !bson_iter_find_descendant(&it, "command.indexes", &list) || !BSON_ITER_HOLDS_ARRAY(&list) ||
+        !bson_iter_recurse(&list, &one))
+        return true;
+    while (bson_iter_next(&one)) {
+        if (!BSON_ITER_HOLDS_DOCUMENT(&one) || !bson_iter_recurse(&one, &name) || !bson_iter_find(&name, "name") || !BSON_ITER_HOLDS_UTF8(&name))
+            continue;
+        struct sb_build_info *b = SB_PUSH(r->c->builds);
+        if (!b || sb_str_set(&b->name, bson_iter_utf8(&name, NULL)) || sb_str_set(&b->member, r->member) || sb_str_set(&b->msg, msg)) {
+            r->failed = true;
+            return false;
+        }
+        b->done = int_field(doc, "progress.done");
+        b->total = int_field(doc, "progress.total");
+        b->running_ms = int_field(doc, "microsecs_running") / 1000;
+    }
+    return true;
+}
+
+static bson_t *builds_command(const char *ns)
+{
+    return BCON_NEW("aggregate", BCON_INT32(1), "pipeline", "[", "{", "$currentOp", "{", "allUsers", BCON_BOOL(true), "}", "}", "{",
+                    "$match", "{", "ns", BCON_UTF8(ns), "command.createIndexes", "{", "$exists", BCON_BOOL(true), "}", "}", "}", "]",
+                    "cursor", "{", "}");
+}
+
+/* ---- one member ---- */
+
+static void ask_builds(struct reading *r, struct sb_conn *conn)
+{
+    struct sb_err err = SB_ERR_INIT;
+    bson_t *builds = builds_command(r->c->ns);
+    if (each(r, conn, "admin", builds, take_build, &err) < 0) {
+        r->c->knows_builds = false;
+        blind(r, "running builds on %s: %s", sb_conn_name(conn), err.msg);
+    }
+    bson_destroy(builds);
+}
+
+static struct sb_conn *connect_member(struct reading *r, const struct sb_server *server, const char *member)
+{
+    struct sb_err err = SB_ERR_INIT;
+    r->member = member;
+    struct sb_conn *conn = sb_conn_to_member(server, member, SB_LANE_CONTROL, &err);
+    if (!conn) {
+        blind(r, "%s: %s", member, err.msg);
+        r->c->knows_builds = false;
+    }
+    return conn;
+}
+
+static void ask_member(struct reading *r, const struct sb_server *server, const char *member)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_conn *conn = connect_member(r, server, member);
+    if (!conn)
+        return;
+    bson_t *stats = BCON_NEW("aggregate", BCON_UTF8(r->coll), "pipeline", "[", "{", "$indexStats", "{", "}", "}", "]", "cursor", "{", "}");
+    int64_t n = each(r, conn, r->db, stats, take_use, &err);
+    if (n >= 0)
+        r->c->members_answered++;
+    else if (n == NOT_ANSWERED)
+        r->c->knows_index_stats = false;
+    if (n < 0)
+        blind(r, "index use on %s: %s", member, err.msg);
+    bson_destroy(stats);
+
+    if (n == -1)
+        r->c->knows_builds = false; /* out of reach: not asked a second time */
+    else
+        ask_builds(r, conn);
+    sb_conn_close(conn);
+}
+
+static int ask_primary(struct reading *r, struct sb_conn *conn, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    bson_t *collections = BCON_NEW("listCollections", BCON_INT32(1), "filter", "{", "name", BCON_UTF8(r->coll), "}");
+    int64_t n = each(r, conn, r->db, collections, take_collection, &why);
+    bson_destroy(collections);
+    if (n < 0) {
+        if (err)
+            *err = why;
+        return -1;
+    }
+    if (!r->c->exists)
+        return 0;
+    bson_t *indexes = BCON_NEW("listIndexes", BCON_UTF8(r->coll), "includeBuildUUIDs", BCON_BOOL(true));
+    n = each(r, conn, r->db, indexes, take_index, &why);
+    bson_destroy(indexes);
+    if (n == NOT_ANSWERED) { /* a server that does not know the option: the plain list, which cannot tell a build */
+        indexes = BCON_NEW("listIndexes", BCON_UTF8(r->coll));
+        n = each(r, conn, r->db, indexes, take_index, &why);
+        bson_destroy(indexes);
+        blind(r, "unfinished builds in listIndexes: the server does not take includeBuildUUIDs");
+    }
+    if (n < 0) {
+        if (err)
+            *err = why;
+        return -1;
+    }
+    bson_t *stats = BCON_NEW("collStats", BCON_UTF8(r->coll)), reply;
+    note(r, sb_conn_name(conn), "collStats");
+    if (sb_read(conn, r->db, stats, &reply, &why) == 0) {
+        take_stats(r, &reply);
+        bson_destroy(&reply);
+    } else {
+        blind(r, "size of the collection: %s", why.msg);
+    }
+    bson_destroy(stats);
+    return 0;
+}
+
+int sb_catalogue_read(const struct sb_server *server, const struct sb_members *members, const char *ns, struct sb_catalogue *out,
+                      struct sb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    struct reading r = {.c = out};
+    if (!sb_ns_split(ns, r.db, r.coll))
+        return sb_fail(err, SB_EUSAGE, "\"%s\" is not a collection; write it as database.collection", ns);
+    if (sb_str_set(&out->ns, ns))
+        return sb_fail_nomem(err);
+    out->knows_builds = out->knows_index_stats = true;
+    out->members = (int64_t)members->data_n;
+    int rc = -1;
+    const char *primary = members->primary ? members->primary : members->data_n ? members->data[0] : NULL;
+    struct sb_conn *conn = NULL;
+    if (!primary)
+        sb_fail(err, SB_ESERVER, "no primary is known, so the indexes of %s cannot be read", ns);
+    else
+        conn = sb_conn_to_member(server, primary, SB_LANE_CONTROL, err);
+    if (!conn || ask_primary(&r, conn, err))
+        goto out;
+    for (size_t i = 0; out->exists && i < members->data_n; i++)
+        ask_member(&r, server, members->data[i]);
+    rc = r.failed ? sb_fail_nomem(err) : 0;
+out:
+    sb_conn_close(conn);
+    if (rc)
+        sb_catalogue_release(out);
+    return rc;
+}
+
+int sb_catalogue_read_builds(const struct sb_server *server, const struct sb_members *members, const char *ns,
+                             struct sb_catalogue *out, struct sb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    struct reading r = {.c = out};
+    if (!sb_ns_split(ns, r.db, r.coll) || sb_str_set(&out->ns, ns))
+        return sb_fail_nomem(err);
+    out->knows_builds = true;
+    for (size_t i = 0; i < members->data_n; i++) {
+        struct sb_conn *conn = connect_member(&r, server, members->data[i]);
+        if (conn)
+            ask_builds(&r, conn);
+        sb_conn_close(conn);
+    }
+    if (r.failed) {
+        sb_catalogue_release(out);
+        return sb_fail_nomem(err);
+    }
+    return 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the Anomaly Detector know of each other. */
+#ifndef SIGNALBOX_AGENTS_DETECTOR_H
+#define SIGNALBOX_AGENTS_DETECTOR_H
+
+#include <signalbox/agents/anomaly_detector.h>
+#include <signalbox/telemetry/baseline.h>
+
+enum series_kind {
+    NS_READ_LATENCY,
+    NS_WRITE_LATENCY,
+    NS_READ_RATE,
+    NS_WRITE_RATE,
+    MEMBER_LAG,
+    MEMBER_QUEUE,
+    MEMBER_EXAMINED, /* documents examined per read: it explains, it does not alarm */
+    SERIES_KINDS
+};
+
+/* What makes a deviation of a kind worth anything. */
+struct series_rule {
+    const char *metric, *unit;
+    double z;            /* spreads away from the median */
+    double least_ratio;  /* and at least so many times the median */
+    double least_step;   /* and at least so much above it, in the unit */
+    double rel_floor;    /* the spread is never taken smaller than this share of the median */
+    int64_t least_ops;   /* operations the value must rest on */
+    bool impact;         /* by itself it makes an anomaly */
+};
+extern const struct series_rule sb_series_rules[SERIES_KINDS];
+
+struct series {
+    enum series_kind kind;
+    char *subject;       /* namespace; member for MEMBER_* */
+    char *member;
+    struct sb_baseline usual;
+    int out;             /* values in a row that deviate */
+    int in;              /* values in a row that do not, while deviating */
+    bool deviating;
+    int64_t onset;       /* deployment time at which it began */
+    double value;        /* robust mean while deviating: the median of the last few */
+    double recent[5];
+    size_t recent_n;
+    double ratio;        /* value over median, 1 when the median is 0 */
+    int64_t last_at;
+};
+
+/* Takes one value; returns true when the series began to deviate with it. */
+bool sb_series_take(struct series *s, double value, int64_t ops, int64_t at, double dt_s);
+
+struct open_anomaly {
+    int64_t number;
+    int64_t from, detected_at, quiet_since; /* quiet_since: 0 while anything deviates */
+    struct series **series;                 /* borrowed from the detector */
+    size_t series_n;
+    bool changed;      /* to be given */
+    bool enriched;     /* shapes were looked up */
+    int64_t enriched_at;
+    double worst_told; /* the ratio at which it was last given */
+    int64_t closed_at;
+};
+
+#define SERIES_SLOTS 8192 /* a power of two, at least twice MAX_SERIES */
+#define MAX_SERIES 4000
+
+struct sb_detector {
+    struct series **series;
+    size_t series_n;
+    uint16_t slot[SERIES_SLOTS]; /* hash table: index + 1 into series, 0 empty */
+    struct open_anomaly **open;
+    size_t open_n;
+    int64_t next_number;
+    int64_t now;
+};
+
+/* The level of a kind for a subject on a member; NULL not tracked. */
+const struct series *sb_detector_find(const struct sb_detector *d, enum series_kind kind, const char *subject, const char *member);
+
+/* cause.c: writes the anomaly with class, signals, shapes, suspects. Returns -1 out of memory. */
+int sb_detector_describe(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload,
+                         const struct sb_history *history, struct sb_anomaly *out);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Class, evidence and suspects of an anomaly: what the numbers say, with the numbers. */
+#include "detector.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#define SHAPES_NAMED 5
+#define LOOK_BACK_MS 15000 /* operations are logged when they end: they began before the deviation was seen */
+#define PPM 1000000.0
+
+struct ratios {
+    double rate;      /* the largest growth of a collection's operations */
+    double latency;   /* the largest growth of a mean latency */
+    double examined;  /* growth of documents examined per read on the primary; NAN not known */
+    bool lag;
+    size_t slow_namespaces, known_namespaces; /* with a warm read latency on the primary */
+    const struct series *lead; /* the deviating latency with the largest growth */
+};
+
+/* Growth of a series that is watched, deviating or not. */
+static double growth(const struct series *s)
+{
+    return s && sb_baseline_warm(&s->usual) ? (s->deviating ? s->ratio : 1) : NAN;
+}
+
+static bool latency(const struct series *s)
+{
+    return s->kind == NS_READ_LATENCY || s->kind == NS_WRITE_LATENCY;
+}
+
+static struct ratios look(const struct sb_detector *d, const struct open_anomaly *o)
+{
+    struct ratios r = {1, 1, NAN, false, 0, 0, NULL};
+    for (size_t i = 0; i < o->series_n; i++) {
+        const struct series *s = o->series[i];
+        if (s->kind == NS_READ_RATE || s->kind == NS_WRITE_RATE)
+            r.rate = fmax(r.rate, s->ratio);
+        if (latency(s) && (!r.lead || s->ratio > r.lead->ratio))
+            r.lead = s;
+        if (latency(s))
+            r.latency = fmax(r.latency, s->ratio);
+        r.lag |= s->kind == MEMBER_LAG;
+    }
+    for (size_t i = 0; i < d->series_n; i++) {
+        const struct series *s = d->series[i];
+        if (s->kind == NS_READ_LATENCY && sb_baseline_warm(&s->usual)) {
+            r.known_namespaces++;
+            r.slow_namespaces += s->deviating;
+        }
+        if (s->kind == MEMBER_EXAMINED && sb_baseline_warm(&s->usual) && (isnan(r.examined) || growth(s) > r.examined))
+            r.examined = growth(s);
+    }
+    return r;
+}
+
+/* The first that fits, each with the numbers that decided. */
+static int classify(const struct ratios *r, struct sb_str *why, int64_t *confidence_ppm)
+{
+    if (r->latency > 1 && r->examined >= 1.5) {
+        sb_str_addf(why, "each read examines %.1f times the documents it did, while operations came at %.1f times the rate", r->examined, r->rate);
+        *confidence_ppm = r->rate < 1.5 ? 900000 : 650000;
+        return SB_CLASS_CODE;
+    }
+    if (r->rate >= 1.5 && !(r->examined >= 1.5)) {
+        sb_str_addf(why, "operations came at %.1f times the rate%s", r->rate,
+                    isnan(r->examined) ? "; what each of them examines is not known" : ", and each examines what it did before");
+        *confidence_ppm = isnan(r->examined) ? 600000 : 900000;
+        return SB_CLASS_LOAD;
+    }
+    if (r->lag) {
+        sb_str_adds(why, "a member stopped keeping up, at the usual rate of operations");
+        *confidence_ppm = 800000;
+        return SB_CLASS_INFRASTRUCTURE;
+    }
+    if (r->known_namespaces >= 3 && r->slow_namespaces * 3 >= r->known_namespaces * 2) {
+        sb_str_addf(why, "%zu of %zu collections slowed together, at the usual rate and cost", r->slow_namespaces, r->known_namespaces);
+        *confidence_ppm = 650000;
+        return SB_CLASS_INFRASTRUCTURE;
+    }
+    sb_str_adds(why, "neither the rate nor what operations examine explains it");
+    *confidence_ppm = 300000;
+    return SB_CLASS_UNKNOWN;
+}
+
+static void human_us(char *out, size_t cap, double us)
+{
+    if (us < 1000)
+        snprintf(out, cap, "%.0f us", us);
+    else if (us < 1e6)
+        snprintf(out, cap, "%.1f ms", us / 1000);
+    else
+        snprintf(out, cap, "%.1f s", us / 1e6);
+}
+
+static char *title(const struct open_anomaly *o, const struct ratios *r)
+{
+    const struct series *s = r->lead;
+    if (s) {
+        char before[32], now[32];
+        human_us(before, sizeof before, sb_baseline_median(&s->usual));
+        human_us(now, sizeof now, s->value);
+        return sb_format("%s of %s take %.*f times as long (%s, was %s)", s->kind == NS_READ_LATENCY ? "Reads" : "Writes", s->subject,
+                         s->ratio < 10 ? 1 : 0, s->ratio, now, before);
+    }
+    s = o->series[0];
+    for (size_t i = 1; i < o->series_n; i++)
+        if (sb_series_rules[o->series[i]->kind].impact && o->series[i]->ratio > s->ratio)
+            s = o->series[i];
+    if (s->kind == MEMBER_LAG)
+        return sb_format("%s is %.0f s behind the primary", s->subject, s->value);
+    return sb_format("%s of %s came at %.1f times the usual rate (%.0f/s, was %.0f/s)", s->kind == NS_READ_RATE ? "Reads" : "Writes", s->subject,
+                     s->ratio, s->value, sb_baseline_median(&s->usual));
+}
+
+static int add_signals(const struct open_anomaly *o, struct sb_anomaly *out)
+{
+    for (size_t i = 0; i < o->series_n; i++) {
+        const struct series *s = o->series[i];
+        struct sb_signal *g = SB_PUSH(out->signals);
+        const struct series_rule *rule = &sb_series_rules[s->kind];
+        if (!g || sb_str_set(&g->metric, rule->metric) || sb_str_set(&g->subject, s->subject) || sb_str_set(&g->unit, rule->unit))
+            return -1;
+        g->baseline = (int64_t)(sb_baseline_median(&s->usual) + 0.5);
+        g->value = (int64_t)(s->value + 0.5);
+        double score = s->ratio > 1 ? 1 - 1 / s->ratio : 0;
+        g->score_ppm = (int64_t)(score * PPM);
+        bool member = s->kind >= MEMBER_LAG;
+        if (member && !sb_strs_has(out->members, out->members_n, s->subject) && sb_strs_push(&out->members, &out->members_n, s->subject))
+            return -1;
+        if (!member && !sb_strs_has(out->namespaces, out->namespaces_n, s->subject) &&
+            sb_strs_push(&out->namespaces, &out->namespaces_n, s->subject))
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- shapes ---- */
+
+struct suspect {
+    const struct sb_work *work;
+    struct sb_work_sums now, before;
+    double added_ms; /* logged time beyond what the same stretch before had */
+};
+
+static size_t find_suspects(const struct sb_workload *w, const struct sb_anomaly *a, int64_t from, int64_t now, struct suspect *top)
+{
+    size_t n = 0;
+    int64_t span = now - from;
+    for (size_t i = 0; i < sb_workload_size(w); i++) {
+        struct suspect s = {.work = sb_workload_at(w, i)};
+        if (!sb_strs_has(a->namespaces, a->namespaces_n, s.work->ns))
+            continue;
+        s.now = sb_work_window(w, s.work, from, now + 1, NULL);
+        s.before = sb_work_window(w, s.work, from - span, from, NULL);
+        s.added_ms = (double)s.now.total_ms - (double)s.before.total_ms;
+        if (s.now.count == 0 || s.added_ms <= 0)
+            continue;
+        size_t at = n < SHAPES_NAMED ? n++ : SHAPES_NAMED;
+        while (at > 0 && top[at - 1].added_ms < s.added_ms) {
+            if (at < SHAPES_NAMED)
+                top[at] = top[at - 1];
+            at--;
+        }
+        if (at < SHAPES_NAMED)
+            top[at] = s;
+    }
+    return n;
+}
+
+static const char *busiest(const struct sb_work_share *shares, size_t n)
+{
+    const struct sb_work_share *best = NULL;
+    for (size_t i = 0; i < n && shares[i].name; i++)
+        if (!best || shares[i].count > best->count)
+            best = &shares[i];
+    return best ? best->name : NULL;
+}
+
+static int add_suspect(const struct suspect *s, double added_us, int64_t now, struct sb_anomaly *out)
+{
+    const struct sb_work *w = s->work;
+    const char *app = busiest(w->apps, SB_WORK_MAX_APPS), *plan = busiest(w->plans, SB_WORK_MAX_PLANS);
+    double share = added_us > 0 ? fmin(s->added_ms * 1000 / added_us, 1) : 0;
+    struct sb_cause *c = SB_PUSH(out->causes);
+    if (!c)
+        return -1;
+    c->rank = (int64_t)out->causes_n;
+    c->confidence_ppm = (int64_t)(share * PPM);
+    c->what = sb_format("%s %s on %s%s%s%s%s", s->before.count ? "operations of shape" : "new shape", w->shape->text[0] ? w->shape->text : w->shape->op,
+                        w->ns, w->shape->sort[0] ? " sorted by " : "", w->shape->sort, app ? " from " : "", app ? app : "");
+    c->evidence = sb_format("%" PRIu64 " logged operations, %" PRIu64 " ms in all, %" PRIu64 " documents examined for %" PRIu64 " returned, plan %s; %.0f %% of the added time",
+                            s->now.count, s->now.total_ms, s->now.docs_examined, s->now.returned, plan ? plan : "not told", share * 100);
+    if (!c->what || !c->evidence || sb_strs_push(&out->shapes, &out->shapes_n, w->shape->fingerprint))
+        return -1;
+    if (app && !sb_strs_has(out->apps, out->apps_n, app) && sb_strs_push(&out->apps, &out->apps_n, app))
+        return -1;
+    return sb_evidence_add(&out->evidence, &out->evidence_n, "slow operations as the servers wrote them down", w->ns, c->what, c->evidence,
+                           "measured", now);
+}
+
+/* Time that the anomaly's collections took beyond their usual mean latency, in microseconds. */
+static double added_time(const struct sb_detector *d, const struct sb_anomaly *a, const struct sb_history *h, int64_t from, int64_t now)
+{
+    double added = 0;
+    for (size_t i = 0; i < a->namespaces_n; i++) {
+        struct sb_ns_work w;
+        if (!sb_history_window(h, a->namespaces[i], from, now + 1, &w))
+            continue;
+        for (size_t k = 0; k < d->series_n; k++) {
+            const struct series *s = d->series[k];
+            if (!latency(s) || strcmp(s->subject, a->namespaces[i]) != 0 || !s->deviating)
+                continue;
+            double mean = sb_baseline_median(&s->usual);
+            added += s->kind == NS_READ_LATENCY ? (double)w.read_us - mean * (double)w.reads : (double)w.write_us - mean * (double)w.writes;
+        }
+    }
+    return fmax(added, 0);
+}
+
+static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload,
+                      const struct sb_history *history, struct sb_anomaly *out)
+{
+    struct suspect top[SHAPES_NAMED];
+    int64_t from = o->from - LOOK_BACK_MS, now = o->closed_at ? o->closed_at : d->now;
+    size_t n = find_suspects(workload, out, from, now, top);
+    double added = added_time(d, out, history, from, now), explained = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (add_suspect(&top[i], added, now, out))
+            return -1;
+        explained += top[i].added_ms * 1000;
+    }
+    out->unexplained_ppm = added > 0 ? (int64_t)(fmax(0, 1 - explained / added) * PPM) : (n ? 0 : (int64_t)PPM);
+    return 0;
+}
+
+int sb_detector_describe(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload,
+                         const struct sb_history *history, struct sb_anomaly *out)
+{
+    memset(out, 0, sizeof *out);
+    struct ratios r = look(d, o);
+    struct sb_str why;
+    sb_str_init(&why);
+    out->from = o->from;
+    out->detected_at = o->detected_at;
+    out->to = o->closed_at;
+    out->class_ = classify(&r, &why, &out->confidence_ppm);
+    out->severity = r.latency >= 10 || r.lag ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
+    out->class_reason = sb_str_take(&why);
+    out->title = title(o, &r);
+    out->id = sb_format("D-%" PRId64, o->number);
+    if (!out->class_reason || !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, out)) {
+        sb_anomaly_release(out);
+        return -1;
+    }
+    for (size_t i = 0; i < out->signals_n; i++) {
+        const struct sb_signal *g = &out->signals[i];
+        char *value = sb_format("%" PRId64 " %s, usually %" PRId64, g->value, g->unit, g->baseline);
+        int rc = value ? sb_evidence_add(&out->evidence, &out->evidence_n, "telemetry", g->subject, g->metric, value, "measured", o->detected_at) : -1;
+        free(value);
+        if (rc) {
+            sb_anomaly_release(out);
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "optimizer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MAX_CANDIDATES 200
+
+void sb_index_advice_release(struct sb_index_advice *a)
+{
+    sb_card_release(&a->card);
+    for (size_t i = 0; i < a->findings_n; i++) {
+        free(a->findings[i].subject);
+        free(a->findings[i].text);
+    }
+    free(a->findings);
+    free(a->summary);
+    memset(a, 0, sizeof *a);
+}
+
+static int find_out(struct sb_index_advice *a, const char *subject, const char *text)
+{
+    struct sb_finding *f = SB_PUSH(a->findings);
+    return !f || sb_str_set(&f->subject, subject) || sb_str_set(&f->text, text) ? -1 : 0;
+}
+
+int sb_index_paths(const struct sb_workload *w, const char *ns, const char *key, char ***paths, size_t *n)
+{
+    size_t entries = sb_workload_size(w);
+    bson_t *doc = key ? bson_new_from_json((const uint8_t *)key, -1, NULL) : NULL;
+    bson_iter_t it;
+    int rc = 0;
+    if (doc && bson_iter_init(&it, doc))
+        while (rc == 0 && bson_iter_next(&it))
+            if (!sb_strs_has(*paths, *n, bson_iter_key(&it)))
+                rc = sb_strs_push(paths, n, bson_iter_key(&it));
+    if (doc)
+        bson_destroy(doc);
+    for (size_t i = 0; i < entries && rc == 0 && *n < 3 * SB_INDEX_MAX_FIELDS; i++) {
+        const struct sb_work *work = sb_workload_at(w, i);
+        if (!sb_streq(work->ns, ns))
+            continue;
+        for (size_t k = 0; k < work->shape->predicates_n && rc == 0; k++) {
+            const char *path = work->shape->predicates[k].path;
+            if (path[0] && path[0] != '$' && !sb_strs_has(*paths, *n, path))
+                rc = sb_strs_push(paths, n, path);
+        }
+        for (size_t k = 0; k < work->shape->sorts_n && rc == 0; k++)
+            if (!sb_strs_has(*paths, *n, work->shape->sorts[k].path))
+                rc = sb_strs_push(paths, n, work->shape->sorts[k].path);
+    }
+    return rc;
+}
+
+/* A name of its own: an index of another key may already be called so. */
+static char *free_name(const struct sb_catalogue *c, const char *wanted)
+{
+    char *name = sb_format("%s", wanted);
+    for (int i = 2; name && sb_catalogue_index(c, name); i++) {
+        free(name);
+        name = sb_format("%s_%d", wanted, i);
+    }
+    return name;
+}
+
+/* Why nothing may be proposed on this collection at all; NULL when it may. */
+static const char *forbidden(const struct sb_index_question *q)
+{
+    char db[64], coll[192];
+    if (!sb_ns_split(q->ns, db, coll))
+        return "it is not a collection: write database.collection";
+    if (sb_streq(db, "local") || sb_streq(db, "admin") || sb_streq(db, "config"))
+        return "nothing is ever proposed on the server's own databases";
+    if (sb_starts_with(coll, "system."))
+        return "nothing is ever proposed on a system collection";
+    if (!q->catalogue->exists)
+        return "there is no such collection";
+    if (q->catalogue->type && !sb_streq(q->catalogue->type, "collection"))
+        return "it is a view or a time-series collection, whose indexes are not advised on by this version";
+    if (q->catalogue->indexes_n >= SB_INDEX_MAX_PER_COLLECTION)
+        return "the collection has as many indexes as the server allows (64)";
+    return NULL;
+}
+
+static int conclude(struct sb_index_advice *out, char *summary)
+{
+    out->summary = summary;
+    return summary ? 0 : -1;
+}
+
+/* ---- an index that was asked for ---- */
+
+static int advise_asked(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
+{
+    const struct sb_index_info *same = sb_catalogue_index_by_key(q->catalogue, q->key);
+    if (same)
+        return conclude(out, sb_format("%s already has an index on %s: %s%s", q->ns, q->key, same->name, same->hidden ? " (it is hidden)" : ""));
+    char *wanted = q->name ? sb_format("%s", q->name) : sb_index_default_name(q->key);
+    if (wanted && q->name && sb_catalogue_index(q->catalogue, wanted)) {
+        int rc = conclude(out, sb_format("%s already has an index named %s, on another key", q->ns, wanted));
+        free(wanted);
+        return rc;
+    }
+    char *name = wanted ? free_name(q->catalogue, wanted) : NULL;
+    free(wanted);
+    int rc = name ? sb_index_card(q, q->key, name, NULL, NULL, 0, &out->card, err) : -1;
+    if (rc == 0) {
+        out->proposes = true;
+        rc = conclude(out, sb_format("%s on %s, as it was asked for; no operation that needs it was seen", q->key, q->ns));
+    }
+    free(name);
+    return rc;
+}
+
+/* ---- an index that the workload asks for ---- */
+
+static int refuse_served(const struct sb_index_question *q, struct candidate *c)
+{
+    for (size_t i = 0; i < q->catalogue->indexes_n; i++) {
+        const struct sb_index_info *index = &q->catalogue->indexes[i];
+        if (sb_candidate_served_by(c, index)) {
+            snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it; it was not there, or not chosen, when this was logged", index->name);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static size_t collect(const struct sb_index_question *q, struct candidate *all, size_t cap)
+{
+    size_t n = 0, entries = sb_workload_size(q->workload);
+    for (size_t i = 0; i < entries && n < cap; i++) {
+        const struct sb_work *work = sb_workload_at(q->workload, i);
+        if (!sb_streq(work->ns, q->ns))
+            continue;
+        sb_candidate_of(&all[n], q, work);
+        if (!all[n].why_not[0])
+            refuse_served(q, &all[n]);
+        n++;
+    }
+    return n;
+}
+
+/* The candidate that saves most time; among those that also serve it, the one that serves more shapes. */
+static const struct candidate *choose(const struct candidate *all, size_t n)
+{
+    const struct candidate *best = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!all[i].why_not[0] && (!best || all[i].sums.total_ms > best->sums.total_ms))
+            best = &all[i];
+    for (size_t i = 0; best && i < n; i++)
+        if (&all[i] != best && !all[i].why_not[0] && all[i].n > best->n && sb_candidate_within(best, &all[i]))
+            best = &all[i];
+    return best;
+}
+
+static int explain_rest(const struct sb_index_question *q, const struct candidate *all, size_t n, const struct candidate *lead, struct sb_index_advice *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct candidate *c = &all[i];
+        if (c == lead)
+            continue;
+        char *subject = sb_format("%s %s%s%s", c->work->shape->op, c->work->shape->text, c->work->shape->sort[0] ? " sort " : "", c->work->shape->sort);
+        char *text = c->why_not[0]                              ? sb_format("%s", c->why_not)
+                     : lead && sb_candidate_within(c, lead)     ? sb_format("served by the index proposed here")
+                                                                : sb_format("would need an index of its own; one index at a time");
+        int rc = subject && text ? find_out(out, subject, text) : -1;
+        if (rc == 0 && out->proposes && !c->why_not[0] && c->n && !sb_candidate_within(c, lead)) {
+            struct sb_rejected *r = SB_PUSH(out->card.rejected);
+            char *key = sb_candidate_key(c);
+            rc = !r || !key || sb_str_set(&r->key, key) || sb_str_set(&r->reason, text) ? -1 : 0;
+            free(key);
+        }
+        free(subject);
+        free(text);
+        if (rc)
+            return -1;
+    }
+    (void)q;
+    return 0;
+}
+
+/* What else was thought of for the lead, and why it is not what is proposed. */
+static int reject_alternatives(const struct candidate *lead, struct sb_card *card)
+{
+    if (lead->n < 2)
+        return 0;
+    struct candidate shorter = *lead;
+    shorter.n = lead->equalities && lead->equalities < lead->n ? lead->equalities : lead->n - 1;
+    char *key = sb_candidate_key(&shorter);
+    const char *reason = lead->work->shape->sorts_n ? "would find the documents but leave the sort to memory" : "would leave more documents to be read and thrown away";
+    struct sb_rejected *r = SB_PUSH(card->rejected);
+    int rc = !r || !key || sb_str_set(&r->key, key) || sb_str_set(&r->reason, reason) ? -1 : 0;
+    free(key);
+    return rc;
+}
+
+static int advise_workload(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
+{
+    struct candidate *all = calloc(MAX_CANDIDATES, sizeof *all);
+    if (!all)
+        return sb_fail_nomem(err);
+    size_t n = collect(q, all, MAX_CANDIDATES);
+    const struct candidate *lead = choose(all, n);
+    char *key = NULL, *wanted = NULL, *name = NULL;
+    int rc = -1;
+    if (!lead) {
+        rc = explain_rest(q, all, n, NULL, out) ||
+                     conclude(out, n ? sb_format("no index is proposed for %s: each of its %zu logged shapes has a reason", q->ns, n)
+                                     : sb_format("no index is proposed for %s: none of its operations was slow enough to be written down", q->ns))
+                 ? sb_fail_nomem(err)
+                 : 0;
+        goto out;
+    }
+    key = sb_candidate_key(lead);
+    wanted = key ? sb_index_default_name(key) : NULL;
+    name = wanted ? free_name(q->catalogue, wanted) : NULL;
+    if (!name) {
+        sb_fail_nomem(err);
+        goto out;
+    }
+    if (sb_index_card(q, key, name, lead, all, n, &out->card, err))
+        goto out;
+    out->proposes = true;
+    rc = reject_alternatives(lead, &out->card) || explain_rest(q, all, n, lead, out) ||
+                 conclude(out, sb_format("an index on %s would serve %s %s", key, lead->work->shape->op, lead->work->shape->text))
+             ? sb_fail_nomem(err)
+             : 0;
+out:
+    free(key);
+    free(wanted);
+    free(name);
+    free(all);
+    return rc;
+}
+
+int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    const char *no = forbidden(q);
+    int rc;
+    if (no)
+        rc = conclude(out, sb_format("no index is proposed for %s: %s", q->ns, no)) ? sb_fail_nomem(err) : 0;
+    else
+        rc = q->key ? advise_asked(q, out, err) : advise_workload(q, out, err);
+    if (rc)
+        sb_index_advice_release(out);
+    return rc;
+}
+
+/* ---- explain ---- */
+
+static bson_t *example_document(const struct sb_doc *d)
+{
+    if (d->form == SB_DOC_JSON && !d->cut)
+        return bson_new_from_json((const uint8_t *)d->p, (ssize_t)d->n, NULL);
+    if (d->form == SB_DOC_BSON)
+        return bson_new_from_data((const uint8_t *)d->p, d->n);
+    return NULL;
+}
+
+/* The parts of a find or aggregate that decide its plan; session, cluster time and the like stay behind. */
+static bool copy_read(const bson_t *command, bson_t *inner)
+{
+    static const char *const keep[] = {"find", "aggregate", "count", "distinct", "key", "filter", "query", "sort", "projection", "limit", "skip",
+                                       "collation", "pipeline", "let"};
+    bson_iter_t it;
+    bool known = false;
+    if (!bson_iter_init(&it, command))
+        return false;
+    while (bson_iter_next(&it)) {
+        const char *name = bson_iter_key(&it);
+        for (size_t i = 0; i < SB_COUNT(keep); i++)
+            if (strcmp(name, keep[i]) == 0)
+                bson_append_iter(inner, name, -1, &it);
+        known |= strcmp(name, "find") == 0 || strcmp(name, "aggregate") == 0 || strcmp(name, "count") == 0 || strcmp(name, "distinct") == 0;
+    }
+    if (bson_has_field(inner, "aggregate") && !bson_has_field(inner, "cursor")) {
+        bson_t cursor;
+        BSON_APPEND_DOCUMENT_BEGIN(inner, "cursor", &cursor);
+        bson_append_document_end(inner, &cursor);
+    }
+    return known;
+}
+
+char *sb_index_explain_command(const struct sb_workload *w, const char *ns, const char *fingerprint)
+{
+    const struct sb_work *work = sb_workload_find(w, ns, fingerprint);
+    bson_t *command = work ? example_document(&work->example) : NULL;
+    if (!command)
+        return NULL;
+    bson_t inner, explain;
+    char *copy = NULL;
+    bson_init(&inner);
+    if (copy_read(command, &inner)) {
+        BSON_APPEND_INT64(&inner, "maxTimeMS", 4000);
+        bson_init(&explain);
+        BSON_APPEND_DOCUMENT(&explain, "explain", &inner);
+        BSON_APPEND_UTF8(&explain, "verbosity", "executionStats");
+        char *text = bson_as_canonical_extended_json(&explain, NULL);
+        copy = text ? sb_strdup_n(text, strlen(text)) : NULL;
+        bson_free(text);
+        bson_destroy(&explain);
+    }
+    bson_destroy(&inner);
+    bson_destroy(command);
+    return copy;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the Index Optimizer know of each other. */
+#ifndef SIGNALBOX_AGENTS_OPTIMIZER_H
+#define SIGNALBOX_AGENTS_OPTIMIZER_H
+
+#include <signalbox/agents/index_optimizer.h>
+
+/* One field of a candidate. */
+struct key_field {
+    const char *path; /* borrowed from the shape */
+    int direction;
+};
+
+struct candidate {
+    struct key_field field[SB_INDEX_MAX_FIELDS];
+    size_t n;
+    size_t equalities; /* the first so many are compared for equality: their order does not matter to the shape */
+    const struct sb_work *work;
+    struct sb_work_sums sums; /* within the evidence window */
+    double ratio;             /* documents examined per document returned */
+    char why_not[256];        /* "": it may be proposed */
+};
+
+/* Reads one shape: fills c. why_not says when there is nothing to propose for it. */
+void sb_candidate_of(struct candidate *c, const struct sb_index_question *q, const struct sb_work *work);
+
+/* True when an index with this key pattern lets the server answer the candidate's shape as well. */
+bool sb_candidate_served_by(const struct candidate *c, const struct sb_index_info *index);
+
+/* True when b serves everything that a serves. */
+bool sb_candidate_within(const struct candidate *a, const struct candidate *b);
+
+/* The key pattern as canonical Extended JSON, and the default name. New strings or NULL. */
+char *sb_candidate_key(const struct candidate *c);
+char *sb_index_default_name(const char *key);
+
+/* optimizer_card.c: makes the draft for a key. lead may be NULL (an index that was asked for). */
+int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead,
+                  const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
+
+const struct sb_field_fact *sb_field_fact_of(const struct sb_catalogue *c, const char *path);
+
+#endif

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The card of an index: exact commands, checks, cost and watch criteria, made from name, key and options alone, so that
+ * an edit of those makes the rest anew. */
+#include "optimizer.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define WATCH_WINDOW_S 300
+#define MIN_OPERATIONS 20
+#define OTHER_SHAPES 20        /* shapes of the collection that are watched for a worse plan */
+#define DOCS_PER_RETURNED 10   /* what the named shape may examine afterwards */
+#define ENTRY_BYTES 12         /* record id and page overhead of one index entry */
+#define BUILD_DOCS_PER_S 20000 /* scan and sort of a build, a cautious guess: the card says estimated */
+#define DROP_MAX_TIME_MS 30000
+
+/* ---- commands ---- */
+
+static char *take_json(bson_t *doc)
+{
+    char *text = bson_as_canonical_extended_json(doc, NULL);
+    char *copy = text ? sb_strdup_n(text, strlen(text)) : NULL;
+    bson_free(text);
+    bson_destroy(doc);
+    return copy;
+}
+
+/* One spec: key and name first, then the options in the order in which they stand. */
+static bool append_spec(bson_t *specs, const struct sb_card *card)
+{
+    bson_t *key = bson_new_from_json((const uint8_t *)card->index_key, -1, NULL);
+    bson_t *options = bson_new_from_json((const uint8_t *)(card->index_options ? card->index_options : "{}"), -1, NULL);
+    bson_t spec;
+    bool ok = key && options;
+    if (ok) {
+        BSON_APPEND_DOCUMENT_BEGIN(specs, "0", &spec);
+        BSON_APPEND_DOCUMENT(&spec, "key", key);
+        BSON_APPEND_UTF8(&spec, "name", card->index_name);
+        bson_concat(&spec, options);
+        bson_append_document_end(specs, &spec);
+    }
+    if (key)
+        bson_destroy(key);
+    if (options)
+        bson_destroy(options);
+    return ok;
+}
+
+static char *create_command(const struct sb_card *card, const char *db, const char *coll, bool replicated, const char *quorum)
+{
+    bson_t c, specs;
+    char comment[96];
+    bson_init(&c);
+    BSON_APPEND_UTF8(&c, "createIndexes", coll);
+    BSON_APPEND_ARRAY_BEGIN(&c, "indexes", &specs);
+    bool ok = append_spec(&specs, card);
+    bson_append_array_end(&c, &specs);
+    int64_t members;
+    if (replicated && sb_parse_i64(quorum, &members) == 0)
+        BSON_APPEND_INT32(&c, "commitQuorum", (int32_t)members);
+    else if (replicated)
+        BSON_APPEND_UTF8(&c, "commitQuorum", quorum);
+    snprintf(comment, sizeof comment, "signalbox %s/1", card->id);
+    BSON_APPEND_UTF8(&c, "comment", comment);
+    BSON_APPEND_UTF8(&c, "$db", db);
+    if (!ok) {
+        bson_destroy(&c);
+        return NULL;
+    }
+    return take_json(&c);
+}
+
+static char *drop_command(const struct sb_card *card, const char *db, const char *coll)
+{
+    bson_t c;
+    char comment[96];
+    bson_init(&c);
+    BSON_APPEND_UTF8(&c, "dropIndexes", coll);
+    BSON_APPEND_UTF8(&c, "index", card->index_name);
+    BSON_APPEND_INT32(&c, "maxTimeMS", DROP_MAX_TIME_MS);
+    snprintf(comment, sizeof comment, "signalbox %s/1 undo", card->id);
+    BSON_APPEND_UTF8(&c, "comment", comment);
+    BSON_APPEND_UTF8(&c, "$db", db);
+    return take_json(&c);
+}
+
+/* A standalone that is not a mongod may not know collMod; then the drop remains. */
+static char *hide_command(const struct sb_card *card, const char *db, const char *coll)
+{
+    bson_t c, index;
+    char comment[96];
+    bson_init(&c);
+    BSON_APPEND_UTF8(&c, "collMod", coll);
+    BSON_APPEND_DOCUMENT_BEGIN(&c, "index", &index);
+    BSON_APPEND_UTF8(&index, "name", card->index_name);
+    BSON_APPEND_BOOL(&index, "hidden", true);
+    bson_append_document_end(&c, &index);
+    BSON_APPEND_INT32(&c, "maxTimeMS", DROP_MAX_TIME_MS);
+    snprintf(comment, sizeof comment, "signalbox %s/1 hide", card->id);
+    BSON_APPEND_UTF8(&c, "comment", comment);
+    BSON_APPEND_UTF8(&c, "$db", db);
+    return take_json(&c);
+}
+
+static int add_check(struct sb_check **list, size_t *n, const char *check, const char *ns, const char *name, const char *value)
+{
+    struct sb_check *c = sb_list_push((void **)list, n, sizeof **list);
+    return !c || sb_str_set(&c->check, check) || sb_str_set(&c->ns, ns) || sb_str_set(&c->name, name) || sb_str_set(&c->value, value) ? -1 : 0;
+}
+
+static int set_step(struct sb_card *card, const char *ns, const char *uuid, char *action, char *undo, char *hide)
+{
+    for (size_t i = 0; i < card->steps_n; i++)
+        sb_record_release(&sb_step_schema, &card->steps[i]);
+    card->steps_n = 0;
+    struct sb_step *s = action && undo && hide ? SB_PUSH(card->steps) : NULL;
+    if (!s) {
+        free(action);
+        free(undo);
+        free(hide);
+        return -1;
+    }
+    s->n = 1;
+    s->class_ = SB_STEP_IDEMPOTENT;
+    s->action = action;
+    s->undo = undo;
+    s->hide = hide;
+    s->undo_label = SB_UNDO_LOSSLESS;
+    s->control = SB_CONTROL_ABORTABLE; /* a build can be aborted by dropIndexes; nobody can pause or throttle it */
+    return add_check(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
+                   add_check(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
+                   add_check(&s->check_before, &s->check_before_n, "collection", ns, NULL, uuid) ||
+                   add_check(&s->check_before, &s->check_before_n, "index_absent", ns, card->index_name, card->index_key) ||
+                   add_check(&s->check_before, &s->check_before_n, "no_build", ns, NULL, NULL) ||
+                   add_check(&s->check_after, &s->check_after_n, "index_built", ns, card->index_name, card->index_key)
+               ? -1
+               : 0;
+}
+
+int sb_index_card_rebuild(struct sb_card *card, bool replicated, const char *quorum, struct sb_err *err)
+{
+    char db[64], coll[192];
+    if (!sb_ns_split(card->target, db, coll))
+        return sb_fail(err, SB_EINPUT, "the card's target %s is not a collection", card->target);
+    char *uuid = NULL;
+    for (size_t i = 0; card->steps_n && i < card->steps[0].check_before_n; i++)
+        if (sb_streq(card->steps[0].check_before[i].check, "collection") && sb_str_set(&uuid, card->steps[0].check_before[i].value))
+            return sb_fail_nomem(err);
+    char *title = sb_format("Create index %s on %s", card->index_name, card->target);
+    int rc = -1;
+    if (title && set_step(card, card->target, uuid, create_command(card, db, coll, replicated, quorum), drop_command(card, db, coll),
+                          hide_command(card, db, coll)) == 0) {
+        free(card->title);
+        card->title = title;
+        title = NULL;
+        rc = 0;
+    }
+    for (size_t i = 0; i < card->watch.criteria_n && rc == 0; i++) { /* the index's own criteria follow its name */
+        struct sb_criterion *c = &card->watch.criteria[i];
+        if ((sb_streq(c->metric, "index_uses") || sb_streq(c->metric, "index_bytes")) && sb_str_set(&c->subject, card->index_name))
+            rc = -1;
+    }
+    free(title);
+    free(uuid);
+    return rc ? sb_fail(err, SB_EINPUT, "the index's key or options cannot be made into a command") : 0;
+}
+
+/* ---- watch criteria ---- */
+
+struct limits {
+    int64_t baseline, limit;
+    bool known;
+};
+
+static int criterion(struct sb_watch *w, const char *metric, const char *subject, const char *label, const char *unit, bool at_least,
+                     struct limits l, bool decisive, const char *on_breach)
+{
+    struct sb_criterion *c = SB_PUSH(w->criteria);
+    if (!c || sb_str_set(&c->metric, metric) || sb_str_set(&c->subject, subject) || sb_str_set(&c->label, label) ||
+        sb_str_set(&c->unit, unit) || sb_str_set(&c->on_breach, on_breach))
+        return -1;
+    c->at_least = at_least;
+    c->limit = l.limit;
+    c->baseline = l.baseline;
+    c->has_baseline = l.known;
+    c->decisive = decisive;
+    return 0;
+}
+
+/* What reads took before the anomaly began, in microseconds; 0 not known. */
+static int64_t usual_read_us(const struct sb_anomaly *a, const char *ns)
+{
+    for (size_t i = 0; a && i < a->signals_n; i++)
+        if (sb_streq(a->signals[i].metric, "ns.read_latency_us") && sb_streq(a->signals[i].subject, ns))
+            return a->signals[i].baseline;
+    return 0;
+}
+
+static int latency_criteria(const struct sb_index_question *q, struct sb_watch *w)
+{
+    struct sb_ns_work now;
+    bool known = sb_history_window(q->history, q->ns, q->from, q->to, &now);
+    if (known && now.reads) {
+        int64_t mean = now.read_us / now.reads, usual = usual_read_us(q->anomaly, q->ns);
+        int64_t limit = usual ? usual * 3 / 2 + 300 : mean * 7 / 10;
+        if (criterion(w, "ns_read_latency_us", q->ns, "mean read latency of the collection", "us", false, (struct limits){mean, limit, true}, true, "hide"))
+            return -1;
+    }
+    if (known && now.writes) {
+        int64_t mean = now.write_us / now.writes;
+        if (criterion(w, "ns_write_latency_us", q->ns, "mean write latency of the collection", "us", false,
+                      (struct limits){mean, mean * 3 / 2 + 200, true}, true, "drop"))
+            return -1;
+    }
+    return 0;
+}
+
+static int shape_criteria(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w)
+{
+    if (lead) {
+        int64_t ratio = (int64_t)(lead->ratio + 0.5);
+        if (criterion(w, "shape_docs_per_returned", lead->work->shape->fingerprint, "documents examined per document returned, by explain", "docs", false,
+                      (struct limits){ratio, DOCS_PER_RETURNED, true}, true, "hide"))
+            return -1;
+    }
+    size_t n = sb_workload_size(q->workload), kept = 0;
+    for (size_t i = 0; i < n && kept < OTHER_SHAPES; i++) {
+        const struct sb_work *other = sb_workload_at(q->workload, i);
+        if (!sb_streq(other->ns, q->ns) || (lead && other == lead->work) || other->shape->unknown)
+            continue;
+        uint64_t p95 = sb_work_window_quantile(q->workload, other, q->from, q->to, 0.95);
+        if (p95 == 0)
+            continue;
+        char *label = sb_format("p95 of %s %s", other->shape->op, other->shape->text[0] ? other->shape->text : other->shape->sort);
+        int64_t us = (int64_t)p95 * 1000;
+        int rc = label ? criterion(w, "shape_latency_us", other->shape->fingerprint, label, "us", false,
+                                   (struct limits){us, us * 2 + 100000, true}, false, "hide") : -1;
+        free(label);
+        if (rc)
+            return -1;
+        kept++;
+    }
+    return 0;
+}
+
+static int index_criteria(const struct sb_index_question *q, const struct candidate *lead, const struct sb_card *card, struct sb_watch *w)
+{
+    int64_t expected = 1;
+    if (lead && q->to > q->from)
+        expected = (int64_t)lead->sums.count * w->window_s * 1000 / (q->to - q->from) / 3;
+    if (criterion(w, "index_uses", card->index_name, "operations that used the index", "", true, (struct limits){0, expected > 0 ? expected : 1, true},
+                  true, "drop"))
+        return -1;
+    int64_t bytes = card->impact.bytes;
+    return criterion(w, "index_bytes", card->index_name, "size of the index", "bytes", false, (struct limits){0, bytes * 3 + (1 << 20), false}, false, "drop");
+}
+
+/* ---- size, cost, blast radius ---- */
+
+static int64_t estimate_bytes(const struct sb_index_question *q, const char *key)
+{
+    bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
+    int64_t entry = ENTRY_BYTES, entries_milli = 1000;
+    bson_iter_t it;
+    if (doc && bson_iter_init(&it, doc))
+        while (bson_iter_next(&it)) {
+            const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, bson_iter_key(&it));
+            entry += f && f->value_bytes ? f->value_bytes : 12;
+            if (f && f->array_mean_milli > entries_milli)
+                entries_milli = f->array_mean_milli;
+        }
+    if (doc)
+        bson_destroy(doc);
+    return q->catalogue->documents * entry * entries_milli / 1000;
+}
+
+static int set_costs(const struct sb_index_question *q, const char *key, const struct candidate *lead, struct sb_card *card)
+{
+    const struct sb_catalogue *cat = q->catalogue;
+    struct sb_blast_radius *b = &card->blast_radius;
+    struct sb_ns_work w;
+    int64_t span_ms = q->to - q->from;
+    sb_history_window(q->history, q->ns, q->from, q->to, &w);
+    card->impact.bytes = b->est_bytes = estimate_bytes(q, key);
+    b->documents = cat->documents;
+    b->bytes = cat->bytes;
+    b->members = cat->members;
+    b->est_duration_ms = cat->documents * 1000 / BUILD_DOCS_PER_S + 1000;
+    if (w.covered_ms > 0) {
+        b->reads_per_s_milli = w.reads * 1000000 / w.covered_ms;
+        b->writes_per_s_milli = w.writes * 1000000 / w.covered_ms;
+    }
+    card->impact.writes_per_s_milli = b->writes_per_s_milli;
+    b->lock = sb_format("exclusive on %s, briefly, at the start and the end of the build; reads and writes go on in between", q->ns);
+    if (!b->lock || sb_strs_push(&b->namespaces, &b->namespaces_n, q->ns))
+        return -1;
+    for (size_t i = 0; lead && i < SB_WORK_MAX_APPS && lead->work->apps[i].name; i++)
+        if (sb_strs_push(&b->apps, &b->apps_n, lead->work->apps[i].name))
+            return -1;
+    if (!lead || span_ms <= 0)
+        return 0;
+    uint64_t useful = lead->sums.returned + lead->sums.written;
+    uint64_t saved = lead->sums.docs_examined > useful ? lead->sums.docs_examined - useful : 0;
+    card->impact.time_ms = (int64_t)lead->sums.total_ms;
+    card->impact.docs_saved = (int64_t)(saved * 1000000 / (uint64_t)span_ms);
+    int64_t total_us = w.read_us + w.write_us;
+    int64_t score = total_us > 0 ? (int64_t)((double)lead->sums.total_ms * 1000 / (double)total_us * 1e6) : 0;
+    card->impact.score_ppm = score > 1000000 ? 1000000 : score;
+    return 0;
+}
+
+/* ---- evidence ---- */
+
+static int evidence(struct sb_card *card, const char *source, const char *ns, const char *what, char *value, const char *coverage, int64_t at)
+{
+    int rc = value ? sb_evidence_add(&card->evidence, &card->evidence_n, source, ns, what, value, coverage, at) : -1;
+    free(value);
+    return rc;
+}
+
+static int add_evidence(const struct sb_index_question *q, const struct candidate *lead, struct sb_card *card)
+{
+    const struct sb_catalogue *cat = q->catalogue;
+    if (lead) {
+        const struct sb_work_sums *s = &lead->sums;
+        if (evidence(card, "slow operations as the servers wrote them down", q->ns, "operations of this shape",
+                     sb_format("%" PRIu64 " in %" PRId64 " s, %" PRIu64 " ms in all, mean %.0f ms", s->count, (q->to - q->from) / 1000, s->total_ms,
+                               s->timed ? (double)s->total_ms / (double)s->timed : 0), "measured", q->to) ||
+            evidence(card, "slow operations as the servers wrote them down", q->ns, "documents examined per document used",
+                     sb_format("%.0f to 1%s", lead->ratio, s->sorted ? ", and a sort in memory" : ""), "measured", q->to) ||
+            (lead->work->plans[0].name && evidence(card, "slow operations as the servers wrote them down", q->ns, "plan",
+                                                   sb_format("%s", lead->work->plans[0].name), "measured", q->to)))
+            return -1;
+    }
+    if (evidence(card, "collStats", q->ns, "documents and size", sb_format("%" PRId64 " documents, %" PRId64 " bytes", cat->documents, cat->bytes), "measured", q->to) ||
+        evidence(card, "listIndexes", q->ns, "indexes now", sb_format("%zu", cat->indexes_n), "measured", q->to))
+        return -1;
+    if (cat->sampled > 0 && cat->documents > 0) {
+        char coverage[48];
+        double share = 100.0 * (double)cat->sampled / (double)cat->documents;
+        snprintf(coverage, sizeof coverage, "sampled %.1f %%", share > 100 ? 100 : share);
+        for (size_t i = 0; i < cat->fields_n; i++)
+            if (evidence(card, "sample of documents", q->ns, cat->fields[i].path,
+                         sb_format("%.0f %% distinct, in %.0f %% of documents%s", (double)cat->fields[i].distinct_ppm / 1e4,
+                                   (double)cat->fields[i].present_ppm / 1e4, cat->fields[i].array ? ", an array" : ""), coverage, q->to))
+                return -1;
+    }
+    if (evidence(card, "index size from value sizes in the sample", q->ns, "size of the new index", sb_format("about %" PRId64 " bytes", card->impact.bytes), "estimated", q->to))
+        return -1;
+    for (size_t i = 0; i < cat->blind_n; i++)
+        if (evidence(card, "server", q->ns, "cannot be seen", sb_format("%s", cat->blind[i]), "blind", q->to))
+            return -1;
+    return 0;
+}
+
+/* ---- the draft ---- */
+
+static char *why_of(const struct sb_index_question *q, const struct candidate *lead)
+{
+    if (!lead)
+        return sb_format("%s asked for this index; no operation that needs it was seen in the evidence window.", q->requested_by);
+    return sb_format("%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %" PRIu64 " ms in %" PRId64
+                     " s. The index lets it read only what it returns.",
+                     lead->work->shape->op, lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort,
+                     lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, lead->sums.total_ms, (q->to - q->from) / 1000);
+}
+
+static int describe(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *all, size_t n, struct sb_card *card)
+{
+    card->revision = 1;
+    card->kind = SB_KIND_CREATE_INDEX;
+    card->state = SB_DRAFT;
+    card->environment = q->environment;
+    card->simulated = q->simulated;
+    card->risk = SB_LOW;
+    if (q->catalogue->documents > 10000000 || q->catalogue->indexes_n >= 20)
+        card->risk = SB_MEDIUM;
+    card->confidence_ppm = lead ? (lead->sums.count >= 10 ? 900000 : 700000) : 500000;
+    card->why = why_of(q, lead);
+    if (!card->why || sb_str_set(&card->id, q->card_id) || sb_str_set(&card->case_id, q->case_id) || sb_str_set(&card->deployment, q->deployment) ||
+        sb_str_set(&card->deployment_id, q->deployment_id) || sb_str_set(&card->target, q->ns) ||
+        sb_str_set(&card->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) || sb_str_set(&card->requested_by, q->requested_by) ||
+        (q->anomaly && sb_str_set(&card->anomaly, q->anomaly->id)))
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].why_not[0] || (lead && !sb_candidate_within(&all[i], lead)))
+            continue;
+        char *text = sb_format("%s %s%s%s", all[i].work->shape->op, all[i].work->shape->text, all[i].work->shape->sort[0] ? " sort " : "", all[i].work->shape->sort);
+        int rc = text ? sb_strs_push(&card->shapes, &card->shapes_n, text) : -1;
+        free(text);
+        if (rc)
+            return -1;
+    }
+    return 0;
+}
+
+int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead,
+                  const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err)
+{
+    memset(card, 0, sizeof *card);
+    card->watch.window_s = WATCH_WINDOW_S;
+    card->watch.min_operations = MIN_OPERATIONS;
+    if (describe(q, lead, all, n, card) || sb_str_set(&card->index_name, name) || sb_str_set(&card->index_key, key) ||
+        sb_str_set(&card->index_options, "{ }") || set_costs(q, key, lead, card) || shape_criteria(q, lead, &card->watch) ||
+        latency_criteria(q, &card->watch) || index_criteria(q, lead, card, &card->watch) || add_evidence(q, lead, card)) {
+        sb_card_release(card);
+        return sb_fail_nomem(err);
+    }
+    struct sb_step *s = SB_PUSH(card->steps); /* where the rebuild finds the collection's identity */
+    if (!s || add_check(&s->check_before, &s->check_before_n, "collection", q->ns, NULL, q->catalogue->uuid)) {
+        sb_card_release(card);
+        return sb_fail_nomem(err);
+    }
+    if (sb_index_card_rebuild(card, q->replicated, "votingMembers", err)) {
+        sb_card_release(card);
+        return -1;
+    }
+    return 0;
+}

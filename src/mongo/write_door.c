@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "private.h"
+
+#include <signalbox/base/clock.h>
+#include <signalbox/mongo/write_door.h>
+
+#define MAX_REPLY 4096
+
+/* What this program can change, and nothing else. `waits`: the command may run for hours. */
+static const struct {
+    const char *name;
+    bool waits;
+} writes[] = {
+    {"createIndexes", true},
+    {"dropIndexes", false},
+    {"collMod", false},
+    {"profile", false},
+};
+
+/* Drops a collection's validator or TTL by collMod are later cards; today's collMod only hides or shows an index. */
+static int look_at_collmod(const bson_t *command, struct sb_err *err)
+{
+    bson_iter_t it;
+    bson_iter_init(&it, command);
+    while (bson_iter_next(&it)) {
+        const char *key = bson_iter_key(&it);
+        if (strcmp(key, "collMod") != 0 && strcmp(key, "index") != 0 && strcmp(key, "comment") != 0 && strcmp(key, "$db") != 0 &&
+            strcmp(key, "maxTimeMS") != 0 && strcmp(key, "writeConcern") != 0)
+            return sb_fail(err, SB_EPOLICY, "collMod with %s is not on the list of writes", key);
+    }
+    return 0;
+}
+
+/* Level 2 writes down everything: it is never set from here. */
+static int look_at_profile(const bson_t *command, struct sb_err *err)
+{
+    bson_iter_t it;
+    if (bson_iter_init_find(&it, command, "profile") && BSON_ITER_HOLDS_INT(&it) && (bson_iter_as_int64(&it) == 0 || bson_iter_as_int64(&it) == 1))
+        return 0;
+    return sb_fail(err, SB_EPOLICY, "the profiler may only be set to level 0 or 1");
+}
+
+/* Parses and checks; returns the command without "$db" (the caller destroys it), its database and its row. */
+static bson_t *prepare(const char *text, char *db, size_t db_cap, size_t *row, struct sb_err *err)
+{
+    bson_error_t e;
+    bson_t *all = bson_new_from_json((const uint8_t *)text, -1, &e);
+    if (!all) {
+        sb_fail(err, SB_EINTERNAL, "a command that is not Extended JSON: %s", e.message);
+        return NULL;
+    }
+    bson_t *command = NULL;
+    bson_iter_t it;
+    if (!bson_iter_init_find(&it, all, "$db") || !BSON_ITER_HOLDS_UTF8(&it) || !*bson_iter_utf8(&it, NULL) ||
+        strlen(bson_iter_utf8(&it, NULL)) >= db_cap) {
+        sb_fail(err, SB_EINTERNAL, "a command without its database ($db)");
+        goto out;
+    }
+    snprintf(db, db_cap, "%s", bson_iter_utf8(&it, NULL));
+    static const char *const never[] = {"admin", "local", "config"};
+    for (size_t i = 0; i < SB_COUNT(never); i++)
+        if (strcmp(db, never[i]) == 0) {
+            sb_fail(err, SB_EPOLICY, "nothing is ever written to the database %s", db);
+            goto out;
+        }
+    bson_iter_init(&it, all);
+    if (!bson_iter_next(&it)) {
+        sb_fail(err, SB_EINTERNAL, "an empty command");
+        goto out;
+    }
+    for (*row = 0; *row < SB_COUNT(writes); ++*row)
+        if (strcmp(bson_iter_key(&it), writes[*row].name) == 0)
+            break;
+    if (*row == SB_COUNT(writes)) {
+        sb_fail(err, SB_EPOLICY, "the command %s is not on the list of writes", bson_iter_key(&it));
+        goto out;
+    }
+    if (strcmp(writes[*row].name, "collMod") == 0 && look_at_collmod(all, err))
+        goto out;
+    if (strcmp(writes[*row].name, "profile") == 0 && look_at_profile(all, err))
+        goto out;
+    command = bson_new();
+    bson_copy_to_excluding_noinit(all, command, "$db", NULL);
+out:
+    bson_destroy(all);
+    return command;
+}
+
+int sb_write_allowed(const char *text, struct sb_err *err)
+{
+    char db[128];
+    size_t row;
+    bson_t *command = prepare(text, db, sizeof db, &row, err);
+    if (!command)
+        return -1;
+    bson_destroy(command);
+    return 0;
+}
+
+static int check_permit(const struct sb_server *s, const char *deployment_id, const struct sb_permit *permit, const char *command,
+                        struct sb_err *err)
+{
+    if (s->read_only)
+        return sb_fail(err, SB_EPOLICY, "this console is read-only");
+    if (permit->seq <= 0 || permit->used)
+        return sb_fail(err, SB_EPOLICY, "the permit is missing or was used");
+    if (strcmp(permit->deployment_id, deployment_id) != 0)
+        return sb_fail(err, SB_EPOLICY, "the permit is for the deployment %s, not for %s", permit->deployment_id, deployment_id);
+    struct sb_hash hash;
+    if (sb_hash_bytes(&hash, command, strlen(command), err))
+        return -1;
+    if (memcmp(hash.bytes, permit->command.bytes, SB_HASH_LEN) != 0)
+        return sb_fail(err, SB_EPOLICY, "the permit (entry %lld) is for other bytes than this command", (long long)permit->seq);
+    return 0;
+}
+
+static void keep_reply(struct sb_write_result *out, const bson_t *reply)
+{
+    char *json = bson_as_relaxed_extended_json(reply, NULL);
+    if (!json)
+        return;
+    size_t n = strlen(json);
+    while (n > MAX_REPLY || (n && n < strlen(json) && ((unsigned char)json[n] & 0xC0) == 0x80))
+        n--;
+    out->reply = sb_strdup_n(json, n);
+    bson_free(json);
+}
+
+/* A reply may say ok and still hold the failure of the write or of its concern. */
+static bool hidden_failure(const bson_t *reply, struct sb_write_result *out)
+{
+    static const char *const places[] = {"writeConcernError", "writeErrors.0"};
+    for (size_t i = 0; i < SB_COUNT(places); i++) {
+        bson_iter_t it, at, field;
+        if (!bson_iter_init(&it, reply) || !bson_iter_find_descendant(&it, places[i], &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
+            continue;
+        bson_iter_recurse(&at, &field);
+        while (bson_iter_next(&field)) {
+            if (strcmp(bson_iter_key(&field), "code") == 0 && BSON_ITER_HOLDS_INT(&field))
+                out->code = bson_iter_as_int64(&field);
+            if (strcmp(bson_iter_key(&field), "errmsg") == 0 && BSON_ITER_HOLDS_UTF8(&field))
+                snprintf(out->message, sizeof out->message, "%s", bson_iter_utf8(&field, NULL));
+        }
+        /* it was applied, but not where it had to be: only reading back can tell */
+        out->outcome = SB_OUTCOME_UNKNOWN;
+        return true;
+    }
+    return false;
+}
+
+static void send_command(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out)
+{
+    bson_error_t e = {0};
+    bson_t reply;
+    bool ok = mongoc_client_command_with_opts(c->client, db, command, NULL, NULL, &reply, &e);
+    if (ok && !hidden_failure(&reply, out))
+        out->outcome = SB_OUTCOME_OK;
+    if (!ok) {
+        struct sb_err err = SB_ERR_INIT;
+        bson_iter_t it;
+        sb_mongo_error(&e, "primary", bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command", &err);
+        out->code = err.detail;
+        snprintf(out->message, sizeof out->message, "%s", err.msg);
+        /* no server found: nothing was sent. A server's answer: it did not happen, except where the server itself lost
+         * the thread (interrupted, stepping down, an exceeded time limit). Anything else: nobody knows. */
+        static const int64_t unsure[] = {50, 64, 89, 91, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
+        out->outcome = SB_OUTCOME_UNKNOWN;
+        if (e.domain == MONGOC_ERROR_SERVER_SELECTION)
+            out->outcome = SB_OUTCOME_FAILED;
+        if (err.code == SB_ECOMMAND) {
+            out->outcome = SB_OUTCOME_FAILED;
+            for (size_t i = 0; i < SB_COUNT(unsure); i++)
+                if (out->code == unsure[i])
+                    out->outcome = SB_OUTCOME_UNKNOWN;
+        }
+    }
+    if (!bson_empty(&reply))
+        keep_reply(out, &reply);
+    bson_destroy(&reply);
+}
+
+void sb_write(const struct sb_server *s, const char *executor_uri, const char *deployment_id, struct sb_permit *permit,
+              const char *text, struct sb_write_result *out)
+{
+    memset(out, 0, sizeof *out);
+    out->outcome = SB_OUTCOME_FAILED;
+    struct sb_err err = SB_ERR_INIT;
+    char db[128];
+    size_t row = 0;
+    struct sb_conn *c = NULL;
+    mongoc_uri_t *uri = NULL;
+    int64_t start = sb_mono_ms();
+    bson_t *command = prepare(text, db, sizeof db, &row, &err);
+    if (!command || check_permit(s, deployment_id, permit, text, &err))
+        goto out;
+    permit->used = true;
+    uri = executor_uri ? mongoc_uri_new(executor_uri) : mongoc_uri_copy(s->uri);
+    if (!uri) {
+        sb_fail(&err, SB_EUSAGE, "the executor's connection string is not a valid mongodb:// URI");
+        goto out;
+    }
+    /* one attempt exactly: doubling is ours to prevent, not the driver's to try */
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
+    c = sb_conn_pooled(uri, 3000, 5000, writes[row].waits ? INT32_MAX : 15000, &err);
+    if (!c)
+        goto out;
+    send_command(c, db, command, out);
+out:
+    if (err.code != SB_OK)
+        snprintf(out->message, sizeof out->message, "%s", err.msg);
+    out->millis = sb_mono_ms() - start;
+    sb_conn_close(c);
+    if (uri)
+        mongoc_uri_destroy(uri);
+    if (command)
+        bson_destroy(command);
+}
+
+void sb_write_result_release(struct sb_write_result *r)
+{
+    free(r->reply);
+    memset(r, 0, sizeof *r);
+}

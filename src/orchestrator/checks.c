@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts read from the deployment, before a step and after it. The reading happens on a worker; nothing here decides. */
+#include "private.h"
+
+#include <signalbox/mongo/read_door.h>
+
+#include <string.h>
+
+int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary)
+{
+    const struct sb_hello *h = &o->facts.hello;
+    *members = NULL;
+    *n = 0;
+    if (primary)
+        *primary = NULL;
+    for (size_t i = 0; i < h->members_n; i++)
+        if (!sb_strs_has(h->arbiters, h->arbiters_n, h->members[i]) && sb_strs_push(members, n, h->members[i]))
+            return -1;
+    for (size_t i = 0; h->members_n == 0 && i < sb_server_seeds(o->opt.server); i++)
+        if (sb_strs_push(members, n, sb_server_seed(o->opt.server, i)))
+            return -1;
+    if (!primary)
+        return 0;
+    const char *now = h->primary[0] ? h->primary : NULL;
+    for (size_t i = 0; o->have_strip && i < o->strip.members_n; i++)
+        if (sb_streq(o->strip.members[i].state, "PRIMARY"))
+            now = o->strip.members[i].name; /* elections happen: telemetry knows the latest */
+    return sb_str_set(primary, now);
+}
+
+void sb_o_checking_free(void *p)
+{
+    struct checking *c = p;
+    for (size_t i = 0; i < c->members_n; i++)
+        free(c->members[i]);
+    free(c->members);
+    for (size_t i = 0; i < c->checks_n; i++)
+        sb_record_release(&sb_check_schema, &c->checks[i]);
+    free(c->checks);
+    free(c->results);
+    free(c->card_id);
+    free(c->deployment_id);
+    free(c->primary);
+    if (c->have_catalogue)
+        sb_catalogue_release(&c->catalogue);
+    free(c);
+}
+
+/* ---- each check ---- */
+
+static void result(struct check_result *r, enum truth truth, const char *fmt, ...) SB_PRINTF(3, 4);
+static void result(struct check_result *r, enum truth truth, const char *fmt, ...)
+{
+    va_list ap;
+    r->truth = truth;
+    va_start(ap, fmt);
+    vsnprintf(r->text, sizeof r->text, fmt, ap);
+    va_end(ap);
+}
+
+static void check_primary(struct checking *c, struct check_result *r)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_deployment_facts f;
+    struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
+    if (!conn || sb_deployment_ask(conn, &f, &err)) {
+        result(r, CHECK_UNKNOWN, "the primary does not answer: %.180s", err.msg);
+    } else {
+        if (strcmp(f.id, c->deployment_id) != 0)
+            result(r, CHECK_FALSE, "this is %.100s, not %.100s", f.id, c->deployment_id);
+        else if (!f.hello.is_primary)
+            result(r, CHECK_FALSE, "%.100s does not take writes", f.hello.me);
+        else
+            result(r, CHECK_TRUE, "%.100s is the primary of the bound set", f.hello.me[0] ? f.hello.me : "the server");
+        sb_deployment_facts_release(&f);
+    }
+    sb_conn_close(conn);
+}
+
+static bool bool_at(const bson_t *doc, const char *key)
+{
+    bson_iter_t it;
+    return bson_iter_init_find(&it, doc, key) && bson_iter_as_bool(&it);
+}
+
+static void check_members(struct checking *c, struct check_result *r)
+{
+    for (size_t i = 0; i < c->members_n; i++) {
+        struct sb_err err = SB_ERR_INIT;
+        bson_t reply;
+        struct sb_conn *conn = sb_conn_to_member(c->o->opt.server, c->members[i], SB_LANE_CONTROL, &err);
+        bool up = false;
+        if (conn && sb_read_json(conn, "admin", "{\"hello\": 1}", &reply, &err) == 0) {
+            up = bool_at(&reply, "isWritablePrimary") || bool_at(&reply, "secondary");
+            bson_destroy(&reply);
+        }
+        sb_conn_close(conn);
+        if (!up) {
+            result(r, CHECK_FALSE, "%.100s is neither primary nor secondary%s%.100s", c->members[i], err.msg[0] ? ": " : "", err.msg);
+            return;
+        }
+    }
+    result(r, CHECK_TRUE, "%zu of %zu members are up", c->members_n, c->members_n);
+}
+
+static void check_collection(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    if (!c->catalogue.exists)
+        result(r, CHECK_FALSE, "%.100s does not exist any more", k->ns);
+    else if (k->value && k->value[0] && c->catalogue.uuid && !sb_streq(k->value, c->catalogue.uuid))
+        result(r, CHECK_FALSE, "%.100s was dropped and made anew since", k->ns);
+    else
+        result(r, CHECK_TRUE, "%.100s is the collection it was", k->ns);
+}
+
+static void check_absent(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    const struct sb_index_info *same = sb_catalogue_index_by_key(&c->catalogue, k->value);
+    if (sb_catalogue_index(&c->catalogue, k->name))
+        result(r, CHECK_FALSE, "%.80s has an index named %.100s now", k->ns, k->name);
+    else if (same)
+        result(r, CHECK_FALSE, "%.80s has an index on this key now: %.100s", k->ns, same->name);
+    else
+        result(r, CHECK_TRUE, "no index of this name or key");
+}
+
+static void check_built(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    char why[200];
+    enum sb_built built = sb_catalogue_built(&c->catalogue, k->name, k->value, why, sizeof why);
+    bool blind = !c->catalogue.knows_index_stats || !c->catalogue.knows_builds;
+    r->unproven = built == SB_BUILT_UNPROVEN && blind;
+    result(r, built == SB_BUILT || r->unproven ? CHECK_TRUE : built == SB_BUILT_UNPROVEN ? CHECK_UNKNOWN : CHECK_FALSE, "%s", why);
+}
+
+static void check_gone(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    bool building = false;
+    for (size_t i = 0; i < c->catalogue.builds_n; i++)
+        building |= sb_streq(c->catalogue.builds[i].name, k->name);
+    if (sb_catalogue_index(&c->catalogue, k->name) || building)
+        result(r, CHECK_FALSE, "%.100s is still %s", k->name, building ? "being built" : "there");
+    else
+        result(r, CHECK_TRUE, "%.80s has no index named %.100s", k->ns, k->name);
+}
+
+static void check_hidden(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    const struct sb_index_info *i = sb_catalogue_index(&c->catalogue, k->name);
+    if (!i || !i->hidden)
+        result(r, CHECK_FALSE, "%.100s is %s", k->name, i ? "not hidden" : "not there");
+    else
+        result(r, CHECK_TRUE, "%.100s is hidden: no plan uses it, writes still keep it up", k->name);
+}
+
+static void check_builds(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    if (!c->catalogue.knows_builds)
+        result(r, CHECK_UNKNOWN, "the server cannot tell whether an index is being built on %.100s", k->ns);
+    else if (c->catalogue.builds_n)
+        result(r, CHECK_FALSE, "%.80s is being built on %.80s", c->catalogue.builds[0].name, k->ns);
+    else
+        result(r, CHECK_TRUE, "nobody builds an index on %.100s", k->ns);
+}
+
+/* The profiler's settings on the primary, as "level/slowms/sample_ppm". */
+static void check_profile(struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_profile_settings now;
+    struct sb_conn *conn = c->primary ? sb_conn_to_member(c->o->opt.server, c->primary, SB_LANE_CONTROL, &err)
+                                      : sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
+    char text[64];
+    if (!conn || sb_profile_read(conn, k->ns, &now, &err)) {
+        result(r, CHECK_UNKNOWN, "the profiler's settings cannot be read: %.150s", err.msg);
+    } else {
+        sb_profile_text(&now, text, sizeof text);
+        result(r, sb_streq(text, k->value) ? CHECK_TRUE : CHECK_FALSE, "the profiler of %.80s stands at %s", k->ns, text);
+    }
+    sb_conn_close(conn);
+}
+
+static bool about_catalogue(const char *check)
+{
+    return sb_streq(check, "collection") || sb_starts_with(check, "index_") || sb_streq(check, "no_build");
+}
+
+static void run_check(struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    if (about_catalogue(k->check) && !c->have_catalogue)
+        result(r, CHECK_UNKNOWN, "the collection could not be read");
+    else if (sb_streq(k->check, "primary"))
+        check_primary(c, r);
+    else if (sb_streq(k->check, "members_up"))
+        check_members(c, r);
+    else if (sb_streq(k->check, "collection"))
+        check_collection(c, k, r);
+    else if (sb_streq(k->check, "index_absent"))
+        check_absent(c, k, r);
+    else if (sb_streq(k->check, "index_built"))
+        check_built(c, k, r);
+    else if (sb_streq(k->check, "index_gone"))
+        check_gone(c, k, r);
+    else if (sb_streq(k->check, "index_hidden"))
+        check_hidden(c, k, r);
+    else if (sb_streq(k->check, "no_build"))
+        check_builds(c, k, r);
+    else if (sb_streq(k->check, "profile"))
+        check_profile(c, k, r);
+    else
+        result(r, CHECK_FALSE, "the check %.100s is not known to this version", k->check);
+}
+
+/* ---- there and back ---- */
+
+static void come_back(struct sb_orchestrator *o, void *p)
+{
+    struct checking *c = p;
+    c->back(o, c);
+}
+
+static void work(void *p)
+{
+    struct checking *c = p;
+    struct sb_members m = {(const char *const *)c->members, c->members_n, c->primary};
+    const char *ns = NULL;
+    for (size_t i = 0; i < c->checks_n; i++)
+        if (about_catalogue(c->checks[i].check) && c->checks[i].ns)
+            ns = c->checks[i].ns;
+    if (ns && sb_catalogue_read(c->o->opt.server, &m, ns, &c->catalogue, &c->err) == 0)
+        c->have_catalogue = true;
+    for (size_t i = 0; i < c->checks_n; i++)
+        run_check(c, &c->checks[i], &c->results[i]);
+    sb_o_post_done(c->o, come_back, c, sb_o_checking_free);
+}
+
+bool sb_o_check(struct sb_orchestrator *o, const struct held_card *card, const struct sb_check *checks, size_t n,
+                void (*back)(struct sb_orchestrator *o, struct checking *c))
+{
+    struct checking *c = calloc(1, sizeof *c);
+    if (!c)
+        return false;
+    c->o = o;
+    c->back = back;
+    c->results = calloc(n ? n : 1, sizeof *c->results);
+    int rc = !c->results || sb_str_set(&c->card_id, card->card.id) || sb_str_set(&c->deployment_id, o->facts.id) ||
+             sb_o_members(o, &c->members, &c->members_n, &c->primary);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct sb_check *copy = SB_PUSH(c->checks);
+        rc = !copy || sb_record_copy(&sb_check_schema, copy, &checks[i]);
+    }
+    if (rc) {
+        sb_o_checking_free(c);
+        return false;
+    }
+    return sb_o_work(o, work, c, sb_o_checking_free);
+}
+
+const struct check_result *sb_o_first_failure(const struct checking *c, bool unknown_fails)
+{
+    for (size_t i = 0; i < c->checks_n; i++)
+        if (c->results[i].truth == CHECK_FALSE || (c->results[i].truth == CHECK_UNKNOWN && unknown_fails))
+            return &c->results[i];
+    return NULL;
+}
+
+json_t *sb_o_checks_json(const struct checking *c)
+{
+    static const char *const truths[] = {"false", "true", "unknown"};
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < c->checks_n; i++)
+        if (json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "check", c->checks[i].check, "result", truths[c->results[i].truth], "text",
+                                                  c->results[i].text))) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}

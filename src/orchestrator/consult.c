@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Having the Index Optimizer look at a collection. The consultation travels: the telemetry thread says which fields matter,
+ * a worker reads the catalogue and a sample, the telemetry thread gives the advice beside its workload, and the
+ * orchestrator records what came of it. */
+#include "private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define EVIDENCE_MS 300000 /* how far back the operations count when no anomaly says since when */
+
+struct consult {
+    struct sb_orchestrator *o;
+    struct sb_index_question q; /* its texts point at ours */
+    char *case_id, *card_id, *ns, *key, *name, *deployment, *deployment_id, *requested_by;
+    struct sb_anomaly anomaly;
+    bool has_anomaly;
+    char **paths;
+    size_t paths_n;
+    char **members;
+    size_t members_n;
+    char *primary;
+    struct sb_catalogue catalogue;
+    bool has_catalogue;
+    struct sb_index_advice advice;
+    struct sb_err err;
+};
+
+static void free_texts(char **list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i]);
+    free(list);
+}
+
+static void free_consult(void *p)
+{
+    struct consult *c = p;
+    free(c->case_id);
+    free(c->card_id);
+    free(c->ns);
+    free(c->key);
+    free(c->name);
+    free(c->deployment);
+    free(c->deployment_id);
+    free(c->requested_by);
+    free_texts(c->paths, c->paths_n);
+    free_texts(c->members, c->members_n);
+    free(c->primary);
+    if (c->has_anomaly)
+        sb_anomaly_release(&c->anomaly);
+    if (c->has_catalogue)
+        sb_catalogue_release(&c->catalogue);
+    sb_index_advice_release(&c->advice);
+    free(c);
+}
+
+static void back(struct sb_orchestrator *o, void *p);
+
+/* 3. on the telemetry thread */
+static void advise(void *p, const struct sb_view *view)
+{
+    struct consult *c = p;
+    int64_t now = sb_view_now(view);
+    c->q.workload = sb_view_workload(view);
+    c->q.history = sb_view_history(view);
+    c->q.catalogue = &c->catalogue;
+    c->q.now = c->q.to = now;
+    c->q.from = c->has_anomaly ? c->anomaly.from : now - EVIDENCE_MS;
+    if (now - c->q.from > EVIDENCE_MS)
+        c->q.from = now - EVIDENCE_MS;
+    c->q.anomaly = c->has_anomaly ? &c->anomaly : NULL;
+    sb_index_advise(&c->q, &c->advice, &c->err);
+    c->q.workload = NULL;
+    c->q.history = NULL;
+    sb_o_post_done(c->o, back, c, free_consult);
+}
+
+/* 2. on a worker */
+static void read_catalogue(void *p)
+{
+    struct consult *c = p;
+    struct sb_members m = {(const char *const *)c->members, c->members_n, c->primary};
+    if (sb_catalogue_read(c->o->opt.server, &m, c->ns, &c->catalogue, &c->err)) {
+        sb_o_post_done(c->o, back, c, free_consult);
+        return;
+    }
+    c->has_catalogue = true;
+    if (c->catalogue.exists && sb_catalogue_sample(c->o->opt.server, &m, &c->catalogue, (const char *const *)c->paths, c->paths_n, SB_INDEX_SAMPLE, &c->err)) {
+        sb_o_post_done(c->o, back, c, free_consult);
+        return;
+    }
+    sb_telemetry_call(c->o->telemetry, advise, c, free_consult);
+}
+
+/* 1. on the telemetry thread */
+static void find_paths(void *p, const struct sb_view *view)
+{
+    struct consult *c = p;
+    if (sb_index_paths(sb_view_workload(view), c->ns, c->key, &c->paths, &c->paths_n)) {
+        sb_fail_nomem(&c->err);
+        sb_o_post_done(c->o, back, c, free_consult);
+        return;
+    }
+    sb_o_work(c->o, read_catalogue, c, free_consult);
+}
+
+int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const char *ns, const char *key, const char *name,
+                       const struct held_anomaly *anomaly, struct sb_err *err)
+{
+    if (!o->telemetry)
+        return sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
+    struct consult *c = calloc(1, sizeof *c);
+    if (!c)
+        return sb_fail_nomem(err);
+    c->o = o;
+    c->card_id = sb_format("C-%06" PRId64, o->last_card + 1);
+    if (!c->card_id || sb_str_set(&c->case_id, held->case_.id) || sb_str_set(&c->ns, ns) || sb_str_set(&c->key, key) || sb_str_set(&c->name, name) ||
+        sb_str_set(&c->deployment, o->deployment) || sb_str_set(&c->deployment_id, o->facts.id) ||
+        sb_str_set(&c->requested_by, held->case_.requested_by) || sb_o_members(o, &c->members, &c->members_n, &c->primary) ||
+        (anomaly && sb_record_copy(&sb_anomaly_schema, &c->anomaly, &anomaly->anomaly))) {
+        free_consult(c);
+        return sb_fail_nomem(err);
+    }
+    c->has_anomaly = anomaly != NULL;
+    c->q = (struct sb_index_question){.ns = c->ns, .key = c->key, .name = c->name, .card_id = c->card_id, .case_id = c->case_id,
+                                      .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by,
+                                      .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = o->facts.hello.set_name[0] != '\0'};
+    o->last_card++; /* a number that leads to no card is left out, never given twice */
+    held->consulting = true;
+    sb_telemetry_call(o->telemetry, find_paths, c, free_consult);
+    return 0;
+}
+
+/* ---- 4. back on the orchestrator's thread ---- */
+
+static void record_reads(struct sb_orchestrator *o, struct held_case *held, const struct consult *c)
+{
+    for (size_t i = 0; c->has_catalogue && i < c->catalogue.commands_n; i++) {
+        const char *line = c->catalogue.commands[i], *colon = strstr(line, ": ");
+        int n = colon ? (int)(colon - line) : 0;
+        char *member = sb_format("%.*s", n, line);
+        sb_o_record(o, SB_ENTRY_COMMAND, NULL, &(struct refs){.case_ = held}, json_pack("{s:s?,s:s}", "member", member, "command", colon ? colon + 2 : line), NULL);
+        free(member);
+    }
+}
+
+/* A card that is open for the same index already: the case ends there. */
+static const struct held_card *twin(struct sb_orchestrator *o, const struct sb_card *draft)
+{
+    for (size_t i = 0; i < o->cards_n; i++) {
+        const struct sb_card *c = &o->cards[i]->card;
+        if (sb_card_open(c) && c->kind == draft->kind && sb_streq(c->target, draft->target) && sb_streq(c->index_key, draft->index_key) &&
+            sb_streq(c->deployment_id, draft->deployment_id))
+            return o->cards[i];
+    }
+    return NULL;
+}
+
+int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
+{
+    int64_t now = sb_origin_wall_ms(o->opt.origin);
+    draft->created_at = now;
+    draft->approve_by = now + o->opt.approve_within_s * 1000;
+    draft->execute_by = now + o->opt.execute_within_s * 1000;
+    struct held_card *card = sb_o_new_card(o);
+    if (!card || sb_str_set(&card->card.id, draft->id) || sb_str_set(&card->card.case_id, draft->case_id)) {
+        if (card)
+            sb_o_forget_card(o, card);
+        return sb_fail_nomem(err);
+    }
+    json_t *json = sb_record_to_json(&sb_card_schema, draft);
+    struct sb_actor author = {.principal = draft->author};
+    if (sb_o_record(o, SB_ENTRY_RECOMMENDATION, &author, &(struct refs){.card = card}, json_pack("{s:o}", "card", json), err)) {
+        sb_o_forget_card(o, card);
+        return -1;
+    }
+    return sb_o_move(o, card, SB_EV_PROPOSE, &author, note, err);
+}
+
+void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const struct sb_err *err, const char *text)
+{
+    held->consulting = false;
+    if (!held->case_.cards_n) /* no card: the reason is the case's outcome */
+        sb_o_record(o, SB_ENTRY_CASE_CLOSE, NULL, &(struct refs){.case_ = held}, json_pack("{s:s}", "outcome", err->code != SB_OK ? err->msg : text), NULL);
+    else
+        sb_o_close_case_if_settled(o, held->case_.id);
+    int64_t seat = held->reply_seat, seq = held->reply_seq;
+    held->reply_seat = 0;
+    if (seat)
+        sb_o_answer(o, seat, seq, err, held->case_.cards_n ? held->case_.cards[0] : NULL, held->case_.id, "%s", text);
+    else if (err->code != SB_OK)
+        sb_o_notice(o, SB_MEDIUM, "%s: %s", held->case_.id, err->msg);
+}
+
+static void back(struct sb_orchestrator *o, void *p)
+{
+    struct consult *c = p;
+    struct held_case *held = sb_o_case(o, c->case_id);
+    struct sb_err err = c->err;
+    if (!held) {
+        free_consult(c);
+        return;
+    }
+    record_reads(o, held, c);
+    char *text = NULL;
+    if (err.code == SB_OK && c->advice.proposes) {
+        const struct held_card *same = twin(o, &c->advice.card);
+        if (same)
+            text = sb_format("%s proposes this index already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
+        else if (sb_o_propose(o, &c->advice.card, "proposed by the Index Optimizer", &err) == 0)
+            text = sb_format("%s: %s", c->card_id, c->advice.summary);
+    } else if (err.code == SB_OK) {
+        struct sb_str s;
+        sb_str_init(&s);
+        sb_str_adds(&s, c->advice.summary);
+        for (size_t i = 0; i < c->advice.findings_n && i < 5; i++)
+            sb_str_addf(&s, "; %s: %s", c->advice.findings[i].subject, c->advice.findings[i].text);
+        text = sb_str_take(&s);
+    }
+    sb_o_finish_consult(o, held, &err, text ? text : "out of memory");
+    free(text);
+    free_consult(c);
+}

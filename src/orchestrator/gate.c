@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Asking policy: every fact frozen into one document, the verdict on the record. */
+#include "private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define DAY_MS INT64_C(86400000)
+
+/* Sets key to value (taken) unless value is NULL. */
+static int set(json_t *object, const char *key, json_t *value)
+{
+    return value && json_object_set_new(object, key, value) == 0 ? 0 : -1;
+}
+
+/* The health of the deployment as telemetry has it; what is not known is left out, and policy calls that an error. */
+json_t *sb_o_health(const struct sb_orchestrator *o)
+{
+    json_t *h = json_object();
+    if (!h || !o->have_strip)
+        return h;
+    int64_t up = 0, lag = -1, queued = -1, cache = -1;
+    bool primary = false, all_lags = true;
+    for (size_t i = 0; i < o->strip.members_n; i++) {
+        const struct sb_member_line *m = &o->strip.members[i];
+        bool is_primary = sb_streq(m->state, "PRIMARY");
+        up += m->healthy && (is_primary || sb_streq(m->state, "SECONDARY") || sb_streq(m->state, "STANDALONE"));
+        primary |= is_primary || sb_streq(m->state, "STANDALONE");
+        all_lags &= m->lag_s >= 0;
+        lag = m->lag_s > lag ? m->lag_s : lag;
+        if (is_primary || sb_streq(m->state, "STANDALONE")) {
+            queued = m->queued;
+            cache = m->cache_ppm;
+        }
+    }
+    int rc = set(h, "members", json_integer((json_int_t)o->strip.members_n)) || set(h, "members_up", json_integer(up)) ||
+             set(h, "primary", json_boolean(primary));
+    if (rc == 0 && all_lags && o->facts.hello.set_name[0])
+        rc = set(h, "lag_s", json_integer(lag));
+    if (rc == 0 && queued >= 0)
+        rc = set(h, "queued", json_integer(queued));
+    if (rc == 0 && cache >= 0)
+        rc = set(h, "cache_ppm", json_integer(cache));
+    if (rc) {
+        json_decref(h);
+        return NULL;
+    }
+    return h;
+}
+
+static const char *actor_kind(const char *principal)
+{
+    return sb_name_find(&sb_specialists, principal ? principal : "") > SB_BY_OPERATOR ? "rule" : "human";
+}
+
+static json_t *actor_json(const char *principal)
+{
+    return json_pack("{s:s,s:s,s:[]}", "principal", principal ? principal : "", "kind", actor_kind(principal), "groups");
+}
+
+static json_t *target_json(const struct sb_orchestrator *o)
+{
+    const struct sb_deployment_facts *f = &o->facts;
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "deployment", o->deployment, "id", f->id, "env", sb_name(&sb_environments, o->opt.environment),
+                     "version", f->version, "topology", f->hello.set_name[0] ? "replica_set" : f->hello.is_mongos ? "sharded" : "standalone",
+                     "simulated", f->simulated);
+}
+
+static json_t *base_input(const struct sb_orchestrator *o, const char *stage, const struct sb_actor *actor)
+{
+    char utc[SB_TIME_LEN + 1];
+    sb_time_format(utc, sb_origin_wall_ms(o->opt.origin));
+    return json_pack("{s:i,s:s,s:o,s:o,s:o,s:{s:s}}", "v", SB_INPUT_VERSION, "stage", stage, "actor",
+                     actor_json(actor ? actor->principal : o->self.principal), "target", target_json(o), "health", sb_o_health(o), "clock", "utc", utc);
+}
+
+/* ---- what a card wants to do ---- */
+
+/* The first key of a command, which is its name. Up to the closing quote: the text is our own canonical Extended JSON. */
+static char *command_name(const char *command)
+{
+    const char *quote = command ? strchr(command, '"') : NULL;
+    size_t n = quote ? strcspn(quote + 1, "\"") : 0;
+    return n ? sb_strdup_n(quote + 1, n) : NULL;
+}
+
+static json_t *commands_json(const struct sb_card *c)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < c->steps_n; i++) {
+        char *name = command_name(c->steps[i].action);
+        int rc = name ? json_array_append_new(list, json_string(name)) : -1;
+        free(name);
+        if (rc) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static const char *action_kind(const struct sb_card *c, bool rollback)
+{
+    if (rollback)
+        return "rollback";
+    switch (c->kind) {
+    case SB_KIND_CREATE_INDEX: return "index.create";
+    case SB_KIND_DROP_INDEX: return "index.drop";
+    case SB_KIND_HIDE_INDEX: return "index.hide";
+    case SB_KIND_PROFILE: return "profile.set";
+    default: return "advice";
+    }
+}
+
+static int count_options(const char *options)
+{
+    json_t *o = options ? json_loads(options, 0, NULL) : NULL;
+    int n = (int)json_object_size(o);
+    json_decref(o);
+    return n;
+}
+
+static json_t *action_json(const struct sb_card *c, bool rollback)
+{
+    bool has_undo = c->steps_n > 0, lossless = true;
+    for (size_t i = 0; i < c->steps_n; i++) {
+        has_undo &= c->steps[i].undo != NULL;
+        lossless &= c->steps[i].undo_label == SB_UNDO_LOSSLESS;
+    }
+    json_t *options = c->index_options ? json_loads(c->index_options, 0, NULL) : NULL;
+    bool unique = json_is_true(json_object_get(options, "unique"));
+    json_decref(options);
+    json_t *a = json_pack("{s:s,s:s,s:[s],s:o,s:s,s:b,s:b,s:I,s:I,s:I,s:b}", "kind", action_kind(c, rollback), "class",
+                          rollback ? "reversible" : c->kind == SB_KIND_CREATE_INDEX || c->kind == SB_KIND_DROP_INDEX ? "costly" : "reversible", "ns", c->target,
+                          "commands", commands_json(c), "risk", sb_name(&sb_levels, c->risk), "reversible", lossless, "has_undo", has_undo, "est_docs",
+                          (json_int_t)c->blast_radius.documents, "est_bytes", (json_int_t)c->blast_radius.est_bytes, "est_duration_s",
+                          (json_int_t)(c->blast_radius.est_duration_ms / 1000), "own", rollback);
+    if (a && c->index_name && set(a, "index", json_pack("{s:s,s:b,s:i}", "name", c->index_name, "unique", unique, "options", count_options(c->index_options)))) {
+        json_decref(a);
+        return NULL;
+    }
+    return a;
+}
+
+static json_t *approvals_json(const struct sb_card *c, const char *extra)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < c->approvals_n; i++) {
+        const struct sb_approval *a = &c->approvals[i];
+        if (a->voided || a->revision != c->revision || !sb_streq(a->hash, c->hash))
+            continue;
+        char at[SB_TIME_LEN + 1];
+        sb_time_format(at, a->at);
+        if (json_array_append_new(list, json_pack("{s:s,s:[],s:s}", "by", a->by, "groups", "at", at))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    if (list && extra && json_array_append_new(list, json_pack("{s:s,s:[]}", "by", extra, "groups"))) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+/* What was done today, and how often this target was rolled back lately: from what is held in memory. */
+static json_t *history_json(const struct sb_orchestrator *o, const struct sb_card *c)
+{
+    int64_t now = sb_origin_wall_ms(o->opt.origin), today = 0, back = 0;
+    for (size_t i = 0; i < o->cards_n; i++) {
+        const struct sb_card *other = &o->cards[i]->card;
+        if (other == c)
+            continue;
+        bool ran = other->state == SB_DONE || other->state == SB_WATCHING || other->state == SB_ROLLED_BACK || other->state == SB_FAILED;
+        today += ran && now - other->changed_at < DAY_MS;
+        back += other->state == SB_ROLLED_BACK && sb_streq(other->target, c->target) && sb_streq(other->index_key, c->index_key) &&
+                now - other->changed_at < 30 * DAY_MS;
+    }
+    return json_pack("{s:I,s:I}", "executed_today", (json_int_t)today, "rolled_back_30d", (json_int_t)back);
+}
+
+static json_t *editors_json(const struct sb_card *c)
+{
+    bool specialist = sb_name_find(&sb_specialists, c->author ? c->author : "") >= 0;
+    return specialist ? json_array() : json_pack("[s]", c->author);
+}
+
+static json_t *card_input(const struct sb_orchestrator *o, const struct held_card *held, const char *stage, const struct sb_actor *actor,
+                          const char *extra, bool rollback)
+{
+    const struct sb_card *c = &held->card;
+    json_t *in = base_input(o, stage, actor);
+    if (!in)
+        return NULL;
+    if (set(in, "action", action_json(c, rollback)) ||
+        set(in, "plan", json_pack("{s:s,s:s,s:I,s:s,s:I}", "case", c->case_id, "card", c->id, "revision", (json_int_t)c->revision, "sha256", c->hash,
+                                  "steps", (json_int_t)c->steps_n)) ||
+        set(in, "author", json_pack("{s:s,s:s}", "principal", c->author, "kind", actor_kind(c->author))) || set(in, "editors", editors_json(c)) ||
+        set(in, "approvals", approvals_json(c, extra)) || set(in, "model", json_pack("{s:I}", "confidence_ppm", (json_int_t)c->confidence_ppm)) ||
+        set(in, "history", history_json(o, c)) ||
+        (held->run.builds >= 0 && set(json_object_get(in, "health"), "builds", json_integer(held->run.builds)))) {
+        json_decref(in);
+        return NULL;
+    }
+    return in;
+}
+
+/* ---- asking ---- */
+
+/* Evaluates, gives the decision its number and puts it on the record. in is taken. */
+static int ask(struct sb_orchestrator *o, const char *stage, const struct sb_actor *actor, const struct refs *refs, json_t *in,
+               struct sb_policy_verdict *v, struct sb_err *err)
+{
+    memset(v, 0, sizeof *v);
+    if (!in)
+        return sb_fail_nomem(err);
+    char id[24];
+    snprintf(id, sizeof id, "d-%06" PRId64, o->last_decision + 1);
+    json_t *verdict = NULL;
+    int rc = sb_policy_evaluate(o->policy, in, v, err);
+    if (rc == 0 && (sb_str_set(&v->decision_id, id) || !(verdict = sb_record_to_json(&sb_policy_verdict_schema, v))))
+        rc = sb_fail_nomem(err);
+    if (rc == 0) {
+        struct refs with = refs ? *refs : (struct refs){0};
+        with.decision = id;
+        rc = sb_o_record(o, SB_ENTRY_VERDICT, actor, &with, json_pack("{s:s,s:o,s:O}", "stage", stage, "verdict", verdict, "input", in), err);
+        if (rc == 0)
+            o->last_decision++;
+    }
+    json_decref(in);
+    if (rc)
+        sb_policy_verdict_release(v);
+    return rc;
+}
+
+int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
+              bool rollback, struct sb_err *err)
+{
+    struct sb_policy_verdict v;
+    if (ask(o, stage, actor, &(struct refs){.card = card}, card_input(o, card, stage, actor, extra, rollback), &v, err))
+        return -1;
+    int decision = v.decision;
+    if (decision == SB_DENY) {
+        const char *why = NULL;
+        for (size_t i = 0; i < v.rules_n; i++)
+            if (v.rules[i].decides && !why)
+                why = v.rules[i].message ? v.rules[i].message : v.rules[i].title;
+        sb_fail(err, SB_EPOLICY, "policy denies it: %s", why ? why : "no rule allows it");
+    }
+    sb_policy_verdict_release(&v);
+    return decision;
+}
+
+int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err)
+{
+    json_t *in = base_input(o, "intake", actor), *ns = c->case_.reading.slots.ns ? json_pack("[s]", c->case_.reading.slots.ns) : json_array();
+    json_t *action = json_pack("{s:s,s:s,s:s,s:o}", "kind", "request", "class", "read", "intent", sb_name(&sb_intents, c->case_.reading.intent), "ns", ns);
+    if (!in || set(in, "action", action)) {
+        json_decref(in);
+        return sb_fail_nomem(err);
+    }
+    struct sb_policy_verdict v;
+    if (ask(o, "intake", actor, &(struct refs){.case_ = c}, in, &v, err))
+        return -1;
+    snprintf(why, cap, "no rule allows it");
+    for (size_t i = 0; i < v.rules_n; i++)
+        if (v.rules[i].decides) {
+            snprintf(why, cap, "%s", v.rules[i].message ? v.rules[i].message : v.rules[i].title);
+            break;
+        }
+    int decision = v.decision;
+    sb_policy_verdict_release(&v);
+    return decision;
+}

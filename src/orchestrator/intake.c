@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/array.h>
+#include <signalbox/base/regex.h>
+#include <signalbox/orchestrator/intake.h>
+
+#include <string.h>
+
+#define DOUBT 300 /* the weight of "it may be something we do not know" */
+#define NAMESPACE "\\b([A-Za-z0-9_\\-]{1,64})\\.([A-Za-z0-9_\\-][A-Za-z0-9_.\\-]{0,120}[A-Za-z0-9_\\-]|[A-Za-z0-9_\\-])"
+
+struct pattern {
+    int intent;
+    int64_t weight;
+    struct sb_regex *re;
+    char *source;
+};
+
+struct sb_intake {
+    struct pattern *patterns;
+    size_t n, cap;
+    struct sb_regex *ns, *key, *name, *word;
+    int intent; /* while reading the file */
+};
+
+static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    struct sb_intake *in = ctx;
+    if (row->n == 2 && strcmp(row->word[0], "intent") == 0) {
+        in->intent = sb_name_find(&sb_intents, row->word[1]);
+        if (in->intent <= SB_INTENT_NONE)
+            sb_problems_add(problems, row->path, row->line, "\"%s\" is not an intent", row->word[1]);
+        return;
+    }
+    int64_t weight;
+    if (row->n != 3 || strcmp(row->word[0], "match") != 0 || sb_parse_i64(row->word[1], &weight) || weight < 1 || weight > 1000) {
+        sb_problems_add(problems, row->path, row->line, "must be: intent NAME, or: match WEIGHT(1..1000) REGEX");
+        return;
+    }
+    if (in->intent <= SB_INTENT_NONE) {
+        sb_problems_add(problems, row->path, row->line, "a match stands before its intent");
+        return;
+    }
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_regex *re = sb_regex_new(row->word[2], SB_REGEX_CASELESS, &err);
+    char *source = sb_strdup_n(row->word[2], strlen(row->word[2]));
+    if (!re || !source || SB_GROW(in->patterns, in->cap, in->n + 1)) {
+        sb_problems_add(problems, row->path, row->line, "%s", re ? "out of memory" : err.msg);
+        sb_regex_free(re);
+        free(source);
+        return;
+    }
+    in->patterns[in->n++] = (struct pattern){in->intent, weight, re, source};
+}
+
+struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err)
+{
+    struct sb_intake *in = calloc(1, sizeof *in);
+    if (!in) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    in->intent = -1;
+    in->ns = sb_regex_new(NAMESPACE, 0, err);
+    in->key = sb_regex_new("\\{[^{}]{1,500}\\}", 0, err);
+    in->name = sb_regex_new("\\b(?:named|called|name)\\s+[\"']?([A-Za-z0-9_.\\-]{1,120})", SB_REGEX_CASELESS, err);
+    in->word = sb_regex_new("\\b[A-Za-z0-9_\\-]{2,64}\\b", 0, err);
+    if (!in->ns || !in->key || !in->name || !in->word || sb_conf_parse(text, len, path, read_row, in, problems, err)) {
+        sb_intake_free(in);
+        return NULL;
+    }
+    return in;
+}
+
+void sb_intake_free(struct sb_intake *in)
+{
+    if (!in)
+        return;
+    for (size_t i = 0; i < in->n; i++) {
+        sb_regex_free(in->patterns[i].re);
+        free(in->patterns[i].source);
+    }
+    free(in->patterns);
+    sb_regex_free(in->ns);
+    sb_regex_free(in->key);
+    sb_regex_free(in->name);
+    sb_regex_free(in->word);
+    free(in);
+}
+
+/* ---- slots ---- */
+
+static int take(char **slot, const char *request, struct sb_match m, struct sb_err *err)
+{
+    free(*slot);
+    *slot = sb_strdup_n(request + m.from, m.to - m.from);
+    return *slot ? 0 : sb_fail_nomem(err);
+}
+
+static bool equals(const char *text, const char *request, struct sb_match m)
+{
+    return strlen(text) == m.to - m.from && strncmp(text, request + m.from, m.to - m.from) == 0;
+}
+
+/* db.coll where written out; else a bare word that is the collection of exactly one known namespace. */
+static int find_namespace(const struct sb_intake *in, const char *request, size_t len, char *const *known, size_t known_n,
+                          struct sb_slots *slots, struct sb_err *err)
+{
+    struct sb_match m[3];
+    size_t at = 0;
+    while (at < len && sb_regex_match(in->ns, request + at, len - at, m, 3, NULL) == 1) {
+        struct sb_match whole = {m[0].from + at, m[0].to + at};
+        for (size_t i = 0; i < known_n; i++)
+            if (equals(known[i], request, whole))
+                return take(&slots->ns, request, whole, err);
+        if (!slots->ns && take(&slots->ns, request, whole, err)) /* not known: kept, and said later that it does not exist */
+            return -1;
+        at = whole.to;
+    }
+    if (slots->ns)
+        return 0;
+    at = 0;
+    while (at < len && sb_regex_match(in->word, request + at, len - at, m, 1, NULL) == 1) {
+        struct sb_match word = {m[0].from + at, m[0].to + at};
+        const char *found = NULL;
+        size_t count = 0;
+        for (size_t i = 0; i < known_n; i++) {
+            const char *dot = strchr(known[i], '.');
+            if (dot && equals(dot + 1, request, word)) {
+                found = known[i];
+                count++;
+            }
+        }
+        if (count == 1)
+            return sb_str_set(&slots->ns, found) ? sb_fail_nomem(err) : 0;
+        at = word.to;
+    }
+    return 0;
+}
+
+static int find_slots(const struct sb_intake *in, const char *request, size_t len, char *const *known, size_t known_n,
+                      struct sb_slots *slots, struct sb_err *err)
+{
+    struct sb_match m[2];
+    if (find_namespace(in, request, len, known, known_n, slots, err))
+        return -1;
+    if (sb_regex_match(in->key, request, len, m, 1, NULL) == 1 && take(&slots->key, request, m[0], err))
+        return -1;
+    if (sb_regex_match(in->name, request, len, m, 2, NULL) == 1 && take(&slots->index, request, m[1], err))
+        return -1;
+    return 0;
+}
+
+/* ---- the reading ---- */
+
+static void rank(const int64_t *score, size_t n, int *first, int *second)
+{
+    *first = *second = SB_INTENT_NONE;
+    for (size_t i = 1; i < n; i++) {
+        if (score[i] <= 0)
+            continue;
+        if (*first == SB_INTENT_NONE || score[i] > score[*first]) {
+            *second = *first;
+            *first = (int)i;
+        } else if (*second == SB_INTENT_NONE || score[i] > score[*second]) {
+            *second = (int)i;
+        }
+    }
+}
+
+int sb_intake_read(const struct sb_intake *in, const char *request, char *const *namespaces, size_t namespaces_n,
+                   struct sb_reading_of *out, struct sb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    size_t len = strlen(request);
+    if (len > SB_REQUEST_MAX)
+        return sb_fail(err, SB_EINPUT, "the request is longer than %d bytes", SB_REQUEST_MAX);
+    if (!sb_utf8_valid(request, len))
+        return sb_fail(err, SB_EINPUT, "the request is not UTF-8 text");
+    int64_t score[SB_INTENT_STATUS + 1] = {0};
+    struct sb_str reason;
+    sb_str_init(&reason);
+    int rc = -1;
+    struct sb_match m[1];
+    for (size_t i = 0; i < in->n; i++)
+        if (sb_regex_match(in->patterns[i].re, request, len, m, 1, NULL) == 1)
+            score[in->patterns[i].intent] += in->patterns[i].weight;
+    rank(score, SB_COUNT(score), &out->intent, &out->runner_up);
+    for (size_t i = 0; i < in->n; i++) /* what decided, in the asker's own words */
+        if (in->patterns[i].intent == out->intent && sb_regex_match(in->patterns[i].re, request, len, m, 1, NULL) == 1)
+            sb_str_addf(&reason, "%s\"%.*s\"", reason.len ? ", " : "", (int)(m[0].to - m[0].from), request + m[0].from);
+    if (out->intent == SB_INTENT_NONE) {
+        sb_str_adds(&reason, "no words of index, schema, backup, anomaly, capacity or policy work");
+        out->confidence_ppm = 1000000;
+    } else {
+        int64_t all = score[out->intent] + (out->runner_up ? score[out->runner_up] : 0) + DOUBT;
+        out->confidence_ppm = score[out->intent] * 1000000 / all;
+        out->runner_up_ppm = out->runner_up ? score[out->runner_up] * 1000000 / all : 0;
+    }
+    if (find_slots(in, request, len, namespaces, namespaces_n, &out->slots, err))
+        goto out;
+    out->reason = sb_str_take(&reason);
+    rc = out->reason ? 0 : sb_fail_nomem(err);
+out:
+    sb_str_release(&reason);
+    if (rc)
+        sb_record_release(&sb_reading_of_schema, out);
+    return rc;
+}

@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The thread: mail in, one thing after another; and the clock's work once a second. */
+#include "private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define WORKERS 4
+#define TICK_MS 1000
+#define SETTLE_MS 5000
+#define CONNECT_AGAIN_MS 2000
+#define SAMPLER_ENTRY_MS (10 * 60 * 1000)
+#define APPROVE_WITHIN_S (4 * 3600)
+#define EXECUTE_WITHIN_S (8 * 3600)
+#define SAMPLE_MS 1000
+#define LEAST_SAMPLE_MS 250 /* a simulator's clock may run fast; our polls do not follow it beyond this */
+
+/* ---- mail from other threads ---- */
+
+static void free_ask(void *p)
+{
+    struct ask *a = p;
+    sb_message_free(a->m);
+    free(a);
+}
+
+static void free_done(void *p)
+{
+    struct done *d = p;
+    if (d->drop)
+        d->drop(d->payload);
+    free(d);
+}
+
+void sb_o_post_done(struct sb_orchestrator *o, void (*back)(struct sb_orchestrator *, void *), void *payload, void (*drop)(void *))
+{
+    struct done *d = malloc(sizeof *d);
+    if (!d) {
+        drop(payload);
+        return;
+    }
+    *d = (struct done){back, drop, payload};
+    sb_queue_post(o->mail, MAIL_DONE, d, free_done);
+}
+
+bool sb_o_work(struct sb_orchestrator *o, void (*fn)(void *), void *payload, void (*drop)(void *))
+{
+    return sb_pool_submit(o->pool, fn, payload, drop);
+}
+
+void sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_message *m)
+{
+    struct ask *a = m ? malloc(sizeof *a) : NULL;
+    if (!a) {
+        sb_message_free(m);
+        return;
+    }
+    *a = (struct ask){seat, m};
+    sb_queue_post(o->mail, MAIL_ASK, a, free_ask);
+}
+
+/* ---- telemetry's hooks: they run on the telemetry thread ---- */
+
+static void free_strip(void *p)
+{
+    sb_record_release(sb_message_schema(SB_NEWS_STRIP), p);
+    free(p);
+}
+
+static void free_anomaly_mail(void *p)
+{
+    sb_anomaly_release(p);
+    free(p);
+}
+
+static void on_frame(void *ctx, const struct sb_view *view, const struct sb_frame *frame)
+{
+    struct sb_orchestrator *o = ctx;
+    if (sb_detector_frame(o->detector, frame))
+        sb_view_want_log(view);
+    struct sb_anomaly a;
+    while (sb_detector_take(o->detector, sb_view_workload(view), sb_view_history(view), &a)) {
+        struct sb_anomaly *mail = malloc(sizeof *mail);
+        if (!mail) {
+            sb_anomaly_release(&a);
+            return;
+        }
+        *mail = a;
+        sb_queue_post(o->mail, MAIL_ANOMALY, mail, free_anomaly_mail);
+    }
+}
+
+static void free_names(void *p)
+{
+    struct names *n = p;
+    for (size_t i = 0; i < n->n; i++)
+        free(n->list[i]);
+    free(n->list);
+    free(n);
+}
+
+static void tell_names(struct sb_orchestrator *o, const struct sb_view *view)
+{
+    char *const *list;
+    size_t n = sb_view_namespaces(view, &list);
+    struct names *mail = n != o->namespaces_told ? calloc(1, sizeof *mail) : NULL;
+    if (!mail)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (sb_strs_push(&mail->list, &mail->n, list[i])) {
+            free_names(mail);
+            return;
+        }
+    o->namespaces_told = n;
+    sb_queue_post(o->mail, MAIL_NAMES, mail, free_names);
+}
+
+static void on_tick(void *ctx, const struct sb_view *view)
+{
+    struct sb_orchestrator *o = ctx;
+    struct sb_strip *s = malloc(sizeof *s);
+    if (!s)
+        return;
+    if (sb_view_strip(view, s)) {
+        free(s);
+        return;
+    }
+    sb_detector_warmup(o->detector, &s->warmup_done, &s->warmup_need);
+    sb_queue_post_telemetry(o->mail, 1, MAIL_STRIP, s, free_strip);
+    tell_names(o, view);
+}
+
+/* ---- connecting ---- */
+
+#define MAX_NAMES 2000
+
+struct connecting {
+    struct sb_orchestrator *o;
+    struct sb_deployment_facts facts;
+    struct names names;
+    struct sb_err err;
+};
+
+static void free_connecting(void *p)
+{
+    struct connecting *c = p;
+    sb_deployment_facts_release(&c->facts);
+    for (size_t i = 0; i < c->names.n; i++)
+        free(c->names.list[i]);
+    free(c->names.list);
+    free(c);
+}
+
+static void connect_back(struct sb_orchestrator *o, void *p);
+
+static void connect_work(void *p)
+{
+    struct connecting *c = p;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
+    if (!conn || sb_deployment_ask(conn, &c->facts, &err))
+        c->err = err;
+    else
+        sb_catalogue_names(conn, MAX_NAMES, &c->names.list, &c->names.n); /* without it, requests must name db.collection */
+    sb_conn_close(conn);
+    sb_o_post_done(c->o, connect_back, c, free_connecting);
+}
+
+static void start_connecting(struct sb_orchestrator *o)
+{
+    struct connecting *c = calloc(1, sizeof *c);
+    if (!c)
+        return;
+    c->o = o;
+    o->connecting = sb_o_work(o, connect_work, c, free_connecting);
+}
+
+static void add_names(struct sb_orchestrator *o, const struct names *names)
+{
+    for (size_t i = 0; i < names->n && o->namespaces_n < MAX_NAMES; i++)
+        if (!sb_strs_has(o->namespaces, o->namespaces_n, names->list[i]) && sb_strs_push(&o->namespaces, &o->namespaces_n, names->list[i]))
+            return; /* out of memory: this collection has to be written out in a request */
+}
+
+/* A name is bound to what it meant the first time; a simulator is a new one each time it starts, so it is never bound. */
+static int bind_name(struct sb_orchestrator *o, struct sb_err *err)
+{
+    char *id = NULL;
+    if (sb_o_bound_id(o, &id, err))
+        return -1;
+    int rc = 0;
+    if (id && !o->facts.simulated && !sb_streq(id, o->facts.id))
+        rc = sb_fail(err, SB_ESERVER, "%s was bound to %s, and this is %s: a different deployment behind the same name is not acted on",
+                     o->deployment, id, o->facts.id);
+    else if (!sb_streq(id, o->facts.id))
+        rc = sb_o_record(o, SB_ENTRY_BOUND, NULL, NULL,
+                         json_pack("{s:s,s:s,s:s,s:b,s:s}", "deployment", o->deployment, "id", o->facts.id, "environment",
+                                   sb_name(&sb_environments, o->opt.environment), "simulated", o->facts.simulated, "servers",
+                                   sb_server_shown(o->opt.server)), err);
+    free(id);
+    return rc;
+}
+
+static int start_telemetry(struct sb_orchestrator *o, struct sb_err *err)
+{
+    char **members = NULL;
+    size_t n = 0;
+    if (sb_o_members(o, &members, &n, NULL))
+        return sb_fail_nomem(err);
+    int64_t period = o->opt.sample_ms;
+    if (period == 0) {
+        period = SAMPLE_MS / o->facts.speed;
+        if (period < LEAST_SAMPLE_MS)
+            period = LEAST_SAMPLE_MS;
+    }
+    struct sb_telemetry_options t = {.server = o->opt.server, .members = (const char *const *)members, .members_n = n,
+                                     .set_name = o->facts.hello.set_name, .period_ms = period, .frame = on_frame, .tick = on_tick, .ctx = o};
+    o->telemetry = sb_telemetry_start(&t, err);
+    for (size_t i = 0; i < n; i++)
+        free(members[i]);
+    free(members);
+    return o->telemetry ? 0 : -1;
+}
+
+static void connect_back(struct sb_orchestrator *o, void *p)
+{
+    struct connecting *c = p;
+    struct sb_err err = SB_ERR_INIT;
+    o->connecting = false;
+    if (c->err.code != SB_OK) {
+        int ignored = sb_str_set(&o->connect_note, c->err.msg);
+        (void)ignored;
+        o->connect_again_ms = sb_mono_ms() + CONNECT_AGAIN_MS;
+        sb_o_tell_strip(o);
+        free_connecting(c);
+        return;
+    }
+    o->facts = c->facts;
+    memset(&c->facts, 0, sizeof c->facts);
+    add_names(o, &c->names);
+    free_connecting(c);
+    if (bind_name(o, &err) || start_telemetry(o, &err)) {
+        if (err.code == SB_ESERVER) {
+            int ignored = sb_str_set(&o->target_error, err.msg);
+            (void)ignored;
+            if (!o->telemetry && start_telemetry(o, &err) == 0) /* looking on is harmless */
+                o->connected = true;
+        } else {
+            int ignored = sb_str_set(&o->connect_note, err.msg);
+            (void)ignored;
+            o->connect_again_ms = sb_mono_ms() + CONNECT_AGAIN_MS;
+        }
+    } else {
+        o->connected = true;
+    }
+    for (size_t i = 0; i < o->seats_n; i++)
+        if (o->seats[i]->said_hello)
+            sb_o_welcome(o, o->seats[i]->id, 0);
+    for (size_t i = 0; i < o->facts.blind_n; i++)
+        sb_o_notice(o, SB_LOW, "Blind: %s", o->facts.blind[i]);
+    sb_o_tell_strip(o);
+    if (o->connected)
+        sb_o_recover(o);
+}
+
+/* ---- the clock's work ---- */
+
+static void expire(struct sb_orchestrator *o)
+{
+    int64_t now = sb_origin_wall_ms(o->opt.origin);
+    for (size_t i = 0; i < o->cards_n; i++) {
+        struct held_card *c = o->cards[i];
+        int s = c->card.state;
+        bool undecided = s == SB_AWAITING_APPROVAL || s == SB_PROPOSED || s == SB_STALE;
+        bool unstarted = (s == SB_APPROVED || s == SB_SCHEDULED) && c->run.phase == PHASE_NONE;
+        if (undecided && c->card.approve_by && now > c->card.approve_by)
+            sb_o_move(o, c, SB_EV_EXPIRE, NULL, "nobody decided in time", NULL);
+        else if (unstarted && c->card.execute_by && now > c->card.execute_by)
+            sb_o_move(o, c, SB_EV_EXPIRE, NULL, "it was not started in time", NULL);
+    }
+}
+
+/* Ten minutes of polls are one entry. */
+static void record_sampler(struct sb_orchestrator *o, bool last)
+{
+    int64_t now = sb_origin_wall_ms(o->opt.origin);
+    if (o->sampler_since == 0)
+        o->sampler_since = now;
+    if (now - o->sampler_since < SAMPLER_ENTRY_MS && !last)
+        return;
+    if (!o->have_strip)
+        return;
+    char from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1];
+    sb_time_format(from, o->sampler_since);
+    sb_time_format(to, now);
+    sb_o_record(o, SB_ENTRY_SAMPLER, NULL, NULL,
+                json_pack("{s:s,s:s,s:I,s:I,s:I,s:I}", "from", from, "to", to, "commands", (json_int_t)(o->strip.commands - o->sampler_commands),
+                          "errors", (json_int_t)(o->strip.errors - o->sampler_errors), "log_gaps", (json_int_t)(o->strip.log_gaps - o->sampler_gaps),
+                          "samples", (json_int_t)o->strip.samples), NULL);
+    o->sampler_since = now;
+    o->sampler_commands = o->strip.commands;
+    o->sampler_errors = o->strip.errors;
+    o->sampler_gaps = o->strip.log_gaps;
+}
+
+static void tick(struct sb_orchestrator *o)
+{
+    int64_t now = sb_mono_ms();
+    if (!o->connected && !o->connecting && !o->telemetry && now >= o->connect_again_ms)
+        start_connecting(o);
+    expire(o);
+    sb_o_tick_anomalies(o);
+    sb_o_tick_runs(o);
+    sb_o_tick_watches(o);
+    record_sampler(o, false);
+    if (now >= o->next_settle_ms) {
+        o->next_settle_ms = now + SETTLE_MS;
+        sb_ledger_settle(o->ledger, NULL);
+        if (!o->ledger_was_ok && sb_ledger_retry(o->ledger, NULL) == 0) {
+            o->ledger_was_ok = true;
+            sb_o_notice(o, SB_MEDIUM, "The ledger can be written again.");
+            sb_o_tell_strip(o);
+        }
+    }
+    if (!o->have_strip)
+        sb_o_tell_strip(o); /* before the first sample the screens still want to know what is being waited for */
+}
+
+/* ---- asks ---- */
+
+static void ask_audit(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
+{
+    const struct sb_audit_ask *ask = m->body;
+    struct sb_message *reply = sb_message_new(SB_NEWS_AUDIT, m->seq);
+    struct sb_err err = SB_ERR_INIT;
+    int64_t limit = ask->limit < 1 ? 100 : ask->limit > 500 ? 500 : ask->limit;
+    if (reply && sb_ledger_page(o->ledger, ask->before, limit, reply->body, &err)) {
+        sb_message_free(reply);
+        sb_o_answer(o, seat, m->seq, &err, NULL, NULL, " ");
+        return;
+    }
+    sb_o_tell(o, seat, reply);
+}
+
+static void ask_one(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
+{
+    const char *id = ((const struct sb_text *)m->body)->text;
+    struct sb_err err = SB_ERR_INIT;
+    int type = m->type == SB_ASK_CARD ? SB_NEWS_CARD : SB_NEWS_CASE;
+    struct sb_message *reply = NULL;
+    const struct held_card *card = type == SB_NEWS_CARD ? sb_o_card(o, id) : NULL;
+    const struct held_case *c = type == SB_NEWS_CASE ? sb_o_case(o, id) : NULL;
+    if (card) {
+        reply = sb_message_copy_of(type, m->seq, &card->card);
+    } else if (c) {
+        reply = sb_message_copy_of(type, m->seq, &c->case_);
+    } else if ((reply = sb_message_new(type, m->seq))) {
+        int rc = type == SB_NEWS_CARD ? sb_ledger_card(o->ledger, id ? id : "", reply->body, &err) : sb_ledger_case(o->ledger, id ? id : "", reply->body, &err);
+        if (rc) {
+            sb_message_free(reply);
+            sb_o_answer(o, seat, m->seq, &err, NULL, NULL, " ");
+            return;
+        }
+    }
+    sb_o_tell(o, seat, reply);
+}
+
+static void ask_ack(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
+{
+    struct seat *s = sb_o_seat(o, seat);
+    struct held_anomaly *a = sb_o_anomaly(o, ((const struct sb_text *)m->body)->text);
+    struct sb_err err = SB_ERR_INIT;
+    if (!s || !a)
+        sb_fail(&err, SB_EINPUT, "there is no anomaly of this number");
+    else
+        sb_o_record(o, SB_ENTRY_ACK, &s->actor, &(struct refs){.anomaly = a},
+                    json_pack("{s:s,s:s}", "anomaly", a->anomaly.id, "by", s->actor.principal), &err);
+    sb_o_answer(o, seat, m->seq, &err, NULL, NULL, "%s is yours.", a ? a->anomaly.id : "");
+}
+
+static void take_ask(struct sb_orchestrator *o, struct ask *a)
+{
+    struct sb_message *m = a->m;
+    if (!sb_o_seat(o, a->seat))
+        return;
+    switch (m->type) {
+    case SB_ASK_HELLO:
+        sb_o_hello(o, a->seat, m);
+        break;
+    case SB_ASK_REQUEST:
+        sb_o_request(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
+        break;
+    case SB_ASK_CARD:
+    case SB_ASK_CASE:
+        ask_one(o, a->seat, m);
+        break;
+    case SB_ASK_AUDIT:
+        ask_audit(o, a->seat, m);
+        break;
+    case SB_ASK_ACK:
+        ask_ack(o, a->seat, m);
+        break;
+    case SB_ASK_BYE:
+        sb_o_remove_seat(o, a->seat);
+        break;
+    default:
+        if (m->type < SB_ASK_BYE)
+            sb_o_decide(o, a->seat, m);
+    }
+}
+
+static void take_strip(struct sb_orchestrator *o, struct sb_strip *s)
+{
+    const struct sb_schema *schema = sb_message_schema(SB_NEWS_STRIP);
+    sb_record_release(schema, &o->strip);
+    o->strip = *s;
+    free(s);
+    o->have_strip = true;
+    sb_o_tell_strip(o);
+}
+
+static void free_seat(void *p)
+{
+    struct seat *s = p;
+    sb_record_release(&sb_actor_schema, &s->actor);
+    free(s->how);
+    free(s);
+}
+
+static void take_mail(struct sb_orchestrator *o, struct sb_mail *mail)
+{
+    switch (mail->kind) {
+    case MAIL_SIT: {
+        struct seat **slot = SB_PUSH(o->seats);
+        if (slot)
+            *slot = mail->payload;
+        else
+            free_seat(mail->payload);
+        break;
+    }
+    case MAIL_ASK:
+        take_ask(o, mail->payload);
+        free_ask(mail->payload);
+        break;
+    case MAIL_STRIP:
+        take_strip(o, mail->payload);
+        break;
+    case MAIL_NAMES:
+        add_names(o, mail->payload);
+        free_names(mail->payload);
+        break;
+    case MAIL_ANOMALY:
+        sb_o_take_anomaly(o, mail->payload);
+        free_anomaly_mail(mail->payload);
+        break;
+    case MAIL_DONE: {
+        struct done *d = mail->payload;
+        d->back(o, d->payload);
+        free(d);
+        break;
+    }
+    case MAIL_STOP:
+        o->stopping = true;
+        o->stop_reason = mail->payload;
+        break;
+    default:
+        break;
+    }
+}
+
+static void *orchestrator_main(void *arg)
+{
+    struct sb_orchestrator *o = arg;
+    start_connecting(o);
+    while (!o->stopping) {
+        struct sb_mail mail;
+        int64_t left = o->next_tick_ms - sb_mono_ms();
+        if (sb_queue_wait(o->mail, &mail, left > 0 ? (int)left : 0))
+            take_mail(o, &mail);
+        if (sb_mono_ms() >= o->next_tick_ms) {
+            o->next_tick_ms = sb_mono_ms() + TICK_MS;
+            tick(o);
+        }
+    }
+    record_sampler(o, true);
+    sb_o_record(o, SB_ENTRY_STOP, NULL, NULL, json_pack("{s:s}", "reason", o->stop_reason ? o->stop_reason : "asked to"), NULL);
+    struct sb_text bye = {o->stop_reason};
+    sb_o_tell_all(o, SB_NEWS_BYE, &bye);
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static void free_orchestrator(struct sb_orchestrator *o)
+{
+    sb_o_free_book(o);
+    while (o->seats_n)
+        sb_o_remove_seat(o, o->seats[0]->id);
+    free(o->seats);
+    sb_detector_free(o->detector);
+    sb_deployment_facts_release(&o->facts);
+    if (o->have_strip)
+        sb_record_release(sb_message_schema(SB_NEWS_STRIP), &o->strip);
+    sb_record_release(&sb_actor_schema, &o->self);
+    sb_intake_free(o->intake);
+    sb_policy_free(o->policy);
+    sb_ledger_close(o->ledger);
+    sb_queue_free(o->mail);
+    for (size_t i = 0; i < o->namespaces_n; i++)
+        free(o->namespaces[i]);
+    free(o->namespaces);
+    free(o->connect_note);
+    free(o->target_error);
+    free(o->stop_reason);
+    free(o->state_dir);
+    free(o->deployment);
+    free(o->executor_uri);
+    free(o);
+}
+
+static int load_rules(struct sb_orchestrator *o, const struct sb_orchestrator_options *opt, struct sb_err *err)
+{
+    struct sb_problems problems;
+    sb_problems_init(&problems);
+    o->policy = sb_policy_load(opt->policy_text, opt->policy_len, opt->policy_path, err);
+    o->intake = o->policy ? sb_intake_new(opt->intents_text, opt->intents_len, "intents.data", &problems, err) : NULL;
+    int rc = o->intake ? 0 : -1;
+    if (rc == 0 && problems.count)
+        rc = sb_fail(err, SB_EINPUT, "%s", problems.text.p);
+    sb_problems_release(&problems);
+    return rc;
+}
+
+/* The first entries of every run: who began, under which policy, whole. */
+static void record_start(struct sb_orchestrator *o, const struct sb_orchestrator_options *opt)
+{
+    const struct sb_bundle_id *id = sb_policy_id(o->policy);
+    json_t *bundle = sb_record_to_json(&sb_bundle_id_schema, id);
+    sb_o_record(o, SB_ENTRY_START, NULL, NULL,
+                json_pack("{s:s,s:I,s:b,s:s}", "version", SIGNALBOX_VERSION, "pid", (json_int_t)o->opt.origin->pid, "read_only",
+                          sb_server_read_only(opt->server), "servers", sb_server_shown(opt->server)), NULL);
+    sb_o_record(o, SB_ENTRY_POLICY_LOAD, NULL, NULL, json_pack("{s:o,s:s%}", "policy", bundle, "text", opt->policy_text, opt->policy_len), NULL);
+}
+
+struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_options *opt, struct sb_err *err)
+{
+    struct sb_orchestrator *o = calloc(1, sizeof *o);
+    if (!o) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    o->opt = *opt;
+    o->ledger_was_ok = true;
+    if (o->opt.approve_within_s == 0)
+        o->opt.approve_within_s = APPROVE_WITHIN_S;
+    if (o->opt.execute_within_s == 0)
+        o->opt.execute_within_s = EXECUTE_WITHIN_S;
+    if (!(o->mail = sb_queue_new(64, err)))
+        goto fail;
+    if (sb_str_set(&o->state_dir, opt->state_dir) || sb_str_set(&o->deployment, opt->deployment) ||
+        sb_str_set(&o->executor_uri, opt->executor_uri) || sb_str_set(&o->connect_note, "connecting") ||
+        sb_str_set(&o->self.principal, sb_name(&sb_specialists, SB_BY_ORCHESTRATOR))) {
+        sb_fail_nomem(err);
+        goto fail;
+    }
+    if (load_rules(o, opt, err) || !(o->detector = sb_detector_new(err)) ||
+        !(o->ledger = sb_ledger_open(opt->state_dir, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_book(o, err) ||
+        !(o->pool = sb_pool_new(WORKERS, err)))
+        goto fail;
+    record_start(o, opt);
+    if (sb_thread_start(&o->thread, orchestrator_main, o, "sb-orchestrator", err)) {
+        sb_pool_free(o->pool, 1000);
+        goto fail;
+    }
+    return o;
+fail:
+    free_orchestrator(o);
+    return NULL;
+}
+
+int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news)
+{
+    struct seat *s = calloc(1, sizeof *s);
+    if (!s)
+        return 0;
+    s->news = news;
+    int64_t id = s->id = atomic_fetch_add(&o->next_seat, 1) + 1;
+    if (sb_actor_of_process(&s->actor, NULL)) {
+        free(s);
+        return 0;
+    }
+    return sb_queue_post(o->mail, MAIL_SIT, s, free_seat) ? id : 0; /* mail keeps its order: the seat is there before its asks */
+}
+
+bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int grace_ms)
+{
+    if (!o)
+        return true;
+    int64_t until = sb_mono_ms() + grace_ms;
+    char *text = sb_format("%s", reason);
+    sb_queue_post(o->mail, MAIL_STOP, text, free);
+    pthread_join(o->thread, NULL);
+    bool ended = sb_telemetry_stop(o->telemetry, grace_ms);
+    int64_t left = until - sb_mono_ms();
+    ended &= sb_pool_free(o->pool, left > 0 ? (int)left : 0);
+    if (!ended) {
+        sb_ledger_close(o->ledger); /* what hangs in the driver never touches the ledger */
+        return false;
+    }
+    free_orchestrator(o);
+    return true;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the orchestrator know of each other. Everything here belongs to the orchestrator's thread, except
+ * sb_o_post_*, which other threads use to send mail. */
+#ifndef SIGNALBOX_ORCHESTRATOR_PRIVATE_H
+#define SIGNALBOX_ORCHESTRATOR_PRIVATE_H
+
+#include <pthread.h>
+#include <signalbox/agents/anomaly_detector.h>
+#include <signalbox/agents/catalogue.h>
+#include <signalbox/agents/index_optimizer.h>
+#include <signalbox/agents/profile_card.h>
+#include <signalbox/bus/pool.h>
+#include <signalbox/ledger/ledger.h>
+#include <signalbox/mongo/write_door.h>
+#include <signalbox/orchestrator/intake.h>
+#include <signalbox/orchestrator/orchestrator.h>
+#include <signalbox/policy/input.h>
+#include <signalbox/policy/policy.h>
+#include <signalbox/telemetry/telemetry.h>
+#include <stdatomic.h>
+
+/* ---- mail ---- */
+
+enum {
+    MAIL_SIT,     /* struct seat: somebody sits down */
+    MAIL_ASK,     /* struct ask */
+    MAIL_STRIP,   /* struct sb_strip, telemetry */
+    MAIL_NAMES,   /* struct names: collections seen in use */
+    MAIL_ANOMALY, /* struct sb_anomaly with the detector's id */
+    MAIL_DONE,    /* struct done: something that was away has come back */
+    MAIL_STOP,    /* char *: the reason */
+};
+
+struct ask {
+    int64_t seat;
+    struct sb_message *m;
+};
+
+struct names {
+    char **list;
+    size_t n;
+};
+
+/* Work that left the thread and comes back with its own payload. `back` runs on the orchestrator's thread and frees. */
+struct done {
+    void (*back)(struct sb_orchestrator *o, void *payload);
+    void (*drop)(void *payload);
+    void *payload;
+};
+
+/* Any thread. */
+void sb_o_post_done(struct sb_orchestrator *o, void (*back)(struct sb_orchestrator *, void *), void *payload, void (*drop)(void *));
+
+/* Runs fn(payload) on a worker; fn ends by posting the payload back, or drops it. False: it was dropped at once. */
+bool sb_o_work(struct sb_orchestrator *o, void (*fn)(void *payload), void *payload, void (*drop)(void *payload));
+
+/* ---- state ---- */
+
+struct seat {
+    int64_t id;
+    struct sb_queue *news;
+    struct sb_actor actor;
+    char *how;
+    bool said_hello;
+};
+
+/* Where a card's execution stands between two pieces of mail. */
+enum phase {
+    PHASE_NONE,
+    PHASE_PRECHECK, /* reading the facts before anything starts */
+    PHASE_SEND,     /* a command is away */
+    PHASE_VERIFY,   /* reading back */
+    PHASE_PROBE,    /* finding out what an open intent did */
+};
+
+struct run {
+    enum phase phase;
+    int64_t step;      /* from 1 */
+    int64_t attempt;   /* of this step */
+    bool undoing;
+    bool hiding;       /* the undo is the gentler one */
+    bool away;         /* a worker has something of this run; its mail will come */
+    bool polling;      /* a progress read is away */
+    bool forward_away; /* the step's own command has not answered yet (an abort overtook it) */
+    int64_t give_up_ms; /* mono: when reading back is no longer tried */
+    int64_t next_ms;    /* mono: when the next read is due */
+    int64_t builds;     /* on the collection, as the last precheck saw; -1 unknown */
+    int64_t started;    /* highest step whose intent is on the record */
+    bool resume_verify; /* the step, or its undo, was sent before: read back instead of sending */
+    bool probed_back;   /* a probe has told where the undo stands: go on from there */
+    bool stopping;      /* the abort ends with the card as it is, not with a roll back */
+};
+
+struct watching {
+    bool away;          /* a reading is being taken */
+    int64_t next_ms;    /* mono */
+    int64_t overdue_ms; /* mono: when a window that is not observed ends all the same */
+    int64_t recorded_at; /* deployment time of the last entry */
+    int64_t breaches_in_a_row;
+    int64_t last_at;    /* deployment time of the last reading */
+};
+
+struct held_card {
+    struct sb_card card;
+    struct run run;
+    struct watching watch;
+};
+
+struct held_case {
+    struct sb_case case_;
+    bool consulting; /* a specialist is at work for it */
+    int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
+};
+
+struct held_anomaly {
+    struct sb_anomaly anomaly;
+    char *detector_id; /* "D-3"; NULL: of an earlier process */
+};
+
+struct sb_orchestrator {
+    struct sb_orchestrator_options opt; /* its texts are ours */
+    char *state_dir, *deployment, *executor_uri;
+    pthread_t thread;
+    struct sb_queue *mail;
+    struct sb_pool *pool;
+    bool stopping;
+    char *stop_reason;
+    atomic_int_least64_t next_seat; /* any thread */
+
+    struct sb_ledger *ledger; /* NULL never: a ledger that cannot be opened ends the start */
+    struct sb_policy *policy;
+    struct sb_intake *intake;
+    struct sb_actor self;     /* the orchestrator as an actor */
+
+    struct seat **seats;
+    size_t seats_n;
+    struct held_card **cards;
+    size_t cards_n;
+    struct held_case **cases;
+    size_t cases_n;
+    struct held_anomaly **anomalies;
+    size_t anomalies_n;
+    int64_t last_case, last_card, last_anomaly, last_decision;
+
+    bool connected, connecting;
+    int64_t connect_again_ms;
+    char *connect_note;       /* why there is no connection yet */
+    struct sb_deployment_facts facts;
+    char *target_error;       /* the name is bound to another id: nothing is executed */
+    struct sb_telemetry *telemetry;
+    struct sb_detector *detector; /* the telemetry thread's, behind its hook */
+    struct sb_strip strip;
+    bool have_strip;
+    char **namespaces;        /* known collections, for intake */
+    size_t namespaces_n;
+    size_t namespaces_told;   /* the telemetry thread's: how many it has told of */
+    int64_t next_tick_ms, next_settle_ms;
+    bool ledger_was_ok;
+    int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
+};
+
+/* ---- record.c: the one way to change a card, a case or an anomaly ---- */
+
+struct refs {
+    struct held_card *card;
+    struct held_case *case_;
+    struct held_anomaly *anomaly;
+    const char *decision;
+};
+
+/* Appends an entry and, when it is durable, folds it into what it belongs to and tells the seats. Takes body (NULL: out of
+ * memory before). -1: nothing has changed, and the seats were told why. */
+int sb_o_record(struct sb_orchestrator *o, int kind, const struct sb_actor *actor, const struct refs *refs, json_t *body, struct sb_err *err);
+
+/* The same for a STEP_INTENT; fills in the permit. nonce as in sb_ledger_intent. */
+int sb_o_record_intent(struct sb_orchestrator *o, struct held_card *card, json_t *body, const char *command, const char *nonce,
+                       struct sb_permit *permit, struct sb_err *err);
+
+/* One step in the card's life: checks the table, records, carries out the effects. note: why, for people. */
+int sb_o_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event event, const struct sb_actor *actor, const char *note,
+              struct sb_err *err);
+
+/* ---- book.c: what is held ---- */
+
+struct held_card *sb_o_card(struct sb_orchestrator *o, const char *id);
+struct held_case *sb_o_case(struct sb_orchestrator *o, const char *id);
+struct held_anomaly *sb_o_anomaly(struct sb_orchestrator *o, const char *id);
+struct held_card *sb_o_new_card(struct sb_orchestrator *o);   /* NULL out of memory */
+struct held_case *sb_o_new_case(struct sb_orchestrator *o);
+struct held_anomaly *sb_o_new_anomaly(struct sb_orchestrator *o);
+void sb_o_forget_card(struct sb_orchestrator *o, struct held_card *card);
+void sb_o_free_book(struct sb_orchestrator *o);
+int sb_o_load_book(struct sb_orchestrator *o, struct sb_err *err); /* what the ledger says is open, and the numbers used */
+int sb_o_bound_id(struct sb_orchestrator *o, char **id, struct sb_err *err); /* what the deployment's name was bound to last; NULL never */
+void sb_o_close_case_if_settled(struct sb_orchestrator *o, const char *case_id);
+
+/* ---- seat.c ---- */
+
+struct seat *sb_o_seat(struct sb_orchestrator *o, int64_t id);
+void sb_o_tell(struct sb_orchestrator *o, int64_t seat, struct sb_message *m); /* takes m */
+void sb_o_tell_all(struct sb_orchestrator *o, int type, const void *body);     /* copies */
+void sb_o_answer(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_err *err, const char *card, const char *case_id,
+                 const char *fmt, ...) SB_PRINTF(7, 8); /* err with a code: not ok, its message; else fmt */
+void sb_o_notice(struct sb_orchestrator *o, int severity, const char *fmt, ...) SB_PRINTF(3, 4);
+void sb_o_tell_strip(struct sb_orchestrator *o);
+void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
+int sb_actor_of_process(struct sb_actor *a, struct sb_err *err);
+void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
+
+/* ---- gate.c ---- */
+
+/* Asks policy about a card, records the verdict on it. extra: an approval under way that is not on the card yet (its
+ * principal), or NULL. Returns the decision, or -1. */
+int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
+              bool rollback, struct sb_err *err);
+
+/* Asks policy about a request. Returns the decision, or -1; `why` gets the deciding rule's message. */
+int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err);
+
+/* ---- decide.c, request.c, consult.c ---- */
+
+void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text);
+void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
+void sb_o_tick_anomalies(struct sb_orchestrator *o);
+
+/* Has the Index Optimizer look at a collection for a case. */
+int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *name,
+                       const struct held_anomaly *anomaly, struct sb_err *err);
+
+/* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
+int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+
+/* Puts a draft on the record as a card and hands it to policy. */
+int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err);
+
+/* Ends a consultation: the case's outcome where it led to no card, and the answer to whoever asked. */
+void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const struct sb_err *err, const char *text);
+
+/* ---- execute.c, watch.c, recover.c ---- */
+
+void sb_o_try_start(struct sb_orchestrator *o, struct held_card *card);   /* approved or scheduled: facts, policy, go */
+void sb_o_run(struct sb_orchestrator *o, struct held_card *card);         /* SB_DO_RUN */
+void sb_o_undo(struct sb_orchestrator *o, struct held_card *card);        /* SB_DO_UNDO */
+void sb_o_undo_on(struct sb_orchestrator *o, struct held_card *card);     /* goes on with an undo where it stands */
+void sb_o_abort(struct sb_orchestrator *o, struct held_card *card);       /* SB_DO_ABORT without undo */
+void sb_o_probe(struct sb_orchestrator *o, struct held_card *card);       /* SB_DO_PROBE */
+void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card);  /* SB_DO_WATCH */
+void sb_o_tail_profiles(struct sb_orchestrator *o);                       /* of the profile cards that are on now */
+void sb_o_tick_runs(struct sb_orchestrator *o);
+void sb_o_tick_watches(struct sb_orchestrator *o);
+void sb_o_recover(struct sb_orchestrator *o);
+
+/* ---- checks.c: facts read on a worker ---- */
+
+enum truth { CHECK_FALSE, CHECK_TRUE, CHECK_UNKNOWN };
+
+struct check_result {
+    enum truth truth;
+    bool unproven; /* true as far as the server can tell, which is not all the way */
+    char text[256];
+};
+
+/* A reading of facts that travels to a worker and back. */
+struct checking {
+    struct sb_orchestrator *o;
+    void (*back)(struct sb_orchestrator *o, struct checking *c); /* on the orchestrator's thread; frees */
+    char *card_id;
+    char *deployment_id; /* what the connection has to be */
+    char **members;      /* data-bearing */
+    size_t members_n;
+    char *primary;
+    struct sb_check *checks; /* copies */
+    size_t checks_n;
+    struct check_result *results; /* one a check */
+    struct sb_catalogue catalogue; /* of the collection they are about */
+    bool have_catalogue;
+    struct sb_err err; /* the facts could not be read at all */
+};
+
+/* Reads these checks about a card on a worker and gives them to `back`. False: out of memory, nothing is under way. */
+bool sb_o_check(struct sb_orchestrator *o, const struct held_card *card, const struct sb_check *checks, size_t n,
+                void (*back)(struct sb_orchestrator *o, struct checking *c));
+void sb_o_checking_free(void *checking);
+
+/* The first check that is not true, or NULL. unknown_fails: what cannot be known counts as not true. */
+const struct check_result *sb_o_first_failure(const struct checking *c, bool unknown_fails);
+
+/* The results as they are recorded: [{"check","ok","text"}]. */
+json_t *sb_o_checks_json(const struct checking *c);
+
+/* The members as they are known now, for a read. Copies. */
+int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary);
+
+/* ---- facts.c ---- */
+
+json_t *sb_o_health(const struct sb_orchestrator *o);
+
+#endif

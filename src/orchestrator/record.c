@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Ledger first: an entry, then the change that follows from it, then the news. */
+#include "private.h"
+
+#include <string.h>
+
+/* Fills in what the entry belongs to. Borrowed texts: the entry is released without them. */
+static void refer(struct sb_orchestrator *o, struct sb_entry *e, const struct refs *r)
+{
+    e->plan.deployment = o->deployment;
+    e->plan.simulated = o->facts.simulated;
+    if (!r)
+        return;
+    if (r->card) {
+        e->plan.card = r->card->card.id;
+        e->plan.case_id = r->card->card.case_id;
+        e->plan.revision = r->card->card.revision;
+        e->plan.hash = r->card->card.hash;
+        e->plan.anomaly = r->card->card.anomaly;
+    }
+    if (r->case_)
+        e->plan.case_id = r->case_->case_.id;
+    if (r->anomaly)
+        e->plan.anomaly = r->anomaly->anomaly.id;
+    e->decision = (char *)(uintptr_t)r->decision;
+}
+
+static void tell_entry(struct sb_orchestrator *o, const struct sb_entry *e)
+{
+    struct sb_audit_row row;
+    if (sb_entry_row(e, &row))
+        return;
+    sb_o_tell_all(o, SB_NEWS_ENTRY, &row);
+    sb_record_release(&sb_audit_row_schema, &row);
+}
+
+/* The entry is on the record: what it means for card, case and anomaly. A fold that fails here is a bug or want of memory;
+ * the ledger is right, so the value is read from it anew. */
+static void follow(struct sb_orchestrator *o, const struct sb_entry *e, const struct refs *r)
+{
+    struct sb_err err = SB_ERR_INIT;
+    if (r && r->card) {
+        if (sb_card_fold(&r->card->card, e, &err)) {
+            struct sb_card fresh;
+            if (sb_ledger_card(o->ledger, e->plan.card, &fresh, &err) == 0) {
+                sb_card_release(&r->card->card);
+                r->card->card = fresh;
+            } else {
+                sb_o_notice(o, SB_HIGH, "%s could not be brought up to its record: %s", e->plan.card, err.msg);
+            }
+        }
+        sb_o_tell_all(o, SB_NEWS_CARD, &r->card->card);
+    }
+    struct held_case *c = r ? r->case_ : NULL;
+    if (!c && e->plan.case_id)
+        c = sb_o_case(o, e->plan.case_id);
+    if (c && (r->case_ || e->kind == SB_ENTRY_RECOMMENDATION)) {
+        if (sb_case_fold(&c->case_, e, &err))
+            sb_o_notice(o, SB_HIGH, "%s could not be brought up to its record: %s", c->case_.id, err.msg);
+        sb_o_tell_all(o, SB_NEWS_CASE, &c->case_);
+    }
+    if (r && r->anomaly) {
+        if (sb_anomaly_fold(&r->anomaly->anomaly, e, &err))
+            sb_o_notice(o, SB_HIGH, "%s could not be brought up to its record: %s", r->anomaly->anomaly.id, err.msg);
+        sb_o_tell_all(o, SB_NEWS_ANOMALY, &r->anomaly->anomaly);
+    }
+}
+
+/* Says once that the ledger cannot be written, and once that it can again. */
+static void note_ledger(struct sb_orchestrator *o)
+{
+    const char *why = NULL;
+    bool ok = sb_ledger_writable(o->ledger, &why);
+    if (ok == o->ledger_was_ok)
+        return;
+    o->ledger_was_ok = ok;
+    if (ok)
+        sb_o_notice(o, SB_MEDIUM, "The ledger can be written again.");
+    else
+        sb_o_notice(o, SB_HIGH, "The ledger cannot be written, so nothing is executed: %s", why ? why : "unknown");
+    sb_o_tell_strip(o);
+}
+
+static int append(struct sb_orchestrator *o, struct sb_entry *e, const struct refs *refs, const char *command, const char *nonce,
+                  struct sb_permit *permit, struct sb_err *err)
+{
+    refer(o, e, refs);
+    e->policy = o->policy ? sb_policy_id(o->policy)->sha256 : NULL;
+    struct sb_err why = SB_ERR_INIT;
+    int rc = -1;
+    if (!e->body)
+        sb_fail_nomem(&why);
+    else if (permit)
+        rc = sb_ledger_intent(o->ledger, e, command, o->facts.id, nonce, permit, &why);
+    else
+        rc = sb_ledger_append(o->ledger, e, &why);
+    note_ledger(o);
+    if (rc && err)
+        *err = why;
+    if (rc == 0) {
+        tell_entry(o, e);
+        follow(o, e, refs);
+    }
+    json_decref(e->body);
+    return rc;
+}
+
+int sb_o_record(struct sb_orchestrator *o, int kind, const struct sb_actor *actor, const struct refs *refs, json_t *body, struct sb_err *err)
+{
+    struct sb_entry e = {.kind = kind, .actor = *(actor ? actor : &o->self), .body = body};
+    return append(o, &e, refs, NULL, NULL, NULL, err);
+}
+
+int sb_o_record_intent(struct sb_orchestrator *o, struct held_card *card, json_t *body, const char *command, const char *nonce,
+                       struct sb_permit *permit, struct sb_err *err)
+{
+    struct sb_entry e = {.kind = SB_ENTRY_STEP_INTENT, .actor = o->self, .body = body};
+    return append(o, &e, &(struct refs){.card = card}, command, nonce, permit, err);
+}
+
+static bool living_approvals(const struct sb_card *c)
+{
+    for (size_t i = 0; i < c->approvals_n; i++)
+        if (!c->approvals[i].voided)
+            return true;
+    return false;
+}
+
+static void carry_out(struct sb_orchestrator *o, struct held_card *card, unsigned effects, const struct sb_actor *actor, const char *note)
+{
+    if ((effects & SB_DO_VOID) && living_approvals(&card->card))
+        sb_o_record(o, SB_ENTRY_APPROVAL_VOID, actor, &(struct refs){.card = card}, json_pack("{s:s}", "reason", note), NULL);
+    if (effects & SB_DO_GATE) {
+        int decision = sb_o_gate(o, card, "gate", actor, NULL, false, NULL);
+        enum sb_event next = decision == SB_ALLOW ? SB_EV_ALLOW : decision == SB_REQUIRE ? SB_EV_REQUIRE : SB_EV_DENY;
+        const char *why = decision < 0 ? "the verdict could not be recorded" : decision == SB_ALLOW ? "policy allows it" : decision == SB_REQUIRE ? "policy wants it approved" : "policy denies it";
+        sb_o_move(o, card, next, NULL, why, NULL);
+    }
+    if (effects & SB_DO_UNDO)
+        sb_o_undo(o, card);
+    else if (effects & SB_DO_ABORT)
+        sb_o_abort(o, card);
+    if (effects & SB_DO_RUN)
+        sb_o_run(o, card);
+    if (effects & SB_DO_PROBE)
+        sb_o_probe(o, card);
+    if (effects & SB_DO_WATCH)
+        sb_o_open_watch(o, card);
+    if (effects & SB_DO_END)
+        sb_o_close_case_if_settled(o, card->card.case_id);
+}
+
+int sb_o_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event event, const struct sb_actor *actor, const char *note,
+              struct sb_err *err)
+{
+    enum sb_state from = (enum sb_state)card->card.state;
+    const struct sb_transition *t = sb_lifecycle_next(from, event);
+    if (!t) {
+        char why[160];
+        sb_lifecycle_reason(why, sizeof why, from, event);
+        return sb_fail(err, SB_ESTATE, "%s: %s", card->card.id, why);
+    }
+    json_t *body = json_pack("{s:s,s:s,s:s,s:s?}", "event", sb_name(&sb_events, event), "from", sb_name(&sb_states, from), "to",
+                             sb_name(&sb_states, t->to), "note", note);
+    if (sb_o_record(o, SB_ENTRY_STATE, actor, &(struct refs){.card = card}, body, err))
+        return -1;
+    carry_out(o, card, t->effects, actor, note);
+    if (card->card.state == SB_APPROVED && (event == SB_EV_ALLOW || event == SB_EV_APPROVED))
+        sb_o_try_start(o, card);
+    return 0;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request, or an anomaly, becomes a case: read, gated, handed over, followed to its outcome. Who is asked next is a
+ * table, so that a hand-off can say why. */
+#include "private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* What has to hold for a route to be taken. */
+enum condition { ALWAYS, HAS_NAMESPACE, HAS_KEY, IS_CODE, IS_LOAD, IS_OTHER };
+
+struct route {
+    int intent;
+    enum condition condition;
+    int to; /* specialist; SB_BY_ORCHESTRATOR: it answers by itself */
+    const char *why;
+    const char *risk;
+};
+
+static const struct route routes[] = {
+    {SB_INTENT_INDEX_CREATE, HAS_KEY, SB_BY_INDEX_OPTIMIZER, "the request names a collection and an index key", "a wrong index costs every write and can flip other plans"},
+    {SB_INTENT_INDEX_CREATE, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request names a collection; its workload decides the key", "a wrong index costs every write and can flip other plans"},
+    {SB_INTENT_INDEX_REVIEW, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request is about the speed of one collection", "an index build loads every member"},
+    {SB_INTENT_ANOMALY_WATCH, HAS_NAMESPACE, SB_BY_ANOMALY_DETECTOR, "the request wants one collection looked at more closely than its slow operations allow", "the profiler costs every operation of the database a little"},
+    {SB_INTENT_ANOMALY_INVESTIGATE, IS_CODE, SB_BY_INDEX_OPTIMIZER, "each operation examines more than it did: an index may be missing", "an index build loads a server that is already slow"},
+    {SB_INTENT_ANOMALY_INVESTIGATE, IS_LOAD, SB_BY_ORCHESTRATOR, "more of the same operations at the same cost: an index would not help", "none: nothing is proposed"},
+    {SB_INTENT_ANOMALY_INVESTIGATE, IS_OTHER, SB_BY_ORCHESTRATOR, "no specialist of this version has a remedy for this class", "none: nothing is proposed"},
+    {SB_INTENT_STATUS, ALWAYS, SB_BY_ORCHESTRATOR, "the cluster's state is known here", "none: nothing is read or changed"},
+};
+
+static const struct route *find_route(int intent, const struct sb_slots *slots, const struct held_anomaly *a)
+{
+    for (size_t i = 0; i < SB_COUNT(routes); i++) {
+        const struct route *r = &routes[i];
+        int class_ = a ? a->anomaly.class_ : SB_CLASS_UNKNOWN;
+        bool fits = r->condition == ALWAYS || (r->condition == HAS_NAMESPACE && slots->ns) || (r->condition == HAS_KEY && slots->ns && slots->key) ||
+                    (r->condition == IS_CODE && a && class_ == SB_CLASS_CODE) || (r->condition == IS_LOAD && a && class_ == SB_CLASS_LOAD) ||
+                    (r->condition == IS_OTHER && a);
+        if (r->intent == intent && fits)
+            return r;
+    }
+    return NULL;
+}
+
+/* ---- records of a case ---- */
+
+static struct held_case *open_case(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor,
+                                   struct held_anomaly *a, struct sb_err *err)
+{
+    struct held_case *c = sb_o_new_case(o);
+    struct sb_case fresh = {.opened_at = sb_origin_wall_ms(o->opt.origin)};
+    if (!c) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    fresh.id = sb_format("K-%06" PRId64, o->last_case + 1);
+    json_t *json = NULL;
+    if (!fresh.id || sb_str_set(&fresh.text, text) || sb_str_set(&fresh.requested_by, by) || (a && sb_str_set(&fresh.anomaly, a->anomaly.id)) ||
+        !(json = sb_record_to_json(&sb_case_schema, &fresh)) || sb_record_copy(&sb_case_schema, &c->case_, &fresh)) {
+        json_decref(json);
+        sb_case_release(&fresh);
+        o->cases_n--; /* it was the last one made */
+        free(c);
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    sb_case_release(&fresh);
+    if (sb_o_record(o, SB_ENTRY_REQUEST, actor, &(struct refs){.case_ = c, .anomaly = a}, json_pack("{s:o}", "case", json), err)) {
+        sb_case_release(&c->case_);
+        o->cases_n--;
+        free(c);
+        return NULL;
+    }
+    o->last_case++;
+    return c;
+}
+
+static int record_reading(struct sb_orchestrator *o, struct held_case *c, const struct sb_reading_of *reading, struct sb_err *err)
+{
+    return sb_o_record(o, SB_ENTRY_INTENT, NULL, &(struct refs){.case_ = c},
+                       json_pack("{s:o}", "reading", sb_record_to_json(&sb_reading_of_schema, reading)), err);
+}
+
+static int record_handoff(struct sb_orchestrator *o, struct held_case *c, int from, const struct route *r, const struct sb_evidence *evidence, size_t n,
+                          struct sb_err *err)
+{
+    struct sb_handoff h = {.from = from, .to = r->to, .at = sb_origin_wall_ms(o->opt.origin)};
+    int rc = sb_str_set(&h.why, r->why) || sb_str_set(&h.risk, r->risk);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = sb_evidence_add(&h.evidence, &h.evidence_n, evidence[i].source, evidence[i].ns, evidence[i].what, evidence[i].value, evidence[i].coverage,
+                             evidence[i].taken_at);
+    json_t *json = rc ? NULL : sb_record_to_json(&sb_handoff_schema, &h);
+    rc = sb_o_record(o, SB_ENTRY_HANDOFF, NULL, &(struct refs){.case_ = c}, json ? json_pack("{s:o}", "handoff", json) : NULL, err);
+    sb_record_release(&sb_handoff_schema, &h);
+    return rc;
+}
+
+static void close_case(struct sb_orchestrator *o, struct held_case *c, const char *outcome)
+{
+    sb_o_record(o, SB_ENTRY_CASE_CLOSE, NULL, &(struct refs){.case_ = c}, json_pack("{s:s}", "outcome", outcome), NULL);
+}
+
+/* ---- requests ---- */
+
+static void describe_status(const struct sb_orchestrator *o, struct sb_str *out)
+{
+    if (!o->have_strip) {
+        sb_str_addf(out, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
+        return;
+    }
+    size_t going_on = 0, open = 0;
+    for (size_t i = 0; i < o->anomalies_n; i++)
+        going_on += o->anomalies[i]->anomaly.to == 0;
+    for (size_t i = 0; i < o->cards_n; i++)
+        open += sb_card_open(&o->cards[i]->card);
+    for (size_t i = 0; i < o->strip.members_n; i++) {
+        const struct sb_member_line *m = &o->strip.members[i];
+        sb_str_addf(out, "%s%s %s", i ? ", " : "", m->name, m->state);
+        if (m->lag_s > 0)
+            sb_str_addf(out, " (%" PRId64 " s behind)", m->lag_s);
+    }
+    sb_str_addf(out, "; %zu anomalies going on, %zu open cards", going_on, open);
+}
+
+/* The anomaly that is going on about this collection, or about anything when none is named. */
+static struct held_anomaly *current_anomaly(struct sb_orchestrator *o, const char *ns)
+{
+    for (size_t i = o->anomalies_n; i-- > 0;) {
+        struct sb_anomaly *a = &o->anomalies[i]->anomaly;
+        if (a->to == 0 && o->anomalies[i]->detector_id && (!ns || sb_strs_has(a->namespaces, a->namespaces_n, ns)))
+            return o->anomalies[i];
+    }
+    return NULL;
+}
+
+static bool known_namespace(const struct sb_orchestrator *o, const char *ns)
+{
+    return o->strip.samples == 0 || o->namespaces_n == 0 || sb_strs_has(o->namespaces, o->namespaces_n, ns);
+}
+
+/* Follows the reading of a request. Returns a sentence for the asker (taken), or NULL when the answer comes later. */
+static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err)
+{
+    const struct sb_reading_of *r = &c->case_.reading;
+    struct held_anomaly *a = r->intent == SB_INTENT_ANOMALY_INVESTIGATE || r->intent == SB_INTENT_INDEX_REVIEW ? current_anomaly(o, r->slots.ns) : NULL;
+    if (r->intent == SB_INTENT_NONE)
+        return sb_format("That is not something this console can act on. It knows: the speed of a collection, indexes to create, anomalies, and the state of the cluster.");
+    char *key = NULL;
+    if (r->slots.key && r->intent == SB_INTENT_INDEX_CREATE && !(key = sb_index_key_read(r->slots.key, err)))
+        return NULL;
+    if (r->intent == SB_INTENT_ANOMALY_INVESTIGATE && !a) {
+        free(key);
+        return sb_format("No anomaly is going on%s%s.", r->slots.ns ? " about " : "", r->slots.ns ? r->slots.ns : "");
+    }
+    const struct route *route = find_route(r->intent, &r->slots, a);
+    char *answer = NULL;
+    bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_ANOMALY_WATCH;
+    if (!route && wants_ns) {
+        answer = sb_format("Which collection? Write it as database.collection%s%s.", o->namespaces_n ? ", for example " : "", o->namespaces_n ? o->namespaces[0] : "");
+    } else if (!route) {
+        answer = sb_format("Understood as %s (%s), but the specialist for it is not part of this version.", sb_name(&sb_intents, r->intent), r->reason);
+    } else if (record_handoff(o, c, a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, route, a ? a->anomaly.evidence : NULL, a ? a->anomaly.evidence_n : 0, err)) {
+        /* err says why */
+    } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
+        const char *ns = r->slots.ns ? r->slots.ns : a && a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL;
+        if (!ns)
+            answer = sb_format("Which collection? The anomaly names none.");
+        else
+            sb_o_consult_index(o, c, ns, key, r->slots.index, a, err);
+    } else if (route->to == SB_BY_ANOMALY_DETECTOR) {
+        sb_o_consult_profile(o, c, r->slots.ns, err);
+    } else if (r->intent == SB_INTENT_STATUS) {
+        struct sb_str s;
+        sb_str_init(&s);
+        describe_status(o, &s);
+        answer = sb_str_take(&s);
+    } else {
+        answer = sb_format("%s: %s. %s", a ? a->anomaly.title : "", a ? a->anomaly.class_reason : "", route->why);
+    }
+    free(key);
+    return answer;
+}
+
+void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct seat *s = sb_o_seat(o, seat);
+    struct sb_reading_of reading = {0};
+    struct held_case *c = NULL;
+    char why[512], *answer = NULL;
+    if (!s)
+        return;
+    if (!text || text[strspn(text, " \t\r\n")] == '\0') {
+        sb_fail(&err, SB_EINPUT, "an empty request");
+    } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, &err) == 0 &&
+               (c = open_case(o, text, s->actor.principal, &s->actor, NULL, &err)) && record_reading(o, c, &reading, &err) == 0) {
+        int decision = sb_o_gate_request(o, c, &s->actor, why, sizeof why, &err);
+        if (decision == SB_DENY)
+            sb_fail(&err, SB_EPOLICY, "policy refuses this request: %s", why);
+        else if (decision >= 0 && reading.slots.ns && !known_namespace(o, reading.slots.ns))
+            sb_fail(&err, SB_EINPUT, "there is no collection %s; known are %s%s%s", reading.slots.ns, o->namespaces_n ? o->namespaces[0] : "none",
+                    o->namespaces_n > 1 ? ", " : "", o->namespaces_n > 1 ? o->namespaces[1] : "");
+        else if (decision >= 0)
+            answer = follow(o, c, &err);
+    }
+    sb_record_release(&sb_reading_of_schema, &reading);
+    if (err.code == SB_OK && !answer && c) { /* a specialist is at work */
+        c->reply_seat = seat;
+        c->reply_seq = seq;
+        return;
+    }
+    if (c)
+        close_case(o, c, err.code != SB_OK ? err.msg : answer ? answer : "");
+    sb_o_answer(o, seat, seq, &err, NULL, c ? c->case_.id : NULL, "%s", answer ? answer : "");
+    free(answer);
+}
+
+/* ---- anomalies ---- */
+
+static struct held_anomaly *of_detector(struct sb_orchestrator *o, const char *id)
+{
+    for (size_t i = 0; i < o->anomalies_n; i++)
+        if (sb_streq(o->anomalies[i]->detector_id, id))
+            return o->anomalies[i];
+    return NULL;
+}
+
+static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_actor detector = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_ANOMALY_DETECTOR)};
+    struct held_case *c = open_case(o, a->anomaly.title, detector.principal, &detector, a, &err);
+    if (!c)
+        return;
+    struct sb_reading_of reading = {.intent = SB_INTENT_ANOMALY_INVESTIGATE, .confidence_ppm = 1000000};
+    char why[512];
+    int rc = sb_str_set(&reading.reason, a->anomaly.class_reason) || (a->anomaly.namespaces_n && sb_str_set(&reading.slots.ns, a->anomaly.namespaces[0]));
+    if (rc == 0)
+        rc = record_reading(o, c, &reading, &err);
+    sb_record_release(&sb_reading_of_schema, &reading);
+    int decision = rc ? -1 : sb_o_gate_request(o, c, &detector, why, sizeof why, &err);
+    const struct route *route = find_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, a);
+    if (decision == SB_DENY)
+        sb_fail(&err, SB_EPOLICY, "policy refuses to look into it: %s", why);
+    else if (decision >= 0 && record_handoff(o, c, SB_BY_ANOMALY_DETECTOR, route, a->anomaly.evidence, a->anomaly.evidence_n, &err) == 0) {
+        if (route->to == SB_BY_INDEX_OPTIMIZER && a->anomaly.namespaces_n)
+            sb_o_consult_index(o, c, a->anomaly.namespaces[0], NULL, NULL, a, &err);
+        else
+            close_case(o, c, route->why);
+    }
+    if (err.code != SB_OK)
+        close_case(o, c, err.msg);
+    if (sb_str_set(&a->anomaly.case_id, c->case_.id) == 0)
+        sb_o_tell_all(o, SB_NEWS_ANOMALY, &a->anomaly);
+}
+
+/* An anomaly is looked into once its operations are known, or when it has gone on without them for a while (deployment
+ * time). One whose class is load needs no operations. */
+#define WAIT_FOR_SHAPES_MS 45000
+
+static bool ripe(const struct sb_orchestrator *o, const struct held_anomaly *a)
+{
+    const struct sb_anomaly *x = &a->anomaly;
+    bool waited = o->have_strip && o->strip.at - x->detected_at > WAIT_FOR_SHAPES_MS;
+    return a->detector_id && !x->case_id && !x->to && (x->shapes_n || x->class_ == SB_CLASS_LOAD || waited);
+}
+
+void sb_o_tick_anomalies(struct sb_orchestrator *o)
+{
+    for (size_t i = 0; i < o->anomalies_n; i++)
+        if (ripe(o, o->anomalies[i]))
+            route_anomaly(o, o->anomalies[i]);
+}
+
+void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *fresh)
+{
+    struct held_anomaly *a = of_detector(o, fresh->id);
+    struct sb_actor detector = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_ANOMALY_DETECTOR)};
+    char *detector_id = fresh->id;
+    bool is_new = !a;
+    if (is_new && !(a = sb_o_new_anomaly(o)))
+        return;
+    fresh->id = is_new ? sb_format("A-%06" PRId64, o->last_anomaly + 1) : sb_format("%s", a->anomaly.id);
+    json_t *json = NULL;
+    if (fresh->id && (!a->anomaly.case_id || sb_str_set(&fresh->case_id, a->anomaly.case_id) == 0))
+        json = sb_record_to_json(&sb_anomaly_schema, fresh);
+    if (is_new) {
+        if (sb_str_set(&a->anomaly.id, fresh->id))
+            json = NULL;
+        a->detector_id = detector_id;
+    } else {
+        free(detector_id);
+    }
+    if (sb_o_record(o, SB_ENTRY_ANOMALY, &detector, &(struct refs){.anomaly = a}, json ? json_pack("{s:o}", "anomaly", json) : NULL, NULL)) {
+        if (is_new) { /* it is not on the record, so it is not held; the detector tells of it again when it grows */
+            sb_anomaly_release(&a->anomaly);
+            free(a->detector_id);
+            free(a);
+            o->anomalies_n--;
+        }
+        return;
+    }
+    if (is_new)
+        o->last_anomaly++;
+    if (ripe(o, a))
+        route_anomaly(o, a);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who sits at which screen, and what they are told. */
+#include "private.h"
+
+#include <signalbox/base/file.h>
+
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PASSWD_BUF 4096
+
+/* Who this process runs as, and what the kernel remembers of the login behind it (which survives su and sudo). A missing
+ * loginuid is "unset": it is recorded, and proves nothing. */
+int sb_actor_of_process(struct sb_actor *a, struct sb_err *err)
+{
+    memset(a, 0, sizeof *a);
+    struct passwd pw, *found = NULL;
+    char buf[PASSWD_BUF], number[32];
+    snprintf(number, sizeof number, "uid %u", (unsigned)getuid());
+    const char *name = getpwuid_r(getuid(), &pw, buf, sizeof buf, &found) == 0 && found ? found->pw_name : number;
+    struct sb_str login;
+    sb_str_init(&login);
+    bool unset = sb_file_read("/proc/self/loginuid", 64, &login, NULL) != 0 || sb_streq(login.p, "4294967295") || login.len == 0;
+    int rc = sb_str_set(&a->principal, name) || sb_str_set(&a->loginuid, unset ? "unset" : login.p);
+    char session[32], tty[128];
+    snprintf(session, sizeof session, "%d", (int)getsid(0));
+    rc = rc || sb_str_set(&a->session, session);
+    if (rc == 0 && ttyname_r(STDIN_FILENO, tty, sizeof tty) == 0)
+        rc = sb_str_set(&a->tty, tty);
+    sb_str_release(&login);
+    if (rc) {
+        sb_record_release(&sb_actor_schema, a);
+        return sb_fail_nomem(err);
+    }
+    return 0;
+}
+
+struct seat *sb_o_seat(struct sb_orchestrator *o, int64_t id)
+{
+    for (size_t i = 0; i < o->seats_n; i++)
+        if (o->seats[i]->id == id)
+            return o->seats[i];
+    return NULL;
+}
+
+void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id)
+{
+    struct seat *s = sb_o_seat(o, id);
+    if (!s)
+        return;
+    for (size_t i = 0; i < o->seats_n; i++)
+        if (o->seats[i] == s)
+            o->seats[i] = o->seats[--o->seats_n];
+    sb_record_release(&sb_actor_schema, &s->actor);
+    free(s->how);
+    free(s);
+}
+
+static void free_message(void *m)
+{
+    sb_message_free(m);
+}
+
+void sb_o_tell(struct sb_orchestrator *o, int64_t seat, struct sb_message *m)
+{
+    struct seat *s = sb_o_seat(o, seat);
+    if (!m || !s) {
+        sb_message_free(m);
+        return;
+    }
+    if (m->type == SB_NEWS_STRIP)
+        sb_queue_post_telemetry(s->news, 1, m->type, m, free_message);
+    else
+        sb_queue_post(s->news, m->type, m, free_message);
+}
+
+void sb_o_tell_all(struct sb_orchestrator *o, int type, const void *body)
+{
+    for (size_t i = 0; i < o->seats_n; i++)
+        if (o->seats[i]->said_hello)
+            sb_o_tell(o, o->seats[i]->id, sb_message_copy_of(type, 0, body));
+}
+
+void sb_o_answer(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_err *err, const char *card, const char *case_id,
+                 const char *fmt, ...)
+{
+    struct sb_message *m = sb_message_new(SB_NEWS_ANSWER, seq);
+    if (!m)
+        return;
+    struct sb_answer *a = m->body;
+    bool failed = err && err->code != SB_OK;
+    a->ok = !failed;
+    a->status = failed ? sb_exit_status(err->code) : 0;
+    struct sb_str text;
+    sb_str_init(&text);
+    if (failed) {
+        sb_str_adds(&text, err->msg);
+    } else {
+        va_list ap;
+        va_start(ap, fmt);
+        sb_str_vaddf(&text, fmt, ap);
+        va_end(ap);
+    }
+    a->text = sb_str_take(&text);
+    const struct held_case *c = case_id ? sb_o_case(o, case_id) : NULL;
+    int rc = sb_str_set(&a->card, card) || sb_str_set(&a->case_id, case_id);
+    for (size_t i = 0; c && rc == 0 && i < c->case_.cards_n; i++)
+        rc = sb_strs_push(&a->cards, &a->cards_n, c->case_.cards[i]);
+    sb_o_tell(o, seat, m); /* even half an answer is better than none */
+}
+
+void sb_o_notice(struct sb_orchestrator *o, int severity, const char *fmt, ...)
+{
+    struct sb_str text;
+    sb_str_init(&text);
+    va_list ap;
+    va_start(ap, fmt);
+    sb_str_vaddf(&text, fmt, ap);
+    va_end(ap);
+    struct sb_notice n = {severity, text.p};
+    sb_o_tell_all(o, SB_NEWS_NOTICE, &n);
+    sb_str_release(&text);
+}
+
+static int fill_strip(struct sb_orchestrator *o, struct sb_strip *s)
+{
+    const struct sb_schema *schema = sb_message_schema(SB_NEWS_STRIP);
+    if (o->have_strip ? sb_record_copy(schema, s, &o->strip) : (memset(s, 0, sizeof *s), 0))
+        return -1;
+    const char *why = NULL;
+    s->ledger_head = sb_ledger_head(o->ledger);
+    s->ledger_ok = sb_ledger_writable(o->ledger, &why);
+    s->wall = sb_origin_wall_ms(o->opt.origin);
+    if ((!s->ledger_ok && sb_str_set(&s->ledger_note, why)) || (!o->connected && sb_str_set(&s->note, o->connect_note)) ||
+        (o->target_error && sb_str_set(&s->note, o->target_error))) {
+        sb_record_release(schema, s);
+        return -1;
+    }
+    return 0;
+}
+
+void sb_o_tell_strip(struct sb_orchestrator *o)
+{
+    struct sb_strip s;
+    if (fill_strip(o, &s))
+        return;
+    sb_o_tell_all(o, SB_NEWS_STRIP, &s);
+    sb_record_release(sb_message_schema(SB_NEWS_STRIP), &s);
+}
+
+static struct sb_message *welcome(struct sb_orchestrator *o, const struct seat *s, int64_t seq)
+{
+    struct sb_message *m = sb_message_new(SB_NEWS_WELCOME, seq);
+    if (!m)
+        return NULL;
+    struct sb_welcome *w = m->body;
+    const struct sb_bundle_id *id = sb_policy_id(o->policy);
+    w->environment = o->opt.environment;
+    w->simulated = o->facts.simulated;
+    w->read_only = sb_server_read_only(o->opt.server);
+    w->speed = o->connected ? o->facts.speed : 1;
+    w->policy = sb_format("%s %s (%.8s)", id->bundle, id->version, id->sha256);
+    if (!w->policy || sb_str_set(&w->version, SIGNALBOX_VERSION) || sb_str_set(&w->deployment, o->deployment) ||
+        sb_str_set(&w->deployment_id, o->facts.id) || sb_str_set(&w->set_name, o->facts.hello.set_name) ||
+        sb_str_set(&w->server_version, o->facts.version) || sb_str_set(&w->actor, s->actor.principal)) {
+        sb_message_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq)
+{
+    const struct seat *s = sb_o_seat(o, seat);
+    if (s)
+        sb_o_tell(o, seat, welcome(o, s, seq));
+}
+
+/* A seat that says hello is told everything as it stands; after that it is told what changes. A later hello only repeats
+ * the welcome: the console asks for it when the deployment became known. */
+void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
+{
+    struct seat *s = sb_o_seat(o, seat);
+    if (!s)
+        return;
+    const struct sb_seat *said = m->body;
+    bool first = !s->said_hello;
+    s->said_hello = true;
+    if (first && (sb_str_set(&s->how, said->how) || (said->tty && sb_str_set(&s->actor.tty, said->tty))))
+        return;
+    sb_o_tell(o, seat, welcome(o, s, m->seq));
+    if (!first)
+        return;
+    json_t *body = json_pack("{s:{s:s?,s:s?,s:s?}}", "seat", "who", s->actor.principal, "how", said->how, "tty", s->actor.tty);
+    sb_o_record(o, SB_ENTRY_LOGIN, &s->actor, NULL, body, NULL);
+    for (size_t i = 0; i < o->anomalies_n; i++)
+        sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_ANOMALY, 0, &o->anomalies[i]->anomaly));
+    for (size_t i = 0; i < o->cases_n; i++)
+        sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CASE, 0, &o->cases[i]->case_));
+    for (size_t i = 0; i < o->cards_n; i++)
+        sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CARD, 0, &o->cards[i]->card));
+    sb_o_tell_strip(o);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The watch window: what the card promised, measured in deployment time, and the verdict: PASS, FAIL or INCONCLUSIVE. */
+#include "private.h"
+
+#include <signalbox/mongo/read_door.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#define READ_EVERY_MS 2000    /* real time between two readings, and */
+#define READINGS 10           /* about so many in a window */
+#define SETTLE_S 10           /* the first seconds are not counted: plans and caches settle */
+#define LEAST_SAMPLES 10      /* operations a latency must rest on */
+#define LEAST_OBSERVED 0.8    /* of the window, for a PASS */
+#define ENTRIES 4             /* sample summaries put on the record in one window */
+#define EARLY_BREACHES 4      /* readings in a row that end a window early */
+#define OVERDUE_MS 60000      /* real time after which a window that is not observed ends all the same */
+
+/* One reading, on its way from the telemetry thread over a worker and back. */
+struct taking {
+    struct sb_orchestrator *o;
+    char *card_id, *ns, *index, *db;
+    struct sb_criterion *criteria; /* copies */
+    size_t criteria_n;
+    struct sb_reading *readings;   /* one a criterion */
+    int64_t from, opened_at;
+    int64_t now;                   /* deployment time of the reading */
+    struct sb_ns_work work;
+    char *explain;                 /* NULL: no example of the shape */
+    char **members;
+    size_t members_n;
+    char *primary;
+};
+
+static void free_taking(void *p)
+{
+    struct taking *t = p;
+    for (size_t i = 0; i < t->criteria_n; i++) {
+        sb_record_release(&sb_criterion_schema, &t->criteria[i]);
+        free(t->readings ? t->readings[i].note : NULL);
+    }
+    free(t->criteria);
+    free(t->readings);
+    for (size_t i = 0; i < t->members_n; i++)
+        free(t->members[i]);
+    free(t->members);
+    free(t->primary);
+    free(t->card_id);
+    free(t->ns);
+    free(t->index);
+    free(t->db);
+    free(t->explain);
+    free(t);
+}
+
+static void measured(struct sb_reading *r, const struct sb_criterion *c, int64_t value, int64_t samples)
+{
+    r->measured = true;
+    r->value = value;
+    r->samples = samples;
+    r->breached = c->at_least ? value < c->limit : value > c->limit;
+}
+
+static void unmeasured(struct sb_reading *r, const char *note)
+{
+    int ignored = sb_str_set(&r->note, note); /* out of memory: unmeasured without a word is still unmeasured */
+    (void)ignored;
+}
+
+/* ---- 1. on the telemetry thread ---- */
+
+static void read_series(struct taking *t, size_t i, const struct sb_view *view)
+{
+    struct sb_criterion *c = &t->criteria[i];
+    struct sb_reading *r = &t->readings[i];
+    bool reads = sb_streq(c->metric, "ns_read_latency_us"), writes = sb_streq(c->metric, "ns_write_latency_us");
+    if (reads || writes) {
+        int64_t n = reads ? t->work.reads : t->work.writes, us = reads ? t->work.read_us : t->work.write_us;
+        if (n >= LEAST_SAMPLES)
+            measured(r, c, us / n, n);
+        else
+            unmeasured(r, n ? "too few operations yet" : "no such operation was seen");
+    } else if (sb_streq(c->metric, "shape_latency_us")) {
+        const struct sb_work *w = sb_workload_find(sb_view_workload(view), t->ns, c->subject);
+        struct sb_work_sums s = {0};
+        if (w)
+            s = sb_work_window(sb_view_workload(view), w, t->from, t->now + 1, NULL);
+        if (s.timed >= LEAST_SAMPLES)
+            measured(r, c, (int64_t)sb_work_window_quantile(sb_view_workload(view), w, t->from, t->now + 1, 0.95) * 1000, (int64_t)s.timed);
+        else
+            unmeasured(r, s.timed ? "too few slow operations to judge" : "none was slow enough to be written down");
+    } else if (sb_streq(c->metric, "shape_docs_per_returned") && !t->explain) {
+        t->explain = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
+    }
+}
+
+static void read_on_worker(void *p);
+
+static void read_view(void *p, const struct sb_view *view)
+{
+    struct taking *t = p;
+    t->now = sb_view_now(view);
+    sb_history_window(sb_view_history(view), t->ns, t->from, t->now + 1, &t->work);
+    for (size_t i = 0; i < t->criteria_n; i++)
+        read_series(t, i, view);
+    sb_o_work(t->o, read_on_worker, t, free_taking);
+}
+
+/* ---- 2. on a worker ---- */
+
+static int64_t int_at(const bson_t *doc, const char *path, int64_t missing)
+{
+    bson_iter_t it, at;
+    return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_NUMBER(&at) ? bson_iter_as_int64(&at) : missing;
+}
+
+/* A find has executionStats at the top, an aggregation below its first stage. */
+static bool examined(const bson_t *reply, int64_t *docs, int64_t *returned)
+{
+    static const char *const places[] = {"executionStats", "stages.0.$cursor.executionStats"};
+    for (size_t i = 0; i < SB_COUNT(places); i++) {
+        char path[96];
+        snprintf(path, sizeof path, "%s.totalDocsExamined", places[i]);
+        *docs = int_at(reply, path, -1);
+        snprintf(path, sizeof path, "%s.nReturned", places[i]);
+        *returned = int_at(reply, path, -1);
+        if (*docs >= 0 && *returned >= 0)
+            return true;
+    }
+    return false;
+}
+
+static void explain_shape(struct taking *t, const struct sb_criterion *c, struct sb_reading *r)
+{
+    struct sb_err err = SB_ERR_INIT;
+    bson_t reply;
+    int64_t docs, returned;
+    if (!t->explain) {
+        unmeasured(r, "no example of the shape was kept, so it could not be explained");
+        return;
+    }
+    const char *member = t->members_n ? t->members[0] : t->primary;
+    for (size_t i = 0; t->primary && i < t->members_n; i++) /* it runs the query: on a secondary where there is one */
+        if (strcmp(t->members[i], t->primary) != 0) {
+            member = t->members[i];
+            break;
+        }
+    struct sb_conn *conn = member ? sb_conn_to_member(t->o->opt.server, member, SB_LANE_CONTROL, &err) : NULL;
+    if (!conn || sb_read_json(conn, t->db, t->explain, &reply, &err)) {
+        unmeasured(r, err.msg[0] ? err.msg : "no member to ask");
+    } else {
+        if (examined(&reply, &docs, &returned))
+            measured(r, c, docs / (returned ? returned : 1), 1);
+        else
+            unmeasured(r, "the server's explain has no executionStats");
+        bson_destroy(&reply);
+    }
+    sb_conn_close(conn);
+}
+
+static void taken(struct sb_orchestrator *o, void *p);
+
+static void read_on_worker(void *p)
+{
+    struct taking *t = p;
+    struct sb_members m = {(const char *const *)t->members, t->members_n, t->primary};
+    struct sb_catalogue cat;
+    struct sb_err err = SB_ERR_INIT;
+    bool have = sb_catalogue_read(t->o->opt.server, &m, t->ns, &cat, &err) == 0;
+    const struct sb_index_info *index = have ? sb_catalogue_index(&cat, t->index) : NULL;
+    for (size_t i = 0; i < t->criteria_n; i++) {
+        const struct sb_criterion *c = &t->criteria[i];
+        struct sb_reading *r = &t->readings[i];
+        if (sb_streq(c->metric, "shape_docs_per_returned")) {
+            explain_shape(t, c, r);
+        } else if (sb_streq(c->metric, "index_uses")) {
+            if (index && cat.knows_index_stats)
+                measured(r, c, index->uses, 1);
+            else
+                unmeasured(r, !have ? err.msg : index ? "the server has no $indexStats" : "the index is not there");
+        } else if (sb_streq(c->metric, "index_bytes")) {
+            if (index && index->bytes)
+                measured(r, c, index->bytes, 1);
+            else
+                unmeasured(r, "the server does not tell its size");
+        }
+    }
+    if (have)
+        sb_catalogue_release(&cat);
+    sb_o_post_done(t->o, taken, t, free_taking);
+}
+
+/* ---- 3. back on the orchestrator's thread ---- */
+
+static int keep_readings(struct sb_watch_report *report, struct taking *t)
+{
+    struct sb_reading *fresh = t->readings;
+    for (size_t i = 0; i < report->readings_n; i++)
+        free(report->readings[i].note);
+    free(report->readings);
+    report->readings = fresh;
+    report->readings_n = t->criteria_n;
+    t->readings = calloc(t->criteria_n ? t->criteria_n : 1, sizeof *t->readings);
+    if (!t->readings)
+        t->criteria_n = 0;
+    report->operations = t->work.reads + t->work.writes;
+    int64_t elapsed = (t->now - t->opened_at) / 1000;
+    report->observed_s = t->work.covered_ms / 1000;
+    if (report->observed_s > elapsed)
+        report->observed_s = elapsed;
+    report->missing_s = elapsed - report->observed_s > SETTLE_S ? elapsed - report->observed_s - SETTLE_S : 0;
+    return 0;
+}
+
+static const char *text_of(const struct sb_criterion *c)
+{
+    return c->label ? c->label : c->metric;
+}
+
+/* Decides from what has been read. Returns the verdict; reason and remedy are new strings (or NULL). */
+static int judge(const struct sb_card *card, bool overdue, char **reason, char **remedy)
+{
+    const struct sb_watch *w = &card->watch;
+    const struct sb_watch_report *r = &card->report;
+    struct sb_str breaches, blind;
+    int verdict = SB_VERDICT_PASS;
+    bool drop = false, any = false;
+    sb_str_init(&breaches);
+    sb_str_init(&blind);
+    *remedy = NULL;
+    for (size_t i = 0; i < w->criteria_n && i < r->readings_n; i++) {
+        const struct sb_criterion *c = &w->criteria[i];
+        const struct sb_reading *x = &r->readings[i];
+        if (x->measured && x->breached && !sb_streq(c->metric, "index_uses")) {
+            sb_str_addf(&breaches, "%s%s is %" PRId64 " %s, limit %" PRId64, any ? "; " : "", text_of(c), x->value, c->unit ? c->unit : "", c->limit);
+            drop |= sb_streq(c->on_breach, "drop");
+            any = true;
+        } else if (c->decisive && (!x->measured || x->breached)) { /* an index nobody used proves nothing either way */
+            sb_str_addf(&blind, "%s%s: %s", blind.len ? "; " : "", text_of(c), x->measured ? "hardly any use" : x->note ? x->note : "not measured");
+        }
+    }
+    if (r->operations < w->min_operations) {
+        verdict = SB_VERDICT_INCONCLUSIVE;
+        *reason = sb_format("only %" PRId64 " operations on %s were seen, %" PRId64 " are needed to judge; read back, the index is there", r->operations,
+                            card->target, w->min_operations);
+    } else if (any) {
+        verdict = SB_VERDICT_FAIL;
+        *reason = sb_format("%s", breaches.p);
+        *remedy = sb_format("%s", drop ? "drop" : "hide");
+    } else if (blind.len) {
+        verdict = SB_VERDICT_INCONCLUSIVE;
+        *reason = sb_format("not everything that decides could be measured: %s", blind.p);
+    } else if (overdue || (double)r->observed_s < LEAST_OBSERVED * (double)(w->window_s - SETTLE_S)) {
+        verdict = SB_VERDICT_INCONCLUSIVE;
+        *reason = sb_format("the window was observed for %" PRId64 " of %" PRId64 " s only", r->observed_s, w->window_s);
+    } else {
+        *reason = sb_format("every criterion was met over %" PRId64 " s and %" PRId64 " operations", r->observed_s, r->operations);
+    }
+    sb_str_release(&breaches);
+    sb_str_release(&blind);
+    return verdict;
+}
+
+static int record_report(struct sb_orchestrator *o, struct held_card *card)
+{
+    card->watch.recorded_at = card->watch.last_at;
+    return sb_o_record(o, SB_ENTRY_WATCH, NULL, &(struct refs){.card = card},
+                       json_pack("{s:o}", "report", sb_record_to_json(&sb_watch_report_schema, &card->card.report)), NULL);
+}
+
+static void conclude(struct sb_orchestrator *o, struct held_card *card, bool overdue)
+{
+    struct sb_watch_report *r = &card->card.report;
+    char *reason = NULL, *remedy = NULL;
+    r->verdict = judge(&card->card, overdue, &reason, &remedy);
+    free(r->reason);
+    free(r->remedy);
+    r->reason = reason;
+    r->remedy = remedy;
+    int verdict = r->verdict;
+    if (record_report(o, card)) { /* no record, no verdict: it is tried again */
+        card->card.report.verdict = SB_VERDICT_NONE;
+        return;
+    }
+    char note[512];
+    snprintf(note, sizeof note, "verdict %s: %.400s", sb_name(&sb_verdicts, verdict), card->card.report.reason ? card->card.report.reason : "");
+    sb_o_move(o, card, verdict == SB_VERDICT_PASS ? SB_EV_WATCH_PASS : verdict == SB_VERDICT_FAIL ? SB_EV_WATCH_FAIL : SB_EV_WATCH_INCONCLUSIVE, NULL, note, NULL);
+}
+
+/* A profiler that was switched on for a while is put back when the while is over: that is its whole plan. */
+static void end_profile(struct sb_orchestrator *o, struct held_card *card)
+{
+    struct sb_err err = SB_ERR_INIT;
+    int decision = sb_o_gate(o, card, "execute", NULL, NULL, true, &err);
+    if (decision == SB_ALLOW || decision == SB_REQUIRE)
+        sb_o_move(o, card, SB_EV_ROLLBACK, NULL, "its time is over; what was set before is put back", NULL);
+    else
+        sb_o_notice(o, SB_HIGH, "%s: the profiler could not be put back: %s", card->card.id, err.msg);
+}
+
+static bool breached_now(const struct sb_card *card)
+{
+    for (size_t i = 0; i < card->report.readings_n; i++)
+        if (card->report.readings[i].measured && card->report.readings[i].breached && !sb_streq(card->watch.criteria[i].metric, "index_uses") &&
+            card->report.readings[i].samples >= LEAST_SAMPLES)
+            return true;
+    return false;
+}
+
+static void taken(struct sb_orchestrator *o, void *p)
+{
+    struct taking *t = p;
+    struct held_card *card = sb_o_card(o, t->card_id);
+    if (card)
+        card->watch.away = false;
+    if (!card || card->card.state != SB_WATCHING) {
+        free_taking(t);
+        return;
+    }
+    struct sb_watch_report *r = &card->card.report;
+    keep_readings(r, t);
+    card->watch.last_at = t->now;
+    card->watch.breaches_in_a_row = breached_now(&card->card) ? card->watch.breaches_in_a_row + 1 : 0;
+    bool over = t->now >= r->ends_at;
+    bool early = card->watch.breaches_in_a_row >= EARLY_BREACHES && r->operations >= card->card.watch.min_operations;
+    free_taking(t);
+    if (over || early) {
+        conclude(o, card, false);
+    } else if (card->watch.last_at - card->watch.recorded_at >= card->card.watch.window_s * 1000 / ENTRIES) {
+        record_report(o, card);
+    } else {
+        sb_o_tell_all(o, SB_NEWS_CARD, &card->card);
+    }
+}
+
+static void take(struct sb_orchestrator *o, struct held_card *card)
+{
+    struct taking *t = calloc(1, sizeof *t);
+    char db[64], coll[192];
+    if (!t)
+        return;
+    t->o = o;
+    t->opened_at = card->card.report.opened_at;
+    t->from = t->opened_at + SETTLE_S * 1000;
+    t->readings = calloc(card->card.watch.criteria_n ? card->card.watch.criteria_n : 1, sizeof *t->readings);
+    int rc = !t->readings || !sb_ns_split(card->card.target, db, coll) || sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) ||
+             sb_str_set(&t->index, card->card.index_name) || sb_str_set(&t->db, db) || sb_o_members(o, &t->members, &t->members_n, &t->primary);
+    for (size_t i = 0; rc == 0 && i < card->card.watch.criteria_n; i++) {
+        struct sb_criterion *c = SB_PUSH(t->criteria);
+        rc = !c || sb_record_copy(&sb_criterion_schema, c, &card->card.watch.criteria[i]);
+    }
+    if (rc) {
+        free_taking(t);
+        return;
+    }
+    card->watch.away = true;
+    sb_telemetry_call(o->telemetry, read_view, t, free_taking);
+}
+
+/* ---- opening, and the clock's part ---- */
+
+void sb_o_tail_profiles(struct sb_orchestrator *o)
+{
+    char **dbs = NULL;
+    size_t n = 0;
+    char db[64], coll[192];
+    for (size_t i = 0; i < o->cards_n; i++) {
+        const struct sb_card *c = &o->cards[i]->card;
+        if (c->kind == SB_KIND_PROFILE && c->state == SB_WATCHING && sb_ns_split(c->target, db, coll) && !sb_strs_has(dbs, n, db) && sb_strs_push(&dbs, &n, db))
+            break;
+    }
+    if (o->telemetry)
+        sb_telemetry_tail_profiles(o->telemetry, dbs, n);
+    for (size_t i = 0; i < n; i++)
+        free(dbs[i]);
+    free(dbs);
+}
+
+void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
+{
+    struct sb_watch_report *r = &card->card.report;
+    sb_record_release(&sb_watch_report_schema, r);
+    r->opened_at = o->have_strip && o->strip.at ? o->strip.at : sb_origin_wall_ms(o->opt.origin);
+    r->ends_at = r->opened_at + card->card.watch.window_s * 1000;
+    memset(&card->watch, 0, sizeof card->watch);
+    card->watch.last_at = r->opened_at;
+    card->watch.next_ms = sb_mono_ms() + READ_EVERY_MS;
+    card->watch.overdue_ms = sb_mono_ms() + card->card.watch.window_s * 1000 / o->facts.speed + OVERDUE_MS;
+    record_report(o, card);
+    if (card->card.kind == SB_KIND_PROFILE)
+        sb_o_tail_profiles(o);
+}
+
+void sb_o_tick_watches(struct sb_orchestrator *o)
+{
+    int64_t now = sb_mono_ms();
+    for (size_t i = 0; o->telemetry && i < o->cards_n; i++) {
+        struct held_card *card = o->cards[i];
+        if (card->card.state != SB_WATCHING || card->watch.away)
+            continue;
+        bool over = o->have_strip && o->strip.at >= card->card.report.ends_at;
+        if (card->watch.overdue_ms == 0) /* taken over from an earlier process */
+            card->watch.overdue_ms = now + card->card.watch.window_s * 1000 / o->facts.speed + OVERDUE_MS;
+        if (card->card.kind == SB_KIND_PROFILE) {
+            if (over || now > card->watch.overdue_ms)
+                end_profile(o, card);
+        } else if (now > card->watch.overdue_ms) {
+            conclude(o, card, true);
+        } else if (now >= card->watch.next_ms || over) {
+            int64_t spread = card->card.watch.window_s * 1000 / o->facts.speed / READINGS;
+            card->watch.next_ms = now + (spread > READ_EVERY_MS ? spread : READ_EVERY_MS);
+            take(o, card);
+        }
+    }
+}

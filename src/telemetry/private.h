@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files behind the telemetry thread know of each other. All of it belongs to that thread. */
+#ifndef SIGNALBOX_TELEMETRY_PRIVATE_H
+#define SIGNALBOX_TELEMETRY_PRIVATE_H
+
+#include <pthread.h>
+#include <signalbox/telemetry/lane.h>
+#include <signalbox/telemetry/telemetry.h>
+
+/* What is kept of a member between two samples. */
+struct member_state {
+    char *name;
+    struct sb_sampling_lane *lane;
+    bool have;                  /* `last` is a good sample */
+    int64_t last_at, last_pid, last_uptime_ms;
+    int64_t last_value[SB_METRIC_N];
+    struct sb_ns_totals *last_ns; /* by name */
+    size_t last_ns_n;
+    int64_t last_top_at;
+    struct sb_member_line line; /* as the strip shows it */
+    char error[512];
+    int64_t commands, errors, first_wall, last_wall;
+};
+
+struct sb_view {
+    struct sb_telemetry *t;
+};
+
+struct sb_telemetry {
+    struct sb_telemetry_options o;
+    char *set_name;
+    struct member_state *members;
+    size_t members_n;
+    struct sb_queue *mail;
+    pthread_t thread;
+    struct sb_view view;
+    /* the thread's own */
+    struct sb_workload *work;
+    struct sb_history *history;
+    char **namespaces;
+    size_t namespaces_n;
+    char **tailed;
+    size_t tailed_n;
+    struct sb_ns_rate *rates; /* scratch of one frame */
+    size_t rates_cap;
+    int64_t now;
+    uint64_t samples;
+    int64_t log_gaps;
+    int64_t log_bad;
+    int64_t last_tick_ms;
+    bool stopping;
+};
+
+/* frame.c: takes one sample in; true when `frame` was filled (it borrows from t and s). */
+bool sb_telemetry_frame(struct sb_telemetry *t, struct member_state *m, struct sb_sample *s, struct sb_frame *frame);
+
+/* ops.c: adds the operations that the sample's log and profile wrote down. */
+void sb_telemetry_ops(struct sb_telemetry *t, const struct sb_sample *s);
+
+#endif
