@@ -7,6 +7,18 @@
 /* In the order in which a newcomer needs them. */
 const struct sb_command sb_commands[] = {
     {"help", "[COMMAND]", "what there is, or all about one command", "", sb_cmd_help},
+    {"digest", "[--json] [--since T] [--until T] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
+     "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
+     "a folder of these, or - for standard input; gzip is unpacked, and zstd where libzstd is installed. The kind is told\n"
+     "by the content.\n\n"
+     "  --json     one JSON document\n"
+     "  --since T  only what ended at T or later: 2026-11-23, 2026-11-23T09:05, or with seconds and a zone\n"
+     "  --until T  only what ended before T\n"
+     "  --quiet    no progress bar, no word about bad lines\n\n"
+     "A write that the log has twice (the write, and the command around it on db.$cmd) counts once. Where only the command\n"
+     "was logged its filter is not known: the shape is then \"?\". In a shape literals are 1, sort and direction are kept.\n"
+     "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
+     sb_cmd_digest},
     {"version", "", "the program's version", "", sb_cmd_version},
 };
 const size_t sb_commands_n = SB_COUNT(sb_commands);
