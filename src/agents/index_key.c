@@ -62,6 +62,32 @@ static int check_field(const bson_iter_t *it, struct sb_err *err)
     return sb_fail(err, SB_EINPUT, "the direction of %s must be 1, -1, or \"hashed\", \"text\", \"2d\", \"2dsphere\"", name);
 }
 
+/* One document and nothing else: a brace at each end, none outside quotes in between. (The JSON reader stops at the end of
+ * the first document and would not see what follows.) */
+static bool one_flat_document(const char *text)
+{
+    const char *p = text + strspn(text, " \t\r\n");
+    size_t braces = 0;
+    bool closed = false;
+    for (char quote = 0; *p; p++) {
+        if (closed && !strchr(" \t\r\n", *p))
+            return false;
+        if (quote && *p == '\\' && p[1])
+            p++;
+        else if (quote)
+            quote = *p == quote ? 0 : quote;
+        else if (*p == '"' || *p == '\'')
+            quote = *p;
+        else if (*p == '{' && braces++ > 0)
+            return false;
+        else if (*p == '}')
+            closed = true;
+        if (braces == 0)
+            return false;
+    }
+    return closed;
+}
+
 char *sb_index_key_read(const char *text, struct sb_err *err)
 {
     if (strlen(text) > MAX_KEY_TEXT) {
@@ -72,7 +98,7 @@ char *sb_index_key_read(const char *text, struct sb_err *err)
     sb_str_init(&quoted);
     quote_names(text, &quoted);
     bson_error_t e;
-    bson_t *doc = sb_str_ok(&quoted) ? bson_new_from_json((const uint8_t *)quoted.p, (ssize_t)quoted.len, &e) : NULL;
+    bson_t *doc = one_flat_document(text) && sb_str_ok(&quoted) ? bson_new_from_json((const uint8_t *)quoted.p, (ssize_t)quoted.len, &e) : NULL;
     sb_str_release(&quoted);
     if (!doc) {
         sb_fail(err, SB_EINPUT, "the index key is not a document such as {\"status\": 1, \"created_at\": -1}");

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The Anomaly Detector on made frames: a shop with noise, and what is done to it. */
+#include "test.h"
+
+#include <math.h>
+#include <signalbox/agents/anomaly_detector.h>
+#include <signalbox/base/clock.h>
+#include <signalbox/formats/mongolog.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAMESPACES 4
+
+struct shop {
+    struct sb_rng rng;
+    struct sb_detector *d;
+    struct sb_workload *work;
+    struct sb_history *history;
+    int64_t at;
+    double reads[NAMESPACES], read_us[NAMESPACES], writes[NAMESPACES], write_us[NAMESPACES];
+    double examined; /* per read */
+    double lag;
+    struct sb_anomaly last;
+    int opened, closed;
+};
+
+static const char *const names[NAMESPACES] = {"shop.orders", "shop.carts", "shop.products", "crm.users"};
+
+static void shop_init(struct shop *s, uint64_t seed)
+{
+    memset(s, 0, sizeof *s);
+    struct sb_err err = SB_ERR_INIT;
+    sb_rng_seed(&s->rng, seed);
+    s->d = sb_detector_new(&err);
+    struct sb_workload_options o = {.max_shapes = 100, .examples = true, .bucket_ms = 10000, .buckets = 120};
+    s->work = sb_workload_new(&o, &err);
+    s->history = sb_history_new();
+    assert_non_null(s->d);
+    assert_non_null(s->work);
+    assert_non_null(s->history);
+    s->at = INT64_C(1767603600000);
+    for (int i = 0; i < NAMESPACES; i++) {
+        s->reads[i] = 60.0 / (i + 1);
+        s->writes[i] = 12.0 / (i + 1);
+        s->read_us[i] = 1500 + 400 * i;
+        s->write_us[i] = 2200;
+    }
+    s->examined = 1.3;
+}
+
+static void shop_release(struct shop *s)
+{
+    sb_detector_free(s->d);
+    sb_workload_free(s->work);
+    sb_history_free(s->history);
+    sb_anomaly_release(&s->last);
+}
+
+/* Poisson by counting exponential gaps; enough for a test. */
+static int64_t poisson(struct sb_rng *rng, double mean)
+{
+    int64_t n = -1;
+    for (double t = 0; t < mean; n++)
+        t += sb_rng_exponential(rng, 1);
+    return n < 0 ? 0 : n;
+}
+
+static double noisy(struct sb_rng *rng, double v)
+{
+    return v * exp((sb_rng_unit(rng) + sb_rng_unit(rng) + sb_rng_unit(rng) - 1.5) * 0.25);
+}
+
+/* One interval of dt seconds on the primary. */
+static void step(struct shop *s, double dt)
+{
+    struct sb_ns_rate ns[NAMESPACES];
+    struct sb_frame f = {.at = s->at += (int64_t)(dt * 1000), .dt_s = dt, .member = "m0", .is_primary = true, .ns = ns, .ns_n = NAMESPACES, .lag_s = s->lag, .log_fresh = true};
+    double reads = 0;
+    for (int i = 0; i < SB_METRIC_N; i++)
+        f.rate[i] = NAN;
+    for (int i = 0; i < NAMESPACES; i++) {
+        int64_t r = poisson(&s->rng, s->reads[i] * dt), w = poisson(&s->rng, s->writes[i] * dt);
+        ns[i] = (struct sb_ns_rate){names[i], r, w, (double)r / dt, (double)w / dt, r ? noisy(&s->rng, s->read_us[i]) : NAN, w ? noisy(&s->rng, s->write_us[i]) : NAN};
+        struct sb_ns_work work = {r, r ? (int64_t)(ns[i].read_us * (double)r) : 0, w, w ? (int64_t)(ns[i].write_us * (double)w) : 0, (int64_t)(dt * 1000)};
+        assert_int_equal(sb_history_add(s->history, names[i], f.at, &work), 0);
+        reads += (double)r;
+    }
+    f.rate[SB_METRIC_READ_OPS] = reads / dt;
+    f.rate[SB_METRIC_DOCS_EXAMINED] = noisy(&s->rng, s->examined) * reads / dt;
+    f.rate[SB_METRIC_QUEUED] = 0;
+    sb_detector_frame(s->d, &f);
+    struct sb_anomaly a;
+    while (sb_detector_take(s->d, s->work, s->history, &a)) {
+        s->opened += a.to == 0 && !sb_streq(a.id, s->last.id);
+        s->closed += a.to != 0;
+        sb_anomaly_release(&s->last);
+        s->last = a;
+    }
+}
+
+static void steps(struct shop *s, int n, double dt)
+{
+    for (int i = 0; i < n; i++)
+        step(s, dt);
+}
+
+static void calm_is_quiet(void **state)
+{
+    (void)state;
+    static const double every[] = {1, 5};
+    for (size_t k = 0; k < SB_COUNT(every); k++)
+        for (uint64_t seed = 1; seed <= 10; seed++) {
+            struct shop s;
+            shop_init(&s, seed);
+            steps(&s, 3600, every[k]);
+            if (s.opened)
+                fail_msg("seed %d, every %.0f s: %s", (int)seed, every[k], s.last.title);
+            shop_release(&s);
+        }
+}
+
+static void slow_op(struct shop *s, const char *app)
+{
+    char line[1024], at[SB_TIME_LEN + 1];
+    sb_time_format(at, s->at);
+    int n = snprintf(line, sizeof line,
+                     "{\"t\":{\"$date\":\"%s\"},\"s\":\"I\",\"c\":\"COMMAND\",\"id\":51803,\"ctx\":\"conn1\",\"msg\":\"Slow query\",\"attr\":{\"type\":\"command\",\"ns\":\"shop.orders\","
+                     "\"appName\":\"%s\",\"command\":{\"find\":\"orders\",\"filter\":{\"customer_email\":\"x\"},\"sort\":{\"created_at\":-1},\"$db\":\"shop\"},\"planSummary\":\"COLLSCAN\","
+                     "\"keysExamined\":0,\"docsExamined\":20000,\"hasSortStage\":true,\"nreturned\":5,\"durationMillis\":210}}", at, app);
+    struct sb_mongolog reader;
+    struct sb_log_line l;
+    struct sb_slow_op op;
+    sb_mongolog_init(&reader);
+    assert_int_equal(sb_mongolog_line(&reader, line, (size_t)n, &l, &op), SB_LOG_GOOD);
+    assert_true(l.slow);
+    struct sb_err err = SB_ERR_INIT;
+    sb_assert_ok(sb_workload_add(s->work, &op, &err), err);
+    sb_mongolog_release(&reader);
+}
+
+static void a_bad_query_is_code_and_names_shape_and_app(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct shop s;
+        shop_init(&s, seed);
+        steps(&s, 60, 5);
+        int64_t began = s.at;
+        s.read_us[0] *= 9;
+        s.examined *= 400;
+        for (int i = 0; i < 12; i++) {
+            for (int k = 0; k < 15; k++)
+                slow_op(&s, "checkout-2.4");
+            step(&s, 5);
+        }
+        assert_int_equal(s.opened, 1);
+        assert_int_equal(s.last.class_, SB_CLASS_CODE);
+        assert_true(llabs(s.last.from - began) <= 15000);
+        assert_true(sb_strs_has(s.last.namespaces, s.last.namespaces_n, "shop.orders"));
+        assert_int_equal(s.last.shapes_n, 1);
+        assert_true(sb_strs_has(s.last.apps, s.last.apps_n, "checkout-2.4"));
+        assert_true(s.last.causes_n == 1 && s.last.causes[0].confidence_ppm > 500000);
+        assert_true(s.last.unexplained_ppm < 500000);
+        assert_non_null(strstr(s.last.title, "shop.orders"));
+        s.read_us[0] /= 9;
+        s.examined /= 400;
+        steps(&s, 20, 5);
+        assert_int_equal(s.closed, 1);
+        assert_true(s.last.to > s.last.from);
+        steps(&s, 200, 5);
+        assert_int_equal(s.opened, 1);
+        shop_release(&s);
+    }
+}
+
+static void more_of_the_same_is_load(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct shop s;
+        shop_init(&s, seed);
+        steps(&s, 60, 5);
+        for (int i = 0; i < NAMESPACES; i++) {
+            s.reads[i] *= 3;
+            s.writes[i] *= 3;
+            s.read_us[i] *= 1.3;
+        }
+        steps(&s, 30, 5);
+        assert_int_equal(s.opened, 1); /* eight series, one anomaly */
+        assert_int_equal(s.last.class_, SB_CLASS_LOAD);
+        assert_int_equal(s.last.shapes_n, 0);
+        shop_release(&s);
+    }
+}
+
+static void lag_is_infrastructure(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 5);
+    steps(&s, 60, 5);
+    s.lag = 45;
+    steps(&s, 10, 5);
+    assert_int_equal(s.opened, 1);
+    assert_int_equal(s.last.class_, SB_CLASS_INFRASTRUCTURE);
+    assert_true(sb_strs_has(s.last.members, s.last.members_n, "m0"));
+    shop_release(&s);
+}
+
+static void nothing_is_said_before_it_is_warm(void **state)
+{
+    (void)state;
+    struct shop s;
+    int64_t done, need;
+    shop_init(&s, 6);
+    steps(&s, 10, 5);
+    sb_detector_warmup(s.d, &done, &need);
+    assert_int_equal(done, 10);
+    s.read_us[0] *= 50;
+    steps(&s, 5, 5);
+    assert_int_equal(s.opened, 0);
+    shop_release(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calm_is_quiet),
+        cmocka_unit_test(a_bad_query_is_code_and_names_shape_and_app),
+        cmocka_unit_test(more_of_the_same_is_load),
+        cmocka_unit_test(lag_is_infrastructure),
+        cmocka_unit_test(nothing_is_said_before_it_is_warm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The two doors, without a server: what they let through. */
+#include "test.h"
+
+#include <signalbox/base/file.h>
+#include <signalbox/mongo/read_door.h>
+#include <signalbox/mongo/write_door.h>
+
+#include <string.h>
+#include <sys/stat.h>
+
+static int readable(const char *json, struct sb_err *err)
+{
+    bson_error_t e;
+    bson_t *d = bson_new_from_json((const uint8_t *)json, -1, &e);
+    if (!d)
+        fail_msg("%s: %s", json, e.message);
+    int rc = sb_read_allowed(d, err);
+    bson_destroy(d);
+    return rc;
+}
+
+static void reads_pass_and_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "{\"serverStatus\": 1}", "{\"find\": \"c\", \"filter\": {\"createIndexes\": 1}}", "{\"profile\": -1}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"$out\": 1}}], \"cursor\": {}}",
+        "{\"aggregate\": 1, \"pipeline\": [{\"$currentOp\": {}}], \"cursor\": {}}",
+        "{\"explain\": {\"delete\": \"c\", \"deletes\": []}, \"verbosity\": \"queryPlanner\"}",
+        "{\"explain\": {\"aggregate\": \"c\", \"pipeline\": [], \"cursor\": {}}}",
+    };
+    static const char *const bad[] = {
+        "{}", "{\"insert\": \"c\"}", "{\"createIndexes\": \"c\"}", "{\"dropIndexes\": \"c\"}", "{\"collMod\": \"c\"}", "{\"drop\": \"c\"}",
+        "{\"dropDatabase\": 1}", "{\"eval\": \"1\"}", "{\"shutdown\": 1}", "{\"killOp\": 1, \"op\": 1}", "{\"setParameter\": 1}",
+        "{\"profile\": 0}", "{\"profile\": 2}", "{\"profile\": -1, \"slowms\": 0}", "{\"profile\": \"-1\"}", "{\"FIND\": \"c\"}", "{\"find \": \"c\"}",
+        "{\"replSetStepDown\": 1}", "{\"fsync\": 1}", "{\"validate\": \"c\"}", "{\"mapReduce\": \"c\"}", "{\"findAndModify\": \"c\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$out\": \"x\"}], \"cursor\": {}}", "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {}}, {\"$merge\": {}}]}",
+        "{\"aggregate\": \"c\", \"pipeline\": {}}", "{\"aggregate\": \"c\"}", "{\"aggregate\": \"c\", \"pipeline\": [1]}",
+        "{\"explain\": {\"aggregate\": \"c\", \"pipeline\": [{\"$out\": \"x\"}]}}", "{\"explain\": {\"dropIndexes\": \"c\"}}", "{\"explain\": 1}",
+    };
+    for (size_t i = 0; i < SB_COUNT(good); i++) {
+        struct sb_err err = SB_ERR_INIT;
+        if (readable(good[i], &err))
+            fail_msg("%s: %s", good[i], err.msg);
+    }
+    for (size_t i = 0; i < SB_COUNT(bad); i++) {
+        struct sb_err err = SB_ERR_INIT;
+        if (readable(bad[i], &err) == 0)
+            fail_msg("%s passed", bad[i]);
+        assert_true(err.msg[0]);
+    }
+}
+
+static void writes_are_a_short_list(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "{\"createIndexes\": \"c\", \"indexes\": [], \"$db\": \"shop\"}", "{\"dropIndexes\": \"c\", \"index\": \"a_1\", \"$db\": \"shop\"}",
+        "{\"collMod\": \"c\", \"index\": {\"name\": \"a\", \"hidden\": true}, \"$db\": \"shop\"}", "{\"profile\": 1, \"$db\": \"shop\"}",
+    };
+    static const char *const bad[] = {
+        "{\"createIndexes\": \"c\"}", "{\"createIndexes\": \"c\", \"$db\": \"\"}", "{\"createIndexes\": \"c\", \"$db\": \"admin\"}",
+        "{\"createIndexes\": \"c\", \"$db\": \"local\"}", "{\"createIndexes\": \"c\", \"$db\": \"config\"}", "{\"drop\": \"c\", \"$db\": \"shop\"}",
+        "{\"insert\": \"c\", \"$db\": \"shop\"}", "{\"collMod\": \"c\", \"validator\": {}, \"$db\": \"shop\"}", "{\"profile\": 2, \"$db\": \"shop\"}",
+        "{\"profile\": -1, \"$db\": \"shop\"}", "{\"dropDatabase\": 1, \"$db\": \"shop\"}", "not json", "{\"$db\": \"shop\"}", "{}",
+    };
+    for (size_t i = 0; i < SB_COUNT(good); i++) {
+        struct sb_err err = SB_ERR_INIT;
+        if (sb_write_allowed(good[i], &err))
+            fail_msg("%s: %s", good[i], err.msg);
+    }
+    for (size_t i = 0; i < SB_COUNT(bad); i++) {
+        struct sb_err err = SB_ERR_INIT;
+        if (sb_write_allowed(bad[i], &err) == 0)
+            fail_msg("%s passed", bad[i]);
+    }
+}
+
+#define COMMAND "{\"dropIndexes\": \"c\", \"index\": \"a_1\", \"$db\": \"shop\"}"
+
+/* Every way in which a permit does not fit: nothing is sent, so nothing needs a server. */
+static void a_permit_must_fit(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_server *s = sb_server_new("mongodb://127.0.0.1:1/", false, &err), *locked = sb_server_new("mongodb://127.0.0.1:1/", true, &err);
+    struct sb_permit fit = {.seq = 7, .deployment_id = "rs:x"};
+    sb_assert_ok(sb_hash_bytes(&fit.command, COMMAND, strlen(COMMAND), &err), err);
+    struct {
+        const struct sb_server *server;
+        struct sb_permit permit;
+        const char *command, *says;
+    } tries[] = {{s, fit, COMMAND, "another"}, {s, fit, "{\"dropIndexes\": \"c\", \"index\": \"b_1\", \"$db\": \"shop\"}", "other bytes"},
+                 {s, fit, COMMAND, "missing"}, {s, fit, COMMAND, "used"}, {locked, fit, COMMAND, "read-only"}};
+    tries[2].permit.seq = 0;
+    tries[3].permit.used = true;
+    for (size_t i = 0; i < SB_COUNT(tries); i++) {
+        struct sb_write_result r;
+        sb_write(tries[i].server, NULL, i == 0 ? "rs:y" : "rs:x", &tries[i].permit, tries[i].command, &r);
+        assert_int_equal(r.outcome, SB_OUTCOME_FAILED);
+        if (i > 0 && !strstr(r.message, tries[i].says))
+            fail_msg("expected \"%s\" in: %s", tries[i].says, r.message);
+        assert_true(i == 3 || !tries[i].permit.used);
+        sb_write_result_release(&r);
+    }
+    /* a fitting permit is used up even when no server is found, and then it is known that nothing was sent */
+    struct sb_write_result r;
+    sb_write(s, NULL, "rs:x", &fit, COMMAND, &r);
+    assert_int_equal(r.outcome, SB_OUTCOME_FAILED);
+    assert_true(fit.used);
+    sb_write_result_release(&r);
+    sb_server_free(s);
+    sb_server_free(locked);
+}
+
+static void secrets_are_never_shown(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_server *s = sb_server_new("mongodb://app:s3cr%40t@db1:27017,db2:27018/admin?replicaSet=rs0&tlsCertificateKeyFilePassword=hush", false, &err);
+    assert_non_null(s);
+    assert_string_equal(sb_server_shown(s), "mongodb://app:***@db1:27017,db2:27018/?replicaSet=rs0");
+    assert_int_equal(sb_server_seeds(s), 2);
+    assert_string_equal(sb_server_seed(s, 1), "db2:27018");
+    sb_server_free(s);
+    assert_null(sb_server_new("mongodb://app:s3cret@db1:port/", false, &err));
+    assert_null(strstr(err.msg, "s3cret"));
+    assert_int_equal(sb_exit_status(err.code), 2);
+}
+
+static void a_uri_file_is_private(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s/uri", sb_test_dir());
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str uri;
+    sb_str_init(&uri);
+    sb_assert_ok(sb_file_write(path, 0600, "  mongodb://h/\nsecond", 21, &err), err);
+    sb_assert_ok(sb_uri_from_file(path, &uri, &err), err);
+    assert_string_equal(uri.p, "mongodb://h/");
+    assert_int_equal(chmod(path, 0644), 0);
+    sb_str_clear(&uri);
+    assert_int_equal(sb_uri_from_file(path, &uri, &err), -1);
+    assert_non_null(strstr(err.msg, "chmod 600"));
+    sb_assert_ok(sb_file_write(path, 0600, "\n\n", 2, &err), err);
+    assert_int_equal(sb_uri_from_file(path, &uri, &err), -1);
+    sb_str_release(&uri);
+}
+
+static int init(void **state)
+{
+    (void)state;
+    sb_mongo_init();
+    return 0;
+}
+
+static int cleanup(void **state)
+{
+    (void)state;
+    sb_mongo_cleanup();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_pass_and_nothing_else), cmocka_unit_test(writes_are_a_short_list), cmocka_unit_test(a_permit_must_fit),
+        cmocka_unit_test(secrets_are_never_shown),     cmocka_unit_test(a_uri_file_is_private),
+    };
+    return cmocka_run_group_tests(tests, init, cleanup);
+}

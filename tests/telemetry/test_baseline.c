@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include <math.h>
+#include <signalbox/base/rng.h>
+#include <signalbox/telemetry/baseline.h>
+#include <signalbox/telemetry/history.h>
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Median and MAD of the last values, by sorting: what the window has to agree with. */
+static void slow_way(const double *v, size_t n, double *median, double *spread)
+{
+    double s[SB_BASELINE_WINDOW], d[SB_BASELINE_WINDOW];
+    memcpy(s, v, n * sizeof *s);
+    qsort(s, n, sizeof *s, compare);
+    *median = n % 2 ? s[n / 2] : (s[n / 2 - 1] + s[n / 2]) / 2;
+    for (size_t i = 0; i < n; i++)
+        d[i] = fabs(s[i] - *median);
+    qsort(d, n, sizeof *d, compare);
+    *spread = 1.4826 * d[(n + 1) / 2 - 1];
+}
+
+static void window_agrees_with_sorting(void **state)
+{
+    (void)state;
+    struct sb_rng rng;
+    sb_rng_seed(&rng, 3);
+    struct sb_baseline *b = malloc(sizeof *b);
+    assert_non_null(b);
+    sb_baseline_init(b);
+    double all[1000];
+    for (size_t i = 0; i < SB_COUNT(all); i++) {
+        all[i] = sb_rng_below(&rng, 3) ? floor(sb_rng_exponential(&rng, 50)) : 7; /* many ties */
+        sb_baseline_add(b, all[i]);
+        size_t n = i + 1 < SB_BASELINE_WINDOW ? i + 1 : SB_BASELINE_WINDOW;
+        double median, spread;
+        slow_way(&all[i + 1 - n], n, &median, &spread);
+        assert_true(fabs(sb_baseline_median(b) - median) < 1e-9);
+        if (n > 1)
+            assert_true(fabs(sb_baseline_spread(b) - spread) < 1e-9);
+    }
+    assert_true(sb_baseline_quantile(b, 0) <= sb_baseline_quantile(b, 0.5));
+    assert_true(sb_baseline_quantile(b, 0.5) <= sb_baseline_quantile(b, 1));
+    free(b);
+}
+
+static void nonsense_is_ignored(void **state)
+{
+    (void)state;
+    struct sb_baseline *b = malloc(sizeof *b);
+    sb_baseline_init(b);
+    sb_baseline_add(b, NAN);
+    sb_baseline_add(b, INFINITY);
+    sb_baseline_add(b, -1);
+    assert_int_equal(b->n, 0);
+    assert_true(sb_baseline_median(b) == 0 && sb_baseline_spread(b) == 0 && sb_baseline_quantile(b, 0.5) == 0);
+    assert_false(sb_baseline_warm(b));
+    free(b);
+}
+
+static void history_sums_windows(void **state)
+{
+    (void)state;
+    struct sb_history *h = sb_history_new();
+    struct sb_ns_work w;
+    const int64_t start = 1000000;
+    for (int64_t t = 0; t < 100; t++) {
+        sb_history_add(h, "shop.orders", start + t * 1000, &(struct sb_ns_work){10, 1000, 1, 500, 1000});
+        sb_history_observed(h, start + t * 1000, 1000);
+    }
+    assert_true(sb_history_window(h, "shop.orders", start, start + 200000, &w));
+    assert_int_equal(w.reads, 1000);
+    assert_int_equal(w.writes, 100);
+    assert_int_equal(w.covered_ms, 100000);
+    assert_true(sb_history_window(h, "shop.orders", start + 50000, start + 75000, &w));
+    assert_int_equal(w.reads, 250);
+    assert_int_equal(w.covered_ms, 25000);
+    assert_false(sb_history_window(h, "shop.carts", start + 50000, start + 75000, &w)); /* never used, but the time was observed */
+    assert_int_equal(w.reads, 0);
+    assert_int_equal(w.covered_ms, 25000);
+    /* an hour later the old buckets are gone, not added to the new ones */
+    sb_history_add(h, "shop.orders", start + 3600000 + 50000, &(struct sb_ns_work){3, 3, 0, 0, 1000});
+    sb_history_window(h, "shop.orders", start, start + 4000000, &w);
+    assert_true(w.reads < 1000);
+    sb_history_free(h);
+}
+
+static void history_forgets_the_least_recent(void **state)
+{
+    (void)state;
+    struct sb_history *h = sb_history_new();
+    struct sb_ns_work w, one = {1, 1, 0, 0, 0};
+    char ns[32];
+    for (int i = 0; i < SB_HISTORY_MAX_NS + 10; i++) {
+        snprintf(ns, sizeof ns, "db.c%d", i);
+        assert_int_equal(sb_history_add(h, ns, (int64_t)(i + 1) * SB_HISTORY_BUCKET_MS, &one), 0);
+    }
+    assert_int_equal(sb_history_forgotten(h), 10);
+    assert_false(sb_history_window(h, "db.c3", 0, INT64_MAX, &w));
+    assert_true(sb_history_window(h, "db.c500", 0, INT64_MAX, &w));
+    sb_history_free(h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(window_agrees_with_sorting),
+        cmocka_unit_test(nonsense_is_ignored),
+        cmocka_unit_test(history_sums_windows),
+        cmocka_unit_test(history_forgets_the_least_recent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
