@@ -91,9 +91,16 @@ $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 room_libs = $(foreach r,$(call link_order,$(call closure,$(1))),$(B)/lib$(r).a)
 foreign_libs = $(call pkg_libs,$(sort $(foreach r,$(call closure,$(1)),$(PKG_$(r))))) $(LIB_base)
 
-# themes, keymaps and policies are compiled in as they stand in their files
-EMBEDDED := $(wildcard themes/* keymaps/* policy/* src/orchestrator/*.data tests/scenarios/*)
-$(B)/src/cli/embed.o: $(EMBEDDED)
+# themes, keymaps, policies, scenarios and intents are compiled in as they stand in their files
+EMBEDDED := $(sort $(wildcard themes/*.theme keymaps/*.keys policy/*.json tests/scenarios/*.scenario src/*/*.data))
+EMBED_LIST := $(B)/gen/embedded.inc
+ifneq ($(shell cat $(EMBED_LIST).names 2>/dev/null),$(EMBEDDED))
+.PHONY: $(EMBED_LIST)
+endif
+$(EMBED_LIST): Makefile
+	$(call say,GEN,$@)mkdir -p $(@D) && { n=0; for f in $(EMBEDDED); do echo "EMBED($$n, \"$$f\")"; n=$$((n + 1)); done; } >$@ && echo '$(EMBEDDED)' >$@.names
+$(B)/src/cli/embed.o: $(EMBEDDED) $(EMBED_LIST)
+$(B)/src/cli/embed.o: CPPFLAGS_ALL += -I$(B)/gen
 
 PROGRAM := $(B)/signalbox
 all: $(PROGRAM)
