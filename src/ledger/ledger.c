@@ -143,8 +143,11 @@ static int recheck(struct sb_ledger *l, int64_t from, int64_t to, struct sb_err 
     return 0;
 }
 
-static int check_checkpoint(struct sb_ledger *l, struct sb_err *err)
+/* *fits: the root over the entries it covers is the one it says. */
+static int check_checkpoint(struct sb_ledger *l, bool *fits, struct sb_err *err)
 {
+    if (!l->has_checkpoint)
+        return 0;
     if (strcmp(l->checkpoint.log, l->log) != 0)
         return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s is of another ledger than %s", l->checkpoint_path, l->db_path);
     if (l->checkpoint.size > l->head)
@@ -156,13 +159,8 @@ static int check_checkpoint(struct sb_ledger *l, struct sb_err *err)
         return -1;
     if (sb_merkle_root(&range, l->hasher, &root))
         return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
-    if (memcmp(&root, &l->checkpoint.root, sizeof root) == 0)
-        return 0;
-    char is[SB_HEX_LEN + 1], was[SB_HEX_LEN + 1];
-    sb_hex_encode(is, root.bytes, SB_HASH_LEN);
-    sb_hex_encode(was, l->checkpoint.root.bytes, SB_HASH_LEN);
-    return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "the first %" PRId64 " entries of %s have the root %.16s.., their checkpoint says %.16s..; run: signalbox audit verify",
-                            l->checkpoint.size, l->db_path, is, was);
+    *fits = memcmp(&root, &l->checkpoint.root, sizeof root) == 0;
+    return 0;
 }
 
 static int open_derived(struct sb_ledger *l, struct sb_err *err)
@@ -207,12 +205,37 @@ static int catch_up(struct sb_ledger *l, struct sb_err *err)
     return rc;
 }
 
-/* From the last checkpoint on, everything is verified. */
+static int discard_derived(struct sb_ledger *l, struct sb_err *err)
+{
+    sb_derived_close(l->derived);
+    l->derived = NULL;
+    char *journal = sb_format("%s-journal", l->derived_path);
+    if (!journal)
+        return sb_fail_nomem(err);
+    bool gone = (unlink(l->derived_path) == 0 || errno == ENOENT) && (unlink(journal) == 0 || errno == ENOENT);
+    int why = errno;
+    free(journal);
+    return gone ? 0 : sb_fail(err, SB_ELEDGER, "cannot remove %s: %s", l->derived_path, strerrordesc_np(why));
+}
+
+/* From the last checkpoint on, everything is verified. Where the derived tables are damaged, or have a root that is not the
+ * checkpoint's, they are made anew from the entries before the entries are blamed. */
 static int verify_start(struct sb_ledger *l, struct sb_err *err)
 {
-    if (open_derived(l, err) || compare_derived(l, err) || catch_up(l, err))
+    if (open_derived(l, err))
         return -1;
-    return l->has_checkpoint ? check_checkpoint(l, err) : 0;
+    bool fresh = sb_derived_seq(l->derived) == 0, fits = true;
+    if (compare_derived(l, err) == 0 && catch_up(l, err) == 0 && check_checkpoint(l, &fits, err) == 0 && fits)
+        return 0;
+    if (l->health == SB_HEALTH_STUCK)
+        return -1;
+    if (!fresh) {
+        fits = true;
+        if (discard_derived(l, err) || catch_up(l, err) || check_checkpoint(l, &fits, err))
+            return -1;
+    }
+    return fits ? 0 : sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "the first %" PRId64 " entries of %s have not the root that their checkpoint says; run: signalbox audit verify",
+                                       l->checkpoint.size, l->db_path);
 }
 
 static int open_owner(struct sb_ledger *l, const char *dir, struct sb_err *err)
@@ -345,16 +368,8 @@ int sb_ledger_rebuild(struct sb_ledger *l, struct sb_err *err)
 {
     if (l->mode != SB_LEDGER_OWN)
         return sb_fail(err, SB_ESTATE, "only the owner of a ledger can make its derived tables anew");
-    sb_derived_close(l->derived);
-    l->derived = NULL;
-    char *journal = sb_format("%s-journal", l->derived_path);
-    if (!journal)
-        return sb_fail_nomem(err);
-    if ((unlink(l->derived_path) && errno != ENOENT) || (unlink(journal) && errno != ENOENT)) {
-        free(journal);
-        return sb_fail(err, SB_ELEDGER, "cannot remove %s: %s", l->derived_path, strerrordesc_np(errno));
-    }
-    free(journal);
+    if (discard_derived(l, err))
+        return -1;
     /* whatever made it stuck is looked at again, from the first entry on */
     l->health = SB_HEALTH_GOOD;
     if (sb_ledger_readable(l, err) || read_head(l, err) || verify_start(l, err))

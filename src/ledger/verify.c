@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One pass over the entries does almost all of it; what is in another order (references, nonces) is compared by a sum of
+ * keyed hashes, whose key is new in each run, and only where the sums differ is the culprit searched. */
+#include "derived.h"
+#include "witness.h"
+
+#include <signalbox/base/rng.h>
+#include <signalbox/ledger/verify.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIECE 1000 /* rows under one lock: about two milliseconds */
+
+struct verifier {
+    struct sb_verify *out;
+    struct sb_store store;
+    struct sb_hasher *hasher;
+    struct sb_merkle full; /* over whole tiles */
+    struct sb_merkle tile; /* over the one that is being filled */
+    struct sb_expect expect;
+    struct sb_checkpoint checkpoint;
+    bool checkpoint_fits; /* the root was compared and is the same */
+    struct sb_witness *witness; /* what derived.db says; NULL: there is none */
+    struct sb_items items;
+    uint64_t key[2];
+    uint64_t refs, starts; /* sums over the entries */
+    int64_t suspect;       /* first entry whose leaf is not the one that was noted; 0: none */
+};
+
+static void blame(struct verifier *v, int64_t index, const char *fmt, ...) SB_PRINTF(3, 4);
+
+/* The first entry that is bad is told; what is wrong with the ledger as a whole only where no entry is. */
+static void blame(struct verifier *v, int64_t index, const char *fmt, ...)
+{
+    if (!v->out->ok && (v->out->bad || !index))
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(v->out->what, sizeof v->out->what, fmt, ap);
+    va_end(ap);
+    v->out->ok = false;
+    v->out->bad = index;
+}
+
+/* ---- one entry ---- */
+
+/* Keyed so that nobody can choose a pair that falls out of the sum. */
+static uint64_t pair_hash(const struct verifier *v, const char *id, size_t n, int64_t seq)
+{
+    uint64_t h = sb_fnv1a(v->key[0], id, n) + (uint64_t)seq * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ h >> 32) * (v->key[1] | 1);
+    h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+    return h ^ h >> 32;
+}
+
+static void sum_pairs(struct verifier *v, const struct sb_entry_view *view)
+{
+    struct sb_span refs[SB_ENTRY_REFS];
+    size_t n = sb_entry_refs(view, refs);
+    for (size_t i = 0; i < n; i++)
+        v->refs += pair_hash(v, refs[i].p, refs[i].n, view->seq);
+    if (sb_span_is(view->kind, "step.intent")) {
+        struct sb_span nonce = sb_span_plain(sb_span_find(view->body, "nonce"));
+        if (nonce.p)
+            v->starts += pair_hash(v, nonce.p, nonce.n, view->seq);
+    }
+}
+
+/* The range over everything: whole tiles, then what the last one has. */
+static int root_so_far(const struct verifier *v, struct sb_hash *out)
+{
+    struct sb_merkle m = v->full;
+    memcpy(m.node + m.n, v->tile.node, v->tile.n * sizeof *m.node);
+    m.n += v->tile.n;
+    m.size += v->tile.size;
+    return sb_merkle_root(&m, v->hasher, out);
+}
+
+/* Notes the first entry up to seq whose leaf is not the noted one. */
+static void look_for_suspect(struct verifier *v, int64_t seq)
+{
+    int64_t exchanged = v->witness && !v->suspect ? sb_witness_peek(v->witness, seq) : 0;
+    if (exchanged)
+        v->suspect = exchanged;
+}
+
+static void compare_checkpoint(struct verifier *v)
+{
+    struct sb_hash root;
+    look_for_suspect(v, v->checkpoint.size);
+    if (root_so_far(v, &root) == 0 && memcmp(&root, &v->checkpoint.root, sizeof root) == 0) {
+        v->checkpoint_fits = true;
+        return;
+    }
+    if (v->suspect)
+        blame(v, v->suspect, "it is not the entry that was recorded: its leaf is not the one that was noted, and the checkpoint's root agrees with the note");
+    else
+        blame(v, 1, "the root over entries 1 to %" PRId64 " is not the checkpoint's: they are not the ones that were recorded", v->checkpoint.size);
+}
+
+static int take_row(void *ctx, const struct sb_store_row *row, struct sb_err *err)
+{
+    struct verifier *v = ctx;
+    struct sb_entry_view view = {.seq = 0};
+    struct sb_hash leaf;
+    char what[200];
+    int64_t seq = v->expect.seq;
+    const struct sb_hash *tile_root = NULL;
+    if (sb_expect_row(&v->expect, row, &view, &leaf, what, sizeof what)) {
+        look_for_suspect(v, seq - 1);
+        if (v->suspect) /* the break shows one later than the forgery */
+            blame(v, v->suspect, "it is not the entry that was recorded: its leaf is not the one that was noted (and entry %" PRId64 ": %s)", seq, what);
+        blame(v, seq, "%s", what);
+        return 1;
+    }
+    if (sb_merkle_push(&v->tile, v->hasher, &leaf))
+        return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
+    if (v->tile.size == SB_TILE_LEAVES) {
+        tile_root = &v->tile.node[0];
+        if (sb_merkle_push_subtree(&v->full, v->hasher, SB_TILE_LEVEL, tile_root))
+            return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
+        v->tile.size = v->tile.n = 0;
+    }
+    sum_pairs(v, &view);
+    if (v->witness) {
+        int64_t exchanged = sb_witness_leaf(v->witness, seq, &leaf, tile_root);
+        if (exchanged && !v->suspect)
+            v->suspect = exchanged;
+        if (seq <= sb_witness_seq(v->witness) && sb_items_apply(&v->items, &view, NULL, NULL, err))
+            return -1;
+    }
+    v->out->entries = seq;
+    v->out->head = leaf;
+    if (seq == v->checkpoint.size)
+        compare_checkpoint(v);
+    return 0;
+}
+
+/* ---- what is stored in another order ---- */
+
+enum pairs { REFS, STARTS };
+
+static sqlite3_stmt *pair_query(struct verifier *v, enum pairs which, const char *id, int64_t seq)
+{
+    sqlite3_stmt *q = v->store.stmt[which == REFS ? SB_STMT_REFS : SB_STMT_ALL_STARTED];
+    sqlite3_bind_text(q, 1, id, -1, SQLITE_TRANSIENT);
+    if (which == REFS)
+        sqlite3_bind_int64(q, 2, seq);
+    sqlite3_bind_int(q, which == REFS ? 3 : 2, PIECE);
+    return q;
+}
+
+/* Sums the stored pairs of entries up to `to`. */
+static int sum_stored(struct verifier *v, enum pairs which, int64_t to, uint64_t *sum, struct sb_err *err)
+{
+    char id[SB_ITEM_ID_MAX + 1] = "";
+    int64_t seq = 0;
+    int rc, seen;
+    *sum = 0;
+    do {
+        sqlite3_stmt *q = pair_query(v, which, id, seq);
+        for (seen = 0; (rc = sqlite3_step(q)) == SQLITE_ROW; seen++) {
+            const char *text = (const char *)sqlite3_column_text(q, 0);
+            seq = sqlite3_column_int64(q, 1);
+            snprintf(id, sizeof id, "%s", text ? text : "");
+            if (seq <= to) /* an owner goes on appending */
+                *sum += pair_hash(v, text ? text : "", (size_t)sqlite3_column_bytes(q, 0), seq);
+        }
+        if (rc != SQLITE_DONE)
+            sb_store_fail(&v->store, err, "the ledger cannot be read");
+        sqlite3_reset(q);
+    } while (rc == SQLITE_DONE && seen == PIECE);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
+struct search {
+    struct verifier *v;
+    enum pairs which;
+    int64_t found;
+    char id[SB_ITEM_ID_MAX + 1];
+};
+
+static bool pair_is_stored(struct search *s, struct sb_span id, int64_t seq)
+{
+    snprintf(s->id, sizeof s->id, "%.*s", (int)id.n, id.p);
+    if (s->which == STARTS)
+        return sb_store_started(&s->v->store, s->id, NULL) == seq;
+    sqlite3_stmt *q = pair_query(s->v, REFS, s->id, seq - 1);
+    bool hit = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int64(q, 1) == seq &&
+               sb_streq((const char *)sqlite3_column_text(q, 0), s->id);
+    sqlite3_reset(q);
+    return hit;
+}
+
+/* What an entry must have in the table. */
+static size_t claims(enum pairs which, const struct sb_store_row *row, struct sb_span refs[SB_ENTRY_REFS])
+{
+    struct sb_entry_view view;
+    struct sb_flaw flaw;
+    if (!sb_entry_view(row->json, (size_t)row->json_n, &view, &flaw))
+        return 0;
+    if (which == REFS)
+        return sb_entry_refs(&view, refs);
+    refs[0] = sb_span_is(view.kind, "step.intent") ? sb_span_plain(sb_span_find(view.body, "nonce")) : (struct sb_span){NULL, 0};
+    return refs[0].p != NULL;
+}
+
+/* Stops at the first entry one of whose pairs is not in the table. */
+static int look_for_missing(void *ctx, const struct sb_store_row *row, struct sb_err *err)
+{
+    (void)err;
+    struct search *s = ctx;
+    struct sb_span refs[SB_ENTRY_REFS];
+    size_t n = claims(s->which, row, refs);
+    for (size_t i = 0; i < n; i++)
+        if (!pair_is_stored(s, refs[i], row->seq)) {
+            s->found = row->seq;
+            return 1;
+        }
+    return 0;
+}
+
+/* Does the entry say so? */
+static int look_for_claim(void *ctx, const struct sb_store_row *row, struct sb_err *err)
+{
+    (void)err;
+    struct search *s = ctx;
+    struct sb_span refs[SB_ENTRY_REFS];
+    size_t n = claims(s->which, row, refs);
+    for (size_t i = 0; i < n; i++)
+        if (refs[i].n == strlen(s->id) && memcmp(refs[i].p, s->id, refs[i].n) == 0)
+            s->found = row->seq;
+    return 1;
+}
+
+/* The first line of the table that no entry made: its entry in s->found, or 0 when every line has one. */
+static int look_for_extra(struct search *s, int64_t to, struct sb_err *err)
+{
+    char id[SB_ITEM_ID_MAX + 1] = "";
+    int64_t seq = 0;
+    for (;;) {
+        sqlite3_stmt *q = pair_query(s->v, s->which, id, seq);
+        bool row = sqlite3_step(q) == SQLITE_ROW;
+        const char *text = row ? (const char *)sqlite3_column_text(q, 0) : NULL;
+        if (row) {
+            snprintf(id, sizeof id, "%s", text ? text : "");
+            seq = sqlite3_column_int64(q, 1);
+        }
+        sqlite3_reset(q);
+        s->found = 0;
+        if (!row)
+            return 0;
+        if (seq > to)
+            continue;
+        snprintf(s->id, sizeof s->id, "%s", id);
+        if (sb_store_up(&s->v->store, seq, seq, 1, look_for_claim, s, err) < 0)
+            return -1;
+        if (!s->found) {
+            s->found = seq;
+            return 0;
+        }
+    }
+}
+
+static int compare_pairs(struct verifier *v, enum pairs which, uint64_t expected, struct sb_err *err)
+{
+    uint64_t sum;
+    if (sum_stored(v, which, v->out->entries, &sum, err))
+        return -1;
+    if (sum == expected)
+        return 0;
+    struct search s = {v, which, 0, ""};
+    const char *table = which == REFS ? "the table of references" : "the table of used nonces";
+    for (int64_t next = 1; next <= v->out->entries && !s.found; next += PIECE)
+        if (sb_store_up(&v->store, next, next + PIECE - 1, PIECE, look_for_missing, &s, err) < 0)
+            return -1;
+    if (s.found) {
+        blame(v, s.found, "%s has lost its line for %s", table, s.id);
+        return 0;
+    }
+    if (look_for_extra(&s, v->out->entries, err))
+        return -1;
+    blame(v, s.found, "%s holds a line for %s that this entry did not make", table, s.id);
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static int verify_schema(struct verifier *v, struct sb_err *err)
+{
+    char what[200];
+    int good = sb_store_schema_ok(&v->store, what, sizeof what, err);
+    if (good == 0)
+        blame(v, 0, "%s", what);
+    return good < 0 ? -1 : 0;
+}
+
+/* What SQLite finds wrong with the file is a finding; what stops us from looking is an error. */
+static int finding(struct verifier *v, int64_t index, const struct sb_err *why, struct sb_err *err)
+{
+    if (why->code == SB_ELEDGER && (why->detail & 0xff) != SQLITE_BUSY && (why->detail & 0xff) != SQLITE_NOMEM) {
+        blame(v, index, "%s", why->msg);
+        return 0;
+    }
+    if (err)
+        *err = *why;
+    return -1;
+}
+
+static int verify_entries(struct verifier *v, sb_verify_fn progress, void *ctx, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    for (;;) {
+        int64_t next = v->expect.seq, known = v->checkpoint.size;
+        int seen = sb_store_up(&v->store, next, INT64_MAX, PIECE, take_row, v, &why);
+        if (seen < 0)
+            return finding(v, v->expect.seq, &why, err);
+        if (seen < PIECE || v->expect.seq != next + seen) /* the end, or a bad entry */
+            return 0;
+        if (progress && v->out->entries % (16 * PIECE) == 0)
+            progress(ctx, v->out->entries, v->out->entries > known ? v->out->entries : known);
+    }
+}
+
+static void verify_end(struct verifier *v)
+{
+    if (v->checkpoint.size > v->out->entries)
+        blame(v, v->out->entries + 1, "it is missing, with all that came after it: the checkpoint knew %" PRId64 " entries", v->checkpoint.size);
+    if (!v->witness)
+        return;
+    int64_t noted = sb_witness_seq(v->witness);
+    if (noted > v->out->entries)
+        blame(v, v->out->entries + 1, "it is missing, with all that came after it: the derived tables knew %" PRId64 " entries", noted);
+    look_for_suspect(v, v->out->entries);
+    if (v->suspect && v->checkpoint_fits && v->suspect <= v->checkpoint.size)
+        blame(v, 0, "the derived tables note another leaf for entry %" PRId64 " (the checkpoint agrees with the entry); run: signalbox audit rebuild", v->suspect);
+    else if (v->suspect)
+        blame(v, v->suspect, "it is not the entry that was recorded: its leaf is not the one that was noted in the derived tables");
+    char what[200];
+    if (!sb_witness_items(v->witness, &v->items, what, sizeof what))
+        blame(v, 0, "derived tables: %s; run: signalbox audit rebuild", what);
+}
+
+static int open_files(struct verifier *v, const char *dir, struct sb_err *err)
+{
+    int rc = -1;
+    char *db = sb_format("%s/ledger.db", dir), *derived = sb_format("%s/derived.db", dir), *cp = sb_format("%s/checkpoint", dir);
+    struct sb_err why = SB_ERR_INIT;
+    if (!db || !derived || !cp) {
+        sb_fail_nomem(err);
+        goto out;
+    }
+    int found = sb_checkpoint_load(&v->checkpoint, cp, &why);
+    if (found < 0)
+        blame(v, 0, "%s", why.msg);
+    v->out->checkpoint = found == 1 ? v->checkpoint.size : -1;
+    if (found != 1)
+        v->checkpoint.size = -1;
+    if (access(db, F_OK) && errno == ENOENT) {
+        if (found == 0) {
+            sb_fail(err, SB_EINPUT, "there is no ledger in %s", dir);
+            goto out;
+        }
+        blame(v, 1, "ledger.db is gone, and all entries with it: the checkpoint knew %" PRId64, v->checkpoint.size);
+    } else if (sb_store_open(&v->store, db, false, NULL, 0, &why)) {
+        rc = finding(v, 0, &why, err);
+        goto out;
+    } else if (found == 1 && strcmp(v->checkpoint.log, v->store.log) != 0) {
+        blame(v, 0, "the checkpoint is of another ledger (%s)", v->checkpoint.log);
+    }
+    rc = 0;
+    if (v->store.db) {
+        memcpy(v->out->log, v->store.log, sizeof v->out->log);
+        rc = sb_witness_open(&v->witness, derived, v->store.log, err);
+        if (rc > 0) {
+            blame(v, 0, "derived.db is damaged, or of another ledger; run: signalbox audit rebuild");
+            rc = 0;
+        }
+        v->out->derived = v->witness ? sb_witness_seq(v->witness) : -1;
+    }
+out:
+    free(db);
+    free(derived);
+    free(cp);
+    return rc;
+}
+
+/* What is not in the entries themselves; only worth a look when those are good. */
+static int verify_beside(struct verifier *v, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    if (compare_pairs(v, REFS, v->refs, &why) || compare_pairs(v, STARTS, v->starts, &why) || verify_schema(v, &why))
+        return finding(v, 0, &why, err);
+    return 0;
+}
+
+static int verify(struct verifier *v, sb_verify_fn progress, void *ctx, struct sb_err *err)
+{
+    v->expect = (struct sb_expect){.log = v->store.log, .seq = 1, .hasher = v->hasher};
+    if (v->checkpoint.size == 0)
+        compare_checkpoint(v);
+    if (verify_entries(v, progress, ctx, err))
+        return -1;
+    if (root_so_far(v, &v->out->root))
+        return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
+    if (v->out->bad)
+        return 0;
+    verify_end(v);
+    return v->out->bad ? 0 : verify_beside(v, err);
+}
+
+int sb_ledger_verify(const char *dir, sb_verify_fn progress, void *ctx, struct sb_verify *out, struct sb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    out->ok = true;
+    out->checkpoint = out->derived = -1;
+    struct verifier v = {.out = out, .hasher = sb_hasher_new()};
+    int rc = v.hasher ? sb_random_bytes(v.key, sizeof v.key, err) : sb_fail_nomem(err);
+    if (rc == 0)
+        rc = open_files(&v, dir, err);
+    if (rc == 0 && v.store.db)
+        rc = verify(&v, progress, ctx, err);
+    sb_witness_close(v.witness);
+    sb_store_close(&v.store);
+    sb_items_release(&v.items);
+    sb_hasher_free(v.hasher);
+    return rc;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "witness.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_ITEMS 10000000
+
+struct sb_witness {
+    sqlite3 *db;
+    sqlite3_stmt *tile;
+    int64_t seq;
+    struct sb_items items;
+    uint8_t last[SB_TILE_LEAVES][SB_HASH_LEN]; /* the tile that was not full */
+    size_t last_n;
+    uint8_t taken[SB_TILE_LEAVES][SB_HASH_LEN];
+    int64_t taken_from; /* entry of taken[0]; 0: none yet */
+    size_t taken_n;
+    int64_t bad_root; /* first entry of a tile whose noted root is not that of its noted leaves; 0: none */
+};
+
+static sqlite3_stmt *prepare(struct sb_witness *w, const char *sql)
+{
+    sqlite3_stmt *q = NULL;
+    return sqlite3_prepare_v2(w->db, sql, -1, &q, NULL) == SQLITE_OK ? q : NULL;
+}
+
+static bool read_state(struct sb_witness *w, const char *log)
+{
+    static const char *const names[] = {"card", "case", "anomaly", "decision"};
+    bool right_log = false, has_seq = false;
+    sqlite3_stmt *q = prepare(w, "SELECT key, value FROM state");
+    int rc;
+    while (q && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        const char *key = (const char *)sqlite3_column_text(q, 0);
+        if (sb_streq(key, "log"))
+            right_log = sb_streq((const char *)sqlite3_column_text(q, 1), log);
+        if (sb_streq(key, "seq")) {
+            w->seq = sqlite3_column_int64(q, 1);
+            has_seq = w->seq >= 0;
+        }
+        for (size_t i = 0; i < SB_COUNT(names); i++)
+            if (sb_streq(key, names[i]))
+                w->items.number[i] = sqlite3_column_int64(q, 1);
+    }
+    sqlite3_finalize(q);
+    return q && rc == SQLITE_DONE && right_log && has_seq;
+}
+
+static bool read_items(struct sb_witness *w)
+{
+    sqlite3_stmt *q = prepare(w, "SELECT id, kind, open, closed, first, last FROM item");
+    int rc = SQLITE_ERROR;
+    while (q && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        const char *id = (const char *)sqlite3_column_text(q, 0);
+        struct sb_item_state *s = id && w->items.n < MAX_ITEMS ? sb_items_add(&w->items, id, strlen(id)) : NULL;
+        if (!s)
+            break;
+        s->kind = sqlite3_column_int(q, 1);
+        s->open = sqlite3_column_int(q, 2) != 0;
+        s->closed = sqlite3_column_int(q, 3) != 0;
+        s->first = sqlite3_column_int64(q, 4);
+        s->last = sqlite3_column_int64(q, 5);
+    }
+    sqlite3_finalize(q);
+    return rc == SQLITE_DONE;
+}
+
+/* root may be NULL; has_root: one of the right size was there. */
+static size_t read_tile(struct sb_witness *w, int64_t n, uint8_t leaves[SB_TILE_LEAVES][SB_HASH_LEN], struct sb_hash *root, bool *has_root)
+{
+    size_t count = 0;
+    *has_root = false;
+    sqlite3_bind_int64(w->tile, 1, n);
+    if (sqlite3_step(w->tile) == SQLITE_ROW) {
+        const void *bytes = sqlite3_column_blob(w->tile, 0), *top = sqlite3_column_blob(w->tile, 1);
+        size_t size = (size_t)sqlite3_column_bytes(w->tile, 0);
+        if (bytes && size % SB_HASH_LEN == 0 && size <= sizeof w->last) {
+            memcpy(leaves, bytes, size);
+            count = size / SB_HASH_LEN;
+        }
+        *has_root = top && sqlite3_column_bytes(w->tile, 1) == SB_HASH_LEN;
+        if (*has_root)
+            memcpy(root->bytes, top, SB_HASH_LEN);
+    }
+    sqlite3_reset(w->tile);
+    return count;
+}
+
+/* One transaction, so that items and sequence number belong together. */
+static bool read_all(struct sb_witness *w, const char *log)
+{
+    if (sqlite3_exec(w->db, "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+        return false;
+    w->tile = prepare(w, "SELECT leaves, root FROM tile WHERE n = ?1");
+    bool good = w->tile && read_state(w, log) && read_items(w);
+    struct sb_hash root;
+    bool has_root;
+    if (good && w->seq)
+        w->last_n = read_tile(w, (w->seq - 1) / SB_TILE_LEAVES, w->last, &root, &has_root);
+    sqlite3_exec(w->db, "COMMIT", NULL, NULL, NULL);
+    return good && (w->seq == 0 || w->last_n);
+}
+
+int sb_witness_open(struct sb_witness **out, const char *path, const char *log, struct sb_err *err)
+{
+    *out = NULL;
+    if (access(path, F_OK) && errno == ENOENT)
+        return 0;
+    struct sb_witness *w = calloc(1, sizeof *w);
+    if (!w)
+        return sb_fail_nomem(err);
+    if (sqlite3_open_v2(path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
+        sqlite3_busy_timeout(w->db, SB_STORE_BUSY_MS);
+        sqlite3_db_config(w->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        sqlite3_db_config(w->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        if (read_all(w, log)) {
+            *out = w;
+            return 0;
+        }
+    }
+    int code = w->db ? sqlite3_errcode(w->db) & 0xff : SQLITE_NOMEM;
+    sb_witness_close(w);
+    return code == SQLITE_BUSY || code == SQLITE_NOMEM ? sb_fail(err, SB_ELEDGER, "%s cannot be read now: %s", path, sqlite3_errstr(code)) : 1;
+}
+
+void sb_witness_close(struct sb_witness *w)
+{
+    if (!w)
+        return;
+    sqlite3_finalize(w->tile);
+    sqlite3_close(w->db);
+    sb_items_release(&w->items);
+    free(w);
+}
+
+int64_t sb_witness_seq(const struct sb_witness *w)
+{
+    return w->seq;
+}
+
+/* Compares the taken leaves, and the root when they make a whole tile, with the noted ones. */
+static int64_t compare_tile(struct sb_witness *w, int64_t seq, const struct sb_hash *tile_root)
+{
+    uint8_t noted[SB_TILE_LEAVES][SB_HASH_LEN];
+    struct sb_hash root;
+    bool has_root = false;
+    int64_t tile = (w->taken_from - 1) / SB_TILE_LEAVES, last = w->seq ? (w->seq - 1) / SB_TILE_LEAVES : -1;
+    size_t n = 0;
+    if (tile < last || (tile == last && w->seq % SB_TILE_LEAVES == 0))
+        n = read_tile(w, tile, noted, &root, &has_root);
+    else if (tile == last) /* as it was when items and number were read: it grows */
+        memcpy(noted, w->last, (n = w->last_n) * SB_HASH_LEN);
+    for (size_t i = 0; i < w->taken_n; i++) {
+        int64_t at = w->taken_from + (int64_t)i;
+        if (at > seq || at > w->seq)
+            return 0;
+        if (i >= n || memcmp(noted[i], w->taken[i], SB_HASH_LEN) != 0)
+            return at;
+    }
+    bool root_good = !tile_root || (has_root && memcmp(root.bytes, tile_root->bytes, SB_HASH_LEN) == 0);
+    if (!root_good && !w->bad_root)
+        w->bad_root = w->taken_from;
+    return 0;
+}
+
+int64_t sb_witness_peek(struct sb_witness *w, int64_t seq)
+{
+    return w->taken_n ? compare_tile(w, seq, NULL) : 0;
+}
+
+int64_t sb_witness_leaf(struct sb_witness *w, int64_t seq, const struct sb_hash *leaf, const struct sb_hash *tile_root)
+{
+    if (w->taken_n == 0)
+        w->taken_from = seq;
+    memcpy(w->taken[w->taken_n++], leaf->bytes, SB_HASH_LEN);
+    if (!tile_root)
+        return 0;
+    int64_t differs = compare_tile(w, seq, tile_root);
+    w->taken_n = 0;
+    return differs;
+}
+
+/* ---- items ---- */
+
+static bool same_item(const struct sb_item_state *a, const struct sb_item_state *b)
+{
+    return a->kind == b->kind && a->open == b->open && a->closed == b->closed && a->first == b->first && a->last == b->last;
+}
+
+bool sb_witness_items(const struct sb_witness *w, const struct sb_items *folded, char *what, size_t cap)
+{
+    static const char *const names[] = {"cards", "cases", "anomalies", "decisions"};
+    if (w->bad_root) {
+        snprintf(what, cap, "the tile of entry %" PRId64 " has another root than its leaves give", w->bad_root);
+        return false;
+    }
+    for (size_t i = 0; i < folded->cap; i++) {
+        const struct sb_item_state *f = &folded->slot[i];
+        const struct sb_item_state *s = f->id ? sb_items_find(&w->items, f->id, strlen(f->id)) : NULL;
+        if (f->id && (!s || !same_item(s, f))) {
+            snprintf(what, cap, "%s is %s", f->id, s ? "not what its entries make it" : "missing");
+            return false;
+        }
+    }
+    if (folded->n != w->items.n) {
+        snprintf(what, cap, "they name %zu cards, cases and anomalies, the entries %zu", w->items.n, folded->n);
+        return false;
+    }
+    for (size_t i = 0; i < 4; i++)
+        if (folded->number[i] != w->items.number[i]) {
+            snprintf(what, cap, "the highest number of %s is %" PRId64 ", not %" PRId64, names[i], folded->number[i], w->items.number[i]);
+            return false;
+        }
+    return true;
+}
