@@ -139,9 +139,9 @@ static void add_sources(struct sb_str *out, const struct sb_digest *d)
 static void add_ratio(struct sb_str *out, const struct sb_work_sums *s)
 {
     char text[32] = "-";
-    if (s->docs_examined && s->returned)
-        snprintf(text, sizeof text, s->docs_examined < 10 * s->returned ? "%.1f" : "%.0f",
-                 (double)s->docs_examined / (double)s->returned);
+    uint64_t useful = s->returned + s->written; /* what the examined documents were for */
+    if (s->docs_examined && useful)
+        snprintf(text, sizeof text, s->docs_examined < 10 * useful ? "%.1f" : "%.0f", (double)s->docs_examined / (double)useful);
     else if (s->docs_examined)
         grouped(text, s->docs_examined);
     right(out, text, 8);
@@ -193,7 +193,7 @@ static int add_shapes(struct sb_str *out, const struct sb_workload *work)
     sb_workload_rank(work, ranked);
     sb_str_addf(out, "\n%s slow operations of %s shapes, %s in all\n\n", grouped(a, total.count), grouped(b, n), span(c, (double)total.total_ms));
     if (n)
-        sb_str_adds(out, "NAMESPACE                  OP              COUNT    TOTAL    MEAN    P95 DOCS/RET\n");
+        sb_str_adds(out, "NAMESPACE                  OP              COUNT    TOTAL    MEAN    P95 DOCS/HIT\n");
     for (size_t i = 0; i < shown; i++)
         add_entry(out, ranked[i]);
     if (sb_workload_other(work))

@@ -26,6 +26,34 @@ bool sb_jt_string_escaped(struct sb_jt *j, struct sb_span *raw, const char *from
     }
 }
 
+bool sb_jt_member_slow(struct sb_jt *j, bool *first, struct sb_span *key, bool *escaped)
+{
+    sb_jt_blank(j);
+    if (j->p == j->end)
+        return sb_jt_stop(j, SB_JT_CUT);
+    if (*j->p == '}') {
+        j->p++;
+        return sb_jt_stop(j, SB_JT_OK);
+    }
+    if (!*first) {
+        if (*j->p != ',')
+            return sb_jt_stop(j, SB_JT_BAD);
+        j->p++;
+        sb_jt_blank(j);
+    }
+    *first = false;
+    if (!sb_jt_string(j, key, escaped))
+        return false;
+    sb_jt_blank(j);
+    if (j->p == j->end)
+        return sb_jt_stop(j, SB_JT_CUT);
+    if (*j->p != ':')
+        return sb_jt_stop(j, SB_JT_BAD);
+    j->p++;
+    sb_jt_blank(j);
+    return j->p < j->end || sb_jt_stop(j, SB_JT_CUT);
+}
+
 static int hex4(const char *p, const char *end, uint32_t *out)
 {
     if (end - p < 4)
@@ -98,7 +126,7 @@ size_t sb_jt_unescape(char *out, struct sb_span raw)
 /* ---- brackets, 64 bytes at a time ---- */
 
 struct masks {
-    uint64_t quote, slash, open, close;
+    uint64_t quote, slash, open, close, control;
 };
 
 /* '{' and '[' differ from each other in bit 0x20 only, and so do '}' and ']'. */
@@ -117,6 +145,9 @@ __attribute__((target("avx2"))) static inline void masks_avx2(const char *p, str
     m->open = BITS(lo_f, hi_f, '{');
     m->close = BITS(lo_f, hi_f, '}');
 #undef BITS
+    const __m256i top = _mm256_set1_epi8(0x1f);
+    m->control = (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(lo, top), lo)) |
+                 (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(hi, top), hi)) << 32;
 }
 #endif
 
@@ -128,20 +159,21 @@ static inline uint64_t bits16(__m128i v, char c)
 
 static inline void masks_plain(const char *p, struct masks *m)
 {
-    *m = (struct masks){0, 0, 0, 0};
-    const __m128i fold = _mm_set1_epi8(0x20);
+    *m = (struct masks){0, 0, 0, 0, 0};
+    const __m128i fold = _mm_set1_epi8(0x20), top = _mm_set1_epi8(0x1f);
     for (unsigned i = 0; i < 64; i += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i)), f = _mm_or_si128(v, fold);
         m->quote |= bits16(v, '"') << i;
         m->slash |= bits16(v, '\\') << i;
         m->open |= bits16(f, '{') << i;
         m->close |= bits16(f, '}') << i;
+        m->control |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, top), v)) << i;
     }
 }
 #else
 static inline void masks_plain(const char *p, struct masks *m)
 {
-    *m = (struct masks){0, 0, 0, 0};
+    *m = (struct masks){0, 0, 0, 0, 0};
     for (unsigned i = 0; i < 64; i++) {
         uint64_t bit = UINT64_C(1) << i;
         char c = p[i];
@@ -149,6 +181,7 @@ static inline void masks_plain(const char *p, struct masks *m)
         m->slash |= c == '\\' ? bit : 0;
         m->open |= c == '{' || c == '[' ? bit : 0;
         m->close |= c == '}' || c == ']' ? bit : 0;
+        m->control |= (unsigned char)c <= 0x1f ? bit : 0;
     }
 }
 #endif
@@ -158,6 +191,7 @@ struct carry {
     uint64_t in_string; /* all ones inside a string */
     uint64_t escaped;   /* 1: the first byte is escaped */
     int64_t depth;
+    bool wrong; /* a control character where JSON allows none */
 };
 
 /* Bits of the bytes that a backslash before them escapes. */
@@ -196,29 +230,40 @@ static inline uint64_t prefix_xor(uint64_t bits)
     return bits;
 }
 
-/* Index of the bracket that ends the value, or 64. */
-static inline unsigned match_block(const struct masks *m, struct carry *c)
+/* Control characters may not be in strings, and outside them only as blanks. Rare, so it may take its time. */
+static __attribute__((noinline)) bool wrong_control(const char *p, uint64_t control, uint64_t inside)
+{
+    for (; control; control &= control - 1) {
+        char c = p[__builtin_ctzll(control)];
+        if ((control & -control & inside) || (c != '\t' && c != '\n' && c != '\r'))
+            return true;
+    }
+    return false;
+}
+
+/* Index of the bracket in the block at p that ends the value, or 64. */
+static inline __attribute__((always_inline)) unsigned match_block(const char *p, const struct masks *m, struct carry *c)
 {
     uint64_t quote = m->quote & ~escaped_bits(m->slash, &c->escaped);
     uint64_t inside = prefix_xor(quote) ^ c->in_string;
     c->in_string = (uint64_t)((int64_t)inside >> 63);
     uint64_t open = m->open & ~inside, close = m->close & ~inside;
-    int64_t closes = __builtin_popcountll(close);
-    if (c->depth > closes) { /* cannot end here */
-        c->depth += __builtin_popcountll(open) - closes;
-        return 64;
+    int64_t depth = c->depth, closes = __builtin_popcountll(close);
+    c->depth = depth + __builtin_popcountll(open) - closes;
+    unsigned at = 64;
+    if (depth <= closes) { /* else it cannot end here */
+        for (; close; close &= close - 1) {
+            uint64_t before = (close & -close) - 1;
+            depth--;
+            if (depth + __builtin_popcountll(open & before) == 0) {
+                at = (unsigned)__builtin_popcountll(before);
+                break;
+            }
+        }
     }
-    while (close) {
-        unsigned i = (unsigned)__builtin_ctzll(close);
-        uint64_t before = (UINT64_C(1) << i) - 1;
-        c->depth += __builtin_popcountll(open & before) - 1;
-        if (c->depth == 0)
-            return i;
-        open &= ~before;
-        close &= close - 1;
-    }
-    c->depth += __builtin_popcountll(open);
-    return 64;
+    if (__builtin_expect(m->control != 0, 0))
+        c->wrong = c->wrong || wrong_control(p, at < 64 ? m->control & ((UINT64_C(1) << at) - 1) : m->control, inside);
+    return at;
 }
 
 /* The last, short block: padded with blanks, which mean nothing. */
@@ -231,7 +276,7 @@ static const char *match_tail(const char *p, const char *end, struct carry *c)
     if (n)
         memcpy(block, p, n);
     masks_plain(block, &m);
-    unsigned at = match_block(&m, c);
+    unsigned at = match_block(block, &m, c);
     return at < n ? p + at + 1 : NULL;
 }
 
@@ -240,7 +285,7 @@ static const char *match_plain(const char *p, const char *end, struct carry *c)
     for (; end - p >= 64; p += 64) {
         struct masks m;
         masks_plain(p, &m);
-        unsigned at = match_block(&m, c);
+        unsigned at = match_block(p, &m, c);
         if (at < 64)
             return p + at + 1;
     }
@@ -253,7 +298,7 @@ __attribute__((target("avx2,popcnt,bmi"))) static const char *match_avx2(const c
     for (; end - p >= 64; p += 64) {
         struct masks m;
         masks_avx2(p, &m);
-        unsigned at = match_block(&m, c);
+        unsigned at = match_block(p, &m, c);
         if (at < 64)
             return p + at + 1;
     }
@@ -261,15 +306,20 @@ __attribute__((target("avx2,popcnt,bmi"))) static const char *match_avx2(const c
 }
 #endif
 
-/* p stands at an opening bracket: behind the one that closes it, or NULL when it is not there. */
-static const char *match_bracket(const char *p, const char *end)
+/* p stands at an opening bracket: behind the one that closes it, or NULL when it is not there or a string is wrong (then
+ * *bad). */
+static const char *match_bracket(const char *p, const char *end, bool *bad)
 {
-    struct carry c = {0, 0, 0};
+    struct carry c = {0, 0, 0, false};
+    const char *to;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi"))
-        return match_avx2(p, end, &c);
+        to = match_avx2(p, end, &c);
+    else
 #endif
-    return match_plain(p, end, &c);
+        to = match_plain(p, end, &c);
+    *bad = c.wrong;
+    return c.wrong ? NULL : to;
 }
 
 /* ---- values ---- */
@@ -301,9 +351,10 @@ bool sb_jt_skip(struct sb_jt *j, struct sb_span *raw)
     struct sb_span text;
     bool escaped;
     if (*from == '{' || *from == '[') {
-        const char *to = j->end - from > 1 && (from[1] == '}' || from[1] == ']') ? from + 2 : match_bracket(from, j->end);
+        bool bad = false;
+        const char *to = j->end - from > 1 && (from[1] == '}' || from[1] == ']') ? from + 2 : match_bracket(from, j->end, &bad);
         if (!to)
-            return sb_jt_stop(j, SB_JT_CUT);
+            return sb_jt_stop(j, bad ? SB_JT_BAD : SB_JT_CUT);
         j->p = to;
     } else if (*from == '"' ? !sb_jt_string(j, &text, &escaped) : !sb_jt_scalar(j, &text)) {
         return false;

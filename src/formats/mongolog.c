@@ -99,6 +99,7 @@ static bool take_slow_op(struct state *s)
 {
     const char *from = s->j.p;
     s->line->slow = true;
+    sb_slow_op_clear(s->op);
     if (!sb_slow_op_read_json(&s->j, &s->m->scratch, s->op, &s->nomem))
         return false;
     s->line->attr = (struct sb_span){from, (size_t)(s->j.p - from)};
@@ -194,7 +195,6 @@ enum sb_log_status sb_mongolog_line(struct sb_mongolog *m, const char *p, size_t
     *line = absent;
     sb_scratch_begin(&m->scratch, n);
     struct state s = {.m = m, .j = sb_jt_make(p, n), .line = line, .op = op};
-    sb_slow_op_clear(op);
     bool whole = read_line(&s);
     if (whole && !line->slow && line->attr.p && is_slow(line))
         whole = late_slow_op(&s);

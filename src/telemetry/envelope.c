@@ -150,7 +150,7 @@ void sb_envelopes_write(struct sb_envelopes *e, const struct sb_slow_op *op)
     struct sb_span collection, db = db_of(op->ns, &collection);
     uint64_t key = key_of(op, db, collection);
     struct slot *slot = find(e, key);
-    for (struct held **h = slot->key == key ? &slot->held : &(struct held *){NULL}; *h; h = &(*h)->next) {
+    for (struct held **h = &slot->held; slot->key == key && *h; h = &(*h)->next) {
         if (inside(op->at_ms, &(*h)->op)) {
             struct held *next = (*h)->next;
             free(*h);

@@ -105,6 +105,8 @@ bool sb_cursor_string(struct sb_cursor *c, struct sb_span *text, bool *escaped)
 static double number_of_text(struct sb_span raw)
 {
     char text[64];
+    if (raw.n == 1 && *raw.p >= '0' && *raw.p <= '9')
+        return *raw.p - '0';
     if (raw.n >= sizeof text)
         return (double)sb_jt_number(raw);
     memcpy(text, raw.p, raw.n);
