@@ -151,7 +151,7 @@ static int submit(struct run *r, struct sb_err *err)
 static void complain_of(struct run *r, size_t i)
 {
     const struct sb_digest_part *part = r->digest.parts[i];
-    bool other_kind = part->opened && (part->kind == SB_INPUT_OTHER || part->kind == SB_INPUT_FTDC);
+    bool other_kind = part->opened && (part->kind == SB_INFILE_OTHER || part->kind == SB_INFILE_FTDC);
     if (r->bar) {
         fputs("\r\033[K", stderr);
         r->bar = false;
@@ -247,8 +247,8 @@ static void check_kinds(struct run *r)
 {
     size_t ours = 0, ftdc = 0;
     for (size_t i = 0; i < r->digest.parts_n; i++) {
-        ours += r->digest.parts[i]->opened && r->digest.parts[i]->kind <= SB_INPUT_PROFILE_JSON;
-        ftdc += r->digest.parts[i]->kind == SB_INPUT_FTDC;
+        ours += r->digest.parts[i]->opened && r->digest.parts[i]->kind <= SB_INFILE_PROFILE_JSON;
+        ftdc += r->digest.parts[i]->kind == SB_INFILE_FTDC;
     }
     if (ours || r->status)
         return;

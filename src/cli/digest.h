@@ -9,7 +9,7 @@
 #define SB_CLI_DIGEST_H
 
 #include <signalbox/base/str.h>
-#include <signalbox/formats/input.h>
+#include <signalbox/formats/infile.h>
 #include <signalbox/formats/logevent.h>
 #include <signalbox/telemetry/workload.h>
 
@@ -67,7 +67,7 @@ struct sb_digest_range {
 struct sb_digest_part {
     char *path;
     struct sb_digest_range range;
-    enum sb_input_kind kind;
+    enum sb_infile_kind kind;
     bool opened;
     uint64_t lines, bytes, bad_lines, first_bad; /* first_bad: number of the line, from 1 */
     const char *first_bad_what;

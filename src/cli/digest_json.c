@@ -66,7 +66,7 @@ static json_t *source(const struct sb_digest_part *part, bool *ok)
 {
     json_t *o = json_object();
     set(o, "path", text(part->path), ok);
-    set(o, "kind", json_string(part->opened ? sb_input_kind_name(part->kind) : "unreadable"), ok);
+    set(o, "kind", json_string(part->opened ? sb_infile_kind_name(part->kind) : "unreadable"), ok);
     set(o, "lines", number(part->lines), ok);
     set(o, "bytes", number(part->bytes), ok);
     set(o, "bad_lines", number(part->bad_lines), ok);

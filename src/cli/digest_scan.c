@@ -99,7 +99,7 @@ static bool blank(struct sb_span line)
     return line.n == 0 || (line.n == 1 && line.p[0] == '\r');
 }
 
-static int scan_log(struct sb_digest_part *part, struct sb_input *in)
+static int scan_log(struct sb_digest_part *part, struct sb_infile *in)
 {
     struct sb_mongolog reader;
     struct sb_span text;
@@ -108,10 +108,10 @@ static int scan_log(struct sb_digest_part *part, struct sb_input *in)
     enum sb_line_end end;
     int rc;
     sb_mongolog_init(&reader);
-    while ((rc = sb_input_line(in, &text, &end, &part->error)) > 0) {
-        uint64_t number = sb_input_number(in);
+    while ((rc = sb_infile_line(in, &text, &end, &part->error)) > 0) {
+        uint64_t number = sb_infile_number(in);
         if (number % PROGRESS_EVERY == 0)
-            atomic_store_explicit(&part->permille, sb_input_permille(in), memory_order_relaxed);
+            atomic_store_explicit(&part->permille, sb_infile_permille(in), memory_order_relaxed);
         if (blank(text))
             continue;
         enum sb_log_status status = end == SB_LINE_TOO_LONG ? SB_LOG_BAD : sb_mongolog_line(&reader, text.p, text.n, &line, &op);
@@ -134,17 +134,17 @@ static int take_op(struct sb_digest_part *part, const struct sb_slow_op *op)
     return in_range(part, op->at_ms) ? sb_workload_add(part->work, op, &part->error) : 0;
 }
 
-static int scan_profile_json(struct sb_digest_part *part, struct sb_input *in)
+static int scan_profile_json(struct sb_digest_part *part, struct sb_infile *in)
 {
     struct sb_scratch scratch = {NULL, 0, 0, 0};
     struct sb_span text;
     struct sb_slow_op op;
     enum sb_line_end end;
     int rc;
-    while ((rc = sb_input_line(in, &text, &end, &part->error)) > 0) {
-        uint64_t number = sb_input_number(in);
+    while ((rc = sb_infile_line(in, &text, &end, &part->error)) > 0) {
+        uint64_t number = sb_infile_number(in);
         if (number % PROGRESS_EVERY == 0)
-            atomic_store_explicit(&part->permille, sb_input_permille(in), memory_order_relaxed);
+            atomic_store_explicit(&part->permille, sb_infile_permille(in), memory_order_relaxed);
         if (blank(text))
             continue;
         enum sb_log_status status = end == SB_LINE_TOO_LONG ? SB_LOG_BAD : sb_profile_json(&scratch, text.p, text.n, &op);
@@ -161,15 +161,15 @@ static int scan_profile_json(struct sb_digest_part *part, struct sb_input *in)
     return rc;
 }
 
-static int scan_profile_bson(struct sb_digest_part *part, struct sb_input *in)
+static int scan_profile_bson(struct sb_digest_part *part, struct sb_infile *in)
 {
     struct sb_span document;
     struct sb_slow_op op;
     int rc;
-    while ((rc = sb_input_document(in, &document, &part->error)) > 0) {
-        uint64_t number = sb_input_number(in);
+    while ((rc = sb_infile_document(in, &document, &part->error)) > 0) {
+        uint64_t number = sb_infile_number(in);
         if (number % PROGRESS_EVERY == 0)
-            atomic_store_explicit(&part->permille, sb_input_permille(in), memory_order_relaxed);
+            atomic_store_explicit(&part->permille, sb_infile_permille(in), memory_order_relaxed);
         if (!sb_profile_bson_data((const uint8_t *)document.p, document.n, &op))
             note_bad(part, number, "this document is not one of system.profile");
         else if (take_op(part, &op))
@@ -180,34 +180,34 @@ static int scan_profile_bson(struct sb_digest_part *part, struct sb_input *in)
 
 void sb_digest_scan(struct sb_digest_part *part)
 {
-    struct sb_input *in = sb_input_open(part->path, &part->error);
+    struct sb_infile *in = sb_infile_open(part->path, &part->error);
     if (!in)
         return;
-    part->kind = sb_input_kind(in);
+    part->kind = sb_infile_kind(in);
     part->opened = true;
     int rc = 0;
     switch (part->kind) {
-    case SB_INPUT_EMPTY:
+    case SB_INFILE_EMPTY:
         break;
-    case SB_INPUT_MONGOLOG:
+    case SB_INFILE_MONGOLOG:
         rc = scan_log(part, in);
         break;
-    case SB_INPUT_PROFILE_JSON:
+    case SB_INFILE_PROFILE_JSON:
         rc = scan_profile_json(part, in);
         break;
-    case SB_INPUT_PROFILE_BSON:
+    case SB_INFILE_PROFILE_BSON:
         rc = scan_profile_bson(part, in);
         break;
-    case SB_INPUT_FTDC:
-        sb_fail(&part->error, SB_EINPUT, "%s %s, which this version does not read", part->path, sb_input_what(in));
+    case SB_INFILE_FTDC:
+        sb_fail(&part->error, SB_EINPUT, "%s %s, which this version does not read", part->path, sb_infile_what(in));
         break;
-    case SB_INPUT_OTHER:
-        sb_fail(&part->error, SB_EINPUT, "%s:1: the file %s", part->path, sb_input_what(in));
+    case SB_INFILE_OTHER:
+        sb_fail(&part->error, SB_EINPUT, "%s:1: the file %s", part->path, sb_infile_what(in));
         break;
     }
-    part->lines = sb_input_number(in);
-    part->bytes = sb_input_bytes(in);
+    part->lines = sb_infile_number(in);
+    part->bytes = sb_infile_bytes(in);
     if (rc >= 0 && sb_workload_settle(part->work, INT64_MAX, &part->error))
         rc = -1;
-    sb_input_close(in);
+    sb_infile_close(in);
 }

@@ -115,16 +115,16 @@ static void add_sources(struct sb_str *out, const struct sb_digest *d)
     char a[32], b[32];
     for (size_t i = 0; i < d->parts_n; i++) {
         const struct sb_digest_part *part = d->parts[i];
-        if (!part->opened || part->kind == SB_INPUT_FTDC || part->kind == SB_INPUT_OTHER)
+        if (!part->opened || part->kind == SB_INFILE_FTDC || part->kind == SB_INFILE_OTHER)
             continue;
         left(out, part->path, WIDTH);
         end_line(out);
-        sb_str_addf(out, "  %s", sb_input_kind_name(part->kind));
+        sb_str_addf(out, "  %s", sb_infile_kind_name(part->kind));
         if (part->version[0]) {
             sb_str_adds(out, " of MongoDB ");
             left(out, part->version, (int)strlen(part->version));
         }
-        sb_str_addf(out, ", %s %s, ", grouped(a, part->lines), part->kind == SB_INPUT_PROFILE_BSON ? "documents" : "lines");
+        sb_str_addf(out, ", %s %s, ", grouped(a, part->lines), part->kind == SB_INFILE_PROFILE_BSON ? "documents" : "lines");
         sb_str_adds(out, size(b, part->bytes));
         if (part->bad_lines)
             sb_str_addf(out, ", %s bad", grouped(a, part->bad_lines));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signalbox/formats/input.h>
+#include <signalbox/formats/infile.h>
 
 #include <signalbox/formats/mongolog.h>
 #include <signalbox/formats/profile.h>
@@ -12,13 +12,13 @@
 /* So many lines are looked at for one that tells the kind. */
 #define SNIFF_LINES 1000
 
-struct sb_input {
+struct sb_infile {
     struct sb_source *source;
     char *path;
     char *buf; /* [from, to) is unread */
     size_t cap, from, to;
     bool eof;
-    enum sb_input_kind kind;
+    enum sb_infile_kind kind;
     const char *what;
     uint64_t number, bytes;
 };
@@ -27,7 +27,7 @@ struct sb_input {
 
 /* Reads on, behind what is unread, making room for a line or document of up to max bytes: 1, 0 at the end of the file or
  * when max bytes are unread, -1. */
-static int fill(struct sb_input *in, size_t max, struct sb_err *err)
+static int fill(struct sb_infile *in, size_t max, struct sb_err *err)
 {
     size_t unread = in->to - in->from;
     if (in->eof || unread >= max)
@@ -55,7 +55,7 @@ static int fill(struct sb_input *in, size_t max, struct sb_err *err)
 
 /* ---- lines ---- */
 
-static void give(struct sb_input *in, size_t n, size_t step, struct sb_span *out)
+static void give(struct sb_infile *in, size_t n, size_t step, struct sb_span *out)
 {
     *out = (struct sb_span){in->buf + in->from, n};
     in->from += step;
@@ -64,41 +64,41 @@ static void give(struct sb_input *in, size_t n, size_t step, struct sb_span *out
 }
 
 /* Passes over the rest of a line whose beginning stays where it is. */
-static int pass_over(struct sb_input *in, struct sb_span *line, struct sb_err *err)
+static int pass_over(struct sb_infile *in, struct sb_span *line, struct sb_err *err)
 {
     memmove(in->buf, in->buf + in->from, in->to - in->from);
     in->to -= in->from;
     in->from = 0;
-    if (in->cap < SB_INPUT_MAX_LINE + BLOCK) {
-        char *p = realloc(in->buf, SB_INPUT_MAX_LINE + BLOCK);
+    if (in->cap < SB_INFILE_MAX_LINE + BLOCK) {
+        char *p = realloc(in->buf, SB_INFILE_MAX_LINE + BLOCK);
         if (!p)
             return sb_fail_nomem(err);
         in->buf = p;
-        in->cap = SB_INPUT_MAX_LINE + BLOCK;
+        in->cap = SB_INFILE_MAX_LINE + BLOCK;
     }
-    char *rest = in->buf + SB_INPUT_MAX_LINE;
+    char *rest = in->buf + SB_INFILE_MAX_LINE;
     for (;;) {
-        size_t n = in->to - SB_INPUT_MAX_LINE;
+        size_t n = in->to - SB_INFILE_MAX_LINE;
         const char *newline = memchr(rest, '\n', n);
         if (newline) {
-            give(in, SB_INPUT_MAX_LINE, (size_t)(newline + 1 - in->buf), line);
+            give(in, SB_INFILE_MAX_LINE, (size_t)(newline + 1 - in->buf), line);
             return 1;
         }
-        in->to = SB_INPUT_MAX_LINE;
+        in->to = SB_INFILE_MAX_LINE;
         in->bytes += n;
         int64_t got = in->eof ? 0 : sb_source_read(in->source, rest, BLOCK, err);
         if (got < 0)
             return -1;
         if (got == 0) {
             in->eof = true;
-            give(in, SB_INPUT_MAX_LINE, SB_INPUT_MAX_LINE, line);
+            give(in, SB_INFILE_MAX_LINE, SB_INFILE_MAX_LINE, line);
             return 1;
         }
         in->to += (size_t)got;
     }
 }
 
-int sb_input_line(struct sb_input *in, struct sb_span *line, enum sb_line_end *end, struct sb_err *err)
+int sb_infile_line(struct sb_infile *in, struct sb_span *line, enum sb_line_end *end, struct sb_err *err)
 {
     size_t looked = 0;
     for (;;) {
@@ -106,16 +106,16 @@ int sb_input_line(struct sb_input *in, struct sb_span *line, enum sb_line_end *e
         const char *start = in->buf + in->from, *newline = unread > looked ? memchr(start + looked, '\n', unread - looked) : NULL;
         if (newline) {
             size_t n = (size_t)(newline - start);
-            *end = n > SB_INPUT_MAX_LINE ? SB_LINE_TOO_LONG : SB_LINE_WHOLE;
-            give(in, n > SB_INPUT_MAX_LINE ? SB_INPUT_MAX_LINE : n, n + 1, line);
+            *end = n > SB_INFILE_MAX_LINE ? SB_LINE_TOO_LONG : SB_LINE_WHOLE;
+            give(in, n > SB_INFILE_MAX_LINE ? SB_INFILE_MAX_LINE : n, n + 1, line);
             return 1;
         }
-        if (unread > SB_INPUT_MAX_LINE) {
+        if (unread > SB_INFILE_MAX_LINE) {
             *end = SB_LINE_TOO_LONG;
             return pass_over(in, line, err);
         }
         looked = unread;
-        int rc = fill(in, SB_INPUT_MAX_LINE + 1, err);
+        int rc = fill(in, SB_INFILE_MAX_LINE + 1, err);
         if (rc < 0)
             return -1;
         if (rc == 0 && in->eof) {
@@ -130,20 +130,20 @@ int sb_input_line(struct sb_input *in, struct sb_span *line, enum sb_line_end *e
 
 /* ---- documents ---- */
 
-static size_t document_length(const struct sb_input *in)
+static size_t document_length(const struct sb_infile *in)
 {
     uint32_t n;
     memcpy(&n, in->buf + in->from, sizeof n);
     return BSON_UINT32_FROM_LE(n);
 }
 
-int sb_input_document(struct sb_input *in, struct sb_span *document, struct sb_err *err)
+int sb_infile_document(struct sb_infile *in, struct sb_span *document, struct sb_err *err)
 {
     for (;;) {
         size_t unread = in->to - in->from, need = 4;
         if (unread >= 4) {
             need = document_length(in);
-            if (need < 5 || need > SB_INPUT_MAX_DOCUMENT)
+            if (need < 5 || need > SB_INFILE_MAX_DOCUMENT)
                 return sb_fail(err, SB_EINPUT, "%s: the document at byte %llu says that it is %zu bytes long: the file is damaged there",
                                in->path, (unsigned long long)in->bytes, need);
             if (unread >= need) {
@@ -151,7 +151,7 @@ int sb_input_document(struct sb_input *in, struct sb_span *document, struct sb_e
                 return 1;
             }
         }
-        int rc = fill(in, SB_INPUT_MAX_DOCUMENT, err);
+        int rc = fill(in, SB_INFILE_MAX_DOCUMENT, err);
         if (rc < 0)
             return -1;
         if (rc == 0)
@@ -164,18 +164,18 @@ int sb_input_document(struct sb_input *in, struct sb_span *document, struct sb_e
 /* ---- the kind ---- */
 
 /* A BSON document's first element is so named and of such a type. */
-static bool begins_with(const struct sb_input *in, char type, const char *name)
+static bool begins_with(const struct sb_infile *in, char type, const char *name)
 {
     size_t n = strlen(name) + 1;
     return in->to - in->from >= 5 + n && in->buf[in->from + 4] == type && memcmp(in->buf + in->from + 5, name, n) == 0;
 }
 
-static bool looks_like_bson(const struct sb_input *in)
+static bool looks_like_bson(const struct sb_infile *in)
 {
     if (in->to - in->from < 5)
         return false;
     size_t n = document_length(in);
-    if (n < 5 || n > SB_INPUT_MAX_DOCUMENT)
+    if (n < 5 || n > SB_INFILE_MAX_DOCUMENT)
         return false;
     bson_t doc;
     if (in->to - in->from >= n)
@@ -184,30 +184,30 @@ static bool looks_like_bson(const struct sb_input *in)
 }
 
 /* FTDC: {_id: date, type: int32, ...}. */
-static bool looks_like_ftdc(const struct sb_input *in)
+static bool looks_like_ftdc(const struct sb_infile *in)
 {
     static const char type[] = "\x10type";
     size_t at = in->from + 4 + 1 + 4 + 8;
     return begins_with(in, 0x09, "_id") && in->to >= at + sizeof type && memcmp(in->buf + at, type, sizeof type) == 0;
 }
 
-static void set_kind(struct sb_input *in, enum sb_input_kind kind, const char *what)
+static void set_kind(struct sb_infile *in, enum sb_infile_kind kind, const char *what)
 {
     in->kind = kind;
     in->what = what;
 }
 
-static void sniff_bson(struct sb_input *in)
+static void sniff_bson(struct sb_infile *in)
 {
     struct sb_slow_op op;
     size_t n = document_length(in);
     bool profile = in->to - in->from >= n ? sb_profile_bson_data((const uint8_t *)in->buf + in->from, n, &op) : begins_with(in, 0x02, "op");
     if (looks_like_ftdc(in))
-        set_kind(in, SB_INPUT_FTDC, "holds diagnostic data (FTDC)");
+        set_kind(in, SB_INFILE_FTDC, "holds diagnostic data (FTDC)");
     else if (profile)
-        set_kind(in, SB_INPUT_PROFILE_BSON, "holds documents of system.profile as BSON");
+        set_kind(in, SB_INFILE_PROFILE_BSON, "holds documents of system.profile as BSON");
     else
-        set_kind(in, SB_INPUT_OTHER, "holds BSON documents that are not system.profile's");
+        set_kind(in, SB_INFILE_OTHER, "holds BSON documents that are not system.profile's");
 }
 
 /* What text is that is no log of ours. */
@@ -227,7 +227,7 @@ static const char *name_text(const char *p, size_t n)
     return "is text, but no structured mongod log (JSON lines, MongoDB 4.4 and later)";
 }
 
-static int sniff_text(struct sb_input *in, struct sb_err *err)
+static int sniff_text(struct sb_infile *in, struct sb_err *err)
 {
     struct sb_mongolog reader;
     struct sb_log_line line;
@@ -235,23 +235,23 @@ static int sniff_text(struct sb_input *in, struct sb_err *err)
     enum sb_log_status as_log = SB_LOG_BAD, as_profile = SB_LOG_BAD;
     const char *p = in->buf + in->from, *end = in->buf + in->to;
     sb_mongolog_init(&reader);
-    set_kind(in, SB_INPUT_OTHER, name_text(p, (size_t)(end - p)));
-    for (int i = 0; i < SNIFF_LINES && p < end && in->kind == SB_INPUT_OTHER && as_log != SB_LOG_NOMEM; i++) {
+    set_kind(in, SB_INFILE_OTHER, name_text(p, (size_t)(end - p)));
+    for (int i = 0; i < SNIFF_LINES && p < end && in->kind == SB_INFILE_OTHER && as_log != SB_LOG_NOMEM; i++) {
         const char *eol = memchr(p, '\n', (size_t)(end - p));
         size_t n = (size_t)((eol ? eol : end) - p);
         as_log = sb_mongolog_line(&reader, p, n, &line, &op);
         /* the last line in the buffer may go on, and a recording may begin in the middle of one */
         if (as_log == SB_LOG_GOOD || as_log == SB_LOG_CUT)
-            set_kind(in, SB_INPUT_MONGOLOG, "is a mongod log");
+            set_kind(in, SB_INFILE_MONGOLOG, "is a mongod log");
         else if (as_log == SB_LOG_BAD && (as_profile = sb_profile_json(&reader.scratch, p, n, &op)) == SB_LOG_GOOD)
-            set_kind(in, SB_INPUT_PROFILE_JSON, "holds documents of system.profile as JSON");
+            set_kind(in, SB_INFILE_PROFILE_JSON, "holds documents of system.profile as JSON");
         p += n + 1;
     }
     sb_mongolog_release(&reader);
     return as_log == SB_LOG_NOMEM || as_profile == SB_LOG_NOMEM ? sb_fail_nomem(err) : 0;
 }
 
-static int sniff(struct sb_input *in, struct sb_err *err)
+static int sniff(struct sb_infile *in, struct sb_err *err)
 {
     int rc;
     do
@@ -260,7 +260,7 @@ static int sniff(struct sb_input *in, struct sb_err *err)
     if (rc < 0)
         return -1;
     if (in->to == 0)
-        set_kind(in, SB_INPUT_EMPTY, "is empty");
+        set_kind(in, SB_INFILE_EMPTY, "is empty");
     else if (looks_like_bson(in))
         sniff_bson(in);
     else
@@ -268,9 +268,9 @@ static int sniff(struct sb_input *in, struct sb_err *err)
     return 0;
 }
 
-struct sb_input *sb_input_open(const char *path, struct sb_err *err)
+struct sb_infile *sb_infile_open(const char *path, struct sb_err *err)
 {
-    struct sb_input *in = calloc(1, sizeof *in);
+    struct sb_infile *in = calloc(1, sizeof *in);
     if (!in) {
         sb_fail_nomem(err);
         return NULL;
@@ -282,11 +282,11 @@ struct sb_input *sb_input_open(const char *path, struct sb_err *err)
         sb_fail_nomem(err);
     else if ((in->source = sb_source_open(path, err)) != NULL && sniff(in, err) == 0)
         return in;
-    sb_input_close(in);
+    sb_infile_close(in);
     return NULL;
 }
 
-void sb_input_close(struct sb_input *in)
+void sb_infile_close(struct sb_infile *in)
 {
     if (!in)
         return;
@@ -296,33 +296,33 @@ void sb_input_close(struct sb_input *in)
     free(in);
 }
 
-enum sb_input_kind sb_input_kind(const struct sb_input *in)
+enum sb_infile_kind sb_infile_kind(const struct sb_infile *in)
 {
     return in->kind;
 }
 
-const char *sb_input_kind_name(enum sb_input_kind kind)
+const char *sb_infile_kind_name(enum sb_infile_kind kind)
 {
     static const char *const names[] = {"empty", "mongolog", "profile-bson", "profile-json", "ftdc", "other"};
     return (unsigned)kind < SB_COUNT(names) ? names[kind] : "other";
 }
 
-const char *sb_input_what(const struct sb_input *in)
+const char *sb_infile_what(const struct sb_infile *in)
 {
     return in->what;
 }
 
-uint64_t sb_input_number(const struct sb_input *in)
+uint64_t sb_infile_number(const struct sb_infile *in)
 {
     return in->number;
 }
 
-uint64_t sb_input_bytes(const struct sb_input *in)
+uint64_t sb_infile_bytes(const struct sb_infile *in)
 {
     return in->bytes;
 }
 
-int sb_input_permille(const struct sb_input *in)
+int sb_infile_permille(const struct sb_infile *in)
 {
     uint64_t size = sb_source_size(in->source);
     return size ? (int)(sb_source_taken(in->source) * 1000 / size) : -1;
