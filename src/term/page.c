@@ -25,6 +25,7 @@ void sb_page_start(struct sb_page *p, int width, bool ascii)
     p->width = width > 0 ? width : 0;
     p->ascii = ascii;
     p->cut = p->failed = false;
+    p->fill = SB_ROLE_TEXT;
     sb_str_clear(&p->text);
     p->span_n = p->row_n = 0;
 }
@@ -190,7 +191,7 @@ void sb_page_tab(struct sb_page *p, int column)
 {
     if (column > p->width)
         column = p->width;
-    blanks(p, SB_ROLE_TEXT, column - sb_page_column(p));
+    blanks(p, p->fill, column - sb_page_column(p));
 }
 
 int sb_text_width(const char *text, bool ascii)
@@ -234,7 +235,7 @@ void sb_page_right(struct sb_page *p, enum sb_role role, const char *text)
 static void continue_line(struct sb_page *p, int indent)
 {
     sb_page_line(p);
-    blanks(p, SB_ROLE_TEXT, indent < p->width - 1 ? indent : 0);
+    blanks(p, p->fill, indent < p->width - 1 ? indent : 0);
 }
 
 /* Cells of the word that begins at r, counted only until it is known to be wider than `enough`. */
@@ -301,6 +302,12 @@ void sb_page_wrapf(struct sb_page *p, enum sb_role role, int indent, const char 
     FORMATTED(p, fmt, sb_page_wrap(p, role, indent, text.p));
 }
 
+/* How well a line may be broken behind this cluster: 2 comma or blank, 1 colon or opening bracket, 0 not well. */
+static int break_quality(const struct sb_cluster *c)
+{
+    return c->n != 1 ? 0 : c->p[0] == ',' || c->p[0] == ' ' ? 2 : memchr(":{[", c->p[0], 3) ? 1 : 0;
+}
+
 void sb_page_exact(struct sb_page *p, enum sb_role role, int indent, const char *text)
 {
     if (!text || p->width <= 0)
@@ -308,7 +315,8 @@ void sb_page_exact(struct sb_page *p, enum sb_role role, int indent, const char 
     struct sb_clusters r, good;
     struct sb_cluster c;
     sb_clusters_init(&r, text, strlen(text), flags(p));
-    int good_column = -1; /* a good place to break in the last third of this line, and where the text went on there */
+    /* the best break of this line, and where the text went on: behind a comma in the second half, else in the last third */
+    int good_column = -1, good_quality = 0;
     while (!p->failed && sb_clusters_next(&r, &c)) {
         if (sb_page_column(p) + c.width > p->width) {
             if (p->row_n == SB_PAGE_MAX_LINES) {
@@ -327,11 +335,13 @@ void sb_page_exact(struct sb_page *p, enum sb_role role, int indent, const char 
         }
         if (!add_wrapped(p, role, indent, &c))
             return;
-        if (c.n == 1 && memchr(",: {[", c.p[0], 5) && sb_page_column(p) > p->width - p->width / 3) {
+        if (sb_page_column(p) < good_column)
+            good_column = -1; /* that was the line before */
+        int quality = break_quality(&c);
+        if (quality && (good_column < 0 || quality >= good_quality) && sb_page_column(p) > p->width - p->width / (quality == 2 ? 2 : 3)) {
             good = r;
             good_column = sb_page_column(p);
-        } else if (sb_page_column(p) < good_column) {
-            good_column = -1;
+            good_quality = quality;
         }
     }
 }
@@ -350,7 +360,10 @@ struct sb_safe sb_mark(enum sb_mark mark, bool ascii)
     static const struct {
         const char *ascii, *utf8;
     } marks[SB_MARKS] = {
-        [SB_MARK_RULE] = {"-", "\xE2\x94\x80"}, [SB_MARK_BAR] = {"|", "\xE2\x94\x82"}, [SB_MARK_CUT] = {"~", "\xE2\x80\xA6"},
+        [SB_MARK_RULE] = {"-", "\xE2\x94\x80"}, [SB_MARK_HEAVY] = {"=", "\xE2\x95\x90"}, [SB_MARK_TOP_LEFT] = {"+", "\xE2\x94\x8C"},
+        [SB_MARK_TOP_RIGHT] = {"+", "\xE2\x94\x90"}, [SB_MARK_BOTTOM_LEFT] = {"+", "\xE2\x94\x94"},
+        [SB_MARK_BOTTOM_RIGHT] = {"+", "\xE2\x94\x98"},
+        [SB_MARK_BAR] = {"|", "\xE2\x94\x82"}, [SB_MARK_CUT] = {"~", "\xE2\x80\xA6"},
         [SB_MARK_DOT] = {"*", "\xE2\x80\xA2"}, [SB_MARK_UP] = {"^", "\xE2\x86\x91"}, [SB_MARK_DOWN] = {"v", "\xE2\x86\x93"},
         [SB_MARK_ARROW] = {">", "\xE2\x86\x92"}, [SB_MARK_FULL] = {"#", "\xE2\x96\x88"}, [SB_MARK_REST] = {".", "\xE2\x96\x91"},
     };

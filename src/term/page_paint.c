@@ -55,7 +55,7 @@ static void paint_matches(struct sb_cells *c, struct sb_rect where, const struct
 
 void sb_page_paint(struct sb_cells *c, struct sb_rect where, const struct sb_page *p, size_t top, const char *needle)
 {
-    sb_cells_fill(c, where, SB_ROLE_TEXT);
+    sb_cells_fill(c, where, p->fill);
     for (int line = 0; line < where.h && top + (size_t)line < p->row_n; line++) {
         const struct sb_page_row *row = &p->row[top + (size_t)line];
         int x = where.x;

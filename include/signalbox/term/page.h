@@ -33,6 +33,7 @@ struct sb_page {
     bool ascii;  /* the terminal shows nothing else */
     bool cut;    /* something did not fit */
     bool failed; /* out of memory */
+    enum sb_role fill; /* of the blanks around the text */
     struct sb_str text;
     struct sb_page_span *span;
     size_t span_n, span_cap;
@@ -79,7 +80,8 @@ void sb_page_bar(struct sb_page *p, int width, int64_t part, int64_t whole);
 
 /* Our own line-drawing and marking glyphs; in ASCII where the terminal shows nothing else. */
 enum sb_mark {
-    SB_MARK_RULE, SB_MARK_BAR, SB_MARK_CUT, SB_MARK_DOT, SB_MARK_UP, SB_MARK_DOWN, SB_MARK_ARROW, SB_MARK_FULL, SB_MARK_REST,
+    SB_MARK_RULE, SB_MARK_HEAVY, SB_MARK_BAR, SB_MARK_TOP_LEFT, SB_MARK_TOP_RIGHT, SB_MARK_BOTTOM_LEFT, SB_MARK_BOTTOM_RIGHT, SB_MARK_CUT,
+    SB_MARK_DOT, SB_MARK_UP, SB_MARK_DOWN, SB_MARK_ARROW, SB_MARK_FULL, SB_MARK_REST,
     SB_MARKS
 };
 struct sb_safe sb_mark(enum sb_mark mark, bool ascii);
@@ -94,7 +96,7 @@ void sb_page_row_text(const struct sb_page *p, size_t row, struct sb_str *out);
  * there is none. */
 size_t sb_page_find(const struct sb_page *p, size_t from, int step, const char *needle);
 
-/* Paints lines from `top` into `where` (blanked first in SB_ROLE_TEXT) and marks what is found of `needle` (NULL:
+/* Paints lines from `top` into `where` (blanked first in the page's `fill`) and marks what is found of `needle` (NULL:
  * nothing). */
 void sb_page_paint(struct sb_cells *c, struct sb_rect where, const struct sb_page *p, size_t top, const char *needle);
 

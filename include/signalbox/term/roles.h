@@ -34,7 +34,8 @@
     ROLE(FOOTER, "footer", 'f', "what the keys do")                                        \
     ROLE(KEY, "key", 'k', "a key")                                                         \
     ROLE(DIALOG, "dialog", 'd', "text of a dialog")                                        \
-    ROLE(DIALOG_TITLE, "dialog_title", 'D', "title and frame of a dialog")                 \
+    ROLE(DIALOG_TITLE, "dialog_title", 'D', "title of a dialog")                           \
+    ROLE(DIALOG_FRAME, "dialog_frame", '=', "the frame around a dialog")                   \
     ROLE(DANGER, "danger", '!', "what is about to be done for real")                       \
     ROLE(LOW, "low", 'l', "low risk or severity")                                          \
     ROLE(MEDIUM, "medium", 'M', "medium risk or severity")                                 \

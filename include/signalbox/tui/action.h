@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * action.h - everything a person can do at the console, once.
+ *
+ * The table feeds the keymap parser, the dispatcher, the footer, the help, the palette and the key table of the README.
+ * ACTION(id, name, label, contexts, flags, help): `name` is what keymap files use, `label` what the footer says (empty: not
+ * in the footer), `contexts` where the action means something. The order is that of footer and help.
+ */
+#ifndef SIGNALBOX_TUI_ACTION_H
+#define SIGNALBOX_TUI_ACTION_H
+
+#include <signalbox/base/compiler.h>
+#include <stdbool.h>
+
+/* Where keys go. Each context but the last three falls back on its parent when a key is not bound. */
+#define SB_CONTEXT_TABLE(CONTEXT)                                              \
+    CONTEXT(GLOBAL, "global", NONE, "everywhere but where text is typed")      \
+    CONTEXT(MAIN, "main", GLOBAL, "any of the four panes")                     \
+    CONTEXT(ANOMALIES, "anomalies", MAIN, "the pane Anomalies")                \
+    CONTEXT(PLANS, "plans", MAIN, "the pane Plans")                            \
+    CONTEXT(APPROVALS, "approvals", MAIN, "the pane Approvals")                \
+    CONTEXT(AUDIT, "audit", MAIN, "the pane Audit")                            \
+    CONTEXT(PAGE, "page", GLOBAL, "any opened page")                           \
+    CONTEXT(CARD, "card", PAGE, "an opened card")                              \
+    CONTEXT(CASE, "case", PAGE, "an opened case")                              \
+    CONTEXT(ANOMALY, "anomaly", PAGE, "an opened anomaly")                     \
+    CONTEXT(EDIT, "edit", PAGE, "a card being edited")                         \
+    CONTEXT(TEXT, "text", PAGE, "help and messages")                           \
+    CONTEXT(CONFIRM, "confirm", NONE, "a question that wants a deliberate yes") \
+    CONTEXT(LINE, "line", NONE, "a line of text being typed")                  \
+    CONTEXT(PALETTE, "palette", LINE, "the palette")
+
+enum sb_context {
+    SB_IN_NONE = -1,
+#define SB_CONTEXT_ID(id, name, parent, help) SB_IN_##id,
+    SB_CONTEXT_TABLE(SB_CONTEXT_ID)
+#undef SB_CONTEXT_ID
+    SB_CONTEXTS
+};
+
+#define SB_AT(context) (1u << SB_IN_##context)
+#define SB_AT_CARDS (SB_AT(PLANS) | SB_AT(APPROVALS) | SB_AT(CARD))
+#define SB_AT_MOVING (SB_AT(MAIN) | SB_AT(PAGE) | SB_AT(CONFIRM) | SB_AT(PALETTE))
+
+enum sb_action_flags {
+    SB_DANGEROUS = 1, /* changes the deployment or what will be done to it: not there in a read-only console */
+    SB_DELIBERATE = 2, /* never on Enter or Space, never from the palette, never by a paste */
+};
+
+#define SB_ACTION_TABLE(ACTION)                                                                                                   \
+    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(EDIT), 0, "open what is selected")            \
+    ACTION(CONFIRM, "confirm", "yes", SB_AT(CONFIRM), SB_DELIBERATE, "yes: do what is asked here")                                \
+    ACTION(APPROVE, "approve", "approve", SB_AT_CARDS, SB_DANGEROUS | SB_DELIBERATE, "approve the card, after it has been read")  \
+    ACTION(REJECT, "reject", "reject", SB_AT_CARDS, SB_DANGEROUS, "reject the card, with a reason")                               \
+    ACTION(EDIT, "edit", "edit", SB_AT_CARDS, SB_DANGEROUS, "change what the card will do; approvals become void")                \
+    ACTION(ROLLBACK, "roll-back", "undo", SB_AT_CARDS, SB_DANGEROUS, "take back what the card did")                               \
+    ACTION(PAUSE, "pause", "pause", SB_AT_CARDS, SB_DANGEROUS, "pause an execution between two steps, or resume it")              \
+    ACTION(STOP, "stop", "stop", SB_AT_CARDS, SB_DANGEROUS, "end an execution where it stands")                                   \
+    ACTION(REFRESH, "measure-anew", "measure", SB_AT_CARDS, SB_DANGEROUS, "measure a stale card anew")                            \
+    ACTION(CLOSE, "close-failed", "close", SB_AT_CARDS, SB_DANGEROUS, "leave a failed card as it is, with a reason")              \
+    ACTION(SEND_EDIT, "send-edit", "send", SB_AT(EDIT), SB_DANGEROUS | SB_DELIBERATE, "show the difference and send the edit")    \
+    ACTION(UNDO_CHANGE, "undo-change", "undo", SB_AT(EDIT), 0, "take back the change of this value")                              \
+    ACTION(ACKNOWLEDGE, "acknowledge", "take", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "take the anomaly: others see who has it")   \
+    ACTION(CASE, "case", "case", SB_AT(ANOMALIES) | SB_AT(AUDIT) | SB_AT_CARDS | SB_AT(ANOMALY), 0, "open the case this belongs to") \
+    ACTION(SUMMARY, "tab-summary", "", SB_AT(CARD), 0, "card: what, where, why, risk, undo, who approves, expires")               \
+    ACTION(COMMANDS, "tab-commands", "", SB_AT(CARD), 0, "card: the exact commands")                                              \
+    ACTION(EVIDENCE, "tab-evidence", "", SB_AT(CARD), 0, "card: the evidence, with its coverage and age")                         \
+    ACTION(POLICY, "tab-policy", "", SB_AT(CARD), 0, "card: what policy says, and what would change that")                        \
+    ACTION(UNDOING, "tab-rollback", "", SB_AT(CARD), 0, "card: how it is taken back")                                             \
+    ACTION(WATCH, "tab-watch", "", SB_AT(CARD), 0, "card: what is measured afterwards: before, now, limit")                       \
+    ACTION(HISTORY, "tab-history", "", SB_AT(CARD), 0, "card: decisions, hand-offs and ledger entries")                           \
+    ACTION(NEXT_TAB, "next-tab", "tabs", SB_AT(CARD), 0, "next tab of the card")                                                  \
+    ACTION(PREVIOUS_TAB, "previous-tab", "", SB_AT(CARD), 0, "previous tab of the card")                                          \
+    ACTION(REQUEST, "request", "request", SB_AT(MAIN) | SB_AT(PAGE), 0, "ask for something in plain language")                    \
+    ACTION(UP, "up", "", SB_AT_MOVING | SB_AT(LINE), 0, "one row up; in a line: the request before")                              \
+    ACTION(DOWN, "down", "", SB_AT_MOVING | SB_AT(LINE), 0, "one row down; in a line: the request after")                         \
+    ACTION(PAGE_UP, "page-up", "", SB_AT_MOVING, 0, "one screenful up")                                                           \
+    ACTION(PAGE_DOWN, "page-down", "", SB_AT_MOVING, 0, "one screenful down")                                                     \
+    ACTION(TOP, "top", "", SB_AT_MOVING, 0, "to the first row")                                                                   \
+    ACTION(BOTTOM, "bottom", "", SB_AT_MOVING, 0, "to the last row")                                                              \
+    ACTION(NEXT_PANE, "next-pane", "panes", SB_AT(MAIN), 0, "give the keys to the next pane")                                     \
+    ACTION(PREVIOUS_PANE, "previous-pane", "", SB_AT(MAIN), 0, "give the keys to the previous pane")                              \
+    ACTION(LEFT_PANE, "left-pane", "", SB_AT(MAIN), 0, "give the keys to the pane on the left")                                   \
+    ACTION(RIGHT_PANE, "right-pane", "", SB_AT(MAIN), 0, "give the keys to the pane on the right")                                \
+    ACTION(TO_ANOMALIES, "to-anomalies", "", SB_AT(MAIN), 0, "give the keys to Anomalies")                                        \
+    ACTION(TO_PLANS, "to-plans", "", SB_AT(MAIN), 0, "give the keys to Plans")                                                    \
+    ACTION(TO_APPROVALS, "to-approvals", "", SB_AT(MAIN), 0, "give the keys to Approvals")                                        \
+    ACTION(TO_AUDIT, "to-audit", "", SB_AT(MAIN), 0, "give the keys to Audit")                                                    \
+    ACTION(ZOOM, "zoom", "zoom", SB_AT(MAIN), 0, "this pane alone, or all four again")                                            \
+    ACTION(FOLLOW, "follow", "freeze", SB_AT(MAIN), 0, "freeze the rows of this pane, or follow what is new again")               \
+    ACTION(LAYOUT, "layout", "", SB_AT(MAIN), 0, "panes as fits, side by side, or below one another")                             \
+    ACTION(SEARCH, "search", "search", SB_AT(MAIN) | SB_AT(PAGE), 0, "search here")                                               \
+    ACTION(SEARCH_NEXT, "search-next", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the next place where it was found")                     \
+    ACTION(SEARCH_PREVIOUS, "search-previous", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the place before")                              \
+    ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the selected row, or the page")                                  \
+    ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
+    ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
+    ACTION(SUSPEND, "suspend", "", SB_AT(GLOBAL), 0, "give the terminal back to the shell for a while")                           \
+    ACTION(SUBMIT, "submit", "", SB_AT(LINE), 0, "take the line as it stands")                                                    \
+    ACTION(LINE_LEFT, "line-left", "", SB_AT(LINE), 0, "one character to the left")                                               \
+    ACTION(LINE_RIGHT, "line-right", "", SB_AT(LINE), 0, "one character to the right")                                            \
+    ACTION(LINE_HOME, "line-home", "", SB_AT(LINE), 0, "to the beginning of the line")                                            \
+    ACTION(LINE_END, "line-end", "", SB_AT(LINE), 0, "to the end of the line")                                                    \
+    ACTION(LINE_ERASE, "line-erase", "", SB_AT(LINE), 0, "erase the character before the cursor")                                 \
+    ACTION(LINE_DELETE, "line-delete", "", SB_AT(LINE), 0, "erase the character under the cursor")                                \
+    ACTION(LINE_ERASE_WORD, "line-erase-word", "", SB_AT(LINE), 0, "erase the word before the cursor")                            \
+    ACTION(LINE_CLEAR, "line-clear", "", SB_AT(LINE), 0, "erase the whole line")                                                  \
+    ACTION(BACK, "back", "back", SB_AT(GLOBAL) | SB_AT(CONFIRM) | SB_AT(LINE), 0, "close what is open; dismiss the message")      \
+    ACTION(PALETTE, "palette", "", SB_AT(GLOBAL), 0, "find an action by its name")                                                \
+    ACTION(HELP, "help", "help", SB_AT(GLOBAL), 0, "the keys of this place, and the words of the house")                          \
+    ACTION(QUIT, "quit", "quit", SB_AT(GLOBAL), 0, "leave the console; asks only while something executes")
+
+enum sb_action {
+    SB_ACT_NONE,
+#define SB_ACTION_ID(id, name, label, contexts, flags, help) SB_ACT_##id,
+    SB_ACTION_TABLE(SB_ACTION_ID)
+#undef SB_ACTION_ID
+    SB_ACTIONS
+};
+
+struct sb_action_info {
+    const char *name, *label, *help;
+    unsigned contexts, flags;
+};
+
+struct sb_context_info {
+    const char *name, *help;
+    enum sb_context parent;
+};
+
+extern const struct sb_action_info sb_actions[SB_ACTIONS]; /* [SB_ACT_NONE] is empty */
+extern const struct sb_context_info sb_contexts[SB_CONTEXTS];
+
+/* The action or context of this name; SB_ACT_NONE, SB_IN_NONE. */
+enum sb_action sb_action_find(const char *name);
+enum sb_context sb_context_find(const char *name);
+
+/* True where the action means something: in the context itself or in one it falls back on. */
+bool sb_action_applies(enum sb_action action, enum sb_context context);
+
+#endif

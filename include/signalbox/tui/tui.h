@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tui.h - the console as a value: events in, effects out, and a frame to look at.
+ *
+ * Nothing here touches a terminal, a clock, a thread or a file: time comes with the events, and what has to be done is
+ * returned as data. One turn of the caller's loop is: drain all events into sb_tui_update, carry out the effects,
+ * sb_tui_recalc (layout, and all text, sanitized), sb_tui_paint (copies text into cells), show the cells.
+ *
+ * What a person may approve depends on what has been on the screen: sb_tui_recalc notes which lines of a card a frame
+ * shows, so it must be called once for each frame that is shown, and before the events that follow it.
+ *
+ * Thread: one owner.
+ */
+#ifndef SIGNALBOX_TUI_TUI_H
+#define SIGNALBOX_TUI_TUI_H
+
+#include <signalbox/model/message.h>
+#include <signalbox/term/cells.h>
+#include <signalbox/tui/keymap.h>
+
+struct sb_tui;
+
+struct sb_tui_setup {
+    const struct sb_keymap *keymap; /* borrowed */
+    struct sb_seat seat;            /* who sits here; copied */
+    const char *connecting;         /* "shop (127.0.0.1:27017)": what is being connected to; copied */
+    const char *problems;           /* what was wrong in theme and keymap files, a line each; shown as messages; may be NULL */
+    bool ascii;                     /* the terminal shows nothing else */
+    int64_t wall_ms;
+};
+
+struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err);
+void sb_tui_free(struct sb_tui *t);
+
+enum sb_tui_event_kind {
+    SB_TUI_KEY,     /* key; a paste is one too */
+    SB_TUI_NEWS,    /* news: taken */
+    SB_TUI_TICK,    /* time has passed */
+    SB_TUI_SAY,     /* text: something the caller has to tell the person; bad says how */
+    SB_TUI_SUSPEND, /* somebody wants to stop the process (SIGTSTP) */
+};
+
+struct sb_tui_event {
+    enum sb_tui_event_kind kind;
+    int64_t wall_ms;
+    const struct sb_key *key;
+    struct sb_message *news;
+    const char *text;
+    bool bad;
+};
+
+enum sb_effect_kind {
+    SB_FX_ASK,     /* ask: post it; the receiver takes it */
+    SB_FX_QUIT,    /* leave; the orchestrator is told by an ASK before it */
+    SB_FX_BELL,
+    SB_FX_FLUSH,   /* throw away what was typed ahead: what it was meant for has changed */
+    SB_FX_COPY,    /* text: for the clipboard or a file */
+    SB_FX_REDRAW,  /* paint the whole screen again */
+    SB_FX_SUSPEND, /* stop the process; it was allowed */
+};
+
+struct sb_fx {
+    enum sb_effect_kind kind;
+    struct sb_message *ask;
+    char *text;
+};
+
+struct sb_effects {
+    struct sb_fx *fx;
+    size_t n, cap;
+};
+
+void sb_effects_init(struct sb_effects *e);
+void sb_effects_clear(struct sb_effects *e);   /* frees what was not taken */
+void sb_effects_release(struct sb_effects *e);
+
+/* The first asks: who sits here, and the newest entries of the ledger. */
+void sb_tui_start(struct sb_tui *t, struct sb_effects *fx);
+
+void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb_effects *fx);
+
+/* Lays out a frame of this size and prepares its text. May ask for ledger entries that came into view. */
+void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx);
+
+/* Paints what was prepared. `cells` has the size of the last sb_tui_recalc. cursor_x is -1 where there is none. */
+void sb_tui_paint(const struct sb_tui *t, struct sb_cells *cells, int *cursor_x, int *cursor_y);
+
+/* Milliseconds until the screen wants a tick; -1: nothing on it depends on time. */
+int64_t sb_tui_tick_in(const struct sb_tui *t);
+
+/* True while a card is being carried out, taken back or in doubt. */
+bool sb_tui_executing(const struct sb_tui *t);
+
+#endif

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What each action does. Decisions about cards are in decide.c. */
+#include "state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- moving ---- */
+
+static size_t body_rows(const struct sb_tui *t)
+{
+    struct sb_rect at = sb_layout_at(&t->frame.layout, "body");
+    return at.h > 0 ? (size_t)at.h : 0;
+}
+
+/* The first row of a page that carries this link; row_n when none does. */
+static size_t link_row(const struct sb_page *p, int link)
+{
+    size_t row = 0;
+    while (row < p->row_n && p->row[row].link != link)
+        row++;
+    return row;
+}
+
+static void scroll_to(struct sb_tui *t, int64_t top)
+{
+    struct view *v = top_view(t);
+    const struct sb_page *p = page_in_focus(t);
+    int64_t most = (int64_t)p->row_n - (int64_t)body_rows(t);
+    v->top[v->tab] = (size_t)(top > most ? (most > 0 ? most : 0) : top < 0 ? 0 : top);
+}
+
+static void show_link(struct sb_tui *t)
+{
+    struct view *v = top_view(t);
+    size_t row = link_row(&t->frame.body, v->link), rows = body_rows(t);
+    if (row == t->frame.body.row_n || rows == 0)
+        return;
+    if (row < v->top[v->tab])
+        scroll_to(t, (int64_t)row);
+    else if (row >= v->top[v->tab] + rows)
+        scroll_to(t, (int64_t)row - (int64_t)rows + 1);
+}
+
+/* One row: to the next link where the page has links, else by a line. */
+static void step_page(struct sb_tui *t, int by)
+{
+    struct view *v = top_view(t);
+    const struct sb_page *p = &t->frame.body;
+    bool link = v->kind != VIEW_CARD && link_row(p, v->link + by) < p->row_n && v->link + by > 0;
+    if (link) {
+        v->link += by;
+        show_link(t);
+    } else {
+        scroll_to(t, (int64_t)v->top[v->tab] + by);
+    }
+}
+
+static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
+{
+    struct view *v = top_view(t);
+    bool panes = v->kind == VIEW_PANES;
+    int64_t page = panes ? (int64_t)t->pane[t->focus].rows : (int64_t)body_rows(t);
+    if (page > 2)
+        page--; /* one row stays in sight */
+    int64_t top = panes ? 0 : (int64_t)v->top[v->tab];
+    switch (action) {
+    case SB_ACT_UP: panes ? pane_move(t, -1) : step_page(t, -1); return true;
+    case SB_ACT_DOWN: panes ? pane_move(t, 1) : step_page(t, 1); return true;
+    case SB_ACT_PAGE_UP: panes ? pane_move(t, -page) : scroll_to(t, top - page); return true;
+    case SB_ACT_PAGE_DOWN: panes ? pane_move(t, page) : scroll_to(t, top + page); return true;
+    case SB_ACT_TOP:
+    case SB_ACT_BOTTOM:
+        if (!panes)
+            scroll_to(t, action == SB_ACT_TOP ? 0 : INT64_MAX);
+        else if (t->focus == PANE_AUDIT)
+            audit_jump(t, action == SB_ACT_TOP ? 1 : -1, fx);
+        else if (t->pane[t->focus].n)
+            pane_goto(t, action == SB_ACT_TOP ? 0 : t->pane[t->focus].n - 1);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void side_pane(struct sb_tui *t, int by)
+{
+    if (t->stacked || t->zoomed) { /* nothing stands beside: the neighbour is the next one */
+        pane_focus(t, (t->focus + by + PANES) % PANES);
+        return;
+    }
+    int column = t->focus % 2 + by;
+    if (column >= 0 && column <= 1)
+        pane_focus(t, t->focus / 2 * 2 + column);
+}
+
+static bool move_panes(struct sb_tui *t, enum sb_action action)
+{
+    switch (action) {
+    case SB_ACT_NEXT_PANE: pane_focus(t, (t->focus + 1) % PANES); return true;
+    case SB_ACT_PREVIOUS_PANE: pane_focus(t, (t->focus + PANES - 1) % PANES); return true;
+    case SB_ACT_LEFT_PANE: side_pane(t, -1); return true;
+    case SB_ACT_RIGHT_PANE: side_pane(t, 1); return true;
+    case SB_ACT_TO_ANOMALIES: pane_focus(t, PANE_ANOMALIES); return true;
+    case SB_ACT_TO_PLANS: pane_focus(t, PANE_PLANS); return true;
+    case SB_ACT_TO_APPROVALS: pane_focus(t, PANE_APPROVALS); return true;
+    case SB_ACT_TO_AUDIT: pane_focus(t, PANE_AUDIT); return true;
+    case SB_ACT_ZOOM: t->zoomed = !t->zoomed; return true;
+    case SB_ACT_LAYOUT: {
+        static const char *const words[] = {"as fits", "side by side", "below one another"};
+        t->arrangement = (t->arrangement + 1) % 3;
+        say(t, false, "Panes: %s.", words[t->arrangement]);
+        return true;
+    }
+    case SB_ACT_FOLLOW:
+        pane_freeze(t, t->focus);
+        say(t, false, t->pane[t->focus].frozen ? "%s is frozen: its rows stay as they are, new ones are only counted." : "%s follows what is new again.", pane_name(t->focus));
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- opening ---- */
+
+static void open_row(struct sb_tui *t, struct sb_effects *fx)
+{
+    const struct sb_card *card = pane_card(t);
+    const struct sb_anomaly *anomaly = pane_anomaly(t);
+    const struct sb_audit_row *row = pane_audit(t);
+    if (card)
+        view_open(t, VIEW_CARD, card->id, fx);
+    else if (anomaly)
+        view_open(t, VIEW_ANOMALY, anomaly->id, fx);
+    else if (row && row->card)
+        view_open(t, VIEW_CARD, row->card, fx);
+    else if (row && row->case_id)
+        view_open(t, VIEW_CASE, row->case_id, fx);
+    else if (row)
+        say(t, false, "#%lld %s: %s", (long long)row->seq, row->kind, row->text);
+    else
+        say(t, false, "%s is empty.", pane_name(t->focus));
+}
+
+static void open_link(struct sb_tui *t, struct sb_effects *fx)
+{
+    const struct view *v = top_view(t);
+    if (v->kind == VIEW_EDIT) {
+        size_t key = (size_t)v->link - 1;
+        if (v->link > 0 && key < edit_keys()) {
+            const char *now = t->edit.changed[key] ? t->edit.changed[key] : t->edit.now[key];
+            line_open(t, LINE_VALUE, sb_edit_keys[key].key, now);
+        }
+    } else if (v->kind == VIEW_CASE) {
+        const struct sb_case *c = find_case(t, v->id);
+        if (c && v->link > 0 && (size_t)v->link <= c->cards_n)
+            view_open(t, VIEW_CARD, c->cards[v->link - 1], fx);
+        else if (c && c->anomaly && (size_t)v->link == c->cards_n + 1)
+            view_open(t, VIEW_ANOMALY, c->anomaly, fx);
+    } else if (v->kind == VIEW_ANOMALY) {
+        const struct held_anomaly *a = find_anomaly(t, v->id);
+        if (a && a->anomaly.case_id)
+            view_open(t, VIEW_CASE, a->anomaly.case_id, fx);
+    }
+}
+
+/* The case of what is selected or open; NULL: it has none. */
+static const char *case_in_focus(const struct sb_tui *t)
+{
+    const struct view *v = top_view_of(t);
+    const struct sb_card *card = card_in_focus(t);
+    const struct held_anomaly *held = v->kind == VIEW_ANOMALY ? find_anomaly(t, v->id) : NULL;
+    const struct sb_anomaly *anomaly = held ? &held->anomaly : v->kind == VIEW_PANES ? pane_anomaly(t) : NULL;
+    const struct sb_audit_row *row = v->kind == VIEW_PANES ? pane_audit(t) : NULL;
+    const char *id = card ? card->case_id : anomaly ? anomaly->case_id : row ? row->case_id : NULL;
+    return id && id[0] ? id : NULL;
+}
+
+static void acknowledge(struct sb_tui *t, struct sb_effects *fx)
+{
+    const struct view *v = top_view(t);
+    const struct held_anomaly *held = v->kind == VIEW_ANOMALY ? find_anomaly(t, v->id) : NULL;
+    const struct sb_anomaly *a = held ? &held->anomaly : pane_anomaly(t);
+    if (!a)
+        say(t, false, "No anomaly is selected.");
+    else if (a->acked_by)
+        say(t, false, "%s was taken by %s already.", a->id, a->acked_by);
+    else
+        fx_ask_text(t, fx, SB_ASK_ACK, a->id);
+}
+
+static void show_tab(struct sb_tui *t, int tab)
+{
+    struct view *v = top_view(t);
+    if (v->kind == VIEW_CARD)
+        v->tab = (enum tab)((tab + TABS) % TABS);
+}
+
+static void copy(struct sb_tui *t, struct sb_effects *fx)
+{
+    struct sb_str text;
+    sb_str_init(&text);
+    const struct view *v = top_view(t);
+    const struct sb_card *card = card_in_focus(t);
+    if (v->kind == VIEW_CARD && v->tab == TAB_COMMANDS && card) { /* exactly, one command a line */
+        for (size_t i = 0; i < card->steps_n; i++)
+            sb_str_addf(&text, "%s\n", card->steps[i].action ? card->steps[i].action : "");
+    } else if (v->kind == VIEW_PANES) {
+        const struct pane *p = &t->pane[t->focus];
+        size_t row = p->index - p->top;
+        if (pane_count(t, t->focus) && row < t->frame.pane[t->focus].row_n)
+            sb_page_row_text(&t->frame.pane[t->focus], row, &text);
+    } else {
+        for (size_t i = 0; i < t->frame.body.row_n; i++) {
+            sb_page_row_text(&t->frame.body, i, &text);
+            sb_str_addc(&text, '\n');
+        }
+    }
+    bool empty = text.len == 0;
+    char *taken = sb_str_take(&text);
+    if (empty || !taken) {
+        free(taken);
+        say(t, false, "There is nothing to copy here.");
+    } else {
+        fx_add(fx, SB_FX_COPY, NULL, taken);
+    }
+}
+
+/* ---- the rest ---- */
+
+static void back(struct sb_tui *t)
+{
+    if (t->overlay == OVER_LINE || t->overlay == OVER_PALETTE) {
+        t->overlay = OVER_NONE;
+        return;
+    }
+    if (t->note_shown)
+        t->note_shown = false;
+    else if (t->search.shown)
+        t->search.shown = false;
+    else if (t->views > 1)
+        view_close(t);
+    else if (t->zoomed)
+        t->zoomed = false;
+}
+
+static void quit(struct sb_tui *t, struct sb_effects *fx)
+{
+    if (sb_tui_executing(t) && t->overlay != OVER_CONFIRM) {
+        confirm_open(t, CONFIRM_QUIT, NULL, fx);
+        return;
+    }
+    fx_ask_text(t, fx, SB_ASK_BYE, t->seat.who ? t->seat.who : "");
+    fx_add(fx, SB_FX_QUIT, NULL, NULL);
+}
+
+void suspend(struct sb_tui *t, struct sb_effects *fx)
+{
+    if (sb_tui_executing(t))
+        say(t, true, "Not suspended: a plan is being carried out, and stopping this process would stop it half way.");
+    else
+        fx_add(fx, SB_FX_SUSPEND, NULL, NULL);
+}
+
+static void request_history(struct sb_tui *t, int by)
+{
+    if (t->line_for != LINE_REQUEST)
+        return;
+    if ((by < 0 && t->request_at == 0) || (by > 0 && t->request_at >= t->request_n))
+        return;
+    t->request_at = (size_t)((int64_t)t->request_at + by);
+    line_set(&t->line, t->request_at < t->request_n ? t->request[t->request_at] : "");
+}
+
+/* Actions while a line or the palette is open. */
+static void act_on_line(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
+{
+    bool palette = t->overlay == OVER_PALETTE;
+    if (line_act(&t->line, action)) {
+        t->palette_at = 0;
+        return;
+    }
+    switch (action) {
+    case SB_ACT_UP: case SB_ACT_PAGE_UP: palette ? (void)(t->palette_at -= action == SB_ACT_UP ? 1 : 8) : request_history(t, -1); break;
+    case SB_ACT_DOWN: case SB_ACT_PAGE_DOWN: palette ? (void)(t->palette_at += action == SB_ACT_DOWN ? 1 : 8) : request_history(t, 1); break;
+    case SB_ACT_SUBMIT: palette ? palette_submit(t, fx) : line_submit(t, fx); break;
+    default: back(t);
+    }
+    enum sb_action matches[SB_ACTIONS];
+    int n = palette ? (int)palette_matches(t, matches) : 0;
+    t->palette_at = t->palette_at >= n ? n - 1 : t->palette_at;
+    t->palette_at = t->palette_at < 0 ? 0 : t->palette_at;
+}
+
+static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
+{
+    struct view *v = top_view(t);
+    switch (action) {
+    case SB_ACT_OPEN: v->kind == VIEW_PANES ? open_row(t, fx) : open_link(t, fx); break;
+    case SB_ACT_CASE: {
+        const char *id = case_in_focus(t);
+        if (id)
+            view_open(t, VIEW_CASE, id, fx);
+        else
+            say(t, false, "This belongs to no case.");
+        break;
+    }
+    case SB_ACT_ACKNOWLEDGE: acknowledge(t, fx); break;
+    case SB_ACT_UNDO_CHANGE:
+        if (v->link > 0 && (size_t)v->link <= edit_keys())
+            set_text(&t->edit.changed[v->link - 1], NULL);
+        break;
+    case SB_ACT_SUMMARY: show_tab(t, TAB_SUMMARY); break;
+    case SB_ACT_COMMANDS: show_tab(t, TAB_COMMANDS); break;
+    case SB_ACT_EVIDENCE: show_tab(t, TAB_EVIDENCE); break;
+    case SB_ACT_POLICY: show_tab(t, TAB_POLICY); break;
+    case SB_ACT_UNDOING: show_tab(t, TAB_ROLLBACK); break;
+    case SB_ACT_WATCH: show_tab(t, TAB_WATCH); break;
+    case SB_ACT_HISTORY: show_tab(t, TAB_HISTORY); break;
+    case SB_ACT_NEXT_TAB: show_tab(t, (int)v->tab + 1); break;
+    case SB_ACT_PREVIOUS_TAB: show_tab(t, (int)v->tab - 1); break;
+    case SB_ACT_REQUEST: line_open(t, LINE_REQUEST, NULL, ""); break;
+    case SB_ACT_SEARCH: line_open(t, LINE_SEARCH, NULL, ""); break;
+    case SB_ACT_SEARCH_NEXT: search_go(t, 1, false); break;
+    case SB_ACT_SEARCH_PREVIOUS: search_go(t, -1, false); break;
+    case SB_ACT_COPY: copy(t, fx); break;
+    case SB_ACT_MESSAGES: view_open(t, VIEW_MESSAGES, NULL, fx); break;
+    case SB_ACT_HELP: view_open(t, VIEW_HELP, NULL, fx); break;
+    case SB_ACT_PALETTE: palette_open(t); break;
+    case SB_ACT_REDRAW: fx_add(fx, SB_FX_REDRAW, NULL, NULL); break;
+    case SB_ACT_SUSPEND: suspend(t, fx); break;
+    case SB_ACT_QUIT: quit(t, fx); break;
+    case SB_ACT_BACK: back(t); break;
+    default: decide(t, action, fx);
+    }
+}
+
+void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
+{
+    char why[512];
+    if (t->overlay == OVER_LINE || t->overlay == OVER_PALETTE) {
+        act_on_line(t, action, fx);
+        return;
+    }
+    if (refused(t, action, why)) {
+        say(t, true, "%s", why);
+        fx_add(fx, SB_FX_BELL, NULL, NULL);
+        return;
+    }
+    if (!move(t, action, fx) && !(top_view(t)->kind == VIEW_PANES && move_panes(t, action)))
+        act_here(t, action, fx);
+}

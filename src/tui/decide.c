@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Decisions about a card: whether one can be made now, why not, and how it is begun. The orchestrator checks everything
+ * again; what is refused here is refused early and in words. */
+#include "state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What the life-cycle table calls the action; -1: it is not in the table. Pausing a paused card resumes it. */
+static int event_of(enum sb_action action, const struct sb_card *c)
+{
+    switch (action) {
+    case SB_ACT_APPROVE: return SB_EV_APPROVE;
+    case SB_ACT_REJECT: return SB_EV_REJECT;
+    case SB_ACT_EDIT: return SB_EV_EDIT;
+    case SB_ACT_ROLLBACK: return SB_EV_ROLLBACK;
+    case SB_ACT_PAUSE: return c->state == SB_PAUSED ? SB_EV_RESUME : SB_EV_PAUSE;
+    case SB_ACT_STOP: return SB_EV_STOP;
+    case SB_ACT_REFRESH: return SB_EV_REFRESH;
+    case SB_ACT_CLOSE: return SB_EV_CLOSE;
+    default: return -1;
+    }
+}
+
+static int ask_of(enum sb_action action, const struct sb_card *c)
+{
+    switch (action) {
+    case SB_ACT_PAUSE: return c->state == SB_PAUSED ? SB_ASK_RESUME : SB_ASK_PAUSE;
+    case SB_ACT_REFRESH: return SB_ASK_REFRESH;
+    default: return -1;
+    }
+}
+
+static void capital(char *text)
+{
+    if (text[0] >= 'a' && text[0] <= 'z')
+        text[0] = (char)(text[0] - 'a' + 'A');
+}
+
+/* Approving is refused until the summary and every command have been on the screen. */
+static bool unread(const struct sb_tui *t, const struct sb_card *c, char out[512])
+{
+    static const char *const what[2] = {"the summary (tab 1)", "the commands (tab 2)"};
+    bool same = sb_streq(t->read_card, c->id) && sb_streq(t->read_hash, c->hash);
+    bool missing[2] = {!same || !t->read[0].done, !same || !t->read[1].done};
+    if (!missing[0] && !missing[1])
+        return false;
+    snprintf(out, 512, "Not yet: %s%s%s %s not been on the screen to the end.", missing[0] ? what[0] : "", missing[0] && missing[1] ? " and " : "",
+             missing[1] ? what[1] : "", missing[0] && missing[1] ? "have" : "has");
+    capital(out);
+    return true;
+}
+
+bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
+{
+    if (!(sb_actions[action].flags & SB_DANGEROUS))
+        return false;
+    if (t->welcomed && t->welcome.read_only) {
+        snprintf(out, 512, "This console is read-only: %s is not available.", sb_actions[action].name);
+        return true;
+    }
+    if (t->bye || !t->welcomed) {
+        snprintf(out, 512, t->bye ? "The orchestrator has ended: nothing can be decided any more." : "Not connected yet: nothing can be decided.");
+        return true;
+    }
+    const struct sb_card *c = card_in_focus(t);
+    if (!c) {
+        snprintf(out, 512, "No card is selected.");
+        return true;
+    }
+    int event = event_of(action, c);
+    if (event < 0)
+        return false;
+    if (event == SB_EV_CLOSE && c->closed) {
+        snprintf(out, 512, "%.100s is closed already.", c->id);
+        return true;
+    }
+    if (!sb_lifecycle_next((enum sb_state)c->state, (enum sb_event)event)) {
+        sb_lifecycle_reason(out, 512, (enum sb_state)c->state, (enum sb_event)event);
+        capital(out);
+        size_t n = strlen(out);
+        snprintf(out + n, 512 - n, ".");
+        return true;
+    }
+    return event == SB_EV_APPROVE && top_view_of(t)->kind == VIEW_CARD && unread(t, c, out);
+}
+
+static void post(struct sb_tui *t, int ask, const struct sb_card *c, const char *reason, struct sb_effects *fx)
+{
+    struct sb_message *m = sb_message_new(ask, 0);
+    struct sb_decision_on *d = m ? m->body : NULL;
+    if (!d || sb_str_set(&d->card, c->id) || sb_str_set(&d->reason, reason)) {
+        sb_message_free(m);
+        say(t, true, "Out of memory: nothing was sent.");
+        return;
+    }
+    d->revision = c->revision;
+    if (fx_ask(t, fx, m))
+        say(t, false, "Sent: %s %s.", sb_message_name(ask), c->id);
+}
+
+void decide_with(struct sb_tui *t, int ask, const char *card, const char *reason, struct sb_effects *fx)
+{
+    const struct held_card *held = find_card(t, card);
+    if (held)
+        post(t, ask, &held->card, reason, fx);
+}
+
+void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
+{
+    const struct sb_card *c = card_in_focus(t);
+    if (!c)
+        return;
+    switch (action) {
+    case SB_ACT_APPROVE:
+        if (top_view(t)->kind != VIEW_CARD) { /* what is approved must be read first */
+            view_open(t, VIEW_CARD, c->id, fx);
+            say(t, false, "Read the summary and the commands first, then approve here.");
+        } else {
+            confirm_open(t, CONFIRM_APPROVE, c, fx);
+        }
+        break;
+    case SB_ACT_STOP: confirm_open(t, CONFIRM_STOP, c, fx); break;
+    case SB_ACT_ROLLBACK: confirm_open(t, CONFIRM_ROLLBACK, c, fx); break;
+    case SB_ACT_REJECT: line_open(t, LINE_REJECT, c->id, ""); break;
+    case SB_ACT_CLOSE: line_open(t, LINE_CLOSE, c->id, ""); break;
+    case SB_ACT_EDIT: edit_open(t, c, fx); break;
+    case SB_ACT_SEND_EDIT:
+        if (edit_changes(&t->edit) == 0)
+            say(t, true, "Nothing is changed yet: open a value to change it.");
+        else
+            confirm_open(t, CONFIRM_EDIT, c, fx);
+        break;
+    default: {
+        int ask = ask_of(action, c);
+        if (ask >= 0)
+            post(t, ask, c, NULL, fx);
+    }
+    }
+}

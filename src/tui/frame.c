@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From state to a frame: layout first, then all text, then (in paint.c) cells. */
+#include "state.h"
+
+#include <signalbox/base/array.h>
+
+#include <string.h>
+
+#define WIDE_CARD 150   /* from here on a card shows two pages side by side */
+#define BESIDE_W 140    /* from here on panes stand side by side by themselves: rows need width more than height */
+#define STACK_ROWS 12   /* four panes of a title and two rows */
+#define BESIDE_ROWS 8
+#define STATUS_MOST 4   /* lines of a long message */
+
+/* ---- layout ---- */
+
+static const char *const pane_box[PANES] = {"anomalies", "plans", "approvals", "audit"};
+
+static void lay_panes(struct sb_tui *t, int parent, int w, int rows)
+{
+    struct sb_layout *l = &t->frame.layout;
+    bool beside = t->arrangement == 1 || (t->arrangement == 0 && w >= BESIDE_W);
+    bool alone = t->zoomed || rows < (beside ? BESIDE_ROWS : STACK_ROWS);
+    t->stacked = !beside || alone;
+    if (alone) {
+        sb_layout_add(l, parent, pane_box[t->focus], SB_BELOW, SB_FILL, 1, 0);
+        return;
+    }
+    for (int p = 0; p < PANES && !beside; p++)
+        sb_layout_add(l, parent, pane_box[p], SB_BELOW, SB_FILL, 1, 3);
+    for (int half = 0; half < 2 && beside; half++) {
+        int row = sb_layout_add(l, parent, half ? "lower" : "upper", SB_BESIDE, SB_FILL, 1, 4);
+        sb_layout_add(l, row, pane_box[2 * half], SB_BELOW, SB_FILL, 1, 0);
+        sb_layout_add(l, row, half ? "bar-lower" : "bar-upper", SB_BELOW, SB_FIXED, 1, 0);
+        sb_layout_add(l, row, pane_box[2 * half + 1], SB_BELOW, SB_FILL, 1, 0);
+    }
+}
+
+static void lay_out(struct sb_tui *t, int w, int h, int status_lines)
+{
+    struct sb_layout *l = &t->frame.layout;
+    const struct view *v = top_view(t);
+    sb_layout_init(l, SB_BELOW);
+    sb_layout_add(l, 0, "header", SB_BELOW, SB_FIXED, 1, 0);
+    int most = h < 16 ? 1 : h < 34 ? 3 : h < 50 ? 5 : 9;
+    int strip = v->kind == VIEW_PANES || h >= 34 ? view_strip_lines(t) : 0;
+    if (strip > most)
+        strip = most;
+    sb_layout_add(l, 0, "strip", SB_BELOW, SB_FIXED, strip, 0);
+    if (v->kind == VIEW_PANES) {
+        int panes = sb_layout_add(l, 0, "panes", SB_BELOW, SB_FILL, 1, 1);
+        lay_panes(t, panes, w, h - 1 - strip - 3);
+    } else {
+        sb_layout_add(l, 0, "title", SB_BELOW, SB_FIXED, 1, 0);
+        if (v->kind == VIEW_CARD)
+            sb_layout_add(l, 0, "tabs", SB_BELOW, SB_FIXED, 1, 0);
+        int pages = sb_layout_add(l, 0, "pages", SB_BESIDE, SB_FILL, 1, 1);
+        if (v->kind == VIEW_CARD && w >= WIDE_CARD) {
+            sb_layout_add(l, pages, "side", SB_BELOW, SB_FILL, 1, 0);
+            sb_layout_add(l, pages, "bar-pages", SB_BELOW, SB_FIXED, 1, 0);
+        }
+        sb_layout_add(l, pages, "body", SB_BELOW, SB_FILL, 1, 0);
+    }
+    sb_layout_add(l, 0, "status", SB_BELOW, SB_FIXED, 1, 0);
+    sb_layout_add(l, 0, "request", SB_BELOW, SB_FIXED, 1, 0);
+    sb_layout_add(l, 0, "footer", SB_BELOW, SB_FIXED, 1, 0);
+    sb_layout_solve(l, w, h);
+    for (int i = 0; i < l->n; i++) /* a long message lies over the rows above it: nothing moves for it */
+        if (strcmp(l->box[i].name, "status") == 0) {
+            l->box[i].at.y -= status_lines - 1;
+            l->box[i].at.h = status_lines;
+        }
+}
+
+/* ---- text ---- */
+
+static void start(struct sb_tui *t, struct sb_page *p, const char *box, int margin)
+{
+    sb_page_start(p, sb_layout_at(&t->frame.layout, box).w - margin, t->ascii);
+}
+
+static void make_panes(struct sb_tui *t, struct sb_effects *fx)
+{
+    struct frame *f = &t->frame;
+    for (int p = 0; p < PANES; p++) {
+        struct sb_rect at = sb_layout_at(&f->layout, pane_box[p]);
+        f->pane_shown[p] = at.h > 0 && at.w > 0;
+        if (!f->pane_shown[p])
+            continue;
+        size_t rows = (size_t)(at.h - 1);
+        pane_fit(t, p, rows);
+        start(t, &f->pane_title[p], pane_box[p], 0);
+        view_pane_title(t, p, &f->pane_title[p]);
+        start(t, &f->pane[p], pane_box[p], 0);
+        view_pane(t, p, &f->pane[p], rows);
+    }
+    audit_want(t, fx);
+}
+
+static void make_tab(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p)
+{
+    switch (tab) {
+    case TAB_SUMMARY: view_summary(t, c, p); break;
+    case TAB_COMMANDS: view_commands(t, c, p); break;
+    case TAB_EVIDENCE: view_evidence(t, c, p); break;
+    case TAB_POLICY: view_policy(t, c, p); break;
+    case TAB_ROLLBACK: view_rollback(t, c, p); break;
+    case TAB_WATCH: view_watch(t, c, p); break;
+    case TAB_HISTORY: view_history(t, c, p); break;
+    case TABS: break;
+    }
+}
+
+static void missing(struct sb_tui *t, const char *what)
+{
+    sb_page_textf(&t->frame.title, SB_ROLE_TITLE, "%s", top_view(t)->id ? top_view(t)->id : "");
+    sb_page_textf(&t->frame.body, SB_ROLE_DOUBT, "%s was asked for and has not come yet.", what);
+}
+
+/* The title and the page of what is open, apart from cards. */
+static void make_page(struct sb_tui *t, const struct view *v)
+{
+    struct frame *f = &t->frame;
+    if (v->kind == VIEW_CASE) {
+        const struct sb_case *c = find_case(t, v->id);
+        if (!c) {
+            missing(t, "The case");
+            return;
+        }
+        sb_page_textf(&f->title, SB_ROLE_TITLE, "Case %s", c->id ? c->id : "");
+        view_case(t, c, &f->body);
+    } else if (v->kind == VIEW_ANOMALY) {
+        const struct held_anomaly *a = find_anomaly(t, v->id);
+        if (!a) {
+            missing(t, "The anomaly");
+            return;
+        }
+        sb_page_textf(&f->title, SB_ROLE_TITLE, "Anomaly %s", a->anomaly.id ? a->anomaly.id : "");
+        view_anomaly(t, &a->anomaly, &f->body);
+    } else if (v->kind == VIEW_EDIT) {
+        const struct held_card *held = find_card(t, v->id);
+        sb_page_textf(&f->title, SB_ROLE_TITLE, "Edit %s", v->id ? v->id : "");
+        if (held)
+            view_edit(t, &held->card, &f->body);
+    } else if (v->kind == VIEW_HELP) {
+        sb_page_text(&f->title, SB_ROLE_TITLE, "Help");
+        view_help(t, v->help_for, &f->body);
+    } else if (v->kind == VIEW_MESSAGES) {
+        sb_page_text(&f->title, SB_ROLE_TITLE, "Messages of this session, the newest first");
+        view_messages(t, &f->body);
+    }
+}
+
+/* What has been on the screen counts for the contract with this hash only. */
+static void note_reading(struct sb_tui *t, const struct sb_card *c, enum tab tab, const struct sb_page *p, size_t top, size_t rows)
+{
+    if (!sb_streq(t->read_card, c->id) || !sb_streq(t->read_hash, c->hash)) {
+        set_text(&t->read_card, c->id);
+        set_text(&t->read_hash, c->hash);
+        reading_reset(&t->read[0]);
+        reading_reset(&t->read[1]);
+    }
+    if (t->overlay == OVER_NONE || t->overlay == OVER_LINE)
+        reading_note(&t->read[tab == TAB_COMMANDS], p, top, rows);
+}
+
+static size_t keep_within(size_t *top, const struct sb_page *p, size_t rows)
+{
+    if (*top + rows > p->row_n)
+        *top = p->row_n > rows ? p->row_n - rows : 0;
+    return *top;
+}
+
+static void make_card(struct sb_tui *t, struct view *v, size_t rows, size_t covered)
+{
+    struct frame *f = &t->frame;
+    const struct held_card *held = find_card(t, v->id);
+    if (!held) {
+        missing(t, "The card");
+        return;
+    }
+    const struct sb_card *c = &held->card;
+    f->side_shown = sb_layout_at(&f->layout, "side").w > 0;
+    enum tab tab = f->side_shown && v->tab == TAB_SUMMARY ? TAB_COMMANDS : v->tab;
+    view_card_title(t, c, &f->title);
+    make_tab(t, c, tab, &f->body);
+    /* where both pages are shown, the summary tab scrolls the summary and the others scroll their own */
+    f->body_top = keep_within(&v->top[tab], &f->body, rows);
+    if (f->side_shown) {
+        start(t, &f->side, "side", 2);
+        view_summary(t, c, &f->side);
+        f->side_top = keep_within(&v->top[TAB_SUMMARY], &f->side, rows);
+        note_reading(t, c, TAB_SUMMARY, &f->side, f->side_top, rows - covered);
+    }
+    if (tab == TAB_SUMMARY || tab == TAB_COMMANDS)
+        note_reading(t, c, tab, &f->body, f->body_top, rows - covered);
+    view_tabs(t, c, v->tab, &f->tabs); /* they say what is left to read */
+}
+
+static void make_view(struct sb_tui *t)
+{
+    struct frame *f = &t->frame;
+    struct view *v = top_view(t);
+    f->side_shown = false;
+    start(t, &f->title, "title", 2);
+    start(t, &f->tabs, "tabs", 2);
+    start(t, &f->body, "body", 2);
+    struct sb_rect body = sb_layout_at(&f->layout, "body"), status = sb_layout_at(&f->layout, "status");
+    size_t rows = body.h > 0 ? (size_t)body.h : 0, covered = status.h > 1 ? (size_t)(status.h - 1) : 0;
+    if (covered > rows)
+        covered = rows;
+    if (v->kind == VIEW_CARD) {
+        make_card(t, v, rows, covered);
+    } else {
+        make_page(t, v);
+        f->body_top = keep_within(&v->top[v->tab], &f->body, rows);
+    }
+}
+
+/* ---- the box ---- */
+
+static void box(struct sb_tui *t, int w, int h, int y)
+{
+    struct frame *f = &t->frame;
+    int most_w = f->w - 2, most_h = f->h - 3;
+    w = w < most_w ? w : most_w;
+    h = h < most_h ? h : most_h;
+    f->box_at = (struct sb_rect){(f->w - w) / 2, y >= 0 ? y : (f->h - 2 - h) / 2 > 0 ? (f->h - 2 - h) / 2 : 0, w, h};
+    f->box_shown = w > 4 && h > 2;
+}
+
+static void make_confirm(struct sb_tui *t)
+{
+    struct frame *f = &t->frame;
+    struct confirm *q = &t->confirm;
+    int w = f->w - 4 < 110 ? f->w - 4 : 110, extra = q->target ? 2 : 0;
+    sb_page_start(&f->box, w - 4, t->ascii);
+    view_confirm(t, &f->box);
+    box(t, w, (int)f->box.row_n + 2 + extra, -1);
+    if (!f->box_shown)
+        return;
+    size_t rows = (size_t)(f->box_at.h - 2 - extra > 0 ? f->box_at.h - 2 - extra : 0);
+    f->box_top = keep_within(&q->top, &f->box, rows);
+    reading_note(&q->read, &f->box, f->box_top, rows);
+    q->shown = true;
+    if (!q->target || f->box_at.h <= 4)
+        return;
+    sb_page_start(&f->typed, f->box_at.w - 4, t->ascii);
+    sb_page_text(&f->typed, SB_ROLE_KEY, "> ");
+    line_show(&q->typed, &f->typed, f->box_at.w - 7, t->ascii, &f->cursor_x);
+    f->cursor_x += f->box_at.x + 2;
+    f->cursor_y = f->box_at.y + f->box_at.h - 2;
+}
+
+static void make_palette(struct sb_tui *t)
+{
+    struct frame *f = &t->frame;
+    int rows = f->h - 8 < 12 ? f->h - 8 : 12, w = f->w - 2 < 100 ? f->w - 2 : 100;
+    if (rows < 1)
+        rows = 1;
+    sb_page_start(&f->box, w - 4, t->ascii);
+    view_palette(t, &f->box, (size_t)rows);
+    box(t, w, rows + 2, f->h - 3 - (rows + 2) > 0 ? f->h - 3 - (rows + 2) : 0);
+    f->box_top = 0;
+}
+
+static void too_small(struct sb_tui *t)
+{
+    struct frame *f = &t->frame;
+    char text[3][TEXT_MAX];
+    snprintf(text[0], TEXT_MAX, "%dx%d is too small: %dx%d is needed", f->w, f->h, LEAST_W, LEAST_H);
+    snprintf(text[1], TEXT_MAX, "%dx%d < %dx%d", f->w, f->h, LEAST_W, LEAST_H);
+    snprintf(text[2], TEXT_MAX, "< %dx%d", LEAST_W, LEAST_H);
+    size_t fits = 0;
+    while (fits + 1 < SB_COUNT(text) && (int)strlen(text[fits]) > f->w)
+        fits++;
+    sb_page_start(&f->body, f->w, t->ascii);
+    sb_page_text(&f->body, SB_ROLE_DOUBT, text[fits]);
+}
+
+/* ---- all of it ---- */
+
+void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
+{
+    struct frame *f = &t->frame;
+    f->w = w;
+    f->h = h;
+    f->cursor_x = f->cursor_y = -1;
+    f->box_shown = f->side_shown = false;
+    f->too_small = w < LEAST_W || h < LEAST_H;
+    if (f->too_small) {
+        too_small(t);
+        return;
+    }
+    sb_page_start(&f->status, w, t->ascii);
+    view_status(t, &f->status);
+    int lines = f->status.row_n > STATUS_MOST ? STATUS_MOST : f->status.row_n < 1 ? 1 : (int)f->status.row_n;
+    lay_out(t, w, h, lines);
+    start(t, &f->header, "header", 0);
+    view_header(t, &f->header);
+    start(t, &f->strip, "strip", 0);
+    view_strip(t, &f->strip, sb_layout_at(&f->layout, "strip").h);
+    if (top_view(t)->kind == VIEW_PANES)
+        make_panes(t, fx);
+    else
+        make_view(t);
+    start(t, &f->request, "request", 0);
+    int cursor = -1;
+    view_request(t, &f->request, &cursor);
+    if (cursor >= 0) {
+        f->cursor_x = cursor;
+        f->cursor_y = sb_layout_at(&f->layout, "request").y;
+    }
+    start(t, &f->footer, "footer", 0);
+    view_footer(t, &f->footer);
+    if (t->overlay == OVER_CONFIRM)
+        make_confirm(t);
+    else if (t->overlay == OVER_PALETTE)
+        make_palette(t);
+}
+
+int64_t sb_tui_tick_in(const struct sb_tui *t)
+{
+    /* the clock in the header: the next full second */
+    return t->frame.too_small ? -1 : 1000 - (t->wall % 1000 + 1000) % 1000;
+}

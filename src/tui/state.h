@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to tui/: the whole state of a console, and what its files do for one another.
+ *
+ * The order of a turn: update changes the first three parts, recalc makes the last from them, paint reads only that. */
+#ifndef SIGNALBOX_SRC_TUI_STATE_H
+#define SIGNALBOX_SRC_TUI_STATE_H
+
+#include <signalbox/term/page.h>
+#include <signalbox/tui/layout.h>
+#include <signalbox/tui/tui.h>
+
+#define CLOSED_CARDS_KEPT 500
+#define ANOMALIES_KEPT 500
+#define CASES_KEPT 200
+#define NOTES_KEPT 200
+#define VIEWS_MAX 12
+#define AUDIT_PAGE 200
+#define AUDIT_KEPT 4000
+#define RECENT_KEPT 1000
+#define REQUESTS_KEPT 50
+#define LINE_MAX_BYTES 2000
+#define LEAST_W 40
+#define LEAST_H 10
+
+/* ---- what is known ---- */
+
+enum pane_id { PANE_ANOMALIES, PANE_PLANS, PANE_APPROVALS, PANE_AUDIT, PANES, PANE_NONE = -1 };
+
+struct held_card {
+    struct sb_card card;
+    int pane;         /* enum pane_id, where it is listed */
+    uint64_t entered; /* when it came there, by t->arrivals */
+};
+
+struct held_anomaly {
+    struct sb_anomaly anomaly;
+    uint64_t entered;
+};
+
+/* A stretch of the ledger without gaps, oldest first; never all of it. */
+struct audit {
+    struct sb_audit_row *row;
+    size_t n, cap;
+    int64_t head;     /* newest sequence number known */
+    bool at_start;    /* row[0] is the ledger's first */
+    int64_t asked;    /* seq of the ask that is on its way; 0 none */
+    int jump;         /* where the answer is to put the selection: -1 oldest, 1 newest, 0 leave it */
+    int64_t frozen;   /* rows behind it are not shown; 0: not frozen */
+    struct sb_audit_row *recent; /* the newest that belong to a card or case, for their history */
+    size_t recent_n, recent_cap;
+};
+
+struct note {
+    int64_t wall;
+    bool bad;
+    char *text;
+};
+
+/* ---- where the person is ---- */
+
+struct pane {
+    char *selected;    /* id of the selected row; NULL: none */
+    size_t index;      /* where that is in the list */
+    size_t top;        /* first row shown */
+    size_t rows;       /* rows of the last frame */
+    uint64_t seen;     /* arrivals up to this have been on screen or counted */
+    size_t fresh;      /* arrived above the top since */
+    bool frozen;
+    char **held;       /* frozen: the ids that are listed */
+    size_t held_n;
+    uint64_t held_at;  /* arrivals when it was frozen */
+    uint32_t *list;    /* cards and anomalies: indices into the store, in the order shown */
+    size_t n, cap;
+};
+
+enum view_kind { VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES };
+enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TABS };
+
+struct view {
+    enum view_kind kind;
+    char *id;
+    enum tab tab;
+    size_t top[TABS];         /* scroll of each tab; other views use the first */
+    int link;                 /* the selected link of the page, from 1; 0 none */
+    enum sb_context help_for; /* HELP: where it was asked for */
+};
+
+struct line {
+    struct sb_str text;
+    size_t at; /* byte offset of the cursor, between characters */
+};
+
+/* Which lines of a text have been on the screen. */
+struct reading {
+    bool *line;
+    size_t n, cap;
+    int width;
+    bool done;
+};
+
+enum overlay { OVER_NONE, OVER_LINE, OVER_CONFIRM, OVER_PALETTE };
+enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE };
+enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT };
+
+struct confirm {
+    enum confirm_for what;
+    char *card;
+    int64_t revision;
+    char *hash;
+    char *target;   /* what must be typed; NULL: a key is enough */
+    bool by_hash;   /* the target cannot be typed as it is shown: the first 12 digits of the hash stand for it */
+    struct line typed;
+    size_t top;
+    bool shown;     /* it has been on the screen */
+    struct reading read;
+};
+
+#define EDIT_MAX 16
+struct edit {
+    char *card;
+    int64_t revision;
+    char *now[EDIT_MAX], *changed[EDIT_MAX]; /* by sb_edit_keys; changed NULL: as it is */
+};
+
+static inline size_t edit_keys(void)
+{
+    return sb_edit_keys_n < EDIT_MAX ? sb_edit_keys_n : EDIT_MAX;
+}
+
+struct search {
+    char *text; /* NULL: none yet */
+    bool shown; /* its matches are marked */
+    size_t row; /* of the page, where it was found last */
+};
+
+/* ---- what a frame is made of: written by recalc, read by paint ---- */
+
+struct frame {
+    int w, h;
+    bool too_small;
+    struct sb_layout layout;
+    struct sb_page header, strip, status, request, footer;
+    struct sb_page pane_title[PANES], pane[PANES];
+    bool pane_shown[PANES];
+    struct sb_page title, tabs, body, side; /* of an opened view; side: a second page where there is room */
+    size_t body_top, side_top;
+    bool side_shown;
+    struct sb_page box;                     /* question or palette */
+    struct sb_page typed;                   /* the line of a question */
+    struct sb_rect box_at;                  /* with its frame */
+    size_t box_top;
+    bool box_shown;
+    int cursor_x, cursor_y;
+};
+
+struct sb_tui {
+    const struct sb_keymap *keymap;
+    struct sb_seat seat;
+    char *connecting;
+    bool ascii;
+    int64_t wall; /* of the last event */
+    int64_t next_seq;
+    bool bye;     /* the orchestrator has ended */
+
+    bool welcomed, have_strip;
+    struct sb_welcome welcome;
+    struct sb_strip strip;
+    struct held_card **card; /* in the order in which they came to where they are */
+    size_t cards, cards_cap;
+    struct held_anomaly **anomaly;
+    size_t anomalies, anomalies_cap;
+    struct sb_case *cases;
+    size_t cases_n, cases_cap;
+    struct audit audit;
+    uint64_t arrivals;
+    struct note *note;
+    size_t notes, notes_cap;
+    bool note_shown; /* the last note is on the screen until replaced or dismissed */
+
+    struct view view[VIEWS_MAX];
+    int views; /* at least 1: the panes */
+    struct pane pane[PANES];
+    int focus; /* enum pane_id */
+    bool zoomed;
+    int arrangement; /* 0 as fits, 1 beside, 2 below */
+    bool stacked;    /* as the last frame had them */
+    struct sb_key pending[SB_KEYS_MAX];
+    size_t pending_n;
+    enum overlay overlay;
+    enum line_for line_for;
+    char *line_card;    /* the card, or the edit key, that the line is about */
+    struct line line;
+    char **request;     /* what was asked before, oldest first */
+    size_t request_n;
+    size_t request_at;  /* which of them is shown; request_n: the line being typed */
+    int palette_at;
+    struct confirm confirm;
+    struct edit edit;
+    struct search search;
+    struct reading read[2]; /* of the opened card: summary, commands */
+    char *read_hash;        /* the contract they belong to */
+    char *read_card;
+
+    struct frame frame;
+};
+
+/* ---- store.c ---- */
+struct held_card *find_card(const struct sb_tui *t, const char *id);
+struct held_anomaly *find_anomaly(const struct sb_tui *t, const char *id);
+struct sb_case *find_case(const struct sb_tui *t, const char *id);
+void store_take_card(struct sb_tui *t, struct sb_card *card);          /* takes the content */
+void store_take_anomaly(struct sb_tui *t, struct sb_anomaly *anomaly); /* takes the content */
+void store_take_case(struct sb_tui *t, struct sb_case *c);             /* takes the content */
+void store_release(struct sb_tui *t);
+int64_t deployment_now(const struct sb_tui *t); /* 0 before the first sample */
+
+/* ---- audit.c ---- */
+void audit_entry(struct sb_tui *t, struct sb_audit_row *row);           /* takes the content */
+void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page); /* takes the rows */
+void audit_want(struct sb_tui *t, struct sb_effects *fx); /* asks for what the frame will need */
+void audit_jump(struct sb_tui *t, int to, struct sb_effects *fx); /* 1 newest, -1 oldest */
+size_t audit_count(const struct sb_tui *t);               /* rows that are listed */
+const struct sb_audit_row *audit_row(const struct sb_tui *t, size_t from_newest);
+void audit_release(struct audit *a);
+
+/* ---- panes.c ---- */
+const char *pane_name(int pane);
+size_t pane_count(const struct sb_tui *t, int pane);
+const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[24]);
+void panes_relist(struct sb_tui *t, struct sb_effects *fx);
+void pane_move(struct sb_tui *t, int64_t by);
+void pane_goto(struct sb_tui *t, size_t row);
+void pane_fit(struct sb_tui *t, int pane, size_t rows); /* makes the viewport hold this many rows and the selection */
+void pane_focus(struct sb_tui *t, int pane);
+void pane_freeze(struct sb_tui *t, int pane);
+void pane_release(struct pane *p);
+const struct sb_card *pane_card(const struct sb_tui *t);       /* selected in Plans or Approvals; else NULL */
+const struct sb_anomaly *pane_anomaly(const struct sb_tui *t);
+const struct sb_audit_row *pane_audit(const struct sb_tui *t);
+
+/* ---- line.c ---- */
+void line_init(struct line *l);
+void line_release(struct line *l);
+void line_set(struct line *l, const char *text);
+bool line_type(struct line *l, uint32_t point);                       /* false: not a character that may be typed */
+bool line_paste(struct line *l, const char *bytes, size_t n);         /* false: something was left out */
+bool line_act(struct line *l, enum sb_action action);                 /* false: not an action on lines */
+void line_show(const struct line *l, struct sb_page *p, int room, bool ascii, int *cursor); /* appends; cursor: column */
+
+/* ---- format.c: short texts; cap is the buffer's size ---- */
+#define TEXT_MAX 64
+void fmt_clock(char out[TEXT_MAX], int64_t ms);
+void fmt_when(char out[TEXT_MAX], int64_t ms, int64_t now);
+void fmt_left(char out[TEXT_MAX], int64_t ms);  /* a duration in one or two units, coarse */
+void fmt_count(char out[TEXT_MAX], int64_t n);
+void fmt_bytes(char out[TEXT_MAX], int64_t n);
+void fmt_us(char out[TEXT_MAX], int64_t us);
+void fmt_milli(char out[TEXT_MAX], int64_t milli, const char *unit);
+void fmt_ppm(char out[TEXT_MAX], int64_t ppm);
+void fmt_value(char out[TEXT_MAX], int64_t value, const char *unit);
+void fmt_words(char out[TEXT_MAX], const char *name); /* awaiting_approval -> awaiting approval */
+enum sb_role level_role(int level);
+enum sb_role state_role(int state);
+
+/* ---- tui.c ---- */
+void say(struct sb_tui *t, bool bad, const char *fmt, ...) SB_PRINTF(3, 4);
+void fx_add(struct sb_effects *fx, enum sb_effect_kind kind, struct sb_message *ask, char *text);
+int64_t fx_ask(struct sb_tui *t, struct sb_effects *fx, struct sb_message *m); /* numbers and posts it; 0: out of memory */
+void fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text);
+void set_text(char **slot, const char *text); /* out of memory: becomes NULL */
+struct view *top_view(struct sb_tui *t);
+const struct view *top_view_of(const struct sb_tui *t);
+void view_open(struct sb_tui *t, enum view_kind kind, const char *id, struct sb_effects *fx);
+void view_close(struct sb_tui *t);
+enum sb_context context_of(const struct sb_tui *t);
+enum sb_context context_behind(const struct sb_tui *t); /* of the view, whatever lies over it */
+const struct sb_page *page_in_focus(const struct sb_tui *t); /* what scrolling and searching are about */
+const struct sb_card *card_in_focus(const struct sb_tui *t); /* of the view or pane; NULL */
+void reading_reset(struct reading *r);
+void reading_note(struct reading *r, const struct sb_page *p, size_t top, size_t rows);
+
+/* ---- act.c, decide.c, confirm.c, edit.c, palette.c, search.c ---- */
+void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
+void suspend(struct sb_tui *t, struct sb_effects *fx);
+/* Why the action cannot be done now, in words; false: it can. */
+bool refused(const struct sb_tui *t, enum sb_action action, char out[512]);
+void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
+void decide_with(struct sb_tui *t, int ask, const char *card, const char *reason, struct sb_effects *fx);
+void confirm_open(struct sb_tui *t, enum confirm_for what, const struct sb_card *card, struct sb_effects *fx);
+void confirm_close(struct sb_tui *t);
+void confirm_key(struct sb_tui *t, const struct sb_key *key, enum sb_action action, struct sb_effects *fx);
+void confirm_check(struct sb_tui *t); /* closes it when its card has changed */
+void edit_open(struct sb_tui *t, const struct sb_card *card, struct sb_effects *fx);
+void edit_release(struct edit *e);
+void edit_change(struct sb_tui *t, const char *value);
+size_t edit_changes(const struct edit *e);
+struct sb_message *edit_message(const struct sb_tui *t);
+void line_open(struct sb_tui *t, enum line_for what, const char *about, const char *text);
+void line_submit(struct sb_tui *t, struct sb_effects *fx);
+void palette_open(struct sb_tui *t);
+size_t palette_matches(const struct sb_tui *t, enum sb_action out[SB_ACTIONS]);
+void palette_submit(struct sb_tui *t, struct sb_effects *fx);
+void search_go(struct sb_tui *t, int step, bool from_here);
+
+/* ---- views: each makes a page ---- */
+void view_header(const struct sb_tui *t, struct sb_page *p);
+void view_strip(const struct sb_tui *t, struct sb_page *p, int lines);
+int view_strip_lines(const struct sb_tui *t);
+void view_status(const struct sb_tui *t, struct sb_page *p);
+void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor);
+void view_footer(const struct sb_tui *t, struct sb_page *p);
+void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p);
+void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows);
+void view_card_title(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_tabs(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p);
+void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_commands(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_evidence(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_policy(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_rollback(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_history(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_case(const struct sb_tui *t, const struct sb_case *c, struct sb_page *p);
+void view_anomaly(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_page *p);
+void view_edit(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_help(const struct sb_tui *t, enum sb_context context, struct sb_page *p);
+void view_messages(const struct sb_tui *t, struct sb_page *p);
+void view_confirm(const struct sb_tui *t, struct sb_page *p);
+void view_palette(const struct sb_tui *t, struct sb_page *p, size_t rows);
+void view_facts(const struct sb_tui *t, const struct sb_evidence *e, size_t n, struct sb_page *p);
+void view_label(struct sb_page *p, const char *label); /* begins a line with a label; text follows at LABEL */
+void view_heading(struct sb_page *p, const char *text);
+void view_badge(struct sb_page *p, const char *coverage);
+#define LABEL 11
+
+#endif

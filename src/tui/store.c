@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the news said: cards, anomalies and cases, each kept whole and in the order in which it came to its place. */
+#include "state.h"
+
+#include <signalbox/base/array.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct held_card *find_card(const struct sb_tui *t, const char *id)
+{
+    for (size_t i = t->cards; id && i-- > 0;)
+        if (sb_streq(t->card[i]->card.id, id))
+            return t->card[i];
+    return NULL;
+}
+
+struct held_anomaly *find_anomaly(const struct sb_tui *t, const char *id)
+{
+    for (size_t i = t->anomalies; id && i-- > 0;)
+        if (sb_streq(t->anomaly[i]->anomaly.id, id))
+            return t->anomaly[i];
+    return NULL;
+}
+
+struct sb_case *find_case(const struct sb_tui *t, const char *id)
+{
+    for (size_t i = t->cases_n; id && i-- > 0;)
+        if (sb_streq(t->cases[i].id, id))
+            return &t->cases[i];
+    return NULL;
+}
+
+static int pane_of(const struct sb_card *c)
+{
+    if (!sb_card_open(c))
+        return PANE_NONE;
+    return c->state == SB_AWAITING_APPROVAL ? PANE_APPROVALS : PANE_PLANS;
+}
+
+static void free_card(struct held_card *held)
+{
+    sb_card_release(&held->card);
+    free(held);
+}
+
+/* True while a view shows this id. */
+static bool in_view(const struct sb_tui *t, const char *id)
+{
+    for (int i = 0; i < t->views; i++)
+        if (t->view[i].id && sb_streq(t->view[i].id, id))
+            return true;
+    return false;
+}
+
+/* Finished cards are kept for cases and history, but not for ever. */
+static void drop_oldest_closed(struct sb_tui *t)
+{
+    size_t closed = 0;
+    for (size_t i = 0; i < t->cards; i++)
+        closed += t->card[i]->pane == PANE_NONE;
+    for (size_t i = 0; i < t->cards && closed > CLOSED_CARDS_KEPT; i++) {
+        if (t->card[i]->pane != PANE_NONE || in_view(t, t->card[i]->card.id))
+            continue;
+        free_card(t->card[i]);
+        memmove(&t->card[i], &t->card[i + 1], (--t->cards - i) * sizeof t->card[0]);
+        i--;
+        closed--;
+    }
+}
+
+/* Puts the card at position i behind all others. */
+static void to_end(struct sb_tui *t, size_t i)
+{
+    struct held_card *held = t->card[i];
+    memmove(&t->card[i], &t->card[i + 1], (t->cards - 1 - i) * sizeof t->card[0]);
+    t->card[t->cards - 1] = held;
+}
+
+void store_take_card(struct sb_tui *t, struct sb_card *card)
+{
+    size_t i = 0;
+    while (i < t->cards && !sb_streq(t->card[i]->card.id, card->id))
+        i++;
+    if (i == t->cards) {
+        struct held_card *fresh = calloc(1, sizeof *fresh);
+        if (!fresh || SB_GROW(t->card, t->cards_cap, t->cards + 1)) {
+            free(fresh);
+            say(t, true, "Out of memory: a card could not be kept.");
+            return;
+        }
+        fresh->pane = PANES; /* no pane yet: it enters one below */
+        t->card[t->cards++] = fresh;
+    }
+    struct held_card *held = t->card[i];
+    sb_card_release(&held->card);
+    held->card = *card;
+    memset(card, 0, sizeof *card);
+    int pane = pane_of(&held->card);
+    if (pane != held->pane) {
+        held->pane = pane;
+        held->entered = ++t->arrivals;
+        to_end(t, i);
+        drop_oldest_closed(t);
+    }
+}
+
+void store_take_anomaly(struct sb_tui *t, struct sb_anomaly *anomaly)
+{
+    struct held_anomaly *held = find_anomaly(t, anomaly->id);
+    if (!held) {
+        held = calloc(1, sizeof *held);
+        if (!held || SB_GROW(t->anomaly, t->anomalies_cap, t->anomalies + 1)) {
+            free(held);
+            say(t, true, "Out of memory: an anomaly could not be kept.");
+            return;
+        }
+        held->entered = ++t->arrivals;
+        t->anomaly[t->anomalies++] = held;
+    }
+    sb_anomaly_release(&held->anomaly);
+    held->anomaly = *anomaly;
+    memset(anomaly, 0, sizeof *anomaly);
+    if (t->anomalies > ANOMALIES_KEPT && !in_view(t, t->anomaly[0]->anomaly.id)) {
+        sb_anomaly_release(&t->anomaly[0]->anomaly);
+        free(t->anomaly[0]);
+        memmove(&t->anomaly[0], &t->anomaly[1], --t->anomalies * sizeof t->anomaly[0]);
+    }
+}
+
+void store_take_case(struct sb_tui *t, struct sb_case *c)
+{
+    struct sb_case *held = find_case(t, c->id);
+    if (!held) {
+        if (t->cases_n >= CASES_KEPT && !in_view(t, t->cases[0].id)) {
+            sb_case_release(&t->cases[0]);
+            memmove(&t->cases[0], &t->cases[1], --t->cases_n * sizeof t->cases[0]);
+        }
+        if (SB_GROW(t->cases, t->cases_cap, t->cases_n + 1)) {
+            say(t, true, "Out of memory: a case could not be kept.");
+            return;
+        }
+        held = &t->cases[t->cases_n++];
+        memset(held, 0, sizeof *held);
+    }
+    sb_case_release(held);
+    *held = *c;
+    memset(c, 0, sizeof *c);
+}
+
+void store_release(struct sb_tui *t)
+{
+    for (size_t i = 0; i < t->cards; i++)
+        free_card(t->card[i]);
+    free(t->card);
+    for (size_t i = 0; i < t->anomalies; i++) {
+        sb_anomaly_release(&t->anomaly[i]->anomaly);
+        free(t->anomaly[i]);
+    }
+    free(t->anomaly);
+    for (size_t i = 0; i < t->cases_n; i++)
+        sb_case_release(&t->cases[i]);
+    free(t->cases);
+}
+
+int64_t deployment_now(const struct sb_tui *t)
+{
+    return t->have_strip ? t->strip.at : 0;
+}

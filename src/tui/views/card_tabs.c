@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The other tabs of a card: evidence, policy, rollback, watch, history. */
+#include "../state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- evidence ---- */
+
+void view_facts(const struct sb_tui *t, const struct sb_evidence *e, size_t n, struct sb_page *p)
+{
+    char age[TEXT_MAX];
+    for (size_t i = 0; i < n; i++) {
+        sb_page_line(p);
+        view_badge(p, e[i].coverage);
+        int indent = sb_page_column(p) + 1 < p->width / 3 ? sb_page_column(p) + 1 : 2;
+        sb_page_wrapf(p, SB_ROLE_TEXT, indent, " %s: ", e[i].what ? e[i].what : "?");
+        sb_page_wrap(p, SB_ROLE_STRONG, indent, e[i].value);
+        sb_page_line(p);
+        sb_page_tab(p, indent);
+        sb_page_wrapf(p, SB_ROLE_DIM, indent, "%s%s%s", e[i].ns ? e[i].ns : "", e[i].ns && e[i].ns[0] ? ", " : "", e[i].source ? e[i].source : "?");
+        if (e[i].taken_at) {
+            int64_t now = deployment_now(t), ms = now ? now - e[i].taken_at : 0;
+            fmt_left(age, ms < 0 ? 0 : ms);
+            if (now)
+                sb_page_wrapf(p, SB_ROLE_DIM, indent, ", %s old", age);
+            else {
+                fmt_when(age, e[i].taken_at, t->wall);
+                sb_page_wrapf(p, SB_ROLE_DIM, indent, ", taken %s", age);
+            }
+        }
+    }
+}
+
+void view_evidence(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    view_facts(t, c->evidence, c->evidence_n, p);
+    if (c->evidence_n == 0) {
+        sb_page_line(p);
+        sb_page_text(p, SB_ROLE_DOUBT, "The card rests on no evidence.");
+    }
+    if (c->shapes_n) {
+        view_heading(p, "Shapes it serves");
+        for (size_t i = 0; i < c->shapes_n; i++) {
+            sb_page_line(p);
+            sb_page_exact(p, SB_ROLE_TEXT, 2, c->shapes[i]);
+        }
+    }
+    if (c->rejected_n) {
+        view_heading(p, "Not proposed, and why");
+        for (size_t i = 0; i < c->rejected_n; i++) {
+            sb_page_line(p);
+            sb_page_exact(p, SB_ROLE_TEXT, 2, c->rejected[i].key);
+            sb_page_wrapf(p, SB_ROLE_DIM, 4, ": %s", c->rejected[i].reason ? c->rejected[i].reason : "");
+        }
+    }
+}
+
+/* ---- policy ---- */
+
+static enum sb_role decision_role(int decision)
+{
+    return decision == SB_DENY ? SB_ROLE_BAD : decision == SB_ALLOW ? SB_ROLE_GOOD : SB_ROLE_DOUBT;
+}
+
+static void rule(const struct sb_rule_result *r, struct sb_page *p)
+{
+    bool error = r->result == SB_ERROR;
+    sb_page_line(p);
+    sb_page_text(p, r->decides ? SB_ROLE_CURSOR : SB_ROLE_TEXT, r->decides ? "> " : "  ");
+    sb_page_field(p, SB_ROLE_ID, 9, r->id);
+    sb_page_field(p, SB_ROLE_DIM, 9, sb_name(&sb_rule_levels, r->level));
+    sb_page_field(p, r->effect == SB_RULE_DENY ? SB_ROLE_BAD : SB_ROLE_TEXT, 8, sb_name(&sb_rule_effects, r->effect));
+    sb_page_field(p, error ? SB_ROLE_BAD : r->result == SB_TRUE ? SB_ROLE_STRONG : SB_ROLE_DIM, 6, sb_name(&sb_truths, r->result));
+    sb_page_wrap(p, SB_ROLE_TEXT, LABEL, r->title);
+    if (r->message && r->message[0]) {
+        sb_page_line(p);
+        sb_page_tab(p, LABEL);
+        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, r->message);
+    }
+    const char *path;
+    json_t *v;
+    json_object_foreach(r->values, path, v) {
+        char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+        sb_page_line(p);
+        sb_page_tab(p, LABEL);
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL + 2, "%s = %s", path, text ? text : "?");
+        free(text);
+    }
+}
+
+static void list(struct sb_page *p, const char *label, char *const *items, size_t n)
+{
+    if (n == 0)
+        return;
+    view_label(p, label);
+    for (size_t i = 0; i < n; i++)
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s%s", i ? ", " : "", items[i]);
+}
+
+void view_policy(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    const struct sb_policy_verdict *v = &c->policy;
+    view_label(p, "Decision");
+    sb_page_text(p, decision_role(v->decision), sb_name(&sb_decisions, v->decision));
+    sb_page_wrapf(p, SB_ROLE_DIM, LABEL, "  by %s %s", v->policy.bundle ? v->policy.bundle : "?", v->policy.version ? v->policy.version : "");
+    if (v->policy.sha256)
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, " (%.8s)", v->policy.sha256);
+    if (v->decision_id)
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", decision %s", v->decision_id);
+    if (v->decision == SB_REQUIRE) {
+        view_label(p, "Approvals");
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%" PRId64 "%s", v->requires.approvals, v->requires.not_author ? ", not by the author" : "");
+        list(p, "Groups", v->requires.groups, v->requires.groups_n);
+        list(p, "Windows", v->requires.windows, v->requires.windows_n);
+        list(p, "Checks", v->requires.checks, v->requires.checks_n);
+    }
+    view_heading(p, "Rules that applied (> decides)");
+    for (size_t i = 0; i < v->rules_n; i++)
+        rule(&v->rules[i], p);
+    if (v->rules_n == 0) {
+        sb_page_line(p);
+        sb_page_text(p, SB_ROLE_TEXT, "  none: what no rule allows is denied");
+    }
+    if (v->would_flip_n) {
+        view_heading(p, "What would change the answer");
+        for (size_t i = 0; i < v->would_flip_n; i++) {
+            sb_page_line(p);
+            sb_page_mark(p, SB_ROLE_DIM, SB_MARK_DOT, 1);
+            sb_page_wrapf(p, SB_ROLE_TEXT, 2, " %s", v->would_flip[i]);
+        }
+    }
+    (void)t;
+}
+
+/* ---- rollback ---- */
+
+void view_rollback(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    static const char *const labels[] = {"lossless: everything is as it was before", "lossy: not everything comes back", "impossible: there is no way back"};
+    char why[256];
+    sb_page_line(p);
+    if (sb_lifecycle_next((enum sb_state)c->state, SB_EV_ROLLBACK))
+        sb_page_wrap(p, SB_ROLE_TEXT, 0, "It can be rolled back now. The undo of what was done is carried out, the last step first:");
+    else {
+        sb_lifecycle_reason(why, sizeof why, (enum sb_state)c->state, SB_EV_ROLLBACK);
+        sb_page_wrapf(p, SB_ROLE_TEXT, 0, "Not now: %s. This is how it would be taken back, the last step first:", why);
+    }
+    for (size_t i = c->steps_n; i-- > 0;) {
+        const struct sb_step *s = &c->steps[i];
+        sb_page_line(p);
+        sb_page_line(p);
+        sb_page_textf(p, SB_ROLE_TITLE, "Undo of step %" PRId64 "  ", s->n);
+        bool known = s->undo_label >= 0 && s->undo_label < (int)SB_COUNT(labels);
+        sb_page_wrap(p, s->undo_label == SB_UNDO_LOSSLESS ? SB_ROLE_GOOD : s->undo_label == SB_UNDO_LOSSY ? SB_ROLE_DOUBT : SB_ROLE_BAD, 2, known ? labels[s->undo_label] : "?");
+        sb_page_line(p);
+        sb_page_text(p, SB_ROLE_TEXT, "  ");
+        if (s->undo)
+            sb_page_exact(p, SB_ROLE_UNDO, 2, s->undo);
+        else
+            sb_page_text(p, SB_ROLE_BAD, "there is none");
+    }
+    if (c->steps_n == 0) {
+        sb_page_line(p);
+        sb_page_text(p, SB_ROLE_TEXT, "This card sends no command: there is nothing to take back.");
+    }
+    (void)t;
+}
+
+/* ---- watch ---- */
+
+static void criterion(const struct sb_criterion *k, const struct sb_reading *r, struct sb_page *p)
+{
+    char before[TEXT_MAX], now[TEXT_MAX], limit[TEXT_MAX];
+    fmt_value(before, k->baseline, k->unit);
+    fmt_value(limit, k->limit, k->unit);
+    if (r && r->measured)
+        fmt_value(now, r->value, k->unit);
+    else
+        snprintf(now, sizeof now, "-");
+    sb_page_line(p);
+    bool judged = r && r->measured;
+    const char *word = !judged ? "not measured" : r->breached ? "breached" : "kept";
+    sb_page_field(p, !judged ? SB_ROLE_DOUBT : r->breached ? SB_ROLE_BAD : SB_ROLE_GOOD, 13, word);
+    sb_page_wrap(p, SB_ROLE_STRONG, 13, k->label && k->label[0] ? k->label : k->metric);
+    if (k->decisive)
+        sb_page_wrap(p, SB_ROLE_DIM, 13, "  (decisive)");
+    sb_page_line(p);
+    sb_page_tab(p, 13);
+    sb_page_text(p, SB_ROLE_DIM, "before ");
+    sb_page_field(p, SB_ROLE_TEXT, 12, k->has_baseline ? before : "-");
+    sb_page_text(p, SB_ROLE_DIM, " now ");
+    sb_page_field(p, judged ? SB_ROLE_STRONG : SB_ROLE_DOUBT, 12, now);
+    sb_page_text(p, SB_ROLE_DIM, " limit ");
+    sb_page_textf(p, SB_ROLE_TEXT, "%s %s", k->at_least ? ">=" : "<=", limit);
+    sb_page_line(p);
+    sb_page_tab(p, 13);
+    if (judged) { /* how much of the limit is used up */
+        sb_page_bar(p, 24, r->value, k->limit > 0 ? k->limit : 1);
+        sb_page_textf(p, SB_ROLE_DIM, " of the limit, %" PRId64 " samples", r->samples);
+    } else if (r && r->note) {
+        sb_page_wrap(p, SB_ROLE_DOUBT, 13, r->note);
+    }
+    if (judged && r->breached && k->on_breach && k->on_breach[0])
+        sb_page_wrapf(p, SB_ROLE_BAD, 13, "  remedy: %s", k->on_breach);
+}
+
+void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    const struct sb_watch *w = &c->watch;
+    const struct sb_watch_report *r = &c->report;
+    char window[TEXT_MAX], left[TEXT_MAX], ops[TEXT_MAX], need[TEXT_MAX];
+    fmt_left(window, w->window_s < INT64_MAX / 1000 ? w->window_s * 1000 : INT64_MAX);
+    fmt_count(need, w->min_operations);
+    fmt_count(ops, r->operations);
+    view_label(p, "Verdict");
+    if (r->verdict == SB_VERDICT_NONE)
+        sb_page_text(p, SB_ROLE_DOUBT, r->opened_at ? "none yet: it is being measured" : "none yet: measuring begins when the last step is verified");
+    else {
+        sb_page_text(p, r->verdict == SB_VERDICT_PASS ? SB_ROLE_GOOD : r->verdict == SB_VERDICT_FAIL ? SB_ROLE_BAD : SB_ROLE_DOUBT, sb_name(&sb_verdicts, r->verdict));
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "  %s", r->reason ? r->reason : "");
+    }
+    if (r->remedy && r->remedy[0]) {
+        view_label(p, "Remedy");
+        sb_page_wrap(p, SB_ROLE_DANGER, LABEL, r->remedy);
+    }
+    view_label(p, "Window");
+    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s, at least %s operations", window, need);
+    if (r->opened_at) {
+        int64_t now = deployment_now(t), ms = r->ends_at - now;
+        fmt_left(left, ms > 0 ? ms : 0);
+        view_label(p, "So far");
+        if (r->verdict == SB_VERDICT_NONE && now)
+            sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s left; ", left);
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s operations in %" PRId64 " s", ops, r->observed_s);
+        if (r->missing_s)
+            sb_page_wrapf(p, SB_ROLE_DOUBT, LABEL, ", %" PRId64 " s could not be observed", r->missing_s);
+        sb_page_line(p);
+        sb_page_tab(p, LABEL);
+        int64_t whole = r->ends_at - r->opened_at;
+        sb_page_bar(p, 30, r->verdict != SB_VERDICT_NONE ? whole : now - r->opened_at, whole);
+        sb_page_text(p, SB_ROLE_DIM, " of the window");
+    }
+    view_heading(p, "Criteria");
+    for (size_t i = 0; i < w->criteria_n; i++)
+        criterion(&w->criteria[i], i < r->readings_n ? &r->readings[i] : NULL, p);
+}
+
+/* ---- history ---- */
+
+static void handoffs(const struct sb_tui *t, const struct sb_case *k, struct sb_page *p)
+{
+    char when[TEXT_MAX];
+    for (size_t i = 0; i < k->handoffs_n; i++) {
+        const struct sb_handoff *h = &k->handoffs[i];
+        fmt_when(when, h->at, t->wall);
+        sb_page_line(p);
+        sb_page_textf(p, SB_ROLE_DIM, "%s ", when);
+        char from[TEXT_MAX], to[TEXT_MAX];
+        fmt_words(from, sb_name(&sb_specialists, h->from));
+        fmt_words(to, sb_name(&sb_specialists, h->to));
+        sb_page_textf(p, SB_ROLE_STRONG, "%s ", from);
+        sb_page_mark(p, SB_ROLE_DIM, SB_MARK_ARROW, 1);
+        sb_page_textf(p, SB_ROLE_STRONG, " %s", to);
+        sb_page_wrapf(p, SB_ROLE_TEXT, 9, ": %s", h->why ? h->why : "");
+        if (h->risk && h->risk[0]) {
+            sb_page_line(p);
+            sb_page_tab(p, 9);
+            sb_page_wrapf(p, SB_ROLE_DOUBT, 9, "risk: %s", h->risk);
+        }
+        if (h->evidence_n) {
+            sb_page_line(p);
+            sb_page_tab(p, 9);
+            sb_page_wrapf(p, SB_ROLE_DIM, 9, "passed on: %zu fact%s", h->evidence_n, h->evidence_n == 1 ? "" : "s");
+        }
+    }
+}
+
+static void entries(const struct sb_tui *t, const char *card, const char *case_id, struct sb_page *p)
+{
+    const struct audit *a = &t->audit;
+    size_t shown = 0;
+    for (size_t i = a->recent_n; i-- > 0;) {
+        const struct sb_audit_row *r = &a->recent[i];
+        bool of_card = card && r->card && sb_streq(r->card, card), of_case = case_id && r->case_id && sb_streq(r->case_id, case_id);
+        if (!of_card && !of_case)
+            continue;
+        char when[TEXT_MAX];
+        fmt_when(when, r->ts, t->wall);
+        sb_page_line(p);
+        sb_page_textf(p, SB_ROLE_ID, "#%" PRId64 " ", r->seq);
+        sb_page_textf(p, SB_ROLE_DIM, "%s ", when);
+        sb_page_textf(p, SB_ROLE_TEXT, "%s  ", r->actor ? r->actor : "?");
+        sb_page_wrap(p, SB_ROLE_TEXT, 9, r->text);
+        shown++;
+    }
+    if (shown == 0) {
+        sb_page_line(p);
+        sb_page_text(p, SB_ROLE_DIM, "none among the entries that are loaded");
+    }
+    sb_page_line(p);
+    sb_page_wrap(p, SB_ROLE_DIM, 0, "The whole record: signalbox audit show ");
+    sb_page_wrap(p, SB_ROLE_DIM, 0, case_id && case_id[0] ? case_id : "CASE");
+}
+
+void view_history(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    const struct sb_case *k = find_case(t, c->case_id);
+    sb_page_line(p);
+    sb_page_text(p, SB_ROLE_TITLE, "Hand-offs");
+    if (k && k->handoffs_n)
+        handoffs(t, k, p);
+    else {
+        sb_page_line(p);
+        sb_page_text(p, SB_ROLE_DIM, k ? "none" : "the case was asked for and has not come yet");
+    }
+    view_heading(p, "Ledger entries, the newest first");
+    entries(t, c->id, c->case_id, p);
+}
+
+/* ---- the case has the same parts ---- */
+
+void view_case(const struct sb_tui *t, const struct sb_case *c, struct sb_page *p)
+{
+    char when[TEXT_MAX], share[TEXT_MAX];
+    view_label(p, "Request");
+    sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s", c->text ? c->text : "");
+    fmt_when(when, c->opened_at, t->wall);
+    view_label(p, "Asked");
+    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s by %s", when, c->requested_by ? c->requested_by : "?");
+    fmt_ppm(share, c->reading.confidence_ppm);
+    view_label(p, "Read as");
+    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s (%s)", sb_name(&sb_intents, c->reading.intent), share);
+    if (c->reading.runner_up_ppm) {
+        fmt_ppm(share, c->reading.runner_up_ppm);
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", else %s (%s)", sb_name(&sb_intents, c->reading.runner_up), share);
+    }
+    if (c->reading.reason)
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ": %s", c->reading.reason);
+    const struct sb_slots *s = &c->reading.slots;
+    const char *const slots[][2] = {{"namespace", s->ns}, {"field", s->field}, {"key", s->key}, {"index", s->index}, {"time", s->time}, {"target", s->target}};
+    for (size_t i = 0; i < SB_COUNT(slots); i++)
+        if (slots[i][1] && slots[i][1][0]) {
+            view_label(p, "");
+            sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s: %s", slots[i][0], slots[i][1]);
+        }
+    view_label(p, "Outcome");
+    if (c->outcome)
+        sb_page_wrap(p, SB_ROLE_STRONG, LABEL, c->outcome);
+    else
+        sb_page_text(p, SB_ROLE_DOUBT, "open");
+    view_heading(p, "Cards");
+    for (size_t i = 0; i < c->cards_n; i++) {
+        const struct held_card *held = find_card(t, c->cards[i]);
+        char state[TEXT_MAX];
+        fmt_words(state, held ? sb_name(&sb_states, held->card.state) : "not loaded");
+        sb_page_line(p);
+        sb_page_link(p, (int)i + 1);
+        sb_page_text(p, SB_ROLE_TEXT, " ");
+        sb_page_field(p, SB_ROLE_ID, 10, c->cards[i]);
+        sb_page_field(p, held ? state_role(held->card.state) : SB_ROLE_DIM, 18, state);
+        sb_page_field(p, SB_ROLE_TEXT, p->width - sb_page_column(p), held ? held->card.title : "");
+    }
+    if (c->cards_n == 0) {
+        sb_page_line(p);
+        sb_page_text(p, SB_ROLE_DIM, " none");
+    }
+    if (c->anomaly) {
+        view_heading(p, "Anomaly that asked");
+        sb_page_line(p);
+        sb_page_link(p, (int)c->cards_n + 1);
+        const struct held_anomaly *a = find_anomaly(t, c->anomaly);
+        sb_page_textf(p, SB_ROLE_ID, " %s  ", c->anomaly);
+        sb_page_field(p, SB_ROLE_TEXT, p->width - sb_page_column(p), a ? a->anomaly.title : "");
+    }
+    view_heading(p, "Hand-offs");
+    handoffs(t, c, p);
+    view_heading(p, "Ledger entries, the newest first");
+    entries(t, NULL, c->id, p);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The single lines: header, status, request, footer; and what all pages share. */
+#include "../state.h"
+
+#include <string.h>
+
+void view_label(struct sb_page *p, const char *label)
+{
+    sb_page_line(p);
+    sb_page_text(p, SB_ROLE_DIM, label);
+    sb_page_tab(p, LABEL);
+}
+
+void view_heading(struct sb_page *p, const char *text)
+{
+    if (p->row_n)
+        sb_page_line(p);
+    sb_page_line(p);
+    sb_page_text(p, SB_ROLE_TITLE, text);
+}
+
+void view_badge(struct sb_page *p, const char *coverage)
+{
+    const char *text = coverage && coverage[0] ? coverage : "unknown";
+    enum sb_role role = sb_starts_with(text, "measured") ? SB_ROLE_BADGE : sb_starts_with(text, "sampled") || sb_starts_with(text, "estimated") ? SB_ROLE_BADGE_WEAK : SB_ROLE_BADGE_STALE;
+    sb_page_textf(p, role, "[%s]", text);
+}
+
+/* ---- header ---- */
+
+static void flag(struct sb_page *p, enum sb_role role, const char *text)
+{
+    sb_page_text(p, SB_ROLE_HEADER, " ");
+    sb_page_textf(p, role, "[ %s ]", text);
+}
+
+void view_header(const struct sb_tui *t, struct sb_page *p)
+{
+    const struct sb_welcome *w = &t->welcome;
+    char clock[TEXT_MAX], text[TEXT_MAX];
+    fmt_clock(clock, t->wall);
+    p->fill = SB_ROLE_HEADER;
+    sb_page_line(p);
+    sb_page_text(p, SB_ROLE_HEADER, p->width >= 72 ? " signalbox  " : " ");
+    if (!t->welcomed) {
+        sb_page_textf(p, SB_ROLE_HEADER, "connecting to %s", t->connecting ? t->connecting : "the orchestrator");
+    } else {
+        /* the flags come before everything that may be cut */
+        int room = p->width - sb_page_column(p) - 10 - 12 - (w->simulated ? 18 : 0) - (w->read_only ? 14 : 0);
+        int want = sb_text_width(w->deployment, t->ascii);
+        sb_page_field(p, SB_ROLE_HEADER, want < room ? want : room > 8 ? room : 8, w->deployment);
+        bool prod = w->environment == SB_ENV_PROD;
+        flag(p, prod ? SB_ROLE_ENV_PROD : SB_ROLE_ENV_OTHER, prod ? "PROD" : sb_name(&sb_environments, w->environment));
+        if (w->simulated && w->speed > 1)
+            snprintf(text, sizeof text, "SIMULATED x%lld", (long long)w->speed);
+        else
+            snprintf(text, sizeof text, "SIMULATED");
+        if (w->simulated)
+            flag(p, SB_ROLE_SIMULATED, text);
+        if (w->read_only)
+            flag(p, SB_ROLE_READ_ONLY, "READ-ONLY");
+        if (t->have_strip && !t->strip.ledger_ok)
+            flag(p, SB_ROLE_ENV_PROD, "LEDGER STOPPED");
+        if (t->bye)
+            flag(p, SB_ROLE_ENV_PROD, "ENDED");
+        if (p->width >= 110) {
+            sb_page_textf(p, SB_ROLE_HEADER, "  set %s", w->set_name ? w->set_name : "?");
+            if (w->server_version)
+                sb_page_textf(p, SB_ROLE_HEADER, "  MongoDB %s", w->server_version);
+        }
+    }
+    int64_t apart = deployment_now(t) ? deployment_now(t) - t->strip.wall : 0;
+    char both[2 * TEXT_MAX];
+    snprintf(both, sizeof both, "%sZ ", clock);
+    if (apart > 2000 || apart < -2000) { /* a simulated deployment lives in its own time */
+        fmt_clock(text, deployment_now(t));
+        snprintf(both, sizeof both, "there %sZ  here %sZ ", text, clock);
+        if (sb_page_column(p) + (int)strlen(both) > p->width)
+            snprintf(both, sizeof both, "%sZ ", clock);
+    }
+    sb_page_right(p, SB_ROLE_HEADER, both);
+}
+
+/* ---- status ---- */
+
+static void message(const struct sb_tui *t, struct sb_page *p)
+{
+    const struct note *n = &t->note[t->notes - 1];
+    p->fill = n->bad ? SB_ROLE_NOTICE_BAD : SB_ROLE_NOTICE;
+    sb_page_text(p, p->fill, n->bad ? " ! " : "   ");
+    sb_page_wrap(p, p->fill, 3, n->text);
+}
+
+static void item(struct sb_page *p, enum sb_role role, const char *text)
+{
+    int width = sb_text_width(text, p->ascii);
+    bool first = sb_page_column(p) <= 1;
+    if (sb_page_column(p) + width + (first ? 0 : 3) > p->width)
+        return; /* what is left of the line shows the more important ones */
+    if (!first)
+        sb_page_text(p, SB_ROLE_STATUS, "   ");
+    sb_page_text(p, role, text);
+}
+
+static void itemf(struct sb_page *p, enum sb_role role, const char *fmt, ...) SB_PRINTF(3, 4);
+static void itemf(struct sb_page *p, enum sb_role role, const char *fmt, ...)
+{
+    struct sb_str text;
+    sb_str_init(&text);
+    va_list ap;
+    va_start(ap, fmt);
+    sb_str_vaddf(&text, fmt, ap);
+    va_end(ap);
+    item(p, role, text.p);
+    sb_str_release(&text);
+}
+
+void view_status(const struct sb_tui *t, struct sb_page *p)
+{
+    const struct sb_strip *s = &t->strip;
+    char text[TEXT_MAX];
+    sb_page_line(p);
+    if (t->note_shown && t->notes) {
+        message(t, p);
+        return;
+    }
+    p->fill = SB_ROLE_STATUS;
+    sb_page_text(p, SB_ROLE_STATUS, " ");
+    if (t->pending_n) {
+        char name[SB_KEY_NAME_MAX];
+        sb_key_name(name, &t->pending[0]);
+        itemf(p, SB_ROLE_STATUS, "%s ...", name);
+    }
+    if (t->have_strip && !s->ledger_ok)
+        itemf(p, SB_ROLE_NOTICE_BAD, "! the ledger cannot be written, nothing executes: %s", s->ledger_note ? s->ledger_note : "?");
+    if (t->have_strip) {
+        fmt_count(text, s->ledger_head);
+        itemf(p, SB_ROLE_STATUS, "ledger #%s", text);
+        if (s->warmup_done < s->warmup_need)
+            itemf(p, SB_ROLE_STATUS, "warm-up %lld of %lld samples", (long long)s->warmup_done, (long long)s->warmup_need);
+        fmt_milli(text, s->commands_per_s_milli, "/s");
+        itemf(p, SB_ROLE_STATUS, "own load %s", text);
+        if (s->log_gaps)
+            itemf(p, SB_ROLE_STATUS, "%lld log lines unseen", (long long)s->log_gaps);
+        if (s->dropped)
+            itemf(p, SB_ROLE_STATUS, "%lld frames skipped", (long long)s->dropped);
+    }
+    if (t->welcomed) {
+        if (t->welcome.actor)
+            itemf(p, SB_ROLE_STATUS, "you are %s", t->welcome.actor);
+        if (t->welcome.policy)
+            itemf(p, SB_ROLE_STATUS, "policy %s", t->welcome.policy);
+        if (t->welcome.version)
+            itemf(p, SB_ROLE_STATUS, "signalbox %s", t->welcome.version);
+    }
+}
+
+/* ---- request ---- */
+
+void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor)
+{
+    const char *key = sb_keymap_keys(t->keymap, SB_IN_MAIN, SB_ACT_REQUEST);
+    sb_page_line(p);
+    if (t->overlay != OVER_LINE && t->overlay != OVER_PALETTE) {
+        sb_page_text(p, SB_ROLE_REQUEST, " Request: ");
+        sb_page_textf(p, SB_ROLE_DIM, "%s%s", key ? key : "", key ? " asks in plain language, for example: orders is slow" : "");
+        return;
+    }
+    if (t->overlay == OVER_PALETTE)
+        sb_page_text(p, SB_ROLE_KEY, " :");
+    else if (t->line_for == LINE_REQUEST)
+        sb_page_text(p, SB_ROLE_REQUEST, " Request: ");
+    else if (t->line_for == LINE_SEARCH)
+        sb_page_text(p, SB_ROLE_KEY, " /");
+    else if (t->line_for == LINE_VALUE)
+        sb_page_textf(p, SB_ROLE_REQUEST, " %s: ", t->line_card ? t->line_card : "");
+    else {
+        sb_page_text(p, SB_ROLE_REQUEST, t->line_for == LINE_REJECT ? " Reject " : " Leave as it is ");
+        int room = p->width - 60 > 10 ? p->width - 60 : 10, want = sb_text_width(t->line_card, t->ascii);
+        sb_page_field(p, SB_ROLE_REQUEST, want < room ? want : room, t->line_card);
+        sb_page_text(p, SB_ROLE_REQUEST, ", because: ");
+    }
+    int room = p->width - sb_page_column(p) - 1;
+    line_show(&t->line, p, room > 1 ? room : 1, t->ascii, cursor);
+}
+
+/* ---- footer ---- */
+
+/* Appends one key with its label when there is room for it and for what must stay. */
+static bool add_key(struct sb_page *p, const char *keys, const char *label, int reserve)
+{
+    if (!keys || !label[0])
+        return true;
+    int width = sb_text_width(keys, p->ascii) + 1 + (int)strlen(label) + 2;
+    if (sb_page_column(p) + width > p->width - reserve)
+        return false;
+    sb_page_text(p, SB_ROLE_KEY, keys);
+    sb_page_textf(p, SB_ROLE_FOOTER, " %s  ", label);
+    return true;
+}
+
+void view_footer(const struct sb_tui *t, struct sb_page *p)
+{
+    static const enum sb_action always[] = {SB_ACT_BACK, SB_ACT_HELP, SB_ACT_QUIT};
+    enum sb_context context = context_of(t);
+    sb_page_line(p);
+    sb_page_text(p, SB_ROLE_FOOTER, " ");
+    if (context == SB_IN_LINE || context == SB_IN_PALETTE) {
+        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_SUBMIT), context == SB_IN_PALETTE ? "does it" : "takes the line", 0);
+        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_BACK), "leaves it", 0);
+        if (context == SB_IN_PALETTE || t->line_for == LINE_REQUEST)
+            add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_UP), context == SB_IN_PALETTE ? "and Down choose" : "brings back an earlier request", 0);
+        return;
+    }
+    if (context == SB_IN_CONFIRM) {
+        if (t->confirm.target)
+            add_key(p, sb_keymap_keys(t->keymap, SB_IN_LINE, SB_ACT_SUBMIT), "signs, once the name is typed", 0);
+        else
+            add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_CONFIRM), "yes, do it", 0);
+        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_BACK), "no, go back", 0);
+        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_PAGE_DOWN), "read on", 0);
+        return;
+    }
+    bool opened = top_view_of(t)->kind != VIEW_PANES;
+    int reserve = 0;
+    for (size_t i = !opened; i < SB_COUNT(always); i++) {
+        const char *keys = sb_keymap_keys(t->keymap, context, always[i]);
+        reserve += keys ? sb_text_width(keys, t->ascii) + (int)strlen(sb_actions[always[i]].label) + 3 : 0;
+    }
+    const struct sb_card *card = card_in_focus(t);
+    char why[512];
+    for (int a = SB_ACT_NONE + 1; a < SB_ACTIONS; a++) {
+        enum sb_action action = (enum sb_action)a;
+        bool dangerous = sb_actions[a].flags & SB_DANGEROUS;
+        if (a == SB_ACT_BACK || a == SB_ACT_HELP || a == SB_ACT_QUIT || !sb_action_applies(action, context))
+            continue;
+        if (dangerous && (!card || (action != SB_ACT_APPROVE && refused(t, action, why)) || (action == SB_ACT_APPROVE && card->state != SB_AWAITING_APPROVAL) || t->welcome.read_only))
+            continue; /* only what can be done to this card now */
+        const char *label = a == SB_ACT_PAUSE && card && card->state == SB_PAUSED ? "resume" : a == SB_ACT_FOLLOW && t->pane[t->focus].frozen ? "follow" : sb_actions[a].label;
+        if (!add_key(p, sb_keymap_keys(t->keymap, context, action), label, reserve))
+            break;
+    }
+    for (size_t i = !opened; i < SB_COUNT(always); i++)
+        add_key(p, sb_keymap_keys(t->keymap, context, always[i]), sb_actions[always[i]].label, 0);
+}

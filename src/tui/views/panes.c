@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows of the four panes. The gutter holds the cursor, so that moving it changes two cells. */
+#include "../state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p)
+{
+    const struct pane *pn = &t->pane[pane];
+    bool focus = pane == t->focus;
+    enum sb_mark rule = focus ? SB_MARK_HEAVY : SB_MARK_RULE;
+    enum sb_role line = focus ? SB_ROLE_CURSOR : SB_ROLE_RULE;
+    size_t n = pane_count(t, pane);
+    char count[TEXT_MAX];
+    fmt_count(count, pane == PANE_AUDIT ? t->audit.head : (int64_t)n);
+    sb_page_line(p);
+    sb_page_mark(p, line, rule, 1);
+    sb_page_textf(p, focus ? SB_ROLE_TITLE_FOCUS : SB_ROLE_TITLE, " %s ", pane_name(pane));
+    sb_page_textf(p, SB_ROLE_DIM, "%s%s ", pane == PANE_AUDIT ? "#" : "", count);
+    if (pn->frozen)
+        sb_page_text(p, SB_ROLE_COUNT, "frozen ");
+    if (pn->fresh)
+        sb_page_textf(p, SB_ROLE_COUNT, "+%zu new ", pn->fresh);
+    size_t below = n > pn->top + pn->rows ? n - pn->top - pn->rows : 0;
+    char more[64] = "";
+    if (pane != PANE_AUDIT && (pn->top || below))
+        snprintf(more, sizeof more, " %zu above, %zu below ", pn->top, below);
+    else if (pane == PANE_AUDIT && focus && n)
+        snprintf(more, sizeof more, " at #%" PRId64 " ", audit_row(t, pn->index < n ? pn->index : n - 1)->seq);
+    int end = p->width - (int)strlen(more) - 1;
+    sb_page_mark(p, line, rule, end - sb_page_column(p));
+    sb_page_text(p, SB_ROLE_DIM, more);
+    sb_page_mark(p, line, rule, p->width - sb_page_column(p));
+}
+
+static void gutter(const struct sb_tui *t, int pane, size_t row, struct sb_page *p)
+{
+    sb_page_line(p);
+    bool here = row == t->pane[pane].index && pane == t->focus && t->views == 1;
+    sb_page_text(p, here ? SB_ROLE_CURSOR : SB_ROLE_TEXT, here ? "> " : "  ");
+}
+
+/* A column with a blank at its end. */
+static void column(struct sb_page *p, enum sb_role role, int width, const char *text)
+{
+    sb_page_field(p, role, width - 1, text);
+    sb_page_text(p, SB_ROLE_TEXT, " ");
+}
+
+/* What is left of the line, at least `least` cells, without `behind` cells at its end. */
+static int rest(const struct sb_page *p, int behind, int least)
+{
+    int w = p->width - sb_page_column(p) - behind;
+    return w > least ? w : least;
+}
+
+static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_page *p)
+{
+    char when[TEXT_MAX];
+    fmt_clock(when, a->detected_at);
+    bool over = a->to != 0;
+    column(p, SB_ROLE_DIM, 9, when);
+    column(p, over ? SB_ROLE_DIM : level_role(a->severity), 7, sb_name(&sb_levels, a->severity));
+    if (p->width >= 76)
+        column(p, SB_ROLE_TEXT, 15, sb_name(&sb_anomaly_classes, a->class_));
+    struct sb_str state;
+    sb_str_init(&state);
+    if (over)
+        sb_str_adds(&state, " over");
+    if (a->acked_by)
+        sb_str_addf(&state, " taken by %s", a->acked_by);
+    int behind = sb_text_width(state.p, t->ascii);
+    if (behind > p->width / 3)
+        behind = p->width / 3;
+    sb_page_field(p, over ? SB_ROLE_DIM : SB_ROLE_TEXT, rest(p, behind, 8), a->title);
+    sb_page_field(p, over ? SB_ROLE_GOOD : SB_ROLE_DIM, behind, state.p);
+    sb_str_release(&state);
+}
+
+/* How far it is, or how long it has: the last column of a plan. */
+static void plan_progress(const struct sb_tui *t, const struct sb_card *c, struct sb_str *out)
+{
+    char text[TEXT_MAX];
+    if ((c->state == SB_EXECUTING || c->state == SB_ROLLING_BACK) && c->progress.total > 0) {
+        sb_str_addf(out, " %lld %%", (long long)(c->progress.done >= c->progress.total ? 100 : c->progress.done / (c->progress.total / 100 + 1)));
+    } else if (c->state == SB_WATCHING && c->report.ends_at && deployment_now(t)) {
+        int64_t left = c->report.ends_at - deployment_now(t);
+        fmt_left(text, left > 0 ? left : 0);
+        sb_str_addf(out, " %s left", text);
+    } else if (c->state == SB_FAILED) {
+        sb_str_adds(out, c->report.verdict == SB_VERDICT_FAIL ? " verdict FAIL" : " failed");
+    } else if (c->execute_by && (c->state == SB_APPROVED || c->state == SB_SCHEDULED)) {
+        fmt_when(text, c->execute_by, t->wall);
+        sb_str_addf(out, " by %s", text);
+    }
+}
+
+static void approval_state(const struct sb_tui *t, const struct sb_card *c, bool wide, struct sb_str *out)
+{
+    char text[TEXT_MAX];
+    sb_str_addf(out, wide ? " %zu of %lld approved" : " %zu/%lld", sb_card_approvals(c), (long long)c->policy.requires.approvals);
+    if (c->approve_by) {
+        int64_t left = c->approve_by - t->wall;
+        fmt_left(text, left > 0 ? left : 0);
+        sb_str_addf(out, left > 0 ? ", %s left" : ", out of time", text);
+    }
+}
+
+static void card_row(const struct sb_tui *t, const struct sb_card *c, int pane, struct sb_page *p)
+{
+    char state[TEXT_MAX];
+    bool wide = p->width >= 110;
+    column(p, SB_ROLE_ID, 9, c->id);
+    if (pane == PANE_PLANS || c->state != SB_AWAITING_APPROVAL) { /* a frozen row may have moved on */
+        fmt_words(state, sb_name(&sb_states, c->state));
+        column(p, state_role(c->state), 13, state);
+    }
+    if (wide) {
+        char risk[TEXT_MAX];
+        snprintf(risk, sizeof risk, "%s risk", sb_name(&sb_levels, c->risk));
+        column(p, level_role(c->risk), 12, risk);
+    } else {
+        column(p, level_role(c->risk), 7, sb_name(&sb_levels, c->risk));
+    }
+    if (p->width >= 70)
+        column(p, SB_ROLE_TEXT, wide ? 22 : 15, c->target);
+    struct sb_str tail;
+    sb_str_init(&tail);
+    if (pane == PANE_PLANS)
+        plan_progress(t, c, &tail);
+    else
+        approval_state(t, c, wide, &tail);
+    int behind = sb_text_width(tail.p, t->ascii);
+    if (behind > p->width / 3)
+        behind = p->width / 3;
+    sb_page_field(p, SB_ROLE_TEXT, rest(p, behind, 8), c->title);
+    sb_page_field(p, SB_ROLE_DIM, behind, tail.p);
+    sb_str_release(&tail);
+}
+
+static void audit_line(const struct sb_tui *t, const struct sb_audit_row *r, struct sb_page *p)
+{
+    char when[TEXT_MAX], head[TEXT_MAX];
+    snprintf(head, sizeof head, "%" PRId64, t->audit.head);
+    int digits = (int)strlen(head) > 4 ? (int)strlen(head) : 4;
+    fmt_clock(when, r->ts);
+    sb_page_fieldf(p, SB_ROLE_ID, -digits, "%" PRId64, r->seq);
+    sb_page_text(p, SB_ROLE_TEXT, " ");
+    column(p, SB_ROLE_DIM, 9, when);
+    if (p->width >= 56)
+        column(p, SB_ROLE_TEXT, p->width >= 76 ? 17 : 12, r->actor);
+    if (p->width >= 90)
+        column(p, SB_ROLE_DIM, 17, r->kind);
+    if (p->width >= 70)
+        column(p, SB_ROLE_ID, 9, r->card ? r->card : r->case_id);
+    sb_page_field(p, SB_ROLE_TEXT, rest(p, 0, 4), r->text);
+}
+
+static void empty(const struct sb_tui *t, int pane, struct sb_page *p)
+{
+    const struct sb_strip *s = &t->strip;
+    sb_page_line(p);
+    sb_page_text(p, SB_ROLE_TEXT, "  ");
+    if (!t->welcomed)
+        sb_page_text(p, SB_ROLE_DIM, "not connected yet");
+    else if (pane == PANE_ANOMALIES && !t->have_strip)
+        sb_page_text(p, SB_ROLE_DIM, "waiting for the first sample");
+    else if (pane == PANE_ANOMALIES && s->warmup_done < s->warmup_need)
+        sb_page_textf(p, SB_ROLE_DIM, "learning what is normal: %lld of %lld samples", (long long)s->warmup_done, (long long)s->warmup_need);
+    else if (pane == PANE_ANOMALIES)
+        sb_page_text(p, SB_ROLE_DIM, "nothing out of the ordinary");
+    else if (pane == PANE_AUDIT)
+        sb_page_text(p, SB_ROLE_DIM, t->audit.asked ? "asking for the newest entries" : "no entries yet");
+    else
+        sb_page_text(p, SB_ROLE_DIM, pane == PANE_PLANS ? "no plan is open" : "nothing waits for an approval");
+}
+
+void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows)
+{
+    const struct pane *pn = &t->pane[pane];
+    size_t n = pane_count(t, pane);
+    if (n == 0 && rows)
+        empty(t, pane, p);
+    for (size_t row = pn->top; row < n && row < pn->top + rows; row++) {
+        gutter(t, pane, row, p);
+        if (pane == PANE_ANOMALIES)
+            anomaly_row(t, &t->anomaly[pn->list[row]]->anomaly, p);
+        else if (pane == PANE_AUDIT)
+            audit_line(t, audit_row(t, row), p);
+        else
+            card_row(t, &t->card[pn->list[row]]->card, pane, p);
+    }
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The cluster strip: one line a member. Before the first sample it says what is being waited for. */
+#include "../state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int view_strip_lines(const struct sb_tui *t)
+{
+    size_t n = t->have_strip ? t->strip.members_n : 0;
+    return n == 0 ? 1 : (n < 64 ? (int)n : 64) + (t->strip.note ? 1 : 0);
+}
+
+static void waiting(const struct sb_tui *t, struct sb_page *p)
+{
+    sb_page_line(p);
+    sb_page_text(p, SB_ROLE_TEXT, " ");
+    if (t->have_strip && t->strip.note)
+        sb_page_text(p, SB_ROLE_DOUBT, t->strip.note);
+    else if (t->welcomed)
+        sb_page_textf(p, SB_ROLE_DOUBT, "connected; waiting for the first sample of %s", t->welcome.set_name ? t->welcome.set_name : "the members");
+    else
+        sb_page_textf(p, SB_ROLE_DOUBT, "connecting to %s ...", t->connecting ? t->connecting : "the orchestrator");
+}
+
+static void number(struct sb_page *p, const char *label, int width, const char *value)
+{
+    sb_page_textf(p, SB_ROLE_DIM, "  %s", label);
+    sb_page_field(p, SB_ROLE_TEXT, -width, value);
+}
+
+static void member(const struct sb_tui *t, const struct sb_member_line *m, int name_width, struct sb_page *p)
+{
+    char text[TEXT_MAX];
+    bool down = !m->healthy;
+    sb_page_line(p);
+    sb_page_text(p, down ? SB_ROLE_BAD : SB_ROLE_DIM, down ? "!" : m->blind ? "?" : " ");
+    sb_page_field(p, down ? SB_ROLE_BAD : sb_streq(m->state, "PRIMARY") ? SB_ROLE_STRONG : SB_ROLE_TEXT, 10, m->state);
+    sb_page_field(p, SB_ROLE_TEXT, name_width, m->name);
+    if (m->lag_s < 0)
+        snprintf(text, sizeof text, "-");
+    else
+        snprintf(text, sizeof text, "%lld s", (long long)m->lag_s);
+    sb_page_text(p, SB_ROLE_DIM, " lag");
+    sb_page_field(p, m->lag_s >= 10 ? SB_ROLE_BAD : SB_ROLE_TEXT, -6, text);
+    fmt_milli(text, m->reads_per_s_milli, "/s");
+    number(p, "read", 8, text);
+    fmt_us(text, m->read_latency_us);
+    sb_page_field(p, SB_ROLE_TEXT, -8, text);
+    fmt_milli(text, m->writes_per_s_milli, "/s");
+    number(p, "write", 7, text);
+    fmt_us(text, m->write_latency_us);
+    sb_page_field(p, SB_ROLE_TEXT, -8, text);
+    if (p->width >= 100) { /* these widths are those of `most` below */
+        fmt_milli(text, m->connections < 0 ? -1 : m->connections < INT64_MAX / 1000 ? m->connections * 1000 : INT64_MAX, "");
+        number(p, "conn", 6, text);
+    }
+    if (p->width >= 112) {
+        fmt_milli(text, m->queued < 0 ? -1 : m->queued < INT64_MAX / 1000 ? m->queued * 1000 : INT64_MAX, "");
+        number(p, "queue", 4, text);
+    }
+    if (p->width >= 126) {
+        fmt_ppm(text, m->cache_ppm);
+        number(p, "cache", 7, text);
+    }
+    if (m->blind && p->width >= 150)
+        sb_page_textf(p, SB_ROLE_DOUBT, "  blind: %s", m->blind);
+    (void)t;
+}
+
+static size_t count_ill(const struct sb_strip *s)
+{
+    size_t ill = 0;
+    for (size_t i = 0; i < s->members_n; i++)
+        ill += !s->members[i].healthy;
+    return ill;
+}
+
+/* All members in one line, where there is no room for more. */
+static void in_short(const struct sb_strip *s, struct sb_page *p)
+{
+    size_t ill = count_ill(s);
+    int64_t lag = -1;
+    for (size_t i = 0; i < s->members_n; i++)
+        lag = s->members[i].lag_s > lag ? s->members[i].lag_s : lag;
+    sb_page_line(p);
+    sb_page_textf(p, ill ? SB_ROLE_BAD : SB_ROLE_TEXT, "%s%zu members, ", ill ? "!" : " ", s->members_n);
+    if (ill)
+        sb_page_textf(p, SB_ROLE_BAD, "%zu not healthy", ill);
+    else
+        sb_page_text(p, SB_ROLE_GOOD, "all healthy");
+    if (lag >= 0)
+        sb_page_textf(p, lag >= 10 ? SB_ROLE_BAD : SB_ROLE_TEXT, ", lag %lld s", (long long)lag);
+}
+
+void view_strip(const struct sb_tui *t, struct sb_page *p, int lines)
+{
+    const struct sb_strip *s = &t->strip;
+    if (lines <= 0)
+        return;
+    if (!t->have_strip || s->members_n == 0) {
+        waiting(t, p);
+        return;
+    }
+    if (lines == 1 && s->members_n > 1) {
+        in_short(s, p);
+        return;
+    }
+    int name_width = 0, most = p->width - 65 - (p->width >= 100 ? 12 : 0) - (p->width >= 112 ? 11 : 0) - (p->width >= 126 ? 14 : 0);
+    for (size_t i = 0; i < s->members_n && i < 64; i++) {
+        int w = sb_text_width(s->members[i].name, t->ascii);
+        name_width = w > name_width ? w : name_width;
+    }
+    if (name_width > most)
+        name_width = most > 8 ? most : 8;
+    int room = lines;
+    if (s->note && lines > 1) {
+        sb_page_line(p);
+        sb_page_textf(p, SB_ROLE_DOUBT, " %s", s->note);
+        room--;
+    }
+    size_t hidden = s->members_n > (size_t)room ? s->members_n - (size_t)room + 1 : 0, shown = s->members_n - hidden;
+    /* those who are ill come first into the lines that there are */
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < s->members_n && shown > 0; i++) {
+            bool first = !s->members[i].healthy || sb_streq(s->members[i].state, "PRIMARY");
+            if (hidden ? first != (pass == 0) : pass == 1)
+                continue;
+            member(t, &s->members[i], name_width, p);
+            shown--;
+        }
+    if (hidden) {
+        sb_page_line(p);
+        sb_page_textf(p, SB_ROLE_DIM, "  and %zu more of %zu members; %zu not healthy", hidden, s->members_n, count_ill(s));
+    }
+}
