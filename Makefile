@@ -134,13 +134,22 @@ $(foreach r,$(ROOMS),$(eval $(call room_tests,$(r))))
 UNIT_TESTS := $(foreach r,$(ROOMS),$(TEST_BIN_$(r)))
 .PRECIOUS: $(UNIT_TESTS:=.o)
 
+# programs that end-to-end tests drive; linked like the program itself
+HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/*.c))
+$(HELPERS:=.o): $(B)/%.o: %.c Makefile
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(TEST_FLAGS_cli) $(CFLAGS_ALL) -c -o $@ $<
+$(HELPERS): %: %.o $(call room_libs,cli)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call foreign_libs,cli)
+-include $(HELPERS:=.d)
+.PRECIOUS: $(HELPERS:=.o)
+
 VENV := build/venv
 $(VENV)/.ready: tests/requirements.txt
 	$(call say,VENV,$(VENV))python3 -m venv $(VENV) && $(VENV)/bin/pip -q --disable-pip-version-check install -r tests/requirements.txt && touch $@
 
 unit-tests: $(UNIT_TESTS)
 
-test: setup-test all $(UNIT_TESTS) $(VENV)/.ready layers
+test: setup-test all $(UNIT_TESTS) $(HELPERS) $(VENV)/.ready layers
 	@tests/run $(B) $(UNIT_TESTS)
 
 # only the C tests: seconds
@@ -154,7 +163,7 @@ asan:
 	@$(MAKE) --no-print-directory VARIANT=asan sanitized
 tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan sanitized
-sanitized: setup-test all $(UNIT_TESTS) $(VENV)/.ready
+sanitized: setup-test all $(UNIT_TESTS) $(HELPERS) $(VENV)/.ready
 	@tests/run $(B) $(UNIT_TESTS)
 
 # ---- set-up: find what is missing, name it, install it ----
