@@ -22,6 +22,8 @@ bool sb_jt_string_escaped(struct sb_jt *j, struct sb_span *raw, const char *from
             return sb_jt_stop(j, SB_JT_BAD); /* a control character */
         if (j->end - at < 2)
             return sb_jt_stop(j, SB_JT_CUT);
+        if (!memchr("\"\\/bfnrtu", at[1], 9))
+            return sb_jt_stop(j, SB_JT_BAD);
         at = sb_jt_special(at + 2, j->end);
     }
 }

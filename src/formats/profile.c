@@ -125,6 +125,8 @@ bool sb_profile_bson(const bson_t *doc, struct sb_slow_op *op)
         }
     }
     sb_slow_op_classify(op, type, first_key, first_value);
+    if (it.err_off)
+        return false; /* damaged: what was read of it is not to be believed */
     return type.p && op->ns.p && (op->at_ms != SB_NO_TIME || op->duration_ms != SB_ABSENT);
 }
 
