@@ -86,13 +86,23 @@ static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
 
 static void side_pane(struct sb_tui *t, int by)
 {
-    if (t->stacked || t->zoomed) { /* nothing stands beside: the neighbour is the next one */
+    switch (t->panes_as) {
+    case PANES_ALONE: case PANES_BELOW: /* nothing stands beside: the neighbour is the next one */
         pane_focus(t, (t->focus + by + PANES) % PANES);
-        return;
+        break;
+    case PANES_BESIDE: {
+        int column = t->focus % 2 + by;
+        if (column >= 0 && column <= 1)
+            pane_focus(t, t->focus / 2 * 2 + column);
+        break;
     }
-    int column = t->focus % 2 + by;
-    if (column >= 0 && column <= 1)
-        pane_focus(t, t->focus / 2 * 2 + column);
+    case PANES_DETAILED:
+        if (by > 0)
+            pane_focus(t, PANE_AUDIT);
+        else if (t->focus == PANE_AUDIT)
+            pane_focus(t, PANE_APPROVALS);
+        break;
+    }
 }
 
 static bool move_panes(struct sb_tui *t, enum sb_action action)

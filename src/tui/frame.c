@@ -11,29 +11,52 @@
 #define BESIDE_W 140    /* from here on panes stand side by side by themselves: rows need width more than height */
 #define STACK_ROWS 12   /* four panes of a title and two rows */
 #define BESIDE_ROWS 8
+#define DETAIL_ROWS 30  /* and this high, what is selected is shown in full */
 #define STATUS_MOST 4   /* lines of a long message */
 
 /* ---- layout ---- */
 
 static const char *const pane_box[PANES] = {"anomalies", "plans", "approvals", "audit"};
 
+static enum panes_as panes_as(const struct sb_tui *t, int w, int rows)
+{
+    bool beside = t->arrangement == 1 || (t->arrangement == 0 && w >= BESIDE_W);
+    if (t->zoomed || rows < (beside ? BESIDE_ROWS : STACK_ROWS))
+        return PANES_ALONE;
+    return !beside ? PANES_BELOW : t->arrangement == 0 && rows >= DETAIL_ROWS ? PANES_DETAILED : PANES_BESIDE;
+}
+
 static void lay_panes(struct sb_tui *t, int parent, int w, int rows)
 {
     struct sb_layout *l = &t->frame.layout;
-    bool beside = t->arrangement == 1 || (t->arrangement == 0 && w >= BESIDE_W);
-    bool alone = t->zoomed || rows < (beside ? BESIDE_ROWS : STACK_ROWS);
-    t->stacked = !beside || alone;
-    if (alone) {
+    t->panes_as = panes_as(t, w, rows);
+    switch (t->panes_as) {
+    case PANES_ALONE:
         sb_layout_add(l, parent, pane_box[t->focus], SB_BELOW, SB_FILL, 1, 0);
-        return;
+        break;
+    case PANES_BELOW:
+        for (int p = 0; p < PANES; p++)
+            sb_layout_add(l, parent, pane_box[p], SB_BELOW, SB_FILL, 1, 3);
+        break;
+    case PANES_BESIDE:
+        for (int half = 0; half < 2; half++) {
+            int row = sb_layout_add(l, parent, half ? "lower" : "upper", SB_BESIDE, SB_FILL, 1, 4);
+            sb_layout_add(l, row, pane_box[2 * half], SB_BELOW, SB_FILL, 1, 0);
+            sb_layout_add(l, row, half ? "bar-lower" : "bar-upper", SB_BELOW, SB_FIXED, 1, 0);
+            sb_layout_add(l, row, pane_box[2 * half + 1], SB_BELOW, SB_FILL, 1, 0);
+        }
+        break;
+    case PANES_DETAILED: {
+        int both = sb_layout_add(l, parent, "both", SB_BESIDE, SB_FILL, 1, 0);
+        int left = sb_layout_add(l, both, "left", SB_BELOW, SB_FILL, 1, 0);
+        sb_layout_add(l, both, "bar-upper", SB_BELOW, SB_FIXED, 1, 0);
+        int right = sb_layout_add(l, both, "right", SB_BELOW, SB_FILL, 1, 0);
+        for (int p = PANE_ANOMALIES; p < PANE_AUDIT; p++)
+            sb_layout_add(l, left, pane_box[p], SB_BELOW, SB_FILL, 1, 3);
+        sb_layout_add(l, right, "detail", SB_BELOW, SB_FILL, 1, 3);
+        sb_layout_add(l, right, pane_box[PANE_AUDIT], SB_BELOW, SB_FILL, 1, 3);
+        break;
     }
-    for (int p = 0; p < PANES && !beside; p++)
-        sb_layout_add(l, parent, pane_box[p], SB_BELOW, SB_FILL, 1, 3);
-    for (int half = 0; half < 2 && beside; half++) {
-        int row = sb_layout_add(l, parent, half ? "lower" : "upper", SB_BESIDE, SB_FILL, 1, 4);
-        sb_layout_add(l, row, pane_box[2 * half], SB_BELOW, SB_FILL, 1, 0);
-        sb_layout_add(l, row, half ? "bar-lower" : "bar-upper", SB_BELOW, SB_FIXED, 1, 0);
-        sb_layout_add(l, row, pane_box[2 * half + 1], SB_BELOW, SB_FILL, 1, 0);
     }
 }
 
@@ -96,6 +119,11 @@ static void make_panes(struct sb_tui *t, struct sb_effects *fx)
         view_pane(t, p, &f->pane[p], rows);
     }
     audit_want(t, fx);
+    if (sb_layout_at(&f->layout, "detail").w > 0) {
+        start(t, &f->detail_title, "detail", 0);
+        start(t, &f->detail, "detail", 2);
+        view_detail(t, &f->detail_title, &f->detail);
+    }
 }
 
 static void make_tab(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p)

@@ -27,6 +27,17 @@ static const char *needle(const struct sb_tui *t)
     return t->search.shown ? t->search.text : NULL;
 }
 
+/* At the right edge: what is above and below. */
+static void paint_more(const struct sb_tui *t, struct sb_cells *c, struct sb_rect r, const struct sb_page *p, size_t top)
+{
+    if (r.h < 1)
+        return;
+    if (top > 0)
+        sb_cells_put(c, r, r.x + r.w - 1, r.y, sb_mark(SB_MARK_UP, t->ascii), SB_ROLE_COUNT);
+    if (top + (size_t)r.h < p->row_n)
+        sb_cells_put(c, r, r.x + r.w - 1, r.y + r.h - 1, sb_mark(SB_MARK_DOWN, t->ascii), SB_ROLE_COUNT);
+}
+
 static void paint_panes(const struct sb_tui *t, struct sb_cells *c)
 {
     static const char *const boxes[PANES] = {"anomalies", "plans", "approvals", "audit"};
@@ -37,6 +48,13 @@ static void paint_panes(const struct sb_tui *t, struct sb_cells *c)
         struct sb_rect r = at(t, boxes[p]);
         sb_page_paint(c, (struct sb_rect){r.x, r.y, r.w, 1}, &f->pane_title[p], 0, NULL);
         sb_page_paint(c, (struct sb_rect){r.x, r.y + 1, r.w, r.h - 1}, &f->pane[p], 0, p == t->focus ? needle(t) : NULL);
+    }
+    struct sb_rect detail = at(t, "detail");
+    if (detail.w > 0) {
+        sb_page_paint(c, (struct sb_rect){detail.x, detail.y, detail.w, 1}, &f->detail_title, 0, NULL);
+        struct sb_rect text = inset((struct sb_rect){detail.x, detail.y + 1, detail.w, detail.h - 1}, 1);
+        sb_page_paint(c, text, &f->detail, 0, NULL);
+        paint_more(t, c, (struct sb_rect){detail.x, detail.y + 1, detail.w, detail.h - 1}, &f->detail, 0);
     }
     paint_bar(t, c, "bar-upper");
     paint_bar(t, c, "bar-lower");
@@ -54,17 +72,6 @@ static void paint_link(const struct sb_tui *t, struct sb_cells *c, struct sb_rec
             sb_cells_put(c, body, body.x, body.y + (int)(row - f->body_top), SB_SAFE(">"), SB_ROLE_CURSOR);
             return;
         }
-}
-
-/* At the right edge: what is above and below. */
-static void paint_more(const struct sb_tui *t, struct sb_cells *c, struct sb_rect r, const struct sb_page *p, size_t top)
-{
-    if (r.h < 1)
-        return;
-    if (top > 0)
-        sb_cells_put(c, r, r.x + r.w - 1, r.y, sb_mark(SB_MARK_UP, t->ascii), SB_ROLE_COUNT);
-    if (top + (size_t)r.h < p->row_n)
-        sb_cells_put(c, r, r.x + r.w - 1, r.y + r.h - 1, sb_mark(SB_MARK_DOWN, t->ascii), SB_ROLE_COUNT);
 }
 
 static void paint_view(const struct sb_tui *t, struct sb_cells *c)
@@ -105,6 +112,8 @@ static void paint_box(const struct sb_tui *t, struct sb_cells *c)
     const struct frame *f = &t->frame;
     struct sb_rect r = f->box_at;
     bool typed = t->overlay == OVER_CONFIRM && t->confirm.target;
+    /* a margin on both sides, so that what lies behind does not touch the frame */
+    sb_cells_fill(c, (struct sb_rect){r.x - 2, r.y, r.w + 4, r.h}, SB_ROLE_TEXT);
     paint_frame(t, c, r, t->overlay == OVER_CONFIRM ? SB_ROLE_DIALOG_FRAME : SB_ROLE_RULE);
     struct sb_rect in = {r.x + 2, r.y + 1, r.w - 4, r.h - 2 - (typed ? 2 : 0)};
     sb_page_paint(c, in, &f->box, f->box_top, NULL);

@@ -143,6 +143,7 @@ struct frame {
     struct sb_page header, strip, status, request, footer;
     struct sb_page pane_title[PANES], pane[PANES];
     bool pane_shown[PANES];
+    struct sb_page detail_title, detail; /* of what is selected, where there is room */
     struct sb_page title, tabs, body, side; /* of an opened view; side: a second page where there is room */
     size_t body_top, side_top;
     bool side_shown;
@@ -153,6 +154,9 @@ struct frame {
     bool box_shown;
     int cursor_x, cursor_y;
 };
+
+/* How the panes stand: one alone, below one another, two by two, or three beside the ledger and what is selected. */
+enum panes_as { PANES_ALONE, PANES_BELOW, PANES_BESIDE, PANES_DETAILED };
 
 struct sb_tui {
     const struct sb_keymap *keymap;
@@ -184,7 +188,7 @@ struct sb_tui {
     int focus; /* enum pane_id */
     bool zoomed;
     int arrangement; /* 0 as fits, 1 beside, 2 below */
-    bool stacked;    /* as the last frame had them */
+    enum panes_as panes_as; /* as the last frame had them */
     struct sb_key pending[SB_KEYS_MAX];
     size_t pending_n;
     enum overlay overlay;
@@ -312,6 +316,7 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor);
 void view_footer(const struct sb_tui *t, struct sb_page *p);
 void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p);
 void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows);
+void view_detail(const struct sb_tui *t, struct sb_page *title, struct sb_page *p);
 void view_card_title(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_tabs(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p);
 void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);

@@ -394,6 +394,19 @@ bool sb_tui_executing(const struct sb_tui *t)
 
 /* ---- beginning and end ---- */
 
+static void each_page(struct sb_tui *t, void (*fn)(struct sb_page *))
+{
+    struct frame *f = &t->frame;
+    struct sb_page *pages[] = {&f->header, &f->strip, &f->status, &f->request, &f->footer, &f->title, &f->tabs, &f->body, &f->side,
+                               &f->box, &f->typed, &f->detail, &f->detail_title};
+    for (size_t i = 0; i < SB_COUNT(pages); i++)
+        fn(pages[i]);
+    for (int p = 0; p < PANES; p++) {
+        fn(&f->pane[p]);
+        fn(&f->pane_title[p]);
+    }
+}
+
 struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
 {
     struct sb_tui *t = calloc(1, sizeof *t);
@@ -407,14 +420,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     t->views = 1;
     line_init(&t->line);
     line_init(&t->confirm.typed);
-    struct sb_page *pages[] = {&t->frame.header, &t->frame.strip, &t->frame.status, &t->frame.request, &t->frame.footer, &t->frame.title,
-                               &t->frame.tabs, &t->frame.body, &t->frame.side, &t->frame.box, &t->frame.typed};
-    for (size_t i = 0; i < SB_COUNT(pages); i++)
-        sb_page_init(pages[i]);
-    for (int p = 0; p < PANES; p++) {
-        sb_page_init(&t->frame.pane[p]);
-        sb_page_init(&t->frame.pane_title[p]);
-    }
+    each_page(t, sb_page_init);
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->connecting, setup->connecting)) {
         sb_fail_nomem(err);
@@ -441,15 +447,9 @@ void sb_tui_free(struct sb_tui *t)
     edit_release(&t->edit);
     store_release(t);
     audit_release(&t->audit);
-    for (int p = 0; p < PANES; p++) {
+    for (int p = 0; p < PANES; p++)
         pane_release(&t->pane[p]);
-        sb_page_release(&t->frame.pane[p]);
-        sb_page_release(&t->frame.pane_title[p]);
-    }
-    struct sb_page *pages[] = {&t->frame.header, &t->frame.strip, &t->frame.status, &t->frame.request, &t->frame.footer, &t->frame.title,
-                               &t->frame.tabs, &t->frame.body, &t->frame.side, &t->frame.box, &t->frame.typed};
-    for (size_t i = 0; i < SB_COUNT(pages); i++)
-        sb_page_release(pages[i]);
+    each_page(t, sb_page_release);
     for (size_t i = 0; i < t->notes; i++)
         free(t->note[i].text);
     free(t->note);

@@ -133,7 +133,7 @@ static void ask(void *ctx, struct sb_message *m)
         static const char *const then[] = {"06-approved", "07-executing", "08-watching", "09-pass"};
         for (size_t i = 0; i < SB_COUNT(then); i++)
             play(d, then[i]);
-    } else if (m->type != SB_ASK_BYE && m->type != SB_ASK_CASE)
+    } else if (m->type != SB_ASK_BYE && m->type != SB_ASK_CASE && m->type != SB_ASK_AUDIT)
         answer(d, m->seq, true, sb_message_name(m->type));
     sb_message_free(m);
 }

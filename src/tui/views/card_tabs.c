@@ -15,8 +15,9 @@ void view_facts(const struct sb_tui *t, const struct sb_evidence *e, size_t n, s
     for (size_t i = 0; i < n; i++) {
         sb_page_line(p);
         view_badge(p, e[i].coverage);
-        int indent = sb_page_column(p) + 1 < p->width / 3 ? sb_page_column(p) + 1 : 2;
-        sb_page_wrapf(p, SB_ROLE_TEXT, indent, " %s: ", e[i].what ? e[i].what : "?");
+        int indent = p->width >= 60 ? 17 : 2; /* one column for all, wide enough for "[sampled 0.4 %]" */
+        sb_page_tab(p, sb_page_column(p) < indent ? indent : sb_page_column(p) + 1);
+        sb_page_wrapf(p, SB_ROLE_TEXT, indent, "%s: ", e[i].what ? e[i].what : "?");
         sb_page_wrap(p, SB_ROLE_STRONG, indent, e[i].value);
         sb_page_line(p);
         sb_page_tab(p, indent);

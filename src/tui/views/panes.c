@@ -194,3 +194,30 @@ void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows)
             card_row(t, &t->card[pn->list[row]]->card, pane, p);
     }
 }
+
+/* Of the row that is selected in the pane with the keys: all there is, as it is when opened. */
+void view_detail(const struct sb_tui *t, struct sb_page *title, struct sb_page *p)
+{
+    const struct sb_card *card = pane_card(t);
+    const struct sb_anomaly *anomaly = pane_anomaly(t);
+    const struct sb_audit_row *row = pane_audit(t);
+    const struct held_card *held = row ? find_card(t, row->card) : NULL;
+    char id[24];
+    const char *shown = pane_row_id(t, t->focus, t->pane[t->focus].index, id);
+    sb_page_line(title);
+    sb_page_mark(title, SB_ROLE_RULE, SB_MARK_RULE, 1);
+    sb_page_text(title, SB_ROLE_TITLE, " Selected ");
+    sb_page_textf(title, SB_ROLE_DIM, "%s%s ", row ? "#" : "", shown ? shown : "nothing");
+    sb_page_mark(title, SB_ROLE_RULE, SB_MARK_RULE, title->width - sb_page_column(title));
+    if (row) {
+        view_label(p, "Entry");
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s by %s", row->kind ? row->kind : "?", row->actor ? row->actor : "?");
+        view_label(p, "Text");
+        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, row->text);
+        sb_page_line(p);
+    }
+    if (card || held)
+        view_summary(t, card ? card : &held->card, p);
+    else if (anomaly)
+        view_anomaly(t, anomaly, p);
+}

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of the real screen: screenshots.py OUTPUT_FOLDER COMMAND...
+
+Runs COMMAND in a tmux of its own at each size, types keys, waits for text (never for time), and writes what tmux then shows
+as SVG. Where rsvg-convert is installed a PNG is made beside it. The colours are those that were sent to the terminal.
+
+A shot is NAME, keys, and the text to wait for; the shots of a session are taken one after the other."""
+import html
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+SIZES = [(80, 24), (200, 60)]
+SESSION = [
+    ("panes", [], "Reads of shop.orders"),
+    ("card", ["3", "Down", "Enter"], "20,000 documents"),
+    ("commands", ["PageDown", "2"], "createIndexes"),
+    ("evidence", ["PageDown", "3"], "sampled 0.4 %"),
+    ("policy", ["4"], "What would change"),
+    ("approve", ["1", "Home", "PageDown", "2", "A"], "What is signed"),
+    ("watch", list("shop.orders") + ["Enter", "6"], "PASS"),
+    ("help", ["?"], "Keys in an opened card"),
+]
+CELL_W, CELL_H, FONT = 9, 18, 15
+WAIT_S = 20
+
+
+class Tmux:
+    def __init__(self, width, height, command):
+        self.base = ["tmux", "-L", "signalbox-shots-%d-%d" % (os.getpid(), width), "-f", "/dev/null"]
+        env = {k: v for k, v in os.environ.items() if k not in ("TMUX", "NO_COLOR", "LINES", "COLUMNS")}
+        env.update(LC_ALL="C.UTF-8", TERM="xterm-256color")
+        subprocess.run(self.base + ["-u", "new-session", "-d", "-x", str(width), "-y", str(height), "sh"], check=True, env=env)
+        self.run("set", "-g", "escape-time", "0")
+        self.run("set", "-g", "status", "off")
+        self.run("set", "-g", "default-terminal", "tmux-256color")
+        self.run("respawn-pane", "-k", "TERM=tmux-256color exec " + " ".join("'%s'" % a.replace("'", "'\\''") for a in command))
+
+    def run(self, *args):
+        return subprocess.run(self.base + list(args), check=True, capture_output=True, text=True).stdout
+
+    def screen(self):
+        return self.run("capture-pane", "-e", "-p", "-N")
+
+    def wait(self, text):
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end:
+            shown = self.run("capture-pane", "-p")
+            if text in shown:
+                return
+            time.sleep(0.02)  # the interval of looking, not a guess at how long it takes
+        sys.exit("screenshots: \"%s\" did not appear within %d s:\n%s" % (text, WAIT_S, shown))
+
+    def keys(self, keys):
+        for key in keys:
+            self.run("send-keys", key)
+            self.settle()
+
+    def settle(self):
+        """Waits until the screen no longer changes: the key's frame is there."""
+        before = None
+        for _ in range(100):
+            now = self.screen()
+            if now == before:
+                return
+            before = now
+            time.sleep(0.03)
+
+    def close(self):
+        subprocess.run(self.base + ["kill-server"], capture_output=True)
+
+
+def palette(n):
+    basic = ["000000", "cd0000", "00cd00", "cdcd00", "0000ee", "cd00cd", "00cdcd", "e5e5e5",
+             "7f7f7f", "ff0000", "00ff00", "ffff00", "5c5cff", "ff00ff", "00ffff", "ffffff"]
+    if n < 16:
+        return "#" + basic[n]
+    if n >= 232:
+        return "#" + "%02x" % (8 + 10 * (n - 232)) * 3
+    n -= 16
+    return "#%02x%02x%02x" % tuple(0 if v == 0 else 55 + 40 * v for v in (n // 36, n // 6 % 6, n % 6))
+
+
+def parse(screen, width):
+    """Rows of (character, foreground, background, bold, underline)."""
+    rows = []
+    fg, bg, bold, under, reverse = None, None, False, False, False
+    for line in screen.split("\n"):
+        row = []
+        for part in re.split(r"(\x1b\[[0-9;:]*m)", line):
+            if not part.startswith("\x1b"):
+                for c in part:
+                    f, b = fg or "#d0d0d0", bg or "#121212"
+                    row.append((c, b if reverse else f, f if reverse else b, bold, under))
+                continue
+            codes = [int(c) if c else 0 for c in part[2:-1].replace(":", ";").split(";")]
+            i = 0
+            while i < len(codes):
+                c = codes[i]
+                if c == 0:
+                    fg, bg, bold, under, reverse = None, None, False, False, False
+                elif c == 1:
+                    bold = True
+                elif c == 4:
+                    under = True
+                elif c == 7:
+                    reverse = True
+                elif c == 22:
+                    bold = False
+                elif c in (38, 48) and i + 2 < len(codes) and codes[i + 1] == 5:
+                    fg, bg = (palette(codes[i + 2]), bg) if c == 38 else (fg, palette(codes[i + 2]))
+                    i += 2
+                elif c == 39:
+                    fg = None
+                elif c == 49:
+                    bg = None
+                elif 30 <= c <= 37 or 90 <= c <= 97:
+                    fg = palette(c - 30 if c < 90 else c - 82)
+                elif 40 <= c <= 47 or 100 <= c <= 107:
+                    bg = palette(c - 40 if c < 100 else c - 92)
+                i += 1
+        rows.append(row[:width])
+    return rows
+
+
+LINES = {  # box drawing as strokes, so that they join: (left, right, up, down, double)
+    "─": (1, 1, 0, 0, 0), "│": (0, 0, 1, 1, 0), "┌": (0, 1, 0, 1, 0), "┐": (1, 0, 0, 1, 0),
+    "└": (0, 1, 1, 0, 0), "┘": (1, 0, 1, 0, 0), "═": (1, 1, 0, 0, 1),
+}
+
+
+def glyph(c, x, y, color):
+    mid_x, mid_y = x + CELL_W / 2, y + CELL_H / 2
+    out = []
+    if c in "█░":
+        opacity = "" if c == "█" else ' fill-opacity="0.25"'
+        return '<rect x="%g" y="%g" width="%g" height="%g" fill="%s"%s/>' % (x, y + 3, CELL_W, CELL_H - 6, color, opacity)
+    left, right, up, down, double = LINES[c]
+    for dy in ((-2, 2) if double else (0,)):
+        if left or right:
+            out.append("M%g %gH%g" % (x if left else mid_x, mid_y + dy, x + CELL_W if right else mid_x))
+    if up or down:
+        out.append("M%g %gV%g" % (mid_x, y if up else mid_y, y + CELL_H if down else mid_y))
+    return '<path d="%s" stroke="%s" fill="none"/>' % ("".join(out), color)
+
+
+def svg(screen, width, height):
+    rows = parse(screen, width)[:height]
+    w, h, pad = width * CELL_W, height * CELL_H, 10
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="%d %d %d %d" font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" '
+           'font-size="%d">' % (w + 2 * pad, h + 2 * pad, -pad, -pad, w + 2 * pad, h + 2 * pad, FONT),
+           '<rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="#121212"/>' % (-pad, -pad, w + 2 * pad, h + 2 * pad)]
+    for y, row in enumerate(rows):
+        x = 0
+        while x < len(row):
+            end = x
+            while end < len(row) and row[end][1:] == row[x][1:]:
+                end += 1
+            _, fg, bg, bold, under = row[x]
+            if bg != "#121212":
+                out.append('<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>' % (x * CELL_W, y * CELL_H, (end - x) * CELL_W, CELL_H, bg))
+            run = "".join(c for c, *_ in row[x:end])
+            for m in re.finditer(r"[^ ]+(?: [^ ]+)*", "".join(" " if c in LINES or c in "█░" else c for c in run)):
+                n = len(m.group())
+                out.append('<text x="%d" y="%d" textLength="%d" lengthAdjust="spacingAndGlyphs" fill="%s"%s%s xml:space="preserve">%s</text>' % (
+                    (x + m.start()) * CELL_W, y * CELL_H + 14, n * CELL_W, fg, ' font-weight="bold"' if bold else "",
+                    ' text-decoration="underline"' if under else "", html.escape(m.group())))
+            out += [glyph(c, (x + i) * CELL_W, y * CELL_H, fg) for i, c in enumerate(run) if c in LINES or c in "█░"]
+            x = end
+    out.append("</svg>\n")
+    return "\n".join(out)
+
+
+def main():
+    if len(sys.argv) < 3 or not shutil.which("tmux"):
+        sys.exit("usage: screenshots.py OUTPUT_FOLDER COMMAND... (needs tmux)")
+    folder, command = sys.argv[1], sys.argv[2:]
+    for width, height in SIZES:
+        tmux = Tmux(width, height, command)
+        try:
+            for name, keys, text in SESSION:
+                tmux.keys(keys)
+                tmux.wait(text)
+                tmux.settle()
+                path = os.path.join(folder, "%s-%dx%d.svg" % (name, width, height))
+                with open(path, "w") as f:
+                    f.write(svg(tmux.screen(), width, height))
+                print(path)
+                if shutil.which("rsvg-convert"):
+                    subprocess.run(["rsvg-convert", "-o", path[:-3] + "png", path], check=True)
+        finally:
+            tmux.close()
+
+
+main()
