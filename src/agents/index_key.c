@@ -139,3 +139,27 @@ out:
     bson_destroy(doc);
     return key;
 }
+
+char *sb_index_key_shown(const char *key)
+{
+    bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
+    struct sb_str s;
+    bson_iter_t it;
+    sb_str_init(&s);
+    sb_str_addc(&s, '{');
+    for (bool more = doc && bson_iter_init(&it, doc) && bson_iter_next(&it), first = true; more; more = bson_iter_next(&it), first = false) {
+        const char *name = bson_iter_key(&it);
+        bool plain = name_start(name[0]);
+        for (const char *p = name; *p && plain; p++)
+            plain = name_part(*p);
+        sb_str_addf(&s, plain ? "%s%s: " : "%s\"%s\": ", first ? "" : ", ", name);
+        if (BSON_ITER_HOLDS_NUMBER(&it))
+            sb_str_addf(&s, "%d", (int)bson_iter_as_double(&it));
+        else
+            sb_str_addf(&s, "\"%s\"", BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?");
+    }
+    sb_str_addc(&s, '}');
+    if (doc)
+        bson_destroy(doc);
+    return sb_str_take(&s);
+}

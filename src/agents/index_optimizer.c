@@ -93,12 +93,19 @@ static int conclude(struct sb_index_advice *out, char *summary)
 static int advise_asked(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
 {
     const struct sb_index_info *same = sb_catalogue_index_by_key(q->catalogue, q->key);
-    if (same)
-        return conclude(out, sb_format("%s already has an index on %s: %s%s", q->ns, q->key, same->name, same->hidden ? " (it is hidden)" : ""));
+    char *shown = sb_index_key_shown(q->key);
+    if (!shown)
+        return sb_fail_nomem(err);
+    if (same) {
+        int rc = conclude(out, sb_format("%s already has an index on %s: %s%s", q->ns, shown, same->name, same->hidden ? " (it is hidden)" : ""));
+        free(shown);
+        return rc;
+    }
     char *wanted = q->name ? sb_format("%s", q->name) : sb_index_default_name(q->key);
     if (wanted && q->name && sb_catalogue_index(q->catalogue, wanted)) {
         int rc = conclude(out, sb_format("%s already has an index named %s, on another key", q->ns, wanted));
         free(wanted);
+        free(shown);
         return rc;
     }
     char *name = wanted ? free_name(q->catalogue, wanted) : NULL;
@@ -106,8 +113,9 @@ static int advise_asked(const struct sb_index_question *q, struct sb_index_advic
     int rc = name ? sb_index_card(q, q->key, name, NULL, NULL, 0, &out->card, err) : -1;
     if (rc == 0) {
         out->proposes = true;
-        rc = conclude(out, sb_format("%s on %s, as it was asked for; no operation that needs it was seen", q->key, q->ns));
+        rc = conclude(out, sb_format("an index on %s of %s, as it was asked for; no operation that needs it was seen", shown, q->ns));
     }
+    free(shown);
     free(name);
     return rc;
 }
@@ -167,9 +175,10 @@ static int explain_rest(const struct sb_index_question *q, const struct candidat
         int rc = subject && text ? find_out(out, subject, text) : -1;
         if (rc == 0 && out->proposes && !c->why_not[0] && c->n && !sb_candidate_within(c, lead)) {
             struct sb_rejected *r = SB_PUSH(out->card.rejected);
-            char *key = sb_candidate_key(c);
-            rc = !r || !key || sb_str_set(&r->key, key) || sb_str_set(&r->reason, text) ? -1 : 0;
+            char *key = sb_candidate_key(c), *shown = key ? sb_index_key_shown(key) : NULL;
+            rc = !r || !shown || sb_str_set(&r->key, shown) || sb_str_set(&r->reason, text) ? -1 : 0;
             free(key);
+            free(shown);
         }
         free(subject);
         free(text);
@@ -187,11 +196,12 @@ static int reject_alternatives(const struct candidate *lead, struct sb_card *car
         return 0;
     struct candidate shorter = *lead;
     shorter.n = lead->equalities && lead->equalities < lead->n ? lead->equalities : lead->n - 1;
-    char *key = sb_candidate_key(&shorter);
+    char *key = sb_candidate_key(&shorter), *shown = key ? sb_index_key_shown(key) : NULL;
     const char *reason = lead->work->shape->sorts_n ? "would find the documents but leave the sort to memory" : "would leave more documents to be read and thrown away";
     struct sb_rejected *r = SB_PUSH(card->rejected);
-    int rc = !r || !key || sb_str_set(&r->key, key) || sb_str_set(&r->reason, reason) ? -1 : 0;
+    int rc = !r || !shown || sb_str_set(&r->key, shown) || sb_str_set(&r->reason, reason) ? -1 : 0;
     free(key);
+    free(shown);
     return rc;
 }
 
@@ -202,7 +212,7 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
         return sb_fail_nomem(err);
     size_t n = collect(q, all, MAX_CANDIDATES);
     const struct candidate *lead = choose(all, n);
-    char *key = NULL, *wanted = NULL, *name = NULL;
+    char *key = NULL, *shown = NULL, *wanted = NULL, *name = NULL;
     int rc = -1;
     if (!lead) {
         rc = explain_rest(q, all, n, NULL, out) ||
@@ -215,7 +225,8 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
     key = sb_candidate_key(lead);
     wanted = key ? sb_index_default_name(key) : NULL;
     name = wanted ? free_name(q->catalogue, wanted) : NULL;
-    if (!name) {
+    shown = key ? sb_index_key_shown(key) : NULL;
+    if (!name || !shown) {
         sb_fail_nomem(err);
         goto out;
     }
@@ -223,11 +234,12 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
         goto out;
     out->proposes = true;
     rc = reject_alternatives(lead, &out->card) || explain_rest(q, all, n, lead, out) ||
-                 conclude(out, sb_format("an index on %s would serve %s %s", key, lead->work->shape->op, lead->work->shape->text))
+                 conclude(out, sb_format("an index on %s would serve %s %s", shown, lead->work->shape->op, lead->work->shape->text))
              ? sb_fail_nomem(err)
              : 0;
 out:
     free(key);
+    free(shown);
     free(wanted);
     free(name);
     free(all);

@@ -38,11 +38,11 @@ static char *take_quoted(char **p)
 {
     char *start = *p, *out = *p, *in = *p;
     while (*in && *in != '"') {
-        if (*in == '\\' && in[1]) {
+        if (*in == '\\' && in[1] && strchr("\"\\nt", in[1])) {
             in++;
             *out++ = *in == 'n' ? '\n' : *in == 't' ? '\t' : *in;
             in++;
-        } else {
+        } else { /* any other backslash stands for itself, as in a regular expression */
             *out++ = *in++;
         }
     }

@@ -7,6 +7,29 @@
 /* In the order in which a newcomer needs them. */
 const struct sb_command sb_commands[] = {
     {"help", "[COMMAND]", "what there is, or all about one command", "", sb_cmd_help},
+    {"ask", "[--json] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
+     "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. Prints the answer\n"
+     "and the cards it led to. Nothing is executed: a card waits for its approval.\n\n"
+     "  --json             {\"ok\",\"answer\",\"case\",\"cards\":[CARD]}\n"
+     "  --deployment NAME  a deployment of the config\n"
+     "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
+     "  --classify         read one request a line on stdin, print only how each is understood, as JSON\n\n"
+     "Exit status: 0 answered; 1 no; 2 not understood or bad input; 3 the server is out of reach; 4 policy refused.\n",
+     sb_cmd_ask},
+    {"cards", "[--json] [list | VERB ID]", "the queue of recommendations from a shell",
+     "  list                       the open cards\n"
+     "  show ID [--canonical]      one card; --canonical: exactly the bytes whose SHA-256 is its hash\n"
+     "  approve ID --hash H [--target NAME]   approves what was shown under this hash; prod wants the target's name\n"
+     "  edit ID --set KEY=VALUE    a new revision; approvals become void\n"
+     "  reject ID --reason TEXT\n"
+     "  pause, resume, stop, refresh ID; rollback ID [--target NAME]; close ID --reason TEXT\n\n"
+     "Everything but list and show needs a signalbox that owns the ledger: a console, or serve.\n"
+     "Exit status: 0 done; 1 not possible in this state; 2 bad input; 4 policy refused; 5 the ledger cannot be written.\n",
+     sb_cmd_cards},
+    {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
+     "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
+     "join it through a socket in the state folder. Needs a config, a file with a connection string, or SIGNALBOX_URI.\n",
+     sb_cmd_serve},
     {"digest", "[--json] [--since T] [--until T] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
      "a folder of these, or - for standard input; gzip is unpacked, and zstd where libzstd is installed. The kind is told\n"

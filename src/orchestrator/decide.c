@@ -390,6 +390,10 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
     char *id = sb_format("%s", editing ? e->card : d->card); /* the card may be let go of meanwhile */
     struct held_card *c = id ? card_of(o, id, &err) : NULL;
     int rc = -1;
+    if (s->read_only) {
+        sb_fail(&err, SB_EPOLICY, "this console is read-only: nothing can be decided from it");
+        c = NULL;
+    }
     if (c && m->type == SB_ASK_APPROVE)
         rc = approve(o, s, c, d, &err);
     else if (c && editing)

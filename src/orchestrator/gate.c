@@ -121,6 +121,17 @@ static int count_options(const char *options)
     return n;
 }
 
+/* The profiling level that a card asks for; -1 when it asks for none. */
+static int64_t profile_level(const struct sb_card *c)
+{
+    bson_t *doc = c->kind == SB_KIND_PROFILE && c->steps_n ? bson_new_from_json((const uint8_t *)c->steps[0].action, -1, NULL) : NULL;
+    bson_iter_t it;
+    int64_t level = doc && bson_iter_init_find(&it, doc, "profile") && BSON_ITER_HOLDS_INT(&it) ? bson_iter_as_int64(&it) : -1;
+    if (doc)
+        bson_destroy(doc);
+    return level;
+}
+
 static json_t *action_json(const struct sb_card *c, bool rollback)
 {
     bool has_undo = c->steps_n > 0, lossless = true;
@@ -136,6 +147,10 @@ static json_t *action_json(const struct sb_card *c, bool rollback)
                           "commands", commands_json(c), "risk", sb_name(&sb_levels, c->risk), "reversible", lossless, "has_undo", has_undo, "est_docs",
                           (json_int_t)c->blast_radius.documents, "est_bytes", (json_int_t)c->blast_radius.est_bytes, "est_duration_s",
                           (json_int_t)(c->blast_radius.est_duration_ms / 1000), "own", rollback);
+    if (a && profile_level(c) >= 0 && set(a, "level", json_integer(profile_level(c)))) {
+        json_decref(a);
+        return NULL;
+    }
     if (a && c->index_name && set(a, "index", json_pack("{s:s,s:b,s:i}", "name", c->index_name, "unique", unique, "options", count_options(c->index_options)))) {
         json_decref(a);
         return NULL;

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WORKERS 4
 #define TICK_MS 1000
@@ -402,6 +403,7 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         ask_ack(o, a->seat, m);
         break;
     case SB_ASK_BYE:
+        sb_o_tell(o, a->seat, sb_message_text(SB_NEWS_BYE, m->seq, "you have left"));
         sb_o_remove_seat(o, a->seat);
         break;
     default:
@@ -469,6 +471,14 @@ static void take_mail(struct sb_orchestrator *o, struct sb_mail *mail)
     }
 }
 
+static void note_busy(struct sb_orchestrator *o)
+{
+    bool busy = false;
+    for (size_t i = 0; i < o->cards_n; i++)
+        busy |= o->cards[i]->card.state == SB_EXECUTING || o->cards[i]->card.state == SB_ROLLING_BACK || o->cards[i]->run.forward_away;
+    atomic_store(&o->busy, busy);
+}
+
 static void *orchestrator_main(void *arg)
 {
     struct sb_orchestrator *o = arg;
@@ -482,6 +492,7 @@ static void *orchestrator_main(void *arg)
             o->next_tick_ms = sb_mono_ms() + TICK_MS;
             tick(o);
         }
+        note_busy(o);
     }
     record_sampler(o, true);
     sb_o_record(o, SB_ENTRY_STOP, NULL, NULL, json_pack("{s:s}", "reason", o->stop_reason ? o->stop_reason : "asked to"), NULL);
@@ -490,10 +501,16 @@ static void *orchestrator_main(void *arg)
     return NULL;
 }
 
+bool sb_orchestrator_busy(struct sb_orchestrator *o)
+{
+    return atomic_load(&o->busy);
+}
+
 /* ---- start and stop ---- */
 
 static void free_orchestrator(struct sb_orchestrator *o)
 {
+    sb_porter_free(o->porter);
     sb_o_free_book(o);
     while (o->seats_n)
         sb_o_remove_seat(o, o->seats[0]->id);
@@ -569,28 +586,36 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
     record_start(o, opt);
+    if (opt->socket && !(o->porter = sb_porter_start(o, opt->state_dir, err)))
+        goto fail;
     if (sb_thread_start(&o->thread, orchestrator_main, o, "sb-orchestrator", err)) {
-        sb_pool_free(o->pool, 1000);
         goto fail;
     }
     return o;
 fail:
+    sb_porter_stop(o->porter);
+    sb_pool_free(o->pool, 1000);
     free_orchestrator(o);
     return NULL;
 }
 
-int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news)
+int64_t sb_orchestrator_sit_as(struct sb_orchestrator *o, struct sb_queue *news, uid_t uid, pid_t pid)
 {
     struct seat *s = calloc(1, sizeof *s);
     if (!s)
         return 0;
     s->news = news;
     int64_t id = s->id = atomic_fetch_add(&o->next_seat, 1) + 1;
-    if (sb_actor_of_process(&s->actor, NULL)) {
+    if (sb_actor_of_process(&s->actor, uid, pid, NULL)) {
         free(s);
         return 0;
     }
     return sb_queue_post(o->mail, MAIL_SIT, s, free_seat) ? id : 0; /* mail keeps its order: the seat is there before its asks */
+}
+
+int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news)
+{
+    return sb_orchestrator_sit_as(o, news, getuid(), 0);
 }
 
 bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int grace_ms)
@@ -601,6 +626,7 @@ bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int gra
     char *text = sb_format("%s", reason);
     sb_queue_post(o->mail, MAIL_STOP, text, free);
     pthread_join(o->thread, NULL);
+    sb_porter_stop(o->porter);
     bool ended = sb_telemetry_stop(o->telemetry, grace_ms);
     int64_t left = until - sb_mono_ms();
     ended &= sb_pool_free(o->pool, left > 0 ? (int)left : 0);

@@ -62,7 +62,7 @@ struct seat {
     struct sb_queue *news;
     struct sb_actor actor;
     char *how;
-    bool said_hello;
+    bool said_hello, read_only;
 };
 
 /* Where a card's execution stands between two pieces of mail. */
@@ -125,9 +125,11 @@ struct sb_orchestrator {
     struct sb_queue *mail;
     struct sb_pool *pool;
     bool stopping;
+    atomic_bool busy; /* read by any thread */
     char *stop_reason;
     atomic_int_least64_t next_seat; /* any thread */
 
+    struct sb_porter *porter; /* NULL: nobody may join */
     struct sb_ledger *ledger; /* NULL never: a ledger that cannot be opened ends the start */
     struct sb_policy *policy;
     struct sb_intake *intake;
@@ -206,7 +208,7 @@ void sb_o_notice(struct sb_orchestrator *o, int severity, const char *fmt, ...) 
 void sb_o_tell_strip(struct sb_orchestrator *o);
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
-int sb_actor_of_process(struct sb_actor *a, struct sb_err *err);
+int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);
 void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
 
 /* ---- gate.c ---- */
@@ -294,8 +296,16 @@ json_t *sb_o_checks_json(const struct checking *c);
 /* The members as they are known now, for a read. Copies. */
 int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary);
 
-/* ---- facts.c ---- */
-
 json_t *sb_o_health(const struct sb_orchestrator *o);
+
+/* ---- attach.c ---- */
+
+struct sb_porter;
+struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, struct sb_err *err);
+void sb_porter_stop(struct sb_porter *p); /* after the orchestrator's thread has said goodbye */
+void sb_porter_free(struct sb_porter *p); /* when nobody posts any more */
+
+/* A seat for another process: who it is comes from its uid and pid. */
+int64_t sb_orchestrator_sit_as(struct sb_orchestrator *o, struct sb_queue *news, uid_t uid, pid_t pid);
 
 #endif

@@ -5,25 +5,20 @@
 
 #include <string.h>
 
-/* Fills in what the entry belongs to. Borrowed texts: the entry is released without them. */
-static void refer(struct sb_orchestrator *o, struct sb_entry *e, const struct refs *r)
+/* Fills in what the entry belongs to: copies, because the fold replaces the texts they come from. */
+static int refer(struct sb_orchestrator *o, struct sb_plan_ref *plan, const struct refs *r)
 {
-    e->plan.deployment = o->deployment;
-    e->plan.simulated = o->facts.simulated;
-    if (!r)
-        return;
-    if (r->card) {
-        e->plan.card = r->card->card.id;
-        e->plan.case_id = r->card->card.case_id;
-        e->plan.revision = r->card->card.revision;
-        e->plan.hash = r->card->card.hash;
-        e->plan.anomaly = r->card->card.anomaly;
+    plan->simulated = o->facts.simulated;
+    if (sb_str_set(&plan->deployment, o->deployment))
+        return -1;
+    if (r && r->card) {
+        const struct sb_card *c = &r->card->card;
+        plan->revision = c->revision;
+        if (sb_str_set(&plan->card, c->id) || sb_str_set(&plan->case_id, c->case_id) || sb_str_set(&plan->hash, c->hash) ||
+            sb_str_set(&plan->anomaly, c->anomaly))
+            return -1;
     }
-    if (r->case_)
-        e->plan.case_id = r->case_->case_.id;
-    if (r->anomaly)
-        e->plan.anomaly = r->anomaly->anomaly.id;
-    e->decision = (char *)(uintptr_t)r->decision;
+    return (r && r->case_ && sb_str_set(&plan->case_id, r->case_->case_.id)) || (r && r->anomaly && sb_str_set(&plan->anomaly, r->anomaly->anomaly.id)) ? -1 : 0;
 }
 
 static void tell_entry(struct sb_orchestrator *o, const struct sb_entry *e)
@@ -85,11 +80,11 @@ static void note_ledger(struct sb_orchestrator *o)
 static int append(struct sb_orchestrator *o, struct sb_entry *e, const struct refs *refs, const char *command, const char *nonce,
                   struct sb_permit *permit, struct sb_err *err)
 {
-    refer(o, e, refs);
-    e->policy = o->policy ? sb_policy_id(o->policy)->sha256 : NULL;
+    e->policy = sb_policy_id(o->policy)->sha256;
+    e->decision = refs ? (char *)(uintptr_t)refs->decision : NULL;
     struct sb_err why = SB_ERR_INIT;
     int rc = -1;
-    if (!e->body)
+    if (refer(o, &e->plan, refs) || !e->body)
         sb_fail_nomem(&why);
     else if (permit)
         rc = sb_ledger_intent(o->ledger, e, command, o->facts.id, nonce, permit, &why);
@@ -103,6 +98,7 @@ static int append(struct sb_orchestrator *o, struct sb_entry *e, const struct re
         follow(o, e, refs);
     }
     json_decref(e->body);
+    sb_record_release(&sb_plan_ref_schema, &e->plan);
     return rc;
 }
 

@@ -11,23 +11,25 @@
 
 #define PASSWD_BUF 4096
 
-/* Who this process runs as, and what the kernel remembers of the login behind it (which survives su and sudo). A missing
- * loginuid is "unset": it is recorded, and proves nothing. */
-int sb_actor_of_process(struct sb_actor *a, struct sb_err *err)
+/* Who a process runs as, and what the kernel remembers of the login behind it (which survives su and sudo). A missing
+ * loginuid is "unset": it is recorded, and proves nothing. pid 0 is this process. */
+int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err)
 {
     memset(a, 0, sizeof *a);
     struct passwd pw, *found = NULL;
-    char buf[PASSWD_BUF], number[32];
-    snprintf(number, sizeof number, "uid %u", (unsigned)getuid());
-    const char *name = getpwuid_r(getuid(), &pw, buf, sizeof buf, &found) == 0 && found ? found->pw_name : number;
+    char buf[PASSWD_BUF], number[32], path[64], session[32], tty[128];
+    snprintf(number, sizeof number, "uid %u", (unsigned)uid);
+    const char *name = getpwuid_r(uid, &pw, buf, sizeof buf, &found) == 0 && found ? found->pw_name : number;
+    if (pid)
+        snprintf(path, sizeof path, "/proc/%d/loginuid", (int)pid);
+    else
+        snprintf(path, sizeof path, "/proc/self/loginuid");
     struct sb_str login;
     sb_str_init(&login);
-    bool unset = sb_file_read("/proc/self/loginuid", 64, &login, NULL) != 0 || sb_streq(login.p, "4294967295") || login.len == 0;
-    int rc = sb_str_set(&a->principal, name) || sb_str_set(&a->loginuid, unset ? "unset" : login.p);
-    char session[32], tty[128];
-    snprintf(session, sizeof session, "%d", (int)getsid(0));
-    rc = rc || sb_str_set(&a->session, session);
-    if (rc == 0 && ttyname_r(STDIN_FILENO, tty, sizeof tty) == 0)
+    bool unset = sb_file_read(path, 64, &login, NULL) != 0 || sb_streq(login.p, "4294967295") || login.len == 0;
+    snprintf(session, sizeof session, "%d", (int)getsid(pid));
+    int rc = sb_str_set(&a->principal, name) || sb_str_set(&a->loginuid, unset ? "unset" : login.p) || sb_str_set(&a->session, session);
+    if (rc == 0 && pid == 0 && ttyname_r(STDIN_FILENO, tty, sizeof tty) == 0)
         rc = sb_str_set(&a->tty, tty);
     sb_str_release(&login);
     if (rc) {
@@ -159,7 +161,7 @@ static struct sb_message *welcome(struct sb_orchestrator *o, const struct seat *
     const struct sb_bundle_id *id = sb_policy_id(o->policy);
     w->environment = o->opt.environment;
     w->simulated = o->facts.simulated;
-    w->read_only = sb_server_read_only(o->opt.server);
+    w->read_only = s->read_only || sb_server_read_only(o->opt.server);
     w->speed = o->connected ? o->facts.speed : 1;
     w->policy = sb_format("%s %s (%.8s)", id->bundle, id->version, id->sha256);
     if (!w->policy || sb_str_set(&w->version, SIGNALBOX_VERSION) || sb_str_set(&w->deployment, o->deployment) ||
@@ -188,6 +190,7 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
     const struct sb_seat *said = m->body;
     bool first = !s->said_hello;
     s->said_hello = true;
+    s->read_only |= said->read_only;
     if (first && (sb_str_set(&s->how, said->how) || (said->tty && sb_str_set(&s->actor.tty, said->tty))))
         return;
     sb_o_tell(o, seat, welcome(o, s, m->seq));

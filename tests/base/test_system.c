@@ -24,14 +24,14 @@ static void collect(void *ctx, const struct sb_conf_row *row, struct sb_problems
 static void conf_rows_and_problems(void **state)
 {
     (void)state;
-    static const char text[] = "# head\nset name value # tail\n\nbind pane \"a \\\"b\\\"\" x\nlone\nset \"open\nset \"a\"b\n\xff\nset a#b c\n";
+    static const char text[] = "# head\nset name value # tail\n\nbind pane \"a \\\"b\\\"\" \"\\bx\\\\\"\nlone\nset \"open\nset \"a\"b\n\xff\nset a#b c\n";
     struct sb_str out;
     struct sb_problems problems;
     struct sb_err err = SB_ERR_INIT;
     sb_str_init(&out);
     sb_problems_init(&problems);
     sb_assert_ok(sb_conf_parse(text, sizeof text - 1, "f", collect, &out, &problems, &err), err);
-    assert_string_equal(out.p, "2:<set><name><value>4:<bind><pane><a \"b\"><x>5:<lone>9:<set><a#b><c>");
+    assert_string_equal(out.p, "2:<set><name><value>4:<bind><pane><a \"b\"><\\bx\\>5:<lone>9:<set><a#b><c>");
     assert_int_equal(problems.count, 4);
     assert_string_equal(problems.text.p, "f:5: one word is too few\nf:6: a quote is opened and not closed\n"
                                          "f:7: a blank is missing behind a closing quote\nf:8: bytes that are not UTF-8\n");

@@ -57,6 +57,9 @@ int sb_index_paths(const struct sb_workload *w, const char *ns, const char *key,
 int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err);
 void sb_index_advice_release(struct sb_index_advice *a);
 
+/* A key pattern as people read it: {status: 1, created_at: -1}. key: Extended JSON. The caller frees it; NULL out of memory. */
+char *sb_index_key_shown(const char *key);
+
 /* The command that explains a card's first shape (executionStats), from the operation that was kept as its example; NULL
  * when there is none. Canonical Extended JSON; the caller frees it. Holds values of the application. */
 char *sb_index_explain_command(const struct sb_workload *w, const char *ns, const char *fingerprint);

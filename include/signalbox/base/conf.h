@@ -2,7 +2,8 @@
  *
  * conf.h - the one line format of config, themes, keymaps and scenarios.
  *
- * A line is a row of words separated by blanks; a word in double quotes may hold blanks and the escapes \" \\ \n \t;
+ * A line is a row of words separated by blanks; a word in double quotes may hold blanks and the escapes \" \\ \n \t
+ * (any other backslash stands for itself);
  * `#` at the start of a word begins a comment. The reader of a file decides what a row means. Every problem is kept with
  * file and line, reading goes on, and the caller decides whether it can start with the rest. Thread: any.
  */

@@ -27,12 +27,15 @@ extern const size_t sb_commands_n;
 /* What main does: picks the command. */
 int sb_cli_main(int argc, char **argv);
 
+int sb_cmd_ask(int argc, char **argv);
 int sb_cmd_audit(int argc, char **argv);
+int sb_cmd_cards(int argc, char **argv);
 int sb_cmd_console(int argc, char **argv);
 int sb_cmd_demo(int argc, char **argv);
 int sb_cmd_digest(int argc, char **argv);
 int sb_cmd_help(int argc, char **argv);
 int sb_cmd_policy(int argc, char **argv);
+int sb_cmd_serve(int argc, char **argv);
 int sb_cmd_sim(int argc, char **argv);
 int sb_cmd_version(int argc, char **argv);
 

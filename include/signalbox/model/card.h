@@ -114,7 +114,7 @@ struct sb_watch_report {
 extern const struct sb_schema sb_watch_report_schema;
 
 struct sb_rejected {
-    char *key; /* relaxed Extended JSON, in order */
+    char *key; /* as people read it */
     char *reason;
 };
 

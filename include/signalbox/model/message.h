@@ -56,6 +56,7 @@ struct sb_seat {
     char *who;    /* operating-system user; over a socket the orchestrator replaces it by what SO_PEERCRED says */
     char *how;    /* console, cli, tour */
     char *tty;
+    bool read_only; /* it decides nothing, whatever the owner may do */
 };
 
 struct sb_decision_on {

@@ -45,6 +45,9 @@ int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news);
 /* Any thread: asks something from a seat. Takes the message (NULL does nothing). The first ask is HELLO, the last BYE. */
 void sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_message *m);
 
+/* Any thread: a card is being carried out, or taken back, right now. */
+bool sb_orchestrator_busy(struct sb_orchestrator *o);
+
 /* Ends at the next safe point: a running command is left to the server and found again at the next start. Waits at most
  * grace_ms for what hangs in the driver. False: something does; the process may not free the server, and ends by _exit. */
 bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int grace_ms);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * card_text.h - a card as plain text, for `ask`, `cards` and the tour.
+ */
+#ifndef SIGNALBOX_CLI_CARD_TEXT_H
+#define SIGNALBOX_CLI_CARD_TEXT_H
+
+#include <signalbox/model/card.h>
+
+/* All of it, to stdout, sanitized. */
+void sb_card_print(const struct sb_card *c);
+
+/* Parts, for those who tell a story around them. */
+void sb_card_print_contract(const struct sb_card *c);
+void sb_card_print_policy(const struct sb_card *c);
+void sb_card_print_report(const struct sb_card *c);
+
+/* One line of a list. */
+void sb_card_print_line(const struct sb_card *c);
+
+#endif

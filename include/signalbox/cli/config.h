@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.h - the operator's file: $XDG_CONFIG_HOME/signalbox/config, in the conf line format.
+ *
+ *   set theme dark                    # a built-in name or a path
+ *   set keymap default
+ *   set policy default                # a built-in bundle or a path
+ *   deployment shop                   # from here on, `set` is about this deployment
+ *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
+ *   set executor_uri_file PATH        # the login that may change things; without it, the first one
+ *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
+ *
+ * A wrong line is a problem with file and line, and the rest is used; a wrong line that guards safety (environment, policy,
+ * uri_file) makes the program stop. Thread: read once, then constant.
+ */
+#ifndef SIGNALBOX_CLI_CONFIG_H
+#define SIGNALBOX_CLI_CONFIG_H
+
+#include <signalbox/base/conf.h>
+
+struct sb_config_deployment {
+    char *name, *uri_file, *executor_uri_file;
+    int environment; /* enum sb_environment; 0 is prod */
+};
+
+struct sb_config {
+    char *theme, *keymap, *policy; /* NULL: not said */
+    struct sb_config_deployment *deployments;
+    size_t deployments_n;
+    bool unsafe; /* a line that guards safety is wrong: the program must not act on this config */
+};
+
+/* Reads the file; one that does not exist is an empty config. Problems are added. */
+int sb_config_load(struct sb_config *c, struct sb_problems *problems, struct sb_err *err);
+
+/* The same from a text, for tests. */
+int sb_config_parse(struct sb_config *c, const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err);
+void sb_config_release(struct sb_config *c);
+
+const struct sb_config_deployment *sb_config_deployment(const struct sb_config *c, const char *name);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * console.h - the console on a session: what `demo` and `console` share.
+ */
+#ifndef SIGNALBOX_CLI_CONSOLE_H
+#define SIGNALBOX_CLI_CONSOLE_H
+
+#include <signalbox/cli/session.h>
+
+struct sb_console_options {
+    struct sb_session_options session;
+    const char *theme, *keymap; /* a built-in name or a path; NULL: the config's, else dark and default */
+};
+
+/* Runs until the person leaves or the terminal goes. Returns the exit status. */
+int sb_console_run(const struct sb_console_options *o);
+
+#endif

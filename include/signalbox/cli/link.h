@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link.h - the client's end of the socket on which the owner of a ledger listens: messages as lines of JSON.
+ */
+#ifndef SIGNALBOX_CLI_LINK_H
+#define SIGNALBOX_CLI_LINK_H
+
+#include <signalbox/bus/queue.h>
+#include <signalbox/model/message.h>
+
+struct sb_link;
+
+/* Connects to state_dir/socket; news are posted to `news` by a thread of the link's own. NULL: nobody listens there. */
+struct sb_link *sb_link_open(const char *state_dir, struct sb_queue *news, struct sb_err *err);
+
+/* Any thread. Takes m. False: the other side has gone. */
+bool sb_link_ask(struct sb_link *l, struct sb_message *m);
+
+void sb_link_close(struct sb_link *l); /* NULL is fine */
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * session.h - what every command needs that talks to the orchestrator: an own one, or a link to the one that owns the
+ * ledger already.
+ *
+ * A session has one seat: asks go through sb_session_ask from the main thread, news come in `news` as mail whose kind is
+ * the message's type and whose payload is a struct sb_message. Thread: the main thread's.
+ */
+#ifndef SIGNALBOX_CLI_SESSION_H
+#define SIGNALBOX_CLI_SESSION_H
+
+#include <signalbox/base/clock.h>
+#include <signalbox/bus/queue.h>
+#include <signalbox/cli/config.h>
+#include <signalbox/model/message.h>
+
+struct sb_session;
+
+/* A simulator to be started for the session. */
+struct sb_simulation {
+    const char *scenario; /* built-in name or path; NULL: slow-orders */
+    int64_t seed;
+    int64_t speed;
+    bool seeded;          /* clock, ids and nonces of this program come from the seed as well */
+};
+
+struct sb_session_options {
+    const char *deployment;   /* name in the config; NULL: the only one, or SIGNALBOX_URI */
+    const char *uri_file;
+    bool read_only;
+    const char *policy;       /* a bundle's name or path; NULL: the config's, else default */
+    const struct sb_simulation *simulation; /* NULL: a real deployment */
+    bool attach;              /* join the owner of the ledger when there is one */
+    int64_t sample_ms;
+};
+
+/* Starts or joins, and waits until it is there. The config's problems are written to stderr. NULL with err. */
+struct sb_session *sb_session_open(const struct sb_session_options *o, struct sb_err *err);
+
+/* The same without waiting: what is quick is done, the rest goes on in the background, so that a screen can be shown at once.
+ * Asks are kept until somebody can take them. When it fails later the process gets SIGTERM and sb_session_failure is true.
+ * What `o` points at must outlive the session. */
+struct sb_session *sb_session_begin(const struct sb_session_options *o, struct sb_err *err);
+bool sb_session_failure(struct sb_session *s, struct sb_err *err);
+
+/* The state folder. */
+const char *sb_session_state_dir(const struct sb_session *s);
+
+struct sb_queue *sb_session_news(struct sb_session *s);
+
+/* Takes m. */
+void sb_session_ask(void *session, struct sb_message *m);
+
+/* "demo (simulated)", "shop (127.0.0.1:27017)": what is being connected to. */
+const char *sb_session_target(const struct sb_session *s);
+bool sb_session_owns(const struct sb_session *s);
+
+/* True while a card is being carried out or taken back by this process. */
+bool sb_session_busy(struct sb_session *s);
+
+/* Whose clock is shown: the machine's, or a seeded one. */
+const struct sb_origin *sb_session_origin(const struct sb_session *s);
+
+/* The config as it was read. */
+const struct sb_config *sb_session_config(const struct sb_session *s);
+
+/* Ends the session. Does not come back when something hangs in the driver: the ledger is closed then, and the process ends
+ * with this status. */
+void sb_session_close(struct sb_session *s, const char *reason, int status);
+
+/* Waits for the next news of this kind (-1: any), at most timeout_ms. The caller frees it. Everything else is dropped. NULL:
+ * nothing came, or the other side has gone. */
+struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, int timeout_ms);
+
+/* A bundle by name ("default") or path. Appends its text; *path names it in messages. */
+int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, struct sb_err *err);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/clock.h>
+#include <signalbox/cli/card_text.h>
+#include <signalbox/cli/command.h>
+#include <signalbox/cli/embed.h>
+#include <signalbox/cli/session.h>
+#include <signalbox/orchestrator/intake.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CONNECT_MS 15000
+#define FIRST_SAMPLES 3 /* of an orchestrator of our own, before it is asked anything */
+#define ANSWER_MS 120000
+
+/* ---- --classify ---- */
+
+static json_t *reading_json(const struct sb_reading_of *r)
+{
+    json_t *slots = sb_record_to_json(&sb_slots_schema, &r->slots);
+    return json_pack("{s:s,s:f,s:s,s:o,s:s}", "intent", sb_name(&sb_intents, r->intent), "confidence", (double)r->confidence_ppm / 1e6, "runner_up",
+                     sb_name(&sb_intents, r->runner_up), "slots", slots, "reason", r->reason);
+}
+
+static int classify(void)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_problems problems;
+    size_t len, cap = 0;
+    const char *text = sb_embedded("src/orchestrator/intents.data", &len);
+    sb_problems_init(&problems);
+    struct sb_intake *in = sb_intake_new(text, len, "intents.data", &problems, &err);
+    int status = 0;
+    char *line = NULL;
+    ssize_t n;
+    if (!in || problems.count)
+        status = in ? sb_usage_error("%s", problems.text.p) : sb_complain(&err);
+    while (status == 0 && (n = getline(&line, &cap, stdin)) >= 0) {
+        struct sb_reading_of r;
+        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+            line[--n] = '\0';
+        if (strlen(line) != (size_t)n) {
+            status = sb_usage_error("a line with a NUL byte is not a request");
+        } else if (sb_intake_read(in, line, NULL, 0, &r, &err)) {
+            status = sb_complain(&err);
+        } else {
+            status = sb_print_json(reading_json(&r)) ? 1 : 0;
+            sb_record_release(&sb_reading_of_schema, &r);
+        }
+    }
+    free(line);
+    sb_intake_free(in);
+    sb_problems_release(&problems);
+    return status;
+}
+
+/* ---- a request ---- */
+
+static void say_hello(struct sb_session *s)
+{
+    struct sb_message *m = sb_message_new(SB_ASK_HELLO, 1);
+    if (m && sb_str_set(&((struct sb_seat *)m->body)->how, "cli")) {
+        sb_message_free(m);
+        m = NULL;
+    }
+    sb_session_ask(s, m);
+}
+
+/* Waits until the deployment is known and has been sampled; the last reason why not is kept for the error. */
+static int wait_connected(struct sb_session *s, struct sb_err *err)
+{
+    char note[400] = "no answer";
+    int64_t until = sb_mono_ms() + CONNECT_MS;
+    for (;;) {
+        int64_t left = until - sb_mono_ms();
+        struct sb_message *m = left > 0 ? sb_session_wait(s, SB_NEWS_STRIP, -1, (int)left) : NULL;
+        if (!m)
+            return sb_fail(err, SB_ESERVER, "%s: %s", sb_session_target(s), note);
+        const struct sb_strip *strip = m->body;
+        bool ready = strip->samples >= FIRST_SAMPLES;
+        if (strip->note)
+            snprintf(note, sizeof note, "%s", strip->note);
+        sb_message_free(m);
+        if (ready)
+            return 0;
+    }
+}
+
+static struct sb_message *request(struct sb_session *s, const char *text, struct sb_err *err)
+{
+    sb_session_ask(s, sb_message_text(SB_ASK_REQUEST, 2, text));
+    struct sb_message *m = sb_session_wait(s, SB_NEWS_ANSWER, 2, ANSWER_MS);
+    if (!m)
+        sb_fail(err, SB_EIO, "no answer came within %d s", ANSWER_MS / 1000);
+    return m;
+}
+
+/* The cards an answer names, whole. New list or NULL. */
+static json_t *fetch_cards(struct sb_session *s, const struct sb_answer *a, bool print)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < a->cards_n; i++) {
+        sb_session_ask(s, sb_message_text(SB_ASK_CARD, 10 + (int64_t)i, a->cards[i]));
+        struct sb_message *m = sb_session_wait(s, SB_NEWS_CARD, 10 + (int64_t)i, 10000);
+        if (!m)
+            continue;
+        if (print)
+            sb_card_print(m->body);
+        json_array_append_new(list, sb_record_to_json(&sb_card_schema, m->body));
+        sb_message_free(m);
+    }
+    return list;
+}
+
+int sb_cmd_ask(int argc, char **argv)
+{
+    bool json = false, only_classify = false;
+    const char *deployment = NULL, *uri_file = NULL;
+    const struct sb_option options[] = {{"--json", &json, NULL}, {"--classify", &only_classify, NULL}, {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}};
+    int words = sb_options_read(argc, argv, options, SB_COUNT(options));
+    if (words < 0)
+        return 2;
+    if (only_classify)
+        return words == 0 ? classify() : sb_usage_error("ask --classify reads one request a line on its standard input");
+    if (words != 1)
+        return sb_usage_error("ask takes one request in quotes (see: signalbox help ask)");
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .attach = true}, &err);
+    if (!s)
+        return sb_complain(&err);
+    say_hello(s);
+    struct sb_message *m = wait_connected(s, &err) ? NULL : request(s, argv[1], &err);
+    int status = m ? 0 : sb_exit_status(err.code);
+    if (m) {
+        const struct sb_answer *a = m->body;
+        status = a->ok ? 0 : (int)a->status;
+        if (!json)
+            sb_print("%s\n", a->text);
+        json_t *cards = fetch_cards(s, a, !json);
+        if (json)
+            sb_print_json(json_pack("{s:b,s:s,s:s?,s:o}", "ok", a->ok, "answer", a->text, "case", a->case_id, "cards", cards));
+        else
+            json_decref(cards);
+        sb_message_free(m);
+    } else {
+        sb_complain(&err);
+    }
+    sb_session_close(s, "the request was answered", status);
+    return status;
+}

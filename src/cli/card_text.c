@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/clock.h>
+#include <signalbox/cli/card_text.h>
+#include <signalbox/cli/command.h>
+
+#include <inttypes.h>
+
+static void print_evidence(const struct sb_evidence *e, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sb_print("  [%s] %s%s%s: %s\n      from %s\n", e[i].coverage, e[i].ns ? e[i].ns : "", e[i].ns ? " " : "", e[i].what ? e[i].what : "", e[i].value, e[i].source);
+}
+
+void sb_card_print_contract(const struct sb_card *c)
+{
+    sb_print("%s revision %" PRId64 " of %s: %s\n  why: %s\n  risk %s, confidence %.0f %%, written by %s, asked for by %s\n", c->id, c->revision, c->case_id, c->title,
+             c->why, sb_name(&sb_levels, c->risk), (double)c->confidence_ppm / 1e4, c->author, c->requested_by);
+    for (size_t i = 0; i < c->steps_n; i++)
+        sb_print("  step %" PRId64 " (class %s, %s)\n    do    %s\n    undo  %s\n          %s\n", c->steps[i].n, sb_name(&sb_step_classes, c->steps[i].class_),
+                 sb_name(&sb_controls, c->steps[i].control), c->steps[i].action, c->steps[i].undo, sb_name(&sb_undo_labels, c->steps[i].undo_label));
+    const struct sb_blast_radius *b = &c->blast_radius;
+    sb_print("  touches %" PRId64 " documents, %" PRId64 " bytes, on %" PRId64 " members; %.1f reads/s, %.1f writes/s; lock: %s\n", b->documents, b->bytes, b->members,
+             (double)b->reads_per_s_milli / 1000, (double)b->writes_per_s_milli / 1000, b->lock);
+    sb_print("  saves %.0f documents examined a second; costs about %" PRId64 " bytes and %.1f keys written a second\n", (double)c->impact.docs_saved / 1000,
+             c->impact.bytes, (double)c->impact.writes_per_s_milli / 1000);
+    sb_print("evidence\n");
+    print_evidence(c->evidence, c->evidence_n);
+    for (size_t i = 0; i < c->rejected_n; i++)
+        sb_print("  not proposed: %s: %s\n", c->rejected[i].key, c->rejected[i].reason);
+    sb_print("watch criteria\n");
+    for (size_t i = 0; i < c->watch.criteria_n; i++) {
+        const struct sb_criterion *k = &c->watch.criteria[i];
+        sb_print("  %s %s %" PRId64 " %s%s", k->label, k->at_least ? "at least" : "at most", k->limit, k->unit ? k->unit : "", k->decisive ? " (decides)" : "");
+        if (k->has_baseline)
+            sb_print(", now %" PRId64, k->baseline);
+        sb_print("\n");
+    }
+    sb_print("  over %" PRId64 " s and at least %" PRId64 " operations\n", c->watch.window_s, c->watch.min_operations);
+}
+
+void sb_card_print_policy(const struct sb_card *c)
+{
+    sb_print("%s by %s %s, decision %s\n", sb_name(&sb_decisions, c->policy.decision), c->policy.policy.bundle, c->policy.policy.version, c->policy.decision_id);
+    for (size_t i = 0; i < c->policy.rules_n; i++)
+        if (c->policy.rules[i].decides)
+            sb_print("  %s: %s\n", c->policy.rules[i].id, c->policy.rules[i].title);
+    for (size_t i = 0; i < c->policy.would_flip_n; i++)
+        sb_print("  would change it: %s\n", c->policy.would_flip[i]);
+}
+
+void sb_card_print_report(const struct sb_card *c)
+{
+    sb_print("%s: %s\n", sb_name(&sb_verdicts, c->report.verdict), c->report.reason ? c->report.reason : "");
+    for (size_t i = 0; i < c->report.readings_n && i < c->watch.criteria_n; i++) {
+        const struct sb_criterion *k = &c->watch.criteria[i];
+        const struct sb_reading *r = &c->report.readings[i];
+        sb_print("  %-62s ", k->label);
+        if (k->has_baseline)
+            sb_print("before %" PRId64 ", ", k->baseline);
+        if (r->measured)
+            sb_print("after %" PRId64 ", limit %" PRId64 " %s%s\n", r->value, k->limit, k->unit ? k->unit : "", r->breached ? "  <- over" : "");
+        else
+            sb_print("not measured: %s\n", r->note ? r->note : "");
+    }
+}
+
+void sb_card_print_line(const struct sb_card *c)
+{
+    sb_print("%s  r%-2" PRId64 " %-18s %-5s %s%s\n", c->id, c->revision, sb_name(&sb_states, c->state), sb_name(&sb_levels, c->risk), c->title,
+             c->simulated ? "  (SIMULATED)" : "");
+}
+
+void sb_card_print(const struct sb_card *c)
+{
+    char at[SB_TIME_LEN + 1];
+    sb_print("%s%s, %s\n", sb_name(&sb_states, c->state), c->closed ? " (closed)" : "", c->note ? c->note : "");
+    sb_card_print_contract(c);
+    sb_print("policy: ");
+    sb_card_print_policy(c);
+    for (size_t i = 0; i < c->approvals_n; i++) {
+        const struct sb_approval *a = &c->approvals[i];
+        sb_time_format(at, a->at);
+        sb_print("approved by %s at %s for revision %" PRId64 "%s%s\n", a->by, at, a->revision, a->voided ? ", void: " : "", a->voided && a->void_reason ? a->void_reason : "");
+    }
+    if (c->report.opened_at) {
+        sb_print("verdict ");
+        sb_card_print_report(c);
+    }
+    sb_time_format(at, c->approve_by);
+    sb_print("approve by %s; hash %s\n", at, c->hash);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/file.h>
+#include <signalbox/cli/card_text.h>
+#include <signalbox/cli/command.h>
+#include <signalbox/cli/link.h>
+#include <signalbox/ledger/ledger.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define ANSWER_MS 60000
+
+struct args {
+    bool json, canonical;
+    const char *hash, *target, *reason, *set;
+};
+
+/* ---- what is shown ---- */
+
+static int show_card(const struct sb_card *c, const struct args *a, struct sb_err *err)
+{
+    if (a->canonical) { /* exactly the bytes that are hashed and approved: not sanitized, and no newline */
+        struct sb_str bytes;
+        sb_str_init(&bytes);
+        int rc = sb_card_canonical(c, &bytes, err);
+        if (rc == 0 && fwrite(bytes.p, 1, bytes.len, stdout) != bytes.len)
+            rc = sb_fail(err, SB_EIO, "cannot write");
+        sb_str_release(&bytes);
+        return rc;
+    }
+    if (a->json)
+        return sb_print_json(sb_record_to_json(&sb_card_schema, c)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+    sb_card_print(c);
+    return 0;
+}
+
+static int list_card(json_t *list, const struct sb_card *c, bool json)
+{
+    if (!json) {
+        sb_card_print_line(c);
+        return 0;
+    }
+    return json_array_append_new(list, sb_record_to_json(&sb_card_schema, c));
+}
+
+/* ---- with an owner ---- */
+
+static struct sb_message *next(struct sb_queue *news, int timeout_ms)
+{
+    struct sb_mail mail;
+    return sb_queue_wait(news, &mail, timeout_ms) ? mail.payload : NULL;
+}
+
+/* After hello the owner tells every card it holds, then the strip. */
+static int list_attached(struct sb_queue *news, bool json, struct sb_err *err)
+{
+    json_t *list = json_array();
+    for (;;) {
+        struct sb_message *m = next(news, ANSWER_MS);
+        if (!m || m->type == SB_NEWS_BYE) {
+            sb_message_free(m);
+            json_decref(list);
+            return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
+        }
+        int type = m->type;
+        if (type == SB_NEWS_CARD)
+            list_card(list, m->body, json);
+        sb_message_free(m);
+        if (type == SB_NEWS_STRIP)
+            break;
+    }
+    if (json)
+        return sb_print_json(list) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+    json_decref(list);
+    return 0;
+}
+
+static int show_attached(struct sb_link *l, struct sb_queue *news, const char *id, const struct args *a, struct sb_err *err)
+{
+    sb_link_ask(l, sb_message_text(SB_ASK_CARD, 2, id));
+    for (;;) {
+        struct sb_message *m = next(news, ANSWER_MS);
+        if (!m || m->type == SB_NEWS_BYE) {
+            sb_message_free(m);
+            return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
+        }
+        int rc = 1;
+        if (m->seq == 2 && m->type == SB_NEWS_CARD)
+            rc = show_card(m->body, a, err);
+        else if (m->seq == 2 && m->type == SB_NEWS_ANSWER)
+            rc = sb_fail(err, SB_EINPUT, "%s", ((const struct sb_answer *)m->body)->text);
+        sb_message_free(m);
+        if (rc <= 0)
+            return rc;
+    }
+}
+
+static struct sb_message *decision(int type, const char *id, const struct args *a)
+{
+    struct sb_message *m = sb_message_new(type, 2);
+    struct sb_decision_on *d = m ? m->body : NULL;
+    if (d && (sb_str_set(&d->card, id) || sb_str_set(&d->hash, a->hash) || sb_str_set(&d->target, a->target) || sb_str_set(&d->reason, a->reason))) {
+        sb_message_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+static struct sb_message *edit(const char *id, const char *set, struct sb_err *err)
+{
+    const char *eq = set ? strchr(set, '=') : NULL;
+    if (!eq) {
+        sb_fail(err, SB_EUSAGE, "cards edit needs --set KEY=VALUE");
+        return NULL;
+    }
+    struct sb_message *m = sb_message_new(SB_ASK_EDIT, 2);
+    struct sb_edit *e = m ? m->body : NULL;
+    struct sb_set *s = e ? SB_PUSH(e->sets) : NULL;
+    char *key = sb_strdup_n(set, (size_t)(eq - set));
+    if (!s || !key || sb_str_set(&e->card, id) || sb_str_set(&s->key, key) || sb_str_set(&s->value, eq + 1)) {
+        sb_fail_nomem(err);
+        sb_message_free(m);
+        m = NULL;
+    }
+    free(key);
+    return m;
+}
+
+/* Sends one ask and prints its answer; the exit status. */
+static int act(struct sb_link *l, struct sb_queue *news, struct sb_message *m, bool json, struct sb_err *err)
+{
+    if (!m)
+        return -1;
+    sb_link_ask(l, m);
+    for (;;) {
+        struct sb_message *answer = next(news, ANSWER_MS);
+        if (!answer || answer->type == SB_NEWS_BYE) {
+            sb_message_free(answer);
+            return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
+        }
+        if (answer->type != SB_NEWS_ANSWER || answer->seq != 2) {
+            sb_message_free(answer);
+            continue;
+        }
+        const struct sb_answer *a = answer->body;
+        int status = a->ok ? 0 : (int)a->status;
+        if (json)
+            sb_print_json(sb_record_to_json(sb_message_schema(SB_NEWS_ANSWER), a));
+        else if (a->ok)
+            sb_print("%s\n", a->text);
+        else
+            sb_usage_error("%s", a->text);
+        sb_message_free(answer);
+        return status;
+    }
+}
+
+/* ---- without one ---- */
+
+static int read_ledger(const char *dir, const char *id, const struct args *a, struct sb_err *err)
+{
+    struct sb_origin origin;
+    sb_origin_system(&origin);
+    struct sb_ledger *l = sb_ledger_open(dir, id ? SB_LEDGER_READ : SB_LEDGER_OWN, &origin, err);
+    char **ids = NULL;
+    size_t n = 0;
+    struct sb_card card;
+    int rc = -1;
+    if (!l)
+        return -1;
+    if (id) {
+        if (sb_ledger_card(l, id, &card, err) == 0) {
+            rc = show_card(&card, a, err);
+            sb_card_release(&card);
+        }
+    } else if (sb_ledger_open_ids(l, SB_ITEM_CARD, &ids, &n, err) == 0) {
+        json_t *list = json_array();
+        rc = 0;
+        for (size_t i = 0; rc == 0 && i < n; i++)
+            if ((rc = sb_ledger_card(l, ids[i], &card, err)) == 0) {
+                list_card(list, &card, a->json);
+                sb_card_release(&card);
+            }
+        if (rc == 0 && a->json)
+            rc = sb_print_json(json_incref(list)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+        json_decref(list);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(ids[i]);
+    free(ids);
+    sb_ledger_close(l);
+    return rc;
+}
+
+/* ---- the command ---- */
+
+static const struct {
+    const char *verb;
+    int type;
+} verbs[] = {
+    {"approve", SB_ASK_APPROVE}, {"reject", SB_ASK_REJECT}, {"pause", SB_ASK_PAUSE},       {"resume", SB_ASK_RESUME},   {"stop", SB_ASK_STOP},
+    {"rollback", SB_ASK_ROLLBACK}, {"close", SB_ASK_CLOSE}, {"refresh", SB_ASK_REFRESH},
+};
+
+static int run_attached(struct sb_link *l, struct sb_queue *news, const char *verb, const char *id, const struct args *a, struct sb_err *err)
+{
+    struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 1);
+    if (!hello || sb_str_set(&((struct sb_seat *)hello->body)->how, "cli")) {
+        sb_message_free(hello);
+        return sb_fail_nomem(err);
+    }
+    sb_link_ask(l, hello);
+    if (!id)
+        return list_attached(news, a->json, err);
+    if (sb_streq(verb, "show"))
+        return show_attached(l, news, id, a, err);
+    if (sb_streq(verb, "edit"))
+        return act(l, news, edit(id, a->set, err), a->json, err);
+    for (size_t i = 0; i < SB_COUNT(verbs); i++)
+        if (sb_streq(verbs[i].verb, verb))
+            return act(l, news, decision(verbs[i].type, id, a), a->json, err);
+    return sb_fail(err, SB_EUSAGE, "cards cannot %s (see: signalbox help cards)", verb);
+}
+
+int sb_cmd_cards(int argc, char **argv)
+{
+    struct args a = {0};
+    const struct sb_option options[] = {{"--json", &a.json, NULL},    {"--canonical", &a.canonical, NULL}, {"--hash", NULL, &a.hash},
+                                        {"--target", NULL, &a.target}, {"--reason", NULL, &a.reason},       {"--set", NULL, &a.set}};
+    int words = sb_options_read(argc, argv, options, SB_COUNT(options));
+    if (words < 0)
+        return 2;
+    const char *verb = words > 0 ? argv[1] : "list", *id = words > 1 ? argv[2] : NULL;
+    bool list = sb_streq(verb, "list");
+    if (words > 2 || list != (id == NULL))
+        return sb_usage_error("cards takes: list, or VERB ID (see: signalbox help cards)");
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str dir;
+    sb_str_init(&dir);
+    struct sb_queue *news = sb_queue_new(16, &err);
+    int rc = -1;
+    if (news && sb_path_state(&dir, &err) == 0) {
+        struct sb_link *l = sb_link_open(dir.p, news, NULL);
+        if (l)
+            rc = run_attached(l, news, verb, id, &a, &err);
+        else if (list || sb_streq(verb, "show"))
+            rc = read_ledger(dir.p, id, &a, &err);
+        else
+            sb_fail(&err, SB_ESTATE, "no signalbox owns the ledger now, so nothing can be decided; start: signalbox serve");
+        sb_link_close(l);
+    }
+    sb_str_release(&dir);
+    if (news)
+        sb_queue_free(news);
+    return rc < 0 ? sb_complain(&err) : rc;
+}

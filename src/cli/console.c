@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/file.h>
+#include <signalbox/cli/command.h>
+#include <signalbox/cli/console.h>
+#include <signalbox/cli/embed.h>
+#include <signalbox/cli/screen.h>
+
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_FILE (1 << 20)
+
+/* A theme or keymap by built-in name or by path. */
+struct loaded {
+    struct sb_str text;
+    char *name;
+    struct sb_screen_file file;
+};
+
+static int load(struct loaded *l, const char *folder, const char *ending, const char *name, struct sb_err *err)
+{
+    size_t len;
+    sb_str_init(&l->text);
+    l->name = strchr(name, '/') ? sb_format("%s", name) : sb_format("%s/%s.%s", folder, name, ending);
+    if (!l->name)
+        return sb_fail_nomem(err);
+    const char *bytes = strchr(name, '/') ? NULL : sb_embedded(l->name, &len);
+    if (!bytes && !strchr(name, '/'))
+        return sb_fail(err, SB_EUSAGE, "there is no %s named %s", ending, name);
+    if (bytes)
+        sb_str_add(&l->text, bytes, len);
+    else if (sb_file_read(name, MAX_FILE, &l->text, err))
+        return -1;
+    l->file = (struct sb_screen_file){l->name, l->text.p, l->text.len};
+    return sb_str_ok(&l->text) ? 0 : sb_fail_nomem(err);
+}
+
+static void unload(struct loaded *l)
+{
+    sb_str_release(&l->text);
+    free(l->name);
+}
+
+/* The terminal has gone. What is being carried out goes on to its safe point; then the console ends. */
+static void detach(struct sb_session *s)
+{
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    while (sb_session_busy(s) && sigtimedwait(&term, NULL, &(struct timespec){0, 0}) < 0)
+        sb_message_free(sb_session_wait(s, -1, -1, 200)); /* the news are for nobody now */
+}
+
+int sb_console_run(const struct sb_console_options *o)
+{
+    struct sb_err err = SB_ERR_INIT;
+    sigset_t wanted, old;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM); /* before any thread: the screen reads it, and nobody else is killed by it */
+    pthread_sigmask(SIG_BLOCK, &wanted, &old);
+    struct sb_session *s = sb_session_begin(&o->session, &err);
+    if (!s)
+        return sb_complain(&err);
+    const struct sb_config *config = sb_session_config(s);
+    struct loaded theme = {.name = NULL}, mono = {.name = NULL}, keys = {.name = NULL}, base = {.name = NULL};
+    const char *theme_name = o->theme ? o->theme : config->theme ? config->theme : "dark";
+    const char *keymap = o->keymap ? o->keymap : config->keymap ? config->keymap : "default";
+    sb_str_init(&theme.text);
+    sb_str_init(&mono.text);
+    sb_str_init(&keys.text);
+    sb_str_init(&base.text);
+    int rc = load(&base, "keymaps", "keys", "default", &err) || load(&mono, "themes", "theme", "mono", &err) ||
+             load(&theme, "themes", "theme", theme_name, &err) || (!sb_streq(keymap, "default") && load(&keys, "keymaps", "keys", keymap, &err));
+    int end = -1;
+    if (rc == 0) {
+        struct sb_screen_options screen = {.news = sb_session_news(s), .ask = sb_session_ask, .ctx = s, .connecting = sb_session_target(s),
+                                           .theme = theme.file, .mono = mono.file, .keymap = {base.file, keys.file},
+                                           .state_dir = sb_session_state_dir(s), .origin = sb_session_origin(s)};
+        struct passwd *pw = getpwuid(getuid());
+        screen.seat = (struct sb_seat){.who = pw ? pw->pw_name : NULL, .how = (char *)(uintptr_t)"console", .tty = ttyname(STDIN_FILENO), .read_only = o->session.read_only};
+        end = sb_screen_run(&screen, &err);
+    }
+    if (end == SB_SCREEN_GONE)
+        detach(s);
+    struct sb_err failure = SB_ERR_INIT;
+    if (sb_session_failure(s, &failure))
+        err = failure;
+    int status = err.code == SB_OK ? 0 : sb_complain(&err);
+    unload(&theme);
+    unload(&mono);
+    unload(&keys);
+    unload(&base);
+    sb_session_close(s, end == SB_SCREEN_GONE ? "its terminal has gone" : "the person left", status);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return status;
+}
+
+int sb_cmd_console(int argc, char **argv)
+{
+    struct sb_console_options o = {.session.attach = true};
+    bool read_only = false;
+    const struct sb_option options[] = {
+        {"--deployment", NULL, &o.session.deployment}, {"--uri-file", NULL, &o.session.uri_file}, {"--read-only", &read_only, NULL},
+        {"--policy", NULL, &o.session.policy},         {"--theme", NULL, &o.theme},               {"--keymap", NULL, &o.keymap},
+    };
+    int words = sb_options_read(argc, argv, options, SB_COUNT(options));
+    if (words < 0)
+        return 2;
+    if (words > 0)
+        return sb_usage_error("console takes no other words (see: signalbox help console)");
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        return sb_usage_error("console needs a terminal; without one use: signalbox serve, ask and cards");
+    o.session.read_only = read_only;
+    return sb_console_run(&o);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/cli/command.h>
+#include <signalbox/cli/session.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* Tells on stderr what a person who looks at the log wants to know, until a signal comes. */
+static void serve(struct sb_session *s, int signals)
+{
+    struct sb_queue *news = sb_session_news(s);
+    for (;;) {
+        struct pollfd fds[2] = {{signals, POLLIN, 0}, {sb_queue_fd(news), POLLIN, 0}};
+        if (poll(fds, 2, -1) < 0)
+            continue;
+        if (fds[0].revents)
+            return;
+        struct sb_mail mail;
+        while (sb_queue_take(news, &mail)) {
+            struct sb_message *m = mail.payload;
+            if (m->type == SB_NEWS_NOTICE)
+                sb_usage_error("%s", ((const struct sb_notice *)m->body)->text);
+            sb_message_free(m);
+        }
+    }
+}
+
+int sb_cmd_serve(int argc, char **argv)
+{
+    const char *deployment = NULL, *uri_file = NULL, *policy = NULL;
+    const struct sb_option options[] = {{"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}, {"--policy", NULL, &policy}};
+    int words = sb_options_read(argc, argv, options, SB_COUNT(options));
+    if (words < 0)
+        return 2;
+    if (words > 0)
+        return sb_usage_error("serve takes no other words (see: signalbox help serve)");
+    struct sb_err err = SB_ERR_INIT;
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &wanted, NULL); /* before any thread: signals come as reads here and nowhere else */
+    int signals = signalfd(-1, &wanted, SFD_CLOEXEC);
+    struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .policy = policy}, &err);
+    if (!s) {
+        close(signals);
+        return sb_complain(&err);
+    }
+    struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 1);
+    if (hello && sb_str_set(&((struct sb_seat *)hello->body)->how, "serve")) {
+        sb_message_free(hello);
+        hello = NULL;
+    }
+    sb_session_ask(s, hello);
+    serve(s, signals);
+    close(signals);
+    sb_session_close(s, "a signal asked for it", 0);
+    return 0;
+}

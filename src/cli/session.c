@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/file.h>
+#include <signalbox/base/process.h>
+#include <signalbox/bus/pool.h>
+#include <signalbox/cli/command.h>
+#include <signalbox/cli/embed.h>
+#include <signalbox/cli/link.h>
+#include <signalbox/cli/session.h>
+#include <signalbox/orchestrator/orchestrator.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_READY_LINE 8192
+#define SIM_START_MS 20000
+#define STOP_GRACE_MS 2500
+#define MAX_POLICY (1 << 20)
+
+/* Asks that were made before there was anybody to take them. */
+struct early {
+    struct early *next;
+    struct sb_message *m;
+};
+
+struct sb_session {
+    struct sb_config config;
+    struct sb_session_options o;
+    struct sb_origin origin;
+    struct sb_queue *news;
+    struct sb_process sim;
+    char *state_dir, *target, *name;
+    struct sb_str uri, executor, policy;
+    const char *policy_path;
+    int environment;
+    pthread_t opener;
+    bool opening; /* there is a thread to join */
+    /* the opener's until it has been joined, except that `lock` guards ready, failed and early */
+    struct sb_err failure;
+    struct sb_server *server;
+    struct sb_orchestrator *orchestrator; /* NULL: we joined another's */
+    struct sb_link *link;
+    int64_t seat;
+    bool mongo;
+    pthread_mutex_t lock;
+    bool ready, failed;
+    struct early *early, **early_tail;
+};
+
+/* ---- the simulator ---- */
+
+/* Reads its one line, which says where it listens, within a time limit. */
+static int read_ready(int fd, char *line, size_t cap, struct sb_err *err)
+{
+    size_t n = 0;
+    int64_t until = sb_mono_ms() + SIM_START_MS;
+    while (n + 1 < cap) {
+        struct pollfd p = {fd, POLLIN, 0};
+        int64_t left = until - sb_mono_ms();
+        if (left <= 0 || poll(&p, 1, (int)left) == 0)
+            return sb_fail(err, SB_EIO, "the simulator did not start within %d s", SIM_START_MS / 1000);
+        ssize_t got = read(fd, line + n, 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return sb_fail(err, SB_EUSAGE, "the simulator did not start; try: signalbox sim");
+        if (line[n] == '\n')
+            break;
+        n++;
+    }
+    line[n] = '\0';
+    return 0;
+}
+
+/* Only starts it: forking belongs to the main thread, waiting does not. */
+static int spawn_simulator(struct sb_session *s, const struct sb_simulation *o, struct sb_err *err)
+{
+    char self[4096], seed[32], speed[32];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0)
+        return sb_fail_errno(err, errno, "cannot find the program itself");
+    self[n] = '\0';
+    snprintf(seed, sizeof seed, "%" PRId64, o->seed);
+    snprintf(speed, sizeof speed, "%" PRId64, o->speed);
+    const char *const argv[] = {self, "sim", "--scenario", o->scenario ? o->scenario : "slow-orders", "--seed", seed, "--speed", speed, NULL};
+    return sb_process_spawn(&s->sim, argv, SB_PROCESS_OUT | SB_PROCESS_DIE_WITH_US, err);
+}
+
+static int await_simulator(struct sb_session *s, struct sb_err *err)
+{
+    char line[MAX_READY_LINE];
+    if (read_ready(s->sim.out, line, sizeof line, err))
+        return -1;
+    json_t *ready = sb_json_parse(line, strlen(line), "the simulator's first line", SB_JSON_ALLOW_REAL, err);
+    const char *where = ready ? sb_json_str(ready, "uri") : NULL;
+    if (where)
+        sb_str_adds(&s->uri, where);
+    else if (ready)
+        sb_fail(err, SB_EINTERNAL, "the simulator did not say where it listens");
+    json_decref(ready);
+    return where ? 0 : -1;
+}
+
+/* ---- what to connect to ---- */
+
+static int find_uri(struct sb_session *s, struct sb_err *err)
+{
+    const struct sb_session_options *o = &s->o;
+    const struct sb_config_deployment *d = NULL;
+    if (sb_str_set(&s->name, o->simulation ? "demo" : o->deployment ? o->deployment : "default"))
+        return sb_fail_nomem(err);
+    if (o->simulation)
+        return spawn_simulator(s, o->simulation, err);
+    if (o->uri_file)
+        return sb_uri_from_file(o->uri_file, &s->uri, err);
+    if (o->deployment)
+        d = sb_config_deployment(&s->config, o->deployment);
+    else if (s->config.deployments_n == 1)
+        d = &s->config.deployments[0];
+    if (d) {
+        s->environment = d->environment;
+        if (sb_str_set(&s->name, d->name))
+            return sb_fail_nomem(err);
+        if (!d->uri_file)
+            return sb_fail(err, SB_EUSAGE, "the deployment %s has no uri_file in the config", d->name);
+        return sb_uri_from_file(d->uri_file, &s->uri, err) || (d->executor_uri_file && sb_uri_from_file(d->executor_uri_file, &s->executor, err)) ? -1 : 0;
+    }
+    if (o->deployment)
+        return sb_fail(err, SB_EUSAGE, "the config describes no deployment named %s", o->deployment);
+    const char *env = getenv("SIGNALBOX_URI");
+    if (!env || !*env)
+        return sb_fail(err, SB_EUSAGE, "nothing to connect to: name a deployment of the config (--deployment), a file with a connection string (--uri-file), or set SIGNALBOX_URI");
+    sb_str_adds(&s->uri, env);
+    return 0;
+}
+
+static int load_config(struct sb_session *s, struct sb_err *err)
+{
+    struct sb_problems problems;
+    sb_problems_init(&problems);
+    int rc = sb_config_load(&s->config, &problems, err);
+    if (rc == 0 && s->config.unsafe)
+        rc = sb_fail(err, SB_EUSAGE, "the config is wrong where it guards safety: %s", problems.text.p);
+    else if (rc == 0 && problems.count)
+        fprintf(stderr, "signalbox: %s", problems.text.p); /* the rest is used; paths and numbers of our own making */
+    sb_problems_release(&problems);
+    return rc;
+}
+
+int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, struct sb_err *err)
+{
+    char built_in[128];
+    size_t len;
+    snprintf(built_in, sizeof built_in, "policy/%s.json", name);
+    const char *bytes = strchr(name, '/') ? NULL : sb_embedded(built_in, &len);
+    *path = name;
+    if (!bytes)
+        return sb_file_read(name, MAX_POLICY, text, err);
+    sb_str_add(text, bytes, len);
+    return sb_str_ok(text) ? 0 : sb_fail_nomem(err);
+}
+
+/* ---- opening ---- */
+
+/* All that may take a while: on the opener's thread. */
+static int start(struct sb_session *s, struct sb_err *err)
+{
+    size_t intents_len;
+    const char *intents = sb_embedded("src/orchestrator/intents.data", &intents_len);
+    if (s->o.simulation && await_simulator(s, err))
+        return -1;
+    sb_mongo_init();
+    s->mongo = true;
+    s->server = sb_server_new(s->uri.p, s->o.read_only, err);
+    if (!s->server)
+        return -1;
+    struct sb_orchestrator_options o = {
+        .state_dir = s->state_dir, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
+        .deployment = s->name, .environment = s->environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
+        .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true,
+    };
+    s->orchestrator = sb_orchestrator_start(&o, err);
+    if (s->orchestrator && !(s->seat = sb_orchestrator_sit(s->orchestrator, s->news)))
+        sb_fail_nomem(err);
+    return s->seat ? 0 : -1;
+}
+
+/* Under the lock. */
+static void pass_on(struct sb_session *s, struct sb_message *m)
+{
+    if (s->failed)
+        sb_message_free(m);
+    else
+        sb_orchestrator_ask(s->orchestrator, s->seat, m);
+}
+
+static void *opener_main(void *arg)
+{
+    struct sb_session *s = arg;
+    int rc = start(s, &s->failure);
+    pthread_mutex_lock(&s->lock);
+    s->failed = rc != 0;
+    s->ready = true;
+    while (s->early) {
+        struct early *e = s->early;
+        s->early = e->next;
+        pass_on(s, e->m);
+        free(e);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (rc)
+        kill(getpid(), SIGTERM); /* whoever has put up a screen meanwhile takes it down; see sb_session_failure */
+    return NULL;
+}
+
+/* All that is quick, and everything that can be wrong on the command line or in the config. */
+static int prepare(struct sb_session *s, struct sb_err *err)
+{
+    struct sb_str state;
+    sb_str_init(&state);
+    const struct sb_session_options *o = &s->o;
+    int rc = load_config(s, err) || sb_path_state(&state, err) || !(s->state_dir = sb_str_take(&state)) ? -1 : 0;
+    sb_str_release(&state);
+    if (rc)
+        return -1;
+    if (o->attach && !o->simulation && (s->link = sb_link_open(s->state_dir, s->news, NULL)))
+        return sb_str_set(&s->target, "the deployment of the signalbox that owns the ledger") ? sb_fail_nomem(err) : 0;
+    const char *wanted = o->policy ? o->policy : s->config.policy ? s->config.policy : "default";
+    if (find_uri(s, err) || sb_policy_text_of(wanted, &s->policy, &s->policy_path, err))
+        return -1;
+    if (o->simulation && o->simulation->seeded)
+        sb_origin_seeded(&s->origin, (uint64_t)o->simulation->seed);
+    else
+        sb_origin_system(&s->origin);
+    s->target = sb_format("%s%s", s->name, o->simulation ? " (SIMULATED)" : "");
+    return s->target ? 0 : sb_fail_nomem(err);
+}
+
+struct sb_session *sb_session_begin(const struct sb_session_options *o, struct sb_err *err)
+{
+    struct sb_session *s = calloc(1, sizeof *s);
+    if (!s) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    s->o = *o;
+    s->early_tail = &s->early;
+    sb_str_init(&s->uri);
+    sb_str_init(&s->executor);
+    sb_str_init(&s->policy);
+    pthread_mutex_init(&s->lock, NULL);
+    struct sb_err why = SB_ERR_INIT;
+    if (!(s->news = sb_queue_new(64, &why)) || prepare(s, &why))
+        goto fail;
+    if (!s->link) {
+        if (sb_thread_start(&s->opener, opener_main, s, "sb-opener", &why))
+            goto fail;
+        s->opening = true;
+    }
+    return s;
+fail:
+    if (why.code == SB_OK)
+        sb_fail_nomem(&why);
+    if (err)
+        *err = why;
+    sb_session_close(s, "it could not be started", sb_exit_status(why.code));
+    return NULL;
+}
+
+struct sb_session *sb_session_open(const struct sb_session_options *o, struct sb_err *err)
+{
+    sigset_t term, old; /* the opener's word of its failure is not for us: we wait for it */
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &term, &old);
+    struct sb_session *s = sb_session_begin(o, err);
+    if (s && s->opening) {
+        pthread_join(s->opener, NULL);
+        s->opening = false;
+        if (s->failed) {
+            if (err)
+                *err = s->failure;
+            sigtimedwait(&term, NULL, &(struct timespec){0, 0});
+            sb_session_close(s, "it could not be started", sb_exit_status(s->failure.code));
+            s = NULL;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return s;
+}
+
+bool sb_session_failure(struct sb_session *s, struct sb_err *err)
+{
+    pthread_mutex_lock(&s->lock);
+    bool failed = s->failed;
+    if (failed)
+        *err = s->failure;
+    pthread_mutex_unlock(&s->lock);
+    return failed;
+}
+
+/* ---- use ---- */
+
+struct sb_queue *sb_session_news(struct sb_session *s)
+{
+    return s->news;
+}
+
+void sb_session_ask(void *session, struct sb_message *m)
+{
+    struct sb_session *s = session;
+    if (s->link) {
+        sb_link_ask(s->link, m);
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    struct early *e = s->ready ? NULL : malloc(sizeof *e);
+    if (s->ready) {
+        pass_on(s, m);
+    } else if (e) {
+        *e = (struct early){NULL, m};
+        *s->early_tail = e;
+        s->early_tail = &e->next;
+    } else {
+        sb_message_free(m);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+const char *sb_session_target(const struct sb_session *s)
+{
+    return s->target;
+}
+
+bool sb_session_busy(struct sb_session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool busy = s->orchestrator && sb_orchestrator_busy(s->orchestrator);
+    pthread_mutex_unlock(&s->lock);
+    return busy;
+}
+
+const struct sb_origin *sb_session_origin(const struct sb_session *s)
+{
+    return s->link ? NULL : &s->origin;
+}
+
+const char *sb_session_state_dir(const struct sb_session *s)
+{
+    return s->state_dir;
+}
+
+bool sb_session_owns(const struct sb_session *s)
+{
+    return s->link == NULL;
+}
+
+const struct sb_config *sb_session_config(const struct sb_session *s)
+{
+    return &s->config;
+}
+
+struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, int timeout_ms)
+{
+    int64_t until = sb_mono_ms() + timeout_ms;
+    for (;;) {
+        struct sb_mail mail;
+        int64_t left = until - sb_mono_ms();
+        if (left < 0 || !sb_queue_wait(s->news, &mail, (int)left))
+            return NULL;
+        struct sb_message *m = mail.payload;
+        if ((type < 0 || m->type == type) && (seq < 0 || m->seq == seq))
+            return m;
+        bool bye = m->type == SB_NEWS_BYE;
+        sb_message_free(m);
+        if (bye)
+            return NULL;
+    }
+}
+
+void sb_session_close(struct sb_session *s, const char *reason, int status)
+{
+    if (!s)
+        return;
+    if (s->opening)
+        pthread_join(s->opener, NULL);
+    bool ended = sb_orchestrator_stop(s->orchestrator, reason, STOP_GRACE_MS);
+    sb_link_close(s->link);
+    sb_process_stop(&s->sim, 2000);
+    explicit_bzero(s->uri.p, s->uri.len);
+    explicit_bzero(s->executor.p, s->executor.len);
+    if (!ended) {
+        fflush(NULL);
+        _exit(status); /* the ledger is closed; what hangs in the driver goes with the process */
+    }
+    sb_server_free(s->server);
+    if (s->mongo)
+        sb_mongo_cleanup();
+    if (s->news)
+        sb_queue_free(s->news);
+    sb_str_release(&s->uri);
+    sb_str_release(&s->executor);
+    sb_str_release(&s->policy);
+    sb_config_release(&s->config);
+    pthread_mutex_destroy(&s->lock);
+    free(s->state_dir);
+    free(s->target);
+    free(s->name);
+    free(s);
+}
