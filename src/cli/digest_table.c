@@ -191,9 +191,10 @@ static int add_shapes(struct sb_str *out, const struct sb_workload *work)
     if (!ranked)
         return -1;
     sb_workload_rank(work, ranked);
-    sb_str_addf(out, "\n%s slow operations of %s shapes, %s in all\n\n", grouped(a, total.count), grouped(b, n), span(c, (double)total.total_ms));
+    sb_str_addf(out, "\n%s slow operation%s of %s shape%s, %s in all\n\n", grouped(a, total.count), total.count == 1 ? "" : "s", grouped(b, n),
+                n == 1 ? "" : "s", span(c, (double)total.total_ms));
     if (n)
-        sb_str_adds(out, "NAMESPACE                  OP              COUNT    TOTAL    MEAN    P95 DOCS/HIT\n");
+        sb_str_addf(out, "%-26s %-13s%8s%9s%8s%7s%8s\n", "NAMESPACE", "OP", "COUNT", "TOTAL", "MEAN", "P95", "DOC/HIT");
     for (size_t i = 0; i < shown; i++)
         add_entry(out, ranked[i]);
     if (sb_workload_other(work))

@@ -1,0 +1,247 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# `signalbox digest` from outside: the known figures of a real log, every count and total against a computation of jq's,
+# bad input of all kinds, folders, streams, several files.
+set -u
+: "${SIGNALBOX:=$PWD/build/gcc/signalbox}"
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+fails=0
+fail() { printf 'FAIL: %s\n' "$*"; fails=$((fails + 1)); }
+# digest ARG...: stdout in $work/out, stderr in $work/err, exit status in $rc
+digest() { "$SIGNALBOX" digest "$@" >"$work/out" 2>"$work/err"; rc=$?; }
+want_rc() { [ "$rc" -eq "$1" ] || { fail "$2: exit $rc, not $1"; sed 's/^/    /' "$work/err"; }; }
+want_err() { grep -qF -- "$1" "$work/err" || { fail "$2: stderr does not say \"$1\""; sed 's/^/    /' "$work/err"; }; }
+want() { [ "$1" = "$2" ] || fail "$3: $1, not $2"; }
+out() { jq -c "$1" "$work/out"; }
+
+slow() { # ns type command ms second: a log line
+    printf '{"t":{"$date":"2026-11-23T09:00:%02d.000+00:00"},"s":"I","c":"COMMAND","id":51803,"ctx":"conn1","msg":"Slow query",' "$5"
+    printf '"attr":{"type":"%s","ns":"%s","appName":"a","command":%s,"planSummary":"COLLSCAN","docsExamined":10,"nreturned":1,"durationMillis":%d}}\n' \
+        "$2" "$1" "$3" "$4"
+}
+
+# ---- what jq makes of a log: ns, operation, count, total ms ----
+# A write's envelope (COMMAND on db.$cmd) counts only where no write of the same connection, collection and kind ended
+# while it ran.
+cat >"$work/oracle.jq" <<'JQ'
+def ms: .t["$date"] | (.[8:10] | tonumber) * 86400000 + (.[11:13] | tonumber) * 3600000 + (.[14:16] | tonumber) * 60000 + (.[17:19] | tonumber) * 1000 + (.[20:23] | tonumber);
+def first_key: .attr.command | keys_unsorted[0] // "command";
+def kind: {update: "update", delete: "remove"}[first_key];
+def op: if .attr.type == "none" then (if first_key == "createIndexes" then "indexBuild" else "internal" end)
+        elif .attr.type == "update" or .attr.type == "remove" then .attr.type
+        elif kind then kind
+        elif first_key == "getMore" then "getmore"
+        else first_key end;
+def envelope: .attr.type == "command" and kind != null;
+def ns: if envelope then (.attr.ns | rtrimstr("$cmd")) + .attr.command[first_key] else .attr.ns end;
+map(select(.id == 51803)) as $slow
+| (reduce ($slow[] | select(.attr.type == "update" or .attr.type == "remove")) as $w ({};
+     .[$w.ctx + "|" + $w.attr.type + "|" + $w.attr.ns] += [$w | ms])) as $writes
+| [$slow[] | select((envelope | not) or (ms as $t | .attr.durationMillis as $d | $writes[.ctx + "|" + kind + "|" + ns] // [] | any(. <= $t and . >= $t - $d) | not))
+   | {ns: ns, op: op, ms: .attr.durationMillis}]
+| group_by([.ns, .op]) | map([.[0].ns, .[0].op, length, (map(.ms) | add)]) | .[] | @tsv
+JQ
+ours='[.shapes[] | {ns, op, count, total_ms}] | group_by([.ns, .op]) | map([.[0].ns, .[0].op, (map(.count) | add), (map(.total_ms) | add)]) | .[] | @tsv'
+
+cross_check() { # gzipped log
+    digest --json "$1"
+    want_rc 0 "$1"
+    jq -r "$ours" "$work/out" >"$work/ours"
+    zcat "$1" | jq -rs -f "$work/oracle.jq" >"$work/theirs"
+    [ -s "$work/theirs" ] || fail "$1: jq found nothing"
+    if ! diff "$work/theirs" "$work/ours" >"$work/diff"; then
+        fail "$1: counts or totals differ from jq's (< jq, > ours)"
+        head -20 "$work/diff"
+    fi
+    want "$(out .operations)" "$(awk -F'\t' '{n += $3} END {print n}' "$work/theirs")" "$1: operations"
+    want "$(out '.sources[0].lines')" "$(zcat "$1" | wc -l)" "$1: lines"
+    want "$(out '.sources[0].bytes')" "$(zcat "$1" | wc -c)" "$1: bytes"
+    want "$(out '[.shapes[].total_ms] | . == (sort | reverse)')" true "$1: shapes by total time falling"
+    docs=$(zcat "$1" | jq -s 'map(select(.id == 51803) | .attr.docsExamined // 0) | add')
+    want "$(out '[.shapes[].docs_examined] | add')" "$docs" "$1: documents examined"
+}
+
+sample_checks() {
+    cross_check "$sample"
+    row() { jq -c --arg op "$1" --arg shape "$2" '.shapes[] | select(.ns == "testdb.__examples" and .op == $op and .shape == $shape) | [.count, .total_ms]' "$work/out"; }
+    want "$(row find '{"email":1}')" '[2988,371660]' 'sample: find'
+    want "$(row remove '{"email":1}')" '[2988,371478]' 'sample: remove'
+    want "$(row update '{"email":1}')" '[2988,371146]' 'sample: update'
+    want "$(row insert '')" '[10175,1330364]' 'sample: insert'
+    want "$(out '.sources[0] | [.kind, .lines, .bad_lines, .version]')" '["mongolog",27995,0,"6.0.11"]' 'sample: source'
+    want "$(out '[.shapes[0] | has("ns","op","shape","app_names","count","total_ms","mean_ms","p50_ms","p95_ms","max_ms","docs_examined","keys_examined","returned","plan","in_memory_sort","fingerprint")] | all')" true 'the keys of a shape'
+    want "$(out keys)" '["advice","connections","events","operations","shapes","sources"]' 'the keys of a digest'
+    # the exact quantile of a shape, against ours: within a sixty-fourth
+    exact=$(zcat "$sample" | jq -s 'map(select(.id == 51803 and .attr.ns == "testdb.__examples" and .attr.command.find) | .attr.durationMillis) | sort | .[((length * 95 + 99) / 100 | floor) - 1]')
+    got=$(out '.shapes[] | select(.ns == "testdb.__examples" and .op == "find") | .p95_ms')
+    [ $((got > exact ? got - exact : exact - got)) -le $((exact / 64 + 1)) ] || fail "p95: $got, exactly $exact"
+}
+
+recording_checks() {
+    for log in "$data"/incidents-5.0.7/member-*/mongod.log.gz "$data"/replies-5.0.7/mongod-*.log.gz; do
+        cross_check "$log"
+    done
+    digest --json "$data/incidents-5.0.7/member-0/mongod.log.gz"
+    want "$(out '[.events[] | select(.kind == "index_drop" and (.message | contains("user_id_1_created_-1")))] | length')" 1 'incidents: the dropped index'
+    want "$(out '[.events[] | select(.kind == "connection_storm")] | length')" 1 'incidents: one storm'
+    want "$(out '.connections.clients | max_by(.count) | .app')" '"leaky-worker"' 'incidents: whose'
+    # a recorded system.profile, as lines of Extended JSON
+    zcat "$data/replies-5.0.7/profile.jsonl.gz" | jq -c '.reply.cursor.firstBatch // [] | .[] | select(.op)' >"$work/profile.json"
+    digest --json "$work/profile.json"
+    want_rc 0 profile
+    want "$(out '[.sources[0].kind, .operations, .sources[0].bad_lines]')" "[\"profile-json\",$(wc -l <"$work/profile.json"),0]" profile
+    want "$(out '.shapes[] | select(.shape == "{\"address.zip\":1}" and .op == "update") | [.docs_examined, .plan]')" '[60000,"COLLSCAN"]' 'profile: update'
+    # diagnostic data is named, not read
+    digest "$data"/ftdc/metrics.*
+    want_rc 2 FTDC; want_err FTDC FTDC
+}
+
+several_checks() {
+    # a folder: its logs, and nothing else of it is complained about
+    mkdir "$work/folder"; cp "$sample" "$data"/ftdc/metrics.* "$work/folder"; printf 'notes\n' >"$work/folder/notes.txt"
+    digest --json "$work/folder"
+    want_rc 0 folder
+    want "$(out .operations)" 21369 folder
+    want "$(wc -c <"$work/err")" 0 'folder: nothing on stderr'
+    # two files on two cores and on one: the same answer, twice one file's
+    zcat "$sample" >"$work/a.log"; cp "$work/a.log" "$work/b.log"
+    digest --json "$work/a.log" "$work/b.log"; jq -S 'del(.sources)' "$work/out" >"$work/two"
+    taskset -c 0 "$SIGNALBOX" digest --json "$work/a.log" "$work/b.log" | jq -S 'del(.sources)' | cmp -s - "$work/two" || fail 'one core and two differ'
+    want "$(jq .operations "$work/two")" 42738 'two files'
+    # standard input, packed and not
+    "$SIGNALBOX" digest --json - <"$work/a.log" | jq -S 'del(.sources)' >"$work/x"
+    "$SIGNALBOX" digest --json - <"$sample" | jq -S 'del(.sources)' | cmp -s - "$work/x" || fail 'standard input, packed'
+    want "$(jq .operations "$work/x")" 21369 'standard input'
+    # since and until cut by the time at which an operation ended
+    digest --json --since 2023-09-23T20:26:30Z --until 2023-09-23T20:27:00Z "$work/a.log"
+    want "$(out '[.shapes[] | select(.op == "find" and .ns == "testdb.__examples") | .count] | add')" \
+         "$(jq -s '[.[] | select(.id == 51803 and .attr.command.find and .attr.ns == "testdb.__examples" and .t["$date"] >= "2023-09-23T16:26:30" and .t["$date"] < "2023-09-23T16:27:00")] | length' "$work/a.log")" 'since, until'
+    # the table stays within 80 columns
+    for log in "$sample" "$data/incidents-5.0.7/member-0/mongod.log.gz"; do
+        (cd "$(dirname "$log")" && "$SIGNALBOX" digest "$(basename "$log")") >"$work/out" || fail 'table: exit status'
+        [ "$(wc -L <"$work/out")" -le 80 ] || fail "table: $(wc -L <"$work/out") columns"
+        grep -q 'NAMESPACE' "$work/out" || fail 'table: no heading'
+    done
+    # a file that ends in the middle
+    head -c 1000000 "$work/a.log" >"$work/cut.log"
+    digest --json "$work/cut.log"
+    want_rc 0 'cut log'; want "$(out '.sources[0].bad_lines')" 1 'cut log'
+    want_err "$work/cut.log:$(out '.sources[0].lines'):" 'cut log'
+    gzip -c "$work/a.log" | head -c 200000 >"$work/cut.log.gz"
+    digest --json "$work/cut.log.gz"
+    want_rc 2 'cut gzip'; want_err gzip 'cut gzip'
+    [ "$(out .operations)" -gt 1000 ] || fail 'cut gzip: what was read is lost'
+}
+
+bad_input_checks() {
+    for bad in '--advice x' '--since yesterday x' '--nope x' ''; do
+        # shellcheck disable=SC2086
+        digest $bad
+        want_rc 2 "digest $bad"
+        [ -s "$work/out" ] && fail "digest $bad: something on stdout"
+        [ "$(wc -l <"$work/err")" -eq 1 ] || fail "digest $bad: not one sentence"
+    done
+    digest "$work/nowhere"; want_rc 2 'no such file'; want_err "$work/nowhere" 'no such file'
+    head -c 100000 /dev/urandom >"$work/binary"; digest "$work/binary"; want_rc 2 binary; want_err "$work/binary:1:" binary
+    printf 'hello\nworld\n' >"$work/text"; digest "$work/text"; want_rc 2 text; want_err "$work/text:1:" text
+    printf '{"level":"info"}\n' >"$work/json"; digest "$work/json"; want_rc 2 'other JSON'; want_err neither 'other JSON'
+    printf '2019-01-01T00:00:00.000+0000 I COMMAND [conn1] x\n' >"$work/old"; digest "$work/old"; want_rc 2 'old log'; want_err 4.4 'old log'
+    : >"$work/empty"; digest --json "$work/empty"; want_rc 0 empty; want "$(out '[.sources[0].kind, .operations]')" '["empty",0]' empty
+    mkdir "$work/none"; digest "$work/none"; want_rc 2 'empty folder'
+    mkdir "$work/odd"; printf 'x\n' >"$work/odd/x"; digest "$work/odd"; want_rc 2 'folder without logs'; want_err none 'folder without logs'
+    digest /proc/self/mem; want_rc 1 'a file that cannot be read'
+}
+
+mixed_checks() {
+    {
+        slow a.b command '{"find":"b","filter":{"x":1}}' 10 1
+        printf 'garbage\n\n'
+        slow a.b command '{"find":"b","filter":{"x":2}}' 20 2 | sed 's/$/\r/'
+        head -c 16777216 /dev/zero | tr '\0' 'x'; printf '\n'
+        slow a.b command '{"find":"b","filter":{"x":3}}' 30 3 | tr 'C' '\0'
+        printf '{"t":{"$date":"2026-11-23T09:00:40.000+00:00"},"s":"I","c":"'; head -c 16777216 /dev/zero | tr '\0' 'y'; printf '"}\n'
+        slow a.b command '{"find":"b","filter":{"x":4}}' 40 4
+        head -c 5000 /dev/urandom; printf '\n'
+        slow a.b command '{"find":"b","filter":{"x":5}}' 50 5 | head -c 200
+    } >"$work/mixed.log"
+    digest --json "$work/mixed.log"
+    want_rc 0 mixed
+    want "$(out '[.operations, .shapes[0].count, .shapes[0].total_ms]')" '[3,3,70]' mixed
+    want "$(out '.sources[0].bytes')" "$(wc -c <"$work/mixed.log")" 'mixed: bytes'
+    [ "$(out '.sources[0].bad_lines')" -ge 6 ] || fail 'mixed: bad lines'
+    want_err "$work/mixed.log:2:" mixed
+    case ${SIGNALBOX_BUILD:-} in
+    *asan | *tsan) ;; # their own memory is far larger
+    *) (ulimit -v 120000; "$SIGNALBOX" digest --json --quiet "$work/mixed.log" >"$work/out" 2>"$work/err") || fail 'mixed: not within 120 MB'
+       [ -s "$work/err" ] && fail 'quiet is not quiet' ;;
+    esac
+    # good files are reported beside bad ones
+    slow a.b command '{"find":"b"}' 10 1 >"$work/good.log"
+    digest --json "$work/binary" "$work/good.log" "$work/nowhere"
+    want_rc 2 'good and bad'
+    want "$(out '[.operations, (.sources | map(.kind))]')" '[1,["other","mongolog","unreadable"]]' 'good and bad'
+}
+
+terminal_checks() { # nothing in a log drives the terminal
+    {
+        slow 'a.\u001b[2Jb' command '{"find":"b","filter":{"\u001b]0;x\u0007":1}}' 10 1
+        printf '{"t":{"$date":"2026-11-23T09:00:40.000+00:00"},"s":"E","c":"X","id":1,"ctx":"x","msg":"\\u001b[31m\\u0085\\u202e"}\n'
+    } >"$work/evil.log"
+    digest "$work/evil.log"; cat "$work/out" "$work/err" >"$work/shown"
+    digest --json "$work/evil.log"; cat "$work/out" >>"$work/shown"
+    want_rc 0 evil
+    LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177]')" "$work/shown" && fail 'a control character came through'
+    want "$(jq -r '.shapes[0].ns' "$work/out")" "$(printf 'a.\033[2Jb')" 'JSON keeps the bytes, escaped'
+}
+
+# a bar on a terminal for what takes over a second, none with --quiet, none without a terminal; the file is a pipe that is
+# kept open until the bar has been seen
+bar_checks() {
+    mkfifo "$work/pipe"
+    slow a.b command '{"find":"b"}' 10 1 >"$work/one.log"
+    TERM=xterm script -qfec "$SIGNALBOX digest $work/pipe" "$work/typescript" >/dev/null 2>&1 &
+    (
+        exec 3>"$work/pipe"
+        cat "$work/one.log" >&3
+        i=0
+        until grep -q ' %  file 1 of 1' "$work/typescript" || [ $i -ge 100 ]; do sleep 0.1; i=$((i + 1)); done
+    )
+    wait
+    grep -q ' %  file 1 of 1' "$work/typescript" || fail 'no bar on a terminal'
+    grep -q '1 slow operation of 1 shape' "$work/typescript" || fail 'no digest behind the bar'
+}
+
+write_checks() { # a pair, an envelope without its write, a write without its envelope
+    {
+        slow a.b update '{"q":{"x":1},"u":{}}' 10 1
+        slow 'a.$cmd' command '{"update":"b"}' 11 1
+        slow 'a.$cmd' command '{"update":"b"}' 500 30
+        slow a.b remove '{"q":{"y":1},"limit":1}' 7 31
+    } >"$work/writes.log"
+    digest --json "$work/writes.log"
+    want "$(out '[.shapes[] | [.ns, .op, .shape, .count, .total_ms]] | sort')" \
+         '[["a.b","remove","{\"y\":1}",1,7],["a.b","update","?",1,500],["a.b","update","{\"x\":1}",1,10]]' writes
+}
+
+data=${SIGNALBOX_TEST_DATA:-../shared/data}
+if [ -d "$data" ]; then
+    sample=$(cd "$data" && pwd)/mongod-logs/sample-mongod.log.gz
+    data=$(cd "$data" && pwd)
+    sample_checks
+    recording_checks
+    several_checks
+else
+    echo "SKIP: the recordings are not here ($data)"
+fi
+bad_input_checks
+mixed_checks
+terminal_checks
+bar_checks
+write_checks
+"$SIGNALBOX" digest --json "$work/good.log" >/dev/full 2>"$work/err"; rc=$?
+want_rc 1 'a full disk'
+
+[ $fails -eq 0 ] || { printf '%d failed\n' $fails; exit 1; }
+echo 'digest: all as expected'
