@@ -196,6 +196,10 @@ setup-bench:
 demo: setup
 	@$(MAKE) --no-print-directory all && $(PROGRAM) demo $(DEMO)
 
+# measurements against peers, as ratios; SIGNALBOX_BENCH_ONLY=word runs the matching scripts only
+bench: setup-bench all $(VENV)/.ready bench-programs
+	@tests/bench/run $(B)
+
 # ---- the rest ----
 
 PREFIX ?= /usr/local

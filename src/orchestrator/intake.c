@@ -62,7 +62,7 @@ struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, 
     in->intent = -1;
     in->ns = sb_regex_new(NAMESPACE, 0, err);
     in->key = sb_regex_new("\\{[^{}]{1,500}\\}", 0, err);
-    in->name = sb_regex_new("\\b(?:named|called|name)\\s+[\"']?([A-Za-z0-9_.\\-]{1,120})", SB_REGEX_CASELESS, err);
+    in->name = sb_regex_new("\\b(?:named|called)\\s+[\"']?([A-Za-z0-9_.\\-]{1,120})", SB_REGEX_CASELESS, err);
     in->word = sb_regex_new("\\b[A-Za-z0-9_\\-]{2,64}\\b", 0, err);
     if (!in->ns || !in->key || !in->name || !in->word || sb_conf_parse(text, len, path, read_row, in, problems, err)) {
         sb_intake_free(in);
