@@ -99,7 +99,9 @@ static uint64_t key_of(const struct sb_slow_op *op, struct sb_span db, struct sb
 /* The part of a namespace before its first dot, and what is behind it. */
 static struct sb_span db_of(struct sb_span ns, struct sb_span *rest)
 {
-    const char *dot = ns.n ? memchr(ns.p, '.', ns.n) : NULL;
+    if (!ns.n)
+        ns = SB_SPAN("");
+    const char *dot = memchr(ns.p, '.', ns.n);
     size_t n = dot ? (size_t)(dot - ns.p) : ns.n;
     *rest = (struct sb_span){ns.p + n + (dot != NULL), ns.n - n - (dot != NULL)};
     return (struct sb_span){ns.p, n};
