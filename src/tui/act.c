@@ -8,12 +8,6 @@
 
 /* ---- moving ---- */
 
-static size_t body_rows(const struct sb_tui *t)
-{
-    struct sb_rect at = sb_layout_at(&t->frame.layout, "body");
-    return at.h > 0 ? (size_t)at.h : 0;
-}
-
 /* The first row of a page that carries this link; row_n when none does. */
 static size_t link_row(const struct sb_page *p, int link)
 {
@@ -27,14 +21,14 @@ static void scroll_to(struct sb_tui *t, int64_t top)
 {
     struct view *v = top_view(t);
     const struct sb_page *p = page_in_focus(t);
-    int64_t most = (int64_t)p->row_n - (int64_t)body_rows(t);
+    int64_t most = (int64_t)p->row_n - (int64_t)t->frame.body_rows;
     v->top[v->tab] = (size_t)(top > most ? (most > 0 ? most : 0) : top < 0 ? 0 : top);
 }
 
 static void show_link(struct sb_tui *t)
 {
     struct view *v = top_view(t);
-    size_t row = link_row(&t->frame.body, v->link), rows = body_rows(t);
+    size_t row = link_row(&t->frame.body, v->link), rows = t->frame.body_rows;
     if (row == t->frame.body.row_n || rows == 0)
         return;
     if (row < v->top[v->tab])
@@ -61,7 +55,7 @@ static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
 {
     struct view *v = top_view(t);
     bool panes = v->kind == VIEW_PANES;
-    int64_t page = panes ? (int64_t)t->pane[t->focus].rows : (int64_t)body_rows(t);
+    int64_t page = panes ? (int64_t)t->pane[t->focus].rows : (int64_t)t->frame.body_rows;
     if (page > 2)
         page--; /* one row stays in sight */
     int64_t top = panes ? 0 : (int64_t)v->top[v->tab];
@@ -105,7 +99,7 @@ static void side_pane(struct sb_tui *t, int by)
     }
 }
 
-static bool move_panes(struct sb_tui *t, enum sb_action action)
+static bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
 {
     switch (action) {
     case SB_ACT_NEXT_PANE: pane_focus(t, (t->focus + 1) % PANES); return true;
@@ -125,6 +119,7 @@ static bool move_panes(struct sb_tui *t, enum sb_action action)
     }
     case SB_ACT_FOLLOW:
         pane_freeze(t, t->focus);
+        panes_relist(t, fx);
         say(t, false, t->pane[t->focus].frozen ? "%s is frozen: its rows stay as they are, new ones are only counted." : "%s follows what is new again.", pane_name(t->focus));
         return true;
     default:
@@ -358,6 +353,6 @@ void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
         fx_add(fx, SB_FX_BELL, NULL, NULL);
         return;
     }
-    if (!move(t, action, fx) && !(top_view(t)->kind == VIEW_PANES && move_panes(t, action)))
+    if (!move(t, action, fx) && !(top_view(t)->kind == VIEW_PANES && move_panes(t, action, fx)))
         act_here(t, action, fx);
 }

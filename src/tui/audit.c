@@ -60,7 +60,7 @@ void audit_entry(struct sb_tui *t, struct sb_audit_row *row)
 {
     struct audit *a = &t->audit;
     bool joins = a->n == 0 ? a->head == 0 : a->row[a->n - 1].seq == a->head; /* else the person is further back */
-    if (row->seq <= a->head)
+    if (row->seq <= a->head || row->seq > SB_JSON_MAX_INT)
         return;
     remember(a, row);
     a->head = row->seq;
@@ -96,9 +96,12 @@ static bool insert(struct audit *a, size_t at, struct sb_audit_page *page, size_
     return true;
 }
 
-/* True when the rows are newest first without doubles: the socket's other end may be anything. */
+/* True when the rows are newest first without doubles, with numbers that can be reckoned with: the socket's other end may
+ * be anything. */
 static bool in_order(const struct sb_audit_page *page)
 {
+    if (page->rows_n && (page->rows[0].seq > SB_JSON_MAX_INT || page->rows[page->rows_n - 1].seq < 0))
+        return false;
     for (size_t i = 1; i < page->rows_n; i++)
         if (page->rows[i].seq >= page->rows[i - 1].seq)
             return false;
@@ -112,7 +115,7 @@ void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page)
         a->asked = 0;
     if (!in_order(page))
         return;
-    if (page->head > a->head)
+    if (page->head > a->head && page->head <= SB_JSON_MAX_INT)
         a->head = page->head;
     size_t n = page->rows_n;
     for (size_t i = n; i-- > 0;)

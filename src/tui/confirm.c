@@ -138,11 +138,10 @@ static void try_yes(struct sb_tui *t, struct sb_effects *fx)
     }
 }
 
-static void scroll(struct sb_tui *t, int by)
+static void scroll(struct sb_tui *t, int64_t by)
 {
-    size_t rows = (size_t)(t->frame.box_at.h > 3 ? t->frame.box_at.h - 3 : 1), n = t->frame.box.row_n;
-    int64_t top = (int64_t)t->confirm.top + by * (by > 1 || by < -1 ? (int64_t)rows - 1 : 1), most = n > rows ? (int64_t)(n - rows) : 0;
-    t->confirm.top = (size_t)(top < 0 ? 0 : top > most ? most : top);
+    int64_t rows = (int64_t)t->frame.box_rows, most = (int64_t)t->frame.box.row_n - rows, top = (int64_t)t->confirm.top + by;
+    t->confirm.top = (size_t)(top > most ? (most > 0 ? most : 0) : top < 0 ? 0 : top);
 }
 
 void confirm_key(struct sb_tui *t, const struct sb_key *key, enum sb_action action, struct sb_effects *fx)
@@ -162,13 +161,14 @@ void confirm_key(struct sb_tui *t, const struct sb_key *key, enum sb_action acti
     }
     if (q->target && line_act(&q->typed, action))
         return;
+    int64_t page = t->frame.box_rows > 2 ? (int64_t)t->frame.box_rows - 1 : 1;
     switch (action) {
     case SB_ACT_UP: scroll(t, -1); break;
     case SB_ACT_DOWN: scroll(t, 1); break;
-    case SB_ACT_PAGE_UP: scroll(t, -2); break;
-    case SB_ACT_PAGE_DOWN: scroll(t, 2); break;
+    case SB_ACT_PAGE_UP: scroll(t, -page); break;
+    case SB_ACT_PAGE_DOWN: scroll(t, page); break;
     case SB_ACT_TOP: q->top = 0; break;
-    case SB_ACT_BOTTOM: scroll(t, 2); break;
+    case SB_ACT_BOTTOM: scroll(t, (int64_t)t->frame.box.row_n); break;
     case SB_ACT_CONFIRM: try_yes(t, fx); break;
     case SB_ACT_SUBMIT:
         if (q->target)

@@ -47,7 +47,7 @@ static bool unread(const struct sb_tui *t, const struct sb_card *c, char out[512
     if (!missing[0] && !missing[1])
         return false;
     snprintf(out, 512, "Not yet: %s%s%s %s not been on the screen to the end.", missing[0] ? what[0] : "", missing[0] && missing[1] ? " and " : "",
-             missing[1] ? what[1] : "", missing[0] && missing[1] ? "have" : "has");
+             missing[1] ? what[1] : "", missing[1] ? "have" : "has");
     capital(out);
     return true;
 }

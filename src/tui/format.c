@@ -6,6 +6,22 @@
 #include <inttypes.h>
 #include <string.h>
 
+int64_t gap(int64_t from, int64_t to)
+{
+    int64_t d;
+    if (__builtin_sub_overflow(to, from, &d))
+        return to < from ? -INT64_MAX : INT64_MAX;
+    return d == INT64_MIN ? -INT64_MAX : d;
+}
+
+int64_t ms_of(int64_t seconds)
+{
+    int64_t ms;
+    if (__builtin_mul_overflow(seconds, 1000, &ms))
+        return seconds < 0 ? -INT64_MAX : INT64_MAX;
+    return ms;
+}
+
 void fmt_clock(char out[TEXT_MAX], int64_t ms)
 {
     char text[SB_TIME_LEN + 1];
@@ -127,7 +143,7 @@ void fmt_value(char out[TEXT_MAX], int64_t value, const char *unit)
     } else if (sb_streq(unit, "bytes")) {
         fmt_bytes(out, value);
     } else if (sb_streq(unit, "s")) {
-        fmt_left(out, value < INT64_MAX / 1000 && value > INT64_MIN / 1000 ? value * 1000 : INT64_MAX);
+        fmt_left(out, ms_of(value));
     } else {
         fmt_count(count, value);
         snprintf(out, TEXT_MAX, "%.30s%s%.20s", count, unit && unit[0] ? " " : "", unit ? unit : "");

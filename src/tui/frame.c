@@ -200,7 +200,7 @@ static size_t keep_within(size_t *top, const struct sb_page *p, size_t rows)
     return *top;
 }
 
-static void make_card(struct sb_tui *t, struct view *v, size_t rows, size_t covered)
+static void make_card(struct sb_tui *t, struct view *v, size_t rows)
 {
     struct frame *f = &t->frame;
     const struct held_card *held = find_card(t, v->id);
@@ -219,10 +219,10 @@ static void make_card(struct sb_tui *t, struct view *v, size_t rows, size_t cove
         start(t, &f->side, "side", 2);
         view_summary(t, c, &f->side);
         f->side_top = keep_within(&v->top[TAB_SUMMARY], &f->side, rows);
-        note_reading(t, c, TAB_SUMMARY, &f->side, f->side_top, rows - covered);
+        note_reading(t, c, TAB_SUMMARY, &f->side, f->side_top, rows);
     }
     if (tab == TAB_SUMMARY || tab == TAB_COMMANDS)
-        note_reading(t, c, tab, &f->body, f->body_top, rows - covered);
+        note_reading(t, c, tab, &f->body, f->body_top, rows);
     view_tabs(t, c, v->tab, &f->tabs); /* they say what is left to read */
 }
 
@@ -235,26 +235,26 @@ static void make_view(struct sb_tui *t)
     start(t, &f->tabs, "tabs", 2);
     start(t, &f->body, "body", 2);
     struct sb_rect body = sb_layout_at(&f->layout, "body"), status = sb_layout_at(&f->layout, "status");
-    size_t rows = body.h > 0 ? (size_t)body.h : 0, covered = status.h > 1 ? (size_t)(status.h - 1) : 0;
-    if (covered > rows)
-        covered = rows;
+    int rows = body.h - (status.h > 1 ? status.h - 1 : 0);
+    f->body_rows = rows > 0 ? (size_t)rows : 0;
     if (v->kind == VIEW_CARD) {
-        make_card(t, v, rows, covered);
+        make_card(t, v, f->body_rows);
     } else {
         make_page(t, v);
-        f->body_top = keep_within(&v->top[v->tab], &f->body, rows);
+        f->body_top = keep_within(&v->top[v->tab], &f->body, f->body_rows);
     }
 }
 
 /* ---- the box ---- */
 
-static void box(struct sb_tui *t, int w, int h, int y)
+/* Places the box in the middle, or with its lower edge at `bottom`; header, status, request and footer stay in sight. */
+static void box(struct sb_tui *t, int w, int h, int bottom)
 {
     struct frame *f = &t->frame;
-    int most_w = f->w - 2, most_h = f->h - 3;
+    int most_w = f->w - 2, most_h = f->h - 4;
     w = w < most_w ? w : most_w;
     h = h < most_h ? h : most_h;
-    f->box_at = (struct sb_rect){(f->w - w) / 2, y >= 0 ? y : (f->h - 2 - h) / 2 > 0 ? (f->h - 2 - h) / 2 : 0, w, h};
+    f->box_at = (struct sb_rect){(f->w - w) / 2, bottom >= 0 ? bottom - h : 1 + (most_h - h) / 2, w, h};
     f->box_shown = w > 4 && h > 2;
 }
 
@@ -268,9 +268,9 @@ static void make_confirm(struct sb_tui *t)
     box(t, w, (int)f->box.row_n + 2 + extra, -1);
     if (!f->box_shown)
         return;
-    size_t rows = (size_t)(f->box_at.h - 2 - extra > 0 ? f->box_at.h - 2 - extra : 0);
-    f->box_top = keep_within(&q->top, &f->box, rows);
-    reading_note(&q->read, &f->box, f->box_top, rows);
+    f->box_rows = (size_t)(f->box_at.h - 2 - extra > 0 ? f->box_at.h - 2 - extra : 0);
+    f->box_top = keep_within(&q->top, &f->box, f->box_rows);
+    reading_note(&q->read, &f->box, f->box_top, f->box_rows);
     q->shown = true;
     if (!q->target || f->box_at.h <= 4)
         return;
@@ -289,7 +289,7 @@ static void make_palette(struct sb_tui *t)
         rows = 1;
     sb_page_start(&f->box, w - 4, t->ascii);
     view_palette(t, &f->box, (size_t)rows);
-    box(t, w, rows + 2, f->h - 3 - (rows + 2) > 0 ? f->h - 3 - (rows + 2) : 0);
+    box(t, w, rows + 2, f->h - 3);
     f->box_top = 0;
 }
 

@@ -5,6 +5,7 @@
 #include "state.h"
 
 #include <signalbox/term/glyph.h>
+#include <signalbox/term/vis.h>
 
 #include <string.h>
 
@@ -147,13 +148,13 @@ void line_show(const struct line *l, struct sb_page *p, int room, bool ascii, in
         p->failed = true;
         return;
     }
-    size_t skip = 0;
+    int width = sb_text_width(head, ascii);
+    free(head);
     struct sb_clusters r;
     struct sb_cluster c;
-    sb_clusters_init(&r, head, l->at, 0);
-    while (sb_text_width(head + skip, ascii) >= room && sb_clusters_next(&r, &c))
-        skip = (size_t)(r.p - head);
-    *cursor = sb_page_column(p) + sb_text_width(head + skip, ascii);
-    free(head);
-    sb_page_field(p, SB_ROLE_INPUT, room, l->text.p + skip);
+    sb_clusters_init(&r, l->text.p, l->at, ascii ? SB_VIS_ASCII : 0);
+    while (width >= room && sb_clusters_next(&r, &c))
+        width -= c.width;
+    *cursor = sb_page_column(p) + width;
+    sb_page_field(p, SB_ROLE_INPUT, room, r.p);
 }

@@ -142,7 +142,8 @@ static void settle(struct sb_tui *t, int pane, struct sb_effects *fx)
     struct pane *p = &t->pane[pane];
     size_t n = pane_count(t, pane);
     bool reading = pane == t->focus && t->views == 1;
-    if (!p->selected) {
+    if (!p->selected || (!reading && !p->touched && p->top == 0 && !p->frozen)) {
+        p->index = 0;
         if (n)
             select_row(t, pane, 0);
     } else {
@@ -200,6 +201,7 @@ void pane_goto(struct sb_tui *t, size_t row)
     if (row >= pane_count(t, t->focus))
         return;
     select_row(t, t->focus, row);
+    t->pane[t->focus].touched = row != 0;
     pane_fit(t, t->focus, t->pane[t->focus].rows);
 }
 

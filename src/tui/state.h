@@ -64,6 +64,7 @@ struct pane {
     size_t index;      /* where that is in the list */
     size_t top;        /* first row shown */
     size_t rows;       /* rows of the last frame */
+    bool touched;      /* the person chose the selected row; else it is the newest while nobody reads the pane */
     uint64_t seen;     /* arrivals up to this have been on screen or counted */
     size_t fresh;      /* arrived above the top since */
     bool frozen;
@@ -145,12 +146,12 @@ struct frame {
     bool pane_shown[PANES];
     struct sb_page detail_title, detail; /* of what is selected, where there is room */
     struct sb_page title, tabs, body, side; /* of an opened view; side: a second page where there is room */
-    size_t body_top, side_top;
+    size_t body_top, side_top, body_rows;  /* body_rows: lines in sight, without those a message lies over */
     bool side_shown;
     struct sb_page box;                     /* question or palette */
     struct sb_page typed;                   /* the line of a question */
     struct sb_rect box_at;                  /* with its frame */
-    size_t box_top;
+    size_t box_top, box_rows;
     bool box_shown;
     int cursor_x, cursor_y;
 };
@@ -254,6 +255,8 @@ void line_show(const struct line *l, struct sb_page *p, int room, bool ascii, in
 
 /* ---- format.c: short texts; cap is the buffer's size ---- */
 #define TEXT_MAX 64
+int64_t gap(int64_t from, int64_t to); /* to - from, as far as an int64_t goes: times come from outside */
+int64_t ms_of(int64_t seconds);          /* the same for seconds as milliseconds */
 void fmt_clock(char out[TEXT_MAX], int64_t ms);
 void fmt_when(char out[TEXT_MAX], int64_t ms, int64_t now);
 void fmt_left(char out[TEXT_MAX], int64_t ms);  /* a duration in one or two units, coarse */

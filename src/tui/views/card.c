@@ -46,7 +46,7 @@ static void when_and_left(const struct sb_tui *t, struct sb_page *p, const char 
     if (!at)
         return;
     fmt_when(when, at, t->wall);
-    int64_t ms = at - t->wall;
+    int64_t ms = gap(t->wall, at);
     fmt_left(left, ms < 0 ? -ms : ms);
     sb_page_wrapf(p, ms < 0 ? SB_ROLE_BAD : SB_ROLE_TEXT, LABEL, ms < 0 ? "%s %sZ (%s ago)" : "%s %sZ (in %s)", what, when, left);
 }

@@ -23,7 +23,7 @@ void view_facts(const struct sb_tui *t, const struct sb_evidence *e, size_t n, s
         sb_page_tab(p, indent);
         sb_page_wrapf(p, SB_ROLE_DIM, indent, "%s%s%s", e[i].ns ? e[i].ns : "", e[i].ns && e[i].ns[0] ? ", " : "", e[i].source ? e[i].source : "?");
         if (e[i].taken_at) {
-            int64_t now = deployment_now(t), ms = now ? now - e[i].taken_at : 0;
+            int64_t now = deployment_now(t), ms = now ? gap(e[i].taken_at, now) : 0;
             fmt_left(age, ms < 0 ? 0 : ms);
             if (now)
                 sb_page_wrapf(p, SB_ROLE_DIM, indent, ", %s old", age);
@@ -213,7 +213,7 @@ void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page 
     const struct sb_watch *w = &c->watch;
     const struct sb_watch_report *r = &c->report;
     char window[TEXT_MAX], left[TEXT_MAX], ops[TEXT_MAX], need[TEXT_MAX];
-    fmt_left(window, w->window_s < INT64_MAX / 1000 ? w->window_s * 1000 : INT64_MAX);
+    fmt_left(window, ms_of(w->window_s));
     fmt_count(need, w->min_operations);
     fmt_count(ops, r->operations);
     view_label(p, "Verdict");
@@ -230,7 +230,7 @@ void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page 
     view_label(p, "Window");
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s, at least %s operations", window, need);
     if (r->opened_at) {
-        int64_t now = deployment_now(t), ms = r->ends_at - now;
+        int64_t now = deployment_now(t), ms = gap(now, r->ends_at);
         fmt_left(left, ms > 0 ? ms : 0);
         view_label(p, "So far");
         if (r->verdict == SB_VERDICT_NONE && now)
@@ -240,8 +240,8 @@ void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page 
             sb_page_wrapf(p, SB_ROLE_DOUBT, LABEL, ", %" PRId64 " s could not be observed", r->missing_s);
         sb_page_line(p);
         sb_page_tab(p, LABEL);
-        int64_t whole = r->ends_at - r->opened_at;
-        sb_page_bar(p, 30, r->verdict != SB_VERDICT_NONE ? whole : now - r->opened_at, whole);
+        int64_t whole = gap(r->opened_at, r->ends_at);
+        sb_page_bar(p, 30, r->verdict != SB_VERDICT_NONE ? whole : gap(r->opened_at, now), whole);
         sb_page_text(p, SB_ROLE_DIM, " of the window");
     }
     view_heading(p, "Criteria");

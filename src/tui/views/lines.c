@@ -70,7 +70,7 @@ void view_header(const struct sb_tui *t, struct sb_page *p)
                 sb_page_textf(p, SB_ROLE_HEADER, "  MongoDB %s", w->server_version);
         }
     }
-    int64_t apart = deployment_now(t) ? deployment_now(t) - t->strip.wall : 0;
+    int64_t apart = deployment_now(t) ? gap(t->strip.wall, deployment_now(t)) : 0;
     char both[2 * TEXT_MAX];
     snprintf(both, sizeof both, "%sZ ", clock);
     if (apart > 2000 || apart < -2000) { /* a simulated deployment lives in its own time */

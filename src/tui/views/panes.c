@@ -87,7 +87,7 @@ static void plan_progress(const struct sb_tui *t, const struct sb_card *c, struc
     if ((c->state == SB_EXECUTING || c->state == SB_ROLLING_BACK) && c->progress.total > 0) {
         sb_str_addf(out, " %lld %%", (long long)(c->progress.done >= c->progress.total ? 100 : c->progress.done / (c->progress.total / 100 + 1)));
     } else if (c->state == SB_WATCHING && c->report.ends_at && deployment_now(t)) {
-        int64_t left = c->report.ends_at - deployment_now(t);
+        int64_t left = gap(deployment_now(t), c->report.ends_at);
         fmt_left(text, left > 0 ? left : 0);
         sb_str_addf(out, " %s left", text);
     } else if (c->state == SB_FAILED) {
@@ -103,7 +103,7 @@ static void approval_state(const struct sb_tui *t, const struct sb_card *c, bool
     char text[TEXT_MAX];
     sb_str_addf(out, wide ? " %zu of %lld approved" : " %zu/%lld", sb_card_approvals(c), (long long)c->policy.requires.approvals);
     if (c->approve_by) {
-        int64_t left = c->approve_by - t->wall;
+        int64_t left = gap(t->wall, c->approve_by);
         fmt_left(text, left > 0 ? left : 0);
         sb_str_addf(out, left > 0 ? ", %s left" : ", out of time", text);
     }

@@ -30,6 +30,14 @@ static void number(struct sb_page *p, const char *label, int width, const char *
     sb_page_field(p, SB_ROLE_TEXT, -width, value);
 }
 
+static void whole(char out[TEXT_MAX], int64_t n)
+{
+    if (n < 0)
+        snprintf(out, TEXT_MAX, "-");
+    else
+        fmt_count(out, n);
+}
+
 static void member(const struct sb_tui *t, const struct sb_member_line *m, int name_width, struct sb_page *p)
 {
     char text[TEXT_MAX];
@@ -53,11 +61,11 @@ static void member(const struct sb_tui *t, const struct sb_member_line *m, int n
     fmt_us(text, m->write_latency_us);
     sb_page_field(p, SB_ROLE_TEXT, -8, text);
     if (p->width >= 100) { /* these widths are those of `most` below */
-        fmt_milli(text, m->connections < 0 ? -1 : m->connections < INT64_MAX / 1000 ? m->connections * 1000 : INT64_MAX, "");
+        whole(text, m->connections);
         number(p, "conn", 6, text);
     }
     if (p->width >= 112) {
-        fmt_milli(text, m->queued < 0 ? -1 : m->queued < INT64_MAX / 1000 ? m->queued * 1000 : INT64_MAX, "");
+        whole(text, m->queued);
         number(p, "queue", 4, text);
     }
     if (p->width >= 126) {

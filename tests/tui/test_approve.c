@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What it takes to approve, and that nothing less does. */
+#include "console.h"
+
+#include <signalbox/base/rng.h>
+
+static struct sb_keymap *keymap;
+
+static void read_card(struct console *c)
+{
+    press(c, "3 Enter PageDown PageDown 2 PageDown PageDown");
+}
+
+static void a_read_card_is_approved_by_its_key_and_the_typed_name(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    read_card(&c);
+    press(&c, "A");
+    assert_shows(&c, "What is signed, SHA-256:");
+    assert_shows(&c, "\"comment\":\"signalbox C-000001/1/1\"");
+    type_text(&c, "shop.orders");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    press(&c, "Enter");
+    const struct sb_decision_on *d = NULL;
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, (const void **)&d), 1);
+    assert_string_equal(d->card, "C-000001");
+    assert_string_equal(d->target, "shop.orders");
+    assert_int_equal(d->revision, 1);
+    assert_int_equal(strlen(d->hash), SB_HEX_LEN);
+    press(&c, "Enter Enter y");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 1);
+    console_close(&c);
+}
+
+static void an_unread_card_is_not_approved_and_says_which_tab(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    press(&c, "3 A"); /* from the pane: opens it only */
+    assert_shows(&c, "Read the summary and the commands first");
+    press(&c, "A");
+    assert_shows(&c, "Not yet: the summary (tab 1) and the commands (tab 2) have not been on the screen to the end.");
+    press(&c, "PageDown PageDown A");
+    assert_shows(&c, "Not yet: the commands (tab 2) have not been on the screen to the end.");
+    press(&c, "2 Escape A");
+    assert_shows(&c, "What is signed");
+    console_close(&c);
+}
+
+/* All keys of the sequence in one read: nothing was on the screen in between. */
+static void typing_ahead_does_not_approve(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    console_keys(&c, "3 Enter PageDown PageDown 2 PageDown A s h o p . o r d e r s Enter", true);
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    assert_not_shown(&c, "What is signed");
+    press(&c, "Escape Escape Escape");
+    read_card(&c);
+    console_keys(&c, "A s h o p . o r d e r s Enter", true);
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    assert_shows(&c, "What is signed"); /* the question is there, and nothing was typed into it */
+    press(&c, "Enter");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    assert_true(c.flushes > 0);
+    console_close(&c);
+}
+
+/* Keys that come behind the flush and before the question was shown: they are not taken either. */
+static void keys_before_the_question_is_seen_do_nothing(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    read_card(&c);
+    static const char keys[] = "Ashop.orders";
+    for (const char *p = keys; *p; p++) {
+        struct sb_key key = {.code = SB_KEY_CHAR, .point = (uint32_t)*p};
+        c.dropping = false;
+        console_one_key(&c, &key);
+    }
+    struct sb_key enter = {.code = SB_KEY_ENTER};
+    c.dropping = false;
+    console_one_key(&c, &enter);
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    console_frame(&c);
+    press(&c, "Enter");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    console_close(&c);
+}
+
+static void a_paste_never_confirms(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    read_card(&c);
+    paste_text(&c, "A");
+    assert_not_shown(&c, "What is signed");
+    press(&c, "A");
+    paste_text(&c, "shop.orders\r");
+    assert_shows(&c, "A paste never confirms: type it.");
+    press(&c, "Enter");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    assert_shows(&c, "That is not shop.orders");
+    console_close(&c);
+}
+
+static void the_name_is_compared_byte_for_byte(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "shop.order", "shop.orders ", "Shop.orders", "shop.orderss", "shop\xE2\x80\xA4orders", "s"};
+    for (size_t i = 0; i < SB_COUNT(wrong); i++) {
+        struct console c;
+        console_on_card(&c, keymap, 80, 24);
+        read_card(&c);
+        press(&c, "A");
+        type_text(&c, wrong[i]);
+        press(&c, "Enter");
+        assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+        console_close(&c);
+    }
+}
+
+/* Without a name to type, yes is a key that is neither Enter nor Space. */
+static void enter_and_space_are_not_yes(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    console_play(&c, "staging");
+    console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"environment\":\"staging\",\"policy\":{\"requires\":{\"typed_target\":false}}}}");
+    read_card(&c);
+    press(&c, "A");
+    assert_shows(&c, "y does it, Escape does not.");
+    press(&c, "Enter Space Enter Tab Right a A");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    paste_text(&c, "y");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    press(&c, "Escape y");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    press(&c, "A y");
+    const struct sb_decision_on *d = NULL;
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, (const void **)&d), 1);
+    assert_null(d->target);
+    console_close(&c);
+}
+
+/* Many thousand keys without the approving one, and pastes of everything: no approval. */
+static void no_amount_of_harmless_keys_approves(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"Enter", "Space", "Tab", "Down", "Up", "PageDown", "PageUp", "1", "2", "3", "Escape", "Home", "End", "z", "y", "Left", "Right", "f", "c", "m", "C-l"};
+    struct sb_rng rng;
+    sb_rng_seed(&rng, 41);
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    console_play(&c, "11-more");
+    for (int i = 0; i < 6000; i++) {
+        press(&c, keys[sb_rng_below(&rng, SB_COUNT(keys))]);
+        if (i % 7 == 0)
+            paste_text(&c, i % 2 ? "A" : "A\rshop.orders\ry\r");
+        for (size_t k = 0; k < c.asks; k++) {
+            int type = c.ask[k]->type;
+            if (type != SB_ASK_HELLO && type != SB_ASK_AUDIT && type != SB_ASK_CASE && type != SB_ASK_CARD)
+                fail_msg("a harmless key asked for %s", sb_message_name(type));
+        }
+    }
+    console_close(&c);
+}
+
+static void a_card_that_changes_closes_the_question(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    read_card(&c);
+    press(&c, "A");
+    type_text(&c, "shop.ord");
+    console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"revision\":2,\"watch\":{\"window_s\":600}}}");
+    assert_not_shown(&c, "What is signed");
+    assert_shows(&c, "changed while you were asked");
+    type_text(&c, "ers");
+    press(&c, "Enter");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    press(&c, "Escape A"); /* the new revision has to be read anew */
+    assert_shows(&c, "Not yet:");
+    console_close(&c);
+}
+
+static void a_card_decided_by_somebody_else_closes_the_question(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    read_card(&c);
+    press(&c, "A");
+    console_play(&c, "07-executing");
+    assert_not_shown(&c, "What is signed");
+    assert_shows(&c, "nothing was sent");
+    console_close(&c);
+}
+
+static void a_name_that_cannot_be_typed_is_stood_for_by_the_hash(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"target\":\"shop.\\u202eorders\"}}");
+    read_card(&c);
+    press(&c, "A PageDown PageDown");
+    assert_shows(&c, "first 12 digits of the hash");
+    const char *at = strstr(flat(&c), "hash instead, ");
+    assert_non_null(at);
+    char digits[13];
+    snprintf(digits, sizeof digits, "%.12s", at + 14);
+    type_text(&c, digits);
+    press(&c, "Enter");
+    const struct sb_decision_on *d = NULL;
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, (const void **)&d), 1);
+    assert_string_equal(d->target, "shop.\xE2\x80\xAEorders");
+    assert_memory_equal(d->hash, digits, 12);
+    console_close(&c);
+}
+
+/* A question that does not fit has to be read to its end; on a screen where nothing fits, nothing is decided. */
+static void a_question_that_does_not_fit_is_read_first(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    read_card(&c);
+    c.h = 14;
+    console_frame(&c);
+    press(&c, "A");
+    type_text(&c, "shop.orders");
+    press(&c, "Enter");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    assert_shows(&c, "Read it to the end first");
+    c.w = 20;
+    c.h = 5;
+    console_frame(&c);
+    press(&c, "PageDown PageDown PageDown Enter");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+    c.w = 80;
+    c.h = 14;
+    console_frame(&c);
+    press(&c, "PageDown PageDown PageDown Enter");
+    assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 1);
+    console_close(&c);
+}
+
+static void lines_under_a_long_message_are_unread(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 19); /* the commands fit exactly */
+    press(&c, "3 Enter PageDown PageDown PageDown");
+    console_json(&c, "{\"type\":\"notice\",\"seq\":0,\"body\":{\"severity\":\"high\",\"text\":\"a notice so long that it needs three lines of eighty columns: "
+                     "it goes on and on about nothing in particular until it has filled the first line, then the second line, and then at last some of the third\"}}");
+    press(&c, "2");
+    assert_not_shown(&c, "index_built");
+    press(&c, "A");
+    assert_shows(&c, "Not yet: the commands (tab 2)");
+    press(&c, "Escape A");
+    assert_shows(&c, "These commands, exactly:");
+    console_close(&c);
+}
+
+static void reading_counts_for_one_contract_only(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    console_play(&c, "11-more");
+    read_card(&c); /* C-000002; below it stands C-000001, with the same commands */
+    press(&c, "Escape Down Enter A");
+    assert_shows(&c, "Not yet:");
+    console_close(&c);
+}
+
+static void rolling_back_in_prod_wants_the_name_too(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    console_play(&c, "07-executing");
+    press(&c, "2 Enter u");
+    assert_shows(&c, "\"dropIndexes\":\"orders\"");
+    press(&c, "Enter y");
+    assert_int_equal(asked(&c, SB_ASK_ROLLBACK, NULL), 0);
+    press(&c, "Backspace");
+    type_text(&c, "shop.orders");
+    press(&c, "Enter");
+    assert_int_equal(asked(&c, SB_ASK_ROLLBACK, NULL), 1);
+    press(&c, "s");
+    assert_shows(&c, "Stop where it stands");
+    press(&c, "Enter n s y");
+    assert_int_equal(asked(&c, SB_ASK_STOP, NULL), 1);
+    console_close(&c);
+}
+
+int main(void)
+{
+    keymap = keymap_of("default");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_read_card_is_approved_by_its_key_and_the_typed_name),
+        cmocka_unit_test(an_unread_card_is_not_approved_and_says_which_tab),
+        cmocka_unit_test(typing_ahead_does_not_approve),
+        cmocka_unit_test(keys_before_the_question_is_seen_do_nothing),
+        cmocka_unit_test(a_paste_never_confirms),
+        cmocka_unit_test(the_name_is_compared_byte_for_byte),
+        cmocka_unit_test(enter_and_space_are_not_yes),
+        cmocka_unit_test(no_amount_of_harmless_keys_approves),
+        cmocka_unit_test(a_card_that_changes_closes_the_question),
+        cmocka_unit_test(a_card_decided_by_somebody_else_closes_the_question),
+        cmocka_unit_test(a_name_that_cannot_be_typed_is_stood_for_by_the_hash),
+        cmocka_unit_test(a_question_that_does_not_fit_is_read_first),
+        cmocka_unit_test(lines_under_a_long_message_are_unread),
+        cmocka_unit_test(reading_counts_for_one_contract_only),
+        cmocka_unit_test(rolling_back_in_prod_wants_the_name_too),
+    };
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    sb_keymap_free(keymap);
+    return rc;
+}
