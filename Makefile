@@ -205,6 +205,8 @@ bench: setup-bench all $(VENV)/.ready bench-programs
 PREFIX ?= /usr/local
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/signalbox
+	$(PROGRAM) help --man >$(B)/signalbox.1
+	install -D -m 644 $(B)/signalbox.1 $(DESTDIR)$(PREFIX)/share/man/man1/signalbox.1
 
 clean:
 	rm -rf build

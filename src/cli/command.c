@@ -6,7 +6,13 @@
 
 /* In the order in which a newcomer needs them. */
 const struct sb_command sb_commands[] = {
-    {"help", "[COMMAND]", "what there is, or all about one command", "", sb_cmd_help},
+    {"help", "[COMMAND | keys | states | edit]", "what there is, or all about one command",
+     "  help COMMAND   one command: its options, what it prints, its exit statuses\n"
+     "  help keys      every key of the console, in the three keymaps\n"
+     "  help states    the life of a card: what may follow what\n"
+     "  help edit      what can be edited on a card, and how it is written\n"
+     "  help --man     the manual page, as troff source\n",
+     sb_cmd_help},
     {"ask", "[--json] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
      "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. Prints the answer\n"
      "and the cards it led to. Nothing is executed: a card waits for its approval.\n\n"
@@ -46,7 +52,7 @@ const struct sb_command sb_commands[] = {
 };
 const size_t sb_commands_n = SB_COUNT(sb_commands);
 
-static const struct sb_command *find(const char *name)
+const struct sb_command *sb_command_find(const char *name)
 {
     for (size_t i = 0; i < sb_commands_n; i++)
         if (sb_streq(sb_commands[i].name, name))
@@ -54,32 +60,10 @@ static const struct sb_command *find(const char *name)
     return NULL;
 }
 
-static int list_commands(void)
-{
-    sb_print("signalbox: a terminal operations console for MongoDB\n\n");
-    for (size_t i = 0; i < sb_commands_n; i++)
-        sb_print("  %-9s %s\n", sb_commands[i].name, sb_commands[i].summary);
-    return sb_print("\nsignalbox help COMMAND tells more. Exit status: 0 done; 1 the answer is no; 2 bad usage or input;\n"
-                    "3 a server is out of reach or refuses; 4 policy refused; 5 the ledger cannot be written.\n") ? 1 : 0;
-}
-
-int sb_cmd_help(int argc, char **argv)
-{
-    int words = sb_options_read(argc, argv, NULL, 0);
-    if (words < 0)
-        return 2;
-    if (words == 0)
-        return list_commands();
-    const struct sb_command *c = find(argv[1]);
-    if (!c)
-        return sb_usage_error("there is no command \"%s\" (see: signalbox help)", argv[1]);
-    return sb_print("signalbox %s%s%s\n\n%s.\n%s%s", c->name, c->args[0] ? " " : "", c->args, c->summary, c->help[0] ? "\n" : "", c->help) ? 1 : 0;
-}
-
 int sb_cli_main(int argc, char **argv)
 {
     if (argc < 2) {
-        list_commands();
+        sb_help_list();
         return 2;
     }
     const char *name = argv[1];
@@ -87,7 +71,7 @@ int sb_cli_main(int argc, char **argv)
         name = "help";
     if (sb_streq(name, "--version"))
         name = "version";
-    const struct sb_command *c = find(name);
+    const struct sb_command *c = sb_command_find(name);
     if (!c)
         return sb_usage_error("there is no command \"%s\" (see: signalbox help)", name);
     int status = c->run(argc - 1, argv + 1);

@@ -19,7 +19,7 @@ static int tell_audit(struct sb_err *err)
     struct sb_verify v;
     char root[SB_HEX_LEN + 1];
     sb_str_init(&dir);
-    int rc = sb_path_state(&dir, err) || sb_ledger_verify(dir.p, NULL, NULL, &v, err) ? -1 : 0;
+    int rc = sb_path_state(&dir, err) || sb_ledger_verify(dir.p, 0, NULL, NULL, &v, err) ? -1 : 0;
     sb_str_release(&dir);
     if (rc)
         return -1;

@@ -24,6 +24,11 @@ struct sb_command {
 extern const struct sb_command sb_commands[];
 extern const size_t sb_commands_n;
 
+const struct sb_command *sb_command_find(const char *name); /* NULL: there is none */
+
+/* The list of commands, to stdout. -1 when it cannot be written. */
+int sb_help_list(void);
+
 /* What main does: picks the command. */
 int sb_cli_main(int argc, char **argv);
 
