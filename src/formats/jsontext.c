@@ -469,7 +469,7 @@ bool sb_jt_find(struct sb_span object, const char *path, struct sb_span *raw)
 bool sb_jt_find_string(struct sb_span object, const char *path, struct sb_span *out)
 {
     struct sb_span raw;
-    bool escaped;
+    bool escaped = false;
     if (!sb_jt_find(object, path, &raw))
         return false;
     struct sb_jt j = sb_jt_make(raw.p, raw.n);

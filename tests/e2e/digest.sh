@@ -202,12 +202,8 @@ bar_checks() {
     mkfifo "$work/pipe"
     slow a.b command '{"find":"b"}' 10 1 >"$work/one.log"
     TERM=xterm script -qfec "$SIGNALBOX digest $work/pipe" "$work/typescript" >/dev/null 2>&1 &
-    (
-        exec 3>"$work/pipe"
-        cat "$work/one.log" >&3
-        i=0
-        until grep -q ' %  file 1 of 1' "$work/typescript" || [ $i -ge 100 ]; do sleep 0.1; i=$((i + 1)); done
-    )
+    timeout 30 sh -c 'exec 3>"$1/pipe"; cat "$1/one.log" >&3
+        until grep -q " %  file 1 of 1" "$1/typescript"; do sleep 0.1; done' sh "$work"
     wait
     grep -q ' %  file 1 of 1' "$work/typescript" || fail 'no bar on a terminal'
     grep -q '1 slow operation of 1 shape' "$work/typescript" || fail 'no digest behind the bar'
