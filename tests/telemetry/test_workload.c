@@ -189,6 +189,38 @@ static void envelopes_of_one_millisecond_may_come_before_their_writes(void **sta
     sb_workload_free(w);
 }
 
+static void writes_and_envelopes_of_one_millisecond_pair_off(void **state)
+{
+    (void)state;
+    struct sb_workload *w = sb_workload_new(NULL, &err);
+    for (int i = 0; i < 3; i++)
+        add(w, write_of("conn1", 1000, 3));
+    for (int i = 0; i < 3; i++)
+        add(w, envelope_of("conn1", 1000, 3));
+    sb_assert_ok(sb_workload_settle(w, INT64_MAX, &err), err);
+    assert_int_equal(sb_workload_totals(w).count, 3);
+    sb_workload_free(w);
+    /* the next command began in the very millisecond in which the write ended, and waited: it is another one */
+    w = sb_workload_new(NULL, &err);
+    add(w, write_of("conn1", 1000, 3));
+    add(w, envelope_of("conn1", 1000, 3));
+    add(w, envelope_of("conn1", 1400, 400));
+    sb_assert_ok(sb_workload_settle(w, INT64_MAX, &err), err);
+    assert_int_equal(sb_workload_totals(w).count, 2);
+    assert_int_equal(count_of(w, SB_SHAPE_UNKNOWN), 1);
+    sb_workload_free(w);
+    /* and so is a write that ended after the envelope */
+    w = sb_workload_new(NULL, &err);
+    add(w, envelope_of("conn1", 1000, 50));
+    add(w, write_of("conn1", 1010, 5));
+    add(w, envelope_of("conn1", 1011, 6));
+    sb_assert_ok(sb_workload_settle(w, INT64_MAX, &err), err);
+    assert_int_equal(sb_workload_totals(w).count, 2);
+    assert_int_equal(sb_workload_totals(w).total_ms, 55);
+    assert_int_equal(count_of(w, SB_SHAPE_UNKNOWN), 1);
+    sb_workload_free(w);
+}
+
 static void more_connections_than_are_kept_lose_nothing(void **state)
 {
     (void)state;
@@ -531,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_bulk_of_writes_has_one_envelope),
         cmocka_unit_test(envelopes_without_a_write_stand_for_themselves),
         cmocka_unit_test(envelopes_of_one_millisecond_may_come_before_their_writes),
+        cmocka_unit_test(writes_and_envelopes_of_one_millisecond_pair_off),
         cmocka_unit_test(more_connections_than_are_kept_lose_nothing),
         cmocka_unit_test(quantiles_are_within_their_bound),
         cmocka_unit_test(merged_parts_are_as_one_pass),
