@@ -221,7 +221,8 @@ static int by_event_time(const void *a, const void *b)
 static int put_storm(struct sb_digest_events *events, const struct sb_digest_burst *first, int64_t until_ms, uint64_t opened)
 {
     char message[96];
-    snprintf(message, sizeof message, "%" PRIu64 " connections opened within %" PRId64 " s", opened, (until_ms - first->at_ms) / 1000);
+    int64_t seconds = (until_ms - first->at_ms) / 1000;
+    snprintf(message, sizeof message, "%" PRIu64 " connections opened within %" PRId64 " s", opened, seconds);
     struct sb_digest_event e = {.at_ms = first->at_ms, .until_ms = until_ms, .kind = SB_EVENT_STORM, .id = SB_ABSENT,
                                 .severity = "W", .message = message, .count = 1};
     return put_event(events, &e);

@@ -191,14 +191,15 @@ static int add_shapes(struct sb_str *out, const struct sb_workload *work)
     if (!ranked)
         return -1;
     sb_workload_rank(work, ranked);
-    sb_str_addf(out, "\n%s slow operation%s of %s shape%s, %s in all\n\n", grouped(a, total.count), total.count == 1 ? "" : "s", grouped(b, n),
-                n == 1 ? "" : "s", span(c, (double)total.total_ms));
+    sb_str_addf(out, "\n%s slow operation%s of %s shape%s, %s in all\n\n", grouped(a, total.count),
+                total.count == 1 ? "" : "s", grouped(b, n), n == 1 ? "" : "s", span(c, (double)total.total_ms));
     if (n)
         sb_str_addf(out, "%-26s %-13s%8s%9s%8s%7s%8s\n", "NAMESPACE", "OP", "COUNT", "TOTAL", "MEAN", "P95", "DOC/HIT");
     for (size_t i = 0; i < shown; i++)
         add_entry(out, ranked[i]);
     if (sb_workload_other(work))
-        sb_str_addf(out, "More shapes than are kept apart: %s operations are left together.\n", grouped(a, sb_workload_other(work)->sums.count));
+        sb_str_addf(out, "More shapes than are kept apart: %s operations are left together.\n",
+                    grouped(a, sb_workload_other(work)->sums.count));
     if (n > shown)
         sb_str_addf(out, "%s more shapes: --json has them all.\n", grouped(a, n - shown));
     free(ranked);
@@ -232,7 +233,8 @@ static void add_events(struct sb_str *out, const struct sb_digest_events *events
 
 static int by_count(const void *a, const void *b)
 {
-    const struct sb_digest_client *x = *(const struct sb_digest_client *const *)a, *y = *(const struct sb_digest_client *const *)b;
+    const struct sb_digest_client *x = *(const struct sb_digest_client *const *)a;
+    const struct sb_digest_client *y = *(const struct sb_digest_client *const *)b;
     if (x->count != y->count)
         return x->count < y->count ? 1 : -1;
     return strcmp(x->app, y->app);

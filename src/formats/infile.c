@@ -144,7 +144,7 @@ int sb_infile_document(struct sb_infile *in, struct sb_span *document, struct sb
         if (unread >= 4) {
             need = document_length(in);
             if (need < 5 || need > SB_INFILE_MAX_DOCUMENT)
-                return sb_fail(err, SB_EINPUT, "%s: the document at byte %llu says that it is %zu bytes long: the file is damaged there",
+                return sb_fail(err, SB_EINPUT, "%s: the document at byte %llu claims to be %zu bytes long: the file is damaged there",
                                in->path, (unsigned long long)in->bytes, need);
             if (unread >= need) {
                 give(in, need, need, document);
@@ -201,7 +201,8 @@ static void sniff_bson(struct sb_infile *in)
 {
     struct sb_slow_op op;
     size_t n = document_length(in);
-    bool profile = in->to - in->from >= n ? sb_profile_bson_data((const uint8_t *)in->buf + in->from, n, &op) : begins_with(in, 0x02, "op");
+    bool whole = in->to - in->from >= n;
+    bool profile = whole ? sb_profile_bson_data((const uint8_t *)in->buf + in->from, n, &op) : begins_with(in, 0x02, "op");
     if (looks_like_ftdc(in))
         set_kind(in, SB_INFILE_FTDC, "holds diagnostic data (FTDC)");
     else if (profile)

@@ -125,7 +125,8 @@ const char *sb_log_event_name(enum sb_log_event_kind kind)
     return (unsigned)kind < SB_EVENT_KINDS ? names[kind] : "none";
 }
 
-enum sb_connection_note sb_log_connection(const struct sb_log_line *line, int64_t *open, struct sb_span *remote, struct sb_span *app)
+enum sb_connection_note sb_log_connection(const struct sb_log_line *line, int64_t *open, struct sb_span *remote,
+                                          struct sb_span *app)
 {
     enum sb_connection_note note = SB_CONNECTION_NONE;
     bool by_text = line->id == SB_ABSENT && line->msg.p;

@@ -189,7 +189,8 @@ static bool read_line(struct state *s)
     return true;
 }
 
-enum sb_log_status sb_mongolog_line(struct sb_mongolog *m, const char *p, size_t n, struct sb_log_line *line, struct sb_slow_op *op)
+enum sb_log_status sb_mongolog_line(struct sb_mongolog *m, const char *p, size_t n, struct sb_log_line *line,
+                                    struct sb_slow_op *op)
 {
     static const struct sb_log_line absent = {.at_ms = SB_NO_TIME, .id = SB_ABSENT};
     *line = absent;

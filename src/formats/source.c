@@ -130,7 +130,7 @@ static int open_zstd(struct sb_source *s, struct sb_err *err)
     struct zstd *z = &s->zstd;
     z->library = dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!z->library)
-        return sb_fail(err, SB_EINPUT, "%s is packed with zstd and libzstd.so.1 is not installed: install libzstd1, or unpack it first",
+        return sb_fail(err, SB_EINPUT, "%s is packed with zstd, and libzstd.so.1 is not installed: install libzstd1 or unpack it",
                        s->path);
     void *(*make)(void);
     *(void **)&make = dlsym(z->library, "ZSTD_createDStream");

@@ -190,7 +190,8 @@ static struct sb_entry *claim(struct sb_workload *w, struct sb_span ns, const ch
     size_t bytes = shape->bytes + sizeof *e + n;
     if ((e = make_entry(ns, shape, skeleton, n)) == NULL)
         return NULL;
-    if (SB_GROW(w->entries, w->cap, w->n + 1) || ((w->n + 1) * 2 > w->index_cap && rebuild_index(w, w->index_cap ? w->index_cap * 2 : 64))) {
+    bool half_full = (w->n + 1) * 2 > w->index_cap;
+    if (SB_GROW(w->entries, w->cap, w->n + 1) || (half_full && rebuild_index(w, w->index_cap ? w->index_cap * 2 : 64))) {
         free_entry(e);
         return NULL;
     }
@@ -488,8 +489,10 @@ static int merge_entry(struct sb_workload *w, struct sb_entry *e, const struct s
         if (!b)
             continue;
         sb_sums_add(&b->sums, &f->ring[i].sums);
-        for (size_t k = 0; k < COARSE_BUCKETS; k++)
-            b->coarse[k] = (uint16_t)(b->coarse[k] > UINT16_MAX - f->ring[i].coarse[k] ? UINT16_MAX : b->coarse[k] + f->ring[i].coarse[k]);
+        for (size_t k = 0; k < COARSE_BUCKETS; k++) {
+            unsigned sum = (unsigned)b->coarse[k] + f->ring[i].coarse[k];
+            b->coarse[k] = (uint16_t)(sum < UINT16_MAX ? sum : UINT16_MAX);
+        }
     }
     if (e == w->other)
         return 0;

@@ -21,7 +21,9 @@ const struct sb_work *sb_workload_at(const struct sb_workload *w, size_t i)
 
 const struct sb_work *sb_workload_find(const struct sb_workload *w, const char *ns, const char *fingerprint)
 {
-    const struct sb_entry *e = strlen(fingerprint) == SB_FINGERPRINT_LEN ? sb_workload_entry(w, ns, strlen(ns), fingerprint) : NULL;
+    if (strlen(fingerprint) != SB_FINGERPRINT_LEN)
+        return NULL;
+    const struct sb_entry *e = sb_workload_entry(w, ns, strlen(ns), fingerprint);
     return e ? &e->work : NULL;
 }
 

@@ -177,6 +177,13 @@ mixed_checks() {
     *) (ulimit -v 120000; "$SIGNALBOX" digest --json --quiet "$work/mixed.log" >"$work/out" 2>"$work/err") || fail 'mixed: not within 120 MB'
        [ -s "$work/err" ] && fail 'quiet is not quiet' ;;
     esac
+    # documents of system.profile as BSON, whole and damaged
+    tail -c +2 tests/fuzz/corpus/mongolog/bson >"$work/profile.bson"
+    digest --json "$work/profile.bson"
+    want_rc 0 'BSON'; want "$(out '[.sources[0].kind, .operations, .shapes[0].sort]')" '["profile-bson",1,"{\"created\":-1}"]' 'BSON'
+    { cat "$work/profile.bson"; head -c 50 "$work/profile.bson"; } >"$work/cut.bson"
+    digest --json "$work/cut.bson"
+    want_rc 2 'cut BSON'; want "$(out .operations)" 1 'cut BSON'; want_err 'ends within' 'cut BSON'
     # good files are reported beside bad ones
     slow a.b command '{"find":"b"}' 10 1 >"$work/good.log"
     digest --json "$work/binary" "$work/good.log" "$work/nowhere"

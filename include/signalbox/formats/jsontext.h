@@ -4,10 +4,12 @@
  *
  * No tree and no copy: the caller asks for the next member or element, takes or skips its value and goes on. Text that
  * ends too early (SB_JT_CUT) is told apart from text that is wrong (SB_JT_BAD). What is read is checked; what is skipped
- * is matched by quotes and brackets only, and its strings may hold no control characters. A number at the very end of the text counts as cut, since more
- * digits may have followed. Text is read only within [p, end): no padding is needed. Bracket matching works on blocks of
- * 64 bytes with one bit a byte, in the manner of G. Langdale and D. Lemire, "Parsing Gigabytes of JSON per Second" (VLDB
- * Journal 2019): AVX2 where the processor has it, else SSE2, else plain C. Thread: any; a cursor has one owner.
+ * is matched by quotes and brackets only, and its strings may hold no control characters. A number at the very end of the
+ * text counts as cut, since more digits may have followed. Text is read only within [p, end): no padding is needed.
+ *
+ * Bracket matching works on blocks of 64 bytes with one bit a byte, in the manner of G. Langdale and D. Lemire, "Parsing
+ * Gigabytes of JSON per Second" (VLDB Journal 2019): AVX2 where the processor has it, else SSE2, else plain C. Thread:
+ * any; a cursor has one owner.
  */
 #ifndef SIGNALBOX_FORMATS_JSONTEXT_H
 #define SIGNALBOX_FORMATS_JSONTEXT_H

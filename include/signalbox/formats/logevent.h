@@ -53,6 +53,7 @@ enum sb_connection_note { SB_CONNECTION_NONE, SB_CONNECTION_OPENED, SB_CONNECTIO
 
 /* What the line says; *open is the number of connections it gives (SB_ABSENT: none), *remote the address with its port,
  * *app the application of a client's metadata. */
-enum sb_connection_note sb_log_connection(const struct sb_log_line *line, int64_t *open, struct sb_span *remote, struct sb_span *app);
+enum sb_connection_note sb_log_connection(const struct sb_log_line *line, int64_t *open, struct sb_span *remote,
+                                          struct sb_span *app);
 
 #endif

@@ -48,7 +48,8 @@ void sb_mongolog_release(struct sb_mongolog *m);
 
 /* Reads one line of n bytes (without its newline; a CR before that is fine). `op` is filled in when line->slow. NOMEM: an
  * escaped string could not be undone, and nothing of the line is to be used. */
-enum sb_log_status sb_mongolog_line(struct sb_mongolog *m, const char *p, size_t n, struct sb_log_line *line, struct sb_slow_op *op);
+enum sb_log_status sb_mongolog_line(struct sb_mongolog *m, const char *p, size_t n, struct sb_log_line *line,
+                                    struct sb_slow_op *op);
 
 /* Reads a slow operation from the object at the cursor: `attr` of a log line, or a document of system.profile as JSON
  * (where duration, size, yields, time and client have names of their own). False where the object ends early or is wrong
