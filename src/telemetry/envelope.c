@@ -228,7 +228,7 @@ int sb_envelopes_take(struct sb_envelopes *e, const struct sb_slow_op *op, struc
         return -1;
     struct held *h = hold(op, db);
     if (!h)
-        return sb_fail_nomem(err);
+        return e->alone(e->ctx, op, err); /* better counted now, with its write perhaps, than lost */
     h->next = slot->held;
     slot->held = h;
     e->held++;

@@ -11,8 +11,8 @@
  * An operation's shape is recognised by the bytes of its skeleton (shape.h), compared in full: it is parsed once.
  *
  * Times are deployment time. Memory: about 5 KB an entry, plus its shape and example and, where buckets are asked for, a
- * ring of about 200 bytes a bucket. Errors: -1 only when memory runs out; the operation is then counted in `lost`, never
- * forgotten in silence. Thread: none of its own; one owner at a time.
+ * ring of about 200 bytes a bucket. Errors: -1 only when memory runs out: the operation is then counted in `lost`, or
+ * counted without one of its names, never forgotten in silence. Thread: none of its own; one owner at a time.
  */
 #ifndef SIGNALBOX_TELEMETRY_WORKLOAD_H
 #define SIGNALBOX_TELEMETRY_WORKLOAD_H
