@@ -73,7 +73,7 @@ static int insert_refs(struct sb_ledger *l, int64_t seq, const struct sb_str *js
     struct sb_entry_view view;
     struct sb_flaw flaw;
     struct sb_span refs[SB_ENTRY_REFS];
-    if (!sb_entry_view(json->p, json->len, &view, &flaw)) /* what we made ourselves must pass our own checker */
+    if (!sb_entry_view(json->p, json->len, NULL, &view, &flaw)) /* what we made ourselves must pass our own checker */
         return sb_fail(err, SB_EINTERNAL, "an entry that was just made is not canonical at byte %zu: %s", flaw.at, flaw.what);
     size_t n = sb_entry_refs(&view, refs);
     sqlite3_stmt *q = l->store.stmt[SB_STMT_ADD_REF];

@@ -1,135 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The checker is on the hot path of `audit verify`: strings, most of the bytes, go 16 at a time where the machine can. */
-#include <signalbox/base/json.h>
-#include <signalbox/ledger/canonical.h>
+ * The checker is on the hot path of `audit verify`. Strings, most of the bytes, go 16 at a time where the machine can, and
+ * keys are compared eight bytes at a time. */
+#include "scan.h"
 
-#include <string.h>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-struct cursor {
-    const char *p, *end;
-    const char *what; /* set when a check failed; p stands where */
-};
-
-static bool flawed(struct cursor *c, const char *what)
-{
-    c->what = what;
-    return false;
-}
-
-/* What a string is made of, noted on the way for the comparison of keys. */
-enum { HAS_ESCAPE = 1, HAS_HIGH = 2 };
+/* ---- strings ---- */
 
 /* At a backslash: exactly the escapes RFC 8785 writes. */
-static bool check_escape(struct cursor *c)
+static const char *check_escape(struct sb_scan *c, const char *p)
 {
-    size_t left = (size_t)(c->end - c->p);
+    size_t left = (size_t)(c->end - p);
     if (left < 2)
-        return flawed(c, "a string does not end");
-    switch (c->p[1]) {
+        return sb_scan_flaw(c, p, "a string does not end");
+    switch (p[1]) {
     case '"': case '\\': case 'b': case 'f': case 'n': case 'r': case 't':
-        c->p += 2;
-        return true;
+        return p + 2;
     case 'u':
         break;
     default:
-        return flawed(c, "an escape that is not canonical");
+        return sb_scan_flaw(c, p, "an escape that is not canonical");
     }
-    if (left < 6 || c->p[2] != '0' || c->p[3] != '0' || (c->p[4] != '0' && c->p[4] != '1'))
-        return flawed(c, "an escape that is not canonical");
-    char low = c->p[5];
+    if (left < 6 || p[2] != '0' || p[3] != '0' || (p[4] != '0' && p[4] != '1'))
+        return sb_scan_flaw(c, p, "an escape that is not canonical");
+    char low = p[5];
     bool digit = low >= '0' && low <= '9', letter = low >= 'a' && low <= 'f';
-    bool short_form = c->p[4] == '0' && (low == '8' || low == '9' || low == 'a' || low == 'c' || low == 'd');
-    if ((!digit && !letter) || short_form || (c->p[4] == '0' && low == '0'))
-        return flawed(c, "an escape that is not canonical");
-    c->p += 6;
-    return true;
+    bool short_form = p[4] == '0' && (low == '8' || low == '9' || low == 'a' || low == 'c' || low == 'd');
+    if ((!digit && !letter) || short_form || (p[4] == '0' && low == '0'))
+        return sb_scan_flaw(c, p, "an escape that is not canonical");
+    return p + 6;
 }
 
-/* Passes plain characters: printable ASCII but the quote and the backslash. */
-static void skip_plain(struct cursor *c)
+static const char *skip_plain(const char *p, const char *end)
 {
-    const char *p = c->p, *end = c->end;
 #if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\'), last_control = _mm_set1_epi8(0x1f);
-    while (end - p >= 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, back));
-        stop = _mm_or_si128(stop, _mm_cmpeq_epi8(_mm_min_epu8(x, last_control), x));
-        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(stop, x)); /* x itself: bytes from 0x80 */
-        if (mask) {
-            c->p = p + __builtin_ctz(mask);
-            return;
-        }
-        p += 16;
+    for (; end - p >= 16; p += 16) {
+        unsigned mask = sb_not_plain(p);
+        if (mask)
+            return p + __builtin_ctz(mask);
     }
 #endif
     while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
         p++;
-    c->p = p;
+    return p;
 }
 
-/* From behind the opening quote to behind the closing one. */
-static bool check_string(struct cursor *c, unsigned *made_of)
+/* What stands where plain characters end and no quote does. */
+static const char *check_odd(struct sb_scan *c, const char *p, unsigned *made_of)
+{
+    if (p == c->end)
+        return sb_scan_flaw(c, p, "a string does not end");
+    if (*p == '\\') {
+        *made_of |= SB_HAS_ESCAPE;
+        return check_escape(c, p);
+    }
+    if ((unsigned char)*p < 0x20)
+        return sb_scan_flaw(c, p, "a control character that is not escaped");
+    uint32_t point;
+    size_t len = sb_utf8_decode(p, (size_t)(c->end - p), &point);
+    *made_of |= SB_HAS_HIGH;
+    return len ? p + len : sb_scan_flaw(c, p, "bytes that are not UTF-8");
+}
+
+const char *sb_scan_long_string(struct sb_scan *c, const char *p, unsigned *made_of)
 {
     for (;;) {
-        skip_plain(c);
-        if (c->p == c->end)
-            return flawed(c, "a string does not end");
-        unsigned char byte = (unsigned char)*c->p;
-        if (byte == '"') {
-            c->p++;
-            return true;
-        }
-        if (byte == '\\') {
-            *made_of |= HAS_ESCAPE;
-            if (!check_escape(c))
-                return false;
-        } else if (byte < 0x20) {
-            return flawed(c, "a control character that is not escaped");
-        } else {
-            uint32_t point;
-            size_t len = sb_utf8_decode(c->p, (size_t)(c->end - c->p), &point);
-            if (!len)
-                return flawed(c, "bytes that are not UTF-8");
-            *made_of |= HAS_HIGH;
-            c->p += len;
-        }
+        p = skip_plain(p, c->end);
+        if (p < c->end && *p == '"')
+            return p + 1;
+        p = check_odd(c, p, made_of);
+        if (!p)
+            return NULL;
     }
 }
 
-static bool check_number(struct cursor *c)
-{
-    const char *start = c->p;
-    if (c->p < c->end && *c->p == '-')
-        c->p++;
-    const char *digits = c->p;
-    int64_t v = 0;
-    while (c->p < c->end && *c->p >= '0' && *c->p <= '9' && c->p - digits < 17)
-        v = v * 10 + (*c->p++ - '0');
-    if (c->p == digits)
-        return flawed(c, "not a value");
-    if ((*digits == '0' && (c->p - digits > 1 || digits > start)))
-        return flawed(c, "an integer that is not canonical");
-    if (v > SB_JSON_MAX_INT)
-        return flawed(c, "an integer outside +-(2^53-1)");
-    return true;
-}
+/* ---- the order of keys ---- */
 
-static bool check_word(struct cursor *c, const char *word, size_t n)
-{
-    if ((size_t)(c->end - c->p) < n || memcmp(c->p, word, n) != 0)
-        return flawed(c, "not a value");
-    c->p += n;
-    return true;
-}
-
-/* The next UTF-16 code unit order key of a canonical string: ASCII as it is, and lead bytes such that surrogates
- * (F0..F4) come before EE and EF, as in RFC 8785. Advances; -1 at the end. */
+/* The next UTF-16 code unit of a checked string as a number that sorts like it: surrogates (lead bytes F0..F4) before the
+ * code points that begin with EE and EF, as RFC 8785 wants. Advances; -1 at the end. */
 static int next_weight(const char **p, const char *end)
 {
     if (*p == end)
@@ -149,13 +96,8 @@ static int next_weight(const char **p, const char *end)
     return c >= 0xEE ? 0x200 + c : c;
 }
 
-/* a < b for the insides of two checked strings. */
-static bool key_before(struct sb_span a, struct sb_span b, bool plain)
+static bool odd_before(struct sb_span a, struct sb_span b)
 {
-    if (plain) {
-        int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-        return order < 0 || (order == 0 && a.n < b.n);
-    }
     const char *pa = a.p, *pb = b.p, *ea = a.p + a.n, *eb = b.p + b.n;
     for (;;) {
         int x = next_weight(&pa, ea), y = next_weight(&pb, eb);
@@ -166,140 +108,204 @@ static bool key_before(struct sb_span a, struct sb_span b, bool plain)
     }
 }
 
-static bool check_value(struct cursor *c, unsigned depth);
+/* The first eight characters of a plain key as a number that sorts like them; a shorter key is filled up with zeros, which
+ * sort before every character. There are eight bytes to read. */
+static inline uint64_t first_eight(const char *p, size_t n)
+{
+    uint64_t x;
+    memcpy(&x, p, 8);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return n >= 8 ? x : n ? x & ~(UINT64_MAX >> 8 * n) : 0;
+}
 
-struct capture {
-    const char *const *keys;
-    size_t n;
-    struct sb_span *values;
+/* The key before the one that is looked at. */
+struct before {
+    struct sb_span key;
+    unsigned made_of;
+    uint64_t eight; /* of a plain key; 0 before the first */
 };
 
-static struct sb_span *wanted(const struct capture *want, struct sb_span key)
+/* True when the key belongs behind the one before; it takes that one's place. */
+static bool in_order(struct sb_scan *c, struct before *b, struct sb_span key, unsigned made_of)
 {
-    for (size_t i = 0; i < want->n; i++)
-        if (strlen(want->keys[i]) == key.n && memcmp(want->keys[i], key.p, key.n) == 0)
-            return &want->values[i];
+    bool plain = (made_of | b->made_of) == 0, good = true;
+    if (b->key.p && plain) {
+        int order = memcmp(b->key.p, key.p, b->key.n < key.n ? b->key.n : key.n);
+        good = order < 0 || (order == 0 && b->key.n < key.n);
+    } else if (b->key.p) {
+        good = odd_before(b->key, key);
+    }
+    *b = (struct before){key, made_of, made_of == 0 && c->end - key.p >= 8 ? first_eight(key.p, key.n) : UINT64_MAX};
+    return good;
+}
+
+/* ---- values ---- */
+
+static const char *check_word(struct sb_scan *c, const char *p, const char *word, size_t n)
+{
+    return (size_t)(c->end - p) >= n && memcmp(p, word, n) == 0 ? p + n : sb_scan_flaw(c, p, "not a value");
+}
+
+static const struct sb_want *wanted(const struct sb_want *wants, size_t n, struct sb_span key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (wants[i].n == key.n && wants[i].key[0] == *key.p && memcmp(wants[i].key, key.p, key.n) == 0)
+            return &wants[i];
     return NULL;
 }
 
-/* At the brace. */
-static bool check_object(struct cursor *c, unsigned depth, const struct capture *want)
+/* Any key, from its opening quote to behind its colon. */
+static const char *check_key(struct sb_scan *c, const char *p, struct before *before)
+{
+    if (p >= c->end || *p != '"')
+        return sb_scan_flaw(c, p, "a key is missing");
+    struct sb_span key = {p + 1, 0};
+    unsigned made_of = 0;
+    p = sb_scan_string(c, key.p, &made_of);
+    if (!p)
+        return NULL;
+    key.n = (size_t)(p - key.p) - 1;
+    if (!in_order(c, before, key, made_of))
+        return sb_scan_flaw(c, key.p - 1, "keys that are not in order");
+    return p < c->end && *p == ':' ? p + 1 : sb_scan_flaw(c, p, "a colon is missing");
+}
+
+/* The same for a key as most are: short, plain, and clearly behind the one before. NULL: it has to be looked at with care. */
+static inline const char *quick_key(const struct sb_scan *c, const char *p, struct before *before)
+{
+#if defined(__SSE2__)
+    if (c->end - p < 20)
+        return NULL;
+    const char *key = p + 1, *quote = key + __builtin_ctz(sb_not_plain(key) | 0x10000u);
+    uint64_t eight = first_eight(key, (size_t)(quote - key));
+    if (*p != '"' || quote[0] != '"' || quote[1] != ':' || quote == key + 16 || eight <= before->eight)
+        return NULL;
+    *before = (struct before){{key, (size_t)(quote - key)}, 0, eight};
+    return quote + 2;
+#else
+    (void)c;
+    (void)p;
+    (void)before;
+    return NULL;
+#endif
+}
+
+/* A value that somebody wants to see. */
+static const char *check_wanted(struct sb_scan *c, const char *p, unsigned depth, const struct sb_want *want)
+{
+    const char *start = p;
+    p = want->inside_n && p < c->end && *p == '{' ? sb_scan_object(c, p, depth, want->inside, want->inside_n) : sb_scan_value(c, p, depth);
+    if (p && want->slot >= 0)
+        c->slots[want->slot] = (struct sb_span){start, (size_t)(p - start)};
+    return p;
+}
+
+const char *sb_scan_object(struct sb_scan *c, const char *p, unsigned depth, const struct sb_want *wants, size_t wants_n)
 {
     if (depth >= SB_JSON_MAX_DEPTH)
-        return flawed(c, "nested too deep");
-    c->p++;
-    if (c->p < c->end && *c->p == '}') {
-        c->p++;
-        return true;
-    }
-    struct sb_span before = {NULL, 0};
-    unsigned before_of = 0;
+        return sb_scan_flaw(c, p, "nested too deep");
+    if (++p < c->end && *p == '}')
+        return p + 1;
+    struct before before = {{NULL, 0}, 0, 0};
     for (;;) {
-        if (c->p == c->end || *c->p != '"')
-            return flawed(c, "a key is missing");
-        const char *quote = c->p++;
-        unsigned made_of = 0;
-        if (!check_string(c, &made_of))
-            return false;
-        struct sb_span key = {quote + 1, (size_t)(c->p - quote) - 2};
-        if (before.p && !key_before(before, key, (made_of | before_of) == 0)) {
-            c->p = quote;
-            return flawed(c, "keys that are not in order");
+        const char *value = quick_key(c, p, &before);
+        if (!value && !(value = check_key(c, p, &before)))
+            return NULL;
+        const struct sb_want *want = wants_n ? wanted(wants, wants_n, before.key) : NULL;
+        if (want) {
+            p = check_wanted(c, value, depth + 1, want);
+        } else if (value < c->end && *value == '"') {
+            unsigned made_of = 0;
+            p = sb_scan_string(c, value + 1, &made_of);
+        } else if (value < c->end && (unsigned char)(*value - '0') < 10) {
+            p = sb_scan_number(c, value);
+        } else {
+            p = sb_scan_value(c, value, depth + 1);
         }
-        before = key;
-        before_of = made_of;
-        if (c->p == c->end || *c->p != ':')
-            return flawed(c, "a colon is missing");
-        const char *start = ++c->p;
-        if (!check_value(c, depth + 1))
-            return false;
-        struct sb_span *slot = want ? wanted(want, key) : NULL;
-        if (slot)
-            *slot = (struct sb_span){start, (size_t)(c->p - start)};
-        if (c->p == c->end)
-            return flawed(c, "an object does not end");
-        if (*c->p == '}') {
-            c->p++;
-            return true;
-        }
-        if (*c->p != ',')
-            return flawed(c, "a comma is missing");
-        c->p++;
+        if (!p)
+            return NULL;
+        if (p == c->end)
+            return sb_scan_flaw(c, p, "an object does not end");
+        if (*p == '}')
+            return p + 1;
+        if (*p != ',')
+            return sb_scan_flaw(c, p, "a comma is missing");
+        p++;
     }
 }
 
-static bool check_list(struct cursor *c, unsigned depth)
+static const char *check_list(struct sb_scan *c, const char *p, unsigned depth)
 {
     if (depth >= SB_JSON_MAX_DEPTH)
-        return flawed(c, "nested too deep");
-    c->p++;
-    if (c->p < c->end && *c->p == ']') {
-        c->p++;
-        return true;
-    }
+        return sb_scan_flaw(c, p, "nested too deep");
+    if (++p < c->end && *p == ']')
+        return p + 1;
     for (;;) {
-        if (!check_value(c, depth + 1))
-            return false;
-        if (c->p == c->end)
-            return flawed(c, "a list does not end");
-        if (*c->p == ']') {
-            c->p++;
-            return true;
-        }
-        if (*c->p != ',')
-            return flawed(c, "a comma is missing");
-        c->p++;
+        p = sb_scan_value(c, p, depth + 1);
+        if (!p)
+            return NULL;
+        if (p == c->end)
+            return sb_scan_flaw(c, p, "a list does not end");
+        if (*p == ']')
+            return p + 1;
+        if (*p != ',')
+            return sb_scan_flaw(c, p, "a comma is missing");
+        p++;
     }
 }
 
 /* Recursion is bounded by SB_JSON_MAX_DEPTH. */
-static bool check_value(struct cursor *c, unsigned depth)
+const char *sb_scan_value(struct sb_scan *c, const char *p, unsigned depth)
 {
-    if (c->p == c->end)
-        return flawed(c, "a value is missing");
+    if (p >= c->end)
+        return sb_scan_flaw(c, c->end, "a value is missing");
     unsigned made_of = 0;
-    switch (*c->p) {
-    case '"':
-        c->p++;
-        return check_string(c, &made_of);
+    if (*p == '"')
+        return sb_scan_string(c, p + 1, &made_of);
+    switch (*p) {
     case '{':
-        return check_object(c, depth, NULL);
+        return sb_scan_object(c, p, depth, NULL, 0);
     case '[':
-        return check_list(c, depth);
+        return check_list(c, p, depth);
     case 't':
-        return check_word(c, "true", 4);
+        return check_word(c, p, "true", 4);
     case 'f':
-        return check_word(c, "false", 5);
+        return check_word(c, p, "false", 5);
     case 'n':
-        return check_word(c, "null", 4);
+        return check_word(c, p, "null", 4);
     default:
-        return check_number(c);
+        return sb_scan_number(c, p);
     }
 }
 
-static bool finish(const struct cursor *c, bool good, const char *bytes, size_t *used, struct sb_flaw *flaw)
+/* ---- the outside ---- */
+
+static bool finish(const struct sb_scan *c, const char *p, const char *bytes, size_t *used, struct sb_flaw *flaw)
 {
-    if (good)
-        *used = (size_t)(c->p - bytes);
+    if (p)
+        *used = (size_t)(p - bytes);
     else
-        *flaw = (struct sb_flaw){(size_t)(c->p - bytes), c->what};
-    return good;
+        *flaw = (struct sb_flaw){(size_t)(c->bad - bytes), c->what};
+    return p != NULL;
 }
 
 bool sb_canonical_prefix(const char *bytes, size_t n, unsigned depth, size_t *used, struct sb_flaw *flaw)
 {
-    struct cursor c = {bytes, bytes + n, NULL};
-    bool good = check_value(&c, depth);
-    return finish(&c, good, bytes, used, flaw);
+    struct sb_scan c;
+    sb_scan_begin(&c, bytes, n);
+    return finish(&c, sb_scan_value(&c, bytes, depth), bytes, used, flaw);
 }
 
-bool sb_canonical_members(const char *bytes, size_t n, unsigned depth, const char *const *keys, size_t n_keys,
-                          struct sb_span *values, size_t *used, struct sb_flaw *flaw)
+bool sb_canonical_members(const char *bytes, size_t n, unsigned depth, const struct sb_want *wants, size_t wants_n,
+                          struct sb_span *slots, size_t *used, struct sb_flaw *flaw)
 {
-    struct cursor c = {bytes, bytes + n, NULL};
-    struct capture want = {keys, n_keys, values};
-    bool good = n && *bytes == '{' ? check_object(&c, depth, &want) : flawed(&c, "an object is missing");
-    return finish(&c, good, bytes, used, flaw);
+    struct sb_scan c;
+    sb_scan_begin(&c, bytes, n);
+    c.slots = slots;
+    const char *p = n && *bytes == '{' ? sb_scan_object(&c, bytes, depth, wants, wants_n) : sb_scan_flaw(&c, bytes, "an object is missing");
+    return finish(&c, p, bytes, used, flaw);
 }
 
 bool sb_canonical_check(const char *bytes, size_t n, struct sb_flaw *flaw)

@@ -13,17 +13,17 @@
 #define VERSION 1
 #define IN_MEMORY ":memory:"
 #define BATCH 4096        /* entries a transaction when catching up */
-#define CACHED_ITEMS 8192 /* kept in memory between batches */
 
 enum {
-    GET_STATE, SET_STATE, GET_ITEM, SET_ITEM, OPEN_ITEMS, GET_TILE, SET_TILE, TILE_ROOTS, STATEMENTS
+    GET_STATE, SET_STATE, ITEMS, SET_ITEM, DELETE_ITEM, OPEN_ITEMS, GET_TILE, SET_TILE, TILE_ROOTS, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
     [GET_STATE] = "SELECT value FROM state WHERE key = ?1",
     [SET_STATE] = "INSERT OR REPLACE INTO state(key, value) VALUES(?1, ?2)",
-    [GET_ITEM] = "SELECT kind, open, closed, first, last FROM item WHERE id = ?1",
-    [SET_ITEM] = "INSERT OR REPLACE INTO item(id, kind, open, closed, first, last) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [ITEMS] = "SELECT id, kind, open, closed, first, entries FROM item",
+    [SET_ITEM] = "INSERT OR REPLACE INTO item(id, kind, open, closed, first, entries) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [DELETE_ITEM] = "DELETE FROM item WHERE id = ?1",
     [OPEN_ITEMS] = "SELECT id FROM item WHERE open = 1 AND kind = ?1 ORDER BY id",
     [GET_TILE] = "SELECT leaves FROM tile WHERE n = ?1",
     [SET_TILE] = "INSERT OR REPLACE INTO tile(n, root, leaves) VALUES(?1, ?2, ?3)",
@@ -33,7 +33,7 @@ static const char *const sql[STATEMENTS] = {
 static const char schema[] =
     "CREATE TABLE state(key TEXT PRIMARY KEY NOT NULL, value ANY) STRICT, WITHOUT ROWID;"
     "CREATE TABLE item(id TEXT PRIMARY KEY NOT NULL, kind INTEGER NOT NULL, open INTEGER NOT NULL, closed INTEGER NOT NULL, "
-    "first INTEGER NOT NULL, last INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "first INTEGER NOT NULL, entries INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX item_open ON item(kind, id) WHERE open = 1;"
     "CREATE TABLE tile(n INTEGER PRIMARY KEY, root BLOB, leaves BLOB NOT NULL) STRICT;";
 
@@ -45,7 +45,7 @@ struct sb_derived {
     struct sb_hasher *hasher;
     char log[SB_LOG_ID_LEN + 1];
     int64_t seq;
-    struct sb_items items; /* a cache of item rows; its numbers are kept */
+    struct sb_items items; /* all there are */
     /* the last tile, the one that is being filled (or full, right after it was) */
     uint8_t leaves[SB_TILE_LEAVES][SB_HASH_LEN];
 };
@@ -132,6 +132,25 @@ static int load_tile(struct sb_derived *d, int64_t n, uint8_t leaves[SB_TILE_LEA
     return rc;
 }
 
+int sb_items_read(struct sb_items *t, sqlite3_stmt *q)
+{
+    int rc;
+    while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+        const char *id = (const char *)sqlite3_column_text(q, 0);
+        size_t n = (size_t)sqlite3_column_bytes(q, 0);
+        struct sb_item_state *item = id && n && n <= SB_ITEM_ID_MAX && !sb_items_find(t, id, n) ? sb_items_add(t, id, n) : NULL;
+        if (!item)
+            break;
+        item->kind = (uint8_t)sqlite3_column_int(q, 1);
+        item->open = sqlite3_column_int(q, 2) != 0;
+        item->closed = sqlite3_column_int(q, 3) != 0;
+        item->first = sqlite3_column_int64(q, 4);
+        item->entries = sqlite3_column_int64(q, 5);
+    }
+    sqlite3_reset(q);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
 /* Reads where it stands. -1: it is damaged or not of this log. */
 static int load(struct sb_derived *d, const char *log)
 {
@@ -142,6 +161,8 @@ static int load(struct sb_derived *d, const char *log)
         if (get_state(d, number_key[i], &d->items.number[i], NULL, 0) != 1)
             return -1;
     size_t count = 0;
+    if (sb_items_read(&d->items, d->stmt[ITEMS]))
+        return -1;
     if (d->seq == 0)
         return 0;
     return load_tile(d, tile_of(d->seq), d->leaves, &count) || (int64_t)count != (d->seq - 1) % SB_TILE_LEAVES + 1 ? -1 : 0;
@@ -252,24 +273,6 @@ struct catch_up {
     int64_t bad;
 };
 
-static int load_item(void *ctx, struct sb_item_state *out, struct sb_err *err)
-{
-    struct sb_derived *d = ctx;
-    sqlite3_stmt *q = d->stmt[GET_ITEM];
-    if (sqlite3_bind_text(q, 1, out->id, -1, SQLITE_STATIC) != SQLITE_OK)
-        return sb_fail_nomem(err);
-    int rc = sqlite3_step(q);
-    if (rc == SQLITE_ROW) {
-        out->kind = sqlite3_column_int(q, 0);
-        out->open = sqlite3_column_int(q, 1) != 0;
-        out->closed = sqlite3_column_int(q, 2) != 0;
-        out->first = sqlite3_column_int64(q, 3);
-        out->last = sqlite3_column_int64(q, 4);
-    }
-    sqlite3_reset(q);
-    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : fail(d, err, "cannot be read");
-}
-
 /* Writes the tile that holds entry d->seq, with its root when it is full. */
 static int save_tile(struct sb_derived *d)
 {
@@ -300,14 +303,14 @@ static int take_row(void *ctx, const struct sb_store_row *row, struct sb_err *er
 {
     struct catch_up *c = ctx;
     struct sb_derived *d = c->d;
-    struct sb_entry_view view = {.seq = 0};
+    struct sb_entry_view view;
     struct sb_hash leaf;
     char what[200];
     if (sb_expect_row(&c->expect, row, &view, &leaf, what, sizeof what)) {
         c->bad = c->expect.seq;
         return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger is damaged: %s", c->bad, what);
     }
-    if (sb_items_apply(&d->items, &view, load_item, d, err))
+    if (sb_items_apply(&d->items, &view, err))
         return -1;
     d->seq = row->seq;
     memcpy(d->leaves[(row->seq - 1) % SB_TILE_LEAVES], leaf.bytes, SB_HASH_LEN);
@@ -318,24 +321,27 @@ static int take_row(void *ctx, const struct sb_store_row *row, struct sb_err *er
 
 static int save_items(struct sb_derived *d)
 {
-    sqlite3_stmt *q = d->stmt[SET_ITEM];
-    for (size_t i = 0; i < d->items.cap; i++) {
-        struct sb_item_state *s = &d->items.slot[i];
-        if (!s->id || !s->dirty)
+    for (size_t i = 0; i < d->items.n; i++) {
+        struct sb_item_state *s = &d->items.item[i];
+        if (!s->dirty)
             continue;
-        sqlite3_bind_text(q, 1, s->id, -1, SQLITE_STATIC);
-        sqlite3_bind_int(q, 2, s->kind);
-        sqlite3_bind_int(q, 3, s->open);
-        sqlite3_bind_int(q, 4, s->closed);
-        sqlite3_bind_int64(q, 5, s->first);
-        sqlite3_bind_int64(q, 6, s->last);
+        sqlite3_stmt *q = d->stmt[s->gone ? DELETE_ITEM : SET_ITEM];
+        sqlite3_bind_text(q, 1, sb_items_id(&d->items, s), -1, SQLITE_STATIC);
+        if (!s->gone) {
+            sqlite3_bind_int(q, 2, s->kind);
+            sqlite3_bind_int(q, 3, s->open);
+            sqlite3_bind_int(q, 4, s->closed);
+            sqlite3_bind_int64(q, 5, s->first);
+            sqlite3_bind_int64(q, 6, s->entries);
+        }
         int rc = sqlite3_step(q);
         sqlite3_reset(q);
+        sqlite3_clear_bindings(q);
         if (rc != SQLITE_DONE)
             return -1;
         s->dirty = false;
     }
-    return 0;
+    return d->items.gone ? sb_items_purge(&d->items) : 0;
 }
 
 static int save(struct sb_derived *d)
@@ -377,12 +383,6 @@ static int batch(struct catch_up *c, struct sb_store *s, int64_t to, struct sb_e
         fail(d, err, "cannot be written");
         goto back;
     }
-    if (d->items.n > CACHED_ITEMS) {
-        int64_t number[4];
-        memcpy(number, d->items.number, sizeof number);
-        sb_items_release(&d->items);
-        memcpy(d->items.number, number, sizeof number);
-    }
     return 0;
 back:
     roll_back(d);
@@ -393,7 +393,8 @@ int sb_derived_catch_up(struct sb_derived *d, struct sb_store *s, int64_t to, in
 {
     *bad = 0;
     while (d->seq < to) {
-        struct catch_up c = {d, {d->log, d->seq + 1, sb_derived_leaf(d), d->hasher}, 0};
+        struct sb_hash leaf = sb_derived_leaf(d);
+        struct catch_up c = {d, sb_expect_from(d->log, d->seq + 1, &leaf, d->hasher), 0};
         if (batch(&c, s, to, err)) {
             *bad = c.bad;
             return -1;
@@ -480,6 +481,11 @@ int sb_derived_open_ids(struct sb_derived *d, enum sb_item item, char ***ids, si
     *ids = NULL;
     *n = 0;
     return -1;
+}
+
+const struct sb_item_state *sb_derived_item(const struct sb_derived *d, const char *id)
+{
+    return sb_items_find(&d->items, id, strlen(id));
 }
 
 int64_t sb_derived_number(const struct sb_derived *d, int which)

@@ -6,7 +6,8 @@
  * Nothing in it is needed that cannot be made anew. When the folder cannot be written it lives in memory.
  *
  *   state(key, value)           log, seq, and the highest numbers used: card, case, anomaly, decision
- *   item(id, kind, open, closed, first, last)   one row a card, case and anomaly; `open` as sb_item_apply decides
+ *   item(id, kind, open, closed, first, entries)   cards, cases and anomalies that are open, and failed cards that somebody has
+ *                               seen and left (closed); first: the entry that opened it; entries: how many it has from there
  *   tile(n, root, leaves)       the leaf hashes 256 n + 1 .. 256 n + 256, and their subtree's root once all are there
  */
 #ifndef SIGNALBOX_SRC_LEDGER_DERIVED_H
@@ -23,31 +24,43 @@
 #define SB_ITEM_ID_MAX 200
 
 struct sb_item_state {
-    char *id;
-    uint64_t hash;
-    int kind;      /* enum sb_item */
+    size_t id; /* where its id begins in the table's ids; it ends with a NUL */
+    uint32_t n;
+    uint8_t kind; /* enum sb_item */
     bool open;
-    bool closed;   /* of a card: somebody has seen its failure and left it */
-    bool dirty;    /* not yet in the table */
-    int64_t first, last;
+    bool closed;  /* a card: somebody has seen its failure and left it */
+    bool dirty;   /* not as it is in the database */
+    bool gone;    /* ended: to be deleted there, and purged here */
+    int64_t first, entries;
 };
 
-/* An open-addressed table by id, and the highest numbers. Zeroed is empty. */
+/* Items found by id, and the highest numbers. Zeroed is empty. The index is apart from the items so that looking for one
+ * that is not there touches one small slot. */
 struct sb_items {
-    struct sb_item_state *slot;
-    size_t cap, n;
+    struct sb_item_state *item;
+    size_t n, cap, gone;
+    struct sb_item_slot {
+        uint32_t hash, at; /* index of the item + 1; 0: free */
+    } *slot;
+    size_t slots;
+    struct sb_str ids;
     int64_t number[4]; /* of cards, cases, anomalies, decisions */
+    size_t recent[3];  /* index of the item touched last, by kind */
 };
 
 void sb_items_release(struct sb_items *t);
 struct sb_item_state *sb_items_find(const struct sb_items *t, const char *id, size_t n);
 struct sb_item_state *sb_items_add(struct sb_items *t, const char *id, size_t n); /* NULL out of memory; id must be new */
+const char *sb_items_id(const struct sb_items *t, const struct sb_item_state *item);
 
-/* Asked for an item the table does not hold: fill *out (id and hash are set already), 1 found, 0 new, -1 error. */
-typedef int (*sb_item_load_fn)(void *ctx, struct sb_item_state *out, struct sb_err *err);
+/* Drops what is gone. -1 out of memory, and nothing changed. */
+int sb_items_purge(struct sb_items *t);
 
-/* Folds one entry into the table. load may be NULL. */
-int sb_items_apply(struct sb_items *t, const struct sb_entry_view *v, sb_item_load_fn load, void *ctx, struct sb_err *err);
+/* Adds the rows of "SELECT id, kind, open, closed, first, entries FROM item"; -1 when they cannot be read or are not items. */
+int sb_items_read(struct sb_items *t, sqlite3_stmt *q);
+
+/* Folds one entry into the table. */
+int sb_items_apply(struct sb_items *t, const struct sb_entry_view *v, struct sb_err *err);
 
 /* ---- the database ---- */
 
@@ -67,9 +80,12 @@ struct sb_hash sb_derived_leaf(const struct sb_derived *d);
 struct sb_expect {
     const char *log;
     int64_t seq;
-    struct sb_hash prev;
     struct sb_hasher *hasher;
+    struct sb_entry_memory memory; /* holds the prev that is expected */
 };
+
+/* Where the chain goes on behind the entry seq - 1, whose leaf is prev (all zeros for the first). */
+struct sb_expect sb_expect_from(const char *log, int64_t seq, const struct sb_hash *prev, struct sb_hasher *hasher);
 
 /* 0: good; leaf and view are filled and x moves on. -1: not; `what` is a clause for people. */
 int sb_expect_row(struct sb_expect *x, const struct sb_store_row *row, struct sb_entry_view *view, struct sb_hash *leaf, char *what, size_t cap);
@@ -86,5 +102,8 @@ int sb_derived_leaf_at(struct sb_derived *d, int64_t seq, struct sb_hash *out, s
 
 int sb_derived_open_ids(struct sb_derived *d, enum sb_item item, char ***ids, size_t *n, struct sb_err *err);
 int64_t sb_derived_number(const struct sb_derived *d, int which);
+
+/* An open item, or NULL. Lives until the next catching up. */
+const struct sb_item_state *sb_derived_item(const struct sb_derived *d, const char *id);
 
 #endif

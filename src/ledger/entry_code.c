@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/ledger/checkpoint.h>
 #include <signalbox/ledger/entry_code.h>
 
 #include <inttypes.h>
@@ -74,113 +75,6 @@ int sb_entry_encode(const struct sb_entry *e, const struct sb_entry_place *where
 
 /* ---- reading ---- */
 
-struct reader {
-    const char *start, *p, *end;
-    struct sb_flaw *flaw;
-};
-
-static bool stop(struct reader *r, const char *what)
-{
-    *r->flaw = (struct sb_flaw){(size_t)(r->p - r->start), what};
-    return false;
-}
-
-/* The text between two values: ,"key": */
-static bool expect(struct reader *r, const char *text, size_t n)
-{
-    if ((size_t)(r->end - r->p) < n || memcmp(r->p, text, n) != 0)
-        return stop(r, "the members of an entry are not those of version 1");
-    r->p += n;
-    return true;
-}
-#define EXPECT(r, text) expect(r, text, sizeof(text) - 1)
-
-static bool take(struct reader *r, struct sb_span *out)
-{
-    size_t used;
-    if (!sb_canonical_prefix(r->p, (size_t)(r->end - r->p), 1, &used, r->flaw)) {
-        r->flaw->at += (size_t)(r->p - r->start);
-        return false;
-    }
-    *out = (struct sb_span){r->p, used};
-    r->p += used;
-    return true;
-}
-
-static bool take_kind(struct reader *r, struct sb_span *out, const char *first, const char *what)
-{
-    if (r->p == r->end || !strchr(first, *r->p))
-        return stop(r, what);
-    return take(r, out);
-}
-#define TAKE_OBJECT(r, out) take_kind(r, out, "{", "an object is missing")
-#define TAKE_STRING(r, out) take_kind(r, out, "\"", "a string is missing")
-#define TAKE_NULLABLE(r, out) take_kind(r, out, "\"n", "a string or null is missing")
-
-static bool take_int(struct reader *r, int64_t *out)
-{
-    struct sb_span value;
-    if (!take_kind(r, &value, "-0123456789", "an integer is missing"))
-        return false;
-    *out = sb_span_int(value);
-    return true;
-}
-
-static bool take_hex(struct reader *r, struct sb_span *out, size_t digits)
-{
-    const char *start = r->p;
-    if (!TAKE_STRING(r, out))
-        return false;
-    bool good = out->n == digits + 2;
-    for (size_t i = 1; good && i <= digits; i++)
-        good = (out->p[i] >= '0' && out->p[i] <= '9') || (out->p[i] >= 'a' && out->p[i] <= 'f');
-    if (good)
-        return true;
-    r->p = start;
-    return stop(r, "a hash or id that is not lower-case hexadecimal");
-}
-
-static bool take_plan(struct reader *r, struct sb_entry_view *out)
-{
-    static const char *const keys[] = {"anomaly", "card", "case"};
-    struct sb_span found[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
-    size_t used;
-    if (!sb_canonical_members(r->p, (size_t)(r->end - r->p), 1, keys, 3, found, &used, r->flaw)) {
-        r->flaw->at += (size_t)(r->p - r->start);
-        return false;
-    }
-    out->plan = (struct sb_span){r->p, used};
-    out->anomaly = found[0];
-    out->card = found[1];
-    out->case_id = found[2];
-    r->p += used;
-    return true;
-}
-
-bool sb_entry_view(const char *bytes, size_t n, struct sb_entry_view *out, struct sb_flaw *flaw)
-{
-    struct reader r = {bytes, bytes, bytes + n, flaw};
-    int64_t version;
-    bool good = EXPECT(&r, "{\"actor\":") && TAKE_OBJECT(&r, &out->actor) &&
-                EXPECT(&r, ",\"body\":") && TAKE_OBJECT(&r, &out->body) &&
-                EXPECT(&r, ",\"boot\":") && TAKE_STRING(&r, &out->boot) &&
-                EXPECT(&r, ",\"decision\":") && TAKE_NULLABLE(&r, &out->decision) &&
-                EXPECT(&r, ",\"host\":") && TAKE_STRING(&r, &out->host) &&
-                EXPECT(&r, ",\"kind\":") && TAKE_STRING(&r, &out->kind) &&
-                EXPECT(&r, ",\"log\":") && take_hex(&r, &out->log, 32) &&
-                EXPECT(&r, ",\"mono\":") && take_int(&r, &out->mono) &&
-                EXPECT(&r, ",\"pid\":") && take_int(&r, &out->pid) &&
-                EXPECT(&r, ",\"plan\":") && take_plan(&r, out) &&
-                EXPECT(&r, ",\"policy\":") && TAKE_NULLABLE(&r, &out->policy) &&
-                EXPECT(&r, ",\"prev\":") && take_hex(&r, &out->prev, SB_HEX_LEN) &&
-                EXPECT(&r, ",\"seq\":") && take_int(&r, &out->seq) &&
-                EXPECT(&r, ",\"ts\":") && take_int(&r, &out->ts) &&
-                EXPECT(&r, ",\"v\":") && take_int(&r, &version) && EXPECT(&r, "}");
-    if (good && version != SB_ENTRY_VERSION)
-        return stop(&r, "the version of an entry is not 1");
-    return good && (r.p == r.end || stop(&r, "bytes behind the end"));
-}
-
 static int text_of(char **slot, struct sb_span value, struct sb_err *err)
 {
     if (!value.p || *value.p == 'n')
@@ -204,7 +98,7 @@ int sb_entry_decode(const char *bytes, size_t n, unsigned levels, struct sb_entr
     struct sb_entry_view v;
     struct sb_flaw flaw;
     memset(e, 0, sizeof *e);
-    if (!sb_entry_view(bytes, n, &v, &flaw))
+    if (!sb_entry_view(bytes, n, NULL, &v, &flaw))
         return sb_fail(err, SB_ELEDGER, "a stored entry is damaged at byte %zu: %s", flaw.at, flaw.what);
     char *kind = NULL;
     if (text_of(&kind, v.kind, err))
@@ -217,7 +111,7 @@ int sb_entry_decode(const char *bytes, size_t n, unsigned levels, struct sb_entr
                        v.seq, (int)v.kind.n, v.kind.p);
     }
     e->seq = v.seq;
-    e->ts = v.ts;
+    e->ts = sb_span_int(v.ts);
     e->body = sb_span_json(v.body, levels);
     if (!e->body) {
         sb_fail_nomem(err);
@@ -232,23 +126,4 @@ int sb_entry_decode(const char *bytes, size_t n, unsigned levels, struct sb_entr
 fail:
     sb_entry_release(e);
     return -1;
-}
-
-size_t sb_entry_refs(const struct sb_entry_view *v, struct sb_span refs[SB_ENTRY_REFS])
-{
-    struct sb_span all[SB_ENTRY_REFS] = {v->case_id, v->card, v->anomaly};
-    if (sb_span_is(v->kind, "verdict"))
-        all[3] = v->decision;
-    else if (sb_span_is(v->kind, "policy.load"))
-        all[4] = v->policy;
-    size_t n = 0;
-    for (size_t i = 0; i < SB_ENTRY_REFS; i++) {
-        struct sb_span inside = sb_span_plain(all[i]);
-        bool known = inside.p == NULL || inside.n == 0;
-        for (size_t k = 0; k < n && !known; k++)
-            known = refs[k].n == inside.n && memcmp(refs[k].p, inside.p, inside.n) == 0;
-        if (!known)
-            refs[n++] = inside;
-    }
-    return n;
 }

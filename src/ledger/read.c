@@ -171,7 +171,8 @@ int sb_ledger_page(struct sb_ledger *l, int64_t before, int64_t limit, struct sb
 struct folding {
     int (*fold)(void *value, const struct sb_entry *e, struct sb_err *err);
     void *value;
-    size_t n;
+    int64_t since; /* entries from here on are counted */
+    int64_t n;
 };
 
 static int fold_one(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
@@ -179,7 +180,7 @@ static int fold_one(void *ctx, const struct sb_entry *e, const char *bytes, size
     (void)bytes;
     (void)n;
     struct folding *f = ctx;
-    f->n++;
+    f->n += e->seq >= f->since;
     return f->fold(f->value, e, err);
 }
 
@@ -187,11 +188,19 @@ static int fold_card(void *value, const struct sb_entry *e, struct sb_err *err) 
 static int fold_case(void *value, const struct sb_entry *e, struct sb_err *err) { return sb_case_fold(value, e, err); }
 static int fold_anomaly(void *value, const struct sb_entry *e, struct sb_err *err) { return sb_anomaly_fold(value, e, err); }
 
+/* Decisions rest on this, so a reference that was lost must not go unnoticed: an open item's entries were counted. */
 static int fold_by_ref(struct sb_ledger *l, const char *id, const struct sb_schema *schema, const char *what, struct folding *f, char *const *got_id,
                        struct sb_err *err)
 {
     memset(f->value, 0, schema->size);
+    if (l->mode == SB_LEDGER_OWN && l->health != SB_HEALTH_STUCK && sb_ledger_settle(l, err))
+        return -1;
+    const struct sb_item_state *item = l->derived ? sb_derived_item(l->derived, id) : NULL;
+    f->since = item ? item->first : INT64_MAX;
+    int64_t expected = item ? item->entries : 0;
     int rc = sb_ledger_by_ref(l, id, fold_one, f, err);
+    if (rc == 0 && f->n != expected)
+        rc = sb_fail(err, SB_ELEDGER, "%s has %" PRId64 " entries, but only %" PRId64 " of them can be found; run: signalbox audit verify --full", id, expected, f->n);
     if (rc == 0 && !*got_id)
         rc = sb_fail(err, SB_EINPUT, "the ledger has no %s %s", what, id);
     if (rc)
@@ -201,17 +210,17 @@ static int fold_by_ref(struct sb_ledger *l, const char *id, const struct sb_sche
 
 int sb_ledger_card(struct sb_ledger *l, const char *id, struct sb_card *out, struct sb_err *err)
 {
-    return fold_by_ref(l, id, &sb_card_schema, "card", &(struct folding){fold_card, out, 0}, &out->id, err);
+    return fold_by_ref(l, id, &sb_card_schema, "card", &(struct folding){.fold = fold_card, .value = out}, &out->id, err);
 }
 
 int sb_ledger_case(struct sb_ledger *l, const char *id, struct sb_case *out, struct sb_err *err)
 {
-    return fold_by_ref(l, id, &sb_case_schema, "case", &(struct folding){fold_case, out, 0}, &out->id, err);
+    return fold_by_ref(l, id, &sb_case_schema, "case", &(struct folding){.fold = fold_case, .value = out}, &out->id, err);
 }
 
 int sb_ledger_anomaly(struct sb_ledger *l, const char *id, struct sb_anomaly *out, struct sb_err *err)
 {
-    return fold_by_ref(l, id, &sb_anomaly_schema, "anomaly", &(struct folding){fold_anomaly, out, 0}, &out->id, err);
+    return fold_by_ref(l, id, &sb_anomaly_schema, "anomaly", &(struct folding){.fold = fold_anomaly, .value = out}, &out->id, err);
 }
 
 /* ---- roots and derived ---- */

@@ -74,21 +74,18 @@ struct sb_span sb_span_plain(struct sb_span value)
     return (struct sb_span){value.p + 1, value.n - 2};
 }
 
-bool sb_span_is(struct sb_span value, const char *text)
-{
-    struct sb_span inside = sb_span_plain(value);
-    return inside.p && inside.n == strlen(text) && memcmp(inside.p, text, inside.n) == 0;
-}
-
 int64_t sb_span_int(struct sb_span value)
 {
-    char text[24];
-    int64_t v;
-    if (!value.p || value.n >= sizeof text)
+    bool negative = value.n > 0 && *value.p == '-';
+    int64_t v = 0;
+    if (value.n - negative > 16) /* canonical integers have at most 16 digits */
         return 0;
-    memcpy(text, value.p, value.n);
-    text[value.n] = '\0';
-    return sb_parse_i64(text, &v) ? 0 : v;
+    for (size_t i = negative; i < value.n; i++) {
+        if (value.p[i] < '0' || value.p[i] > '9')
+            return 0;
+        v = v * 10 + (value.p[i] - '0');
+    }
+    return negative ? -v : v;
 }
 
 /* Appends the bytes that a checked string means. */

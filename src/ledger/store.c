@@ -47,12 +47,14 @@ static const struct {
     [SB_STMT_ADD_STARTED] = {"INSERT INTO started(nonce, seq) VALUES(?1, ?2)", true},
     [SB_STMT_STARTED] = {"SELECT seq FROM started WHERE nonce = ?1", false},
     [SB_STMT_LAST] = {"SELECT seq, leaf, json FROM entry ORDER BY seq DESC LIMIT 1", false},
-    [SB_STMT_UP] = {"SELECT seq, leaf, json FROM entry WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3", false},
-    [SB_STMT_DOWN] = {"SELECT seq, leaf, json FROM entry WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", false},
+    /* how far to go is decided outside: a bound and a limit in the statement cost a tenth of the reading */
+    [SB_STMT_UP] = {"SELECT seq, leaf, json FROM entry WHERE seq >= ?1 ORDER BY seq", false},
+    [SB_STMT_DOWN] = {"SELECT seq, leaf, json FROM entry WHERE seq < ?1 ORDER BY seq DESC", false},
     [SB_STMT_BY_REF] = {"SELECT entry.seq, entry.leaf, entry.json FROM ref CROSS JOIN entry ON entry.seq = ref.seq "
-                        "WHERE ref.id = ?1 AND ref.seq > ?2 ORDER BY ref.seq LIMIT ?3", false},
+                        "WHERE ref.id = ?1 AND ref.seq > ?2 ORDER BY ref.seq", false},
     [SB_STMT_REFS] = {"SELECT id, seq FROM ref WHERE (id, seq) > (?1, ?2) ORDER BY id, seq LIMIT ?3", false},
     [SB_STMT_ALL_STARTED] = {"SELECT nonce, seq FROM started WHERE nonce > ?1 ORDER BY nonce LIMIT ?2", false},
+    [SB_STMT_COUNT_REFS] = {"SELECT (SELECT count(*) FROM ref), (SELECT coalesce(max(seq), 0) FROM entry)", false},
 };
 
 int sb_store_fail(const struct sb_store *s, struct sb_err *err, const char *what)
@@ -83,7 +85,7 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
     case SQLITE_TRANSACTION:
         return SQLITE_OK;
     case SQLITE_PRAGMA:
-        return sqlite3_stricmp(a, "data_version") == 0 ? SQLITE_OK : SQLITE_DENY;
+        return sqlite3_stricmp(a, "data_version") == 0 || sqlite3_stricmp(a, "integrity_check") == 0 ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_INSERT:
         return strcmp(a, "entry") == 0 || strcmp(a, "ref") == 0 || strcmp(a, "started") == 0 ? SQLITE_OK : SQLITE_DENY;
     default:
@@ -156,7 +158,7 @@ static int configure(struct sb_store *s, bool own, struct sb_err *err)
         return sb_store_fail(s, err, "the ledger cannot be set up");
     return run_sql(s, own ? "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; PRAGMA recursive_triggers=ON; "
                             "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096"
-                          : "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2048", err);
+                          : "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-256", err);
 }
 
 static int prepare(struct sb_store *s, bool own, struct sb_err *err)
@@ -220,14 +222,16 @@ void sb_store_close(struct sb_store *s)
 
 /* ---- reading ---- */
 
-static int visit(struct sb_store *s, sqlite3_stmt *q, sb_store_fn fn, void *ctx, struct sb_err *err)
+/* At most limit rows, up to the number `to`. */
+static int visit(struct sb_store *s, sqlite3_stmt *q, int limit, int64_t to, sb_store_fn fn, void *ctx, struct sb_err *err)
 {
-    int seen = 0, rc;
-    while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
-        struct sb_store_row row = {
-            .seq = sqlite3_column_int64(q, 0),
-            .types_ok = sqlite3_column_type(q, 1) == SQLITE_BLOB && sqlite3_column_type(q, 2) == SQLITE_TEXT,
-        };
+    int seen = 0, rc = SQLITE_DONE;
+    while (seen < limit && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        struct sb_store_row row = {.seq = sqlite3_column_int64(q, 0)};
+        if (row.seq > to) {
+            rc = SQLITE_DONE;
+            break;
+        }
         /* as blobs: a conversion to text would copy each to end it with a NUL */
         row.leaf = sqlite3_column_blob(q, 1);
         row.leaf_n = sqlite3_column_bytes(q, 1);
@@ -244,7 +248,7 @@ static int visit(struct sb_store *s, sqlite3_stmt *q, sb_store_fn fn, void *ctx,
             return said < 0 ? -1 : seen;
         }
     }
-    if (rc != SQLITE_DONE)
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
         seen = sb_store_fail(s, err, "the ledger cannot be read");
     sqlite3_reset(q);
     return seen;
@@ -254,17 +258,14 @@ int sb_store_up(struct sb_store *s, int64_t from, int64_t to, int limit, sb_stor
 {
     sqlite3_stmt *q = s->stmt[SB_STMT_UP];
     sqlite3_bind_int64(q, 1, from);
-    sqlite3_bind_int64(q, 2, to);
-    sqlite3_bind_int(q, 3, limit);
-    return visit(s, q, fn, ctx, err);
+    return visit(s, q, limit, to, fn, ctx, err);
 }
 
 int sb_store_down(struct sb_store *s, int64_t before, int limit, sb_store_fn fn, void *ctx, struct sb_err *err)
 {
     sqlite3_stmt *q = s->stmt[SB_STMT_DOWN];
     sqlite3_bind_int64(q, 1, before);
-    sqlite3_bind_int(q, 2, limit);
-    return visit(s, q, fn, ctx, err);
+    return visit(s, q, limit, INT64_MAX, fn, ctx, err);
 }
 
 int sb_store_by_ref(struct sb_store *s, const char *id, int64_t after, int limit, sb_store_fn fn, void *ctx, struct sb_err *err)
@@ -273,13 +274,12 @@ int sb_store_by_ref(struct sb_store *s, const char *id, int64_t after, int limit
     if (sqlite3_bind_text(q, 1, id, -1, SQLITE_TRANSIENT) != SQLITE_OK)
         return sb_fail_nomem(err);
     sqlite3_bind_int64(q, 2, after);
-    sqlite3_bind_int(q, 3, limit);
-    return visit(s, q, fn, ctx, err);
+    return visit(s, q, limit, INT64_MAX, fn, ctx, err);
 }
 
 int sb_store_last(struct sb_store *s, sb_store_fn fn, void *ctx, struct sb_err *err)
 {
-    return visit(s, s->stmt[SB_STMT_LAST], fn, ctx, err);
+    return visit(s, s->stmt[SB_STMT_LAST], 1, INT64_MAX, fn, ctx, err);
 }
 
 int64_t sb_store_started(struct sb_store *s, const char *nonce, struct sb_err *err)
@@ -303,6 +303,25 @@ int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err)
     int64_t version = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : sb_store_fail(s, err, "the ledger cannot be read");
     sqlite3_reset(q);
     return version;
+}
+
+int sb_store_count_refs(struct sb_store *s, int64_t *refs, int64_t *head, struct sb_err *err)
+{
+    sqlite3_stmt *q = s->stmt[SB_STMT_COUNT_REFS];
+    int rc = sqlite3_step(q) == SQLITE_ROW ? 0 : sb_store_fail(s, err, "the ledger cannot be read");
+    if (rc == 0) {
+        *refs = sqlite3_column_int64(q, 0);
+        *head = sqlite3_column_int64(q, 1);
+    }
+    sqlite3_reset(q);
+    return rc;
+}
+
+int sb_store_structure_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err)
+{
+    if (query(s, "PRAGMA integrity_check(1)", NULL, what, cap, err))
+        return -1;
+    return strcmp(what, "ok") == 0;
 }
 
 int sb_store_run(struct sb_store *s, enum sb_store_statement which, const char *what, struct sb_err *err)

@@ -39,6 +39,7 @@ enum sb_store_statement {
     SB_STMT_BY_REF,
     SB_STMT_REFS,
     SB_STMT_ALL_STARTED,
+    SB_STMT_COUNT_REFS,
     SB_STMTS
 };
 
@@ -72,7 +73,6 @@ struct sb_store_row {
     int leaf_n;
     const char *json;
     int json_n;
-    bool types_ok; /* stored as blob and text */
 };
 
 /* 0 go on, 1 stop, -1 error. */
@@ -92,6 +92,12 @@ int64_t sb_store_started(struct sb_store *s, const char *nonce, struct sb_err *e
 
 /* Changes when somebody else has committed to the file. -1 error. */
 int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err);
+
+/* How many references there are, and the newest entry, in one look. */
+int sb_store_count_refs(struct sb_store *s, int64_t *refs, int64_t *head, struct sb_err *err);
+
+/* SQLite's own check of the file (PRAGMA integrity_check): 1 good, 0 not (what says why), -1 it cannot be made. */
+int sb_store_structure_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err);
 
 /* Runs a statement that gives no rows. */
 int sb_store_run(struct sb_store *s, enum sb_store_statement which, const char *what, struct sb_err *err);

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_ITEMS 10000000
-
 struct sb_witness {
     sqlite3 *db;
     sqlite3_stmt *tile;
@@ -52,21 +50,10 @@ static bool read_state(struct sb_witness *w, const char *log)
 
 static bool read_items(struct sb_witness *w)
 {
-    sqlite3_stmt *q = prepare(w, "SELECT id, kind, open, closed, first, last FROM item");
-    int rc = SQLITE_ERROR;
-    while (q && (rc = sqlite3_step(q)) == SQLITE_ROW) {
-        const char *id = (const char *)sqlite3_column_text(q, 0);
-        struct sb_item_state *s = id && w->items.n < MAX_ITEMS ? sb_items_add(&w->items, id, strlen(id)) : NULL;
-        if (!s)
-            break;
-        s->kind = sqlite3_column_int(q, 1);
-        s->open = sqlite3_column_int(q, 2) != 0;
-        s->closed = sqlite3_column_int(q, 3) != 0;
-        s->first = sqlite3_column_int64(q, 4);
-        s->last = sqlite3_column_int64(q, 5);
-    }
+    sqlite3_stmt *q = prepare(w, "SELECT id, kind, open, closed, first, entries FROM item");
+    bool good = q && sb_items_read(&w->items, q) == 0;
     sqlite3_finalize(q);
-    return rc == SQLITE_DONE;
+    return good;
 }
 
 /* root may be NULL; has_root: one of the right size was there. */
@@ -188,7 +175,7 @@ int64_t sb_witness_leaf(struct sb_witness *w, int64_t seq, const struct sb_hash 
 
 static bool same_item(const struct sb_item_state *a, const struct sb_item_state *b)
 {
-    return a->kind == b->kind && a->open == b->open && a->closed == b->closed && a->first == b->first && a->last == b->last;
+    return a->kind == b->kind && a->open == b->open && a->closed == b->closed && a->first == b->first && a->entries == b->entries;
 }
 
 bool sb_witness_items(const struct sb_witness *w, const struct sb_items *folded, char *what, size_t cap)
@@ -198,17 +185,22 @@ bool sb_witness_items(const struct sb_witness *w, const struct sb_items *folded,
         snprintf(what, cap, "the tile of entry %" PRId64 " has another root than its leaves give", w->bad_root);
         return false;
     }
-    for (size_t i = 0; i < folded->cap; i++) {
-        const struct sb_item_state *f = &folded->slot[i];
-        const struct sb_item_state *s = f->id ? sb_items_find(&w->items, f->id, strlen(f->id)) : NULL;
-        if (f->id && (!s || !same_item(s, f))) {
-            snprintf(what, cap, "%s is %s", f->id, s ? "not what its entries make it" : "missing");
+    for (size_t i = 0; i < folded->n; i++) {
+        const struct sb_item_state *f = &folded->item[i];
+        const char *id = sb_items_id(folded, f);
+        const struct sb_item_state *s = f->gone ? NULL : sb_items_find(&w->items, id, f->n);
+        if (!f->gone && (!s || !same_item(s, f))) {
+            snprintf(what, cap, "%s is %s", id, s ? "not what its entries make it" : "missing");
             return false;
         }
     }
-    if (folded->n != w->items.n) {
-        snprintf(what, cap, "they name %zu cards, cases and anomalies, the entries %zu", w->items.n, folded->n);
-        return false;
+    for (size_t i = 0; i < w->items.n; i++) {
+        const char *id = sb_items_id(&w->items, &w->items.item[i]);
+        const struct sb_item_state *f = sb_items_find(folded, id, w->items.item[i].n);
+        if (!f || f->gone) {
+            snprintf(what, cap, "%s is not open", id);
+            return false;
+        }
     }
     for (size_t i = 0; i < 4; i++)
         if (folded->number[i] != w->items.number[i]) {

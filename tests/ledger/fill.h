@@ -109,14 +109,32 @@ static inline void fill_intent(struct fill *f, bool undo, const char *nonce)
     sb_entry_release(&e);
 }
 
+static inline void fill_names(struct fill *f, struct sb_ledger *l, int n)
+{
+    *f = (struct fill){.l = l};
+    snprintf(f->case_id, sizeof f->case_id, "K-%06d", n);
+    snprintf(f->card, sizeof f->card, "C-%06d", n);
+    snprintf(f->anomaly, sizeof f->anomaly, "A-%06d", n);
+}
+
+/* Anomaly, case and card, all still open: five entries. */
+static inline void fill_open_case(struct sb_ledger *l, int n)
+{
+    struct fill f;
+    fill_names(&f, l, n);
+    fill_add(&f, SB_ENTRY_ANOMALY, fill_anomaly(f.anomaly, false), NULL);
+    fill_add(&f, SB_ENTRY_REQUEST, fill_case_body(f.case_id, "orders is slow"), NULL);
+    fill_add(&f, SB_ENTRY_RECOMMENDATION, fill_card(f.card, f.case_id), NULL);
+    fill_add(&f, SB_ENTRY_STATE, fill_state("propose", "draft", "proposed"), NULL);
+    fill_add(&f, SB_ENTRY_STATE, fill_state("require", "proposed", "awaiting_approval"), NULL);
+}
+
 /* A case from anomaly and request to a verdict: FILL_CASE_ENTRIES entries. */
 static inline void fill_case(struct sb_ledger *l, int n)
 {
-    struct fill f = {.l = l};
+    struct fill f;
     char nonce[40], decision[16], text[80];
-    snprintf(f.case_id, sizeof f.case_id, "K-%06d", n);
-    snprintf(f.card, sizeof f.card, "C-%06d", n);
-    snprintf(f.anomaly, sizeof f.anomaly, "A-%06d", n);
+    fill_names(&f, l, n);
     snprintf(nonce, sizeof nonce, "nonce-%d", n);
     snprintf(decision, sizeof decision, "d-%06d", n);
     snprintf(text, sizeof text, "orders is slow, says no. %d", n);

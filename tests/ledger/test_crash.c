@@ -185,7 +185,7 @@ static void inspect(const char *dir, const struct outcome *o, const char *when)
     assert_int_equal(permit.seq != 0, rc == 0);
     assert_int_equal(start(l, "nonce-once", &permit), 1);
     sb_ledger_close(l);
-    if (sb_ledger_verify(dir, NULL, NULL, &v, &err))
+    if (sb_ledger_verify(dir, 0, NULL, NULL, &v, &err))
         fail_msg("%s: %s", when, err.msg);
     if (!v.ok)
         fail_msg("%s: entry %lld: %s", when, (long long)v.bad, v.what);

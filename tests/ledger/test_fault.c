@@ -33,7 +33,7 @@ static void expect_good(const char *dir, const char *when)
 {
     struct sb_verify v;
     struct sb_err err = SB_ERR_INIT;
-    if (sb_ledger_verify(dir, NULL, NULL, &v, &err))
+    if (sb_ledger_verify(dir, 0, NULL, NULL, &v, &err))
         fail_msg("%s: %s", when, err.msg);
     if (!v.ok)
         fail_msg("%s: entry %lld: %s", when, (long long)v.bad, v.what);
@@ -235,7 +235,7 @@ static void a_folder_that_may_not_be_written_says_so(void **state)
             _exit(3);
         sb_ledger_close(l);
         struct sb_verify v;
-        _exit(sb_ledger_verify(dir, NULL, NULL, &v, &err) || !v.ok ? 4 : 0);
+        _exit(sb_ledger_verify(dir, 0, NULL, NULL, &v, &err) || !v.ok ? 4 : 0);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hash.h - SHA-256 (libcrypto's EVP) and hexadecimal text.
+ * hash.h - SHA-256 (libcrypto's) and hexadecimal text.
  *
  * Thread: any. Errors: libcrypto failing to give a digest is reported, never ignored.
  */

@@ -33,16 +33,31 @@ bool sb_canonical_check(const char *bytes, size_t n, struct sb_flaw *flaw);
 /* The same for a value at the start of a longer text: *used is its length. depth: containers it already stands in. */
 bool sb_canonical_prefix(const char *bytes, size_t n, unsigned depth, size_t *used, struct sb_flaw *flaw);
 
-/* As sb_canonical_prefix for an object, noting the values of up to n_keys of its members on the way; the span of a key
- * that is not there is left as it was. Keys are plain ASCII. */
-bool sb_canonical_members(const char *bytes, size_t n, unsigned depth, const char *const *keys, size_t n_keys,
-                          struct sb_span *values, size_t *used, struct sb_flaw *flaw);
+/* A member whose value is wanted while an object is checked: plain ASCII key, where to put it (-1: nowhere), and what is
+ * wanted inside it when it is an object itself. */
+struct sb_want {
+    const char *key;
+    size_t n; /* of the key */
+    int slot;
+    const struct sb_want *inside;
+    size_t inside_n;
+};
+#define SB_WANT(key, slot) {key, sizeof(key) - 1, slot, NULL, 0}
+#define SB_WANT_INSIDE(key, slot, wants) {key, sizeof(key) - 1, slot, wants, sizeof(wants) / sizeof((wants)[0])}
+
+/* As sb_canonical_prefix for an object, noting what is wanted on the way; the slot of what is not there is left as it was. */
+bool sb_canonical_members(const char *bytes, size_t n, unsigned depth, const struct sb_want *wants, size_t wants_n,
+                          struct sb_span *slots, size_t *used, struct sb_flaw *flaw);
 
 /* The value of an object's member along a dotted path of plain ASCII keys; {NULL, 0} where it ends early. */
 struct sb_span sb_span_find(struct sb_span object, const char *path);
 
 /* True when the span is the string `text` (plain ASCII that needs no escape). */
-bool sb_span_is(struct sb_span value, const char *text);
+static inline bool sb_span_is(struct sb_span value, const char *text)
+{
+    size_t n = strlen(text);
+    return value.n == n + 2 && *value.p == '"' && memcmp(value.p + 1, text, n) == 0;
+}
 
 /* What is between the quotes of a string that holds no escape; {NULL, 0} for anything else. */
 struct sb_span sb_span_plain(struct sb_span value);

@@ -37,15 +37,34 @@ struct sb_entry_place {
  * is not UTF-8. e->seq and e->ts are not looked at. */
 int sb_entry_encode(const struct sb_entry *e, const struct sb_entry_place *where, struct sb_str *out, struct sb_err *err);
 
-/* The members as they stand in the text. */
+/* What the derived tables look at in a body. */
+enum sb_body_part { SB_BODY_ANOMALY_TO, SB_BODY_CARD_CLOSED, SB_BODY_CARD_STATE, SB_BODY_EVENT, SB_BODY_NONCE, SB_BODY_TO, SB_BODY_PARTS };
+
+/* The members as they stand in the text; what is absent is {NULL, 0}. */
 struct sb_entry_view {
     struct sb_span actor, body, boot, decision, host, kind, log, plan, policy, prev;
-    struct sb_span case_id, card, anomaly; /* of plan, with their quotes; {NULL, 0} when absent */
-    int64_t mono, pid, seq, ts;
+    struct sb_span case_id, card, anomaly;        /* of plan, with their quotes */
+    struct sb_span body_part[SB_BODY_PARTS];
+    struct sb_span mono, pid, ts;
+    int64_t seq;
 };
 
-/* False when the bytes are not the stored form of an entry: flaw says where and why. */
-bool sb_entry_view(const char *bytes, size_t n, struct sb_entry_view *out, struct sb_flaw *flaw);
+/* Members that seldom change from one entry to the next, as they stood in the last one that passed: what is the same, byte
+ * for byte, passes again without being read twice. Zeroed is empty; entries are checked one after the other. */
+struct sb_entry_memory {
+    struct {
+        char bytes[250];
+        uint16_t n;
+    } actor, boot, host, log, pid, plan, policy;
+    struct sb_entry_plan {
+        uint16_t case_at, case_n, card_at, card_n, anomaly_at, anomaly_n; /* within plan; n 0: absent */
+    } at;
+    char prev[SB_HEX_LEN + 3]; /* what prev is expected to be, quotes included; empty: nothing is */
+};
+
+/* False when the bytes are not the stored form of an entry: flaw says where and why. log and prev are known to be strings of
+ * the right length; whoever follows the chain compares them. memory may be NULL. */
+bool sb_entry_view(const char *bytes, size_t n, struct sb_entry_memory *memory, struct sb_entry_view *out, struct sb_flaw *flaw);
 
 /* Text to value. levels as in sb_span_json: 2 is enough for sb_entry_row and sb_entry_text, 0 for folding. e is
  * overwritten. An unknown kind is an error: the text is of a newer program. */

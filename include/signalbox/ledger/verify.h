@@ -2,11 +2,11 @@
  *
  * verify.h - is this the ledger that was written? Everything is computed anew from the entries.
  *
- * Each entry: its number, the types of its columns, canonical form, its leaf hash, the link to the entry before, its log. All
+ * Each entry: its number, canonical form, its leaf hash, the link to the entry before, its log. All
  * of them: no gap, the Merkle root against the checkpoint, the leaves against the tiles of derived.db (which tell apart an
- * entry that was exchanged for another with a chain made anew), the references and used nonces against the entries, tables
- * and triggers against what they must be, the items and numbers of derived.db against a fold. Works beside an owner, in
- * short transactions. Root on the machine can rewrite everything including checkpoint and derived tables; what is proven
+ * entry that was exchanged for another with a chain made anew), the used nonces against the entries, the number of
+ * references, tables and triggers against what they must be, the items and numbers of derived.db against a fold. With
+ * SB_VERIFY_FULL also each single reference, and the structure of both files. Works beside an owner, in short transactions. Root on the machine can rewrite everything including checkpoint and derived tables; what is proven
  * against that is only what a copy of a checkpoint elsewhere covers.
  *
  * Thread: any; opens its own connections.
@@ -31,7 +31,9 @@ struct sb_verify {
 /* Called now and then with how far it is. */
 typedef void (*sb_verify_fn)(void *ctx, int64_t done, int64_t total);
 
+enum sb_verify_flags { SB_VERIFY_FULL = 1 };
+
 /* -1 when it cannot be looked at (no ledger there, no memory, somebody blocks it); else 0 and the answer. */
-int sb_ledger_verify(const char *dir, sb_verify_fn progress, void *ctx, struct sb_verify *out, struct sb_err *err);
+int sb_ledger_verify(const char *dir, unsigned flags, sb_verify_fn progress, void *ctx, struct sb_verify *out, struct sb_err *err);
 
 #endif
