@@ -14,8 +14,9 @@
 #define WAITING_SAMPLES 256
 #define TICK_MS 1000
 #define WORK_BUCKET_MS 10000
-#define WORK_BUCKETS 120
-#define WORK_SHAPES 2000
+#define WORK_BUCKETS 72 /* twelve minutes: an evidence window and a watch window after it */
+#define WORK_SHAPES 500
+#define WORK_BYTES (8 << 20)
 #define FORGET_MS (60 * 60 * 1000) /* a shape that was not seen for an hour of deployment time */
 
 struct call {
@@ -274,7 +275,7 @@ struct sb_telemetry *sb_telemetry_start(const struct sb_telemetry_options *o, st
         sb_fail_nomem(err);
         return NULL;
     }
-    struct sb_workload_options work = {.max_shapes = WORK_SHAPES, .examples = true, .bucket_ms = WORK_BUCKET_MS, .buckets = WORK_BUCKETS};
+    struct sb_workload_options work = {.max_shapes = WORK_SHAPES, .examples = true, .bucket_ms = WORK_BUCKET_MS, .buckets = WORK_BUCKETS, .max_bytes = WORK_BYTES};
     t->o = *o;
     t->view.t = t;
     t->set_name = sb_strdup_n(o->set_name, strlen(o->set_name));
