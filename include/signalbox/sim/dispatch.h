@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dispatch.h - from a command to its reply: the table of commands, and what all of them have in common.
+ *
+ * Common: admin-only, primary-only and secondary reads; unknown fields of strictly parsed commands; maxTimeMS;
+ * readConcern and writeConcern; sessions and retryable writes; ok, errmsg, code, codeName, $clusterTime, operationTime;
+ * and the accounting of the operation (op.h). Sockets and in-process clients enter here alike. Thread: one.
+ */
+#ifndef SIGNALBOX_SIM_DISPATCH_H
+#define SIGNALBOX_SIM_DISPATCH_H
+
+#include <signalbox/sim/op.h>
+
+#define SIM_SEQUENCES 4
+
+/* A command as it came off the wire. All of it is valid BSON. */
+struct sim_request {
+    const uint8_t *body;
+    struct {
+        const char *name;
+        const uint8_t *p; /* documents back to back */
+        size_t n;         /* bytes */
+    } seq[SIM_SEQUENCES];
+    size_t seq_n;
+    size_t bytes; /* of the message */
+    const char *db; /* of an OP_QUERY; NULL: the body's $db */
+};
+
+enum sim_outcome { SIM_ANSWERED, SIM_LATER /* conn->answer is called with the reply */ };
+
+/* Runs the command. SIM_ANSWERED: *reply is a finished document of w, or NULL out of memory. */
+enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w, const uint8_t **reply);
+
+/* ---- for the commands ---- */
+
+enum sim_command_flags {
+    SIM_ADMIN = 1,     /* only on the admin database */
+    SIM_PRIMARY = 2,   /* only on the primary */
+    SIM_OPT_IN = 4,    /* on a secondary only with a read preference */
+    SIM_COUNTS_READ = 8,
+    SIM_COUNTS_WRITE = 16,
+    SIM_QUIET = 32,    /* costs next to nothing (hello, ping) */
+    SIM_BEFORE_AUTH = 64,
+    SIM_OWN_COUNTER = 128, /* counts itself in opcounters */
+    SIM_READ_CONCERN = 256,
+    SIM_WRITE_CONCERN = 512,
+};
+
+struct sim_call;
+
+struct sim_command {
+    const char *name, *alias;
+    unsigned flags;
+    int (*run)(struct sim_call *c); /* writes its fields into c->reply; -1: c->fail */
+    const char *strict; /* the name by which errors call its fields; NULL: unknown fields are ignored */
+    const char *fields; /* allowed beside the common ones, blank separated; its own name is implied */
+    const char *help;
+};
+
+extern const struct sim_command sim_commands[];
+extern const size_t sim_commands_n;
+
+const struct sim_command *sim_command_find(const char *name);
+
+struct sim_call {
+    struct sim *s;
+    struct sim_member *m;
+    struct sim_conn *conn;
+    const struct sim_request *rq;
+    const struct sim_command *cmd;
+    const uint8_t *body;
+    char db[128];
+    char ns[272];      /* db.collection for commands on a collection */
+    struct sim_w *reply;
+    struct sim_fail fail;
+    struct sim_op op;
+    bool later;        /* the reply comes by itself */
+    bool rolled_back;  /* nothing is to be counted */
+    const uint8_t *lsid; /* NULL none */
+    bool has_txn;
+    int64_t txn_number;
+    int64_t w_needs;   /* members a write must reach; 0 unacknowledged */
+    bool w_majority;
+    struct sim_val wc; /* writeConcern as given; missing: the default */
+};
+
+/* Value of a field of the command. */
+static inline struct sim_val sim_arg(const struct sim_call *c, const char *name)
+{
+    return sim_find(c->body, name);
+}
+
+/* Fills c->ns from the command's own field; -1 when that is no name of a collection. */
+int sim_call_ns(struct sim_call *c);
+
+/* Type-checked arguments: 0, or -1 with the server's error. A missing one leaves *out as it was. */
+int sim_arg_doc(struct sim_call *c, const char *name, const uint8_t **out);
+int sim_arg_int(struct sim_call *c, const char *name, int64_t *out);
+int sim_arg_bool(struct sim_call *c, const char *name, bool *out);
+
+/* Documents of a batch, given as a sequence or as an array of the body. */
+struct sim_batch {
+    const uint8_t *at, *end;   /* a sequence */
+    struct sim_iter it;        /* an array */
+    bool is_array;
+    size_t n;
+};
+int sim_call_batch(struct sim_call *c, const char *name, struct sim_batch *b);
+const uint8_t *sim_batch_next(struct sim_batch *b); /* NULL at the end; an element that is no document counts as the end */
+
+/* ok, $clusterTime, operationTime; or the failure. Closes the reply. */
+const uint8_t *sim_reply_ok(struct sim *s, struct sim_member *m, struct sim_w *w);
+const uint8_t *sim_reply_fail(struct sim *s, struct sim_member *m, struct sim_w *w, const struct sim_fail *f);
+
+/* After a write: electionId, opTime, and writeConcernError when the concern cannot be met. */
+void sim_put_write_tail(struct sim_call *c);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine.h - the simulated deployment: its clock, its events, its members, and the state they keep.
+ *
+ * Time is virtual and in microseconds since 1970. Nothing here waits or reads a clock: sim_run_until moves time forward
+ * from event to event, and whoever owns the simulation decides how fast (the server loop follows the real clock times
+ * the speed; a test jumps). One seed and one sequence of calls give one history: sim_trace is a hash of it. Randomness is
+ * forked by use, so that a new use does not shift the others. Thread: one owner.
+ */
+#ifndef SIGNALBOX_SIM_ENGINE_H
+#define SIGNALBOX_SIM_ENGINE_H
+
+#include <signalbox/base/error.h>
+#include <signalbox/sim/catalog.h>
+#include <signalbox/sim/cost.h>
+
+#define SIM_MEMBERS 3
+#define SIM_SET_NAME "rs0"
+#define SIM_LOG_LINES 1024
+#define SIM_LOG_CHARS 1024
+#define SIM_COMMANDS_MAX 128
+#define SIM_STAGES_MAX 32
+
+struct sim;
+struct sim_member;
+
+/* ---- events ---- */
+
+typedef void (*sim_event_fn)(struct sim *s, void *ctx);
+
+struct sim_event {
+    int64_t at;
+    uint64_t seq; /* events of one moment run in the order in which they were made */
+    sim_event_fn fn;
+    void *ctx;
+    void (*drop)(void *ctx); /* frees ctx when the simulation ends first; may be NULL */
+};
+
+/* 0, or -1 out of memory (ctx stays the caller's). */
+int sim_at(struct sim *s, int64_t at, sim_event_fn fn, void *ctx, void (*drop)(void *ctx)) SB_MUST_USE;
+
+/* ---- connections and operations under way ---- */
+
+/* A client of one member: a socket, an app inside the simulator, or another member. */
+struct sim_conn {
+    struct sim_member *m;
+    int32_t id;
+    char remote[64];
+    char app[129];
+    struct sim_doc *metadata; /* what the client said about itself; NULL nothing */
+    uint8_t uuid[16];
+    bool inside;              /* one of our own apps */
+    bool timed;               /* its operations take the time they cost; else its answer comes at once */
+    int32_t last_request;     /* id of the newest message sent to it */
+    struct sim_conn *next;
+    /* Called with the reply of a command that was answered later; conn is the one that asked. NULL: nobody listens. */
+    void (*answer)(struct sim_conn *conn, const uint8_t *reply);
+    void *owner;
+    int32_t waiting_opid; /* of the command it waits for; 0 none */
+    int64_t latency_us;   /* of its last command */
+};
+
+/* An operation that runs for a while in virtual time: seen in currentOp, holds a ticket and a core. */
+struct sim_running {
+    struct sim_member *m;
+    int32_t opid;
+    struct sim_conn *conn; /* NULL for a thread of the server's own */
+    char desc[48];         /* of such a thread */
+    const char *op;        /* "query", "command", "update" ... */
+    char *ns, *plan;
+    struct sim_doc *command;
+    int64_t from, to; /* to: INT64_MAX until somebody ends it */
+    bool write, takes_core;
+    bool is_build;
+    char msg[128];
+    int64_t done, total; /* progress; total 0: none */
+    int64_t yields;
+    bool kill_pending;
+    struct sim_running *next;
+};
+
+/* ---- counters of a member since its start ---- */
+
+enum sim_opcounter { SIM_OP_INSERT, SIM_OP_QUERY, SIM_OP_UPDATE, SIM_OP_DELETE, SIM_OP_GETMORE, SIM_OP_COMMAND, SIM_OPCOUNTERS };
+
+struct sim_counters {
+    int64_t op[SIM_OPCOUNTERS], op_repl[SIM_OPCOUNTERS];
+    struct sim_usage latency[SIM_LAT_KINDS];
+    int64_t inserted, updated, deleted, returned;
+    int64_t keys, docs, scans_total, scans_nontailable, scan_and_order, write_conflicts;
+    int64_t asserts_user, asserts_regular;
+    int64_t bytes_in, bytes_out, requests;
+    int64_t connections_created;
+    int64_t cursors_opened, cursors_timed_out, cursors_more_than_one_batch, cursor_life[7];
+    int64_t wait_num, wait_ms;             /* write concern */
+    int64_t retried_commands, retried_statements, session_writes;
+    int64_t command_total[SIM_COMMANDS_MAX], command_failed[SIM_COMMANDS_MAX], unknown_commands;
+    int64_t stage[SIM_STAGES_MAX];
+    int64_t match_operator[64];
+    int64_t apply_batches, apply_batch_ms, apply_ops, fetch_bytes, fetch_ops, fetch_getmores, served_getmores;
+    int64_t cpu_us;                        /* all work */
+    int64_t lock_r, lock_w, lock_db_w, lock_db_W, lock_coll_R, lock_coll_W;
+    /* storage engine */
+    int64_t wt_cursor_searches, wt_cursor_nexts, wt_inserts, wt_removes, wt_modifies, wt_pages_requested;
+    int64_t pages_read, pages_written, bytes_read, bytes_written, log_bytes, log_writes, log_syncs, log_sync_us;
+    int64_t txn_begins, txn_commits, txn_rollbacks;
+    int64_t checkpoints, checkpoint_ms_total, checkpoint_ms_last, checkpoint_ms_max, checkpoint_ms_min;
+    int64_t evicted_clean, evicted_dirty, app_evictions;
+    int64_t flow_us;
+};
+
+struct sim_log_line {
+    char *text; /* at most SIM_LOG_CHARS characters */
+};
+
+struct sim_member {
+    struct sim *sim;
+    int id;
+    int port;
+    char name[64];      /* "127.0.0.1:27017" */
+    char host[64];      /* as serverStatus says it: "sim-0:27017" */
+    int64_t pid;
+    uint8_t process_id[12];
+    bool primary;
+    struct sim_catalog cat;
+    struct sim_counters n;
+    struct sim_conn *conns;
+    int32_t next_conn, next_opid, conns_n;
+    struct sim_running *running;
+    int running_n;
+    double dirty_bytes;
+    /* the log */
+    struct sim_log_line log[SIM_LOG_LINES];
+    uint64_t log_written;
+    struct sim_log_line startup[8];
+    unsigned startup_n;
+    /* profiler settings that hold for the whole process */
+    int64_t slow_ms;
+    double sample_rate;
+    /* replication */
+    uint64_t applied;      /* changes of the stream that are applied here */
+    uint64_t applied_ts;
+    int64_t applied_wall_ms;
+    bool apply_waiting;    /* an event for it is on its way */
+    bool frozen;           /* applies nothing (a fault; also a hook for later) */
+    int64_t lag_us;        /* further delay before it applies (a fault) */
+    int64_t last_heartbeat_us[SIM_MEMBERS];
+    struct sb_rng rng;
+};
+
+/* ---- the set ---- */
+
+enum sim_change_kind { SIM_CHANGE_INSERT, SIM_CHANGE_UPDATE, SIM_CHANGE_DELETE, SIM_CHANGE_COMMAND, SIM_CHANGE_NOOP };
+
+/* One entry of the oplog on its way to the other members. */
+struct sim_change {
+    uint64_t ts;
+    int64_t wall_ms, made_us;
+    enum sim_change_kind kind;
+    uint8_t uuid[16];
+    struct sim_doc *entry; /* the oplog document */
+    struct sim_doc *post;  /* insert, update: the whole document, shared by the members */
+    struct sim_doc *id;    /* update, delete: {_id: ...} */
+    int64_t keys;          /* written on the primary: what it costs to apply */
+};
+
+struct sim {
+    int64_t now; /* virtual microseconds */
+    int64_t start;
+    uint64_t seed;
+    double speed;
+    char scenario[128];
+    char incarnation[33];
+    uint8_t set_id[12];
+    uint8_t election_id[12];
+    struct sb_rng rng, uuid_rng;
+    uint64_t trace;
+    uint64_t operations;
+    struct sim_costs costs;
+    struct sim_event *heap;
+    size_t heap_n, heap_cap;
+    uint64_t seq;
+    int members;
+    struct sim_member member[SIM_MEMBERS];
+    /* replication stream: changes[i - base] */
+    struct sim_change *change;
+    size_t change_n, change_cap;
+    uint64_t change_base;
+    uint64_t last_ts, commit_ts;
+    int64_t last_wall_ms, commit_wall_ms;
+    int64_t oplog_bytes;
+    struct sim_cursors *cursors;
+    struct sim_sessions *sessions;
+    struct sim_builds *builds;
+    struct sim_clients *clients;
+    int version[3];
+};
+
+struct sim_setup {
+    uint64_t seed;
+    int64_t start_ms; /* virtual time at the beginning */
+    double speed;     /* only told to clients */
+    const char *scenario_name;
+    const char *incarnation; /* 32 hexadecimal digits; NULL: from the seed */
+    int port[SIM_MEMBERS];
+    int members;
+    int64_t pid;
+};
+
+/* A set with the collections a fresh deployment has, its primary elected. NULL after a failure. */
+struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err);
+void sim_free(struct sim *s);
+
+/* Runs every event up to that moment and moves the clock there. */
+void sim_run_until(struct sim *s, int64_t us);
+
+/* When the next event is due; INT64_MAX when there is none. */
+int64_t sim_next_event(const struct sim *s);
+
+static inline int64_t sim_now_ms(const struct sim *s)
+{
+    return s->now / 1000;
+}
+
+static inline struct sim_member *sim_primary(struct sim *s)
+{
+    return &s->member[0];
+}
+
+/* Hash of everything that has been done so far. */
+uint64_t sim_trace_hash(const struct sim *s);
+void sim_trace(struct sim *s, const void *bytes, size_t n);
+
+void sim_new_uuid(struct sim *s, uint8_t uuid[16]);
+void sim_new_oid(struct sim *s, uint8_t oid[12]);
+
+/* ---- connections ---- */
+
+/* A new connection; logged as the server logs it. NULL out of memory. */
+struct sim_conn *sim_conn_open(struct sim_member *m, const char *remote, bool inside);
+void sim_conn_close(struct sim_conn *c);
+void sim_conn_metadata(struct sim_conn *c, const uint8_t *client); /* from hello */
+
+/* ---- operations under way ---- */
+
+/* NULL out of memory. The plan and the namespace are copied, the command referenced. */
+struct sim_running *sim_running_new(struct sim_member *m, struct sim_conn *conn, const char *op, const char *ns, struct sim_doc *command);
+void sim_running_end(struct sim_member *m, struct sim_running *r);
+
+/* Operations that use a core (a ticket of this kind) now. */
+int sim_busy(const struct sim_member *m);
+int sim_tickets_out(const struct sim_member *m, bool write);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pipeline.h - aggregation stages over documents in memory.
+ *
+ * Stages: $match $group $sort $limit $skip $project $addFields/$set $unset $unwind $count $sample, and the sources
+ * $indexStats $collStats $currentOp $planCacheStats, which the caller provides. Known stages that are not simulated are
+ * refused as such, unknown ones with the server's error. Thread: one.
+ */
+#ifndef SIGNALBOX_SIM_PIPELINE_H
+#define SIGNALBOX_SIM_PIPELINE_H
+
+#include <signalbox/base/rng.h>
+#include <signalbox/sim/match.h>
+#include <signalbox/sim/project.h>
+#include <signalbox/sim/sort.h>
+
+enum sim_pipe_kind {
+    SIM_PIPE_MATCH,
+    SIM_PIPE_GROUP,
+    SIM_PIPE_SORT,
+    SIM_PIPE_LIMIT,
+    SIM_PIPE_SKIP,
+    SIM_PIPE_PROJECT,
+    SIM_PIPE_ADD_FIELDS,
+    SIM_PIPE_UNWIND,
+    SIM_PIPE_COUNT,
+    SIM_PIPE_SAMPLE,
+    SIM_PIPE_INDEX_STATS,
+    SIM_PIPE_COLL_STATS,
+    SIM_PIPE_CURRENT_OP,
+    SIM_PIPE_PLAN_CACHE_STATS,
+    SIM_PIPE_KINDS
+};
+
+struct sim_pipe {
+    enum sim_pipe_kind kind;
+    struct sim_val spec; /* borrowed from the command */
+    struct sim_filter *filter;
+    struct sim_projection *projection; /* a plain $project; NULL where fields are computed */
+    int64_t n;
+    /* statistics of a run */
+    int64_t returned, bytes;
+};
+
+struct sim_docs {
+    struct sim_doc **d;
+    size_t n, cap;
+};
+
+void sim_docs_release(struct sim_docs *docs);
+int sim_docs_add(struct sim_docs *docs, struct sim_doc *d); /* takes the reference, also when it fails; NULL fails */
+
+struct sim_pipeline {
+    struct sim_pipe *pipe;
+    size_t n, cap;
+};
+
+/* Parses and checks. 0 or -1; release in both cases. */
+int sim_pipeline_init(struct sim_pipeline *p, struct sim_val stages, struct sim_fail *f);
+void sim_pipeline_release(struct sim_pipeline *p);
+
+/* Runs stages [from, n) over docs, which it changes. *rows: how many went through stages. */
+int sim_pipeline_run(struct sim_pipeline *p, size_t from, struct sim_docs *docs, struct sb_rng *rng, int64_t *rows, struct sim_fail *f);
+
+/* Paths that the stages from `from` on read, when they need no more: written as a projection {a: 1, _id: 0} into the open
+ * document. False when the whole document is needed. */
+bool sim_pipeline_needs(const struct sim_pipeline *p, size_t from, struct sim_w *w);
+
+/* A stage as explain shows it, into the open document. stats: of its run. */
+void sim_pipe_show(const struct sim_pipe *x, struct sim_w *w, bool stats);
+
+const char *sim_pipe_name(enum sim_pipe_kind kind);
+
+#endif

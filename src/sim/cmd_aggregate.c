@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aggregate, and its explain. */
+#include <signalbox/sim/cursor.h>
+
+#include "commands.h"
+#include "diag.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The part of a pipeline that becomes a question to the collection: leading $match, then $sort, then $limit. */
+struct front {
+    struct sim_find *find;
+    size_t absorbed; /* stages that the question does */
+    bool whole;      /* it does all of them */
+};
+
+static const uint8_t *merged_filter(const struct sim_pipeline *p, size_t n, struct sim_w *w)
+{
+    if (n == 1)
+        return p->pipe[0].spec.p;
+    if (n) {
+        sim_w_array(w, "$and");
+        for (size_t i = 0; i < n; i++)
+            sim_w_copy(w, NULL, p->pipe[i].spec.p);
+        sim_w_end(w);
+    }
+    return sim_w_done(w);
+}
+
+static int make_front(struct sim_call *c, const uint8_t *cmd, const struct sim_pipeline *p, bool explain, struct front *out)
+{
+    struct sim_query q = {.purpose = SIM_FOR_FIND, .no_cache = explain, .keep_trials = explain, .allow_disk = sim_truth(sim_find(cmd, "allowDiskUse"))};
+    struct sim_w filter, needs;
+    size_t i = 0, matches;
+    memset(out, 0, sizeof *out);
+    while (i < p->n && p->pipe[i].kind == SIM_PIPE_MATCH)
+        i++;
+    matches = i;
+    if (i < p->n && p->pipe[i].kind == SIM_PIPE_SORT)
+        q.sort = p->pipe[i++].spec.p;
+    if (i < p->n && p->pipe[i].kind == SIM_PIPE_LIMIT)
+        q.limit = p->pipe[i++].n;
+    q.hint = sim_find(cmd, "hint");
+    sim_w_init(&filter);
+    sim_w_init(&needs);
+    const uint8_t *query = merged_filter(p, matches, &filter), *projection = NULL;
+    if (sim_pipeline_needs(p, i, &needs))
+        projection = sim_w_done(&needs);
+    if (query)
+        out->find = sim_find_new(c, cmd, &q, query, projection);
+    else
+        sim_fail_nomem(&c->fail);
+    sim_w_release(&filter);
+    sim_w_release(&needs);
+    out->absorbed = i;
+    out->whole = i == p->n;
+    return out->find ? 0 : -1;
+}
+
+static bool is_source(enum sim_pipe_kind k)
+{
+    return k >= SIM_PIPE_INDEX_STATS;
+}
+
+static int source_docs(struct sim_call *c, const struct sim_pipe *x, struct sim_docs *docs)
+{
+    switch (x->kind) {
+    case SIM_PIPE_INDEX_STATS:
+        return sim_index_stats(c, docs);
+    case SIM_PIPE_COLL_STATS:
+        return sim_coll_stats_docs(c, x->spec.p, docs);
+    case SIM_PIPE_PLAN_CACHE_STATS:
+        return sim_plan_cache_stats(c, docs);
+    default: {
+        struct sim_val idle = sim_find(x->spec.p, "idleConnections");
+        return sim_current_ops(c, sim_truth(idle), docs);
+    }
+    }
+}
+
+static int collect_rows(struct sim_call *c, struct sim_find *find, struct sim_docs *docs)
+{
+    struct sim_row row;
+    int rc;
+    while ((rc = sim_exec_next(find->exec, &row, &c->fail)) > 0)
+        if (sim_docs_add(docs, row.doc))
+            return sim_fail_nomem(&c->fail);
+    return rc;
+}
+
+static int reply_docs(struct sim_call *c, struct sim_docs *docs, int64_t batch)
+{
+    struct sim_open_cursor *cursor = sim_open_cursor_new(c->m, c->ns, c->s->now);
+    if (!cursor)
+        return sim_fail_nomem(&c->fail);
+    cursor->docs = docs->d;
+    cursor->docs_n = docs->n;
+    memset(docs, 0, sizeof *docs);
+    return sim_reply_cursor(c, cursor, batch, false);
+}
+
+/* aggregate: 1 has no collection; its sources ask the server. */
+static int set_ns(struct sim_call *c, const struct sim_pipeline *p)
+{
+    struct sim_val v = sim_arg(c, "aggregate");
+    if (!sim_is_number(v.type))
+        return sim_call_ns(c);
+    if (sim_number(v) != 1)
+        return sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "Invalid command format: the 'aggregate' field must specify a collection name or 1");
+    if (p->n == 0 || p->pipe[0].kind != SIM_PIPE_CURRENT_OP)
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "{aggregate: 1} is not valid for '%s'; a collection is required.",
+                        p->n ? sim_pipe_name(p->pipe[0].kind) : "an empty pipeline");
+    snprintf(c->ns, sizeof c->ns, "%s.$cmd.aggregate", c->db);
+    snprintf(c->op.ns, sizeof c->op.ns, "%s", c->ns);
+    return 0;
+}
+
+static int check_source(struct sim_call *c, const struct sim_pipeline *p)
+{
+    if (p->n == 0 || !is_source(p->pipe[0].kind))
+        return 0;
+    bool server = strstr(c->ns, ".$cmd.aggregate") != NULL;
+    if (p->pipe[0].kind == SIM_PIPE_CURRENT_OP) {
+        if (strcmp(c->db, "admin") != 0 || !server)
+            return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "$currentOp must be run against the 'admin' database with {aggregate: 1}");
+        return 0;
+    }
+    return 0;
+}
+
+int sim_cmd_aggregate(struct sim_call *c)
+{
+    struct sim_pipeline p = {0};
+    struct sim_docs docs = {0};
+    struct front front = {0};
+    struct sim_val cursor = sim_arg(c, "cursor");
+    int64_t batch = SIM_FIRST_BATCH, rows = 0;
+    int rc = -1;
+    c->op.top = SIM_TOP_COMMANDS;
+    if (sim_truth(sim_arg(c, "explain"))) {
+        if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) == 0 && set_ns(c, &p) == 0)
+            rc = sim_explain_aggregate(c, c->body, 0);
+        goto out;
+    }
+    if (cursor.type != BSON_TYPE_DOCUMENT) {
+        sim_fail(&c->fail, cursor.type ? SIM_TYPE_MISMATCH : SIM_FAILED_TO_PARSE,
+                 cursor.type ? "cursor field must be missing or an object" : "The 'cursor' option is required, except for aggregate with the explain argument");
+        goto out;
+    }
+    if (sim_find(cursor.p, "batchSize").type)
+        batch = sim_int(sim_find(cursor.p, "batchSize"), SIM_FIRST_BATCH);
+    if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) || set_ns(c, &p) || check_source(c, &p))
+        goto out;
+    for (size_t i = 0; i < p.n; i++)
+        c->m->n.stage[p.pipe[i].kind]++;
+    size_t from;
+    if (p.n && is_source(p.pipe[0].kind)) {
+        from = 1;
+        if (source_docs(c, &p.pipe[0], &docs))
+            goto out;
+    } else {
+        if (make_front(c, c->body, &p, false, &front))
+            goto out;
+        from = front.absorbed;
+        sim_exec_count_accesses(front.find->exec);
+        if (collect_rows(c, front.find, &docs))
+            goto out;
+        sim_op_exec(&c->op, front.find->exec, NULL);
+    }
+    if (sim_pipeline_run(&p, from, &docs, &c->m->rng, &rows, &c->fail))
+        goto out;
+    c->op.work.pipeline_rows = rows;
+    for (size_t i = from; i < p.n; i++)
+        c->op.has_sort = c->op.has_sort || p.pipe[i].kind == SIM_PIPE_SORT;
+    rc = reply_docs(c, &docs, batch < 0 ? 0 : batch);
+out:
+    sim_docs_release(&docs);
+    sim_find_free(front.find);
+    sim_pipeline_release(&p);
+    return rc;
+}
+
+int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, int stats)
+{
+    struct sim_pipeline p = {0};
+    struct sim_docs docs = {0};
+    struct front front = {0};
+    int64_t rows = 0;
+    int rc = -1;
+    if (sim_pipeline_init(&p, sim_find(cmd, "pipeline"), &c->fail))
+        goto out;
+    if (p.n && is_source(p.pipe[0].kind)) {
+        sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "explain of %s is not simulated", sim_pipe_name(p.pipe[0].kind));
+        goto out;
+    }
+    if (make_front(c, cmd, &p, true, &front))
+        goto out;
+    front.find->exec->q.ns = c->ns;
+    if (stats) {
+        if (collect_rows(c, front.find, &docs))
+            goto out;
+        sim_op_exec(&c->op, front.find->exec, NULL);
+    }
+    int64_t found = (int64_t)docs.n, millis = (int64_t)(sim_cost_of(&c->s->costs, &c->op.work) / 1000);
+    if (stats && sim_pipeline_run(&p, front.absorbed, &docs, &c->m->rng, &rows, &c->fail))
+        goto out;
+    if (front.whole) {
+        sim_explain(c->reply, front.find->exec, stats, true, millis);
+        rc = 0;
+        goto out;
+    }
+    sim_w_array(c->reply, "stages");
+    sim_w_doc(c->reply, NULL);
+    sim_w_doc(c->reply, "$cursor");
+    sim_explain(c->reply, front.find->exec, stats, true, millis);
+    sim_w_end(c->reply);
+    if (stats) {
+        sim_w_i64(c->reply, "nReturned", found);
+        sim_w_i64(c->reply, "executionTimeMillisEstimate", millis);
+    }
+    sim_w_end(c->reply);
+    for (size_t i = front.absorbed; i < p.n; i++) {
+        sim_w_doc(c->reply, NULL);
+        sim_pipe_show(&p.pipe[i], c->reply, stats > 0);
+        sim_w_end(c->reply);
+    }
+    sim_w_end(c->reply);
+    rc = 0;
+out:
+    sim_docs_release(&docs);
+    sim_find_free(front.find);
+    sim_pipeline_release(&p);
+    return rc;
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * create, drop, dropDatabase, collMod, renameCollection and what is near them. */
+#include <signalbox/sim/apply.h>
+#include <signalbox/sim/build.h>
+#include <signalbox/sim/log.h>
+#include <signalbox/sim/plan_cache.h>
+#include <signalbox/sim/repl.h>
+
+#include "commands.h"
+#include "ddl.h"
+
+#include <string.h>
+
+int sim_check_writable(struct sim_call *c)
+{
+    const char *name = c->ns + strlen(c->db) + 1;
+    if (strcmp(name, "system.profile") == 0)
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "cannot write to %s", c->ns);
+    if (strncmp(name, "system.", 7) == 0 && strcmp(c->db, "config") != 0 && strcmp(c->db, "admin") != 0)
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "cannot write to '%s'", c->ns);
+    if (strchr(name, '$'))
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Invalid collection name: %s", name);
+    if (strcmp(c->ns, "local.oplog.rs") == 0)
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "cannot write to '%s'", c->ns);
+    return 0;
+}
+
+int sim_change_catalog(struct sim_call *c, const char *db, const uint8_t *uuid, const uint8_t *o, const uint8_t *o2)
+{
+    if (sim_apply_command(c->s, c->m, db, uuid, o, &c->fail))
+        return -1;
+    if (strcmp(db, "local") == 0)
+        return 0;
+    return sim_log_command(c->s, db, uuid, o, o2) ? sim_fail_nomem(&c->fail) : 0;
+}
+
+struct sim_coll *sim_create_coll(struct sim_call *c, const uint8_t *options)
+{
+    struct sim_w w;
+    struct sim_elem e;
+    uint8_t uuid[16];
+    sim_new_uuid(c->s, uuid);
+    sim_w_init(&w);
+    sim_w_text(&w, "create", c->ns + strlen(c->db) + 1);
+    for (struct sim_iter it = sim_iter_of(options); sim_next(&it, &e);)
+        sim_w_val_n(&w, e.key, e.key_n, e.v);
+    sim_w_doc(&w, "idIndex");
+    sim_w_i32(&w, "v", 2);
+    sim_w_doc(&w, "key");
+    sim_w_i32(&w, "_id", 1);
+    sim_w_end(&w);
+    sim_w_text(&w, "name", "_id_");
+    sim_w_end(&w);
+    const uint8_t *o = sim_w_done(&w);
+    int rc = o ? sim_change_catalog(c, c->db, uuid, o, NULL) : sim_fail_nomem(&c->fail);
+    sim_w_release(&w);
+    return rc ? NULL : sim_coll_find(&c->m->cat, c->ns);
+}
+
+struct sim_coll *sim_need_coll(struct sim_call *c)
+{
+    static const uint8_t none[] = {5, 0, 0, 0, 0};
+    struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    return coll ? coll : sim_create_coll(c, none);
+}
+
+/* ---- create ---- */
+
+int sim_cmd_create(struct sim_call *c)
+{
+    static const char *const others[] = {"viewOn", "pipeline", "timeseries", "collation", "expireAfterSeconds", "clusteredIndex", "validator"};
+    bool capped = false;
+    int64_t size = 0, max = 0;
+    if (sim_call_ns(c) || sim_check_writable(c) || sim_arg_bool(c, "capped", &capped) || sim_arg_int(c, "size", &size) || sim_arg_int(c, "max", &max))
+        return -1;
+    for (size_t i = 0; i < SB_COUNT(others); i++)
+        if (sim_arg(c, others[i]).type)
+            return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %s is not simulated", others[i]);
+    if (sim_coll_find(&c->m->cat, c->ns))
+        return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "Collection already exists. NS: %s", c->ns);
+    if (capped && size <= 0)
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "the 'size' field is required when 'capped' is true");
+    if (!capped && (sim_arg(c, "size").type || sim_arg(c, "max").type))
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "the 'capped' field needs to be true when either the 'size' or 'max' fields are present");
+    struct sim_w w;
+    sim_w_init(&w);
+    if (capped) {
+        sim_w_bool(&w, "capped", true);
+        sim_w_int(&w, "size", (size + 255) / 256 * 256);
+        if (max)
+            sim_w_int(&w, "max", max);
+    }
+    const uint8_t *options = sim_w_done(&w);
+    if (!options)
+        sim_fail_nomem(&c->fail);
+    struct sim_coll *coll = options ? sim_create_coll(c, options) : NULL;
+    sim_w_release(&w);
+    return coll ? 0 : -1;
+}
+
+/* ---- drop ---- */
+
+static int drop_coll(struct sim_call *c, struct sim_coll *coll)
+{
+    struct sim_w w;
+    uint8_t uuid[16];
+    char db[128];
+    memcpy(uuid, coll->uuid, 16);
+    snprintf(db, sizeof db, "%.*s", (int)coll->db_n, coll->ns);
+    sim_build_abort_named(c->s, coll, "*", c->conn);
+    sim_w_init(&w);
+    sim_w_text(&w, "drop", coll->name);
+    const uint8_t *o = sim_w_done(&w);
+    int rc = o ? sim_change_catalog(c, db, uuid, o, NULL) : sim_fail_nomem(&c->fail);
+    sim_w_release(&w);
+    return rc;
+}
+
+static void log_command(struct sim_call *c, int id, const char *msg)
+{
+    struct sim_w w;
+    char thread[32];
+    sim_w_init(&w);
+    sim_w_text(&w, "namespace", c->ns);
+    const uint8_t *attr = sim_w_done(&w);
+    snprintf(thread, sizeof thread, "conn%d", c->conn->id);
+    if (attr)
+        sim_log(c->m, c->s->now, 'I', "COMMAND", id, thread, msg, attr);
+    sim_w_release(&w);
+}
+
+int sim_cmd_drop(struct sim_call *c)
+{
+    if (sim_call_ns(c))
+        return -1;
+    log_command(c, 518070, "CMD: drop");
+    struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    if (!coll)
+        return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "ns not found");
+    const char *name = c->ns + strlen(c->db) + 1;
+    if (strcmp(c->db, "local") == 0 || (strncmp(name, "system.", 7) == 0 && strcmp(name, "system.profile") != 0))
+        return sim_fail(&c->fail, SIM_ILLEGAL_OPERATION, "can't drop system collection %s", c->ns);
+    sim_w_i32(c->reply, "nIndexesWas", coll->indexes);
+    sim_w_text(c->reply, "ns", c->ns);
+    if (strcmp(name, "system.profile") == 0) {
+        if (sim_db_need(&c->m->cat, c->db, strlen(c->db))->profiler.level)
+            return sim_fail(&c->fail, SIM_ILLEGAL_OPERATION, "turn off profiling before dropping system.profile collection");
+        sim_coll_drop(&c->m->cat, coll); /* every member has its own */
+        return 0;
+    }
+    return drop_coll(c, coll);
+}
+
+int sim_cmd_drop_database(struct sim_call *c)
+{
+    struct sim_w w;
+    if (strcmp(c->db, "admin") == 0 || strcmp(c->db, "local") == 0 || strcmp(c->db, "config") == 0)
+        return sim_fail(&c->fail, SIM_ILLEGAL_OPERATION, "Cannot drop '%s' database in a replica set", c->db);
+    struct sim_catalog *cat = &c->m->cat;
+    size_t n = strlen(c->db);
+    bool any = false;
+    for (size_t i = 0; i < cat->n;) {
+        struct sim_coll *coll = cat->coll[i];
+        if (coll->db_n != n || memcmp(coll->ns, c->db, n) != 0) {
+            i++;
+            continue;
+        }
+        any = true;
+        if (strcmp(coll->name, "system.profile") == 0)
+            sim_coll_drop(cat, coll);
+        else if (drop_coll(c, coll))
+            return -1;
+    }
+    if (!any)
+        return 0;
+    sim_w_init(&w);
+    sim_w_i32(&w, "dropDatabase", 1);
+    const uint8_t *o = sim_w_done(&w);
+    int rc = o ? sim_change_catalog(c, c->db, NULL, o, NULL) : sim_fail_nomem(&c->fail);
+    sim_w_release(&w);
+    if (rc == 0)
+        sim_w_text(c->reply, "dropped", c->db);
+    return rc;
+}
+
+/* ---- collMod ---- */
+
+static int mod_index(struct sim_call *c, struct sim_coll *coll, const uint8_t *spec, struct sim_w *o)
+{
+    struct sim_val name = sim_find(spec, "name"), key = sim_find(spec, "keyPattern"), hidden = sim_find(spec, "hidden"),
+                   expire = sim_find(spec, "expireAfterSeconds");
+    struct sim_index *x = NULL;
+    struct sim_elem e;
+    for (struct sim_iter it = sim_iter_of(spec); sim_next(&it, &e);)
+        if (strcmp(e.key, "name") && strcmp(e.key, "keyPattern") && strcmp(e.key, "hidden") && strcmp(e.key, "expireAfterSeconds"))
+            return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field 'collMod.index.%.100s' is an unknown field.", e.key);
+    if (name.type && key.type)
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "Cannot specify both key pattern and name.");
+    if (!name.type && !key.type)
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "Must specify either index name or key pattern.");
+    if (!hidden.type && !expire.type)
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "no expireAfterSeconds or hidden field");
+    if (sim_is_text(name.type))
+        x = sim_coll_index(coll, sim_text(name), sim_text_n(name));
+    else if (key.type == BSON_TYPE_DOCUMENT)
+        x = sim_coll_index_by_key(coll, key.p);
+    if (!x || x->building)
+        return sim_fail(&c->fail, SIM_INDEX_NOT_FOUND, "cannot find index %.200s for ns %s", sim_is_text(name.type) ? sim_text(name) : "", c->ns);
+    if (hidden.type && x->is_id)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "can't hide _id index");
+    if (expire.type && !sim_is_number(expire.type))
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "expireAfterSeconds field must be a number");
+    if (expire.type && (x->fields != 1 || x->is_id))
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "TTL indexes are single-field indexes, compound indexes do not support TTL.");
+    sim_w_doc(o, "index");
+    sim_w_text(o, "name", x->name);
+    if (expire.type) {
+        if (x->ttl)
+            sim_w_int(c->reply, "expireAfterSeconds_old", x->expire_after);
+        sim_w_int(c->reply, "expireAfterSeconds_new", sim_int(expire, 0));
+        sim_w_i32(o, "expireAfterSeconds", sim_int(expire, 0));
+    }
+    if (hidden.type && sim_truth(hidden) != x->hidden) {
+        sim_w_bool(c->reply, "hidden_old", x->hidden);
+        sim_w_bool(c->reply, "hidden_new", sim_truth(hidden));
+        sim_w_bool(o, "hidden", sim_truth(hidden));
+    }
+    sim_w_end(o);
+    return 0;
+}
+
+static int mod_options(struct sim_call *c, struct sim_w *o)
+{
+    struct sim_val validator = sim_arg(c, "validator"), level = sim_arg(c, "validationLevel"), action = sim_arg(c, "validationAction");
+    if (validator.type && (validator.type != BSON_TYPE_DOCUMENT || !sim_is_empty(validator.p)))
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "validators are not simulated");
+    if (level.type && !sim_text_is(level, "strict") && !sim_text_is(level, "moderate") && !sim_text_is(level, "off"))
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "Enumeration value '%.60s' for field 'collMod.validationLevel' is not a valid value.",
+                        sim_is_text(level.type) ? sim_text(level) : "");
+    if (action.type && !sim_text_is(action, "error") && !sim_text_is(action, "warn"))
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "Enumeration value '%.60s' for field 'collMod.validationAction' is not a valid value.",
+                        sim_is_text(action.type) ? sim_text(action) : "");
+    sim_w_val(o, "validator", validator);
+    sim_w_val(o, "validationLevel", level);
+    sim_w_val(o, "validationAction", action);
+    return 0;
+}
+
+static void log_coll_mod(struct sim_call *c)
+{
+    struct sim_w w;
+    struct sim_elem e;
+    char thread[32];
+    sim_w_init(&w);
+    sim_w_doc(&w, "cmdObj");
+    for (struct sim_iter it = sim_iter_of(c->body); sim_next(&it, &e);)
+        if (e.key[0] != '$' && strcmp(e.key, "lsid") != 0 && strcmp(e.key, "writeConcern") != 0 && strcmp(e.key, "comment") != 0)
+            sim_w_val_n(&w, e.key, e.key_n, e.v);
+    sim_w_end(&w);
+    const uint8_t *attr = sim_w_done(&w);
+    snprintf(thread, sizeof thread, "conn%d", c->conn->id);
+    if (attr)
+        sim_log(c->m, c->s->now, 'I', "COMMAND", 5324200, thread, "CMD: collMod", attr);
+    sim_w_release(&w);
+}
+
+int sim_cmd_coll_mod(struct sim_call *c)
+{
+    struct sim_w o;
+    const uint8_t *index = NULL;
+    if (sim_call_ns(c))
+        return -1;
+    struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    if (!coll)
+        return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "ns does not exist");
+    if (sim_arg_doc(c, "index", &index))
+        return -1;
+    sim_w_init(&o);
+    sim_w_text(&o, "collMod", coll->name);
+    int rc = index ? mod_index(c, coll, index, &o) : 0;
+    if (rc == 0)
+        rc = mod_options(c, &o);
+    if (rc == 0) {
+        log_coll_mod(c);
+        const uint8_t *done = sim_w_done(&o);
+        struct sim_w o2;
+        sim_w_init(&o2);
+        sim_w_doc(&o2, "collectionOptions_old");
+        sim_w_uuid(&o2, "uuid", coll->uuid);
+        sim_w_all(&o2, coll->options->bson);
+        sim_w_end(&o2);
+        const uint8_t *old = sim_w_done(&o2);
+        uint8_t uuid[16];
+        memcpy(uuid, coll->uuid, 16);
+        rc = done && old ? sim_change_catalog(c, c->db, uuid, done, old) : sim_fail_nomem(&c->fail);
+        sim_w_release(&o2);
+    }
+    sim_w_release(&o);
+    return rc;
+}
+
+/* ---- refusals in the server's words ---- */
+
+int sim_cmd_rename_collection(struct sim_call *c)
+{
+    struct sim_val from = sim_arg(c, "renameCollection");
+    if (!sim_is_text(from.type))
+        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'renameCollection.renameCollection' is the wrong type '%s', expected type 'string'",
+                        sim_type_name(from.type));
+    if (!sim_coll_find(&c->m->cat, sim_text(from)))
+        return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "Source collection %.200s does not exist", sim_text(from));
+    return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "renaming a collection is not simulated");
+}
+
+int sim_cmd_convert_to_capped(struct sim_call *c)
+{
+    if (sim_call_ns(c))
+        return -1;
+    if (!sim_coll_find(&c->m->cat, c->ns))
+        return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "source collection %s does not exist", c->ns);
+    return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "convertToCapped is not simulated");
+}
+
+int sim_cmd_compact(struct sim_call *c)
+{
+    if (sim_call_ns(c))
+        return -1;
+    if (c->m->primary && !sim_truth(sim_arg(c, "force")))
+        return sim_fail(&c->fail, -1, "will not run compact on an active replica set primary as this is a slow blocking operation. use force:true to force");
+    if (!sim_coll_find(&c->m->cat, c->ns))
+        return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "collection does not exist");
+    return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "compact is not simulated");
+}
+
+int sim_cmd_plan_cache_clear(struct sim_call *c)
+{
+    if (sim_call_ns(c))
+        return -1;
+    struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    if (coll)
+        sim_plan_cache_clear(coll->plans);
+    return 0;
+}

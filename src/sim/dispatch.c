@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/sim/dispatch.h>
+#include <signalbox/sim/repl.h>
+#include <signalbox/sim/session.h>
+
+#include <string.h>
+
+/* Fields that any command may have. */
+static const char common[] =
+    " $db lsid $clusterTime $readPreference txnNumber maxTimeMS comment readConcern writeConcern apiVersion apiStrict apiDeprecationErrors "
+    "autocommit startTransaction $client $queryOptions $audit $configServerState shardVersion databaseVersion tracking_info "
+    "maxTimeMSOpOnly stmtId stmtIds stmtid helpOk ";
+
+static bool listed(const char *list, const char *word, size_t n)
+{
+    for (const char *p = list; (p = strstr(p, word)); p += n)
+        if ((p == list || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
+static int check_fields(struct sim_call *c)
+{
+    struct sim_iter it = sim_iter_of(c->body);
+    struct sim_elem e;
+    sim_next(&it, &e); /* the command itself */
+    while (sim_next(&it, &e)) {
+        if (listed(common, e.key, e.key_n) || listed(c->cmd->fields, e.key, e.key_n))
+            continue;
+        return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field '%s.%.200s' is an unknown field.", c->cmd->strict, e.key);
+    }
+    return 0;
+}
+
+/* ---- arguments ---- */
+
+static int wrong_type(struct sim_call *c, const char *name, struct sim_val v, const char *want)
+{
+    return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field '%s.%s' is the wrong type '%s', expected type%s '%s'",
+                    c->cmd->strict ? c->cmd->strict : c->cmd->name, name, sim_type_name(v.type), want[0] == '[' ? "s" : "", want);
+}
+
+int sim_arg_doc(struct sim_call *c, const char *name, const uint8_t **out)
+{
+    struct sim_val v = sim_arg(c, name);
+    if (!v.type || v.type == BSON_TYPE_NULL)
+        return 0;
+    if (v.type != BSON_TYPE_DOCUMENT)
+        return wrong_type(c, name, v, "object");
+    *out = v.p;
+    return 0;
+}
+
+int sim_arg_int(struct sim_call *c, const char *name, int64_t *out)
+{
+    struct sim_val v = sim_arg(c, name);
+    if (!v.type || v.type == BSON_TYPE_NULL)
+        return 0;
+    if (!sim_is_number(v.type))
+        return wrong_type(c, name, v, "[long, int, decimal, double]");
+    *out = sim_int(v, 0);
+    return 0;
+}
+
+int sim_arg_bool(struct sim_call *c, const char *name, bool *out)
+{
+    struct sim_val v = sim_arg(c, name);
+    if (!v.type)
+        return 0;
+    if (v.type != BSON_TYPE_BOOL && !sim_is_number(v.type))
+        return wrong_type(c, name, v, "bool");
+    *out = sim_truth(v);
+    return 0;
+}
+
+int sim_call_ns(struct sim_call *c)
+{
+    struct sim_val v = sim_arg(c, c->cmd->name);
+    if (!v.type && c->cmd->alias)
+        v = sim_arg(c, c->cmd->alias);
+    if (!sim_is_text(v.type))
+        return sim_fail(&c->fail, v.type == BSON_TYPE_BINARY ? SIM_NOT_IMPLEMENTED : SIM_INVALID_NAMESPACE,
+                        "collection name has invalid type %s", sim_type_name(v.type));
+    size_t n = sim_text_n(v);
+    if (n == 0 || memchr(sim_text(v), 0, n) || sim_text(v)[0] == '.')
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Invalid namespace specified '%s.%.100s'", c->db, sim_text(v));
+    if (strlen(c->db) + 1 + n > 255)
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Fully qualified namespace is too long. Max: 255");
+    snprintf(c->ns, sizeof c->ns, "%s.%.*s", c->db, (int)n, sim_text(v));
+    snprintf(c->op.ns, sizeof c->op.ns, "%s", c->ns);
+    c->op.in_top = true;
+    return 0;
+}
+
+int sim_call_batch(struct sim_call *c, const char *name, struct sim_batch *b)
+{
+    memset(b, 0, sizeof *b);
+    for (size_t i = 0; i < c->rq->seq_n; i++)
+        if (strcmp(c->rq->seq[i].name, name) == 0) {
+            b->at = c->rq->seq[i].p;
+            b->end = b->at + c->rq->seq[i].n;
+            for (const uint8_t *p = b->at; p < b->end; p += sim_doc_len(p))
+                b->n++;
+            return 0;
+        }
+    struct sim_val v = sim_arg(c, name);
+    if (!v.type)
+        return sim_fail(&c->fail, SIM_MISSING_FIELD, "BSON field '%s.%s' is missing but a required field", c->cmd->strict, name);
+    if (v.type != BSON_TYPE_ARRAY)
+        return wrong_type(c, name, v, "array");
+    b->is_array = true;
+    b->it = sim_iter_of(v.p);
+    b->n = sim_count(v.p);
+    struct sim_iter it = sim_iter_of(v.p);
+    struct sim_elem e;
+    while (sim_next(&it, &e))
+        if (e.v.type != BSON_TYPE_DOCUMENT) {
+            char path[80];
+            snprintf(path, sizeof path, "%s.%.40s", name, e.key);
+            return wrong_type(c, path, e.v, "object");
+        }
+    return 0;
+}
+
+const uint8_t *sim_batch_next(struct sim_batch *b)
+{
+    struct sim_elem e;
+    if (b->is_array)
+        return sim_next(&b->it, &e) ? e.v.p : NULL;
+    if (b->at >= b->end)
+        return NULL;
+    const uint8_t *p = b->at;
+    b->at += sim_doc_len(p);
+    return p;
+}
+
+/* ---- replies ---- */
+
+static const uint8_t *reply_tail(struct sim *s, struct sim_member *m, struct sim_w *w)
+{
+    static const uint8_t no_hash[20];
+    sim_w_doc(w, "$clusterTime");
+    sim_w_ts(w, "clusterTime", s->last_ts);
+    sim_w_doc(w, "signature");
+    sim_w_binary(w, "hash", BSON_SUBTYPE_BINARY, no_hash, sizeof no_hash);
+    sim_w_i64(w, "keyId", 0);
+    sim_w_end(w);
+    sim_w_end(w);
+    sim_w_ts(w, "operationTime", m->applied_ts);
+    return sim_w_done(w);
+}
+
+const uint8_t *sim_reply_ok(struct sim *s, struct sim_member *m, struct sim_w *w)
+{
+    sim_w_f64(w, "ok", 1);
+    return reply_tail(s, m, w);
+}
+
+const uint8_t *sim_reply_fail(struct sim *s, struct sim_member *m, struct sim_w *w, const struct sim_fail *f)
+{
+    char buf[32];
+    sim_w_f64(w, "ok", 0);
+    sim_w_text(w, "errmsg", f->msg);
+    if (f->code > 0) {
+        sim_w_i32(w, "code", f->code);
+        sim_w_text(w, "codeName", sim_code_name(f->code, buf));
+    }
+    if (f->extra)
+        sim_w_all(w, f->extra);
+    return reply_tail(s, m, w);
+}
+
+void sim_put_write_tail(struct sim_call *c)
+{
+    sim_w_oid(c->reply, "electionId", c->s->election_id);
+    sim_put_optime(c->reply, "opTime", c->s->last_ts);
+}
+
+/* ---- what all commands have in common ---- */
+
+static int check_place(struct sim_call *c)
+{
+    unsigned flags = c->cmd->flags;
+    if ((flags & SIM_ADMIN) && strcmp(c->db, "admin") != 0)
+        return sim_fail(&c->fail, SIM_UNAUTHORIZED, "%s may only be run against the admin database.", c->cmd->name);
+    if ((flags & SIM_PRIMARY) && !c->m->primary && strcmp(c->db, "local") != 0)
+        return sim_fail(&c->fail, SIM_NOT_PRIMARY, "not primary");
+    if ((flags & SIM_OPT_IN) && !c->m->primary && strcmp(c->db, "local") != 0) {
+        struct sim_val pref = sim_arg(c, "$readPreference");
+        struct sim_val mode = pref.type == BSON_TYPE_DOCUMENT ? sim_find(pref.p, "mode") : sim_missing;
+        if (!mode.type || sim_text_is(mode, "primary"))
+            return sim_fail(&c->fail, 13435, "not primary and secondaryOk=false");
+    }
+    return 0;
+}
+
+static int read_concern(struct sim_call *c)
+{
+    const uint8_t *rc = NULL;
+    if (sim_arg_doc(c, "readConcern", &rc))
+        return -1;
+    c->op.has_read_concern = (c->cmd->flags & SIM_READ_CONCERN) != 0;
+    if (!rc)
+        return 0;
+    struct sim_val level = sim_find(rc, "level"), after = sim_find(rc, "afterClusterTime");
+    static const char *const levels[] = {"local", "available", "majority", "linearizable", "snapshot"};
+    size_t i = 0;
+    while (level.type && i < SB_COUNT(levels) && !sim_text_is(level, levels[i]))
+        i++;
+    if (i == SB_COUNT(levels))
+        return sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "Enumeration value '%.60s' for field 'readConcern.level' is not a valid value.",
+                        sim_is_text(level.type) ? sim_text(level) : sim_type_name(level.type));
+    if (after.type == BSON_TYPE_TIMESTAMP)
+        sim_catch_up(c->s, c->m, (uint64_t)sim_i64(after.p));
+    c->op.read_concern = level.type ? rc : NULL;
+    return 0;
+}
+
+static int write_concern(struct sim_call *c)
+{
+    const uint8_t *wc = NULL;
+    if (sim_arg_doc(c, "writeConcern", &wc))
+        return -1;
+    c->w_majority = true;
+    c->w_needs = c->s->members / 2 + 1;
+    c->op.has_write_concern = (c->cmd->flags & SIM_WRITE_CONCERN) != 0;
+    if (!wc || sim_is_empty(wc))
+        return 0;
+    struct sim_val w = sim_find(wc, "w");
+    c->wc = sim_val_doc(wc);
+    c->op.write_concern = wc;
+    if (sim_is_number(w.type)) {
+        c->w_needs = sim_int(w, 1);
+        if (c->w_needs < 0 || c->w_needs > 50)
+            return sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "w has to be a non-negative number and not greater than 50; found: %lld", (long long)c->w_needs);
+        c->w_majority = false;
+    } else if (w.type && !sim_text_is(w, "majority")) {
+        return sim_fail(&c->fail, 79, "No write concern mode named '%.60s' found in replica set configuration",
+                        sim_is_text(w.type) ? sim_text(w) : sim_type_name(w.type));
+    }
+    return 0;
+}
+
+static int session(struct sim_call *c)
+{
+    struct sim_val lsid = sim_arg(c, "lsid"), txn = sim_arg(c, "txnNumber");
+    if (lsid.type && lsid.type != BSON_TYPE_DOCUMENT)
+        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'lsid' is the wrong type '%s', expected type 'object'", sim_type_name(lsid.type));
+    if (sim_arg(c, "startTransaction").type || sim_arg(c, "autocommit").type)
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "multi-document transactions are not simulated");
+    if (txn.type && (txn.type != BSON_TYPE_INT64 && txn.type != BSON_TYPE_INT32))
+        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'txnNumber' is the wrong type '%s', expected type 'long'", sim_type_name(txn.type));
+    if (txn.type && !lsid.type)
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "Transaction number requires a session ID to also be specified");
+    c->lsid = lsid.type ? lsid.p : NULL;
+    c->has_txn = txn.type != 0;
+    c->txn_number = sim_int(txn, 0);
+    return 0;
+}
+
+static int common_arguments(struct sim_call *c)
+{
+    int64_t max_time = 0;
+    if (sim_arg_int(c, "maxTimeMS", &max_time))
+        return -1;
+    if (max_time < 0 || max_time > INT32_MAX)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "%lld value for maxTimeMS is out of range", (long long)max_time);
+    c->op.max_time_ms = max_time;
+    return session(c) || read_concern(c) || write_concern(c) ? -1 : 0;
+}
+
+/* A command that was retried is answered as it was the first time. */
+static const uint8_t *answer_again(struct sim_call *c)
+{
+    if (!c->has_txn || !(c->cmd->flags & SIM_COUNTS_WRITE))
+        return NULL;
+    const uint8_t *before = sim_session_retried(c->s, c->lsid, c->txn_number, &c->fail);
+    if (before) {
+        c->m->n.retried_commands++;
+        c->m->n.retried_statements++;
+    }
+    return before;
+}
+
+static int prepare(struct sim_call *c)
+{
+    if (check_place(c) || (c->cmd->strict && check_fields(c)))
+        return -1;
+    return common_arguments(c);
+}
+
+static struct sim_doc *shown_command(const struct sim_call *c)
+{
+    if (sim_find(c->body, "$db").type || !c->rq->db)
+        return sim_doc_new(c->body);
+    struct sim_w w;
+    sim_w_init(&w);
+    sim_w_all(&w, c->body);
+    sim_w_text(&w, "$db", c->db);
+    const uint8_t *done = sim_w_done(&w);
+    struct sim_doc *d = done ? sim_doc_new(done) : NULL;
+    sim_w_release(&w);
+    return d;
+}
+
+static void account(struct sim_call *c, const uint8_t *reply)
+{
+    size_t i = (size_t)(c->cmd - sim_commands);
+    struct sim_counters *n = &c->m->n;
+    n->command_total[i]++;
+    n->command_failed[i] += c->fail.code != 0;
+    if (!(c->cmd->flags & SIM_OWN_COUNTER))
+        n->op[SIM_OP_COMMAND]++;
+    c->op.reslen = reply ? (int64_t)sim_doc_len(reply) + 21 : 0;
+    if (c->fail.code) {
+        c->op.error = c->fail.code;
+        snprintf(c->op.error_msg, sizeof c->op.error_msg, "%s", c->fail.msg);
+    }
+    sim_op_finish(&c->op);
+    c->conn->latency_us = c->op.latency_us;
+}
+
+static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w)
+{
+    memset(c, 0, sizeof *c);
+    c->s = conn->m->sim;
+    c->m = conn->m;
+    c->conn = conn;
+    c->rq = rq;
+    c->body = rq->body;
+    c->reply = w;
+    c->m->n.requests++;
+    c->m->n.bytes_in += (int64_t)rq->bytes;
+    sim_w_clear(w);
+}
+
+static int find_command(struct sim_call *c)
+{
+    struct sim_iter it = sim_iter_of(c->body);
+    struct sim_elem e;
+    struct sim_val db = sim_find(c->body, "$db");
+    if (!sim_next(&it, &e))
+        return sim_fail(&c->fail, SIM_COMMAND_NOT_FOUND, "no such command: ''");
+    if (!c->rq->db && !sim_is_text(db.type))
+        return sim_fail(&c->fail, 40571, "OP_MSG requests require a $db argument");
+    snprintf(c->db, sizeof c->db, "%.*s", c->rq->db ? (int)strlen(c->rq->db) : (int)sim_text_n(db), c->rq->db ? c->rq->db : sim_text(db));
+    if (!c->db[0] || strpbrk(c->db, ". $/\\\"") || strlen(c->db) > 63)
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Invalid database name: '%.100s'", c->db);
+    c->cmd = sim_command_find(e.key);
+    if (!c->cmd) {
+        c->m->n.unknown_commands++;
+        return sim_fail(&c->fail, SIM_COMMAND_NOT_FOUND, "no such command: '%.100s'", e.key);
+    }
+    return 0;
+}
+
+enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w, const uint8_t **reply)
+{
+    struct sim_call c;
+    begin(&c, conn, rq, w);
+    if (find_command(&c)) {
+        c.m->n.asserts_user++;
+        c.m->n.op[SIM_OP_COMMAND]++;
+        *reply = sim_reply_fail(c.s, c.m, w, &c.fail);
+        goto sent;
+    }
+    sim_op_init(&c.op, conn);
+    c.op.counts_read = (c.cmd->flags & SIM_COUNTS_READ) != 0;
+    c.op.counts_write = (c.cmd->flags & SIM_COUNTS_WRITE) != 0;
+    snprintf(c.op.ns, sizeof c.op.ns, "%s.$cmd", c.db);
+    const uint8_t *again = NULL;
+    int rc = prepare(&c);
+    if (rc == 0 && (again = answer_again(&c))) {
+        sim_w_all(w, again);
+        *reply = sim_w_done(w);
+        sim_op_release(&c.op);
+        goto sent;
+    }
+    if (c.fail.code)
+        rc = -1;
+    c.op.command = c.cmd->flags & SIM_QUIET ? NULL : shown_command(&c);
+    if (rc == 0)
+        rc = c.cmd->run(&c);
+    if (rc == 0 && c.later) { /* its operation is accounted for when it ends */
+        *reply = NULL;
+        return SIM_LATER;
+    }
+    c.op.waits = c.op.counts_write && c.w_needs > 1;
+    if (sim_op_time(&c.op) && rc == 0 && !c.op.work.docs_written)
+        rc = sim_fail(&c.fail, SIM_MAX_TIME, strcmp(c.cmd->name, "find") == 0 ? "Executor error during find command :: caused by :: operation exceeded time limit"
+                                                                              : "operation exceeded time limit");
+    if (rc)
+        sim_w_clear(w);
+    *reply = rc ? sim_reply_fail(c.s, c.m, w, &c.fail) : sim_reply_ok(c.s, c.m, w);
+    account(&c, *reply);
+    if (c.has_txn && rc == 0 && *reply && (c.cmd->flags & SIM_COUNTS_WRITE))
+        sim_session_remember(c.s, c.lsid, c.txn_number, *reply);
+    sim_op_release(&c.op);
+sent:
+    sim_fail_release(&c.fail);
+    if (*reply)
+        conn->m->n.bytes_out += (int64_t)sim_doc_len(*reply) + 21;
+    return SIM_ANSWERED;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/array.h>
+#include <signalbox/base/hash.h>
+#include <signalbox/sim/apply.h>
+#include <signalbox/sim/build.h>
+#include <signalbox/sim/clients.h>
+#include <signalbox/sim/cursor.h>
+#include <signalbox/sim/log.h>
+#include <signalbox/sim/repl.h>
+#include <signalbox/sim/session.h>
+
+#include "setup.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- events: a binary heap by time, then by order of making ---- */
+
+static bool sooner(const struct sim_event *a, const struct sim_event *b)
+{
+    return a->at != b->at ? a->at < b->at : a->seq < b->seq;
+}
+
+int sim_at(struct sim *s, int64_t at, sim_event_fn fn, void *ctx, void (*drop)(void *ctx))
+{
+    if (SB_GROW(s->heap, s->heap_cap, s->heap_n + 1))
+        return -1;
+    size_t i = s->heap_n++;
+    struct sim_event e = {at < s->now ? s->now : at, s->seq++, fn, ctx, drop};
+    for (; i && sooner(&e, &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        s->heap[i] = s->heap[(i - 1) / 2];
+    s->heap[i] = e;
+    return 0;
+}
+
+static struct sim_event take_event(struct sim *s)
+{
+    struct sim_event first = s->heap[0], last = s->heap[--s->heap_n];
+    size_t i = 0;
+    for (;;) {
+        size_t k = 2 * i + 1;
+        if (k >= s->heap_n)
+            break;
+        if (k + 1 < s->heap_n && sooner(&s->heap[k + 1], &s->heap[k]))
+            k++;
+        if (!sooner(&s->heap[k], &last))
+            break;
+        s->heap[i] = s->heap[k];
+        i = k;
+    }
+    s->heap[i] = last;
+    return first;
+}
+
+int64_t sim_next_event(const struct sim *s)
+{
+    return s->heap_n ? s->heap[0].at : INT64_MAX;
+}
+
+void sim_run_until(struct sim *s, int64_t us)
+{
+    while (s->heap_n && s->heap[0].at <= us) {
+        struct sim_event e = take_event(s);
+        s->now = e.at;
+        e.fn(s, e.ctx);
+    }
+    if (us > s->now)
+        s->now = us;
+}
+
+/* ---- trace and identities ---- */
+
+void sim_trace(struct sim *s, const void *bytes, size_t n)
+{
+    s->trace = sb_fnv1a(s->trace, bytes, n);
+}
+
+uint64_t sim_trace_hash(const struct sim *s)
+{
+    return s->trace;
+}
+
+void sim_new_uuid(struct sim *s, uint8_t uuid[16])
+{
+    uint64_t pair[2] = {sb_rng_u64(&s->uuid_rng), sb_rng_u64(&s->uuid_rng)};
+    memcpy(uuid, pair, 16);
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+}
+
+void sim_new_oid(struct sim *s, uint8_t oid[12])
+{
+    uint32_t seconds = (uint32_t)(s->now / 1000000);
+    uint64_t rest = sb_rng_u64(&s->uuid_rng);
+    oid[0] = (uint8_t)(seconds >> 24);
+    oid[1] = (uint8_t)(seconds >> 16);
+    oid[2] = (uint8_t)(seconds >> 8);
+    oid[3] = (uint8_t)seconds;
+    memcpy(oid + 4, &rest, 8);
+}
+
+/* ---- connections ---- */
+
+static void log_conn(struct sim_conn *c, int id, const char *ctx, const char *msg, int count)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    sim_w_text(&w, "remote", c->remote);
+    sim_w_uuid(&w, "uuid", c->uuid);
+    sim_w_i32(&w, "connectionId", c->id);
+    sim_w_i32(&w, "connectionCount", count);
+    const uint8_t *attr = sim_w_done(&w);
+    if (attr)
+        sim_log(c->m, c->m->sim->now, 'I', "NETWORK", id, ctx, msg, attr);
+    sim_w_release(&w);
+}
+
+struct sim_conn *sim_conn_open(struct sim_member *m, const char *remote, bool inside)
+{
+    struct sim_conn *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->m = m;
+    c->id = ++m->next_conn;
+    c->inside = c->timed = inside;
+    snprintf(c->remote, sizeof c->remote, "%s", remote);
+    if (inside)
+        sim_new_uuid(m->sim, c->uuid);
+    else if (sb_random_bytes(c->uuid, sizeof c->uuid, NULL)) /* clients from outside must not shift the seed's numbers */
+        memset(c->uuid, 0, sizeof c->uuid);
+    c->next = m->conns;
+    m->conns = c;
+    m->conns_n++;
+    m->n.connections_created++;
+    log_conn(c, 22943, "listener", "Connection accepted", m->conns_n);
+    return c;
+}
+
+static void conn_free(struct sim_conn *c)
+{
+    sim_doc_unref(c->metadata);
+    free(c);
+}
+
+void sim_conn_close(struct sim_conn *c)
+{
+    struct sim_member *m = c->m;
+    char ctx[32];
+    for (struct sim_conn **at = &m->conns; *at; at = &(*at)->next)
+        if (*at == c) {
+            *at = c->next;
+            break;
+        }
+    m->conns_n--;
+    snprintf(ctx, sizeof ctx, "conn%d", c->id);
+    log_conn(c, 22944, ctx, "Connection ended", m->conns_n);
+    sim_build_forget(m->sim, c);
+    for (struct sim_running *r = m->running; r; r = r->next)
+        if (r->conn == c)
+            r->conn = NULL;
+    conn_free(c);
+}
+
+void sim_conn_metadata(struct sim_conn *c, const uint8_t *client)
+{
+    struct sim_val app = sim_path(client, "application.name");
+    char ctx[32];
+    struct sim_w w;
+    if (sim_doc_len(client) > 512 * 8)
+        return;
+    if (sim_is_text(app.type))
+        snprintf(c->app, sizeof c->app, "%s", sim_text(app));
+    c->metadata = sim_doc_new(client);
+    snprintf(ctx, sizeof ctx, "conn%d", c->id);
+    sim_w_init(&w);
+    sim_w_text(&w, "remote", c->remote);
+    sim_w_text(&w, "client", ctx);
+    sim_w_copy(&w, "doc", client);
+    const uint8_t *attr = sim_w_done(&w);
+    if (attr)
+        sim_log(c->m, c->m->sim->now, 'I', "NETWORK", 51800, ctx, "client metadata", attr);
+    sim_w_release(&w);
+}
+
+/* ---- operations under way ---- */
+
+struct sim_running *sim_running_new(struct sim_member *m, struct sim_conn *conn, const char *op, const char *ns, struct sim_doc *command)
+{
+    struct sim_running *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->m = m;
+    r->conn = conn;
+    r->op = op;
+    r->from = m->sim->now;
+    r->to = INT64_MAX;
+    if (!(r->ns = sb_strdup_n(ns, strlen(ns)))) {
+        free(r);
+        return NULL;
+    }
+    r->command = command ? sim_doc_ref(command) : NULL;
+    r->next = m->running;
+    m->running = r;
+    m->running_n++;
+    return r;
+}
+
+static void running_free(struct sim_running *r)
+{
+    sim_doc_unref(r->command);
+    free(r->ns);
+    free(r->plan);
+    free(r);
+}
+
+void sim_running_end(struct sim_member *m, struct sim_running *r)
+{
+    for (struct sim_running **at = &m->running; *at; at = &(*at)->next)
+        if (*at == r) {
+            *at = r->next;
+            m->running_n--;
+            running_free(r);
+            return;
+        }
+}
+
+int sim_busy(const struct sim_member *m)
+{
+    int n = 0;
+    for (const struct sim_running *r = m->running; r; r = r->next)
+        n += r->takes_core;
+    return n;
+}
+
+int sim_tickets_out(const struct sim_member *m, bool write)
+{
+    int n = 0;
+    for (const struct sim_running *r = m->running; r; r = r->next)
+        n += r->takes_core && r->write == write;
+    return n;
+}
+
+/* ---- the set ---- */
+
+static void member_init(struct sim *s, int i, const struct sim_setup *setup)
+{
+    struct sim_member *m = &s->member[i];
+    char use[32];
+    m->sim = s;
+    m->id = i;
+    m->port = setup->port[i];
+    m->primary = i == 0;
+    m->pid = setup->pid + i;
+    snprintf(m->name, sizeof m->name, "127.0.0.1:%d", m->port);
+    snprintf(m->host, sizeof m->host, "sim-%d:%d", i, m->port);
+    snprintf(use, sizeof use, "member %d", i);
+    sb_rng_fork(&m->rng, &s->rng, use);
+    sim_catalog_init(&m->cat);
+    m->slow_ms = 100;
+    m->sample_rate = 1;
+    sim_new_oid(s, m->process_id);
+}
+
+struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
+{
+    struct sim *s = calloc(1, sizeof *s);
+    if (!s) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    s->seed = setup->seed;
+    s->start = s->now = setup->start_ms * 1000;
+    s->speed = setup->speed;
+    s->members = setup->members;
+    s->version[0] = 5;
+    s->version[2] = 7;
+    s->trace = SB_FNV_START;
+    s->oplog_bytes = INT64_C(48) << 20;
+    snprintf(s->scenario, sizeof s->scenario, "%s", setup->scenario_name);
+    sim_costs_default(&s->costs);
+    struct sb_rng root;
+    sb_rng_seed(&root, setup->seed);
+    sb_rng_fork(&s->rng, &root, "simulation");
+    sb_rng_fork(&s->uuid_rng, &root, "identities");
+    /* of the seed alone, whatever the time: a set keeps its id from run to run */
+    uint64_t id[2] = {sb_rng_u64(&s->uuid_rng), sb_rng_u64(&s->uuid_rng)};
+    memcpy(s->set_id, id, 12);
+    static const uint8_t election[12] = {0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1};
+    memcpy(s->election_id, election, 12);
+    uint8_t incarnation[16];
+    sim_new_uuid(s, incarnation);
+    if (setup->incarnation)
+        snprintf(s->incarnation, sizeof s->incarnation, "%s", setup->incarnation);
+    else
+        sb_hex_encode(s->incarnation, incarnation, 16);
+    for (int i = 0; i < s->members; i++)
+        member_init(s, i, setup);
+    s->cursors = sim_cursors_new();
+    s->sessions = sim_sessions_new();
+    s->builds = sim_builds_new();
+    s->clients = sim_clients_new(s);
+    if (!s->cursors || !s->sessions || !s->builds || !s->clients || sim_setup_members(s)) {
+        sb_fail_nomem(err);
+        sim_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void member_release(struct sim_member *m)
+{
+    while (m->running) {
+        struct sim_running *next = m->running->next;
+        running_free(m->running);
+        m->running = next;
+    }
+    while (m->conns) {
+        struct sim_conn *next = m->conns->next;
+        conn_free(m->conns);
+        m->conns = next;
+    }
+    sim_catalog_release(&m->cat);
+    sim_log_release(m);
+}
+
+void sim_free(struct sim *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->heap_n; i++)
+        if (s->heap[i].drop)
+            s->heap[i].drop(s->heap[i].ctx);
+    free(s->heap);
+    sim_clients_free(s->clients);
+    sim_builds_free(s->builds);
+    sim_cursors_free(s->cursors);
+    sim_sessions_free(s->sessions);
+    for (size_t i = 0; i < s->change_n; i++) {
+        sim_doc_unref(s->change[i].entry);
+        sim_doc_unref(s->change[i].post);
+        sim_doc_unref(s->change[i].id);
+    }
+    free(s->change);
+    for (int i = 0; i < s->members; i++)
+        member_release(&s->member[i]);
+    free(s);
+}

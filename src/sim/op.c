@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/sim/log.h>
+#include <signalbox/sim/op.h>
+#include <signalbox/sim/profile.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+void sim_op_init(struct sim_op *op, struct sim_conn *conn)
+{
+    memset(op, 0, sizeof *op);
+    op->m = conn->m;
+    op->conn = conn;
+    op->type = "command";
+    op->top = SIM_TOP_COMMANDS;
+    op->opid = ++conn->m->next_opid;
+    op->start = conn->m->sim->now;
+    sb_str_init(&op->plan);
+    op->nreturned = op->ninserted = op->nmatched = op->nmodified = op->nupserted = op->ndeleted = -1;
+    op->keys_inserted = op->keys_deleted = -1;
+}
+
+void sim_op_release(struct sim_op *op)
+{
+    sb_str_release(&op->plan);
+    sim_doc_unref(op->exec_stats);
+    sim_doc_unref(op->command);
+    sim_doc_unref(op->originating);
+}
+
+static struct sim_coll *coll_of(const struct sim_op *op)
+{
+    return sim_coll_find(&op->m->cat, op->ns);
+}
+
+static int level_of(const struct sim_op *op, const struct sim_filter **filter)
+{
+    const struct sim_db *db = sim_db_find(&op->m->cat, op->ns, strcspn(op->ns, "."));
+    *filter = db ? db->profiler.filter : NULL;
+    return db ? db->profiler.level : 0;
+}
+
+bool sim_op_may_profile(const struct sim_op *op)
+{
+    const struct sim_filter *filter;
+    int level = level_of(op, &filter);
+    if (level == 0)
+        return false;
+    return level == 2 || filter || sim_cost_of(&op->m->sim->costs, &op->work) > (double)op->m->slow_ms * 300;
+}
+
+void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_mark *since)
+{
+    struct sim_totals t;
+    int64_t keys = since ? since->keys : 0, docs = since ? since->docs : 0, works = since ? since->works : 0;
+    sim_exec_totals(e, &t);
+    op->has_plan = true;
+    op->keys += t.keys - keys;
+    op->docs += t.docs - docs;
+    op->works += e->root->works - works;
+    op->has_sort = t.sort;
+    op->used_disk = t.used_disk;
+    op->collscan = t.collscan;
+    op->from_multi = e->from_multi;
+    op->replanned = e->replanned;
+    memcpy(op->replan_reason, e->replan_reason, sizeof op->replan_reason);
+    op->has_hash = e->has_hash;
+    op->query_hash = e->query_hash;
+    op->plan_cache_key = e->plan_cache_key;
+    sb_str_clear(&op->plan);
+    sim_exec_summary(e, &op->plan);
+    const struct sim_coll *c = e->q.coll;
+    int64_t average = c && c->records.count ? (int64_t)(c->records.bytes / c->records.count) : 0;
+    op->work.keys += t.keys - keys + (since ? 0 : e->trial_keys);
+    op->work.docs += t.docs - docs + (since ? 0 : e->trial_docs);
+    op->work.doc_bytes += (t.docs - docs) * average;
+    if (t.sort && !keys && !docs)
+        op->work.sorted += e->root->need_time;
+    if (since)
+        *since = (struct sim_exec_mark){t.keys, t.docs, e->root->works};
+    if (!sim_op_may_profile(op))
+        return;
+    struct sim_w w;
+    sim_w_init(&w);
+    double ms = sim_cost_of(&op->m->sim->costs, &op->work) / 1000, units = (double)(t.keys + 8 * t.docs);
+    sim_explain_stats(&w, e->root, e->root->works / 1000, units > 0 ? ms / units : 0);
+    const uint8_t *done = sim_w_done(&w);
+    sim_doc_unref(op->exec_stats);
+    op->exec_stats = done ? sim_doc_new(done) : NULL;
+    sim_w_release(&w);
+}
+
+bool sim_op_time(struct sim_op *op)
+{
+    struct sim *s = op->m->sim;
+    static const struct sim_work none;
+    double cpu = sim_cost_of(&s->costs, op->inner_us ? &none : &op->work) * sim_cost_spread(&s->costs, &op->m->rng);
+    double share = (sim_busy(op->m) + 1) / s->costs.cores;
+    double latency = cpu * (share > 1 ? share : 1);
+    int out = sim_tickets_out(op->m, op->counts_write);
+    if (out >= s->costs.tickets) /* waits until one of those that run gives its ticket back */
+        latency += latency * (out - s->costs.tickets + 1) / s->costs.tickets + 1000;
+    if (op->counts_write && op->work.docs_written && !op->is_statement) {
+        double journal = s->costs.journal_us * sim_cost_spread(&s->costs, &op->m->rng);
+        op->wait_us = (int64_t)journal;
+        if (op->waits) /* a secondary has to do the same work before it can say that it has it */
+            op->wait_us = (int64_t)(journal + s->costs.replicate_us * sim_cost_spread(&s->costs, &op->m->rng) +
+                                    (double)op->work.keys_written * s->costs.key_write_us + (double)op->work.docs_written * s->costs.doc_write_us);
+    }
+    op->cpu_us = (int64_t)cpu + op->inner_cpu_us;
+    op->latency_us = (int64_t)latency + op->inner_us + op->wait_us;
+    return op->max_time_ms && op->latency_us > op->max_time_ms * 1000;
+}
+
+int64_t sim_bucket_lower(unsigned b)
+{
+    if (b == 0)
+        return 0;
+    if (b <= 11)
+        return INT64_C(1) << b;
+    unsigned half = b - 11; /* 3072, 4096, 6144, 8192 ... */
+    int64_t power = INT64_C(2048) << half / 2;
+    return half % 2 ? power + power / 2 : power;
+}
+
+/* The server's histogram: powers of two up to 2048, then their halves too. Bucket i holds what is at least lower(i). */
+static unsigned bucket_of(int64_t us)
+{
+    unsigned b = 0;
+    while (b + 1 < SIM_HISTOGRAM && us >= sim_bucket_lower(b + 1))
+        b++;
+    return b;
+}
+
+/* Others get their answer at once: what they leave behind is written now. */
+int64_t sim_op_end(const struct sim_op *op)
+{
+    return op->conn->timed ? op->start + op->latency_us : op->m->sim->now;
+}
+
+static void count_latency(struct sim_op *op)
+{
+    struct sim_counters *n = &op->m->n;
+    enum sim_latency_kind kind = op->counts_write ? SIM_LAT_WRITES : op->counts_read ? SIM_LAT_READS : SIM_LAT_COMMANDS;
+    if (!op->is_statement) {
+        n->latency[kind].us += op->latency_us;
+        n->latency[kind].count++;
+        if (op->waits && op->wait_us) {
+            n->wait_num++;
+            n->wait_ms += op->wait_us / 1000;
+        }
+    }
+    struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
+    if (!c)
+        return;
+    int64_t us = op->latency_us - (op->is_statement ? 0 : op->wait_us);
+    c->top[op->top].us += us;
+    c->top[op->top].count++;
+    struct sim_usage *lock = op->counts_write ? &c->write_lock : &c->read_lock;
+    lock->us += us;
+    lock->count++;
+    struct sim_latency *l = &c->latency[kind];
+    l->us += us;
+    l->ops++;
+    l->bucket[bucket_of(us)]++;
+    if (op->collscan) {
+        c->scans_total++;
+        c->scans_nontailable += !op->tailable;
+    }
+}
+
+static void count_work(struct sim_op *op)
+{
+    struct sim_counters *n = &op->m->n;
+    n->keys += op->keys;
+    n->docs += op->docs;
+    if (op->collscan) {
+        n->scans_total++;
+        n->scans_nontailable += !op->tailable;
+    }
+    n->scan_and_order += op->has_sort;
+    n->returned += op->nreturned > 0 ? op->nreturned : 0;
+    n->inserted += op->ninserted > 0 ? op->ninserted : 0;
+    n->updated += op->nmatched > 0 ? op->nmatched : 0;
+    n->deleted += op->ndeleted > 0 ? op->ndeleted : 0;
+    if (op->is_statement)
+        return; /* the command's own work holds the rest */
+    n->cpu_us += op->cpu_us;
+    int64_t yields = op->works / 1000;
+    n->lock_r += op->counts_write ? 1 : yields + 1;
+    n->lock_w += op->counts_write ? yields + 2 : 0;
+    n->txn_begins++;
+    if (op->work.docs_written) {
+        n->txn_commits++;
+        n->log_writes += op->work.docs_written;
+        n->log_bytes += op->work.bytes_written + 64 * op->work.docs_written;
+        n->log_syncs++;
+        n->log_sync_us += op->wait_us ? (int64_t)op->m->sim->costs.journal_us : 0;
+        op->m->dirty_bytes += 2.0 * (double)op->work.bytes_written + 128.0 * (double)op->work.keys_written;
+    } else {
+        n->txn_rollbacks++;
+    }
+    n->wt_cursor_searches += 1 + op->docs;
+    n->wt_cursor_nexts += op->keys + op->docs;
+    n->wt_inserts += op->work.docs_written + op->work.keys_written;
+    n->wt_pages_requested += op->keys / 8 + op->docs + 2;
+}
+
+static void trace(const struct sim_op *op)
+{
+    struct sim *s = op->m->sim;
+    struct {
+        int64_t now, latency, keys, docs, returned, member;
+    } what = {op->start, op->latency_us, op->keys, op->docs, op->nreturned, op->m->id};
+    sim_trace(s, &what, sizeof what);
+    sim_trace(s, op->ns, strlen(op->ns));
+    s->operations++;
+}
+
+/* What an operation leaves behind, written when its time is over. */
+struct late {
+    struct sim_member *m;
+    int32_t conn_id;
+    bool is_statement;
+    char ns[272];
+    struct sim_doc *attr, *profile;
+};
+
+static void late_free(void *ctx)
+{
+    struct late *l = ctx;
+    sim_doc_unref(l->attr);
+    sim_doc_unref(l->profile);
+    free(l);
+}
+
+static void write_late(struct sim *s, void *ctx)
+{
+    struct late *l = ctx;
+    char thread[32];
+    snprintf(thread, sizeof thread, "conn%d", l->conn_id);
+    if (l->attr)
+        sim_log(l->m, s->now, 'I', l->is_statement ? "WRITE" : "COMMAND", 51803, thread, "Slow query", l->attr->bson);
+    if (l->profile)
+        sim_profile_store(l->m, l->ns, l->profile);
+    late_free(l);
+}
+
+static bool is_profiled_ns(const struct sim_op *op)
+{
+    bool command_ns = strstr(op->ns, ".$cmd") != NULL && strcmp(op->type, "command") == 0;
+    return !command_ns && !strstr(op->ns, ".system.profile");
+}
+
+static void record(struct sim_op *op)
+{
+    const struct sim_filter *filter;
+    int level = level_of(op, &filter);
+    bool slow = op->latency_us > op->m->slow_ms * 1000;
+    if (!slow && !level && !filter)
+        return;
+    bool sampled = op->m->sample_rate >= 1 || sb_rng_unit(&op->m->rng) < op->m->sample_rate;
+    bool profile = level == 2 || (level == 1 && slow && sampled), line = slow && sampled;
+    struct sim_doc *doc = profile || filter ? sim_profile_doc(op) : NULL;
+    if (filter) { /* replaces slowms and the sample rate, for log and profile alike */
+        line = doc && sim_match(filter->root, doc->bson);
+        profile = level == 2 || (level && line);
+    }
+    struct late *l = line || profile ? calloc(1, sizeof *l) : NULL;
+    if (!l) { /* nothing to write, or no memory: the line is missing */
+        sim_doc_unref(doc);
+        return;
+    }
+    l->m = op->m;
+    l->conn_id = op->conn->id;
+    l->is_statement = op->is_statement;
+    memcpy(l->ns, op->ns, sizeof l->ns);
+    l->attr = line || level == 2 ? sim_profile_attr(op) : NULL;
+    l->profile = profile && is_profiled_ns(op) && doc ? sim_doc_ref(doc) : NULL;
+    sim_doc_unref(doc);
+    if (sim_op_end(op) <= op->m->sim->now || sim_at(op->m->sim, sim_op_end(op), write_late, l, late_free))
+        write_late(op->m->sim, l);
+}
+
+static void end_running(struct sim *s, void *ctx)
+{
+    struct sim_running *r = ctx;
+    (void)s;
+    sim_running_end(r->m, r);
+}
+
+/* One of our own apps' operations occupies the member until its time is over. */
+static void occupy(struct sim_op *op)
+{
+    struct sim *s = op->m->sim;
+    if (!op->conn->timed || op->is_statement || op->latency_us < 200)
+        return;
+    struct sim_running *r = sim_running_new(op->m, op->conn, op->type, op->ns, op->command);
+    if (!r)
+        return;
+    r->opid = op->opid;
+    r->to = s->now + op->latency_us;
+    r->write = op->counts_write;
+    r->takes_core = true;
+    r->yields = op->works / 1000;
+    if (op->plan.len)
+        r->plan = sb_strdup_n(op->plan.p, op->plan.len);
+    if (sim_at(s, r->to, end_running, r, NULL))
+        sim_running_end(op->m, r);
+}
+
+void sim_op_finish(struct sim_op *op)
+{
+    count_latency(op);
+    count_work(op);
+    trace(op);
+    occupy(op);
+    if (op->error)
+        op->m->n.asserts_user++;
+    record(op);
+}

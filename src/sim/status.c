@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * serverStatus but for its two large sections. A section is there when the engine knows what to say in it. */
+#include <signalbox/sim/cursor.h>
+#include <signalbox/sim/session.h>
+
+#include "commands.h"
+#include "status.h"
+
+#include <string.h>
+
+static void put_ops(struct sim_w *w, const char *key, const int64_t op[SIM_OPCOUNTERS])
+{
+    static const char *const names[SIM_OPCOUNTERS] = {"insert", "query", "update", "delete", "getmore", "command"};
+    sim_w_doc(w, key);
+    for (int i = 0; i < SIM_OPCOUNTERS; i++)
+        sim_w_i64(w, names[i], op[i]);
+    sim_w_end(w);
+}
+
+static void put_asserts(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "asserts");
+    sim_w_i32(w, "regular", c->m->n.asserts_regular);
+    sim_w_i32(w, "warning", 0);
+    sim_w_i32(w, "msg", 0);
+    sim_w_i32(w, "user", c->m->n.asserts_user);
+    sim_w_i32(w, "tripwire", 0);
+    sim_w_i32(w, "rollovers", 0);
+    sim_w_end(w);
+}
+
+static void put_catalog(struct sim_call *c)
+{
+    const struct sim_catalog *cat = &c->m->cat;
+    int64_t own = 0, capped = 0, internal = 0;
+    for (size_t i = 0; i < cat->n; i++) {
+        const struct sim_coll *coll = cat->coll[i];
+        bool inside = strncmp(coll->ns, "local.", 6) == 0 || strncmp(coll->ns, "config.", 7) == 0 || strncmp(coll->ns, "admin.", 6) == 0 ||
+                      strncmp(coll->name, "system.", 7) == 0;
+        own += !inside;
+        internal += inside;
+        capped += !inside && coll->capped;
+    }
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "catalogStats");
+    sim_w_i32(w, "collections", own);
+    sim_w_i32(w, "capped", capped);
+    sim_w_i32(w, "timeseries", 0);
+    sim_w_i32(w, "views", 0);
+    sim_w_i32(w, "internalCollections", internal);
+    sim_w_i32(w, "internalViews", 0);
+    sim_w_end(w);
+}
+
+static int64_t active_conns(const struct sim_member *m)
+{
+    int64_t n = 1; /* the one that asks */
+    for (const struct sim_running *r = m->running; r; r = r->next)
+        n += r->conn != NULL;
+    return n;
+}
+
+static void put_connections(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "connections");
+    sim_w_i32(w, "current", c->m->conns_n);
+    sim_w_i32(w, "available", 51200 - c->m->conns_n);
+    sim_w_i32(w, "totalCreated", c->m->n.connections_created);
+    sim_w_i32(w, "active", active_conns(c->m));
+    sim_w_i32(w, "threaded", c->m->conns_n);
+    sim_w_i32(w, "exhaustIsMaster", 0);
+    sim_w_i32(w, "exhaustHello", 0);
+    sim_w_i32(w, "awaitingTopologyChanges", 0);
+    sim_w_end(w);
+}
+
+static void put_default_concern(struct sim_call *c)
+{
+    sim_w_doc(c->reply, "defaultRWConcern");
+    sim_put_rw_concern(c->reply, c->s);
+    sim_w_end(c->reply);
+}
+
+static void put_elections(struct sim_call *c)
+{
+    static const char *const kinds[] = {"stepUpCmd", "priorityTakeover", "catchUpTakeover", "electionTimeout", "freezeTimeout"},
+                      *const counts[] = {"numStepDownsCausedByHigherTerm", "numCatchUps", "numCatchUpsSucceeded", "numCatchUpsAlreadyCaughtUp",
+                                         "numCatchUpsSkipped", "numCatchUpsTimedOut", "numCatchUpsFailedWithError", "numCatchUpsFailedWithNewTerm",
+                                         "numCatchUpsFailedWithReplSetAbortPrimaryCatchUpCmd"};
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "electionMetrics");
+    for (size_t i = 0; i < SB_COUNT(kinds); i++) {
+        int64_t n = i == 3 && c->m->primary;
+        sim_w_doc(w, kinds[i]);
+        sim_w_i64(w, "called", n);
+        sim_w_i64(w, "successful", n);
+        sim_w_end(w);
+    }
+    for (size_t i = 0; i < SB_COUNT(counts); i++)
+        sim_w_i64(w, counts[i], i == 3 && c->m->primary);
+    sim_w_f64(w, "averageCatchUpOps", 0);
+    sim_w_end(w);
+}
+
+static void put_extra_info(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "extra_info");
+    sim_w_text(w, "note", "fields vary by platform");
+    sim_w_i64(w, "user_time_us", c->m->n.cpu_us);
+    sim_w_i64(w, "system_time_us", c->m->n.cpu_us / 12);
+    sim_w_i64(w, "maximum_resident_set_kb", (int64_t)((sim_cache_used(c->m) + 150e6) / 1024));
+    sim_w_i64(w, "input_blocks", c->m->n.bytes_read / 512);
+    sim_w_i64(w, "output_blocks", (c->m->n.bytes_written + c->m->n.log_bytes) / 512);
+    sim_w_i64(w, "page_faults", 0);
+    sim_w_end(w);
+}
+
+static void put_flow_control(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "flowControl");
+    sim_w_bool(w, "enabled", true);
+    sim_w_i32(w, "targetRateLimit", 1000000000);
+    sim_w_i64(w, "timeAcquiringMicros", c->m->n.flow_us);
+    sim_w_f64(w, "locksPerKiloOp", c->m->primary ? 1000 : 0);
+    sim_w_i32(w, "sustainerRate", 0);
+    sim_w_bool(w, "isLagged", false);
+    sim_w_i32(w, "isLaggedCount", 0);
+    sim_w_i64(w, "isLaggedTimeMicros", 0);
+    sim_w_end(w);
+}
+
+static void put_queue(struct sim_w *w, const char *key, int readers, int writers)
+{
+    sim_w_doc(w, key);
+    sim_w_i32(w, "total", readers + writers);
+    sim_w_i32(w, "readers", readers);
+    sim_w_i32(w, "writers", writers);
+    sim_w_end(w);
+}
+
+static void put_global_lock(struct sim_call *c)
+{
+    int r = sim_tickets_out(c->m, false), wr = sim_tickets_out(c->m, true), most = (int)c->s->costs.tickets;
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "globalLock");
+    sim_w_i64(w, "totalTime", c->s->now - c->s->start);
+    put_queue(w, "currentQueue", r > most ? r - most : 0, wr > most ? wr - most : 0);
+    put_queue(w, "activeClients", r > most ? most : r, wr > most ? most : wr);
+    sim_w_end(w);
+}
+
+static void put_lock(struct sim_w *w, const char *name, int64_t r, int64_t wr)
+{
+    sim_w_doc(w, name);
+    sim_w_doc(w, "acquireCount");
+    if (r)
+        sim_w_i64(w, "r", r);
+    if (wr)
+        sim_w_i64(w, "w", wr);
+    sim_w_end(w);
+    sim_w_end(w);
+}
+
+static void put_locks(struct sim_call *c)
+{
+    const struct sim_counters *n = &c->m->n;
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "locks");
+    put_lock(w, "ParallelBatchWriterMode", n->lock_w, 0);
+    put_lock(w, "ReplicationStateTransition", 0, n->lock_r + n->lock_w);
+    put_lock(w, "Global", n->lock_r, n->lock_w);
+    put_lock(w, "Database", 0, n->lock_w);
+    put_lock(w, "Collection", 0, n->lock_w);
+    put_lock(w, "Mutex", n->lock_r + n->lock_w, 0);
+    put_lock(w, "oplog", n->served_getmores, n->txn_commits);
+    sim_w_end(w);
+}
+
+static void put_sessions(struct sim_call *c)
+{
+    int64_t n = (int64_t)sim_session_count(c->s), started = c->s->start / 1000;
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "logicalSessionRecordCache");
+    sim_w_i32(w, "activeSessionsCount", n);
+    sim_w_i32(w, "sessionsCollectionJobCount", 1 + (c->s->now - c->s->start) / 300000000);
+    sim_w_i32(w, "lastSessionsCollectionJobDurationMillis", 0);
+    sim_w_date(w, "lastSessionsCollectionJobTimestamp", started + (c->s->now - c->s->start) / 300000000 * 300000);
+    sim_w_i32(w, "lastSessionsCollectionJobEntriesRefreshed", 0);
+    sim_w_i32(w, "lastSessionsCollectionJobEntriesEnded", 0);
+    sim_w_i32(w, "lastSessionsCollectionJobCursorsClosed", 0);
+    sim_w_i32(w, "transactionReaperJobCount", 1 + (c->s->now - c->s->start) / 300000000);
+    sim_w_i32(w, "lastTransactionReaperJobDurationMillis", 0);
+    sim_w_date(w, "lastTransactionReaperJobTimestamp", started + (c->s->now - c->s->start) / 300000000 * 300000);
+    sim_w_i32(w, "lastTransactionReaperJobEntriesCleanedUp", 0);
+    sim_w_i32(w, "sessionCatalogSize", n);
+    sim_w_end(w);
+}
+
+static void put_network(struct sim_call *c)
+{
+    const struct sim_counters *n = &c->m->n;
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "network");
+    sim_w_i64(w, "bytesIn", n->bytes_in);
+    sim_w_i64(w, "bytesOut", n->bytes_out);
+    sim_w_i64(w, "physicalBytesIn", n->bytes_in);
+    sim_w_i64(w, "physicalBytesOut", n->bytes_out);
+    sim_w_i64(w, "numSlowDNSOperations", 0);
+    sim_w_i64(w, "numSlowSSLOperations", 0);
+    sim_w_i64(w, "numRequests", n->requests);
+    sim_w_doc(w, "serviceExecutors");
+    sim_w_doc(w, "passthrough");
+    sim_w_i32(w, "threadsRunning", c->m->conns_n);
+    sim_w_i32(w, "clientsInTotal", c->m->conns_n);
+    sim_w_i32(w, "clientsRunning", c->m->conns_n);
+    sim_w_i32(w, "clientsWaitingForData", 0);
+    sim_w_end(w);
+    sim_w_end(w);
+    sim_w_end(w);
+}
+
+static void put_latencies(struct sim_call *c)
+{
+    static const char *const names[SIM_LAT_KINDS] = {"reads", "writes", "commands"};
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "opLatencies");
+    for (int i = 0; i < SIM_LAT_KINDS; i++) {
+        sim_w_doc(w, names[i]);
+        sim_w_i64(w, "latency", c->m->n.latency[i].us);
+        sim_w_i64(w, "ops", c->m->n.latency[i].count);
+        sim_w_end(w);
+    }
+    sim_w_doc(w, "transactions");
+    sim_w_i64(w, "latency", 0);
+    sim_w_i64(w, "ops", 0);
+    sim_w_end(w);
+    sim_w_end(w);
+}
+
+static void put_opcounters(struct sim_call *c)
+{
+    put_ops(c->reply, "opcounters", c->m->n.op);
+}
+
+static void put_opcounters_repl(struct sim_call *c)
+{
+    put_ops(c->reply, "opcountersRepl", c->m->n.op_repl);
+}
+
+static void put_oplog_truncation(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "oplogTruncation");
+    sim_w_i64(w, "totalTimeProcessingMicros", 131);
+    sim_w_text(w, "processingMethod", "scanning");
+    sim_w_i64(w, "totalTimeTruncatingMicros", 0);
+    sim_w_i64(w, "truncateCount", 0);
+    sim_w_end(w);
+}
+
+static void put_repl(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "repl");
+    sim_put_set(w, c->m, "isWritablePrimary");
+    sim_w_i32(w, "rbid", 1);
+    sim_w_end(w);
+}
+
+static void put_security(struct sim_call *c)
+{
+    static const char *const mechanisms[] = {"MONGODB-X509", "SCRAM-SHA-1", "SCRAM-SHA-256"},
+                      *const kinds[] = {"speculativeAuthenticate", "clusterAuthenticate", "authenticate"};
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "security");
+    sim_w_doc(w, "authentication");
+    sim_w_i64(w, "saslSupportedMechsReceived", 0);
+    sim_w_doc(w, "mechanisms");
+    for (size_t i = 0; i < SB_COUNT(mechanisms); i++) {
+        sim_w_doc(w, mechanisms[i]);
+        for (size_t k = 0; k < SB_COUNT(kinds); k++) {
+            sim_w_doc(w, kinds[k]);
+            sim_w_i64(w, "received", 0);
+            sim_w_i64(w, "successful", 0);
+            sim_w_end(w);
+        }
+        sim_w_end(w);
+    }
+    sim_w_end(w);
+    sim_w_end(w);
+    sim_w_end(w);
+}
+
+static void put_storage_engine(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "storageEngine");
+    sim_w_text(w, "name", "wiredTiger");
+    sim_w_bool(w, "supportsCommittedReads", true);
+    sim_w_ts(w, "oldestRequiredTimestampForCrashRecovery", (uint64_t)(c->s->start / 1000000) << 32 | 1);
+    sim_w_bool(w, "supportsPendingDrops", true);
+    sim_w_i64(w, "dropPendingIdents", 0);
+    sim_w_bool(w, "supportsSnapshotReadConcern", true);
+    sim_w_bool(w, "readOnly", false);
+    sim_w_bool(w, "persistent", true);
+    sim_w_bool(w, "backupCursorOpen", false);
+    sim_w_bool(w, "supportsResumableIndexBuilds", true);
+    sim_w_end(w);
+}
+
+static void put_transactions(struct sim_call *c)
+{
+    static const char *const zero[] = {"currentActive", "currentInactive", "currentOpen", "totalAborted", "totalCommitted", "totalStarted",
+                                       "totalPrepared", "totalPreparedThenCommitted", "totalPreparedThenAborted", "currentPrepared"};
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "transactions");
+    sim_w_i64(w, "retriedCommandsCount", c->m->n.retried_commands);
+    sim_w_i64(w, "retriedStatementsCount", c->m->n.retried_statements);
+    sim_w_i64(w, "transactionsCollectionWriteCount", c->m->n.session_writes);
+    for (size_t i = 0; i < SB_COUNT(zero); i++)
+        sim_w_i64(w, zero[i], 0);
+    sim_w_end(w);
+}
+
+static void put_wired_tiger(struct sim_call *c)
+{
+    sim_put_wired_tiger(c->reply, c->m);
+}
+
+static void put_mem(struct sim_call *c)
+{
+    int64_t resident = (int64_t)((sim_cache_used(c->m) + 150e6) / 1048576);
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "mem");
+    sim_w_i32(w, "bits", 64);
+    sim_w_i32(w, "resident", resident);
+    sim_w_i32(w, "virtual", resident + 1400);
+    sim_w_bool(w, "supported", true);
+    sim_w_end(w);
+}
+
+static void put_metrics(struct sim_call *c)
+{
+    sim_put_metrics(c->reply, c->m);
+}
+
+static const struct {
+    const char *name;
+    void (*put)(struct sim_call *c);
+} sections[] = {
+    {"asserts", put_asserts}, {"catalogStats", put_catalog}, {"connections", put_connections}, {"defaultRWConcern", put_default_concern},
+    {"electionMetrics", put_elections}, {"extra_info", put_extra_info}, {"flowControl", put_flow_control}, {"globalLock", put_global_lock},
+    {"locks", put_locks}, {"logicalSessionRecordCache", put_sessions}, {"network", put_network}, {"opLatencies", put_latencies},
+    {"opcounters", put_opcounters}, {"opcountersRepl", put_opcounters_repl}, {"oplogTruncation", put_oplog_truncation}, {"repl", put_repl},
+    {"security", put_security}, {"storageEngine", put_storage_engine}, {"transactions", put_transactions}, {"wiredTiger", put_wired_tiger},
+    {"mem", put_mem}, {"metrics", put_metrics},
+};
+
+int sim_cmd_server_status(struct sim_call *c)
+{
+    const struct sim *s = c->s;
+    int64_t up = s->now - s->start;
+    bool none = sim_truth(sim_arg(c, "none"));
+    struct sim_w *w = c->reply;
+    sim_w_text(w, "host", c->m->host);
+    sim_w_textf(w, "version", "%d.%d.%d", s->version[0], s->version[1], s->version[2]);
+    sim_w_text(w, "process", "mongod");
+    sim_w_i64(w, "pid", c->m->pid);
+    sim_w_f64(w, "uptime", (double)(up / 1000000));
+    sim_w_i64(w, "uptimeMillis", up / 1000);
+    sim_w_i64(w, "uptimeEstimate", up / 1000000);
+    sim_w_date(w, "localTime", sim_now_ms(s));
+    for (size_t i = 0; i < SB_COUNT(sections); i++) {
+        struct sim_val asked = sim_arg(c, sections[i].name);
+        if (asked.type ? sim_truth(asked) : !none)
+            sections[i].put(c);
+    }
+    return 0;
+}

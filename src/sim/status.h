@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status.h - sections of serverStatus. */
+#ifndef SIM_STATUS_H
+#define SIM_STATUS_H
+
+#include <signalbox/sim/dispatch.h>
+
+/* The two large sections; each opens and closes its own document. */
+void sim_put_wired_tiger(struct sim_w *w, const struct sim_member *m);
+void sim_put_metrics(struct sim_w *w, const struct sim_member *m);
+
+/* Bytes that the storage engine's cache holds. */
+double sim_cache_used(const struct sim_member *m);
+
+#endif

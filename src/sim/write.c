@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/sim/write.h>
+
+#include <stdio.h>
+#include <string.h>
+
+void sim_w_init(struct sim_w *w)
+{
+    sb_str_init(&w->out);
+    sim_w_clear(w);
+}
+
+void sim_w_release(struct sim_w *w)
+{
+    sb_str_release(&w->out);
+}
+
+void sim_w_clear(struct sim_w *w)
+{
+    sb_str_clear(&w->out);
+    w->failed = false;
+    w->depth = 1;
+    w->open[0].at = 0;
+    w->open[0].index = 0;
+    sb_str_add(&w->out, "\0\0\0\0", 4);
+}
+
+static void put_u32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+    p[2] = (uint8_t)(v >> 16);
+    p[3] = (uint8_t)(v >> 24);
+}
+
+static void put_u64(uint8_t *p, uint64_t v)
+{
+    put_u32(p, (uint32_t)v);
+    put_u32(p + 4, (uint32_t)(v >> 32));
+}
+
+void sim_w_end(struct sim_w *w)
+{
+    if (w->depth == 0) {
+        w->failed = true;
+        return;
+    }
+    sb_str_addc(&w->out, '\0');
+    size_t at = w->open[--w->depth].at;
+    if (!sb_str_ok(&w->out) || w->out.len - at > INT32_MAX)
+        w->failed = true;
+    else
+        put_u32((uint8_t *)w->out.p + at, (uint32_t)(w->out.len - at));
+}
+
+const uint8_t *sim_w_done(struct sim_w *w)
+{
+    while (w->depth)
+        sim_w_end(w);
+    return w->failed || !sb_str_ok(&w->out) ? NULL : (const uint8_t *)w->out.p;
+}
+
+/* Type, name and NUL of an element; the name of an array element is its number. */
+static void head_n(struct sim_w *w, uint8_t type, const char *key, size_t key_n)
+{
+    if (w->depth == 0) {
+        w->failed = true;
+        return;
+    }
+    sb_str_addc(&w->out, (char)type);
+    if (key)
+        sb_str_add(&w->out, key, key_n);
+    else
+        sb_str_addf(&w->out, "%u", w->open[w->depth - 1].index++);
+    sb_str_addc(&w->out, '\0');
+}
+
+static void head(struct sim_w *w, uint8_t type, const char *key)
+{
+    head_n(w, type, key, key ? strlen(key) : 0);
+}
+
+void sim_w_val_n(struct sim_w *w, const char *key, size_t key_n, struct sim_val v)
+{
+    if (!v.type)
+        return;
+    head_n(w, v.type, key, key_n);
+    sb_str_add(&w->out, v.p, v.n);
+}
+
+void sim_w_val(struct sim_w *w, const char *key, struct sim_val v)
+{
+    sim_w_val_n(w, key, key ? strlen(key) : 0, v);
+}
+
+void sim_w_i32(struct sim_w *w, const char *key, int64_t v)
+{
+    uint8_t b[4];
+    put_u32(b, (uint32_t)(int32_t)(v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v));
+    head(w, BSON_TYPE_INT32, key);
+    sb_str_add(&w->out, b, 4);
+}
+
+static void put_8(struct sim_w *w, uint8_t type, const char *key, uint64_t v)
+{
+    uint8_t b[8];
+    put_u64(b, v);
+    head(w, type, key);
+    sb_str_add(&w->out, b, 8);
+}
+
+void sim_w_i64(struct sim_w *w, const char *key, int64_t v)
+{
+    put_8(w, BSON_TYPE_INT64, key, (uint64_t)v);
+}
+
+void sim_w_int(struct sim_w *w, const char *key, int64_t v)
+{
+    if (v >= INT32_MIN && v <= INT32_MAX)
+        sim_w_i32(w, key, v);
+    else
+        sim_w_i64(w, key, v);
+}
+
+void sim_w_f64(struct sim_w *w, const char *key, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, 8);
+    put_8(w, BSON_TYPE_DOUBLE, key, bits);
+}
+
+void sim_w_bool(struct sim_w *w, const char *key, bool v)
+{
+    head(w, BSON_TYPE_BOOL, key);
+    sb_str_addc(&w->out, v ? 1 : 0);
+}
+
+void sim_w_null(struct sim_w *w, const char *key)
+{
+    head(w, BSON_TYPE_NULL, key);
+}
+
+void sim_w_text_n(struct sim_w *w, const char *key, const char *text, size_t n)
+{
+    uint8_t b[4];
+    put_u32(b, (uint32_t)n + 1);
+    head(w, BSON_TYPE_UTF8, key);
+    sb_str_add(&w->out, b, 4);
+    sb_str_add(&w->out, text, n);
+    sb_str_addc(&w->out, '\0');
+}
+
+void sim_w_text(struct sim_w *w, const char *key, const char *text)
+{
+    sim_w_text_n(w, key, text, strlen(text));
+}
+
+void sim_w_textf(struct sim_w *w, const char *key, const char *fmt, ...)
+{
+    struct sb_str s;
+    sb_str_init(&s);
+    va_list ap;
+    va_start(ap, fmt);
+    sb_str_vaddf(&s, fmt, ap);
+    va_end(ap);
+    if (!sb_str_ok(&s))
+        w->failed = true;
+    sim_w_text_n(w, key, s.p, s.len);
+    sb_str_release(&s);
+}
+
+void sim_w_date(struct sim_w *w, const char *key, int64_t ms)
+{
+    put_8(w, BSON_TYPE_DATE_TIME, key, (uint64_t)ms);
+}
+
+void sim_w_ts(struct sim_w *w, const char *key, uint64_t ts)
+{
+    put_8(w, BSON_TYPE_TIMESTAMP, key, ts);
+}
+
+void sim_w_oid(struct sim_w *w, const char *key, const uint8_t oid[12])
+{
+    head(w, BSON_TYPE_OID, key);
+    sb_str_add(&w->out, oid, 12);
+}
+
+void sim_w_binary(struct sim_w *w, const char *key, uint8_t subtype, const void *bytes, size_t n)
+{
+    uint8_t b[5];
+    put_u32(b, (uint32_t)n);
+    b[4] = subtype;
+    head(w, BSON_TYPE_BINARY, key);
+    sb_str_add(&w->out, b, 5);
+    sb_str_add(&w->out, bytes, n);
+}
+
+void sim_w_uuid(struct sim_w *w, const char *key, const uint8_t uuid[16])
+{
+    sim_w_binary(w, key, BSON_SUBTYPE_UUID, uuid, 16);
+}
+
+static void open_n(struct sim_w *w, uint8_t type, const char *key, size_t key_n)
+{
+    head_n(w, type, key, key_n);
+    if (w->depth == SIM_W_DEPTH) {
+        w->failed = true;
+        return;
+    }
+    w->open[w->depth].at = w->out.len;
+    w->open[w->depth++].index = 0;
+    sb_str_add(&w->out, "\0\0\0\0", 4);
+}
+
+void sim_w_doc_n(struct sim_w *w, const char *key, size_t key_n)
+{
+    open_n(w, BSON_TYPE_DOCUMENT, key, key_n);
+}
+
+void sim_w_doc(struct sim_w *w, const char *key)
+{
+    sim_w_doc_n(w, key, key ? strlen(key) : 0);
+}
+
+void sim_w_array_n(struct sim_w *w, const char *key, size_t key_n)
+{
+    open_n(w, BSON_TYPE_ARRAY, key, key_n);
+}
+
+void sim_w_array(struct sim_w *w, const char *key)
+{
+    sim_w_array_n(w, key, key ? strlen(key) : 0);
+}
+
+void sim_w_copy(struct sim_w *w, const char *key, const uint8_t *doc)
+{
+    head(w, BSON_TYPE_DOCUMENT, key);
+    sb_str_add(&w->out, doc, sim_doc_len(doc));
+}
+
+void sim_w_copy_array(struct sim_w *w, const char *key, const uint8_t *doc)
+{
+    head(w, BSON_TYPE_ARRAY, key);
+    sb_str_add(&w->out, doc, sim_doc_len(doc));
+}
+
+void sim_w_all(struct sim_w *w, const uint8_t *doc)
+{
+    sb_str_add(&w->out, doc + 4, sim_doc_len(doc) - 5);
+}
