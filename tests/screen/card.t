@@ -4,9 +4,7 @@ clock 2026-11-24T14:05:12.000Z
 news 01-connect 03-calm 04-anomaly 05-card
 keys 3 Enter
 screen card-summary
-keys A
-screen card-unread
-keys Escape PageDown
+keys PageDown
 screen card-summary-end
 keys 2
 screen card-commands

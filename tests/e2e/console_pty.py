@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The console on a pseudo-terminal: what is sent, as pyte understands it, and what becomes of the terminal."""
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from terminal import CLOCK, DRIVER, RECORDED, Terminal, check, console, golden, without_clock
+
+SANITIZED = any(v in os.environ.get("SIGNALBOX_BUILD", "") for v in ("asan", "tsan"))
+
+
+def what_is_sent_is_what_is_meant():
+    """An independent terminal shows exactly the golden screens of the headless backend."""
+    for width, height, term in ((80, 24, "linux"), (80, 24, "screen-256color"), (120, 40, "linux"), (120, 40, "screen-256color"), (200, 60, "linux"), (200, 60, "screen-256color")):
+        t = console(width, height, term=term)
+        t.wait("C-000001")
+        size = "-%dx%d" % (width, height)
+        for keys, name in ((b"3\r", "card-summary"), (b"\x1b[6~", "card-summary-end"), (b"2", "card-commands"), (b"3", "card-evidence"), (b"4", "card-policy"), (b"5", "card-rollback"),
+                           (b"7", "card-history")):
+            if name == "card-summary-end" and width == 200:
+                continue  # there the summary has no end to go to
+            t.send(keys)
+            want = without_clock(golden(name + size))
+            want += [""] * (height - len(want))
+            t.until(lambda: without_clock(t.text().split("\n")) == want, "the screen %s%s" % (name, size))
+        t.send("q")
+        check(t.end() == 0, "q does not leave")
+        if term != "linux":
+            t.put_back("leaving")
+        t.close()
+
+
+def idle_and_moving_cost_little():
+    t = console(120, 40, RECORDED + ["11-more"])
+    t.wait("bob has opened a console")
+    clock = lambda: re.search(r"(\d\d:\d\d:\d\d)Z", t.text()).group(1)
+
+    def next_tick():
+        was = clock()
+        t.until(lambda: clock() != was, "the next second")
+
+    next_tick()
+    start = len(t.bytes)
+    next_tick()
+    tick = len(t.bytes) - start  # one second in which nothing but the clock changes
+    check(tick < 80, "an idle second costs %d bytes" % tick)
+    rows = lambda: [i for i, line in enumerate(t.screen.display) if line.startswith("> ")]
+    first = next(i for i, line in enumerate(t.screen.display) if " Anomalies " in line) + 1
+    t.send(b"\x1b[H")
+    t.until(lambda: rows() == [first], "the cursor at the top")
+    next_tick()
+    start = len(t.bytes)
+    t.send(b"\x1b[H\x1b[H")  # at the top already: the frames are made and do not differ
+    next_tick()
+    check(len(t.bytes) - start <= tick, "an unchanged frame costs %d bytes" % (len(t.bytes) - start - tick))
+    for key in (b"\x1b[B", b"\x1b[A"):
+        was, start = rows(), len(t.bytes)
+        t.send(key)
+        t.until(lambda: rows() != was and len(rows()) == 1, "the cursor's move")
+        check(len(t.bytes) - start < 200, "a cursor move costs %d bytes" % (len(t.bytes) - start))
+    t.close()
+
+
+def only_a_resize_clears():
+    erase = (b"\x1b[2J", b"\x1b[3J", b"\x1b[J", b"\x1b[0J", b"\x1b[1J", b"\x1bc")
+    t = console(100, 30)
+    t.wait("C-000001")
+    start = len(t.bytes)
+    for keys, text in ((b"?", "Keys in"), (b"\x1b[F", "[blind]"), (b"\x1b", "Anomalies"), (b"4z", "at #13"), (b"z3\r", "[1 summary"), (b"2", "createIndexes"), (b"\x1b\x1b", "Anomalies"), (b":", "> "), (b"\x1b", "Request:")):
+        t.send(keys)
+        t.wait(text)
+    t.send(b"\x0c")  # repaint, which must not erase either
+    t.wait("Request:")
+    sent = bytes(t.bytes[start:])
+    for e in erase:
+        check(e not in sent, "%r was sent without a resize" % e)
+    t.resize(90, 28)
+    t.wait("C-000001")
+    t.close()
+
+
+def every_end_puts_the_terminal_back():
+    ends = [("SIGTERM", signal.SIGTERM), ("SIGHUP", signal.SIGHUP), ("SIGINT", signal.SIGINT)]
+    for name, number in ends:
+        t = console()
+        t.wait("C-000001")
+        t.signal(number)
+        status = t.end()
+        check(os.WIFEXITED(status) and os.WEXITSTATUS(status) == (11 if number == signal.SIGHUP else 12), "%s: status %x" % (name, status))
+        t.put_back(name)
+        t.close()
+    crashes = [("crash ABRT", signal.SIGABRT)] + ([] if SANITIZED else [("crash SEGV", signal.SIGSEGV)])
+    if SANITIZED:
+        print("SKIP: SIGSEGV belongs to the sanitizer")
+    for text, number in crashes:
+        t = console()
+        t.wait("C-000001")
+        t.send("n" + text)
+        t.wait(text)
+        t.send("\r")
+        status = t.end()
+        check(os.WIFSIGNALED(status) and os.WTERMSIG(status) == number, "%s: status %x" % (text, status))
+        t.put_back(text)
+        check(b"ended by a fault" in bytes(t.bytes), "nothing is said about the crash")
+        t.close()
+    t = console()
+    t.wait("C-000001")
+    t.send("nexit\r")
+    check(os.WEXITSTATUS(t.end()) == 7, "exit(7) does not end with 7")
+    t.put_back("exit()")
+    t.close()
+
+
+def a_resize_storm_is_survived():
+    t = console()
+    t.wait("C-000001")
+    for i in range(400):
+        t.resize(1 + (i * 37) % 240, 1 + (i * 13) % 70)
+        t.send(b"\x1b[B" if i % 3 else b"\t")
+        t.pump(0)
+    t.resize(20, 5)
+    t.wait("20x5 < 40x10")
+    t.resize(80, 24)
+    t.wait("Approvals")
+    t.send("q")
+    check(t.end() == 0, "it does not leave after the storm")
+    t.close()
+
+
+def a_terminal_that_takes_nothing_holds_up_nothing():
+    """The terminal is not read for a while (Ctrl-S, a dead line): signals and news are still handled."""
+    with tempfile.NamedTemporaryFile() as log:
+        t = console(200, 60, options=("--log", log.name))
+        t.wait("C-000001")
+        os.write(t.fd, b"nstorm 3000\r")
+        for i in range(300):  # every key makes a frame; nobody reads them
+            os.write(t.fd, b"\t")
+            os.write(t.fd, b"?")
+            os.write(t.fd, b"\x1b")
+        end = time.monotonic() + 30
+        while "storm 3000" not in open(log.name).read():
+            check(time.monotonic() < end, "the request was not posted while the terminal stood still")
+            time.sleep(0.05)
+        t.signal(signal.SIGTERM)
+        while '"end":"stopped"' not in open(log.name).read():
+            check(time.monotonic() < end, "SIGTERM was not handled while the terminal stood still")
+            time.sleep(0.05)
+        asks = [json.loads(line) for line in open(log.name)]
+        check(sum(a.get("type") == "request" for a in asks) == 1, "the request was posted more than once")
+        t.end()
+        t.close()
+
+
+def keys_cut_in_half_do_no_harm():
+    """The bytes of arrow keys one by one, with pauses longer than the Escape timer."""
+    t = console()
+    t.wait("C-000001")
+    for byte in (b"3", b"\x1b", b"[A"):
+        t.send(byte)
+        t.pump(0.1)  # longer than the timer on purpose: this is the case that is tested
+    t.wait("Approvals")
+    check("Approve" not in t.text().replace("Approvals", ""), "the tail of a cut-off arrow key was taken for A")
+    t.close()
+
+
+def a_paste_of_ten_megabytes_is_one_event():
+    t = console()
+    t.wait("C-000001")
+    paste = b"\x1b[200~" + b"A\r" * (5 << 20) + b"\x1b[201~"
+    sent = 0
+    os.set_blocking(t.fd, False)
+    while sent < len(paste):
+        try:
+            sent += os.write(t.fd, paste[sent:sent + 65536])
+        except BlockingIOError:
+            pass
+        t.pump(0)
+    os.set_blocking(t.fd, True)
+    t.wait("Text was pasted where keys are expected: nothing was done.")
+    t.wait("Approvals")
+    t.close()
+
+
+def suspending_gives_the_terminal_back_and_takes_it_again():
+    t = console()
+    t.wait("C-000001")
+    t.send(b"\x1a")
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        t.pump(0.02)
+        pid, status = os.waitpid(t.pid, os.WNOHANG | os.WUNTRACED)
+        if pid:
+            check(os.WIFSTOPPED(status), "it ended instead of stopping")
+            break
+    else:
+        sys.exit("Ctrl-Z does not stop it")
+    t.put_back("suspending")
+    t.signal(signal.SIGCONT)
+    t.screen.reset()
+    t.wait("C-000001")
+    t.send("3\rq")
+    check(t.end() == 0, "it does not leave after it was continued")
+    t.put_back("leaving after a suspension")
+    t.close()
+    t = console(names=RECORDED + ["07-executing"])
+    t.wait("executing")
+    t.signal(signal.SIGTSTP)
+    t.wait("Not suspended: a plan is being carried out")
+    t.close()
+
+
+def lost_terminal_is_noticed():
+    t = Terminal([DRIVER, "--clock", CLOCK, *RECORDED])
+    t.wait("C-000001")
+    os.close(t.fd)  # the other side of the line is gone: EIO and SIGHUP
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        pid, status = os.waitpid(t.pid, os.WNOHANG)
+        if pid:
+            check(os.WIFEXITED(status) and os.WEXITSTATUS(status) == 11, "a lost terminal ends with status %x" % status)
+            return
+        time.sleep(0.02)
+    sys.exit("a lost terminal was not noticed")
+
+
+def unfit_terminals_are_refused_in_one_sentence():
+    for term, says in (("dumb", "TERM=dumb"), ("nosuch", "TERM=nosuch is not known")):
+        t = Terminal([DRIVER, *RECORDED], term=term)
+        status = t.end()
+        check(os.WEXITSTATUS(status) == 2 and says.encode() in bytes(t.bytes) and b"\x1b" not in bytes(t.bytes), "%s: %x %r" % (term, status, bytes(t.bytes)))
+        t.close()
+    t = Terminal([DRIVER, *RECORDED], env={"LC_ALL": "C"})
+    t.wait("= Anomalies")
+    check(all(b < 0x80 for b in t.bytes), "bytes beyond ASCII reach a terminal that is not UTF-8")
+    t.close()
+
+
+def main():
+    tests = [v for v in globals().values() if callable(v) and getattr(v, "__module__", "") == "__main__" and v is not main]
+    for test in tests:
+        start = time.monotonic()
+        test()
+        print("ok %-60s %.1f s" % (test.__name__.replace("_", " "), time.monotonic() - start), flush=True)
+
+
+main()
