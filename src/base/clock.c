@@ -24,6 +24,11 @@ int64_t sb_mono_ns(void)
     return read_clock_ns(CLOCK_BOOTTIME);
 }
 
+int64_t sb_wall_ms(void)
+{
+    return read_clock_ns(CLOCK_REALTIME) / 1000000;
+}
+
 int64_t sb_mono_ms(void)
 {
     return sb_mono_ns() / 1000000;
@@ -76,7 +81,7 @@ int64_t sb_origin_wall_ms(const struct sb_origin *o)
 {
     if (o->seeded)
         return o->start_wall_ms + sb_origin_mono_ms(o);
-    return read_clock_ns(CLOCK_REALTIME) / 1000000;
+    return sb_wall_ms();
 }
 
 int sb_origin_nonce(struct sb_origin *o, char out[33], struct sb_err *err)

@@ -38,6 +38,9 @@ int64_t sb_origin_mono_ms(const struct sb_origin *o);
 /* 32 lower-case hexadecimal digits and a NUL. */
 int sb_origin_nonce(struct sb_origin *o, char out[33], struct sb_err *err);
 
+/* The machine's own wall clock, whatever an origin says: to compare with times that came from it. */
+int64_t sb_wall_ms(void);
+
 /* The real monotonic clock in milliseconds and in nanoseconds, for time-outs and measurements. */
 int64_t sb_mono_ms(void);
 int64_t sb_mono_ns(void);
