@@ -72,6 +72,16 @@ void sb_origin_seeded(struct sb_origin *o, uint64_t seed)
     snprintf(o->host, sizeof o->host, "seed-%" PRIu64, seed);
 }
 
+void sb_origin_set_run(struct sb_origin *o, uint64_t run)
+{
+    if (!o->seeded || run == 0)
+        return;
+    char use[40];
+    struct sb_rng rng = o->rng;
+    snprintf(use, sizeof use, "run %" PRIu64, run);
+    sb_rng_fork(&o->rng, &rng, use);
+}
+
 int64_t sb_origin_mono_ms(const struct sb_origin *o)
 {
     return sb_mono_ms() - o->start_mono_ms;

@@ -78,7 +78,8 @@ const struct sb_command sb_commands[] = {
      "  --speed N             simulated seconds in a real one, 1 to 1000. Default 1\n"
      "  --members N           1 to 3. Default 3\n"
      "  --port P              the first member's port; the others follow. Default: any free ones\n"
-     "  --start TIME          where simulated time begins. Default: now\n\n"
+     "  --start TIME          where simulated time begins. Default: now\n"
+     "  --incarnation HEX     32 digits: which deployment this is. Default: another one at each start\n\n"
      "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario (file:line), a port that is taken.\n",
      sb_cmd_sim},
     {"version", "", "the program's version", "", sb_cmd_version},

@@ -35,6 +35,9 @@ void sb_origin_seeded(struct sb_origin *o, uint64_t seed);
 int64_t sb_origin_wall_ms(const struct sb_origin *o);
 int64_t sb_origin_mono_ms(const struct sb_origin *o);
 
+/* A later run with the same seed draws other nonces: run tells them apart, 0 is the first. No effect on a system origin. */
+void sb_origin_set_run(struct sb_origin *o, uint64_t run);
+
 /* 32 lower-case hexadecimal digits and a NUL. */
 int sb_origin_nonce(struct sb_origin *o, char out[33], struct sb_err *err);
 
