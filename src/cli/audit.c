@@ -18,6 +18,7 @@
 #define TAIL_DEFAULT 20
 #define FOLLOW_MS 500
 #define BAR_AFTER_MS 1000
+#define BAR_EVERY_MS 100
 
 struct args {
     bool json, full, follow, quiet;
@@ -68,14 +69,15 @@ static int need_ledger(const struct args *a, struct sb_err *err)
 
 struct bar {
     bool wanted, drawn;
-    int64_t start_ms;
+    int64_t start_ms, drawn_ms;
 };
 
 static void progress(void *ctx, int64_t done, int64_t total)
 {
     struct bar *bar = ctx;
     sb_audit_may_stop();
-    if (!bar->wanted || sb_mono_ms() - bar->start_ms < BAR_AFTER_MS)
+    int64_t now = sb_mono_ms();
+    if (!bar->wanted || now - bar->start_ms < BAR_AFTER_MS || now - bar->drawn_ms < BAR_EVERY_MS)
         return;
     int share = total > 0 ? (int)(done * 100 / total) : 0;
     char line[41];
@@ -85,6 +87,7 @@ static void progress(void *ctx, int64_t done, int64_t total)
     fprintf(stderr, "\r[%s] %3d %%  entry %" PRId64, line, share, done);
     fflush(stderr);
     bar->drawn = true;
+    bar->drawn_ms = now;
 }
 
 static json_t *hash_json(const struct sb_hash *hash)

@@ -108,6 +108,7 @@ tamper_checks() {
     tamper 'one twice' 11 "UPDATE entry SET json = (SELECT json FROM entry WHERE seq = 10), leaf = (SELECT leaf FROM entry WHERE seq = 10) WHERE seq = 11;"
     tamper 'one put in between' 21 "UPDATE entry SET seq = -seq WHERE seq > 20; UPDATE entry SET seq = 1 - seq WHERE seq < 0; INSERT INTO entry SELECT 21, leaf, json FROM entry WHERE seq = 20;"
     tamper 'one put behind the end' 347 "INSERT INTO entry SELECT 347, leaf, json FROM entry WHERE seq = 346;"
+    tamper 'one put before the first' null "INSERT INTO entry SELECT 0, leaf, json FROM entry WHERE seq = 20;"
     tamper 'the tail cut off' 340 "DELETE FROM entry WHERE seq >= 340;"
     tamper 'all of it' 1 "DELETE FROM entry;"
     # a forged entry whose chain was made anew: the checkpoint and the tiles tell
@@ -222,7 +223,11 @@ wrong_checks() {
     done
     $as "$SIGNALBOX" audit --ledger "$work/copy" rebuild >"$work/out" 2>"$work/err"; rc=$?
     want_rc 5 'rebuild of a read-only ledger'; one_sentence 'rebuild of a read-only ledger'
-    chmod -R u+w "$work/copy"
+    # what may not be read is not called broken
+    chmod 000 "$work/copy/ledger.db"
+    $as "$SIGNALBOX" audit --ledger "$work/copy" verify >"$work/out" 2>"$work/err"; rc=$?
+    want_rc 1 'verify of what may not be read'; one_sentence 'verify of what may not be read'; want_err 'Permission denied' 'verify of what may not be read'
+    chmod -R u+rwX "$work/copy"
 }
 
 # ---- in use ----
