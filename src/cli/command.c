@@ -82,6 +82,34 @@ const struct sb_command sb_commands[] = {
      "  --incarnation HEX     32 digits: which deployment this is. Default: another one at each start\n\n"
      "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario (file:line), a port that is taken.\n",
      sb_cmd_sim},
+    {"audit", "[--json] (verify [--full] | show ID | tail [-n N] [--follow] | export | rebuild)", "the record: is it whole, and what does it tell",
+     "  verify      computes everything anew from the entries and names the first one that is not what was recorded; also\n"
+     "              compares checkpoint and derived tables. --full looks at each reference and at the files' structure too;\n"
+     "              not while a signalbox owns the ledger. JSON: {\"ok\",\"entries\",\"root\",\"head\",\"first_bad\":{\"index\",\"what\"}}\n"
+     "  show ID     a case (K-), a card (C-) or an anomaly (A-) from its beginning to its outcome\n"
+     "  tail        the newest entries, 20 or N of them; --follow: and those that come\n"
+     "  export      every entry, one a line, as the bytes that were hashed: leaf = SHA-256(0x00 || line without its newline),\n"
+     "              prev = leaf of the line before, root = RFC 6962 over the leaves\n"
+     "  rebuild     makes the derived tables anew; not while a signalbox owns the ledger, nor where an entry is bad\n\n"
+     "  --ledger DIR  the folder with the ledger, such as a copy; without it the one in the state folder\n"
+     "  --quiet       no progress bar\n\n"
+     "All but rebuild only read, in short pieces, and may be used while a signalbox goes on writing.\n"
+     "Exit status: 0 done, and whole; 1 the record is broken or cannot be read; 2 bad usage, no ledger, no such ID; 5 (rebuild)\n"
+     "the ledger cannot be written.\n",
+     sb_cmd_audit},
+    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION)", "policy as code: checked, tested, asked, explained",
+     "  lint              what is probably a mistake: facts that do not exist, conditions that are never true, rules that\n"
+     "                    never decide, overdue reviews; one a line, with file:line:column\n"
+     "  test              the bundle's own tests, what they cover, and whether they notice a rule left out or a condition\n"
+     "                    turned round\n"
+     "  eval INPUT        decides about a decision input (a JSON file, - for standard input) and prints the verdict as JSON\n"
+     "  explain DECISION  a decision of the ledger (d-000812): its rules with the values they saw, what would have changed it,\n"
+     "                    and whether it comes out the same again\n\n"
+     "  --policy    default, training, or a file; without it the config's, else default\n"
+     "  --ledger    (explain) the folder with the ledger\n\n"
+     "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
+     "notices, another verdict than the recorded one; 2 a bundle or an input is wrong (file:line:column); 4 denied.\n",
+     sb_cmd_policy},
     {"version", "", "the program's version", "", sb_cmd_version},
 };
 const size_t sb_commands_n = SB_COUNT(sb_commands);

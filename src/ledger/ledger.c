@@ -218,11 +218,19 @@ static int discard_derived(struct sb_ledger *l, struct sb_err *err)
     return gone ? 0 : sb_fail(err, SB_ELEDGER, "cannot remove %s: %s", l->derived_path, strerrordesc_np(why));
 }
 
+/* What SQLite refuses for us (a changed entry, a second start) it refuses by its schema. */
+static int check_schema(struct sb_ledger *l, struct sb_err *err)
+{
+    char what[200];
+    int good = sb_store_schema_ok(&l->store, what, sizeof what, err);
+    return good > 0 ? 0 : good < 0 ? -1 : sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s: %s; run: signalbox audit verify", l->db_path, what);
+}
+
 /* From the last checkpoint on, everything is verified. Where the derived tables are damaged, or have a root that is not the
  * checkpoint's, they are made anew from the entries before the entries are blamed. */
 static int verify_start(struct sb_ledger *l, struct sb_err *err)
 {
-    if (open_derived(l, err))
+    if (check_schema(l, err) || open_derived(l, err))
         return -1;
     bool fresh = sb_derived_seq(l->derived) == 0, fits = true;
     if (compare_derived(l, err) == 0 && catch_up(l, err) == 0 && check_checkpoint(l, &fits, err) == 0 && fits)

@@ -49,7 +49,7 @@ static const struct {
     [SB_STMT_LAST] = {"SELECT seq, leaf, json FROM entry ORDER BY seq DESC LIMIT 1", false},
     /* how far to go is decided outside: a bound and a limit in the statement cost a tenth of the reading */
     [SB_STMT_UP] = {"SELECT seq, leaf, json FROM entry WHERE seq >= ?1 ORDER BY seq", false},
-    [SB_STMT_DOWN] = {"SELECT seq, leaf, json FROM entry WHERE seq < ?1 ORDER BY seq DESC", false},
+    [SB_STMT_DOWN] = {"SELECT seq, leaf, json FROM entry WHERE seq < ?1 AND seq > 0 ORDER BY seq DESC", false},
     [SB_STMT_BY_REF] = {"SELECT entry.seq, entry.leaf, entry.json FROM ref CROSS JOIN entry ON entry.seq = ref.seq "
                         "WHERE ref.id = ?1 AND ref.seq > ?2 ORDER BY ref.seq", false},
     [SB_STMT_REFS] = {"SELECT id, seq FROM ref WHERE (id, seq) > (?1, ?2) ORDER BY id, seq LIMIT ?3", false},
@@ -315,6 +315,11 @@ int sb_store_count_refs(struct sb_store *s, int64_t *refs, int64_t *head, struct
     }
     sqlite3_reset(q);
     return rc;
+}
+
+int sb_store_lowest(struct sb_store *s, int64_t *seq, struct sb_err *err)
+{
+    return query(s, "SELECT coalesce(min(seq), 1) FROM entry", seq, NULL, 0, err);
 }
 
 int sb_store_structure_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err)

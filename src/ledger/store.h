@@ -96,6 +96,9 @@ int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err);
 /* How many references there are, and the newest entry, in one look. */
 int sb_store_count_refs(struct sb_store *s, int64_t *refs, int64_t *head, struct sb_err *err);
 
+/* The lowest number a row of entries has; 1 when there is none. */
+int sb_store_lowest(struct sb_store *s, int64_t *seq, struct sb_err *err);
+
 /* SQLite's own check of the file (PRAGMA integrity_check): 1 good, 0 not (what says why), -1 it cannot be made. */
 int sb_store_structure_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define PIECE 2000 /* rows under one lock: about four milliseconds */
+#define PIECE_BYTES (4 << 20) /* a piece ends early when its entries are this large */
 
 struct verifier {
     struct sb_verify *out;
@@ -32,6 +33,7 @@ struct verifier {
     uint64_t key[2];
     uint64_t refs, starts; /* sums over the entries; refs only in full */
     int64_t refs_n;
+    size_t piece_bytes;    /* read under this lock */
     int64_t suspect;       /* first entry whose leaf is not the one that was noted; 0: none */
 };
 
@@ -142,7 +144,8 @@ static int take_row(void *ctx, const struct sb_store_row *row, struct sb_err *er
     v->out->head = leaf;
     if (seq == v->checkpoint.size)
         compare_checkpoint(v);
-    return 0;
+    v->piece_bytes += (size_t)row->json_n;
+    return v->piece_bytes > PIECE_BYTES;
 }
 
 /* ---- what is stored in another order ---- */
@@ -331,7 +334,9 @@ static int verify_schema(struct verifier *v, struct sb_err *err)
 /* What SQLite finds wrong with the file is a finding; what stops us from looking is an error. */
 static int finding(struct verifier *v, int64_t index, const struct sb_err *why, struct sb_err *err)
 {
-    if (why->code == SB_ELEDGER && (why->detail & 0xff) != SQLITE_BUSY && (why->detail & 0xff) != SQLITE_NOMEM) {
+    int sqlite = (int)(why->detail & 0xff);
+    bool barred = sqlite == SQLITE_BUSY || sqlite == SQLITE_NOMEM || sqlite == SQLITE_CANTOPEN || sqlite == SQLITE_PERM || sqlite == SQLITE_READONLY;
+    if (why->code == SB_ELEDGER && !barred) {
         blame(v, index, "%s", why->msg);
         return 0;
     }
@@ -340,19 +345,33 @@ static int finding(struct verifier *v, int64_t index, const struct sb_err *why, 
     return -1;
 }
 
+/* Rows that nobody who counts from 1 comes by. */
+static int verify_start(struct verifier *v, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    int64_t lowest;
+    if (sb_store_lowest(&v->store, &lowest, &why))
+        return finding(v, 0, &why, err);
+    if (lowest < 1)
+        blame(v, 0, "the table of entries holds a row of the number %" PRId64 ", before the first entry", lowest);
+    return 0;
+}
+
 static int verify_entries(struct verifier *v, sb_verify_fn progress, void *ctx, struct sb_err *err)
 {
     struct sb_err why = SB_ERR_INIT;
     for (;;) {
         int64_t next = v->expect.seq, known = v->checkpoint.size;
+        v->piece_bytes = 0;
         int seen = sb_store_up(&v->store, next, INT64_MAX, PIECE, take_row, v, &why);
         if (seen < 0)
             return finding(v, v->expect.seq, &why, err);
-        if (seen < PIECE || v->expect.seq != next + seen) /* the end, or a bad entry */
+        bool cut_short = v->piece_bytes > PIECE_BYTES;
+        if ((seen < PIECE && !cut_short) || v->expect.seq != next + seen) /* the end, or a bad entry */
             return 0;
         if (v->items.gone > 100 && sb_items_purge(&v->items)) /* small tables stay near */
             return sb_fail_nomem(err);
-        if (progress && v->out->entries % (8 * PIECE) == 0)
+        if (progress)
             progress(ctx, v->out->entries, v->out->entries > known ? v->out->entries : known);
     }
 }
@@ -434,7 +453,7 @@ static int verify(struct verifier *v, sb_verify_fn progress, void *ctx, struct s
     v->expect = sb_expect_from(v->store.log, 1, &(struct sb_hash){{0}}, v->hasher);
     if (v->checkpoint.size == 0)
         compare_checkpoint(v);
-    if (verify_entries(v, progress, ctx, err))
+    if (verify_start(v, err) || verify_entries(v, progress, ctx, err))
         return -1;
     if (root_so_far(v, &v->out->root))
         return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");

@@ -7,6 +7,7 @@
 #include <signalbox/base/array.h>
 #include <signalbox/base/hash.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* ---- places ---- */
@@ -37,7 +38,9 @@ void sb_loader_leave(struct sb_loader *l, size_t mark)
 
 int sb_loader_refuse(struct sb_loader *l, const char *what)
 {
-    return sb_fail(l->err, SB_EINPUT, "%s: %.300s: %s", l->path, l->at.len ? l->at.p : "/", what);
+    int64_t line = 1, column = 1;
+    sb_policy_place(l->text, l->len, l->at.p, &line, &column);
+    return sb_fail(l->err, SB_EINPUT, "%s:%" PRId64 ":%" PRId64 ": %.300s: %s", l->path, line, column, l->at.len ? l->at.p : "/", what);
 }
 
 int sb_loader_refuse_name(struct sb_loader *l, const char *what, const char *name)
@@ -57,8 +60,10 @@ int sb_loader_keys(struct sb_loader *l, const json_t *object, const char *const 
         bool known = false;
         for (size_t i = 0; i < n && !known; i++)
             known = strcmp(keys[i], key) == 0;
-        if (!known)
+        if (!known) {
+            sb_loader_enter(l, key);
             return sb_loader_refuse_name(l, "unknown key", key);
+        }
     }
     return 0;
 }
@@ -365,7 +370,7 @@ struct sb_policy *sb_policy_load(const char *text, size_t len, const char *path,
         sb_fail_nomem(err);
         return NULL;
     }
-    struct sb_loader l = {.p = p, .path = path, .err = err};
+    struct sb_loader l = {.p = p, .path = path, .text = text, .len = len, .err = err};
     sb_str_init(&l.at);
     p->tree = sb_json_parse(text, len, path, SB_JSON_ALLOW_REAL, err);
     if (!p->tree || check_plain(&l, p->tree, 0) || read_head(&l) || read_rules(&l) || check_tests(&l) || seal(&l)) {

@@ -10,6 +10,8 @@
 struct sb_loader {
     struct sb_policy *p;
     const char *path;
+    const char *text; /* the file's bytes */
+    size_t len;
     struct sb_str at; /* JSON pointer (RFC 6901) of what is being read */
     struct sb_err *err;
 };
@@ -19,7 +21,11 @@ size_t sb_loader_enter(struct sb_loader *l, const char *key);
 size_t sb_loader_enter_item(struct sb_loader *l, size_t i);
 void sb_loader_leave(struct sb_loader *l, size_t mark);
 
-/* "path: /rules/3/when: what". Return -1. */
+/* Line and column, from 1, of what a pointer leads to: a member's key, an item; of what is around it when it is not there.
+ * False when the text is empty. */
+bool sb_policy_place(const char *text, size_t len, const char *pointer, int64_t *line, int64_t *column);
+
+/* "path:12:7: /rules/3/when: what". Return -1. */
 int sb_loader_refuse(struct sb_loader *l, const char *what);
 int sb_loader_refuse_name(struct sb_loader *l, const char *what, const char *name);
 

@@ -76,6 +76,11 @@ typedef int (*sb_ledger_fn)(void *ctx, const struct sb_entry *e, const char *byt
 /* Entries from..to (both included, to 0: to the end), rising. 0, also when stopped, or -1. */
 int sb_ledger_range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn fn, void *ctx, struct sb_err *err);
 
+/* The same, but for passing entries on: only their canonical bytes, exactly as they were hashed, also of kinds that a newer
+ * program wrote. What is not in canonical form is not handed out (SB_ELEDGER), so that one entry is one line. */
+typedef int (*sb_ledger_bytes_fn)(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err);
+int sb_ledger_bytes(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_bytes_fn fn, void *ctx, struct sb_err *err);
+
 /* Every entry that belongs to a case, card or anomaly, rising; also the verdict that made a decision ("d-000812"), and the
  * policy.load entries of a bundle (its SHA-256). */
 int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void *ctx, struct sb_err *err);

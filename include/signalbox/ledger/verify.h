@@ -28,12 +28,12 @@ struct sb_verify {
     int64_t derived;     /* entry at which derived.db stands; -1: there is none */
 };
 
-/* Called now and then with how far it is. */
+/* Called after each piece, where no lock is held, with how far it is. */
 typedef void (*sb_verify_fn)(void *ctx, int64_t done, int64_t total);
 
 enum sb_verify_flags { SB_VERIFY_FULL = 1 };
 
-/* -1 when it cannot be looked at (no ledger there, no memory, somebody blocks it); else 0 and the answer. */
+/* -1 when it cannot be looked at (no ledger there, it may not be read, no memory, somebody blocks it); else 0 and the answer. */
 int sb_ledger_verify(const char *dir, unsigned flags, sb_verify_fn progress, void *ctx, struct sb_verify *out, struct sb_err *err);
 
 #endif

@@ -42,7 +42,7 @@
 
 struct sb_policy;
 
-/* Reads a bundle; path is its name in messages ("path:line:column: ..." or "path: /rules/3/when: ..."). NULL on error. */
+/* Reads a bundle; path is its name in messages ("path:line:column: /rules/3/when: ..."). NULL on error. */
 struct sb_policy *sb_policy_load(const char *text, size_t len, const char *path, struct sb_err *err);
 void sb_policy_free(struct sb_policy *p); /* NULL is fine */
 
