@@ -91,7 +91,7 @@ static void begin(struct run *r)
     struct sb_err err = SB_ERR_INIT;
     if (!r->keymap)
         load_keymap(r, "default");
-    struct sb_tui_setup setup = {.keymap = r->keymap, .seat = {(char *)"alice", (char *)"console", (char *)"/dev/pts/7"}, .connecting = r->connecting, .ascii = r->ascii, .wall_ms = r->clock};
+    struct sb_tui_setup setup = {.keymap = r->keymap, .seat = {.who = (char *)"alice", .how = (char *)"console", .tty = (char *)"/dev/pts/7"}, .connecting = r->connecting, .ascii = r->ascii, .wall_ms = r->clock};
     r->tui = sb_tui_new(&setup, &err);
     assert_non_null(r->tui);
     sb_tui_start(r->tui, &r->fx);
