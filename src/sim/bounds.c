@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/bounds.h>
+#include <signalbox/sim/key.h>
 #include <signalbox/sim/text.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct sim_intervals make(struct sim_arena *a, size_t n)
@@ -405,6 +407,34 @@ bool sim_bounds(struct sim_arena *a, const struct sim_expr *e, bool path_multike
     default:
         return false;
     }
+}
+
+static bool hashed_point(struct sim_arena *a, struct sim_val v, struct sim_interval *out)
+{
+    if (v.type == BSON_TYPE_ARRAY || v.type == BSON_TYPE_REGEX || v.type == BSON_TYPE_UNDEFINED)
+        return false;
+    struct sim_val h = made_i64(a, BSON_TYPE_INT64, sim_hash_val(v));
+    *out = (struct sim_interval){h, h, true, true};
+    return true;
+}
+
+static int by_low_end(const void *x, const void *y)
+{
+    return sim_compare(((const struct sim_interval *)x)->lo, ((const struct sim_interval *)y)->lo);
+}
+
+bool sim_bounds_hashed(struct sim_arena *a, const struct sim_expr *e, struct sim_intervals *out)
+{
+    if (e->kind != SIM_EQ && (e->kind != SIM_IN || e->re))
+        return false;
+    size_t n = e->kind == SIM_EQ ? 1 : e->in_n;
+    *out = make(a, n);
+    for (size_t i = 0; i < n; i++)
+        if (!out->iv || !hashed_point(a, e->kind == SIM_EQ ? e->v : e->in[i], &out->iv[i]))
+            return false;
+    qsort(out->iv, n, sizeof *out->iv, by_low_end);
+    out->n = n;
+    return true;
 }
 
 void sim_interval_text(struct sb_str *out, const struct sim_interval *v, bool reversed)

@@ -98,7 +98,27 @@ static RIG_UNUSED const uint8_t *rig_send(struct rig *r, int member, const char 
     return reply;
 }
 
-/* Single quotes stand for double ones. The caller frees. */
+static void rig_rename(struct sim_w *w, const uint8_t *doc)
+{
+    struct sim_elem e;
+    for (struct sim_iter it = sim_iter_of(doc); sim_next(&it, &e);) {
+        char key[200];
+        snprintf(key, sizeof key, "%s%s", e.key[0] == '~' ? "$" : "", e.key + (e.key[0] == '~'));
+        if (!sim_is_doc(e.v.type)) {
+            sim_w_val(w, key, e.v);
+            continue;
+        }
+        if (e.v.type == BSON_TYPE_ARRAY)
+            sim_w_array(w, key);
+        else
+            sim_w_doc(w, key);
+        rig_rename(w, e.v.p);
+        sim_w_end(w);
+    }
+}
+
+/* Single quotes stand for double ones, and ~type, ~regex, ~options for the operators whose names Extended JSON takes for
+ * values. The caller frees. */
 static RIG_UNUSED bson_t *rig_json(const char *json)
 {
     char *text = strdup(json);
@@ -110,6 +130,15 @@ static RIG_UNUSED bson_t *rig_json(const char *json)
     if (!b)
         fail_msg("%s in %s", err.message, json);
     free(text);
+    if (!strchr(json, '~'))
+        return b;
+    struct sim_w w;
+    sim_w_init(&w);
+    rig_rename(&w, bson_get_data(b));
+    bson_destroy(b);
+    const uint8_t *done = sim_w_done(&w);
+    b = bson_new_from_data(done, sim_doc_len(done));
+    sim_w_release(&w);
     return b;
 }
 
