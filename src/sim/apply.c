@@ -158,7 +158,7 @@ static int set_options(struct sim_coll *c, const uint8_t *o, struct sim_fail *f)
         return sim_fail_nomem(f);
     sim_doc_unref(c->options);
     c->options = d;
-    return 0;
+    return sim_coll_read_validator(c, f);
 }
 
 static int apply_coll_mod(struct sim *s, struct sim_member *m, const uint8_t *uuid, const uint8_t *o, struct sim_fail *f)

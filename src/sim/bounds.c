@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/bounds.h>
+#include <signalbox/sim/key.h>
 #include <signalbox/sim/text.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct sim_intervals make(struct sim_arena *a, size_t n)
@@ -308,6 +310,7 @@ static bool negation(struct sim_arena *a, const struct sim_expr *e, bool multike
     const struct sim_expr *inner = e->sub[0];
     struct sim_intervals v;
     enum sim_exactness inner_x;
+    bool is_null;
     switch (inner->kind) {
     case SIM_EXISTS:
         if (sparse)
@@ -321,9 +324,12 @@ static bool negation(struct sim_arena *a, const struct sim_expr *e, bool multike
     case SIM_LTE:
     case SIM_GT:
     case SIM_GTE:
-        if (inner->re || !sim_bounds(a, inner, multikey, sparse, &v, &inner_x))
+        /* An array of scalars under the path has a null key but is not null: {$ne: null} needs paths without arrays. A
+         * sparse index lacks documents that any other negation finds. */
+        is_null = inner->kind == SIM_EQ && inner->v.type == BSON_TYPE_NULL;
+        if (inner->re || (is_null ? multikey : sparse) || !sim_bounds(a, inner, multikey, false, &v, &inner_x))
             return false;
-        if (inner_x != SIM_EXACT && !(inner->kind == SIM_EQ && inner->v.type == BSON_TYPE_NULL))
+        if (inner_x != SIM_EXACT && !is_null)
             return false;
         *out = complement(a, &v);
         *x = multikey || inner_x != SIM_EXACT ? SIM_FETCH : SIM_EXACT;
@@ -333,13 +339,33 @@ static bool negation(struct sim_arena *a, const struct sim_expr *e, bool multike
     }
 }
 
+static bool names_element(const struct sim_expr *e)
+{
+    for (unsigned i = 1; i < e->parts_n; i++)
+        if (e->path[e->parts[i].from] >= '0' && e->path[e->parts[i].from] <= '9')
+            return true;
+    return false;
+}
+
+/* Whether a missing field satisfies it, as null does. */
+static bool takes_missing(const struct sim_expr *e)
+{
+    if (e->kind == SIM_EQ || e->kind == SIM_LTE || e->kind == SIM_GTE)
+        return e->v.type == BSON_TYPE_NULL;
+    for (size_t i = 0; e->kind == SIM_IN && i < e->in_n; i++)
+        if (e->in[i].type == BSON_TYPE_NULL)
+            return true;
+    return false;
+}
+
 bool sim_bounds(struct sim_arena *a, const struct sim_expr *e, bool path_multikey, bool sparse, struct sim_intervals *out,
                 enum sim_exactness *x)
 {
+    /* a sparse index does not hold what is missing; of an element named by number it holds that element only */
+    if ((sparse || names_element(e)) && takes_missing(e))
+        return false;
     switch (e->kind) {
     case SIM_EQ:
-        if (sparse && e->v.type == BSON_TYPE_NULL)
-            return false;
         if (e->v.type == BSON_TYPE_REGEX) {
             regex(a, e, out, x);
             *x = SIM_FETCH;
@@ -357,7 +383,7 @@ bool sim_bounds(struct sim_arena *a, const struct sim_expr *e, bool path_multike
         if (e->re)
             return false;
         in_list(a, e, path_multikey, out, x);
-        return !(sparse && *x == SIM_FETCH);
+        return true;
     case SIM_REGEX:
         regex(a, e, out, x);
         if (*x == SIM_COVERED && path_multikey)
@@ -381,6 +407,34 @@ bool sim_bounds(struct sim_arena *a, const struct sim_expr *e, bool path_multike
     default:
         return false;
     }
+}
+
+static bool hashed_point(struct sim_arena *a, struct sim_val v, struct sim_interval *out)
+{
+    if (v.type == BSON_TYPE_ARRAY || v.type == BSON_TYPE_REGEX || v.type == BSON_TYPE_UNDEFINED)
+        return false;
+    struct sim_val h = made_i64(a, BSON_TYPE_INT64, sim_hash_val(v));
+    *out = (struct sim_interval){h, h, true, true};
+    return true;
+}
+
+static int by_low_end(const void *x, const void *y)
+{
+    return sim_compare(((const struct sim_interval *)x)->lo, ((const struct sim_interval *)y)->lo);
+}
+
+bool sim_bounds_hashed(struct sim_arena *a, const struct sim_expr *e, struct sim_intervals *out)
+{
+    if (e->kind != SIM_EQ && (e->kind != SIM_IN || e->re))
+        return false;
+    size_t n = e->kind == SIM_EQ ? 1 : e->in_n;
+    *out = make(a, n);
+    for (size_t i = 0; i < n; i++)
+        if (!out->iv || !hashed_point(a, e->kind == SIM_EQ ? e->v : e->in[i], &out->iv[i]))
+            return false;
+    qsort(out->iv, n, sizeof *out->iv, by_low_end);
+    out->n = n;
+    return true;
 }
 
 void sim_interval_text(struct sb_str *out, const struct sim_interval *v, bool reversed)

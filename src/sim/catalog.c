@@ -18,6 +18,7 @@ static void coll_free(struct sim_coll *c)
     for (unsigned i = 0; i < c->indexes; i++)
         sim_index_free(c->index[i]);
     sim_plan_cache_free(c->plans);
+    sim_filter_free(c->validator);
     sim_records_release(&c->records);
     sim_doc_unref(c->options);
     free(c->ns);
@@ -126,6 +127,21 @@ static int add_id_index(struct sim_coll *coll, int64_t now_us, struct sim_fail *
     return sim_coll_add_index(coll, x, f);
 }
 
+int sim_coll_read_validator(struct sim_coll *c, struct sim_fail *f)
+{
+    const uint8_t *options = c->options->bson;
+    struct sim_val v = sim_find(options, "validator");
+    struct sim_filter *fresh = NULL;
+    if (v.type == BSON_TYPE_DOCUMENT && !sim_is_empty(v.p) && !(fresh = sim_filter_new(v.p, f)))
+        return -1;
+    sim_filter_free(c->validator);
+    c->validator = fresh;
+    c->validates_off = sim_text_is(sim_find(options, "validationLevel"), "off");
+    c->validates_moderately = sim_text_is(sim_find(options, "validationLevel"), "moderate");
+    c->only_warns = sim_text_is(sim_find(options, "validationAction"), "warn");
+    return 0;
+}
+
 struct sim_coll *sim_coll_new(struct sim_catalog *c, const char *ns, const uint8_t uuid[16], const uint8_t *options, int64_t now_us,
                               struct sim_fail *f)
 {
@@ -149,6 +165,8 @@ struct sim_coll *sim_coll_new(struct sim_catalog *c, const char *ns, const uint8
     coll->capped = sim_truth(sim_find(options, "capped"));
     coll->max_bytes = (uint64_t)sim_int(sim_find(options, "size"), 0);
     coll->max_docs = (uint64_t)sim_int(sim_find(options, "max"), 0);
+    if (sim_coll_read_validator(coll, f))
+        goto fail;
     if (!sim_db_need(c, ns, coll->db_n)) {
         sim_fail_nomem(f);
         goto fail;

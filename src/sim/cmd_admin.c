@@ -446,7 +446,8 @@ int sim_cmd_get_default_rw_concern(struct sim_call *c)
 
 int sim_cmd_get_free_monitoring(struct sim_call *c)
 {
-    sim_w_text(c->reply, "state", "undecided");
+    sim_w_text(c->reply, "state", "disabled");
+    sim_w_text(c->reply, "message", "Free Monitoring support is not available in this build of MongoDB");
     return 0;
 }
 

@@ -139,6 +139,7 @@ int sim_cmd_aggregate(struct sim_call *c)
     int64_t batch = SIM_FIRST_BATCH, rows = 0;
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
+    c->op.pipeline = true;
     if (sim_truth(sim_arg(c, "explain"))) {
         if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) == 0 && set_ns(c, &p) == 0)
             rc = sim_explain_aggregate(c, c->body, 0);

@@ -241,6 +241,7 @@ int sim_cmd_get_more(struct sim_call *c)
     struct sim_val id = sim_arg(c, "getMore"), coll = sim_arg(c, "collection");
     int64_t batch = -1;
     c->op.type = "getmore";
+    c->op.has_read_concern = true;
     c->op.top = SIM_TOP_GETMORE;
     c->m->n.op[SIM_OP_GETMORE]++;
     if (id.type != BSON_TYPE_INT64)

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "ddl.h"
+#include "validation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +142,7 @@ static int insert_one(struct sim_call *c, struct sim_coll *coll, const uint8_t *
     struct sim_doc *d = prepare_insert(c, doc, f);
     if (!d)
         return f->code ? -1 : sim_fail_nomem(f);
-    uint64_t rid = sim_coll_insert(coll, d, &work, f);
+    uint64_t rid = sim_validate_document(c, coll, NULL, d->bson, f) ? 0 : sim_coll_insert(coll, d, &work, f);
     int rc = rid ? 0 : -1;
     if (rc == 0 && strcmp(c->db, "local") != 0 && sim_log_insert(c->s, coll, d, work.keys_inserted, stamp_of(c, stmt, &stamp))) {
         sim_coll_remove(coll, rid, &work);
@@ -249,7 +250,9 @@ static int update_row(struct sim_call *c, struct statement *st, struct sim_row *
     st->modified++;
     if (!st->dry) {
         struct sim_doc *old = sim_doc_ref(row->doc);
-        rc = sim_coll_replace(coll, row->rid, fresh, &work, f);
+        rc = sim_validate_document(c, coll, old->bson, fresh->bson, f);
+        if (rc == 0)
+            rc = sim_coll_replace(coll, row->rid, fresh, &work, f);
         if (rc == 0 && sim_log_update(c->s, coll, old->bson, fresh, work.keys_inserted + work.keys_deleted, sim_update_is_replacement(st->update),
                                       stamp_of(c, st->index, &stamp))) {
             struct sim_write_work back = {0};
@@ -344,7 +347,7 @@ static int upsert(struct sim_call *c, struct statement *st, struct sim_fail *f)
         return f->code ? -1 : sim_fail_nomem(f);
     struct sim_write_work work = {0};
     struct sim_stamp stamp;
-    uint64_t rid = sim_coll_insert(coll, st->upserted_doc, &work, f);
+    uint64_t rid = sim_validate_document(c, coll, NULL, st->upserted_doc->bson, f) ? 0 : sim_coll_insert(coll, st->upserted_doc, &work, f);
     if (!rid)
         return -1;
     if (sim_log_insert(c->s, coll, st->upserted_doc, work.keys_inserted, stamp_of(c, st->index, &stamp))) {

@@ -65,11 +65,45 @@ struct sim_coll *sim_need_coll(struct sim_call *c)
     return coll ? coll : sim_create_coll(c, none);
 }
 
+/* ---- validators ---- */
+
+static int check_validator(struct sim_call *c, struct sim_val v)
+{
+    if (!v.type)
+        return 0;
+    if (v.type != BSON_TYPE_DOCUMENT)
+        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field '%s.validator' is the wrong type '%s', expected type 'object'", c->cmd->name, sim_type_name(v.type));
+    if (!sim_is_empty(v.p) && (strcmp(c->db, "admin") == 0 || strcmp(c->db, "local") == 0 || strcmp(c->db, "config") == 0))
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "Document validators are not allowed on collection %s in the %s internal database", c->ns, c->db);
+    struct sim_filter *f = sim_filter_new(v.p, &c->fail);
+    sim_filter_free(f);
+    return f ? 0 : -1;
+}
+
+static int check_enumeration(struct sim_call *c, const char *field, const char *const *values, size_t n)
+{
+    struct sim_val v = sim_arg(c, field);
+    bool found = !v.type;
+    for (size_t i = 0; i < n; i++)
+        found = found || sim_text_is(v, values[i]);
+    return found ? 0
+                 : sim_fail(&c->fail, SIM_BAD_VALUE, "Enumeration value '%.60s' for field '%s.%s' is not a valid value.",
+                            sim_is_text(v.type) ? sim_text(v) : "", c->cmd->name, field);
+}
+
+static int check_validation(struct sim_call *c)
+{
+    static const char *const levels[] = {"strict", "moderate", "off"}, *const actions[] = {"error", "warn"};
+    return check_enumeration(c, "validationLevel", levels, SB_COUNT(levels)) || check_enumeration(c, "validationAction", actions, SB_COUNT(actions))
+               ? -1
+               : 0;
+}
+
 /* ---- create ---- */
 
 int sim_cmd_create(struct sim_call *c)
 {
-    static const char *const others[] = {"viewOn", "pipeline", "timeseries", "collation", "expireAfterSeconds", "clusteredIndex", "validator"};
+    static const char *const others[] = {"viewOn", "pipeline", "timeseries", "collation", "expireAfterSeconds", "clusteredIndex"};
     bool capped = false;
     int64_t size = 0, max = 0;
     if (sim_call_ns(c) || sim_check_writable(c) || sim_arg_bool(c, "capped", &capped) || sim_arg_int(c, "size", &size) || sim_arg_int(c, "max", &max))
@@ -83,6 +117,8 @@ int sim_cmd_create(struct sim_call *c)
         return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "the 'size' field is required when 'capped' is true");
     if (!capped && (sim_arg(c, "size").type || sim_arg(c, "max").type))
         return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "the 'capped' field needs to be true when either the 'size' or 'max' fields are present");
+    if (check_validator(c, sim_arg(c, "validator")) || check_validation(c))
+        return -1;
     struct sim_w w;
     sim_w_init(&w);
     if (capped) {
@@ -91,6 +127,9 @@ int sim_cmd_create(struct sim_call *c)
         if (max)
             sim_w_int(&w, "max", max);
     }
+    sim_w_val(&w, "validator", sim_arg(c, "validator"));
+    sim_w_val(&w, "validationLevel", sim_arg(c, "validationLevel"));
+    sim_w_val(&w, "validationAction", sim_arg(c, "validationAction"));
     const uint8_t *options = sim_w_done(&w);
     if (!options)
         sim_fail_nomem(&c->fail);
@@ -230,20 +269,18 @@ static int mod_index(struct sim_call *c, struct sim_coll *coll, const uint8_t *s
     return 0;
 }
 
-static int mod_options(struct sim_call *c, struct sim_w *o)
+static int mod_options(struct sim_call *c, const struct sim_coll *coll, struct sim_w *o)
 {
     struct sim_val validator = sim_arg(c, "validator"), level = sim_arg(c, "validationLevel"), action = sim_arg(c, "validationAction");
-    if (validator.type && (validator.type != BSON_TYPE_DOCUMENT || !sim_is_empty(validator.p)))
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "validators are not simulated");
-    if (level.type && !sim_text_is(level, "strict") && !sim_text_is(level, "moderate") && !sim_text_is(level, "off"))
-        return sim_fail(&c->fail, SIM_BAD_VALUE, "Enumeration value '%.60s' for field 'collMod.validationLevel' is not a valid value.",
-                        sim_is_text(level.type) ? sim_text(level) : "");
-    if (action.type && !sim_text_is(action, "error") && !sim_text_is(action, "warn"))
-        return sim_fail(&c->fail, SIM_BAD_VALUE, "Enumeration value '%.60s' for field 'collMod.validationAction' is not a valid value.",
-                        sim_is_text(action.type) ? sim_text(action) : "");
+    if (check_validator(c, validator) || check_validation(c))
+        return -1;
     sim_w_val(o, "validator", validator);
     sim_w_val(o, "validationLevel", level);
     sim_w_val(o, "validationAction", action);
+    if (validator.type && !level.type && !sim_find(coll->options->bson, "validationLevel").type)
+        sim_w_text(o, "validationLevel", "strict");
+    if (validator.type && !action.type && !sim_find(coll->options->bson, "validationAction").type)
+        sim_w_text(o, "validationAction", "error");
     return 0;
 }
 
@@ -280,7 +317,7 @@ int sim_cmd_coll_mod(struct sim_call *c)
     sim_w_text(&o, "collMod", coll->name);
     int rc = index ? mod_index(c, coll, index, &o) : 0;
     if (rc == 0)
-        rc = mod_options(c, &o);
+        rc = mod_options(c, coll, &o);
     if (rc == 0) {
         log_coll_mod(c);
         const uint8_t *done = sim_w_done(&o);

@@ -107,8 +107,12 @@ static void write_index(struct sim_w *w, const struct sim_stage *s)
     sim_w_val(w, "keyPattern", sim_index_key(x));
     sim_w_text(w, "indexName", x->name);
     sim_w_bool(w, "isMultiKey", x->multikey);
-    sim_w_doc(w, "multiKeyPaths");
-    for (unsigned i = 0; i < x->fields; i++) {
+    bool hashed = false;
+    for (unsigned i = 0; i < x->fields; i++)
+        hashed = hashed || x->field[i].hashed;
+    if (!hashed) /* it has none */
+        sim_w_doc(w, "multiKeyPaths");
+    for (unsigned i = 0; !hashed && i < x->fields; i++) {
         const char *path = x->field[i].path;
         sim_w_array(w, path);
         for (unsigned part = 0, at = 0; path[at]; part++) {
@@ -119,7 +123,8 @@ static void write_index(struct sim_w *w, const struct sim_stage *s)
         }
         sim_w_end(w);
     }
-    sim_w_end(w);
+    if (!hashed)
+        sim_w_end(w);
     sim_w_bool(w, "isUnique", x->unique);
     sim_w_bool(w, "isSparse", x->sparse);
     sim_w_bool(w, "isPartial", x->partial != NULL);
@@ -169,7 +174,7 @@ static void write_own(struct sim_w *w, const struct sim_stage *s, bool stats)
         break;
     case SIM_PROJECTION:
     case SIM_PROJECTION_COVERED:
-        if (s->projection) {
+        if (s->projection && (!stats || s->explained)) { /* the profiler's copy is empty */
             sim_w_copy(w, "transformBy", sim_projection_spec(s->projection));
         } else {
             sim_w_doc(w, "transformBy");

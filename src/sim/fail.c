@@ -45,6 +45,7 @@ static const struct {
     {SIM_INDEX_OPTIONS_CONFLICT, "IndexOptionsConflict"},
     {SIM_INDEX_KEY_CONFLICT, "IndexKeySpecsConflict"},
     {SIM_UNSATISFIABLE_WC, "UnsatisfiableWriteConcern"},
+    {SIM_VALIDATION, "DocumentValidationFailure"},
     {SIM_OUT_OF_MEMORY, "ExceededMemoryLimit"},
     {166, "CommandNotSupportedOnView"},
     {SIM_CANNOT_INDEX_PARALLEL, "CannotIndexParallelArrays"},

@@ -32,7 +32,9 @@ static int check_field(const uint8_t *spec, const struct sim_elem *e, struct sim
     if (e->key_n == 0)
         return bad_spec(f, spec, SIM_CANNOT_CREATE_INDEX, "Index keys cannot be an empty field.");
     if (sim_is_text(e->v.type)) {
-        static const char *const special[] = {"hashed", "2d", "2dsphere", "text", "geoHaystack"};
+        if (sim_text_is(e->v, "hashed"))
+            return strstr(e->key, "$**") ? bad_spec(f, spec, SIM_CANNOT_CREATE_INDEX, "Index type 'hashed' does not support wildcard indexes") : 0;
+        static const char *const special[] = {"2d", "2dsphere", "text", "geoHaystack"};
         for (size_t i = 0; i < SB_COUNT(special); i++)
             if (sim_text_is(e->v, special[i]))
                 return sim_fail(f, SIM_NOT_IMPLEMENTED, "indexes of type %s are not simulated", special[i]);
@@ -64,10 +66,13 @@ static int check_key(const uint8_t *spec, struct sim_val key, struct sim_fail *f
         return bad_spec(f, spec, SIM_CANNOT_CREATE_INDEX, "Index keys cannot be empty.");
     struct sim_iter it = sim_iter_of(key.p), other;
     struct sim_elem e, o;
-    unsigned n = 0;
+    unsigned n = 0, hashed = 0;
     while (sim_next(&it, &e)) {
         if (check_field(spec, &e, f))
             return -1;
+        hashed += sim_is_text(e.v.type);
+        if (hashed > 1)
+            return sim_fail(f, 31303, "A maximum of one index field is allowed to be hashed but found %u for 'key' {...}", hashed);
         other = sim_iter_of(key.p);
         for (unsigned i = 0; i < n && sim_next(&other, &o); i++)
             if (o.key_n == e.key_n && memcmp(o.key, e.key, o.key_n) == 0)
@@ -125,6 +130,11 @@ static int check_spec(const uint8_t *spec, struct sim_fail *f)
         return -1;
     struct sim_val name = sim_find(spec, "name"), v = sim_find(spec, "v"), expire = sim_find(spec, "expireAfterSeconds");
     bool is_id = sim_count(sim_find(spec, "key").p) == 1 && sim_find(sim_find(spec, "key").p, "_id").type;
+    bool hashed = false;
+    for (it = sim_iter_of(sim_find(spec, "key").p); sim_next(&it, &e);)
+        hashed = hashed || sim_is_text(e.v.type);
+    if (hashed && sim_truth(sim_find(spec, "unique")))
+        return sim_fail(f, 16764, "Currently hashed indexes cannot guarantee uniqueness. Use a regular index.");
     if (!name.type)
         return bad_spec(f, spec, SIM_FAILED_TO_PARSE, "The 'name' field is a required property of an index specification");
     if (sim_text_n(name) == 0)
@@ -186,6 +196,7 @@ static void read_spec(struct sim_index *x)
     x->fields = 0;
     while (sim_next(&it, &e)) {
         x->field[x->fields].path = e.key;
+        x->field[x->fields].hashed = sim_is_text(e.v.type);
         x->field[x->fields++].descending = sim_number(e.v) < 0;
     }
     x->is_id = x->fields == 1 && strcmp(x->field[0].path, "_id") == 0;
@@ -319,8 +330,10 @@ static int emit(const struct sim_index *x, const struct trail *t, struct sim_key
         return 0;
     if (SB_GROW(k->end, k->cap, k->n + 1))
         return sim_fail_nomem(f);
-    for (unsigned i = 0; i < x->fields; i++)
-        sim_key_field(&k->bytes, t[i].v, x->field[i].descending);
+    for (unsigned i = 0; i < x->fields; i++) {
+        uint8_t b[8];
+        sim_key_field(&k->bytes, x->field[i].hashed ? sim_val_i64(b, sim_hash_val(t[i].v)) : t[i].v, x->field[i].descending);
+    }
     if (!sb_str_ok(&k->bytes))
         return sim_fail_nomem(f);
     k->end[k->n++] = k->bytes.len;
@@ -386,6 +399,8 @@ static int expand(const struct sim_index *x, struct trail *t, struct sim_keys *k
         }
         if (t[i].v.type != BSON_TYPE_ARRAY || t[i].component == UINT32_MAX)
             continue;
+        if (x->field[i].hashed)
+            return sim_fail(f, 16766, "Error: hashed indexes do not currently support array values");
         if (array && array != t[i].v.p)
             return sim_fail(f, SIM_CANNOT_INDEX_PARALLEL, "cannot index parallel arrays [%s] [%s]",
                             x->field[i].path + (strrchr(x->field[i].path, '.') ? strrchr(x->field[i].path, '.') + 1 - x->field[i].path : 0),

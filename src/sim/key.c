@@ -2,6 +2,7 @@
 #include <signalbox/sim/key.h>
 
 #include <math.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 enum {
@@ -264,4 +265,95 @@ static size_t field_size(const uint8_t *p, uint8_t flip)
 size_t sim_key_field_size(const uint8_t *p, bool descending)
 {
     return field_size(p, descending ? 0xff : 0);
+}
+
+/* ---- hashes ---- */
+
+/* The server's number of a type, in which types that compare by value are one. */
+static int32_t canonical_type(uint8_t type)
+{
+    switch (type) {
+    case 0:
+    case BSON_TYPE_UNDEFINED:
+        return 0;
+    case BSON_TYPE_MINKEY:
+        return -1;
+    case BSON_TYPE_MAXKEY:
+        return 127;
+    case BSON_TYPE_NULL:
+        return 5;
+    case BSON_TYPE_INT32:
+    case BSON_TYPE_INT64:
+    case BSON_TYPE_DOUBLE:
+    case BSON_TYPE_DECIMAL128:
+        return 10;
+    case BSON_TYPE_UTF8:
+    case BSON_TYPE_SYMBOL:
+        return 15;
+    case BSON_TYPE_DOCUMENT:
+        return 20;
+    case BSON_TYPE_ARRAY:
+        return 25;
+    case BSON_TYPE_BINARY:
+        return 30;
+    case BSON_TYPE_OID:
+        return 35;
+    case BSON_TYPE_BOOL:
+        return 40;
+    case BSON_TYPE_DATE_TIME:
+        return 45;
+    case BSON_TYPE_TIMESTAMP:
+        return 47;
+    case BSON_TYPE_REGEX:
+        return 50;
+    case BSON_TYPE_DBPOINTER:
+        return 55;
+    case BSON_TYPE_CODE:
+        return 60;
+    default:
+        return 65;
+    }
+}
+
+static void put_i32(struct sb_str *out, int32_t v)
+{
+    uint8_t b[4];
+    sim_val_i32(b, v);
+    sb_str_add(out, (const char *)b, sizeof b);
+}
+
+/* What is hashed of a value: its type, its name inside a document, its bytes; numbers as whole numbers. */
+static void hash_input(struct sb_str *out, struct sim_val v, const char *name, size_t name_n)
+{
+    put_i32(out, canonical_type(v.type));
+    if (name) {
+        sb_str_add(out, name, name_n);
+        sb_str_addc(out, '\0');
+    }
+    if (sim_is_number(v.type)) {
+        uint8_t b[8];
+        sim_val_i64(b, sim_int(v, 0));
+        sb_str_add(out, (const char *)b, sizeof b);
+    } else if (sim_is_doc(v.type)) {
+        struct sim_elem e;
+        for (struct sim_iter it = sim_iter_of(v.p); sim_next(&it, &e);)
+            hash_input(out, e.v, e.key, e.key_n);
+        hash_input(out, sim_missing, "", 0);
+    } else if (v.type) {
+        sb_str_add(out, (const char *)v.p, v.n);
+    }
+}
+
+int64_t sim_hash_val(struct sim_val v)
+{
+    struct sb_str in;
+    uint8_t digest[EVP_MAX_MD_SIZE] = {0};
+    unsigned n = 0;
+    sb_str_init(&in);
+    put_i32(&in, 0); /* the seed */
+    hash_input(&in, v.type ? v : sim_null, NULL, 0);
+    if (!sb_str_ok(&in) || EVP_Digest(in.p, in.len, digest, &n, EVP_md5(), NULL) != 1)
+        memset(digest, 0, sizeof digest);
+    sb_str_release(&in);
+    return sim_i64(digest);
 }

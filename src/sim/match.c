@@ -4,6 +4,7 @@
 #include <signalbox/base/array.h>
 #include <signalbox/base/regex.h>
 #include "match.h"
+#include "schema.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -226,7 +227,7 @@ static bool leaf_test(const struct sim_expr *e, struct sim_val v)
     case SIM_REGEX:
         return sim_regexes_match(e->re, v);
     case SIM_MOD:
-        return sim_is_number(v.type) && sim_int(v, 0) % (e->a == -1 ? 1 : e->a) == e->b;
+        return sim_is_number(v.type) && isfinite(sim_number(v)) && sim_int(v, 0) % (e->a == -1 ? 1 : e->a) == e->b;
     case SIM_SIZE:
         return v.type == BSON_TYPE_ARRAY && (int64_t)sim_count(v.p) == e->a;
     case SIM_ELEM_OBJECT:
@@ -296,6 +297,8 @@ bool sim_match(const struct sim_expr *e, const uint8_t *doc)
         return e->kind == SIM_NOR;
     case SIM_NOT:
         return !sim_match(e->sub[0], doc);
+    case SIM_SCHEMA:
+        return sim_schema_match(e->v.p, sim_val_doc(doc));
     case SIM_FALSE:
         return false;
     default:
@@ -311,7 +314,7 @@ bool sim_matches_all(const struct sim_expr *e)
 /* ---- telling about it ---- */
 
 static const char *const kind_names[SIM_KINDS] = {"$and",   "$or", "$elemMatch", "$elemMatch", "$size", "$eq",  "$lte",  "$lt",         "$gt",
-                                                  "$gte",   "$regex", "$mod",    "$exists",    "$in",   "$not", "$nor",  "$type", "$alwaysFalse"};
+                                                  "$gte",   "$regex", "$mod",    "$exists",    "$in",   "$not", "$nor",  "$type", "$jsonSchema", "$alwaysFalse"};
 
 /* {$op: value} of a leaf, into the open document. */
 static void write_operator(struct sim_w *w, const struct sim_expr *e)
@@ -377,7 +380,7 @@ void sim_expr_write(struct sim_w *w, const struct sim_expr *e)
         break;
     case SIM_NOT: {
         const struct sim_expr *x = e->sub[0];
-        if (x->kind == SIM_AND || x->kind == SIM_OR || x->kind == SIM_NOT || x->kind == SIM_NOR) {
+        if (x->kind == SIM_AND || x->kind == SIM_OR || x->kind == SIM_NOT || x->kind == SIM_NOR || x->kind == SIM_SCHEMA) {
             sim_w_array(w, "$nor");
             sim_w_doc(w, NULL);
             sim_expr_write(w, x);
@@ -392,6 +395,9 @@ void sim_expr_write(struct sim_w *w, const struct sim_expr *e)
         sim_w_end(w);
         break;
     }
+    case SIM_SCHEMA:
+        sim_w_val(w, "$jsonSchema", e->v);
+        break;
     case SIM_FALSE:
         sim_w_i32(w, "$alwaysFalse", 1);
         break;

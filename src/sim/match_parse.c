@@ -4,6 +4,7 @@
 #include <signalbox/base/array.h>
 #include <signalbox/base/regex.h>
 #include "match.h"
+#include "schema.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -362,6 +363,11 @@ static int parse_operator(struct sim_expr *into, const struct sim_elem *path, co
     }
     if (strcmp(name, "$options") == 0)
         return sim_find(ops, "$regex").type ? 0 : sim_fail(f, SIM_BAD_VALUE, "$options needs a $regex");
+    static const char *const others[] = {"$near", "$nearSphere", "$geoNear", "$geoWithin", "$geoIntersects", "$within", "$minDistance", "$maxDistance",
+                                         "$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear", "$geometry", "$uniqueDocs"};
+    for (size_t i = 0; i < SB_COUNT(others); i++)
+        if (strcmp(name, others[i]) == 0)
+            return sim_fail(f, SIM_NOT_IMPLEMENTED, "%s is not simulated", name);
     return sim_fail(f, SIM_BAD_VALUE, "unknown operator: %.200s", name);
 }
 
@@ -411,7 +417,18 @@ static int parse_top(struct sim_expr *into, const struct sim_elem *e, unsigned d
         return 0;
     if (strcmp(e->key, "$expr") == 0 && e->v.type == BSON_TYPE_BOOL)
         return sim_truth(e->v) ? 0 : add_sub(into, expr_new(SIM_FALSE, NULL, 0, f), f);
-    if (strcmp(e->key, "$where") == 0 || strcmp(e->key, "$text") == 0 || strcmp(e->key, "$expr") == 0 || strcmp(e->key, "$jsonSchema") == 0)
+    if (strcmp(e->key, "$jsonSchema") == 0) {
+        struct sim_expr *schema = sim_schema_check(e->v, f) ? NULL : expr_new(SIM_SCHEMA, NULL, 0, f);
+        if (schema)
+            schema->v = e->v;
+        return add_sub(into, schema, f);
+    }
+    if (strcmp(e->key, "$alwaysTrue") == 0)
+        return 0;
+    if (strcmp(e->key, "$alwaysFalse") == 0)
+        return add_sub(into, expr_new(SIM_FALSE, NULL, 0, f), f);
+    if (strcmp(e->key, "$where") == 0 || strcmp(e->key, "$text") == 0 || strcmp(e->key, "$expr") == 0 ||
+        strcmp(e->key, "$sampleRate") == 0)
         return sim_fail(f, SIM_NOT_IMPLEMENTED, "%s is not simulated", e->key);
     if (e->key[0] == '$')
         return sim_fail(f, SIM_BAD_VALUE,

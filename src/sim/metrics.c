@@ -154,8 +154,8 @@ void sim_put_metrics(struct sim_w *w, const struct sim_member *m)
     sim_w_end(w);
     put_repl_metrics(w, m);
     sim_w_doc(w, "ttl");
-    sim_w_i64(w, "deletedDocuments", 0);
-    sim_w_i64(w, "passes", 0);
+    sim_w_i64(w, "deletedDocuments", m->n.ttl_deleted);
+    sim_w_i64(w, "passes", m->n.ttl_passes);
     sim_w_end(w);
     sim_w_end(w);
 }

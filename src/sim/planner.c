@@ -135,6 +135,21 @@ static bool on_field(const struct predicate *p, const struct sim_field *f)
     return strlen(f->path) == p->path_n && memcmp(f->path, p->path, p->path_n) == 0;
 }
 
+/* Of a hashed field only points say anything, and only the document decides. */
+static void bound_hashed(struct ctx *x, struct access *acc, unsigned i, enum sim_exactness *done, bool *handled)
+{
+    for (size_t k = 0; k < x->pred_n; k++) {
+        const struct predicate *p = &x->pred[k];
+        struct sim_intervals v;
+        if (p->group || !on_field(p, &acc->index->field[i]) || !sim_bounds_hashed(x->a, p->e, &v))
+            continue;
+        acc->values[i] = sim_bounds_intersect(x->a, &acc->values[i], &v);
+        acc->used[i] = acc->any = true;
+        done[p->child] = SIM_FETCH;
+        handled[p->child] = true;
+    }
+}
+
 /* Bounds of field i; marks what the bounds decide in done[child]. */
 static void bound_field(struct ctx *x, struct access *acc, unsigned i, int *group, enum sim_exactness *done, bool *handled)
 {
@@ -142,6 +157,12 @@ static void bound_field(struct ctx *x, struct access *acc, unsigned i, int *grou
     bool multikey = f->multikey != 0, blocked = false;
     const struct predicate *only = NULL;
     acc->values[i] = sim_bounds_all(x->a);
+    if (i && !acc->used[0])
+        return; /* an index whose first field is not asked for is walked as a whole */
+    if (f->hashed) {
+        bound_hashed(x, acc, i, done, handled);
+        return;
+    }
     for (unsigned j = 0; j < i; j++)
         blocked = blocked || (acc->used[j] && shares_array(acc->index, i, j));
     if (multikey)
@@ -226,7 +247,7 @@ static void judge_sort(const struct ctx *x, struct access *acc)
     acc->explode = 1;
     for (unsigned i = 0; more && i < acc->index->fields; i++) {
         const struct sim_field *f = &acc->index->field[i];
-        if (strcmp(f->path, s.key) == 0) {
+        if (strcmp(f->path, s.key) == 0 && !f->hashed) {
             int want = (sim_number(s.v) < 0) == f->descending ? 1 : -1;
             if (f->multikey || (acc->sort && acc->sort != want))
                 break;
@@ -293,6 +314,7 @@ static struct sim_stage *stage(struct ctx *x, enum sim_stage_kind kind, struct s
     s->child = child;
     s->coll = x->c;
     s->fail = &x->exec->fail;
+    s->explained = x->q->keep_trials;
     sb_str_init(&s->seek);
     return s;
 }
@@ -320,7 +342,7 @@ static bool covers(void *ctx, const char *path)
 {
     const struct covering *c = ctx;
     for (unsigned i = 0; i < c->index->fields; i++)
-        if (strcmp(c->index->field[i].path, path) == 0)
+        if (strcmp(c->index->field[i].path, path) == 0 && !c->index->field[i].hashed)
             return true;
     return false;
 }
@@ -475,6 +497,17 @@ static struct sim_stage *branch(struct ctx *x, const struct sim_expr *e)
     return best.residual ? fetch_stage(&y, s, best.residual) : s;
 }
 
+/* Branches stand in the order of their indexes in the collection. */
+static unsigned position(const struct ctx *x, const struct sim_stage *s)
+{
+    unsigned i = 0;
+    while (s->child)
+        s = s->child;
+    while (i < x->c->indexes && x->c->index[i] != s->scan->index)
+        i++;
+    return i;
+}
+
 static struct sim_stage *or_plan(struct ctx *x, const struct sim_expr *or, const struct sim_expr *rest)
 {
     struct sim_stage *s = stage(x, SIM_OR_STAGE, NULL);
@@ -484,7 +517,10 @@ static struct sim_stage *or_plan(struct ctx *x, const struct sim_expr *or, const
         struct sim_stage *b = branch(x, or->sub[i]);
         if (!b)
             return NULL;
-        s->children[s->children_n++] = b;
+        size_t k = s->children_n++;
+        for (; k && position(x, s->children[k - 1]) > position(x, b); k--)
+            s->children[k] = s->children[k - 1];
+        s->children[k] = b;
     }
     bool fetch = rest || x->q->purpose != SIM_FOR_COUNT;
     s = fetch ? fetch_stage(x, s, rest) : s;
@@ -516,7 +552,7 @@ static struct sim_stage *distinct_scan(struct ctx *x)
     struct access acc;
     for (unsigned i = 0; i < x->c->indexes; i++) {
         struct sim_index *index = x->c->index[i];
-        if (!usable(x, index) || index->multikey || index->sparse || strcmp(index->field[0].path, x->q->distinct) != 0 ||
+        if (!usable(x, index) || index->multikey || index->sparse || index->field[0].hashed || strcmp(index->field[0].path, x->q->distinct) != 0 ||
             !consider(x, index, true, &acc) || acc.residual || acc.on_key)
             continue;
         struct sim_stage *s = scan_stage(x, SIM_DISTINCT_SCAN, &acc, acc.values);
@@ -592,6 +628,12 @@ static void plan_indexes(struct ctx *x, struct sim_stage **plans, int *n)
     for (unsigned i = 0; i < x->c->indexes && *n < SIM_MAX_PLANS; i++) {
         if (!usable(x, x->c->index[i]) || !consider(x, x->c->index[i], false, &acc))
             continue;
+        struct sim_stage *counting = count_scan(x, &acc);
+        if (counting) { /* the first index that can be counted by itself is taken without a trial */
+            plans[0] = finish(x, counting, true, true);
+            *n = plans[0] ? 1 : 0;
+            return;
+        }
         sorted = sorted || acc.sort;
         if ((plans[*n] = indexed(x, &acc)))
             ++*n;

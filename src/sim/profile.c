@@ -203,7 +203,7 @@ struct sim_doc *sim_profile_doc(const struct sim_op *op)
     sim_w_int(&w, "millis", op->latency_us / 1000);
     if (op->plan.len)
         sim_w_text_n(&w, "planSummary", op->plan.p, op->plan.len);
-    if (op->exec_stats && !op->error)
+    if (op->exec_stats && !op->error && !op->pipeline)
         sim_w_copy(&w, "execStats", op->exec_stats->bson);
     sim_w_date(&w, "ts", sim_op_end(op) / 1000);
     sim_w_text_n(&w, "client", op->conn->remote, strcspn(op->conn->remote, ":"));

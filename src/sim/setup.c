@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "setup.h"
 
+#include "ttl.h"
+
 #include <signalbox/sim/apply.h>
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/log.h>
@@ -200,5 +202,8 @@ int sim_setup_members(struct sim *s)
         if (sim_at(s, s->now + CHECKPOINT_US + i * 7000000, on_checkpoint, &s->member[i], NULL))
             return -1;
     }
-    return sim_at(s, s->now + NOOP_US, on_noop, NULL, NULL) || sim_at(s, s->now + CURSOR_MONITOR_US, on_cursor_monitor, NULL, NULL) ? -1 : 0;
+    return sim_at(s, s->now + NOOP_US, on_noop, NULL, NULL) || sim_at(s, s->now + CURSOR_MONITOR_US, on_cursor_monitor, NULL, NULL) ||
+                   sim_ttl_begin(s)
+               ? -1
+               : 0;
 }

@@ -232,11 +232,11 @@ static int arithmetic(struct apply *a, const char *key, size_t key_n, struct sim
     if (was.type && !sim_is_number(was.type))
         return sim_fail(a->f, SIM_TYPE_MISMATCH, "Cannot apply %s to a value of non-numeric type. {_id: ?} has the field '%.*s' of non-numeric type %s",
                         mul ? "$mul" : "$inc", (int)key_n, key, sim_type_name(was.type));
+    a->changed = a->changed || !was.type;
     if (!was.type && mul)
         was = (struct sim_val){BSON_TYPE_INT32, 4, (const uint8_t *)"\0\0\0\0"};
     if (!was.type) {
         sim_w_val_n(a->w, key, key_n, by);
-        a->changed = true;
         return 0;
     }
     long double x = sim_number(was), y = sim_number(by), r = mul ? x * y : x + y;

@@ -33,6 +33,9 @@ enum sim_exactness {
 bool sim_bounds(struct sim_arena *a, const struct sim_expr *e, bool path_multikey, bool sparse, struct sim_intervals *out,
                 enum sim_exactness *exactness);
 
+/* The same for a hashed field: points of hashes, never exact. */
+bool sim_bounds_hashed(struct sim_arena *a, const struct sim_expr *e, struct sim_intervals *out);
+
 struct sim_intervals sim_bounds_all(struct sim_arena *a);
 bool sim_bounds_is_all(const struct sim_intervals *v);
 bool sim_interval_is_point(const struct sim_interval *v);

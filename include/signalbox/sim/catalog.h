@@ -35,6 +35,8 @@ struct sim_coll {
     uint8_t uuid[16];
     uint64_t id; /* of this collection in this process, never used again: cursors and plans find out that it is gone */
     struct sim_doc *options; /* as listCollections shows them */
+    struct sim_filter *validator; /* of the options; NULL none */
+    bool validates_off, validates_moderately, only_warns;
     bool capped;
     uint64_t max_bytes, max_docs; /* capped */
     struct sim_records records;
@@ -83,6 +85,9 @@ void sim_db_drop(struct sim_catalog *c, struct sim_db *db); /* its collections m
 
 /* The settings record of a database, made when missing; NULL out of memory. */
 struct sim_db *sim_db_need(struct sim_catalog *c, const char *name, size_t n);
+
+/* Reads the validator out of the options. 0 or -1. */
+int sim_coll_read_validator(struct sim_coll *c, struct sim_fail *f);
 
 struct sim_index *sim_coll_index(const struct sim_coll *c, const char *name, size_t n);
 struct sim_index *sim_coll_index_by_key(const struct sim_coll *c, const uint8_t *key);

@@ -107,6 +107,7 @@ struct sim_counters {
     int64_t checkpoints, checkpoint_ms_total, checkpoint_ms_last, checkpoint_ms_max, checkpoint_ms_min;
     int64_t evicted_clean, evicted_dirty, app_evictions;
     int64_t flow_us;
+    int64_t ttl_passes, ttl_deleted;
 };
 
 struct sim_log_line {

@@ -2,7 +2,7 @@
  *
  * index.h - one index: its specification, its tree, and the keys a document has in it.
  *
- * Single, compound, multikey, unique, sparse, partial, hidden and TTL indexes (a TTL index deletes nothing yet). Which
+ * Single, compound, multikey, unique, sparse, partial, hidden, hashed and TTL indexes. Which
  * path components were ever arrays is kept per field, as the server keeps it, and never forgotten. Thread: one.
  */
 #ifndef SIGNALBOX_SIM_INDEX_H
@@ -16,7 +16,7 @@
 
 struct sim_field {
     const char *path; /* borrowed from the specification */
-    bool descending;
+    bool descending, hashed;
     uint32_t multikey; /* bit i: component i of the path was an array in some document */
 };
 

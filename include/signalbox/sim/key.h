@@ -21,7 +21,11 @@
 /* Appends one field. A missing value is written as null, as an index does. */
 void sim_key_field(struct sb_str *out, struct sim_val v, bool descending);
 
-/* Bytes of the field that starts at p (trusted). */
+/* What a hashed index holds instead of the value: the first half of an MD5, as the server computes it. A missing value is
+ * hashed as null. */
+int64_t sim_hash_val(struct sim_val v);
+
+/* Bytes of the field that starts at p (trusted, and followed by another field or SIM_KEY_END). */
 size_t sim_key_field_size(const uint8_t *p, bool descending);
 
 void sim_key_put_rid(uint8_t to[1 + SIM_RID_BYTES], uint64_t rid); /* SIM_KEY_END and the id */

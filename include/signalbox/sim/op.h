@@ -26,6 +26,7 @@ struct sim_op {
     struct sim_doc *command, *originating;
     int64_t start;
     struct sim_work work;
+    bool pipeline; /* an aggregation: no execStats */
     bool has_plan; /* keysExamined and docsExamined are told */
     int64_t keys, docs;
     bool has_sort, used_disk, from_multi, replanned, exhausted, collscan, tailable;

@@ -70,7 +70,7 @@ bool sim_scan_prepare(struct sim_arena *a, struct sim_scan *scan);
 struct sim_stage {
     enum sim_stage_kind kind;
     int64_t works, advanced, need_time;
-    bool eof;
+    bool eof, explained; /* explained: made for an explain */
     struct sim_stage *child;
     struct sim_stage **children; /* OR, SORT_MERGE */
     size_t children_n;

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ttl.h"
+
+#include <signalbox/base/array.h>
+#include <signalbox/sim/repl.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TTL_US INT64_C(60000000)
+
+struct rids {
+    uint64_t *rid;
+    size_t n, cap;
+};
+
+/* A place in the order of the index's first field. */
+static void place(struct sb_str *out, const struct sim_index *x, int64_t ms)
+{
+    uint8_t b[8];
+    struct sim_val v = sim_val_i64(b, ms);
+    v.type = BSON_TYPE_DATE_TIME;
+    sb_str_init(out);
+    sim_key_field(out, v, x->field[0].descending);
+}
+
+/* Records with a date up to `until` in the index, some perhaps twice. */
+static int expired(const struct sim_index *x, int64_t until, struct rids *out)
+{
+    struct sb_str from, to;
+    struct sim_cursor c;
+    int rc = 0;
+    bool down = x->field[0].descending;
+    place(&from, x, down ? until : INT64_MIN);
+    place(&to, x, down ? INT64_MIN : until);
+    sim_cursor_init(&c, x->tree);
+    bool more = sb_str_ok(&from) && sb_str_ok(&to) && sim_cursor_seek(&c, (const uint8_t *)from.p, from.len);
+    for (; more && rc == 0; more = sim_cursor_next(&c)) {
+        size_t n;
+        const uint8_t *key = sim_cursor_key(&c, &n);
+        size_t field = sim_key_field_size(key, down);
+        if (memcmp(key, to.p, field < to.len ? field : to.len) > 0)
+            break;
+        if (SB_GROW(out->rid, out->cap, out->n + 1))
+            rc = -1;
+        else
+            out->rid[out->n++] = sim_key_rid_of(key, n);
+    }
+    sim_cursor_release(&c);
+    sb_str_release(&from);
+    sb_str_release(&to);
+    return rc;
+}
+
+static void delete_expired(struct sim *s, struct sim_member *m, struct sim_coll *c, const struct sim_index *x)
+{
+    struct rids found = {NULL, 0, 0};
+    if (expired(x, sim_now_ms(s) - x->expire_after * 1000, &found) == 0)
+        for (size_t i = 0; i < found.n; i++) {
+            struct sim_doc *d = sim_records_get(&c->records, found.rid[i]);
+            struct sim_write_work work = {0};
+            if (!d) /* by an earlier key */
+                continue;
+            if (strncmp(c->ns, "local.", 6) != 0 && sim_log_delete(s, c, d->bson, (int64_t)c->indexes, NULL))
+                break; /* out of memory: the next pass tries again */
+            sim_coll_remove(c, found.rid[i], &work);
+            m->n.ttl_deleted++;
+            m->n.wt_removes++;
+        }
+    free(found.rid);
+}
+
+static void on_pass(struct sim *s, void *ctx)
+{
+    struct sim_member *m = sim_primary(s);
+    (void)ctx;
+    m->n.ttl_passes++;
+    for (size_t i = 0; i < m->cat.n; i++) {
+        struct sim_coll *c = m->cat.coll[i];
+        for (unsigned k = 0; k < c->indexes; k++)
+            if (c->index[k]->ttl && !c->index[k]->building && !c->index[k]->field[0].hashed)
+                delete_expired(s, m, c, c->index[k]);
+    }
+    if (sim_ttl_begin(s))
+        return; /* out of memory: no more passes, as metrics.ttl.passes shows */
+}
+
+int sim_ttl_begin(struct sim *s)
+{
+    return sim_at(s, s->now + TTL_US, on_pass, NULL, NULL);
+}
