@@ -57,7 +57,7 @@ int sb_print_json(json_t *value)
     if (!value)
         return -1;
     /* ASCII only: a JSON reader gets every character back, and no terminal is driven by one */
-    int rc = json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) || putchar('\n') == EOF ? -1 : 0;
+    int rc = json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) || putchar('\n') == EOF ? -1 : 0;
     json_decref(value);
     return rc;
 }
