@@ -83,6 +83,22 @@ out:
     return rc;
 }
 
+/* Best effort: a file system that cannot do it says so again when a file in the folder is synced. */
+static void sync_parent(char *path)
+{
+    char *slash = strrchr(path, '/');
+    const char *parent = slash == path ? "/" : path;
+    if (slash != path)
+        *slash = '\0';
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    if (slash != path)
+        *slash = '/';
+}
+
 int sb_dir_make(const char *path, mode_t mode, struct sb_err *err)
 {
     char *copy = sb_format("%s", path);
@@ -94,7 +110,9 @@ int sb_dir_make(const char *path, mode_t mode, struct sb_err *err)
             continue;
         char saved = *p;
         *p = '\0';
-        if (mkdir(copy, mode) && errno != EEXIST)
+        if (mkdir(copy, mode) == 0)
+            sync_parent(copy); /* or the folder, and all that is put in it, may be gone after a power loss */
+        else if (errno != EEXIST)
             rc = sb_fail_errno(err, errno, "cannot create the folder %s", copy);
         *p = saved;
         if (saved == '\0')

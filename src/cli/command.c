@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/str.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/mongo/server.h>
 
 #include <stdio.h>
 
@@ -124,6 +125,7 @@ const struct sb_command *sb_command_find(const char *name)
 
 int sb_cli_main(int argc, char **argv)
 {
+    sb_mongo_unname_counters();
     if (argc < 2) {
         sb_help_list();
         return 2;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define APP_NAME "signalbox"
 #define MAX_URI 16384
@@ -16,6 +17,15 @@ static void swallow(mongoc_log_level_t level, const char *domain, const char *me
     (void)domain;
     (void)message; /* every failure also reaches us as a return value, and the terminal is not the driver's */
     (void)data;
+}
+
+/* libmongoc's constructor maps its counters to a file of this name, for a tool of its own. What a killed process left there
+ * makes a later one of the same number write a complaint to standard error; nobody needs the name. */
+void sb_mongo_unname_counters(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/dev/shm/mongoc-%ld", (long)getpid());
+    unlink(path);
 }
 
 void sb_mongo_init(void)

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* First thing in the process: the driver leaves nothing behind under its number when it is killed. */
+void sb_mongo_unname_counters(void);
+
 /* Routes the driver's own log lines to nowhere and prepares the driver. Once, before any thread. */
 void sb_mongo_init(void);
 void sb_mongo_cleanup(void);
