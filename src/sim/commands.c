@@ -12,7 +12,7 @@
 /* In the order of the alphabet, which listCommands and metrics.commands keep. */
 const struct sim_command sim_commands[] = {
     {"aggregate", NULL, READ | SIM_WRITE_CONCERN, sim_cmd_aggregate, "aggregate",
-     " pipeline cursor explain allowDiskUse hint bypassDocumentValidation ", "Runs the aggregation command."},
+     " pipeline cursor explain allowDiskUse hint bypassDocumentValidation collation let ", "Runs the aggregation command."},
     {"buildInfo", "buildinfo", SIM_BEFORE_AUTH, sim_cmd_build_info, NULL, NULL, "get version #, etc."},
     {"collMod", NULL, CHANGE, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction ", "Sets collection options."},
     {"collStats", "collstats", SIM_OPT_IN, sim_cmd_coll_stats, "collStats", " scale ", "collection and index sizes"},

@@ -327,6 +327,8 @@ static struct sim_stage *scan_stage(struct ctx *x, enum sim_stage_kind kind, con
         return NULL;
     scan->index = acc->index;
     scan->index_id = acc->index->id;
+    if (!(scan->name = sim_arena_copy(x->a, acc->index->name, strlen(acc->index->name) + 1)))
+        return NULL;
     scan->backward = acc->sort < 0;
     memcpy(scan->values, values, sizeof scan->values);
     s->scan = scan;

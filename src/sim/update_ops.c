@@ -195,15 +195,13 @@ static void put_value(struct sim_apply *a, const char *key, size_t key_n, struct
 
 static void put_decimal(struct sim_apply *a, const char *key, size_t key_n, struct sim_val was, long double d)
 {
-    char text[64];
-    bson_decimal128_t dec;
-    uint8_t b[16];
-    snprintf(text, sizeof text, "%.18Lg", d);
-    if (!bson_decimal128_from_string(text, &dec))
-        return;
-    sim_val_i64(b, (int64_t)dec.low);
-    sim_val_i64(b + 8, (int64_t)dec.high);
-    put_value(a, key, key_n, was, (struct sim_val){BSON_TYPE_DECIMAL128, 16, b});
+    struct sim_w w;
+    sim_w_init(&w);
+    sim_w_decimal(&w, "d", d);
+    const uint8_t *done = sim_w_done(&w);
+    if (done)
+        put_value(a, key, key_n, was, sim_find(done, "d"));
+    sim_w_release(&w);
 }
 
 /* The sum or product in the wider of the two types; 32 bits grow to 64. */
