@@ -140,8 +140,6 @@ int sim_cmd_aggregate(struct sim_call *c)
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
     c->op.pipeline = true;
-    if (sim_arg(c, "collation").type || sim_arg(c, "let").type)
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %s is not simulated", sim_arg(c, "let").type ? "let" : "collation");
     if (sim_truth(sim_arg(c, "explain"))) {
         if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) == 0 && set_ns(c, &p) == 0)
             rc = sim_explain_aggregate(c, c->body, 0);

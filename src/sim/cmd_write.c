@@ -625,12 +625,8 @@ static int put_modified(struct sim_call *c, const struct statement *st)
 int sim_cmd_find_and_modify(struct sim_call *c)
 {
     struct statement st = {0};
-    static const char *const others[] = {"collation", "arrayFilters", "let"};
     if (sim_call_ns(c) || sim_check_writable(c))
         return -1;
-    for (size_t i = 0; i < SB_COUNT(others); i++)
-        if (sim_arg(c, others[i]).type)
-            return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "%s is not simulated", others[i]);
     sim_op_init(&st.op, c->conn);
     c->m->next_opid--;
     st.op.keys_inserted = st.op.keys_deleted = 0;

@@ -133,6 +133,26 @@ static int parse_unwind(struct sim_pipe *x, struct sim_fail *f)
     return 0;
 }
 
+static int check_source_options(const struct sim_pipe *x, struct sim_fail *f)
+{
+    static const char *const options[] = {"allUsers", "idleConnections", "idleCursors", "idleSessions", "localOps", "truncateOps", "backtrace"};
+    struct sim_elem e;
+    if (x->kind == SIM_PIPE_INDEX_STATS && !sim_is_empty(x->spec.p))
+        return sim_fail(f, 28803, "The $indexStats stage specification must be an empty object");
+    if (x->kind == SIM_PIPE_PLAN_CACHE_STATS && !sim_is_empty(x->spec.p))
+        return sim_fail(f, SIM_FAILED_TO_PARSE, "$planCacheStats parameters object must be empty.");
+    for (struct sim_iter it = sim_iter_of(x->spec.p); x->kind == SIM_PIPE_CURRENT_OP && sim_next(&it, &e);) {
+        size_t i = 0;
+        while (i < SB_COUNT(options) && strcmp(options[i], e.key) != 0)
+            i++;
+        if (i == SB_COUNT(options))
+            return sim_fail(f, SIM_FAILED_TO_PARSE, "Unrecognized option '%.60s' in $currentOp stage.", e.key);
+        if (e.v.type != BSON_TYPE_BOOL)
+            return sim_fail(f, SIM_FAILED_TO_PARSE, "The '%s' parameter of the $currentOp stage must be a boolean value, but found: %s", e.key, sim_type_name(e.v.type));
+    }
+    return 0;
+}
+
 static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
 {
     switch (x->kind) {
@@ -171,7 +191,7 @@ static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
             return sim_fail(f, 40602, "%s is only valid as the first stage in a pipeline.", names[x->kind]);
         if (x->spec.type != BSON_TYPE_DOCUMENT)
             return sim_fail(f, SIM_FAILED_TO_PARSE, "%s must take a nested object but found: %s", names[x->kind], sim_type_name(x->spec.type));
-        return 0;
+        return check_source_options(x, f);
     }
 }
 
