@@ -75,7 +75,7 @@ grep -q '^{"createIndexes":"orders"' "$work/copy" || fail "the copy is not the e
 [ "$(stat -c %a "$work/copy")" = 600 ] || fail "the copy can be read by others"
 
 # resizing live, too small, and back
-t resize-window -x 20 -y 5; wait_for "20x5 < 40x10"
+t resize-window -x 20 -y 5; wait_for "20x5 is too small"
 t resize-window -x 200 -y 60; wait_for "[2 commands]"
 t resize-window -x 80 -y 24; wait_for "[2 commands]"
 keys Escape Escape; wait_for "Approvals 0"
