@@ -202,6 +202,10 @@ bench: setup-bench all $(VENV)/.ready bench-programs
 
 # ---- the rest ----
 
+# kill -9 at every named point of a job, each at several visits, and at random moments
+crash: setup-test all $(HELPERS) $(VENV)/.ready
+	@SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/crash_job.py --long
+
 PREFIX ?= /usr/local
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/signalbox
@@ -215,7 +219,8 @@ help:
 	@printf '%s\n' 'make             build' 'make demo        the console on a simulated replica set (DEMO="--tour" for text)' \
 	 'make test        every test' 'make check       the C tests only' 'make layers      prove the arrows between the rooms' \
 	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS each' \
+	 'make crash       kill -9 at every named point of a job: minutes' \
 	 'make bench       measurements against peers, as ratios' 'make screenshots pictures of the real screen' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
-.PHONY: all test check unit-tests layers asan tsan sanitized setup setup-test setup-bench demo install clean help bench fuzz screenshots accept
+.PHONY: all test check unit-tests layers asan tsan sanitized setup setup-test setup-bench demo install clean help bench fuzz screenshots accept crash
