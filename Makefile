@@ -241,6 +241,10 @@ bench-run: all bench-programs $(HELPERS) $(VENV)/.ready
 
 # ---- the rest ----
 
+# kill -9 at every named point of a job, each at several visits, and at random moments
+crash: setup-test all $(HELPERS) $(VENV)/.ready
+	@SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/crash_job.py --long
+
 PREFIX ?= /usr/local
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/signalbox
@@ -254,9 +258,10 @@ help:
 	@printf '%s\n' 'make             build' 'make demo        the console on a simulated replica set (DEMO="--tour" for text)' \
 	 'make test        every test' 'make check       the C tests only' 'make layers      prove the arrows between the rooms' \
 	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS=30 each' \
+	 'make crash       kill -9 at every named point of a job: minutes' \
 	 'make bench       measurements against peers, as ratios' 'make accept      take the screens as they are drawn now' \
 	 'make screenshots pictures of the real screen' 'make setup       install what the build needs (Debian)' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
 .PHONY: all test test-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
-        bench-programs setup setup-test setup-bench setup-screenshots demo install clean help
+        bench-programs crash setup setup-test setup-bench setup-screenshots demo install clean help

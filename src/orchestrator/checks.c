@@ -235,7 +235,13 @@ static void work(void *p)
     sb_o_post_done(c->o, come_back, c, sb_o_checking_free);
 }
 
-bool sb_o_check(struct sb_orchestrator *o, const struct held_card *card, const struct sb_check *checks, size_t n,
+struct held_card *sb_o_checking_card(struct sb_orchestrator *o, const struct checking *c)
+{
+    struct held_card *card = sb_o_card(o, c->card_id);
+    return card && card->run.turn == c->turn ? card : NULL;
+}
+
+bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct sb_check *checks, size_t n,
                 void (*back)(struct sb_orchestrator *o, struct checking *c))
 {
     struct checking *c = calloc(1, sizeof *c);
@@ -254,6 +260,7 @@ bool sb_o_check(struct sb_orchestrator *o, const struct held_card *card, const s
         sb_o_checking_free(c);
         return false;
     }
+    c->turn = ++card->run.turn;
     return sb_o_work(o, work, c, sb_o_checking_free);
 }
 
@@ -270,8 +277,8 @@ json_t *sb_o_checks_json(const struct checking *c)
     static const char *const truths[] = {"false", "true", "unknown"};
     json_t *list = json_array();
     for (size_t i = 0; list && i < c->checks_n; i++)
-        if (json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "check", c->checks[i].check, "result", truths[c->results[i].truth], "text",
-                                                  c->results[i].text))) {
+        if (json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "check", c->checks[i].check, "result", truths[c->results[i].truth], "text",
+                                                  sb_o_words(c->results[i].text)))) {
             json_decref(list);
             return NULL;
         }
