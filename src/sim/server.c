@@ -312,7 +312,7 @@ static bool serve_peer(struct peer *p)
 {
     bool more;
     do { /* what unread answers held up has nobody else to wake it once they are out */
-        more = handle_messages(p);
+        more = handle_messages(p) || p->out.len;
         if (p->ending && p->out.len == p->sent)
             return false;
         if (!flush(p))
