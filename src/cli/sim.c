@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -75,8 +76,19 @@ static int tell_ready(struct sim_server *v, const struct sim_server_options *o, 
     return rc ? sb_fail(err, SB_EIO, "cannot say where the simulator listens: standard output is closed") : 0;
 }
 
+/* A client is a descriptor, and the usual limit of 1,024 is a relic of select(2). Where it cannot be raised, fewer fit. */
+static void want_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(const struct sim_server_options *o, struct sb_err *err)
 {
+    want_descriptors();
     sigset_t wanted;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);

@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define MAX_CLIENTS 4000
 #define UNREAD_MAX (4 << 20) /* answers a client may leave unread before we stop reading from it */
 #define KEEP_MAX (1 << 20)
+#define HELD_MAX (256 << 20) /* what all clients together may make us hold, in and out */
 #define SLICE_NS 5000000     /* real time that virtual events may take before sockets are looked at again */
 #define FALL_BEHIND_US 1000000 /* real: beyond it virtual time gives way */
 #define WAKE_MS 2            /* virtual events are run in batches of at least this much real time */
@@ -33,6 +35,7 @@ struct peer {
     struct sim_conn *conn;
     struct sb_str in, out;
     size_t sent; /* of out */
+    size_t held; /* what in and out took when it was last counted */
     struct sim_wire_asked asked;
     bool waiting; /* for a late answer */
     bool ending;  /* closed once out is sent */
@@ -51,6 +54,8 @@ struct sim_server {
     int members, epoll;
     struct peer *peers;
     int peers_n;
+    size_t held; /* the sum of theirs */
+    int spare;   /* a descriptor to turn clients away with when there are no others */
     struct sim_w scratch;
     double speed;
     int64_t real_ns, virtual_us; /* one moment on both clocks */
@@ -110,6 +115,7 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
     }
     v->speed = o->speed;
     v->members = o->members;
+    v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sim_w_init(&v->scratch);
     for (int i = 0; i < SIM_MEMBERS; i++)
         v->listener[i].fd = -1;
@@ -151,6 +157,7 @@ static void peer_free(struct peer *p)
     if (p->next)
         p->next->slot = p->slot;
     v->peers_n--;
+    v->held -= p->held;
     close(p->fd);
     if (p->conn) {
         p->conn->answer = NULL;
@@ -161,6 +168,17 @@ static void peer_free(struct peer *p)
     free(p);
 }
 
+/* A client that is left waiting would wake us for ever: it is taken, and dropped, with the one descriptor kept for that. */
+static void turn_away(struct sim_server *v, int listener)
+{
+    if (v->spare >= 0)
+        close(v->spare);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_late_answer(struct sim_conn *conn, const uint8_t *reply);
 
 static void accept_one(struct sim_server *v, struct listener *l)
@@ -169,8 +187,10 @@ static void accept_one(struct sim_server *v, struct listener *l)
     socklen_t n = sizeof a;
     char remote[64];
     int on = 1, fd = accept4(l->fd, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        turn_away(v, l->fd);
     if (fd < 0)
-        return; /* it has gone again, or we have no descriptor left: the next round tries anew */
+        return; /* or it has gone again */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct peer *p = v->peers_n < MAX_CLIENTS ? calloc(1, sizeof *p) : NULL;
     if (!p) {
@@ -218,17 +238,26 @@ static bool flush(struct peer *p)
         ssize_t n = send(p->fd, p->out.p + p->sent, p->out.len - p->sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno != EAGAIN)
+            return false;
         if (n < 0)
-            return errno == EAGAIN;
+            break;
         p->sent += (size_t)n;
     }
-    sb_str_clear(&p->out);
-    p->sent = 0;
-    return !p->ending;
+    size_t rest = p->out.len - p->sent;
+    if (rest == 0 && p->out.cap > KEEP_MAX) { /* a large answer was an exception */
+        sb_str_release(&p->out);
+        p->sent = 0;
+    } else if (rest == 0 || p->sent > KEEP_MAX) { /* a client that always leaves a little must not make it grow */
+        memmove(p->out.p, p->out.p + p->sent, rest);
+        sb_str_truncate(&p->out, rest);
+        p->sent = 0;
+    }
+    return rest || !p->ending;
 }
 
-/* Whole messages that have come in, as long as each is answered at once. */
-static void handle_messages(struct peer *p)
+/* Whole messages that have come in, as long as each is answered at once. False: there was none to be handled. */
+static bool handle_messages(struct peer *p)
 {
     size_t at = 0;
     while (!p->waiting && !p->ending && p->out.len - p->sent <= UNREAD_MAX) {
@@ -250,16 +279,45 @@ static void handle_messages(struct peer *p)
     }
     if (p->in.len == 0 && p->in.cap > KEEP_MAX) /* a large message was an exception */
         sb_str_release(&p->in);
+    return at > 0;
+}
+
+static void count_held(struct peer *p)
+{
+    size_t now = p->in.cap + p->out.cap;
+    p->v->held += now - p->held;
+    p->held = now;
+}
+
+/* Where all together hold too much, the one that holds most has to go. It is freed when its socket says so: another event
+ * of this round may be its own. */
+static void make_room(struct sim_server *v)
+{
+    while (v->held > HELD_MAX) {
+        struct peer *most = v->peers;
+        for (struct peer *p = v->peers; p; p = p->next)
+            if (p->held > most->held)
+                most = p;
+        sb_str_release(&most->in);
+        sb_str_release(&most->out);
+        most->sent = 0;
+        most->ending = true;
+        shutdown(most->fd, SHUT_RDWR);
+        count_held(most);
+    }
 }
 
 /* False: it is to be freed. */
 static bool serve_peer(struct peer *p)
 {
-    handle_messages(p);
-    if (p->ending && p->out.len == p->sent)
-        return false;
-    if (!flush(p))
-        return false;
+    bool more;
+    do { /* what unread answers held up has nobody else to wake it once they are out */
+        more = handle_messages(p) || p->out.len;
+        if (p->ending && p->out.len == p->sent)
+            return false;
+        if (!flush(p))
+            return false;
+    } while (more && p->out.len == 0);
     rewatch(p);
     return true;
 }
@@ -298,8 +356,12 @@ static void on_peer(struct peer *p, uint32_t events)
         stays = read_peer(p);
     else if (events & EPOLLRDHUP)
         stays = false; /* nobody waits for the late answer any more */
-    if (!stays || !serve_peer(p))
+    if (!stays || !serve_peer(p)) {
         peer_free(p);
+        return;
+    }
+    count_held(p);
+    make_room(p->v);
 }
 
 /* ---- time ---- */
@@ -376,6 +438,8 @@ void sim_server_free(struct sim_server *v)
             close(v->listener[i].fd);
     if (v->epoll >= 0)
         close(v->epoll);
+    if (v->spare >= 0)
+        close(v->spare);
     sim_w_release(&v->scratch);
     free(v);
 }
