@@ -16,17 +16,18 @@ import time
 
 SIZES = [(80, 24), (200, 60)]
 SESSION = [
-    ("panes", [], "Reads of shop.orders"),
-    ("card", ["3", "Down", "Enter"], "20,000 documents"),
-    ("commands", ["PageDown", "2"], "createIndexes"),
-    ("evidence", ["PageDown", "3"], "sampled 0.4 %"),
-    ("policy", ["4"], "What would change"),
-    ("approve", ["1", "Home", "PageDown", "2", "A"], "What is signed"),
+    ("panes", [], "Approvals 1"),
+    ("card", ["3", "Enter"], "[1 summary"),
+    ("commands", ["End", "2"], "createIndexes"),
+    ("evidence", ["End", "3"], "sampled"),
+    ("policy", ["4"], "APP-01"),
+    ("approve", ["1", "End", "2", "End", "A"], "What is signed"),
     ("watch", list("shop.orders") + ["Enter", "6"], "PASS"),
-    ("help", ["?"], "Keys in an opened card"),
+    ("audit", ["Escape", "4", "z"], "verdict PASS"),
+    ("help", ["?"], "Keys in the pane Audit"),
 ]
 CELL_W, CELL_H, FONT = 9, 18, 15
-WAIT_S = 20
+WAIT_S = 120
 
 
 class Tmux:
