@@ -53,8 +53,8 @@ static void lay_panes(struct sb_tui *t, int parent, int w, int rows)
         int right = sb_layout_add(l, both, "right", SB_BELOW, SB_FILL, 1, 0);
         for (int p = PANE_ANOMALIES; p < PANE_AUDIT; p++)
             sb_layout_add(l, left, pane_box[p], SB_BELOW, SB_FILL, 1, 3);
-        sb_layout_add(l, right, "detail", SB_BELOW, SB_FILL, 1, 3);
-        sb_layout_add(l, right, pane_box[PANE_AUDIT], SB_BELOW, SB_FILL, 1, 3);
+        sb_layout_add(l, right, "detail", SB_BELOW, SB_FILL, 3, 3); /* an anomaly's page is longer than the ledger's news */
+        sb_layout_add(l, right, pane_box[PANE_AUDIT], SB_BELOW, SB_FILL, 2, 3);
         break;
     }
     }

@@ -19,7 +19,7 @@ void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p)
     sb_page_line(p);
     sb_page_mark(p, line, rule, 1);
     sb_page_textf(p, focus ? SB_ROLE_TITLE_FOCUS : SB_ROLE_TITLE, " %s ", pane_name(pane));
-    sb_page_textf(p, SB_ROLE_DIM, "%s%s ", pane == PANE_AUDIT ? "#" : "", count);
+    sb_page_textf(p, pane != PANE_AUDIT && n ? SB_ROLE_STRONG : SB_ROLE_DIM, "%s%s ", pane == PANE_AUDIT ? "#" : "", count);
     if (pn->frozen)
         sb_page_text(p, SB_ROLE_COUNT, "frozen ");
     if (pn->fresh)
