@@ -148,7 +148,7 @@ static void ask_abilities(struct sb_conn *c, struct sb_deployment_facts *f)
     }
 }
 
-int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *f, struct sb_err *err)
+int sb_deployment_identify(struct sb_conn *c, struct sb_deployment_facts *f, struct sb_err *err)
 {
     memset(f, 0, sizeof *f);
     char incarnation[64] = "";
@@ -157,6 +157,13 @@ int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *f, struct s
         sb_deployment_facts_release(f);
         return -1;
     }
+    return 0;
+}
+
+int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *f, struct sb_err *err)
+{
+    if (sb_deployment_identify(c, f, err))
+        return -1;
     ask_abilities(c, f);
     return 0;
 }

@@ -64,7 +64,7 @@ static void check_primary(struct checking *c, struct check_result *r)
     struct sb_err err = SB_ERR_INIT;
     struct sb_deployment_facts f;
     struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
-    if (!conn || sb_deployment_ask(conn, &f, &err)) {
+    if (!conn || sb_deployment_identify(conn, &f, &err)) {
         result(r, CHECK_UNKNOWN, "the primary does not answer: %.180s", err.msg);
     } else {
         if (strcmp(f.id, c->deployment_id) != 0)
@@ -189,7 +189,7 @@ static bool about_catalogue(const char *check)
 static void run_check(struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     if (about_catalogue(k->check) && !c->have_catalogue)
-        result(r, CHECK_UNKNOWN, "the collection could not be read");
+        result(r, CHECK_UNKNOWN, "the collection could not be read: %.200s", c->err.msg);
     else if (sb_streq(k->check, "primary"))
         check_primary(c, r);
     else if (sb_streq(k->check, "members_up"))
@@ -220,6 +220,21 @@ static void come_back(struct sb_orchestrator *o, void *p)
     c->back(o, c);
 }
 
+/* What another deployment behind the same addresses says is no fact about this one. */
+static int same_deployment(struct checking *c)
+{
+    struct sb_deployment_facts f;
+    struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &c->err);
+    int rc = conn && sb_deployment_identify(conn, &f, &c->err) == 0 ? 0 : -1;
+    if (rc == 0) {
+        if (!sb_streq(f.id, c->deployment_id))
+            rc = sb_fail(&c->err, SB_ESERVER, "this is %.100s, not %.100s", f.id, c->deployment_id);
+        sb_deployment_facts_release(&f);
+    }
+    sb_conn_close(conn);
+    return rc;
+}
+
 static void work(void *p)
 {
     struct checking *c = p;
@@ -228,7 +243,7 @@ static void work(void *p)
     for (size_t i = 0; i < c->checks_n; i++)
         if (about_catalogue(c->checks[i].check) && c->checks[i].ns)
             ns = c->checks[i].ns;
-    if (ns && sb_catalogue_read(c->o->opt.server, &m, ns, &c->catalogue, &c->err) == 0)
+    if (ns && same_deployment(c) == 0 && sb_catalogue_read(c->o->opt.server, &m, ns, &c->catalogue, &c->err) == 0)
         c->have_catalogue = true;
     for (size_t i = 0; i < c->checks_n; i++)
         run_check(c, &c->checks[i], &c->results[i]);

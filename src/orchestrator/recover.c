@@ -219,6 +219,16 @@ static void found_back(struct sb_orchestrator *o, struct held_card *card, bool d
     sb_o_must_move(o, card, SB_EV_PROBED_BACK, done ? "the undo had been done; reading it back" : "the undo had not been done; it is sent again");
 }
 
+/* Not known yet: asked again, never guessed. Why is said once. */
+static void ask_again(struct sb_orchestrator *o, struct held_card *card, const char *why)
+{
+    card->run.phase = PHASE_PROBE;
+    if (sb_streq(card->run.waits, why))
+        return;
+    snprintf(card->run.waits, sizeof card->run.waits, "%s", why);
+    sb_o_notice(o, SB_HIGH, "%s stays in doubt: %s", card->card.id, why);
+}
+
 static void probed(struct sb_orchestrator *o, struct checking *c)
 {
     struct held_card *card = sb_o_checking_card(o, c);
@@ -234,7 +244,7 @@ static void probed(struct sb_orchestrator *o, struct checking *c)
         if (card->card.state != SB_IN_DOUBT && !card->run.stopping)
             ; /* a person has decided meanwhile */
         else if (r->truth == CHECK_UNKNOWN && !running)
-            card->run.phase = PHASE_PROBE; /* not known yet: asked again, never guessed */
+            ask_again(o, card, r->text);
         else if (card->run.undoing)
             found_back(o, card, r->truth == CHECK_TRUE, r->text);
         else

@@ -14,7 +14,6 @@ import collections
 import concurrent.futures
 import os
 import random
-import shutil
 import sys
 import time
 import traceback
@@ -24,10 +23,14 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab as L  # noqa: E402
 
 OWNER = L.BUILD + "/tests/e2e/crash_owner"
-QUICK, SLOW = HERE + "/crash.scenario", HERE + "/crash-slow-build.scenario"
+QUICK, SLOW, NO_GAIN = (HERE + "/crash%s.scenario" % x for x in ("", "-slow-build", "-no-gain"))
 INDEX = "customer_id_1_created_at_-1"
 RANDOM_MOMENTS = int(os.environ.get("SIGNALBOX_CRASH_MOMENTS", "40"))
 VISITS = int(os.environ.get("SIGNALBOX_CRASH_VISITS", "5"))
+
+
+class Missed(L.Failure):
+    """The owner lived: the point was not come by."""
 
 
 class Job(L.Lab):
@@ -78,27 +81,35 @@ class Job(L.Lab):
             time.sleep(0.05)
         raise L.Failure("%s is %s, not %s, after %g s\n%s" % (self.id, self.state_of(self.id), "/".join(states), L.PATIENCE, self.log()))
 
-    may_fail = False
+    may_fail = hides = False
 
     def check_server(self, there):
         found = self.sim.index("shop.orders", INDEX)
+        if self.hides:
+            L.require(all(i and i.get("hidden") for i in found), "the index is %s on the members" % found)
+            return
         built = [bool(i) and "buildUUID" not in i for i in found]
         L.require(all(built) if there else not any(found), "the index is %s on the members" % found)
 
-    def finish(self, state, builds=1):
+    def finish(self, state, trace=True, builds=1):
         """The end: the record, the chain, the server."""
+        self.until("the end of the case", lambda: self.restart() or self.entries("case.close"))
         self.stop()
+        if self.owner.returncode == -9:  # it died in its goodbye
+            self.restart()
+            self.stop()
         self.verify()
         self.check_record(self.id)
         last = [e for e in self.entries("state") if e["plan"]["card"] == self.id][-1]["body"]["to"]
         L.require(last == state, "the record ends with %s, not %s" % (last, state))
-        L.require(any(e["kind"] == "case.close" for e in self.entries()), "the case was not closed")
         self.check_server(there=state == "done")
         n = self.sim.builds_registered(INDEX)
         L.require(n <= builds, "the index was built %d times" % n)
         verified = [e["body"] for e in self.entries("step.verified")]
         L.require(state != "done" or any(v["ok"] and not v["undo"] for v in verified), "done, and it was never read back")
         L.require(state != "rolled_back" or any(v["ok"] and v["undo"] for v in verified), "rolled back, and it was never read back")
+        if not trace and not self.crashes:
+            raise Missed("the point was not come by")
 
 
 # ---- the cases: each takes "POINT:N" and a trace file, or None ----
@@ -110,8 +121,7 @@ def to_the_end(at, trace=None):
         job.start_dying(at, trace=trace)
         job.approve_armed()
         job.reach("done")
-        L.require(trace or job.crashes, "the point was not come by")
-        job.finish("done")
+        job.finish("done", trace)
     finally:
         job.close()
 
@@ -129,8 +139,28 @@ def back(at, trace=None, hide=False):
         while job.reach("watching", "done", "rolled_back") != "rolled_back":
             job.run("cards", "rollback", job.id, check=False)
             time.sleep(0.05)
-        L.require(trace or job.crashes, "the point was not come by")
-        job.finish("rolled_back")
+        job.finish("rolled_back", trace)
+    finally:
+        job.close()
+
+
+def hidden(at, trace=None):
+    """The verdict is FAIL and the remedy is to hide: whatever dies, it is hidden, and not dropped."""
+    job = Job(NO_GAIN, speed=60)
+    try:
+        job.start_dying(at, trace=trace)
+        job.id = job.propose()
+        job.approve(job.id)
+        job.may_fail = True
+        job.reach("failed")
+        open(job.arm, "w").close()
+        job.run("cards", "rollback", job.id, check=False)
+        while job.reach("failed", "rolled_back") != "rolled_back":
+            job.run("cards", "rollback", job.id, check=False)
+            time.sleep(0.05)
+        job.hides = True
+        job.finish("rolled_back", trace)
+        L.require({w.name for w in job.proxy.writes} == {"createIndexes", "collMod"}, "sent: %s" % [w.name for w in job.proxy.writes])
     finally:
         job.close()
 
@@ -202,9 +232,9 @@ def stop_in_mid_build(at, trace=None):
             job.run("cards", "stop", job.id, "--reason", "a test stops it", check=False)
         job.until("the end of the build", lambda: job.restart() or not any(job.sim.index("shop.orders", INDEX)))
         job.until("a quiet record", lambda: job.restart() or (job.listening() and not job.open_intents() and aborted(job)))
-        job.run("cards", "close", job.id, "--reason", "a test has seen it")
-        L.require(trace or job.crashes, "the point was not come by")
-        job.finish("failed")
+        job.until("that it is closed", lambda: job.restart() or job.card(job.id).get("closed") or
+                  job.run("cards", "close", job.id, "--reason", "a test has seen it", check=False).returncode < 0)
+        job.finish("failed", trace)
     finally:
         job.close()
 
@@ -223,14 +253,13 @@ def back_in_mid_build(at, trace=None):
         job.until("a build", lambda: building(job))
         open(job.arm, "w").close()
         job.run("cards", "rollback", job.id, check=False)
-        while job.reach("executing", "in_doubt", "rolling_back", "watching", "rolled_back") in ("executing", "in_doubt", "watching"):
-            L.require(not any(e["body"]["event"] == "rollback" for e in job.entries("state")) or job.state_of(job.id) == "in_doubt",
-                      "the roll back was forgotten: the card is %s" % job.state_of(job.id))
+        while job.reach("executing", "in_doubt", "watching", "rolled_back") != "rolled_back":
             job.run("cards", "rollback", job.id, check=False)
             time.sleep(0.05)
-        job.reach("rolled_back")
-        L.require(trace or job.crashes, "the point was not come by")
-        job.finish("rolled_back")
+        job.finish("rolled_back", trace)
+        states = [e["body"] for e in job.entries("state")]
+        decided = [s["event"] for s in states].index("rollback")
+        L.require(not [s for s in states[decided:] if s["to"] == "executing"], "the roll back was forgotten, and the plan went on")
     finally:
         job.close()
 
@@ -297,22 +326,22 @@ def any_moment(seed, trace=None):
 
 
 SHORT = [
-    (to_the_end, "decide.approval.before:1"), (to_the_end, "decide.approval.recorded:1"), (to_the_end, "record.moved:1"),
-    (to_the_end, "execute.prechecked:1"), (to_the_end, "record.moved:2"), (to_the_end, "ledger.intent.begin:1"),
+    (to_the_end, "decide.approval.recorded:1"), (to_the_end, "record.moved:1"),
+    (to_the_end, "record.moved:2"),
     (to_the_end, "ledger.intent.durable:1"), (to_the_end, "execute.send.before:1"), (to_the_end, "execute.send.after:1"),
-    (to_the_end, "execute.result.after:1"), (to_the_end, "execute.verified.before:1"), (to_the_end, "execute.verified.after:1"),
-    (to_the_end, "watch.open.before:1"), (to_the_end, "watch.taken:1"), (to_the_end, "watch.verdict.recorded:1"),
-    (back, "record.moved:1"), (back, "undo.intent.after:1"), (back, "execute.send.after:1"), (back, "undo.result.after:1"), (back, "undo.done:1"),
+    (to_the_end, "execute.result.after:1"), (to_the_end, "execute.verified.after:1"),
+    (to_the_end, "watch.open.before:1"), (to_the_end, "watch.verdict.recorded:1"),
+    (back, "record.moved:1"), (back, "undo.intent.after:1"), (back, "execute.send.after:1"), (back, "undo.result.after:1"), (back, "undo.done:1"), (hidden, "record.moved:1"), (hidden, "execute.send.after:1"),
     (in_mid_build, None), (lost_result, None), (stop_in_mid_build, "record.moved:1"), (stop_in_mid_build, "execute.send.before:1"),
     (back_in_mid_build, "record.moved:1"), (back_in_mid_build, "execute.send.after:1"),
-    (recovery, "recover.probed:1"), (recovery, "recover.result.recorded:1"), (unsent, "recover.result.recorded:1"), (unsent, "record.moved:1"),
+    (recovery, "recover.probed:1"), (unsent, "recover.result.recorded:1"), (unsent, "record.moved:1"),
 ]
 
 
 def every_point():
     """What traced runs come by, each point at its first visits."""
     cases = []
-    for case in (to_the_end, back, stop_in_mid_build, back_in_mid_build, recovery, unsent):
+    for case in (to_the_end, back, hidden, stop_in_mid_build, back_in_mid_build, recovery, unsent):
         trace = "/tmp/trace-%d-%s" % (os.getpid(), case.__name__)
         case(None, trace=trace)
         with open(trace) as f:
@@ -327,27 +356,31 @@ def attempt(case, at):
     start = time.monotonic()
     try:
         case(at)
-        return None, time.monotonic() - start
+        return "ok  ", None, time.monotonic() - start
+    except Missed as e:
+        return "MISS", str(e), time.monotonic() - start
     except L.Failure as e:
-        return str(e), time.monotonic() - start
+        return "FAIL", str(e), time.monotonic() - start
     except Exception:
-        return traceback.format_exc(), time.monotonic() - start
+        return "FAIL", traceback.format_exc(), time.monotonic() - start
 
 
 def main():
     words = [w for w in sys.argv[1:] if not w.startswith("--")]
-    cases = every_point() if "--long" in sys.argv else SHORT
+    long = "--long" in sys.argv
+    cases = every_point() if long else SHORT
     cases = [c for c in cases if all(w in "%s %s" % (c[0].__name__, c[1]) for w in words)]
-    failed = 0
+    count = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("SIGNALBOX_CRASH_JOBS", "8"))) as pool:
         waiting = {pool.submit(attempt, *c): c for c in cases}
         for f in concurrent.futures.as_completed(waiting):
-            (case, at), (why, took) = waiting[f], f.result()
+            (case, at), (verdict, why, took) = waiting[f], f.result()
             name = "%s %s" % (case.__name__, at if at is not None else "")
-            print("%s  %-48s %5.1f s%s" % ("FAIL" if why else "ok  ", name, took, "\n    " + why.replace("\n", "\n    ") if why else ""), flush=True)
-            failed += bool(why)
-    print("%d of %d cases failed" % (failed, len(cases)))
-    sys.exit(1 if failed or not cases else 0)
+            print("%s  %-48s %5.1f s%s" % (verdict, name, took, "\n    " + why.replace("\n", "\n    ") if why else ""), flush=True)
+            count[verdict] += 1
+    print("%d cases: %d passed, %d failed, %d points missed" % (len(cases), count["ok  "], count["FAIL"], count["MISS"]))
+    # what a traced run comes by, another may miss: a checkpoint that was due is not. The chosen points must be met.
+    sys.exit(1 if count["FAIL"] or not count["ok  "] or (count["MISS"] and not long) else 0)
 
 
 main()

@@ -94,4 +94,7 @@ struct sb_deployment_facts {
 int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *facts, struct sb_err *err);
 void sb_deployment_facts_release(struct sb_deployment_facts *facts);
 
+/* The same without what it can answer: three light commands, to learn whether it still is the one it was. */
+int sb_deployment_identify(struct sb_conn *c, struct sb_deployment_facts *facts, struct sb_err *err);
+
 #endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A plan that runs, and everything that may come in between: drift before it starts, pause, resume, stop and roll back
+ * while it runs, and somebody else who builds at the same time. */
+#include "lab.h"
+
+#define SLOW "tests/e2e/crash-slow-build.scenario"
+
+static const struct lab_options staging = {.environment = SB_ENV_STAGING};
+static const struct lab_options slow = {.environment = SB_ENV_STAGING, .scenario = SLOW};
+
+static int decide(struct lab *l, int type)
+{
+    return lab_ask(l, &l->bob, lab_decision(l, type, l->card.hash, l->card.target, "a test wants it"));
+}
+
+static void says(struct lab *l, const char *words)
+{
+    if (!strstr(l->answer, words))
+        fail_msg("\"%s\" does not say \"%s\"", l->answer, words);
+}
+
+static void until_building(struct lab *l)
+{
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!lab_has_index(l, LAB_INDEX)) { /* a build in progress is listed, without any mark */
+        lab_take(l, &l->alice, 0, 20);
+        if (sb_mono_ms() > until)
+            fail_msg("no build began");
+    }
+}
+
+/* ---- before it starts ---- */
+
+static void an_index_that_somebody_else_made(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &staging);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    lab_command(&l, "shop", "{\"createIndexes\": \"orders\", \"indexes\": [{\"key\": {\"customer_id\": 1, \"created_at\": -1}, \"name\": \"theirs\"}]}");
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_STALE);
+    assert_non_null(strstr(l.card.note, "an index on this key now: theirs"));
+    while (!l.card.approvals[0].voided)
+        lab_take(&l, &l.alice, 0, 200);
+    assert_int_equal(lab_approve(&l, &l.bob), 1);
+    says(&l, "stale cannot be approved");
+    /* measured anew it stays stale as long as it is, and no longer */
+    assert_int_equal(decide(&l, SB_ASK_REFRESH), 0);
+    lab_until_notice(&l, "stays stale");
+    assert_int_equal(l.card.state, SB_STALE);
+    lab_command(&l, "shop", "{\"dropIndexes\": \"orders\", \"index\": \"theirs\"}");
+    assert_int_equal(decide(&l, SB_ASK_REFRESH), 0);
+    lab_until_state(&l, SB_AWAITING_APPROVAL);
+    assert_int_equal(decide(&l, SB_ASK_REFRESH), 1);
+    says(&l, "cannot be measured anew");
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
+}
+
+static void a_collection_that_is_gone(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &staging);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    lab_command(&l, "shop", "{\"drop\": \"orders\"}");
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_STALE);
+    assert_non_null(strstr(l.card.note, "shop.orders")); /* gone, or another one of the same name: the load goes on inserting */
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
+}
+
+static void *build_theirs(void *arg)
+{
+    struct lab *l = arg;
+    mongoc_client_t *client = mongoc_client_new_from_uri(mongoc_client_get_uri(l->client));
+    bson_t *command = bson_new_from_json((const uint8_t *)"{\"createIndexes\": \"orders\", \"indexes\": [{\"key\": {\"total\": 1}, \"name\": \"theirs\"}]}", -1, NULL);
+    mongoc_client_command_simple(client, "shop", command, NULL, NULL, NULL); /* fails when the test drops it */
+    bson_destroy(command);
+    mongoc_client_destroy(client);
+    return NULL;
+}
+
+static void somebody_else_builds(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &slow);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, build_theirs, &l), 0);
+    while (!lab_has_index(&l, "theirs"))
+        lab_take(&l, &l.alice, 0, 20);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_STALE);
+    assert_non_null(strstr(l.card.note, "theirs is being built"));
+    lab_command(&l, "shop", "{\"dropIndexes\": \"orders\", \"index\": \"theirs\"}");
+    pthread_join(thread, NULL);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
+}
+
+/* ---- while it runs ---- */
+
+static void a_build_is_not_paused(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &slow);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    until_building(&l);
+    lab_until_state(&l, SB_EXECUTING);
+    assert_int_equal(decide(&l, SB_ASK_PAUSE), 0);
+    says(&l, "An index build cannot be paused");
+    lab_until_state(&l, SB_PAUSED);
+    assert_int_equal(decide(&l, SB_ASK_PAUSE), 1);
+    assert_int_equal(decide(&l, SB_ASK_RESUME), 0); /* while the command is away: nothing is sent a second time */
+    lab_until_state(&l, SB_WATCHING);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 1);
+}
+
+/* Paused and resumed over and over, from the build on until everything is read back. */
+static void resumed_while_it_is_read_back(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &slow);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    until_building(&l);
+    assert_int_equal(decide(&l, SB_ASK_PAUSE), 0);
+    for (int i = 0; i < 200 && l.card.state != SB_WATCHING; i++) {
+        decide(&l, SB_ASK_RESUME);
+        decide(&l, SB_ASK_PAUSE);
+        lab_take(&l, &l.alice, 0, 50);
+        if (l.card.state == SB_FAILED)
+            fail_msg("it failed: %s", l.card.note);
+    }
+    if (l.card.state == SB_PAUSED)
+        assert_int_equal(decide(&l, SB_ASK_RESUME), 0);
+    lab_until_state(&l, SB_WATCHING);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 1);
+}
+
+static void a_stop_aborts_the_build(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &slow);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    until_building(&l);
+    lab_until_state(&l, SB_EXECUTING);
+    assert_int_equal(decide(&l, SB_ASK_STOP), 0);
+    says(&l, "aborted with dropIndexes");
+    lab_until_state(&l, SB_FAILED);
+    lab_until_notice(&l, "what it had begun is gone");
+    assert_false(lab_has_index(&l, LAB_INDEX));
+    assert_int_equal(decide(&l, SB_ASK_RESUME), 1);
+    assert_int_equal(decide(&l, SB_ASK_STOP), 1);
+    assert_int_equal(decide(&l, SB_ASK_CLOSE), 0);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 2);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_RESULT, NULL), 2);
+}
+
+static void a_roll_back_overtakes_the_build(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &slow);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    until_building(&l);
+    lab_until_state(&l, SB_EXECUTING);
+    assert_int_equal(decide(&l, SB_ASK_ROLLBACK), 0);
+    lab_until_state(&l, SB_ROLLED_BACK);
+    assert_false(lab_has_index(&l, LAB_INDEX));
+    assert_int_equal(decide(&l, SB_ASK_ROLLBACK), 1);
+    says(&l, "cannot be rolled back");
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_RESULT, NULL), 2);
+}
+
+/* Rolled back at once: the undo may be sent before the server has seen the command. */
+static void rolled_back_at_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct lab l;
+        lab_open(&l, &staging);
+        lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+        assert_int_equal(lab_approve(&l, &l.bob), 0);
+        while (decide(&l, SB_ASK_ROLLBACK) != 0) { /* not while it is only approved */
+            lab_take(&l, &l.alice, 0, 1);
+            assert_int_not_equal(l.card.state, SB_FAILED);
+        }
+        lab_until_state(&l, SB_ROLLED_BACK);
+        assert_false(lab_has_index(&l, LAB_INDEX));
+        lab_close(&l);
+    }
+}
+
+static void what_cannot_be_done_in_a_state(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &staging);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    static const int early[] = {SB_ASK_PAUSE, SB_ASK_RESUME, SB_ASK_STOP, SB_ASK_ROLLBACK, SB_ASK_CLOSE, SB_ASK_REFRESH};
+    for (size_t i = 0; i < SB_COUNT(early); i++) {
+        assert_int_equal(decide(&l, early[i]), 1);
+        says(&l, "a card that is awaiting approval cannot");
+    }
+    assert_int_equal(lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_REJECT, NULL, NULL, NULL)), 2);
+    says(&l, "a reason is needed");
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_WATCHING);
+    static const int watching[] = {SB_ASK_APPROVE, SB_ASK_PAUSE, SB_ASK_RESUME, SB_ASK_STOP, SB_ASK_CLOSE, SB_ASK_REJECT};
+    for (size_t i = 0; i < SB_COUNT(watching); i++) {
+        assert_int_equal(decide(&l, watching[i]), 1);
+        says(&l, "a card that is watching cannot");
+    }
+    assert_int_equal(decide(&l, SB_ASK_ROLLBACK), 0);
+    lab_until_state(&l, SB_ROLLED_BACK);
+    assert_false(lab_has_index(&l, LAB_INDEX));
+    lab_close(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_index_that_somebody_else_made),
+        cmocka_unit_test(a_collection_that_is_gone),
+        cmocka_unit_test(somebody_else_builds),
+        cmocka_unit_test(a_build_is_not_paused),
+        cmocka_unit_test(resumed_while_it_is_read_back),
+        cmocka_unit_test(a_stop_aborts_the_build),
+        cmocka_unit_test(a_roll_back_overtakes_the_build),
+        cmocka_unit_test(rolled_back_at_once),
+        cmocka_unit_test(what_cannot_be_done_in_a_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
