@@ -5,7 +5,9 @@
 #include <signalbox/base/record.h>
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define APP_NAME "signalbox"
 #define MAX_URI 16384
@@ -16,6 +18,15 @@ static void swallow(mongoc_log_level_t level, const char *domain, const char *me
     (void)domain;
     (void)message; /* every failure also reaches us as a return value, and the terminal is not the driver's */
     (void)data;
+}
+
+/* The driver puts counters into shared memory when it is loaded, under our process id. A process that is killed leaves them
+ * there, and the next one with that id gets a warning on its terminal, before any handler can be set. Nobody reads ours. */
+__attribute__((constructor)) static void unlink_counters(void)
+{
+    char name[32];
+    snprintf(name, sizeof name, "/mongoc-%u", (unsigned)getpid());
+    shm_unlink(name); /* there may be none; nothing follows from that */
 }
 
 void sb_mongo_init(void)
@@ -111,7 +122,8 @@ struct sb_server *sb_server_new(const char *text, bool read_only, struct sb_err 
     s->uri = mongoc_uri_new_with_error(text, &e);
     if (!s->uri) {
         /* the driver's message may repeat the string, and with it the password */
-        sb_fail(err, SB_EUSAGE, "the connection string is not a valid mongodb:// URI (it is not shown, as it may hold a password)");
+        sb_fail(err, SB_EUSAGE, "the connection string is not valid (it is not shown, as it may hold a password); write mongodb://USER:PASSWORD@HOST:PORT/?OPTIONS, with "
+                                "%%40 for an @ and %%2F for a / in the password");
         goto fail;
     }
     mongoc_uri_set_option_as_utf8(s->uri, MONGOC_URI_APPNAME, APP_NAME);
@@ -170,12 +182,14 @@ int sb_uri_from_file(const char *path, struct sb_str *out, struct sb_err *err)
 {
     struct stat st;
     if (stat(path, &st))
-        return sb_fail_errno(err, errno, "cannot open the file with the connection string, %s", path);
+        return sb_fail(err, SB_EINPUT, "cannot open the file with the connection string, %s: %s", path, strerrordesc_np(errno));
+    if (S_ISDIR(st.st_mode))
+        return sb_fail(err, SB_EINPUT, "%s is a folder; a file is wanted whose first line is a mongodb:// connection string", path);
     if (st.st_mode & (S_IRWXG | S_IRWXO))
         return sb_fail(err, SB_EUSAGE, "%s holds a connection string and others may read it; run: chmod 600 %s", path, path);
     struct sb_str text;
     sb_str_init(&text);
-    int rc = sb_file_read(path, MAX_URI, &text, err);
+    int rc = sb_file_read_named(path, MAX_URI, &text, err);
     if (rc == 0) {
         size_t from = strspn(text.p, " \t\r\n");
         size_t n = strcspn(text.p + from, "\r\n");
