@@ -18,7 +18,7 @@
 #define SB_CONF_MAX_WORDS 64
 #define SB_CONF_MAX_BYTES (1 << 20)
 
-#define SB_PROBLEMS_MAX 40
+#define SB_PROBLEMS_MAX 200
 
 /* What was wrong, one "file:line: sentence" a line, in the order found. Beyond SB_PROBLEMS_MAX they are only counted. */
 struct sb_problems {
