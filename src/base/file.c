@@ -38,6 +38,14 @@ int sb_file_read(const char *path, size_t max, struct sb_str *out, struct sb_err
     return rc;
 }
 
+int sb_file_read_named(const char *path, size_t max, struct sb_str *out, struct sb_err *err)
+{
+    int rc = sb_file_read(path, max, out, err);
+    if (rc && err && err->code == SB_EIO)
+        err->code = SB_EINPUT;
+    return rc;
+}
+
 int sb_write_all(int fd, const void *bytes, size_t n)
 {
     const char *p = bytes;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/str.h>
 #include <signalbox/cli/command.h>
-#include <signalbox/mongo/server.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 /* In the order in which a newcomer needs them. */
 const struct sb_command sb_commands[] = {
@@ -123,13 +126,30 @@ const struct sb_command *sb_command_find(const char *name)
     return NULL;
 }
 
+/* Who starts us with a standard descriptor closed would have the ledger opened in its place, and results written into it. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(1); /* there is nobody to tell */
+}
+
+static int no_command(void)
+{
+    struct sb_str names;
+    sb_str_init(&names);
+    for (size_t i = 0; i < sb_commands_n; i++)
+        sb_str_addf(&names, "%s%s", i ? ", " : "", sb_commands[i].name);
+    int status = sb_usage_error("which command? There are %s (see: signalbox help; for a first look: signalbox demo)", names.p);
+    sb_str_release(&names);
+    return status;
+}
+
 int sb_cli_main(int argc, char **argv)
 {
-    sb_mongo_unname_counters();
-    if (argc < 2) {
-        sb_help_list();
-        return 2;
-    }
+    fill_standard_descriptors();
+    if (argc < 2)
+        return no_command();
     const char *name = argv[1];
     if (sb_streq(name, "--help") || sb_streq(name, "-h"))
         name = "help";
@@ -139,7 +159,10 @@ int sb_cli_main(int argc, char **argv)
     if (!c)
         return sb_usage_error("there is no command \"%s\" (see: signalbox help)", name);
     int status = c->run(argc - 1, argv + 1);
-    if (fflush(stdout) || ferror(stdout))
-        return status ? status : 1; /* whoever read our results has gone */
-    return status;
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (!sb_complained())
+        sb_usage_error("cannot write all of the results to standard output%s%s", errno ? ": " : "", errno ? strerrordesc_np(errno) : "");
+    return status ? status : 1;
 }

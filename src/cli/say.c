@@ -18,8 +18,16 @@ static int put(FILE *to, const char *before, const char *text, size_t n, const c
     return rc;
 }
 
+static bool complained;
+
+bool sb_complained(void)
+{
+    return complained;
+}
+
 int sb_complain(const struct sb_err *err)
 {
+    complained = true;
     fflush(stdout);
     put(stderr, "signalbox: ", err->msg, strlen(err->msg), "\n");
     return sb_exit_status(err->code);
@@ -33,6 +41,7 @@ int sb_usage_error(const char *fmt, ...)
     va_start(ap, fmt);
     sb_str_vaddf(&text, fmt, ap);
     va_end(ap);
+    complained = true;
     fflush(stdout);
     put(stderr, "signalbox: ", text.p, text.len, "\n");
     sb_str_release(&text);

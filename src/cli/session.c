@@ -36,6 +36,7 @@ struct sb_session {
     char *state_dir, *target, *name;
     struct sb_str uri, executor, policy;
     const char *policy_path;
+    const char *uri_from, *executor_from; /* what a complaint about them names; NULL: they are of our own making */
     int environment;
     pthread_t opener;
     bool opening; /* there is a thread to join */
@@ -119,8 +120,10 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
         return sb_fail_nomem(err);
     if (o->simulation)
         return spawn_simulator(s, o->simulation, err);
-    if (o->uri_file)
+    if (o->uri_file) {
+        s->uri_from = o->uri_file;
         return sb_uri_from_file(o->uri_file, &s->uri, err);
+    }
     if (o->deployment)
         d = sb_config_deployment(&s->config, o->deployment);
     else if (s->config.deployments_n == 1)
@@ -131,6 +134,8 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
             return sb_fail_nomem(err);
         if (!d->uri_file)
             return sb_fail(err, SB_EUSAGE, "the deployment %s has no uri_file in the config", d->name);
+        s->uri_from = d->uri_file;
+        s->executor_from = d->executor_uri_file;
         return sb_uri_from_file(d->uri_file, &s->uri, err) || (d->executor_uri_file && sb_uri_from_file(d->executor_uri_file, &s->executor, err)) ? -1 : 0;
     }
     if (o->deployment)
@@ -138,6 +143,7 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
     const char *env = getenv("SIGNALBOX_URI");
     if (!env || !*env)
         return sb_fail(err, SB_EUSAGE, "nothing to connect to: name a deployment of the config (--deployment), a file with a connection string (--uri-file), or set SIGNALBOX_URI");
+    s->uri_from = "SIGNALBOX_URI";
     sb_str_adds(&s->uri, env);
     return 0;
 }
@@ -147,12 +153,28 @@ static int load_config(struct sb_session *s, struct sb_err *err)
     struct sb_problems problems;
     sb_problems_init(&problems);
     int rc = sb_config_load(&s->config, &problems, err);
+    if (problems.text.len)
+        sb_str_truncate(&problems.text, problems.text.len - 1); /* the last newline */
     if (rc == 0 && s->config.unsafe)
-        rc = sb_fail(err, SB_EUSAGE, "the config is wrong where it guards safety: %s", problems.text.p);
+        rc = sb_fail(err, SB_EINPUT, "the config is wrong where it guards safety: %s", problems.text.p);
     else if (rc == 0 && problems.count)
-        fprintf(stderr, "signalbox: %s", problems.text.p); /* the rest is used; paths and numbers of our own making */
+        sb_usage_error("%s", problems.text.p); /* the rest is used */
     sb_problems_release(&problems);
     return rc;
+}
+
+static int no_policy(const char *name, struct sb_err *err)
+{
+    struct sb_str known;
+    sb_str_init(&known);
+    for (size_t i = 0; sb_embedded_name(i); i++) {
+        const char *path = sb_embedded_name(i);
+        if (sb_starts_with(path, "policy/"))
+            sb_str_addf(&known, "%s%.*s", known.len ? ", " : "", (int)strcspn(path + 7, "."), path + 7);
+    }
+    sb_fail(err, SB_EUSAGE, "there is no policy named %s (built in: %s), nor a file of that name here", name, known.p);
+    sb_str_release(&known);
+    return -1;
 }
 
 int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, struct sb_err *err)
@@ -162,13 +184,25 @@ int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, 
     snprintf(built_in, sizeof built_in, "policy/%s.json", name);
     const char *bytes = strchr(name, '/') ? NULL : sb_embedded(built_in, &len);
     *path = name;
+    if (!bytes && !strchr(name, '/') && access(name, F_OK))
+        return no_policy(name, err);
     if (!bytes)
-        return sb_file_read(name, MAX_POLICY, text, err);
+        return sb_file_read_named(name, MAX_POLICY, text, err);
     sb_str_add(text, bytes, len);
     return sb_str_ok(text) ? 0 : sb_fail_nomem(err);
 }
 
 /* ---- opening ---- */
+
+/* The second login is used when something is executed; that it is no connection string has to be known before. */
+static int check_executor(struct sb_session *s, struct sb_err *err)
+{
+    struct sb_server *executor = s->executor.len ? sb_server_new(s->executor.p, false, err) : NULL;
+    if (s->executor.len && !executor)
+        s->uri_from = s->executor_from;
+    sb_server_free(executor);
+    return s->executor.len && !executor ? -1 : 0;
+}
 
 /* All that may take a while: on the opener's thread. */
 static int start(struct sb_session *s, struct sb_err *err)
@@ -180,8 +214,11 @@ static int start(struct sb_session *s, struct sb_err *err)
     sb_mongo_init();
     s->mongo = true;
     s->server = sb_server_new(s->uri.p, s->o.read_only, err);
-    if (!s->server)
+    if (!s->server || check_executor(s, err)) {
+        if (s->uri_from)
+            sb_err_prefix(err, "%s", s->uri_from);
         return -1;
+    }
     struct sb_orchestrator_options o = {
         .state_dir = s->state_dir, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
         .deployment = s->name, .environment = s->environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,

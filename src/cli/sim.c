@@ -32,7 +32,7 @@ static struct sim_scenario *read_scenario(const char *name, struct sb_err *err)
         sc = sim_scenario_parse(bytes, len, built_in, name, err);
     } else if (!strchr(name, '/')) {
         sb_fail(err, SB_EUSAGE, "there is no scenario \"%s\" (see: signalbox sim --list; a file is named by a path, as ./%s)", name, name);
-    } else if (sb_file_read(name, MAX_SCENARIO, &text, err) == 0) {
+    } else if (sb_file_read_named(name, MAX_SCENARIO, &text, err) == 0) {
         const char *base = strrchr(name, '/') + 1;
         sc = sim_scenario_parse(text.p, text.len, name, base, err);
     }
@@ -122,19 +122,14 @@ int sb_cmd_sim(int argc, char **argv)
     struct sb_origin origin;
     sb_origin_system(&origin);
     int64_t seed_n = 1, speed_n = 1, members_n = SIM_MEMBERS, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
-    if (seed && (sb_parse_i64(seed, &seed_n) || seed_n < 0))
-        return sb_usage_error("sim: --seed takes a whole number");
-    if (speed && (sb_parse_i64(speed, &speed_n) || speed_n < 1 || speed_n > MAX_SPEED))
-        return sb_usage_error("sim: --speed takes a whole number between 1 and %d", MAX_SPEED);
-    if (members && (sb_parse_i64(members, &members_n) || members_n < 1 || members_n > SIM_MEMBERS))
-        return sb_usage_error("sim: --members takes a number between 1 and %d", SIM_MEMBERS);
-    if (port && (sb_parse_i64(port, &port_n) || port_n < 1 || port_n > 65536 - members_n))
-        return sb_usage_error("sim: --port takes a number between 1 and %d; the other members take the ports behind it", 65536 - (int)members_n);
+    if (sb_option_number("sim", "--seed", seed, 0, INT64_MAX, &seed_n) || sb_option_number("sim", "--speed", speed, 1, MAX_SPEED, &speed_n) ||
+        sb_option_number("sim", "--members", members, 1, SIM_MEMBERS, &members_n) || sb_option_number("sim", "--port", port, 1, 65536 - members_n, &port_n))
+        return 2;
     if (start && sb_time_parse(start, strlen(start), &start_ms))
-        return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z");
+        return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z, not \"%s\"", start);
     char nonce[33]; /* each start is a deployment of its own, unless the caller knows better */
-    if (incarnation && strspn(incarnation, "0123456789abcdef") != 32)
-        return sb_usage_error("sim: --incarnation takes 32 hexadecimal digits");
+    if (incarnation && (strspn(incarnation, "0123456789abcdef") != 32 || incarnation[32]))
+        return sb_usage_error("sim: --incarnation takes 32 hexadecimal digits, not \"%s\"", incarnation);
     if (!incarnation && sb_origin_nonce(&origin, nonce, &err))
         return sb_complain(&err);
     struct sim_scenario *sc = read_scenario(scenario, &err);

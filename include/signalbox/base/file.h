@@ -15,6 +15,9 @@
 /* Appends the whole file to out. A file larger than max is an error, not a prefix. */
 int sb_file_read(const char *path, size_t max, struct sb_str *out, struct sb_err *err);
 
+/* The same for a file that a person named: whatever is wrong with it is SB_EINPUT. */
+int sb_file_read_named(const char *path, size_t max, struct sb_str *out, struct sb_err *err);
+
 /* Writes path through a temporary file in the same folder: after a crash either the old or the new content is there. */
 int sb_file_write(const char *path, mode_t mode, const void *bytes, size_t n, struct sb_err *err);
 

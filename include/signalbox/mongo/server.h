@@ -17,9 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* First thing in the process: the driver leaves nothing behind under its number when it is killed. */
-void sb_mongo_unname_counters(void);
-
 /* Routes the driver's own log lines to nowhere and prepares the driver. Once, before any thread. */
 void sb_mongo_init(void);
 void sb_mongo_cleanup(void);
@@ -58,7 +55,7 @@ struct sb_conn *sb_conn_to_primary(const struct sb_server *s, enum sb_lane lane,
 
 void sb_conn_close(struct sb_conn *c); /* NULL is fine */
 
-/* "host:port", or "primary". */
+/* "host:port"; of a primary that has to be found, "primary of" and where it is looked for. */
 const char *sb_conn_name(const struct sb_conn *c);
 
 /* Commands sent and failed on this connection since it was opened: the program's own load. Any thread. */
