@@ -397,7 +397,8 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     c.op.command = c.cmd->flags & SIM_QUIET ? NULL : shown_command(&c);
     if (rc == 0)
         rc = c.cmd->run(&c);
-    if (rc == 0 && c.later) { /* its operation is accounted for when it ends */
+    if (rc == 0 && c.later) { /* its operation is accounted for when it ends; what that needs was copied */
+        sim_op_release(&c.op);
         *reply = NULL;
         return SIM_LATER;
     }
