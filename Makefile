@@ -195,11 +195,11 @@ accept: $(B)/tests/tui/test_screens
 	@tests/screen/accept $<
 
 # pictures of the real screen
-SHOT_COMMAND = $(B)/tests/e2e/console_driver --clock 2026-11-24T14:05:12.000Z 01-connect 03-calm 04-anomaly 05-card
+SHOT_COMMAND = env XDG_STATE_HOME=$(CURDIR)/build/screenshots/state XDG_CONFIG_HOME=$(CURDIR)/build/screenshots/config $(PROGRAM) demo --seed 5
 screenshots: setup-screenshots
 	@$(MAKE) --no-print-directory screenshots-run
 screenshots-run: all $(HELPERS)
-	@mkdir -p screenshots build/screenshots && tests/screen/screenshots.py screenshots build/screenshots $(SHOT_COMMAND)
+	@rm -rf build/screenshots && mkdir -p screenshots build/screenshots && tests/screen/screenshots.py screenshots build/screenshots $(SHOT_COMMAND)
 
 # ---- set-up: find what is missing, name it, install it ----
 

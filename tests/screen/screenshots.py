@@ -23,7 +23,7 @@ SESSION = [
     ("policy", ["4"], "APP-01"),
     ("approve", ["1", "End", "2", "End", "A"], "What is signed"),
     ("watch", list("shop.orders") + ["Enter", "6"], "PASS"),
-    ("audit", ["Escape", "4", "z"], "verdict PASS"),
+    ("audit", ["Escape", "Escape", "4", "z"], "Audit #"),
     ("help", ["?"], "Keys in the pane Audit"),
 ]
 CELL_W, CELL_H, FONT = 9, 18, 15
