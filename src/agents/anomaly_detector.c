@@ -181,8 +181,10 @@ static double worst(const struct open_anomaly *o)
     return w;
 }
 
-static void follow(struct sb_detector *d, const struct sb_frame *f)
+/* True when the operations of an anomaly that is going on are wanted again. */
+static bool follow(struct sb_detector *d, const struct sb_frame *f)
 {
+    bool want_log = false;
     for (size_t i = 0; i < d->open_n; i++) {
         struct open_anomaly *o = d->open[i];
         if (o->closed_at)
@@ -205,7 +207,9 @@ static void follow(struct sb_detector *d, const struct sb_frame *f)
         }
         if (worst(o) > GROWTH * o->worst_told)
             o->changed = true;
+        want_log |= any && f->at - o->from < ENRICH_FOR_MS && f->at - o->enriched_at >= ENRICH_EVERY_MS;
     }
+    return want_log;
 }
 
 /* ---- frames ---- */
@@ -246,8 +250,7 @@ bool sb_detector_frame(struct sb_detector *d, const struct sb_frame *f)
     if (reads > 0)
         take(d, MEMBER_EXAMINED, f->member, f, f->rate[SB_METRIC_DOCS_EXAMINED] / reads, (int64_t)(reads * f->dt_s));
     gather(d);
-    follow(d, f);
-    return want_log;
+    return follow(d, f) || want_log;
 }
 
 bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload, const struct sb_history *history,

@@ -17,6 +17,8 @@ struct ratios {
     double examined;  /* growth of documents examined per read on the primary; NAN not known */
     bool lag;
     size_t slow_namespaces, known_namespaces; /* with a warm read latency on the primary */
+    double shape_share;    /* of the added time, by one shape that was not there before; 0 none */
+    double shape_examined; /* documents it examined for each one it returned */
     const struct series *lead; /* the deviating latency with the largest growth */
 };
 
@@ -33,7 +35,7 @@ static bool latency(const struct series *s)
 
 static struct ratios look(const struct sb_detector *d, const struct open_anomaly *o)
 {
-    struct ratios r = {1, 1, NAN, false, 0, 0, NULL};
+    struct ratios r = {1, 1, NAN, false, 0, 0, 0, 0, NULL};
     for (size_t i = 0; i < o->series_n; i++) {
         const struct series *s = o->series[i];
         if (s->kind == NS_READ_RATE || s->kind == NS_WRITE_RATE)
@@ -62,6 +64,12 @@ static int classify(const struct ratios *r, struct sb_str *why, int64_t *confide
     if (r->latency > 1 && r->examined >= 1.5) {
         sb_str_addf(why, "each read examines %.1f times the documents it did, while operations came at %.1f times the rate", r->examined, r->rate);
         *confidence_ppm = r->rate < 1.5 ? 900000 : 650000;
+        return SB_CLASS_CODE;
+    }
+    if (r->latency > 1 && r->rate < 1.5 && r->shape_share >= 0.5 && r->shape_examined >= 10) {
+        sb_str_addf(why, "a shape not seen before takes %.0f %% of the added time and examines %.0f documents for each one it returns", r->shape_share * 100,
+                    r->shape_examined);
+        *confidence_ppm = 800000;
         return SB_CLASS_CODE;
     }
     if (r->rate >= 1.5 && !(r->examined >= 1.5)) {
@@ -221,7 +229,7 @@ static double added_time(const struct sb_detector *d, const struct sb_anomaly *a
 }
 
 static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload,
-                      const struct sb_history *history, struct sb_anomaly *out)
+                      const struct sb_history *history, struct ratios *r, struct sb_anomaly *out)
 {
     struct suspect top[SHAPES_NAMED];
     int64_t from = o->from - LOOK_BACK_MS, now = o->closed_at ? o->closed_at : d->now;
@@ -231,6 +239,12 @@ static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o,
         if (add_suspect(&top[i], added, now, out))
             return -1;
         explained += top[i].added_ms * 1000;
+        double share = added > 0 ? fmin(top[i].added_ms * 1000 / added, 1) : 0;
+        if (top[i].before.count == 0 && share > r->shape_share) {
+            uint64_t used = top[i].now.returned + top[i].now.written;
+            r->shape_share = share;
+            r->shape_examined = (double)top[i].now.docs_examined / (double)(used ? used : 1);
+        }
     }
     out->unexplained_ppm = added > 0 ? (int64_t)(fmax(0, 1 - explained / added) * PPM) : (n ? 0 : (int64_t)PPM);
     return 0;
@@ -246,19 +260,20 @@ int sb_detector_describe(const struct sb_detector *d, const struct open_anomaly 
     out->from = o->from;
     out->detected_at = o->detected_at;
     out->to = o->closed_at;
-    out->class_ = classify(&r, &why, &out->confidence_ppm);
     out->severity = r.latency >= 10 || r.lag ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
-    out->class_reason = sb_str_take(&why);
     out->title = title(o, &r);
     out->id = sb_format("D-%" PRId64, o->number);
-    if (!out->class_reason || !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, out)) {
+    int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ? -1 : 0;
+    out->class_ = classify(&r, &why, &out->confidence_ppm); /* last: it goes by the shapes too */
+    out->class_reason = sb_str_take(&why);
+    if (rc || !out->class_reason) {
         sb_anomaly_release(out);
         return -1;
     }
     for (size_t i = 0; i < out->signals_n; i++) {
         const struct sb_signal *g = &out->signals[i];
         char *value = sb_format("%" PRId64 " %s, usually %" PRId64, g->value, g->unit, g->baseline);
-        int rc = value ? sb_evidence_add(&out->evidence, &out->evidence_n, "telemetry", g->subject, g->metric, value, "measured", o->detected_at) : -1;
+        rc = value ? sb_evidence_add(&out->evidence, &out->evidence_n, "telemetry", g->subject, g->metric, value, "measured", o->detected_at) : -1;
         free(value);
         if (rc) {
             sb_anomaly_release(out);

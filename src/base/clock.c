@@ -24,6 +24,11 @@ int64_t sb_mono_ns(void)
     return read_clock_ns(CLOCK_BOOTTIME);
 }
 
+int64_t sb_wall_ms(void)
+{
+    return read_clock_ns(CLOCK_REALTIME) / 1000000;
+}
+
 int64_t sb_mono_ms(void)
 {
     return sb_mono_ns() / 1000000;
@@ -67,6 +72,16 @@ void sb_origin_seeded(struct sb_origin *o, uint64_t seed)
     snprintf(o->host, sizeof o->host, "seed-%" PRIu64, seed);
 }
 
+void sb_origin_set_run(struct sb_origin *o, uint64_t run)
+{
+    if (!o->seeded || run == 0)
+        return;
+    char use[40];
+    struct sb_rng rng = o->rng;
+    snprintf(use, sizeof use, "run %" PRIu64, run);
+    sb_rng_fork(&o->rng, &rng, use);
+}
+
 int64_t sb_origin_mono_ms(const struct sb_origin *o)
 {
     return sb_mono_ms() - o->start_mono_ms;
@@ -76,7 +91,7 @@ int64_t sb_origin_wall_ms(const struct sb_origin *o)
 {
     if (o->seeded)
         return o->start_wall_ms + sb_origin_mono_ms(o);
-    return read_clock_ns(CLOCK_REALTIME) / 1000000;
+    return sb_wall_ms();
 }
 
 int sb_origin_nonce(struct sb_origin *o, char out[33], struct sb_err *err)

@@ -58,7 +58,7 @@ void sb_card_print_report(const struct sb_card *c)
         if (k->has_baseline)
             sb_print("before %" PRId64 ", ", k->baseline);
         if (r->measured)
-            sb_print("after %" PRId64 ", limit %" PRId64 " %s%s\n", r->value, k->limit, k->unit ? k->unit : "", r->breached ? "  <- over" : "");
+            sb_print("after %" PRId64 ", limit %" PRId64 " %s%s\n", r->value, k->limit, k->unit ? k->unit : "", !r->breached ? "" : k->at_least ? "  <- under" : "  <- over");
         else
             sb_print("not measured: %s\n", r->note ? r->note : "");
     }

@@ -6,6 +6,27 @@
 
 /* In the order in which a newcomer needs them. */
 const struct sb_command sb_commands[] = {
+    {"demo", "[--scenario NAME|PATH] [--seed N] [--speed N] [--tour] [--policy NAME|PATH]", "the console on a simulated replica set",
+     "Starts the simulated replica set (a process of its own) and opens the console on it. Without a terminal, or with --tour,\n"
+     "runs one whole case as text: anomaly, evidence, card, policy, approval, execution, verification, audit.\n\n"
+     "  --scenario NAME|PATH  what happens (see: signalbox sim --list). Default slow-orders\n"
+     "  --seed N              the same seed, the same history; clock and identities of this program come from it too\n"
+     "  --speed N             simulated seconds in a real one, 1 to 1000. Default 20\n"
+     "  --tour                as text\n"
+     "  --policy NAME|PATH    default, training, or a file\n"
+     "  --theme, --keymap NAME|PATH   as in the console\n\n"
+     "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
+     sb_cmd_demo},
+    {"console", "[--deployment NAME | --uri-file FILE] [--read-only]", "the console on a real deployment",
+     "Joins the signalbox of this user that owns the ledger, or becomes it. ? is help, q leaves, : is the palette.\n\n"
+     "  --deployment NAME     a deployment of the config\n"
+     "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
+     "  --read-only           nothing is decided or executed from here\n"
+     "  --policy NAME|PATH    default, training, or a file\n"
+     "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
+     "                        emacs) or a file\n\n"
+     "Exit status: 0 left; 2 bad input, or no terminal; 3 the server is out of reach; 5 the ledger cannot be written.\n",
+     sb_cmd_console},
     {"help", "[COMMAND | keys | states | edit]", "what there is, or all about one command",
      "  help COMMAND   one command: its options, what it prints, its exit statuses\n"
      "  help keys      every key of the console, in the three keymaps\n"
@@ -48,6 +69,19 @@ const struct sb_command sb_commands[] = {
      "was logged its filter is not known: the shape is then \"?\". In a shape literals are 1, sort and direction are kept.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
+    {"sim", "[--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
+     "Three members on three loopback ports that speak the MongoDB wire protocol, with a shop's clients at work. The first line\n"
+     "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}. Runs until a signal ends it.\n\n"
+     "  --scenario NAME|PATH  what happens; a name of --list, or a file (its format: tests/scenarios). Default slow-orders\n"
+     "  --list                the built-in scenarios\n"
+     "  --seed N              the same seed, the same history. Default 1\n"
+     "  --speed N             simulated seconds in a real one, 1 to 1000. Default 1\n"
+     "  --members N           1 to 3. Default 3\n"
+     "  --port P              the first member's port; the others follow. Default: any free ones\n"
+     "  --start TIME          where simulated time begins. Default: now\n"
+     "  --incarnation HEX     32 digits: which deployment this is. Default: another one at each start\n\n"
+     "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario (file:line), a port that is taken.\n",
+     sb_cmd_sim},
     {"version", "", "the program's version", "", sb_cmd_version},
 };
 const size_t sb_commands_n = SB_COUNT(sb_commands);

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_READY_LINE 8192
@@ -78,14 +79,18 @@ static int read_ready(int fd, char *line, size_t cap, struct sb_err *err)
 /* Only starts it: forking belongs to the main thread, waiting does not. */
 static int spawn_simulator(struct sb_session *s, const struct sb_simulation *o, struct sb_err *err)
 {
-    char self[4096], seed[32], speed[32];
+    char self[4096], seed[32], speed[32], start[SB_TIME_LEN + 1], incarnation[33];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n <= 0)
         return sb_fail_errno(err, errno, "cannot find the program itself");
     self[n] = '\0';
     snprintf(seed, sizeof seed, "%" PRId64, o->seed);
     snprintf(speed, sizeof speed, "%" PRId64, o->speed);
-    const char *const argv[] = {self, "sim", "--scenario", o->scenario ? o->scenario : "slow-orders", "--seed", seed, "--speed", speed, NULL};
+    sb_time_format(start, o->seeded ? s->origin.start_wall_ms : sb_wall_ms());
+    if (sb_origin_nonce(&s->origin, incarnation, err))
+        return -1;
+    const char *const argv[] = {self, "sim", "--scenario", o->scenario ? o->scenario : "slow-orders", "--seed", seed, "--speed", speed,
+                                "--start", start, "--incarnation", incarnation, NULL};
     return sb_process_spawn(&s->sim, argv, SB_PROCESS_OUT | SB_PROCESS_DIE_WITH_US, err);
 }
 
@@ -216,6 +221,18 @@ static void *opener_main(void *arg)
     return NULL;
 }
 
+/* The same seed on a ledger that has grown meanwhile is another run, of another simulated deployment: what the record holds
+ * already is not taken for this one's. */
+static void seeded_origin(struct sb_session *s, uint64_t seed)
+{
+    struct stat st;
+    char path[4200];
+    sb_origin_seeded(&s->origin, seed);
+    snprintf(path, sizeof path, "%s/ledger.db", s->state_dir);
+    if (stat(path, &st) == 0)
+        sb_origin_set_run(&s->origin, (uint64_t)st.st_size);
+}
+
 /* All that is quick, and everything that can be wrong on the command line or in the config. */
 static int prepare(struct sb_session *s, struct sb_err *err)
 {
@@ -229,12 +246,12 @@ static int prepare(struct sb_session *s, struct sb_err *err)
     if (o->attach && !o->simulation && (s->link = sb_link_open(s->state_dir, s->news, NULL)))
         return sb_str_set(&s->target, "the deployment of the signalbox that owns the ledger") ? sb_fail_nomem(err) : 0;
     const char *wanted = o->policy ? o->policy : s->config.policy ? s->config.policy : "default";
-    if (find_uri(s, err) || sb_policy_text_of(wanted, &s->policy, &s->policy_path, err))
-        return -1;
     if (o->simulation && o->simulation->seeded)
-        sb_origin_seeded(&s->origin, (uint64_t)o->simulation->seed);
+        seeded_origin(s, (uint64_t)o->simulation->seed);
     else
         sb_origin_system(&s->origin);
+    if (find_uri(s, err) || sb_policy_text_of(wanted, &s->policy, &s->policy_path, err))
+        return -1;
     s->target = sb_format("%s%s", s->name, o->simulation ? " (SIMULATED)" : "");
     return s->target ? 0 : sb_fail_nomem(err);
 }

@@ -84,6 +84,8 @@ static void tell_strip(struct tour *t, const struct sb_strip *s)
 
 static void tell_anomaly(struct tour *t, const struct sb_anomaly *a)
 {
+    if (!t->connected || (a->to && !t->anomaly_told))
+        return; /* of an earlier run */
     if (!t->anomaly_told) {
         t->anomaly_told = true;
         heading("Anomaly");
@@ -110,7 +112,7 @@ static void tell_readings(struct tour *t, const struct sb_card *c)
     sb_print("watching %" PRId64 " of %" PRId64 " s, %" PRId64 " operations", r->observed_s, c->watch.window_s, r->operations);
     for (size_t i = 0; i < r->readings_n && i < c->watch.criteria_n; i++)
         if (r->readings[i].measured && c->watch.criteria[i].decisive)
-            sb_print("; %s %" PRId64 "%s", c->watch.criteria[i].metric, r->readings[i].value, r->readings[i].breached ? " (over its limit)" : "");
+            sb_print("; %s %" PRId64 "%s", c->watch.criteria[i].metric, r->readings[i].value, !r->readings[i].breached ? "" : c->watch.criteria[i].at_least ? " (under its limit)" : " (over its limit)");
     sb_print("\n");
 }
 

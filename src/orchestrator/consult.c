@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define EVIDENCE_MS 300000 /* how far back the operations count when no anomaly says since when */
+#define LOOK_BACK_MS 15000 /* the workload counts by buckets of ten seconds: the one in which it began belongs to it */
 
 struct consult {
     struct sb_orchestrator *o;
@@ -67,7 +68,7 @@ static void advise(void *p, const struct sb_view *view)
     c->q.history = sb_view_history(view);
     c->q.catalogue = &c->catalogue;
     c->q.now = c->q.to = now;
-    c->q.from = c->has_anomaly ? c->anomaly.from : now - EVIDENCE_MS;
+    c->q.from = c->has_anomaly ? c->anomaly.from - LOOK_BACK_MS : now - EVIDENCE_MS;
     if (now - c->q.from > EVIDENCE_MS)
         c->q.from = now - EVIDENCE_MS;
     c->q.anomaly = c->has_anomaly ? &c->anomaly : NULL;

@@ -216,7 +216,7 @@ static int start_telemetry(struct sb_orchestrator *o, struct sb_err *err)
             period = LEAST_SAMPLE_MS;
     }
     struct sb_telemetry_options t = {.server = o->opt.server, .members = (const char *const *)members, .members_n = n,
-                                     .set_name = o->facts.hello.set_name, .period_ms = period, .frame = on_frame, .tick = on_tick, .ctx = o};
+                                     .set_name = o->facts.hello.set_name, .period_ms = o->sample_period_ms = period, .frame = on_frame, .tick = on_tick, .ctx = o};
     o->telemetry = sb_telemetry_start(&t, err);
     for (size_t i = 0; i < n; i++)
         free(members[i]);

@@ -154,6 +154,7 @@ struct sb_orchestrator {
     struct sb_detector *detector; /* the telemetry thread's, behind its hook */
     struct sb_strip strip;
     bool have_strip;
+    int64_t sample_period_ms; /* real time between two polls of a member */
     char **namespaces;        /* known collections, for intake */
     size_t namespaces_n;
     size_t namespaces_told;   /* the telemetry thread's: how many it has told of */
@@ -253,6 +254,7 @@ void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card);  /* SB_
 void sb_o_tail_profiles(struct sb_orchestrator *o);                       /* of the profile cards that are on now */
 void sb_o_tick_runs(struct sb_orchestrator *o);
 void sb_o_tick_watches(struct sb_orchestrator *o);
+int64_t sb_o_deployment_now(const struct sb_orchestrator *o); /* the strip is told now and then: its time carried on to this moment */
 void sb_o_recover(struct sb_orchestrator *o);
 
 /* ---- checks.c: facts read on a worker ---- */

@@ -255,15 +255,17 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
         sb_o_tell_all(o, SB_NEWS_ANOMALY, &a->anomaly);
 }
 
-/* An anomaly is looked into once its operations are known, or when it has gone on without them for a while (deployment
+/* An anomaly is looked into once its operations explain it, or when it has gone on without that for a while (deployment
  * time). One whose class is load needs no operations. */
 #define WAIT_FOR_SHAPES_MS 45000
+#define ENOUGH_EXPLAINED_PPM 500000
 
 static bool ripe(const struct sb_orchestrator *o, const struct held_anomaly *a)
 {
     const struct sb_anomaly *x = &a->anomaly;
-    bool waited = o->have_strip && o->strip.at - x->detected_at > WAIT_FOR_SHAPES_MS;
-    return a->detector_id && !x->case_id && !x->to && (x->shapes_n || x->class_ == SB_CLASS_LOAD || waited);
+    bool waited = o->have_strip && sb_o_deployment_now(o) - x->detected_at > WAIT_FOR_SHAPES_MS;
+    bool explained = x->shapes_n && x->class_ != SB_CLASS_UNKNOWN && x->unexplained_ppm <= 1000000 - ENOUGH_EXPLAINED_PPM;
+    return a->detector_id && !x->case_id && !x->to && (explained || x->class_ == SB_CLASS_LOAD || waited);
 }
 
 void sb_o_tick_anomalies(struct sb_orchestrator *o)

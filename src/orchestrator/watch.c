@@ -10,7 +10,7 @@
 
 #define READ_EVERY_MS 2000    /* real time between two readings, and */
 #define READINGS 10           /* about so many in a window */
-#define SETTLE_S 10           /* the first seconds are not counted: plans and caches settle */
+#define SETTLE_MS 10000       /* the first seconds are not counted: plans and caches settle, operations from before end */
 #define LEAST_SAMPLES 10      /* operations a latency must rest on */
 #define LEAST_OBSERVED 0.8    /* of the window, for a PASS */
 #define ENTRIES 4             /* sample summaries put on the record in one window */
@@ -60,6 +60,20 @@ static void measured(struct sb_reading *r, const struct sb_criterion *c, int64_t
     r->value = value;
     r->samples = samples;
     r->breached = c->at_least ? value < c->limit : value > c->limit;
+}
+
+int64_t sb_o_deployment_now(const struct sb_orchestrator *o)
+{
+    if (!o->have_strip || !o->strip.at)
+        return sb_origin_wall_ms(o->opt.origin);
+    int64_t age = sb_wall_ms() - o->strip.wall;
+    return o->strip.at + (age > 0 ? age * o->facts.speed : 0);
+}
+
+/* Deployment time from the opening that is not judged: an interval between two polls must not reach back in front of it. */
+static int64_t settle_ms(const struct sb_orchestrator *o)
+{
+    return SETTLE_MS + 2 * o->sample_period_ms * o->facts.speed;
 }
 
 static void unmeasured(struct sb_reading *r, const char *note)
@@ -193,7 +207,7 @@ static void read_on_worker(void *p)
 
 /* ---- 3. back on the orchestrator's thread ---- */
 
-static int keep_readings(struct sb_watch_report *report, struct taking *t)
+static int keep_readings(struct sb_watch_report *report, struct taking *t, int64_t settle_s)
 {
     struct sb_reading *fresh = t->readings;
     for (size_t i = 0; i < report->readings_n; i++)
@@ -209,7 +223,7 @@ static int keep_readings(struct sb_watch_report *report, struct taking *t)
     report->observed_s = t->work.covered_ms / 1000;
     if (report->observed_s > elapsed)
         report->observed_s = elapsed;
-    report->missing_s = elapsed - report->observed_s > SETTLE_S ? elapsed - report->observed_s - SETTLE_S : 0;
+    report->missing_s = elapsed - report->observed_s > settle_s ? elapsed - report->observed_s - settle_s : 0;
     return 0;
 }
 
@@ -219,7 +233,7 @@ static const char *text_of(const struct sb_criterion *c)
 }
 
 /* Decides from what has been read. Returns the verdict; reason and remedy are new strings (or NULL). */
-static int judge(const struct sb_card *card, bool overdue, char **reason, char **remedy)
+static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, char **reason, char **remedy)
 {
     const struct sb_watch *w = &card->watch;
     const struct sb_watch_report *r = &card->report;
@@ -251,7 +265,7 @@ static int judge(const struct sb_card *card, bool overdue, char **reason, char *
     } else if (blind.len) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("not everything that decides could be measured: %s", blind.p);
-    } else if (overdue || (double)r->observed_s < LEAST_OBSERVED * (double)(w->window_s - SETTLE_S)) {
+    } else if (overdue || (double)r->observed_s < LEAST_OBSERVED * (double)(w->window_s - settle_s)) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("the window was observed for %" PRId64 " of %" PRId64 " s only", r->observed_s, w->window_s);
     } else {
@@ -273,7 +287,7 @@ static void conclude(struct sb_orchestrator *o, struct held_card *card, bool ove
 {
     struct sb_watch_report *r = &card->card.report;
     char *reason = NULL, *remedy = NULL;
-    r->verdict = judge(&card->card, overdue, &reason, &remedy);
+    r->verdict = judge(&card->card, settle_ms(o) / 1000, overdue, &reason, &remedy);
     free(r->reason);
     free(r->remedy);
     r->reason = reason;
@@ -319,7 +333,7 @@ static void taken(struct sb_orchestrator *o, void *p)
         return;
     }
     struct sb_watch_report *r = &card->card.report;
-    keep_readings(r, t);
+    keep_readings(r, t, settle_ms(o) / 1000);
     card->watch.last_at = t->now;
     card->watch.breaches_in_a_row = breached_now(&card->card) ? card->watch.breaches_in_a_row + 1 : 0;
     bool over = t->now >= r->ends_at;
@@ -342,7 +356,7 @@ static void take(struct sb_orchestrator *o, struct held_card *card)
         return;
     t->o = o;
     t->opened_at = card->card.report.opened_at;
-    t->from = t->opened_at + SETTLE_S * 1000;
+    t->from = t->opened_at + settle_ms(o);
     t->readings = calloc(card->card.watch.criteria_n ? card->card.watch.criteria_n : 1, sizeof *t->readings);
     int rc = !t->readings || !sb_ns_split(card->card.target, db, coll) || sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) ||
              sb_str_set(&t->index, card->card.index_name) || sb_str_set(&t->db, db) || sb_o_members(o, &t->members, &t->members_n, &t->primary);
@@ -381,7 +395,7 @@ void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_watch_report *r = &card->card.report;
     sb_record_release(&sb_watch_report_schema, r);
-    r->opened_at = o->have_strip && o->strip.at ? o->strip.at : sb_origin_wall_ms(o->opt.origin);
+    r->opened_at = sb_o_deployment_now(o);
     r->ends_at = r->opened_at + card->card.watch.window_s * 1000;
     memset(&card->watch, 0, sizeof card->watch);
     card->watch.last_at = r->opened_at;

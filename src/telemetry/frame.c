@@ -180,14 +180,14 @@ bool sb_telemetry_frame(struct sb_telemetry *t, struct member_state *m, struct s
 {
     m->commands += s->commands;
     m->errors += s->errors;
-    if (m->first_wall == 0)
-        m->first_wall = s->wall;
     m->last_wall = s->wall;
     if (!s->ok) {
         note_failure(t, m, s);
         return false;
     }
     m->error[0] = '\0';
+    if (m->first_at == 0)
+        m->first_at = s->at;
     bool restarted = m->have && (s->pid != m->last_pid || s->uptime_ms < m->last_uptime_ms || s->at <= m->last_at);
     if (restarted)
         m->have = false;

@@ -47,7 +47,7 @@ static void sleep_until(struct sb_sampling_lane *l, int64_t until_ms)
 {
     struct timespec ts = {until_ms / 1000, until_ms % 1000 * 1000000};
     pthread_mutex_lock(&l->lock);
-    while (!l->stopping && !l->want_log)
+    while (!l->stopping)
         if (pthread_cond_timedwait(&l->wake, &l->lock, &ts))
             break;
     pthread_mutex_unlock(&l->lock);
@@ -75,13 +75,6 @@ static int64_t now_ms(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int64_t wall_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
@@ -191,7 +184,7 @@ static void update_tailed(struct sb_sampling_lane *l)
 
 static void poll_member(struct sb_sampling_lane *l)
 {
-    struct sb_sample *s = sb_sample_new(l->member, wall_ms());
+    struct sb_sample *s = sb_sample_new(l->member, sb_wall_ms());
     if (!s)
         return;
     poll_status(l, s);
@@ -284,7 +277,6 @@ void sb_lane_want_log(struct sb_sampling_lane *l)
 {
     pthread_mutex_lock(&l->lock);
     l->want_log = true;
-    pthread_cond_signal(&l->wake);
     pthread_mutex_unlock(&l->lock);
 }
 

@@ -20,7 +20,7 @@ struct member_state {
     int64_t last_top_at;
     struct sb_member_line line; /* as the strip shows it */
     char error[512];
-    int64_t commands, errors, first_wall, last_wall;
+    int64_t commands, errors, first_at, last_wall;
 };
 
 struct sb_view {

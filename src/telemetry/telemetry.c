@@ -98,7 +98,7 @@ int sb_view_strip(const struct sb_view *v, struct sb_strip *out)
         struct sb_member_line *line = SB_PUSH(out->members);
         if (!line || sb_record_copy(&sb_member_line_schema, line, &m->line))
             goto fail;
-        int64_t span = m->last_wall - m->first_wall;
+        int64_t span = m->last_at - m->first_at; /* its own clock: how fast a simulated one runs is no load */
         out->commands += m->commands;
         out->errors += m->errors;
         int64_t load = span > 0 ? m->commands * 1000000 / span : 0;
@@ -173,12 +173,13 @@ static void *telemetry_main(void *arg)
 {
     struct sb_telemetry *t = arg;
     struct sb_mail mail;
+    int tick_ms = t->o.period_ms < TICK_MS ? (int)t->o.period_ms : TICK_MS; /* faster than once a second only where simulated time is */
     while (!t->stopping) {
-        bool got = sb_queue_wait(t->mail, &mail, TICK_MS);
+        bool got = sb_queue_wait(t->mail, &mail, tick_ms);
         if (got)
             take_mail(t, &mail);
         int64_t now = sb_mono_ms();
-        if (t->o.tick && now - t->last_tick_ms >= TICK_MS) {
+        if (t->o.tick && now - t->last_tick_ms >= tick_ms) {
             t->last_tick_ms = now;
             sb_workload_forget(t->work, t->now - FORGET_MS, NULL);
             t->o.tick(t->o.ctx, &t->view);

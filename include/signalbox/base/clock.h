@@ -35,8 +35,14 @@ void sb_origin_seeded(struct sb_origin *o, uint64_t seed);
 int64_t sb_origin_wall_ms(const struct sb_origin *o);
 int64_t sb_origin_mono_ms(const struct sb_origin *o);
 
+/* A later run with the same seed draws other nonces: run tells them apart, 0 is the first. No effect on a system origin. */
+void sb_origin_set_run(struct sb_origin *o, uint64_t run);
+
 /* 32 lower-case hexadecimal digits and a NUL. */
 int sb_origin_nonce(struct sb_origin *o, char out[33], struct sb_err *err);
+
+/* The machine's own wall clock, whatever an origin says: to compare with times that came from it. */
+int64_t sb_wall_ms(void);
 
 /* The real monotonic clock in milliseconds and in nanoseconds, for time-outs and measurements. */
 int64_t sb_mono_ms(void);

@@ -62,7 +62,7 @@ struct sb_telemetry_options {
     const char *set_name;           /* "" standalone; copied */
     int64_t period_ms;              /* wall time between two polls of a member */
     void (*frame)(void *ctx, const struct sb_view *view, const struct sb_frame *frame);
-    void (*tick)(void *ctx, const struct sb_view *view); /* after each batch of samples, at most once a second */
+    void (*tick)(void *ctx, const struct sb_view *view); /* after each batch of samples, at most once a second or a period */
     void *ctx;
 };
 

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/clock.h>
+#include <signalbox/base/file.h>
+#include <signalbox/cli/command.h>
+#include <signalbox/cli/embed.h>
+#include <signalbox/sim/server.h>
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define MAX_SCENARIO (1 << 20)
+#define MAX_SPEED 1000
+#define FOLDER "tests/scenarios/"
+#define ENDING ".scenario"
+
+/* A built-in scenario by name, or a file by a path with a slash in it. */
+static struct sim_scenario *read_scenario(const char *name, struct sb_err *err)
+{
+    struct sim_scenario *sc = NULL;
+    struct sb_str text;
+    char built_in[256];
+    size_t len;
+    sb_str_init(&text);
+    snprintf(built_in, sizeof built_in, FOLDER "%s" ENDING, name);
+    const char *bytes = strchr(name, '/') ? NULL : sb_embedded(built_in, &len);
+    if (bytes) {
+        sc = sim_scenario_parse(bytes, len, built_in, name, err);
+    } else if (!strchr(name, '/')) {
+        sb_fail(err, SB_EUSAGE, "there is no scenario \"%s\" (see: signalbox sim --list; a file is named by a path, as ./%s)", name, name);
+    } else if (sb_file_read(name, MAX_SCENARIO, &text, err) == 0) {
+        const char *base = strrchr(name, '/') + 1;
+        sc = sim_scenario_parse(text.p, text.len, name, base, err);
+    }
+    sb_str_release(&text);
+    return sc;
+}
+
+static int list_scenarios(struct sb_err *err)
+{
+    for (size_t i = 0; sb_embedded_name(i); i++) {
+        const char *path = sb_embedded_name(i);
+        size_t len, n = strlen(path);
+        if (!sb_starts_with(path, FOLDER))
+            continue;
+        const char *bytes = sb_embedded(path, &len);
+        char name[128];
+        snprintf(name, sizeof name, "%.*s", (int)(n - strlen(FOLDER) - strlen(ENDING)), path + strlen(FOLDER));
+        struct sim_scenario *sc = sim_scenario_parse(bytes, len, path, name, err);
+        if (!sc)
+            return -1;
+        sb_print("  %-16s %s\n", name, sc->title ? sc->title : "");
+        sim_scenario_free(sc);
+    }
+    return 0;
+}
+
+/* The one line that tells a program where to connect. */
+static int tell_ready(struct sim_server *v, const struct sim_server_options *o, struct sb_err *err)
+{
+    struct sim *s = sim_server_set(v);
+    struct sb_str uri;
+    sb_str_init(&uri);
+    sim_server_uri(v, &uri);
+    json_t *members = json_array();
+    for (int i = 0; members && i < s->members; i++)
+        json_array_append_new(members, json_string(s->member[i].name));
+    json_t *line = json_pack("{s:s, s:s, s:o, s:s, s:I, s:f, s:i}", "uri", uri.p, "set", SIM_SET_NAME, "members", members, "scenario", s->scenario, "seed",
+                             (json_int_t)o->seed, "speed", o->speed, "pid", (int)getpid());
+    int rc = sb_str_ok(&uri) && sb_print_json(line) == 0 && fflush(stdout) == 0 ? 0 : -1;
+    sb_str_release(&uri);
+    return rc ? sb_fail(err, SB_EIO, "cannot say where the simulator listens: standard output is closed") : 0;
+}
+
+static int run(const struct sim_server_options *o, struct sb_err *err)
+{
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+    int stop = signalfd(-1, &wanted, SFD_CLOEXEC);
+    if (stop < 0)
+        return sb_fail(err, SB_EIO, "cannot receive signals");
+    struct sim_server *v = sim_server_new(o, err);
+    int rc = v && tell_ready(v, o, err) == 0 && sim_server_run(v, stop, err) == 0 ? 0 : -1;
+    sim_server_free(v);
+    close(stop);
+    return rc;
+}
+
+int sb_cmd_sim(int argc, char **argv)
+{
+    const char *scenario = "slow-orders", *seed = NULL, *speed = NULL, *members = NULL, *port = NULL, *start = NULL, *incarnation = NULL;
+    bool list = false;
+    const struct sb_option options[] = {{"--scenario", NULL, &scenario}, {"--seed", NULL, &seed},   {"--speed", NULL, &speed}, {"--members", NULL, &members},
+                                        {"--port", NULL, &port},         {"--start", NULL, &start}, {"--incarnation", NULL, &incarnation}, {"--list", &list, NULL}};
+    int words = sb_options_read(argc, argv, options, SB_COUNT(options));
+    if (words < 0)
+        return 2;
+    if (words > 0)
+        return sb_usage_error("sim takes no other words (see: signalbox help sim)");
+    struct sb_err err = SB_ERR_INIT;
+    if (list)
+        return list_scenarios(&err) ? sb_complain(&err) : 0;
+    struct sb_origin origin;
+    sb_origin_system(&origin);
+    int64_t seed_n = 1, speed_n = 1, members_n = SIM_MEMBERS, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
+    if (seed && (sb_parse_i64(seed, &seed_n) || seed_n < 0))
+        return sb_usage_error("sim: --seed takes a whole number");
+    if (speed && (sb_parse_i64(speed, &speed_n) || speed_n < 1 || speed_n > MAX_SPEED))
+        return sb_usage_error("sim: --speed takes a whole number between 1 and %d", MAX_SPEED);
+    if (members && (sb_parse_i64(members, &members_n) || members_n < 1 || members_n > SIM_MEMBERS))
+        return sb_usage_error("sim: --members takes a number between 1 and %d", SIM_MEMBERS);
+    if (port && (sb_parse_i64(port, &port_n) || port_n < 1 || port_n > 65536 - members_n))
+        return sb_usage_error("sim: --port takes a number between 1 and %d; the other members take the ports behind it", 65536 - (int)members_n);
+    if (start && sb_time_parse(start, strlen(start), &start_ms))
+        return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z");
+    char nonce[33]; /* each start is a deployment of its own, unless the caller knows better */
+    if (incarnation && strspn(incarnation, "0123456789abcdef") != 32)
+        return sb_usage_error("sim: --incarnation takes 32 hexadecimal digits");
+    if (!incarnation && sb_origin_nonce(&origin, nonce, &err))
+        return sb_complain(&err);
+    struct sim_scenario *sc = read_scenario(scenario, &err);
+    if (!sc)
+        return sb_complain(&err);
+    struct sim_server_options o = {.scenario = sc, .seed = (uint64_t)seed_n, .speed = (double)speed_n, .start_ms = start_ms, .members = (int)members_n,
+                                   .port = (int)port_n, .incarnation = incarnation ? incarnation : nonce};
+    int rc = run(&o, &err);
+    sim_scenario_free(sc);
+    return rc ? sb_complain(&err) : 0;
+}

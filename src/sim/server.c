@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One epoll over everything. A client is read until its message is whole, answered, and read again; while its answer is
+ * late (an index build) or unread (a full socket) nothing more is taken from it. */
+#include <signalbox/base/clock.h>
+#include <signalbox/base/hash.h>
+#include <signalbox/base/str.h>
+#include <signalbox/sim/clients.h>
+#include <signalbox/sim/server.h>
+#include <signalbox/sim/wire.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_CHUNK 65536
+#define MAX_CLIENTS 4000
+#define UNREAD_MAX (4 << 20) /* answers a client may leave unread before we stop reading from it */
+#define KEEP_MAX (1 << 20)
+#define SLICE_NS 5000000     /* real time that virtual events may take before sockets are looked at again */
+#define FALL_BEHIND_US 1000000 /* real: beyond it virtual time gives way */
+#define WAKE_MS 2            /* virtual events are run in batches of at least this much real time */
+#define IDLE_MS 1000
+
+struct peer {
+    struct sim_server *v;
+    int fd;
+    struct sim_conn *conn;
+    struct sb_str in, out;
+    size_t sent; /* of out */
+    struct sim_wire_asked asked;
+    bool waiting; /* for a late answer */
+    bool ending;  /* closed once out is sent */
+    uint32_t events;
+    struct peer *next, **slot;
+};
+
+struct listener {
+    int fd;
+    struct sim_member *member;
+};
+
+struct sim_server {
+    struct sim *s;
+    struct listener listener[SIM_MEMBERS];
+    int members, epoll;
+    struct peer *peers;
+    int peers_n;
+    struct sim_w scratch;
+    double speed;
+    int64_t real_ns, virtual_us; /* one moment on both clocks */
+};
+
+/* ---- making ---- */
+
+static int bind_port(int port, struct sb_err *err)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    if (fd < 0)
+        return sb_fail_errno(err, errno, "cannot make a socket");
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 128)) {
+        int why = errno;
+        close(fd);
+        return sb_fail(err, SB_EUSAGE, "cannot listen on 127.0.0.1:%d: %s", port, strerror(why));
+    }
+    return fd;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_in a;
+    socklen_t n = sizeof a;
+    return getsockname(fd, (struct sockaddr *)&a, &n) ? 0 : ntohs(a.sin_port);
+}
+
+static int listen_all(struct sim_server *v, const struct sim_server_options *o, int port[SIM_MEMBERS], struct sb_err *err)
+{
+    for (int i = 0; i < o->members; i++) {
+        if ((v->listener[i].fd = bind_port(o->port ? o->port + i : 0, err)) < 0)
+            return -1;
+        port[i] = port_of(v->listener[i].fd);
+    }
+    return 0;
+}
+
+static int watch_listeners(struct sim_server *v, struct sb_err *err)
+{
+    for (int i = 0; i < v->members; i++) {
+        struct epoll_event e = {.events = EPOLLIN, .data = {.ptr = &v->listener[i]}};
+        v->listener[i].member = &v->s->member[i];
+        if (epoll_ctl(v->epoll, EPOLL_CTL_ADD, v->listener[i].fd, &e))
+            return sb_fail_errno(err, errno, "cannot watch a socket");
+    }
+    return 0;
+}
+
+struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_err *err)
+{
+    struct sim_server *v = calloc(1, sizeof *v);
+    if (!v) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    v->speed = o->speed;
+    v->members = o->members;
+    sim_w_init(&v->scratch);
+    for (int i = 0; i < SIM_MEMBERS; i++)
+        v->listener[i].fd = -1;
+    struct sim_setup setup = {.seed = o->seed, .start_ms = o->start_ms, .speed = o->speed, .scenario_name = o->scenario->name,
+                              .incarnation = o->incarnation, .members = o->members, .pid = getpid()};
+    v->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (v->epoll < 0) {
+        sb_fail_errno(err, errno, "cannot watch sockets");
+        goto fail;
+    }
+    if (listen_all(v, o, setup.port, err) || !(v->s = sim_new(&setup, err)) || sim_clients_load(v->s, o->scenario, err) ||
+        watch_listeners(v, err))
+        goto fail;
+    return v;
+fail:
+    sim_server_free(v);
+    return NULL;
+}
+
+struct sim *sim_server_set(struct sim_server *v)
+{
+    return v->s;
+}
+
+void sim_server_uri(const struct sim_server *v, struct sb_str *out)
+{
+    sb_str_adds(out, "mongodb://");
+    for (int i = 0; i < v->members; i++)
+        sb_str_addf(out, "%s%s", i ? "," : "", v->s->member[i].name);
+    sb_str_adds(out, "/?replicaSet=" SIM_SET_NAME);
+}
+
+/* ---- peers ---- */
+
+static void peer_free(struct peer *p)
+{
+    struct sim_server *v = p->v;
+    *p->slot = p->next;
+    if (p->next)
+        p->next->slot = p->slot;
+    v->peers_n--;
+    close(p->fd);
+    if (p->conn) {
+        p->conn->answer = NULL;
+        sim_conn_close(p->conn);
+    }
+    sb_str_release(&p->in);
+    sb_str_release(&p->out);
+    free(p);
+}
+
+static void on_late_answer(struct sim_conn *conn, const uint8_t *reply);
+
+static void accept_one(struct sim_server *v, struct listener *l)
+{
+    struct sockaddr_in a;
+    socklen_t n = sizeof a;
+    char remote[64];
+    int on = 1, fd = accept4(l->fd, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return; /* it has gone again, or we have no descriptor left: the next round tries anew */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    struct peer *p = v->peers_n < MAX_CLIENTS ? calloc(1, sizeof *p) : NULL;
+    if (!p) {
+        close(fd);
+        return;
+    }
+    sb_str_init(&p->in);
+    sb_str_init(&p->out);
+    p->v = v;
+    p->fd = fd;
+    p->events = EPOLLIN;
+    p->next = v->peers;
+    p->slot = &v->peers;
+    if (p->next)
+        p->next->slot = &p->next;
+    v->peers = p;
+    v->peers_n++;
+    snprintf(remote, sizeof remote, "127.0.0.1:%d", ntohs(a.sin_port));
+    p->conn = sim_conn_open(l->member, remote, false);
+    struct epoll_event e = {.events = EPOLLIN, .data = {.ptr = p}};
+    if (!p->conn || epoll_ctl(v->epoll, EPOLL_CTL_ADD, fd, &e)) {
+        peer_free(p);
+        return;
+    }
+    p->conn->owner = p;
+    p->conn->answer = on_late_answer;
+}
+
+/* What is wanted of a socket follows from what is under way. */
+static void rewatch(struct peer *p)
+{
+    size_t unread = p->out.len - p->sent;
+    uint32_t want = (unread ? EPOLLOUT : 0) | (p->waiting ? EPOLLRDHUP : p->ending || unread > UNREAD_MAX ? 0 : EPOLLIN);
+    if (want == p->events)
+        return;
+    struct epoll_event e = {.events = want, .data = {.ptr = p}};
+    if (epoll_ctl(p->v->epoll, EPOLL_CTL_MOD, p->fd, &e) == 0)
+        p->events = want;
+}
+
+/* False: the client has gone. */
+static bool flush(struct peer *p)
+{
+    while (p->sent < p->out.len) {
+        ssize_t n = send(p->fd, p->out.p + p->sent, p->out.len - p->sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN;
+        p->sent += (size_t)n;
+    }
+    sb_str_clear(&p->out);
+    p->sent = 0;
+    return !p->ending;
+}
+
+/* Whole messages that have come in, as long as each is answered at once. */
+static void handle_messages(struct peer *p)
+{
+    size_t at = 0;
+    while (!p->waiting && !p->ending && p->out.len - p->sent <= UNREAD_MAX) {
+        int64_t n = sim_wire_length((const uint8_t *)p->in.p + at, p->in.len - at);
+        if (n < 0)
+            p->ending = true;
+        if (n <= 0 || (size_t)n > p->in.len - at)
+            break;
+        switch (sim_wire_handle(p->conn, (const uint8_t *)p->in.p + at, (size_t)n, &p->v->scratch, &p->asked, &p->out)) {
+        case SIM_WIRE_DONE: break;
+        case SIM_WIRE_LATER: p->waiting = true; break;
+        case SIM_WIRE_CLOSE: p->ending = true; break;
+        }
+        at += (size_t)n;
+    }
+    if (at) { /* what follows the last whole message begins the buffer anew */
+        memmove(p->in.p, p->in.p + at, p->in.len - at);
+        sb_str_truncate(&p->in, p->in.len - at);
+    }
+    if (p->in.len == 0 && p->in.cap > KEEP_MAX) /* a large message was an exception */
+        sb_str_release(&p->in);
+}
+
+/* False: it is to be freed. */
+static bool serve_peer(struct peer *p)
+{
+    handle_messages(p);
+    if (p->ending && p->out.len == p->sent)
+        return false;
+    if (!flush(p))
+        return false;
+    rewatch(p);
+    return true;
+}
+
+static void on_late_answer(struct sim_conn *conn, const uint8_t *reply)
+{
+    struct peer *p = conn->owner;
+    sim_wire_answer(conn, &p->asked, reply, &p->out);
+    p->waiting = false;
+    p->ending = p->ending || !sb_str_ok(&p->out);
+    if (p->events & EPOLLOUT)
+        return;
+    /* not sent from here: an event of the simulation must not free its own client */
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data = {.ptr = p}};
+    if (epoll_ctl(p->v->epoll, EPOLL_CTL_MOD, p->fd, &e) == 0)
+        p->events = e.events;
+}
+
+/* False: the client has gone. */
+static bool read_peer(struct peer *p)
+{
+    char chunk[READ_CHUNK];
+    ssize_t n = recv(p->fd, chunk, sizeof chunk, 0);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (n == 0)
+        return false;
+    sb_str_add(&p->in, chunk, (size_t)n);
+    return sb_str_ok(&p->in);
+}
+
+static void on_peer(struct peer *p, uint32_t events)
+{
+    bool stays = true;
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        stays = read_peer(p);
+    else if (events & EPOLLRDHUP)
+        stays = false; /* nobody waits for the late answer any more */
+    if (!stays || !serve_peer(p))
+        peer_free(p);
+}
+
+/* ---- time ---- */
+
+static int64_t virtual_of(const struct sim_server *v, int64_t real_ns)
+{
+    return v->virtual_us + (int64_t)((double)(real_ns - v->real_ns) / 1000 * v->speed);
+}
+
+/* Runs what is due, for a slice of real time at most. */
+static void run_events(struct sim_server *v)
+{
+    int64_t began = sb_mono_ns(), now = began, target = virtual_of(v, began);
+    while (now - began < SLICE_NS && sim_next_event(v->s) <= target) {
+        sim_run_until(v->s, sim_next_event(v->s));
+        now = sb_mono_ns();
+    }
+    if (sim_next_event(v->s) > target) {
+        sim_run_until(v->s, target);
+    } else if (target - v->s->now > (int64_t)(FALL_BEHIND_US * v->speed)) {
+        v->real_ns = now;
+        v->virtual_us = v->s->now;
+    }
+}
+
+static int wait_ms(const struct sim_server *v)
+{
+    int64_t next = sim_next_event(v->s);
+    if (next == INT64_MAX)
+        return IDLE_MS;
+    double ms = (double)(next - virtual_of(v, sb_mono_ns())) / 1000 / v->speed;
+    return ms <= 0 ? 0 : ms < WAKE_MS ? WAKE_MS : ms > IDLE_MS ? IDLE_MS : (int)ms;
+}
+
+/* ---- the loop ---- */
+
+static bool is_listener(const struct sim_server *v, const void *p)
+{
+    return p >= (const void *)v->listener && p < (const void *)(v->listener + SIM_MEMBERS);
+}
+
+int sim_server_run(struct sim_server *v, int stop_fd, struct sb_err *err)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data = {.ptr = NULL}}, ready[64];
+    if (epoll_ctl(v->epoll, EPOLL_CTL_ADD, stop_fd, &e))
+        return sb_fail_errno(err, errno, "cannot watch for the end");
+    v->real_ns = sb_mono_ns();
+    v->virtual_us = v->s->now;
+    for (;;) {
+        int n = epoll_wait(v->epoll, ready, SB_COUNT(ready), wait_ms(v));
+        if (n < 0 && errno != EINTR)
+            return sb_fail_errno(err, errno, "cannot wait for clients");
+        run_events(v); /* first: an answer is of the time at which it was asked for */
+        for (int i = 0; i < n; i++) {
+            if (!ready[i].data.ptr)
+                return 0;
+            if (is_listener(v, ready[i].data.ptr))
+                accept_one(v, ready[i].data.ptr);
+            else
+                on_peer(ready[i].data.ptr, ready[i].events);
+        }
+    }
+}
+
+void sim_server_free(struct sim_server *v)
+{
+    if (!v)
+        return;
+    while (v->peers)
+        peer_free(v->peers);
+    sim_free(v->s);
+    for (int i = 0; i < SIM_MEMBERS; i++)
+        if (v->listener[i].fd >= 0)
+            close(v->listener[i].fd);
+    if (v->epoll >= 0)
+        close(v->epoll);
+    sim_w_release(&v->scratch);
+    free(v);
+}

@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The main job without a screen, on the simulated set: each scenario ends as it must, the controls propose nothing, and the
+# record of each can be verified.
+set -u
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+fail() { echo "FAIL: $1"; sed 's/^/    /' "$2"; exit 1; }
+has() { grep -qE -- "$2" "$1" || fail "$1 does not say \"$2\"" "$1"; }
+hasnt() { grep -qE -- "$2" "$1" && fail "$1 says \"$2\"" "$1"; return 0; }
+
+tour() { # scenario seed
+    mkdir -p "$work/$1"
+    XDG_STATE_HOME="$work/$1/state" XDG_CONFIG_HOME="$work/$1/config" timeout 400 \
+        "$SIGNALBOX" demo --tour --scenario "$1" --seed "$2" >"$work/$1/out" 2>"$work/$1/err"
+    echo $? >"$work/$1/rc"
+}
+verified() { # scenario
+    [ "$(cat "$work/$1/rc")" = 0 ] || { cat "$work/$1/err"; fail "$1 ended with $(cat "$work/$1/rc")" "$work/$1/out"; }
+    [ -s "$work/$1/err" ] && fail "$1 wrote on standard error" "$work/$1/err"
+    has "$work/$1/out" '^ok: [0-9]+ entries, root [0-9a-f]{64}$'
+}
+
+tour slow-orders 7 & tour wrong-index 8 & wait
+tour no-traffic 9 & tour slow-tickets 10 & wait
+tour surge 11 & tour calm 12 & wait
+
+out="$work/slow-orders/out"; verified slow-orders
+for part in Watching Anomaly Hand-off Card Policy Approval Verdict Audit; do has "$out" "^== $part\$"; done
+has "$out" 'class code: '
+has "$out" 'suspect 1: new shape \{"customer_id":1\} on shop.orders sorted by \{"created_at":-1\} from account-page'
+has "$out" 'Create index customer_id_1_created_at_-1 on shop.orders'
+has "$out" 'not proposed: \{customer_id: 1\}'
+has "$out" 'APP-01'
+has "$out" '^PASS: every criterion was met'
+has "$out" 'documents examined per document returned, by explain +before [0-9]{3,}, after [0-9], limit'
+
+out="$work/wrong-index/out"; verified wrong-index
+has "$out" '^FAIL: .*mean write latency of the collection is [0-9]+ us, limit [0-9]+'
+has "$out" 'is rolled_back: read back'
+
+out="$work/no-traffic/out"; verified no-traffic
+has "$out" '^INCONCLUSIVE: '
+hasnt "$out" '^PASS'
+
+out="$work/slow-tickets/out"; verified slow-tickets
+has "$out" 'Create index assignee_1_priority_1 on support.tickets'
+has "$out" '^PASS: every criterion was met'
+
+out="$work/surge/out"; verified surge
+has "$out" 'class load: operations came at [0-9.]+ times the rate'
+hasnt "$out" '^== Card'
+[ "$(grep -c '^== Anomaly' "$out")" = 1 ] || fail "surge is not one anomaly" "$out"
+
+out="$work/calm/out"; verified calm
+has "$out" '^No anomaly in 15 minutes'
+hasnt "$out" '^== (Anomaly|Card)'
+echo ok
