@@ -75,6 +75,7 @@ struct sim_call {
     struct sim_fail fail;
     struct sim_op op;
     bool later;        /* the reply comes by itself */
+    struct sim_doc *so_far; /* the reply of a write that waits for its concern (wait.h owns it) */
     bool rolled_back;  /* nothing is to be counted */
     const uint8_t *lsid; /* NULL none */
     bool has_txn;
