@@ -277,6 +277,7 @@ int sim_cmd_get_more(struct sim_call *c)
     }
     c->op.nreturned = n;
     c->op.exhausted = !more;
+    c->op.collscan = false; /* the find counted it */
     cursor->used_us = c->s->now;
     sim_w_i64(c->reply, "id", more ? cursor->id : 0);
     sim_w_text(c->reply, "ns", c->ns);

@@ -23,15 +23,17 @@ static bool listed(const char *list, const char *word, size_t n)
     return false;
 }
 
-static int check_fields(struct sim_call *c)
+int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const uint8_t *body)
 {
-    struct sim_iter it = sim_iter_of(c->body);
+    struct sim_iter it = sim_iter_of(body);
     struct sim_elem e;
+    const char *refused = sim_command_refuses(cmd);
     sim_next(&it, &e); /* the command itself */
     while (sim_next(&it, &e)) {
-        if (listed(common, e.key, e.key_n) || listed(c->cmd->fields, e.key, e.key_n))
-            continue;
-        return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field '%s.%.200s' is an unknown field.", c->cmd->strict, e.key);
+        if (listed(refused, e.key, e.key_n) && sim_truth(e.v))
+            return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %.100s of %s is not simulated", e.key, cmd->name);
+        if (cmd->strict && !listed(common, e.key, e.key_n) && !listed(cmd->fields, e.key, e.key_n))
+            return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field '%s.%.200s' is an unknown field.", cmd->strict, e.key);
     }
     return 0;
 }
@@ -226,6 +228,8 @@ static int read_concern(struct sim_call *c)
     if (i == SB_COUNT(levels))
         return sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "Enumeration value '%.60s' for field 'readConcern.level' is not a valid value.",
                         sim_is_text(level.type) ? sim_text(level) : sim_type_name(level.type));
+    if (sim_find(rc, "atClusterTime").type)
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "readConcern.atClusterTime is not simulated");
     if (after.type == BSON_TYPE_TIMESTAMP)
         sim_catch_up(c->s, c->m, (uint64_t)sim_i64(after.p));
     c->op.read_concern = level.type ? rc : NULL;
@@ -300,7 +304,7 @@ static const uint8_t *answer_again(struct sim_call *c)
 
 static int prepare(struct sim_call *c)
 {
-    if (check_place(c) || (c->cmd->strict && check_fields(c)))
+    if (check_place(c) || sim_check_fields(c, c->cmd, c->body))
         return -1;
     return common_arguments(c);
 }

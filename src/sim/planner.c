@@ -327,6 +327,8 @@ static struct sim_stage *scan_stage(struct ctx *x, enum sim_stage_kind kind, con
         return NULL;
     scan->index = acc->index;
     scan->index_id = acc->index->id;
+    if (!(scan->name = sim_arena_copy(x->a, acc->index->name, strlen(acc->index->name) + 1)))
+        return NULL;
     scan->backward = acc->sort < 0;
     memcpy(scan->values, values, sizeof scan->values);
     s->scan = scan;
@@ -455,16 +457,6 @@ static struct sim_stage *indexed(struct ctx *x, const struct access *acc)
     return s ? finish(x, s, acc->sort != 0, is_covered) : NULL;
 }
 
-static struct sim_stage *collscan(struct ctx *x, bool backward)
-{
-    struct sim_stage *s = stage(x, SIM_COLLSCAN, NULL);
-    if (!s)
-        return NULL;
-    s->filter = sim_matches_all(x->q->filter) ? NULL : x->q->filter;
-    s->backward = backward;
-    return finish(x, s, false, false);
-}
-
 /* ---- $or ---- */
 
 static unsigned tightness(const struct access *acc)
@@ -497,6 +489,26 @@ static struct sim_stage *branch(struct ctx *x, const struct sim_expr *e)
     return best.residual ? fetch_stage(&y, s, best.residual) : s;
 }
 
+/* A filter that is an $or is planned branch by branch, even when that comes to one scan; a count counts what comes of it. */
+static struct sim_stage *subplanned(struct ctx *x, struct sim_stage *s, bool natural)
+{
+    bool whole = x->q->filter->kind == SIM_OR && !x->q->hint.type && !natural;
+    if (whole && x->q->purpose == SIM_FOR_COUNT)
+        s = stage(x, SIM_SUBPLAN, s);
+    s = s ? finish(x, s, false, false) : NULL;
+    return s && whole && x->q->purpose != SIM_FOR_COUNT ? stage(x, SIM_SUBPLAN, s) : s;
+}
+
+static struct sim_stage *collscan(struct ctx *x, bool natural, bool backward)
+{
+    struct sim_stage *s = stage(x, SIM_COLLSCAN, NULL);
+    if (!s)
+        return NULL;
+    s->filter = sim_matches_all(x->q->filter) ? NULL : x->q->filter;
+    s->backward = backward;
+    return subplanned(x, s, natural);
+}
+
 /* Branches stand in the order of their indexes in the collection. */
 static unsigned position(const struct ctx *x, const struct sim_stage *s)
 {
@@ -524,8 +536,7 @@ static struct sim_stage *or_plan(struct ctx *x, const struct sim_expr *or, const
     }
     bool fetch = rest || x->q->purpose != SIM_FOR_COUNT;
     s = fetch ? fetch_stage(x, s, rest) : s;
-    s = s ? finish(x, s, false, false) : NULL;
-    return s && x->q->filter->kind == SIM_OR ? stage(x, SIM_SUBPLAN, s) : s;
+    return s ? subplanned(x, s, false) : NULL;
 }
 
 static struct sim_stage *or_candidate(struct ctx *x)
@@ -674,7 +685,7 @@ int sim_plan(struct sim_exec *e, struct sim_stage **plans, struct sim_fail *f)
         plans[0] = stage(x, SIM_EOF_PLAN, NULL);
     } else if (natural_sort(q, &backward)) {
         e->q.sort = NULL;
-        plans[0] = collscan(x, backward);
+        plans[0] = collscan(x, true, backward);
     } else if (is_idhack(q)) {
         plans[0] = idhack(x);
     } else if (q->purpose == SIM_FOR_COUNT && sim_matches_all(q->filter) && !q->hint.type) {
@@ -690,7 +701,7 @@ int sim_plan(struct sim_exec *e, struct sim_stage **plans, struct sim_fail *f)
             return 1;
         plan_indexes(x, plans, &n);
         if (n == 0)
-            plans[n] = collscan(x, false);
+            plans[n] = collscan(x, false, false);
     }
     if (e->arena.failed || !plans[0])
         return sim_fail_nomem(f);

@@ -129,6 +129,19 @@ void sim_w_f64(struct sim_w *w, const char *key, double v)
     put_8(w, BSON_TYPE_DOUBLE, key, bits);
 }
 
+void sim_w_decimal(struct sim_w *w, const char *key, long double v)
+{
+    char text[64];
+    bson_decimal128_t dec;
+    uint8_t b[16];
+    snprintf(text, sizeof text, "%.18Lg", v);
+    if (!bson_decimal128_from_string(text, &dec))
+        bson_decimal128_from_string("NaN", &dec);
+    sim_val_i64(b, (int64_t)dec.low);
+    sim_val_i64(b + 8, (int64_t)dec.high);
+    sim_w_val(w, key, (struct sim_val){BSON_TYPE_DECIMAL128, 16, b});
+}
+
 void sim_w_bool(struct sim_w *w, const char *key, bool v)
 {
     head(w, BSON_TYPE_BOOL, key);

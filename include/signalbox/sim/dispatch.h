@@ -62,6 +62,9 @@ extern const size_t sim_commands_n;
 
 const struct sim_command *sim_command_find(const char *name);
 
+/* Options that the server has and the simulator has not, blank separated: NotImplemented when given. */
+const char *sim_command_refuses(const struct sim_command *c);
+
 struct sim_call {
     struct sim *s;
     struct sim_member *m;
@@ -90,6 +93,9 @@ static inline struct sim_val sim_arg(const struct sim_call *c, const char *name)
 {
     return sim_find(c->body, name);
 }
+
+/* Unknown and refused fields of a command, which may stand inside an explain. */
+int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const uint8_t *body);
 
 /* Fills c->ns from the command's own field; -1 when that is no name of a collection. */
 int sim_call_ns(struct sim_call *c);
