@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hello, isMaster, and the replSet commands that change something. */
-#include <signalbox/base/clock.h>
-#include <signalbox/sim/build.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/wait.h>
@@ -140,56 +138,14 @@ int sim_cmd_is_master(struct sim_call *c)
 
 /* ---- step down, freeze ---- */
 
-enum { SECONDS, CATCH_UP, FORCE };
-
-static void give_back(struct sim *s, struct sim_member *m)
-{
-    m->role.writable = true;
-    s->primary_id = m->id;
-    sim_topology_changed(m);
-    sim_builds_step_up(s);
-}
-
-static void hand_off(struct sim *s, struct sim_member *m, int64_t seconds, struct sim_member *next)
-{
-    (void)s;
-    sim_step_down(m, seconds * 1000000, "conn");
-    if (!next)
-        return;
-    sim_say(m, "REPL", 21347, "conn", "Handing off election", "target:s", next->name);
-    sim_run_for_primary(next, SIM_STEP_UP, true);
-}
-
-/* Takes no writes from now on; steps down when somebody else has everything. */
 static bool try_step_down(struct sim *s, struct sim_member *m, struct sim_w *w, struct sim_fail *f, int64_t since_us, const int64_t *terms)
 {
+    (void)s;
     (void)w;
-    if (!m->primary) {
-        sim_fail(f, SIM_STEPPED_DOWN,
-                 "While waiting for secondaries to catch up before stepping down, this node decided to step down for other reasons");
-        return true;
-    }
-    if (m->role.writable) {
-        m->role.writable = false;
-        s->primary_id = -1;
-    }
-    struct sim_member *next = sim_successor(m);
-    bool late = s->now - since_us >= terms[CATCH_UP] * 1000000;
-    if ((next && sim_replicated(s, m->applied_ts, sim_majority(s))) || (late && terms[FORCE])) {
-        hand_off(s, m, terms[SECONDS], next);
-        return true;
-    }
-    if (!late)
-        return false;
-    char time[SB_TIME_LEN + 1];
-    sb_time_format(time, sim_now_ms(s));
-    time[SB_TIME_LEN - 1] = '\0'; /* the server tells the zone as an offset */
-    give_back(s, m);
-    sim_fail(f, SIM_TOO_LATE,
-             "No electable secondaries caught up as of %s+00:00Please use the replSetStepDown command with the argument {force: true} to force node to "
-             "step down.", time);
-    return true;
+    return sim_try_step_down(m, &(struct sim_step_down){terms[0], terms[1], terms[2] != 0}, since_us, f);
 }
+
+enum { SECONDS, CATCH_UP, FORCE };
 
 int sim_cmd_repl_step_down(struct sim_call *c)
 {

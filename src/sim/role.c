@@ -324,6 +324,7 @@ void sim_step_down(struct sim_member *m, int64_t frozen_us, const char *thread)
     m->role.elected_ts = 0;
     m->role.race = (struct sim_race){0};
     m->role.transition = "stepDown";
+    m->role.step_downs++;
     m->role.heard_us = s->now;
     if (frozen_us)
         m->role.frozen_us = s->now + frozen_us;

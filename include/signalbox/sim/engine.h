@@ -183,7 +183,7 @@ struct sim_role {
     struct sim_vote vote;
     struct sim_peer peer[SIM_MEMBERS];
     int64_t called[SIM_REASONS], succeeded[SIM_REASONS], higher_term, catch_ups, caught_up_already;
-    int64_t rbid, ops_killed, ops_running;
+    int64_t rbid, ops_killed, ops_running, step_downs;
     const char *transition; /* "stepUp", "stepDown", "" */
     struct sb_rng rng;
 };

@@ -45,6 +45,15 @@ bool sim_run_for_primary(struct sim_member *m, enum sim_reason reason, bool skip
 /* The primary becomes a secondary, and does not run for some time. thread: for its log lines. */
 void sim_step_down(struct sim_member *m, int64_t frozen_us, const char *thread);
 
+struct sim_step_down {
+    int64_t seconds, catch_up_s; /* does not run again before; waits for somebody who has everything */
+    bool force;
+};
+
+/* replSetStepDown, one attempt since since_us: takes no writes from now on, and hands over to the member that has everything.
+ * False: nobody has yet, ask again soon. True: it is over; f->code tells why it did not succeed. */
+bool sim_try_step_down(struct sim_member *m, const struct sim_step_down *how, int64_t since_us, struct sim_fail *f);
+
 /* The electable member that has everything the primary has, the one with the highest priority first; NULL none. */
 struct sim_member *sim_successor(const struct sim_member *primary);
 
