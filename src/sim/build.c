@@ -291,12 +291,18 @@ static int finish_indexes(struct sim_build *b, struct sim_member *m, struct sim_
     return 0;
 }
 
-static void tell_waiter(struct sim *s, struct sim_build *b, const struct sim_fail *f)
+/* Telling makes the set go on: the build may be gone after it, so whoever ends it takes the waiter out first. */
+static struct sim_build_waiter take_waiter(struct sim_build *b)
 {
     struct sim_build_waiter w = b->waiter;
     b->waiter.fn = NULL;
-    if (w.fn)
-        w.fn(s, w.ctx, f);
+    return w;
+}
+
+static void tell_waiter(struct sim *s, const struct sim_build_waiter *w, const struct sim_fail *f)
+{
+    if (w->fn)
+        w->fn(s, w->ctx, f);
 }
 
 static void log_end(struct sim *s, struct sim_build *b, const char *what, const struct sim_fail *why)
@@ -346,9 +352,10 @@ static void abort_build(struct sim *s, struct sim_build *b, struct sim_fail *why
     sim_build_log_cleaned(p, b->uuid);
     end_part(b, p);
     full_reason(b, why);
-    tell_waiter(s, b, why);
-    sim_fail_release(why);
+    struct sim_build_waiter waiter = take_waiter(b);
     forget_if_done(s, b);
+    tell_waiter(s, &waiter, why);
+    sim_fail_release(why);
 }
 
 static void commit_build(struct sim *s, struct sim_build *b)
@@ -366,8 +373,9 @@ static void commit_build(struct sim *s, struct sim_build *b)
     sim_build_log_done(p, b->uuid, b->coll, b->ns, b->names->bson, s->last_ts, b->before, c ? c->indexes : 0, b->waiter.conn ? b->waiter.conn->id : 0,
                        s->now - b->started, b->command, b->part[p->id].total / 1000);
     end_part(b, p);
-    tell_waiter(s, b, NULL);
+    struct sim_build_waiter waiter = take_waiter(b);
     forget_if_done(s, b);
+    tell_waiter(s, &waiter, NULL);
 }
 
 /* With a voting member away the default quorum waits, as MongoDB does. */
@@ -673,8 +681,10 @@ void sim_builds_step_down(struct sim_member *m)
         struct sim_fail f = SIM_FAIL_INIT;
         sim_fail(&f, SIM_STATE_CHANGE, "operation was interrupted");
         sim_build_log_background(m, b->waiter.conn ? b->waiter.conn->id : 0, b->uuid);
-        tell_waiter(s, b, &f);
+        struct sim_build_waiter waiter = take_waiter(b);
+        tell_waiter(s, &waiter, &f);
         sim_fail_release(&f);
+        i = SIZE_MAX; /* the list may have changed: from the beginning, without this one */
     }
 }
 
@@ -741,10 +751,12 @@ void sim_builds_forked(struct sim *s, uint64_t ts)
         }
         struct sim_fail f = SIM_FAIL_INIT;
         sim_fail(&f, SIM_STATE_CHANGE, "operation was interrupted");
-        tell_waiter(s, b, &f);
-        sim_fail_release(&f);
+        struct sim_build_waiter waiter = take_waiter(b);
         for (int k = 0; k < s->members; k++)
             end_part(b, &s->member[k]);
-        forget_if_done(s, b); /* the last one takes its place */
+        forget_if_done(s, b);
+        tell_waiter(s, &waiter, &f);
+        sim_fail_release(&f);
+        i = 0; /* the list has changed */
     }
 }

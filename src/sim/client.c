@@ -152,7 +152,7 @@ static void look(struct sim_client *c)
 /* The connection has broken, or its member is another one by now. */
 static void fail_over(struct sim_client *c)
 {
-    bool again = !c->tried && c->body && !c->task->multi;
+    bool again = !c->tried && !c->more && !c->task->multi;
     c->failed = false;
     sim_client_disconnect(c);
     if (!again) {
@@ -214,6 +214,7 @@ static void ask(struct sim_client *c)
     }
     c->looking_us = 0;
     int64_t latency = SILENCE_US;
+    c->more = c->cursor != 0;
     if (c->conn->m->hung) {
         c->failed = true;
     } else {

@@ -24,7 +24,7 @@ struct sim_client {
     const struct sim_task *task; /* under way; NULL: free */
     int64_t cursor;
     unsigned batches;
-    bool tried, failed;
+    bool tried, failed, more; /* sent once already; broken off; a getMore is under way */
     int64_t looking_us; /* since when it looks for a member; 0: it does not */
     uint64_t ts;        /* of its write, which a majority has to have */
     int64_t step_downs; /* of the member when it was asked */

@@ -363,11 +363,13 @@ struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
     s->builds = sim_builds_new();
     s->clients = sim_clients_new(s);
     s->waits = sim_waits_new();
+    sim_roles_know(s);
     if (!s->cursors || !s->sessions || !s->builds || !s->clients || !s->waits || sim_setup_members(s) || sim_roles_begin(s)) {
         sb_fail_nomem(err);
         sim_free(s);
         return NULL;
     }
+    sim_roles_know(s); /* with the entries of the beginning */
     return s;
 }
 

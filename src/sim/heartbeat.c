@@ -30,36 +30,52 @@ static int best_source(const struct sim_member *m)
     return -1;
 }
 
+/* A source that is down, or that follows nobody itself and is not ahead of us, is none. */
+bool sim_has_source(const struct sim_member *m)
+{
+    const struct sim_peer *p = m->role.sync >= 0 ? &m->role.peer[m->role.sync] : NULL;
+    return p && p->up && (p->state == SIM_IS_PRIMARY || (p->state == SIM_IS_SECONDARY && p->sync >= 0 && p->sync != m->id) ||
+                        sim_optime_compare(p->applied, sim_applied(m)) > 0);
+}
+
+static void clear_source(struct sim_member *m)
+{
+    if (m->role.sync >= 0)
+        sim_say(m, "REPL", 21080, "BackgroundSync", "Clearing sync source to choose a new one", "syncSource:s", m->sim->member[m->role.sync].name);
+    m->role.sync = m->role.syncing = -1;
+}
+
 static void on_choose(struct sim *s, void *ctx)
 {
     struct sim_member *m = ctx;
-    int best = best_source(m);
-    if (!m->up || m->hung || m->primary || m->role.sync >= 0 || best < 0)
+    int best = best_source(m), old = m->role.sync;
+    m->role.choosing = false;
+    if (!m->up || m->hung || m->primary || sim_has_source(m))
         return;
+    clear_source(m);
+    if (best < 0)
+        return; /* it looks again when it hears more */
     m->role.sync = m->role.syncing = best;
     sim_say(m, "REPL", 21799, "BackgroundSync", "Sync source candidate chosen", "syncSource:s", s->member[best].name);
-    sim_say(m, "REPL", 21088, "BackgroundSync", "Changed sync source", "oldSyncSource:s newSyncSource:s", "empty", s->member[best].name);
+    sim_say(m, "REPL", 21088, "BackgroundSync", "Changed sync source", "oldSyncSource:s newSyncSource:s", old < 0 ? "empty" : s->member[old].name,
+            s->member[best].name);
     sim_apply_wake(s);
 }
 
-/* A source that is down, or knows nobody to follow itself, is none. */
+/* It goes on with a source that is no good any more until it finds out at the end of a batch; one that is down is dropped at
+ * once. */
 static void check_source(struct sim_member *m)
 {
     struct sim *s = m->sim;
-    int at = m->role.sync;
     if (m->primary)
         return;
-    if (at >= 0) {
-        const struct sim_peer *p = &m->role.peer[at];
-        if (m->role.syncing == at && s->now - p->beat_us < SIM_HEARTBEAT_US)
-            m->role.syncing = -1;
-        if (p->up && (p->state == SIM_IS_PRIMARY || (p->state == SIM_IS_SECONDARY && p->sync >= 0 && p->sync != m->id)))
-            return;
-        sim_say(m, "REPL", 21080, "BackgroundSync", "Clearing sync source to choose a new one", "syncSource:s", s->member[at].name);
-        m->role.sync = m->role.syncing = -1;
-    }
-    if (sim_at(s, s->now + CHOOSE_SOURCE_US, on_choose, m, NULL))
-        return; /* out of memory: the next heartbeat tries again */
+    if (m->role.syncing >= 0 && s->now - m->role.peer[m->role.syncing].beat_us < SIM_HEARTBEAT_US)
+        m->role.syncing = -1;
+    if (m->role.choosing || sim_has_source(m))
+        return;
+    if (m->role.sync >= 0 && !m->role.peer[m->role.sync].up)
+        clear_source(m);
+    m->role.choosing = sim_at(s, s->now + CHOOSE_SOURCE_US, on_choose, m, NULL) == 0; /* no memory: the next heartbeat tries again */
 }
 
 /* ---- rolling back ---- */
@@ -144,6 +160,9 @@ void sim_learn_primary(struct sim_member *m, struct sim_member *primary)
         sim_topology_changed(m);
     }
     if (m->role.primary != primary->id) {
+        sim_say(m, "REPL", 2903000, "conn12", "Restarting heartbeats after learning of a new primary", "senderAndPrimaryId:i senderTerm:i",
+                (int64_t)primary->id, primary->role.term);
+        sim_heartbeats_restart(m);
         m->role.primary = primary->id;
         m->role.takeover_us = 0;
         sim_topology_changed(m);
@@ -234,11 +253,16 @@ void sim_heartbeat(struct sim_member *a, struct sim_member *b)
 struct beat {
     struct sim_member *from, *to;
     bool once;
+    unsigned round; /* of the pair: those of an earlier one are void */
 };
 
 static void on_beat(struct sim *s, void *ctx)
 {
     struct beat *b = ctx;
+    if (!b->once && b->round != b->from->role.peer[b->to->id].round) {
+        free(b);
+        return;
+    }
     sim_heartbeat(b->from, b->to);
     bool hurry = b->from->up && !b->to->up && b->from->role.primary < 0;
     if (b->once || sim_at(s, s->now + (hurry ? RETRY_US : SIM_HEARTBEAT_US), on_beat, b, free))
@@ -250,7 +274,7 @@ static int beat_at(struct sim_member *from, struct sim_member *to, int64_t at, b
     struct beat *b = malloc(sizeof *b);
     if (!b)
         return -1;
-    *b = (struct beat){from, to, once};
+    *b = (struct beat){from, to, once, from->role.peer[to->id].round};
     if (sim_at(from->sim, at, on_beat, b, free)) {
         free(b);
         return -1;
@@ -266,12 +290,34 @@ void sim_heartbeats_soon(struct sim_member *m, int64_t delay_us)
             return; /* out of memory: the next periodic one will do */
 }
 
+void sim_heartbeats_restart(struct sim_member *m)
+{
+    struct sim *s = m->sim;
+    for (int i = 0; i < s->members; i++) {
+        if (i == m->id)
+            continue;
+        m->role.peer[i].round++;
+        if (beat_at(m, &s->member[i], s->now, false))
+            m->role.peer[i].round--; /* out of memory: the old ones go on */
+    }
+}
+
 static void know(struct sim_member *m, const struct sim_member *x)
 {
     struct sim_peer *p = &m->role.peer[x->id];
     *p = (struct sim_peer){.state = x->role.state, .up = true, .sync = x->role.sync, .config_version = 1, .config_term = 1};
     p->up_since_us = p->beat_us = p->heard_us = p->contact_us = m->sim->now;
+    p->applied = sim_applied(x);
+    p->applied_wall_ms = x->applied_wall_ms;
     p->elected_ts = x->primary ? x->role.elected_ts : 0;
+}
+
+void sim_roles_know(struct sim *s)
+{
+    for (int i = 0; i < s->members; i++)
+        for (int k = 0; k < s->members; k++)
+            if (i != k)
+                know(&s->member[i], &s->member[k]);
 }
 
 int sim_roles_begin(struct sim *s)
@@ -281,7 +327,6 @@ int sim_roles_begin(struct sim *s)
         for (int k = 0; k < s->members; k++) {
             if (k == i)
                 continue;
-            know(m, &s->member[k]);
             /* each pair at its own moment */
             if (beat_at(m, &s->member[k], s->now + (i * 700 + k * 300 + 191) * 1000 % SIM_HEARTBEAT_US, false))
                 return -1;

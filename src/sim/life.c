@@ -101,7 +101,7 @@ static void forget_role(struct sim_member *m)
                                 .config_term = old.config_term, .primary = -1, .sync = -1, .syncing = -1, .heard_us = s->now,
                                 .patience_us = old.patience_us, .rbid = old.rbid, .transition = "", .rng = old.rng};
     for (int i = 0; i < s->members; i++)
-        m->role.peer[i] = (struct sim_peer){.state = SIM_DOWN, .applied = {0, -1}, .sync = -1, .config_version = -1, .config_term = -1};
+        m->role.peer[i] = (struct sim_peer){.round = old.peer[i].round, .state = SIM_DOWN, .applied = {0, -1}, .sync = -1, .config_version = -1, .config_term = -1};
 }
 
 void sim_restart(struct sim_member *m)

@@ -109,7 +109,7 @@ uint64_t sim_others_have(const struct sim *s, const struct sim_member *m)
 /* Up to where it can fetch. */
 static uint64_t reach(const struct sim *s, const struct sim_member *m)
 {
-    return m->primary || m->role.sync < 0 || sim_is_stale(s, m) ? m->applied : sim_others_have(s, m);
+    return m->primary || !sim_has_source(m) || sim_is_stale(s, m) ? m->applied : sim_others_have(s, m);
 }
 
 static bool applies(const struct sim *s, const struct sim_member *m)

@@ -121,6 +121,7 @@ static void begin_term(struct sim *s, struct sim_member *m, int64_t caught_up)
     sim_say(m, "REPL", 21331, "OplogApplier-0", "Transition to primary complete; database writes are now permitted", "");
     sim_topology_changed(m);
     sim_builds_step_up(s);
+    sim_heartbeats_restart(m);
     for (int i = 0; i < s->members; i++)
         if (i != m->id) {
             sim_heartbeat(m, &s->member[i]);

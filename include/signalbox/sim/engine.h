@@ -137,6 +137,7 @@ struct sim_peer {
     int64_t beat_us;    /* its last answer */
     int64_t heard_us;   /* its last question; 0 never */
     int64_t contact_us; /* the later of both */
+    unsigned round;     /* of its heartbeats */
     int64_t silent_us;  /* since when it has not answered; 0: it does */
     struct sim_optime applied;
     int64_t applied_wall_ms;
@@ -176,6 +177,7 @@ struct sim_role {
     int64_t patience_us;   /* how long it then waits until it runs itself */
     int64_t frozen_us;     /* until then it does not run */
     int64_t takeover_us;   /* when it will run for its priority; 0 never */
+    bool choosing;         /* another one to follow */
     bool recovering;       /* goes on to be a secondary when it has applied up to target */
     uint64_t target;
     uint64_t elected_ts;

@@ -20,7 +20,10 @@
 #define SIM_HEARTBEAT_US INT64_C(2000000)
 #define SIM_ELECTION_US INT64_C(10000000)
 
-/* Member 0 is primary in term 1, the others know it; begins the heartbeats. 0, or -1 out of memory. */
+/* Each member knows of each other one how it is now. */
+void sim_roles_know(struct sim *s);
+
+/* Begins the heartbeats. 0, or -1 out of memory. */
 int sim_roles_begin(struct sim *s);
 
 /* "PRIMARY", "SECONDARY" ... */
@@ -62,6 +65,12 @@ void sim_heartbeat(struct sim_member *a, struct sim_member *b);
 
 /* Heartbeats between this member and all the others, in both directions, some time from now. */
 void sim_heartbeats_soon(struct sim_member *m, int64_t delay_us);
+
+/* m's periodic heartbeats begin anew, now. */
+void sim_heartbeats_restart(struct sim_member *m);
+
+/* It follows somebody from whom it can have the set's entries. */
+bool sim_has_source(const struct sim_member *m);
 
 /* m hears that there is this term. */
 void sim_learn_term(struct sim_member *m, int64_t term);
