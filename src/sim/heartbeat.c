@@ -219,6 +219,7 @@ static void take(struct sim_member *a, struct sim_member *b)
     else if (a->role.primary == b->id && !a->primary)
         sim_lose_primary(a);
     check_source(a);
+    sim_apply_wake(s); /* there may be more to fetch than it knew */
 }
 
 void sim_heartbeat(struct sim_member *a, struct sim_member *b)
