@@ -7,6 +7,7 @@
 
 #include "commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Fields that any command may have. */
@@ -166,6 +167,13 @@ const uint8_t *sim_reply_ok(struct sim *s, struct sim_member *m, struct sim_w *w
 static bool is_state_error(int32_t code)
 {
     return code == SIM_NOT_PRIMARY || code == SIM_NOT_READABLE || code == SIM_RECOVERS || code == SIM_STATE_CHANGE || code == SIM_STEPPED_DOWN;
+}
+
+void sim_put_retry_label(struct sim_w *w)
+{
+    sim_w_array(w, "errorLabels");
+    sim_w_text(w, NULL, "RetryableWriteError");
+    sim_w_end(w);
 }
 
 const uint8_t *sim_reply_fail(struct sim *s, struct sim_member *m, struct sim_w *w, const struct sim_fail *f)
@@ -379,6 +387,20 @@ static int find_command(struct sim_call *c)
     return 0;
 }
 
+/* A driver sends a retryable write again only when the error says that it may. */
+static void label_failure(struct sim_call *c)
+{
+    struct sim_w w;
+    if (!is_state_error(c->fail.code) || c->fail.extra || !sim_arg(c, "txnNumber").type)
+        return;
+    sim_w_init(&w);
+    sim_put_retry_label(&w);
+    const uint8_t *done = sim_w_done(&w);
+    if (done && (c->fail.extra = malloc(sim_doc_len(done))))
+        memcpy(c->fail.extra, done, sim_doc_len(done));
+    sim_w_release(&w);
+}
+
 enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w, const uint8_t **reply)
 {
     struct sim_call c;
@@ -421,6 +443,8 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     if (sim_op_time(&c.op) && rc == 0 && !c.op.work.docs_written)
         rc = sim_fail(&c.fail, SIM_MAX_TIME, strcmp(c.cmd->name, "find") == 0 ? "Executor error during find command :: caused by :: operation exceeded time limit"
                                                                               : "operation exceeded time limit");
+    if (rc)
+        label_failure(&c);
     if (rc || c.later)
         sim_w_clear(w);
     if (c.later)

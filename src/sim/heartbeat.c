@@ -153,13 +153,15 @@ void sim_learn_primary(struct sim_member *m, struct sim_member *primary)
 {
     struct sim *s = m->sim;
     m->role.heard_us = s->now;
+    bool other = m->role.primary != primary->id;
     if (m->role.config_term != primary->role.config_term || m->role.config_version != s->config_version) {
         m->role.config_term = primary->role.config_term;
         m->role.config_version = s->config_version;
         sim_say(m, "REPL", 21392, "ReplCoord-6", "New replica set config in use", "term:i version:i", m->role.config_term, m->role.config_version);
-        sim_topology_changed(m);
+        if (!other)
+            sim_topology_changed(m);
     }
-    if (m->role.primary != primary->id) {
+    if (other) {
         sim_say(m, "REPL", 2903000, "conn12", "Restarting heartbeats after learning of a new primary", "senderAndPrimaryId:i senderTerm:i",
                 (int64_t)primary->id, primary->role.term);
         sim_heartbeats_restart(m);

@@ -16,6 +16,7 @@
 
 #define TAKE_OVER_US 23000                  /* from winning to writing, when there is nothing to catch up */
 #define FRESH_US INT64_C(2000000)           /* a takeover wants entries that are not older than this behind the primary's */
+#define INTERRUPT_US 10000                  /* from stepping down to the end of what waits for a write concern */
 #define JITTER 0.15                         /* of the election timeout */
 
 const char *sim_state_name(enum sim_member_state state)
@@ -313,6 +314,14 @@ static void kill_writes(struct sim_member *m)
             m->role.ops_killed, m->role.ops_running);
 }
 
+static void on_interrupt(struct sim *s, void *ctx)
+{
+    struct sim_member *m = ctx;
+    (void)s;
+    if (!m->role.writable)
+        sim_concerns_interrupted(m);
+}
+
 void sim_step_down(struct sim_member *m, int64_t frozen_us, const char *thread)
 {
     struct sim *s = m->sim;
@@ -320,7 +329,10 @@ void sim_step_down(struct sim_member *m, int64_t frozen_us, const char *thread)
         return;
     if (s->primary_id == m->id)
         s->primary_id = -1;
+    bool told = !m->role.writable;
     m->role.writable = false;
+    if (!told) /* drivers hear of it before anything of theirs is interrupted */
+        sim_topology_changed(m);
     m->role.primary = -1;
     m->role.elected_ts = 0;
     m->role.race = (struct sim_race){0};
@@ -332,7 +344,8 @@ void sim_step_down(struct sim_member *m, int64_t frozen_us, const char *thread)
     kill_writes(m);
     sim_role_enter(m, SIM_IS_SECONDARY, thread);
     sim_builds_step_down(m);
-    sim_concerns_interrupted(m);
+    if (sim_at(s, s->now + INTERRUPT_US, on_interrupt, m, NULL))
+        sim_concerns_interrupted(m); /* out of memory: at once, then */
     sim_heartbeats_soon(m, 1000);
 }
 

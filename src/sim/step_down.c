@@ -47,6 +47,7 @@ bool sim_try_step_down(struct sim_member *m, const struct sim_step_down *how, in
     if (m->role.writable) {
         m->role.writable = false;
         s->primary_id = -1;
+        sim_topology_changed(m);
     }
     struct sim_member *next = sim_successor(m);
     bool late = s->now - since_us >= how->catch_up_s * 1000000, others_have = sim_replicated(s, m->applied_ts, sim_majority(s));

@@ -137,11 +137,8 @@ static void end_concern(struct sim *s, struct wait *w, int32_t code, const char 
     sim_w_all(&out, w->reply->bson);
     if (code)
         put_concern_error(&out, w, code, msg);
-    if (code && code != 64) {
-        sim_w_array(&out, "errorLabels");
-        sim_w_text(&out, NULL, "RetryableWriteError");
-        sim_w_end(&out);
-    }
+    if (code && code != 64)
+        sim_put_retry_label(&out);
     w->m->n.wait_num++;
     w->m->n.wait_ms += (s->now - w->since_us) / 1000;
     answer(s, w, w->whole ? sim_w_done(&out) : sim_reply_ok(s, w->m, &out));

@@ -157,6 +157,10 @@ static void test_step_down_refusals(void **state)
     rig_fails(&r, "admin", "{'replSetStepDown':5,'secondaryCatchUpPeriodSecs':10}", 2, "stepdown period must be longer than");
     rig_fails(&r, "admin", "{'replSetFreeze':10}", 95, "cannot freeze node when primary");
     refused(&r, 1, "{'insert':'a','documents':[{'x':1}]}", 10107);
+    assert_int_equal(sim_find(rig_on(&r, 1, "shop", "{'insert':'a','documents':[{'x':1}]}"), "errorLabels").type, 0);
+    rig_same_text("labels",
+                  rig_at(rig_on(&r, 1, "shop", "{'insert':'a','documents':[{'x':1}],'lsid':{'id':{'$binary':{'base64':'AAAAAAAAAAAAAAAAAAAAAA==','subType':'04'}}},"
+                                               "'txnNumber':{'$numberLong':'1'}}"), "errorLabels"), "['RetryableWriteError']");
     /* nobody can catch up: after its time it gives up, and takes writes again */
     r.s->member[1].frozen = r.s->member[2].frozen = true;
     rig_ok(&r, "shop", "{'insert':'a','documents':[{'x':1}],'writeConcern':{'w':1}}");
@@ -427,6 +431,7 @@ static void test_write_waits_for_its_concern(void **state)
     r.s->member[1].frozen = r.s->member[2].frozen = true;
     send_now(&r, 0, "shop", "{'insert':'a','documents':[{'_id':3}]}");
     sim_step_down(&r.s->member[0], 0, "test");
+    rig_pass(&r, 0.1);
     assert_non_null(r.late);
     assert_int_equal(rig_int(r.late, "writeConcernError.code"), 189);
     rig_same_text("labels", rig_at(r.late, "errorLabels"), "['RetryableWriteError']");

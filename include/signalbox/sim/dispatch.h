@@ -119,6 +119,9 @@ const uint8_t *sim_batch_next(struct sim_batch *b); /* NULL at the end; an eleme
 const uint8_t *sim_reply_ok(struct sim *s, struct sim_member *m, struct sim_w *w);
 const uint8_t *sim_reply_fail(struct sim *s, struct sim_member *m, struct sim_w *w, const struct sim_fail *f);
 
+/* errorLabels: what tells a driver that it may send a write again. */
+void sim_put_retry_label(struct sim_w *w);
+
 /* After a write: electionId, opTime, and writeConcernError when the concern cannot be met. */
 void sim_put_write_tail(struct sim_call *c);
 
