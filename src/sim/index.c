@@ -260,6 +260,13 @@ struct sim_index *sim_index_new(const uint8_t *spec, struct sim_fail *f)
         return NULL;
     }
     read_spec(x);
+    sb_str_init(&x->shell);
+    sim_shell_val(&x->shell, sim_index_key(x));
+    if (!sb_str_ok(&x->shell)) {
+        sim_fail_nomem(f);
+        sim_index_free(x);
+        return NULL;
+    }
     if (partial.type && (!(x->partial = sim_filter_new(partial.p, f)) || check_partial(x->partial->root, 0, f))) {
         sim_index_free(x);
         return NULL;
@@ -275,6 +282,7 @@ void sim_index_free(struct sim_index *x)
         sim_fail_release(x->failed);
     free(x->failed);
     sim_btree_free(x->tree);
+    sb_str_release(&x->shell);
     sim_filter_free(x->partial);
     sim_doc_unref(x->spec);
     free(x);
@@ -324,7 +332,7 @@ int sim_index_set_expire(struct sim_index *x, int64_t seconds)
 
 void sim_index_shell(struct sb_str *out, const struct sim_index *x)
 {
-    sim_shell_val(out, sim_index_key(x));
+    sb_str_add(out, x->shell.p, x->shell.len);
 }
 
 /* ---- keys of a document ---- */

@@ -31,6 +31,18 @@ struct ctx {
     int groups;
 };
 
+/* The predicates are left as they are: most of the room for them is never used. */
+static void ctx_init(struct ctx *x, struct sim_exec *e)
+{
+    x->exec = e;
+    x->a = &e->arena;
+    x->c = e->q.coll;
+    x->q = &e->q;
+    x->child = NULL;
+    x->child_n = x->pred_n = 0;
+    x->groups = 0;
+}
+
 /* How one index would be used. */
 struct access {
     struct sim_index *index;
@@ -470,9 +482,10 @@ static unsigned tightness(const struct access *acc)
 /* The best index for one branch of an $or, as IXSCAN or FETCH with the rest of the branch; NULL when there is none. */
 static struct sim_stage *branch(struct ctx *x, const struct sim_expr *e)
 {
-    struct ctx y = {.exec = x->exec, .a = x->a, .c = x->c, .q = x->q};
+    struct ctx y;
     struct access best, acc;
     bool found = false;
+    ctx_init(&y, x->exec);
     collect(&y, e);
     for (unsigned i = 0; i < x->c->indexes; i++) {
         struct sim_index *index = x->c->index[i];
@@ -671,16 +684,11 @@ static void plan_indexes(struct ctx *x, struct sim_stage **plans, int *n)
 
 int sim_plan(struct sim_exec *e, struct sim_stage **plans, struct sim_fail *f)
 {
-    struct ctx *x = sim_arena_get(&e->arena, sizeof *x);
+    struct ctx ctx, *x = &ctx;
     const struct sim_query *q = &e->q;
     bool backward;
     int n = 0;
-    if (!x)
-        return sim_fail_nomem(f);
-    x->exec = e;
-    x->a = &e->arena;
-    x->c = q->coll;
-    x->q = q;
+    ctx_init(x, e);
     if (!q->coll) {
         plans[0] = stage(x, SIM_EOF_PLAN, NULL);
     } else if (natural_sort(q, &backward)) {
