@@ -358,16 +358,102 @@ static void read_task(struct reading *r, int what)
     r->app->tasks[r->app->tasks_n++] = t;
 }
 
-/* start|stop|stop-all|rate ... from word i on. */
+static bool read_member(struct reading *r, const char *word, bool or_primary, int *out)
+{
+    if (or_primary && strcmp(word, "primary") == 0) {
+        *out = SIM_THE_PRIMARY;
+        return true;
+    }
+    if (word[0] >= '0' && word[0] < '0' + SIM_SCENARIO_MEMBERS && !word[1]) {
+        *out = word[0] - '0';
+        return true;
+    }
+    problem(r, "\"%.60s\" is no member (0 to %d%s)", word, SIM_SCENARIO_MEMBERS - 1, or_primary ? ", or primary" : "");
+    return false;
+}
+
+static void add_event(struct reading *r, struct sim_happening *h, const char *target)
+{
+    if (SB_GROW(r->sc->events, r->sc->events_cap, r->sc->events_n + 1) || !(h->target = copy(r, target))) {
+        r->nomem = true;
+        return;
+    }
+    r->sc->events[r->sc->events_n++] = *h;
+    h->ns = h->field = NULL;
+}
+
+/* kill, restart, hang, lag, stepdown: what happens to a member. False: the word is none of these. */
+static bool read_fault(struct reading *r, size_t i, struct sim_happening *h)
+{
+    static const struct {
+        const char *name;
+        enum sim_event_kind kind;
+        bool or_primary;
+    } faults[] = {{"kill", SIM_EVENT_KILL, true}, {"restart", SIM_EVENT_RESTART, false}, {"hang", SIM_EVENT_HANG, true}, {"lag", SIM_EVENT_LAG, false},
+                  {"stepdown", SIM_EVENT_STEPDOWN, true}};
+    const struct sb_conf_row *row = r->row;
+    size_t k = 0, left = row->n - i;
+    while (i < row->n && k < SB_COUNT(faults) && strcmp(row->word[i], faults[k].name) != 0)
+        k++;
+    if (i >= row->n || k == SB_COUNT(faults))
+        return false;
+    h->kind = faults[k].kind;
+    h->member = SIM_THE_PRIMARY;
+    bool lasts = h->kind == SIM_EVENT_HANG && left == 4 && strcmp(row->word[i + 2], "for") == 0;
+    size_t want = h->kind == SIM_EVENT_STEPDOWN ? 1 : h->kind == SIM_EVENT_LAG ? 3 : lasts ? 4 : 2;
+    if (left != want)
+        problem(r, "a fault is kill N, restart N, hang N [for DURATION], lag N DURATION or stepdown");
+    else if ((want == 1 || read_member(r, row->word[i + 1], faults[k].or_primary, &h->member)) &&
+             (want < 3 || duration(r, row->word[i + want - 1], &h->length_us)))
+        add_event(r, h, "");
+    return true;
+}
+
+static void read_seat(struct reading *r)
+{
+    const struct sb_conf_row *row = r->row;
+    int member;
+    double n;
+    if (row->n < 2 || !read_member(r, row->word[1], false, &member)) {
+        if (row->n < 2)
+            problem(r, "member wants a number and what it is");
+        return;
+    }
+    struct sim_seat_row *seat = &r->sc->seat[member];
+    seat->given = true;
+    for (size_t i = 2; i < row->n; i++) {
+        const char *word = row->word[i], *value = i + 1 < row->n ? row->word[i + 1] : "";
+        int64_t us = 0;
+        if (strcmp(word, "hidden") == 0) {
+            seat->hidden = true;
+            continue;
+        }
+        i++;
+        if (strcmp(word, "priority") == 0 && number(r, value, 0, 1000, &seat->priority))
+            seat->has_priority = true;
+        else if (strcmp(word, "votes") == 0 && number(r, value, 0, 1, &n))
+            seat->no_vote = n < 1;
+        else if (strcmp(word, "delay") == 0 && duration(r, value, &us))
+            seat->delay_s = us / 1000000;
+        else if (strcmp(word, "priority") != 0 && strcmp(word, "votes") != 0 && strcmp(word, "delay") != 0)
+            problem(r, "a member has priority P, hidden, votes 0 or delay DURATION, not %.60s", word);
+    }
+    if (seat->has_priority && seat->priority > 0 && (seat->hidden || seat->no_vote || seat->delay_s))
+        problem(r, "a member that is hidden, delayed or without a vote has priority 0");
+}
+
+/* start|stop|stop-all|rate ... from word i on, or a fault. */
 static void read_action(struct reading *r, size_t i, struct sim_happening *h)
 {
     const struct sb_conf_row *row = r->row;
     static const char *const kinds[] = {"start", "stop", "stop-all", "rate"};
     size_t k = 0;
+    if (read_fault(r, i, h))
+        return;
     while (i < row->n && k < SB_COUNT(kinds) && strcmp(row->word[i], kinds[k]) != 0)
         k++;
     if (i >= row->n || k == SB_COUNT(kinds) || row->n != i + (k == SIM_EVENT_RATE ? 3 : 2)) {
-        problem(r, "what happens is start APP, stop APP, stop-all DB.NAME or rate APP FACTOR");
+        problem(r, "what happens is start APP, stop APP, stop-all DB.NAME, rate APP FACTOR or a fault of a member");
         return;
     }
     h->kind = (enum sim_event_kind)k;
@@ -379,12 +465,7 @@ static void read_action(struct reading *r, size_t i, struct sim_happening *h)
         problem(r, "there is no %s %.60s in front of this line", h->kind == SIM_EVENT_STOP_ALL ? "collection" : "app", target);
         return;
     }
-    if (SB_GROW(r->sc->events, r->sc->events_cap, r->sc->events_n + 1) || !(h->target = copy(r, target))) {
-        r->nomem = true;
-        return;
-    }
-    r->sc->events[r->sc->events_n++] = *h;
-    h->ns = h->field = NULL;
+    add_event(r, h, target);
 }
 
 static void read_at(struct reading *r)
@@ -432,6 +513,8 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
         read_index(r);
     } else if (strcmp(word, "app") == 0) {
         read_app(r);
+    } else if (strcmp(word, "member") == 0) {
+        read_seat(r);
     } else if (strcmp(word, "at") == 0) {
         read_at(r);
     } else if (strcmp(word, "when") == 0) {

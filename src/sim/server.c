@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One epoll over everything. A client is read until its message is whole, answered, and read again; while its answer is
- * late (an index build) or unread (a full socket) nothing more is taken from it. */
+ * late (an index build) or unread (a full socket) nothing more is taken from it. A killed member's port is closed and its
+ * clients are cut; a hung one's sockets stay as they are, and nobody looks at them. */
 #include <signalbox/base/clock.h>
 #include <signalbox/base/hash.h>
 #include <signalbox/base/str.h>
@@ -39,6 +40,7 @@ struct peer {
     struct sim_wire_asked asked;
     bool waiting; /* for a late answer */
     bool ending;  /* closed once out is sent */
+    bool lost;    /* its member has ended it: conn is NULL, and it is freed in the next round */
     uint32_t events;
     struct peer *next, **slot;
 };
@@ -106,6 +108,8 @@ static int watch_listeners(struct sim_server *v, struct sb_err *err)
     return 0;
 }
 
+static void on_life(struct sim_member *m, void *ctx);
+
 struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_err *err)
 {
     struct sim_server *v = calloc(1, sizeof *v);
@@ -129,6 +133,8 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
     if (listen_all(v, o, setup.port, err) || !(v->s = sim_new(&setup, err)) || sim_clients_load(v->s, o->scenario, err) ||
         watch_listeners(v, err))
         goto fail;
+    v->s->on_life = on_life;
+    v->s->on_life_ctx = v;
     return v;
 fail:
     sim_server_free(v);
@@ -181,6 +187,18 @@ static void turn_away(struct sim_server *v, int listener)
 
 static void on_late_answer(struct sim_conn *conn, const uint8_t *reply);
 
+/* The member ends the connection, in the middle of an event: the peer itself is freed when the loop comes to it. */
+static void on_lost(struct sim_conn *conn)
+{
+    struct peer *p = conn->owner;
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data = {.ptr = p}};
+    p->conn = NULL;
+    p->lost = true;
+    shutdown(p->fd, SHUT_RDWR);
+    if (epoll_ctl(p->v->epoll, EPOLL_CTL_MOD, p->fd, &e) == 0)
+        p->events = e.events;
+}
+
 static void accept_one(struct sim_server *v, struct listener *l)
 {
     struct sockaddr_in a;
@@ -217,13 +235,14 @@ static void accept_one(struct sim_server *v, struct listener *l)
     }
     p->conn->owner = p;
     p->conn->answer = on_late_answer;
+    p->conn->lost = on_lost;
 }
 
 /* What is wanted of a socket follows from what is under way. */
 static void rewatch(struct peer *p)
 {
     size_t unread = p->out.len - p->sent;
-    uint32_t want = (unread ? EPOLLOUT : 0) | (p->waiting ? EPOLLRDHUP : p->ending || unread > UNREAD_MAX ? 0 : EPOLLIN);
+    uint32_t want = p->conn && p->conn->m->hung ? 0 : (unread ? EPOLLOUT : 0) | (p->waiting ? EPOLLRDHUP : p->ending || unread > UNREAD_MAX ? 0 : EPOLLIN);
     if (want == p->events)
         return;
     struct epoll_event e = {.events = want, .data = {.ptr = p}};
@@ -260,7 +279,7 @@ static bool flush(struct peer *p)
 static bool handle_messages(struct peer *p)
 {
     size_t at = 0;
-    while (!p->waiting && !p->ending && p->out.len - p->sent <= UNREAD_MAX) {
+    while (p->conn && !p->conn->m->hung && !p->waiting && !p->ending && p->out.len - p->sent <= UNREAD_MAX) {
         int64_t n = sim_wire_length((const uint8_t *)p->in.p + at, p->in.len - at);
         if (n < 0)
             p->ending = true;
@@ -328,7 +347,7 @@ static void on_late_answer(struct sim_conn *conn, const uint8_t *reply)
     sim_wire_answer(conn, &p->asked, reply, &p->out);
     p->waiting = false;
     p->ending = p->ending || !sb_str_ok(&p->out);
-    if (p->events & EPOLLOUT)
+    if (p->events & EPOLLOUT || conn->m->hung)
         return;
     /* not sent from here: an event of the simulation must not free its own client */
     struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data = {.ptr = p}};
@@ -351,7 +370,12 @@ static bool read_peer(struct peer *p)
 
 static void on_peer(struct peer *p, uint32_t events)
 {
-    bool stays = true;
+    bool stays = !p->lost;
+    if (!stays || (p->conn && p->conn->m->hung && !(events & (EPOLLHUP | EPOLLERR)))) {
+        if (!stays)
+            peer_free(p);
+        return; /* nobody reads what a hung member is sent */
+    }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         stays = read_peer(p);
     else if (events & EPOLLRDHUP)
@@ -362,6 +386,48 @@ static void on_peer(struct peer *p, uint32_t events)
     }
     count_held(p);
     make_room(p->v);
+}
+
+/* ---- a member's process ---- */
+
+static void watch(struct sim_server *v, int fd, void *ptr, uint32_t events)
+{
+    struct epoll_event e = {.events = events, .data = {.ptr = ptr}};
+    if (epoll_ctl(v->epoll, EPOLL_CTL_MOD, fd, &e) && errno == ENOENT && epoll_ctl(v->epoll, EPOLL_CTL_ADD, fd, &e))
+        return; /* no memory in the kernel: the member is not reached, as one behind a broken line */
+}
+
+static void on_life(struct sim_member *m, void *ctx)
+{
+    struct sim_server *v = ctx;
+    struct listener *l = &v->listener[m->id];
+    if (!m->up) {
+        if (l->fd >= 0)
+            close(l->fd);
+        l->fd = -1;
+        return;
+    }
+    if (l->fd >= 0)
+        watch(v, l->fd, l, m->hung ? 0 : EPOLLIN);
+    for (struct peer *p = v->peers; p; p = p->next)
+        if (p->conn && p->conn->m == m) {
+            p->events = m->hung ? 0 : EPOLLIN | EPOLLOUT; /* a woken one has to look at what has come meanwhile */
+            watch(v, p->fd, p, p->events);
+        }
+}
+
+/* A member that has been started again listens on its old port, as soon as it can have it. */
+static void reopen(struct sim_server *v)
+{
+    for (int i = 0; i < v->members; i++) {
+        struct listener *l = &v->listener[i];
+        struct sb_err err = SB_ERR_INIT;
+        if (l->fd >= 0 || !l->member->up)
+            continue;
+        l->fd = bind_port(l->member->port, &err);
+        if (l->fd >= 0)
+            watch(v, l->fd, l, l->member->hung ? 0 : EPOLLIN);
+    }
 }
 
 /* ---- time ---- */
@@ -415,11 +481,15 @@ int sim_server_run(struct sim_server *v, int stop_fd, struct sb_err *err)
         if (n < 0 && errno != EINTR)
             return sb_fail_errno(err, errno, "cannot wait for clients");
         run_events(v); /* first: an answer is of the time at which it was asked for */
+        reopen(v);
         for (int i = 0; i < n; i++) {
             if (!ready[i].data.ptr)
                 return 0;
-            if (is_listener(v, ready[i].data.ptr))
-                accept_one(v, ready[i].data.ptr);
+            struct listener *l = ready[i].data.ptr;
+            if (is_listener(v, l) && (l->fd < 0 || l->member->hung))
+                continue;
+            if (is_listener(v, l))
+                accept_one(v, l);
             else
                 on_peer(ready[i].data.ptr, ready[i].events);
         }

@@ -12,8 +12,13 @@
  *   app NAME clients N [stopped] [secondary]
  *       find|count|aggregate|insert|update|delete|modify DB.NAME rate PER_SECOND [filter T] [sort T] [limit N] [skip N]
  *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME]
+ *   member N [priority P] [hidden] [votes 0] [delay DURATION]   hidden, delayed and voteless ones get priority 0
  *   at DURATION start|stop APP
  *   at DURATION rate APP|* FACTOR
+ *   at DURATION kill|hang N|primary, kill as kill -9, hang as SIGSTOP; hang N for DURATION goes on after it
+ *   at DURATION restart N
+ *   at DURATION lag N DURATION              applies that much later; 0s ends it
+ *   at DURATION stepdown                    as replSetStepDown with its defaults
  *   when index DB.NAME FIELD start|stop|stop-all APP|DB.NAME
  *
  * T is a template (template.h). A duration is a number with s, m or h. `when` watches for a finished index whose first field
@@ -25,6 +30,8 @@
 #include <signalbox/base/conf.h>
 #include <signalbox/sim/cost.h>
 #include <signalbox/sim/template.h>
+
+#define SIM_SCENARIO_MEMBERS 3
 
 enum sim_do { SIM_DO_FIND, SIM_DO_COUNT, SIM_DO_AGGREGATE, SIM_DO_INSERT, SIM_DO_UPDATE, SIM_DO_DELETE, SIM_DO_MODIFY, SIM_DOS };
 
@@ -60,18 +67,32 @@ struct sim_data {
     size_t indexes, index_cap;
 };
 
-enum sim_event_kind { SIM_EVENT_START, SIM_EVENT_STOP, SIM_EVENT_STOP_ALL, SIM_EVENT_RATE };
+enum sim_event_kind { SIM_EVENT_START, SIM_EVENT_STOP, SIM_EVENT_STOP_ALL, SIM_EVENT_RATE, SIM_EVENT_KILL, SIM_EVENT_RESTART, SIM_EVENT_HANG, SIM_EVENT_LAG,
+                      SIM_EVENT_STEPDOWN };
+
+#define SIM_THE_PRIMARY (-1) /* as a member: whoever is it at that moment */
 
 struct sim_happening {
     enum sim_event_kind kind;
     char *target; /* an app, a collection, or "*" */
     double factor;
+    int member;        /* of what happens to a member */
+    int64_t length_us; /* of a hang (0: for good) or a lag */
     int64_t at_us; /* -1: when the index below is there */
     char *ns, *field;
 };
 
+/* A row about a member; what it does not say is as in the set's first configuration. */
+struct sim_seat_row {
+    bool given, has_priority;
+    double priority;
+    bool hidden, no_vote;
+    int64_t delay_s;
+};
+
 struct sim_scenario {
     char *name, *title;
+    struct sim_seat_row seat[SIM_SCENARIO_MEMBERS];
     struct sim_costs costs;
     struct sim_data *data;
     size_t data_n, data_cap;
