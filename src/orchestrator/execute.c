@@ -74,6 +74,24 @@ static const char *obstacle(const struct sb_orchestrator *o, const struct checki
     return failure ? failure->text : NULL;
 }
 
+/* The interlocking: one plan at a time moves on a collection (or a database, where a card is about one). Their facts would
+ * change under each other's feet. True: the card waits for another one. */
+static bool interlocked(struct sb_orchestrator *o, struct held_card *card)
+{
+    char why[160];
+    for (size_t i = 0; i < o->cards_n; i++) {
+        const struct held_card *other = o->cards[i];
+        int s = other->card.state;
+        bool moves = s == SB_EXECUTING || s == SB_PAUSED || s == SB_ROLLING_BACK || s == SB_IN_DOUBT || other->run.forward_away || other->run.stopping;
+        if (other == card || !moves || !sb_streq(other->card.target, card->card.target) || !sb_streq(other->card.deployment_id, card->card.deployment_id))
+            continue;
+        snprintf(why, sizeof why, "%s is %s on %.80s", other->card.id, sb_name(&sb_states, s), card->card.target);
+        wait_for(o, card, why, TRY_AGAIN_MS);
+        return true;
+    }
+    return false;
+}
+
 static void start(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -120,6 +138,8 @@ static void prechecked(struct sb_orchestrator *o, struct checking *c)
             sb_o_move(o, card, SB_EV_EXPIRE, NULL, "it was not started in time", NULL);
         else if (late)
             sb_o_must_move(o, card, SB_EV_STEP_FAILED, "nothing was sent, and the time to execute it is over");
+        else if (waiting && interlocked(o, card))
+            ; /* what it changes now is not drift */
         else if (why && unknown)
             wait_for(o, card, why, TRY_AGAIN_MS);
         else if (why && waiting)

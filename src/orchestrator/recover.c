@@ -229,18 +229,24 @@ static void ask_again(struct sb_orchestrator *o, struct held_card *card, const c
     sb_o_notice(o, SB_HIGH, "%s stays in doubt: %s", card->card.id, why);
 }
 
+/* Its own index is being built, or is there and not yet on every member: reading back will tell. */
+static bool being_done(const struct held_card *card, const struct sb_catalogue *catalogue)
+{
+    char why[200];
+    return card->card.kind == SB_KIND_CREATE_INDEX &&
+           sb_catalogue_built(catalogue, card->card.index_name, card->card.index_key, why, sizeof why) == SB_BUILDING;
+}
+
 static void probed(struct sb_orchestrator *o, struct checking *c)
 {
     struct held_card *card = sb_o_checking_card(o, c);
     sb_hook("recover.probed");
     if (card) {
         const struct check_result *r = &c->results[0];
-        bool running = false;
+        bool running = c->have_catalogue && !card->run.undoing && being_done(card, &c->catalogue);
         card->run.away = false;
         card->run.phase = PHASE_NONE;
         card->run.next_ms = sb_mono_ms() + PROBE_AGAIN_MS;
-        for (size_t i = 0; c->have_catalogue && i < c->catalogue.builds_n; i++)
-            running |= sb_streq(c->catalogue.builds[i].name, card->card.index_name);
         if (card->card.state != SB_IN_DOUBT && !card->run.stopping)
             ; /* a person has decided meanwhile */
         else if (r->truth == CHECK_UNKNOWN && !running)

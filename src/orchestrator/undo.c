@@ -95,7 +95,7 @@ void sb_o_undo(struct sb_orchestrator *o, struct held_card *card)
         return;
     }
     sb_o_hold(card);
-    card->run.sent = false;
+    card->run.sent = card->run.undo_again = false;
     card->run.undoing = true;
     card->run.stopping = false;
     card->run.hiding = sb_o_hide_fits(o, card);
@@ -124,7 +124,7 @@ void sb_o_abort(struct sb_orchestrator *o, struct held_card *card)
     if (!under_way || !s || s->control != SB_CONTROL_ABORTABLE)
         return;
     card->run.undoing = card->run.stopping = true;
-    card->run.hiding = card->run.sent = false;
+    card->run.hiding = card->run.sent = card->run.undo_again = false;
     card->run.step = card->run.started;
     undo_next(o, card);
 }

@@ -103,6 +103,37 @@ static void somebody_else_builds(void **state)
     assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
 }
 
+/* Two cards for one collection, approved together: the second waits for the first, and says so. */
+static void one_at_a_time(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &slow);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    char *first = sb_format("%s", l.card.id), *hash = sb_format("%s", l.card.hash);
+    assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_REQUEST, 0, "create an index on shop.orders {total: 1}")), 0);
+    while (sb_streq(l.card.id, first) || l.card.state != SB_AWAITING_APPROVAL)
+        lab_take(&l, &l.alice, 0, 200);
+    char *second = sb_format("%s", l.card.id);
+    assert_int_equal(lab_approve(&l, &l.bob), 0); /* the second goes first */
+    struct sb_message *m = lab_decision(&l, SB_ASK_APPROVE, hash, NULL, NULL);
+    assert_int_equal(sb_str_set(&((struct sb_decision_on *)m->body)->card, first), 0);
+    assert_int_equal(lab_ask(&l, &l.bob, m), 0);
+    while (!sb_streq(l.card.id, first) || l.card.state != SB_SCHEDULED)
+        lab_take(&l, &l.alice, 0, 200);
+    if (!strstr(l.card.note, second) || !strstr(l.card.note, "executing on shop.orders"))
+        fail_msg("%s waits for %s", first, l.card.note);
+    while (!sb_streq(l.card.id, first) || l.card.state != SB_WATCHING) {
+        lab_take(&l, &l.alice, 0, 200);
+        assert_int_not_equal(l.card.state, SB_FAILED);
+        assert_int_not_equal(l.card.state, SB_STALE);
+    }
+    free(first);
+    free(second);
+    free(hash);
+    lab_close(&l);
+}
+
 /* ---- while it runs ---- */
 
 static void a_build_is_not_paused(void **state)
@@ -239,6 +270,7 @@ int main(void)
         cmocka_unit_test(an_index_that_somebody_else_made),
         cmocka_unit_test(a_collection_that_is_gone),
         cmocka_unit_test(somebody_else_builds),
+        cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(a_build_is_not_paused),
         cmocka_unit_test(resumed_while_it_is_read_back),
         cmocka_unit_test(a_stop_aborts_the_build),
