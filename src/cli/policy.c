@@ -63,7 +63,7 @@ static int bundle_load(struct bundle *b, const struct args *a, struct sb_err *er
     memset(b, 0, sizeof *b);
     sb_str_init(&b->text);
     if (bundle_name(a, &b->path, err) || sb_policy_text_of(b->path, &b->text, &path, err) ||
-        !(b->policy = sb_policy_load(b->text.p, b->text.len, b->path, err))) {
+        !(b->policy = sb_policy_load(b->text.p, b->text.len, b->path, &sb_zones_of_system, err))) {
         if (err->code == SB_EIO)
             err->code = SB_EINPUT; /* the name on the command line, or in the config, is the mistake */
         bundle_release(b);
@@ -258,7 +258,7 @@ static int ask_again(const struct decision *d, struct sb_err *why)
     struct sb_policy_verdict v;
     if (!d->bundle)
         return sb_fail(why, SB_EINPUT, "the bundle that decided is not on the record");
-    struct sb_policy *p = sb_policy_load(d->bundle, d->bundle_n, "the recorded bundle", why);
+    struct sb_policy *p = sb_policy_load(d->bundle, d->bundle_n, "the recorded bundle", NULL, why);
     if (!p)
         return -1;
     int same = -1;

@@ -540,7 +540,7 @@ static int load_rules(struct sb_orchestrator *o, const struct sb_orchestrator_op
 {
     struct sb_problems problems;
     sb_problems_init(&problems);
-    o->policy = sb_policy_load(opt->policy_text, opt->policy_len, opt->policy_path, err);
+    o->policy = sb_policy_load(opt->policy_text, opt->policy_len, opt->policy_path, &sb_zones_of_system, err);
     o->intake = o->policy ? sb_intake_new(opt->intents_text, opt->intents_len, "intents.data", &problems, err) : NULL;
     int rc = o->intake ? 0 : -1;
     if (rc == 0 && problems.count)

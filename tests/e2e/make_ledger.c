@@ -252,7 +252,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         die("usage", "make_ledger DIR [own | many N]");
     sb_origin_system(&origin);
-    policy = sb_policy_load(text, len, "policy/default.json", &err);
+    policy = sb_policy_load(text, len, "policy/default.json", &sb_zones_of_system, &err);
     ledger = policy ? sb_ledger_open(argv[1], SB_LEDGER_OWN, &origin, &err) : NULL;
     if (!ledger)
         die(argv[1], err.msg);
