@@ -204,7 +204,7 @@ static int eval(const struct args *a, const char *path, struct sb_err *err)
     if (bundle_load(&b, a, err))
         return -1;
     json_t *input = read_input(path, err);
-    int rc = input ? sb_policy_evaluate(b.policy, input, &v, err) : -1;
+    int rc = input && sb_policy_freeze(b.policy, input, err) == 0 ? sb_policy_evaluate(b.policy, input, &v, err) : -1;
     if (rc == 0) {
         rc = printed(sb_print_json(sb_record_to_json(&sb_policy_verdict_schema, &v)), err);
         if (rc == 0 && v.decision == SB_DENY)

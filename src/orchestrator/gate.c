@@ -233,7 +233,7 @@ static int ask(struct sb_orchestrator *o, const char *stage, const struct sb_act
     char id[24];
     snprintf(id, sizeof id, "d-%06" PRId64, o->last_decision + 1);
     json_t *verdict = NULL;
-    int rc = sb_policy_evaluate(o->policy, in, v, err);
+    int rc = sb_policy_freeze(o->policy, in, err) || sb_policy_evaluate(o->policy, in, v, err) ? -1 : 0;
     if (rc == 0 && (sb_str_set(&v->decision_id, id) || !(verdict = sb_record_to_json(&sb_policy_verdict_schema, v))))
         rc = sb_fail_nomem(err);
     if (rc == 0) {
@@ -256,7 +256,15 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
     if (ask(o, stage, actor, &(struct refs){.card = card}, card_input(o, card, stage, actor, extra, rollback), &v, err))
         return -1;
     int decision = v.decision;
-    if (decision == SB_DENY) {
+    if (decision == SB_REQUIRE && v.waits_for_n) {
+        /* everything else is there: to whoever is about to send a step this is a "not now", which is asked again */
+        char until[SB_TIME_LEN + 1] = "it is open";
+        if (v.waits_until)
+            sb_time_format(until, v.waits_until);
+        decision = SB_DENY;
+        sb_fail(err, SB_EPOLICY, "it waits for %s %.60s%s, until %s", v.waits_for_n == 1 ? "the window" : "the windows", v.waits_for[0],
+                v.waits_for_n == 1 ? "" : " and others", until);
+    } else if (decision == SB_DENY) {
         const char *why = NULL;
         for (size_t i = 0; i < v.rules_n; i++)
             if (v.rules[i].decides && !why)

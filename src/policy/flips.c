@@ -106,14 +106,16 @@ static void missing_fact(const struct telling *t, int fact, struct unknown *u)
         u->fact[u->n++] = fact;
 }
 
+/* Of what is not decided only: a fact that is missing where it makes no difference is not wanted. */
 static void missing_facts(const struct telling *t, int node, struct unknown *u)
 {
-    if (node == SB_NO_NODE)
+    if (node == SB_NO_NODE || sb_policy_truth(t->p, node, t->facts, NULL, NULL) != SB_ERROR)
         return;
     const struct sb_node *at = &t->p->nodes[node];
+    bool of_items = at->kind == SB_NODE_EACH || at->kind == SB_NODE_SOME || at->kind == SB_NODE_LENGTH;
     missing_fact(t, at->fact, u);
     missing_fact(t, at->other, u);
-    for (int child = at->first; child != SB_NO_NODE; child = t->p->nodes[child].next)
+    for (int child = of_items ? SB_NO_NODE : at->first; child != SB_NO_NODE; child = t->p->nodes[child].next)
         missing_facts(t, child, u);
 }
 

@@ -65,15 +65,24 @@ static void check_constant(struct linter *t, const struct sb_fact *fact, const j
         sb_lint_say(t, "%s is never \"%.60s\"; it is one of: %s", fact->path, json_string_value(v), fact->domain);
 }
 
-/* The state of each window is a fact too. */
+/* The state of each window is a fact too, and the texts that are frozen with it. */
 static const struct sb_fact *fact_of(struct linter *t, const char *path)
 {
-    for (size_t i = 0; i < t->p->windows_n; i++)
-        if (strcmp(t->p->facts[t->p->windows[i].active].path, path) == 0) {
-            t->window = (struct sb_fact){t->p->facts[t->p->windows[i].active].path, SB_FACT_BOOL, NULL};
+    static const char *const texts[] = {"next", "next_local", "tz", "kind"};
+    const char *last = strrchr(path, '.');
+    char active[120];
+    if (!last || !sb_starts_with(path, "calendar.") || last - path > 80)
+        return sb_fact_find(path);
+    snprintf(active, sizeof active, "%.*s.active", (int)(last - path), path);
+    bool text = false, state = strcmp(last, ".active") == 0;
+    for (size_t i = 0; i < SB_COUNT(texts); i++)
+        text |= strcmp(last + 1, texts[i]) == 0;
+    for (size_t i = 0; i < t->p->windows_n && (text || state); i++)
+        if (strcmp(t->p->facts[t->p->windows[i].active].path, active) == 0) {
+            t->window = (struct sb_fact){"the state of a window", state ? SB_FACT_BOOL : SB_FACT_STR, NULL};
             return &t->window;
         }
-    return sb_fact_find(path);
+    return NULL;
 }
 
 static void check_fact_name(struct linter *t, const char *path)

@@ -29,7 +29,7 @@ eval_checks() {
     input run '{}'
     policy eval "$work/input.json"
     want_rc 0 allow; want "$(out '[.decision, .requires.approvals, .would_flip, [.rules[] | select(.decides) | .id]]')" '["allow",1,[],["ALW-02"]]' allow
-    want "$(out '[.policy.bundle, .policy.version, (.policy.sha256 | length)]')" '["default","2026.11.1",64]' 'the bundle'
+    want "$(out '[.policy.bundle, .policy.version, (.policy.sha256 | length)]')" '["default","2026.11.2",64]' 'the bundle'
     want "$(out '.rules | map(select(.id == "HLT-02"))[0] | [.level, .result, .values]')" '["hard","false",{"health.lag_s":0}]' 'a rule'
     want "$(wc -l <"$work/out")" 1 'one line'
     input build '{}'
@@ -109,7 +109,7 @@ $4" "$a_test"
 deny() { printf '  {"id": "B", "level": "hard", "effect": "deny", "title": "t", %s}' "$1"; }
 
 lint_checks() {
-    for name in default training; do
+    for name in default training strict-prod; do
         policy --policy $name lint; want_rc 0 "lint of $name"
         policy --policy $name --json lint; want "$(out '[.ok, .findings, .policy.bundle]')" "[true,[],\"$name\"]" "lint --json of $name"
     done
@@ -139,7 +139,7 @@ $(deny '"match": {"health.lag_s": {"gt": 9}}'),
 # ---- test ----
 
 test_checks() {
-    for name in default training; do
+    for name in default training strict-prod; do
         policy --policy $name test; want_rc 0 "test of $name"
         policy --policy $name --json test
         want "$(out '[.ok, .failed, .rules == .rules_true, .rules == .rules_false, .conditions == .conditions_true, .conditions == .conditions_false, .mutants == .caught]')" \
@@ -166,7 +166,7 @@ explain_checks() {
     mkdir -p "$XDG_STATE_HOME"; "$make_ledger" "$XDG_STATE_HOME/signalbox" || { fail 'no ledger was made'; return; }
     policy explain d-000002
     want_rc 0 explain
-    for text in 'decision d-000002, entry 11 of 20' ', at gate, for C-000001' 'REQUIRE   index.create on shop.orders in prod, at gate   policy default 2026.11.1' 'APP-01  In prod somebody other' '<- decides' \
+    for text in 'decision d-000002, entry 11 of 20' ', at gate, for C-000001' 'REQUIRE   index.create on shop.orders in prod, at gate   policy default 2026.11.2' 'APP-01  In prod somebody other' '<- decides' \
                 'target.env = "prod"' 'To pass: one approval by somebody other than index_optimizer' 'gives the same verdict on the same input'; do
         want_out "$text" explain
     done

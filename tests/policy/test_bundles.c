@@ -19,7 +19,7 @@ static struct sb_policy *shipped(const char *path)
     return p;
 }
 
-static const char *const paths[] = {"policy/default.json", "policy/training.json"};
+static const char *const paths[] = {"policy/default.json", "policy/strict-prod.json", "policy/training.json"};
 
 static void shipped_bundles_pass_with_full_coverage_and_no_mutant_left(void **state)
 {
