@@ -29,8 +29,15 @@ static void set_general(struct sb_config *c, const struct sb_conf_row *row, stru
         set_text(c, &c->keymap, row, problems);
     else if (strcmp(name, "policy") == 0)
         set_text(c, &c->policy, row, problems);
+    else if (strcmp(name, "shadow_policy") == 0)
+        set_text(c, &c->shadow_policy, row, problems);
+    else if (strcmp(name, "policy_signers") == 0)
+        set_text(c, &c->policy_signers, row, problems);
+    else if (strcmp(name, "waivers") == 0)
+        set_text(c, &c->waivers, row, problems);
     else
-        say(problems, row, c, false, "there is no such setting; known are theme, keymap, policy, and deployment sections");
+        say(problems, row, c, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow"),
+            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, and deployment sections");
 }
 
 static void set_deployment(struct sb_config *c, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -98,6 +105,9 @@ void sb_config_release(struct sb_config *c)
     free(c->theme);
     free(c->keymap);
     free(c->policy);
+    free(c->shadow_policy);
+    free(c->policy_signers);
+    free(c->waivers);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);

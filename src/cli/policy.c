@@ -2,6 +2,7 @@
  *
  * Policy from a shell: a bundle looked at, tested, asked; and a decision of the record explained. */
 #include "flat.h"
+#include "policy_replay.h"
 
 #include <signalbox/base/clock.h>
 #include <signalbox/base/file.h>
@@ -22,7 +23,7 @@
 
 struct args {
     bool json;
-    const char *policy, *ledger;
+    const char *policy, *ledger, *candidate, *since;
 };
 
 /* A bundle with the text it came from. */
@@ -372,7 +373,8 @@ static int explain(const struct args *a, const char *id, struct sb_err *err)
 int sb_cmd_policy(int argc, char **argv)
 {
     struct args a = {0};
-    const struct sb_option options[] = {{"--json", &a.json, NULL}, {"--policy", NULL, &a.policy}, {"--ledger", NULL, &a.ledger}};
+    const struct sb_option options[] = {{"--json", &a.json, NULL}, {"--policy", NULL, &a.policy}, {"--ledger", NULL, &a.ledger}, {"--candidate", NULL, &a.candidate},
+                                        {"--since", NULL, &a.since}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -387,7 +389,11 @@ int sb_cmd_policy(int argc, char **argv)
         rc = eval(&a, what, &err);
     else if (words == 2 && sb_streq(verb, "explain"))
         rc = explain(&a, what, &err);
+    else if (words == 1 && sb_streq(verb, "replay") && a.candidate)
+        rc = sb_policy_replay_command(a.candidate, a.since, a.ledger, a.json, &err);
+    else if (words == 1 && sb_streq(verb, "replay"))
+        return sb_usage_error("policy replay wants --candidate NAME|PATH: the bundle to ask again");
     else
-        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION (see: signalbox help policy)");
+        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION, replay --candidate F (see: signalbox help policy)");
     return rc < 0 ? sb_complain(&err) : rc;
 }

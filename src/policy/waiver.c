@@ -58,6 +58,7 @@ static int seal(json_t *w, const char *path, const struct sb_policy_verifier *v,
     struct sb_str text;
     struct sb_hash hash;
     char hex[SB_HEX_LEN + 1], *who = NULL;
+    const char *by = sb_json_str(w, "by");
     json_t *signature = json_incref(json_object_get(w, "signature"));
     struct sb_err why = SB_ERR_INIT;
     int rc = -1;
@@ -67,10 +68,10 @@ static int seal(json_t *w, const char *path, const struct sb_policy_verifier *v,
         goto out;
     if (signature && !v)
         sb_fail(err, SB_EINPUT, "%s: %.60s is signed, and nobody is named who may sign", path, sb_json_str(w, "id"));
-    else if (signature && v->verify(v->ctx, SB_WAIVER_NAMESPACE, text.p, text.len, json_string_value(signature), json_string_length(signature), &who, &why))
+    else if (signature && v->verify(v->ctx, SB_WAIVER_NAMESPACE, text.p, text.len, json_string_value(signature), json_string_length(signature), by, &who, &why))
         sb_fail(err, SB_EINPUT, "%s: the signature of %.60s is not good: %.200s", path, sb_json_str(w, "id"), why.msg);
-    else if (signature && !sb_streq(who, sb_json_str(w, "by")))
-        sb_fail(err, SB_EINPUT, "%s: %.60s is by %.60s, and signed by %.60s", path, sb_json_str(w, "id"), sb_json_str(w, "by"), who);
+    else if (signature && !sb_streq(who, by))
+        sb_fail(err, SB_EINPUT, "%s: %.60s is by %.60s, and signed by %.60s", path, sb_json_str(w, "id"), by, who);
     else
         rc = 0;
     sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);

@@ -180,9 +180,10 @@ static void a_waiver_lifts_one_rule_from_one_plan(void **state)
     kit_refused("'waivers':{'max_h':73},", KIT_ALLOW, "from 1 to 72");
 }
 
-static int verify_says_bob(void *ctx, const char *name_space, const void *bytes, size_t n, const char *signature, size_t signature_n, char **principal, struct sb_err *err)
+static int verify_says_bob(void *ctx, const char *name_space, const void *bytes, size_t n, const char *signature, size_t signature_n, const char *who, char **principal, struct sb_err *err)
 {
     (void)ctx;
+    (void)who;
     assert_string_equal(name_space, SB_WAIVER_NAMESPACE);
     assert_null(memmem(bytes, n, "signature", 9)); /* it is not over itself */
     if (signature_n != 4 || memcmp(signature, "good", 4) != 0)

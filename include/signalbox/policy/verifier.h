@@ -14,10 +14,10 @@
 #define SB_WAIVER_NAMESPACE "signalbox-waiver" /* of a waiver's, over its canonical bytes without the signature */
 
 struct sb_policy_verifier {
-    /* 0: signature is a good one of these n bytes in this namespace, by a key that is allowed there; *principal is whose
-     * (heap; the caller frees). -1 with the reason. */
-    int (*verify)(void *ctx, const char *name_space, const void *bytes, size_t n, const char *signature, size_t signature_n, char **principal,
-                  struct sb_err *err);
+    /* 0: signature is a good one of these n bytes in this namespace, by a key of `who` (NULL: of anybody who may sign there);
+     * *principal is whose (heap; the caller frees). -1 with the reason. */
+    int (*verify)(void *ctx, const char *name_space, const void *bytes, size_t n, const char *signature, size_t signature_n, const char *who,
+                  char **principal, struct sb_err *err);
     void *ctx;
 };
 
