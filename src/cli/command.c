@@ -17,7 +17,7 @@ const struct sb_command sb_commands[] = {
      "  --seed N              the same seed, the same history; clock and identities of this program come from it too\n"
      "  --speed N             simulated seconds in a real one, 1 to 1000. Default 20\n"
      "  --tour                as text\n"
-     "  --policy NAME|PATH    default, training, or a file\n"
+     "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   as in the console\n\n"
      "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
      sb_cmd_demo},
@@ -26,7 +26,7 @@ const struct sb_command sb_commands[] = {
      "  --deployment NAME     a deployment of the config\n"
      "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --read-only           nothing is decided or executed from here\n"
-     "  --policy NAME|PATH    default, training, or a file\n"
+     "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
      "Exit status: 0 left; 2 bad input, or no terminal; 3 the server is out of reach; 5 the ledger cannot be written.\n",
@@ -101,18 +101,22 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done, and whole; 1 the record is broken or cannot be read; 2 bad usage, no ledger, no such ID; 5 (rebuild)\n"
      "the ledger cannot be written.\n",
      sb_cmd_audit},
-    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION)", "policy as code: checked, tested, asked, explained",
+    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | replay --candidate F)", "policy as code: checked, tested, asked, explained",
      "  lint              what is probably a mistake: facts that do not exist, conditions that are never true, rules that\n"
      "                    never decide, overdue reviews; one a line, with file:line:column\n"
      "  test              the bundle's own tests, what they cover, and whether they notice a rule left out or a condition\n"
      "                    turned round\n"
      "  eval INPUT        decides about a decision input (a JSON file, - for standard input) and prints the verdict as JSON\n"
      "  explain DECISION  a decision of the ledger (d-000812): its rules with the values they saw, what would have changed it,\n"
-     "                    and whether it comes out the same again\n\n"
-     "  --policy    default, training, or a file; without it the config's, else default\n"
-     "  --ledger    (explain) the folder with the ledger\n\n"
+     "                    and whether it comes out the same again\n"
+     "  replay            every recorded decision under another bundle: what it would newly deny and newly permit, where it\n"
+     "                    would ask for more, and what it could not decide\n\n"
+     "  --policy    default, strict-prod, training, or a file; without it the config's, else default\n"
+     "  --ledger    (explain, replay) the folder with the ledger\n"
+     "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n\n"
      "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
-     "notices, another verdict than the recorded one; 2 a bundle or an input is wrong (file:line:column); 4 denied.\n",
+     "notices, another verdict than the recorded one, a difference in replay; 2 a bundle or an input is wrong\n"
+     "(file:line:column); 4 denied.\n",
      sb_cmd_policy},
     {"version", "", "the program's version", "", sb_cmd_version},
 };

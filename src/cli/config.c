@@ -38,8 +38,15 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->keymap, row, problems);
     else if (strcmp(name, "policy") == 0)
         set_text(r, &c->policy, row, problems);
+    else if (strcmp(name, "shadow_policy") == 0)
+        set_text(r, &c->shadow_policy, row, problems);
+    else if (strcmp(name, "policy_signers") == 0)
+        set_text(r, &c->policy_signers, row, problems);
+    else if (strcmp(name, "waivers") == 0)
+        set_text(r, &c->waivers, row, problems);
     else
-        say(problems, row, r, false, "there is no such setting; known are theme, keymap, policy, and deployment sections");
+        say(problems, row, r, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow"),
+            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -114,6 +121,9 @@ void sb_config_release(struct sb_config *c)
     free(c->theme);
     free(c->keymap);
     free(c->policy);
+    free(c->shadow_policy);
+    free(c->policy_signers);
+    free(c->waivers);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);

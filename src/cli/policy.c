@@ -2,6 +2,7 @@
  *
  * Policy from a shell: a bundle looked at, tested, asked; and a decision of the record explained. */
 #include "flat.h"
+#include "policy_replay.h"
 
 #include <signalbox/base/clock.h>
 #include <signalbox/base/file.h>
@@ -22,7 +23,7 @@
 
 struct args {
     bool json;
-    const char *policy, *ledger;
+    const char *policy, *ledger, *candidate, *since;
 };
 
 /* A bundle with the text it came from. */
@@ -63,7 +64,7 @@ static int bundle_load(struct bundle *b, const struct args *a, struct sb_err *er
     memset(b, 0, sizeof *b);
     sb_str_init(&b->text);
     if (bundle_name(a, &b->path, err) || sb_policy_text_of(b->path, &b->text, &path, err) ||
-        !(b->policy = sb_policy_load(b->text.p, b->text.len, b->path, err))) {
+        !(b->policy = sb_policy_load(b->text.p, b->text.len, b->path, &sb_zones_of_system, err))) {
         if (err->code == SB_EIO)
             err->code = SB_EINPUT; /* the name on the command line, or in the config, is the mistake */
         bundle_release(b);
@@ -204,7 +205,7 @@ static int eval(const struct args *a, const char *path, struct sb_err *err)
     if (bundle_load(&b, a, err))
         return -1;
     json_t *input = read_input(path, err);
-    int rc = input ? sb_policy_evaluate(b.policy, input, &v, err) : -1;
+    int rc = input && sb_policy_freeze(b.policy, input, err) == 0 ? sb_policy_evaluate(b.policy, input, &v, err) : -1;
     if (rc == 0) {
         rc = printed(sb_print_json(sb_record_to_json(&sb_policy_verdict_schema, &v)), err);
         if (rc == 0 && v.decision == SB_DENY)
@@ -258,7 +259,7 @@ static int ask_again(const struct decision *d, struct sb_err *why)
     struct sb_policy_verdict v;
     if (!d->bundle)
         return sb_fail(why, SB_EINPUT, "the bundle that decided is not on the record");
-    struct sb_policy *p = sb_policy_load(d->bundle, d->bundle_n, "the recorded bundle", why);
+    struct sb_policy *p = sb_policy_load(d->bundle, d->bundle_n, "the recorded bundle", NULL, why);
     if (!p)
         return -1;
     int same = -1;
@@ -372,7 +373,8 @@ static int explain(const struct args *a, const char *id, struct sb_err *err)
 int sb_cmd_policy(int argc, char **argv)
 {
     struct args a = {0};
-    const struct sb_option options[] = {{"--json", &a.json, NULL}, {"--policy", NULL, &a.policy}, {"--ledger", NULL, &a.ledger}};
+    const struct sb_option options[] = {{"--json", &a.json, NULL}, {"--policy", NULL, &a.policy}, {"--ledger", NULL, &a.ledger}, {"--candidate", NULL, &a.candidate},
+                                        {"--since", NULL, &a.since}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -387,7 +389,11 @@ int sb_cmd_policy(int argc, char **argv)
         rc = eval(&a, what, &err);
     else if (words == 2 && sb_streq(verb, "explain"))
         rc = explain(&a, what, &err);
+    else if (words == 1 && sb_streq(verb, "replay") && a.candidate)
+        rc = sb_policy_replay_command(a.candidate, a.since, a.ledger, a.json, &err);
+    else if (words == 1 && sb_streq(verb, "replay"))
+        return sb_usage_error("policy replay wants --candidate NAME|PATH: the bundle to ask again");
     else
-        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION (see: signalbox help policy)");
+        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION, replay --candidate F (see: signalbox help policy)");
     return rc < 0 ? sb_complain(&err) : rc;
 }

@@ -6,6 +6,7 @@
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/link.h>
 #include <signalbox/cli/session.h>
+#include <signalbox/cli/signers.h>
 #include <signalbox/orchestrator/orchestrator.h>
 
 #include <errno.h>
@@ -34,9 +35,11 @@ struct sb_session {
     struct sb_queue *news;
     struct sb_process sim;
     char *state_dir, *target, *name;
-    struct sb_str uri, executor, policy;
-    const char *policy_path;
+    struct sb_str uri, executor, policy, policy_signature, shadow;
     const char *uri_from, *executor_from; /* what a complaint about them names; NULL: they are of our own making */
+    const char *policy_path, *shadow_path;
+    bool policy_built_in, signed_policy;
+    struct sb_policy_signers signers; /* when signed_policy */
     int environment;
     pthread_t opener;
     bool opening; /* there is a thread to join */
@@ -177,6 +180,38 @@ static int no_policy(const char *name, struct sb_err *err)
     return -1;
 }
 
+static bool is_built_in(const char *name)
+{
+    char path[128];
+    size_t len;
+    snprintf(path, sizeof path, "policy/%s.json", name);
+    return !strchr(name, '/') && sb_embedded(path, &len);
+}
+
+/* The bundle, its signature, the shadow, and who may sign. */
+static int load_policy(struct sb_session *s, const char *wanted, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    if (sb_policy_text_of(wanted, &s->policy, &s->policy_path, err))
+        return -1;
+    s->policy_built_in = is_built_in(wanted);
+    if (s->config.policy_signers) {
+        s->signed_policy = true;
+        if (sb_policy_signers_load(&s->signers, s->config.policy_signers, err))
+            return -1;
+    }
+    if (!s->policy_built_in) {
+        char *path = sb_format("%s.sig", wanted);
+        int rc = path ? sb_file_read(path, SB_SSHSIG_MAX, &s->policy_signature, &why) : sb_fail_nomem(&why);
+        free(path);
+        if (rc && why.detail != ENOENT) { /* none beside it: whether it needs one is decided where its past is known */
+            *err = why;
+            return -1;
+        }
+    }
+    return s->config.shadow_policy ? sb_policy_text_of(s->config.shadow_policy, &s->shadow, &s->shadow_path, err) : 0;
+}
+
 int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, struct sb_err *err)
 {
     char built_in[128];
@@ -222,6 +257,9 @@ static int start(struct sb_session *s, struct sb_err *err)
     struct sb_orchestrator_options o = {
         .state_dir = s->state_dir, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
         .deployment = s->name, .environment = s->environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
+        .policy_signature = s->policy_signature.len ? s->policy_signature.p : NULL, .policy_signature_len = s->policy_signature.len,
+        .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
+        .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
         .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
@@ -287,7 +325,7 @@ static int prepare(struct sb_session *s, struct sb_err *err)
         seeded_origin(s, (uint64_t)o->simulation->seed);
     else
         sb_origin_system(&s->origin);
-    if (find_uri(s, err) || sb_policy_text_of(wanted, &s->policy, &s->policy_path, err))
+    if (find_uri(s, err) || load_policy(s, wanted, err))
         return -1;
     s->target = sb_format("%s%s", s->name, o->simulation ? " (SIMULATED)" : "");
     return s->target ? 0 : sb_fail_nomem(err);
@@ -305,6 +343,8 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     sb_str_init(&s->uri);
     sb_str_init(&s->executor);
     sb_str_init(&s->policy);
+    sb_str_init(&s->policy_signature);
+    sb_str_init(&s->shadow);
     pthread_mutex_init(&s->lock, NULL);
     struct sb_err why = SB_ERR_INIT;
     if (!(s->news = sb_queue_new(64, &why)) || prepare(s, &why))
@@ -458,6 +498,10 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     sb_str_release(&s->uri);
     sb_str_release(&s->executor);
     sb_str_release(&s->policy);
+    sb_str_release(&s->policy_signature);
+    sb_str_release(&s->shadow);
+    if (s->signed_policy)
+        sb_policy_signers_release(&s->signers);
     sb_config_release(&s->config);
     pthread_mutex_destroy(&s->lock);
     free(s->state_dir);

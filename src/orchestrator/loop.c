@@ -528,7 +528,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
         sb_record_release(sb_message_schema(SB_NEWS_STRIP), &o->strip);
     sb_record_release(&sb_actor_schema, &o->self);
     sb_intake_free(o->intake);
-    sb_policy_free(o->policy);
+    sb_o_free_policy(o);
     sb_ledger_close(o->ledger);
     sb_queue_free(o->mail);
     for (size_t i = 0; i < o->namespaces_n; i++)
@@ -547,8 +547,7 @@ static int load_rules(struct sb_orchestrator *o, const struct sb_orchestrator_op
 {
     struct sb_problems problems;
     sb_problems_init(&problems);
-    o->policy = sb_policy_load(opt->policy_text, opt->policy_len, opt->policy_path, err);
-    o->intake = o->policy ? sb_intake_new(opt->intents_text, opt->intents_len, "intents.data", &problems, err) : NULL;
+    o->intake = sb_intake_new(opt->intents_text, opt->intents_len, "intents.data", &problems, err);
     int rc = o->intake ? 0 : -1;
     if (rc == 0 && problems.count)
         rc = sb_fail(err, SB_EINPUT, "%s", problems.text.p);
@@ -559,12 +558,10 @@ static int load_rules(struct sb_orchestrator *o, const struct sb_orchestrator_op
 /* The first entries of every run: who began, under which policy, whole. */
 static void record_start(struct sb_orchestrator *o, const struct sb_orchestrator_options *opt)
 {
-    const struct sb_bundle_id *id = sb_policy_id(o->policy);
-    json_t *bundle = sb_record_to_json(&sb_bundle_id_schema, id);
     sb_o_record(o, SB_ENTRY_START, NULL, NULL,
                 json_pack("{s:s,s:I,s:b,s:s}", "version", SIGNALBOX_VERSION, "pid", (json_int_t)o->opt.origin->pid, "read_only",
                           sb_server_read_only(opt->server), "servers", sb_server_shown(opt->server)), NULL);
-    sb_o_record(o, SB_ENTRY_POLICY_LOAD, NULL, NULL, json_pack("{s:o,s:s%}", "policy", bundle, "text", opt->policy_text, opt->policy_len), NULL);
+    sb_o_record_policy(o);
 }
 
 struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_options *opt, struct sb_err *err)
@@ -589,7 +586,7 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         goto fail;
     }
     if (load_rules(o, opt, err) || !(o->detector = sb_detector_new(err)) ||
-        !(o->ledger = sb_ledger_open(opt->state_dir, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_book(o, err) ||
+        !(o->ledger = sb_ledger_open(opt->state_dir, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_policy(o, opt, err) || sb_o_load_book(o, err) ||
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
     record_start(o, opt);

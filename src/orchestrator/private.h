@@ -145,6 +145,10 @@ struct sb_orchestrator {
     struct sb_porter *porter; /* NULL: nobody may join */
     struct sb_ledger *ledger; /* NULL never: a ledger that cannot be opened ends the start */
     struct sb_policy *policy;
+    struct sb_policy *shadow; /* asked beside it, never deciding; NULL: none */
+    char *policy_alarm;       /* why the policy that was offered is not in force; NULL: it is */
+    json_t *policy_record;    /* the body of its entry, until that is written */
+    char *waivers_path;       /* NULL: none */
     struct sb_intake *intake;
     struct sb_actor self;     /* the orchestrator as an actor */
 
@@ -231,6 +235,23 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
 void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);
 void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
+
+/* ---- rules.c ---- */
+
+/* Decides which policy is in force; needs the ledger. Then its entry, once entries can be written. */
+int sb_o_load_policy(struct sb_orchestrator *o, const struct sb_orchestrator_options *opt, struct sb_err *err);
+void sb_o_record_policy(struct sb_orchestrator *o);
+void sb_o_free_policy(struct sb_orchestrator *o);
+
+/* Something about the policy that every screen is told when it opens. */
+void sb_o_alarm(struct sb_orchestrator *o, const char *fmt, ...) SB_PRINTF(2, 3);
+
+/* Puts the waivers of the day into an input. */
+int sb_o_add_waivers(struct sb_orchestrator *o, json_t *input, struct sb_err *err);
+
+/* What the shadow policy says about an input that is not frozen yet, beside the verdict v; NULL: there is none, or it could
+ * not be asked. */
+json_t *sb_o_shadow(const struct sb_orchestrator *o, const json_t *asked, const struct sb_policy_verdict *v);
 
 /* ---- gate.c ---- */
 

@@ -2,10 +2,9 @@
  *
  * The tree of a bundle that loaded, walked once more with the list of facts beside it: what can never be true, what never
  * decides. Only what is certain is said. */
-#include "loader.h"
+#include "linter.h"
 
 #include <signalbox/base/clock.h>
-#include <signalbox/policy/lint.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,16 +24,7 @@ static const struct sb_member lint_members[] = {
 };
 const struct sb_schema sb_lint_schema = SB_SCHEMA("lint", struct sb_lint, lint_members);
 
-struct linter {
-    struct sb_loader l; /* for its place */
-    struct sb_lint *out;
-    const char *rule;
-    bool failed; /* out of memory */
-};
-
-static void say(struct linter *t, const char *fmt, ...) SB_PRINTF(2, 3);
-
-static void say(struct linter *t, const char *fmt, ...)
+void sb_lint_say(struct linter *t, const char *fmt, ...)
 {
     struct sb_lint_finding *f = SB_PUSH(t->out->findings);
     struct sb_str what;
@@ -70,15 +60,35 @@ static bool type_fits(enum sb_fact_type type, const json_t *v)
 static void check_constant(struct linter *t, const struct sb_fact *fact, const json_t *v)
 {
     if (!type_fits(fact->type, v))
-        say(t, "%s is %s: compared with this it is always an error", fact->path, type_text[fact->type]);
+        sb_lint_say(t, "%s is %s: compared with this it is always an error", fact->path, type_text[fact->type]);
     else if (fact->type == SB_FACT_STR && !sb_fact_allows(fact, json_string_value(v)))
-        say(t, "%s is never \"%.60s\"; it is one of: %s", fact->path, json_string_value(v), fact->domain);
+        sb_lint_say(t, "%s is never \"%.60s\"; it is one of: %s", fact->path, json_string_value(v), fact->domain);
+}
+
+/* The state of each window is a fact too, and the texts that are frozen with it. */
+static const struct sb_fact *fact_of(struct linter *t, const char *path)
+{
+    static const char *const texts[] = {"next", "next_local", "tz", "kind"};
+    const char *last = strrchr(path, '.');
+    char active[120];
+    if (!last || !sb_starts_with(path, "calendar.") || last - path > 80)
+        return sb_fact_find(path);
+    snprintf(active, sizeof active, "%.*s.active", (int)(last - path), path);
+    bool text = false, state = strcmp(last, ".active") == 0;
+    for (size_t i = 0; i < SB_COUNT(texts); i++)
+        text |= strcmp(last + 1, texts[i]) == 0;
+    for (size_t i = 0; i < t->p->windows_n && (text || state); i++)
+        if (strcmp(t->p->facts[t->p->windows[i].active].path, active) == 0) {
+            t->window = (struct sb_fact){"the state of a window", state ? SB_FACT_BOOL : SB_FACT_STR, NULL};
+            return &t->window;
+        }
+    return NULL;
 }
 
 static void check_fact_name(struct linter *t, const char *path)
 {
-    if (!sb_fact_find(path))
-        say(t, "no decision input has a fact %.100s", path);
+    if (!fact_of(t, path))
+        sb_lint_say(t, "no decision input has a fact %.100s", path);
 }
 
 static void check_operator(struct linter *t, const struct sb_fact *fact, const char *op, const json_t *v)
@@ -88,14 +98,14 @@ static void check_operator(struct linter *t, const struct sb_fact *fact, const c
     size_t i;
     json_t *one;
     if (fact->type == SB_FACT_LIST || (order && fact->type != SB_FACT_INT) || (pattern && fact->type != SB_FACT_STR)) {
-        say(t, "%s is %s: %s is always an error on it", fact->path, type_text[fact->type], op);
+        sb_lint_say(t, "%s is %s: %s is always an error on it", fact->path, type_text[fact->type], op);
     } else if (json_is_object(v)) {
         const char *other = sb_json_str(v, "fact");
-        const struct sb_fact *with = sb_fact_find(other ? other : "");
+        const struct sb_fact *with = fact_of(t, other ? other : "");
         if (!with)
             check_fact_name(t, other ? other : "");
         else if (with->type != fact->type)
-            say(t, "%s is %s and %s is %s: comparing them is always an error", fact->path, type_text[fact->type], with->path, type_text[with->type]);
+            sb_lint_say(t, "%s is %s and %s is %s: comparing them is always an error", fact->path, type_text[fact->type], with->path, type_text[with->type]);
     } else if (sb_streq(op, "in") || sb_streq(op, "nin")) {
         json_array_foreach((json_t *)(uintptr_t)v, i, one)
             check_constant(t, fact, one);
@@ -123,7 +133,7 @@ static void check_bounds(struct linter *t, const json_t *condition)
             high = b;
     }
     if (low > high)
-        say(t, "no integer is at least %" PRId64 " and at most %" PRId64 ": this is never true", low, high);
+        sb_lint_say(t, "no integer is at least %" PRId64 " and at most %" PRId64 ": this is never true", low, high);
 }
 
 /* The depth of the file bounds the recursion, here and in expression. fact NULL: an item of a list, of whatever type. */
@@ -138,7 +148,7 @@ static void condition(struct linter *t, const struct sb_fact *fact, const json_t
         if (sb_streq(op, "not"))
             condition(t, fact, arg);
         else if ((items || count) && fact && fact->type != SB_FACT_LIST)
-            say(t, "%s is %s, not a list: %s is always an error on it", fact->path, type_text[fact->type], op);
+            sb_lint_say(t, "%s is %s, not a list: %s is always an error on it", fact->path, type_text[fact->type], op);
         else if (items || count)
             condition(t, count ? &length : NULL, arg);
         else if (fact && !sb_streq(op, "exists"))
@@ -148,20 +158,18 @@ static void condition(struct linter *t, const struct sb_fact *fact, const json_t
     check_bounds(t, v);
 }
 
-static void expression(struct linter *t, const json_t *v);
-
 static void expressions(struct linter *t, const json_t *list)
 {
     size_t i;
     json_t *one;
     json_array_foreach((json_t *)(uintptr_t)list, i, one) {
         size_t mark = sb_loader_enter_item(&t->l, i);
-        expression(t, one);
+        sb_lint_expression(t, one);
         sb_loader_leave(&t->l, mark);
     }
 }
 
-static void expression(struct linter *t, const json_t *v)
+void sb_lint_expression(struct linter *t, const json_t *v)
 {
     const char *key;
     json_t *arg;
@@ -170,15 +178,15 @@ static void expression(struct linter *t, const json_t *v)
         if (sb_streq(key, "all") || sb_streq(key, "any")) {
             expressions(t, arg);
         } else if (sb_streq(key, "not")) {
-            expression(t, arg);
+            sb_lint_expression(t, arg);
         } else if (sb_streq(key, "count")) {
             size_t inner = sb_loader_enter(&t->l, "of");
             expressions(t, json_object_get(arg, "of"));
             sb_loader_leave(&t->l, inner);
         } else {
             check_fact_name(t, key);
-            if (sb_fact_find(key))
-                condition(t, sb_fact_find(key), arg);
+            if (fact_of(t, key))
+                condition(t, fact_of(t, key), arg);
         }
         sb_loader_leave(&t->l, mark);
     }
@@ -214,9 +222,9 @@ static void check_review(struct linter *t, const char *review_by, const char *to
 {
     size_t mark = sb_loader_enter(&t->l, "review_by");
     if (review_by && !is_day(review_by))
-        say(t, "\"%.40s\" is no day, such as 2027-05-01", review_by);
+        sb_lint_say(t, "\"%.40s\" is no day, such as 2027-05-01", review_by);
     else if (review_by && strcmp(review_by, today) < 0)
-        say(t, "its review was due on %s", review_by);
+        sb_lint_say(t, "its review was due on %s", review_by);
     sb_loader_leave(&t->l, mark);
 }
 
@@ -225,14 +233,17 @@ static void check_rule(struct linter *t, const struct sb_rule *r, const json_t *
     static const char *const parts[] = {"match", "when"};
     for (size_t i = 0; i < SB_COUNT(parts); i++) {
         size_t mark = sb_loader_enter(&t->l, parts[i]);
-        expression(t, json_object_get(json, parts[i]));
+        sb_lint_expression(t, json_object_get(json, parts[i]));
         sb_loader_leave(&t->l, mark);
     }
     check_message(t, r->message);
     check_review(t, r->review_by, today);
-    if (r->effect == SB_RULE_REQUIRE && r->level != SB_RULE_ADVISORY && !r->approvals && !json_array_size(r->groups) && !json_array_size(r->checks) && !r->not_author &&
-        !r->typed_target)
-        say(t, "it requires nothing");
+    if (r->effect == SB_RULE_REQUIRE && r->level != SB_RULE_ADVISORY && !r->approvals && !r->more_approvals && !json_array_size(r->groups) &&
+        !json_array_size(r->checks) && !json_array_size(r->windows) && !json_array_size(r->redaction) && !r->not_author && !r->not_executor && !r->typed_target)
+        sb_lint_say(t, "it requires nothing");
+    if (r->group_approvals && !json_array_size(r->groups))
+        sb_lint_say(t, "group_approvals without groups asks for nothing");
+    sb_lint_windows_of(t, r);
 }
 
 /* ---- rules beside each other ---- */
@@ -262,7 +273,7 @@ static void check_pairs(struct linter *t, const struct sb_policy *p, size_t at, 
             continue;
         if (covers(json, cover) && r->effect == SB_RULE_DENY && at < i)
             continue; /* the same twice: the later one is told */
-        say(t, "it never decides anything: wherever it is true, %s denies", other->id);
+        sb_lint_say(t, "it never decides anything: wherever it is true, %s denies", other->id);
         return;
     }
 }
@@ -274,18 +285,19 @@ static void check_whole(struct linter *t, const struct sb_policy *p)
         allows |= p->rules[i].effect == SB_RULE_ALLOW && p->rules[i].level != SB_RULE_ADVISORY;
     t->rule = NULL;
     if (!allows)
-        say(t, "no rule allows anything, so everything is denied");
+        sb_lint_say(t, "no rule allows anything, so everything is denied");
     if (json_array_size(json_object_get(p->tree, "tests")) == 0)
-        say(t, "it has no tests");
+        sb_lint_say(t, "it has no tests");
 }
 
 int sb_policy_lint(const struct sb_policy *p, const char *text, size_t len, const char *today, struct sb_lint *out, struct sb_err *err)
 {
     memset(out, 0, sizeof *out);
-    struct linter t = {.l = {.text = text, .len = len}, .out = out};
+    struct linter t = {.l = {.text = text, .len = len}, .p = p, .out = out, .today = today};
     const json_t *rules = json_object_get(p->tree, "rules");
     sb_str_init(&t.l.at);
     check_whole(&t, p);
+    sb_lint_sections(&t);
     for (size_t i = 0; i < p->rules_n; i++) {
         size_t mark = sb_loader_enter(&t.l, "rules");
         sb_loader_enter_item(&t.l, i);

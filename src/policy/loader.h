@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * loader.h - reading a bundle: where one is, how a mistake is told, and the two halves: load.c reads rules and tests,
- * compile.c their expressions. */
+ * loader.h - reading a bundle: where one is, how a mistake is told, and the parts: load.c reads rules and tests, compile.c
+ * their expressions, sections.c, windows.c and autonomy.c what is named beside them. */
 #ifndef SIGNALBOX_SRC_POLICY_LOADER_H
 #define SIGNALBOX_SRC_POLICY_LOADER_H
 
@@ -14,6 +14,7 @@ struct sb_loader {
     size_t len;
     struct sb_str at; /* JSON pointer (RFC 6901) of what is being read */
     struct sb_err *err;
+    const struct sb_zone_source *zones; /* NULL: no window is computed */
 };
 
 /* Steps into a member or an item; leave with what was returned. After an error nobody leaves. */
@@ -34,6 +35,25 @@ int sb_loader_keys(struct sb_loader *l, const json_t *object, const char *const 
 
 /* A string member; *out is NULL when it is absent and not needed. */
 int sb_loader_text(struct sb_loader *l, const json_t *object, const char *key, bool needed, const char **out);
+
+/* A member that is a list of at most 100 texts; *out is NULL when it is absent. */
+int sb_loader_words(struct sb_loader *l, const json_t *object, const char *key, const json_t **out);
+
+/* A member that is true or false; absent is false. */
+int sb_loader_flag(struct sb_loader *l, const json_t *object, const char *key, bool *out);
+
+/* A member that is an integer from low to high; absent is 0. */
+int sb_loader_int(struct sb_loader *l, const json_t *object, const char *key, int64_t low, int64_t high, int64_t *out);
+
+/* windows, groups, checks, tags, holds, waivers and autonomy. */
+int sb_loader_sections(struct sb_loader *l);
+int sb_loader_windows(struct sb_loader *l);
+int sb_loader_autonomy(struct sb_loader *l);
+
+/* What a rule names is there, and its groups are large enough. */
+int sb_loader_check_groups(struct sb_loader *l, const struct sb_rule *rule);
+
+bool sb_policy_name_ok(const char *name);
 
 /* Index of the fact in *out, made when it is new. */
 int sb_compile_fact(struct sb_loader *l, const char *path, int *out);

@@ -75,7 +75,7 @@ static void ask(const struct about *a, const char *stage, const char *base, cons
     json_t *bundle = json_loadb(text, len, 0, NULL), *patch = parse(change);
     json_t *input = json_deep_copy(json_object_get(json_object_get(bundle, "inputs"), base));
     if (!input || json_object_set_new(input, "stage", json_string(stage)) || json_object_update_recursive(input, patch) ||
-        (rollback && json_object_set_new(json_object_get(input, "action"), "kind", rollback)) || sb_policy_evaluate(policy, input, &v, &err))
+        (rollback && json_object_set_new(json_object_get(input, "action"), "kind", rollback)) || sb_policy_freeze(policy, input, &err) || sb_policy_evaluate(policy, input, &v, &err))
         die("a decision", err.msg);
     snprintf(id, sizeof id, "d-%06" PRId64, ++decisions);
     if (sb_str_set(&v.decision_id, id))
@@ -252,7 +252,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         die("usage", "make_ledger DIR [own | many N]");
     sb_origin_system(&origin);
-    policy = sb_policy_load(text, len, "policy/default.json", &err);
+    policy = sb_policy_load(text, len, "policy/default.json", &sb_zones_of_system, &err);
     ledger = policy ? sb_ledger_open(argv[1], SB_LEDGER_OWN, &origin, &err) : NULL;
     if (!ledger)
         die(argv[1], err.msg);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # `signalbox policy` from outside: verdicts and their exit statuses, mistakes with their place, what lint finds and what it
-# leaves alone, tests that pass, fail and look away, and decisions of a real ledger that come out the same again.
+# leaves alone, tests that pass, fail and look away, decisions of a real ledger that come out the same again or are asked again
+# of another bundle, and which bundle comes into force: signed, newer, whole, or else the last good one.
 set -u
 : "${SIGNALBOX:=$PWD/build/gcc/signalbox}"
 : "${SIGNALBOX_BUILD:=$PWD/build/gcc}"
@@ -29,7 +30,7 @@ eval_checks() {
     input run '{}'
     policy eval "$work/input.json"
     want_rc 0 allow; want "$(out '[.decision, .requires.approvals, .would_flip, [.rules[] | select(.decides) | .id]]')" '["allow",1,[],["ALW-02"]]' allow
-    want "$(out '[.policy.bundle, .policy.version, (.policy.sha256 | length)]')" '["default","2026.11.1",64]' 'the bundle'
+    want "$(out '[.policy.bundle, .policy.version, (.policy.sha256 | length)]')" '["default","2026.11.2",64]' 'the bundle'
     want "$(out '.rules | map(select(.id == "HLT-02"))[0] | [.level, .result, .values]')" '["hard","false",{"health.lag_s":0}]' 'a rule'
     want "$(wc -l <"$work/out")" 1 'one line'
     input build '{}'
@@ -109,7 +110,7 @@ $4" "$a_test"
 deny() { printf '  {"id": "B", "level": "hard", "effect": "deny", "title": "t", %s}' "$1"; }
 
 lint_checks() {
-    for name in default training; do
+    for name in default training strict-prod; do
         policy --policy $name lint; want_rc 0 "lint of $name"
         policy --policy $name --json lint; want "$(out '[.ok, .findings, .policy.bundle]')" "[true,[],\"$name\"]" "lint --json of $name"
     done
@@ -139,7 +140,7 @@ $(deny '"match": {"health.lag_s": {"gt": 9}}'),
 # ---- test ----
 
 test_checks() {
-    for name in default training; do
+    for name in default training strict-prod; do
         policy --policy $name test; want_rc 0 "test of $name"
         policy --policy $name --json test
         want "$(out '[.ok, .failed, .rules == .rules_true, .rules == .rules_false, .conditions == .conditions_true, .conditions == .conditions_false, .mutants == .caught]')" \
@@ -166,7 +167,7 @@ explain_checks() {
     mkdir -p "$XDG_STATE_HOME"; "$make_ledger" "$XDG_STATE_HOME/signalbox" || { fail 'no ledger was made'; return; }
     policy explain d-000002
     want_rc 0 explain
-    for text in 'decision d-000002, entry 11 of 20' ', at gate, for C-000001' 'REQUIRE   index.create on shop.orders in prod, at gate   policy default 2026.11.1' 'APP-01  In prod somebody other' '<- decides' \
+    for text in 'decision d-000002, entry 11 of 20' ', at gate, for C-000001' 'REQUIRE   index.create on shop.orders in prod, at gate   policy default 2026.11.2' 'APP-01  In prod somebody other' '<- decides' \
                 'target.env = "prod"' 'To pass: one approval by somebody other than index_optimizer' 'gives the same verdict on the same input'; do
         want_out "$text" explain
     done
@@ -194,12 +195,94 @@ explain_checks() {
     policy --policy training explain d-000001; want_rc 2 'explain --policy'; one_sentence 'explain --policy'
 }
 
+# ---- replay ----
+
+replay_checks() {
+    policy replay --candidate default; want_rc 0 'replay of itself'; want_out '8 recorded decisions under default 2026.11.2' 'replay of itself'; want_out 'unchanged        8' 'replay of itself'
+    policy --json replay --candidate training; want_rc 0 'replay of training'; want "$(out '[.candidate.bundle, .decisions, .unchanged, .newly_permitted, .error]')" '["training",8,8,[],[]]' 'replay of training'
+    # a candidate that asks for nothing, and one that asks for more
+    jq -c '.rules |= map(select(.id | startswith("APP") | not)) | .tests = [] | .version = "2026.11.3"' policy/default.json >"$work/loose.json"
+    policy --json replay --candidate "$work/loose.json"; want_rc 1 'a loose candidate'
+    want "$(out '[(.newly_permitted | length), (.newly_permitted[] | select(.decision == "d-000002") | [.before, .after, .rules, .card, .entry, .stage])]')" '[4,["require","allow","ALW-02","C-000001",11,"gate"]]' 'a loose candidate'
+    policy replay --candidate "$work/loose.json"; want_rc 1 'a loose candidate'; want_out 'newly permitted  4' 'a loose candidate'; want_out 'd-000002  C-000001  index.create on shop.orders, at gate: allow, was require (ALW-02)' 'a loose candidate'
+    want "$(grep -c '^  d-' "$work/out")" 4 'every newly permitted one'
+    jq -c '.rules |= map(if .id == "APP-01" then .require.approvals = 2 else . end) | .tests = []' policy/default.json >"$work/more.json"
+    policy --json replay --candidate "$work/more.json"; want_rc 1 'a stricter candidate'; want "$(out '[(.more_approvals | length), .newly_permitted, (.more_approvals[0] | [.approvals_before, .approvals_after])]')" '[4,[],[1,2]]' 'a stricter candidate'
+    jq -c '.rules |= map(if .id == "ALW-02" then .match["action.kind"].eq = "nothing" else . end) | .tests = []' policy/default.json >"$work/none.json"
+    policy replay --candidate "$work/none.json"; want_rc 1 'a candidate that denies'; want_out 'newly denied     4' 'a candidate that denies'; want_out 'deny, was require (no rule allows it)' 'a candidate that denies'
+    jq -c '.rules += [{"id": "X-1", "level": "hard", "effect": "deny", "title": "t", "match": {"action.kind": {"eq": "index.create"}}, "when": {"health.disk_free_ppm": {"lt": 5}}}] | .tests = []' policy/default.json >"$work/error.json"
+    policy --json replay --candidate "$work/error.json"; want_rc 1 'a candidate that cannot decide'; want "$(out '[(.error | length), (.error[0].rules)]')" '[4,"X-1"]' 'a candidate that cannot decide'
+    policy --since 0h --json replay --candidate default; want_rc 0 'since now'; want "$(out .decisions)" 0 'since now'
+    policy --since 2000-01-01 --json replay --candidate default; want "$(out .decisions)" 8 'since long ago'
+    policy --since yesterday replay --candidate default; want_rc 2 'a time that is none'; one_sentence 'a time that is none'
+    policy replay --candidate "$work/bad.json"; want_rc 2 'a candidate that is none'; one_sentence 'a candidate that is none'
+    policy --ledger "$work/nowhere" replay --candidate default; want_rc 2 'replay without a ledger'; one_sentence 'replay without a ledger'
+    "$SIGNALBOX" policy replay --candidate default >/dev/full 2>"$work/err"; rc=$?; want_rc 1 'replay onto a full disk'
+}
+
+# ---- what comes into force ----
+
+# serves for a moment with a config of these lines, on a deployment that is not there: the record says what was in force
+serve_with() {
+    mkdir -p "$work/s/config/signalbox" "$work/s/state"
+    printf '%s\n' "$@" >"$work/s/config/signalbox/config"
+    XDG_CONFIG_HOME="$work/s/config" XDG_STATE_HOME="$work/s/state" SIGNALBOX_URI=mongodb://127.0.0.1:1/ timeout -s TERM 60 "$SIGNALBOX" serve >"$work/out" 2>"$work/err" &
+    pid=$!
+    for _ in $(seq 600); do
+        [ -S "$work/s/state/signalbox/socket" ] && break
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.1
+    done
+    kill $pid 2>/dev/null
+    wait $pid; rc=$?
+    rm -f "$work/s/state/signalbox/socket"
+    "$SIGNALBOX" audit --ledger "$work/s/state/signalbox" export >"$work/entries" 2>/dev/null || : >"$work/entries"
+}
+in_force() { jq -rs '[.[] | select(.kind == "policy.load")] | last | "\(.body.policy.bundle) \(.body.policy.version) \(.body.signer // "-")"' "$work/entries"; }
+refused() { jq -rs '[.[] | select(.kind == "refused")] | length' "$work/entries"; }
+version_of() { jq -c ".version = \"$1\" | .bundle = \"site\" | .tests = []" policy/default.json >"$work/site.json"; }
+sign() { rm -f "$work/site.json.sig"; ssh-keygen -q -Y sign -n "$1" -f "$work/$2" "$work/site.json" 2>"$work/err" || fail "ssh-keygen: $(cat "$work/err")"; }
+
+force_checks() {
+    version_of 2026.11.1
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'site 2026.11.1 - 0' 'a first bundle'
+    version_of 2026.11.3
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'site 2026.11.3 - 0' 'a newer one'
+    version_of 2026.11.2
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'site 2026.11.3 - 1' 'an older one'
+    want "$(jq -rs '[.[] | select(.kind == "refused")] | last | .body.ask' "$work/entries")" policy.load 'an older one'
+    jq -rs '[.[] | select(.kind == "refused")] | last | .body.why' "$work/entries" | grep -q 'a policy does not go back' || fail 'an older one: no reason on the record'
+    printf '{' >"$work/site.json"
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'site 2026.11.3 - 2' 'a broken one'
+    serve_with 'set policy default'; want "$(in_force)" 'default 2026.11.2 -' 'the built-in one'
+    version_of 2026.11.2
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.2 - 3' 'an older one after another bundle'
+    version_of 2026.11.4; jq -c '.windows.quiet.tz = "Mars/Olympus"' "$work/site.json" >"$work/t" && mv "$work/t" "$work/site.json"
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.2 - 4' 'a missing zone'
+    # signed ones
+    ssh-keygen -q -t ed25519 -N '' -C alice -f "$work/alice" && ssh-keygen -q -t ed25519 -N '' -C mallory -f "$work/mallory" || fail 'ssh-keygen'
+    printf 'alice namespaces="signalbox-policy" %s\n' "$(cut -d' ' -f1,2 "$work/alice.pub")" >"$work/signers"
+    version_of 2026.11.5
+    serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.2 - 5' 'one that is not signed'
+    sign signalbox-policy mallory; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.2 - 6' 'one signed by somebody else'
+    sign file alice; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.2 - 7' 'one signed for something else'
+    sign signalbox-policy alice; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'site 2026.11.5 alice 7' 'one signed by who may'
+    printf ' ' >>"$work/site.json"; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(refused)" 8 'one changed after it was signed'; want "$(in_force | cut -d' ' -f1,2)" 'site 2026.11.5' 'one changed after it was signed'
+    serve_with 'set policy default' "set policy_signers $work/nobody"; [ $rc -ne 0 ] || fail 'signers that are not there: it started'
+    # nothing good before: nothing starts
+    rm -rf "$work/s/state"; printf '{' >"$work/site.json"
+    serve_with "set policy $work/site.json"; want_rc 2 'a broken one and nothing before it'; want_err "$work/site.json:1:" 'a broken one and nothing before it'
+    # a shadow that is broken is said, and stops nothing
+    serve_with "set shadow_policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.2 - 1' 'a broken shadow'
+    jq -rs '[.[] | select(.kind == "refused")] | last | .body.why' "$work/entries" | grep -q 'the shadow policy is not asked' || fail 'a broken shadow: no reason on the record'
+}
+
 usage_checks() {
-    for bad in '' 'replay --candidate x' 'eval' 'eval a b' 'lint x' 'explain' '--nope lint' 'nothing'; do
+    for bad in '' 'replay' 'replay --candidate x' 'eval' 'eval a b' 'lint x' 'explain' '--nope lint' 'nothing'; do
         # shellcheck disable=SC2086
         policy $bad; want_rc 2 "policy $bad"; one_sentence "policy $bad"
     done
-    policy nothing; want_err 'lint, test, eval INPUT, explain DECISION' 'what there is'
+    policy nothing; want_err 'lint, test, eval INPUT, explain DECISION, replay --candidate F' 'what there is'
 }
 
 eval_checks
@@ -207,6 +290,8 @@ typo_checks
 lint_checks
 test_checks
 explain_checks
+replay_checks
+force_checks
 usage_checks
 
 [ $fails -eq 0 ] || { printf '%d failed\n' $fails; exit 1; }

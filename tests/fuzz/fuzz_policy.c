@@ -53,12 +53,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *cut = memmem(text, size, "\n--\n", 4);
     size_t n = cut ? (size_t)(cut - text) : size;
     struct sb_err err = SB_ERR_INIT;
-    struct sb_policy *p = sb_policy_load(text, n, "fuzz", &err);
+    struct sb_policy *p = sb_policy_load(text, n, "fuzz", &sb_zones_of_system, &err);
     if (!p) {
         check(err.code != SB_OK && strncmp(err.msg, "fuzz", 4) == 0); /* the place is named */
         return 0;
     }
-    struct sb_policy *same = sb_policy_load(sb_policy_text(p), strlen(sb_policy_text(p)), "canonical", &err);
+    struct sb_policy *same = sb_policy_load(sb_policy_text(p), strlen(sb_policy_text(p)), "canonical", &sb_zones_of_system, &err);
     check(same && sb_streq(sb_policy_id(p)->sha256, sb_policy_id(same)->sha256));
     sb_policy_free(same);
     json_t *input = cut ? sb_json_parse(cut + 4, size - n - 4, "input", SB_JSON_STRICT, NULL) : NULL;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lint.h - what is probably a mistake in a bundle that loads: a rule that can never match, one that decides nothing, a fact
- * that no decision input has, a value it never has, a review that is overdue.
+ * that no decision input has, a value it never has, a review that is overdue; a window that is over, that nobody looks at, or
+ * that is never open together with another that is wanted too; a group, tag or check that no rule names; a hold or a grant
+ * that has ended.
  *
  * Nothing here changes a decision. Every finding has its place in the file. Thread: any; pure.
  */
