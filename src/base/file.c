@@ -146,15 +146,18 @@ static int home_path(struct sb_str *out, const char *variable, const char *below
 
 int sb_path_state(struct sb_str *out, struct sb_err *err)
 {
-    if (home_path(out, "XDG_STATE_HOME", ".local/state", err) || sb_dir_make(out->p, 0700, err))
+    if (home_path(out, "XDG_STATE_HOME", ".local/state", err))
         return -1;
+    struct sb_err why = SB_ERR_INIT;
     struct stat st;
+    if (sb_dir_make(out->p, 0700, &why))
+        return sb_fail(err, SB_ELEDGER, "%s; set XDG_STATE_HOME to a folder of yours", why.msg);
     if (stat(out->p, &st))
-        return sb_fail_errno(err, errno, "cannot look at %s", out->p);
+        return sb_fail(err, SB_ELEDGER, "cannot look at %s: %s", out->p, strerrordesc_np(errno));
     if (!S_ISDIR(st.st_mode))
-        return sb_fail(err, SB_EIO, "%s is not a folder", out->p);
+        return sb_fail(err, SB_ELEDGER, "%s is not a folder; move it away, or set XDG_STATE_HOME to a folder of yours", out->p);
     if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return sb_fail(err, SB_EIO, "%s may be written by others; run: chmod 700 %s", out->p, out->p);
+        return sb_fail(err, SB_ELEDGER, "%s may be written by others; run: chmod 700 %s", out->p, out->p);
     return 0;
 }
 

@@ -7,21 +7,26 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* What keeps it from its deployment, once each time it changes; *told is what was said last. */
-static void tell_note(const struct sb_strip *strip, char **told)
+/* What stands in the way, once each time it changes; *told is what was said last. */
+static void tell(const char *note, char **told)
 {
-    if (!strip->note || sb_streq(strip->note, *told))
-        return;
-    if (*told || !sb_streq(strip->note, "connecting"))
-        sb_usage_error("%s", strip->note);
-    int ignored = sb_str_set(told, strip->note); /* out of memory: it is said again */
+    if (note && *note && !sb_streq(note, *told))
+        sb_usage_error("%s", note);
+    int ignored = sb_str_set(told, note); /* out of memory: it is said again */
     (void)ignored;
+}
+
+static void tell_strip(const struct sb_strip *strip, char **told, char **ledger_told)
+{
+    if (!sb_streq(strip->note, "connecting"))
+        tell(strip->note, told);
+    tell(strip->ledger_ok ? NULL : strip->ledger_note, ledger_told);
 }
 
 /* Tells on stderr what a person who looks at the log wants to know, until a signal comes. */
 static void serve(struct sb_session *s, int signals)
 {
-    char *told = NULL;
+    char *told = NULL, *ledger_told = NULL;
     struct sb_queue *news = sb_session_news(s);
     for (;;) {
         struct pollfd fds[2] = {{signals, POLLIN, 0}, {sb_queue_fd(news), POLLIN, 0}};
@@ -35,11 +40,12 @@ static void serve(struct sb_session *s, int signals)
             if (m->type == SB_NEWS_NOTICE)
                 sb_usage_error("%s", ((const struct sb_notice *)m->body)->text);
             else if (m->type == SB_NEWS_STRIP)
-                tell_note(m->body, &told);
+                tell_strip(m->body, &told, &ledger_told);
             sb_message_free(m);
         }
     }
     free(told);
+    free(ledger_told);
 }
 
 int sb_cmd_serve(int argc, char **argv)

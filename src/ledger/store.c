@@ -257,10 +257,16 @@ int sb_store_open(struct sb_store *s, const char *path, bool own, const char *ne
         sb_store_fail(s, err, what);
         goto fail;
     }
+    if (own && sqlite3_db_readonly(s->db, "main") == 1) { /* SQLite takes what it can get, and says so at the first write */
+        sb_fail(err, SB_ELEDGER, "%s cannot be written; run: chmod 600 %s", path, path);
+        goto fail;
+    }
     if (configure(s, own, err) || (new_log && create_when_empty(s, new_log, now_ms, err)) || check_identity(s, path, err) || prepare(s, own, err))
         goto fail;
     return 0;
 fail:
+    if (err && !strstr(err->msg, path))
+        sb_err_prefix(err, "%s", path);
     sb_store_close(s);
     return -1;
 }

@@ -143,11 +143,40 @@ def serve_goes_on():
                     check(SECRET.encode() not in opened.read(), "the password stands in %s" % f)
 
 
+# of what FerretDB has not: what its operator must be told, once
+BLIND = ("replication", "latency per collection", "running operations and index builds", "profiler", "$indexStats")
+
+
+def another_make_of_server():
+    """FerretDB speaks the protocol and is no MongoDB: which checks are blind is said once each, and the rest is done."""
+    program = os.path.join("build", "live", "ferretdb")
+    if not os.path.exists(program):
+        skip("FerretDB is not built (tests/live/main_job.sh builds it)")
+        return
+    with Place() as p:
+        port = free_port()
+        os.mkdir(os.path.join(p.dir, "ferretdb"))
+        with open(os.path.join(p.dir, "ferretdb.log"), "wb") as log, subprocess.Popen([program, "127.0.0.1:%d" % port, os.path.join(p.dir, "ferretdb")], stdout=log, stderr=log) as ferretdb:
+            try:
+                wait_until("FerretDB", lambda: not socket.socket().connect_ex(("127.0.0.1", port)))
+                with p.background("serve", "--uri-file", p.write("uri", "mongodb://127.0.0.1:%d/\n" % port)) as serve:
+                    wait_until("what is blind on FerretDB", lambda: serve.said().count("Blind: ") >= len(BLIND))
+                    time.sleep(3)  # long enough to say it twice
+                    for what in BLIND:
+                        lines = [x for x in serve.said().splitlines() if what in x.split(" (")[0]]
+                        check(len(lines) == 1 and lines[0].startswith("signalbox: Blind: "), "FerretDB, %s: %r" % (what, lines))
+                    r = p.run("ask", "what is running now?", timeout=120)
+                    check(r.returncode in (0, 1) and r.stdout, "a request on FerretDB: %d %r %r" % (r.returncode, r.stdout, r.stderr))
+            finally:
+                ferretdb.terminate()
+
+
 def main():
     with concurrent.futures.ThreadPoolExecutor(len(SERVERS)) as pool:
         for done in [pool.submit(ask, name) for name in SERVERS]:
             done.result()
     serve_goes_on()
+    another_make_of_server()
     finish()
 
 

@@ -54,6 +54,7 @@ class Place:
         os.makedirs(self.config)
         self.env = dict(os.environ, XDG_STATE_HOME=os.path.dirname(self.state), XDG_CONFIG_HOME=os.path.dirname(self.config))
         self.env.pop("SIGNALBOX_URI", None)
+        self.env["MONGOC_DISABLE_SHM"] = "1"  # what other programs left of the driver's counters when they were killed is not our subject
 
     def __enter__(self):
         return self
