@@ -4,10 +4,27 @@
  * while it runs, and somebody else who builds at the same time. */
 #include "lab.h"
 
+#include <semaphore.h>
+#include <signalbox/base/hook.h>
+
 #define SLOW "tests/e2e/crash-slow-build.scenario"
 
 static const struct lab_options staging = {.environment = SB_ENV_STAGING};
 static const struct lab_options slow = {.environment = SB_ENV_STAGING, .scenario = SLOW};
+
+/* Readings are counted from when `counting` is set; those behind the first wait for their turn to be told. */
+static atomic_bool counting;
+static atomic_int readings;
+static sem_t told[4];
+
+void sb_hook(const char *point)
+{
+    if (!atomic_load(&counting) || strcmp(point, "check.read") != 0)
+        return;
+    int n = atomic_fetch_add(&readings, 1) + 1;
+    if (n >= 2 && n <= 3)
+        sem_wait(&told[n]);
+}
 
 static int decide(struct lab *l, int type)
 {
@@ -231,6 +248,51 @@ static void rolled_back_at_once(void **state)
     }
 }
 
+static int first_verified(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    char *check = ctx;
+    (void)bytes;
+    (void)n;
+    (void)err;
+    if (e->kind == SB_ENTRY_STEP_VERIFIED && !check[0])
+        snprintf(check, 64, "%s", sb_json_str(json_array_get(json_object_get(e->body, "checks"), 0), "check"));
+    return 0;
+}
+
+/* The reading back of the step is still away when a roll back is decided, sent and answered. When it comes at last it says
+ * that the index is built: that proves nothing about the undo. */
+static void a_reading_that_was_overtaken(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct sb_err err = SB_ERR_INIT;
+    char check[64] = "";
+    for (size_t i = 0; i < SB_COUNT(told); i++)
+        sem_init(&told[i], 0, 0);
+    lab_open(&l, &staging);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    atomic_store(&counting, true); /* the first reading is that before the step, the second that behind it */
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (atomic_load(&readings) < 2)
+        lab_wait(&l, until);
+    assert_int_equal(decide(&l, SB_ASK_ROLLBACK), 0);
+    while (atomic_load(&readings) < 3) /* the third is that of the undo, which has been answered */
+        lab_wait(&l, until);
+    sem_post(&told[2]);
+    assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_REQUEST, 0, "status")), 0); /* by now it has been told */
+    assert_int_not_equal(l.card.state, SB_ROLLED_BACK);
+    sem_post(&told[3]);
+    lab_until_state(&l, SB_ROLLED_BACK);
+    atomic_store(&counting, false);
+    lab_close(&l);
+    struct sb_ledger *ledger = sb_ledger_open(l.dir, SB_LEDGER_READ, NULL, &err);
+    assert_non_null(ledger);
+    sb_assert_ok(sb_ledger_range(ledger, 1, 0, first_verified, check, &err), err);
+    sb_ledger_close(ledger);
+    assert_string_equal(check, "index_gone");
+}
+
 static void what_cannot_be_done_in_a_state(void **state)
 {
     (void)state;
@@ -269,6 +331,7 @@ int main(void)
         cmocka_unit_test(a_stop_aborts_the_build),
         cmocka_unit_test(a_roll_back_overtakes_the_build),
         cmocka_unit_test(rolled_back_at_once),
+        cmocka_unit_test(a_reading_that_was_overtaken),
         cmocka_unit_test(what_cannot_be_done_in_a_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
