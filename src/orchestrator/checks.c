@@ -3,6 +3,7 @@
  * Facts read from the deployment, before a step and after it. The reading happens on a worker; nothing here decides. */
 #include "private.h"
 
+#include <signalbox/base/hook.h>
 #include <signalbox/mongo/read_door.h>
 
 #include <string.h>
@@ -247,6 +248,7 @@ static void work(void *p)
         c->have_catalogue = true;
     for (size_t i = 0; i < c->checks_n; i++)
         run_check(c, &c->checks[i], &c->results[i]);
+    sb_hook("check.read");
     sb_o_post_done(c->o, come_back, c, sb_o_checking_free);
 }
 

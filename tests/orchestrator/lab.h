@@ -136,9 +136,19 @@ static inline void lab_open(struct lab *l, const struct lab_options *o)
 /* Ends the orchestrator and leaves the simulator. What hangs in the driver keeps its server: by contract it may not be freed. */
 static inline bool lab_stop_within(struct lab *l, int grace_ms)
 {
+    static struct {
+        struct sb_orchestrator *o;
+        struct lab_seat alice, bob;
+    } left[8]; /* what a worker may still use is neither freed nor lost sight of */
+    static size_t left_n;
     bool ended = sb_orchestrator_stop(l->o, "the test is over", grace_ms);
     mongoc_client_destroy(l->client);
-    if (ended) {
+    if (!ended) {
+        assert_true(left_n < SB_COUNT(left));
+        left[left_n].o = l->o;
+        left[left_n].alice = l->alice;
+        left[left_n++].bob = l->bob;
+    } else {
         sb_queue_free(l->alice.news);
         sb_queue_free(l->bob.news);
         sb_server_free(l->server);
@@ -210,6 +220,15 @@ static inline int lab_ask(struct lab *l, const struct lab_seat *s, struct sb_mes
     return l->status;
 }
 
+/* Takes what comes, and fails the test when `until` is over. */
+static inline void lab_wait(struct lab *l, int64_t until)
+{
+    lab_take(l, &l->alice, 0, 20);
+    if (sb_mono_ms() > until)
+        fail_msg("nothing more happened; the card is %s (%s)", l->have_card ? sb_name(&sb_states, l->card.state) : "not there",
+                 l->have_card && l->card.note ? l->card.note : "");
+}
+
 static inline void lab_until_state(struct lab *l, int state)
 {
     int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
@@ -219,6 +238,14 @@ static inline void lab_until_state(struct lab *l, int state)
             fail_msg("the card is %s (%s), not %s; notices: %s", l->have_card ? sb_name(&sb_states, l->card.state) : "not there",
                      l->have_card && l->card.note ? l->card.note : "", sb_name(&sb_states, state), l->notices.p ? l->notices.p : "");
     }
+}
+
+/* After an edit: the new revision, waiting for its approvals. */
+static inline void lab_until_revision(struct lab *l, int64_t revision)
+{
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (l->card.revision < revision || l->card.state != SB_AWAITING_APPROVAL)
+        lab_wait(l, until);
 }
 
 static inline void lab_until_notice(struct lab *l, const char *words)
@@ -302,6 +329,13 @@ static inline bool lab_has_index(struct lab *l, const char *name)
     mongoc_cursor_destroy(cursor);
     mongoc_collection_destroy(c);
     return found;
+}
+
+static inline void lab_until_index(struct lab *l, const char *name)
+{
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!lab_has_index(l, name)) /* a build in progress is listed, without any mark */
+        lab_wait(l, until);
 }
 
 /* ---- the record, when the orchestrator has ended ---- */

@@ -21,9 +21,7 @@ static void an_approval_binds_the_bytes(void **state)
     refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, NULL, NULL, NULL)), 1, "has changed since it was shown");
     refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, "00", NULL, NULL)), 1, "has changed since it was shown");
     assert_int_equal(lab_edit(&l, &l.alice, "watch_window_s", "60"), 0);
-    lab_until_state(&l, SB_AWAITING_APPROVAL);
-    while (l.card.revision < 2)
-        lab_take(&l, &l.alice, 0, 200);
+    lab_until_revision(&l, 2);
     assert_string_not_equal(first, l.card.hash);
     refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, first, NULL, NULL)), 1, "has changed since it was shown");
     refused(&l, lab_edit(&l, &l.alice, "watch_window_s", "60"), 2, "nothing was changed");
@@ -48,8 +46,7 @@ static void two_approvals_are_two_persons(void **state)
     assert_int_equal(l.card.state, SB_AWAITING_APPROVAL);
     /* an edit takes the first approval away, and the second is then the first */
     assert_int_equal(lab_edit(&l, &l.alice, "watch_window_s", "60"), 0);
-    while (l.card.revision < 2 || l.card.state != SB_AWAITING_APPROVAL)
-        lab_take(&l, &l.alice, 0, 200);
+    lab_until_revision(&l, 2);
     assert_int_equal(sb_card_approvals(&l.card), 0);
     assert_true(l.card.approvals_n == 1 && l.card.approvals[0].voided);
     assert_int_equal(lab_approve(&l, &l.bob), 0);
@@ -68,8 +65,7 @@ static void in_prod_not_by_its_author_and_with_its_target(void **state)
     lab_open(&l, &o);
     lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
     assert_int_equal(lab_edit(&l, &l.alice, "watch_window_s", "60"), 0);
-    while (l.card.revision < 2 || l.card.state != SB_AWAITING_APPROVAL)
-        lab_take(&l, &l.alice, 0, 200);
+    lab_until_revision(&l, 2);
     refused(&l, lab_approve(&l, &l.alice), 4, "wrote this revision");
     refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, l.card.hash, NULL, NULL)), 4, "type the target's name");
     refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, l.card.hash, "shop.Orders", NULL)), 4, "type the target's name");

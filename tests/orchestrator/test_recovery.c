@@ -11,11 +11,9 @@ static void leave_building(struct lab *l)
     lab_open(l, &(struct lab_options){.environment = SB_ENV_STAGING, .scenario = SLOW});
     lab_propose(l, LAB_REQUEST, SB_AWAITING_APPROVAL);
     assert_int_equal(lab_edit(l, &l->alice, "watch_window_s", "60"), 0);
-    while (l->card.revision < 2 || l->card.state != SB_AWAITING_APPROVAL)
-        lab_take(l, &l->alice, 0, 200);
+    lab_until_revision(l, 2);
     assert_int_equal(lab_approve(l, &l->bob), 0);
-    while (!lab_has_index(l, LAB_INDEX))
-        lab_take(l, &l->alice, 0, 20);
+    lab_until_index(l, LAB_INDEX);
     lab_until_state(l, SB_EXECUTING);
     assert_false(lab_stop_within(l, 100)); /* the command hangs in the driver until the build is over */
     assert_int_equal(lab_entries(l, SB_ENTRY_STEP_INTENT, NULL), 1);
@@ -41,8 +39,9 @@ static void what_was_found_running_can_be_stopped(void **state)
     struct lab l;
     leave_building(&l);
     lab_start(&l, &(struct lab_options){.environment = SB_ENV_STAGING});
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
     while (!l.have_card || !l.card.note || !strstr(l.card.note, "still being done")) {
-        lab_take(&l, &l.alice, 0, 100);
+        lab_wait(&l, until);
         assert_int_not_equal(l.card.state, SB_WATCHING); /* too late: the build is over */
     }
     assert_int_equal(lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_STOP, NULL, NULL, "a test")), 0);
