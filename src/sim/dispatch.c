@@ -447,7 +447,6 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     if (rc == 0 && c.later) { /* its operation is accounted for when it ends; what that needs was copied */
         sim_op_release(&c.op);
         *reply = NULL;
-        sim_op_release(&c.op);
         return SIM_LATER;
     }
     if (rc == 0 && waits_for_others(&c))
