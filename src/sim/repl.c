@@ -366,6 +366,16 @@ static void after_batch(struct sim *s, struct sim_member *m, double cost)
     }
 }
 
+/* As the oldest of what is left becomes due. */
+static void plan_next(struct sim *s, struct sim_member *m, double cost)
+{
+    if (m->apply_waiting || !applies(s, m))
+        return;
+    int64_t lag = lag_of(s, m), fault = m->lag_us + s->seat[m->id].delay_s * 1000000;
+    int64_t next = s->now + (int64_t)cost + (lag - fault) / 2 + 200, ripe = sim_change_at(s, m->applied)->made_us + lag;
+    m->apply_waiting = sim_at(s, ripe > next ? ripe : next, on_apply, m, NULL) == 0;
+}
+
 void sim_apply(struct sim *s, struct sim_member *m)
 {
     int64_t due = s->now - (int64_t)s->costs.replicate_us / 2 - m->lag_us - s->seat[m->id].delay_s * 1000000;
@@ -387,13 +397,8 @@ void sim_apply(struct sim *s, struct sim_member *m)
         after_batch(s, m, cost);
     sim_commit_point(s);
     sim_role_applied(s, m);
+    plan_next(s, m, cost);
     sim_apply_wake(s); /* of those that follow this one */
-    if (m->apply_waiting || m->applied >= most)
-        return;
-    /* as the oldest of what is left becomes due */
-    int64_t lag = lag_of(s, m), next = s->now + (int64_t)cost + (lag - m->lag_us - s->seat[m->id].delay_s * 1000000) / 2 + 200,
-            ripe = sim_change_at(s, m->applied)->made_us + lag;
-    m->apply_waiting = sim_at(s, ripe > next ? ripe : next, on_apply, m, NULL) == 0;
 }
 
 void sim_catch_up(struct sim *s, struct sim_member *m, uint64_t ts)

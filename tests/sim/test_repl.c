@@ -438,6 +438,29 @@ static void test_write_waits_for_its_concern(void **state)
     end(&r);
 }
 
+/* A lag is that lag, not a multiple of it. */
+static void test_lag(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin(&r);
+    rig_pass(&r, 5);
+    r.s->member[1].lag_us = 30000000;
+    for (int i = 0; i < 90; i++) {
+        char json[80];
+        snprintf(json, sizeof json, "{'insert':'a','documents':[{'_id':%d}]}", i);
+        rig_ok(&r, "shop", json);
+        rig_pass(&r, 1);
+    }
+    int64_t n = rig_int(rig_ok_on(&r, 1, "shop", "{'count':'a'}"), "n");
+    if (n < 57 || n > 61)
+        fail_msg("30 s behind, it has %lld of 90", (long long)n);
+    r.s->member[1].lag_us = 0;
+    rig_pass(&r, 35);
+    assert_int_equal(rig_int(rig_ok_on(&r, 1, "shop", "{'count':'a'}"), "n"), 90);
+    end(&r);
+}
+
 /* ---- configuration ---- */
 
 static void test_reconfig(void **state)
@@ -980,6 +1003,7 @@ int main(void)
         cmocka_unit_test(test_rolled_back_collection),
         cmocka_unit_test(test_hello_waits_for_a_change),
         cmocka_unit_test(test_write_waits_for_its_concern),
+        cmocka_unit_test(test_lag),
         cmocka_unit_test(test_reconfig),
         cmocka_unit_test(test_build_survives_step_down),
         cmocka_unit_test(test_build_waits_for_a_killed_member),
