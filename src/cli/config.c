@@ -29,8 +29,10 @@ static void set_general(struct sb_config *c, const struct sb_conf_row *row, stru
         set_text(c, &c->keymap, row, problems);
     else if (strcmp(name, "policy") == 0)
         set_text(c, &c->policy, row, problems);
+    else if (strcmp(name, "witness") == 0)
+        set_text(c, &c->witness, row, problems);
     else
-        say(problems, row, c, false, "there is no such setting; known are theme, keymap, policy, and deployment sections");
+        say(problems, row, c, false, "there is no such setting; known are theme, keymap, policy, witness, and deployment sections");
 }
 
 static void set_deployment(struct sb_config *c, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -98,6 +100,7 @@ void sb_config_release(struct sb_config *c)
     free(c->theme);
     free(c->keymap);
     free(c->policy);
+    free(c->witness);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);

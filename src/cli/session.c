@@ -183,7 +183,7 @@ static int start(struct sb_session *s, struct sb_err *err)
     if (!s->server)
         return -1;
     struct sb_orchestrator_options o = {
-        .state_dir = s->state_dir, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
+        .state_dir = s->state_dir, .witness = s->config.witness, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
         .deployment = s->name, .environment = s->environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
         .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true,
     };

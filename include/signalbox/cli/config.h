@@ -5,6 +5,7 @@
  *   set theme dark                    # a built-in name or a path
  *   set keymap default
  *   set policy default                # a built-in bundle or a path
+ *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
  *   deployment shop                   # from here on, `set` is about this deployment
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
@@ -24,7 +25,7 @@ struct sb_config_deployment {
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy; /* NULL: not said */
+    char *theme, *keymap, *policy, *witness; /* NULL: not said */
     struct sb_config_deployment *deployments;
     size_t deployments_n;
     bool unsafe; /* a line that guards safety is wrong: the program must not act on this config */
