@@ -173,6 +173,12 @@ test: setup-test
 test-run: all $(UNIT_TESTS) $(FUZZERS) $(HELPERS) $(VENV)/.ready
 	@tests/run $(B) $(UNIT_TESTS) $(FUZZERS)
 
+# the ledger's tests in their long form: 20,000 flipped bits in a ledger of 2,000 entries, and every bit of 50 entries
+test-long: setup-test
+	@$(MAKE) --no-print-directory test-long-run
+test-long-run: $(B)/tests/ledger/test_verify
+	SIGNALBOX_FLIPS=20000 SIGNALBOX_FLIP_CASES=96 SIGNALBOX_BIT_STEP=1 $<
+
 # only the C tests: seconds
 check: all $(UNIT_TESTS) $(FUZZERS)
 	@tests/run --unit $(B) $(UNIT_TESTS) $(FUZZERS)
@@ -256,12 +262,12 @@ clean:
 
 help:
 	@printf '%s\n' 'make             build' 'make demo        the console on a simulated replica set (DEMO="--tour" for text)' \
-	 'make test        every test' 'make check       the C tests only' 'make layers      prove the arrows between the rooms' \
+	 'make test        every test' 'make check       the C tests only' 'make test-long   the long form of the ledger'"'"'s tests: minutes' 'make layers      prove the arrows between the rooms' \
 	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS=30 each' \
 	 'make crash       kill -9 at every named point of a job: minutes' \
 	 'make bench       measurements against peers, as ratios' 'make accept      take the screens as they are drawn now' \
 	 'make screenshots pictures of the real screen' 'make setup       install what the build needs (Debian)' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
-.PHONY: all test test-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
+.PHONY: all test test-run test-long test-long-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
         bench-programs crash setup setup-test setup-bench setup-screenshots demo install clean help

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The record from a shell. Everything but rebuild only reads, in pieces, beside a signalbox that goes on writing. */
+ * The record from a shell. Everything but rebuild only reads, without a lock, beside a signalbox that goes on writing. */
 #include "audit.h"
 
 #include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/cli/config.h>
 #include <signalbox/ledger/lock.h>
 #include <signalbox/ledger/verify.h>
 
@@ -22,8 +23,9 @@
 
 struct args {
     bool json, full, follow, quiet;
-    const char *count, *ledger;
-    const char *dir; /* of the ledger */
+    const char *count, *ledger, *format, *since, *until, *case_id, *key, *check;
+    const char *dir;     /* of the ledger */
+    const char *witness; /* a copy of the newest checkpoint, elsewhere; NULL: there is none */
 };
 
 /* ---- stopping and owning ---- */
@@ -104,6 +106,7 @@ static json_t *verify_json(const struct sb_verify *v, const struct sb_owner *own
                             "first_bad", bad);
     int rc = !out || json_object_set_new(out, "log", json_string(v->log)) ||
              json_object_set_new(out, "checkpoint", v->checkpoint < 0 ? json_null() : json_integer(v->checkpoint)) ||
+             json_object_set_new(out, "witness", v->witness < 0 ? json_null() : json_integer(v->witness)) ||
              json_object_set_new(out, "derived", v->derived < 0 ? json_null() : json_integer(v->derived)) ||
              json_object_set_new(out, "owner", owner->held ? json_integer(owner->pid) : json_null());
     if (rc) {
@@ -134,6 +137,8 @@ static void print_verify(const struct sb_verify *v, const struct sb_owner *owner
         sb_print("BROKEN: %s\n  the %" PRId64 " entries are good\n", v->what, v->entries);
     sb_print("  %-11s %s\n  %-11s %s\n  %-11s %s\n", "log", v->log, "root", root, "head", head);
     print_stand("checkpoint", v->checkpoint);
+    if (v->witness >= 0)
+        print_stand("witness", v->witness);
     print_stand("derived", v->derived);
     if (owner->held && owner->pid)
         sb_print("  process %" PRId64 " owns this ledger%s: this is how it stood just now\n", owner->pid, owner->state == 'T' ? " and is stopped" : " and goes on appending");
@@ -149,10 +154,7 @@ static int verify(const struct args *a, struct sb_err *err)
     struct bar bar = {.wanted = !a->quiet && isatty(STDERR_FILENO) && term && !sb_streq(term, "dumb"), .start_ms = sb_mono_ms()};
     if (find_owner(a, &owner, err))
         return -1;
-    if (a->full && owner.held)
-        return sb_fail(err, SB_ESTATE, "process %" PRId64 " owns this ledger, and a full check reads it under one lock, which would stop its commits: end it first, "
-                       "or leave --full out", owner.pid);
-    int rc = sb_ledger_verify(a->dir, a->full ? SB_VERIFY_FULL : 0, progress, &bar, &v, err);
+    int rc = sb_ledger_verify_against(a->dir, a->witness, a->full ? SB_VERIFY_FULL : 0, progress, &bar, &v, err);
     if (bar.drawn)
         fputs("\r\033[K", stderr);
     if (rc)
@@ -219,22 +221,49 @@ static int tail(struct sb_ledger *l, const struct args *a, struct sb_err *err)
 
 /* ---- export ---- */
 
-static int export_one(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+/* 2026-11-23, or RFC 3339. */
+static int read_time(const char *text, int64_t *out)
 {
-    (void)ctx;
-    if (seq % 512 == 0)
-        sb_audit_may_stop();
-    return fwrite(bytes, 1, n, stdout) != n || putchar('\n') == EOF ? sb_fail_errno(err, errno, "cannot write") : 0;
+    char day[24];
+    if (strlen(text) != 10)
+        return sb_time_parse(text, strlen(text), out);
+    snprintf(day, sizeof day, "%sT00:00:00Z", text);
+    return sb_time_parse(day, strlen(day), out);
 }
 
-/* The bytes are the ones that were hashed, so they cannot pass the sanitizer; a terminal does not get them. */
-static int export_lines(struct sb_ledger *l, struct sb_err *err)
+static int export_entries(struct sb_ledger *l, const struct args *a, struct sb_err *err)
 {
-    if (isatty(STDOUT_FILENO))
-        return sb_fail(err, SB_EUSAGE, "an export is bytes as they were hashed, which a terminal should not be shown: write it to a file or a pipe");
-    if (sb_ledger_bytes(l, 1, sb_ledger_head(l), export_one, NULL, err))
-        return -1;
-    return fflush(stdout) ? sb_fail_errno(err, errno, "cannot write") : 0;
+    static const char *const formats[] = {"jsonl", "cloudevents", "syslog"};
+    struct sb_audit_export o = {.case_id = a->case_id};
+    size_t format = 0;
+    while (a->format && format < SB_COUNT(formats) && !sb_streq(a->format, formats[format]))
+        format++;
+    if (format == SB_COUNT(formats))
+        return sb_fail(err, SB_EUSAGE, "--format is jsonl, cloudevents or syslog, not \"%s\"", a->format);
+    o.format = (enum sb_export_format)format;
+    if ((a->since && read_time(a->since, &o.since)) || (a->until && read_time(a->until, &o.until)))
+        return sb_fail(err, SB_EUSAGE, "--since and --until take a time: write 2026-11-23 or 2026-11-23T09:05:10Z");
+    return sb_audit_export(l, &o, err);
+}
+
+/* ---- checkpoint ---- */
+
+static int checkpoint(struct sb_ledger *l, const struct args *a, struct sb_err *err)
+{
+    struct sb_str note;
+    struct sb_checkpoint c;
+    sb_str_init(&note);
+    int rc = sb_ledger_sign(l, a->key, &note, err);
+    if (rc == 0)
+        rc = sb_checkpoint_parse(&c, note.p, note.len, NULL, "the checkpoint", err);
+    if (rc == 0 && a->json)
+        rc = sb_print_json(json_pack("{s:s,s:I,s:o,s:s}", "log", c.log, "size", (json_int_t)c.size, "root", hash_json(&c.root), "note", note.p));
+    else if (rc == 0)
+        rc = sb_print("%s", note.p);
+    if (rc && err->code == SB_OK)
+        sb_fail(err, SB_EIO, "cannot write");
+    sb_str_release(&note);
+    return rc ? -1 : 0;
 }
 
 /* ---- rebuild ---- */
@@ -247,16 +276,16 @@ static int rebuild(const struct args *a, struct sb_err *err)
     if (need_ledger(a, err))
         return -1;
     sb_origin_system(&origin);
-    struct sb_ledger *l = sb_ledger_open(a->dir, SB_LEDGER_OWN, &origin, err);
+    struct sb_ledger *l = sb_ledger_open_witnessed(a->dir, a->witness, SB_LEDGER_OWN, &origin, err);
     if (!l)
         return -1;
-    int rc = sb_ledger_verify(a->dir, 0, NULL, NULL, &v, err);
+    int rc = sb_ledger_verify_against(a->dir, a->witness, 0, NULL, NULL, &v, err);
     if (rc == 0 && v.bad)
         rc = sb_fail(err, SB_ENO, "entry %" PRId64 " is bad: %s; the derived tables are left as they are, for they may tell what it was", v.bad, v.what);
     if (rc == 0)
         rc = sb_ledger_rebuild(l, err);
     sb_ledger_close(l);
-    if (rc || sb_ledger_verify(a->dir, 0, NULL, NULL, &v, err))
+    if (rc || sb_ledger_verify_against(a->dir, a->witness, 0, NULL, NULL, &v, err))
         return -1;
     if (!v.ok || v.derived != v.entries)
         return sb_fail(err, SB_ENO, "the derived tables could not be made anew: %s", v.ok ? "they cannot be written" : v.what);
@@ -270,27 +299,35 @@ static int rebuild(const struct args *a, struct sb_err *err)
 /* ---- the command ---- */
 
 /* What only reads. An error of the ledger is an answer here: the record is broken, or of another program. */
-static int read_only(const struct args *a, const char *verb, const char *id, struct sb_err *err)
+static int read_only(const struct args *a, const char *verb, const char *first, const char *second, struct sb_err *err)
 {
     int rc = need_ledger(a, err);
-    struct sb_ledger *l = rc ? NULL : sb_ledger_open(a->dir, SB_LEDGER_READ, NULL, err);
-    if (l)
-        rc = sb_streq(verb, "show") ? sb_audit_show(l, id, a->json, err) : sb_streq(verb, "tail") ? tail(l, a, err) : export_lines(l, err);
-    else
+    struct sb_ledger *l = rc ? NULL : sb_ledger_open_witnessed(a->dir, a->witness, SB_LEDGER_READ, NULL, err);
+    if (!l)
         rc = -1;
+    else if (sb_streq(verb, "show"))
+        rc = sb_audit_show(l, first, a->json, err);
+    else if (sb_streq(verb, "tail"))
+        rc = tail(l, a, err);
+    else if (sb_streq(verb, "prove"))
+        rc = sb_audit_prove(l, first, second, err);
+    else
+        rc = sb_streq(verb, "checkpoint") ? checkpoint(l, a, err) : export_entries(l, a, err);
     sb_ledger_close(l);
     if (rc && err->code == SB_ELEDGER)
         err->code = SB_ENO;
     return rc;
 }
 
-static int run(const struct args *a, const char *verb, const char *id, struct sb_err *err)
+static int run(const struct args *a, const char *verb, const char *first, const char *second, struct sb_err *err)
 {
     if (sb_streq(verb, "rebuild"))
         return rebuild(a, err);
+    if (a->check)
+        return sb_audit_check_proof(a->check, a->json, err);
     sb_audit_hold_stops();
     if (!sb_streq(verb, "verify"))
-        return read_only(a, verb, id, err);
+        return read_only(a, verb, first, second, err);
     int rc = verify(a, err);
     if (rc < 0 && err->code == SB_ELEDGER)
         err->code = SB_ENO;
@@ -299,30 +336,56 @@ static int run(const struct args *a, const char *verb, const char *id, struct sb
 
 static bool fits(const char *verb, int words, const struct args *a)
 {
-    static const char *const verbs[] = {"verify", "show", "tail", "export", "rebuild"};
+    static const struct {
+        const char *name;
+        int least, most; /* words, its own among them */
+    } verbs[] = {{"verify", 1, 1}, {"show", 2, 2}, {"tail", 1, 1}, {"export", 1, 1}, {"rebuild", 1, 1}, {"checkpoint", 1, 1}, {"prove", 2, 3}};
     bool known = false;
     for (size_t i = 0; verb && i < SB_COUNT(verbs); i++)
-        known |= sb_streq(verbs[i], verb);
-    return known && words == (sb_streq(verb, "show") ? 2 : 1) && (!a->full || sb_streq(verb, "verify")) && (!(a->follow || a->count) || sb_streq(verb, "tail"));
+        known |= sb_streq(verbs[i].name, verb) && ((words >= verbs[i].least && words <= verbs[i].most) || (a->check && sb_streq(verb, "prove") && words == 1));
+    return known && (!a->full || sb_streq(verb, "verify")) && (!(a->follow || a->count) || sb_streq(verb, "tail")) &&
+           (!(a->format || a->since || a->until || a->case_id) || sb_streq(verb, "export")) && (!a->key || sb_streq(verb, "checkpoint")) &&
+           (!a->check || (sb_streq(verb, "prove") && words == 1));
+}
+
+/* The witness of the config counts for the ledger of the state folder only. */
+static int find_witness(struct args *a, struct sb_config *config, struct sb_err *err)
+{
+    struct sb_problems problems;
+    memset(config, 0, sizeof *config);
+    if (a->witness || a->ledger)
+        return 0;
+    sb_problems_init(&problems);
+    int rc = sb_config_load(config, &problems, err);
+    a->witness = config->witness;
+    sb_problems_release(&problems);
+    return rc;
 }
 
 int sb_cmd_audit(int argc, char **argv)
 {
     struct args a = {0};
     const struct sb_option options[] = {{"--json", &a.json, NULL},   {"--full", &a.full, NULL}, {"--follow", &a.follow, NULL}, {"--quiet", &a.quiet, NULL},
-                                        {"-n", NULL, &a.count}, {"--ledger", NULL, &a.ledger}};
+                                        {"-n", NULL, &a.count},        {"--ledger", NULL, &a.ledger}, {"--format", NULL, &a.format},  {"--since", NULL, &a.since},
+                                        {"--until", NULL, &a.until},   {"--case", NULL, &a.case_id},  {"--key", NULL, &a.key},        {"--check", NULL, &a.check},
+                                        {"--witness", NULL, &a.witness}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (!fits(words > 0 ? argv[1] : NULL, words, &a))
-        return sb_usage_error("audit takes one of: verify [--full], show CASE|CARD|ANOMALY, tail [-n N] [--follow], export, rebuild (see: signalbox help audit)");
+        return sb_usage_error("audit takes one of: verify [--full], show CASE|CARD|ANOMALY, tail [-n N] [--follow], export, checkpoint, prove N [M], prove --check FILE, rebuild "
+                              "(see: signalbox help audit)");
     struct sb_err err = SB_ERR_INIT;
+    struct sb_config config;
     struct sb_str dir;
     sb_str_init(&dir);
-    int rc = a.ledger ? 0 : sb_path_state(&dir, &err);
+    int rc = find_witness(&a, &config, &err);
+    if (rc == 0 && !a.ledger)
+        rc = sb_path_state(&dir, &err);
     a.dir = a.ledger ? a.ledger : dir.p;
     if (rc == 0)
-        rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, &err);
+        rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, words > 2 ? argv[3] : NULL, &err);
+    sb_config_release(&config);
     sb_str_release(&dir);
     return rc < 0 ? sb_complain(&err) : rc;
 }

@@ -17,8 +17,25 @@ void sb_audit_details(const struct sb_entry *e, const struct sb_card *card);
 /* The line itself: time, number, who, what. */
 void sb_audit_line(const struct sb_entry *e);
 
-/* A reader that is stopped while it holds SQLite's lock would stop the owner's commits: Ctrl-Z is held back, and let through
- * by sb_audit_may_stop, which is called where no lock is held. */
+enum sb_export_format { SB_EXPORT_LINES, SB_EXPORT_CLOUDEVENTS, SB_EXPORT_SYSLOG };
+
+struct sb_audit_export {
+    enum sb_export_format format;
+    int64_t since, until; /* wall milliseconds, until not included; 0: no limit */
+    const char *case_id;  /* NULL: all */
+};
+
+int sb_audit_export(struct sb_ledger *l, const struct sb_audit_export *o, struct sb_err *err);
+
+/* A proof as JSON: that entry `first` is in the record, or (second not NULL) that the record of `second` entries was only
+ * appended to since it had `first`. */
+int sb_audit_prove(struct sb_ledger *l, const char *first, const char *second, struct sb_err *err);
+
+/* Checks a file with such a proof, without a ledger: 0 it holds, 1 it does not, -1 it is none. */
+int sb_audit_check_proof(const char *file, bool json, struct sb_err *err);
+
+/* Ctrl-Z is held back, and let through by sb_audit_may_stop, which is called where nothing is half done: a reader that is
+ * stopped in the middle would read all of it again. */
 void sb_audit_hold_stops(void);
 void sb_audit_may_stop(void);
 

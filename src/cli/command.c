@@ -86,20 +86,27 @@ const struct sb_command sb_commands[] = {
      "  --incarnation HEX     32 digits: which deployment this is. Default: another one at each start\n\n"
      "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario (file:line), a port that is taken.\n",
      sb_cmd_sim},
-    {"audit", "[--json] (verify [--full] | show ID | tail [-n N] [--follow] | export | rebuild)", "the record: is it whole, and what does it tell",
+    {"audit", "[--json] (verify [--full] | show ID | tail [-n N] [--follow] | export | checkpoint | prove N [M] | rebuild)", "the record: is it whole, and what does it tell",
      "  verify      computes everything anew from the entries and names the first one that is not what was recorded; also\n"
-     "              compares checkpoint and derived tables. --full looks at each reference and at the files' structure too;\n"
-     "              not while a signalbox owns the ledger. JSON: {\"ok\",\"entries\",\"root\",\"head\",\"first_bad\":{\"index\",\"what\"}}\n"
+     "              compares references, checkpoints, witness and derived tables. --full looks at the file's structure too.\n"
+     "              JSON: {\"ok\",\"entries\",\"root\",\"head\",\"first_bad\":{\"index\",\"what\"}}\n"
      "  show ID     a case (K-), a card (C-) or an anomaly (A-) from its beginning to its outcome\n"
      "  tail        the newest entries, 20 or N of them; --follow: and those that come\n"
      "  export      every entry, one a line, as the bytes that were hashed: leaf = SHA-256(0x00 || line without its newline),\n"
-     "              prev = leaf of the line before, root = RFC 6962 over the leaves\n"
+     "              prev = leaf of the line before, root = RFC 6962 over the leaves. --format cloudevents (1.0, JSON) or syslog\n"
+     "              (RFC 5424) wraps each entry, with its number and leaf hash; --since T, --until T, --case K leave out others\n"
+     "  checkpoint  signs how many entries there are and their root with the ledger's key (a C2SP signed note), prints it and\n"
+     "              keeps it beside the ledger; --key FILE: with your SSH key too (or the .pub of one in the agent)\n"
+     "  prove N     that entry N is in the record, as JSON; prove N M: that the record of M entries was only appended to since\n"
+     "              it had N; prove --check FILE: does such a proof hold (needs no ledger)\n"
      "  rebuild     makes the derived tables anew; not while a signalbox owns the ledger, nor where an entry is bad\n\n"
-     "  --ledger DIR  the folder with the ledger, such as a copy; without it the one in the state folder\n"
-     "  --quiet       no progress bar\n\n"
-     "All but rebuild only read, in short pieces, and may be used while a signalbox goes on writing.\n"
-     "Exit status: 0 done, and whole; 1 the record is broken or cannot be read; 2 bad usage, no ledger, no such ID; 5 (rebuild)\n"
-     "the ledger cannot be written.\n",
+     "  --ledger DIR    the folder with the ledger, such as a copy; without it the one in the state folder\n"
+     "  --witness FILE  a copy of the newest checkpoint that is kept elsewhere: compared, and brought up by checkpoint.\n"
+     "                  Without it the config's (set witness FILE), for the ledger in the state folder\n"
+     "  --quiet         no progress bar\n\n"
+     "All but rebuild only read, without a lock, and may be used while a signalbox goes on writing.\n"
+     "Exit status: 0 done, and whole; 1 the record is broken or cannot be read, or a proof does not hold; 2 bad usage, no ledger,\n"
+     "no such ID; 5 (rebuild) the ledger cannot be written.\n",
      sb_cmd_audit},
     {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | replay --candidate F)", "policy as code: checked, tested, asked, explained",
      "  lint              what is probably a mistake: facts that do not exist, conditions that are never true, rules that\n"

@@ -44,9 +44,11 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->policy_signers, row, problems);
     else if (strcmp(name, "waivers") == 0)
         set_text(r, &c->waivers, row, problems);
+    else if (strcmp(name, "witness") == 0)
+        set_text(r, &c->witness, row, problems);
     else
         say(problems, row, r, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow"),
-            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, and deployment sections");
+            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -124,6 +126,7 @@ void sb_config_release(struct sb_config *c)
     free(c->shadow_policy);
     free(c->policy_signers);
     free(c->waivers);
+    free(c->witness);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);

@@ -255,7 +255,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         return -1;
     }
     struct sb_orchestrator_options o = {
-        .state_dir = s->state_dir, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
+        .state_dir = s->state_dir, .witness = s->config.witness, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
         .deployment = s->name, .environment = s->environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
         .policy_signature = s->policy_signature.len ? s->policy_signature.p : NULL, .policy_signature_len = s->policy_signature.len,
         .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,

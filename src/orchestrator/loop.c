@@ -586,7 +586,7 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         goto fail;
     }
     if (load_rules(o, opt, err) || !(o->detector = sb_detector_new(err)) ||
-        !(o->ledger = sb_ledger_open(opt->state_dir, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_policy(o, opt, err) || sb_o_load_book(o, err) ||
+        !(o->ledger = sb_ledger_open_witnessed(opt->state_dir, opt->witness, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_policy(o, opt, err) || sb_o_load_book(o, err) ||
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
     record_start(o, opt);

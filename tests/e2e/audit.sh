@@ -135,7 +135,13 @@ tamper_checks() {
     audit verify --ledger "$work/copy"; want_rc 0 'after the rebuild'
     copy; head -c 3000 /dev/urandom >"$work/copy/derived.db"; located 'derived tables that are none' null rebuild
     audit --json rebuild --ledger "$work/copy"; want_rc 0 'rebuild of a damaged file'; want "$(jq -c . "$work/out")" '{"ok":true,"entries":346}' 'rebuild --json'
-    copy; sed -i '2s/.*/9/' "$work/copy/checkpoint"; located 'a checkpoint of another size' 1 root
+    copy; sed -i '2s/.*/9/' "$work/copy/checkpoint"; located 'a checkpoint of another size' null 'does not belong to this text'
+    copy; sed -i '4,$d' "$work/copy/checkpoint"; located 'a checkpoint without its signature' null 'not signed'
+    copy; rm "$work/copy/checkpoint"; located 'the checkpoint is gone' null 'is gone; it covered 346 entries'
+    copy; mkdir "$work/other" && "$make_ledger" "$work/other"; cp "$work/other/checkpoint" "$work/copy/checkpoint"; located 'the checkpoint of another ledger' null 'not signed with this'
+    # another line of the table of references is found without --full
+    copy; sqlite3 "$work/copy/ledger.db" "DROP TRIGGER ref_update; UPDATE ref SET id = 'C-000002' WHERE id = 'C-000001' AND seq = 14;"
+    sqlite3 "$ledger/ledger.db" "SELECT sql FROM sqlite_schema WHERE name = 'ref_update'" | sqlite3 "$work/copy/ledger.db"; located 'a reference is another' 14 C-000001
     copy; printf 'x\n' >"$work/copy/checkpoint"; located 'a checkpoint that is none' null checkpoint
     copy; rm "$work/copy/ledger.db"; located 'the file is gone' 1 gone
     copy; dd if=/dev/urandom of="$work/copy/ledger.db" bs=4096 seek=3 count=4 conv=notrunc 2>/dev/null
@@ -194,12 +200,13 @@ show_checks() {
 # ---- what is wrong ----
 
 wrong_checks() {
-    for bad in '' 'prove 3' 'checkpoint' 'verify now' 'show' 'show a b' 'tail --full' 'export --follow' '--nope verify' 'tail -n x' 'tail -n -1'; do
+    for bad in '' 'prove' 'prove x' 'prove 0' 'prove 1 2 3' 'prove 9 3' 'prove 3 --check f' 'checkpoint now' 'verify --key f' 'tail --format syslog' 'export --since soon' 'export --format xml' 'verify now' 'show' 'show a b' 'tail --full' 'export --follow' '--nope verify' 'tail -n x' 'tail -n -1'; do
         # shellcheck disable=SC2086
         audit $bad; want_rc 2 "audit $bad"; one_sentence "audit $bad"
     done
-    audit checkpoint; want_err 'verify' 'what there is'
-    for verb in verify 'show K-000001' tail export rebuild; do
+    audit prove; want_err 'verify' 'what there is'
+    audit prove 347; want_rc 2 'an entry that is not there'; want_err '346 entries' 'an entry that is not there'; one_sentence 'an entry that is not there'
+    for verb in verify 'show K-000001' tail export rebuild checkpoint 'prove 1'; do
         # shellcheck disable=SC2086
         audit --ledger "$work/nowhere" $verb; want_rc 2 "$verb without a ledger"; want_err 'there is no ledger' "$verb without a ledger"; one_sentence "$verb without a ledger"
     done
@@ -245,7 +252,17 @@ use_checks() {
     audit verify; want_out "process $owner owns this ledger" 'verify beside an owner'
     audit show K-000001; want_rc 0 'show beside an owner'
     audit rebuild; want_rc 5 'rebuild beside an owner'; want_err "process $owner owns this ledger" 'rebuild beside an owner'; one_sentence 'rebuild beside an owner'
-    audit verify --full; want_rc 1 'a full check beside an owner'; want_err 'under one lock' 'a full check beside an owner'
+    audit verify --full; want_rc 0 'a full check beside an owner'
+    audit checkpoint; want_rc 0 'a checkpoint beside an owner'; want "$(sed -n 2p "$work/out")" 347 'a checkpoint beside an owner'
+    # readers that are stopped, wherever that is, stop nobody; one that goes on has read what was
+    "$SIGNALBOX" audit --json tail -n 1 --follow >/dev/null 2>&1 & stopped=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        "$SIGNALBOX" audit verify >/dev/null 2>&1 & stopped="$stopped $!"
+        kill -STOP $!
+        append
+    done
+    for pid in $stopped; do kill -KILL "$pid"; kill -CONT "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
+    want "$head" 357 'appends beside stopped readers'
     # readers all the time, and the owner goes on appending; every append is answered
     : >"$work/rounds"
     (while [ ! -e "$work/enough" ]; do
@@ -256,7 +273,7 @@ use_checks() {
     appended=0
     while [ "$appended" -lt 50 ] || [ "$(wc -l <"$work/rounds")" -lt 20 ]; do append; appended=$((appended + 1)); done
     : >"$work/enough"; wait $readers
-    want "$head" $((347 + appended)) 'appends beside readers'; [ ! -s "$work/readers" ] || fail "readers beside appends: $(sort "$work/readers" | uniq -c)"
+    want "$head" $((357 + appended)) 'appends beside readers'; [ ! -s "$work/readers" ] || fail "readers beside appends: $(sort "$work/readers" | uniq -c)"
     # what comes is followed
     "$SIGNALBOX" audit --json tail -n 1 --follow >"$work/followed" 2>&1 & follower=$!
     for _ in $(seq 100); do [ "$(wc -l <"$work/followed")" -ge 1 ] && break; sleep 0.1; done
@@ -277,9 +294,126 @@ use_checks() {
     audit rebuild; want_rc 0 'rebuild after the owner'
 }
 
+# ---- checkpoints, witness, proofs ----
+
+prove() { "$SIGNALBOX" audit prove "$@" >"$work/proof" 2>"$work/err"; rc=$?; want_rc 0 "prove $*"; }
+check_proof() { # what: both say it holds
+    "$SIGNALBOX" audit prove --check "$work/proof" >"$work/out" 2>"$work/err"; rc=$?; want_rc 0 "$1"; want_out proven "$1"
+    python3 tests/e2e/verify_proof.py "$work/proof" >/dev/null || fail "$1: the script"
+}
+refuse_proof() { # what: neither does
+    "$SIGNALBOX" audit prove --check "$work/proof" >"$work/out" 2>"$work/err"; rc=$?; want_rc 1 "$1"; want_out 'NOT PROVEN' "$1"
+    python3 tests/e2e/verify_proof.py "$work/proof" >/dev/null && fail "$1: the script"
+}
+forge() { jq -c "$1" "$work/proof" >"$work/forged" && mv "$work/forged" "$work/proof"; }
+
+proof_checks() {
+    root=$("$SIGNALBOX" audit --json verify | jq -r .root)
+    for n in 1 2 46 255 256 257 346; do prove $n; check_proof "entry $n"; want "$(jq -r .root "$work/proof")" "$root" "the root of the proof of $n"; done
+    for pair in '1 1' '1 346' '46 346' '256 346' '255 256' '345 346' '346 346' '100 300'; do
+        # shellcheck disable=SC2086
+        prove $pair; check_proof "$pair"
+    done
+    prove 46; forge '.entry |= sub("orchestrator"; "0rchestrator")'; refuse_proof 'another entry'
+    prove 46; forge '.index = 46 | .seq = 47'; refuse_proof 'another place'
+    # sizes whose tree has the same shape on the way are told apart by the root alone, which a checkpoint signs with the size
+    prove 46; forge '.size = 600'; refuse_proof 'a larger size'
+    prove 46; forge '.size = 256'; refuse_proof 'a smaller size'
+    prove 46; forge '.path |= .[1:]'; refuse_proof 'a hash too few'
+    prove 46; forge '.path += [.root]'; refuse_proof 'a hash too many'
+    prove 100 300; forge '.size = 600'; refuse_proof 'a larger second size'
+    prove 100 300; forge '.size = 256'; refuse_proof 'a smaller second size'
+    prove 256 346; forge '.size = 600'; refuse_proof 'a larger second size, of a power of two'
+    prove 256 346; forge '.size = 256'; refuse_proof 'the same second size'
+    prove 100 300; forge '.old_size = 101'; refuse_proof 'another first size'
+    prove 100 300; forge '.old_root = .root'; refuse_proof 'another first root'
+    echo '{"type":"inclusion"}' >"$work/proof"
+    "$SIGNALBOX" audit prove --check "$work/proof" >"$work/out" 2>"$work/err"; rc=$?; want_rc 2 'no proof'; one_sentence 'no proof'
+}
+
+checkpoint_checks() {
+    audit verify; want "$(sed -n 2p "$ledger/checkpoint")" 346 'the checkpoint'
+    want "$(stat -c %a "$ledger/checkpoint-key")" 600 'the mode of the key'
+    audit checkpoint; want_rc 0 checkpoint
+    cmp -s "$work/out" "$ledger/checkpoint.signed" || fail 'the printed checkpoint is not the one that was kept'
+    python3 tests/e2e/verify_note.py "$work/out" "$ledger/checkpoint-key.pub" >"$work/theirs" || fail 'the script does not accept the checkpoint'
+    python3 tests/e2e/verify_note.py "$ledger/checkpoint" "$ledger/checkpoint-key.pub" >/dev/null || fail "the script does not accept the owner's checkpoint"
+    want "$(sed -n 2,3p "$work/out" | tr '\n' ' ')" "346 $("$SIGNALBOX" audit --json verify | python3 -c 'import base64, json, sys; print(base64.b64encode(bytes.fromhex(json.load(sys.stdin)["root"])).decode())') " 'size and root'
+    sed 's/^346$/345/' "$work/out" >"$work/forged"
+    python3 tests/e2e/verify_note.py "$work/forged" "$ledger/checkpoint-key.pub" >/dev/null && fail 'the script accepts a forged checkpoint'
+    # with the operator's key: one line more, which ssh-keygen verifies; who does not know it ignores it
+    ssh-keygen -q -t ed25519 -N '' -C alice -f "$work/alice" || fail ssh-keygen
+    audit checkpoint --key "$work/alice"; want_rc 0 'checkpoint --key'
+    want "$(grep -c '^— ' "$work/out")" 2 'signatures'
+    python3 tests/e2e/verify_note.py "$work/out" "$ledger/checkpoint-key.pub" >/dev/null || fail 'the script does not ignore the second signature'
+    { echo '-----BEGIN SSH SIGNATURE-----'; grep '^— ssh/' "$work/out" | cut -d' ' -f3 | base64 -d | tail -c +5 | base64 -w 70; echo '-----END SSH SIGNATURE-----'; } >"$work/note.sig"
+    printf 'alice %s\n' "$(cat "$work/alice.pub")" >"$work/allowed"
+    head -3 "$work/out" | ssh-keygen -q -Y verify -f "$work/allowed" -I alice -n signalbox-checkpoint@signalbox -s "$work/note.sig" >/dev/null || fail 'ssh-keygen does not verify it'
+    audit verify; want_rc 0 'with a signed checkpoint'
+    audit checkpoint --key "$work/nobody"; want_rc 1 'a key that is not there'
+    # a ledger that was rewritten is not signed, whatever is asked
+    copy; sql "UPDATE entry SET json = replace(json, 'alice', 'mallo') WHERE seq = 14;"; python3 "$work/rechain.py" "$work/copy/ledger.db" 14; heal; rm "$work/copy/derived.db"
+    cp "$work/copy/checkpoint.signed" "$work/before"
+    audit checkpoint --ledger "$work/copy"; want_rc 1 'a checkpoint of a rewritten ledger'; want_err 'was rewritten' 'a checkpoint of a rewritten ledger'
+    cmp -s "$work/copy/checkpoint.signed" "$work/before" || fail 'a rewritten ledger was signed'
+    # signed again with another key
+    copy; rm "$work/copy/checkpoint-key"; sed -i 's/^— signalbox\/[^ ]* .*/— signalbox\/x AAAAAAAAAAAAAAAAAAAA/' "$work/copy/checkpoint"; located 'signed with another key' null 'not signed with this'
+}
+
+# The copy elsewhere tells what nothing beside the ledger can tell: all of it is replaced.
+witness_checks() {
+    audit verify --witness "$work/elsewhere"; want_rc 0 'a witness that is still to be'
+    audit checkpoint --witness "$work/elsewhere"; want_rc 0 'the witness is made'
+    audit --json verify --witness "$work/elsewhere"; want_rc 0 'a witness that agrees'; want "$(jq .witness "$work/out")" 346 'the witness'
+    cp -r "$ledger" "$work/longer"; "$make_ledger" "$work/longer" many 10
+    audit checkpoint --ledger "$work/longer" --witness "$work/newest"; want_rc 0 'a newer witness'
+    audit verify --witness "$work/newest"; want_rc 1 'a shorter ledger'; want_out 'entry 347' 'a shorter ledger'; want_out '356 entries with the root' 'a shorter ledger'
+    audit checkpoint --witness "$work/newest"; want_rc 1 'a shorter ledger is not signed'; want_err 'cut off' 'a shorter ledger is not signed'
+    # forked: the same log, other entries from 347 on
+    cp -r "$ledger" "$work/forked"; "$make_ledger" "$work/forked" many 12
+    audit --ledger "$work/forked" verify; want_rc 0 'a fork by itself'
+    audit --ledger "$work/forked" verify --witness "$work/newest"; want_rc 1 'a fork'; want "$(grep -o 'with the root' "$work/out" | wc -l)" 2 'both checkpoints are shown'
+    # the owner refuses to write to it, and says the same
+    SIGNALBOX_WITNESS="$work/newest" "$make_ledger" "$work/forked" many 1 2>"$work/err"; rc=$?; want_rc 1 'an owner of a fork'; want_err 'was rewritten' 'an owner of a fork'
+    SIGNALBOX_WITNESS="$work/newest" "$make_ledger" "$work/longer" many 1 2>"$work/err"; rc=$?; want_rc 0 'an owner of the real one'
+    want "$(sed -n 2p "$work/newest")" 357 'the witness is brought up'
+    rm "$work/newest"
+    SIGNALBOX_WITNESS="$work/newest" "$make_ledger" "$work/longer" many 1 2>"$work/err"; rc=$?; want_rc 1 'an owner whose witness is gone'; want_err 'is gone' 'an owner whose witness is gone'
+    # from the config
+    mkdir -p "$work/config/signalbox"; printf 'set witness %s\n' "$work/elsewhere" >"$work/config/signalbox/config"
+    audit --json verify; want "$(jq .witness "$work/out")" 346 'the witness of the config'
+    rm "$work/config/signalbox/config"
+}
+
+# ---- exports in other forms ----
+
+export_checks() {
+    "$SIGNALBOX" audit export >"$work/lines"
+    "$SIGNALBOX" audit export --format cloudevents >"$work/events" || fail 'cloudevents'
+    want "$(jq -s 'length' "$work/events")" 346 'cloudevents'
+    jq -c .data "$work/events" | jq -S -c . >"$work/a"; jq -S -c . "$work/lines" >"$work/b"; cmp -s "$work/a" "$work/b" || fail 'the data of the events are not the entries'
+    want "$(jq -s -c 'map(select((.specversion == "1.0") and (.id | test("^[0-9]+$")) and (.source | startswith("/signalbox/")) and (.type | startswith("org.signalbox.entry.")) and (.leafsha256 | length == 64))) | length' "$work/events")" 346 'what CloudEvents 1.0 wants'
+    want "$(jq -s -c '.[1:] | map(.data.prev)' "$work/events")" "$(jq -s -c '.[:-1] | map(.leafsha256)' "$work/events")" 'the leaf hashes'
+    want "$(jq -r 'keys_unsorted[]' "$work/events" | sort -u | grep -cv '^[a-z0-9]*$')" 0 'attribute names'
+    "$SIGNALBOX" audit export --format syslog >"$work/syslog" || fail 'syslog'
+    want "$(grep -cE '^<1(09|10)>1 [0-9T:.-]+Z [!-~]+ signalbox [0-9]+ [a-z._]+ \[signalbox@32473 seq="[0-9]+" leaf="[0-9a-f]{64}" log="[0-9a-f]{32}"( case="[^"]*")?( card="[^"]*")?\]( .*)?$' "$work/syslog")" 346 'RFC 5424'
+    want "$(sed 's/.* leaf="\([0-9a-f]*\)".*/\1/' "$work/syslog")" "$(jq -r .leafsha256 "$work/events")" 'the leaf hashes of syslog'
+    LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177]')" "$work/syslog" && fail 'a control character in syslog'
+    # what is wanted of it
+    "$SIGNALBOX" audit export --case K-000001 >"$work/a"; jq -c 'select(.plan.case == "K-000001")' "$work/lines" | wc -l >"$work/b"; want "$(wc -l <"$work/a")" "$(cat "$work/b")" '--case'
+    middle=$(jq -r 'select(.seq == 100) | .ts / 1000 | todate' "$work/lines")
+    a=$("$SIGNALBOX" audit export --until "$middle" | wc -l); b=$("$SIGNALBOX" audit export --since "$middle" | wc -l)
+    want $((a + b)) 346 '--since and --until'
+    want "$("$SIGNALBOX" audit export --since 2099-01-01 | wc -l)" 0 '--since the future'
+}
+
 verify_checks
 tamper_checks
 show_checks
+checkpoint_checks
+witness_checks
+proof_checks
+export_checks
 wrong_checks
 use_checks
 

@@ -7,6 +7,8 @@
  *   make_ledger DIR own          owns DIR; prints "owned" and appends one entry for every line it reads, answering with its
  *                                number, until the end of its input
  *   make_ledger DIR many N       N further entries
+ *
+ * With SIGNALBOX_WITNESS=FILE in the environment that file is the ledger's witness.
  */
 #include <signalbox/cli/embed.h>
 #include <signalbox/ledger/ledger.h>
@@ -253,9 +255,12 @@ int main(int argc, char **argv)
         die("usage", "make_ledger DIR [own | many N]");
     sb_origin_system(&origin);
     policy = sb_policy_load(text, len, "policy/default.json", &sb_zones_of_system, &err);
-    ledger = policy ? sb_ledger_open(argv[1], SB_LEDGER_OWN, &origin, &err) : NULL;
+    ledger = policy ? sb_ledger_open_witnessed(argv[1], getenv("SIGNALBOX_WITNESS"), SB_LEDGER_OWN, &origin, &err) : NULL;
+    const char *why;
     if (!ledger)
         die(argv[1], err.msg);
+    if (!sb_ledger_writable(ledger, &why))
+        die(argv[1], why);
     if (argc == 3 && strcmp(argv[2], "own") == 0) {
         own();
     } else if (argc == 4 && strcmp(argv[2], "many") == 0) {

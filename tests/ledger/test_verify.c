@@ -6,6 +6,7 @@
 #include <signalbox/ledger/merkle.h>
 #include <signalbox/ledger/verify.h>
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -34,9 +35,11 @@ static void keep_file(struct sb_str *out, const char *dir, const char *file)
 static void put_file(const struct sb_str *bytes, const char *dir, const char *file)
 {
     char path[160];
-    struct sb_err err = SB_ERR_INIT;
     path_of(path, dir, file);
-    sb_assert_ok(sb_file_write(path, 0600, bytes->p, bytes->len, &err), err);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); /* nothing here need outlive a power cut */
+    assert_true(fd >= 0);
+    assert_int_equal(sb_write_all(fd, bytes->p, bytes->len), 0);
+    close(fd);
 }
 
 static int collect(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
@@ -565,92 +568,110 @@ static void a_rebuild_equals_what_grew(void **state)
     release(&o);
 }
 
-/* Seeded flips anywhere in the file: each is located, or what is exported is the same. SIGNALBOX_FLIPS for more. */
+static int64_t number_of(const char *variable, int64_t otherwise)
+{
+    const char *said = getenv(variable);
+    int64_t n = otherwise;
+    if (said)
+        assert_int_equal(sb_parse_i64(said, &n), 0);
+    return n;
+}
+
+static int collect_bytes(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)seq;
+    (void)err;
+    sb_str_add(ctx, bytes, n);
+    sb_str_addc(ctx, '\n');
+    return 0;
+}
+
+static bool exported_the_same(const struct original *o)
+{
+    struct sb_str lines;
+    sb_str_init(&lines);
+    struct sb_ledger *l = sb_ledger_open(o->dir, SB_LEDGER_READ, NULL, NULL);
+    bool same = l && sb_ledger_bytes(l, 1, 0, collect_bytes, &lines, NULL) == 0 && lines.len == o->lines.len && memcmp(lines.p, o->lines.p, lines.len) == 0;
+    sb_ledger_close(l);
+    sb_str_release(&lines);
+    return same;
+}
+
+static void flip(int fd, const struct sb_str *of, uint64_t bit, bool back)
+{
+    char byte = (char)(of->p[bit / 8] ^ (back ? 0 : 1 << bit % 8));
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t)(bit / 8)), 1);
+}
+
+static int open_db_file(const struct original *o)
+{
+    char path[160];
+    path_of(path, o->dir, "ledger.db");
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* Seeded flips anywhere in the file: each is located, or what is exported is the same. `make test-long`: 20,000 of them in a
+ * ledger of 2,000 entries. */
 static void a_flipped_bit_is_located_or_changes_nothing(void **state)
 {
     (void)state;
     struct original o;
     struct sb_rng rng;
-    make_original(&o, 3);
+    make_original(&o, (int)number_of("SIGNALBOX_FLIP_CASES", 3));
     sb_rng_seed(&rng, 42);
-    const char *said = getenv("SIGNALBOX_FLIPS");
-    int64_t flips = 200, located = 0, harmless = 0;
-    if (said)
-        assert_int_equal(sb_parse_i64(said, &flips), 0);
+    int64_t flips = number_of("SIGNALBOX_FLIPS", 400), located = 0, harmless = 0;
+    int fd = open_db_file(&o);
     for (int64_t i = 0; i < flips; i++) {
-        struct sb_str bytes, lines;
-        sb_str_init(&bytes);
-        sb_str_add(&bytes, o.db.p, o.db.len);
         uint64_t bit = sb_rng_below(&rng, o.db.len * 8);
-        bytes.p[bit / 8] = (char)(bytes.p[bit / 8] ^ (1 << bit % 8));
-        put_file(&bytes, o.dir, "ledger.db");
+        flip(fd, &o.db, bit, false);
         struct sb_verify v = check(o.dir);
         if (!v.ok) {
             assert_true(v.what[0]);
             located++;
         } else {
-            bool readable = lines_of(o.dir, &lines);
-            if (!readable || !sb_streq(lines.p, o.lines.p))
+            if (!exported_the_same(&o))
                 fail_msg("bit %llu changed what is exported, and nobody noticed", (unsigned long long)bit);
-            sb_str_release(&lines);
             harmless++;
         }
-        sb_str_release(&bytes);
+        flip(fd, &o.db, bit, true);
     }
-    print_message("%lld flips: %lld located, %lld changed nothing\n", (long long)flips, (long long)located, (long long)harmless);
+    close(fd);
+    print_message("%lld flips in a ledger of %lld entries: %lld located, %lld changed nothing\n", (long long)flips, (long long)o.entries, (long long)located, (long long)harmless);
     assert_true(located > flips / 2);
+    assert_true(check(o.dir).ok);
     release(&o);
 }
 
-/* Every bit of the stored text and leaf of one entry of each kind, through SQL: always located at exactly that entry. */
+/* The bits of the stored text and leaf of 50 entries, in the file itself: each is located at exactly that entry. In the short
+ * form every 211th, with `make test-long` all of them. */
 static void every_bit_of_an_entry_is_located_there(void **state)
 {
     (void)state;
     struct original o;
-    make_original(&o, 1);
-    put_back(&o);
-    forge(o.dir, "ledger.db", NO_TRIGGERS);
-    struct sb_rng rng;
-    sb_rng_seed(&rng, 43);
-    char path[160];
-    path_of(path, o.dir, "ledger.db");
-    const char *said = getenv("SIGNALBOX_BITS");
-    int64_t each = 12;
-    if (said)
-        assert_int_equal(sb_parse_i64(said, &each), 0);
-    for (int64_t seq = 1; seq <= o.entries; seq++)
-        for (int64_t k = 0; k < each; k++) {
-            sqlite3 *db = NULL;
-            sqlite3_stmt *q = NULL;
-            assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-            assert_int_equal(sqlite3_prepare_v2(db, k % 4 == 3 ? "SELECT leaf FROM entry WHERE seq = ?1" : "SELECT json FROM entry WHERE seq = ?1", -1, &q, NULL), SQLITE_OK);
-            sqlite3_bind_int64(q, 1, seq);
-            assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-            size_t n = (size_t)sqlite3_column_bytes(q, 0);
-            char *old = malloc(n), *new = malloc(n);
-            assert_true(old && new);
-            memcpy(old, sqlite3_column_blob(q, 0), n);
-            sqlite3_finalize(q);
-            memcpy(new, old, n);
-            uint64_t bit = sb_rng_below(&rng, n * 8);
-            new[bit / 8] = (char)(new[bit / 8] ^ (1 << bit % 8));
-            for (int back = 0; back < 2; back++) {
-                assert_int_equal(sqlite3_prepare_v2(db, k % 4 == 3 ? "UPDATE entry SET leaf = ?1 WHERE seq = ?2" : "UPDATE entry SET json = ?1 WHERE seq = ?2", -1, &q, NULL), SQLITE_OK);
-                if (k % 4 == 3)
-                    sqlite3_bind_blob(q, 1, back ? old : new, (int)n, SQLITE_STATIC);
-                else
-                    sqlite3_bind_text(q, 1, back ? old : new, (int)n, SQLITE_STATIC);
-                sqlite3_bind_int64(q, 2, seq);
-                assert_int_equal(sqlite3_step(q), SQLITE_DONE);
-                sqlite3_finalize(q);
-                struct sb_verify v = check(o.dir);
-                assert_false(v.ok); /* the triggers are gone, at least */
-                assert_int_equal(v.bad, back ? 0 : seq);
-            }
-            sqlite3_close(db);
-            free(old);
-            free(new);
+    make_original(&o, 3);
+    int64_t step = number_of("SIGNALBOX_BIT_STEP", 211), seq = 0, flips = 0;
+    int fd = open_db_file(&o);
+    for (const char *line = o.lines.p; *line && seq < 50; seq++) {
+        size_t n = strcspn(line, "\n");
+        const char *at = memmem(o.db.p, o.db.len, line, n);
+        assert_non_null(at); /* in one piece, and its leaf right before it */
+        at -= SB_HASH_LEN;
+        uint64_t first = (uint64_t)(at - o.db.p) * 8, bits = (uint64_t)(n + SB_HASH_LEN) * 8;
+        for (uint64_t bit = (uint64_t)seq % (uint64_t)step; bit < bits; bit += (uint64_t)step, flips++) {
+            flip(fd, &o.db, first + bit, false);
+            struct sb_verify v = check(o.dir);
+            if (v.ok || v.bad != seq + 1)
+                fail_msg("bit %llu of entry %lld: ok %d, entry %lld, %s", (unsigned long long)bit, (long long)seq + 1, v.ok, (long long)v.bad, v.what);
+            flip(fd, &o.db, first + bit, true);
         }
+        line += n + 1;
+    }
+    close(fd);
+    assert_int_equal(seq, 50);
+    assert_true(check(o.dir).ok);
+    print_message("%lld flips in 50 entries\n", (long long)flips);
     release(&o);
 }
 

@@ -20,6 +20,7 @@ struct sb_orchestrator;
 
 struct sb_orchestrator_options {
     const char *state_dir;        /* the ledger's folder; copied, as are all texts */
+    const char *witness;          /* where a copy of the ledger's newest checkpoint is kept; NULL: nowhere */
     struct sb_origin *origin;     /* must outlive the orchestrator, whose thread it belongs to from the start */
     const struct sb_server *server; /* must outlive it */
     const char *executor_uri;     /* NULL: the server's own connection string */
