@@ -6,8 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define DAY_MS INT64_C(86400000)
-
 /* Sets key to value (taken) unless value is NULL. */
 static int set(json_t *object, const char *key, json_t *value)
 {
@@ -132,6 +130,17 @@ static int64_t profile_level(const struct sb_card *c)
     return level;
 }
 
+/* How long the documents of an index live, in seconds; -1: it deletes none. Plain or canonical Extended JSON. */
+static json_int_t ttl_of(const json_t *options)
+{
+    const json_t *v = json_object_get(options, "expireAfterSeconds");
+    const char *text = json_is_object(v) ? json_string_value(json_object_iter_value(json_object_iter((json_t *)(uintptr_t)v))) : NULL;
+    int64_t n;
+    if (json_is_number(v))
+        return (json_int_t)json_number_value(v);
+    return text && sb_parse_i64(text, &n) == 0 ? (json_int_t)n : v ? 0 : -1;
+}
+
 static json_t *action_json(const struct sb_card *c, bool rollback)
 {
     bool has_undo = c->steps_n > 0, lossless = true;
@@ -141,6 +150,7 @@ static json_t *action_json(const struct sb_card *c, bool rollback)
     }
     json_t *options = c->index_options ? json_loads(c->index_options, 0, NULL) : NULL;
     bool unique = json_is_true(json_object_get(options, "unique"));
+    json_int_t ttl = ttl_of(options);
     json_decref(options);
     json_t *a = json_pack("{s:s,s:s,s:[s],s:o,s:s,s:b,s:b,s:I,s:I,s:I,s:b}", "kind", action_kind(c, rollback), "class",
                           rollback ? "reversible" : c->kind == SB_KIND_CREATE_INDEX || c->kind == SB_KIND_DROP_INDEX ? "costly" : "reversible", "ns", c->target,
@@ -152,6 +162,10 @@ static json_t *action_json(const struct sb_card *c, bool rollback)
         return NULL;
     }
     if (a && c->index_name && set(a, "index", json_pack("{s:s,s:b,s:i}", "name", c->index_name, "unique", unique, "options", count_options(c->index_options)))) {
+        json_decref(a);
+        return NULL;
+    }
+    if (a && ttl >= 0 && c->index_name && set(json_object_get(a, "index"), "ttl_s", json_integer(ttl))) {
         json_decref(a);
         return NULL;
     }
@@ -179,20 +193,13 @@ static json_t *approvals_json(const struct sb_card *c, const char *extra)
     return list;
 }
 
-/* What was done today, and how often this target was rolled back lately: from what is held in memory. */
-static json_t *history_json(const struct sb_orchestrator *o, const struct sb_card *c)
+static json_t *plan_json(const struct held_card *held)
 {
-    int64_t now = sb_origin_wall_ms(o->opt.origin), today = 0, back = 0;
-    for (size_t i = 0; i < o->cards_n; i++) {
-        const struct sb_card *other = &o->cards[i]->card;
-        if (other == c)
-            continue;
-        bool ran = other->state == SB_DONE || other->state == SB_WATCHING || other->state == SB_ROLLED_BACK || other->state == SB_FAILED;
-        today += ran && now - other->changed_at < DAY_MS;
-        back += other->state == SB_ROLLED_BACK && sb_streq(other->target, c->target) && sb_streq(other->index_key, c->index_key) &&
-                now - other->changed_at < 30 * DAY_MS;
-    }
-    return json_pack("{s:I,s:I}", "executed_today", (json_int_t)today, "rolled_back_30d", (json_int_t)back);
+    const struct sb_card *c = &held->card;
+    char fingerprint[SB_HEX_LEN + 1];
+    return sb_o_fingerprint(c, fingerprint) ? NULL
+                                            : json_pack("{s:s,s:s,s:I,s:s,s:I,s:s,s:b}", "case", c->case_id, "card", c->id, "revision", (json_int_t)c->revision, "sha256",
+                                                        c->hash, "steps", (json_int_t)c->steps_n, "fingerprint", fingerprint, "started", held->run.started > 0);
 }
 
 static json_t *editors_json(const struct sb_card *c)
@@ -201,7 +208,7 @@ static json_t *editors_json(const struct sb_card *c)
     return specialist ? json_array() : json_pack("[s]", c->author);
 }
 
-static json_t *card_input(const struct sb_orchestrator *o, const struct held_card *held, const char *stage, const struct sb_actor *actor,
+static json_t *card_input(struct sb_orchestrator *o, const struct held_card *held, const char *stage, const struct sb_actor *actor,
                           const char *extra, bool rollback)
 {
     const struct sb_card *c = &held->card;
@@ -209,11 +216,10 @@ static json_t *card_input(const struct sb_orchestrator *o, const struct held_car
     if (!in)
         return NULL;
     if (set(in, "action", action_json(c, rollback)) ||
-        set(in, "plan", json_pack("{s:s,s:s,s:I,s:s,s:I}", "case", c->case_id, "card", c->id, "revision", (json_int_t)c->revision, "sha256", c->hash,
-                                  "steps", (json_int_t)c->steps_n)) ||
+        set(in, "plan", plan_json(held)) ||
         set(in, "author", json_pack("{s:s,s:s}", "principal", c->author, "kind", actor_kind(c->author))) || set(in, "editors", editors_json(c)) ||
         set(in, "approvals", approvals_json(c, extra)) || set(in, "model", json_pack("{s:I}", "confidence_ppm", (json_int_t)c->confidence_ppm)) ||
-        set(in, "history", history_json(o, c)) ||
+        set(in, "history", sb_o_history(o, c)) ||
         (held->run.builds >= 0 && set(json_object_get(in, "health"), "builds", json_integer(held->run.builds)))) {
         json_decref(in);
         return NULL;

@@ -529,6 +529,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_record_release(&sb_actor_schema, &o->self);
     sb_intake_free(o->intake);
     sb_o_free_policy(o);
+    sb_o_free_history(o);
     sb_ledger_close(o->ledger);
     sb_queue_free(o->mail);
     for (size_t i = 0; i < o->namespaces_n; i++)

@@ -10,6 +10,7 @@
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/profile_card.h>
+#include <signalbox/base/hash.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/mongo/write_door.h>
@@ -149,6 +150,7 @@ struct sb_orchestrator {
     char *policy_alarm;       /* why the policy that was offered is not in force; NULL: it is */
     json_t *policy_record;    /* the body of its entry, until that is written */
     char *waivers_path;       /* NULL: none */
+    struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_intake *intake;
     struct sb_actor self;     /* the orchestrator as an actor */
 
@@ -252,6 +254,15 @@ int sb_o_add_waivers(struct sb_orchestrator *o, json_t *input, struct sb_err *er
 /* What the shadow policy says about an input that is not frozen yet, beside the verdict v; NULL: there is none, or it could
  * not be asked. */
 json_t *sb_o_shadow(const struct sb_orchestrator *o, const json_t *asked, const struct sb_policy_verdict *v);
+
+/* ---- history.c ---- */
+
+/* What a card does, the same whatever its number and deployment: SHA-256 in hexadecimal. */
+int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1]);
+
+/* The facts "history" of a card's input. NULL out of memory. */
+json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c);
+void sb_o_free_history(struct sb_orchestrator *o);
 
 /* ---- gate.c ---- */
 

@@ -12,8 +12,9 @@ static int show_values(struct sb_run *r, const struct sb_rule *rule, struct sb_r
     result->values = json_object();
     for (size_t i = 0; i < rule->shown_n && result->values; i++) {
         const struct sb_value *v = &r->facts[rule->shown[i]];
-        json_t *copy = v->json ? json_deep_copy(v->json) : json_null();
-        if (!copy || json_object_set_new_nocheck(result->values, r->p->facts[rule->shown[i]].path, copy)) {
+        /* a reference, not a copy: an input is not changed once it is asked about */
+        json_t *value = v->json ? json_incref((json_t *)(uintptr_t)v->json) : json_null();
+        if (json_object_set_new_nocheck(result->values, r->p->facts[rule->shown[i]].path, value)) {
             json_decref(result->values);
             result->values = NULL;
         }

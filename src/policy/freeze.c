@@ -9,7 +9,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define MAX_PRINCIPALS 1000
+#define MAX_APPROVALS 1000
+#define MAX_NAMESPACES 1000
+#define MAX_NAMESPACE 512 /* bytes; MongoDB has no longer ones */
 #define DAY_MS INT64_C(86400000)
 
 /* The member of an input that is an object, made when it is missing; NULL when it is something else, or memory ran out. */
@@ -95,7 +97,7 @@ static int freeze_groups(const struct sb_policy *p, json_t *input)
         return 0;
     if (json_is_object(actor) && set(actor, "groups", groups_of(p, sb_json_str(actor, "principal"))))
         return -1;
-    for (size_t i = 0; i < json_array_size(approvals) && i < MAX_PRINCIPALS; i++) {
+    for (size_t i = 0; i < json_array_size(approvals) && i < MAX_APPROVALS; i++) {
         json_t *one = json_array_get(approvals, i);
         if (json_is_object(one) && set(one, "groups", groups_of(p, sb_json_str(one, "by"))))
             return -1;
@@ -120,12 +122,21 @@ static bool names(const json_t *patterns, const char *ns)
 
 static bool any_names(const json_t *patterns, const json_t *namespaces)
 {
-    for (size_t i = 0; i < json_array_size(namespaces) && i < MAX_PRINCIPALS; i++) {
-        const char *ns = json_string_value(json_array_get(namespaces, i));
-        if (ns && strlen(ns) <= SB_POLICY_MAX_TEXT && names(patterns, ns))
+    for (size_t i = 0; i < json_array_size(namespaces); i++)
+        if (names(patterns, json_string_value(json_array_get(namespaces, i))))
             return true;
-    }
     return false;
+}
+
+/* All of them can be looked at. What cannot may be on hold: then nothing is said, and a rule that asks has no answer. */
+static bool can_look(const json_t *namespaces)
+{
+    if (!json_is_array(namespaces) || json_array_size(namespaces) > MAX_NAMESPACES)
+        return false;
+    for (size_t i = 0; i < json_array_size(namespaces); i++)
+        if (!json_is_string(json_array_get(namespaces, i)) || json_string_length(json_array_get(namespaces, i)) > MAX_NAMESPACE)
+            return false;
+    return true;
 }
 
 static int freeze_names(const struct sb_policy *p, json_t *input, const char *section, const char *key)
@@ -137,8 +148,12 @@ static int freeze_names(const struct sb_policy *p, json_t *input, const char *se
     json_t *v;
     int64_t now = 0, last;
     bool holds = strcmp(section, "holds") == 0, dated = utc && sb_time_parse(utc, strlen(utc), &now) == 0;
-    if (!all || !json_is_array(namespaces))
+    if (!all || !json_is_object(action))
         return 0;
+    if (!can_look(namespaces)) {
+        json_object_del(action, key);
+        return 0;
+    }
     if (!(list = json_array()))
         return -1;
     json_object_foreach((json_t *)(uintptr_t)all, name, v) {

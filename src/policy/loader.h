@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * loader.h - reading a bundle: where one is, how a mistake is told, and the parts: load.c reads rules and tests, compile.c
- * their expressions, sections.c, windows.c and autonomy.c what is named beside them. */
+ * loader.h - reading a bundle: where one is, how a mistake is told, and the parts: loader.c has the places, load.c reads rules
+ * and tests, compile.c their expressions, sections.c, windows.c and autonomy.c what is named beside them. */
 #ifndef SIGNALBOX_SRC_POLICY_LOADER_H
 #define SIGNALBOX_SRC_POLICY_LOADER_H
 

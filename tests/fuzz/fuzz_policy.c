@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fuzzes the policy loader, and evaluation under whatever loads: a bundle, and behind a line "--" a decision input. A
- * bundle that loads has canonical bytes of its own that load to the same; the same input gives the same verdict; nothing
- * is allowed by an input that is no object; a rule that denies is never outvoted. */
+ * bundle that loads has canonical bytes of its own that load to the same; an input that is frozen twice is frozen once; the
+ * same input gives the same verdict; nothing is allowed by an input that is no object; a rule that denies is never outvoted,
+ * unless a waiver lifts it, which is said. What is no bundle is read as waivers. */
 #include "fuzz.h"
 
 #include <signalbox/base/record.h>
 #include <signalbox/model/names.h>
 #include <signalbox/policy/test.h>
+#include <signalbox/policy/waiver.h>
 
 static void check_verdict(const struct sb_policy_verdict *v, const json_t *input)
 {
@@ -20,22 +22,33 @@ static void check_verdict(const struct sb_policy_verdict *v, const json_t *input
             check(!r->decides);
             continue;
         }
+        if (r->waived_by) {
+            check(v->waivers_n > 0 && !r->decides && r->effect != SB_RULE_ALLOW);
+            continue;
+        }
         if (r->effect == SB_RULE_DENY && r->result == SB_TRUE)
             check(v->decision == SB_DENY);
         allowed |= r->effect == SB_RULE_ALLOW && r->result == SB_TRUE;
         const char *env = sb_json_str(json_object_get(input, "target"), "env");
-        if (r->result == SB_ERROR)
-            check(v->decision == SB_DENY || (v->decision == SB_REQUIRE && (sb_streq(env, "staging") || sb_streq(env, "dev"))));
+        if (r->result == SB_ERROR) {
+            check(v->decision == SB_DENY || sb_streq(env, "staging") || sb_streq(env, "dev"));
+            check(v->decision != SB_ALLOW || json_array_size(json_object_get(input, "approvals")) > 0);
+        }
     }
     if (v->decision == SB_ALLOW)
         check(allowed);
 }
 
-static void evaluate(const struct sb_policy *p, const json_t *input)
+static void evaluate(const struct sb_policy *p, json_t *input)
 {
     struct sb_policy_verdict v, again;
     struct sb_str page;
     sb_str_init(&page);
+    check(sb_policy_freeze(p, input, NULL) == 0);
+    json_t *frozen = json_deep_copy(input);
+    check(sb_policy_freeze(p, input, NULL) == 0);
+    check(!input || json_equal(frozen, input)); /* what is frozen stays */
+    json_decref(frozen);
     check(sb_policy_evaluate(p, input, &v, NULL) == 0);
     check(sb_policy_evaluate(p, input, &again, NULL) == 0);
     check(sb_record_equal(&sb_policy_verdict_schema, &v, &again));
@@ -56,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sb_policy *p = sb_policy_load(text, n, "fuzz", &sb_zones_of_system, &err);
     if (!p) {
         check(err.code != SB_OK && strncmp(err.msg, "fuzz", 4) == 0); /* the place is named */
+        json_decref(sb_waivers_read(text, n, "fuzz", NULL, &err));
         return 0;
     }
     struct sb_policy *same = sb_policy_load(sb_policy_text(p), strlen(sb_policy_text(p)), "canonical", &sb_zones_of_system, &err);

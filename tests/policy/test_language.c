@@ -111,6 +111,18 @@ static void tags_and_holds_follow_from_names(void **state)
     kit_decide(p, NS("legalese", "2026-11-24T00:00:00Z"), SB_ALLOW, NULL);
     kit_decide(p, NS("legal.mail", "2027-07-01T00:00:00Z"), SB_ALLOW, NULL);
     kit_decide(p, NS("legal.mail", "no time"), SB_DENY, NULL); /* nobody has shown that it is over */
+    /* what cannot be looked at may be on hold */
+    kit_decide(p, "{'v':1,'action':{'ns':['x.y',7],'holds':[]},'handling':{'redaction':['pii']}}", SB_DENY, NULL);
+    kit_decide(p, "{'v':1,'action':{'holds':[]},'handling':{'redaction':['pii']}}", SB_DENY, NULL);
+    in = kit_input(p, "{'v':1,'action':{'ns':[],'holds':[]}}");
+    for (int i = 0; i < 1000; i++)
+        json_array_append_new(json_object_get(json_object_get(in, "action"), "ns"), json_string("x.y"));
+    assert_int_equal(sb_policy_freeze(p, in, NULL), 0);
+    assert_non_null(json_object_get(json_object_get(in, "action"), "holds"));
+    json_array_append_new(json_object_get(json_object_get(in, "action"), "ns"), json_string("legal.mail"));
+    assert_int_equal(sb_policy_freeze(p, in, NULL), 0);
+    assert_null(json_object_get(json_object_get(in, "action"), "holds"));
+    json_decref(in);
     struct sb_policy_verdict v;
     kit_decide(p, "{'v':1,'action':{'ns':['x.y']}}", SB_REQUIRE, &v);
     assert_string_equal(v.would_flip[0], "the redaction profile pii has to be in force");

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What was carried out, finished and taken back in the last thirty days, from the record: budgets and repetitions have to
+ * outlive a restart. Read once, then only what has been added. */
+#include "private.h"
+
+#include <signalbox/base/hash.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_MS INT64_C(86400000)
+#define REACH_DAYS 30
+
+enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK };
+
+struct happened {
+    enum happening what;
+    int64_t at;
+    char *card, *deployment;
+    char fingerprint[SB_HEX_LEN + 1];
+    int environment;
+};
+
+struct sb_history {
+    int64_t next_seq; /* of the ledger: what has not been looked at */
+    struct happened *items;
+    size_t items_n;
+};
+
+int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1])
+{
+    /* not the commands as they are sent: their comments name the card */
+    const char *const parts[] = {sb_name(&sb_card_kinds, c->kind), c->target, c->index_name, c->index_key, c->index_options};
+    struct sb_slice slices[2 * SB_COUNT(parts)];
+    struct sb_hash hash;
+    for (size_t i = 0; i < SB_COUNT(parts); i++) {
+        slices[2 * i] = (struct sb_slice){parts[i] ? parts[i] : "", parts[i] ? strlen(parts[i]) : 0};
+        slices[2 * i + 1] = (struct sb_slice){"\n", 1};
+    }
+    if (sb_hash_slices(&hash, slices, SB_COUNT(slices), NULL))
+        return -1;
+    sb_hex_encode(out, hash.bytes, SB_HASH_LEN);
+    return 0;
+}
+
+/* ---- reading the record ---- */
+
+struct looking {
+    int64_t *seqs;
+    size_t seqs_n;
+};
+
+static bool says(const char *bytes, size_t n, const char *what)
+{
+    return memmem(bytes, n, what, strlen(what)) != NULL;
+}
+
+static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct looking *k = ctx;
+    if (!says(bytes, n, "\"kind\":\"state\"") ||
+        !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\"")))
+        return 0;
+    int64_t *slot = SB_PUSH(k->seqs);
+    if (!slot)
+        return sb_fail_nomem(err);
+    *slot = seq;
+    return 0;
+}
+
+static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
+{
+    struct sb_entry e;
+    struct sb_card card;
+    if (sb_ledger_entry(o->ledger, seq, &e, err))
+        return -1;
+    const char *event = sb_json_str(e.body, "event"), *to = sb_json_str(e.body, "to");
+    int rc = 0;
+    /* what was simulated counts among its own kind only */
+    if (e.kind == SB_ENTRY_STATE && e.plan.card && e.plan.simulated == o->facts.simulated && sb_ledger_card(o->ledger, e.plan.card, &card, NULL) == 0) {
+        struct happened *h = SB_PUSH(o->history->items);
+        if (!h || sb_str_set(&h->card, card.id) || sb_str_set(&h->deployment, card.deployment_id) || sb_o_fingerprint(&card, h->fingerprint)) {
+            rc = sb_fail_nomem(err);
+        } else {
+            h->what = sb_streq(event, "start") ? IT_STARTED : sb_streq(to, "done") ? IT_WAS_DONE : IT_WAS_ROLLED_BACK;
+            h->at = e.ts;
+            h->environment = card.environment;
+        }
+        sb_card_release(&card);
+    }
+    sb_entry_release(&e);
+    return rc;
+}
+
+/* The first entry that is young enough. */
+static int64_t begin_at(struct sb_orchestrator *o, int64_t since_ms)
+{
+    int64_t low = 1, high = sb_ledger_head(o->ledger) + 1;
+    while (low < high) {
+        struct sb_entry e;
+        int64_t middle = low + (high - low) / 2;
+        if (sb_ledger_entry(o->ledger, middle, &e, NULL))
+            return 1;
+        if (e.ts < since_ms)
+            low = middle + 1;
+        else
+            high = middle;
+        sb_entry_release(&e);
+    }
+    return low;
+}
+
+static int catch_up(struct sb_orchestrator *o, struct sb_err *err)
+{
+    struct looking k = {NULL, 0};
+    if (!o->history && !(o->history = calloc(1, sizeof *o->history)))
+        return sb_fail_nomem(err);
+    if (!o->history->next_seq)
+        o->history->next_seq = begin_at(o, sb_origin_wall_ms(o->opt.origin) - REACH_DAYS * DAY_MS);
+    int64_t head = sb_ledger_head(o->ledger);
+    int rc = o->history->next_seq > head ? 0 : sb_ledger_bytes(o->ledger, o->history->next_seq, head, look, &k, err);
+    for (size_t i = 0; rc == 0 && i < k.seqs_n; i++) {
+        rc = take(o, k.seqs[i], err);
+        o->history->next_seq = rc ? k.seqs[i] : k.seqs[i] + 1; /* after a failure each is still counted once */
+    }
+    if (rc == 0)
+        o->history->next_seq = head + 1;
+    free(k.seqs);
+    return rc;
+}
+
+/* ---- what it comes to ---- */
+
+static bool taken_back(const struct sb_history *h, const char *card)
+{
+    for (size_t i = 0; i < h->items_n; i++)
+        if (h->items[i].what == IT_WAS_ROLLED_BACK && sb_streq(h->items[i].card, card))
+            return true;
+    return false;
+}
+
+json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c)
+{
+    int64_t now = sb_origin_wall_ms(o->opt.origin), today = 0, back = 0, staging = -1;
+    char mine[SB_HEX_LEN + 1];
+    struct sb_err err = SB_ERR_INIT;
+    if (sb_o_fingerprint(c, mine))
+        return NULL;
+    if (catch_up(o, &err)) { /* what cannot be counted is not known: policy calls that an error */
+        sb_o_notice(o, SB_MEDIUM, "What was carried out before cannot be counted: %s", err.msg);
+        return json_object();
+    }
+    for (size_t i = 0; i < o->history->items_n; i++) {
+        const struct happened *h = &o->history->items[i];
+        bool same = strcmp(h->fingerprint, mine) == 0, here = sb_streq(h->deployment, c->deployment_id), other = !sb_streq(h->card, c->id);
+        int64_t age = now - h->at;
+        today += h->what == IT_STARTED && here && other && age < DAY_MS;
+        back += h->what == IT_WAS_ROLLED_BACK && here && same && other && age < REACH_DAYS * DAY_MS;
+        if (h->what == IT_WAS_DONE && same && h->environment == SB_ENV_STAGING && age / 1000 > staging && !taken_back(o->history, h->card))
+            staging = age / 1000;
+    }
+    json_t *out = json_pack("{s:I,s:I}", "executed_today", (json_int_t)today, "rolled_back_30d", (json_int_t)back);
+    if (out && staging >= 0 && json_object_set_new(out, "staging_age_s", json_integer(staging))) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+void sb_o_free_history(struct sb_orchestrator *o)
+{
+    for (size_t i = 0; o->history && i < o->history->items_n; i++) {
+        free(o->history->items[i].card);
+        free(o->history->items[i].deployment);
+    }
+    if (o->history)
+        free(o->history->items);
+    free(o->history);
+    o->history = NULL;
+}

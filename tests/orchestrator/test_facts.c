@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts that the orchestrator takes from elsewhere: from a real ledger what was carried out before, and waivers from a file. */
+#include "test.h"
+
+#include "../../src/orchestrator/private.h"
+
+#include <signalbox/base/file.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DAY_MS INT64_C(86400000)
+
+struct fixture {
+    struct sb_origin origin;
+    struct sb_orchestrator o;
+    char dir[300];
+};
+
+static void open_ledger(struct fixture *f)
+{
+    struct sb_err err = SB_ERR_INIT;
+    f->o.ledger = sb_ledger_open(f->dir, SB_LEDGER_OWN, &f->origin, &err);
+    if (!f->o.ledger)
+        fail_msg("%s", err.msg);
+    f->o.opt.origin = &f->origin;
+}
+
+static void set_up(struct fixture *f, const char *name)
+{
+    memset(f, 0, sizeof *f);
+    snprintf(f->dir, sizeof f->dir, "%s/%s", sb_test_dir(), name);
+    sb_origin_seeded(&f->origin, 3);
+    open_ledger(f);
+}
+
+static void put(struct fixture *f, int kind, const char *card, json_t *body, bool simulated)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_entry e = {.kind = kind, .actor = {.principal = (char *)(uintptr_t)"alice"}, .body = body};
+    e.plan.card = (char *)(uintptr_t)card;
+    e.plan.simulated = simulated;
+    assert_non_null(body);
+    sb_assert_ok(sb_ledger_append(f->o.ledger, &e, &err), err);
+    json_decref(body);
+}
+
+static struct sb_card card(const char *id, const char *deployment, int environment, const char *name)
+{
+    struct sb_card c = {.revision = 1, .environment = environment, .kind = SB_KIND_CREATE_INDEX};
+    assert_int_equal(sb_str_set(&c.id, id) || sb_str_set(&c.deployment_id, deployment) || sb_str_set(&c.target, "shop.orders") || sb_str_set(&c.index_name, name) ||
+                     sb_str_set(&c.case_id, "K-000001") || sb_str_set(&c.hash, id), 0);
+    return c;
+}
+
+/* A card on the record, carried out, and then ended in this way (NULL: it is still going on). */
+static void carry_out(struct fixture *f, struct sb_card c, const char *end, bool simulated)
+{
+    put(f, SB_ENTRY_RECOMMENDATION, c.id, json_pack("{s:o}", "card", sb_record_to_json(&sb_card_schema, &c)), simulated);
+    put(f, SB_ENTRY_STATE, c.id, json_pack("{s:s,s:s,s:s,s:s}", "event", "start", "from", "approved", "to", "executing", "note", "n"), simulated);
+    if (end)
+        put(f, SB_ENTRY_STATE, c.id, json_pack("{s:s,s:s,s:s,s:s}", "event", "x", "from", "watching", "to", end, "note", "\"to\":\"done\""), simulated);
+    sb_card_release(&c);
+}
+
+static void history_is(struct fixture *f, struct sb_card c, int64_t today, int64_t back, int64_t staging)
+{
+    json_t *h = sb_o_history(&f->o, &c);
+    assert_non_null(h);
+    if (sb_json_int(h, "executed_today") != today || sb_json_int(h, "rolled_back_30d") != back ||
+        (json_object_get(h, "staging_age_s") ? sb_json_int(h, "staging_age_s") : -1) != staging) {
+        char *text = json_dumps(h, JSON_COMPACT);
+        fail_msg("%s", text);
+    }
+    json_decref(h);
+    sb_card_release(&c);
+}
+
+static void what_was_carried_out_outlives_a_restart(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "history");
+    int64_t start = f.origin.start_wall_ms;
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "a_1"), 0, 0, -1);
+    carry_out(&f, card("C-000001", "prod1", SB_ENV_PROD, "a_1"), "rolled_back", false);
+    carry_out(&f, card("C-000002", "prod1", SB_ENV_PROD, "b_1"), "done", false);
+    carry_out(&f, card("C-000003", "prod2", SB_ENV_PROD, "a_1"), "rolled_back", false);
+    carry_out(&f, card("C-000004", "prod1", SB_ENV_PROD, "a_1"), "rolled_back", true); /* simulated: counts among its own kind only */
+    carry_out(&f, card("C-000005", "stage", SB_ENV_STAGING, "b_1"), "done", false);
+    carry_out(&f, card("C-000006", "stage", SB_ENV_STAGING, "c_1"), "done", false);
+    put(&f, SB_ENTRY_STATE, "C-000006", json_pack("{s:s,s:s,s:s,s:s}", "event", "x", "from", "rolling_back", "to", "rolled_back", "note", "n"), false);
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "a_1"), 2, 1, -1);
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "z_1"), 2, 0, -1);
+    history_is(&f, card("C-000001", "prod1", SB_ENV_PROD, "a_1"), 1, 0, -1); /* it does not count itself */
+    f.origin.start_wall_ms = start + DAY_MS / 2;
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "b_1"), 2, 0, DAY_MS / 2000); /* half a day since it was done on staging */
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "c_1"), 2, 0, -1);            /* that one was taken back */
+    /* another process, half a day and a month later */
+    sb_ledger_close(f.o.ledger);
+    sb_o_free_history(&f.o);
+    open_ledger(&f);
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "a_1"), 2, 1, -1);
+    f.origin.start_wall_ms = start + DAY_MS + 60000;
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "a_1"), 0, 1, -1);
+    f.origin.start_wall_ms = start + 31 * DAY_MS;
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "a_1"), 0, 0, -1);
+    sb_o_free_history(&f.o);
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "a_1"), 0, 0, -1);
+    /* the simulated ones by themselves */
+    f.origin.start_wall_ms = start;
+    sb_o_free_history(&f.o);
+    f.o.facts.simulated = true;
+    history_is(&f, card("C-000009", "prod1", SB_ENV_PROD, "a_1"), 1, 1, -1);
+    sb_o_free_history(&f.o);
+    sb_ledger_close(f.o.ledger);
+}
+
+static void waivers_are_read_anew_each_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sb_err err = SB_ERR_INIT;
+    char path[400];
+    memset(&f, 0, sizeof f);
+    snprintf(path, sizeof path, "%s/waivers.json", sb_test_dir());
+    json_t *input = json_object();
+    sb_assert_ok(sb_o_add_waivers(&f.o, input, &err), err);
+    assert_int_equal(json_object_size(input), 0); /* none named */
+    f.o.waivers_path = path;
+    sb_assert_ok(sb_o_add_waivers(&f.o, input, &err), err);
+    assert_int_equal(json_object_size(input), 0); /* none there: that is no trouble */
+    static const char text[] = "{\"format\":\"signalbox.waivers/1\",\"waivers\":[{\"id\":\"W-1\",\"rule\":\"D\",\"by\":\"alice\",\"reason\":\"r\",\"from\":\"2026-11-24T00:00:00Z\","
+                               "\"until\":\"2026-11-25T00:00:00Z\",\"plan\":\"1111111111111111111111111111111111111111111111111111111111111111\"}]}";
+    sb_assert_ok(sb_file_write(path, 0600, text, strlen(text), &err), err);
+    sb_assert_ok(sb_o_add_waivers(&f.o, input, &err), err);
+    assert_int_equal(json_array_size(json_object_get(input, "waivers")), 1);
+    json_object_clear(input);
+    sb_assert_ok(sb_file_write(path, 0600, text, 40, &err), err);
+    sb_assert_ok(sb_o_add_waivers(&f.o, input, &err), err);
+    assert_int_equal(json_object_size(input), 0); /* a broken file waives nothing */
+    json_decref(input);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_carried_out_outlives_a_restart),
+        cmocka_unit_test(waivers_are_read_anew_each_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
