@@ -139,7 +139,7 @@ static void prechecked(struct sb_orchestrator *o, struct checking *c)
         else if (late)
             sb_o_must_move(o, card, SB_EV_STEP_FAILED, "nothing was sent, and the time to execute it is over");
         else if (waiting && interlocked(o, card))
-            ; /* what it changes now is not drift */
+            ; /* it has begun meanwhile: what it changes is not drift */
         else if (why && unknown)
             wait_for(o, card, why, TRY_AGAIN_MS);
         else if (why && waiting)
@@ -166,6 +166,8 @@ static void precheck(struct sb_orchestrator *o, struct held_card *card, const st
 void sb_o_try_start(struct sb_orchestrator *o, struct held_card *card)
 {
     if (!sb_o_may_send(o, card) || card->run.away || !card->card.steps_n || !sb_ledger_writable(o->ledger, NULL))
+        return;
+    if (interlocked(o, card)) /* what would be read now is already changing */
         return;
     precheck(o, card, &card->card.steps[0]);
 }

@@ -196,6 +196,10 @@ struct refs {
     const char *decision;
 };
 
+/* What runs, or has run and may have to be taken back: with no record it can only be taken back by hand, and this says how.
+ * seat 0: to all. */
+void sb_o_tell_by_hand(struct sb_orchestrator *o, int64_t seat);
+
 /* Appends an entry and, when it is durable, folds it into what it belongs to and tells the seats. Takes body (NULL: out of
  * memory before). -1: nothing has changed, and the seats were told why. */
 int sb_o_record(struct sb_orchestrator *o, int kind, const struct sb_actor *actor, const struct refs *refs, json_t *body, struct sb_err *err);
@@ -274,9 +278,12 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
 /* Asks policy about a request. Returns the decision, or -1; `why` gets the deciding rule's message. */
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err);
 
-/* ---- decide.c, request.c, consult.c ---- */
+/* ---- decide.c, edit.c, request.c, consult.c ---- */
 
 void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+/* What stands in the way of a decision that leads to a change: -1 with err. */
+int sb_o_may_act(const struct sb_orchestrator *o, const struct held_card *c, struct sb_err *err);
+int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, struct held_card *c, const struct sb_edit *e, struct sb_err *err);
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);

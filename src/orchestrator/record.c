@@ -87,8 +87,7 @@ static void follow(struct sb_orchestrator *o, const struct sb_entry *e, const st
     }
 }
 
-/* What runs, or has run and may have to be taken back: with no record it can only be taken back by hand. */
-static void tell_by_hand(struct sb_orchestrator *o)
+void sb_o_tell_by_hand(struct sb_orchestrator *o, int64_t seat)
 {
     for (size_t i = 0; i < o->cards_n; i++) {
         struct held_card *c = o->cards[i];
@@ -96,8 +95,18 @@ static void tell_by_hand(struct sb_orchestrator *o)
         sb_str_init(&hand);
         if (sb_card_open(&c->card))
             sb_o_by_hand(c, &hand);
-        if (hand.len)
-            sb_o_notice(o, SB_HIGH, "%s is %s. To take it back by hand, in mongosh: %s", c->card.id, sb_name(&sb_states, c->card.state), hand.p);
+        struct sb_message *m = hand.len ? sb_message_new(SB_NEWS_NOTICE, 0) : NULL;
+        if (m) {
+            struct sb_notice *n = m->body;
+            n->severity = SB_HIGH;
+            n->text = sb_format("%s is %s. To take it back by hand, in mongosh: %s", c->card.id, sb_name(&sb_states, c->card.state), hand.p);
+            if (seat)
+                sb_o_tell(o, seat, m);
+            else
+                sb_o_tell_all(o, SB_NEWS_NOTICE, n);
+            if (!seat)
+                sb_message_free(m);
+        }
         sb_str_release(&hand);
     }
 }
@@ -115,7 +124,7 @@ static void note_ledger(struct sb_orchestrator *o)
     else
         sb_o_notice(o, SB_HIGH, "The ledger cannot be written, so nothing is executed: %s", why ? why : "unknown");
     if (!ok)
-        tell_by_hand(o);
+        sb_o_tell_by_hand(o, 0);
     sb_o_tell_strip(o);
 }
 

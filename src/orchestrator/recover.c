@@ -2,133 +2,13 @@
  *
  * After a start: what an earlier process left open. An intent without a result is in doubt and is probed; nothing is ever
  * guessed from how far things usually get. */
-#include "private.h"
+#include "step_history.h"
 
 #include <signalbox/base/hook.h>
 
 #include <string.h>
 
 #define PROBE_AGAIN_MS 2000
-
-/* ---- what the record says of a card's steps ---- */
-
-enum outcome { NO_OUTCOME, OUTCOME_UNKNOWN, OUTCOME_OK, OUTCOME_FAILED };
-
-/* One direction: the last command that was sent, and what became of it. */
-struct sent_last {
-    int64_t step;        /* 0: nothing was sent */
-    int64_t tries;
-    enum outcome outcome;
-    bool recovered;      /* the outcome was found by looking */
-    bool verified;
-    char why[256];       /* a failure's words */
-};
-
-struct history {
-    const struct sb_card *card;
-    int64_t started;     /* highest forward step with an intent */
-    int64_t verified;    /* forward steps verified, counted from 1 */
-    int64_t undone;      /* undo steps verified since the roll back was decided */
-    struct sent_last forward, back;
-    int64_t undo_tries;
-    bool last_back;      /* the newest intent was an undo's */
-    bool hiding;         /* the newest undo was the gentler one */
-    bool stopped;        /* the card is stopped, and its running step is to be aborted */
-};
-
-static void take_state(struct history *h, const struct sb_entry *e)
-{
-    const char *from = sb_json_str(e->body, "from"), *event = sb_json_str(e->body, "event");
-    bool running = sb_streq(from, sb_name(&sb_states, SB_EXECUTING)) || sb_streq(from, sb_name(&sb_states, SB_PAUSED));
-    h->stopped = running && sb_streq(event, sb_name(&sb_events, SB_EV_STOP));
-    if (sb_streq(event, sb_name(&sb_events, SB_EV_ROLLBACK)) || h->stopped) {
-        h->undone = 0;
-        h->back = (struct sent_last){0};
-    }
-}
-
-static void take_intent(struct history *h, const struct sb_entry *e, bool undo, int64_t step)
-{
-    struct sent_last *s = undo ? &h->back : &h->forward;
-    *s = (struct sent_last){.step = step, .tries = sb_json_int(e->body, "try")};
-    h->last_back = undo;
-    if (undo) {
-        h->undo_tries = s->tries > h->undo_tries ? s->tries : h->undo_tries;
-        h->hiding = step >= 1 && (size_t)step <= h->card->steps_n && h->card->steps[step - 1].hide &&
-                    sb_streq(sb_json_str(e->body, "command"), h->card->steps[step - 1].hide);
-    } else if (step > h->started) {
-        h->started = step;
-    }
-}
-
-static void take_result(struct sent_last *s, const struct sb_entry *e)
-{
-    static const char *const names[] = {[OUTCOME_UNKNOWN] = "unknown", [OUTCOME_OK] = "ok", [OUTCOME_FAILED] = "failed"};
-    const char *message = sb_json_str(e->body, "message"), *outcome = sb_json_str(e->body, "outcome");
-    for (int i = OUTCOME_UNKNOWN; i <= OUTCOME_FAILED; i++)
-        if (sb_streq(outcome, names[i]))
-            s->outcome = (enum outcome)i;
-    s->recovered = json_is_true(json_object_get(e->body, "recovered"));
-    snprintf(s->why, sizeof s->why, "%s", message ? message : "the server refused it");
-}
-
-static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
-{
-    struct history *h = ctx;
-    (void)bytes;
-    (void)n;
-    (void)err;
-    int64_t step = sb_json_int(e->body, "step");
-    bool undo = json_is_true(json_object_get(e->body, "undo"));
-    struct sent_last *s = undo ? &h->back : &h->forward;
-    switch (e->kind) {
-    case SB_ENTRY_STATE:
-        take_state(h, e);
-        break;
-    case SB_ENTRY_STEP_INTENT:
-        take_intent(h, e, undo, step);
-        break;
-    case SB_ENTRY_STEP_RESULT:
-        if (step == s->step && sb_json_int(e->body, "try") == s->tries)
-            take_result(s, e);
-        break;
-    case SB_ENTRY_STEP_VERIFIED:
-        if (json_is_true(json_object_get(e->body, "ok"))) {
-            s->verified = true;
-            h->undone += undo;
-            h->verified = undo ? h->verified : step;
-        }
-        break;
-    default:
-        break;
-    }
-    return 0;
-}
-
-static int read_history(struct sb_orchestrator *o, const struct sb_card *card, struct history *h, struct sb_err *err)
-{
-    memset(h, 0, sizeof *h);
-    h->card = card;
-    return sb_ledger_by_ref(o->ledger, card->id, take_entry, h, err);
-}
-
-/* True while it is not known whether the command happened. */
-static bool in_doubt(const struct sent_last *s)
-{
-    return s->step && !s->verified && (s->outcome == NO_OUTCOME || s->outcome == OUTCOME_UNKNOWN);
-}
-
-/* It was answered, and not read back. */
-static bool answered_ok(const struct sent_last *s)
-{
-    return s->step && !s->verified && s->outcome == OUTCOME_OK;
-}
-
-/* The server refused it. What a probe found undone is another thing: that is sent again. */
-static bool refused(const struct sent_last *s)
-{
-    return s->step && !s->verified && s->outcome == OUTCOME_FAILED && !s->recovered;
-}
 
 /* ---- outcomes without an answer ---- */
 
@@ -152,7 +32,7 @@ static int note_lost(struct sb_orchestrator *o, struct held_card *card, const st
 int sb_o_settle_unsent(struct sb_orchestrator *o, struct held_card *card)
 {
     struct history h;
-    if (read_history(o, &card->card, &h, NULL))
+    if (sb_o_step_history(o, &card->card, &h, NULL))
         return -1;
     const struct sent_last *s = h.last_back ? &h.back : &h.forward;
     if (!s->step || s->outcome != NO_OUTCOME || s->tries == (h.last_back ? card->run.undo_tries : card->run.tries))
@@ -280,7 +160,7 @@ static void end_simulated(struct sb_orchestrator *o, struct held_card *card)
 {
     static const enum sb_event ends[] = {SB_EV_EXPIRE, SB_EV_SUPERSEDE, SB_EV_WATCH_INCONCLUSIVE, SB_EV_LOST, SB_EV_STOP, SB_EV_CLOSE};
     struct history h;
-    if (read_history(o, &card->card, &h, NULL) || note_lost(o, card, &h.forward, false) || note_lost(o, card, &h.back, true))
+    if (sb_o_step_history(o, &card->card, &h, NULL) || note_lost(o, card, &h.forward, false) || note_lost(o, card, &h.back, true))
         return;
     for (size_t i = 0; i < SB_COUNT(ends) && sb_card_open(&card->card); i++)
         if (sb_lifecycle_next((enum sb_state)card->card.state, ends[i]))
@@ -299,19 +179,19 @@ static void place(struct sb_orchestrator *o, struct held_card *card, const struc
     if (r->undoing) {
         r->hiding = h->back.step ? h->hiding : state == SB_ROLLING_BACK && sb_o_hide_fits(o, card);
         r->step = h->back.step && !h->back.verified ? h->back.step : h->started - h->undone;
-        r->sent = answered_ok(&h->back);
-        r->unanswered = in_doubt(&h->back);
+        r->sent = sb_sent_unverified(&h->back);
+        r->unanswered = sb_sent_in_doubt(&h->back);
     } else {
         r->step = h->verified + 1;
-        r->sent = answered_ok(&h->forward);
-        r->unanswered = in_doubt(&h->forward);
+        r->sent = sb_sent_unverified(&h->forward);
+        r->unanswered = sb_sent_in_doubt(&h->forward);
     }
 }
 
 int sb_o_recall(struct sb_orchestrator *o, struct held_card *card, struct sb_err *err)
 {
     struct history h;
-    if (read_history(o, &card->card, &h, err))
+    if (sb_o_step_history(o, &card->card, &h, err))
         return -1;
     place(o, card, &h);
     return 0;
@@ -319,12 +199,12 @@ int sb_o_recall(struct sb_orchestrator *o, struct held_card *card, struct sb_err
 
 static void recover_forward(struct sb_orchestrator *o, struct held_card *card, const struct history *h)
 {
-    if (refused(&h->forward))
+    if (sb_sent_refused(&h->forward))
         sb_o_must_move(o, card, SB_EV_STEP_FAILED, h->forward.why);
     else if (card->card.state == SB_PAUSED)
         sb_o_notice(o, SB_MEDIUM, "%s is paused; %s", card->card.id,
-                    in_doubt(&h->forward) ? "whether its last step happened is not known, and is looked at when it is resumed" : "resume it, stop it or roll it back");
-    else if (in_doubt(&h->forward))
+                    sb_sent_in_doubt(&h->forward) ? "whether its last step happened is not known, and is looked at when it is resumed" : "resume it, stop it or roll it back");
+    else if (sb_sent_in_doubt(&h->forward))
         sb_o_must_move(o, card, SB_EV_LOST, "the last owner ended between an intent and its result");
     else
         sb_o_run(o, card);
@@ -332,9 +212,9 @@ static void recover_forward(struct sb_orchestrator *o, struct held_card *card, c
 
 static void recover_back(struct sb_orchestrator *o, struct held_card *card, const struct history *h)
 {
-    if (refused(&h->back))
+    if (sb_sent_refused(&h->back))
         sb_o_undo_failed(o, card, h->back.why);
-    else if (in_doubt(&h->back))
+    else if (sb_sent_in_doubt(&h->back))
         sb_o_must_move(o, card, SB_EV_LOST, "the last owner ended between the undo's intent and its result");
     else
         sb_o_undo_on(o, card);
@@ -346,14 +226,14 @@ static void recover_stopped(struct sb_orchestrator *o, struct held_card *card, c
     if (!h->stopped || h->back.verified || !sb_o_may_send(o, card))
         return;
     if (!h->back.step) {
-        if (in_doubt(&h->forward))
+        if (sb_sent_in_doubt(&h->forward))
             sb_o_abort(o, card);
         return;
     }
     card->run.stopping = true;
-    if (refused(&h->back))
+    if (sb_sent_refused(&h->back))
         sb_o_undo_failed(o, card, h->back.why);
-    else if (in_doubt(&h->back))
+    else if (sb_sent_in_doubt(&h->back))
         sb_o_probe(o, card);
     else
         sb_o_undo_on(o, card);
@@ -378,7 +258,7 @@ static void recover_card(struct sb_orchestrator *o, struct held_card *card)
 {
     struct history h;
     struct sb_err err = SB_ERR_INIT;
-    if (read_history(o, &card->card, &h, &err) || note_lost(o, card, &h.forward, false) || note_lost(o, card, &h.back, true)) {
+    if (sb_o_step_history(o, &card->card, &h, &err) || note_lost(o, card, &h.forward, false) || note_lost(o, card, &h.back, true)) {
         sb_o_notice(o, SB_HIGH, "%s cannot be taken up: %s", card->card.id, err.msg[0] ? err.msg : "the ledger cannot be written");
         return;
     }

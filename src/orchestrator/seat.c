@@ -204,6 +204,8 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CASE, 0, &o->cases[i]->case_));
     for (size_t i = 0; i < o->cards_n; i++)
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CARD, 0, &o->cards[i]->card));
+    if (!o->ledger_was_ok)
+        sb_o_tell_by_hand(o, seat);
     sb_o_tell_strip(o);
     if (o->policy_alarm)
         sb_o_notice(o, SB_HIGH, "Policy: %s", o->policy_alarm);

@@ -181,8 +181,7 @@ static void resumed_while_it_is_read_back(void **state)
         if (l.card.state == SB_FAILED)
             fail_msg("it failed: %s", l.card.note);
     }
-    if (l.card.state == SB_PAUSED)
-        assert_int_equal(decide(&l, SB_ASK_RESUME), 0);
+    decide(&l, SB_ASK_RESUME); /* it may have been paused last */
     lab_until_state(&l, SB_WATCHING);
     lab_close(&l);
     assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 1);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A person changes a card: its commands are made anew, it is a new revision with a new author, and its approvals are void. */
+#include "private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define LEAST_WINDOW_S 60
+#define MOST_WINDOW_S 86400
+
+/* Sets one member of the options document; an empty value removes it. */
+static int set_option(struct sb_card *card, const char *name, const char *type, const char *value, struct sb_err *err)
+{
+    bson_t *old = bson_new_from_json((const uint8_t *)(card->index_options ? card->index_options : "{}"), -1, NULL), fresh;
+    bson_init(&fresh);
+    int rc = -1;
+    if (old)
+        bson_copy_to_excluding_noinit(old, &fresh, name, NULL);
+    if (!old) {
+        sb_fail(err, SB_EINTERNAL, "the card's options cannot be read");
+    } else if (value[0] == '\0') {
+        rc = 0;
+    } else if (sb_streq(type, "bool")) {
+        rc = sb_streq(value, "true") || sb_streq(value, "false") ? 0 : sb_fail(err, SB_EINPUT, "%s must be true or false", name);
+        if (rc == 0 && sb_streq(value, "true"))
+            BSON_APPEND_BOOL(&fresh, name, true);
+    } else if (sb_streq(type, "int")) {
+        int64_t v;
+        rc = sb_parse_i64(value, &v) || v < 0 || v > INT32_MAX ? sb_fail(err, SB_EINPUT, "%s must be a number of seconds, 0 to 2147483647", name) : 0;
+        if (rc == 0)
+            BSON_APPEND_INT32(&fresh, name, (int32_t)v);
+    } else {
+        bson_t *doc = bson_new_from_json((const uint8_t *)value, -1, NULL);
+        rc = doc && !bson_empty(doc) ? 0 : sb_fail(err, SB_EINPUT, "%s must be a document in Extended JSON, with its names in quotes", name);
+        if (rc == 0)
+            BSON_APPEND_DOCUMENT(&fresh, name, doc);
+        if (doc)
+            bson_destroy(doc);
+    }
+    if (rc == 0) {
+        char *json = bson_as_canonical_extended_json(&fresh, NULL);
+        if (!json || sb_str_set(&card->index_options, json))
+            rc = sb_fail_nomem(err);
+        bson_free(json);
+    }
+    bson_destroy(&fresh);
+    if (old)
+        bson_destroy(old);
+    return rc;
+}
+
+static int set_name(struct sb_card *card, const char *value, struct sb_err *err)
+{
+    size_t n = strlen(value);
+    if (n == 0 || n > 120 || strchr(value, '$') || sb_streq(value, "_id_") || sb_streq(value, "*"))
+        return sb_fail(err, SB_EINPUT, "an index's name has 1 to 120 bytes, no $, and is neither _id_ nor *");
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)value[i] < 0x20 || value[i] == 0x7F)
+            return sb_fail(err, SB_EINPUT, "an index's name holds no control characters");
+    return sb_str_set(&card->index_name, value) ? sb_fail_nomem(err) : 0;
+}
+
+static int apply_set(struct sb_card *card, const struct sb_set *set, char *quorum, size_t cap, struct sb_err *err)
+{
+    const char *key = set->key, *value = set->value;
+    int64_t n;
+    if (sb_streq(key, "name"))
+        return set_name(card, value, err);
+    if (sb_streq(key, "key")) {
+        char *read = sb_index_key_read(value, err);
+        if (!read)
+            return -1;
+        free(card->index_key);
+        card->index_key = read;
+        return 0;
+    }
+    if (sb_streq(key, "unique"))
+        return set_option(card, "unique", "bool", value, err);
+    if (sb_streq(key, "sparse"))
+        return set_option(card, "sparse", "bool", value, err);
+    if (sb_streq(key, "expire_after_s"))
+        return set_option(card, "expireAfterSeconds", "int", value, err);
+    if (sb_streq(key, "partial_filter"))
+        return set_option(card, "partialFilterExpression", "document", value, err);
+    if (sb_streq(key, "commit_quorum")) {
+        if (!sb_streq(value, "votingMembers") && !sb_streq(value, "majority") && (sb_parse_i64(value, &n) || n < 0 || n > 50))
+            return sb_fail(err, SB_EINPUT, "commit_quorum must be votingMembers, majority, or a number of members");
+        snprintf(quorum, cap, "%s", value);
+        return 0;
+    }
+    if (sb_streq(key, "watch_window_s")) {
+        if (sb_parse_i64(value, &n) || n < LEAST_WINDOW_S || n > MOST_WINDOW_S)
+            return sb_fail(err, SB_EINPUT, "watch_window_s must be between %d and %d", LEAST_WINDOW_S, MOST_WINDOW_S);
+        card->watch.window_s = n;
+        return 0;
+    }
+    return sb_fail(err, SB_EINPUT, "\"%s\" cannot be edited on a card", key);
+}
+
+/* The commit quorum as the present command has it. */
+static void present_quorum(const struct sb_card *card, char *out, size_t cap)
+{
+    snprintf(out, cap, "votingMembers");
+    bson_t *doc = card->steps_n ? bson_new_from_json((const uint8_t *)card->steps[0].action, -1, NULL) : NULL;
+    bson_iter_t it;
+    if (doc && bson_iter_init_find(&it, doc, "commitQuorum")) {
+        if (BSON_ITER_HOLDS_UTF8(&it))
+            snprintf(out, cap, "%s", bson_iter_utf8(&it, NULL));
+        else if (BSON_ITER_HOLDS_INT(&it))
+            snprintf(out, cap, "%" PRId64, bson_iter_as_int64(&it));
+    }
+    if (doc)
+        bson_destroy(doc);
+}
+
+static void diff_line(struct sb_str *out, const char *what, const char *before, const char *after)
+{
+    if (!sb_streq(before, after))
+        sb_str_addf(out, "%s%s: %s -> %s", out->len ? "; " : "", what, before ? before : "", after ? after : "");
+}
+
+static void describe_diff(struct sb_str *out, const struct sb_card *a, const struct sb_card *b)
+{
+    char before[32], after[32];
+    snprintf(before, sizeof before, "%" PRId64 " s", a->watch.window_s);
+    snprintf(after, sizeof after, "%" PRId64 " s", b->watch.window_s);
+    diff_line(out, "name", a->index_name, b->index_name);
+    diff_line(out, "key", a->index_key, b->index_key);
+    diff_line(out, "options", a->index_options, b->index_options);
+    diff_line(out, "watch window", before, after);
+    char qa[32], qb[32];
+    present_quorum(a, qa, sizeof qa);
+    present_quorum(b, qb, sizeof qb);
+    diff_line(out, "commit quorum", qa, qb);
+}
+
+static json_t *sets_json(const struct sb_edit *e)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < e->sets_n; i++)
+        if (json_array_append_new(list, json_pack("{s:s,s:s}", "key", e->sets[i].key, "value", e->sets[i].value))) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+/* A new revision: the editor becomes its author, approvals are void, policy is asked again. */
+int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, struct held_card *c, const struct sb_edit *e, struct sb_err *err)
+{
+    if (sb_o_may_act(o, c, err))
+        return -1;
+    if (e->revision && e->revision != c->card.revision)
+        return sb_fail(err, SB_ESTATE, "%s has changed since it was shown: look at it again", c->card.id);
+    if (c->card.kind != SB_KIND_CREATE_INDEX)
+        return sb_fail(err, SB_ESTATE, "only cards that create an index can be edited");
+    if (!sb_lifecycle_next((enum sb_state)c->card.state, SB_EV_EDIT) || c->run.away) {
+        char why[160];
+        sb_lifecycle_reason(why, sizeof why, (enum sb_state)c->card.state, SB_EV_EDIT);
+        return sb_fail(err, SB_ESTATE, "%s: %s", c->card.id, c->run.away ? "its facts are being read right now; try again in a moment" : why);
+    }
+    struct sb_card fresh;
+    struct sb_str diff;
+    char quorum[32];
+    int rc = -1;
+    if (sb_record_copy(&sb_card_schema, &fresh, &c->card))
+        return sb_fail_nomem(err);
+    sb_str_init(&diff);
+    present_quorum(&fresh, quorum, sizeof quorum);
+    for (size_t i = 0; i < e->sets_n; i++)
+        if (apply_set(&fresh, &e->sets[i], quorum, sizeof quorum, err))
+            goto out;
+    if (sb_index_card_rebuild(&fresh, o->facts.hello.set_name[0] != '\0', quorum, err))
+        goto out;
+    describe_diff(&diff, &c->card, &fresh);
+    if (diff.len == 0) {
+        sb_fail(err, SB_EINPUT, "nothing was changed on %s", c->card.id);
+        goto out;
+    }
+    fresh.revision++;
+    if (sb_str_set(&fresh.author, s->actor.principal)) {
+        sb_fail_nomem(err);
+        goto out;
+    }
+    for (size_t i = 0; i < fresh.approvals_n; i++) /* the fold keeps the card's own; the copy must not hold them twice */
+        sb_record_release(&sb_approval_schema, &fresh.approvals[i]);
+    fresh.approvals_n = 0;
+    rc = sb_o_record(o, SB_ENTRY_EDIT, &s->actor, &(struct refs){.card = c},
+                     json_pack("{s:o,s:o,s:s}", "card", sb_record_to_json(&sb_card_schema, &fresh), "sets", sets_json(e), "diff", diff.p), err);
+    if (rc == 0)
+        rc = sb_o_move(o, c, SB_EV_EDIT, &s->actor, diff.p, err);
+out:
+    sb_str_release(&diff);
+    sb_card_release(&fresh);
+    return rc;
+}
