@@ -383,8 +383,6 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
         rc = c.cmd->run(&c);
     if (rc == 0 && c.later) { /* its operation is accounted for when it ends */
         *reply = NULL;
-        sim_op_release(&c.op);
-        sim_fail_release(&c.fail);
         return SIM_LATER;
     }
     c.op.waits = c.op.counts_write && c.w_needs > 1;
