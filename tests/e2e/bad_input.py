@@ -63,7 +63,7 @@ def named_files():
                 if what == "empty" and words[0] == "sim":
                     continue  # a set without collections and clients
                 one_sentence(p.run(*words, path), 2, path.split("\x1b")[0], what="%s %s" % (" ".join(words[:2]), what))
-        check(not os.path.exists(os.path.join(p.state, "ledger.db")), "a wrong file on the command line and the ledger was made")
+        check(not os.path.exists(os.path.join(p.state, "socket")), "a wrong file on the command line, and something was started")
 
 
 def uri_files():
@@ -118,10 +118,10 @@ def configs():
 
 
 POLICY_TYPOS = {
-    "a comma too many": ('"rules": [', '"rules": [,', True),
-    "a quote too few": ('"bundle"', '"bundle', True),
-    "a key twice": ('"bundle"', '"bundle": "x", "bundle"', True),
-    "an unknown key": ('"bundle"', '"bundel"', False),
+    "a comma too many": ('"rules": [', '"rules": [,'),
+    "a quote too few": ('"bundle"', '"bundle'),
+    "a key twice": ('"bundle"', '"bundle": "x", "bundle"'),
+    "an unknown key": ('"bundle"', '"bundel"'),
 }
 
 
@@ -130,14 +130,14 @@ def policies():
         uri = p.write("uri", "mongodb://127.0.0.1:%d/\n" % free_port())
         with open("policy/default.json") as f:
             good = f.read()
-        for what, (old, new, placed) in POLICY_TYPOS.items():
+        for what, (old, new) in POLICY_TYPOS.items():
             check(old in good, "the policy has no " + old)
             path = p.write("typo.json", good.replace(old, new, 1))
             r = p.run("serve", "--uri-file", uri, "--policy", path)
             one_sentence(r, 2, path, what="a policy with " + what)
             place = r.stderr.decode().split(path + ":")[-1].split(":")
             check(len(place) > 2 and place[0].isdigit() and place[1].isdigit(), "a policy with %s: no line and column: %s" % (what, r.stderr.decode()))
-            check(not os.path.exists(os.path.join(p.state, "ledger.db")), "a policy with %s, and something was started" % what)
+            check(not os.path.exists(os.path.join(p.state, "socket")), "a policy with %s, and something was started" % what)
 
 
 def scenarios():
@@ -175,7 +175,7 @@ def places_to_run():
     with Place() as p:
         for env in ({"LANG": "C", "LC_ALL": ""}, {"LC_ALL": "POSIX"}, {"LC_ALL": "xx_XX.UTF-8"}):
             check(p.run("help", "keys", env=env).returncode == 0, "help with %r" % env)
-        bare = {"PATH": "/usr/bin:/bin"}
+        bare = {"PATH": "/usr/bin:/bin", "MONGOC_DISABLE_SHM": "1"}
         r = subprocess.run([PROGRAM, "cards"], env=bare, capture_output=True, timeout=LIMIT)
         one_sentence(r, 2, "XDG_STATE_HOME", "HOME")
         for term in (None, "frobnicate", "dumb"):

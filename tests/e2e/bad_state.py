@@ -47,8 +47,12 @@ def folders():
 
 def fill(p):
     """A ledger with something in it; its bytes' hash."""
+    socket = os.path.join(p.state, "socket")
+    if os.path.exists(socket):
+        os.unlink(socket)  # of an owner that was killed
     with p.background("serve", "--uri-file", uri_of(p)) as s:
-        wait_until("an owner that answers", lambda: p.run("cards", "list").returncode == 0 and os.path.exists(os.path.join(p.state, "socket")))
+        wait_until("the socket", lambda: os.path.exists(socket) or s.poll() is not None)
+        wait_until("an owner that answers", lambda: p.run("cards", "list").returncode == 0 or s.poll() is not None)
     check(s.returncode == 0, "serve ended with %d: %s" % (s.returncode, s.said()))
     return ledger_hash(p)
 
