@@ -12,6 +12,7 @@
 #include <signalbox/agents/profile_card.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/ledger/ledger.h>
+#include <signalbox/ledger/mask.h>
 #include <signalbox/mongo/write_door.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
@@ -132,6 +133,7 @@ struct sb_orchestrator {
     struct sb_porter *porter; /* NULL: nobody may join */
     struct sb_ledger *ledger; /* NULL never: a ledger that cannot be opened ends the start */
     struct sb_policy *policy;
+    struct sb_mask *mask;     /* of what policy calls sensitive */
     struct sb_intake *intake;
     struct sb_actor self;     /* the orchestrator as an actor */
 
@@ -177,6 +179,10 @@ struct refs {
 int sb_o_record(struct sb_orchestrator *o, int kind, const struct sb_actor *actor, const struct refs *refs, json_t *body, struct sb_err *err);
 
 /* The same for a STEP_INTENT; fills in the permit. nonce as in sb_ledger_intent. */
+/* What policy calls sensitive is masked in what is read from a server (commands of consultations, replies) before it is
+ * recorded. What is executed is never masked: the permit is for exactly those bytes. NULL on error. */
+struct sb_mask *sb_o_open_mask(const struct sb_orchestrator *o, struct sb_err *err);
+
 int sb_o_record_intent(struct sb_orchestrator *o, struct held_card *card, json_t *body, const char *command, const char *nonce,
                        struct sb_permit *permit, struct sb_err *err);
 

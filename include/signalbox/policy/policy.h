@@ -8,7 +8,7 @@
  *    "rules": [{"id": "HLT-01", "level": "hard", "effect": "deny", "title": "...", "owner": "...", "review_by": "2027-05-01",
  *               "match": EXPRESSION, "when": EXPRESSION, "message": "lag is {health.lag_s} s",
  *               "require": {"approvals": 1, "groups": [], "checks": [], "not_author": true, "typed_target": true}}],
- *    "inputs": {"NAME": INPUT}, "tests": [{"name": "...", "base": "NAME", "input": INPUT, "expect": {...}}]}
+ *    "sensitive": ["email", "*ssn*"], "inputs": {"NAME": INPUT}, "tests": [{"name": "...", "base": "NAME", "input": INPUT, "expect": {...}}]}
  *
  * EXPRESSION is an object; all its members must be true. A member is {"all": [..]}, {"any": [..]}, {"not": {..}},
  * {"count": {"of": [..], "ge": 2}}, or a fact's dotted path with a CONDITION. A CONDITION is an object of operators, all of
@@ -51,6 +51,9 @@ const struct sb_bundle_id *sb_policy_id(const struct sb_policy *p);
 
 /* The bundle's canonical bytes, NUL-terminated: what is hashed, and what POLICY_LOAD keeps. Borrowed. */
 const char *sb_policy_text(const struct sb_policy *p);
+
+/* The names of fields whose values must not be recorded ("sensitive": ["email", "*ssn*"]); NULL: none. Borrowed. */
+const json_t *sb_policy_sensitive(const struct sb_policy *p);
 
 /* Decides. out is overwritten; -1 only when memory runs out. An input that is no object denies. */
 int sb_policy_evaluate(const struct sb_policy *p, const json_t *input, struct sb_policy_verdict *out, struct sb_err *err);
