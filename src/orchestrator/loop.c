@@ -530,6 +530,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_intake_free(o->intake);
     sb_o_free_policy(o);
     sb_o_free_history(o);
+    sb_mask_close(o->mask);
     sb_ledger_close(o->ledger);
     sb_queue_free(o->mail);
     for (size_t i = 0; i < o->namespaces_n; i++)
@@ -587,7 +588,8 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         goto fail;
     }
     if (load_rules(o, opt, err) || !(o->detector = sb_detector_new(err)) ||
-        !(o->ledger = sb_ledger_open_witnessed(opt->state_dir, opt->witness, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_policy(o, opt, err) || sb_o_load_book(o, err) ||
+        !(o->ledger = sb_ledger_open_witnessed(opt->state_dir, opt->witness, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_policy(o, opt, err) ||
+        !(o->mask = sb_o_open_mask(o, err)) || sb_o_load_book(o, err) ||
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
     record_start(o, opt);

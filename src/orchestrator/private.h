@@ -13,6 +13,7 @@
 #include <signalbox/base/hash.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/ledger/ledger.h>
+#include <signalbox/ledger/mask.h>
 #include <signalbox/mongo/write_door.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
@@ -151,6 +152,7 @@ struct sb_orchestrator {
     json_t *policy_record;    /* the body of its entry, until that is written */
     char *waivers_path;       /* NULL: none */
     struct sb_history *history; /* history.c's; NULL: not read yet */
+    struct sb_mask *mask;     /* of what policy calls sensitive */
     struct sb_intake *intake;
     struct sb_actor self;     /* the orchestrator as an actor */
 
@@ -205,6 +207,10 @@ void sb_o_tell_by_hand(struct sb_orchestrator *o, int64_t seat);
 int sb_o_record(struct sb_orchestrator *o, int kind, const struct sb_actor *actor, const struct refs *refs, json_t *body, struct sb_err *err);
 
 /* The same for a STEP_INTENT; fills in the permit. nonce as in sb_ledger_intent. */
+/* What policy calls sensitive is masked in what is read from a server (commands of consultations, replies) before it is
+ * recorded. What is executed is never masked: the permit is for exactly those bytes. NULL on error. */
+struct sb_mask *sb_o_open_mask(const struct sb_orchestrator *o, struct sb_err *err);
+
 int sb_o_record_intent(struct sb_orchestrator *o, struct held_card *card, json_t *body, const char *command, const char *nonce,
                        struct sb_permit *permit, struct sb_err *err);
 

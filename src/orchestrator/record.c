@@ -128,6 +128,27 @@ static void note_ledger(struct sb_orchestrator *o)
     sb_o_tell_strip(o);
 }
 
+struct sb_mask *sb_o_open_mask(const struct sb_orchestrator *o, struct sb_err *err)
+{
+    const json_t *names = sb_policy_sensitive(o->policy);
+    size_t n = json_array_size(names);
+    const char **patterns = calloc(n + 1, sizeof *patterns);
+    if (!patterns) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        patterns[i] = json_string_value(json_array_get(names, i));
+    struct sb_mask *m = sb_mask_open(o->state_dir, patterns, n, err);
+    free(patterns);
+    return m;
+}
+
+static bool from_server(int kind)
+{
+    return kind == SB_ENTRY_COMMAND || kind == SB_ENTRY_STEP_RESULT;
+}
+
 static int append(struct sb_orchestrator *o, struct sb_entry *e, const struct refs *refs, const char *command, const char *nonce,
                   struct sb_permit *permit, struct sb_err *err)
 {
@@ -137,6 +158,8 @@ static int append(struct sb_orchestrator *o, struct sb_entry *e, const struct re
     int rc = -1;
     if (refer(o, &e->plan, refs) || !e->body)
         sb_fail_nomem(&why);
+    else if (from_server(e->kind) && sb_mask_body(o->mask, e->body, &why))
+        sb_err_prefix(&why, "an entry could not be masked");
     else if (permit)
         rc = sb_ledger_intent(o->ledger, e, command, o->facts.id, nonce, permit, &why);
     else

@@ -179,8 +179,8 @@ static bool version_ok(const char *text)
 
 static int read_head(struct sb_loader *l)
 {
-    static const char *const keys[] = {"format", "bundle", "version", "default", "windows", "groups", "checks", "tags", "holds", "autonomy", "waivers", "rules", "inputs", "tests"};
-    const json_t *tree = l->p->tree;
+    static const char *const keys[] = {"format", "bundle", "version", "default", "windows", "groups", "checks", "tags", "holds", "autonomy", "waivers", "sensitive", "rules", "inputs", "tests"};
+    const json_t *tree = l->p->tree, *sensitive;
     const char *format, *fallback, *name, *version;
     if (sb_loader_keys(l, tree, keys, SB_COUNT(keys)) || sb_loader_text(l, tree, "format", true, &format) || sb_loader_text(l, tree, "default", true, &fallback) ||
         sb_loader_text(l, tree, "bundle", true, &name) || sb_loader_text(l, tree, "version", true, &version))
@@ -189,6 +189,8 @@ static int read_head(struct sb_loader *l)
         return sb_loader_refuse_name(l, "this program knows the format signalbox.policy/1, not", format);
     if (strcmp(fallback, "deny") != 0)
         return sb_loader_refuse(l, "the default must be deny");
+    if (sb_loader_words(l, tree, "sensitive", &sensitive))
+        return -1;
     if (!version_ok(version))
         return sb_loader_refuse_name(l, "a version is one to four numbers with dots, not", version);
     return sb_str_set(&l->p->id.bundle, name) || sb_str_set(&l->p->id.version, version) ? sb_fail_nomem(l->err) : 0;
@@ -344,6 +346,11 @@ void sb_policy_free(struct sb_policy *p)
 const struct sb_bundle_id *sb_policy_id(const struct sb_policy *p)
 {
     return &p->id;
+}
+
+const json_t *sb_policy_sensitive(const struct sb_policy *p)
+{
+    return json_object_get(p->tree, "sensitive");
 }
 
 const char *sb_policy_text(const struct sb_policy *p)

@@ -286,12 +286,68 @@ struct event {
     int64_t acknowledged; /* entries the caller had been told of by then */
 };
 
+enum loss { ALL_UNSYNCED, SOME_UNSYNCED };
+
 static struct event *events;
 static size_t events_n;
 static int64_t acknowledged;
 
+/* Files that are not SQLite's are renamed into place; their versions are noted as they are come by. */
+struct side {
+    const char *name;
+    size_t n;
+    struct {
+        size_t at; /* events before it was seen */
+        char *text;
+    } version[64];
+};
+
+static struct side sides[] = {{.name = "checkpoint-key"}, {.name = "checkpoint"}, {.name = "witness"}};
+static const char *powered; /* the folder that is recorded */
+
+static void note_sides(void)
+{
+    for (size_t i = 0; i < SB_COUNT(sides); i++) {
+        struct side *s = &sides[i];
+        struct sb_str text;
+        sb_str_init(&text);
+        char *path = sb_format("%s/%s", powered, s->name);
+        bool there = access(path, F_OK) == 0 && sb_file_read(path, 65536, &text, NULL) == 0;
+        if (there && (s->n == 0 || !sb_streq(s->version[s->n - 1].text, text.p))) {
+            assert_true(s->n < SB_COUNT(s->version));
+            s->version[s->n].at = events_n;
+            s->version[s->n++].text = sb_str_take(&text);
+        }
+        sb_str_release(&text);
+        free(path);
+    }
+}
+
+/* A rename may be lost until the folder is synced: the last version, or the one before it. The key is there: the ledger names
+ * it in a commit that synced the folder. */
+static void put_sides(const char *dir, size_t at, enum loss loss, struct sb_rng *rng)
+{
+    for (size_t i = 0; i < SB_COUNT(sides); i++) {
+        const struct side *s = &sides[i];
+        size_t n = 0;
+        while (n < s->n && s->version[n].at <= at)
+            n++;
+        if (i > 0 && n > 1 && (loss == ALL_UNSYNCED || sb_rng_below(rng, 2)))
+            n--;
+        if (n == 0)
+            continue;
+        char *path = sb_format("%s/%s", dir, s->name);
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(sb_write_all(fd, s->version[n - 1].text, strlen(s->version[n - 1].text)), 0);
+        close(fd);
+        free(path);
+    }
+}
+
 static int record(enum shim_op op, const char *path, sqlite3_int64 offset, const void *bytes, int n)
 {
+    note_sides();
     struct event *e = SB_PUSH(events);
     assert_non_null(e);
     *e = (struct event){op, sb_format("%s", path), offset, n ? sb_strdup_n(bytes, (size_t)n) : NULL, n, acknowledged};
@@ -317,8 +373,6 @@ static void apply(struct sb_str *to, const struct event *e, int n)
         sb_str_addc(to, '\0');
     memcpy(to->p + e->offset, e->bytes, (size_t)n);
 }
-
-enum loss { ALL_UNSYNCED, SOME_UNSYNCED };
 
 struct world {
     struct image image[16];
@@ -408,7 +462,9 @@ static void check_after(const char *dir, size_t at)
     char when[64], path[200];
     snprintf(when, sizeof when, "power gone before operation %zu", at);
     snprintf(path, sizeof path, "%s/ledger.db", dir);
-    struct sb_ledger *l = sb_ledger_open(dir, SB_LEDGER_OWN, &origin, &err);
+    char witness[200];
+    snprintf(witness, sizeof witness, "%s/witness", dir);
+    struct sb_ledger *l = sb_ledger_open_witnessed(dir, witness, SB_LEDGER_OWN, &origin, &err);
     if (!l)
         fail_msg("%s: %s", when, err.msg);
     const char *why;
@@ -430,13 +486,21 @@ static void what_was_acknowledged_survives_a_loss_of_power_before_every_operatio
     const char *dir = sb_test_dir(), *root = sb_test_dir();
     sb_rng_seed(&rng, 77);
     acknowledged = 0;
+    powered = dir;
     shim_ask = record;
-    struct sb_ledger *l = fill_own(dir, &origin);
-    for (int i = 0; i < 12; i++) {
+    char *witness = sb_format("%s/witness", dir);
+    struct sb_ledger *l = NULL;
+    for (int i = 0; i < 12; i++) { /* closed and opened meanwhile, so that checkpoint and witness are written anew */
         int64_t seq;
+        if (i % 4 == 0) {
+            sb_ledger_close(l);
+            l = sb_ledger_open_witnessed(dir, witness, SB_LEDGER_OWN, &origin, &err);
+            assert_non_null(l);
+        }
         sb_assert_ok(append_one(l, &seq, &err), err);
         acknowledged = seq;
     }
+    free(witness);
     struct sb_permit permit;
     struct sb_entry e = fill_entry(SB_ENTRY_STEP_INTENT, "K-000001", "C-000001", NULL, json_pack("{s:i}", "step", 1));
     sb_assert_ok(sb_ledger_intent(l, &e, fill_command, "rs-1", "n1", &permit, &err), err);
@@ -451,13 +515,18 @@ static void what_was_acknowledged_survives_a_loss_of_power_before_every_operatio
             char *left = sb_format("%s/%zu-%d", root, at, variant);
             sb_assert_ok(sb_dir_make(left, 0700, &err), err);
             materialise(&w, left, variant ? SOME_UNSYNCED : ALL_UNSYNCED, &rng);
+            put_sides(left, at, variant ? SOME_UNSYNCED : ALL_UNSYNCED, &rng);
             check_after(left, at);
             free(left);
         }
         step(&w, at);
     }
-    print_message("%zu operations\n", events_n);
+    print_message("%zu operations, %zu checkpoints, %zu of the witness\n", events_n, sides[1].n, sides[2].n);
     assert_true(events_n > 150);
+    assert_true(sides[1].n >= 3 && sides[2].n >= 3);
+    for (size_t i = 0; i < SB_COUNT(sides); i++)
+        while (sides[i].n)
+            free(sides[i].version[--sides[i].n].text);
     for (size_t i = 0; i < w.n; i++) {
         free(w.image[i].path);
         free(w.image[i].pending);

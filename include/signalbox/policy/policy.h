@@ -12,7 +12,7 @@
  *    "windows": {NAME: WINDOW}, "groups": {NAME: ["alice"]}, "checks": {NAME: {"title": "...", "when": EXPRESSION}},
  *    "tags": {NAME: [PATTERN]}, "holds": {NAME: {"title": "...", "ns": [PATTERN], "until": "2027-06-30"}},
  *    "autonomy": {...} (autonomy.h), "waivers": {"signed": true, "max_h": 72},
- *    "inputs": {"NAME": INPUT}, "tests": [{"name": "...", "base": "NAME", "input": INPUT, "expect": {...}}]}
+ *    "sensitive": ["email", "*ssn*"], "inputs": {"NAME": INPUT}, "tests": [{"name": "...", "base": "NAME", "input": INPUT, "expect": {...}}]}
  *
  * EXPRESSION is an object; all its members must be true. A member is {"all": [..]}, {"any": [..]}, {"not": {..}},
  * {"count": {"of": [..], "ge": 2}}, or a fact's dotted path with a CONDITION. A CONDITION is an object of operators, all of
@@ -70,6 +70,9 @@ const struct sb_bundle_id *sb_policy_id(const struct sb_policy *p);
 
 /* The bundle's canonical bytes, NUL-terminated: what is hashed, and what POLICY_LOAD keeps. Borrowed. */
 const char *sb_policy_text(const struct sb_policy *p);
+
+/* The names of fields whose values must not be recorded ("sensitive": ["email", "*ssn*"]); NULL: none. Borrowed. */
+const json_t *sb_policy_sensitive(const struct sb_policy *p);
 
 /* Freezes into an input what the bundle itself knows and the input does not say: the state of every window at clock.utc with
  * its next change and the hash of the zone's data; groups of the actor and of the approvers; tags and holds of the
