@@ -14,6 +14,7 @@ CC := gcc
 VARIANT ?= $(if $(findstring clang,$(CC)),clang,gcc)
 B := build/$(VARIANT)
 V ?= 0
+JOBS ?= $(shell nproc)
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
@@ -169,8 +170,9 @@ unit-tests: $(UNIT_TESTS) $(FUZZERS)
 
 # pkg-config is asked when the Makefile is read, so what was just installed needs a fresh make: here and below
 test: setup-test
-	@$(MAKE) --no-print-directory layers test-run
-test-run: all $(UNIT_TESTS) $(FUZZERS) $(HELPERS) $(VENV)/.ready
+	@$(MAKE) --no-print-directory -j$(JOBS) layers test-programs && $(MAKE) --no-print-directory test-run
+test-programs: all $(UNIT_TESTS) $(FUZZERS) $(HELPERS) $(VENV)/.ready
+test-run: test-programs
 	@tests/run $(B) $(UNIT_TESTS) $(FUZZERS)
 
 # the ledger's tests in their long form: 20,000 flipped bits in a ledger of 2,000 entries, and every bit of 50 entries
@@ -187,7 +189,7 @@ layers: $(foreach r,$(ROOMS),$(B)/lib$(r).a)
 	@tests/layers $(B) $(foreach r,$(ROOMS),'$(r):$(USES_$(r))')
 
 asan tsan: setup-test
-	@$(MAKE) --no-print-directory VARIANT=$@ test-run
+	@$(MAKE) --no-print-directory -j$(JOBS) VARIANT=$@ test-programs && $(MAKE) --no-print-directory VARIANT=$@ test-run
 
 # libFuzzer on every parser of bytes from outside, FUZZ_SECONDS each; FUZZ=word runs the matching fuzzers only
 FUZZ_SECONDS ?= 30
@@ -237,7 +239,7 @@ setup-screenshots:
 	$(call install,$(SHOT_PACKAGES))
 
 demo: setup
-	@$(MAKE) --no-print-directory all && $(PROGRAM) demo $(DEMO)
+	@$(MAKE) --no-print-directory -j$(JOBS) all && $(PROGRAM) demo $(DEMO)
 
 # measurements against peers, as ratios; SIGNALBOX_BENCH_ONLY=word runs the matching scripts only
 bench: setup-bench
@@ -269,5 +271,5 @@ help:
 	 'make screenshots pictures of the real screen' 'make setup       install what the build needs (Debian)' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
-.PHONY: all test test-run test-long test-long-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
+.PHONY: all test test-programs test-run test-long test-long-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
         bench-programs crash setup setup-test setup-bench setup-screenshots demo install clean help

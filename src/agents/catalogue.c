@@ -115,6 +115,16 @@ const struct sb_index_info *sb_catalogue_index_by_key(const struct sb_catalogue 
     return found;
 }
 
+/* Not the first index with this key: others may have it too, with other options. */
+static bool has_key(const struct sb_index_info *index, const char *key)
+{
+    bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
+    bool same = doc && same_key(index, doc);
+    if (doc)
+        bson_destroy(doc);
+    return same;
+}
+
 enum sb_built sb_catalogue_built(const struct sb_catalogue *c, const char *name, const char *key, char *why, size_t cap)
 {
     for (size_t i = 0; i < c->builds_n; i++)
@@ -127,7 +137,7 @@ enum sb_built sb_catalogue_built(const struct sb_catalogue *c, const char *name,
         snprintf(why, cap, "%s has no index named %s", c->ns, name);
         return SB_NOT_THERE;
     }
-    if (key && sb_catalogue_index_by_key(c, key) != index) {
+    if (key && !has_key(index, key)) {
         snprintf(why, cap, "an index named %s is there, but its key is %s", name, index->key);
         return SB_NOT_THERE;
     }
