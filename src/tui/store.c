@@ -96,6 +96,7 @@ void store_take_card(struct sb_tui *t, struct sb_card *card)
     struct held_card *held = t->card[i];
     sb_card_release(&held->card);
     held->card = *card;
+    held->sieved.filter = 0;
     memset(card, 0, sizeof *card);
     int pane = pane_of(&held->card);
     if (pane != held->pane) {
@@ -121,6 +122,7 @@ void store_take_anomaly(struct sb_tui *t, struct sb_anomaly *anomaly)
     }
     sb_anomaly_release(&held->anomaly);
     held->anomaly = *anomaly;
+    held->sieved.filter = 0;
     memset(anomaly, 0, sizeof *anomaly);
     if (t->anomalies > ANOMALIES_KEPT && !in_view(t, t->anomaly[0]->anomaly.id)) {
         sb_anomaly_release(&t->anomaly[0]->anomaly);

@@ -511,7 +511,7 @@ static void other_keymaps_work_the_same(void **state)
     struct sb_keymap *vi = keymap_of("vi"), *emacs = keymap_of("emacs");
     struct console c;
     console_on_card(&c, vi, 80, 24);
-    press(&c, "3 Enter C-f C-f 2 C-f A");
+    press(&c, "g 3 Enter C-f C-f g 2 C-f A");
     assert_shows(&c, "What is signed");
     press(&c, "Escape Escape i");
     type_text(&c, "orders is slow");

@@ -92,7 +92,17 @@ enum sb_action_flags {
     ACTION(SEARCH, "search", "search", SB_AT(MAIN) | SB_AT(PAGE), 0, "search here")                                               \
     ACTION(SEARCH_NEXT, "search-next", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the next place where it was found")                     \
     ACTION(SEARCH_PREVIOUS, "search-previous", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the place before")                              \
-    ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the selected row, or the page")                                  \
+    ACTION(FILTER, "filter", "filter", SB_AT(MAIN), 0, "show only the rows that fit a regular expression (! in front: that do not)")     \
+    ACTION(UNDO_FILTER, "undo-filter", "", SB_AT(MAIN), 0, "take back the last change of a filter")                               \
+    ACTION(SORT, "sort", "", SB_AT(MAIN), 0, "sort this pane by the next of its columns")                                         \
+    ACTION(REVERSE, "reverse", "", SB_AT(MAIN), 0, "turn the order of this pane round")                                           \
+    ACTION(MARK, "mark", "", SB_AT(MAIN), 0, "mark the selected row, or take its mark away")                                      \
+    ACTION(NEXT_MARK, "next-mark", "", SB_AT(MAIN), 0, "to the next marked row")                                                  \
+    ACTION(CLEAR_MARKS, "clear-marks", "", SB_AT(MAIN), 0, "take all marks of this pane away")                                    \
+    ACTION(JUMP_BACK, "jump-back", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "to the place before the last jump")                         \
+    ACTION(JUMP_FORWARD, "jump-forward", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "to the place that was left by jumping back")          \
+    ACTION(COUNT, "count", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "do the next movement that many times: a digit of the number, or four times with another key") \
+    ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the marked rows, the selected one, or the page")                                  \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
     ACTION(SUSPEND, "suspend", "", SB_AT(GLOBAL), 0, "give the terminal back to the shell for a while")                           \
