@@ -398,6 +398,18 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
         if (v->link > 0 && (size_t)v->link <= edit_keys())
             set_text(&t->edit.changed[v->link - 1], NULL);
         break;
+    case SB_ACT_WHY: {
+        const struct sb_card *card = card_in_focus(t);
+        if (!card) {
+            say(t, false, "No card is selected.");
+            break;
+        }
+        place_note(t);
+        if (v->kind != VIEW_CARD)
+            view_open(t, VIEW_CARD, card->id, fx);
+        show_tab(t, TAB_POLICY);
+        break;
+    }
     case SB_ACT_SUMMARY: show_tab(t, TAB_SUMMARY); break;
     case SB_ACT_COMMANDS: show_tab(t, TAB_COMMANDS); break;
     case SB_ACT_EVIDENCE: show_tab(t, TAB_EVIDENCE); break;

@@ -54,6 +54,11 @@ static bool unread(const struct sb_tui *t, const struct sb_card *c, char out[512
 
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
 {
+    return decision_refused(t, action, card_in_focus(t), out);
+}
+
+bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512])
+{
     if (!(sb_actions[action].flags & SB_DANGEROUS))
         return false;
     if (t->welcomed && t->welcome.read_only) {
@@ -64,7 +69,6 @@ bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
         snprintf(out, 512, t->bye ? "The orchestrator has ended: nothing can be decided any more." : "Not connected yet: nothing can be decided.");
         return true;
     }
-    const struct sb_card *c = card_in_focus(t);
     if (!c) {
         snprintf(out, 512, "No card is selected.");
         return true;

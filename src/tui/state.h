@@ -40,11 +40,22 @@ struct sieved {
     bool fits;
 };
 
+/* What a criterion of the watch window was, reading by reading, as far as this console has seen it. */
+#define TRACE_KEPT 24
+#define TRACES_MOST 16
+struct trace {
+    int64_t value[TRACE_KEPT];
+    size_t n;
+    int64_t samples; /* of the last reading: the same number is no new one */
+};
+
 struct held_card {
     struct sb_card card;
     int pane;         /* enum pane_id, where it is listed */
     uint64_t entered; /* when it came there, by t->arrivals */
     struct sieved sieved;
+    int64_t traced;   /* the watch window that the traces are of, by when it was opened; 0: none */
+    struct trace trace[TRACES_MOST];
 };
 
 struct held_anomaly {
@@ -292,6 +303,8 @@ void store_take_case(struct sb_tui *t, struct sb_case *c);             /* takes 
 void store_release(struct sb_tui *t);
 int64_t deployment_now(const struct sb_tui *t); /* 0 before the first sample */
 
+const struct trace *trace_of(const struct sb_tui *t, const struct sb_card *c, size_t criterion); /* NULL: none */
+
 /* ---- audit.c ---- */
 void audit_entry(struct sb_tui *t, struct sb_audit_row *row);           /* takes the content */
 void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page); /* takes the rows */
@@ -398,6 +411,7 @@ void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
 void count_key(struct sb_tui *t, const struct sb_key *key);
 void suspend(struct sb_tui *t, struct sb_effects *fx);
 /* Why the action cannot be done now, in words; false: it can. */
+bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* the same for a given card */
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512]);
 void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
 void decide_with(struct sb_tui *t, int ask, const char *card, const char *reason, struct sb_effects *fx);

@@ -78,6 +78,31 @@ static void to_end(struct sb_tui *t, size_t i)
     t->card[t->cards - 1] = held;
 }
 
+/* Adds what was measured anew to the traces. */
+static void trace(struct held_card *held)
+{
+    const struct sb_watch_report *r = &held->card.report;
+    if (held->traced != r->opened_at) {
+        memset(held->trace, 0, sizeof held->trace);
+        held->traced = r->opened_at;
+    }
+    for (size_t i = 0; i < r->readings_n && i < TRACES_MOST; i++) {
+        struct trace *k = &held->trace[i];
+        if (!r->readings[i].measured || (k->n && r->readings[i].samples == k->samples))
+            continue;
+        if (k->n == TRACE_KEPT)
+            memmove(&k->value[0], &k->value[1], --k->n * sizeof k->value[0]);
+        k->value[k->n++] = r->readings[i].value;
+        k->samples = r->readings[i].samples;
+    }
+}
+
+const struct trace *trace_of(const struct sb_tui *t, const struct sb_card *c, size_t criterion)
+{
+    const struct held_card *held = find_card(t, c->id);
+    return held && criterion < TRACES_MOST && held->trace[criterion].n ? &held->trace[criterion] : NULL;
+}
+
 void store_take_card(struct sb_tui *t, struct sb_card *card)
 {
     size_t i = 0;
@@ -97,6 +122,7 @@ void store_take_card(struct sb_tui *t, struct sb_card *card)
     sb_card_release(&held->card);
     held->card = *card;
     held->sieved.filter = 0;
+    trace(held);
     memset(card, 0, sizeof *card);
     int pane = pane_of(&held->card);
     if (pane != held->pane) {

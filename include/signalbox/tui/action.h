@@ -62,6 +62,7 @@ enum sb_action_flags {
     ACTION(UNDO_CHANGE, "undo-change", "undo", SB_AT(EDIT), 0, "take back the change of this value")                              \
     ACTION(ACKNOWLEDGE, "acknowledge", "take", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "take the anomaly: others see who has it")   \
     ACTION(CASE, "case", "case", SB_AT(ANOMALIES) | SB_AT(AUDIT) | SB_AT_CARDS | SB_AT(ANOMALY), 0, "open the case this belongs to") \
+    ACTION(WHY, "why-not", "why not", SB_AT_CARDS, 0, "why a decision cannot be made, and what policy would have to see")         \
     ACTION(SUMMARY, "tab-summary", "", SB_AT(CARD), 0, "card: what, where, why, risk, undo, who approves, expires")               \
     ACTION(COMMANDS, "tab-commands", "", SB_AT(CARD), 0, "card: the exact commands")                                              \
     ACTION(EVIDENCE, "tab-evidence", "", SB_AT(CARD), 0, "card: the evidence, with its coverage and age")                         \
