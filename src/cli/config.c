@@ -38,8 +38,12 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->keymap, row, problems);
     else if (strcmp(name, "policy") == 0)
         set_text(r, &c->policy, row, problems);
+    else if (strcmp(name, "clipboard") == 0 && (strcmp(row->word[2], "on") == 0 || strcmp(row->word[2], "off") == 0))
+        c->clipboard = row->word[2][1] == 'n';
+    else if (strcmp(name, "clipboard") == 0)
+        say(problems, row, r, false, "clipboard is on or off");
     else
-        say(problems, row, r, false, "there is no such setting; known are theme, keymap, policy, and deployment sections");
+        say(problems, row, r, false, "there is no such setting; known are theme, keymap, policy, clipboard, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)

@@ -146,11 +146,15 @@ static bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effect
     case SB_ACT_TO_PLANS: to_pane(t, PANE_PLANS); return true;
     case SB_ACT_TO_APPROVALS: to_pane(t, PANE_APPROVALS); return true;
     case SB_ACT_TO_AUDIT: to_pane(t, PANE_AUDIT); return true;
-    case SB_ACT_ZOOM: t->zoomed = !t->zoomed; return true;
+    case SB_ACT_ZOOM:
+        t->zoomed = !t->zoomed;
+        remember_panes(t, fx);
+        return true;
     case SB_ACT_LAYOUT: {
         static const char *const words[] = {"as fits", "side by side", "below one another"};
         t->arrangement = (t->arrangement + 1) % 3;
         say(t, false, "Panes: %s.", words[t->arrangement]);
+        remember_panes(t, fx);
         return true;
     }
     case SB_ACT_FOLLOW:
@@ -177,6 +181,7 @@ static void order(struct sb_tui *t, enum sb_action action, struct sb_effects *fx
     else
         p->reversed = !p->reversed;
     panes_relist(t, fx);
+    remember_panes(t, fx);
     say(t, false, "%s by %s%s.", pane_name(t->focus), sort_name(p->sort), p->reversed ? ", turned round" : "");
 }
 
@@ -428,6 +433,7 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
         break;
     }
     case SB_ACT_COPY: copy(t, fx); break;
+    case SB_ACT_EXPORT: line_open(t, LINE_EXPORT, NULL, "text"); break;
     case SB_ACT_MESSAGES: view_open(t, VIEW_MESSAGES, NULL, fx); break;
     case SB_ACT_HELP: view_open(t, VIEW_HELP, NULL, fx); break;
     case SB_ACT_PALETTE: palette_open(t); break;

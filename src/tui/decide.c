@@ -13,7 +13,7 @@ static int event_of(enum sb_action action, const struct sb_card *c)
     switch (action) {
     case SB_ACT_APPROVE: return SB_EV_APPROVE;
     case SB_ACT_REJECT: return SB_EV_REJECT;
-    case SB_ACT_EDIT: return SB_EV_EDIT;
+    case SB_ACT_EDIT: case SB_ACT_EDIT_TEXT: return SB_EV_EDIT;
     case SB_ACT_ROLLBACK: return SB_EV_ROLLBACK;
     case SB_ACT_PAUSE: return c->state == SB_PAUSED ? SB_EV_RESUME : SB_EV_PAUSE;
     case SB_ACT_STOP: return SB_EV_STOP;
@@ -130,6 +130,15 @@ void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
     case SB_ACT_REJECT: line_open(t, LINE_REJECT, c->id, ""); break;
     case SB_ACT_CLOSE: line_open(t, LINE_CLOSE, c->id, ""); break;
     case SB_ACT_EDIT: edit_open(t, c, fx); break;
+    case SB_ACT_EDIT_TEXT: {
+        if (top_view(t)->kind != VIEW_EDIT)
+            edit_open(t, c, fx);
+        struct sb_str text;
+        sb_str_init(&text);
+        edit_as_text(t, &text);
+        fx_add(fx, SB_FX_EDITOR, NULL, sb_str_take(&text));
+        break;
+    }
     case SB_ACT_SEND_EDIT:
         if (edit_changes(&t->edit) == 0)
             say(t, true, "Nothing is changed yet: open a value to change it.");

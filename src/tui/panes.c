@@ -350,3 +350,34 @@ const struct sb_audit_row *pane_audit(const struct sb_tui *t)
 {
     return t->focus == PANE_AUDIT ? audit_row(t, t->pane[PANE_AUDIT].index) : NULL;
 }
+
+/* ---- from one session to the next ---- */
+
+void remember_panes(const struct sb_tui *t, struct sb_effects *fx)
+{
+    struct sb_str text;
+    sb_str_init(&text);
+    sb_str_addf(&text, "layout %d zoom %d pane %d sort", t->arrangement, t->zoomed, t->focus);
+    for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT; pane++)
+        sb_str_addf(&text, " %d%s", (int)t->pane[pane].sort, t->pane[pane].reversed ? "r" : "");
+    sb_str_addc(&text, '\n');
+    char *taken = sb_str_take(&text);
+    if (taken)
+        fx_add(fx, SB_FX_REMEMBER, NULL, taken);
+}
+
+/* What it does not understand it passes over: a choice of layout is worth no message. */
+void recall_panes(struct sb_tui *t, const char *text)
+{
+    int layout, zoom, focus, at = 0;
+    if (!text || sscanf(text, "layout %1d zoom %1d pane %1d sort%n", &layout, &zoom, &focus, &at) != 3 || at == 0 || layout < 0 || layout > 2 || focus < 0 || focus >= PANES)
+        return;
+    t->arrangement = layout;
+    t->zoomed = zoom == 1;
+    t->focus = focus;
+    for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT && text[at] == ' ' && text[at + 1] >= '0' && text[at + 1] < '0' + SORTS; pane++) {
+        t->pane[pane].sort = (enum sort)(text[at + 1] - '0');
+        t->pane[pane].reversed = text[at + 2] == 'r';
+        at += 2 + t->pane[pane].reversed;
+    }
+}

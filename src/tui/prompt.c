@@ -75,6 +75,9 @@ void line_submit(struct sb_tui *t, struct sb_effects *fx)
     case LINE_VALUE:
         edit_change(t, text);
         break;
+    case LINE_EXPORT:
+        export_as(t, text, fx);
+        break;
     case LINE_FILTER:
         break; /* it has taken effect while it was typed */
     }

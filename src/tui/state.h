@@ -156,7 +156,7 @@ struct reading {
 };
 
 enum overlay { OVER_NONE, OVER_LINE, OVER_CONFIRM, OVER_PALETTE };
-enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER };
+enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT };
 enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT };
 
 struct confirm {
@@ -422,6 +422,11 @@ void confirm_check(struct sb_tui *t); /* closes it when its card has changed */
 void edit_open(struct sb_tui *t, const struct sb_card *card, struct sb_effects *fx);
 void edit_release(struct edit *e);
 void edit_change(struct sb_tui *t, const char *value);
+void edit_as_text(const struct sb_tui *t, struct sb_str *out);
+void edit_from_text(struct sb_tui *t, const char *text);
+void export_as(struct sb_tui *t, const char *form, struct sb_effects *fx);
+void remember_panes(const struct sb_tui *t, struct sb_effects *fx);
+void recall_panes(struct sb_tui *t, const char *text);
 size_t edit_changes(const struct edit *e);
 struct sb_message *edit_message(const struct sb_tui *t);
 void line_open(struct sb_tui *t, enum line_for what, const char *about, const char *text);

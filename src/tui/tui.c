@@ -381,6 +381,10 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
     case SB_TUI_NEWS: take_news(t, event->news, fx); break;
     case SB_TUI_TICK: break;
     case SB_TUI_SAY: say(t, event->bad, "%s", event->text); break;
+    case SB_TUI_EDITED:
+        if (top_view(t)->kind == VIEW_EDIT)
+            edit_from_text(t, event->text);
+        break;
     case SB_TUI_SUSPEND: suspend(t, fx); break;
     }
 }
@@ -424,6 +428,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     line_init(&t->line);
     line_init(&t->confirm.typed);
     each_page(t, sb_page_init);
+    recall_panes(t, setup->remembered);
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->connecting, setup->connecting)) {
         sb_fail_nomem(err);

@@ -5,6 +5,7 @@
  *   set theme dark                    # a built-in name or a path
  *   set keymap default
  *   set policy default                # a built-in bundle or a path
+ *   set clipboard on                  # copying also sets the terminal's clipboard (OSC 52); off when not said
  *   deployment shop                   # from here on, `set` is about this deployment
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
@@ -25,6 +26,7 @@ struct sb_config_deployment {
 
 struct sb_config {
     char *theme, *keymap, *policy; /* NULL: not said */
+    bool clipboard;
     struct sb_config_deployment *deployments;
     size_t deployments_n;
     bool unsafe; /* a line that guards safety is wrong: the program must not act on this config */

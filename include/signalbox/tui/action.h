@@ -58,6 +58,7 @@ enum sb_action_flags {
     ACTION(STOP, "stop", "stop", SB_AT_CARDS, SB_DANGEROUS, "end an execution where it stands")                                   \
     ACTION(REFRESH, "measure-anew", "measure", SB_AT_CARDS, SB_DANGEROUS, "measure a stale card anew")                            \
     ACTION(CLOSE, "close-failed", "close", SB_AT_CARDS, SB_DANGEROUS, "leave a failed card as it is, with a reason")              \
+    ACTION(EDIT_TEXT, "edit-as-text", "as text", SB_AT_CARDS | SB_AT(EDIT), SB_DANGEROUS, "edit the values as text, in $VISUAL or $EDITOR")  \
     ACTION(SEND_EDIT, "send-edit", "send", SB_AT(EDIT), SB_DANGEROUS | SB_DELIBERATE, "show the difference and send the edit")    \
     ACTION(UNDO_CHANGE, "undo-change", "undo", SB_AT(EDIT), 0, "take back the change of this value")                              \
     ACTION(ACKNOWLEDGE, "acknowledge", "take", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "take the anomaly: others see who has it")   \
@@ -104,6 +105,7 @@ enum sb_action_flags {
     ACTION(JUMP_FORWARD, "jump-forward", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "to the place that was left by jumping back")          \
     ACTION(COUNT, "count", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "do the next movement that many times: a digit of the number, or four times with another key") \
     ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the marked rows, the selected one, or the page")                                  \
+    ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json or svg")               \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
     ACTION(SUSPEND, "suspend", "", SB_AT(GLOBAL), 0, "give the terminal back to the shell for a while")                           \

@@ -183,6 +183,8 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor)
         sb_page_text(p, SB_ROLE_KEY, " /");
     else if (t->line_for == LINE_FILTER)
         sb_page_textf(p, SB_ROLE_KEY, " Filter %s: ", pane_name(t->focus));
+    else if (t->line_for == LINE_EXPORT)
+        sb_page_text(p, SB_ROLE_REQUEST, " Export as text, json or svg: ");
     else if (t->line_for == LINE_VALUE)
         sb_page_textf(p, SB_ROLE_REQUEST, " %s: ", t->line_card ? t->line_card : "");
     else {
@@ -249,6 +251,8 @@ void view_footer(const struct sb_tui *t, struct sb_page *p)
         if (dangerous && (!card || (action != SB_ACT_APPROVE && refused(t, action, why)) || (action == SB_ACT_APPROVE && card->state != SB_AWAITING_APPROVAL) || t->welcome.read_only))
             continue; /* only what can be done to this card now */
         bool of_row = action == SB_ACT_OPEN || action == SB_ACT_CASE || action == SB_ACT_ACKNOWLEDGE;
+        if (action == SB_ACT_EDIT_TEXT && context != SB_IN_EDIT)
+            continue; /* beside "edit" it would only take room */
         if (of_row && !opened && pane_count(t, t->focus) == 0)
             continue;
         const char *label = a == SB_ACT_PAUSE && card && card->state == SB_PAUSED ? "resume" : a == SB_ACT_FOLLOW && t->pane[t->focus].frozen ? "follow" : sb_actions[a].label;
