@@ -33,7 +33,7 @@ static SB_NORETURN void run_child(const char *const argv[], unsigned flags, int 
     for (int sig = 1; sig < NSIG; sig++)
         signal(sig, SIG_DFL);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (dup2(in >= 0 ? in : null, 0) < 0 || (out >= 0 && dup2(out, 1) < 0) ||
+    if ((!(flags & SB_PROCESS_OUR_IN) && dup2(in >= 0 ? in : null, 0) < 0) || (out >= 0 && dup2(out, 1) < 0) ||
         ((flags & SB_PROCESS_QUIET) && dup2(null, 2) < 0))
         _exit(127);
     execvp(argv[0], (char *const *)argv);

@@ -46,9 +46,13 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
+    else if (strcmp(name, "clipboard") == 0 && (strcmp(row->word[2], "on") == 0 || strcmp(row->word[2], "off") == 0))
+        c->clipboard = row->word[2][1] == 'n';
+    else if (strcmp(name, "clipboard") == 0)
+        say(problems, row, r, false, "clipboard is on or off");
     else
         say(problems, row, r, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow"),
-            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, and deployment sections");
+            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, clipboard, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)

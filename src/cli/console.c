@@ -7,6 +7,7 @@
 
 #include <pwd.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +44,15 @@ static void unload(struct loaded *l)
     free(l->name);
 }
 
+/* How the panes stood the last time; NULL: nobody knows. */
+static const char *recall(const char *state_dir, struct sb_str *text)
+{
+    char *path = state_dir ? sb_format("%s/%s", state_dir, SB_SCREEN_PANES) : NULL;
+    bool known = path && sb_file_read(path, 256, text, NULL) == 0;
+    free(path);
+    return known ? text->p : NULL;
+}
+
 /* The terminal has gone. What is being carried out goes on to its safe point; then the console ends. */
 static void detach(struct sb_session *s)
 {
@@ -74,10 +84,14 @@ int sb_console_run(const struct sb_console_options *o)
     int rc = load(&base, "keymaps", "keys", "default", &err) || load(&mono, "themes", "theme", "mono", &err) ||
              load(&theme, "themes", "theme", theme_name, &err) || (!sb_streq(keymap, "default") && load(&keys, "keymaps", "keys", keymap, &err));
     int end = -1;
+    struct sb_str panes;
+    sb_str_init(&panes);
     if (rc == 0) {
         struct sb_screen_options screen = {.news = sb_session_news(s), .ask = sb_session_ask, .ctx = s, .connecting = sb_session_target(s),
                                            .theme = theme.file, .mono = mono.file, .keymap = {base.file, keys.file},
                                            .state_dir = sb_session_state_dir(s), .origin = sb_session_origin(s)};
+        screen.osc52 = config->clipboard;
+        screen.remembered = recall(sb_session_state_dir(s), &panes);
         struct passwd *pw = getpwuid(getuid());
         screen.seat = (struct sb_seat){.who = pw ? pw->pw_name : NULL, .how = (char *)(uintptr_t)"console", .tty = ttyname(STDIN_FILENO), .read_only = o->session.read_only};
         end = sb_screen_run(&screen, &err);
@@ -92,6 +106,7 @@ int sb_console_run(const struct sb_console_options *o)
     unload(&mono);
     unload(&keys);
     unload(&base);
+    sb_str_release(&panes);
     sb_session_close(s, end == SB_SCREEN_GONE ? "its terminal has gone" : "the person left", status);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return status;

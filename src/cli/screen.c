@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/file.h>
+#include <signalbox/cli/editor.h>
 #include <signalbox/cli/screen.h>
 #include <signalbox/term/keys.h>
+#include <signalbox/term/svg.h>
+#include <signalbox/term/text.h>
 #include <signalbox/tui/tui.h>
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
@@ -21,6 +26,8 @@ struct screen {
     struct sb_input input;
     struct sb_effects fx;
     struct sb_cells cells;
+    struct sb_theme theme;
+    int export;      /* enum sb_effect_kind: the next frame is to be written down; 0: not */
     int signals;
     bool drop_input; /* the rest of what was read: it was typed for something else */
     bool dirty;      /* the picture may have changed since it was made */
@@ -77,6 +84,87 @@ static void copy(struct screen *s, const char *text)
     sb_str_release(&what);
 }
 
+/* Writes into a file of the person's own, and says where it is. */
+static void write_down(struct screen *s, const char *ending, const char *text, size_t n)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str what;
+    char when[SB_TIME_LEN + 1];
+    sb_str_init(&what);
+    sb_time_format(when, now(s));
+    for (char *p = when; *p; p++)
+        if (*p == ':')
+            *p = '-'; /* some file systems know no colons */
+    char *path = s->o->state_dir ? sb_format("%s/screen-%s.%s", s->o->state_dir, when, ending) : NULL;
+    int rc = path ? sb_file_write(path, 0600, text, n, &err) : sb_fail(&err, SB_EUSAGE, "there is no state folder to write into");
+    sb_str_addf(&what, rc ? "Nothing was exported: %s." : "Written to %s.", rc ? err.msg : path);
+    say(s, rc != 0, what.p);
+    free(path);
+    sb_str_release(&what);
+}
+
+static void export_cells(struct screen *s)
+{
+    bool svg = s->export == SB_FX_EXPORT_SVG;
+    struct sb_str out;
+    s->export = 0;
+    sb_str_init(&out);
+    if (svg)
+        sb_cells_svg(&s->cells, &s->theme, &out);
+    else
+        sb_cells_text(&s->cells, &out);
+    if (sb_str_ok(&out))
+        write_down(s, svg ? "svg" : "txt", out.p, out.len);
+    else
+        say(s, true, "Nothing was exported: out of memory.");
+    sb_str_release(&out);
+}
+
+/* How the panes stand, for the next time. That it could not be kept is worth no message. */
+static void remember(const struct screen *s, const char *text)
+{
+    char *path = s->o->state_dir ? sb_format("%s/%s", s->o->state_dir, SB_SCREEN_PANES) : NULL;
+    if (path)
+        (void)sb_file_write(path, 0600, text, strlen(text), NULL);
+    free(path);
+}
+
+/* True when the terminal or the process has to go while the editor has it; what else a signal wants waits for its end. */
+static bool must_end(void *ctx)
+{
+    struct screen *s = ctx;
+    struct signalfd_siginfo info;
+    while (s->end < 0 && read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGTERM)
+            s->end = info.ssi_signo == SIGHUP ? SB_SCREEN_GONE : SB_SCREEN_STOPPED;
+    return s->end >= 0;
+}
+
+static void edit(struct screen *s, const char *text)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str out;
+    sb_str_init(&out);
+    char *path = s->o->state_dir ? sb_format("%s/edit-%d.txt", s->o->state_dir, (int)getpid()) : NULL;
+    if (!path) {
+        say(s, true, "There is no state folder to edit in.");
+        return;
+    }
+    sb_backend_leave(s->backend);
+    int rc = sb_editor_run(path, text, must_end, s, &out, &err);
+    sb_backend_enter(s->backend);
+    tcflush(sb_backend_fd(s->backend), TCIFLUSH);
+    if (rc == 0) {
+        struct sb_tui_event event = {.kind = SB_TUI_EDITED, .text = out.p};
+        give(s, &event);
+    } else if (rc < 0) {
+        say(s, true, err.msg);
+    }
+    s->dirty = true;
+    free(path);
+    sb_str_release(&out);
+}
+
 /* The shell gets the terminal; when it continues us we take it again. */
 static void suspend(struct screen *s)
 {
@@ -103,6 +191,13 @@ static void run_effects(struct screen *s)
             tcflush(sb_backend_fd(s->backend), TCIFLUSH);
             s->drop_input = true;
             break;
+        case SB_FX_EXPORT_TEXT: case SB_FX_EXPORT_SVG: s->export = (int)one->kind; break;
+        case SB_FX_EXPORT_JSON: write_down(s, "json", one->text, strlen(one->text)); break;
+        case SB_FX_EDITOR:
+            if (one->text)
+                edit(s, one->text);
+            break;
+        case SB_FX_REMEMBER: remember(s, one->text); break;
         case SB_FX_COPY: copy(s, one->text); break;
         case SB_FX_REDRAW: sb_backend_forget(s->backend); break;
         case SB_FX_SUSPEND: suspend(s); break;
@@ -183,7 +278,11 @@ static int show(struct screen *s, struct sb_err *err)
     s->dirty = false;
     run_effects(s);
     sb_tui_paint(s->tui, &s->cells, &x, &y);
-    return sb_backend_blit(s->backend, &s->cells, x, y, err);
+    if (sb_backend_blit(s->backend, &s->cells, x, y, err))
+        return -1;
+    if (s->export)
+        export_cells(s);
+    return 0;
 }
 
 /* How long nothing has to be done: until a key is complete, or the clock on the screen ticks. */
@@ -251,10 +350,9 @@ static int load(struct screen *s, struct sb_problems *problems, struct sb_err *e
 {
     const struct sb_screen_options *o = s->o;
     const struct sb_screen_file *theme_file = sb_backend_colors(s->backend) || !o->mono.len ? &o->theme : &o->mono;
-    struct sb_theme theme;
-    if (sb_theme_parse(&theme, theme_file->text, theme_file->len, theme_file->path, problems, err))
+    if (sb_theme_parse(&s->theme, theme_file->text, theme_file->len, theme_file->path, problems, err))
         return -1;
-    sb_backend_dress(s->backend, &theme);
+    sb_backend_dress(s->backend, &s->theme);
     s->keymap = sb_keymap_new();
     if (!s->keymap)
         return sb_fail_nomem(err);
@@ -277,7 +375,7 @@ static int open_tui(struct screen *s, struct sb_err *err)
     int rc = load(s, &problems, err);
     if (rc == 0) {
         struct sb_tui_setup setup = {.keymap = s->keymap, .seat = s->o->seat, .connecting = s->o->connecting, .problems = problems.text.p,
-                                     .ascii = sb_backend_ascii(s->backend), .wall_ms = now(s)};
+                                     .ascii = sb_backend_ascii(s->backend), .remembered = s->o->remembered, .wall_ms = now(s)};
         s->tui = sb_tui_new(&setup, err);
         rc = s->tui ? 0 : -1;
     }

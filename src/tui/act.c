@@ -3,8 +3,11 @@
  * What each action does. Decisions about cards are in decide.c. */
 #include "state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SEARCHES_MOST 100 /* of one key: each may go through all rows */
 
 /* ---- moving ---- */
 
@@ -51,23 +54,48 @@ static void step_page(struct sb_tui *t, int by)
     }
 }
 
+static void step_pages(struct sb_tui *t, int by, int64_t times)
+{
+    for (int64_t i = 0; i < times && i <= SB_PAGE_MAX_LINES; i++)
+        step_page(t, by);
+}
+
+/* To the row with this number from above; in the ledger to the entry with this number. */
+static void go_to_number(struct sb_tui *t, int64_t number)
+{
+    if (t->focus != PANE_AUDIT) {
+        size_t n = pane_count(t, t->focus);
+        if (n)
+            pane_goto(t, (size_t)number < n ? (size_t)number - 1 : n - 1);
+        return;
+    }
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)number);
+    if (!pane_select(t, PANE_AUDIT, id))
+        say(t, false, "Entry #%lld is not among those that are loaded: scroll towards it, or search the record with signalbox audit.", (long long)number);
+}
+
 static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
 {
     struct view *v = top_view(t);
+    int64_t times = t->count ? t->count : 1;
     bool panes = v->kind == VIEW_PANES;
     int64_t page = panes ? (int64_t)t->pane[t->focus].rows : (int64_t)t->frame.body_rows;
     if (page > 2)
         page--; /* one row stays in sight */
     int64_t top = panes ? 0 : (int64_t)v->top[v->tab];
     switch (action) {
-    case SB_ACT_UP: panes ? pane_move(t, -1) : step_page(t, -1); return true;
-    case SB_ACT_DOWN: panes ? pane_move(t, 1) : step_page(t, 1); return true;
-    case SB_ACT_PAGE_UP: panes ? pane_move(t, -page) : scroll_to(t, top - page); return true;
-    case SB_ACT_PAGE_DOWN: panes ? pane_move(t, page) : scroll_to(t, top + page); return true;
+    case SB_ACT_UP: panes ? pane_move(t, -times) : step_pages(t, -1, times); return true;
+    case SB_ACT_DOWN: panes ? pane_move(t, times) : step_pages(t, 1, times); return true;
+    case SB_ACT_PAGE_UP: panes ? pane_move(t, -page * times) : scroll_to(t, top - page * times); return true;
+    case SB_ACT_PAGE_DOWN: panes ? pane_move(t, page * times) : scroll_to(t, top + page * times); return true;
     case SB_ACT_TOP:
     case SB_ACT_BOTTOM:
+        place_note(t);
         if (!panes)
-            scroll_to(t, action == SB_ACT_TOP ? 0 : INT64_MAX);
+            scroll_to(t, t->count ? t->count - 1 : action == SB_ACT_TOP ? 0 : INT64_MAX);
+        else if (t->count)
+            go_to_number(t, t->count);
         else if (t->focus == PANE_AUDIT)
             audit_jump(t, action == SB_ACT_TOP ? 1 : -1, fx);
         else if (t->pane[t->focus].n)
@@ -76,6 +104,13 @@ static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
     default:
         return false;
     }
+}
+
+static void to_pane(struct sb_tui *t, int pane)
+{
+    if (pane != t->focus)
+        place_note(t);
+    pane_focus(t, pane);
 }
 
 static void side_pane(struct sb_tui *t, int by)
@@ -101,20 +136,25 @@ static void side_pane(struct sb_tui *t, int by)
 
 static bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
 {
+    int times = (int)(t->count % PANES ? t->count % PANES : 1);
     switch (action) {
-    case SB_ACT_NEXT_PANE: pane_focus(t, (t->focus + 1) % PANES); return true;
-    case SB_ACT_PREVIOUS_PANE: pane_focus(t, (t->focus + PANES - 1) % PANES); return true;
+    case SB_ACT_NEXT_PANE: pane_focus(t, (t->focus + times) % PANES); return true;
+    case SB_ACT_PREVIOUS_PANE: pane_focus(t, (t->focus + PANES - times) % PANES); return true;
     case SB_ACT_LEFT_PANE: side_pane(t, -1); return true;
     case SB_ACT_RIGHT_PANE: side_pane(t, 1); return true;
-    case SB_ACT_TO_ANOMALIES: pane_focus(t, PANE_ANOMALIES); return true;
-    case SB_ACT_TO_PLANS: pane_focus(t, PANE_PLANS); return true;
-    case SB_ACT_TO_APPROVALS: pane_focus(t, PANE_APPROVALS); return true;
-    case SB_ACT_TO_AUDIT: pane_focus(t, PANE_AUDIT); return true;
-    case SB_ACT_ZOOM: t->zoomed = !t->zoomed; return true;
+    case SB_ACT_TO_ANOMALIES: to_pane(t, PANE_ANOMALIES); return true;
+    case SB_ACT_TO_PLANS: to_pane(t, PANE_PLANS); return true;
+    case SB_ACT_TO_APPROVALS: to_pane(t, PANE_APPROVALS); return true;
+    case SB_ACT_TO_AUDIT: to_pane(t, PANE_AUDIT); return true;
+    case SB_ACT_ZOOM:
+        t->zoomed = !t->zoomed;
+        remember_panes(t, fx);
+        return true;
     case SB_ACT_LAYOUT: {
         static const char *const words[] = {"as fits", "side by side", "below one another"};
         t->arrangement = (t->arrangement + 1) % 3;
         say(t, false, "Panes: %s.", words[t->arrangement]);
+        remember_panes(t, fx);
         return true;
     }
     case SB_ACT_FOLLOW:
@@ -124,6 +164,37 @@ static bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effect
         return true;
     default:
         return false;
+    }
+}
+
+/* ---- which rows, and in which order ---- */
+
+static void order(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
+{
+    struct pane *p = &t->pane[t->focus];
+    if (t->focus == PANE_AUDIT || p->frozen) {
+        say(t, false, t->focus == PANE_AUDIT ? "The ledger is listed as it was written, the newest first." : "%s is frozen: its rows stay as they are.", pane_name(t->focus));
+        return;
+    }
+    if (action == SB_ACT_SORT)
+        pane_sort(t, t->focus);
+    else
+        p->reversed = !p->reversed;
+    panes_relist(t, fx);
+    remember_panes(t, fx);
+    say(t, false, "%s by %s%s.", pane_name(t->focus), sort_name(p->sort), p->reversed ? ", turned round" : "");
+}
+
+static bool sift(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
+{
+    switch (action) {
+    case SB_ACT_FILTER: filter_open(t); return true;
+    case SB_ACT_UNDO_FILTER: filter_undo(t, fx); return true;
+    case SB_ACT_SORT: case SB_ACT_REVERSE: order(t, action, fx); return true;
+    case SB_ACT_MARK: mark_toggle(t); return true;
+    case SB_ACT_NEXT_MARK: mark_next(t); return true;
+    case SB_ACT_CLEAR_MARKS: marks_clear(t, t->focus); return true;
+    default: return false;
     }
 }
 
@@ -211,6 +282,13 @@ static void copy(struct sb_tui *t, struct sb_effects *fx)
     if (v->kind == VIEW_CARD && v->tab == TAB_COMMANDS && card) { /* exactly, one command a line */
         for (size_t i = 0; i < card->steps_n; i++)
             sb_str_addf(&text, "%s\n", card->steps[i].action ? card->steps[i].action : "");
+    } else if (v->kind == VIEW_PANES && t->pane[t->focus].marked_n) { /* the marked rows that are listed, in their order */
+        char id[24];
+        for (size_t row = 0; row < pane_count(t, t->focus); row++)
+            if (marked(t, t->focus, pane_row_id(t, t->focus, row, id))) {
+                row_words(t, t->focus, row, &text);
+                sb_str_addc(&text, '\n');
+            }
     } else if (v->kind == VIEW_PANES) {
         const struct pane *p = &t->pane[t->focus];
         size_t row = p->index - p->top;
@@ -234,9 +312,11 @@ static void copy(struct sb_tui *t, struct sb_effects *fx)
 
 /* ---- the rest ---- */
 
-static void back(struct sb_tui *t)
+static void back(struct sb_tui *t, struct sb_effects *fx)
 {
     if (t->overlay == OVER_LINE || t->overlay == OVER_PALETTE) {
+        if (t->overlay == OVER_LINE && t->line_for == LINE_FILTER)
+            filter_leave(t, fx);
         t->overlay = OVER_NONE;
         return;
     }
@@ -246,6 +326,8 @@ static void back(struct sb_tui *t)
         t->search.shown = false;
     else if (t->views > 1)
         view_close(t);
+    else if (filter_on(t, t->focus))
+        filter_clear(t, fx);
     else if (t->zoomed)
         t->zoomed = false;
 }
@@ -283,14 +365,14 @@ static void act_on_line(struct sb_tui *t, enum sb_action action, struct sb_effec
 {
     bool palette = t->overlay == OVER_PALETTE;
     if (line_act(&t->line, action)) {
-        t->palette_at = 0;
+        line_changed(t, fx);
         return;
     }
     switch (action) {
     case SB_ACT_UP: case SB_ACT_PAGE_UP: palette ? (void)(t->palette_at -= action == SB_ACT_UP ? 1 : 8) : request_history(t, -1); break;
     case SB_ACT_DOWN: case SB_ACT_PAGE_DOWN: palette ? (void)(t->palette_at += action == SB_ACT_DOWN ? 1 : 8) : request_history(t, 1); break;
     case SB_ACT_SUBMIT: palette ? palette_submit(t, fx) : line_submit(t, fx); break;
-    default: back(t);
+    default: back(t, fx);
     }
     enum sb_action matches[SB_ACTIONS];
     int n = palette ? (int)palette_matches(t, matches) : 0;
@@ -301,10 +383,15 @@ static void act_on_line(struct sb_tui *t, enum sb_action action, struct sb_effec
 static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
 {
     struct view *v = top_view(t);
+    int times = (int)(t->count % TABS ? t->count % TABS : 1);
     switch (action) {
-    case SB_ACT_OPEN: v->kind == VIEW_PANES ? open_row(t, fx) : open_link(t, fx); break;
+    case SB_ACT_OPEN:
+        place_note(t);
+        v->kind == VIEW_PANES ? open_row(t, fx) : open_link(t, fx);
+        break;
     case SB_ACT_CASE: {
         const char *id = case_in_focus(t);
+        place_note(t);
         if (id)
             view_open(t, VIEW_CASE, id, fx);
         else
@@ -316,6 +403,18 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
         if (v->link > 0 && (size_t)v->link <= edit_keys())
             set_text(&t->edit.changed[v->link - 1], NULL);
         break;
+    case SB_ACT_WHY: {
+        const struct sb_card *card = card_in_focus(t);
+        if (!card) {
+            say(t, false, "No card is selected.");
+            break;
+        }
+        place_note(t);
+        if (v->kind != VIEW_CARD)
+            view_open(t, VIEW_CARD, card->id, fx);
+        show_tab(t, TAB_POLICY);
+        break;
+    }
     case SB_ACT_SUMMARY: show_tab(t, TAB_SUMMARY); break;
     case SB_ACT_COMMANDS: show_tab(t, TAB_COMMANDS); break;
     case SB_ACT_EVIDENCE: show_tab(t, TAB_EVIDENCE); break;
@@ -323,20 +422,27 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_UNDOING: show_tab(t, TAB_ROLLBACK); break;
     case SB_ACT_WATCH: show_tab(t, TAB_WATCH); break;
     case SB_ACT_HISTORY: show_tab(t, TAB_HISTORY); break;
-    case SB_ACT_NEXT_TAB: show_tab(t, (int)v->tab + 1); break;
-    case SB_ACT_PREVIOUS_TAB: show_tab(t, (int)v->tab - 1); break;
+    case SB_ACT_NEXT_TAB: show_tab(t, (int)v->tab + times); break;
+    case SB_ACT_PREVIOUS_TAB: show_tab(t, (int)v->tab + TABS - times); break;
     case SB_ACT_REQUEST: line_open(t, LINE_REQUEST, NULL, ""); break;
     case SB_ACT_SEARCH: line_open(t, LINE_SEARCH, NULL, ""); break;
-    case SB_ACT_SEARCH_NEXT: search_go(t, 1, false); break;
-    case SB_ACT_SEARCH_PREVIOUS: search_go(t, -1, false); break;
+    case SB_ACT_SEARCH_NEXT: case SB_ACT_SEARCH_PREVIOUS: {
+        int64_t hits = t->count && t->count < SEARCHES_MOST ? t->count : 1;
+        for (int64_t i = 0; i < hits; i++)
+            search_go(t, action == SB_ACT_SEARCH_NEXT ? 1 : -1, false);
+        break;
+    }
     case SB_ACT_COPY: copy(t, fx); break;
+    case SB_ACT_EXPORT: line_open(t, LINE_EXPORT, NULL, "text"); break;
     case SB_ACT_MESSAGES: view_open(t, VIEW_MESSAGES, NULL, fx); break;
     case SB_ACT_HELP: view_open(t, VIEW_HELP, NULL, fx); break;
     case SB_ACT_PALETTE: palette_open(t); break;
     case SB_ACT_REDRAW: fx_add(fx, SB_FX_REDRAW, NULL, NULL); break;
     case SB_ACT_SUSPEND: suspend(t, fx); break;
     case SB_ACT_QUIT: quit(t, fx); break;
-    case SB_ACT_BACK: back(t); break;
+    case SB_ACT_JUMP_BACK: place_go(t, -1, fx); break;
+    case SB_ACT_JUMP_FORWARD: place_go(t, 1, fx); break;
+    case SB_ACT_BACK: back(t, fx); break;
     default: decide(t, action, fx);
     }
 }
@@ -353,6 +459,15 @@ void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
         fx_add(fx, SB_FX_BELL, NULL, NULL);
         return;
     }
-    if (!move(t, action, fx) && !(top_view(t)->kind == VIEW_PANES && move_panes(t, action, fx)))
+    bool panes = top_view(t)->kind == VIEW_PANES;
+    if (!move(t, action, fx) && !(panes && (move_panes(t, action, fx) || sift(t, action, fx))))
         act_here(t, action, fx);
+    t->count = 0;
+}
+
+void count_key(struct sb_tui *t, const struct sb_key *key)
+{
+    bool digit = key->code == SB_KEY_CHAR && key->point >= '0' && key->point <= '9';
+    int64_t count = digit ? t->count * 10 + (int64_t)(key->point - '0') : t->count ? t->count * 4 : 4;
+    t->count = count > COUNT_MOST ? COUNT_MOST : count;
 }

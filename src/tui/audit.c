@@ -22,6 +22,7 @@ void audit_release(struct audit *a)
     free(a->row);
     release_rows(a->recent, a->recent_n);
     free(a->recent);
+    found_release(&a->found);
     memset(a, 0, sizeof *a);
 }
 
@@ -65,6 +66,7 @@ void audit_entry(struct sb_tui *t, struct sb_audit_row *row)
     if (row->seq <= a->head || row->seq > SB_JSON_MAX_INT)
         return;
     remember(a, row);
+    found_entry(t, row);
     a->head = row->seq;
     if (!joins)
         return;
@@ -113,12 +115,17 @@ static bool in_order(const struct sb_audit_page *page)
 void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page)
 {
     struct audit *a = &t->audit;
+    bool for_filter = seq && seq == a->asked && a->asked_found, passed = for_filter && a->asked_void;
     if (seq && seq == a->asked)
         a->asked = 0;
-    if (!in_order(page))
+    if (passed || !in_order(page))
         return;
     if (page->head > a->head && page->head <= SB_JSON_MAX_INT)
         a->head = page->head;
+    if (for_filter) {
+        found_page(t, page);
+        return;
+    }
     size_t n = page->rows_n;
     for (size_t i = n; i-- > 0;)
         remember(a, &page->rows[i]);
@@ -152,34 +159,41 @@ void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page)
     a->jump = 0;
 }
 
-/* Rows at the newest end that a frozen pane does not list. */
-static size_t hidden(const struct sb_tui *t)
+/* The rows that are listed, oldest first: those in memory, or what was found of them; a frozen pane lists none that came later. */
+static const struct sb_audit_row *listed(const struct sb_tui *t, size_t *n)
 {
     const struct audit *a = &t->audit;
-    size_t n = 0;
-    while (a->frozen && n < a->n && a->row[a->n - 1 - n].seq > a->frozen)
-        n++;
-    return n;
+    bool filtered = filter_on(t, PANE_AUDIT);
+    const struct sb_audit_row *row = filtered ? a->found.row : a->row;
+    *n = filtered ? a->found.n : a->n;
+    while (a->frozen && *n && row[*n - 1].seq > a->frozen)
+        --*n;
+    return row;
 }
 
 size_t audit_count(const struct sb_tui *t)
 {
-    return t->audit.n - hidden(t);
+    size_t n;
+    listed(t, &n);
+    return n;
 }
 
 const struct sb_audit_row *audit_row(const struct sb_tui *t, size_t from_newest)
 {
-    size_t count = audit_count(t);
-    return from_newest < count ? &t->audit.row[count - 1 - from_newest] : NULL;
+    size_t n;
+    const struct sb_audit_row *row = listed(t, &n);
+    return from_newest < n ? &row[n - 1 - from_newest] : NULL;
 }
 
-static void ask(struct sb_tui *t, int64_t before, struct sb_effects *fx)
+static void ask(struct sb_tui *t, int64_t before, int64_t limit, struct sb_effects *fx)
 {
     struct sb_message *m = sb_message_new(SB_ASK_AUDIT, 0);
     if (!m)
         return;
-    *(struct sb_audit_ask *)m->body = (struct sb_audit_ask){.before = before, .limit = AUDIT_PAGE};
+    *(struct sb_audit_ask *)m->body = (struct sb_audit_ask){.before = before, .limit = limit};
     t->audit.asked = fx_ask(t, fx, m);
+    t->audit.asked_found = filter_on(t, PANE_AUDIT);
+    t->audit.asked_void = false;
 }
 
 void audit_want(struct sb_tui *t, struct sb_effects *fx)
@@ -188,26 +202,31 @@ void audit_want(struct sb_tui *t, struct sb_effects *fx)
     const struct pane *p = &t->pane[PANE_AUDIT];
     if (a->asked || t->bye)
         return;
+    if (filter_on(t, PANE_AUDIT)) {
+        if (found_want(t) >= 0)
+            ask(t, found_want(t), FOUND_PAGE, fx);
+        return;
+    }
     if (a->n == 0) {
         if (a->head > 0)
-            ask(t, 0, fx);
+            ask(t, 0, AUDIT_PAGE, fx);
         return;
     }
     size_t count = audit_count(t), margin = p->rows + 20;
     if (!a->at_start && p->top + p->rows + margin > count)
-        ask(t, a->row[0].seq, fx);
+        ask(t, a->row[0].seq, AUDIT_PAGE, fx);
     else if (a->row[a->n - 1].seq < a->head && p->top < margin)
-        ask(t, a->row[a->n - 1].seq + AUDIT_PAGE + 1, fx);
+        ask(t, a->row[a->n - 1].seq + AUDIT_PAGE + 1, AUDIT_PAGE, fx);
 }
 
 void audit_jump(struct sb_tui *t, int to, struct sb_effects *fx)
 {
     struct audit *a = &t->audit;
     bool there = a->n == 0 || (to > 0 ? a->row[a->n - 1].seq == a->head : a->at_start);
-    if (there || t->bye) {
+    if (there || t->bye || filter_on(t, PANE_AUDIT)) {
         pane_goto(t, to > 0 || audit_count(t) == 0 ? 0 : audit_count(t) - 1);
         return;
     }
-    ask(t, to > 0 ? 0 : AUDIT_PAGE + 1, fx);
+    ask(t, to > 0 ? 0 : AUDIT_PAGE + 1, AUDIT_PAGE, fx);
     a->jump = to;
 }

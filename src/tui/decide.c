@@ -13,7 +13,7 @@ static int event_of(enum sb_action action, const struct sb_card *c)
     switch (action) {
     case SB_ACT_APPROVE: return SB_EV_APPROVE;
     case SB_ACT_REJECT: return SB_EV_REJECT;
-    case SB_ACT_EDIT: return SB_EV_EDIT;
+    case SB_ACT_EDIT: case SB_ACT_EDIT_TEXT: return SB_EV_EDIT;
     case SB_ACT_ROLLBACK: return SB_EV_ROLLBACK;
     case SB_ACT_PAUSE: return c->state == SB_PAUSED ? SB_EV_RESUME : SB_EV_PAUSE;
     case SB_ACT_STOP: return SB_EV_STOP;
@@ -54,6 +54,11 @@ static bool unread(const struct sb_tui *t, const struct sb_card *c, char out[512
 
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
 {
+    return decision_refused(t, action, card_in_focus(t), out);
+}
+
+bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512])
+{
     if (!(sb_actions[action].flags & SB_DANGEROUS))
         return false;
     if (t->welcomed && t->welcome.read_only) {
@@ -64,7 +69,6 @@ bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
         snprintf(out, 512, t->bye ? "The orchestrator has ended: nothing can be decided any more." : "Not connected yet: nothing can be decided.");
         return true;
     }
-    const struct sb_card *c = card_in_focus(t);
     if (!c) {
         snprintf(out, 512, "No card is selected.");
         return true;
@@ -126,6 +130,15 @@ void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
     case SB_ACT_REJECT: line_open(t, LINE_REJECT, c->id, ""); break;
     case SB_ACT_CLOSE: line_open(t, LINE_CLOSE, c->id, ""); break;
     case SB_ACT_EDIT: edit_open(t, c, fx); break;
+    case SB_ACT_EDIT_TEXT: {
+        if (top_view(t)->kind != VIEW_EDIT)
+            edit_open(t, c, fx);
+        struct sb_str text;
+        sb_str_init(&text);
+        edit_as_text(t, &text);
+        fx_add(fx, SB_FX_EDITOR, NULL, sb_str_take(&text));
+        break;
+    }
     case SB_ACT_SEND_EDIT:
         if (edit_changes(&t->edit) == 0)
             say(t, true, "Nothing is changed yet: open a value to change it.");

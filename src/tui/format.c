@@ -146,7 +146,12 @@ void fmt_value(char out[TEXT_MAX], int64_t value, const char *unit)
         fmt_left(out, ms_of(value));
     } else {
         fmt_count(count, value);
-        snprintf(out, TEXT_MAX, "%.30s%s%.20s", count, unit && unit[0] ? " " : "", unit ? unit : "");
+        int letters = unit ? (int)strlen(unit) : 0;
+        if (letters > 20)
+            letters = 20;
+        if (value == 1 && letters > 2 && unit[letters - 1] == 's') /* "1 doc" */
+            letters--;
+        snprintf(out, TEXT_MAX, "%.30s%s%.*s", count, letters ? " " : "", letters, letters ? unit : "");
     }
 }
 

@@ -17,6 +17,12 @@ const char *pane_name(int pane)
     return names[pane];
 }
 
+const char *sort_name(int sort)
+{
+    static const char *const names[SORTS] = {"age", "risk", "time left", "title"};
+    return names[sort];
+}
+
 size_t pane_count(const struct sb_tui *t, int pane)
 {
     return pane == PANE_AUDIT ? audit_count(t) : t->pane[pane].n;
@@ -72,25 +78,81 @@ static void list_add(struct sb_tui *t, int pane, size_t i)
         p->list[p->n++] = (uint32_t)i;
 }
 
+static void list_if_fit(struct sb_tui *t, int pane, size_t i)
+{
+    t->pane[pane].all++;
+    if (pane == PANE_ANOMALIES ? filter_fits_anomaly(t, t->anomaly[i]) : filter_fits_card(t, pane, t->card[i]))
+        list_add(t, pane, i);
+}
+
+struct order {
+    const struct sb_tui *t;
+    int pane;
+};
+
+static int by_number(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* What comes first is what wants attention first: the highest risk, the least time. What is equal stays newest first. */
+static int compare(const void *a, const void *b, void *ctx)
+{
+    const struct order *o = ctx;
+    const struct pane *p = &o->t->pane[o->pane];
+    size_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+    int by = 0;
+    if (o->pane == PANE_ANOMALIES) {
+        const struct sb_anomaly *x = &o->t->anomaly[i]->anomaly, *y = &o->t->anomaly[k]->anomaly;
+        by = p->sort == SORT_RISK ? by_number(y->severity, x->severity) : p->sort == SORT_TITLE ? strcmp(x->title ? x->title : "", y->title ? y->title : "") : 0;
+    } else {
+        const struct sb_card *x = &o->t->card[i]->card, *y = &o->t->card[k]->card;
+        int64_t left_x = x->state == SB_AWAITING_APPROVAL ? x->approve_by : x->execute_by, left_y = y->state == SB_AWAITING_APPROVAL ? y->approve_by : y->execute_by;
+        by = p->sort == SORT_RISK     ? by_number(y->risk, x->risk)
+             : p->sort == SORT_EXPIRY ? by_number(left_x ? left_x : INT64_MAX, left_y ? left_y : INT64_MAX)
+             : p->sort == SORT_TITLE  ? strcmp(x->title ? x->title : "", y->title ? y->title : "")
+                                      : 0;
+    }
+    if (by == 0)
+        by = by_number((int64_t)k, (int64_t)i);
+    return p->reversed ? -by : by;
+}
+
+static void put_in_order(struct sb_tui *t, int pane)
+{
+    struct pane *p = &t->pane[pane];
+    if ((p->sort != SORT_NEWEST || p->reversed) && p->n > 1)
+        qsort_r(p->list, p->n, sizeof p->list[0], compare, &(struct order){t, pane});
+}
+
+void pane_sort(struct sb_tui *t, int pane)
+{
+    struct pane *p = &t->pane[pane];
+    p->sort = (enum sort)((p->sort + 1) % SORTS);
+    if (pane == PANE_ANOMALIES && p->sort == SORT_EXPIRY) /* an anomaly has no time by which it ends */
+        p->sort = SORT_TITLE;
+}
+
 /* Makes the lists of cards and anomalies from the store, newest first; frozen ones from the ids they hold. */
 static void make_lists(struct sb_tui *t)
 {
     for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT; pane++) {
         struct pane *p = &t->pane[pane];
-        p->n = 0;
+        p->n = p->all = 0;
         size_t stored = pane == PANE_ANOMALIES ? t->anomalies : t->cards;
         if (p->frozen) {
             for (size_t h = 0; h < p->held_n; h++)
                 for (size_t i = stored; i-- > 0;)
                     if (sb_streq(pane == PANE_ANOMALIES ? t->anomaly[i]->anomaly.id : t->card[i]->card.id, p->held[h])) {
-                        list_add(t, pane, i);
+                        list_if_fit(t, pane, i);
                         break;
                     }
             continue;
         }
         for (size_t i = stored; i-- > 0;)
             if (pane == PANE_ANOMALIES || t->card[i]->pane == pane)
-                list_add(t, pane, i);
+                list_if_fit(t, pane, i);
+        put_in_order(t, pane);
     }
 }
 
@@ -118,6 +180,8 @@ static void count_fresh(struct sb_tui *t, int pane)
                 p->fresh += t->card[i]->pane == pane && t->card[i]->entered > p->held_at;
         return;
     }
+    if (pane != PANE_AUDIT && (p->sort != SORT_NEWEST || p->reversed))
+        return; /* what is new may be anywhere */
     if (p->top == 0) {
         if (pane_count(t, pane))
             p->seen = entered(t, pane, 0);
@@ -125,7 +189,7 @@ static void count_fresh(struct sb_tui *t, int pane)
         while (p->fresh < p->top && p->fresh < pane_count(t, pane) && entered(t, pane, p->fresh) > p->seen)
             p->fresh++;
     }
-    if (pane == PANE_AUDIT && t->audit.n && t->audit.head > t->audit.row[t->audit.n - 1].seq)
+    if (pane == PANE_AUDIT && t->audit.n && !filter_on(t, pane) && t->audit.head > t->audit.row[t->audit.n - 1].seq)
         p->fresh += (size_t)(t->audit.head - t->audit.row[t->audit.n - 1].seq);
 }
 
@@ -159,7 +223,7 @@ static void settle(struct sb_tui *t, int pane, struct sb_effects *fx)
             if (n)
                 select_row(t, pane, next);
             p->index = next;
-            if (reading && t->overlay == OVER_NONE) { /* what is typed now was meant for the row that went away */
+            if (reading && t->overlay == OVER_NONE && !t->filtering) { /* what is typed now was meant for the row that went away */
                 if (pane != PANE_AUDIT)
                     say(t, false, n ? "%s has left %s; the cursor is now on %s." : "%s has left %s.", gone, pane_name(pane), p->selected ? p->selected : "");
                 fx_add(fx, SB_FX_FLUSH, NULL, NULL);
@@ -214,6 +278,17 @@ void pane_move(struct sb_tui *t, int64_t by)
     pane_goto(t, row < 0 ? 0 : row >= (int64_t)n ? n - 1 : (size_t)row);
 }
 
+bool pane_select(struct sb_tui *t, int pane, const char *id)
+{
+    size_t row = find_row(t, pane, id);
+    if (row == pane_count(t, pane))
+        return false;
+    select_row(t, pane, row);
+    t->pane[pane].touched = row != 0;
+    pane_fit(t, pane, t->pane[pane].rows);
+    return true;
+}
+
 void pane_focus(struct sb_tui *t, int pane)
 {
     t->focus = pane;
@@ -249,6 +324,10 @@ void pane_release(struct pane *p)
     for (size_t i = 0; i < p->held_n; i++)
         free(p->held[i]);
     free(p->held);
+    while (p->marked_n)
+        free(p->marked[--p->marked_n]);
+    free(p->marked);
+    filter_release(&p->filter);
     free(p->list);
     free(p->selected);
 }
@@ -270,4 +349,35 @@ const struct sb_anomaly *pane_anomaly(const struct sb_tui *t)
 const struct sb_audit_row *pane_audit(const struct sb_tui *t)
 {
     return t->focus == PANE_AUDIT ? audit_row(t, t->pane[PANE_AUDIT].index) : NULL;
+}
+
+/* ---- from one session to the next ---- */
+
+void remember_panes(const struct sb_tui *t, struct sb_effects *fx)
+{
+    struct sb_str text;
+    sb_str_init(&text);
+    sb_str_addf(&text, "layout %d zoom %d pane %d sort", t->arrangement, t->zoomed, t->focus);
+    for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT; pane++)
+        sb_str_addf(&text, " %d%s", (int)t->pane[pane].sort, t->pane[pane].reversed ? "r" : "");
+    sb_str_addc(&text, '\n');
+    char *taken = sb_str_take(&text);
+    if (taken)
+        fx_add(fx, SB_FX_REMEMBER, NULL, taken);
+}
+
+/* What it does not understand it passes over: a choice of layout is worth no message. */
+void recall_panes(struct sb_tui *t, const char *text)
+{
+    int layout, zoom, focus, at = 0;
+    if (!text || sscanf(text, "layout %1d zoom %1d pane %1d sort%n", &layout, &zoom, &focus, &at) != 3 || at == 0 || layout < 0 || layout > 2 || focus < 0 || focus >= PANES)
+        return;
+    t->arrangement = layout;
+    t->zoomed = zoom == 1;
+    t->focus = focus;
+    for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT && text[at] == ' ' && text[at + 1] >= '0' && text[at + 1] < '0' + SORTS; pane++) {
+        t->pane[pane].sort = (enum sort)(text[at + 1] - '0');
+        t->pane[pane].reversed = text[at + 2] == 'r';
+        at += 2 + t->pane[pane].reversed;
+    }
 }

@@ -17,6 +17,13 @@ void line_open(struct sb_tui *t, enum line_for what, const char *about, const ch
     t->request_at = t->request_n;
 }
 
+void line_changed(struct sb_tui *t, struct sb_effects *fx)
+{
+    t->palette_at = 0;
+    if (t->overlay == OVER_LINE && t->line_for == LINE_FILTER)
+        filter_typed(t, fx);
+}
+
 static void remember_request(struct sb_tui *t)
 {
     if (t->request_n && sb_streq(t->request[t->request_n - 1], t->line.text.p))
@@ -45,6 +52,8 @@ void line_submit(struct sb_tui *t, struct sb_effects *fx)
 {
     const char *text = t->line.text.p;
     bool empty = text[strspn(text, " ")] == '\0';
+    if (t->line_for == LINE_FILTER && !filter_submit(t))
+        return; /* the line above it says what is wrong */
     t->overlay = OVER_NONE;
     switch (t->line_for) {
     case LINE_REQUEST:
@@ -66,6 +75,11 @@ void line_submit(struct sb_tui *t, struct sb_effects *fx)
     case LINE_VALUE:
         edit_change(t, text);
         break;
+    case LINE_EXPORT:
+        export_as(t, text, fx);
+        break;
+    case LINE_FILTER:
+        break; /* it has taken effect while it was typed */
     }
     line_set(&t->line, "");
 }
@@ -74,25 +88,12 @@ void line_submit(struct sb_tui *t, struct sb_effects *fx)
 
 static bool row_matches(const struct sb_tui *t, int pane, size_t row, const char *needle)
 {
-    char buf[24];
-    const char *texts[4] = {pane_row_id(t, pane, row, buf), NULL, NULL, NULL};
-    if (pane == PANE_AUDIT) {
-        const struct sb_audit_row *r = audit_row(t, row);
-        texts[1] = r->text;
-        texts[2] = r->kind;
-        texts[3] = r->card;
-    } else if (pane == PANE_ANOMALIES) {
-        texts[1] = t->anomaly[t->pane[pane].list[row]]->anomaly.title;
-    } else {
-        const struct sb_card *c = &t->card[t->pane[pane].list[row]]->card;
-        texts[1] = c->title;
-        texts[2] = sb_name(&sb_states, c->state);
-        texts[3] = c->case_id;
-    }
-    for (size_t i = 0; i < SB_COUNT(texts); i++)
-        if (texts[i] && strcasestr(texts[i], needle))
-            return true;
-    return false;
+    struct sb_str words;
+    sb_str_init(&words);
+    row_words(t, pane, row, &words);
+    bool yes = strcasestr(words.p, needle) != NULL;
+    sb_str_release(&words);
+    return yes;
 }
 
 static void search_pane(struct sb_tui *t, int step, bool from_here)
@@ -104,6 +105,8 @@ static void search_pane(struct sb_tui *t, int step, bool from_here)
             continue;
         if ((step > 0 && row < at) || (step < 0 && row > at))
             say(t, false, "Search went on from the other end.");
+        if (from_here)
+            place_note(t);
         pane_goto(t, row);
         t->search.shown = true;
         return;

@@ -6,6 +6,7 @@
 #ifndef SIGNALBOX_SRC_TUI_STATE_H
 #define SIGNALBOX_SRC_TUI_STATE_H
 
+#include <signalbox/base/regex.h>
 #include <signalbox/term/page.h>
 #include <signalbox/tui/layout.h>
 #include <signalbox/tui/tui.h>
@@ -18,6 +19,12 @@
 #define AUDIT_PAGE 200
 #define AUDIT_KEPT 4000
 #define RECENT_KEPT 1000
+#define FOUND_KEPT 4000
+#define FOUND_PAGE 500
+#define FILTERS_KEPT 50
+#define PLACES_KEPT 100
+#define MARKS_MOST 1000
+#define COUNT_MOST 1000000
 #define REQUESTS_KEPT 50
 #define LINE_MAX_BYTES 2000
 #define LEAST_W 40
@@ -27,24 +34,55 @@
 
 enum pane_id { PANE_ANOMALIES, PANE_PLANS, PANE_APPROVALS, PANE_AUDIT, PANES, PANE_NONE = -1 };
 
+/* What a filter said of a row: it holds for the filter with this number, until the row changes. */
+struct sieved {
+    uint64_t filter; /* 0: not asked yet */
+    bool fits;
+};
+
+/* What a criterion of the watch window was, reading by reading, as far as this console has seen it. */
+#define TRACE_KEPT 24
+#define TRACES_MOST 16
+struct trace {
+    int64_t value[TRACE_KEPT];
+    size_t n;
+    int64_t samples; /* of the last reading: the same number is no new one */
+};
+
 struct held_card {
     struct sb_card card;
     int pane;         /* enum pane_id, where it is listed */
     uint64_t entered; /* when it came there, by t->arrivals */
+    struct sieved sieved;
+    int64_t traced;   /* the watch window that the traces are of, by when it was opened; 0: none */
+    struct trace trace[TRACES_MOST];
 };
 
 struct held_anomaly {
     struct sb_anomaly anomaly;
     uint64_t entered;
+    struct sieved sieved;
 };
 
 /* A stretch of the ledger without gaps, oldest first; never all of it. */
+/* The newest entries of the ledger that fit the filter, oldest first, found by going through it page by page. */
+struct found {
+    struct sb_audit_row *row;
+    size_t n, cap;
+    int64_t newest, oldest; /* what was looked at, both ends included; newest 0: nothing yet */
+    bool at_start;          /* down to the first entry */
+    bool full;              /* FOUND_KEPT were found: no further ones are looked for */
+};
+
 struct audit {
     struct sb_audit_row *row;
     size_t n, cap;
     int64_t head;     /* newest sequence number known */
     bool at_start;    /* row[0] is the ledger's first */
     int64_t asked;    /* seq of the ask that is on its way; 0 none */
+    bool asked_found; /* it was asked for the filter */
+    bool asked_void;  /* and the filter has changed since */
+    struct found found; /* listed instead of row while the pane is filtered */
     int jump;         /* where the answer is to put the selection: -1 oldest, 1 newest, 0 leave it */
     int64_t frozen;   /* rows behind it are not shown; 0: not frozen */
     struct sb_audit_row *recent; /* the newest that belong to a card or case, for their history */
@@ -59,6 +97,17 @@ struct note {
 
 /* ---- where the person is ---- */
 
+/* A regular expression over the rows of a pane. */
+struct filter {
+    char *text;            /* as typed; NULL: every row is listed */
+    struct sb_regex *re;
+    bool without;          /* rows that match are left out */
+    uint64_t number;       /* of this filter, never used again */
+    size_t undecided;      /* rows on which the expression ran into its limits: they are listed */
+};
+
+enum sort { SORT_NEWEST, SORT_RISK, SORT_EXPIRY, SORT_TITLE, SORTS };
+
 struct pane {
     char *selected;    /* id of the selected row; NULL: none */
     size_t index;      /* where that is in the list */
@@ -71,6 +120,12 @@ struct pane {
     char **held;       /* frozen: the ids that are listed */
     size_t held_n;
     uint64_t held_at;  /* arrivals when it was frozen */
+    struct filter filter;
+    enum sort sort;
+    bool reversed;
+    char **marked;     /* ids */
+    size_t marked_n;
+    size_t all;        /* rows without the filter */
     uint32_t *list;    /* cards and anomalies: indices into the store, in the order shown */
     size_t n, cap;
 };
@@ -101,7 +156,7 @@ struct reading {
 };
 
 enum overlay { OVER_NONE, OVER_LINE, OVER_CONFIRM, OVER_PALETTE };
-enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE };
+enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT };
 enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT };
 
 struct confirm {
@@ -128,6 +183,26 @@ static inline size_t edit_keys(void)
 {
     return sb_edit_keys_n < EDIT_MAX ? sb_edit_keys_n : EDIT_MAX;
 }
+
+/* Where the person was, to come back to. */
+struct place {
+    enum view_kind kind;
+    char *id;     /* of the view */
+    enum tab tab;
+    int pane;
+    char *row;    /* the selected one of the pane */
+};
+
+struct places {
+    struct place place[PLACES_KEPT];
+    size_t n, at; /* at == n: not on any of them */
+};
+
+/* A filter that was changed, for undoing. */
+struct past_filter {
+    int pane;
+    char *text;
+};
 
 struct search {
     char *text; /* NULL: none yet */
@@ -203,6 +278,14 @@ struct sb_tui {
     struct confirm confirm;
     struct edit edit;
     struct search search;
+    struct places places;
+    struct past_filter past_filter[FILTERS_KEPT];
+    size_t past_filters;
+    uint64_t filters;     /* counts them */
+    char *filter_before;  /* of the pane, while one is being typed */
+    bool filtering;       /* rows come and go because the filter is being changed */
+    char *filter_wrong;   /* what is wrong with what is typed; NULL: nothing */
+    int64_t count;        /* how often the next movement is done; 0: no number was given */
     struct reading read[2]; /* of the opened card: summary, commands */
     char *read_hash;        /* the contract they belong to */
     char *read_card;
@@ -220,6 +303,8 @@ void store_take_case(struct sb_tui *t, struct sb_case *c);             /* takes 
 void store_release(struct sb_tui *t);
 int64_t deployment_now(const struct sb_tui *t); /* 0 before the first sample */
 
+const struct trace *trace_of(const struct sb_tui *t, const struct sb_card *c, size_t criterion); /* NULL: none */
+
 /* ---- audit.c ---- */
 void audit_entry(struct sb_tui *t, struct sb_audit_row *row);           /* takes the content */
 void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page); /* takes the rows */
@@ -231,18 +316,52 @@ void audit_release(struct audit *a);
 
 /* ---- panes.c ---- */
 const char *pane_name(int pane);
+const char *sort_name(int sort);
 size_t pane_count(const struct sb_tui *t, int pane);
 const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[24]);
+void pane_sort(struct sb_tui *t, int pane);
 void panes_relist(struct sb_tui *t, struct sb_effects *fx);
 void pane_move(struct sb_tui *t, int64_t by);
 void pane_goto(struct sb_tui *t, size_t row);
 void pane_fit(struct sb_tui *t, int pane, size_t rows); /* makes the viewport hold this many rows and the selection */
 void pane_focus(struct sb_tui *t, int pane);
 void pane_freeze(struct sb_tui *t, int pane);
+bool pane_select(struct sb_tui *t, int pane, const char *id); /* false: it is not listed */
 void pane_release(struct pane *p);
 const struct sb_card *pane_card(const struct sb_tui *t);       /* selected in Plans or Approvals; else NULL */
 const struct sb_anomaly *pane_anomaly(const struct sb_tui *t);
 const struct sb_audit_row *pane_audit(const struct sb_tui *t);
+
+/* ---- filter.c ---- */
+bool filter_on(const struct sb_tui *t, int pane);
+void filter_open(struct sb_tui *t);
+void filter_typed(struct sb_tui *t, struct sb_effects *fx);  /* the line has changed: the rows follow */
+bool filter_submit(struct sb_tui *t);                        /* false: the expression is wrong, the line stays */
+void filter_leave(struct sb_tui *t, struct sb_effects *fx);  /* as it was before the line was opened */
+void filter_clear(struct sb_tui *t, struct sb_effects *fx);
+void filter_undo(struct sb_tui *t, struct sb_effects *fx);
+bool filter_fits_card(struct sb_tui *t, int pane, struct held_card *held);
+bool filter_fits_anomaly(struct sb_tui *t, struct held_anomaly *held);
+bool filter_fits_entry(struct sb_tui *t, const struct sb_audit_row *row);
+void filter_release(struct filter *f);
+void row_words(const struct sb_tui *t, int pane, size_t row, struct sb_str *out); /* all a row says, uncut */
+
+/* ---- found.c ---- */
+void found_start(struct sb_tui *t);                                       /* forgets what was found: the filter is another one */
+void found_page(struct sb_tui *t, struct sb_audit_page *page);            /* takes the rows that fit */
+void found_entry(struct sb_tui *t, const struct sb_audit_row *row);
+int64_t found_want(const struct sb_tui *t);                               /* before which to look on; 0 the newest; -1: no more */
+int64_t found_searched(const struct sb_tui *t);
+void found_release(struct found *f);
+
+/* ---- places.c ---- */
+void place_note(struct sb_tui *t);                                        /* to be called before a jump */
+void place_go(struct sb_tui *t, int by, struct sb_effects *fx);
+void places_release(struct sb_tui *t);
+void mark_toggle(struct sb_tui *t);
+void mark_next(struct sb_tui *t);
+void marks_clear(struct sb_tui *t, int pane);
+bool marked(const struct sb_tui *t, int pane, const char *id);
 
 /* ---- line.c ---- */
 void line_init(struct line *l);
@@ -289,8 +408,10 @@ void reading_note(struct reading *r, const struct sb_page *p, size_t top, size_t
 
 /* ---- act.c, decide.c, confirm.c, edit.c, palette.c, search.c ---- */
 void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
+void count_key(struct sb_tui *t, const struct sb_key *key);
 void suspend(struct sb_tui *t, struct sb_effects *fx);
 /* Why the action cannot be done now, in words; false: it can. */
+bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* the same for a given card */
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512]);
 void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
 void decide_with(struct sb_tui *t, int ask, const char *card, const char *reason, struct sb_effects *fx);
@@ -301,9 +422,15 @@ void confirm_check(struct sb_tui *t); /* closes it when its card has changed */
 void edit_open(struct sb_tui *t, const struct sb_card *card, struct sb_effects *fx);
 void edit_release(struct edit *e);
 void edit_change(struct sb_tui *t, const char *value);
+void edit_as_text(const struct sb_tui *t, struct sb_str *out);
+void edit_from_text(struct sb_tui *t, const char *text);
+void export_as(struct sb_tui *t, const char *form, struct sb_effects *fx);
+void remember_panes(const struct sb_tui *t, struct sb_effects *fx);
+void recall_panes(struct sb_tui *t, const char *text);
 size_t edit_changes(const struct edit *e);
 struct sb_message *edit_message(const struct sb_tui *t);
 void line_open(struct sb_tui *t, enum line_for what, const char *about, const char *text);
+void line_changed(struct sb_tui *t, struct sb_effects *fx); /* by a key or a paste */
 void line_submit(struct sb_tui *t, struct sb_effects *fx);
 void palette_open(struct sb_tui *t);
 size_t palette_matches(const struct sb_tui *t, enum sb_action out[SB_ACTIONS]);

@@ -78,6 +78,31 @@ static void to_end(struct sb_tui *t, size_t i)
     t->card[t->cards - 1] = held;
 }
 
+/* Adds what was measured anew to the traces. */
+static void trace(struct held_card *held)
+{
+    const struct sb_watch_report *r = &held->card.report;
+    if (held->traced != r->opened_at) {
+        memset(held->trace, 0, sizeof held->trace);
+        held->traced = r->opened_at;
+    }
+    for (size_t i = 0; i < r->readings_n && i < TRACES_MOST; i++) {
+        struct trace *k = &held->trace[i];
+        if (!r->readings[i].measured || (k->n && r->readings[i].samples == k->samples))
+            continue;
+        if (k->n == TRACE_KEPT)
+            memmove(&k->value[0], &k->value[1], --k->n * sizeof k->value[0]);
+        k->value[k->n++] = r->readings[i].value;
+        k->samples = r->readings[i].samples;
+    }
+}
+
+const struct trace *trace_of(const struct sb_tui *t, const struct sb_card *c, size_t criterion)
+{
+    const struct held_card *held = find_card(t, c->id);
+    return held && criterion < TRACES_MOST && held->trace[criterion].n ? &held->trace[criterion] : NULL;
+}
+
 void store_take_card(struct sb_tui *t, struct sb_card *card)
 {
     size_t i = 0;
@@ -96,6 +121,8 @@ void store_take_card(struct sb_tui *t, struct sb_card *card)
     struct held_card *held = t->card[i];
     sb_card_release(&held->card);
     held->card = *card;
+    held->sieved.filter = 0;
+    trace(held);
     memset(card, 0, sizeof *card);
     int pane = pane_of(&held->card);
     if (pane != held->pane) {
@@ -121,6 +148,7 @@ void store_take_anomaly(struct sb_tui *t, struct sb_anomaly *anomaly)
     }
     sb_anomaly_release(&held->anomaly);
     held->anomaly = *anomaly;
+    held->sieved.filter = 0;
     memset(anomaly, 0, sizeof *anomaly);
     if (t->anomalies > ANOMALIES_KEPT && !in_view(t, t->anomaly[0]->anomaly.id)) {
         sb_anomaly_release(&t->anomaly[0]->anomaly);

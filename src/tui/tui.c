@@ -274,14 +274,14 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
 
 /* ---- keys ---- */
 
-static void paste(struct sb_tui *t, const struct sb_key *key)
+static void paste(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
 {
     if (t->overlay == OVER_CONFIRM) {
         say(t, true, t->confirm.target ? "A paste never confirms: type it." : "A paste never confirms.");
     } else if (t->overlay == OVER_LINE || t->overlay == OVER_PALETTE) {
         if (!line_paste(&t->line, key->text, key->n) || key->cut)
             say(t, true, "Not everything that was pasted could be taken into one line.");
-        t->palette_at = 0;
+        line_changed(t, fx);
     } else {
         say(t, true, "Text was pasted where keys are expected: nothing was done.");
     }
@@ -316,7 +316,7 @@ static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effec
 {
     if (key->code == SB_KEY_PASTE) {
         t->pending_n = 0;
-        paste(t, key);
+        paste(t, key, fx);
         return;
     }
     if (t->overlay == OVER_CONFIRM && t->confirm.target) { /* the line of a question has the keys of a line */
@@ -329,7 +329,7 @@ static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effec
     if (typing(t) && printable(key)) {
         if (!line_type(&t->line, key->point))
             fx_add(fx, SB_FX_BELL, NULL, NULL);
-        t->palette_at = 0;
+        line_changed(t, fx);
         return;
     }
     if (t->pending_n == SB_KEYS_MAX)
@@ -341,6 +341,8 @@ static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effec
         t->pending_n = 0;
         if (t->overlay == OVER_CONFIRM)
             confirm_key(t, key, action, fx);
+        else if (action == SB_ACT_COUNT)
+            count_key(t, key);
         else
             act(t, action, fx);
         break;
@@ -352,6 +354,7 @@ static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effec
         else
             unbound(t, fx);
         t->pending_n = 0;
+        t->count = 0;
         break;
     }
 }
@@ -378,6 +381,10 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
     case SB_TUI_NEWS: take_news(t, event->news, fx); break;
     case SB_TUI_TICK: break;
     case SB_TUI_SAY: say(t, event->bad, "%s", event->text); break;
+    case SB_TUI_EDITED:
+        if (top_view(t)->kind == VIEW_EDIT)
+            edit_from_text(t, event->text);
+        break;
     case SB_TUI_SUSPEND: suspend(t, fx); break;
     }
 }
@@ -421,6 +428,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     line_init(&t->line);
     line_init(&t->confirm.typed);
     each_page(t, sb_page_init);
+    recall_panes(t, setup->remembered);
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->connecting, setup->connecting)) {
         sb_fail_nomem(err);
@@ -458,6 +466,11 @@ void sb_tui_free(struct sb_tui *t)
     free(t->request);
     line_release(&t->line);
     free(t->line_card);
+    places_release(t);
+    while (t->past_filters)
+        free(t->past_filter[--t->past_filters].text);
+    free(t->filter_before);
+    free(t->filter_wrong);
     free(t->search.text);
     free(t->read[0].line);
     free(t->read[1].line);

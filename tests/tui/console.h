@@ -21,7 +21,8 @@ struct console {
     struct sb_message **ask; /* in order */
     size_t asks, asks_cap;
     int quits, bells, flushes, redraws, suspends;
-    char *copied;
+    int exports;
+    char *copied, *written; /* written: for a file or an editor */
     bool dropping; /* the rest of a batch of keys was flushed */
     struct sb_str shot;
 };
@@ -48,6 +49,12 @@ static inline void console_take(struct console *c)
             c->copied = fx->text;
             fx->text = NULL;
             break;
+        case SB_FX_EXPORT_JSON: case SB_FX_EDITOR: case SB_FX_REMEMBER:
+            free(c->written);
+            c->written = fx->text;
+            fx->text = NULL;
+            break;
+        case SB_FX_EXPORT_TEXT: case SB_FX_EXPORT_SVG: c->exports++; break;
         case SB_FX_REDRAW: c->redraws++; break;
         case SB_FX_SUSPEND: c->suspends++; break;
         }
@@ -92,6 +99,7 @@ static inline void console_close(struct console *c)
         sb_message_free(c->ask[i]);
     free(c->ask);
     free(c->copied);
+    free(c->written);
     sb_effects_release(&c->fx);
     sb_cells_release(&c->cells);
     sb_str_release(&c->shot);

@@ -487,6 +487,40 @@ static void copying_gives_the_exact_commands(void **state)
     console_close(&c);
 }
 
+/* What was measured is drawn reading by reading, once each, and a new window begins anew. */
+static void the_watch_tab_draws_what_was_measured(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 120, 60);
+    console_play(&c, "06-approved");
+    console_play(&c, "07-executing");
+    console_play(&c, "08-watching");
+    press(&c, "2 Enter 6");
+    assert_shows(&c, "since \xE2\x96\x82 limit \xE2\x96\x85"); /* 1.3 ms; the limit is 4.6 ms */
+    console_play(&c, "08-watching"); /* the same reading again is none */
+    assert_shows(&c, "since \xE2\x96\x82 limit");
+    console_play(&c, "09-pass");
+    console_close(&c);
+}
+
+static void why_not_tells_what_stands_in_the_way_of_each_decision(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 120, 60);
+    press(&c, "3 w");
+    assert_shows(&c, "[4 policy]");
+    assert_shows(&c, "What would change the answer");
+    assert_shows(&c, "A approve Not yet: the summary (tab 1) and the commands (tab 2) have not been on the screen to the end.");
+    assert_shows(&c, "r reject yes");
+    press(&c, "Escape :");
+    type_text(&c, "roll-back"); /* the palette says it too */
+    assert_shows(&c, "> roll-back u ");
+    assert_not_shown(&c, "take back what the card did");
+    console_close(&c);
+}
+
 static void the_palette_finds_actions_and_leaves_dangerous_ones_to_their_key(void **state)
 {
     (void)state;
@@ -511,7 +545,7 @@ static void other_keymaps_work_the_same(void **state)
     struct sb_keymap *vi = keymap_of("vi"), *emacs = keymap_of("emacs");
     struct console c;
     console_on_card(&c, vi, 80, 24);
-    press(&c, "3 Enter C-f C-f 2 C-f A");
+    press(&c, "g 3 Enter C-f C-f g 2 C-f A");
     assert_shows(&c, "What is signed");
     press(&c, "Escape Escape i");
     type_text(&c, "orders is slow");
@@ -564,6 +598,8 @@ int main(void)
         cmocka_unit_test(a_decision_needs_its_reason),
         cmocka_unit_test(an_edit_sends_only_what_was_changed),
         cmocka_unit_test(copying_gives_the_exact_commands),
+        cmocka_unit_test(the_watch_tab_draws_what_was_measured),
+        cmocka_unit_test(why_not_tells_what_stands_in_the_way_of_each_decision),
         cmocka_unit_test(the_palette_finds_actions_and_leaves_dangerous_ones_to_their_key),
         cmocka_unit_test(other_keymaps_work_the_same),
         cmocka_unit_test(nothing_can_be_decided_before_the_connection_or_after_the_end),

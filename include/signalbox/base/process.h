@@ -23,6 +23,7 @@ enum sb_process_flags {
     SB_PROCESS_IN = 1,          /* a pipe to its standard input; else /dev/null */
     SB_PROCESS_OUT = 2,         /* a pipe from its standard output; else ours */
     SB_PROCESS_QUIET = 4,       /* its standard error goes to /dev/null; else ours */
+    SB_PROCESS_OUR_IN = 16,     /* its standard input is ours: it has the terminal */
     SB_PROCESS_DIE_WITH_US = 8, /* SIGTERM when the starting thread's process dies (Linux) */
 };
 

@@ -20,6 +20,8 @@ struct sb_screen_file {
     size_t len;
 };
 
+#define SB_SCREEN_PANES "console.panes" /* the file in the state folder that remembers how the panes stand */
+
 struct sb_screen_options {
     struct sb_queue *news;                            /* mail with a struct sb_message as payload; drained until the end */
     void (*ask)(void *ctx, struct sb_message *m);     /* takes m; must not block */
@@ -28,7 +30,8 @@ struct sb_screen_options {
     const char *connecting;                           /* what the screen says it connects to; may be NULL */
     struct sb_screen_file theme, mono;                /* mono is used where there are no colours, or NO_COLOR is set */
     struct sb_screen_file keymap[2];                  /* read one over the other; the second may be empty */
-    const char *state_dir;                            /* for copied text and for standard error; NULL: neither is kept */
+    const char *state_dir;                            /* for copied and exported text, edits and standard error; NULL: neither is kept */
+    const char *remembered;                           /* the text of SB_SCREEN_PANES, or NULL */
     bool osc52;                                       /* copying also sets the terminal's clipboard */
     const struct sb_origin *origin;                   /* whose wall clock is shown; NULL: the machine's */
     struct sb_backend *backend;                       /* NULL: the terminal is opened, and closed at the end; for tests: borrowed */

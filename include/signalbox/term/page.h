@@ -78,6 +78,9 @@ void sb_page_exact(struct sb_page *p, enum sb_role role, int indent, const char 
 /* A bar of `width` cells of which `part` of `whole` are filled. */
 void sb_page_bar(struct sb_page *p, int width, int64_t part, int64_t whole);
 
+/* A column of one cell for each value, from the lowest for 0 to the highest for `most` and more. */
+void sb_page_spark(struct sb_page *p, enum sb_role role, const int64_t *values, size_t n, int64_t most);
+
 /* Our own line-drawing and marking glyphs; in ASCII where the terminal shows nothing else. */
 enum sb_mark {
     SB_MARK_RULE, SB_MARK_HEAVY, SB_MARK_BAR, SB_MARK_TOP_LEFT, SB_MARK_TOP_RIGHT, SB_MARK_BOTTOM_LEFT, SB_MARK_BOTTOM_RIGHT, SB_MARK_CUT,

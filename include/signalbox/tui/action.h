@@ -58,10 +58,12 @@ enum sb_action_flags {
     ACTION(STOP, "stop", "stop", SB_AT_CARDS, SB_DANGEROUS, "end an execution where it stands")                                   \
     ACTION(REFRESH, "measure-anew", "measure", SB_AT_CARDS, SB_DANGEROUS, "measure a stale card anew")                            \
     ACTION(CLOSE, "close-failed", "close", SB_AT_CARDS, SB_DANGEROUS, "leave a failed card as it is, with a reason")              \
+    ACTION(EDIT_TEXT, "edit-as-text", "as text", SB_AT_CARDS | SB_AT(EDIT), SB_DANGEROUS, "edit the values as text, in $VISUAL or $EDITOR")  \
     ACTION(SEND_EDIT, "send-edit", "send", SB_AT(EDIT), SB_DANGEROUS | SB_DELIBERATE, "show the difference and send the edit")    \
     ACTION(UNDO_CHANGE, "undo-change", "undo", SB_AT(EDIT), 0, "take back the change of this value")                              \
     ACTION(ACKNOWLEDGE, "acknowledge", "take", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "take the anomaly: others see who has it")   \
     ACTION(CASE, "case", "case", SB_AT(ANOMALIES) | SB_AT(AUDIT) | SB_AT_CARDS | SB_AT(ANOMALY), 0, "open the case this belongs to") \
+    ACTION(WHY, "why-not", "why not", SB_AT_CARDS, 0, "why a decision cannot be made, and what policy would have to see")         \
     ACTION(SUMMARY, "tab-summary", "", SB_AT(CARD), 0, "card: what, where, why, risk, undo, who approves, expires")               \
     ACTION(COMMANDS, "tab-commands", "", SB_AT(CARD), 0, "card: the exact commands")                                              \
     ACTION(EVIDENCE, "tab-evidence", "", SB_AT(CARD), 0, "card: the evidence, with its coverage and age")                         \
@@ -92,7 +94,18 @@ enum sb_action_flags {
     ACTION(SEARCH, "search", "search", SB_AT(MAIN) | SB_AT(PAGE), 0, "search here")                                               \
     ACTION(SEARCH_NEXT, "search-next", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the next place where it was found")                     \
     ACTION(SEARCH_PREVIOUS, "search-previous", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the place before")                              \
-    ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the selected row, or the page")                                  \
+    ACTION(FILTER, "filter", "filter", SB_AT(MAIN), 0, "show only the rows that fit a regular expression (! in front: that do not)")     \
+    ACTION(UNDO_FILTER, "undo-filter", "", SB_AT(MAIN), 0, "take back the last change of a filter")                               \
+    ACTION(SORT, "sort", "", SB_AT(MAIN), 0, "sort this pane by the next of its columns")                                         \
+    ACTION(REVERSE, "reverse", "", SB_AT(MAIN), 0, "turn the order of this pane round")                                           \
+    ACTION(MARK, "mark", "", SB_AT(MAIN), 0, "mark the selected row, or take its mark away")                                      \
+    ACTION(NEXT_MARK, "next-mark", "", SB_AT(MAIN), 0, "to the next marked row")                                                  \
+    ACTION(CLEAR_MARKS, "clear-marks", "", SB_AT(MAIN), 0, "take all marks of this pane away")                                    \
+    ACTION(JUMP_BACK, "jump-back", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "to the place before the last jump")                         \
+    ACTION(JUMP_FORWARD, "jump-forward", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "to the place that was left by jumping back")          \
+    ACTION(COUNT, "count", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "do the next movement that many times: a digit of the number, or four times with another key") \
+    ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the marked rows, the selected one, or the page")                                  \
+    ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json or svg")               \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
     ACTION(SUSPEND, "suspend", "", SB_AT(GLOBAL), 0, "give the terminal back to the shell for a while")                           \

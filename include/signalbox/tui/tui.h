@@ -25,6 +25,7 @@ struct sb_tui_setup {
     struct sb_seat seat;            /* who sits here; copied */
     const char *connecting;         /* "shop (127.0.0.1:27017)": what is being connected to; copied */
     const char *problems;           /* what was wrong in theme and keymap files, a line each; shown as messages; may be NULL */
+    const char *remembered;         /* of an SB_FX_REMEMBER, may be NULL or wrong: then it is passed over */
     bool ascii;                     /* the terminal shows nothing else */
     int64_t wall_ms;
 };
@@ -37,6 +38,7 @@ enum sb_tui_event_kind {
     SB_TUI_NEWS,    /* news: taken */
     SB_TUI_TICK,    /* time has passed */
     SB_TUI_SAY,     /* text: something the caller has to tell the person; bad says how */
+    SB_TUI_EDITED,  /* text: as the editor left it */
     SB_TUI_SUSPEND, /* somebody wants to stop the process (SIGTSTP) */
 };
 
@@ -55,6 +57,11 @@ enum sb_effect_kind {
     SB_FX_BELL,
     SB_FX_FLUSH,   /* throw away what was typed ahead: what it was meant for has changed */
     SB_FX_COPY,    /* text: for the clipboard or a file */
+    SB_FX_EXPORT_TEXT, /* what the next frame shows, into a file: as text, */
+    SB_FX_EXPORT_SVG,  /* or as a picture */
+    SB_FX_EXPORT_JSON, /* text: the document, into a file */
+    SB_FX_EDITOR,  /* text: into the person's editor; SB_TUI_EDITED brings it back */
+    SB_FX_REMEMBER, /* text: how the panes stand, for sb_tui_setup.remembered of the next time */
     SB_FX_REDRAW,  /* paint the whole screen again */
     SB_FX_SUSPEND, /* stop the process; it was allowed */
 };

@@ -165,16 +165,18 @@ void view_palette(const struct sb_tui *t, struct sb_page *p, size_t rows)
 {
     enum sb_action matches[SB_ACTIONS];
     size_t n = palette_matches(t, matches), at = (size_t)t->palette_at, top = at >= rows ? at - rows + 1 : 0;
+    char why[512];
     enum sb_context context = context_behind(t); /* where the action would be done */
     for (size_t i = top; i < n && i < top + rows; i++) {
         enum sb_action action = matches[i];
         const char *keys = sb_keymap_keys(t->keymap, context, action);
-        bool here = sb_action_applies(action, context);
+        bool applies = sb_action_applies(action, context);
+        bool here = applies && !refused(t, action, why);
         sb_page_line(p);
         sb_page_text(p, i == at ? SB_ROLE_CURSOR : SB_ROLE_TEXT, i == at ? "> " : "  ");
         sb_page_field(p, here ? SB_ROLE_STRONG : SB_ROLE_DIM, 18, sb_actions[action].name);
-        sb_page_field(p, SB_ROLE_KEY, 10, keys && here ? keys : "");
-        sb_page_field(p, here ? SB_ROLE_TEXT : SB_ROLE_DIM, p->width - sb_page_column(p), sb_actions[action].help);
+        sb_page_field(p, SB_ROLE_KEY, 10, keys && applies ? keys : "");
+        sb_page_field(p, here ? SB_ROLE_TEXT : SB_ROLE_DIM, p->width - sb_page_column(p), applies && !here ? why : sb_actions[action].help);
     }
     if (n == 0) {
         sb_page_line(p);

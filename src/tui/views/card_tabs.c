@@ -102,6 +102,24 @@ static void list(struct sb_page *p, const char *label, char *const *items, size_
         sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s%s", i ? ", " : "", items[i]);
 }
 
+/* Every decision about the card: whether it can be made here and now, and why not. */
+static void possible(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    char why[512];
+    view_heading(p, "What can be decided now, and why not");
+    for (int a = SB_ACT_NONE + 1; a < SB_ACTIONS; a++) {
+        if (!(sb_actions[a].flags & SB_DANGEROUS) || !(sb_actions[a].contexts & SB_AT(CARD)))
+            continue;
+        bool no = decision_refused(t, (enum sb_action)a, c, why);
+        const char *keys = sb_keymap_keys(t->keymap, SB_IN_CARD, (enum sb_action)a);
+        sb_page_line(p);
+        sb_page_text(p, SB_ROLE_TEXT, "  ");
+        sb_page_field(p, SB_ROLE_KEY, 4, keys);
+        sb_page_field(p, no ? SB_ROLE_DIM : SB_ROLE_STRONG, 14, sb_actions[a].name);
+        sb_page_wrap(p, no ? SB_ROLE_TEXT : SB_ROLE_GOOD, 20, no ? why : "yes");
+    }
+}
+
 void view_policy(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
     const struct sb_policy_verdict *v = &c->policy;
@@ -134,7 +152,7 @@ void view_policy(const struct sb_tui *t, const struct sb_card *c, struct sb_page
             sb_page_wrapf(p, SB_ROLE_TEXT, 2, " %s", v->would_flip[i]);
         }
     }
-    (void)t;
+    possible(t, c, p);
 }
 
 /* ---- rollback ---- */
@@ -173,7 +191,23 @@ void view_rollback(const struct sb_tui *t, const struct sb_card *c, struct sb_pa
 
 /* ---- watch ---- */
 
-static void criterion(const struct sb_criterion *k, const struct sb_reading *r, struct sb_page *p)
+/* Before, so far and the limit on one scale: twice the limit, so that the limit stands in the middle whatever was before. */
+static void sparks(const struct sb_criterion *k, const struct trace *seen, struct sb_page *p)
+{
+    int64_t most = k->limit > 0 && k->limit < INT64_MAX / 2 ? 2 * k->limit : k->baseline;
+    sb_page_line(p);
+    sb_page_tab(p, 13);
+    if (k->has_baseline) {
+        sb_page_text(p, SB_ROLE_DIM, "before ");
+        sb_page_spark(p, SB_ROLE_TEXT, &k->baseline, 1, most);
+    }
+    sb_page_text(p, SB_ROLE_DIM, k->has_baseline ? "  since " : "since ");
+    sb_page_spark(p, SB_ROLE_STRONG, seen->value, seen->n, most);
+    sb_page_text(p, SB_ROLE_DIM, "  limit ");
+    sb_page_spark(p, SB_ROLE_TEXT, &k->limit, 1, most);
+}
+
+static void criterion(const struct sb_criterion *k, const struct sb_reading *r, const struct trace *seen, struct sb_page *p)
 {
     char before[TEXT_MAX], now[TEXT_MAX], limit[TEXT_MAX];
     fmt_value(before, k->baseline, k->unit);
@@ -201,7 +235,9 @@ static void criterion(const struct sb_criterion *k, const struct sb_reading *r, 
     sb_page_tab(p, 13);
     if (judged) { /* how much of the limit is used up */
         sb_page_bar(p, 24, r->value, k->limit > 0 ? k->limit : 1);
-        sb_page_textf(p, SB_ROLE_DIM, " of the limit, %" PRId64 " samples", r->samples);
+        sb_page_textf(p, SB_ROLE_DIM, " of the limit, %" PRId64 " sample%s", r->samples, r->samples == 1 ? "" : "s");
+        if (seen)
+            sparks(k, seen, p);
     } else if (r && r->note) {
         sb_page_wrap(p, SB_ROLE_DOUBT, 13, r->note);
     }
@@ -247,7 +283,7 @@ void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page 
     }
     view_heading(p, "Criteria");
     for (size_t i = 0; i < w->criteria_n; i++)
-        criterion(&w->criteria[i], i < r->readings_n ? &r->readings[i] : NULL, p);
+        criterion(&w->criteria[i], i < r->readings_n ? &r->readings[i] : NULL, trace_of(t, c, i), p);
 }
 
 /* ---- history ---- */

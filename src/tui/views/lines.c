@@ -121,12 +121,20 @@ void view_status(const struct sb_tui *t, struct sb_page *p)
     const struct sb_strip *s = &t->strip;
     char text[TEXT_MAX];
     sb_page_line(p);
+    if (t->overlay == OVER_LINE && t->line_for == LINE_FILTER && t->filter_wrong) {
+        p->fill = SB_ROLE_NOTICE_BAD;
+        sb_page_text(p, p->fill, " ! ");
+        sb_page_wrap(p, p->fill, 3, t->filter_wrong);
+        return;
+    }
     if (t->note_shown && t->notes) {
         message(t, p);
         return;
     }
     p->fill = SB_ROLE_STATUS;
     sb_page_text(p, SB_ROLE_STATUS, " ");
+    if (t->count)
+        itemf(p, SB_ROLE_STATUS, "%lld times", (long long)t->count);
     if (t->pending_n) {
         char name[SB_KEY_NAME_MAX];
         sb_key_name(name, &t->pending[0]);
@@ -173,6 +181,10 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor)
         sb_page_text(p, SB_ROLE_REQUEST, " Request: ");
     else if (t->line_for == LINE_SEARCH)
         sb_page_text(p, SB_ROLE_KEY, " /");
+    else if (t->line_for == LINE_FILTER)
+        sb_page_textf(p, SB_ROLE_KEY, " Filter %s: ", pane_name(t->focus));
+    else if (t->line_for == LINE_EXPORT)
+        sb_page_text(p, SB_ROLE_REQUEST, " Export as text, json or svg: ");
     else if (t->line_for == LINE_VALUE)
         sb_page_textf(p, SB_ROLE_REQUEST, " %s: ", t->line_card ? t->line_card : "");
     else {
@@ -207,8 +219,9 @@ void view_footer(const struct sb_tui *t, struct sb_page *p)
     sb_page_line(p);
     sb_page_text(p, SB_ROLE_FOOTER, " ");
     if (context == SB_IN_LINE || context == SB_IN_PALETTE) {
-        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_SUBMIT), context == SB_IN_PALETTE ? "does it" : "takes the line", 0);
-        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_BACK), "leaves it", 0);
+        bool filter = context == SB_IN_LINE && t->line_for == LINE_FILTER;
+        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_SUBMIT), context == SB_IN_PALETTE ? "does it" : filter ? "keeps the filter" : "takes the line", 0);
+        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_BACK), filter ? "leaves it as it was   ! in front: rows that do not match" : "leaves it", 0);
         if (context == SB_IN_PALETTE || t->line_for == LINE_REQUEST)
             add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_UP), context == SB_IN_PALETTE ? "and Down choose" : "brings back an earlier request", 0);
         return;
@@ -237,6 +250,11 @@ void view_footer(const struct sb_tui *t, struct sb_page *p)
             continue;
         if (dangerous && (!card || (action != SB_ACT_APPROVE && refused(t, action, why)) || (action == SB_ACT_APPROVE && card->state != SB_AWAITING_APPROVAL) || t->welcome.read_only))
             continue; /* only what can be done to this card now */
+        bool of_row = action == SB_ACT_OPEN || action == SB_ACT_CASE || action == SB_ACT_ACKNOWLEDGE;
+        if (action == SB_ACT_EDIT_TEXT && context != SB_IN_EDIT)
+            continue; /* beside "edit" it would only take room */
+        if (of_row && !opened && pane_count(t, t->focus) == 0)
+            continue;
         const char *label = a == SB_ACT_PAUSE && card && card->state == SB_PAUSED ? "resume" : a == SB_ACT_FOLLOW && t->pane[t->focus].frozen ? "follow" : sb_actions[a].label;
         if (!add_key(p, sb_keymap_keys(t->keymap, context, action), label, reserve))
             break;

@@ -7,6 +7,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What the filter is, and how far it is with the ledger. On its way the figure moves in steps, so that a slow line is not
+ * kept busy by it. */
+static void filtered(const struct sb_tui *t, int pane, struct sb_page *p)
+{
+    const struct found *f = &t->audit.found;
+    const struct pane *pn = &t->pane[pane];
+    char all[TEXT_MAX], found[TEXT_MAX], searched[TEXT_MAX];
+    fmt_count(all, pane == PANE_AUDIT ? t->audit.head : (int64_t)pn->all);
+    fmt_count(found, (int64_t)pane_count(t, pane));
+    sb_page_textf(p, SB_ROLE_COUNT, "/%s/ ", pn->filter.text);
+    if (pane != PANE_AUDIT) {
+        sb_page_textf(p, SB_ROLE_COUNT, "of %s ", all);
+    } else {
+        int64_t n = found_searched(t);
+        bool whole = f->at_start || f->full;
+        fmt_count(searched, whole || n < 10000 ? n : n / 10000 * 10000);
+        sb_page_textf(p, SB_ROLE_COUNT, f->full ? "the newest %s; searched %s of %s " : "%s found; searched %s of %s ", found, searched, all);
+    }
+}
+
 void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p)
 {
     const struct pane *pn = &t->pane[pane];
@@ -22,6 +42,12 @@ void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p)
     sb_page_textf(p, pane != PANE_AUDIT && n ? SB_ROLE_STRONG : SB_ROLE_DIM, "%s%s ", pane == PANE_AUDIT ? "#" : "", count);
     if (pn->frozen)
         sb_page_text(p, SB_ROLE_COUNT, "frozen ");
+    if (pn->filter.re)
+        filtered(t, pane, p);
+    if (pn->sort != SORT_NEWEST || pn->reversed)
+        sb_page_textf(p, SB_ROLE_COUNT, "by %s%s ", sort_name(pn->sort), pn->reversed ? ", turned round" : "");
+    if (pn->marked_n)
+        sb_page_textf(p, SB_ROLE_COUNT, "%zu marked ", pn->marked_n);
     if (pn->fresh)
         sb_page_textf(p, SB_ROLE_COUNT, "+%zu new ", pn->fresh);
     size_t below = n > pn->top + pn->rows ? n - pn->top - pn->rows : 0;
@@ -40,7 +66,11 @@ static void gutter(const struct sb_tui *t, int pane, size_t row, struct sb_page 
 {
     sb_page_line(p);
     bool here = row == t->pane[pane].index && pane == t->focus && t->views == 1;
-    sb_page_text(p, here ? SB_ROLE_CURSOR : SB_ROLE_TEXT, here ? "> " : "  ");
+    char id[24];
+    bool mark = marked(t, pane, pane_row_id(t, pane, row, id));
+    sb_page_text(p, here ? SB_ROLE_CURSOR : SB_ROLE_TEXT, here && !mark ? "> " : here ? ">" : mark ? " " : "  ");
+    if (mark)
+        sb_page_text(p, SB_ROLE_COUNT, "*");
 }
 
 /* A column with a blank at its end. */
@@ -184,6 +214,8 @@ static void empty(const struct sb_tui *t, int pane, struct sb_page *p)
     sb_page_text(p, SB_ROLE_TEXT, "  ");
     if (!t->welcomed)
         sb_page_text(p, SB_ROLE_DIM, "not connected yet");
+    else if (filter_on(t, pane) && (pane == PANE_AUDIT || t->pane[pane].all))
+        sb_page_text(p, SB_ROLE_DIM, pane == PANE_AUDIT && found_want(t) >= 0 ? "nothing found so far; Escape lists all again" : "no row fits the filter; Escape lists all again");
     else if (pane == PANE_ANOMALIES)
         no_anomaly(t, p);
     else if (pane == PANE_AUDIT)

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What leaves the console and comes back: exports, edits as text, and how the panes stand. */
+#include "console.h"
+
+static struct sb_keymap *keymap;
+
+static void edited(struct console *c, const char *text)
+{
+    struct sb_tui_event event = {.kind = SB_TUI_EDITED, .wall_ms = c->clock, .text = text};
+    sb_tui_update(c->tui, &event, &c->fx);
+    console_take(c);
+    console_frame(c);
+}
+
+static void a_card_is_edited_as_text_and_shows_the_difference(void **state)
+{
+    (void)state;
+    struct console c;
+    const void *last = NULL;
+    console_on_card(&c, keymap, 120, 60);
+    press(&c, "3 Enter E");
+    assert_non_null(c.written);
+    assert_non_null(strstr(c.written, "# C-000001, revision 1."));
+    assert_non_null(strstr(c.written, "\nwatch_window_s: 300\n"));
+    edited(&c, c.written); /* as it was */
+    assert_shows(&c, "0 values are changed; nothing is sent yet.");
+    edited(&c, "# only this\nwatch_window_s: 600  \r\n");
+    assert_shows(&c, "1 value is changed; nothing is sent yet.");
+    press(&c, "S");
+    assert_shows(&c, "- 300");
+    assert_shows(&c, "+ 600");
+    assert_int_equal(asked(&c, SB_ASK_EDIT, NULL), 0);
+    press(&c, "y");
+    assert_int_equal(asked(&c, SB_ASK_EDIT, &last), 1);
+    const struct sb_edit *sent = last;
+    assert_int_equal(sent->sets_n, 1);
+    assert_string_equal(sent->sets[0].key, "watch_window_s");
+    assert_string_equal(sent->sets[0].value, "600");
+    console_close(&c);
+}
+
+static void one_wrong_line_is_told_and_changes_nothing(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"watch_window_s: 600\nnonsense\n", "Line 2: it does not begin with the name of a value"},
+        {"watch_window_s: 600\nwatch_window_s: 700\n", "Line 2: this value is given twice"},
+        {"watch_window_s: 6\x1B[31m\n", "Line 1: it holds characters that cannot be shown"},
+        {"watch_window_s: \xE2\x80\xAE" "6\n", "Line 1: it holds characters that cannot be shown"},
+        {"watch_window_s: \xFF\n", "Line 1: it holds characters that cannot be shown"},
+        {"watch_window_sx: 600\n", "Line 1: it does not begin"},
+    };
+    struct console c;
+    console_on_card(&c, keymap, 120, 60);
+    press(&c, "3 Enter E");
+    for (size_t i = 0; i < SB_COUNT(wrong); i++) {
+        edited(&c, wrong[i][0]);
+        assert_shows(&c, wrong[i][1]);
+        press(&c, "S");
+        assert_shows(&c, "Nothing is changed yet");
+    }
+    console_close(&c);
+}
+
+static void text_comes_back_only_where_an_edit_is_open(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 120, 60);
+    edited(&c, "watch_window_s: 600\n");
+    assert_not_shown(&c, "value is changed");
+    console_close(&c);
+}
+
+static json_t *exported(struct console *c)
+{
+    struct sb_err err = SB_ERR_INIT;
+    press(c, "W C-u");
+    type_text(c, "json");
+    press(c, "Enter");
+    assert_non_null(c->written);
+    json_t *json = sb_json_parse(c->written, strlen(c->written), "export", SB_JSON_STRICT, &err);
+    if (!json)
+        fail_msg("%s", err.msg);
+    return json;
+}
+
+static void what_is_seen_is_exported(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 120, 60);
+    press(&c, "3");
+    json_t *json = exported(&c);
+    assert_string_equal(sb_json_str(json, "seen"), "approvals");
+    json_t *rows = json_object_get(json, "content");
+    assert_int_equal(json_array_size(rows), 1);
+    assert_string_equal(sb_json_str(json_array_get(rows, 0), "id"), "C-000001");
+    json_decref(json);
+    press(&c, "Enter");
+    json = exported(&c);
+    assert_string_equal(sb_json_str(json, "seen"), "card");
+    assert_string_equal(sb_json_str(json_object_get(json, "content"), "id"), "C-000001");
+    json_decref(json);
+    press(&c, "?");
+    json = exported(&c);
+    assert_true(json_array_size(json_object_get(json, "content")) > 20);
+    json_decref(json);
+    press(&c, "W Enter"); /* text: of the next frame */
+    assert_int_equal(c.exports, 1);
+    press(&c, "W");
+    type_text(&c, "x");
+    press(&c, "Enter");
+    assert_shows(&c, "Nothing is exported as \"textx\"");
+    console_close(&c);
+}
+
+static struct sb_tui *opened_with(struct console *c, const char *remembered)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_tui_setup setup = {.keymap = keymap, .connecting = "shop", .remembered = remembered, .wall_ms = c->clock};
+    sb_tui_free(c->tui);
+    c->tui = sb_tui_new(&setup, &err);
+    assert_non_null(c->tui);
+    console_frame(c);
+    return c->tui;
+}
+
+static void the_panes_stand_as_they_were_left(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 120, 40);
+    press(&c, "3 o O z");
+    char *kept = sb_strdup_n(c.written, strlen(c.written));
+    assert_string_equal(kept, "layout 0 zoom 1 pane 2 sort 0 0 1r\n");
+    opened_with(&c, kept);
+    assert_shows(&c, "Approvals 0 by risk, turned round");
+    assert_not_shown(&c, "Audit");
+    static const char *const wrong[] = {"", "layout", "layout 9 zoom 1 pane 2 sort", "layout 1 zoom 1 pane 7 sort 0", "layout -1 zoom 1 pane 1 sort 0", "\x1B[2J"};
+    for (size_t i = 0; i < SB_COUNT(wrong); i++) {
+        opened_with(&c, wrong[i]);
+        assert_shows(&c, "Audit"); /* all four, as fits */
+    }
+    opened_with(&c, "layout 0 zoom 0 pane 2 sort 9 9 9");
+    assert_not_shown(&c, " by ");
+    free(kept);
+    console_close(&c);
+}
+
+int main(void)
+{
+    keymap = keymap_of("default");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_card_is_edited_as_text_and_shows_the_difference),
+        cmocka_unit_test(one_wrong_line_is_told_and_changes_nothing),
+        cmocka_unit_test(text_comes_back_only_where_an_edit_is_open),
+        cmocka_unit_test(what_is_seen_is_exported),
+        cmocka_unit_test(the_panes_stand_as_they_were_left),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    sb_keymap_free(keymap);
+    return failed;
+}
