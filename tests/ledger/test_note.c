@@ -261,6 +261,18 @@ static void a_checkpoint_that_was_exchanged_is_not_signed_over(void **state)
     l = fill_own(dir, &origin); /* nor when it is opened */
     assert_non_null(strstr(why_of(l), "was rewritten"));
     sb_ledger_close(l);
+    /* the right root, signed with a key that the ledger does not name */
+    struct sb_log_key other;
+    sb_assert_ok(sb_log_key_make(&other, k.name, &err), err);
+    sb_str_clear(&forged);
+    sb_assert_ok(sb_checkpoint_sign(&forged, &c, &other, &err), err);
+    put(dir, "checkpoint", forged.p);
+    v = check(dir);
+    assert_false(v.ok);
+    assert_non_null(strstr(v.what, "not signed with this ledger's key"));
+    l = fill_own(dir, &origin);
+    assert_non_null(strstr(why_of(l), "not signed with this ledger's key"));
+    sb_ledger_close(l);
     /* one of a larger ledger: the tail is gone */
     fork = c;
     fork.size = 100000;
