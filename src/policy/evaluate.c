@@ -7,18 +7,24 @@
 
 /* ---- results ---- */
 
+/* The values of the facts that a rule looks at; rules that look at the same ones share them. */
 static int show_values(struct sb_run *r, const struct sb_rule *rule, struct sb_rule_result *result)
 {
-    result->values = json_object();
-    for (size_t i = 0; i < rule->shown_n && result->values; i++) {
-        const struct sb_value *v = &r->facts[rule->shown[i]];
-        /* a reference, not a copy: an input is not changed once it is asked about */
-        json_t *value = v->json ? json_incref((json_t *)(uintptr_t)v->json) : json_null();
-        if (json_object_set_new_nocheck(result->values, r->p->facts[rule->shown[i]].path, value)) {
-            json_decref(result->values);
-            result->values = NULL;
+    json_t **shared = &r->values[rule->like];
+    if (!*shared) {
+        json_t *values = json_object();
+        for (size_t i = 0; i < rule->shown_n && values; i++) {
+            const struct sb_value *v = &r->facts[rule->shown[i]];
+            /* a reference, not a copy: an input is not changed once it is asked about */
+            json_t *value = v->json ? json_incref((json_t *)(uintptr_t)v->json) : json_null();
+            if (json_object_set_new_nocheck(values, r->p->facts[rule->shown[i]].path, value)) {
+                json_decref(values);
+                values = NULL;
+            }
         }
+        *shared = values;
     }
+    result->values = json_incref(*shared);
     return result->values ? 0 : -1;
 }
 
@@ -169,7 +175,8 @@ int sb_policy_run(const struct sb_policy *p, const json_t *input, const struct s
     struct sb_run r = {.p = p, .input = input, .probe = probe, .out = out};
     r.facts = p->facts_n <= FEW_FACTS ? r.few : calloc(p->facts_n, sizeof *r.facts);
     r.truth = calloc(p->rules_n ? p->rules_n : 1, sizeof *r.truth);
-    int rc = r.facts && r.truth ? run(&r) : -1;
+    r.values = calloc(p->rules_n ? p->rules_n : 1, sizeof *r.values);
+    int rc = r.facts && r.truth && r.values ? run(&r) : -1;
     if (rc) {
         sb_policy_verdict_release(out);
         sb_fail_nomem(err);
@@ -184,6 +191,9 @@ int sb_policy_run(const struct sb_policy *p, const json_t *input, const struct s
     json_decref(r.why.missing_redaction);
     if (r.facts != r.few)
         free(r.facts);
+    for (size_t i = 0; r.values && i < p->rules_n; i++)
+        json_decref(r.values[i]);
+    free(r.values);
     free(r.truth);
     return rc;
 }

@@ -96,6 +96,7 @@ struct sb_rule {
     int match, when;        /* nodes, or SB_NO_NODE */
     int *shown;             /* facts whose values a result shows */
     size_t shown_n;
+    size_t like;            /* the first rule that shows the same facts: their results share the values */
     int64_t approvals, more_approvals, group_approvals;
     const json_t *groups, *checks, *windows, *redaction; /* lists of strings, or NULL */
     bool not_author, not_executor, typed_target;

@@ -20,6 +20,7 @@ struct sb_run {
     const struct sb_probe *probe;
     struct sb_value few[FEW_FACTS], *facts;
     enum sb_truth *truth; /* of each rule; a waived one is false */
+    json_t **values;      /* of each rule that is the first to look at its facts */
     struct sb_policy_verdict *out;
     bool prod, execute;
     bool denied, error, allowed;
