@@ -4,6 +4,7 @@
 #include <signalbox/sim/plan_cache.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/text.h>
+#include <signalbox/sim/wait.h>
 
 #include "build_log.h"
 
@@ -227,6 +228,9 @@ static int begin_part(struct sim *s, struct sim_build *b, struct sim_member *m, 
         drop_indexes(b, m);
         return -1;
     }
+    struct sim_wants all = {.docs = (double)c->records.count, .doc_bytes = (double)c->records.bytes, .in_order = true};
+    sim_store_use(m, c, &all);
+    sim_lock_exclusive(m, c, (int64_t)s->costs.ddl_us);
     p->total = (int64_t)c->records.count;
     p->phase = SCAN;
     p->from = s->now;
@@ -275,6 +279,7 @@ static int finish_indexes(struct sim_build *b, struct sim_member *m, struct sim_
         }
     c->version++;
     sim_plan_cache_clear(c->plans);
+    sim_lock_exclusive(m, c, (int64_t)m->sim->costs.ddl_us);
     return 0;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "happen.h"
 #include "traffic.h"
 
 #include <signalbox/base/array.h>
@@ -41,6 +42,7 @@ struct sim_clients {
     struct sim_sequences sequences;
     bool *happened;
     int64_t refused;
+    int64_t missed; /* happenings for which there was no memory */
     struct sim_w w, seq, reply;
 };
 
@@ -74,6 +76,11 @@ void sim_clients_free(struct sim_clients *t)
     sim_w_release(&t->seq);
     sim_w_release(&t->reply);
     free(t);
+}
+
+int64_t sim_clients_missed(const struct sim *s)
+{
+    return s->clients->missed;
 }
 
 int64_t sim_clients_refused(const struct sim *s)
@@ -120,8 +127,10 @@ static int connect_client(struct client *c, unsigned i)
     char remote[64];
     int member = c->app->spec->secondary && s->members > 1 ? 1 + (int)i % (s->members - 1) : 0;
     snprintf(remote, sizeof remote, "10.20.%u.%u:%u", (unsigned)c->app->number % 250 + 1, i / 8 % 250 + 1, 40000 + i * 2 + (unsigned)c->app->number);
-    if (!(c->conn = sim_conn_open(&s->member[member], remote, true)))
-        return -1;
+    if (!(c->conn = sim_conn_open(&s->member[member], remote, true))) {
+        c->app->all->refused++;
+        return s->member[member].conns_n >= s->costs.max_conns ? 0 : -1; /* a member that is full refuses: the app goes on */
+    }
     sim_new_uuid(s, c->lsid);
     return say_hello(c);
 }
@@ -180,21 +189,27 @@ static void on_answered(struct sim *s, void *ctx)
         return;
     }
     c->task = NULL;
+    if (a->spec->unpooled)
+        disconnect(c);
     if (a->waiting_n) {
         const struct sim_task *next = a->waiting[a->waiting_at];
         a->waiting_at = (a->waiting_at + 1) % WAITING_MAX;
         a->waiting_n--;
-        begin(c, next);
+        if (c->conn || (connect_client(c, (unsigned)(c - a->client)) == 0 && c->conn))
+            begin(c, next);
     }
 }
 
 static void arrive(struct app *a, const struct sim_task *task)
 {
-    for (unsigned i = 0; i < a->spec->clients; i++)
-        if (a->client[i].conn && !a->client[i].task) {
-            begin(&a->client[i], task);
-            return;
-        }
+    for (unsigned i = 0; i < a->spec->clients; i++) {
+        struct client *c = &a->client[i];
+        if (c->task || (!c->conn && !a->spec->unpooled))
+            continue;
+        if (c->conn || (connect_client(c, i) == 0 && c->conn))
+            begin(c, task);
+        return;
+    }
     if (a->waiting_n < WAITING_MAX)
         a->waiting[(a->waiting_at + a->waiting_n++) % WAITING_MAX] = task;
     else
@@ -248,7 +263,7 @@ static int start(struct app *a)
         return 0;
     a->running = true;
     a->waiting_n = 0;
-    for (unsigned i = 0; i < a->spec->clients; i++)
+    for (unsigned i = 0; i < a->spec->clients && !a->spec->unpooled; i++)
         if (!a->client[i].conn && connect_client(&a->client[i], i))
             return -1;
     return schedule(a);
@@ -278,8 +293,22 @@ static bool uses(const struct sim_app *a, const char *ns)
 
 /* ---- what happens ---- */
 
+static void set_factor(struct sim *s, void *ctx, double value)
+{
+    struct app *a = ctx;
+    (void)s;
+    a->factor = value;
+    if (a->running && schedule(a))
+        stop(a); /* out of memory: an app that cannot run does not */
+}
+
 static void happen(struct sim_clients *t, const struct sim_happening *h)
 {
+    if (h->kind > SIM_EVENT_RATE) {
+        if (sim_happen(t->s, h))
+            t->missed++;
+        return;
+    }
     for (size_t i = 0; i < t->sc->apps_n; i++) {
         struct app *a = &t->app[i];
         bool named = strcmp(h->target, a->spec->name) == 0 || strcmp(h->target, "*") == 0;
@@ -289,8 +318,7 @@ static void happen(struct sim_clients *t, const struct sim_happening *h)
         if (h->kind == SIM_EVENT_START) {
             rc = start(a);
         } else if (h->kind == SIM_EVENT_RATE) {
-            a->factor = h->factor;
-            rc = a->running ? schedule(a) : 0;
+            t->missed += sim_vary(t->s, h, a->factor, set_factor, a) != 0;
         } else {
             stop(a);
         }
@@ -307,8 +335,9 @@ struct moment {
 static void on_moment(struct sim *s, void *ctx)
 {
     struct moment *m = ctx;
-    (void)s;
     happen(m->all, m->what);
+    if (m->what->every_us && sim_at(s, s->now + m->what->every_us, on_moment, m, free) == 0)
+        return;
     free(m);
 }
 

@@ -157,6 +157,15 @@ static const struct {
     {"wiredTigerConcurrentWriteTransactions", 128, false},
 };
 
+static int64_t value_of(const struct sim *s, size_t i)
+{
+    if (strncmp(parameters[i].name, "wiredTigerConcurrent", 20) == 0)
+        return (int64_t)s->costs.tickets;
+    if (strcmp(parameters[i].name, "transactionLifetimeLimitSeconds") == 0)
+        return (int64_t)s->costs.transaction_life_s;
+    return parameters[i].value;
+}
+
 int sim_cmd_get_parameter(struct sim_call *c)
 {
     bool all = sim_text_is(sim_arg(c, "getParameter"), "*"), any = false;
@@ -168,7 +177,7 @@ int sim_cmd_get_parameter(struct sim_call *c)
         if (parameters[i].is_bool)
             sim_w_bool(w, parameters[i].name, parameters[i].value);
         else
-            sim_w_int(w, parameters[i].name, strstr(parameters[i].name, "Transactions") ? (int64_t)c->s->costs.tickets : parameters[i].value);
+            sim_w_int(w, parameters[i].name, value_of(c->s, i));
     }
     if (all || sim_arg(c, "featureCompatibilityVersion").type) {
         put_fcv(w, c->s);
@@ -448,13 +457,6 @@ int sim_cmd_get_free_monitoring(struct sim_call *c)
 {
     sim_w_text(c->reply, "state", "disabled");
     sim_w_text(c->reply, "message", "Free Monitoring support is not available in this build of MongoDB");
-    return 0;
-}
-
-int sim_cmd_lock_info(struct sim_call *c)
-{
-    sim_w_array(c->reply, "lockInfo");
-    sim_w_end(c->reply);
     return 0;
 }
 

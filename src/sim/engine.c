@@ -8,6 +8,7 @@
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/wait.h>
 
 #include "setup.h"
 
@@ -116,11 +117,29 @@ static void log_conn(struct sim_conn *c, int id, const char *ctx, const char *ms
     sim_w_release(&w);
 }
 
+static void refuse(struct sim_member *m, const char *remote)
+{
+    struct sim_w w;
+    m->n.connections_refused++;
+    sim_w_init(&w);
+    sim_w_text(&w, "remote", remote);
+    sim_w_i32(&w, "connectionCount", m->conns_n);
+    const uint8_t *attr = sim_w_done(&w);
+    if (attr)
+        sim_log(m, m->sim->now, 'I', "NETWORK", 22942, "listener", "Connection refused because there are too many open connections", attr);
+    sim_w_release(&w);
+}
+
 struct sim_conn *sim_conn_open(struct sim_member *m, const char *remote, bool inside)
 {
+    if (m->conns_n >= m->sim->costs.max_conns) {
+        refuse(m, remote);
+        return NULL;
+    }
     struct sim_conn *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
+    sim_accepting(m);
     c->m = m;
     c->id = ++m->next_conn;
     c->inside = c->timed = inside;
@@ -194,7 +213,7 @@ struct sim_running *sim_running_new(struct sim_member *m, struct sim_conn *conn,
     r->conn = conn;
     r->op = op;
     r->from = m->sim->now;
-    r->to = INT64_MAX;
+    r->to = r->works_until = INT64_MAX;
     if (!(r->ns = sb_strdup_n(ns, strlen(ns)))) {
         free(r);
         return NULL;
@@ -227,17 +246,28 @@ void sim_running_end(struct sim_member *m, struct sim_running *r)
 
 int sim_busy(const struct sim_member *m)
 {
+    int64_t now = m->sim->now;
     int n = 0;
     for (const struct sim_running *r = m->running; r; r = r->next)
-        n += r->takes_core;
+        n += r->takes_core && now >= r->ticket_at && now >= r->lock_until && now < r->works_until;
     return n;
 }
 
 int sim_tickets_out(const struct sim_member *m, bool write)
 {
+    int64_t now = m->sim->now;
     int n = 0;
     for (const struct sim_running *r = m->running; r; r = r->next)
-        n += r->takes_core && r->write == write;
+        n += r->takes_core && r->write == write && now >= r->ticket_at && now < r->works_until;
+    return n;
+}
+
+int sim_queued(const struct sim_member *m, bool write)
+{
+    int64_t now = m->sim->now;
+    int n = 0;
+    for (const struct sim_running *r = m->running; r; r = r->next)
+        n += r->takes_core && r->write == write && (now < r->ticket_at || now < r->lock_until);
     return n;
 }
 
@@ -321,6 +351,7 @@ static void member_release(struct sim_member *m)
         m->conns = next;
     }
     sim_catalog_release(&m->cat);
+    sim_snapshots_release(m);
     sim_log_release(m);
 }
 

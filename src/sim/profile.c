@@ -20,6 +20,23 @@ static void put_lock(struct sim_w *w, const char *name, int64_t r, int64_t write
     sim_w_end(w);
 }
 
+static void put_collection_lock(struct sim_w *w, const struct sim_op *op, int64_t writes)
+{
+    sim_w_doc(w, "Collection");
+    sim_w_doc(w, "acquireCount");
+    sim_w_i64(w, "w", writes);
+    sim_w_end(w);
+    if (op->lock_us) {
+        sim_w_doc(w, "acquireWaitCount");
+        sim_w_i64(w, "w", 1);
+        sim_w_end(w);
+        sim_w_doc(w, "timeAcquiringMicros");
+        sim_w_i64(w, "w", op->lock_us);
+        sim_w_end(w);
+    }
+    sim_w_end(w);
+}
+
 /* late: the profiler has by then taken a lock more than the log line knows of. */
 static void put_locks(struct sim_w *w, const struct sim_op *op, bool late)
 {
@@ -31,7 +48,7 @@ static void put_locks(struct sim_w *w, const struct sim_op *op, bool late)
         put_lock(w, "ReplicationStateTransition", 0, n + 1 + more);
         put_lock(w, "Global", more, n);
         put_lock(w, "Database", 0, n);
-        put_lock(w, "Collection", 0, n);
+        put_collection_lock(w, op, n);
         put_lock(w, "Mutex", op->work.docs_written ? 2 : 1, 0);
     } else if (op->in_top) {
         if (late)
@@ -111,6 +128,8 @@ static void put_counts(struct sim_w *w, const struct sim_op *op)
         sim_w_int(w, "keysInserted", op->keys_inserted);
     if (op->keys_deleted > 0)
         sim_w_int(w, "keysDeleted", op->keys_deleted);
+    if (op->conflicts > 0)
+        sim_w_int(w, "writeConflicts", op->conflicts);
 }
 
 static void put_hashes(struct sim_w *w, const struct sim_op *op)
@@ -134,14 +153,30 @@ static void put_error(struct sim_w *w, const struct sim_op *op)
     }
 }
 
+static void put_storage(struct sim_w *w, const struct sim_op *op)
+{
+    sim_w_doc(w, "storage");
+    if (op->read_us) {
+        sim_w_doc(w, "data");
+        sim_w_i64(w, "bytesRead", op->read_bytes);
+        sim_w_i64(w, "timeReadingMicros", op->read_us);
+        sim_w_end(w);
+    }
+    if (op->evict_us) {
+        sim_w_doc(w, "timeWaitingMicros");
+        sim_w_i64(w, "cache", op->evict_us);
+        sim_w_end(w);
+    }
+    sim_w_end(w);
+}
+
 static void put_concerns(struct sim_w *w, const struct sim_op *op)
 {
     if (op->has_read_concern)
         put_concern(w, "readConcern", op->read_concern, true);
     if (op->has_write_concern && !op->is_statement)
         put_concern(w, "writeConcern", op->write_concern, false);
-    sim_w_doc(w, "storage");
-    sim_w_end(w);
+    put_storage(w, op);
 }
 
 struct sim_doc *sim_profile_attr(const struct sim_op *op)

@@ -23,4 +23,7 @@ int sim_clients_load(struct sim *s, const struct sim_scenario *sc, struct sb_err
 /* Arrivals that found no connection and no place to wait, since the start. */
 int64_t sim_clients_refused(const struct sim *s);
 
+/* What was to happen and could not, for want of memory. */
+int64_t sim_clients_missed(const struct sim *s);
+
 #endif

@@ -44,11 +44,15 @@ struct sim_op {
     bool has_read_concern, has_write_concern;
     bool waits; /* for a majority */
     int64_t inner_us, inner_cpu_us; /* of its statements: then work is only what they wrote together */
+    uint64_t hot_id;                /* the one document it changed; 0: none, or several */
+    bool keeps_old;                 /* what it wrote were changes of documents that exist */
     int32_t error;
     char error_msg[512];
     int64_t max_time_ms; /* 0 none */
     /* results */
-    int64_t cpu_us, latency_us, wait_us;
+    int64_t cpu_us, latency_us, wait_us; /* wait: for the journal and for other members */
+    int64_t ticket_us, lock_us, conflict_us, read_us, evict_us; /* other waits, in the latency too */
+    int64_t conflicts, read_bytes;
 };
 
 void sim_op_init(struct sim_op *op, struct sim_conn *conn);

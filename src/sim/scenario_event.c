@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows of a scenario that tell what happens, and when. */
+#include <signalbox/base/array.h>
+#include <signalbox/sim/fault.h>
+
+#include "reading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* name, words it needs behind its own, words that may follow (a for, an over, a member) */
+static const struct {
+    const char *name, *form;
+    size_t words;
+    bool may_last, must_last, may_step, may_member;
+} kinds[SIM_EVENTS] = {
+    [SIM_EVENT_START] = {"start", "start APP", 1, false, false, false, false},
+    [SIM_EVENT_STOP] = {"stop", "stop APP", 1, false, false, false, false},
+    [SIM_EVENT_STOP_ALL] = {"stop-all", "stop-all DB.NAME", 1, false, false, false, false},
+    [SIM_EVENT_RATE] = {"rate", "rate APP FACTOR [over D | for D]", 2, true, false, true, false},
+    [SIM_EVENT_COST] = {"cost", "cost NAME NUMBER [over D | for D]", 2, true, false, true, false},
+    [SIM_EVENT_CREATE_INDEX] = {"create-index", "create-index DB.NAME NAME KEY", 3, false, false, false, false},
+    [SIM_EVENT_DROP_INDEX] = {"drop-index", "drop-index DB.NAME NAME", 2, false, false, false, false},
+    [SIM_EVENT_LOCK] = {"lock", "lock DB.NAME for D", 1, true, true, false, false},
+    [SIM_EVENT_SNAPSHOT] = {"snapshot", "snapshot APP DB.NAME for D", 2, true, true, false, false},
+    [SIM_EVENT_WIRE] = {"wire", "wire FAULT [for D] [member N]", 1, true, false, false, true},
+};
+
+static void tell_forms(struct sim_reading *r)
+{
+    struct sb_str all;
+    sb_str_init(&all);
+    for (size_t i = 0; i < SIM_EVENTS; i++)
+        sb_str_addf(&all, "%s%s", i == 0 ? "" : i + 1 == SIM_EVENTS ? " or " : ", ", kinds[i].form);
+    sim_read_problem(r, "what happens is %s", sb_str_ok(&all) ? all.p : "one of a list that does not fit into memory");
+    sb_str_release(&all);
+}
+
+static bool read_options(struct sim_reading *r, size_t i, struct sim_happening *h)
+{
+    const struct sb_conf_row *row = r->row;
+    for (; i + 1 < row->n; i += 2) {
+        const char *word = row->word[i], *value = row->word[i + 1];
+        double n;
+        if (strcmp(word, "for") == 0 && kinds[h->kind].may_last) {
+            if (!sim_read_duration(r, value, &h->for_us))
+                return false;
+        } else if (strcmp(word, "over") == 0 && kinds[h->kind].may_step) {
+            if (!sim_read_duration(r, value, &h->over_us))
+                return false;
+        } else if (strcmp(word, "member") == 0 && kinds[h->kind].may_member) {
+            if (!sim_read_number(r, value, 0, 2, &n))
+                return false;
+            h->member = (int)n;
+        } else {
+            break;
+        }
+    }
+    if (i < row->n || (kinds[h->kind].must_last && !h->for_us) || (h->for_us && h->over_us)) {
+        sim_read_problem(r, "%s is written: %s", kinds[h->kind].name, kinds[h->kind].form);
+        return false;
+    }
+    return true;
+}
+
+/* What the words name must be there. */
+static bool check_names(struct sim_reading *r, size_t i, const struct sim_happening *h)
+{
+    const char *first = r->row->word[i + 1], *second = i + 2 < r->row->n ? r->row->word[i + 2] : "";
+    struct sim_costs costs = r->sc->costs;
+    bool app = h->kind == SIM_EVENT_START || h->kind == SIM_EVENT_STOP || h->kind == SIM_EVENT_RATE || h->kind == SIM_EVENT_SNAPSHOT;
+    bool any = h->kind == SIM_EVENT_RATE && strcmp(first, "*") == 0;
+    bool coll = h->kind == SIM_EVENT_STOP_ALL || h->kind == SIM_EVENT_CREATE_INDEX || h->kind == SIM_EVENT_DROP_INDEX || h->kind == SIM_EVENT_LOCK;
+    if (app && !any && !sim_find_app(r->sc, first))
+        sim_read_problem(r, "there is no app %.60s in front of this line", first);
+    else if (coll && !sim_is_namespace(first))
+        sim_read_problem(r, "there is no collection %.60s in front of this line", first);
+    else if (h->kind == SIM_EVENT_SNAPSHOT && !sim_is_namespace(second))
+        sim_read_problem(r, "there is no collection %.60s in front of this line", second);
+    else if (h->kind == SIM_EVENT_COST && !sim_costs_set(&costs, first, h->value))
+        sim_read_problem(r, "there is no cost %.60s", first);
+    else if (h->kind == SIM_EVENT_WIRE && sim_fault_of(first) < 0)
+        sim_read_problem(r, "there is no fault %.60s: it is one of %s", first, sim_fault_names());
+    else
+        return true;
+    return false;
+}
+
+/* The words from i on. h owns what it has got, whatever happens. */
+static void read_action(struct sim_reading *r, size_t i, struct sim_happening *h)
+{
+    const struct sb_conf_row *row = r->row;
+    size_t k = 0;
+    while (i < row->n && k < SIM_EVENTS && strcmp(row->word[i], kinds[k].name) != 0)
+        k++;
+    if (i >= row->n || k == SIM_EVENTS || row->n < i + 1 + kinds[k].words) {
+        tell_forms(r);
+        return;
+    }
+    h->kind = (enum sim_event_kind)k;
+    h->member = -1;
+    bool valued = h->kind == SIM_EVENT_RATE || h->kind == SIM_EVENT_COST;
+    if (valued && !sim_read_number(r, row->word[i + 2], 0, h->kind == SIM_EVENT_RATE ? 1000 : 1e15, &h->value))
+        return;
+    if (!check_names(r, i, h))
+        return;
+    if (h->kind == SIM_EVENT_CREATE_INDEX) {
+        if (!(h->index = sim_read_index(r, i + 2)))
+            return;
+    } else if (!read_options(r, i + 1 + kinds[k].words, h)) {
+        return;
+    }
+    bool second = h->kind == SIM_EVENT_DROP_INDEX || h->kind == SIM_EVENT_SNAPSHOT;
+    if (SB_GROW(r->sc->events, r->sc->events_cap, r->sc->events_n + 1) || !(h->target = sim_read_copy(r, row->word[i + 1])) ||
+        (second && !h->ns && !(h->ns = sim_read_copy(r, row->word[i + 2])))) {
+        r->nomem = true;
+        return;
+    }
+    r->sc->events[r->sc->events_n++] = *h;
+    memset(h, 0, sizeof *h);
+}
+
+static void release(struct sim_happening *h)
+{
+    free(h->target);
+    free(h->ns);
+    free(h->field);
+    sim_template_free(h->index);
+}
+
+void sim_read_at(struct sim_reading *r)
+{
+    struct sim_happening h = {0};
+    if (r->row->n < 2 || !sim_read_duration(r, r->row->word[1], &h.at_us)) {
+        if (r->row->n < 2)
+            tell_forms(r);
+        return;
+    }
+    read_action(r, 2, &h);
+    release(&h);
+}
+
+void sim_read_every(struct sim_reading *r)
+{
+    const struct sb_conf_row *row = r->row;
+    struct sim_happening h = {0};
+    size_t i = 2;
+    if (row->n < 3 || !sim_read_duration(r, row->word[1], &h.every_us)) {
+        if (row->n < 3)
+            tell_forms(r);
+        return;
+    }
+    if (h.every_us < 1000000) {
+        sim_read_problem(r, "every wants at least a second");
+        return;
+    }
+    h.at_us = h.every_us;
+    if (row->n > 3 && strcmp(row->word[2], "from") == 0) {
+        if (!sim_read_duration(r, row->word[3], &h.at_us))
+            return;
+        i = 4;
+    }
+    read_action(r, i, &h);
+    release(&h);
+}
+
+void sim_read_when(struct sim_reading *r)
+{
+    const struct sb_conf_row *row = r->row;
+    struct sim_happening h = {.at_us = -1};
+    if (row->n < 5 || strcmp(row->word[1], "index") != 0 || !sim_is_namespace(row->word[2])) {
+        sim_read_problem(r, "when wants index DB.NAME FIELD and what happens then");
+        return;
+    }
+    h.ns = sim_read_copy(r, row->word[2]);
+    h.field = sim_read_copy(r, row->word[3]);
+    if (h.ns && h.field && (strcmp(row->word[4], "snapshot") == 0 || strcmp(row->word[4], "drop-index") == 0))
+        sim_read_problem(r, "%s cannot wait for an index", row->word[4]);
+    else if (h.ns && h.field)
+        read_action(r, 4, &h);
+    release(&h);
+}
