@@ -205,8 +205,16 @@ int sim_cmd_set_parameter(struct sim_call *c)
 int sim_cmd_set_fcv(struct sim_call *c)
 {
     struct sim_val v = sim_arg(c, "setFeatureCompatibilityVersion");
-    if (sim_text_is(v, "5.0"))
+    char own[16];
+    snprintf(own, sizeof own, "%d.%d", c->s->version[0], c->s->version[1]);
+    if (sim_since(c->s, 7) && !sim_truth(sim_arg(c, "confirm")))
+        return sim_fail(&c->fail, 7369100,
+                        "Once you have upgraded to %s, you will not be able to downgrade FCV and binary version without support assistance. Please re-run "
+                        "this command with 'confirm: true' to acknowledge this and continue with the FCV upgrade.", own);
+    if (sim_text_is(v, own))
         return 0;
+    if (sim_since(c->s, 6))
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "another feature compatibility version is not simulated");
     if (sim_text_is(v, "4.4"))
         return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "another feature compatibility version is not simulated");
     return sim_fail(&c->fail, 4926900,

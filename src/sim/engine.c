@@ -292,6 +292,20 @@ static void member_init(struct sim *s, int i, const struct sim_setup *setup)
     sim_new_oid(s, m->process_id);
 }
 
+bool sim_version(const char *text, int version[3])
+{
+    static const struct {
+        const char *text;
+        int version[3];
+    } known[] = {{"5.0", {5, 0, 7}}, {"6.0", {6, 0, 16}}, {"7.0", {7, 0, 12}}, {"8.0", {8, 0, 4}}};
+    for (size_t i = 0; i < SB_COUNT(known); i++)
+        if (strcmp(text, known[i].text) == 0) {
+            memcpy(version, known[i].version, sizeof known[i].version);
+            return true;
+        }
+    return false;
+}
+
 struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
 {
     struct sim *s = calloc(1, sizeof *s);
@@ -303,8 +317,9 @@ struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
     s->start = s->now = setup->start_ms * 1000;
     s->speed = setup->speed;
     s->members = setup->members;
-    s->version[0] = 5;
-    s->version[2] = 7;
+    memcpy(s->version, setup->version, sizeof s->version);
+    if (!s->version[0])
+        sim_version("5.0", s->version);
     s->trace = SB_FNV_START;
     s->oplog_bytes = INT64_C(48) << 20;
     snprintf(s->scenario, sizeof s->scenario, "%s", setup->scenario_name);

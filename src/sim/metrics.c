@@ -53,6 +53,18 @@ static void put_cursors(struct sim_w *w, const struct sim_member *m)
     sim_w_end(w);
 }
 
+/* key NULL: into the open document */
+static void put_buffer(struct sim_w *w, const char *key, int64_t entries)
+{
+    if (key)
+        sim_w_doc(w, key);
+    sim_w_i64(w, "count", entries);
+    sim_w_i64(w, "maxSizeBytes", 268435456);
+    sim_w_i64(w, "sizeBytes", entries * 300);
+    if (key)
+        sim_w_end(w);
+}
+
 static void put_repl_metrics(struct sim_w *w, const struct sim_member *m)
 {
     const struct sim *s = m->sim;
@@ -68,9 +80,11 @@ static void put_repl_metrics(struct sim_w *w, const struct sim_member *m)
     sim_w_i64(w, "ops", m->n.apply_ops);
     sim_w_end(w);
     sim_w_doc(w, "buffer");
-    sim_w_i64(w, "count", m->primary ? 0 : (int64_t)waiting);
-    sim_w_i64(w, "maxSizeBytes", 268435456);
-    sim_w_i64(w, "sizeBytes", m->primary ? 0 : (int64_t)waiting * 300);
+    if (sim_since(s, 8)) {
+        put_buffer(w, "apply", m->primary ? 0 : (int64_t)waiting);
+        put_buffer(w, "write", 0);
+    }
+    put_buffer(w, NULL, m->primary ? 0 : (int64_t)waiting);
     sim_w_end(w);
     sim_w_doc(w, "network");
     sim_w_i64(w, "bytes", m->n.fetch_bytes);
@@ -137,10 +151,20 @@ void sim_put_metrics(struct sim_w *w, const struct sim_member *m)
     sim_w_end(w);
     sim_w_end(w);
     sim_w_doc(w, "operation");
+    if (sim_since(m->sim, 8))
+        sim_w_i64(w, "killedDueToMaxTimeMSExpired", n->over_time);
     sim_w_i64(w, "scanAndOrder", n->scan_and_order);
     sim_w_i64(w, "writeConflicts", n->write_conflicts);
     sim_w_end(w);
     put_operators(w, m);
+    if (sim_since(m->sim, 7)) {
+        sim_w_doc(w, "query");
+        sim_w_doc(w, "sort");
+        sim_w_i64(w, "spillToDisk", n->sort_spills);
+        sim_w_i64(w, "totalKeysSorted", n->sorted_keys);
+        sim_w_end(w);
+        sim_w_end(w);
+    }
     sim_w_doc(w, "queryExecutor");
     sim_w_i64(w, "scanned", n->keys);
     sim_w_i64(w, "scannedObjects", n->docs);
@@ -276,10 +300,12 @@ void sim_put_wired_tiger(struct sim_w *w, const struct sim_member *m)
     PUT("session", session);
     PUT("thread-yield", yield);
     PUT("transaction", transaction);
-    sim_w_doc(w, "concurrentTransactions");
-    put_tickets(w, "write", sim_tickets_out(m, true), total);
-    put_tickets(w, "read", sim_tickets_out(m, false), total);
-    sim_w_end(w);
+    if (!sim_since(m->sim, 8)) { /* then: queues.execution */
+        sim_w_doc(w, "concurrentTransactions");
+        put_tickets(w, "write", sim_tickets_out(m, true), total);
+        put_tickets(w, "read", sim_tickets_out(m, false), total);
+        sim_w_end(w);
+    }
     sim_w_doc(w, "oplog");
     sim_w_ts(w, "visibility timestamp", m->applied_ts);
     sim_w_end(w);

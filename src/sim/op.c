@@ -152,6 +152,11 @@ bool sim_op_time(struct sim_op *op)
     return op->max_time_ms && op->latency_us > op->max_time_ms * 1000;
 }
 
+int64_t sim_op_working(const struct sim_op *op)
+{
+    return op->latency_us - op->ticket_us - op->lock_us - op->wait_us;
+}
+
 int64_t sim_bucket_lower(unsigned b)
 {
     if (b == 0)
@@ -227,8 +232,11 @@ static void count_work(struct sim_op *op)
         return; /* the command's own work holds the rest */
     n->cpu_us += op->cpu_us;
     n->write_conflicts += op->conflicts;
-    n->ticket_waits += op->ticket_us > 0;
-    n->ticket_wait_us += op->ticket_us;
+    n->ticket_waits_of[!op->counts_write] += op->ticket_us > 0;
+    n->ticket_wait_us_of[!op->counts_write] += op->ticket_us;
+    n->sorted_keys += op->work.sorted;
+    n->sort_spills += op->used_disk;
+    n->over_time += op->error == SIM_MAX_TIME;
     n->lock_waits += op->lock_us > 0;
     n->lock_wait_us += op->lock_us;
     int64_t yields = op->works / 1000;
@@ -299,7 +307,7 @@ static void record(struct sim_op *op)
 {
     const struct sim_filter *filter;
     int level = level_of(op, &filter);
-    bool slow = op->latency_us > op->m->slow_ms * 1000;
+    bool slow = (sim_since(op->m->sim, 8) ? sim_op_working(op) : op->latency_us) > op->m->slow_ms * 1000;
     if (!slow && !level && !filter)
         return;
     bool sampled = op->m->sample_rate >= 1 || sb_rng_unit(&op->m->rng) < op->m->sample_rate;

@@ -391,6 +391,24 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
     }
 }
 
+/* All of them, or as many whole lines as an error holds and how many there are more. */
+static void tell_problems(const struct sb_problems *problems, struct sb_err *err)
+{
+    const char *text = problems->text.p;
+    size_t n = problems->text.len, room = sizeof err->msg - 40, lines = 0;
+    while (n && text[n - 1] == '\n')
+        n--;
+    if (n < room) {
+        sb_fail(err, SB_EINPUT, "%.*s", (int)n, text);
+        return;
+    }
+    for (n = room; n && text[n] != '\n';)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        lines += text[i] == '\n';
+    sb_fail(err, SB_EINPUT, "%.*s\n... and %zu more", (int)n, text, (size_t)problems->count - lines - 1);
+}
+
 struct sim_scenario *sim_scenario_parse(const char *text, size_t len, const char *path, const char *name, struct sb_err *err)
 {
     struct sim_scenario *sc = calloc(1, sizeof *sc);
@@ -413,8 +431,7 @@ struct sim_scenario *sim_scenario_parse(const char *text, size_t len, const char
         goto fail;
     }
     if (problems.count) {
-        size_t n = problems.text.len;
-        sb_fail(err, SB_EINPUT, "%.*s", (int)(n && problems.text.p[n - 1] == '\n' ? n - 1 : n), problems.text.p);
+        tell_problems(&problems, err);
         goto fail;
     }
     sb_problems_release(&problems);

@@ -27,14 +27,12 @@ static const struct {
     [SIM_EVENT_WIRE] = {"wire", "wire FAULT [for D] [member N]", 1, true, false, false, true},
 };
 
-static void tell_forms(struct sim_reading *r)
+static void tell_names(struct sim_reading *r)
 {
-    struct sb_str all;
-    sb_str_init(&all);
-    for (size_t i = 0; i < SIM_EVENTS; i++)
-        sb_str_addf(&all, "%s%s", i == 0 ? "" : i + 1 == SIM_EVENTS ? " or " : ", ", kinds[i].form);
-    sim_read_problem(r, "what happens is %s", sb_str_ok(&all) ? all.p : "one of a list that does not fit into memory");
-    sb_str_release(&all);
+    char all[200] = "";
+    for (size_t i = 0, n = 0; i < SIM_EVENTS; i++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i == 0 ? "" : i + 1 == SIM_EVENTS ? " or " : ", ", kinds[i].name);
+    sim_read_problem(r, "what happens is %s", all);
 }
 
 static bool read_options(struct sim_reading *r, size_t i, struct sim_happening *h)
@@ -94,8 +92,12 @@ static void read_action(struct sim_reading *r, size_t i, struct sim_happening *h
     size_t k = 0;
     while (i < row->n && k < SIM_EVENTS && strcmp(row->word[i], kinds[k].name) != 0)
         k++;
-    if (i >= row->n || k == SIM_EVENTS || row->n < i + 1 + kinds[k].words) {
-        tell_forms(r);
+    if (i >= row->n || k == SIM_EVENTS) {
+        tell_names(r);
+        return;
+    }
+    if (row->n < i + 1 + kinds[k].words) {
+        sim_read_problem(r, "%s is written: %s", kinds[k].name, kinds[k].form);
         return;
     }
     h->kind = (enum sim_event_kind)k;
@@ -134,7 +136,7 @@ void sim_read_at(struct sim_reading *r)
     struct sim_happening h = {0};
     if (r->row->n < 2 || !sim_read_duration(r, r->row->word[1], &h.at_us)) {
         if (r->row->n < 2)
-            tell_forms(r);
+            tell_names(r);
         return;
     }
     read_action(r, 2, &h);
@@ -148,7 +150,7 @@ void sim_read_every(struct sim_reading *r)
     size_t i = 2;
     if (row->n < 3 || !sim_read_duration(r, row->word[1], &h.every_us)) {
         if (row->n < 3)
-            tell_forms(r);
+            tell_names(r);
         return;
     }
     if (h.every_us < 1000000) {

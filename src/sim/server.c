@@ -115,6 +115,7 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
         v->listener[i].fd = -1;
     struct sim_setup setup = {.seed = o->seed, .start_ms = o->start_ms, .speed = o->speed, .scenario_name = o->scenario->name,
                               .incarnation = o->incarnation, .members = o->members, .pid = getpid()};
+    memcpy(setup.version, o->version, sizeof setup.version);
     v->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (v->epoll < 0) {
         sb_fail_errno(err, errno, "cannot watch sockets");

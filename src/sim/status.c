@@ -69,11 +69,15 @@ static void put_connections(struct sim_call *c)
     sim_w_i32(w, "current", c->m->conns_n);
     sim_w_i32(w, "available", (int64_t)c->s->costs.max_conns - c->m->conns_n);
     sim_w_i32(w, "totalCreated", c->m->n.connections_created);
+    if (sim_since(c->s, 7))
+        sim_w_i32(w, "rejected", c->m->n.connections_refused);
     sim_w_i32(w, "active", active_conns(c->m));
     sim_w_i32(w, "threaded", c->m->conns_n);
     sim_w_i32(w, "exhaustIsMaster", 0);
     sim_w_i32(w, "exhaustHello", 0);
     sim_w_i32(w, "awaitingTopologyChanges", 0);
+    if (sim_since(c->s, 6))
+        sim_w_i32(w, "loadBalanced", 0);
     sim_w_end(w);
 }
 
@@ -137,6 +141,14 @@ static void put_flow_control(struct sim_call *c)
     sim_w_i32(w, "isLaggedCount", 0);
     sim_w_i64(w, "isLaggedTimeMicros", 0);
     sim_w_end(w);
+}
+
+static int waiting_for_ticket(const struct sim_member *m, bool write)
+{
+    int n = 0;
+    for (const struct sim_running *r = m->running; r; r = r->next)
+        n += r->takes_core && r->write == write && m->sim->now < r->ticket_at;
+    return n;
 }
 
 /* With a ticket, and not waiting for a lock. */
@@ -297,6 +309,38 @@ static void put_oplog_truncation(struct sim_call *c)
     sim_w_end(w);
 }
 
+/* What wiredTiger.concurrentTransactions was before. */
+static void put_queues(struct sim_call *c)
+{
+    if (!sim_since(c->s, 8))
+        return;
+    const struct sim_counters *n = &c->m->n;
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "queues");
+    sim_w_doc(w, "execution");
+    for (int k = 0; k < 2; k++) {
+        int out = sim_tickets_out(c->m, k == 0), total = (int)c->s->costs.tickets;
+        sim_w_doc(w, k == 0 ? "write" : "read");
+        sim_w_i32(w, "out", out < total ? out : total);
+        sim_w_i32(w, "available", out < total ? total - out : 0);
+        sim_w_i32(w, "totalTickets", total);
+        sim_w_doc(w, "normalPriority");
+        sim_w_i64(w, "addedToQueue", n->ticket_waits_of[k]);
+        sim_w_i64(w, "queueLength", waiting_for_ticket(c->m, k == 0));
+        sim_w_i64(w, "totalTimeQueuedMicros", n->ticket_wait_us_of[k]);
+        sim_w_i64(w, "canceled", 0);
+        sim_w_end(w);
+        sim_w_end(w);
+    }
+    sim_w_end(w);
+    sim_w_doc(w, "ingress");
+    sim_w_i32(w, "out", active_conns(c->m));
+    sim_w_i32(w, "available", 1000000 - active_conns(c->m));
+    sim_w_i32(w, "totalTickets", 1000000);
+    sim_w_end(w);
+    sim_w_end(w);
+}
+
 static void put_repl(struct sim_call *c)
 {
     struct sim_w *w = c->reply;
@@ -398,7 +442,8 @@ static const struct {
     {"asserts", put_asserts}, {"catalogStats", put_catalog}, {"connections", put_connections}, {"defaultRWConcern", put_default_concern},
     {"electionMetrics", put_elections}, {"extra_info", put_extra_info}, {"flowControl", put_flow_control}, {"globalLock", put_global_lock},
     {"locks", put_locks}, {"logicalSessionRecordCache", put_sessions}, {"network", put_network}, {"opLatencies", put_latencies},
-    {"opcounters", put_opcounters}, {"opcountersRepl", put_opcounters_repl}, {"oplogTruncation", put_oplog_truncation}, {"repl", put_repl},
+    {"opcounters", put_opcounters}, {"opcountersRepl", put_opcounters_repl}, {"oplogTruncation", put_oplog_truncation},
+    {"queues", put_queues}, {"repl", put_repl},
     {"security", put_security}, {"storageEngine", put_storage_engine}, {"transactions", put_transactions}, {"wiredTiger", put_wired_tiger},
     {"mem", put_mem}, {"metrics", put_metrics},
 };
@@ -412,6 +457,11 @@ int sim_cmd_server_status(struct sim_call *c)
     sim_w_text(w, "host", c->m->host);
     sim_w_textf(w, "version", "%d.%d.%d", s->version[0], s->version[1], s->version[2]);
     sim_w_text(w, "process", "mongod");
+    if (sim_since(s, 8)) {
+        sim_w_array(w, "service");
+        sim_w_text(w, NULL, "shard");
+        sim_w_end(w);
+    }
     sim_w_i64(w, "pid", c->m->pid);
     sim_w_f64(w, "uptime", (double)(up / 1000000));
     sim_w_i64(w, "uptimeMillis", up / 1000);

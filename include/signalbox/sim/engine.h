@@ -114,7 +114,8 @@ struct sim_counters {
     int64_t evicted_clean, evicted_dirty, app_evictions;
     int64_t flow_us;
     int64_t app_evicted_dirty, app_evict_us, eviction_failed, disk_us;
-    int64_t ticket_waits, ticket_wait_us, lock_waits, lock_wait_us;
+    int64_t ticket_waits_of[2], ticket_wait_us_of[2]; /* writes, reads */
+    int64_t lock_waits, lock_wait_us, sorted_keys, sort_spills, over_time;
     int64_t txns_started, txns_committed, txns_aborted, connections_refused;
     int64_t ttl_passes, ttl_deleted;
 };
@@ -219,7 +220,12 @@ struct sim_setup {
     int port[SIM_MEMBERS];
     int members;
     int64_t pid;
+    int version[3]; /* of the server; 0.0.0: 5.0.7. See sim_version */
 };
+
+/* "5.0", "6.0", "7.0" or "8.0" to the release that is simulated; false for another text. What differs between them is what
+ * the server's documentation tells: fields and sections of replies, attributes of log lines, stages, wire versions. */
+bool sim_version(const char *text, int version[3]);
 
 /* A set with the collections a fresh deployment has, its primary elected. NULL after a failure. */
 struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err);
@@ -234,6 +240,12 @@ int64_t sim_next_event(const struct sim *s);
 static inline int64_t sim_now_ms(const struct sim *s)
 {
     return s->now / 1000;
+}
+
+/* The server is of that major version or newer. */
+static inline bool sim_since(const struct sim *s, int major)
+{
+    return s->version[0] >= major;
 }
 
 static inline struct sim_member *sim_primary(struct sim *s)

@@ -76,6 +76,9 @@ bool sim_op_may_profile(const struct sim_op *op);
 /* The moment at which it is over, as far as the server's records go. */
 int64_t sim_op_end(const struct sim_op *op);
 
+/* Microseconds of its latency without the waits for tickets, locks and other members: what 8.0 calls slow, or not. */
+int64_t sim_op_working(const struct sim_op *op);
+
 /* Lower end, in microseconds, of a bucket of the latency histograms. */
 int64_t sim_bucket_lower(unsigned bucket);
 
