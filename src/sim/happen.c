@@ -200,7 +200,7 @@ int sim_happen(struct sim *s, const struct sim_happening *h)
     case SIM_EVENT_WIRE:
         for (int i = 0; i < s->members; i++)
             if (h->member < 0 || h->member == i)
-                sim_fault_set(&s->member[i], (enum sim_fault)sim_fault_of(h->target), h->for_us ? s->now + h->for_us : INT64_MAX);
+                sim_fault_set(&s->member[i], (enum sim_fault)sim_fault_of(h->target), h->for_us ? s->now + h->for_us : INT64_MAX, -1);
         return 0;
     default:
         return 0; /* of an app: clients.c */

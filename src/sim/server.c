@@ -270,7 +270,7 @@ static void on_late_answer(struct sim_conn *conn, const uint8_t *reply)
     struct peer *p = conn->owner;
     sim_wire_answer(conn, &p->asked, reply, &p->out);
     p->waiting = false;
-    p->ending = p->ending || !sb_str_ok(&p->out);
+    p->ending = p->ending || p->asked.ends || !sb_str_ok(&p->out);
     if (p->events & EPOLLOUT)
         return;
     /* not sent from here: an event of the simulation must not free its own client */

@@ -159,7 +159,7 @@ struct sim_member {
     int64_t lag_us;        /* further delay before it applies (a fault) */
     int64_t last_heartbeat_us[SIM_MEMBERS];
     enum sim_fault fault; /* what clients on sockets meet, until then */
-    int64_t fault_to_us;
+    int64_t fault_to_us, fault_times;
     struct sb_rng rng;
 };
 
