@@ -458,6 +458,8 @@ int sim_cmd_explain(struct sim_call *c)
         i++;
     if (!any || i == SB_COUNT(about))
         return sim_fail(&c->fail, SIM_COMMAND_NOT_FOUND, "Explain failed due to unknown command: %.100s", any ? first.key : "");
+    if (sim_check_fields(c, sim_command_find(first.key), inner.p))
+        return -1;
     if (!sim_is_text(first.v.type) || sim_text_n(first.v) == 0)
         return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "collection name has invalid type %s", sim_type_name(first.v.type));
     snprintf(c->ns, sizeof c->ns, "%s.%.*s", c->db, (int)(sim_text_n(first.v) > 200 ? 200 : sim_text_n(first.v)), sim_text(first.v));

@@ -66,7 +66,7 @@ fail:
 /* A document argument of a command that is not the call's own (inside explain). */
 static int doc_arg(struct sim_call *c, const uint8_t *cmd, const char *name, const uint8_t **out)
 {
-    struct sim_val v = sim_find(cmd, name);
+    struct sim_val v = sim_arg_of(c, cmd, name);
     if (!v.type || v.type == BSON_TYPE_NULL)
         return 0;
     if (v.type != BSON_TYPE_DOCUMENT)
@@ -78,7 +78,7 @@ static int doc_arg(struct sim_call *c, const uint8_t *cmd, const char *name, con
 
 static int count_arg(struct sim_call *c, const uint8_t *cmd, const char *name, int64_t *out)
 {
-    struct sim_val v = sim_find(cmd, name);
+    struct sim_val v = sim_arg_of(c, cmd, name);
     if (!v.type || v.type == BSON_TYPE_NULL)
         return 0;
     if (!sim_is_number(v.type))
@@ -87,14 +87,6 @@ static int count_arg(struct sim_call *c, const uint8_t *cmd, const char *name, i
     *out = sim_int(v, 0);
     if (*out < 0)
         return sim_fail(&c->fail, 51024, "BSON field '%s' value must be >= 0, actual value '%lld'", name, (long long)*out);
-    return 0;
-}
-
-static int not_simulated(struct sim_call *c, const uint8_t *cmd, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (sim_truth(sim_find(cmd, names[i])))
-            return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %s is not simulated", names[i]);
     return 0;
 }
 
@@ -113,20 +105,19 @@ static int sort_arg(struct sim_call *c, const uint8_t *cmd, struct sim_query *q)
 
 struct sim_find *sim_find_of_find(struct sim_call *c, const uint8_t *cmd, bool explain, int64_t *batch, bool *single)
 {
-    static const char *const others[] = {"min", "max", "returnKey", "showRecordId", "awaitData", "let", "collation"};
     const uint8_t *filter = NULL, *projection = NULL;
     struct sim_query q = {.purpose = SIM_FOR_FIND, .no_cache = explain, .keep_trials = explain};
     if (doc_arg(c, cmd, "filter", &filter) || doc_arg(c, cmd, "projection", &projection) || sort_arg(c, cmd, &q) ||
-        count_arg(c, cmd, "skip", &q.skip) || count_arg(c, cmd, "limit", &q.limit) || not_simulated(c, cmd, others, SB_COUNT(others)))
+        count_arg(c, cmd, "skip", &q.skip) || count_arg(c, cmd, "limit", &q.limit))
         return NULL;
-    if (batch && sim_find(cmd, "batchSize").type && count_arg(c, cmd, "batchSize", batch))
+    if (batch && sim_arg_of(c, cmd, "batchSize").type && count_arg(c, cmd, "batchSize", batch))
         return NULL;
     if (single)
-        *single = sim_truth(sim_find(cmd, "singleBatch"));
-    q.hint = sim_find(cmd, "hint");
+        *single = sim_truth(sim_arg_of(c, cmd, "singleBatch"));
+    q.hint = sim_arg_of(c, cmd, "hint");
     if (q.hint.type == BSON_TYPE_DOCUMENT && sim_is_empty(q.hint.p))
         q.hint = sim_missing;
-    q.allow_disk = sim_truth(sim_find(cmd, "allowDiskUse"));
+    q.allow_disk = sim_truth(sim_arg_of(c, cmd, "allowDiskUse"));
     return sim_find_new(c, cmd, &q, filter, projection);
 }
 
@@ -134,20 +125,18 @@ struct sim_find *sim_find_of_count(struct sim_call *c, const uint8_t *cmd, bool 
 {
     const uint8_t *filter = NULL;
     struct sim_query q = {.purpose = SIM_FOR_COUNT, .no_cache = explain, .keep_trials = explain};
-    int64_t limit = sim_int(sim_find(cmd, "limit"), 0);
+    int64_t limit = sim_int(sim_arg_of(c, cmd, "limit"), 0);
     if (doc_arg(c, cmd, "query", &filter) || count_arg(c, cmd, "skip", &q.skip))
         return NULL;
-    if (sim_truth(sim_find(cmd, "collation")))
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option collation is not simulated"), NULL;
     q.limit = limit < 0 ? -limit : limit;
-    q.hint = sim_find(cmd, "hint");
+    q.hint = sim_arg_of(c, cmd, "hint");
     return sim_find_new(c, cmd, &q, filter, NULL);
 }
 
 struct sim_find *sim_find_of_distinct(struct sim_call *c, const uint8_t *cmd, bool explain)
 {
     const uint8_t *filter = NULL;
-    struct sim_val key = sim_find(cmd, "key");
+    struct sim_val key = sim_arg_of(c, cmd, "key");
     struct sim_query q = {.purpose = SIM_FOR_DISTINCT, .no_cache = explain, .keep_trials = explain};
     if (doc_arg(c, cmd, "query", &filter))
         return NULL;
@@ -280,6 +269,7 @@ int sim_cmd_get_more(struct sim_call *c)
     }
     c->op.nreturned = n;
     c->op.exhausted = !more;
+    c->op.collscan = false; /* the find counted it */
     cursor->used_us = c->s->now;
     sim_w_i64(c->reply, "id", more ? cursor->id : 0);
     sim_w_text(c->reply, "ns", c->ns);

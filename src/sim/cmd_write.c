@@ -237,11 +237,13 @@ static void add_work(struct statement *st, const struct sim_write_work *work, si
 static int update_row(struct sim_call *c, struct statement *st, struct sim_row *row, struct sim_fail *f)
 {
     struct sim_coll *coll = st->find->exec->q.coll;
-    struct sim_update_clock clock = {sim_now_ms(c->s), c->s->last_ts + 1};
+    struct sim_update_clock clock = {sim_now_ms(c->s), c->s->last_ts + 1, -1};
     struct sim_write_work work = {0};
     struct sim_stamp stamp;
     struct sim_doc *fresh = NULL;
     st->matched++;
+    if (sim_update_is_positional(st->update))
+        clock.element = sim_match_element(st->find->filter->root, row->doc->bson);
     int rc = sim_update_apply(st->update, row->doc->bson, false, &clock, &fresh, f);
     if (rc <= 0) {
         if (rc == 0 && !st->multi)
@@ -334,7 +336,7 @@ static int run_single(struct sim_call *c, struct statement *st, struct sim_fail 
 
 static int upsert(struct sim_call *c, struct statement *st, struct sim_fail *f)
 {
-    struct sim_update_clock clock = {sim_now_ms(c->s), c->s->last_ts + 1};
+    struct sim_update_clock clock = {sim_now_ms(c->s), c->s->last_ts + 1, -1};
     struct sim_doc *base = sim_upsert_base(st->find->filter->root, f), *made = NULL;
     int rc = base ? sim_update_apply(st->update, base->bson, true, &clock, &made, f) : -1;
     sim_doc_unref(base);
@@ -425,6 +427,8 @@ static int check_statement(struct sim_call *c, const uint8_t *doc, bool update, 
         if (strcmp(e.key, "collation") == 0 || strcmp(e.key, "arrayFilters") == 0 || strcmp(e.key, "c") == 0)
             return sim_fail(f, SIM_NOT_IMPLEMENTED, "%s in a statement is not simulated", e.key);
     }
+    if (!update && !sim_find(doc, "limit").type && sim_find(doc, "q").type)
+        return sim_fail(f, SIM_MISSING_FIELD, "BSON field 'delete.deletes.limit' is missing but a required field");
     if (sim_find(doc, "q").type != BSON_TYPE_DOCUMENT)
         return sim_fail(f, SIM_MISSING_FIELD, "BSON field '%s.%s.q' is missing but a required field", c->cmd->name, update ? "updates" : "deletes");
     int64_t limit = sim_int(sim_find(doc, "limit"), -1);
@@ -632,12 +636,8 @@ static int put_modified(struct sim_call *c, const struct statement *st)
 int sim_cmd_find_and_modify(struct sim_call *c)
 {
     struct statement st = {0};
-    static const char *const others[] = {"collation", "arrayFilters", "let"};
     if (sim_call_ns(c) || sim_check_writable(c))
         return -1;
-    for (size_t i = 0; i < SB_COUNT(others); i++)
-        if (sim_arg(c, others[i]).type)
-            return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "%s is not simulated", others[i]);
     sim_op_init(&st.op, c->conn);
     c->m->next_opid--;
     st.op.keys_inserted = st.op.keys_deleted = 0;

@@ -12,9 +12,9 @@
 /* In the order of the alphabet, which listCommands and metrics.commands keep. */
 const struct sim_command sim_commands[] = {
     {"aggregate", NULL, READ | SIM_WRITE_CONCERN, sim_cmd_aggregate, "aggregate",
-     " pipeline cursor explain allowDiskUse hint bypassDocumentValidation ", "Runs the aggregation command."},
+     " pipeline cursor explain allowDiskUse hint bypassDocumentValidation collation let ", "Runs the aggregation command."},
     {"buildInfo", "buildinfo", SIM_BEFORE_AUTH, sim_cmd_build_info, NULL, NULL, "get version #, etc."},
-    {"collMod", NULL, CHANGE, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction ", "Sets collection options."},
+    {"collMod", NULL, CHANGE, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction viewOn pipeline timeseries expireAfterSeconds recordPreImages ", "Sets collection options."},
     {"collStats", "collstats", SIM_OPT_IN, sim_cmd_coll_stats, "collStats", " scale ", "collection and index sizes"},
     {"compact", NULL, 0, sim_cmd_compact, NULL, NULL, "compact collection"},
     {"configureFailPoint", NULL, SIM_ADMIN | SIM_QUIET, sim_cmd_configure_fail_point, NULL, NULL, "modifies the settings of a fail point"},
@@ -23,7 +23,7 @@ const struct sim_command sim_commands[] = {
     {"convertToCapped", NULL, CHANGE, sim_cmd_convert_to_capped, NULL, NULL, "{ convertToCapped:<fromCollectionName>, size:<sizeInBytes> }"},
     {"count", NULL, READ, sim_cmd_count, "count", " query limit skip hint collation fields ", "count objects in collection"},
     {"create", NULL, CHANGE, sim_cmd_create, "create",
-     " capped size max autoIndexId idIndex viewOn pipeline timeseries collation expireAfterSeconds clusteredIndex validator validationLevel validationAction storageEngine indexOptionDefaults flags temp ",
+     " capped size max autoIndexId idIndex viewOn pipeline timeseries collation expireAfterSeconds clusteredIndex validator validationLevel validationAction storageEngine indexOptionDefaults flags temp recordPreImages ",
      "explicitly creates a collection or view"},
     {"createIndexes", NULL, CHANGE, sim_cmd_create_indexes, "createIndexes", " indexes commitQuorum ignoreUnknownIndexOptions ", ""},
     {"currentOp", NULL, SIM_ADMIN, sim_cmd_current_op, NULL, NULL, ""},
@@ -66,7 +66,7 @@ const struct sim_command sim_commands[] = {
     {"listCommands", NULL, SIM_BEFORE_AUTH, sim_cmd_list_commands, NULL, NULL, "get a list of all db commands"},
     {"listDatabases", NULL, SIM_ADMIN | SIM_OPT_IN, sim_cmd_list_databases, "listDatabases", " filter nameOnly authorizedDatabases ",
      "{ listDatabases:1, [filter: <filterObject>] [, nameOnly: true ] }\nlist databases on this server"},
-    {"listIndexes", NULL, SIM_OPT_IN, sim_cmd_list_indexes, "listIndexes", " cursor includeBuildUUIDs includeIndexBuildInfo ", "list indexes for a collection"},
+    {"listIndexes", NULL, SIM_OPT_IN, sim_cmd_list_indexes, "listIndexes", " cursor includeBuildUUIDs ", "list indexes for a collection"},
     {"lockInfo", NULL, SIM_ADMIN, sim_cmd_lock_info, NULL, NULL, "show all lock info on the server"},
     {"logRotate", NULL, SIM_ADMIN, sim_cmd_log_rotate, NULL, NULL, "rotates log files"},
     {"ping", NULL, SIM_QUIET | SIM_BEFORE_AUTH, sim_cmd_ping, NULL, NULL, "a way to check that the server is alive. responds immediately even if server is in a db lock."},
@@ -92,6 +92,32 @@ const struct sim_command sim_commands[] = {
 };
 const size_t sim_commands_n = SB_COUNT(sim_commands);
 _Static_assert(SB_COUNT(sim_commands) <= SIM_COMMANDS_MAX, "a member counts every command");
+
+/* Options that the server has and the simulator has not. */
+static const struct {
+    const char *command, *options;
+} refused[] = {
+    {"aggregate", " collation let "},
+    {"collMod", " viewOn pipeline timeseries expireAfterSeconds recordPreImages "},
+    {"count", " collation "},
+    {"create", " viewOn pipeline timeseries collation expireAfterSeconds clusteredIndex storageEngine indexOptionDefaults temp recordPreImages "},
+    {"createIndexes", " ignoreUnknownIndexOptions "},
+    {"delete", " let "},
+    {"distinct", " collation "},
+    {"find", " min max returnKey showRecordId awaitData let collation "},
+    {"findAndModify", " collation arrayFilters let "},
+    {"update", " let "},
+    {"planCacheClear", " query sort projection collation "},
+    {"validate", " repair metadata "},
+};
+
+const char *sim_command_refuses(const struct sim_command *c)
+{
+    for (size_t i = 0; i < SB_COUNT(refused); i++)
+        if (strcmp(refused[i].command, c->name) == 0)
+            return refused[i].options;
+    return "";
+}
 
 const struct sim_command *sim_command_find(const char *name)
 {

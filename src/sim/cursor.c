@@ -43,7 +43,7 @@ struct sim_open_cursor *sim_open_cursor_new(struct sim_member *m, const char *ns
         return NULL;
     c->m = m;
     c->created_us = c->used_us = now_us;
-    snprintf(c->ns, sizeof c->ns, "%s", ns);
+    memcpy(c->ns, ns, strnlen(ns, sizeof c->ns - 1)); /* the rest is zero */
     return c;
 }
 

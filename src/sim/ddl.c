@@ -107,14 +107,10 @@ static int check_validation(struct sim_call *c)
 
 int sim_cmd_create(struct sim_call *c)
 {
-    static const char *const others[] = {"viewOn", "pipeline", "timeseries", "collation", "expireAfterSeconds", "clusteredIndex"};
     bool capped = false;
     int64_t size = 0, max = 0;
     if (sim_call_ns(c) || sim_check_writable(c) || sim_arg_bool(c, "capped", &capped) || sim_arg_int(c, "size", &size) || sim_arg_int(c, "max", &max))
         return -1;
-    for (size_t i = 0; i < SB_COUNT(others); i++)
-        if (sim_arg(c, others[i]).type)
-            return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %s is not simulated", others[i]);
     if (sim_coll_find(&c->m->cat, c->ns))
         return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "Collection already exists. NS: %s", c->ns);
     if (capped && size <= 0)

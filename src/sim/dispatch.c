@@ -19,15 +19,17 @@ static bool listed(const char *list, const char *word, size_t n)
     return false;
 }
 
-static int check_fields(struct sim_call *c)
+int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const uint8_t *body)
 {
-    struct sim_iter it = sim_iter_of(c->body);
+    struct sim_iter it = sim_iter_of(body);
     struct sim_elem e;
+    const char *refused = sim_command_refuses(cmd);
     sim_next(&it, &e); /* the command itself */
     while (sim_next(&it, &e)) {
-        if (listed(common, e.key, e.key_n) || listed(c->cmd->fields, e.key, e.key_n))
-            continue;
-        return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field '%s.%.200s' is an unknown field.", c->cmd->strict, e.key);
+        if (listed(refused, e.key, e.key_n) && sim_truth(e.v))
+            return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %.100s of %s is not simulated", e.key, cmd->name);
+        if (cmd->strict && !listed(common, e.key, e.key_n) && !listed(cmd->fields, e.key, e.key_n))
+            return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field '%s.%.200s' is an unknown field.", cmd->strict, e.key);
     }
     return 0;
 }
@@ -86,8 +88,12 @@ int sim_call_ns(struct sim_call *c)
         return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Invalid namespace specified '%s.%.100s'", c->db, sim_text(v));
     if (strlen(c->db) + 1 + n > 255)
         return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Fully qualified namespace is too long. Max: 255");
-    snprintf(c->ns, sizeof c->ns, "%s.%.*s", c->db, (int)n, sim_text(v));
-    snprintf(c->op.ns, sizeof c->op.ns, "%s", c->ns);
+    size_t db = strlen(c->db); /* no snprintf here: every command comes this way */
+    memcpy(c->ns, c->db, db);
+    c->ns[db] = '.';
+    memcpy(c->ns + db + 1, sim_text(v), n);
+    c->ns[db + 1 + n] = '\0';
+    memcpy(c->op.ns, c->ns, db + n + 2);
     c->op.in_top = true;
     return 0;
 }
@@ -210,6 +216,8 @@ static int read_concern(struct sim_call *c)
     if (i == SB_COUNT(levels))
         return sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "Enumeration value '%.60s' for field 'readConcern.level' is not a valid value.",
                         sim_is_text(level.type) ? sim_text(level) : sim_type_name(level.type));
+    if (sim_find(rc, "atClusterTime").type)
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "readConcern.atClusterTime is not simulated");
     if (after.type == BSON_TYPE_TIMESTAMP)
         sim_catch_up(c->s, c->m, (uint64_t)sim_i64(after.p));
     c->op.read_concern = level.type ? rc : NULL;
@@ -284,7 +292,7 @@ static const uint8_t *answer_again(struct sim_call *c)
 
 static int prepare(struct sim_call *c)
 {
-    if (check_place(c) || (c->cmd->strict && check_fields(c)))
+    if (check_place(c) || sim_check_fields(c, c->cmd, c->body))
         return -1;
     return common_arguments(c);
 }
@@ -332,18 +340,25 @@ static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_re
     c->m->n.requests++;
     c->m->n.bytes_in += (int64_t)rq->bytes;
     sim_w_clear(w);
+    struct sim_iter it = sim_iter_of(c->body);
+    while (c->fields_n < SIM_CALL_FIELDS && sim_next(&it, &c->field[c->fields_n]))
+        c->fields_n++;
+    c->more_fields = c->fields_n == SIM_CALL_FIELDS;
 }
 
 static int find_command(struct sim_call *c)
 {
     struct sim_iter it = sim_iter_of(c->body);
     struct sim_elem e;
-    struct sim_val db = sim_find(c->body, "$db");
+    struct sim_val db = sim_arg(c, "$db");
     if (!sim_next(&it, &e))
         return sim_fail(&c->fail, SIM_COMMAND_NOT_FOUND, "no such command: ''");
     if (!c->rq->db && !sim_is_text(db.type))
         return sim_fail(&c->fail, 40571, "OP_MSG requests require a $db argument");
-    snprintf(c->db, sizeof c->db, "%.*s", c->rq->db ? (int)strlen(c->rq->db) : (int)sim_text_n(db), c->rq->db ? c->rq->db : sim_text(db));
+    const char *name = c->rq->db ? c->rq->db : sim_text(db);
+    size_t name_n = strnlen(name, sizeof c->db - 1);
+    memcpy(c->db, name, name_n);
+    c->db[name_n] = '\0';
     if (!c->db[0] || strpbrk(c->db, ". $/\\\"") || strlen(c->db) > 63)
         return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Invalid database name: '%.100s'", c->db);
     c->cmd = sim_command_find(e.key);
@@ -367,7 +382,8 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     sim_op_init(&c.op, conn);
     c.op.counts_read = (c.cmd->flags & SIM_COUNTS_READ) != 0;
     c.op.counts_write = (c.cmd->flags & SIM_COUNTS_WRITE) != 0;
-    snprintf(c.op.ns, sizeof c.op.ns, "%s.$cmd", c.db);
+    memcpy(c.op.ns, c.db, strlen(c.db));
+    memcpy(c.op.ns + strlen(c.db), ".$cmd", sizeof ".$cmd");
     const uint8_t *again = NULL;
     int rc = prepare(&c);
     if (rc == 0 && (again = answer_again(&c))) {
@@ -381,9 +397,10 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     c.op.command = c.cmd->flags & SIM_QUIET ? NULL : shown_command(&c);
     if (rc == 0)
         rc = c.cmd->run(&c);
-    if (rc == 0 && c.later) { /* its operation is accounted for when it ends */
+    if (rc == 0 && c.later) { /* its operation is accounted for when it ends; what that needs was copied */
         c.m->n.command_total[c.cmd - sim_commands]++;
         c.m->n.op[SIM_OP_COMMAND]++;
+        sim_op_release(&c.op);
         *reply = NULL;
         return SIM_LATER;
     }

@@ -332,19 +332,18 @@ int sim_exec_save(struct sim_exec *e)
     return sim_stage_save(e->root);
 }
 
-static bool indexes_there(const struct sim_stage *s, const struct sim_coll *c)
+/* The scan of an index that is gone, or NULL. */
+static const struct sim_scan *orphan(const struct sim_stage *s, const struct sim_coll *c)
 {
-    bool there = true;
-    if (s->scan) {
-        there = false;
-        for (unsigned i = 0; i < c->indexes && !there; i++)
-            there = c->index[i]->id == s->scan->index_id;
-    }
-    if (there && s->child)
-        there = indexes_there(s->child, c);
-    for (size_t i = 0; there && i < s->children_n; i++)
-        there = indexes_there(s->children[i], c);
-    return there;
+    const struct sim_scan *lost = s->scan;
+    for (unsigned i = 0; lost && i < c->indexes; i++)
+        if (c->index[i]->id == lost->index_id)
+            lost = NULL;
+    if (!lost && s->child)
+        lost = orphan(s->child, c);
+    for (size_t i = 0; !lost && i < s->children_n; i++)
+        lost = orphan(s->children[i], c);
+    return lost;
 }
 
 int sim_exec_check(struct sim_exec *e, struct sim_coll *now, struct sim_fail *f)
@@ -353,8 +352,9 @@ int sim_exec_check(struct sim_exec *e, struct sim_coll *now, struct sim_fail *f)
         return 0;
     if (!now || now->id != e->coll_id)
         return sim_fail(f, SIM_QUERY_PLAN_KILLED, "collection dropped. UUID of the collection that was dropped is no longer known");
-    if (!indexes_there(e->root, now))
-        return sim_fail(f, SIM_QUERY_PLAN_KILLED, "query plan killed :: index dropped");
+    const struct sim_scan *lost = orphan(e->root, now);
+    if (lost)
+        return sim_fail(f, SIM_QUERY_PLAN_KILLED, "query plan killed :: index '%.200s' dropped", lost->name);
     return 0;
 }
 

@@ -77,6 +77,19 @@ static int check(struct sim_val e, unsigned depth, struct sim_fail *f)
     if (op == -2) {
         struct sim_iter it = sim_iter_of(e.p);
         sim_next(&it, &x);
+        static const char known[] =
+            " $abs $accumulator $acos $acosh $allElementsTrue $anyElementTrue $arrayToObject $asin $asinh $atan $atan2 $atanh $avg $binarySize $bsonSize "
+            "$ceil $concatArrays $convert $cos $cosh $dateAdd $dateDiff $dateFromParts $dateFromString $dateSubtract $dateToParts $dateToString $dateTrunc "
+            "$dayOfMonth $dayOfWeek $dayOfYear $degreesToRadians $exp $filter $floor $function $getField $hour $in $indexOfArray $indexOfBytes $indexOfCP "
+            "$isArray $isNumber $isoDayOfWeek $isoWeek $isoWeekYear $let $ln $log $log10 $ltrim $map $max $mergeObjects $meta $millisecond $min $minute $mod "
+            "$month $objectToArray $pow $radiansToDegrees $rand $range $reduce $regexFind $regexFindAll $regexMatch $replaceAll $replaceOne $reverseArray "
+            "$round $rtrim $sampleRate $second $setDifference $setEquals $setField $setIntersection $setIsSubset $setUnion $sin $sinh $slice $split $sqrt "
+            "$stdDevPop $stdDevSamp $strLenBytes $strLenCP $strcasecmp $substr $substrBytes $substrCP $sum $switch $tan $tanh $toBool $toDate $toDecimal "
+            "$toDouble $toInt $toLong $toLower $toObjectId $toString $toUpper $trim $trunc $type $unsetField $week $year $zip ";
+        char name[68];
+        snprintf(name, sizeof name, " %.60s ", x.key);
+        if (strstr(known, name))
+            return sim_fail(f, SIM_NOT_IMPLEMENTED, "the expression %.60s is not simulated", x.key);
         return sim_count(e.p) > 1 ? sim_fail(f, 15983, "An object representing an expression must have exactly one field")
                                   : sim_fail(f, 168, "Unrecognized expression '%.60s'", x.key);
     }
@@ -159,7 +172,9 @@ static bool nullish(struct sim_val v)
 
 static void put_number(struct sim_w *w, const char *key, long double d, int kind)
 {
-    if (kind >= 2 || fabsl(d) > 9.2e18L) /* decimals are told as doubles: the simulator computes with no more */
+    if (kind == 3)
+        sim_w_decimal(w, key, d);
+    else if (kind == 2 || d < (long double)INT64_MIN || d > (long double)INT64_MAX)
         sim_w_f64(w, key, (double)d);
     else if (kind == 0 && d >= INT32_MIN && d <= INT32_MAX)
         sim_w_i32(w, key, (int64_t)d);
@@ -169,7 +184,18 @@ static void put_number(struct sim_w *w, const char *key, long double d, int kind
 
 static int kind_of(uint8_t type)
 {
-    return type == BSON_TYPE_INT32 ? 0 : type == BSON_TYPE_INT64 || type == BSON_TYPE_DATE_TIME ? 1 : 2;
+    return type == BSON_TYPE_INT32 ? 0 : type == BSON_TYPE_INT64 || type == BSON_TYPE_DATE_TIME ? 1 : type == BSON_TYPE_DECIMAL128 ? 3 : 2;
+}
+
+static int wrong_operand(enum op op, const uint8_t *args, struct sim_val v, struct sim_fail *f)
+{
+    if (op == E_SUBTRACT)
+        return sim_fail(f, SIM_TYPE_MISMATCH, "can't $subtract %s from %s", sim_type_name(arg_at(args, 1).type), sim_type_name(arg_at(args, 0).type));
+    if (op == E_DIVIDE)
+        return sim_fail(f, SIM_TYPE_MISMATCH, "$divide only supports numeric types, not %s and %s", sim_type_name(arg_at(args, 0).type),
+                        sim_type_name(arg_at(args, 1).type));
+    return sim_fail(f, SIM_TYPE_MISMATCH, op == E_ADD ? "$add only supports numeric or date types, not %s" : "$multiply only supports numeric types, not %s",
+                    sim_type_name(v.type));
 }
 
 static int arithmetic(enum op op, const uint8_t *args, size_t n, struct sim_w *w, const char *key, struct sim_fail *f)
@@ -184,7 +210,7 @@ static int arithmetic(enum op op, const uint8_t *args, size_t n, struct sim_w *w
             return 0;
         }
         if (!sim_is_number(v.type) && !(v.type == BSON_TYPE_DATE_TIME && op <= E_SUBTRACT))
-            return sim_fail(f, SIM_TYPE_MISMATCH, "only numbers are allowed in an arithmetic expression, not %s", sim_type_name(v.type));
+            return wrong_operand(op, args, v, f);
         long double d = v.type == BSON_TYPE_DATE_TIME ? (long double)sim_i64(v.p) : sim_number(v);
         date = date != (v.type == BSON_TYPE_DATE_TIME);
         kind = kind_of(v.type) > kind ? kind_of(v.type) : kind;
@@ -202,7 +228,7 @@ static int arithmetic(enum op op, const uint8_t *args, size_t n, struct sim_w *w
     if (date)
         sim_w_date(w, key, (int64_t)sum);
     else
-        put_number(w, key, sum, op == E_DIVIDE ? 2 : kind);
+        put_number(w, key, sum, op == E_DIVIDE && kind < 2 ? 2 : kind);
     return 0;
 }
 

@@ -44,6 +44,10 @@ int sim_group_check(struct sim_val spec, struct sim_fail *f)
         struct sim_iter inner = sim_iter_of(e.v.p);
         sim_next(&inner, &op);
         int acc = acc_of(op.key);
+        static const char *const others[] = {"$accumulator", "$mergeObjects", "$stdDevPop", "$stdDevSamp"};
+        for (size_t i = 0; acc < 0 && i < SB_COUNT(others); i++)
+            if (strcmp(others[i], op.key) == 0)
+                return sim_fail(f, SIM_NOT_IMPLEMENTED, "the accumulator %s is not simulated", op.key);
         if (acc < 0)
             return sim_fail(f, 15952, "unknown group operator '%.60s'", op.key);
         if (++n > MAX_ACCUMULATORS)
@@ -57,7 +61,7 @@ int sim_group_check(struct sim_val spec, struct sim_fail *f)
 struct state {
     long double sum;
     int64_t count;
-    int kind;             /* of the sum: 0 int, 1 long, 2 double */
+    int kind;             /* of the sum: 0 int, 1 long, 2 double, 3 decimal */
     struct sim_doc *kept; /* {v: value} */
     struct sim_docs list; /* {v: value} each */
 };
@@ -157,6 +161,7 @@ static int accumulate(enum acc acc, struct state *s, struct sim_doc *d)
 {
     struct sim_val v = sim_find(d->bson, "v");
     bool nothing = !v.type || v.type == BSON_TYPE_NULL || v.type == BSON_TYPE_UNDEFINED;
+    int kind;
     switch (acc) {
     case ACC_COUNT:
         s->count++;
@@ -167,8 +172,8 @@ static int accumulate(enum acc acc, struct state *s, struct sim_doc *d)
             return 0;
         s->sum += sim_number(v);
         s->count++;
-        if (v.type != BSON_TYPE_INT32)
-            s->kind = v.type == BSON_TYPE_INT64 && s->kind < 2 ? 1 : 2;
+        kind = v.type == BSON_TYPE_INT32 ? 0 : v.type == BSON_TYPE_INT64 ? 1 : v.type == BSON_TYPE_DOUBLE ? 2 : 3;
+        s->kind = kind > s->kind ? kind : s->kind;
         return 0;
     case ACC_MIN:
     case ACC_MAX:
@@ -213,7 +218,9 @@ static void put_result(struct sim_w *w, const char *name, enum acc acc, const st
         sim_w_int(w, name, s->count);
         break;
     case ACC_SUM:
-        if (s->kind == 2)
+        if (s->kind == 3)
+            sim_w_decimal(w, name, s->sum);
+        else if (s->kind == 2)
             sim_w_f64(w, name, (double)s->sum);
         else if (s->kind == 0)
             sim_w_int(w, name, (int64_t)s->sum);
@@ -221,7 +228,9 @@ static void put_result(struct sim_w *w, const char *name, enum acc acc, const st
             sim_w_i64(w, name, (int64_t)s->sum);
         break;
     case ACC_AVG:
-        if (s->count)
+        if (s->count && s->kind == 3)
+            sim_w_decimal(w, name, s->sum / s->count);
+        else if (s->count)
             sim_w_f64(w, name, (double)(s->sum / s->count));
         else
             sim_w_null(w, name);

@@ -187,6 +187,42 @@ static struct sim_doc *normal_spec(const uint8_t *spec)
     return d;
 }
 
+/* What 5.0 lets into a partialFilterExpression. */
+static int check_partial(const struct sim_expr *e, unsigned depth, struct sim_fail *f)
+{
+    switch (e->kind) {
+    case SIM_AND:
+        if (depth)
+            return sim_fail(f, SIM_CANNOT_CREATE_INDEX, "$and only supported in partialFilterExpression at top level");
+        for (size_t i = 0; i < e->sub_n; i++)
+            if (check_partial(e->sub[i], depth + 1, f))
+                return -1;
+        return 0;
+    case SIM_EQ:
+    case SIM_LT:
+    case SIM_LTE:
+    case SIM_GT:
+    case SIM_GTE:
+    case SIM_EXISTS:
+    case SIM_TYPE:
+        return 0;
+    default: {
+        struct sim_w w;
+        struct sb_str text;
+        sim_w_init(&w);
+        sb_str_init(&text);
+        sim_expr_write(&w, e);
+        const uint8_t *done = sim_w_done(&w);
+        if (done)
+            sim_shell_doc(&text, done);
+        sim_fail(f, SIM_CANNOT_CREATE_INDEX, "Expression not supported in partial index: %.300s", text.p);
+        sb_str_release(&text);
+        sim_w_release(&w);
+        return -1;
+    }
+    }
+}
+
 static void read_spec(struct sim_index *x)
 {
     const uint8_t *spec = x->spec->bson;
@@ -224,7 +260,14 @@ struct sim_index *sim_index_new(const uint8_t *spec, struct sim_fail *f)
         return NULL;
     }
     read_spec(x);
-    if (partial.type && !(x->partial = sim_filter_new(partial.p, f))) {
+    sb_str_init(&x->shell);
+    sim_shell_val(&x->shell, sim_index_key(x));
+    if (!sb_str_ok(&x->shell)) {
+        sim_fail_nomem(f);
+        sim_index_free(x);
+        return NULL;
+    }
+    if (partial.type && (!(x->partial = sim_filter_new(partial.p, f)) || check_partial(x->partial->root, 0, f))) {
         sim_index_free(x);
         return NULL;
     }
@@ -239,6 +282,7 @@ void sim_index_free(struct sim_index *x)
         sim_fail_release(x->failed);
     free(x->failed);
     sim_btree_free(x->tree);
+    sb_str_release(&x->shell);
     sim_filter_free(x->partial);
     sim_doc_unref(x->spec);
     free(x);
@@ -288,7 +332,7 @@ int sim_index_set_expire(struct sim_index *x, int64_t seconds)
 
 void sim_index_shell(struct sb_str *out, const struct sim_index *x)
 {
-    sim_shell_val(out, sim_index_key(x));
+    sb_str_add(out, x->shell.p, x->shell.len);
 }
 
 /* ---- keys of a document ---- */

@@ -306,6 +306,50 @@ bool sim_match(const struct sim_expr *e, const uint8_t *doc)
     }
 }
 
+/* The first element of the outermost array on the path by which a leaf matches. */
+static int64_t leaf_element(const struct sim_expr *e, const uint8_t *doc)
+{
+    struct sim_val v = sim_val_doc(doc);
+    unsigned part = 0;
+    while (part < e->parts_n && v.type == BSON_TYPE_DOCUMENT) {
+        v = sim_find_n(v.p, e->path + e->parts[part].from, e->parts[part].n);
+        part++;
+    }
+    if (v.type != BSON_TYPE_ARRAY)
+        return -1;
+    struct sim_elem x;
+    int64_t i = 0;
+    for (struct sim_iter it = sim_iter_of(v.p); sim_next(&it, &x); i++) {
+        bool found;
+        if (part < e->parts_n)
+            found = x.v.type == BSON_TYPE_DOCUMENT && walk(e, x.v.p, part);
+        else if (e->kind == SIM_ELEM_OBJECT)
+            found = sim_is_doc(x.v.type) && sim_match(e->sub[0], x.v.p);
+        else if (e->kind == SIM_ELEM_VALUE) {
+            found = true;
+            for (size_t k = 0; found && k < e->sub_n; k++)
+                found = value_test(e->sub[k], x.v);
+        } else
+            found = leaf_test(e, x.v);
+        if (found)
+            return i;
+    }
+    return -1;
+}
+
+int64_t sim_match_element(const struct sim_expr *e, const uint8_t *doc)
+{
+    int64_t last = -1;
+    if (e->kind == SIM_AND || e->kind == SIM_OR) {
+        for (size_t i = 0; i < e->sub_n; i++) {
+            int64_t at = sim_match(e->sub[i], doc) ? sim_match_element(e->sub[i], doc) : -1;
+            last = at >= 0 ? at : last;
+        }
+        return last;
+    }
+    return e->parts_n ? leaf_element(e, doc) : -1;
+}
+
 bool sim_matches_all(const struct sim_expr *e)
 {
     return e->kind == SIM_AND && e->sub_n == 0;

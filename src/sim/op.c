@@ -307,7 +307,7 @@ static void record(struct sim_op *op)
 {
     const struct sim_filter *filter;
     int level = level_of(op, &filter);
-    bool slow = (sim_since(op->m->sim, 8) ? sim_op_working(op) : op->latency_us) > op->m->slow_ms * 1000;
+    bool slow = (sim_since(op->m->sim, 8) ? sim_op_working(op) : op->latency_us) >= op->m->slow_ms * 1000;
     if (!slow && !level && !filter)
         return;
     bool sampled = op->m->sample_rate >= 1 || sb_rng_unit(&op->m->rng) < op->m->sample_rate;
@@ -326,7 +326,7 @@ static void record(struct sim_op *op)
     l->conn_id = op->conn->id;
     l->is_statement = op->is_statement;
     memcpy(l->ns, op->ns, sizeof l->ns);
-    l->attr = line || level == 2 ? sim_profile_attr(op) : NULL;
+    l->attr = line ? sim_profile_attr(op) : NULL;
     l->profile = profile && is_profiled_ns(op) && doc ? sim_doc_ref(doc) : NULL;
     sim_doc_unref(doc);
     if (sim_op_end(op) <= op->m->sim->now || sim_at(op->m->sim, sim_op_end(op), write_late, l, late_free))

@@ -2,6 +2,7 @@
 #include <signalbox/base/array.h>
 #include <signalbox/sim/expr.h>
 #include <signalbox/sim/pipeline.h>
+#include <signalbox/sim/text.h>
 
 #include "group.h"
 
@@ -54,9 +55,15 @@ static int kind_of(const char *name, struct sim_fail *f)
 
 static int parse_count(struct sim_pipe *x, struct sim_fail *f, bool positive)
 {
-    if (!sim_is_number(x->spec.type))
-        return sim_fail(f, x->kind == SIM_PIPE_LIMIT ? 2 : 5107200, "invalid argument to %s stage: Expected a number in: %s: %s", names[x->kind],
-                        names[x->kind], sim_type_name(x->spec.type));
+    if (!sim_is_number(x->spec.type)) {
+        struct sb_str text;
+        sb_str_init(&text);
+        sim_shell_val(&text, x->spec);
+        sim_fail(f, x->kind == SIM_PIPE_LIMIT ? 2 : 5107200, "invalid argument to %s stage: Expected a number in: %s: %.200s", names[x->kind], names[x->kind],
+                 text.p);
+        sb_str_release(&text);
+        return -1;
+    }
     x->n = sim_int(x->spec, 0);
     if (x->n < 0)
         return sim_fail(f, x->kind == SIM_PIPE_LIMIT ? 2 : 5107200, "invalid argument to %s stage: Expected a non-negative number in: %s: %lld",
@@ -85,8 +92,8 @@ static int parse_fields(struct sim_pipe *x, struct sim_fail *f)
 {
     struct sim_elem e;
     if (x->spec.type != BSON_TYPE_DOCUMENT || sim_is_empty(x->spec.p))
-        return sim_fail(f, x->kind == SIM_PIPE_PROJECT ? 51272 : 40177, "Invalid %s :: caused by :: %s specification must have at least one field",
-                        names[x->kind], names[x->kind]);
+        return x->kind == SIM_PIPE_PROJECT ? sim_fail(f, 51272, "Invalid $project :: caused by :: projection specification must have at least one field")
+                                           : sim_fail(f, 40177, "Invalid $addFields :: caused by :: specification must have at least one field");
     if (x->kind == SIM_PIPE_PROJECT && is_plain(x->spec.p, 0)) {
         x->projection = sim_projection_new(x->spec.p, f);
         return x->projection ? 0 : -1;
@@ -99,8 +106,13 @@ static int parse_fields(struct sim_pipe *x, struct sim_fail *f)
                 return sim_fail(f, 31254, "Invalid $project :: caused by :: Cannot do exclusion on field %.100s in inclusion projection", e.key);
             continue;
         }
-        if (sim_expr_check(e.v, f))
+        if (sim_expr_check(e.v, f)) {
+            struct sim_elem op;
+            struct sim_iter inner = sim_iter_of(e.v.type == BSON_TYPE_DOCUMENT ? e.v.p : x->spec.p);
+            if (f->code == 168 && sim_next(&inner, &op))
+                return sim_fail(f, 31325, "Invalid %s :: caused by :: Unknown expression %.60s", names[x->kind], op.key);
             return -1;
+        }
     }
     return 0;
 }
@@ -121,6 +133,26 @@ static int parse_unwind(struct sim_pipe *x, struct sim_fail *f)
     return 0;
 }
 
+static int check_source_options(const struct sim_pipe *x, struct sim_fail *f)
+{
+    static const char *const options[] = {"allUsers", "idleConnections", "idleCursors", "idleSessions", "localOps", "truncateOps", "backtrace"};
+    struct sim_elem e;
+    if (x->kind == SIM_PIPE_INDEX_STATS && !sim_is_empty(x->spec.p))
+        return sim_fail(f, 28803, "The $indexStats stage specification must be an empty object");
+    if (x->kind == SIM_PIPE_PLAN_CACHE_STATS && !sim_is_empty(x->spec.p))
+        return sim_fail(f, SIM_FAILED_TO_PARSE, "$planCacheStats parameters object must be empty.");
+    for (struct sim_iter it = sim_iter_of(x->spec.p); x->kind == SIM_PIPE_CURRENT_OP && sim_next(&it, &e);) {
+        size_t i = 0;
+        while (i < SB_COUNT(options) && strcmp(options[i], e.key) != 0)
+            i++;
+        if (i == SB_COUNT(options))
+            return sim_fail(f, SIM_FAILED_TO_PARSE, "Unrecognized option '%.60s' in $currentOp stage.", e.key);
+        if (e.v.type != BSON_TYPE_BOOL)
+            return sim_fail(f, SIM_FAILED_TO_PARSE, "The '%s' parameter of the $currentOp stage must be a boolean value, but found: %s", e.key, sim_type_name(e.v.type));
+    }
+    return 0;
+}
+
 static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
 {
     switch (x->kind) {
@@ -133,7 +165,8 @@ static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
         return sim_group_check(x->spec, f);
     case SIM_PIPE_SORT:
         if (x->spec.type != BSON_TYPE_DOCUMENT || sim_is_empty(x->spec.p))
-            return sim_fail(f, x->spec.type != BSON_TYPE_DOCUMENT ? 15973 : 15976, "the $sort key specification must be an object with at least one field");
+            return x->spec.type != BSON_TYPE_DOCUMENT ? sim_fail(f, 15973, "the $sort key specification must be an object")
+                                                      : sim_fail(f, 15976, "$sort stage must have at least one sort key");
         return sim_sort_check(x->spec.p, f);
     case SIM_PIPE_LIMIT:
         return parse_count(x, f, true);
@@ -158,7 +191,7 @@ static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
             return sim_fail(f, 40602, "%s is only valid as the first stage in a pipeline.", names[x->kind]);
         if (x->spec.type != BSON_TYPE_DOCUMENT)
             return sim_fail(f, SIM_FAILED_TO_PARSE, "%s must take a nested object but found: %s", names[x->kind], sim_type_name(x->spec.type));
-        return 0;
+        return check_source_options(x, f);
     }
 }
 
@@ -246,25 +279,27 @@ static int run_sort(struct sim_pipe *x, struct sim_docs *docs, struct sim_fail *
     return rc;
 }
 
+static bool is_flag(const struct sim_pipe *x, struct sim_val v)
+{
+    return x->kind == SIM_PIPE_PROJECT && (sim_is_number(v.type) || v.type == BSON_TYPE_BOOL);
+}
+
+/* Fields that stay keep their order, a field that $addFields computes anew its place; new ones follow in theirs. */
 static int compute(const struct sim_pipe *x, const uint8_t *doc, struct sim_w *w, struct sim_fail *f)
 {
     struct sim_elem e;
-    if (x->kind == SIM_PIPE_PROJECT) {
-        struct sim_val id = sim_find(x->spec.p, "_id");
-        if (!id.type || sim_truth(id))
-            sim_w_val(w, "_id", sim_find(doc, "_id"));
-    } else {
-        for (struct sim_iter it = sim_iter_of(doc); sim_next(&it, &e);)
-            if (!sim_find_n(x->spec.p, e.key, e.key_n).type)
-                sim_w_val_n(w, e.key, e.key_n, e.v);
-    }
-    for (struct sim_iter it = sim_iter_of(x->spec.p); sim_next(&it, &e);) {
-        bool flag = x->kind == SIM_PIPE_PROJECT && (sim_is_number(e.v.type) || e.v.type == BSON_TYPE_BOOL);
-        if (flag && strcmp(e.key, "_id") != 0)
-            sim_w_val_n(w, e.key, e.key_n, sim_find_n(doc, e.key, e.key_n));
-        else if (!flag && sim_eval(e.v, doc, w, e.key, f))
+    bool project = x->kind == SIM_PIPE_PROJECT;
+    for (struct sim_iter it = sim_iter_of(doc); sim_next(&it, &e);) {
+        struct sim_val own = sim_find_n(x->spec.p, e.key, e.key_n);
+        bool id = e.key_n == 3 && memcmp(e.key, "_id", 3) == 0;
+        if (project ? (id && !own.type) || (is_flag(x, own) && sim_truth(own)) : !own.type)
+            sim_w_val_n(w, e.key, e.key_n, e.v);
+        else if (!project && sim_eval(own, doc, w, e.key, f))
             return -1;
     }
+    for (struct sim_iter it = sim_iter_of(x->spec.p); sim_next(&it, &e);)
+        if (!is_flag(x, e.v) && (project || !sim_find_n(doc, e.key, e.key_n).type) && sim_eval(e.v, doc, w, e.key, f))
+            return -1;
     return 0;
 }
 

@@ -31,6 +31,18 @@ struct ctx {
     int groups;
 };
 
+/* The predicates are left as they are: most of the room for them is never used. */
+static void ctx_init(struct ctx *x, struct sim_exec *e)
+{
+    x->exec = e;
+    x->a = &e->arena;
+    x->c = e->q.coll;
+    x->q = &e->q;
+    x->child = NULL;
+    x->child_n = x->pred_n = 0;
+    x->groups = 0;
+}
+
 /* How one index would be used. */
 struct access {
     struct sim_index *index;
@@ -327,6 +339,8 @@ static struct sim_stage *scan_stage(struct ctx *x, enum sim_stage_kind kind, con
         return NULL;
     scan->index = acc->index;
     scan->index_id = acc->index->id;
+    if (!(scan->name = sim_arena_copy(x->a, acc->index->name, strlen(acc->index->name) + 1)))
+        return NULL;
     scan->backward = acc->sort < 0;
     memcpy(scan->values, values, sizeof scan->values);
     s->scan = scan;
@@ -455,16 +469,6 @@ static struct sim_stage *indexed(struct ctx *x, const struct access *acc)
     return s ? finish(x, s, acc->sort != 0, is_covered) : NULL;
 }
 
-static struct sim_stage *collscan(struct ctx *x, bool backward)
-{
-    struct sim_stage *s = stage(x, SIM_COLLSCAN, NULL);
-    if (!s)
-        return NULL;
-    s->filter = sim_matches_all(x->q->filter) ? NULL : x->q->filter;
-    s->backward = backward;
-    return finish(x, s, false, false);
-}
-
 /* ---- $or ---- */
 
 static unsigned tightness(const struct access *acc)
@@ -478,9 +482,10 @@ static unsigned tightness(const struct access *acc)
 /* The best index for one branch of an $or, as IXSCAN or FETCH with the rest of the branch; NULL when there is none. */
 static struct sim_stage *branch(struct ctx *x, const struct sim_expr *e)
 {
-    struct ctx y = {.exec = x->exec, .a = x->a, .c = x->c, .q = x->q};
+    struct ctx y;
     struct access best, acc;
     bool found = false;
+    ctx_init(&y, x->exec);
     collect(&y, e);
     for (unsigned i = 0; i < x->c->indexes; i++) {
         struct sim_index *index = x->c->index[i];
@@ -495,6 +500,26 @@ static struct sim_stage *branch(struct ctx *x, const struct sim_expr *e)
     best.sort = 0;
     struct sim_stage *s = scan_stage(&y, SIM_IXSCAN, &best, best.values);
     return best.residual ? fetch_stage(&y, s, best.residual) : s;
+}
+
+/* A filter that is an $or is planned branch by branch, even when that comes to one scan; a count counts what comes of it. */
+static struct sim_stage *subplanned(struct ctx *x, struct sim_stage *s, bool natural)
+{
+    bool whole = x->q->filter->kind == SIM_OR && !x->q->hint.type && !natural;
+    if (whole && x->q->purpose == SIM_FOR_COUNT)
+        s = stage(x, SIM_SUBPLAN, s);
+    s = s ? finish(x, s, false, false) : NULL;
+    return s && whole && x->q->purpose != SIM_FOR_COUNT ? stage(x, SIM_SUBPLAN, s) : s;
+}
+
+static struct sim_stage *collscan(struct ctx *x, bool natural, bool backward)
+{
+    struct sim_stage *s = stage(x, SIM_COLLSCAN, NULL);
+    if (!s)
+        return NULL;
+    s->filter = sim_matches_all(x->q->filter) ? NULL : x->q->filter;
+    s->backward = backward;
+    return subplanned(x, s, natural);
 }
 
 /* Branches stand in the order of their indexes in the collection. */
@@ -524,8 +549,7 @@ static struct sim_stage *or_plan(struct ctx *x, const struct sim_expr *or, const
     }
     bool fetch = rest || x->q->purpose != SIM_FOR_COUNT;
     s = fetch ? fetch_stage(x, s, rest) : s;
-    s = s ? finish(x, s, false, false) : NULL;
-    return s && x->q->filter->kind == SIM_OR ? stage(x, SIM_SUBPLAN, s) : s;
+    return s ? subplanned(x, s, false) : NULL;
 }
 
 static struct sim_stage *or_candidate(struct ctx *x)
@@ -660,21 +684,16 @@ static void plan_indexes(struct ctx *x, struct sim_stage **plans, int *n)
 
 int sim_plan(struct sim_exec *e, struct sim_stage **plans, struct sim_fail *f)
 {
-    struct ctx *x = sim_arena_get(&e->arena, sizeof *x);
+    struct ctx ctx, *x = &ctx;
     const struct sim_query *q = &e->q;
     bool backward;
     int n = 0;
-    if (!x)
-        return sim_fail_nomem(f);
-    x->exec = e;
-    x->a = &e->arena;
-    x->c = q->coll;
-    x->q = q;
+    ctx_init(x, e);
     if (!q->coll) {
         plans[0] = stage(x, SIM_EOF_PLAN, NULL);
     } else if (natural_sort(q, &backward)) {
         e->q.sort = NULL;
-        plans[0] = collscan(x, backward);
+        plans[0] = collscan(x, true, backward);
     } else if (is_idhack(q)) {
         plans[0] = idhack(x);
     } else if (q->purpose == SIM_FOR_COUNT && sim_matches_all(q->filter) && !q->hint.type) {
@@ -690,7 +709,7 @@ int sim_plan(struct sim_exec *e, struct sim_stage **plans, struct sim_fail *f)
             return 1;
         plan_indexes(x, plans, &n);
         if (n == 0)
-            plans[n] = collscan(x, false);
+            plans[n] = collscan(x, false, false);
     }
     if (e->arena.failed || !plans[0])
         return sim_fail_nomem(f);

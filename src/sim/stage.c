@@ -118,6 +118,7 @@ static enum sim_state fill_head(struct sim_stage *s, size_t i)
     enum sim_state state = sim_work(s->children[i], &row);
     if (state == SIM_ADVANCED) {
         int is_new = fresh(s, row.rid);
+        bool fetched = row.doc != NULL;
         if (is_new <= 0 || !resolve(s->coll, &row)) {
             sim_row_release(&row);
             return is_new < 0 ? SIM_FAILED : SIM_NEED_TIME;
@@ -125,6 +126,10 @@ static enum sim_state fill_head(struct sim_stage *s, size_t i)
         if (sim_sort_key(s->pattern, row.doc->bson, &s->head_key[i], s->fail)) {
             sim_row_release(&row);
             return SIM_FAILED;
+        }
+        if (!fetched) { /* the server merges by index keys: the document is looked at by who fetches it */
+            sim_doc_unref(row.doc);
+            row.doc = NULL;
         }
         s->head[i] = row;
         s->head_full[i] = true;

@@ -160,13 +160,23 @@ bool sim_next(struct sim_iter *it, struct sim_elem *e)
     return true;
 }
 
+/* The most called function of all: the name is compared while it is passed over. */
 struct sim_val sim_find_n(const uint8_t *doc, const char *key, size_t n)
 {
-    struct sim_iter it = sim_iter_of(doc);
-    struct sim_elem e;
-    while (sim_next(&it, &e))
-        if (e.key_n == n && memcmp(e.key, key, n) == 0)
-            return e.v;
+    const uint8_t *p = doc + 4;
+    for (uint8_t type; (type = *p++) != 0;) {
+        size_t i = 0;
+        while (i < n && p[i] == (uint8_t)key[i] && p[i])
+            i++;
+        bool found = i == n && p[i] == 0;
+        while (p[i])
+            i++;
+        p += i + 1;
+        int64_t size = value_size(type, p);
+        if (found)
+            return (struct sim_val){type, (uint32_t)size, p};
+        p += size;
+    }
     return sim_missing;
 }
 

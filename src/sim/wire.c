@@ -236,10 +236,10 @@ static enum sim_wire_result op_query(struct message *m, const uint8_t *bytes, si
         return refuse_query(m);
     }
     snprintf(db, sizeof db, "%.*s", (int)(dot - ns), ns);
-    struct sim_val inner = sim_find(doc, "$query");
-    if (!inner.type)
-        inner = sim_find(doc, "query");
-    m->rq.body = inner.type == BSON_TYPE_DOCUMENT ? inner.p : doc;
+    struct sim_iter it = sim_iter_of(doc);
+    struct sim_elem first;
+    bool wrapped = sim_next(&it, &first) && first.v.type == BSON_TYPE_DOCUMENT && (strcmp(first.key, "$query") == 0 || strcmp(first.key, "query") == 0);
+    m->rq.body = wrapped ? first.v.p : doc;
     m->rq.db = db;
     return run(m);
 }

@@ -60,32 +60,62 @@ const uint8_t *sim_w_done(struct sim_w *w)
     return w->failed || !sb_str_ok(&w->out) ? NULL : (const uint8_t *)w->out.p;
 }
 
-/* Type, name and NUL of an element; the name of an array element is its number. */
-static void head_n(struct sim_w *w, uint8_t type, const char *key, size_t key_n)
+/* The number of an array element as its name. */
+static size_t number_name(uint32_t v, char out[10])
 {
+    char back[10];
+    size_t n = 0, i = 0;
+    do {
+        back[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    while (n)
+        out[i++] = back[--n];
+    return i;
+}
+
+/* Type, name, NUL and n bytes of a value. Small ones are put together first: one call into the growing buffer. */
+static void element(struct sim_w *w, uint8_t type, const char *key, size_t key_n, const void *value, size_t n)
+{
+    char number[10];
+    uint8_t small[128];
     if (w->depth == 0) {
         w->failed = true;
         return;
     }
+    if (!key) {
+        key_n = number_name(w->open[w->depth - 1].index++, number);
+        key = number;
+    }
+    if (key_n + n + 2 <= sizeof small) {
+        small[0] = type;
+        memcpy(small + 1, key, key_n);
+        small[1 + key_n] = 0;
+        if (n)
+            memcpy(small + 2 + key_n, value, n);
+        sb_str_add(&w->out, small, key_n + n + 2);
+        return;
+    }
     sb_str_addc(&w->out, (char)type);
-    if (key)
-        sb_str_add(&w->out, key, key_n);
-    else
-        sb_str_addf(&w->out, "%u", w->open[w->depth - 1].index++);
+    sb_str_add(&w->out, key, key_n);
     sb_str_addc(&w->out, '\0');
+    sb_str_add(&w->out, value, n);
+}
+
+static void head_n(struct sim_w *w, uint8_t type, const char *key, size_t key_n)
+{
+    element(w, type, key, key_n, NULL, 0);
 }
 
 static void head(struct sim_w *w, uint8_t type, const char *key)
 {
-    head_n(w, type, key, key ? strlen(key) : 0);
+    element(w, type, key, key ? strlen(key) : 0, NULL, 0);
 }
 
 void sim_w_val_n(struct sim_w *w, const char *key, size_t key_n, struct sim_val v)
 {
-    if (!v.type)
-        return;
-    head_n(w, v.type, key, key_n);
-    sb_str_add(&w->out, v.p, v.n);
+    if (v.type)
+        element(w, v.type, key, key_n, v.p, v.n);
 }
 
 void sim_w_val(struct sim_w *w, const char *key, struct sim_val v)
@@ -97,16 +127,14 @@ void sim_w_i32(struct sim_w *w, const char *key, int64_t v)
 {
     uint8_t b[4];
     put_u32(b, (uint32_t)(int32_t)(v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v));
-    head(w, BSON_TYPE_INT32, key);
-    sb_str_add(&w->out, b, 4);
+    element(w, BSON_TYPE_INT32, key, key ? strlen(key) : 0, b, 4);
 }
 
 static void put_8(struct sim_w *w, uint8_t type, const char *key, uint64_t v)
 {
     uint8_t b[8];
     put_u64(b, v);
-    head(w, type, key);
-    sb_str_add(&w->out, b, 8);
+    element(w, type, key, key ? strlen(key) : 0, b, 8);
 }
 
 void sim_w_i64(struct sim_w *w, const char *key, int64_t v)
@@ -129,10 +157,23 @@ void sim_w_f64(struct sim_w *w, const char *key, double v)
     put_8(w, BSON_TYPE_DOUBLE, key, bits);
 }
 
+void sim_w_decimal(struct sim_w *w, const char *key, long double v)
+{
+    char text[64];
+    bson_decimal128_t dec;
+    uint8_t b[16];
+    snprintf(text, sizeof text, "%.18Lg", v);
+    if (!bson_decimal128_from_string(text, &dec))
+        bson_decimal128_from_string("NaN", &dec);
+    sim_val_i64(b, (int64_t)dec.low);
+    sim_val_i64(b + 8, (int64_t)dec.high);
+    sim_w_val(w, key, (struct sim_val){BSON_TYPE_DECIMAL128, 16, b});
+}
+
 void sim_w_bool(struct sim_w *w, const char *key, bool v)
 {
-    head(w, BSON_TYPE_BOOL, key);
-    sb_str_addc(&w->out, v ? 1 : 0);
+    const uint8_t b = v;
+    element(w, BSON_TYPE_BOOL, key, key ? strlen(key) : 0, &b, 1);
 }
 
 void sim_w_null(struct sim_w *w, const char *key)

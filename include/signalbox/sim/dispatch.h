@@ -62,6 +62,11 @@ extern const size_t sim_commands_n;
 
 const struct sim_command *sim_command_find(const char *name);
 
+/* Options that the server has and the simulator has not, blank separated: NotImplemented when given. */
+const char *sim_command_refuses(const struct sim_command *c);
+
+#define SIM_CALL_FIELDS 16
+
 struct sim_call {
     struct sim *s;
     struct sim_member *m;
@@ -69,6 +74,9 @@ struct sim_call {
     const struct sim_request *rq;
     const struct sim_command *cmd;
     const uint8_t *body;
+    struct sim_elem field[SIM_CALL_FIELDS]; /* of the body, the first of them */
+    unsigned fields_n;
+    bool more_fields;
     char db[128];
     char ns[272];      /* db.collection for commands on a collection */
     struct sim_w *reply;
@@ -84,11 +92,24 @@ struct sim_call {
     struct sim_val wc; /* writeConcern as given; missing: the default */
 };
 
-/* Value of a field of the command. */
+/* Value of a field of the command. The names were found once, when it came. */
 static inline struct sim_val sim_arg(const struct sim_call *c, const char *name)
 {
-    return sim_find(c->body, name);
+    size_t n = strlen(name);
+    for (unsigned i = 0; i < c->fields_n; i++)
+        if (c->field[i].key_n == n && memcmp(c->field[i].key, name, n) == 0)
+            return c->field[i].v;
+    return c->more_fields ? sim_find(c->body, name) : sim_missing;
 }
+
+/* The same of a command that may stand inside an explain. */
+static inline struct sim_val sim_arg_of(const struct sim_call *c, const uint8_t *cmd, const char *name)
+{
+    return cmd == c->body ? sim_arg(c, name) : sim_find(cmd, name);
+}
+
+/* Unknown and refused fields of a command, which may stand inside an explain. */
+int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const uint8_t *body);
 
 /* Fills c->ns from the command's own field; -1 when that is no name of a collection. */
 int sim_call_ns(struct sim_call *c);

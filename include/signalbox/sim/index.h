@@ -24,6 +24,7 @@ struct sim_index {
     uint64_t id; /* in its collection, never used again */
     struct sim_doc *spec; /* {v, [unique], key, name, ...} as listIndexes shows it */
     const char *name;     /* borrowed from spec */
+    struct sb_str shell;  /* the key as plan summaries write it */
     struct sim_field field[SIM_MAX_FIELDS];
     unsigned fields;
     bool unique, sparse, hidden, is_id, ttl, multikey;

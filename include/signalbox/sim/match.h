@@ -67,6 +67,9 @@ void sim_filter_free(struct sim_filter *m);
 
 bool sim_match(const struct sim_expr *e, const uint8_t *doc);
 
+/* The element of an array by which e matches the document: what a positional $ means. -1 when no array takes part. */
+int64_t sim_match_element(const struct sim_expr *e, const uint8_t *doc);
+
 /* True for the filter {}. */
 bool sim_matches_all(const struct sim_expr *e);
 

@@ -54,6 +54,7 @@ struct sim_range {
 struct sim_scan {
     struct sim_index *index;
     uint64_t index_id;
+    const char *name; /* of the index, a copy: it outlives it */
     bool backward;
     bool simple; /* points, then one range, then everything: one stretch of keys, whose end is not examined */
     struct sim_intervals values[SIM_MAX_FIELDS]; /* ascending, for explain */

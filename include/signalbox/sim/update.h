@@ -2,8 +2,8 @@
  *
  * update.h - update documents: operators and replacements, applied to a document to give a new one.
  *
- * Knows $set $unset $inc $mul $min $max $currentDate $setOnInsert $push ($each, $slice) $addToSet ($each) $pull $pop and
- * whole replacements; every other operator, positional paths and pipelines are refused. An _id never changes. Thread: one.
+ * Knows every operator of 5.0, the positional $ and whole replacements; $[], $[identifier] and pipelines are refused. An _id
+ * never changes. Thread: one.
  */
 #ifndef SIGNALBOX_SIM_UPDATE_H
 #define SIGNALBOX_SIM_UPDATE_H
@@ -15,11 +15,13 @@ struct sim_update;
 /* v: the `u` of an update. multi: replacements are refused. NULL after a failure. */
 struct sim_update *sim_update_new(struct sim_val v, bool multi, struct sim_fail *f);
 void sim_update_free(struct sim_update *u);
+bool sim_update_is_positional(const struct sim_update *u);
 bool sim_update_is_replacement(const struct sim_update *u);
 
 struct sim_update_clock {
     int64_t now_ms;
     uint64_t ts; /* for $currentDate: {$type: "timestamp"} */
+    int64_t element; /* what a positional $ stands for; -1 nothing */
 };
 
 /* 1 and a new document in *out (its reference is the caller's), 0 when nothing would change, -1 failed. inserting: for an

@@ -43,6 +43,7 @@ void sim_w_i32(struct sim_w *w, const char *key, int64_t v); /* clamped to 32 bi
 void sim_w_i64(struct sim_w *w, const char *key, int64_t v);
 void sim_w_int(struct sim_w *w, const char *key, int64_t v); /* 32 bits where it fits, else 64 */
 void sim_w_f64(struct sim_w *w, const char *key, double v);
+void sim_w_decimal(struct sim_w *w, const char *key, long double v); /* to 18 digits */
 void sim_w_bool(struct sim_w *w, const char *key, bool v);
 void sim_w_null(struct sim_w *w, const char *key);
 void sim_w_text(struct sim_w *w, const char *key, const char *text);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Aggregation stages, accumulators and expressions; projections, sorts and cursors of find. */
+#include "rig.h"
+
+static struct rig r;
+
+static int begin(void **state)
+{
+    (void)state;
+    rig_init(&r);
+    rig_ok(&r, "t", "{'insert':'c','documents':["
+                    "{'_id':1,'k':'a','v':10,'tags':['x','y'],'s':{'u':1,'w':2}},"
+                    "{'_id':2,'k':'b','v':20,'tags':[]},"
+                    "{'_id':3,'k':'a','v':30.5,'tags':['y']},"
+                    "{'_id':4,'k':'c','v':null,'tags':null},"
+                    "{'_id':5,'k':'a','s':{'u':3}},"
+                    "{'_id':6,'v':{'$numberLong':'7'},'tags':'z'}]}");
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    rig_release(&r);
+    return 0;
+}
+
+static const struct {
+    const char *pipeline, *result;
+} pipelines[] = {
+    {"[]", NULL},
+    {"[{'$match':{'k':'a'}},{'$count':'n'}]", "[{'n':3}]"},
+    {"[{'$match':{'k':'none'}},{'$count':'n'}]", "[]"},
+    {"[{'$sort':{'v':-1,'_id':1}},{'$limit':2},{'$project':{'v':1}}]", "[{'_id':3,'v':30.5},{'_id':2,'v':20}]"},
+    {"[{'$sort':{'_id':-1}},{'$skip':4},{'$project':{'_id':1}}]", "[{'_id':2},{'_id':1}]"},
+    {"[{'$limit':3},{'$skip':1},{'$project':{'k':1,'_id':0}}]", "[{'k':'b'},{'k':'a'}]"},
+    {"[{'$limit':1},{'$project':{'s':0,'tags':0,'_id':0}}]", "[{'k':'a','v':10}]"},
+    {"[{'$limit':1},{'$project':{'s.u':1}}]", "[{'_id':1,'s':{'u':1}}]"},
+    {"[{'$limit':1},{'$project':{'_id':0,'double':{'$multiply':['$v',2]},'k':1}}]", "[{'k':'a','double':20}]"},
+    {"[{'$limit':1},{'$addFields':{'v':{'$add':['$v',1]},'w':'$s.w'}},{'$project':{'tags':0,'s':0}}]", "[{'_id':1,'k':'a','v':11,'w':2}]"},
+    {"[{'$limit':1},{'$set':{'x':{'$literal':'$v'}}},{'$project':{'x':1}}]", "[{'_id':1,'x':'$v'}]"},
+    {"[{'$unwind':'$tags'},{'$project':{'tags':1}}]", "[{'_id':1,'tags':'x'},{'_id':1,'tags':'y'},{'_id':3,'tags':'y'},{'_id':6,'tags':'z'}]"},
+    {"[{'$unwind':{'path':'$tags','preserveNullAndEmptyArrays':true}},{'$group':{'_id':null,'n':{'$sum':1}}}]", "[{'_id':null,'n':7}]"},
+    {"[{'$group':{'_id':'$k','n':{'$sum':1}}},{'$sort':{'_id':1}}]", "[{'_id':null,'n':1},{'_id':'a','n':3},{'_id':'b','n':1},{'_id':'c','n':1}]"},
+    {"[{'$group':{'_id':null,'sum':{'$sum':'$v'},'avg':{'$avg':'$v'},'min':{'$min':'$v'},'max':{'$max':'$v'}}}]",
+     "[{'_id':null,'sum':67.5,'avg':16.875,'min':7,'max':30.5}]"},
+    {"[{'$match':{'_id':{'$in':[1,2]}}},{'$group':{'_id':null,'sum':{'$sum':'$v'},'avg':{'$avg':'$v'}}}]", "[{'_id':null,'sum':30,'avg':15}]"},
+    {"[{'$match':{'k':'none'}},{'$group':{'_id':null,'n':{'$sum':1}}}]", "[]"},
+    {"[{'$sort':{'_id':1}},{'$group':{'_id':'$k','first':{'$first':'$_id'},'last':{'$last':'$_id'},'all':{'$push':'$_id'}}},{'$match':{'_id':'a'}}]",
+     "[{'_id':'a','first':1,'last':5,'all':[1,3,5]}]"},
+    {"[{'$group':{'_id':null,'set':{'$addToSet':'$k'}}},{'$project':{'_id':0,'n':{'$size':'$set'}}}]", "[{'n':3}]"},
+    {"[{'$group':{'_id':{'k':'$k','big':{'$gt':['$v',15]}},'n':{'$count':{}}}},{'$match':{'_id.k':'a','_id.big':true}}]", "[{'_id':{'k':'a','big':true},'n':1}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$cond':[{'$gte':['$v',10]},'yes','no']},'b':{'$ifNull':['$none','dflt']},"
+     "'c':{'$concat':['$k','-',{'$arrayElemAt':['$tags',1]}]},'d':{'$subtract':['$v',0.5]},'e':{'$divide':['$v',4]}}}]",
+     "[{'a':'yes','b':'dflt','c':'a-y','d':9.5,'e':2.5}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$and':[1,'x']},'b':{'$or':[0,null]},'c':{'$not':[true]},'d':{'$cmp':[2,1]},'e':{'$first':'$tags'},'f':{'$last':'$tags'},'g':{'$ne':['$v',10]}}}]",
+     "[{'a':true,'b':false,'c':false,'d':1,'e':'x','f':'y','g':false}]"},
+    {"[{'$match':{'_id':4}},{'$project':{'_id':0,'sum':{'$add':['$v',1]},'none':'$nothing'}}]", "[{'sum':null}]"},
+};
+
+static void test_stages(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(pipelines); i++) {
+        char text[900];
+        snprintf(text, sizeof text, "{'aggregate':'c','pipeline':%s,'cursor':{}}", pipelines[i].pipeline);
+        if (pipelines[i].result)
+            rig_gives(&r, "t", text, "cursor.firstBatch", pipelines[i].result);
+        else
+            assert_int_equal(sim_count(sim_path(rig_ok(&r, "t", text), "cursor.firstBatch").p), 6);
+    }
+    assert_int_equal(sim_count(sim_path(rig_ok(&r, "t", "{'aggregate':'c','pipeline':[{'$sample':{'size':4}}],'cursor':{}}"), "cursor.firstBatch").p), 4);
+    assert_int_equal(sim_count(sim_path(rig_ok(&r, "t", "{'aggregate':'none','pipeline':[],'cursor':{}}"), "cursor.firstBatch").p), 0);
+}
+
+static const struct {
+    const char *command;
+    int code;
+    const char *msg;
+} refusals[] = {
+    {"{'aggregate':'c','pipeline':[{'$nope':1}],'cursor':{}}", 40324, "Unrecognized pipeline stage name: '$nope'"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{}}],'cursor':{}}", 238, "the stage $lookup is not simulated"},
+    {"{'aggregate':'c','pipeline':[{}],'cursor':{}}", 40323, "A pipeline stage specification object must contain exactly one field."},
+    {"{'aggregate':'c','pipeline':[{'$match':1}],'cursor':{}}", 15959, "the match filter must be an expression in an object"},
+    {"{'aggregate':'c','pipeline':[{'$limit':0}],'cursor':{}}", 15958, "the limit must be positive"},
+    {"{'aggregate':'c','pipeline':[{'$limit':'x'}],'cursor':{}}", 2, "invalid argument to $limit stage: Expected a number in: $limit: \"x\""},
+    {"{'aggregate':'c','pipeline':[{'$skip':-1}],'cursor':{}}", 5107200, "invalid argument to $skip stage: Expected a non-negative number in: $skip: -1"},
+    {"{'aggregate':'c','pipeline':[{'$sort':{}}],'cursor':{}}", 15976, "$sort stage must have at least one sort key"},
+    {"{'aggregate':'c','pipeline':[{'$sort':{'a':2}}],'cursor':{}}", 15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)"},
+    {"{'aggregate':'c','pipeline':[{'$group':{'n':{'$sum':1}}}],'cursor':{}}", 15955, "a group specification must include an _id"},
+    {"{'aggregate':'c','pipeline':[{'$group':{'_id':1,'n':{'$nope':1}}}],'cursor':{}}", 15952, "unknown group operator '$nope'"},
+    {"{'aggregate':'c','pipeline':[{'$group':{'_id':1,'n':5}}],'cursor':{}}", 40234, "The field 'n' must be an accumulator object"},
+    {"{'aggregate':'c','pipeline':[{'$project':{}}],'cursor':{}}", 51272, "Invalid $project :: caused by :: projection specification must have at least one field"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':1,'b':0}}],'cursor':{}}", 31254, "Cannot do exclusion on field b in inclusion projection"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'x':{'$nope':1}}}],'cursor':{}}", 31325, "Invalid $project :: caused by :: Unknown expression $nope"},
+    {"{'aggregate':'c','pipeline':[{'$unwind':'tags'}],'cursor':{}}", 28818, "path option to $unwind stage should be prefixed with a '$': tags"},
+    {"{'aggregate':'c','pipeline':[{'$count':''}],'cursor':{}}", 40156, "the count field must be a non-empty string"},
+    {"{'aggregate':'c','pipeline':[{'$match':{}},{'$indexStats':{}}],'cursor':{}}", 40602, "$indexStats is only valid as the first stage in a pipeline."},
+    {"{'aggregate':'c','pipeline':[{'$project':{'x':{'$divide':['$v',0]}}}],'cursor':{}}", 2, "can't $divide by zero"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'x':{'$add':['$k',1]}}}],'cursor':{}}", 14, "$add only supports numeric or date types, not string"},
+    {"{'aggregate':'c','pipeline':[]}", 9, "The 'cursor' option is required, except for aggregate with the explain argument"},
+    {"{'aggregate':'c','pipeline':1,'cursor':{}}", 14, "'pipeline' option must be specified as an array"},
+    {"{'aggregate':1,'pipeline':[{'$match':{}}],'cursor':{}}", 73, "{aggregate: 1} is not valid for '$match'; a collection is required."},
+    {"{'aggregate':'c','pipeline':[],'cursor':{},'nope':1}", 40415, "BSON field 'aggregate.nope' is an unknown field."},
+    {"{'aggregate':'c','pipeline':[{'$currentOp':{}}],'cursor':{}}", 73, "$currentOp must be run against the 'admin' database with {aggregate: 1}"},
+    {"{'aggregate':'c','pipeline':[],'cursor':{},'collation':{'locale':'fr'}}", 238, "collation"},
+    {"{'aggregate':'c','pipeline':[],'cursor':{},'let':{'a':1}}", 238, "let"},
+};
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(refusals); i++)
+        rig_fails(&r, "t", refusals[i].command, refusals[i].code, refusals[i].msg);
+}
+
+/* ---- find ---- */
+
+static const struct {
+    const char *more, *batch;
+} finds[] = {
+    {"'filter':{'_id':1},'projection':{'k':1}", "[{'_id':1,'k':'a'}]"},
+    {"'filter':{'_id':1},'projection':{'k':1,'_id':0}", "[{'k':'a'}]"},
+    {"'filter':{'_id':1},'projection':{'tags':0,'s.w':0}", "[{'_id':1,'k':'a','v':10,'s':{'u':1}}]"},
+    {"'filter':{'_id':1},'projection':{'s':{'u':1}}", "[{'_id':1,'s':{'u':1}}]"},
+    {"'filter':{'k':'a'},'sort':{'_id':-1},'limit':2,'projection':{'_id':1}", "[{'_id':5},{'_id':3}]"},
+    {"'filter':{'k':'a'},'sort':{'_id':1},'skip':1,'limit':1,'projection':{'_id':1}", "[{'_id':3}]"},
+    {"'sort':{'v':1},'projection':{'v':1},'filter':{'v':{'$exists':true}}", "[{'_id':4,'v':null},{'_id':6,'v':7},{'_id':1,'v':10},{'_id':2,'v':20},{'_id':3,'v':30.5}]"},
+    {"'sort':{'tags':1,'_id':1},'projection':{'_id':1}", "[{'_id':2},{'_id':4},{'_id':5},{'_id':1},{'_id':3},{'_id':6}]"}, /* the empty array first */
+    {"'sort':{'s.u':-1,'_id':1},'projection':{'_id':1},'limit':2", "[{'_id':5},{'_id':1}]"},
+    {"'sort':{'$natural':-1},'projection':{'_id':1},'limit':2", "[{'_id':6},{'_id':5}]"},
+    {"'filter':{'k':'a'},'limit':-1,'projection':{'_id':1}", NULL},
+    {"'filter':{'tags':'y'},'projection':{'_id':1},'sort':{'_id':1}", "[{'_id':1},{'_id':3}]"},
+};
+
+static void test_finds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(finds); i++) {
+        char text[500];
+        snprintf(text, sizeof text, "{'find':'c',%s}", finds[i].more);
+        if (finds[i].batch)
+            rig_gives(&r, "t", text, "cursor.firstBatch", finds[i].batch);
+        else
+            rig_fails(&r, "t", text, 51024, "BSON field 'limit' value must be >= 0, actual value '-1'");
+    }
+    rig_fails(&r, "t", "{'find':'c','projection':{'a':1,'b':0}}", 31254, "Cannot do exclusion on field b in inclusion projection");
+    rig_fails(&r, "t", "{'find':'c','projection':{'a':0,'b':1}}", 31253, "Cannot do inclusion on field b in exclusion projection");
+    rig_fails(&r, "t", "{'find':'c','projection':{'a':1,'a.b':1}}", 31249, "Path collision at a.b");
+    rig_fails(&r, "t", "{'find':'c','sort':{'a':5}}", 15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)");
+    rig_fails(&r, "t", "{'find':'c','filter':1}", 14, "BSON field 'FindCommandRequest.filter' is the wrong type 'int', expected type 'object'");
+    rig_fails(&r, "t", "{'find':1}", 73, "collection name has invalid type int");
+    rig_fails(&r, "t", "{'find':''}", 73, "Invalid namespace specified 't.'");
+    static const char *const others[] = {"'min':{'a':1}", "'max':{'a':1}", "'returnKey':true", "'showRecordId':true", "'let':{'a':1}", "'collation':{'locale':'fr'}",
+                                         "'projection':{'tags':{'$slice':1}}", "'projection':{'tags.$':1}", "'projection':{'tags':{'$elemMatch':{'$eq':1}}}"};
+    for (size_t i = 0; i < SB_COUNT(others); i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{'find':'c',%s}", others[i]);
+        rig_fails(&r, "t", text, 238, "not simulated");
+    }
+}
+
+static void test_distinct_and_count(void **state)
+{
+    (void)state;
+    rig_gives(&r, "t", "{'distinct':'c','key':'k'}", "values", "['a','b','c']");
+    rig_gives(&r, "t", "{'distinct':'c','key':'tags'}", "values", "['x','y',null,'z']");
+    rig_gives(&r, "t", "{'distinct':'c','key':'s.u','query':{'_id':{'$lt':4}}}", "values", "[1]");
+    rig_gives(&r, "t", "{'count':'c','query':{'k':'a'}}", "n", "3");
+    rig_gives(&r, "t", "{'count':'c','query':{},'skip':2,'limit':3}", "n", "3");
+    rig_gives(&r, "t", "{'count':'c','query':{'k':'a'},'skip':2}", "n", "1");
+    rig_gives(&r, "t", "{'count':'c','limit':-2}", "n", "2");
+    rig_gives(&r, "t", "{'count':'none'}", "n", "0");
+    rig_fails(&r, "t", "{'distinct':'c'}", 40414, "BSON field 'distinct.key' is missing but a required field");
+}
+
+/* ---- cursors ---- */
+
+static void fill(const char *coll, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char text[120];
+        snprintf(text, sizeof text, "{'insert':'%s','documents':[{'_id':%d,'a':%d}]}", coll, i, i % 10);
+        rig_ok(&r, "t", text);
+    }
+}
+
+static void test_batches(void **state)
+{
+    (void)state;
+    fill("big", 350);
+    const uint8_t *reply = rig_ok(&r, "t", "{'find':'big'}");
+    assert_int_equal(sim_count(sim_path(reply, "cursor.firstBatch").p), 101);
+    int64_t id = rig_int(reply, "cursor.id"), seen = 101;
+    assert_true(id != 0);
+    char text[200];
+    snprintf(text, sizeof text, "{'getMore':{'$numberLong':'%lld'},'collection':'big','batchSize':100}", (long long)id);
+    while (id) {
+        reply = rig_ok(&r, "t", text);
+        seen += (int64_t)sim_count(sim_path(reply, "cursor.nextBatch").p);
+        id = rig_int(reply, "cursor.id");
+    }
+    assert_int_equal(seen, 350);
+    rig_fails(&r, "t", text, 43, "not found");
+    /* a batch of nothing opens a cursor */
+    reply = rig_ok(&r, "t", "{'find':'big','batchSize':0}");
+    assert_int_equal(sim_count(sim_path(reply, "cursor.firstBatch").p), 0);
+    assert_true(rig_int(reply, "cursor.id") != 0);
+    /* one batch ends it */
+    assert_int_equal(rig_int(rig_ok(&r, "t", "{'find':'big','batchSize':5,'singleBatch':true}"), "cursor.id"), 0);
+    /* an aggregate is read on in the same way */
+    reply = rig_ok(&r, "t", "{'aggregate':'big','pipeline':[{'$match':{'a':{'$gte':5}}}],'cursor':{'batchSize':50}}");
+    assert_int_equal(sim_count(sim_path(reply, "cursor.firstBatch").p), 50);
+    snprintf(text, sizeof text, "{'getMore':{'$numberLong':'%lld'},'collection':'big'}", (long long)rig_int(reply, "cursor.id"));
+    reply = rig_ok(&r, "t", text);
+    assert_int_equal(sim_count(sim_path(reply, "cursor.nextBatch").p), 125);
+    assert_int_equal(rig_int(reply, "cursor.id"), 0);
+}
+
+static void test_a_cursor_meets_changes(void **state)
+{
+    (void)state;
+    fill("ch", 200);
+    rig_ok(&r, "t", "{'createIndexes':'ch','indexes':[{'key':{'a':1},'name':'a_1'}]}");
+    const uint8_t *reply = rig_ok(&r, "t", "{'find':'ch','filter':{'a':{'$gte':0}},'hint':'a_1','batchSize':10}");
+    char more[200];
+    snprintf(more, sizeof more, "{'getMore':{'$numberLong':'%lld'},'collection':'ch','batchSize':10}", (long long)rig_int(reply, "cursor.id"));
+    rig_ok(&r, "t", "{'delete':'ch','deletes':[{'q':{'_id':{'$lt':150}},'limit':0}]}"); /* with the key it stands at */
+    size_t n = 0;
+    for (int64_t id = 1; id;) {
+        reply = rig_ok(&r, "t", more);
+        n += sim_count(sim_path(reply, "cursor.nextBatch").p);
+        id = rig_int(reply, "cursor.id");
+    }
+    assert_int_equal(n, 50);
+    reply = rig_ok(&r, "t", "{'find':'ch','filter':{'a':{'$gte':0}},'hint':'a_1','batchSize':10}");
+    snprintf(more, sizeof more, "{'getMore':{'$numberLong':'%lld'},'collection':'ch','batchSize':10}", (long long)rig_int(reply, "cursor.id"));
+    rig_ok(&r, "t", "{'dropIndexes':'ch','index':'a_1'}");
+    rig_fails(&r, "t", more, 175, "index 'a_1' dropped");
+    reply = rig_ok(&r, "t", "{'find':'ch','batchSize':10}");
+    snprintf(more, sizeof more, "{'getMore':{'$numberLong':'%lld'},'collection':'ch','batchSize':10}", (long long)rig_int(reply, "cursor.id"));
+    rig_ok(&r, "t", "{'drop':'ch'}");
+    rig_fails(&r, "t", more, 175, "collection dropped");
+}
+
+static void test_cursors_are_killed_and_expire(void **state)
+{
+    (void)state;
+    fill("ex", 200);
+    const uint8_t *reply = rig_ok(&r, "t", "{'find':'ex'}");
+    int64_t id = rig_int(reply, "cursor.id");
+    char text[200];
+    snprintf(text, sizeof text, "{'killCursors':'ex','cursors':[{'$numberLong':'%lld'},{'$numberLong':'77'}]}", (long long)id);
+    reply = rig_ok(&r, "t", text);
+    assert_int_equal(rig_int(reply, "cursorsKilled.0"), id);
+    assert_int_equal(rig_int(reply, "cursorsNotFound.0"), 77);
+    reply = rig_ok(&r, "t", "{'find':'ex'}");
+    snprintf(text, sizeof text, "{'getMore':{'$numberLong':'%lld'},'collection':'ex','batchSize':1}", (long long)rig_int(reply, "cursor.id"));
+    int64_t timed_out = rig_int(rig_ok(&r, "admin", "{'serverStatus':1}"), "metrics.cursor.timedOut");
+    rig_pass(&r, 500);
+    rig_ok(&r, "t", text);
+    rig_pass(&r, 620);
+    rig_fails(&r, "t", text, 43, "not found");
+    assert_true(rig_int(rig_ok(&r, "admin", "{'serverStatus':1}"), "metrics.cursor.timedOut") > timed_out);
+    /* of another collection, of another member */
+    reply = rig_ok(&r, "t", "{'find':'ex'}");
+    id = rig_int(reply, "cursor.id");
+    snprintf(text, sizeof text, "{'getMore':{'$numberLong':'%lld'},'collection':'c'}", (long long)id);
+    rig_fails(&r, "t", text, 13, "but cursor belongs to a different namespace t.ex");
+    snprintf(text, sizeof text, "{'getMore':{'$numberLong':'%lld'},'collection':'ex'}", (long long)id);
+    assert_int_equal(sim_int(sim_find(rig_on(&r, 1, "t", text), "code"), 0), 43);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_finds),
+        cmocka_unit_test(test_distinct_and_count),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_a_cursor_meets_changes),
+        cmocka_unit_test(test_cursors_are_killed_and_expire),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
