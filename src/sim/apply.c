@@ -113,6 +113,7 @@ static int apply_drop_index(struct sim_member *m, const uint8_t *uuid, const uin
     if (!x)
         return sim_fail(f, SIM_INDEX_NOT_FOUND, "no such index");
     sim_coll_drop_index(c, x);
+    m->dropped_idents++;
     return 0;
 }
 
@@ -196,8 +197,10 @@ int sim_apply_command(struct sim *s, struct sim_member *m, const char *db, const
         return apply_create(s, m, ns, uuid, o, f);
     if (strcmp(first.key, "drop") == 0) {
         struct sim_coll *c = sim_coll_by_uuid(&m->cat, uuid);
-        if (c)
+        if (c) {
+            m->dropped_idents += 1 + c->indexes;
             sim_coll_drop(&m->cat, c);
+        }
         return 0;
     }
     if (strcmp(first.key, "dropDatabase") == 0) {

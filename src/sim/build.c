@@ -385,6 +385,9 @@ static int advance(struct sim *s, struct sim_build *b, struct sim_member *m, str
         if (fill(b, m, UINT64_MAX, f))
             return -1;
         sim_build_log_scanned(m, b->uuid, b->coll, b->ns, p->scanned, s->now - p->from);
+        m->n.wt_cursor_nexts += p->scanned;
+        m->n.lock_w += (s->now - p->from) / 11000; /* it yields as often as it shows */
+        m->n.lock_r += (s->now - p->from) / 11000;
         p->phase = SORT_KEYS;
         p->to = s->now + (int64_t)((double)(p->to - p->from) * LOAD_SHARE);
         p->from = s->now;
@@ -399,6 +402,8 @@ static int advance(struct sim *s, struct sim_build *b, struct sim_member *m, str
         show(p, "inserting keys from external sorter into index", done, p->keys);
     } else if (p->phase == INSERT) {
         sim_build_log_inserted(m, b->uuid, b->ns, b->names->bson, p->keys, s->now - p->from);
+        m->n.wt_inserts += p->keys;
+        sim_store_write(m, (double)p->keys * 40); /* loaded in order, straight to the file */
         p->phase = READY;
         if (p->running) { /* it waits: no core, no progress */
             p->running->takes_core = false;

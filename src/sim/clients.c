@@ -44,6 +44,7 @@ struct sim_clients {
     int64_t refused;
     int64_t missed; /* happenings for which there was no memory */
     struct sim_w w, seq, reply;
+    struct sb_str docs;
 };
 
 struct arrival {
@@ -61,6 +62,7 @@ struct sim_clients *sim_clients_new(struct sim *s)
     sim_w_init(&t->w);
     sim_w_init(&t->seq);
     sim_w_init(&t->reply);
+    sb_str_init(&t->docs);
     return t;
 }
 
@@ -75,6 +77,7 @@ void sim_clients_free(struct sim_clients *t)
     sim_w_release(&t->w);
     sim_w_release(&t->seq);
     sim_w_release(&t->reply);
+    sb_str_release(&t->docs);
     free(t);
 }
 
@@ -157,7 +160,7 @@ static void ask(struct client *c)
     struct sim_asker who = {c->lsid, ++c->txn_number, c->app->spec->secondary};
     struct sim_request rq;
     const uint8_t *reply = NULL;
-    int rc = c->cursor ? sim_more_request(s, task, c->cursor, &who, &t->w, &rq) : sim_task_request(s, task, &making, &who, &t->w, &t->seq, &rq);
+    int rc = c->cursor ? sim_more_request(s, task, c->cursor, &who, &t->w, &rq) : sim_task_request(s, task, &making, &who, &t->w, &t->seq, &t->docs, &rq);
     c->cursor = 0;
     if (rc == 0 && sim_dispatch(c->conn, &rq, &t->reply, &reply) == SIM_ANSWERED && reply) {
         struct sim_val id = sim_path(reply, "cursor.id");

@@ -182,6 +182,7 @@ int sim_cmd_insert(struct sim_call *c)
             break;
         if (insert_one(c, coll, doc, (int32_t)i, &f)) {
             note_error(&errors, i, &f);
+            c->op.failed_writes++;
             if (ordered)
                 break;
         } else {

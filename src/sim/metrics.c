@@ -23,7 +23,7 @@ static void put_commands(struct sim_w *w, const struct sim_member *m)
         sim_w_i64(w, "failed", m->n.command_failed[i]);
         if (strcmp(sim_commands[i].name, "update") == 0 || strcmp(sim_commands[i].name, "findAndModify") == 0)
             sim_w_i64(w, "pipeline", 0);
-        sim_w_i64(w, "total", m->n.command_total[i]);
+        sim_w_i64(w, "total", m->n.command_total[i] + (strcmp(sim_commands[i].name, "getMore") == 0 ? m->n.served_getmores : 0));
         sim_w_end(w);
     }
     sim_w_end(w);

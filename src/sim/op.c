@@ -61,7 +61,7 @@ void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_ma
     op->works += e->root->works - works;
     op->has_sort = t.sort;
     op->used_disk = t.used_disk;
-    op->collscan = t.collscan;
+    op->collscan = op->in_order = t.collscan;
     op->from_multi = e->from_multi;
     op->replanned = e->replanned;
     memcpy(op->replan_reason, e->replan_reason, sizeof op->replan_reason);
@@ -113,7 +113,7 @@ static void wait_for_pages(struct sim_op *op, double us)
     struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
     if (!c)
         return;
-    struct sim_wants wants = {.docs = (double)w->docs, .doc_bytes = (double)w->doc_bytes, .in_order = op->collscan, .keys = (double)w->keys,
+    struct sim_wants wants = {.docs = (double)w->docs, .doc_bytes = (double)w->doc_bytes, .in_order = op->in_order, .keys = (double)w->keys,
                               .keys_written = (double)w->keys_written, .docs_written = (double)w->docs_written,
                               .bytes_written = (double)w->bytes_written, .keeps_old = op->keeps_old};
     struct sim_pages pages = sim_store_use(op->m, c, &wants);
@@ -190,7 +190,7 @@ static void count_latency(struct sim_op *op)
     if (!op->is_statement) {
         n->latency[kind].us += op->latency_us;
         n->latency[kind].count++;
-        if (op->waits && op->wait_us) {
+        if (op->waits && (op->wait_us || op->failed_writes)) { /* who failed waits for what was there before */
             n->wait_num++;
             n->wait_ms += op->wait_us / 1000;
         }
@@ -228,6 +228,8 @@ static void count_work(struct sim_op *op)
     n->inserted += op->ninserted > 0 ? op->ninserted : 0;
     n->updated += op->nmatched > 0 ? op->nmatched : 0;
     n->deleted += op->ndeleted > 0 ? op->ndeleted : 0;
+    n->wt_modifies += op->nmodified > 0 ? op->nmodified : 0;
+    n->wt_removes += op->keys_deleted > 0 ? op->keys_deleted : 0;
     if (op->is_statement)
         return; /* the command's own work holds the rest */
     n->cpu_us += op->cpu_us;
@@ -242,7 +244,13 @@ static void count_work(struct sim_op *op)
     int64_t yields = op->works / 1000;
     n->lock_r += op->counts_write ? 1 : yields + 1;
     n->lock_w += op->counts_write ? yields + 2 : 0;
-    n->txn_begins++;
+    n->txn_begins += yields + 1; /* each yield ends a transaction */
+    n->txn_rollbacks += yields;
+    if (op->failed_writes) { /* each was begun, found out that it must not be, and taken back */
+        n->wt_inserts += op->failed_writes;
+        n->wt_removes += op->failed_writes;
+        n->log_syncs++;
+    }
     if (op->work.docs_written) {
         n->txn_commits++;
         n->log_writes += op->work.docs_written;
@@ -251,10 +259,11 @@ static void count_work(struct sim_op *op)
     } else {
         n->txn_rollbacks++;
     }
-    n->wt_cursor_searches += 1 + op->docs;
+    n->wt_cursor_searches += 1 + (op->in_order ? 0 : op->docs);
     n->wt_cursor_nexts += op->keys + op->docs;
     n->wt_inserts += op->work.docs_written + op->work.keys_written;
-    n->wt_pages_requested += op->keys / 8 + op->docs + 2;
+    n->wt_pages_requested += op->keys / 8 + (op->in_order ? op->work.doc_bytes / (int64_t)op->m->sim->costs.page_bytes : op->docs) + op->work.docs_written +
+                             op->work.keys_written + 2;
 }
 
 static void trace(const struct sim_op *op)

@@ -294,6 +294,10 @@ static size_t read_option(struct sim_reading *r, struct sim_task *t, size_t i)
     if (strcmp(word, "rate") == 0) {
         if (!sim_read_number(r, value, 0.0001, 1e6, &t->rate))
             return 0;
+    } else if (strcmp(word, "batch") == 0) {
+        if (!sim_read_number(r, value, 1, 10000, &n))
+            return 0;
+        t->batch = (int64_t)n;
     } else if (strcmp(word, "limit") == 0 || strcmp(word, "skip") == 0) {
         if (!sim_read_number(r, value, 0, 1e9, &n))
             return 0;

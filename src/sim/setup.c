@@ -161,6 +161,7 @@ static void on_checkpoint(struct sim *s, void *ctx)
     struct sim_counters *n = &m->n;
     int64_t ms = 4 + (sim_store_write(m, m->dirty_bytes) - s->now) / 1000;
     n->checkpoints++;
+    m->dropped_idents = 0;
     n->checkpoint_ms_last = ms;
     n->checkpoint_ms_total += ms;
     n->checkpoint_ms_max = ms > n->checkpoint_ms_max ? ms : n->checkpoint_ms_max;

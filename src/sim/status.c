@@ -290,7 +290,10 @@ static void put_latencies(struct sim_call *c)
 
 static void put_opcounters(struct sim_call *c)
 {
-    put_ops(c->reply, "opcounters", c->m->n.op);
+    int64_t op[SIM_OPCOUNTERS];
+    memcpy(op, c->m->n.op, sizeof op);
+    op[SIM_OP_GETMORE] += c->m->n.served_getmores; /* those of members that follow this one count as any other's */
+    put_ops(c->reply, "opcounters", op);
 }
 
 static void put_opcounters_repl(struct sim_call *c)
@@ -382,7 +385,7 @@ static void put_storage_engine(struct sim_call *c)
     sim_w_bool(w, "supportsCommittedReads", true);
     sim_w_ts(w, "oldestRequiredTimestampForCrashRecovery", (uint64_t)(c->s->start / 1000000) << 32 | 1);
     sim_w_bool(w, "supportsPendingDrops", true);
-    sim_w_i64(w, "dropPendingIdents", 0);
+    sim_w_i64(w, "dropPendingIdents", c->m->dropped_idents);
     sim_w_bool(w, "supportsSnapshotReadConcern", true);
     sim_w_bool(w, "readOnly", false);
     sim_w_bool(w, "persistent", true);

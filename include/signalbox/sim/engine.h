@@ -140,6 +140,7 @@ struct sim_member {
     struct sim_running *running;
     int running_n;
     double dirty_bytes;
+    int64_t dropped_idents; /* files of indexes and collections that are gone, kept until the next checkpoint */
     struct sim_store store;
     struct sim_snapshot *snapshots;
     /* the log */

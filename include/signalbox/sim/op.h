@@ -30,6 +30,7 @@ struct sim_op {
     bool has_plan; /* keysExamined and docsExamined are told */
     int64_t keys, docs;
     bool has_sort, used_disk, from_multi, replanned, exhausted, collscan, tailable;
+    bool in_order; /* reads documents one after the other, as a scan and its later batches do */
     char replan_reason[160];
     struct sb_str plan;
     struct sim_doc *exec_stats;
@@ -44,6 +45,7 @@ struct sim_op {
     bool has_read_concern, has_write_concern;
     bool waits; /* for a majority */
     int64_t inner_us, inner_cpu_us; /* of its statements: then work is only what they wrote together */
+    int64_t failed_writes;          /* documents that were refused, of an insert */
     uint64_t hot_id;                /* the one document it changed; 0: none, or several */
     bool keeps_old;                 /* what it wrote were changes of documents that exist */
     int32_t error;

@@ -11,7 +11,7 @@
  *       index NAME "KEY TEMPLATE" [unique] [sparse] [hidden] [partial "TEMPLATE"]
  *   app NAME clients N [stopped] [secondary] [unpooled]
  *       find|count|aggregate|insert|update|delete|modify DB.NAME rate PER_SECOND [filter T] [sort T] [limit N] [skip N]
- *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME]
+ *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME] [batch N]
  *   at DURATION HAPPENS
  *   every DURATION [from DURATION] HAPPENS
  *   when index DB.NAME FIELD HAPPENS
@@ -43,7 +43,7 @@ struct sim_task { /* one operation of an app, done again and again */
     char *db, *coll;
     double rate; /* a second */
     struct sim_template *filter, *sort, *projection, *update, *document, *pipeline;
-    int64_t limit, skip;
+    int64_t limit, skip, batch; /* batch: documents of an insert */
     bool multi, upsert, remove;
     char *hint;
 };
