@@ -52,7 +52,7 @@ static int list_scenarios(struct sb_err *err)
         struct sim_scenario *sc = sim_scenario_parse(bytes, len, path, name, err);
         if (!sc)
             return -1;
-        sb_print("  %-16s %s\n", name, sc->title ? sc->title : "");
+        sb_print("  %-20s %s\n", name, sc->title ? sc->title : "");
         sim_scenario_free(sc);
     }
     return 0;

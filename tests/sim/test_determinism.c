@@ -84,11 +84,12 @@ static void test_one_seed_one_history(void **state)
         pid_t pid[2];
         int fd[2];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(base, "."), base);
+        int minutes = strncmp(name, "recorded-", 9) == 0 ? 5 : MINUTES; /* these are over by then */
         for (int k = 0; k < 2; k++)
-            fd[k] = begin(name, 3, MINUTES, &pid[k]);
+            fd[k] = begin(name, 3, minutes, &pid[k]);
         struct history a = end(fd[0], pid[0]), b = end(fd[1], pid[1]);
         bool same = a.trace == b.trace && a.metrics == b.metrics && a.operations == b.operations;
-        print_message("%-18s %d minutes, %9llu operations, trace %016llx, metrics %016llx%s\n", name, MINUTES, (unsigned long long)a.operations,
+        print_message("%-20s %2d minutes, %9llu operations, trace %016llx, metrics %016llx%s\n", name, minutes, (unsigned long long)a.operations,
                       (unsigned long long)a.trace, (unsigned long long)a.metrics, same ? "" : "  DIFFERENT");
         differ += !same;
         assert_true(a.operations > 100);
