@@ -4,7 +4,8 @@
  * that was brought to the same state, and the two replies are compared path by path - the same keys, nesting and BSON types,
  * and for refusals the same code, name and words. Every recorded path is told as the same, absent or different. What is not
  * the same has a reason in differences.table, or the test fails; so does a reason that nothing needs any more, and an absent
- * path whose name the program reads. */
+ * path whose name the program reads. Long because it is one comparison: the state, the topics that need more than sending, the
+ * table and its reasons are of no use apart. */
 #include "rig.h"
 
 #include <ctype.h>

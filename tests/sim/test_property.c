@@ -2,7 +2,8 @@
  *
  * Thousands of seeded questions and changes against oracles that do it the naive way: a query gives the same documents by
  * every index as by a scan of the collection, and the same as a matcher written here; a sort is in order; updates do what a
- * model does; groups add up; an index built under writes equals one built at once; secondaries equal their primary. */
+ * model does; groups add up; an index built under writes equals one built at once; secondaries equal their primary. Long because every oracle shares the documents
+ * and questions that are made here. */
 #include "rig.h"
 
 #include <signalbox/sim/match.h>
