@@ -73,6 +73,14 @@ LDFLAGS_ALL = $(OPT) $(LDFLAGS)
 pkg_cflags = $(if $(1),$(shell pkg-config --cflags $(1) 2>/dev/null))
 pkg_libs = $(if $(1),$(shell pkg-config --libs $(1) 2>/dev/null))
 
+# Whoever builds without the libraries is told so in one sentence, not by a compiler. Order-only: it rebuilds nothing.
+FOREIGN := $(sort $(foreach r,$(ROOMS),$(PKG_$(r))))
+.PHONY: libraries
+libraries:
+	@missing=; for tool in $(firstword $(CC)) pkg-config; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	for lib in $(FOREIGN); do pkg-config --exists $$lib 2>/dev/null || missing="$$missing $$lib"; done; \
+	[ -z "$$missing" ] || { printf 'Not found, and needed to build Signalbox:%s. "make setup" installs the Debian packages.\n' "$$missing" >&2; exit 1; }
+
 # ---- rules made for each room ----
 
 define room
@@ -80,7 +88,7 @@ SRC_$(1) := $$(wildcard src/$(1)/*.c src/$(1)/*/*.c)
 OBJ_$(1) := $$(SRC_$(1):%.c=$(B)/%.o)
 CFLAGS_$(1) = $$(call pkg_cflags,$$(sort $$(foreach r,$$(call closure,$(1)),$$(filter-out $$(if $$(filter mongo,$(1)),,libmongoc-1.0) $$(if $$(filter ledger,$(1)),,sqlite3) $$(if $$(filter term,$(1)),,ncursesw),$$(PKG_$$(r))))))
 FLAGS_$(1) := $$(CFLAGS_$(1))
-$$(OBJ_$(1)): $(B)/%.o: %.c Makefile
+$$(OBJ_$(1)): $(B)/%.o: %.c Makefile | libraries
 	$$(call say,CC,$$<)mkdir -p $$(@D) && $(CC) $$(CPPFLAGS_ALL) $$(FLAGS_$(1)) $$(CFLAGS_ALL) -c -o $$@ $$<
 $(B)/lib$(1).a: $$(OBJ_$(1))
 	$$(call say,AR,$$@)rm -f $$@ && ar rcsD $$@ $$^
@@ -105,7 +113,7 @@ $(B)/src/cli/embed.o: CPPFLAGS_ALL += -I$(B)/gen
 PROGRAM := $(B)/signalbox
 all: $(PROGRAM)
 
-$(B)/src/main.o: src/main.c Makefile
+$(B)/src/main.o: src/main.c Makefile | libraries
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 -include $(B)/src/main.d
 
@@ -115,7 +123,7 @@ $(PROGRAM): $(B)/src/main.o $(call room_libs,cli)
 # ---- tests: one program a file, linked with its room and what the room may use, so that the linker proves the arrows ----
 
 SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
-$(SUPPORT_OBJ): $(B)/%.o: %.c Makefile
+$(SUPPORT_OBJ): $(B)/%.o: %.c Makefile | libraries
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Itests/support -c -o $@ $<
 -include $(SUPPORT_OBJ:.o=.d)
 
@@ -123,7 +131,7 @@ define room_tests
 TEST_SRC_$(1) := $$(wildcard tests/$(1)/test_*.c)
 TEST_BIN_$(1) := $$(TEST_SRC_$(1):%.c=$(B)/%)
 TEST_FLAGS_$(1) := $$(call pkg_cflags,$$(sort $$(foreach r,$$(call closure,$(1)),$$(PKG_$$(r)))))
-$$(TEST_BIN_$(1):=.o): $(B)/%.o: %.c Makefile
+$$(TEST_BIN_$(1):=.o): $(B)/%.o: %.c Makefile | libraries
 	$$(call say,CC,$$<)mkdir -p $$(@D) && $(CC) $$(CPPFLAGS_ALL) $$(TEST_FLAGS_$(1)) $$(CFLAGS_ALL) -Itests/support -c -o $$@ $$<
 $$(TEST_BIN_$(1)): %: %.o $$(SUPPORT_OBJ) $$(call room_libs,$(1))
 	$$(call say,LINK,$$@)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(call foreign_libs,$(1))
@@ -134,37 +142,64 @@ $(foreach r,$(ROOMS),$(eval $(call room_tests,$(r))))
 UNIT_TESTS := $(foreach r,$(ROOMS),$(TEST_BIN_$(r)))
 .PRECIOUS: $(UNIT_TESTS:=.o)
 
-# programs that end-to-end tests drive; linked like the program itself
+# Programs that end-to-end tests drive, what is measured (and what it is measured against) and what fuzzers call may use
+# every room, as the program itself.
 HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/*.c))
-$(HELPERS:=.o): $(B)/%.o: %.c Makefile
+BENCH_PROGRAMS := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY := $(B)/tests/fuzz/replay
+# In the fuzz build a fuzzer's main is libFuzzer's; in every other it is a replay of the corpus, a test like any.
+FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(REPLAY).o)
+PROGRAMS := $(HELPERS) $(BENCH_PROGRAMS) $(FUZZERS) $(REPLAY)
+$(PROGRAMS:=.o): $(B)/%.o: %.c Makefile | libraries
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(TEST_FLAGS_cli) $(CFLAGS_ALL) -c -o $@ $<
-$(HELPERS): %: %.o $(call room_libs,cli)
+$(HELPERS) $(BENCH_PROGRAMS): %: %.o $(call room_libs,cli)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call foreign_libs,cli)
--include $(HELPERS:=.d)
-.PRECIOUS: $(HELPERS:=.o)
+$(FUZZERS): %: %.o $(FUZZ_MAIN) $(call room_libs,cli)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(call foreign_libs,cli)
+-include $(PROGRAMS:=.d)
+.PRECIOUS: $(PROGRAMS:=.o)
+bench-programs: $(BENCH_PROGRAMS)
 
 VENV := build/venv
 $(VENV)/.ready: tests/requirements.txt
 	$(call say,VENV,$(VENV))python3 -m venv $(VENV) && $(VENV)/bin/pip -q --disable-pip-version-check install -r tests/requirements.txt && touch $@
 
-unit-tests: $(UNIT_TESTS)
+unit-tests: $(UNIT_TESTS) $(FUZZERS)
 
-test: setup-test all $(UNIT_TESTS) $(HELPERS) $(VENV)/.ready layers
-	@tests/run $(B) $(UNIT_TESTS)
+# pkg-config is asked when the Makefile is read, so what was just installed needs a fresh make: here and below
+test: setup-test
+	@$(MAKE) --no-print-directory layers test-run
+test-run: all $(UNIT_TESTS) $(FUZZERS) $(HELPERS) $(VENV)/.ready
+	@tests/run $(B) $(UNIT_TESTS) $(FUZZERS)
 
 # only the C tests: seconds
-check: all $(UNIT_TESTS)
-	@tests/run --unit $(B) $(UNIT_TESTS)
+check: all $(UNIT_TESTS) $(FUZZERS)
+	@tests/run --unit $(B) $(UNIT_TESTS) $(FUZZERS)
 
 layers: $(foreach r,$(ROOMS),$(B)/lib$(r).a)
 	@tests/layers $(B) $(foreach r,$(ROOMS),'$(r):$(USES_$(r))')
 
-asan:
-	@$(MAKE) --no-print-directory VARIANT=asan sanitized
-tsan:
-	@$(MAKE) --no-print-directory VARIANT=tsan sanitized
-sanitized: setup-test all $(UNIT_TESTS) $(HELPERS) $(VENV)/.ready
-	@tests/run $(B) $(UNIT_TESTS)
+asan tsan: setup-test
+	@$(MAKE) --no-print-directory VARIANT=$@ test-run
+
+# libFuzzer on every parser of bytes from outside, FUZZ_SECONDS each; FUZZ=word runs the matching fuzzers only
+FUZZ_SECONDS ?= 30
+fuzz: setup-test
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-run
+fuzz-run: $(FUZZERS)
+	@tests/fuzz/run $(B) $(FUZZ_SECONDS) $(if $(FUZZ),$(foreach f,$(FUZZERS),$(if $(findstring $(FUZZ),$(notdir $(f))),$(f))),$(FUZZERS))
+
+# the golden screens as the program draws them now, and what that changes
+accept: $(B)/tests/tui/test_screens
+	@tests/screen/accept $<
+
+# pictures of the real screen
+SHOT_COMMAND = env XDG_STATE_HOME=$(CURDIR)/build/screenshots/state XDG_CONFIG_HOME=$(CURDIR)/build/screenshots/config $(PROGRAM) demo --seed 5
+screenshots: setup-screenshots
+	@$(MAKE) --no-print-directory screenshots-run
+screenshots-run: all $(HELPERS)
+	@rm -rf build/screenshots && mkdir -p screenshots build/screenshots && tests/screen/screenshots.py screenshots build/screenshots $(SHOT_COMMAND)
 
 # ---- set-up: find what is missing, name it, install it ----
 
@@ -172,7 +207,8 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libmongoc-dev libbson-dev libncu
                   libpcre2-dev libssl-dev zlib1g-dev libutf8proc-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev libcmocka-dev tmux jq sqlite3 openssl openssh-client \
                  python3 python3-venv util-linux binutils
-BENCH_PACKAGES := $(TEST_PACKAGES) htop tig linux-perf
+BENCH_PACKAGES := $(TEST_PACKAGES) htop tig git
+SHOT_PACKAGES := $(BUILD_PACKAGES) tmux python3 librsvg2-bin fonts-dejavu-core
 
 define install
 	@missing=; for p in $(1); do \
@@ -191,16 +227,23 @@ setup-test:
 	$(call install,$(TEST_PACKAGES))
 setup-bench:
 	$(call install,$(BENCH_PACKAGES))
+setup-screenshots:
+	$(call install,$(SHOT_PACKAGES))
 
-# pkg-config is asked when the Makefile is read, so what was just installed needs a fresh make
 demo: setup
 	@$(MAKE) --no-print-directory all && $(PROGRAM) demo $(DEMO)
 
 # measurements against peers, as ratios; SIGNALBOX_BENCH_ONLY=word runs the matching scripts only
-bench: setup-bench all $(VENV)/.ready bench-programs
+bench: setup-bench
+	@$(MAKE) --no-print-directory bench-run
+bench-run: all bench-programs $(HELPERS) $(VENV)/.ready
 	@tests/bench/run $(B)
 
 # ---- the rest ----
+
+# kill -9 at every named point of a job, each at several visits, and at random moments
+crash: setup-test all $(HELPERS) $(VENV)/.ready
+	@SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/crash_job.py --long
 
 PREFIX ?= /usr/local
 install: all
@@ -214,8 +257,11 @@ clean:
 help:
 	@printf '%s\n' 'make             build' 'make demo        the console on a simulated replica set (DEMO="--tour" for text)' \
 	 'make test        every test' 'make check       the C tests only' 'make layers      prove the arrows between the rooms' \
-	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS each' \
-	 'make bench       measurements against peers, as ratios' 'make screenshots pictures of the real screen' \
+	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS=30 each' \
+	 'make crash       kill -9 at every named point of a job: minutes' \
+	 'make bench       measurements against peers, as ratios' 'make accept      take the screens as they are drawn now' \
+	 'make screenshots pictures of the real screen' 'make setup       install what the build needs (Debian)' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
-.PHONY: all test check unit-tests layers asan tsan sanitized setup setup-test setup-bench demo install clean help bench fuzz screenshots accept
+.PHONY: all test test-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
+        bench-programs crash setup setup-test setup-bench setup-screenshots demo install clean help

@@ -19,13 +19,17 @@ void sb_problems_release(struct sb_problems *p)
 
 void sb_problems_add(struct sb_problems *p, const char *path, unsigned line, const char *fmt, ...)
 {
+    if (p->count++ >= SB_PROBLEMS_MAX) {
+        if (p->count == SB_PROBLEMS_MAX + 1)
+            sb_str_addf(&p->text, "%s:%u: and more\n", path, line);
+        return;
+    }
     sb_str_addf(&p->text, "%s:%u: ", path, line);
     va_list ap;
     va_start(ap, fmt);
     sb_str_vaddf(&p->text, fmt, ap);
     va_end(ap);
     sb_str_addc(&p->text, '\n');
-    p->count++;
 }
 
 static bool blank(char c)
@@ -103,9 +107,11 @@ int sb_conf_parse(const char *text, size_t len, const char *path, sb_conf_fn fn,
             eol = end;
         *eol = '\0';
         row.line++;
-        if (memchr(line, '\0', (size_t)(eol - line)))
+        if (memchr(line, '\0', (size_t)(eol - line))) {
             sb_problems_add(problems, path, row.line, "a NUL byte; this is not a text file");
-        else if (!sb_utf8_valid(line, (size_t)(eol - line)))
+            break;
+        }
+        if (!sb_utf8_valid(line, (size_t)(eol - line)))
             sb_problems_add(problems, path, row.line, "bytes that are not UTF-8");
         else if (split(line, &row, problems) && row.n)
             fn(ctx, &row, problems);
@@ -119,7 +125,7 @@ int sb_conf_load(const char *path, sb_conf_fn fn, void *ctx, struct sb_problems 
 {
     struct sb_str text;
     sb_str_init(&text);
-    int rc = sb_file_read(path, SB_CONF_MAX_BYTES, &text, err);
+    int rc = sb_file_read_named(path, SB_CONF_MAX_BYTES, &text, err);
     if (rc == 0)
         rc = sb_conf_parse(text.p, text.len, path, fn, ctx, problems, err);
     sb_str_release(&text);

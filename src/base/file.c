@@ -38,6 +38,14 @@ int sb_file_read(const char *path, size_t max, struct sb_str *out, struct sb_err
     return rc;
 }
 
+int sb_file_read_named(const char *path, size_t max, struct sb_str *out, struct sb_err *err)
+{
+    int rc = sb_file_read(path, max, out, err);
+    if (rc && err && err->code == SB_EIO)
+        err->code = SB_EINPUT;
+    return rc;
+}
+
 int sb_write_all(int fd, const void *bytes, size_t n)
 {
     const char *p = bytes;
@@ -83,6 +91,22 @@ out:
     return rc;
 }
 
+/* Best effort: a file system that cannot do it says so again when a file in the folder is synced. */
+static void sync_parent(char *path)
+{
+    char *slash = strrchr(path, '/');
+    const char *parent = slash == path ? "/" : path;
+    if (slash != path)
+        *slash = '\0';
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    if (slash != path)
+        *slash = '/';
+}
+
 int sb_dir_make(const char *path, mode_t mode, struct sb_err *err)
 {
     char *copy = sb_format("%s", path);
@@ -94,7 +118,9 @@ int sb_dir_make(const char *path, mode_t mode, struct sb_err *err)
             continue;
         char saved = *p;
         *p = '\0';
-        if (mkdir(copy, mode) && errno != EEXIST)
+        if (mkdir(copy, mode) == 0)
+            sync_parent(copy); /* or the folder, and all that is put in it, may be gone after a power loss */
+        else if (errno != EEXIST)
             rc = sb_fail_errno(err, errno, "cannot create the folder %s", copy);
         *p = saved;
         if (saved == '\0')
@@ -120,15 +146,18 @@ static int home_path(struct sb_str *out, const char *variable, const char *below
 
 int sb_path_state(struct sb_str *out, struct sb_err *err)
 {
-    if (home_path(out, "XDG_STATE_HOME", ".local/state", err) || sb_dir_make(out->p, 0700, err))
+    if (home_path(out, "XDG_STATE_HOME", ".local/state", err))
         return -1;
+    struct sb_err why = SB_ERR_INIT;
     struct stat st;
+    if (sb_dir_make(out->p, 0700, &why))
+        return sb_fail(err, SB_ELEDGER, "%s; set XDG_STATE_HOME to a folder of yours", why.msg);
     if (stat(out->p, &st))
-        return sb_fail_errno(err, errno, "cannot look at %s", out->p);
+        return sb_fail(err, SB_ELEDGER, "cannot look at %s: %s", out->p, strerrordesc_np(errno));
     if (!S_ISDIR(st.st_mode))
-        return sb_fail(err, SB_EIO, "%s is not a folder", out->p);
+        return sb_fail(err, SB_ELEDGER, "%s is not a folder; move it away, or set XDG_STATE_HOME to a folder of yours", out->p);
     if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return sb_fail(err, SB_EIO, "%s may be written by others; run: chmod 700 %s", out->p, out->p);
+        return sb_fail(err, SB_ELEDGER, "%s may be written by others; run: chmod 700 %s", out->p, out->p);
     return 0;
 }
 

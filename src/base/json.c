@@ -66,6 +66,16 @@ json_t *sb_json_parse(const char *text, size_t len, const char *path, unsigned f
         sb_fail(err, SB_EINPUT, "%s: nested deeper than %d levels", path, SB_JSON_MAX_DEPTH);
         return NULL;
     }
+    const char *nul = len ? memchr(text, '\0', len) : NULL; /* jansson passes over one that follows a number */
+    if (nul) {
+        int line = 1, column = 1;
+        for (const char *p = text; p < nul; p++) {
+            line += *p == '\n';
+            column = *p == '\n' ? 1 : column + 1;
+        }
+        sb_fail(err, SB_EINPUT, "%s:%d:%d: a NUL byte; this is not JSON", path, line, column);
+        return NULL;
+    }
     json_error_t where;
     json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (!value) {

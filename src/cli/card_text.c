@@ -3,6 +3,8 @@
 #include <signalbox/cli/card_text.h>
 #include <signalbox/cli/command.h>
 
+#include "flat.h"
+
 #include <inttypes.h>
 
 static void print_evidence(const struct sb_evidence *e, size_t n)
@@ -11,7 +13,7 @@ static void print_evidence(const struct sb_evidence *e, size_t n)
         sb_print("  [%s] %s%s%s: %s\n      from %s\n", e[i].coverage, e[i].ns ? e[i].ns : "", e[i].ns ? " " : "", e[i].what ? e[i].what : "", e[i].value, e[i].source);
 }
 
-void sb_card_print_contract(const struct sb_card *c)
+static void contract(const struct sb_card *c)
 {
     sb_print("%s revision %" PRId64 " of %s: %s\n  why: %s\n  risk %s, confidence %.0f %%, written by %s, asked for by %s\n", c->id, c->revision, c->case_id, c->title,
              c->why, sb_name(&sb_levels, c->risk), (double)c->confidence_ppm / 1e4, c->author, c->requested_by);
@@ -38,7 +40,7 @@ void sb_card_print_contract(const struct sb_card *c)
     sb_print("  over %" PRId64 " s and at least %" PRId64 " operations\n", c->watch.window_s, c->watch.min_operations);
 }
 
-void sb_card_print_policy(const struct sb_card *c)
+static void policy(const struct sb_card *c)
 {
     sb_print("%s by %s %s, decision %s\n", sb_name(&sb_decisions, c->policy.decision), c->policy.policy.bundle, c->policy.policy.version, c->policy.decision_id);
     for (size_t i = 0; i < c->policy.rules_n; i++)
@@ -48,7 +50,7 @@ void sb_card_print_policy(const struct sb_card *c)
         sb_print("  would change it: %s\n", c->policy.would_flip[i]);
 }
 
-void sb_card_print_report(const struct sb_card *c)
+static void report(const struct sb_card *c)
 {
     sb_print("%s: %s\n", sb_name(&sb_verdicts, c->report.verdict), c->report.reason ? c->report.reason : "");
     for (size_t i = 0; i < c->report.readings_n && i < c->watch.criteria_n; i++) {
@@ -64,19 +66,19 @@ void sb_card_print_report(const struct sb_card *c)
     }
 }
 
-void sb_card_print_line(const struct sb_card *c)
+static void line(const struct sb_card *c)
 {
     sb_print("%s  r%-2" PRId64 " %-18s %-5s %s%s\n", c->id, c->revision, sb_name(&sb_states, c->state), sb_name(&sb_levels, c->risk), c->title,
              c->simulated ? "  (SIMULATED)" : "");
 }
 
-void sb_card_print(const struct sb_card *c)
+static void whole(const struct sb_card *c)
 {
     char at[SB_TIME_LEN + 1];
     sb_print("%s%s, %s\n", sb_name(&sb_states, c->state), c->closed ? " (closed)" : "", c->note ? c->note : "");
-    sb_card_print_contract(c);
+    contract(c);
     sb_print("policy: ");
-    sb_card_print_policy(c);
+    policy(c);
     for (size_t i = 0; i < c->approvals_n; i++) {
         const struct sb_approval *a = &c->approvals[i];
         sb_time_format(at, a->at);
@@ -84,8 +86,49 @@ void sb_card_print(const struct sb_card *c)
     }
     if (c->report.opened_at) {
         sb_print("verdict ");
-        sb_card_print_report(c);
+        report(c);
     }
     sb_time_format(at, c->approve_by);
     sb_print("approve by %s; hash %s\n", at, c->hash);
+}
+
+/* ---- what others call: no text of a card may put a line of its own among ours ---- */
+
+static void print_flat(const struct sb_card *c, void (*print)(const struct sb_card *))
+{
+    struct sb_card copy;
+    json_t *json = sb_record_to_json(&sb_card_schema, c), *flat = json ? sb_flat(json) : NULL;
+    if (flat && sb_record_from_json(&sb_card_schema, &copy, flat, NULL) == 0) {
+        print(&copy);
+        sb_card_release(&copy);
+    } else {
+        sb_print("%s cannot be shown: out of memory\n", c->id);
+    }
+    json_decref(flat);
+    json_decref(json);
+}
+
+void sb_card_print_contract(const struct sb_card *c)
+{
+    print_flat(c, contract);
+}
+
+void sb_card_print_policy(const struct sb_card *c)
+{
+    print_flat(c, policy);
+}
+
+void sb_card_print_report(const struct sb_card *c)
+{
+    print_flat(c, report);
+}
+
+void sb_card_print_line(const struct sb_card *c)
+{
+    print_flat(c, line);
+}
+
+void sb_card_print(const struct sb_card *c)
+{
+    print_flat(c, whole);
 }

@@ -108,11 +108,7 @@ static struct sb_message *decision(int type, const char *id, const struct args *
 
 static struct sb_message *edit(const char *id, const char *set, struct sb_err *err)
 {
-    const char *eq = set ? strchr(set, '=') : NULL;
-    if (!eq) {
-        sb_fail(err, SB_EUSAGE, "cards edit needs --set KEY=VALUE");
-        return NULL;
-    }
+    const char *eq = strchr(set, '=');
     struct sb_message *m = sb_message_new(SB_ASK_EDIT, 2);
     struct sb_edit *e = m ? m->body : NULL;
     struct sb_set *s = e ? SB_PUSH(e->sets) : NULL;
@@ -202,6 +198,15 @@ static const struct {
     {"rollback", SB_ASK_ROLLBACK}, {"close", SB_ASK_CLOSE}, {"refresh", SB_ASK_REFRESH},
 };
 
+static bool known_verb(const char *verb)
+{
+    for (size_t i = 0; i < SB_COUNT(verbs); i++)
+        if (sb_streq(verbs[i].verb, verb))
+            return true;
+    return sb_streq(verb, "show") || sb_streq(verb, "edit");
+}
+
+/* The verb is a known one. */
 static int run_attached(struct sb_link *l, struct sb_queue *news, const char *verb, const char *id, const struct args *a, struct sb_err *err)
 {
     struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 1);
@@ -216,10 +221,10 @@ static int run_attached(struct sb_link *l, struct sb_queue *news, const char *ve
         return show_attached(l, news, id, a, err);
     if (sb_streq(verb, "edit"))
         return act(l, news, edit(id, a->set, err), a->json, err);
-    for (size_t i = 0; i < SB_COUNT(verbs); i++)
-        if (sb_streq(verbs[i].verb, verb))
-            return act(l, news, decision(verbs[i].type, id, a), a->json, err);
-    return sb_fail(err, SB_EUSAGE, "cards cannot %s (see: signalbox help cards)", verb);
+    size_t i = 0;
+    while (!sb_streq(verbs[i].verb, verb))
+        i++;
+    return act(l, news, decision(verbs[i].type, id, a), a->json, err);
 }
 
 int sb_cmd_cards(int argc, char **argv)
@@ -232,8 +237,14 @@ int sb_cmd_cards(int argc, char **argv)
         return 2;
     const char *verb = words > 0 ? argv[1] : "list", *id = words > 1 ? argv[2] : NULL;
     bool list = sb_streq(verb, "list");
+    if (!list && !known_verb(verb))
+        return sb_usage_error("cards cannot \"%s\" (see: signalbox help cards)", verb);
     if (words > 2 || list != (id == NULL))
         return sb_usage_error("cards takes: list, or VERB ID (see: signalbox help cards)");
+    if (sb_streq(verb, "edit") && (!a.set || !strchr(a.set, '=')))
+        return sb_usage_error("cards edit needs --set KEY=VALUE (see: signalbox help edit)");
+    if (sb_streq(verb, "approve") && !a.hash)
+        return sb_usage_error("cards approve needs --hash: what is approved is what cards show told, under its hash");
     struct sb_err err = SB_ERR_INIT;
     struct sb_str dir;
     sb_str_init(&dir);

@@ -2,7 +2,11 @@
 #include <signalbox/base/str.h>
 #include <signalbox/cli/command.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 /* In the order in which a newcomer needs them. */
 const struct sb_command sb_commands[] = {
@@ -14,7 +18,7 @@ const struct sb_command sb_commands[] = {
      "  --speed N             simulated seconds in a real one, 1 to 1000. Default 20\n"
      "  --server-version V    of the simulated server: 5.0, 6.0, 7.0 or 8.0. Default 5.0\n"
      "  --tour                as text\n"
-     "  --policy NAME|PATH    default, training, or a file\n"
+     "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   as in the console\n\n"
      "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
      sb_cmd_demo},
@@ -23,7 +27,7 @@ const struct sb_command sb_commands[] = {
      "  --deployment NAME     a deployment of the config\n"
      "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --read-only           nothing is decided or executed from here\n"
-     "  --policy NAME|PATH    default, training, or a file\n"
+     "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
      "Exit status: 0 left; 2 bad input, or no terminal; 3 the server is out of reach; 5 the ledger cannot be written.\n",
@@ -84,6 +88,38 @@ const struct sb_command sb_commands[] = {
      "  --incarnation HEX     32 digits: which deployment this is. Default: another one at each start\n\n"
      "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario (file:line), a port that is taken.\n",
      sb_cmd_sim},
+    {"audit", "[--json] (verify [--full] | show ID | tail [-n N] [--follow] | export | rebuild)", "the record: is it whole, and what does it tell",
+     "  verify      computes everything anew from the entries and names the first one that is not what was recorded; also\n"
+     "              compares checkpoint and derived tables. --full looks at each reference and at the files' structure too;\n"
+     "              not while a signalbox owns the ledger. JSON: {\"ok\",\"entries\",\"root\",\"head\",\"first_bad\":{\"index\",\"what\"}}\n"
+     "  show ID     a case (K-), a card (C-) or an anomaly (A-) from its beginning to its outcome\n"
+     "  tail        the newest entries, 20 or N of them; --follow: and those that come\n"
+     "  export      every entry, one a line, as the bytes that were hashed: leaf = SHA-256(0x00 || line without its newline),\n"
+     "              prev = leaf of the line before, root = RFC 6962 over the leaves\n"
+     "  rebuild     makes the derived tables anew; not while a signalbox owns the ledger, nor where an entry is bad\n\n"
+     "  --ledger DIR  the folder with the ledger, such as a copy; without it the one in the state folder\n"
+     "  --quiet       no progress bar\n\n"
+     "All but rebuild only read, in short pieces, and may be used while a signalbox goes on writing.\n"
+     "Exit status: 0 done, and whole; 1 the record is broken or cannot be read; 2 bad usage, no ledger, no such ID; 5 (rebuild)\n"
+     "the ledger cannot be written.\n",
+     sb_cmd_audit},
+    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | replay --candidate F)", "policy as code: checked, tested, asked, explained",
+     "  lint              what is probably a mistake: facts that do not exist, conditions that are never true, rules that\n"
+     "                    never decide, overdue reviews; one a line, with file:line:column\n"
+     "  test              the bundle's own tests, what they cover, and whether they notice a rule left out or a condition\n"
+     "                    turned round\n"
+     "  eval INPUT        decides about a decision input (a JSON file, - for standard input) and prints the verdict as JSON\n"
+     "  explain DECISION  a decision of the ledger (d-000812): its rules with the values they saw, what would have changed it,\n"
+     "                    and whether it comes out the same again\n"
+     "  replay            every recorded decision under another bundle: what it would newly deny and newly permit, where it\n"
+     "                    would ask for more, and what it could not decide\n\n"
+     "  --policy    default, strict-prod, training, or a file; without it the config's, else default\n"
+     "  --ledger    (explain, replay) the folder with the ledger\n"
+     "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n\n"
+     "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
+     "notices, another verdict than the recorded one, a difference in replay; 2 a bundle or an input is wrong\n"
+     "(file:line:column); 4 denied.\n",
+     sb_cmd_policy},
     {"version", "", "the program's version", "", sb_cmd_version},
 };
 const size_t sb_commands_n = SB_COUNT(sb_commands);
@@ -96,12 +132,30 @@ const struct sb_command *sb_command_find(const char *name)
     return NULL;
 }
 
+/* Who starts us with a standard descriptor closed would have the ledger opened in its place, and results written into it. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(1); /* there is nobody to tell */
+}
+
+static int no_command(void)
+{
+    struct sb_str names;
+    sb_str_init(&names);
+    for (size_t i = 0; i < sb_commands_n; i++)
+        sb_str_addf(&names, "%s%s", i ? ", " : "", sb_commands[i].name);
+    int status = sb_usage_error("which command? There are %s (see: signalbox help; for a first look: signalbox demo)", names.p);
+    sb_str_release(&names);
+    return status;
+}
+
 int sb_cli_main(int argc, char **argv)
 {
-    if (argc < 2) {
-        sb_help_list();
-        return 2;
-    }
+    fill_standard_descriptors();
+    if (argc < 2)
+        return no_command();
     const char *name = argv[1];
     if (sb_streq(name, "--help") || sb_streq(name, "-h"))
         name = "help";
@@ -111,7 +165,10 @@ int sb_cli_main(int argc, char **argv)
     if (!c)
         return sb_usage_error("there is no command \"%s\" (see: signalbox help)", name);
     int status = c->run(argc - 1, argv + 1);
-    if (fflush(stdout) || ferror(stdout))
-        return status ? status : 1; /* whoever read our results has gone */
-    return status;
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (!sb_complained())
+        sb_usage_error("cannot write all of the results to standard output%s%s", errno ? ": " : "", errno ? strerrordesc_np(errno) : "");
+    return status ? status : 1;
 }

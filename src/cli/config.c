@@ -8,88 +8,111 @@
 #include <string.h>
 #include <unistd.h>
 
-static void say(struct sb_problems *p, const struct sb_conf_row *row, struct sb_config *c, bool safety, const char *what)
+/* The config, and how many of the problems are ours: with the others a line could not even be split into words, and nobody
+ * knows what it was about. */
+struct reading {
+    struct sb_config *c;
+    size_t ours;
+};
+
+static void say(struct sb_problems *p, const struct sb_conf_row *row, struct reading *r, bool safety, const char *what)
 {
     sb_problems_add(p, row->path, row->line, "%s", what);
-    c->unsafe |= safety;
+    r->ours++;
+    r->c->unsafe |= safety;
 }
 
-static void set_text(struct sb_config *c, char **slot, const struct sb_conf_row *row, struct sb_problems *problems)
+static void set_text(struct reading *r, char **slot, const struct sb_conf_row *row, struct sb_problems *problems)
 {
     if (sb_str_set(slot, row->word[2]))
-        say(problems, row, c, true, "out of memory");
+        say(problems, row, r, true, "out of memory");
 }
 
-static void set_general(struct sb_config *c, const struct sb_conf_row *row, struct sb_problems *problems)
+static void set_general(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
 {
+    struct sb_config *c = r->c;
     const char *name = row->word[1];
     if (strcmp(name, "theme") == 0)
-        set_text(c, &c->theme, row, problems);
+        set_text(r, &c->theme, row, problems);
     else if (strcmp(name, "keymap") == 0)
-        set_text(c, &c->keymap, row, problems);
+        set_text(r, &c->keymap, row, problems);
     else if (strcmp(name, "policy") == 0)
-        set_text(c, &c->policy, row, problems);
+        set_text(r, &c->policy, row, problems);
+    else if (strcmp(name, "shadow_policy") == 0)
+        set_text(r, &c->shadow_policy, row, problems);
+    else if (strcmp(name, "policy_signers") == 0)
+        set_text(r, &c->policy_signers, row, problems);
+    else if (strcmp(name, "waivers") == 0)
+        set_text(r, &c->waivers, row, problems);
     else
-        say(problems, row, c, false, "there is no such setting; known are theme, keymap, policy, and deployment sections");
+        say(problems, row, r, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow"),
+            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, and deployment sections");
 }
 
-static void set_deployment(struct sb_config *c, const struct sb_conf_row *row, struct sb_problems *problems)
+static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
 {
+    struct sb_config *c = r->c;
     struct sb_config_deployment *d = &c->deployments[c->deployments_n - 1];
     const char *name = row->word[1], *value = row->word[2];
     if (strcmp(name, "environment") == 0) {
         int found = sb_name_find(&sb_environments, value);
         d->environment = found < 0 ? SB_ENV_PROD : found;
         if (found < 0)
-            say(problems, row, c, true, "environment must be prod, staging or dev");
+            say(problems, row, r, true, "environment must be prod, staging or dev");
     } else if (strcmp(name, "uri_file") == 0) {
-        set_text(c, &d->uri_file, row, problems);
+        set_text(r, &d->uri_file, row, problems);
     } else if (strcmp(name, "executor_uri_file") == 0) {
-        set_text(c, &d->executor_uri_file, row, problems);
+        set_text(r, &d->executor_uri_file, row, problems);
     } else if (strcmp(name, "uri") == 0) {
-        say(problems, row, c, true, "a connection string may hold a password: put it into a file of mode 600 and write: set uri_file PATH");
+        say(problems, row, r, true, "a connection string may hold a password: put it into a file of mode 600 and write: set uri_file PATH");
     } else {
-        say(problems, row, c, false, "a deployment has uri_file, executor_uri_file and environment");
+        say(problems, row, r, false, "a deployment has uri_file, executor_uri_file and environment");
     }
 }
 
 static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
 {
-    struct sb_config *c = ctx;
+    struct reading *r = ctx;
+    struct sb_config *c = r->c;
     if (row->n == 2 && strcmp(row->word[0], "deployment") == 0) {
         if (sb_config_deployment(c, row->word[1])) {
-            say(problems, row, c, true, "this deployment was described before");
+            say(problems, row, r, true, "this deployment was described before");
             return;
         }
         struct sb_config_deployment *d = SB_PUSH(c->deployments);
         if (!d || sb_str_set(&d->name, row->word[1]))
-            say(problems, row, c, true, "out of memory");
+            say(problems, row, r, true, "out of memory");
     } else if (row->n == 3 && strcmp(row->word[0], "set") == 0) {
         if (c->deployments_n)
-            set_deployment(c, row, problems);
+            set_deployment(r, row, problems);
         else
-            set_general(c, row, problems);
+            set_general(r, row, problems);
     } else {
-        say(problems, row, c, true, "must be: set NAME VALUE, or: deployment NAME");
+        say(problems, row, r, true, "must be: set NAME VALUE, or: deployment NAME");
     }
 }
 
 int sb_config_parse(struct sb_config *c, const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err)
 {
     memset(c, 0, sizeof *c);
-    return sb_conf_parse(text, len, path, read_row, c, problems, err);
+    struct reading r = {c, 0};
+    int rc = sb_conf_parse(text, len, path, read_row, &r, problems, err);
+    c->unsafe |= problems->count > r.ours;
+    return rc;
 }
 
 int sb_config_load(struct sb_config *c, struct sb_problems *problems, struct sb_err *err)
 {
     memset(c, 0, sizeof *c);
-    struct sb_str path;
+    struct sb_str path, text;
     sb_str_init(&path);
+    sb_str_init(&text);
     int rc = sb_path_config(&path, err);
     sb_str_adds(&path, "/config");
     if (rc == 0 && access(path.p, F_OK) == 0)
-        rc = sb_conf_load(path.p, read_row, c, problems, err);
+        rc = sb_file_read_named(path.p, SB_CONF_MAX_BYTES, &text, err) || sb_config_parse(c, text.p, text.len, path.p, problems, err) ? -1 : 0;
     sb_str_release(&path);
+    sb_str_release(&text);
     return rc;
 }
 
@@ -98,6 +121,9 @@ void sb_config_release(struct sb_config *c)
     free(c->theme);
     free(c->keymap);
     free(c->policy);
+    free(c->shadow_policy);
+    free(c->policy_signers);
+    free(c->waivers);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);

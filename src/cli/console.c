@@ -28,10 +28,10 @@ static int load(struct loaded *l, const char *folder, const char *ending, const 
         return sb_fail_nomem(err);
     const char *bytes = strchr(name, '/') ? NULL : sb_embedded(l->name, &len);
     if (!bytes && !strchr(name, '/'))
-        return sb_fail(err, SB_EUSAGE, "there is no %s named %s", ending, name);
+        return sb_fail(err, SB_EUSAGE, "there is no %s named %s (a file is named by a path, as ./%s)", sb_streq(ending, "keys") ? "keymap" : ending, name, name);
     if (bytes)
         sb_str_add(&l->text, bytes, len);
-    else if (sb_file_read(name, MAX_FILE, &l->text, err))
+    else if (sb_file_read_named(name, MAX_FILE, &l->text, err))
         return -1;
     l->file = (struct sb_screen_file){l->name, l->text.p, l->text.len};
     return sb_str_ok(&l->text) ? 0 : sb_fail_nomem(err);

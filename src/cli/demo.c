@@ -42,8 +42,8 @@ int sb_cmd_demo(int argc, char **argv)
     if (words > 0)
         return sb_usage_error("demo takes no other words (see: signalbox help demo)");
     struct sb_simulation sim = {.scenario = scenario, .seed = 1, .speed = SPEED, .seeded = seed != NULL, .version = version};
-    if ((seed && sb_parse_i64(seed, &sim.seed)) || (speed && sb_parse_i64(speed, &sim.speed)) || sim.speed < 1 || sim.speed > MAX_SPEED)
-        return sb_usage_error("--seed takes a whole number, --speed one between 1 and %d", MAX_SPEED);
+    if (sb_option_number("demo", "--seed", seed, 0, INT64_MAX, &sim.seed) || sb_option_number("demo", "--speed", speed, 1, MAX_SPEED, &sim.speed))
+        return 2;
     struct sb_err err = SB_ERR_INIT;
     struct sb_session_options o = {.simulation = &sim, .policy = policy};
     if (!tour && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))

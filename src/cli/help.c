@@ -123,6 +123,8 @@ int sb_cmd_help(int argc, char **argv)
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
+    if (words > 1)
+        return sb_usage_error("help takes one word (see: signalbox help)");
     if (words == 0 && !man)
         return sb_help_list() ? 1 : 0;
     struct sb_str text;

@@ -2,6 +2,7 @@
 #include <signalbox/base/str.h>
 #include <signalbox/cli/command.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 static const struct sb_option *find(const struct sb_option *options, size_t n, const char *word, size_t len)
@@ -43,4 +44,20 @@ int sb_options_read(int argc, char **argv, const struct sb_option *options, size
         }
     }
     return words;
+}
+
+int sb_option_number(const char *command, const char *option, const char *word, int64_t least, int64_t most, int64_t *out)
+{
+    int64_t n;
+    if (!word)
+        return 0;
+    if (sb_parse_i64(word, &n) == 0 && n >= least && n <= most) {
+        *out = n;
+        return 0;
+    }
+    if (most == INT64_MAX)
+        sb_usage_error("%s: %s takes a whole number from %" PRId64 " on, not \"%s\"", command, option, least, word);
+    else
+        sb_usage_error("%s: %s takes a whole number between %" PRId64 " and %" PRId64 ", not \"%s\"", command, option, least, most, word);
+    return -1;
 }

@@ -18,8 +18,16 @@ static int put(FILE *to, const char *before, const char *text, size_t n, const c
     return rc;
 }
 
+static bool complained;
+
+bool sb_complained(void)
+{
+    return complained;
+}
+
 int sb_complain(const struct sb_err *err)
 {
+    complained = true;
     fflush(stdout);
     put(stderr, "signalbox: ", err->msg, strlen(err->msg), "\n");
     return sb_exit_status(err->code);
@@ -33,6 +41,7 @@ int sb_usage_error(const char *fmt, ...)
     va_start(ap, fmt);
     sb_str_vaddf(&text, fmt, ap);
     va_end(ap);
+    complained = true;
     fflush(stdout);
     put(stderr, "signalbox: ", text.p, text.len, "\n");
     sb_str_release(&text);
@@ -57,7 +66,7 @@ int sb_print_json(json_t *value)
     if (!value)
         return -1;
     /* ASCII only: a JSON reader gets every character back, and no terminal is driven by one */
-    int rc = json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) || putchar('\n') == EOF ? -1 : 0;
+    int rc = json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) || putchar('\n') == EOF ? -1 : 0;
     json_decref(value);
     return rc;
 }

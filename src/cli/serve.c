@@ -7,24 +7,45 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* What stands in the way, once each time it changes; *told is what was said last. */
+static void tell(const char *note, char **told)
+{
+    if (note && *note && !sb_streq(note, *told))
+        sb_usage_error("%s", note);
+    int ignored = sb_str_set(told, note); /* out of memory: it is said again */
+    (void)ignored;
+}
+
+static void tell_strip(const struct sb_strip *strip, char **told, char **ledger_told)
+{
+    if (!sb_streq(strip->note, "connecting"))
+        tell(strip->note, told);
+    tell(strip->ledger_ok ? NULL : strip->ledger_note, ledger_told);
+}
+
 /* Tells on stderr what a person who looks at the log wants to know, until a signal comes. */
 static void serve(struct sb_session *s, int signals)
 {
+    char *told = NULL, *ledger_told = NULL;
     struct sb_queue *news = sb_session_news(s);
     for (;;) {
         struct pollfd fds[2] = {{signals, POLLIN, 0}, {sb_queue_fd(news), POLLIN, 0}};
         if (poll(fds, 2, -1) < 0)
             continue;
         if (fds[0].revents)
-            return;
+            break;
         struct sb_mail mail;
         while (sb_queue_take(news, &mail)) {
             struct sb_message *m = mail.payload;
             if (m->type == SB_NEWS_NOTICE)
                 sb_usage_error("%s", ((const struct sb_notice *)m->body)->text);
+            else if (m->type == SB_NEWS_STRIP)
+                tell_strip(m->body, &told, &ledger_told);
             sb_message_free(m);
         }
     }
+    free(told);
+    free(ledger_told);
 }
 
 int sb_cmd_serve(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/link.h>
 #include <signalbox/cli/session.h>
+#include <signalbox/cli/signers.h>
 #include <signalbox/orchestrator/orchestrator.h>
 
 #include <errno.h>
@@ -34,8 +35,11 @@ struct sb_session {
     struct sb_queue *news;
     struct sb_process sim;
     char *state_dir, *target, *name;
-    struct sb_str uri, executor, policy;
-    const char *policy_path;
+    struct sb_str uri, executor, policy, policy_signature, shadow;
+    const char *uri_from, *executor_from; /* what a complaint about them names; NULL: they are of our own making */
+    const char *policy_path, *shadow_path;
+    bool policy_built_in, signed_policy;
+    struct sb_policy_signers signers; /* when signed_policy */
     int environment;
     pthread_t opener;
     bool opening; /* there is a thread to join */
@@ -119,8 +123,10 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
         return sb_fail_nomem(err);
     if (o->simulation)
         return spawn_simulator(s, o->simulation, err);
-    if (o->uri_file)
+    if (o->uri_file) {
+        s->uri_from = o->uri_file;
         return sb_uri_from_file(o->uri_file, &s->uri, err);
+    }
     if (o->deployment)
         d = sb_config_deployment(&s->config, o->deployment);
     else if (s->config.deployments_n == 1)
@@ -131,6 +137,8 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
             return sb_fail_nomem(err);
         if (!d->uri_file)
             return sb_fail(err, SB_EUSAGE, "the deployment %s has no uri_file in the config", d->name);
+        s->uri_from = d->uri_file;
+        s->executor_from = d->executor_uri_file;
         return sb_uri_from_file(d->uri_file, &s->uri, err) || (d->executor_uri_file && sb_uri_from_file(d->executor_uri_file, &s->executor, err)) ? -1 : 0;
     }
     if (o->deployment)
@@ -138,6 +146,7 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
     const char *env = getenv("SIGNALBOX_URI");
     if (!env || !*env)
         return sb_fail(err, SB_EUSAGE, "nothing to connect to: name a deployment of the config (--deployment), a file with a connection string (--uri-file), or set SIGNALBOX_URI");
+    s->uri_from = "SIGNALBOX_URI";
     sb_str_adds(&s->uri, env);
     return 0;
 }
@@ -147,12 +156,60 @@ static int load_config(struct sb_session *s, struct sb_err *err)
     struct sb_problems problems;
     sb_problems_init(&problems);
     int rc = sb_config_load(&s->config, &problems, err);
+    if (problems.text.len)
+        sb_str_truncate(&problems.text, problems.text.len - 1); /* the last newline */
     if (rc == 0 && s->config.unsafe)
-        rc = sb_fail(err, SB_EUSAGE, "the config is wrong where it guards safety: %s", problems.text.p);
+        rc = sb_fail(err, SB_EINPUT, "the config is wrong where it guards safety: %s", problems.text.p);
     else if (rc == 0 && problems.count)
-        fprintf(stderr, "signalbox: %s", problems.text.p); /* the rest is used; paths and numbers of our own making */
+        sb_usage_error("%s", problems.text.p); /* the rest is used */
     sb_problems_release(&problems);
     return rc;
+}
+
+static int no_policy(const char *name, struct sb_err *err)
+{
+    struct sb_str known;
+    sb_str_init(&known);
+    for (size_t i = 0; sb_embedded_name(i); i++) {
+        const char *path = sb_embedded_name(i);
+        if (sb_starts_with(path, "policy/"))
+            sb_str_addf(&known, "%s%.*s", known.len ? ", " : "", (int)strcspn(path + 7, "."), path + 7);
+    }
+    sb_fail(err, SB_EUSAGE, "there is no policy named %s (built in: %s), nor a file of that name here", name, known.p);
+    sb_str_release(&known);
+    return -1;
+}
+
+static bool is_built_in(const char *name)
+{
+    char path[128];
+    size_t len;
+    snprintf(path, sizeof path, "policy/%s.json", name);
+    return !strchr(name, '/') && sb_embedded(path, &len);
+}
+
+/* The bundle, its signature, the shadow, and who may sign. */
+static int load_policy(struct sb_session *s, const char *wanted, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    if (sb_policy_text_of(wanted, &s->policy, &s->policy_path, err))
+        return -1;
+    s->policy_built_in = is_built_in(wanted);
+    if (s->config.policy_signers) {
+        s->signed_policy = true;
+        if (sb_policy_signers_load(&s->signers, s->config.policy_signers, err))
+            return -1;
+    }
+    if (!s->policy_built_in) {
+        char *path = sb_format("%s.sig", wanted);
+        int rc = path ? sb_file_read(path, SB_SSHSIG_MAX, &s->policy_signature, &why) : sb_fail_nomem(&why);
+        free(path);
+        if (rc && why.detail != ENOENT) { /* none beside it: whether it needs one is decided where its past is known */
+            *err = why;
+            return -1;
+        }
+    }
+    return s->config.shadow_policy ? sb_policy_text_of(s->config.shadow_policy, &s->shadow, &s->shadow_path, err) : 0;
 }
 
 int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, struct sb_err *err)
@@ -162,13 +219,25 @@ int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, 
     snprintf(built_in, sizeof built_in, "policy/%s.json", name);
     const char *bytes = strchr(name, '/') ? NULL : sb_embedded(built_in, &len);
     *path = name;
+    if (!bytes && !strchr(name, '/') && access(name, F_OK))
+        return no_policy(name, err);
     if (!bytes)
-        return sb_file_read(name, MAX_POLICY, text, err);
+        return sb_file_read_named(name, MAX_POLICY, text, err);
     sb_str_add(text, bytes, len);
     return sb_str_ok(text) ? 0 : sb_fail_nomem(err);
 }
 
 /* ---- opening ---- */
+
+/* The second login is used when something is executed; that it is no connection string has to be known before. */
+static int check_executor(struct sb_session *s, struct sb_err *err)
+{
+    struct sb_server *executor = s->executor.len ? sb_server_new(s->executor.p, false, err) : NULL;
+    if (s->executor.len && !executor)
+        s->uri_from = s->executor_from;
+    sb_server_free(executor);
+    return s->executor.len && !executor ? -1 : 0;
+}
 
 /* All that may take a while: on the opener's thread. */
 static int start(struct sb_session *s, struct sb_err *err)
@@ -180,11 +249,17 @@ static int start(struct sb_session *s, struct sb_err *err)
     sb_mongo_init();
     s->mongo = true;
     s->server = sb_server_new(s->uri.p, s->o.read_only, err);
-    if (!s->server)
+    if (!s->server || check_executor(s, err)) {
+        if (s->uri_from)
+            sb_err_prefix(err, "%s", s->uri_from);
         return -1;
+    }
     struct sb_orchestrator_options o = {
         .state_dir = s->state_dir, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
         .deployment = s->name, .environment = s->environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
+        .policy_signature = s->policy_signature.len ? s->policy_signature.p : NULL, .policy_signature_len = s->policy_signature.len,
+        .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
+        .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
         .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
@@ -250,7 +325,7 @@ static int prepare(struct sb_session *s, struct sb_err *err)
         seeded_origin(s, (uint64_t)o->simulation->seed);
     else
         sb_origin_system(&s->origin);
-    if (find_uri(s, err) || sb_policy_text_of(wanted, &s->policy, &s->policy_path, err))
+    if (find_uri(s, err) || load_policy(s, wanted, err))
         return -1;
     s->target = sb_format("%s%s", s->name, o->simulation ? " (SIMULATED)" : "");
     return s->target ? 0 : sb_fail_nomem(err);
@@ -268,6 +343,8 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     sb_str_init(&s->uri);
     sb_str_init(&s->executor);
     sb_str_init(&s->policy);
+    sb_str_init(&s->policy_signature);
+    sb_str_init(&s->shadow);
     pthread_mutex_init(&s->lock, NULL);
     struct sb_err why = SB_ERR_INIT;
     if (!(s->news = sb_queue_new(64, &why)) || prepare(s, &why))
@@ -421,6 +498,10 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     sb_str_release(&s->uri);
     sb_str_release(&s->executor);
     sb_str_release(&s->policy);
+    sb_str_release(&s->policy_signature);
+    sb_str_release(&s->shadow);
+    if (s->signed_policy)
+        sb_policy_signers_release(&s->signers);
     sb_config_release(&s->config);
     pthread_mutex_destroy(&s->lock);
     free(s->state_dir);

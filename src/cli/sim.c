@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ static struct sim_scenario *read_scenario(const char *name, struct sb_err *err)
         sc = sim_scenario_parse(bytes, len, built_in, name, err);
     } else if (!strchr(name, '/')) {
         sb_fail(err, SB_EUSAGE, "there is no scenario \"%s\" (see: signalbox sim --list; a file is named by a path, as ./%s)", name, name);
-    } else if (sb_file_read(name, MAX_SCENARIO, &text, err) == 0) {
+    } else if (sb_file_read_named(name, MAX_SCENARIO, &text, err) == 0) {
         const char *base = strrchr(name, '/') + 1;
         sc = sim_scenario_parse(text.p, text.len, name, base, err);
     }
@@ -75,8 +76,19 @@ static int tell_ready(struct sim_server *v, const struct sim_server_options *o, 
     return rc ? sb_fail(err, SB_EIO, "cannot say where the simulator listens: standard output is closed") : 0;
 }
 
+/* A client is a descriptor, and the usual limit of 1,024 is a relic of select(2). Where it cannot be raised, fewer fit. */
+static void want_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(const struct sim_server_options *o, struct sb_err *err)
 {
+    want_descriptors();
     sigset_t wanted;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
@@ -111,22 +123,17 @@ int sb_cmd_sim(int argc, char **argv)
     struct sb_origin origin;
     sb_origin_system(&origin);
     int64_t seed_n = 1, speed_n = 1, members_n = SIM_MEMBERS, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
-    if (seed && (sb_parse_i64(seed, &seed_n) || seed_n < 0))
-        return sb_usage_error("sim: --seed takes a whole number");
-    if (speed && (sb_parse_i64(speed, &speed_n) || speed_n < 1 || speed_n > MAX_SPEED))
-        return sb_usage_error("sim: --speed takes a whole number between 1 and %d", MAX_SPEED);
-    if (members && (sb_parse_i64(members, &members_n) || members_n < 1 || members_n > SIM_MEMBERS))
-        return sb_usage_error("sim: --members takes a number between 1 and %d", SIM_MEMBERS);
-    if (port && (sb_parse_i64(port, &port_n) || port_n < 1 || port_n > 65536 - members_n))
-        return sb_usage_error("sim: --port takes a number between 1 and %d; the other members take the ports behind it", 65536 - (int)members_n);
+    if (sb_option_number("sim", "--seed", seed, 0, INT64_MAX, &seed_n) || sb_option_number("sim", "--speed", speed, 1, MAX_SPEED, &speed_n) ||
+        sb_option_number("sim", "--members", members, 1, SIM_MEMBERS, &members_n) || sb_option_number("sim", "--port", port, 1, 65536 - members_n, &port_n))
+        return 2;
     if (start && sb_time_parse(start, strlen(start), &start_ms))
-        return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z");
+        return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z, not \"%s\"", start);
     int release[3];
     if (!sim_version(version, release))
-        return sb_usage_error("sim: --server-version is 5.0, 6.0, 7.0 or 8.0");
+        return sb_usage_error("sim: --server-version is 5.0, 6.0, 7.0 or 8.0, not \"%s\"", version);
     char nonce[33]; /* each start is a deployment of its own, unless the caller knows better */
-    if (incarnation && strspn(incarnation, "0123456789abcdef") != 32)
-        return sb_usage_error("sim: --incarnation takes 32 hexadecimal digits");
+    if (incarnation && (strspn(incarnation, "0123456789abcdef") != 32 || incarnation[32]))
+        return sb_usage_error("sim: --incarnation takes 32 hexadecimal digits, not \"%s\"", incarnation);
     if (!incarnation && sb_origin_nonce(&origin, nonce, &err))
         return sb_complain(&err);
     struct sim_scenario *sc = read_scenario(scenario, &err);

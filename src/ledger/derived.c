@@ -38,6 +38,7 @@ static const char schema[] =
     "CREATE TABLE tile(n INTEGER PRIMARY KEY, root BLOB, leaves BLOB NOT NULL) STRICT;";
 
 static const char *const number_key[4] = {"card", "case", "anomaly", "decision"};
+const char *const sb_anchor_keys[SB_ANCHORS] = {"checkpoint", "checkpoint.signed", "witness"};
 
 struct sb_derived {
     sqlite3 *db;
@@ -45,6 +46,7 @@ struct sb_derived {
     struct sb_hasher *hasher;
     char log[SB_LOG_ID_LEN + 1];
     int64_t seq;
+    int64_t anchor[SB_ANCHORS];
     struct sb_items items; /* all there are */
     /* the last tile, the one that is being filled (or full, right after it was) */
     uint8_t leaves[SB_TILE_LEAVES][SB_HASH_LEN];
@@ -160,6 +162,11 @@ static int load(struct sb_derived *d, const char *log)
     for (size_t i = 0; i < 4; i++)
         if (get_state(d, number_key[i], &d->items.number[i], NULL, 0) != 1)
             return -1;
+    for (size_t i = 0; i < SB_ANCHORS; i++) {
+        d->anchor[i] = 0;
+        if (get_state(d, sb_anchor_keys[i], &d->anchor[i], NULL, 0) < 0)
+            return -1;
+    }
     size_t count = 0;
     if (sb_items_read(&d->items, d->stmt[ITEMS]))
         return -1;
@@ -187,6 +194,7 @@ static void close_db(struct sb_derived *d)
     d->db = NULL;
     sb_items_release(&d->items);
     d->seq = 0;
+    memset(d->anchor, 0, sizeof d->anchor);
 }
 
 static int open_db(struct sb_derived *d, const char *path, const char *log)
@@ -491,4 +499,19 @@ const struct sb_item_state *sb_derived_item(const struct sb_derived *d, const ch
 int64_t sb_derived_number(const struct sb_derived *d, int which)
 {
     return d->items.number[which];
+}
+
+int64_t sb_derived_anchor(const struct sb_derived *d, int kind)
+{
+    return d->anchor[kind];
+}
+
+int sb_derived_note_anchor(struct sb_derived *d, int kind, int64_t size, struct sb_err *err)
+{
+    if (d->anchor[kind] == size)
+        return 0;
+    if (set_state(d, sb_anchor_keys[kind], size))
+        return fail(d, err, "cannot be written");
+    d->anchor[kind] = size;
+    return 0;
 }

@@ -5,7 +5,8 @@
  * derived.db stands at a sequence number and is brought up from there; the entries it passes are verified on the way.
  * Nothing in it is needed that cannot be made anew. When the folder cannot be written it lives in memory.
  *
- *   state(key, value)           log, seq, and the highest numbers used: card, case, anomaly, decision
+ *   state(key, value)           log, seq, the highest numbers used: card, case, anomaly, decision; and how many entries the
+ *                               anchors covered that have been seen: checkpoint, checkpoint.signed, witness
  *   item(id, kind, open, closed, first, entries)   cards, cases and anomalies that are open, and failed cards that somebody has
  *                               seen and left (closed); first: the entry that opened it; entries: how many it has from there
  *   tile(n, root, leaves)       the leaf hashes 256 n + 1 .. 256 n + 256, and their subtree's root once all are there
@@ -13,6 +14,7 @@
 #ifndef SIGNALBOX_SRC_LEDGER_DERIVED_H
 #define SIGNALBOX_SRC_LEDGER_DERIVED_H
 
+#include "anchor.h"
 #include "store.h"
 
 #include <signalbox/ledger/entry_code.h>
@@ -102,6 +104,11 @@ int sb_derived_leaf_at(struct sb_derived *d, int64_t seq, struct sb_hash *out, s
 
 int sb_derived_open_ids(struct sb_derived *d, enum sb_item item, char ***ids, size_t *n, struct sb_err *err);
 int64_t sb_derived_number(const struct sb_derived *d, int which);
+
+/* How many entries an anchor covered when it was noted (0: never), and noting it: a file that is gone can be missed. */
+extern const char *const sb_anchor_keys[SB_ANCHORS];
+int64_t sb_derived_anchor(const struct sb_derived *d, int kind);
+int sb_derived_note_anchor(struct sb_derived *d, int kind, int64_t size, struct sb_err *err);
 
 /* An open item, or NULL. Lives until the next catching up. */
 const struct sb_item_state *sb_derived_item(const struct sb_derived *d, const char *id);

@@ -101,11 +101,11 @@ int sb_ledger_reopen(struct sb_ledger *l, struct sb_err *err)
 
 static int make_paths(struct sb_ledger *l, const char *dir)
 {
+    l->dir = sb_format("%s", dir);
     l->db_path = sb_format("%s/ledger.db", dir);
     l->derived_path = sb_format("%s/derived.db", dir);
-    l->checkpoint_path = sb_format("%s/checkpoint", dir);
     l->lock_path = sb_format("%s/lock", dir);
-    return l->db_path && l->derived_path && l->checkpoint_path && l->lock_path ? 0 : -1;
+    return l->dir && l->db_path && l->derived_path && l->lock_path ? 0 : -1;
 }
 
 /* The newest entry must be whole: all that is appended hangs on it. */
@@ -119,11 +119,19 @@ static int read_head(struct sb_ledger *l, struct sb_err *err)
     return 0;
 }
 
-static int load_checkpoint(struct sb_ledger *l, struct sb_err *err)
+int sb_ledger_refresh(struct sb_ledger *l, struct sb_err *err)
 {
-    int found = sb_checkpoint_load(&l->checkpoint, l->checkpoint_path, err);
-    l->has_checkpoint = found == 1;
-    return found < 0 ? -1 : 0;
+    return read_head(l, err);
+}
+
+static int load_anchors(struct sb_ledger *l, struct sb_err *err)
+{
+    if (sb_anchors_read_keys(&l->anchors, &l->store, err))
+        return -1;
+    for (int i = 0; i < SB_ANCHORS; i++)
+        if (sb_anchor_load(&l->anchors, i, err))
+            return -1;
+    return 0;
 }
 
 /* Entries between the checkpoint and where the derived tables stand: their leaves must be the ones that were noted. */
@@ -143,26 +151,6 @@ static int recheck(struct sb_ledger *l, int64_t from, int64_t to, struct sb_err 
     return 0;
 }
 
-/* *fits: the root over the entries it covers is the one it says. */
-static int check_checkpoint(struct sb_ledger *l, bool *fits, struct sb_err *err)
-{
-    if (!l->has_checkpoint)
-        return 0;
-    if (strcmp(l->checkpoint.log, l->log) != 0)
-        return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s is of another ledger than %s", l->checkpoint_path, l->db_path);
-    if (l->checkpoint.size > l->head)
-        return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s ends at entry %" PRId64 ", but its checkpoint knew %" PRId64 ": its tail was cut off",
-                                l->db_path, l->head, l->checkpoint.size);
-    struct sb_merkle range;
-    struct sb_hash root;
-    if (sb_derived_range(l->derived, l->checkpoint.size, &range, l->hasher, err))
-        return -1;
-    if (sb_merkle_root(&range, l->hasher, &root))
-        return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
-    *fits = memcmp(&root, &l->checkpoint.root, sizeof root) == 0;
-    return 0;
-}
-
 static int open_derived(struct sb_ledger *l, struct sb_err *err)
 {
     if (!l->derived)
@@ -177,7 +165,8 @@ static int compare_derived(struct sb_ledger *l, struct sb_err *err)
     if (stands > l->head)
         return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s ends at entry %" PRId64 ", but %" PRId64 " had been read from it: its tail was cut off",
                                 l->db_path, l->head, stands);
-    int64_t from = l->has_checkpoint ? l->checkpoint.size + 1 : 1;
+    const struct sb_anchor *own = &l->anchors.a[SB_ANCHOR_OWN];
+    int64_t from = own->there ? own->c.size + 1 : 1;
     if (from > stands)
         from = stands; /* the last one is always looked at */
     return stands ? recheck(l, from, stands, err) : 0;
@@ -218,24 +207,50 @@ static int discard_derived(struct sb_ledger *l, struct sb_err *err)
     return gone ? 0 : sb_fail(err, SB_ELEDGER, "cannot remove %s: %s", l->derived_path, strerrordesc_np(why));
 }
 
+/* What SQLite refuses for us (a changed entry, a second start) it refuses by its schema. */
+static int check_schema(struct sb_ledger *l, struct sb_err *err)
+{
+    char what[200];
+    int good = sb_store_schema_ok(&l->store, what, sizeof what, err);
+    return good > 0 ? 0 : good < 0 ? -1 : sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s: %s; run: signalbox audit verify", l->db_path, what);
+}
+
 /* From the last checkpoint on, everything is verified. Where the derived tables are damaged, or have a root that is not the
  * checkpoint's, they are made anew from the entries before the entries are blamed. */
 static int verify_start(struct sb_ledger *l, struct sb_err *err)
 {
-    if (open_derived(l, err))
+    struct sb_err why = SB_ERR_INIT;
+    if (check_schema(l, err) || open_derived(l, err))
         return -1;
-    bool fresh = sb_derived_seq(l->derived) == 0, fits = true;
-    if (compare_derived(l, err) == 0 && catch_up(l, err) == 0 && check_checkpoint(l, &fits, err) == 0 && fits)
+    bool fresh = sb_derived_seq(l->derived) == 0;
+    int good = compare_derived(l, err) || catch_up(l, err) ? -1 : sb_ledger_check_anchors(l, &why, err);
+    if (good == 1)
         return 0;
     if (l->health == SB_HEALTH_STUCK)
         return -1;
-    if (!fresh) {
-        fits = true;
-        if (discard_derived(l, err) || catch_up(l, err) || check_checkpoint(l, &fits, err))
-            return -1;
-    }
-    return fits ? 0 : sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "the first %" PRId64 " entries of %s have not the root that their checkpoint says; run: signalbox audit verify",
-                                       l->checkpoint.size, l->db_path);
+    if (!fresh)
+        good = discard_derived(l, err) || catch_up(l, err) ? -1 : sb_ledger_check_anchors(l, &why, err);
+    return good == 1 ? 0 : good < 0 ? -1 : sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s; run: signalbox audit verify", why.msg);
+}
+
+/* Before the ledger is there to say which keys it signs with: how much is known of it. */
+static int look_at_anchors(struct sb_ledger *l, struct sb_err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < SB_ANCHORS; i++)
+        rc |= sb_anchor_load(&l->anchors, i, err);
+    return rc;
+}
+
+/* A ledger that is gone is not begun anew where something remembers it. */
+static int refuse_anew(struct sb_ledger *l, struct sb_err *err)
+{
+    char name[300];
+    for (int i = 0; i < SB_ANCHORS; i++)
+        if (l->anchors.a[i].there && l->anchors.a[i].c.size > 0)
+            return sb_fail(err, SB_ELEDGER, "%s is gone, but %s knows %" PRId64 " entries: put the file back, or move the checkpoint away to begin a new ledger", l->db_path,
+                           sb_anchor_name(&l->anchors, i, name, sizeof name), l->anchors.a[i].c.size);
+    return 0;
 }
 
 static int open_owner(struct sb_ledger *l, const char *dir, struct sb_err *err)
@@ -243,27 +258,37 @@ static int open_owner(struct sb_ledger *l, const char *dir, struct sb_err *err)
     if (sb_dir_make(dir, 0700, err) || sb_lock_take(&l->lock, l->lock_path, err))
         return -1;
     struct sb_err cp_err = SB_ERR_INIT;
-    int cp_rc = load_checkpoint(l, &cp_err);
+    int cp_rc = look_at_anchors(l, &cp_err);
     bool gone = access(l->db_path, F_OK) && errno == ENOENT;
-    if (gone && (cp_rc || (l->has_checkpoint && l->checkpoint.size > 0)))
-        return sb_fail(err, SB_ELEDGER, "%s is gone, but %s knows %" PRId64 " entries: put the file back, or move the checkpoint away to begin a new ledger",
-                       l->db_path, l->checkpoint_path, l->checkpoint.size);
+    if (gone && cp_rc) {
+        if (err)
+            *err = cp_err;
+        return -1;
+    }
+    if (gone && refuse_anew(l, err))
+        return -1;
     char fresh[33];
     if (sb_origin_nonce(l->origin, fresh, err))
         return -1;
-    bool may_create = cp_rc == 0 && (!l->has_checkpoint || l->checkpoint.size == 0);
+    bool may_create = cp_rc == 0 && sb_anchors_size(&l->anchors) <= 0;
     if (sb_store_open(&l->store, l->db_path, true, may_create ? fresh : NULL, sb_origin_wall_ms(l->origin), err))
         return -1;
     l->store_open = true;
     memcpy(l->log, l->store.log, sizeof l->log);
-    if (gone)
-        l->has_checkpoint = false; /* an empty ledger's checkpoint is no loss */
+    for (int i = 0; gone && i < SB_ANCHORS; i++)
+        if (l->anchors.a[i].there) { /* an empty ledger's checkpoint is no loss */
+            l->anchors.a[i].there = false;
+            unlink(l->anchors.a[i].path);
+        }
     if (read_head(l, err))
         return -1;
-    if (cp_rc)
-        return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s", cp_err.msg);
+    if (load_anchors(l, &cp_err))
+        return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s; run: signalbox audit verify", cp_err.msg);
     if (verify_start(l, err))
         return -1;
+    struct sb_err key_err = SB_ERR_INIT;
+    if (sb_ledger_ready_key(l, &key_err) && key_err.code != SB_EIO && key_err.detail == 0) /* a full disk passes; a wrong key does not */
+        return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s", key_err.msg);
     l->data_version = sb_store_data_version(&l->store, err);
     return l->data_version < 0 ? -1 : 0;
 }
@@ -279,7 +304,26 @@ static int open_reader(struct sb_ledger *l, const char *dir, struct sb_err *err)
     return read_head(l, err);
 }
 
+static int settle(struct sb_ledger *l, bool now, struct sb_err *err)
+{
+    if (l->mode != SB_LEDGER_OWN)
+        return 0;
+    if (l->health == SB_HEALTH_STUCK)
+        return sb_fail(err, SB_ELEDGER, "%s", l->why);
+    if (sb_ledger_readable(l, err) || catch_up(l, err))
+        return -1;
+    l->unsettled = 0;
+    const struct sb_anchor *own = &l->anchors.a[SB_ANCHOR_OWN], *elsewhere = &l->anchors.a[SB_ANCHOR_WITNESS];
+    bool due = !own->there || l->head - own->c.size >= (now ? 1 : SB_CHECKPOINT_EVERY) || (now && elsewhere->path && (!elsewhere->there || elsewhere->c.size < l->head));
+    return due ? sb_ledger_save_checkpoint(l, err) : 0;
+}
+
 struct sb_ledger *sb_ledger_open(const char *dir, enum sb_ledger_mode mode, struct sb_origin *origin, struct sb_err *err)
+{
+    return sb_ledger_open_witnessed(dir, NULL, mode, origin, err);
+}
+
+struct sb_ledger *sb_ledger_open_witnessed(const char *dir, const char *witness, enum sb_ledger_mode mode, struct sb_origin *origin, struct sb_err *err)
 {
     struct sb_ledger *l = calloc(1, sizeof *l);
     if (!l) {
@@ -291,7 +335,7 @@ struct sb_ledger *sb_ledger_open(const char *dir, enum sb_ledger_mode mode, stru
     l->lock.fd = -1;
     l->hasher = sb_hasher_new();
     struct sb_err why = SB_ERR_INIT;
-    int rc = l->hasher && make_paths(l, dir) == 0 ? 0 : sb_fail_nomem(&why);
+    int rc = l->hasher && make_paths(l, dir) == 0 ? sb_anchors_init(&l->anchors, dir, witness, &why) : sb_fail_nomem(&why);
     if (rc == 0)
         rc = mode == SB_LEDGER_OWN ? open_owner(l, dir, &why) : open_reader(l, dir, &why);
     if (rc && l->health != SB_HEALTH_STUCK) {
@@ -301,43 +345,13 @@ struct sb_ledger *sb_ledger_open(const char *dir, enum sb_ledger_mode mode, stru
         sb_ledger_close(l);
         return NULL;
     }
-    if (rc == 0 && mode == SB_LEDGER_OWN && l->health == SB_HEALTH_GOOD && !l->has_checkpoint)
-        sb_ledger_settle(l, NULL);
+    const struct sb_anchor *own = &l->anchors.a[SB_ANCHOR_OWN], *elsewhere = &l->anchors.a[SB_ANCHOR_WITNESS];
+    if (rc == 0 && mode == SB_LEDGER_OWN && l->health == SB_HEALTH_GOOD && (!own->there || (elsewhere->path && !elsewhere->there)))
+        settle(l, true, NULL);
     return l;
 }
 
 /* ---- settling ---- */
-
-static int save_checkpoint(struct sb_ledger *l, struct sb_err *err)
-{
-    struct sb_merkle range;
-    struct sb_checkpoint next = {.size = l->head};
-    memcpy(next.log, l->log, sizeof next.log);
-    if (sb_derived_range(l->derived, l->head, &range, l->hasher, err))
-        return -1;
-    if (sb_merkle_root(&range, l->hasher, &next.root))
-        return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
-    sb_hook("ledger.checkpoint.begin");
-    if (sb_checkpoint_save(&next, l->checkpoint_path, err))
-        return -1;
-    sb_hook("ledger.checkpoint.written");
-    l->checkpoint = next;
-    l->has_checkpoint = true;
-    return 0;
-}
-
-static int settle(struct sb_ledger *l, bool now, struct sb_err *err)
-{
-    if (l->mode != SB_LEDGER_OWN)
-        return 0;
-    if (l->health == SB_HEALTH_STUCK)
-        return sb_fail(err, SB_ELEDGER, "%s", l->why);
-    if (sb_ledger_readable(l, err) || catch_up(l, err))
-        return -1;
-    l->unsettled = 0;
-    bool due = !l->has_checkpoint || l->head - l->checkpoint.size >= (now ? 1 : SB_CHECKPOINT_EVERY);
-    return due ? save_checkpoint(l, err) : 0;
-}
 
 int sb_ledger_settle(struct sb_ledger *l, struct sb_err *err)
 {
@@ -357,9 +371,11 @@ void sb_ledger_close(struct sb_ledger *l)
         sb_store_close(&l->store);
     sb_lock_release(&l->lock);
     sb_hasher_free(l->hasher);
+    sb_anchors_release(&l->anchors);
+    explicit_bzero(&l->key, sizeof l->key);
+    free(l->dir);
     free(l->db_path);
     free(l->derived_path);
-    free(l->checkpoint_path);
     free(l->lock_path);
     free(l);
 }
@@ -372,8 +388,13 @@ int sb_ledger_rebuild(struct sb_ledger *l, struct sb_err *err)
         return -1;
     /* whatever made it stuck is looked at again, from the first entry on */
     l->health = SB_HEALTH_GOOD;
-    if (sb_ledger_readable(l, err) || read_head(l, err) || verify_start(l, err))
+    struct sb_err cp_err = SB_ERR_INIT;
+    if (sb_ledger_readable(l, err) || read_head(l, err))
+        return -1;
+    if (load_anchors(l, &cp_err))
+        return sb_ledger_sicken(l, SB_HEALTH_STUCK, err, "%s", cp_err.msg);
+    if (verify_start(l, err))
         return -1;
     l->data_version = sb_store_data_version(&l->store, err);
-    return l->data_version < 0 ? -1 : settle(l, false, err);
+    return l->data_version < 0 || settle(l, true, err) || sb_ledger_note_anchors(l, err) ? -1 : 0;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PATIENCE 20 /* tries of 25 ms */
+
 /* State and start time of a process from /proc/PID/stat; false when there is no such process. The name in it may hold
  * blanks and brackets, so reading starts behind the last closing bracket. */
 static bool look_up(int64_t pid, char *state, int64_t *started)
@@ -75,9 +77,13 @@ int sb_lock_take(struct sb_lock *lock, const char *path, struct sb_err *err)
     if (fd < 0)
         return sb_fail(err, SB_ELEDGER, "cannot open %s: %s", path, strerrordesc_np(errno));
     struct flock want = whole_file(F_WRLCK);
-    if (fcntl(fd, F_OFD_SETLK, &want)) {
-        int rc = errno == EAGAIN || errno == EACCES ? refuse(fd, path, err)
-                                                       : sb_fail(err, SB_ELEDGER, "cannot lock %s: %s", path, strerrordesc_np(errno));
+    for (int tries = 0; fcntl(fd, F_OFD_SETLK, &want); tries++) {
+        bool held = errno == EAGAIN || errno == EACCES;
+        if (held && tries < PATIENCE) { /* who only lists the cards has it for a moment */
+            nanosleep(&(struct timespec){.tv_nsec = 25000000}, NULL);
+            continue;
+        }
+        int rc = held ? refuse(fd, path, err) : sb_fail(err, SB_ELEDGER, "cannot lock %s: %s", path, strerrordesc_np(errno));
         close(fd);
         return rc;
     }

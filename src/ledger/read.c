@@ -67,7 +67,30 @@ static int give(const struct piece *p, sb_ledger_fn fn, void *ctx, struct sb_err
     return 0;
 }
 
-int sb_ledger_range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn fn, void *ctx, struct sb_err *err)
+/* The entries of a piece as bytes, to a struct bytes_to. */
+struct bytes_to {
+    sb_ledger_bytes_fn fn;
+    void *ctx;
+};
+
+static int give_bytes(const struct piece *p, const struct bytes_to *to, struct sb_err *err)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        struct sb_entry_view view;
+        struct sb_flaw flaw;
+        const char *bytes = p->bytes.p + p->row[i].at;
+        if (!sb_entry_view(bytes, p->row[i].len, NULL, &view, &flaw))
+            return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger is not in canonical form at byte %zu: %s; run: signalbox audit verify", p->row[i].seq,
+                           flaw.at, flaw.what);
+        int said = to->fn(to->ctx, p->row[i].seq, bytes, p->row[i].len, err);
+        if (said)
+            return said < 0 ? -1 : 1;
+    }
+    return 0;
+}
+
+/* Piece by piece, to fn or, when that is NULL, to bytes. */
+static int range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn fn, void *ctx, const struct bytes_to *bytes, struct sb_err *err)
 {
     if (sb_ledger_readable(l, err))
         return -1;
@@ -83,12 +106,22 @@ int sb_ledger_range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn 
             break;
         else {
             next = p->row[p->n - 1].seq + 1;
-            rc = give(p, fn, ctx, err);
+            rc = fn ? give(p, fn, ctx, err) : give_bytes(p, bytes, err);
         }
     }
     if (p)
         piece_free(p);
     return rc < 0 ? -1 : 0;
+}
+
+int sb_ledger_range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn fn, void *ctx, struct sb_err *err)
+{
+    return range(l, from, to, fn, ctx, NULL, err);
+}
+
+int sb_ledger_bytes(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_bytes_fn fn, void *ctx, struct sb_err *err)
+{
+    return range(l, from, to, NULL, NULL, &(struct bytes_to){fn, ctx}, err);
 }
 
 int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void *ctx, struct sb_err *err)

@@ -6,8 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define CHUNK_ROWS 256
+#define CHUNK_BYTES (256 << 10) /* about as much as stays near */
 
 /* ---- the schema ---- */
 
@@ -45,16 +49,16 @@ static const struct {
     [SB_STMT_ADD_ENTRY] = {"INSERT INTO entry(seq, leaf, json) VALUES(?1, ?2, ?3)", true},
     [SB_STMT_ADD_REF] = {"INSERT INTO ref(id, seq) VALUES(?1, ?2)", true},
     [SB_STMT_ADD_STARTED] = {"INSERT INTO started(nonce, seq) VALUES(?1, ?2)", true},
+    [SB_STMT_ADD_META] = {"INSERT INTO meta(key, value) VALUES(?1, ?2)", true},
     [SB_STMT_STARTED] = {"SELECT seq FROM started WHERE nonce = ?1", false},
     [SB_STMT_LAST] = {"SELECT seq, leaf, json FROM entry ORDER BY seq DESC LIMIT 1", false},
     /* how far to go is decided outside: a bound and a limit in the statement cost a tenth of the reading */
     [SB_STMT_UP] = {"SELECT seq, leaf, json FROM entry WHERE seq >= ?1 ORDER BY seq", false},
-    [SB_STMT_DOWN] = {"SELECT seq, leaf, json FROM entry WHERE seq < ?1 ORDER BY seq DESC", false},
+    [SB_STMT_DOWN] = {"SELECT seq, leaf, json FROM entry WHERE seq < ?1 AND seq > 0 ORDER BY seq DESC", false},
     [SB_STMT_BY_REF] = {"SELECT entry.seq, entry.leaf, entry.json FROM ref CROSS JOIN entry ON entry.seq = ref.seq "
                         "WHERE ref.id = ?1 AND ref.seq > ?2 ORDER BY ref.seq", false},
     [SB_STMT_REFS] = {"SELECT id, seq FROM ref WHERE (id, seq) > (?1, ?2) ORDER BY id, seq LIMIT ?3", false},
     [SB_STMT_ALL_STARTED] = {"SELECT nonce, seq FROM started WHERE nonce > ?1 ORDER BY nonce LIMIT ?2", false},
-    [SB_STMT_COUNT_REFS] = {"SELECT (SELECT count(*) FROM ref), (SELECT coalesce(max(seq), 0) FROM entry)", false},
 };
 
 int sb_store_fail(const struct sb_store *s, struct sb_err *err, const char *what)
@@ -69,9 +73,14 @@ int sb_store_fail(const struct sb_store *s, struct sb_err *err, const char *what
     return -1;
 }
 
+int sb_store_read(struct sb_store *s, sb_lockless_fn read, void *ctx, struct sb_err *err)
+{
+    return s->reader.db ? sb_lockless_read(&s->reader, read, ctx, err) : read(ctx, err);
+}
+
 /* ---- opening ---- */
 
-/* Our own statements read, and append to three tables; nothing else is ever meant. */
+/* Our own statements read, and append; nothing else is ever meant. */
 static int authorize(void *ctx, int action, const char *a, const char *b, const char *c, const char *d)
 {
     (void)ctx;
@@ -87,7 +96,7 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
     case SQLITE_PRAGMA:
         return sqlite3_stricmp(a, "data_version") == 0 || sqlite3_stricmp(a, "integrity_check") == 0 ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_INSERT:
-        return strcmp(a, "entry") == 0 || strcmp(a, "ref") == 0 || strcmp(a, "started") == 0 ? SQLITE_OK : SQLITE_DENY;
+        return strcmp(a, "entry") == 0 || strcmp(a, "ref") == 0 || strcmp(a, "started") == 0 || strcmp(a, "meta") == 0 ? SQLITE_OK : SQLITE_DENY;
     default:
         return SQLITE_DENY;
     }
@@ -113,23 +122,37 @@ static int create_schema(struct sb_store *s, const char *log, int64_t now_ms, st
     return run_sql(s, sql, err);
 }
 
-/* First column of the first row of a constant query, as an integer or (text not NULL) as text. */
-static int query(struct sb_store *s, const char *sql, int64_t *number, char *text, size_t cap, struct sb_err *err)
+struct question {
+    struct sb_store *s;
+    const char *sql;
+    int64_t *number;
+    char *text;
+    size_t cap;
+};
+
+static int ask(void *ctx, struct sb_err *err)
 {
+    const struct question *a = ctx;
     sqlite3_stmt *q = NULL;
     int rc = -1;
-    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK || sqlite3_step(q) != SQLITE_ROW) {
-        sb_store_fail(s, err, "the ledger cannot be read");
+    if (sqlite3_prepare_v2(a->s->db, a->sql, -1, &q, NULL) != SQLITE_OK || sqlite3_step(q) != SQLITE_ROW) {
+        sb_store_fail(a->s, err, "the ledger cannot be read");
     } else {
-        if (number)
-            *number = sqlite3_column_int64(q, 0);
-        const unsigned char *found = text ? sqlite3_column_text(q, 0) : NULL;
-        if (text)
-            snprintf(text, cap, "%s", found ? (const char *)found : "");
+        if (a->number)
+            *a->number = sqlite3_column_int64(q, 0);
+        const unsigned char *found = a->text ? sqlite3_column_text(q, 0) : NULL;
+        if (a->text)
+            snprintf(a->text, a->cap, "%s", found ? (const char *)found : "");
         rc = 0;
     }
     sqlite3_finalize(q);
     return rc;
+}
+
+/* First column of the first row of a constant query, as an integer or (text not NULL) as text. */
+static int query(struct sb_store *s, const char *sql, int64_t *number, char *text, size_t cap, struct sb_err *err)
+{
+    return sb_store_read(s, ask, &(struct question){s, sql, number, text, cap}, err);
 }
 
 static int check_identity(struct sb_store *s, const char *path, struct sb_err *err)
@@ -193,9 +216,39 @@ static int create_when_empty(struct sb_store *s, const char *new_log, int64_t no
     return objects == 0 ? create_schema(s, new_log, now_ms, err) : 0;
 }
 
+static void finalize(struct sb_store *s)
+{
+    for (size_t i = 0; i < SB_STMTS; i++) {
+        sqlite3_finalize(s->stmt[i]);
+        s->stmt[i] = NULL;
+    }
+}
+
+/* What reads the file to begin with. */
+static int set_up_reader(void *ctx, struct sb_err *err)
+{
+    struct sb_store *s = ctx;
+    finalize(s);
+    sqlite3_set_authorizer(s->db, NULL, NULL);
+    return configure(s, false, err) || check_identity(s, s->reader.path, err) || prepare(s, false, err) ? -1 : 0;
+}
+
+static int open_reader(struct sb_store *s, const char *path, struct sb_err *err)
+{
+    int rc = sb_lockless_open(&s->reader, path, err);
+    s->db = s->reader.db;
+    if (rc == 0)
+        rc = sb_lockless_read(&s->reader, set_up_reader, s, err);
+    if (rc)
+        sb_store_close(s);
+    return rc;
+}
+
 int sb_store_open(struct sb_store *s, const char *path, bool own, const char *new_log, int64_t now_ms, struct sb_err *err)
 {
     memset(s, 0, sizeof *s);
+    if (!own)
+        return open_reader(s, path, err);
     if (new_log && sb_store_make_private(path, err))
         return -1;
     if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
@@ -204,42 +257,70 @@ int sb_store_open(struct sb_store *s, const char *path, bool own, const char *ne
         sb_store_fail(s, err, what);
         goto fail;
     }
+    if (own && sqlite3_db_readonly(s->db, "main") == 1) { /* SQLite takes what it can get, and says so at the first write */
+        sb_fail(err, SB_ELEDGER, "%s cannot be written; run: chmod 600 %s", path, path);
+        goto fail;
+    }
     if (configure(s, own, err) || (new_log && create_when_empty(s, new_log, now_ms, err)) || check_identity(s, path, err) || prepare(s, own, err))
         goto fail;
     return 0;
 fail:
+    if (err && !strstr(err->msg, path))
+        sb_err_prefix(err, "%s", path);
     sb_store_close(s);
     return -1;
 }
 
+/* Rows as they were copied, before it is known whether the file stood still. */
+struct sb_store_chunk {
+    struct sb_str bytes;
+    int n;
+    struct {
+        int64_t seq;
+        size_t at; /* the leaf's bytes, then the text's */
+        int leaf_n, json_n;
+    } row[CHUNK_ROWS];
+};
+
 void sb_store_close(struct sb_store *s)
 {
-    for (size_t i = 0; i < SB_STMTS; i++)
-        sqlite3_finalize(s->stmt[i]);
-    sqlite3_close(s->db);
+    finalize(s);
+    if (s->chunk)
+        sb_str_release(&s->chunk->bytes);
+    free(s->chunk);
+    if (s->reader.path || s->reader.db)
+        sb_lockless_close(&s->reader);
+    else
+        sqlite3_close(s->db);
     memset(s, 0, sizeof *s);
 }
 
 /* ---- reading ---- */
 
+static struct sb_store_row row_of(sqlite3_stmt *q)
+{
+    struct sb_store_row row = {.seq = sqlite3_column_int64(q, 0)};
+    /* as blobs: a conversion to text would copy each to end it with a NUL */
+    row.leaf = sqlite3_column_blob(q, 1);
+    row.leaf_n = sqlite3_column_bytes(q, 1);
+    row.json = sqlite3_column_blob(q, 2);
+    row.json_n = sqlite3_column_bytes(q, 2);
+    if (!row.json) {
+        row.json = "";
+        row.json_n = 0;
+    }
+    return row;
+}
+
 /* At most limit rows, up to the number `to`. */
-static int visit(struct sb_store *s, sqlite3_stmt *q, int limit, int64_t to, sb_store_fn fn, void *ctx, struct sb_err *err)
+static int visit_owned(struct sb_store *s, sqlite3_stmt *q, int limit, int64_t to, sb_store_fn fn, void *ctx, struct sb_err *err)
 {
     int seen = 0, rc = SQLITE_DONE;
     while (seen < limit && (rc = sqlite3_step(q)) == SQLITE_ROW) {
-        struct sb_store_row row = {.seq = sqlite3_column_int64(q, 0)};
+        struct sb_store_row row = row_of(q);
         if (row.seq > to) {
             rc = SQLITE_DONE;
             break;
-        }
-        /* as blobs: a conversion to text would copy each to end it with a NUL */
-        row.leaf = sqlite3_column_blob(q, 1);
-        row.leaf_n = sqlite3_column_bytes(q, 1);
-        row.json = sqlite3_column_blob(q, 2);
-        row.json_n = sqlite3_column_bytes(q, 2);
-        if (!row.json) {
-            row.json = "";
-            row.json_n = 0;
         }
         seen++;
         int said = fn(ctx, &row, err);
@@ -254,18 +335,89 @@ static int visit(struct sb_store *s, sqlite3_stmt *q, int limit, int64_t to, sb_
     return seen;
 }
 
+struct filling {
+    struct sb_store *s;
+    sqlite3_stmt *q;
+    int limit;
+    int64_t to;
+};
+
+static int fill_chunk(void *ctx, struct sb_err *err)
+{
+    const struct filling *f = ctx;
+    struct sb_store_chunk *c = f->s->chunk;
+    int rc = SQLITE_DONE;
+    sb_str_clear(&c->bytes);
+    c->n = 0;
+    while (c->n < f->limit && c->n < CHUNK_ROWS && c->bytes.len < CHUNK_BYTES && (rc = sqlite3_step(f->q)) == SQLITE_ROW) {
+        struct sb_store_row row = row_of(f->q);
+        if (row.seq > f->to) {
+            rc = SQLITE_DONE;
+            break;
+        }
+        c->row[c->n].seq = row.seq;
+        c->row[c->n].at = c->bytes.len;
+        c->row[c->n].leaf_n = row.leaf_n;
+        c->row[c->n].json_n = row.json_n;
+        sb_str_add(&c->bytes, row.leaf, (size_t)row.leaf_n);
+        sb_str_add(&c->bytes, row.json, (size_t)row.json_n);
+        c->n++;
+    }
+    int bad = rc != SQLITE_DONE && rc != SQLITE_ROW ? sb_store_fail(f->s, err, "the ledger cannot be read") : sb_str_ok(&c->bytes) ? 0 : sb_fail_nomem(err);
+    sqlite3_reset(f->q);
+    return bad;
+}
+
+/* The parameter of a statement that says where it begins, and where it goes on behind a row. */
+struct cursor {
+    sqlite3_stmt *q;
+    int parameter; /* 0: there is at most one row */
+    int step;      /* added to the number of the last row */
+};
+
+static int visit_lockless(struct sb_store *s, struct cursor at, int limit, int64_t to, sb_store_fn fn, void *ctx, struct sb_err *err)
+{
+    if (!s->chunk && !(s->chunk = calloc(1, sizeof *s->chunk)))
+        return sb_fail_nomem(err);
+    if (!s->chunk->bytes.p)
+        sb_str_init(&s->chunk->bytes);
+    for (int seen = 0;;) {
+        struct filling f = {s, at.q, limit - seen, to};
+        if (sb_lockless_read(&s->reader, fill_chunk, &f, err))
+            return -1;
+        struct sb_store_chunk *c = s->chunk;
+        bool short_of = c->n < f.limit && c->n < CHUNK_ROWS && c->bytes.len < CHUNK_BYTES;
+        for (int i = 0; i < c->n; i++) {
+            const char *p = c->bytes.p + c->row[i].at;
+            struct sb_store_row row = {c->row[i].seq, p, c->row[i].leaf_n, p + c->row[i].leaf_n, c->row[i].json_n};
+            seen++;
+            int said = fn(ctx, &row, err);
+            if (said)
+                return said < 0 ? -1 : seen;
+        }
+        if (short_of || seen == limit || !at.parameter)
+            return seen;
+        sqlite3_bind_int64(at.q, at.parameter, c->row[c->n - 1].seq + at.step);
+    }
+}
+
+static int visit(struct sb_store *s, struct cursor at, int limit, int64_t to, sb_store_fn fn, void *ctx, struct sb_err *err)
+{
+    return s->reader.db ? visit_lockless(s, at, limit, to, fn, ctx, err) : visit_owned(s, at.q, limit, to, fn, ctx, err);
+}
+
 int sb_store_up(struct sb_store *s, int64_t from, int64_t to, int limit, sb_store_fn fn, void *ctx, struct sb_err *err)
 {
     sqlite3_stmt *q = s->stmt[SB_STMT_UP];
     sqlite3_bind_int64(q, 1, from);
-    return visit(s, q, limit, to, fn, ctx, err);
+    return visit(s, (struct cursor){q, 1, 1}, limit, to, fn, ctx, err);
 }
 
 int sb_store_down(struct sb_store *s, int64_t before, int limit, sb_store_fn fn, void *ctx, struct sb_err *err)
 {
     sqlite3_stmt *q = s->stmt[SB_STMT_DOWN];
     sqlite3_bind_int64(q, 1, before);
-    return visit(s, q, limit, INT64_MAX, fn, ctx, err);
+    return visit(s, (struct cursor){q, 1, 0}, limit, INT64_MAX, fn, ctx, err);
 }
 
 int sb_store_by_ref(struct sb_store *s, const char *id, int64_t after, int limit, sb_store_fn fn, void *ctx, struct sb_err *err)
@@ -274,27 +426,36 @@ int sb_store_by_ref(struct sb_store *s, const char *id, int64_t after, int limit
     if (sqlite3_bind_text(q, 1, id, -1, SQLITE_TRANSIENT) != SQLITE_OK)
         return sb_fail_nomem(err);
     sqlite3_bind_int64(q, 2, after);
-    return visit(s, q, limit, INT64_MAX, fn, ctx, err);
+    return visit(s, (struct cursor){q, 2, 0}, limit, INT64_MAX, fn, ctx, err);
 }
 
 int sb_store_last(struct sb_store *s, sb_store_fn fn, void *ctx, struct sb_err *err)
 {
-    return visit(s, s->stmt[SB_STMT_LAST], 1, INT64_MAX, fn, ctx, err);
+    return visit(s, (struct cursor){s->stmt[SB_STMT_LAST], 0, 0}, 1, INT64_MAX, fn, ctx, err);
+}
+
+struct number {
+    struct sb_store *s;
+    sqlite3_stmt *q;
+    int64_t value; /* 0: no row */
+};
+
+static int read_number(void *ctx, struct sb_err *err)
+{
+    struct number *n = ctx;
+    int rc = sqlite3_step(n->q);
+    n->value = rc == SQLITE_ROW ? sqlite3_column_int64(n->q, 0) : 0;
+    int bad = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : sb_store_fail(n->s, err, "the ledger cannot be read");
+    sqlite3_reset(n->q);
+    return bad;
 }
 
 int64_t sb_store_started(struct sb_store *s, const char *nonce, struct sb_err *err)
 {
-    sqlite3_stmt *q = s->stmt[SB_STMT_STARTED];
-    int64_t seq = 0;
-    if (sqlite3_bind_text(q, 1, nonce, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+    struct number n = {s, s->stmt[SB_STMT_STARTED], 0};
+    if (sqlite3_bind_text(n.q, 1, nonce, -1, SQLITE_TRANSIENT) != SQLITE_OK)
         return sb_fail_nomem(err);
-    int rc = sqlite3_step(q);
-    if (rc == SQLITE_ROW)
-        seq = sqlite3_column_int64(q, 0);
-    else if (rc != SQLITE_DONE)
-        seq = sb_store_fail(s, err, "the ledger cannot be read");
-    sqlite3_reset(q);
-    return seq;
+    return sb_store_read(s, read_number, &n, err) ? -1 : n.value;
 }
 
 int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err)
@@ -305,16 +466,9 @@ int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err)
     return version;
 }
 
-int sb_store_count_refs(struct sb_store *s, int64_t *refs, int64_t *head, struct sb_err *err)
+int sb_store_lowest(struct sb_store *s, int64_t *seq, struct sb_err *err)
 {
-    sqlite3_stmt *q = s->stmt[SB_STMT_COUNT_REFS];
-    int rc = sqlite3_step(q) == SQLITE_ROW ? 0 : sb_store_fail(s, err, "the ledger cannot be read");
-    if (rc == 0) {
-        *refs = sqlite3_column_int64(q, 0);
-        *head = sqlite3_column_int64(q, 1);
-    }
-    sqlite3_reset(q);
-    return rc;
+    return query(s, "SELECT coalesce(min(seq), 1) FROM entry", seq, NULL, 0, err);
 }
 
 int sb_store_structure_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err)
@@ -334,7 +488,7 @@ int sb_store_run(struct sb_store *s, enum sb_store_statement which, const char *
 
 /* ---- the schema as it is ---- */
 
-int sb_store_schema_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err)
+static int schema_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err)
 {
     sqlite3_stmt *q = NULL;
     if (sqlite3_prepare_v2(s->db, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name", -1, &q, NULL) != SQLITE_OK)
@@ -362,4 +516,77 @@ int sb_store_schema_ok(struct sb_store *s, char *what, size_t cap, struct sb_err
     }
     sqlite3_finalize(q);
     return good;
+}
+
+struct schema_question {
+    struct sb_store *s;
+    char *what;
+    size_t cap;
+    int good;
+};
+
+static int ask_schema(void *ctx, struct sb_err *err)
+{
+    struct schema_question *a = ctx;
+    a->good = schema_ok(a->s, a->what, a->cap, err);
+    return a->good < 0 ? -1 : 0;
+}
+
+int sb_store_schema_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err)
+{
+    struct schema_question a = {s, what, cap, 0};
+    return sb_store_read(s, ask_schema, &a, err) ? -1 : a.good;
+}
+
+/* ---- keys ---- */
+
+#define KEY "key" /* the first; further ones are key.02, key.03, ... */
+
+struct keys {
+    struct sb_store *s;
+    struct sb_str lines;
+};
+
+static int read_keys(void *ctx, struct sb_err *err)
+{
+    struct keys *k = ctx;
+    sqlite3_stmt *q = NULL;
+    sb_str_clear(&k->lines);
+    int rc = sqlite3_prepare_v2(k->s->db, "SELECT value FROM meta WHERE key = '" KEY "' OR key GLOB '" KEY ".*' ORDER BY key", -1, &q, NULL);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(q, 0);
+        sb_str_adds(&k->lines, text ? text : "");
+        sb_str_addc(&k->lines, '\n');
+        rc = SQLITE_OK;
+    }
+    int bad = rc != SQLITE_DONE ? sb_store_fail(k->s, err, "the ledger cannot be read") : sb_str_ok(&k->lines) ? 0 : sb_fail_nomem(err);
+    sqlite3_finalize(q);
+    return bad;
+}
+
+int sb_store_keys(struct sb_store *s, int (*fn)(void *ctx, const char *text, size_t n, struct sb_err *err), void *ctx, struct sb_err *err)
+{
+    struct keys k = {.s = s};
+    sb_str_init(&k.lines);
+    int rc = sb_store_read(s, read_keys, &k, err);
+    for (const char *p = k.lines.p; rc == 0 && *p;) {
+        size_t n = strcspn(p, "\n");
+        rc = fn(ctx, p, n, err);
+        p += n + 1;
+    }
+    sb_str_release(&k.lines);
+    return rc;
+}
+
+int sb_store_add_key(struct sb_store *s, size_t n, const char *text, struct sb_err *err)
+{
+    char name[16] = KEY;
+    if (n)
+        snprintf(name, sizeof name, KEY ".%02u", (unsigned)(n + 1) % 100);
+    sqlite3_stmt *q = s->stmt[SB_STMT_ADD_META];
+    sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 2, text, -1, SQLITE_STATIC);
+    int rc = sb_store_run(s, SB_STMT_ADD_META, "the ledger cannot be written", err);
+    sqlite3_clear_bindings(q);
+    return rc;
 }

@@ -7,13 +7,17 @@
  * authorizer of our own connections. Rollback journal with synchronous=EXTRA: Debian's SQLite 3.40.1 has a race in WAL mode
  * that can corrupt a file with two connections, and EXTRA also syncs the folder after the journal is gone.
  *
- * Reading is done in pieces: a statement that stands open holds a SHARED lock, and that stops the owner's commit.
+ * The owner reads and writes as SQLite does; whoever else reads takes no lock at all (lockless.h), and sees what it read only
+ * when the file stood still meanwhile.
  */
 #ifndef SIGNALBOX_SRC_LEDGER_STORE_H
 #define SIGNALBOX_SRC_LEDGER_STORE_H
 
+#include "lockless.h"
+
 #include <signalbox/base/error.h>
 #include <signalbox/base/hash.h>
+#include <signalbox/base/str.h>
 #include <signalbox/ledger/canonical.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -22,7 +26,7 @@
 #define SB_STORE_APPLICATION 0x53424c47 /* "SBLG" */
 #define SB_STORE_VERSION 1
 #define SB_STORE_BUSY_MS 5000
-#define SB_STORE_PIECE 512 /* rows read under one SHARED lock */
+#define SB_STORE_PIECE 512 /* rows that are read at once */
 
 enum sb_store_statement {
     SB_STMT_BEGIN,
@@ -32,6 +36,7 @@ enum sb_store_statement {
     SB_STMT_ADD_ENTRY,
     SB_STMT_ADD_REF,
     SB_STMT_ADD_STARTED,
+    SB_STMT_ADD_META,
     SB_STMT_STARTED,
     SB_STMT_LAST,
     SB_STMT_UP,
@@ -39,12 +44,15 @@ enum sb_store_statement {
     SB_STMT_BY_REF,
     SB_STMT_REFS,
     SB_STMT_ALL_STARTED,
-    SB_STMT_COUNT_REFS,
     SB_STMTS
 };
 
+struct sb_store_chunk;
+
 struct sb_store {
     sqlite3 *db;
+    struct sb_lockless reader; /* of whoever is not the owner: db is its */
+    struct sb_store_chunk *chunk;
     sqlite3_stmt *stmt[SB_STMTS]; /* the writing ones are NULL in a reader */
     char log[33];
 };
@@ -79,7 +87,7 @@ struct sb_store_row {
 typedef int (*sb_store_fn)(void *ctx, const struct sb_store_row *row, struct sb_err *err);
 
 /* Visits at most `limit` rows with from <= seq <= to, rising; or with seq < before, falling; or of one reference with
- * seq > after, rising. Returns how many, or -1. One short transaction each. */
+ * seq > after, rising. Returns how many, or -1. The owner's are one short transaction each. */
 int sb_store_up(struct sb_store *s, int64_t from, int64_t to, int limit, sb_store_fn fn, void *ctx, struct sb_err *err);
 int sb_store_down(struct sb_store *s, int64_t before, int limit, sb_store_fn fn, void *ctx, struct sb_err *err);
 int sb_store_by_ref(struct sb_store *s, const char *id, int64_t after, int limit, sb_store_fn fn, void *ctx, struct sb_err *err);
@@ -93,8 +101,15 @@ int64_t sb_store_started(struct sb_store *s, const char *nonce, struct sb_err *e
 /* Changes when somebody else has committed to the file. -1 error. */
 int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err);
 
-/* How many references there are, and the newest entry, in one look. */
-int sb_store_count_refs(struct sb_store *s, int64_t *refs, int64_t *head, struct sb_err *err);
+/* Runs a reading that goes through the statements itself, as sb_lockless_read does; an owner's runs once. */
+int sb_store_read(struct sb_store *s, sb_lockless_fn read, void *ctx, struct sb_err *err);
+
+/* The keys the log has signed with, as their lines for verifiers, oldest first; and one more of them, the n-th from 0. */
+int sb_store_keys(struct sb_store *s, int (*fn)(void *ctx, const char *text, size_t n, struct sb_err *err), void *ctx, struct sb_err *err);
+int sb_store_add_key(struct sb_store *s, size_t n, const char *text, struct sb_err *err);
+
+/* The lowest number a row of entries has; 1 when there is none. */
+int sb_store_lowest(struct sb_store *s, int64_t *seq, struct sb_err *err);
 
 /* SQLite's own check of the file (PRAGMA integrity_check): 1 good, 0 not (what says why), -1 it cannot be made. */
 int sb_store_structure_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err);

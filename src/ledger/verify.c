@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One pass over the entries does almost all of it. References are only counted, for reading each would cost as much as a
- * quarter of the pass; whoever follows references compares their number with the item's (read.c). In full, what is stored in
- * another order is compared by a sum of keyed hashes, whose key is new in each run, and only where the sums differ is the
- * culprit searched. */
+ * One pass over the entries does almost all of it. What is stored in another order (references, used nonces) is compared by a
+ * sum of keyed hashes, whose key is new in each run, and only where the sums differ is the culprit searched. */
+#include "anchor.h"
 #include "derived.h"
 #include "witness.h"
 
@@ -15,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE 2000 /* rows under one lock: about four milliseconds */
+#define PIECE 2000 /* rows between two words about how far it is */
+#define PIECE_BYTES (4 << 20) /* a piece ends early when its entries are this large */
+#define NEVER INT64_MAX
 
 struct verifier {
     struct sb_verify *out;
@@ -24,14 +25,15 @@ struct verifier {
     struct sb_merkle full; /* over whole tiles */
     struct sb_merkle tile; /* over the one that is being filled */
     struct sb_expect expect;
-    struct sb_checkpoint checkpoint;
-    bool checkpoint_fits; /* the root was compared and is the same */
+    struct sb_anchors anchors;
+    int64_t next_anchor; /* the smallest size of one that is still to be compared */
+    int64_t fits;        /* entries up to here are those that an anchor signed */
     struct sb_witness *witness; /* what derived.db says; NULL: there is none */
     struct sb_items items;
     bool thorough; /* SB_VERIFY_FULL */
     uint64_t key[2];
-    uint64_t refs, starts; /* sums over the entries; refs only in full */
-    int64_t refs_n;
+    uint64_t refs, starts; /* sums over the entries */
+    size_t piece_bytes;    /* read in this piece */
     int64_t suspect;       /* first entry whose leaf is not the one that was noted; 0: none */
 };
 
@@ -65,8 +67,7 @@ static void sum_pairs(struct verifier *v, const struct sb_entry_view *view)
 {
     struct sb_span refs[SB_ENTRY_REFS];
     size_t n = sb_entry_refs(view, refs);
-    v->refs_n += (int64_t)n;
-    for (size_t i = 0; v->thorough && i < n; i++)
+    for (size_t i = 0; i < n; i++)
         v->refs += pair_hash(v, refs[i].p, refs[i].n, view->seq);
     if (sb_span_is(view->kind, "step.intent")) {
         struct sb_span nonce = sb_span_plain(view->body_part[SB_BODY_NONCE]);
@@ -93,18 +94,28 @@ static void look_for_suspect(struct verifier *v, int64_t seq)
         v->suspect = exchanged;
 }
 
-static void compare_checkpoint(struct verifier *v)
+/* The anchors that cover exactly the entries so far; then looks for the next size. */
+static void compare_anchors(struct verifier *v, int64_t seq)
 {
     struct sb_hash root;
-    look_for_suspect(v, v->checkpoint.size);
-    if (root_so_far(v, &root) == 0 && memcmp(&root, &v->checkpoint.root, sizeof root) == 0) {
-        v->checkpoint_fits = true;
-        return;
+    bool have = root_so_far(v, &root) == 0;
+    v->next_anchor = NEVER;
+    for (int i = 0; i < SB_ANCHORS; i++) {
+        const struct sb_anchor *a = &v->anchors.a[i];
+        if (a->there && a->c.size > seq && a->c.size < v->next_anchor)
+            v->next_anchor = a->c.size;
+        if (!a->there || a->c.size != seq || seq < 0)
+            continue;
+        struct sb_err why = SB_ERR_INIT;
+        look_for_suspect(v, seq);
+        if (have && sb_anchor_compare(&v->anchors, i, v->store.log, seq, &root, &why) == 0)
+            v->fits = seq;
+        else if (v->suspect)
+            blame(v, v->suspect, "it is not the entry that was recorded: its leaf is not the one that was noted, and the root of %s agrees with the note",
+                  i == SB_ANCHOR_WITNESS ? "the witness" : "the checkpoint");
+        else
+            blame(v, 1, "entries 1 to %" PRId64 " are not the ones that were recorded: %s", seq, why.msg);
     }
-    if (v->suspect)
-        blame(v, v->suspect, "it is not the entry that was recorded: its leaf is not the one that was noted, and the checkpoint's root agrees with the note");
-    else
-        blame(v, 1, "the root over entries 1 to %" PRId64 " is not the checkpoint's: they are not the ones that were recorded", v->checkpoint.size);
 }
 
 static int take_row(void *ctx, const struct sb_store_row *row, struct sb_err *err)
@@ -140,49 +151,76 @@ static int take_row(void *ctx, const struct sb_store_row *row, struct sb_err *er
     }
     v->out->entries = seq;
     v->out->head = leaf;
-    if (seq == v->checkpoint.size)
-        compare_checkpoint(v);
-    return 0;
+    if (seq == v->next_anchor)
+        compare_anchors(v, seq);
+    v->piece_bytes += (size_t)row->json_n;
+    return v->piece_bytes > PIECE_BYTES;
 }
 
 /* ---- what is stored in another order ---- */
 
 enum pairs { REFS, STARTS };
 
-static sqlite3_stmt *pair_query(struct verifier *v, enum pairs which, const char *id, int64_t seq)
+static sqlite3_stmt *pair_query(struct verifier *v, enum pairs which, const char *id, int64_t seq, int limit)
 {
     sqlite3_stmt *q = v->store.stmt[which == REFS ? SB_STMT_REFS : SB_STMT_ALL_STARTED];
     sqlite3_bind_text(q, 1, id, -1, SQLITE_TRANSIENT);
     if (which == REFS)
         sqlite3_bind_int64(q, 2, seq);
-    sqlite3_bind_int(q, which == REFS ? 3 : 2, PIECE);
+    sqlite3_bind_int(q, which == REFS ? 3 : 2, limit);
     return q;
 }
 
-/* Sums the stored pairs of entries up to `to`. */
+/* A page of stored pairs behind one of them: how many, the last, and the sum of those of entries up to `to` (an owner goes on
+ * appending). */
+struct pair_page {
+    struct verifier *v;
+    enum pairs which;
+    int64_t to;
+    int limit, seen;
+    uint64_t sum;
+    const char *after_id;
+    int64_t after_seq, seq;
+    char id[SB_ITEM_ID_MAX + 1];
+};
+
+static int read_pairs(void *ctx, struct sb_err *err)
+{
+    struct pair_page *p = ctx;
+    sqlite3_stmt *q = pair_query(p->v, p->which, p->after_id, p->after_seq, p->limit);
+    const char *text = NULL;
+    size_t n = 0;
+    int rc;
+    p->sum = 0;
+    for (p->seen = 0; (rc = sqlite3_step(q)) == SQLITE_ROW; p->seen++) {
+        text = (const char *)sqlite3_column_text(q, 0);
+        p->seq = sqlite3_column_int64(q, 1);
+        n = text ? (size_t)sqlite3_column_bytes(q, 0) : 0;
+        if (n > SB_ITEM_ID_MAX)
+            n = 0;
+        if (p->seq <= p->to)
+            p->sum += pair_hash(p->v, text, n, p->seq);
+        if (p->seen + 1 == p->limit) /* nothing goes on behind a short page */
+            snprintf(p->id, sizeof p->id, "%.*s", (int)n, n ? text : "");
+    }
+    int bad = rc == SQLITE_DONE ? 0 : sb_store_fail(&p->v->store, err, "the ledger cannot be read");
+    sqlite3_reset(q);
+    return bad;
+}
+
 static int sum_stored(struct verifier *v, enum pairs which, int64_t to, uint64_t *sum, struct sb_err *err)
 {
     char id[SB_ITEM_ID_MAX + 1] = "";
-    int64_t seq = 0;
-    int rc, seen;
+    struct pair_page p = {.v = v, .which = which, .to = to, .limit = PIECE, .after_id = id};
     *sum = 0;
     do {
-        sqlite3_stmt *q = pair_query(v, which, id, seq);
-        for (seen = 0; (rc = sqlite3_step(q)) == SQLITE_ROW; seen++) {
-            const char *text = (const char *)sqlite3_column_text(q, 0);
-            seq = sqlite3_column_int64(q, 1);
-            size_t n = (size_t)sqlite3_column_bytes(q, 0);
-            if (!text || n >= sizeof id)
-                n = 0;
-            memcpy(id, n ? text : "", n + 1);
-            if (seq <= to) /* an owner goes on appending */
-                *sum += pair_hash(v, id, n, seq);
-        }
-        if (rc != SQLITE_DONE)
-            sb_store_fail(&v->store, err, "the ledger cannot be read");
-        sqlite3_reset(q);
-    } while (rc == SQLITE_DONE && seen == PIECE);
-    return rc == SQLITE_DONE ? 0 : -1;
+        if (sb_store_read(&v->store, read_pairs, &p, err))
+            return -1;
+        *sum += p.sum;
+        memcpy(id, p.id, sizeof id);
+        p.after_seq = p.seq;
+    } while (p.seen == PIECE);
+    return 0;
 }
 
 struct search {
@@ -197,11 +235,8 @@ static bool pair_is_stored(struct search *s, struct sb_span id, int64_t seq)
     snprintf(s->id, sizeof s->id, "%.*s", (int)id.n, id.p);
     if (s->which == STARTS)
         return sb_store_started(&s->v->store, s->id, NULL) == seq;
-    sqlite3_stmt *q = pair_query(s->v, REFS, s->id, seq - 1);
-    bool hit = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int64(q, 1) == seq &&
-               sb_streq((const char *)sqlite3_column_text(q, 0), s->id);
-    sqlite3_reset(q);
-    return hit;
+    struct pair_page p = {.v = s->v, .which = REFS, .to = NEVER, .limit = 1, .after_id = s->id, .after_seq = seq - 1};
+    return sb_store_read(&s->v->store, read_pairs, &p, NULL) == 0 && p.seen == 1 && p.seq == seq && strcmp(p.id, s->id) == 0;
 }
 
 /* What an entry must have in the table. */
@@ -251,17 +286,14 @@ static int look_for_extra(struct search *s, int64_t to, struct sb_err *err)
     char id[SB_ITEM_ID_MAX + 1] = "";
     int64_t seq = 0;
     for (;;) {
-        sqlite3_stmt *q = pair_query(s->v, s->which, id, seq);
-        bool row = sqlite3_step(q) == SQLITE_ROW;
-        const char *text = row ? (const char *)sqlite3_column_text(q, 0) : NULL;
-        if (row) {
-            snprintf(id, sizeof id, "%s", text ? text : "");
-            seq = sqlite3_column_int64(q, 1);
-        }
-        sqlite3_reset(q);
+        struct pair_page p = {.v = s->v, .which = s->which, .to = to, .limit = 1, .after_id = id, .after_seq = seq};
         s->found = 0;
-        if (!row)
+        if (sb_store_read(&s->v->store, read_pairs, &p, err))
+            return -1;
+        if (p.seen == 0)
             return 0;
+        memcpy(id, p.id, sizeof id);
+        seq = p.seq;
         if (seq > to)
             continue;
         snprintf(s->id, sizeof s->id, "%s", id);
@@ -274,12 +306,12 @@ static int look_for_extra(struct search *s, int64_t to, struct sb_err *err)
     }
 }
 
-static int compare_pairs(struct verifier *v, enum pairs which, uint64_t expected, bool differ, struct sb_err *err)
+static int compare_pairs(struct verifier *v, enum pairs which, uint64_t expected, struct sb_err *err)
 {
     uint64_t sum = 0;
-    if (!differ && sum_stored(v, which, v->out->entries, &sum, err))
+    if (sum_stored(v, which, v->out->entries, &sum, err))
         return -1;
-    if (!differ && sum == expected)
+    if (sum == expected)
         return 0;
     struct search s = {v, which, 0, ""};
     const char *table = which == REFS ? "the table of references" : "the table of used nonces";
@@ -292,29 +324,30 @@ static int compare_pairs(struct verifier *v, enum pairs which, uint64_t expected
     }
     if (look_for_extra(&s, v->out->entries, err))
         return -1;
-    if (s.found || !differ)
-        blame(v, s.found, "%s holds a line for %s that this entry did not make", table, s.id);
+    blame(v, s.found, "%s holds a line for %s that this entry did not make", table, s.id);
     return 0;
 }
 
-/* The number of references, when no owner added some after the pass. */
-static int compare_refs(struct verifier *v, struct sb_err *err)
+struct structure {
+    struct verifier *v;
+    char what[200];
+    int good;
+};
+
+static int ask_structure(void *ctx, struct sb_err *err)
 {
-    int64_t head = 0, stored = 0;
-    if (v->thorough)
-        return compare_pairs(v, REFS, v->refs, false, err);
-    if (sb_store_count_refs(&v->store, &stored, &head, err))
-        return -1;
-    return head == v->out->entries && stored != v->refs_n ? compare_pairs(v, REFS, 0, true, err) : 0;
+    struct structure *a = ctx;
+    a->good = sb_store_structure_ok(&a->v->store, a->what, sizeof a->what, err);
+    return a->good < 0 ? -1 : 0;
 }
 
 static int check_structure(struct verifier *v, struct sb_err *err)
 {
-    char what[200];
-    int good = sb_store_structure_ok(&v->store, what, sizeof what, err);
-    if (good == 0)
-        blame(v, 0, "the structure of ledger.db is damaged: %s", what);
-    return good < 0 ? -1 : 0;
+    struct structure a = {.v = v};
+    int rc = sb_store_read(&v->store, ask_structure, &a, err);
+    if (rc == 0 && !a.good)
+        blame(v, 0, "the structure of ledger.db is damaged: %s", a.what);
+    return rc;
 }
 
 /* ---- the whole ---- */
@@ -331,7 +364,9 @@ static int verify_schema(struct verifier *v, struct sb_err *err)
 /* What SQLite finds wrong with the file is a finding; what stops us from looking is an error. */
 static int finding(struct verifier *v, int64_t index, const struct sb_err *why, struct sb_err *err)
 {
-    if (why->code == SB_ELEDGER && (why->detail & 0xff) != SQLITE_BUSY && (why->detail & 0xff) != SQLITE_NOMEM) {
+    int sqlite = (int)(why->detail & 0xff);
+    bool barred = sqlite == SQLITE_BUSY || sqlite == SQLITE_NOMEM || sqlite == SQLITE_CANTOPEN || sqlite == SQLITE_PERM || sqlite == SQLITE_READONLY;
+    if (why->code == SB_ELEDGER && !barred) {
         blame(v, index, "%s", why->msg);
         return 0;
     }
@@ -340,34 +375,51 @@ static int finding(struct verifier *v, int64_t index, const struct sb_err *why, 
     return -1;
 }
 
+/* Rows that nobody who counts from 1 comes by. */
+static int verify_start(struct verifier *v, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    int64_t lowest;
+    if (sb_store_lowest(&v->store, &lowest, &why))
+        return finding(v, 0, &why, err);
+    if (lowest < 1)
+        blame(v, 0, "the table of entries holds a row of the number %" PRId64 ", before the first entry", lowest);
+    return 0;
+}
+
 static int verify_entries(struct verifier *v, sb_verify_fn progress, void *ctx, struct sb_err *err)
 {
     struct sb_err why = SB_ERR_INIT;
     for (;;) {
-        int64_t next = v->expect.seq, known = v->checkpoint.size;
+        int64_t next = v->expect.seq, known = sb_anchors_size(&v->anchors);
+        v->piece_bytes = 0;
         int seen = sb_store_up(&v->store, next, INT64_MAX, PIECE, take_row, v, &why);
         if (seen < 0)
             return finding(v, v->expect.seq, &why, err);
-        if (seen < PIECE || v->expect.seq != next + seen) /* the end, or a bad entry */
+        bool cut_short = v->piece_bytes > PIECE_BYTES;
+        if ((seen < PIECE && !cut_short) || v->expect.seq != next + seen) /* the end, or a bad entry */
             return 0;
         if (v->items.gone > 100 && sb_items_purge(&v->items)) /* small tables stay near */
             return sb_fail_nomem(err);
-        if (progress && v->out->entries % (8 * PIECE) == 0)
+        if (progress)
             progress(ctx, v->out->entries, v->out->entries > known ? v->out->entries : known);
     }
 }
 
 static void verify_end(struct verifier *v)
 {
-    if (v->checkpoint.size > v->out->entries)
-        blame(v, v->out->entries + 1, "it is missing, with all that came after it: the checkpoint knew %" PRId64 " entries", v->checkpoint.size);
+    for (int i = 0; i < SB_ANCHORS; i++) {
+        struct sb_err why = SB_ERR_INIT;
+        if (v->anchors.a[i].there && v->anchors.a[i].c.size > v->out->entries && sb_anchor_compare(&v->anchors, i, v->store.log, v->out->entries, NULL, &why))
+            blame(v, v->out->entries + 1, "it is missing, with all that came after it: %s", why.msg);
+    }
     if (!v->witness)
         return;
     int64_t noted = sb_witness_seq(v->witness);
     if (noted > v->out->entries)
         blame(v, v->out->entries + 1, "it is missing, with all that came after it: the derived tables knew %" PRId64 " entries", noted);
     look_for_suspect(v, v->out->entries);
-    if (v->suspect && v->checkpoint_fits && v->suspect <= v->checkpoint.size)
+    if (v->suspect && v->suspect <= v->fits)
         blame(v, 0, "the derived tables note another leaf for entry %" PRId64 " (the checkpoint agrees with the entry); run: signalbox audit rebuild", v->suspect);
     else if (v->suspect)
         blame(v, v->suspect, "it is not the entry that was recorded: its leaf is not the one that was noted in the derived tables");
@@ -376,35 +428,62 @@ static void verify_end(struct verifier *v)
         blame(v, 0, "derived tables: %s; run: signalbox audit rebuild", what);
 }
 
-static int open_files(struct verifier *v, const char *dir, struct sb_err *err)
+/* A checkpoint that cannot be read, is not signed, is gone or is of another log is a finding about the whole. */
+static int open_anchors(struct verifier *v, const char *db, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    if (v->store.db && sb_anchors_read_keys(&v->anchors, &v->store, &why) && finding(v, 0, &why, err))
+        return -1;
+    for (int i = 0; i < SB_ANCHORS; i++) {
+        if (sb_anchor_load(&v->anchors, i, &why))
+            blame(v, 0, "%s", why.msg);
+        struct sb_anchor *a = &v->anchors.a[i];
+        if (a->there && v->store.db && sb_anchor_compare(&v->anchors, i, v->store.log, NEVER, NULL, &why)) {
+            blame(v, 0, "%s", why.msg);
+            a->there = false;
+        }
+    }
+    const struct sb_anchor *own = &v->anchors.a[SB_ANCHOR_OWN], *witness = &v->anchors.a[SB_ANCHOR_WITNESS];
+    v->out->checkpoint = own->there ? own->c.size : -1;
+    v->out->witness = witness->there ? witness->c.size : -1;
+    if (!v->store.db)
+        blame(v, 1, "%s is gone, and all entries with it: a checkpoint knew %" PRId64, db, sb_anchors_size(&v->anchors));
+    return 0;
+}
+
+/* What the derived tables remember of the anchors: a file of them that is not there any more was taken away. */
+static void miss_anchors(struct verifier *v)
+{
+    for (int i = 0; i < SB_ANCHORS; i++) {
+        char name[300];
+        int64_t knew = v->witness ? sb_witness_anchor(v->witness, i) : 0;
+        if (knew > 0 && v->anchors.a[i].path && !v->anchors.a[i].there && access(v->anchors.a[i].path, F_OK))
+            blame(v, 0, "%s is gone; it covered %" PRId64 " entries", sb_anchor_name(&v->anchors, i, name, sizeof name), knew);
+    }
+}
+
+static int open_files(struct verifier *v, const char *dir, const char *witness, struct sb_err *err)
 {
     int rc = -1;
-    char *db = sb_format("%s/ledger.db", dir), *derived = sb_format("%s/derived.db", dir), *cp = sb_format("%s/checkpoint", dir);
+    char *db = sb_format("%s/ledger.db", dir), *derived = sb_format("%s/derived.db", dir);
     struct sb_err why = SB_ERR_INIT;
-    if (!db || !derived || !cp) {
+    if (!db || !derived) {
         sb_fail_nomem(err);
         goto out;
     }
-    int found = sb_checkpoint_load(&v->checkpoint, cp, &why);
-    if (found < 0)
-        blame(v, 0, "%s", why.msg);
-    v->out->checkpoint = found == 1 ? v->checkpoint.size : -1;
-    if (found != 1)
-        v->checkpoint.size = -1;
-    if (access(db, F_OK) && errno == ENOENT) {
-        if (found == 0) {
-            sb_fail(err, SB_EINPUT, "there is no ledger in %s", dir);
-            goto out;
-        }
-        blame(v, 1, "ledger.db is gone, and all entries with it: the checkpoint knew %" PRId64, v->checkpoint.size);
-    } else if (sb_store_open(&v->store, db, false, NULL, 0, &why)) {
+    if (sb_anchors_init(&v->anchors, dir, witness, err))
+        goto out;
+    bool gone = access(db, F_OK) && errno == ENOENT;
+    if (gone && access(v->anchors.a[SB_ANCHOR_OWN].path, F_OK)) {
+        sb_fail(err, SB_EINPUT, "there is no ledger in %s", dir);
+        goto out;
+    }
+    if (!gone && sb_store_open(&v->store, db, false, NULL, 0, &why)) {
         rc = finding(v, 0, &why, err);
         goto out;
-    } else if (found == 1 && strcmp(v->checkpoint.log, v->store.log) != 0) {
-        blame(v, 0, "the checkpoint is of another ledger (%s)", v->checkpoint.log);
     }
-    rc = 0;
-    if (v->store.db) {
+    rc = open_anchors(v, db, err);
+    if (rc == 0 && v->store.db) {
         memcpy(v->out->log, v->store.log, sizeof v->out->log);
         rc = sb_witness_open(&v->witness, derived, v->store.log, err);
         if (rc > 0) {
@@ -412,11 +491,11 @@ static int open_files(struct verifier *v, const char *dir, struct sb_err *err)
             rc = 0;
         }
         v->out->derived = v->witness ? sb_witness_seq(v->witness) : -1;
+        miss_anchors(v);
     }
 out:
     free(db);
     free(derived);
-    free(cp);
     return rc;
 }
 
@@ -424,7 +503,7 @@ out:
 static int verify_beside(struct verifier *v, struct sb_err *err)
 {
     struct sb_err why = SB_ERR_INIT;
-    if (compare_refs(v, &why) || compare_pairs(v, STARTS, v->starts, false, &why) || verify_schema(v, &why) || (v->thorough && check_structure(v, &why)))
+    if (compare_pairs(v, REFS, v->refs, &why) || compare_pairs(v, STARTS, v->starts, &why) || verify_schema(v, &why) || (v->thorough && check_structure(v, &why)))
         return finding(v, 0, &why, err);
     return 0;
 }
@@ -432,9 +511,10 @@ static int verify_beside(struct verifier *v, struct sb_err *err)
 static int verify(struct verifier *v, sb_verify_fn progress, void *ctx, struct sb_err *err)
 {
     v->expect = sb_expect_from(v->store.log, 1, &(struct sb_hash){{0}}, v->hasher);
-    if (v->checkpoint.size == 0)
-        compare_checkpoint(v);
-    if (verify_entries(v, progress, ctx, err))
+    compare_anchors(v, -1);
+    if (v->next_anchor == 0)
+        compare_anchors(v, 0);
+    if (verify_start(v, err) || verify_entries(v, progress, ctx, err))
         return -1;
     if (root_so_far(v, &v->out->root))
         return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
@@ -446,17 +526,23 @@ static int verify(struct verifier *v, sb_verify_fn progress, void *ctx, struct s
 
 int sb_ledger_verify(const char *dir, unsigned flags, sb_verify_fn progress, void *ctx, struct sb_verify *out, struct sb_err *err)
 {
+    return sb_ledger_verify_against(dir, NULL, flags, progress, ctx, out, err);
+}
+
+int sb_ledger_verify_against(const char *dir, const char *witness, unsigned flags, sb_verify_fn progress, void *ctx, struct sb_verify *out, struct sb_err *err)
+{
     memset(out, 0, sizeof *out);
     out->ok = true;
-    out->checkpoint = out->derived = -1;
+    out->checkpoint = out->derived = out->witness = -1;
     struct verifier v = {.out = out, .hasher = sb_hasher_new(), .thorough = flags & SB_VERIFY_FULL};
     int rc = v.hasher ? sb_random_bytes(v.key, sizeof v.key, err) : sb_fail_nomem(err);
     if (rc == 0)
-        rc = open_files(&v, dir, err);
+        rc = open_files(&v, dir, witness, err);
     if (rc == 0 && v.store.db)
         rc = verify(&v, progress, ctx, err);
     sb_witness_close(v.witness);
     sb_store_close(&v.store);
+    sb_anchors_release(&v.anchors);
     sb_items_release(&v.items);
     sb_hasher_free(v.hasher);
     return rc;

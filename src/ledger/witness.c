@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 struct sb_witness {
-    sqlite3 *db;
+    struct sb_lockless file;
+    const char *log;
     sqlite3_stmt *tile;
     int64_t seq;
+    int64_t anchor[SB_ANCHORS];
     struct sb_items items;
     uint8_t last[SB_TILE_LEAVES][SB_HASH_LEN]; /* the tile that was not full */
     size_t last_n;
@@ -23,7 +25,7 @@ struct sb_witness {
 static sqlite3_stmt *prepare(struct sb_witness *w, const char *sql)
 {
     sqlite3_stmt *q = NULL;
-    return sqlite3_prepare_v2(w->db, sql, -1, &q, NULL) == SQLITE_OK ? q : NULL;
+    return sqlite3_prepare_v2(w->file.db, sql, -1, &q, NULL) == SQLITE_OK ? q : NULL;
 }
 
 static bool read_state(struct sb_witness *w, const char *log)
@@ -43,6 +45,9 @@ static bool read_state(struct sb_witness *w, const char *log)
         for (size_t i = 0; i < SB_COUNT(names); i++)
             if (sb_streq(key, names[i]))
                 w->items.number[i] = sqlite3_column_int64(q, 1);
+        for (size_t i = 0; i < SB_ANCHORS; i++)
+            if (sb_streq(key, sb_anchor_keys[i]))
+                w->anchor[i] = sqlite3_column_int64(q, 1);
     }
     sqlite3_finalize(q);
     return q && rc == SQLITE_DONE && right_log && has_seq;
@@ -56,40 +61,76 @@ static bool read_items(struct sb_witness *w)
     return good;
 }
 
-/* root may be NULL; has_root: one of the right size was there. */
-static size_t read_tile(struct sb_witness *w, int64_t n, uint8_t leaves[SB_TILE_LEAVES][SB_HASH_LEN], struct sb_hash *root, bool *has_root)
-{
-    size_t count = 0;
-    *has_root = false;
-    sqlite3_bind_int64(w->tile, 1, n);
-    if (sqlite3_step(w->tile) == SQLITE_ROW) {
-        const void *bytes = sqlite3_column_blob(w->tile, 0), *top = sqlite3_column_blob(w->tile, 1);
-        size_t size = (size_t)sqlite3_column_bytes(w->tile, 0);
-        if (bytes && size % SB_HASH_LEN == 0 && size <= sizeof w->last) {
-            memcpy(leaves, bytes, size);
-            count = size / SB_HASH_LEN;
-        }
-        *has_root = top && sqlite3_column_bytes(w->tile, 1) == SB_HASH_LEN;
-        if (*has_root)
-            memcpy(root->bytes, top, SB_HASH_LEN);
-    }
-    sqlite3_reset(w->tile);
-    return count;
-}
-
-/* One transaction, so that items and sequence number belong together. */
-static bool read_all(struct sb_witness *w, const char *log)
-{
-    if (sqlite3_exec(w->db, "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; BEGIN", NULL, NULL, NULL) != SQLITE_OK)
-        return false;
-    w->tile = prepare(w, "SELECT leaves, root FROM tile WHERE n = ?1");
-    bool good = w->tile && read_state(w, log) && read_items(w);
+struct tile {
+    struct sb_witness *w;
+    int64_t n;
+    uint8_t (*leaves)[SB_HASH_LEN];
+    size_t count;
     struct sb_hash root;
     bool has_root;
-    if (good && w->seq)
-        w->last_n = read_tile(w, (w->seq - 1) / SB_TILE_LEAVES, w->last, &root, &has_root);
-    sqlite3_exec(w->db, "COMMIT", NULL, NULL, NULL);
-    return good && (w->seq == 0 || w->last_n);
+};
+
+static int take_tile(void *ctx, struct sb_err *err)
+{
+    struct tile *t = ctx;
+    sqlite3_stmt *q = t->w->tile;
+    t->count = 0;
+    t->has_root = false;
+    sqlite3_bind_int64(q, 1, t->n);
+    int rc = sqlite3_step(q);
+    if (rc == SQLITE_ROW) {
+        const void *bytes = sqlite3_column_blob(q, 0), *top = sqlite3_column_blob(q, 1);
+        size_t size = (size_t)sqlite3_column_bytes(q, 0);
+        if (bytes && size % SB_HASH_LEN == 0 && size <= sizeof t->w->last) {
+            memcpy(t->leaves, bytes, size);
+            t->count = size / SB_HASH_LEN;
+        }
+        t->has_root = top && sqlite3_column_bytes(q, 1) == SB_HASH_LEN;
+        if (t->has_root)
+            memcpy(t->root.bytes, top, SB_HASH_LEN);
+    }
+    sqlite3_reset(q);
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+        return 0;
+    sb_fail(err, SB_ELEDGER, "derived tables: a tile cannot be read");
+    if (err)
+        err->detail = rc;
+    return -1;
+}
+
+/* has_root: one of the right size was there. */
+static size_t read_tile(struct sb_witness *w, int64_t n, uint8_t leaves[SB_TILE_LEAVES][SB_HASH_LEN], struct sb_hash *root, bool *has_root)
+{
+    struct tile t = {.w = w, .n = n, .leaves = leaves};
+    bool read = sb_lockless_read(&w->file, take_tile, &t, NULL) == 0;
+    *has_root = read && t.has_root;
+    *root = t.root;
+    return read ? t.count : 0;
+}
+
+/* Items and sequence number as of one moment. */
+static int read_all(void *ctx, struct sb_err *err)
+{
+    struct sb_witness *w = ctx;
+    sb_items_release(&w->items);
+    memset(w->anchor, 0, sizeof w->anchor);
+    w->last_n = 0;
+    w->seq = 0;
+    sqlite3_finalize(w->tile);
+    bool good = sqlite3_exec(w->file.db, "PRAGMA query_only=ON; PRAGMA cell_size_check=ON", NULL, NULL, NULL) == SQLITE_OK;
+    w->tile = good ? prepare(w, "SELECT leaves, root FROM tile WHERE n = ?1") : NULL;
+    good = w->tile && read_state(w, w->log) && read_items(w);
+    if (good && w->seq) {
+        struct tile last = {.w = w, .n = (w->seq - 1) / SB_TILE_LEAVES, .leaves = w->last};
+        good = take_tile(&last, err) == 0 && last.count;
+        w->last_n = last.count;
+    }
+    if (good)
+        return 0;
+    sb_fail(err, SB_ELEDGER, "%s cannot be read now: %s", w->file.path, sqlite3_errmsg(w->file.db));
+    if (err)
+        err->detail = sqlite3_extended_errcode(w->file.db);
+    return -1;
 }
 
 int sb_witness_open(struct sb_witness **out, const char *path, const char *log, struct sb_err *err)
@@ -100,18 +141,23 @@ int sb_witness_open(struct sb_witness **out, const char *path, const char *log, 
     struct sb_witness *w = calloc(1, sizeof *w);
     if (!w)
         return sb_fail_nomem(err);
-    if (sqlite3_open_v2(path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
-        sqlite3_busy_timeout(w->db, SB_STORE_BUSY_MS);
-        sqlite3_db_config(w->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        sqlite3_db_config(w->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        if (read_all(w, log)) {
+    struct sb_err why = SB_ERR_INIT;
+    w->log = log;
+    if (sb_lockless_open(&w->file, path, &why) == 0) {
+        sqlite3_db_config(w->file.db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        sqlite3_db_config(w->file.db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        if (sb_lockless_read(&w->file, read_all, w, &why) == 0) {
             *out = w;
             return 0;
         }
     }
-    int code = w->db ? sqlite3_errcode(w->db) & 0xff : SQLITE_NOMEM;
     sb_witness_close(w);
-    return code == SQLITE_BUSY || code == SQLITE_NOMEM ? sb_fail(err, SB_ELEDGER, "%s cannot be read now: %s", path, sqlite3_errstr(code)) : 1;
+    int code = (int)(why.detail & 0xff);
+    if (why.code != SB_ENOMEM && code != SQLITE_BUSY && code != SQLITE_NOMEM)
+        return 1;
+    if (err)
+        *err = why;
+    return -1;
 }
 
 void sb_witness_close(struct sb_witness *w)
@@ -119,9 +165,14 @@ void sb_witness_close(struct sb_witness *w)
     if (!w)
         return;
     sqlite3_finalize(w->tile);
-    sqlite3_close(w->db);
+    sb_lockless_close(&w->file);
     sb_items_release(&w->items);
     free(w);
+}
+
+int64_t sb_witness_anchor(const struct sb_witness *w, int kind)
+{
+    return w->anchor[kind];
 }
 
 int64_t sb_witness_seq(const struct sb_witness *w)

@@ -2,8 +2,8 @@
  *
  * witness.h - derived.db as verification sees it: opened for reading, items read at once, tiles as they are reached.
  *
- * A full tile never changes, so only the items, the numbers and the last tile are read in one short transaction; an owner
- * may go on beside. A derived.db that cannot be read is no witness. */
+ * A full tile never changes, so only the items, the numbers and the last tile are read as of one moment; an owner may go on
+ * beside, and no lock is taken (lockless.h). A derived.db that cannot be read is no witness. */
 #ifndef SIGNALBOX_SRC_LEDGER_WITNESS_H
 #define SIGNALBOX_SRC_LEDGER_WITNESS_H
 
@@ -17,6 +17,9 @@ int sb_witness_open(struct sb_witness **out, const char *path, const char *log, 
 void sb_witness_close(struct sb_witness *w); /* NULL is fine */
 
 int64_t sb_witness_seq(const struct sb_witness *w);
+
+/* How many entries an anchor covered when it was noted; 0: none was. */
+int64_t sb_witness_anchor(const struct sb_witness *w, int kind);
 
 /* Takes the leaf of the next entry; with the last of a tile (tile_root is then its subtree's root, else NULL) compares with
  * what was noted. Returns the first entry of the tile that differs, or 0. */

@@ -18,6 +18,7 @@ static const struct sb_member rule_members[] = {
     SB_MEMBER(struct sb_rule_result, decides, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_rule_result, title, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_rule_result, message, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_rule_result, waived_by, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_rule_result, values, SB_JSON, 0, NULL),
 };
 const struct sb_schema sb_rule_result_schema = SB_SCHEMA("rule", struct sb_rule_result, rule_members);
@@ -27,7 +28,9 @@ static const struct sb_member requires_members[] = {
     SB_LIST(struct sb_requires, groups, SB_STRS, SB_ALWAYS, NULL),
     SB_LIST(struct sb_requires, windows, SB_STRS, SB_ALWAYS, NULL),
     SB_LIST(struct sb_requires, checks, SB_STRS, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_requires, redaction, SB_STRS, 0, NULL),
     SB_MEMBER(struct sb_requires, not_author, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_requires, not_executor, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_requires, typed_target, SB_BOOL, 0, NULL),
 };
 static const struct sb_schema requires_schema = SB_SCHEMA("requires", struct sb_requires, requires_members);
@@ -44,6 +47,9 @@ static const struct sb_member verdict_members[] = {
     SB_LIST(struct sb_policy_verdict, rules, SB_RECS, SB_ALWAYS, &sb_rule_result_schema),
     SB_MEMBER(struct sb_policy_verdict, requires, SB_REC, SB_ALWAYS, &requires_schema),
     SB_LIST(struct sb_policy_verdict, would_flip, SB_STRS, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_policy_verdict, waits_for, SB_STRS, 0, NULL),
+    SB_MEMBER(struct sb_policy_verdict, waits_until, SB_TIME, 0, NULL),
+    SB_LIST(struct sb_policy_verdict, waivers, SB_STRS, 0, NULL),
     SB_MEMBER(struct sb_policy_verdict, policy, SB_REC, SB_ALWAYS, &sb_bundle_id_schema),
     SB_MEMBER(struct sb_policy_verdict, decision_id, SB_STR, 0, NULL),
 };

@@ -124,23 +124,33 @@ static int ask_identity(struct sb_conn *c, struct sb_deployment_facts *f, const 
     return 0;
 }
 
+/* What a server answers that does not have the thing at all; anything else is about this asker or this collection. */
+static bool unknown_to_server(int64_t code)
+{
+    return code == 59 || code == 115 || code == 238 || code == 40324; /* CommandNotFound, CommandNotSupported, NotImplemented, unknown stage */
+}
+
 /* One command each, only to learn whether it is known. */
 static void ask_abilities(struct sb_conn *c, struct sb_deployment_facts *f)
 {
     static const struct {
         const char *db, *command, *blind;
+        bool about_one; /* what it is refused for may hold for this database or collection only */
     } probes[] = {
-        {"admin", "{\"top\": 1}", "latency per collection: the server does not answer top"},
-        {"admin", "{\"getLog\": \"global\"}", "slow queries: the server does not answer getLog"},
+        {"admin", "{\"top\": 1}", "latency per collection: the server does not answer top", false},
+        {"admin", "{\"getLog\": \"global\"}", "slow queries: the server does not answer getLog", false},
         {"admin", "{\"aggregate\": 1, \"pipeline\": [{\"$currentOp\": {\"allUsers\": true}}, {\"$limit\": 1}], \"cursor\": {}}",
-         "running operations and index builds: the server does not answer $currentOp"},
+         "running operations and index builds: the server does not answer $currentOp", false},
+        {"admin", "{\"profile\": -1}", "operations that are not slow enough for the log: the server has no profiler", true},
+        {"admin", "{\"aggregate\": \"system.version\", \"pipeline\": [{\"$indexStats\": {}}], \"cursor\": {}}",
+         "use of indexes, and whether each member has finished a build: the server has no $indexStats", true},
     };
     for (size_t i = 0; i < SB_COUNT(probes); i++) {
         bson_t reply;
         struct sb_err why = SB_ERR_INIT;
         if (sb_read_json(c, probes[i].db, probes[i].command, &reply, &why) == 0) {
             bson_destroy(&reply);
-        } else if (why.code == SB_ECOMMAND) {
+        } else if (why.code == SB_ECOMMAND && (!probes[i].about_one || unknown_to_server(why.detail))) {
             char sentence[768];
             snprintf(sentence, sizeof sentence, "%s (%s)", probes[i].blind, why.msg);
             blind(f, sentence);
@@ -148,7 +158,7 @@ static void ask_abilities(struct sb_conn *c, struct sb_deployment_facts *f)
     }
 }
 
-int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *f, struct sb_err *err)
+int sb_deployment_identify(struct sb_conn *c, struct sb_deployment_facts *f, struct sb_err *err)
 {
     memset(f, 0, sizeof *f);
     char incarnation[64] = "";
@@ -157,6 +167,13 @@ int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *f, struct s
         sb_deployment_facts_release(f);
         return -1;
     }
+    return 0;
+}
+
+int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *f, struct sb_err *err)
+{
+    if (sb_deployment_identify(c, f, err))
+        return -1;
     ask_abilities(c, f);
     return 0;
 }

@@ -19,7 +19,6 @@ struct sb_server {
 
 struct sb_conn {
     mongoc_client_t *client;
-    mongoc_client_pool_t *pool; /* owns client when not NULL */
     char name[256];
     int64_t max_time_ms;
     atomic_uint_fast64_t commands, errors;
@@ -28,8 +27,9 @@ struct sb_conn {
 /* Translates the driver's error; `what` names the command or the deed. */
 int sb_mongo_error(const bson_error_t *e, const char *where, const char *what, struct sb_err *err);
 
-/* A connection of its own pool to the primary with these time-outs. */
-struct sb_conn *sb_conn_pooled(const mongoc_uri_t *uri, int32_t connect_ms, int32_t select_ms, int32_t socket_ms,
-                               struct sb_err *err);
+/* A connection to the primary, wherever it is, with these time-outs. Not of a pool: the pool's monitor threads of 1.23 take
+ * any length a reply claims, and abort the process over a negative one; a single client's scan checks it. It is told to
+ * scan until select_ms are over (it would give up after one scan, that is, in every election). */
+struct sb_conn *sb_conn_found(const mongoc_uri_t *uri, int32_t connect_ms, int32_t select_ms, int32_t socket_ms, struct sb_err *err);
 
 #endif

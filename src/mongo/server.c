@@ -5,7 +5,9 @@
 #include <signalbox/base/record.h>
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define APP_NAME "signalbox"
 #define MAX_URI 16384
@@ -16,6 +18,15 @@ static void swallow(mongoc_log_level_t level, const char *domain, const char *me
     (void)domain;
     (void)message; /* every failure also reaches us as a return value, and the terminal is not the driver's */
     (void)data;
+}
+
+/* The driver puts counters into shared memory when it is loaded, under our process id. A process that is killed leaves them
+ * there, and the next one with that id gets a warning on its terminal, before any handler can be set. Nobody reads ours. */
+__attribute__((constructor)) static void unlink_counters(void)
+{
+    char name[32];
+    snprintf(name, sizeof name, "/mongoc-%u", (unsigned)getpid());
+    shm_unlink(name); /* there may be none; nothing follows from that */
 }
 
 void sb_mongo_init(void)
@@ -29,6 +40,13 @@ void sb_mongo_cleanup(void)
     mongoc_cleanup();
 }
 
+/* The driver's "No suitable servers found: ..." in front of the reasons, which stand in brackets, says what we say already. */
+static const char *reasons(const char *message)
+{
+    const char *found = strchr(message, '[');
+    return found ? found : message;
+}
+
 int sb_mongo_error(const bson_error_t *e, const char *where, const char *what, struct sb_err *err)
 {
     if (e->domain == MONGOC_ERROR_SERVER || e->domain == MONGOC_ERROR_WRITE_CONCERN) {
@@ -37,6 +55,8 @@ int sb_mongo_error(const bson_error_t *e, const char *where, const char *what, s
             err->detail = (int64_t)e->code;
         return -1;
     }
+    if (e->domain == MONGOC_ERROR_SERVER_SELECTION && e->code == MONGOC_ERROR_SERVER_SELECTION_FAILURE)
+        return sb_fail(err, SB_ESERVER, "%s: out of reach, or no MongoDB server: %s", where, reasons(e->message));
     if (e->domain == MONGOC_ERROR_CLIENT && e->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
         return sb_fail(err, SB_ESERVER, "%s: the login was refused: %s", where, e->message);
     if (e->domain == MONGOC_ERROR_PROTOCOL && e->code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION)
@@ -111,7 +131,8 @@ struct sb_server *sb_server_new(const char *text, bool read_only, struct sb_err 
     s->uri = mongoc_uri_new_with_error(text, &e);
     if (!s->uri) {
         /* the driver's message may repeat the string, and with it the password */
-        sb_fail(err, SB_EUSAGE, "the connection string is not a valid mongodb:// URI (it is not shown, as it may hold a password)");
+        sb_fail(err, SB_EUSAGE, "the connection string is not valid (it is not shown, as it may hold a password); write mongodb://USER:PASSWORD@HOST:PORT/?OPTIONS, with "
+                                "%%40 for an @ and %%2F for a / in the password");
         goto fail;
     }
     mongoc_uri_set_option_as_utf8(s->uri, MONGOC_URI_APPNAME, APP_NAME);
@@ -170,12 +191,14 @@ int sb_uri_from_file(const char *path, struct sb_str *out, struct sb_err *err)
 {
     struct stat st;
     if (stat(path, &st))
-        return sb_fail_errno(err, errno, "cannot open the file with the connection string, %s", path);
+        return sb_fail(err, SB_EINPUT, "cannot open the file with the connection string, %s: %s", path, strerrordesc_np(errno));
+    if (S_ISDIR(st.st_mode))
+        return sb_fail(err, SB_EINPUT, "%s is a folder; a file is wanted whose first line is a mongodb:// connection string", path);
     if (st.st_mode & (S_IRWXG | S_IRWXO))
         return sb_fail(err, SB_EUSAGE, "%s holds a connection string and others may read it; run: chmod 600 %s", path, path);
     struct sb_str text;
     sb_str_init(&text);
-    int rc = sb_file_read(path, MAX_URI, &text, err);
+    int rc = sb_file_read_named(path, MAX_URI, &text, err);
     if (rc == 0) {
         size_t from = strspn(text.p, " \t\r\n");
         size_t n = strcspn(text.p + from, "\r\n");
@@ -251,23 +274,41 @@ struct sb_conn *sb_conn_to_member(const struct sb_server *s, const char *host_po
     return c;
 }
 
-struct sb_conn *sb_conn_pooled(const mongoc_uri_t *from, int32_t connect_ms, int32_t select_ms, int32_t socket_ms,
-                               struct sb_err *err)
+/* "h:1", or "primary of h:1,h:2": what a complaint has to name before anything is known. */
+static void name_after_hosts(struct sb_conn *c, const mongoc_uri_t *uri)
+{
+    struct sb_str s;
+    sb_str_init(&s);
+    const mongoc_host_list_t *hosts = mongoc_uri_get_hosts(uri);
+    sb_str_adds(&s, hosts && !hosts->next ? "" : "primary of ");
+    for (const mongoc_host_list_t *h = hosts; h; h = h->next)
+        sb_str_addf(&s, "%s%s", h == hosts ? "" : ",", h->host_and_port);
+    if (!hosts)
+        sb_str_adds(&s, mongoc_uri_get_srv_hostname(uri));
+    snprintf(c->name, sizeof c->name, "%s", s.p);
+    sb_str_release(&s);
+}
+
+struct sb_conn *sb_conn_found(const mongoc_uri_t *from, int32_t connect_ms, int32_t select_ms, int32_t socket_ms, struct sb_err *err)
 {
     mongoc_uri_t *uri = mongoc_uri_copy(from);
     set_timeouts(uri, connect_ms, select_ms, socket_ms);
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
     struct sb_conn *c = calloc(1, sizeof *c);
     bson_error_t e;
     if (!c) {
         sb_fail_nomem(err);
-    } else if (!(c->pool = mongoc_client_pool_new_with_error(uri, &e))) {
-        sb_mongo_error(&e, "primary", "connect", err);
+        mongoc_uri_destroy(uri);
+        return NULL;
+    }
+    name_after_hosts(c, uri);
+    c->client = mongoc_client_new_from_uri_with_error(uri, &e);
+    if (c->client) {
+        mongoc_client_set_error_api(c->client, MONGOC_ERROR_API_VERSION_2);
+    } else {
+        sb_mongo_error(&e, c->name, "connect", err);
         free(c);
         c = NULL;
-    } else {
-        mongoc_client_pool_set_error_api(c->pool, MONGOC_ERROR_API_VERSION_2);
-        c->client = mongoc_client_pool_pop(c->pool);
-        snprintf(c->name, sizeof c->name, "primary");
     }
     mongoc_uri_destroy(uri);
     return c;
@@ -275,7 +316,7 @@ struct sb_conn *sb_conn_pooled(const mongoc_uri_t *from, int32_t connect_ms, int
 
 struct sb_conn *sb_conn_to_primary(const struct sb_server *s, enum sb_lane lane, struct sb_err *err)
 {
-    struct sb_conn *c = sb_conn_pooled(s->uri, limits[lane].connect_ms, limits[lane].select_ms, limits[lane].socket_ms, err);
+    struct sb_conn *c = sb_conn_found(s->uri, limits[lane].connect_ms, limits[lane].select_ms, limits[lane].socket_ms, err);
     if (c)
         c->max_time_ms = limits[lane].max_time_ms;
     return c;
@@ -285,12 +326,7 @@ void sb_conn_close(struct sb_conn *c)
 {
     if (!c)
         return;
-    if (c->pool) {
-        mongoc_client_pool_push(c->pool, c->client);
-        mongoc_client_pool_destroy(c->pool);
-    } else {
-        mongoc_client_destroy(c->client);
-    }
+    mongoc_client_destroy(c->client);
     free(c);
 }
 

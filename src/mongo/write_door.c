@@ -158,14 +158,14 @@ static void send_command(struct sb_conn *c, const char *db, const bson_t *comman
     if (!ok) {
         struct sb_err err = SB_ERR_INIT;
         bson_iter_t it;
-        sb_mongo_error(&e, "primary", bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command", &err);
+        sb_mongo_error(&e, c->name, bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command", &err);
         out->code = err.detail;
         snprintf(out->message, sizeof out->message, "%s", err.msg);
-        /* no server found: nothing was sent. A server's answer: it did not happen, except where the server itself lost
+        /* no server found, or the login refused: nothing was sent. A server's answer: it did not happen, except where the server itself lost
          * the thread (interrupted, stepping down, an exceeded time limit). Anything else: nobody knows. */
         static const int64_t unsure[] = {50, 64, 89, 91, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
         out->outcome = SB_OUTCOME_UNKNOWN;
-        if (e.domain == MONGOC_ERROR_SERVER_SELECTION)
+        if (e.domain == MONGOC_ERROR_SERVER_SELECTION || (e.domain == MONGOC_ERROR_CLIENT && e.code == MONGOC_ERROR_CLIENT_AUTHENTICATE))
             out->outcome = SB_OUTCOME_FAILED;
         if (err.code == SB_ECOMMAND) {
             out->outcome = SB_OUTCOME_FAILED;
@@ -201,7 +201,7 @@ void sb_write(const struct sb_server *s, const char *executor_uri, const char *d
     }
     /* one attempt exactly: doubling is ours to prevent, not the driver's to try */
     mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
-    c = sb_conn_pooled(uri, 3000, 5000, writes[row].waits ? INT32_MAX : 15000, &err);
+    c = sb_conn_found(uri, 3000, 5000, writes[row].waits ? INT32_MAX : 15000, &err);
     if (!c)
         goto out;
     send_command(c, db, command, out);

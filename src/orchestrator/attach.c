@@ -221,7 +221,7 @@ struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_d
     p->o = o;
     p->listen_fd = p->stop_fd = -1;
     if (snprintf(at.sun_path, sizeof at.sun_path, "%s/socket", state_dir) >= (int)sizeof at.sun_path) {
-        sb_fail(err, SB_EIO, "the state folder's path is too long for a socket: %s", state_dir);
+        sb_fail(err, SB_EINPUT, "the state folder's path is too long for a socket in it; set XDG_STATE_HOME to a shorter one: %s", state_dir);
         goto fail;
     }
     snprintf(p->path, sizeof p->path, "%s", at.sun_path);
@@ -230,7 +230,7 @@ struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_d
     p->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (p->stop_fd < 0 || p->listen_fd < 0 || bind(p->listen_fd, (struct sockaddr *)&at, sizeof at) || chmod(p->path, 0600) ||
         listen(p->listen_fd, 16)) {
-        sb_fail_errno(err, errno, "cannot listen on %s", p->path);
+        sb_fail(err, SB_ELEDGER, "cannot listen on %s: %s", p->path, strerrordesc_np(errno));
         goto fail;
     }
     if (sb_thread_start(&p->thread, porter_main, p, "sb-porter", err))

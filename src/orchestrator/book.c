@@ -34,6 +34,7 @@ struct held_anomaly *sb_o_anomaly(struct sb_orchestrator *o, const char *id)
 
 static void free_card(struct held_card *c)
 {
+    sb_o_drop_results(c);
     sb_card_release(&c->card);
     free(c);
 }
@@ -51,6 +52,12 @@ static void free_case(struct held_case *c)
     free(c);
 }
 
+/* Something of it is away, or waits for the record. */
+static bool in_use(const struct held_card *c)
+{
+    return c->run.away || c->run.forward_away || c->run.polling || c->run.unrecorded || c->run.owed >= 0 || c->watch.away;
+}
+
 /* Makes room by letting go of what ended first. */
 static void trim(struct sb_orchestrator *o)
 {
@@ -58,7 +65,7 @@ static void trim(struct sb_orchestrator *o)
     for (size_t i = 0; i < o->cards_n; i++)
         ended += !sb_card_open(&o->cards[i]->card);
     for (size_t i = 0; i < o->cards_n && ended > KEEP_ENDED; i++)
-        if (!sb_card_open(&o->cards[i]->card) && !o->cards[i]->run.away && !o->cards[i]->watch.away) {
+        if (!sb_card_open(&o->cards[i]->card) && !in_use(o->cards[i])) {
             free_card(o->cards[i]);
             memmove(&o->cards[i], &o->cards[i + 1], (o->cards_n - i - 1) * sizeof o->cards[0]);
             o->cards_n--;
@@ -94,6 +101,7 @@ struct held_card *sb_o_new_card(struct sb_orchestrator *o)
         return NULL;
     }
     c->run.builds = -1;
+    c->run.owed = -1;
     return *slot = c;
 }
 
@@ -117,6 +125,11 @@ struct held_anomaly *sb_o_new_anomaly(struct sb_orchestrator *o)
         return NULL;
     }
     return *slot = a;
+}
+
+bool sb_o_overdue(const struct sb_orchestrator *o, int64_t wall, int64_t mono)
+{
+    return wall && (sb_origin_wall_ms(o->opt.origin) > wall || (mono && sb_mono_ms() > mono));
 }
 
 void sb_o_forget_card(struct sb_orchestrator *o, struct held_card *card)

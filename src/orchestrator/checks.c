@@ -3,6 +3,7 @@
  * Facts read from the deployment, before a step and after it. The reading happens on a worker; nothing here decides. */
 #include "private.h"
 
+#include <signalbox/base/hook.h>
 #include <signalbox/mongo/read_door.h>
 
 #include <string.h>
@@ -64,7 +65,7 @@ static void check_primary(struct checking *c, struct check_result *r)
     struct sb_err err = SB_ERR_INIT;
     struct sb_deployment_facts f;
     struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
-    if (!conn || sb_deployment_ask(conn, &f, &err)) {
+    if (!conn || sb_deployment_identify(conn, &f, &err)) {
         result(r, CHECK_UNKNOWN, "the primary does not answer: %.180s", err.msg);
     } else {
         if (strcmp(f.id, c->deployment_id) != 0)
@@ -189,7 +190,7 @@ static bool about_catalogue(const char *check)
 static void run_check(struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     if (about_catalogue(k->check) && !c->have_catalogue)
-        result(r, CHECK_UNKNOWN, "the collection could not be read");
+        result(r, CHECK_UNKNOWN, "the collection could not be read: %.200s", c->err.msg);
     else if (sb_streq(k->check, "primary"))
         check_primary(c, r);
     else if (sb_streq(k->check, "members_up"))
@@ -220,6 +221,21 @@ static void come_back(struct sb_orchestrator *o, void *p)
     c->back(o, c);
 }
 
+/* What another deployment behind the same addresses says is no fact about this one. */
+static int same_deployment(struct checking *c)
+{
+    struct sb_deployment_facts f;
+    struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &c->err);
+    int rc = conn && sb_deployment_identify(conn, &f, &c->err) == 0 ? 0 : -1;
+    if (rc == 0) {
+        if (!sb_streq(f.id, c->deployment_id))
+            rc = sb_fail(&c->err, SB_ESERVER, "this is %.100s, not %.100s", f.id, c->deployment_id);
+        sb_deployment_facts_release(&f);
+    }
+    sb_conn_close(conn);
+    return rc;
+}
+
 static void work(void *p)
 {
     struct checking *c = p;
@@ -228,14 +244,21 @@ static void work(void *p)
     for (size_t i = 0; i < c->checks_n; i++)
         if (about_catalogue(c->checks[i].check) && c->checks[i].ns)
             ns = c->checks[i].ns;
-    if (ns && sb_catalogue_read(c->o->opt.server, &m, ns, &c->catalogue, &c->err) == 0)
+    if (ns && same_deployment(c) == 0 && sb_catalogue_read(c->o->opt.server, &m, ns, &c->catalogue, &c->err) == 0)
         c->have_catalogue = true;
     for (size_t i = 0; i < c->checks_n; i++)
         run_check(c, &c->checks[i], &c->results[i]);
+    sb_hook("check.read");
     sb_o_post_done(c->o, come_back, c, sb_o_checking_free);
 }
 
-bool sb_o_check(struct sb_orchestrator *o, const struct held_card *card, const struct sb_check *checks, size_t n,
+struct held_card *sb_o_checking_card(struct sb_orchestrator *o, const struct checking *c)
+{
+    struct held_card *card = sb_o_card(o, c->card_id);
+    return card && card->run.turn == c->turn ? card : NULL;
+}
+
+bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct sb_check *checks, size_t n,
                 void (*back)(struct sb_orchestrator *o, struct checking *c))
 {
     struct checking *c = calloc(1, sizeof *c);
@@ -254,6 +277,7 @@ bool sb_o_check(struct sb_orchestrator *o, const struct held_card *card, const s
         sb_o_checking_free(c);
         return false;
     }
+    c->turn = ++card->run.turn;
     return sb_o_work(o, work, c, sb_o_checking_free);
 }
 
@@ -270,8 +294,8 @@ json_t *sb_o_checks_json(const struct checking *c)
     static const char *const truths[] = {"false", "true", "unknown"};
     json_t *list = json_array();
     for (size_t i = 0; list && i < c->checks_n; i++)
-        if (json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "check", c->checks[i].check, "result", truths[c->results[i].truth], "text",
-                                                  c->results[i].text))) {
+        if (json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "check", c->checks[i].check, "result", truths[c->results[i].truth], "text",
+                                                  sb_o_words(c->results[i].text)))) {
             json_decref(list);
             return NULL;
         }

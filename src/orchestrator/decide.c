@@ -4,6 +4,8 @@
  * is followed or refused in one sentence, and either way it is on the record. */
 #include "private.h"
 
+#include <signalbox/base/hook.h>
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -29,6 +31,10 @@ static struct held_card *card_of(struct sb_orchestrator *o, const char *id, stru
         return NULL;
     }
     c->card = card;
+    if (sb_o_recall(o, c, err)) {
+        sb_o_forget_card(o, c);
+        return NULL;
+    }
     return c;
 }
 
@@ -40,9 +46,18 @@ static int may_act(const struct sb_orchestrator *o, const struct held_card *c, s
         return sb_fail(err, SB_EPOLICY, "this console is read-only: nothing can be approved or executed from it");
     if (o->target_error)
         return sb_fail(err, SB_ESERVER, "%s", o->target_error);
-    if (!sb_ledger_writable(o->ledger, &why))
-        return sb_fail(err, SB_ELEDGER, "the ledger cannot be written, so nothing is executed: %s", why);
-    if (c && o->connected && !sb_streq(c->card.deployment_id, o->facts.id))
+    if (!sb_ledger_writable(o->ledger, &why)) {
+        struct sb_str hand;
+        sb_str_init(&hand);
+        if (c)
+            sb_o_by_hand(c, &hand);
+        sb_fail(err, SB_ELEDGER, "the ledger cannot be written, so nothing is executed: %s%s%s", why, hand.len ? ". To take it back by hand, in mongosh: " : "", hand.len ? hand.p : "");
+        sb_str_release(&hand);
+        return -1;
+    }
+    if (!o->connected)
+        return sb_fail(err, SB_ESERVER, "there is no connection yet: %s", o->connect_note ? o->connect_note : "connecting");
+    if (c && !sb_streq(c->card.deployment_id, o->facts.id))
         return sb_fail(err, SB_ESTATE, "%s is for %s (%s), and this console is on %s", c->card.id, c->card.deployment, c->card.deployment_id, o->facts.id);
     return 0;
 }
@@ -60,17 +75,22 @@ static int check_approval(struct sb_orchestrator *o, const struct held_card *c, 
     }
     if (!d->hash || !sb_streq(d->hash, card->hash) || (d->revision && d->revision != card->revision))
         return sb_fail(err, SB_ESTATE, "%s has changed since it was shown (revision %" PRId64 ", %.12s): look at it again", card->id, card->revision, card->hash);
-    if (card->approve_by && sb_origin_wall_ms(o->opt.origin) > card->approve_by)
+    if (sb_o_overdue(o, card->approve_by, c->approve_by_mono))
         return sb_fail(err, SB_ESTATE, "%s could be approved until a moment ago; it has expired", card->id);
     bool typed = card->policy.requires.typed_target || card->environment == SB_ENV_PROD;
     if (typed && !sb_streq(d->target, card->target))
         return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to approve %s", card->target, card->id);
     if (card->policy.requires.not_author && sb_streq(card->author, who->principal))
         return sb_fail(err, SB_EPOLICY, "%s wrote this revision of %s and cannot approve it", who->principal, card->id);
-    for (size_t i = 0; i < card->approvals_n; i++)
-        if (!card->approvals[i].voided && card->approvals[i].revision == card->revision && sb_streq(card->approvals[i].by, who->principal))
-            return sb_fail(err, SB_ESTATE, "%s has approved %s already; another person is needed", who->principal, card->id);
     return 0;
+}
+
+static bool has_approved(const struct sb_card *card, const char *principal)
+{
+    for (size_t i = 0; i < card->approvals_n; i++)
+        if (!card->approvals[i].voided && card->approvals[i].revision == card->revision && sb_streq(card->approvals[i].by, principal))
+            return true;
+    return false;
 }
 
 static json_t *approval_json(struct sb_orchestrator *o, const struct held_card *c, const struct seat *s, const char *nonce)
@@ -101,17 +121,24 @@ static int approve(struct sb_orchestrator *o, struct seat *s, struct held_card *
     char nonce[33];
     if (may_act(o, c, err) || check_approval(o, c, d, &s->actor, err))
         return -1;
-    int decision = sb_o_gate(o, c, "approve", &s->actor, s->actor.principal, false, err);
+    bool again = has_approved(&c->card, s->actor.principal);
+    int decision = sb_o_gate(o, c, "approve", &s->actor, again ? NULL : s->actor.principal, false, err);
     if (decision < 0)
         return -1;
     if (decision == SB_DENY) {
         sb_o_move(o, c, SB_EV_DENY, NULL, "policy denies it now", NULL);
         return -1;
     }
+    if (again && decision == SB_REQUIRE)
+        return sb_fail(err, SB_ESTATE, "%s has approved %s already; another person is needed", s->actor.principal, c->card.id);
+    sb_hook("decide.approval.before");
+    if (again) /* it is on the record, and what follows from it could not be recorded then */
+        return sb_o_move(o, c, SB_EV_APPROVED, &s->actor, "it had been approved", err);
     if (sb_origin_nonce(o->opt.origin, nonce, err) ||
         sb_o_record(o, SB_ENTRY_APPROVAL, &s->actor, &(struct refs){.card = c},
                     json_pack("{s:o,s:o}", "approval", approval_json(o, c, s, nonce), "statement", statement_json(o, c, s, nonce)), err))
         return -1;
+    sb_hook("decide.approval.recorded");
     char note[160];
     snprintf(note, sizeof note, "approved by %.100s", s->actor.principal);
     return sb_o_move(o, c, decision == SB_ALLOW ? SB_EV_APPROVED : SB_EV_APPROVE, &s->actor, note, err);
@@ -348,7 +375,7 @@ static int simple(struct sb_orchestrator *o, struct seat *s, struct held_card *c
     } asks[] = {
         {SB_ASK_REJECT, SB_EV_REJECT, "rejected", false, true}, {SB_ASK_PAUSE, SB_EV_PAUSE, "paused", false, false},
         {SB_ASK_RESUME, SB_EV_RESUME, "resumed", true, false},  {SB_ASK_STOP, SB_EV_STOP, "stopped", false, false},
-        {SB_ASK_REFRESH, SB_EV_REFRESH, "measured anew for", true, false}, {SB_ASK_CLOSE, SB_EV_CLOSE, "closed", false, true},
+        {SB_ASK_CLOSE, SB_EV_CLOSE, "closed", false, true},
     };
     for (size_t i = 0; i < SB_COUNT(asks); i++) {
         if (asks[i].type != type)
@@ -363,17 +390,43 @@ static int simple(struct sb_orchestrator *o, struct seat *s, struct held_card *c
     return sb_fail(err, SB_EINTERNAL, "an ask that nobody answers");
 }
 
-static const char *said(int type)
+static int measure_anew(struct sb_orchestrator *o, struct held_card *c, struct sb_err *err)
+{
+    if (may_act(o, c, err))
+        return -1;
+    if (c->card.state != SB_STALE) {
+        char why[160];
+        sb_lifecycle_reason(why, sizeof why, (enum sb_state)c->card.state, SB_EV_REFRESH);
+        return sb_fail(err, SB_ESTATE, "%s: %s", c->card.id, why);
+    }
+    return sb_o_refresh(o, c, err);
+}
+
+static const char *said_of_pause(const struct held_card *c)
+{
+    if (c->card.kind == SB_KIND_CREATE_INDEX && (c->run.forward_away || c->run.unanswered))
+        return "paused: no further step starts. An index build cannot be paused: it goes on to its end; stop aborts it";
+    return c->run.forward_away ? "paused: no further step starts; the command that is away cannot be paused" : "paused: no further step starts";
+}
+
+static const char *said_of_stop(const struct held_card *c)
+{
+    if (c->run.stopping)
+        return "stopped: what its step has begun is being aborted with dropIndexes";
+    return c->run.forward_away ? "stopped; the command that is away cannot be aborted, and its answer is recorded when it comes" : "stopped";
+}
+
+static const char *said(int type, const struct held_card *c)
 {
     switch (type) {
     case SB_ASK_APPROVE: return "approved";
     case SB_ASK_EDIT: return "edited; its approvals are void";
     case SB_ASK_REJECT: return "rejected";
-    case SB_ASK_PAUSE: return "paused: no further step starts";
+    case SB_ASK_PAUSE: return said_of_pause(c);
     case SB_ASK_RESUME: return "resumed";
-    case SB_ASK_STOP: return "stopped";
+    case SB_ASK_STOP: return said_of_stop(c);
     case SB_ASK_ROLLBACK: return "is being rolled back";
-    case SB_ASK_REFRESH: return "was measured anew";
+    case SB_ASK_REFRESH: return "is being measured anew";
     default: return "closed";
     }
 }
@@ -390,7 +443,7 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
     char *id = sb_format("%s", editing ? e->card : d->card); /* the card may be let go of meanwhile */
     struct held_card *c = id ? card_of(o, id, &err) : NULL;
     int rc = -1;
-    if (s->read_only) {
+    if (s->read_only || sb_server_read_only(o->opt.server)) {
         sb_fail(&err, SB_EPOLICY, "this console is read-only: nothing can be decided from it");
         c = NULL;
     }
@@ -400,12 +453,14 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
         rc = edit(o, s, c, e, &err);
     else if (c && m->type == SB_ASK_ROLLBACK)
         rc = roll_back(o, s, c, d, &err);
+    else if (c && m->type == SB_ASK_REFRESH)
+        rc = measure_anew(o, c, &err);
     else if (c)
         rc = simple(o, s, c, m->type, d, &err);
     if (rc && err.code == SB_OK)
         sb_fail_nomem(&err);
     if (rc) /* a refusal is an event too; when even that cannot be recorded, the answer still says why */
-        sb_o_record(o, SB_ENTRY_REFUSED, &s->actor, &(struct refs){.card = c}, json_pack("{s:s,s:s}", "ask", sb_message_name(m->type), "why", err.msg), NULL);
-    sb_o_answer(o, seat, m->seq, &err, id, c ? c->card.case_id : NULL, "%s %s.", id ? id : "", said(m->type));
+        sb_o_record(o, SB_ENTRY_REFUSED, &s->actor, &(struct refs){.card = c}, json_pack("{s:s,s:o}", "ask", sb_message_name(m->type), "why", sb_o_words(err.msg)), NULL);
+    sb_o_answer(o, seat, m->seq, &err, id, c ? c->card.case_id : NULL, "%s %s.", id ? id : "", c ? said(m->type, c) : "");
     free(id);
 }

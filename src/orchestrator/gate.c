@@ -230,20 +230,25 @@ static int ask(struct sb_orchestrator *o, const char *stage, const struct sb_act
     memset(v, 0, sizeof *v);
     if (!in)
         return sb_fail_nomem(err);
+    if (refs && refs->card && sb_o_add_waivers(o, in, err)) {
+        json_decref(in);
+        return -1;
+    }
     char id[24];
     snprintf(id, sizeof id, "d-%06" PRId64, o->last_decision + 1);
-    json_t *verdict = NULL;
-    int rc = sb_policy_evaluate(o->policy, in, v, err);
+    json_t *verdict = NULL, *asked = o->shadow ? json_deep_copy(in) : NULL;
+    int rc = sb_policy_freeze(o->policy, in, err) || sb_policy_evaluate(o->policy, in, v, err) ? -1 : 0;
     if (rc == 0 && (sb_str_set(&v->decision_id, id) || !(verdict = sb_record_to_json(&sb_policy_verdict_schema, v))))
         rc = sb_fail_nomem(err);
     if (rc == 0) {
         struct refs with = refs ? *refs : (struct refs){0};
         with.decision = id;
-        rc = sb_o_record(o, SB_ENTRY_VERDICT, actor, &with, json_pack("{s:s,s:o,s:O}", "stage", stage, "verdict", verdict, "input", in), err);
+        rc = sb_o_record(o, SB_ENTRY_VERDICT, actor, &with, json_pack("{s:s,s:o,s:O,s:o*}", "stage", stage, "verdict", verdict, "input", in, "shadow", sb_o_shadow(o, asked, v)), err);
         if (rc == 0)
             o->last_decision++;
     }
     json_decref(in);
+    json_decref(asked);
     if (rc)
         sb_policy_verdict_release(v);
     return rc;
@@ -256,7 +261,15 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
     if (ask(o, stage, actor, &(struct refs){.card = card}, card_input(o, card, stage, actor, extra, rollback), &v, err))
         return -1;
     int decision = v.decision;
-    if (decision == SB_DENY) {
+    if (decision == SB_REQUIRE && v.waits_for_n) {
+        /* everything else is there: to whoever is about to send a step this is a "not now", which is asked again */
+        char until[SB_TIME_LEN + 1] = "it is open";
+        if (v.waits_until)
+            sb_time_format(until, v.waits_until);
+        decision = SB_DENY;
+        sb_fail(err, SB_EPOLICY, "it waits for %s %.60s%s, until %s", v.waits_for_n == 1 ? "the window" : "the windows", v.waits_for[0],
+                v.waits_for_n == 1 ? "" : " and others", until);
+    } else if (decision == SB_DENY) {
         const char *why = NULL;
         for (size_t i = 0; i < v.rules_n; i++)
             if (v.rules[i].decides && !why)

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WORKERS 4
@@ -15,6 +16,7 @@
 #define APPROVE_WITHIN_S (4 * 3600)
 #define EXECUTE_WITHIN_S (8 * 3600)
 #define SAMPLE_MS 1000
+#define MAX_STRIP_AGE_MS 5000
 #define LEAST_SAMPLE_MS 250 /* a simulator's clock may run fast; our polls do not follow it beyond this */
 
 /* ---- mail from other threads ---- */
@@ -36,11 +38,9 @@ static void free_done(void *p)
 
 void sb_o_post_done(struct sb_orchestrator *o, void (*back)(struct sb_orchestrator *, void *), void *payload, void (*drop)(void *))
 {
-    struct done *d = malloc(sizeof *d);
-    if (!d) {
-        drop(payload);
-        return;
-    }
+    struct done *d;
+    while (!(d = malloc(sizeof *d))) /* what a server has answered is worth waiting for: this is a worker */
+        nanosleep(&(struct timespec){0, 50000000}, NULL);
     *d = (struct done){back, drop, payload};
     sb_queue_post(o->mail, MAIL_DONE, d, free_done);
 }
@@ -269,15 +269,19 @@ static void connect_back(struct sb_orchestrator *o, void *p)
 
 static void expire(struct sb_orchestrator *o)
 {
-    int64_t now = sb_origin_wall_ms(o->opt.origin);
+    int64_t wall = sb_origin_wall_ms(o->opt.origin), mono = sb_mono_ms();
     for (size_t i = 0; i < o->cards_n; i++) {
         struct held_card *c = o->cards[i];
         int s = c->card.state;
+        if (!c->approve_by_mono) { /* from now on nobody can prolong it by setting the clock back */
+            c->approve_by_mono = mono + c->card.approve_by - wall;
+            c->execute_by_mono = mono + c->card.execute_by - wall;
+        }
         bool undecided = s == SB_AWAITING_APPROVAL || s == SB_PROPOSED || s == SB_STALE;
         bool unstarted = (s == SB_APPROVED || s == SB_SCHEDULED) && c->run.phase == PHASE_NONE;
-        if (undecided && c->card.approve_by && now > c->card.approve_by)
+        if (undecided && sb_o_overdue(o, c->card.approve_by, c->approve_by_mono))
             sb_o_move(o, c, SB_EV_EXPIRE, NULL, "nobody decided in time", NULL);
-        else if (unstarted && c->card.execute_by && now > c->card.execute_by)
+        else if (unstarted && sb_o_overdue(o, c->card.execute_by, c->execute_by_mono))
             sb_o_move(o, c, SB_EV_EXPIRE, NULL, "it was not started in time", NULL);
     }
 }
@@ -415,6 +419,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
 static void take_strip(struct sb_orchestrator *o, struct sb_strip *s)
 {
     const struct sb_schema *schema = sb_message_schema(SB_NEWS_STRIP);
+    int64_t age = sb_wall_ms() - s->wall; /* of its newest sample; nonsense when somebody has just set the clock */
+    if (!o->have_strip || s->at != o->strip.at)
+        o->strip_mono_ms = sb_mono_ms() - (age > 0 && age < MAX_STRIP_AGE_MS ? age : 0);
     sb_record_release(schema, &o->strip);
     o->strip = *s;
     free(s);
@@ -521,7 +528,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
         sb_record_release(sb_message_schema(SB_NEWS_STRIP), &o->strip);
     sb_record_release(&sb_actor_schema, &o->self);
     sb_intake_free(o->intake);
-    sb_policy_free(o->policy);
+    sb_o_free_policy(o);
     sb_ledger_close(o->ledger);
     sb_queue_free(o->mail);
     for (size_t i = 0; i < o->namespaces_n; i++)
@@ -540,8 +547,7 @@ static int load_rules(struct sb_orchestrator *o, const struct sb_orchestrator_op
 {
     struct sb_problems problems;
     sb_problems_init(&problems);
-    o->policy = sb_policy_load(opt->policy_text, opt->policy_len, opt->policy_path, err);
-    o->intake = o->policy ? sb_intake_new(opt->intents_text, opt->intents_len, "intents.data", &problems, err) : NULL;
+    o->intake = sb_intake_new(opt->intents_text, opt->intents_len, "intents.data", &problems, err);
     int rc = o->intake ? 0 : -1;
     if (rc == 0 && problems.count)
         rc = sb_fail(err, SB_EINPUT, "%s", problems.text.p);
@@ -552,12 +558,10 @@ static int load_rules(struct sb_orchestrator *o, const struct sb_orchestrator_op
 /* The first entries of every run: who began, under which policy, whole. */
 static void record_start(struct sb_orchestrator *o, const struct sb_orchestrator_options *opt)
 {
-    const struct sb_bundle_id *id = sb_policy_id(o->policy);
-    json_t *bundle = sb_record_to_json(&sb_bundle_id_schema, id);
     sb_o_record(o, SB_ENTRY_START, NULL, NULL,
                 json_pack("{s:s,s:I,s:b,s:s}", "version", SIGNALBOX_VERSION, "pid", (json_int_t)o->opt.origin->pid, "read_only",
                           sb_server_read_only(opt->server), "servers", sb_server_shown(opt->server)), NULL);
-    sb_o_record(o, SB_ENTRY_POLICY_LOAD, NULL, NULL, json_pack("{s:o,s:s%}", "policy", bundle, "text", opt->policy_text, opt->policy_len), NULL);
+    sb_o_record_policy(o);
 }
 
 struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_options *opt, struct sb_err *err)
@@ -582,7 +586,7 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         goto fail;
     }
     if (load_rules(o, opt, err) || !(o->detector = sb_detector_new(err)) ||
-        !(o->ledger = sb_ledger_open(opt->state_dir, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_book(o, err) ||
+        !(o->ledger = sb_ledger_open(opt->state_dir, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_policy(o, opt, err) || sb_o_load_book(o, err) ||
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
     record_start(o, opt);

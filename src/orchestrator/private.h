@@ -74,22 +74,34 @@ enum phase {
     PHASE_PROBE,    /* finding out what an open intent did */
 };
 
+struct sending;
+
 struct run {
     enum phase phase;
+    int64_t turn;      /* of what is away: what comes back with another number was overtaken and decides nothing */
     int64_t step;      /* from 1 */
-    int64_t attempt;   /* of this step */
+    int64_t tries;     /* times the step was sent, by the record */
+    int64_t undo_tries; /* the same of all undos */
     bool undoing;
     bool hiding;       /* the undo is the gentler one */
+    bool stopping;     /* the abort ends with the card as it is, not with a roll back */
     bool away;         /* a worker has something of this run; its mail will come */
     bool polling;      /* a progress read is away */
-    bool forward_away; /* the step's own command has not answered yet (an abort overtook it) */
+    bool fresh;        /* the step's facts were read and policy was asked just now: it may be sent */
+    bool forward_away; /* the step's own command has not answered yet (an undo may have overtaken it) */
+    bool undo_again;   /* it answered after the undo was sent, and may have come after it: the undo may be needed twice */
+    bool sent;         /* what is to be done was sent before: read back instead of sending */
+    bool unanswered;   /* what was sent has no known answer, and will get none */
+    bool probed_back;  /* a probe has told where the undo stands: go on from there */
     int64_t give_up_ms; /* mono: when reading back is no longer tried */
     int64_t next_ms;    /* mono: when the next read is due */
     int64_t builds;     /* on the collection, as the last precheck saw; -1 unknown */
     int64_t started;    /* highest step whose intent is on the record */
-    bool resume_verify; /* the step, or its undo, was sent before: read back instead of sending */
-    bool probed_back;   /* a probe has told where the undo stands: go on from there */
-    bool stopping;      /* the abort ends with the card as it is, not with a roll back */
+    char waits[256];    /* what it waits for, as the seats were told */
+    int owed;           /* an event that could not be recorded, and is tried again; -1 none */
+    char owed_note[256];
+    bool unsent;        /* an intent was refused: whether it is on the record all the same is not known */
+    struct sending *unrecorded; /* answers that could not be recorded yet */
 };
 
 struct watching {
@@ -103,6 +115,7 @@ struct watching {
 
 struct held_card {
     struct sb_card card;
+    int64_t approve_by_mono, execute_by_mono; /* the same moments by a clock that nobody can set back; 0: not worked out yet */
     struct run run;
     struct watching watch;
 };
@@ -132,6 +145,10 @@ struct sb_orchestrator {
     struct sb_porter *porter; /* NULL: nobody may join */
     struct sb_ledger *ledger; /* NULL never: a ledger that cannot be opened ends the start */
     struct sb_policy *policy;
+    struct sb_policy *shadow; /* asked beside it, never deciding; NULL: none */
+    char *policy_alarm;       /* why the policy that was offered is not in force; NULL: it is */
+    json_t *policy_record;    /* the body of its entry, until that is written */
+    char *waivers_path;       /* NULL: none */
     struct sb_intake *intake;
     struct sb_actor self;     /* the orchestrator as an actor */
 
@@ -148,11 +165,12 @@ struct sb_orchestrator {
     bool connected, connecting;
     int64_t connect_again_ms;
     char *connect_note;       /* why there is no connection yet */
-    struct sb_deployment_facts facts;
+    struct sb_deployment_facts facts; /* facts.id is NULL until there is a connection */
     char *target_error;       /* the name is bound to another id: nothing is executed */
     struct sb_telemetry *telemetry;
     struct sb_detector *detector; /* the telemetry thread's, behind its hook */
     struct sb_strip strip;
+    int64_t strip_mono_ms; /* real time at which the newest sample behind it was taken, as far as the clocks tell */
     bool have_strip;
     int64_t sample_period_ms; /* real time between two polls of a member */
     char **namespaces;        /* known collections, for intake */
@@ -164,6 +182,10 @@ struct sb_orchestrator {
 };
 
 /* ---- record.c: the one way to change a card, a case or an anomaly ---- */
+
+/* A text for a body: what is no UTF-8 (a server's words, or a cut in the middle of a character) becomes U+FFFD. NULL gives
+ * null; NULL is out of memory. */
+json_t *sb_o_words(const char *text);
 
 struct refs {
     struct held_card *card;
@@ -192,6 +214,8 @@ struct held_anomaly *sb_o_anomaly(struct sb_orchestrator *o, const char *id);
 struct held_card *sb_o_new_card(struct sb_orchestrator *o);   /* NULL out of memory */
 struct held_case *sb_o_new_case(struct sb_orchestrator *o);
 struct held_anomaly *sb_o_new_anomaly(struct sb_orchestrator *o);
+/* True when a deadline of a card is over, by either clock. */
+bool sb_o_overdue(const struct sb_orchestrator *o, int64_t wall, int64_t mono);
 void sb_o_forget_card(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_free_book(struct sb_orchestrator *o);
 int sb_o_load_book(struct sb_orchestrator *o, struct sb_err *err); /* what the ledger says is open, and the numbers used */
@@ -211,6 +235,23 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
 void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);
 void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
+
+/* ---- rules.c ---- */
+
+/* Decides which policy is in force; needs the ledger. Then its entry, once entries can be written. */
+int sb_o_load_policy(struct sb_orchestrator *o, const struct sb_orchestrator_options *opt, struct sb_err *err);
+void sb_o_record_policy(struct sb_orchestrator *o);
+void sb_o_free_policy(struct sb_orchestrator *o);
+
+/* Something about the policy that every screen is told when it opens. */
+void sb_o_alarm(struct sb_orchestrator *o, const char *fmt, ...) SB_PRINTF(2, 3);
+
+/* Puts the waivers of the day into an input. */
+int sb_o_add_waivers(struct sb_orchestrator *o, json_t *input, struct sb_err *err);
+
+/* What the shadow policy says about an input that is not frozen yet, beside the verdict v; NULL: there is none, or it could
+ * not be asked. */
+json_t *sb_o_shadow(const struct sb_orchestrator *o, const json_t *asked, const struct sb_policy_verdict *v);
 
 /* ---- gate.c ---- */
 
@@ -242,20 +283,55 @@ int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *n
 /* Ends a consultation: the case's outcome where it led to no card, and the answer to whoever asked. */
 void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const struct sb_err *err, const char *text);
 
-/* ---- execute.c, watch.c, recover.c ---- */
+/* ---- execute.c: the plan forward ---- */
 
+bool sb_o_may_send(const struct sb_orchestrator *o, const struct held_card *card); /* connected to what the card is for, and allowed to write */
 void sb_o_try_start(struct sb_orchestrator *o, struct held_card *card);   /* approved or scheduled: facts, policy, go */
 void sb_o_run(struct sb_orchestrator *o, struct held_card *card);         /* SB_DO_RUN */
+void sb_o_verify(struct sb_orchestrator *o, struct held_card *card);      /* reads back what was sent, forward or undo */
+void sb_o_hold(struct held_card *card);                                   /* whatever is away decides nothing any more */
+void sb_o_tick_runs(struct sb_orchestrator *o);
+int sb_o_refresh(struct sb_orchestrator *o, struct held_card *card, struct sb_err *err); /* a stale card's facts are read again */
+
+/* ---- send.c: intent, command, result ---- */
+
+/* Records the intent of the present step, or of its undo, and sends. -1 with err: nothing was sent. */
+int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *command, bool undo, struct sb_err *err);
+void sb_o_sent_forward(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
+void sb_o_sent_undo(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
+void sb_o_tick_results(struct sb_orchestrator *o, struct held_card *card); /* answers and events that could not be recorded */
+void sb_o_drop_results(struct held_card *card);
+
+/* As sb_o_move by the orchestrator itself; when it cannot be recorded it is owed, and tried again. */
+void sb_o_must_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event event, const char *note);
+
+/* ---- undo.c: the plan backward ---- */
+
 void sb_o_undo(struct sb_orchestrator *o, struct held_card *card);        /* SB_DO_UNDO */
 void sb_o_undo_on(struct sb_orchestrator *o, struct held_card *card);     /* goes on with an undo where it stands */
+void sb_o_undo_verified(struct sb_orchestrator *o, struct held_card *card);
+void sb_o_undo_failed(struct sb_orchestrator *o, struct held_card *card, const char *why);
 void sb_o_abort(struct sb_orchestrator *o, struct held_card *card);       /* SB_DO_ABORT without undo */
+bool sb_o_hide_fits(const struct sb_orchestrator *o, const struct held_card *card);
+/* What proves that the present step's undo is done. It points into the card. */
+struct sb_check sb_o_undo_check(const struct held_card *card);
+/* Appends what a person types into mongosh to take back what the card has done; nothing when it has done nothing. */
+void sb_o_by_hand(const struct held_card *card, struct sb_str *out);
+
+/* ---- progress.c, watch.c, recover.c ---- */
+
+void sb_o_poll_progress(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_probe(struct sb_orchestrator *o, struct held_card *card);       /* SB_DO_PROBE */
 void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card);  /* SB_DO_WATCH */
+void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card); /* of a window whose verdict is on the record */
 void sb_o_tail_profiles(struct sb_orchestrator *o);                       /* of the profile cards that are on now */
-void sb_o_tick_runs(struct sb_orchestrator *o);
 void sb_o_tick_watches(struct sb_orchestrator *o);
 int64_t sb_o_deployment_now(const struct sb_orchestrator *o); /* the strip is told now and then: its time carried on to this moment */
 void sb_o_recover(struct sb_orchestrator *o);
+int sb_o_recall(struct sb_orchestrator *o, struct held_card *card, struct sb_err *err); /* a card that ended: what it had done, from its record */
+int sb_o_settle_unsent(struct sb_orchestrator *o, struct held_card *card); /* intents that are on the record though their append failed */
+int sb_o_record_outcome(struct sb_orchestrator *o, struct held_card *card, int64_t step, int64_t tries, bool undo, const char *outcome,
+                        const char *message); /* a result that was found by looking instead of by an answer */
 
 /* ---- checks.c: facts read on a worker ---- */
 
@@ -272,6 +348,7 @@ struct checking {
     struct sb_orchestrator *o;
     void (*back)(struct sb_orchestrator *o, struct checking *c); /* on the orchestrator's thread; frees */
     char *card_id;
+    int64_t turn;        /* of the card's run */
     char *deployment_id; /* what the connection has to be */
     char **members;      /* data-bearing */
     size_t members_n;
@@ -284,10 +361,14 @@ struct checking {
     struct sb_err err; /* the facts could not be read at all */
 };
 
-/* Reads these checks about a card on a worker and gives them to `back`. False: out of memory, nothing is under way. */
-bool sb_o_check(struct sb_orchestrator *o, const struct held_card *card, const struct sb_check *checks, size_t n,
+/* Reads these checks about a card on a worker and gives them to `back`, as the run's next turn. False: out of memory, and
+ * nothing is under way. */
+bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct sb_check *checks, size_t n,
                 void (*back)(struct sb_orchestrator *o, struct checking *c));
 void sb_o_checking_free(void *checking);
+
+/* The card a reading is about, or NULL: it has gone, or something else has begun since. Then the reading decides nothing. */
+struct held_card *sb_o_checking_card(struct sb_orchestrator *o, const struct checking *c);
 
 /* The first check that is not true, or NULL. unknown_fails: what cannot be known counts as not true. */
 const struct check_result *sb_o_first_failure(const struct checking *c, bool unknown_fails);

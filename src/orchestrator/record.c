@@ -3,7 +3,31 @@
  * Ledger first: an entry, then the change that follows from it, then the news. */
 #include "private.h"
 
+#include <signalbox/base/hook.h>
+
 #include <string.h>
+
+json_t *sb_o_words(const char *text)
+{
+    if (!text)
+        return json_null();
+    size_t n = strlen(text);
+    if (sb_utf8_valid(text, n))
+        return json_stringn(text, n);
+    struct sb_str clean;
+    sb_str_init(&clean);
+    while (n) {
+        uint32_t point;
+        size_t len = sb_utf8_decode(text, n, &point);
+        sb_str_add(&clean, len ? text : "\xEF\xBF\xBD", len ? len : 3);
+        len += !len;
+        text += len;
+        n -= len;
+    }
+    json_t *json = sb_str_ok(&clean) ? json_stringn(clean.p ? clean.p : "", clean.len) : NULL;
+    sb_str_release(&clean);
+    return json;
+}
 
 /* Fills in what the entry belongs to: copies, because the fold replaces the texts they come from. */
 static int refer(struct sb_orchestrator *o, struct sb_plan_ref *plan, const struct refs *r)
@@ -14,8 +38,9 @@ static int refer(struct sb_orchestrator *o, struct sb_plan_ref *plan, const stru
     if (r && r->card) {
         const struct sb_card *c = &r->card->card;
         plan->revision = c->revision;
-        if (sb_str_set(&plan->card, c->id) || sb_str_set(&plan->case_id, c->case_id) || sb_str_set(&plan->hash, c->hash) ||
-            sb_str_set(&plan->anomaly, c->anomaly))
+        plan->simulated = c->simulated; /* there may be no connection yet */
+        if (sb_str_set(&plan->deployment, c->deployment) || sb_str_set(&plan->card, c->id) || sb_str_set(&plan->case_id, c->case_id) ||
+            sb_str_set(&plan->hash, c->hash) || sb_str_set(&plan->anomaly, c->anomaly))
             return -1;
     }
     return (r && r->case_ && sb_str_set(&plan->case_id, r->case_->case_.id)) || (r && r->anomaly && sb_str_set(&plan->anomaly, r->anomaly->anomaly.id)) ? -1 : 0;
@@ -62,6 +87,21 @@ static void follow(struct sb_orchestrator *o, const struct sb_entry *e, const st
     }
 }
 
+/* What runs, or has run and may have to be taken back: with no record it can only be taken back by hand. */
+static void tell_by_hand(struct sb_orchestrator *o)
+{
+    for (size_t i = 0; i < o->cards_n; i++) {
+        struct held_card *c = o->cards[i];
+        struct sb_str hand;
+        sb_str_init(&hand);
+        if (sb_card_open(&c->card))
+            sb_o_by_hand(c, &hand);
+        if (hand.len)
+            sb_o_notice(o, SB_HIGH, "%s is %s. To take it back by hand, in mongosh: %s", c->card.id, sb_name(&sb_states, c->card.state), hand.p);
+        sb_str_release(&hand);
+    }
+}
+
 /* Says once that the ledger cannot be written, and once that it can again. */
 static void note_ledger(struct sb_orchestrator *o)
 {
@@ -74,6 +114,8 @@ static void note_ledger(struct sb_orchestrator *o)
         sb_o_notice(o, SB_MEDIUM, "The ledger can be written again.");
     else
         sb_o_notice(o, SB_HIGH, "The ledger cannot be written, so nothing is executed: %s", why ? why : "unknown");
+    if (!ok)
+        tell_by_hand(o);
     sb_o_tell_strip(o);
 }
 
@@ -126,13 +168,15 @@ static bool living_approvals(const struct sb_card *c)
 static void carry_out(struct sb_orchestrator *o, struct held_card *card, unsigned effects, const struct sb_actor *actor, const char *note)
 {
     if ((effects & SB_DO_VOID) && living_approvals(&card->card))
-        sb_o_record(o, SB_ENTRY_APPROVAL_VOID, actor, &(struct refs){.card = card}, json_pack("{s:s}", "reason", note), NULL);
+        sb_o_record(o, SB_ENTRY_APPROVAL_VOID, actor, &(struct refs){.card = card}, json_pack("{s:o}", "reason", sb_o_words(note)), NULL);
     if (effects & SB_DO_GATE) {
         int decision = sb_o_gate(o, card, "gate", actor, NULL, false, NULL);
         enum sb_event next = decision == SB_ALLOW ? SB_EV_ALLOW : decision == SB_REQUIRE ? SB_EV_REQUIRE : SB_EV_DENY;
         const char *why = decision < 0 ? "the verdict could not be recorded" : decision == SB_ALLOW ? "policy allows it" : decision == SB_REQUIRE ? "policy wants it approved" : "policy denies it";
         sb_o_move(o, card, next, NULL, why, NULL);
     }
+    if ((effects & SB_DO_HOLD) && !(effects & (SB_DO_UNDO | SB_DO_ABORT)) && card->card.state == SB_FAILED)
+        sb_o_hold(card);
     if (effects & SB_DO_UNDO)
         sb_o_undo(o, card);
     else if (effects & SB_DO_ABORT)
@@ -157,10 +201,12 @@ int sb_o_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event e
         sb_lifecycle_reason(why, sizeof why, from, event);
         return sb_fail(err, SB_ESTATE, "%s: %s", card->card.id, why);
     }
-    json_t *body = json_pack("{s:s,s:s,s:s,s:s?}", "event", sb_name(&sb_events, event), "from", sb_name(&sb_states, from), "to",
-                             sb_name(&sb_states, t->to), "note", note);
+    json_t *body = json_pack("{s:s,s:s,s:s,s:o}", "event", sb_name(&sb_events, event), "from", sb_name(&sb_states, from), "to",
+                             sb_name(&sb_states, t->to), "note", sb_o_words(note));
     if (sb_o_record(o, SB_ENTRY_STATE, actor, &(struct refs){.card = card}, body, err))
         return -1;
+    sb_hook("record.moved");
+    card->run.owed = -1;
     carry_out(o, card, t->effects, actor, note);
     if (card->card.state == SB_APPROVED && (event == SB_EV_ALLOW || event == SB_EV_APPROVED))
         sb_o_try_start(o, card);

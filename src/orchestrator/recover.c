@@ -12,15 +12,65 @@
 
 /* ---- what the record says of a card's steps ---- */
 
-struct history {
-    int64_t started;      /* highest forward step with an intent */
-    int64_t verified;     /* forward steps verified, counted from 1 */
-    int64_t attempts;     /* of the last step */
-    int64_t open_step;    /* of the intent without a result; 0 none */
-    bool open_undo;
-    int64_t undone;       /* undo steps verified */
-    bool result_unverified; /* the last forward step was answered and not read back */
+enum outcome { NO_OUTCOME, OUTCOME_UNKNOWN, OUTCOME_OK, OUTCOME_FAILED };
+
+/* One direction: the last command that was sent, and what became of it. */
+struct sent_last {
+    int64_t step;        /* 0: nothing was sent */
+    int64_t tries;
+    enum outcome outcome;
+    bool recovered;      /* the outcome was found by looking */
+    bool verified;
+    char why[256];       /* a failure's words */
 };
+
+struct history {
+    const struct sb_card *card;
+    int64_t started;     /* highest forward step with an intent */
+    int64_t verified;    /* forward steps verified, counted from 1 */
+    int64_t undone;      /* undo steps verified since the roll back was decided */
+    struct sent_last forward, back;
+    int64_t undo_tries;
+    bool last_back;      /* the newest intent was an undo's */
+    bool hiding;         /* the newest undo was the gentler one */
+    bool stopped;        /* the card is stopped, and its running step is to be aborted */
+};
+
+static void take_state(struct history *h, const struct sb_entry *e)
+{
+    const char *from = sb_json_str(e->body, "from"), *event = sb_json_str(e->body, "event");
+    bool running = sb_streq(from, sb_name(&sb_states, SB_EXECUTING)) || sb_streq(from, sb_name(&sb_states, SB_PAUSED));
+    h->stopped = running && sb_streq(event, sb_name(&sb_events, SB_EV_STOP));
+    if (sb_streq(event, sb_name(&sb_events, SB_EV_ROLLBACK)) || h->stopped) {
+        h->undone = 0;
+        h->back = (struct sent_last){0};
+    }
+}
+
+static void take_intent(struct history *h, const struct sb_entry *e, bool undo, int64_t step)
+{
+    struct sent_last *s = undo ? &h->back : &h->forward;
+    *s = (struct sent_last){.step = step, .tries = sb_json_int(e->body, "try")};
+    h->last_back = undo;
+    if (undo) {
+        h->undo_tries = s->tries > h->undo_tries ? s->tries : h->undo_tries;
+        h->hiding = step >= 1 && (size_t)step <= h->card->steps_n && h->card->steps[step - 1].hide &&
+                    sb_streq(sb_json_str(e->body, "command"), h->card->steps[step - 1].hide);
+    } else if (step > h->started) {
+        h->started = step;
+    }
+}
+
+static void take_result(struct sent_last *s, const struct sb_entry *e)
+{
+    static const char *const names[] = {[OUTCOME_UNKNOWN] = "unknown", [OUTCOME_OK] = "ok", [OUTCOME_FAILED] = "failed"};
+    const char *message = sb_json_str(e->body, "message"), *outcome = sb_json_str(e->body, "outcome");
+    for (int i = OUTCOME_UNKNOWN; i <= OUTCOME_FAILED; i++)
+        if (sb_streq(outcome, names[i]))
+            s->outcome = (enum outcome)i;
+    s->recovered = json_is_true(json_object_get(e->body, "recovered"));
+    snprintf(s->why, sizeof s->why, "%s", message ? message : "the server refused it");
+}
 
 static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
 {
@@ -30,26 +80,23 @@ static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, si
     (void)err;
     int64_t step = sb_json_int(e->body, "step");
     bool undo = json_is_true(json_object_get(e->body, "undo"));
+    struct sent_last *s = undo ? &h->back : &h->forward;
     switch (e->kind) {
+    case SB_ENTRY_STATE:
+        take_state(h, e);
+        break;
     case SB_ENTRY_STEP_INTENT:
-        h->open_step = step;
-        h->open_undo = undo;
-        h->attempts = sb_json_int(e->body, "try");
-        if (!undo && step > h->started)
-            h->started = step;
+        take_intent(h, e, undo, step);
         break;
     case SB_ENTRY_STEP_RESULT:
-        if (undo == h->open_undo && step == h->open_step && !sb_streq(sb_json_str(e->body, "outcome"), "unknown"))
-            h->open_step = 0;
-        h->result_unverified = !undo && sb_streq(sb_json_str(e->body, "outcome"), "ok");
+        if (step == s->step && sb_json_int(e->body, "try") == s->tries)
+            take_result(s, e);
         break;
     case SB_ENTRY_STEP_VERIFIED:
         if (json_is_true(json_object_get(e->body, "ok"))) {
-            if (undo)
-                h->undone++;
-            else
-                h->verified = step;
-            h->result_unverified = false;
+            s->verified = true;
+            h->undone += undo;
+            h->verified = undo ? h->verified : step;
         }
         break;
     default:
@@ -58,102 +105,168 @@ static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, si
     return 0;
 }
 
-static int read_history(struct sb_orchestrator *o, const char *card, struct history *h, struct sb_err *err)
+static int read_history(struct sb_orchestrator *o, const struct sb_card *card, struct history *h, struct sb_err *err)
 {
     memset(h, 0, sizeof *h);
-    h->attempts = 1;
-    return sb_ledger_by_ref(o->ledger, card, take_entry, h, err);
+    h->card = card;
+    return sb_ledger_by_ref(o->ledger, card->id, take_entry, h, err);
+}
+
+/* True while it is not known whether the command happened. */
+static bool in_doubt(const struct sent_last *s)
+{
+    return s->step && !s->verified && (s->outcome == NO_OUTCOME || s->outcome == OUTCOME_UNKNOWN);
+}
+
+/* It was answered, and not read back. */
+static bool answered_ok(const struct sent_last *s)
+{
+    return s->step && !s->verified && s->outcome == OUTCOME_OK;
+}
+
+/* The server refused it. What a probe found undone is another thing: that is sent again. */
+static bool refused(const struct sent_last *s)
+{
+    return s->step && !s->verified && s->outcome == OUTCOME_FAILED && !s->recovered;
+}
+
+/* ---- outcomes without an answer ---- */
+
+int sb_o_record_outcome(struct sb_orchestrator *o, struct held_card *card, int64_t step, int64_t tries, bool undo, const char *outcome, const char *message)
+{
+    int rc = sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card},
+                         json_pack("{s:I,s:I,s:b,s:s,s:b,s:o}", "step", (json_int_t)step, "try", (json_int_t)tries, "undo", undo, "outcome", outcome, "recovered", 1,
+                                   "message", sb_o_words(message)), NULL);
+    sb_hook("recover.result.recorded");
+    return rc;
+}
+
+/* Each intent gets its outcome: where nobody has heard the answer it is "unknown", until a probe has looked. */
+static int note_lost(struct sb_orchestrator *o, struct held_card *card, const struct sent_last *s, bool undo)
+{
+    if (!s->step || s->outcome != NO_OUTCOME || s->verified)
+        return 0;
+    return sb_o_record_outcome(o, card, s->step, s->tries, undo, "unknown", "the last owner ended before it was answered");
+}
+
+int sb_o_settle_unsent(struct sb_orchestrator *o, struct held_card *card)
+{
+    struct history h;
+    if (read_history(o, &card->card, &h, NULL))
+        return -1;
+    const struct sent_last *s = h.last_back ? &h.back : &h.forward;
+    if (!s->step || s->outcome != NO_OUTCOME || s->tries == (h.last_back ? card->run.undo_tries : card->run.tries))
+        return 0; /* it is not on the record, or it is one that was sent */
+    if (sb_o_record_outcome(o, card, s->step, s->tries, h.last_back, "failed", "its record could not be confirmed at the time, so it was not sent"))
+        return -1;
+    *(h.last_back ? &card->run.undo_tries : &card->run.tries) = s->tries;
+    return 0;
 }
 
 /* ---- the probe ---- */
 
-static void record_probe(struct sb_orchestrator *o, struct held_card *card, const char *found, const char *detail)
+static int record_probe(struct sb_orchestrator *o, struct held_card *card, const char *found, const char *detail)
 {
-    sb_o_record(o, SB_ENTRY_STEP_PROBE, NULL, &(struct refs){.card = card},
-                json_pack("{s:I,s:b,s:s,s:s}", "step", (json_int_t)card->run.step, "undo", card->run.undoing, "found", found, "detail", detail), NULL);
+    int rc = sb_o_record(o, SB_ENTRY_STEP_PROBE, NULL, &(struct refs){.card = card},
+                         json_pack("{s:I,s:b,s:s,s:o}", "step", (json_int_t)card->run.step, "undo", card->run.undoing, "found", found, "detail", sb_o_words(detail)), NULL);
+    sb_hook("recover.probe.recorded");
+    return rc;
 }
 
-/* The open intent has an outcome now, found by looking instead of by an answer. */
-static void record_recovered(struct sb_orchestrator *o, struct held_card *card, const char *outcome)
+/* Puts on the record what the probe found, and with it the outcome of the open intent. */
+static int record_found(struct sb_orchestrator *o, struct held_card *card, bool done, const char *detail)
 {
-    sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card},
-                json_pack("{s:I,s:I,s:b,s:s,s:b}", "step", (json_int_t)card->run.step, "try", (json_int_t)card->run.attempt, "undo", card->run.undoing,
-                          "outcome", outcome, "recovered", 1), NULL);
+    int64_t tries = card->run.undoing ? card->run.undo_tries : card->run.tries;
+    if (record_probe(o, card, done ? "done" : "not_done", detail) ||
+        sb_o_record_outcome(o, card, card->run.step, tries, card->run.undoing, done ? "ok" : "failed", detail))
+        return -1;
+    card->run.unanswered = false;
+    card->run.sent = done;
+    return 0;
 }
 
 static void found_forward(struct sb_orchestrator *o, struct held_card *card, enum truth done, bool running, const char *detail)
 {
-    int64_t now = sb_origin_wall_ms(o->opt.origin);
-    if (done == CHECK_TRUE) {
-        record_probe(o, card, "done", detail);
-        record_recovered(o, card, "ok");
-        card->run.resume_verify = true;
-        sb_o_move(o, card, SB_EV_PROBED_FORWARD, NULL, "it had been done; reading it back", NULL);
-    } else if (running) {
-        record_probe(o, card, "running", detail);
-        card->run.resume_verify = true;
-        sb_o_move(o, card, SB_EV_PROBED_FORWARD, NULL, "it is still being done by the server; waiting for it", NULL);
-    } else if (card->card.execute_by && now > card->card.execute_by) {
-        record_probe(o, card, "not_done", detail);
-        record_recovered(o, card, "failed");
-        sb_o_move(o, card, SB_EV_STEP_FAILED, NULL, "it had not been done, and the time to execute it is over", NULL);
-    } else if (card->card.steps[card->run.step - 1].class_ == SB_STEP_IRREVERSIBLE) {
+    if (running) {
+        if (record_probe(o, card, "running", detail))
+            return;
+        card->run.sent = true; /* it has no outcome yet: reading back will tell */
+        sb_o_must_move(o, card, SB_EV_PROBED_FORWARD, "it is still being done by the server; waiting for it");
+    } else if (done != CHECK_TRUE && card->card.steps[card->run.step - 1].class_ == SB_STEP_IRREVERSIBLE) {
         record_probe(o, card, "not_done", detail);
         sb_o_notice(o, SB_HIGH, "%s: step %lld cannot be undone and is never sent twice; stop the card or roll it back", card->card.id, (long long)card->run.step);
         card->run.next_ms = INT64_MAX;
+    } else if (record_found(o, card, done == CHECK_TRUE, detail)) {
+        return; /* no record, no consequence: it is probed again */
+    } else if (done == CHECK_TRUE) {
+        sb_o_must_move(o, card, SB_EV_PROBED_FORWARD, "it had been done; reading it back");
+    } else if (card->card.execute_by && sb_o_overdue(o, card->card.execute_by, card->execute_by_mono)) {
+        sb_o_must_move(o, card, SB_EV_STEP_FAILED, "it had not been done, and the time to execute it is over");
     } else {
-        record_probe(o, card, "not_done", detail);
-        record_recovered(o, card, "failed");
-        card->run.resume_verify = false;
-        card->run.attempt++;
-        sb_o_move(o, card, SB_EV_PROBED_FORWARD, NULL, "it had not been done; it is sent again", NULL);
+        sb_o_must_move(o, card, SB_EV_PROBED_FORWARD, "it had not been done; it is sent again if the facts still allow it");
     }
 }
 
-static void found_back(struct sb_orchestrator *o, struct held_card *card, enum truth gone, const char *detail)
+static void found_back(struct sb_orchestrator *o, struct held_card *card, bool done, const char *detail)
 {
-    record_probe(o, card, gone == CHECK_TRUE ? "done" : "not_done", detail);
-    record_recovered(o, card, gone == CHECK_TRUE ? "ok" : "failed");
+    if (record_found(o, card, done, detail))
+        return;
+    if (card->run.stopping) {
+        sb_o_undo_on(o, card);
+        return;
+    }
     card->run.probed_back = true;
-    card->run.resume_verify = gone == CHECK_TRUE;
-    sb_o_move(o, card, SB_EV_PROBED_BACK, NULL, gone == CHECK_TRUE ? "the undo had been done; reading it back" : "the undo had not been done; it is sent again", NULL);
+    sb_o_must_move(o, card, SB_EV_PROBED_BACK, done ? "the undo had been done; reading it back" : "the undo had not been done; it is sent again");
+}
+
+/* Not known yet: asked again, never guessed. Why is said once. */
+static void ask_again(struct sb_orchestrator *o, struct held_card *card, const char *why)
+{
+    card->run.phase = PHASE_PROBE;
+    if (sb_streq(card->run.waits, why))
+        return;
+    snprintf(card->run.waits, sizeof card->run.waits, "%s", why);
+    sb_o_notice(o, SB_HIGH, "%s stays in doubt: %s", card->card.id, why);
+}
+
+/* Its own index is being built, or is there and not yet on every member: reading back will tell. */
+static bool being_done(const struct held_card *card, const struct sb_catalogue *catalogue)
+{
+    char why[200];
+    return card->card.kind == SB_KIND_CREATE_INDEX &&
+           sb_catalogue_built(catalogue, card->card.index_name, card->card.index_key, why, sizeof why) == SB_BUILDING;
 }
 
 static void probed(struct sb_orchestrator *o, struct checking *c)
 {
-    struct held_card *card = sb_o_card(o, c->card_id);
+    struct held_card *card = sb_o_checking_card(o, c);
     sb_hook("recover.probed");
     if (card) {
         const struct check_result *r = &c->results[0];
-        bool running = false;
+        bool running = c->have_catalogue && !card->run.undoing && being_done(card, &c->catalogue);
         card->run.away = false;
         card->run.phase = PHASE_NONE;
-        for (size_t i = 0; c->have_catalogue && i < c->catalogue.builds_n; i++)
-            running |= sb_streq(c->catalogue.builds[i].name, card->card.index_name);
-        if (card->card.state != SB_IN_DOUBT) {
-            /* a person has decided meanwhile */
-        } else if (r->truth == CHECK_UNKNOWN && !running) {
-            card->run.next_ms = sb_mono_ms() + PROBE_AGAIN_MS; /* not known yet: asked again, never guessed */
-        } else if (card->run.undoing) {
-            found_back(o, card, r->truth, r->text);
-        } else {
+        card->run.next_ms = sb_mono_ms() + PROBE_AGAIN_MS;
+        if (card->card.state != SB_IN_DOUBT && !card->run.stopping)
+            ; /* a person has decided meanwhile */
+        else if (r->truth == CHECK_UNKNOWN && !running)
+            ask_again(o, card, r->text);
+        else if (card->run.undoing)
+            found_back(o, card, r->truth == CHECK_TRUE, r->text);
+        else
             found_forward(o, card, r->truth, running, r->text);
-        }
     }
     sb_o_checking_free(c);
 }
 
 void sb_o_probe(struct sb_orchestrator *o, struct held_card *card)
 {
-    if (card->run.away || !o->connected || card->run.step < 1 || (size_t)card->run.step > card->card.steps_n)
-        return;
+    if (card->run.away || !sb_o_may_send(o, card) || card->run.step < 1 || (size_t)card->run.step > card->card.steps_n)
+        return; /* it stays in doubt */
     const struct sb_step *s = &card->card.steps[card->run.step - 1];
-    struct sb_check gone = {.check = (char *)(uintptr_t)"index_gone", .ns = card->card.target, .name = card->card.index_name};
-    const struct sb_check *check = &gone;
-    if (!card->run.undoing && s->check_after_n)
-        check = &s->check_after[0];
-    else if (card->card.kind != SB_KIND_CREATE_INDEX && s->check_before_n)
-        check = &s->check_before[s->check_before_n - 1];
+    struct sb_check undone = sb_o_undo_check(card);
+    const struct sb_check *check = !card->run.undoing && s->check_after_n ? &s->check_after[0] : &undone;
+    sb_hook("recover.probe.begin");
     card->run.phase = PHASE_PROBE;
     card->run.away = sb_o_check(o, card, check, 1, probed);
     if (!card->run.away)
@@ -166,25 +279,116 @@ void sb_o_probe(struct sb_orchestrator *o, struct held_card *card)
 static void end_simulated(struct sb_orchestrator *o, struct held_card *card)
 {
     static const enum sb_event ends[] = {SB_EV_EXPIRE, SB_EV_SUPERSEDE, SB_EV_WATCH_INCONCLUSIVE, SB_EV_LOST, SB_EV_STOP, SB_EV_CLOSE};
+    struct history h;
+    if (read_history(o, &card->card, &h, NULL) || note_lost(o, card, &h.forward, false) || note_lost(o, card, &h.back, true))
+        return;
     for (size_t i = 0; i < SB_COUNT(ends) && sb_card_open(&card->card); i++)
         if (sb_lifecycle_next((enum sb_state)card->card.state, ends[i]))
             sb_o_move(o, card, ends[i], NULL, "the simulator it was for has ended", NULL);
+}
+
+/* Where the plan stands, by the record alone. */
+static void place(struct sb_orchestrator *o, struct held_card *card, const struct history *h)
+{
+    struct run *r = &card->run;
+    int state = card->card.state;
+    r->started = h->started;
+    r->tries = h->forward.step > h->verified ? h->forward.tries : 0;
+    r->undo_tries = h->undo_tries;
+    r->undoing = state == SB_ROLLING_BACK || (state == SB_IN_DOUBT && h->last_back) || (state == SB_FAILED && h->stopped && h->back.step);
+    if (r->undoing) {
+        r->hiding = h->back.step ? h->hiding : state == SB_ROLLING_BACK && sb_o_hide_fits(o, card);
+        r->step = h->back.step && !h->back.verified ? h->back.step : h->started - h->undone;
+        r->sent = answered_ok(&h->back);
+        r->unanswered = in_doubt(&h->back);
+    } else {
+        r->step = h->verified + 1;
+        r->sent = answered_ok(&h->forward);
+        r->unanswered = in_doubt(&h->forward);
+    }
+}
+
+int sb_o_recall(struct sb_orchestrator *o, struct held_card *card, struct sb_err *err)
+{
+    struct history h;
+    if (read_history(o, &card->card, &h, err))
+        return -1;
+    place(o, card, &h);
+    return 0;
+}
+
+static void recover_forward(struct sb_orchestrator *o, struct held_card *card, const struct history *h)
+{
+    if (refused(&h->forward))
+        sb_o_must_move(o, card, SB_EV_STEP_FAILED, h->forward.why);
+    else if (card->card.state == SB_PAUSED)
+        sb_o_notice(o, SB_MEDIUM, "%s is paused; %s", card->card.id,
+                    in_doubt(&h->forward) ? "whether its last step happened is not known, and is looked at when it is resumed" : "resume it, stop it or roll it back");
+    else if (in_doubt(&h->forward))
+        sb_o_must_move(o, card, SB_EV_LOST, "the last owner ended between an intent and its result");
+    else
+        sb_o_run(o, card);
+}
+
+static void recover_back(struct sb_orchestrator *o, struct held_card *card, const struct history *h)
+{
+    if (refused(&h->back))
+        sb_o_undo_failed(o, card, h->back.why);
+    else if (in_doubt(&h->back))
+        sb_o_must_move(o, card, SB_EV_LOST, "the last owner ended between the undo's intent and its result");
+    else
+        sb_o_undo_on(o, card);
+}
+
+/* A stop that the last owner had not carried to its end: the running step is aborted, or how its abort went is looked at. */
+static void recover_stopped(struct sb_orchestrator *o, struct held_card *card, const struct history *h)
+{
+    if (!h->stopped || h->back.verified || !sb_o_may_send(o, card))
+        return;
+    if (!h->back.step) {
+        if (in_doubt(&h->forward))
+            sb_o_abort(o, card);
+        return;
+    }
+    card->run.stopping = true;
+    if (refused(&h->back))
+        sb_o_undo_failed(o, card, h->back.why);
+    else if (in_doubt(&h->back))
+        sb_o_probe(o, card);
+    else
+        sb_o_undo_on(o, card);
+}
+
+static void recover_watch(struct sb_orchestrator *o, struct held_card *card)
+{
+    if (!card->card.report.opened_at)
+        sb_o_open_watch(o, card);
+    else if (card->card.report.verdict != SB_VERDICT_NONE)
+        sb_o_follow_verdict(o, card);
+}
+
+/* Its approvals may have been complete when the last owner ended. */
+static void recover_approved(struct sb_orchestrator *o, struct held_card *card)
+{
+    if (sb_card_approvals(&card->card) && sb_o_gate(o, card, "approve", NULL, NULL, false, NULL) == SB_ALLOW)
+        sb_o_move(o, card, SB_EV_APPROVED, NULL, "its approvals were complete when the last owner ended", NULL);
 }
 
 static void recover_card(struct sb_orchestrator *o, struct held_card *card)
 {
     struct history h;
     struct sb_err err = SB_ERR_INIT;
-    if (read_history(o, card->card.id, &h, &err)) {
-        sb_o_notice(o, SB_HIGH, "%s cannot be taken up: %s", card->card.id, err.msg);
+    if (read_history(o, &card->card, &h, &err) || note_lost(o, card, &h.forward, false) || note_lost(o, card, &h.back, true)) {
+        sb_o_notice(o, SB_HIGH, "%s cannot be taken up: %s", card->card.id, err.msg[0] ? err.msg : "the ledger cannot be written");
         return;
     }
-    card->run.started = h.started;
-    card->run.attempt = h.attempts;
-    card->run.undoing = h.open_step ? h.open_undo : card->card.state == SB_ROLLING_BACK;
-    card->run.step = h.open_step ? h.open_step : card->run.undoing ? h.started - h.undone : h.verified + 1;
-    card->run.resume_verify = h.result_unverified;
-    switch (card->card.state) {
+    place(o, card, &h);
+    int state = card->card.state;
+    if ((state == SB_EXECUTING || state == SB_ROLLING_BACK || state == SB_IN_DOUBT) && !sb_o_may_send(o, card)) {
+        sb_o_notice(o, SB_HIGH, "%s is %s and stays so: this console may not write", card->card.id, sb_name(&sb_states, state));
+        return;
+    }
+    switch (state) {
     case SB_DRAFT:
         sb_o_move(o, card, SB_EV_PROPOSE, NULL, "taken up again after a restart", NULL);
         break;
@@ -193,18 +397,24 @@ static void recover_card(struct sb_orchestrator *o, struct held_card *card)
         sb_o_move(o, card, decision == SB_ALLOW ? SB_EV_ALLOW : decision == SB_REQUIRE ? SB_EV_REQUIRE : SB_EV_DENY, NULL, "policy was asked again after a restart", NULL);
         break;
     }
+    case SB_AWAITING_APPROVAL:
+        recover_approved(o, card);
+        break;
     case SB_EXECUTING:
+    case SB_PAUSED:
+        recover_forward(o, card, &h);
+        break;
     case SB_ROLLING_BACK:
-        if (h.open_step) {
-            sb_o_move(o, card, SB_EV_LOST, NULL, "the last owner ended between an intent and its result", NULL);
-        } else if (card->card.state == SB_EXECUTING) {
-            sb_o_run(o, card);
-        } else {
-            sb_o_undo_on(o, card);
-        }
+        recover_back(o, card, &h);
         break;
     case SB_IN_DOUBT:
         sb_o_probe(o, card);
+        break;
+    case SB_FAILED:
+        recover_stopped(o, card, &h);
+        break;
+    case SB_WATCHING:
+        recover_watch(o, card);
         break;
     default:
         break; /* what waits, waits on; the clock takes it up */
@@ -227,6 +437,7 @@ static void close_old_anomalies(struct sb_orchestrator *o)
 
 void sb_o_recover(struct sb_orchestrator *o)
 {
+    sb_hook("recover.begin");
     close_old_anomalies(o);
     for (size_t i = 0; i < o->cards_n; i++) {
         struct held_card *card = o->cards[i];
@@ -245,4 +456,5 @@ void sb_o_recover(struct sb_orchestrator *o)
             sb_o_close_case_if_settled(o, c->case_.id);
     }
     sb_o_tail_profiles(o);
+    sb_hook("recover.done");
 }

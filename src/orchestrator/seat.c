@@ -205,4 +205,6 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
     for (size_t i = 0; i < o->cards_n; i++)
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CARD, 0, &o->cards[i]->card));
     sb_o_tell_strip(o);
+    if (o->policy_alarm)
+        sb_o_notice(o, SB_HIGH, "Policy: %s", o->policy_alarm);
 }

@@ -3,6 +3,7 @@
  * The watch window: what the card promised, measured in deployment time, and the verdict: PASS, FAIL or INCONCLUSIVE. */
 #include "private.h"
 
+#include <signalbox/base/hook.h>
 #include <signalbox/mongo/read_door.h>
 
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 #define LEAST_OBSERVED 0.8    /* of the window, for a PASS */
 #define ENTRIES 4             /* sample summaries put on the record in one window */
 #define EARLY_BREACHES 4      /* readings in a row that end a window early */
+#define PUT_BACK_AGAIN_MS 30000 /* between two attempts to put the profiler back */
 #define OVERDUE_MS 60000      /* real time after which a window that is not observed ends all the same */
 
 /* One reading, on its way from the telemetry thread over a worker and back. */
@@ -66,8 +68,7 @@ int64_t sb_o_deployment_now(const struct sb_orchestrator *o)
 {
     if (!o->have_strip || !o->strip.at)
         return sb_origin_wall_ms(o->opt.origin);
-    int64_t age = sb_wall_ms() - o->strip.wall;
-    return o->strip.at + (age > 0 ? age * o->facts.speed : 0);
+    return o->strip.at + (sb_mono_ms() - o->strip_mono_ms) * o->facts.speed;
 }
 
 /* Deployment time from the opening that is not judged: an interval between two polls must not reach back in front of it. */
@@ -265,7 +266,7 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
     } else if (blind.len) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("not everything that decides could be measured: %s", blind.p);
-    } else if (overdue || (double)r->observed_s < LEAST_OBSERVED * (double)(w->window_s - settle_s)) {
+    } else if (overdue || r->observed_s <= 0 || (double)r->observed_s < LEAST_OBSERVED * (double)(w->window_s - settle_s)) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("the window was observed for %" PRId64 " of %" PRId64 " s only", r->observed_s, w->window_s);
     } else {
@@ -292,11 +293,18 @@ static void conclude(struct sb_orchestrator *o, struct held_card *card, bool ove
     free(r->remedy);
     r->reason = reason;
     r->remedy = remedy;
-    int verdict = r->verdict;
+    sb_hook("watch.verdict.before");
     if (record_report(o, card)) { /* no record, no verdict: it is tried again */
         card->card.report.verdict = SB_VERDICT_NONE;
         return;
     }
+    sb_hook("watch.verdict.recorded");
+    sb_o_follow_verdict(o, card);
+}
+
+void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card)
+{
+    int verdict = card->card.report.verdict;
     char note[512];
     snprintf(note, sizeof note, "verdict %s: %.400s", sb_name(&sb_verdicts, verdict), card->card.report.reason ? card->card.report.reason : "");
     sb_o_move(o, card, verdict == SB_VERDICT_PASS ? SB_EV_WATCH_PASS : verdict == SB_VERDICT_FAIL ? SB_EV_WATCH_FAIL : SB_EV_WATCH_INCONCLUSIVE, NULL, note, NULL);
@@ -306,7 +314,9 @@ static void conclude(struct sb_orchestrator *o, struct held_card *card, bool ove
 static void end_profile(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
-    int decision = sb_o_gate(o, card, "execute", NULL, NULL, true, &err);
+    card->watch.next_ms = sb_mono_ms() + PUT_BACK_AGAIN_MS;
+    int decision = sb_o_may_send(o, card) ? sb_o_gate(o, card, "execute", NULL, NULL, true, &err)
+                                          : sb_fail(&err, SB_EPOLICY, "this console may not write to the deployment");
     if (decision == SB_ALLOW || decision == SB_REQUIRE)
         sb_o_move(o, card, SB_EV_ROLLBACK, NULL, "its time is over; what was set before is put back", NULL);
     else
@@ -333,6 +343,7 @@ static void taken(struct sb_orchestrator *o, void *p)
         return;
     }
     struct sb_watch_report *r = &card->card.report;
+    sb_hook("watch.taken");
     keep_readings(r, t, settle_ms(o) / 1000);
     card->watch.last_at = t->now;
     card->watch.breaches_in_a_row = breached_now(&card->card) ? card->watch.breaches_in_a_row + 1 : 0;
@@ -368,6 +379,7 @@ static void take(struct sb_orchestrator *o, struct held_card *card)
         free_taking(t);
         return;
     }
+    sb_hook("watch.read.begin");
     card->watch.away = true;
     sb_telemetry_call(o->telemetry, read_view, t, free_taking);
 }
@@ -401,7 +413,9 @@ void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
     card->watch.last_at = r->opened_at;
     card->watch.next_ms = sb_mono_ms() + READ_EVERY_MS;
     card->watch.overdue_ms = sb_mono_ms() + card->card.watch.window_s * 1000 / o->facts.speed + OVERDUE_MS;
+    sb_hook("watch.open.before");
     record_report(o, card);
+    sb_hook("watch.open.after");
     if (card->card.kind == SB_KIND_PROFILE)
         sb_o_tail_profiles(o);
 }
@@ -411,17 +425,19 @@ void sb_o_tick_watches(struct sb_orchestrator *o)
     int64_t now = sb_mono_ms();
     for (size_t i = 0; o->telemetry && i < o->cards_n; i++) {
         struct held_card *card = o->cards[i];
-        if (card->card.state != SB_WATCHING || card->watch.away)
+        if (card->card.state != SB_WATCHING)
             continue;
         bool over = o->have_strip && o->strip.at >= card->card.report.ends_at;
         if (card->watch.overdue_ms == 0) /* taken over from an earlier process */
             card->watch.overdue_ms = now + card->card.watch.window_s * 1000 / o->facts.speed + OVERDUE_MS;
         if (card->card.kind == SB_KIND_PROFILE) {
-            if (over || now > card->watch.overdue_ms)
+            if ((over || now > card->watch.overdue_ms) && now >= card->watch.next_ms)
                 end_profile(o, card);
+        } else if (card->card.report.verdict != SB_VERDICT_NONE) {
+            sb_o_follow_verdict(o, card); /* it is on the record, and what follows from it is not yet */
         } else if (now > card->watch.overdue_ms) {
-            conclude(o, card, true);
-        } else if (now >= card->watch.next_ms || over) {
+            conclude(o, card, true); /* whatever still hangs */
+        } else if (!card->watch.away && (now >= card->watch.next_ms || over)) {
             int64_t spread = card->card.watch.window_s * 1000 / o->facts.speed / READINGS;
             card->watch.next_ms = now + (spread > READ_EVERY_MS ? spread : READ_EVERY_MS);
             take(o, card);

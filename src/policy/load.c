@@ -7,6 +7,7 @@
 #include <signalbox/base/array.h>
 #include <signalbox/base/hash.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* ---- places ---- */
@@ -37,7 +38,9 @@ void sb_loader_leave(struct sb_loader *l, size_t mark)
 
 int sb_loader_refuse(struct sb_loader *l, const char *what)
 {
-    return sb_fail(l->err, SB_EINPUT, "%s: %.300s: %s", l->path, l->at.len ? l->at.p : "/", what);
+    int64_t line = 1, column = 1;
+    sb_policy_place(l->text, l->len, l->at.p, &line, &column);
+    return sb_fail(l->err, SB_EINPUT, "%s:%" PRId64 ":%" PRId64 ": %.300s: %s", l->path, line, column, l->at.len ? l->at.p : "/", what);
 }
 
 int sb_loader_refuse_name(struct sb_loader *l, const char *what, const char *name)
@@ -57,8 +60,10 @@ int sb_loader_keys(struct sb_loader *l, const json_t *object, const char *const 
         bool known = false;
         for (size_t i = 0; i < n && !known; i++)
             known = strcmp(keys[i], key) == 0;
-        if (!known)
+        if (!known) {
+            sb_loader_enter(l, key);
             return sb_loader_refuse_name(l, "unknown key", key);
+        }
     }
     return 0;
 }
@@ -116,6 +121,8 @@ static int check_plain(struct sb_loader *l, const json_t *v, unsigned depth)
 
 /* ---- rules ---- */
 
+static const char *const require_keys[] = {"approvals", "more_approvals", "groups", "group_approvals", "checks", "windows", "redaction", "not_author", "not_executor", "typed_target"};
+
 static int get_name(struct sb_loader *l, const json_t *object, const char *key, const struct sb_names *names, int *out)
 {
     const char *text;
@@ -129,7 +136,7 @@ static int get_name(struct sb_loader *l, const json_t *object, const char *key, 
     return sb_loader_refuse_name(l, what, text);
 }
 
-static int get_words(struct sb_loader *l, const json_t *object, const char *key, const json_t **out)
+int sb_loader_words(struct sb_loader *l, const json_t *object, const char *key, const json_t **out)
 {
     *out = json_object_get(object, key);
     if (*out && (!json_is_array(*out) || json_array_size(*out) > 100))
@@ -140,13 +147,24 @@ static int get_words(struct sb_loader *l, const json_t *object, const char *key,
     return 0;
 }
 
-static int get_flag(struct sb_loader *l, const json_t *object, const char *key, bool *out)
+int sb_loader_flag(struct sb_loader *l, const json_t *object, const char *key, bool *out)
 {
     const json_t *v = json_object_get(object, key);
     if (v && !json_is_boolean(v))
         return sb_loader_refuse_name(l, "must be true or false:", key);
     *out = json_is_true(v);
     return 0;
+}
+
+int sb_loader_int(struct sb_loader *l, const json_t *object, const char *key, int64_t low, int64_t high, int64_t *out)
+{
+    const json_t *n = json_object_get(object, key);
+    *out = json_integer_value(n);
+    if (!n || (json_is_integer(n) && *out >= low && *out <= high))
+        return 0;
+    char what[120];
+    snprintf(what, sizeof what, "%.60s must be an integer from %" PRId64 " to %" PRId64, key, low, high);
+    return sb_loader_refuse(l, what);
 }
 
 static int read_require(struct sb_loader *l, const json_t *rule, struct sb_rule *out)
@@ -157,14 +175,14 @@ static int read_require(struct sb_loader *l, const json_t *rule, struct sb_rule 
     if (!v)
         return 0;
     size_t mark = sb_loader_enter(l, "require");
-    static const char *const keys[] = {"approvals", "groups", "checks", "not_author", "typed_target"};
-    if (sb_loader_keys(l, v, keys, SB_COUNT(keys)) || get_words(l, v, "groups", &out->groups) || get_words(l, v, "checks", &out->checks) ||
-        get_flag(l, v, "not_author", &out->not_author) || get_flag(l, v, "typed_target", &out->typed_target))
+    if (sb_loader_keys(l, v, require_keys, SB_COUNT(require_keys)) || sb_loader_words(l, v, "groups", &out->groups) ||
+        sb_loader_words(l, v, "checks", &out->checks) || sb_loader_words(l, v, "windows", &out->windows) ||
+        sb_loader_words(l, v, "redaction", &out->redaction) || sb_loader_flag(l, v, "not_author", &out->not_author) ||
+        sb_loader_flag(l, v, "not_executor", &out->not_executor) || sb_loader_flag(l, v, "typed_target", &out->typed_target) ||
+        sb_loader_int(l, v, "approvals", 0, SB_POLICY_MAX_APPROVALS, &out->approvals) ||
+        sb_loader_int(l, v, "more_approvals", 0, SB_POLICY_MAX_APPROVALS, &out->more_approvals) ||
+        sb_loader_int(l, v, "group_approvals", 1, SB_POLICY_MAX_APPROVALS, &out->group_approvals) || sb_loader_check_groups(l, out))
         return -1;
-    const json_t *n = json_object_get(v, "approvals");
-    if (n && (!json_is_integer(n) || json_integer_value(n) < 0 || json_integer_value(n) > SB_POLICY_MAX_APPROVALS))
-        return sb_loader_refuse(l, "approvals must be an integer from 0 to 9");
-    out->approvals = json_integer_value(n);
     sb_loader_leave(l, mark);
     return 0;
 }
@@ -181,23 +199,27 @@ static int read_expression(struct sb_loader *l, const json_t *rule, const char *
     return *out < 0 ? -1 : 0;
 }
 
+static int note_fact(struct sb_loader *l, struct sb_rule *rule, int fact)
+{
+    bool known = fact == SB_NO_FACT;
+    for (size_t i = 0; i < rule->shown_n && !known; i++)
+        known = rule->shown[i] == fact;
+    if (known)
+        return 0;
+    int *slot = sb_list_push((void **)&rule->shown, &rule->shown_n, sizeof *slot);
+    if (!slot)
+        return sb_fail_nomem(l->err);
+    *slot = fact;
+    return 0;
+}
+
 static int note_facts(struct sb_loader *l, struct sb_rule *rule, int node)
 {
     if (node == SB_NO_NODE)
         return 0;
     const struct sb_node *n = &l->p->nodes[node];
-    int used[2] = {n->fact, n->other};
-    for (size_t k = 0; k < 2; k++) {
-        bool known = used[k] == SB_NO_FACT;
-        for (size_t i = 0; i < rule->shown_n && !known; i++)
-            known = rule->shown[i] == used[k];
-        if (known)
-            continue;
-        int *slot = sb_list_push((void **)&rule->shown, &rule->shown_n, sizeof *slot);
-        if (!slot)
-            return sb_fail_nomem(l->err);
-        *slot = used[k];
-    }
+    if (note_fact(l, rule, n->fact) || note_fact(l, rule, n->other))
+        return -1;
     for (int child = n->first; child != SB_NO_NODE; child = l->p->nodes[child].next)
         if (note_facts(l, rule, child))
             return -1;
@@ -206,7 +228,7 @@ static int note_facts(struct sb_loader *l, struct sb_rule *rule, int node)
 
 static int read_rule(struct sb_loader *l, const json_t *v)
 {
-    static const char *const keys[] = {"id", "level", "effect", "title", "match", "when", "message", "owner", "review_by", "require"};
+    static const char *const keys[] = {"id", "level", "effect", "title", "match", "when", "message", "owner", "review_by", "waivable_by", "require"};
     struct sb_policy *p = l->p;
     int level, effect;
     if (SB_GROW(p->rules, p->rules_cap, p->rules_n + 1))
@@ -215,7 +237,7 @@ static int read_rule(struct sb_loader *l, const json_t *v)
     memset(r, 0, sizeof *r);
     if (sb_loader_keys(l, v, keys, SB_COUNT(keys)) || sb_loader_text(l, v, "id", true, &r->id) || sb_loader_text(l, v, "title", true, &r->title) ||
         sb_loader_text(l, v, "message", false, &r->message) || sb_loader_text(l, v, "owner", false, &r->owner) ||
-        sb_loader_text(l, v, "review_by", false, &r->review_by) || get_name(l, v, "level", &sb_rule_levels, &level) ||
+        sb_loader_text(l, v, "review_by", false, &r->review_by) || sb_loader_text(l, v, "waivable_by", false, &r->waivable_by) || get_name(l, v, "level", &sb_rule_levels, &level) ||
         get_name(l, v, "effect", &sb_rule_effects, &effect))
         return -1;
     r->level = (enum sb_rule_level)level;
@@ -223,11 +245,23 @@ static int read_rule(struct sb_loader *l, const json_t *v)
     for (size_t i = 0; i + 1 < p->rules_n; i++)
         if (strcmp(p->rules[i].id, r->id) == 0)
             return sb_loader_refuse_name(l, "a second rule with the id", r->id);
-    if (read_require(l, v, r) || read_expression(l, v, "match", &r->match) || read_expression(l, v, "when", &r->when))
+    if (r->effect == SB_RULE_ALLOW && r->waivable_by)
+        return sb_loader_refuse(l, "a rule that allows cannot be waived");
+    if (read_require(l, v, r) || sb_loader_check_groups(l, r) || read_expression(l, v, "match", &r->match) || read_expression(l, v, "when", &r->when))
         return -1;
     if (r->match == SB_NO_NODE && r->when == SB_NO_NODE)
         return sb_loader_refuse(l, "a rule needs a \"match\" or a \"when\"");
-    return note_facts(l, r, r->when != SB_NO_NODE ? r->when : r->match);
+    if (note_facts(l, r, r->when != SB_NO_NODE ? r->when : r->match))
+        return -1;
+    for (size_t i = 0; i < json_array_size(r->checks); i++) {
+        const struct sb_check_rule *c = sb_check_rule_find(p, json_string_value(json_array_get(r->checks, i)));
+        if (c && note_facts(l, r, c->node))
+            return -1;
+    }
+    for (size_t i = 0; i < json_array_size(r->windows); i++)
+        if (note_fact(l, r, sb_window_find(p, json_string_value(json_array_get(r->windows, i)))->active))
+            return -1;
+    return 0;
 }
 
 static bool version_ok(const char *text)
@@ -248,7 +282,7 @@ static bool version_ok(const char *text)
 
 static int read_head(struct sb_loader *l)
 {
-    static const char *const keys[] = {"format", "bundle", "version", "default", "rules", "inputs", "tests"};
+    static const char *const keys[] = {"format", "bundle", "version", "default", "windows", "groups", "checks", "tags", "holds", "autonomy", "waivers", "rules", "inputs", "tests"};
     const json_t *tree = l->p->tree;
     const char *format, *fallback, *name, *version;
     if (sb_loader_keys(l, tree, keys, SB_COUNT(keys)) || sb_loader_text(l, tree, "format", true, &format) || sb_loader_text(l, tree, "default", true, &fallback) ||
@@ -276,20 +310,23 @@ static int read_rules(struct sb_loader *l)
         sb_loader_leave(l, inner);
     }
     sb_loader_leave(l, mark);
-    return sb_compile_fact(l, "target.env", &l->p->env);
+    return sb_compile_fact(l, "target.env", &l->p->env) || sb_compile_fact(l, "stage", &l->p->stage) || sb_compile_fact(l, "plan.started", &l->p->started) ||
+                   sb_compile_fact(l, "plan.in_step", &l->p->in_step)
+               ? -1
+               : 0;
 }
 
 /* ---- tests: their form; what they mean is test.c's ---- */
 
 static int check_expect(struct sb_loader *l, const json_t *expect)
 {
-    static const char *const keys[] = {"decision", "rules", "advice", "requires"};
-    static const char *const require_keys[] = {"approvals", "groups", "checks", "not_author", "typed_target"};
+    static const char *const keys[] = {"decision", "rules", "advice", "requires", "waits_for", "waivers"};
     const json_t *words, *requires = json_object_get(expect, "requires");
     int decision;
     size_t mark = sb_loader_enter(l, "expect");
     if (sb_loader_keys(l, expect, keys, SB_COUNT(keys)) || get_name(l, expect, "decision", &sb_decisions, &decision) ||
-        get_words(l, expect, "rules", &words) || get_words(l, expect, "advice", &words) ||
+        sb_loader_words(l, expect, "rules", &words) || sb_loader_words(l, expect, "advice", &words) ||
+        sb_loader_words(l, expect, "waits_for", &words) || sb_loader_words(l, expect, "waivers", &words) ||
         (requires && sb_loader_keys(l, requires, require_keys, SB_COUNT(require_keys))))
         return -1;
     sb_loader_leave(l, mark);
@@ -354,7 +391,7 @@ static int seal(struct sb_loader *l)
     return rc;
 }
 
-struct sb_policy *sb_policy_load(const char *text, size_t len, const char *path, struct sb_err *err)
+struct sb_policy *sb_policy_load(const char *text, size_t len, const char *path, const struct sb_zone_source *zones, struct sb_err *err)
 {
     if (len > SB_POLICY_MAX_BYTES) {
         sb_fail(err, SB_EINPUT, "%s: larger than 1 MiB", path);
@@ -365,10 +402,10 @@ struct sb_policy *sb_policy_load(const char *text, size_t len, const char *path,
         sb_fail_nomem(err);
         return NULL;
     }
-    struct sb_loader l = {.p = p, .path = path, .err = err};
+    struct sb_loader l = {.p = p, .path = path, .text = text, .len = len, .err = err, .zones = zones};
     sb_str_init(&l.at);
     p->tree = sb_json_parse(text, len, path, SB_JSON_ALLOW_REAL, err);
-    if (!p->tree || check_plain(&l, p->tree, 0) || read_head(&l) || read_rules(&l) || check_tests(&l) || seal(&l)) {
+    if (!p->tree || check_plain(&l, p->tree, 0) || read_head(&l) || sb_loader_sections(&l) || read_rules(&l) || check_tests(&l) || seal(&l)) {
         sb_policy_free(p);
         p = NULL;
     }
@@ -390,6 +427,14 @@ void sb_policy_free(struct sb_policy *p)
     }
     for (size_t i = 0; i < p->rules_n; i++)
         free(p->rules[i].shown);
+    for (size_t i = 0; i < p->windows_n; i++) {
+        free(p->windows[i].except);
+        sb_zone_free(p->windows[i].zone);
+    }
+    free(p->windows);
+    free(p->groups);
+    free(p->checks);
+    free(p->levels);
     free(p->facts);
     free(p->nodes);
     free(p->rules);

@@ -5,6 +5,7 @@
 #define SIGNALBOX_SRC_POLICY_PROGRAM_H
 
 #include <signalbox/base/regex.h>
+#include <signalbox/policy/autonomy.h>
 #include <signalbox/policy/input.h>
 #include <signalbox/policy/policy.h>
 
@@ -50,16 +51,54 @@ struct sb_node {
     struct sb_regex *regex;
 };
 
+/* What happens to a plan that has begun when its window closes. */
+enum sb_overrun { SB_OVERRUN_FINISH_STEP, SB_OVERRUN_FINISH_PLAN, SB_OVERRUN_PAUSE };
+extern const struct sb_names sb_overruns;
+
+struct sb_window {
+    const char *name, *tz; /* borrowed from the tree */
+    bool freeze;           /* kind deny */
+    bool recurs;           /* on days; else from..to */
+    enum sb_overrun overrun;
+    unsigned days;         /* bit 0 is Sunday */
+    int64_t start_s, duration_s;
+    bool has_from, has_to;
+    int64_t from, to;      /* local seconds */
+    int64_t *except;       /* local days, whose occurrence is left out */
+    size_t except_n;
+    struct sb_zone *zone;  /* owned; NULL: not to be computed */
+    char tzdata[65], definition[65]; /* SHA-256 in hexadecimal */
+    int active;            /* the fact calendar.NAME.active */
+};
+
+struct sb_group {
+    const char *name;
+    const json_t *members;
+};
+
+/* So much is done without being asked, for these kinds of action. */
+struct sb_grant {
+    const json_t *kinds;
+    int environment, level;
+    int64_t last_day; /* since 1970-01-01 */
+};
+
+/* A prerequisite that the bundle describes. */
+struct sb_check_rule {
+    const char *name, *title;
+    int node;
+};
+
 struct sb_rule {
-    const char *id, *title, *message, *owner, *review_by; /* borrowed from the tree; NULL when not said */
+    const char *id, *title, *message, *owner, *review_by, *waivable_by; /* borrowed from the tree; NULL when not said */
     enum sb_rule_level level;
     enum sb_rule_effect effect;
     int match, when;        /* nodes, or SB_NO_NODE */
     int *shown;             /* facts whose values a result shows */
     size_t shown_n;
-    int64_t approvals;
-    const json_t *groups, *checks; /* lists of strings, or NULL */
-    bool not_author, typed_target;
+    int64_t approvals, more_approvals, group_approvals;
+    const json_t *groups, *checks, *windows, *redaction; /* lists of strings, or NULL */
+    bool not_author, not_executor, typed_target;
 };
 
 struct sb_fact_path {
@@ -79,9 +118,41 @@ struct sb_policy {
     size_t nodes_n, nodes_cap;
     struct sb_rule *rules;
     size_t rules_n, rules_cap;
+    struct sb_window *windows;
+    size_t windows_n, windows_cap;
+    struct sb_group *groups;
+    size_t groups_n, groups_cap;
+    struct sb_check_rule *checks;
+    size_t checks_n, checks_cap;
+    bool has_autonomy;
+    int level_default;
+    struct sb_grant *levels;
+    size_t levels_n, levels_cap;
+    struct sb_autonomy_limits limits[SB_AUTONOMY_LEVELS];
+    bool has_groups;      /* the bundle alone says who is in a group */
+    bool waivers_signed;
+    int64_t waivers_max_ms;
     size_t tests; /* SB_NODE_TESTs */
-    int env;      /* the fact target.env */
+    int env, stage, started, in_step; /* the facts target.env, stage, plan.started, plan.in_step */
 };
+
+/* "2026-12-24" as days since 1970-01-01. */
+bool sb_policy_date(const char *text, int64_t *days);
+
+/* The principal is the author of the commands, or their last editor. */
+bool sb_policy_wrote_it(const json_t *input, const char *who);
+
+/* The id of the waiver that lifts a rule from this plan; NULL: none. */
+const char *sb_waiver_of(const struct sb_policy *p, const struct sb_rule *rule, const json_t *input);
+
+const struct sb_window *sb_window_find(const struct sb_policy *p, const char *name);
+const struct sb_group *sb_group_find(const struct sb_policy *p, const char *name);
+const struct sb_check_rule *sb_check_rule_find(const struct sb_policy *p, const char *name);
+bool sb_group_has(const struct sb_group *g, const char *principal);
+
+/* Whether a window is active at an instant (seconds), and when that changes next: SB_ZONE_NEVER when it does not within some
+ * years. Bounded by the window's own numbers. */
+bool sb_window_active(const struct sb_window *w, int64_t utc, int64_t *next);
 
 /* ---- evaluation with a glance inside, for tests, mutants and coverage ---- */
 
@@ -89,9 +160,17 @@ struct sb_policy {
 #define SB_SEEN_FALSE 2
 #define SB_SEEN_ERROR 4
 
+/* Parts of a "require", for mutants that leave one out. */
+enum sb_part {
+    SB_PART_APPROVALS, SB_PART_MORE, SB_PART_GROUPS, SB_PART_CHECKS, SB_PART_WINDOWS, SB_PART_REDACTION, SB_PART_NOT_AUTHOR, SB_PART_NOT_EXECUTOR,
+    SB_PART_TYPED, SB_PARTS
+};
+
 struct sb_probe {
     int negate;          /* the test whose result is turned round, or -1 */
     int skip;            /* the rule that is left out, or -1 */
+    int window;          /* the window whose state is turned round, or -1 */
+    int weaken, part;    /* the rule whose requirement loses this part, or -1 */
     unsigned char *test; /* SB_SEEN_* a test, or NULL; when given, every condition is looked at */
     unsigned char *rule; /* the same a rule */
 };
@@ -127,7 +206,7 @@ struct sb_outcome_of {
     int64_t given;         /* approvals that count */
     char **given_by;
     size_t given_by_n;
-    const json_t *missing_groups, *missing_checks; /* lists of strings */
+    json_t *missing_groups, *missing_checks, *missing_windows, *missing_redaction; /* lists of strings */
     bool error_asks;       /* an error asks for an approval */
 };
 int sb_policy_flips(const struct sb_policy *p, const json_t *input, const struct sb_value *facts, const enum sb_truth *truth,

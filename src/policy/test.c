@@ -23,6 +23,13 @@ static const struct sb_member members[] = {
 };
 const struct sb_schema sb_policy_report_schema = SB_SCHEMA("report", struct sb_policy_report, members);
 
+static const struct sb_probe no_probe = {.negate = -1, .skip = -1, .window = -1, .weaken = -1, .part = -1};
+
+static const char *const part_text[SB_PARTS] = {
+    [SB_PART_APPROVALS] = "approvals", [SB_PART_MORE] = "more approvals", [SB_PART_GROUPS] = "groups", [SB_PART_CHECKS] = "checks", [SB_PART_WINDOWS] = "windows",
+    [SB_PART_REDACTION] = "redaction", [SB_PART_NOT_AUTHOR] = "other than the author", [SB_PART_NOT_EXECUTOR] = "other than the executor", [SB_PART_TYPED] = "typed target",
+};
+
 struct one_test {
     const char *name;
     json_t *input; /* own reference */
@@ -62,7 +69,7 @@ static json_t *input_of(const struct sb_policy *p, const json_t *test)
     const char *base = sb_json_str(test, "base");
     const json_t *from = base ? json_object_get(json_object_get(p->tree, "inputs"), base) : NULL;
     json_t *input = from ? json_deep_copy(from) : json_object();
-    if (input && merge(input, json_object_get(test, "input"))) {
+    if (input && (merge(input, json_object_get(test, "input")) || sb_policy_freeze(p, input, NULL))) {
         json_decref(input);
         input = NULL;
     }
@@ -116,8 +123,10 @@ static bool same_requires(const struct sb_requires *q, const json_t *expected)
 {
     const json_t *approvals = json_object_get(expected, "approvals"), *groups = json_object_get(expected, "groups");
     const json_t *checks = json_object_get(expected, "checks"), *author = json_object_get(expected, "not_author");
-    const json_t *typed = json_object_get(expected, "typed_target");
-    return (!approvals || json_integer_value(approvals) == q->approvals) && (!groups || same_words(q->groups, q->groups_n, groups)) &&
+    const json_t *typed = json_object_get(expected, "typed_target"), *windows = json_object_get(expected, "windows");
+    const json_t *redaction = json_object_get(expected, "redaction"), *executor = json_object_get(expected, "not_executor");
+    return (!windows || same_words(q->windows, q->windows_n, windows)) && (!redaction || same_words(q->redaction, q->redaction_n, redaction)) &&
+           (!executor || json_is_true(executor) == q->not_executor) && (!approvals || json_integer_value(approvals) == q->approvals) && (!groups || same_words(q->groups, q->groups_n, groups)) &&
            (!checks || same_words(q->checks, q->checks_n, checks)) && (!author || json_is_true(author) == q->not_author) &&
            (!typed || json_is_true(typed) == q->typed_target);
 }
@@ -139,6 +148,10 @@ static void compare(const struct sb_policy_verdict *v, const json_t *expect, str
     if (!same_requires(&v->requires, json_object_get(expect, "requires")))
         sb_str_addf(why, "requires %" PRId64 " approvals%s%s and other lists than expected, or other flags; ", v->requires.approvals,
                     v->requires.not_author ? ", not the author" : "", v->requires.typed_target ? ", typed target" : "");
+    if (json_object_get(expect, "waits_for") && !same_words(v->waits_for, v->waits_for_n, json_object_get(expect, "waits_for")))
+        sb_str_addf(why, "waits for %zu windows, or others than expected; ", v->waits_for_n);
+    if (json_object_get(expect, "waivers") && !same_words(v->waivers, v->waivers_n, json_object_get(expect, "waivers")))
+        sb_str_addf(why, "%zu waivers are used, or others than expected; ", v->waivers_n);
     if (why->len > 2)
         sb_str_truncate(why, why->len - 2);
     sb_str_release(&found);
@@ -187,23 +200,24 @@ static int run_tests(struct runner *r, const struct sb_probe *probe)
     return 0;
 }
 
-/* Which rule a node belongs to: nodes are made rule by rule. */
-static const struct sb_rule *rule_of(const struct sb_policy *p, int node)
+/* What a node belongs to: nodes are made check by check, then rule by rule. */
+static const char *owner_of(const struct sb_policy *p, int node)
 {
-    const struct sb_rule *found = NULL;
+    const char *found = "?";
+    for (size_t i = 0; i < p->checks_n && p->checks[i].node <= node; i++)
+        found = p->checks[i].name;
     for (size_t i = 0; i < p->rules_n; i++) {
         int first = p->rules[i].match != SB_NO_NODE ? p->rules[i].match : p->rules[i].when;
         if (first > node)
             break;
-        found = &p->rules[i];
+        found = p->rules[i].id;
     }
     return found;
 }
 
 static void say_test(const struct sb_policy *p, int node, struct sb_str *out)
 {
-    const struct sb_rule *rule = rule_of(p, node);
-    sb_str_addf(out, "%s: ", rule ? rule->id : "?");
+    sb_str_addf(out, "%s: ", owner_of(p, node));
     if (p->nodes[node].fact == SB_NO_FACT)
         sb_str_addf(out, "the condition %s inside a list", sb_name(&sb_ops, p->nodes[node].op));
     else
@@ -270,23 +284,71 @@ static int try_mutant(struct runner *r, const struct sb_probe *mutant, int node)
         return seen < 0 ? -1 : 0;
     struct sb_str line;
     sb_str_init(&line);
-    if (mutant->skip >= 0)
+    if (mutant->skip >= 0) {
         sb_str_addf(&line, "%s: left out", r->p->rules[mutant->skip].id);
-    else
+    } else if (mutant->weaken >= 0) {
+        sb_str_addf(&line, "%s: requires no %s", r->p->rules[mutant->weaken].id, part_text[mutant->part]);
+    } else if (mutant->window >= 0) {
+        sb_str_addf(&line, "window %s: turned round", r->p->windows[mutant->window].name);
+    } else {
         say_test(r->p, node, &line);
-    if (mutant->skip < 0)
         sb_str_adds(&line, ": turned round");
+    }
     return take(&r->out->survivors, &r->out->survivors_n, &line);
+}
+
+/* A part that a rule does not require anyway is no mutant. Advice requires nothing of anybody. */
+static bool has_part(const struct sb_rule *rule, enum sb_part part)
+{
+    if (rule->level == SB_RULE_ADVISORY)
+        return false;
+    switch (part) {
+    case SB_PART_APPROVALS: return rule->approvals > 0;
+    case SB_PART_MORE: return rule->more_approvals > 0;
+    case SB_PART_GROUPS: return json_array_size(rule->groups) > 0;
+    case SB_PART_CHECKS: return json_array_size(rule->checks) > 0;
+    case SB_PART_WINDOWS: return json_array_size(rule->windows) > 0;
+    case SB_PART_REDACTION: return json_array_size(rule->redaction) > 0;
+    case SB_PART_NOT_AUTHOR: return rule->not_author;
+    case SB_PART_NOT_EXECUTOR: return rule->not_executor;
+    case SB_PART_TYPED: return rule->typed_target;
+    case SB_PARTS: break;
+    }
+    return false;
+}
+
+static int try_parts(struct runner *r, size_t rule)
+{
+    for (int part = 0; part < SB_PARTS; part++) {
+        struct sb_probe mutant = no_probe;
+        mutant.weaken = (int)rule;
+        mutant.part = part;
+        if (has_part(&r->p->rules[rule], (enum sb_part)part) && try_mutant(r, &mutant, 0))
+            return -1;
+    }
+    return 0;
 }
 
 static int try_mutants(struct runner *r)
 {
-    for (size_t i = 0; i < r->p->rules_n; i++)
-        if (try_mutant(r, &(struct sb_probe){.negate = -1, .skip = (int)i}, 0))
+    struct sb_probe mutant = no_probe;
+    for (size_t i = 0; i < r->p->rules_n; i++) {
+        mutant.skip = (int)i;
+        if (try_mutant(r, &mutant, 0) || try_parts(r, i))
             return -1;
-    for (size_t i = 0; i < r->p->nodes_n; i++)
-        if (r->p->nodes[i].kind == SB_NODE_TEST && try_mutant(r, &(struct sb_probe){.negate = r->p->nodes[i].test, .skip = -1}, (int)i))
+    }
+    mutant = no_probe;
+    for (size_t i = 0; i < r->p->nodes_n; i++) {
+        mutant.negate = r->p->nodes[i].test;
+        if (r->p->nodes[i].kind == SB_NODE_TEST && try_mutant(r, &mutant, (int)i))
             return -1;
+    }
+    mutant = no_probe;
+    for (size_t i = 0; i < r->p->windows_n; i++) {
+        mutant.window = (int)i;
+        if (try_mutant(r, &mutant, 0))
+            return -1;
+    }
     return 0;
 }
 
@@ -294,7 +356,9 @@ int sb_policy_test(const struct sb_policy *p, struct sb_policy_report *out, stru
 {
     memset(out, 0, sizeof *out);
     struct runner r = {.p = p, .out = out};
-    struct sb_probe probe = {.negate = -1, .skip = -1, .test = calloc(p->tests + 1, 1), .rule = calloc(p->rules_n + 1, 1)};
+    struct sb_probe probe = no_probe;
+    probe.test = calloc(p->tests + 1, 1);
+    probe.rule = calloc(p->rules_n + 1, 1);
     int rc = probe.test && probe.rule ? load_tests(&r) : -1;
     if (rc == 0)
         rc = run_tests(&r, &probe) || count_coverage(&r, &probe) || (out->failed == 0 && try_mutants(&r)) ? -1 : 0;

@@ -3,8 +3,9 @@
 #include <signalbox/sim/build.h>
 #include <signalbox/sim/plan_cache.h>
 #include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
 #include <signalbox/sim/text.h>
-#include <signalbox/sim/wait.h>
+#include <signalbox/sim/contend.h>
 
 #include "build_log.h"
 
@@ -14,7 +15,7 @@
 #define TICK_US 100000
 #define LOAD_SHARE 0.25 /* sorting between the scan and the insertion, as a share of the scan */
 
-enum phase { IDLE, SCAN, SORT_KEYS, INSERT, READY, DONE };
+enum phase { IDLE, SCAN, SORT_KEYS, INSERT, READY, DONE, LOST /* with its process: begins anew with the next one */ };
 
 /* One member's part. */
 struct part {
@@ -23,6 +24,7 @@ struct part {
     int64_t scanned;  /* records put into the trees so far */
     int64_t total;    /* records when it began */
     int64_t keys;
+    unsigned life; /* how often it has begun */
     struct sim_running *running; /* the coordinator's thread */
     int32_t opid;
 };
@@ -38,6 +40,8 @@ struct sim_build {
     struct sim_build_waiter waiter;
     unsigned before; /* indexes before the build */
     int64_t started;
+    int asked;         /* the member whose command waits for it */
+    uint64_t start_ts, end_ts; /* of its entries; end_ts 0: not yet */
     bool over;       /* on the primary: committed or aborted; the others follow by the oplog */
     struct sim_fail why;
 };
@@ -153,6 +157,11 @@ static int fill(struct sim_build *b, struct sim_member *m, uint64_t upto, struct
     return 0;
 }
 
+static bool works(const struct part *p)
+{
+    return p->phase == SCAN || p->phase == SORT_KEYS || p->phase == INSERT;
+}
+
 static int64_t count_keys(const struct sim_build *b, struct sim_member *m)
 {
     struct sim_coll *c = coll_of(b, m);
@@ -168,6 +177,7 @@ static int64_t count_keys(const struct sim_build *b, struct sim_member *m)
 struct tick {
     uint8_t uuid[16];
     struct sim_member *m;
+    unsigned life; /* of the part: those of an earlier one are void */
 };
 
 static void on_tick(struct sim *s, void *ctx);
@@ -179,6 +189,7 @@ static int next_tick(struct sim *s, struct sim_build *b, struct sim_member *m, i
         return -1;
     memcpy(t->uuid, b->uuid, 16);
     t->m = m;
+    t->life = b->part[m->id].life;
     if (sim_at(s, at, on_tick, t, free)) {
         free(t);
         return -1;
@@ -232,6 +243,8 @@ static int begin_part(struct sim *s, struct sim_build *b, struct sim_member *m, 
     sim_store_use(m, c, &all);
     sim_lock_exclusive(m, c, (int64_t)s->costs.ddl_us);
     p->total = (int64_t)c->records.count;
+    p->scanned = p->keys = 0;
+    p->life++;
     p->phase = SCAN;
     p->from = s->now;
     p->to = s->now + (int64_t)((double)p->total * s->costs.build_doc_us * sim_cost_spread(&s->costs, &m->rng)) + 1000;
@@ -283,12 +296,18 @@ static int finish_indexes(struct sim_build *b, struct sim_member *m, struct sim_
     return 0;
 }
 
-static void tell_waiter(struct sim *s, struct sim_build *b, const struct sim_fail *f)
+/* Telling makes the set go on: the build may be gone after it, so whoever ends it takes the waiter out first. */
+static struct sim_build_waiter take_waiter(struct sim_build *b)
 {
     struct sim_build_waiter w = b->waiter;
     b->waiter.fn = NULL;
-    if (w.fn)
-        w.fn(s, w.ctx, f);
+    return w;
+}
+
+static void tell_waiter(struct sim *s, const struct sim_build_waiter *w, const struct sim_fail *f)
+{
+    if (w->fn)
+        w->fn(s, w->ctx, f);
 }
 
 static void log_end(struct sim *s, struct sim_build *b, const char *what, const struct sim_fail *why)
@@ -312,6 +331,7 @@ static void log_end(struct sim *s, struct sim_build *b, const char *what, const 
     const uint8_t *o = sim_w_done(&w);
     if (o && sim_log_command(s, db, b->coll, o, NULL))
         o = NULL; /* the oplog is out of memory: the others will see it when it has some */
+    *(b->over ? &b->end_ts : &b->start_ts) = s->last_ts;
     sim_w_release(&w);
 }
 
@@ -328,7 +348,7 @@ static void full_reason(const struct sim_build *b, struct sim_fail *f)
 static void abort_build(struct sim *s, struct sim_build *b, struct sim_fail *why)
 {
     struct sim_member *p = sim_primary(s);
-    if (b->over)
+    if (b->over || !p)
         return;
     b->over = true;
     log_end(s, b, "abortIndexBuild", why);
@@ -337,9 +357,10 @@ static void abort_build(struct sim *s, struct sim_build *b, struct sim_fail *why
     sim_build_log_cleaned(p, b->uuid);
     end_part(b, p);
     full_reason(b, why);
-    tell_waiter(s, b, why);
-    sim_fail_release(why);
+    struct sim_build_waiter waiter = take_waiter(b);
     forget_if_done(s, b);
+    tell_waiter(s, &waiter, why);
+    sim_fail_release(why);
 }
 
 static void commit_build(struct sim *s, struct sim_build *b)
@@ -357,17 +378,20 @@ static void commit_build(struct sim *s, struct sim_build *b)
     sim_build_log_done(p, b->uuid, b->coll, b->ns, b->names->bson, s->last_ts, b->before, c ? c->indexes : 0, b->waiter.conn ? b->waiter.conn->id : 0,
                        s->now - b->started, b->command, b->part[p->id].total / 1000);
     end_part(b, p);
-    tell_waiter(s, b, NULL);
+    struct sim_build_waiter waiter = take_waiter(b);
     forget_if_done(s, b);
+    tell_waiter(s, &waiter, NULL);
 }
 
+/* With a voting member away the default quorum waits, as MongoDB does. */
 static void try_commit(struct sim *s, struct sim_build *b)
 {
     struct sim_val q = sim_find(b->quorum->bson, "commitQuorum");
-    int ready = 0, need = sim_text_is(q, "votingMembers") || !q.type ? s->members : sim_text_is(q, "majority") ? s->members / 2 + 1 : (int)sim_int(q, 1);
+    int ready = 0, need = sim_text_is(q, "votingMembers") || !q.type ? sim_votes(s) : sim_text_is(q, "majority") ? sim_majority(s) : (int)sim_int(q, 1);
+    struct sim_member *p = sim_primary(s);
     for (int i = 0; i < s->members; i++)
-        ready += b->part[i].phase == READY || b->part[i].phase == DONE;
-    if (!b->over && b->part[0].phase == READY && ready >= (need < 1 ? 1 : need))
+        ready += s->seat[i].votes && (b->part[i].phase == READY || b->part[i].phase == DONE);
+    if (p && !b->over && b->part[p->id].phase == READY && ready >= (need < 1 ? 1 : need))
         commit_build(s, b);
 }
 
@@ -420,9 +444,17 @@ static void on_tick(struct sim *s, void *ctx)
     struct tick *t = ctx;
     struct sim_build *b = find(s, t->uuid);
     struct sim_member *m = t->m;
+    unsigned life = t->life;
     free(t);
-    if (!b || b->part[m->id].phase == DONE || b->part[m->id].phase == IDLE || b->part[m->id].phase == READY)
+    if (!b || !works(&b->part[m->id]) || b->part[m->id].life != life)
         return;
+    if (m->hung) { /* time stands still for it */
+        b->part[m->id].from += TICK_US;
+        b->part[m->id].to += TICK_US;
+        if (next_tick(s, b, m, s->now + TICK_US))
+            return; /* out of memory: the build stands still when it goes on, and can be aborted */
+        return;
+    }
     uint8_t uuid[16];
     memcpy(uuid, b->uuid, 16);
     struct sim_fail f = SIM_FAIL_INIT;
@@ -431,7 +463,7 @@ static void on_tick(struct sim *s, void *ctx)
         return;
     }
     b = find(s, uuid); /* it may have been committed */
-    if (!b || b->part[m->id].phase == READY || b->part[m->id].phase == DONE)
+    if (!b || !works(&b->part[m->id]))
         return;
     int64_t at = s->now + TICK_US, to = b->part[m->id].to;
     if (next_tick(s, b, m, at < to || to <= s->now ? at : to)) {
@@ -511,6 +543,7 @@ int sim_build_begin(struct sim *s, struct sim_coll *c, const struct sim_val *spe
     b->quorum = doc_of(&w);
     b->command = command ? sim_doc_ref(command) : NULL;
     b->waiter = *waiter;
+    b->asked = s->primary_id;
     if (!b->quorum)
         sim_fail_nomem(f);
     if (!b->quorum || set_specs(b, specs, n, f)) {
@@ -525,6 +558,7 @@ int sim_build_begin(struct sim *s, struct sim_coll *c, const struct sim_val *spe
         for (int i = 0; i < s->members; i++)
             b->part[i].phase = DONE;
         b->waiter.fn = NULL;
+        b->over = true;
         log_end(s, b, "abortIndexBuild", f);
         end_part(b, sim_primary(s));
         forget_if_done(s, b);
@@ -597,7 +631,8 @@ size_t sim_build_abort_named(struct sim *s, struct sim_coll *c, const char *name
         }
         struct sim_fail f = SIM_FAIL_INIT;
         interrupted(b, SIM_INDEX_BUILD_ABORTED, &f);
-        sim_build_log_abort(sim_primary(s), conn ? conn->id : 0, b->uuid, b->coll, b->names->bson, b->part[0].scanned, b->part[0].phase == SCAN);
+        const struct part *p = &b->part[s->primary_id];
+        sim_build_log_abort(sim_primary(s), conn ? conn->id : 0, b->uuid, b->coll, b->names->bson, p->scanned, p->phase == SCAN);
         abort_build(s, b, &f);
         n++;
         i = 0; /* the list has changed */
@@ -609,11 +644,11 @@ bool sim_build_kill(struct sim *s, struct sim_member *m, int32_t opid)
 {
     for (size_t i = 0; i < s->builds->n; i++) {
         struct sim_build *b = s->builds->item[i];
-        if (!m->primary || b->over || (b->part[0].opid != opid && b->waiter.opid != opid))
+        if (m != sim_primary(s) || b->over || (b->part[m->id].opid != opid && b->waiter.opid != opid))
             continue;
         struct sim_fail f = SIM_FAIL_INIT;
         interrupted(b, SIM_INTERRUPTED, &f);
-        sim_build_log_stopped(m, b->uuid, b->coll, b->part[0].scanned, SIM_INTERRUPTED);
+        sim_build_log_stopped(m, b->uuid, b->coll, b->part[m->id].scanned, SIM_INTERRUPTED);
         abort_build(s, b, &f);
         return true;
     }
@@ -624,7 +659,7 @@ void sim_build_forget(struct sim *s, const struct sim_conn *conn)
 {
     for (size_t i = 0; i < s->builds->n; i++)
         if (s->builds->item[i]->waiter.conn == conn) {
-            sim_build_log_background(sim_primary(s), conn->id, s->builds->item[i]->uuid);
+            sim_build_log_background(conn->m, conn->id, s->builds->item[i]->uuid);
             s->builds->item[i]->waiter.conn = NULL;
         }
 }
@@ -635,4 +670,103 @@ bool sim_build_running(const struct sim *s, const uint8_t uuid[16])
         if (memcmp(s->builds->item[i]->coll, uuid, 16) == 0 && !s->builds->item[i]->over)
             return true;
     return false;
+}
+
+/* ---- elections and processes ---- */
+
+void sim_builds_step_up(struct sim *s)
+{
+    for (size_t i = s->builds->n; i-- > 0;) /* a build that is over leaves the list and moves the last one to its place */
+        if (i < s->builds->n)
+            try_commit(s, s->builds->item[i]);
+}
+
+void sim_builds_step_down(struct sim_member *m)
+{
+    struct sim *s = m->sim;
+    for (size_t i = 0; i < s->builds->n; i++) {
+        struct sim_build *b = s->builds->item[i];
+        if (b->asked != m->id || !b->waiter.fn)
+            continue;
+        struct sim_fail f = SIM_FAIL_INIT;
+        sim_fail(&f, SIM_STATE_CHANGE, "operation was interrupted");
+        sim_build_log_background(m, b->waiter.conn ? b->waiter.conn->id : 0, b->uuid);
+        struct sim_build_waiter waiter = take_waiter(b);
+        tell_waiter(s, &waiter, &f);
+        sim_fail_release(&f);
+        i = SIZE_MAX; /* the list may have changed: from the beginning, without this one */
+    }
+}
+
+void sim_builds_killed(struct sim_member *m)
+{
+    struct sim *s = m->sim;
+    for (size_t i = 0; i < s->builds->n; i++) {
+        struct sim_build *b = s->builds->item[i];
+        struct part *p = &b->part[m->id];
+        if (b->asked == m->id && b->waiter.fn) {
+            b->waiter.fn = NULL;
+            b->waiter.drop(b->waiter.ctx);
+        }
+        if (works(p) || p->phase == READY)
+            p->phase = LOST;
+        p->running = NULL; /* it ends with the process */
+    }
+}
+
+/* One build on a member that has its entries up to applied_ts and no process that works for it. False: the list changed. */
+static bool rejoin_one(struct sim *s, struct sim_build *b, struct sim_member *m)
+{
+    struct part *p = &b->part[m->id];
+    struct sim_fail f = SIM_FAIL_INIT;
+    drop_indexes(b, m);
+    p->phase = IDLE;
+    if (b->start_ts > m->applied_ts)
+        return true; /* the oplog will tell it */
+    if (!(b->over && b->end_ts <= m->applied_ts) && begin_part(s, b, m, &f) == 0)
+        return true;
+    sim_fail_release(&f);
+    size_t n = s->builds->n;
+    end_part(b, m);
+    forget_if_done(s, b);
+    return s->builds->n == n;
+}
+
+void sim_builds_rejoin(struct sim *s, struct sim_member *m)
+{
+    for (size_t i = 0; i < s->builds->n;) {
+        struct sim_build *b = s->builds->item[i];
+        struct part *p = &b->part[m->id];
+        if (p->running)
+            sim_running_end(m, p->running);
+        p->running = NULL;
+        i += rejoin_one(s, b, m);
+    }
+}
+
+void sim_builds_forked(struct sim *s, uint64_t ts)
+{
+    for (size_t i = 0; i < s->builds->n;) {
+        struct sim_build *b = s->builds->item[i];
+        if (b->end_ts > ts) { /* how it ended is no history any more; whoever has seen it will roll that back */
+            b->over = false;
+            b->end_ts = 0;
+            for (int k = 0; k < s->members; k++)
+                if (s->member[k].branch_n && b->part[k].phase == DONE)
+                    b->part[k].phase = LOST;
+        }
+        if (b->start_ts <= ts) {
+            i++;
+            continue;
+        }
+        struct sim_fail f = SIM_FAIL_INIT;
+        sim_fail(&f, SIM_STATE_CHANGE, "operation was interrupted");
+        struct sim_build_waiter waiter = take_waiter(b);
+        for (int k = 0; k < s->members; k++)
+            end_part(b, &s->member[k]);
+        forget_if_done(s, b);
+        tell_waiter(s, &waiter, &f);
+        sim_fail_release(&f);
+        i = 0; /* the list has changed */
+    }
 }

@@ -1,54 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client.h"
 #include "happen.h"
-#include "traffic.h"
 
 #include <signalbox/base/array.h>
+#include <signalbox/sim/life.h>
+#include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#define WAITING_MAX 256     /* arrivals of one app that may wait for a connection */
-#define ROUND_TRIP_US 300   /* between an app and a member, both ways */
+#define STEP_DOWN_US 100000 /* between two attempts */
 #define WATCH_US 1000000    /* how often an app's people look for an index */
-#define BATCHES_MAX 200     /* of one cursor */
-
-struct client {
-    struct app *app;
-    struct sim_conn *conn; /* NULL: closed */
-    uint8_t lsid[16];
-    int64_t txn_number;
-    const struct sim_task *task; /* under way; NULL: free */
-    int64_t cursor;
-    unsigned batches;
-};
-
-struct app {
-    struct sim_clients *all;
-    const struct sim_app *spec;
-    size_t number;
-    bool running;
-    uint64_t generation; /* arrivals of an earlier start are void */
-    double factor;
-    struct sb_rng rng;
-    struct client *client;
-    const struct sim_task *waiting[WAITING_MAX]; /* a ring */
-    size_t waiting_at, waiting_n;
-};
-
-struct sim_clients {
-    struct sim *s;
-    const struct sim_scenario *sc;
-    struct app *app;
-    struct sim_sequences sequences;
-    bool *happened;
-    int64_t refused;
-    int64_t missed; /* happenings for which there was no memory */
-    struct sim_w w, seq, reply;
-    struct sb_str docs;
-};
 
 struct arrival {
-    struct app *app;
+    struct sim_app_run *app;
     const struct sim_task *task;
     uint64_t generation;
 };
@@ -62,7 +28,7 @@ struct sim_clients *sim_clients_new(struct sim *s)
     sim_w_init(&t->w);
     sim_w_init(&t->seq);
     sim_w_init(&t->reply);
-    sb_str_init(&t->docs);
+    sb_str_init(&t->batch);
     return t;
 }
 
@@ -70,14 +36,19 @@ void sim_clients_free(struct sim_clients *t)
 {
     if (!t)
         return;
-    for (size_t i = 0; t->app && i < t->sc->apps_n; i++)
+    for (size_t i = 0; t->app && i < t->sc->apps_n; i++) {
+        for (unsigned k = 0; t->app[i].client && k < t->app[i].spec->clients; k++) {
+            sim_doc_unref(t->app[i].client[k].body);
+            sim_doc_unref(t->app[i].client[k].docs);
+        }
         free(t->app[i].client);
+    }
     free(t->app);
     free(t->happened);
     sim_w_release(&t->w);
     sim_w_release(&t->seq);
     sim_w_release(&t->reply);
-    sb_str_release(&t->docs);
+    sb_str_release(&t->batch);
     free(t);
 }
 
@@ -91,130 +62,25 @@ int64_t sim_clients_refused(const struct sim *s)
     return s->clients->refused;
 }
 
-/* ---- connections ---- */
-
-/* What a driver says when it connects. */
-static int say_hello(struct client *c)
+int64_t sim_clients_failed(const struct sim *s)
 {
-    struct sim_clients *t = c->app->all;
-    struct sim_w *w = &t->w;
-    sim_w_clear(w);
-    sim_w_i32(w, "hello", 1);
-    sim_w_doc(w, "client");
-    sim_w_doc(w, "application");
-    sim_w_text(w, "name", c->app->spec->name);
-    sim_w_end(w);
-    sim_w_doc(w, "driver");
-    sim_w_text(w, "name", "nodejs");
-    sim_w_text(w, "version", "4.17.2");
-    sim_w_end(w);
-    sim_w_doc(w, "os");
-    sim_w_text(w, "type", "Linux");
-    sim_w_text(w, "name", "linux");
-    sim_w_text(w, "architecture", "x64");
-    sim_w_end(w);
-    sim_w_text(w, "platform", "Node.js v18.20.4, LE (unified)");
-    sim_w_end(w);
-    sim_w_text(w, "$db", "admin");
-    struct sim_request rq = {.body = sim_w_done(w)};
-    const uint8_t *reply;
-    if (!rq.body)
-        return -1;
-    rq.bytes = sim_doc_len(rq.body) + 21;
-    return sim_dispatch(c->conn, &rq, &t->reply, &reply) == SIM_ANSWERED && reply ? 0 : -1;
+    return s->clients->failed;
 }
 
-static int connect_client(struct client *c, unsigned i)
+int64_t sim_clients_retried(const struct sim *s)
 {
-    struct sim *s = c->app->all->s;
-    char remote[64];
-    int member = c->app->spec->secondary && s->members > 1 ? 1 + (int)i % (s->members - 1) : 0;
-    snprintf(remote, sizeof remote, "10.20.%u.%u:%u", (unsigned)c->app->number % 250 + 1, i / 8 % 250 + 1, 40000 + i * 2 + (unsigned)c->app->number);
-    if (!(c->conn = sim_conn_open(&s->member[member], remote, true))) {
-        c->app->all->refused++;
-        return s->member[member].conns_n >= s->costs.max_conns ? 0 : -1; /* a member that is full refuses: the app goes on */
-    }
-    sim_new_uuid(s, c->lsid);
-    return say_hello(c);
+    return s->clients->retried;
 }
 
-static void disconnect(struct client *c)
+static void arrive(struct sim_app_run *a, const struct sim_task *task)
 {
-    if (c->conn)
-        sim_conn_close(c->conn);
-    c->conn = NULL;
-    c->task = NULL;
-}
-
-/* ---- one operation ---- */
-
-static void on_answered(struct sim *s, void *ctx);
-
-/* Sends what the client has to send: the next batch of its cursor, or its task. */
-static void ask(struct client *c)
-{
-    struct sim_clients *t = c->app->all;
-    struct sim *s = t->s;
-    const struct sim_task *task = c->task;
-    struct sim_making making = {&c->app->rng, &t->sequences, s->now};
-    struct sim_asker who = {c->lsid, ++c->txn_number, c->app->spec->secondary};
-    struct sim_request rq;
-    const uint8_t *reply = NULL;
-    int rc = c->cursor ? sim_more_request(s, task, c->cursor, &who, &t->w, &rq) : sim_task_request(s, task, &making, &who, &t->w, &t->seq, &t->docs, &rq);
-    c->cursor = 0;
-    if (rc == 0 && sim_dispatch(c->conn, &rq, &t->reply, &reply) == SIM_ANSWERED && reply) {
-        struct sim_val id = sim_path(reply, "cursor.id");
-        c->cursor = ++c->batches < BATCHES_MAX ? sim_int(id, 0) : 0;
-    }
-    if (sim_at(s, s->now + c->conn->latency_us + ROUND_TRIP_US, on_answered, c, NULL))
-        c->task = NULL; /* out of memory: the operation is lost, the client is free */
-}
-
-static void begin(struct client *c, const struct sim_task *task)
-{
-    c->task = task;
-    c->cursor = 0;
-    c->batches = 0;
-    ask(c);
-}
-
-static void on_answered(struct sim *s, void *ctx)
-{
-    struct client *c = ctx;
-    struct app *a = c->app;
-    (void)s;
-    if (!a->running) {
-        disconnect(c);
-        return;
-    }
-    if (c->cursor) {
-        ask(c);
-        return;
-    }
-    c->task = NULL;
-    if (a->spec->unpooled)
-        disconnect(c);
-    if (a->waiting_n) {
-        const struct sim_task *next = a->waiting[a->waiting_at];
-        a->waiting_at = (a->waiting_at + 1) % WAITING_MAX;
-        a->waiting_n--;
-        if (c->conn || (connect_client(c, (unsigned)(c - a->client)) == 0 && c->conn))
-            begin(c, next);
-    }
-}
-
-static void arrive(struct app *a, const struct sim_task *task)
-{
-    for (unsigned i = 0; i < a->spec->clients; i++) {
-        struct client *c = &a->client[i];
-        if (c->task || (!c->conn && !a->spec->unpooled))
-            continue;
-        if (c->conn || (connect_client(c, i) == 0 && c->conn))
-            begin(c, task);
-        return;
-    }
-    if (a->waiting_n < WAITING_MAX)
-        a->waiting[(a->waiting_at + a->waiting_n++) % WAITING_MAX] = task;
+    for (unsigned i = 0; i < a->spec->clients; i++)
+        if (!a->client[i].task) {
+            sim_client_begin(&a->client[i], task);
+            return;
+        }
+    if (a->waiting_n < SIM_WAITING_MAX)
+        a->waiting[(a->waiting_at + a->waiting_n++) % SIM_WAITING_MAX] = task;
     else
         a->all->refused++;
 }
@@ -244,7 +110,7 @@ static void on_arrival(struct sim *s, void *ctx)
 /* ---- apps ---- */
 
 /* Draws the next arrival of every operation anew: a Poisson stream has no memory, so a change of rate may do that. */
-static int schedule(struct app *a)
+static int schedule(struct sim_app_run *a)
 {
     a->generation++;
     for (size_t i = 0; a->factor > 0 && i < a->spec->tasks_n; i++) {
@@ -260,20 +126,20 @@ static int schedule(struct app *a)
     return 0;
 }
 
-static int start(struct app *a)
+static int start(struct sim_app_run *a)
 {
     if (a->running)
         return 0;
     a->running = true;
     a->waiting_n = 0;
     for (unsigned i = 0; i < a->spec->clients && !a->spec->unpooled; i++)
-        if (!a->client[i].conn && connect_client(&a->client[i], i))
-            return -1;
+        if (!a->client[i].task && !a->client[i].conn && sim_client_connect(&a->client[i]))
+            sim_client_disconnect(&a->client[i]); /* it looks for a member when it has something to ask */
     return schedule(a);
 }
 
 /* What is under way ends by itself, and its connection with it. */
-static void stop(struct app *a)
+static void stop(struct sim_app_run *a)
 {
     if (!a->running)
         return;
@@ -281,7 +147,7 @@ static void stop(struct app *a)
     a->waiting_n = 0;
     for (unsigned i = 0; i < a->spec->clients; i++)
         if (!a->client[i].task)
-            disconnect(&a->client[i]);
+            sim_client_disconnect(&a->client[i]);
 }
 
 static bool uses(const struct sim_app *a, const char *ns)
@@ -294,11 +160,67 @@ static bool uses(const struct sim_app *a, const char *ns)
     return false;
 }
 
+/* ---- what happens to members ---- */
+
+static void on_wake(struct sim *s, void *ctx)
+{
+    (void)s;
+    sim_wake(ctx);
+}
+
+struct step_down {
+    struct sim_member *m;
+    int64_t since_us;
+};
+
+static void on_step_down(struct sim *s, void *ctx)
+{
+    struct step_down *d = ctx;
+    struct sim_fail f = SIM_FAIL_INIT;
+    bool over = !d->m->up || sim_try_step_down(d->m, &(struct sim_step_down){60, 10, false}, d->since_us, &f);
+    sim_fail_release(&f);
+    if (over || sim_at(s, s->now + STEP_DOWN_US, on_step_down, d, free))
+        free(d);
+}
+
+static void step_down(struct sim *s, struct sim_member *m)
+{
+    struct step_down *d = malloc(sizeof *d);
+    if (!d)
+        return;
+    *d = (struct step_down){m, s->now};
+    on_step_down(s, d);
+}
+
+static bool happens_to_member(struct sim *s, const struct sim_happening *h)
+{
+    struct sim_member *m = h->member == SIM_THE_PRIMARY ? sim_primary(s) : h->member < s->members ? &s->member[h->member] : NULL;
+    if (h->kind < SIM_EVENT_KILL)
+        return false;
+    if (!m) /* there is none at the moment: it does not happen */
+        return true;
+    if (h->kind == SIM_EVENT_KILL) {
+        sim_kill(m);
+    } else if (h->kind == SIM_EVENT_RESTART) {
+        sim_restart(m);
+    } else if (h->kind == SIM_EVENT_HANG) {
+        sim_hang(m);
+        if (h->length_us && sim_at(s, s->now + h->length_us, on_wake, m, NULL))
+            sim_wake(m); /* out of memory: better too early than never */
+    } else if (h->kind == SIM_EVENT_LAG) {
+        m->lag_us = h->length_us;
+        sim_apply_wake(s);
+    } else {
+        step_down(s, m);
+    }
+    return true;
+}
+
 /* ---- what happens ---- */
 
 static void set_factor(struct sim *s, void *ctx, double value)
 {
-    struct app *a = ctx;
+    struct sim_app_run *a = ctx;
     (void)s;
     a->factor = value;
     if (a->running && schedule(a))
@@ -307,13 +229,14 @@ static void set_factor(struct sim *s, void *ctx, double value)
 
 static void happen(struct sim_clients *t, const struct sim_happening *h)
 {
+    if (happens_to_member(t->s, h))
+        return;
     if (h->kind > SIM_EVENT_RATE) {
-        if (sim_happen(t->s, h))
-            t->missed++;
+        t->missed += sim_happen(t->s, h) != 0;
         return;
     }
     for (size_t i = 0; i < t->sc->apps_n; i++) {
-        struct app *a = &t->app[i];
+        struct sim_app_run *a = &t->app[i];
         bool named = strcmp(h->target, a->spec->name) == 0 || strcmp(h->target, "*") == 0;
         if (h->kind == SIM_EVENT_STOP_ALL ? !uses(a->spec, h->target) : !named)
             continue;
@@ -346,7 +269,8 @@ static void on_moment(struct sim *s, void *ctx)
 
 static bool index_is_there(struct sim *s, const struct sim_happening *h)
 {
-    const struct sim_coll *c = sim_coll_find(&sim_primary(s)->cat, h->ns);
+    const struct sim_member *p = sim_primary(s);
+    const struct sim_coll *c = p ? sim_coll_find(&p->cat, h->ns) : NULL;
     for (unsigned i = 0; c && i < c->indexes; i++)
         if (!c->index[i]->building && strcmp(c->index[i]->field[0].path, h->field) == 0)
             return true;
@@ -401,7 +325,7 @@ static int make_apps(struct sim_clients *t)
     if (!(t->app = calloc(t->sc->apps_n + 1, sizeof *t->app)) || !(t->happened = calloc(t->sc->events_n + 1, sizeof *t->happened)))
         return -1;
     for (size_t i = 0; i < t->sc->apps_n; i++) {
-        struct app *a = &t->app[i];
+        struct sim_app_run *a = &t->app[i];
         a->all = t;
         a->spec = &t->sc->apps[i];
         a->number = i;
@@ -410,7 +334,7 @@ static int make_apps(struct sim_clients *t)
         if (!(a->client = calloc(a->spec->clients, sizeof *a->client)))
             return -1;
         for (unsigned k = 0; k < a->spec->clients; k++)
-            a->client[k].app = a;
+            a->client[k] = (struct sim_client){.app = a, .number = k};
     }
     for (size_t i = 0; i < t->sc->apps_n; i++)
         if (!t->app[i].spec->stopped && start(&t->app[i]))
@@ -418,11 +342,23 @@ static int make_apps(struct sim_clients *t)
     return plan_events(t);
 }
 
+static void take_seats(struct sim *s, const struct sim_scenario *sc)
+{
+    for (int i = 0; i < s->members && i < SIM_SCENARIO_MEMBERS; i++) {
+        const struct sim_seat_row *row = &sc->seat[i];
+        bool no_primary = row->hidden || row->no_vote || row->delay_s;
+        if (row->given)
+            s->seat[i] = (struct sim_seat){.priority = row->has_priority ? row->priority : no_primary ? 0 : s->seat[i].priority, .hidden = row->hidden,
+                                           .votes = !row->no_vote, .delay_s = row->delay_s};
+    }
+}
+
 int sim_clients_load(struct sim *s, const struct sim_scenario *sc, struct sb_err *err)
 {
     struct sim_clients *t = s->clients;
     t->sc = sc;
     s->costs = sc->costs;
+    take_seats(s, sc);
     for (size_t i = 0; i < sc->data_n; i++)
         if (sim_load_data(s, &sc->data[i], &t->sequences, err))
             return -1;

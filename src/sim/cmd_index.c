@@ -135,8 +135,7 @@ static void answer(struct sim *s, void *ctx, const struct sim_fail *f)
     } else {
         put_index_counts(&w, x->before, coll ? coll->indexes : 0, x->created, sim_find(x->quorum->bson, "commitQuorum"));
     }
-    for (int i = 1; i < s->members && i <= s->members / 2; i++) /* the answer waits for a majority */
-        sim_catch_up(s, &s->member[i], s->last_ts);
+    sim_spread(s); /* the answer waits for a majority */
     const uint8_t *reply = f ? sim_reply_fail(s, x->m, &w, f) : sim_reply_ok(s, x->m, &w);
     x->op.reslen = reply ? (int64_t)sim_doc_len(reply) + 21 : 0;
     x->op.latency_us = s->now - x->op.start;

@@ -1,47 +1,110 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hello, isMaster and the replSet commands. */
+ * hello, isMaster, and the replSet commands that change something. */
 #include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
+#include <signalbox/sim/wait.h>
 
 #include "commands.h"
+#include "role_log.h"
 
 #include <string.h>
-
-#define HEARTBEAT_US 2000000
 
 static int32_t max_wire(const struct sim *s)
 {
     return s->version[0] == 5 ? 13 : s->version[0] == 6 ? 17 : s->version[0] == 7 ? 21 : 25;
 }
 
-static void put_last_write(struct sim_w *w, const struct sim_member *m)
+struct sim_optime sim_committed(const struct sim_member *m)
 {
     const struct sim *s = m->sim;
-    uint64_t commit = s->commit_ts < m->applied_ts ? s->commit_ts : m->applied_ts;
+    return s->commit_ts < m->applied_ts ? (struct sim_optime){s->commit_ts, s->commit_term} : sim_applied(m);
+}
+
+static void put_last_write(struct sim_w *w, const struct sim_member *m)
+{
+    struct sim_optime commit = sim_committed(m);
     sim_w_doc(w, "lastWrite");
-    sim_put_optime(w, "opTime", m->applied_ts);
+    sim_put_optime(w, "opTime", sim_applied(m));
     sim_w_date(w, "lastWriteDate", (int64_t)(m->applied_ts >> 32) * 1000);
     sim_put_optime(w, "majorityOpTime", commit);
-    sim_w_date(w, "majorityWriteDate", (int64_t)(commit >> 32) * 1000);
+    sim_w_date(w, "majorityWriteDate", (int64_t)(commit.ts >> 32) * 1000);
+    sim_w_end(w);
+}
+
+void sim_put_topology(struct sim_w *w, const struct sim_member *m)
+{
+    sim_w_doc(w, "topologyVersion");
+    sim_w_oid(w, "processId", m->process_id);
+    sim_w_i64(w, "counter", m->topology);
+    sim_w_end(w);
+}
+
+void sim_election_id(uint8_t id[12], int64_t term)
+{
+    memset(id, 0, 12);
+    id[0] = 0x7f;
+    id[1] = id[2] = id[3] = 0xff;
+    for (int i = 0; i < 8; i++)
+        id[11 - i] = (uint8_t)((uint64_t)term >> 8 * i);
+}
+
+/* Those that can become primary, or those that cannot; hidden ones are in no list. */
+static void put_hosts(struct sim_w *w, const struct sim *s, const char *name, bool passive)
+{
+    bool any = !passive;
+    for (int i = 0; i < s->members; i++)
+        any = any || (!s->seat[i].hidden && s->seat[i].priority <= 0);
+    if (!any)
+        return;
+    sim_w_array(w, name);
+    for (int i = 0; i < s->members; i++)
+        if (!s->seat[i].hidden && (s->seat[i].priority <= 0) == passive)
+            sim_w_text(w, NULL, s->member[i].name);
     sim_w_end(w);
 }
 
 void sim_put_set(struct sim_w *w, const struct sim_member *m, const char *primary_field)
 {
     const struct sim *s = m->sim;
-    sim_w_array(w, "hosts");
-    for (int i = 0; i < s->members; i++)
-        sim_w_text(w, NULL, s->member[i].name);
-    sim_w_end(w);
+    const struct sim_seat *seat = &s->seat[m->id];
+    bool writable = m->primary && m->role.writable;
+    uint8_t id[12];
+    sim_put_topology(w, m);
+    put_hosts(w, s, "hosts", false);
+    put_hosts(w, s, "passives", true);
     sim_w_text(w, "setName", SIM_SET_NAME);
-    sim_w_i32(w, "setVersion", 1);
-    sim_w_bool(w, primary_field, m->primary);
-    sim_w_bool(w, "secondary", !m->primary);
-    sim_w_text(w, "primary", s->member[0].name);
+    sim_w_i32(w, "setVersion", m->role.config_version);
+    sim_w_bool(w, primary_field, writable);
+    sim_w_bool(w, "secondary", m->role.state == SIM_IS_SECONDARY || (m->primary && !writable));
+    if (m->role.primary >= 0)
+        sim_w_text(w, "primary", s->member[m->role.primary].name);
+    if (seat->priority <= 0)
+        sim_w_bool(w, "passive", true);
+    if (seat->hidden)
+        sim_w_bool(w, "hidden", true);
+    if (seat->delay_s)
+        sim_w_i64(w, "secondaryDelaySecs", seat->delay_s);
     sim_w_text(w, "me", m->name);
-    if (m->primary)
-        sim_w_oid(w, "electionId", s->election_id);
+    sim_election_id(id, m->role.term);
+    if (writable)
+        sim_w_oid(w, "electionId", id);
     put_last_write(w, m);
+}
+
+void sim_put_hello(struct sim_w *w, const struct sim_member *m, const struct sim_conn *conn, const char *primary_field)
+{
+    const struct sim *s = m->sim;
+    sim_put_set(w, m, primary_field);
+    sim_w_i32(w, "maxBsonObjectSize", SIM_MAX_DOC);
+    sim_w_i32(w, "maxMessageSizeBytes", 48000000);
+    sim_w_i32(w, "maxWriteBatchSize", 100000);
+    sim_w_date(w, "localTime", sim_now_ms(s));
+    sim_w_i32(w, "logicalSessionTimeoutMinutes", 30);
+    sim_w_i32(w, "connectionId", conn->id);
+    sim_w_i32(w, "minWireVersion", 0);
+    sim_w_i32(w, "maxWireVersion", max_wire(s));
+    sim_w_bool(w, "readOnly", false);
 }
 
 static int hello(struct sim_call *c, const char *primary_field)
@@ -50,18 +113,12 @@ static int hello(struct sim_call *c, const char *primary_field)
     struct sim_val client = sim_arg(c, "client");
     if (client.type == BSON_TYPE_DOCUMENT && !c->conn->metadata)
         sim_conn_metadata(c->conn, client.p);
+    int waits = sim_await_topology(c, primary_field);
+    if (waits)
+        return waits < 0 ? -1 : 0;
     if (sim_truth(sim_arg(c, "helloOk")))
         sim_w_bool(w, "helloOk", true);
-    sim_put_set(w, c->m, primary_field);
-    sim_w_i32(w, "maxBsonObjectSize", SIM_MAX_DOC);
-    sim_w_i32(w, "maxMessageSizeBytes", 48000000);
-    sim_w_i32(w, "maxWriteBatchSize", 100000);
-    sim_w_date(w, "localTime", sim_now_ms(c->s));
-    sim_w_i32(w, "logicalSessionTimeoutMinutes", 30);
-    sim_w_i32(w, "connectionId", c->conn->id);
-    sim_w_i32(w, "minWireVersion", 0);
-    sim_w_i32(w, "maxWireVersion", max_wire(c->s));
-    sim_w_bool(w, "readOnly", false);
+    sim_put_hello(w, c->m, c->conn, primary_field);
     if (sim_arg(c, "saslSupportedMechs").type) { /* there are no users */
         sim_w_array(w, "saslSupportedMechs");
         sim_w_end(w);
@@ -79,196 +136,61 @@ int sim_cmd_is_master(struct sim_call *c)
     return hello(c, "ismaster");
 }
 
-/* ---- status ---- */
+/* ---- step down, freeze ---- */
 
-static int64_t heartbeat_from(const struct sim *s, const struct sim_member *m, int peer)
+static bool try_step_down(struct sim *s, struct sim_member *m, struct sim_w *w, struct sim_fail *f, int64_t since_us, const int64_t *terms)
 {
-    /* every two seconds, each pair at its own moment */
-    int64_t phase = (m->id * 700 + peer * 300 + 191) * 1000 % HEARTBEAT_US, since = s->now - s->start;
-    int64_t last = since < phase ? 0 : (since - phase) / HEARTBEAT_US * HEARTBEAT_US + phase;
-    return (s->start + last) / 1000;
+    (void)s;
+    (void)w;
+    return sim_try_step_down(m, &(struct sim_step_down){terms[0], terms[1], terms[2] != 0}, since_us, f);
 }
 
-/* What m knows of a peer is as old as the last heartbeat. */
-static void put_peer(struct sim_w *w, const struct sim *s, const struct sim_member *m, const struct sim_member *p)
-{
-    bool self = m == p;
-    const struct sim_member *source = p->primary ? NULL : p->id == 1 && s->members > 2 ? &s->member[2] : &s->member[0];
-    if (p->id == 2 || s->members < 3)
-        source = p->primary ? NULL : &s->member[0];
-    sim_w_doc(w, NULL);
-    sim_w_i32(w, "_id", p->id);
-    sim_w_text(w, "name", p->name);
-    sim_w_f64(w, "health", 1);
-    sim_w_i32(w, "state", p->primary ? 1 : 2);
-    sim_w_text(w, "stateStr", p->primary ? "PRIMARY" : "SECONDARY");
-    sim_w_i32(w, "uptime", (s->now - s->start) / 1000000);
-    sim_put_optime(w, "optime", p->applied_ts);
-    if (!self)
-        sim_put_optime(w, "optimeDurable", p->applied_ts);
-    sim_w_date(w, "optimeDate", (int64_t)(p->applied_ts >> 32) * 1000);
-    if (!self)
-        sim_w_date(w, "optimeDurableDate", (int64_t)(p->applied_ts >> 32) * 1000);
-    sim_w_date(w, "lastAppliedWallTime", p->applied_wall_ms);
-    sim_w_date(w, "lastDurableWallTime", p->applied_wall_ms);
-    if (!self) {
-        sim_w_date(w, "lastHeartbeat", heartbeat_from(s, m, p->id));
-        sim_w_date(w, "lastHeartbeatRecv", heartbeat_from(s, p, m->id));
-        sim_w_i64(w, "pingMs", 0);
-        sim_w_text(w, "lastHeartbeatMessage", "");
-    }
-    sim_w_text(w, "syncSourceHost", source ? source->name : "");
-    sim_w_i32(w, "syncSourceId", source ? source->id : -1);
-    sim_w_text(w, "infoMessage", "");
-    if (p->primary) {
-        sim_w_ts(w, "electionTime", (uint64_t)(s->start / 1000000) << 32 | 1);
-        sim_w_date(w, "electionDate", s->start / 1000000 * 1000);
-    }
-    sim_w_i32(w, "configVersion", 1);
-    sim_w_i32(w, "configTerm", 1);
-    if (self) {
-        sim_w_bool(w, "self", true);
-        sim_w_text(w, "lastHeartbeatMessage", "");
-    }
-    sim_w_end(w);
-}
-
-static void put_first_optime(struct sim_w *w, const char *key, const struct sim *s)
-{
-    sim_w_doc(w, key);
-    sim_w_ts(w, "ts", (uint64_t)(s->start / 1000000 - 10) << 32 | 1);
-    sim_w_i64(w, "t", -1);
-    sim_w_end(w);
-}
-
-static void put_election(struct sim_w *w, const struct sim *s, const struct sim_member *m)
-{
-    int64_t at = s->start / 1000;
-    if (m->primary) {
-        sim_w_doc(w, "electionCandidateMetrics");
-        sim_w_text(w, "lastElectionReason", "electionTimeout");
-        sim_w_date(w, "lastElectionDate", at);
-        sim_w_i64(w, "electionTerm", 1);
-        put_first_optime(w, "lastCommittedOpTimeAtElection", s);
-        put_first_optime(w, "lastSeenOpTimeAtElection", s);
-        sim_w_i32(w, "numVotesNeeded", s->members / 2 + 1);
-        sim_w_f64(w, "priorityAtElection", 2);
-        sim_w_i64(w, "electionTimeoutMillis", 10000);
-        sim_w_i64(w, "numCatchUpOps", 0);
-        sim_w_date(w, "newTermStartDate", at);
-        sim_w_date(w, "wMajorityWriteAvailabilityDate", at);
-        sim_w_end(w);
-        return;
-    }
-    sim_w_doc(w, "electionParticipantMetrics");
-    sim_w_bool(w, "votedForCandidate", true);
-    sim_w_i64(w, "electionTerm", 1);
-    sim_w_date(w, "lastVoteDate", at);
-    sim_w_i32(w, "electionCandidateMemberId", 0);
-    sim_w_text(w, "voteReason", "");
-    put_first_optime(w, "lastAppliedOpTimeAtElection", s);
-    put_first_optime(w, "maxAppliedOpTimeInSet", s);
-    sim_w_f64(w, "priorityAtElection", 1);
-    sim_w_date(w, "newTermStartDate", at);
-    sim_w_date(w, "newTermAppliedDate", at);
-    sim_w_end(w);
-}
-
-int sim_cmd_repl_get_status(struct sim_call *c)
-{
-    const struct sim *s = c->s;
-    const struct sim_member *m = c->m, *source = m->primary ? NULL : m->id == 1 && s->members > 2 ? &s->member[2] : &s->member[0];
-    uint64_t commit = s->commit_ts < m->applied_ts ? s->commit_ts : m->applied_ts;
-    struct sim_w *w = c->reply;
-    sim_w_text(w, "set", SIM_SET_NAME);
-    sim_w_date(w, "date", sim_now_ms(s));
-    sim_w_i32(w, "myState", m->primary ? 1 : 2);
-    sim_w_i64(w, "term", 1);
-    sim_w_text(w, "syncSourceHost", source ? source->name : "");
-    sim_w_i32(w, "syncSourceId", source ? source->id : -1);
-    sim_w_i64(w, "heartbeatIntervalMillis", 2000);
-    sim_w_i32(w, "majorityVoteCount", s->members / 2 + 1);
-    sim_w_i32(w, "writeMajorityCount", s->members / 2 + 1);
-    sim_w_i32(w, "votingMembersCount", s->members);
-    sim_w_i32(w, "writableVotingMembersCount", s->members);
-    sim_w_doc(w, "optimes");
-    sim_put_optime(w, "lastCommittedOpTime", commit);
-    sim_w_date(w, "lastCommittedWallTime", s->commit_wall_ms < m->applied_wall_ms ? s->commit_wall_ms : m->applied_wall_ms);
-    sim_put_optime(w, "readConcernMajorityOpTime", commit);
-    sim_put_optime(w, "appliedOpTime", m->applied_ts);
-    sim_put_optime(w, "durableOpTime", m->applied_ts);
-    sim_w_date(w, "lastAppliedWallTime", m->applied_wall_ms);
-    sim_w_date(w, "lastDurableWallTime", m->applied_wall_ms);
-    sim_w_end(w);
-    int64_t checkpoint = (s->now - s->start) / 60000000 * 60 + s->start / 1000000;
-    sim_w_ts(w, "lastStableRecoveryTimestamp", (uint64_t)checkpoint << 32 | 1);
-    put_election(w, s, m);
-    sim_w_array(w, "members");
-    for (int i = 0; i < s->members; i++)
-        put_peer(w, s, m, &s->member[i]);
-    sim_w_end(w);
-    return 0;
-}
-
-int sim_cmd_repl_get_config(struct sim_call *c)
-{
-    const struct sim *s = c->s;
-    struct sim_w *w = c->reply;
-    sim_w_doc(w, "config");
-    sim_w_text(w, "_id", SIM_SET_NAME);
-    sim_w_i32(w, "version", 1);
-    sim_w_i32(w, "term", 1);
-    sim_w_array(w, "members");
-    for (int i = 0; i < s->members; i++) {
-        sim_w_doc(w, NULL);
-        sim_w_i32(w, "_id", i);
-        sim_w_text(w, "host", s->member[i].name);
-        sim_w_bool(w, "arbiterOnly", false);
-        sim_w_bool(w, "buildIndexes", true);
-        sim_w_bool(w, "hidden", false);
-        sim_w_f64(w, "priority", i == 0 ? 2 : 1);
-        sim_w_doc(w, "tags");
-        sim_w_end(w);
-        sim_w_i64(w, "secondaryDelaySecs", 0);
-        sim_w_i32(w, "votes", 1);
-        sim_w_end(w);
-    }
-    sim_w_end(w);
-    sim_w_i64(w, "protocolVersion", 1);
-    sim_w_bool(w, "writeConcernMajorityJournalDefault", true);
-    sim_w_doc(w, "settings");
-    sim_w_bool(w, "chainingAllowed", true);
-    sim_w_i32(w, "heartbeatIntervalMillis", 2000);
-    sim_w_i32(w, "heartbeatTimeoutSecs", 10);
-    sim_w_i32(w, "electionTimeoutMillis", 10000);
-    sim_w_i32(w, "catchUpTimeoutMillis", -1);
-    sim_w_i32(w, "catchUpTakeoverDelayMillis", 30000);
-    sim_w_doc(w, "getLastErrorModes");
-    sim_w_end(w);
-    sim_w_doc(w, "getLastErrorDefaults");
-    sim_w_i32(w, "w", 1);
-    sim_w_i32(w, "wtimeout", 0);
-    sim_w_end(w);
-    sim_w_oid(w, "replicaSetId", s->set_id);
-    sim_w_end(w);
-    sim_w_end(w);
-    return 0;
-}
-
-int sim_cmd_repl_get_rbid(struct sim_call *c)
-{
-    sim_w_i32(c->reply, "rbid", 1);
-    return 0;
-}
+enum { SECONDS, CATCH_UP, FORCE };
 
 int sim_cmd_repl_step_down(struct sim_call *c)
 {
+    int64_t terms[3] = {60, 10, 0};
+    bool force = false;
+    struct sim_val seconds = sim_arg(c, "replSetStepDown"), catch_up = sim_arg(c, "secondaryCatchUpPeriodSecs");
+    if (sim_is_number(seconds.type) && sim_int(seconds, 0) != 0)
+        terms[SECONDS] = sim_int(seconds, 60);
+    if (sim_arg_bool(c, "force", &force))
+        return -1;
+    terms[FORCE] = force;
+    if (terms[SECONDS] < 0)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "stepdown period must be a positive integer");
+    if (!catch_up.type)
+        terms[CATCH_UP] = force ? 0 : 10;
+    else
+        terms[CATCH_UP] = sim_int(catch_up, 10);
+    if (terms[CATCH_UP] < 0)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "secondaryCatchUpPeriodSecs period must be a positive or absent");
+    if (terms[SECONDS] < terms[CATCH_UP])
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "stepdown period must be longer than secondaryCatchUpPeriodSecs");
     if (!c->m->primary)
         return sim_fail(&c->fail, SIM_NOT_PRIMARY, "not primary so can't step down");
-    return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "elections are not simulated");
+    if (!c->m->role.writable)
+        return sim_fail(&c->fail, SIM_NOT_PRIMARY, "not primary so can't step down");
+    return sim_await_attempt(c, try_step_down, terms);
 }
 
 int sim_cmd_repl_freeze(struct sim_call *c)
 {
-    return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "elections are not simulated");
+    struct sim_member *m = c->m;
+    int64_t seconds = sim_int(sim_arg(c, "replSetFreeze"), 0);
+    if (seconds < 0)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "seconds must be non-negative");
+    if (m->primary)
+        return sim_fail(&c->fail, 95, "cannot freeze node when primary or running for election. state: Primary");
+    if (seconds == 0) {
+        m->role.frozen_us = c->s->now;
+        sim_w_text(c->reply, "info", "unfreezing");
+        sim_say(m, "REPL", 21818, "conn", "Unfreezing", "");
+        return 0;
+    }
+    if (seconds == 1)
+        sim_w_text(c->reply, "warning", "you really want to freeze for only 1 second?");
+    if (m->role.frozen_us < c->s->now + seconds * 1000000)
+        m->role.frozen_us = c->s->now + seconds * 1000000;
+    return 0;
 }

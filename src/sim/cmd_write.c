@@ -5,6 +5,7 @@
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/sort.h>
 #include <signalbox/sim/update.h>
+#include <signalbox/sim/contend.h>
 #include <signalbox/sim/wait.h>
 
 #include "commands.h"
@@ -79,7 +80,7 @@ static void begin_errors(struct errors *e)
     sim_w_array(&e->w, "list");
 }
 
-/* After everything else: a concern that this set cannot meet, and the wait for one that it can. */
+/* After everything else: a concern that this set cannot meet. */
 static void put_concern(struct sim_call *c)
 {
     if (c->w_needs > c->s->members) {
@@ -95,13 +96,7 @@ static void put_concern(struct sim_call *c)
         sim_w_end(c->reply);
         sim_w_end(c->reply);
         sim_w_end(c->reply);
-        return;
     }
-    if (c->conn->inside)
-        return;
-    /* somebody outside gets the answer at once: who was to have the write has it by then */
-    for (int i = 1; i < c->s->members && i < c->w_needs; i++)
-        sim_catch_up(c->s, &c->s->member[i], c->s->last_ts);
 }
 
 /* ---- insert ---- */
@@ -259,7 +254,7 @@ static int update_row(struct sim_call *c, struct statement *st, struct sim_row *
         rc = sim_validate_document(c, coll, old->bson, fresh->bson, f);
         if (rc == 0)
             rc = sim_coll_replace(coll, row->rid, fresh, &work, f);
-        if (rc == 0 && sim_log_update(c->s, coll, old->bson, fresh, work.keys_inserted + work.keys_deleted, sim_update_is_replacement(st->update),
+        if (rc == 0 && sim_log_update(c->s, coll, old, fresh, work.keys_inserted + work.keys_deleted, sim_update_is_replacement(st->update),
                                       stamp_of(c, st->index, &stamp))) {
             struct sim_write_work back = {0};
             sim_coll_replace(coll, row->rid, old, &back, f);
@@ -285,7 +280,7 @@ static int delete_row(struct sim_call *c, struct statement *st, struct sim_row *
     st->matched++;
     if (st->dry)
         return 0;
-    if (strcmp(c->db, "local") != 0 && sim_log_delete(c->s, coll, row->doc->bson, 1, stamp_of(c, st->index, &stamp)))
+    if (strcmp(c->db, "local") != 0 && sim_log_delete(c->s, coll, row->doc, 1, stamp_of(c, st->index, &stamp)))
         return sim_fail_nomem(f);
     st->op.hot_id = st->multi ? 0 : sim_hot_id(coll, row->rid);
     st->op.keeps_old = true;

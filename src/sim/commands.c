@@ -79,6 +79,8 @@ const struct sim_command sim_commands[] = {
     {"replSetGetConfig", NULL, SIM_ADMIN, sim_cmd_repl_get_config, NULL, NULL, "Returns the current replica set configuration"},
     {"replSetGetRBID", NULL, SIM_ADMIN, sim_cmd_repl_get_rbid, NULL, NULL, ""},
     {"replSetGetStatus", NULL, SIM_ADMIN, sim_cmd_repl_get_status, NULL, NULL, "Report status of a replica set from the POV of this server"},
+    {"replSetReconfig", NULL, SIM_ADMIN, sim_cmd_repl_reconfig, NULL, NULL,
+     "Adjust configuration of a replica set\n{ replSetReconfig : config_object }"},
     {"replSetStepDown", NULL, SIM_ADMIN, sim_cmd_repl_step_down, NULL, NULL, "{ replSetStepDown : <seconds> }"},
     {"serverStatus", NULL, 0, sim_cmd_server_status, NULL, NULL, "returns lots of administrative server statistics"},
     {"setFeatureCompatibilityVersion", NULL, SIM_ADMIN | CHANGE, sim_cmd_set_fcv, NULL, NULL, "Set the API version exposed by this node."},

@@ -13,7 +13,7 @@
     X(explain) X(features) X(find) X(find_and_modify) X(fsync) X(fsync_unlock) X(get_cmd_line_opts) X(get_default_rw_concern) X(get_free_monitoring)            \
     X(get_log) X(get_more) X(get_parameter) X(hello) X(host_info) X(insert) X(is_master) X(kill_cursors) X(kill_op) X(kill_sessions) X(list_collections)       \
     X(list_commands) X(list_databases) X(list_indexes) X(lock_info) X(log_rotate) X(ping) X(plan_cache_clear) X(profile) X(refresh_sessions)       \
-    X(rename_collection) X(repl_freeze) X(repl_get_config) X(repl_get_rbid) X(repl_get_status) X(repl_step_down) X(server_status)                      \
+    X(rename_collection) X(repl_freeze) X(repl_get_config) X(repl_get_rbid) X(repl_get_status) X(repl_reconfig) X(repl_step_down) X(server_status)                      \
     X(set_parameter) X(start_session) X(top) X(update) X(validate) X(whatsmyuri) X(compact) X(configure_fail_point) X(set_fcv) X(convert_to_capped)
 
 #define SIM_DECLARE_COMMAND(name) int sim_cmd_##name(struct sim_call *c);
@@ -39,7 +39,19 @@ void sim_count_operators(struct sim_member *m, const struct sim_expr *e);
 int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, int stats);
 int sim_explain_write(struct sim_call *c, const uint8_t *cmd, const char *name, int stats);
 
-/* hosts, setName ... lastWrite, as hello and serverStatus.repl have them. */
+/* {processId, counter} of the member, in hello and in the errors that tell of a change of state. */
+void sim_put_topology(struct sim_w *w, const struct sim_member *m);
+
+/* The whole of hello but what depends on how it was asked. */
+void sim_put_hello(struct sim_w *w, const struct sim_member *m, const struct sim_conn *conn, const char *primary_field);
+
+/* The id that the primary of a term gives its writes. */
+void sim_election_id(uint8_t id[12], int64_t term);
+
+/* The commit point as far as the member has it. */
+struct sim_optime sim_committed(const struct sim_member *m);
+
+/* topologyVersion, hosts, setName ... lastWrite, as hello and serverStatus.repl have them. */
 void sim_put_set(struct sim_w *w, const struct sim_member *m, const char *primary_field);
 
 /* defaultReadConcern ... localUpdateWallClockTime. */

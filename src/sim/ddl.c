@@ -6,7 +6,7 @@
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/plan_cache.h>
 #include <signalbox/sim/repl.h>
-#include <signalbox/sim/wait.h>
+#include <signalbox/sim/contend.h>
 
 #include "commands.h"
 #include "ddl.h"

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/dispatch.h>
 #include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/wait.h>
 
+#include "commands.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* Fields that any command may have. */
@@ -162,9 +167,24 @@ const uint8_t *sim_reply_ok(struct sim *s, struct sim_member *m, struct sim_w *w
     return reply_tail(s, m, w);
 }
 
+/* Errors by which a driver learns that the set has changed. */
+static bool is_state_error(int32_t code)
+{
+    return code == SIM_NOT_PRIMARY || code == SIM_NOT_READABLE || code == SIM_RECOVERS || code == SIM_STATE_CHANGE || code == SIM_STEPPED_DOWN;
+}
+
+void sim_put_retry_label(struct sim_w *w)
+{
+    sim_w_array(w, "errorLabels");
+    sim_w_text(w, NULL, "RetryableWriteError");
+    sim_w_end(w);
+}
+
 const uint8_t *sim_reply_fail(struct sim *s, struct sim_member *m, struct sim_w *w, const struct sim_fail *f)
 {
     char buf[32];
+    if (is_state_error(f->code))
+        sim_put_topology(w, m);
     sim_w_f64(w, "ok", 0);
     sim_w_text(w, "errmsg", f->msg);
     if (f->code > 0) {
@@ -178,8 +198,10 @@ const uint8_t *sim_reply_fail(struct sim *s, struct sim_member *m, struct sim_w 
 
 void sim_put_write_tail(struct sim_call *c)
 {
-    sim_w_oid(c->reply, "electionId", c->s->election_id);
-    sim_put_optime(c->reply, "opTime", c->s->last_ts);
+    uint8_t id[12];
+    sim_election_id(id, c->s->term);
+    sim_w_oid(c->reply, "electionId", id);
+    sim_put_optime(c->reply, "opTime", (struct sim_optime){c->s->last_ts, c->s->term});
 }
 
 /* ---- what all commands have in common ---- */
@@ -189,13 +211,15 @@ static int check_place(struct sim_call *c)
     unsigned flags = c->cmd->flags;
     if ((flags & SIM_ADMIN) && strcmp(c->db, "admin") != 0)
         return sim_fail(&c->fail, SIM_UNAUTHORIZED, "%s may only be run against the admin database.", c->cmd->name);
-    if ((flags & SIM_PRIMARY) && !c->m->primary && strcmp(c->db, "local") != 0)
+    if ((flags & SIM_PRIMARY) && !sim_is_writable(c->m) && strcmp(c->db, "local") != 0)
         return sim_fail(&c->fail, SIM_NOT_PRIMARY, "not primary");
     if ((flags & SIM_OPT_IN) && !c->m->primary && strcmp(c->db, "local") != 0) {
         struct sim_val pref = sim_arg(c, "$readPreference");
         struct sim_val mode = pref.type == BSON_TYPE_DOCUMENT ? sim_find(pref.p, "mode") : sim_missing;
         if (!mode.type || sim_text_is(mode, "primary"))
-            return sim_fail(&c->fail, 13435, "not primary and secondaryOk=false");
+            return sim_fail(&c->fail, SIM_NOT_READABLE, "not primary and secondaryOk=false");
+        if (c->m->role.state != SIM_IS_SECONDARY)
+            return sim_fail(&c->fail, SIM_RECOVERS, "node is not in primary or recovering state");
     }
     return 0;
 }
@@ -297,6 +321,11 @@ static int prepare(struct sim_call *c)
     return common_arguments(c);
 }
 
+static bool waits_for_others(const struct sim_call *c)
+{
+    return (c->cmd->flags & SIM_PRIMARY) && (c->cmd->flags & SIM_WRITE_CONCERN) && strcmp(c->db, "local") != 0;
+}
+
 static struct sim_doc *shown_command(const struct sim_call *c)
 {
     if (sim_find(c->body, "$db").type || !c->rq->db)
@@ -369,6 +398,20 @@ static int find_command(struct sim_call *c)
     return 0;
 }
 
+/* A driver sends a retryable write again only when the error says that it may. */
+static void label_failure(struct sim_call *c)
+{
+    struct sim_w w;
+    if (!is_state_error(c->fail.code) || c->fail.extra || !sim_arg(c, "txnNumber").type)
+        return;
+    sim_w_init(&w);
+    sim_put_retry_label(&w);
+    const uint8_t *done = sim_w_done(&w);
+    if (done && (c->fail.extra = malloc(sim_doc_len(done))))
+        memcpy(c->fail.extra, done, sim_doc_len(done));
+    sim_w_release(&w);
+}
+
 enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w, const uint8_t **reply)
 {
     struct sim_call c;
@@ -388,8 +431,12 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     int rc = prepare(&c);
     if (rc == 0 && (again = answer_again(&c))) {
         sim_w_all(w, again);
-        *reply = sim_w_done(w);
         sim_op_release(&c.op);
+        if (sim_await_concern(&c, true) > 0) {
+            *reply = NULL;
+            return SIM_LATER;
+        }
+        *reply = sim_w_done(w);
         goto sent;
     }
     if (c.fail.code)
@@ -404,17 +451,27 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
         *reply = NULL;
         return SIM_LATER;
     }
+    if (rc == 0 && waits_for_others(&c))
+        rc = sim_await_concern(&c, false) < 0 ? -1 : 0;
     c.op.waits = c.op.counts_write && c.w_needs > 1;
     if (sim_op_time(&c.op) && rc == 0 && !c.op.work.docs_written)
         rc = sim_fail(&c.fail, SIM_MAX_TIME, strcmp(c.cmd->name, "find") == 0 ? "Executor error during find command :: caused by :: operation exceeded time limit"
                                                                               : "operation exceeded time limit");
     if (rc)
+        label_failure(&c);
+    if (rc || c.later)
         sim_w_clear(w);
+    if (c.later)
+        sim_w_all(w, c.so_far->bson);
     *reply = rc ? sim_reply_fail(c.s, c.m, w, &c.fail) : sim_reply_ok(c.s, c.m, w);
     account(&c, *reply);
     if (c.has_txn && rc == 0 && *reply && (c.cmd->flags & SIM_COUNTS_WRITE))
         sim_session_remember(c.s, c.lsid, c.txn_number, *reply);
     sim_op_release(&c.op);
+    if (c.later) { /* it has been done and counted; only its answer waits */
+        *reply = NULL;
+        return SIM_LATER;
+    }
 sent:
     sim_fail_release(&c.fail);
     if (*reply)

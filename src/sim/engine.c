@@ -7,7 +7,10 @@
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
+#include <signalbox/sim/rollback.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/contend.h>
 #include <signalbox/sim/wait.h>
 
 #include "setup.h"
@@ -162,23 +165,40 @@ static void conn_free(struct sim_conn *c)
     free(c);
 }
 
-void sim_conn_close(struct sim_conn *c)
+/* Out of every list that knows it. */
+static void unlink_conn(struct sim_conn *c)
 {
     struct sim_member *m = c->m;
-    char ctx[32];
     for (struct sim_conn **at = &m->conns; *at; at = &(*at)->next)
         if (*at == c) {
             *at = c->next;
             break;
         }
     m->conns_n--;
-    snprintf(ctx, sizeof ctx, "conn%d", c->id);
-    log_conn(c, 22944, ctx, "Connection ended", m->conns_n);
     sim_build_forget(m->sim, c);
+    sim_wait_forget(m->sim, c);
     for (struct sim_running *r = m->running; r; r = r->next)
         if (r->conn == c)
             r->conn = NULL;
+}
+
+void sim_conn_close(struct sim_conn *c)
+{
+    char ctx[32];
+    snprintf(ctx, sizeof ctx, "conn%d", c->id);
+    unlink_conn(c);
+    log_conn(c, 22944, ctx, "Connection ended", c->m->conns_n);
     conn_free(c);
+}
+
+void sim_conn_cut_all(struct sim_member *m)
+{
+    while (m->conns) {
+        struct sim_conn *c = m->conns;
+        if (c->lost)
+            c->lost(c);
+        sim_conn_close(c);
+    }
 }
 
 void sim_conn_metadata(struct sim_conn *c, const uint8_t *client)
@@ -244,6 +264,15 @@ void sim_running_end(struct sim_member *m, struct sim_running *r)
         }
 }
 
+void sim_running_end_opid(struct sim_member *m, int32_t opid)
+{
+    for (struct sim_running *r = m->running; r; r = r->next)
+        if (r->opid == opid) {
+            sim_running_end(m, r);
+            return;
+        }
+}
+
 int sim_busy(const struct sim_member *m)
 {
     int64_t now = m->sim->now;
@@ -273,6 +302,34 @@ int sim_queued(const struct sim_member *m, bool write)
 
 /* ---- the set ---- */
 
+/* As after the first election: member 0 has won it with the votes of the others. */
+static void role_init(struct sim_member *m)
+{
+    struct sim *s = m->sim;
+    struct sim_role *r = &m->role;
+    struct sim_optime first = {(uint64_t)(s->start / 1000000 - 10) << 32 | 1, -1};
+    char use[40];
+    snprintf(use, sizeof use, "replication of member %d", m->id);
+    sb_rng_fork(&r->rng, &s->rng, use);
+    m->primary = r->writable = m->id == 0;
+    r->state = m->primary ? SIM_IS_PRIMARY : SIM_IS_SECONDARY;
+    r->term = r->voted_term = r->config_term = r->config_version = 1;
+    r->syncing = -1;
+    r->sync = m->id == 0 ? -1 : m->id == 1 && s->members > 2 ? 2 : 0;
+    r->heard_us = s->start;
+    r->rbid = 1;
+    r->transition = m->primary ? "stepUp" : "";
+    if (m->primary) {
+        r->elected_ts = (uint64_t)(s->start / 1000000) << 32 | 1;
+        r->called[SIM_ELECTION_TIMEOUT] = r->succeeded[SIM_ELECTION_TIMEOUT] = r->caught_up_already = 1;
+        r->race = (struct sim_race){.reason = SIM_ELECTION_TIMEOUT, .at_us = s->start, .term = 1, .started_us = s->start, .majority_us = s->start,
+                                    .committed = first, .seen = first, .needed = s->members / 2 + 1, .prior = -1, .priority = 2};
+    } else {
+        r->vote = (struct sim_vote){.at_us = s->start, .term = 1, .started_us = s->start, .applied_us = s->start, .applied = first, .most = first,
+                                    .priority = 1};
+    }
+}
+
 static void member_init(struct sim *s, int i, const struct sim_setup *setup)
 {
     struct sim_member *m = &s->member[i];
@@ -280,8 +337,12 @@ static void member_init(struct sim *s, int i, const struct sim_setup *setup)
     m->sim = s;
     m->id = i;
     m->port = setup->port[i];
-    m->primary = i == 0;
     m->pid = setup->pid + i;
+    m->up = true;
+    m->life = 1;
+    m->start_us = s->now;
+    m->topology = i == 0 ? 6 : 4; /* as after the first election */
+    role_init(m);
     snprintf(m->name, sizeof m->name, "127.0.0.1:%d", m->port);
     snprintf(m->host, sizeof m->host, "sim-%d:%d", i, m->port);
     snprintf(use, sizeof use, "member %d", i);
@@ -331,8 +392,9 @@ struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
     /* of the seed alone, whatever the time: a set keeps its id from run to run */
     uint64_t id[2] = {sb_rng_u64(&s->uuid_rng), sb_rng_u64(&s->uuid_rng)};
     memcpy(s->set_id, id, 12);
-    static const uint8_t election[12] = {0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1};
-    memcpy(s->election_id, election, 12);
+    s->term = s->commit_term = s->base_term = s->config_version = 1;
+    for (int i = 0; i < s->members; i++)
+        s->seat[i] = (struct sim_seat){.priority = i == 0 ? 2 : 1, .votes = 1};
     uint8_t incarnation[16];
     sim_new_uuid(s, incarnation);
     if (setup->incarnation)
@@ -345,11 +407,14 @@ struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
     s->sessions = sim_sessions_new();
     s->builds = sim_builds_new();
     s->clients = sim_clients_new(s);
-    if (!s->cursors || !s->sessions || !s->builds || !s->clients || sim_setup_members(s)) {
+    s->waits = sim_waits_new();
+    sim_roles_know(s);
+    if (!s->cursors || !s->sessions || !s->builds || !s->clients || !s->waits || sim_setup_members(s) || sim_roles_begin(s)) {
         sb_fail_nomem(err);
         sim_free(s);
         return NULL;
     }
+    sim_roles_know(s); /* with the entries of the beginning */
     return s;
 }
 
@@ -365,6 +430,7 @@ static void member_release(struct sim_member *m)
         conn_free(m->conns);
         m->conns = next;
     }
+    sim_branch_release(m);
     sim_catalog_release(&m->cat);
     sim_snapshots_release(m);
     sim_log_release(m);
@@ -382,11 +448,9 @@ void sim_free(struct sim *s)
     sim_builds_free(s->builds);
     sim_cursors_free(s->cursors);
     sim_sessions_free(s->sessions);
-    for (size_t i = 0; i < s->change_n; i++) {
-        sim_doc_unref(s->change[i].entry);
-        sim_doc_unref(s->change[i].post);
-        sim_doc_unref(s->change[i].id);
-    }
+    sim_waits_free(s->waits);
+    for (size_t i = 0; i < s->change_n; i++)
+        sim_change_release(&s->change[i]);
     free(s->change);
     for (int i = 0; i < s->members; i++)
         member_release(&s->member[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "happen.h"
 
-#include <signalbox/sim/wait.h>
+#include <signalbox/sim/contend.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,11 +146,17 @@ static int index_command(struct sim *s, const struct sim_happening *h)
 
 /* ---- a lock ---- */
 
+struct holder {
+    struct sim_member *m;
+    int32_t opid;
+};
+
 static void on_unlock(struct sim *s, void *ctx)
 {
-    struct sim_running *r = ctx;
+    struct holder *h = ctx;
     (void)s;
-    sim_running_end(r->m, r);
+    sim_running_end_opid(h->m, h->opid); /* it may be gone with its member */
+    free(h);
 }
 
 /* validate takes its collection for itself, and on a large one for long. */
@@ -177,8 +183,13 @@ static int lock(struct sim *s, const struct sim_happening *h)
     r->ticket_at = s->now;
     r->lock_until = sim_lock_exclusive(conn->m, c, h->for_us);
     r->to = r->works_until = r->lock_until + h->for_us;
-    if (sim_at(s, r->to, on_unlock, r, NULL) == 0)
-        return 0;
+    struct holder *holder = malloc(sizeof *holder);
+    if (holder) {
+        *holder = (struct holder){conn->m, r->opid};
+        if (sim_at(s, r->to, on_unlock, holder, free) == 0)
+            return 0;
+        free(holder);
+    }
     sim_running_end(conn->m, r);
     return -1;
 }

@@ -101,12 +101,9 @@ static void put_repl_metrics(struct sim_w *w, const struct sim_member *m)
     sim_w_i64(w, "readersCreated", !m->primary);
     sim_w_end(w);
     sim_w_doc(w, "stateTransition");
-    if (m->primary)
-        sim_w_text(w, "lastStateTransition", "stepUp");
-    else
-        sim_w_text(w, "lastStateTransition", "");
-    sim_w_i64(w, "userOperationsKilled", 0);
-    sim_w_i64(w, "userOperationsRunning", 0);
+    sim_w_text(w, "lastStateTransition", m->role.transition);
+    sim_w_i64(w, "userOperationsKilled", m->role.ops_killed);
+    sim_w_i64(w, "userOperationsRunning", m->role.ops_running);
     sim_w_end(w);
     sim_w_end(w);
 }

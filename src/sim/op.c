@@ -2,7 +2,7 @@
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/op.h>
 #include <signalbox/sim/profile.h>
-#include <signalbox/sim/wait.h>
+#include <signalbox/sim/contend.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -280,6 +280,7 @@ static void trace(const struct sim_op *op)
 /* What an operation leaves behind, written when its time is over. */
 struct late {
     struct sim_member *m;
+    unsigned life; /* of a process that was killed meanwhile nothing is written */
     int32_t conn_id;
     bool is_statement;
     char ns[272];
@@ -299,6 +300,10 @@ static void write_late(struct sim *s, void *ctx)
     struct late *l = ctx;
     char thread[32];
     snprintf(thread, sizeof thread, "conn%d", l->conn_id);
+    if (l->life != l->m->life || !l->m->up) {
+        late_free(l);
+        return;
+    }
     if (l->attr)
         sim_log(l->m, s->now, 'I', l->is_statement ? "WRITE" : "COMMAND", 51803, thread, "Slow query", l->attr->bson);
     if (l->profile)
@@ -332,6 +337,7 @@ static void record(struct sim_op *op)
         return;
     }
     l->m = op->m;
+    l->life = op->m->life;
     l->conn_id = op->conn->id;
     l->is_statement = op->is_statement;
     memcpy(l->ns, op->ns, sizeof l->ns);
@@ -342,11 +348,17 @@ static void record(struct sim_op *op)
         write_late(op->m->sim, l);
 }
 
+struct ending {
+    struct sim_member *m;
+    int32_t opid;
+};
+
 static void end_running(struct sim *s, void *ctx)
 {
-    struct sim_running *r = ctx;
+    struct ending *e = ctx;
     (void)s;
-    sim_running_end(r->m, r);
+    sim_running_end_opid(e->m, e->opid); /* it may have been killed meanwhile */
+    free(e);
 }
 
 /* One of our own apps' operations occupies the member until its time is over. */
@@ -368,8 +380,13 @@ static void occupy(struct sim_op *op)
     r->yields = op->works / 1000;
     if (op->plan.len)
         r->plan = sb_strdup_n(op->plan.p, op->plan.len);
-    if (sim_at(s, r->to, end_running, r, NULL))
+    struct ending *e = malloc(sizeof *e);
+    if (e)
+        *e = (struct ending){op->m, op->opid};
+    if (!e || sim_at(s, r->to, end_running, e, free)) {
+        free(e);
         sim_running_end(op->m, r);
+    }
 }
 
 void sim_op_finish(struct sim_op *op)

@@ -30,6 +30,9 @@ struct sim_app *sim_find_app(const struct sim_scenario *sc, const char *name);
 /* An index's words from `from` on (name, key, options) as one template. */
 struct sim_template *sim_read_index(struct sim_reading *r, size_t from);
 
+/* A member's number, or the word primary where that may stand. */
+bool sim_read_member(struct sim_reading *r, const char *word, bool or_primary, int *out);
+
 /* at, every, when */
 void sim_read_at(struct sim_reading *r);
 void sim_read_every(struct sim_reading *r);

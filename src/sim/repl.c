@@ -2,12 +2,13 @@
 #include <signalbox/base/array.h>
 #include <signalbox/sim/apply.h>
 #include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TERM 1
-#define MAX_STREAM 200000 /* changes kept for a member that applies nothing; then it has to be resynchronised */
+#define MAX_STREAM 200000 /* changes kept for members that are away; whoever lacks more is too stale */
+#define BATCH 5000         /* entries of one batch of application, as the server's limit */
 
 /* ---- making entries ---- */
 
@@ -28,7 +29,7 @@ static void put_stamp_before(struct sim_w *w, const struct sim_stamp *stamp)
 static void put_tail(struct sim *s, struct sim_w *w, uint64_t ts, const struct sim_stamp *stamp)
 {
     sim_w_ts(w, "ts", ts);
-    sim_w_i64(w, "t", TERM);
+    sim_w_i64(w, "t", s->term);
     sim_w_i64(w, "v", 2);
     sim_w_date(w, "wall", sim_now_ms(s));
     if (stamp) {
@@ -40,7 +41,7 @@ static void put_tail(struct sim *s, struct sim_w *w, uint64_t ts, const struct s
     }
 }
 
-static int append_entry(struct sim_member *m, struct sim_doc *entry)
+int sim_oplog_append(struct sim_member *m, struct sim_doc *entry)
 {
     struct sim_coll *oplog = sim_coll_find(&m->cat, "local.oplog.rs");
     struct sim_write_work work = {0};
@@ -48,26 +49,31 @@ static int append_entry(struct sim_member *m, struct sim_doc *entry)
     return oplog && sim_coll_insert(oplog, entry, &work, &f) ? 0 : -1;
 }
 
-static void change_release(struct sim_change *c)
+void sim_change_release(struct sim_change *c)
 {
     sim_doc_unref(c->entry);
     sim_doc_unref(c->post);
+    sim_doc_unref(c->pre);
     sim_doc_unref(c->id);
 }
 
 static void trim_stream(struct sim *s)
 {
-    uint64_t least = UINT64_MAX;
-    for (int i = 1; i < s->members; i++)
+    uint64_t least = sim_stream_end(s);
+    for (int i = 0; i < s->members; i++)
         if (s->member[i].applied < least)
             least = s->member[i].applied;
+    if (s->change_n > MAX_STREAM && least < sim_stream_end(s) - MAX_STREAM / 2)
+        least = sim_stream_end(s) - MAX_STREAM / 2;
     size_t gone = least > s->change_base ? (size_t)(least - s->change_base) : 0;
-    if (s->members == 1)
-        gone = s->change_n;
-    if (gone < 1024 && gone < s->change_n)
+    if (gone < 1024)
         return;
+    const struct sim_change *last = &s->change[gone - 1];
+    s->base_ts = last->ts;
+    s->base_term = last->term;
+    s->base_wall_ms = last->wall_ms;
     for (size_t i = 0; i < gone; i++)
-        change_release(&s->change[i]);
+        sim_change_release(&s->change[i]);
     memmove(s->change, s->change + gone, (s->change_n - gone) * sizeof *s->change);
     s->change_n -= gone;
     s->change_base += gone;
@@ -82,40 +88,74 @@ static void on_apply(struct sim *s, void *ctx)
 
 static int64_t lag_of(struct sim *s, struct sim_member *m)
 {
-    return (int64_t)(s->costs.replicate_us * sim_cost_spread(&s->costs, &m->rng)) + m->lag_us;
+    return (int64_t)(s->costs.replicate_us * sim_cost_spread(&s->costs, &m->rng)) + m->lag_us + s->seat[m->id].delay_s * 1000000;
+}
+
+/* It runs and its entries are those of the set. */
+static bool follows(const struct sim_member *m)
+{
+    return m->up && !m->hung && !m->branch_n;
+}
+
+uint64_t sim_others_have(const struct sim *s, const struct sim_member *m)
+{
+    uint64_t most = m->applied;
+    for (int i = 0; i < s->members; i++)
+        if (i != m->id && follows(&s->member[i]) && s->member[i].applied > most)
+            most = s->member[i].applied;
+    return most;
+}
+
+/* Up to where it can fetch. */
+static uint64_t reach(const struct sim *s, const struct sim_member *m)
+{
+    return m->primary || !sim_has_source(m) || sim_is_stale(s, m) ? m->applied : sim_others_have(s, m);
+}
+
+static bool applies(const struct sim *s, const struct sim_member *m)
+{
+    return follows(m) && !m->primary && !m->frozen && m->applied < reach(s, m) &&
+           (m->role.state == SIM_IS_SECONDARY || m->role.state == SIM_IS_RECOVERING);
 }
 
 static void wake_secondary(struct sim *s, struct sim_member *m)
 {
-    if (m->apply_waiting || m->frozen || m->applied >= s->change_base + s->change_n)
+    if (m->apply_waiting || !applies(s, m))
         return;
     m->apply_waiting = sim_at(s, s->now + lag_of(s, m), on_apply, m, NULL) == 0;
+}
+
+void sim_apply_wake(struct sim *s)
+{
+    for (int i = 0; i < s->members; i++)
+        wake_secondary(s, &s->member[i]);
 }
 
 /* Takes the references in c. */
 static int append(struct sim *s, struct sim_change *c, struct sim_w *w)
 {
     const uint8_t *done = sim_w_done(w);
-    c->entry = done ? sim_doc_new(done) : NULL;
-    if (!c->entry || SB_GROW(s->change, s->change_cap, s->change_n + 1) || append_entry(sim_primary(s), c->entry)) {
-        change_release(c);
+    struct sim_member *p = sim_primary(s);
+    c->entry = p && done ? sim_doc_new(done) : NULL;
+    if (!c->entry || SB_GROW(s->change, s->change_cap, s->change_n + 1) || sim_oplog_append(p, c->entry)) {
+        sim_change_release(c);
         return -1;
     }
+    c->term = s->term;
     c->wall_ms = sim_now_ms(s);
     c->made_us = s->now;
     s->last_ts = c->ts;
     s->last_wall_ms = c->wall_ms;
     s->change[s->change_n++] = *c;
-    struct sim_member *p = sim_primary(s);
-    p->applied = s->change_base + s->change_n;
+    p->applied = sim_stream_end(s);
     p->applied_ts = c->ts;
+    p->applied_term = c->term;
     p->applied_wall_ms = c->wall_ms;
-    for (int i = 1; i < s->members; i++)
-        wake_secondary(s, &s->member[i]);
+    sim_apply_wake(s);
     sim_commit_point(s);
     if (s->change_n > 2048)
         trim_stream(s);
-    return s->change_n > MAX_STREAM ? -1 : 0;
+    return 0;
 }
 
 static struct sim_doc *id_of(const uint8_t *doc)
@@ -152,13 +192,14 @@ int sim_log_insert(struct sim *s, const struct sim_coll *c, struct sim_doc *doc,
     return rc;
 }
 
-int sim_log_update(struct sim *s, const struct sim_coll *c, const uint8_t *old, struct sim_doc *doc, int64_t keys, bool replacement,
+int sim_log_update(struct sim *s, const struct sim_coll *c, struct sim_doc *old, struct sim_doc *doc, int64_t keys, bool replacement,
                    const struct sim_stamp *stamp)
 {
-    struct sim_change ch = {.ts = next_ts(s), .kind = SIM_CHANGE_UPDATE, .keys = keys, .post = sim_doc_ref(doc), .id = id_of(doc->bson)};
+    struct sim_change ch = {.ts = next_ts(s), .kind = SIM_CHANGE_UPDATE, .keys = keys, .post = sim_doc_ref(doc), .pre = sim_doc_ref(old),
+                            .id = id_of(doc->bson)};
     struct sim_w w;
     if (!ch.id) {
-        change_release(&ch);
+        sim_change_release(&ch);
         return -1;
     }
     sim_w_init(&w);
@@ -170,7 +211,7 @@ int sim_log_update(struct sim *s, const struct sim_coll *c, const uint8_t *old, 
         sim_w_doc(&w, "o");
         sim_w_i32(&w, "$v", 2);
         sim_w_doc(&w, "diff");
-        sim_write_diff(&w, old, doc->bson);
+        sim_write_diff(&w, old->bson, doc->bson);
         sim_w_end(&w);
         sim_w_end(&w);
     }
@@ -181,12 +222,14 @@ int sim_log_update(struct sim *s, const struct sim_coll *c, const uint8_t *old, 
     return rc;
 }
 
-int sim_log_delete(struct sim *s, const struct sim_coll *c, const uint8_t *old, int64_t keys, const struct sim_stamp *stamp)
+int sim_log_delete(struct sim *s, const struct sim_coll *c, struct sim_doc *old, int64_t keys, const struct sim_stamp *stamp)
 {
-    struct sim_change ch = {.ts = next_ts(s), .kind = SIM_CHANGE_DELETE, .keys = keys, .id = id_of(old)};
+    struct sim_change ch = {.ts = next_ts(s), .kind = SIM_CHANGE_DELETE, .keys = keys, .pre = sim_doc_ref(old), .id = id_of(old->bson)};
     struct sim_w w;
-    if (!ch.id)
+    if (!ch.id) {
+        sim_change_release(&ch);
         return -1;
+    }
     sim_w_init(&w);
     memcpy(ch.uuid, c->uuid, 16);
     put_head(&w, "d", c->ns, c->uuid, stamp);
@@ -298,87 +341,139 @@ void sim_write_diff(struct sim_w *w, const uint8_t *old, const uint8_t *doc)
 
 static void apply_one(struct sim *s, struct sim_member *m, const struct sim_change *c)
 {
-    if (append_entry(m, c->entry))
+    if (sim_oplog_append(m, c->entry))
         return;
     sim_apply_change(s, m, c);
     m->applied++;
     m->applied_ts = c->ts;
+    m->applied_term = c->term;
     m->applied_wall_ms = c->wall_ms;
     m->n.apply_ops++;
     m->n.fetch_ops++;
     m->n.fetch_bytes += sim_doc_len(c->entry->bson);
-    struct sim_member *from = sim_primary(s); /* to whom it was a document of a cursor's batch like any other */
+    if (m->role.sync < 0)
+        return;
+    struct sim_member *from = &s->member[m->role.sync]; /* to whom it was a document of a cursor's batch like any other */
     from->n.returned++;
     from->n.docs++;
     from->n.wt_cursor_nexts++;
     from->n.bytes_out += sim_doc_len(c->entry->bson);
 }
 
+static void after_batch(struct sim *s, struct sim_member *m, double cost)
+{
+    struct sim_member *p = sim_primary(s);
+    m->n.apply_batches++;
+    m->n.fetch_getmores++;
+    m->n.apply_batch_ms += (int64_t)(cost / 1000) + 1;
+    m->n.cpu_us += (int64_t)cost;
+    if (p) {
+        p->n.served_getmores++;
+        m->role.heard_us = s->now; /* the batch comes with the news that there is a primary */
+    }
+}
+
+/* As the oldest of what is left becomes due. */
+static void plan_next(struct sim *s, struct sim_member *m, double cost)
+{
+    if (m->apply_waiting || !applies(s, m))
+        return;
+    int64_t lag = lag_of(s, m), fault = m->lag_us + s->seat[m->id].delay_s * 1000000;
+    int64_t next = s->now + (int64_t)cost + (lag - fault) / 2 + 200, ripe = sim_change_at(s, m->applied)->made_us + lag;
+    m->apply_waiting = sim_at(s, ripe > next ? ripe : next, on_apply, m, NULL) == 0;
+}
+
 void sim_apply(struct sim *s, struct sim_member *m)
 {
-    int64_t due = s->now - (int64_t)s->costs.replicate_us / 2 - m->lag_us;
+    int64_t due = s->now - (int64_t)s->costs.replicate_us / 2 - m->lag_us - s->seat[m->id].delay_s * 1000000;
     double cost = 0;
-    uint64_t before = m->applied;
-    if (m->primary || m->frozen)
+    uint64_t before = m->applied, most = reach(s, m);
+    if (!applies(s, m))
         return;
-    while (m->applied < s->change_base + s->change_n) {
-        const struct sim_change *c = &s->change[m->applied - s->change_base];
+    while (m->applied < most && m->applied < before + BATCH) {
+        const struct sim_change *c = sim_change_at(s, m->applied);
+        uint64_t at = m->applied;
         if (c->made_us > due)
             break;
         cost += (double)c->keys * s->costs.key_write_us + s->costs.doc_write_us;
         apply_one(s, m, c);
-        if (m->applied == before)
+        if (m->applied == at)
             break; /* out of memory: try again with the next change */
     }
-    if (m->applied > before) {
-        m->n.apply_batches++;
-        m->n.fetch_getmores++;
-        sim_primary(s)->n.served_getmores++;
-        m->n.apply_batch_ms += (int64_t)(cost / 1000) + 1;
-        m->n.cpu_us += (int64_t)cost;
-    }
+    if (m->applied > before)
+        after_batch(s, m, cost);
     sim_commit_point(s);
-    if (m->apply_waiting || m->applied >= s->change_base + s->change_n)
-        return;
-    int64_t next = s->now + (int64_t)cost + lag_of(s, m) / 2 + 200;
-    m->apply_waiting = sim_at(s, next, on_apply, m, NULL) == 0;
+    sim_role_applied(s, m);
+    plan_next(s, m, cost);
+    sim_apply_wake(s); /* of those that follow this one */
 }
 
 void sim_catch_up(struct sim *s, struct sim_member *m, uint64_t ts)
 {
-    while (!m->primary && !m->frozen && m->applied_ts < ts && m->applied < s->change_base + s->change_n) {
+    uint64_t most = reach(s, m);
+    while (applies(s, m) && m->applied_ts < ts && m->applied < most) {
         uint64_t before = m->applied;
-        apply_one(s, m, &s->change[m->applied - s->change_base]);
+        apply_one(s, m, sim_change_at(s, m->applied));
         if (m->applied == before)
             break;
     }
     sim_commit_point(s);
+    sim_role_applied(s, m);
+}
+
+void sim_spread(struct sim *s)
+{
+    for (int i = 0; i < s->members; i++)
+        if (!s->member[i].lag_us && !s->seat[i].delay_s)
+            sim_catch_up(s, &s->member[i], s->last_ts);
+}
+
+/* ---- who has what ---- */
+
+/* Up to where a member has the set's history. */
+static struct sim_optime has_of(const struct sim_member *m)
+{
+    return m->branch_n ? (struct sim_optime){m->fork_ts, m->fork_term} : sim_applied(m);
+}
+
+bool sim_replicated(const struct sim *s, uint64_t ts, int64_t members)
+{
+    int64_t n = 0;
+    if (members == 0)
+        return s->commit_ts >= ts;
+    for (int i = 0; i < s->members; i++)
+        n += has_of(&s->member[i]).ts >= ts;
+    return n >= members;
 }
 
 void sim_commit_point(struct sim *s)
 {
-    int64_t wall[SIM_MEMBERS];
-    uint64_t ts[SIM_MEMBERS];
+    const struct sim_member *sorted[SIM_MEMBERS];
     int n = 0;
-    for (int i = 0; i < s->members; i++, n++) {
+    for (int i = 0; i < s->members; i++) {
+        const struct sim_member *m = &s->member[i];
         int k = n;
-        for (; k && ts[k - 1] < s->member[i].applied_ts; k--) {
-            ts[k] = ts[k - 1];
-            wall[k] = wall[k - 1];
-        }
-        ts[k] = s->member[i].applied_ts;
-        wall[k] = s->member[i].applied_wall_ms;
+        if (!s->seat[i].votes)
+            continue;
+        for (; k && has_of(sorted[k - 1]).ts < has_of(m).ts; k--)
+            sorted[k] = sorted[k - 1];
+        sorted[k] = m;
+        n++;
     }
-    if (ts[n / 2] > s->commit_ts) {
-        s->commit_ts = ts[n / 2];
-        s->commit_wall_ms = wall[n / 2];
-    }
+    const struct sim_member *middle = n ? sorted[n / 2] : NULL;
+    /* an entry of an earlier term is committed only together with one of this term */
+    if (!middle || has_of(middle).t != s->term || has_of(middle).ts <= s->commit_ts)
+        return;
+    s->commit_ts = has_of(middle).ts;
+    s->commit_term = has_of(middle).t;
+    s->commit_wall_ms = middle->branch_n ? middle->fork_wall_ms : middle->applied_wall_ms;
+    sim_role_committed(s);
 }
 
-void sim_put_optime(struct sim_w *w, const char *key, uint64_t ts)
+void sim_put_optime(struct sim_w *w, const char *key, struct sim_optime at)
 {
     sim_w_doc(w, key);
-    sim_w_ts(w, "ts", ts);
-    sim_w_i64(w, "t", TERM);
+    sim_w_ts(w, "ts", at.ts);
+    sim_w_i64(w, "t", at.t);
     sim_w_end(w);
 }

@@ -361,6 +361,39 @@ static void read_task(struct sim_reading *r, int what)
     r->app->tasks[r->app->tasks_n++] = t;
 }
 
+static void read_seat(struct sim_reading *r)
+{
+    const struct sb_conf_row *row = r->row;
+    int member;
+    double n;
+    if (row->n < 2 || !sim_read_member(r, row->word[1], false, &member)) {
+        if (row->n < 2)
+            sim_read_problem(r, "member wants a number and what it is");
+        return;
+    }
+    struct sim_seat_row *seat = &r->sc->seat[member];
+    seat->given = true;
+    for (size_t i = 2; i < row->n; i++) {
+        const char *word = row->word[i], *value = i + 1 < row->n ? row->word[i + 1] : "";
+        int64_t us = 0;
+        if (strcmp(word, "hidden") == 0) {
+            seat->hidden = true;
+            continue;
+        }
+        i++;
+        if (strcmp(word, "priority") == 0 && sim_read_number(r, value, 0, 1000, &seat->priority))
+            seat->has_priority = true;
+        else if (strcmp(word, "votes") == 0 && sim_read_number(r, value, 0, 1, &n))
+            seat->no_vote = n < 1;
+        else if (strcmp(word, "delay") == 0 && sim_read_duration(r, value, &us))
+            seat->delay_s = us / 1000000;
+        else if (strcmp(word, "priority") != 0 && strcmp(word, "votes") != 0 && strcmp(word, "delay") != 0)
+            sim_read_problem(r, "a member has priority P, hidden, votes 0 or delay DURATION, not %.60s", word);
+    }
+    if (seat->has_priority && seat->priority > 0 && (seat->hidden || seat->no_vote || seat->delay_s))
+        sim_read_problem(r, "a member that is hidden, delayed or without a vote has priority 0");
+}
+
 static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
 {
     struct sim_reading *r = ctx;
@@ -382,6 +415,8 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
         read_index(r);
     } else if (strcmp(word, "app") == 0) {
         read_app(r);
+    } else if (strcmp(word, "member") == 0) {
+        read_seat(r);
     } else if (strcmp(word, "at") == 0) {
         sim_read_at(r);
     } else if (strcmp(word, "every") == 0) {

@@ -14,7 +14,7 @@ static const struct {
     const char *name, *form;
     size_t words;
     bool may_last, must_last, may_step, may_member;
-} kinds[SIM_EVENTS] = {
+} kinds[SIM_EVENT_KILL] = {
     [SIM_EVENT_START] = {"start", "start APP", 1, false, false, false, false},
     [SIM_EVENT_STOP] = {"stop", "stop APP", 1, false, false, false, false},
     [SIM_EVENT_STOP_ALL] = {"stop-all", "stop-all DB.NAME", 1, false, false, false, false},
@@ -30,9 +30,9 @@ static const struct {
 static void tell_names(struct sim_reading *r)
 {
     char all[200] = "";
-    for (size_t i = 0, n = 0; i < SIM_EVENTS; i++)
-        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i == 0 ? "" : i + 1 == SIM_EVENTS ? " or " : ", ", kinds[i].name);
-    sim_read_problem(r, "what happens is %s", all);
+    for (size_t i = 0, n = 0; i < SB_COUNT(kinds); i++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s, ", kinds[i].name);
+    sim_read_problem(r, "what happens is %sor a fault of a member", all);
 }
 
 static bool read_options(struct sim_reading *r, size_t i, struct sim_happening *h)
@@ -85,14 +85,67 @@ static bool check_names(struct sim_reading *r, size_t i, const struct sim_happen
     return false;
 }
 
+bool sim_read_member(struct sim_reading *r, const char *word, bool or_primary, int *out)
+{
+    if (or_primary && strcmp(word, "primary") == 0) {
+        *out = SIM_THE_PRIMARY;
+        return true;
+    }
+    if (word[0] >= '0' && word[0] < '0' + SIM_SCENARIO_MEMBERS && !word[1]) {
+        *out = word[0] - '0';
+        return true;
+    }
+    sim_read_problem(r, "\"%.60s\" is no member (0 to %d%s)", word, SIM_SCENARIO_MEMBERS - 1, or_primary ? ", or primary" : "");
+    return false;
+}
+
+static void add_event(struct sim_reading *r, struct sim_happening *h, const char *target)
+{
+    if (SB_GROW(r->sc->events, r->sc->events_cap, r->sc->events_n + 1) || !(h->target = sim_read_copy(r, target))) {
+        r->nomem = true;
+        return;
+    }
+    r->sc->events[r->sc->events_n++] = *h;
+    memset(h, 0, sizeof *h);
+}
+
+/* kill, restart, hang, lag, stepdown: what happens to a member. False: the word is none of these. */
+static bool read_fault(struct sim_reading *r, size_t i, struct sim_happening *h)
+{
+    static const struct {
+        const char *name;
+        enum sim_event_kind kind;
+        bool or_primary;
+    } faults[] = {{"kill", SIM_EVENT_KILL, true}, {"restart", SIM_EVENT_RESTART, false}, {"hang", SIM_EVENT_HANG, true}, {"lag", SIM_EVENT_LAG, false},
+                  {"stepdown", SIM_EVENT_STEPDOWN, true}};
+    const struct sb_conf_row *row = r->row;
+    size_t k = 0, left = row->n - i;
+    while (i < row->n && k < SB_COUNT(faults) && strcmp(row->word[i], faults[k].name) != 0)
+        k++;
+    if (i >= row->n || k == SB_COUNT(faults))
+        return false;
+    h->kind = faults[k].kind;
+    h->member = SIM_THE_PRIMARY;
+    bool lasts = h->kind == SIM_EVENT_HANG && left == 4 && strcmp(row->word[i + 2], "for") == 0;
+    size_t want = h->kind == SIM_EVENT_STEPDOWN ? 1 : h->kind == SIM_EVENT_LAG ? 3 : lasts ? 4 : 2;
+    if (left != want)
+        sim_read_problem(r, "a fault is kill N, restart N, hang N [for DURATION], lag N DURATION or stepdown");
+    else if ((want == 1 || sim_read_member(r, row->word[i + 1], faults[k].or_primary, &h->member)) &&
+             (want < 3 || sim_read_duration(r, row->word[i + want - 1], &h->length_us)))
+        add_event(r, h, "");
+    return true;
+}
+
 /* The words from i on. h owns what it has got, whatever happens. */
 static void read_action(struct sim_reading *r, size_t i, struct sim_happening *h)
 {
     const struct sb_conf_row *row = r->row;
     size_t k = 0;
-    while (i < row->n && k < SIM_EVENTS && strcmp(row->word[i], kinds[k].name) != 0)
+    if (read_fault(r, i, h))
+        return;
+    while (i < row->n && k < SB_COUNT(kinds) && strcmp(row->word[i], kinds[k].name) != 0)
         k++;
-    if (i >= row->n || k == SIM_EVENTS) {
+    if (i >= row->n || k == SB_COUNT(kinds)) {
         tell_names(r);
         return;
     }
@@ -114,13 +167,8 @@ static void read_action(struct sim_reading *r, size_t i, struct sim_happening *h
         return;
     }
     bool second = h->kind == SIM_EVENT_DROP_INDEX || h->kind == SIM_EVENT_SNAPSHOT;
-    if (SB_GROW(r->sc->events, r->sc->events_cap, r->sc->events_n + 1) || !(h->target = sim_read_copy(r, row->word[i + 1])) ||
-        (second && !h->ns && !(h->ns = sim_read_copy(r, row->word[i + 2])))) {
-        r->nomem = true;
-        return;
-    }
-    r->sc->events[r->sc->events_n++] = *h;
-    memset(h, 0, sizeof *h);
+    if (!second || h->ns || (h->ns = sim_read_copy(r, row->word[i + 2])))
+        add_event(r, h, row->word[i + 1]);
 }
 
 static void release(struct sim_happening *h)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One epoll over everything. A client is read until its message is whole, answered, and read again; while its answer is
- * late (an index build) or unread (a full socket) nothing more is taken from it. */
+ * late (an index build) or unread (a full socket) nothing more is taken from it. A killed member's port is closed and its
+ * clients are cut; a hung one's sockets stay as they are, and nobody looks at them. */
 #include <signalbox/base/clock.h>
 #include <signalbox/base/hash.h>
 #include <signalbox/base/str.h>
@@ -11,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #define MAX_CLIENTS 4000
 #define UNREAD_MAX (4 << 20) /* answers a client may leave unread before we stop reading from it */
 #define KEEP_MAX (1 << 20)
+#define HELD_MAX (256 << 20) /* what all clients together may make us hold, in and out */
 #define SLICE_NS 5000000     /* real time that virtual events may take before sockets are looked at again */
 #define FALL_BEHIND_US 1000000 /* real: beyond it virtual time gives way */
 #define WAKE_MS 2            /* virtual events are run in batches of at least this much real time */
@@ -33,9 +36,11 @@ struct peer {
     struct sim_conn *conn;
     struct sb_str in, out;
     size_t sent; /* of out */
+    size_t held; /* what in and out took when it was last counted */
     struct sim_wire_asked asked;
     bool waiting; /* for a late answer */
     bool ending;  /* closed once out is sent */
+    bool lost;    /* its member has ended it: conn is NULL, and it is freed in the next round */
     uint32_t events;
     struct peer *next, **slot;
 };
@@ -51,6 +56,8 @@ struct sim_server {
     int members, epoll;
     struct peer *peers;
     int peers_n;
+    size_t held; /* the sum of theirs */
+    int spare;   /* a descriptor to turn clients away with when there are no others */
     struct sim_w scratch;
     double speed;
     int64_t real_ns, virtual_us; /* one moment on both clocks */
@@ -101,6 +108,8 @@ static int watch_listeners(struct sim_server *v, struct sb_err *err)
     return 0;
 }
 
+static void on_life(struct sim_member *m, void *ctx);
+
 struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_err *err)
 {
     struct sim_server *v = calloc(1, sizeof *v);
@@ -110,6 +119,7 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
     }
     v->speed = o->speed;
     v->members = o->members;
+    v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sim_w_init(&v->scratch);
     for (int i = 0; i < SIM_MEMBERS; i++)
         v->listener[i].fd = -1;
@@ -124,6 +134,8 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
     if (listen_all(v, o, setup.port, err) || !(v->s = sim_new(&setup, err)) || sim_clients_load(v->s, o->scenario, err) ||
         watch_listeners(v, err))
         goto fail;
+    v->s->on_life = on_life;
+    v->s->on_life_ctx = v;
     return v;
 fail:
     sim_server_free(v);
@@ -152,6 +164,7 @@ static void peer_free(struct peer *p)
     if (p->next)
         p->next->slot = p->slot;
     v->peers_n--;
+    v->held -= p->held;
     close(p->fd);
     if (p->conn) {
         p->conn->answer = NULL;
@@ -162,7 +175,30 @@ static void peer_free(struct peer *p)
     free(p);
 }
 
+/* A client that is left waiting would wake us for ever: it is taken, and dropped, with the one descriptor kept for that. */
+static void turn_away(struct sim_server *v, int listener)
+{
+    if (v->spare >= 0)
+        close(v->spare);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void on_late_answer(struct sim_conn *conn, const uint8_t *reply);
+
+/* The member ends the connection, in the middle of an event: the peer itself is freed when the loop comes to it. */
+static void on_lost(struct sim_conn *conn)
+{
+    struct peer *p = conn->owner;
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data = {.ptr = p}};
+    p->conn = NULL;
+    p->lost = true;
+    shutdown(p->fd, SHUT_RDWR);
+    if (epoll_ctl(p->v->epoll, EPOLL_CTL_MOD, p->fd, &e) == 0)
+        p->events = e.events;
+}
 
 static void accept_one(struct sim_server *v, struct listener *l)
 {
@@ -170,8 +206,10 @@ static void accept_one(struct sim_server *v, struct listener *l)
     socklen_t n = sizeof a;
     char remote[64];
     int on = 1, fd = accept4(l->fd, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        turn_away(v, l->fd);
     if (fd < 0)
-        return; /* it has gone again, or we have no descriptor left: the next round tries anew */
+        return; /* or it has gone again */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct peer *p = v->peers_n < MAX_CLIENTS ? calloc(1, sizeof *p) : NULL;
     if (!p) {
@@ -198,13 +236,14 @@ static void accept_one(struct sim_server *v, struct listener *l)
     }
     p->conn->owner = p;
     p->conn->answer = on_late_answer;
+    p->conn->lost = on_lost;
 }
 
 /* What is wanted of a socket follows from what is under way. */
 static void rewatch(struct peer *p)
 {
     size_t unread = p->out.len - p->sent;
-    uint32_t want = (unread ? EPOLLOUT : 0) | (p->waiting ? EPOLLRDHUP : p->ending || unread > UNREAD_MAX ? 0 : EPOLLIN);
+    uint32_t want = p->conn && p->conn->m->hung ? 0 : (unread ? EPOLLOUT : 0) | (p->waiting ? EPOLLRDHUP : p->ending || unread > UNREAD_MAX ? 0 : EPOLLIN);
     if (want == p->events)
         return;
     struct epoll_event e = {.events = want, .data = {.ptr = p}};
@@ -219,20 +258,29 @@ static bool flush(struct peer *p)
         ssize_t n = send(p->fd, p->out.p + p->sent, p->out.len - p->sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno != EAGAIN)
+            return false;
         if (n < 0)
-            return errno == EAGAIN;
+            break;
         p->sent += (size_t)n;
     }
-    sb_str_clear(&p->out);
-    p->sent = 0;
-    return !p->ending;
+    size_t rest = p->out.len - p->sent;
+    if (rest == 0 && p->out.cap > KEEP_MAX) { /* a large answer was an exception */
+        sb_str_release(&p->out);
+        p->sent = 0;
+    } else if (rest == 0 || p->sent > KEEP_MAX) { /* a client that always leaves a little must not make it grow */
+        memmove(p->out.p, p->out.p + p->sent, rest);
+        sb_str_truncate(&p->out, rest);
+        p->sent = 0;
+    }
+    return rest || !p->ending;
 }
 
-/* Whole messages that have come in, as long as each is answered at once. */
-static void handle_messages(struct peer *p)
+/* Whole messages that have come in, as long as each is answered at once. False: there was none to be handled. */
+static bool handle_messages(struct peer *p)
 {
     size_t at = 0;
-    while (!p->waiting && !p->ending && p->out.len - p->sent <= UNREAD_MAX) {
+    while (p->conn && !p->conn->m->hung && !p->waiting && !p->ending && p->out.len - p->sent <= UNREAD_MAX) {
         int64_t n = sim_wire_length((const uint8_t *)p->in.p + at, p->in.len - at);
         if (n < 0)
             p->ending = true;
@@ -251,16 +299,45 @@ static void handle_messages(struct peer *p)
     }
     if (p->in.len == 0 && p->in.cap > KEEP_MAX) /* a large message was an exception */
         sb_str_release(&p->in);
+    return at > 0;
+}
+
+static void count_held(struct peer *p)
+{
+    size_t now = p->in.cap + p->out.cap;
+    p->v->held += now - p->held;
+    p->held = now;
+}
+
+/* Where all together hold too much, the one that holds most has to go. It is freed when its socket says so: another event
+ * of this round may be its own. */
+static void make_room(struct sim_server *v)
+{
+    while (v->held > HELD_MAX) {
+        struct peer *most = v->peers;
+        for (struct peer *p = v->peers; p; p = p->next)
+            if (p->held > most->held)
+                most = p;
+        sb_str_release(&most->in);
+        sb_str_release(&most->out);
+        most->sent = 0;
+        most->ending = true;
+        shutdown(most->fd, SHUT_RDWR);
+        count_held(most);
+    }
 }
 
 /* False: it is to be freed. */
 static bool serve_peer(struct peer *p)
 {
-    handle_messages(p);
-    if (p->ending && p->out.len == p->sent)
-        return false;
-    if (!flush(p))
-        return false;
+    bool more;
+    do { /* what unread answers held up has nobody else to wake it once they are out */
+        more = handle_messages(p) || p->out.len;
+        if (p->ending && p->out.len == p->sent)
+            return false;
+        if (!flush(p))
+            return false;
+    } while (more && p->out.len == 0);
     rewatch(p);
     return true;
 }
@@ -271,7 +348,7 @@ static void on_late_answer(struct sim_conn *conn, const uint8_t *reply)
     sim_wire_answer(conn, &p->asked, reply, &p->out);
     p->waiting = false;
     p->ending = p->ending || p->asked.ends || !sb_str_ok(&p->out);
-    if (p->events & EPOLLOUT)
+    if (p->events & EPOLLOUT || conn->m->hung)
         return;
     /* not sent from here: an event of the simulation must not free its own client */
     struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data = {.ptr = p}};
@@ -294,13 +371,64 @@ static bool read_peer(struct peer *p)
 
 static void on_peer(struct peer *p, uint32_t events)
 {
-    bool stays = true;
+    bool stays = !p->lost;
+    if (!stays || (p->conn && p->conn->m->hung && !(events & (EPOLLHUP | EPOLLERR)))) {
+        if (!stays)
+            peer_free(p);
+        return; /* nobody reads what a hung member is sent */
+    }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         stays = read_peer(p);
     else if (events & EPOLLRDHUP)
         stays = false; /* nobody waits for the late answer any more */
-    if (!stays || !serve_peer(p))
+    if (!stays || !serve_peer(p)) {
         peer_free(p);
+        return;
+    }
+    count_held(p);
+    make_room(p->v);
+}
+
+/* ---- a member's process ---- */
+
+static void watch(struct sim_server *v, int fd, void *ptr, uint32_t events)
+{
+    struct epoll_event e = {.events = events, .data = {.ptr = ptr}};
+    if (epoll_ctl(v->epoll, EPOLL_CTL_MOD, fd, &e) && errno == ENOENT && epoll_ctl(v->epoll, EPOLL_CTL_ADD, fd, &e))
+        return; /* no memory in the kernel: the member is not reached, as one behind a broken line */
+}
+
+static void on_life(struct sim_member *m, void *ctx)
+{
+    struct sim_server *v = ctx;
+    struct listener *l = &v->listener[m->id];
+    if (!m->up) {
+        if (l->fd >= 0)
+            close(l->fd);
+        l->fd = -1;
+        return;
+    }
+    if (l->fd >= 0)
+        watch(v, l->fd, l, m->hung ? 0 : EPOLLIN);
+    for (struct peer *p = v->peers; p; p = p->next)
+        if (p->conn && p->conn->m == m) {
+            p->events = m->hung ? 0 : EPOLLIN | EPOLLOUT; /* a woken one has to look at what has come meanwhile */
+            watch(v, p->fd, p, p->events);
+        }
+}
+
+/* A member that has been started again listens on its old port, as soon as it can have it. */
+static void reopen(struct sim_server *v)
+{
+    for (int i = 0; i < v->members; i++) {
+        struct listener *l = &v->listener[i];
+        struct sb_err err = SB_ERR_INIT;
+        if (l->fd >= 0 || !l->member->up)
+            continue;
+        l->fd = bind_port(l->member->port, &err);
+        if (l->fd >= 0)
+            watch(v, l->fd, l, l->member->hung ? 0 : EPOLLIN);
+    }
 }
 
 /* ---- time ---- */
@@ -354,11 +482,15 @@ int sim_server_run(struct sim_server *v, int stop_fd, struct sb_err *err)
         if (n < 0 && errno != EINTR)
             return sb_fail_errno(err, errno, "cannot wait for clients");
         run_events(v); /* first: an answer is of the time at which it was asked for */
+        reopen(v);
         for (int i = 0; i < n; i++) {
             if (!ready[i].data.ptr)
                 return 0;
-            if (is_listener(v, ready[i].data.ptr))
-                accept_one(v, ready[i].data.ptr);
+            struct listener *l = ready[i].data.ptr;
+            if (is_listener(v, l) && (l->fd < 0 || l->member->hung))
+                continue;
+            if (is_listener(v, l))
+                accept_one(v, l);
             else
                 on_peer(ready[i].data.ptr, ready[i].events);
         }
@@ -377,6 +509,8 @@ void sim_server_free(struct sim_server *v)
             close(v->listener[i].fd);
     if (v->epoll >= 0)
         close(v->epoll);
+    if (v->spare >= 0)
+        close(v->spare);
     sim_w_release(&v->scratch);
     free(v);
 }

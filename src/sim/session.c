@@ -10,6 +10,7 @@ struct entry {
     bool used;
     int64_t txn; /* INT64_MIN none */
     struct sim_doc *reply;
+    uint64_t ts; /* of the newest entry when it was answered */
     uint64_t touched;
 };
 
@@ -143,6 +144,18 @@ void sim_session_remember(struct sim *s, const uint8_t *lsid, int64_t txn, const
         return;
     sim_doc_unref(e->reply);
     e->reply = sim_doc_new(reply);
+    e->ts = s->last_ts;
+}
+
+void sim_sessions_forget_after(struct sim *s, uint64_t ts)
+{
+    for (size_t i = 0; i < s->sessions->slots; i++) {
+        struct entry *e = &s->sessions->slot[i];
+        if (!e->used || !e->reply || e->ts <= ts)
+            continue;
+        sim_doc_unref(e->reply);
+        e->reply = NULL;
+    }
 }
 
 void sim_session_touch(struct sim *s, const uint8_t *lsid)

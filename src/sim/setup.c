@@ -5,6 +5,7 @@
 
 #include <signalbox/sim/apply.h>
 #include <signalbox/sim/cursor.h>
+#include <signalbox/sim/life.h>
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/repl.h>
 
@@ -101,8 +102,9 @@ static int own_collections(struct sim *s)
 
 /* ---- first lines of the log ---- */
 
-static void first_lines(struct sim *s, struct sim_member *m)
+void sim_first_lines(struct sim_member *m)
 {
+    struct sim *s = m->sim;
     struct sim_w w;
     sim_w_init(&w);
     sim_w_i64(&w, "pid", m->pid);
@@ -136,6 +138,14 @@ static void first_lines(struct sim *s, struct sim_member *m)
     attr = sim_w_done(&w);
     if (attr)
         sim_log(m, s->now, 'I', "NETWORK", 23016, "listener", "Waiting for connections", attr);
+    sim_w_release(&w);
+}
+
+static void first_election(struct sim *s, struct sim_member *m)
+{
+    struct sim_w w;
+    const uint8_t *attr;
+    sim_w_init(&w);
     if (m->primary) {
         sim_w_clear(&w);
         sim_w_i32(&w, "term", 1);
@@ -159,6 +169,11 @@ static void on_checkpoint(struct sim *s, void *ctx)
 {
     struct sim_member *m = ctx;
     struct sim_counters *n = &m->n;
+    if (!m->up || m->hung) {
+        if (sim_at(s, s->now + CHECKPOINT_US, on_checkpoint, m, NULL))
+            m->dirty_bytes = 0;
+        return;
+    }
     int64_t ms = 4 + (sim_store_write(m, m->dirty_bytes) - s->now) / 1000;
     n->checkpoints++;
     m->dropped_idents = 0;
@@ -177,7 +192,7 @@ static void on_checkpoint(struct sim *s, void *ctx)
 static void on_noop(struct sim *s, void *ctx)
 {
     (void)ctx;
-    if (s->last_wall_ms + NOOP_US / 1000 <= sim_now_ms(s) && sim_log_noop(s, "periodic noop"))
+    if (sim_primary(s) && s->last_wall_ms + NOOP_US / 1000 <= sim_now_ms(s) && sim_log_noop(s, "periodic noop"))
         return;
     if (sim_at(s, s->now + NOOP_US, on_noop, NULL, NULL))
         return;
@@ -198,7 +213,8 @@ int sim_setup_members(struct sim *s)
     if (sim_log_noop(s, "initiating set") || sim_log_noop(s, "new primary"))
         return -1;
     for (int i = 0; i < s->members; i++) {
-        first_lines(s, &s->member[i]);
+        sim_first_lines(&s->member[i]);
+        first_election(s, &s->member[i]);
         sim_catch_up(s, &s->member[i], s->last_ts);
         if (sim_at(s, s->now + CHECKPOINT_US + i * 7000000, on_checkpoint, &s->member[i], NULL))
             return -1;

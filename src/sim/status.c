@@ -97,14 +97,14 @@ static void put_elections(struct sim_call *c)
     struct sim_w *w = c->reply;
     sim_w_doc(w, "electionMetrics");
     for (size_t i = 0; i < SB_COUNT(kinds); i++) {
-        int64_t n = i == 3 && c->m->primary;
         sim_w_doc(w, kinds[i]);
-        sim_w_i64(w, "called", n);
-        sim_w_i64(w, "successful", n);
+        sim_w_i64(w, "called", c->m->role.called[i]);
+        sim_w_i64(w, "successful", c->m->role.succeeded[i]);
         sim_w_end(w);
     }
+    const int64_t n[SB_COUNT(counts)] = {c->m->role.higher_term, c->m->role.catch_ups, c->m->role.catch_ups, c->m->role.caught_up_already};
     for (size_t i = 0; i < SB_COUNT(counts); i++)
-        sim_w_i64(w, counts[i], i == 3 && c->m->primary);
+        sim_w_i64(w, counts[i], n[i]);
     sim_w_f64(w, "averageCatchUpOps", 0);
     sim_w_end(w);
 }
@@ -175,7 +175,7 @@ static void put_global_lock(struct sim_call *c)
     int r = sim_queued(c->m, false), wr = sim_queued(c->m, true);
     struct sim_w *w = c->reply;
     sim_w_doc(w, "globalLock");
-    sim_w_i64(w, "totalTime", c->s->now - c->s->start);
+    sim_w_i64(w, "totalTime", c->s->now - c->m->start_us);
     put_queue(w, "currentQueue", r, wr);
     put_queue(w, "activeClients", active(c->m, false), active(c->m, true));
     sim_w_end(w);
@@ -229,19 +229,19 @@ static void put_locks(struct sim_call *c)
 
 static void put_sessions(struct sim_call *c)
 {
-    int64_t n = (int64_t)sim_session_count(c->s), started = c->s->start / 1000;
+    int64_t n = (int64_t)sim_session_count(c->s), up = c->s->now - c->m->start_us, started = c->m->start_us / 1000;
     struct sim_w *w = c->reply;
     sim_w_doc(w, "logicalSessionRecordCache");
     sim_w_i32(w, "activeSessionsCount", n);
-    sim_w_i32(w, "sessionsCollectionJobCount", 1 + (c->s->now - c->s->start) / 300000000);
+    sim_w_i32(w, "sessionsCollectionJobCount", 1 + up / 300000000);
     sim_w_i32(w, "lastSessionsCollectionJobDurationMillis", 0);
-    sim_w_date(w, "lastSessionsCollectionJobTimestamp", started + (c->s->now - c->s->start) / 300000000 * 300000);
+    sim_w_date(w, "lastSessionsCollectionJobTimestamp", started + up / 300000000 * 300000);
     sim_w_i32(w, "lastSessionsCollectionJobEntriesRefreshed", 0);
     sim_w_i32(w, "lastSessionsCollectionJobEntriesEnded", 0);
     sim_w_i32(w, "lastSessionsCollectionJobCursorsClosed", 0);
-    sim_w_i32(w, "transactionReaperJobCount", 1 + (c->s->now - c->s->start) / 300000000);
+    sim_w_i32(w, "transactionReaperJobCount", 1 + up / 300000000);
     sim_w_i32(w, "lastTransactionReaperJobDurationMillis", 0);
-    sim_w_date(w, "lastTransactionReaperJobTimestamp", started + (c->s->now - c->s->start) / 300000000 * 300000);
+    sim_w_date(w, "lastTransactionReaperJobTimestamp", started + up / 300000000 * 300000);
     sim_w_i32(w, "lastTransactionReaperJobEntriesCleanedUp", 0);
     sim_w_i32(w, "sessionCatalogSize", n);
     sim_w_end(w);
@@ -349,7 +349,7 @@ static void put_repl(struct sim_call *c)
     struct sim_w *w = c->reply;
     sim_w_doc(w, "repl");
     sim_put_set(w, c->m, "isWritablePrimary");
-    sim_w_i32(w, "rbid", 1);
+    sim_w_i32(w, "rbid", c->m->role.rbid);
     sim_w_end(w);
 }
 
@@ -383,7 +383,7 @@ static void put_storage_engine(struct sim_call *c)
     sim_w_doc(w, "storageEngine");
     sim_w_text(w, "name", "wiredTiger");
     sim_w_bool(w, "supportsCommittedReads", true);
-    sim_w_ts(w, "oldestRequiredTimestampForCrashRecovery", (uint64_t)(c->s->start / 1000000) << 32 | 1);
+    sim_w_ts(w, "oldestRequiredTimestampForCrashRecovery", (uint64_t)(c->m->start_us / 1000000) << 32 | 1);
     sim_w_bool(w, "supportsPendingDrops", true);
     sim_w_i64(w, "dropPendingIdents", c->m->dropped_idents);
     sim_w_bool(w, "supportsSnapshotReadConcern", true);
@@ -454,7 +454,7 @@ static const struct {
 int sim_cmd_server_status(struct sim_call *c)
 {
     const struct sim *s = c->s;
-    int64_t up = s->now - s->start;
+    int64_t up = s->now - c->m->start_us;
     bool none = sim_truth(sim_arg(c, "none"));
     struct sim_w *w = c->reply;
     sim_w_text(w, "host", c->m->host);

@@ -61,7 +61,7 @@ static void delete_expired(struct sim *s, struct sim_member *m, struct sim_coll 
             struct sim_write_work work = {0};
             if (!d) /* by an earlier key */
                 continue;
-            if (strncmp(c->ns, "local.", 6) != 0 && sim_log_delete(s, c, d->bson, (int64_t)c->indexes, NULL))
+            if (strncmp(c->ns, "local.", 6) != 0 && sim_log_delete(s, c, d, (int64_t)c->indexes, NULL))
                 break; /* out of memory: the next pass tries again */
             sim_coll_remove(c, found.rid[i], &work);
             m->n.ttl_deleted++;
@@ -74,8 +74,9 @@ static void on_pass(struct sim *s, void *ctx)
 {
     struct sim_member *m = sim_primary(s);
     (void)ctx;
-    m->n.ttl_passes++;
-    for (size_t i = 0; i < m->cat.n; i++) {
+    if (m)
+        m->n.ttl_passes++;
+    for (size_t i = 0; m && i < m->cat.n; i++) {
         struct sim_coll *c = m->cat.coll[i];
         for (unsigned k = 0; k < c->indexes; k++)
             if (c->index[k]->ttl && !c->index[k]->building && !c->index[k]->field[0].hashed)

@@ -1,100 +1,327 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
 #include <signalbox/sim/wait.h>
+
+#include "commands.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- tickets ---- */
+#define ATTEMPT_US 100000
 
-static int by_time(const void *a, const void *b)
+enum kind { TOPOLOGY, CONCERN, ATTEMPT };
+
+struct wait {
+    enum kind kind;
+    uint64_t number; /* of its deadline's event */
+    struct sim_member *m;
+    struct sim_conn *conn;
+    struct wait *next;
+    const char *primary_field; /* TOPOLOGY */
+    uint64_t ts;               /* CONCERN: of the entry; */
+    int64_t members;           /* 0: a majority */
+    struct sim_doc *reply;     /* so far */
+    bool whole;                /* the reply has its end already */
+    struct sim_doc *wc;        /* as given; NULL: the default */
+    sim_attempt_fn attempt;    /* ATTEMPT */
+    int64_t since_us, terms[3];
+};
+
+struct sim_waits {
+    struct wait *first;
+    uint64_t numbers;
+};
+
+struct sim_waits *sim_waits_new(void)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
+    return calloc(1, sizeof(struct sim_waits));
 }
 
-/* An index build gives its ticket back again and again: nobody waits for its end. */
-static bool holds(const struct sim_running *r, bool write, int64_t now)
+static void wait_free(struct wait *w)
 {
-    return r->takes_core && r->write == write && now < r->works_until && r->works_until != INT64_MAX;
+    sim_doc_unref(w->reply);
+    sim_doc_unref(w->wc);
+    free(w);
 }
 
-int64_t sim_wait_ticket(const struct sim_member *m, bool write)
+void sim_waits_free(struct sim_waits *t)
 {
-    int64_t now = m->sim->now, wait = 0;
-    size_t tickets = (size_t)m->sim->costs.tickets, n = 0;
-    for (const struct sim_running *r = m->running; r; r = r->next)
-        n += holds(r, write, now);
-    if (n < tickets)
+    if (!t)
+        return;
+    while (t->first) {
+        struct wait *next = t->first->next;
+        wait_free(t->first);
+        t->first = next;
+    }
+    free(t);
+}
+
+int64_t sim_stretched(const struct sim *s, int64_t ms)
+{
+    double us = (double)ms * 1000 * (s->speed > 0 ? s->speed : 1);
+    return us < 1e15 ? (int64_t)us : (int64_t)1e15;
+}
+
+static struct wait *take_out(struct sim *s, const struct wait *w)
+{
+    for (struct wait **at = &s->waits->first; *at; at = &(*at)->next)
+        if (*at == w) {
+            struct wait *found = *at;
+            *at = found->next;
+            return found;
+        }
+    return NULL;
+}
+
+void sim_wait_forget(struct sim *s, const struct sim_conn *conn)
+{
+    for (struct wait *w = s->waits->first, *next; w; w = next) {
+        next = w->next;
+        if (w->conn == conn)
+            wait_free(take_out(s, w));
+    }
+}
+
+/* Sends the reply and forgets the wait. */
+static void answer(struct sim *s, struct wait *w, const uint8_t *reply)
+{
+    take_out(s, w);
+    w->m->n.op[SIM_OP_COMMAND] += w->kind != CONCERN;
+    if (reply)
+        w->m->n.bytes_out += (int64_t)sim_doc_len(reply) + 21;
+    if (reply && w->conn->answer)
+        w->conn->answer(w->conn, reply);
+    wait_free(w);
+}
+
+/* ---- how each of them ends ---- */
+
+static void end_topology(struct sim *s, struct wait *w)
+{
+    struct sim_w out;
+    sim_w_init(&out);
+    sim_put_hello(&out, w->m, w->conn, w->primary_field);
+    answer(s, w, sim_reply_ok(s, w->m, &out));
+    sim_w_release(&out);
+}
+
+static void put_concern_error(struct sim_w *out, const struct wait *w, int32_t code, const char *msg)
+{
+    char buf[32];
+    sim_w_doc(out, "writeConcernError");
+    sim_w_i32(out, "code", code);
+    sim_w_text(out, "codeName", sim_code_name(code, buf));
+    sim_w_text(out, "errmsg", msg);
+    sim_w_doc(out, "errInfo");
+    if (code == 64)
+        sim_w_bool(out, "wtimeout", true);
+    sim_w_doc(out, "writeConcern");
+    if (w->wc)
+        sim_w_all(out, w->wc->bson);
+    else
+        sim_w_text(out, "w", "majority");
+    if (!w->wc)
+        sim_w_i32(out, "wtimeout", 0);
+    sim_w_text(out, "provenance", w->wc ? "clientSupplied" : "implicitDefault");
+    sim_w_end(out);
+    sim_w_end(out);
+    sim_w_end(out);
+}
+
+/* code 0: the concern is met. */
+static void end_concern(struct sim *s, struct wait *w, int32_t code, const char *msg)
+{
+    struct sim_w out;
+    sim_w_init(&out);
+    sim_w_all(&out, w->reply->bson);
+    if (code)
+        put_concern_error(&out, w, code, msg);
+    if (code && code != 64)
+        sim_put_retry_label(&out);
+    w->m->n.wait_num++;
+    w->m->n.wait_ms += (s->now - w->since_us) / 1000;
+    answer(s, w, w->whole ? sim_w_done(&out) : sim_reply_ok(s, w->m, &out));
+    sim_w_release(&out);
+}
+
+/* ---- time ---- */
+
+struct deadline {
+    uint64_t number;
+};
+
+static void on_deadline(struct sim *s, void *ctx);
+
+static int deadline(struct sim *s, uint64_t number, int64_t at)
+{
+    struct deadline *d = malloc(sizeof *d);
+    if (!d)
+        return -1;
+    d->number = number;
+    if (sim_at(s, at, on_deadline, d, free)) {
+        free(d);
+        return -1;
+    }
+    return 0;
+}
+
+static void try_again(struct sim *s, struct wait *w)
+{
+    struct sim_w out;
+    struct sim_fail f = SIM_FAIL_INIT;
+    sim_w_init(&out);
+    if (w->attempt(s, w->m, &out, &f, w->since_us, w->terms))
+        answer(s, w, f.code ? sim_reply_fail(s, w->m, &out, &f) : sim_reply_ok(s, w->m, &out));
+    else if (deadline(s, w->number, s->now + ATTEMPT_US))
+        answer(s, w, NULL); /* out of memory: the client waits in vain */
+    sim_w_release(&out);
+    sim_fail_release(&f);
+}
+
+static void on_deadline(struct sim *s, void *ctx)
+{
+    struct deadline *d = ctx;
+    struct wait *w = s->waits->first;
+    while (w && w->number != d->number)
+        w = w->next;
+    if (w && w->m->hung) { /* a stopped process does nothing at its deadlines either */
+        if (sim_at(s, s->now + ATTEMPT_US, on_deadline, d, free))
+            free(d);
+        return;
+    }
+    free(d);
+    if (!w)
+        return;
+    if (w->kind == TOPOLOGY)
+        end_topology(s, w);
+    else if (w->kind == CONCERN)
+        end_concern(s, w, 64, "waiting for replication timed out");
+    else
+        try_again(s, w);
+}
+
+/* until_us 0: no end. */
+static struct wait *begin(struct sim_call *c, enum kind kind, int64_t until_us)
+{
+    struct sim_waits *t = c->s->waits;
+    struct wait *w = calloc(1, sizeof *w);
+    if (!w) {
+        sim_fail_nomem(&c->fail);
+        return NULL;
+    }
+    w->kind = kind;
+    w->number = ++t->numbers;
+    w->m = c->m;
+    w->conn = c->conn;
+    w->since_us = c->s->now;
+    if (until_us && deadline(c->s, w->number, until_us)) {
+        wait_free(w);
+        sim_fail_nomem(&c->fail);
+        return NULL;
+    }
+    w->next = t->first;
+    t->first = w;
+    c->later = true;
+    return w;
+}
+
+/* ---- hello ---- */
+
+int sim_await_topology(struct sim_call *c, const char *primary_field)
+{
+    const uint8_t *version = NULL;
+    int64_t ms = -1;
+    if (sim_arg_doc(c, "topologyVersion", &version) || sim_arg_int(c, "maxAwaitTimeMS", &ms))
+        return -1;
+    if ((version != NULL) != (ms >= 0))
+        return sim_fail(&c->fail, version ? 31368 : 51759, version ? "A request with a 'topologyVersion' must include 'maxAwaitTimeMS'"
+                                                                   : "A request with 'maxAwaitTimeMS' must include a 'topologyVersion'");
+    if (!version)
         return 0;
-    int64_t *ends = malloc(n * sizeof *ends);
-    if (!ends)
-        return 0; /* out of memory: it does not wait */
-    n = 0;
-    for (const struct sim_running *r = m->running; r; r = r->next)
-        if (holds(r, write, now))
-            ends[n++] = r->works_until;
-    qsort(ends, n, sizeof *ends, by_time);
-    wait = ends[n - tickets] - now;
-    free(ends);
-    return wait;
+    struct sim_val id = sim_find(version, "processId"), counter = sim_find(version, "counter");
+    if (id.type != BSON_TYPE_OID || !sim_is_number(counter.type))
+        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'TopologyVersion' wants processId and counter");
+    bool same = memcmp(id.p, c->m->process_id, 12) == 0;
+    if (same && sim_int(counter, 0) > c->m->topology)
+        return sim_fail(&c->fail, 31382, "Received a topology version with counter: %lld which is greater than the server topology version counter: %lld",
+                        (long long)sim_int(counter, 0), (long long)c->m->topology);
+    if (!same || sim_int(counter, 0) != c->m->topology || ms == 0 || c->conn->inside)
+        return 0;
+    struct wait *w = begin(c, TOPOLOGY, c->s->now + sim_stretched(c->s, ms));
+    if (!w)
+        return -1;
+    w->primary_field = primary_field;
+    return 1;
 }
 
-/* ---- collections ---- */
-
-int64_t sim_wait_lock(const struct sim_member *m, const struct sim_coll *c)
+void sim_topology_changed(struct sim_member *m)
 {
-    return c && c->locked_until_us > m->sim->now ? c->locked_until_us - m->sim->now : 0;
+    struct sim *s = m->sim;
+    m->topology++;
+    for (struct wait *w = s->waits ? s->waits->first : NULL, *next; w; w = next) {
+        next = w->next;
+        if (w->kind == TOPOLOGY && w->m == m)
+            end_topology(s, w);
+    }
 }
 
-int64_t sim_lock_exclusive(struct sim_member *m, struct sim_coll *c, int64_t us)
+/* ---- write concern ---- */
+
+int sim_await_concern(struct sim_call *c, bool whole)
 {
-    int64_t from = m->sim->now > c->locked_until_us ? m->sim->now : c->locked_until_us;
-    for (const struct sim_snapshot *x = m->snapshots; x; x = x->next)
-        if (x->to_us > from && strcmp(x->ns, c->ns) == 0)
-            from = x->to_us;
-    c->locked_until_us = from + us;
-    return from;
+    struct sim *s = c->s;
+    int64_t members = c->w_majority ? 0 : c->w_needs, limit = c->wc.type ? sim_int(sim_find(c->wc.p, "wtimeout"), 0) : 0;
+    if (c->conn->inside || (!c->w_majority && c->w_needs < 2) || c->w_needs > s->members)
+        return 0;
+    sim_spread(s); /* whoever follows well has it by the time a client could ask again */
+    if (sim_replicated(s, s->last_ts, members))
+        return 0;
+    const uint8_t *so_far = sim_w_done(c->reply);
+    struct wait *w = so_far ? begin(c, CONCERN, limit > 0 ? s->now + sim_stretched(s, limit) : 0) : NULL;
+    if (!w)
+        return -1;
+    w->ts = s->last_ts;
+    w->members = members;
+    w->whole = whole;
+    w->reply = sim_doc_new(so_far);
+    w->wc = c->wc.type ? sim_doc_new(c->wc.p) : NULL;
+    c->so_far = w->reply;
+    if (w->reply && (w->wc || !c->wc.type))
+        return 1;
+    wait_free(take_out(s, w));
+    c->later = false;
+    return sim_fail_nomem(&c->fail);
 }
 
-/* ---- documents ---- */
-
-uint64_t sim_hot_id(const struct sim_coll *c, uint64_t rid)
+void sim_concerns_met(struct sim *s)
 {
-    uint64_t id = (c->id << 40 ^ rid) * UINT64_C(0x9e3779b97f4a7c15);
-    return id ? id : 1;
+    for (struct wait *w = s->waits ? s->waits->first : NULL, *next; w; w = next) {
+        next = w->next;
+        if (w->kind == CONCERN && w->m == sim_primary(s) && sim_replicated(s, w->ts, w->members))
+            end_concern(s, w, 0, "");
+    }
 }
 
-/* The server tries again at once a few times, then sleeps a millisecond, later five and ten. */
-static int64_t attempts_within(int64_t wait, int64_t us)
+void sim_concerns_interrupted(struct sim_member *m)
 {
-    int64_t n = 0;
-    for (int64_t passed = 0; passed < wait && n < 10000; n++)
-        passed += us + (n < 4 ? 0 : n < 10 ? 1000 : n < 100 ? 5000 : 10000);
-    return n;
+    for (struct wait *w = m->sim->waits->first, *next; w; w = next) {
+        next = w->next;
+        if (w->kind == CONCERN && w->m == m)
+            end_concern(m->sim, w, SIM_STEPPED_DOWN, "Primary stepped down while waiting for replication");
+    }
 }
 
-int64_t sim_wait_document(struct sim_member *m, uint64_t hot_id, int64_t us, int64_t *conflicts)
-{
-    int64_t now = m->sim->now, wait = 0;
-    size_t i = (size_t)(hot_id >> 32) % SIM_HOT;
-    if (m->store.hot[i].id == hot_id && m->store.hot[i].until_us > now)
-        wait = m->store.hot[i].until_us - now;
-    *conflicts = wait ? attempts_within(wait, us > 1 ? us : 1) : 0;
-    m->store.hot[i].id = hot_id;
-    m->store.hot[i].until_us = now + wait + us;
-    return wait;
-}
+/* ---- attempts ---- */
 
-/* ---- cores ---- */
-
-double sim_cores(const struct sim_member *m)
+int sim_await_attempt(struct sim_call *c, sim_attempt_fn attempt, const int64_t terms[3])
 {
-    double cores = m->sim->costs.cores;
-    return m->store.accepting_until_us > m->sim->now ? cores / 2 : cores;
-}
-
-void sim_accepting(struct sim_member *m)
-{
-    int64_t now = m->sim->now, from = m->store.accepting_until_us > now ? m->store.accepting_until_us : now;
-    m->store.accepting_until_us = from + (int64_t)(m->sim->costs.conn_open_us / (m->sim->costs.cores / 2));
+    if (attempt(c->s, c->m, c->reply, &c->fail, c->s->now, terms))
+        return c->fail.code ? -1 : 0;
+    struct wait *w = c->conn->inside ? NULL : begin(c, ATTEMPT, c->s->now + ATTEMPT_US);
+    if (!w)
+        return sim_fail_nomem(&c->fail);
+    w->attempt = attempt;
+    memcpy(w->terms, terms, sizeof w->terms);
+    return 0;
 }

@@ -13,8 +13,9 @@ int64_t sim_wire_length(const uint8_t *bytes, size_t n)
 {
     if (n < 4)
         return 0;
-    int32_t length = sim_i32(bytes);
-    return length < SIM_WIRE_HEADER || length > SIM_WIRE_MAX ? -1 : length;
+    int32_t length = sim_i32(bytes), opcode = n < SIM_WIRE_HEADER ? OP_MSG : sim_i32(bytes + 12);
+    bool taken = opcode == OP_MSG || opcode == OP_QUERY; /* known before the rest has come: TLS and noise are not waited for */
+    return length < SIM_WIRE_HEADER || length > SIM_WIRE_MAX || !taken ? -1 : length;
 }
 
 uint32_t sim_crc32c(const uint8_t *bytes, size_t n)
@@ -258,7 +259,7 @@ enum sim_wire_result sim_wire_handle(struct sim_conn *conn, const uint8_t *bytes
         r = op_query(&m, bytes, n);
         break;
     default:
-        break; /* a message no client sends to this version, or one we never offered */
+        break; /* sim_wire_length would have said so */
     }
     sim_fail_release(&m.f);
     return sb_str_ok(out) ? r : SIM_WIRE_CLOSE;

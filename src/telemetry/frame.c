@@ -48,7 +48,8 @@ static size_t namespace_rates(struct sb_telemetry *t, struct member_state *m, st
     size_t n = 0;
     if (!s->has_top)
         return 0;
-    qsort(s->ns, s->ns_n, sizeof *s->ns, compare_ns);
+    if (s->ns_n)
+        qsort(s->ns, s->ns_n, sizeof *s->ns, compare_ns);
     int64_t span_ms = s->at - m->last_top_at;
     bool usable = m->have && m->last_top_at > 0 && span_ms > 0;
     if (usable && SB_GROW(t->rates, t->rates_cap, s->ns_n))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define MAX_NAMESPACES 5000
+#define MAX_LOG_LINES (INT64_C(1) << 48) /* more than a server can have written: sums of what it claims stay in range */
 
 static const struct {
     enum sb_metric_kind kind;
@@ -207,7 +208,7 @@ int sb_sample_log(struct sb_sample *s, const bson_t *reply, int64_t *seen)
 {
     int64_t total = number(reply, "totalLinesWritten");
     bson_iter_t it, line;
-    if (total == SB_NO_VALUE || !bson_iter_init_find(&it, reply, "log") || !BSON_ITER_HOLDS_ARRAY(&it))
+    if (total < 0 || total > MAX_LOG_LINES || !bson_iter_init_find(&it, reply, "log") || !BSON_ITER_HOLDS_ARRAY(&it))
         return 0;
     s->has_log = true;
     int64_t held = 0;
@@ -228,9 +229,14 @@ int sb_sample_log(struct sb_sample *s, const bson_t *reply, int64_t *seen)
             continue;
         uint32_t n;
         const char *text = bson_iter_utf8(&line, &n);
+        while (n && text[n - 1] == '\n')
+            n--;
+        size_t from = s->log.len;
         sb_str_add(&s->log, text, n);
-        if (n == 0 || text[n - 1] != '\n')
-            sb_str_addc(&s->log, '\n');
+        for (char *c = s->log.p + from; c < s->log.p + s->log.len; c++) /* one line of the reply is one line here */
+            if (*c == '\n')
+                *c = ' ';
+        sb_str_addc(&s->log, '\n');
         s->log_lines++;
     }
     return sb_str_ok(&s->log) ? 0 : -1;

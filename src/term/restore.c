@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+/* What ends the process unless somebody catches it: faults first, then what others may send. */
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF};
+#define FAULTS 7
 
 static struct {
     volatile sig_atomic_t armed;
@@ -48,9 +50,13 @@ static void on_fatal(int sig)
     int kept = errno;
     bool ours = record.armed;
     put_back();
+    bool fault = false;
+    for (int i = 0; i < FAULTS; i++)
+        fault |= sig == fatal[i];
     if (ours) {
-        static const char text[] = "signalbox: ended by a fault in the program; the terminal was put back\n";
-        ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+        static const char by_fault[] = "signalbox: ended by a fault in the program; the terminal was put back\n";
+        static const char by_signal[] = "signalbox: ended by a signal; the terminal was put back\n";
+        ssize_t ignored = fault ? write(STDERR_FILENO, by_fault, sizeof by_fault - 1) : write(STDERR_FILENO, by_signal, sizeof by_signal - 1);
         (void)ignored;
     }
     signal(sig, SIG_DFL);
@@ -64,8 +70,11 @@ static void catch_fatal(void)
     sigaltstack(&stack, NULL);
     struct sigaction action = {.sa_handler = on_fatal, .sa_flags = SA_ONSTACK | SA_NODEFER};
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < SB_COUNT(fatal); i++)
+    for (size_t i = 0; i < SB_COUNT(fatal); i++) {
         sigaction(fatal[i], &action, &record.before[i]);
+        if (record.before[i].sa_handler == SIG_IGN && i >= FAULTS) /* whoever started us wants it ignored */
+            sigaction(fatal[i], &record.before[i], NULL);
+    }
 }
 
 static void at_exit(void)

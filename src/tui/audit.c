@@ -35,6 +35,8 @@ static void drop_oldest(struct audit *a, size_t n)
 
 static void drop_newest(struct audit *a, size_t n)
 {
+    if (n == 0) /* also when nothing was ever held */
+        return;
     a->n -= n;
     release_rows(a->row + a->n, n);
 }

@@ -53,8 +53,8 @@ static void lay_panes(struct sb_tui *t, int parent, int w, int rows)
         int right = sb_layout_add(l, both, "right", SB_BELOW, SB_FILL, 1, 0);
         for (int p = PANE_ANOMALIES; p < PANE_AUDIT; p++)
             sb_layout_add(l, left, pane_box[p], SB_BELOW, SB_FILL, 1, 3);
-        sb_layout_add(l, right, "detail", SB_BELOW, SB_FILL, 1, 3);
-        sb_layout_add(l, right, pane_box[PANE_AUDIT], SB_BELOW, SB_FILL, 1, 3);
+        sb_layout_add(l, right, "detail", SB_BELOW, SB_FILL, 3, 3); /* an anomaly's page is longer than the ledger's news */
+        sb_layout_add(l, right, pane_box[PANE_AUDIT], SB_BELOW, SB_FILL, 2, 3);
         break;
     }
     }
@@ -293,18 +293,21 @@ static void make_palette(struct sb_tui *t)
     f->box_top = 0;
 }
 
+/* The longest of these that fits, over as many lines as there are. */
 static void too_small(struct sb_tui *t)
 {
     struct frame *f = &t->frame;
-    char text[3][TEXT_MAX];
+    char text[2][TEXT_MAX];
     snprintf(text[0], TEXT_MAX, "%dx%d is too small: %dx%d is needed", f->w, f->h, LEAST_W, LEAST_H);
     snprintf(text[1], TEXT_MAX, "%dx%d < %dx%d", f->w, f->h, LEAST_W, LEAST_H);
-    snprintf(text[2], TEXT_MAX, "< %dx%d", LEAST_W, LEAST_H);
-    size_t fits = 0;
-    while (fits + 1 < SB_COUNT(text) && (int)strlen(text[fits]) > f->w)
-        fits++;
+    for (size_t i = 0; i < SB_COUNT(text); i++) {
+        sb_page_start(&f->body, f->w, t->ascii);
+        sb_page_wrap(&f->body, SB_ROLE_DOUBT, 0, text[i]);
+        if ((int)f->body.row_n <= f->h)
+            return;
+    }
     sb_page_start(&f->body, f->w, t->ascii);
-    sb_page_text(&f->body, SB_ROLE_DOUBT, text[fits]);
+    sb_page_textf(&f->body, SB_ROLE_DOUBT, "< %dx%d", LEAST_W, LEAST_H);
 }
 
 /* ---- all of it ---- */

@@ -59,6 +59,21 @@ static void what_is_not_canonical_is_refused(void **state)
     sb_str_release(&s);
 }
 
+static void a_nul_byte_is_refused_wherever_it_stands(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{\"a\":25@}", "{\"a\":@1}", "[1@,2]", "@{}", "{}@", "{\"a\":\"x@\"}", "[true@]"};
+    for (size_t i = 0; i < SB_COUNT(texts); i++) {
+        char text[32];
+        size_t n = strlen(texts[i]);
+        memcpy(text, texts[i], n);
+        *(char *)memchr(text, '@', n) = '\0';
+        struct sb_err err = SB_ERR_INIT;
+        assert_null(sb_json_parse(text, n, "test", SB_JSON_STRICT, &err));
+        assert_non_null(strstr(err.msg, "test:1:"));
+    }
+}
+
 static void a_bracket_bomb_is_refused_before_it_is_parsed(void **state)
 {
     (void)state;
@@ -97,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(canonical_form_is_jcs),
         cmocka_unit_test(what_is_not_canonical_is_refused),
+        cmocka_unit_test(a_nul_byte_is_refused_wherever_it_stands),
         cmocka_unit_test(a_bracket_bomb_is_refused_before_it_is_parsed),
         cmocka_unit_test(hashes_are_sha256),
     };

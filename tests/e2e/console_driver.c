@@ -180,7 +180,7 @@ int main(int argc, char **argv)
     if (!d.news)
         return 2;
     struct sb_screen_options o = {
-        .news = d.news, .ask = ask, .ctx = &d, .seat = {(char *)"alice", (char *)"console", NULL}, .connecting = "shop (recorded)",
+        .news = d.news, .ask = ask, .ctx = &d, .seat = {.who = (char *)"alice", .how = (char *)"console"}, .connecting = "shop (recorded)",
         .theme = built_in("themes", theme, "theme"), .mono = built_in("themes", "mono", "theme"), .keymap = {built_in("keymaps", keymap, "keys")},
         .state_dir = state, .osc52 = state != NULL, .origin = clock ? &origin : NULL,
     };

@@ -4,7 +4,7 @@
 # The console in a tmux of its own, driven by keys, read from its screen: one case from the anomaly to the verdict.
 # Nothing here sleeps for a result: wait_for looks until the text is there, or fails after DEADLINE seconds.
 set -u
-build=${SIGNALBOX_BUILD:-build/gcc}
+build=${SIGNALBOX_BUILD:-$PWD/build/gcc}
 work=$(mktemp -d)
 log=$work/asks
 DEADLINE=30
@@ -27,9 +27,16 @@ wait_log() { # a pattern in what was posted
     until grep -q -- "$1" "$log"; do [ "$(date +%s)" -lt $end ] || fail "$1 was not posted"; done
 }
 keys() { t send-keys "$@"; }
+erase_line() { # what comes right behind a paste still belongs to it, so C-u is pressed until it is heard
+    end=$(( $(date +%s) + DEADLINE ))
+    until shown | grep -q 'Request: Enter takes'; do
+        [ "$(date +%s)" -lt $end ] || fail "C-u does not erase the line"
+        keys C-u; sleep 0.1
+    done
+}
 posted() { grep -c "\"type\":\"$1\"" "$log"; }
 
-t new-session -d -x 80 -y 24 "env LC_ALL=C.UTF-8 $PWD/$build/tests/e2e/console_driver --clock 2026-11-24T14:05:12.000Z --log $log --state $work 01-connect 03-calm 04-anomaly 05-card; exec cat"
+t new-session -d -x 80 -y 24 "env LC_ALL=C.UTF-8 $build/tests/e2e/console_driver --clock 2026-11-24T14:05:12.000Z --log $log --state $work 01-connect 03-calm 04-anomaly 05-card; exec cat"
 t set -g escape-time 0
 t set -g status off
 
@@ -59,16 +66,16 @@ crash ABRT
 '
 t paste-buffer -p; wait_for "Request: orders is slow crash ABRT"
 [ "$(posted request)" -eq 0 ] || fail "a paste sent a request"
-keys C-u; keys -l "orders is slow"; keys Enter; wait_log '"text":"orders is slow"'
+erase_line; keys -l "orders is slow"; keys Enter; wait_log '"text":"orders is slow"'
 wait_for "It was read as index.review"
 
 # copying: a file of the person's own
-keys Escape 2 y; wait_for "Copied to"
+keys 2; wait_for "[2 commands]"; keys y; wait_for "Copied to"
 grep -q '^{"createIndexes":"orders"' "$work/copy" || fail "the copy is not the exact command"
 [ "$(stat -c %a "$work/copy")" = 600 ] || fail "the copy can be read by others"
 
 # resizing live, too small, and back
-t resize-window -x 20 -y 5; wait_for "20x5 < 40x10"
+t resize-window -x 20 -y 5; wait_for "20x5 is too small"
 t resize-window -x 200 -y 60; wait_for "[2 commands]"
 t resize-window -x 80 -y 24; wait_for "[2 commands]"
 keys Escape Escape; wait_for "Approvals 0"

@@ -47,18 +47,22 @@ class Terminal:
         self.screen = Screen(width, height) if term != "linux" else pyte.Screen(width, height)
         self.stream = Stream(self.screen) if term != "linux" else pyte.ByteStream(self.screen)
         self.bytes = bytearray()
-        self.pid, self.fd = pty.fork()
+        self.fd, tty = pty.openpty()
+        fcntl.ioctl(tty, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        self.modes = termios.tcgetattr(tty)  # before the program can have changed them
+        self.pid = os.fork()
         if self.pid == 0:
+            os.close(self.fd)
+            os.login_tty(tty)
             os.environ.update({"TERM": term, "LC_ALL": "C.UTF-8", **(env or {})})
             for name in ("NO_COLOR", "LINES", "COLUMNS", "TMUX"):
                 if name not in (env or {}):
                     os.environ.pop(name, None)
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
             try:
                 os.execv(argv[0], argv)
             finally:
                 os._exit(127)
-        self.modes = termios.tcgetattr(self.fd)
+        os.close(tty)
         self.status = None
 
     def pump(self, seconds):

@@ -129,6 +129,30 @@ static void forge(const char *dir, const char *file, const char *sql)
     "DROP TRIGGER entry_append; DROP TRIGGER entry_update; DROP TRIGGER entry_delete; DROP TRIGGER ref_append;"             \
     "DROP TRIGGER ref_update; DROP TRIGGER ref_delete; DROP TRIGGER started_append; DROP TRIGGER started_update; DROP TRIGGER started_delete;"
 
+/* The triggers as they were, so that a forgery is not found by their absence. */
+static void put_triggers_back(const struct original *o)
+{
+    char path[160];
+    sqlite3 *from = NULL, *to = NULL;
+    sqlite3_stmt *q = NULL;
+    struct sb_str all;
+    sb_str_init(&all);
+    path_of(path, o->dir, "as-it-was.db");
+    put_file(&o->db, o->dir, "as-it-was.db");
+    assert_int_equal(sqlite3_open(path, &from), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(from, "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name NOT LIKE 'meta%'", -1, &q, NULL), SQLITE_OK);
+    while (sqlite3_step(q) == SQLITE_ROW)
+        sb_str_addf(&all, "%s;", (const char *)sqlite3_column_text(q, 0));
+    sqlite3_finalize(q);
+    sqlite3_close(from);
+    unlink(path);
+    path_of(path, o->dir, "ledger.db");
+    assert_int_equal(sqlite3_open(path, &to), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(to, all.p, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(to);
+    sb_str_release(&all);
+}
+
 static void expect_found(const struct original *o, const char *sql, bool full, int64_t index, const char *says)
 {
     put_back(o);
@@ -201,7 +225,6 @@ static void every_way_to_change_history_is_located(void **state)
     expect_bad(&o, NO_TRIGGERS "INSERT INTO entry SELECT 64, leaf, json FROM entry WHERE seq = 63", 64, "it says that it is entry 63");
     expect_bad(&o, NO_TRIGGERS "UPDATE entry SET seq = -seq WHERE seq >= 40; UPDATE entry SET seq = 1 - seq WHERE seq < 0;"
                                "INSERT INTO entry SELECT 40, leaf, json FROM entry WHERE seq = 12", 40, "it says that it is entry 12");
-    expect_bad(&o, NO_TRIGGERS "INSERT INTO entry VALUES(0, zeroblob(32), '{}')", 0, "");
     /* the tables beside */
     expect_bad(&o, NO_TRIGGERS "DELETE FROM ref WHERE id = 'C-000002' AND seq = 29", 29, "the table of references has lost its line for C-000002");
     expect_found(&o, NO_TRIGGERS "UPDATE ref SET id = 'C-000001' WHERE id = 'C-000002' AND seq = 29", true, 29, "has lost its line for C-000002");
@@ -219,6 +242,93 @@ static void every_way_to_change_history_is_located(void **state)
     struct sb_verify v = check_full(o.dir);
     assert_true(v.ok);
     release(&o);
+}
+
+/* Entries are numbered from 1; a row below is read by nobody who counts up, and would be shown by who counts down. */
+static void a_row_before_the_first_is_found_and_shown_to_nobody(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"0", "-5", "-9223372036854775807"};
+    struct original o;
+    make_original(&o, 1);
+    for (size_t i = 0; i < SB_COUNT(rows); i++) {
+        char sql[600];
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_audit_page page;
+        put_back(&o);
+        snprintf(sql, sizeof sql, NO_TRIGGERS "INSERT INTO entry SELECT %s, leaf, json FROM entry WHERE seq = 9", rows[i]);
+        forge(o.dir, "ledger.db", sql);
+        put_triggers_back(&o);
+        struct sb_verify v = check(o.dir);
+        assert_false(v.ok);
+        assert_int_equal(v.bad, 0);
+        assert_non_null(strstr(v.what, rows[i]));
+        struct sb_ledger *l = sb_ledger_open(o.dir, SB_LEDGER_READ, NULL, &err);
+        assert_non_null(l);
+        sb_assert_ok(sb_ledger_page(l, 0, 500, &page, &err), err);
+        assert_int_equal(page.rows_n, o.entries);
+        sb_record_release(sb_message_schema(SB_NEWS_AUDIT), &page);
+        sb_ledger_close(l);
+    }
+    release(&o);
+}
+
+/* Without its triggers and keys the file refuses neither a changed entry nor a second start. */
+static void an_owner_does_not_write_to_another_schema(void **state)
+{
+    (void)state;
+    static const char *const forgeries[] = {
+        "DROP TRIGGER entry_update",
+        "CREATE TRIGGER more AFTER INSERT ON entry BEGIN INSERT INTO ref VALUES('C-000001', NEW.seq); END",
+        "DROP TABLE started; CREATE TABLE started(nonce TEXT, seq INTEGER)",
+    };
+    struct original o;
+    struct sb_origin origin;
+    make_original(&o, 1);
+    sb_origin_seeded(&origin, 12);
+    for (size_t i = 0; i < SB_COUNT(forgeries); i++) {
+        const char *why;
+        put_back(&o);
+        forge(o.dir, "ledger.db", forgeries[i]);
+        struct sb_ledger *l = fill_own(o.dir, &origin);
+        assert_false(sb_ledger_writable(l, &why));
+        assert_non_null(strstr(why, "schema"));
+        assert_int_equal(sb_ledger_rebuild(l, NULL), -1); /* which looks again */
+        assert_false(sb_ledger_writable(l, &why));
+        assert_int_equal(sb_ledger_head(l), o.entries);
+        sb_ledger_close(l);
+    }
+    put_back(&o);
+    struct sb_ledger *l = fill_own(o.dir, &origin);
+    assert_true(sb_ledger_writable(l, NULL));
+    sb_ledger_close(l);
+    release(&o);
+}
+
+/* The largest entries there may be: a piece is cut short by their bytes, not the verification. */
+static void large_entries_are_verified_to_the_end(void **state)
+{
+    (void)state;
+    struct sb_origin origin;
+    const char *dir = sb_test_dir();
+    char *large = calloc(1, 1000001);
+    assert_non_null(large);
+    memset(large, 'x', 1000000);
+    sb_origin_seeded(&origin, 13);
+    struct sb_ledger *l = fill_own(dir, &origin);
+    struct fill f;
+    fill_names(&f, l, 1);
+    for (int i = 0; i < 12; i++)
+        fill_add(&f, SB_ENTRY_COMMAND, json_pack("{s:s,s:s}", "member", "db1", "command", large), NULL);
+    free(large);
+    sb_ledger_close(l);
+    struct sb_verify v = check(dir);
+    assert_string_equal(v.what, "");
+    assert_true(v.ok);
+    assert_int_equal(v.entries, 12);
+    forge(dir, "ledger.db", NO_TRIGGERS "UPDATE entry SET json = replace(json, 'db1', 'db2') WHERE seq = 11");
+    v = check(dir);
+    assert_int_equal(v.bad, 11);
 }
 
 /* Writes entries from..to anew with another principal, chain, leaves and all: what only a checkpoint or the tiles can tell. */
@@ -294,7 +404,7 @@ static void a_chain_made_anew_is_told_by_checkpoint_and_tiles(void **state)
         assert_int_equal(unlink(derived), 0);
         v = check(o.dir);
         assert_false(v.ok); /* only that it is so, not where */
-        assert_non_null(strstr(v.what, "is not the checkpoint's"));
+        assert_non_null(strstr(v.what, "the ledger was rewritten"));
         /* an owner does not write after it */
         struct sb_origin origin;
         const char *why;
@@ -617,6 +727,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_untouched_ledger_is_good_and_its_root_is_the_published_one),
         cmocka_unit_test(every_way_to_change_history_is_located),
+        cmocka_unit_test(a_row_before_the_first_is_found_and_shown_to_nobody),
+        cmocka_unit_test(an_owner_does_not_write_to_another_schema),
+        cmocka_unit_test(large_entries_are_verified_to_the_end),
         cmocka_unit_test(a_chain_made_anew_is_told_by_checkpoint_and_tiles),
         cmocka_unit_test(a_replayed_older_file_is_a_cut_tail),
         cmocka_unit_test(a_ledger_that_is_gone_is_not_begun_anew),

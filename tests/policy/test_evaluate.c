@@ -14,7 +14,7 @@ static struct sb_policy *bundle(const char *rules)
     for (char *p = text; *p; p++)
         if (*p == '\'')
             *p = '"';
-    struct sb_policy *p = sb_policy_load(text, strlen(text), "t", &err);
+    struct sb_policy *p = sb_policy_load(text, strlen(text), "t", &sb_zones_of_system, &err);
     if (!p)
         fail_msg("%s", err.msg);
     free(text);
@@ -294,7 +294,7 @@ static void what_is_not_the_language_is_refused_with_its_place(void **state)
     };
     for (size_t i = 0; i < SB_COUNT(bad); i++) {
         struct sb_err err = SB_ERR_INIT;
-        assert_null(sb_policy_load(bad[i].text, strlen(bad[i].text), "p", &err));
+        assert_null(sb_policy_load(bad[i].text, strlen(bad[i].text), "p", &sb_zones_of_system, &err));
         assert_int_equal(err.code, SB_EINPUT);
         if (!strstr(err.msg, bad[i].says) || strncmp(err.msg, "p:", 2) != 0)
             fail_msg("%s\n says: %s\n expected: %s", bad[i].text, err.msg, bad[i].says);
@@ -303,7 +303,7 @@ static void what_is_not_the_language_is_refused_with_its_place(void **state)
     char *big = calloc(1, (1 << 20) + 2);
     assert_non_null(big);
     memset(big, ' ', (1 << 20) + 1);
-    assert_null(sb_policy_load(big, (1 << 20) + 1, "p", &err));
+    assert_null(sb_policy_load(big, (1 << 20) + 1, "p", &sb_zones_of_system, &err));
     free(big);
 }
 
@@ -318,14 +318,14 @@ static void the_id_is_of_the_canonical_bytes(void **state)
     char first[80] = "";
     for (size_t i = 0; i < 2; i++) {
         struct sb_err err = SB_ERR_INIT;
-        struct sb_policy *p = sb_policy_load(twice[i], strlen(twice[i]), "p", &err);
+        struct sb_policy *p = sb_policy_load(twice[i], strlen(twice[i]), "p", &sb_zones_of_system, &err);
         assert_non_null(p);
         assert_int_equal(strlen(sb_policy_id(p)->sha256), 64);
         if (i)
             assert_string_equal(first, sb_policy_id(p)->sha256);
         snprintf(first, sizeof first, "%s", sb_policy_id(p)->sha256);
         /* what is kept reads back as the same bundle */
-        struct sb_policy *again = sb_policy_load(sb_policy_text(p), strlen(sb_policy_text(p)), "p", &err);
+        struct sb_policy *again = sb_policy_load(sb_policy_text(p), strlen(sb_policy_text(p)), "p", &sb_zones_of_system, &err);
         assert_non_null(again);
         assert_string_equal(sb_policy_id(again)->sha256, first);
         sb_policy_free(again);

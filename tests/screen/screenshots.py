@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of the real screen: screenshots.py OUTPUT_FOLDER COMMAND...
+"""Pictures of the real screen: screenshots.py FOLDER PNG_FOLDER COMMAND...
 
 Runs COMMAND in a tmux of its own at each size, types keys, waits for text (never for time), and writes what tmux then shows
-as SVG. Where rsvg-convert is installed a PNG is made beside it. The colours are those that were sent to the terminal.
+as SVG to FOLDER, and as PNG to PNG_FOLDER. The colours are those that were sent to the terminal.
 
 A shot is NAME, keys, and the text to wait for; the shots of a session are taken one after the other."""
 import html
@@ -16,17 +16,18 @@ import time
 
 SIZES = [(80, 24), (200, 60)]
 SESSION = [
-    ("panes", [], "Reads of shop.orders"),
-    ("card", ["3", "Down", "Enter"], "20,000 documents"),
-    ("commands", ["PageDown", "2"], "createIndexes"),
-    ("evidence", ["PageDown", "3"], "sampled 0.4 %"),
-    ("policy", ["4"], "What would change"),
-    ("approve", ["1", "Home", "PageDown", "2", "A"], "What is signed"),
+    ("panes", [], "Approvals 1"),
+    ("card", ["3", "Enter"], "[1 summary"),
+    ("commands", ["End", "2"], "createIndexes"),
+    ("evidence", ["End", "3"], "sampled"),
+    ("policy", ["4"], "APP-01"),
+    ("approve", ["1", "End", "2", "End", "A"], "What is signed"),
     ("watch", list("shop.orders") + ["Enter", "6"], "PASS"),
-    ("help", ["?"], "Keys in an opened card"),
+    ("audit", ["Escape", "Escape", "4", "z"], "Audit #"),
+    ("help", ["?"], "Keys in the pane Audit"),
 ]
 CELL_W, CELL_H, FONT = 9, 18, 15
-WAIT_S = 20
+WAIT_S = 120
 
 
 class Tmux:
@@ -114,6 +115,10 @@ def parse(screen, width):
                 elif c in (38, 48) and i + 2 < len(codes) and codes[i + 1] == 5:
                     fg, bg = (palette(codes[i + 2]), bg) if c == 38 else (fg, palette(codes[i + 2]))
                     i += 2
+                elif c in (38, 48) and i + 4 < len(codes) and codes[i + 1] == 2:
+                    rgb = "#%02x%02x%02x" % tuple(codes[i + 2:i + 5])
+                    fg, bg = (rgb, bg) if c == 38 else (fg, rgb)
+                    i += 4
                 elif c == 39:
                     fg = None
                 elif c == 49:
@@ -176,9 +181,10 @@ def svg(screen, width, height):
 
 
 def main():
-    if len(sys.argv) < 3 or not shutil.which("tmux"):
-        sys.exit("usage: screenshots.py OUTPUT_FOLDER COMMAND... (needs tmux)")
-    folder, command = sys.argv[1], sys.argv[2:]
+    missing = [tool for tool in ("tmux", "rsvg-convert") if not shutil.which(tool)]
+    if len(sys.argv) < 4 or missing:
+        sys.exit("usage: screenshots.py FOLDER PNG_FOLDER COMMAND..." + (" (not installed: %s)" % ", ".join(missing) if missing else ""))
+    folder, png_folder, command = sys.argv[1], sys.argv[2], sys.argv[3:]
     for width, height in SIZES:
         tmux = Tmux(width, height, command)
         try:
@@ -186,12 +192,12 @@ def main():
                 tmux.keys(keys)
                 tmux.wait(text)
                 tmux.settle()
-                path = os.path.join(folder, "%s-%dx%d.svg" % (name, width, height))
+                name = "%s-%dx%d" % (name, width, height)
+                path = os.path.join(folder, name + ".svg")
                 with open(path, "w") as f:
                     f.write(svg(tmux.screen(), width, height))
+                subprocess.run(["rsvg-convert", "-o", os.path.join(png_folder, name + ".png"), path], check=True)
                 print(path)
-                if shutil.which("rsvg-convert"):
-                    subprocess.run(["rsvg-convert", "-o", path[:-3] + "png", path], check=True)
         finally:
             tmux.close()
 

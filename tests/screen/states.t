@@ -1,10 +1,14 @@
-# environments, a deployment that is ill, read-only, searching, freezing, refusals, the end of the orchestrator
+# environments, a deployment that is not reached, or ill, read-only, searching, freezing, refusals, the end of the orchestrator
 clock 2026-11-24T14:05:12.000Z
 news refusing
 screen state-refused
+news 01-connect unreached
+screen state-unreached
 news staging 03-calm
 screen state-staging
-news 01-connect ill 04-anomaly 05-card
+news 01-connect ill
+screen state-ill-calm
+news 04-anomaly 05-card
 screen state-ill-then-well
 news ill
 screen state-ill

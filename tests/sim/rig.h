@@ -35,9 +35,9 @@ static void rig_answer(struct sim_conn *c, const uint8_t *reply)
     memcpy(r->late, reply, sim_doc_len(reply));
 }
 
-static RIG_UNUSED void rig_init(struct rig *r)
+static RIG_UNUSED void rig_init_seed(struct rig *r, uint64_t seed)
 {
-    struct sim_setup setup = {.seed = 7, .start_ms = RIG_START_MS, .speed = 1, .scenario_name = "test", .port = {27017, 27018, 27019},
+    struct sim_setup setup = {.seed = seed, .start_ms = RIG_START_MS, .speed = 1, .scenario_name = "test", .port = {27017, 27018, 27019},
                               .members = SIM_MEMBERS, .pid = 4242};
     struct sb_err err = SB_ERR_INIT;
     memset(r, 0, sizeof *r);
@@ -51,6 +51,11 @@ static RIG_UNUSED void rig_init(struct rig *r)
         r->conn[i]->answer = rig_answer;
         r->conn[i]->owner = r;
     }
+}
+
+static RIG_UNUSED void rig_init(struct rig *r)
+{
+    rig_init_seed(r, 7);
 }
 
 static RIG_UNUSED void rig_release(struct rig *r)

@@ -120,6 +120,11 @@ static const struct expectation expectations[] = {
     {"release-plus-load", 0, 0, 0, 0, MEAN, READS, 20, 1000},
     {"release-plus-load", 0, 0, 0, 0, MEAN, WRITES, 0.8, 1.3},
 
+    {"frozen-member", 60, 230, 310, 410, RATE, "opcounters.query", 0.9, 1.1},
+    {"frozen-member", 0, 0, 0, 0, MEAN, WRITES, 0.8, 1.3},
+    {"lagging-secondary", 60, 230, 310, 590, RATE, "opcounters.update", 0.9, 1.1},
+    {"lagging-secondary", 0, 0, 0, 0, MEAN, WRITES, 0.8, 1.3},
+
     /* the job of the first night, and of the second; the day between */
     {"three-calm-days", 7300, 8300, 93700, 94200, RATE, "metrics.queryExecutor.collectionScans.total", 0.7, 1.4},
     {"three-calm-days", 0, 0, 0, 0, MEAN, READS, 0.7, 1.4},
@@ -190,7 +195,8 @@ static void test_metrics_move_as_they_must(void **state)
 
 static void test_every_scenario_is_measured(void **state)
 {
-    static const char *const elsewhere[] = {"no-traffic", "slow-tickets", "wrong-index"}; /* slow-orders with other names; their ends: tour.sh */
+    /* slow-orders with other names, whose ends are in tour.sh; and those in which the primary changes, below */
+    static const char *const elsewhere[] = {"no-traffic", "slow-tickets", "wrong-index", "killed-primary", "step-down"};
     glob_t g;
     (void)state;
     assert_int_equal(glob("tests/scenarios/*.scenario", 0, NULL, &g), 0);
@@ -279,6 +285,28 @@ static void test_the_disk_fills(void **state)
     scene_release(&x);
 }
 
+static void test_another_member_takes_over(void **state)
+{
+    static const char *const names[] = {"killed-primary", "step-down"};
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(names); i++) {
+        struct scene x;
+        scene_init(&x, names[i], 7);
+        scene_to(&x, 295);
+        assert_ptr_equal(sim_primary(x.r.s), &x.r.s->member[0]);
+        scene_to(&x, 330);
+        struct sim_member *p = sim_primary(x.r.s);
+        assert_non_null(p);
+        assert_true(p->id != 0);
+        int64_t before = p->n.op[SIM_OP_UPDATE];
+        scene_to(&x, 340);
+        assert_true(p->n.op[SIM_OP_UPDATE] > before + 30); /* the apps have found it */
+        for (int k = 0; k < SIM_MEMBERS; k++) /* its connections broke with it */
+            x.r.conn[k] = sim_conn_open(&x.r.s->member[k], "127.0.0.1:50002", false);
+        scene_release(&x);
+    }
+}
+
 static void test_files_do_not_shrink(void **state)
 {
     struct scene x;
@@ -322,7 +350,7 @@ static void test_every_problem_has_its_line(void **state)
             "x.scenario:6: rate is written: rate APP FACTOR [over D | for D]\n"
             "x.scenario:7: the app x is described twice\n"
             "x.scenario:8: drop-index cannot wait for an index\n"
-            "x.scenario:9: what happens is start, stop, stop-all, rate, cost, create-index, drop-index, lock, snapshot or wire");
+            "x.scenario:9: what happens is start, stop, stop-all, rate, cost, create-index, drop-index, lock, snapshot, wire, or a fault of a member");
     struct sb_str many;
     sb_str_init(&many);
     sb_str_adds(&many, FIRST);
@@ -374,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_a_full_member_refuses_and_says_so),
         cmocka_unit_test(test_a_forgotten_transaction_is_seen),
         cmocka_unit_test(test_the_disk_fills),
+        cmocka_unit_test(test_another_member_takes_over),
         cmocka_unit_test(test_files_do_not_shrink),
         cmocka_unit_test(test_every_problem_has_its_line),
         cmocka_unit_test(test_create_index_happens),

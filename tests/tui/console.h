@@ -77,7 +77,7 @@ static inline void console_open(struct console *c, struct sb_keymap *keymap, int
     sb_cells_init(&c->cells);
     sb_effects_init(&c->fx);
     sb_str_init(&c->shot);
-    struct sb_tui_setup setup = {.keymap = keymap, .seat = {(char *)"alice", (char *)"console", NULL}, .connecting = "shop", .wall_ms = c->clock};
+    struct sb_tui_setup setup = {.keymap = keymap, .seat = {.who = (char *)"alice", .how = (char *)"console"}, .connecting = "shop", .wall_ms = c->clock};
     c->tui = sb_tui_new(&setup, &err);
     assert_non_null(c->tui);
     sb_tui_start(c->tui, &c->fx);

@@ -140,7 +140,7 @@ static void hostile_text_in_every_field_is_inert(void **state)
             struct sb_err err = SB_ERR_INIT;
             console_open(&c, keymap, 80, 24);
             sb_tui_free(c.tui);
-            struct sb_tui_setup setup = {.keymap = keymap, .seat = {(char *)"\x1B[31malice", NULL, NULL}, .connecting = "\x1B]0;x\x07", .problems = "a\x1B[2J\nb", .ascii = true, .wall_ms = c.clock};
+            struct sb_tui_setup setup = {.keymap = keymap, .seat = {.who = (char *)"\x1B[31malice"}, .connecting = "\x1B]0;x\x07", .problems = "a\x1B[2J\nb", .ascii = true, .wall_ms = c.clock};
             c.tui = sb_tui_new(&setup, &err);
             assert_non_null(c.tui);
         } else {

@@ -34,7 +34,7 @@ struct run {
     struct sb_effects fx;
     struct sb_str asks;
     struct sb_cells cells;
-    size_t wrong;
+    size_t wrong, compared;
     bool accept;
 };
 
@@ -91,7 +91,7 @@ static void begin(struct run *r)
     struct sb_err err = SB_ERR_INIT;
     if (!r->keymap)
         load_keymap(r, "default");
-    struct sb_tui_setup setup = {.keymap = r->keymap, .seat = {(char *)"alice", (char *)"console", (char *)"/dev/pts/7"}, .connecting = r->connecting, .ascii = r->ascii, .wall_ms = r->clock};
+    struct sb_tui_setup setup = {.keymap = r->keymap, .seat = {.who = (char *)"alice", .how = (char *)"console", .tty = (char *)"/dev/pts/7"}, .connecting = r->connecting, .ascii = r->ascii, .wall_ms = r->clock};
     r->tui = sb_tui_new(&setup, &err);
     assert_non_null(r->tui);
     sb_tui_start(r->tui, &r->fx);
@@ -150,6 +150,7 @@ static void compare(struct run *r, const char *name, const char *kind, const str
     struct sb_str should;
     sb_str_init(&should);
     bool there = sb_file_read(path, 1 << 20, &should, &err) == 0;
+    r->compared++;
     bool same = there && should.len == is->len && memcmp(should.p, is->p, is->len) == 0;
     if (!same && r->accept) {
         sb_assert_ok(sb_file_write(path, 0644, is->p, is->len, &err), err);
@@ -226,8 +227,8 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
     sb_str_release(&text);
 }
 
-/* Runs a script once; returns how many files differ. */
-static size_t run(const char *script, const struct sb_str *text, const char *size)
+/* Runs a script once; returns how many files differ, and adds how many were compared. */
+static size_t run(const char *script, const struct sb_str *text, const char *size, size_t *compared)
 {
     struct sb_err err = SB_ERR_INIT;
     struct run r = {.script = script, .w = 80, .h = 24, .accept = getenv("SIGNALBOX_ACCEPT") != NULL};
@@ -252,6 +253,7 @@ static size_t run(const char *script, const struct sb_str *text, const char *siz
     sb_cells_release(&r.cells);
     sb_problems_release(&problems);
     free((char *)(uintptr_t)r.connecting);
+    *compared += r.compared;
     return r.wrong;
 }
 
@@ -273,7 +275,7 @@ static void every_screen_is_as_it_was_accepted(void **state)
     (void)state;
     struct sb_err err = SB_ERR_INIT;
     glob_t found;
-    size_t wrong = 0;
+    size_t wrong = 0, compared = 0;
     assert_int_equal(glob("tests/screen/*.t", 0, NULL, &found), 0);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         struct sb_str text;
@@ -284,12 +286,16 @@ static void every_screen_is_as_it_was_accepted(void **state)
         sb_problems_init(&problems);
         sb_assert_ok(sb_conf_parse(text.p, text.len, found.gl_pathv[i], find_sizes, &sizes, &problems, &err), err);
         if (sizes.n == 0)
-            wrong += run(found.gl_pathv[i], &text, NULL);
+            wrong += run(found.gl_pathv[i], &text, NULL, &compared);
         for (size_t s = 0; s < sizes.n; s++)
-            wrong += run(found.gl_pathv[i], &text, sizes.size[s]);
+            wrong += run(found.gl_pathv[i], &text, sizes.size[s], &compared);
         sb_problems_release(&problems);
         sb_str_release(&text);
     }
+    globfree(&found);
+    assert_int_equal(glob("tests/screen/golden/*", 0, NULL, &found), 0);
+    if (found.gl_pathc != compared)
+        fail_msg("%zu files are kept and %zu screens were drawn: some belong to no script. make accept removes them", found.gl_pathc, compared);
     globfree(&found);
     if (wrong)
         fail_msg("%zu files differ. If the new screens are right: make accept", wrong);

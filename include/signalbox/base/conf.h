@@ -5,7 +5,8 @@
  * A line is a row of words separated by blanks; a word in double quotes may hold blanks and the escapes \" \\ \n \t
  * (any other backslash stands for itself);
  * `#` at the start of a word begins a comment. The reader of a file decides what a row means. Every problem is kept with
- * file and line, reading goes on, and the caller decides whether it can start with the rest. Thread: any.
+ * file and line, reading goes on, and the caller decides whether it can start with the rest. Behind a NUL byte nothing is
+ * read: that is no text file. Thread: any.
  */
 #ifndef SIGNALBOX_BASE_CONF_H
 #define SIGNALBOX_BASE_CONF_H
@@ -17,7 +18,9 @@
 #define SB_CONF_MAX_WORDS 64
 #define SB_CONF_MAX_BYTES (1 << 20)
 
-/* What was wrong, one "file:line: sentence" a line, in the order found. */
+#define SB_PROBLEMS_MAX 200
+
+/* What was wrong, one "file:line: sentence" a line, in the order found. Beyond SB_PROBLEMS_MAX they are only counted. */
 struct sb_problems {
     struct sb_str text;
     size_t count;

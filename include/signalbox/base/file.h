@@ -15,6 +15,9 @@
 /* Appends the whole file to out. A file larger than max is an error, not a prefix. */
 int sb_file_read(const char *path, size_t max, struct sb_str *out, struct sb_err *err);
 
+/* The same for a file that a person named: whatever is wrong with it is SB_EINPUT. */
+int sb_file_read_named(const char *path, size_t max, struct sb_str *out, struct sb_err *err);
+
 /* Writes path through a temporary file in the same folder: after a crash either the old or the new content is there. */
 int sb_file_write(const char *path, mode_t mode, const void *bytes, size_t n, struct sb_err *err);
 
@@ -24,7 +27,8 @@ int sb_write_all(int fd, const void *bytes, size_t n);
 /* Makes a folder and its missing parents with this mode. An existing folder is left as it is. */
 int sb_dir_make(const char *path, mode_t mode, struct sb_err *err);
 
-/* The state folder, made with mode 0700 when missing; refuses one that others may write. Appends to an empty out. */
+/* The state folder, made with mode 0700 when missing; refuses one that others may write. Where it cannot be used no ledger
+ * can be written: SB_ELEDGER. Appends to an empty out. */
 int sb_path_state(struct sb_str *out, struct sb_err *err);
 
 /* The config folder; nothing is made. */

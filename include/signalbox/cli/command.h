@@ -55,11 +55,18 @@ struct sb_option {
  * after saying what is wrong. `-` is a word, not an option. */
 int sb_options_read(int argc, char **argv, const struct sb_option *options, size_t n);
 
+/* Reads a whole number between least and most out of the word behind an option; -1 after saying what is wrong with it. A word
+ * that is NULL (the option was not given) leaves *out as it is. */
+int sb_option_number(const char *command, const char *option, const char *word, int64_t least, int64_t most, int64_t *out);
+
 /* "signalbox: message" on stderr, sanitized; returns the exit status of err->code. */
 int sb_complain(const struct sb_err *err);
 
 /* The same for a sentence of our own that may hold words from outside; returns 2. */
 int sb_usage_error(const char *fmt, ...) SB_PRINTF(1, 2);
+
+/* True when one of these two was called in this process. Thread: the main one. */
+bool sb_complained(void);
 
 /* Writes sanitized text to stdout (newlines stay). Returns 0, or -1 when stdout is gone. */
 int sb_print(const char *fmt, ...) SB_PRINTF(1, 2);

@@ -5,6 +5,9 @@
  *   set theme dark                    # a built-in name or a path
  *   set keymap default
  *   set policy default                # a built-in bundle or a path
+ *   set policy_signers PATH           # allowed_signers: a bundle from a file must be signed by one of these, in FILE.sig
+ *   set shadow_policy strict-prod     # is asked beside it and recorded, and decides nothing
+ *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   deployment shop                   # from here on, `set` is about this deployment
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
@@ -24,7 +27,7 @@ struct sb_config_deployment {
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy; /* NULL: not said */
+    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *waivers; /* NULL: not said */
     struct sb_config_deployment *deployments;
     size_t deployments_n;
     bool unsafe; /* a line that guards safety is wrong: the program must not act on this config */

@@ -2,9 +2,11 @@
  *
  * ledger.h - the record that cannot be changed unnoticed, and the tables that follow from it.
  *
- * A folder holds: ledger.db (entries, append only), checkpoint (what the ledger said of itself last), lock (who owns it)
- * and derived.db (which may be deleted at any time: it is made anew from the entries). One process owns a ledger and
- * writes; others read, in short transactions that do not hold up its commits.
+ * A folder holds: ledger.db (entries, append only), checkpoint (what the ledger said of itself last, signed),
+ * checkpoint.signed (the same as an operator signed it), checkpoint-key and checkpoint-key.pub (what it signs with, and the
+ * line for verifiers), lock (who owns it) and derived.db (it is made anew from the entries when it is gone). A copy of the
+ * newest checkpoint may be kept elsewhere, the witness. One process owns a ledger and writes; others read without a lock, so
+ * that a reader that is stopped stops nobody.
  *
  * An append is durable when it returns 0: rollback journal, synchronous=EXTRA. When it cannot be made (disk full, read-only,
  * an I/O error) nothing was recorded as far as the caller may rely on, the ledger says why, and the next append tries
@@ -37,6 +39,11 @@ enum sb_ledger_mode {
  * another (the message names its pid), or the files cannot be used at all. */
 struct sb_ledger *sb_ledger_open(const char *dir, enum sb_ledger_mode mode, struct sb_origin *origin, struct sb_err *err);
 
+/* The same with a witness: the path of a copy of the newest signed checkpoint, kept where whoever can change the ledger cannot
+ * (another host's disk, a mail archive). It is written with each checkpoint and compared when the ledger is opened: a cut-off
+ * tail, a shorter or forked ledger put in its place, or a witness that is gone leave the handle open for reading only. */
+struct sb_ledger *sb_ledger_open_witnessed(const char *dir, const char *witness, enum sb_ledger_mode mode, struct sb_origin *origin, struct sb_err *err);
+
 /* Brings derived tables and checkpoint up to the last entry and closes. NULL is fine. */
 void sb_ledger_close(struct sb_ledger *l);
 
@@ -62,6 +69,15 @@ int sb_ledger_retry(struct sb_ledger *l, struct sb_err *err);
  * costs nothing but time at the next opening. */
 int sb_ledger_settle(struct sb_ledger *l, struct sb_err *err);
 
+/* How many entries the newest checkpoint outside of the ledger's folder covers; -1: there is no witness. *why (may be NULL) says
+ * what is wrong with the witness, or is empty. */
+int64_t sb_ledger_witnessed(const struct sb_ledger *l, const char **why);
+
+/* Signs a checkpoint of all entries, computed anew from them, with the log's key and, ssh_key not NULL, with a person's SSH key
+ * (a file, or the public half of one in the agent): appends the note, and puts it beside the ledger (checkpoint.signed) and
+ * where the witness is. Works for a reader beside an owner. Refused when it does not agree with every checkpoint there is. */
+int sb_ledger_sign(struct sb_ledger *l, const char *ssh_key, struct sb_str *out, struct sb_err *err);
+
 /* ---- reading ---- */
 
 int64_t sb_ledger_head(const struct sb_ledger *l); /* newest sequence number; 0: empty. A reader's is that of its opening */
@@ -75,6 +91,11 @@ typedef int (*sb_ledger_fn)(void *ctx, const struct sb_entry *e, const char *byt
 
 /* Entries from..to (both included, to 0: to the end), rising. 0, also when stopped, or -1. */
 int sb_ledger_range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn fn, void *ctx, struct sb_err *err);
+
+/* The same, but for passing entries on: only their canonical bytes, exactly as they were hashed, also of kinds that a newer
+ * program wrote. What is not in canonical form is not handed out (SB_ELEDGER), so that one entry is one line. */
+typedef int (*sb_ledger_bytes_fn)(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err);
+int sb_ledger_bytes(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_bytes_fn fn, void *ctx, struct sb_err *err);
 
 /* Every entry that belongs to a case, card or anomaly, rising; also the verdict that made a decision ("d-000812"), and the
  * policy.load entries of a bundle (its SHA-256). */

@@ -16,11 +16,11 @@ enum sb_entry_kind {
     SB_ENTRY_START,           /* {"version","pid","read_only","members"} an owner began */
     SB_ENTRY_STOP,            /* {"reason"} */
     SB_ENTRY_LOGIN,           /* {"seat"} somebody sat down at a screen */
-    SB_ENTRY_POLICY_LOAD,     /* {"policy","text"} a bundle came into force, whole */
+    SB_ENTRY_POLICY_LOAD,     /* {"policy","text","versions","in_force","signer"} a bundle came into force, whole */
     SB_ENTRY_BOUND,           /* {"deployment","id","environment","servers"} a name was bound to what it means */
     SB_ENTRY_REQUEST,         /* {"case"} */
     SB_ENTRY_INTENT,          /* {"reading"} how the request was understood */
-    SB_ENTRY_VERDICT,         /* {"stage","verdict","input"} policy was asked; stage intake, gate, approve or execute */
+    SB_ENTRY_VERDICT,         /* {"stage","verdict","input","shadow"} policy was asked; stage intake, gate, approve or execute */
     SB_ENTRY_HANDOFF,         /* {"handoff"} */
     SB_ENTRY_COMMAND,         /* {"member","command","millis","error"} a read that was made for a case */
     SB_ENTRY_RECOMMENDATION,  /* {"card"} */

@@ -27,6 +27,7 @@ struct sb_rule_result {
     bool decides;    /* it is among the reasons for the decision */
     char *title;
     char *message;
+    char *waived_by; /* the waiver that lifts it from this plan; NULL: none */
     json_t *values; /* object: dotted path -> value found, null where the fact is missing */
 };
 
@@ -38,7 +39,10 @@ struct sb_requires {
     size_t windows_n;
     char **checks;
     size_t checks_n;
+    char **redaction;  /* profiles that have to be in force where its data is shown */
+    size_t redaction_n;
     bool not_author;   /* the approver may not be the author */
+    bool not_executor; /* nor who carries it out */
     bool typed_target; /* the approver types the target's name */
 };
 
@@ -55,6 +59,11 @@ struct sb_policy_verdict {
     struct sb_requires requires;
     char **would_flip; /* sentences: what would have to change */
     size_t would_flip_n;
+    char **waits_for;    /* windows, when nothing but them is missing right before a step */
+    size_t waits_for_n;
+    int64_t waits_until; /* wall: when they may be open; 0: not said */
+    char **waivers;      /* ids of those that were used: an exception counts as one, not as a pass */
+    size_t waivers_n;
     struct sb_bundle_id policy;
     char *decision_id; /* ledger's name for it; NULL before it is recorded */
 };

@@ -55,7 +55,7 @@ struct sb_conn *sb_conn_to_primary(const struct sb_server *s, enum sb_lane lane,
 
 void sb_conn_close(struct sb_conn *c); /* NULL is fine */
 
-/* "host:port", or "primary". */
+/* "host:port"; of a primary that has to be found, "primary of" and where it is looked for. */
 const char *sb_conn_name(const struct sb_conn *c);
 
 /* Commands sent and failed on this connection since it was opened: the program's own load. Any thread. */
@@ -90,5 +90,8 @@ struct sb_deployment_facts {
 /* Asks the server. On success facts is filled; release it with sb_deployment_facts_release. */
 int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *facts, struct sb_err *err);
 void sb_deployment_facts_release(struct sb_deployment_facts *facts);
+
+/* The same without what it can answer: three light commands, to learn whether it still is the one it was. */
+int sb_deployment_identify(struct sb_conn *c, struct sb_deployment_facts *facts, struct sb_err *err);
 
 #endif

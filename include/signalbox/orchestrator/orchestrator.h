@@ -14,6 +14,7 @@
 #include <signalbox/bus/queue.h>
 #include <signalbox/model/message.h>
 #include <signalbox/mongo/server.h>
+#include <signalbox/policy/verifier.h>
 
 struct sb_orchestrator;
 
@@ -27,6 +28,14 @@ struct sb_orchestrator_options {
     const char *policy_text;      /* a bundle */
     size_t policy_len;
     const char *policy_path;      /* its name in messages */
+    const char *policy_signature; /* of the file beside it; NULL: none */
+    size_t policy_signature_len;
+    bool policy_built_in;         /* came with the program */
+    const struct sb_policy_verifier *verifier; /* must outlive it; NULL: no signature is asked for */
+    const char *shadow_text;      /* a bundle that is asked too and never decides; NULL: none */
+    size_t shadow_len;
+    const char *shadow_path;
+    const char *waivers_path;     /* a file that is read each time a card is asked about; NULL: none */
     const char *intents_text;
     size_t intents_len;
     int64_t sample_ms;            /* 0: one second, less on a fast simulator */
@@ -35,7 +44,7 @@ struct sb_orchestrator_options {
 };
 
 /* Opens the ledger and starts the thread. -1 when the ledger is owned by another (SB_ELEDGER, the message names its pid),
- * or policy or intents are wrong. An unreachable server is not an error: it is tried again, and the screens say so. */
+ * or policy or intents are wrong (with a policy that was in force before, that one goes on, and the screens say so). An unreachable server is not an error: it is tried again, and the screens say so. */
 struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_options *o, struct sb_err *err);
 
 /* A seat: where one screen's news go, as mail whose kind is the message's type. `news` must outlive the orchestrator; a

@@ -13,11 +13,13 @@
  *               class: read, reversible, costly, forbidden      intent: as in INTERFACE ("index.review")
  *               ns: ["shop.orders"]    commands: ["createIndexes"]    risk: low, medium, high
  *               reversible, has_undo: true or false    est_docs, est_bytes, est_duration_s
- *               index: {name, unique, options: how many are set, ops_24h: uses of it in a day}
+ *               index: {name, unique, options: how many are set, ttl_s: it deletes after so long, ops_24h: uses of it in a day}
+ *               tags, holds: what the bundle says of its collections
  *               level: the profiling level that profile.set asks for
  *               own: true when it takes back or ends what this very card did (its prepared undo, a drop of the index it
  *               built, an abort of its own build)
- *   plan        case, card, revision, sha256, steps
+ *   plan        case, card, revision, sha256, steps; fingerprint: SHA-256 of its commands alone, the same on any deployment
+ *               started: a step of it was sent before; in_step: asked between two batches of one step
  *   actor       who asks now: principal, kind: human, rule, agent; groups
  *   author      who wrote the commands: principal, kind
  *   editors     principals who changed the card, in order; the last one counts as an author
@@ -26,8 +28,16 @@
  *   target      deployment, id, env: prod, staging, dev (anything else, or nothing, is prod), version,
  *               topology: replica_set, standalone, sharded; simulated
  *   health      members, members_up, lag_s, primary: true when it is known, builds: on the collection, queued, cache_ppm,
- *               oldest_op_s: the oldest operation on the collection
- *   clock       utc: RFC 3339      model  confidence_ppm      history  executed_today, rolled_back_30d
+ *               oldest_op_s: the oldest operation on the collection, oplog_window_s, disk_free_ppm: of the fullest member
+ *   recovery    backup_age_s: of the newest usable backup; drill_age_s: of the last drill that passed
+ *   clock       utc: RFC 3339
+ *   calendar    NAME: {active, next, next_local, kind, tz, tzdata, definition, overrun}: each window of the bundle
+ *   model       confidence_ppm; brier_ppm and samples: how well its confidences were borne out
+ *   history     executed_today: changes on this deployment in the last 24 hours; rolled_back_30d: of this very change;
+ *               staging_age_s: since the same commands were carried out and watched on staging
+ *   autonomy    level: 0 to 4, of this kind of action in this environment; lowered_to: what its record has brought it down to
+ *   handling    redaction: profiles that are in force
+ *   waivers     as in waiver.h
  *
  * Thread: constant data.
  */

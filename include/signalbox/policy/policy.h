@@ -6,8 +6,12 @@
  *
  *   {"format": "signalbox.policy/1", "bundle": "default", "version": "2026.11.1", "default": "deny",
  *    "rules": [{"id": "HLT-01", "level": "hard", "effect": "deny", "title": "...", "owner": "...", "review_by": "2027-05-01",
- *               "match": EXPRESSION, "when": EXPRESSION, "message": "lag is {health.lag_s} s",
- *               "require": {"approvals": 1, "groups": [], "checks": [], "not_author": true, "typed_target": true}}],
+ *               "match": EXPRESSION, "when": EXPRESSION, "message": "lag is {health.lag_s} s", "waivable_by": GROUP,
+ *               "require": {"approvals": 1, "more_approvals": 1, "groups": [], "group_approvals": 1, "checks": [], "windows": [],
+ *                           "redaction": [], "not_author": true, "not_executor": true, "typed_target": true}}],
+ *    "windows": {NAME: WINDOW}, "groups": {NAME: ["alice"]}, "checks": {NAME: {"title": "...", "when": EXPRESSION}},
+ *    "tags": {NAME: [PATTERN]}, "holds": {NAME: {"title": "...", "ns": [PATTERN], "until": "2027-06-30"}},
+ *    "autonomy": {...} (autonomy.h), "waivers": {"signed": true, "max_h": 72},
  *    "inputs": {"NAME": INPUT}, "tests": [{"name": "...", "base": "NAME", "input": INPUT, "expect": {...}}]}
  *
  * EXPRESSION is an object; all its members must be true. A member is {"all": [..]}, {"any": [..]}, {"not": {..}},
@@ -22,9 +26,21 @@
  *
  * Decision: a true deny of level hard or soft denies. An error in a hard or soft rule denies in prod (also when target.env
  * is missing or unknown) and asks for one approval elsewhere. A true allow of level hard or soft is needed, else the
- * default: deny. What the true require rules demand adds up (most approvals, all groups, all checks, each flag) and is
- * compared with input.approvals and input.checks: not met means require. Advisory rules decide nothing. typed_target and
- * windows are shown to whoever asks; they are not facts of the input.
+ * default: deny. What the true require rules demand adds up (most approvals and on top of them all more_approvals; all groups,
+ * checks, windows and redaction profiles; each flag) and is compared with the input: not met means require. Advisory rules
+ * decide nothing. typed_target is asked of whoever approves; it is no fact of the input.
+ *
+ *   WINDOW      {"kind": "allow", "tz": "Europe/Amsterdam", "days": ["mon"], "start": "22:00", "duration_min": 360,
+ *               "from": "2026-12-18T00:00", "to": "2027-01-04T08:00", "except": ["2026-12-24"], "overrun": "finish_step"}:
+ *               on these days, or without days and start from `from` to `to`. A rule that requires a window of kind allow
+ *               wants it open, of kind deny (a freeze) wants it over. Windows are looked at right before a step (stage
+ *               execute); before that they are shown. A plan that has begun goes on to its end (overrun finish_plan), to the
+ *               end of its step (finish_step), or stops at the next safe point (pause). Also a fact: calendar.NAME.active.
+ *   groups      who may speak for a group. The bundle alone says who is in one: actor.groups and approvals[].groups follow
+ *               from it. A rule that needs more of a group than it has members is refused. group_approvals: of each group.
+ *   checks      prerequisites by name. One that the bundle does not describe is looked for in input.checks.
+ *   tags, holds name collections by patterns; action.tags and action.holds follow from them. A hold ends with its day.
+ *   waivable_by whose members may lift this rule from one plan, for a time (waiver.h).
  *
  * Evaluation is pure: no clock, no locale, no just-in-time compiler. Thread: a loaded policy is constant; any thread.
  */
@@ -32,6 +48,7 @@
 #define SIGNALBOX_POLICY_POLICY_H
 
 #include <signalbox/base/json.h>
+#include <signalbox/base/zone.h>
 #include <signalbox/model/policy.h>
 
 #define SB_POLICY_MAX_BYTES (1 << 20)
@@ -42,8 +59,10 @@
 
 struct sb_policy;
 
-/* Reads a bundle; path is its name in messages ("path:line:column: ..." or "path: /rules/3/when: ..."). NULL on error. */
-struct sb_policy *sb_policy_load(const char *text, size_t len, const char *path, struct sb_err *err);
+/* Reads a bundle; path is its name in messages ("path:line:column: /rules/3/when: ..."). NULL on error. zones: where the data
+ * of its time zones is; a zone that is not there refuses the bundle. NULL: no window is computed, for asking again about
+ * inputs in which they are frozen. */
+struct sb_policy *sb_policy_load(const char *text, size_t len, const char *path, const struct sb_zone_source *zones, struct sb_err *err);
 void sb_policy_free(struct sb_policy *p); /* NULL is fine */
 
 /* Name, version and the SHA-256 of the bundle's canonical bytes. Borrowed. */
@@ -52,7 +71,13 @@ const struct sb_bundle_id *sb_policy_id(const struct sb_policy *p);
 /* The bundle's canonical bytes, NUL-terminated: what is hashed, and what POLICY_LOAD keeps. Borrowed. */
 const char *sb_policy_text(const struct sb_policy *p);
 
-/* Decides. out is overwritten; -1 only when memory runs out. An input that is no object denies. */
+/* Freezes into an input what the bundle itself knows and the input does not say: the state of every window at clock.utc with
+ * its next change and the hash of the zone's data; groups of the actor and of the approvers; tags and holds of the
+ * collections; the autonomy level. What was frozen before under the same definition stays as it is, so that a decision is
+ * asked again as it was asked. -1 only when memory runs out. */
+int sb_policy_freeze(const struct sb_policy *p, json_t *input, struct sb_err *err);
+
+/* Decides on a frozen input. out is overwritten; -1 only when memory runs out. An input that is no object denies. */
 int sb_policy_evaluate(const struct sb_policy *p, const json_t *input, struct sb_policy_verdict *out, struct sb_err *err);
 void sb_policy_verdict_release(struct sb_policy_verdict *v);
 

@@ -3,11 +3,13 @@
  * test.h - a bundle's own tests: do they pass, do they look at everything, and would they notice a mistake?
  *
  * A test gives an input (merged over a named one as RFC 7396 merges) and what it expects: the decision; `rules`, exactly the
- * rules that decide; `advice`, exactly the advisory rules that are true; `requires`, the members that are named.
+ * rules that decide; `advice`, exactly the advisory rules that are true; `requires`, the members that are named; `waits_for`,
+ * exactly the windows it waits for; `waivers`, exactly those that are used.
  *
  * Coverage: every rule and every condition (one operator on one fact) must be seen true and seen false; counted in
- * integers. Mutation: each condition turned round, each rule left out, one at a time; a mutant under which every test still
- * passes shows that the tests would not notice. Thread: any; pure.
+ * integers. Mutation: each condition turned round, each window turned round, each rule left out, each part of what a rule
+ * requires left out, one at a time; a mutant under which every test still passes shows that the tests would not notice. An
+ * input that names clock.utc gets the windows' states by it. Thread: any; pure.
  */
 #ifndef SIGNALBOX_POLICY_TEST_H
 #define SIGNALBOX_POLICY_TEST_H

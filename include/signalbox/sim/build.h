@@ -6,7 +6,8 @@
  * collection, then puts the sorted keys in; when every voting member is ready the primary commits. A build goes on when
  * the client that asked for it is gone, ends by dropIndexes of all its indexes (IndexBuildAborted) or by killOp
  * (Interrupted), and a broken uniqueness fails it at the end. Time per document and key comes from the cost table. The
- * index really grows while the build runs. Thread: one.
+ * index really grows while the build runs. A build survives its primary: the next one commits it when the quorum is complete;
+ * a killed member begins its part anew when it is back, and until then the default quorum waits for it. Thread: one.
  */
 #ifndef SIGNALBOX_SIM_BUILD_H
 #define SIGNALBOX_SIM_BUILD_H
@@ -45,5 +46,20 @@ bool sim_build_running(const struct sim *s, const uint8_t uuid[16]);
 int sim_build_start_here(struct sim *s, struct sim_member *m, const uint8_t *uuid, const uint8_t *o, struct sim_fail *f);
 int sim_build_commit_here(struct sim *s, struct sim_member *m, const uint8_t *uuid, const uint8_t *o, struct sim_fail *f);
 int sim_build_abort_here(struct sim *s, struct sim_member *m, const uint8_t *uuid, const uint8_t *o, struct sim_fail *f);
+
+/* A new primary goes on with the builds: it commits those whose quorum is complete. */
+void sim_builds_step_up(struct sim *s);
+
+/* The commands that wait on this member are interrupted; their builds go on. */
+void sim_builds_step_down(struct sim_member *m);
+
+/* The process is gone, and with it what it had of unfinished indexes; its commands get no answer. */
+void sim_builds_killed(struct sim_member *m);
+
+/* A new process, or a member with a copy of the data: begins its parts anew. */
+void sim_builds_rejoin(struct sim *s, struct sim_member *m);
+
+/* Entries behind this one are no history of the set any more. */
+void sim_builds_forked(struct sim *s, uint64_t ts);
 
 #endif

@@ -50,7 +50,7 @@ struct sim_coll {
     uint64_t most_bytes; /* its documents took at their most: files do not shrink */
     double resident;     /* bytes of it in the cache, kept while not everything fits (store.h) */
     int64_t touched_us;
-    int64_t locked_until_us; /* an exclusive lock on it ends then (wait.h) */
+    int64_t locked_until_us; /* an exclusive lock on it ends then (contend.h) */
     int64_t lock_waits, lock_wait_us;
 };
 

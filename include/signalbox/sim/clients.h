@@ -26,4 +26,9 @@ int64_t sim_clients_refused(const struct sim *s);
 /* What was to happen and could not, for want of memory. */
 int64_t sim_clients_missed(const struct sim *s);
 
+/* Operations that ended in an error of the set (no primary for too long, or broken off and not to be sent again), and
+ * those that were sent a second time. */
+int64_t sim_clients_failed(const struct sim *s);
+int64_t sim_clients_retried(const struct sim *s);
+
 #endif

@@ -5,7 +5,7 @@
  * One table of constants, each of which a scenario may set by name, at the beginning or while it runs. A member has a few
  * cores that its running operations share: with more of them than cores everything takes longer in proportion, which is how
  * a missing index makes others wait. Tickets bound how many run at once; the rest queue. What does not fit the cache is read
- * from a disk (store.h); who wants what another holds waits for it (wait.h). The spread around the mean is log-normal, from
+ * from a disk (store.h); who wants what another holds waits for it (contend.h). The spread around the mean is log-normal, from
  * the seed. Absolute figures are plausible, not measured on a server; changes between two states are what they are for.
  * Thread: one.
  */

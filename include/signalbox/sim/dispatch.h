@@ -83,6 +83,7 @@ struct sim_call {
     struct sim_fail fail;
     struct sim_op op;
     bool later;        /* the reply comes by itself */
+    struct sim_doc *so_far; /* the reply of a write that waits for its concern (wait.h owns it) */
     bool rolled_back;  /* nothing is to be counted */
     const uint8_t *lsid; /* NULL none */
     bool has_txn;
@@ -132,6 +133,9 @@ const uint8_t *sim_batch_next(struct sim_batch *b); /* NULL at the end; an eleme
 /* ok, $clusterTime, operationTime; or the failure. Closes the reply. */
 const uint8_t *sim_reply_ok(struct sim *s, struct sim_member *m, struct sim_w *w);
 const uint8_t *sim_reply_fail(struct sim *s, struct sim_member *m, struct sim_w *w, const struct sim_fail *f);
+
+/* errorLabels: what tells a driver that it may send a write again. */
+void sim_put_retry_label(struct sim_w *w);
 
 /* After a write: electionId, opTime, and writeConcernError when the concern cannot be met. */
 void sim_put_write_tail(struct sim_call *c);

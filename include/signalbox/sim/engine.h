@@ -57,6 +57,8 @@ struct sim_conn {
     struct sim_conn *next;
     /* Called with the reply of a command that was answered later; conn is the one that asked. NULL: nobody listens. */
     void (*answer)(struct sim_conn *conn, const uint8_t *reply);
+    /* Called when the server's side ends it (the member was killed, or rolls back): conn is freed after it. NULL as above. */
+    void (*lost)(struct sim_conn *conn);
     void *owner;
     int32_t waiting_opid; /* of the command it waits for; 0 none */
     int64_t latency_us;   /* of its last command */
@@ -120,6 +122,84 @@ struct sim_counters {
     int64_t ttl_passes, ttl_deleted;
 };
 
+/* ---- replication ---- */
+
+enum sim_member_state { SIM_STARTUP = 0, SIM_IS_PRIMARY = 1, SIM_IS_SECONDARY = 2, SIM_IS_RECOVERING = 3, SIM_STARTUP2 = 5, SIM_DOWN = 8, SIM_IN_ROLLBACK = 9 };
+
+struct sim_optime {
+    uint64_t ts;
+    int64_t t; /* term */
+};
+
+/* A member's entry in the set's configuration. */
+struct sim_seat {
+    double priority;
+    bool hidden;
+    int votes;
+    int64_t delay_s;
+};
+
+/* What a member knows of another one: as old as the last heartbeat. */
+struct sim_peer {
+    enum sim_member_state state;
+    bool up;
+    int64_t up_since_us;
+    int64_t beat_us;    /* its last answer */
+    int64_t heard_us;   /* its last question; 0 never */
+    int64_t contact_us; /* the later of both */
+    unsigned round;     /* of its heartbeats */
+    int64_t silent_us;  /* since when it has not answered; 0: it does */
+    struct sim_optime applied;
+    int64_t applied_wall_ms;
+    uint64_t elected_ts; /* 0: it is not primary */
+    int sync;
+    int64_t config_version, config_term;
+    char message[160];
+};
+
+enum sim_reason { SIM_STEP_UP, SIM_PRIORITY_TAKEOVER, SIM_CATCH_UP_TAKEOVER, SIM_ELECTION_TIMEOUT, SIM_FREEZE_TIMEOUT, SIM_REASONS };
+
+/* The last election that a member won, and the last one that it voted in. term 0: none. */
+struct sim_race {
+    enum sim_reason reason;
+    int64_t at_us, term, started_us, majority_us; /* the last two 0: not yet */
+    struct sim_optime committed, seen;
+    int needed, prior;
+    double priority;
+    int64_t catch_up_ops;
+};
+
+struct sim_vote {
+    int64_t at_us, term, started_us, applied_us;
+    int candidate;
+    struct sim_optime applied, most;
+    double priority;
+};
+
+/* What a member is in its set: role.h. */
+struct sim_role {
+    enum sim_member_state state;
+    bool writable;         /* a primary whose catch-up is over and which is not about to step down */
+    int64_t term, voted_term, config_version, config_term;
+    int primary;           /* whom it takes for the primary; -1 nobody */
+    int sync, syncing;     /* whom it follows; whom it has just chosen; -1 nobody */
+    int64_t heard_us;      /* when it last heard of a primary */
+    int64_t patience_us;   /* how long it then waits until it runs itself */
+    int64_t frozen_us;     /* until then it does not run */
+    int64_t takeover_us;   /* when it will run for its priority; 0 never */
+    bool choosing;         /* another one to follow */
+    bool recovering;       /* goes on to be a secondary when it has applied up to target */
+    uint64_t target;
+    uint64_t elected_ts;
+    struct sim_race race;
+    struct sim_vote vote;
+    struct sim_peer peer[SIM_MEMBERS];
+    int64_t called[SIM_REASONS], succeeded[SIM_REASONS], higher_term, catch_ups, caught_up_already;
+    int64_t rbid, ops_killed, ops_running, step_downs;
+    const char *transition; /* "stepUp", "stepDown", "" */
+    struct sb_rng rng;
+};
+
 struct sim_log_line {
     char *text; /* at most SIM_LOG_CHARS characters */
 };
@@ -132,7 +212,13 @@ struct sim_member {
     char host[64];      /* as serverStatus says it: "sim-0:27017" */
     int64_t pid;
     uint8_t process_id[12];
-    bool primary;
+    bool up;            /* the process runs */
+    bool hung;          /* it runs and answers nothing */
+    unsigned life;      /* which process of this member it is: 1 the first */
+    int64_t start_us;   /* of this process */
+    int64_t topology;   /* counter of hello's topologyVersion */
+    bool primary;       /* role.state is SIM_IS_PRIMARY */
+    struct sim_role role;
     struct sim_catalog cat;
     struct sim_counters n;
     struct sim_conn *conns;
@@ -153,12 +239,15 @@ struct sim_member {
     double sample_rate;
     /* replication */
     uint64_t applied;      /* changes of the stream that are applied here */
-    uint64_t applied_ts;
-    int64_t applied_wall_ms;
+    uint64_t applied_ts;   /* of its newest entry, that of its branch when it has one */
+    int64_t applied_term, applied_wall_ms;
+    struct sim_change *branch; /* what it has applied beyond `applied` and the set has not: to be rolled back */
+    size_t branch_n;
+    uint64_t fork_ts;      /* of the newest entry before the branch */
+    int64_t fork_term, fork_wall_ms;
     bool apply_waiting;    /* an event for it is on its way */
     bool frozen;           /* applies nothing (a fault; also a hook for later) */
     int64_t lag_us;        /* further delay before it applies (a fault) */
-    int64_t last_heartbeat_us[SIM_MEMBERS];
     enum sim_fault fault; /* what clients on sockets meet, until then */
     int64_t fault_to_us, fault_times;
     struct sb_rng rng;
@@ -171,11 +260,13 @@ enum sim_change_kind { SIM_CHANGE_INSERT, SIM_CHANGE_UPDATE, SIM_CHANGE_DELETE, 
 /* One entry of the oplog on its way to the other members. */
 struct sim_change {
     uint64_t ts;
+    int64_t term;
     int64_t wall_ms, made_us;
     enum sim_change_kind kind;
     uint8_t uuid[16];
     struct sim_doc *entry; /* the oplog document */
     struct sim_doc *post;  /* insert, update: the whole document, shared by the members */
+    struct sim_doc *pre;   /* update, delete: what was there before, for a rollback */
     struct sim_doc *id;    /* update, delete: {_id: ...} */
     int64_t keys;          /* written on the primary: what it costs to apply */
 };
@@ -188,7 +279,6 @@ struct sim {
     char scenario[128];
     char incarnation[33];
     uint8_t set_id[12];
-    uint8_t election_id[12];
     struct sb_rng rng, uuid_rng;
     uint64_t trace;
     uint64_t operations;
@@ -198,12 +288,23 @@ struct sim {
     uint64_t seq;
     int members;
     struct sim_member member[SIM_MEMBERS];
+    int primary_id; /* who takes writes now; -1 nobody */
+    int64_t term;   /* of the last primary that took writes */
+    struct sim_seat seat[SIM_MEMBERS];
+    int64_t config_version;
+    int64_t rollbacks, rolled_back; /* and entries in all of them */
+    /* Told when a member's process starts, ends, stops answering or answers again; may be NULL. */
+    void (*on_life)(struct sim_member *m, void *ctx);
+    void *on_life_ctx;
+    struct sim_waits *waits;
     /* replication stream: changes[i - base] */
     struct sim_change *change;
     size_t change_n, change_cap;
     uint64_t change_base;
+    uint64_t base_ts; /* of the newest entry that the stream has forgotten */
+    int64_t base_term, base_wall_ms;
     uint64_t last_ts, commit_ts;
-    int64_t last_wall_ms, commit_wall_ms;
+    int64_t last_wall_ms, commit_wall_ms, commit_term;
     int64_t oplog_bytes;
     struct sim_cursors *cursors;
     struct sim_sessions *sessions;
@@ -249,9 +350,10 @@ static inline bool sim_since(const struct sim *s, int major)
     return s->version[0] >= major;
 }
 
+/* Who takes writes now; NULL while there is nobody. */
 static inline struct sim_member *sim_primary(struct sim *s)
 {
-    return &s->member[0];
+    return s->primary_id < 0 ? NULL : &s->member[s->primary_id];
 }
 
 /* Hash of everything that has been done so far. */
@@ -266,6 +368,7 @@ void sim_new_oid(struct sim *s, uint8_t oid[12]);
 /* A new connection; logged as the server logs it. NULL out of memory, or when there are as many as may be. */
 struct sim_conn *sim_conn_open(struct sim_member *m, const char *remote, bool inside);
 void sim_conn_close(struct sim_conn *c);
+void sim_conn_cut_all(struct sim_member *m); /* by the server's side: each holder is told by lost */
 void sim_conn_metadata(struct sim_conn *c, const uint8_t *client); /* from hello */
 
 /* ---- operations under way ---- */
@@ -273,6 +376,7 @@ void sim_conn_metadata(struct sim_conn *c, const uint8_t *client); /* from hello
 /* NULL out of memory. The plan and the namespace are copied, the command referenced. */
 struct sim_running *sim_running_new(struct sim_member *m, struct sim_conn *conn, const char *op, const char *ns, struct sim_doc *command);
 void sim_running_end(struct sim_member *m, struct sim_running *r);
+void sim_running_end_opid(struct sim_member *m, int32_t opid); /* nothing when it is gone */
 
 /* Operations that use a core now; that hold a ticket of this kind; that wait for one, or for a lock. */
 int sim_busy(const struct sim_member *m);

@@ -12,6 +12,7 @@
  *   app NAME clients N [stopped] [secondary] [unpooled]
  *       find|count|aggregate|insert|update|delete|modify DB.NAME rate PER_SECOND [filter T] [sort T] [limit N] [skip N]
  *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME] [batch N]
+ *   member N [priority P] [hidden] [votes 0] [delay DURATION]   hidden, delayed and voteless ones get priority 0
  *   at DURATION HAPPENS
  *   every DURATION [from DURATION] HAPPENS
  *   when index DB.NAME FIELD HAPPENS
@@ -24,6 +25,10 @@
  *   lock DB.NAME for DURATION                             a maintenance command holds the collection exclusively
  *   snapshot APP DB.NAME for DURATION                     the app opens a transaction on it and forgets it
  *   wire FAULT [for DURATION] [member N]                  what clients on sockets meet (fault.h)
+ *   kill N|primary | hang N|primary [for DURATION]        kill as kill -9, hang as SIGSTOP
+ *   restart N
+ *   lag N DURATION                                        applies that much later; 0s ends it
+ *   stepdown                                              as replSetStepDown with its defaults
  *
  * T is a template (template.h). A duration is a number with s, m or h. `when` watches for a finished index whose first field
  * is FIELD; stop-all stops every app with an operation on the collection. An app that is unpooled opens a connection for
@@ -35,6 +40,8 @@
 #include <signalbox/base/conf.h>
 #include <signalbox/sim/cost.h>
 #include <signalbox/sim/template.h>
+
+#define SIM_SCENARIO_MEMBERS 3
 
 enum sim_do { SIM_DO_FIND, SIM_DO_COUNT, SIM_DO_AGGREGATE, SIM_DO_INSERT, SIM_DO_UPDATE, SIM_DO_DELETE, SIM_DO_MODIFY, SIM_DOS };
 
@@ -72,8 +79,11 @@ struct sim_data {
 
 enum sim_event_kind {
     SIM_EVENT_START, SIM_EVENT_STOP, SIM_EVENT_STOP_ALL, SIM_EVENT_RATE, SIM_EVENT_COST, SIM_EVENT_CREATE_INDEX, SIM_EVENT_DROP_INDEX,
-    SIM_EVENT_LOCK, SIM_EVENT_SNAPSHOT, SIM_EVENT_WIRE, SIM_EVENTS
+    SIM_EVENT_LOCK, SIM_EVENT_SNAPSHOT, SIM_EVENT_WIRE, SIM_EVENT_KILL, SIM_EVENT_RESTART, SIM_EVENT_HANG, SIM_EVENT_LAG, SIM_EVENT_STEPDOWN,
+    SIM_EVENTS
 };
+
+#define SIM_THE_PRIMARY (-1) /* as a member that something happens to: whoever is it at that moment */
 
 struct sim_happening {
     enum sim_event_kind kind;
@@ -82,13 +92,23 @@ struct sim_happening {
     int64_t at_us;    /* -1: when the index below is there */
     int64_t every_us; /* again and again; 0: once */
     int64_t for_us, over_us; /* 0: not said */
-    int member;       /* -1: all */
+    int member;        /* of what happens to a member; of a fault on the wire: -1 all */
+    int64_t length_us; /* of a hang (0: for good) or a lag */
     char *ns, *field; /* of `when`; of an index that is dropped: collection and name; of a snapshot: the collection */
     struct sim_template *index;
 };
 
+/* A row about a member; what it does not say is as in the set's first configuration. */
+struct sim_seat_row {
+    bool given, has_priority;
+    double priority;
+    bool hidden, no_vote;
+    int64_t delay_s;
+};
+
 struct sim_scenario {
     char *name, *title;
+    struct sim_seat_row seat[SIM_SCENARIO_MEMBERS];
     struct sim_costs costs;
     struct sim_data *data;
     size_t data_n, data_cap;

@@ -4,7 +4,8 @@
  *
  * Each member listens on a loopback port of its own. Virtual time follows the real clock times the speed; when the machine
  * cannot keep up, virtual time is what gives way, never a client. A client's bytes are bounded (one message in, answers it
- * does not read up to a limit), and what it sends goes through wire.h as it came. Thread: the one that calls run.
+ * does not read up to a limit), those of all together as well (the one that holds most is dropped), and what it sends goes
+ * through wire.h as it came. Thread: the one that calls run.
  */
 #ifndef SIGNALBOX_SIM_SERVER_H
 #define SIGNALBOX_SIM_SERVER_H

@@ -21,6 +21,9 @@ void sim_sessions_free(struct sim_sessions *t);
 const uint8_t *sim_session_retried(struct sim *s, const uint8_t *lsid, int64_t txn_number, struct sim_fail *f);
 void sim_session_remember(struct sim *s, const uint8_t *lsid, int64_t txn_number, const uint8_t *reply);
 
+/* Entries behind this one are no history of the set any more: a retry of their commands is done anew. */
+void sim_sessions_forget_after(struct sim *s, uint64_t ts);
+
 void sim_session_touch(struct sim *s, const uint8_t *lsid);
 void sim_session_end(struct sim *s, const uint8_t *lsid);
 size_t sim_session_count(const struct sim *s);

@@ -1,35 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wait.h - who waits for what: tickets, exclusive locks on collections, and documents that another is changing.
+ * wait.h - commands that wait for the set: hello for a change of topology, a write for its write concern.
  *
- * All of it is computed when an operation arrives, from those that are under way: with every ticket out it waits until as
- * many have ended as stand before it; with the collection locked it waits, ticket in hand, for the lock's end; and a write to
- * a document that another writes tries again until that one is done, at the cost of every attempt. Thread: one.
+ * Only clients from outside wait here (the ones of a scenario take the time that their operation costs). Times that a client
+ * gives are of its own clock: they are stretched by the simulation's speed. A wait ends with its connection. Thread: one.
  */
 #ifndef SIGNALBOX_SIM_WAIT_H
 #define SIGNALBOX_SIM_WAIT_H
 
-#include <signalbox/sim/engine.h>
+#include <signalbox/sim/dispatch.h>
 
-/* Microseconds until a ticket of this kind is free. */
-int64_t sim_wait_ticket(const struct sim_member *m, bool write);
+struct sim_waits *sim_waits_new(void);
+void sim_waits_free(struct sim_waits *t);
 
-/* Microseconds until nobody holds the collection exclusively: what a write waits for (reads take no lock on it since 5.0). */
-int64_t sim_wait_lock(const struct sim_member *m, const struct sim_coll *c);
+/* {topologyVersion, maxAwaitTimeMS} of a hello: 1 it waits (c->later is set), 0 it is to be answered now, -1. */
+int sim_await_topology(struct sim_call *c, const char *primary_field);
 
-/* An exclusive lock for so long, behind the open transactions that use the collection now. The moment it begins. */
-int64_t sim_lock_exclusive(struct sim_member *m, struct sim_coll *c, int64_t us);
+/* The member's topology is another one now. */
+void sim_topology_changed(struct sim_member *m);
 
-/* A document's identity among those that are written. */
-uint64_t sim_hot_id(const struct sim_coll *c, uint64_t rid);
+/* After a write: 1 it waits for its concern (its reply so far is kept), 0 there is nothing to wait for, -1. */
+int sim_await_concern(struct sim_call *c, bool whole);
 
-/* Writes the document for `us`, after who writes it now. Returns the wait and how many attempts were in vain. */
-int64_t sim_wait_document(struct sim_member *m, uint64_t hot_id, int64_t us, int64_t *conflicts);
+/* The commit point or a member has moved. */
+void sim_concerns_met(struct sim *s);
 
-/* Cores that operations may use now: accepting connections takes some. */
-double sim_cores(const struct sim_member *m);
+/* The member is no primary any more: its writes wait in vain. */
+void sim_concerns_interrupted(struct sim_member *m);
 
-/* A new connection keeps a core busy for a while. */
-void sim_accepting(struct sim_member *m);
+/* Asks `attempt` again and again, each 0.1 s, until it says that the reply in w is complete (true); for replSetStepDown. */
+typedef bool (*sim_attempt_fn)(struct sim *s, struct sim_member *m, struct sim_w *w, struct sim_fail *f, int64_t since_us, const int64_t *terms);
+int sim_await_attempt(struct sim_call *c, sim_attempt_fn attempt, const int64_t terms[3]);
+
+/* The connection ends. */
+void sim_wait_forget(struct sim *s, const struct sim_conn *conn);
+
+/* Real milliseconds of a client as virtual microseconds. */
+int64_t sim_stretched(const struct sim *s, int64_t ms);
 
 #endif

@@ -30,7 +30,8 @@ struct sim_wire_asked {
     enum sim_fault fault; /* that the answer meets */
 };
 
-/* Length of the message that begins here: 0 when more bytes are needed to know it, -1 when it is out of bounds. */
+/* Length of the message that begins here: 0 when more bytes are needed to know it, -1 when it is out of bounds or, once the
+ * header has come, of a kind that ends the connection. */
 int64_t sim_wire_length(const uint8_t *bytes, size_t n);
 
 /* Handles one whole message of n bytes; n is what sim_wire_length told. scratch is where the reply is built. */

@@ -73,7 +73,8 @@ static void rule(const struct sb_rule_result *r, struct sb_page *p)
     sb_page_text(p, r->decides ? SB_ROLE_CURSOR : SB_ROLE_TEXT, r->decides ? "> " : "  ");
     sb_page_field(p, SB_ROLE_ID, 9, r->id);
     sb_page_field(p, SB_ROLE_DIM, 9, sb_name(&sb_rule_levels, r->level));
-    sb_page_field(p, r->effect == SB_RULE_DENY ? SB_ROLE_BAD : SB_ROLE_TEXT, 8, sb_name(&sb_rule_effects, r->effect));
+    enum sb_role effect = r->result == SB_FALSE ? SB_ROLE_DIM : r->effect == SB_RULE_DENY ? SB_ROLE_BAD : SB_ROLE_TEXT;
+    sb_page_field(p, effect, 8, sb_name(&sb_rule_effects, r->effect));
     sb_page_field(p, error ? SB_ROLE_BAD : r->result == SB_TRUE ? SB_ROLE_STRONG : SB_ROLE_DIM, 6, sb_name(&sb_truths, r->result));
     sb_page_wrap(p, SB_ROLE_TEXT, LABEL, r->title);
     if (r->message && r->message[0]) {

@@ -135,7 +135,7 @@ void view_status(const struct sb_tui *t, struct sb_page *p)
     if (t->have_strip && !s->ledger_ok)
         itemf(p, SB_ROLE_NOTICE_BAD, "! the ledger cannot be written, nothing executes: %s", s->ledger_note ? s->ledger_note : "?");
     if (t->have_strip) {
-        fmt_count(text, s->ledger_head);
+        fmt_count(text, t->audit.head > s->ledger_head ? t->audit.head : s->ledger_head); /* entries come sooner than strips */
         itemf(p, SB_ROLE_STATUS, "ledger #%s", text);
         if (s->warmup_done < s->warmup_need)
             itemf(p, SB_ROLE_STATUS, "warm-up %lld of %lld samples", (long long)s->warmup_done, (long long)s->warmup_need);

@@ -19,7 +19,7 @@ void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p)
     sb_page_line(p);
     sb_page_mark(p, line, rule, 1);
     sb_page_textf(p, focus ? SB_ROLE_TITLE_FOCUS : SB_ROLE_TITLE, " %s ", pane_name(pane));
-    sb_page_textf(p, SB_ROLE_DIM, "%s%s ", pane == PANE_AUDIT ? "#" : "", count);
+    sb_page_textf(p, pane != PANE_AUDIT && n ? SB_ROLE_STRONG : SB_ROLE_DIM, "%s%s ", pane == PANE_AUDIT ? "#" : "", count);
     if (pn->frozen)
         sb_page_text(p, SB_ROLE_COUNT, "frozen ");
     if (pn->fresh)
@@ -159,19 +159,33 @@ static void audit_line(const struct sb_tui *t, const struct sb_audit_row *r, str
     sb_page_field(p, SB_ROLE_TEXT, rest(p, 0, 4), r->text);
 }
 
-static void empty(const struct sb_tui *t, int pane, struct sb_page *p)
+/* No anomaly is good news only as far as somebody looks. */
+static void no_anomaly(const struct sb_tui *t, struct sb_page *p)
 {
     const struct sb_strip *s = &t->strip;
+    size_t seen = 0;
+    for (size_t i = 0; i < s->members_n; i++)
+        seen += s->members[i].healthy;
+    if (!t->have_strip)
+        sb_page_text(p, SB_ROLE_DIM, "waiting for the first sample");
+    else if (seen == 0)
+        sb_page_text(p, SB_ROLE_DOUBT, s->members_n ? "not known: no member answers" : "not known: no member has answered yet");
+    else if (s->warmup_done < s->warmup_need)
+        sb_page_textf(p, SB_ROLE_DIM, "learning what is normal: %lld of %lld samples", (long long)s->warmup_done, (long long)s->warmup_need);
+    else if (seen < s->members_n)
+        sb_page_textf(p, SB_ROLE_DOUBT, "nothing out of the ordinary on %zu of %zu members", seen, s->members_n);
+    else
+        sb_page_text(p, SB_ROLE_DIM, "nothing out of the ordinary");
+}
+
+static void empty(const struct sb_tui *t, int pane, struct sb_page *p)
+{
     sb_page_line(p);
     sb_page_text(p, SB_ROLE_TEXT, "  ");
     if (!t->welcomed)
         sb_page_text(p, SB_ROLE_DIM, "not connected yet");
-    else if (pane == PANE_ANOMALIES && !t->have_strip)
-        sb_page_text(p, SB_ROLE_DIM, "waiting for the first sample");
-    else if (pane == PANE_ANOMALIES && s->warmup_done < s->warmup_need)
-        sb_page_textf(p, SB_ROLE_DIM, "learning what is normal: %lld of %lld samples", (long long)s->warmup_done, (long long)s->warmup_need);
     else if (pane == PANE_ANOMALIES)
-        sb_page_text(p, SB_ROLE_DIM, "nothing out of the ordinary");
+        no_anomaly(t, p);
     else if (pane == PANE_AUDIT)
         sb_page_text(p, SB_ROLE_DIM, t->audit.asked ? "asking for the newest entries" : "no entries yet");
     else

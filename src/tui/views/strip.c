@@ -9,6 +9,8 @@
 int view_strip_lines(const struct sb_tui *t)
 {
     size_t n = t->have_strip ? t->strip.members_n : 0;
+    if (n == 0 && t->have_strip && t->strip.note && t->frame.w > 2) /* why nobody is seen is told to its end */
+        return 1 + sb_text_width(t->strip.note, t->ascii) / (t->frame.w - 2);
     return n == 0 ? 1 : (n < 64 ? (int)n : 64) + (t->strip.note ? 1 : 0);
 }
 
@@ -17,9 +19,9 @@ static void waiting(const struct sb_tui *t, struct sb_page *p)
     sb_page_line(p);
     sb_page_text(p, SB_ROLE_TEXT, " ");
     if (t->have_strip && t->strip.note)
-        sb_page_text(p, SB_ROLE_DOUBT, t->strip.note);
+        sb_page_wrap(p, SB_ROLE_DOUBT, 1, t->strip.note);
     else if (t->welcomed)
-        sb_page_textf(p, SB_ROLE_DOUBT, "connected; waiting for the first sample of %s", t->welcome.set_name ? t->welcome.set_name : "the members");
+        sb_page_textf(p, SB_ROLE_DOUBT, "waiting for the first sample of %s", t->welcome.set_name ? t->welcome.set_name : "the members");
     else
         sb_page_textf(p, SB_ROLE_DOUBT, "connecting to %s ...", t->connecting ? t->connecting : "the orchestrator");
 }

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * autonomy.h - how much is done without being asked: one scale, per kind of action and environment.
+ *
+ *   L0  advises        L1  proposes        L2  also carries out approved plans in staging and dev
+ *   L3  also carries out approved plans in production, in their window        L4  also carries out low-risk plans by itself
+ *
+ * A bundle grants levels; nothing else raises one. What a level means is said by the bundle's rules, which read the fact
+ * autonomy.level:
+ *
+ *   "autonomy": {"default": "L1",
+ *                "levels": [{"kinds": ["index.create"], "env": "prod", "level": "L3", "until": "2027-02-28", "reason": "..."}],
+ *                "limits": {"L4": {"min_decisions": 20, "accepted_ppm": 950000, "rolled_back_ppm": 10000, "reversed_ppm": 10000,
+ *                                  "early_failures": 1}}}
+ *
+ * The first grant that fits counts, through its last day; else the default (L1 where it is not said). A record that breaks
+ * the limits of a level lowers it, and the program does that by itself: sb_autonomy_review says so, and what it says goes
+ * into the input as autonomy.lowered_to. Limits that a bundle does not state are:
+ *
+ *         decisions that have to be seen   accepted at least   rolled back at most   reversed at most   failures before that
+ *   L2                10                        60 %                  20 %                 20 %                 3
+ *   L3                20                        80 %                  10 %                  5 %                 2
+ *   L4                20                        95 %                   1 %                  1 %                 1
+ *
+ * Thread: any; pure.
+ */
+#ifndef SIGNALBOX_POLICY_AUTONOMY_H
+#define SIGNALBOX_POLICY_AUTONOMY_H
+
+#include <signalbox/policy/policy.h>
+
+#define SB_AUTONOMY_LEVELS 5
+extern const struct sb_names sb_autonomy_levels; /* "L0" to "L4" */
+
+struct sb_autonomy_limits {
+    int64_t min_decisions;  /* fewer say nothing about shares */
+    int64_t accepted_ppm;   /* of the decisions: at least */
+    int64_t rolled_back_ppm, reversed_ppm; /* of the accepted: at most */
+    int64_t early_failures; /* rolled back and reversed together, while there are fewer decisions: so many lower it */
+};
+
+/* What came of the proposals of one kind in one environment since the level was granted. */
+struct sb_autonomy_record {
+    int64_t decisions;   /* approved, rejected or expired by persons */
+    int64_t accepted;    /* approved as they were proposed */
+    int64_t rolled_back; /* of the accepted: taken back in their watch window */
+    int64_t reversed;    /* of the accepted: undone later by somebody */
+};
+
+struct sb_autonomy_review {
+    int level;      /* as granted */
+    int lowered_to; /* <= level */
+    char reason[200]; /* "" when it stays */
+};
+
+/* The limits of a level under this bundle. L0 and L1 have none: everything is 0. */
+struct sb_autonomy_limits sb_autonomy_limits_of(const struct sb_policy *p, int level);
+
+/* The level granted to a kind of action in an environment (enum sb_environment) at an instant; -1 when the bundle has no
+ * autonomy section. */
+int sb_autonomy_level(const struct sb_policy *p, const char *kind, int environment, int64_t wall_ms);
+
+/* Whether a record keeps the level. A record that contradicts itself (more accepted than decided, a negative number) lowers
+ * to L1: it cannot be trusted. False when the bundle has no autonomy section; out is filled otherwise. */
+bool sb_autonomy_review(const struct sb_policy *p, const char *kind, int environment, int64_t wall_ms, const struct sb_autonomy_record *record,
+                        struct sb_autonomy_review *out);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The record from a shell. Everything but rebuild only reads, in pieces, beside a signalbox that goes on writing. */
+#include "audit.h"
+
+#include <signalbox/base/file.h>
+#include <signalbox/cli/command.h>
+#include <signalbox/ledger/lock.h>
+#include <signalbox/ledger/verify.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TAIL_DEFAULT 20
+#define FOLLOW_MS 500
+#define BAR_AFTER_MS 1000
+#define BAR_EVERY_MS 100
+
+struct args {
+    bool json, full, follow, quiet;
+    const char *count, *ledger;
+    const char *dir; /* of the ledger */
+};
+
+/* ---- stopping and owning ---- */
+
+static void mask_stop(int how)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    sigprocmask(how, &stop, NULL);
+}
+
+void sb_audit_hold_stops(void)
+{
+    mask_stop(SIG_BLOCK);
+}
+
+void sb_audit_may_stop(void)
+{
+    mask_stop(SIG_UNBLOCK); /* one that waits is delivered here */
+    mask_stop(SIG_BLOCK);
+}
+
+static int find_owner(const struct args *a, struct sb_owner *owner, struct sb_err *err)
+{
+    char *path = sb_format("%s/lock", a->dir);
+    int rc = path ? sb_lock_owner(path, owner, err) : sb_fail_nomem(err);
+    free(path);
+    return rc;
+}
+
+static int need_ledger(const struct args *a, struct sb_err *err)
+{
+    char *path = sb_format("%s/ledger.db", a->dir);
+    if (!path)
+        return sb_fail_nomem(err);
+    int rc = access(path, F_OK) && errno == ENOENT ? sb_fail(err, SB_EINPUT, "there is no ledger in %s", a->dir) : 0;
+    free(path);
+    return rc;
+}
+
+/* ---- verify ---- */
+
+struct bar {
+    bool wanted, drawn;
+    int64_t start_ms, drawn_ms;
+};
+
+static void progress(void *ctx, int64_t done, int64_t total)
+{
+    struct bar *bar = ctx;
+    sb_audit_may_stop();
+    int64_t now = sb_mono_ms();
+    if (!bar->wanted || now - bar->start_ms < BAR_AFTER_MS || now - bar->drawn_ms < BAR_EVERY_MS)
+        return;
+    int share = total > 0 ? (int)(done * 100 / total) : 0;
+    char line[41];
+    memset(line, '.', 40);
+    memset(line, '#', (size_t)share * 40 / 100);
+    line[40] = '\0';
+    fprintf(stderr, "\r[%s] %3d %%  entry %" PRId64, line, share, done);
+    fflush(stderr);
+    bar->drawn = true;
+    bar->drawn_ms = now;
+}
+
+static json_t *hash_json(const struct sb_hash *hash)
+{
+    char hex[SB_HEX_LEN + 1];
+    sb_hex_encode(hex, hash->bytes, SB_HASH_LEN);
+    return json_string(hex);
+}
+
+static json_t *verify_json(const struct sb_verify *v, const struct sb_owner *owner)
+{
+    json_t *bad = v->ok ? json_null() : json_pack("{s:o,s:s%}", "index", v->bad ? json_integer(v->bad) : json_null(), "what", v->what, strlen(v->what));
+    json_t *out = json_pack("{s:b,s:I,s:o,s:o,s:o}", "ok", v->ok, "entries", (json_int_t)v->entries, "root", hash_json(&v->root), "head", hash_json(&v->head),
+                            "first_bad", bad);
+    int rc = !out || json_object_set_new(out, "log", json_string(v->log)) ||
+             json_object_set_new(out, "checkpoint", v->checkpoint < 0 ? json_null() : json_integer(v->checkpoint)) ||
+             json_object_set_new(out, "derived", v->derived < 0 ? json_null() : json_integer(v->derived)) ||
+             json_object_set_new(out, "owner", owner->held ? json_integer(owner->pid) : json_null());
+    if (rc) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+static void print_stand(const char *what, int64_t entries)
+{
+    if (entries < 0)
+        sb_print("  %-11s there is none\n", what);
+    else
+        sb_print("  %-11s up to entry %" PRId64 "\n", what, entries);
+}
+
+static void print_verify(const struct sb_verify *v, const struct sb_owner *owner)
+{
+    char root[SB_HEX_LEN + 1], head[SB_HEX_LEN + 1];
+    sb_hex_encode(root, v->root.bytes, SB_HASH_LEN);
+    sb_hex_encode(head, v->head.bytes, SB_HASH_LEN);
+    if (v->ok)
+        sb_print("ok: %" PRId64 " %s, each as it was recorded\n", v->entries, v->entries == 1 ? "entry" : "entries");
+    else if (v->bad)
+        sb_print("BROKEN at entry %" PRId64 ": %s\n  the %" PRId64 " before it are good\n", v->bad, v->what, v->entries);
+    else
+        sb_print("BROKEN: %s\n  the %" PRId64 " entries are good\n", v->what, v->entries);
+    sb_print("  %-11s %s\n  %-11s %s\n  %-11s %s\n", "log", v->log, "root", root, "head", head);
+    print_stand("checkpoint", v->checkpoint);
+    print_stand("derived", v->derived);
+    if (owner->held && owner->pid)
+        sb_print("  process %" PRId64 " owns this ledger%s: this is how it stood just now\n", owner->pid, owner->state == 'T' ? " and is stopped" : " and goes on appending");
+    else if (owner->held)
+        sb_print("  another process owns this ledger and goes on appending: this is how it stood just now\n");
+}
+
+static int verify(const struct args *a, struct sb_err *err)
+{
+    struct sb_verify v;
+    struct sb_owner owner;
+    const char *term = getenv("TERM");
+    struct bar bar = {.wanted = !a->quiet && isatty(STDERR_FILENO) && term && !sb_streq(term, "dumb"), .start_ms = sb_mono_ms()};
+    if (find_owner(a, &owner, err))
+        return -1;
+    if (a->full && owner.held)
+        return sb_fail(err, SB_ESTATE, "process %" PRId64 " owns this ledger, and a full check reads it under one lock, which would stop its commits: end it first, "
+                       "or leave --full out", owner.pid);
+    int rc = sb_ledger_verify(a->dir, a->full ? SB_VERIFY_FULL : 0, progress, &bar, &v, err);
+    if (bar.drawn)
+        fputs("\r\033[K", stderr);
+    if (rc)
+        return -1;
+    if (a->json)
+        rc = sb_print_json(verify_json(&v, &owner));
+    else
+        print_verify(&v, &owner);
+    return rc ? sb_fail(err, SB_EIO, "cannot write") : v.ok ? 0 : 1;
+}
+
+/* ---- tail ---- */
+
+struct tail {
+    bool json;
+    int64_t next;
+};
+
+static int tail_json(const struct sb_entry *e)
+{
+    char at[SB_TIME_LEN + 1];
+    struct sb_audit_row row;
+    if (sb_entry_row(e, &row))
+        return -1;
+    sb_time_format(at, e->ts);
+    json_t *line = json_pack("{s:I,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:b,s:s}", "seq", (json_int_t)e->seq, "at", at, "kind", row.kind, "actor", row.actor, "case", row.case_id,
+                             "card", row.card, "deployment", e->plan.deployment, "simulated", e->plan.simulated, "text", row.text);
+    sb_record_release(&sb_audit_row_schema, &row);
+    return sb_print_json(line);
+}
+
+static int tail_one(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes;
+    (void)n;
+    struct tail *t = ctx;
+    sb_audit_may_stop();
+    t->next = e->seq + 1;
+    if (!t->json)
+        sb_audit_line(e);
+    else if (tail_json(e))
+        return sb_fail(err, SB_EIO, "cannot write");
+    return ferror(stdout) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+}
+
+static int tail(struct sb_ledger *l, const struct args *a, struct sb_err *err)
+{
+    int64_t n = TAIL_DEFAULT;
+    if (a->count && (sb_parse_i64(a->count, &n) || n < 0))
+        return sb_fail(err, SB_EUSAGE, "-n takes a number of entries, not \"%s\"", a->count);
+    int64_t head = sb_ledger_head(l), from = n < head ? head - n + 1 : 1;
+    struct tail t = {a->json, from};
+    int rc = n ? sb_ledger_range(l, from, head, tail_one, &t, err) : 0;
+    t.next = head + 1;
+    while (rc == 0 && a->follow) {
+        if (fflush(stdout))
+            return sb_fail(err, SB_EIO, "cannot write");
+        sb_audit_may_stop();
+        nanosleep(&(struct timespec){.tv_nsec = FOLLOW_MS * 1000000L}, NULL);
+        rc = sb_ledger_range(l, t.next, 0, tail_one, &t, err);
+    }
+    return rc;
+}
+
+/* ---- export ---- */
+
+static int export_one(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)ctx;
+    if (seq % 512 == 0)
+        sb_audit_may_stop();
+    return fwrite(bytes, 1, n, stdout) != n || putchar('\n') == EOF ? sb_fail_errno(err, errno, "cannot write") : 0;
+}
+
+/* The bytes are the ones that were hashed, so they cannot pass the sanitizer; a terminal does not get them. */
+static int export_lines(struct sb_ledger *l, struct sb_err *err)
+{
+    if (isatty(STDOUT_FILENO))
+        return sb_fail(err, SB_EUSAGE, "an export is bytes as they were hashed, which a terminal should not be shown: write it to a file or a pipe");
+    if (sb_ledger_bytes(l, 1, sb_ledger_head(l), export_one, NULL, err))
+        return -1;
+    return fflush(stdout) ? sb_fail_errno(err, errno, "cannot write") : 0;
+}
+
+/* ---- rebuild ---- */
+
+/* The derived tables are also a witness: they note which leaf each entry had. Where an entry is bad they stay. */
+static int rebuild(const struct args *a, struct sb_err *err)
+{
+    struct sb_origin origin;
+    struct sb_verify v;
+    if (need_ledger(a, err))
+        return -1;
+    sb_origin_system(&origin);
+    struct sb_ledger *l = sb_ledger_open(a->dir, SB_LEDGER_OWN, &origin, err);
+    if (!l)
+        return -1;
+    int rc = sb_ledger_verify(a->dir, 0, NULL, NULL, &v, err);
+    if (rc == 0 && v.bad)
+        rc = sb_fail(err, SB_ENO, "entry %" PRId64 " is bad: %s; the derived tables are left as they are, for they may tell what it was", v.bad, v.what);
+    if (rc == 0)
+        rc = sb_ledger_rebuild(l, err);
+    sb_ledger_close(l);
+    if (rc || sb_ledger_verify(a->dir, 0, NULL, NULL, &v, err))
+        return -1;
+    if (!v.ok || v.derived != v.entries)
+        return sb_fail(err, SB_ENO, "the derived tables could not be made anew: %s", v.ok ? "they cannot be written" : v.what);
+    if (a->json)
+        rc = sb_print_json(json_pack("{s:b,s:I}", "ok", 1, "entries", (json_int_t)v.entries));
+    else
+        rc = sb_print("the derived tables were made anew from %" PRId64 " entries, and agree with them\n", v.entries);
+    return rc ? sb_fail(err, SB_EIO, "cannot write") : 0;
+}
+
+/* ---- the command ---- */
+
+/* What only reads. An error of the ledger is an answer here: the record is broken, or of another program. */
+static int read_only(const struct args *a, const char *verb, const char *id, struct sb_err *err)
+{
+    int rc = need_ledger(a, err);
+    struct sb_ledger *l = rc ? NULL : sb_ledger_open(a->dir, SB_LEDGER_READ, NULL, err);
+    if (l)
+        rc = sb_streq(verb, "show") ? sb_audit_show(l, id, a->json, err) : sb_streq(verb, "tail") ? tail(l, a, err) : export_lines(l, err);
+    else
+        rc = -1;
+    sb_ledger_close(l);
+    if (rc && err->code == SB_ELEDGER)
+        err->code = SB_ENO;
+    return rc;
+}
+
+static int run(const struct args *a, const char *verb, const char *id, struct sb_err *err)
+{
+    if (sb_streq(verb, "rebuild"))
+        return rebuild(a, err);
+    sb_audit_hold_stops();
+    if (!sb_streq(verb, "verify"))
+        return read_only(a, verb, id, err);
+    int rc = verify(a, err);
+    if (rc < 0 && err->code == SB_ELEDGER)
+        err->code = SB_ENO;
+    return rc;
+}
+
+static bool fits(const char *verb, int words, const struct args *a)
+{
+    static const char *const verbs[] = {"verify", "show", "tail", "export", "rebuild"};
+    bool known = false;
+    for (size_t i = 0; verb && i < SB_COUNT(verbs); i++)
+        known |= sb_streq(verbs[i], verb);
+    return known && words == (sb_streq(verb, "show") ? 2 : 1) && (!a->full || sb_streq(verb, "verify")) && (!(a->follow || a->count) || sb_streq(verb, "tail"));
+}
+
+int sb_cmd_audit(int argc, char **argv)
+{
+    struct args a = {0};
+    const struct sb_option options[] = {{"--json", &a.json, NULL},   {"--full", &a.full, NULL}, {"--follow", &a.follow, NULL}, {"--quiet", &a.quiet, NULL},
+                                        {"-n", NULL, &a.count}, {"--ledger", NULL, &a.ledger}};
+    int words = sb_options_read(argc, argv, options, SB_COUNT(options));
+    if (words < 0)
+        return 2;
+    if (!fits(words > 0 ? argv[1] : NULL, words, &a))
+        return sb_usage_error("audit takes one of: verify [--full], show CASE|CARD|ANOMALY, tail [-n N] [--follow], export, rebuild (see: signalbox help audit)");
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str dir;
+    sb_str_init(&dir);
+    int rc = a.ledger ? 0 : sb_path_state(&dir, &err);
+    a.dir = a.ledger ? a.ledger : dir.p;
+    if (rc == 0)
+        rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, &err);
+    sb_str_release(&dir);
+    return rc < 0 ? sb_complain(&err) : rc;
+}

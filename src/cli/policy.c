@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Policy from a shell: a bundle looked at, tested, asked; and a decision of the record explained. */
+#include "flat.h"
+#include "policy_replay.h"
+
+#include <signalbox/base/clock.h>
+#include <signalbox/base/file.h>
+#include <signalbox/cli/command.h>
+#include <signalbox/cli/session.h>
+#include <signalbox/ledger/entry_code.h>
+#include <signalbox/ledger/ledger.h>
+#include <signalbox/policy/lint.h>
+#include <signalbox/policy/test.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_INPUT (1 << 20)
+
+struct args {
+    bool json;
+    const char *policy, *ledger, *candidate, *since;
+};
+
+/* A bundle with the text it came from. */
+struct bundle {
+    struct sb_str text;
+    char *path;
+    struct sb_policy *policy;
+};
+
+static void bundle_release(struct bundle *b)
+{
+    sb_policy_free(b->policy);
+    sb_str_release(&b->text);
+    free(b->path);
+}
+
+/* The config's choice, where the command line has none. A wrong line about policy stops the program here as everywhere. */
+static int bundle_name(const struct args *a, char **out, struct sb_err *err)
+{
+    struct sb_config config = {0};
+    struct sb_problems problems;
+    if (a->policy)
+        return sb_str_set(out, a->policy) ? sb_fail_nomem(err) : 0;
+    sb_problems_init(&problems);
+    int rc = sb_config_load(&config, &problems, err);
+    if (rc == 0 && config.unsafe)
+        rc = sb_fail(err, SB_EUSAGE, "the config is wrong where it guards safety: %s", problems.text.p);
+    else if (rc == 0 && sb_str_set(out, config.policy ? config.policy : "default"))
+        rc = sb_fail_nomem(err);
+    sb_config_release(&config);
+    sb_problems_release(&problems);
+    return rc;
+}
+
+static int bundle_load(struct bundle *b, const struct args *a, struct sb_err *err)
+{
+    const char *path;
+    memset(b, 0, sizeof *b);
+    sb_str_init(&b->text);
+    if (bundle_name(a, &b->path, err) || sb_policy_text_of(b->path, &b->text, &path, err) ||
+        !(b->policy = sb_policy_load(b->text.p, b->text.len, b->path, &sb_zones_of_system, err))) {
+        if (err->code == SB_EIO)
+            err->code = SB_EINPUT; /* the name on the command line, or in the config, is the mistake */
+        bundle_release(b);
+        return -1;
+    }
+    return 0;
+}
+
+static int printed(int rc, struct sb_err *err)
+{
+    return rc ? sb_fail(err, SB_EIO, "cannot write") : 0;
+}
+
+/* ---- lint ---- */
+
+static int lint(const struct args *a, struct sb_err *err)
+{
+    struct bundle b;
+    struct sb_lint found;
+    struct sb_origin origin;
+    char today[SB_TIME_LEN + 1];
+    if (bundle_load(&b, a, err))
+        return -1;
+    sb_origin_system(&origin);
+    sb_time_format(today, sb_origin_wall_ms(&origin));
+    today[10] = '\0';
+    int rc = sb_policy_lint(b.policy, b.text.p, b.text.len, today, &found, err);
+    if (rc == 0 && a->json) {
+        json_t *out = json_pack("{s:b,s:s,s:o}", "ok", found.findings_n == 0, "path", b.path, "policy", sb_record_to_json(&sb_bundle_id_schema, sb_policy_id(b.policy)));
+        if (!out || json_object_update_new(out, sb_record_to_json(&sb_lint_schema, &found))) {
+            json_decref(out);
+            out = NULL;
+        }
+        rc = printed(sb_print_json(out), err);
+    } else if (rc == 0) {
+        for (size_t i = 0; i < found.findings_n; i++) {
+            const struct sb_lint_finding *f = &found.findings[i];
+            sb_print("%s:%" PRId64 ":%" PRId64 ": %s%s%s\n", b.path, f->line, f->column, f->rule ? f->rule : "", f->rule ? ": " : "", f->what);
+        }
+        rc = printed(found.findings_n ? 0 : sb_print("%s: %s %s, nothing to say\n", b.path, sb_policy_id(b.policy)->bundle, sb_policy_id(b.policy)->version), err);
+    }
+    if (rc == 0 && found.findings_n)
+        rc = 1;
+    if (rc >= 0)
+        sb_record_release(&sb_lint_schema, &found);
+    bundle_release(&b);
+    return rc;
+}
+
+/* ---- test ---- */
+
+static void print_lines(const char *before, char *const *lines, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sb_print("%s%s\n", before, lines[i]);
+}
+
+static int print_report(const struct sb_policy *p, const struct sb_policy_report *r)
+{
+    const struct sb_bundle_id *id = sb_policy_id(p);
+    print_lines("FAIL      ", r->failures, r->failures_n);
+    print_lines("gap       ", r->gaps, r->gaps_n);
+    print_lines("survivor  ", r->survivors, r->survivors_n);
+    sb_print("%s %s (%.12s)\n  tests       %" PRId64 " of %" PRId64 " pass\n", id->bundle, id->version, id->sha256, r->tests - r->failed, r->tests);
+    sb_print("  rules       %" PRId64 ": seen true %" PRId64 ", seen false %" PRId64 "\n", r->rules, r->rules_true, r->rules_false);
+    sb_print("  conditions  %" PRId64 ": seen true %" PRId64 ", seen false %" PRId64 "\n", r->conditions, r->conditions_true, r->conditions_false);
+    if (r->failed)
+        return sb_print("  mutants     not tried while a test fails\n");
+    return sb_print("  mutants     %" PRId64 " of %" PRId64 " are noticed\n", r->caught, r->mutants);
+}
+
+static int test(const struct args *a, struct sb_err *err)
+{
+    struct bundle b;
+    struct sb_policy_report r;
+    if (bundle_load(&b, a, err))
+        return -1;
+    int rc = sb_policy_test(b.policy, &r, err);
+    if (rc == 0) {
+        bool ok = sb_policy_report_ok(&r) && r.tests > 0;
+        if (a->json) {
+            json_t *out = json_pack("{s:b,s:o}", "ok", ok, "policy", sb_record_to_json(&sb_bundle_id_schema, sb_policy_id(b.policy)));
+            if (!out || json_object_update_new(out, sb_record_to_json(&sb_policy_report_schema, &r))) {
+                json_decref(out);
+                out = NULL;
+            }
+            rc = printed(sb_print_json(out), err);
+        } else {
+            rc = printed(print_report(b.policy, &r), err);
+            if (r.tests == 0)
+                sb_print("  no tests: nothing was shown\n");
+        }
+        sb_record_release(&sb_policy_report_schema, &r);
+        if (rc == 0 && !ok)
+            rc = 1;
+    }
+    bundle_release(&b);
+    return rc;
+}
+
+/* ---- eval ---- */
+
+static int read_stdin(struct sb_str *out, struct sb_err *err)
+{
+    char buf[16384];
+    for (;;) {
+        ssize_t n = read(STDIN_FILENO, buf, sizeof buf);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sb_fail_errno(err, errno, "cannot read standard input");
+        if (n == 0)
+            return sb_str_ok(out) ? 0 : sb_fail_nomem(err);
+        if (out->len + (size_t)n > MAX_INPUT)
+            return sb_fail(err, SB_EINPUT, "a decision input has at most %d bytes", MAX_INPUT);
+        sb_str_add(out, buf, (size_t)n);
+    }
+}
+
+static json_t *read_input(const char *path, struct sb_err *err)
+{
+    struct sb_str text;
+    json_t *input = NULL;
+    bool standard = sb_streq(path, "-");
+    sb_str_init(&text);
+    if ((standard ? read_stdin(&text, err) : sb_file_read(path, MAX_INPUT, &text, err)) == 0)
+        input = sb_json_parse(text.p, text.len, standard ? "standard input" : path, SB_JSON_STRICT, err);
+    else if (err->code == SB_EIO)
+        err->code = SB_EINPUT;
+    sb_str_release(&text);
+    return input;
+}
+
+static int eval(const struct args *a, const char *path, struct sb_err *err)
+{
+    struct bundle b;
+    struct sb_policy_verdict v;
+    if (bundle_load(&b, a, err))
+        return -1;
+    json_t *input = read_input(path, err);
+    int rc = input && sb_policy_freeze(b.policy, input, err) == 0 ? sb_policy_evaluate(b.policy, input, &v, err) : -1;
+    if (rc == 0) {
+        rc = printed(sb_print_json(sb_record_to_json(&sb_policy_verdict_schema, &v)), err);
+        if (rc == 0 && v.decision == SB_DENY)
+            rc = sb_exit_status(SB_EPOLICY);
+        sb_policy_verdict_release(&v);
+    }
+    json_decref(input);
+    bundle_release(&b);
+    return rc;
+}
+
+/* ---- explain ---- */
+
+/* A decision of the record, and the bundle that made it. */
+struct decision {
+    struct sb_ledger *l;
+    const char *id;
+    struct sb_entry entry;
+    bool found;
+    char *bundle; /* its text; NULL: not on the record */
+    size_t bundle_n;
+    int64_t loaded_by;
+};
+
+static int find_verdict(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct decision *d = ctx;
+    if (e->kind != SB_ENTRY_VERDICT || !sb_streq(e->decision, d->id))
+        return 0;
+    d->found = true;
+    return sb_entry_decode(bytes, n, 0, &d->entry, err) ? -1 : 1;
+}
+
+static int find_bundle(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes;
+    (void)n;
+    struct decision *d = ctx;
+    const json_t *text = json_object_get(e->body, "text");
+    if (e->kind != SB_ENTRY_POLICY_LOAD || !json_is_string(text))
+        return 0;
+    d->bundle_n = json_string_length(text);
+    d->loaded_by = e->seq;
+    d->bundle = sb_strdup_n(json_string_value(text), d->bundle_n);
+    return d->bundle ? 1 : sb_fail_nomem(err);
+}
+
+/* The same input under the same bundle: 1 gives the same verdict, 0 another, -1 cannot be tried (why says what stops it). */
+static int ask_again(const struct decision *d, struct sb_err *why)
+{
+    struct sb_policy_verdict v;
+    if (!d->bundle)
+        return sb_fail(why, SB_EINPUT, "the bundle that decided is not on the record");
+    struct sb_policy *p = sb_policy_load(d->bundle, d->bundle_n, "the recorded bundle", NULL, why);
+    if (!p)
+        return -1;
+    int same = -1;
+    if (!sb_streq(sb_policy_id(p)->sha256, d->entry.policy))
+        sb_fail(why, SB_EINPUT, "the bundle that entry %" PRId64 " recorded is not the one that decided", d->loaded_by);
+    else if (sb_policy_evaluate(p, json_object_get(d->entry.body, "input"), &v, why) == 0) {
+        json_t *now = sb_str_set(&v.decision_id, d->id) ? NULL : sb_record_to_json(&sb_policy_verdict_schema, &v);
+        same = now ? json_equal(now, json_object_get(d->entry.body, "verdict")) : sb_fail_nomem(why);
+        json_decref(now);
+        sb_policy_verdict_release(&v);
+    }
+    sb_policy_free(p);
+    return same;
+}
+
+static int explain_json(const struct decision *d, const struct sb_policy_verdict *v, int again, struct sb_err *err)
+{
+    char at[SB_TIME_LEN + 1];
+    const struct sb_entry *e = &d->entry;
+    sb_time_format(at, e->ts);
+    json_t *out = sb_record_to_json(&sb_policy_verdict_schema, v);
+    json_t *more = json_pack("{s:I,s:s,s:s?,s:s?,s:s?,s:s?,s:b,s:O,s:o}", "entry", (json_int_t)e->seq, "at", at, "stage", sb_json_str(e->body, "stage"), "actor",
+                             e->actor.principal, "case", e->plan.case_id, "card", e->plan.card, "simulated", e->plan.simulated, "input", json_object_get(e->body, "input"),
+                             "same_again", again < 0 ? json_null() : json_boolean(again));
+    if (!out || json_object_update_new(out, more)) {
+        json_decref(out);
+        return sb_fail_nomem(err);
+    }
+    return printed(sb_print_json(out), err);
+}
+
+/* The page of policy/, its texts made flat. */
+static int explain_page(const struct sb_entry *e, struct sb_err *err)
+{
+    struct sb_policy_verdict v;
+    struct sb_str page;
+    json_t *body = sb_flat(e->body);
+    if (!body)
+        return sb_fail_nomem(err);
+    int rc = sb_record_from_json(&sb_policy_verdict_schema, &v, json_object_get(body, "verdict"), err);
+    if (rc == 0) {
+        sb_str_init(&page);
+        sb_policy_explain(json_object_get(body, "input"), &v, &page);
+        sb_print("%s", page.p);
+        rc = sb_str_ok(&page) ? 0 : sb_fail_nomem(err);
+        sb_str_release(&page);
+        sb_policy_verdict_release(&v);
+    }
+    json_decref(body);
+    return rc;
+}
+
+static int explain_text(const struct decision *d, int again, const struct sb_err *why, struct sb_err *err)
+{
+    char at[SB_TIME_LEN + 1];
+    const struct sb_entry *e = &d->entry;
+    sb_time_format(at, e->ts);
+    sb_print("decision %s, entry %" PRId64 " of %s, at %s%s%s%s\n", d->id, e->seq, at, sb_json_str(e->body, "stage") ? sb_json_str(e->body, "stage") : "?",
+             e->plan.card || e->plan.case_id ? ", for " : "", e->plan.card ? e->plan.card : e->plan.case_id ? e->plan.case_id : "", e->plan.simulated ? " (SIMULATED)" : "");
+    if (explain_page(e, err))
+        return -1;
+    if (again > 0)
+        return printed(sb_print("Asked again: the bundle of entry %" PRId64 " gives the same verdict on the same input.\n", d->loaded_by), err);
+    if (again < 0)
+        return printed(sb_print("Not asked again: %s.\n", why->msg), err);
+    return printed(sb_print("Asked again: this program gives ANOTHER verdict on the same input under the bundle of entry %" PRId64 ".\n", d->loaded_by), err);
+}
+
+static int explain_entry(const struct decision *d, const struct args *a, struct sb_err *err)
+{
+    struct sb_policy_verdict v;
+    struct sb_err why = SB_ERR_INIT;
+    if (sb_record_from_json(&sb_policy_verdict_schema, &v, json_object_get(d->entry.body, "verdict"), err)) {
+        sb_err_prefix(err, "entry %" PRId64, d->entry.seq);
+        return -1;
+    }
+    int again = ask_again(d, &why);
+    int rc = a->json ? explain_json(d, &v, again, err) : explain_text(d, again, &why, err);
+    sb_policy_verdict_release(&v);
+    return rc ? rc : again == 0;
+}
+
+static int explain(const struct args *a, const char *id, struct sb_err *err)
+{
+    struct decision d = {.id = id};
+    struct sb_str dir;
+    sb_str_init(&dir);
+    int rc = -1;
+    if (a->policy) {
+        sb_fail(err, SB_EUSAGE, "explain tells what was decided under the policy of that time; --policy has no say in it");
+    } else if ((a->ledger || sb_path_state(&dir, err) == 0) && (d.l = sb_ledger_open(a->ledger ? a->ledger : dir.p, SB_LEDGER_READ, NULL, err))) {
+        rc = sb_ledger_by_ref(d.l, id, find_verdict, &d, err);
+        if (rc == 0 && !d.found)
+            rc = sb_fail(err, SB_EINPUT, "the ledger has no decision %s", id);
+        if (rc == 0 && d.entry.policy)
+            rc = sb_ledger_by_ref(d.l, d.entry.policy, find_bundle, &d, err);
+        if (rc == 0)
+            rc = explain_entry(&d, a, err);
+    }
+    if (rc < 0 && err->code == SB_ELEDGER)
+        err->code = SB_ENO; /* nothing was to be written: the record is broken, or of another program */
+    sb_entry_release(&d.entry);
+    free(d.bundle);
+    sb_ledger_close(d.l);
+    sb_str_release(&dir);
+    return rc;
+}
+
+/* ---- the command ---- */
+
+int sb_cmd_policy(int argc, char **argv)
+{
+    struct args a = {0};
+    const struct sb_option options[] = {{"--json", &a.json, NULL}, {"--policy", NULL, &a.policy}, {"--ledger", NULL, &a.ledger}, {"--candidate", NULL, &a.candidate},
+                                        {"--since", NULL, &a.since}};
+    int words = sb_options_read(argc, argv, options, SB_COUNT(options));
+    if (words < 0)
+        return 2;
+    const char *verb = words > 0 ? argv[1] : "", *what = words > 1 ? argv[2] : NULL;
+    struct sb_err err = SB_ERR_INIT;
+    int rc;
+    if (words == 1 && sb_streq(verb, "lint"))
+        rc = lint(&a, &err);
+    else if (words == 1 && sb_streq(verb, "test"))
+        rc = test(&a, &err);
+    else if (words == 2 && sb_streq(verb, "eval"))
+        rc = eval(&a, what, &err);
+    else if (words == 2 && sb_streq(verb, "explain"))
+        rc = explain(&a, what, &err);
+    else if (words == 1 && sb_streq(verb, "replay") && a.candidate)
+        rc = sb_policy_replay_command(a.candidate, a.since, a.ledger, a.json, &err);
+    else if (words == 1 && sb_streq(verb, "replay"))
+        return sb_usage_error("policy replay wants --candidate NAME|PATH: the bundle to ask again");
+    else
+        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION, replay --candidate F (see: signalbox help policy)");
+    return rc < 0 ? sb_complain(&err) : rc;
+}

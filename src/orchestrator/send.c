@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * INTENT, the command on a worker, RESULT. An answer is never let go of: where it cannot be recorded now it is kept, and
+ * nothing follows from it until it is on the record. */
+#include "private.h"
+
+#include <signalbox/base/hook.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+struct sending {
+    struct sb_orchestrator *o;
+    struct sending *next; /* of the card's answers that wait for the record */
+    char *card_id, *command, *deployment_id;
+    struct sb_permit permit;
+    struct sb_write_result result;
+    int64_t step, tries, turn;
+    bool undo;
+};
+
+static void free_sending(void *p)
+{
+    struct sending *s = p;
+    free(s->card_id);
+    free(s->command);
+    free(s->deployment_id);
+    sb_write_result_release(&s->result);
+    free(s);
+}
+
+void sb_o_drop_results(struct held_card *card)
+{
+    while (card->run.unrecorded) {
+        struct sending *s = card->run.unrecorded;
+        card->run.unrecorded = s->next;
+        free_sending(s);
+    }
+}
+
+static void sent(struct sb_orchestrator *o, void *p);
+
+static void send_work(void *p)
+{
+    struct sending *s = p;
+    sb_hook("execute.send.before");
+    sb_write(s->o->opt.server, s->o->executor_uri, s->deployment_id, &s->permit, s->command, &s->result);
+    sb_hook("execute.send.after");
+    sb_o_post_done(s->o, sent, s, free_sending);
+}
+
+/* What makes one approval start one execution: its nonce goes in with the first intent and is refused a second time. */
+static char *start_nonce(const struct held_card *card)
+{
+    for (size_t i = 0; i < card->card.approvals_n; i++) {
+        const struct sb_approval *a = &card->card.approvals[i];
+        if (!a->voided && a->revision == card->card.revision && a->nonce)
+            return sb_format("%s", a->nonce);
+    }
+    return sb_format("%s", card->card.hash); /* policy allowed it by itself: of these bytes, once */
+}
+
+int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *command, bool undo, struct sb_err *err)
+{
+    struct sending *s = calloc(1, sizeof *s);
+    int64_t tries = (undo ? card->run.undo_tries : card->run.tries) + 1;
+    bool first = !undo && card->run.step == 1 && tries == 1;
+    char *nonce = first ? start_nonce(card) : NULL;
+    if (!s || (first && !nonce) || sb_str_set(&s->card_id, card->card.id) || sb_str_set(&s->command, command) || sb_str_set(&s->deployment_id, o->facts.id)) {
+        free(nonce);
+        if (s)
+            free_sending(s);
+        return sb_fail_nomem(err);
+    }
+    s->o = o;
+    s->step = card->run.step;
+    s->tries = tries;
+    s->undo = undo;
+    sb_hook(undo ? "undo.intent.before" : "execute.intent.before");
+    json_t *body = json_pack("{s:I,s:I,s:b}", "step", (json_int_t)s->step, "try", (json_int_t)tries, "undo", undo);
+    int rc = sb_o_record_intent(o, card, body, command, nonce, &s->permit, err);
+    free(nonce);
+    if (rc) {
+        card->run.unsent = true;
+        free_sending(s);
+        return -1;
+    }
+    sb_hook(undo ? "undo.intent.after" : "execute.intent.after");
+    *(undo ? &card->run.undo_tries : &card->run.tries) = tries;
+    if (!undo && card->run.step > card->run.started)
+        card->run.started = card->run.step;
+    card->run.phase = PHASE_SEND;
+    card->run.away = true;
+    card->run.sent = card->run.unanswered = false;
+    card->run.forward_away |= !undo;
+    s->turn = ++card->run.turn;
+    if (!sb_o_work(o, send_work, s, free_sending)) {
+        card->run.away = false;
+        card->run.phase = PHASE_NONE;
+        if (!undo)
+            card->run.forward_away = false;
+        sb_o_record_outcome(o, card, card->run.step, tries, undo, "failed", "no worker took it: it was not sent");
+        return sb_fail(err, SB_ENOMEM, "no worker took the command: it was not sent");
+    }
+    return 0;
+}
+
+/* ---- the answer ---- */
+
+static const char *outcome_name(enum sb_outcome outcome)
+{
+    return outcome == SB_OUTCOME_OK ? "ok" : outcome == SB_OUTCOME_FAILED ? "failed" : "unknown";
+}
+
+static int record_result(struct sb_orchestrator *o, struct held_card *card, const struct sending *s)
+{
+    return sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card},
+                       json_pack("{s:I,s:I,s:b,s:s,s:I,s:o,s:o,s:I}", "step", (json_int_t)s->step, "try", (json_int_t)s->tries, "undo", s->undo, "outcome",
+                                 outcome_name(s->result.outcome), "code", (json_int_t)s->result.code, "message",
+                                 sb_o_words(s->result.message[0] ? s->result.message : NULL), "reply", sb_o_words(s->result.reply), "millis",
+                                 (json_int_t)s->result.millis), NULL);
+}
+
+static void answered(struct sb_orchestrator *o, struct held_card *card, struct sending *s)
+{
+    bool overtaken = s->turn != card->run.turn;
+    sb_hook(s->undo ? "undo.result.after" : "execute.result.after");
+    if (s->undo)
+        sb_o_sent_undo(o, card, &s->result, overtaken);
+    else
+        sb_o_sent_forward(o, card, &s->result, overtaken);
+    free_sending(s);
+}
+
+static void sent(struct sb_orchestrator *o, void *p)
+{
+    struct sending *s = p;
+    struct held_card *card = sb_o_card(o, s->card_id);
+    sb_hook(s->undo ? "undo.result.before" : "execute.result.before");
+    if (!card) {
+        free_sending(s);
+        return;
+    }
+    if (!s->undo)
+        card->run.forward_away = false;
+    if (card->run.unrecorded == NULL && record_result(o, card, s) == 0) {
+        answered(o, card, s);
+        return;
+    }
+    struct sending **end = &card->run.unrecorded;
+    while (*end)
+        end = &(*end)->next;
+    *end = s;
+    sb_o_notice(o, SB_HIGH, "%s: the server answered step %" PRId64 "%s (%s), and the answer cannot be recorded yet: nothing follows from it until it is",
+                card->card.id, s->step, s->undo ? "'s undo" : "", outcome_name(s->result.outcome));
+}
+
+/* ---- what could not be recorded ---- */
+
+void sb_o_must_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event event, const char *note)
+{
+    struct sb_err err = SB_ERR_INIT;
+    char text[sizeof card->run.owed_note];
+    snprintf(text, sizeof text, "%s", note ? note : ""); /* the note may be the card's own, which the fold replaces */
+    if (sb_o_move(o, card, event, NULL, text, &err) == 0 || err.code == SB_ESTATE)
+        return;
+    card->run.owed = (int)event;
+    snprintf(card->run.owed_note, sizeof card->run.owed_note, "%s", text);
+}
+
+void sb_o_tick_results(struct sb_orchestrator *o, struct held_card *card)
+{
+    if (!sb_ledger_writable(o->ledger, NULL))
+        return;
+    while (card->run.unrecorded) {
+        struct sending *s = card->run.unrecorded;
+        if (record_result(o, card, s))
+            return;
+        card->run.unrecorded = s->next;
+        answered(o, card, s);
+    }
+    if (card->run.unsent && sb_o_settle_unsent(o, card) == 0)
+        card->run.unsent = false;
+    if (card->run.owed >= 0) {
+        enum sb_event event = (enum sb_event)card->run.owed;
+        char note[sizeof card->run.owed_note];
+        snprintf(note, sizeof note, "%s", card->run.owed_note);
+        card->run.owed = -1;
+        sb_o_must_move(o, card, event, note);
+    }
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run.h - one evaluation: evaluate.c goes through the rules, met.c compares what they require with what is there. */
+#ifndef SIGNALBOX_SRC_POLICY_RUN_H
+#define SIGNALBOX_SRC_POLICY_RUN_H
+
+#include "program.h"
+
+#define FEW_FACTS 256
+
+/* How many approvals of a group are wanted. */
+struct sb_group_need {
+    const char *name;
+    int64_t n;
+};
+
+struct sb_run {
+    const struct sb_policy *p;
+    const json_t *input;
+    const struct sb_probe *probe;
+    struct sb_value few[FEW_FACTS], *facts;
+    enum sb_truth *truth; /* of each rule; a waived one is false */
+    struct sb_policy_verdict *out;
+    bool prod, execute;
+    bool denied, error, allowed;
+    int64_t most, more; /* approvals: the most that one rule wants, and what comes on top */
+    struct sb_group_need *groups;
+    size_t groups_n;
+    struct sb_outcome_of why;
+};
+
+/* Takes what a true rule requires into account. unknown is set when one of its prerequisites or windows cannot be decided. */
+int sb_run_require(struct sb_run *r, size_t rule, bool *unknown);
+
+/* 1 everything that is required is there, 0 not, -1 out of memory. Fills in what is missing. */
+int sb_run_met(struct sb_run *r);
+
+#endif

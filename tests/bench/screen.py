@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""First paint, key to paint, and bytes sent, on a pseudo-terminal, beside tig and htop in the same run.
+
+Key to paint runs in the audit pane of a console whose ledger has 100,000 entries, so that keys also bring in entries that
+were not held. The console is the real one on the simulator; the ledger is made by tests/bench/ledger."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from pty_program import BUILD, DRIVER, SIGNALBOX, Program, Simulator, median, p99, row, skipped
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5")) * 3
+ENTRIES = 100000
+KEYS = 600
+UP, DOWN, PAGE_UP, PAGE_DOWN = b"\x1b[A", b"\x1b[B", b"\x1b[5~", b"\x1b[6~"
+
+
+def make_repository(folder):
+    """A history for tig, as long as fits into a second of making it."""
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    commits = "".join("commit refs/heads/main\ncommitter a <a@example.net> %d +0000\ndata 20\ncommit number %06d\n" % (1600000000 + i * 60, i) for i in range(5000))
+    subprocess.run(["git", "-C", folder, "fast-import", "--quiet"], input=commits.encode(), check=True)
+    subprocess.run(["git", "-C", folder, "symbolic-ref", "HEAD", "refs/heads/main"], check=True)
+
+
+def first_paint(folder, repository):
+    state = os.path.join(folder, "paint-state")
+    os.mkdir(state, 0o700)
+    uri = os.path.join(folder, "nobody")
+    with open(os.open(uri, os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
+        f.write("mongodb://127.0.0.1:9/\n")
+    subjects = {
+        "ours": ([SIGNALBOX, "console", "--uri-file", uri], b"Approvals", None),
+        "tig": (["tig"], b"commit number", repository),
+        "htop": (["htop"], b"Tasks:", None),
+    }
+    took = {name: [] for name in subjects}
+    for i in range(ROUNDS + 1):
+        for name, (argv, text, cwd) in subjects.items():
+            if not shutil.which(argv[0]):
+                continue
+            p = Program(argv, 80, 24, {"XDG_STATE_HOME": state, "HOME": folder}, cwd)
+            seconds = p.until(text)
+            p.close()
+            if i:
+                took[name].append(seconds * 1000)
+    ours = median(took["ours"])
+    for peer in ("tig", "htop"):
+        if took[peer]:
+            row("first paint, beside %s (wall)" % peer, "%.1f ms" % ours, "%.1f ms" % median(took[peer]), ours / median(took[peer]), "< 50 ms")
+        else:
+            skipped("first paint, beside %s (wall)" % peer, "%s is not installed" % peer)
+
+
+def keys():
+    """Down and up through the newest entries, and a page now and then."""
+    for i in range(KEYS):
+        yield PAGE_DOWN if i % 20 == 19 else DOWN if i % 3 else UP
+
+
+def key_to_paint(folder, repository):
+    state = os.path.join(folder, "state")
+    ledger = os.path.join(state, "signalbox")
+    os.makedirs(ledger, 0o700)
+    os.chmod(state, 0o700)
+    subprocess.run([BUILD + "/tests/bench/ledger", "fill", ledger, str(ENTRIES)], check=True, stdout=subprocess.DEVNULL)
+    sim = Simulator(folder, "--seed", "1")
+    name = "key to paint, %d,000 ledger entries" % (ENTRIES // 1000)
+    if not sim.uri_file:
+        skipped(name, "there is no simulator")
+        return
+    console = Program([SIGNALBOX, "console", "--uri-file", sim.uri_file], 120, 40, {"XDG_STATE_HOME": state})
+    tig = Program(["tig"], 120, 40, {"HOME": folder}, repository) if shutil.which("tig") else None
+    try:
+        console.until(b"PRIMARY")
+        console.answer(b"4")
+        if tig:
+            tig.until(b"commit number")
+            tig.quiet()
+        cpu, wall, peer = [], [], []
+        for key in keys():
+            before = console.main_thread_ns()
+            seconds, _ = console.answer(key)
+            if seconds is not None:
+                cpu.append((console.main_thread_ns() - before) / 1e6)
+                wall.append(seconds * 1000)
+            if tig:
+                seconds, _ = tig.answer(key)
+                if seconds is not None:
+                    peer.append(seconds * 1000)
+    finally:
+        console.close()
+        sim.close()
+        if tig:
+            tig.close()
+    if len(wall) < KEYS / 2:
+        sys.exit("only %d of %d keys changed the screen" % (len(wall), KEYS))
+    row(name + ": main thread's CPU, p99", "%.2f ms" % p99(cpu), None, None, "< 5 ms")
+    row(name + ": wall, median", "%.2f ms" % median(wall), "%.2f ms" % median(peer) if peer else None, median(wall) / median(peer) if peer else None, "beside tig")
+    row(name + ": wall, p99", "%.2f ms" % p99(wall), "%.2f ms" % p99(peer) if peer else None, p99(wall) / p99(peer) if peer else None, "beside tig")
+
+
+def bytes_sent():
+    """On recorded news, so that nothing but keys and the clock changes the screen."""
+    for width, height, budget in ((80, 24, "< 200"), (120, 40, "< 200"), (200, 60, "the page beside the panes changes too")):
+        p = Program([DRIVER, "--clock", "2026-11-24T14:05:12.000Z", "01-connect", "03-calm", "04-anomaly", "05-card", "11-more"], width, height)
+        p.until(b"bob has opened")
+        tick = re.compile(rb"\d\dZ|\d")
+
+        def next_tick():
+            """Waits for the clock on the screen, so that what follows has most of a second to itself."""
+            p.quiet(0.05)
+            while not tick.search(p.read(2)):
+                pass
+            p.quiet(0.05)
+
+        p.answer(b"\x1b[H")
+        same, moves = [], []
+        for i in range(5):
+            next_tick()
+            os.write(p.fd, b"\x1b[H\x1b[H")  # at the top already: the frame is made, and is the same
+            same.append(len(p.read(0.3)))
+            next_tick()
+            moves += [p.answer(DOWN)[1], p.answer(UP)[1]]
+        p.close()
+        size = "%dx%d" % (width, height)
+        row("bytes of an unchanged frame, %s (worst)" % size, str(max(same)), None, None, "0")
+        row("bytes of a cursor move, %s (worst)" % size, str(max(moves)), None, None, budget)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        repository = os.path.join(folder, "repository")
+        make_repository(repository)
+        first_paint(folder, repository)
+        key_to_paint(folder, repository)
+    bytes_sent()
+
+
+main()

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a decision needs to be followed, and the words in which it is refused. */
+#include "lab.h"
+
+static const struct lab_options staging = {.environment = SB_ENV_STAGING};
+
+static void refused(struct lab *l, int rc, int status, const char *words)
+{
+    if (rc != status || !strstr(l->answer, words))
+        fail_msg("exit %d: \"%s\", expected %d with \"%s\"", rc, l->answer, status, words);
+}
+
+static void an_approval_binds_the_bytes(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &staging);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    char *first = sb_format("%s", l.card.hash);
+    refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, NULL, NULL, NULL)), 1, "has changed since it was shown");
+    refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, "00", NULL, NULL)), 1, "has changed since it was shown");
+    assert_int_equal(lab_edit(&l, &l.alice, "watch_window_s", "60"), 0);
+    lab_until_revision(&l, 2);
+    assert_string_not_equal(first, l.card.hash);
+    refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, first, NULL, NULL)), 1, "has changed since it was shown");
+    refused(&l, lab_edit(&l, &l.alice, "watch_window_s", "60"), 2, "nothing was changed");
+    assert_false(lab_has_index(&l, LAB_INDEX));
+    free(first);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_REFUSED, NULL), 4);
+}
+
+static void two_approvals_are_two_persons(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = staging;
+    o.policy_old[0] = "\"require\": {\"approvals\": 1}, \"message\": \"change in {target.env}\"";
+    o.policy_new[0] = "\"require\": {\"approvals\": 2}, \"message\": \"change in {target.env}\"";
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.alice), 0);
+    refused(&l, lab_approve(&l, &l.alice), 1, "another person is needed");
+    assert_int_equal(l.card.state, SB_AWAITING_APPROVAL);
+    /* an edit takes the first approval away, and the second is then the first */
+    assert_int_equal(lab_edit(&l, &l.alice, "watch_window_s", "60"), 0);
+    lab_until_revision(&l, 2);
+    assert_int_equal(sb_card_approvals(&l.card), 0);
+    assert_true(l.card.approvals_n == 1 && l.card.approvals[0].voided);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    assert_int_equal(l.card.state, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.alice), 0);
+    lab_until_state(&l, SB_WATCHING);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STATE, "start"), 1);
+}
+
+static void in_prod_not_by_its_author_and_with_its_target(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = {.environment = SB_ENV_PROD};
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_edit(&l, &l.alice, "watch_window_s", "60"), 0);
+    lab_until_revision(&l, 2);
+    refused(&l, lab_approve(&l, &l.alice), 4, "wrote this revision");
+    refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, l.card.hash, NULL, NULL)), 4, "type the target's name");
+    refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, l.card.hash, "shop.Orders", NULL)), 4, "type the target's name");
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_WATCHING);
+    refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_ROLLBACK, NULL, "shop", NULL)), 4, "type the target's name");
+    lab_close(&l);
+}
+
+static void nobody_decides_in_time(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = staging;
+    o.approve_within_s = 1;
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_EXPIRED);
+    refused(&l, lab_approve(&l, &l.bob), 1, "cannot be approved");
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_APPROVAL, NULL), 0);
+}
+
+static void it_is_not_started_in_time(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = staging;
+    o.execute_within_s = 3;
+    o.policy_old[0] = "\"when\": {\"health.lag_s\": {\"ge\": 10}}"; /* the gate never opens */
+    o.policy_new[0] = "\"when\": {\"health.lag_s\": {\"ge\": 0}}";
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_EXPIRED);
+    assert_false(lab_has_index(&l, LAB_INDEX));
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
+}
+
+/* A clock that is set back prolongs nothing: the same deadline by the monotonic clock counts too. */
+static void the_clock_is_set_back(void **state)
+{
+    (void)state;
+    struct sb_origin origin;
+    struct sb_orchestrator o = {.opt = {.origin = &origin}};
+    sb_origin_system(&origin);
+    int64_t wall = sb_origin_wall_ms(&origin), mono = sb_mono_ms();
+    assert_true(sb_o_overdue(&o, wall - 1000, mono + 1000));
+    assert_true(sb_o_overdue(&o, wall + 7200000, mono - 1000));
+    assert_false(sb_o_overdue(&o, wall + 60000, mono + 60000));
+    assert_false(sb_o_overdue(&o, 0, 0));
+}
+
+static void read_only_decides_nothing(void **state)
+{
+    (void)state;
+    static const int asks[] = {SB_ASK_APPROVE, SB_ASK_REJECT, SB_ASK_PAUSE, SB_ASK_RESUME, SB_ASK_STOP, SB_ASK_ROLLBACK, SB_ASK_REFRESH, SB_ASK_CLOSE};
+    struct lab l;
+    struct lab_options o = staging;
+    o.read_only = true;
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    for (size_t i = 0; i < SB_COUNT(asks); i++)
+        refused(&l, lab_ask(&l, &l.alice, lab_decision(&l, asks[i], l.card.hash, l.card.target, "a reason")), 4, "read-only");
+    refused(&l, lab_edit(&l, &l.alice, "watch_window_s", "60"), 4, "read-only");
+    assert_int_equal(l.card.state, SB_AWAITING_APPROVAL);
+    lab_close(&l);
+}
+
+/* Policy may allow a kind of card by itself; then its hash is what starts once. */
+static void policy_allows_it_by_itself(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = staging;
+    o.policy_old[0] = "\"target.env\": {\"in\": [\"staging\", \"dev\"]}";
+    o.policy_new[0] = "\"target.env\": {\"in\": [\"nowhere\"]}";
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_WATCHING);
+    assert_true(lab_has_index(&l, LAB_INDEX));
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STATE, "start"), 1);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_APPROVAL, NULL), 0);
+}
+
+/* A server's words, or our own cut of them, may be no UTF-8: that keeps nothing off the record. */
+static void words_that_are_no_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } rows[] = {{"plain", "plain"}, {"", ""}, {"caf\xC3\xA9", "caf\xC3\xA9"}, {"caf\xC3", "caf\xEF\xBF\xBD"}, {"\xFF" "a\xE2\x82", "\xEF\xBF\xBD" "a\xEF\xBF\xBD\xEF\xBF\xBD"}};
+    for (size_t i = 0; i < SB_COUNT(rows); i++) {
+        json_t *json = sb_o_words(rows[i].in);
+        assert_string_equal(json_string_value(json), rows[i].out);
+        json_decref(json);
+    }
+    json_t *none = sb_o_words(NULL);
+    assert_true(json_is_null(none));
+    json_decref(none);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_approval_binds_the_bytes),
+        cmocka_unit_test(two_approvals_are_two_persons),
+        cmocka_unit_test(in_prod_not_by_its_author_and_with_its_target),
+        cmocka_unit_test(nobody_decides_in_time),
+        cmocka_unit_test(it_is_not_started_in_time),
+        cmocka_unit_test(the_clock_is_set_back),
+        cmocka_unit_test(read_only_decides_nothing),
+        cmocka_unit_test(policy_allows_it_by_itself),
+        cmocka_unit_test(words_that_are_no_utf8),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recording proxy for the MongoDB wire protocol, between the program and a simulated set.
+
+One listener a member. In what the servers say, each member's address is replaced by that of its listener (both have the
+same length), so that the driver comes back through the proxy. Every command is decoded. Whatever is not on the list of
+reads below is a write: it is kept whole, and `on_write` is asked about it before it goes on.
+"""
+import asyncio
+import contextlib
+import re
+import socket
+import struct
+import threading
+import time
+
+import bson
+
+READS = {
+    "hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes",
+    "listCollections", "listDatabases", "collStats", "dbStats", "getLog", "currentOp", "explain", "getMore", "killCursors",
+    "endSessions", "hostInfo", "getParameter", "getCmdLineOpts", "connectionStatus", "top", "replSetGetConfig", "count", "distinct",
+    "getDefaultRWConcern", "saslStart", "saslContinue",
+}
+
+
+def is_read(name, doc):
+    """True for a command that changes nothing on the server."""
+    if name == "profile":
+        return doc["profile"] == -1
+    if name == "aggregate":
+        return not any(stage in step for step in doc["pipeline"] for stage in ("$out", "$merge"))
+    return name in READS
+
+
+def extended_json(value):
+    """Canonical Extended JSON as libbson writes it: this is what the program hashes and a person approves."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bson.int64.Int64):
+        return '{ "$numberLong" : "%d" }' % value
+    if isinstance(value, int):
+        return '{ "$numberInt" : "%d" }' % value
+    if isinstance(value, float):
+        text = "%.20g" % value
+        return '{ "$numberDouble" : "%s" }' % (text if "." in text or "e" in text else text + ".0")
+    if isinstance(value, str):
+        assert not re.search(r'["\\\x00-\x1f]', value), value
+        return '"%s"' % value
+    if isinstance(value, dict):
+        return "{ %s }" % ", ".join('"%s" : %s' % (k, extended_json(v)) for k, v in value.items()) if value else "{ }"
+    if isinstance(value, list):
+        return "[ %s ]" % ", ".join(extended_json(v) for v in value) if value else "[ ]"
+    raise TypeError(type(value))
+
+
+def command_text(doc):
+    """The command as it stood on the card: without what the driver adds, $db last."""
+    own = {k: v for k, v in doc.items() if k not in ("$db", "lsid", "$clusterTime", "$readPreference", "txnNumber")}
+    own["$db"] = doc["$db"]
+    return extended_json(own)
+
+
+class Write:
+    def __init__(self, conn, doc):
+        self.at, self.conn, self.doc = time.time(), conn, doc
+        self.name, self.text = next(iter(doc)), command_text(doc)
+
+
+class Connection:
+    def __init__(self, member):
+        self.member, self.app, self.open = member, None, True
+        self.commands = {}
+
+
+class Proxy:
+    """Listens for each of `members` ("host:port"); `uri` leads through it."""
+
+    def __init__(self, members, set_name, on_write=None, on_app=None):
+        self.on_write, self.on_app = on_write, on_app
+        self.writes, self.connections, self.problems = [], [], []
+        self.held = threading.Event()  # while it is set, replies to writes are swallowed and their connections cut
+        self.members, self.listeners, self.names = members, [], {}
+        for member in members:
+            while True:  # a port with as many digits
+                s = socket.socket()
+                s.bind(("127.0.0.1", 0))
+                name = "127.0.0.1:%d" % s.getsockname()[1]
+                if len(name) == len(member):
+                    break
+                s.close()
+            s.listen(64)
+            self.listeners.append(s)
+            self.names[member.encode()] = name.encode()
+        self.uri = "mongodb://%s/?replicaSet=%s" % (",".join(n.decode() for n in self.names.values()), set_name)
+        self._pattern = re.compile(b"|".join(re.escape(m) for m in self.names))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        asyncio.set_event_loop(self._loop)
+        for member, s in zip(self.members, self.listeners):
+            self._loop.run_until_complete(asyncio.start_server(lambda r, w, m=member: self._serve(r, w, m), sock=s))
+        self._loop.run_forever()
+
+    def close(self):
+        def end():
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.call_later(0.05, self._loop.stop)
+        self._loop.call_soon_threadsafe(end)
+        self._thread.join()
+        for s in self.listeners:
+            s.close()
+
+    async def _serve(self, reader, writer, member):
+        conn = Connection(member)
+        self.connections.append(conn)
+        up = None
+        try:
+            host, port = member.split(":")
+            up_reader, up = await asyncio.open_connection(host, int(port))
+            tasks = [asyncio.ensure_future(self._up(reader, up, conn)), asyncio.ensure_future(self._down(up_reader, writer, conn))]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for t in tasks:
+                t.cancel()
+        except OSError:
+            pass
+        conn.open = False
+        for w in (writer, up):
+            if w:
+                with contextlib.suppress(Exception):
+                    w.close()
+
+    @staticmethod
+    async def _message(reader):
+        head = await reader.readexactly(16)
+        size, _, to, op = struct.unpack("<iiii", head)
+        return op, to, head + await reader.readexactly(size - 16)
+
+    async def _up(self, reader, up, conn):
+        try:
+            while True:
+                op, _, raw = await self._message(reader)
+                if self._look(op, raw, conn):
+                    conn.swallow = self.held.is_set()
+                up.write(raw)
+                await up.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+
+    async def _down(self, reader, writer, conn):
+        try:
+            while True:
+                _, _, raw = await self._message(reader)
+                if getattr(conn, "swallow", False):
+                    return  # applied, and the answer is lost
+                writer.write(self._pattern.sub(lambda m: self.names[m.group()], raw))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+
+    def _look(self, op, raw, conn):
+        """True when it is a write."""
+        if op == 2004:  # OP_QUERY: only the first handshake
+            doc = bson.decode(raw[raw.index(b"\0", 20) + 9:])
+        elif op == 2013 and raw[20] == 0:
+            size = struct.unpack_from("<i", raw, 21)[0]
+            doc = bson.decode(raw[21:21 + size])
+        else:
+            self.problems.append("a message that is not understood: opcode %d" % op)
+            return False
+        name = next(iter(doc))
+        conn.commands[name] = conn.commands.get(name, 0) + 1
+        app = doc.get("client", {}).get("application", {}).get("name")
+        if app:
+            conn.app = app
+            if self.on_app:
+                self.on_app(app)
+        if is_read(name, doc):
+            return False
+        write = Write(conn, doc)
+        if self.on_write:
+            self.on_write(write)
+        self.writes.append(write)
+        return True
