@@ -149,12 +149,13 @@ static size_t collect(const struct sb_index_question *q, struct candidate *all, 
     return n;
 }
 
-/* The candidate that saves most time; among those that also serve it, the one that serves more shapes. */
+/* The candidate that saves most time, or where no times are known most documents; among those that also serve it, the one that serves more shapes. */
 static const struct candidate *choose(const struct candidate *all, size_t n)
 {
     const struct candidate *best = NULL;
     for (size_t i = 0; i < n; i++)
-        if (!all[i].why_not[0] && (!best || all[i].sums.total_ms > best->sums.total_ms))
+        if (!all[i].why_not[0] && (!best || all[i].sums.total_ms > best->sums.total_ms ||
+                                   (all[i].sums.total_ms == best->sums.total_ms && all[i].sums.docs_examined > best->sums.docs_examined)))
             best = &all[i];
     for (size_t i = 0; best && i < n; i++)
         if (&all[i] != best && !all[i].why_not[0] && all[i].n > best->n && sb_candidate_within(best, &all[i]))

@@ -325,8 +325,10 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
     if (lead) {
         const struct sb_work_sums *s = &lead->sums;
         if (evidence(card, "slow operations as the servers wrote them down", q->ns, "operations of this shape",
-                     sb_format("%" PRIu64 " in %" PRId64 " s, %" PRIu64 " ms in all, mean %.0f ms", s->count, (q->to - q->from) / 1000, s->total_ms,
-                               s->timed ? (double)s->total_ms / (double)s->timed : 0), "measured", q->to) ||
+                     s->timed ? sb_format("%" PRIu64 " in %" PRId64 " s, %" PRIu64 " ms in all, mean %.0f ms", s->count, (q->to - q->from) / 1000,
+                                          s->total_ms, (double)s->total_ms / (double)s->timed)
+                              : sb_format("%" PRIu64 " in %" PRId64 " s; how long they took was cut off their log lines", s->count, (q->to - q->from) / 1000),
+                     "measured", q->to) ||
             evidence(card, "slow operations as the servers wrote them down", q->ns, "documents examined per document used",
                      sb_format("%.0f to 1%s", lead->ratio, s->sorted ? ", and a sort in memory" : ""), "measured", q->to) ||
             (lead->work->plans[0].name && evidence(card, "slow operations as the servers wrote them down", q->ns, "plan",
@@ -360,10 +362,13 @@ static char *why_of(const struct sb_index_question *q, const struct candidate *l
 {
     if (!lead)
         return sb_format("%s asked for this index; no operation that needs it was seen in the evidence window.", q->requested_by);
-    return sb_format("%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %" PRIu64 " ms in %" PRId64
+    char took[32] = "an unknown time";
+    if (lead->sums.timed)
+        snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
+    return sb_format("%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
                      " s. The index lets it read only what it returns.",
                      lead->work->shape->op, lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort,
-                     lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, lead->sums.total_ms, (q->to - q->from) / 1000);
+                     lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000);
 }
 
 static int describe(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *all, size_t n, struct sb_card *card)

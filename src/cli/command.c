@@ -16,6 +16,7 @@ const struct sb_command sb_commands[] = {
      "  --scenario NAME|PATH  what happens (see: signalbox sim --list). Default slow-orders\n"
      "  --seed N              the same seed, the same history; clock and identities of this program come from it too\n"
      "  --speed N             simulated seconds in a real one, 1 to 1000. Default 20\n"
+     "  --server-version V    of the simulated server: 5.0, 6.0, 7.0 or 8.0. Default 5.0\n"
      "  --tour                as text\n"
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   as in the console\n\n"
@@ -73,13 +74,14 @@ const struct sb_command sb_commands[] = {
      "was logged its filter is not known: the shape is then \"?\". In a shape literals are 1, sort and direction are kept.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
-    {"sim", "[--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
+    {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
      "Three members on three loopback ports that speak the MongoDB wire protocol, with a shop's clients at work. The first line\n"
      "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}. Runs until a signal ends it.\n\n"
      "  --scenario NAME|PATH  what happens; a name of --list, or a file (its format: tests/scenarios). Default slow-orders\n"
      "  --list                the built-in scenarios\n"
      "  --seed N              the same seed, the same history. Default 1\n"
      "  --speed N             simulated seconds in a real one, 1 to 1000. Default 1\n"
+     "  --server-version V    5.0, 6.0, 7.0 or 8.0: whose fields, log lines and wire version it has. Default 5.0\n"
      "  --members N           1 to 3. Default 3\n"
      "  --port P              the first member's port; the others follow. Default: any free ones\n"
      "  --start TIME          where simulated time begins. Default: now\n"

@@ -32,15 +32,16 @@ static int tell_audit(struct sb_err *err)
 int sb_cmd_demo(int argc, char **argv)
 {
     bool tour = false;
-    const char *scenario = NULL, *seed = NULL, *speed = NULL, *policy = NULL, *theme = NULL, *keymap = NULL;
+    const char *scenario = NULL, *seed = NULL, *speed = NULL, *policy = NULL, *theme = NULL, *keymap = NULL, *version = NULL;
     const struct sb_option options[] = {{"--tour", &tour, NULL},     {"--scenario", NULL, &scenario}, {"--seed", NULL, &seed}, {"--speed", NULL, &speed},
-                                        {"--policy", NULL, &policy}, {"--theme", NULL, &theme},       {"--keymap", NULL, &keymap}};
+                                        {"--policy", NULL, &policy}, {"--theme", NULL, &theme},       {"--keymap", NULL, &keymap},
+                                        {"--server-version", NULL, &version}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (words > 0)
         return sb_usage_error("demo takes no other words (see: signalbox help demo)");
-    struct sb_simulation sim = {.scenario = scenario, .seed = 1, .speed = SPEED, .seeded = seed != NULL};
+    struct sb_simulation sim = {.scenario = scenario, .seed = 1, .speed = SPEED, .seeded = seed != NULL, .version = version};
     if (sb_option_number("demo", "--seed", seed, 0, INT64_MAX, &sim.seed) || sb_option_number("demo", "--speed", speed, 1, MAX_SPEED, &sim.speed))
         return 2;
     struct sb_err err = SB_ERR_INIT;

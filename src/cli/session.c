@@ -93,7 +93,7 @@ static int spawn_simulator(struct sb_session *s, const struct sb_simulation *o, 
     sb_time_format(start, o->seeded ? s->origin.start_wall_ms : sb_wall_ms());
     if (sb_origin_nonce(&s->origin, incarnation, err))
         return -1;
-    const char *const argv[] = {self, "sim", "--scenario", o->scenario ? o->scenario : "slow-orders", "--seed", seed, "--speed", speed,
+    const char *const argv[] = {self, "sim", "--scenario", o->scenario ? o->scenario : "slow-orders", "--seed", seed, "--speed", speed, "--server-version", o->version ? o->version : "5.0",
                                 "--start", start, "--incarnation", incarnation, NULL};
     return sb_process_spawn(&s->sim, argv, SB_PROCESS_OUT | SB_PROCESS_DIE_WITH_US, err);
 }

@@ -53,7 +53,7 @@ static int list_scenarios(struct sb_err *err)
         struct sim_scenario *sc = sim_scenario_parse(bytes, len, path, name, err);
         if (!sc)
             return -1;
-        sb_print("  %-18s %s\n", name, sc->title ? sc->title : "");
+        sb_print("  %-20s %s\n", name, sc->title ? sc->title : "");
         sim_scenario_free(sc);
     }
     return 0;
@@ -107,10 +107,11 @@ static int run(const struct sim_server_options *o, struct sb_err *err)
 
 int sb_cmd_sim(int argc, char **argv)
 {
-    const char *scenario = "slow-orders", *seed = NULL, *speed = NULL, *members = NULL, *port = NULL, *start = NULL, *incarnation = NULL;
+    const char *scenario = "slow-orders", *seed = NULL, *speed = NULL, *members = NULL, *port = NULL, *start = NULL, *incarnation = NULL, *version = "5.0";
     bool list = false;
     const struct sb_option options[] = {{"--scenario", NULL, &scenario}, {"--seed", NULL, &seed},   {"--speed", NULL, &speed}, {"--members", NULL, &members},
-                                        {"--port", NULL, &port},         {"--start", NULL, &start}, {"--incarnation", NULL, &incarnation}, {"--list", &list, NULL}};
+                                        {"--port", NULL, &port},         {"--start", NULL, &start}, {"--incarnation", NULL, &incarnation}, {"--list", &list, NULL},
+                                        {"--server-version", NULL, &version}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -127,6 +128,9 @@ int sb_cmd_sim(int argc, char **argv)
         return 2;
     if (start && sb_time_parse(start, strlen(start), &start_ms))
         return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z, not \"%s\"", start);
+    int release[3];
+    if (!sim_version(version, release))
+        return sb_usage_error("sim: --server-version is 5.0, 6.0, 7.0 or 8.0, not \"%s\"", version);
     char nonce[33]; /* each start is a deployment of its own, unless the caller knows better */
     if (incarnation && (strspn(incarnation, "0123456789abcdef") != 32 || incarnation[32]))
         return sb_usage_error("sim: --incarnation takes 32 hexadecimal digits, not \"%s\"", incarnation);
@@ -137,6 +141,7 @@ int sb_cmd_sim(int argc, char **argv)
         return sb_complain(&err);
     struct sim_server_options o = {.scenario = sc, .seed = (uint64_t)seed_n, .speed = (double)speed_n, .start_ms = start_ms, .members = (int)members_n,
                                    .port = (int)port_n, .incarnation = incarnation ? incarnation : nonce};
+    memcpy(o.version, release, sizeof release);
     int rc = run(&o, &err);
     sim_scenario_free(sc);
     return rc ? sb_complain(&err) : 0;

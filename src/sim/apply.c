@@ -45,7 +45,6 @@ static void apply_delete(struct sim_member *m, struct sim_coll *c, const struct 
 void sim_apply_change(struct sim *s, struct sim_member *m, const struct sim_change *ch)
 {
     struct sim_fail f = SIM_FAIL_INIT;
-    m->dirty_bytes += 2.0 * sim_doc_len(ch->entry->bson);
     if (ch->kind == SIM_CHANGE_NOOP)
         return;
     if (ch->kind == SIM_CHANGE_COMMAND) {
@@ -60,6 +59,9 @@ void sim_apply_change(struct sim *s, struct sim_member *m, const struct sim_chan
     struct sim_coll *c = sim_coll_by_uuid(&m->cat, ch->uuid);
     if (!c)
         return;
+    struct sim_wants wants = {.docs = ch->kind != SIM_CHANGE_INSERT, .keys = 1, .keys_written = (double)ch->keys, .docs_written = 1,
+                              .bytes_written = sim_doc_len(ch->entry->bson)};
+    sim_store_use(m, c, &wants);
     if (ch->kind == SIM_CHANGE_INSERT)
         apply_insert(m, c, ch);
     else if (ch->kind == SIM_CHANGE_UPDATE)
@@ -111,6 +113,7 @@ static int apply_drop_index(struct sim_member *m, const uint8_t *uuid, const uin
     if (!x)
         return sim_fail(f, SIM_INDEX_NOT_FOUND, "no such index");
     sim_coll_drop_index(c, x);
+    m->dropped_idents++;
     return 0;
 }
 
@@ -194,8 +197,10 @@ int sim_apply_command(struct sim *s, struct sim_member *m, const char *db, const
         return apply_create(s, m, ns, uuid, o, f);
     if (strcmp(first.key, "drop") == 0) {
         struct sim_coll *c = sim_coll_by_uuid(&m->cat, uuid);
-        if (c)
+        if (c) {
+            m->dropped_idents += 1 + c->indexes;
             sim_coll_drop(&m->cat, c);
+        }
         return 0;
     }
     if (strcmp(first.key, "dropDatabase") == 0) {

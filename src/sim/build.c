@@ -5,6 +5,7 @@
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/text.h>
+#include <signalbox/sim/contend.h>
 
 #include "build_log.h"
 
@@ -238,6 +239,9 @@ static int begin_part(struct sim *s, struct sim_build *b, struct sim_member *m, 
         drop_indexes(b, m);
         return -1;
     }
+    struct sim_wants all = {.docs = (double)c->records.count, .doc_bytes = (double)c->records.bytes, .in_order = true};
+    sim_store_use(m, c, &all);
+    sim_lock_exclusive(m, c, (int64_t)s->costs.ddl_us);
     p->total = (int64_t)c->records.count;
     p->scanned = p->keys = 0;
     p->life++;
@@ -288,6 +292,7 @@ static int finish_indexes(struct sim_build *b, struct sim_member *m, struct sim_
         }
     c->version++;
     sim_plan_cache_clear(c->plans);
+    sim_lock_exclusive(m, c, (int64_t)m->sim->costs.ddl_us);
     return 0;
 }
 
@@ -404,6 +409,9 @@ static int advance(struct sim *s, struct sim_build *b, struct sim_member *m, str
         if (fill(b, m, UINT64_MAX, f))
             return -1;
         sim_build_log_scanned(m, b->uuid, b->coll, b->ns, p->scanned, s->now - p->from);
+        m->n.wt_cursor_nexts += p->scanned;
+        m->n.lock_w += (s->now - p->from) / 11000; /* it yields as often as it shows */
+        m->n.lock_r += (s->now - p->from) / 11000;
         p->phase = SORT_KEYS;
         p->to = s->now + (int64_t)((double)(p->to - p->from) * LOAD_SHARE);
         p->from = s->now;
@@ -418,6 +426,8 @@ static int advance(struct sim *s, struct sim_build *b, struct sim_member *m, str
         show(p, "inserting keys from external sorter into index", done, p->keys);
     } else if (p->phase == INSERT) {
         sim_build_log_inserted(m, b->uuid, b->ns, b->names->bson, p->keys, s->now - p->from);
+        m->n.wt_inserts += p->keys;
+        sim_store_write(m, (double)p->keys * 40); /* loaded in order, straight to the file */
         p->phase = READY;
         if (p->running) { /* it waits: no core, no progress */
             p->running->takes_core = false;

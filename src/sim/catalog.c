@@ -364,6 +364,8 @@ uint64_t sim_coll_insert(struct sim_coll *c, struct sim_doc *d, struct sim_write
     }
     if (c->capped)
         cut_capped(c, work);
+    if (c->records.bytes > c->most_bytes)
+        c->most_bytes = c->records.bytes;
     return rid;
 }
 
@@ -441,6 +443,8 @@ int sim_coll_replace(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct
         }
     }
     sim_records_set(&c->records, rid, sim_doc_ref(d));
+    if (c->records.bytes > c->most_bytes)
+        c->most_bytes = c->records.bytes;
     return 0;
 }
 

@@ -74,8 +74,10 @@ int sim_client_connect(struct sim_client *c)
     if (!m)
         return -1;
     snprintf(remote, sizeof remote, "10.20.%u.%u:%u", (unsigned)c->app->number % 250 + 1, i / 8 % 250 + 1, 40000 + i * 2 + (unsigned)c->app->number);
-    if (!(c->conn = sim_conn_open(m, remote, true)))
+    if (!(c->conn = sim_conn_open(m, remote, true))) { /* it is full, or we are out of memory */
+        c->app->all->refused++;
         return -1;
+    }
     c->conn->owner = c;
     c->conn->lost = on_lost;
     if (c->txn_number == 0) /* the session outlives the connection */
@@ -108,10 +110,10 @@ static void end_task(struct sim_client *c)
     c->task = NULL;
     c->looking_us = 0;
     forget_command(c);
-    if (!a->running) {
+    if (!a->running || a->spec->unpooled)
         sim_client_disconnect(c);
+    if (!a->running)
         return;
-    }
     if (!a->waiting_n)
         return;
     const struct sim_task *next = a->waiting[a->waiting_at];
@@ -184,13 +186,13 @@ static int make_request(struct sim_client *c, struct sim_request *rq)
     forget_command(c);
     if (c->cursor)
         return sim_more_request(t->s, c->task, c->cursor, &who, &t->w, rq);
-    if (sim_task_request(t->s, c->task, &making, &who, &t->w, &t->seq, rq))
+    if (sim_task_request(t->s, c->task, &making, &who, &t->w, &t->seq, &t->batch, rq))
         return -1;
     c->body = sim_doc_new(rq->body);
     c->docs = rq->seq_n ? sim_doc_new(rq->seq[0].p) : NULL;
     c->docs_name = rq->seq_n ? rq->seq[0].name : NULL;
-    if (rq->seq_n && !c->docs)
-        forget_command(c); /* out of memory: then there is no second time */
+    if (rq->seq_n && (!c->docs || rq->seq[0].n != sim_doc_len(rq->seq[0].p)))
+        forget_command(c); /* out of memory, or a batch: then there is no second time */
     return 0;
 }
 

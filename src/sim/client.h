@@ -53,7 +53,9 @@ struct sim_clients {
     struct sim_sequences sequences;
     bool *happened;
     int64_t refused, failed, retried;
+    int64_t missed; /* happenings for which there was no memory */
     struct sim_w w, seq, reply;
+    struct sb_str batch;
 };
 
 /* Connects where it can: -1 when there is nobody it could talk to now. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client.h"
+#include "happen.h"
 
 #include <signalbox/base/array.h>
 #include <signalbox/sim/life.h>
@@ -27,6 +28,7 @@ struct sim_clients *sim_clients_new(struct sim *s)
     sim_w_init(&t->w);
     sim_w_init(&t->seq);
     sim_w_init(&t->reply);
+    sb_str_init(&t->batch);
     return t;
 }
 
@@ -46,7 +48,13 @@ void sim_clients_free(struct sim_clients *t)
     sim_w_release(&t->w);
     sim_w_release(&t->seq);
     sim_w_release(&t->reply);
+    sb_str_release(&t->batch);
     free(t);
+}
+
+int64_t sim_clients_missed(const struct sim *s)
+{
+    return s->clients->missed;
 }
 
 int64_t sim_clients_refused(const struct sim *s)
@@ -124,7 +132,7 @@ static int start(struct sim_app_run *a)
         return 0;
     a->running = true;
     a->waiting_n = 0;
-    for (unsigned i = 0; i < a->spec->clients; i++)
+    for (unsigned i = 0; i < a->spec->clients && !a->spec->unpooled; i++)
         if (!a->client[i].task && !a->client[i].conn && sim_client_connect(&a->client[i]))
             sim_client_disconnect(&a->client[i]); /* it looks for a member when it has something to ask */
     return schedule(a);
@@ -210,10 +218,23 @@ static bool happens_to_member(struct sim *s, const struct sim_happening *h)
 
 /* ---- what happens ---- */
 
+static void set_factor(struct sim *s, void *ctx, double value)
+{
+    struct sim_app_run *a = ctx;
+    (void)s;
+    a->factor = value;
+    if (a->running && schedule(a))
+        stop(a); /* out of memory: an app that cannot run does not */
+}
+
 static void happen(struct sim_clients *t, const struct sim_happening *h)
 {
     if (happens_to_member(t->s, h))
         return;
+    if (h->kind > SIM_EVENT_RATE) {
+        t->missed += sim_happen(t->s, h) != 0;
+        return;
+    }
     for (size_t i = 0; i < t->sc->apps_n; i++) {
         struct sim_app_run *a = &t->app[i];
         bool named = strcmp(h->target, a->spec->name) == 0 || strcmp(h->target, "*") == 0;
@@ -223,8 +244,7 @@ static void happen(struct sim_clients *t, const struct sim_happening *h)
         if (h->kind == SIM_EVENT_START) {
             rc = start(a);
         } else if (h->kind == SIM_EVENT_RATE) {
-            a->factor = h->factor;
-            rc = a->running ? schedule(a) : 0;
+            t->missed += sim_vary(t->s, h, a->factor, set_factor, a) != 0;
         } else {
             stop(a);
         }
@@ -241,8 +261,9 @@ struct moment {
 static void on_moment(struct sim *s, void *ctx)
 {
     struct moment *m = ctx;
-    (void)s;
     happen(m->all, m->what);
+    if (m->what->every_us && sim_at(s, s->now + m->what->every_us, on_moment, m, free) == 0)
+        return;
     free(m);
 }
 

@@ -157,6 +157,15 @@ static const struct {
     {"wiredTigerConcurrentWriteTransactions", 128, false},
 };
 
+static int64_t value_of(const struct sim *s, size_t i)
+{
+    if (strncmp(parameters[i].name, "wiredTigerConcurrent", 20) == 0)
+        return (int64_t)s->costs.tickets;
+    if (strcmp(parameters[i].name, "transactionLifetimeLimitSeconds") == 0)
+        return (int64_t)s->costs.transaction_life_s;
+    return parameters[i].value;
+}
+
 int sim_cmd_get_parameter(struct sim_call *c)
 {
     bool all = sim_text_is(sim_arg(c, "getParameter"), "*"), any = false;
@@ -168,7 +177,7 @@ int sim_cmd_get_parameter(struct sim_call *c)
         if (parameters[i].is_bool)
             sim_w_bool(w, parameters[i].name, parameters[i].value);
         else
-            sim_w_int(w, parameters[i].name, strstr(parameters[i].name, "Transactions") ? (int64_t)c->s->costs.tickets : parameters[i].value);
+            sim_w_int(w, parameters[i].name, value_of(c->s, i));
     }
     if (all || sim_arg(c, "featureCompatibilityVersion").type) {
         put_fcv(w, c->s);
@@ -196,8 +205,16 @@ int sim_cmd_set_parameter(struct sim_call *c)
 int sim_cmd_set_fcv(struct sim_call *c)
 {
     struct sim_val v = sim_arg(c, "setFeatureCompatibilityVersion");
-    if (sim_text_is(v, "5.0"))
+    char own[16];
+    snprintf(own, sizeof own, "%d.%d", c->s->version[0], c->s->version[1]);
+    if (sim_since(c->s, 7) && !sim_truth(sim_arg(c, "confirm")))
+        return sim_fail(&c->fail, 7369100,
+                        "Once you have upgraded to %s, you will not be able to downgrade FCV and binary version without support assistance. Please re-run "
+                        "this command with 'confirm: true' to acknowledge this and continue with the FCV upgrade.", own);
+    if (sim_text_is(v, own))
         return 0;
+    if (sim_since(c->s, 6))
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "another feature compatibility version is not simulated");
     if (sim_text_is(v, "4.4"))
         return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "another feature compatibility version is not simulated");
     return sim_fail(&c->fail, 4926900,
@@ -448,13 +465,6 @@ int sim_cmd_get_free_monitoring(struct sim_call *c)
 {
     sim_w_text(c->reply, "state", "disabled");
     sim_w_text(c->reply, "message", "Free Monitoring support is not available in this build of MongoDB");
-    return 0;
-}
-
-int sim_cmd_lock_info(struct sim_call *c)
-{
-    sim_w_array(c->reply, "lockInfo");
-    sim_w_end(c->reply);
     return 0;
 }
 

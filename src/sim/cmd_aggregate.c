@@ -130,6 +130,12 @@ static int check_source(struct sim_call *c, const struct sim_pipeline *p)
     return 0;
 }
 
+/* A stage that newer servers know and, but for the vendor's own service, refuse; older ones do not know it. */
+static bool is_query_stats(const struct sim_call *c)
+{
+    return sim_since(c->s, 7) && sim_path(c->body, "pipeline.0.$queryStats").type != 0;
+}
+
 int sim_cmd_aggregate(struct sim_call *c)
 {
     struct sim_pipeline p = {0};
@@ -152,6 +158,10 @@ int sim_cmd_aggregate(struct sim_call *c)
     }
     if (sim_find(cursor.p, "batchSize").type)
         batch = sim_int(sim_find(cursor.p, "batchSize"), SIM_FIRST_BATCH);
+    if (is_query_stats(c)) {
+        sim_fail(&c->fail, 7373500, "$queryStats is not allowed in the current configuration. You may need to enable the corresponding feature flag");
+        goto out;
+    }
     if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) || set_ns(c, &p) || check_source(c, &p))
         goto out;
     for (size_t i = 0; i < p.n; i++)

@@ -41,10 +41,31 @@ static void put_client(struct sim_w *w, const struct sim_conn *conn)
         sim_w_copy(w, "clientMetadata", conn->metadata->bson);
 }
 
+static void put_mode(struct sim_w *w, const char *name, int64_t n)
+{
+    sim_w_doc(w, name);
+    sim_w_i64(w, "w", n);
+    sim_w_end(w);
+}
+
+static bool waits_for_lock(const struct sim_running *r)
+{
+    int64_t now = r->m->sim->now;
+    return now >= r->ticket_at && now < r->lock_until;
+}
+
 static void put_flow(struct sim_w *w, const struct sim_running *r)
 {
-    sim_w_bool(w, "waitingForLock", false);
+    sim_w_bool(w, "waitingForLock", r && waits_for_lock(r));
     sim_w_doc(w, "lockStats");
+    if (r && r->lock_until > r->ticket_at) {
+        int64_t now = r->m->sim->now, until = now < r->lock_until ? now : r->lock_until;
+        sim_w_doc(w, "Collection");
+        put_mode(w, "acquireCount", 1);
+        put_mode(w, "acquireWaitCount", 1);
+        put_mode(w, "timeAcquiringMicros", until > r->ticket_at ? until - r->ticket_at : 0);
+        sim_w_end(w);
+    }
     if (r && r->is_build) {
         static const char *const names[] = {"ReplicationStateTransition", "Global", "Database", "Collection"};
         for (size_t i = 0; i < SB_COUNT(names); i++) {
@@ -69,8 +90,13 @@ static void put_held(struct sim_w *w, const struct sim_running *r)
 {
     sim_w_doc(w, "locks");
     if (r->takes_core) {
-        const char *mode = r->write ? "w" : "r";
-        if (r->write) {
+        const char *mode = r->exclusive ? "W" : r->write ? "w" : "r";
+        if (r->exclusive) {
+            sim_w_text(w, "ReplicationStateTransition", "w");
+            sim_w_text(w, "Global", "w");
+            sim_w_text(w, "Database", "w");
+            sim_w_text(w, "Collection", mode);
+        } else if (r->write) {
             sim_w_text(w, "ReplicationStateTransition", "w");
             sim_w_text(w, "Global", mode);
             sim_w_text(w, "Database", mode);
@@ -159,6 +185,36 @@ static struct sim_doc *idle_doc(const struct sim *s, const struct sim_conn *conn
     return doc_of(&w);
 }
 
+/* A session whose transaction is open although nobody does anything in it. */
+static struct sim_doc *snapshot_doc(const struct sim *s, const struct sim_member *m, const struct sim_snapshot *x)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    sim_w_text(&w, "type", "idleSession");
+    sim_w_text(&w, "host", m->host);
+    sim_w_text(&w, "desc", "inactive transaction");
+    sim_w_text(&w, "appName", x->app);
+    sim_w_bool(&w, "active", false);
+    sim_w_doc(&w, "transaction");
+    sim_w_doc(&w, "parameters");
+    sim_w_i64(&w, "txnNumber", 1);
+    sim_w_bool(&w, "autocommit", false);
+    sim_w_end(&w);
+    sim_w_i64(&w, "timeOpenMicros", s->now - x->from_us);
+    sim_w_i64(&w, "timeActiveMicros", 2000);
+    sim_w_i64(&w, "timeInactiveMicros", s->now - x->from_us > 2000 ? s->now - x->from_us - 2000 : 0);
+    sim_w_end(&w);
+    sim_w_bool(&w, "waitingForLock", false);
+    sim_w_i32(&w, "numYields", 0);
+    sim_w_doc(&w, "locks");
+    sim_w_text(&w, "ReplicationStateTransition", "w");
+    sim_w_text(&w, "Global", "w");
+    sim_w_text(&w, "Database", "w");
+    sim_w_text(&w, "Collection", "w");
+    sim_w_end(&w);
+    return doc_of(&w);
+}
+
 static bool is_busy(const struct sim_member *m, const struct sim_conn *conn)
 {
     for (const struct sim_running *r = m->running; r; r = r->next)
@@ -174,11 +230,13 @@ int sim_current_ops(struct sim_call *c, bool idle, struct sim_docs *out)
     for (const struct sim_running *r = c->m->running; rc == 0 && r; r = r->next)
         rc = sim_docs_add(out, running_doc(c->s, c->m, r));
     /* this operation itself */
-    struct sim_running self = {.opid = c->op.opid, .conn = c->conn, .op = "command", .ns = c->ns[0] ? c->ns : c->op.ns, .command = c->op.command, .from = c->s->now};
+    struct sim_running self = {.m = c->m, .opid = c->op.opid, .conn = c->conn, .op = "command", .ns = c->ns[0] ? c->ns : c->op.ns, .command = c->op.command, .from = c->s->now};
     if (rc == 0)
         rc = sim_docs_add(out, running_doc(c->s, c->m, &self));
     for (size_t i = 0; rc == 0 && i < SB_COUNT(threads); i++)
         rc = sim_docs_add(out, thread_doc(c->s, c->m, threads[i], 80 + (int)i));
+    for (const struct sim_snapshot *x = c->m->snapshots; rc == 0 && x; x = x->next)
+        rc = sim_docs_add(out, snapshot_doc(c->s, c->m, x));
     for (const struct sim_conn *conn = c->m->conns; rc == 0 && idle && conn; conn = conn->next)
         if (conn != c->conn && !is_busy(c->m, conn))
             rc = sim_docs_add(out, idle_doc(c->s, conn));
@@ -251,6 +309,46 @@ int sim_cmd_kill_op(struct sim_call *c)
             sim_build_kill(c->s, c->m, (int32_t)opid);
             break;
         }
+    return 0;
+}
+
+/* ---- lockInfo ---- */
+
+static void put_client_of_lock(struct sim_w *w, const char *mode, const struct sim_running *r)
+{
+    sim_w_doc(w, NULL);
+    sim_w_text(w, "mode", mode);
+    sim_w_bool(w, "convertMode", false);
+    sim_w_bool(w, "compatibleFirst", false);
+    if (r->conn)
+        sim_w_textf(w, "desc", "conn%d", r->conn->id);
+    else
+        sim_w_text(w, "desc", r->desc);
+    sim_w_i32(w, "opid", r->opid);
+    sim_w_end(w);
+}
+
+/* Collections that somebody holds exclusively: who, and who waits. */
+int sim_cmd_lock_info(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_array(w, "lockInfo");
+    for (const struct sim_running *x = c->m->running; x; x = x->next) {
+        if (!x->exclusive || waits_for_lock(x))
+            continue;
+        sim_w_doc(w, NULL);
+        sim_w_textf(w, "resourceId", "{: Collection, %s}", x->ns);
+        sim_w_array(w, "granted");
+        put_client_of_lock(w, "X", x);
+        sim_w_end(w);
+        sim_w_array(w, "pending");
+        for (const struct sim_running *r = c->m->running; r; r = r->next)
+            if (waits_for_lock(r))
+                put_client_of_lock(w, "IX", r);
+        sim_w_end(w);
+        sim_w_end(w);
+    }
+    sim_w_end(w);
     return 0;
 }
 

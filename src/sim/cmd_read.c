@@ -52,6 +52,9 @@ struct sim_find *sim_find_new(struct sim_call *c, const uint8_t *source, struct 
     q->now_us = c->s->now;
     if (!(x->exec = sim_exec_new(q, &c->fail)))
         goto fail;
+    x->exec->newer_names = sim_since(c->s, 8);
+    for (struct sim_stage *s = x->exec->root; s && x->exec->newer_names; s = s->child)
+        s->express = s->kind == SIM_IDHACK;
     /* c->ns ends with the command */
     x->exec->q.ns = q->coll ? q->coll->ns : "";
     return x;

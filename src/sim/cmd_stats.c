@@ -19,7 +19,13 @@ static int64_t whole_pages(double bytes)
 /* Block compression as snappy gives on documents of this kind, and prefix compression of keys. */
 int64_t sim_storage_bytes(const struct sim_coll *c)
 {
-    return whole_pages((double)c->records.bytes * 0.4);
+    return whole_pages((double)(c->most_bytes > c->records.bytes ? c->most_bytes : c->records.bytes) * 0.4);
+}
+
+/* Of the file, what deleted documents left behind. */
+static int64_t free_bytes(const struct sim_coll *c)
+{
+    return sim_storage_bytes(c) - whole_pages((double)c->records.bytes * 0.4);
 }
 
 int64_t sim_index_storage_bytes(const struct sim_index *x)
@@ -27,7 +33,7 @@ int64_t sim_index_storage_bytes(const struct sim_index *x)
     return whole_pages((double)x->key_bytes * 0.55);
 }
 
-static int64_t index_bytes(const struct sim_coll *c)
+int64_t sim_coll_index_storage_bytes(const struct sim_coll *c)
 {
     int64_t n = 0;
     for (unsigned i = 0; i < c->indexes; i++)
@@ -43,7 +49,7 @@ void sim_put_storage_stats(struct sim_w *w, const struct sim *s, const struct si
     if (c->records.count)
         sim_w_int(w, "avgObjSize", (int64_t)(c->records.bytes / c->records.count));
     sim_w_int(w, "storageSize", sim_storage_bytes(c) / scale);
-    sim_w_int(w, "freeStorageSize", 0);
+    sim_w_int(w, "freeStorageSize", free_bytes(c) / scale);
     sim_w_bool(w, "capped", c->capped);
     if (c->capped) {
         sim_w_int(w, "max", c->max_docs ? (int64_t)c->max_docs : 0);
@@ -55,8 +61,8 @@ void sim_put_storage_stats(struct sim_w *w, const struct sim *s, const struct si
         if (c->index[i]->building)
             sim_w_text(w, NULL, c->index[i]->name);
     sim_w_end(w);
-    sim_w_int(w, "totalIndexSize", index_bytes(c) / scale);
-    sim_w_int(w, "totalSize", (sim_storage_bytes(c) + index_bytes(c)) / scale);
+    sim_w_int(w, "totalIndexSize", sim_coll_index_storage_bytes(c) / scale);
+    sim_w_int(w, "totalSize", (sim_storage_bytes(c) + sim_coll_index_storage_bytes(c)) / scale);
     sim_w_doc(w, "indexSizes");
     for (unsigned i = 0; i < c->indexes; i++)
         sim_w_int(w, c->index[i]->name, sim_index_storage_bytes(c->index[i]) / scale);
@@ -111,7 +117,7 @@ int sim_cmd_data_size(struct sim_call *c)
 
 struct db_sums {
     int64_t collections, objects, indexes;
-    double data, storage, index_storage;
+    double data, storage, free, index_storage;
 };
 
 static void sum_db(const struct sim_catalog *cat, const char *db, struct db_sums *out)
@@ -127,7 +133,8 @@ static void sum_db(const struct sim_catalog *cat, const char *db, struct db_sums
         out->indexes += c->indexes;
         out->data += (double)c->records.bytes;
         out->storage += (double)sim_storage_bytes(c);
-        out->index_storage += (double)index_bytes(c);
+        out->free += (double)free_bytes(c);
+        out->index_storage += (double)sim_coll_index_storage_bytes(c);
     }
 }
 
@@ -149,17 +156,17 @@ int sim_cmd_db_stats(struct sim_call *c)
     sim_w_f64(w, "dataSize", sum.data / by);
     sim_w_f64(w, "storageSize", sum.storage / by);
     if (free_storage)
-        sim_w_f64(w, "freeStorageSize", 0);
+        sim_w_f64(w, "freeStorageSize", sum.free / by);
     sim_w_i32(w, "indexes", sum.indexes);
     sim_w_f64(w, "indexSize", sum.index_storage / by);
     if (free_storage)
         sim_w_f64(w, "indexFreeStorageSize", 0);
     sim_w_f64(w, "totalSize", (sum.storage + sum.index_storage) / by);
     if (free_storage)
-        sim_w_f64(w, "totalFreeStorageSize", 0);
+        sim_w_f64(w, "totalFreeStorageSize", sum.free / by);
     sim_w_f64(w, "scaleFactor", by);
-    sim_w_f64(w, "fsUsedSize", 26843545600.0 / by);
-    sim_w_f64(w, "fsTotalSize", 107374182400.0 / by);
+    sim_w_f64(w, "fsUsedSize", sim_disk_used(c->m) / by);
+    sim_w_f64(w, "fsTotalSize", c->s->costs.disk_bytes / by);
     return 0;
 }
 

@@ -5,6 +5,8 @@
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/sort.h>
 #include <signalbox/sim/update.h>
+#include <signalbox/sim/contend.h>
+#include <signalbox/sim/wait.h>
 
 #include "commands.h"
 #include "ddl.h"
@@ -175,6 +177,7 @@ int sim_cmd_insert(struct sim_call *c)
             break;
         if (insert_one(c, coll, doc, (int32_t)i, &f)) {
             note_error(&errors, i, &f);
+            c->op.failed_writes++;
             if (ordered)
                 break;
         } else {
@@ -244,6 +247,8 @@ static int update_row(struct sim_call *c, struct statement *st, struct sim_row *
         return rc;
     }
     st->modified++;
+    st->op.hot_id = st->multi ? 0 : sim_hot_id(coll, row->rid);
+    st->op.keeps_old = true;
     if (!st->dry) {
         struct sim_doc *old = sim_doc_ref(row->doc);
         rc = sim_validate_document(c, coll, old->bson, fresh->bson, f);
@@ -277,6 +282,8 @@ static int delete_row(struct sim_call *c, struct statement *st, struct sim_row *
         return 0;
     if (strcmp(c->db, "local") != 0 && sim_log_delete(c->s, coll, row->doc, 1, stamp_of(c, st->index, &stamp)))
         return sim_fail_nomem(f);
+    st->op.hot_id = st->multi ? 0 : sim_hot_id(coll, row->rid);
+    st->op.keeps_old = true;
     sim_coll_remove(coll, row->rid, &work);
     add_work(st, &work, 0);
     return 0;
@@ -482,6 +489,12 @@ static void account(struct sim_call *c, struct statement *st, const uint8_t *doc
     sim_op_finish(op);
     c->op.inner_us += op->latency_us;
     c->op.inner_cpu_us += op->cpu_us;
+    c->op.lock_us += op->lock_us;
+    c->op.conflict_us += op->conflict_us;
+    c->op.read_us += op->read_us;
+    c->op.read_bytes += op->read_bytes;
+    c->op.evict_us += op->evict_us;
+    c->op.conflicts += op->conflicts;
     c->op.work.docs_written += op->work.docs_written;
     c->op.work.keys_written += op->work.keys_written;
     c->op.work.bytes_written += op->work.bytes_written;
@@ -631,6 +644,8 @@ int sim_cmd_find_and_modify(struct sim_call *c)
     }
     if (rc == 0) {
         c->op.work = st.op.work;
+        c->op.hot_id = st.op.hot_id;
+        c->op.keeps_old = st.op.keeps_old;
         wrap_plans(&st, true);
         sim_op_exec(&c->op, st.find->exec, NULL);
         c->op.nmatched = st.update ? st.matched : -1;

@@ -17,6 +17,7 @@ const struct sim_command sim_commands[] = {
     {"collMod", NULL, CHANGE, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction viewOn pipeline timeseries expireAfterSeconds recordPreImages ", "Sets collection options."},
     {"collStats", "collstats", SIM_OPT_IN, sim_cmd_coll_stats, "collStats", " scale ", "collection and index sizes"},
     {"compact", NULL, 0, sim_cmd_compact, NULL, NULL, "compact collection"},
+    {"configureFailPoint", NULL, SIM_ADMIN | SIM_QUIET, sim_cmd_configure_fail_point, NULL, NULL, "modifies the settings of a fail point"},
     {"connPoolStats", NULL, 0, sim_cmd_conn_pool_stats, NULL, NULL, "stats about connections between servers in a replica set or sharded cluster."},
     {"connectionStatus", NULL, SIM_BEFORE_AUTH, sim_cmd_connection_status, NULL, NULL, "Returns connection-specific information such as logged-in users and their roles"},
     {"convertToCapped", NULL, CHANGE, sim_cmd_convert_to_capped, NULL, NULL, "{ convertToCapped:<fromCollectionName>, size:<sizeInBytes> }"},

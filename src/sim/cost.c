@@ -26,14 +26,20 @@ void sim_costs_default(struct sim_costs *c)
         *at(c, i) = table[i].value;
 }
 
-bool sim_costs_set(struct sim_costs *c, const char *name, double value)
+double *sim_costs_at(struct sim_costs *c, const char *name)
 {
     for (size_t i = 0; i < SB_COUNT(table); i++)
-        if (strcmp(table[i].name, name) == 0) {
-            *at(c, i) = value;
-            return true;
-        }
-    return false;
+        if (strcmp(table[i].name, name) == 0)
+            return at(c, i);
+    return NULL;
+}
+
+bool sim_costs_set(struct sim_costs *c, const char *name, double value)
+{
+    double *place = sim_costs_at(c, name);
+    if (place)
+        *place = value;
+    return place != NULL;
 }
 
 double sim_cost_of(const struct sim_costs *c, const struct sim_work *w)

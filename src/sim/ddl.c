@@ -6,6 +6,7 @@
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/plan_cache.h>
 #include <signalbox/sim/repl.h>
+#include <signalbox/sim/contend.h>
 
 #include "commands.h"
 #include "ddl.h"
@@ -30,6 +31,9 @@ int sim_change_catalog(struct sim_call *c, const char *db, const uint8_t *uuid, 
 {
     if (sim_apply_command(c->s, c->m, db, uuid, o, &c->fail))
         return -1;
+    struct sim_coll *coll = uuid ? sim_coll_by_uuid(&c->m->cat, uuid) : NULL;
+    if (coll && coll->records.count) /* the change itself is seen at once, who writes waits until its lock is free */
+        sim_lock_exclusive(c->m, coll, (int64_t)c->s->costs.ddl_us);
     if (strcmp(db, "local") == 0)
         return 0;
     return sim_log_command(c->s, db, uuid, o, o2) ? sim_fail_nomem(&c->fail) : 0;

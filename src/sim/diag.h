@@ -20,5 +20,6 @@ void sim_put_storage_stats(struct sim_w *w, const struct sim *s, const struct si
 /* What a collection and its indexes would take on disk, compressed. */
 int64_t sim_storage_bytes(const struct sim_coll *c);
 int64_t sim_index_storage_bytes(const struct sim_index *x);
+int64_t sim_coll_index_storage_bytes(const struct sim_coll *c);
 
 #endif

@@ -445,6 +445,8 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     if (rc == 0)
         rc = c.cmd->run(&c);
     if (rc == 0 && c.later) { /* its operation is accounted for when it ends; what that needs was copied */
+        c.m->n.command_total[c.cmd - sim_commands]++;
+        c.m->n.op[SIM_OP_COMMAND]++;
         sim_op_release(&c.op);
         *reply = NULL;
         return SIM_LATER;

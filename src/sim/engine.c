@@ -10,6 +10,7 @@
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/rollback.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/contend.h>
 #include <signalbox/sim/wait.h>
 
 #include "setup.h"
@@ -119,11 +120,29 @@ static void log_conn(struct sim_conn *c, int id, const char *ctx, const char *ms
     sim_w_release(&w);
 }
 
+static void refuse(struct sim_member *m, const char *remote)
+{
+    struct sim_w w;
+    m->n.connections_refused++;
+    sim_w_init(&w);
+    sim_w_text(&w, "remote", remote);
+    sim_w_i32(&w, "connectionCount", m->conns_n);
+    const uint8_t *attr = sim_w_done(&w);
+    if (attr)
+        sim_log(m, m->sim->now, 'I', "NETWORK", 22942, "listener", "Connection refused because there are too many open connections", attr);
+    sim_w_release(&w);
+}
+
 struct sim_conn *sim_conn_open(struct sim_member *m, const char *remote, bool inside)
 {
+    if (m->conns_n >= m->sim->costs.max_conns) {
+        refuse(m, remote);
+        return NULL;
+    }
     struct sim_conn *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
+    sim_accepting(m);
     c->m = m;
     c->id = ++m->next_conn;
     c->inside = c->timed = inside;
@@ -214,7 +233,7 @@ struct sim_running *sim_running_new(struct sim_member *m, struct sim_conn *conn,
     r->conn = conn;
     r->op = op;
     r->from = m->sim->now;
-    r->to = INT64_MAX;
+    r->to = r->works_until = INT64_MAX;
     if (!(r->ns = sb_strdup_n(ns, strlen(ns)))) {
         free(r);
         return NULL;
@@ -256,17 +275,28 @@ void sim_running_end_opid(struct sim_member *m, int32_t opid)
 
 int sim_busy(const struct sim_member *m)
 {
+    int64_t now = m->sim->now;
     int n = 0;
     for (const struct sim_running *r = m->running; r; r = r->next)
-        n += r->takes_core;
+        n += r->takes_core && now >= r->ticket_at && now >= r->lock_until && now < r->works_until;
     return n;
 }
 
 int sim_tickets_out(const struct sim_member *m, bool write)
 {
+    int64_t now = m->sim->now;
     int n = 0;
     for (const struct sim_running *r = m->running; r; r = r->next)
-        n += r->takes_core && r->write == write;
+        n += r->takes_core && r->write == write && now >= r->ticket_at && now < r->works_until;
+    return n;
+}
+
+int sim_queued(const struct sim_member *m, bool write)
+{
+    int64_t now = m->sim->now;
+    int n = 0;
+    for (const struct sim_running *r = m->running; r; r = r->next)
+        n += r->takes_core && r->write == write && (now < r->ticket_at || now < r->lock_until);
     return n;
 }
 
@@ -323,6 +353,20 @@ static void member_init(struct sim *s, int i, const struct sim_setup *setup)
     sim_new_oid(s, m->process_id);
 }
 
+bool sim_version(const char *text, int version[3])
+{
+    static const struct {
+        const char *text;
+        int version[3];
+    } known[] = {{"5.0", {5, 0, 7}}, {"6.0", {6, 0, 16}}, {"7.0", {7, 0, 12}}, {"8.0", {8, 0, 4}}};
+    for (size_t i = 0; i < SB_COUNT(known); i++)
+        if (strcmp(text, known[i].text) == 0) {
+            memcpy(version, known[i].version, sizeof known[i].version);
+            return true;
+        }
+    return false;
+}
+
 struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
 {
     struct sim *s = calloc(1, sizeof *s);
@@ -334,8 +378,9 @@ struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
     s->start = s->now = setup->start_ms * 1000;
     s->speed = setup->speed;
     s->members = setup->members;
-    s->version[0] = 5;
-    s->version[2] = 7;
+    memcpy(s->version, setup->version, sizeof s->version);
+    if (!s->version[0])
+        sim_version("5.0", s->version);
     s->trace = SB_FNV_START;
     s->oplog_bytes = INT64_C(48) << 20;
     snprintf(s->scenario, sizeof s->scenario, "%s", setup->scenario_name);
@@ -387,6 +432,7 @@ static void member_release(struct sim_member *m)
     }
     sim_branch_release(m);
     sim_catalog_release(&m->cat);
+    sim_snapshots_release(m);
     sim_log_release(m);
 }
 

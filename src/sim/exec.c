@@ -373,7 +373,7 @@ static void summary(const struct sim_stage *s, struct sb_str *out)
     if (name) {
         if (out->len)
             sb_str_adds(out, ", ");
-        sb_str_adds(out, name);
+        sb_str_adds(out, s->express ? "EXPRESS_IXSCAN { _id: 1 }" : name);
         if (s->scan)
             sim_index_shell(out, s->scan->index);
     }

@@ -13,7 +13,7 @@ static const char *stage_name(const struct sim_stage *s)
     case SIM_COLLSCAN:
         return "COLLSCAN";
     case SIM_IDHACK:
-        return "IDHACK";
+        return s->express ? "EXPRESS_IXSCAN" : "IDHACK";
     case SIM_IXSCAN:
         return "IXSCAN";
     case SIM_COUNT_SCAN:
@@ -291,7 +291,7 @@ static void write_planner(struct sim_w *w, const struct sim_exec *e, bool hash)
     sim_expr_write(w, e->q.filter);
     sim_w_end(w);
     if (hash) {
-        sim_w_textf(w, "queryHash", "%08X", e->query_hash);
+        sim_w_textf(w, e->newer_names ? "planCacheShapeHash" : "queryHash", "%08X", e->query_hash);
         sim_w_textf(w, "planCacheKey", "%08X", e->plan_cache_key);
     }
     sim_w_bool(w, "maxIndexedOrSolutionsReached", false);

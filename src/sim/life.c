@@ -72,12 +72,16 @@ static void forget_process(struct sim_member *m)
     m->startup_n = 0;
     m->next_conn = 0;
     m->dirty_bytes = 0;
+    m->dropped_idents = 0;
+    memset(&m->store, 0, sizeof m->store);
+    sim_snapshots_release(m);
     m->slow_ms = 100;
     m->sample_rate = 1;
     for (size_t i = 0; i < m->cat.n; i++) {
         struct sim_coll *c = m->cat.coll[i];
         memset(c->top, 0, sizeof c->top);
         memset(c->latency, 0, sizeof c->latency);
+        c->locked_until_us = c->lock_waits = c->lock_wait_us = 0;
         c->read_lock = c->write_lock = (struct sim_usage){0, 0};
         c->scans_total = c->scans_nontailable = 0;
         sim_plan_cache_clear(c->plans);

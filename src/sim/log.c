@@ -7,7 +7,7 @@
 #include <string.h>
 
 static void format(struct sb_str *out, int64_t at_us, char severity, const char *component, int id, const char *ctx, const char *msg,
-                   const uint8_t *attr, bool startup)
+                   const uint8_t *attr, bool startup, bool svc)
 {
     char time[SB_TIME_LEN + 1], number[16], padded[32];
     sb_time_format(time, at_us / 1000);
@@ -16,6 +16,8 @@ static void format(struct sb_str *out, int64_t at_us, char severity, const char 
     snprintf(number, sizeof number, "%d,", id);
     sb_str_addf(out, "{\"t\":{\"$date\":\"%s+00:00\"},\"s\":\"%c\",  \"c\":%-11s \"id\":%-8s \"ctx\":", time, severity, padded, number);
     sim_json_text(out, ctx, strlen(ctx));
+    if (svc) /* a service, of which a shard has one and a router another */
+        sb_str_adds(out, ",\"svc\":\"S\"");
     sb_str_adds(out, ",\"msg\":");
     sim_json_text(out, msg, strlen(msg));
     if (attr) {
@@ -48,7 +50,7 @@ void sim_log(struct sim_member *m, int64_t at_us, char severity, const char *com
 {
     struct sb_str line;
     sb_str_init(&line);
-    format(&line, at_us, severity, component, id, ctx, msg, attr, false);
+    format(&line, at_us, severity, component, id, ctx, msg, attr, false, sim_since(m->sim, 8));
     put(m, &line);
     sb_str_release(&line);
 }
@@ -57,7 +59,7 @@ void sim_log_startup(struct sim_member *m, char severity, const char *component,
 {
     struct sb_str line;
     sb_str_init(&line);
-    format(&line, m->sim->now, severity, component, id, "initandlisten", msg, attr, true);
+    format(&line, m->sim->now, severity, component, id, "initandlisten", msg, attr, true, sim_since(m->sim, 8));
     put(m, &line);
     if (m->startup_n < SB_COUNT(m->startup))
         m->startup[m->startup_n++].text = cut(&line);

@@ -23,7 +23,7 @@ static void put_commands(struct sim_w *w, const struct sim_member *m)
         sim_w_i64(w, "failed", m->n.command_failed[i]);
         if (strcmp(sim_commands[i].name, "update") == 0 || strcmp(sim_commands[i].name, "findAndModify") == 0)
             sim_w_i64(w, "pipeline", 0);
-        sim_w_i64(w, "total", m->n.command_total[i]);
+        sim_w_i64(w, "total", m->n.command_total[i] + (strcmp(sim_commands[i].name, "getMore") == 0 ? m->n.served_getmores : 0));
         sim_w_end(w);
     }
     sim_w_end(w);
@@ -53,6 +53,18 @@ static void put_cursors(struct sim_w *w, const struct sim_member *m)
     sim_w_end(w);
 }
 
+/* key NULL: into the open document */
+static void put_buffer(struct sim_w *w, const char *key, int64_t entries)
+{
+    if (key)
+        sim_w_doc(w, key);
+    sim_w_i64(w, "count", entries);
+    sim_w_i64(w, "maxSizeBytes", 268435456);
+    sim_w_i64(w, "sizeBytes", entries * 300);
+    if (key)
+        sim_w_end(w);
+}
+
 static void put_repl_metrics(struct sim_w *w, const struct sim_member *m)
 {
     const struct sim *s = m->sim;
@@ -68,9 +80,11 @@ static void put_repl_metrics(struct sim_w *w, const struct sim_member *m)
     sim_w_i64(w, "ops", m->n.apply_ops);
     sim_w_end(w);
     sim_w_doc(w, "buffer");
-    sim_w_i64(w, "count", m->primary ? 0 : (int64_t)waiting);
-    sim_w_i64(w, "maxSizeBytes", 268435456);
-    sim_w_i64(w, "sizeBytes", m->primary ? 0 : (int64_t)waiting * 300);
+    if (sim_since(s, 8)) {
+        put_buffer(w, "apply", m->primary ? 0 : (int64_t)waiting);
+        put_buffer(w, "write", 0);
+    }
+    put_buffer(w, NULL, m->primary ? 0 : (int64_t)waiting);
     sim_w_end(w);
     sim_w_doc(w, "network");
     sim_w_i64(w, "bytes", m->n.fetch_bytes);
@@ -134,10 +148,20 @@ void sim_put_metrics(struct sim_w *w, const struct sim_member *m)
     sim_w_end(w);
     sim_w_end(w);
     sim_w_doc(w, "operation");
+    if (sim_since(m->sim, 8))
+        sim_w_i64(w, "killedDueToMaxTimeMSExpired", n->over_time);
     sim_w_i64(w, "scanAndOrder", n->scan_and_order);
     sim_w_i64(w, "writeConflicts", n->write_conflicts);
     sim_w_end(w);
     put_operators(w, m);
+    if (sim_since(m->sim, 7)) {
+        sim_w_doc(w, "query");
+        sim_w_doc(w, "sort");
+        sim_w_i64(w, "spillToDisk", n->sort_spills);
+        sim_w_i64(w, "totalKeysSorted", n->sorted_keys);
+        sim_w_end(w);
+        sim_w_end(w);
+    }
     sim_w_doc(w, "queryExecutor");
     sim_w_i64(w, "scanned", n->keys);
     sim_w_i64(w, "scannedObjects", n->docs);
@@ -158,15 +182,6 @@ void sim_put_metrics(struct sim_w *w, const struct sim_member *m)
 }
 
 /* ---- wiredTiger ---- */
-
-double sim_cache_used(const struct sim_member *m)
-{
-    double bytes = 2e6;
-    for (size_t i = 0; i < m->cat.n; i++)
-        bytes += (double)m->cat.coll[i]->records.bytes * 1.1 + (double)sim_coll_index_bytes(m->cat.coll[i]) * 1.2;
-    double most = m->sim->costs.cache_bytes * 0.8;
-    return bytes + m->dirty_bytes < most ? bytes + m->dirty_bytes : most;
-}
 
 static void put_tickets(struct sim_w *w, const char *key, int out, int total)
 {
@@ -194,6 +209,15 @@ static void put_stats(struct sim_w *w, const char *section, const struct figure 
 
 #define PUT(section, list) put_stats(w, section, list, SB_COUNT(list))
 
+/* From the oldest open snapshot to now, as a difference of timestamps. */
+static int64_t pinned_range(const struct sim_member *m)
+{
+    int64_t oldest = m->sim->now;
+    for (const struct sim_snapshot *x = m->snapshots; x; x = x->next)
+        oldest = x->from_us < oldest ? x->from_us : oldest;
+    return (m->sim->now - oldest) / 1000000 << 32;
+}
+
 static void put_cache(struct sim_w *w, const struct sim_member *m)
 {
     const struct sim_counters *n = &m->n;
@@ -203,18 +227,18 @@ static void put_cache(struct sim_w *w, const struct sim_member *m)
         {"bytes currently in the cache", used},
         {"bytes read into cache", (double)n->bytes_read},
         {"bytes written from cache", (double)n->bytes_written},
-        {"eviction server unable to reach eviction goal", 0},
+        {"eviction server unable to reach eviction goal", (double)n->eviction_failed},
         {"maximum bytes configured", m->sim->costs.cache_bytes},
         {"modified pages evicted", (double)n->evicted_dirty},
-        {"modified pages evicted by application threads", 0},
+        {"modified pages evicted by application threads", (double)n->app_evicted_dirty},
         {"operations timed out waiting for space in cache", 0},
-        {"pages currently held in the cache", used / 32768 + 40},
+        {"pages currently held in the cache", used / m->sim->costs.page_bytes + 40},
         {"pages evicted by application threads", (double)n->app_evictions},
         {"pages read into cache", (double)n->pages_read},
         {"pages requested from the cache", (double)n->wt_pages_requested},
         {"pages written from cache", (double)n->pages_written},
-        {"tracked dirty bytes in the cache", m->dirty_bytes},
-        {"tracked dirty pages in the cache", m->dirty_bytes / 32768},
+        {"tracked dirty bytes in the cache", sim_cache_dirty(m)},
+        {"tracked dirty pages in the cache", sim_cache_dirty(m) / m->sim->costs.page_bytes},
         {"unmodified pages evicted", (double)n->evicted_clean},
     };
     PUT("cache", cache);
@@ -247,17 +271,18 @@ void sim_put_wired_tiger(struct sim_w *w, const struct sim_member *m)
     };
     const struct figure session[] = {{"open session count", 20}};
     const struct figure yield[] = {
-        {"application thread time evicting (usecs)", 0},
-        {"application thread time waiting for cache (usecs)", 0},
+        {"application thread time evicting (usecs)", (double)n->app_evict_us},
+        {"application thread time waiting for cache (usecs)", (double)n->app_evict_us},
     };
     const struct figure transaction[] = {
         {"transaction begins", (double)n->txn_begins},
-        {"transaction checkpoint currently running", 0},
+        {"transaction checkpoint currently running", n->checkpoint_until_us > m->sim->now},
         {"transaction checkpoint max time (msecs)", (double)n->checkpoint_ms_max},
         {"transaction checkpoint min time (msecs)", (double)n->checkpoint_ms_min},
         {"transaction checkpoint most recent time (msecs)", (double)n->checkpoint_ms_last},
         {"transaction checkpoint total time (msecs)", (double)n->checkpoint_ms_total},
         {"transaction checkpoints", (double)n->checkpoints},
+        {"transaction range of timestamps currently pinned", (double)pinned_range(m)},
         {"transactions committed", (double)n->txn_commits},
         {"transactions rolled back", (double)n->txn_rollbacks},
         {"update conflicts", (double)n->write_conflicts},
@@ -272,10 +297,12 @@ void sim_put_wired_tiger(struct sim_w *w, const struct sim_member *m)
     PUT("session", session);
     PUT("thread-yield", yield);
     PUT("transaction", transaction);
-    sim_w_doc(w, "concurrentTransactions");
-    put_tickets(w, "write", sim_tickets_out(m, true), total);
-    put_tickets(w, "read", sim_tickets_out(m, false), total);
-    sim_w_end(w);
+    if (!sim_since(m->sim, 8)) { /* then: queues.execution */
+        sim_w_doc(w, "concurrentTransactions");
+        put_tickets(w, "write", sim_tickets_out(m, true), total);
+        put_tickets(w, "read", sim_tickets_out(m, false), total);
+        sim_w_end(w);
+    }
     sim_w_doc(w, "oplog");
     sim_w_ts(w, "visibility timestamp", m->applied_ts);
     sim_w_end(w);

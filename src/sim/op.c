@@ -2,6 +2,7 @@
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/op.h>
 #include <signalbox/sim/profile.h>
+#include <signalbox/sim/contend.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,7 @@ void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_ma
     op->works += e->root->works - works;
     op->has_sort = t.sort;
     op->used_disk = t.used_disk;
-    op->collscan = t.collscan;
+    op->collscan = op->in_order = t.collscan;
     op->from_multi = e->from_multi;
     op->replanned = e->replanned;
     memcpy(op->replan_reason, e->replan_reason, sizeof op->replan_reason);
@@ -90,26 +91,70 @@ void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_ma
     sim_w_release(&w);
 }
 
+/* Waits that end before the work begins. A statement runs under its command's ticket. */
+static void wait_to_begin(struct sim_op *op)
+{
+    struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
+    if (!op->is_statement && (op->counts_read || op->counts_write))
+        op->ticket_us = sim_wait_ticket(op->m, op->counts_write);
+    /* who is answered at once waits for nobody */
+    int64_t lock = op->counts_write && op->conn->timed ? sim_wait_lock(op->m, c) - op->ticket_us : 0;
+    if (lock <= 0)
+        return;
+    op->lock_us += lock;
+    c->lock_waits++;
+    c->lock_wait_us += lock;
+}
+
+/* Cache, disk and other writers. us: what it works without them. */
+static void wait_for_pages(struct sim_op *op, double us)
+{
+    const struct sim_work *w = &op->work;
+    struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
+    if (!c)
+        return;
+    struct sim_wants wants = {.docs = (double)w->docs, .doc_bytes = (double)w->doc_bytes, .in_order = op->in_order, .keys = (double)w->keys,
+                              .keys_written = (double)w->keys_written, .docs_written = (double)w->docs_written,
+                              .bytes_written = (double)w->bytes_written, .keeps_old = op->keeps_old};
+    struct sim_pages pages = sim_store_use(op->m, c, &wants);
+    op->read_us += pages.read_us;
+    op->read_bytes += (int64_t)(pages.read * op->m->sim->costs.page_bytes);
+    op->evict_us += pages.evict_us;
+    if (op->hot_id && op->conn->timed && w->docs_written)
+        op->conflict_us += sim_wait_document(op->m, op->hot_id, (int64_t)us + pages.read_us + pages.evict_us, &op->conflicts);
+}
+
+static int64_t wait_for_others(const struct sim_op *op)
+{
+    const struct sim_costs *k = &op->m->sim->costs;
+    struct sb_rng *rng = &op->m->rng;
+    double us = k->journal_us * sim_cost_spread(k, rng) * (sim_store_writing(op->m) ? 2 : 1);
+    op->m->n.log_sync_us += (int64_t)us;
+    if (op->waits) /* a secondary has to do the same work before it can say that it has it */
+        us += k->replicate_us * sim_cost_spread(k, rng) + (double)op->work.keys_written * k->key_write_us + (double)op->work.docs_written * k->doc_write_us;
+    return (int64_t)us;
+}
+
 bool sim_op_time(struct sim_op *op)
 {
     struct sim *s = op->m->sim;
     static const struct sim_work none;
     double cpu = sim_cost_of(&s->costs, op->inner_us ? &none : &op->work) * sim_cost_spread(&s->costs, &op->m->rng);
-    double share = (sim_busy(op->m) + 1) / s->costs.cores;
-    double latency = cpu * (share > 1 ? share : 1);
-    int out = sim_tickets_out(op->m, op->counts_write);
-    if (out >= s->costs.tickets) /* waits until one of those that run gives its ticket back */
-        latency += latency * (out - s->costs.tickets + 1) / s->costs.tickets + 1000;
-    if (op->counts_write && op->work.docs_written && !op->is_statement) {
-        double journal = s->costs.journal_us * sim_cost_spread(&s->costs, &op->m->rng);
-        op->wait_us = (int64_t)journal;
-        if (op->waits) /* a secondary has to do the same work before it can say that it has it */
-            op->wait_us = (int64_t)(journal + s->costs.replicate_us * sim_cost_spread(&s->costs, &op->m->rng) +
-                                    (double)op->work.keys_written * s->costs.key_write_us + (double)op->work.docs_written * s->costs.doc_write_us);
-    }
+    double share = (sim_busy(op->m) + 1) / sim_cores(op->m), us = cpu * (share > 1 ? share : 1);
+    int64_t before = op->lock_us + op->conflict_us + op->read_us + op->evict_us; /* of its statements, in inner_us already */
+    wait_to_begin(op);
+    wait_for_pages(op, us);
+    if (op->counts_write && op->work.docs_written && !op->is_statement)
+        op->wait_us = wait_for_others(op);
+    cpu += op->is_statement || !op->inner_us ? cpu * (double)op->conflicts : 0; /* each attempt worked in vain */
     op->cpu_us = (int64_t)cpu + op->inner_cpu_us;
-    op->latency_us = (int64_t)latency + op->inner_us + op->wait_us;
+    op->latency_us = (int64_t)us + op->inner_us + op->ticket_us + op->lock_us + op->conflict_us + op->read_us + op->evict_us - before + op->wait_us;
     return op->max_time_ms && op->latency_us > op->max_time_ms * 1000;
+}
+
+int64_t sim_op_working(const struct sim_op *op)
+{
+    return op->latency_us - op->ticket_us - op->lock_us - op->wait_us;
 }
 
 int64_t sim_bucket_lower(unsigned b)
@@ -145,7 +190,7 @@ static void count_latency(struct sim_op *op)
     if (!op->is_statement) {
         n->latency[kind].us += op->latency_us;
         n->latency[kind].count++;
-        if (op->waits && op->wait_us) {
+        if (op->waits && (op->wait_us || op->failed_writes)) { /* who failed waits for what was there before */
             n->wait_num++;
             n->wait_ms += op->wait_us / 1000;
         }
@@ -183,27 +228,42 @@ static void count_work(struct sim_op *op)
     n->inserted += op->ninserted > 0 ? op->ninserted : 0;
     n->updated += op->nmatched > 0 ? op->nmatched : 0;
     n->deleted += op->ndeleted > 0 ? op->ndeleted : 0;
+    n->wt_modifies += op->nmodified > 0 ? op->nmodified : 0;
+    n->wt_removes += op->keys_deleted > 0 ? op->keys_deleted : 0;
     if (op->is_statement)
         return; /* the command's own work holds the rest */
     n->cpu_us += op->cpu_us;
+    n->write_conflicts += op->conflicts;
+    n->ticket_waits_of[!op->counts_write] += op->ticket_us > 0;
+    n->ticket_wait_us_of[!op->counts_write] += op->ticket_us;
+    n->sorted_keys += op->work.sorted;
+    n->sort_spills += op->used_disk;
+    n->over_time += op->error == SIM_MAX_TIME;
+    n->lock_waits += op->lock_us > 0;
+    n->lock_wait_us += op->lock_us;
     int64_t yields = op->works / 1000;
     n->lock_r += op->counts_write ? 1 : yields + 1;
     n->lock_w += op->counts_write ? yields + 2 : 0;
-    n->txn_begins++;
+    n->txn_begins += yields + 1; /* each yield ends a transaction */
+    n->txn_rollbacks += yields;
+    if (op->failed_writes) { /* each was begun, found out that it must not be, and taken back */
+        n->wt_inserts += op->failed_writes;
+        n->wt_removes += op->failed_writes;
+        n->log_syncs++;
+    }
     if (op->work.docs_written) {
         n->txn_commits++;
         n->log_writes += op->work.docs_written;
         n->log_bytes += op->work.bytes_written + 64 * op->work.docs_written;
         n->log_syncs++;
-        n->log_sync_us += op->wait_us ? (int64_t)op->m->sim->costs.journal_us : 0;
-        op->m->dirty_bytes += 2.0 * (double)op->work.bytes_written + 128.0 * (double)op->work.keys_written;
     } else {
         n->txn_rollbacks++;
     }
-    n->wt_cursor_searches += 1 + op->docs;
+    n->wt_cursor_searches += 1 + (op->in_order ? 0 : op->docs);
     n->wt_cursor_nexts += op->keys + op->docs;
     n->wt_inserts += op->work.docs_written + op->work.keys_written;
-    n->wt_pages_requested += op->keys / 8 + op->docs + 2;
+    n->wt_pages_requested += op->keys / 8 + (op->in_order ? op->work.doc_bytes / (int64_t)op->m->sim->costs.page_bytes : op->docs) + op->work.docs_written +
+                             op->work.keys_written + 2;
 }
 
 static void trace(const struct sim_op *op)
@@ -261,7 +321,7 @@ static void record(struct sim_op *op)
 {
     const struct sim_filter *filter;
     int level = level_of(op, &filter);
-    bool slow = op->latency_us >= op->m->slow_ms * 1000;
+    bool slow = (sim_since(op->m->sim, 8) ? sim_op_working(op) : op->latency_us) >= op->m->slow_ms * 1000;
     if (!slow && !level && !filter)
         return;
     bool sampled = op->m->sample_rate >= 1 || sb_rng_unit(&op->m->rng) < op->m->sample_rate;
@@ -314,6 +374,9 @@ static void occupy(struct sim_op *op)
     r->to = s->now + op->latency_us;
     r->write = op->counts_write;
     r->takes_core = true;
+    r->ticket_at = s->now + op->ticket_us;
+    r->lock_until = r->ticket_at + op->lock_us;
+    r->works_until = r->to - op->wait_us;
     r->yields = op->works / 1000;
     if (op->plan.len)
         r->plan = sb_strdup_n(op->plan.p, op->plan.len);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/base/hash.h>
 #include <signalbox/sim/apply.h>
 #include <signalbox/sim/profile.h>
 
@@ -20,6 +21,23 @@ static void put_lock(struct sim_w *w, const char *name, int64_t r, int64_t write
     sim_w_end(w);
 }
 
+static void put_collection_lock(struct sim_w *w, const struct sim_op *op, int64_t writes)
+{
+    sim_w_doc(w, "Collection");
+    sim_w_doc(w, "acquireCount");
+    sim_w_i64(w, "w", writes);
+    sim_w_end(w);
+    if (op->lock_us) {
+        sim_w_doc(w, "acquireWaitCount");
+        sim_w_i64(w, "w", 1);
+        sim_w_end(w);
+        sim_w_doc(w, "timeAcquiringMicros");
+        sim_w_i64(w, "w", op->lock_us);
+        sim_w_end(w);
+    }
+    sim_w_end(w);
+}
+
 /* late: the profiler has by then taken a lock more than the log line knows of. */
 static void put_locks(struct sim_w *w, const struct sim_op *op, bool late)
 {
@@ -31,7 +49,7 @@ static void put_locks(struct sim_w *w, const struct sim_op *op, bool late)
         put_lock(w, "ReplicationStateTransition", 0, n + 1 + more);
         put_lock(w, "Global", more, n);
         put_lock(w, "Database", 0, n);
-        put_lock(w, "Collection", 0, n);
+        put_collection_lock(w, op, n);
         put_lock(w, "Mutex", op->work.docs_written ? 2 : 1, 0);
     } else if (op->in_top) {
         if (late)
@@ -111,14 +129,62 @@ static void put_counts(struct sim_w *w, const struct sim_op *op)
         sim_w_int(w, "keysInserted", op->keys_inserted);
     if (op->keys_deleted > 0)
         sim_w_int(w, "keysDeleted", op->keys_deleted);
+    if (op->conflicts > 0)
+        sim_w_int(w, "writeConflicts", op->conflicts);
+}
+
+/* A shape of its own over all parts of the query; here it says as much as the plan cache's. */
+static void put_shape_hash(struct sim_w *w, uint32_t hash)
+{
+    uint64_t part[4] = {SB_FNV_START};
+    for (int i = 0; i < 4; i++)
+        part[i] = sb_fnv1a(i ? part[i - 1] : SB_FNV_START, &hash, sizeof hash);
+    sim_w_textf(w, "queryShapeHash", "%016llX%016llX%016llX%016llX", (unsigned long long)part[0], (unsigned long long)part[1],
+                (unsigned long long)part[2], (unsigned long long)part[3]);
 }
 
 static void put_hashes(struct sim_w *w, const struct sim_op *op)
 {
+    const struct sim *s = op->m->sim;
     if (!op->has_hash)
         return;
-    sim_w_textf(w, "queryHash", "%08X", op->query_hash);
+    if (sim_since(s, 8))
+        put_shape_hash(w, op->query_hash);
+    sim_w_textf(w, sim_since(s, 8) ? "planCacheShapeHash" : "queryHash", "%08X", op->query_hash);
     sim_w_textf(w, "planCacheKey", "%08X", op->plan_cache_key);
+    if (sim_since(s, 7))
+        sim_w_text(w, "queryFramework", "classic");
+}
+
+/* Of the time that a command takes before it reads its first key, planning is about a half. */
+static void put_planning(struct sim_w *w, const struct sim_op *op)
+{
+    if (sim_since(op->m->sim, 7) && op->has_plan)
+        sim_w_i64(w, "planningTimeMicros", (int64_t)(op->m->sim->costs.command_us * (op->from_multi ? 4 : 0.5)));
+}
+
+static void put_cpu(struct sim_w *w, const struct sim_op *op)
+{
+    if (sim_since(op->m->sim, 7))
+        sim_w_i64(w, "cpuNanos", op->cpu_us * 1000);
+}
+
+/* Waits for tickets; the work without them. */
+static void put_queues(struct sim_w *w, const struct sim_op *op)
+{
+    if (!sim_since(op->m->sim, 8))
+        return;
+    sim_w_doc(w, "queues");
+    sim_w_doc(w, "execution");
+    sim_w_i64(w, "admissions", 1);
+    if (op->ticket_us)
+        sim_w_i64(w, "totalTimeQueuedMicros", op->ticket_us);
+    sim_w_end(w);
+    sim_w_doc(w, "ingress");
+    sim_w_i64(w, "admissions", 1);
+    sim_w_end(w);
+    sim_w_end(w);
+    sim_w_int(w, "workingMillis", sim_op_working(op) / 1000);
 }
 
 static void put_error(struct sim_w *w, const struct sim_op *op)
@@ -134,14 +200,30 @@ static void put_error(struct sim_w *w, const struct sim_op *op)
     }
 }
 
+static void put_storage(struct sim_w *w, const struct sim_op *op)
+{
+    sim_w_doc(w, "storage");
+    if (op->read_us) {
+        sim_w_doc(w, "data");
+        sim_w_i64(w, "bytesRead", op->read_bytes);
+        sim_w_i64(w, "timeReadingMicros", op->read_us);
+        sim_w_end(w);
+    }
+    if (op->evict_us) {
+        sim_w_doc(w, "timeWaitingMicros");
+        sim_w_i64(w, "cache", op->evict_us);
+        sim_w_end(w);
+    }
+    sim_w_end(w);
+}
+
 static void put_concerns(struct sim_w *w, const struct sim_op *op)
 {
     if (op->has_read_concern)
         put_concern(w, "readConcern", op->read_concern, true);
     if (op->has_write_concern && !op->is_statement)
         put_concern(w, "writeConcern", op->write_concern, false);
-    sim_w_doc(w, "storage");
-    sim_w_end(w);
+    put_storage(w, op);
 }
 
 struct sim_doc *sim_profile_attr(const struct sim_op *op)
@@ -150,12 +232,17 @@ struct sim_doc *sim_profile_attr(const struct sim_op *op)
     sim_w_init(&w);
     sim_w_text(&w, "type", op->is_statement ? op->type : "command");
     sim_w_text(&w, "ns", op->ns);
+    if (sim_since(op->m->sim, 8)) {
+        sim_w_text(&w, "collectionType", op->in_top ? "normal" : "none");
+        sim_w_bool(&w, "isFromUserConnection", true);
+    }
     if (op->conn->app[0])
         sim_w_text(&w, "appName", op->conn->app);
     put_command(&w, "command", op->command);
     put_command(&w, "originatingCommand", op->originating);
     if (op->plan.len)
         sim_w_text_n(&w, "planSummary", op->plan.p, op->plan.len);
+    put_planning(&w, op);
     if (op->cursor_id)
         sim_w_i64(&w, "cursorid", op->cursor_id);
     put_counts(&w, op);
@@ -168,9 +255,11 @@ struct sim_doc *sim_profile_attr(const struct sim_op *op)
         sim_w_int(&w, "reslen", op->reslen);
     put_locks(&w, op, false);
     put_concerns(&w, op);
+    put_cpu(&w, op);
     sim_w_text(&w, "remote", op->conn->remote);
     if (!op->is_statement)
         sim_w_text(&w, "protocol", "op_msg");
+    put_queues(&w, op);
     sim_w_int(&w, "durationMillis", op->latency_us / 1000);
     const uint8_t *done = sim_w_done(&w);
     struct sim_doc *d = done ? sim_doc_new(done) : NULL;
@@ -196,6 +285,8 @@ struct sim_doc *sim_profile_doc(const struct sim_op *op)
     put_locks(&w, op, true);
     put_concerns(&w, op);
     put_error(&w, op);
+    put_planning(&w, op);
+    put_cpu(&w, op);
     if (!op->is_statement) {
         sim_w_int(&w, "responseLength", op->reslen);
         sim_w_text(&w, "protocol", "op_msg");

@@ -351,6 +351,13 @@ static void apply_one(struct sim *s, struct sim_member *m, const struct sim_chan
     m->n.apply_ops++;
     m->n.fetch_ops++;
     m->n.fetch_bytes += sim_doc_len(c->entry->bson);
+    if (m->role.sync < 0)
+        return;
+    struct sim_member *from = &s->member[m->role.sync]; /* to whom it was a document of a cursor's batch like any other */
+    from->n.returned++;
+    from->n.docs++;
+    from->n.wt_cursor_nexts++;
+    from->n.bytes_out += sim_doc_len(c->entry->bson);
 }
 
 static void after_batch(struct sim *s, struct sim_member *m, double cost)

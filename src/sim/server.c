@@ -125,6 +125,7 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
         v->listener[i].fd = -1;
     struct sim_setup setup = {.seed = o->seed, .start_ms = o->start_ms, .speed = o->speed, .scenario_name = o->scenario->name,
                               .incarnation = o->incarnation, .members = o->members, .pid = getpid()};
+    memcpy(setup.version, o->version, sizeof setup.version);
     v->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (v->epoll < 0) {
         sb_fail_errno(err, errno, "cannot watch sockets");
@@ -346,7 +347,7 @@ static void on_late_answer(struct sim_conn *conn, const uint8_t *reply)
     struct peer *p = conn->owner;
     sim_wire_answer(conn, &p->asked, reply, &p->out);
     p->waiting = false;
-    p->ending = p->ending || !sb_str_ok(&p->out);
+    p->ending = p->ending || p->asked.ends || !sb_str_ok(&p->out);
     if (p->events & EPOLLOUT || conn->m->hung)
         return;
     /* not sent from here: an event of the simulation must not free its own client */

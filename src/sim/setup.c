@@ -169,21 +169,22 @@ static void on_checkpoint(struct sim *s, void *ctx)
 {
     struct sim_member *m = ctx;
     struct sim_counters *n = &m->n;
-    int64_t bytes = (int64_t)m->dirty_bytes, ms = 4 + bytes / 400000;
     if (!m->up || m->hung) {
         if (sim_at(s, s->now + CHECKPOINT_US, on_checkpoint, m, NULL))
             m->dirty_bytes = 0;
         return;
     }
+    int64_t ms = 4 + (sim_store_write(m, m->dirty_bytes) - s->now) / 1000;
     n->checkpoints++;
+    m->dropped_idents = 0;
     n->checkpoint_ms_last = ms;
     n->checkpoint_ms_total += ms;
     n->checkpoint_ms_max = ms > n->checkpoint_ms_max ? ms : n->checkpoint_ms_max;
     n->checkpoint_ms_min = n->checkpoints == 1 || ms < n->checkpoint_ms_min ? ms : n->checkpoint_ms_min;
-    n->bytes_written += bytes;
-    n->pages_written += bytes / 32768 + 8;
+    n->checkpoint_until_us = s->now + ms * 1000;
     m->dirty_bytes *= 0.02; /* what was written while the checkpoint ran */
-    if (sim_at(s, s->now + CHECKPOINT_US, on_checkpoint, m, NULL))
+    int64_t next = s->now + CHECKPOINT_US > n->checkpoint_until_us ? s->now + CHECKPOINT_US : n->checkpoint_until_us + CHECKPOINT_US;
+    if (sim_at(s, next, on_checkpoint, m, NULL))
         m->dirty_bytes = 0; /* out of memory: no more checkpoints, no dirty pages either */
 }
 

@@ -67,13 +67,17 @@ static void put_connections(struct sim_call *c)
     struct sim_w *w = c->reply;
     sim_w_doc(w, "connections");
     sim_w_i32(w, "current", c->m->conns_n);
-    sim_w_i32(w, "available", 51200 - c->m->conns_n);
+    sim_w_i32(w, "available", (int64_t)c->s->costs.max_conns - c->m->conns_n);
     sim_w_i32(w, "totalCreated", c->m->n.connections_created);
+    if (sim_since(c->s, 7))
+        sim_w_i32(w, "rejected", c->m->n.connections_refused);
     sim_w_i32(w, "active", active_conns(c->m));
     sim_w_i32(w, "threaded", c->m->conns_n);
     sim_w_i32(w, "exhaustIsMaster", 0);
     sim_w_i32(w, "exhaustHello", 0);
     sim_w_i32(w, "awaitingTopologyChanges", 0);
+    if (sim_since(c->s, 6))
+        sim_w_i32(w, "loadBalanced", 0);
     sim_w_end(w);
 }
 
@@ -105,6 +109,11 @@ static void put_elections(struct sim_call *c)
     sim_w_end(w);
 }
 
+static double memory_of(const struct sim_member *m)
+{
+    return sim_cache_used(m) + 150e6 + m->conns_n * m->sim->costs.conn_bytes;
+}
+
 static void put_extra_info(struct sim_call *c)
 {
     struct sim_w *w = c->reply;
@@ -112,7 +121,7 @@ static void put_extra_info(struct sim_call *c)
     sim_w_text(w, "note", "fields vary by platform");
     sim_w_i64(w, "user_time_us", c->m->n.cpu_us);
     sim_w_i64(w, "system_time_us", c->m->n.cpu_us / 12);
-    sim_w_i64(w, "maximum_resident_set_kb", (int64_t)((sim_cache_used(c->m) + 150e6) / 1024));
+    sim_w_i64(w, "maximum_resident_set_kb", (int64_t)(memory_of(c->m) / 1024));
     sim_w_i64(w, "input_blocks", c->m->n.bytes_read / 512);
     sim_w_i64(w, "output_blocks", (c->m->n.bytes_written + c->m->n.log_bytes) / 512);
     sim_w_i64(w, "page_faults", 0);
@@ -134,6 +143,24 @@ static void put_flow_control(struct sim_call *c)
     sim_w_end(w);
 }
 
+static int waiting_for_ticket(const struct sim_member *m, bool write)
+{
+    int n = 0;
+    for (const struct sim_running *r = m->running; r; r = r->next)
+        n += r->takes_core && r->write == write && m->sim->now < r->ticket_at;
+    return n;
+}
+
+/* With a ticket, and not waiting for a lock. */
+static int active(const struct sim_member *m, bool write)
+{
+    int64_t now = m->sim->now;
+    int n = 0;
+    for (const struct sim_running *r = m->running; r; r = r->next)
+        n += r->takes_core && r->write == write && now >= r->ticket_at && now >= r->lock_until && now < r->works_until;
+    return n;
+}
+
 static void put_queue(struct sim_w *w, const char *key, int readers, int writers)
 {
     sim_w_doc(w, key);
@@ -145,12 +172,19 @@ static void put_queue(struct sim_w *w, const char *key, int readers, int writers
 
 static void put_global_lock(struct sim_call *c)
 {
-    int r = sim_tickets_out(c->m, false), wr = sim_tickets_out(c->m, true), most = (int)c->s->costs.tickets;
+    int r = sim_queued(c->m, false), wr = sim_queued(c->m, true);
     struct sim_w *w = c->reply;
     sim_w_doc(w, "globalLock");
     sim_w_i64(w, "totalTime", c->s->now - c->m->start_us);
-    put_queue(w, "currentQueue", r > most ? r - most : 0, wr > most ? wr - most : 0);
-    put_queue(w, "activeClients", r > most ? most : r, wr > most ? most : wr);
+    put_queue(w, "currentQueue", r, wr);
+    put_queue(w, "activeClients", active(c->m, false), active(c->m, true));
+    sim_w_end(w);
+}
+
+static void put_wait(struct sim_w *w, const char *name, const char *mode, int64_t n)
+{
+    sim_w_doc(w, name);
+    sim_w_i64(w, mode, n);
     sim_w_end(w);
 }
 
@@ -166,6 +200,18 @@ static void put_lock(struct sim_w *w, const char *name, int64_t r, int64_t wr)
     sim_w_end(w);
 }
 
+/* The only lock that is ever waited for here. */
+static void put_collection_lock(struct sim_w *w, const struct sim_counters *n)
+{
+    sim_w_doc(w, "Collection");
+    put_wait(w, "acquireCount", "w", n->lock_w);
+    if (n->lock_waits) {
+        put_wait(w, "acquireWaitCount", "w", n->lock_waits);
+        put_wait(w, "timeAcquiringMicros", "w", n->lock_wait_us);
+    }
+    sim_w_end(w);
+}
+
 static void put_locks(struct sim_call *c)
 {
     const struct sim_counters *n = &c->m->n;
@@ -175,7 +221,7 @@ static void put_locks(struct sim_call *c)
     put_lock(w, "ReplicationStateTransition", 0, n->lock_r + n->lock_w);
     put_lock(w, "Global", n->lock_r, n->lock_w);
     put_lock(w, "Database", 0, n->lock_w);
-    put_lock(w, "Collection", 0, n->lock_w);
+    put_collection_lock(w, n);
     put_lock(w, "Mutex", n->lock_r + n->lock_w, 0);
     put_lock(w, "oplog", n->served_getmores, n->txn_commits);
     sim_w_end(w);
@@ -244,7 +290,10 @@ static void put_latencies(struct sim_call *c)
 
 static void put_opcounters(struct sim_call *c)
 {
-    put_ops(c->reply, "opcounters", c->m->n.op);
+    int64_t op[SIM_OPCOUNTERS];
+    memcpy(op, c->m->n.op, sizeof op);
+    op[SIM_OP_GETMORE] += c->m->n.served_getmores; /* those of members that follow this one count as any other's */
+    put_ops(c->reply, "opcounters", op);
 }
 
 static void put_opcounters_repl(struct sim_call *c)
@@ -260,6 +309,38 @@ static void put_oplog_truncation(struct sim_call *c)
     sim_w_text(w, "processingMethod", "scanning");
     sim_w_i64(w, "totalTimeTruncatingMicros", 0);
     sim_w_i64(w, "truncateCount", 0);
+    sim_w_end(w);
+}
+
+/* What wiredTiger.concurrentTransactions was before. */
+static void put_queues(struct sim_call *c)
+{
+    if (!sim_since(c->s, 8))
+        return;
+    const struct sim_counters *n = &c->m->n;
+    struct sim_w *w = c->reply;
+    sim_w_doc(w, "queues");
+    sim_w_doc(w, "execution");
+    for (int k = 0; k < 2; k++) {
+        int out = sim_tickets_out(c->m, k == 0), total = (int)c->s->costs.tickets;
+        sim_w_doc(w, k == 0 ? "write" : "read");
+        sim_w_i32(w, "out", out < total ? out : total);
+        sim_w_i32(w, "available", out < total ? total - out : 0);
+        sim_w_i32(w, "totalTickets", total);
+        sim_w_doc(w, "normalPriority");
+        sim_w_i64(w, "addedToQueue", n->ticket_waits_of[k]);
+        sim_w_i64(w, "queueLength", waiting_for_ticket(c->m, k == 0));
+        sim_w_i64(w, "totalTimeQueuedMicros", n->ticket_wait_us_of[k]);
+        sim_w_i64(w, "canceled", 0);
+        sim_w_end(w);
+        sim_w_end(w);
+    }
+    sim_w_end(w);
+    sim_w_doc(w, "ingress");
+    sim_w_i32(w, "out", active_conns(c->m));
+    sim_w_i32(w, "available", 1000000 - active_conns(c->m));
+    sim_w_i32(w, "totalTickets", 1000000);
+    sim_w_end(w);
     sim_w_end(w);
 }
 
@@ -304,7 +385,7 @@ static void put_storage_engine(struct sim_call *c)
     sim_w_bool(w, "supportsCommittedReads", true);
     sim_w_ts(w, "oldestRequiredTimestampForCrashRecovery", (uint64_t)(c->m->start_us / 1000000) << 32 | 1);
     sim_w_bool(w, "supportsPendingDrops", true);
-    sim_w_i64(w, "dropPendingIdents", 0);
+    sim_w_i64(w, "dropPendingIdents", c->m->dropped_idents);
     sim_w_bool(w, "supportsSnapshotReadConcern", true);
     sim_w_bool(w, "readOnly", false);
     sim_w_bool(w, "persistent", true);
@@ -315,15 +396,23 @@ static void put_storage_engine(struct sim_call *c)
 
 static void put_transactions(struct sim_call *c)
 {
-    static const char *const zero[] = {"currentActive", "currentInactive", "currentOpen", "totalAborted", "totalCommitted", "totalStarted",
-                                       "totalPrepared", "totalPreparedThenCommitted", "totalPreparedThenAborted", "currentPrepared"};
+    const struct sim_counters *n = &c->m->n;
+    int64_t open = 0;
+    for (const struct sim_snapshot *x = c->m->snapshots; x; x = x->next)
+        open++;
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {{"currentActive", 0}, {"currentInactive", open}, {"currentOpen", open}, {"totalAborted", n->txns_aborted},
+                  {"totalCommitted", n->txns_committed}, {"totalStarted", n->txns_started}, {"totalPrepared", 0},
+                  {"totalPreparedThenCommitted", 0}, {"totalPreparedThenAborted", 0}, {"currentPrepared", 0}};
     struct sim_w *w = c->reply;
     sim_w_doc(w, "transactions");
-    sim_w_i64(w, "retriedCommandsCount", c->m->n.retried_commands);
-    sim_w_i64(w, "retriedStatementsCount", c->m->n.retried_statements);
-    sim_w_i64(w, "transactionsCollectionWriteCount", c->m->n.session_writes);
-    for (size_t i = 0; i < SB_COUNT(zero); i++)
-        sim_w_i64(w, zero[i], 0);
+    sim_w_i64(w, "retriedCommandsCount", n->retried_commands);
+    sim_w_i64(w, "retriedStatementsCount", n->retried_statements);
+    sim_w_i64(w, "transactionsCollectionWriteCount", n->session_writes);
+    for (size_t i = 0; i < SB_COUNT(counts); i++)
+        sim_w_i64(w, counts[i].name, counts[i].value);
     sim_w_end(w);
 }
 
@@ -334,7 +423,7 @@ static void put_wired_tiger(struct sim_call *c)
 
 static void put_mem(struct sim_call *c)
 {
-    int64_t resident = (int64_t)((sim_cache_used(c->m) + 150e6) / 1048576);
+    int64_t resident = (int64_t)(memory_of(c->m) / 1048576);
     struct sim_w *w = c->reply;
     sim_w_doc(w, "mem");
     sim_w_i32(w, "bits", 64);
@@ -356,7 +445,8 @@ static const struct {
     {"asserts", put_asserts}, {"catalogStats", put_catalog}, {"connections", put_connections}, {"defaultRWConcern", put_default_concern},
     {"electionMetrics", put_elections}, {"extra_info", put_extra_info}, {"flowControl", put_flow_control}, {"globalLock", put_global_lock},
     {"locks", put_locks}, {"logicalSessionRecordCache", put_sessions}, {"network", put_network}, {"opLatencies", put_latencies},
-    {"opcounters", put_opcounters}, {"opcountersRepl", put_opcounters_repl}, {"oplogTruncation", put_oplog_truncation}, {"repl", put_repl},
+    {"opcounters", put_opcounters}, {"opcountersRepl", put_opcounters_repl}, {"oplogTruncation", put_oplog_truncation},
+    {"queues", put_queues}, {"repl", put_repl},
     {"security", put_security}, {"storageEngine", put_storage_engine}, {"transactions", put_transactions}, {"wiredTiger", put_wired_tiger},
     {"mem", put_mem}, {"metrics", put_metrics},
 };
@@ -370,6 +460,11 @@ int sim_cmd_server_status(struct sim_call *c)
     sim_w_text(w, "host", c->m->host);
     sim_w_textf(w, "version", "%d.%d.%d", s->version[0], s->version[1], s->version[2]);
     sim_w_text(w, "process", "mongod");
+    if (sim_since(s, 8)) {
+        sim_w_array(w, "service");
+        sim_w_text(w, NULL, "shard");
+        sim_w_end(w);
+    }
     sim_w_i64(w, "pid", c->m->pid);
     sim_w_f64(w, "uptime", (double)(up / 1000000));
     sim_w_i64(w, "uptimeMillis", up / 1000);

@@ -10,7 +10,4 @@
 void sim_put_wired_tiger(struct sim_w *w, const struct sim_member *m);
 void sim_put_metrics(struct sim_w *w, const struct sim_member *m);
 
-/* Bytes that the storage engine's cache holds. */
-double sim_cache_used(const struct sim_member *m);
-
 #endif

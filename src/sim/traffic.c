@@ -77,18 +77,23 @@ static void put_modify(struct sim_w *w, const struct sim_task *t, const struct s
         sim_w_bool(w, "upsert", true);
 }
 
+static void put_document(struct sim *s, struct sim_w *seq, const struct sim_task *t, const struct sim_making *m)
+{
+    uint8_t oid[12];
+    if (!sim_template_has(t->document, "_id")) {
+        sim_new_oid(s, oid);
+        sim_w_oid(seq, "_id", oid);
+    }
+    sim_template_fields(t->document, m, seq);
+}
+
 /* The documents of a batch travel behind the command, as drivers send them. */
 static const char *put_write(struct sim *s, struct sim_w *w, struct sim_w *seq, const struct sim_task *t, const struct sim_making *m)
 {
     sim_w_text(w, t->what == SIM_DO_INSERT ? "insert" : t->what == SIM_DO_UPDATE ? "update" : "delete", t->coll);
     sim_w_bool(w, "ordered", true);
     if (t->what == SIM_DO_INSERT) {
-        uint8_t oid[12];
-        if (!sim_template_has(t->document, "_id")) {
-            sim_new_oid(s, oid);
-            sim_w_oid(seq, "_id", oid);
-        }
-        sim_template_fields(t->document, m, seq);
+        put_document(s, seq, t, m);
         return "documents";
     }
     put_template(seq, "q", t->filter, m, true);
@@ -105,12 +110,13 @@ static const char *put_write(struct sim *s, struct sim_w *w, struct sim_w *seq, 
 }
 
 int sim_task_request(struct sim *s, const struct sim_task *t, const struct sim_making *m, const struct sim_asker *who, struct sim_w *w,
-                     struct sim_w *seq, struct sim_request *rq)
+                     struct sim_w *seq, struct sb_str *docs, struct sim_request *rq)
 {
     const char *batch = NULL;
     memset(rq, 0, sizeof *rq);
     sim_w_clear(w);
     sim_w_clear(seq);
+    sb_str_clear(docs);
     if (t->what == SIM_DO_MODIFY)
         put_modify(w, t, m);
     else if (writes(t))
@@ -123,10 +129,21 @@ int sim_task_request(struct sim *s, const struct sim_task *t, const struct sim_m
         return -1;
     rq->bytes = sim_doc_len(rq->body) + 21;
     if (batch) {
-        rq->seq[0].name = batch;
-        if (!(rq->seq[0].p = sim_w_done(seq)))
+        const uint8_t *doc = sim_w_done(seq);
+        for (int64_t i = 1; doc && i < t->batch; i++) {
+            sb_str_add(docs, doc, sim_doc_len(doc));
+            sim_w_clear(seq);
+            put_document(s, seq, t, m);
+            doc = sim_w_done(seq);
+        }
+        if (!doc)
             return -1;
-        rq->seq[0].n = sim_doc_len(rq->seq[0].p);
+        sb_str_add(docs, doc, sim_doc_len(doc));
+        if (!sb_str_ok(docs))
+            return -1;
+        rq->seq[0].name = batch;
+        rq->seq[0].p = (const uint8_t *)docs->p;
+        rq->seq[0].n = docs->len;
         rq->seq_n = 1;
         rq->bytes += rq->seq[0].n + strlen(batch) + 6;
     }

@@ -18,9 +18,10 @@ struct sim_asker {
     bool secondary;
 };
 
-/* One command of a task, in w (and the documents of a sequence in seq): fills rq, which borrows from both. -1 out of memory. */
+/* One command of a task, in w (and the documents of a sequence, made in seq and collected in docs): fills rq, which borrows
+ * from them. -1 out of memory. */
 int sim_task_request(struct sim *s, const struct sim_task *t, const struct sim_making *m, const struct sim_asker *who, struct sim_w *w,
-                     struct sim_w *seq, struct sim_request *rq);
+                     struct sim_w *seq, struct sb_str *docs, struct sim_request *rq);
 
 /* The request for the next batch of a cursor. */
 int sim_more_request(struct sim *s, const struct sim_task *t, int64_t cursor, const struct sim_asker *who, struct sim_w *w, struct sim_request *rq);

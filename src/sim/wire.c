@@ -57,8 +57,9 @@ static void put_reply(struct sim_conn *conn, const struct sim_wire_asked *asked,
     sb_str_add(out, reply, n);
 }
 
-void sim_wire_answer(struct sim_conn *conn, const struct sim_wire_asked *asked, const uint8_t *reply, struct sb_str *out)
+void sim_wire_answer(struct sim_conn *conn, struct sim_wire_asked *asked, const uint8_t *reply, struct sb_str *out)
 {
+    size_t from = out->len;
     if (asked->silent)
         return;
     if (asked->op_query) {
@@ -69,6 +70,7 @@ void sim_wire_answer(struct sim_conn *conn, const struct sim_wire_asked *asked, 
     put_i32(out, 0);
     sb_str_addc(out, 0);
     sb_str_add(out, reply, sim_doc_len(reply));
+    asked->ends = !sim_fault_spoil(asked->fault, out, from);
 }
 
 /* ---- in ---- */
@@ -96,12 +98,20 @@ static enum sim_wire_result refuse(struct message *m)
 static enum sim_wire_result run(struct message *m)
 {
     const uint8_t *reply;
+    m->asked->fault = sim_fault_meet(m->conn->m, m->rq.body);
+    if (m->asked->fault == SIM_FAULT_LOGIN || m->asked->fault == SIM_FAULT_NOT_PRIMARY) {
+        bool login = m->asked->fault == SIM_FAULT_LOGIN;
+        sim_fail(&m->f, login ? 18 : SIM_NOT_PRIMARY, login ? "Authentication failed." : "not primary");
+        return refuse(m);
+    }
     if (sim_dispatch(m->conn, &m->rq, m->scratch, &reply) == SIM_LATER)
         return SIM_WIRE_LATER;
     if (!reply)
         return SIM_WIRE_CLOSE; /* out of memory */
+    if (m->asked->fault == SIM_FAULT_DELAY && sim_fault_delay(m->conn, reply) == 0)
+        return SIM_WIRE_LATER;
     sim_wire_answer(m->conn, m->asked, reply, m->out);
-    return SIM_WIRE_DONE;
+    return m->asked->ends ? SIM_WIRE_CLOSE : SIM_WIRE_DONE;
 }
 
 /* A document at p, or 0 with the server's error. Gives its length. */

@@ -372,10 +372,10 @@ static void note_times(struct sb_entry *e, int64_t first_ms, int64_t last_ms)
         e->work.last_ms = last_ms;
 }
 
-/* Keeps the command when it is slower than the one that is kept. */
+/* Keeps the command when it is slower than the one that is kept; of commands whose duration is not known, the first. */
 static int keep_example(struct sb_workload *w, struct sb_entry *e, const struct sb_doc *doc, int64_t ms)
 {
-    if (!w->options.examples || ms <= e->work.example_ms || doc->form == SB_DOC_NONE || doc->cut || doc->n > SB_WORK_EXAMPLE_MAX)
+    if (!w->options.examples || (e->work.example.n && ms <= e->work.example_ms) || doc->form == SB_DOC_NONE || doc->cut || doc->n > SB_WORK_EXAMPLE_MAX)
         return 0;
     size_t before = e->work.example.n;
     if (w->bytes - before + doc->n > w->options.max_bytes)
@@ -427,7 +427,7 @@ static int add_to_entry(struct sb_workload *w, struct sb_entry *e, const struct 
         rc |= add_share(e->work.apps, SB_WORK_MAX_APPS, &e->work.apps_other, op->app, 1);
     if (op->query_hash.n)
         rc |= set_hash(e, op->query_hash);
-    if (op->duration_ms > e->work.example_ms)
+    if (!e->work.example.n || op->duration_ms > e->work.example_ms)
         rc |= keep_example(w, e, op->originating.form != SB_DOC_NONE ? &op->originating : &op->command, op->duration_ms);
     return rc;
 }

@@ -19,6 +19,7 @@ struct sb_session;
 /* A simulator to be started for the session. */
 struct sb_simulation {
     const char *scenario; /* built-in name or path; NULL: slow-orders */
+    const char *version;  /* of the simulated server; NULL: 5.0 */
     int64_t seed;
     int64_t speed;
     bool seeded;          /* clock, ids and nonces of this program come from the seed as well */

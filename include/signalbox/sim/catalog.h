@@ -47,6 +47,11 @@ struct sim_coll {
     struct sim_usage top[SIM_TOP_KINDS], read_lock, write_lock;
     struct sim_latency latency[SIM_LAT_KINDS];
     int64_t scans_total, scans_nontailable;
+    uint64_t most_bytes; /* its documents took at their most: files do not shrink */
+    double resident;     /* bytes of it in the cache, kept while not everything fits (store.h) */
+    int64_t touched_us;
+    int64_t locked_until_us; /* an exclusive lock on it ends then (contend.h) */
+    int64_t lock_waits, lock_wait_us;
 };
 
 /* Profiler settings of one database on one member. */

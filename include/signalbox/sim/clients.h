@@ -23,6 +23,9 @@ int sim_clients_load(struct sim *s, const struct sim_scenario *sc, struct sb_err
 /* Arrivals that found no connection and no place to wait, since the start. */
 int64_t sim_clients_refused(const struct sim *s);
 
+/* What was to happen and could not, for want of memory. */
+int64_t sim_clients_missed(const struct sim *s);
+
 /* Operations that ended in an error of the set (no primary for too long, or broken off and not to be sent again), and
  * those that were sent a second time. */
 int64_t sim_clients_failed(const struct sim *s);

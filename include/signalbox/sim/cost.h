@@ -2,10 +2,12 @@
  *
  * cost.h - what work costs: from keys, documents and bytes to simulated microseconds.
  *
- * One table of constants, each of which a scenario may set by name. A member has a few cores that its running operations
- * share: with more of them than cores everything takes longer in proportion, which is how a missing index makes others
- * wait. Tickets bound how many run at once; the rest queue. The spread around the mean is log-normal, from the seed.
- * Absolute figures are plausible, not measured on a server; changes between two states are what they are for. Thread: one.
+ * One table of constants, each of which a scenario may set by name, at the beginning or while it runs. A member has a few
+ * cores that its running operations share: with more of them than cores everything takes longer in proportion, which is how
+ * a missing index makes others wait. Tickets bound how many run at once; the rest queue. What does not fit the cache is read
+ * from a disk (store.h); who wants what another holds waits for it (contend.h). The spread around the mean is log-normal, from
+ * the seed. Absolute figures are plausible, not measured on a server; changes between two states are what they are for.
+ * Thread: one.
  */
 #ifndef SIGNALBOX_SIM_COST_H
 #define SIGNALBOX_SIM_COST_H
@@ -35,7 +37,21 @@
     X(spread, 0.18, "sigma of the log-normal factor on every operation")                          \
     X(build_doc_us, 400, "index build: scanning a document")                                      \
     X(build_key_us, 150, "index build: putting a key into the new index")                         \
-    X(cache_bytes, 1073741824, "size of the storage engine's cache")
+    X(cache_bytes, 1073741824, "size of the storage engine's cache")                              \
+    X(page_bytes, 32768, "a page of it")                                                          \
+    X(dirty_target, 0.05, "share of the cache above which eviction threads write dirty pages")    \
+    X(dirty_trigger, 0.20, "share above which whoever writes has to evict himself")               \
+    X(fill_target, 0.80, "share of the cache that eviction lets be used")                         \
+    X(disk_read_us, 140, "reading a page from the disk")                                          \
+    X(disk_channels, 8, "pages that the disk reads at the same time")                             \
+    X(disk_write_bytes_s, 400000000, "bytes that the disk writes in a second")                    \
+    X(disk_bytes, 107374182400, "size of the file system")                                        \
+    X(disk_other_bytes, 26843545600, "of it, used by others")                                     \
+    X(ddl_us, 4000, "how long a change of a collection's description keeps its exclusive lock")   \
+    X(conn_open_us, 900, "accepting a connection: its thread, its handshake")                     \
+    X(conn_bytes, 300000, "memory of an open connection")                                         \
+    X(max_conns, 51200, "connections that a member accepts")                                      \
+    X(transaction_life_s, 60, "age at which the server ends an open transaction")
 
 struct sim_costs {
 #define SIM_COST_FIELD(name, value, meaning) double name;
@@ -45,6 +61,7 @@ struct sim_costs {
 
 void sim_costs_default(struct sim_costs *c);
 bool sim_costs_set(struct sim_costs *c, const char *name, double value); /* false: no such name */
+double *sim_costs_at(struct sim_costs *c, const char *name);             /* NULL: no such name */
 
 /* What an operation did. */
 struct sim_work {

@@ -13,6 +13,8 @@
 #include <signalbox/base/error.h>
 #include <signalbox/sim/catalog.h>
 #include <signalbox/sim/cost.h>
+#include <signalbox/sim/fault.h>
+#include <signalbox/sim/store.h>
 
 #define SIM_MEMBERS 3
 #define SIM_SET_NAME "rs0"
@@ -73,7 +75,11 @@ struct sim_running {
     struct sim_doc *command;
     int64_t from, to; /* to: INT64_MAX until somebody ends it */
     bool write, takes_core;
+    int64_t ticket_at;   /* waits for a ticket until then ... */
+    int64_t lock_until;  /* ... then, with the ticket, for a lock ... */
+    int64_t works_until; /* ... then works until then, and at last waits for the journal and for other members */
     bool is_build;
+    bool exclusive; /* holds its collection */
     char msg[128];
     int64_t done, total; /* progress; total 0: none */
     int64_t yields;
@@ -106,9 +112,13 @@ struct sim_counters {
     int64_t wt_cursor_searches, wt_cursor_nexts, wt_inserts, wt_removes, wt_modifies, wt_pages_requested;
     int64_t pages_read, pages_written, bytes_read, bytes_written, log_bytes, log_writes, log_syncs, log_sync_us;
     int64_t txn_begins, txn_commits, txn_rollbacks;
-    int64_t checkpoints, checkpoint_ms_total, checkpoint_ms_last, checkpoint_ms_max, checkpoint_ms_min;
+    int64_t checkpoint_until_us, checkpoints, checkpoint_ms_total, checkpoint_ms_last, checkpoint_ms_max, checkpoint_ms_min;
     int64_t evicted_clean, evicted_dirty, app_evictions;
     int64_t flow_us;
+    int64_t app_evicted_dirty, app_evict_us, eviction_failed, disk_us;
+    int64_t ticket_waits_of[2], ticket_wait_us_of[2]; /* writes, reads */
+    int64_t lock_waits, lock_wait_us, sorted_keys, sort_spills, over_time;
+    int64_t txns_started, txns_committed, txns_aborted, connections_refused;
     int64_t ttl_passes, ttl_deleted;
 };
 
@@ -216,6 +226,9 @@ struct sim_member {
     struct sim_running *running;
     int running_n;
     double dirty_bytes;
+    int64_t dropped_idents; /* files of indexes and collections that are gone, kept until the next checkpoint */
+    struct sim_store store;
+    struct sim_snapshot *snapshots;
     /* the log */
     struct sim_log_line log[SIM_LOG_LINES];
     uint64_t log_written;
@@ -235,6 +248,8 @@ struct sim_member {
     bool apply_waiting;    /* an event for it is on its way */
     bool frozen;           /* applies nothing (a fault; also a hook for later) */
     int64_t lag_us;        /* further delay before it applies (a fault) */
+    enum sim_fault fault; /* what clients on sockets meet, until then */
+    int64_t fault_to_us, fault_times;
     struct sb_rng rng;
 };
 
@@ -307,7 +322,12 @@ struct sim_setup {
     int port[SIM_MEMBERS];
     int members;
     int64_t pid;
+    int version[3]; /* of the server; 0.0.0: 5.0.7. See sim_version */
 };
+
+/* "5.0", "6.0", "7.0" or "8.0" to the release that is simulated; false for another text. What differs between them is what
+ * the server's documentation tells: fields and sections of replies, attributes of log lines, stages, wire versions. */
+bool sim_version(const char *text, int version[3]);
 
 /* A set with the collections a fresh deployment has, its primary elected. NULL after a failure. */
 struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err);
@@ -322,6 +342,12 @@ int64_t sim_next_event(const struct sim *s);
 static inline int64_t sim_now_ms(const struct sim *s)
 {
     return s->now / 1000;
+}
+
+/* The server is of that major version or newer. */
+static inline bool sim_since(const struct sim *s, int major)
+{
+    return s->version[0] >= major;
 }
 
 /* Who takes writes now; NULL while there is nobody. */
@@ -339,7 +365,7 @@ void sim_new_oid(struct sim *s, uint8_t oid[12]);
 
 /* ---- connections ---- */
 
-/* A new connection; logged as the server logs it. NULL out of memory. */
+/* A new connection; logged as the server logs it. NULL out of memory, or when there are as many as may be. */
 struct sim_conn *sim_conn_open(struct sim_member *m, const char *remote, bool inside);
 void sim_conn_close(struct sim_conn *c);
 void sim_conn_cut_all(struct sim_member *m); /* by the server's side: each holder is told by lost */
@@ -352,8 +378,9 @@ struct sim_running *sim_running_new(struct sim_member *m, struct sim_conn *conn,
 void sim_running_end(struct sim_member *m, struct sim_running *r);
 void sim_running_end_opid(struct sim_member *m, int32_t opid); /* nothing when it is gone */
 
-/* Operations that use a core (a ticket of this kind) now. */
+/* Operations that use a core now; that hold a ticket of this kind; that wait for one, or for a lock. */
 int sim_busy(const struct sim_member *m);
 int sim_tickets_out(const struct sim_member *m, bool write);
+int sim_queued(const struct sim_member *m, bool write);
 
 #endif

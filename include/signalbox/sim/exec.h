@@ -42,6 +42,7 @@ struct sim_exec {
     struct sim_row *buffer; /* rows of the trial */
     size_t buffer_n, buffer_at, buffer_cap;
     bool from_multi, replanned, cached, has_hash, eof;
+    bool newer_names; /* those of 8.0 */
     char replan_reason[160];
     uint32_t query_hash, plan_cache_key;
     int64_t trial_keys, trial_docs; /* of plans that lost */

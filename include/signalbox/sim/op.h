@@ -30,6 +30,7 @@ struct sim_op {
     bool has_plan; /* keysExamined and docsExamined are told */
     int64_t keys, docs;
     bool has_sort, used_disk, from_multi, replanned, exhausted, collscan, tailable;
+    bool in_order; /* reads documents one after the other, as a scan and its later batches do */
     char replan_reason[160];
     struct sb_str plan;
     struct sim_doc *exec_stats;
@@ -44,11 +45,16 @@ struct sim_op {
     bool has_read_concern, has_write_concern;
     bool waits; /* for a majority */
     int64_t inner_us, inner_cpu_us; /* of its statements: then work is only what they wrote together */
+    int64_t failed_writes;          /* documents that were refused, of an insert */
+    uint64_t hot_id;                /* the one document it changed; 0: none, or several */
+    bool keeps_old;                 /* what it wrote were changes of documents that exist */
     int32_t error;
     char error_msg[512];
     int64_t max_time_ms; /* 0 none */
     /* results */
-    int64_t cpu_us, latency_us, wait_us;
+    int64_t cpu_us, latency_us, wait_us; /* wait: for the journal and for other members */
+    int64_t ticket_us, lock_us, conflict_us, read_us, evict_us; /* other waits, in the latency too */
+    int64_t conflicts, read_bytes;
 };
 
 void sim_op_init(struct sim_op *op, struct sim_conn *conn);
@@ -71,6 +77,9 @@ bool sim_op_may_profile(const struct sim_op *op);
 
 /* The moment at which it is over, as far as the server's records go. */
 int64_t sim_op_end(const struct sim_op *op);
+
+/* Microseconds of its latency without the waits for tickets, locks and other members: what 8.0 calls slow, or not. */
+int64_t sim_op_working(const struct sim_op *op);
 
 /* Lower end, in microseconds, of a bucket of the latency histograms. */
 int64_t sim_bucket_lower(unsigned bucket);

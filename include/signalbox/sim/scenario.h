@@ -9,20 +9,30 @@
  *   collection DB.NAME DOCUMENTS
  *       field NAME "TEMPLATE"
  *       index NAME "KEY TEMPLATE" [unique] [sparse] [hidden] [partial "TEMPLATE"]
- *   app NAME clients N [stopped] [secondary]
+ *   app NAME clients N [stopped] [secondary] [unpooled]
  *       find|count|aggregate|insert|update|delete|modify DB.NAME rate PER_SECOND [filter T] [sort T] [limit N] [skip N]
- *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME]
+ *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME] [batch N]
  *   member N [priority P] [hidden] [votes 0] [delay DURATION]   hidden, delayed and voteless ones get priority 0
- *   at DURATION start|stop APP
- *   at DURATION rate APP|* FACTOR
- *   at DURATION kill|hang N|primary, kill as kill -9, hang as SIGSTOP; hang N for DURATION goes on after it
- *   at DURATION restart N
- *   at DURATION lag N DURATION              applies that much later; 0s ends it
- *   at DURATION stepdown                    as replSetStepDown with its defaults
- *   when index DB.NAME FIELD start|stop|stop-all APP|DB.NAME
+ *   at DURATION HAPPENS
+ *   every DURATION [from DURATION] HAPPENS
+ *   when index DB.NAME FIELD HAPPENS
+ *
+ * HAPPENS is one of
+ *   start APP | stop APP | stop-all DB.NAME
+ *   rate APP|* FACTOR [over DURATION | for DURATION]      of its ordinary rates; over: step by step; for: then back
+ *   cost NAME NUMBER [over DURATION | for DURATION]
+ *   create-index DB.NAME NAME "KEY TEMPLATE" [unique] ... | drop-index DB.NAME NAME      as somebody at a shell does it
+ *   lock DB.NAME for DURATION                             a maintenance command holds the collection exclusively
+ *   snapshot APP DB.NAME for DURATION                     the app opens a transaction on it and forgets it
+ *   wire FAULT [for DURATION] [member N]                  what clients on sockets meet (fault.h)
+ *   kill N|primary | hang N|primary [for DURATION]        kill as kill -9, hang as SIGSTOP
+ *   restart N
+ *   lag N DURATION                                        applies that much later; 0s ends it
+ *   stepdown                                              as replSetStepDown with its defaults
  *
  * T is a template (template.h). A duration is a number with s, m or h. `when` watches for a finished index whose first field
- * is FIELD; stop-all stops every app with an operation on the collection. Every problem is told with file and line.
+ * is FIELD; stop-all stops every app with an operation on the collection. An app that is unpooled opens a connection for
+ * every operation and closes it afterwards. Every problem is told with file and line.
  */
 #ifndef SIGNALBOX_SIM_SCENARIO_H
 #define SIGNALBOX_SIM_SCENARIO_H
@@ -40,7 +50,7 @@ struct sim_task { /* one operation of an app, done again and again */
     char *db, *coll;
     double rate; /* a second */
     struct sim_template *filter, *sort, *projection, *update, *document, *pipeline;
-    int64_t limit, skip;
+    int64_t limit, skip, batch; /* batch: documents of an insert */
     bool multi, upsert, remove;
     char *hint;
 };
@@ -48,7 +58,7 @@ struct sim_task { /* one operation of an app, done again and again */
 struct sim_app {
     char *name;
     unsigned clients;
-    bool stopped, secondary;
+    bool stopped, secondary, unpooled;
     struct sim_task *tasks;
     size_t tasks_n, tasks_cap;
 };
@@ -67,19 +77,25 @@ struct sim_data {
     size_t indexes, index_cap;
 };
 
-enum sim_event_kind { SIM_EVENT_START, SIM_EVENT_STOP, SIM_EVENT_STOP_ALL, SIM_EVENT_RATE, SIM_EVENT_KILL, SIM_EVENT_RESTART, SIM_EVENT_HANG, SIM_EVENT_LAG,
-                      SIM_EVENT_STEPDOWN };
+enum sim_event_kind {
+    SIM_EVENT_START, SIM_EVENT_STOP, SIM_EVENT_STOP_ALL, SIM_EVENT_RATE, SIM_EVENT_COST, SIM_EVENT_CREATE_INDEX, SIM_EVENT_DROP_INDEX,
+    SIM_EVENT_LOCK, SIM_EVENT_SNAPSHOT, SIM_EVENT_WIRE, SIM_EVENT_KILL, SIM_EVENT_RESTART, SIM_EVENT_HANG, SIM_EVENT_LAG, SIM_EVENT_STEPDOWN,
+    SIM_EVENTS
+};
 
-#define SIM_THE_PRIMARY (-1) /* as a member: whoever is it at that moment */
+#define SIM_THE_PRIMARY (-1) /* as a member that something happens to: whoever is it at that moment */
 
 struct sim_happening {
     enum sim_event_kind kind;
-    char *target; /* an app, a collection, or "*" */
-    double factor;
-    int member;        /* of what happens to a member */
+    char *target; /* an app, "*", a collection, a cost, a fault */
+    double value; /* a factor, a cost */
+    int64_t at_us;    /* -1: when the index below is there */
+    int64_t every_us; /* again and again; 0: once */
+    int64_t for_us, over_us; /* 0: not said */
+    int member;        /* of what happens to a member; of a fault on the wire: -1 all */
     int64_t length_us; /* of a hang (0: for good) or a lag */
-    int64_t at_us; /* -1: when the index below is there */
-    char *ns, *field;
+    char *ns, *field; /* of `when`; of an index that is dropped: collection and name; of a snapshot: the collection */
+    struct sim_template *index;
 };
 
 /* A row about a member; what it does not say is as in the set's first configuration. */

@@ -21,6 +21,7 @@ struct sim_server_options {
     int members;       /* 1..SIM_MEMBERS */
     int port;          /* of the first member, the next ones follow; 0: any free ones */
     const char *incarnation; /* as in struct sim_setup */
+    int version[3];          /* as in struct sim_setup */
 };
 
 struct sim_server;

@@ -87,6 +87,7 @@ struct sim_stage {
     struct sb_str seek;
     struct sim_ridset *seen;     /* OR, SORT_MERGE, multikey IXSCAN */
     struct sim_val id;           /* IDHACK */
+    bool express;                /* IDHACK as 8.0 calls it */
     int64_t amount, passed;      /* SKIP, LIMIT, SORT (limit; 0 none), COUNT (counted) */
     const uint8_t *pattern;      /* SORT, SORT_MERGE */
     struct sim_sorter *sorter;

@@ -26,6 +26,8 @@ struct sim_wire_asked {
     int32_t request_id;
     bool op_query; /* wants an OP_REPLY */
     bool silent;   /* moreToCome: wants none */
+    bool ends;     /* the answer ends the connection (a fault) */
+    enum sim_fault fault; /* that the answer meets */
 };
 
 /* Length of the message that begins here: 0 when more bytes are needed to know it, -1 when it is out of bounds or, once the
@@ -37,7 +39,7 @@ enum sim_wire_result sim_wire_handle(struct sim_conn *conn, const uint8_t *bytes
                                      struct sb_str *out);
 
 /* Appends the answer to an earlier command. */
-void sim_wire_answer(struct sim_conn *conn, const struct sim_wire_asked *asked, const uint8_t *reply, struct sb_str *out);
+void sim_wire_answer(struct sim_conn *conn, struct sim_wire_asked *asked, const uint8_t *reply, struct sb_str *out);
 
 /* CRC-32C (Castagnoli), as OP_MSG's optional checksum. */
 uint32_t sim_crc32c(const uint8_t *bytes, size_t n);

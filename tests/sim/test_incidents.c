@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The simulator against a real replica set under the same incidents: for each labelled incident of the recording the metrics
+ * of serverStatus that it moved there, and what the simulator's own version of it (tests/scenarios/recorded-*) does to them:
+ * the direction, and the size within a factor of three. The table is printed whole, with what does not agree. */
+#include "recording.h"
+#include "scenes.h"
+
+#include <signalbox/base/file.h>
+
+#include <math.h>
+#include <time.h>
+
+#define BIN_MS 5000.0
+#define MOVED 1.5 /* times what it was, or less than the inverse */
+#define MAX_BINS 40
+
+/* Absolute figures mean nothing in a recording of an unoptimised build on two cores, and a few things are not simulated. */
+static const struct {
+    const char *incident, *prefix, *why; /* incident NULL: in all */
+} known[] = {
+    {"errors", "wiredTiger.cache.", "the calm before it is the end of the bulk load: what was pushed out comes back"},
+    {"errors", "wiredTiger.block-manager.", "the calm before it is the end of the bulk load: what was pushed out comes back"},
+    {NULL, "opcounters.command", "the drivers' and members' own commands (hello, heartbeats) are not sent by simulated ones"},
+    {NULL, "metrics.commands.hello", "the drivers' own hellos are not sent by simulated ones"},
+    {NULL, "metrics.commands.isMaster", "the drivers' own hellos are not sent by simulated ones"},
+    {NULL, "network.numRequests", "the drivers' and members' own commands are not sent by simulated ones"},
+    {NULL, "opLatencies.commands", "the drivers' and members' own commands are not sent by simulated ones"},
+    {NULL, "logicalSessionRecordCache", "times of jobs that run every five minutes: whether one falls into the stretch is chance"},
+    {NULL, "wiredTiger.transaction.transaction checkpoint", "a checkpoint a minute: whether one falls into the stretch is chance"},
+    {NULL, "connections.exhaust", "drivers' streaming hellos are not sent by simulated ones"},
+    {NULL, "connections.awaitingTopologyChanges", "drivers' streaming hellos are not sent by simulated ones"},
+    {NULL, "connections.active", "most of it are drivers' streaming hellos, which simulated ones do not send"},
+    {NULL, "extra_info.", "the machine was shared by three members and their clients"},
+    {NULL, "flowControl", "flow control is not simulated"},
+    {NULL, "repl.", "optimes are clocks"},
+    {NULL, "lastWrite", "a clock"},
+    {NULL, "wiredTiger.oplog", "a clock"},
+    {NULL, "storageEngine.oldest", "a clock"},
+};
+
+static const char *known_why(const char *incident, const char *path)
+{
+    for (size_t i = 0; i < SB_COUNT(known); i++)
+        if ((!known[i].incident || strcmp(known[i].incident, incident) == 0) && strncmp(path, known[i].prefix, strlen(known[i].prefix)) == 0)
+            return known[i].why;
+    return NULL;
+}
+
+/* ---- levels ---- */
+
+struct window {
+    double calm_from, calm_to, from, to; /* ms, of the series' own clock */
+};
+
+struct level {
+    double calm, now, calm_least, calm_most, outside; /* outside: share of the bins that calm never saw */
+    bool counter;
+};
+
+/* The values of bins of five seconds: rates a second of a counter, means of a gauge. */
+static size_t bins_of(const struct rec_series *s, double from, double to, bool counter, double out[MAX_BINS])
+{
+    size_t n = 0, i = 0;
+    for (double at = from; at + BIN_MS <= to && n < MAX_BINS; at += BIN_MS) {
+        while (i < s->n && s->at_ms[i] < at)
+            i++;
+        size_t first = i;
+        double sum = 0;
+        while (i < s->n && s->at_ms[i] <= at + BIN_MS)
+            sum += s->value[i++];
+        if (i - first < 2)
+            continue;
+        double ms = s->at_ms[i - 1] - s->at_ms[first];
+        out[n++] = counter ? (s->value[i - 1] - s->value[first]) / ms * 1000 : sum / (double)(i - first);
+        i = i > first ? i - 1 : i; /* the bins of a counter share their ends */
+    }
+    return n;
+}
+
+static bool level_of(const struct rec_series *s, const struct window *w, bool counter, struct level *l)
+{
+    double calm[MAX_BINS], now[MAX_BINS];
+    size_t c = bins_of(s, w->calm_from, w->calm_to, counter, calm), n = bins_of(s, w->from, w->to, counter, now);
+    if (c < 3 || n < 3)
+        return false;
+    *l = (struct level){.calm_least = calm[0], .calm_most = calm[0], .counter = counter};
+    for (size_t i = 0; i < c; i++) {
+        l->calm += calm[i] / (double)c;
+        l->calm_least = fmin(l->calm_least, calm[i]);
+        l->calm_most = fmax(l->calm_most, calm[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        l->now += now[i] / (double)n;
+        l->outside += (now[i] > l->calm_most || now[i] < l->calm_least) / (double)n;
+    }
+    return true;
+}
+
+/* So little is as good as nothing. */
+static double change_of(const struct level *l)
+{
+    double nothing = l->counter ? 0.2 : 1;
+    return (l->now + nothing) / (l->calm + nothing);
+}
+
+static bool has_moved(const struct level *l)
+{
+    double c = change_of(l);
+    return l->outside >= 0.6 && (c >= MOVED || c <= 1 / MOVED);
+}
+
+/* Never falls while one process lives, and rises. */
+static bool is_counter(const struct rec_series *s, double to)
+{
+    for (size_t i = 1; i < s->n && s->at_ms[i] < to; i++)
+        if (s->value[i] < s->value[i - 1])
+            return false;
+    return s->n && s->value[s->n - 1] != s->value[0];
+}
+
+/* ---- the simulator's side ---- */
+
+static void take_shot(struct scene *x, struct recording *r, int member)
+{
+    uint8_t *shot = scene_shot(x, member);
+    struct rec_metrics m = {0};
+    rec_walk(&m, shot, "");
+    for (size_t i = 0; i < m.n; i++) {
+        struct rec_series *s = rec_need(r, m.item[i].path, i);
+        assert_int_equal(SB_GROW(s->at_ms, s->cap, s->n + 1), 0);
+        assert_int_equal(SB_GROW(s->value, s->cap_value, s->n + 1), 0);
+        s->value[s->n] = (double)(int64_t)m.item[i].value;
+        s->at_ms[s->n++] = (double)sim_now_ms(x->r.s);
+    }
+    free(m.item);
+    free(shot);
+}
+
+/* 120 seconds of calm, then as long as the incident lasted. */
+static void simulate(const char *name, int member, double seconds, bool hold, struct recording *out, struct window *w)
+{
+    struct scene x;
+    char scenario[60];
+    snprintf(scenario, sizeof scenario, "recorded-%s", name);
+    scene_init(&x, scenario, 11);
+    double start = (double)(x.r.s->start / 1000);
+    for (double at = 60; at <= 120 + seconds; at += 1) {
+        scene_to(&x, at);
+        if (hold)
+            x.r.s->member[1].frozen = at >= 120;
+        take_shot(&x, out, member);
+    }
+    *w = (struct window){start + 62000, start + 119000, start + 125000, start + (118 + seconds) * 1000};
+    scene_release(&x);
+}
+
+/* ---- comparing ---- */
+
+struct score {
+    unsigned moved, absent, excused, compared, direction, size;
+};
+
+static void compare(const char *name, struct recording *real, const struct window *rw, double to, struct recording *own, const struct window *ow, struct score *sc)
+{
+    for (size_t i = 0; i < real->n; i++) {
+        struct rec_series *s = &real->series[i];
+        struct level a, b;
+        bool counter = is_counter(s, to);
+        if (!level_of(s, rw, counter, &a) || !has_moved(&a))
+            continue;
+        sc->moved++;
+        struct rec_series *o = rec_find(own, s->path, i);
+        if (!o || !level_of(o, ow, counter, &b)) {
+            sc->absent++;
+            continue;
+        }
+        const char *why = known_why(name, s->path);
+        double x = change_of(&a), y = change_of(&b);
+        bool direction = x > 1 ? y > 1.1 : y < 0.9, size = direction && fabs(log(x / y)) <= log(3);
+        print_message("    %-66s %12.1f %12.1f x%-9.2f %12.1f %12.1f x%-9.2f %s%s%s\n", s->path, a.calm, a.now, x, b.calm, b.now, y,
+                      !direction ? "DIRECTION" : !size ? "size" : "ok", why ? "; not counted: " : "", why ? why : "");
+        if (why) {
+            sc->excused++;
+            continue;
+        }
+        sc->compared++;
+        sc->direction += direction;
+        sc->size += size;
+    }
+}
+
+static double time_of(const char *text)
+{
+    struct tm tm = {0};
+    int ms = 0;
+    assert_int_equal(sscanf(text, "%d-%d-%dT%d:%d:%d.%3d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms), 7);
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    return (double)timegm(&tm) * 1000 + ms;
+}
+
+static void read_member(const char *data, int member, struct recording *r)
+{
+    static const char *const files[] = {"2026-11-23T08-57-44Z", "2026-11-23T09-16-43Z"};
+    for (size_t i = 0; i < SB_COUNT(files); i++) {
+        char path[400];
+        struct sb_str bytes;
+        struct sb_err err = SB_ERR_INIT;
+        sb_str_init(&bytes);
+        snprintf(path, sizeof path, "%s/incidents-5.0.7/member-%d/diagnostic.data/metrics.%s-00000", data, member, files[i]);
+        if (sb_file_read(path, 64 << 20, &bytes, &err) == 0)
+            rec_file(r, (const uint8_t *)bytes.p, bytes.len);
+        else if (member == 0 || i == 0)
+            fail_msg("%s", err.msg);
+        sb_str_release(&bytes);
+    }
+}
+
+static void test_incidents_move_the_same_metrics(void **state)
+{
+    const char *data = sb_test_data();
+    char path[400];
+    struct sb_str text;
+    struct sb_err err = SB_ERR_INIT;
+    struct recording real = {0};
+    struct score all = {0};
+    double restart = 0;
+    (void)state;
+    if (!data)
+        sb_test_skip("the recorded incidents are not here");
+    snprintf(path, sizeof path, "%s/incidents-5.0.7/labels.json", data);
+    sb_str_init(&text);
+    if (sb_file_read(path, 1 << 20, &text, &err))
+        sb_test_skip("%s", err.msg);
+    bson_t *labels = rig_json(text.p);
+    sb_str_release(&text);
+    read_member(data, 0, &real);
+    print_message("what the recording moved: path, calm, incident, times; then the simulator's\n");
+    struct sim_elem e;
+    struct sim_val list = sim_path(bson_get_data(labels), "incidents");
+    for (struct sim_iter it = sim_iter_of(list.p); sim_next(&it, &e);)
+        if (sim_text_is(sim_find(e.v.p, "name"), "kill")) /* there every counter begins anew */
+            restart = time_of(sim_text(sim_find(e.v.p, "from")));
+    for (struct sim_iter it = sim_iter_of(list.p); sim_next(&it, &e);) {
+        const char *name = sim_text(sim_find(e.v.p, "name"));
+        double from = time_of(sim_text(sim_find(e.v.p, "from"))), to = time_of(sim_text(sim_find(e.v.p, "to")));
+        struct window rw = {from - 62000, from - 2000, from + 5000, to - 2000}, ow;
+        struct recording own = {0};
+        struct score sc = {0};
+        if (strcmp(name, "kill") == 0) {
+            print_message("%s: not compared: no event of a scenario kills a member\n", name);
+            continue;
+        }
+        print_message("%s\n", name);
+        simulate(name, 0, (to - from) / 1000, strcmp(name, "lag") == 0, &own, &ow);
+        compare(name, &real, &rw, restart, &own, &ow, &sc);
+        if (strcmp(name, "lag") == 0) {
+            print_message("  lag: shown, not counted: in the recording another secondary followed the one that stopped, so majority writes stalled and clients\n"
+                          "  tried again; in the simulator every secondary follows the primary, and the other one goes on acknowledging\n");
+            rec_release(&own);
+            continue;
+        }
+        print_message("  %s: %u metrics moved, %u of them not simulated, %u not counted; of %u: direction %u, size within a factor of three %u\n", name, sc.moved,
+                      sc.absent, sc.excused, sc.compared, sc.direction, sc.size);
+        all.moved += sc.moved;
+        all.absent += sc.absent;
+        all.excused += sc.excused;
+        all.compared += sc.compared;
+        all.direction += sc.direction;
+        all.size += sc.size;
+        rec_release(&own);
+    }
+    print_message("all: %u moved, %u not simulated, %u not counted; of %u: direction %u (%u %%), size %u (%u %%)\n", all.moved, all.absent, all.excused,
+                  all.compared, all.direction, 100 * all.direction / all.compared, all.size, 100 * all.size / all.compared);
+    bson_destroy(labels);
+    rec_release(&real);
+    assert_true(all.compared >= 60);
+    assert_true(all.direction * 10 >= all.compared * 9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_incidents_move_the_same_metrics)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
