@@ -175,11 +175,12 @@ test-programs: all $(UNIT_TESTS) $(FUZZERS) $(HELPERS) $(VENV)/.ready
 test-run: test-programs
 	@tests/run $(B) $(UNIT_TESTS) $(FUZZERS)
 
-# the ledger's tests in their long form: 20,000 flipped bits in a ledger of 2,000 entries, and every bit of 50 entries
+# long forms: 20,000 flipped bits in a ledger of 2,000 entries and every bit of 50 entries; an hour of every scenario, twice
 test-long: setup-test
 	@$(MAKE) --no-print-directory test-long-run
-test-long-run: $(B)/tests/ledger/test_verify
+test-long-run: $(B)/tests/ledger/test_verify $(B)/tests/sim/test_determinism
 	SIGNALBOX_FLIPS=20000 SIGNALBOX_FLIP_CASES=96 SIGNALBOX_BIT_STEP=1 $<
+	SIGNALBOX_MINUTES=60 $(B)/tests/sim/test_determinism
 
 # only the C tests: seconds
 check: all $(UNIT_TESTS) $(FUZZERS)
@@ -264,7 +265,7 @@ clean:
 
 help:
 	@printf '%s\n' 'make             build' 'make demo        the console on a simulated replica set (DEMO="--tour" for text)' \
-	 'make test        every test' 'make check       the C tests only' 'make test-long   the long form of the ledger'"'"'s tests: minutes' 'make layers      prove the arrows between the rooms' \
+	 'make test        every test' 'make check       the C tests only' 'make test-long   long forms of tests: minutes' 'make layers      prove the arrows between the rooms' \
 	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS=30 each' \
 	 'make crash       kill -9 at every named point of a job: minutes' \
 	 'make bench       measurements against peers, as ratios' 'make accept      take the screens as they are drawn now' \

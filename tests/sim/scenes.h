@@ -52,9 +52,23 @@ static RIG_UNUSED void scene_init(struct scene *x, const char *name, uint64_t se
     }
 }
 
+/* A kill cuts a member's connections. */
+static RIG_UNUSED bool scene_connected(const struct scene *x, int member)
+{
+    const struct sim_conn *c = x->r.s->member[member].conns;
+    while (c && c != x->r.conn[member])
+        c = c->next;
+    return c != NULL;
+}
+
 static RIG_UNUSED void scene_release(struct scene *x)
 {
-    rig_release(&x->r);
+    for (int i = 0; i < SIM_MEMBERS; i++)
+        if (scene_connected(x, i))
+            sim_conn_close(x->r.conn[i]);
+    sim_w_release(&x->r.w);
+    free(x->r.late);
+    sim_free(x->r.s);
     sim_scenario_free(x->sc);
 }
 
@@ -64,10 +78,17 @@ static RIG_UNUSED void scene_to(struct scene *x, double seconds)
     sim_run_until(x->r.s, x->r.s->start + (int64_t)(seconds * 1e6));
 }
 
-/* serverStatus as it is now; free it. */
+/* serverStatus as it is now; of a member that does not answer an empty document. Free it. */
 static RIG_UNUSED uint8_t *scene_shot(struct scene *x, int member)
 {
-    const uint8_t *reply = rig_on(&x->r, member, "admin", "{'serverStatus': 1}");
+    static const uint8_t nothing[5] = {5};
+    struct sim_member *m = &x->r.s->member[member];
+    if (m->up && !scene_connected(x, member)) {
+        assert_non_null(x->r.conn[member] = sim_conn_open(m, "127.0.0.1:50000", false));
+        x->r.conn[member]->answer = rig_answer;
+        x->r.conn[member]->owner = &x->r;
+    }
+    const uint8_t *reply = !m->up || m->hung ? nothing : rig_on(&x->r, member, "admin", "{'serverStatus': 1}");
     uint8_t *copy = malloc(sim_doc_len(reply));
     assert_non_null(copy);
     memcpy(copy, reply, sim_doc_len(reply));
