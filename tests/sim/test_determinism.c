@@ -68,7 +68,9 @@ static void test_one_seed_one_history(void **state)
     glob_t g;
     unsigned differ = 0;
     const char *said = getenv("SIGNALBOX_MINUTES");
-    int span = said && atoi(said) > 0 ? atoi(said) : SHORT_MINUTES;
+    int64_t span = SHORT_MINUTES;
+    if (said && (sb_parse_i64(said, &span) || span < 1 || span > 600))
+        fail_msg("SIGNALBOX_MINUTES is no number of minutes: %s", said);
     (void)state;
     assert_int_equal(glob("tests/scenarios/*.scenario", 0, NULL, &g), 0);
     for (size_t i = 0; i < g.gl_pathc; i++) {
@@ -77,7 +79,7 @@ static void test_one_seed_one_history(void **state)
         pid_t pid[2];
         int fd[2];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(base, "."), base);
-        int minutes = strncmp(name, "recorded-", 9) == 0 && span > 5 ? 5 : span; /* these are over by then */
+        int minutes = strncmp(name, "recorded-", 9) == 0 && span > 5 ? 5 : (int)span; /* these are over by then */
         for (int k = 0; k < 2; k++)
             fd[k] = begin(name, 3, minutes, &pid[k]);
         struct history a = end(fd[0], pid[0]), b = end(fd[1], pid[1]);
