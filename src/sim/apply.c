@@ -42,6 +42,19 @@ static void apply_delete(struct sim_member *m, struct sim_coll *c, const struct 
     m->n.wt_removes += 1 + work.keys_deleted;
 }
 
+static void apply_document(struct sim_member *m, const struct sim_change *ch)
+{
+    struct sim_coll *c = sim_coll_by_uuid(&m->cat, ch->uuid);
+    if (!c)
+        return;
+    if (ch->kind == SIM_CHANGE_INSERT)
+        apply_insert(m, c, ch);
+    else if (ch->kind == SIM_CHANGE_UPDATE)
+        apply_update(m, c, ch);
+    else
+        apply_delete(m, c, ch);
+}
+
 void sim_apply_change(struct sim *s, struct sim_member *m, const struct sim_change *ch)
 {
     struct sim_fail f = SIM_FAIL_INIT;
@@ -57,18 +70,17 @@ void sim_apply_change(struct sim *s, struct sim_member *m, const struct sim_chan
         sim_fail_release(&f);
         return;
     }
-    struct sim_coll *c = sim_coll_by_uuid(&m->cat, ch->uuid);
-    if (!c)
+    if (ch->kind == SIM_CHANGE_TXN) {
+        m->n.op_repl[SIM_OP_COMMAND]++;
+        for (size_t i = 0; i < ch->parts->n; i++)
+            apply_document(m, &ch->parts->part[i]);
         return;
-    if (ch->kind == SIM_CHANGE_INSERT)
-        apply_insert(m, c, ch);
-    else if (ch->kind == SIM_CHANGE_UPDATE)
-        apply_update(m, c, ch);
-    else
-        apply_delete(m, c, ch);
+    }
+    apply_document(m, ch);
 }
 
 /* ---- the catalogue ---- */
+
 
 static void log_create(struct sim_member *m, const struct sim_coll *c)
 {

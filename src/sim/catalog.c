@@ -450,6 +450,25 @@ void sim_coll_remove(struct sim_coll *c, uint64_t rid, struct sim_write_work *wo
     sim_records_remove(&c->records, rid);
 }
 
+int sim_coll_restore(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct sim_fail *f)
+{
+    struct sim_write_work work = {0};
+    const struct sim_doc *now = sim_records_get(&c->records, rid);
+    if (now && d)
+        return sim_coll_replace(c, rid, d, &work, f);
+    if (now)
+        sim_coll_remove(c, rid, &work);
+    if (now || !d)
+        return 0;
+    if (index_doc(c, rid, d->bson, &work, f))
+        return -1;
+    if (sim_records_put(&c->records, rid, sim_doc_ref(d)) == 0)
+        return 0;
+    sim_doc_unref(d);
+    unindex(c, c->indexes, rid, d->bson, &work.keys_deleted);
+    return sim_fail_nomem(f);
+}
+
 uint64_t sim_coll_by_id(const struct sim_coll *c, struct sim_val id)
 {
     if (!c->indexes || !c->index[0]->is_id)

@@ -100,7 +100,7 @@ bool sim_op_time(struct sim_op *op)
     int out = sim_tickets_out(op->m, op->counts_write);
     if (out >= s->costs.tickets) /* waits until one of those that run gives its ticket back */
         latency += latency * (out - s->costs.tickets + 1) / s->costs.tickets + 1000;
-    if (op->counts_write && op->work.docs_written && !op->is_statement) {
+    if (op->counts_write && op->work.docs_written && !op->is_statement && !op->in_txn) {
         double journal = s->costs.journal_us * sim_cost_spread(&s->costs, &op->m->rng);
         op->wait_us = (int64_t)journal;
         if (op->waits) /* a secondary has to do the same work before it can say that it has it */

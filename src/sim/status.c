@@ -3,6 +3,7 @@
  * serverStatus but for its two large sections. A section is there when the engine knows what to say in it. */
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/txn.h>
 
 #include "commands.h"
 #include "status.h"
@@ -236,8 +237,8 @@ static void put_latencies(struct sim_call *c)
         sim_w_end(w);
     }
     sim_w_doc(w, "transactions");
-    sim_w_i64(w, "latency", 0);
-    sim_w_i64(w, "ops", 0);
+    sim_w_i64(w, "latency", c->m->n.txn_latency.us);
+    sim_w_i64(w, "ops", c->m->n.txn_latency.count);
     sim_w_end(w);
     sim_w_end(w);
 }
@@ -315,15 +316,35 @@ static void put_storage_engine(struct sim_call *c)
 
 static void put_transactions(struct sim_call *c)
 {
-    static const char *const zero[] = {"currentActive", "currentInactive", "currentOpen", "totalAborted", "totalCommitted", "totalStarted",
-                                       "totalPrepared", "totalPreparedThenCommitted", "totalPreparedThenAborted", "currentPrepared"};
+    static const char *const zero[] = {"totalPrepared", "totalPreparedThenCommitted", "totalPreparedThenAborted", "currentPrepared"};
+    const struct sim_counters *n = &c->m->n;
     struct sim_w *w = c->reply;
     sim_w_doc(w, "transactions");
     sim_w_i64(w, "retriedCommandsCount", c->m->n.retried_commands);
     sim_w_i64(w, "retriedStatementsCount", c->m->n.retried_statements);
     sim_w_i64(w, "transactionsCollectionWriteCount", c->m->n.session_writes);
+    sim_w_i64(w, "currentActive", 0); /* only while one of its commands runs, and this is another one */
+    sim_w_i64(w, "currentInactive", sim_txns_open(c->s, c->m));
+    sim_w_i64(w, "currentOpen", sim_txns_open(c->s, c->m));
+    sim_w_i64(w, "totalAborted", n->txn_aborted);
+    sim_w_i64(w, "totalCommitted", n->txn_committed);
+    sim_w_i64(w, "totalStarted", n->txn_started);
     for (size_t i = 0; i < SB_COUNT(zero); i++)
         sim_w_i64(w, zero[i], 0);
+    if (n->txn_committed) {
+        sim_w_doc(w, "lastCommittedTransaction");
+        sim_w_i64(w, "operationCount", n->last_txn_ops);
+        sim_w_i64(w, "oplogOperationBytes", n->last_txn_bytes);
+        sim_w_doc(w, "writeConcern");
+        if (n->last_txn_w)
+            sim_w_i32(w, "w", n->last_txn_w);
+        else
+            sim_w_text(w, "w", "majority");
+        sim_w_i32(w, "wtimeout", n->last_txn_wtimeout);
+        sim_w_text(w, "provenance", n->last_txn_own_concern ? "clientSupplied" : "implicitDefault");
+        sim_w_end(w);
+        sim_w_end(w);
+    }
     sim_w_end(w);
 }
 

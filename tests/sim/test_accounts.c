@@ -380,8 +380,6 @@ static void test_retryable_writes(void **state)
     assert_true(status(0, "transactions.retriedCommandsCount") >= 3);
     snprintf(text, sizeof text, "{'insert':'rt','documents':[{'_id':2}],'txnNumber':{'$numberLong':'1'}}");
     rig_fails(&r, "t", text, 72, "Transaction number requires a session ID to also be specified");
-    snprintf(text, sizeof text, "{'insert':'rt','documents':[{'_id':2}],%s,'txnNumber':{'$numberLong':'9'},'startTransaction':true,'autocommit':false}", session);
-    rig_fails(&r, "t", text, 238, "multi-document transactions are not simulated");
     /* the oplog entries carry the session */
     rig_gives(&r, "local", "{'find':'oplog.rs','filter':{'ns':'t.rt','op':'i'},'sort':{'$natural':-1},'limit':1}", "cursor.firstBatch.0.txnNumber", "5");
 }

@@ -111,6 +111,10 @@ uint64_t sim_coll_insert(struct sim_coll *c, struct sim_doc *d, struct sim_write
 int sim_coll_replace(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct sim_write_work *work, struct sim_fail *f);
 void sim_coll_remove(struct sim_coll *c, uint64_t rid, struct sim_write_work *work);
 
+/* Makes a record what it was or is to be: d NULL: there is none. No limit of a capped collection is kept. -1: nothing
+ * changed. */
+int sim_coll_restore(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct sim_fail *f);
+
 /* The record with this _id, or 0. */
 uint64_t sim_coll_by_id(const struct sim_coll *c, struct sim_val id);
 
