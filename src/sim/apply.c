@@ -194,6 +194,20 @@ static int apply_coll_mod(struct sim *s, struct sim_member *m, const uint8_t *uu
     return set_options(c, o, f);
 }
 
+static int apply_rename(struct sim_member *m, const uint8_t *uuid, const uint8_t *o, struct sim_fail *f)
+{
+    struct sim_coll *c = sim_coll_by_uuid(&m->cat, uuid);
+    struct sim_val to = sim_find(o, "to"), target = sim_find(o, "dropTarget");
+    struct sim_coll *old = target.type == BSON_TYPE_BINARY && target.n == 21 ? sim_coll_by_uuid(&m->cat, target.p + 5) : NULL;
+    if (!c || !sim_is_text(to.type))
+        return sim_fail(f, SIM_NAMESPACE_NOT_FOUND, "ns does not exist");
+    if (old && old != c)
+        sim_coll_drop(&m->cat, old);
+    if (sim_coll_find(&m->cat, sim_text(to)))
+        return sim_fail(f, SIM_NAMESPACE_EXISTS, "target namespace exists");
+    return sim_coll_rename(&m->cat, c, sim_text(to)) ? sim_fail_nomem(f) : 0;
+}
+
 int sim_apply_command(struct sim *s, struct sim_member *m, const char *db, const uint8_t *uuid, const uint8_t *o, struct sim_fail *f)
 {
     struct sim_iter it = sim_iter_of(o);
@@ -222,6 +236,8 @@ int sim_apply_command(struct sim *s, struct sim_member *m, const char *db, const
         return apply_create_index(s, m, uuid, o, f);
     if (strcmp(first.key, "collMod") == 0)
         return apply_coll_mod(s, m, uuid, o, f);
+    if (strcmp(first.key, "renameCollection") == 0)
+        return apply_rename(m, uuid, o, f);
     if (strcmp(first.key, "startIndexBuild") == 0)
         return sim_build_start_here(s, m, uuid, o, f);
     if (strcmp(first.key, "commitIndexBuild") == 0)

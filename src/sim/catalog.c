@@ -185,6 +185,24 @@ fail:
     return NULL;
 }
 
+int sim_coll_rename(struct sim_catalog *c, struct sim_coll *coll, const char *ns)
+{
+    char *was = coll->ns, *fresh = sb_strdup_n(ns, strlen(ns));
+    coll->ns = fresh;
+    if (!fresh || !sim_db_need(c, ns, strcspn(ns, ".")) || rehash(c)) {
+        coll->ns = was;
+        free(fresh);
+        return -1;
+    }
+    free(was);
+    coll->db_n = strcspn(ns, ".");
+    coll->name = coll->ns + coll->db_n + 1;
+    coll->id = c->next_id++;
+    coll->version++;
+    sim_plan_cache_clear(coll->plans);
+    return 0;
+}
+
 void sim_coll_drop(struct sim_catalog *c, struct sim_coll *coll)
 {
     for (size_t i = 0; i < c->n; i++)

@@ -14,7 +14,7 @@ static const uint8_t empty_doc[] = {5, 0, 0, 0, 0};
 
 static void count_operator(void *ctx, const char *name)
 {
-    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
+    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$expr", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
                                         "$nor", "$not", "$or", "$regex", "$size", "$type", "$alwaysFalse"};
     struct sim_member *m = ctx;
     for (size_t i = 0; i < SB_COUNT(names); i++)

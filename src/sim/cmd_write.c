@@ -446,7 +446,7 @@ static struct sim_doc *shown(const uint8_t *doc, bool update)
         sim_w_val(&w, "limit", sim_find(doc, "limit"));
     }
     for (struct sim_iter it = sim_iter_of(doc); sim_next(&it, &e);)
-        if (strcmp(e.key, "hint") == 0)
+        if (strcmp(e.key, "hint") == 0 || strcmp(e.key, "arrayFilters") == 0)
             sim_w_val(&w, e.key, e.v);
     return doc_of(&w);
 }
@@ -464,7 +464,7 @@ static int check_statement(struct sim_call *c, const uint8_t *doc, bool update, 
             i++;
         if (i == n)
             return sim_fail(f, SIM_UNKNOWN_FIELD, "BSON field '%s.%s.%.100s' is an unknown field.", c->cmd->name, update ? "updates" : "deletes", e.key);
-        if (strcmp(e.key, "collation") == 0 || strcmp(e.key, "arrayFilters") == 0 || strcmp(e.key, "c") == 0)
+        if (strcmp(e.key, "collation") == 0 || strcmp(e.key, "c") == 0)
             return sim_fail(f, SIM_NOT_IMPLEMENTED, "%s in a statement is not simulated", e.key);
     }
     if (!update && !sim_find(doc, "limit").type && sim_find(doc, "q").type)
@@ -485,7 +485,7 @@ static int open_statement(struct sim_call *c, const uint8_t *doc, bool update, b
     st->multi = update ? sim_truth(sim_find(doc, "multi")) : sim_int(sim_find(doc, "limit"), 0) == 0;
     st->upsert = update && sim_truth(sim_find(doc, "upsert"));
     q.multi = st->multi;
-    if (update && !(st->update = sim_update_new(sim_find(doc, "u"), st->multi, f)))
+    if (update && !(st->update = sim_update_new(sim_find(doc, "u"), sim_find(doc, "arrayFilters"), st->multi, f)))
         return -1;
     st->find = sim_find_new(c, doc, &q, sim_find(doc, "q").p, NULL);
     if (st->find)
@@ -640,7 +640,7 @@ static int open_find_and_modify(struct sim_call *c, const uint8_t *cmd, bool dry
         q.sort = sort.p;
         q.limit = 1;
     }
-    if (!remove && !(st->update = sim_update_new(update, false, &c->fail)))
+    if (!remove && !(st->update = sim_update_new(update, sim_find(cmd, "arrayFilters"), false, &c->fail)))
         return -1;
     st->find = sim_find_new(c, cmd, &q, query.type == BSON_TYPE_DOCUMENT ? query.p : NULL, NULL);
     return st->find ? 0 : -1;

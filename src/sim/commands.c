@@ -110,7 +110,7 @@ static const struct {
     {"delete", " let "},
     {"distinct", " collation "},
     {"find", " min max returnKey showRecordId awaitData let collation "},
-    {"findAndModify", " collation arrayFilters let "},
+    {"findAndModify", " collation let "},
     {"update", " let "},
     {"planCacheClear", " query sort projection collation "},
     {"validate", " repair metadata "},

@@ -72,6 +72,7 @@ static const struct {
     {SIM_DUPLICATE_KEY, "DuplicateKey"},
     {SIM_INTERRUPTED, "Interrupted"},
     {SIM_STATE_CHANGE, "InterruptedDueToReplStateChange"},
+    {12587, "BackgroundOperationInProgressForNamespace"},
     {13388, "StaleConfig"},
     {SIM_NOT_READABLE, "NotPrimaryNoSecondaryOk"},
     {SIM_RECOVERS, "NotPrimaryOrSecondary"},

@@ -80,6 +80,8 @@ struct sim_db *sim_db_find(const struct sim_catalog *c, const char *name, size_t
 /* Makes the collection (it must not exist) and, unless it is the oplog, its _id index. */
 struct sim_coll *sim_coll_new(struct sim_catalog *c, const char *ns, const uint8_t uuid[16], const uint8_t *options, int64_t now_us,
                               struct sim_fail *f);
+/* Another name, which no collection may have. Cursors and plans take it for another collection. 0, or -1 out of memory. */
+int sim_coll_rename(struct sim_catalog *c, struct sim_coll *coll, const char *ns);
 void sim_coll_drop(struct sim_catalog *c, struct sim_coll *coll);
 void sim_db_drop(struct sim_catalog *c, struct sim_db *db); /* its collections must be gone */
 
