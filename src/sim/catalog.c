@@ -487,6 +487,32 @@ int sim_coll_restore(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct
     return sim_fail_nomem(f);
 }
 
+int sim_coll_take_over(struct sim_coll *to, const struct sim_coll *from, struct sim_fail *f)
+{
+    for (uint64_t rid = sim_records_from(&from->records, 1); rid; rid = sim_records_from(&from->records, rid + 1)) {
+        struct sim_doc *d = sim_records_get(&from->records, rid);
+        if (sim_records_put(&to->records, rid, sim_doc_ref(d))) {
+            sim_doc_unref(d);
+            return sim_fail_nomem(f);
+        }
+    }
+    for (unsigned i = 0; i < from->indexes; i++) {
+        struct sim_index *x = sim_index_copy(from->index[i], f);
+        if (!x)
+            return -1;
+        x->since_us = from->index[i]->since_us;
+        if (i >= to->indexes) {
+            if (sim_coll_add_index(to, x, f))
+                return -1;
+            continue;
+        }
+        x->id = to->index[i]->id;
+        sim_index_free(to->index[i]);
+        to->index[i] = x;
+    }
+    return 0;
+}
+
 uint64_t sim_coll_by_id(const struct sim_coll *c, struct sim_val id)
 {
     if (!c->indexes || !c->index[0]->is_id)

@@ -18,7 +18,7 @@ static void count_operator(void *ctx, const char *name)
                                         "$nor", "$not", "$or", "$regex", "$size", "$type", "$alwaysFalse"};
     struct sim_member *m = ctx;
     for (size_t i = 0; i < SB_COUNT(names); i++)
-        if (strcmp(names[i], name) == 0)
+        if (names[i][1] == name[1] && strcmp(names[i], name) == 0) /* every find comes this way */
             m->n.match_operator[i]++;
 }
 

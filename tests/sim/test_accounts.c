@@ -468,6 +468,11 @@ static void test_renamed(void **state)
     char more[120];
     snprintf(more, sizeof more, "{'getMore':{'$numberLong':'%lld'},'collection':'old'}", id);
     rig_fails(&r, "t", more, 175, "");
+    id = (long long)rig_int(rig_ok(&r, "t", "{'find':'there','batchSize':1}"), "cursor.id");
+    rig_ok(&r, "admin", "{'renameCollection':'t.there','to':'t.aside'}");
+    rig_ok(&r, "admin", "{'renameCollection':'t.aside','to':'t.there'}");
+    snprintf(more, sizeof more, "{'getMore':{'$numberLong':'%lld'},'collection':'there'}", id);
+    rig_fails(&r, "t", more, 175, "");
     rig_ok(&r, "t", "{'insert':'old','documents':[{'_id':7}]}"); /* a collection of its own */
     rig_gives(&r, "t", "{'count':'there'}", "n", "3");
 }

@@ -113,6 +113,9 @@ uint64_t sim_coll_insert(struct sim_coll *c, struct sim_doc *d, struct sim_write
 int sim_coll_replace(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct sim_write_work *work, struct sim_fail *f);
 void sim_coll_remove(struct sim_coll *c, uint64_t rid, struct sim_write_work *work);
 
+/* A new collection gets the records and indexes of another member's, under the same record ids; documents are shared. 0 or -1. */
+int sim_coll_take_over(struct sim_coll *to, const struct sim_coll *from, struct sim_fail *f);
+
 /* Makes a record what it was or is to be: d NULL: there is none. No limit of a capped collection is kept. -1: nothing
  * changed. */
 int sim_coll_restore(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct sim_fail *f);
