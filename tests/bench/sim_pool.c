@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sim_pool URI DATABASE COLLECTION FIELD LEAST MOST SECONDS: a driver's pool of connections, from four threads, by turns
- * pings and finds of one document by an index; prints both as operations a second. The peer of a find is a ping through
+ * pings and finds of one document by an index; prints the medians of both as operations a second. The peer of a find is a ping through
  * the same pool: what the driver, the sockets and the scheduler cost is in both. */
 #include <mongoc/mongoc.h>
 
@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define THREADS 4
-#define TURNS 8
+#define TURNS 20 /* of each: short ones, so that whoever else uses the machine slows both */
 
 struct work {
     mongoc_client_pool_t *pool;
@@ -77,7 +77,7 @@ static void *run(void *ctx)
     return NULL;
 }
 
-static int64_t turn(struct work like, bool find, double seconds)
+static double turn(struct work like, bool find, double seconds)
 {
     struct work w[THREADS];
     pthread_t thread[THREADS];
@@ -94,7 +94,19 @@ static int64_t turn(struct work like, bool find, double seconds)
         pthread_join(thread[i], NULL);
         done += w[i].done;
     }
-    return done;
+    return (double)done / seconds;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v)
+{
+    qsort(v, TURNS, sizeof *v, ascending);
+    return v[TURNS / 2];
 }
 
 int main(int argc, char **argv)
@@ -108,15 +120,14 @@ int main(int argc, char **argv)
         die(err.message);
     struct work like = {.pool = mongoc_client_pool_new(uri), .db = argv[2], .coll = argv[3], .field = argv[4], .least = strtoll(argv[5], NULL, 10),
                         .most = strtoll(argv[6], NULL, 10)};
-    double seconds = strtod(argv[7], NULL) / TURNS;
-    int64_t finds = 0, pings = 0;
+    double seconds = strtod(argv[7], NULL) / (2 * TURNS), finds[TURNS], pings[TURNS];
     turn(like, false, seconds); /* the pool opens its connections */
     turn(like, true, seconds);
-    for (int i = 0; i < TURNS / 2; i++) {
-        pings += turn(like, false, seconds);
-        finds += turn(like, true, seconds);
+    for (int i = 0; i < TURNS; i++) {
+        pings[i] = turn(like, false, seconds);
+        finds[i] = turn(like, true, seconds);
     }
-    printf("%.0f %.0f\n", (double)finds / (seconds * TURNS / 2), (double)pings / (seconds * TURNS / 2));
+    printf("%.0f %.0f\n", median(finds), median(pings));
     mongoc_client_pool_destroy(like.pool);
     mongoc_uri_destroy(uri);
     mongoc_cleanup();
