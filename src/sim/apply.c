@@ -42,6 +42,22 @@ static void apply_delete(struct sim_member *m, struct sim_coll *c, const struct 
     m->n.wt_removes += 1 + work.keys_deleted;
 }
 
+static void apply_document(struct sim_member *m, const struct sim_change *ch)
+{
+    struct sim_coll *c = sim_coll_by_uuid(&m->cat, ch->uuid);
+    if (!c)
+        return;
+    struct sim_wants wants = {.docs = ch->kind != SIM_CHANGE_INSERT, .keys = 1, .keys_written = (double)ch->keys, .docs_written = 1,
+                              .bytes_written = ch->entry ? sim_doc_len(ch->entry->bson) : ch->post ? sim_doc_len(ch->post->bson) : 0};
+    sim_store_use(m, c, &wants);
+    if (ch->kind == SIM_CHANGE_INSERT)
+        apply_insert(m, c, ch);
+    else if (ch->kind == SIM_CHANGE_UPDATE)
+        apply_update(m, c, ch);
+    else
+        apply_delete(m, c, ch);
+}
+
 void sim_apply_change(struct sim *s, struct sim_member *m, const struct sim_change *ch)
 {
     struct sim_fail f = SIM_FAIL_INIT;
@@ -56,21 +72,17 @@ void sim_apply_change(struct sim *s, struct sim_member *m, const struct sim_chan
         sim_fail_release(&f);
         return;
     }
-    struct sim_coll *c = sim_coll_by_uuid(&m->cat, ch->uuid);
-    if (!c)
+    if (ch->kind == SIM_CHANGE_TXN) {
+        m->n.op_repl[SIM_OP_COMMAND]++;
+        for (size_t i = 0; i < ch->parts->n; i++)
+            apply_document(m, &ch->parts->part[i]);
         return;
-    struct sim_wants wants = {.docs = ch->kind != SIM_CHANGE_INSERT, .keys = 1, .keys_written = (double)ch->keys, .docs_written = 1,
-                              .bytes_written = sim_doc_len(ch->entry->bson)};
-    sim_store_use(m, c, &wants);
-    if (ch->kind == SIM_CHANGE_INSERT)
-        apply_insert(m, c, ch);
-    else if (ch->kind == SIM_CHANGE_UPDATE)
-        apply_update(m, c, ch);
-    else
-        apply_delete(m, c, ch);
+    }
+    apply_document(m, ch);
 }
 
 /* ---- the catalogue ---- */
+
 
 static void log_create(struct sim_member *m, const struct sim_coll *c)
 {
@@ -185,6 +197,20 @@ static int apply_coll_mod(struct sim *s, struct sim_member *m, const uint8_t *uu
     return set_options(c, o, f);
 }
 
+static int apply_rename(struct sim_member *m, const uint8_t *uuid, const uint8_t *o, struct sim_fail *f)
+{
+    struct sim_coll *c = sim_coll_by_uuid(&m->cat, uuid);
+    struct sim_val to = sim_find(o, "to"), target = sim_find(o, "dropTarget");
+    struct sim_coll *old = target.type == BSON_TYPE_BINARY && target.n == 21 ? sim_coll_by_uuid(&m->cat, target.p + 5) : NULL;
+    if (!c || !sim_is_text(to.type))
+        return sim_fail(f, SIM_NAMESPACE_NOT_FOUND, "ns does not exist");
+    if (old && old != c)
+        sim_coll_drop(&m->cat, old);
+    if (sim_coll_find(&m->cat, sim_text(to)))
+        return sim_fail(f, SIM_NAMESPACE_EXISTS, "target namespace exists");
+    return sim_coll_rename(&m->cat, c, sim_text(to)) ? sim_fail_nomem(f) : 0;
+}
+
 int sim_apply_command(struct sim *s, struct sim_member *m, const char *db, const uint8_t *uuid, const uint8_t *o, struct sim_fail *f)
 {
     struct sim_iter it = sim_iter_of(o);
@@ -215,6 +241,8 @@ int sim_apply_command(struct sim *s, struct sim_member *m, const char *db, const
         return apply_create_index(s, m, uuid, o, f);
     if (strcmp(first.key, "collMod") == 0)
         return apply_coll_mod(s, m, uuid, o, f);
+    if (strcmp(first.key, "renameCollection") == 0)
+        return apply_rename(m, uuid, o, f);
     if (strcmp(first.key, "startIndexBuild") == 0)
         return sim_build_start_here(s, m, uuid, o, f);
     if (strcmp(first.key, "commitIndexBuild") == 0)

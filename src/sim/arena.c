@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 4096
+#define BLOCK 8192
 
 struct sim_arena_block {
     struct sim_arena_block *next;

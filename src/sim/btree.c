@@ -67,6 +67,54 @@ struct sim_btree *sim_btree_new(void)
     return t;
 }
 
+/* last: the newest leaf on the left of this node. NULL out of memory, with nothing left behind. */
+static struct sim_node *node_copy(struct sim_btree *t, const struct sim_node *x, struct sim_node **last)
+{
+    struct sim_node *y = node_new(t, x->leaf);
+    if (!y)
+        return NULL;
+    if (x->cap && !(y->keys = malloc(x->cap))) {
+        node_free(t, y);
+        return NULL;
+    }
+    t->bytes += y->cap = x->cap;
+    y->used = x->used;
+    if (x->used)
+        memcpy(y->keys, x->keys, x->used);
+    memcpy(y->end, x->end, sizeof y->end);
+    if (x->leaf) {
+        y->n = x->n;
+        y->prev = *last;
+        if (*last)
+            (*last)->next = y;
+        *last = y;
+        return y;
+    }
+    for (unsigned i = 0; i <= x->n; i++) {
+        if (!(y->child[i] = node_copy(t, x->child[i], last))) {
+            while (i)
+                tree_free(t, y->child[--i]);
+            node_free(t, y);
+            return NULL;
+        }
+    }
+    y->n = x->n;
+    return y;
+}
+
+struct sim_btree *sim_btree_copy(const struct sim_btree *t)
+{
+    struct sim_btree *c = calloc(1, sizeof *c);
+    struct sim_node *last = NULL;
+    if (c && !(c->root = node_copy(c, t->root, &last))) {
+        free(c);
+        return NULL;
+    }
+    if (c)
+        c->count = t->count;
+    return c;
+}
+
 void sim_btree_free(struct sim_btree *t)
 {
     if (!t)

@@ -185,6 +185,24 @@ fail:
     return NULL;
 }
 
+int sim_coll_rename(struct sim_catalog *c, struct sim_coll *coll, const char *ns)
+{
+    char *was = coll->ns, *fresh = sb_strdup_n(ns, strlen(ns));
+    coll->ns = fresh;
+    if (!fresh || !sim_db_need(c, ns, strcspn(ns, ".")) || rehash(c)) {
+        coll->ns = was;
+        free(fresh);
+        return -1;
+    }
+    free(was);
+    coll->db_n = strcspn(ns, ".");
+    coll->name = coll->ns + coll->db_n + 1;
+    coll->id = c->next_id++;
+    coll->version++;
+    sim_plan_cache_clear(coll->plans);
+    return 0;
+}
+
 void sim_coll_drop(struct sim_catalog *c, struct sim_coll *coll)
 {
     for (size_t i = 0; i < c->n; i++)
@@ -452,6 +470,51 @@ void sim_coll_remove(struct sim_coll *c, uint64_t rid, struct sim_write_work *wo
 {
     unindex(c, c->indexes, rid, sim_records_get(&c->records, rid)->bson, &work->keys_deleted);
     sim_records_remove(&c->records, rid);
+}
+
+int sim_coll_restore(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct sim_fail *f)
+{
+    struct sim_write_work work = {0};
+    const struct sim_doc *now = sim_records_get(&c->records, rid);
+    if (now && d)
+        return sim_coll_replace(c, rid, d, &work, f);
+    if (now)
+        sim_coll_remove(c, rid, &work);
+    if (now || !d)
+        return 0;
+    if (index_doc(c, rid, d->bson, &work, f))
+        return -1;
+    if (sim_records_put(&c->records, rid, sim_doc_ref(d)) == 0)
+        return 0;
+    sim_doc_unref(d);
+    unindex(c, c->indexes, rid, d->bson, &work.keys_deleted);
+    return sim_fail_nomem(f);
+}
+
+int sim_coll_take_over(struct sim_coll *to, const struct sim_coll *from, struct sim_fail *f)
+{
+    for (uint64_t rid = sim_records_from(&from->records, 1); rid; rid = sim_records_from(&from->records, rid + 1)) {
+        struct sim_doc *d = sim_records_get(&from->records, rid);
+        if (sim_records_put(&to->records, rid, sim_doc_ref(d))) {
+            sim_doc_unref(d);
+            return sim_fail_nomem(f);
+        }
+    }
+    for (unsigned i = 0; i < from->indexes; i++) {
+        struct sim_index *x = sim_index_copy(from->index[i], f);
+        if (!x)
+            return -1;
+        x->since_us = from->index[i]->since_us;
+        if (i >= to->indexes) {
+            if (sim_coll_add_index(to, x, f))
+                return -1;
+            continue;
+        }
+        x->id = to->index[i]->id;
+        sim_index_free(to->index[i]);
+        to->index[i] = x;
+    }
+    return 0;
 }
 
 uint64_t sim_coll_by_id(const struct sim_coll *c, struct sim_val id)

@@ -4,6 +4,7 @@
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/profile.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/txn.h>
 
 #include "commands.h"
 
@@ -162,7 +163,7 @@ static int64_t value_of(const struct sim *s, size_t i)
     if (strncmp(parameters[i].name, "wiredTigerConcurrent", 20) == 0)
         return (int64_t)s->costs.tickets;
     if (strcmp(parameters[i].name, "transactionLifetimeLimitSeconds") == 0)
-        return (int64_t)s->costs.transaction_life_s;
+        return sim_txns_life(s);
     return parameters[i].value;
 }
 
@@ -186,6 +187,16 @@ int sim_cmd_get_parameter(struct sim_call *c)
     return any ? 0 : sim_fail(&c->fail, SIM_INVALID_OPTIONS, "no option found to get");
 }
 
+static int set_life(struct sim_call *c, struct sim_val v)
+{
+    int64_t seconds = sim_int(v, 0);
+    if (!sim_is_number(v.type) || seconds < 1 || seconds > INT32_MAX)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "Invalid value for parameter transactionLifetimeLimitSeconds: it is at least 1");
+    sim_w_int(c->reply, "was", sim_txns_life(c->s));
+    sim_txns_set_life(c->s, seconds);
+    return 0;
+}
+
 int sim_cmd_set_parameter(struct sim_call *c)
 {
     struct sim_elem e;
@@ -194,6 +205,8 @@ int sim_cmd_set_parameter(struct sim_call *c)
     while (sim_next(&it, &e)) {
         if (e.key[0] == '$' || strcmp(e.key, "lsid") == 0 || strcmp(e.key, "comment") == 0)
             continue;
+        if (strcmp(e.key, "transactionLifetimeLimitSeconds") == 0)
+            return set_life(c, e.v);
         for (size_t i = 0; i < SB_COUNT(parameters); i++)
             if (strcmp(e.key, parameters[i].name) == 0)
                 return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "setting the parameter %s is not simulated", e.key);

@@ -74,8 +74,8 @@ static int source_docs(struct sim_call *c, const struct sim_pipe *x, struct sim_
     case SIM_PIPE_PLAN_CACHE_STATS:
         return sim_plan_cache_stats(c, docs);
     default: {
-        struct sim_val idle = sim_find(x->spec.p, "idleConnections");
-        return sim_current_ops(c, sim_truth(idle), docs);
+        struct sim_val idle = sim_find(x->spec.p, "idleConnections"), sessions = sim_find(x->spec.p, "idleSessions");
+        return sim_current_ops(c, sim_truth(idle), !sessions.type || sim_truth(sessions), docs);
     }
     }
 }
@@ -121,6 +121,9 @@ static int check_source(struct sim_call *c, const struct sim_pipeline *p)
 {
     if (p->n == 0 || !is_source(p->pipe[0].kind))
         return 0;
+    if (c->in_txn)
+        return sim_fail(&c->fail, SIM_NOT_IN_TXN, "Operation not permitted in transaction :: caused by :: Aggregation stage: '%s' cannot run within a "
+                                                  "multi-document transaction.", sim_pipe_name(p->pipe[0].kind));
     bool server = strstr(c->ns, ".$cmd.aggregate") != NULL;
     if (p->pipe[0].kind == SIM_PIPE_CURRENT_OP) {
         if (strcmp(c->db, "admin") != 0 || !server)

@@ -6,6 +6,7 @@
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/plan_cache.h>
+#include <signalbox/sim/txn.h>
 
 #include "commands.h"
 #include "diag.h"
@@ -223,7 +224,7 @@ static bool is_busy(const struct sim_member *m, const struct sim_conn *conn)
     return false;
 }
 
-int sim_current_ops(struct sim_call *c, bool idle, struct sim_docs *out)
+int sim_current_ops(struct sim_call *c, bool idle, bool sessions, struct sim_docs *out)
 {
     static const char *const threads[] = {"Checkpointer", "JournalFlusher", "NoopWriter", "OplogCapMaintainerThread-local.oplog.rs"};
     int rc = 0;
@@ -240,6 +241,8 @@ int sim_current_ops(struct sim_call *c, bool idle, struct sim_docs *out)
     for (const struct sim_conn *conn = c->m->conns; rc == 0 && idle && conn; conn = conn->next)
         if (conn != c->conn && !is_busy(c->m, conn))
             rc = sim_docs_add(out, idle_doc(c->s, conn));
+    if (rc == 0 && sessions)
+        rc = sim_txns_current_ops(c->s, c->m, out);
     return rc ? sim_fail_nomem(&c->fail) : 0;
 }
 
@@ -266,7 +269,7 @@ int sim_cmd_current_op(struct sim_call *c)
     const uint8_t *filter = current_op_filter(c, &w);
     struct sim_filter *f = filter ? sim_filter_new(filter, &c->fail) : NULL;
     sim_w_release(&w);
-    int rc = f ? sim_current_ops(c, sim_truth(sim_arg(c, "$all")), &docs) : c->fail.code ? -1 : sim_fail_nomem(&c->fail);
+    int rc = f ? sim_current_ops(c, sim_truth(sim_arg(c, "$all")), true, &docs) : c->fail.code ? -1 : sim_fail_nomem(&c->fail);
     if (rc == 0) {
         sim_w_array(c->reply, "inprog");
         for (size_t i = 0; i < docs.n; i++)

@@ -3,6 +3,7 @@
  * find, getMore, killCursors, count, distinct. */
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/sort.h>
+#include <signalbox/sim/txn.h>
 
 #include "commands.h"
 
@@ -13,11 +14,11 @@ static const uint8_t empty_doc[] = {5, 0, 0, 0, 0};
 
 static void count_operator(void *ctx, const char *name)
 {
-    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
+    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$expr", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
                                         "$nor", "$not", "$or", "$regex", "$size", "$type", "$alwaysFalse"};
     struct sim_member *m = ctx;
     for (size_t i = 0; i < SB_COUNT(names); i++)
-        if (strcmp(names[i], name) == 0)
+        if (names[i][1] == name[1] && strcmp(names[i], name) == 0) /* every find comes this way */
             m->n.match_operator[i]++;
 }
 
@@ -180,6 +181,7 @@ int sim_reply_cursor(struct sim_call *c, struct sim_open_cursor *cursor, int64_t
     bool keep = more && !single;
     c->op.exhausted = !keep;
     if (keep) {
+        cursor->txn = sim_txn_serial(c->txn);
         cursor->command = c->op.command ? sim_doc_ref(c->op.command) : NULL;
         if (sim_cursor_keep(c->s, cursor)) {
             sim_open_cursor_free(cursor);
@@ -228,6 +230,19 @@ int sim_cmd_find(struct sim_call *c)
     return sim_reply_cursor(c, cursor, batch, single);
 }
 
+/* A cursor belongs to the transaction that opened it. */
+static int check_cursor_txn(struct sim_call *c, const struct sim_open_cursor *cursor)
+{
+    long long id = (long long)cursor->id, opened = (long long)sim_txn_number_of(c->s, cursor->txn), now = (long long)c->txn_number;
+    if (cursor->txn == sim_txn_serial(c->txn))
+        return 0;
+    if (!cursor->txn)
+        return sim_fail(&c->fail, 50739, "Cannot run getMore on cursor %lld, which was not created in a transaction, in transaction %lld", id, now);
+    if (!c->txn)
+        return sim_fail(&c->fail, 50740, "Cannot run getMore on cursor %lld, which was created in transaction %lld, without a txnNumber", id, opened);
+    return sim_fail(&c->fail, 50741, "Cannot run getMore on cursor %lld, which was created in transaction %lld, in transaction %lld", id, opened, now);
+}
+
 int sim_cmd_get_more(struct sim_call *c)
 {
     struct sim_val id = sim_arg(c, "getMore"), coll = sim_arg(c, "collection");
@@ -252,6 +267,8 @@ int sim_cmd_get_more(struct sim_call *c)
         return sim_fail(&c->fail, SIM_CURSOR_NOT_FOUND, "cursor id %lld not found", (long long)sim_i64(id.p));
     if (strcmp(cursor->ns, c->ns) != 0)
         return sim_fail(&c->fail, SIM_UNAUTHORIZED, "Requested getMore on namespace '%s', but cursor belongs to a different namespace %s", c->ns, cursor->ns);
+    if (check_cursor_txn(c, cursor))
+        return -1;
     c->op.originating = cursor->command ? sim_doc_ref(cursor->command) : NULL;
     c->op.cursor_id = cursor->id;
     if (cursor->find && sim_exec_check(cursor->find->exec, sim_coll_find(&c->m->cat, c->ns), &c->fail)) {

@@ -4,6 +4,7 @@
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/sort.h>
+#include <signalbox/sim/txn.h>
 #include <signalbox/sim/update.h>
 #include <signalbox/sim/contend.h>
 #include <signalbox/sim/wait.h>
@@ -33,6 +34,40 @@ static const struct sim_stamp *stamp_of(const struct sim_call *c, int32_t stmt, 
     return out;
 }
 
+/* ---- what becomes of a change: into the oplog, or kept by the transaction until its commit ---- */
+
+static int claim(struct sim_call *c, const struct sim_coll *coll, const uint8_t *doc, struct sim_fail *f)
+{
+    if (c->txn && coll->capped)
+        return sim_fail(f, SIM_NOT_IN_TXN, "Collection '%s' is a capped collection. Writes in transactions are not allowed on capped collections.", coll->ns);
+    return sim_txn_claim(c, coll, sim_find(doc, "_id"), f);
+}
+
+static int log_insert(struct sim_call *c, struct sim_coll *coll, uint64_t rid, struct sim_doc *d, int64_t keys, int32_t stmt)
+{
+    struct sim_stamp stamp;
+    if (c->txn)
+        return sim_txn_note(c, coll, rid, NULL, d, false, keys);
+    return strcmp(c->db, "local") == 0 ? 0 : sim_log_insert(c->s, coll, d, keys, stamp_of(c, stmt, &stamp));
+}
+
+static int log_update(struct sim_call *c, struct sim_coll *coll, uint64_t rid, struct sim_doc *old, struct sim_doc *d, int64_t keys, bool replacement,
+                      int32_t stmt)
+{
+    struct sim_stamp stamp;
+    if (c->txn)
+        return sim_txn_note(c, coll, rid, old, d, replacement, keys);
+    return sim_log_update(c->s, coll, old, d, keys, replacement, stamp_of(c, stmt, &stamp));
+}
+
+static int log_delete(struct sim_call *c, struct sim_coll *coll, uint64_t rid, struct sim_doc *old, int32_t stmt)
+{
+    struct sim_stamp stamp;
+    if (c->txn)
+        return sim_txn_note(c, coll, rid, old, NULL, false, 1);
+    return strcmp(c->db, "local") == 0 ? 0 : sim_log_delete(c->s, coll, old, 1, stamp_of(c, stmt, &stamp));
+}
+
 /* ---- a batch ---- */
 
 /* Errors of single statements, told together. */
@@ -55,6 +90,16 @@ static void note_error(struct errors *e, size_t index, struct sim_fail *f)
     *f = (struct sim_fail)SIM_FAIL_INIT;
 }
 
+/* A conflict is the whole command's: it waits, or its transaction is over. */
+static bool fails_whole(struct sim_call *c, struct sim_fail *f)
+{
+    if (!c->blocked && !(c->txn && f->code == SIM_WRITE_CONFLICT))
+        return false;
+    c->fail = *f;
+    *f = (struct sim_fail)SIM_FAIL_INIT;
+    return true;
+}
+
 static int begin_batch(struct sim_call *c, const char *name, struct sim_batch *b)
 {
     if (sim_call_ns(c) || sim_check_writable(c) || sim_call_batch(c, name, b))
@@ -69,6 +114,7 @@ static void put_errors(struct sim_call *c, struct errors *e)
     const uint8_t *list = sim_w_done(&e->w);
     if (e->n && list)
         sim_w_val(c->reply, "writeErrors", sim_find(list, "list"));
+    c->write_errors = e->n;
     c->m->n.asserts_user += (int64_t)e->n;
     sim_w_release(&e->w);
 }
@@ -134,13 +180,13 @@ static struct sim_doc *prepare_insert(struct sim_call *c, const uint8_t *doc, st
 static int insert_one(struct sim_call *c, struct sim_coll *coll, const uint8_t *doc, int32_t stmt, struct sim_fail *f)
 {
     struct sim_write_work work = {0};
-    struct sim_stamp stamp;
     struct sim_doc *d = prepare_insert(c, doc, f);
     if (!d)
         return f->code ? -1 : sim_fail_nomem(f);
-    uint64_t rid = sim_validate_document(c, coll, NULL, d->bson, f) ? 0 : sim_coll_insert(coll, d, &work, f);
+    bool refused = sim_validate_document(c, coll, NULL, d->bson, f) || claim(c, coll, d->bson, f);
+    uint64_t rid = refused ? 0 : sim_coll_insert(coll, d, &work, f);
     int rc = rid ? 0 : -1;
-    if (rc == 0 && strcmp(c->db, "local") != 0 && sim_log_insert(c->s, coll, d, work.keys_inserted, stamp_of(c, stmt, &stamp))) {
+    if (rc == 0 && log_insert(c, coll, rid, d, work.keys_inserted, stmt)) {
         sim_coll_remove(coll, rid, &work);
         rc = sim_fail_nomem(f);
     }
@@ -176,9 +222,13 @@ int sim_cmd_insert(struct sim_call *c)
         if (!doc)
             break;
         if (insert_one(c, coll, doc, (int32_t)i, &f)) {
+            if (fails_whole(c, &f)) {
+                sim_w_release(&errors.w);
+                return -1;
+            }
             note_error(&errors, i, &f);
             c->op.failed_writes++;
-            if (ordered)
+            if (ordered || c->txn)
                 break;
         } else {
             n++;
@@ -235,7 +285,6 @@ static int update_row(struct sim_call *c, struct statement *st, struct sim_row *
     struct sim_coll *coll = st->find->exec->q.coll;
     struct sim_update_clock clock = {sim_now_ms(c->s), c->s->last_ts + 1, -1};
     struct sim_write_work work = {0};
-    struct sim_stamp stamp;
     struct sim_doc *fresh = NULL;
     st->matched++;
     if (sim_update_is_positional(st->update))
@@ -251,11 +300,10 @@ static int update_row(struct sim_call *c, struct statement *st, struct sim_row *
     st->op.keeps_old = true;
     if (!st->dry) {
         struct sim_doc *old = sim_doc_ref(row->doc);
-        rc = sim_validate_document(c, coll, old->bson, fresh->bson, f);
+        rc = sim_validate_document(c, coll, old->bson, fresh->bson, f) || claim(c, coll, old->bson, f) ? -1 : 0;
         if (rc == 0)
             rc = sim_coll_replace(coll, row->rid, fresh, &work, f);
-        if (rc == 0 && sim_log_update(c->s, coll, old, fresh, work.keys_inserted + work.keys_deleted, sim_update_is_replacement(st->update),
-                                      stamp_of(c, st->index, &stamp))) {
+        if (rc == 0 && log_update(c, coll, row->rid, old, fresh, work.keys_inserted + work.keys_deleted, sim_update_is_replacement(st->update), st->index)) {
             struct sim_write_work back = {0};
             sim_coll_replace(coll, row->rid, old, &back, f);
             rc = sim_fail_nomem(f);
@@ -276,11 +324,14 @@ static int delete_row(struct sim_call *c, struct statement *st, struct sim_row *
 {
     struct sim_coll *coll = st->find->exec->q.coll;
     struct sim_write_work work = {0};
-    struct sim_stamp stamp;
     st->matched++;
     if (st->dry)
         return 0;
-    if (strcmp(c->db, "local") != 0 && sim_log_delete(c->s, coll, row->doc, 1, stamp_of(c, st->index, &stamp)))
+    if (claim(c, coll, row->doc->bson, f)) {
+        st->matched--;
+        return -1;
+    }
+    if (log_delete(c, coll, row->rid, row->doc, st->index))
         return sim_fail_nomem(f);
     st->op.hot_id = st->multi ? 0 : sim_hot_id(coll, row->rid);
     st->op.keeps_old = true;
@@ -349,11 +400,11 @@ static int upsert(struct sim_call *c, struct statement *st, struct sim_fail *f)
     if (!coll)
         return f->code ? -1 : sim_fail_nomem(f);
     struct sim_write_work work = {0};
-    struct sim_stamp stamp;
-    uint64_t rid = sim_validate_document(c, coll, NULL, st->upserted_doc->bson, f) ? 0 : sim_coll_insert(coll, st->upserted_doc, &work, f);
+    bool refused = sim_validate_document(c, coll, NULL, st->upserted_doc->bson, f) || claim(c, coll, st->upserted_doc->bson, f);
+    uint64_t rid = refused ? 0 : sim_coll_insert(coll, st->upserted_doc, &work, f);
     if (!rid)
         return -1;
-    if (sim_log_insert(c->s, coll, st->upserted_doc, work.keys_inserted, stamp_of(c, st->index, &stamp))) {
+    if (log_insert(c, coll, rid, st->upserted_doc, work.keys_inserted, st->index)) {
         sim_coll_remove(coll, rid, &work);
         return sim_fail_nomem(f);
     }
@@ -402,7 +453,7 @@ static struct sim_doc *shown(const uint8_t *doc, bool update)
         sim_w_val(&w, "limit", sim_find(doc, "limit"));
     }
     for (struct sim_iter it = sim_iter_of(doc); sim_next(&it, &e);)
-        if (strcmp(e.key, "hint") == 0)
+        if (strcmp(e.key, "hint") == 0 || strcmp(e.key, "arrayFilters") == 0)
             sim_w_val(&w, e.key, e.v);
     return doc_of(&w);
 }
@@ -420,7 +471,7 @@ static int check_statement(struct sim_call *c, const uint8_t *doc, bool update, 
             i++;
         if (i == n)
             return sim_fail(f, SIM_UNKNOWN_FIELD, "BSON field '%s.%s.%.100s' is an unknown field.", c->cmd->name, update ? "updates" : "deletes", e.key);
-        if (strcmp(e.key, "collation") == 0 || strcmp(e.key, "arrayFilters") == 0 || strcmp(e.key, "c") == 0)
+        if (strcmp(e.key, "collation") == 0 || strcmp(e.key, "c") == 0)
             return sim_fail(f, SIM_NOT_IMPLEMENTED, "%s in a statement is not simulated", e.key);
     }
     if (!update && !sim_find(doc, "limit").type && sim_find(doc, "q").type)
@@ -441,7 +492,7 @@ static int open_statement(struct sim_call *c, const uint8_t *doc, bool update, b
     st->multi = update ? sim_truth(sim_find(doc, "multi")) : sim_int(sim_find(doc, "limit"), 0) == 0;
     st->upsert = update && sim_truth(sim_find(doc, "upsert"));
     q.multi = st->multi;
-    if (update && !(st->update = sim_update_new(sim_find(doc, "u"), st->multi, f)))
+    if (update && !(st->update = sim_update_new(sim_find(doc, "u"), sim_find(doc, "arrayFilters"), st->multi, f)))
         return -1;
     st->find = sim_find_new(c, doc, &q, sim_find(doc, "q").p, NULL);
     if (st->find)
@@ -472,6 +523,7 @@ static void account(struct sim_call *c, struct statement *st, const uint8_t *doc
     snprintf(op->ns, sizeof op->ns, "%s", c->ns);
     op->command = shown(doc, update);
     op->has_read_concern = true;
+    op->in_txn = c->in_txn;
     if (st->find) {
         wrap_plans(st, false);
         sim_op_exec(op, st->find->exec, NULL);
@@ -537,6 +589,12 @@ static int run_statements(struct sim_call *c, bool update)
             sim_exec_count_accesses(st.find->exec);
             rc = run_statement(c, &st, &f);
         }
+        if (rc && fails_whole(c, &f)) {
+            statement_release(&st);
+            sim_w_release(&errors.w);
+            sim_w_release(&upserted);
+            return -1;
+        }
         account(c, &st, doc, &f);
         n += st.matched + st.upserted;
         modified += st.modified;
@@ -547,7 +605,7 @@ static int run_statements(struct sim_call *c, bool update)
         statement_release(&st);
         if (rc) {
             note_error(&errors, i, &f);
-            if (ordered)
+            if (ordered || c->txn)
                 break;
         }
     }
@@ -595,7 +653,7 @@ static int open_find_and_modify(struct sim_call *c, const uint8_t *cmd, bool dry
         q.sort = sort.p;
         q.limit = 1;
     }
-    if (!remove && !(st->update = sim_update_new(update, false, &c->fail)))
+    if (!remove && !(st->update = sim_update_new(update, sim_find(cmd, "arrayFilters"), false, &c->fail)))
         return -1;
     st->find = sim_find_new(c, cmd, &q, query.type == BSON_TYPE_DOCUMENT ? query.p : NULL, NULL);
     return st->find ? 0 : -1;

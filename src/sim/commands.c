@@ -11,11 +11,15 @@
 
 /* In the order of the alphabet, which listCommands and metrics.commands keep. */
 const struct sim_command sim_commands[] = {
+    {"abortTransaction", NULL, SIM_ADMIN | SIM_PRIMARY | SIM_READ_CONCERN | SIM_WRITE_CONCERN, sim_cmd_abort_transaction, NULL, NULL,
+     "Aborts a transaction"},
     {"aggregate", NULL, READ | SIM_WRITE_CONCERN, sim_cmd_aggregate, "aggregate",
      " pipeline cursor explain allowDiskUse hint bypassDocumentValidation collation let ", "Runs the aggregation command."},
     {"buildInfo", "buildinfo", SIM_BEFORE_AUTH, sim_cmd_build_info, NULL, NULL, "get version #, etc."},
     {"collMod", NULL, CHANGE, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction viewOn pipeline timeseries expireAfterSeconds recordPreImages ", "Sets collection options."},
     {"collStats", "collstats", SIM_OPT_IN, sim_cmd_coll_stats, "collStats", " scale ", "collection and index sizes"},
+    {"commitTransaction", NULL, SIM_ADMIN | SIM_PRIMARY | SIM_READ_CONCERN | SIM_WRITE_CONCERN, sim_cmd_commit_transaction, NULL, NULL,
+     "Commits a transaction"},
     {"compact", NULL, 0, sim_cmd_compact, NULL, NULL, "compact collection"},
     {"configureFailPoint", NULL, SIM_ADMIN | SIM_QUIET, sim_cmd_configure_fail_point, NULL, NULL, "modifies the settings of a fail point"},
     {"connPoolStats", NULL, 0, sim_cmd_conn_pool_stats, NULL, NULL, "stats about connections between servers in a replica set or sharded cluster."},
@@ -107,7 +111,7 @@ static const struct {
     {"delete", " let "},
     {"distinct", " collation "},
     {"find", " min max returnKey showRecordId awaitData let collation "},
-    {"findAndModify", " collation arrayFilters let "},
+    {"findAndModify", " collation let "},
     {"update", " let "},
     {"planCacheClear", " query sort projection collation "},
     {"validate", " repair metadata "},

@@ -8,7 +8,7 @@
 #include <signalbox/sim/dispatch.h>
 
 #define SIM_EACH_COMMAND(X)                                                                                                                        \
-    X(aggregate) X(build_info) X(coll_mod) X(coll_stats) X(conn_pool_stats) X(connection_status) X(count) X(create) X(create_indexes)             \
+    X(abort_transaction) X(aggregate) X(build_info) X(coll_mod) X(commit_transaction) X(coll_stats) X(conn_pool_stats) X(connection_status) X(count) X(create) X(create_indexes)             \
     X(current_op) X(data_size) X(db_hash) X(db_stats) X(delete) X(distinct) X(drop) X(drop_database) X(drop_indexes) X(end_sessions)             \
     X(explain) X(features) X(find) X(find_and_modify) X(fsync) X(fsync_unlock) X(get_cmd_line_opts) X(get_default_rw_concern) X(get_free_monitoring)            \
     X(get_log) X(get_more) X(get_parameter) X(hello) X(host_info) X(insert) X(is_master) X(kill_cursors) X(kill_op) X(kill_sessions) X(list_collections)       \

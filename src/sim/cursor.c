@@ -173,6 +173,15 @@ int64_t sim_cursor_batch(struct sim_open_cursor *c, struct sim_w *w, const char 
     return count;
 }
 
+void sim_cursors_close_txn(struct sim *s, uint64_t txn)
+{
+    for (size_t i = 0; i < s->cursors->n;)
+        if (s->cursors->item[i]->txn == txn)
+            sim_cursor_close(s, s->cursors->item[i]);
+        else
+            i++;
+}
+
 void sim_cursors_each(struct sim *s, const struct sim_member *m, void (*fn)(void *ctx, const struct sim_open_cursor *c), void *ctx)
 {
     for (size_t i = 0; i < s->cursors->n; i++)

@@ -337,18 +337,79 @@ int sim_cmd_coll_mod(struct sim_call *c)
     return rc;
 }
 
-/* ---- refusals in the server's words ---- */
+/* ---- renameCollection ---- */
+
+static int check_renamed(struct sim_call *c, const char *which, const char *ns)
+{
+    const char *dot = strchr(ns, '.');
+    if (!dot || dot == ns || !dot[1] || dot[1] == '.' || strchr(dot, '$') || strlen(ns) > 255)
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "Invalid %s namespace: %.255s", which, ns);
+    if (strncmp(dot + 1, "system.", 7) == 0 || strncmp(ns, "local.", 6) == 0 || strncmp(ns, "admin.", 6) == 0 || strncmp(ns, "config.", 7) == 0)
+        return sim_fail(&c->fail, SIM_ILLEGAL_OPERATION, "error with %s namespace: cannot rename %.255s", which, ns);
+    return 0;
+}
+
+static int rename_coll(struct sim_call *c, struct sim_coll *from, const char *to, const struct sim_coll *target)
+{
+    struct sim_w w;
+    uint8_t uuid[16];
+    char db[128];
+    memcpy(uuid, from->uuid, 16);
+    snprintf(db, sizeof db, "%.*s", (int)from->db_n, from->ns);
+    sim_w_init(&w);
+    sim_w_text(&w, "renameCollection", from->ns);
+    sim_w_text(&w, "to", to);
+    sim_w_bool(&w, "stayTemp", false);
+    if (target)
+        sim_w_uuid(&w, "dropTarget", target->uuid);
+    const uint8_t *o = sim_w_done(&w);
+    int rc = o ? sim_change_catalog(c, db, uuid, o, NULL) : sim_fail_nomem(&c->fail);
+    sim_w_release(&w);
+    return rc;
+}
+
+static void log_rename(struct sim_call *c, const struct sim_coll *from, const char *to, bool drops)
+{
+    struct sim_w w;
+    char thread[32];
+    sim_w_init(&w);
+    sim_w_text(&w, "sourceNamespace", from->ns);
+    sim_w_text(&w, "targetNamespace", to);
+    sim_w_text(&w, "dropTarget", drops ? "yes" : "no");
+    const uint8_t *attr = sim_w_done(&w);
+    snprintf(thread, sizeof thread, "conn%d", c->conn->id);
+    if (attr)
+        sim_log(c->m, c->s->now, 'I', "COMMAND", 20400, thread, "renameCollectionForCommand", attr);
+    sim_w_release(&w);
+}
 
 int sim_cmd_rename_collection(struct sim_call *c)
 {
-    struct sim_val from = sim_arg(c, "renameCollection");
-    if (!sim_is_text(from.type))
-        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'renameCollection.renameCollection' is the wrong type '%s', expected type 'string'",
-                        sim_type_name(from.type));
-    if (!sim_coll_find(&c->m->cat, sim_text(from)))
+    struct sim_val from = sim_arg(c, "renameCollection"), to = sim_arg(c, "to");
+    bool drops = sim_truth(sim_arg(c, "dropTarget"));
+    if (!sim_is_text(from.type) || !sim_is_text(to.type)) {
+        const char *which = sim_is_text(from.type) ? "to" : "renameCollection";
+        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'renameCollection.%s' is the wrong type '%s', expected type 'string'", which,
+                        sim_type_name(sim_is_text(from.type) ? to.type : from.type));
+    }
+    if (check_renamed(c, "source", sim_text(from)) || check_renamed(c, "target", sim_text(to)))
+        return -1;
+    if (strcmp(sim_text(from), sim_text(to)) == 0)
+        return sim_fail(&c->fail, SIM_ILLEGAL_OPERATION, "Can't rename a collection to itself");
+    struct sim_coll *coll = sim_coll_find(&c->m->cat, sim_text(from)), *target = sim_coll_find(&c->m->cat, sim_text(to));
+    if (!coll)
         return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "Source collection %.200s does not exist", sim_text(from));
-    return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "renaming a collection is not simulated");
+    if (strncmp(coll->ns, sim_text(to), coll->db_n + 1) != 0)
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "renaming a collection into another database is not simulated");
+    if (target && !drops)
+        return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "target namespace exists");
+    if (sim_build_running(c->s, coll->uuid) || (target && sim_build_running(c->s, target->uuid)))
+        return sim_fail(&c->fail, 12587, "cannot perform operation: an index build is currently running for collection %s", sim_text(from));
+    log_rename(c, coll, sim_text(to), drops);
+    return rename_coll(c, coll, sim_text(to), target);
 }
+
+/* ---- refusals in the server's words ---- */
 
 int sim_cmd_convert_to_capped(struct sim_call *c)
 {

@@ -12,7 +12,7 @@ int sim_coll_stats_docs(struct sim_call *c, const uint8_t *spec, struct sim_docs
 int sim_plan_cache_stats(struct sim_call *c, struct sim_docs *out);
 
 /* currentOp's entries; idle: connections that do nothing too. */
-int sim_current_ops(struct sim_call *c, bool idle, struct sim_docs *out);
+int sim_current_ops(struct sim_call *c, bool idle, bool sessions, struct sim_docs *out);
 
 /* Fields of collStats and $collStats.storageStats, from size on. */
 void sim_put_storage_stats(struct sim_w *w, const struct sim *s, const struct sim_coll *c, int64_t scale);

@@ -3,6 +3,7 @@
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/txn.h>
 #include <signalbox/sim/wait.h>
 
 #include "commands.h"
@@ -173,11 +174,16 @@ static bool is_state_error(int32_t code)
     return code == SIM_NOT_PRIMARY || code == SIM_NOT_READABLE || code == SIM_RECOVERS || code == SIM_STATE_CHANGE || code == SIM_STEPPED_DOWN;
 }
 
-void sim_put_retry_label(struct sim_w *w)
+static void put_label(struct sim_w *w, const char *label)
 {
     sim_w_array(w, "errorLabels");
-    sim_w_text(w, NULL, "RetryableWriteError");
+    sim_w_text(w, NULL, label);
     sim_w_end(w);
+}
+
+void sim_put_retry_label(struct sim_w *w)
+{
+    put_label(w, "RetryableWriteError");
 }
 
 const uint8_t *sim_reply_fail(struct sim *s, struct sim_member *m, struct sim_w *w, const struct sim_fail *f)
@@ -201,6 +207,10 @@ void sim_put_write_tail(struct sim_call *c)
     uint8_t id[12];
     sim_election_id(id, c->s->term);
     sim_w_oid(c->reply, "electionId", id);
+    if (c->in_txn) { /* nothing is in the oplog yet */
+        sim_w_ts(c->reply, "opTime", 0);
+        return;
+    }
     sim_put_optime(c->reply, "opTime", (struct sim_optime){c->s->last_ts, c->s->term});
 }
 
@@ -278,15 +288,15 @@ static int session(struct sim_call *c)
     struct sim_val lsid = sim_arg(c, "lsid"), txn = sim_arg(c, "txnNumber");
     if (lsid.type && lsid.type != BSON_TYPE_DOCUMENT)
         return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'lsid' is the wrong type '%s', expected type 'object'", sim_type_name(lsid.type));
-    if (sim_arg(c, "startTransaction").type || sim_arg(c, "autocommit").type)
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "multi-document transactions are not simulated");
     if (txn.type && (txn.type != BSON_TYPE_INT64 && txn.type != BSON_TYPE_INT32))
         return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'txnNumber' is the wrong type '%s', expected type 'long'", sim_type_name(txn.type));
     if (txn.type && !lsid.type)
         return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "Transaction number requires a session ID to also be specified");
     c->lsid = lsid.type ? lsid.p : NULL;
-    c->has_txn = txn.type != 0;
     c->txn_number = sim_int(txn, 0);
+    if (sim_txn_arguments(c))
+        return -1;
+    c->has_txn = txn.type != 0 && !c->in_txn;
     return 0;
 }
 
@@ -323,7 +333,8 @@ static int prepare(struct sim_call *c)
 
 static bool waits_for_others(const struct sim_call *c)
 {
-    return (c->cmd->flags & SIM_PRIMARY) && (c->cmd->flags & SIM_WRITE_CONCERN) && strcmp(c->db, "local") != 0;
+    bool commits = !c->in_txn || strcmp(c->cmd->name, "commitTransaction") == 0;
+    return commits && (c->cmd->flags & SIM_PRIMARY) && (c->cmd->flags & SIM_WRITE_CONCERN) && strcmp(c->db, "local") != 0;
 }
 
 static struct sim_doc *shown_command(const struct sim_call *c)
@@ -366,6 +377,7 @@ static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_re
     c->rq = rq;
     c->body = rq->body;
     c->reply = w;
+    c->before_ts = c->s->last_ts;
     c->m->n.requests++;
     c->m->n.bytes_in += (int64_t)rq->bytes;
     sim_w_clear(w);
@@ -398,18 +410,60 @@ static int find_command(struct sim_call *c)
     return 0;
 }
 
-/* A driver sends a retryable write again only when the error says that it may. */
+/* After these a driver may begin the whole transaction anew. */
+static bool is_transient(const struct sim_call *c)
+{
+    int32_t code = c->fail.code;
+    bool ends = strcmp(c->cmd->name, "commitTransaction") == 0 || strcmp(c->cmd->name, "abortTransaction") == 0;
+    return code == SIM_WRITE_CONFLICT || code == SIM_SNAPSHOT_UNAVAILABLE || code == SIM_SNAPSHOT_TOO_OLD || code == SIM_NO_SUCH_TXN ||
+           (!ends && is_state_error(code));
+}
+
+/* A driver sends a retryable write or a transaction again only when the error says that it may. */
 static void label_failure(struct sim_call *c)
 {
     struct sim_w w;
-    if (!is_state_error(c->fail.code) || c->fail.extra || !sim_arg(c, "txnNumber").type)
+    bool transient = c->in_txn && is_transient(c);
+    if ((!transient && !is_state_error(c->fail.code)) || c->fail.extra || !sim_arg(c, "txnNumber").type)
         return;
     sim_w_init(&w);
-    sim_put_retry_label(&w);
+    put_label(&w, transient ? "TransientTransactionError" : "RetryableWriteError");
     const uint8_t *done = sim_w_done(&w);
     if (done && (c->fail.extra = malloc(sim_doc_len(done))))
         memcpy(c->fail.extra, done, sim_doc_len(done));
     sim_w_release(&w);
+}
+
+/* A command that has to wait for a transaction has not been here: what it counted so far it counts when it is run again. */
+static int run_among_others(struct sim_call *c)
+{
+    struct sim_counters *before = malloc(sizeof *before);
+    if (!before)
+        return sim_fail_nomem(&c->fail);
+    *before = c->m->n;
+    c->blocked = sim_txn_blocks(c);
+    int rc = c->blocked ? -1 : c->cmd->run(c);
+    if (c->blocked) {
+        int64_t conflicts = c->m->n.write_conflicts;
+        c->m->n = *before;
+        c->m->n.write_conflicts = conflicts;
+        c->m->n.requests--;
+        c->m->n.bytes_in -= (int64_t)c->rq->bytes;
+        sim_fail_release(&c->fail);
+        c->fail = (struct sim_fail)SIM_FAIL_INIT;
+        if (sim_await_transaction(c))
+            c->blocked = false;
+        rc = -1;
+    }
+    free(before);
+    return rc;
+}
+
+static int run(struct sim_call *c)
+{
+    if (c->in_txn)
+        return sim_txn_run(c);
+    return sim_txns_oldest(c->s) == UINT64_MAX ? c->cmd->run(c) : run_among_others(c);
 }
 
 enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w, const uint8_t **reply)
@@ -443,7 +497,13 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
         rc = -1;
     c.op.command = c.cmd->flags & SIM_QUIET ? NULL : shown_command(&c);
     if (rc == 0)
-        rc = c.cmd->run(&c);
+        rc = run(&c);
+    if (rc && c.blocked) {
+        sim_op_release(&c.op);
+        sim_fail_release(&c.fail);
+        *reply = NULL;
+        return SIM_LATER;
+    }
     if (rc == 0 && c.later) { /* its operation is accounted for when it ends; what that needs was copied */
         c.m->n.command_total[c.cmd - sim_commands]++;
         c.m->n.op[SIM_OP_COMMAND]++;
@@ -453,7 +513,7 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     }
     if (rc == 0 && waits_for_others(&c))
         rc = sim_await_concern(&c, false) < 0 ? -1 : 0;
-    c.op.waits = c.op.counts_write && c.w_needs > 1;
+    c.op.waits = c.op.counts_write && c.w_needs > 1 && !c.in_txn;
     if (sim_op_time(&c.op) && rc == 0 && !c.op.work.docs_written)
         rc = sim_fail(&c.fail, SIM_MAX_TIME, strcmp(c.cmd->name, "find") == 0 ? "Executor error during find command :: caused by :: operation exceeded time limit"
                                                                               : "operation exceeded time limit");

@@ -11,6 +11,7 @@
 #include <signalbox/sim/rollback.h>
 #include <signalbox/sim/session.h>
 #include <signalbox/sim/contend.h>
+#include <signalbox/sim/txn.h>
 #include <signalbox/sim/wait.h>
 
 #include "setup.h"
@@ -405,11 +406,13 @@ struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
         member_init(s, i, setup);
     s->cursors = sim_cursors_new();
     s->sessions = sim_sessions_new();
+    s->txns = sim_txns_new();
     s->builds = sim_builds_new();
     s->clients = sim_clients_new(s);
     s->waits = sim_waits_new();
     sim_roles_know(s);
-    if (!s->cursors || !s->sessions || !s->builds || !s->clients || !s->waits || sim_setup_members(s) || sim_roles_begin(s)) {
+    if (!s->cursors || !s->sessions || !s->txns || !s->builds || !s->clients || !s->waits || sim_setup_members(s) || sim_roles_begin(s) ||
+        sim_txns_begin(s)) {
         sb_fail_nomem(err);
         sim_free(s);
         return NULL;
@@ -448,6 +451,7 @@ void sim_free(struct sim *s)
     sim_builds_free(s->builds);
     sim_cursors_free(s->cursors);
     sim_sessions_free(s->sessions);
+    sim_txns_free(s->txns);
     sim_waits_free(s->waits);
     for (size_t i = 0; i < s->change_n; i++)
         sim_change_release(&s->change[i]);

@@ -261,12 +261,14 @@ static int choose(struct sim_exec *e, struct sim_stage **plans, size_t n, struct
 
 struct sim_exec *sim_exec_new(const struct sim_query *q, struct sim_fail *f)
 {
-    struct sim_exec *e = calloc(1, sizeof *e);
+    struct sim_arena arena = {0};
+    struct sim_exec *e = sim_arena_get(&arena, sizeof *e); /* with its plans in one piece: most questions need no more */
     struct sim_stage *plans[SIM_MAX_PLANS] = {NULL};
     if (!e) {
         sim_fail_nomem(f);
         return NULL;
     }
+    e->arena = arena;
     e->q = *q;
     e->coll_id = q->coll ? q->coll->id : 0;
     hash_query(e);
@@ -298,8 +300,8 @@ void sim_exec_free(struct sim_exec *e)
     for (size_t i = 0; i < e->rejected_n; i++)
         sim_stage_release(e->rejected[i]);
     sim_fail_release(&e->fail);
-    sim_arena_release(&e->arena);
-    free(e);
+    struct sim_arena arena = e->arena; /* it lies in it */
+    sim_arena_release(&arena);
 }
 
 int sim_exec_next(struct sim_exec *e, struct sim_row *row, struct sim_fail *f)

@@ -288,6 +288,26 @@ void sim_index_free(struct sim_index *x)
     free(x);
 }
 
+struct sim_index *sim_index_copy(const struct sim_index *x, struct sim_fail *f)
+{
+    struct sim_index *y = sim_index_new(x->spec->bson, f);
+    struct sim_btree *tree = y ? sim_btree_copy(x->tree) : NULL;
+    if (!tree) {
+        sim_index_free(y);
+        if (!f->code)
+            sim_fail_nomem(f);
+        return NULL;
+    }
+    sim_btree_free(y->tree);
+    y->tree = tree;
+    for (unsigned i = 0; i < y->fields; i++)
+        y->field[i].multikey = x->field[i].multikey;
+    y->multikey = x->multikey;
+    y->key_bytes = x->key_bytes;
+    y->scanned = x->scanned;
+    return y;
+}
+
 /* spec with `key` replaced by v, or taken away when v is missing. */
 static int set_option(struct sim_index *x, const char *key, struct sim_val v)
 {

@@ -6,6 +6,7 @@
 #include <signalbox/sim/plan_cache.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
+#include <signalbox/sim/txn.h>
 
 #include "role_log.h"
 
@@ -50,6 +51,7 @@ void sim_kill(struct sim_member *m)
     m->role.writable = false;
     m->role.primary = m->role.sync = m->role.syncing = -1;
     sim_builds_killed(m);
+    sim_txns_abort_member(m);
     sim_conn_cut_all(m);
     while (m->running)
         sim_running_end(m, m->running);

@@ -59,11 +59,11 @@ static int make_documents(struct loading *l)
     struct sim_write_work work = {0};
     for (uint64_t n = 0; n < l->d->documents; n++) {
         struct sim_doc *doc = make_document(l);
-        int rc = doc ? 0 : sim_fail_nomem(&l->f);
-        for (int i = 0; rc == 0 && i < l->s->members; i++)
-            rc = sim_coll_insert(l->coll[i], doc, &work, &l->f) ? 0 : -1;
+        if (!doc)
+            return sim_fail_nomem(&l->f);
+        uint64_t rid = sim_coll_insert(l->coll[0], doc, &work, &l->f);
         sim_doc_unref(doc);
-        if (rc)
+        if (!rid)
             return -1;
     }
     return 0;
@@ -77,15 +77,13 @@ static int make_index(struct loading *l, const struct sim_template *t)
     const uint8_t *spec = sim_w_done(&l->w);
     if (!spec)
         return sim_fail_nomem(&l->f);
-    for (int i = 0; i < l->s->members; i++) {
-        uint64_t done;
-        struct sim_index *x = sim_index_new(spec, &l->f);
-        if (!x || sim_coll_add_index(l->coll[i], x, &l->f) || sim_coll_fill_index(l->coll[i], x, UINT64_MAX, &done, &l->f))
-            return -1;
-        x->since_us = l->s->now;
-        if (x->failed)
-            return sim_fail(&l->f, x->failed->code, "%s", x->failed->msg);
-    }
+    uint64_t done;
+    struct sim_index *x = sim_index_new(spec, &l->f);
+    if (!x || sim_coll_add_index(l->coll[0], x, &l->f) || sim_coll_fill_index(l->coll[0], x, UINT64_MAX, &done, &l->f))
+        return -1;
+    x->since_us = l->s->now;
+    if (x->failed)
+        return sim_fail(&l->f, x->failed->code, "%s", x->failed->msg);
     return 0;
 }
 
@@ -99,6 +97,8 @@ int sim_load_data(struct sim *s, const struct sim_data *d, struct sim_sequences 
     int rc = make_collections(&l) || make_documents(&l) ? -1 : 0;
     for (size_t i = 0; rc == 0 && i < d->indexes; i++)
         rc = make_index(&l, d->index[i]);
+    for (int i = 1; rc == 0 && i < s->members; i++)
+        rc = sim_coll_take_over(l.coll[i], l.coll[0], &l.f);
     if (rc)
         sb_fail(err, SB_EINPUT, "%s: %s", d->ns, l.f.code ? l.f.msg : "out of memory");
     sim_w_release(&l.w);

@@ -3,6 +3,8 @@
  * Testing documents against a tree. */
 #include <signalbox/base/array.h>
 #include <signalbox/base/regex.h>
+#include <signalbox/sim/expr.h>
+#include <signalbox/sim/text.h>
 #include "match.h"
 #include "schema.h"
 
@@ -281,6 +283,19 @@ static bool walk(const struct sim_expr *e, const uint8_t *doc, unsigned part)
     return continue_at(e, sim_find_n(doc, e->path + e->parts[part].from, e->parts[part].n), part + 1);
 }
 
+/* A failure of the expression (a sum of texts) matches nothing; the server fails the command. */
+static bool evaluates(struct sim_val expression, const uint8_t *doc)
+{
+    struct sim_w w;
+    struct sim_fail f = SIM_FAIL_INIT;
+    sim_w_init(&w);
+    const uint8_t *done = sim_eval(expression, doc, &w, "v", &f) ? NULL : sim_w_done(&w);
+    bool yes = done && sim_truth(sim_find(done, "v"));
+    sim_w_release(&w);
+    sim_fail_release(&f);
+    return yes;
+}
+
 bool sim_match(const struct sim_expr *e, const uint8_t *doc)
 {
     switch (e->kind) {
@@ -299,6 +314,8 @@ bool sim_match(const struct sim_expr *e, const uint8_t *doc)
         return !sim_match(e->sub[0], doc);
     case SIM_SCHEMA:
         return sim_schema_match(e->v.p, sim_val_doc(doc));
+    case SIM_EVAL:
+        return evaluates(e->v, doc);
     case SIM_FALSE:
         return false;
     default:
@@ -358,7 +375,7 @@ bool sim_matches_all(const struct sim_expr *e)
 /* ---- telling about it ---- */
 
 static const char *const kind_names[SIM_KINDS] = {"$and",   "$or", "$elemMatch", "$elemMatch", "$size", "$eq",  "$lte",  "$lt",         "$gt",
-                                                  "$gte",   "$regex", "$mod",    "$exists",    "$in",   "$not", "$nor",  "$type", "$jsonSchema", "$alwaysFalse"};
+                                                  "$gte",   "$regex", "$mod",    "$exists",    "$in",   "$not", "$nor",  "$type", "$jsonSchema", "$expr", "$alwaysFalse"};
 
 /* {$op: value} of a leaf, into the open document. */
 static void write_operator(struct sim_w *w, const struct sim_expr *e)
@@ -424,7 +441,7 @@ void sim_expr_write(struct sim_w *w, const struct sim_expr *e)
         break;
     case SIM_NOT: {
         const struct sim_expr *x = e->sub[0];
-        if (x->kind == SIM_AND || x->kind == SIM_OR || x->kind == SIM_NOT || x->kind == SIM_NOR || x->kind == SIM_SCHEMA) {
+        if (x->kind == SIM_AND || x->kind == SIM_OR || x->kind == SIM_NOT || x->kind == SIM_NOR || x->kind == SIM_SCHEMA || x->kind == SIM_EVAL) {
             sim_w_array(w, "$nor");
             sim_w_doc(w, NULL);
             sim_expr_write(w, x);
@@ -442,6 +459,9 @@ void sim_expr_write(struct sim_w *w, const struct sim_expr *e)
     case SIM_SCHEMA:
         sim_w_val(w, "$jsonSchema", e->v);
         break;
+    case SIM_EVAL:
+        sim_expr_show(e->v, w, "$expr");
+        break;
     case SIM_FALSE:
         sim_w_i32(w, "$alwaysFalse", 1);
         break;
@@ -456,6 +476,8 @@ void sim_expr_shape(struct sb_str *out, const struct sim_expr *e)
 {
     sb_str_addc(out, (char)('a' + e->kind));
     sb_str_add(out, e->path, e->path_n);
+    if (e->kind == SIM_EVAL)
+        sim_shell_val(out, e->v);
     if (e->sub_n == 0)
         return;
     sb_str_addc(out, '[');

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A query document becomes a tree. */
+#include <signalbox/sim/expr.h>
 #include <signalbox/base/array.h>
 #include <signalbox/base/regex.h>
 #include "match.h"
@@ -423,12 +424,17 @@ static int parse_top(struct sim_expr *into, const struct sim_elem *e, unsigned d
             schema->v = e->v;
         return add_sub(into, schema, f);
     }
+    if (strcmp(e->key, "$expr") == 0) {
+        struct sim_expr *x = sim_expr_check(e->v, f) ? NULL : expr_new(SIM_EVAL, NULL, 0, f);
+        if (x)
+            x->v = e->v;
+        return add_sub(into, x, f);
+    }
     if (strcmp(e->key, "$alwaysTrue") == 0)
         return 0;
     if (strcmp(e->key, "$alwaysFalse") == 0)
         return add_sub(into, expr_new(SIM_FALSE, NULL, 0, f), f);
-    if (strcmp(e->key, "$where") == 0 || strcmp(e->key, "$text") == 0 || strcmp(e->key, "$expr") == 0 ||
-        strcmp(e->key, "$sampleRate") == 0)
+    if (strcmp(e->key, "$where") == 0 || strcmp(e->key, "$text") == 0 || strcmp(e->key, "$sampleRate") == 0)
         return sim_fail(f, SIM_NOT_IMPLEMENTED, "%s is not simulated", e->key);
     if (e->key[0] == '$')
         return sim_fail(f, SIM_BAD_VALUE,

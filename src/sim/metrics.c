@@ -110,7 +110,7 @@ static void put_repl_metrics(struct sim_w *w, const struct sim_member *m)
 
 static void put_operators(struct sim_w *w, const struct sim_member *m)
 {
-    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
+    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$expr", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
                                         "$nor", "$not", "$or", "$regex", "$size", "$type"};
     sim_w_doc(w, "operatorCounters");
     sim_w_doc(w, "match");

@@ -144,7 +144,7 @@ bool sim_op_time(struct sim_op *op)
     int64_t before = op->lock_us + op->conflict_us + op->read_us + op->evict_us; /* of its statements, in inner_us already */
     wait_to_begin(op);
     wait_for_pages(op, us);
-    if (op->counts_write && op->work.docs_written && !op->is_statement)
+    if (op->counts_write && op->work.docs_written && !op->is_statement && !op->in_txn)
         op->wait_us = wait_for_others(op);
     cpu += op->is_statement || !op->inner_us ? cpu * (double)op->conflicts : 0; /* each attempt worked in vain */
     op->cpu_us = (int64_t)cpu + op->inner_cpu_us;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char *const names[SIM_PIPE_KINDS] = {"$match",  "$group", "$sort",   "$limit",      "$skip",      "$project",    "$addFields",
-                                                  "$unwind", "$count", "$sample", "$indexStats", "$collStats", "$currentOp", "$planCacheStats"};
+                                                  "$unwind", "$count", "$sample", "$unset", "$replaceRoot", "$replaceWith", "$indexStats", "$collStats", "$currentOp", "$planCacheStats"};
 
 const char *sim_pipe_name(enum sim_pipe_kind kind)
 {
@@ -40,8 +40,8 @@ int sim_docs_add(struct sim_docs *docs, struct sim_doc *d)
 static int kind_of(const char *name, struct sim_fail *f)
 {
     static const char *const others[] = {"$bucket", "$bucketAuto", "$changeStream", "$facet", "$geoNear", "$graphLookup", "$listLocalSessions",
-                                         "$listSessions", "$lookup", "$merge", "$out", "$redact", "$replaceRoot", "$replaceWith", "$search",
-                                         "$setWindowFields", "$sortByCount", "$unionWith", "$unset", "$backupCursor", "$documents"};
+                                         "$listSessions", "$lookup", "$merge", "$out", "$redact", "$search",
+                                         "$setWindowFields", "$sortByCount", "$unionWith", "$backupCursor", "$documents"};
     if (strcmp(name, "$set") == 0)
         return SIM_PIPE_ADD_FIELDS;
     for (int i = 0; i < SIM_PIPE_KINDS; i++)
@@ -133,6 +133,62 @@ static int parse_unwind(struct sim_pipe *x, struct sim_fail *f)
     return 0;
 }
 
+/* A name or a list of names: the projection that leaves them out. */
+static int parse_unset(struct sim_pipe *x, struct sim_fail *f)
+{
+    struct sim_w w;
+    struct sim_elem e;
+    int rc = 0;
+    if (!sim_is_text(x->spec.type) && (x->spec.type != BSON_TYPE_ARRAY || sim_is_empty(x->spec.p)))
+        return sim_fail(f, 31002, "$unset specification must be a string or an array");
+    sim_w_init(&w);
+    if (sim_is_text(x->spec.type))
+        sim_w_i32(&w, sim_text(x->spec), 0);
+    for (struct sim_iter it = sim_iter_of(x->spec.p); x->spec.type == BSON_TYPE_ARRAY && rc == 0 && sim_next(&it, &e);) {
+        if (!sim_is_text(e.v.type))
+            rc = sim_fail(f, 31120, "$unset specification must be a string or an array containing only string values");
+        else
+            sim_w_i32(&w, sim_text(e.v), 0);
+    }
+    const uint8_t *done = sim_w_done(&w);
+    if (rc == 0 && !done)
+        rc = sim_fail_nomem(f);
+    if (rc == 0 && !(x->projection = sim_projection_new(done, f)))
+        rc = -1;
+    sim_w_release(&w);
+    return rc;
+}
+
+static struct sim_val new_root(const struct sim_pipe *x)
+{
+    return x->kind == SIM_PIPE_REPLACE_ROOT ? sim_find(x->spec.p, "newRoot") : x->spec;
+}
+
+static int parse_replace(struct sim_pipe *x, struct sim_fail *f)
+{
+    struct sim_elem e;
+    if (x->kind == SIM_PIPE_REPLACE_ROOT) {
+        if (x->spec.type != BSON_TYPE_DOCUMENT)
+            return sim_fail(f, 40229, "expected an object as specification for $replaceRoot stage, got %s", sim_type_name(x->spec.type));
+        for (struct sim_iter it = sim_iter_of(x->spec.p); sim_next(&it, &e);)
+            if (strcmp(e.key, "newRoot") != 0)
+                return sim_fail(f, SIM_UNKNOWN_FIELD, "BSON field '$replaceRoot.%.100s' is an unknown field.", e.key);
+        if (!new_root(x).type)
+            return sim_fail(f, SIM_MISSING_FIELD, "BSON field '$replaceRoot.newRoot' is missing but a required field");
+    }
+    return sim_expr_check(new_root(x), f);
+}
+
+int sim_pipeline_check_update(const struct sim_pipeline *p, struct sim_fail *f)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        enum sim_pipe_kind k = p->pipe[i].kind;
+        if (k != SIM_PIPE_ADD_FIELDS && k != SIM_PIPE_PROJECT && k != SIM_PIPE_UNSET && k != SIM_PIPE_REPLACE_ROOT && k != SIM_PIPE_REPLACE_WITH)
+            return sim_fail(f, SIM_INVALID_OPTIONS, "%s is not allowed to be used within an update", names[k]);
+    }
+    return 0;
+}
+
 static int check_source_options(const struct sim_pipe *x, struct sim_fail *f)
 {
     static const char *const options[] = {"allUsers", "idleConnections", "idleCursors", "idleSessions", "localOps", "truncateOps", "backtrace"};
@@ -175,6 +231,11 @@ static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
     case SIM_PIPE_PROJECT:
     case SIM_PIPE_ADD_FIELDS:
         return parse_fields(x, f);
+    case SIM_PIPE_UNSET:
+        return parse_unset(x, f);
+    case SIM_PIPE_REPLACE_ROOT:
+    case SIM_PIPE_REPLACE_WITH:
+        return parse_replace(x, f);
     case SIM_PIPE_UNWIND:
         return parse_unwind(x, f);
     case SIM_PIPE_COUNT:
@@ -303,6 +364,24 @@ static int compute(const struct sim_pipe *x, const uint8_t *doc, struct sim_w *w
     return 0;
 }
 
+static int replace_root(const struct sim_pipe *x, const uint8_t *doc, struct sim_w *w, struct sim_fail *f)
+{
+    struct sim_w out;
+    sim_w_init(&out);
+    int rc = sim_eval(new_root(x), doc, &out, "root", f);
+    const uint8_t *done = rc ? NULL : sim_w_done(&out);
+    struct sim_val root = done ? sim_find(done, "root") : sim_missing;
+    if (rc == 0 && !done)
+        rc = sim_fail_nomem(f);
+    else if (rc == 0 && root.type != BSON_TYPE_DOCUMENT)
+        rc = sim_fail(f, 40228, "'newRoot' expression must evaluate to an object, but resulting value was of type: %s",
+                      root.type ? sim_type_name(root.type) : "missing");
+    if (rc == 0)
+        sim_w_all(w, root.p);
+    sim_w_release(&out);
+    return rc;
+}
+
 static int run_fields(const struct sim_pipe *x, struct sim_docs *docs, struct sim_fail *f)
 {
     struct sim_w w;
@@ -312,6 +391,8 @@ static int run_fields(const struct sim_pipe *x, struct sim_docs *docs, struct si
         sim_w_clear(&w);
         if (x->projection)
             sim_project(x->projection, docs->d[i]->bson, &w);
+        else if (x->kind == SIM_PIPE_REPLACE_ROOT || x->kind == SIM_PIPE_REPLACE_WITH)
+            rc = replace_root(x, docs->d[i]->bson, &w, f);
         else
             rc = compute(x, docs->d[i]->bson, &w, f);
         struct sim_doc *d = rc ? NULL : doc_of(&w);
@@ -412,6 +493,9 @@ static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *r
         return 0;
     case SIM_PIPE_PROJECT:
     case SIM_PIPE_ADD_FIELDS:
+    case SIM_PIPE_UNSET:
+    case SIM_PIPE_REPLACE_ROOT:
+    case SIM_PIPE_REPLACE_WITH:
         return run_fields(x, docs, f);
     case SIM_PIPE_UNWIND:
         return run_unwind(x, docs, f);

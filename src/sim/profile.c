@@ -43,7 +43,9 @@ static void put_locks(struct sim_w *w, const struct sim_op *op, bool late)
 {
     int64_t yields = op->works / 1000, more = late;
     sim_w_doc(w, "locks");
-    if (op->counts_write) {
+    if (op->in_txn) {
+        /* they are its transaction's */
+    } else if (op->counts_write) {
         int64_t n = yields + (op->is_statement && !op->work.docs_written ? 1 : 2);
         put_lock(w, "ParallelBatchWriterMode", n, 0);
         put_lock(w, "ReplicationStateTransition", 0, n + 1 + more);
@@ -58,10 +60,10 @@ static void put_locks(struct sim_w *w, const struct sim_op *op, bool late)
         put_lock(w, "Mutex", 1, 0);
     }
     sim_w_end(w);
-    if (!op->counts_write && !late)
+    if ((!op->counts_write || op->in_txn) && !late)
         return;
     sim_w_doc(w, "flowControl");
-    if (op->counts_write) {
+    if (op->counts_write && !op->in_txn) {
         sim_w_i64(w, "acquireCount", yields + 1);
         sim_w_i64(w, "timeAcquiringMicros", 1 + (yields + 1) * 2);
     }
@@ -221,7 +223,7 @@ static void put_concerns(struct sim_w *w, const struct sim_op *op)
 {
     if (op->has_read_concern)
         put_concern(w, "readConcern", op->read_concern, true);
-    if (op->has_write_concern && !op->is_statement)
+    if (op->has_write_concern && !op->is_statement && (!op->in_txn || !op->in_top))
         put_concern(w, "writeConcern", op->write_concern, false);
     put_storage(w, op);
 }

@@ -60,6 +60,24 @@ uint64_t sim_records_add(struct sim_records *r, struct sim_doc *d)
     return r->next++;
 }
 
+int sim_records_put(struct sim_records *r, uint64_t id, struct sim_doc *d)
+{
+    size_t c = id / SIM_CHUNK;
+    if (SB_GROW(r->chunks, r->chunks_cap, c + 1))
+        return -1;
+    if (!r->chunks[c] && !(r->chunks[c] = calloc(1, sizeof *r->chunks[c])))
+        return -1;
+    r->chunks[c]->doc[id % SIM_CHUNK] = d;
+    r->chunks[c]->used++;
+    r->count++;
+    r->bytes += sim_doc_len(d->bson);
+    if (id < r->first)
+        r->first = id;
+    if (id >= r->next)
+        r->next = id + 1;
+    return 0;
+}
+
 struct sim_doc *sim_records_get(const struct sim_records *r, uint64_t id)
 {
     if (id < r->first || id >= r->next || !r->chunks[id / SIM_CHUNK])

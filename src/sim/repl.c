@@ -3,6 +3,7 @@
 #include <signalbox/sim/apply.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
+#include <signalbox/sim/txn.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,11 @@ void sim_change_release(struct sim_change *c)
     sim_doc_unref(c->post);
     sim_doc_unref(c->pre);
     sim_doc_unref(c->id);
+    if (!c->parts || --c->parts->refs)
+        return;
+    for (size_t i = 0; i < c->parts->n; i++)
+        sim_change_release(&c->parts->part[i]);
+    free(c->parts);
 }
 
 static void trim_stream(struct sim *s)
@@ -63,6 +69,8 @@ static void trim_stream(struct sim *s)
     for (int i = 0; i < s->members; i++)
         if (s->member[i].applied < least)
             least = s->member[i].applied;
+    if (sim_txns_oldest(s) < least)
+        least = sim_txns_oldest(s);
     if (s->change_n > MAX_STREAM && least < sim_stream_end(s) - MAX_STREAM / 2)
         least = sim_stream_end(s) - MAX_STREAM / 2;
     size_t gone = least > s->change_base ? (size_t)(least - s->change_base) : 0;
@@ -270,6 +278,74 @@ int sim_log_noop(struct sim *s, const char *msg)
     sim_w_end(&w);
     put_tail(s, &w, ch.ts, NULL);
     int rc = append(s, &ch, &w);
+    sim_w_release(&w);
+    return rc;
+}
+
+/* A change as it stands among those of a transaction. */
+static void put_part(struct sim_w *w, const struct sim_change *c, const char *ns, bool replacement)
+{
+    static const char *const op[] = {"i", "u", "d"};
+    sim_w_doc(w, NULL);
+    sim_w_text(w, "op", op[c->kind]);
+    sim_w_text(w, "ns", ns);
+    sim_w_uuid(w, "ui", c->uuid);
+    if (c->kind == SIM_CHANGE_DELETE) {
+        sim_w_copy(w, "o", c->id->bson);
+    } else if (c->kind == SIM_CHANGE_INSERT || replacement) {
+        sim_w_copy(w, "o", c->post->bson);
+    } else {
+        sim_w_doc(w, "o");
+        sim_w_i32(w, "$v", 2);
+        sim_w_doc(w, "diff");
+        sim_write_diff(w, c->pre->bson, c->post->bson);
+        sim_w_end(w);
+        sim_w_end(w);
+    }
+    if (c->kind == SIM_CHANGE_UPDATE)
+        sim_w_copy(w, "o2", c->id->bson);
+    sim_w_end(w);
+}
+
+int sim_log_transaction(struct sim *s, const struct sim_part *part, size_t n, const uint8_t *lsid, int64_t txn_number, int64_t *bytes)
+{
+    struct sim_change ch = {.ts = next_ts(s), .kind = SIM_CHANGE_TXN, .parts = calloc(1, sizeof *ch.parts + n * sizeof *ch.parts->part)};
+    struct sim_w w;
+    bool handed_over = false;
+    int rc = -1;
+    sim_w_init(&w);
+    if (!ch.parts)
+        goto out;
+    ch.parts->refs = 1;
+    put_head(&w, "c", "admin.$cmd", NULL, &(struct sim_stamp){lsid, txn_number, 0});
+    sim_w_doc(&w, "o");
+    sim_w_array(&w, "applyOps");
+    for (size_t i = 0; i < n; i++) {
+        struct sim_change *c = &ch.parts->part[ch.parts->n++];
+        const struct sim_part *p = &part[i];
+        c->kind = !p->before ? SIM_CHANGE_INSERT : p->after ? SIM_CHANGE_UPDATE : SIM_CHANGE_DELETE;
+        memcpy(c->uuid, p->coll->uuid, 16);
+        c->post = p->after ? sim_doc_ref(p->after) : NULL;
+        c->pre = p->before ? sim_doc_ref(p->before) : NULL;
+        if (p->before && !(c->id = id_of(p->before->bson)))
+            goto out;
+        c->keys = p->keys;
+        ch.keys += p->keys;
+        put_part(&w, c, p->coll->ns, p->replacement);
+    }
+    sim_w_end(&w);
+    sim_w_end(&w);
+    put_tail(s, &w, ch.ts, NULL);
+    sim_w_doc(&w, "prevOpTime");
+    sim_w_ts(&w, "ts", 0);
+    sim_w_i64(&w, "t", -1);
+    sim_w_end(&w);
+    *bytes = (int64_t)sim_w_size(&w) + 1;
+    handed_over = *bytes <= SIM_MAX_DOC;
+    rc = handed_over ? append(s, &ch, &w) : 1;
+out:
+    if (!handed_over)
+        sim_change_release(&ch);
     sim_w_release(&w);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/rollback.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/txn.h>
 #include <signalbox/sim/wait.h>
 
 #include "role_log.h"
@@ -342,6 +343,7 @@ void sim_step_down(struct sim_member *m, int64_t frozen_us, const char *thread)
     if (frozen_us)
         m->role.frozen_us = s->now + frozen_us;
     kill_writes(m);
+    sim_txns_abort_member(m);
     sim_role_enter(m, SIM_IS_SECONDARY, thread);
     sim_builds_step_down(m);
     if (sim_at(s, s->now + INTERRUPT_US, on_interrupt, m, NULL))

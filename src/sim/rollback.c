@@ -29,6 +29,8 @@ static struct sim_change share(const struct sim_change *c)
         sim_doc_ref(out.pre);
     if (out.id)
         sim_doc_ref(out.id);
+    if (out.parts)
+        out.parts->refs++;
     return out;
 }
 
@@ -177,6 +179,12 @@ static void trim_oplog(struct sim_member *m, uint64_t ts)
 
 static int undo(struct sim_member *m, const struct sim_change *ch)
 {
+    if (ch->kind == SIM_CHANGE_TXN) {
+        for (size_t i = ch->parts->n; i-- > 0;)
+            if (undo(m, &ch->parts->part[i]))
+                return -1;
+        return 0;
+    }
     struct sim_coll *c = sim_coll_by_uuid(&m->cat, ch->uuid);
     struct sim_write_work work = {0};
     struct sim_fail f = SIM_FAIL_INIT;

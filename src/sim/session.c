@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/hash.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/txn.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,8 @@
 struct entry {
     uint8_t id[16];
     bool used;
-    int64_t txn; /* INT64_MIN none */
+    struct sim_turn turn;
     struct sim_doc *reply;
-    uint64_t ts; /* of the newest entry when it was answered */
     uint64_t touched;
 };
 
@@ -81,7 +81,7 @@ static int rebuild(struct sim_sessions *t)
     for (size_t i = 0; i < t->slots; i++) {
         if (!t->slot[i].used)
             continue;
-        if (t->slot[i].touched < least) {
+        if (t->slot[i].touched < least && t->slot[i].turn.state != SIM_TURN_OPEN) {
             sim_doc_unref(t->slot[i].reply);
             continue;
         }
@@ -112,11 +112,17 @@ static struct entry *need(struct sim *s, const uint8_t *lsid)
     if (!e->used) {
         memcpy(e->id, id, 16);
         e->used = true;
-        e->txn = INT64_MIN;
+        e->turn.number = INT64_MIN;
         t->n++;
     }
     e->touched = ++t->clock;
     return e;
+}
+
+struct sim_turn *sim_session_turn(struct sim *s, const uint8_t *lsid)
+{
+    struct entry *e = need(s, lsid);
+    return e ? &e->turn : NULL;
 }
 
 const uint8_t *sim_session_retried(struct sim *s, const uint8_t *lsid, int64_t txn, struct sim_fail *f)
@@ -124,35 +130,41 @@ const uint8_t *sim_session_retried(struct sim *s, const uint8_t *lsid, int64_t t
     struct entry *e = need(s, lsid);
     if (!e)
         return NULL;
-    if (txn < e->txn) {
-        sim_fail(f, 225, "Retryable write with txnNumber %lld is prohibited on session because a newer retryable write with txnNumber %lld has already "
-                         "started on this session.", (long long)txn, (long long)e->txn);
+    if (txn < e->turn.number) {
+        sim_fail(f, SIM_TXN_TOO_OLD, "Retryable write with txnNumber %lld is prohibited on session because a newer %s with txnNumber %lld has already "
+                 "started on this session.", (long long)txn, e->turn.state == SIM_TURN_WRITE ? "retryable write" : "transaction", (long long)e->turn.number);
         return NULL;
     }
-    if (txn == e->txn)
+    if (txn == e->turn.number)
         return e->reply ? e->reply->bson : NULL;
+    if (e->turn.state == SIM_TURN_OPEN) {
+        sim_txn_abort_session(s, lsid);
+        e = need(s, lsid);
+    }
     sim_doc_unref(e->reply);
     e->reply = NULL;
-    e->txn = txn;
+    e->turn = (struct sim_turn){.number = txn};
     return NULL;
 }
 
 void sim_session_remember(struct sim *s, const uint8_t *lsid, int64_t txn, const uint8_t *reply)
 {
     struct entry *e = need(s, lsid);
-    if (!e || e->txn != txn)
+    if (!e || e->turn.number != txn)
         return;
     sim_doc_unref(e->reply);
     e->reply = sim_doc_new(reply);
-    e->ts = s->last_ts;
+    e->turn.ts = s->last_ts;
 }
 
 void sim_sessions_forget_after(struct sim *s, uint64_t ts)
 {
     for (size_t i = 0; i < s->sessions->slots; i++) {
         struct entry *e = &s->sessions->slot[i];
-        if (!e->used || !e->reply || e->ts <= ts)
+        if (!e->used || e->turn.ts <= ts)
             continue;
+        if (e->turn.state == SIM_TURN_COMMITTED)
+            e->turn.state = SIM_TURN_ABORTED;
         sim_doc_unref(e->reply);
         e->reply = NULL;
     }
@@ -170,6 +182,7 @@ void sim_session_end(struct sim *s, const uint8_t *lsid)
     struct entry *e = id && s->sessions->slots ? place(s->sessions->slot, s->sessions->slots, id) : NULL;
     if (!e || !e->used)
         return;
+    sim_txn_abort_session(s, lsid);
     sim_doc_unref(e->reply);
     e->reply = NULL;
     e->touched = 0;

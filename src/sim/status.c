@@ -3,6 +3,7 @@
  * serverStatus but for its two large sections. A section is there when the engine knows what to say in it. */
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/session.h>
+#include <signalbox/sim/txn.h>
 
 #include "commands.h"
 #include "status.h"
@@ -282,8 +283,8 @@ static void put_latencies(struct sim_call *c)
         sim_w_end(w);
     }
     sim_w_doc(w, "transactions");
-    sim_w_i64(w, "latency", 0);
-    sim_w_i64(w, "ops", 0);
+    sim_w_i64(w, "latency", c->m->n.txn_latency.us);
+    sim_w_i64(w, "ops", c->m->n.txn_latency.count);
     sim_w_end(w);
     sim_w_end(w);
 }
@@ -396,23 +397,38 @@ static void put_storage_engine(struct sim_call *c)
 
 static void put_transactions(struct sim_call *c)
 {
+    static const char *const zero[] = {"totalPrepared", "totalPreparedThenCommitted", "totalPreparedThenAborted", "currentPrepared"};
     const struct sim_counters *n = &c->m->n;
-    int64_t open = 0;
+    int64_t open = sim_txns_open(c->s, c->m); /* with those that apps hold as a mere snapshot */
     for (const struct sim_snapshot *x = c->m->snapshots; x; x = x->next)
         open++;
-    const struct {
-        const char *name;
-        int64_t value;
-    } counts[] = {{"currentActive", 0}, {"currentInactive", open}, {"currentOpen", open}, {"totalAborted", n->txns_aborted},
-                  {"totalCommitted", n->txns_committed}, {"totalStarted", n->txns_started}, {"totalPrepared", 0},
-                  {"totalPreparedThenCommitted", 0}, {"totalPreparedThenAborted", 0}, {"currentPrepared", 0}};
     struct sim_w *w = c->reply;
     sim_w_doc(w, "transactions");
-    sim_w_i64(w, "retriedCommandsCount", n->retried_commands);
-    sim_w_i64(w, "retriedStatementsCount", n->retried_statements);
-    sim_w_i64(w, "transactionsCollectionWriteCount", n->session_writes);
-    for (size_t i = 0; i < SB_COUNT(counts); i++)
-        sim_w_i64(w, counts[i].name, counts[i].value);
+    sim_w_i64(w, "retriedCommandsCount", c->m->n.retried_commands);
+    sim_w_i64(w, "retriedStatementsCount", c->m->n.retried_statements);
+    sim_w_i64(w, "transactionsCollectionWriteCount", c->m->n.session_writes);
+    sim_w_i64(w, "currentActive", 0); /* only while one of its commands runs, and this is another one */
+    sim_w_i64(w, "currentInactive", open);
+    sim_w_i64(w, "currentOpen", open);
+    sim_w_i64(w, "totalAborted", n->txn_aborted + n->txns_aborted);
+    sim_w_i64(w, "totalCommitted", n->txn_committed + n->txns_committed);
+    sim_w_i64(w, "totalStarted", n->txn_started + n->txns_started);
+    for (size_t i = 0; i < SB_COUNT(zero); i++)
+        sim_w_i64(w, zero[i], 0);
+    if (n->txn_committed) {
+        sim_w_doc(w, "lastCommittedTransaction");
+        sim_w_i64(w, "operationCount", n->last_txn_ops);
+        sim_w_i64(w, "oplogOperationBytes", n->last_txn_bytes);
+        sim_w_doc(w, "writeConcern");
+        if (n->last_txn_w)
+            sim_w_i32(w, "w", n->last_txn_w);
+        else
+            sim_w_text(w, "w", "majority");
+        sim_w_i32(w, "wtimeout", n->last_txn_wtimeout);
+        sim_w_text(w, "provenance", n->last_txn_own_concern ? "clientSupplied" : "implicitDefault");
+        sim_w_end(w);
+        sim_w_end(w);
+    }
     sim_w_end(w);
 }
 

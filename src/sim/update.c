@@ -2,6 +2,7 @@
 #include "update_ops.h"
 
 #include <signalbox/base/array.h>
+#include <signalbox/sim/pipeline.h>
 #include <signalbox/sim/text.h>
 
 #include <stdlib.h>
@@ -18,7 +19,9 @@ static const struct {
 
 struct sim_update {
     struct sim_doc *source;
-    bool replacement, positional;
+    bool replacement, positional, by_pipeline;
+    struct sim_pipeline pipeline;
+    struct sim_array_filters filters;
     struct sim_mod *mod;
     size_t n, cap;
 };
@@ -30,6 +33,8 @@ void sim_update_free(struct sim_update *u)
     for (size_t i = 0; i < u->n; i++)
         sim_filter_free(u->mod[i].pull);
     free(u->mod);
+    sim_array_filters_release(&u->filters);
+    sim_pipeline_release(&u->pipeline);
     sim_doc_unref(u->source);
     free(u);
 }
@@ -88,8 +93,6 @@ static int check_path(const char *path, struct sim_fail *f)
                    ? sim_fail(f, SIM_BAD_VALUE, "Cannot have positional (i.e. '$') element in the first position in path '%.200s'", path)
                    : sim_fail(f, SIM_DOLLAR_PREFIXED, "The dollar ($) prefixed field '%.200s' in '%.200s' is not allowed in the context of an update's "
                                                       "replacement document. Consider using an aggregation pipeline with $replaceWith.", path, path);
-    if (strstr(path, ".$["))
-        return sim_fail(f, SIM_NOT_IMPLEMENTED, "the positional operators $[] and $[identifier] are not simulated (%.200s)", path);
     const char *dollar = positional(path);
     if (dollar && positional(dollar + 1))
         return sim_fail(f, SIM_BAD_VALUE, "Too many positional (i.e. '$') elements found in path '%.200s'", path);
@@ -98,8 +101,10 @@ static int check_path(const char *path, struct sim_fail *f)
 
 static int add_mod(struct sim_update *u, enum sim_update_op op, const struct sim_elem *e, struct sim_fail *f)
 {
-    if (check_path(e->key, f) || check_conflict(u, e->key, f))
+    if (check_path(e->key, f) || check_conflict(u, e->key, f) || sim_array_filters_use(&u->filters, e->key, f))
         return -1;
+    if (op == OP_RENAME && strstr(e->key, ".$["))
+        return sim_fail(f, SIM_BAD_VALUE, "The source field for $rename may not be dynamic: %.200s", e->key);
     if (SB_GROW(u->mod, u->cap, u->n + 1))
         return sim_fail_nomem(f);
     struct sim_mod *m = &u->mod[u->n];
@@ -152,37 +157,62 @@ static int parse_operator(struct sim_update *u, const struct sim_elem *e, struct
     return 0;
 }
 
-struct sim_update *sim_update_new(struct sim_val v, bool multi, struct sim_fail *f)
+static int parse_pipeline(struct sim_update *u, struct sim_fail *f)
 {
-    if (v.type == BSON_TYPE_ARRAY)
-        return sim_fail(f, SIM_NOT_IMPLEMENTED, "updates by a pipeline are not simulated"), NULL;
-    if (v.type != BSON_TYPE_DOCUMENT)
+    struct sim_val stages = sim_find(u->source->bson, "u");
+    return sim_pipeline_init(&u->pipeline, stages, f) || sim_pipeline_check_update(&u->pipeline, f) ? -1 : 0;
+}
+
+static int parse_document(struct sim_update *u, bool multi, struct sim_fail *f)
+{
+    struct sim_iter it = sim_iter_of(u->source->bson);
+    struct sim_elem e;
+    u->replacement = sim_is_empty(u->source->bson) || u->source->bson[5] != '$';
+    if (u->replacement && multi)
+        return sim_fail(f, SIM_FAILED_TO_PARSE, "multi update is not supported for replacement-style update");
+    while (sim_next(&it, &e)) {
+        if (!u->replacement && parse_operator(u, &e, f))
+            return -1;
+        if (u->replacement && e.key[0] == '$')
+            return sim_fail(f, SIM_DOLLAR_PREFIXED, "The dollar ($) prefixed field '%.200s' in '%.200s' is not allowed in the context of an update's "
+                                                    "replacement document. Consider using an aggregation pipeline with $replaceWith.", e.key, e.key);
+    }
+    if (u->n)
+        qsort(u->mod, u->n, sizeof *u->mod, by_path);
+    return sim_array_filters_all_used(&u->filters, f);
+}
+
+/* A copy to borrow from; a pipeline's is the field u of it. */
+static struct sim_doc *own_source(struct sim_val v)
+{
+    struct sim_w w;
+    if (v.type == BSON_TYPE_DOCUMENT)
+        return sim_doc_new(v.p);
+    sim_w_init(&w);
+    sim_w_val(&w, "u", v);
+    const uint8_t *done = sim_w_done(&w);
+    struct sim_doc *d = done ? sim_doc_new(done) : NULL;
+    sim_w_release(&w);
+    return d;
+}
+
+struct sim_update *sim_update_new(struct sim_val v, struct sim_val filters, bool multi, struct sim_fail *f)
+{
+    if (v.type != BSON_TYPE_DOCUMENT && v.type != BSON_TYPE_ARRAY)
         return sim_fail(f, SIM_FAILED_TO_PARSE, "Update argument must be either an object or an array"), NULL;
+    if (v.type == BSON_TYPE_ARRAY && filters.type)
+        return sim_fail(f, SIM_FAILED_TO_PARSE, "arrayFilters may not be specified for pipeline-syle updates"), NULL;
     struct sim_update *u = calloc(1, sizeof *u);
-    if (!u || !(u->source = sim_doc_new(v.p))) {
+    if (!u || !(u->source = own_source(v))) {
         free(u);
         sim_fail_nomem(f);
         return NULL;
     }
-    u->replacement = sim_is_empty(v.p) || v.p[5] != '$';
-    struct sim_iter it = sim_iter_of(u->source->bson);
-    struct sim_elem e;
-    int rc = 0;
-    if (u->replacement && multi)
-        rc = sim_fail(f, SIM_FAILED_TO_PARSE, "multi update is not supported for replacement-style update");
-    while (rc == 0 && sim_next(&it, &e)) {
-        if (!u->replacement)
-            rc = parse_operator(u, &e, f);
-        else if (e.key[0] == '$')
-            rc = sim_fail(f, SIM_DOLLAR_PREFIXED, "The dollar ($) prefixed field '%.200s' in '%.200s' is not allowed in the context of an update's "
-                                                  "replacement document. Consider using an aggregation pipeline with $replaceWith.", e.key, e.key);
-    }
-    if (rc) {
+    u->by_pipeline = v.type == BSON_TYPE_ARRAY;
+    if (sim_array_filters_init(&u->filters, filters, f) || (u->by_pipeline ? parse_pipeline(u, f) : parse_document(u, multi, f))) {
         sim_update_free(u);
         return NULL;
     }
-    if (u->n)
-        qsort(u->mod, u->n, sizeof *u->mod, by_path);
     return u;
 }
 
@@ -356,6 +386,19 @@ static int apply_positional(struct passes *p, const struct sim_mod *m, const uin
     return rc;
 }
 
+/* The path once for each element that it means. */
+static int apply_elements(const struct sim_update *u, struct passes *p, const struct sim_mod *m, const uint8_t *old, const struct sim_update_clock *clock,
+                          struct sim_fail *f)
+{
+    struct sb_str paths;
+    sb_str_init(&paths);
+    int rc = sim_array_paths(&u->filters, p->doc, m->path, &paths, f);
+    for (size_t at = 0; rc == 0 && at < paths.len; at += strlen(paths.p + at) + 1)
+        rc = pass(p, m, paths.p + at, old, clock, f);
+    sb_str_release(&paths);
+    return rc;
+}
+
 static int apply_mods(const struct sim_update *u, const uint8_t *old, bool inserting, const struct sim_update_clock *clock, struct passes *p,
                       struct sim_fail *f)
 {
@@ -367,6 +410,8 @@ static int apply_mods(const struct sim_update *u, const uint8_t *old, bool inser
             continue;
         if (m->op == OP_RENAME)
             rc = apply_rename(p, m, old, clock, f);
+        else if (strstr(m->path, ".$["))
+            rc = apply_elements(u, p, m, old, clock, f);
         else if (positional(m->path))
             rc = apply_positional(p, m, old, clock, f);
         else
@@ -375,10 +420,10 @@ static int apply_mods(const struct sim_update *u, const uint8_t *old, bool inser
     return rc;
 }
 
-static int replace(const struct sim_update *u, const uint8_t *old, struct sim_w *w, const uint8_t **result, struct sim_fail *f)
+static int replace(const uint8_t *by, const uint8_t *old, struct sim_w *w, const uint8_t **result, struct sim_fail *f)
 {
-    struct sim_val id = sim_find(old, "_id"), own = sim_find(u->source->bson, "_id");
-    struct sim_iter it = sim_iter_of(u->source->bson);
+    struct sim_val id = sim_find(old, "_id"), own = sim_find(by, "_id");
+    struct sim_iter it = sim_iter_of(by);
     struct sim_elem e;
     if (id.type && own.type && sim_compare(id, own) != 0) {
         struct sb_str text;
@@ -396,6 +441,19 @@ static int replace(const struct sim_update *u, const uint8_t *old, struct sim_w 
     return *result ? 0 : sim_fail_nomem(f);
 }
 
+static int run_pipeline(const struct sim_update *u, const uint8_t *old, struct sim_w *w, const uint8_t **result, struct sim_fail *f)
+{
+    struct sim_pipeline stages = u->pipeline; /* its statistics are nobody's */
+    struct sim_docs docs = {0};
+    struct sb_rng unused = {0};
+    int64_t rows = 0;
+    int rc = sim_docs_add(&docs, sim_doc_new(old)) ? sim_fail_nomem(f) : sim_pipeline_run(&stages, 0, &docs, &unused, &rows, f);
+    if (rc == 0)
+        rc = replace(docs.d[0]->bson, old, w, result, f);
+    sim_docs_release(&docs);
+    return rc;
+}
+
 int sim_update_apply(const struct sim_update *u, const uint8_t *old, bool inserting, const struct sim_update_clock *clock,
                      struct sim_doc **out, struct sim_fail *f)
 {
@@ -403,8 +461,8 @@ int sim_update_apply(const struct sim_update *u, const uint8_t *old, bool insert
     int rc;
     sim_w_init(&p.w[0]);
     sim_w_init(&p.w[1]);
-    if (u->replacement) {
-        rc = replace(u, old, &p.w[0], &p.doc, f);
+    if (u->replacement || u->by_pipeline) {
+        rc = u->by_pipeline ? run_pipeline(u, old, &p.w[0], &p.doc, f) : replace(u->source->bson, old, &p.w[0], &p.doc, f);
         p.changed = p.changed || (rc == 0 && (sim_doc_len(p.doc) != sim_doc_len(old) || memcmp(p.doc, old, sim_doc_len(old)) != 0));
     } else {
         rc = apply_mods(u, old, inserting, clock, &p, f);

@@ -34,4 +34,25 @@ int sim_update_check(struct sim_mod *m, struct sim_fail *f);
 /* Writes the new value of the field (was: missing when there is none). */
 int sim_update_change(struct sim_apply *a, const char *key, size_t key_n, struct sim_val was);
 
+/* The filters of an update's $[identifier] (update_array.c). */
+struct sim_array_filters {
+    struct {
+        const char *id; /* borrowed from the filter */
+        size_t id_n;
+        struct sim_filter *filter; /* on {id: element} */
+        bool used;
+    } item[16];
+    size_t n;
+};
+
+int sim_array_filters_init(struct sim_array_filters *x, struct sim_val list, struct sim_fail *f);
+void sim_array_filters_release(struct sim_array_filters *x);
+
+/* Marks the filters that a path uses; -1 for one that is not there. Afterwards: every filter must have been used. */
+int sim_array_filters_use(struct sim_array_filters *x, const char *path, struct sim_fail *f);
+int sim_array_filters_all_used(const struct sim_array_filters *x, struct sim_fail *f);
+
+/* Appends the paths with numbers that a path with $[] means in this document, each with its NUL. 0 or -1. */
+int sim_array_paths(const struct sim_array_filters *x, const uint8_t *doc, const char *path, struct sb_str *out, struct sim_fail *f);
+
 #endif

@@ -10,7 +10,7 @@
 
 #define ATTEMPT_US 100000
 
-enum kind { TOPOLOGY, CONCERN, ATTEMPT };
+enum kind { TOPOLOGY, CONCERN, ATTEMPT, BLOCKED };
 
 struct wait {
     enum kind kind;
@@ -26,6 +26,9 @@ struct wait {
     struct sim_doc *wc;        /* as given; NULL: the default */
     sim_attempt_fn attempt;    /* ATTEMPT */
     int64_t since_us, terms[3];
+    struct sim_request rq;     /* BLOCKED: a copy of the command, its text in bytes */
+    uint8_t *bytes;
+    bool goes_on;              /* it is about to be run again */
 };
 
 struct sim_waits {
@@ -42,6 +45,7 @@ static void wait_free(struct wait *w)
 {
     sim_doc_unref(w->reply);
     sim_doc_unref(w->wc);
+    free(w->bytes);
     free(w);
 }
 
@@ -87,7 +91,7 @@ void sim_wait_forget(struct sim *s, const struct sim_conn *conn)
 static void answer(struct sim *s, struct wait *w, const uint8_t *reply)
 {
     take_out(s, w);
-    w->m->n.op[SIM_OP_COMMAND] += w->kind != CONCERN;
+    w->m->n.op[SIM_OP_COMMAND] += w->kind == TOPOLOGY || w->kind == ATTEMPT;
     if (reply)
         w->m->n.bytes_out += (int64_t)sim_doc_len(reply) + 21;
     if (reply && w->conn->answer)
@@ -145,6 +149,18 @@ static void end_concern(struct sim *s, struct wait *w, int32_t code, const char 
     sim_w_release(&out);
 }
 
+/* Its maxTimeMS is over. */
+static void end_blocked(struct sim *s, struct wait *w)
+{
+    struct sim_w out;
+    struct sim_fail f = SIM_FAIL_INIT;
+    sim_w_init(&out);
+    sim_fail(&f, SIM_MAX_TIME, "operation exceeded time limit");
+    w->m->n.asserts_user++;
+    answer(s, w, sim_reply_fail(s, w->m, &out, &f));
+    sim_w_release(&out);
+}
+
 /* ---- time ---- */
 
 struct deadline {
@@ -195,6 +211,8 @@ static void on_deadline(struct sim *s, void *ctx)
         return;
     if (w->kind == TOPOLOGY)
         end_topology(s, w);
+    else if (w->kind == BLOCKED)
+        end_blocked(s, w);
     else if (w->kind == CONCERN)
         end_concern(s, w, 64, "waiting for replication timed out");
     else
@@ -324,4 +342,84 @@ int sim_await_attempt(struct sim_call *c, sim_attempt_fn attempt, const int64_t 
     w->attempt = attempt;
     memcpy(w->terms, terms, sizeof w->terms);
     return 0;
+}
+
+/* ---- transactions ---- */
+
+static void *copied(uint8_t **at, const void *p, size_t n)
+{
+    void *here = *at;
+    memcpy(here, p, n);
+    *at += n;
+    return here;
+}
+
+/* The command's bytes end with its answer. */
+static int copy_request(struct wait *w, const struct sim_request *rq)
+{
+    size_t n = sim_doc_len(rq->body) + (rq->db ? strlen(rq->db) + 1 : 0);
+    for (size_t i = 0; i < rq->seq_n; i++)
+        n += strlen(rq->seq[i].name) + 1 + rq->seq[i].n;
+    uint8_t *at = w->bytes = malloc(n);
+    if (!at)
+        return -1;
+    w->rq = *rq;
+    w->rq.body = copied(&at, rq->body, sim_doc_len(rq->body));
+    if (rq->db)
+        w->rq.db = copied(&at, rq->db, strlen(rq->db) + 1);
+    for (size_t i = 0; i < rq->seq_n; i++) {
+        w->rq.seq[i].name = copied(&at, rq->seq[i].name, strlen(rq->seq[i].name) + 1);
+        w->rq.seq[i].p = copied(&at, rq->seq[i].p, rq->seq[i].n);
+    }
+    return 0;
+}
+
+int sim_await_transaction(struct sim_call *c)
+{
+    struct wait *w = begin(c, BLOCKED, c->op.max_time_ms ? c->s->now + sim_stretched(c->s, c->op.max_time_ms) : 0);
+    if (!w)
+        return -1;
+    if (copy_request(w, c->rq) == 0)
+        return 0;
+    wait_free(take_out(c->s, w));
+    c->later = false;
+    return sim_fail_nomem(&c->fail);
+}
+
+static void on_over(struct sim *s, void *ctx)
+{
+    struct deadline *d = ctx;
+    struct wait *w = s->waits->first;
+    struct sim_w out;
+    const uint8_t *reply = NULL;
+    while (w && w->number != d->number)
+        w = w->next;
+    if (w && w->m->hung) {
+        if (sim_at(s, s->now + ATTEMPT_US, on_over, d, free))
+            free(d);
+        return;
+    }
+    free(d);
+    if (!w)
+        return;
+    take_out(s, w);
+    struct sim_conn *conn = w->conn;
+    sim_w_init(&out);
+    if (sim_dispatch(conn, &w->rq, &out, &reply) == SIM_ANSWERED && reply && conn->answer)
+        conn->answer(conn, reply);
+    sim_w_release(&out);
+    wait_free(w);
+}
+
+void sim_transaction_over(struct sim *s)
+{
+    for (struct wait *w = s->waits ? s->waits->first : NULL; w; w = w->next) {
+        struct deadline *d = w->kind == BLOCKED && !w->goes_on ? malloc(sizeof *d) : NULL;
+        if (!d)
+            continue;
+        d->number = w->number;
+        w->goes_on = sim_at(s, s->now, on_over, d, free) == 0;
+        if (!w->goes_on)
+            free(d);
+    }
 }

@@ -392,8 +392,6 @@ static void test_retryable_writes(void **state)
     assert_true(status(0, "transactions.retriedCommandsCount") >= 3);
     snprintf(text, sizeof text, "{'insert':'rt','documents':[{'_id':2}],'txnNumber':{'$numberLong':'1'}}");
     rig_fails(&r, "t", text, 72, "Transaction number requires a session ID to also be specified");
-    snprintf(text, sizeof text, "{'insert':'rt','documents':[{'_id':2}],%s,'txnNumber':{'$numberLong':'9'},'startTransaction':true,'autocommit':false}", session);
-    rig_fails(&r, "t", text, 238, "multi-document transactions are not simulated");
     /* the oplog entries carry the session */
     rig_gives(&r, "local", "{'find':'oplog.rs','filter':{'ns':'t.rt','op':'i'},'sort':{'$natural':-1},'limit':1}", "cursor.firstBatch.0.txnNumber", "5");
 }
@@ -458,6 +456,39 @@ static void test_capped(void **state)
     rig_fails(&r, "t", "{'create':'view','viewOn':'cap','pipeline':[]}", 238, "not simulated");
 }
 
+static void test_renamed(void **state)
+{
+    (void)state;
+    rig_ok(&r, "t", "{'insert':'old','documents':[{'_id':1,'a':1},{'_id':2,'a':2},{'_id':3,'a':3}]}");
+    rig_ok(&r, "t", "{'createIndexes':'old','indexes':[{'key':{'a':1},'name':'a_1'}]}");
+    rig_ok(&r, "t", "{'insert':'there','documents':[{'_id':9}]}");
+    long long id = (long long)rig_int(rig_ok(&r, "t", "{'find':'old','batchSize':1}"), "cursor.id");
+    rig_fails(&r, "admin", "{'renameCollection':'t.old','to':'t.there'}", 48, "target namespace exists");
+    rig_fails(&r, "admin", "{'renameCollection':'t.old','to':'t.old'}", 20, "Can't rename a collection to itself");
+    rig_fails(&r, "admin", "{'renameCollection':'t.none','to':'t.new'}", 26, "Source collection t.none does not exist");
+    rig_fails(&r, "admin", "{'renameCollection':'t.old','to':'t.system.x'}", 20, "error with target namespace");
+    rig_fails(&r, "admin", "{'renameCollection':'t.old','to':'nodot'}", 73, "Invalid target namespace");
+    rig_fails(&r, "admin", "{'renameCollection':'t.old','to':'u.old'}", 238, "another database");
+    rig_fails(&r, "t", "{'renameCollection':'t.old','to':'t.new'}", 13, "may only be run against the admin database");
+    rig_ok(&r, "admin", "{'renameCollection':'t.old','to':'t.there','dropTarget':true}");
+    rig_pass(&r, 2);
+    for (int m = 0; m < SIM_MEMBERS; m++) {
+        rig_same_text("documents", rig_at(rig_ok_on(&r, m, "t", "{'find':'there','filter':{'a':{'$gt':1}},'projection':{'_id':1},'hint':'a_1'}"), "cursor.firstBatch"),
+                      "[{'_id':2},{'_id':3}]");
+        rig_same_text("the old name", rig_at(rig_ok_on(&r, m, "t", "{'find':'old'}"), "cursor.firstBatch"), "[]");
+    }
+    char more[120];
+    snprintf(more, sizeof more, "{'getMore':{'$numberLong':'%lld'},'collection':'old'}", id);
+    rig_fails(&r, "t", more, 175, "");
+    id = (long long)rig_int(rig_ok(&r, "t", "{'find':'there','batchSize':1}"), "cursor.id");
+    rig_ok(&r, "admin", "{'renameCollection':'t.there','to':'t.aside'}");
+    rig_ok(&r, "admin", "{'renameCollection':'t.aside','to':'t.there'}");
+    snprintf(more, sizeof more, "{'getMore':{'$numberLong':'%lld'},'collection':'there'}", id);
+    rig_fails(&r, "t", more, 175, "");
+    rig_ok(&r, "t", "{'insert':'old','documents':[{'_id':7}]}"); /* a collection of its own */
+    rig_gives(&r, "t", "{'count':'there'}", "n", "3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_retryable_writes),
         cmocka_unit_test(test_shared_arguments),
         cmocka_unit_test(test_capped),
+        cmocka_unit_test(test_renamed),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

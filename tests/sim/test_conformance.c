@@ -513,6 +513,24 @@ static const uint8_t *send_insert(struct rig *r, const uint8_t *body)
     return reply;
 }
 
+/* Around the recorded operation of a transaction, which was neither its first nor its last. */
+static void transaction(struct rig *r, const uint8_t *command, bool begin)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    if (begin)
+        sim_w_text(&w, "find", "carts");
+    else
+        sim_w_i32(&w, "commitTransaction", 1);
+    if (begin)
+        sim_w_bool(&w, "startTransaction", true);
+    sim_w_val(&w, "lsid", sim_find(command, "lsid"));
+    sim_w_val(&w, "txnNumber", sim_find(command, "txnNumber"));
+    sim_w_bool(&w, "autocommit", false);
+    assert_true(sim_number(sim_find(rig_send(r, 0, begin ? "shop" : "admin", sim_w_done(&w)), "ok")) == 1);
+    sim_w_release(&w);
+}
+
 /* Operations as the profiler saw them, done again one by one under the profiler; each must leave a document of its shape. */
 static void redo_operation(struct rig *r, const uint8_t *doc)
 {
@@ -533,10 +551,12 @@ static void redo_operation(struct rig *r, const uint8_t *doc)
         for (struct sim_iter it = sim_iter_of(command.p); sim_next(&it, &e);) {
             if (strcmp(e.key, "getMore") == 0)
                 sim_w_i64(&w, e.key, cursor);
-            else if (strcmp(e.key, "autocommit") != 0) /* transactions are not simulated */
+            else
                 sim_w_val_n(&w, e.key, e.key_n, e.v);
         }
     }
+    if (sim_find(command.p, "autocommit").type)
+        transaction(r, command.p, true);
     snprintf(label, sizeof label, "profiled %s", sim_text(op));
     const uint8_t *reply = sim_text_is(op, "insert") ? send_insert(r, sim_w_done(&w)) : rig_send(r, 0, "shop", sim_w_done(&w));
     static const uint8_t went[] = {17, 0, 0, 0, 1, 'o', 'k', 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0};
@@ -552,6 +572,8 @@ static void redo_operation(struct rig *r, const uint8_t *doc)
     struct sim_val made = sim_path(rig_ok(r, "shop", query), "cursor.firstBatch.0");
     if (made.type)
         compare(label, doc, made.p);
+    if (sim_find(command.p, "autocommit").type)
+        transaction(r, command.p, false);
 }
 
 static void profile_line(struct rig *r, const struct line *x, void *ctx)

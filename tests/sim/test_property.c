@@ -836,6 +836,42 @@ static void test_build_under_writes_equals_one_at_once(void **state)
     }
 }
 
+/* A copy has the same keys in both directions, and what happens to one does not happen to the other. */
+static void test_copied_index(void **state)
+{
+    struct rig r;
+    struct sb_rng rng;
+    struct sim_fail f = SIM_FAIL_INIT;
+    int next = 1;
+    (void)state;
+    rig_init(&r);
+    sb_rng_seed(&rng, 17);
+    for (int i = 0; i < 4000; i++)
+        random_write(&r, &rng, &next);
+    rig_ok(&r, "t", "{'createIndexes':'b','indexes':[{'key':{'tags':1,'k':-1},'name':'x'}]}");
+    struct sim_index *x = sim_coll_index(sim_coll_find(&r.s->member[0].cat, "t.b"), "x", 1), *y = sim_index_copy(x, &f);
+    assert_non_null(y);
+    compare_trees(x, y);
+    assert_int_equal(sim_btree_bytes(x->tree), sim_btree_bytes(y->tree));
+    assert_int_equal(x->field[0].multikey, y->field[0].multikey);
+    static const uint8_t last[] = {0xff};
+    struct sim_cursor at;
+    uint64_t n = 0;
+    sim_cursor_init(&at, y->tree);
+    for (bool more = sim_cursor_seek_back(&at, last, 1); more; more = sim_cursor_prev(&at))
+        n++;
+    sim_cursor_release(&at);
+    assert_true(n == sim_btree_count(x->tree) && n > 1000);
+    for (unsigned i = 0; i < 3000; i++) {
+        uint8_t key[4] = {0x30, (uint8_t)i, (uint8_t)(i >> 8), 7};
+        assert_int_equal(sim_btree_insert(y->tree, key, sizeof key), 1);
+    }
+    assert_int_equal(sim_btree_count(x->tree), n);
+    sim_index_free(y);
+    rig_ok(&r, "t", "{'validate':'b'}");
+    rig_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -847,6 +883,7 @@ int main(void)
         cmocka_unit_test(test_updates_equal_model),
         cmocka_unit_test(test_groups_add_up),
         cmocka_unit_test(test_build_under_writes_equals_one_at_once),
+        cmocka_unit_test(test_copied_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,9 +136,17 @@ static const struct {
     {"{'$bit':{'a':{'nope':1}}}", 2, "The $bit modifier only supports 'and', 'or', and 'xor', not 'nope' which is an unknown operator: {nope: 1}"},
     {"{'$pullAll':{'list':1}}", 2, "$pullAll requires an array argument but was given a int"},
     {"{'$set':{'list.$':1}}", 2, "The positional operator did not find the match needed from the query."},
-    {"{'$set':{'list.$[]':1}}", 238, "not simulated"},
+    {"{'$set':{'s.$[]':1}}", 2, "Cannot apply array updates to non-array element s"},
+    {"{'$set':{'none.$[]':1}}", 2, "The path 'none' must exist in the document in order to apply array updates."},
+    {"{'$set':{'list.$[x]':1}}", 2, "No array filter found for identifier 'x' in path 'list.$[x]'"},
+    {"{'$rename':{'list.$[]':'b'}}", 2, "The source field for $rename may not be dynamic"},
     {"{'a':1,'$set':{'b':1}}", 52, "The dollar ($) prefixed field '$set' in '$set' is not allowed in the context of an update's replacement document."},
-    {"[{'$set':{'a':1}}]", 238, "not simulated"},
+    {"[{'$match':{'a':1}}]", 72, "$match is not allowed to be used within an update"},
+    {"[{'$set':{}}]", 40177, "specification must have at least one field"},
+    {"[{'$set':{'_id':7}}]", 66, "the (immutable) field '_id' was found to have been altered"},
+    {"[{'$replaceWith':'$s'}]", 40228, "'newRoot' expression must evaluate to an object, but resulting value was of type: string"},
+    {"[{'$unset':[1]}]", 31120, "$unset specification must be a string or an array containing only string values"},
+    {"[{'$replaceRoot':{}}]", 40414, "newRoot"},
     {"1", 9, "Update argument must be either an object or an array"},
 };
 
@@ -179,6 +187,62 @@ static void test_positional(void **state)
         rig_ok(&r, "t", text);
         rig_gives(&r, "t", "{'find':'p'}", "cursor.firstBatch.0", cases[i].after);
     }
+}
+
+static void test_array_filters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *u, *filters, *after;
+    } cases[] = {
+        {"{'$inc':{'l.$[]':10}}", "[]", "{'_id':1,'l':[11,12,13],'o':[{'k':'a','n':[1,2]},{'k':'b','n':[3]}]}"},
+        {"{'$set':{'l.$[x]':0}}", "[{'x':{'$gte':2}}]", "{'_id':1,'l':[1,0,0],'o':[{'k':'a','n':[1,2]},{'k':'b','n':[3]}]}"},
+        {"{'$set':{'o.$[x].k':'z'}}", "[{'x.n':3}]", "{'_id':1,'l':[1,2,3],'o':[{'k':'a','n':[1,2]},{'k':'z','n':[3]}]}"},
+        {"{'$mul':{'o.$[].n.$[y]':5}}", "[{'$or':[{'y':2},{'y':3}]}]", "{'_id':1,'l':[1,2,3],'o':[{'k':'a','n':[1,10]},{'k':'b','n':[15]}]}"},
+        {"{'$unset':{'o.$[x].n':1},'$set':{'o.$[y].m':1}}", "[{'x.k':'a'},{'y.k':'b'}]", "{'_id':1,'l':[1,2,3],'o':[{'k':'a'},{'k':'b','n':[3],'m':1}]}"},
+        {"{'$set':{'l.$[x]':0}}", "[{'x':9}]", "{'_id':1,'l':[1,2,3],'o':[{'k':'a','n':[1,2]},{'k':'b','n':[3]}]}"},
+    };
+    for (size_t i = 0; i < SB_COUNT(cases); i++) {
+        char text[500];
+        rig_ok(&r, "t", "{'delete':'p','deletes':[{'q':{},'limit':0}]}");
+        rig_ok(&r, "t", "{'insert':'p','documents':[{'_id':1,'l':[1,2,3],'o':[{'k':'a','n':[1,2]},{'k':'b','n':[3]}]}]}");
+        snprintf(text, sizeof text, "{'update':'p','updates':[{'q':{},'u':%s,'arrayFilters':%s}]}", cases[i].u, cases[i].filters);
+        rig_ok(&r, "t", text);
+        rig_gives(&r, "t", "{'find':'p'}", "cursor.firstBatch.0", cases[i].after);
+    }
+    rig_gives(&r, "t", "{'findAndModify':'p','query':{},'update':{'$set':{'l.$[x]':7}},'arrayFilters':[{'x':1}],'new':true}", "value.l", "[7,2,3]");
+    rig_fails(&r, "t", "{'update':'p','updates':[{'q':{},'u':{'$set':{'a':1}},'arrayFilters':[{'x':1}]}]}", 9, "identifier 'x' was not used in the update");
+    rig_fails(&r, "t", "{'update':'p','updates':[{'q':{},'u':{'$set':{'l.$[x]':1}},'arrayFilters':[{'x':1,'y':2}]}]}", 9, "single top-level field name");
+    rig_fails(&r, "t", "{'update':'p','updates':[{'q':{},'u':{'$set':{'l.$[x]':1}},'arrayFilters':[{'x':1},{'x':2}]}]}", 9, "multiple array filters");
+    rig_fails(&r, "t", "{'update':'p','updates':[{'q':{},'u':[{'$set':{'a':1}}],'arrayFilters':[{'x':1}]}]}", 9, "arrayFilters may not be specified");
+}
+
+static void test_pipelines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *u, *after;
+    } cases[] = {
+        {"{'_id':1,'customer_name':'x','n':2}", "[{'$set':{'name':'$customer_name'}},{'$unset':'customer_name'}]", "{'_id':1,'n':2,'name':'x'}"},
+        {"{'_id':1,'a':2,'b':3}", "[{'$addFields':{'c':{'$add':['$a','$b']}}},{'$set':{'d':{'$multiply':['$c',2]}}}]", "{'_id':1,'a':2,'b':3,'c':5,'d':10}"},
+        {"{'_id':1,'a':1,'b':2}", "[{'$project':{'b':1}}]", "{'_id':1,'b':2}"},
+        {"{'_id':1,'a':{'z':5}}", "[{'$replaceWith':'$a'}]", "{'_id':1,'z':5}"},
+        {"{'_id':1,'a':1}", "[{'$replaceRoot':{'newRoot':{'was':'$$ROOT'}}}]", "{'_id':1,'was':{'_id':1,'a':1}}"},
+        {"{'_id':1,'a':1,'b':1,'c':1}", "[{'$unset':['a','c']}]", "{'_id':1,'b':1}"},
+    };
+    for (size_t i = 0; i < SB_COUNT(cases); i++) {
+        char text[500];
+        rig_ok(&r, "t", "{'delete':'pl','deletes':[{'q':{},'limit':0}]}");
+        snprintf(text, sizeof text, "{'insert':'pl','documents':[%s]}", cases[i].before);
+        rig_ok(&r, "t", text);
+        snprintf(text, sizeof text, "{'update':'pl','updates':[{'q':{},'u':%s,'multi':true}]}", cases[i].u);
+        rig_gives(&r, "t", text, "nModified", "1");
+        rig_gives(&r, "t", "{'find':'pl'}", "cursor.firstBatch.0", cases[i].after);
+    }
+    rig_gives(&r, "t", "{'update':'pl','updates':[{'q':{},'u':[{'$set':{'b':1}}]}]}", "nModified", "0");
+    rig_ok(&r, "t", "{'update':'pl','updates':[{'q':{'_id':9,'k':4},'u':[{'$set':{'twice':{'$add':['$k','$k']}}}],'upsert':true}]}");
+    rig_pass(&r, 2); /* a difference in the oplog is enough for the others */
+    rig_same_text("upserted", rig_at(rig_ok_on(&r, 1, "t", "{'find':'pl','filter':{'_id':9}}"), "cursor.firstBatch.0"), "{'_id':9,'k':4,'twice':8}");
 }
 
 static void test_upserts(void **state)
@@ -291,6 +355,8 @@ int main(void)
         cmocka_unit_test(test_every_operator),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_positional),
+        cmocka_unit_test(test_array_filters),
+        cmocka_unit_test(test_pipelines),
         cmocka_unit_test(test_upserts),
         cmocka_unit_test(test_several_statements),
         cmocka_unit_test(test_find_and_modify),

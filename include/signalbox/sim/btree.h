@@ -18,6 +18,9 @@ struct sim_btree;
 struct sim_btree *sim_btree_new(void);
 void sim_btree_free(struct sim_btree *t);
 
+/* Another tree with the same keys; NULL out of memory. */
+struct sim_btree *sim_btree_copy(const struct sim_btree *t);
+
 /* 1 inserted, 0 was there, -1 out of memory. */
 int sim_btree_insert(struct sim_btree *t, const uint8_t *key, size_t n);
 bool sim_btree_remove(struct sim_btree *t, const uint8_t *key, size_t n);

@@ -85,6 +85,8 @@ struct sim_db *sim_db_find(const struct sim_catalog *c, const char *name, size_t
 /* Makes the collection (it must not exist) and, unless it is the oplog, its _id index. */
 struct sim_coll *sim_coll_new(struct sim_catalog *c, const char *ns, const uint8_t uuid[16], const uint8_t *options, int64_t now_us,
                               struct sim_fail *f);
+/* Another name, which no collection may have. Cursors and plans take it for another collection. 0, or -1 out of memory. */
+int sim_coll_rename(struct sim_catalog *c, struct sim_coll *coll, const char *ns);
 void sim_coll_drop(struct sim_catalog *c, struct sim_coll *coll);
 void sim_db_drop(struct sim_catalog *c, struct sim_db *db); /* its collections must be gone */
 
@@ -115,6 +117,13 @@ uint64_t sim_coll_insert(struct sim_coll *c, struct sim_doc *d, struct sim_write
 /* Replaces the document of a record. -1: nothing changed. */
 int sim_coll_replace(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct sim_write_work *work, struct sim_fail *f);
 void sim_coll_remove(struct sim_coll *c, uint64_t rid, struct sim_write_work *work);
+
+/* A new collection gets the records and indexes of another member's, under the same record ids; documents are shared. 0 or -1. */
+int sim_coll_take_over(struct sim_coll *to, const struct sim_coll *from, struct sim_fail *f);
+
+/* Makes a record what it was or is to be: d NULL: there is none. No limit of a capped collection is kept. -1: nothing
+ * changed. */
+int sim_coll_restore(struct sim_coll *c, uint64_t rid, struct sim_doc *d, struct sim_fail *f);
 
 /* The record with this _id, or 0. */
 uint64_t sim_coll_by_id(const struct sim_coll *c, struct sim_val id);

@@ -38,6 +38,7 @@ struct sim_open_cursor {
     struct sim_doc *command;
     int64_t created_us, used_us, returned;
     bool no_timeout;
+    uint64_t txn; /* of the transaction that opened it; 0 none */
 };
 
 struct sim_cursors *sim_cursors_new(void);
@@ -58,6 +59,9 @@ size_t sim_cursors_open(const struct sim *s, const struct sim_member *m, bool no
  * cursor is not at its end. Returns how many, or -1. */
 int64_t sim_cursor_batch(struct sim_open_cursor *c, struct sim_w *w, const char *name, int64_t n, bool *more, struct sim_work *work,
                          struct sim_fail *f);
+
+/* Those that a transaction has opened end with it. */
+void sim_cursors_close_txn(struct sim *s, uint64_t txn);
 
 /* Each open cursor of a member, for currentOp. */
 void sim_cursors_each(struct sim *s, const struct sim_member *m, void (*fn)(void *ctx, const struct sim_open_cursor *c), void *ctx);

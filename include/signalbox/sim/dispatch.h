@@ -86,8 +86,13 @@ struct sim_call {
     struct sim_doc *so_far; /* the reply of a write that waits for its concern (wait.h owns it) */
     bool rolled_back;  /* nothing is to be counted */
     const uint8_t *lsid; /* NULL none */
-    bool has_txn;
+    bool has_txn; /* the number of a retryable write */
     int64_t txn_number;
+    bool in_txn, starts_txn;
+    struct sim_txn *txn; /* the transaction that the command is a part of; NULL none */
+    bool blocked;        /* another transaction has to end first */
+    size_t write_errors; /* of single statements, told in its reply */
+    uint64_t before_ts;  /* of the newest entry when the command came */
     int64_t w_needs;   /* members a write must reach; 0 unacknowledged */
     bool w_majority;
     struct sim_val wc; /* writeConcern as given; missing: the default */

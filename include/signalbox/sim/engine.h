@@ -101,6 +101,10 @@ struct sim_counters {
     int64_t connections_created;
     int64_t cursors_opened, cursors_timed_out, cursors_more_than_one_batch, cursor_life[7];
     int64_t wait_num, wait_ms;             /* write concern */
+    int64_t txn_started, txn_committed, txn_aborted; /* of clients; txn_begins and so on are the storage engine's */
+    struct sim_usage txn_latency;
+    int64_t last_txn_ops, last_txn_bytes, last_txn_w, last_txn_wtimeout; /* of the last one committed; w 0: majority */
+    bool last_txn_own_concern;
     int64_t retried_commands, retried_statements, session_writes;
     int64_t command_total[SIM_COMMANDS_MAX], command_failed[SIM_COMMANDS_MAX], unknown_commands;
     int64_t stage[SIM_STAGES_MAX];
@@ -255,7 +259,7 @@ struct sim_member {
 
 /* ---- the set ---- */
 
-enum sim_change_kind { SIM_CHANGE_INSERT, SIM_CHANGE_UPDATE, SIM_CHANGE_DELETE, SIM_CHANGE_COMMAND, SIM_CHANGE_NOOP };
+enum sim_change_kind { SIM_CHANGE_INSERT, SIM_CHANGE_UPDATE, SIM_CHANGE_DELETE, SIM_CHANGE_COMMAND, SIM_CHANGE_NOOP, SIM_CHANGE_TXN };
 
 /* One entry of the oplog on its way to the other members. */
 struct sim_change {
@@ -269,6 +273,13 @@ struct sim_change {
     struct sim_doc *pre;   /* update, delete: what was there before, for a rollback */
     struct sim_doc *id;    /* update, delete: {_id: ...} */
     int64_t keys;          /* written on the primary: what it costs to apply */
+    struct sim_parts *parts; /* of a transaction: its changes, in their order */
+};
+
+struct sim_parts {
+    uint32_t refs;
+    size_t n;
+    struct sim_change part[];
 };
 
 struct sim {
@@ -308,6 +319,7 @@ struct sim {
     int64_t oplog_bytes;
     struct sim_cursors *cursors;
     struct sim_sessions *sessions;
+    struct sim_txns *txns;
     struct sim_builds *builds;
     struct sim_clients *clients;
     int version[3];

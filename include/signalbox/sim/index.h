@@ -46,6 +46,9 @@ struct sim_index {
 struct sim_index *sim_index_new(const uint8_t *spec, struct sim_fail *f);
 void sim_index_free(struct sim_index *x);
 
+/* The same index with the same keys, for another member whose records have the same ids. NULL after a failure. */
+struct sim_index *sim_index_copy(const struct sim_index *x, struct sim_fail *f);
+
 /* Replaces one option in the specification (true sets, false removes it). 0 or -1 out of memory. */
 int sim_index_set_hidden(struct sim_index *x, bool hidden);
 int sim_index_set_expire(struct sim_index *x, int64_t seconds);

@@ -3,7 +3,7 @@
  * match.h - filters: a query document as a tree of expressions, tested against documents in place.
  *
  * Parsing knows $eq $ne $gt $gte $lt $lte $in $nin $exists $type $size $all $elemMatch $mod $regex/$options $not and
- * $and $or $nor $comment $jsonSchema $expr:true/false; anything else is the server's error. The tree is in the server's canonical
+ * $and $or $nor $comment $jsonSchema $expr (expr.h); anything else is the server's error. The tree is in the server's canonical
  * form: $ne and $nin become $not, $all becomes $and, nested $and are flattened, single-branch $and and $or vanish, and
  * branches are sorted by kind, then path, so that equal questions have equal trees. Paths go through arrays as the
  * server's do. Thread: a filter is read by one thread; it keeps a copy of the query document.
@@ -35,6 +35,7 @@ enum sim_kind {
     SIM_NOR,
     SIM_TYPE,
     SIM_SCHEMA, /* $jsonSchema */
+    SIM_EVAL,   /* $expr */
     SIM_FALSE, /* matches nothing: $in: [] , $expr: false */
     SIM_KINDS
 };

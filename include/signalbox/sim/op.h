@@ -43,6 +43,7 @@ struct sim_op {
     int64_t reslen;
     const uint8_t *read_concern, *write_concern; /* as the client gave them; NULL: the default */
     bool has_read_concern, has_write_concern;
+    bool in_txn;
     bool waits; /* for a majority */
     int64_t inner_us, inner_cpu_us; /* of its statements: then work is only what they wrote together */
     int64_t failed_writes;          /* documents that were refused, of an insert */

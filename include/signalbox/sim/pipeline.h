@@ -2,7 +2,8 @@
  *
  * pipeline.h - aggregation stages over documents in memory.
  *
- * Stages: $match $group $sort $limit $skip $project $addFields/$set $unset $unwind $count $sample, and the sources
+ * Stages: $match $group $sort $limit $skip $project $addFields/$set $unset $replaceRoot $replaceWith
+ * $unwind $count $sample, and the sources
  * $indexStats $collStats $currentOp $planCacheStats, which the caller provides. Known stages that are not simulated are
  * refused as such, unknown ones with the server's error. Thread: one.
  */
@@ -25,6 +26,9 @@ enum sim_pipe_kind {
     SIM_PIPE_UNWIND,
     SIM_PIPE_COUNT,
     SIM_PIPE_SAMPLE,
+    SIM_PIPE_UNSET,
+    SIM_PIPE_REPLACE_ROOT,
+    SIM_PIPE_REPLACE_WITH,
     SIM_PIPE_INDEX_STATS,
     SIM_PIPE_COLL_STATS,
     SIM_PIPE_CURRENT_OP,
@@ -36,7 +40,7 @@ struct sim_pipe {
     enum sim_pipe_kind kind;
     struct sim_val spec; /* borrowed from the command */
     struct sim_filter *filter;
-    struct sim_projection *projection; /* a plain $project; NULL where fields are computed */
+    struct sim_projection *projection; /* a plain $project, an $unset; NULL where fields are computed */
     int64_t n;
     /* statistics of a run */
     int64_t returned, bytes;
@@ -61,6 +65,9 @@ void sim_pipeline_release(struct sim_pipeline *p);
 
 /* Runs stages [from, n) over docs, which it changes. *rows: how many went through stages. */
 int sim_pipeline_run(struct sim_pipeline *p, size_t from, struct sim_docs *docs, struct sb_rng *rng, int64_t *rows, struct sim_fail *f);
+
+/* Only stages that an update may have. */
+int sim_pipeline_check_update(const struct sim_pipeline *p, struct sim_fail *f);
 
 /* Paths that the stages from `from` on read, when they need no more: written as a projection {a: 1, _id: 0} into the open
  * document. False when the whole document is needed. */

@@ -44,6 +44,9 @@ void sim_records_release(struct sim_records *r);
 /* Takes the caller's reference. The new id, or 0 out of memory (the reference stays the caller's). */
 uint64_t sim_records_add(struct sim_records *r, struct sim_doc *d);
 
+/* Takes the reference for an id that has no record now; ids behind the newest are left out. 0, or -1 out of memory. */
+int sim_records_put(struct sim_records *r, uint64_t id, struct sim_doc *d);
+
 /* Borrowed; NULL where there is no such record. */
 struct sim_doc *sim_records_get(const struct sim_records *r, uint64_t id);
 

@@ -30,6 +30,17 @@ int sim_log_delete(struct sim *s, const struct sim_coll *c, struct sim_doc *old,
 
 /* o: the command as oplog entries hold it, beginning with its name. uuid NULL: none. */
 int sim_log_command(struct sim *s, const char *db, const uint8_t uuid[16], const uint8_t *o, const uint8_t *o2);
+
+/* One change of a transaction: before or after NULL for an insert or a delete. */
+struct sim_part {
+    struct sim_coll *coll;
+    struct sim_doc *before, *after;
+    bool replacement;
+    int64_t keys;
+};
+
+/* All changes of a transaction as one entry of so many bytes. As above; 1: the entry would be larger than a document may be. */
+int sim_log_transaction(struct sim *s, const struct sim_part *part, size_t n, const uint8_t *lsid, int64_t txn_number, int64_t *bytes);
 int sim_log_noop(struct sim *s, const char *msg);
 
 /* Everything that is due or, for catch_up, everything there is up to that timestamp, whatever the lag. */

@@ -16,6 +16,18 @@
 struct sim_sessions *sim_sessions_new(void);
 void sim_sessions_free(struct sim_sessions *t);
 
+/* The newest transaction number of a session, and what became of it when it was a transaction's. */
+enum sim_turn_state { SIM_TURN_WRITE, SIM_TURN_OPEN, SIM_TURN_COMMITTED, SIM_TURN_ABORTED };
+
+struct sim_turn {
+    int64_t number; /* INT64_MIN none */
+    enum sim_turn_state state;
+    uint64_t ts; /* of the newest entry when it was answered or committed */
+};
+
+/* Lives until the next call of this module; NULL for a malformed lsid or out of memory. */
+struct sim_turn *sim_session_turn(struct sim *s, const uint8_t *lsid);
+
 /* The reply of the command with this number, NULL when it was not seen; an older number than the newest fails. Marks the
  * number as begun. */
 const uint8_t *sim_session_retried(struct sim *s, const uint8_t *lsid, int64_t txn_number, struct sim_fail *f);

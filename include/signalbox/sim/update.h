@@ -2,8 +2,8 @@
  *
  * update.h - update documents: operators and replacements, applied to a document to give a new one.
  *
- * Knows every operator of 5.0, the positional $ and whole replacements; $[], $[identifier] and pipelines are refused. An _id
- * never changes. Thread: one.
+ * Knows every operator of 5.0, the positional operators $, $[] and $[identifier], whole replacements, and pipelines of
+ * $set, $unset, $project and $replaceWith. An _id never changes. Thread: one.
  */
 #ifndef SIGNALBOX_SIM_UPDATE_H
 #define SIGNALBOX_SIM_UPDATE_H
@@ -12,8 +12,9 @@
 
 struct sim_update;
 
-/* v: the `u` of an update. multi: replacements are refused. NULL after a failure. */
-struct sim_update *sim_update_new(struct sim_val v, bool multi, struct sim_fail *f);
+/* v: the `u` of an update. filters: its arrayFilters, which may be missing. multi: replacements are refused. NULL after a
+ * failure. */
+struct sim_update *sim_update_new(struct sim_val v, struct sim_val filters, bool multi, struct sim_fail *f);
 void sim_update_free(struct sim_update *u);
 bool sim_update_is_positional(const struct sim_update *u);
 bool sim_update_is_replacement(const struct sim_update *u);

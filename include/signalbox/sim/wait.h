@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wait.h - commands that wait for the set: hello for a change of topology, a write for its write concern.
+ * wait.h - commands that wait for the set: hello for a change of topology, a write for its write concern or for a transaction.
  *
  * Only clients from outside wait here (the ones of a scenario take the time that their operation costs). Times that a client
  * gives are of its own clock: they are stretched by the simulation's speed. A wait ends with its connection. Thread: one.
@@ -31,6 +31,10 @@ void sim_concerns_interrupted(struct sim_member *m);
 /* Asks `attempt` again and again, each 0.1 s, until it says that the reply in w is complete (true); for replSetStepDown. */
 typedef bool (*sim_attempt_fn)(struct sim *s, struct sim_member *m, struct sim_w *w, struct sim_fail *f, int64_t since_us, const int64_t *terms);
 int sim_await_attempt(struct sim_call *c, sim_attempt_fn attempt, const int64_t terms[3]);
+
+/* The command is run again when a transaction is over, or fails at its maxTimeMS. 0, or -1. */
+int sim_await_transaction(struct sim_call *c);
+void sim_transaction_over(struct sim *s);
 
 /* The connection ends. */
 void sim_wait_forget(struct sim *s, const struct sim_conn *conn);
