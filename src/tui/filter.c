@@ -204,7 +204,7 @@ void filter_typed(struct sb_tui *t, struct sb_effects *fx)
 static void told(struct sb_tui *t)
 {
     if (t->pane[t->focus].filter.undecided >= UNDECIDED_MOST)
-        say(t, true, "This expression takes too much work on these rows: it was given up, and what was not decided is listed.");
+        say(t, true, "This expression takes too much work: it was given up after %zu rows, and what was not decided is listed.", t->pane[t->focus].filter.undecided);
 }
 
 bool filter_submit(struct sb_tui *t)
