@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHUNK_ROWS 256
-#define CHUNK_BYTES (256 << 10) /* about as much as stays near */
+#define CHUNK_ROWS 1000
+#define CHUNK_BYTES (1 << 20)
 
 /* ---- the schema ---- */
 
