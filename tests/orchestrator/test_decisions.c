@@ -141,8 +141,8 @@ static void policy_allows_it_by_itself(void **state)
     (void)state;
     struct lab l;
     struct lab_options o = staging;
-    o.policy_old[0] = "\"target.env\": {\"in\": [\"staging\", \"dev\"]}";
-    o.policy_new[0] = "\"target.env\": {\"in\": [\"nowhere\"]}";
+    o.policy_old[0] = "\"title\": \"In staging and dev somebody approves\",\n     \"match\": {"; /* the rule is left as it is, but for nothing that exists */
+    o.policy_new[0] = "\"title\": \"In staging and dev somebody approves\",\n     \"match\": {\"action.ns\": {\"any\": {\"glob\": [\"nowhere.*\"]}}, ";
     lab_open(&l, &o);
     lab_propose(&l, LAB_REQUEST, SB_WATCHING);
     assert_true(lab_has_index(&l, LAB_INDEX));
