@@ -8,7 +8,7 @@
 
 #define OP_MSG_HEAD 21 /* header, flags, kind */
 
-static const char *const names[SIM_FAULTS] = {"none", "cut", "half", "delay", "wrong-id", "huge", "garbage", "refuse-login", "not-primary"};
+static const char *const names[SIM_FAULTS] = {"none", "cut", "half", "delay", "wrong-id", "huge", "garbage", "no-end", "refuse-login", "not-primary"};
 
 int sim_fault_of(const char *name)
 {
@@ -25,7 +25,7 @@ const char *sim_fault_name(enum sim_fault f)
 
 const char *sim_fault_names(void)
 {
-    return "none, cut, half, delay, wrong-id, huge, garbage, refuse-login, not-primary";
+    return "none, cut, half, delay, wrong-id, huge, garbage, no-end, refuse-login, not-primary";
 }
 
 void sim_fault_set(struct sim_member *m, enum sim_fault f, int64_t to_us, int64_t times)
@@ -99,8 +99,11 @@ bool sim_fault_spoil(enum sim_fault f, struct sb_str *out, size_t from)
     case SIM_FAULT_HUGE:
         blow_up(out, from);
         return true;
-    case SIM_FAULT_GARBAGE: /* the length stays, what it counts is none of BSON's types */
-        memset(out->p + from + OP_MSG_HEAD + 4, 0xee, n - OP_MSG_HEAD - 4);
+    case SIM_FAULT_GARBAGE: /* none of BSON's types */
+        memset(out->p + from + OP_MSG_HEAD + 4, 0xee, n - OP_MSG_HEAD - 5);
+        return true;
+    case SIM_FAULT_NO_END:
+        out->p[out->len - 1] = 'x';
         return true;
     default:
         return true;

@@ -341,7 +341,7 @@ static void test_every_problem_has_its_line(void **state)
             "x.scenario:4: lock is written: lock DB.NAME for D\n"
             "x.scenario:5: \"2x\" is no duration (240s, 4m, 1h)\n"
             "x.scenario:6: there is no cost speed\n"
-            "x.scenario:7: there is no fault smoke: it is one of none, cut, half, delay, wrong-id, huge, garbage, refuse-login, not-primary\n"
+            "x.scenario:7: there is no fault smoke: it is one of none, cut, half, delay, wrong-id, huge, garbage, no-end, refuse-login, not-primary\n"
             "x.scenario:8: there is no app y in front of this line");
     refused(FIRST "at 5s drop-index a.b\nat 6s snapshot x a for 3s\nat 7s rate x 2 over 1s for 1s\napp x clients 2\nwhen index a.b c drop-index a.b c_1\n"
                   "at 8s explode\n",

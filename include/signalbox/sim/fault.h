@@ -7,7 +7,8 @@
  *   delay        every reply comes five real seconds late
  *   wrong-id     replies answer a request that nobody made
  *   huge         a reply of 48,000,000 bytes, the most that a message may have
- *   garbage      a reply whose document is no BSON
+ *   garbage      a reply whose document has the right length and end, and no BSON between
+ *   no-end       a reply whose document does not end where it says
  *   refuse-login every command is refused with AuthenticationFailed, as if the session's login were void
  *   not-primary  writes, createIndexes and the like are refused with NotWritablePrimary, though hello says primary
  *
@@ -27,7 +28,7 @@ struct sim_member;
 struct sim_conn;
 
 enum sim_fault {
-    SIM_FAULT_NONE, SIM_FAULT_CUT, SIM_FAULT_HALF, SIM_FAULT_DELAY, SIM_FAULT_WRONG_ID, SIM_FAULT_HUGE, SIM_FAULT_GARBAGE, SIM_FAULT_LOGIN,
+    SIM_FAULT_NONE, SIM_FAULT_CUT, SIM_FAULT_HALF, SIM_FAULT_DELAY, SIM_FAULT_WRONG_ID, SIM_FAULT_HUGE, SIM_FAULT_GARBAGE, SIM_FAULT_NO_END, SIM_FAULT_LOGIN,
     SIM_FAULT_NOT_PRIMARY, SIM_FAULTS
 };
 
