@@ -269,52 +269,6 @@ size_t sim_key_field_size(const uint8_t *p, bool descending)
 
 /* ---- hashes ---- */
 
-/* The server's number of a type, in which types that compare by value are one. */
-static int32_t canonical_type(uint8_t type)
-{
-    switch (type) {
-    case 0:
-    case BSON_TYPE_UNDEFINED:
-        return 0;
-    case BSON_TYPE_MINKEY:
-        return -1;
-    case BSON_TYPE_MAXKEY:
-        return 127;
-    case BSON_TYPE_NULL:
-        return 5;
-    case BSON_TYPE_INT32:
-    case BSON_TYPE_INT64:
-    case BSON_TYPE_DOUBLE:
-    case BSON_TYPE_DECIMAL128:
-        return 10;
-    case BSON_TYPE_UTF8:
-    case BSON_TYPE_SYMBOL:
-        return 15;
-    case BSON_TYPE_DOCUMENT:
-        return 20;
-    case BSON_TYPE_ARRAY:
-        return 25;
-    case BSON_TYPE_BINARY:
-        return 30;
-    case BSON_TYPE_OID:
-        return 35;
-    case BSON_TYPE_BOOL:
-        return 40;
-    case BSON_TYPE_DATE_TIME:
-        return 45;
-    case BSON_TYPE_TIMESTAMP:
-        return 47;
-    case BSON_TYPE_REGEX:
-        return 50;
-    case BSON_TYPE_DBPOINTER:
-        return 55;
-    case BSON_TYPE_CODE:
-        return 60;
-    default:
-        return 65;
-    }
-}
-
 static void put_i32(struct sb_str *out, int32_t v)
 {
     uint8_t b[4];
@@ -325,7 +279,7 @@ static void put_i32(struct sb_str *out, int32_t v)
 /* What is hashed of a value: its type, its name inside a document, its bytes; numbers as whole numbers. */
 static void hash_input(struct sb_str *out, struct sim_val v, const char *name, size_t name_n)
 {
-    put_i32(out, canonical_type(v.type));
+    put_i32(out, sim_rank(v.type));
     if (name) {
         sb_str_add(out, name, name_n);
         sb_str_addc(out, '\0');
