@@ -21,11 +21,16 @@ struct sb_conn {
     mongoc_client_t *client;
     char name[256];
     int64_t max_time_ms;
+    char refused[64]; /* what was wrong with a reply that checked_stream.c kept from the driver; "" when nothing was */
     atomic_uint_fast64_t commands, errors;
 };
 
-/* Translates the driver's error; `what` names the command or the deed. */
-int sb_mongo_error(const bson_error_t *e, const char *where, const char *what, struct sb_err *err);
+/* Translates what the driver says of connection c; `what` names the command or the deed. */
+int sb_mongo_error(struct sb_conn *c, const bson_error_t *e, const char *what, struct sb_err *err);
+
+/* The driver's way to a stream (mongoc_stream_initiator_t; conn is the struct sb_conn): every reply is checked to be well
+ * formed before the driver sees its end. */
+mongoc_stream_t *sb_checked_connect(const mongoc_uri_t *uri, const mongoc_host_list_t *host, void *conn, bson_error_t *error);
 
 /* A connection to the primary, wherever it is, with these time-outs. Not of a pool: the pool's monitor threads of 1.23 take
  * any length a reply claims, and abort the process over a negative one; a single client's scan checks it. It is told to

@@ -127,6 +127,7 @@ int sb_read(struct sb_conn *c, const char *db, const bson_t *command, bson_t *re
     }
     bson_error_t e = {0};
     atomic_fetch_add_explicit(&c->commands, 1, memory_order_relaxed);
+    c->refused[0] = '\0';
     bool ok = mongoc_client_command_with_opts(c->client, db, send, NULL, NULL, reply, &e);
     if (send == &with_limit)
         bson_destroy(&with_limit);
@@ -136,7 +137,7 @@ int sb_read(struct sb_conn *c, const char *db, const bson_t *command, bson_t *re
     bson_destroy(reply);
     bson_iter_t it;
     const char *name = bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command";
-    return sb_mongo_error(&e, c->name, name, err);
+    return sb_mongo_error(c, &e, name, err);
 }
 
 static bson_t *from_json(const char *command, struct sb_err *err)

@@ -47,8 +47,11 @@ static const char *reasons(const char *message)
     return found ? found : message;
 }
 
-int sb_mongo_error(const bson_error_t *e, const char *where, const char *what, struct sb_err *err)
+int sb_mongo_error(struct sb_conn *c, const bson_error_t *e, const char *what, struct sb_err *err)
 {
+    const char *where = c->name;
+    if (c->refused[0])
+        return sb_fail(err, SB_ESERVER, "%s: %s: the server's reply is not well formed (%s); the connection was closed", where, what, c->refused);
     if (e->domain == MONGOC_ERROR_SERVER || e->domain == MONGOC_ERROR_WRITE_CONCERN) {
         sb_fail(err, SB_ECOMMAND, "%s: %s: %s", where, what, e->message);
         if (err)
@@ -251,31 +254,45 @@ static mongoc_uri_t *uri_of_member(const struct sb_server *s, const char *host_p
     return uri;
 }
 
+/* The connection under this name. Takes the URI. Compressed replies could not be looked at, so none are agreed upon. */
+static struct sb_conn *conn_new(mongoc_uri_t *uri, const char *name, struct sb_err *err)
+{
+    bson_error_t e;
+    struct sb_conn *c = calloc(1, sizeof *c);
+    if (!c) {
+        sb_fail_nomem(err);
+        goto out;
+    }
+    snprintf(c->name, sizeof c->name, "%s", name);
+    mongoc_uri_set_compressors(uri, NULL);
+    c->client = mongoc_client_new_from_uri_with_error(uri, &e);
+    if (!c->client) {
+        sb_mongo_error(c, &e, "connect", err);
+        free(c);
+        c = NULL;
+        goto out;
+    }
+    mongoc_client_set_error_api(c->client, MONGOC_ERROR_API_VERSION_2);
+    mongoc_client_set_stream_initiator(c->client, sb_checked_connect, c);
+out:
+    mongoc_uri_destroy(uri);
+    return c;
+}
+
 struct sb_conn *sb_conn_to_member(const struct sb_server *s, const char *host_port, enum sb_lane lane, struct sb_err *err)
 {
     mongoc_uri_t *uri = uri_of_member(s, host_port, err);
     if (!uri)
         return NULL;
     set_timeouts(uri, limits[lane].connect_ms, limits[lane].select_ms, limits[lane].socket_ms);
-    struct sb_conn *c = calloc(1, sizeof *c);
-    bson_error_t e;
-    if (!c) {
-        sb_fail_nomem(err);
-    } else if (!(c->client = mongoc_client_new_from_uri_with_error(uri, &e))) {
-        sb_mongo_error(&e, host_port, "connect", err);
-        free(c);
-        c = NULL;
-    } else {
-        mongoc_client_set_error_api(c->client, MONGOC_ERROR_API_VERSION_2);
-        snprintf(c->name, sizeof c->name, "%s", host_port);
+    struct sb_conn *c = conn_new(uri, host_port, err);
+    if (c)
         c->max_time_ms = limits[lane].max_time_ms;
-    }
-    mongoc_uri_destroy(uri);
     return c;
 }
 
 /* "h:1", or "primary of h:1,h:2": what a complaint has to name before anything is known. */
-static void name_after_hosts(struct sb_conn *c, const mongoc_uri_t *uri)
+static char *name_after_hosts(const mongoc_uri_t *uri)
 {
     struct sb_str s;
     sb_str_init(&s);
@@ -285,32 +302,21 @@ static void name_after_hosts(struct sb_conn *c, const mongoc_uri_t *uri)
         sb_str_addf(&s, "%s%s", h == hosts ? "" : ",", h->host_and_port);
     if (!hosts)
         sb_str_adds(&s, mongoc_uri_get_srv_hostname(uri));
-    snprintf(c->name, sizeof c->name, "%s", s.p);
-    sb_str_release(&s);
+    return sb_str_take(&s);
 }
 
 struct sb_conn *sb_conn_found(const mongoc_uri_t *from, int32_t connect_ms, int32_t select_ms, int32_t socket_ms, struct sb_err *err)
 {
+    char *name = name_after_hosts(from);
+    if (!name) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
     mongoc_uri_t *uri = mongoc_uri_copy(from);
     set_timeouts(uri, connect_ms, select_ms, socket_ms);
     mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
-    struct sb_conn *c = calloc(1, sizeof *c);
-    bson_error_t e;
-    if (!c) {
-        sb_fail_nomem(err);
-        mongoc_uri_destroy(uri);
-        return NULL;
-    }
-    name_after_hosts(c, uri);
-    c->client = mongoc_client_new_from_uri_with_error(uri, &e);
-    if (c->client) {
-        mongoc_client_set_error_api(c->client, MONGOC_ERROR_API_VERSION_2);
-    } else {
-        sb_mongo_error(&e, c->name, "connect", err);
-        free(c);
-        c = NULL;
-    }
-    mongoc_uri_destroy(uri);
+    struct sb_conn *c = conn_new(uri, name, err);
+    free(name);
     return c;
 }
 

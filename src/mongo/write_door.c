@@ -152,13 +152,14 @@ static void send_command(struct sb_conn *c, const char *db, const bson_t *comman
 {
     bson_error_t e = {0};
     bson_t reply;
+    c->refused[0] = '\0';
     bool ok = mongoc_client_command_with_opts(c->client, db, command, NULL, NULL, &reply, &e);
     if (ok && !hidden_failure(&reply, out))
         out->outcome = SB_OUTCOME_OK;
     if (!ok) {
         struct sb_err err = SB_ERR_INIT;
         bson_iter_t it;
-        sb_mongo_error(&e, c->name, bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command", &err);
+        sb_mongo_error(c, &e, bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command", &err);
         out->code = err.detail;
         snprintf(out->message, sizeof out->message, "%s", err.msg);
         /* no server found, or the login refused: nothing was sent. A server's answer: it did not happen, except where the server itself lost
