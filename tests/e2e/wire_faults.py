@@ -103,6 +103,8 @@ class Place:
         return self.members[0].admin.command("serverStatus")["metrics"]["commands"]["createIndexes"]["total"]
 
     def close(self):
+        for m in self.members:  # while there is still somebody to end their sessions with
+            m.close()
         for p in (self.serve, self.sim):
             if p.poll() is None:
                 p.terminate()
@@ -114,8 +116,6 @@ class Place:
                 failures.append("%s: hangs at its end" % self.fault)
         self.sim.stdout.close()
         self.err.close()
-        for m in self.members:
-            m.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -230,7 +230,7 @@ def main():
     only = sys.argv[1:]
     faults = ["cut", "half", "delay", "wrong-id", "huge", "garbage", "no-end", "refuse-login", "not-primary"]
     a_mongos_is_refused()
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
         for done in [pool.submit(under, f) for f in only or faults]:
             done.result()
     if failures:
