@@ -2,226 +2,18 @@
  *
  * shape.c - the parser: a skeleton in, a shape out.
  */
-#include "shape_tree.h"
+#include "shape_builder.h"
 
 #include <signalbox/base/hash.h>
 #include <signalbox/formats/jsontext.h>
-#include <signalbox/telemetry/shape.h>
 
-#define MAX_PATH 512     /* of a field; a longer one is left out of the lists, and `partial` says so */
-#define MAX_SORTS 32     /* fields of one sort: an index holds no more */
+#define MAX_SORTS 32 /* fields of one sort: an index holds no more */
 #define MAX_PROJECTED 256
 #define MAX_LOOKUPS 16
 
-/* What one skeleton holds, section by section. */
-struct parts {
-    struct sb_tokens tokens;
-    struct sb_node *filter, *sort, *projection, *collation, *hint, *pipeline, *distinct;
-    bool limited, multi, unknown, partial;
-    struct sb_span spilled;
-    struct sb_span label;
-    enum sb_op_kind kind, origin;
-};
-
-struct builder {
-    struct sb_shape *shape;
-    struct parts *parts;
-    size_t groups; /* $or groups so far */
-    bool nomem;
-};
-
-/* ---- small growing lists of the shape ---- */
-
-static void *grow(struct builder *b, void *items, size_t *n, size_t size)
-{
-    if (b->nomem)
-        return NULL;
-    /* doubling at powers of two, so that the count is all that is kept */
-    if ((*n & (*n - 1)) == 0) {
-        void **slot = items;
-        void *p = realloc(*slot, (*n ? *n * 2 : 1) * size);
-        if (!p) {
-            b->nomem = true;
-            return NULL;
-        }
-        *slot = p;
-    }
-    void *item = *(char **)items + (*n)++ * size;
-    memset(item, 0, size);
-    return item;
-}
-#define GROW(b, list) grow((b), &(b)->shape->list, &(b)->shape->list##_n, sizeof *(b)->shape->list)
-
-static char *copy(struct builder *b, struct sb_span text)
-{
-    char *p = sb_strdup_n(text.p, text.n);
-    if (!p)
-        b->nomem = true;
-    return p;
-}
-
-/* prefix.name, or NULL when it is longer than we keep or holds a NUL. */
-static char *path_of(struct builder *b, const char *prefix, struct sb_span name)
-{
-    size_t n = strlen(prefix);
-    if (n + name.n + 1 > MAX_PATH || (name.n && memchr(name.p, '\0', name.n))) {
-        b->shape->partial = true;
-        return NULL;
-    }
-    char *path = sb_format("%s%s%.*s", prefix, n ? "." : "", (int)name.n, name.p ? name.p : "");
-    if (!path)
-        b->nomem = true;
-    return path;
-}
-
-/* ---- predicates ---- */
-
-struct where {
-    const char *path; /* of the field that holds what is walked; "" at the top */
-    size_t arm;
-    bool negated;
-    const char *elem; /* the innermost $elemMatch's array, or NULL */
-};
-
-static void add_predicate(struct builder *b, const struct where *at, struct sb_span op, enum sb_predicate_class class_)
-{
-    if (b->shape->predicates_n >= SB_SHAPE_MAX_PREDICATES) {
-        b->shape->partial = true;
-        return;
-    }
-    struct sb_predicate *p = GROW(b, predicates);
-    if (!p)
-        return;
-    p->path = copy(b, (struct sb_span){at->path, strlen(at->path)});
-    p->op = copy(b, op);
-    p->elem_path = at->elem ? copy(b, (struct sb_span){at->elem, strlen(at->elem)}) : NULL;
-    p->arm = at->arm;
-    p->class_ = at->negated ? SB_PREDICATE_NE : class_;
-}
-
-static enum sb_predicate_class class_of_list(const struct sb_node *list)
-{
-    enum sb_predicate_class class_ = SB_PREDICATE_IN;
-    if (list->token != T_ARRAY)
-        return SB_PREDICATE_OTHER;
-    for (const struct sb_node *n = list->child; n; n = n->next) {
-        if (n->token == T_OBJECT && n->child && n->child->token != T_LITERAL &&
-            (n->child->token == T_REGEX || n->child->token == T_REGEX_PREFIX))
-            return n->child->token == T_REGEX ? SB_PREDICATE_REGEX : SB_PREDICATE_REGEX_PREFIX;
-        if (n->token == T_MANY)
-            class_ = SB_PREDICATE_IN_BIG;
-    }
-    return class_;
-}
-
-/* Every element of an $all stands for an equality, unless it is an $elemMatch. */
-static enum sb_predicate_class class_of_all(const struct sb_node *list)
-{
-    if (list->token != T_ARRAY)
-        return SB_PREDICATE_OTHER;
-    for (const struct sb_node *n = list->child; n; n = n->next)
-        if (n->token != T_FEW && n->token != T_MANY)
-            return SB_PREDICATE_OTHER;
-    return SB_PREDICATE_EQUALITY;
-}
-
-static enum sb_predicate_class class_of(const struct sb_node *n)
-{
-    struct sb_span op = n->key;
-    if (SB_SPAN_IS(op, "$eq"))
-        return SB_PREDICATE_EQUALITY;
-    if (SB_SPAN_IS(op, "$gt") || SB_SPAN_IS(op, "$gte") || SB_SPAN_IS(op, "$lt") || SB_SPAN_IS(op, "$lte"))
-        return SB_PREDICATE_RANGE;
-    if (SB_SPAN_IS(op, "$in"))
-        return class_of_list(n);
-    if (SB_SPAN_IS(op, "$ne") || SB_SPAN_IS(op, "$nin"))
-        return SB_PREDICATE_NE;
-    if (SB_SPAN_IS(op, "$exists"))
-        return n->token == T_FALSE ? SB_PREDICATE_NOT_EXISTS : SB_PREDICATE_EXISTS;
-    if (SB_SPAN_IS(op, "$regex"))
-        return n->token == T_REGEX_PREFIX ? SB_PREDICATE_REGEX_PREFIX : SB_PREDICATE_REGEX;
-    if (SB_SPAN_IS(op, "$all"))
-        return class_of_all(n);
-    return SB_PREDICATE_OTHER;
-}
-
-static void walk_filter(struct builder *b, const struct sb_node *filter, struct where at, unsigned depth);
-
-/* {"$gt":1,"$lt":1}: one predicate an operator. */
-static void walk_operators(struct builder *b, const struct sb_node *operators, struct where at, unsigned depth)
-{
-    for (const struct sb_node *n = operators->child; n && !b->nomem; n = n->next) {
-        struct where inner = at;
-        if (SB_SPAN_IS(n->key, "$elemMatch") && n->token == T_OBJECT) {
-            inner.elem = at.path;
-            walk_filter(b, n, inner, depth + 1);
-        } else if (SB_SPAN_IS(n->key, "$not") && n->token == T_OBJECT) {
-            inner.negated = true;
-            walk_operators(b, n, inner, depth + 1);
-        } else {
-            add_predicate(b, &at, n->key, class_of(n));
-        }
-    }
-}
-
-/* The arms of an $or or $nor: each a conjunction of its own. */
-static void walk_arms(struct builder *b, const struct sb_node *list, struct where at, enum sb_arm_kind kind, unsigned depth)
-{
-    size_t group = ++b->groups, depth_above = b->shape->arms[at.arm].depth;
-    for (const struct sb_node *n = list->child; n && !b->nomem; n = n->next) {
-        if (b->shape->arms_n >= SB_SHAPE_MAX_PREDICATES) {
-            b->shape->partial = true;
-            return;
-        }
-        struct sb_arm *arm = GROW(b, arms);
-        if (!arm)
-            return;
-        *arm = (struct sb_arm){kind, at.arm, group, depth_above + 1};
-        struct where inner = at;
-        inner.arm = b->shape->arms_n - 1;
-        inner.negated = at.negated || kind == SB_ARM_NOR;
-        walk_filter(b, n, inner, depth + 1);
-    }
-}
-
-static void walk_member(struct builder *b, const struct sb_node *n, struct where at, unsigned depth)
-{
-    if (n->key.n && n->key.p[0] == '$') {
-        if (n->token == T_ARRAY && SB_SPAN_IS(n->key, "$and")) {
-            for (const struct sb_node *arm = n->child; arm; arm = arm->next)
-                walk_filter(b, arm, at, depth + 1);
-        } else if (n->token == T_ARRAY && SB_SPAN_IS(n->key, "$or")) {
-            walk_arms(b, n, at, SB_ARM_OR, depth + 1);
-        } else if (n->token == T_ARRAY && SB_SPAN_IS(n->key, "$nor")) {
-            walk_arms(b, n, at, SB_ARM_NOR, depth + 1);
-        } else {
-            add_predicate(b, &at, n->key, at.path[0] ? class_of(n) : SB_PREDICATE_OTHER);
-        }
-        return;
-    }
-    char *path = path_of(b, at.path, n->key);
-    if (!path)
-        return;
-    struct where inner = at;
-    inner.path = path;
-    if (n->token == T_OBJECT)
-        walk_operators(b, n, inner, depth + 1);
-    else
-        add_predicate(b, &inner, SB_SPAN("$eq"), SB_PREDICATE_EQUALITY);
-    free(path);
-}
-
-static void walk_filter(struct builder *b, const struct sb_node *filter, struct where at, unsigned depth)
-{
-    if (filter->token != T_OBJECT || depth > 4 * SB_SHAPE_MAX_DEPTH)
-        return;
-    for (const struct sb_node *n = filter->child; n && !b->nomem; n = n->next)
-        walk_member(b, n, at, depth);
-}
-
 /* ---- sections ---- */
 
-static bool read_sections(struct parts *parts)
+static bool read_sections(struct sb_shape_parts *parts)
 {
     struct sb_tokens *t = &parts->tokens;
     while (t->p < t->end) {
@@ -249,7 +41,7 @@ static bool read_sections(struct parts *parts)
 }
 
 /* The flags, kinds and label before the sections. */
-static void read_head(struct parts *parts, const char *skeleton, size_t n)
+static void read_head(struct sb_shape_parts *parts, const char *skeleton, size_t n)
 {
     struct sb_tokens *t = &parts->tokens;
     unsigned flags = n ? (unsigned)(skeleton[0] - '0') : 0;
@@ -271,7 +63,7 @@ static void read_head(struct parts *parts, const char *skeleton, size_t n)
 }
 
 /* The leading $match stages become the filter, a leading $sort the sort. */
-static void read_pipeline(struct parts *parts)
+static void read_pipeline(struct sb_shape_parts *parts)
 {
     struct sb_node *matches = NULL, **tail = &matches;
     size_t n = 0;
@@ -311,7 +103,7 @@ static void read_pipeline(struct parts *parts)
 
 /* ---- filling in ---- */
 
-static char *take_text(struct builder *b, struct sb_str *text)
+static char *take_text(struct sb_shape_builder *b, struct sb_str *text)
 {
     if (text->len > SB_SHAPE_MAX_TEXT) {
         b->shape->partial = true;
@@ -327,7 +119,7 @@ static char *take_text(struct builder *b, struct sb_str *text)
     return p;
 }
 
-static void fill_sort(struct builder *b, struct sb_str *text)
+static void fill_sort(struct sb_shape_builder *b, struct sb_str *text)
 {
     const struct sb_node *sort = b->parts->sort;
     if (!sort || sort->token != T_OBJECT || !sort->child)
@@ -339,7 +131,7 @@ static void fill_sort(struct builder *b, struct sb_str *text)
         sb_str_adds(text, direction ? (direction > 0 ? ":1" : ":-1") : ":\"*\"");
         if (n->next)
             sb_str_addc(text, ',');
-        char *path = b->shape->sorts_n < MAX_SORTS ? path_of(b, "", n->key) : NULL;
+        char *path = b->shape->sorts_n < MAX_SORTS ? sb_shape_path(b, "", n->key) : NULL;
         struct sb_sort_field *field = path ? GROW(b, sorts) : NULL;
         if (field)
             *field = (struct sb_sort_field){path, direction};
@@ -350,7 +142,7 @@ static void fill_sort(struct builder *b, struct sb_str *text)
     sb_str_addc(text, '}');
 }
 
-static void fill_projection(struct builder *b, struct sb_str *text)
+static void fill_projection(struct sb_shape_builder *b, struct sb_str *text)
 {
     struct sb_node *projection = b->parts->projection;
     b->shape->projects_id = true;
@@ -367,7 +159,7 @@ static void fill_projection(struct builder *b, struct sb_str *text)
             sb_str_addc(text, ',');
         if (n->token == T_TRUE) {
             in = in || !id || only_id;
-            char *path = b->shape->projected_n < MAX_PROJECTED ? path_of(b, "", n->key) : NULL;
+            char *path = b->shape->projected_n < MAX_PROJECTED ? sb_shape_path(b, "", n->key) : NULL;
             char **slot = path ? GROW(b, projected) : NULL;
             if (slot)
                 *slot = path;
@@ -385,7 +177,7 @@ static void fill_projection(struct builder *b, struct sb_str *text)
     b->shape->inclusive = in && !out && !computed;
 }
 
-static void fill_hint(struct builder *b, struct sb_str *text)
+static void fill_hint(struct sb_shape_builder *b, struct sb_str *text)
 {
     const struct sb_node *hint = b->parts->hint;
     if (!hint)
@@ -404,7 +196,7 @@ static void fill_hint(struct builder *b, struct sb_str *text)
     sb_str_addc(text, '}');
 }
 
-static void fill_lookup(struct builder *b, const struct sb_node *stage)
+static void fill_lookup(struct sb_shape_builder *b, const struct sb_node *stage)
 {
     if (stage->token != T_OBJECT || b->shape->lookups_n >= MAX_LOOKUPS)
         return;
@@ -419,11 +211,11 @@ static void fill_lookup(struct builder *b, const struct sb_node *stage)
                       : SB_SPAN_IS(n->key, "foreignField") || SB_SPAN_IS(n->key, "connectToField") ? &lookup->foreign_field
                                                                                                    : NULL;
         if (slot && !*slot)
-            *slot = copy(b, n->text);
+            *slot = sb_shape_text(b, n->text);
     }
 }
 
-static void fill_stages(struct builder *b, struct sb_str *text)
+static void fill_stages(struct sb_shape_builder *b, struct sb_str *text)
 {
     if (!b->parts->pipeline)
         return;
@@ -437,7 +229,7 @@ static void fill_stages(struct builder *b, struct sb_str *text)
 }
 
 /* A text of the shape, written by one of the above. */
-static char *text_by(struct builder *b, void (*write)(struct builder *b, struct sb_str *text))
+static char *text_by(struct sb_shape_builder *b, void (*write)(struct sb_shape_builder *b, struct sb_str *text))
 {
     struct sb_str text;
     sb_str_init(&text);
@@ -450,7 +242,7 @@ static bool has_filter(enum sb_op_kind kind)
     return kind != SB_OP_INSERT && kind != SB_OP_COMMAND && kind != SB_OP_INTERNAL;
 }
 
-static void write_filter(struct builder *b, struct sb_str *text)
+static void write_filter(struct sb_shape_builder *b, struct sb_str *text)
 {
     struct sb_shape *shape = b->shape;
     if (!has_filter(shape->kind))
@@ -465,19 +257,19 @@ static void write_filter(struct builder *b, struct sb_str *text)
         sb_str_adds(text, "{}");
 }
 
-static void write_collation(struct builder *b, struct sb_str *text)
+static void write_collation(struct sb_shape_builder *b, struct sb_str *text)
 {
     if (b->parts->collation)
         sb_node_json(text, b->parts->collation);
 }
 
-static void write_distinct(struct builder *b, struct sb_str *text)
+static void write_distinct(struct sb_shape_builder *b, struct sb_str *text)
 {
     if (b->parts->distinct && b->parts->distinct->token == T_STRING)
         sb_str_add(text, b->parts->distinct->text.p, b->parts->distinct->text.n);
 }
 
-static void write_label(struct builder *b, struct sb_str *text)
+static void write_label(struct sb_shape_builder *b, struct sb_str *text)
 {
     if (b->parts->label.n)
         sb_str_add(text, b->parts->label.p, b->parts->label.n);
@@ -486,9 +278,9 @@ static void write_label(struct builder *b, struct sb_str *text)
 }
 
 /* Hashes everything that makes the shape, each part behind a letter of its own. */
-static int fingerprint(struct builder *b, struct sb_err *err)
+static int fingerprint(struct sb_shape_builder *b, struct sb_err *err)
 {
-    const struct parts *p = b->parts;
+    const struct sb_shape_parts *p = b->parts;
     const struct {
         char letter;
         const struct sb_node *node;
@@ -528,10 +320,10 @@ static size_t bytes_of(const struct sb_shape *s)
     return n;
 }
 
-static int fill(struct builder *b, struct sb_err *err)
+static int fill(struct sb_shape_builder *b, struct sb_err *err)
 {
     struct sb_shape *s = b->shape;
-    struct parts *p = b->parts;
+    struct sb_shape_parts *p = b->parts;
     s->kind = p->kind;
     s->partial = p->partial;
     s->multi = p->multi;
@@ -542,8 +334,8 @@ static int fill(struct builder *b, struct sb_err *err)
     if (p->collation)
         sb_node_sort(p->collation);
     struct sb_arm *root = GROW(b, arms);
-    if (root && p->filter)
-        walk_filter(b, p->filter, (struct where){"", 0, false, NULL}, 0);
+    if (root)
+        sb_shape_predicates(b);
     s->op = text_by(b, write_label);
     s->text = text_by(b, write_filter);
     s->sort = text_by(b, fill_sort);
@@ -560,9 +352,9 @@ static int fill(struct builder *b, struct sb_err *err)
 
 struct sb_shape *sb_shape_parse(const char *skeleton, size_t n, struct sb_err *err)
 {
-    struct parts parts;
+    struct sb_shape_parts parts;
     memset(&parts, 0, sizeof parts);
-    struct builder b = {calloc(1, sizeof(struct sb_shape)), &parts, 0, false};
+    struct sb_shape_builder b = {calloc(1, sizeof(struct sb_shape)), &parts, 0, false};
     if (!b.shape || sb_tokens_init(&parts.tokens, skeleton, n, err)) {
         free(b.shape);
         sb_fail_nomem(err);
