@@ -242,8 +242,8 @@ static int prepare(struct run *r, struct sb_err *err)
     return r->pool ? 0 : -1;
 }
 
-/* Nothing in a folder was ours: then that is worth a word. */
-static void check_kinds(struct run *r)
+/* Whether there is anything to report of. Nothing in a folder was ours: then that is worth a word. */
+static bool check_kinds(struct run *r)
 {
     size_t ours = 0, ftdc = 0;
     for (size_t i = 0; i < r->digest.parts_n; i++) {
@@ -251,11 +251,12 @@ static void check_kinds(struct run *r)
         ftdc += r->digest.parts[i]->kind == SB_INFILE_FTDC;
     }
     if (ours || r->status)
-        return;
+        return ours > 0;
     struct sb_err err = SB_ERR_INIT;
     sb_fail(&err, SB_EINPUT, "none of the %zu files is a mongod log or holds documents of system.profile%s", r->digest.parts_n,
             ftdc ? "; diagnostic data (FTDC) is not read by this version" : "");
     r->status = sb_complain(&err);
+    return false;
 }
 
 static int64_t span_of(const struct sb_digest *d)
@@ -274,11 +275,13 @@ static int report(struct run *r, struct sb_err *err)
 {
     if (sb_digest_events_finish(&r->digest, span_of(&r->digest)))
         return sb_fail_nomem(err);
-    check_kinds(r);
+    bool something = check_kinds(r);
     uint64_t lost = sb_workload_lost(r->digest.work);
     if (lost)
         return sb_fail(err, SB_ENOMEM, "out of memory: %llu operations could not be counted", (unsigned long long)lost);
-    return r->options->json ? sb_digest_json(&r->digest, err) : sb_digest_table(&r->digest, err);
+    if (r->options->json)
+        return sb_digest_json(&r->digest, err);
+    return something ? sb_digest_table(&r->digest, err) : 0;
 }
 
 static void release(struct run *r)

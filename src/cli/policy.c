@@ -393,6 +393,8 @@ int sb_cmd_policy(int argc, char **argv)
         rc = sb_policy_replay_command(a.candidate, a.since, a.ledger, a.json, &err);
     else if (words == 1 && sb_streq(verb, "replay"))
         return sb_usage_error("policy replay wants --candidate NAME|PATH: the bundle to ask again");
+    else if (words == 2 && (sb_streq(verb, "lint") || sb_streq(verb, "test")))
+        return sb_usage_error("policy %s takes no further word; a bundle is named before it: signalbox policy --policy %s %s", verb, what, verb);
     else
         return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION, replay --candidate F (see: signalbox help policy)");
     return rc < 0 ? sb_complain(&err) : rc;
