@@ -146,7 +146,7 @@ def back(at, trace=None, hide=False):
 
 def hidden(at, trace=None):
     """The verdict is FAIL and the remedy is to hide: whatever dies, it is hidden, and not dropped."""
-    job = Job(NO_GAIN, speed=60)
+    job = Job(NO_GAIN)
     try:
         job.start_dying(at, trace=trace)
         job.id = job.propose()

@@ -100,7 +100,7 @@ def the_proxy_notices(lab):
 
 
 failed = 0
-for case, scenario, speed in ((every_write, "crash-no-gain", 60), (a_lost_answer, "crash", 20), (the_proxy_notices, "crash", 20)):
+for case, scenario, speed in ((every_write, "crash-no-gain", 20), (a_lost_answer, "crash", 20), (the_proxy_notices, "crash", 20)):
     lab = L.Lab("%s/%s.scenario" % (HERE, scenario), speed=speed)
     try:
         case(lab)
