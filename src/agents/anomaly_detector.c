@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define TOGETHER_MS 120000 /* deviations that begin within this are one anomaly */
+#define AHEAD_MS 15000      /* how long before a silence or a change of primary its effects may have been seen */
 #define QUIET_MS 20000     /* how long everything must be back before it is over */
 #define ENRICH_EVERY_MS 15000
 #define ENRICH_FOR_MS 120000
@@ -40,6 +41,9 @@ void sb_detector_free(struct sb_detector *d)
     for (size_t i = 0; i < d->open_n; i++)
         free_open(d->open[i]);
     free(d->open);
+    for (size_t i = 0; i < d->lives_n; i++)
+        free(d->lives[i].name);
+    free(d->lives);
     free(d);
 }
 
@@ -82,7 +86,7 @@ static struct series *new_series(enum series_kind kind, const char *subject, con
     return s;
 }
 
-static struct series *get(struct sb_detector *d, enum series_kind kind, const char *subject, const char *member)
+struct series *sb_detector_series(struct sb_detector *d, enum series_kind kind, const char *subject, const char *member)
 {
     uint16_t *slot = slot_of(d, kind, subject, member);
     if (*slot || d->series_n >= MAX_SERIES)
@@ -127,20 +131,24 @@ static int join(struct open_anomaly *o, struct series *s)
     return 0;
 }
 
-/* A series that begins to deviate joins what began at the same time, or what is open about the same collection. */
-static void begin(struct sb_detector *d, struct series *s, int64_t at)
+/* Whether s belongs to the open anomaly: it began at the same time, or is about the same subject. A member's silence or a
+ * change of primary explains what came with it or after it, and nothing that had begun well before. */
+static bool belongs(const struct open_anomaly *o, const struct series *s)
+{
+    for (size_t k = 0; k < o->series_n; k++)
+        if (strcmp(o->series[k]->subject, s->subject) == 0)
+            return true;
+    return s->onset - o->from < (sb_series_of_life(s) ? AHEAD_MS : TOGETHER_MS);
+}
+
+void sb_detector_begin(struct sb_detector *d, struct series *s, int64_t at)
 {
     for (size_t i = 0; i < d->open_n; i++) {
         struct open_anomaly *o = d->open[i];
-        if (o->closed_at)
+        if (o->closed_at || !(belongs(o, s) || (sb_series_of_life(s) && o->series_n && sb_series_of_life(o->series[0]))))
             continue;
-        bool together = s->onset - o->from < TOGETHER_MS;
-        for (size_t k = 0; k < o->series_n && !together; k++)
-            together = strcmp(o->series[k]->subject, s->subject) == 0;
-        if (together) {
-            join(o, s);
-            return;
-        }
+        join(o, s);
+        return;
     }
     if (!sb_series_rules[s->kind].impact)
         return;
@@ -218,11 +226,11 @@ static bool take(struct sb_detector *d, enum series_kind kind, const char *subje
 {
     if (!isfinite(value))
         return false;
-    struct series *s = get(d, kind, subject, f->member);
+    struct series *s = sb_detector_series(d, kind, subject, f->member);
     if (!s)
         return false;
     if (sb_series_take(s, value, ops, f->at, f->dt_s)) {
-        begin(d, s, f->at);
+        sb_detector_begin(d, s, f->at);
         return true;
     }
     return s->out > 0 && !s->deviating; /* it may be beginning */

@@ -15,6 +15,9 @@ enum series_kind {
     MEMBER_LAG,
     MEMBER_QUEUE,
     MEMBER_EXAMINED, /* documents examined per read: it explains, it does not alarm */
+    MEMBER_SILENT,   /* it has not answered for so long; this and the next two have no level to be learned */
+    SET_HEADLESS,    /* no member has been primary for so long */
+    SET_MOVED,       /* another member became primary */
     SERIES_KINDS
 };
 
@@ -46,6 +49,12 @@ struct series {
     int64_t last_at;
 };
 
+/* Told by the strip, without a level. */
+static inline bool sb_series_of_life(const struct series *s)
+{
+    return s->kind >= MEMBER_SILENT;
+}
+
 /* Takes one value; returns true when the series began to deviate with it. */
 bool sb_series_take(struct series *s, double value, int64_t ops, int64_t at, double dt_s);
 
@@ -64,7 +73,28 @@ struct open_anomaly {
 #define SERIES_SLOTS 8192 /* a power of two, at least twice MAX_SERIES */
 #define MAX_SERIES 4000
 
+/* What is known of a member's life. */
+struct member_life {
+    char *name;
+    int64_t answered_at; /* deployment time of the last strip in which it was healthy; 0 never */
+    int silent;          /* strips since then */
+};
+
+/* Who leads the set. */
+struct set_life {
+    char primary[256];   /* "" none seen yet */
+    char former[256];    /* the one before */
+    char next[256];      /* seen as primary, not yet often enough */
+    int next_seen;
+    int64_t led_at;      /* deployment time of the last strip with a primary */
+    int headless;        /* strips since then */
+    int64_t moved_at;
+};
+
 struct sb_detector {
+    struct member_life *lives;
+    size_t lives_n;
+    struct set_life set;
     struct series **series;
     size_t series_n;
     uint16_t slot[SERIES_SLOTS]; /* hash table: index + 1 into series, 0 empty */
@@ -73,6 +103,25 @@ struct sb_detector {
     int64_t next_number;
     int64_t now;
 };
+
+/* The series of a kind for a subject on a member, made if need be; NULL no room. */
+struct series *sb_detector_series(struct sb_detector *d, enum series_kind kind, const char *subject, const char *member);
+
+/* A series has begun to deviate: it joins an anomaly, or makes one. */
+void sb_detector_begin(struct sb_detector *d, struct series *s, int64_t at);
+
+/* What an anomaly tells of members and leadership. Borrowed from the detector. */
+struct life_story {
+    bool was_primary;             /* the silent one */
+    const struct series *silent;  /* the one that has been silent longest, or NULL */
+    const struct series *headless, *moved;
+    const char *former;           /* the primary before the newest */
+};
+
+/* detector_members.c */
+void sb_detector_life(const struct sb_detector *d, const struct open_anomaly *o, struct life_story *out);
+char *sb_detector_life_title(const struct life_story *l); /* NULL out of memory */
+int sb_detector_life_class(const struct life_story *l, struct sb_str *why, int64_t *confidence_ppm); /* enum sb_anomaly_class */
 
 /* The level of a kind for a subject on a member; NULL not tracked. */
 const struct series *sb_detector_find(const struct sb_detector *d, enum series_kind kind, const char *subject, const char *member);

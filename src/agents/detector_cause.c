@@ -134,11 +134,11 @@ static int add_signals(const struct open_anomaly *o, struct sb_anomaly *out)
         g->baseline = (int64_t)(sb_baseline_median(&s->usual) + 0.5);
         g->value = (int64_t)(s->value + 0.5);
         double score = s->ratio > 1 ? 1 - 1 / s->ratio : 0;
-        g->score_ppm = (int64_t)(score * PPM);
-        bool member = s->kind >= MEMBER_LAG;
+        g->score_ppm = sb_series_of_life(s) ? (int64_t)PPM : (int64_t)(score * PPM);
+        bool member = s->kind >= MEMBER_LAG && s->kind != SET_HEADLESS, set = s->kind == SET_HEADLESS;
         if (member && !sb_strs_has(out->members, out->members_n, s->subject) && sb_strs_push(&out->members, &out->members_n, s->subject))
             return -1;
-        if (!member && !sb_strs_has(out->namespaces, out->namespaces_n, s->subject) &&
+        if (!member && !set && !sb_strs_has(out->namespaces, out->namespaces_n, s->subject) &&
             sb_strs_push(&out->namespaces, &out->namespaces_n, s->subject))
             return -1;
     }
@@ -260,11 +260,15 @@ int sb_detector_describe(const struct sb_detector *d, const struct open_anomaly 
     out->from = o->from;
     out->detected_at = o->detected_at;
     out->to = o->closed_at;
-    out->severity = r.latency >= 10 || r.lag ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
-    out->title = title(o, &r);
+    struct life_story life;
+    sb_detector_life(d, o, &life);
+    /* a change of primary alone explains nothing that slowed with it */
+    bool by_life = life.silent || life.headless || (life.moved && !r.lead && r.rate <= 1);
+    out->severity = r.latency >= 10 || r.lag || life.silent || life.headless ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
+    out->title = by_life ? sb_detector_life_title(&life) : title(o, &r);
     out->id = sb_format("D-%" PRId64, o->number);
     int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ? -1 : 0;
-    out->class_ = classify(&r, &why, &out->confidence_ppm); /* last: it goes by the shapes too */
+    out->class_ = by_life ? sb_detector_life_class(&life, &why, &out->confidence_ppm) : classify(&r, &why, &out->confidence_ppm); /* last: it goes by the shapes too */
     out->class_reason = sb_str_take(&why);
     if (rc || !out->class_reason) {
         sb_anomaly_release(out);
@@ -272,7 +276,7 @@ int sb_detector_describe(const struct sb_detector *d, const struct open_anomaly 
     }
     for (size_t i = 0; i < out->signals_n; i++) {
         const struct sb_signal *g = &out->signals[i];
-        char *value = sb_format("%" PRId64 " %s, usually %" PRId64, g->value, g->unit, g->baseline);
+        char *value = sb_format("%" PRId64 "%s%s, usually %" PRId64, g->value, g->unit[0] ? " " : "", g->unit, g->baseline);
         rc = value ? sb_evidence_add(&out->evidence, &out->evidence_n, "telemetry", g->subject, g->metric, value, "measured", o->detected_at) : -1;
         free(value);
         if (rc) {

@@ -16,6 +16,9 @@ const struct series_rule sb_series_rules[SERIES_KINDS] = {
     [MEMBER_LAG] = {"member.lag_s", "s", 6, 2, 10, 0.10, 0, true},
     [MEMBER_QUEUE] = {"member.queued", "", 6, 2, 10, 0.10, 0, false},
     [MEMBER_EXAMINED] = {"member.docs_examined_per_read", "docs", 6, 1.6, 2, 0.10, 3, false},
+    [MEMBER_SILENT] = {.metric = "member.silent_s", .unit = "s", .impact = true},
+    [SET_HEADLESS] = {.metric = "set.without_primary_s", .unit = "s", .impact = true},
+    [SET_MOVED] = {.metric = "set.changes_of_primary", .unit = "", .impact = true},
 };
 
 /* The spread that a value is held against. For a rate, counting noise is part of it: with n events expected in the

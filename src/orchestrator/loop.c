@@ -75,11 +75,8 @@ static void free_anomaly_mail(void *p)
     free(p);
 }
 
-static void on_frame(void *ctx, const struct sb_view *view, const struct sb_frame *frame)
+static void tell_anomalies(struct sb_orchestrator *o, const struct sb_view *view)
 {
-    struct sb_orchestrator *o = ctx;
-    if (sb_detector_frame(o->detector, frame))
-        sb_view_want_log(view);
     struct sb_anomaly a;
     while (sb_detector_take(o->detector, sb_view_workload(view), sb_view_history(view), &a)) {
         struct sb_anomaly *mail = malloc(sizeof *mail);
@@ -90,6 +87,14 @@ static void on_frame(void *ctx, const struct sb_view *view, const struct sb_fram
         *mail = a;
         sb_queue_post(o->mail, MAIL_ANOMALY, mail, free_anomaly_mail);
     }
+}
+
+static void on_frame(void *ctx, const struct sb_view *view, const struct sb_frame *frame)
+{
+    struct sb_orchestrator *o = ctx;
+    if (sb_detector_frame(o->detector, frame))
+        sb_view_want_log(view);
+    tell_anomalies(o, view);
 }
 
 static void free_names(void *p)
@@ -127,6 +132,8 @@ static void on_tick(void *ctx, const struct sb_view *view)
         free(s);
         return;
     }
+    sb_detector_strip(o->detector, s);
+    tell_anomalies(o, view);
     sb_detector_warmup(o->detector, &s->warmup_done, &s->warmup_need);
     sb_queue_post_telemetry(o->mail, 1, MAIL_STRIP, s, free_strip);
     tell_names(o, view);

@@ -72,6 +72,17 @@ static double noisy(struct sb_rng *rng, double v)
     return v * exp((sb_rng_unit(rng) + sb_rng_unit(rng) + sb_rng_unit(rng) - 1.5) * 0.25);
 }
 
+static void take_news(struct shop *s)
+{
+    struct sb_anomaly a;
+    while (sb_detector_take(s->d, s->work, s->history, &a)) {
+        s->opened += a.to == 0 && !sb_streq(a.id, s->last.id);
+        s->closed += a.to != 0;
+        sb_anomaly_release(&s->last);
+        s->last = a;
+    }
+}
+
 /* One interval of dt seconds on the primary. */
 static void step(struct shop *s, double dt)
 {
@@ -91,13 +102,7 @@ static void step(struct shop *s, double dt)
     f.rate[SB_METRIC_DOCS_EXAMINED] = noisy(&s->rng, s->examined) * reads / dt;
     f.rate[SB_METRIC_QUEUED] = 0;
     sb_detector_frame(s->d, &f);
-    struct sb_anomaly a;
-    while (sb_detector_take(s->d, s->work, s->history, &a)) {
-        s->opened += a.to == 0 && !sb_streq(a.id, s->last.id);
-        s->closed += a.to != 0;
-        sb_anomaly_release(&s->last);
-        s->last = a;
-    }
+    take_news(s);
 }
 
 static void steps(struct shop *s, int n, double dt)
@@ -224,6 +229,144 @@ static void nothing_is_said_before_it_is_warm(void **state)
     shop_release(&s);
 }
 
+/* ---- members' lives ---- */
+
+/* A strip of three members, and after it an interval of the shop. States: P primary, S secondary, x does not answer. */
+static void strip(struct shop *s, const char *states)
+{
+    static char hosts[][3] = {"m0", "m1", "m2"}, set[] = "rs0", primary[] = "PRIMARY", secondary[] = "SECONDARY", down[] = "DOWN";
+    struct sb_member_line m[3] = {0};
+    struct sb_strip strip = {.at = s->at, .set_name = set, .members = m, .members_n = 3};
+    for (int i = 0; i < 3; i++)
+        m[i] = (struct sb_member_line){.name = hosts[i], .healthy = states[i] != 'x', .state = states[i] == 'P' ? primary : states[i] == 'S' ? secondary : down};
+    sb_detector_strip(s->d, &strip);
+    take_news(s);
+    step(s, 5);
+}
+
+static void strips(struct shop *s, int n, const char *states)
+{
+    for (int i = 0; i < n; i++)
+        strip(s, states);
+}
+
+static void a_dead_primary_is_one_anomaly(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 7);
+    steps(&s, 60, 5);
+    strips(&s, 10, "PSS");
+    int64_t answered = s.at - 5000;
+    strips(&s, 2, "xSS");
+    assert_int_equal(s.opened, 0); /* one slow answer is not a death */
+    strips(&s, 1, "xSS");
+    assert_int_equal(s.opened, 1);
+    assert_int_equal(s.last.from, answered);
+    assert_int_equal(s.last.class_, SB_CLASS_INFRASTRUCTURE);
+    assert_int_equal(s.last.severity, SB_HIGH);
+    assert_string_equal(s.last.title, "m0 does not answer, and no member is primary");
+    strips(&s, 4, "xPS");
+    assert_int_equal(s.opened, 1);
+    assert_string_equal(s.last.title, "m0, the primary, does not answer; m1 took over");
+    assert_true(sb_strs_has(s.last.members, s.last.members_n, "m0") && sb_strs_has(s.last.members, s.last.members_n, "m1"));
+    assert_int_equal(s.last.namespaces_n, 0);
+    strips(&s, 30, "SPS");
+    assert_int_equal(s.closed, 1);
+    strips(&s, 200, "SPS");
+    assert_int_equal(s.opened, 1);
+    shop_release(&s);
+}
+
+static void a_step_down_is_maintenance(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 8);
+    steps(&s, 60, 5);
+    strips(&s, 10, "PSS");
+    strips(&s, 1, "SSS");
+    strips(&s, 1, "SPS");
+    assert_int_equal(s.opened, 0);
+    strips(&s, 1, "SPS");
+    assert_int_equal(s.opened, 1);
+    assert_int_equal(s.last.class_, SB_CLASS_MAINTENANCE);
+    assert_int_equal(s.last.severity, SB_LOW);
+    assert_string_equal(s.last.title, "m1 took over as primary from m0");
+    strips(&s, 60, "SPS");
+    assert_int_equal(s.closed, 1);
+    shop_release(&s);
+}
+
+/* A query that becomes slow right after a step-down is the query's fault still. */
+static void a_step_down_hides_no_bad_query(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 9);
+    steps(&s, 60, 5);
+    strips(&s, 10, "PSS");
+    strips(&s, 3, "SPS");
+    assert_int_equal(s.last.class_, SB_CLASS_MAINTENANCE);
+    s.read_us[0] *= 9;
+    s.examined *= 400;
+    for (int i = 0; i < 6; i++) {
+        for (int k = 0; k < 15; k++)
+            slow_op(&s, "checkout-2.4");
+        strip(&s, "SPS");
+    }
+    assert_int_equal(s.last.class_, SB_CLASS_CODE);
+    assert_non_null(strstr(s.last.title, "shop.orders"));
+    shop_release(&s);
+}
+
+static void a_silence_does_not_take_over_what_was_there(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 10);
+    steps(&s, 60, 5);
+    strips(&s, 10, "PSS");
+    s.read_us[0] *= 9;
+    s.examined *= 400;
+    strips(&s, 10, "PSS");
+    assert_int_equal(s.opened, 1);
+    assert_int_equal(s.last.class_, SB_CLASS_CODE);
+    strips(&s, 4, "PSx");
+    assert_int_equal(s.opened, 2);
+    assert_string_equal(s.last.title, "m2 does not answer");
+    shop_release(&s);
+}
+
+static void flapping_and_strangers_are_no_deaths(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 11);
+    strips(&s, 50, "PSx"); /* never answered: that is told where the connection is made */
+    for (int i = 0; i < 20; i++) {
+        strips(&s, 2, "PxS");
+        strips(&s, 1, "PSS");
+    }
+    assert_int_equal(s.opened, 0);
+    shop_release(&s);
+}
+
+static void a_set_without_a_primary_is_told(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 12);
+    strips(&s, 5, "PSS");
+    strips(&s, 4, "SSS");
+    assert_int_equal(s.opened, 1);
+    assert_string_equal(s.last.title, "no member of rs0 is primary: it takes no writes");
+    assert_int_equal(s.last.members_n, 0);
+    strips(&s, 12, "PSS"); /* the same one again */
+    assert_int_equal(s.closed, 1);
+    shop_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +375,12 @@ int main(void)
         cmocka_unit_test(more_of_the_same_is_load),
         cmocka_unit_test(lag_is_infrastructure),
         cmocka_unit_test(nothing_is_said_before_it_is_warm),
+        cmocka_unit_test(a_dead_primary_is_one_anomaly),
+        cmocka_unit_test(a_step_down_is_maintenance),
+        cmocka_unit_test(a_step_down_hides_no_bad_query),
+        cmocka_unit_test(a_silence_does_not_take_over_what_was_there),
+        cmocka_unit_test(flapping_and_strangers_are_no_deaths),
+        cmocka_unit_test(a_set_without_a_primary_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

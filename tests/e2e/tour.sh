@@ -24,6 +24,7 @@ verified() { # scenario
 tour slow-orders 7 & tour wrong-index 8 & wait
 tour no-traffic 9 & tour slow-tickets 10 & wait
 tour surge 11 & tour calm 12 & wait
+tour killed-primary 13 & tour step-down 14 & wait
 
 out="$work/slow-orders/out"; verified slow-orders
 for part in Watching Anomaly Hand-off Card Policy Approval Verdict Audit; do has "$out" "^== $part\$"; done
@@ -51,6 +52,14 @@ out="$work/surge/out"; verified surge
 has "$out" 'class load: operations came at [0-9.]+ times the rate'
 hasnt "$out" '^== Card'
 [ "$(grep -c '^== Anomaly' "$out")" = 1 ] || fail "surge is not one anomaly" "$out"
+
+out="$work/killed-primary/out"; verified killed-primary
+has "$out" '^[0-9:]+  A-000001 .* does not answer'
+hasnt "$out" '^== Card'
+
+out="$work/step-down/out"; verified step-down
+has "$out" '^[0-9:]+  A-000001 .* took over as primary from '
+hasnt "$out" '^== Card'
 
 out="$work/calm/out"; verified calm
 has "$out" '^No anomaly in 15 minutes'

@@ -8,8 +8,11 @@
  * level, so that an incident does not become normal; one that stays for half an hour does. Two steps: a deviation becomes
  * an anomaly only with impact (latency, lag, a doubled load).
  *
+ * A member that has not answered for ten seconds of deployment time and three strips, a set that long without a primary, and
+ * a change of primary need no level: they are anomalies as they are.
+ *
  * Class: code when each operation examines more than before at a flat rate, load when the rate grew at flat cost for each
- * operation, infrastructure when lag grew or every collection slowed at flat cost. The deciding numbers are said.
+ * operation, infrastructure when a member is silent, lag grew or every collection slowed at flat cost. The deciding numbers are said.
  * It needs SB_BASELINE_WARMUP values of a series before it says anything about it. No look ahead. Thread: one owner (the
  * telemetry thread); it does no I/O.
  */
@@ -27,6 +30,10 @@ void sb_detector_free(struct sb_detector *d);
 /* Takes one frame. Returns true when the log should be taken soon, because a deviation began and its operations are wanted
  * as evidence. */
 bool sb_detector_frame(struct sb_detector *d, const struct sb_frame *frame);
+
+/* Takes the strip: members that do not answer, a set without a primary, a change of primary. The caller then asks
+ * sb_detector_take, as after a frame. */
+void sb_detector_strip(struct sb_detector *d, const struct sb_strip *strip);
 
 /* Next news: an anomaly that opened, changed or closed since it was last given, described with the shapes of `workload` and
  * the totals of `history`. `out` is overwritten (the caller releases it); its id is "D-<n>", the detector's own number.
