@@ -28,6 +28,14 @@ static void set_text(struct reading *r, char **slot, const struct sb_conf_row *r
         say(problems, row, r, true, "out of memory");
 }
 
+static void set_switch(struct reading *r, bool *slot, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    if (strcmp(row->word[2], "on") == 0 || strcmp(row->word[2], "off") == 0)
+        *slot = row->word[2][1] == 'n';
+    else
+        say(problems, row, r, false, strcmp(row->word[1], "mouse") == 0 ? "mouse is on or off" : "clipboard is on or off");
+}
+
 static void set_general(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
 {
     struct sb_config *c = r->c;
@@ -46,13 +54,13 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
-    else if (strcmp(name, "clipboard") == 0 && (strcmp(row->word[2], "on") == 0 || strcmp(row->word[2], "off") == 0))
-        c->clipboard = row->word[2][1] == 'n';
     else if (strcmp(name, "clipboard") == 0)
-        say(problems, row, r, false, "clipboard is on or off");
+        set_switch(r, &c->clipboard, row, problems);
+    else if (strcmp(name, "mouse") == 0)
+        set_switch(r, &c->mouse, row, problems);
     else
         say(problems, row, r, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow"),
-            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, clipboard, and deployment sections");
+            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, clipboard, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)

@@ -55,6 +55,15 @@ void sb_backend_bell(struct sb_backend *b)
     b->kind->send(b, "\a", 1);
 }
 
+void sb_backend_mouse(struct sb_backend *b, bool on)
+{
+    if (b->mouse == on)
+        return;
+    b->mouse = on;
+    const char *bytes = on ? SB_MOUSE_ON : SB_MOUSE_OFF;
+    b->kind->send(b, bytes, strlen(bytes));
+}
+
 static bool inside(const char *variable, const char *value)
 {
     const char *v = getenv(variable);

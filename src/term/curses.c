@@ -277,7 +277,7 @@ unsigned sb_restore_bytes(char *out, unsigned cap, int height)
     sink.p = out;
     sink.n = 0;
     sink.cap = cap;
-    for (const char *p = PASTE_OFF; *p; p++)
+    for (const char *p = SB_MOUSE_OFF PASTE_OFF; *p; p++) /* whether the mouse is on is not known here; off does no harm */
         into_sink(*p);
     sequence(exit_attribute_mode);
     sequence(orig_pair);
@@ -295,6 +295,8 @@ static void leave(struct sb_backend *b)
 {
     struct terminal *t = terminal(b);
     queue(t, PASTE_OFF, sizeof PASTE_OFF - 1);
+    if (b->mouse)
+        queue(t, SB_MOUSE_OFF, sizeof SB_MOUSE_OFF - 1);
     curs_set(1);
     t->cursor_shown = true; /* the next blit hides it again */
     endwin();
@@ -310,6 +312,8 @@ static void enter(struct sb_backend *b)
     tcsetattr(b->fd, TCSANOW, &t->raw);
     sb_restore_arm(b->fd, &t->cooked, LINES);
     queue(t, PASTE_ON, sizeof PASTE_ON - 1);
+    if (b->mouse)
+        queue(t, SB_MOUSE_ON, sizeof SB_MOUSE_ON - 1);
     clearok(curscr, TRUE);
 }
 

@@ -40,6 +40,12 @@ static void show_link(struct sb_tui *t)
         scroll_to(t, (int64_t)row - (int64_t)rows + 1);
 }
 
+void select_link(struct sb_tui *t, int link)
+{
+    top_view(t)->link = link;
+    show_link(t);
+}
+
 /* One row: to the next link where the page has links, else by a line. */
 static void step_page(struct sb_tui *t, int by)
 {
@@ -47,8 +53,7 @@ static void step_page(struct sb_tui *t, int by)
     const struct sb_page *p = &t->frame.body;
     bool link = v->kind != VIEW_CARD && link_row(p, v->link + by) < p->row_n && v->link + by > 0;
     if (link) {
-        v->link += by;
-        show_link(t);
+        select_link(t, v->link + by);
     } else {
         scroll_to(t, (int64_t)v->top[v->tab] + by);
     }
@@ -106,7 +111,7 @@ static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
     }
 }
 
-static void to_pane(struct sb_tui *t, int pane)
+void to_pane(struct sb_tui *t, int pane)
 {
     if (pane != t->focus)
         place_note(t);
@@ -437,6 +442,10 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_MESSAGES: view_open(t, VIEW_MESSAGES, NULL, fx); break;
     case SB_ACT_HELP: view_open(t, VIEW_HELP, NULL, fx); break;
     case SB_ACT_PALETTE: palette_open(t); break;
+    case SB_ACT_MOUSE:
+        mouse_switch(t, !t->mouse, fx);
+        say(t, false, t->mouse ? "The mouse is on: a click selects, the wheel scrolls; hold Shift to select text for the terminal." : "The mouse is off.");
+        break;
     case SB_ACT_REDRAW: fx_add(fx, SB_FX_REDRAW, NULL, NULL); break;
     case SB_ACT_SUSPEND: suspend(t, fx); break;
     case SB_ACT_QUIT: quit(t, fx); break;

@@ -118,6 +118,7 @@ static void make_panes(struct sb_tui *t, struct sb_effects *fx)
         start(t, &f->pane[p], pane_box[p], 0);
         view_pane(t, p, &f->pane[p], rows);
     }
+    f->lists = t->lists;
     audit_want(t, fx);
     if (sb_layout_at(&f->layout, "detail").w > 0) {
         start(t, &f->detail_title, "detail", 0);

@@ -237,6 +237,7 @@ static void settle(struct sb_tui *t, int pane, struct sb_effects *fx)
 void panes_relist(struct sb_tui *t, struct sb_effects *fx)
 {
     make_lists(t);
+    t->lists++;
     for (int pane = 0; pane < PANES; pane++)
         settle(t, pane, fx);
 }

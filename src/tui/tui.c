@@ -314,9 +314,9 @@ static bool printable(const struct sb_key *key)
 
 static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
 {
-    if (key->code == SB_KEY_PASTE) {
+    if (key->code == SB_KEY_PASTE || key->code == SB_KEY_MOUSE) {
         t->pending_n = 0;
-        paste(t, key, fx);
+        key->code == SB_KEY_PASTE ? paste(t, key, fx) : mouse_key(t, key, fx);
         return;
     }
     if (t->overlay == OVER_CONFIRM && t->confirm.target) { /* the line of a question has the keys of a line */
@@ -423,6 +423,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     }
     t->keymap = setup->keymap;
     t->ascii = setup->ascii;
+    t->mouse = setup->mouse;
     t->wall = setup->wall_ms;
     t->views = 1;
     line_init(&t->line);
@@ -486,6 +487,8 @@ void sb_tui_free(struct sb_tui *t)
 void sb_tui_start(struct sb_tui *t, struct sb_effects *fx)
 {
     fx_ask(t, fx, sb_message_copy_of(SB_ASK_HELLO, 0, &t->seat));
+    if (t->mouse)
+        mouse_switch(t, true, fx);
     struct sb_message *m = sb_message_new(SB_ASK_AUDIT, 0);
     if (m)
         ((struct sb_audit_ask *)m->body)->limit = AUDIT_PAGE;

@@ -276,6 +276,71 @@ def keys_cut_in_half_do_no_harm():
     t.close()
 
 
+def sgr(button, x, y):
+    return b"\x1b[<%d;%d;%dM" % (button, x + 1, y + 1)
+
+
+def the_mouse_selects_and_scrolls_and_is_put_back():
+    on, off = b"\x1b[?1000h\x1b[?1006h", b"\x1b[?1006l\x1b[?1000l"
+    with tempfile.NamedTemporaryFile() as log:
+        t = console(80, 24, options=("--log", log.name))
+        t.wait("C-000001")
+        line = lambda text: next(i for i, l in enumerate(t.screen.display) if text in l)
+        t.send(sgr(0, 3, line(" Plans ")))  # off: a stray report is nothing
+        t.send(b"3")
+        t.until(lambda: t.screen.display[line("C-000001")].startswith(">"), "the cursor in Approvals")
+        check(on not in bytes(t.bytes), "the mouse was on before it was asked for")
+        t.send(b"\x1bOQ")
+        t.wait("The mouse is on")
+        check(on in bytes(t.bytes), "the terminal was not asked for the mouse")
+        t.send(sgr(0, 3, line(" Plans ")) + sgr(0, 3, line("C-000001")) + b"\r")
+        t.wait("[1 summary")
+        x = t.screen.display[2].index("6 watch")
+        t.send(sgr(0, x, 2))
+        t.wait("[6 watch]")
+        t.send(sgr(0, t.screen.display[2].index("1 summary"), 2))
+        t.wait("[1 summary")
+        t.send(sgr(65, 5, 10) * 9)
+        t.wait("[1 summary]")  # scrolled to its end, it has been on the screen
+        t.send(b"2")
+        t.wait("[2 commands]")
+        t.send(b"A")
+        t.wait("What is signed")
+        t.send(b"shop.orders")
+        t.wait("> shop.orders")
+        for y in range(24):
+            t.send(b"".join(sgr(0, x, y) for x in range(0, 80, 8)))
+            t.pump(0)
+        t.wait("A click never confirms.")
+        check("approve" not in asks(log.name), "a click approved")
+        t.send(b"\x1b")
+        t.gone("What is signed")
+        t.send(b"\x1a")
+        t.until(lambda: os.waitpid(t.pid, os.WNOHANG | os.WUNTRACED)[0], "the suspension")
+        t.pump(0.1)
+        check(off in bytes(t.bytes[-600:]), "suspending leaves the mouse on")
+        t.put_back("suspending with the mouse on")
+        start = len(t.bytes)
+        t.screen.reset()
+        t.signal(signal.SIGCONT)
+        t.wait("[2 commands]")
+        check(on in bytes(t.bytes[start:]), "the mouse is not on again behind a suspension")
+        t.send(b"\x1bOQ")
+        t.wait("The mouse is off.")
+        check(bytes(t.bytes).rindex(off) > bytes(t.bytes).rindex(on), "the mouse is not switched off")
+        t.close()
+    for how in ("q", signal.SIGTERM, signal.SIGUSR1, "crash ABRT"):
+        t = console()
+        t.wait("C-000001")
+        t.send(b"\x1bOQ")
+        t.wait("The mouse is on")
+        t.signal(how) if isinstance(how, int) else t.send(how if how == "q" else "n" + how + "\r")
+        t.end()
+        t.put_back("%s with the mouse on" % how)
+        check(off in bytes(t.bytes[-600:]), "%s leaves the mouse on" % how)
+        t.close()
+
+
 def a_paste_of_ten_megabytes_is_one_event():
     t = console()
     t.wait("C-000001")
@@ -351,6 +416,8 @@ def unfit_terminals_are_refused_in_one_sentence():
 def main():
     tests = [v for v in globals().values() if callable(v) and getattr(v, "__module__", "") == "__main__" and not v.__code__.co_argcount and v is not main]
     for test in tests:
+        if len(sys.argv) > 1 and sys.argv[1] not in test.__name__:
+            continue
         start = time.monotonic()
         test()
         print("ok %-60s %.1f s" % (test.__name__.replace("_", " "), time.monotonic() - start), flush=True)

@@ -107,6 +107,7 @@ enum sb_action_flags {
     ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the marked rows, the selected one, or the page")                                  \
     ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json or svg")               \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
+    ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
     ACTION(SUSPEND, "suspend", "", SB_AT(GLOBAL), 0, "give the terminal back to the shell for a while")                           \
     ACTION(SUBMIT, "submit", "", SB_AT(LINE), 0, "take the line as it stands")                                                    \
