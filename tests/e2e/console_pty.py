@@ -276,6 +276,22 @@ def keys_cut_in_half_do_no_harm():
     t.close()
 
 
+def without_colours_the_marks_stand_out():
+    """A terminal that has none, one that has eight, and NO_COLOR: prod is set apart by its attributes, and the text is the same."""
+    for term, env, colours in (("vt220", {}, False), ("screen-256color", {"NO_COLOR": "1"}, False), ("linux", {}, True)):
+        t = console(term=term, env=env)
+        t.wait("[ PROD ]")
+        t.wait("C-000001")
+        x = t.screen.display[0].index("[ PROD ]")
+        cell = t.screen.buffer[0][x + 2]
+        coloured = re.search(rb"\x1b\[[0-9;]*\b(3[0-7]|38|4[0-7]|48|9[0-7]|10[0-7])\b[0-9;]*m", bytes(t.bytes))
+        check(bool(coloured) == colours, "%s %s: colours are %ssent" % (term, env, "" if coloured else "not "))
+        check(cell.reverse and cell.bold if not colours else cell.bg != t.screen.buffer[1][1].bg, "%s %s: prod does not stand out: %s" % (term, env, cell))
+        t.send(b"3\r")
+        t.wait("[1 summary")
+        t.close()
+
+
 def sgr(button, x, y):
     return b"\x1b[<%d;%d;%dM" % (button, x + 1, y + 1)
 
