@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The console on a pseudo-terminal: what is sent, as pyte understands it, and what becomes of the terminal."""
+import base64
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import sys
 import tempfile
@@ -237,6 +240,23 @@ def what_is_seen_is_written_down():
             elif form == "json":
                 json.loads(content)
             check("C-000001" in content or form == "json", "%s does not hold what was seen" % form)
+        t.close()
+
+
+def a_copy_comes_through_tmux_to_the_terminal():
+    """Where set-clipboard is off and allow-passthrough on, the wrapped form reaches the terminal outside."""
+    with tempfile.TemporaryDirectory() as state:
+        with open(state + "/conf", "w") as f:
+            f.write("set -g allow-passthrough on\nset -g set-clipboard off\nset -g status off\nset -g escape-time 0\n")
+        inner = [DRIVER, "--clock", CLOCK, "--state", state, *RECORDED]
+        t = Terminal([shutil.which("tmux"), "-u", "-S", state + "/socket", "-f", state + "/conf", "new-session", shlex.join(inner)], env={"PATH": os.environ["PATH"]})
+        t.wait("C-000001")
+        t.send("3y")
+        t.wait("Copied to")
+        copied = open(state + "/copy", "rb").read()
+        t.until(lambda: b"\x1b]52;c;" + base64.b64encode(copied) + b"\x07" in bytes(t.bytes), "the copy outside of tmux")
+        t.send("q")
+        t.end()
         t.close()
 
 
