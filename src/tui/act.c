@@ -196,6 +196,14 @@ static bool sift(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
     case SB_ACT_FILTER: filter_open(t); return true;
     case SB_ACT_UNDO_FILTER: filter_undo(t, fx); return true;
     case SB_ACT_SORT: case SB_ACT_REVERSE: order(t, action, fx); return true;
+    case SB_ACT_COLUMNS: {
+        static const char *const words[COLUMNS] = {"as many columns as fit", "as few columns as can be", "all columns, even where little is left for the text"};
+        struct pane *p = &t->pane[t->focus];
+        p->columns = (enum columns)((p->columns + 1) % COLUMNS);
+        say(t, false, "%s shows %s.", pane_name(t->focus), words[p->columns]);
+        remember_panes(t, fx);
+        return true;
+    }
     case SB_ACT_MARK: mark_toggle(t); return true;
     case SB_ACT_NEXT_MARK: mark_next(t); return true;
     case SB_ACT_CLEAR_MARKS: marks_clear(t, t->focus); return true;

@@ -23,6 +23,11 @@ const char *sort_name(int sort)
     return names[sort];
 }
 
+bool column_shown(const struct sb_tui *t, int pane, bool fits)
+{
+    return t->pane[pane].columns == COLUMNS_ALL || (fits && t->pane[pane].columns == COLUMNS_AS_FITS);
+}
+
 size_t pane_count(const struct sb_tui *t, int pane)
 {
     return pane == PANE_AUDIT ? audit_count(t) : t->pane[pane].n;
@@ -361,6 +366,9 @@ void remember_panes(const struct sb_tui *t, struct sb_effects *fx)
     sb_str_addf(&text, "layout %d zoom %d pane %d sort", t->arrangement, t->zoomed, t->focus);
     for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT; pane++)
         sb_str_addf(&text, " %d%s", (int)t->pane[pane].sort, t->pane[pane].reversed ? "r" : "");
+    sb_str_adds(&text, " columns");
+    for (int pane = 0; pane < PANES; pane++)
+        sb_str_addf(&text, " %d", (int)t->pane[pane].columns);
     sb_str_addc(&text, '\n');
     char *taken = sb_str_take(&text);
     if (taken)
@@ -381,4 +389,8 @@ void recall_panes(struct sb_tui *t, const char *text)
         t->pane[pane].reversed = text[at + 2] == 'r';
         at += 2 + t->pane[pane].reversed;
     }
+    unsigned columns[PANES];
+    if (sscanf(text + at, " columns %1u %1u %1u %1u", &columns[0], &columns[1], &columns[2], &columns[3]) == PANES)
+        for (int pane = 0; pane < PANES; pane++)
+            t->pane[pane].columns = (enum columns)(columns[pane] % COLUMNS);
 }

@@ -106,6 +106,9 @@ struct filter {
     size_t undecided;      /* rows on which the expression ran into its limits: they are listed */
 };
 
+/* Columns that a row can do without: shown where the pane is wide enough, never, or always. */
+enum columns { COLUMNS_AS_FITS, COLUMNS_FEW, COLUMNS_ALL, COLUMNS };
+
 enum sort { SORT_NEWEST, SORT_RISK, SORT_EXPIRY, SORT_TITLE, SORTS };
 
 struct pane {
@@ -122,6 +125,7 @@ struct pane {
     uint64_t held_at;  /* arrivals when it was frozen */
     struct filter filter;
     enum sort sort;
+    enum columns columns;
     bool reversed;
     char **marked;     /* ids */
     size_t marked_n;
@@ -320,6 +324,7 @@ void audit_release(struct audit *a);
 /* ---- panes.c ---- */
 const char *pane_name(int pane);
 const char *sort_name(int sort);
+bool column_shown(const struct sb_tui *t, int pane, bool fits); /* of those that a row can do without */
 size_t pane_count(const struct sb_tui *t, int pane);
 const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[24]);
 void pane_sort(struct sb_tui *t, int pane);

@@ -134,7 +134,7 @@ static void the_panes_stand_as_they_were_left(void **state)
     console_on_card(&c, keymap, 120, 40);
     press(&c, "3 o O z");
     char *kept = sb_strdup_n(c.written, strlen(c.written));
-    assert_string_equal(kept, "layout 0 zoom 1 pane 2 sort 0 0 1r\n");
+    assert_string_equal(kept, "layout 0 zoom 1 pane 2 sort 0 0 1r columns 0 0 0 0\n");
     opened_with(&c, kept);
     assert_shows(&c, "Approvals 0 by risk, turned round");
     assert_not_shown(&c, "Audit");
@@ -149,6 +149,32 @@ static void the_panes_stand_as_they_were_left(void **state)
     console_close(&c);
 }
 
+/* At 80 cells the ledger's rows leave out what kind of entry it is. */
+static void columns_are_chosen_and_remembered(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    press(&c, "4");
+    assert_shows(&c, "orchestrator C-000001 policy at gate");
+    press(&c, "C");
+    assert_shows(&c, "Audit shows as few columns as can be.");
+    assert_not_shown(&c, "orchestrator");
+    press(&c, "C");
+    assert_shows(&c, "orchestrator verdict C-000001 policy at gate");
+    char *kept = sb_strdup_n(c.written, strlen(c.written));
+    press(&c, "C");
+    assert_not_shown(&c, "verdict");
+    opened_with(&c, kept);
+    console_play(&c, "01-connect");
+    assert_shows(&c, "alice login ");
+    opened_with(&c, "layout 0 zoom 0 pane 3 sort 0 0 0 columns 9 9"); /* broken off: as fits */
+    console_play(&c, "01-connect");
+    assert_not_shown(&c, "login ");
+    free(kept);
+    console_close(&c);
+}
+
 int main(void)
 {
     keymap = keymap_of("default");
@@ -157,6 +183,7 @@ int main(void)
         cmocka_unit_test(one_wrong_line_is_told_and_changes_nothing),
         cmocka_unit_test(text_comes_back_only_where_an_edit_is_open),
         cmocka_unit_test(what_is_seen_is_exported),
+        cmocka_unit_test(columns_are_chosen_and_remembered),
         cmocka_unit_test(the_panes_stand_as_they_were_left),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

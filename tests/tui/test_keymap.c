@@ -68,6 +68,31 @@ static void shipped_keymaps_have_no_problem(void **state)
     }
 }
 
+/* As the console reads them: over the default one. */
+static void shipped_keymaps_lie_over_the_default_one(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < SB_COUNT(shipped); i++) {
+        char path[64];
+        struct sb_problems problems;
+        sb_problems_init(&problems);
+        struct sb_keymap *k = load("default", &problems);
+        snprintf(path, sizeof path, "keymaps/%s.keys", shipped[i]);
+        read_file(k, path, path, &problems);
+        sb_keymap_check(k, path, &problems);
+        if (problems.count)
+            fail_msg("%s", problems.text.p);
+        if (i == 1) { /* vi: g alone was bound in default */
+            assert_string_equal(means(k, SB_IN_AUDIT, "g"), "...");
+            assert_string_equal(means(k, SB_IN_AUDIT, "g 1"), "to-anomalies");
+            assert_string_equal(means(k, SB_IN_CARD, "g g"), "top");
+            assert_string_equal(means(k, SB_IN_CARD, "g 1"), "tab-summary");
+        }
+        sb_keymap_free(k);
+        sb_problems_release(&problems);
+    }
+}
+
 static void approving_is_never_one_harmless_key(void **state)
 {
     (void)state;
@@ -254,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shipped_keymaps_have_no_problem),
+        cmocka_unit_test(shipped_keymaps_lie_over_the_default_one),
         cmocka_unit_test(approving_is_never_one_harmless_key),
         cmocka_unit_test(lookup_goes_from_the_place_to_its_parents),
         cmocka_unit_test(a_later_file_overrides_an_earlier_one),

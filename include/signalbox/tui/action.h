@@ -98,6 +98,7 @@ enum sb_action_flags {
     ACTION(UNDO_FILTER, "undo-filter", "", SB_AT(MAIN), 0, "take back the last change of a filter")                               \
     ACTION(SORT, "sort", "", SB_AT(MAIN), 0, "sort this pane by the next of its columns")                                         \
     ACTION(REVERSE, "reverse", "", SB_AT(MAIN), 0, "turn the order of this pane round")                                           \
+    ACTION(COLUMNS, "columns", "", SB_AT(MAIN), 0, "fewer columns in this pane, all of them, or as many as fit")                  \
     ACTION(MARK, "mark", "", SB_AT(MAIN), 0, "mark the selected row, or take its mark away")                                      \
     ACTION(NEXT_MARK, "next-mark", "", SB_AT(MAIN), 0, "to the next marked row")                                                  \
     ACTION(CLEAR_MARKS, "clear-marks", "", SB_AT(MAIN), 0, "take all marks of this pane away")                                    \
