@@ -202,9 +202,10 @@ static void keys_in_one_anothers_way_are_told(void **state)
     struct sb_keymap *k = load("default", &problems);
     read_text(k, "keymap mine\nbind global \"m m\" suspend\nbind card m case\nbind plans \"C-l x\" zoom\nunbind global C-z\n", &problems);
     sb_keymap_check(k, "mine.keys", &problems);
-    assert_string_equal(problems.text.p, "mine.keys:4: C-l of global can never be reached in plans: it begins C-l x there (keymaps/default.keys:126)\n"
-                                         "mine.keys:3: m m of global can never be reached in card: its beginning is bound there (mine.keys:2)\n"
-                                         "mine.keys:5: no key leads to messages\n");
+    assert_int_equal(problems.count, 3);
+    assert_non_null(strstr(problems.text.p, "mine.keys:4: C-l of global can never be reached in plans: it begins C-l x there (keymaps/default.keys:"));
+    assert_non_null(strstr(problems.text.p, "mine.keys:3: m m of global can never be reached in card: its beginning is bound there (mine.keys:2)\n"));
+    assert_non_null(strstr(problems.text.p, "mine.keys:5: no key leads to messages\n"));
     assert_string_equal(sb_keymap_keys(k, SB_IN_AUDIT, SB_ACT_SUSPEND), "m m");
     assert_null(sb_keymap_keys(k, SB_IN_CARD, SB_ACT_SUSPEND)); /* help does not tell of keys that do not work */
     sb_keymap_free(k);
