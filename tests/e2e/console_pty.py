@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console on a pseudo-terminal: what is sent, as pyte understands it, and what becomes of the terminal."""
 import base64
+import glob
 import json
 import os
 import re
@@ -310,6 +311,56 @@ def without_colours_the_marks_stand_out():
         t.send(b"3\r")
         t.wait("[1 summary")
         t.close()
+
+
+def looks_of(theme):
+    """The roles of a theme file by their letter: foreground and background as rrggbb (None: the terminal's own), attributes."""
+    letters = dict(re.findall(r'ROLE\(\w+, "(\w+)", \'(\\?.)\'', open("include/signalbox/term/roles.h").read()))
+    colors, looks = {"-": None}, {}
+    for line in open("themes/%s.theme" % theme):
+        w = line.split("#")[0].split()
+        if w[:1] == ["color"]:
+            colors[w[1]] = w[2]
+        elif w[:1] == ["role"]:
+            looks[letters[w[1]][-1]] = (colors[w[2]], colors[w[3]], set(w[4:]))
+    return looks
+
+
+def nearest(rgb):
+    """Of the 240 fixed colours the nearest, as the header of term/theme.h says it is chosen."""
+    level = lambda i: 55 + 40 * i if i else 0
+    fixed = [(level(r), level(g), level(b)) for r in range(6) for g in range(6) for b in range(6)] + [(8 + 10 * i,) * 3 for i in range(24)]
+    want = [int(rgb[i:i + 2], 16) for i in (0, 2, 4)]
+    best = min(fixed, key=lambda c: 2 * (c[0] - want[0]) ** 2 + 4 * (c[1] - want[1]) ** 2 + 3 * (c[2] - want[2]) ** 2)
+    return "%02x%02x%02x" % best
+
+
+def every_theme_looks_as_its_file_says():
+    """Each cell of a card, in each theme with 256 colours: its role's colours and attributes, as pyte understands what was sent."""
+    with open("tests/screen/golden/card-summary-80x24.roles") as f:
+        roles = f.read().split("\n")
+    cells = 0
+    for path in sorted(glob.glob("themes/*.theme")):
+        theme = os.path.basename(path)[:-len(".theme")]
+        looks = looks_of(theme)
+        t = console(options=("--theme", theme))
+        t.wait("C-000001")
+        t.send(b"3\r")
+        t.wait("[1 summary")
+        want = without_clock(golden("card-summary-80x24"))
+        t.until(lambda: without_clock(t.text().split("\n")) == want, "the card in the theme " + theme)
+        for y in range(1, 24):  # the header's clock runs
+            for x, letter in enumerate(roles[y]):
+                cell, (fg, bg, attrs) = t.screen.buffer[y][x], looks[letter]
+                where = "%s: line %d column %d, role %s: %s" % (theme, y + 1, x + 1, letter, cell)
+                fg, bg = (c and nearest(c) for c in (fg, bg))
+                check(cell.bg == (bg or "default"), where + " has not the background " + str(bg))
+                if cell.data != " ":
+                    check(cell.fg == (fg or "default"), where + " has not the colour " + str(fg))
+                    check((cell.bold, cell.underscore, cell.reverse) == ("bold" in attrs, "underline" in attrs, "reverse" in attrs), where + " has not " + str(attrs))
+                    cells += 1
+        t.close()
+    check(cells > 3000, "hardly a cell was compared")
 
 
 def sgr(button, x, y):
