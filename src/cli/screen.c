@@ -373,6 +373,8 @@ static int open_tui(struct screen *s, struct sb_err *err)
 {
     struct sb_problems problems;
     sb_problems_init(&problems);
+    if (s->o->problems)
+        sb_str_addf(&problems.text, "%s\n", s->o->problems);
     int rc = load(s, &problems, err);
     if (rc == 0) {
         struct sb_tui_setup setup = {.keymap = s->keymap, .seat = s->o->seat, .connecting = s->o->connecting, .problems = problems.text.p,

@@ -27,7 +27,13 @@ class Console(L.Lab):
 
     def __init__(self, width=120, height=40):
         super().__init__(SLOW)
+        config = self.dir + "/config/signalbox/config"
+        with open(config) as f:
+            text = f.read()
+        with open(config, "w") as f:
+            f.write("set clipboard maybe\n" + text)
         self.terminal = Terminal([L.PROGRAM, "console"], width, height, env=self.env)
+        self.terminal.wait("config:1: clipboard is on or off")  # what is passed over is told on the screen
         self.terminal.wait("PRIMARY")
         self.until("the owner's socket", self.listening)
 
