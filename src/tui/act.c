@@ -162,6 +162,15 @@ static bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effect
         remember_panes(t, fx);
         return true;
     }
+    case SB_ACT_GROW: case SB_ACT_SHRINK: {
+        struct pane *p = &t->pane[t->focus];
+        p->room += action == SB_ACT_GROW ? times : -times;
+        p->room = p->room < 0 ? 0 : p->room > ROOM_MOST ? ROOM_MOST : p->room;
+        if (t->panes_as == PANES_ALONE)
+            say(t, false, "%s has the whole screen: its room among the four is kept for later.", pane_name(t->focus));
+        remember_panes(t, fx);
+        return true;
+    }
     case SB_ACT_FOLLOW:
         pane_freeze(t, t->focus);
         panes_relist(t, fx);

@@ -369,6 +369,9 @@ void remember_panes(const struct sb_tui *t, struct sb_effects *fx)
     sb_str_adds(&text, " columns");
     for (int pane = 0; pane < PANES; pane++)
         sb_str_addf(&text, " %d", (int)t->pane[pane].columns);
+    sb_str_adds(&text, " room");
+    for (int pane = 0; pane < PANES; pane++)
+        sb_str_addf(&text, " %d", t->pane[pane].room);
     sb_str_addc(&text, '\n');
     char *taken = sb_str_take(&text);
     if (taken)
@@ -389,8 +392,10 @@ void recall_panes(struct sb_tui *t, const char *text)
         t->pane[pane].reversed = text[at + 2] == 'r';
         at += 2 + t->pane[pane].reversed;
     }
-    unsigned columns[PANES];
-    if (sscanf(text + at, " columns %1u %1u %1u %1u", &columns[0], &columns[1], &columns[2], &columns[3]) == PANES)
-        for (int pane = 0; pane < PANES; pane++)
-            t->pane[pane].columns = (enum columns)(columns[pane] % COLUMNS);
+    unsigned columns[PANES], room[PANES];
+    int n = sscanf(text + at, " columns %1u %1u %1u %1u room %2u %2u %2u %2u", &columns[0], &columns[1], &columns[2], &columns[3], &room[0], &room[1], &room[2], &room[3]);
+    for (int pane = 0; pane < PANES && n == 2 * PANES; pane++) {
+        t->pane[pane].columns = (enum columns)(columns[pane] % COLUMNS);
+        t->pane[pane].room = room[pane] <= ROOM_MOST ? (int)room[pane] : ROOM_FIRST;
+    }
 }

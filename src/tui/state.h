@@ -24,6 +24,8 @@
 #define FILTERS_KEPT 50
 #define PLACES_KEPT 100
 #define MARKS_MOST 1000
+#define ROOM_FIRST 2
+#define ROOM_MOST 6
 #define COUNT_MOST 1000000
 #define REQUESTS_KEPT 50
 #define LINE_MAX_BYTES 2000
@@ -126,6 +128,7 @@ struct pane {
     struct filter filter;
     enum sort sort;
     enum columns columns;
+    int room;          /* among the panes it shares its side with: each step doubles its share; 0 to ROOM_MOST */
     bool reversed;
     char **marked;     /* ids */
     size_t marked_n;

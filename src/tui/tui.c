@@ -429,6 +429,8 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     line_init(&t->line);
     line_init(&t->confirm.typed);
     each_page(t, sb_page_init);
+    for (int p = 0; p < PANES; p++)
+        t->pane[p].room = ROOM_FIRST;
     recall_panes(t, setup->remembered);
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->connecting, setup->connecting)) {

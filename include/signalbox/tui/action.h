@@ -91,6 +91,8 @@ enum sb_action_flags {
     ACTION(ZOOM, "zoom", "zoom", SB_AT(MAIN), 0, "this pane alone, or all four again")                                            \
     ACTION(FOLLOW, "follow", "freeze", SB_AT(MAIN), 0, "freeze the rows of this pane, or follow what is new again")               \
     ACTION(LAYOUT, "layout", "", SB_AT(MAIN), 0, "panes as fits, side by side, or below one another")                             \
+    ACTION(GROW, "grow", "", SB_AT(MAIN), 0, "more room for this pane, less for the others")                                       \
+    ACTION(SHRINK, "shrink", "", SB_AT(MAIN), 0, "less room for this pane")                                                        \
     ACTION(SEARCH, "search", "search", SB_AT(MAIN) | SB_AT(PAGE), 0, "search here")                                               \
     ACTION(SEARCH_NEXT, "search-next", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the next place where it was found")                     \
     ACTION(SEARCH_PREVIOUS, "search-previous", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the place before")                              \
