@@ -128,6 +128,7 @@ static uint64_t look(const struct sb_style *s, int colors)
         fg = 1 + (uint64_t)(eight && s->fg.ansi == 8 ? 7 : eight && s->fg.ansi > 8 ? s->fg.ansi - 8 : s->fg.ansi);
         bg = 1 + (uint64_t)(eight && s->bg.ansi > 7 ? s->bg.ansi - 8 : s->bg.ansi);
         attrs |= eight && s->fg.ansi > 8 ? SB_ATTR_BOLD : 0; /* bright is bold there */
+        attrs &= eight ? ~(uint64_t)(SB_ATTR_UNDERLINE | SB_ATTR_DIM) : UINT64_MAX; /* the Linux console has neither beside colours */
     }
     return fg << 34 | bg << 8 | attrs;
 }
