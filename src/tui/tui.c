@@ -314,9 +314,14 @@ static bool printable(const struct sb_key *key)
 
 static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
 {
-    if (key->code == SB_KEY_PASTE || key->code == SB_KEY_MOUSE) {
+    if (key->code == SB_KEY_PASTE) {
         t->pending_n = 0;
-        key->code == SB_KEY_PASTE ? paste(t, key, fx) : mouse_key(t, key, fx);
+        paste(t, key, fx);
+        return;
+    }
+    if (key->code == SB_KEY_MOUSE) {
+        t->pending_n = 0;
+        mouse_key(t, key, fx);
         return;
     }
     if (t->overlay == OVER_CONFIRM && t->confirm.target) { /* the line of a question has the keys of a line */

@@ -31,9 +31,10 @@ struct sb_config_deployment {
 
 struct sb_config {
     char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *waivers, *witness; /* NULL: not said */
-    bool clipboard, mouse;
+    bool clipboard;
     struct sb_config_deployment *deployments;
     size_t deployments_n;
+    bool mouse;
     bool unsafe; /* a line that guards safety is wrong: the program must not act on this config */
 };
 
