@@ -23,7 +23,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
      sb_cmd_demo},
     {"console", "[--deployment NAME | --uri-file FILE] [--read-only]", "the console on a real deployment",
-     "Joins the signalbox of this user that owns the ledger, or becomes it. ? is help, q leaves, : is the palette.\n\n"
+     "Joins the signalbox of this user that owns the ledger, or becomes it. ? is help, q leaves, : is the palette,\nF2 the mouse.\n\n"
      "  --deployment NAME     a deployment of the config\n"
      "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --read-only           nothing is decided or executed from here\n"

@@ -28,6 +28,44 @@ static void set_text(struct reading *r, char **slot, const struct sb_conf_row *r
         say(problems, row, r, true, "out of memory");
 }
 
+static void set_switch(struct reading *r, bool *slot, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    if (strcmp(row->word[2], "on") == 0 || strcmp(row->word[2], "off") == 0)
+        *slot = row->word[2][1] == 'n';
+    else
+        say(problems, row, r, false, strcmp(row->word[1], "mouse") == 0 ? "mouse is on or off" : "clipboard is on or off");
+}
+
+/* True when `left` characters put in, taken out or exchanged make the one of the other. */
+static bool close_to(const char *a, const char *b, int left)
+{
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    if (!*a && !*b)
+        return true;
+    return left > 0 && ((*a && close_to(a + 1, b, left - 1)) || (*b && close_to(a, b + 1, left - 1)) || (*a && *b && close_to(a + 1, b + 1, left - 1)));
+}
+
+/* A setting that does not exist here. One that was written wrong, or stands in the wrong section, may have been meant to guard
+ * safety: to go on without it would be to go on unguarded. */
+static void unknown(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems, const char *known)
+{
+    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "waivers", "witness", "environment", "uri_file", "executor_uri_file"};
+    const char *name = row->word[1], *meant = NULL;
+    for (size_t i = 0; i < SB_COUNT(guards) && !meant; i++)
+        meant = sb_starts_with(name, guards[i]) || close_to(name, guards[i], 2) ? guards[i] : NULL;
+    char text[320];
+    if (meant && strcmp(name, meant) == 0)
+        snprintf(text, sizeof text, "%s has its place %s the deployment sections, and it guards safety", meant, r->c->deployments_n ? "before" : "in one of");
+    else if (meant)
+        snprintf(text, sizeof text, "there is no such setting; was %s meant? It guards safety", meant);
+    else
+        snprintf(text, sizeof text, "%s", known);
+    say(problems, row, r, meant != NULL, text);
+}
+
 static void set_general(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
 {
     struct sb_config *c = r->c;
@@ -46,13 +84,12 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
-    else if (strcmp(name, "clipboard") == 0 && (strcmp(row->word[2], "on") == 0 || strcmp(row->word[2], "off") == 0))
-        c->clipboard = row->word[2][1] == 'n';
     else if (strcmp(name, "clipboard") == 0)
-        say(problems, row, r, false, "clipboard is on or off");
+        set_switch(r, &c->clipboard, row, problems);
+    else if (strcmp(name, "mouse") == 0)
+        set_switch(r, &c->mouse, row, problems);
     else
-        say(problems, row, r, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow"),
-            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, clipboard, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, clipboard, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -72,7 +109,7 @@ static void set_deployment(struct reading *r, const struct sb_conf_row *row, str
     } else if (strcmp(name, "uri") == 0) {
         say(problems, row, r, true, "a connection string may hold a password: put it into a file of mode 600 and write: set uri_file PATH");
     } else {
-        say(problems, row, r, false, "a deployment has uri_file, executor_uri_file and environment");
+        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file and environment");
     }
 }
 

@@ -91,6 +91,8 @@ int sb_console_run(const struct sb_console_options *o)
                                            .theme = theme.file, .mono = mono.file, .keymap = {base.file, keys.file},
                                            .state_dir = sb_session_state_dir(s), .origin = sb_session_origin(s)};
         screen.osc52 = config->clipboard;
+        screen.problems = sb_session_config_problems(s);
+        screen.mouse = config->mouse;
         screen.remembered = recall(sb_session_state_dir(s), &panes);
         struct passwd *pw = getpwuid(getuid());
         screen.seat = (struct sb_seat){.who = pw ? pw->pw_name : NULL, .how = (char *)(uintptr_t)"console", .tty = ttyname(STDIN_FILENO), .read_only = o->session.read_only};

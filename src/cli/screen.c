@@ -199,6 +199,7 @@ static void run_effects(struct screen *s)
             break;
         case SB_FX_REMEMBER: remember(s, one->text); break;
         case SB_FX_COPY: copy(s, one->text); break;
+        case SB_FX_MOUSE_ON: case SB_FX_MOUSE_OFF: sb_backend_mouse(s->backend, one->kind == SB_FX_MOUSE_ON); break;
         case SB_FX_REDRAW: sb_backend_forget(s->backend); break;
         case SB_FX_SUSPEND: suspend(s); break;
         }
@@ -372,10 +373,12 @@ static int open_tui(struct screen *s, struct sb_err *err)
 {
     struct sb_problems problems;
     sb_problems_init(&problems);
+    if (s->o->problems)
+        sb_str_addf(&problems.text, "%s\n", s->o->problems);
     int rc = load(s, &problems, err);
     if (rc == 0) {
         struct sb_tui_setup setup = {.keymap = s->keymap, .seat = s->o->seat, .connecting = s->o->connecting, .problems = problems.text.p,
-                                     .ascii = sb_backend_ascii(s->backend), .remembered = s->o->remembered, .wall_ms = now(s)};
+                                     .ascii = sb_backend_ascii(s->backend), .remembered = s->o->remembered, .mouse = s->o->mouse, .wall_ms = now(s)};
         s->tui = sb_tui_new(&setup, err);
         rc = s->tui ? 0 : -1;
     }

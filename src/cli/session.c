@@ -30,6 +30,7 @@ struct early {
 
 struct sb_session {
     struct sb_config config;
+    char *config_problems; /* what was passed over in it; NULL: nothing */
     struct sb_session_options o;
     struct sb_origin origin;
     struct sb_queue *news;
@@ -162,6 +163,8 @@ static int load_config(struct sb_session *s, struct sb_err *err)
         rc = sb_fail(err, SB_EINPUT, "the config is wrong where it guards safety: %s", problems.text.p);
     else if (rc == 0 && problems.count)
         sb_usage_error("%s", problems.text.p); /* the rest is used */
+    if (rc == 0 && problems.count && sb_str_set(&s->config_problems, problems.text.p))
+        rc = sb_fail_nomem(err);
     sb_problems_release(&problems);
     return rc;
 }
@@ -457,6 +460,11 @@ const struct sb_config *sb_session_config(const struct sb_session *s)
     return &s->config;
 }
 
+const char *sb_session_config_problems(const struct sb_session *s)
+{
+    return s->config_problems;
+}
+
 struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, int timeout_ms)
 {
     int64_t until = sb_mono_ms() + timeout_ms;
@@ -503,6 +511,7 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     if (s->signed_policy)
         sb_policy_signers_release(&s->signers);
     sb_config_release(&s->config);
+    free(s->config_problems);
     pthread_mutex_destroy(&s->lock);
     free(s->state_dir);
     free(s->target);

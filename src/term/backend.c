@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define COPY_MAX 74994 /* what common terminals take in one OSC 52, as k9s found */
+#define SCREEN_PIECE 240 /* screen cuts strings off at 768 bytes, older ones at 256 */
 
 void sb_backend_close(struct sb_backend *b)
 {
@@ -55,10 +56,36 @@ void sb_backend_bell(struct sb_backend *b)
     b->kind->send(b, "\a", 1);
 }
 
+void sb_backend_mouse(struct sb_backend *b, bool on)
+{
+    if (b->mouse == on)
+        return;
+    b->mouse = on;
+    const char *bytes = on ? SB_MOUSE_ON : SB_MOUSE_OFF;
+    b->kind->send(b, bytes, strlen(bytes));
+}
+
 static bool inside(const char *variable, const char *value)
 {
     const char *v = getenv(variable);
     return v && v[0] && (!value || sb_starts_with(v, value));
+}
+
+/* OSC 52 as it is, and once more for what may stand between us and the terminal: tmux takes the first where set-clipboard is
+ * on, and hands the second on where allow-passthrough is; screen hands on strings of its own, no longer than SCREEN_PIECE. A
+ * multiplexer ignores what it does not take, and the same text twice is the same clipboard. */
+static void copy_sequences(struct sb_str *out, const char *coded)
+{
+    bool tmux = inside("TMUX", NULL), screen = !tmux && inside("TERM", "screen");
+    sb_str_addf(out, "\x1B]52;c;%s\a", coded);
+    if (tmux)
+        sb_str_addf(out, "\x1BPtmux;\x1B\x1B]52;c;%s\a\x1B\\", coded);
+    if (!screen)
+        return;
+    sb_str_adds(out, "\x1BP\x1B]52;c;\x1B\\");
+    for (size_t n = strlen(coded), at = 0; at < n; at += SCREEN_PIECE)
+        sb_str_addf(out, "\x1BP%.*s\x1B\\", SCREEN_PIECE, coded + at);
+    sb_str_adds(out, "\x1BP\a\x1B\\");
 }
 
 bool sb_backend_copy(struct sb_backend *b, const void *text, size_t n)
@@ -68,15 +95,10 @@ bool sb_backend_copy(struct sb_backend *b, const void *text, size_t n)
     unsigned char *coded = malloc(n / 3 * 4 + 8);
     if (!coded)
         return false;
-    int len = EVP_EncodeBlock(coded, text, (int)n);
+    EVP_EncodeBlock(coded, text, (int)n);
     struct sb_str out;
     sb_str_init(&out);
-    bool tmux = inside("TMUX", NULL), screen = !tmux && inside("TERM", "screen");
-    sb_str_adds(&out, tmux ? "\x1BPtmux;\x1B" : screen ? "\x1BP" : "");
-    sb_str_adds(&out, "\x1B]52;c;");
-    sb_str_add(&out, coded, (size_t)len);
-    sb_str_adds(&out, "\a");
-    sb_str_adds(&out, tmux || screen ? "\x1B\\" : "");
+    copy_sequences(&out, (const char *)coded);
     bool ok = sb_str_ok(&out);
     if (ok)
         b->kind->send(b, out.p, out.len);

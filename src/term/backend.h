@@ -6,6 +6,10 @@
 
 #include <signalbox/term/backend.h>
 
+/* Presses and the wheel, as SGR; both modes by number, as in xterm's ctlseqs. */
+#define SB_MOUSE_ON "\x1B[?1000h\x1B[?1006h"
+#define SB_MOUSE_OFF "\x1B[?1006l\x1B[?1000l"
+
 struct sb_backend_kind {
     void (*close)(struct sb_backend *b);
     void (*size)(struct sb_backend *b, int *w, int *h);
@@ -22,6 +26,7 @@ struct sb_backend {
     int fd;
     int colors;
     bool ascii;
+    bool mouse; /* its reports were asked for */
     struct sb_cells front; /* what the terminal shows, when `known` */
     bool known;
     uint64_t bytes;

@@ -40,6 +40,7 @@ struct terminal {
     bool cursor_shown;
     int cursor_x, cursor_y;
     attr_t attrs[SB_ROLES];
+    int pair[SB_ROLES]; /* 0: the terminal's own colours; beside others the Linux console has no underline */
     cchar_t *line; /* room for one row */
     int line_cap;
 };
@@ -150,8 +151,9 @@ static void dress(struct sb_backend *b, const struct sb_theme *theme)
         for (size_t i = 0; i < SB_COUNT(map); i++)
             if (s->attrs & map[i].ours)
                 attrs |= map[i].theirs;
-        if (t->base.colors)
-            init_extended_pair(role + 1, color_number(t, &s->fg, true, &attrs), color_number(t, &s->bg, false, &attrs));
+        t->pair[role] = t->base.colors && !(s->fg.own && s->bg.own) ? role + 1 : 0;
+        if (t->pair[role])
+            init_extended_pair(t->pair[role], color_number(t, &s->fg, true, &attrs), color_number(t, &s->bg, false, &attrs));
         t->attrs[role] = attrs;
     }
 }
@@ -171,7 +173,7 @@ static void to_curses(const struct terminal *t, const struct sb_cell *cell, ccha
         at += len;
     }
     text[n] = L'\0';
-    int pair = t->base.colors ? cell->role + 1 : 0;
+    int pair = t->pair[cell->role];
     if (n == 0 || setcchar(out, text, t->attrs[cell->role], (short)pair, &pair) == ERR)
         setcchar(out, L" ", A_NORMAL, (short)pair, &pair);
 }
@@ -277,7 +279,7 @@ unsigned sb_restore_bytes(char *out, unsigned cap, int height)
     sink.p = out;
     sink.n = 0;
     sink.cap = cap;
-    for (const char *p = PASTE_OFF; *p; p++)
+    for (const char *p = SB_MOUSE_OFF PASTE_OFF; *p; p++) /* whether the mouse is on is not known here; off does no harm */
         into_sink(*p);
     sequence(exit_attribute_mode);
     sequence(orig_pair);
@@ -295,6 +297,8 @@ static void leave(struct sb_backend *b)
 {
     struct terminal *t = terminal(b);
     queue(t, PASTE_OFF, sizeof PASTE_OFF - 1);
+    if (b->mouse)
+        queue(t, SB_MOUSE_OFF, sizeof SB_MOUSE_OFF - 1);
     curs_set(1);
     t->cursor_shown = true; /* the next blit hides it again */
     endwin();
@@ -310,6 +314,8 @@ static void enter(struct sb_backend *b)
     tcsetattr(b->fd, TCSANOW, &t->raw);
     sb_restore_arm(b->fd, &t->cooked, LINES);
     queue(t, PASTE_ON, sizeof PASTE_ON - 1);
+    if (b->mouse)
+        queue(t, SB_MOUSE_ON, sizeof SB_MOUSE_ON - 1);
     clearok(curscr, TRUE);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The decoder: a state for each kind of sequence, one byte at a time. */
+#include <signalbox/term/cells.h>
 #include <signalbox/term/keys.h>
 
 #include <string.h>
@@ -183,12 +184,41 @@ static void csi_u(struct sb_input *in, long point, unsigned mods)
     }
 }
 
+/* "CSI < button ; x ; y M": the button's bits beyond its number are modifiers and motion. */
+static void mouse_report(struct sb_input *in, char final)
+{
+    long v[3] = {0, 0, 0};
+    int n = 0;
+    bool whole = final == 'M';
+    for (size_t i = 3; i + 1 < in->n; i++) {
+        char c = in->held[i];
+        if (c == ';' && n < 2)
+            n++;
+        else if (c >= '0' && c <= '9' && v[n] <= SB_CELLS_MAX_SIDE)
+            v[n] = v[n] * 10 + (c - '0');
+        else
+            whole = false;
+    }
+    int button = v[0] == 0 ? SB_BUTTON_LEFT : v[0] == 64 ? SB_WHEEL_UP : SB_WHEEL_DOWN;
+    bool known = v[0] == 0 || v[0] == 64 || v[0] == 65;
+    bool inside = v[1] >= 1 && v[1] <= SB_CELLS_MAX_SIDE && v[2] >= 1 && v[2] <= SB_CELLS_MAX_SIDE;
+    reset(in);
+    if (!whole || n != 2 || !known || !inside)
+        return;
+    struct sb_key key = {.code = SB_KEY_MOUSE, .button = button, .x = (int)v[1] - 1, .y = (int)v[2] - 1};
+    in->fn(in->ctx, &key);
+}
+
 /* A whole CSI is held, from ESC to the final byte. */
 static void csi_done(struct sb_input *in, char final)
 {
     long parameter[2] = {0, 0};
     int n = 0;
     bool plain = true;
+    if (in->n > 3 && in->held[2] == '<') {
+        mouse_report(in, final);
+        return;
+    }
     for (size_t i = 2; i + 1 < in->n; i++) {
         char c = in->held[i];
         if (c >= '0' && c <= '9' && n < 2) {

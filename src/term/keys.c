@@ -52,6 +52,8 @@ void sb_key_name(char out[SB_KEY_NAME_MAX], const struct sb_key *key)
     const char *name = key->code < SB_KEY_CODES && names[key->code] ? names[key->code] : "?";
     if (key->code == SB_KEY_PASTE) {
         name = "paste";
+    } else if (key->code == SB_KEY_MOUSE) {
+        name = "mouse";
     } else if (key->code == SB_KEY_CHAR) {
         point[sb_utf8_encode(key->point, point)] = '\0';
         name = key->point == ' ' ? "Space" : point;

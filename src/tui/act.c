@@ -40,6 +40,12 @@ static void show_link(struct sb_tui *t)
         scroll_to(t, (int64_t)row - (int64_t)rows + 1);
 }
 
+void select_link(struct sb_tui *t, int link)
+{
+    top_view(t)->link = link;
+    show_link(t);
+}
+
 /* One row: to the next link where the page has links, else by a line. */
 static void step_page(struct sb_tui *t, int by)
 {
@@ -47,8 +53,7 @@ static void step_page(struct sb_tui *t, int by)
     const struct sb_page *p = &t->frame.body;
     bool link = v->kind != VIEW_CARD && link_row(p, v->link + by) < p->row_n && v->link + by > 0;
     if (link) {
-        v->link += by;
-        show_link(t);
+        select_link(t, v->link + by);
     } else {
         scroll_to(t, (int64_t)v->top[v->tab] + by);
     }
@@ -106,7 +111,7 @@ static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
     }
 }
 
-static void to_pane(struct sb_tui *t, int pane)
+void to_pane(struct sb_tui *t, int pane)
 {
     if (pane != t->focus)
         place_note(t);
@@ -157,6 +162,15 @@ static bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effect
         remember_panes(t, fx);
         return true;
     }
+    case SB_ACT_GROW: case SB_ACT_SHRINK: {
+        struct pane *p = &t->pane[t->focus];
+        p->room += action == SB_ACT_GROW ? times : -times;
+        p->room = p->room < 0 ? 0 : p->room > ROOM_MOST ? ROOM_MOST : p->room;
+        if (t->panes_as == PANES_ALONE)
+            say(t, false, "%s has the whole screen: its room among the four is kept for later.", pane_name(t->focus));
+        remember_panes(t, fx);
+        return true;
+    }
     case SB_ACT_FOLLOW:
         pane_freeze(t, t->focus);
         panes_relist(t, fx);
@@ -191,6 +205,14 @@ static bool sift(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
     case SB_ACT_FILTER: filter_open(t); return true;
     case SB_ACT_UNDO_FILTER: filter_undo(t, fx); return true;
     case SB_ACT_SORT: case SB_ACT_REVERSE: order(t, action, fx); return true;
+    case SB_ACT_COLUMNS: {
+        static const char *const words[COLUMNS] = {"as many columns as fit", "as few columns as can be", "all columns, even where little is left for the text"};
+        struct pane *p = &t->pane[t->focus];
+        p->columns = (enum columns)((p->columns + 1) % COLUMNS);
+        say(t, false, "%s shows %s.", pane_name(t->focus), words[p->columns]);
+        remember_panes(t, fx);
+        return true;
+    }
     case SB_ACT_MARK: mark_toggle(t); return true;
     case SB_ACT_NEXT_MARK: mark_next(t); return true;
     case SB_ACT_CLEAR_MARKS: marks_clear(t, t->focus); return true;
@@ -437,6 +459,10 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_MESSAGES: view_open(t, VIEW_MESSAGES, NULL, fx); break;
     case SB_ACT_HELP: view_open(t, VIEW_HELP, NULL, fx); break;
     case SB_ACT_PALETTE: palette_open(t); break;
+    case SB_ACT_MOUSE:
+        mouse_switch(t, !t->mouse, fx);
+        say(t, false, t->mouse ? "The mouse is on: a click selects, the wheel scrolls; hold Shift to select text for the terminal." : "The mouse is off.");
+        break;
     case SB_ACT_REDRAW: fx_add(fx, SB_FX_REDRAW, NULL, NULL); break;
     case SB_ACT_SUSPEND: suspend(t, fx); break;
     case SB_ACT_QUIT: quit(t, fx); break;

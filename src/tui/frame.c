@@ -26,6 +26,11 @@ static enum panes_as panes_as(const struct sb_tui *t, int w, int rows)
     return !beside ? PANES_BELOW : t->arrangement == 0 && rows >= DETAIL_ROWS ? PANES_DETAILED : PANES_BESIDE;
 }
 
+static int weight(const struct sb_tui *t, int pane)
+{
+    return 1 << t->pane[pane].room;
+}
+
 static void lay_panes(struct sb_tui *t, int parent, int w, int rows)
 {
     struct sb_layout *l = &t->frame.layout;
@@ -36,14 +41,14 @@ static void lay_panes(struct sb_tui *t, int parent, int w, int rows)
         break;
     case PANES_BELOW:
         for (int p = 0; p < PANES; p++)
-            sb_layout_add(l, parent, pane_box[p], SB_BELOW, SB_FILL, 1, 3);
+            sb_layout_add(l, parent, pane_box[p], SB_BELOW, SB_FILL, weight(t, p), 3);
         break;
     case PANES_BESIDE:
         for (int half = 0; half < 2; half++) {
-            int row = sb_layout_add(l, parent, half ? "lower" : "upper", SB_BESIDE, SB_FILL, 1, 4);
-            sb_layout_add(l, row, pane_box[2 * half], SB_BELOW, SB_FILL, 1, 0);
+            int row = sb_layout_add(l, parent, half ? "lower" : "upper", SB_BESIDE, SB_FILL, weight(t, 2 * half) + weight(t, 2 * half + 1), 4);
+            sb_layout_add(l, row, pane_box[2 * half], SB_BELOW, SB_FILL, weight(t, 2 * half), 8);
             sb_layout_add(l, row, half ? "bar-lower" : "bar-upper", SB_BELOW, SB_FIXED, 1, 0);
-            sb_layout_add(l, row, pane_box[2 * half + 1], SB_BELOW, SB_FILL, 1, 0);
+            sb_layout_add(l, row, pane_box[2 * half + 1], SB_BELOW, SB_FILL, weight(t, 2 * half + 1), 8);
         }
         break;
     case PANES_DETAILED: {
@@ -52,9 +57,9 @@ static void lay_panes(struct sb_tui *t, int parent, int w, int rows)
         sb_layout_add(l, both, "bar-upper", SB_BELOW, SB_FIXED, 1, 0);
         int right = sb_layout_add(l, both, "right", SB_BELOW, SB_FILL, 1, 0);
         for (int p = PANE_ANOMALIES; p < PANE_AUDIT; p++)
-            sb_layout_add(l, left, pane_box[p], SB_BELOW, SB_FILL, 1, 3);
-        sb_layout_add(l, right, "detail", SB_BELOW, SB_FILL, 3, 3); /* an anomaly's page is longer than the ledger's news */
-        sb_layout_add(l, right, pane_box[PANE_AUDIT], SB_BELOW, SB_FILL, 2, 3);
+            sb_layout_add(l, left, pane_box[p], SB_BELOW, SB_FILL, weight(t, p), 3);
+        sb_layout_add(l, right, "detail", SB_BELOW, SB_FILL, 6, 3); /* an anomaly's page is longer than the ledger's news */
+        sb_layout_add(l, right, pane_box[PANE_AUDIT], SB_BELOW, SB_FILL, weight(t, PANE_AUDIT), 3);
         break;
     }
     }
@@ -118,6 +123,7 @@ static void make_panes(struct sb_tui *t, struct sb_effects *fx)
         start(t, &f->pane[p], pane_box[p], 0);
         view_pane(t, p, &f->pane[p], rows);
     }
+    f->lists = t->lists;
     audit_want(t, fx);
     if (sb_layout_at(&f->layout, "detail").w > 0) {
         start(t, &f->detail_title, "detail", 0);

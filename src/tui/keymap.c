@@ -11,6 +11,7 @@ struct binding {
     size_t n;
     enum sb_action action;
     char *keys; /* as written */
+    char *path; /* of its file */
     unsigned file, line;
 };
 
@@ -29,6 +30,7 @@ struct sb_keymap *sb_keymap_new(void)
 static void remove_binding(struct sb_keymap *k, size_t i)
 {
     free(k->binding[i].keys);
+    free(k->binding[i].path);
     memmove(&k->binding[i], &k->binding[i + 1], (--k->n - i) * sizeof k->binding[0]);
 }
 
@@ -67,6 +69,28 @@ struct reading {
 
 #define BAD(...) sb_problems_add(problems, row->path, row->line, __VA_ARGS__)
 
+/* Ctrl and Shift are lost on some keys: most terminals send them as others. They are bound all the same, for those that do
+ * not. */
+static void tell_unsendable(const struct sb_conf_row *row, const struct sb_key *key, struct sb_problems *problems)
+{
+    char name[SB_KEY_NAME_MAX], as[SB_KEY_NAME_MAX];
+    struct sb_key sent = *key;
+    bool ctrl = (key->mods & SB_MOD_CTRL) != 0;
+    if (key->code == SB_KEY_CHAR && ctrl && key->point == '@') {
+        sent.point = ' ';
+    } else if (key->code == SB_KEY_CHAR && ctrl) {
+        sent.code = key->point == 'i' ? SB_KEY_TAB : key->point == 'm' ? SB_KEY_ENTER : key->point == 'h' ? SB_KEY_BACKSPACE : key->point == '[' ? SB_KEY_ESCAPE : SB_KEY_CHAR;
+        sent.mods = sent.code != SB_KEY_CHAR ? key->mods & ~(unsigned)SB_MOD_CTRL : key->mods;
+    } else if (key->code == SB_KEY_ENTER || key->code == SB_KEY_TAB || key->code == SB_KEY_ESCAPE || key->code == SB_KEY_BACKSPACE) {
+        sent.mods &= key->code == SB_KEY_TAB && key->mods == SB_MOD_SHIFT ? SB_MOD_SHIFT : key->code == SB_KEY_ESCAPE ? 0 : SB_MOD_ALT;
+    }
+    if (sb_key_same(&sent, key))
+        return;
+    sb_key_name(name, key);
+    sb_key_name(as, &sent);
+    BAD("most terminals send %s as %s", name, as);
+}
+
 static bool read_keys(const struct sb_conf_row *row, struct binding *b, struct sb_problems *problems)
 {
     char text[SB_KEYS_MAX * SB_KEY_NAME_MAX];
@@ -87,6 +111,7 @@ static bool read_keys(const struct sb_conf_row *row, struct binding *b, struct s
             BAD("\"%s\" is not a key (examples: a, A, C-a, M-x, S-Tab, Space, Enter, F5, PageUp)", word);
             return false;
         }
+        tell_unsendable(row, &b->key[b->n], problems);
         b->n++;
     }
     if (b->n == 0)
@@ -118,13 +143,14 @@ static bool keep(struct reading *r, const struct sb_conf_row *row, const struct 
         struct binding *other = &k->binding[i];
         if (other->context != b->context)
             continue;
-        if (other->n == b->n && same_start(other, b->key, b->n)) {
-            if (other->file == b->file) {
-                BAD("%s is bound twice in %s (first on line %u)", row->word[2], sb_contexts[b->context].name, other->line);
-                return true;
-            }
-            remove_binding(k, i--);
-        } else if (other->file == b->file && (same_start(other, b->key, b->n) || same_start(b, other->key, other->n))) {
+        if (!same_start(other, b->key, b->n) && !same_start(b, other->key, other->n))
+            continue;
+        if (other->file != b->file) {
+            remove_binding(k, i--); /* the same keys, or such as could not be reached any more */
+        } else if (other->n == b->n) {
+            BAD("%s is bound twice in %s (first on line %u)", row->word[2], sb_contexts[b->context].name, other->line);
+            return true;
+        } else {
             const struct binding *longer = other->n > b->n ? other : b, *shorter = longer == b ? other : b;
             BAD("%s can never be reached in %s: its beginning is bound on line %u", longer->keys, sb_contexts[b->context].name, shorter == b ? row->line : shorter->line);
             return true;
@@ -133,11 +159,10 @@ static bool keep(struct reading *r, const struct sb_conf_row *row, const struct 
     if (SB_GROW(k->binding, k->cap, k->n + 1))
         return false;
     k->binding[k->n] = *b;
-    k->binding[k->n].keys = sb_strdup_n(b->keys, strlen(b->keys));
-    if (!k->binding[k->n].keys)
-        return false;
-    k->n++;
-    return true;
+    struct binding *kept = &k->binding[k->n++];
+    kept->keys = sb_strdup_n(b->keys, strlen(b->keys));
+    kept->path = sb_strdup_n(row->path, strlen(row->path));
+    return kept->keys && kept->path;
 }
 
 /* Calls for each context of "a,b,c"; false when one is unknown. */
@@ -217,6 +242,29 @@ int sb_keymap_read(struct sb_keymap *k, const char *text, size_t len, const char
     return r.failed ? sb_fail_nomem(err) : 0;
 }
 
+/* What a context takes from its parents, it can only reach if no other keys stand in the way there: their beginning, or a
+ * sequence that they begin. (The same keys with another meaning are meant.) */
+static void check_shadows(const struct sb_keymap *k, struct sb_problems *problems)
+{
+    for (size_t i = 0; i < k->n; i++)
+        for (size_t j = 0; j < k->n; j++) {
+            const struct binding *outer = &k->binding[i], *inner = &k->binding[j];
+            enum sb_context up = sb_contexts[inner->context].parent;
+            while (up != SB_IN_NONE && up != outer->context)
+                up = sb_contexts[up].parent;
+            if (up == SB_IN_NONE || outer->n == inner->n || !sb_action_applies(outer->action, inner->context))
+                continue;
+            const struct binding *later = inner->file > outer->file || (inner->file == outer->file && inner->line > outer->line) ? inner : outer;
+            const char *in = sb_contexts[inner->context].name, *from = sb_contexts[outer->context].name;
+            if (outer->n > inner->n && same_start(outer, inner->key, inner->n))
+                sb_problems_add(problems, later->path, later->line, "%s of %s can never be reached in %s: its beginning is bound there (%s:%u)", outer->keys, from, in,
+                                (later == inner ? outer : inner)->path, (later == inner ? outer : inner)->line);
+            else if (outer->n < inner->n && same_start(inner, outer->key, outer->n))
+                sb_problems_add(problems, later->path, later->line, "%s of %s can never be reached in %s: it begins %s there (%s:%u)", outer->keys, from, in, inner->keys,
+                                (later == inner ? outer : inner)->path, (later == inner ? outer : inner)->line);
+        }
+}
+
 void sb_keymap_check(const struct sb_keymap *k, const char *path, struct sb_problems *problems)
 {
     static const struct {
@@ -234,6 +282,7 @@ void sb_keymap_check(const struct sb_keymap *k, const char *path, struct sb_prob
         if (sb_key_parse(must[i].key, &key) == 0 && (sb_keymap_find(k, must[i].context, &key, 1, &action) != SB_BOUND || action != must[i].action))
             sb_problems_add(problems, path, k->last_line, "%s must be bound to %s in %s", must[i].key, sb_actions[must[i].action].name, sb_contexts[must[i].context].name);
     }
+    check_shadows(k, problems);
     for (int a = SB_ACT_NONE + 1; a < SB_ACTIONS; a++) {
         bool reached = false;
         for (int c = 0; c < SB_CONTEXTS && !reached; c++)
@@ -265,13 +314,22 @@ enum sb_lookup sb_keymap_find(const struct sb_keymap *k, enum sb_context context
     return SB_UNBOUND;
 }
 
+/* True when the keys come to this action in a context, one after the other. */
+static bool leads_to(const struct sb_keymap *k, enum sb_context context, const struct binding *b)
+{
+    enum sb_action found = SB_ACT_NONE; /* what the keys mean here: a child may have bound them to something else */
+    for (size_t n = 1; n < b->n; n++)
+        if (sb_keymap_find(k, context, b->key, n, &found) == SB_BOUND)
+            return false;
+    return sb_keymap_find(k, context, b->key, b->n, &found) == SB_BOUND && found == b->action;
+}
+
 const char *sb_keymap_keys(const struct sb_keymap *k, enum sb_context context, enum sb_action action)
 {
     for (enum sb_context c = context; c != SB_IN_NONE; c = sb_contexts[c].parent)
         for (size_t i = 0; i < k->n; i++) {
             const struct binding *b = &k->binding[i];
-            enum sb_action found = SB_ACT_NONE; /* what the keys mean here: a child may have bound them to something else */
-            if (b->context == c && b->action == action && sb_keymap_find(k, context, b->key, b->n, &found) == SB_BOUND && found == action)
+            if (b->context == c && b->action == action && leads_to(k, context, b))
                 return b->keys;
         }
     return NULL;

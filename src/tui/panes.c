@@ -23,6 +23,11 @@ const char *sort_name(int sort)
     return names[sort];
 }
 
+bool column_shown(const struct sb_tui *t, int pane, bool fits)
+{
+    return t->pane[pane].columns == COLUMNS_ALL || (fits && t->pane[pane].columns == COLUMNS_AS_FITS);
+}
+
 size_t pane_count(const struct sb_tui *t, int pane)
 {
     return pane == PANE_AUDIT ? audit_count(t) : t->pane[pane].n;
@@ -237,6 +242,7 @@ static void settle(struct sb_tui *t, int pane, struct sb_effects *fx)
 void panes_relist(struct sb_tui *t, struct sb_effects *fx)
 {
     make_lists(t);
+    t->lists++;
     for (int pane = 0; pane < PANES; pane++)
         settle(t, pane, fx);
 }
@@ -360,6 +366,12 @@ void remember_panes(const struct sb_tui *t, struct sb_effects *fx)
     sb_str_addf(&text, "layout %d zoom %d pane %d sort", t->arrangement, t->zoomed, t->focus);
     for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT; pane++)
         sb_str_addf(&text, " %d%s", (int)t->pane[pane].sort, t->pane[pane].reversed ? "r" : "");
+    sb_str_adds(&text, " columns");
+    for (int pane = 0; pane < PANES; pane++)
+        sb_str_addf(&text, " %d", (int)t->pane[pane].columns);
+    sb_str_adds(&text, " room");
+    for (int pane = 0; pane < PANES; pane++)
+        sb_str_addf(&text, " %d", t->pane[pane].room);
     sb_str_addc(&text, '\n');
     char *taken = sb_str_take(&text);
     if (taken)
@@ -379,5 +391,11 @@ void recall_panes(struct sb_tui *t, const char *text)
         t->pane[pane].sort = (enum sort)(text[at + 1] - '0');
         t->pane[pane].reversed = text[at + 2] == 'r';
         at += 2 + t->pane[pane].reversed;
+    }
+    unsigned columns[PANES], room[PANES];
+    int n = sscanf(text + at, " columns %1u %1u %1u %1u room %2u %2u %2u %2u", &columns[0], &columns[1], &columns[2], &columns[3], &room[0], &room[1], &room[2], &room[3]);
+    for (int pane = 0; pane < PANES && n == 2 * PANES; pane++) {
+        t->pane[pane].columns = (enum columns)(columns[pane] % COLUMNS);
+        t->pane[pane].room = room[pane] <= ROOM_MOST ? (int)room[pane] : ROOM_FIRST;
     }
 }

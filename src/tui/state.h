@@ -24,6 +24,8 @@
 #define FILTERS_KEPT 50
 #define PLACES_KEPT 100
 #define MARKS_MOST 1000
+#define ROOM_FIRST 2
+#define ROOM_MOST 6
 #define COUNT_MOST 1000000
 #define REQUESTS_KEPT 50
 #define LINE_MAX_BYTES 2000
@@ -106,6 +108,9 @@ struct filter {
     size_t undecided;      /* rows on which the expression ran into its limits: they are listed */
 };
 
+/* Columns that a row can do without: shown where the pane is wide enough, never, or always. */
+enum columns { COLUMNS_AS_FITS, COLUMNS_FEW, COLUMNS_ALL, COLUMNS };
+
 enum sort { SORT_NEWEST, SORT_RISK, SORT_EXPIRY, SORT_TITLE, SORTS };
 
 struct pane {
@@ -122,6 +127,8 @@ struct pane {
     uint64_t held_at;  /* arrivals when it was frozen */
     struct filter filter;
     enum sort sort;
+    enum columns columns;
+    int room;          /* among the panes it shares its side with: each step doubles its share; 0 to ROOM_MOST */
     bool reversed;
     char **marked;     /* ids */
     size_t marked_n;
@@ -229,6 +236,7 @@ struct frame {
     size_t box_top, box_rows;
     bool box_shown;
     int cursor_x, cursor_y;
+    uint64_t lists;                         /* of t->lists, when the rows of the panes were drawn */
 };
 
 /* How the panes stand: one alone, below one another, two by two, or three beside the ledger and what is selected. */
@@ -239,6 +247,7 @@ struct sb_tui {
     struct sb_seat seat;
     char *connecting;
     bool ascii;
+    bool mouse;   /* its reports are asked for, and count */
     int64_t wall; /* of the last event */
     int64_t next_seq;
     bool bye;     /* the orchestrator has ended */
@@ -264,6 +273,7 @@ struct sb_tui {
     int focus; /* enum pane_id */
     bool zoomed;
     int arrangement; /* 0 as fits, 1 beside, 2 below */
+    uint64_t lists;         /* counts how often the rows of the panes may have changed */
     enum panes_as panes_as; /* as the last frame had them */
     struct sb_key pending[SB_KEYS_MAX];
     size_t pending_n;
@@ -317,6 +327,7 @@ void audit_release(struct audit *a);
 /* ---- panes.c ---- */
 const char *pane_name(int pane);
 const char *sort_name(int sort);
+bool column_shown(const struct sb_tui *t, int pane, bool fits); /* of those that a row can do without */
 size_t pane_count(const struct sb_tui *t, int pane);
 const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[24]);
 void pane_sort(struct sb_tui *t, int pane);
@@ -406,8 +417,14 @@ const struct sb_card *card_in_focus(const struct sb_tui *t); /* of the view or p
 void reading_reset(struct reading *r);
 void reading_note(struct reading *r, const struct sb_page *p, size_t top, size_t rows);
 
+/* ---- mouse.c ---- */
+void mouse_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx);
+void mouse_switch(struct sb_tui *t, bool on, struct sb_effects *fx);
+
 /* ---- act.c, decide.c, confirm.c, edit.c, palette.c, search.c ---- */
 void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
+void to_pane(struct sb_tui *t, int pane); /* gives it the keys, and notes the place that is left */
+void select_link(struct sb_tui *t, int link); /* of the opened page, and shows it */
 void count_key(struct sb_tui *t, const struct sb_key *key);
 void suspend(struct sb_tui *t, struct sb_effects *fx);
 /* Why the action cannot be done now, in words; false: it can. */
@@ -448,6 +465,7 @@ void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p);
 void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows);
 void view_detail(const struct sb_tui *t, struct sb_page *title, struct sb_page *p);
 void view_card_title(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+int view_tab_at(const struct sb_tui *t, const struct sb_card *c, enum tab tab, int x); /* the tab in this column of view_tabs, or -1 */
 void view_tabs(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p);
 void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_commands(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);

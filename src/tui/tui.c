@@ -319,6 +319,11 @@ static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effec
         paste(t, key, fx);
         return;
     }
+    if (key->code == SB_KEY_MOUSE) {
+        t->pending_n = 0;
+        mouse_key(t, key, fx);
+        return;
+    }
     if (t->overlay == OVER_CONFIRM && t->confirm.target) { /* the line of a question has the keys of a line */
         enum sb_action action = SB_ACT_NONE;
         if (!printable(key) && sb_keymap_find(t->keymap, SB_IN_LINE, key, 1, &action) != SB_BOUND)
@@ -423,11 +428,14 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     }
     t->keymap = setup->keymap;
     t->ascii = setup->ascii;
+    t->mouse = setup->mouse;
     t->wall = setup->wall_ms;
     t->views = 1;
     line_init(&t->line);
     line_init(&t->confirm.typed);
     each_page(t, sb_page_init);
+    for (int p = 0; p < PANES; p++)
+        t->pane[p].room = ROOM_FIRST;
     recall_panes(t, setup->remembered);
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->connecting, setup->connecting)) {
@@ -486,6 +494,8 @@ void sb_tui_free(struct sb_tui *t)
 void sb_tui_start(struct sb_tui *t, struct sb_effects *fx)
 {
     fx_ask(t, fx, sb_message_copy_of(SB_ASK_HELLO, 0, &t->seat));
+    if (t->mouse)
+        mouse_switch(t, true, fx);
     struct sb_message *m = sb_message_new(SB_ASK_AUDIT, 0);
     if (m)
         ((struct sb_audit_ask *)m->body)->limit = AUDIT_PAGE;

@@ -98,13 +98,18 @@ def configs():
 
         good = "deployment shop\nset uri_file %s\nset environment staging\n" % uri
         # harmless: said, with its place, and the program goes on (to find that nobody listens)
+        ask("set mouse maybe\n" + good, 3, ":1: mouse is on or off", "127.0.0.1")
         ask("set frob 1\n" + good, 3, path + ":1: ", "theme, keymap, policy", "127.0.0.1")
         ask(good + "set colour red\n", 3, path + ":4: ", "uri_file")
         # what guards safety stops it, and nothing was connected to
         for text, say in ((good.replace("staging", "stagign"), ":3: environment must be"), (good + "set uri mongodb://u:S3cr3tPassw0rd@h/\n", ":4: a connection string may hold a password"),
                           (good + "deployment shop\n", ":4: "), ("polcy strict\n" + good, ":1: "), ("set policy\n" + good, ":1: "), ('set policy "default\n' + good, ":1: "),
                           (b"set policy d\xff\n" + good.encode(), ":1: "), (b"set policy d\0\n" + good.encode(), ":1: "), ("set policy frob\n" + good, "frob"),
-                          (good.replace("set uri_file", "set url_file"), "uri_file")):
+                          (good.replace("set uri_file", "set url_file"), "uri_file"),
+                          ("set polcy strict-prod\n" + good, ":1: there is no such setting; was policy meant? It guards safety"), ("set wavers x\n" + good, "was waivers meant?"),
+                          (good + "set enviroment prod\n", ":4: there is no such setting; was environment meant?"),
+                          (good + "set policy strict-prod\n", ":4: policy has its place before the deployment sections"),
+                          ("set environment staging\n" + good, ":1: environment has its place in one of the deployment sections")):
             err = ask(text, 2, say)
             check("S3cr3t" not in err, "the config's password is repeated")
         ask("x" * (2 << 20), 2, path)

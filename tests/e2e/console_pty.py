@@ -1,14 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The console on a pseudo-terminal: what is sent, as pyte understands it, and what becomes of the terminal."""
+import base64
+import glob
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import xml.dom.minidom
+
+import pyte
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from terminal import CLOCK, DRIVER, RECORDED, Terminal, check, console, golden, without_clock
@@ -240,6 +247,23 @@ def what_is_seen_is_written_down():
         t.close()
 
 
+def a_copy_comes_through_tmux_to_the_terminal():
+    """Where set-clipboard is off and allow-passthrough on, the wrapped form reaches the terminal outside."""
+    with tempfile.TemporaryDirectory() as state:
+        with open(state + "/conf", "w") as f:
+            f.write("set -g allow-passthrough on\nset -g set-clipboard off\nset -g status off\nset -g escape-time 0\n")
+        inner = [DRIVER, "--clock", CLOCK, "--state", state, *RECORDED]
+        t = Terminal([shutil.which("tmux"), "-u", "-S", state + "/socket", "-f", state + "/conf", "new-session", shlex.join(inner)], env={"PATH": os.environ["PATH"]})
+        t.wait("C-000001")
+        t.send("3y")
+        t.wait("Copied to")
+        copied = open(state + "/copy", "rb").read()
+        t.until(lambda: b"\x1b]52;c;" + base64.b64encode(copied) + b"\x07" in bytes(t.bytes), "the copy outside of tmux")
+        t.send("q")
+        t.end()
+        t.close()
+
+
 def a_terminal_that_takes_nothing_holds_up_nothing():
     """The terminal is not read for a while (Ctrl-S, a dead line): signals and news are still handled."""
     with tempfile.NamedTemporaryFile() as log:
@@ -274,6 +298,181 @@ def keys_cut_in_half_do_no_harm():
     t.wait("Approvals")
     check("Approve" not in t.text().replace("Approvals", ""), "the tail of a cut-off arrow key was taken for A")
     t.close()
+
+
+def without_colours_the_marks_stand_out():
+    """A terminal that has none, one that has eight, and NO_COLOR: prod is set apart by its attributes, and the text is the same."""
+    for term, env, colours in (("vt220", {}, False), ("screen-256color", {"NO_COLOR": "1"}, False), ("linux", {}, True)):
+        t = console(term=term, env=env)
+        t.wait("[ PROD ]")
+        t.wait("C-000001")
+        x = t.screen.display[0].index("[ PROD ]")
+        cell = t.screen.buffer[0][x + 2]
+        coloured = re.search(rb"\x1b\[(?:[0-9]*;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9]*)*m", bytes(t.bytes))
+        check(bool(coloured) == colours, "%s %s: colours are %ssent" % (term, env, "" if coloured else "not "))
+        check(cell.reverse and cell.bold if not colours else cell.bg != t.screen.buffer[1][1].bg, "%s %s: prod does not stand out: %s" % (term, env, cell))
+        t.send(b"3\r")
+        t.wait("[1 summary")
+        t.close()
+
+
+ANSI = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"]
+
+# what few systems have: a terminal with sixteen colours, and one that takes red, green and blue
+TERMINFO = r"""
+test-16|a terminal with 16 colours,
+    colors#16, pairs#256,
+    setaf=\E[%?%p1%{8}%<%t%p1%{30}%+%d%e%p1%{82}%+%d%;m, setab=\E[%?%p1%{8}%<%t%p1%{40}%+%d%e%p1%{92}%+%d%;m, use=screen-256color,
+test-rgb|a terminal with red green and blue,
+    RGB, colors#0x1000000, pairs#0x10000,
+    setaf=\E[%?%p1%{8}%<%t%p1%{30}%+%d%e38;2;%p1%{65536}%/%d;%p1%{256}%/%{255}%&%d;%p1%{255}%&%d%;m,
+    setab=\E[%?%p1%{8}%<%t%p1%{40}%+%d%e48;2;%p1%{65536}%/%d;%p1%{256}%/%{255}%&%d;%p1%{255}%&%d%;m, use=screen-256color,
+"""
+
+
+def looks_of(theme):
+    """The roles of a theme file by their letter: foreground and background as (rrggbb, number of 16; None: the terminal's own),
+    attributes."""
+    letters = dict(re.findall(r'ROLE\(\w+, "(\w+)", \'(\\?.)\'', open("include/signalbox/term/roles.h").read()))
+    colors, looks = {"-": None}, {}
+    for line in open("themes/%s.theme" % theme):
+        w = line.split("#")[0].split()
+        if w[:1] == ["color"]:
+            colors[w[1]] = w[2], ANSI.index(w[3].replace("bright-", "")) + 8 * w[3].startswith("bright-")
+        elif w[:1] == ["role"]:
+            looks[letters[w[1]][-1]] = (colors[w[2]], colors[w[3]], set(w[4:]))
+    return looks
+
+
+def nearest(rgb):
+    """Of the 240 fixed colours the nearest, as the header of term/theme.h says it is chosen."""
+    level = lambda i: 55 + 40 * i if i else 0
+    fixed = [(level(r), level(g), level(b)) for r in range(6) for g in range(6) for b in range(6)] + [(8 + 10 * i,) * 3 for i in range(24)]
+    want = [int(rgb[i:i + 2], 16) for i in (0, 2, 4)]
+    best = min(fixed, key=lambda c: 2 * (c[0] - want[0]) ** 2 + 4 * (c[1] - want[1]) ** 2 + 3 * (c[2] - want[2]) ** 2)
+    return "%02x%02x%02x" % best
+
+
+def shown_as(look, colors):
+    """A look as pyte names it on a terminal with so many colours."""
+    fg, bg, attrs = look
+    if fg is None:
+        return "default", "default", attrs
+    if colors > 16:
+        # curses takes the numbers below 8 for the palette; the nearest to black is 8
+        name = nearest if colors == 256 else lambda rgb: "%06x" % max(int(rgb, 16), 8)
+        return name(fg[0]), name(bg[0]), attrs
+    f, b = fg[1], bg[1]
+    if colors == 8:
+        attrs = (attrs | ({"bold"} if f > 8 else set())) - {"underline"}  # the Linux console has no underline beside colours
+        f, b = 7 if f == 8 else f % 8, b % 8
+    named = lambda n, base, plain, bright: plain[base + n] if n < 8 else bright[base + 60 + n - 8]
+    return named(f, 30, pyte.graphics.FG_ANSI, pyte.graphics.FG_AIXTERM), named(b, 40, pyte.graphics.BG_ANSI, pyte.graphics.BG_AIXTERM), attrs
+
+
+def first_unlike(screen, roles, looks, colors):
+    """The first cell that does not look as its role should, in words; "hardly a cell" where there is little to see."""
+    cells = 0
+    for y in range(1, 24):  # the header's clock runs
+        for x, letter in enumerate(roles[y]):
+            cell, (fg, bg, attrs) = screen.buffer[y][x], shown_as(looks[letter], colors)
+            blank = cell.data == " "
+            same = blank or (cell.fg, cell.bold, cell.underscore, cell.reverse) == (fg, "bold" in attrs, "underline" in attrs, "reverse" in attrs)
+            if cell.bg != bg or not same:
+                return "role %s in line %d, column %d as %s on %s %s, it is %s" % (letter, y + 1, x + 1, fg, bg, attrs, cell)
+            cells += not blank
+    return None if cells > 600 else "hardly a cell"
+
+
+def every_theme_looks_as_its_file_says():
+    """Each cell of a card, in each theme and with 8, 16, 256 and all colours: its role's colours and attributes, as pyte
+    understands what was sent."""
+    with open("tests/screen/golden/card-summary-80x24.roles") as f:
+        roles = f.read().split("\n")
+    want = without_clock(golden("card-summary-80x24"))
+    with tempfile.TemporaryDirectory() as terminfo:
+        subprocess.run(["tic", "-x", "-o", terminfo, "-"], input=TERMINFO, text=True, check=True)
+        for path in sorted(glob.glob("themes/*.theme")):
+            theme = os.path.basename(path)[:-len(".theme")]
+            looks = looks_of(theme)
+            for term, colors in (("linux", 8), ("test-16", 16), ("screen-256color", 256), ("test-rgb", 1 << 24)):
+                t = console(options=("--theme", theme), term=term, env={"TERMINFO": terminfo})
+                t.wait("C-000001")
+                t.send(b"3\r")
+                t.until(lambda: without_clock(t.text().split("\n")) == want, "the card in the theme %s on %s" % (theme, term))
+                unlike = [theme, term]
+
+                def all_alike():
+                    unlike[2:] = [first_unlike(t.screen, roles, looks, colors)]
+                    return unlike[2] is None
+
+                t.until(all_alike, unlike)
+                t.close()
+
+
+def sgr(button, x, y):
+    return b"\x1b[<%d;%d;%dM" % (button, x + 1, y + 1)
+
+
+def the_mouse_selects_and_scrolls_and_is_put_back():
+    on, off = b"\x1b[?1000h\x1b[?1006h", b"\x1b[?1006l\x1b[?1000l"
+    with tempfile.NamedTemporaryFile() as log:
+        t = console(80, 24, options=("--log", log.name))
+        t.wait("C-000001")
+        line = lambda text: next(i for i, l in enumerate(t.screen.display) if text in l)
+        t.send(sgr(0, 3, line(" Plans ")))  # off: a stray report is nothing
+        t.send(b"3")
+        t.until(lambda: t.screen.display[line("C-000001")].startswith(">"), "the cursor in Approvals")
+        check(on not in bytes(t.bytes), "the mouse was on before it was asked for")
+        t.send(b"\x1bOQ")
+        t.wait("The mouse is on")
+        check(on in bytes(t.bytes), "the terminal was not asked for the mouse")
+        t.send(sgr(0, 3, line(" Plans ")) + sgr(0, 3, line("C-000001")) + b"\r")
+        t.wait("[1 summary")
+        x = t.screen.display[2].index("6 watch")
+        t.send(sgr(0, x, 2))
+        t.wait("[6 watch]")
+        t.send(sgr(0, t.screen.display[2].index("1 summary"), 2))
+        t.wait("[1 summary")
+        t.send(sgr(65, 5, 10) * 9)
+        t.wait("[1 summary]")  # scrolled to its end, it has been on the screen
+        t.send(b"2")
+        t.wait("[2 commands]")
+        t.send(b"A")
+        t.wait("What is signed")
+        t.send(b"shop.orders")
+        t.wait("> shop.orders")
+        for y in range(24):
+            t.send(b"".join(sgr(0, x, y) for x in range(0, 80, 8)))
+            t.pump(0)
+        t.wait("A click never confirms.")
+        check("approve" not in asks(log.name), "a click approved")
+        t.send(b"\x1b")
+        t.gone("What is signed")
+        t.send(b"\x1a")
+        t.until(lambda: os.waitpid(t.pid, os.WNOHANG | os.WUNTRACED)[0], "the suspension")
+        t.pump(0.1)
+        check(off in bytes(t.bytes[-600:]), "suspending leaves the mouse on")
+        t.put_back("suspending with the mouse on")
+        start = len(t.bytes)
+        t.screen.reset()
+        t.signal(signal.SIGCONT)
+        t.wait("[2 commands]")
+        check(on in bytes(t.bytes[start:]), "the mouse is not on again behind a suspension")
+        t.send(b"\x1bOQ")
+        t.wait("The mouse is off.")
+        check(bytes(t.bytes).rindex(off) > bytes(t.bytes).rindex(on), "the mouse is not switched off")
+        t.close()
+    for how in ("q", signal.SIGTERM, signal.SIGUSR1, "crash ABRT"):
+        t = console()
+        t.wait("C-000001")
+        t.send(b"\x1bOQ")
+        t.wait("The mouse is on")
+        t.signal(how) if isinstance(how, int) else t.send(how if how == "q" else "n" + how + "\r")
+        t.end()
+        t.put_back("%s with the mouse on" % how)
+        check(off in bytes(t.bytes[-600:]), "%s leaves the mouse on" % how)
+        t.close()
 
 
 def a_paste_of_ten_megabytes_is_one_event():
@@ -351,6 +550,8 @@ def unfit_terminals_are_refused_in_one_sentence():
 def main():
     tests = [v for v in globals().values() if callable(v) and getattr(v, "__module__", "") == "__main__" and not v.__code__.co_argcount and v is not main]
     for test in tests:
+        if len(sys.argv) > 1 and sys.argv[1] not in test.__name__:
+            continue
         start = time.monotonic()
         test()
         print("ok %-60s %.1f s" % (test.__name__.replace("_", " "), time.monotonic() - start), flush=True)

@@ -39,6 +39,7 @@ posted() { grep -c "\"type\":\"$1\"" "$log"; }
 t new-session -d -x 80 -y 24 "env LC_ALL=C.UTF-8 $build/tests/e2e/console_driver --clock 2026-11-24T14:05:12.000Z --log $log --state $work 01-connect 03-calm 04-anomaly 05-card; exec cat"
 t set -g escape-time 0
 t set -g status off
+t set -g set-clipboard on
 
 # the screen: four panes, prod and simulated in words, the anomaly
 wait_for "Reads of shop.orders take 38 times as long"
@@ -73,6 +74,8 @@ wait_for "It was read as index.review"
 keys 2; wait_for "[2 commands]"; keys y; wait_for "Copied to"
 grep -q '^{"createIndexes":"orders"' "$work/copy" || fail "the copy is not the exact command"
 [ "$(stat -c %a "$work/copy")" = 600 ] || fail "the copy can be read by others"
+end=$(( $(date +%s) + DEADLINE )) # and the clipboard of tmux, which takes OSC 52 where set-clipboard is on
+until t show-buffer 2>/dev/null | cmp -s - "$work/copy"; do [ "$(date +%s)" -lt $end ] || fail "tmux did not get the copy: $(t show-buffer)"; done
 
 # resizing live, too small, and back
 t resize-window -x 20 -y 5; wait_for "20x5 is too small"

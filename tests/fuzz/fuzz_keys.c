@@ -2,6 +2,7 @@
  *
  * Fuzzes the key decoder. The first byte says how the rest is cut into reads; 0xFE inside the input lets the timers run
  * out. Whatever came before, a decoder whose timers ran out is ready for the next key, and no key is malformed. */
+#include <signalbox/term/cells.h>
 #include <signalbox/term/keys.h>
 
 #include <stdlib.h>
@@ -16,6 +17,8 @@ static void check(void *ctx, const struct sb_key *key)
     bool fine = key->code > SB_KEY_NONE && key->code < SB_KEY_CODES && name[0] != '\0';
     if (key->code == SB_KEY_CHAR)
         fine = fine && key->point <= 0x10FFFF && key->point >= 0x20 && !(key->mods & SB_MOD_SHIFT);
+    if (key->code == SB_KEY_MOUSE)
+        fine = fine && key->button >= SB_BUTTON_LEFT && key->button <= SB_WHEEL_DOWN && key->x >= 0 && key->y >= 0 && key->x < SB_CELLS_MAX_SIDE && key->y < SB_CELLS_MAX_SIDE;
     if (key->code == SB_KEY_PASTE)
         fine = fine && key->n <= SB_PASTE_MAX && (key->n == 0 || key->text);
     else if (sb_key_parse(name, &back) == 0) /* what has a name has one meaning */

@@ -1,5 +1,5 @@
 # the other pages: anomaly, case, edit, help, palette, messages
-sizes 80x24 200x60
+sizes 80x24 120x40 200x60
 clock 2026-11-24T14:05:12.000Z
 news 01-connect 03-calm 04-anomaly 05-card 11-more
 keys 1 Down Enter

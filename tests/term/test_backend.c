@@ -447,7 +447,14 @@ static void what_is_copied_is_wrapped_for_the_multiplexer(void **state)
     was = sb_backend_bytes(b);
     setenv("TMUX", "x", 1);
     assert_true(sb_backend_copy(b, "hello", 5));
-    assert_int_equal(sb_backend_bytes(b) - was, strlen("\x1BPtmux;\x1B\x1B]52;c;aGVsbG8=\a\x1B\\"));
+    assert_int_equal(sb_backend_bytes(b) - was, strlen("\x1B]52;c;aGVsbG8=\a\x1BPtmux;\x1B\x1B]52;c;aGVsbG8=\a\x1B\\"));
+    unsetenv("TMUX");
+    setenv("TERM", "screen-256color", 1);
+    was = sb_backend_bytes(b);
+    char text[300];
+    memset(text, 'a', sizeof text); /* 400 characters in base 64: two pieces */
+    assert_true(sb_backend_copy(b, text, sizeof text));
+    assert_int_equal(sb_backend_bytes(b) - was, strlen("\x1B]52;c;\a") + 400 + strlen("\x1BP\x1B]52;c;\x1B\\" "\x1BP\a\x1B\\") + 400 + 2 * strlen("\x1BP\x1B\\"));
     char *big = calloc(1, 100000);
     assert_false(sb_backend_copy(b, big, 100000));
     free(big);

@@ -75,7 +75,8 @@ static void reports_and_unknown_sequences_are_swallowed(void **state)
 {
     (void)state;
     static const char *const silent[] = {
-        "\x1B[24;80R", "\x1B[?62;c", "\x1B[>0;95;0c", "\x1B[<0;10;10M", "\x1B[M !!", "\x1B]11;rgb:0/0/0\x07", "\x1B]11;rgb:0/0/0\x1B\\",
+        "\x1B[24;80R", "\x1B[?62;c", "\x1B[>0;95;0c", "\x1B[M !!", "\x1B[<0;10;10m", "\x1B[<32;10;10M", "\x1B[<16;10;10M", "\x1B[<1;10;10M", "\x1B[<66;1;1M",
+        "\x1B[<0;0;10M", "\x1B[<0;10;99999999999999999999M", "\x1B[<0;10M", "\x1B[<0;10;10;10M", "\x1B[<0;?;10M", "\x1B[<M", "\x1B[<0;10;10u", "\x1B]11;rgb:0/0/0\x07", "\x1B]11;rgb:0/0/0\x1B\\",
         "\x1BP1+r52\x1B\\", "\x1B_G\x1B\\", "\x1B[I", "\x1B[O", "\x1B[99~", "\x1B[1;99A", "\x1B[1;2;3A", "\x1B[200;1~", "\x1B[55296u", "\xFF", "\xC3",
     };
     for (size_t i = 0; i < SB_COUNT(silent); i++)
@@ -88,10 +89,38 @@ static void reports_and_unknown_sequences_are_swallowed(void **state)
     assert_string_equal(decode(endless), "x");
 }
 
+static struct sb_key last_key;
+
+static void keep_key(void *ctx, const struct sb_key *key)
+{
+    (void)ctx;
+    last_key = *key;
+}
+
+static void clicks_and_the_wheel_tell_their_cell(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        int button, x, y;
+    } known[] = {{"\x1B[<0;1;1M", SB_BUTTON_LEFT, 0, 0}, {"\x1B[<64;80;24M", SB_WHEEL_UP, 79, 23}, {"\x1B[<65;200;60M", SB_WHEEL_DOWN, 199, 59}};
+    for (size_t i = 0; i < SB_COUNT(known); i++) {
+        struct sb_input in;
+        sb_input_init(&in, keep_key, NULL);
+        last_key = (struct sb_key){0};
+        sb_input_feed(&in, known[i].bytes, strlen(known[i].bytes));
+        assert_int_equal(last_key.code, SB_KEY_MOUSE);
+        assert_int_equal(last_key.button, known[i].button);
+        assert_int_equal(last_key.x, known[i].x);
+        assert_int_equal(last_key.y, known[i].y);
+        sb_input_release(&in);
+    }
+}
+
 static void a_cut_off_sequence_never_becomes_its_letters(void **state)
 {
     (void)state;
-    static const char *const whole[] = {"\x1B[A", "\x1B[1;5A", "\x1B[15~", "\x1BOA", "\x1B[97;5u", "\xE5\x8F\xB0", "\x1B]0;AAAA\x07"};
+    static const char *const whole[] = {"\x1B[<0;10;10M", "\x1B[A", "\x1B[1;5A", "\x1B[15~", "\x1BOA", "\x1B[97;5u", "\xE5\x8F\xB0", "\x1B]0;AAAA\x07"};
     for (size_t i = 0; i < SB_COUNT(whole); i++)
         for (size_t cut = 1; cut < strlen(whole[i]); cut++) {
             const char *out = decode_n(whole[i], cut);
@@ -233,6 +262,7 @@ int main(void)
         cmocka_unit_test(single_bytes_are_keys),
         cmocka_unit_test(sequences_are_keys),
         cmocka_unit_test(reports_and_unknown_sequences_are_swallowed),
+        cmocka_unit_test(clicks_and_the_wheel_tell_their_cell),
         cmocka_unit_test(a_cut_off_sequence_never_becomes_its_letters),
         cmocka_unit_test(the_split_of_reads_does_not_matter),
         cmocka_unit_test(a_paste_is_one_event_and_nothing_more),

@@ -113,6 +113,53 @@ static void mono_sets_the_marks_apart_without_colour(void **state)
     sb_problems_release(&problems);
 }
 
+/* What a terminal with so many colours makes of a style, as one number: the same number looks the same. */
+static uint64_t look(const struct sb_style *s, int colors)
+{
+    uint64_t fg = 0, bg = 0, attrs = s->attrs;
+    if (colors > 256 && !s->fg.own) {
+        fg = 1 + s->fg.rgb;
+        bg = 1 + s->bg.rgb;
+    } else if (colors == 256 && !s->fg.own) {
+        fg = 1 + (uint64_t)sb_color_256(s->fg.rgb);
+        bg = 1 + (uint64_t)sb_color_256(s->bg.rgb);
+    } else if (colors && !s->fg.own) {
+        bool eight = colors == 8;
+        fg = 1 + (uint64_t)(eight && s->fg.ansi == 8 ? 7 : eight && s->fg.ansi > 8 ? s->fg.ansi - 8 : s->fg.ansi);
+        bg = 1 + (uint64_t)(eight && s->bg.ansi > 7 ? s->bg.ansi - 8 : s->bg.ansi);
+        attrs |= eight && s->fg.ansi > 8 ? SB_ATTR_BOLD : 0; /* bright is bold there */
+        attrs &= eight ? ~(uint64_t)(SB_ATTR_UNDERLINE | SB_ATTR_DIM) : UINT64_MAX; /* the Linux console has neither beside colours */
+    }
+    return fg << 34 | bg << 8 | attrs;
+}
+
+/* Two things are told by their look alone: what stands for a character that may not be shown, and what a search found. With
+ * any number of colours they look like none of the text they stand in. */
+static void what_only_a_look_tells_looks_unlike_its_surroundings(void **state)
+{
+    (void)state;
+    static const enum sb_role text[] = {SB_ROLE_TEXT, SB_ROLE_DIM, SB_ROLE_STRONG, SB_ROLE_ID, SB_ROLE_COMMAND, SB_ROLE_UNDO, SB_ROLE_LOW, SB_ROLE_MEDIUM,
+                                        SB_ROLE_HIGH, SB_ROLE_GOOD, SB_ROLE_DOUBT, SB_ROLE_BAD, SB_ROLE_BADGE, SB_ROLE_DIALOG, SB_ROLE_ADDED, SB_ROLE_REMOVED};
+    static const int colors[] = {0, 8, 16, 256, 1 << 24};
+    glob_t found;
+    assert_int_equal(glob("themes/*.theme", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct sb_theme theme;
+        struct sb_problems problems;
+        load(found.gl_pathv[i], found.gl_pathv[i], &theme, &problems);
+        bool mono = strstr(found.gl_pathv[i], "mono") != NULL;
+        for (size_t c = mono ? 0 : 1; c < SB_COUNT(colors); c++) /* without colours it is mono that is used */
+            for (size_t t = 0; t < SB_COUNT(text); t++)
+                for (int which = 0; which < 2; which++) {
+                    enum sb_role special = which ? SB_ROLE_MATCH : SB_ROLE_ESCAPE;
+                    if (look(&theme.style[special], colors[c]) == look(&theme.style[text[t]], colors[c]))
+                        fail_msg("%s: in %d colours %s looks like %s", found.gl_pathv[i], colors[c], sb_roles[special].name, sb_roles[text[t]].name);
+                }
+        sb_problems_release(&problems);
+    }
+    globfree(&found);
+}
+
 static void mistakes_are_told_with_file_and_line(void **state)
 {
     (void)state;
@@ -165,6 +212,7 @@ int main(void)
         cmocka_unit_test(every_role_of_every_theme_is_readable),
         cmocka_unit_test(themes_carry_the_name_of_their_file),
         cmocka_unit_test(mono_sets_the_marks_apart_without_colour),
+        cmocka_unit_test(what_only_a_look_tells_looks_unlike_its_surroundings),
         cmocka_unit_test(mistakes_are_told_with_file_and_line),
         cmocka_unit_test(colours_map_to_the_nearest_fixed_one),
         cmocka_unit_test(role_names_and_letters_are_unique),

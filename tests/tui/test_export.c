@@ -134,7 +134,7 @@ static void the_panes_stand_as_they_were_left(void **state)
     console_on_card(&c, keymap, 120, 40);
     press(&c, "3 o O z");
     char *kept = sb_strdup_n(c.written, strlen(c.written));
-    assert_string_equal(kept, "layout 0 zoom 1 pane 2 sort 0 0 1r\n");
+    assert_string_equal(kept, "layout 0 zoom 1 pane 2 sort 0 0 1r columns 0 0 0 0 room 2 2 2 2\n");
     opened_with(&c, kept);
     assert_shows(&c, "Approvals 0 by risk, turned round");
     assert_not_shown(&c, "Audit");
@@ -149,6 +149,78 @@ static void the_panes_stand_as_they_were_left(void **state)
     console_close(&c);
 }
 
+/* The line of the screen on which a pane's title stands. */
+static int title_line(struct console *c, const char *name)
+{
+    int y = 0;
+    for (const char *line = screen(c); *line; y++) {
+        size_t n = strcspn(line, "\n");
+        if (memmem(line, n, name, strlen(name)))
+            return y;
+        line += n + (line[n] == '\n');
+    }
+    fail_msg("%s is not on the screen", name);
+    return -1;
+}
+
+static void a_pane_gets_more_room_or_less(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = {{80, 24}, {120, 40}, {200, 60}};
+    for (size_t s = 0; s < SB_COUNT(sizes); s++)
+        for (int layouts = 0; layouts < 3; layouts++) {
+            struct console c;
+            console_on_card(&c, keymap, sizes[s][0], sizes[s][1]);
+            for (int i = 0; i < layouts; i++)
+                press(&c, "L");
+            press(&c, "1 Escape");
+            int below = layouts == 1 ? title_line(&c, " Approvals ") : title_line(&c, " Plans ");
+            int before = below - title_line(&c, " Anomalies ");
+            press(&c, "+ +");
+            const char *next = layouts == 1 ? " Approvals " : " Plans ";
+            if (title_line(&c, next) - title_line(&c, " Anomalies ") <= before)
+                fail_msg("%dx%d, layout %d: %d lines before, and no more:\n%s", c.w, c.h, layouts, before, screen(&c) + 400);
+            char *kept = sb_strdup_n(c.written, strlen(c.written));
+            press(&c, "+ + + + + + + + + + + +");
+            static const char *const all[] = {" Anomalies ", " Plans ", " Approvals ", " Audit "};
+            for (size_t i = 0; i < SB_COUNT(all); i++)
+                (void)title_line(&c, all[i]); /* none is pushed off */
+            press(&c, "- - - - - - - - - - - - - - -");
+            assert_true(title_line(&c, next) - title_line(&c, " Anomalies ") < before || before == 3); /* a title and two rows stay */
+            assert_non_null(strstr(kept, " room 4 2 2 2\n"));
+            opened_with(&c, kept);
+            assert_true(title_line(&c, next) - title_line(&c, " Anomalies ") > 3);
+            free(kept);
+            console_close(&c);
+        }
+}
+
+/* At 80 cells the ledger's rows leave out what kind of entry it is. */
+static void columns_are_chosen_and_remembered(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    press(&c, "4");
+    assert_shows(&c, "orchestrator C-000001 policy at gate");
+    press(&c, "C");
+    assert_shows(&c, "Audit shows as few columns as can be.");
+    assert_not_shown(&c, "orchestrator");
+    press(&c, "C");
+    assert_shows(&c, "orchestrator verdict C-000001 policy at gate");
+    char *kept = sb_strdup_n(c.written, strlen(c.written));
+    press(&c, "C");
+    assert_not_shown(&c, "verdict");
+    opened_with(&c, kept);
+    console_play(&c, "01-connect");
+    assert_shows(&c, "alice login ");
+    opened_with(&c, "layout 0 zoom 0 pane 3 sort 0 0 0 columns 9 9"); /* broken off: as fits */
+    console_play(&c, "01-connect");
+    assert_not_shown(&c, "login ");
+    free(kept);
+    console_close(&c);
+}
+
 int main(void)
 {
     keymap = keymap_of("default");
@@ -157,6 +229,8 @@ int main(void)
         cmocka_unit_test(one_wrong_line_is_told_and_changes_nothing),
         cmocka_unit_test(text_comes_back_only_where_an_edit_is_open),
         cmocka_unit_test(what_is_seen_is_exported),
+        cmocka_unit_test(a_pane_gets_more_room_or_less),
+        cmocka_unit_test(columns_are_chosen_and_remembered),
         cmocka_unit_test(the_panes_stand_as_they_were_left),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

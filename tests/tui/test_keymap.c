@@ -68,6 +68,31 @@ static void shipped_keymaps_have_no_problem(void **state)
     }
 }
 
+/* As the console reads them: over the default one. */
+static void shipped_keymaps_lie_over_the_default_one(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < SB_COUNT(shipped); i++) {
+        char path[64];
+        struct sb_problems problems;
+        sb_problems_init(&problems);
+        struct sb_keymap *k = load("default", &problems);
+        snprintf(path, sizeof path, "keymaps/%s.keys", shipped[i]);
+        read_file(k, path, path, &problems);
+        sb_keymap_check(k, path, &problems);
+        if (problems.count)
+            fail_msg("%s", problems.text.p);
+        if (i == 1) { /* vi: g alone was bound in default */
+            assert_string_equal(means(k, SB_IN_AUDIT, "g"), "...");
+            assert_string_equal(means(k, SB_IN_AUDIT, "g 1"), "to-anomalies");
+            assert_string_equal(means(k, SB_IN_CARD, "g g"), "top");
+            assert_string_equal(means(k, SB_IN_CARD, "g 1"), "tab-summary");
+        }
+        sb_keymap_free(k);
+        sb_problems_release(&problems);
+    }
+}
+
 static void approving_is_never_one_harmless_key(void **state)
 {
     (void)state;
@@ -152,6 +177,64 @@ static void mistakes_are_told_with_file_and_line(void **state)
     sb_problems_release(&problems);
 }
 
+static void a_later_file_takes_away_what_could_not_be_reached(void **state)
+{
+    (void)state;
+    struct sb_problems problems;
+    sb_problems_init(&problems);
+    struct sb_keymap *k = load("default", &problems);
+    read_text(k, "keymap mine\nbind main \"g g\" top\n", &problems); /* g alone was top */
+    assert_string_equal(means(k, SB_IN_AUDIT, "g"), "...");
+    assert_string_equal(means(k, SB_IN_AUDIT, "g g"), "top");
+    read_text(k, "bind main g bottom\n", &problems);
+    assert_string_equal(means(k, SB_IN_AUDIT, "g"), "bottom");
+    sb_keymap_check(k, "mine.keys", &problems);
+    assert_string_equal(problems.text.p, "");
+    sb_keymap_free(k);
+    sb_problems_release(&problems);
+}
+
+static void keys_in_one_anothers_way_are_told(void **state)
+{
+    (void)state;
+    struct sb_problems problems;
+    sb_problems_init(&problems);
+    struct sb_keymap *k = load("default", &problems);
+    read_text(k, "keymap mine\nbind global \"m m\" suspend\nbind card m case\nbind plans \"C-l x\" zoom\nunbind global C-z\n", &problems);
+    sb_keymap_check(k, "mine.keys", &problems);
+    assert_int_equal(problems.count, 3);
+    assert_non_null(strstr(problems.text.p, "mine.keys:4: C-l of global can never be reached in plans: it begins C-l x there (keymaps/default.keys:"));
+    assert_non_null(strstr(problems.text.p, "mine.keys:3: m m of global can never be reached in card: its beginning is bound there (mine.keys:2)\n"));
+    assert_non_null(strstr(problems.text.p, "mine.keys:5: no key leads to messages\n"));
+    assert_string_equal(sb_keymap_keys(k, SB_IN_AUDIT, SB_ACT_SUSPEND), "m m");
+    assert_null(sb_keymap_keys(k, SB_IN_CARD, SB_ACT_SUSPEND)); /* help does not tell of keys that do not work */
+    sb_keymap_free(k);
+    sb_problems_release(&problems);
+}
+
+static void keys_that_terminals_do_not_send_are_told_and_kept(void **state)
+{
+    (void)state;
+    static const char *const known[][2] = {{"C-i", "Tab"}, {"C-m", "Enter"}, {"C-h", "Backspace"}, {"C-[", "Escape"}, {"C-@", "C-Space"}, {"C-M-i", "M-Tab"}, {"S-Enter", "Enter"},
+                                           {"C-Enter", "Enter"}, {"C-Tab", "Tab"}, {"C-S-Tab", "Tab"}, {"M-Escape", "Escape"}, {"C-Backspace", "Backspace"}};
+    static const char *const sent[] = {"Tab", "S-Tab", "M-Enter", "M-Backspace", "C-a", "C-j", "C-Space", "C-]", "M-x", "C-M-x", "C-Up", "S-F3", "C-PageUp"};
+    for (size_t i = 0; i < SB_COUNT(known) + SB_COUNT(sent); i++) {
+        const char *key = i < SB_COUNT(known) ? known[i][0] : sent[i - SB_COUNT(known)];
+        struct sb_problems problems;
+        sb_problems_init(&problems);
+        struct sb_keymap *k = sb_keymap_new();
+        char *text = sb_format("keymap t\nbind main %s zoom\n", key);
+        char *want = i < SB_COUNT(known) ? sb_format("mine.keys:2: most terminals send %s as %s\n", key, known[i][1]) : sb_format("%s", "");
+        read_text(k, text, &problems);
+        assert_string_equal(problems.text.p, want);
+        assert_string_equal(means(k, SB_IN_AUDIT, key), "zoom");
+        free(text);
+        free(want);
+        sb_keymap_free(k);
+        sb_problems_release(&problems);
+    }
+}
+
 static void the_table_of_actions_is_sound(void **state)
 {
     (void)state;
@@ -197,10 +280,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shipped_keymaps_have_no_problem),
+        cmocka_unit_test(shipped_keymaps_lie_over_the_default_one),
         cmocka_unit_test(approving_is_never_one_harmless_key),
         cmocka_unit_test(lookup_goes_from_the_place_to_its_parents),
         cmocka_unit_test(a_later_file_overrides_an_earlier_one),
         cmocka_unit_test(mistakes_are_told_with_file_and_line),
+        cmocka_unit_test(a_later_file_takes_away_what_could_not_be_reached),
+        cmocka_unit_test(keys_in_one_anothers_way_are_told),
+        cmocka_unit_test(keys_that_terminals_do_not_send_are_told_and_kept),
         cmocka_unit_test(the_table_of_actions_is_sound),
         cmocka_unit_test(the_readme_gets_one_row_an_action),
     };

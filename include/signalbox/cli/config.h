@@ -10,6 +10,7 @@
  *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
  *   set clipboard on                  # copying also sets the terminal's clipboard (OSC 52); off when not said
+ *   set mouse on                      # a click selects, the wheel scrolls; off when not said
  *   deployment shop                   # from here on, `set` is about this deployment
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
@@ -33,6 +34,7 @@ struct sb_config {
     bool clipboard;
     struct sb_config_deployment *deployments;
     size_t deployments_n;
+    bool mouse;
     bool unsafe; /* a line that guards safety is wrong: the program must not act on this config */
 };
 

@@ -30,8 +30,10 @@ struct sb_screen_options {
     const char *connecting;                           /* what the screen says it connects to; may be NULL */
     struct sb_screen_file theme, mono;                /* mono is used where there are no colours, or NO_COLOR is set */
     struct sb_screen_file keymap[2];                  /* read one over the other; the second may be empty */
+    const char *problems;                             /* of other files, a line each, told as messages; may be NULL */
     const char *state_dir;                            /* for copied and exported text, edits and standard error; NULL: neither is kept */
     const char *remembered;                           /* the text of SB_SCREEN_PANES, or NULL */
+    bool mouse;                                       /* its reports are asked for from the beginning */
     bool osc52;                                       /* copying also sets the terminal's clipboard */
     const struct sb_origin *origin;                   /* whose wall clock is shown; NULL: the machine's */
     struct sb_backend *backend;                       /* NULL: the terminal is opened, and closed at the end; for tests: borrowed */

@@ -65,6 +65,9 @@ const struct sb_origin *sb_session_origin(const struct sb_session *s);
 /* The config as it was read. */
 const struct sb_config *sb_session_config(const struct sb_session *s);
 
+/* What was passed over in it, a line each, for a screen to show: standard error is behind it. NULL: nothing. */
+const char *sb_session_config_problems(const struct sb_session *s);
+
 /* Ends the session. Does not come back when something hangs in the driver: the ledger is closed then, and the process ends
  * with this status. */
 void sb_session_close(struct sb_session *s, const char *reason, int status);

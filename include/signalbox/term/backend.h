@@ -7,7 +7,8 @@
  * loop. Keys are read from sb_backend_fd by the caller and decoded by term/keys.h; curses never reads. An unchanged frame
  * makes no bytes; nothing but a resize (and the first frame) clears the screen.
  *
- * While it is open: the terminal is raw and on its alternate screen, bracketed paste is on, standard error goes to a file,
+ * While it is open: the terminal is raw and on its alternate screen, bracketed paste is on (and the mouse, if it was
+ * switched on; both are off again whatever ends the process), standard error goes to a file,
  * and handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGABRT put the terminal back before the process dies. They need
  * one process-wide record (in curses.c), so at most one terminal backend is open at a time.
  *
@@ -56,7 +57,11 @@ int sb_backend_flush(struct sb_backend *b);
 
 void sb_backend_bell(struct sb_backend *b);
 
-/* Asks the terminal to take text into its clipboard (OSC 52, wrapped for tmux and screen). False when it is too long. */
+/* Asks for reports of the mouse, or for none; at first there are none. They come in as SB_KEY_MOUSE. While they do, the
+ * terminal's own selection needs Shift. */
+void sb_backend_mouse(struct sb_backend *b, bool on);
+
+/* Asks the terminal to take text into its clipboard (OSC 52, as it is, and wrapped for tmux and screen). False when it is too long. */
 bool sb_backend_copy(struct sb_backend *b, const void *text, size_t n);
 
 /* Forgets what is on the screen: the next blit repaints every cell. */

@@ -5,7 +5,9 @@
  * The decoder is pure: bytes and time-outs in, keys out. It holds back what may be the beginning of a longer sequence;
  * the poll loop waits sb_input_wait_ms and then calls sb_input_timeout. A sequence that was cut off is swallowed, never
  * given out as its letters: on a slow line the tail of an arrow key must not become the key "A". What is pasted (bracketed
- * paste) is one event and never keys. Answers of the terminal (OSC, DCS, mouse reports) are swallowed.
+ * paste) is one event and never keys. Answers of the terminal (OSC, DCS) are swallowed. Of the mouse's reports (SGR form,
+ * which comes only where term/backend.h has asked for it) the plain left button and the wheel are events, all else is
+ * swallowed.
  *
  * Sequences as in ECMA-48 and xterm's ctlseqs: CSI with modifiers, SS3, "CSI u". Thread: one owner.
  */
@@ -22,8 +24,11 @@ enum sb_key_code {
     SB_KEY_F1, SB_KEY_F2, SB_KEY_F3, SB_KEY_F4, SB_KEY_F5, SB_KEY_F6,
     SB_KEY_F7, SB_KEY_F8, SB_KEY_F9, SB_KEY_F10, SB_KEY_F11, SB_KEY_F12,
     SB_KEY_PASTE, /* text, n: what was pasted */
+    SB_KEY_MOUSE, /* button, x, y */
     SB_KEY_CODES
 };
+
+enum sb_button { SB_BUTTON_LEFT, SB_WHEEL_UP, SB_WHEEL_DOWN };
 
 enum sb_key_mods { SB_MOD_SHIFT = 1, SB_MOD_ALT = 2, SB_MOD_CTRL = 4 };
 
@@ -34,6 +39,8 @@ struct sb_key {
     const char *text; /* PASTE: raw bytes, valid during the call */
     size_t n;
     bool cut;         /* PASTE: more was pasted than is kept */
+    int button;       /* MOUSE: enum sb_button, pressed or turned */
+    int x, y;         /* MOUSE: the cell, from 0 */
 };
 
 #define SB_KEY_NAME_MAX 24

@@ -91,6 +91,8 @@ enum sb_action_flags {
     ACTION(ZOOM, "zoom", "zoom", SB_AT(MAIN), 0, "this pane alone, or all four again")                                            \
     ACTION(FOLLOW, "follow", "freeze", SB_AT(MAIN), 0, "freeze the rows of this pane, or follow what is new again")               \
     ACTION(LAYOUT, "layout", "", SB_AT(MAIN), 0, "panes as fits, side by side, or below one another")                             \
+    ACTION(GROW, "grow", "", SB_AT(MAIN), 0, "more room for this pane, less for the others")                                       \
+    ACTION(SHRINK, "shrink", "", SB_AT(MAIN), 0, "less room for this pane")                                                        \
     ACTION(SEARCH, "search", "search", SB_AT(MAIN) | SB_AT(PAGE), 0, "search here")                                               \
     ACTION(SEARCH_NEXT, "search-next", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the next place where it was found")                     \
     ACTION(SEARCH_PREVIOUS, "search-previous", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the place before")                              \
@@ -98,6 +100,7 @@ enum sb_action_flags {
     ACTION(UNDO_FILTER, "undo-filter", "", SB_AT(MAIN), 0, "take back the last change of a filter")                               \
     ACTION(SORT, "sort", "", SB_AT(MAIN), 0, "sort this pane by the next of its columns")                                         \
     ACTION(REVERSE, "reverse", "", SB_AT(MAIN), 0, "turn the order of this pane round")                                           \
+    ACTION(COLUMNS, "columns", "", SB_AT(MAIN), 0, "fewer columns in this pane, all of them, or as many as fit")                  \
     ACTION(MARK, "mark", "", SB_AT(MAIN), 0, "mark the selected row, or take its mark away")                                      \
     ACTION(NEXT_MARK, "next-mark", "", SB_AT(MAIN), 0, "to the next marked row")                                                  \
     ACTION(CLEAR_MARKS, "clear-marks", "", SB_AT(MAIN), 0, "take all marks of this pane away")                                    \
@@ -107,6 +110,7 @@ enum sb_action_flags {
     ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the marked rows, the selected one, or the page")                                  \
     ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json or svg")               \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
+    ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
     ACTION(SUSPEND, "suspend", "", SB_AT(GLOBAL), 0, "give the terminal back to the shell for a while")                           \
     ACTION(SUBMIT, "submit", "", SB_AT(LINE), 0, "take the line as it stands")                                                    \

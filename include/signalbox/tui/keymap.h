@@ -6,9 +6,10 @@
  *   keymap NAME ["what it is for"]
  *   bind CONTEXT[,CONTEXT...] KEYS ACTION     KEYS is one key or a sequence in quotes: "g g"
  *   unbind CONTEXT[,CONTEXT...] KEYS          takes away what an earlier file bound
- * A later file overrides an earlier one. Within one file, binding the same keys twice in a context is a conflict, and keys
- * behind a bound beginning can never be reached; both are told with file and line, as is an action that has no key left
- * anywhere. `?`, `q`, Escape, `:` and `/` mean the same in every keymap. An action marked deliberate is never on Enter or
+ * A later file overrides an earlier one: the same keys, keys behind them, and their beginning. Within one file, binding the
+ * same keys twice in a context is a conflict, and keys behind a bound beginning can never be reached, there or in a context
+ * that has the beginning; these are told with file and line, as are keys that most terminals send as others (C-i is Tab) and
+ * an action that has no key left anywhere. `?`, `q`, Escape, `:` and `/` mean the same in every keymap. An action marked deliberate is never on Enter or
  * Space. Thread: a read keymap is constant.
  */
 #ifndef SIGNALBOX_TUI_KEYMAP_H
@@ -28,7 +29,8 @@ void sb_keymap_free(struct sb_keymap *k);
 /* Reads a file over what is there. 0, or -1 only when memory runs out. */
 int sb_keymap_read(struct sb_keymap *k, const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err);
 
-/* What is wrong with the whole: actions without a key, and keys that every keymap must have. `path` is the file named. */
+/* What is wrong with the whole: keys that are in one another's way from context to context, actions without a key, and keys
+ * that every keymap must have. `path` is the file named where no line is to blame. */
 void sb_keymap_check(const struct sb_keymap *k, const char *path, struct sb_problems *problems);
 
 const char *sb_keymap_name(const struct sb_keymap *k);

@@ -26,6 +26,7 @@ struct sb_tui_setup {
     const char *connecting;         /* "shop (127.0.0.1:27017)": what is being connected to; copied */
     const char *problems;           /* what was wrong in theme and keymap files, a line each; shown as messages; may be NULL */
     const char *remembered;         /* of an SB_FX_REMEMBER, may be NULL or wrong: then it is passed over */
+    bool mouse;                     /* it is on from the beginning */
     bool ascii;                     /* the terminal shows nothing else */
     int64_t wall_ms;
 };
@@ -34,7 +35,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err);
 void sb_tui_free(struct sb_tui *t);
 
 enum sb_tui_event_kind {
-    SB_TUI_KEY,     /* key; a paste is one too */
+    SB_TUI_KEY,     /* key; a paste and a click are one too */
     SB_TUI_NEWS,    /* news: taken */
     SB_TUI_TICK,    /* time has passed */
     SB_TUI_SAY,     /* text: something the caller has to tell the person; bad says how */
@@ -62,6 +63,8 @@ enum sb_effect_kind {
     SB_FX_EXPORT_JSON, /* text: the document, into a file */
     SB_FX_EDITOR,  /* text: into the person's editor; SB_TUI_EDITED brings it back */
     SB_FX_REMEMBER, /* text: how the panes stand, for sb_tui_setup.remembered of the next time */
+    SB_FX_MOUSE_ON,  /* ask the terminal for the mouse's reports, */
+    SB_FX_MOUSE_OFF, /* or for none */
     SB_FX_REDRAW,  /* paint the whole screen again */
     SB_FX_SUSPEND, /* stop the process; it was allowed */
 };

@@ -24,18 +24,40 @@ void view_card_title(const struct sb_tui *t, const struct sb_card *c, struct sb_
     (void)t;
 }
 
-void view_tabs(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p)
+/* What a tab says; a star: it has to be read and was not. */
+static void tab_label(const struct sb_tui *t, const struct sb_card *c, int tab, bool on, char out[TEXT_MAX])
 {
     static const char *const names[TABS] = {"summary", "commands", "evidence", "policy", "rollback", "watch", "history"};
     static const enum sb_action actions[TABS] = {SB_ACT_SUMMARY, SB_ACT_COMMANDS, SB_ACT_EVIDENCE, SB_ACT_POLICY, SB_ACT_UNDOING, SB_ACT_WATCH, SB_ACT_HISTORY};
-    sb_page_line(p);
+    const char *key = sb_keymap_keys(t->keymap, SB_IN_CARD, actions[tab]);
     bool same = sb_streq(t->read_card, c->id) && sb_streq(t->read_hash, c->hash);
-    for (int i = 0; i < TABS; i++) {
-        const char *key = sb_keymap_keys(t->keymap, SB_IN_CARD, actions[i]);
-        bool must = c->state == SB_AWAITING_APPROVAL && i <= TAB_COMMANDS && !(same && t->read[i].done);
-        bool on = i == (int)tab;
-        sb_page_textf(p, on ? SB_ROLE_TAB_ON : SB_ROLE_TAB, "%s%s %s%s%s", on ? "[" : " ", key ? key : "", names[i], must ? "*" : "", on ? "]" : must ? "" : " ");
+    bool must = c->state == SB_AWAITING_APPROVAL && tab <= TAB_COMMANDS && !(same && t->read[tab].done);
+    snprintf(out, TEXT_MAX, "%s%s %s%s%s", on ? "[" : " ", key ? key : "", names[tab], must ? "*" : "", on ? "]" : must ? "" : " ");
+}
+
+int view_tab_at(const struct sb_tui *t, const struct sb_card *c, enum tab tab, int x)
+{
+    char label[TEXT_MAX];
+    for (int i = 0; i < TABS && x >= 0; i++) {
+        tab_label(t, c, i, i == (int)tab, label);
+        int width = sb_text_width(label, t->ascii);
+        if (x < width)
+            return i;
+        x -= width;
     }
+    return -1;
+}
+
+void view_tabs(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p)
+{
+    char label[TEXT_MAX];
+    sb_page_line(p);
+    for (int i = 0; i < TABS; i++) {
+        bool on = i == (int)tab;
+        tab_label(t, c, i, on, label);
+        sb_page_text(p, on ? SB_ROLE_TAB_ON : SB_ROLE_TAB, label);
+    }
+    bool same = sb_streq(t->read_card, c->id) && sb_streq(t->read_hash, c->hash);
     if (c->state == SB_AWAITING_APPROVAL)
         sb_page_right(p, SB_ROLE_DIM, same && t->read[0].done && t->read[1].done ? "read" : "* to be read");
 }

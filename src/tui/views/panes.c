@@ -94,7 +94,7 @@ static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, stru
     bool over = a->to != 0;
     column(p, SB_ROLE_DIM, 9, when);
     column(p, over ? SB_ROLE_DIM : level_role(a->severity), 7, sb_name(&sb_levels, a->severity));
-    if (p->width >= 76)
+    if (column_shown(t, PANE_ANOMALIES, p->width >= 76))
         column(p, SB_ROLE_TEXT, 15, sb_name(&sb_anomaly_classes, a->class_));
     struct sb_str state;
     sb_str_init(&state);
@@ -155,7 +155,7 @@ static void card_row(const struct sb_tui *t, const struct sb_card *c, int pane, 
     } else {
         column(p, level_role(c->risk), 7, sb_name(&sb_levels, c->risk));
     }
-    if (p->width >= 70)
+    if (column_shown(t, pane, p->width >= 70))
         column(p, SB_ROLE_TEXT, wide ? 22 : 15, c->target);
     struct sb_str tail;
     sb_str_init(&tail);
@@ -180,11 +180,11 @@ static void audit_line(const struct sb_tui *t, const struct sb_audit_row *r, str
     sb_page_fieldf(p, SB_ROLE_ID, -digits, "%" PRId64, r->seq);
     sb_page_text(p, SB_ROLE_TEXT, " ");
     column(p, SB_ROLE_DIM, 9, when);
-    if (p->width >= 56)
+    if (column_shown(t, PANE_AUDIT, p->width >= 56))
         column(p, SB_ROLE_TEXT, p->width >= 76 ? 17 : 12, r->actor);
-    if (p->width >= 90)
+    if (column_shown(t, PANE_AUDIT, p->width >= 90))
         column(p, SB_ROLE_DIM, 17, r->kind);
-    if (p->width >= 70)
+    if (column_shown(t, PANE_AUDIT, p->width >= 70))
         column(p, SB_ROLE_ID, 9, r->card ? r->card : r->case_id);
     sb_page_field(p, SB_ROLE_TEXT, rest(p, 0, 4), r->text);
 }
