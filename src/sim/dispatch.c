@@ -34,7 +34,7 @@ int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const ui
     while (sim_next(&it, &e)) {
         if (listed(refused, e.key, e.key_n) && sim_truth(e.v))
             return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %.100s of %s is not simulated", e.key, cmd->name);
-        if (cmd->strict && !listed(common, e.key, e.key_n) && !listed(cmd->fields, e.key, e.key_n))
+        if (cmd->strict && !listed(cmd->fields, e.key, e.key_n) && !listed(common, e.key, e.key_n))
             return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field '%s.%.200s' is an unknown field.", cmd->strict, e.key);
     }
     return 0;

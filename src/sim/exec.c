@@ -22,11 +22,7 @@ static uint64_t hash_text(uint64_t h, const char *text)
 static void hash_query(struct sim_exec *e)
 {
     const struct sim_query *q = &e->q;
-    struct sb_str shape;
-    sb_str_init(&shape);
-    sim_expr_shape(&shape, q->filter);
-    uint64_t h = sb_fnv1a(SB_FNV_START, shape.p, shape.len);
-    sb_str_release(&shape);
+    uint64_t h = sim_expr_shape(SB_FNV_START, q->filter);
     if (q->sort)
         h = sb_fnv1a(h ^ 1, q->sort, sim_doc_len(q->sort));
     if (q->projection)

@@ -2,6 +2,7 @@
  *
  * Testing documents against a tree. */
 #include <signalbox/base/array.h>
+#include <signalbox/base/hash.h>
 #include <signalbox/base/regex.h>
 #include <signalbox/sim/expr.h>
 #include <signalbox/sim/text.h>
@@ -472,20 +473,24 @@ void sim_expr_write(struct sim_w *w, const struct sim_expr *e)
     }
 }
 
-void sim_expr_shape(struct sb_str *out, const struct sim_expr *e)
+uint64_t sim_expr_shape(uint64_t h, const struct sim_expr *e)
 {
-    sb_str_addc(out, (char)('a' + e->kind));
-    sb_str_add(out, e->path, e->path_n);
-    if (e->kind == SIM_EVAL)
-        sim_shell_val(out, e->v);
-    if (e->sub_n == 0)
-        return;
-    sb_str_addc(out, '[');
-    for (size_t i = 0; i < e->sub_n; i++) {
-        sim_expr_shape(out, e->sub[i]);
-        sb_str_addc(out, ',');
+    char kind = (char)('a' + e->kind);
+    h = sb_fnv1a(h, &kind, 1);
+    h = sb_fnv1a(h, e->path, e->path_n);
+    if (e->kind == SIM_EVAL) {
+        struct sb_str text;
+        sb_str_init(&text);
+        sim_shell_val(&text, e->v);
+        h = sb_fnv1a(h, text.p, text.len);
+        sb_str_release(&text);
     }
-    sb_str_addc(out, ']');
+    if (e->sub_n == 0)
+        return h;
+    h = sb_fnv1a(h, "[", 1);
+    for (size_t i = 0; i < e->sub_n; i++)
+        h = sb_fnv1a(sim_expr_shape(h, e->sub[i]), ",", 1);
+    return sb_fnv1a(h, "]", 1);
 }
 
 void sim_filter_operators(const struct sim_expr *e, sim_operator_fn fn, void *ctx)

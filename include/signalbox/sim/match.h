@@ -77,8 +77,8 @@ bool sim_matches_all(const struct sim_expr *e);
 /* The expression as explain shows it, into the open document. */
 void sim_expr_write(struct sim_w *w, const struct sim_expr *e);
 
-/* What remains of the question without its values, for query hashes: appended as text. */
-void sim_expr_shape(struct sb_str *out, const struct sim_expr *e);
+/* What remains of the question without its values, for query hashes: the hash goes on with it. */
+uint64_t sim_expr_shape(uint64_t h, const struct sim_expr *e);
 
 /* True when every document that e matches is matched by `wider` too, as far as simple comparisons tell (for partial
  * indexes); false is no proof of the opposite. */
