@@ -56,6 +56,30 @@ static void test_decimals(void **state)
     }
 }
 
+/* What is calculated from the bits is what reading the text gives, to the last bit. */
+static void test_decimals_are_numbers(void **state)
+{
+    (void)state;
+    static const char *const fixed[] = {"0", "-0", "0.00", "-0.07", "12.34", "1E+3", "9007199254740991", "9007199254740992.1", "0.000000000000001",
+                                        "0.0000000000000001", "-9.99E+20", "79228162514264337593543950335", "Infinity", "-Infinity", "1E-6176"};
+    for (int i = 0; i < 3000; i++) {
+        char text[80];
+        bson_decimal128_t d;
+        uint8_t b[16];
+        if (i < (int)SB_COUNT(fixed))
+            snprintf(text, sizeof text, "%s", fixed[i]);
+        else
+            snprintf(text, sizeof text, "%s%llu.%0*llu", rig_below(&rng, 2) ? "-" : "", (unsigned long long)(sb_rng_u64(&rng) >> (8 + rig_below(&rng, 55))),
+                     1 + (int)rig_below(&rng, 15), (unsigned long long)rig_below(&rng, 100000));
+        assert_true(bson_decimal128_from_string(text, &d));
+        sim_val_i64(b, (int64_t)d.low);
+        sim_val_i64(b + 8, (int64_t)d.high);
+        long double is = sim_number((struct sim_val){BSON_TYPE_DECIMAL128, 16, b}), want = strtold(text, NULL);
+        if (is != want || signbit(is) != signbit(want))
+            fail_msg("%s: %.22Lg", text, is);
+    }
+}
+
 static void test_texts(void **state)
 {
     (void)state;
@@ -113,6 +137,6 @@ static int end(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_decimals), cmocka_unit_test(test_texts), cmocka_unit_test(test_numbered_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_decimals), cmocka_unit_test(test_decimals_are_numbers), cmocka_unit_test(test_texts), cmocka_unit_test(test_numbered_names)};
     return cmocka_run_group_tests(tests, begin, end);
 }
