@@ -90,6 +90,73 @@ static int collect_rows(struct sim_call *c, struct sim_find *find, struct sim_do
     return rc;
 }
 
+static void note_indexes(const struct sim_stage *s, struct sim_foreign_stats *st)
+{
+    const char *name = s->scan ? s->scan->index->name : s->kind == SIM_IDHACK ? "_id_" : NULL;
+    for (size_t i = 0; name && i < st->indexes_n; i++)
+        if (strcmp(st->index[i], name) == 0)
+            name = NULL;
+    if (name && st->indexes_n < SB_COUNT(st->index))
+        snprintf(st->index[st->indexes_n++], sizeof st->index[0], "%s", name);
+    if (s->child)
+        note_indexes(s->child, st);
+    for (size_t i = 0; i < s->children_n; i++)
+        note_indexes(s->children[i], st);
+}
+
+/* Its work is work of the operation that asks. */
+static void count_foreign(struct sim_call *c, struct sim_exec *e, struct sim_foreign_stats *st)
+{
+    struct sim_totals t;
+    struct sim_coll *coll = e->q.coll;
+    sim_exec_totals(e, &t);
+    st->docs += t.docs;
+    st->keys += t.keys;
+    st->scans += t.collscan;
+    note_indexes(e->root, st);
+    c->op.keys += t.keys;
+    c->op.docs += t.docs;
+    c->op.works += e->root->works;
+    c->op.work.keys += t.keys + e->trial_keys;
+    c->op.work.docs += t.docs + e->trial_docs;
+    if (!coll)
+        return;
+    sim_exec_count_accesses(e);
+    c->op.work.doc_bytes += coll->records.count ? t.docs * (int64_t)(coll->records.bytes / coll->records.count) : 0;
+    coll->scans_total += t.collscan;
+    coll->scans_nontailable += t.collscan;
+    c->m->n.scans_total += t.collscan;
+    c->m->n.scans_nontailable += t.collscan;
+}
+
+static int find_foreign(void *ctx, const char *from, const uint8_t *filter, struct sim_foreign_stats *st, struct sim_docs *out, struct sim_fail *f)
+{
+    struct sim_call *c = ctx;
+    struct sim_query q = {.purpose = SIM_FOR_FIND, .ns = "", .now_us = c->s->now};
+    struct sim_exec *e = NULL;
+    struct sim_row row;
+    char ns[272];
+    int rc = -1;
+    struct sim_filter *x = sim_filter_new(filter, f);
+    if (!x)
+        return -1;
+    snprintf(ns, sizeof ns, "%s.%s", c->db, from);
+    q.coll = sim_coll_find(&c->m->cat, ns);
+    q.filter = x->root;
+    if (!(e = sim_exec_new(&q, f)))
+        goto out;
+    while ((rc = sim_exec_next(e, &row, f)) > 0)
+        if (sim_docs_add(out, row.doc)) {
+            rc = sim_fail_nomem(f);
+            break;
+        }
+    count_foreign(c, e, st);
+out:
+    sim_exec_free(e);
+    sim_filter_free(x);
+    return rc;
+}
+
 static int reply_docs(struct sim_call *c, struct sim_docs *docs, int64_t batch)
 {
     struct sim_open_cursor *cursor = sim_open_cursor_new(c->m, c->ns, c->s->now);
@@ -145,6 +212,7 @@ int sim_cmd_aggregate(struct sim_call *c)
     struct sim_docs docs = {0};
     struct front front = {0};
     struct sim_val cursor = sim_arg(c, "cursor");
+    const struct sim_foreign foreign = {find_foreign, c};
     int64_t batch = SIM_FIRST_BATCH, rows = 0;
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
@@ -183,7 +251,7 @@ int sim_cmd_aggregate(struct sim_call *c)
             goto out;
         sim_op_exec(&c->op, front.find->exec, NULL);
     }
-    if (sim_pipeline_run(&p, from, &docs, &c->m->rng, &rows, &c->fail))
+    if (sim_pipeline_run(&p, from, &docs, &c->m->rng, &foreign, &rows, &c->fail))
         goto out;
     c->op.work.pipeline_rows = rows;
     for (size_t i = from; i < p.n; i++)
@@ -201,6 +269,7 @@ int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, int stats)
     struct sim_pipeline p = {0};
     struct sim_docs docs = {0};
     struct front front = {0};
+    const struct sim_foreign foreign = {find_foreign, c};
     int64_t rows = 0;
     int rc = -1;
     if (sim_pipeline_init(&p, sim_find(cmd, "pipeline"), &c->fail))
@@ -218,7 +287,7 @@ int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, int stats)
         sim_op_exec(&c->op, front.find->exec, NULL);
     }
     int64_t found = (int64_t)docs.n, millis = (int64_t)(sim_cost_of(&c->s->costs, &c->op.work) / 1000);
-    if (stats && sim_pipeline_run(&p, front.absorbed, &docs, &c->m->rng, &rows, &c->fail))
+    if (stats && sim_pipeline_run(&p, front.absorbed, &docs, &c->m->rng, &foreign, &rows, &c->fail))
         goto out;
     if (front.whole) {
         sim_explain(c->reply, front.find->exec, stats, true, millis);

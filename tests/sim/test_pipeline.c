@@ -80,7 +80,15 @@ static const struct {
     const char *msg;
 } refusals[] = {
     {"{'aggregate':'c','pipeline':[{'$nope':1}],'cursor':{}}", 40324, "Unrecognized pipeline stage name: '$nope'"},
-    {"{'aggregate':'c','pipeline':[{'$lookup':{}}],'cursor':{}}", 238, "the stage $lookup is not simulated"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':1}],'cursor':{}}", 9, "the $lookup stage specification must be an object, but found int"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':1}}],'cursor':{}}", 9, "$lookup argument 'from' must be a string, found type int"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'form':'d'}}],'cursor':{}}", 9, "unknown argument to $lookup: form"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'as':'x'}}],'cursor':{}}", 9, "must specify 'from' field for a $lookup"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d'}}],'cursor':{}}", 9, "must specify 'as' field for a $lookup"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','localField':'a'}}],'cursor':{}}", 9, "$lookup requires either 'pipeline' or both"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','pipeline':[]}}],'cursor':{}}", 238, "$lookup with a pipeline is not simulated"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','localField':'a.0.b','foreignField':'c'}}],'cursor':{}}", 238, "by an element of an array"},
+    {"{'aggregate':'c','pipeline':[{'$unionWith':'d'}],'cursor':{}}", 238, "the stage $unionWith is not simulated"},
     {"{'aggregate':'c','pipeline':[{}],'cursor':{}}", 40323, "A pipeline stage specification object must contain exactly one field."},
     {"{'aggregate':'c','pipeline':[{'$match':1}],'cursor':{}}", 15959, "the match filter must be an expression in an object"},
     {"{'aggregate':'c','pipeline':[{'$limit':0}],'cursor':{}}", 15958, "the limit must be positive"},
@@ -133,6 +141,89 @@ static const struct {
     {"'filter':{'k':'a'},'limit':-1,'projection':{'_id':1}", NULL},
     {"'filter':{'tags':'y'},'projection':{'_id':1},'sort':{'_id':1}", "[{'_id':1},{'_id':3}]"},
 };
+
+/* ---- $lookup ---- */
+
+static const struct {
+    const char *spec, *match, *found; /* of the one document that matches: the _ids found for it */
+} lookups[] = {
+    {"'localField':'k','foreignField':'ref'", "{'_id':1}", "[{'_id':10},{'_id':13}]"},
+    {"'localField':'k','foreignField':'ref'", "{'_id':2}", "[{'_id':11},{'_id':13}]"},     /* an element of the other's array */
+    {"'localField':'k','foreignField':'ref'", "{'_id':4}", "[]"},
+    {"'localField':'none','foreignField':'ref'", "{'_id':1}", "[{'_id':12},{'_id':14}]"},   /* missing is asked for as null */
+    {"'localField':'v','foreignField':'ref'", "{'_id':4}", "[{'_id':12},{'_id':14}]"},      /* and null too */
+    {"'localField':'tags','foreignField':'tag'", "{'_id':1}", "[{'_id':10},{'_id':11}]"},   /* each element of an array */
+    {"'localField':'tags','foreignField':'tag'", "{'_id':2}", "[{'_id':12},{'_id':13},{'_id':14}]"}, /* an empty one: as missing */
+    {"'localField':'s.u','foreignField':'n.u'", "{'_id':5}", "[{'_id':14}]"},
+    {"'localField':'list.u','foreignField':'n.u'", "{'_id':7}", "[{'_id':14},{'_id':15}]"}, /* through an array on the way */
+    {"'localField':'re','foreignField':'ref'", "{'_id':7}", "[]"},                          /* a pattern is a value here */
+    {"'localField':'re','foreignField':'n.u'", "{'_id':7}", "[{'_id':15}]"},
+};
+
+static void lookup_data(void)
+{
+    rig_ok(&r, "l", "{'insert':'c','documents':[{'_id':1,'k':'a','tags':['x','y']},{'_id':2,'k':'b','tags':[]},{'_id':4,'k':'c','v':null},{'_id':5,'s':{'u':3}},"
+                    "{'_id':7,'list':[{'u':3},{'w':1},{'u':4}],'re':[{'$regularExpression':{'pattern':'^a','options':''}},4]}]}");
+    rig_ok(&r, "l", "{'insert':'d','documents':[{'_id':10,'ref':'a','tag':'x'},{'_id':11,'ref':'b','tag':'y'},{'_id':12,'ref':null},"
+                    "{'_id':13,'ref':['b','a']},{'_id':14,'n':{'u':3}},{'_id':15,'ref':'q','tag':'q','n':{'u':4}}]}");
+}
+
+static void test_lookup(void **state)
+{
+    (void)state;
+    char text[600];
+    lookup_data();
+    for (int indexed = 0; indexed < 2; indexed++) { /* the same with and without an index for each */
+        for (size_t i = 0; i < SB_COUNT(lookups); i++) {
+            snprintf(text, sizeof text, "{'aggregate':'c','cursor':{},'pipeline':[{'$match':%s},{'$lookup':{'from':'d',%s,'as':'o'}},"
+                                        "{'$unwind':{'path':'$o','preserveNullAndEmptyArrays':false}},{'$replaceWith':{'_id':'$o._id'}},{'$sort':{'_id':1}}]}",
+                     lookups[i].match, lookups[i].spec);
+            rig_gives(&r, "l", text, "cursor.firstBatch", lookups[i].found);
+        }
+        rig_ok(&r, "l", "{'createIndexes':'d','indexes':[{'key':{'ref':1},'name':'ref_1'},{'key':{'tag':1},'name':'tag_1'},{'key':{'n.u':1},'name':'n.u_1'}]}");
+    }
+    rig_gives(&r, "l", "{'aggregate':'c','cursor':{},'pipeline':[{'$match':{'_id':1}},{'$lookup':{'from':'d','localField':'k','foreignField':'ref','as':'tags'}},{'$project':{'tags._id':1}}]}",
+              "cursor.firstBatch", "[{'_id':1,'tags':[{'_id':10},{'_id':13}]}]");
+    rig_gives(&r, "l", "{'aggregate':'c','cursor':{},'pipeline':[{'$match':{'_id':1}},{'$lookup':{'from':'nowhere','localField':'k','foreignField':'ref','as':'o'}},{'$project':{'o':1}}]}",
+              "cursor.firstBatch", "[{'_id':1,'o':[]}]");
+}
+
+/* What the inner questions look at is looked at by the command: without an index all of it, each time. */
+static void test_lookup_is_paid_for(void **state)
+{
+    (void)state;
+    static const char join[] = "{'explain':{'aggregate':'p','cursor':{},'pipeline':[{'$lookup':{'from':'q','localField':'a','foreignField':'b','as':'o'}}]},'verbosity':'executionStats'}";
+    static const char plain[] = "{'aggregate':'p','cursor':{},'pipeline':[{'$lookup':{'from':'q','localField':'a','foreignField':'b','as':'o'}}]}";
+    char text[200];
+    for (int i = 0; i < 300; i++) {
+        snprintf(text, sizeof text, "{'insert':'q','documents':[{'_id':%d,'b':%d}]}", i, i % 100);
+        rig_ok(&r, "l", text);
+        snprintf(text, sizeof text, "{'insert':'p','documents':[{'_id':%d,'a':%d}]}", i, i);
+        if (i < 20)
+            rig_ok(&r, "l", text);
+    }
+    const uint8_t *reply = rig_ok(&r, "l", join);
+    assert_int_equal(rig_int(reply, "stages.1.totalDocsExamined"), 20 * 300);
+    assert_int_equal(rig_int(reply, "stages.1.totalKeysExamined"), 0);
+    assert_int_equal(rig_int(reply, "stages.1.collectionScans"), 40); /* as the recorded server counts */
+    assert_int_equal(rig_int(reply, "stages.1.nReturned"), 20);
+    int64_t docs = rig_int(rig_ok(&r, "admin", "{'serverStatus':1}"), "metrics.queryExecutor.scannedObjects");
+    rig_ok(&r, "l", plain);
+    reply = rig_ok(&r, "admin", "{'serverStatus':1}");
+    assert_int_equal(rig_int(reply, "metrics.queryExecutor.scannedObjects") - docs, 20 + 20 * 300);
+    assert_true(rig_int(reply, "metrics.aggStageCounters.$lookup") > 0);
+    rig_ok(&r, "l", plain);
+    int64_t slow = r.conn[0]->latency_us;
+    rig_ok(&r, "l", "{'createIndexes':'q','indexes':[{'key':{'b':1},'name':'b_1'}]}");
+    rig_ok(&r, "l", plain);
+    assert_true(r.conn[0]->latency_us * 5 < slow);
+    reply = rig_ok(&r, "l", join);
+    assert_int_equal(rig_int(reply, "stages.1.totalDocsExamined"), 60);
+    assert_int_equal(rig_int(reply, "stages.1.totalKeysExamined"), 60);
+    assert_int_equal(rig_int(reply, "stages.1.collectionScans"), 0);
+    rig_same_text("indexesUsed", rig_at(reply, "stages.1.indexesUsed"), "['b_1']");
+    assert_int_equal(rig_int(rig_ok(&r, "l", "{'aggregate':'q','cursor':{},'pipeline':[{'$indexStats':{}},{'$match':{'name':'b_1'}}]}"), "cursor.firstBatch.0.accesses.ops"), 40);
+}
 
 static void test_finds(void **state)
 {
@@ -277,6 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stages),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_lookup_is_paid_for),
         cmocka_unit_test(test_finds),
         cmocka_unit_test(test_distinct_and_count),
         cmocka_unit_test(test_batches),
