@@ -193,7 +193,7 @@ static int set_life(struct sim_call *c, struct sim_val v)
     if (!sim_is_number(v.type) || seconds < 1 || seconds > INT32_MAX)
         return sim_fail(&c->fail, SIM_BAD_VALUE, "Invalid value for parameter transactionLifetimeLimitSeconds: it is at least 1");
     sim_w_int(c->reply, "was", sim_txns_life(c->s));
-    sim_txns_set_life(c->s, seconds);
+    c->s->costs.transaction_life_s = (double)seconds;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/engine.h>
 #include <signalbox/sim/log.h>
+#include <signalbox/sim/txn.h>
 
 #include "diag.h"
 
@@ -295,7 +296,7 @@ static void on_snapshot_end(struct sim *s, void *ctx)
     for (int i = 0; i < s->members; i++)
         for (struct sim_snapshot *y = s->member[i].snapshots; y; y = y->next)
             if (y == x) {
-                bool aborted = s->now >= x->from_us + (int64_t)(s->costs.transaction_life_s * 1e6);
+                bool aborted = s->now >= x->from_us + sim_txns_life(s) * 1000000;
                 *(aborted ? &s->member[i].n.txns_aborted : &s->member[i].n.txns_committed) += 1;
                 close_snapshot(&s->member[i], x);
                 return;
@@ -306,7 +307,7 @@ int sim_snapshot_open(struct sim_member *m, const char *app, const char *ns, int
 {
     struct sim *s = m->sim;
     struct sim_snapshot *x = calloc(1, sizeof *x);
-    int64_t limit = s->now + (int64_t)(s->costs.transaction_life_s * 1e6);
+    int64_t limit = s->now + sim_txns_life(s) * 1000000;
     if (!x)
         return -1;
     snprintf(x->app, sizeof x->app, "%s", app);
