@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "diag.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +142,10 @@ static int find_foreign(void *ctx, const char *from, const uint8_t *filter, stru
     if (!x)
         return -1;
     snprintf(ns, sizeof ns, "%s.%s", c->db, from);
-    q.coll = sim_coll_find(&c->m->cat, ns);
+    if (!(q.coll = sim_coll_find(&c->m->cat, ns)) && sim_view_find(&c->m->cat, ns)) {
+        sim_fail(f, SIM_NOT_IMPLEMENTED, "$lookup from a view is not simulated");
+        goto out;
+    }
     q.filter = x->root;
     if (!(e = sim_exec_new(&q, f)))
         goto out;
@@ -159,7 +163,7 @@ out:
 
 static int reply_docs(struct sim_call *c, struct sim_docs *docs, int64_t batch)
 {
-    struct sim_open_cursor *cursor = sim_open_cursor_new(c->m, c->ns, c->s->now);
+    struct sim_open_cursor *cursor = sim_open_cursor_new(c->m, c->op.ns, c->s->now); /* as it was asked, also of a view */
     if (!cursor)
         return sim_fail_nomem(&c->fail);
     cursor->docs = docs->d;
@@ -206,20 +210,95 @@ static bool is_query_stats(const struct sim_call *c)
     return sim_since(c->s, 7) && sim_path(c->body, "pipeline.0.$queryStats").type != 0;
 }
 
-int sim_cmd_aggregate(struct sim_call *c)
+static void count_stages(struct sim_member *m, const struct sim_pipeline *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        m->n.stage[p->pipe[i].kind]++;
+}
+
+/* A pipeline on a view is that of the view and then its own, on what the view is of. */
+static int begin_stages(struct sim_call *c, struct sim_pipeline *p, struct sim_val stages, struct sim_w *view)
+{
+    int is_view = sim_view_resolve(c, stages, view);
+    if (is_view > 0)
+        stages = sim_find(sim_w_done(view), "pipeline");
+    return is_view < 0 || sim_pipeline_init(p, stages, &c->fail) ? -1 : 0;
+}
+
+/* What the stages on c->ns give. cmd: with allowDiskUse and hint. */
+static int run_stages(struct sim_call *c, const uint8_t *cmd, struct sim_val stages, struct sim_docs *docs)
 {
     struct sim_pipeline p = {0};
-    struct sim_docs docs = {0};
     struct front front = {0};
-    struct sim_val cursor = sim_arg(c, "cursor");
+    struct sim_w view;
     const struct sim_foreign foreign = {find_foreign, c};
-    int64_t batch = SIM_FIRST_BATCH, rows = 0;
+    int64_t rows = 0;
+    size_t from = 1;
+    int rc = -1;
+    sim_w_init(&view);
+    if (begin_stages(c, &p, stages, &view))
+        goto out;
+    count_stages(c->m, &p);
+    if (p.n && is_source(p.pipe[0].kind)) {
+        if (source_docs(c, &p.pipe[0], docs))
+            goto out;
+    } else {
+        if (make_front(c, cmd, &p, false, &front))
+            goto out;
+        from = front.absorbed;
+        sim_exec_count_accesses(front.find->exec);
+        if (collect_rows(c, front.find, docs))
+            goto out;
+        sim_op_exec(&c->op, front.find->exec, NULL);
+    }
+    if (sim_pipeline_run(&p, from, docs, &c->m->rng, &foreign, &rows, &c->fail))
+        goto out;
+    c->op.work.pipeline_rows = rows;
+    for (size_t i = from; i < p.n; i++)
+        c->op.has_sort = c->op.has_sort || p.pipe[i].kind == SIM_PIPE_SORT;
+    rc = 0;
+out:
+    sim_find_free(front.find);
+    sim_pipeline_release(&p);
+    sim_w_release(&view);
+    return rc;
+}
+
+int sim_run_on_view(struct sim_call *c, const char *name, struct sim_docs *docs)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    int rc = sim_view_question(c, c->body, name, &w);
+    if (rc == 0)
+        rc = run_stages(c, c->body, sim_find(sim_w_done(&w), "pipeline"), docs);
+    sim_w_release(&w);
+    return rc;
+}
+
+int sim_find_on_view(struct sim_call *c)
+{
+    struct sim_docs docs = {0};
+    struct sim_val size = sim_arg(c, "batchSize");
+    int64_t batch = size.type ? sim_int(size, SIM_FIRST_BATCH) : SIM_FIRST_BATCH;
+    int rc = sim_run_on_view(c, "find", &docs);
+    if (rc == 0)
+        rc = reply_docs(c, &docs, batch < 0 ? -batch : batch);
+    sim_docs_release(&docs);
+    return rc;
+}
+
+int sim_cmd_aggregate(struct sim_call *c)
+{
+    struct sim_pipeline own = {0};
+    struct sim_docs docs = {0};
+    struct sim_val cursor = sim_arg(c, "cursor"), stages = sim_arg(c, "pipeline");
+    int64_t batch = SIM_FIRST_BATCH;
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
     c->op.pipeline = true;
     if (sim_truth(sim_arg(c, "explain"))) {
-        if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) == 0 && set_ns(c, &p) == 0)
-            rc = sim_explain_aggregate(c, c->body, 0);
+        if (sim_pipeline_init(&own, stages, &c->fail) == 0 && set_ns(c, &own) == 0)
+            rc = sim_explain_aggregate(c, c->body, stages, 0);
         goto out;
     }
     if (cursor.type != BSON_TYPE_DOCUMENT) {
@@ -233,46 +312,26 @@ int sim_cmd_aggregate(struct sim_call *c)
         sim_fail(&c->fail, 7373500, "$queryStats is not allowed in the current configuration. You may need to enable the corresponding feature flag");
         goto out;
     }
-    if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) || set_ns(c, &p) || check_source(c, &p))
+    if (sim_pipeline_init(&own, stages, &c->fail) || set_ns(c, &own) || check_source(c, &own) || run_stages(c, c->body, stages, &docs))
         goto out;
-    for (size_t i = 0; i < p.n; i++)
-        c->m->n.stage[p.pipe[i].kind]++;
-    size_t from;
-    if (p.n && is_source(p.pipe[0].kind)) {
-        from = 1;
-        if (source_docs(c, &p.pipe[0], &docs))
-            goto out;
-    } else {
-        if (make_front(c, c->body, &p, false, &front))
-            goto out;
-        from = front.absorbed;
-        sim_exec_count_accesses(front.find->exec);
-        if (collect_rows(c, front.find, &docs))
-            goto out;
-        sim_op_exec(&c->op, front.find->exec, NULL);
-    }
-    if (sim_pipeline_run(&p, from, &docs, &c->m->rng, &foreign, &rows, &c->fail))
-        goto out;
-    c->op.work.pipeline_rows = rows;
-    for (size_t i = from; i < p.n; i++)
-        c->op.has_sort = c->op.has_sort || p.pipe[i].kind == SIM_PIPE_SORT;
     rc = reply_docs(c, &docs, batch < 0 ? 0 : batch);
 out:
     sim_docs_release(&docs);
-    sim_find_free(front.find);
-    sim_pipeline_release(&p);
+    sim_pipeline_release(&own);
     return rc;
 }
 
-int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, int stats)
+int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, struct sim_val stages, int stats)
 {
     struct sim_pipeline p = {0};
     struct sim_docs docs = {0};
     struct front front = {0};
+    struct sim_w view;
     const struct sim_foreign foreign = {find_foreign, c};
     int64_t rows = 0;
     int rc = -1;
-    if (sim_pipeline_init(&p, sim_find(cmd, "pipeline"), &c->fail))
+    sim_w_init(&view);
+    if (begin_stages(c, &p, stages, &view))
         goto out;
     if (p.n && is_source(p.pipe[0].kind)) {
         sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "explain of %s is not simulated", sim_pipe_name(p.pipe[0].kind));
@@ -315,5 +374,6 @@ out:
     sim_docs_release(&docs);
     sim_find_free(front.find);
     sim_pipeline_release(&p);
+    sim_w_release(&view);
     return rc;
 }

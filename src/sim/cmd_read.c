@@ -6,6 +6,7 @@
 #include <signalbox/sim/txn.h>
 
 #include "commands.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,40 @@ int sim_reply_cursor(struct sim_call *c, struct sim_open_cursor *cursor, int64_t
     return 0;
 }
 
+/* ---- on views ---- */
+
+static bool is_view(const struct sim_call *c)
+{
+    return !sim_coll_find(&c->m->cat, c->ns) && sim_view_find(&c->m->cat, c->ns);
+}
+
+/* The one document that the question comes to, if any. */
+static int count_on_view(struct sim_call *c)
+{
+    struct sim_docs docs = {0};
+    int rc = sim_run_on_view(c, "count", &docs);
+    if (rc == 0)
+        sim_w_int(c->reply, "n", docs.n ? sim_int(sim_find(docs.d[0]->bson, "count"), 0) : 0);
+    sim_docs_release(&docs);
+    return rc;
+}
+
+static int distinct_on_view(struct sim_call *c)
+{
+    struct sim_docs docs = {0};
+    struct sim_elem e;
+    int rc = sim_run_on_view(c, "distinct", &docs);
+    if (rc == 0) {
+        struct sim_val list = docs.n ? sim_find(docs.d[0]->bson, "distinct") : sim_missing;
+        sim_w_array(c->reply, "values");
+        for (struct sim_iter it = sim_iter_of(list.p); list.type == BSON_TYPE_ARRAY && sim_next(&it, &e);)
+            sim_w_val(c->reply, NULL, e.v);
+        sim_w_end(c->reply);
+    }
+    sim_docs_release(&docs);
+    return rc;
+}
+
 int sim_cmd_find(struct sim_call *c)
 {
     int64_t batch = SIM_FIRST_BATCH;
@@ -216,6 +251,8 @@ int sim_cmd_find(struct sim_call *c)
             return sim_fail(&c->fail, SIM_BAD_VALUE, "error processing query: ns=%s tailable cursor requested on non capped collection", c->ns);
         return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "tailable cursors are not simulated");
     }
+    if (is_view(c))
+        return sim_find_on_view(c);
     struct sim_find *q = sim_find_of_find(c, c->body, false, &batch, &single);
     if (!q)
         return -1;
@@ -332,6 +369,8 @@ int sim_cmd_count(struct sim_call *c)
 {
     if (sim_call_ns(c))
         return -1;
+    if (is_view(c))
+        return count_on_view(c);
     struct sim_find *q = sim_find_of_count(c, c->body, false);
     if (!q)
         return -1;
@@ -393,6 +432,8 @@ int sim_cmd_distinct(struct sim_call *c)
     struct sim_row row;
     if (sim_call_ns(c))
         return -1;
+    if (is_view(c))
+        return distinct_on_view(c);
     struct sim_find *q = sim_find_of_distinct(c, c->body, false);
     if (!q)
         return -1;

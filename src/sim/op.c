@@ -31,7 +31,7 @@ void sim_op_release(struct sim_op *op)
 
 static struct sim_coll *coll_of(const struct sim_op *op)
 {
-    return sim_coll_find(&op->m->cat, op->ns);
+    return sim_coll_find(&op->m->cat, op->base ? op->base : op->ns);
 }
 
 static int level_of(const struct sim_op *op, const struct sim_filter **filter)
