@@ -4,6 +4,7 @@
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/sort.h>
 #include <signalbox/sim/txn.h>
+#include <signalbox/sim/wait.h>
 
 #include "commands.h"
 #include "view.h"
@@ -12,6 +13,9 @@
 #include <string.h>
 
 static const uint8_t empty_doc[] = {5, 0, 0, 0, 0};
+static const uint8_t in_order[] = "\x13\0\0\0\x10$natural\0\1\0\0\0"; /* {$natural: 1} */
+
+#define AWAIT_MS 1000 /* how long a getMore waits for data unless it says */
 
 static void count_operator(void *ctx, const char *name)
 {
@@ -120,6 +124,8 @@ struct sim_find *sim_find_of_find(struct sim_call *c, const uint8_t *cmd, bool e
     if (q.hint.type == BSON_TYPE_DOCUMENT && sim_is_empty(q.hint.p))
         q.hint = sim_missing;
     q.allow_disk = sim_truth(sim_arg_of(c, cmd, "allowDiskUse"));
+    if (sim_truth(sim_arg_of(c, cmd, "tailable")))
+        q.hint = sim_val_doc(in_order); /* by no index */
     return sim_find_new(c, cmd, &q, filter, projection);
 }
 
@@ -236,23 +242,50 @@ static int distinct_on_view(struct sim_call *c)
     return rc;
 }
 
+/* A cursor on a capped collection that goes on where it ended. */
+static int check_tailable(struct sim_call *c, bool *tailable)
+{
+    struct sim_val sort = sim_arg(c, "sort");
+    *tailable = sim_truth(sim_arg(c, "tailable"));
+    if (!*tailable)
+        return sim_truth(sim_arg(c, "awaitData")) ? sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "Cannot set 'awaitData' without also setting 'tailable'") : 0;
+    if (sim_truth(sim_arg(c, "singleBatch")))
+        return sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "cannot use tailable option with the 'singleBatch' option");
+    if (sort.type == BSON_TYPE_DOCUMENT && !sim_is_empty(sort.p) && sim_int(sim_find(sort.p, "$natural"), 0) != 1)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "cannot use tailable option with a sort other than {$natural: 1}");
+    const struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    if (coll && !coll->capped)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "error processing query: ns=%s tailable cursor requested on non capped collection", c->ns);
+    return 0;
+}
+
+/* What a driver asks for to be told of each new document: a getMore at its end waits for the next. */
+static int await_data(struct sim_call *c, struct sim_open_cursor *cursor)
+{
+    const struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    int64_t ms = sim_arg(c, "maxTimeMS").type ? sim_int(sim_arg(c, "maxTimeMS"), 0) : AWAIT_MS;
+    int64_t until = c->conn->tail_until_us ? c->conn->tail_until_us : c->s->now + sim_stretched(c->s, ms);
+    if (!coll || c->conn->inside || c->s->now >= until)
+        return 0;
+    sim_w_clear(c->reply);
+    c->m->n.op[SIM_OP_GETMORE]--;
+    cursor->used_us = c->s->now;
+    return sim_await_data(c, coll, until) ? -1 : 1;
+}
+
 int sim_cmd_find(struct sim_call *c)
 {
     int64_t batch = SIM_FIRST_BATCH;
-    bool single = false;
+    bool single = false, tailable;
     c->op.type = "query";
     c->op.top = SIM_TOP_QUERIES;
     c->m->n.op[SIM_OP_QUERY]++;
     if (sim_call_ns(c))
         return -1;
-    if (sim_truth(sim_arg(c, "tailable"))) {
-        struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
-        if (!coll || !coll->capped)
-            return sim_fail(&c->fail, SIM_BAD_VALUE, "error processing query: ns=%s tailable cursor requested on non capped collection", c->ns);
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "tailable cursors are not simulated");
-    }
     if (is_view(c))
         return sim_find_on_view(c);
+    if (check_tailable(c, &tailable))
+        return -1;
     struct sim_find *q = sim_find_of_find(c, c->body, false, &batch, &single);
     if (!q)
         return -1;
@@ -263,6 +296,9 @@ int sim_cmd_find(struct sim_call *c)
         return sim_fail_nomem(&c->fail);
     }
     cursor->find = q;
+    cursor->tailable = tailable && q->exec->q.coll && q->exec->q.coll->records.count; /* one on an empty collection ends at once */
+    cursor->awaits = cursor->tailable && sim_truth(sim_arg(c, "awaitData"));
+    c->op.tailable = tailable;
     cursor->no_timeout = sim_truth(sim_arg(c, "noCursorTimeout"));
     return sim_reply_cursor(c, cursor, batch, single);
 }
@@ -312,7 +348,12 @@ int sim_cmd_get_more(struct sim_call *c)
         sim_cursor_close(c->s, cursor);
         return -1;
     }
+    if (cursor->tailable && sim_exec_tail(cursor->find->exec, &c->fail)) {
+        sim_cursor_close(c->s, cursor);
+        return -1;
+    }
     bool more;
+    struct sim_exec_mark before = cursor->mark;
     sim_w_doc(c->reply, "cursor");
     int64_t n = sim_cursor_batch(cursor, c->reply, "nextBatch", batch == 0 ? -1 : batch, &more, &c->op.work, &c->fail);
     if (n >= 0 && cursor->find)
@@ -320,6 +361,14 @@ int sim_cmd_get_more(struct sim_call *c)
     if (n < 0 || (cursor->find && sim_exec_save(cursor->find->exec))) {
         sim_cursor_close(c->s, cursor);
         return c->fail.code ? -1 : sim_fail_nomem(&c->fail);
+    }
+    if (n == 0 && cursor->awaits) {
+        c->op.max_time_ms = 0; /* it says how long to wait, not how long to work */
+        int waits = await_data(c, cursor);
+        if (waits > 0)
+            cursor->mark = before; /* what it looked at counts when it is run again */
+        if (waits)
+            return -1;
     }
     c->op.nreturned = n;
     c->op.exhausted = !more;

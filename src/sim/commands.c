@@ -110,7 +110,7 @@ static const struct {
     {"createIndexes", " ignoreUnknownIndexOptions "},
     {"delete", " let "},
     {"distinct", " collation "},
-    {"find", " min max returnKey showRecordId awaitData let collation "},
+    {"find", " min max returnKey showRecordId let collation "},
     {"findAndModify", " collation let "},
     {"update", " let "},
     {"planCacheClear", " query sort projection collation "},

@@ -446,7 +446,7 @@ static int run_among_others(struct sim_call *c)
     *before = c->m->n;
     c->blocked = sim_txn_blocks(c);
     int rc = c->blocked ? -1 : c->cmd->run(c);
-    if (c->blocked) {
+    if (c->blocked && !c->later) {
         int64_t conflicts = c->m->n.write_conflicts;
         c->m->n = *before;
         c->m->n.write_conflicts = conflicts;

@@ -356,6 +356,18 @@ int sim_exec_check(struct sim_exec *e, struct sim_coll *now, struct sim_fail *f)
     return 0;
 }
 
+int sim_exec_tail(struct sim_exec *e, struct sim_fail *f)
+{
+    e->eof = false;
+    for (struct sim_stage *s = e->root; s; s = s->child) {
+        s->eof = false;
+        if (s->kind == SIM_COLLSCAN && s->at && !sim_records_get(&s->coll->records, s->at))
+            return sim_fail(f, 136, "CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId(%llu)",
+                            (unsigned long long)s->at);
+    }
+    return 0;
+}
+
 void sim_exec_totals(const struct sim_exec *e, struct sim_totals *t)
 {
     memset(t, 0, sizeof *t);

@@ -84,6 +84,42 @@ def cursors(db):
     check(len(list(x.aggregate([{"$sample": {"size": 20}}]))) == 20, "$sample")
 
 
+def tails(uri, db):
+    """A cursor on a capped collection tells each new document, and waits for it at the server."""
+    x = db.create_collection("tail", capped=True, size=1 << 20)
+    x.insert_one({"_id": 0})
+    told, asked = [], []
+
+    class Asked(pymongo.monitoring.CommandListener):
+        def started(self, event):
+            asked.append(event.command_name)
+
+        def succeeded(self, event):
+            pass
+
+        def failed(self, event):
+            pass
+
+    def follow():
+        with pymongo.MongoClient(uri, event_listeners=[Asked()]) as c:
+            cursor = c[db.name].tail.find(cursor_type=pymongo.CursorType.TAILABLE_AWAIT)
+            while len(told) < 21:
+                for d in cursor:
+                    told.append(d["_id"])
+                if not cursor.alive:
+                    break
+
+    t = threading.Thread(target=follow)
+    t.start()
+    wait_until("the first document", lambda: told == [0])
+    time.sleep(1.2)
+    for i in range(1, 21):
+        x.insert_one({"_id": i})
+    t.join(LIMIT)
+    check(not t.is_alive() and told == list(range(21)), "a tailed collection: %r" % told)
+    check(asked.count("getMore") < 40, "a cursor that should wait asked %d times" % asked.count("getMore"))
+
+
 def joins_and_views(db):
     db.people.insert_many([{"_id": i, "city": i % 4} for i in range(40)])
     db.cities.insert_many([{"_id": 100 + i, "no": i, "name": "c%d" % i} for i in range(3)])
@@ -346,6 +382,7 @@ def main():
         crud(db)
         cursors(db)
         joins_and_views(db)
+        tails(ready["uri"], db)
         bulk_and_retries(ready["uri"], db)
         plans(db, indexes(c, db, members))
         diagnostics(c, db)

@@ -363,6 +363,114 @@ static void test_cursors_are_killed_and_expire(void **state)
     assert_int_equal(sim_int(sim_find(rig_on(&r, 1, "t", text), "code"), 0), 43);
 }
 
+/* ---- cursors that go on ---- */
+
+static const uint8_t *next_of(int64_t id, const char *more)
+{
+    char text[200];
+    snprintf(text, sizeof text, "{'getMore':{'$numberLong':'%lld'},'collection':'tail'%s}", (long long)id, more);
+    return rig_run(&r, "t", text);
+}
+
+static void put_tail(int id)
+{
+    char text[120];
+    snprintf(text, sizeof text, "{'insert':'tail','documents':[{'_id':%d,'odd':%s}]}", id, id % 2 ? "true" : "false");
+    rig_ok(&r, "t", text);
+}
+
+static void new_tail(void)
+{
+    rig_run(&r, "t", "{'drop':'tail'}");
+    rig_ok(&r, "t", "{'create':'tail','capped':true,'size':4096,'max':5}");
+    for (int i = 1; i <= 3; i++)
+        put_tail(i);
+}
+
+static void test_a_cursor_is_tailed(void **state)
+{
+    (void)state;
+    new_tail();
+    const uint8_t *reply = rig_ok(&r, "t", "{'find':'tail','tailable':true,'filter':{'odd':true}}");
+    rig_same_text("first", rig_at(reply, "cursor.firstBatch"), "[{'_id':1,'odd':true},{'_id':3,'odd':true}]");
+    int64_t id = rig_int(reply, "cursor.id");
+    assert_true(id != 0); /* at its end, and open */
+    assert_int_equal(sim_count(sim_path(next_of(id, ""), "cursor.nextBatch").p), 0);
+    put_tail(4);
+    put_tail(5);
+    reply = next_of(id, "");
+    rig_same_text("next", rig_at(reply, "cursor.nextBatch"), "[{'_id':5,'odd':true}]");
+    assert_int_equal(rig_int(reply, "cursor.id"), id);
+    for (int i = 6; i <= 11; i++) /* what it saw last is pushed out */
+        put_tail(i);
+    reply = next_of(id, "");
+    assert_int_equal(rig_int(reply, "code"), 136);
+    assert_int_equal(rig_int(next_of(id, ""), "code"), 43);
+    rig_ok(&r, "t", "{'create':'none','capped':true,'size':4096}");
+    rig_gives(&r, "t", "{'find':'none','tailable':true}", "cursor.id", "0"); /* of an empty collection it ends at once */
+    rig_gives(&r, "t", "{'find':'nowhere','tailable':true}", "cursor.id", "0");
+    reply = rig_ok(&r, "t", "{'explain':{'find':'tail','filter':{'_id':9},'tailable':true},'verbosity':'queryPlanner'}");
+    rig_same_text("plan", rig_at(reply, "queryPlanner.winningPlan.stage"), "'COLLSCAN'");
+    rig_fails(&r, "t", "{'find':'c','tailable':true}", 2, "tailable cursor requested on non capped collection");
+    rig_fails(&r, "t", "{'find':'tail','awaitData':true}", 9, "Cannot set 'awaitData' without also setting 'tailable'");
+    rig_fails(&r, "t", "{'find':'tail','tailable':true,'singleBatch':true}", 9, "cannot use tailable option with the 'singleBatch' option");
+    rig_fails(&r, "t", "{'find':'tail','tailable':true,'sort':{'_id':1}}", 2, "cannot use tailable option with a sort other than {$natural: 1}");
+}
+
+struct late_insert {
+    int id;
+};
+
+static void insert_late(struct sim *s, void *ctx)
+{
+    (void)s;
+    struct sim_w body, out;
+    const uint8_t *reply;
+    struct sim_conn *conn = sim_conn_open(&r.s->member[0], "127.0.0.1:50001", false);
+    sim_w_init(&body);
+    sim_w_init(&out);
+    sim_w_text(&body, "insert", "tail");
+    sim_w_array(&body, "documents");
+    sim_w_doc(&body, NULL);
+    sim_w_i32(&body, "_id", ((struct late_insert *)ctx)->id);
+    sim_w_bool(&body, "odd", ((struct late_insert *)ctx)->id % 2);
+    sim_w_end(&body);
+    sim_w_end(&body);
+    sim_w_text(&body, "$db", "t");
+    struct sim_request rq = {.body = sim_w_done(&body), .bytes = 100};
+    assert_int_equal(sim_dispatch(conn, &rq, &out, &reply), SIM_ANSWERED);
+    sim_w_release(&body);
+    sim_w_release(&out);
+    sim_conn_close(conn);
+}
+
+static void test_a_cursor_waits_for_data(void **state)
+{
+    (void)state;
+    new_tail();
+    const uint8_t *reply = rig_ok(&r, "t", "{'find':'tail','tailable':true,'awaitData':true,'filter':{'odd':true}}");
+    int64_t id = rig_int(reply, "cursor.id"), began = r.s->now;
+    int64_t getmores = rig_int(rig_ok(&r, "admin", "{'serverStatus':1}"), "opcounters.getmore");
+    assert_int_equal(sim_count(sim_path(next_of(id, ""), "cursor.nextBatch").p), 0);
+    assert_in_range(r.s->now - began, 1000000, 1100000); /* a second unless it is told */
+    began = r.s->now;
+    assert_int_equal(rig_int(next_of(id, ",'maxTimeMS':300"), "cursor.id"), id);
+    assert_in_range(r.s->now - began, 300000, 330000);
+    struct late_insert even = {4}, odd = {5};
+    began = r.s->now;
+    assert_int_equal(sim_at(r.s, began + 100000, insert_late, &even, NULL), 0); /* nothing for it: it goes on waiting, no longer in all */
+    assert_int_equal(sim_at(r.s, began + 200000, insert_late, &odd, NULL), 0);
+    rig_same_text("the document it waited for", rig_at(next_of(id, ""), "cursor.nextBatch"), "[{'_id':5,'odd':true}]");
+    assert_in_range(r.s->now - began, 200000, 220000);
+    even.id = 6;
+    began = r.s->now;
+    assert_int_equal(sim_at(r.s, began + 400000, insert_late, &even, NULL), 0);
+    assert_int_equal(sim_count(sim_path(next_of(id, ""), "cursor.nextBatch").p), 0);
+    assert_in_range(r.s->now - began, 1000000, 1100000);
+    reply = rig_ok(&r, "admin", "{'serverStatus':1}");
+    assert_int_equal(rig_int(reply, "opcounters.getmore") - getmores, 4); /* however often they were run */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +483,8 @@ int main(void)
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_a_cursor_meets_changes),
         cmocka_unit_test(test_cursors_are_killed_and_expire),
+        cmocka_unit_test(test_a_cursor_is_tailed),
+        cmocka_unit_test(test_a_cursor_waits_for_data),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -62,6 +62,9 @@ int sim_exec_next(struct sim_exec *e, struct sim_row *row, struct sim_fail *f);
 int sim_exec_save(struct sim_exec *e);
 int sim_exec_check(struct sim_exec *e, struct sim_coll *now, struct sim_fail *f);
 
+/* A scan of a capped collection that was at its end looks again from there. -1: what it saw last has been pushed out. */
+int sim_exec_tail(struct sim_exec *e, struct sim_fail *f);
+
 void sim_exec_totals(const struct sim_exec *e, struct sim_totals *t);
 
 /* "IXSCAN { user_id: 1, created: -1 }", as logged. */
