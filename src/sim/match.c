@@ -284,17 +284,35 @@ static bool walk(const struct sim_expr *e, const uint8_t *doc, unsigned part)
     return continue_at(e, sim_find_n(doc, e->path + e->parts[part].from, e->parts[part].n), part + 1);
 }
 
-/* A failure of the expression (a sum of texts) matches nothing; the server fails the command. */
-static bool evaluates(struct sim_val expression, const uint8_t *doc)
+static bool evaluates(const struct sim_expr *e, const uint8_t *doc)
 {
     struct sim_w w;
     struct sim_fail f = SIM_FAIL_INIT;
     sim_w_init(&w);
-    const uint8_t *done = sim_eval(expression, doc, &w, "v", &f) ? NULL : sim_w_done(&w);
+    const uint8_t *done = sim_eval(e->v, doc, &w, "v", &f) ? NULL : sim_w_done(&w);
     bool yes = done && sim_truth(sim_find(done, "v"));
     sim_w_release(&w);
-    sim_fail_release(&f);
+    if (f.code && !e->why->code)
+        *e->why = f;
+    else
+        sim_fail_release(&f);
     return yes;
+}
+
+bool sim_expr_can_fail(const struct sim_expr *e)
+{
+    bool can = e->kind == SIM_EVAL;
+    for (size_t i = 0; !can && i < e->sub_n; i++)
+        can = sim_expr_can_fail(e->sub[i]);
+    return can;
+}
+
+const struct sim_fail *sim_expr_failed(const struct sim_expr *e)
+{
+    const struct sim_fail *why = e->why && e->why->code ? e->why : NULL;
+    for (size_t i = 0; !why && i < e->sub_n; i++)
+        why = sim_expr_failed(e->sub[i]);
+    return why;
 }
 
 bool sim_match(const struct sim_expr *e, const uint8_t *doc)
@@ -316,7 +334,7 @@ bool sim_match(const struct sim_expr *e, const uint8_t *doc)
     case SIM_SCHEMA:
         return sim_schema_match(e->v.p, sim_val_doc(doc));
     case SIM_EVAL:
-        return evaluates(e->v, doc);
+        return evaluates(e, doc);
     case SIM_FALSE:
         return false;
     default:

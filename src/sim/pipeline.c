@@ -314,7 +314,7 @@ static void keep_range(struct sim_docs *docs, size_t from, size_t to)
     docs->n = kept;
 }
 
-static void run_match(const struct sim_pipe *x, struct sim_docs *docs)
+static int run_match(const struct sim_pipe *x, struct sim_docs *docs, struct sim_fail *f)
 {
     size_t kept = 0;
     for (size_t i = 0; i < docs->n; i++)
@@ -323,6 +323,8 @@ static void run_match(const struct sim_pipe *x, struct sim_docs *docs)
         else
             sim_doc_unref(docs->d[i]);
     docs->n = kept;
+    const struct sim_fail *why = sim_expr_failed(x->filter->root);
+    return why ? sim_fail(f, why->code, "PlanExecutor error during aggregation :: caused by :: %s", why->msg) : 0;
 }
 
 static int run_sort(struct sim_pipe *x, struct sim_docs *docs, struct sim_fail *f)
@@ -483,8 +485,7 @@ static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *r
 {
     switch (x->kind) {
     case SIM_PIPE_MATCH:
-        run_match(x, docs);
-        return 0;
+        return run_match(x, docs, f);
     case SIM_PIPE_GROUP:
         return sim_group_run(x->spec, docs, &x->bytes, f);
     case SIM_PIPE_SORT:

@@ -363,6 +363,33 @@ static void test_cursors_are_killed_and_expire(void **state)
     assert_int_equal(sim_int(sim_find(rig_on(&r, 1, "t", text), "code"), 0), 43);
 }
 
+/* ---- expressions that fail ---- */
+
+static void test_an_expression_fails_the_command(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {
+        "{'find':'x','filter':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}",
+        "{'find':'x','filter':{'a':{'$gte':0},'b':{'$gte':0},'$or':[{'v':9},{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}]}}",
+        "{'count':'x','query':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}",
+        "{'distinct':'x','key':'v','query':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}",
+        "{'aggregate':'x','cursor':{},'pipeline':[{'$match':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}]}",
+        "{'aggregate':'x','cursor':{},'pipeline':[{'$set':{'w':1}},{'$match':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}]}",
+        "{'update':'x','updates':[{'q':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}},'u':{'$set':{'w':1}},'multi':true}]}",
+        "{'delete':'x','deletes':[{'q':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}},'limit':0}]}",
+        "{'findAndModify':'x','query':{'v':{'$lt':1},'$expr':{'$gt':[{'$divide':[10,'$v']},1]}},'remove':true}"};
+    rig_ok(&r, "t", "{'insert':'x','documents':[{'_id':1,'a':1,'b':1,'v':0},{'_id':2,'a':2,'b':1,'v':2}]}");
+    rig_ok(&r, "t", "{'createIndexes':'x','indexes':[{'key':{'a':1},'name':'a_1'},{'key':{'b':1},'name':'b_1'}]}");
+    for (size_t i = 0; i < SB_COUNT(commands); i++)
+        rig_fails(&r, "t", commands[i], 2, "can't $divide by zero");
+    rig_gives(&r, "t", "{'count':'x'}", "n", "2");
+    rig_gives(&r, "t", "{'find':'x','filter':{'v':{'$gt':0},'$expr':{'$gt':[{'$divide':[10,'$v']},1]}},'projection':{'_id':1}}", "cursor.firstBatch", "[{'_id':2}]");
+    /* in a validator it is a document that is not valid */
+    rig_ok(&r, "t", "{'create':'valid','validator':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}");
+    rig_fails(&r, "t", "{'insert':'valid','documents':[{'v':0}]}", 121, "Document failed validation");
+    rig_ok(&r, "t", "{'insert':'valid','documents':[{'v':2}]}");
+}
+
 /* ---- cursors that go on ---- */
 
 static const uint8_t *next_of(int64_t id, const char *more)
@@ -483,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_a_cursor_meets_changes),
         cmocka_unit_test(test_cursors_are_killed_and_expire),
+        cmocka_unit_test(test_an_expression_fails_the_command),
         cmocka_unit_test(test_a_cursor_is_tailed),
         cmocka_unit_test(test_a_cursor_waits_for_data),
     };

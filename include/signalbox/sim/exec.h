@@ -43,6 +43,7 @@ struct sim_exec {
     size_t buffer_n, buffer_at, buffer_cap;
     bool from_multi, replanned, cached, has_hash, eof;
     bool newer_names; /* those of 8.0 */
+    bool can_fail;    /* an $expr of the filter can */
     char replan_reason[160];
     uint32_t query_hash, plan_cache_key;
     int64_t trial_keys, trial_docs; /* of plans that lost */
