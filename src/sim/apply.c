@@ -48,6 +48,7 @@ static void apply_document(struct sim_member *m, const struct sim_change *ch)
     if (!c)
         return;
     struct sim_wants wants = {.docs = ch->kind != SIM_CHANGE_INSERT, .keys = 1, .keys_written = (double)ch->keys, .docs_written = 1,
+                              .docs_new = ch->kind == SIM_CHANGE_INSERT,
                               .bytes_written = ch->entry ? sim_doc_len(ch->entry->bson) : ch->post ? sim_doc_len(ch->post->bson) : 0};
     sim_store_use(m, c, &wants);
     if (ch->kind == SIM_CHANGE_INSERT)
@@ -124,6 +125,7 @@ static int apply_drop_index(struct sim_member *m, const uint8_t *uuid, const uin
     struct sim_index *x = c && sim_is_text(name.type) ? sim_coll_index(c, sim_text(name), sim_text_n(name)) : NULL;
     if (!x)
         return sim_fail(f, SIM_INDEX_NOT_FOUND, "no such index");
+    sim_store_dropped(m, (double)x->key_bytes);
     sim_coll_drop_index(c, x);
     m->dropped_idents++;
     return 0;

@@ -12,7 +12,7 @@ struct sim_arena_block {
     alignas(max_align_t) unsigned char bytes[];
 };
 
-void *sim_arena_get(struct sim_arena *a, size_t n)
+static void *take(struct sim_arena *a, size_t n)
 {
     const size_t unit = alignof(max_align_t);
     n = (n + unit - 1) / unit * unit;
@@ -30,13 +30,18 @@ void *sim_arena_get(struct sim_arena *a, size_t n)
     }
     void *p = a->block->bytes + a->used;
     a->used += n;
-    memset(p, 0, n); /* what is given out, not the whole block */
     return p;
+}
+
+void *sim_arena_get(struct sim_arena *a, size_t n)
+{
+    void *p = take(a, n);
+    return p ? memset(p, 0, n) : NULL; /* what is given out, not the whole block */
 }
 
 void *sim_arena_copy(struct sim_arena *a, const void *p, size_t n)
 {
-    void *to = sim_arena_get(a, n);
+    void *to = take(a, n);
     if (to)
         memcpy(to, p, n);
     return to;

@@ -138,6 +138,7 @@ static void drop_indexes(const struct sim_build *b, struct sim_member *m)
     for (unsigned i = 0; c && i < c->indexes;) {
         if (ours(b, c->index[i])) {
             sim_build_log_drop(m, b->ns, b->coll, c->index[i]->name);
+            sim_store_dropped(m, (double)c->index[i]->key_bytes);
             sim_coll_drop_index(c, c->index[i]);
         } else {
             i++;
@@ -395,6 +396,19 @@ static void try_commit(struct sim *s, struct sim_build *b)
         commit_build(s, b);
 }
 
+/* Keys in order go straight to the file: nothing of the new index is in the cache. */
+static void write_tree(const struct sim_build *b, struct sim_member *m)
+{
+    struct sim_coll *c = coll_of(b, m);
+    double bytes = 0;
+    for (unsigned i = 0; c && i < c->indexes; i++)
+        if (ours(b, c->index[i]))
+            bytes += (double)c->index[i]->key_bytes * 1.2;
+    sim_store_write(m, bytes);
+    if (c)
+        sim_store_cold(c, bytes);
+}
+
 static int advance(struct sim *s, struct sim_build *b, struct sim_member *m, struct sim_fail *f)
 {
     struct part *p = &b->part[m->id];
@@ -427,7 +441,7 @@ static int advance(struct sim *s, struct sim_build *b, struct sim_member *m, str
     } else if (p->phase == INSERT) {
         sim_build_log_inserted(m, b->uuid, b->ns, b->names->bson, p->keys, s->now - p->from);
         m->n.wt_inserts += p->keys;
-        sim_store_write(m, (double)p->keys * 40); /* loaded in order, straight to the file */
+        write_tree(b, m);
         p->phase = READY;
         if (p->running) { /* it waits: no core, no progress */
             p->running->takes_core = false;

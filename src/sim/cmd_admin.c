@@ -133,52 +133,99 @@ static void put_fcv(struct sim_w *w, const struct sim *s)
     sim_w_end(w);
 }
 
+enum parameter_type { WHOLE, LONG, REAL, FLAG };
+
+/* Those whose value holds for the simulator too. */
 static const struct {
     const char *name;
-    int64_t value;
-    bool is_bool;
+    double value;
+    enum parameter_type type;
+    int since, until; /* major versions; until 0: still */
 } parameters[] = {
-    {"cursorTimeoutMillis", 600000, false},
-    {"clientCursorMonitorFrequencySecs", 4, false},
-    {"diagnosticDataCollectionEnabled", 0, true},
-    {"enableFlowControl", 1, true},
-    {"enableIndexBuildCommitQuorum", 1, true},
-    {"flowControlTargetLagSeconds", 10, false},
-    {"internalQueryExecYieldIterations", 1000, false},
-    {"internalQueryMaxBlockingSortMemoryUsageBytes", 104857600, false},
-    {"internalQueryPlanEvaluationWorks", 10000, false},
-    {"maxIndexBuildMemoryUsageMegabytes", 200, false},
-    {"maxNumActiveUserIndexBuilds", 3, false},
-    {"maxTransactionLockRequestTimeoutMillis", 5, false},
-    {"notablescan", 0, true},
-    {"transactionLifetimeLimitSeconds", 60, false},
-    {"ttlMonitorEnabled", 0, true},
-    {"ttlMonitorSleepSecs", 60, false},
-    {"wiredTigerConcurrentReadTransactions", 128, false},
-    {"wiredTigerConcurrentWriteTransactions", 128, false},
+    {"clientCursorMonitorFrequencySecs", 4, WHOLE, 0, 0},
+    {"cursorTimeoutMillis", 600000, LONG, 0, 0},
+    {"diagnosticDataCollectionEnabled", 0, FLAG, 0, 0},
+    {"enableFlowControl", 1, FLAG, 0, 0},
+    {"enableIndexBuildCommitQuorum", 1, FLAG, 0, 0},
+    {"enableTestCommands", 1, FLAG, 0, 0},
+    {"flowControlTargetLagSeconds", 10, WHOLE, 0, 0},
+    {"internalQueryExecYieldIterations", 1000, WHOLE, 0, 0},
+    {"internalQueryExecYieldPeriodMS", 10, WHOLE, 0, 0},
+    {"internalQueryMaxBlockingSortMemoryUsageBytes", 104857600, WHOLE, 0, 0},
+    {"internalQueryPlanEvaluationCollFraction", 0.3, REAL, 0, 0},
+    {"internalQueryPlanEvaluationMaxResults", 101, WHOLE, 0, 0},
+    {"internalQueryPlanEvaluationWorks", 10000, WHOLE, 0, 0},
+    {"localLogicalSessionTimeoutMinutes", 30, WHOLE, 0, 0},
+    {"logLevel", 0, WHOLE, 0, 0},
+    {"logicalSessionRefreshMillis", 300000, WHOLE, 0, 0},
+    {"maxIndexBuildMemoryUsageMegabytes", 200, WHOLE, 0, 0},
+    {"maxNumActiveUserIndexBuilds", 3, WHOLE, 0, 0},
+    {"maxTransactionLockRequestTimeoutMillis", 5, WHOLE, 0, 0},
+    {"notablescan", 0, FLAG, 0, 0},
+    {"periodicNoopIntervalSecs", 10, WHOLE, 0, 0},
+    {"quiet", 0, FLAG, 0, 0},
+    {"recoverFromOplogAsStandalone", 0, FLAG, 0, 0},
+    {"storageEngineConcurrentReadTransactions", 128, WHOLE, 7, 0},
+    {"storageEngineConcurrentWriteTransactions", 128, WHOLE, 7, 0},
+    {"syncdelay", 60, REAL, 0, 0},
+    {"transactionLifetimeLimitSeconds", 60, WHOLE, 0, 0},
+    {"ttlMonitorEnabled", 1, FLAG, 0, 0},
+    {"ttlMonitorSleepSecs", 60, WHOLE, 0, 0},
+    {"watchdogPeriodSeconds", -1, WHOLE, 0, 0},
+    {"wiredTigerConcurrentReadTransactions", 128, WHOLE, 0, 6},
+    {"wiredTigerConcurrentWriteTransactions", 128, WHOLE, 0, 6},
+    {"writePeriodicNoops", 1, FLAG, 0, 0},
 };
 
-static int64_t value_of(const struct sim *s, size_t i)
+static bool has_parameter(const struct sim *s, size_t i)
 {
-    if (strncmp(parameters[i].name, "wiredTigerConcurrent", 20) == 0)
-        return (int64_t)s->costs.tickets;
+    return sim_since(s, parameters[i].since) && (!parameters[i].until || s->version[0] <= parameters[i].until);
+}
+
+static double value_of(const struct sim *s, size_t i)
+{
+    if (strncmp(parameters[i].name, "wiredTigerConcurrent", 20) == 0 || strncmp(parameters[i].name, "storageEngineConcurrent", 23) == 0)
+        return s->costs.tickets;
     if (strcmp(parameters[i].name, "transactionLifetimeLimitSeconds") == 0)
-        return sim_txns_life(s);
+        return (double)sim_txns_life(s);
     return parameters[i].value;
+}
+
+static void put_parameter(struct sim_w *w, const struct sim *s, size_t i)
+{
+    const char *name = parameters[i].name;
+    double value = value_of(s, i);
+    switch (parameters[i].type) {
+    case WHOLE:
+        sim_w_i32(w, name, (int64_t)value);
+        break;
+    case LONG:
+        sim_w_i64(w, name, (int64_t)value);
+        break;
+    case REAL:
+        sim_w_f64(w, name, value);
+        break;
+    case FLAG:
+        sim_w_bool(w, name, value > 0);
+        break;
+    }
 }
 
 int sim_cmd_get_parameter(struct sim_call *c)
 {
-    bool all = sim_text_is(sim_arg(c, "getParameter"), "*"), any = false;
+    struct sim_val what = sim_arg(c, "getParameter");
+    bool all = sim_text_is(what, "*"), any = false;
     struct sim_w *w = c->reply;
+    if (what.type == BSON_TYPE_DOCUMENT) {
+        if (sim_truth(sim_find(what.p, "showDetails")))
+            return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the details of parameters are not simulated");
+        all = sim_truth(sim_find(what.p, "allParameters"));
+    }
     for (size_t i = 0; i < SB_COUNT(parameters); i++) {
-        if (!all && !sim_arg(c, parameters[i].name).type)
+        if (!has_parameter(c->s, i) || (!all && !sim_arg(c, parameters[i].name).type))
             continue;
         any = true;
-        if (parameters[i].is_bool)
-            sim_w_bool(w, parameters[i].name, parameters[i].value);
-        else
-            sim_w_int(w, parameters[i].name, value_of(c->s, i));
+        put_parameter(w, c->s, i);
     }
     if (all || sim_arg(c, "featureCompatibilityVersion").type) {
         put_fcv(w, c->s);
@@ -193,7 +240,7 @@ static int set_life(struct sim_call *c, struct sim_val v)
     if (!sim_is_number(v.type) || seconds < 1 || seconds > INT32_MAX)
         return sim_fail(&c->fail, SIM_BAD_VALUE, "Invalid value for parameter transactionLifetimeLimitSeconds: it is at least 1");
     sim_w_int(c->reply, "was", sim_txns_life(c->s));
-    sim_txns_set_life(c->s, seconds);
+    c->s->costs.transaction_life_s = (double)seconds;
     return 0;
 }
 
@@ -208,7 +255,7 @@ int sim_cmd_set_parameter(struct sim_call *c)
         if (strcmp(e.key, "transactionLifetimeLimitSeconds") == 0)
             return set_life(c, e.v);
         for (size_t i = 0; i < SB_COUNT(parameters); i++)
-            if (strcmp(e.key, parameters[i].name) == 0)
+            if (has_parameter(c->s, i) && strcmp(e.key, parameters[i].name) == 0)
                 return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "setting the parameter %s is not simulated", e.key);
         return sim_fail(&c->fail, -1, "attempted to set unrecognized parameter [%.100s], use help:true to see options ", e.key);
     }

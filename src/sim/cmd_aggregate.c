@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "diag.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,9 +91,79 @@ static int collect_rows(struct sim_call *c, struct sim_find *find, struct sim_do
     return rc;
 }
 
+static void note_indexes(const struct sim_stage *s, struct sim_foreign_stats *st)
+{
+    const char *name = s->scan ? s->scan->index->name : s->kind == SIM_IDHACK ? "_id_" : NULL;
+    for (size_t i = 0; name && i < st->indexes_n; i++)
+        if (strcmp(st->index[i], name) == 0)
+            name = NULL;
+    if (name && st->indexes_n < SB_COUNT(st->index))
+        snprintf(st->index[st->indexes_n++], sizeof st->index[0], "%s", name);
+    if (s->child)
+        note_indexes(s->child, st);
+    for (size_t i = 0; i < s->children_n; i++)
+        note_indexes(s->children[i], st);
+}
+
+/* Its work is work of the operation that asks. */
+static void count_foreign(struct sim_call *c, struct sim_exec *e, struct sim_foreign_stats *st)
+{
+    struct sim_totals t;
+    struct sim_coll *coll = e->q.coll;
+    sim_exec_totals(e, &t);
+    st->docs += t.docs;
+    st->keys += t.keys;
+    st->scans += t.collscan;
+    note_indexes(e->root, st);
+    c->op.keys += t.keys;
+    c->op.docs += t.docs;
+    c->op.works += e->root->works;
+    c->op.work.keys += t.keys + e->trial_keys;
+    c->op.work.docs += t.docs + e->trial_docs;
+    if (!coll)
+        return;
+    sim_exec_count_accesses(e);
+    c->op.work.doc_bytes += coll->records.count ? t.docs * (int64_t)(coll->records.bytes / coll->records.count) : 0;
+    coll->scans_total += t.collscan;
+    coll->scans_nontailable += t.collscan;
+    c->m->n.scans_total += t.collscan;
+    c->m->n.scans_nontailable += t.collscan;
+}
+
+static int find_foreign(void *ctx, const char *from, const uint8_t *filter, struct sim_foreign_stats *st, struct sim_docs *out, struct sim_fail *f)
+{
+    struct sim_call *c = ctx;
+    struct sim_query q = {.purpose = SIM_FOR_FIND, .ns = "", .now_us = c->s->now};
+    struct sim_exec *e = NULL;
+    struct sim_row row;
+    char ns[272];
+    int rc = -1;
+    struct sim_filter *x = sim_filter_new(filter, f);
+    if (!x)
+        return -1;
+    snprintf(ns, sizeof ns, "%s.%s", c->db, from);
+    if (!(q.coll = sim_coll_find(&c->m->cat, ns)) && sim_view_find(&c->m->cat, ns)) {
+        sim_fail(f, SIM_NOT_IMPLEMENTED, "$lookup from a view is not simulated");
+        goto out;
+    }
+    q.filter = x->root;
+    if (!(e = sim_exec_new(&q, f)))
+        goto out;
+    while ((rc = sim_exec_next(e, &row, f)) > 0)
+        if (sim_docs_add(out, row.doc)) {
+            rc = sim_fail_nomem(f);
+            break;
+        }
+    count_foreign(c, e, st);
+out:
+    sim_exec_free(e);
+    sim_filter_free(x);
+    return rc;
+}
+
 static int reply_docs(struct sim_call *c, struct sim_docs *docs, int64_t batch)
 {
-    struct sim_open_cursor *cursor = sim_open_cursor_new(c->m, c->ns, c->s->now);
+    struct sim_open_cursor *cursor = sim_open_cursor_new(c->m, c->op.ns, c->s->now); /* as it was asked, also of a view */
     if (!cursor)
         return sim_fail_nomem(&c->fail);
     cursor->docs = docs->d;
@@ -139,19 +210,95 @@ static bool is_query_stats(const struct sim_call *c)
     return sim_since(c->s, 7) && sim_path(c->body, "pipeline.0.$queryStats").type != 0;
 }
 
-int sim_cmd_aggregate(struct sim_call *c)
+static void count_stages(struct sim_member *m, const struct sim_pipeline *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        m->n.stage[p->pipe[i].kind]++;
+}
+
+/* A pipeline on a view is that of the view and then its own, on what the view is of. */
+static int begin_stages(struct sim_call *c, struct sim_pipeline *p, struct sim_val stages, struct sim_w *view)
+{
+    int is_view = sim_view_resolve(c, stages, view);
+    if (is_view > 0)
+        stages = sim_find(sim_w_done(view), "pipeline");
+    return is_view < 0 || sim_pipeline_init(p, stages, &c->fail) ? -1 : 0;
+}
+
+/* What the stages on c->ns give. cmd: with allowDiskUse and hint. */
+static int run_stages(struct sim_call *c, const uint8_t *cmd, struct sim_val stages, struct sim_docs *docs)
 {
     struct sim_pipeline p = {0};
-    struct sim_docs docs = {0};
     struct front front = {0};
-    struct sim_val cursor = sim_arg(c, "cursor");
-    int64_t batch = SIM_FIRST_BATCH, rows = 0;
+    struct sim_w view;
+    const struct sim_foreign foreign = {find_foreign, c};
+    int64_t rows = 0;
+    size_t from = 1;
+    int rc = -1;
+    sim_w_init(&view);
+    if (begin_stages(c, &p, stages, &view))
+        goto out;
+    count_stages(c->m, &p);
+    if (p.n && is_source(p.pipe[0].kind)) {
+        if (source_docs(c, &p.pipe[0], docs))
+            goto out;
+    } else {
+        if (make_front(c, cmd, &p, false, &front))
+            goto out;
+        from = front.absorbed;
+        sim_exec_count_accesses(front.find->exec);
+        if (collect_rows(c, front.find, docs))
+            goto out;
+        sim_op_exec(&c->op, front.find->exec, NULL);
+    }
+    if (sim_pipeline_run(&p, from, docs, &c->m->rng, &foreign, &rows, &c->fail))
+        goto out;
+    c->op.work.pipeline_rows = rows;
+    for (size_t i = from; i < p.n; i++)
+        c->op.has_sort = c->op.has_sort || p.pipe[i].kind == SIM_PIPE_SORT;
+    rc = 0;
+out:
+    sim_find_free(front.find);
+    sim_pipeline_release(&p);
+    sim_w_release(&view);
+    return rc;
+}
+
+int sim_run_on_view(struct sim_call *c, const char *name, struct sim_docs *docs)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    int rc = sim_view_question(c, c->body, name, &w);
+    if (rc == 0)
+        rc = run_stages(c, c->body, sim_find(sim_w_done(&w), "pipeline"), docs);
+    sim_w_release(&w);
+    return rc;
+}
+
+int sim_find_on_view(struct sim_call *c)
+{
+    struct sim_docs docs = {0};
+    struct sim_val size = sim_arg(c, "batchSize");
+    int64_t batch = size.type ? sim_int(size, SIM_FIRST_BATCH) : SIM_FIRST_BATCH;
+    int rc = sim_run_on_view(c, "find", &docs);
+    if (rc == 0)
+        rc = reply_docs(c, &docs, batch < 0 ? -batch : batch);
+    sim_docs_release(&docs);
+    return rc;
+}
+
+int sim_cmd_aggregate(struct sim_call *c)
+{
+    struct sim_pipeline own = {0};
+    struct sim_docs docs = {0};
+    struct sim_val cursor = sim_arg(c, "cursor"), stages = sim_arg(c, "pipeline");
+    int64_t batch = SIM_FIRST_BATCH;
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
     c->op.pipeline = true;
     if (sim_truth(sim_arg(c, "explain"))) {
-        if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) == 0 && set_ns(c, &p) == 0)
-            rc = sim_explain_aggregate(c, c->body, 0);
+        if (sim_pipeline_init(&own, stages, &c->fail) == 0 && set_ns(c, &own) == 0)
+            rc = sim_explain_aggregate(c, c->body, stages, 0);
         goto out;
     }
     if (cursor.type != BSON_TYPE_DOCUMENT) {
@@ -165,45 +312,26 @@ int sim_cmd_aggregate(struct sim_call *c)
         sim_fail(&c->fail, 7373500, "$queryStats is not allowed in the current configuration. You may need to enable the corresponding feature flag");
         goto out;
     }
-    if (sim_pipeline_init(&p, sim_arg(c, "pipeline"), &c->fail) || set_ns(c, &p) || check_source(c, &p))
+    if (sim_pipeline_init(&own, stages, &c->fail) || set_ns(c, &own) || check_source(c, &own) || run_stages(c, c->body, stages, &docs))
         goto out;
-    for (size_t i = 0; i < p.n; i++)
-        c->m->n.stage[p.pipe[i].kind]++;
-    size_t from;
-    if (p.n && is_source(p.pipe[0].kind)) {
-        from = 1;
-        if (source_docs(c, &p.pipe[0], &docs))
-            goto out;
-    } else {
-        if (make_front(c, c->body, &p, false, &front))
-            goto out;
-        from = front.absorbed;
-        sim_exec_count_accesses(front.find->exec);
-        if (collect_rows(c, front.find, &docs))
-            goto out;
-        sim_op_exec(&c->op, front.find->exec, NULL);
-    }
-    if (sim_pipeline_run(&p, from, &docs, &c->m->rng, &rows, &c->fail))
-        goto out;
-    c->op.work.pipeline_rows = rows;
-    for (size_t i = from; i < p.n; i++)
-        c->op.has_sort = c->op.has_sort || p.pipe[i].kind == SIM_PIPE_SORT;
     rc = reply_docs(c, &docs, batch < 0 ? 0 : batch);
 out:
     sim_docs_release(&docs);
-    sim_find_free(front.find);
-    sim_pipeline_release(&p);
+    sim_pipeline_release(&own);
     return rc;
 }
 
-int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, int stats)
+int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, struct sim_val stages, int stats)
 {
     struct sim_pipeline p = {0};
     struct sim_docs docs = {0};
     struct front front = {0};
+    struct sim_w view;
+    const struct sim_foreign foreign = {find_foreign, c};
     int64_t rows = 0;
     int rc = -1;
-    if (sim_pipeline_init(&p, sim_find(cmd, "pipeline"), &c->fail))
+    sim_w_init(&view);
+    if (begin_stages(c, &p, stages, &view))
         goto out;
     if (p.n && is_source(p.pipe[0].kind)) {
         sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "explain of %s is not simulated", sim_pipe_name(p.pipe[0].kind));
@@ -218,7 +346,7 @@ int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, int stats)
         sim_op_exec(&c->op, front.find->exec, NULL);
     }
     int64_t found = (int64_t)docs.n, millis = (int64_t)(sim_cost_of(&c->s->costs, &c->op.work) / 1000);
-    if (stats && sim_pipeline_run(&p, front.absorbed, &docs, &c->m->rng, &rows, &c->fail))
+    if (stats && sim_pipeline_run(&p, front.absorbed, &docs, &c->m->rng, &foreign, &rows, &c->fail))
         goto out;
     if (front.whole) {
         sim_explain(c->reply, front.find->exec, stats, true, millis);
@@ -246,5 +374,6 @@ out:
     sim_docs_release(&docs);
     sim_find_free(front.find);
     sim_pipeline_release(&p);
+    sim_w_release(&view);
     return rc;
 }

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "diag.h"
+#include "view.h"
 
 #include <string.h>
 
@@ -439,6 +440,29 @@ static int explain_question(struct sim_call *c, const uint8_t *cmd, const char *
     return rc;
 }
 
+/* It is an aggregation, and is explained as one. */
+static int explain_on_view(struct sim_call *c, const uint8_t *cmd, const char *name, int stats)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    int rc = sim_view_question(c, cmd, name, &w);
+    struct sim_val stages = rc ? sim_missing : sim_find(sim_w_done(&w), "pipeline");
+    if (rc == 0)
+        rc = sim_explain_aggregate(c, cmd, stages, stats);
+    if (rc == 0) {
+        put_server(c);
+        sim_w_doc(c->reply, "command");
+        sim_w_text(c->reply, "aggregate", c->op.ns + strlen(c->db) + 1);
+        sim_w_val(c->reply, "pipeline", stages);
+        sim_w_doc(c->reply, "cursor");
+        sim_w_end(c->reply);
+        sim_w_text(c->reply, "$db", c->db);
+        sim_w_end(c->reply);
+    }
+    sim_w_release(&w);
+    return rc;
+}
+
 int sim_cmd_explain(struct sim_call *c)
 {
     struct sim_val inner = sim_arg(c, "explain"), verbosity = sim_arg(c, "verbosity");
@@ -468,8 +492,10 @@ int sim_cmd_explain(struct sim_call *c)
     snprintf(c->ns, sizeof c->ns, "%s.%.*s", c->db, (int)(sim_text_n(first.v) > 200 ? 200 : sim_text_n(first.v)), sim_text(first.v));
     snprintf(c->op.ns, sizeof c->op.ns, "%s", c->ns);
     sim_w_text(c->reply, "explainVersion", "1");
+    if (i < 3 && !sim_coll_find(&c->m->cat, c->ns) && sim_view_find(&c->m->cat, c->ns))
+        return explain_on_view(c, inner.p, first.key, stats);
     int rc = i < 3 ? explain_question(c, inner.p, first.key, stats)
-             : i == 3 ? sim_explain_aggregate(c, inner.p, stats)
+             : i == 3 ? sim_explain_aggregate(c, inner.p, sim_find(inner.p, "pipeline"), stats)
                       : sim_explain_write(c, inner.p, i >= 6 ? "findAndModify" : first.key, stats);
     if (rc)
         return -1;

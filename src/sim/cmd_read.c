@@ -4,13 +4,18 @@
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/sort.h>
 #include <signalbox/sim/txn.h>
+#include <signalbox/sim/wait.h>
 
 #include "commands.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const uint8_t empty_doc[] = {5, 0, 0, 0, 0};
+static const uint8_t in_order[] = "\x13\0\0\0\x10$natural\0\1\0\0\0"; /* {$natural: 1} */
+
+#define AWAIT_MS 1000 /* how long a getMore waits for data unless it says */
 
 static void count_operator(void *ctx, const char *name)
 {
@@ -119,6 +124,8 @@ struct sim_find *sim_find_of_find(struct sim_call *c, const uint8_t *cmd, bool e
     if (q.hint.type == BSON_TYPE_DOCUMENT && sim_is_empty(q.hint.p))
         q.hint = sim_missing;
     q.allow_disk = sim_truth(sim_arg_of(c, cmd, "allowDiskUse"));
+    if (sim_truth(sim_arg_of(c, cmd, "tailable")))
+        q.hint = sim_val_doc(in_order); /* by no index */
     return sim_find_new(c, cmd, &q, filter, projection);
 }
 
@@ -201,21 +208,84 @@ int sim_reply_cursor(struct sim_call *c, struct sim_open_cursor *cursor, int64_t
     return 0;
 }
 
+/* ---- on views ---- */
+
+static bool is_view(const struct sim_call *c)
+{
+    return !sim_coll_find(&c->m->cat, c->ns) && sim_view_find(&c->m->cat, c->ns);
+}
+
+/* The one document that the question comes to, if any. */
+static int count_on_view(struct sim_call *c)
+{
+    struct sim_docs docs = {0};
+    int rc = sim_run_on_view(c, "count", &docs);
+    if (rc == 0)
+        sim_w_int(c->reply, "n", docs.n ? sim_int(sim_find(docs.d[0]->bson, "count"), 0) : 0);
+    sim_docs_release(&docs);
+    return rc;
+}
+
+static int distinct_on_view(struct sim_call *c)
+{
+    struct sim_docs docs = {0};
+    struct sim_elem e;
+    int rc = sim_run_on_view(c, "distinct", &docs);
+    if (rc == 0) {
+        struct sim_val list = docs.n ? sim_find(docs.d[0]->bson, "distinct") : sim_missing;
+        sim_w_array(c->reply, "values");
+        for (struct sim_iter it = sim_iter_of(list.p); list.type == BSON_TYPE_ARRAY && sim_next(&it, &e);)
+            sim_w_val(c->reply, NULL, e.v);
+        sim_w_end(c->reply);
+    }
+    sim_docs_release(&docs);
+    return rc;
+}
+
+/* A cursor on a capped collection that goes on where it ended. */
+static int check_tailable(struct sim_call *c, bool *tailable)
+{
+    struct sim_val sort = sim_arg(c, "sort");
+    *tailable = sim_truth(sim_arg(c, "tailable"));
+    if (!*tailable)
+        return sim_truth(sim_arg(c, "awaitData")) ? sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "Cannot set 'awaitData' without also setting 'tailable'") : 0;
+    if (sim_truth(sim_arg(c, "singleBatch")))
+        return sim_fail(&c->fail, SIM_FAILED_TO_PARSE, "cannot use tailable option with the 'singleBatch' option");
+    if (sort.type == BSON_TYPE_DOCUMENT && !sim_is_empty(sort.p) && sim_int(sim_find(sort.p, "$natural"), 0) != 1)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "cannot use tailable option with a sort other than {$natural: 1}");
+    const struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    if (coll && !coll->capped)
+        return sim_fail(&c->fail, SIM_BAD_VALUE, "error processing query: ns=%s tailable cursor requested on non capped collection", c->ns);
+    return 0;
+}
+
+/* What a driver asks for to be told of each new document: a getMore at its end waits for the next. */
+static int await_data(struct sim_call *c, struct sim_open_cursor *cursor)
+{
+    const struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    int64_t ms = sim_arg(c, "maxTimeMS").type ? sim_int(sim_arg(c, "maxTimeMS"), 0) : AWAIT_MS;
+    int64_t until = c->conn->tail_until_us ? c->conn->tail_until_us : c->s->now + sim_stretched(c->s, ms);
+    if (!coll || c->conn->inside || c->s->now >= until)
+        return 0;
+    sim_w_clear(c->reply);
+    c->m->n.op[SIM_OP_GETMORE]--;
+    cursor->used_us = c->s->now;
+    return sim_await_data(c, coll, until) ? -1 : 1;
+}
+
 int sim_cmd_find(struct sim_call *c)
 {
     int64_t batch = SIM_FIRST_BATCH;
-    bool single = false;
+    bool single = false, tailable;
     c->op.type = "query";
     c->op.top = SIM_TOP_QUERIES;
     c->m->n.op[SIM_OP_QUERY]++;
     if (sim_call_ns(c))
         return -1;
-    if (sim_truth(sim_arg(c, "tailable"))) {
-        struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
-        if (!coll || !coll->capped)
-            return sim_fail(&c->fail, SIM_BAD_VALUE, "error processing query: ns=%s tailable cursor requested on non capped collection", c->ns);
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "tailable cursors are not simulated");
-    }
+    if (is_view(c))
+        return sim_find_on_view(c);
+    if (check_tailable(c, &tailable))
+        return -1;
     struct sim_find *q = sim_find_of_find(c, c->body, false, &batch, &single);
     if (!q)
         return -1;
@@ -226,6 +296,9 @@ int sim_cmd_find(struct sim_call *c)
         return sim_fail_nomem(&c->fail);
     }
     cursor->find = q;
+    cursor->tailable = tailable && q->exec->q.coll && q->exec->q.coll->records.count; /* one on an empty collection ends at once */
+    cursor->awaits = cursor->tailable && sim_truth(sim_arg(c, "awaitData"));
+    c->op.tailable = tailable;
     cursor->no_timeout = sim_truth(sim_arg(c, "noCursorTimeout"));
     return sim_reply_cursor(c, cursor, batch, single);
 }
@@ -275,7 +348,12 @@ int sim_cmd_get_more(struct sim_call *c)
         sim_cursor_close(c->s, cursor);
         return -1;
     }
+    if (cursor->tailable && sim_exec_tail(cursor->find->exec, &c->fail)) {
+        sim_cursor_close(c->s, cursor);
+        return -1;
+    }
     bool more;
+    struct sim_exec_mark before = cursor->mark;
     sim_w_doc(c->reply, "cursor");
     int64_t n = sim_cursor_batch(cursor, c->reply, "nextBatch", batch == 0 ? -1 : batch, &more, &c->op.work, &c->fail);
     if (n >= 0 && cursor->find)
@@ -283,6 +361,14 @@ int sim_cmd_get_more(struct sim_call *c)
     if (n < 0 || (cursor->find && sim_exec_save(cursor->find->exec))) {
         sim_cursor_close(c->s, cursor);
         return c->fail.code ? -1 : sim_fail_nomem(&c->fail);
+    }
+    if (n == 0 && cursor->awaits) {
+        c->op.max_time_ms = 0; /* it says how long to wait, not how long to work */
+        int waits = await_data(c, cursor);
+        if (waits > 0)
+            cursor->mark = before; /* what it looked at counts when it is run again */
+        if (waits)
+            return -1;
     }
     c->op.nreturned = n;
     c->op.exhausted = !more;
@@ -332,6 +418,8 @@ int sim_cmd_count(struct sim_call *c)
 {
     if (sim_call_ns(c))
         return -1;
+    if (is_view(c))
+        return count_on_view(c);
     struct sim_find *q = sim_find_of_count(c, c->body, false);
     if (!q)
         return -1;
@@ -393,6 +481,8 @@ int sim_cmd_distinct(struct sim_call *c)
     struct sim_row row;
     if (sim_call_ns(c))
         return -1;
+    if (is_view(c))
+        return distinct_on_view(c);
     struct sim_find *q = sim_find_of_distinct(c, c->body, false);
     if (!q)
         return -1;

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "diag.h"
+#include "view.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -150,7 +151,7 @@ int sim_cmd_db_stats(struct sim_call *c)
     bool free_storage = sim_truth(sim_arg(c, "freeStorage"));
     sim_w_text(w, "db", c->db);
     sim_w_i32(w, "collections", sum.collections);
-    sim_w_i32(w, "views", 0);
+    sim_w_i32(w, "views", (int64_t)sim_views_of(&c->m->cat, c->db));
     sim_w_int(w, "objects", sum.objects);
     sim_w_f64(w, "avgObjSize", sum.objects ? sum.data / (double)sum.objects : 0);
     sim_w_f64(w, "dataSize", sum.data / by);
@@ -249,6 +250,47 @@ static struct sim_doc *coll_info(const struct sim_coll *coll, bool names)
     return d;
 }
 
+static struct sim_doc *view_info(const uint8_t *view, const char *name, bool names)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    sim_w_text(&w, "name", name);
+    sim_w_text(&w, "type", "view");
+    if (!names) {
+        sim_w_doc(&w, "options");
+        sim_w_val(&w, "viewOn", sim_find(view, "viewOn"));
+        sim_w_val(&w, "pipeline", sim_find(view, "pipeline"));
+        sim_w_end(&w);
+        sim_w_doc(&w, "info");
+        sim_w_bool(&w, "readOnly", true);
+        sim_w_end(&w);
+    }
+    const uint8_t *done = sim_w_done(&w);
+    struct sim_doc *d = done ? sim_doc_new(done) : NULL;
+    sim_w_release(&w);
+    return d;
+}
+
+/* Takes d. */
+static int add_info(struct sim_call *c, struct sim_docs *docs, struct sim_doc *d, const struct sim_filter *f)
+{
+    if (d && f && !sim_match(f->root, d->bson))
+        sim_doc_unref(d);
+    else if (sim_docs_add(docs, d))
+        return sim_fail_nomem(&c->fail);
+    return 0;
+}
+
+static int collect_views(struct sim_call *c, struct sim_docs *docs, const struct sim_coll *views, bool names, const struct sim_filter *f)
+{
+    int rc = 0;
+    for (uint64_t rid = 0; rc == 0 && (rid = sim_records_from(&views->records, rid + 1));) {
+        const uint8_t *view = sim_records_get(&views->records, rid)->bson;
+        rc = add_info(c, docs, view_info(view, sim_text(sim_find(view, "_id")) + views->db_n + 1, names), f);
+    }
+    return rc;
+}
+
 static int collect_colls(struct sim_call *c, struct sim_docs *docs)
 {
     bool names = sim_truth(sim_arg(c, "nameOnly"));
@@ -262,11 +304,9 @@ static int collect_colls(struct sim_call *c, struct sim_docs *docs)
         const struct sim_coll *coll = c->m->cat.coll[i];
         if (coll->db_n != n || memcmp(coll->ns, c->db, n) != 0)
             continue;
-        struct sim_doc *d = coll_info(coll, names);
-        if (d && f && !sim_match(f->root, d->bson))
-            sim_doc_unref(d);
-        else if (sim_docs_add(docs, d))
-            rc = sim_fail_nomem(&c->fail);
+        rc = add_info(c, docs, coll_info(coll, names), f);
+        if (rc == 0 && strcmp(coll->name, "system.views") == 0)
+            rc = collect_views(c, docs, coll, names, f);
     }
     sim_filter_free(f);
     return rc;

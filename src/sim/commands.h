@@ -6,6 +6,7 @@
 
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/dispatch.h>
+#include <signalbox/sim/pipeline.h>
 
 #define SIM_EACH_COMMAND(X)                                                                                                                        \
     X(abort_transaction) X(aggregate) X(build_info) X(coll_mod) X(commit_transaction) X(coll_stats) X(conn_pool_stats) X(connection_status) X(count) X(create) X(create_indexes)             \
@@ -32,11 +33,15 @@ struct sim_find *sim_find_of_distinct(struct sim_call *c, const uint8_t *cmd, bo
 /* Runs it to its end, dropping the rows. 0 or -1. */
 int sim_find_drain(struct sim_find *q, struct sim_fail *f);
 
+/* A find, count or distinct on the view c->ns: the documents that its pipeline gives; and the whole reply of a find. */
+int sim_run_on_view(struct sim_call *c, const char *name, struct sim_docs *docs);
+int sim_find_on_view(struct sim_call *c);
+
 /* Operators of a filter into metrics.operatorCounters. */
 void sim_count_operators(struct sim_member *m, const struct sim_expr *e);
 
 /* explain of an aggregate, update, delete or findAndModify: writes its sections. stats: as sim_explain. */
-int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, int stats);
+int sim_explain_aggregate(struct sim_call *c, const uint8_t *cmd, struct sim_val stages, int stats);
 int sim_explain_write(struct sim_call *c, const uint8_t *cmd, const char *name, int stats);
 
 /* {processId, counter} of the member, in hello and in the errors that tell of a change of state. */

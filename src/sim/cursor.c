@@ -164,7 +164,7 @@ int64_t sim_cursor_batch(struct sim_open_cursor *c, struct sim_w *w, const char 
     if (got < 0)
         return -1;
     if (got == 0)
-        *more = false;
+        *more = c->tailable;
     else if (!c->has_held && !c->find && c->docs_at == c->docs_n)
         *more = false;
     else if (!c->has_held && c->find && c->find->exec->q.limit && c->returned + count >= c->find->exec->q.limit)

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "ddl.h"
+#include "view.h"
 
 #include <string.h>
 
@@ -113,6 +114,10 @@ int sim_cmd_create(struct sim_call *c)
         return -1;
     if (sim_coll_find(&c->m->cat, c->ns))
         return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "Collection already exists. NS: %s", c->ns);
+    if (sim_view_find(&c->m->cat, c->ns))
+        return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "A view already exists. NS: %s", c->ns);
+    if (sim_arg(c, "viewOn").type || sim_arg(c, "pipeline").type)
+        return sim_view_create(c);
     if (capped && size <= 0)
         return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "the 'size' field is required when 'capped' is true");
     if (!capped && (sim_arg(c, "size").type || sim_arg(c, "max").type))
@@ -175,6 +180,8 @@ int sim_cmd_drop(struct sim_call *c)
         return -1;
     log_command(c, 518070, "CMD: drop");
     struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    if (!coll && sim_view_find(&c->m->cat, c->ns))
+        return sim_view_drop(c);
     if (!coll)
         return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "ns not found");
     const char *name = c->ns + strlen(c->db) + 1;
@@ -397,8 +404,12 @@ int sim_cmd_rename_collection(struct sim_call *c)
     if (strcmp(sim_text(from), sim_text(to)) == 0)
         return sim_fail(&c->fail, SIM_ILLEGAL_OPERATION, "Can't rename a collection to itself");
     struct sim_coll *coll = sim_coll_find(&c->m->cat, sim_text(from)), *target = sim_coll_find(&c->m->cat, sim_text(to));
+    if (!coll && sim_view_find(&c->m->cat, sim_text(from)))
+        return sim_fail(&c->fail, 166, "cannot rename view: %.200s", sim_text(from));
     if (!coll)
         return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "Source collection %.200s does not exist", sim_text(from));
+    if (!target && sim_view_find(&c->m->cat, sim_text(to)))
+        return sim_fail(&c->fail, SIM_NAMESPACE_EXISTS, "a view already exists with that name: %.200s", sim_text(to));
     if (strncmp(coll->ns, sim_text(to), coll->db_n + 1) != 0)
         return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "renaming a collection into another database is not simulated");
     if (target && !drops)

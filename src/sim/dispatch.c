@@ -7,6 +7,7 @@
 #include <signalbox/sim/wait.h>
 
 #include "commands.h"
+#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const ui
     while (sim_next(&it, &e)) {
         if (listed(refused, e.key, e.key_n) && sim_truth(e.v))
             return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %.100s of %s is not simulated", e.key, cmd->name);
-        if (cmd->strict && !listed(common, e.key, e.key_n) && !listed(cmd->fields, e.key, e.key_n))
+        if (cmd->strict && !listed(cmd->fields, e.key, e.key_n) && !listed(common, e.key, e.key_n))
             return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field '%s.%.200s' is an unknown field.", cmd->strict, e.key);
     }
     return 0;
@@ -101,6 +102,8 @@ int sim_call_ns(struct sim_call *c)
     c->ns[db + 1 + n] = '\0';
     memcpy(c->op.ns, c->ns, db + n + 2);
     c->op.in_top = true;
+    if ((c->cmd->flags & SIM_NO_VIEW) && !sim_coll_find(&c->m->cat, c->ns) && sim_view_find(&c->m->cat, c->ns))
+        return sim_fail(&c->fail, 166, "Namespace %s is a view, not a collection", c->ns);
     return 0;
 }
 
@@ -443,7 +446,7 @@ static int run_among_others(struct sim_call *c)
     *before = c->m->n;
     c->blocked = sim_txn_blocks(c);
     int rc = c->blocked ? -1 : c->cmd->run(c);
-    if (c->blocked) {
+    if (c->blocked && !c->later) {
         int64_t conflicts = c->m->n.write_conflicts;
         c->m->n = *before;
         c->m->n.write_conflicts = conflicts;

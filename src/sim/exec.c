@@ -22,11 +22,7 @@ static uint64_t hash_text(uint64_t h, const char *text)
 static void hash_query(struct sim_exec *e)
 {
     const struct sim_query *q = &e->q;
-    struct sb_str shape;
-    sb_str_init(&shape);
-    sim_expr_shape(&shape, q->filter);
-    uint64_t h = sb_fnv1a(SB_FNV_START, shape.p, shape.len);
-    sb_str_release(&shape);
+    uint64_t h = sim_expr_shape(SB_FNV_START, q->filter);
     if (q->sort)
         h = sb_fnv1a(h ^ 1, q->sort, sim_doc_len(q->sort));
     if (q->projection)
@@ -271,6 +267,7 @@ struct sim_exec *sim_exec_new(const struct sim_query *q, struct sim_fail *f)
     e->arena = arena;
     e->q = *q;
     e->coll_id = q->coll ? q->coll->id : 0;
+    e->can_fail = sim_expr_can_fail(q->filter);
     hash_query(e);
     int n = sim_plan(e, plans, f);
     if (n < 0 || (n > 1 && choose(e, plans, (size_t)n, f))) {
@@ -304,7 +301,18 @@ void sim_exec_free(struct sim_exec *e)
     sim_arena_release(&arena);
 }
 
-int sim_exec_next(struct sim_exec *e, struct sim_row *row, struct sim_fail *f)
+static int executor_error(const struct sim_exec *e, const struct sim_fail *why, struct sim_fail *f)
+{
+    return sim_fail(f, why->code, "Executor error during %s command :: caused by :: %s", e->q.purpose == SIM_FOR_FIND ? "find" : "", why->msg);
+}
+
+/* Also during the trial, whose rows are not looked at then. */
+static const struct sim_fail *expression_failed(const struct sim_exec *e)
+{
+    return e->can_fail ? sim_expr_failed(e->q.filter) : NULL;
+}
+
+static int next_row(struct sim_exec *e, struct sim_row *row, struct sim_fail *f)
 {
     if (e->buffer_at < e->buffer_n) {
         *row = e->buffer[e->buffer_at++];
@@ -322,11 +330,19 @@ int sim_exec_next(struct sim_exec *e, struct sim_row *row, struct sim_fail *f)
             e->eof = true;
             return 0;
         default:
-            if (e->fail.code)
-                return sim_fail(f, e->fail.code, "Executor error during %s command :: caused by :: %s",
-                                e->q.purpose == SIM_FOR_FIND ? "find" : "", e->fail.msg);
-            return sim_fail_nomem(f);
+            return e->fail.code ? executor_error(e, &e->fail, f) : sim_fail_nomem(f);
         }
+}
+
+int sim_exec_next(struct sim_exec *e, struct sim_row *row, struct sim_fail *f)
+{
+    int rc = next_row(e, row, f);
+    const struct sim_fail *why = rc < 0 ? NULL : expression_failed(e);
+    if (!why)
+        return rc;
+    if (rc > 0)
+        sim_row_release(row);
+    return executor_error(e, why, f);
 }
 
 int sim_exec_save(struct sim_exec *e)
@@ -357,6 +373,18 @@ int sim_exec_check(struct sim_exec *e, struct sim_coll *now, struct sim_fail *f)
     const struct sim_scan *lost = orphan(e->root, now);
     if (lost)
         return sim_fail(f, SIM_QUERY_PLAN_KILLED, "query plan killed :: index '%.200s' dropped", lost->name);
+    return 0;
+}
+
+int sim_exec_tail(struct sim_exec *e, struct sim_fail *f)
+{
+    e->eof = false;
+    for (struct sim_stage *s = e->root; s; s = s->child) {
+        s->eof = false;
+        if (s->kind == SIM_COLLSCAN && s->at && !sim_records_get(&s->coll->records, s->at))
+            return sim_fail(f, 136, "CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId(%llu)",
+                            (unsigned long long)s->at);
+    }
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "role_log.h"
 
+#include <math.h>
 #include <string.h>
 
 #define NOTICE_US 15000 /* until the others find their connections closed */
@@ -86,6 +87,8 @@ static void forget_process(struct sim_member *m)
         c->locked_until_us = c->lock_waits = c->lock_wait_us = 0;
         c->read_lock = c->write_lock = (struct sim_usage){0, 0};
         c->scans_total = c->scans_nontailable = 0;
+        c->dirty_pages = c->dirty_kept_log = 0;
+        sim_store_cold(c, INFINITY);
         sim_plan_cache_clear(c->plans);
         for (unsigned k = 0; k < c->indexes; k++) {
             c->index[k]->accesses = 0;

@@ -2,6 +2,7 @@
  *
  * Testing documents against a tree. */
 #include <signalbox/base/array.h>
+#include <signalbox/base/hash.h>
 #include <signalbox/base/regex.h>
 #include <signalbox/sim/expr.h>
 #include <signalbox/sim/text.h>
@@ -283,17 +284,35 @@ static bool walk(const struct sim_expr *e, const uint8_t *doc, unsigned part)
     return continue_at(e, sim_find_n(doc, e->path + e->parts[part].from, e->parts[part].n), part + 1);
 }
 
-/* A failure of the expression (a sum of texts) matches nothing; the server fails the command. */
-static bool evaluates(struct sim_val expression, const uint8_t *doc)
+static bool evaluates(const struct sim_expr *e, const uint8_t *doc)
 {
     struct sim_w w;
     struct sim_fail f = SIM_FAIL_INIT;
     sim_w_init(&w);
-    const uint8_t *done = sim_eval(expression, doc, &w, "v", &f) ? NULL : sim_w_done(&w);
+    const uint8_t *done = sim_eval(e->v, doc, &w, "v", &f) ? NULL : sim_w_done(&w);
     bool yes = done && sim_truth(sim_find(done, "v"));
     sim_w_release(&w);
-    sim_fail_release(&f);
+    if (f.code && !e->why->code)
+        *e->why = f;
+    else
+        sim_fail_release(&f);
     return yes;
+}
+
+bool sim_expr_can_fail(const struct sim_expr *e)
+{
+    bool can = e->kind == SIM_EVAL;
+    for (size_t i = 0; !can && i < e->sub_n; i++)
+        can = sim_expr_can_fail(e->sub[i]);
+    return can;
+}
+
+const struct sim_fail *sim_expr_failed(const struct sim_expr *e)
+{
+    const struct sim_fail *why = e->why && e->why->code ? e->why : NULL;
+    for (size_t i = 0; !why && i < e->sub_n; i++)
+        why = sim_expr_failed(e->sub[i]);
+    return why;
 }
 
 bool sim_match(const struct sim_expr *e, const uint8_t *doc)
@@ -315,7 +334,7 @@ bool sim_match(const struct sim_expr *e, const uint8_t *doc)
     case SIM_SCHEMA:
         return sim_schema_match(e->v.p, sim_val_doc(doc));
     case SIM_EVAL:
-        return evaluates(e->v, doc);
+        return evaluates(e, doc);
     case SIM_FALSE:
         return false;
     default:
@@ -472,20 +491,24 @@ void sim_expr_write(struct sim_w *w, const struct sim_expr *e)
     }
 }
 
-void sim_expr_shape(struct sb_str *out, const struct sim_expr *e)
+uint64_t sim_expr_shape(uint64_t h, const struct sim_expr *e)
 {
-    sb_str_addc(out, (char)('a' + e->kind));
-    sb_str_add(out, e->path, e->path_n);
-    if (e->kind == SIM_EVAL)
-        sim_shell_val(out, e->v);
-    if (e->sub_n == 0)
-        return;
-    sb_str_addc(out, '[');
-    for (size_t i = 0; i < e->sub_n; i++) {
-        sim_expr_shape(out, e->sub[i]);
-        sb_str_addc(out, ',');
+    char kind = (char)('a' + e->kind);
+    h = sb_fnv1a(h, &kind, 1);
+    h = sb_fnv1a(h, e->path, e->path_n);
+    if (e->kind == SIM_EVAL) {
+        struct sb_str text;
+        sb_str_init(&text);
+        sim_shell_val(&text, e->v);
+        h = sb_fnv1a(h, text.p, text.len);
+        sb_str_release(&text);
     }
-    sb_str_addc(out, ']');
+    if (e->sub_n == 0)
+        return h;
+    h = sb_fnv1a(h, "[", 1);
+    for (size_t i = 0; i < e->sub_n; i++)
+        h = sb_fnv1a(sim_expr_shape(h, e->sub[i]), ",", 1);
+    return sb_fnv1a(h, "]", 1);
 }
 
 void sim_filter_operators(const struct sim_expr *e, sim_operator_fn fn, void *ctx)

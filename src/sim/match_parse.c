@@ -20,6 +20,9 @@ static void expr_free(struct sim_expr *e)
     free(e->sub);
     free(e->in);
     sim_regexes_free(e->re);
+    if (e->why)
+        sim_fail_release(e->why);
+    free(e->why);
     free(e);
 }
 
@@ -426,6 +429,10 @@ static int parse_top(struct sim_expr *into, const struct sim_elem *e, unsigned d
     }
     if (strcmp(e->key, "$expr") == 0) {
         struct sim_expr *x = sim_expr_check(e->v, f) ? NULL : expr_new(SIM_EVAL, NULL, 0, f);
+        if (x && !(x->why = calloc(1, sizeof *x->why))) {
+            expr_free(x);
+            return sim_fail_nomem(f);
+        }
         if (x)
             x->v = e->v;
         return add_sub(into, x, f);

@@ -238,7 +238,7 @@ static void put_cache(struct sim_w *w, const struct sim_member *m)
         {"pages requested from the cache", (double)n->wt_pages_requested},
         {"pages written from cache", (double)n->pages_written},
         {"tracked dirty bytes in the cache", sim_cache_dirty(m)},
-        {"tracked dirty pages in the cache", sim_cache_dirty(m) / m->sim->costs.page_bytes},
+        {"tracked dirty pages in the cache", sim_cache_dirty_pages(m)},
         {"unmodified pages evicted", (double)n->evicted_clean},
     };
     PUT("cache", cache);

@@ -31,7 +31,7 @@ void sim_op_release(struct sim_op *op)
 
 static struct sim_coll *coll_of(const struct sim_op *op)
 {
-    return sim_coll_find(&op->m->cat, op->ns);
+    return sim_coll_find(&op->m->cat, op->base ? op->base : op->ns);
 }
 
 static int level_of(const struct sim_op *op, const struct sim_filter **filter)
@@ -115,7 +115,8 @@ static void wait_for_pages(struct sim_op *op, double us)
         return;
     struct sim_wants wants = {.docs = (double)w->docs, .doc_bytes = (double)w->doc_bytes, .in_order = op->in_order, .keys = (double)w->keys,
                               .keys_written = (double)w->keys_written, .docs_written = (double)w->docs_written,
-                              .bytes_written = (double)w->bytes_written, .keeps_old = op->keeps_old};
+                              .bytes_written = (double)w->bytes_written, .keeps_old = op->keeps_old,
+                              .docs_new = op->ninserted > 0 ? (double)op->ninserted : 0};
     struct sim_pages pages = sim_store_use(op->m, c, &wants);
     op->read_us += pages.read_us;
     op->read_bytes += (int64_t)(pages.read * op->m->sim->costs.page_bytes);
@@ -124,14 +125,43 @@ static void wait_for_pages(struct sim_op *op, double us)
         op->conflict_us += sim_wait_document(op->m, op->hot_id, (int64_t)us + pages.read_us + pages.evict_us, &op->conflicts);
 }
 
+/* How much longer than on idle cores one more thread takes there: also the one that flushes the journal and those that
+ * fetch and apply what others have written, which need a core for every step. */
+static double crowd_of(const struct sim_member *m)
+{
+    struct sim *s = m->sim;
+    int busy = 1;
+    if (s->costs.one_machine > 0)
+        for (int i = 0; i < s->members; i++)
+            busy += s->member[i].up ? sim_busy(&s->member[i]) : 0;
+    else
+        busy += sim_busy(m);
+    double share = busy / sim_cores(m);
+    return share > 1 ? share : 1;
+}
+
+/* Of the other members the one with most room answers first. */
+static double crowd_of_followers(const struct sim_member *m)
+{
+    const struct sim *s = m->sim;
+    double least = 0;
+    for (int i = 0; i < s->members; i++)
+        if (i != m->id && s->member[i].up && !s->member[i].hung) {
+            double crowd = crowd_of(&s->member[i]);
+            least = least > 0 && least < crowd ? least : crowd;
+        }
+    return least > 0 ? least : 1;
+}
+
 static int64_t wait_for_others(const struct sim_op *op)
 {
     const struct sim_costs *k = &op->m->sim->costs;
     struct sb_rng *rng = &op->m->rng;
-    double us = k->journal_us * sim_cost_spread(k, rng) * (sim_store_writing(op->m) ? 2 : 1);
+    double us = k->journal_us * sim_cost_spread(k, rng) * (sim_store_writing(op->m) ? 2 : 1) * crowd_of(op->m);
     op->m->n.log_sync_us += (int64_t)us;
     if (op->waits) /* a secondary has to do the same work before it can say that it has it */
-        us += k->replicate_us * sim_cost_spread(k, rng) + (double)op->work.keys_written * k->key_write_us + (double)op->work.docs_written * k->doc_write_us;
+        us += crowd_of_followers(op->m) * (k->replicate_us * sim_cost_spread(k, rng) + (double)op->work.keys_written * k->key_write_us +
+                                           (double)op->work.docs_written * k->doc_write_us);
     return (int64_t)us;
 }
 
@@ -140,7 +170,7 @@ bool sim_op_time(struct sim_op *op)
     struct sim *s = op->m->sim;
     static const struct sim_work none;
     double cpu = sim_cost_of(&s->costs, op->inner_us ? &none : &op->work) * sim_cost_spread(&s->costs, &op->m->rng);
-    double share = (sim_busy(op->m) + 1) / sim_cores(op->m), us = cpu * (share > 1 ? share : 1);
+    double us = cpu * crowd_of(op->m);
     int64_t before = op->lock_us + op->conflict_us + op->read_us + op->evict_us; /* of its statements, in inner_us already */
     wait_to_begin(op);
     wait_for_pages(op, us);
@@ -214,6 +244,18 @@ static void count_latency(struct sim_op *op)
     }
 }
 
+/* While an index is built, what happens to its keys goes to a table beside it, and from there into the index. */
+static void count_side_writes(const struct sim_op *op)
+{
+    const struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
+    int64_t rows = (op->ninserted > 0 ? op->ninserted : 0) + (op->ndeleted > 0 ? op->ndeleted : 0);
+    for (unsigned i = 0; rows && c && i < c->indexes; i++)
+        if (c->index[i]->building) {
+            op->m->n.wt_inserts += rows;
+            op->m->n.wt_removes += rows;
+        }
+}
+
 static void count_work(struct sim_op *op)
 {
     struct sim_counters *n = &op->m->n;
@@ -259,6 +301,7 @@ static void count_work(struct sim_op *op)
     } else {
         n->txn_rollbacks++;
     }
+    count_side_writes(op);
     n->wt_cursor_searches += 1 + (op->in_order ? 0 : op->docs);
     n->wt_cursor_nexts += op->keys + op->docs;
     n->wt_inserts += op->work.docs_written + op->work.keys_written;

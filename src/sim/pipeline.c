@@ -5,12 +5,14 @@
 #include <signalbox/sim/text.h>
 
 #include "group.h"
+#include "lookup.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const names[SIM_PIPE_KINDS] = {"$match",  "$group", "$sort",   "$limit",      "$skip",      "$project",    "$addFields",
-                                                  "$unwind", "$count", "$sample", "$unset", "$replaceRoot", "$replaceWith", "$indexStats", "$collStats", "$currentOp", "$planCacheStats"};
+                                                  "$unwind", "$count", "$sample", "$unset", "$replaceRoot", "$replaceWith", "$lookup",
+                                                  "$indexStats", "$collStats", "$currentOp", "$planCacheStats"};
 
 const char *sim_pipe_name(enum sim_pipe_kind kind)
 {
@@ -40,7 +42,7 @@ int sim_docs_add(struct sim_docs *docs, struct sim_doc *d)
 static int kind_of(const char *name, struct sim_fail *f)
 {
     static const char *const others[] = {"$bucket", "$bucketAuto", "$changeStream", "$facet", "$geoNear", "$graphLookup", "$listLocalSessions",
-                                         "$listSessions", "$lookup", "$merge", "$out", "$redact", "$search",
+                                         "$listSessions", "$merge", "$out", "$redact", "$search",
                                          "$setWindowFields", "$sortByCount", "$unionWith", "$backupCursor", "$documents"};
     if (strcmp(name, "$set") == 0)
         return SIM_PIPE_ADD_FIELDS;
@@ -238,6 +240,8 @@ static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
         return parse_replace(x, f);
     case SIM_PIPE_UNWIND:
         return parse_unwind(x, f);
+    case SIM_PIPE_LOOKUP:
+        return sim_lookup_check(x->spec, f);
     case SIM_PIPE_COUNT:
         if (!sim_is_text(x->spec.type) || sim_text_n(x->spec) == 0)
             return sim_fail(f, 40156, "the count field must be a non-empty string");
@@ -310,7 +314,7 @@ static void keep_range(struct sim_docs *docs, size_t from, size_t to)
     docs->n = kept;
 }
 
-static void run_match(const struct sim_pipe *x, struct sim_docs *docs)
+static int run_match(const struct sim_pipe *x, struct sim_docs *docs, struct sim_fail *f)
 {
     size_t kept = 0;
     for (size_t i = 0; i < docs->n; i++)
@@ -319,6 +323,8 @@ static void run_match(const struct sim_pipe *x, struct sim_docs *docs)
         else
             sim_doc_unref(docs->d[i]);
     docs->n = kept;
+    const struct sim_fail *why = sim_expr_failed(x->filter->root);
+    return why ? sim_fail(f, why->code, "PlanExecutor error during aggregation :: caused by :: %s", why->msg) : 0;
 }
 
 static int run_sort(struct sim_pipe *x, struct sim_docs *docs, struct sim_fail *f)
@@ -475,12 +481,11 @@ static void run_sample(const struct sim_pipe *x, struct sim_docs *docs, struct s
     keep_range(docs, 0, n);
 }
 
-static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *rng, struct sim_fail *f)
+static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *rng, const struct sim_foreign *foreign, struct sim_fail *f)
 {
     switch (x->kind) {
     case SIM_PIPE_MATCH:
-        run_match(x, docs);
-        return 0;
+        return run_match(x, docs, f);
     case SIM_PIPE_GROUP:
         return sim_group_run(x->spec, docs, &x->bytes, f);
     case SIM_PIPE_SORT:
@@ -499,6 +504,8 @@ static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *r
         return run_fields(x, docs, f);
     case SIM_PIPE_UNWIND:
         return run_unwind(x, docs, f);
+    case SIM_PIPE_LOOKUP:
+        return sim_lookup_run(x, foreign, docs, f);
     case SIM_PIPE_COUNT:
         return run_count(x, docs, f);
     case SIM_PIPE_SAMPLE:
@@ -509,11 +516,12 @@ static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *r
     }
 }
 
-int sim_pipeline_run(struct sim_pipeline *p, size_t from, struct sim_docs *docs, struct sb_rng *rng, int64_t *rows, struct sim_fail *f)
+int sim_pipeline_run(struct sim_pipeline *p, size_t from, struct sim_docs *docs, struct sb_rng *rng, const struct sim_foreign *foreign, int64_t *rows,
+                     struct sim_fail *f)
 {
     for (size_t i = from; i < p->n; i++) {
         *rows += (int64_t)docs->n;
-        if (run_stage(&p->pipe[i], docs, rng, f))
+        if (run_stage(&p->pipe[i], docs, rng, foreign, f))
             return -1;
         p->pipe[i].returned = (int64_t)docs->n;
     }
@@ -574,6 +582,8 @@ void sim_pipe_show(const struct sim_pipe *x, struct sim_w *w, bool stats)
         sim_w_doc(w, "$sort");
         sim_w_val(w, "sortKey", x->spec);
         sim_w_end(w);
+    } else if (x->kind == SIM_PIPE_LOOKUP) {
+        sim_lookup_show(x->spec, w);
     } else if (x->kind == SIM_PIPE_LIMIT || x->kind == SIM_PIPE_SKIP) {
         sim_w_i64(w, names[x->kind], x->n);
     } else {
@@ -588,6 +598,8 @@ void sim_pipe_show(const struct sim_pipe *x, struct sim_w *w, bool stats)
     } else if (x->kind == SIM_PIPE_SORT) {
         sim_w_i64(w, "totalDataSizeSortedBytesEstimate", x->bytes);
         sim_w_bool(w, "usedDisk", false);
+    } else if (x->kind == SIM_PIPE_LOOKUP) {
+        sim_lookup_show_stats(x, w);
     }
     sim_w_i64(w, "nReturned", x->returned);
     sim_w_i64(w, "executionTimeMillisEstimate", 0);

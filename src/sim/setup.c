@@ -171,7 +171,7 @@ static void on_checkpoint(struct sim *s, void *ctx)
     struct sim_counters *n = &m->n;
     if (!m->up || m->hung) {
         if (sim_at(s, s->now + CHECKPOINT_US, on_checkpoint, m, NULL))
-            m->dirty_bytes = 0;
+            sim_store_clean(m, 1);
         return;
     }
     int64_t ms = 4 + (sim_store_write(m, m->dirty_bytes) - s->now) / 1000;
@@ -182,10 +182,10 @@ static void on_checkpoint(struct sim *s, void *ctx)
     n->checkpoint_ms_max = ms > n->checkpoint_ms_max ? ms : n->checkpoint_ms_max;
     n->checkpoint_ms_min = n->checkpoints == 1 || ms < n->checkpoint_ms_min ? ms : n->checkpoint_ms_min;
     n->checkpoint_until_us = s->now + ms * 1000;
-    m->dirty_bytes *= 0.02; /* what was written while the checkpoint ran */
+    sim_store_clean(m, 0.98); /* the rest was written while the checkpoint ran */
     int64_t next = s->now + CHECKPOINT_US > n->checkpoint_until_us ? s->now + CHECKPOINT_US : n->checkpoint_until_us + CHECKPOINT_US;
     if (sim_at(s, next, on_checkpoint, m, NULL))
-        m->dirty_bytes = 0; /* out of memory: no more checkpoints, no dirty pages either */
+        sim_store_clean(m, 1); /* out of memory: no more checkpoints, no dirty pages either */
 }
 
 /* An idle primary writes an entry now and then, so that secondaries can tell silence from death. */

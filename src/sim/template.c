@@ -378,16 +378,14 @@ static int64_t *sequence(struct sim_sequences *q, const char *name, int64_t star
     return &q->item[q->n++].last;
 }
 
+/* With two digits behind the point. Data sets are made when a program starts: no text on the way. */
 static void put_decimal(struct sim_w *w, const char *key, double d)
 {
-    char text[40];
-    bson_decimal128_t dec;
+    const uint64_t hundredth = (uint64_t)(6176 - 2) << 49; /* the exponent, by IEEE 754-2008 */
+    int64_t n = llround(fmin(fmax(d, -1e15), 1e15) * 100);
     uint8_t b[16];
-    snprintf(text, sizeof text, "%.2f", d);
-    if (!bson_decimal128_from_string(text, &dec))
-        return;
-    sim_val_i64(b, (int64_t)dec.low);
-    sim_val_i64(b + 8, (int64_t)dec.high);
+    sim_val_i64(b, n < 0 ? -n : n);
+    sim_val_i64(b + 8, (int64_t)(hundredth | (n < 0 ? UINT64_C(1) << 63 : 0)));
     sim_w_val(w, key, (struct sim_val){BSON_TYPE_DECIMAL128, 16, b});
 }
 
@@ -409,15 +407,44 @@ static void put_person(struct sim_w *w, const char *key, uint64_t i, bool email)
 
 static void put_words(struct sim_w *w, const char *key, struct sb_rng *rng, size_t n)
 {
+    char piece[256]; /* a few words; long texts are several of these */
     struct sb_str s;
+    size_t len = 0, done = 0;
     sb_str_init(&s);
-    while (s.len < n) {
-        if (s.len)
-            sb_str_addc(&s, ' ');
-        sb_str_adds(&s, words[sb_rng_below(rng, SB_COUNT(words))]);
+    while (done + len < n) {
+        const char *word = words[sb_rng_below(rng, SB_COUNT(words))];
+        size_t word_n = strlen(word);
+        if (len + word_n + 1 > sizeof piece) {
+            sb_str_add(&s, piece, len);
+            done += len;
+            len = 0;
+        }
+        if (done + len)
+            piece[len++] = ' ';
+        memcpy(piece + len, word, word_n);
+        len += word_n;
     }
-    sim_w_text_n(w, key, s.p, s.len < n ? s.len : n);
+    if (done)
+        sb_str_add(&s, piece, len);
+    sim_w_text_n(w, key, done ? s.p : piece, done && s.len < n ? s.len : n);
     sb_str_release(&s);
+}
+
+static void put_numbered(struct sim_w *w, const char *key, const char *name, uint64_t i)
+{
+    char text[80];
+    size_t name_n = strlen(name), at = sizeof text;
+    if (name_n + 20 > sizeof text) {
+        sim_w_textf(w, key, "%s%llu", name, (unsigned long long)i);
+        return;
+    }
+    do {
+        text[--at] = (char)('0' + i % 10);
+        i /= 10;
+    } while (i);
+    at -= name_n;
+    memcpy(text + at, name, name_n);
+    sim_w_text_n(w, key, text + at, sizeof text - at);
 }
 
 static void put_counted(const struct sim_template *t, struct sb_rng *rng, struct sim_w *w, const char *key)
@@ -427,7 +454,7 @@ static void put_counted(const struct sim_template *t, struct sb_rng *rng, struct
     if (t->n == 1)
         sim_w_int(w, key, (int64_t)i);
     else
-        sim_w_textf(w, key, "%s%llu", t->sub[0]->string, (unsigned long long)i);
+        put_numbered(w, key, t->sub[0]->string, i);
 }
 
 static void put_weighted(const struct sim_template *t, const struct sim_making *m, struct sim_w *w, const char *key)

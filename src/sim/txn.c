@@ -11,10 +11,7 @@
 
 struct sim_txns *sim_txns_new(void)
 {
-    struct sim_txns *t = calloc(1, sizeof *t);
-    if (t)
-        t->life_s = SIM_TXN_LIFE_S;
-    return t;
+    return calloc(1, sizeof(struct sim_txns));
 }
 
 static void write_release(struct txn_write *w)
@@ -80,12 +77,7 @@ int64_t sim_txn_number_of(const struct sim *s, uint64_t serial)
 
 int64_t sim_txns_life(const struct sim *s)
 {
-    return s->txns->life_s;
-}
-
-void sim_txns_set_life(struct sim *s, int64_t seconds)
-{
-    s->txns->life_s = seconds;
+    return s->costs.transaction_life_s < 1 ? 1 : (int64_t)s->costs.transaction_life_s;
 }
 
 /* ---- the data as the transaction sees it ---- */

@@ -48,7 +48,6 @@ struct sim_txn {
 struct sim_txns {
     struct sim_txn *first;
     uint64_t serials;
-    int64_t life_s;
 };
 
 void sim_txn_free(struct sim_txn *t);

@@ -120,7 +120,7 @@ static struct sim_doc *current_op(const struct sim *s, const struct sim_txn *t)
     sim_w_i64(&w, "timeOpenMicros", us);
     sim_w_i64(&w, "timeActiveMicros", active);
     sim_w_i64(&w, "timeInactiveMicros", us - active);
-    put_time(&w, "expiryTime", t->started_us + s->txns->life_s * 1000000);
+    put_time(&w, "expiryTime", t->started_us + sim_txns_life(s) * 1000000);
     sim_w_end(&w);
     sim_w_bool(&w, "waitingForLock", false);
     sim_w_bool(&w, "active", false);

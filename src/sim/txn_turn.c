@@ -122,7 +122,7 @@ void sim_txns_abort_member(struct sim_member *m)
 /* As the server does: every half of the limit, a second at least and a minute at most. */
 static void on_sweep(struct sim *s, void *ctx)
 {
-    int64_t life = s->txns->life_s, period = life / 2 < 1 ? 1 : life / 2 > 60 ? 60 : life / 2;
+    int64_t life = sim_txns_life(s), period = life / 2 < 1 ? 1 : life / 2 > 60 ? 60 : life / 2;
     (void)ctx;
     for (struct sim_txn *t = s->txns->first, *next; t; t = next) {
         next = t->next;
@@ -137,7 +137,7 @@ static void on_sweep(struct sim *s, void *ctx)
 
 int sim_txns_begin(struct sim *s)
 {
-    return sim_at(s, s->now + SIM_TXN_LIFE_S / 2 * 1000000, on_sweep, NULL, NULL);
+    return sim_at(s, s->now + sim_txns_life(s) / 2 * 1000000, on_sweep, NULL, NULL);
 }
 
 /* ---- the beginning ---- */

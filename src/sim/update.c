@@ -447,7 +447,7 @@ static int run_pipeline(const struct sim_update *u, const uint8_t *old, struct s
     struct sim_docs docs = {0};
     struct sb_rng unused = {0};
     int64_t rows = 0;
-    int rc = sim_docs_add(&docs, sim_doc_new(old)) ? sim_fail_nomem(f) : sim_pipeline_run(&stages, 0, &docs, &unused, &rows, f);
+    int rc = sim_docs_add(&docs, sim_doc_new(old)) ? sim_fail_nomem(f) : sim_pipeline_run(&stages, 0, &docs, &unused, NULL, &rows, f);
     if (rc == 0)
         rc = replace(docs.d[0]->bson, old, w, result, f);
     sim_docs_release(&docs);

@@ -220,9 +220,22 @@ bool sim_text_is(struct sim_val v, const char *text)
     return sim_is_text(v.type) && sim_text_n(v) == n && memcmp(sim_text(v), text, n) == 0;
 }
 
+/* A price or a rate, as nearly all are: both numbers are exact, so the quotient is what reading the text would give. */
+static bool is_short_decimal(const bson_decimal128_t *d, int *places)
+{
+    *places = 6176 - (int)(d->high >> 49 & 0x3fff);
+    return (d->high >> 61 & 3) != 3 && (d->high & ((UINT64_C(1) << 49) - 1)) == 0 && d->low < UINT64_C(1) << 53 && *places >= 0 && *places <= 15;
+}
+
 static long double decimal_number(const uint8_t *p)
 {
+    static const double power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     bson_decimal128_t d = {(uint64_t)sim_i64(p), (uint64_t)sim_i64(p + 8)};
+    int places;
+    if (is_short_decimal(&d, &places)) {
+        long double n = (long double)d.low / (long double)power[places];
+        return d.high >> 63 ? -n : n;
+    }
     char text[BSON_DECIMAL128_STRING];
     bson_decimal128_to_string(&d, text);
     return strtold(text, NULL);

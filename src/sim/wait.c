@@ -9,8 +9,9 @@
 #include <string.h>
 
 #define ATTEMPT_US 100000
+#define TAIL_MS 5 /* of the clients' time: how often a capped collection is looked at for those who wait */
 
-enum kind { TOPOLOGY, CONCERN, ATTEMPT, BLOCKED };
+enum kind { TOPOLOGY, CONCERN, ATTEMPT, BLOCKED, TAIL };
 
 struct wait {
     enum kind kind;
@@ -26,9 +27,12 @@ struct wait {
     struct sim_doc *wc;        /* as given; NULL: the default */
     sim_attempt_fn attempt;    /* ATTEMPT */
     int64_t since_us, terms[3];
-    struct sim_request rq;     /* BLOCKED: a copy of the command, its text in bytes */
+    struct sim_request rq;     /* BLOCKED, TAIL: a copy of the command, its text in bytes */
     uint8_t *bytes;
     bool goes_on;              /* it is about to be run again */
+    uint8_t coll[16];          /* TAIL: the collection, */
+    uint64_t next_rid;         /* its next record when the wait began, */
+    int64_t until_us;          /* and the end of it */
 };
 
 struct sim_waits {
@@ -195,6 +199,31 @@ static void try_again(struct sim *s, struct wait *w)
     sim_fail_release(&f);
 }
 
+/* The command is run again, and answered then. */
+static void run_again(struct sim *s, struct wait *w)
+{
+    struct sim_conn *conn = w->conn;
+    struct sim_w out;
+    const uint8_t *reply = NULL;
+    take_out(s, w);
+    sim_w_init(&out);
+    conn->tail_until_us = w->until_us;
+    if (sim_dispatch(conn, &w->rq, &out, &reply) == SIM_ANSWERED && reply && conn->answer)
+        conn->answer(conn, reply);
+    conn->tail_until_us = 0;
+    sim_w_release(&out);
+    wait_free(w);
+}
+
+static void look_for_data(struct sim *s, struct wait *w)
+{
+    const struct sim_coll *coll = sim_coll_by_uuid(&w->m->cat, w->coll);
+    bool news = !coll || coll->records.next != w->next_rid;
+    int64_t at = s->now + sim_stretched(s, TAIL_MS);
+    if (news || s->now >= w->until_us || deadline(s, w->number, at < w->until_us ? at : w->until_us))
+        run_again(s, w);
+}
+
 static void on_deadline(struct sim *s, void *ctx)
 {
     struct deadline *d = ctx;
@@ -215,6 +244,8 @@ static void on_deadline(struct sim *s, void *ctx)
         end_blocked(s, w);
     else if (w->kind == CONCERN)
         end_concern(s, w, 64, "waiting for replication timed out");
+    else if (w->kind == TAIL)
+        look_for_data(s, w);
     else
         try_again(s, w);
 }
@@ -390,8 +421,6 @@ static void on_over(struct sim *s, void *ctx)
 {
     struct deadline *d = ctx;
     struct wait *w = s->waits->first;
-    struct sim_w out;
-    const uint8_t *reply = NULL;
     while (w && w->number != d->number)
         w = w->next;
     if (w && w->m->hung) {
@@ -402,13 +431,29 @@ static void on_over(struct sim *s, void *ctx)
     free(d);
     if (!w)
         return;
-    take_out(s, w);
-    struct sim_conn *conn = w->conn;
-    sim_w_init(&out);
-    if (sim_dispatch(conn, &w->rq, &out, &reply) == SIM_ANSWERED && reply && conn->answer)
-        conn->answer(conn, reply);
-    sim_w_release(&out);
-    wait_free(w);
+    run_again(s, w);
+}
+
+/* ---- data ---- */
+
+int sim_await_data(struct sim_call *c, const struct sim_coll *coll, int64_t until_us)
+{
+    int64_t at = c->s->now + sim_stretched(c->s, TAIL_MS);
+    struct wait *w = begin(c, TAIL, at < until_us ? at : until_us);
+    if (!w)
+        return -1;
+    if (copy_request(w, c->rq)) {
+        wait_free(take_out(c->s, w));
+        c->later = false;
+        return sim_fail_nomem(&c->fail);
+    }
+    memcpy(w->coll, coll->uuid, 16);
+    w->next_rid = coll->records.next;
+    w->until_us = until_us;
+    c->blocked = true; /* what it counted so far it counts when it is run again */
+    c->m->n.requests--;
+    c->m->n.bytes_in -= (int64_t)c->rq->bytes;
+    return 0;
 }
 
 void sim_transaction_over(struct sim *s)

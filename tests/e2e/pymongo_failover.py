@@ -233,7 +233,53 @@ def write_concern():
         print("no majority: writes wait, and the primary steps down")
 
 
+def step_down_in_a_build():
+    """The command is interrupted; the build goes on under the next primary and is committed by it on every member."""
+    with Simulator("cost build_doc_us 60000\n") as sim, sim.client() as client:
+        failure = []
+
+        def build():
+            try:
+                client.shop.a.create_index([("n", 1)], name="n_1")
+            except PyMongoError as e:
+                failure.append(e)
+
+        def operations(c):
+            return [o for o in c.admin.aggregate([{"$currentOp": {"allUsers": True}}]) if str(o.get("msg", "")).startswith("Index Build")]
+
+        builder = threading.Thread(target=build)
+        builder.start()
+        members = [sim.direct(i) for i in range(3)]
+        wait_for("the build on every member", lambda: all(operations(d) for d in members))
+        old = client.primary
+        client.admin.command("replSetStepDown", 60)
+        wait_for("another primary", lambda: client.primary not in (None, old))
+        builder.join(DEADLINE)
+        if builder.is_alive() or len(failure) != 1 or not isinstance(failure[0], (AutoReconnect, OperationFailure)):
+            fail("the client of an interrupted build: %s" % failure)
+        unfinished = [i for i in client.shop.a.aggregate([{"$indexStats": {}}]) if i["name"] == "n_1"]
+        if len(unfinished) != 1 or not unfinished[0].get("building"):
+            fail("after the step-down the build does not go on: %s" % unfinished)
+        wait_for("its end on every member", lambda: all(is_built(d) for d in members))
+        for d in members:
+            d.close()
+        with sim.direct(sim.ready["members"].index("%s:%d" % old)) as direct:
+            lines = direct.admin.command("getLog", "global")["log"]  # long ones are cut, and no JSON
+            if not any('"id":4760400' in line and "continuing in background" in line for line in lines):
+                fail("the old primary does not say that the build goes on: %s" % [line for line in lines if '"INDEX"' in line])
+        plan = client.shop.command("explain", {"find": "a", "filter": {"n": 5}}, verbosity="queryPlanner")["queryPlanner"]["winningPlan"]
+        if plan.get("inputStage", {}).get("indexName") != "n_1":
+            fail("the index is not used: %s" % plan)
+        print("step-down in a build: the client got %s; built on every member under the next primary" % type(failure[0]).__name__)
+
+
+def is_built(direct):
+    stats = list(direct.shop.get_collection("a", read_preference=ReadPreference.SECONDARY_PREFERRED).aggregate([{"$indexStats": {}}, {"$match": {"name": "n_1"}}]))
+    return len(stats) == 1 and "building" not in stats[0]
+
+
 step_down()
+step_down_in_a_build()
 killed_primary()
 hung_primary()
 write_concern()

@@ -84,6 +84,66 @@ def cursors(db):
     check(len(list(x.aggregate([{"$sample": {"size": 20}}]))) == 20, "$sample")
 
 
+def tails(uri, db):
+    """A cursor on a capped collection tells each new document, and waits for it at the server."""
+    x = db.create_collection("tail", capped=True, size=1 << 20)
+    x.insert_one({"_id": 0})
+    told, asked = [], []
+
+    class Asked(pymongo.monitoring.CommandListener):
+        def started(self, event):
+            asked.append(event.command_name)
+
+        def succeeded(self, event):
+            pass
+
+        def failed(self, event):
+            pass
+
+    def follow():
+        with pymongo.MongoClient(uri, event_listeners=[Asked()]) as c:
+            cursor = c[db.name].tail.find(cursor_type=pymongo.CursorType.TAILABLE_AWAIT)
+            while len(told) < 21:
+                for d in cursor:
+                    told.append(d["_id"])
+                if not cursor.alive:
+                    break
+
+    t = threading.Thread(target=follow)
+    t.start()
+    wait_until("the first document", lambda: told == [0])
+    time.sleep(1.2)
+    for i in range(1, 21):
+        x.insert_one({"_id": i})
+    t.join(LIMIT)
+    check(not t.is_alive() and told == list(range(21)), "a tailed collection: %r" % told)
+    check(asked.count("getMore") < 40, "a cursor that should wait asked %d times" % asked.count("getMore"))
+
+
+def joins_and_views(db):
+    db.people.insert_many([{"_id": i, "city": i % 4} for i in range(40)])
+    db.cities.insert_many([{"_id": 100 + i, "no": i, "name": "c%d" % i} for i in range(3)])
+    join = [{"$match": {"_id": {"$in": [1, 3]}}}, {"$lookup": {"from": "cities", "localField": "city", "foreignField": "no", "as": "where"}}, {"$sort": {"_id": 1}}]
+    got = list(db.people.aggregate(join))
+    check(got == [{"_id": 1, "city": 1, "where": [{"_id": 101, "no": 1, "name": "c1"}]}, {"_id": 3, "city": 3, "where": []}], "$lookup: %r" % got)
+    examined = {}
+    for index in (None, "no"):
+        if index:
+            db.cities.create_index(index)
+        stage = db.command("explain", {"aggregate": "people", "pipeline": join, "cursor": {}}, verbosity="executionStats")["stages"][-2]
+        examined[index] = stage["totalDocsExamined"]
+    check(examined == {None: 6, "no": 1}, "an index on the inner side: %r" % examined)
+    v = db.create_collection("downtown", viewOn="people", pipeline=[{"$match": {"city": 0}}, {"$project": {"city": 0}}])
+    check(v.count_documents({}) == 10 and v.find_one({"_id": 4}) == {"_id": 4} and v.find_one({"_id": 5}) is None, "a view")
+    check([d["_id"] for d in v.find({"_id": {"$gt": 20}}).sort("_id", -1).limit(2)] == [36, 32] and v.distinct("_id", {"_id": {"$lt": 9}}) == [0, 4, 8], "questions to a view")
+    check([c["name"] for c in db.list_collections(filter={"type": "view"})] == ["downtown"], "views in listCollections")
+    check(db["downtown"].options() == {"viewOn": "people", "pipeline": [{"$match": {"city": 0}}, {"$project": {"city": 0}}]}, "a view's options: %r" % v.options())
+    fails("a write to a view", 166, lambda: v.insert_one({"_id": 1}))
+    fails("an index on a view", 166, lambda: v.create_index("city"))
+    v.drop()
+    check("downtown" not in db.list_collection_names() and db.people.estimated_document_count() == 40, "a dropped view")
+
+
 def bulk_and_retries(uri, db):
     x = db.bulk
     r = x.bulk_write([InsertOne({"_id": 1}), InsertOne({"_id": 2}), UpdateOne({"_id": 1}, {"$set": {"a": 1}}), ReplaceOne({"_id": 3}, {"b": 1}, upsert=True),
@@ -221,7 +281,7 @@ def errors(c, db):
     fails("a limit of the wrong type", 14, lambda: db.command("find", "crud", limit="x"))
     fails("an admin command elsewhere", 13, lambda: db.command("replSetGetStatus"))
     fails("a collection that is there already", 48, lambda: db.create_collection("crud", check_exists=False))
-    fails("a view: not simulated, and it says so", 238, lambda: db.create_collection("seen", viewOn="crud", pipeline=[]))
+    fails("a time series: not simulated, and it says so", 238, lambda: db.create_collection("seen", timeseries={"timeField": "t"}))
 
 
 def transactions(c, db):
@@ -321,6 +381,8 @@ def main():
         topology(c)
         crud(db)
         cursors(db)
+        joins_and_views(db)
+        tails(ready["uri"], db)
         bulk_and_retries(ready["uri"], db)
         plans(db, indexes(c, db, members))
         diagnostics(c, db)

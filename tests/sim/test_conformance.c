@@ -685,7 +685,7 @@ static void building_line(struct rig *r, const struct line *x, void *ctx)
     }
 }
 
-/* Elections are not simulated: what was recorded before the step down is compared, the rest has no counterpart. */
+/* What was recorded before the step-down is compared here; how the members go through it, test_repl.c compares. */
 static void election_line(struct rig *r, const struct line *x, void *ctx)
 {
     unsigned *passed_over = ctx;
@@ -904,7 +904,7 @@ static void test_replies_have_the_recorded_shape(void **state)
     rig_pass(&r, 5); /* the others hear of the end of the last build */
     each_line(data, "server", plain, &r, NULL);
     each_line(data, "election", election_line, &r, &passed_over);
-    print_message("recorded in an election and not compared (elections are not simulated): %u\n", passed_over);
+    print_message("recorded while the primary stepped down and compared by test_repl: %u\n", passed_over);
     report();
     sim_conn_close(b.conn);
     sim_w_release(&b.w);

@@ -277,6 +277,7 @@ static void test_incidents_move_the_same_metrics(void **state)
     rec_release(&real);
     assert_true(all.compared >= 60);
     assert_true(all.direction * 10 >= all.compared * 9);
+    assert_true(all.size * 100 >= all.compared * 85);
 }
 
 int main(void)

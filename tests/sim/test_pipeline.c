@@ -80,7 +80,15 @@ static const struct {
     const char *msg;
 } refusals[] = {
     {"{'aggregate':'c','pipeline':[{'$nope':1}],'cursor':{}}", 40324, "Unrecognized pipeline stage name: '$nope'"},
-    {"{'aggregate':'c','pipeline':[{'$lookup':{}}],'cursor':{}}", 238, "the stage $lookup is not simulated"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':1}],'cursor':{}}", 9, "the $lookup stage specification must be an object, but found int"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':1}}],'cursor':{}}", 9, "$lookup argument 'from' must be a string, found type int"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'form':'d'}}],'cursor':{}}", 9, "unknown argument to $lookup: form"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'as':'x'}}],'cursor':{}}", 9, "must specify 'from' field for a $lookup"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d'}}],'cursor':{}}", 9, "must specify 'as' field for a $lookup"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','localField':'a'}}],'cursor':{}}", 9, "$lookup requires either 'pipeline' or both"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','pipeline':[]}}],'cursor':{}}", 238, "$lookup with a pipeline is not simulated"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','localField':'a.0.b','foreignField':'c'}}],'cursor':{}}", 238, "by an element of an array"},
+    {"{'aggregate':'c','pipeline':[{'$unionWith':'d'}],'cursor':{}}", 238, "the stage $unionWith is not simulated"},
     {"{'aggregate':'c','pipeline':[{}],'cursor':{}}", 40323, "A pipeline stage specification object must contain exactly one field."},
     {"{'aggregate':'c','pipeline':[{'$match':1}],'cursor':{}}", 15959, "the match filter must be an expression in an object"},
     {"{'aggregate':'c','pipeline':[{'$limit':0}],'cursor':{}}", 15958, "the limit must be positive"},
@@ -133,6 +141,89 @@ static const struct {
     {"'filter':{'k':'a'},'limit':-1,'projection':{'_id':1}", NULL},
     {"'filter':{'tags':'y'},'projection':{'_id':1},'sort':{'_id':1}", "[{'_id':1},{'_id':3}]"},
 };
+
+/* ---- $lookup ---- */
+
+static const struct {
+    const char *spec, *match, *found; /* of the one document that matches: the _ids found for it */
+} lookups[] = {
+    {"'localField':'k','foreignField':'ref'", "{'_id':1}", "[{'_id':10},{'_id':13}]"},
+    {"'localField':'k','foreignField':'ref'", "{'_id':2}", "[{'_id':11},{'_id':13}]"},     /* an element of the other's array */
+    {"'localField':'k','foreignField':'ref'", "{'_id':4}", "[]"},
+    {"'localField':'none','foreignField':'ref'", "{'_id':1}", "[{'_id':12},{'_id':14}]"},   /* missing is asked for as null */
+    {"'localField':'v','foreignField':'ref'", "{'_id':4}", "[{'_id':12},{'_id':14}]"},      /* and null too */
+    {"'localField':'tags','foreignField':'tag'", "{'_id':1}", "[{'_id':10},{'_id':11}]"},   /* each element of an array */
+    {"'localField':'tags','foreignField':'tag'", "{'_id':2}", "[{'_id':12},{'_id':13},{'_id':14}]"}, /* an empty one: as missing */
+    {"'localField':'s.u','foreignField':'n.u'", "{'_id':5}", "[{'_id':14}]"},
+    {"'localField':'list.u','foreignField':'n.u'", "{'_id':7}", "[{'_id':14},{'_id':15}]"}, /* through an array on the way */
+    {"'localField':'re','foreignField':'ref'", "{'_id':7}", "[]"},                          /* a pattern is a value here */
+    {"'localField':'re','foreignField':'n.u'", "{'_id':7}", "[{'_id':15}]"},
+};
+
+static void lookup_data(void)
+{
+    rig_ok(&r, "l", "{'insert':'c','documents':[{'_id':1,'k':'a','tags':['x','y']},{'_id':2,'k':'b','tags':[]},{'_id':4,'k':'c','v':null},{'_id':5,'s':{'u':3}},"
+                    "{'_id':7,'list':[{'u':3},{'w':1},{'u':4}],'re':[{'$regularExpression':{'pattern':'^a','options':''}},4]}]}");
+    rig_ok(&r, "l", "{'insert':'d','documents':[{'_id':10,'ref':'a','tag':'x'},{'_id':11,'ref':'b','tag':'y'},{'_id':12,'ref':null},"
+                    "{'_id':13,'ref':['b','a']},{'_id':14,'n':{'u':3}},{'_id':15,'ref':'q','tag':'q','n':{'u':4}}]}");
+}
+
+static void test_lookup(void **state)
+{
+    (void)state;
+    char text[600];
+    lookup_data();
+    for (int indexed = 0; indexed < 2; indexed++) { /* the same with and without an index for each */
+        for (size_t i = 0; i < SB_COUNT(lookups); i++) {
+            snprintf(text, sizeof text, "{'aggregate':'c','cursor':{},'pipeline':[{'$match':%s},{'$lookup':{'from':'d',%s,'as':'o'}},"
+                                        "{'$unwind':{'path':'$o','preserveNullAndEmptyArrays':false}},{'$replaceWith':{'_id':'$o._id'}},{'$sort':{'_id':1}}]}",
+                     lookups[i].match, lookups[i].spec);
+            rig_gives(&r, "l", text, "cursor.firstBatch", lookups[i].found);
+        }
+        rig_ok(&r, "l", "{'createIndexes':'d','indexes':[{'key':{'ref':1},'name':'ref_1'},{'key':{'tag':1},'name':'tag_1'},{'key':{'n.u':1},'name':'n.u_1'}]}");
+    }
+    rig_gives(&r, "l", "{'aggregate':'c','cursor':{},'pipeline':[{'$match':{'_id':1}},{'$lookup':{'from':'d','localField':'k','foreignField':'ref','as':'tags'}},{'$project':{'tags._id':1}}]}",
+              "cursor.firstBatch", "[{'_id':1,'tags':[{'_id':10},{'_id':13}]}]");
+    rig_gives(&r, "l", "{'aggregate':'c','cursor':{},'pipeline':[{'$match':{'_id':1}},{'$lookup':{'from':'nowhere','localField':'k','foreignField':'ref','as':'o'}},{'$project':{'o':1}}]}",
+              "cursor.firstBatch", "[{'_id':1,'o':[]}]");
+}
+
+/* What the inner questions look at is looked at by the command: without an index all of it, each time. */
+static void test_lookup_is_paid_for(void **state)
+{
+    (void)state;
+    static const char join[] = "{'explain':{'aggregate':'p','cursor':{},'pipeline':[{'$lookup':{'from':'q','localField':'a','foreignField':'b','as':'o'}}]},'verbosity':'executionStats'}";
+    static const char plain[] = "{'aggregate':'p','cursor':{},'pipeline':[{'$lookup':{'from':'q','localField':'a','foreignField':'b','as':'o'}}]}";
+    char text[200];
+    for (int i = 0; i < 300; i++) {
+        snprintf(text, sizeof text, "{'insert':'q','documents':[{'_id':%d,'b':%d}]}", i, i % 100);
+        rig_ok(&r, "l", text);
+        snprintf(text, sizeof text, "{'insert':'p','documents':[{'_id':%d,'a':%d}]}", i, i);
+        if (i < 20)
+            rig_ok(&r, "l", text);
+    }
+    const uint8_t *reply = rig_ok(&r, "l", join);
+    assert_int_equal(rig_int(reply, "stages.1.totalDocsExamined"), 20 * 300);
+    assert_int_equal(rig_int(reply, "stages.1.totalKeysExamined"), 0);
+    assert_int_equal(rig_int(reply, "stages.1.collectionScans"), 40); /* as the recorded server counts */
+    assert_int_equal(rig_int(reply, "stages.1.nReturned"), 20);
+    int64_t docs = rig_int(rig_ok(&r, "admin", "{'serverStatus':1}"), "metrics.queryExecutor.scannedObjects");
+    rig_ok(&r, "l", plain);
+    reply = rig_ok(&r, "admin", "{'serverStatus':1}");
+    assert_int_equal(rig_int(reply, "metrics.queryExecutor.scannedObjects") - docs, 20 + 20 * 300);
+    assert_true(rig_int(reply, "metrics.aggStageCounters.$lookup") > 0);
+    rig_ok(&r, "l", plain);
+    int64_t slow = r.conn[0]->latency_us;
+    rig_ok(&r, "l", "{'createIndexes':'q','indexes':[{'key':{'b':1},'name':'b_1'}]}");
+    rig_ok(&r, "l", plain);
+    assert_true(r.conn[0]->latency_us * 5 < slow);
+    reply = rig_ok(&r, "l", join);
+    assert_int_equal(rig_int(reply, "stages.1.totalDocsExamined"), 60);
+    assert_int_equal(rig_int(reply, "stages.1.totalKeysExamined"), 60);
+    assert_int_equal(rig_int(reply, "stages.1.collectionScans"), 0);
+    rig_same_text("indexesUsed", rig_at(reply, "stages.1.indexesUsed"), "['b_1']");
+    assert_int_equal(rig_int(rig_ok(&r, "l", "{'aggregate':'q','cursor':{},'pipeline':[{'$indexStats':{}},{'$match':{'name':'b_1'}}]}"), "cursor.firstBatch.0.accesses.ops"), 40);
+}
 
 static void test_finds(void **state)
 {
@@ -272,16 +363,156 @@ static void test_cursors_are_killed_and_expire(void **state)
     assert_int_equal(sim_int(sim_find(rig_on(&r, 1, "t", text), "code"), 0), 43);
 }
 
+/* ---- expressions that fail ---- */
+
+static void test_an_expression_fails_the_command(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {
+        "{'find':'x','filter':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}",
+        "{'find':'x','filter':{'a':{'$gte':0},'b':{'$gte':0},'$or':[{'v':9},{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}]}}",
+        "{'count':'x','query':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}",
+        "{'distinct':'x','key':'v','query':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}",
+        "{'aggregate':'x','cursor':{},'pipeline':[{'$match':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}]}",
+        "{'aggregate':'x','cursor':{},'pipeline':[{'$set':{'w':1}},{'$match':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}]}",
+        "{'update':'x','updates':[{'q':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}},'u':{'$set':{'w':1}},'multi':true}]}",
+        "{'delete':'x','deletes':[{'q':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}},'limit':0}]}",
+        "{'findAndModify':'x','query':{'v':{'$lt':1},'$expr':{'$gt':[{'$divide':[10,'$v']},1]}},'remove':true}"};
+    rig_ok(&r, "t", "{'insert':'x','documents':[{'_id':1,'a':1,'b':1,'v':0},{'_id':2,'a':2,'b':1,'v':2}]}");
+    rig_ok(&r, "t", "{'createIndexes':'x','indexes':[{'key':{'a':1},'name':'a_1'},{'key':{'b':1},'name':'b_1'}]}");
+    for (size_t i = 0; i < SB_COUNT(commands); i++)
+        rig_fails(&r, "t", commands[i], 2, "can't $divide by zero");
+    rig_gives(&r, "t", "{'count':'x'}", "n", "2");
+    rig_gives(&r, "t", "{'find':'x','filter':{'v':{'$gt':0},'$expr':{'$gt':[{'$divide':[10,'$v']},1]}},'projection':{'_id':1}}", "cursor.firstBatch", "[{'_id':2}]");
+    /* in a validator it is a document that is not valid */
+    rig_ok(&r, "t", "{'create':'valid','validator':{'$expr':{'$gt':[{'$divide':[10,'$v']},1]}}}");
+    rig_fails(&r, "t", "{'insert':'valid','documents':[{'v':0}]}", 121, "Document failed validation");
+    rig_ok(&r, "t", "{'insert':'valid','documents':[{'v':2}]}");
+}
+
+/* ---- cursors that go on ---- */
+
+static const uint8_t *next_of(int64_t id, const char *more)
+{
+    char text[200];
+    snprintf(text, sizeof text, "{'getMore':{'$numberLong':'%lld'},'collection':'tail'%s}", (long long)id, more);
+    return rig_run(&r, "t", text);
+}
+
+static void put_tail(int id)
+{
+    char text[120];
+    snprintf(text, sizeof text, "{'insert':'tail','documents':[{'_id':%d,'odd':%s}]}", id, id % 2 ? "true" : "false");
+    rig_ok(&r, "t", text);
+}
+
+static void new_tail(void)
+{
+    rig_run(&r, "t", "{'drop':'tail'}");
+    rig_ok(&r, "t", "{'create':'tail','capped':true,'size':4096,'max':5}");
+    for (int i = 1; i <= 3; i++)
+        put_tail(i);
+}
+
+static void test_a_cursor_is_tailed(void **state)
+{
+    (void)state;
+    new_tail();
+    const uint8_t *reply = rig_ok(&r, "t", "{'find':'tail','tailable':true,'filter':{'odd':true}}");
+    rig_same_text("first", rig_at(reply, "cursor.firstBatch"), "[{'_id':1,'odd':true},{'_id':3,'odd':true}]");
+    int64_t id = rig_int(reply, "cursor.id");
+    assert_true(id != 0); /* at its end, and open */
+    assert_int_equal(sim_count(sim_path(next_of(id, ""), "cursor.nextBatch").p), 0);
+    put_tail(4);
+    put_tail(5);
+    reply = next_of(id, "");
+    rig_same_text("next", rig_at(reply, "cursor.nextBatch"), "[{'_id':5,'odd':true}]");
+    assert_int_equal(rig_int(reply, "cursor.id"), id);
+    for (int i = 6; i <= 11; i++) /* what it saw last is pushed out */
+        put_tail(i);
+    reply = next_of(id, "");
+    assert_int_equal(rig_int(reply, "code"), 136);
+    assert_int_equal(rig_int(next_of(id, ""), "code"), 43);
+    rig_ok(&r, "t", "{'create':'none','capped':true,'size':4096}");
+    rig_gives(&r, "t", "{'find':'none','tailable':true}", "cursor.id", "0"); /* of an empty collection it ends at once */
+    rig_gives(&r, "t", "{'find':'nowhere','tailable':true}", "cursor.id", "0");
+    reply = rig_ok(&r, "t", "{'explain':{'find':'tail','filter':{'_id':9},'tailable':true},'verbosity':'queryPlanner'}");
+    rig_same_text("plan", rig_at(reply, "queryPlanner.winningPlan.stage"), "'COLLSCAN'");
+    rig_fails(&r, "t", "{'find':'c','tailable':true}", 2, "tailable cursor requested on non capped collection");
+    rig_fails(&r, "t", "{'find':'tail','awaitData':true}", 9, "Cannot set 'awaitData' without also setting 'tailable'");
+    rig_fails(&r, "t", "{'find':'tail','tailable':true,'singleBatch':true}", 9, "cannot use tailable option with the 'singleBatch' option");
+    rig_fails(&r, "t", "{'find':'tail','tailable':true,'sort':{'_id':1}}", 2, "cannot use tailable option with a sort other than {$natural: 1}");
+}
+
+struct late_insert {
+    int id;
+};
+
+static void insert_late(struct sim *s, void *ctx)
+{
+    (void)s;
+    struct sim_w body, out;
+    const uint8_t *reply;
+    struct sim_conn *conn = sim_conn_open(&r.s->member[0], "127.0.0.1:50001", false);
+    sim_w_init(&body);
+    sim_w_init(&out);
+    sim_w_text(&body, "insert", "tail");
+    sim_w_array(&body, "documents");
+    sim_w_doc(&body, NULL);
+    sim_w_i32(&body, "_id", ((struct late_insert *)ctx)->id);
+    sim_w_bool(&body, "odd", ((struct late_insert *)ctx)->id % 2);
+    sim_w_end(&body);
+    sim_w_end(&body);
+    sim_w_text(&body, "$db", "t");
+    struct sim_request rq = {.body = sim_w_done(&body), .bytes = 100};
+    assert_int_equal(sim_dispatch(conn, &rq, &out, &reply), SIM_ANSWERED);
+    sim_w_release(&body);
+    sim_w_release(&out);
+    sim_conn_close(conn);
+}
+
+static void test_a_cursor_waits_for_data(void **state)
+{
+    (void)state;
+    new_tail();
+    const uint8_t *reply = rig_ok(&r, "t", "{'find':'tail','tailable':true,'awaitData':true,'filter':{'odd':true}}");
+    int64_t id = rig_int(reply, "cursor.id"), began = r.s->now;
+    int64_t getmores = rig_int(rig_ok(&r, "admin", "{'serverStatus':1}"), "opcounters.getmore");
+    assert_int_equal(sim_count(sim_path(next_of(id, ""), "cursor.nextBatch").p), 0);
+    assert_in_range(r.s->now - began, 1000000, 1100000); /* a second unless it is told */
+    began = r.s->now;
+    assert_int_equal(rig_int(next_of(id, ",'maxTimeMS':300"), "cursor.id"), id);
+    assert_in_range(r.s->now - began, 300000, 330000);
+    struct late_insert even = {4}, odd = {5};
+    began = r.s->now;
+    assert_int_equal(sim_at(r.s, began + 100000, insert_late, &even, NULL), 0); /* nothing for it: it goes on waiting, no longer in all */
+    assert_int_equal(sim_at(r.s, began + 200000, insert_late, &odd, NULL), 0);
+    rig_same_text("the document it waited for", rig_at(next_of(id, ""), "cursor.nextBatch"), "[{'_id':5,'odd':true}]");
+    assert_in_range(r.s->now - began, 200000, 220000);
+    even.id = 6;
+    began = r.s->now;
+    assert_int_equal(sim_at(r.s, began + 400000, insert_late, &even, NULL), 0);
+    assert_int_equal(sim_count(sim_path(next_of(id, ""), "cursor.nextBatch").p), 0);
+    assert_in_range(r.s->now - began, 1000000, 1100000);
+    reply = rig_ok(&r, "admin", "{'serverStatus':1}");
+    assert_int_equal(rig_int(reply, "opcounters.getmore") - getmores, 4); /* however often they were run */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stages),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_lookup_is_paid_for),
         cmocka_unit_test(test_finds),
         cmocka_unit_test(test_distinct_and_count),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_a_cursor_meets_changes),
         cmocka_unit_test(test_cursors_are_killed_and_expire),
+        cmocka_unit_test(test_an_expression_fails_the_command),
+        cmocka_unit_test(test_a_cursor_is_tailed),
+        cmocka_unit_test(test_a_cursor_waits_for_data),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

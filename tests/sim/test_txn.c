@@ -239,7 +239,10 @@ static void test_end_without_client(void **state)
     struct rig r;
     (void)state;
     fill(&r);
-    rig_ok(&r, "admin", "{'setParameter': 1, 'transactionLifetimeLimitSeconds': 10}");
+    r.s->costs.transaction_life_s = 45; /* as a scenario sets it */
+    assert_int_equal(rig_int(rig_ok(&r, "admin", "{'getParameter': 1, 'transactionLifetimeLimitSeconds': 1}"), "transactionLifetimeLimitSeconds"), 45);
+    assert_int_equal(rig_int(rig_ok(&r, "admin", "{'setParameter': 1, 'transactionLifetimeLimitSeconds': 10}"), "was"), 45);
+    assert_true(r.s->costs.transaction_life_s < 10.5);
     rig_ok(&r, "shop", "{'update': 'carts', " A FIRST ", 'updates': [{'q': {'_id': 1}, 'u': {'$set': {'n': 9}}}]}");
     const uint8_t *ops = rig_ok(&r, "admin", "{'aggregate': 1, 'pipeline': [{'$currentOp': {}}, {'$match': {'type': 'idleSession'}}], 'cursor': {}}");
     assert_true(sim_text_is(sim_path(ops, "cursor.firstBatch.0.desc"), "inactive transaction"));

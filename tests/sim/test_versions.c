@@ -49,6 +49,54 @@ static void test_wire_and_build(void **state)
     }
 }
 
+/* Types as in the recording of a 5.0.7; and which names there are in which version. */
+static void test_parameters(void **state)
+{
+    static const struct {
+        const char *name;
+        bson_type_t type;
+        double value;
+        int from, to;
+    } want[] = {{"cursorTimeoutMillis", BSON_TYPE_INT64, 600000, 5, 8},
+                {"syncdelay", BSON_TYPE_DOUBLE, 60, 5, 8},
+                {"internalQueryPlanEvaluationCollFraction", BSON_TYPE_DOUBLE, 0.3, 5, 8},
+                {"internalQueryPlanEvaluationMaxResults", BSON_TYPE_INT32, 101, 5, 8},
+                {"ttlMonitorEnabled", BSON_TYPE_BOOL, 1, 5, 8},
+                {"notablescan", BSON_TYPE_BOOL, 0, 5, 8},
+                {"watchdogPeriodSeconds", BSON_TYPE_INT32, -1, 5, 8},
+                {"wiredTigerConcurrentReadTransactions", BSON_TYPE_INT32, 77, 5, 6},
+                {"storageEngineConcurrentReadTransactions", BSON_TYPE_INT32, 77, 7, 8}};
+    static const char *const versions[] = {"5.0", "6.0", "7.0", "8.0"};
+    (void)state;
+    for (int v = 0; v < 4; v++) {
+        struct scene x;
+        char text[120];
+        begin(&x, versions[v], "calm");
+        x.r.s->costs.tickets = 77;
+        for (size_t i = 0; i < SB_COUNT(want); i++) {
+            bool there = v + 5 >= want[i].from && v + 5 <= want[i].to;
+            for (int one = 0; one < 2; one++) {
+                snprintf(text, sizeof text, one ? "{'getParameter':1,'%s':1}" : "{'getParameter':'*'}", want[i].name);
+                const uint8_t *reply = rig_on(&x.r, 0, "admin", text);
+                struct sim_val is = sim_find(reply, want[i].name);
+                assert_int_equal(is.type != 0, there);
+                assert_int_equal(sim_truth(sim_find(reply, "ok")), there || !one);
+                if (!there)
+                    continue;
+                assert_int_equal(is.type, want[i].type);
+                if (is.type == BSON_TYPE_BOOL ? sim_truth(is) != (want[i].value > 0) : (double)sim_number(is) != want[i].value)
+                    fail_msg("%s of %s", want[i].name, versions[v]);
+            }
+            snprintf(text, sizeof text, "{'setParameter':1,'%s':1}", want[i].name);
+            struct sim_val msg = sim_find(rig_on(&x.r, 0, "admin", text), "errmsg");
+            assert_non_null(strstr(sim_text(msg), there ? "is not simulated" : "attempted to set unrecognized parameter"));
+        }
+        rig_gives(&x.r, "admin", "{'getParameter':{'allParameters':true}}", "syncdelay", "60");
+        rig_fails(&x.r, "admin", "{'getParameter':{'showDetails':true},'syncdelay':1}", 238, "the details of parameters are not simulated");
+        scene_release(&x);
+    }
+}
+
 /* Path of serverStatus, and in which versions it is: from, to. */
 static void test_sections(void **state)
 {
@@ -167,7 +215,7 @@ static void test_waiting_is_not_working(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names_that_are_no_version), cmocka_unit_test(test_wire_and_build),      cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_names_that_are_no_version), cmocka_unit_test(test_wire_and_build), cmocka_unit_test(test_parameters),      cmocka_unit_test(test_sections),
         cmocka_unit_test(test_log_lines_and_plans),       cmocka_unit_test(test_stages_and_commands), cmocka_unit_test(test_waiting_is_not_working),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,8 @@ struct sim_coll {
     int64_t scans_total, scans_nontailable;
     uint64_t most_bytes; /* its documents took at their most: files do not shrink */
     double resident;     /* bytes of it in the cache, kept while not everything fits (store.h) */
+    double cold;         /* bytes of it that are on the disk and were not read since (store.h) */
+    double dirty_pages, dirty_kept_log; /* when it was last written; see store.c */
     int64_t touched_us;
     int64_t locked_until_us; /* an exclusive lock on it ends then (contend.h) */
     int64_t lock_waits, lock_wait_us;

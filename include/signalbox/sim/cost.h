@@ -3,11 +3,11 @@
  * cost.h - what work costs: from keys, documents and bytes to simulated microseconds.
  *
  * One table of constants, each of which a scenario may set by name, at the beginning or while it runs. A member has a few
- * cores that its running operations share: with more of them than cores everything takes longer in proportion, which is how
- * a missing index makes others wait. Tickets bound how many run at once; the rest queue. What does not fit the cache is read
- * from a disk (store.h); who wants what another holds waits for it (contend.h). The spread around the mean is log-normal, from
- * the seed. Absolute figures are plausible, not measured on a server; changes between two states are what they are for.
- * Thread: one.
+ * cores that its running operations share, and where the members are on one machine those of the others too: with more of
+ * them than cores everything takes longer in proportion, which is how a missing index makes others wait. Tickets bound how
+ * many run at once; the rest queue. What does not fit the cache is read from a disk (store.h); who wants what another holds
+ * waits for it (contend.h). The spread around the mean is log-normal, from the seed. Absolute figures are plausible, not
+ * measured on a server; changes between two states are what they are for. Thread: one.
  */
 #ifndef SIGNALBOX_SIM_COST_H
 #define SIGNALBOX_SIM_COST_H
@@ -20,6 +20,7 @@
 /* name in scenarios, default, meaning */
 #define SIM_COSTS(X)                                                                              \
     X(cores, 4, "cores of a member")                                                              \
+    X(one_machine, 0, "1: the members share those cores")                                         \
     X(tickets, 128, "operations of one kind, reading or writing, that may run at once")           \
     X(command_us, 90, "receiving, parsing, planning and answering a command")                     \
     X(key_us, 1.2, "looking at a key of an index")                                                \

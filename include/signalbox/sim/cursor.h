@@ -38,6 +38,7 @@ struct sim_open_cursor {
     struct sim_doc *command;
     int64_t created_us, used_us, returned;
     bool no_timeout;
+    bool tailable, awaits; /* goes on where it ended; and a getMore waits there for a while */
     uint64_t txn; /* of the transaction that opened it; 0 none */
 };
 

@@ -44,6 +44,7 @@ enum sim_command_flags {
     SIM_OWN_COUNTER = 128, /* counts itself in opcounters */
     SIM_READ_CONCERN = 256,
     SIM_WRITE_CONCERN = 512,
+    SIM_NO_VIEW = 1024, /* only on collections */
 };
 
 struct sim_call;

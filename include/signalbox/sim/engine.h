@@ -61,6 +61,7 @@ struct sim_conn {
     void (*lost)(struct sim_conn *conn);
     void *owner;
     int32_t waiting_opid; /* of the command it waits for; 0 none */
+    int64_t tail_until_us; /* of its getMore that is run again after a wait for data: it waits no longer than until then; 0 none */
     int64_t latency_us;   /* of its last command */
 };
 

@@ -43,6 +43,7 @@ struct sim_exec {
     size_t buffer_n, buffer_at, buffer_cap;
     bool from_multi, replanned, cached, has_hash, eof;
     bool newer_names; /* those of 8.0 */
+    bool can_fail;    /* an $expr of the filter can */
     char replan_reason[160];
     uint32_t query_hash, plan_cache_key;
     int64_t trial_keys, trial_docs; /* of plans that lost */
@@ -61,6 +62,9 @@ int sim_exec_next(struct sim_exec *e, struct sim_row *row, struct sim_fail *f);
 /* Around a rest between batches. check: -1 when the collection or an index of the plan is gone (QueryPlanKilled). */
 int sim_exec_save(struct sim_exec *e);
 int sim_exec_check(struct sim_exec *e, struct sim_coll *now, struct sim_fail *f);
+
+/* A scan of a capped collection that was at its end looks again from there. -1: what it saw last has been pushed out. */
+int sim_exec_tail(struct sim_exec *e, struct sim_fail *f);
 
 void sim_exec_totals(const struct sim_exec *e, struct sim_totals *t);
 

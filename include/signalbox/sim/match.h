@@ -53,6 +53,7 @@ struct sim_expr {
     size_t in_n;
     int64_t a, b;           /* $mod divisor and remainder; $size; the set of types as bits of $type (a), 1 = "number" in b */
     struct sim_regexes *re; /* $regex, and regexes inside $in */
+    struct sim_fail *why;   /* $expr: the first failure of an evaluation */
     struct sim_expr **sub;
     size_t sub_n, sub_cap;
 };
@@ -66,7 +67,12 @@ struct sim_filter {
 struct sim_filter *sim_filter_new(const uint8_t *filter, struct sim_fail *f);
 void sim_filter_free(struct sim_filter *m);
 
+/* A failure inside $expr (a sum of texts) matches nothing and is kept: whoever reads for a command looks at it afterwards. */
 bool sim_match(const struct sim_expr *e, const uint8_t *doc);
+
+/* There is an $expr in it; and the first failure of one, or NULL. */
+bool sim_expr_can_fail(const struct sim_expr *e);
+const struct sim_fail *sim_expr_failed(const struct sim_expr *e);
 
 /* The element of an array by which e matches the document: what a positional $ means. -1 when no array takes part. */
 int64_t sim_match_element(const struct sim_expr *e, const uint8_t *doc);
@@ -77,8 +83,8 @@ bool sim_matches_all(const struct sim_expr *e);
 /* The expression as explain shows it, into the open document. */
 void sim_expr_write(struct sim_w *w, const struct sim_expr *e);
 
-/* What remains of the question without its values, for query hashes: appended as text. */
-void sim_expr_shape(struct sb_str *out, const struct sim_expr *e);
+/* What remains of the question without its values, for query hashes: the hash goes on with it. */
+uint64_t sim_expr_shape(uint64_t h, const struct sim_expr *e);
 
 /* True when every document that e matches is matched by `wider` too, as far as simple comparisons tell (for partial
  * indexes); false is no proof of the opposite. */

@@ -22,6 +22,7 @@ struct sim_op {
     enum sim_top_kind top;
     bool in_top;
     char ns[272];
+    const char *base; /* ns is a view: the collection that is read for it; else NULL */
     int32_t opid;
     struct sim_doc *command, *originating;
     int64_t start;

@@ -3,7 +3,7 @@
  * pipeline.h - aggregation stages over documents in memory.
  *
  * Stages: $match $group $sort $limit $skip $project $addFields/$set $unset $replaceRoot $replaceWith
- * $unwind $count $sample, and the sources
+ * $unwind $count $sample $lookup (by equality), and the sources
  * $indexStats $collStats $currentOp $planCacheStats, which the caller provides. Known stages that are not simulated are
  * refused as such, unknown ones with the server's error. Thread: one.
  */
@@ -29,11 +29,27 @@ enum sim_pipe_kind {
     SIM_PIPE_UNSET,
     SIM_PIPE_REPLACE_ROOT,
     SIM_PIPE_REPLACE_WITH,
+    SIM_PIPE_LOOKUP,
     SIM_PIPE_INDEX_STATS,
     SIM_PIPE_COLL_STATS,
     SIM_PIPE_CURRENT_OP,
     SIM_PIPE_PLAN_CACHE_STATS,
     SIM_PIPE_KINDS
+};
+
+/* What the questions of a $lookup came to. */
+struct sim_foreign_stats {
+    int64_t docs, keys, scans;
+    char index[8][128]; /* names of those used, in the order in which they came up */
+    size_t indexes_n;
+};
+
+struct sim_docs;
+
+/* How a $lookup asks another collection of the database: the caller of the pipeline knows. 0 or -1. */
+struct sim_foreign {
+    int (*find)(void *ctx, const char *from, const uint8_t *filter, struct sim_foreign_stats *stats, struct sim_docs *out, struct sim_fail *f);
+    void *ctx;
 };
 
 struct sim_pipe {
@@ -44,6 +60,7 @@ struct sim_pipe {
     int64_t n;
     /* statistics of a run */
     int64_t returned, bytes;
+    struct sim_foreign_stats foreign;
 };
 
 struct sim_docs {
@@ -63,8 +80,9 @@ struct sim_pipeline {
 int sim_pipeline_init(struct sim_pipeline *p, struct sim_val stages, struct sim_fail *f);
 void sim_pipeline_release(struct sim_pipeline *p);
 
-/* Runs stages [from, n) over docs, which it changes. *rows: how many went through stages. */
-int sim_pipeline_run(struct sim_pipeline *p, size_t from, struct sim_docs *docs, struct sb_rng *rng, int64_t *rows, struct sim_fail *f);
+/* Runs stages [from, n) over docs, which it changes. *rows: how many went through stages. foreign NULL: there is no $lookup. */
+int sim_pipeline_run(struct sim_pipeline *p, size_t from, struct sim_docs *docs, struct sb_rng *rng, const struct sim_foreign *foreign, int64_t *rows,
+                     struct sim_fail *f);
 
 /* Only stages that an update may have. */
 int sim_pipeline_check_update(const struct sim_pipeline *p, struct sim_fail *f);

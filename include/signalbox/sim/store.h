@@ -4,8 +4,9 @@
  *
  * As long as data and indexes fit the cache, everything is in it. When they do not, each collection has a share of it: a
  * page is missed with the probability that follows from that share, read from a disk that serves a few at a time, and
- * pushes out others, those that nobody asked for first. Dirty pages are written by checkpoints and, above the target, by
- * eviction threads; above the trigger whoever writes has to evict before he may. Old versions of documents that an open
+ * pushes out others, those that nobody asked for first. What nobody has read since the process began, or since a build wrote
+ * it straight to its file, is not in the cache either. A page is dirty as a whole once a document or key of it was changed;
+ * dirty pages are written by checkpoints and, above the target, by eviction threads; above the trigger whoever writes has to evict before he may. Old versions of documents that an open
  * snapshot may still read stay in the cache until it ends. Thread: one.
  */
 #ifndef SIGNALBOX_SIM_STORE_H
@@ -26,6 +27,8 @@ struct sim_store {
     double total;     /* bytes of all data and indexes, when last summed */
     double resident;  /* of these, in the cache, while pressed */
     double pinned;    /* old versions kept for open snapshots */
+    double touched;   /* pages that are dirty because something in their middle was changed; of dirty_bytes the rest was appended */
+    double kept_log;  /* logarithm of the share of dirty pages that was kept at every writing of some of them */
     int64_t summed_us, evicted_us;
     int64_t disk_free_us;  /* reads queue until then */
     int64_t writing_until_us; /* checkpoints and evictions write until then */
@@ -42,6 +45,7 @@ struct sim_wants {
     bool in_order;          /* one after the other, as a scan reads them */
     double keys;
     double keys_written, docs_written, bytes_written;
+    double docs_new;        /* of the documents written, those that were not there before */
     bool keeps_old;         /* changes documents that exist: old versions arise */
 };
 
@@ -60,8 +64,18 @@ int64_t sim_store_write(struct sim_member *m, double bytes);
 /* True while they run: the journal and readers are slower then. */
 bool sim_store_writing(const struct sim_member *m);
 
+/* That share of the dirty pages is clean now; how many pages that are. Whoever calls it lets them be written. */
+double sim_store_clean(struct sim_member *m, double share);
+
+/* So many bytes more of the collection are on the disk and not in the cache; INFINITY: nothing of it is. */
+void sim_store_cold(struct sim_coll *c, double bytes);
+
+/* So many bytes of pages leave the cache, because their index or collection is gone. */
+void sim_store_dropped(struct sim_member *m, double bytes);
+
 double sim_cache_used(const struct sim_member *m);
 double sim_cache_dirty(const struct sim_member *m);
+double sim_cache_dirty_pages(const struct sim_member *m);
 
 /* Bytes of the file system in use: what others have, and this member's files. */
 double sim_disk_used(const struct sim_member *m);

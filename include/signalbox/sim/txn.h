@@ -17,7 +17,6 @@
 #include <signalbox/sim/dispatch.h>
 #include <signalbox/sim/pipeline.h>
 
-#define SIM_TXN_LIFE_S 60
 
 struct sim_txns *sim_txns_new(void);
 void sim_txns_free(struct sim_txns *t);
@@ -58,8 +57,7 @@ int64_t sim_txns_open(const struct sim *s, const struct sim_member *m);
 /* Their entries of currentOp. 0, or -1 out of memory. */
 int sim_txns_current_ops(const struct sim *s, const struct sim_member *m, struct sim_docs *out);
 
-/* transactionLifetimeLimitSeconds */
+/* transactionLifetimeLimitSeconds: the cost transaction_life_s, which a scenario and setParameter set. */
 int64_t sim_txns_life(const struct sim *s);
-void sim_txns_set_life(struct sim *s, int64_t seconds);
 
 #endif

@@ -36,6 +36,9 @@ int sim_await_attempt(struct sim_call *c, sim_attempt_fn attempt, const int64_t 
 int sim_await_transaction(struct sim_call *c);
 void sim_transaction_over(struct sim *s);
 
+/* A getMore on a capped collection that has nothing new: it is run again when there is something, and at until_us. 0, or -1. */
+int sim_await_data(struct sim_call *c, const struct sim_coll *coll, int64_t until_us);
+
 /* The connection ends. */
 void sim_wait_forget(struct sim *s, const struct sim_conn *conn);
 
