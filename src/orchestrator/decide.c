@@ -84,6 +84,20 @@ static int check_approval(struct sb_orchestrator *o, const struct held_card *c, 
     return 0;
 }
 
+static int unmet(const struct held_card *c, const char *when, struct sb_err *err)
+{
+    char missing[300];
+    sb_o_unmet(c, missing, sizeof missing);
+    return sb_fail(err, SB_EPOLICY, "policy wants more %s: %s (%s)", when, missing, c->card.id);
+}
+
+static int approved_already(const struct held_card *c, const char *who, struct sb_err *err)
+{
+    char missing[300];
+    sb_o_unmet(c, missing, sizeof missing);
+    return sb_fail(err, SB_ESTATE, "%s has approved %s already; another person is needed: %s", who, c->card.id, missing);
+}
+
 static bool has_approved(const struct sb_card *card, const char *principal)
 {
     for (size_t i = 0; i < card->approvals_n; i++)
@@ -129,7 +143,7 @@ static int approve(struct sb_orchestrator *o, struct seat *s, struct held_card *
         return -1;
     }
     if (again && decision == SB_REQUIRE)
-        return sb_fail(err, SB_ESTATE, "%s has approved %s already; another person is needed", s->actor.principal, c->card.id);
+        return approved_already(c, s->actor.principal, err);
     sb_hook("decide.approval.before");
     if (again) /* it is on the record, and what follows from it could not be recorded then */
         return sb_o_move(o, c, SB_EV_APPROVED, &s->actor, "it had been approved", err);
@@ -169,7 +183,7 @@ static int roll_back(struct sb_orchestrator *o, struct seat *s, struct held_card
     if (decision < 0 || decision == SB_DENY)
         return -1;
     if (decision == SB_REQUIRE)
-        return sb_fail(err, SB_EPOLICY, "policy wants more approvals before %s is rolled back", c->card.id);
+        return unmet(c, "before it is rolled back", err);
     char note[160];
     snprintf(note, sizeof note, "rolled back by %.100s", s->actor.principal);
     return sb_o_move(o, c, SB_EV_ROLLBACK, &s->actor, note, err);

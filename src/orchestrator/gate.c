@@ -40,6 +40,11 @@ json_t *sb_o_health(const struct sb_orchestrator *o)
         rc = set(h, "queued", json_integer(queued));
     if (rc == 0 && cache >= 0)
         rc = set(h, "cache_ppm", json_integer(cache));
+    const struct survey *s = sb_o_survey(o);
+    if (rc == 0 && s && s->disk_free_ppm >= 0)
+        rc = set(h, "disk_free_ppm", json_integer(s->disk_free_ppm));
+    if (rc == 0 && s && s->oplog_window_s >= 0)
+        rc = set(h, "oplog_window_s", json_integer(s->oplog_window_s));
     if (rc) {
         json_decref(h);
         return NULL;
@@ -198,8 +203,8 @@ static json_t *plan_json(const struct held_card *held)
     const struct sb_card *c = &held->card;
     char fingerprint[SB_HEX_LEN + 1];
     return sb_o_fingerprint(c, fingerprint) ? NULL
-                                            : json_pack("{s:s,s:s,s:I,s:s,s:I,s:s,s:b}", "case", c->case_id, "card", c->id, "revision", (json_int_t)c->revision, "sha256",
-                                                        c->hash, "steps", (json_int_t)c->steps_n, "fingerprint", fingerprint, "started", held->run.started > 0);
+                                            : json_pack("{s:s,s:s,s:I,s:s,s:I,s:s,s:b,s:b}", "case", c->case_id, "card", c->id, "revision", (json_int_t)c->revision, "sha256",
+                                                        c->hash, "steps", (json_int_t)c->steps_n, "fingerprint", fingerprint, "started", held->run.started > 0, "in_step", false);
 }
 
 static json_t *editors_json(const struct sb_card *c)
@@ -220,7 +225,8 @@ static json_t *card_input(struct sb_orchestrator *o, const struct held_card *hel
         set(in, "author", json_pack("{s:s,s:s}", "principal", c->author, "kind", actor_kind(c->author))) || set(in, "editors", editors_json(c)) ||
         set(in, "approvals", approvals_json(c, extra)) || set(in, "model", json_pack("{s:I}", "confidence_ppm", (json_int_t)c->confidence_ppm)) ||
         set(in, "history", sb_o_history(o, c)) ||
-        (held->run.builds >= 0 && set(json_object_get(in, "health"), "builds", json_integer(held->run.builds)))) {
+        (held->run.builds >= 0 && set(json_object_get(in, "health"), "builds", json_integer(held->run.builds))) ||
+        (held->run.oldest_op_s >= 0 && set(json_object_get(in, "health"), "oldest_op_s", json_integer(held->run.oldest_op_s)))) {
         json_decref(in);
         return NULL;
     }
@@ -260,6 +266,20 @@ static int ask(struct sb_orchestrator *o, const char *stage, const struct sb_act
     return rc;
 }
 
+/* What would change a verdict, in one line. */
+static void join(const struct sb_policy_verdict *v, char *out, size_t cap)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < v->would_flip_n && n + 1 < cap; i++)
+        n += (size_t)snprintf(out + n, cap - n, "%s%s", i ? "; " : "", v->would_flip[i]);
+}
+
+void sb_o_unmet(const struct held_card *card, char *out, size_t cap)
+{
+    join(&card->card.policy, out, cap);
+}
+
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err)
 {
@@ -275,6 +295,13 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
         decision = SB_DENY;
         sb_fail(err, SB_EPOLICY, "it waits for %s %.60s%s, until %s", v.waits_for_n == 1 ? "the window" : "the windows", v.waits_for[0],
                 v.waits_for_n == 1 ? "" : " and others", until);
+    } else if (decision == SB_REQUIRE && !v.wants_persons && sb_streq(stage, "execute")) {
+        char missing[300];
+        join(&v, missing, sizeof missing); /* nobody can approve it any further: this, too, is asked again */
+        decision = SB_DENY;
+        sb_fail(err, SB_EPOLICY, "policy wants more: %s", missing);
+    } else if (decision == SB_REQUIRE && !v.wants_persons && sb_streq(stage, "approve")) {
+        decision = SB_ALLOW; /* as far as persons go: the rest is asked about again right before each step */
     } else if (decision == SB_DENY) {
         const char *why = NULL;
         for (size_t i = 0; i < v.rules_n; i++)

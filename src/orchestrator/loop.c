@@ -318,6 +318,7 @@ static void tick(struct sb_orchestrator *o)
     sb_o_tick_anomalies(o);
     sb_o_tick_runs(o);
     sb_o_tick_watches(o);
+    sb_o_tick_survey(o);
     record_sampler(o, false);
     if (now >= o->next_settle_ms) {
         o->next_settle_ms = now + SETTLE_MS;

@@ -98,6 +98,7 @@ struct run {
     int64_t give_up_ms; /* mono: when reading back is no longer tried */
     int64_t next_ms;    /* mono: when the next read is due */
     int64_t builds;     /* on the collection, as the last precheck saw; -1 unknown */
+    int64_t oldest_op_s; /* the same */
     int64_t started;    /* highest step whose intent is on the record */
     char waits[256];    /* what it waits for, as the seats were told */
     int owed;           /* an event that could not be recorded, and is tried again; -1 none */
@@ -131,6 +132,25 @@ struct held_case {
 struct held_anomaly {
     struct sb_anomaly anomaly;
     char *detector_id; /* "D-3"; NULL: of an earlier process */
+};
+
+/* ---- survey.c: what the servers can bear ---- */
+
+#define SURVEY_MEMBERS 50 /* a replica set has no more */
+
+struct survey {
+    int64_t taken_mono;      /* 0: never */
+    int64_t disk_free_ppm;   /* of the fullest disk; -1 unknown */
+    int64_t oplog_window_s;  /* of the shortest oplog; -1 unknown */
+    bool oplog_unknown;      /* of some member */
+    int64_t free_bytes[SURVEY_MEMBERS]; /* in the members' order; -1 unknown */
+    char note[256];          /* the first thing that could not be measured, and why */
+};
+
+/* What has been running on a collection for longest, on any member. */
+struct operation {
+    int64_t seconds; /* 0: nothing runs */
+    char what[120], member[128];
 };
 
 struct sb_orchestrator {
@@ -180,7 +200,9 @@ struct sb_orchestrator {
     char **namespaces;        /* known collections, for intake */
     size_t namespaces_n;
     size_t namespaces_told;   /* the telemetry thread's: how many it has told of */
-    int64_t next_tick_ms, next_settle_ms;
+    int64_t next_tick_ms, next_settle_ms, next_survey_ms;
+    struct survey survey;
+    bool surveying;
     bool ledger_was_ok;
     int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
 };
@@ -277,9 +299,13 @@ void sb_o_free_history(struct sb_orchestrator *o);
 /* ---- gate.c ---- */
 
 /* Asks policy about a card, records the verdict on it. extra: an approval under way that is not on the card yet (its
- * principal), or NULL. Returns the decision, or -1. */
+ * principal), or NULL. Returns the decision, or -1. Where nothing is missing that a person could give (a window is closed, a
+ * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow. */
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err);
+
+/* What is missing, by the last verdict on the card, in one line. */
+void sb_o_unmet(const struct held_card *card, char *out, size_t cap);
 
 /* Asks policy about a request. Returns the decision, or -1; `why` gets the deciding rule's message. */
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err);
@@ -363,6 +389,7 @@ enum truth { CHECK_FALSE, CHECK_TRUE, CHECK_UNKNOWN };
 
 struct check_result {
     enum truth truth;
+    bool passes; /* false now, and nothing on the card has changed: it is waited for */
     bool unproven; /* true as far as the server can tell, which is not all the way */
     char text[256];
 };
@@ -381,7 +408,10 @@ struct checking {
     size_t checks_n;
     struct check_result *results; /* one a check */
     struct sb_catalogue catalogue; /* of the collection they are about */
-    bool have_catalogue;
+    bool have_catalogue, replicated;
+    struct survey survey; /* where one of the checks needs it */
+    struct operation oldest;
+    bool knows_oldest;
     struct sb_err err; /* the facts could not be read at all */
 };
 
@@ -399,6 +429,22 @@ const struct check_result *sb_o_first_failure(const struct checking *c, bool unk
 
 /* The results as they are recorded: [{"check","ok","text"}]. */
 json_t *sb_o_checks_json(const struct checking *c);
+
+void sb_o_check_result(struct check_result *r, enum truth truth, const char *fmt, ...) SB_PRINTF(3, 4);
+
+/* ---- survey.c, members.c: on a worker ---- */
+
+void sb_o_survey_read(const struct sb_server *server, char *const *members, size_t n, bool replicated, struct survey *out);
+
+/* The oldest operation or transaction on a collection; index builds are not counted. -1: some member does not tell. */
+int sb_o_oldest_operation(const struct sb_server *server, char *const *members, size_t n, const char *ns, struct operation *out, struct sb_err *err);
+
+/* Every voting, data-bearing member is PRIMARY or SECONDARY. */
+void sb_o_check_members(struct checking *c, struct check_result *r);
+
+/* On the orchestrator's thread: has it done now and then; the last one, NULL when there is none that is recent. */
+void sb_o_tick_survey(struct sb_orchestrator *o);
+const struct survey *sb_o_survey(const struct sb_orchestrator *o);
 
 /* The members as they are known now, for a read. Copies. */
 int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary);

@@ -25,6 +25,9 @@
  *   index_gone     ns name
  *   index_hidden   ns name
  *   no_build       ns             nobody builds an index on the collection
+ *   disk           value          so many bytes are free on every member
+ *   quiet          ns value       no operation or transaction has been open on the collection for more than so many seconds, on
+ *                                 any member; of a transaction that is idle a server tells no collection: it counts for each
  *   collection     ns value       the collection exists and has this UUID (value may be empty: it exists)
  *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
  */
