@@ -79,10 +79,16 @@ static void whole(const struct sb_card *c)
     contract(c);
     sb_print("policy: ");
     policy(c);
+    if (c->state == SB_AWAITING_APPROVAL) {
+        sb_print("approvals: %zu of %" PRId64, sb_card_approvals(c), sb_card_approvals_wanted(c));
+        for (size_t i = 0; i < c->policy.requires.groups_n; i++)
+            sb_print("%s%s", i ? " and " : ", from ", c->policy.requires.groups[i]);
+        sb_print("\n");
+    }
     for (size_t i = 0; i < c->approvals_n; i++) {
         const struct sb_approval *a = &c->approvals[i];
         sb_time_format(at, a->at);
-        sb_print("approved by %s at %s for revision %" PRId64 "%s%s\n", a->by, at, a->revision, a->voided ? ", void: " : "", a->voided && a->void_reason ? a->void_reason : "");
+        sb_print("approved by %s%s%s at %s for revision %" PRId64 "%s%s\n", a->by, a->key ? " with the key " : "", a->key ? a->key : "", at, a->revision, a->voided ? ", void: " : "", a->voided && a->void_reason ? a->void_reason : "");
     }
     if (c->report.opened_at) {
         sb_print("verdict ");

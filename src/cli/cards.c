@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/file.h>
+#include <signalbox/cli/approval.h>
 #include <signalbox/cli/card_text.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/link.h>
@@ -12,7 +13,8 @@
 
 struct args {
     bool json, canonical;
-    const char *hash, *target, *reason, *set;
+    const char *hash, *target, *reason, *set, *sign, *as;
+    const char *state_dir;
 };
 
 /* ---- what is shown ---- */
@@ -75,24 +77,34 @@ static int list_attached(struct sb_queue *news, bool json, struct sb_err *err)
     return 0;
 }
 
-static int show_attached(struct sb_link *l, struct sb_queue *news, const char *id, const struct args *a, struct sb_err *err)
+/* Asks the owner for a card; the message it comes in, or NULL. */
+static struct sb_message *fetch_card(struct sb_link *l, struct sb_queue *news, const char *id, struct sb_err *err)
 {
     sb_link_ask(l, sb_message_text(SB_ASK_CARD, 2, id));
     for (;;) {
         struct sb_message *m = next(news, ANSWER_MS);
         if (!m || m->type == SB_NEWS_BYE) {
             sb_message_free(m);
-            return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
+            sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
+            return NULL;
         }
-        int rc = 1;
         if (m->seq == 2 && m->type == SB_NEWS_CARD)
-            rc = show_card(m->body, a, err);
-        else if (m->seq == 2 && m->type == SB_NEWS_ANSWER)
-            rc = sb_fail(err, SB_EINPUT, "%s", ((const struct sb_answer *)m->body)->text);
+            return m;
+        bool refused = m->seq == 2 && m->type == SB_NEWS_ANSWER;
+        if (refused)
+            sb_fail(err, SB_EINPUT, "%s", ((const struct sb_answer *)m->body)->text);
         sb_message_free(m);
-        if (rc <= 0)
-            return rc;
+        if (refused)
+            return NULL;
     }
+}
+
+static int show_attached(struct sb_link *l, struct sb_queue *news, const char *id, const struct args *a, struct sb_err *err)
+{
+    struct sb_message *m = fetch_card(l, news, id, err);
+    int rc = m ? show_card(m->body, a, err) : -1;
+    sb_message_free(m);
+    return rc;
 }
 
 static struct sb_message *decision(int type, const char *id, const struct args *a)
@@ -103,6 +115,22 @@ static struct sb_message *decision(int type, const char *id, const struct args *
         sb_message_free(m);
         return NULL;
     }
+    return m;
+}
+
+/* An approval with the person's signature under it. */
+static struct sb_message *signed_approval(struct sb_link *l, struct sb_queue *news, const char *id, const struct args *a, struct sb_err *err)
+{
+    struct sb_message *card = fetch_card(l, news, id, err), *m = card ? decision(SB_ASK_APPROVE, id, a) : NULL;
+    if (card && !m)
+        sb_fail_nomem(err);
+    if (m && sb_approval_sign(card->body, a->state_dir, a->sign, a->as, m->body, err)) {
+        sb_message_free(m);
+        m = NULL;
+    }
+    if (m)
+        m->seq = 3;
+    sb_message_free(card);
     return m;
 }
 
@@ -127,6 +155,7 @@ static int act(struct sb_link *l, struct sb_queue *news, struct sb_message *m, b
 {
     if (!m)
         return -1;
+    int64_t seq = m->seq;
     sb_link_ask(l, m);
     for (;;) {
         struct sb_message *answer = next(news, ANSWER_MS);
@@ -134,7 +163,7 @@ static int act(struct sb_link *l, struct sb_queue *news, struct sb_message *m, b
             sb_message_free(answer);
             return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
         }
-        if (answer->type != SB_NEWS_ANSWER || answer->seq != 2) {
+        if (answer->type != SB_NEWS_ANSWER || answer->seq != seq) {
             sb_message_free(answer);
             continue;
         }
@@ -221,6 +250,8 @@ static int run_attached(struct sb_link *l, struct sb_queue *news, const char *ve
         return show_attached(l, news, id, a, err);
     if (sb_streq(verb, "edit"))
         return act(l, news, edit(id, a->set, err), a->json, err);
+    if (a->sign)
+        return act(l, news, signed_approval(l, news, id, a, err), a->json, err);
     size_t i = 0;
     while (!sb_streq(verbs[i].verb, verb))
         i++;
@@ -231,7 +262,8 @@ int sb_cmd_cards(int argc, char **argv)
 {
     struct args a = {0};
     const struct sb_option options[] = {{"--json", &a.json, NULL},    {"--canonical", &a.canonical, NULL}, {"--hash", NULL, &a.hash},
-                                        {"--target", NULL, &a.target}, {"--reason", NULL, &a.reason},       {"--set", NULL, &a.set}};
+                                        {"--target", NULL, &a.target}, {"--reason", NULL, &a.reason},       {"--set", NULL, &a.set},
+                                        {"--sign", NULL, &a.sign},     {"--as", NULL, &a.as}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -245,12 +277,15 @@ int sb_cmd_cards(int argc, char **argv)
         return sb_usage_error("cards edit needs --set KEY=VALUE (see: signalbox help edit)");
     if (sb_streq(verb, "approve") && !a.hash)
         return sb_usage_error("cards approve needs --hash: what is approved is what cards show told, under its hash");
+    if ((a.sign && !sb_streq(verb, "approve")) || (a.as && !a.sign))
+        return sb_usage_error("--sign KEY goes with approve, and --as NAME with --sign (see: signalbox help cards)");
     struct sb_err err = SB_ERR_INIT;
     struct sb_str dir;
     sb_str_init(&dir);
     struct sb_queue *news = sb_queue_new(16, &err);
     int rc = -1;
     if (news && sb_path_state(&dir, &err) == 0) {
+        a.state_dir = dir.p;
         struct sb_link *l = sb_link_open(dir.p, news, NULL);
         if (l)
             rc = run_attached(l, news, verb, id, &a, &err);

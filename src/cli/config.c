@@ -42,6 +42,8 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->shadow_policy, row, problems);
     else if (strcmp(name, "policy_signers") == 0)
         set_text(r, &c->policy_signers, row, problems);
+    else if (strcmp(name, "approval_signers") == 0)
+        set_text(r, &c->approval_signers, row, problems);
     else if (strcmp(name, "waivers") == 0)
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "witness") == 0)
@@ -51,8 +53,8 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
     else if (strcmp(name, "clipboard") == 0)
         say(problems, row, r, false, "clipboard is on or off");
     else
-        say(problems, row, r, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow"),
-            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, clipboard, and deployment sections");
+        say(problems, row, r, sb_starts_with(name, "policy") || sb_starts_with(name, "shadow") || sb_starts_with(name, "approv"),
+            "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, waivers, witness, clipboard, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -129,6 +131,7 @@ void sb_config_release(struct sb_config *c)
     free(c->policy);
     free(c->shadow_policy);
     free(c->policy_signers);
+    free(c->approval_signers);
     free(c->waivers);
     free(c->witness);
     for (size_t i = 0; i < c->deployments_n; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/model/card.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct sb_member check_members[] = {
@@ -103,6 +104,7 @@ static const struct sb_member approval_members[] = {
     SB_MEMBER(struct sb_approval, revision, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_approval, at, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_approval, nonce, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_approval, key, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_approval, voided, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_approval, void_reason, SB_STR, 0, NULL),
 };
@@ -199,6 +201,19 @@ size_t sb_card_approvals(const struct sb_card *c)
         n += !a->voided && a->revision == c->revision && sb_streq(a->hash, c->hash);
     }
     return n;
+}
+
+int64_t sb_card_approvals_wanted(const struct sb_card *c)
+{
+    const struct sb_requires *r = &c->policy.requires;
+    int64_t most = r->approvals;
+    for (size_t i = 0; i < r->groups_n; i++) { /* "2 of dba", or the group's name alone for one */
+        char *end;
+        long n = strtol(r->groups[i], &end, 10);
+        int64_t wanted = n > 0 && strncmp(end, " of ", 4) == 0 ? n : 1;
+        most = wanted > most ? wanted : most;
+    }
+    return most;
 }
 
 bool sb_card_open(const struct sb_card *c)

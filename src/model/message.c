@@ -20,6 +20,8 @@ static const struct sb_member decision_members[] = {
     SB_MEMBER(struct sb_decision_on, hash, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_decision_on, target, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_decision_on, reason, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_decision_on, statement, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_decision_on, signature, SB_STR, 0, NULL),
 };
 static const struct sb_schema decision_schema = SB_SCHEMA("decision", struct sb_decision_on, decision_members);
 

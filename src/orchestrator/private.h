@@ -310,7 +310,11 @@ void sb_o_unmet(const struct held_card *card, char *out, size_t cap);
 /* Asks policy about a request. Returns the decision, or -1; `why` gets the deciding rule's message. */
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err);
 
-/* ---- decide.c, edit.c, request.c, consult.c ---- */
+/* ---- approve.c, decide.c, edit.c, request.c, consult.c ---- */
+
+int sb_o_approve(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err);
+/* ", 1 of 2; it still wants: one more approval": of a card that awaits approval. */
+void sb_o_still_wanted(const struct held_card *c, char *out, size_t cap);
 
 void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 /* What stands in the way of a decision that leads to a change: -1 with err. */

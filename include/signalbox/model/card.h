@@ -137,6 +137,7 @@ struct sb_approval {
     int64_t revision;
     int64_t at; /* wall */
     char *nonce;
+    char *key; /* fingerprint of the SSH key that signed it; NULL: nobody signed */
     bool voided;
     char *void_reason;
 };
@@ -208,6 +209,9 @@ int sb_card_seal(struct sb_card *c, struct sb_err *err);
 
 /* Approvals that count: not voided, and of exactly this revision and hash. */
 size_t sb_card_approvals(const struct sb_card *c);
+
+/* How many approvals policy wants, groups included: "2 of dba" are two whatever else is said. */
+int64_t sb_card_approvals_wanted(const struct sb_card *c);
 
 /* True while somebody or something has to act on it. */
 bool sb_card_open(const struct sb_card *c);

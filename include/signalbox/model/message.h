@@ -65,6 +65,8 @@ struct sb_decision_on {
     char *hash;       /* approve: the hash that was shown */
     char *target;     /* approve: what was typed where policy wants it */
     char *reason;     /* reject, close: needed */
+    char *statement;  /* approve, where approvals are signed: canonical JSON, and */
+    char *signature;  /* the armoured SSH signature of exactly these bytes */
 };
 
 struct sb_set {

@@ -33,6 +33,7 @@ struct sb_orchestrator_options {
     size_t policy_signature_len;
     bool policy_built_in;         /* came with the program */
     const struct sb_policy_verifier *verifier; /* must outlive it; NULL: no signature is asked for */
+    const struct sb_policy_verifier *approvers; /* must outlive it; with it every approval has to be signed; NULL: none is */
     const char *shadow_text;      /* a bundle that is asked too and never decides; NULL: none */
     size_t shadow_len;
     const char *shadow_path;

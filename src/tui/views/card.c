@@ -113,7 +113,7 @@ static void approvers(const struct sb_tui *t, const struct sb_card *c, struct sb
     const struct sb_requires *r = &c->policy.requires;
     view_label(p, "Approvals");
     size_t given = sb_card_approvals(c);
-    sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%zu of %" PRId64, given, r->approvals);
+    sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%zu of %" PRId64, given, sb_card_approvals_wanted(c));
     if (r->not_author)
         sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, ", by somebody else than %s", c->author && c->author[0] ? c->author : "the author");
     for (size_t i = 0; i < r->groups_n; i++)
@@ -129,7 +129,8 @@ static void approvers(const struct sb_tui *t, const struct sb_card *c, struct sb
         sb_page_line(p);
         sb_page_tab(p, LABEL);
         bool counts = !a->voided && a->revision == c->revision && sb_streq(a->hash, c->hash);
-        sb_page_wrapf(p, counts ? SB_ROLE_GOOD : SB_ROLE_DIM, LABEL, "%s by %s, revision %" PRId64 "%s%s%s", when, a->by ? a->by : "?", a->revision, counts ? "" : " (void",
+        sb_page_wrapf(p, counts ? SB_ROLE_GOOD : SB_ROLE_DIM, LABEL, "%s by %s%s%s, revision %" PRId64 "%s%s%s", when, a->by ? a->by : "?",
+                      a->key ? ", signed with " : "", a->key ? a->key : "", a->revision, counts ? "" : " (void",
                       counts || !a->void_reason ? "" : ": ", counts ? "" : a->void_reason ? a->void_reason : "");
         if (!counts)
             sb_page_wrap(p, SB_ROLE_DIM, LABEL, ")");
