@@ -9,6 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool glass(const char *what)
+{
+    return sb_streq(what, "breakglass");
+}
+
 static json_t *checkpoint_json(const char *state_dir)
 {
     struct sb_checkpoint c;
@@ -21,7 +26,7 @@ static json_t *checkpoint_json(const char *state_dir)
     return json_pack("{s:I,s:s}", "n", (json_int_t)c.size, "root", root);
 }
 
-static json_t *statement_json(const struct sb_card *c, const char *state_dir, const char *by, struct sb_err *err)
+static json_t *statement_json(const char *what, const struct sb_card *c, const struct sb_decision_on *d, const char *state_dir, const char *by, struct sb_err *err)
 {
     struct sb_origin origin;
     char nonce[33], plan[SB_HEX_LEN + 8];
@@ -29,9 +34,14 @@ static json_t *statement_json(const struct sb_card *c, const char *state_dir, co
     snprintf(plan, sizeof plan, "sha256:%s", c->hash);
     if (sb_origin_nonce(&origin, nonce, err))
         return NULL;
-    json_t *s = json_pack("{s:s,s:s,s:I,s:s?,s:s?,s:s,s:s,s:s,s:I,s:I,s:I,s:o}", "t", "approve", "plan", plan, "rev", (json_int_t)c->revision, "policy",
+    json_t *s = json_pack("{s:s,s:s,s:I,s:s?,s:s?,s:s,s:s,s:s,s:I,s:I,s:I,s:o}", "t", what, "plan", plan, "rev", (json_int_t)c->revision, "policy",
                           c->policy.policy.sha256, "decision", c->policy.decision_id, "target", c->deployment_id ? c->deployment_id : "", "by", by, "nonce", nonce, "iat",
                           (json_int_t)sb_wall_ms(), "approve_by", (json_int_t)c->approve_by, "execute_by", (json_int_t)c->execute_by, "cp", checkpoint_json(state_dir));
+    if (s && glass(what) && (json_object_set_new(s, "reason", json_string(d->reason)) || json_object_set_new(s, "ticket", json_string(d->ticket)) ||
+                             json_object_set_new(s, "minutes", json_integer(d->minutes)))) {
+        json_decref(s);
+        s = NULL;
+    }
     if (!s)
         sb_fail_nomem(err);
     return s;
@@ -50,21 +60,23 @@ static int check_bytes(const struct sb_card *card, const char *hash, struct sb_e
     return rc;
 }
 
-int sb_approval_sign(const struct sb_card *card, const char *state_dir, const char *key, const char *by, struct sb_decision_on *d, struct sb_err *err)
+int sb_approval_sign(const char *what, const struct sb_card *card, const char *state_dir, const char *key, const char *by, struct sb_decision_on *d, struct sb_err *err)
 {
     struct sb_str bytes, signature;
     const struct passwd *pw = by ? NULL : getpwuid(getuid());
     const char *who = by ? by : pw ? pw->pw_name : NULL;
     if (!who)
         return sb_fail(err, SB_EINPUT, "this user has no name; say who approves with --as NAME");
+    if (glass(what) && (!d->reason || !d->ticket))
+        return sb_fail(err, SB_EUSAGE, "breaking the glass needs --reason TEXT and --ticket T");
     if (check_bytes(card, d->hash, err))
         return -1;
     sb_str_init(&bytes);
     sb_str_init(&signature);
-    json_t *s = statement_json(card, state_dir, who, err);
+    json_t *s = statement_json(what, card, d, state_dir, who, err);
     int rc = s ? sb_json_canonical(&bytes, s, err) : -1;
     if (rc == 0)
-        rc = sb_sshsig_sign(key, SB_APPROVAL_NAMESPACE, bytes.p, bytes.len, &signature, err);
+        rc = sb_sshsig_sign(key, glass(what) ? SB_BREAKGLASS_NAMESPACE : SB_APPROVAL_NAMESPACE, bytes.p, bytes.len, &signature, err);
     if (rc == 0 && (sb_str_set(&d->statement, bytes.p) || sb_str_set(&d->signature, signature.p)))
         rc = sb_fail_nomem(err);
     json_decref(s);
@@ -73,7 +85,7 @@ int sb_approval_sign(const struct sb_card *card, const char *state_dir, const ch
     return rc;
 }
 
-int sb_approval_verify(const json_t *statement, const char *signature, struct sb_sshsig *sig, struct sb_err *err)
+int sb_approval_verify(const json_t *statement, const char *ns, const char *signature, struct sb_sshsig *sig, struct sb_err *err)
 {
     struct sb_str bytes;
     sb_str_init(&bytes);
@@ -81,7 +93,7 @@ int sb_approval_verify(const json_t *statement, const char *signature, struct sb
     if (rc == 0)
         rc = sb_json_canonical(&bytes, statement, err);
     if (rc == 0)
-        rc = sb_sshsig_verify(sig, SB_APPROVAL_NAMESPACE, bytes.p, bytes.len, err);
+        rc = sb_sshsig_verify(sig, ns, bytes.p, bytes.len, err);
     sb_str_release(&bytes);
     return rc;
 }

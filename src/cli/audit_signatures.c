@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The signatures under approvals, judged again from the record alone: each over the very bytes of its statement, the statement
+ * The signatures under approvals and broken glass, judged again from the record alone: each over the very bytes of its statement, the statement
  * about the very plan of its approval, and by a key that the file of signers allows at the time of the entry. */
 #include "audit.h"
 
@@ -21,10 +21,10 @@ struct judging {
 
 static int note_approval(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
 {
-    static const char kind[] = "\"kind\":\"approval\"";
+    static const char kind[] = "\"kind\":\"approval\"", glass[] = "\"kind\":\"breakglass\"";
     struct judging *j = ctx;
     sb_audit_may_stop();
-    if (!memmem(bytes, n, kind, sizeof kind - 1))
+    if (!memmem(bytes, n, kind, sizeof kind - 1) && !memmem(bytes, n, glass, sizeof glass - 1))
         return 0;
     int64_t *slot = SB_PUSH(j->seqs);
     if (!slot)
@@ -39,20 +39,26 @@ static int same_approval(const json_t *statement, const json_t *approval, struct
     char plan[SB_HEX_LEN + 8];
     const char *hash = sb_json_str(approval, "hash");
     snprintf(plan, sizeof plan, "sha256:%.64s", hash ? hash : "");
-    if (!sb_streq(sb_json_str(statement, "plan"), plan) || sb_json_int(statement, "rev") != sb_json_int(approval, "revision"))
-        return sb_fail(err, SB_ENO, "the signed statement is about another plan than the approval");
-    if (!sb_streq(sb_json_str(statement, "by"), sb_json_str(approval, "by")) || !sb_streq(sb_json_str(statement, "nonce"), sb_json_str(approval, "nonce")))
+    const char *nonce = sb_json_str(approval, "nonce");
+    bool glass = nonce == NULL; /* the breaking of the glass has none, and no revision */
+    if (!sb_streq(sb_json_str(statement, "plan"), plan) || (!glass && sb_json_int(statement, "rev") != sb_json_int(approval, "revision")))
+        return sb_fail(err, SB_ENO, "the signed statement is about another plan than the entry");
+    if (!sb_streq(sb_json_str(statement, "by"), sb_json_str(approval, "by")) || (!glass && !sb_streq(sb_json_str(statement, "nonce"), nonce)))
         return sb_fail(err, SB_ENO, "the signed statement is of another person or another moment than the approval");
     return 0;
 }
 
 static int judge(const struct judging *j, const struct sb_entry *e, struct sb_err *err)
 {
-    const json_t *statement = json_object_get(e->body, "statement"), *approval = json_object_get(e->body, "approval");
+    bool glass = e->kind == SB_ENTRY_BREAKGLASS;
+    const char *ns = glass ? SB_BREAKGLASS_NAMESPACE : SB_APPROVAL_NAMESPACE;
+    const json_t *statement = json_object_get(e->body, "statement"), *approval = json_object_get(e->body, glass ? "breakglass" : "approval");
     const char *text = sb_json_str(e->body, "signature"), *by = sb_json_str(approval, "by");
     char print[SB_SSHKEY_PRINT];
     struct sb_sshsig sig;
-    int rc = sb_approval_verify(statement, text, &sig, err);
+    if (!text)
+        return sb_fail(err, SB_ENO, "its signature is no text");
+    int rc = sb_approval_verify(statement, ns, text, &sig, err);
     if (rc == 0)
         rc = sb_sshkey_print(sig.key, print, err);
     if (rc == 0 && !sb_streq(print, sb_json_str(approval, "key")))
@@ -60,7 +66,7 @@ static int judge(const struct judging *j, const struct sb_entry *e, struct sb_er
     if (rc == 0)
         rc = same_approval(statement, approval, err);
     if (rc == 0)
-        rc = sb_signers_allow(j->keys, by ? by : "", sig.key, SB_APPROVAL_NAMESPACE, e->ts, err);
+        rc = sb_signers_allow(j->keys, by ? by : "", sig.key, ns, e->ts, err);
     sb_sshsig_release(&sig);
     return rc;
 }
@@ -72,7 +78,7 @@ static int judge_entry(struct judging *j, int64_t seq, struct sb_err *err)
     sb_audit_may_stop();
     if (sb_ledger_entry(j->l, seq, &e, err))
         return -1;
-    bool approval = e.kind == SB_ENTRY_APPROVAL, is_signed = approval && json_object_get(e.body, "signature");
+    bool approval = e.kind == SB_ENTRY_APPROVAL || e.kind == SB_ENTRY_BREAKGLASS, is_signed = approval && json_object_get(e.body, "signature");
     j->out->is_signed += is_signed;
     j->out->unsigned_ += approval && !is_signed;
     if (is_signed && judge(j, &e, &why) && !j->out->bad) {

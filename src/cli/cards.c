@@ -13,7 +13,7 @@
 
 struct args {
     bool json, canonical;
-    const char *hash, *target, *reason, *set, *sign, *as;
+    const char *hash, *target, *reason, *set, *sign, *as, *ticket, *minutes;
     const char *state_dir;
 };
 
@@ -111,20 +111,22 @@ static struct sb_message *decision(int type, const char *id, const struct args *
 {
     struct sb_message *m = sb_message_new(type, 2);
     struct sb_decision_on *d = m ? m->body : NULL;
-    if (d && (sb_str_set(&d->card, id) || sb_str_set(&d->hash, a->hash) || sb_str_set(&d->target, a->target) || sb_str_set(&d->reason, a->reason))) {
+    if (d && (sb_str_set(&d->card, id) || sb_str_set(&d->hash, a->hash) || sb_str_set(&d->target, a->target) || sb_str_set(&d->reason, a->reason) || sb_str_set(&d->ticket, a->ticket))) {
         sb_message_free(m);
         return NULL;
     }
+    if (d && a->minutes && sb_parse_i64(a->minutes, &d->minutes))
+        d->minutes = -1; /* no number: refused as none */
     return m;
 }
 
-/* An approval with the person's signature under it. */
-static struct sb_message *signed_approval(struct sb_link *l, struct sb_queue *news, const char *id, const struct args *a, struct sb_err *err)
+/* An approval, or the breaking of the glass, with the person's signature under it. */
+static struct sb_message *signed_decision(struct sb_link *l, struct sb_queue *news, const char *verb, const char *id, const struct args *a, struct sb_err *err)
 {
-    struct sb_message *card = fetch_card(l, news, id, err), *m = card ? decision(SB_ASK_APPROVE, id, a) : NULL;
+    struct sb_message *card = fetch_card(l, news, id, err), *m = card ? decision(sb_streq(verb, "approve") ? SB_ASK_APPROVE : SB_ASK_BREAKGLASS, id, a) : NULL;
     if (card && !m)
         sb_fail_nomem(err);
-    if (m && sb_approval_sign(card->body, a->state_dir, a->sign, a->as, m->body, err)) {
+    if (m && sb_approval_sign(verb, card->body, a->state_dir, a->sign, a->as, m->body, err)) {
         sb_message_free(m);
         m = NULL;
     }
@@ -225,6 +227,7 @@ static const struct {
 } verbs[] = {
     {"approve", SB_ASK_APPROVE}, {"reject", SB_ASK_REJECT}, {"pause", SB_ASK_PAUSE},       {"resume", SB_ASK_RESUME},   {"stop", SB_ASK_STOP},
     {"rollback", SB_ASK_ROLLBACK}, {"close", SB_ASK_CLOSE}, {"refresh", SB_ASK_REFRESH},
+    {"breakglass", SB_ASK_BREAKGLASS}, {"review", SB_ASK_REVIEW},
 };
 
 static bool known_verb(const char *verb)
@@ -251,7 +254,7 @@ static int run_attached(struct sb_link *l, struct sb_queue *news, const char *ve
     if (sb_streq(verb, "edit"))
         return act(l, news, edit(id, a->set, err), a->json, err);
     if (a->sign)
-        return act(l, news, signed_approval(l, news, id, a, err), a->json, err);
+        return act(l, news, signed_decision(l, news, verb, id, a, err), a->json, err);
     size_t i = 0;
     while (!sb_streq(verbs[i].verb, verb))
         i++;
@@ -263,7 +266,8 @@ int sb_cmd_cards(int argc, char **argv)
     struct args a = {0};
     const struct sb_option options[] = {{"--json", &a.json, NULL},    {"--canonical", &a.canonical, NULL}, {"--hash", NULL, &a.hash},
                                         {"--target", NULL, &a.target}, {"--reason", NULL, &a.reason},       {"--set", NULL, &a.set},
-                                        {"--sign", NULL, &a.sign},     {"--as", NULL, &a.as}};
+                                        {"--sign", NULL, &a.sign},     {"--as", NULL, &a.as},
+                                        {"--ticket", NULL, &a.ticket}, {"--minutes", NULL, &a.minutes}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -277,8 +281,13 @@ int sb_cmd_cards(int argc, char **argv)
         return sb_usage_error("cards edit needs --set KEY=VALUE (see: signalbox help edit)");
     if (sb_streq(verb, "approve") && !a.hash)
         return sb_usage_error("cards approve needs --hash: what is approved is what cards show told, under its hash");
-    if ((a.sign && !sb_streq(verb, "approve")) || (a.as && !a.sign))
-        return sb_usage_error("--sign KEY goes with approve, and --as NAME with --sign (see: signalbox help cards)");
+    bool glass = sb_streq(verb, "breakglass");
+    if (glass && (!a.hash || !a.reason || !a.ticket))
+        return sb_usage_error("cards breakglass needs --hash H, --reason TEXT and --ticket T (see: signalbox help cards)");
+    if ((a.ticket || a.minutes) && !glass)
+        return sb_usage_error("--ticket and --minutes go with breakglass (see: signalbox help cards)");
+    if ((a.sign && !sb_streq(verb, "approve") && !glass) || (a.as && !a.sign))
+        return sb_usage_error("--sign KEY goes with approve and breakglass, and --as NAME with --sign (see: signalbox help cards)");
     struct sb_err err = SB_ERR_INIT;
     struct sb_str dir;
     sb_str_init(&dir);

@@ -159,6 +159,8 @@ static const char *said(int type, const struct held_card *c)
     case SB_ASK_RESUME: return "resumed";
     case SB_ASK_STOP: return said_of_stop(c);
     case SB_ASK_ROLLBACK: return "is being rolled back";
+    case SB_ASK_BREAKGLASS: return "has its soft rules lifted for a while; somebody else has to review that afterwards";
+    case SB_ASK_REVIEW: return "is reviewed";
     case SB_ASK_REFRESH: return "is being measured anew";
     default: return "closed";
     }
@@ -186,6 +188,10 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
         rc = sb_o_edit(o, s, c, e, &err);
     else if (c && m->type == SB_ASK_ROLLBACK)
         rc = roll_back(o, s, c, d, &err);
+    else if (c && m->type == SB_ASK_BREAKGLASS)
+        rc = sb_o_break_glass(o, s, c, d, &err);
+    else if (c && m->type == SB_ASK_REVIEW)
+        rc = sb_o_review(o, s, c, d, &err);
     else if (c && m->type == SB_ASK_REFRESH)
         rc = measure_anew(o, c, &err);
     else if (c)

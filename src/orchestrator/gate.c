@@ -213,6 +213,16 @@ static json_t *editors_json(const struct sb_card *c)
     return specialist ? json_array() : json_pack("[s]", c->author);
 }
 
+/* The glass that was broken for these bytes; NULL: none. Whether it counts is policy's to say. */
+static json_t *glass_json(const struct sb_card *c)
+{
+    const struct sb_breakglass *g = &c->breakglass;
+    char from[SB_TIME_LEN + 1], until[SB_TIME_LEN + 1];
+    sb_time_format(from, g->from);
+    sb_time_format(until, g->until);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "id", g->id, "plan", g->hash, "by", g->by, "reason", g->reason, "ticket", g->ticket, "from", from, "until", until);
+}
+
 static json_t *card_input(struct sb_orchestrator *o, const struct held_card *held, const char *stage, const struct sb_actor *actor,
                           const char *extra, bool rollback)
 {
@@ -224,7 +234,7 @@ static json_t *card_input(struct sb_orchestrator *o, const struct held_card *hel
         set(in, "plan", plan_json(held)) ||
         set(in, "author", json_pack("{s:s,s:s}", "principal", c->author, "kind", actor_kind(c->author))) || set(in, "editors", editors_json(c)) ||
         set(in, "approvals", approvals_json(c, extra)) || set(in, "model", json_pack("{s:I}", "confidence_ppm", (json_int_t)c->confidence_ppm)) ||
-        set(in, "history", sb_o_history(o, c)) ||
+        set(in, "history", sb_o_history(o, c)) || (c->breakglass.id && sb_streq(c->breakglass.hash, c->hash) && set(in, "breakglass", glass_json(c))) ||
         (held->run.builds >= 0 && set(json_object_get(in, "health"), "builds", json_integer(held->run.builds))) ||
         (held->run.oldest_op_s >= 0 && set(json_object_get(in, "health"), "oldest_op_s", json_integer(held->run.oldest_op_s)))) {
         json_decref(in);

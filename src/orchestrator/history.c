@@ -12,12 +12,12 @@
 #define DAY_MS INT64_C(86400000)
 #define REACH_DAYS 30
 
-enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK };
+enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED };
 
 struct happened {
     enum happening what;
     int64_t at;
-    char *card, *deployment;
+    char *card, *deployment, *by; /* by: who broke the glass */
     char fingerprint[SB_HEX_LEN + 1];
     int environment;
 };
@@ -59,8 +59,9 @@ static bool says(const char *bytes, size_t n, const char *what)
 static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
 {
     struct looking *k = ctx;
-    if (!says(bytes, n, "\"kind\":\"state\"") ||
-        !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\"")))
+    bool glass = says(bytes, n, "\"kind\":\"breakglass\"") || says(bytes, n, "\"kind\":\"review\"");
+    if (!glass && (!says(bytes, n, "\"kind\":\"state\"") ||
+        !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\""))))
         return 0;
     int64_t *slot = SB_PUSH(k->seqs);
     if (!slot)
@@ -78,12 +79,14 @@ static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
     const char *event = sb_json_str(e.body, "event"), *to = sb_json_str(e.body, "to");
     int rc = 0;
     /* what was simulated counts among its own kind only */
-    if (e.kind == SB_ENTRY_STATE && e.plan.card && e.plan.simulated == o->facts.simulated && sb_ledger_card(o->ledger, e.plan.card, &card, NULL) == 0) {
+    bool glass = e.kind == SB_ENTRY_BREAKGLASS || e.kind == SB_ENTRY_REVIEW;
+    if ((e.kind == SB_ENTRY_STATE || glass) && e.plan.card && e.plan.simulated == o->facts.simulated && sb_ledger_card(o->ledger, e.plan.card, &card, NULL) == 0) {
         struct happened *h = SB_PUSH(o->history->items);
-        if (!h || sb_str_set(&h->card, card.id) || sb_str_set(&h->deployment, card.deployment_id) || sb_o_fingerprint(&card, h->fingerprint)) {
+        if (!h || sb_str_set(&h->card, card.id) || sb_str_set(&h->deployment, card.deployment_id) || sb_o_fingerprint(&card, h->fingerprint) ||
+            (e.kind == SB_ENTRY_BREAKGLASS && sb_str_set(&h->by, sb_json_str(json_object_get(e.body, "breakglass"), "by")))) {
             rc = sb_fail_nomem(err);
         } else {
-            h->what = sb_streq(event, "start") ? IT_STARTED : sb_streq(to, "done") ? IT_WAS_DONE : IT_WAS_ROLLED_BACK;
+            h->what = glass ? (e.kind == SB_ENTRY_REVIEW ? GLASS_REVIEWED : GLASS_BROKEN) : sb_streq(event, "start") ? IT_STARTED : sb_streq(to, "done") ? IT_WAS_DONE : IT_WAS_ROLLED_BACK;
             h->at = e.ts;
             h->environment = card.environment;
         }
@@ -140,9 +143,28 @@ static bool taken_back(const struct sb_history *h, const char *card)
     return false;
 }
 
+/* No review of the same card's glass came after item i. */
+static bool is_unreviewed(const struct sb_history *h, size_t i)
+{
+    for (size_t k = i + 1; k < h->items_n; k++)
+        if (h->items[k].what == GLASS_REVIEWED && sb_streq(h->items[k].card, h->items[i].card))
+            return false;
+    return h->items[i].what == GLASS_BROKEN;
+}
+
+const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err)
+{
+    if (catch_up(o, err))
+        return NULL;
+    for (size_t i = 0; i < o->history->items_n; i++)
+        if (is_unreviewed(o->history, i) && sb_streq(o->history->items[i].by, who))
+            return o->history->items[i].card;
+    return NULL;
+}
+
 json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c)
 {
-    int64_t now = sb_origin_wall_ms(o->opt.origin), today = 0, back = 0, staging = -1;
+    int64_t now = sb_origin_wall_ms(o->opt.origin), today = 0, back = 0, unreviewed = 0, staging = -1;
     char mine[SB_HEX_LEN + 1];
     struct sb_err err = SB_ERR_INIT;
     if (sb_o_fingerprint(c, mine))
@@ -156,11 +178,12 @@ json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c)
         bool same = strcmp(h->fingerprint, mine) == 0, here = sb_streq(h->deployment, c->deployment_id), other = !sb_streq(h->card, c->id);
         int64_t age = now - h->at;
         today += h->what == IT_STARTED && here && other && age < DAY_MS;
+        unreviewed += here && other && is_unreviewed(o->history, i);
         back += h->what == IT_WAS_ROLLED_BACK && here && same && other && age < REACH_DAYS * DAY_MS;
         if (h->what == IT_WAS_DONE && same && h->environment == SB_ENV_STAGING && age / 1000 > staging && !taken_back(o->history, h->card))
             staging = age / 1000;
     }
-    json_t *out = json_pack("{s:I,s:I}", "executed_today", (json_int_t)today, "rolled_back_30d", (json_int_t)back);
+    json_t *out = json_pack("{s:I,s:I,s:I}", "executed_today", (json_int_t)today, "rolled_back_30d", (json_int_t)back, "unreviewed", (json_int_t)unreviewed);
     if (out && staging >= 0 && json_object_set_new(out, "staging_age_s", json_integer(staging))) {
         json_decref(out);
         return NULL;
@@ -173,6 +196,7 @@ void sb_o_free_history(struct sb_orchestrator *o)
     for (size_t i = 0; o->history && i < o->history->items_n; i++) {
         free(o->history->items[i].card);
         free(o->history->items[i].deployment);
+        free(o->history->items[i].by);
     }
     if (o->history)
         free(o->history->items);

@@ -11,6 +11,7 @@
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/profile_card.h>
 #include <signalbox/base/hash.h>
+#include <signalbox/base/sshsig.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/ledger/mask.h>
@@ -294,6 +295,8 @@ int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1]);
 
 /* The facts "history" of a card's input. NULL out of memory. */
 json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c);
+/* The card for which this person broke the glass here, and which nobody has reviewed since; NULL: there is none. Borrowed. */
+const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err);
 void sb_o_free_history(struct sb_orchestrator *o);
 
 /* ---- gate.c ---- */
@@ -309,6 +312,27 @@ void sb_o_unmet(const struct held_card *card, char *out, size_t cap);
 
 /* Asks policy about a request. Returns the decision, or -1; `why` gets the deciding rule's message. */
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err);
+
+/* ---- signed.c: who decides ---- */
+
+#define APPROVER_NONCE 32
+
+struct approver {
+    const char *by;       /* points into the statement, or is the seat's */
+    json_t *statement;    /* what was signed; where nobody signs, what would have been */
+    char nonce[APPROVER_NONCE + 1];
+    char fingerprint[SB_SSHKEY_PRINT]; /* empty: nobody signed */
+};
+
+/* what: "approve" or "breakglass". Release the approver after a success. */
+int sb_o_approver(struct sb_orchestrator *o, const struct sb_card *c, const struct seat *s, const struct sb_decision_on *d, const char *what, struct approver *a,
+                  struct sb_err *err);
+void sb_o_approver_release(struct approver *a);
+
+/* ---- breakglass.c ---- */
+
+int sb_o_break_glass(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err);
+int sb_o_review(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err);
 
 /* ---- approve.c, decide.c, edit.c, request.c, consult.c ---- */
 

@@ -11,12 +11,13 @@
 
 #include <signalbox/model/message.h>
 
-/* Signs the approval of this card, whose bytes must have the hash that d names; fills in statement and signature. by NULL: the
+/* Signs what is decided ("approve", or "breakglass" with its reason, ticket and minutes) about this card, whose bytes must have the hash that d names; fills in statement and signature. by NULL: the
  * operating system's name of this user. key: a private key's file, or the public one of a key in the agent. */
-int sb_approval_sign(const struct sb_card *card, const char *state_dir, const char *key, const char *by, struct sb_decision_on *d, struct sb_err *err);
+int sb_approval_sign(const char *what, const struct sb_card *card, const char *state_dir, const char *key, const char *by, struct sb_decision_on *d, struct sb_err *err);
 
-/* 0 when this armoured signature is a good one over the canonical bytes of the statement; *key (released with sig) who made it. */
+/* 0 when this armoured signature is a good one over the canonical bytes of the statement in
+ * this namespace; sig->key made it. Release sig also after a failure. */
 struct sb_sshsig;
-int sb_approval_verify(const json_t *statement, const char *signature, struct sb_sshsig *sig, struct sb_err *err);
+int sb_approval_verify(const json_t *statement, const char *ns, const char *signature, struct sb_sshsig *sig, struct sb_err *err);
 
 #endif

@@ -36,10 +36,12 @@
  *   calendar    NAME: {active, next, next_local, kind, tz, tzdata, definition, overrun}: each window of the bundle
  *   model       confidence_ppm; brier_ppm and samples: how well its confidences were borne out
  *   history     executed_today: changes on this deployment in the last 24 hours; rolled_back_30d: of this very change;
+ *               unreviewed: other plans for which somebody broke the glass here in 30 days, and nobody has reviewed it since
  *               staging_age_s: since the same commands were carried out and watched on staging
  *   autonomy    level: 0 to 4, of this kind of action in this environment; lowered_to: what its record has brought it down to
  *   handling    redaction: profiles that are in force; none can be put in force yet, so what requires one waits
  *   waivers     as in waiver.h
+ *   breakglass  {id, plan: SHA-256 of the card, by, reason, ticket, from, until}: the glass that was broken for this plan
  *
  * Thread: constant data.
  */

@@ -15,6 +15,8 @@
 
 #define SB_APPROVAL_NAMESPACE "signalbox-approve" /* of an approval's, over the canonical bytes of its statement */
 
+#define SB_BREAKGLASS_NAMESPACE "signalbox-breakglass" /* the same, where the glass is broken */
+
 struct sb_policy_verifier {
     /* 0: signature is a good one of these n bytes in this namespace, by a key of `who` (NULL: of anybody who may sign there);
      * *principal is whose (heap; the caller frees). -1 with the reason. */

@@ -174,9 +174,29 @@ static void progress(const struct sb_card *c, struct sb_page *p)
     }
 }
 
+/* In red and in words, before everything else that is said of the card. */
+static void glass(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    const struct sb_breakglass *g = &c->breakglass;
+    char until[TEXT_MAX];
+    if (!g->id)
+        return;
+    bool broken = sb_card_glass_broken(c, t->wall);
+    fmt_when(until, g->until, t->wall);
+    view_label(p, "Glass");
+    if (broken)
+        sb_page_wrapf(p, SB_ROLE_ENV_PROD, LABEL, "[ BREAK-GLASS until %sZ ]", until);
+    else
+        sb_page_wrapf(p, g->reviewed_by ? SB_ROLE_TEXT : SB_ROLE_BAD, LABEL, "broken until %sZ%s%s", until, g->reviewed_by ? ", reviewed by " : ", TO BE REVIEWED",
+                      g->reviewed_by ? g->reviewed_by : "");
+    sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, " by %s, %s: %s", g->by, g->ticket, g->reason);
+    sb_page_wrap(p, SB_ROLE_TEXT, LABEL, broken ? " (soft rules are lifted from this plan)" : "");
+}
+
 void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
     char text[TEXT_MAX];
+    glass(t, c, p);
     view_label(p, "What");
     sb_page_wrap(p, SB_ROLE_STRONG, LABEL, c->title);
     where(t, c, p);
