@@ -119,7 +119,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done, and whole; 1 the record is broken or cannot be read, or a proof does not hold; 2 bad usage, no ledger,\n"
      "no such ID; 5 (rebuild) the ledger cannot be written.\n",
      sb_cmd_audit},
-    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | replay --candidate F)", "policy as code: checked, tested, asked, explained",
+    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | levels | replay --candidate F)", "policy as code: checked, tested, asked, explained",
      "  lint              what is probably a mistake: facts that do not exist, conditions that are never true, rules that\n"
      "                    never decide, overdue reviews; one a line, with file:line:column\n"
      "  test              the bundle's own tests, what they cover, and whether they notice a rule left out or a condition\n"
@@ -127,10 +127,12 @@ const struct sb_command sb_commands[] = {
      "  eval INPUT        decides about a decision input (a JSON file, - for standard input) and prints the verdict as JSON\n"
      "  explain DECISION  a decision of the ledger (d-000812): its rules with the values they saw, what would have changed it,\n"
      "                    and whether it comes out the same again\n"
+     "  levels            how much is done without being asked, for each kind of action and environment: what the bundle grants,\n"
+     "                    and what the program has taken back from itself because of what came of its proposals\n"
      "  replay            every recorded decision under another bundle: what it would newly deny and newly permit, where it\n"
      "                    would ask for more, and what it could not decide\n\n"
      "  --policy    default, strict-prod, training, or a file; without it the config's, else default\n"
-     "  --ledger    (explain, replay) the folder with the ledger\n"
+     "  --ledger    (explain, levels, replay) the folder with the ledger\n"
      "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n\n"
      "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
      "notices, another verdict than the recorded one, a difference in replay; 2 a bundle or an input is wrong\n"

@@ -13,7 +13,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_STEP_VERIFIED] = "step.verified", [SB_ENTRY_STEP_PROBE] = "step.probe", [SB_ENTRY_WATCH] = "watch",
     [SB_ENTRY_CASE_CLOSE] = "case.close", [SB_ENTRY_ANOMALY] = "anomaly", [SB_ENTRY_ACK] = "ack",
     [SB_ENTRY_SAMPLER] = "sampler", [SB_ENTRY_REFUSED] = "refused",
-    [SB_ENTRY_BREAKGLASS] = "breakglass", [SB_ENTRY_REVIEW] = "review",
+    [SB_ENTRY_BREAKGLASS] = "breakglass", [SB_ENTRY_REVIEW] = "review", [SB_ENTRY_AUTONOMY] = "autonomy",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 

@@ -60,6 +60,10 @@ void sb_entry_text(const struct sb_entry *e, struct sb_str *out)
         sb_str_addf(out, "BREAK-GLASS by %s until %s, %s: %s", text(e, "breakglass.by"), text(e, "breakglass.until"), text(e, "breakglass.ticket"), text(e, "breakglass.reason"));
         break;
     case SB_ENTRY_REVIEW: sb_str_addf(out, "break-glass reviewed by %s: %s", text(e, "by"), text(e, "reason")); break;
+    case SB_ENTRY_AUTONOMY:
+        sb_str_addf(out, "%s in %s lowered from L%lld to L%lld: %s", text(e, "kind"), text(e, "environment"), (long long)sb_json_int(e->body, "level"),
+                    (long long)sb_json_int(e->body, "lowered_to"), text(e, "reason"));
+        break;
     default: sb_str_adds(out, "?");
     }
 }

@@ -103,10 +103,8 @@ static json_t *commands_json(const struct sb_card *c)
     return list;
 }
 
-static const char *action_kind(const struct sb_card *c, bool rollback)
+const char *sb_o_action_kind(const struct sb_card *c)
 {
-    if (rollback)
-        return "rollback";
     switch (c->kind) {
     case SB_KIND_CREATE_INDEX: return "index.create";
     case SB_KIND_DROP_INDEX: return "index.drop";
@@ -157,7 +155,7 @@ static json_t *action_json(const struct sb_card *c, bool rollback)
     bool unique = json_is_true(json_object_get(options, "unique"));
     json_int_t ttl = ttl_of(options);
     json_decref(options);
-    json_t *a = json_pack("{s:s,s:s,s:[s],s:o,s:s,s:b,s:b,s:I,s:I,s:I,s:b}", "kind", action_kind(c, rollback), "class",
+    json_t *a = json_pack("{s:s,s:s,s:[s],s:o,s:s,s:b,s:b,s:I,s:I,s:I,s:b}", "kind", rollback ? "rollback" : sb_o_action_kind(c), "class",
                           rollback ? "reversible" : c->kind == SB_KIND_CREATE_INDEX || c->kind == SB_KIND_DROP_INDEX ? "costly" : "reversible", "ns", c->target,
                           "commands", commands_json(c), "risk", sb_name(&sb_levels, c->risk), "reversible", lossless, "has_undo", has_undo, "est_docs",
                           (json_int_t)c->blast_radius.documents, "est_bytes", (json_int_t)c->blast_radius.est_bytes, "est_duration_s",
@@ -223,13 +221,23 @@ static json_t *glass_json(const struct sb_card *c)
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "id", g->id, "plan", g->hash, "by", g->by, "reason", g->reason, "ticket", g->ticket, "from", from, "until", until);
 }
 
-static json_t *card_input(struct sb_orchestrator *o, const struct held_card *held, const char *stage, const struct sb_actor *actor,
+static json_t *card_input(struct sb_orchestrator *o, struct held_card *held, const char *stage, const struct sb_actor *actor,
                           const char *extra, bool rollback)
 {
     const struct sb_card *c = &held->card;
+    int64_t lowered;
+    struct sb_err why = SB_ERR_INIT;
+    if (sb_o_review_level(o, held, &lowered, &why)) { /* whether the level still stands is not known: then there is none */
+        sb_o_notice(o, SB_MEDIUM, "What came of earlier proposals cannot be counted, so nothing is done by itself: %s", why.msg);
+        lowered = 0;
+    }
     json_t *in = base_input(o, stage, actor);
     if (!in)
         return NULL;
+    if (lowered >= 0 && set(in, "autonomy", json_pack("{s:I}", "lowered_to", (json_int_t)lowered))) {
+        json_decref(in);
+        return NULL;
+    }
     if (set(in, "action", action_json(c, rollback)) ||
         set(in, "plan", plan_json(held)) ||
         set(in, "author", json_pack("{s:s,s:s}", "principal", c->author, "kind", actor_kind(c->author))) || set(in, "editors", editors_json(c)) ||

@@ -12,14 +12,15 @@
 #define DAY_MS INT64_C(86400000)
 #define REACH_DAYS 30
 
-enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED };
+enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED, IT_WAS_ACCEPTED, IT_WAS_DECLINED };
 
 struct happened {
     enum happening what;
     int64_t at;
     char *card, *deployment, *by; /* by: who broke the glass */
     char fingerprint[SB_HEX_LEN + 1];
-    int environment;
+    int environment, kind; /* enum sb_card_kind */
+    bool edited;           /* accepted otherwise than it was proposed */
 };
 
 struct sb_history {
@@ -61,13 +62,25 @@ static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_e
     struct looking *k = ctx;
     bool glass = says(bytes, n, "\"kind\":\"breakglass\"") || says(bytes, n, "\"kind\":\"review\"");
     if (!glass && (!says(bytes, n, "\"kind\":\"state\"") ||
-        !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\""))))
+        !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\"") ||
+          says(bytes, n, "\"to\":\"approved\"") || says(bytes, n, "\"to\":\"rejected\"") || says(bytes, n, "\"to\":\"expired\""))))
         return 0;
     int64_t *slot = SB_PUSH(k->seqs);
     if (!slot)
         return sb_fail_nomem(err);
     *slot = seq;
     return 0;
+}
+
+static enum happening what_became(const char *event, const char *to)
+{
+    if (sb_streq(event, "start"))
+        return IT_STARTED;
+    if (sb_streq(to, "done"))
+        return IT_WAS_DONE;
+    if (sb_streq(to, "approved"))
+        return IT_WAS_ACCEPTED;
+    return sb_streq(to, "rolled_back") ? IT_WAS_ROLLED_BACK : IT_WAS_DECLINED;
 }
 
 static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
@@ -86,7 +99,9 @@ static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
             (e.kind == SB_ENTRY_BREAKGLASS && sb_str_set(&h->by, sb_json_str(json_object_get(e.body, "breakglass"), "by")))) {
             rc = sb_fail_nomem(err);
         } else {
-            h->what = glass ? (e.kind == SB_ENTRY_REVIEW ? GLASS_REVIEWED : GLASS_BROKEN) : sb_streq(event, "start") ? IT_STARTED : sb_streq(to, "done") ? IT_WAS_DONE : IT_WAS_ROLLED_BACK;
+            h->what = glass ? (e.kind == SB_ENTRY_REVIEW ? GLASS_REVIEWED : GLASS_BROKEN) : what_became(event, to);
+            h->kind = card.kind;
+            h->edited = e.plan.revision > 1;
             h->at = e.ts;
             h->environment = card.environment;
         }
@@ -141,6 +156,49 @@ static bool taken_back(const struct sb_history *h, const char *card)
         if (h->items[i].what == IT_WAS_ROLLED_BACK && sb_streq(h->items[i].card, card))
             return true;
     return false;
+}
+
+/* What became of one card, from its last acceptance on. */
+static void add_card(const struct sb_history *h, size_t first, int64_t since, struct sb_autonomy_record *r)
+{
+    const char *card = h->items[first].card;
+    bool decided = false, accepted = false, done = false, back = false, reversed = false;
+    for (size_t i = first; i < h->items_n; i++) {
+        const struct happened *x = &h->items[i];
+        if (x->at < since || !sb_streq(x->card, card))
+            continue;
+        decided |= x->what == IT_WAS_ACCEPTED || x->what == IT_WAS_DECLINED;
+        if (x->what == IT_WAS_ACCEPTED)
+            accepted = !x->edited;
+        done |= x->what == IT_WAS_DONE;
+        back |= x->what == IT_WAS_ROLLED_BACK && !done;
+        reversed |= x->what == IT_WAS_ROLLED_BACK && done;
+    }
+    r->decisions += decided;
+    r->accepted += accepted;
+    r->rolled_back += accepted && back;
+    r->reversed += accepted && reversed;
+}
+
+static bool seen_before(const struct sb_history *h, size_t i, int64_t since)
+{
+    for (size_t k = 0; k < i; k++)
+        if (h->items[k].at >= since && sb_streq(h->items[k].card, h->items[i].card))
+            return true;
+    return false;
+}
+
+int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t since, struct sb_autonomy_record *out, struct sb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    if (catch_up(o, err))
+        return -1;
+    for (size_t i = 0; i < o->history->items_n; i++) {
+        const struct happened *x = &o->history->items[i];
+        if (x->at >= since && x->kind == kind && x->environment == environment && !seen_before(o->history, i, since))
+            add_card(o->history, i, since, out);
+    }
+    return 0;
 }
 
 /* No review of the same card's glass came after item i. */

@@ -531,6 +531,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_intake_free(o->intake);
     sb_o_free_policy(o);
     sb_o_free_history(o);
+    sb_o_free_levels(o);
     sb_mask_close(o->mask);
     sb_ledger_close(o->ledger);
     sb_queue_free(o->mail);

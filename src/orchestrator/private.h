@@ -18,6 +18,7 @@
 #include <signalbox/mongo/write_door.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
+#include <signalbox/policy/autonomy.h>
 #include <signalbox/policy/input.h>
 #include <signalbox/policy/policy.h>
 #include <signalbox/telemetry/telemetry.h>
@@ -173,6 +174,7 @@ struct sb_orchestrator {
     json_t *policy_record;    /* the body of its entry, until that is written */
     char *waivers_path;       /* NULL: none */
     struct sb_history *history; /* history.c's; NULL: not read yet */
+    struct sb_levels *levels;   /* levels.c's; the same */
     struct sb_mask *mask;     /* of what policy calls sensitive */
     struct sb_intake *intake;
     struct sb_actor self;     /* the orchestrator as an actor */
@@ -297,9 +299,20 @@ int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1]);
 json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c);
 /* The card for which this person broke the glass here, and which nobody has reviewed since; NULL: there is none. Borrowed. */
 const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err);
+/* What came of the proposals of one kind of card in one environment since then (at most thirty days are known). */
+int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t since, struct sb_autonomy_record *out, struct sb_err *err);
 void sb_o_free_history(struct sb_orchestrator *o);
 
+/* ---- levels.c ---- */
+
+/* Holds the record of the card's kind against the limits of its level; where it breaks them the level is lowered, on the
+ * record. *lowered: what it stands lowered to; -1: as it was granted. */
+int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t *lowered, struct sb_err *err);
+void sb_o_free_levels(struct sb_orchestrator *o);
+
 /* ---- gate.c ---- */
+
+const char *sb_o_action_kind(const struct sb_card *c); /* "index.create": as policy names what a card does */
 
 /* Asks policy about a card, records the verdict on it. extra: an approval under way that is not on the card yet (its
  * principal), or NULL. Returns the decision, or -1. Where nothing is missing that a person could give (a window is closed, a
