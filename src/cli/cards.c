@@ -6,8 +6,10 @@
 #include <signalbox/cli/link.h>
 #include <signalbox/ledger/ledger.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ANSWER_MS 60000
 
@@ -184,37 +186,77 @@ static int act(struct sb_link *l, struct sb_queue *news, struct sb_message *m, b
 
 /* ---- without one ---- */
 
+struct found {
+    int64_t *seqs; /* of recommendations: each begins a card */
+    size_t seqs_n;
+};
+
+static int note_card(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+{
+    static const char kind[] = "\"kind\":\"recommendation\"";
+    struct found *f = ctx;
+    if (!memmem(bytes, n, kind, sizeof kind - 1))
+        return 0;
+    int64_t *slot = SB_PUSH(f->seqs);
+    if (!slot)
+        return sb_fail_nomem(err);
+    *slot = seq;
+    return 0;
+}
+
+static int list_found(struct sb_ledger *l, int64_t seq, json_t *list, bool json, struct sb_err *err)
+{
+    struct sb_entry e;
+    struct sb_card card;
+    if (sb_ledger_entry(l, seq, &e, err))
+        return -1;
+    bool begins = e.kind == SB_ENTRY_RECOMMENDATION && e.plan.card;
+    int rc = begins ? sb_ledger_card(l, e.plan.card, &card, err) : 0;
+    if (begins && rc == 0) {
+        if (sb_card_open(&card) && list_card(list, &card, json))
+            rc = sb_fail_nomem(err);
+        sb_card_release(&card);
+    }
+    sb_entry_release(&e);
+    return rc;
+}
+
+static int list_cards(struct sb_ledger *l, bool json, struct sb_err *err)
+{
+    struct found f = {NULL, 0};
+    json_t *list = json_array();
+    int rc = list ? sb_ledger_bytes(l, 1, 0, note_card, &f, err) : sb_fail_nomem(err);
+    for (size_t i = 0; rc == 0 && i < f.seqs_n; i++)
+        rc = list_found(l, f.seqs[i], list, json, err);
+    if (rc == 0 && json)
+        rc = sb_print_json(json_incref(list)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+    json_decref(list);
+    free(f.seqs);
+    return rc;
+}
+
+static int show_recorded(struct sb_ledger *l, const char *id, const struct args *a, struct sb_err *err)
+{
+    struct sb_card card;
+    if (sb_ledger_card(l, id, &card, err))
+        return -1;
+    int rc = show_card(&card, a, err);
+    sb_card_release(&card);
+    return rc;
+}
+
+/* Without a lock, so that nobody who wants to own the ledger finds it taken. */
 static int read_ledger(const char *dir, const char *id, const struct args *a, struct sb_err *err)
 {
-    struct sb_origin origin;
-    sb_origin_system(&origin);
-    struct sb_ledger *l = sb_ledger_open(dir, id ? SB_LEDGER_READ : SB_LEDGER_OWN, &origin, err);
-    char **ids = NULL;
-    size_t n = 0;
-    struct sb_card card;
-    int rc = -1;
-    if (!l)
-        return -1;
-    if (id) {
-        if (sb_ledger_card(l, id, &card, err) == 0) {
-            rc = show_card(&card, a, err);
-            sb_card_release(&card);
-        }
-    } else if (sb_ledger_open_ids(l, SB_ITEM_CARD, &ids, &n, err) == 0) {
-        json_t *list = json_array();
-        rc = 0;
-        for (size_t i = 0; rc == 0 && i < n; i++)
-            if ((rc = sb_ledger_card(l, ids[i], &card, err)) == 0) {
-                list_card(list, &card, a->json);
-                sb_card_release(&card);
-            }
-        if (rc == 0 && a->json)
-            rc = sb_print_json(json_incref(list)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
-        json_decref(list);
-    }
-    for (size_t i = 0; i < n; i++)
-        free(ids[i]);
-    free(ids);
+    char *path = sb_format("%s/ledger.db", dir);
+    bool none = path && access(path, F_OK) && errno == ENOENT;
+    free(path);
+    if (!path)
+        return sb_fail_nomem(err);
+    if (none && !id)
+        return a->json && sb_print_json(json_array()) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+    struct sb_ledger *l = sb_ledger_open(dir, SB_LEDGER_READ, NULL, err);
+    int rc = !l ? -1 : id ? show_recorded(l, id, a, err) : list_cards(l, a->json, err);
     sb_ledger_close(l);
     return rc;
 }
