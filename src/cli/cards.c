@@ -337,11 +337,14 @@ int sb_cmd_cards(int argc, char **argv)
     int rc = -1;
     if (news && sb_path_state(&dir, &err) == 0) {
         a.state_dir = dir.p;
-        struct sb_link *l = sb_link_open(dir.p, news, NULL);
+        struct sb_err why = SB_ERR_INIT;
+        struct sb_link *l = sb_link_open(dir.p, news, &why);
         if (l)
             rc = run_attached(l, news, verb, id, &a, &err);
         else if (list || sb_streq(verb, "show"))
             rc = read_ledger(dir.p, id, &a, &err);
+        else if (why.code == SB_ESTATE)
+            err = why;
         else
             sb_fail(&err, SB_ESTATE, "no signalbox owns the ledger now, so nothing can be decided; start: signalbox serve");
         sb_link_close(l);
