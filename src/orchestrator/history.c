@@ -11,12 +11,13 @@
 
 #define DAY_MS INT64_C(86400000)
 #define REACH_DAYS 30
+#define MAX_CARDS 10000000 /* a number above that is no card of ours */
 
 enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED, IT_WAS_ACCEPTED, IT_WAS_DECLINED };
 
 struct happened {
     enum happening what;
-    int64_t at;
+    int64_t at, number;    /* number: of the card, 123 of C-000123 */
     char *card, *deployment, *by; /* by: who broke the glass */
     char fingerprint[SB_HEX_LEN + 1];
     int environment, kind; /* enum sb_card_kind */
@@ -83,6 +84,12 @@ static enum happening what_became(const char *event, const char *to)
     return sb_streq(to, "rolled_back") ? IT_WAS_ROLLED_BACK : IT_WAS_DECLINED;
 }
 
+static int64_t card_number(const char *id)
+{
+    int64_t n;
+    return sb_starts_with(id, "C-") && sb_parse_i64(id + 2, &n) == 0 && n > 0 && n < MAX_CARDS ? n : 0;
+}
+
 static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
 {
     struct sb_entry e;
@@ -101,6 +108,7 @@ static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
         } else {
             h->what = glass ? (e.kind == SB_ENTRY_REVIEW ? GLASS_REVIEWED : GLASS_BROKEN) : what_became(event, to);
             h->kind = card.kind;
+            h->number = card_number(card.id);
             h->edited = e.plan.revision > 1;
             h->at = e.ts;
             h->environment = card.environment;
@@ -158,34 +166,19 @@ static bool taken_back(const struct sb_history *h, const char *card)
     return false;
 }
 
-/* What became of one card, from its last acceptance on. */
-static void add_card(const struct sb_history *h, size_t first, int64_t since, struct sb_autonomy_record *r)
-{
-    const char *card = h->items[first].card;
-    bool decided = false, accepted = false, done = false, back = false, reversed = false;
-    for (size_t i = first; i < h->items_n; i++) {
-        const struct happened *x = &h->items[i];
-        if (x->at < since || !sb_streq(x->card, card))
-            continue;
-        decided |= x->what == IT_WAS_ACCEPTED || x->what == IT_WAS_DECLINED;
-        if (x->what == IT_WAS_ACCEPTED)
-            accepted = !x->edited;
-        done |= x->what == IT_WAS_DONE;
-        back |= x->what == IT_WAS_ROLLED_BACK && !done;
-        reversed |= x->what == IT_WAS_ROLLED_BACK && done;
-    }
-    r->decisions += decided;
-    r->accepted += accepted;
-    r->rolled_back += accepted && back;
-    r->reversed += accepted && reversed;
-}
+/* What became of one card. */
+struct outcome {
+    bool decided, accepted, done, back, reversed;
+};
 
-static bool seen_before(const struct sb_history *h, size_t i, int64_t since)
+static void add_outcome(struct outcome *out, const struct happened *x)
 {
-    for (size_t k = 0; k < i; k++)
-        if (h->items[k].at >= since && sb_streq(h->items[k].card, h->items[i].card))
-            return true;
-    return false;
+    out->decided |= x->what == IT_WAS_ACCEPTED || x->what == IT_WAS_DECLINED;
+    if (x->what == IT_WAS_ACCEPTED) /* its last acceptance counts */
+        out->accepted = !x->edited;
+    out->done |= x->what == IT_WAS_DONE;
+    out->back |= x->what == IT_WAS_ROLLED_BACK && !out->done;
+    out->reversed |= x->what == IT_WAS_ROLLED_BACK && out->done;
 }
 
 int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t since, struct sb_autonomy_record *out, struct sb_err *err)
@@ -193,21 +186,40 @@ int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t
     memset(out, 0, sizeof *out);
     if (catch_up(o, err))
         return -1;
-    for (size_t i = 0; i < o->history->items_n; i++) {
-        const struct happened *x = &o->history->items[i];
-        if (x->at >= since && x->kind == kind && x->environment == environment && !seen_before(o->history, i, since))
-            add_card(o->history, i, since, out);
+    const struct sb_history *h = o->history;
+    int64_t first = INT64_MAX, last = 0;
+    for (size_t i = 0; i < h->items_n; i++) {
+        first = h->items[i].number < first ? h->items[i].number : first;
+        last = h->items[i].number > last ? h->items[i].number : last;
     }
+    size_t n = h->items_n ? (size_t)(last - first + 1) : 0;
+    struct outcome *cards = calloc(n ? n : 1, sizeof *cards); /* by number: cards are numbered one after the other */
+    if (!cards)
+        return sb_fail_nomem(err);
+    for (size_t i = 0; i < h->items_n; i++) {
+        const struct happened *x = &h->items[i];
+        if (x->at >= since && x->kind == kind && x->environment == environment)
+            add_outcome(&cards[x->number - first], x);
+    }
+    for (size_t i = 0; i < n; i++) {
+        out->decisions += cards[i].decided;
+        out->accepted += cards[i].accepted;
+        out->rolled_back += cards[i].accepted && cards[i].back;
+        out->reversed += cards[i].accepted && cards[i].reversed;
+    }
+    free(cards);
     return 0;
 }
 
 /* No review of the same card's glass came after item i. */
 static bool is_unreviewed(const struct sb_history *h, size_t i)
 {
+    if (h->items[i].what != GLASS_BROKEN)
+        return false;
     for (size_t k = i + 1; k < h->items_n; k++)
         if (h->items[k].what == GLASS_REVIEWED && sb_streq(h->items[k].card, h->items[i].card))
             return false;
-    return h->items[i].what == GLASS_BROKEN;
+    return true;
 }
 
 const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err)
