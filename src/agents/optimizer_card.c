@@ -14,6 +14,7 @@
 #define ENTRY_BYTES 12         /* record id and page overhead of one index entry */
 #define BUILD_DOCS_PER_S 20000 /* scan and sort of a build, a cautious guess: the card says estimated */
 #define DROP_MAX_TIME_MS 30000
+#define QUIET_S "10"           /* an operation that has been open for longer is waited for */
 
 /* ---- commands ---- */
 
@@ -115,12 +116,14 @@ static int set_step(struct sb_card *card, const char *ns, const char *uuid, char
         sb_record_release(&sb_step_schema, &card->steps[i]);
     card->steps_n = 0;
     struct sb_step *s = action && undo && hide ? SB_PUSH(card->steps) : NULL;
+    char room[32];
     if (!s) {
         free(action);
         free(undo);
         free(hide);
         return -1;
     }
+    snprintf(room, sizeof room, "%" PRId64, 2 * card->blast_radius.est_bytes);
     s->n = 1;
     s->class_ = SB_STEP_IDEMPOTENT;
     s->action = action;
@@ -133,6 +136,8 @@ static int set_step(struct sb_card *card, const char *ns, const char *uuid, char
                    add_check(&s->check_before, &s->check_before_n, "collection", ns, NULL, uuid) ||
                    add_check(&s->check_before, &s->check_before_n, "index_absent", ns, card->index_name, card->index_key) ||
                    add_check(&s->check_before, &s->check_before_n, "no_build", ns, NULL, NULL) ||
+                   add_check(&s->check_before, &s->check_before_n, "disk", NULL, NULL, room) ||
+                   add_check(&s->check_before, &s->check_before_n, "quiet", ns, NULL, QUIET_S) ||
                    add_check(&s->check_after, &s->check_after_n, "index_built", ns, card->index_name, card->index_key)
                ? -1
                : 0;

@@ -62,6 +62,24 @@ int sb_write_all(int fd, const void *bytes, size_t n)
     return 0;
 }
 
+/* What was put into the folder is there after a power loss only when the folder itself was synced. -1 with errno; a file
+ * system that knows no such thing has nothing to sync. */
+static int sync_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *parent = !slash ? sb_strdup_n(".", 1) : slash == path ? sb_strdup_n("/", 1) : sb_strdup_n(path, (size_t)(slash - path));
+    if (!parent) {
+        errno = ENOMEM;
+        return -1;
+    }
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fd < 0 ? -1 : fsync(fd), why = errno;
+    if (fd >= 0)
+        close(fd);
+    free(parent);
+    errno = why;
+    return rc && why != EINVAL && why != ENOTSUP ? -1 : 0;
+}
+
 int sb_file_write(const char *path, mode_t mode, const void *bytes, size_t n, struct sb_err *err)
 {
     char *temp = sb_format("%s.XXXXXX", path);
@@ -83,28 +101,13 @@ int sb_file_write(const char *path, mode_t mode, const void *bytes, size_t n, st
         sb_fail_errno(err, errno, "cannot put %s in place", path);
         goto out;
     }
-    rc = 0;
-out:
-    if (rc)
-        unlink(temp);
+    rc = sync_parent(path) ? sb_fail_errno(err, errno, "%s is written, and may be the old one again after a power loss: its folder cannot be synced", path) : 0;
     free(temp);
     return rc;
-}
-
-/* Best effort: a file system that cannot do it says so again when a file in the folder is synced. */
-static void sync_parent(char *path)
-{
-    char *slash = strrchr(path, '/');
-    const char *parent = slash == path ? "/" : path;
-    if (slash != path)
-        *slash = '\0';
-    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    if (slash != path)
-        *slash = '/';
+out:
+    unlink(temp);
+    free(temp);
+    return rc;
 }
 
 int sb_dir_make(const char *path, mode_t mode, struct sb_err *err)
@@ -119,7 +122,7 @@ int sb_dir_make(const char *path, mode_t mode, struct sb_err *err)
         char saved = *p;
         *p = '\0';
         if (mkdir(copy, mode) == 0)
-            sync_parent(copy); /* or the folder, and all that is put in it, may be gone after a power loss */
+            (void)!sync_parent(copy); /* best effort: whoever puts a file in it is told when that cannot be synced */
         else if (errno != EEXIST)
             rc = sb_fail_errno(err, errno, "cannot create the folder %s", copy);
         *p = saved;

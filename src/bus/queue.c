@@ -25,6 +25,8 @@ struct sb_queue {
     size_t telemetry_cap;
     pthread_mutex_t lock; /* guards all below */
     struct lane control, telemetry;
+    struct node *reserve; /* for control mail, when there is no memory */
+    size_t reserve_n;
     bool closed;
     uint64_t dropped;
     size_t high_water;
@@ -73,6 +75,29 @@ static void free_nodes(struct node *node)
     }
 }
 
+/* Under the lock: a node that is not used any more, or NULL when it was kept. */
+static struct node *spare(struct sb_queue *q, struct node *node)
+{
+    if (q->reserve_n >= SB_QUEUE_RESERVE)
+        return node;
+    node->next = q->reserve;
+    node->mail = (struct sb_mail){0};
+    q->reserve = node;
+    q->reserve_n++;
+    return NULL;
+}
+
+static int fill_reserve(struct sb_queue *q)
+{
+    while (q->reserve_n < SB_QUEUE_RESERVE) {
+        struct node *node = calloc(1, sizeof *node);
+        if (!node)
+            return -1;
+        spare(q, node);
+    }
+    return 0;
+}
+
 struct sb_queue *sb_queue_new(size_t telemetry_cap, struct sb_err *err)
 {
     struct sb_queue *q = calloc(1, sizeof *q);
@@ -90,6 +115,11 @@ struct sb_queue *sb_queue_new(size_t telemetry_cap, struct sb_err *err)
     pthread_mutex_init(&q->lock, NULL);
     lane_init(&q->control);
     lane_init(&q->telemetry);
+    if (fill_reserve(q)) {
+        sb_queue_free(q);
+        sb_fail_nomem(err);
+        return NULL;
+    }
     return q;
 }
 
@@ -99,6 +129,7 @@ void sb_queue_free(struct sb_queue *q)
         return;
     free_nodes(q->control.head);
     free_nodes(q->telemetry.head);
+    free_nodes(q->reserve);
     close(q->doorbell);
     pthread_mutex_destroy(&q->lock);
     free(q);
@@ -135,45 +166,63 @@ static struct node *put_telemetry(struct sb_queue *q, struct node *node)
     return old;
 }
 
-static bool post(struct sb_queue *q, bool telemetry, uint64_t key, struct sb_mail mail)
+/* 1 posted, 0 closed and freed, -1 out of memory and kept. */
+static int post(struct sb_queue *q, bool telemetry, uint64_t key, struct sb_mail mail)
 {
-    struct node *node = malloc(sizeof *node);
-    if (!node) {
-        free_payload(&mail);
-        return false;
-    }
-    *node = (struct node){NULL, key, mail};
-    struct node *old = NULL;
+    struct node *node = malloc(sizeof *node), *old = NULL;
     pthread_mutex_lock(&q->lock);
+    if (!node && !telemetry && q->reserve) {
+        node = q->reserve;
+        q->reserve = node->next;
+        q->reserve_n--;
+    }
     bool closed = q->closed;
-    if (closed)
+    if (node)
+        *node = (struct node){NULL, key, mail};
+    if (node && closed)
         old = node;
-    else if (telemetry)
+    else if (node && telemetry)
         old = put_telemetry(q, node);
-    else
+    else if (node)
         lane_push(&q->control, node);
     size_t waiting = q->control.n + q->telemetry.n;
     if (waiting > q->high_water)
         q->high_water = waiting;
-    if (!closed)
+    if (node && !closed)
         ring(q); /* under the lock, so that the bell rings exactly while mail waits; the write cannot block */
     pthread_mutex_unlock(&q->lock);
     free_nodes(old);
-    return !closed;
+    if (!node && closed)
+        free_payload(&mail);
+    return closed ? 0 : node ? 1 : -1;
+}
+
+static bool post_or_free(struct sb_queue *q, bool telemetry, uint64_t key, struct sb_mail mail)
+{
+    int posted = post(q, telemetry, key, mail);
+    if (posted < 0)
+        free_payload(&mail);
+    return posted > 0;
 }
 
 bool sb_queue_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_fn)
+{
+    return post_or_free(q, false, 0, (struct sb_mail){kind, payload, free_fn});
+}
+
+int sb_queue_try_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_fn)
 {
     return post(q, false, 0, (struct sb_mail){kind, payload, free_fn});
 }
 
 bool sb_queue_post_telemetry(struct sb_queue *q, uint64_t key, int kind, void *payload, sb_free_fn free_fn)
 {
-    return post(q, true, key, (struct sb_mail){kind, payload, free_fn});
+    return post_or_free(q, true, key, (struct sb_mail){kind, payload, free_fn});
 }
 
 bool sb_queue_take(struct sb_queue *q, struct sb_mail *mail)
 {
+    struct node *free_this = NULL;
     pthread_mutex_lock(&q->lock);
     struct node *node = lane_pop(&q->control);
     if (!node)
@@ -183,12 +232,13 @@ bool sb_queue_take(struct sb_queue *q, struct sb_mail *mail)
         ssize_t ignored = read(q->doorbell, &count, sizeof count);
         (void)ignored;
     }
+    if (node) {
+        *mail = node->mail;
+        free_this = spare(q, node);
+    }
     pthread_mutex_unlock(&q->lock);
-    if (!node)
-        return false;
-    *mail = node->mail;
-    free(node);
-    return true;
+    free(free_this);
+    return node != NULL;
 }
 
 static bool is_closed(struct sb_queue *q)

@@ -6,6 +6,7 @@
 #include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/config.h>
+#include <signalbox/cli/signers.h>
 #include <signalbox/ledger/lock.h>
 #include <signalbox/ledger/verify.h>
 
@@ -23,7 +24,7 @@
 
 struct args {
     bool json, full, follow, quiet;
-    const char *count, *ledger, *format, *since, *until, *case_id, *key, *check;
+    const char *count, *ledger, *format, *since, *until, *case_id, *key, *check, *signers;
     const char *dir;     /* of the ledger */
     const char *witness; /* a copy of the newest checkpoint, elsewhere; NULL: there is none */
 };
@@ -99,6 +100,12 @@ static json_t *hash_json(const struct sb_hash *hash)
     return json_string(hex);
 }
 
+static json_t *signatures_json(const struct sb_signature_report *s)
+{
+    json_t *bad = s->bad ? json_pack("{s:I,s:s%}", "index", (json_int_t)s->bad, "what", s->what, strlen(s->what)) : json_null();
+    return json_pack("{s:I,s:I,s:o}", "signed", (json_int_t)s->is_signed, "unsigned", (json_int_t)s->unsigned_, "first_bad", bad);
+}
+
 static json_t *verify_json(const struct sb_verify *v, const struct sb_owner *owner)
 {
     json_t *bad = v->ok ? json_null() : json_pack("{s:o,s:s%}", "index", v->bad ? json_integer(v->bad) : json_null(), "what", v->what, strlen(v->what));
@@ -146,6 +153,14 @@ static void print_verify(const struct sb_verify *v, const struct sb_owner *owner
         sb_print("  another process owns this ledger and goes on appending: this is how it stood just now\n");
 }
 
+static void print_signatures(const struct sb_signature_report *s)
+{
+    if (s->bad)
+        sb_print("BAD SIGNATURE: the approval in entry %" PRId64 " does not hold: %s\n", s->bad, s->what);
+    else
+        sb_print("  %-11s %" PRId64 " signed, each over its statement by somebody who may; %" PRId64 " not signed\n", "approvals", s->is_signed, s->unsigned_);
+}
+
 static int verify(const struct args *a, struct sb_err *err)
 {
     struct sb_verify v;
@@ -154,16 +169,35 @@ static int verify(const struct args *a, struct sb_err *err)
     struct bar bar = {.wanted = !a->quiet && isatty(STDERR_FILENO) && term && !sb_streq(term, "dumb"), .start_ms = sb_mono_ms()};
     if (find_owner(a, &owner, err))
         return -1;
-    int rc = sb_ledger_verify_against(a->dir, a->witness, a->full ? SB_VERIFY_FULL : 0, progress, &bar, &v, err);
+    struct sb_signature_report signatures = {0};
+    struct sb_policy_signers keys;
+    memset(&keys, 0, sizeof keys);
+    memset(&v, 0, sizeof v);
+    int rc = a->signers ? sb_policy_signers_load(&keys, a->signers, err) : 0;
+    if (rc == 0)
+        rc = sb_ledger_verify_against(a->dir, a->witness, a->full ? SB_VERIFY_FULL : 0, progress, &bar, &v, err);
     if (bar.drawn)
         fputs("\r\033[K", stderr);
+    if (rc == 0 && a->signers)
+        rc = sb_audit_signatures(a->dir, &keys.keys, v.entries, &signatures, err);
+    if (rc && v.what[0]) /* what is broken may keep even the rest from being read: that is the answer */
+        rc = 0;
+    sb_policy_signers_release(&keys);
     if (rc)
         return -1;
-    if (a->json)
-        rc = sb_print_json(verify_json(&v, &owner));
-    else
+    if (a->json) {
+        json_t *out = verify_json(&v, &owner);
+        if (out && json_object_set_new(out, "signatures", a->signers ? signatures_json(&signatures) : json_null())) {
+            json_decref(out);
+            out = NULL;
+        }
+        rc = sb_print_json(out);
+    } else {
         print_verify(&v, &owner);
-    return rc ? sb_fail(err, SB_EIO, "cannot write") : v.ok ? 0 : 1;
+        if (a->signers)
+            print_signatures(&signatures);
+    }
+    return rc ? sb_fail(err, SB_EIO, "cannot write") : v.ok && !signatures.bad ? 0 : 1;
 }
 
 /* ---- tail ---- */
@@ -343,21 +377,22 @@ static bool fits(const char *verb, int words, const struct args *a)
     bool known = false;
     for (size_t i = 0; verb && i < SB_COUNT(verbs); i++)
         known |= sb_streq(verbs[i].name, verb) && ((words >= verbs[i].least && words <= verbs[i].most) || (a->check && sb_streq(verb, "prove") && words == 1));
-    return known && (!a->full || sb_streq(verb, "verify")) && (!(a->follow || a->count) || sb_streq(verb, "tail")) &&
+    return known && (!(a->full || a->signers) || sb_streq(verb, "verify")) && (!(a->follow || a->count) || sb_streq(verb, "tail")) &&
            (!(a->format || a->since || a->until || a->case_id) || sb_streq(verb, "export")) && (!a->key || sb_streq(verb, "checkpoint")) &&
            (!a->check || (sb_streq(verb, "prove") && words == 1));
 }
 
-/* The witness of the config counts for the ledger of the state folder only. */
+/* The witness and the signers of the config count for the ledger of the state folder only. */
 static int find_witness(struct args *a, struct sb_config *config, struct sb_err *err)
 {
     struct sb_problems problems;
     memset(config, 0, sizeof *config);
-    if (a->witness || a->ledger)
+    if (a->ledger)
         return 0;
     sb_problems_init(&problems);
     int rc = sb_config_load(config, &problems, err);
-    a->witness = config->witness;
+    a->witness = a->witness ? a->witness : config->witness;
+    a->signers = a->signers ? a->signers : config->approval_signers;
     sb_problems_release(&problems);
     return rc;
 }
@@ -368,7 +403,7 @@ int sb_cmd_audit(int argc, char **argv)
     const struct sb_option options[] = {{"--json", &a.json, NULL},   {"--full", &a.full, NULL}, {"--follow", &a.follow, NULL}, {"--quiet", &a.quiet, NULL},
                                         {"-n", NULL, &a.count},        {"--ledger", NULL, &a.ledger}, {"--format", NULL, &a.format},  {"--since", NULL, &a.since},
                                         {"--until", NULL, &a.until},   {"--case", NULL, &a.case_id},  {"--key", NULL, &a.key},        {"--check", NULL, &a.check},
-                                        {"--witness", NULL, &a.witness}};
+                                        {"--witness", NULL, &a.witness}, {"--signers", NULL, &a.signers}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;

@@ -34,6 +34,17 @@ int sb_audit_prove(struct sb_ledger *l, const char *first, const char *second, s
 /* Checks a file with such a proof, without a ledger: 0 it holds, 1 it does not, -1 it is none. */
 int sb_audit_check_proof(const char *file, bool json, struct sb_err *err);
 
+struct sb_signers;
+
+struct sb_signature_report {
+    int64_t is_signed, unsigned_; /* approvals */
+    int64_t bad;                  /* the first whose signature does not hold; 0: none */
+    char what[300];
+};
+
+/* Judges the signatures of the approvals among the first `entries` entries against who may sign. */
+int sb_audit_signatures(const char *dir, const struct sb_signers *keys, int64_t entries, struct sb_signature_report *out, struct sb_err *err);
+
 /* Ctrl-Z is held back, and let through by sb_audit_may_stop, which is called where nothing is half done: a reader that is
  * stopped in the middle would read all of it again. */
 void sb_audit_hold_stops(void);

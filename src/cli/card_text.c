@@ -66,8 +66,26 @@ static void report(const struct sb_card *c)
     }
 }
 
+static const char *glass_text(const struct sb_card *c, char out[200])
+{
+    const struct sb_breakglass *g = &c->breakglass;
+    char until[SB_TIME_LEN + 1];
+    sb_time_format(until, g->until);
+    out[0] = '\0';
+    if (sb_card_glass_broken(c, sb_wall_ms()))
+        snprintf(out, 200, "BREAK-GLASS until %s by %.60s", until, g->by);
+    else if (g->id && !g->reviewed_by)
+        snprintf(out, 200, "BREAK-GLASS by %.60s is over and has to be reviewed", g->by);
+    else if (g->id)
+        snprintf(out, 200, "break-glass by %.60s, reviewed by %.60s", g->by, g->reviewed_by);
+    return out;
+}
+
 static void line(const struct sb_card *c)
 {
+    char glass[200];
+    if (glass_text(c, glass)[0] == 'B')
+        sb_print("!! %s: %s\n", c->id, glass);
     sb_print("%s  r%-2" PRId64 " %-18s %-5s %s%s\n", c->id, c->revision, sb_name(&sb_states, c->state), sb_name(&sb_levels, c->risk), c->title,
              c->simulated ? "  (SIMULATED)" : "");
 }
@@ -75,14 +93,25 @@ static void line(const struct sb_card *c)
 static void whole(const struct sb_card *c)
 {
     char at[SB_TIME_LEN + 1];
+    char glass[200];
+    if (glass_text(c, glass)[0])
+        sb_print("%s%s (%s): %s\n", glass[0] == 'B' ? "!! " : "", glass, c->breakglass.ticket, c->breakglass.reason);
+    if (c->breakglass.reviewed_by)
+        sb_print("  review: %s\n", c->breakglass.review ? c->breakglass.review : "");
     sb_print("%s%s, %s\n", sb_name(&sb_states, c->state), c->closed ? " (closed)" : "", c->note ? c->note : "");
     contract(c);
     sb_print("policy: ");
     policy(c);
+    if (c->state == SB_AWAITING_APPROVAL) {
+        sb_print("approvals: %zu of %" PRId64, sb_card_approvals(c), sb_card_approvals_wanted(c));
+        for (size_t i = 0; i < c->policy.requires.groups_n; i++)
+            sb_print("%s%s", i ? " and " : ", from ", c->policy.requires.groups[i]);
+        sb_print("\n");
+    }
     for (size_t i = 0; i < c->approvals_n; i++) {
         const struct sb_approval *a = &c->approvals[i];
         sb_time_format(at, a->at);
-        sb_print("approved by %s at %s for revision %" PRId64 "%s%s\n", a->by, at, a->revision, a->voided ? ", void: " : "", a->voided && a->void_reason ? a->void_reason : "");
+        sb_print("approved by %s%s%s at %s for revision %" PRId64 "%s%s\n", a->by, a->key ? " with the key " : "", a->key ? a->key : "", at, a->revision, a->voided ? ", void: " : "", a->voided && a->void_reason ? a->void_reason : "");
     }
     if (c->report.opened_at) {
         sb_print("verdict ");

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/file.h>
+#include <signalbox/cli/approval.h>
 #include <signalbox/cli/card_text.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/link.h>
 #include <signalbox/ledger/ledger.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ANSWER_MS 60000
 
 struct args {
     bool json, canonical;
-    const char *hash, *target, *reason, *set;
+    const char *hash, *target, *reason, *set, *sign, *as, *ticket, *minutes;
+    const char *state_dir;
 };
 
 /* ---- what is shown ---- */
@@ -75,34 +79,62 @@ static int list_attached(struct sb_queue *news, bool json, struct sb_err *err)
     return 0;
 }
 
-static int show_attached(struct sb_link *l, struct sb_queue *news, const char *id, const struct args *a, struct sb_err *err)
+/* Asks the owner for a card; the message it comes in, or NULL. */
+static struct sb_message *fetch_card(struct sb_link *l, struct sb_queue *news, const char *id, struct sb_err *err)
 {
     sb_link_ask(l, sb_message_text(SB_ASK_CARD, 2, id));
     for (;;) {
         struct sb_message *m = next(news, ANSWER_MS);
         if (!m || m->type == SB_NEWS_BYE) {
             sb_message_free(m);
-            return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
+            sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
+            return NULL;
         }
-        int rc = 1;
         if (m->seq == 2 && m->type == SB_NEWS_CARD)
-            rc = show_card(m->body, a, err);
-        else if (m->seq == 2 && m->type == SB_NEWS_ANSWER)
-            rc = sb_fail(err, SB_EINPUT, "%s", ((const struct sb_answer *)m->body)->text);
+            return m;
+        bool refused = m->seq == 2 && m->type == SB_NEWS_ANSWER;
+        if (refused)
+            sb_fail(err, SB_EINPUT, "%s", ((const struct sb_answer *)m->body)->text);
         sb_message_free(m);
-        if (rc <= 0)
-            return rc;
+        if (refused)
+            return NULL;
     }
+}
+
+static int show_attached(struct sb_link *l, struct sb_queue *news, const char *id, const struct args *a, struct sb_err *err)
+{
+    struct sb_message *m = fetch_card(l, news, id, err);
+    int rc = m ? show_card(m->body, a, err) : -1;
+    sb_message_free(m);
+    return rc;
 }
 
 static struct sb_message *decision(int type, const char *id, const struct args *a)
 {
     struct sb_message *m = sb_message_new(type, 2);
     struct sb_decision_on *d = m ? m->body : NULL;
-    if (d && (sb_str_set(&d->card, id) || sb_str_set(&d->hash, a->hash) || sb_str_set(&d->target, a->target) || sb_str_set(&d->reason, a->reason))) {
+    if (d && (sb_str_set(&d->card, id) || sb_str_set(&d->hash, a->hash) || sb_str_set(&d->target, a->target) || sb_str_set(&d->reason, a->reason) || sb_str_set(&d->ticket, a->ticket))) {
         sb_message_free(m);
         return NULL;
     }
+    if (d && a->minutes && sb_parse_i64(a->minutes, &d->minutes))
+        d->minutes = -1; /* no number: refused as none */
+    return m;
+}
+
+/* An approval, or the breaking of the glass, with the person's signature under it. */
+static struct sb_message *signed_decision(struct sb_link *l, struct sb_queue *news, const char *verb, const char *id, const struct args *a, struct sb_err *err)
+{
+    struct sb_message *card = fetch_card(l, news, id, err), *m = card ? decision(sb_streq(verb, "approve") ? SB_ASK_APPROVE : SB_ASK_BREAKGLASS, id, a) : NULL;
+    if (card && !m)
+        sb_fail_nomem(err);
+    if (m && sb_approval_sign(verb, card->body, a->state_dir, a->sign, a->as, m->body, err)) {
+        sb_message_free(m);
+        m = NULL;
+    }
+    if (m)
+        m->seq = 3;
+    sb_message_free(card);
     return m;
 }
 
@@ -127,6 +159,7 @@ static int act(struct sb_link *l, struct sb_queue *news, struct sb_message *m, b
 {
     if (!m)
         return -1;
+    int64_t seq = m->seq;
     sb_link_ask(l, m);
     for (;;) {
         struct sb_message *answer = next(news, ANSWER_MS);
@@ -134,7 +167,7 @@ static int act(struct sb_link *l, struct sb_queue *news, struct sb_message *m, b
             sb_message_free(answer);
             return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
         }
-        if (answer->type != SB_NEWS_ANSWER || answer->seq != 2) {
+        if (answer->type != SB_NEWS_ANSWER || answer->seq != seq) {
             sb_message_free(answer);
             continue;
         }
@@ -153,37 +186,77 @@ static int act(struct sb_link *l, struct sb_queue *news, struct sb_message *m, b
 
 /* ---- without one ---- */
 
+struct found {
+    int64_t *seqs; /* of recommendations: each begins a card */
+    size_t seqs_n;
+};
+
+static int note_card(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+{
+    static const char kind[] = "\"kind\":\"recommendation\"";
+    struct found *f = ctx;
+    if (!memmem(bytes, n, kind, sizeof kind - 1))
+        return 0;
+    int64_t *slot = SB_PUSH(f->seqs);
+    if (!slot)
+        return sb_fail_nomem(err);
+    *slot = seq;
+    return 0;
+}
+
+static int list_found(struct sb_ledger *l, int64_t seq, json_t *list, bool json, struct sb_err *err)
+{
+    struct sb_entry e;
+    struct sb_card card;
+    if (sb_ledger_entry(l, seq, &e, err))
+        return -1;
+    bool begins = e.kind == SB_ENTRY_RECOMMENDATION && e.plan.card;
+    int rc = begins ? sb_ledger_card(l, e.plan.card, &card, err) : 0;
+    if (begins && rc == 0) {
+        if (sb_card_open(&card) && list_card(list, &card, json))
+            rc = sb_fail_nomem(err);
+        sb_card_release(&card);
+    }
+    sb_entry_release(&e);
+    return rc;
+}
+
+static int list_cards(struct sb_ledger *l, bool json, struct sb_err *err)
+{
+    struct found f = {NULL, 0};
+    json_t *list = json_array();
+    int rc = list ? sb_ledger_bytes(l, 1, 0, note_card, &f, err) : sb_fail_nomem(err);
+    for (size_t i = 0; rc == 0 && i < f.seqs_n; i++)
+        rc = list_found(l, f.seqs[i], list, json, err);
+    if (rc == 0 && json)
+        rc = sb_print_json(json_incref(list)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+    json_decref(list);
+    free(f.seqs);
+    return rc;
+}
+
+static int show_recorded(struct sb_ledger *l, const char *id, const struct args *a, struct sb_err *err)
+{
+    struct sb_card card;
+    if (sb_ledger_card(l, id, &card, err))
+        return -1;
+    int rc = show_card(&card, a, err);
+    sb_card_release(&card);
+    return rc;
+}
+
+/* Without a lock, so that nobody who wants to own the ledger finds it taken. */
 static int read_ledger(const char *dir, const char *id, const struct args *a, struct sb_err *err)
 {
-    struct sb_origin origin;
-    sb_origin_system(&origin);
-    struct sb_ledger *l = sb_ledger_open(dir, id ? SB_LEDGER_READ : SB_LEDGER_OWN, &origin, err);
-    char **ids = NULL;
-    size_t n = 0;
-    struct sb_card card;
-    int rc = -1;
-    if (!l)
-        return -1;
-    if (id) {
-        if (sb_ledger_card(l, id, &card, err) == 0) {
-            rc = show_card(&card, a, err);
-            sb_card_release(&card);
-        }
-    } else if (sb_ledger_open_ids(l, SB_ITEM_CARD, &ids, &n, err) == 0) {
-        json_t *list = json_array();
-        rc = 0;
-        for (size_t i = 0; rc == 0 && i < n; i++)
-            if ((rc = sb_ledger_card(l, ids[i], &card, err)) == 0) {
-                list_card(list, &card, a->json);
-                sb_card_release(&card);
-            }
-        if (rc == 0 && a->json)
-            rc = sb_print_json(json_incref(list)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
-        json_decref(list);
-    }
-    for (size_t i = 0; i < n; i++)
-        free(ids[i]);
-    free(ids);
+    char *path = sb_format("%s/ledger.db", dir);
+    bool none = path && access(path, F_OK) && errno == ENOENT;
+    free(path);
+    if (!path)
+        return sb_fail_nomem(err);
+    if (none && !id)
+        return a->json && sb_print_json(json_array()) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+    struct sb_ledger *l = sb_ledger_open(dir, SB_LEDGER_READ, NULL, err);
+    int rc = !l ? -1 : id ? show_recorded(l, id, a, err) : list_cards(l, a->json, err);
     sb_ledger_close(l);
     return rc;
 }
@@ -196,6 +269,7 @@ static const struct {
 } verbs[] = {
     {"approve", SB_ASK_APPROVE}, {"reject", SB_ASK_REJECT}, {"pause", SB_ASK_PAUSE},       {"resume", SB_ASK_RESUME},   {"stop", SB_ASK_STOP},
     {"rollback", SB_ASK_ROLLBACK}, {"close", SB_ASK_CLOSE}, {"refresh", SB_ASK_REFRESH},
+    {"breakglass", SB_ASK_BREAKGLASS}, {"review", SB_ASK_REVIEW},
 };
 
 static bool known_verb(const char *verb)
@@ -221,6 +295,8 @@ static int run_attached(struct sb_link *l, struct sb_queue *news, const char *ve
         return show_attached(l, news, id, a, err);
     if (sb_streq(verb, "edit"))
         return act(l, news, edit(id, a->set, err), a->json, err);
+    if (a->sign)
+        return act(l, news, signed_decision(l, news, verb, id, a, err), a->json, err);
     size_t i = 0;
     while (!sb_streq(verbs[i].verb, verb))
         i++;
@@ -231,7 +307,9 @@ int sb_cmd_cards(int argc, char **argv)
 {
     struct args a = {0};
     const struct sb_option options[] = {{"--json", &a.json, NULL},    {"--canonical", &a.canonical, NULL}, {"--hash", NULL, &a.hash},
-                                        {"--target", NULL, &a.target}, {"--reason", NULL, &a.reason},       {"--set", NULL, &a.set}};
+                                        {"--target", NULL, &a.target}, {"--reason", NULL, &a.reason},       {"--set", NULL, &a.set},
+                                        {"--sign", NULL, &a.sign},     {"--as", NULL, &a.as},
+                                        {"--ticket", NULL, &a.ticket}, {"--minutes", NULL, &a.minutes}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -245,17 +323,28 @@ int sb_cmd_cards(int argc, char **argv)
         return sb_usage_error("cards edit needs --set KEY=VALUE (see: signalbox help edit)");
     if (sb_streq(verb, "approve") && !a.hash)
         return sb_usage_error("cards approve needs --hash: what is approved is what cards show told, under its hash");
+    bool glass = sb_streq(verb, "breakglass");
+    if (glass && (!a.hash || !a.reason || !a.ticket))
+        return sb_usage_error("cards breakglass needs --hash H, --reason TEXT and --ticket T (see: signalbox help cards)");
+    if ((a.ticket || a.minutes) && !glass)
+        return sb_usage_error("--ticket and --minutes go with breakglass (see: signalbox help cards)");
+    if ((a.sign && !sb_streq(verb, "approve") && !glass) || (a.as && !a.sign))
+        return sb_usage_error("--sign KEY goes with approve and breakglass, and --as NAME with --sign (see: signalbox help cards)");
     struct sb_err err = SB_ERR_INIT;
     struct sb_str dir;
     sb_str_init(&dir);
     struct sb_queue *news = sb_queue_new(16, &err);
     int rc = -1;
     if (news && sb_path_state(&dir, &err) == 0) {
-        struct sb_link *l = sb_link_open(dir.p, news, NULL);
+        a.state_dir = dir.p;
+        struct sb_err why = SB_ERR_INIT;
+        struct sb_link *l = sb_link_open(dir.p, news, &why);
         if (l)
             rc = run_attached(l, news, verb, id, &a, &err);
         else if (list || sb_streq(verb, "show"))
             rc = read_ledger(dir.p, id, &a, &err);
+        else if (why.code == SB_ESTATE)
+            err = why;
         else
             sb_fail(&err, SB_ESTATE, "no signalbox owns the ledger now, so nothing can be decided; start: signalbox serve");
         sb_link_close(l);

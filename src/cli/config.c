@@ -52,7 +52,7 @@ static bool close_to(const char *a, const char *b, int left)
  * safety: to go on without it would be to go on unguarded. */
 static void unknown(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems, const char *known)
 {
-    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "waivers", "witness", "environment", "uri_file", "executor_uri_file"};
+    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "environment", "uri_file", "executor_uri_file"};
     const char *name = row->word[1], *meant = NULL;
     for (size_t i = 0; i < SB_COUNT(guards) && !meant; i++)
         meant = sb_starts_with(name, guards[i]) || close_to(name, guards[i], 2) ? guards[i] : NULL;
@@ -80,6 +80,8 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->shadow_policy, row, problems);
     else if (strcmp(name, "policy_signers") == 0)
         set_text(r, &c->policy_signers, row, problems);
+    else if (strcmp(name, "approval_signers") == 0)
+        set_text(r, &c->approval_signers, row, problems);
     else if (strcmp(name, "waivers") == 0)
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "witness") == 0)
@@ -89,7 +91,7 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, waivers, witness, clipboard, mouse, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, waivers, witness, clipboard, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -166,6 +168,7 @@ void sb_config_release(struct sb_config *c)
     free(c->policy);
     free(c->shadow_policy);
     free(c->policy_signers);
+    free(c->approval_signers);
     free(c->waivers);
     free(c->witness);
     for (size_t i = 0; i < c->deployments_n; i++) {

@@ -2,6 +2,7 @@
 #include <signalbox/base/file.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/cli/link.h>
+#include <signalbox/ledger/lock.h>
 
 #include <errno.h>
 #include <string.h>
@@ -67,8 +68,23 @@ static void *link_main(void *arg)
     return NULL;
 }
 
+/* One that is stopped takes connections and answers none; nobody waits for it, and nobody overtakes it. */
+static int owner_runs(const char *state_dir, struct sb_err *err)
+{
+    struct sb_owner owner;
+    char *path = sb_format("%s/lock", state_dir);
+    int rc = path ? sb_lock_owner(path, &owner, NULL) : -1;
+    free(path);
+    if (rc || !owner.held || owner.state != 'T')
+        return 0; /* what cannot be told will be seen */
+    return sb_fail(err, SB_ESTATE, "process %lld owns the ledger and is stopped: it answers nothing, and is not overtaken. Continue it (kill -CONT %lld), or end it",
+                   (long long)owner.pid, (long long)owner.pid);
+}
+
 struct sb_link *sb_link_open(const char *state_dir, struct sb_queue *news, struct sb_err *err)
 {
+    if (owner_runs(state_dir, err))
+        return NULL;
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     if (snprintf(at.sun_path, sizeof at.sun_path, "%s/socket", state_dir) >= (int)sizeof at.sun_path) {
         sb_fail(err, SB_EIO, "the state folder's path is too long for a socket: %s", state_dir);

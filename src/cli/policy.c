@@ -2,6 +2,7 @@
  *
  * Policy from a shell: a bundle looked at, tested, asked; and a decision of the record explained. */
 #include "flat.h"
+#include "policy_levels.h"
 #include "policy_replay.h"
 
 #include <signalbox/base/clock.h>
@@ -368,6 +369,23 @@ static int explain(const struct args *a, const char *id, struct sb_err *err)
     return rc;
 }
 
+/* ---- levels ---- */
+
+static int levels(const struct args *a, struct sb_err *err)
+{
+    struct bundle b;
+    struct sb_str dir;
+    sb_str_init(&dir);
+    if (bundle_load(&b, a, err))
+        return -1;
+    int rc = a->ledger || sb_path_state(&dir, err) == 0 ? sb_policy_levels_command(b.policy, a->ledger ? a->ledger : dir.p, a->json, err) : -1;
+    if (rc < 0 && err->code == SB_ELEDGER)
+        err->code = SB_ENO; /* nothing was to be written: the record is broken, or of another program */
+    sb_str_release(&dir);
+    bundle_release(&b);
+    return rc;
+}
+
 /* ---- the command ---- */
 
 int sb_cmd_policy(int argc, char **argv)
@@ -385,6 +403,8 @@ int sb_cmd_policy(int argc, char **argv)
         rc = lint(&a, &err);
     else if (words == 1 && sb_streq(verb, "test"))
         rc = test(&a, &err);
+    else if (words == 1 && sb_streq(verb, "levels"))
+        rc = levels(&a, &err);
     else if (words == 2 && sb_streq(verb, "eval"))
         rc = eval(&a, what, &err);
     else if (words == 2 && sb_streq(verb, "explain"))
@@ -396,6 +416,6 @@ int sb_cmd_policy(int argc, char **argv)
     else if (words == 2 && (sb_streq(verb, "lint") || sb_streq(verb, "test")))
         return sb_usage_error("policy %s takes no further word; a bundle is named before it: signalbox policy --policy %s %s", verb, what, verb);
     else
-        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION, replay --candidate F (see: signalbox help policy)");
+        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION, levels, replay --candidate F (see: signalbox help policy)");
     return rc < 0 ? sb_complain(&err) : rc;
 }

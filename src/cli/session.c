@@ -41,6 +41,8 @@ struct sb_session {
     const char *policy_path, *shadow_path;
     bool policy_built_in, signed_policy;
     struct sb_policy_signers signers; /* when signed_policy */
+    struct sb_policy_signers approvers; /* when signed_approvals */
+    bool signed_approvals;
     int environment;
     pthread_t opener;
     bool opening; /* there is a thread to join */
@@ -203,6 +205,11 @@ static int load_policy(struct sb_session *s, const char *wanted, struct sb_err *
         if (sb_policy_signers_load(&s->signers, s->config.policy_signers, err))
             return -1;
     }
+    if (s->config.approval_signers && !s->o.simulation) { /* nobody has a key for a simulated deployment */
+        s->signed_approvals = true;
+        if (sb_policy_signers_load(&s->approvers, s->config.approval_signers, err))
+            return -1;
+    }
     if (!s->policy_built_in) {
         char *path = sb_format("%s.sig", wanted);
         int rc = path ? sb_file_read(path, SB_SSHSIG_MAX, &s->policy_signature, &why) : sb_fail_nomem(&why);
@@ -262,6 +269,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .deployment = s->name, .environment = s->environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
         .policy_signature = s->policy_signature.len ? s->policy_signature.p : NULL, .policy_signature_len = s->policy_signature.len,
         .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
+        .approvers = s->signed_approvals ? &s->approvers.verifier : NULL,
         .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
         .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true,
     };
@@ -510,6 +518,8 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     sb_str_release(&s->shadow);
     if (s->signed_policy)
         sb_policy_signers_release(&s->signers);
+    if (s->signed_approvals)
+        sb_policy_signers_release(&s->approvers);
     sb_config_release(&s->config);
     free(s->config_problems);
     pthread_mutex_destroy(&s->lock);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/model/card.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct sb_member check_members[] = {
@@ -103,10 +104,25 @@ static const struct sb_member approval_members[] = {
     SB_MEMBER(struct sb_approval, revision, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_approval, at, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_approval, nonce, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_approval, key, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_approval, voided, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_approval, void_reason, SB_STR, 0, NULL),
 };
 const struct sb_schema sb_approval_schema = SB_SCHEMA("approval", struct sb_approval, approval_members);
+
+static const struct sb_member breakglass_members[] = {
+    SB_MEMBER(struct sb_breakglass, id, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_breakglass, by, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_breakglass, reason, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_breakglass, ticket, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_breakglass, hash, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_breakglass, from, SB_TIME, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_breakglass, until, SB_TIME, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_breakglass, key, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_breakglass, reviewed_by, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_breakglass, review, SB_STR, 0, NULL),
+};
+const struct sb_schema sb_breakglass_schema = SB_SCHEMA("breakglass", struct sb_breakglass, breakglass_members);
 
 static const struct sb_member progress_members[] = {
     SB_MEMBER(struct sb_progress, step, SB_INT, 0, NULL),
@@ -159,6 +175,7 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, changed_at, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_card, closed, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_card, anomaly, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, breakglass, SB_REC, 0, &sb_breakglass_schema),
 };
 const struct sb_schema sb_card_schema = SB_SCHEMA("card", struct sb_card, card_members);
 static const struct sb_schema contract_schema = {"card", sizeof(struct sb_card), card_members, CONTRACT};
@@ -199,6 +216,25 @@ size_t sb_card_approvals(const struct sb_card *c)
         n += !a->voided && a->revision == c->revision && sb_streq(a->hash, c->hash);
     }
     return n;
+}
+
+int64_t sb_card_approvals_wanted(const struct sb_card *c)
+{
+    const struct sb_requires *r = &c->policy.requires;
+    int64_t most = r->approvals;
+    for (size_t i = 0; i < r->groups_n; i++) { /* "2 of dba", or the group's name alone for one */
+        char *end;
+        long n = strtol(r->groups[i], &end, 10);
+        int64_t wanted = n > 0 && strncmp(end, " of ", 4) == 0 ? n : 1;
+        most = wanted > most ? wanted : most;
+    }
+    return most;
+}
+
+bool sb_card_glass_broken(const struct sb_card *c, int64_t wall)
+{
+    const struct sb_breakglass *g = &c->breakglass;
+    return g->id && sb_streq(g->hash, c->hash) && wall >= g->from && wall < g->until;
 }
 
 bool sb_card_open(const struct sb_card *c)

@@ -13,6 +13,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_STEP_VERIFIED] = "step.verified", [SB_ENTRY_STEP_PROBE] = "step.probe", [SB_ENTRY_WATCH] = "watch",
     [SB_ENTRY_CASE_CLOSE] = "case.close", [SB_ENTRY_ANOMALY] = "anomaly", [SB_ENTRY_ACK] = "ack",
     [SB_ENTRY_SAMPLER] = "sampler", [SB_ENTRY_REFUSED] = "refused",
+    [SB_ENTRY_BREAKGLASS] = "breakglass", [SB_ENTRY_REVIEW] = "review", [SB_ENTRY_AUTONOMY] = "autonomy",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 
@@ -83,6 +84,8 @@ static int fold_contract(struct sb_card *card, const struct sb_entry *e, struct 
         return -1;
     }
     if (e->kind == SB_ENTRY_EDIT) { /* approvals stay in the history; they count no more, being of another revision */
+        fresh.breakglass = card->breakglass; /* it ends, being for other bytes; its review is still due */
+        memset(&card->breakglass, 0, sizeof card->breakglass);
         fresh.approvals = card->approvals;
         fresh.approvals_n = card->approvals_n;
         card->approvals = NULL;
@@ -125,6 +128,14 @@ static int void_approvals(struct sb_card *card, const struct sb_entry *e, struct
     return 0;
 }
 
+static int fold_review(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
+{
+    const char *by = sb_json_str(e->body, "by"), *id = sb_json_str(e->body, "id");
+    if (!by || !id || !sb_streq(id, card->breakglass.id))
+        return unusable(e, "review", err);
+    return sb_str_set(&card->breakglass.reviewed_by, by) || sb_str_set(&card->breakglass.review, sb_json_str(e->body, "reason")) ? sb_fail_nomem(err) : 0;
+}
+
 static int fold_step(struct sb_card *card, const struct sb_entry *e, const char *phase, struct sb_err *err)
 {
     if (sb_str_set(&card->progress.phase, phase))
@@ -154,6 +165,11 @@ static int fold_into_card(struct sb_card *card, const struct sb_entry *e, struct
         }
         return 0;
     }
+    case SB_ENTRY_BREAKGLASS:
+        REPLACE(card->breakglass, &sb_breakglass_schema, "breakglass");
+        return 0;
+    case SB_ENTRY_REVIEW:
+        return fold_review(card, e, err);
     case SB_ENTRY_APPROVAL_VOID:
         return void_approvals(card, e, err);
     case SB_ENTRY_STATE:

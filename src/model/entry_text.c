@@ -56,6 +56,14 @@ void sb_entry_text(const struct sb_entry *e, struct sb_str *out)
     case SB_ENTRY_ACK: sb_str_addf(out, "taken by %s", text(e, "by")); break;
     case SB_ENTRY_SAMPLER: sb_str_addf(out, "sampler: %lld commands, %lld errors", (long long)sb_json_int(e->body, "commands"), (long long)sb_json_int(e->body, "errors")); break;
     case SB_ENTRY_REFUSED: sb_str_addf(out, "refused %s: %s", text(e, "ask"), text(e, "why")); break;
+    case SB_ENTRY_BREAKGLASS:
+        sb_str_addf(out, "BREAK-GLASS by %s until %s, %s: %s", text(e, "breakglass.by"), text(e, "breakglass.until"), text(e, "breakglass.ticket"), text(e, "breakglass.reason"));
+        break;
+    case SB_ENTRY_REVIEW: sb_str_addf(out, "break-glass reviewed by %s: %s", text(e, "by"), text(e, "reason")); break;
+    case SB_ENTRY_AUTONOMY:
+        sb_str_addf(out, "%s in %s lowered from L%lld to L%lld: %s", text(e, "kind"), text(e, "environment"), (long long)sb_json_int(e->body, "level"),
+                    (long long)sb_json_int(e->body, "lowered_to"), text(e, "reason"));
+        break;
     default: sb_str_adds(out, "?");
     }
 }

@@ -20,6 +20,10 @@ static const struct sb_member decision_members[] = {
     SB_MEMBER(struct sb_decision_on, hash, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_decision_on, target, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_decision_on, reason, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_decision_on, ticket, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_decision_on, minutes, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_decision_on, statement, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_decision_on, signature, SB_STR, 0, NULL),
 };
 static const struct sb_schema decision_schema = SB_SCHEMA("decision", struct sb_decision_on, decision_members);
 
@@ -143,6 +147,8 @@ static const struct {
     [SB_ASK_ROLLBACK] = {"rollback", &decision_schema},
     [SB_ASK_REFRESH] = {"refresh", &decision_schema},
     [SB_ASK_CLOSE] = {"close", &decision_schema},
+    [SB_ASK_BREAKGLASS] = {"breakglass", &decision_schema},
+    [SB_ASK_REVIEW] = {"review", &decision_schema},
     [SB_ASK_CARD] = {"get_card", &text_schema},
     [SB_ASK_CASE] = {"get_case", &text_schema},
     [SB_ASK_AUDIT] = {"get_audit", &audit_ask_schema},

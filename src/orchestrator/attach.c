@@ -81,16 +81,24 @@ static void take_line(struct sb_porter *p, struct client *c, const char *line, s
     json_t *json = sb_json_parse(line, n, "message", SB_JSON_STRICT, &err);
     struct sb_message *m = json ? sb_message_from_json(json, &err) : NULL;
     json_decref(json);
+    int64_t seq = 0;
+    int status = 2;
     if (m && m->type <= SB_ASK_BYE) {
-        sb_orchestrator_ask(p->o, c->seat, m);
+        seq = m->seq;
+        if (sb_orchestrator_ask(p->o, c->seat, m))
+            return;
+        status = sb_exit_status(SB_ENOMEM);
+        sb_fail(&err, SB_ENOMEM, "out of memory: what was asked did not get to the owner of the ledger");
+    } else {
+        sb_message_free(m);
+    }
+    struct sb_message *answer = sb_message_new(SB_NEWS_ANSWER, seq);
+    if (!answer) {
+        c->gone = true; /* cut off rather than left waiting */
         return;
     }
-    sb_message_free(m);
-    struct sb_message *answer = sb_message_new(SB_NEWS_ANSWER, 0);
-    if (!answer)
-        return;
     struct sb_answer *a = answer->body;
-    a->status = 2;
+    a->status = status;
     int ignored = sb_str_set(&a->text, err.msg[0] ? err.msg : "only asks are taken on this socket");
     (void)ignored;
     json_t *out = sb_message_to_json(answer);

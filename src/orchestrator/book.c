@@ -100,7 +100,7 @@ struct held_card *sb_o_new_card(struct sb_orchestrator *o)
         free(c);
         return NULL;
     }
-    c->run.builds = -1;
+    c->run.builds = c->run.oldest_op_s = -1;
     c->run.owed = -1;
     return *slot = c;
 }

@@ -6,6 +6,7 @@
 #include <signalbox/base/hook.h>
 #include <signalbox/mongo/read_door.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary)
@@ -50,8 +51,7 @@ void sb_o_checking_free(void *p)
 
 /* ---- each check ---- */
 
-static void result(struct check_result *r, enum truth truth, const char *fmt, ...) SB_PRINTF(3, 4);
-static void result(struct check_result *r, enum truth truth, const char *fmt, ...)
+void sb_o_check_result(struct check_result *r, enum truth truth, const char *fmt, ...)
 {
     va_list ap;
     r->truth = truth;
@@ -66,64 +66,38 @@ static void check_primary(struct checking *c, struct check_result *r)
     struct sb_deployment_facts f;
     struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
     if (!conn || sb_deployment_identify(conn, &f, &err)) {
-        result(r, CHECK_UNKNOWN, "the primary does not answer: %.180s", err.msg);
+        sb_o_check_result(r, CHECK_UNKNOWN, "the primary does not answer: %.180s", err.msg);
     } else {
         if (strcmp(f.id, c->deployment_id) != 0)
-            result(r, CHECK_FALSE, "this is %.100s, not %.100s", f.id, c->deployment_id);
+            sb_o_check_result(r, CHECK_FALSE, "this is %.100s, not %.100s", f.id, c->deployment_id);
         else if (!f.hello.is_primary)
-            result(r, CHECK_FALSE, "%.100s does not take writes", f.hello.me);
+            sb_o_check_result(r, CHECK_FALSE, "%.100s does not take writes", f.hello.me);
         else
-            result(r, CHECK_TRUE, "%.100s is the primary of the bound set", f.hello.me[0] ? f.hello.me : "the server");
+            sb_o_check_result(r, CHECK_TRUE, "%.100s is the primary of the bound set", f.hello.me[0] ? f.hello.me : "the server");
         sb_deployment_facts_release(&f);
     }
     sb_conn_close(conn);
 }
 
-static bool bool_at(const bson_t *doc, const char *key)
-{
-    bson_iter_t it;
-    return bson_iter_init_find(&it, doc, key) && bson_iter_as_bool(&it);
-}
-
-static void check_members(struct checking *c, struct check_result *r)
-{
-    for (size_t i = 0; i < c->members_n; i++) {
-        struct sb_err err = SB_ERR_INIT;
-        bson_t reply;
-        struct sb_conn *conn = sb_conn_to_member(c->o->opt.server, c->members[i], SB_LANE_CONTROL, &err);
-        bool up = false;
-        if (conn && sb_read_json(conn, "admin", "{\"hello\": 1}", &reply, &err) == 0) {
-            up = bool_at(&reply, "isWritablePrimary") || bool_at(&reply, "secondary");
-            bson_destroy(&reply);
-        }
-        sb_conn_close(conn);
-        if (!up) {
-            result(r, CHECK_FALSE, "%.100s is neither primary nor secondary%s%.100s", c->members[i], err.msg[0] ? ": " : "", err.msg);
-            return;
-        }
-    }
-    result(r, CHECK_TRUE, "%zu of %zu members are up", c->members_n, c->members_n);
-}
-
 static void check_collection(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     if (!c->catalogue.exists)
-        result(r, CHECK_FALSE, "%.100s does not exist any more", k->ns);
+        sb_o_check_result(r, CHECK_FALSE, "%.100s does not exist any more", k->ns);
     else if (k->value && k->value[0] && c->catalogue.uuid && !sb_streq(k->value, c->catalogue.uuid))
-        result(r, CHECK_FALSE, "%.100s was dropped and made anew since", k->ns);
+        sb_o_check_result(r, CHECK_FALSE, "%.100s was dropped and made anew since", k->ns);
     else
-        result(r, CHECK_TRUE, "%.100s is the collection it was", k->ns);
+        sb_o_check_result(r, CHECK_TRUE, "%.100s is the collection it was", k->ns);
 }
 
 static void check_absent(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     const struct sb_index_info *same = sb_catalogue_index_by_key(&c->catalogue, k->value);
     if (sb_catalogue_index(&c->catalogue, k->name))
-        result(r, CHECK_FALSE, "%.80s has an index named %.100s now", k->ns, k->name);
+        sb_o_check_result(r, CHECK_FALSE, "%.80s has an index named %.100s now", k->ns, k->name);
     else if (same)
-        result(r, CHECK_FALSE, "%.80s has an index on this key now: %.100s", k->ns, same->name);
+        sb_o_check_result(r, CHECK_FALSE, "%.80s has an index on this key now: %.100s", k->ns, same->name);
     else
-        result(r, CHECK_TRUE, "no index of this name or key");
+        sb_o_check_result(r, CHECK_TRUE, "no index of this name or key");
 }
 
 static void check_built(const struct checking *c, const struct sb_check *k, struct check_result *r)
@@ -132,7 +106,7 @@ static void check_built(const struct checking *c, const struct sb_check *k, stru
     enum sb_built built = sb_catalogue_built(&c->catalogue, k->name, k->value, why, sizeof why);
     bool blind = !c->catalogue.knows_index_stats || !c->catalogue.knows_builds;
     r->unproven = built == SB_BUILT_UNPROVEN && blind;
-    result(r, built == SB_BUILT || r->unproven ? CHECK_TRUE : built == SB_BUILT_UNPROVEN ? CHECK_UNKNOWN : CHECK_FALSE, "%s", why);
+    sb_o_check_result(r, built == SB_BUILT || r->unproven ? CHECK_TRUE : built == SB_BUILT_UNPROVEN ? CHECK_UNKNOWN : CHECK_FALSE, "%s", why);
 }
 
 static void check_gone(const struct checking *c, const struct sb_check *k, struct check_result *r)
@@ -141,28 +115,67 @@ static void check_gone(const struct checking *c, const struct sb_check *k, struc
     for (size_t i = 0; i < c->catalogue.builds_n; i++)
         building |= sb_streq(c->catalogue.builds[i].name, k->name);
     if (sb_catalogue_index(&c->catalogue, k->name) || building)
-        result(r, CHECK_FALSE, "%.100s is still %s", k->name, building ? "being built" : "there");
+        sb_o_check_result(r, CHECK_FALSE, "%.100s is still %s", k->name, building ? "being built" : "there");
     else
-        result(r, CHECK_TRUE, "%.80s has no index named %.100s", k->ns, k->name);
+        sb_o_check_result(r, CHECK_TRUE, "%.80s has no index named %.100s", k->ns, k->name);
 }
 
 static void check_hidden(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     const struct sb_index_info *i = sb_catalogue_index(&c->catalogue, k->name);
     if (!i || !i->hidden)
-        result(r, CHECK_FALSE, "%.100s is %s", k->name, i ? "not hidden" : "not there");
+        sb_o_check_result(r, CHECK_FALSE, "%.100s is %s", k->name, i ? "not hidden" : "not there");
     else
-        result(r, CHECK_TRUE, "%.100s is hidden: no plan uses it, writes still keep it up", k->name);
+        sb_o_check_result(r, CHECK_TRUE, "%.100s is hidden: no plan uses it, writes still keep it up", k->name);
 }
 
 static void check_builds(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     if (!c->catalogue.knows_builds)
-        result(r, CHECK_UNKNOWN, "the server cannot tell whether an index is being built on %.100s", k->ns);
+        sb_o_check_result(r, CHECK_UNKNOWN, "the server cannot tell whether an index is being built on %.100s", k->ns);
     else if (c->catalogue.builds_n)
-        result(r, CHECK_FALSE, "%.80s is being built on %.80s", c->catalogue.builds[0].name, k->ns);
+        sb_o_check_result(r, CHECK_FALSE, "%.80s is being built on %.80s", c->catalogue.builds[0].name, k->ns);
     else
-        result(r, CHECK_TRUE, "nobody builds an index on %.100s", k->ns);
+        sb_o_check_result(r, CHECK_TRUE, "nobody builds an index on %.100s", k->ns);
+}
+
+/* Room on every member; the value says how many bytes. */
+static void check_disk(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    int64_t need;
+    if (!k->value || sb_parse_i64(k->value, &need)) {
+        sb_o_check_result(r, CHECK_FALSE, "the card does not say how much room is needed");
+        return;
+    }
+    sb_o_check_result(r, c->members_n && c->members_n <= SURVEY_MEMBERS ? CHECK_TRUE : CHECK_UNKNOWN, "%" PRId64 " bytes are free on each of %zu members", need, c->members_n);
+    for (size_t i = 0; i < c->members_n && i < SURVEY_MEMBERS; i++) {
+        if (c->survey.free_bytes[i] >= 0 && c->survey.free_bytes[i] < need) {
+            sb_o_check_result(r, CHECK_FALSE, "%.80s has %" PRId64 " bytes free on its disk; twice the index is %" PRId64, c->members[i], c->survey.free_bytes[i], need);
+            return;
+        }
+        if (c->survey.free_bytes[i] < 0)
+            sb_o_check_result(r, CHECK_UNKNOWN, "%.200s", c->survey.note);
+    }
+}
+
+/* Nothing has been running on the collection for longer than the value says: a build waits for it, and all others wait
+ * behind the build. */
+static void check_quiet(struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    struct sb_err err = SB_ERR_INIT;
+    int64_t most;
+    if (!k->value || sb_parse_i64(k->value, &most)) {
+        sb_o_check_result(r, CHECK_FALSE, "the card does not say how long an operation may have been running");
+    } else if (sb_o_oldest_operation(c->o->opt.server, c->members, c->members_n, k->ns, &c->oldest, &err)) {
+        sb_o_check_result(r, CHECK_UNKNOWN, "what runs on %.60s cannot be seen: %.150s", k->ns, err.msg);
+    } else {
+        c->knows_oldest = true;
+        r->passes = c->oldest.seconds > most;
+        if (r->passes)
+            sb_o_check_result(r, CHECK_FALSE, "a %.80s has been open on %.60s for %" PRId64 " s on %.60s", c->oldest.what, k->ns, c->oldest.seconds, c->oldest.member);
+        else
+            sb_o_check_result(r, CHECK_TRUE, "nothing has been running on %.80s for more than %" PRId64 " s", k->ns, most);
+    }
 }
 
 /* The profiler's settings on the primary, as "level/slowms/sample_ppm". */
@@ -174,10 +187,10 @@ static void check_profile(struct checking *c, const struct sb_check *k, struct c
                                       : sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
     char text[64];
     if (!conn || sb_profile_read(conn, k->ns, &now, &err)) {
-        result(r, CHECK_UNKNOWN, "the profiler's settings cannot be read: %.150s", err.msg);
+        sb_o_check_result(r, CHECK_UNKNOWN, "the profiler's settings cannot be read: %.150s", err.msg);
     } else {
         sb_profile_text(&now, text, sizeof text);
-        result(r, sb_streq(text, k->value) ? CHECK_TRUE : CHECK_FALSE, "the profiler of %.80s stands at %s", k->ns, text);
+        sb_o_check_result(r, sb_streq(text, k->value) ? CHECK_TRUE : CHECK_FALSE, "the profiler of %.80s stands at %s", k->ns, text);
     }
     sb_conn_close(conn);
 }
@@ -190,11 +203,11 @@ static bool about_catalogue(const char *check)
 static void run_check(struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     if (about_catalogue(k->check) && !c->have_catalogue)
-        result(r, CHECK_UNKNOWN, "the collection could not be read: %.200s", c->err.msg);
+        sb_o_check_result(r, CHECK_UNKNOWN, "the collection could not be read: %.200s", c->err.msg);
     else if (sb_streq(k->check, "primary"))
         check_primary(c, r);
     else if (sb_streq(k->check, "members_up"))
-        check_members(c, r);
+        sb_o_check_members(c, r);
     else if (sb_streq(k->check, "collection"))
         check_collection(c, k, r);
     else if (sb_streq(k->check, "index_absent"))
@@ -207,10 +220,14 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_hidden(c, k, r);
     else if (sb_streq(k->check, "no_build"))
         check_builds(c, k, r);
+    else if (sb_streq(k->check, "disk"))
+        check_disk(c, k, r);
+    else if (sb_streq(k->check, "quiet"))
+        check_quiet(c, k, r);
     else if (sb_streq(k->check, "profile"))
         check_profile(c, k, r);
     else
-        result(r, CHECK_FALSE, "the check %.100s is not known to this version", k->check);
+        sb_o_check_result(r, CHECK_FALSE, "the check %.100s is not known to this version", k->check);
 }
 
 /* ---- there and back ---- */
@@ -218,6 +235,8 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
 static void come_back(struct sb_orchestrator *o, void *p)
 {
     struct checking *c = p;
+    if (c->survey.taken_mono)
+        o->survey = c->survey;
     c->back(o, c);
 }
 
@@ -247,6 +266,9 @@ static void work(void *p)
     if (ns && same_deployment(c) == 0 && sb_catalogue_read(c->o->opt.server, &m, ns, &c->catalogue, &c->err) == 0)
         c->have_catalogue = true;
     for (size_t i = 0; i < c->checks_n; i++)
+        if (sb_streq(c->checks[i].check, "disk") && !c->survey.taken_mono)
+            sb_o_survey_read(c->o->opt.server, c->members, c->members_n, c->replicated, &c->survey);
+    for (size_t i = 0; i < c->checks_n; i++)
         run_check(c, &c->checks[i], &c->results[i]);
     sb_hook("check.read");
     sb_o_post_done(c->o, come_back, c, sb_o_checking_free);
@@ -266,6 +288,7 @@ bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct 
         return false;
     c->o = o;
     c->back = back;
+    c->replicated = o->facts.hello.set_name[0] != '\0';
     c->results = calloc(n ? n : 1, sizeof *c->results);
     int rc = !c->results || sb_str_set(&c->card_id, card->card.id) || sb_str_set(&c->deployment_id, o->facts.id) ||
              sb_o_members(o, &c->members, &c->members_n, &c->primary);
@@ -281,12 +304,18 @@ bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct 
     return sb_o_work(o, work, c, sb_o_checking_free);
 }
 
+/* What passes by itself comes last: it is waited for only where nothing else stands in the way. */
 const struct check_result *sb_o_first_failure(const struct checking *c, bool unknown_fails)
 {
-    for (size_t i = 0; i < c->checks_n; i++)
-        if (c->results[i].truth == CHECK_FALSE || (c->results[i].truth == CHECK_UNKNOWN && unknown_fails))
-            return &c->results[i];
-    return NULL;
+    const struct check_result *passing = NULL;
+    for (size_t i = 0; i < c->checks_n; i++) {
+        const struct check_result *r = &c->results[i];
+        if (r->truth == CHECK_FALSE && r->passes)
+            passing = passing ? passing : r;
+        else if (r->truth == CHECK_FALSE || (r->truth == CHECK_UNKNOWN && unknown_fails))
+            return r;
+    }
+    return passing;
 }
 
 json_t *sb_o_checks_json(const struct checking *c)

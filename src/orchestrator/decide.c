@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a person decides about a card: approve, edit, reject, pause, resume, stop, roll back, measure anew, close. Each ask
+ * What a person decides about a card: approve (approve.c), edit, reject, pause, resume, stop, roll back, measure anew, close. Each ask
  * is followed or refused in one sentence, and either way it is on the record. */
 #include "private.h"
-
-#include <signalbox/base/hook.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -61,88 +59,6 @@ int sb_o_may_act(const struct sb_orchestrator *o, const struct held_card *c, str
     return 0;
 }
 
-/* ---- approve ---- */
-
-static int check_approval(struct sb_orchestrator *o, const struct held_card *c, const struct sb_decision_on *d, const struct sb_actor *who,
-                          struct sb_err *err)
-{
-    const struct sb_card *card = &c->card;
-    if (card->state != SB_AWAITING_APPROVAL) {
-        char why[160];
-        sb_lifecycle_reason(why, sizeof why, (enum sb_state)card->state, SB_EV_APPROVE);
-        return sb_fail(err, SB_ESTATE, "%s: %s", card->id, why);
-    }
-    if (!d->hash || !sb_streq(d->hash, card->hash) || (d->revision && d->revision != card->revision))
-        return sb_fail(err, SB_ESTATE, "%s has changed since it was shown (revision %" PRId64 ", %.12s): look at it again", card->id, card->revision, card->hash);
-    if (sb_o_overdue(o, card->approve_by, c->approve_by_mono))
-        return sb_fail(err, SB_ESTATE, "%s could be approved until a moment ago; it has expired", card->id);
-    bool typed = card->policy.requires.typed_target || card->environment == SB_ENV_PROD;
-    if (typed && !sb_streq(d->target, card->target))
-        return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to approve %s", card->target, card->id);
-    if (card->policy.requires.not_author && sb_streq(card->author, who->principal))
-        return sb_fail(err, SB_EPOLICY, "%s wrote this revision of %s and cannot approve it", who->principal, card->id);
-    return 0;
-}
-
-static bool has_approved(const struct sb_card *card, const char *principal)
-{
-    for (size_t i = 0; i < card->approvals_n; i++)
-        if (!card->approvals[i].voided && card->approvals[i].revision == card->revision && sb_streq(card->approvals[i].by, principal))
-            return true;
-    return false;
-}
-
-static json_t *approval_json(struct sb_orchestrator *o, const struct held_card *c, const struct seat *s, const char *nonce)
-{
-    char at[SB_TIME_LEN + 1];
-    sb_time_format(at, sb_origin_wall_ms(o->opt.origin));
-    return json_pack("{s:s,s:s?,s:s,s:I,s:s,s:s}", "by", s->actor.principal, "how", s->how, "hash", c->card.hash, "revision",
-                     (json_int_t)c->card.revision, "at", at, "nonce", nonce);
-}
-
-/* What an approval says, in the words of reference: it binds plan, revision, policy, target and the ledger as it stood. */
-static json_t *statement_json(struct sb_orchestrator *o, const struct held_card *c, const struct seat *s, const char *nonce)
-{
-    struct sb_hash root;
-    char hex[SB_HEX_LEN + 1] = "", plan[SB_HEX_LEN + 8];
-    int64_t head = sb_ledger_head(o->ledger);
-    if (sb_ledger_root(o->ledger, head, &root, NULL) == 0)
-        sb_hex_encode(hex, root.bytes, SB_HASH_LEN);
-    snprintf(plan, sizeof plan, "sha256:%s", c->card.hash);
-    return json_pack("{s:s,s:s,s:I,s:s,s:s?,s:s,s:s,s:s,s:I,s:I,s:{s:I,s:s}}", "t", "approve", "plan", plan, "rev", (json_int_t)c->card.revision, "policy",
-                     sb_policy_id(o->policy)->sha256, "decision", c->card.policy.decision_id, "target", c->card.deployment_id, "by", s->actor.principal,
-                     "nonce", nonce, "approve_by", (json_int_t)c->card.approve_by, "execute_by", (json_int_t)c->card.execute_by, "cp", "n",
-                     (json_int_t)head, "root", hex);
-}
-
-static int approve(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
-{
-    char nonce[33];
-    if (sb_o_may_act(o, c, err) || check_approval(o, c, d, &s->actor, err))
-        return -1;
-    bool again = has_approved(&c->card, s->actor.principal);
-    int decision = sb_o_gate(o, c, "approve", &s->actor, again ? NULL : s->actor.principal, false, err);
-    if (decision < 0)
-        return -1;
-    if (decision == SB_DENY) {
-        sb_o_move(o, c, SB_EV_DENY, NULL, "policy denies it now", NULL);
-        return -1;
-    }
-    if (again && decision == SB_REQUIRE)
-        return sb_fail(err, SB_ESTATE, "%s has approved %s already; another person is needed", s->actor.principal, c->card.id);
-    sb_hook("decide.approval.before");
-    if (again) /* it is on the record, and what follows from it could not be recorded then */
-        return sb_o_move(o, c, SB_EV_APPROVED, &s->actor, "it had been approved", err);
-    if (sb_origin_nonce(o->opt.origin, nonce, err) ||
-        sb_o_record(o, SB_ENTRY_APPROVAL, &s->actor, &(struct refs){.card = c},
-                    json_pack("{s:o,s:o}", "approval", approval_json(o, c, s, nonce), "statement", statement_json(o, c, s, nonce)), err))
-        return -1;
-    sb_hook("decide.approval.recorded");
-    char note[160];
-    snprintf(note, sizeof note, "approved by %.100s", s->actor.principal);
-    return sb_o_move(o, c, decision == SB_ALLOW ? SB_EV_APPROVED : SB_EV_APPROVE, &s->actor, note, err);
-}
-
 /* ---- the others ---- */
 
 static int need_reason(const struct sb_decision_on *d, struct sb_err *err)
@@ -152,6 +68,13 @@ static int need_reason(const struct sb_decision_on *d, struct sb_err *err)
     if (strlen(d->reason) > MAX_REASON)
         return sb_fail(err, SB_EINPUT, "the reason is longer than %d bytes", MAX_REASON);
     return 0;
+}
+
+static int unmet(const struct held_card *c, const char *when, struct sb_err *err)
+{
+    char missing[300];
+    sb_o_unmet(c, missing, sizeof missing);
+    return sb_fail(err, SB_EPOLICY, "policy wants more %s: %s (%s)", when, missing, c->card.id);
 }
 
 static int roll_back(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
@@ -169,7 +92,7 @@ static int roll_back(struct sb_orchestrator *o, struct seat *s, struct held_card
     if (decision < 0 || decision == SB_DENY)
         return -1;
     if (decision == SB_REQUIRE)
-        return sb_fail(err, SB_EPOLICY, "policy wants more approvals before %s is rolled back", c->card.id);
+        return unmet(c, "before it is rolled back", err);
     char note[160];
     snprintf(note, sizeof note, "rolled back by %.100s", s->actor.principal);
     return sb_o_move(o, c, SB_EV_ROLLBACK, &s->actor, note, err);
@@ -236,6 +159,8 @@ static const char *said(int type, const struct held_card *c)
     case SB_ASK_RESUME: return "resumed";
     case SB_ASK_STOP: return said_of_stop(c);
     case SB_ASK_ROLLBACK: return "is being rolled back";
+    case SB_ASK_BREAKGLASS: return "has its soft rules lifted for a while; somebody else has to review that afterwards";
+    case SB_ASK_REVIEW: return "is reviewed";
     case SB_ASK_REFRESH: return "is being measured anew";
     default: return "closed";
     }
@@ -258,11 +183,15 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
         c = NULL;
     }
     if (c && m->type == SB_ASK_APPROVE)
-        rc = approve(o, s, c, d, &err);
+        rc = sb_o_approve(o, s, c, d, &err);
     else if (c && editing)
         rc = sb_o_edit(o, s, c, e, &err);
     else if (c && m->type == SB_ASK_ROLLBACK)
         rc = roll_back(o, s, c, d, &err);
+    else if (c && m->type == SB_ASK_BREAKGLASS)
+        rc = sb_o_break_glass(o, s, c, d, &err);
+    else if (c && m->type == SB_ASK_REVIEW)
+        rc = sb_o_review(o, s, c, d, &err);
     else if (c && m->type == SB_ASK_REFRESH)
         rc = measure_anew(o, c, &err);
     else if (c)
@@ -271,6 +200,9 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
         sb_fail_nomem(&err);
     if (rc) /* a refusal is an event too; when even that cannot be recorded, the answer still says why */
         sb_o_record(o, SB_ENTRY_REFUSED, &s->actor, &(struct refs){.card = c}, json_pack("{s:s,s:o}", "ask", sb_message_name(m->type), "why", sb_o_words(err.msg)), NULL);
-    sb_o_answer(o, seat, m->seq, &err, id, c ? c->card.case_id : NULL, "%s %s.", id ? id : "", c ? said(m->type, c) : "");
+    char more[400] = "";
+    if (c && rc == 0 && m->type == SB_ASK_APPROVE && c->card.state == SB_AWAITING_APPROVAL)
+        sb_o_still_wanted(c, more, sizeof more);
+    sb_o_answer(o, seat, m->seq, &err, id, c ? c->card.case_id : NULL, "%s %s%s.", id ? id : "", c ? said(m->type, c) : "", more);
     free(id);
 }

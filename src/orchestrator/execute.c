@@ -60,11 +60,12 @@ static void wait_for(struct sb_orchestrator *o, struct held_card *card, const ch
         card->run.phase = PHASE_PRECHECK;
 }
 
-/* Why the facts that were read do not let the step begin; NULL: they do. *unknown: they could not be read. */
+/* Why the facts that were read do not let the step begin; NULL: they do. *unknown: they could not be read, or it is only for
+ * now: the card waits, and they are read again. */
 static const char *obstacle(const struct sb_orchestrator *o, const struct checking *c, bool *unknown)
 {
     const struct check_result *failure = sb_o_first_failure(c, false);
-    *unknown = false;
+    *unknown = failure && failure->passes;
     if (failure)
         return failure->text;
     *unknown = true;
@@ -92,6 +93,18 @@ static bool interlocked(struct sb_orchestrator *o, struct held_card *card)
     return false;
 }
 
+/* Why a plan that was approved needs more by now; it goes on the record and the screen. */
+static void require_again(struct sb_orchestrator *o, struct held_card *card, bool waiting)
+{
+    char missing[300], note[360];
+    sb_o_unmet(card, missing, sizeof missing);
+    snprintf(note, sizeof note, "policy wants more now: %s%s", missing, waiting ? "" : "; nothing more was sent");
+    if (waiting)
+        sb_o_move(o, card, SB_EV_REQUIRE, NULL, note, NULL);
+    else
+        sb_o_must_move(o, card, SB_EV_STEP_FAILED, note);
+}
+
 static void start(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -100,7 +113,7 @@ static void start(struct sb_orchestrator *o, struct held_card *card)
         card->run.fresh = true;
         sb_o_move(o, card, SB_EV_START, NULL, "facts read again, policy asked again", NULL);
     } else if (decision == SB_REQUIRE) {
-        sb_o_move(o, card, SB_EV_REQUIRE, NULL, "policy wants more approvals now", NULL);
+        require_again(o, card, true);
     } else {
         wait_for(o, card, err.msg, DENIED_AGAIN_MS);
     }
@@ -115,7 +128,7 @@ static void go_on(struct sb_orchestrator *o, struct held_card *card)
         card->run.fresh = true;
         begin_step(o, card);
     } else if (decision == SB_REQUIRE) {
-        sb_o_must_move(o, card, SB_EV_STEP_FAILED, "policy wants more approvals now; nothing more was sent");
+        require_again(o, card, false);
     } else {
         wait_for(o, card, err.msg, DENIED_AGAIN_MS);
     }
@@ -132,6 +145,7 @@ static void prechecked(struct sb_orchestrator *o, struct checking *c)
         card->run.away = false;
         card->run.phase = PHASE_NONE;
         card->run.builds = c->have_catalogue && c->catalogue.knows_builds ? (int64_t)c->catalogue.builds_n : -1;
+        card->run.oldest_op_s = c->knows_oldest ? c->oldest.seconds : -1;
         if (!waiting && card->card.state != SB_EXECUTING)
             ; /* somebody has decided otherwise meanwhile */
         else if (late && waiting)

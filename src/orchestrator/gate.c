@@ -40,6 +40,11 @@ json_t *sb_o_health(const struct sb_orchestrator *o)
         rc = set(h, "queued", json_integer(queued));
     if (rc == 0 && cache >= 0)
         rc = set(h, "cache_ppm", json_integer(cache));
+    const struct survey *s = sb_o_survey(o);
+    if (rc == 0 && s && s->disk_free_ppm >= 0)
+        rc = set(h, "disk_free_ppm", json_integer(s->disk_free_ppm));
+    if (rc == 0 && s && s->oplog_window_s >= 0)
+        rc = set(h, "oplog_window_s", json_integer(s->oplog_window_s));
     if (rc) {
         json_decref(h);
         return NULL;
@@ -98,10 +103,8 @@ static json_t *commands_json(const struct sb_card *c)
     return list;
 }
 
-static const char *action_kind(const struct sb_card *c, bool rollback)
+const char *sb_o_action_kind(const struct sb_card *c)
 {
-    if (rollback)
-        return "rollback";
     switch (c->kind) {
     case SB_KIND_CREATE_INDEX: return "index.create";
     case SB_KIND_DROP_INDEX: return "index.drop";
@@ -152,7 +155,7 @@ static json_t *action_json(const struct sb_card *c, bool rollback)
     bool unique = json_is_true(json_object_get(options, "unique"));
     json_int_t ttl = ttl_of(options);
     json_decref(options);
-    json_t *a = json_pack("{s:s,s:s,s:[s],s:o,s:s,s:b,s:b,s:I,s:I,s:I,s:b}", "kind", action_kind(c, rollback), "class",
+    json_t *a = json_pack("{s:s,s:s,s:[s],s:o,s:s,s:b,s:b,s:I,s:I,s:I,s:b}", "kind", rollback ? "rollback" : sb_o_action_kind(c), "class",
                           rollback ? "reversible" : c->kind == SB_KIND_CREATE_INDEX || c->kind == SB_KIND_DROP_INDEX ? "costly" : "reversible", "ns", c->target,
                           "commands", commands_json(c), "risk", sb_name(&sb_levels, c->risk), "reversible", lossless, "has_undo", has_undo, "est_docs",
                           (json_int_t)c->blast_radius.documents, "est_bytes", (json_int_t)c->blast_radius.est_bytes, "est_duration_s",
@@ -198,8 +201,8 @@ static json_t *plan_json(const struct held_card *held)
     const struct sb_card *c = &held->card;
     char fingerprint[SB_HEX_LEN + 1];
     return sb_o_fingerprint(c, fingerprint) ? NULL
-                                            : json_pack("{s:s,s:s,s:I,s:s,s:I,s:s,s:b}", "case", c->case_id, "card", c->id, "revision", (json_int_t)c->revision, "sha256",
-                                                        c->hash, "steps", (json_int_t)c->steps_n, "fingerprint", fingerprint, "started", held->run.started > 0);
+                                            : json_pack("{s:s,s:s,s:I,s:s,s:I,s:s,s:b,s:b}", "case", c->case_id, "card", c->id, "revision", (json_int_t)c->revision, "sha256",
+                                                        c->hash, "steps", (json_int_t)c->steps_n, "fingerprint", fingerprint, "started", held->run.started > 0, "in_step", false);
 }
 
 static json_t *editors_json(const struct sb_card *c)
@@ -208,19 +211,40 @@ static json_t *editors_json(const struct sb_card *c)
     return specialist ? json_array() : json_pack("[s]", c->author);
 }
 
-static json_t *card_input(struct sb_orchestrator *o, const struct held_card *held, const char *stage, const struct sb_actor *actor,
+/* The glass that was broken for these bytes; NULL: none. Whether it counts is policy's to say. */
+static json_t *glass_json(const struct sb_card *c)
+{
+    const struct sb_breakglass *g = &c->breakglass;
+    char from[SB_TIME_LEN + 1], until[SB_TIME_LEN + 1];
+    sb_time_format(from, g->from);
+    sb_time_format(until, g->until);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "id", g->id, "plan", g->hash, "by", g->by, "reason", g->reason, "ticket", g->ticket, "from", from, "until", until);
+}
+
+static json_t *card_input(struct sb_orchestrator *o, struct held_card *held, const char *stage, const struct sb_actor *actor,
                           const char *extra, bool rollback)
 {
     const struct sb_card *c = &held->card;
+    int64_t lowered;
+    struct sb_err why = SB_ERR_INIT;
+    if (sb_o_review_level(o, held, &lowered, &why)) { /* whether the level still stands is not known: then there is none */
+        sb_o_notice(o, SB_MEDIUM, "What came of earlier proposals cannot be counted, so nothing is done by itself: %s", why.msg);
+        lowered = 0;
+    }
     json_t *in = base_input(o, stage, actor);
     if (!in)
         return NULL;
+    if (lowered >= 0 && set(in, "autonomy", json_pack("{s:I}", "lowered_to", (json_int_t)lowered))) {
+        json_decref(in);
+        return NULL;
+    }
     if (set(in, "action", action_json(c, rollback)) ||
         set(in, "plan", plan_json(held)) ||
         set(in, "author", json_pack("{s:s,s:s}", "principal", c->author, "kind", actor_kind(c->author))) || set(in, "editors", editors_json(c)) ||
         set(in, "approvals", approvals_json(c, extra)) || set(in, "model", json_pack("{s:I}", "confidence_ppm", (json_int_t)c->confidence_ppm)) ||
-        set(in, "history", sb_o_history(o, c)) ||
-        (held->run.builds >= 0 && set(json_object_get(in, "health"), "builds", json_integer(held->run.builds)))) {
+        set(in, "history", sb_o_history(o, c)) || (c->breakglass.id && sb_streq(c->breakglass.hash, c->hash) && set(in, "breakglass", glass_json(c))) ||
+        (held->run.builds >= 0 && set(json_object_get(in, "health"), "builds", json_integer(held->run.builds))) ||
+        (held->run.oldest_op_s >= 0 && set(json_object_get(in, "health"), "oldest_op_s", json_integer(held->run.oldest_op_s)))) {
         json_decref(in);
         return NULL;
     }
@@ -260,6 +284,20 @@ static int ask(struct sb_orchestrator *o, const char *stage, const struct sb_act
     return rc;
 }
 
+/* What would change a verdict, in one line. */
+static void join(const struct sb_policy_verdict *v, char *out, size_t cap)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < v->would_flip_n && n + 1 < cap; i++)
+        n += (size_t)snprintf(out + n, cap - n, "%s%s", i ? "; " : "", v->would_flip[i]);
+}
+
+void sb_o_unmet(const struct held_card *card, char *out, size_t cap)
+{
+    join(&card->card.policy, out, cap);
+}
+
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err)
 {
@@ -275,6 +313,13 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
         decision = SB_DENY;
         sb_fail(err, SB_EPOLICY, "it waits for %s %.60s%s, until %s", v.waits_for_n == 1 ? "the window" : "the windows", v.waits_for[0],
                 v.waits_for_n == 1 ? "" : " and others", until);
+    } else if (decision == SB_REQUIRE && !v.wants_persons && sb_streq(stage, "execute")) {
+        char missing[300];
+        join(&v, missing, sizeof missing); /* nobody can approve it any further: this, too, is asked again */
+        decision = SB_DENY;
+        sb_fail(err, SB_EPOLICY, "policy wants more: %s", missing);
+    } else if (decision == SB_REQUIRE && !v.wants_persons && sb_streq(stage, "approve")) {
+        decision = SB_ALLOW; /* as far as persons go: the rest is asked about again right before each step */
     } else if (decision == SB_DENY) {
         const char *why = NULL;
         for (size_t i = 0; i < v.rules_n; i++)

@@ -11,15 +11,17 @@
 
 #define DAY_MS INT64_C(86400000)
 #define REACH_DAYS 30
+#define MAX_CARDS 10000000 /* a number above that is no card of ours */
 
-enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK };
+enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED, IT_WAS_ACCEPTED, IT_WAS_DECLINED };
 
 struct happened {
     enum happening what;
-    int64_t at;
-    char *card, *deployment;
+    int64_t at, number;    /* number: of the card, 123 of C-000123 */
+    char *card, *deployment, *by; /* by: who broke the glass */
     char fingerprint[SB_HEX_LEN + 1];
-    int environment;
+    int environment, kind; /* enum sb_card_kind */
+    bool edited;           /* accepted otherwise than it was proposed */
 };
 
 struct sb_history {
@@ -59,14 +61,33 @@ static bool says(const char *bytes, size_t n, const char *what)
 static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
 {
     struct looking *k = ctx;
-    if (!says(bytes, n, "\"kind\":\"state\"") ||
-        !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\"")))
+    bool glass = says(bytes, n, "\"kind\":\"breakglass\"") || says(bytes, n, "\"kind\":\"review\"");
+    if (!glass && (!says(bytes, n, "\"kind\":\"state\"") ||
+        !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\"") ||
+          says(bytes, n, "\"to\":\"approved\"") || says(bytes, n, "\"to\":\"rejected\"") || says(bytes, n, "\"to\":\"expired\""))))
         return 0;
     int64_t *slot = SB_PUSH(k->seqs);
     if (!slot)
         return sb_fail_nomem(err);
     *slot = seq;
     return 0;
+}
+
+static enum happening what_became(const char *event, const char *to)
+{
+    if (sb_streq(event, "start"))
+        return IT_STARTED;
+    if (sb_streq(to, "done"))
+        return IT_WAS_DONE;
+    if (sb_streq(to, "approved"))
+        return IT_WAS_ACCEPTED;
+    return sb_streq(to, "rolled_back") ? IT_WAS_ROLLED_BACK : IT_WAS_DECLINED;
+}
+
+static int64_t card_number(const char *id)
+{
+    int64_t n;
+    return sb_starts_with(id, "C-") && sb_parse_i64(id + 2, &n) == 0 && n > 0 && n < MAX_CARDS ? n : 0;
 }
 
 static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
@@ -78,12 +99,17 @@ static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
     const char *event = sb_json_str(e.body, "event"), *to = sb_json_str(e.body, "to");
     int rc = 0;
     /* what was simulated counts among its own kind only */
-    if (e.kind == SB_ENTRY_STATE && e.plan.card && e.plan.simulated == o->facts.simulated && sb_ledger_card(o->ledger, e.plan.card, &card, NULL) == 0) {
+    bool glass = e.kind == SB_ENTRY_BREAKGLASS || e.kind == SB_ENTRY_REVIEW;
+    if ((e.kind == SB_ENTRY_STATE || glass) && e.plan.card && e.plan.simulated == o->facts.simulated && sb_ledger_card(o->ledger, e.plan.card, &card, NULL) == 0) {
         struct happened *h = SB_PUSH(o->history->items);
-        if (!h || sb_str_set(&h->card, card.id) || sb_str_set(&h->deployment, card.deployment_id) || sb_o_fingerprint(&card, h->fingerprint)) {
+        if (!h || sb_str_set(&h->card, card.id) || sb_str_set(&h->deployment, card.deployment_id) || sb_o_fingerprint(&card, h->fingerprint) ||
+            (e.kind == SB_ENTRY_BREAKGLASS && sb_str_set(&h->by, sb_json_str(json_object_get(e.body, "breakglass"), "by")))) {
             rc = sb_fail_nomem(err);
         } else {
-            h->what = sb_streq(event, "start") ? IT_STARTED : sb_streq(to, "done") ? IT_WAS_DONE : IT_WAS_ROLLED_BACK;
+            h->what = glass ? (e.kind == SB_ENTRY_REVIEW ? GLASS_REVIEWED : GLASS_BROKEN) : what_became(event, to);
+            h->kind = card.kind;
+            h->number = card_number(card.id);
+            h->edited = e.plan.revision > 1;
             h->at = e.ts;
             h->environment = card.environment;
         }
@@ -140,9 +166,75 @@ static bool taken_back(const struct sb_history *h, const char *card)
     return false;
 }
 
+/* What became of one card. */
+struct outcome {
+    bool decided, accepted, done, back, reversed;
+};
+
+static void add_outcome(struct outcome *out, const struct happened *x)
+{
+    out->decided |= x->what == IT_WAS_ACCEPTED || x->what == IT_WAS_DECLINED;
+    if (x->what == IT_WAS_ACCEPTED) /* its last acceptance counts */
+        out->accepted = !x->edited;
+    out->done |= x->what == IT_WAS_DONE;
+    out->back |= x->what == IT_WAS_ROLLED_BACK && !out->done;
+    out->reversed |= x->what == IT_WAS_ROLLED_BACK && out->done;
+}
+
+int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t since, struct sb_autonomy_record *out, struct sb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    if (catch_up(o, err))
+        return -1;
+    const struct sb_history *h = o->history;
+    int64_t first = INT64_MAX, last = 0;
+    for (size_t i = 0; i < h->items_n; i++) {
+        first = h->items[i].number < first ? h->items[i].number : first;
+        last = h->items[i].number > last ? h->items[i].number : last;
+    }
+    size_t n = h->items_n ? (size_t)(last - first + 1) : 0;
+    struct outcome *cards = calloc(n ? n : 1, sizeof *cards); /* by number: cards are numbered one after the other */
+    if (!cards)
+        return sb_fail_nomem(err);
+    for (size_t i = 0; i < h->items_n; i++) {
+        const struct happened *x = &h->items[i];
+        if (x->at >= since && x->kind == kind && x->environment == environment)
+            add_outcome(&cards[x->number - first], x);
+    }
+    for (size_t i = 0; i < n; i++) {
+        out->decisions += cards[i].decided;
+        out->accepted += cards[i].accepted;
+        out->rolled_back += cards[i].accepted && cards[i].back;
+        out->reversed += cards[i].accepted && cards[i].reversed;
+    }
+    free(cards);
+    return 0;
+}
+
+/* No review of the same card's glass came after item i. */
+static bool is_unreviewed(const struct sb_history *h, size_t i)
+{
+    if (h->items[i].what != GLASS_BROKEN)
+        return false;
+    for (size_t k = i + 1; k < h->items_n; k++)
+        if (h->items[k].what == GLASS_REVIEWED && sb_streq(h->items[k].card, h->items[i].card))
+            return false;
+    return true;
+}
+
+const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err)
+{
+    if (catch_up(o, err))
+        return NULL;
+    for (size_t i = 0; i < o->history->items_n; i++)
+        if (is_unreviewed(o->history, i) && sb_streq(o->history->items[i].by, who))
+            return o->history->items[i].card;
+    return NULL;
+}
+
 json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c)
 {
-    int64_t now = sb_origin_wall_ms(o->opt.origin), today = 0, back = 0, staging = -1;
+    int64_t now = sb_origin_wall_ms(o->opt.origin), today = 0, back = 0, unreviewed = 0, staging = -1;
     char mine[SB_HEX_LEN + 1];
     struct sb_err err = SB_ERR_INIT;
     if (sb_o_fingerprint(c, mine))
@@ -156,11 +248,12 @@ json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c)
         bool same = strcmp(h->fingerprint, mine) == 0, here = sb_streq(h->deployment, c->deployment_id), other = !sb_streq(h->card, c->id);
         int64_t age = now - h->at;
         today += h->what == IT_STARTED && here && other && age < DAY_MS;
+        unreviewed += here && other && is_unreviewed(o->history, i);
         back += h->what == IT_WAS_ROLLED_BACK && here && same && other && age < REACH_DAYS * DAY_MS;
         if (h->what == IT_WAS_DONE && same && h->environment == SB_ENV_STAGING && age / 1000 > staging && !taken_back(o->history, h->card))
             staging = age / 1000;
     }
-    json_t *out = json_pack("{s:I,s:I}", "executed_today", (json_int_t)today, "rolled_back_30d", (json_int_t)back);
+    json_t *out = json_pack("{s:I,s:I,s:I}", "executed_today", (json_int_t)today, "rolled_back_30d", (json_int_t)back, "unreviewed", (json_int_t)unreviewed);
     if (out && staging >= 0 && json_object_set_new(out, "staging_age_s", json_integer(staging))) {
         json_decref(out);
         return NULL;
@@ -173,6 +266,7 @@ void sb_o_free_history(struct sb_orchestrator *o)
     for (size_t i = 0; o->history && i < o->history->items_n; i++) {
         free(o->history->items[i].card);
         free(o->history->items[i].deployment);
+        free(o->history->items[i].by);
     }
     if (o->history)
         free(o->history->items);

@@ -42,7 +42,8 @@ void sb_o_post_done(struct sb_orchestrator *o, void (*back)(struct sb_orchestrat
     while (!(d = malloc(sizeof *d))) /* what a server has answered is worth waiting for: this is a worker */
         nanosleep(&(struct timespec){0, 50000000}, NULL);
     *d = (struct done){back, drop, payload};
-    sb_queue_post(o->mail, MAIL_DONE, d, free_done);
+    while (sb_queue_try_post(o->mail, MAIL_DONE, d, free_done) < 0)
+        nanosleep(&(struct timespec){0, 50000000}, NULL);
 }
 
 bool sb_o_work(struct sb_orchestrator *o, void (*fn)(void *), void *payload, void (*drop)(void *))
@@ -50,15 +51,15 @@ bool sb_o_work(struct sb_orchestrator *o, void (*fn)(void *), void *payload, voi
     return sb_pool_submit(o->pool, fn, payload, drop);
 }
 
-void sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_message *m)
+bool sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_message *m)
 {
     struct ask *a = m ? malloc(sizeof *a) : NULL;
     if (!a) {
         sb_message_free(m);
-        return;
+        return false;
     }
     *a = (struct ask){seat, m};
-    sb_queue_post(o->mail, MAIL_ASK, a, free_ask);
+    return sb_queue_post(o->mail, MAIL_ASK, a, free_ask);
 }
 
 /* ---- telemetry's hooks: they run on the telemetry thread ---- */
@@ -325,6 +326,7 @@ static void tick(struct sb_orchestrator *o)
     sb_o_tick_anomalies(o);
     sb_o_tick_runs(o);
     sb_o_tick_watches(o);
+    sb_o_tick_survey(o);
     record_sampler(o, false);
     if (now >= o->next_settle_ms) {
         o->next_settle_ms = now + SETTLE_MS;
@@ -537,6 +539,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_intake_free(o->intake);
     sb_o_free_policy(o);
     sb_o_free_history(o);
+    sb_o_free_levels(o);
     sb_mask_close(o->mask);
     sb_ledger_close(o->ledger);
     sb_queue_free(o->mail);

@@ -11,12 +11,14 @@
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/profile_card.h>
 #include <signalbox/base/hash.h>
+#include <signalbox/base/sshsig.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/ledger/mask.h>
 #include <signalbox/mongo/write_door.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
+#include <signalbox/policy/autonomy.h>
 #include <signalbox/policy/input.h>
 #include <signalbox/policy/policy.h>
 #include <signalbox/telemetry/telemetry.h>
@@ -98,6 +100,7 @@ struct run {
     int64_t give_up_ms; /* mono: when reading back is no longer tried */
     int64_t next_ms;    /* mono: when the next read is due */
     int64_t builds;     /* on the collection, as the last precheck saw; -1 unknown */
+    int64_t oldest_op_s; /* the same */
     int64_t started;    /* highest step whose intent is on the record */
     char waits[256];    /* what it waits for, as the seats were told */
     int owed;           /* an event that could not be recorded, and is tried again; -1 none */
@@ -133,6 +136,25 @@ struct held_anomaly {
     char *detector_id; /* "D-3"; NULL: of an earlier process */
 };
 
+/* ---- survey.c: what the servers can bear ---- */
+
+#define SURVEY_MEMBERS 50 /* a replica set has no more */
+
+struct survey {
+    int64_t taken_mono;      /* 0: never */
+    int64_t disk_free_ppm;   /* of the fullest disk; -1 unknown */
+    int64_t oplog_window_s;  /* of the shortest oplog; -1 unknown */
+    bool oplog_unknown;      /* of some member */
+    int64_t free_bytes[SURVEY_MEMBERS]; /* in the members' order; -1 unknown */
+    char note[256];          /* the first thing that could not be measured, and why */
+};
+
+/* What has been running on a collection for longest, on any member. */
+struct operation {
+    int64_t seconds; /* 0: nothing runs */
+    char what[120], member[128];
+};
+
 struct sb_orchestrator {
     struct sb_orchestrator_options opt; /* its texts are ours */
     char *state_dir, *deployment, *executor_uri;
@@ -152,6 +174,7 @@ struct sb_orchestrator {
     json_t *policy_record;    /* the body of its entry, until that is written */
     char *waivers_path;       /* NULL: none */
     struct sb_history *history; /* history.c's; NULL: not read yet */
+    struct sb_levels *levels;   /* levels.c's; the same */
     struct sb_mask *mask;     /* of what policy calls sensitive */
     struct sb_intake *intake;
     struct sb_actor self;     /* the orchestrator as an actor */
@@ -180,7 +203,9 @@ struct sb_orchestrator {
     char **namespaces;        /* known collections, for intake */
     size_t namespaces_n;
     size_t namespaces_told;   /* the telemetry thread's: how many it has told of */
-    int64_t next_tick_ms, next_settle_ms;
+    int64_t next_tick_ms, next_settle_ms, next_survey_ms;
+    struct survey survey;
+    bool surveying;
     bool ledger_was_ok;
     int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
 };
@@ -272,19 +297,61 @@ int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1]);
 
 /* The facts "history" of a card's input. NULL out of memory. */
 json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c);
+/* The card for which this person broke the glass here, and which nobody has reviewed since; NULL: there is none. Borrowed. */
+const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err);
+/* What came of the proposals of one kind of card in one environment since then (at most thirty days are known). */
+int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t since, struct sb_autonomy_record *out, struct sb_err *err);
 void sb_o_free_history(struct sb_orchestrator *o);
+
+/* ---- levels.c ---- */
+
+/* Holds the record of the card's kind against the limits of its level; where it breaks them the level is lowered, on the
+ * record. *lowered: what it stands lowered to; -1: as it was granted. */
+int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t *lowered, struct sb_err *err);
+void sb_o_free_levels(struct sb_orchestrator *o);
 
 /* ---- gate.c ---- */
 
+const char *sb_o_action_kind(const struct sb_card *c); /* "index.create": as policy names what a card does */
+
 /* Asks policy about a card, records the verdict on it. extra: an approval under way that is not on the card yet (its
- * principal), or NULL. Returns the decision, or -1. */
+ * principal), or NULL. Returns the decision, or -1. Where nothing is missing that a person could give (a window is closed, a
+ * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow. */
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err);
+
+/* What is missing, by the last verdict on the card, in one line. */
+void sb_o_unmet(const struct held_card *card, char *out, size_t cap);
 
 /* Asks policy about a request. Returns the decision, or -1; `why` gets the deciding rule's message. */
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err);
 
-/* ---- decide.c, edit.c, request.c, consult.c ---- */
+/* ---- signed.c: who decides ---- */
+
+#define APPROVER_NONCE 32
+
+struct approver {
+    const char *by;       /* points into the statement, or is the seat's */
+    json_t *statement;    /* what was signed; where nobody signs, what would have been */
+    char nonce[APPROVER_NONCE + 1];
+    char fingerprint[SB_SSHKEY_PRINT]; /* empty: nobody signed */
+};
+
+/* what: "approve" or "breakglass". Release the approver after a success. */
+int sb_o_approver(struct sb_orchestrator *o, const struct sb_card *c, const struct seat *s, const struct sb_decision_on *d, const char *what, struct approver *a,
+                  struct sb_err *err);
+void sb_o_approver_release(struct approver *a);
+
+/* ---- breakglass.c ---- */
+
+int sb_o_break_glass(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err);
+int sb_o_review(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err);
+
+/* ---- approve.c, decide.c, edit.c, request.c, consult.c ---- */
+
+int sb_o_approve(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err);
+/* ", 1 of 2; it still wants: one more approval": of a card that awaits approval. */
+void sb_o_still_wanted(const struct held_card *c, char *out, size_t cap);
 
 void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 /* What stands in the way of a decision that leads to a change: -1 with err. */
@@ -363,6 +430,7 @@ enum truth { CHECK_FALSE, CHECK_TRUE, CHECK_UNKNOWN };
 
 struct check_result {
     enum truth truth;
+    bool passes; /* false now, and nothing on the card has changed: it is waited for */
     bool unproven; /* true as far as the server can tell, which is not all the way */
     char text[256];
 };
@@ -381,7 +449,10 @@ struct checking {
     size_t checks_n;
     struct check_result *results; /* one a check */
     struct sb_catalogue catalogue; /* of the collection they are about */
-    bool have_catalogue;
+    bool have_catalogue, replicated;
+    struct survey survey; /* where one of the checks needs it */
+    struct operation oldest;
+    bool knows_oldest;
     struct sb_err err; /* the facts could not be read at all */
 };
 
@@ -399,6 +470,22 @@ const struct check_result *sb_o_first_failure(const struct checking *c, bool unk
 
 /* The results as they are recorded: [{"check","ok","text"}]. */
 json_t *sb_o_checks_json(const struct checking *c);
+
+void sb_o_check_result(struct check_result *r, enum truth truth, const char *fmt, ...) SB_PRINTF(3, 4);
+
+/* ---- survey.c, members.c: on a worker ---- */
+
+void sb_o_survey_read(const struct sb_server *server, char *const *members, size_t n, bool replicated, struct survey *out);
+
+/* The oldest operation or transaction on a collection; index builds are not counted. -1: some member does not tell. */
+int sb_o_oldest_operation(const struct sb_server *server, char *const *members, size_t n, const char *ns, struct operation *out, struct sb_err *err);
+
+/* Every voting, data-bearing member is PRIMARY or SECONDARY. */
+void sb_o_check_members(struct checking *c, struct check_result *r);
+
+/* On the orchestrator's thread: has it done now and then; the last one, NULL when there is none that is recent. */
+void sb_o_tick_survey(struct sb_orchestrator *o);
+const struct survey *sb_o_survey(const struct sb_orchestrator *o);
 
 /* The members as they are known now, for a read. Copies. */
 int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary);

@@ -219,8 +219,11 @@ static void carry_out(struct sb_orchestrator *o, struct held_card *card, unsigne
         sb_o_probe(o, card);
     if (effects & SB_DO_WATCH)
         sb_o_open_watch(o, card);
-    if (effects & SB_DO_END)
+    if (effects & SB_DO_END) {
+        int64_t lowered;
+        sb_o_review_level(o, card, &lowered, NULL); /* now rather than at the next question; it is asked again there */
         sb_o_close_case_if_settled(o, card->card.case_id);
+    }
 }
 
 int sb_o_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event event, const struct sb_actor *actor, const char *note,

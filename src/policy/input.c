@@ -71,6 +71,7 @@ const struct sb_fact sb_facts[] = {
     {"history.executed_today", I, NULL},
     {"history.rolled_back_30d", I, NULL},
     {"history.staging_age_s", I, NULL},
+    {"history.unreviewed", I, NULL},
     {"autonomy.level", I, NULL},
     {"handling.redaction", L, NULL},
 };

@@ -96,7 +96,7 @@ static void check_named(struct linter *t, const char *section, const char *name,
         if (c && !rule_uses(t->p, section, name))
             sb_lint_say(t, "no rule requires this check");
     } else if (strcmp(section, "groups") == 0) {
-        if (!rule_uses(t->p, section, name) && !constant_is(t->p, name))
+        if (!rule_uses(t->p, section, name) && !constant_is(t->p, name) && !sb_streq(t->p->breakglass_group, name))
             sb_lint_say(t, "no rule names this group");
     } else if (strcmp(section, "tags") == 0) {
         if (!constant_is(t->p, name))

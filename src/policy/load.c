@@ -179,7 +179,7 @@ static bool version_ok(const char *text)
 
 static int read_head(struct sb_loader *l)
 {
-    static const char *const keys[] = {"format", "bundle", "version", "default", "windows", "groups", "checks", "tags", "holds", "autonomy", "waivers", "sensitive", "rules", "inputs", "tests"};
+    static const char *const keys[] = {"format", "bundle", "version", "default", "windows", "groups", "checks", "tags", "holds", "autonomy", "waivers", "breakglass", "sensitive", "rules", "inputs", "tests"};
     const json_t *tree = l->p->tree, *sensitive;
     const char *format, *fallback, *name, *version;
     if (sb_loader_keys(l, tree, keys, SB_COUNT(keys)) || sb_loader_text(l, tree, "format", true, &format) || sb_loader_text(l, tree, "default", true, &fallback) ||

@@ -257,7 +257,9 @@ int sb_run_met(struct sb_run *r)
     if (!w->missing_groups || !w->missing_checks || !w->missing_windows || !w->missing_redaction || count_approvals(r) || compare_groups(r) || compare_checks(r) ||
         compare_windows(r))
         return -1;
-    bool rest = w->given >= q->approvals && !json_array_size(w->missing_groups) && !json_array_size(w->missing_checks) && !json_array_size(w->missing_redaction);
+    bool persons = w->given >= q->approvals && !json_array_size(w->missing_groups);
+    bool rest = persons && !json_array_size(w->missing_checks) && !json_array_size(w->missing_redaction);
+    r->out->wants_persons = !persons;
     if (rest && json_array_size(w->missing_windows) && note_wait(r))
         return -1;
     return rest && !json_array_size(w->missing_windows);

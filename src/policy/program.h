@@ -133,6 +133,8 @@ struct sb_policy {
     bool has_groups;      /* the bundle alone says who is in a group */
     bool waivers_signed;
     int64_t waivers_max_ms;
+    const char *breakglass_group; /* who may break the glass; NULL: nobody */
+    int64_t breakglass_max_ms;
     size_t tests; /* SB_NODE_TESTs */
     int env, stage, started, in_step; /* the facts target.env, stage, plan.started, plan.in_step */
 };
@@ -143,7 +145,7 @@ bool sb_policy_date(const char *text, int64_t *days);
 /* The principal is the author of the commands, or their last editor. */
 bool sb_policy_wrote_it(const json_t *input, const char *who);
 
-/* The id of the waiver that lifts a rule from this plan; NULL: none. */
+/* The id of the waiver, or of the broken glass, that lifts a rule from this plan; NULL: none. */
 const char *sb_waiver_of(const struct sb_policy *p, const struct sb_rule *rule, const json_t *input);
 
 const struct sb_window *sb_window_find(const struct sb_policy *p, const char *name);

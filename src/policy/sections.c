@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a bundle names beside its rules: groups, prerequisites, tags, holds, waivers. */
+ * What a bundle names beside its rules: groups, prerequisites, tags, holds, waivers, break-glass. */
 #include "loader.h"
 
 #include <signalbox/base/array.h>
@@ -150,11 +150,36 @@ static int read_waivers(struct sb_loader *l)
     return 0;
 }
 
+/* ---- break-glass ---- */
+
+static int read_breakglass(struct sb_loader *l)
+{
+    static const char *const keys[] = {"group", "max_min"};
+    const json_t *v = json_object_get(l->p->tree, "breakglass");
+    int64_t minutes = 0;
+    if (!v)
+        return 0;
+    size_t mark = sb_loader_enter(l, "breakglass");
+    if (sb_loader_keys(l, v, keys, SB_COUNT(keys)) || sb_loader_text(l, v, "group", true, &l->p->breakglass_group) ||
+        sb_loader_int(l, v, "max_min", 1, SB_BREAKGLASS_MAX_MIN, &minutes))
+        return -1;
+    if (!sb_group_find(l->p, l->p->breakglass_group))
+        return sb_loader_refuse_name(l, "there is no group", l->p->breakglass_group);
+    l->p->breakglass_max_ms = (minutes ? minutes : SB_BREAKGLASS_MAX_MIN) * INT64_C(60000);
+    sb_loader_leave(l, mark);
+    return 0;
+}
+
+int64_t sb_policy_breakglass_ms(const struct sb_policy *p, const char *who)
+{
+    return p->breakglass_group && sb_group_has(sb_group_find(p, p->breakglass_group), who) ? p->breakglass_max_ms : 0;
+}
+
 int sb_loader_sections(struct sb_loader *l)
 {
     l->p->has_groups = json_object_get(l->p->tree, "groups") != NULL;
     return sb_loader_windows(l) || each(l, "groups", read_group) || each(l, "checks", read_check) || each(l, "tags", read_tag) || each(l, "holds", read_hold) ||
-                   read_waivers(l) || sb_loader_autonomy(l)
+                   read_waivers(l) || read_breakglass(l) || sb_loader_autonomy(l)
                ? -1
                : 0;
 }

@@ -124,14 +124,33 @@ static bool counts(const struct sb_policy *p, const struct sb_rule *rule, const 
            !sb_policy_wrote_it(input, by);
 }
 
-const char *sb_waiver_of(const struct sb_policy *p, const struct sb_rule *rule, const json_t *input)
+/* The broken glass lifts every soft rule from the one plan it was broken for, and no hard one. */
+static const char *glass(const struct sb_policy *p, const json_t *input, int64_t now)
+{
+    const json_t *g = json_object_get(input, "breakglass");
+    const char *by = sb_json_str(g, "by"), *plan = sb_json_str(g, "plan"), *reason = sb_json_str(g, "reason"), *ticket = sb_json_str(g, "ticket");
+    int64_t from, until;
+    if (!plan || !sb_streq(plan, sb_json_str(json_object_get(input, "plan"), "sha256")) || !reason || !*reason || !ticket || !*ticket || !by)
+        return NULL;
+    if (!moment(g, "from", &from) || !moment(g, "until", &until) || now < from || now >= until || until - from > sb_policy_breakglass_ms(p, by))
+        return NULL;
+    return sb_json_str(g, "id");
+}
+
+static const char *waiver(const struct sb_policy *p, const struct sb_rule *rule, const json_t *input, int64_t now)
 {
     const json_t *list = json_object_get(input, "waivers");
-    int64_t now;
-    if (!rule->waivable_by || !json_array_size(list) || !moment(json_object_get(input, "clock"), "utc", &now))
-        return NULL;
-    for (size_t i = 0; i < json_array_size(list) && i < SB_WAIVERS_MAX; i++)
+    for (size_t i = 0; rule->waivable_by && i < json_array_size(list) && i < SB_WAIVERS_MAX; i++)
         if (counts(p, rule, input, json_array_get(list, i), now))
             return sb_json_str(json_array_get(list, i), "id");
     return NULL;
+}
+
+const char *sb_waiver_of(const struct sb_policy *p, const struct sb_rule *rule, const json_t *input)
+{
+    int64_t now;
+    if (!moment(json_object_get(input, "clock"), "utc", &now))
+        return NULL;
+    const char *id = waiver(p, rule, input, now);
+    return id ? id : rule->level == SB_RULE_SOFT ? glass(p, input, now) : NULL;
 }

@@ -6,9 +6,11 @@
 #include <signalbox/base/process.h>
 #include <signalbox/base/regex.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void collect(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -128,6 +130,41 @@ static void patterns_match_and_are_bounded(void **state)
     sb_regex_free(re);
 }
 
+/* Ours takes the place of the library's: it counts, and fails for a folder when it is told to. */
+static int files_synced, folders_synced, folder_error;
+
+int fsync(int fd)
+{
+    struct stat st;
+    bool folder = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+    *(folder ? &folders_synced : &files_synced) += 1;
+    if (folder && folder_error) {
+        errno = folder_error;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+/* A name is durable when its folder was synced: the file alone is not enough. */
+static void a_file_is_put_in_place_for_good(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    char *path = sb_format("%s/file", sb_test_dir());
+    files_synced = folders_synced = 0;
+    sb_assert_ok(sb_file_write(path, 0600, "one", 3, &err), err);
+    assert_int_equal(files_synced, 1);
+    assert_int_equal(folders_synced, 1);
+    folder_error = EIO;
+    assert_int_equal(sb_file_write(path, 0600, "two", 3, &err), -1);
+    assert_non_null(strstr(err.msg, "its folder cannot be synced"));
+    folder_error = EINVAL; /* a file system that does not know it */
+    sb_assert_ok(sb_file_write(path, 0600, "three", 5, &err), err);
+    folder_error = 0;
+    unlink(path);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +173,7 @@ int main(void)
         cmocka_unit_test(state_folder_is_private),
         cmocka_unit_test(children_run_without_a_shell),
         cmocka_unit_test(patterns_match_and_are_bounded),
+        cmocka_unit_test(a_file_is_put_in_place_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * crash_owner: the program itself, which ends its own process at a named point. A test program, no part of the product.
+ * crash_owner: the program itself, which ends (or stops) its own process at a named point. A test program, no part of the product.
  *
  *   crash_owner COMMAND...        as signalbox COMMAND...
  *   crash_owner --verify FOLDER   whether the ledger there is whole; exit 0 or 1
  *
  * SIGNALBOX_CRASH_AT=POINT:N    SIGKILL at the N-th visit of the point, or of any point when POINT is *
+ * SIGNALBOX_CRASH_STOP=1        SIGSTOP instead: it stands still there, and can be continued
  * SIGNALBOX_CRASH_ARM=FILE      visits are counted from the moment on at which this file exists
  * SIGNALBOX_CRASH_TRACE=FILE    a line for each visit that is counted */
 #include <signalbox/base/hook.h>
@@ -24,6 +25,7 @@
 static char point_wanted[64];
 static long visit_wanted;
 static const char *arm;
+static bool stop;
 static int trace = -1;
 static atomic_long visits;
 static atomic_bool armed;
@@ -45,7 +47,7 @@ void sb_hook(const char *point)
             abort();
     }
     if (visit_wanted && (strcmp(point_wanted, "*") == 0 || strcmp(point_wanted, point) == 0) && atomic_fetch_add(&visits, 1) + 1 == visit_wanted)
-        kill(getpid(), SIGKILL);
+        kill(getpid(), stop ? SIGSTOP : SIGKILL);
 }
 
 static int verify(const char *dir)
@@ -66,6 +68,7 @@ int main(int argc, char **argv)
         return verify(argv[2]);
     const char *at = getenv("SIGNALBOX_CRASH_AT"), *out = getenv("SIGNALBOX_CRASH_TRACE");
     arm = getenv("SIGNALBOX_CRASH_ARM");
+    stop = getenv("SIGNALBOX_CRASH_STOP") != NULL;
     armed = arm == NULL;
     if (out && (trace = open(out, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) < 0) {
         perror(out);

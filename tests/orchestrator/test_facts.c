@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Facts that the orchestrator takes from elsewhere: from a real ledger what was carried out before, and waivers from a file. */
+ * Facts that the orchestrator takes from elsewhere: from a real ledger what was carried out before and what came of it, and
+ * waivers from a file. */
 #include "test.h"
 
 #include "../../src/orchestrator/private.h"
@@ -50,7 +51,7 @@ static void put(struct fixture *f, int kind, const char *card, json_t *body, boo
 static struct sb_card card(const char *id, const char *deployment, int environment, const char *name)
 {
     struct sb_card c = {.revision = 1, .environment = environment, .kind = SB_KIND_CREATE_INDEX};
-    assert_int_equal(sb_str_set(&c.id, id) || sb_str_set(&c.deployment_id, deployment) || sb_str_set(&c.target, "shop.orders") || sb_str_set(&c.index_name, name) ||
+    assert_int_equal(sb_str_set(&c.id, id) || sb_str_set(&c.deployment, deployment) || sb_str_set(&c.deployment_id, deployment) || sb_str_set(&c.target, "shop.orders") || sb_str_set(&c.index_name, name) ||
                      sb_str_set(&c.case_id, "K-000001") || sb_str_set(&c.hash, id), 0);
     return c;
 }
@@ -118,6 +119,113 @@ static void what_was_carried_out_outlives_a_restart(void **state)
     sb_ledger_close(f.o.ledger);
 }
 
+/* ---- levels ---- */
+
+static void load_policy(struct fixture *f, const char *version)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str text;
+    sb_str_init(&text);
+    sb_assert_ok(sb_file_read("policy/default.json", 1 << 20, &text, &err), err);
+    char *at = strstr(text.p, "\"version\": \"2026.");
+    assert_non_null(at);
+    memcpy(at + strlen("\"version\": \""), version, 4);
+    sb_policy_free(f->o.policy);
+    f->o.policy = sb_policy_load(text.p, text.len, "test", NULL, &err);
+    if (!f->o.policy)
+        fail_msg("%s", err.msg);
+    sb_str_release(&text);
+    sb_o_free_levels(&f->o);
+    sb_assert_ok(sb_o_record(&f->o, SB_ENTRY_POLICY_LOAD, NULL, NULL,
+                             json_pack("{s:o,s:s}", "policy", sb_record_to_json(&sb_bundle_id_schema, sb_policy_id(f->o.policy)), "text", sb_policy_text(f->o.policy)), &err), err);
+}
+
+/* A proposal that was decided (approved or rejected), and what came of it. */
+static void decide(struct fixture *f, int number, int64_t revision, const char *decided, const char *first, const char *then)
+{
+    char id[16];
+    const char *const to[] = {decided, first, then};
+    snprintf(id, sizeof id, "C-%06d", number);
+    struct sb_card c = card(id, "prod1", SB_ENV_PROD, id);
+    put(f, SB_ENTRY_RECOMMENDATION, id, json_pack("{s:o}", "card", sb_record_to_json(&sb_card_schema, &c)), false);
+    for (size_t i = 0; i < SB_COUNT(to) && to[i]; i++) {
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_entry e = {.kind = SB_ENTRY_STATE, .actor = {.principal = (char *)(uintptr_t)"alice"}};
+        e.plan.card = id;
+        e.plan.revision = revision;
+        e.body = json_pack("{s:s,s:s,s:s,s:s}", "event", i ? "x" : "approved", "from", "y", "to", to[i], "note", "n");
+        sb_assert_ok(sb_ledger_append(f->o.ledger, &e, &err), err);
+        json_decref(e.body);
+    }
+    sb_card_release(&c);
+}
+
+static void record_is(struct fixture *f, int64_t decisions, int64_t accepted, int64_t back, int64_t reversed)
+{
+    struct sb_autonomy_record r;
+    struct sb_err err = SB_ERR_INIT;
+    sb_assert_ok(sb_o_record_of(&f->o, SB_KIND_CREATE_INDEX, SB_ENV_PROD, 0, &r, &err), err);
+    if (r.decisions != decisions || r.accepted != accepted || r.rolled_back != back || r.reversed != reversed)
+        fail_msg("%d decisions, %d accepted, %d rolled back, %d reversed", (int)r.decisions, (int)r.accepted, (int)r.rolled_back, (int)r.reversed);
+}
+
+#define level_is(f, to) level_at(f, to, __LINE__)
+static void level_at(struct fixture *f, int64_t lowered_to, int line)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct held_card held = {.card = card("C-000099", "prod1", SB_ENV_PROD, "z_1")};
+    int64_t lowered;
+    sb_assert_ok(sb_o_review_level(&f->o, &held, &lowered, &err), err);
+    if (lowered != lowered_to)
+        fail_msg("line %d: lowered to %d, not %d", line, (int)lowered, (int)lowered_to);
+    sb_card_release(&held.card);
+}
+
+static void a_level_is_lowered_by_its_record_and_raised_by_policy(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "levels");
+    f.o.deployment = (char *)(uintptr_t)"prod1";
+    f.o.self.principal = (char *)(uintptr_t)"orchestrator";
+    f.o.ledger_was_ok = true;
+    load_policy(&f, "2026");
+    decide(&f, 1, 1, "approved", "done", NULL);
+    decide(&f, 2, 2, "approved", "rolled_back", NULL); /* it was edited: no success of ours, and no failure */
+    decide(&f, 3, 1, "rejected", NULL, NULL);
+    decide(&f, 4, 1, "approved", "rolled_back", NULL);
+    record_is(&f, 4, 2, 1, 0);
+    level_is(&f, -1);
+    int64_t head = sb_ledger_head(f.o.ledger);
+    decide(&f, 5, 1, "approved", "done", "rolled_back"); /* taken back later */
+    record_is(&f, 5, 3, 1, 1);
+    level_is(&f, 2); /* two failures early on: L3 is not kept, L2 is */
+    level_is(&f, 2);
+    assert_int_equal(sb_ledger_head(f.o.ledger), head + 5); /* said once */
+    /* another process */
+    sb_ledger_close(f.o.ledger);
+    sb_o_free_history(&f.o);
+    sb_o_free_levels(&f.o);
+    open_ledger(&f);
+    head = sb_ledger_head(f.o.ledger);
+    level_is(&f, 2);
+    /* a month later the failures are forgotten, and the level stays lowered */
+    f.origin.start_wall_ms += 40 * DAY_MS;
+    sb_o_free_history(&f.o);
+    sb_o_free_levels(&f.o);
+    level_is(&f, 2);
+    assert_int_equal(sb_ledger_head(f.o.ledger), head);
+    /* another version of the bundle begins anew; going back to the old one does not */
+    load_policy(&f, "2027");
+    level_is(&f, -1);
+    load_policy(&f, "2026");
+    level_is(&f, 2);
+    sb_o_free_levels(&f.o);
+    sb_o_free_history(&f.o);
+    sb_policy_free(f.o.policy);
+    sb_ledger_close(f.o.ledger);
+}
+
 static void waivers_are_read_anew_each_time(void **state)
 {
     (void)state;
@@ -149,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_carried_out_outlives_a_restart),
+        cmocka_unit_test(a_level_is_lowered_by_its_record_and_raised_by_policy),
         cmocka_unit_test(waivers_are_read_anew_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

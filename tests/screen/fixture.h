@@ -4,7 +4,7 @@
  *
  * tests/screen/fixture/NAME.jsonl holds one message a line, as of sb_message_to_json, with one addition: {"base": FILE}
  * takes the body from that file (beside it) and lays the given body over it (RFC 7396, merge patch). Cards are sealed, so
- * that their hash is real, and "@hash" in an approval becomes it. */
+ * that their hash is real, and "@hash" in an approval or a broken glass becomes it. */
 #ifndef SIGNALBOX_TEST_FIXTURE_H
 #define SIGNALBOX_TEST_FIXTURE_H
 
@@ -42,6 +42,8 @@ static inline int fixture_seal(struct sb_message *m, struct sb_err *err)
     for (size_t i = 0; i < c->approvals_n; i++)
         if (sb_streq(c->approvals[i].hash, "@hash") && sb_str_set(&c->approvals[i].hash, c->hash))
             return sb_fail_nomem(err);
+    if (sb_streq(c->breakglass.hash, "@hash") && sb_str_set(&c->breakglass.hash, c->hash))
+        return sb_fail_nomem(err);
     return 0;
 }
 

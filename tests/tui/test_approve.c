@@ -305,6 +305,34 @@ static void rolling_back_in_prod_wants_the_name_too(void **state)
     console_close(&c);
 }
 
+/* Whoever looks at a screen sees it, in words, until it is over; and that its review is due. */
+static void a_broken_glass_is_seen_by_all(void **state)
+{
+    (void)state;
+    static const char glass[] = "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"breakglass\":{\"id\":\"G-000007\",\"by\":\"bob\",\"reason\":\"checkout is down\","
+                                "\"ticket\":\"OPS-7\",\"hash\":\"@hash\",\"from\":\"2026-11-24T14:00:00.000Z\",\"until\":\"2026-11-24T15:00:00.000Z\"%s}}}";
+    struct console c;
+    char line[1000];
+    console_on_card(&c, keymap, 100, 30);
+    assert_not_shown(&c, "BREAK-GLASS");
+    snprintf(line, sizeof line, glass, "");
+    console_json(&c, line);
+    console_frame(&c);
+    assert_shows(&c, "[ BREAK-GLASS ]");
+    press(&c, "3 Enter");
+    assert_shows(&c, "[ BREAK-GLASS until 15:00:00Z ] by bob, OPS-7: checkout is down");
+    c.clock += 3600 * 1000;
+    console_json(&c, line);
+    console_frame(&c);
+    assert_not_shown(&c, "[ BREAK-GLASS");
+    assert_shows(&c, "TO BE REVIEWED");
+    snprintf(line, sizeof line, glass, ",\"reviewed_by\":\"carol\",\"review\":\"fine\"");
+    console_json(&c, line);
+    console_frame(&c);
+    assert_shows(&c, "reviewed by carol");
+    console_close(&c);
+}
+
 int main(void)
 {
     keymap = keymap_of("default");
@@ -324,6 +352,7 @@ int main(void)
         cmocka_unit_test(lines_under_a_long_message_are_unread),
         cmocka_unit_test(reading_counts_for_one_contract_only),
         cmocka_unit_test(rolling_back_in_prod_wants_the_name_too),
+        cmocka_unit_test(a_broken_glass_is_seen_by_all),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     sb_keymap_free(keymap);

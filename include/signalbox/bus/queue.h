@@ -3,7 +3,7 @@
  * queue.h - how one thread hands something to another: a mutex, a list and a doorbell.
  *
  * Any thread may post; one thread reads. Posting never blocks, never reorders within a lane and takes ownership of the
- * payload. Two lanes: control mail is never dropped; telemetry mail has a bounded ring in which the oldest is dropped, and
+ * payload. Two lanes: control mail is never dropped (for want of memory it goes into a reserve that was made with the queue); telemetry mail has a bounded ring in which the oldest is dropped, and
  * counted, when the reader is behind (and mail with the same key replaces what is still waiting). The doorbell is an
  * eventfd: it becomes readable when mail waits, several posts may ring it once, so the reader drains until NULL. No lock
  * is held across a post or a free. Closing drops what waits and makes later posts free their payload.
@@ -30,8 +30,14 @@ struct sb_mail {
 struct sb_queue *sb_queue_new(size_t telemetry_cap, struct sb_err *err);
 void sb_queue_free(struct sb_queue *q); /* nobody may post any more; frees what waits */
 
-/* Any thread. Out of memory or closed: the payload is freed and false returned. */
+/* Any thread. Out of memory even in the reserve of SB_QUEUE_RESERVE control mails, or closed: the payload is freed and false
+ * returned. */
+#define SB_QUEUE_RESERVE 256
 bool sb_queue_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_payload);
+
+/* The same for what may not be lost: 1 posted; 0 the queue is closed, and the payload was freed; -1 out of memory even in the
+ * reserve: the payload is still the caller's, who can try again. */
+int sb_queue_try_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_payload);
 
 /* key != 0: a waiting mail with the same key is replaced in its place. */
 bool sb_queue_post_telemetry(struct sb_queue *q, uint64_t key, int kind, void *payload, sb_free_fn free_payload);

@@ -25,6 +25,9 @@
  *   index_gone     ns name
  *   index_hidden   ns name
  *   no_build       ns             nobody builds an index on the collection
+ *   disk           value          so many bytes are free on every member
+ *   quiet          ns value       no operation or transaction has been open on the collection for more than so many seconds, on
+ *                                 any member; of a transaction that is idle a server tells no collection: it counts for each
  *   collection     ns value       the collection exists and has this UUID (value may be empty: it exists)
  *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
  */
@@ -134,10 +137,23 @@ struct sb_approval {
     int64_t revision;
     int64_t at; /* wall */
     char *nonce;
+    char *key; /* fingerprint of the SSH key that signed it; NULL: nobody signed */
     bool voided;
     char *void_reason;
 };
 extern const struct sb_schema sb_approval_schema;
+
+/* Somebody lifted every soft rule from this plan for a while; somebody else reviews it afterwards. */
+struct sb_breakglass {
+    char *id;
+    char *by, *reason, *ticket;
+    char *hash;        /* of the card: an edit ends it */
+    int64_t from, until; /* wall */
+    char *key;         /* fingerprint of the SSH key that signed it; NULL: nobody signed */
+    char *reviewed_by; /* NULL: not yet */
+    char *review;
+};
+extern const struct sb_schema sb_breakglass_schema;
 
 struct sb_progress {
     int64_t step;      /* 1.. ; 0 none */
@@ -192,6 +208,7 @@ struct sb_card {
     int64_t changed_at; /* wall */
     bool closed;       /* a failed card somebody has seen and left */
     char *anomaly;     /* the anomaly that led to it */
+    struct sb_breakglass breakglass; /* id NULL: nobody broke the glass for it */
 };
 extern const struct sb_schema sb_card_schema;
 
@@ -205,6 +222,12 @@ int sb_card_seal(struct sb_card *c, struct sb_err *err);
 
 /* Approvals that count: not voided, and of exactly this revision and hash. */
 size_t sb_card_approvals(const struct sb_card *c);
+
+/* How many approvals policy wants, groups included: "2 of dba" are two whatever else is said. */
+int64_t sb_card_approvals_wanted(const struct sb_card *c);
+
+/* True while the glass is broken for exactly these bytes. wall: now. */
+bool sb_card_glass_broken(const struct sb_card *c, int64_t wall);
 
 /* True while somebody or something has to act on it. */
 bool sb_card_open(const struct sb_card *c);

@@ -38,6 +38,9 @@ enum sb_entry_kind {
     SB_ENTRY_ACK,             /* {"anomaly","by"} somebody took it */
     SB_ENTRY_SAMPLER,         /* {"from","to","commands","errors","log_gaps"} ten minutes of polls in one entry */
     SB_ENTRY_REFUSED,         /* {"ask","why"} an ask that was not followed */
+    SB_ENTRY_BREAKGLASS,      /* {"breakglass","statement","signature"} soft rules are lifted from one plan for a while */
+    SB_ENTRY_REVIEW,          /* {"id","by","reason"} somebody else has looked at it afterwards */
+    SB_ENTRY_AUTONOMY,        /* {"kind","environment","level","lowered_to","reason","record"} the program lowered a level by itself */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

@@ -21,12 +21,14 @@ enum sb_message_type {
     SB_ASK_APPROVE,  /* struct sb_decision_on */
     SB_ASK_EDIT,     /* struct sb_edit */
     SB_ASK_REJECT,   /* struct sb_decision_on */
-    SB_ASK_PAUSE,    /* struct sb_decision_on, as all down to CLOSE */
+    SB_ASK_PAUSE,    /* struct sb_decision_on, as all down to REVIEW */
     SB_ASK_RESUME,
     SB_ASK_STOP,
     SB_ASK_ROLLBACK,
     SB_ASK_REFRESH,  /* measure a stale card anew */
     SB_ASK_CLOSE,    /* a failed card was seen and is left as it is */
+    SB_ASK_BREAKGLASS, /* lifts soft rules from the card for a while */
+    SB_ASK_REVIEW,   /* looks at that afterwards */
     SB_ASK_CARD,     /* struct sb_text: the id; answered by card */
     SB_ASK_CASE,     /* struct sb_text: the id; answered by case */
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
@@ -62,9 +64,13 @@ struct sb_seat {
 struct sb_decision_on {
     char *card;
     int64_t revision; /* 0: whatever it is now (not for approve) */
-    char *hash;       /* approve: the hash that was shown */
+    char *hash;       /* approve, breakglass: the hash that was shown */
     char *target;     /* approve: what was typed where policy wants it */
-    char *reason;     /* reject, close: needed */
+    char *reason;     /* reject, close, breakglass, review: needed */
+    char *ticket;     /* breakglass: needed */
+    int64_t minutes;  /* breakglass: for so long; 0: as long as policy lets */
+    char *statement;  /* approve and breakglass, where they are signed: canonical JSON, and */
+    char *signature;  /* the armoured SSH signature of exactly these bytes */
 };
 
 struct sb_set {

@@ -66,6 +66,7 @@ struct sb_policy_verdict {
     size_t waivers_n;
     struct sb_bundle_id policy;
     char *decision_id; /* ledger's name for it; NULL before it is recorded */
+    bool wants_persons; /* among what is missing are approvals; known to whoever asked, no part of the JSON form */
 };
 
 extern const struct sb_schema sb_policy_verdict_schema;

@@ -33,6 +33,7 @@ struct sb_orchestrator_options {
     size_t policy_signature_len;
     bool policy_built_in;         /* came with the program */
     const struct sb_policy_verifier *verifier; /* must outlive it; NULL: no signature is asked for */
+    const struct sb_policy_verifier *approvers; /* must outlive it; with it every approval has to be signed; NULL: none is */
     const char *shadow_text;      /* a bundle that is asked too and never decides; NULL: none */
     size_t shadow_len;
     const char *shadow_path;
@@ -52,8 +53,9 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
  * screen that has gone closes its queue, and what is posted later is freed. Returns the seat's number, 0 out of memory. */
 int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news);
 
-/* Any thread: asks something from a seat. Takes the message (NULL does nothing). The first ask is HELLO, the last BYE. */
-void sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_message *m);
+/* Any thread: asks something from a seat. Takes the message. The first ask is HELLO, the last BYE. False: it did not get there
+ * (no memory, or the orchestrator has ended), and nobody will answer it. */
+bool sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_message *m);
 
 /* Any thread: a card is being carried out, or taken back, right now. */
 bool sb_orchestrator_busy(struct sb_orchestrator *o);

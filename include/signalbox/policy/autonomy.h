@@ -15,7 +15,8 @@
  *
  * The first grant that fits counts, through its last day; else the default (L1 where it is not said). A record that breaks
  * the limits of a level lowers it, and the program does that by itself: sb_autonomy_review says so, and what it says goes
- * into the input as autonomy.lowered_to. Limits that a bundle does not state are:
+ * into the input as autonomy.lowered_to. It stays lowered under this very bundle; another one, signed where that is asked for,
+ * begins a new count. Limits that a bundle does not state are:
  *
  *         decisions that have to be seen   accepted at least   rolled back at most   reversed at most   failures before that
  *   L2                10                        60 %                  20 %                 20 %                 3
@@ -39,7 +40,7 @@ struct sb_autonomy_limits {
     int64_t early_failures; /* rolled back and reversed together, while there are fewer decisions: so many lower it */
 };
 
-/* What came of the proposals of one kind in one environment since the level was granted. */
+/* What came of the proposals of one kind in one environment in the last thirty days, since the bundle came into force. */
 struct sb_autonomy_record {
     int64_t decisions;   /* approved, rejected or expired by persons */
     int64_t accepted;    /* approved as they were proposed */

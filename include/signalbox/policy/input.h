@@ -28,16 +28,20 @@
  *   target      deployment, id, env: prod, staging, dev (anything else, or nothing, is prod), version,
  *               topology: replica_set, standalone, sharded; simulated
  *   health      members, members_up, lag_s, primary: true when it is known, builds: on the collection, queued, cache_ppm,
- *               oldest_op_s: the oldest operation on the collection, oplog_window_s, disk_free_ppm: of the fullest member
- *   recovery    backup_age_s: of the newest usable backup; drill_age_s: of the last drill that passed
+ *               oldest_op_s: the oldest operation on the collection (like builds it is read right before a step), oplog_window_s:
+ *               of the shortest oplog, as long as it will be when it is full, disk_free_ppm: of the fullest member
+ *   recovery    backup_age_s: of the newest usable backup; drill_age_s: of the last drill that passed; nothing measures them
+ *               yet: a rule that needs one cannot be decided, which denies in prod and asks elsewhere
  *   clock       utc: RFC 3339
  *   calendar    NAME: {active, next, next_local, kind, tz, tzdata, definition, overrun}: each window of the bundle
  *   model       confidence_ppm; brier_ppm and samples: how well its confidences were borne out
  *   history     executed_today: changes on this deployment in the last 24 hours; rolled_back_30d: of this very change;
+ *               unreviewed: other plans for which somebody broke the glass here in 30 days, and nobody has reviewed it since
  *               staging_age_s: since the same commands were carried out and watched on staging
  *   autonomy    level: 0 to 4, of this kind of action in this environment; lowered_to: what its record has brought it down to
- *   handling    redaction: profiles that are in force
+ *   handling    redaction: profiles that are in force; none can be put in force yet, so what requires one waits
  *   waivers     as in waiver.h
+ *   breakglass  {id, plan: SHA-256 of the card, by, reason, ticket, from, until}: the glass that was broken for this plan
  *
  * Thread: constant data.
  */

@@ -11,7 +11,7 @@
  *                           "redaction": [], "not_author": true, "not_executor": true, "typed_target": true}}],
  *    "windows": {NAME: WINDOW}, "groups": {NAME: ["alice"]}, "checks": {NAME: {"title": "...", "when": EXPRESSION}},
  *    "tags": {NAME: [PATTERN]}, "holds": {NAME: {"title": "...", "ns": [PATTERN], "until": "2027-06-30"}},
- *    "autonomy": {...} (autonomy.h), "waivers": {"signed": true, "max_h": 72},
+ *    "autonomy": {...} (autonomy.h), "waivers": {"signed": true, "max_h": 72}, "breakglass": {"group": NAME, "max_min": 60},
  *    "sensitive": ["email", "*ssn*"], "inputs": {"NAME": INPUT}, "tests": [{"name": "...", "base": "NAME", "input": INPUT, "expect": {...}}]}
  *
  * EXPRESSION is an object; all its members must be true. A member is {"all": [..]}, {"any": [..]}, {"not": {..}},
@@ -40,6 +40,8 @@
  *               from it. A rule that needs more of a group than it has members is refused. group_approvals: of each group.
  *   checks      prerequisites by name. One that the bundle does not describe is looked for in input.checks.
  *   tags, holds name collections by patterns; action.tags and action.holds follow from them. A hold ends with its day.
+ *   breakglass  who may lift every soft rule from one plan for at most max_min minutes, with a reason and a ticket; hard rules
+ *               stay. Without it nobody may.
  *   waivable_by whose members may lift this rule from one plan, for a time (waiver.h).
  *
  * Evaluation is pure: no clock, no locale, no just-in-time compiler. Thread: a loaded policy is constant; any thread.
@@ -70,6 +72,11 @@ const struct sb_bundle_id *sb_policy_id(const struct sb_policy *p);
 
 /* The bundle's canonical bytes, NUL-terminated: what is hashed, and what POLICY_LOAD keeps. Borrowed. */
 const char *sb_policy_text(const struct sb_policy *p);
+
+#define SB_BREAKGLASS_MAX_MIN 60
+
+/* For how long this person may break the glass, in milliseconds; 0: not at all. */
+int64_t sb_policy_breakglass_ms(const struct sb_policy *p, const char *who);
 
 /* The names of fields whose values must not be recorded ("sensitive": ["email", "*ssn*"]); NULL: none. Borrowed. */
 const json_t *sb_policy_sensitive(const struct sb_policy *p);

@@ -13,6 +13,10 @@
 #define SB_POLICY_NAMESPACE "signalbox-policy" /* of a bundle's signature, over the bytes of its file */
 #define SB_WAIVER_NAMESPACE "signalbox-waiver" /* of a waiver's, over its canonical bytes without the signature */
 
+#define SB_APPROVAL_NAMESPACE "signalbox-approve" /* of an approval's, over the canonical bytes of its statement */
+
+#define SB_BREAKGLASS_NAMESPACE "signalbox-breakglass" /* the same, where the glass is broken */
+
 struct sb_policy_verifier {
     /* 0: signature is a good one of these n bytes in this namespace, by a key of `who` (NULL: of anybody who may sign there);
      * *principal is whose (heap; the caller frees). -1 with the reason. */

@@ -135,7 +135,7 @@ static void approvers(const struct sb_tui *t, const struct sb_card *c, struct sb
     const struct sb_requires *r = &c->policy.requires;
     view_label(p, "Approvals");
     size_t given = sb_card_approvals(c);
-    sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%zu of %" PRId64, given, r->approvals);
+    sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%zu of %" PRId64, given, sb_card_approvals_wanted(c));
     if (r->not_author)
         sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, ", by somebody else than %s", c->author && c->author[0] ? c->author : "the author");
     for (size_t i = 0; i < r->groups_n; i++)
@@ -151,7 +151,8 @@ static void approvers(const struct sb_tui *t, const struct sb_card *c, struct sb
         sb_page_line(p);
         sb_page_tab(p, LABEL);
         bool counts = !a->voided && a->revision == c->revision && sb_streq(a->hash, c->hash);
-        sb_page_wrapf(p, counts ? SB_ROLE_GOOD : SB_ROLE_DIM, LABEL, "%s by %s, revision %" PRId64 "%s%s%s", when, a->by ? a->by : "?", a->revision, counts ? "" : " (void",
+        sb_page_wrapf(p, counts ? SB_ROLE_GOOD : SB_ROLE_DIM, LABEL, "%s by %s%s%s, revision %" PRId64 "%s%s%s", when, a->by ? a->by : "?",
+                      a->key ? ", signed with " : "", a->key ? a->key : "", a->revision, counts ? "" : " (void",
                       counts || !a->void_reason ? "" : ": ", counts ? "" : a->void_reason ? a->void_reason : "");
         if (!counts)
             sb_page_wrap(p, SB_ROLE_DIM, LABEL, ")");
@@ -195,9 +196,29 @@ static void progress(const struct sb_card *c, struct sb_page *p)
     }
 }
 
+/* In red and in words, before everything else that is said of the card. */
+static void glass(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    const struct sb_breakglass *g = &c->breakglass;
+    char until[TEXT_MAX];
+    if (!g->id)
+        return;
+    bool broken = sb_card_glass_broken(c, t->wall);
+    fmt_when(until, g->until, t->wall);
+    view_label(p, "Glass");
+    if (broken)
+        sb_page_wrapf(p, SB_ROLE_ENV_PROD, LABEL, "[ BREAK-GLASS until %sZ ]", until);
+    else
+        sb_page_wrapf(p, g->reviewed_by ? SB_ROLE_TEXT : SB_ROLE_BAD, LABEL, "broken until %sZ%s%s", until, g->reviewed_by ? ", reviewed by " : ", TO BE REVIEWED",
+                      g->reviewed_by ? g->reviewed_by : "");
+    sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, " by %s, %s: %s", g->by, g->ticket, g->reason);
+    sb_page_wrap(p, SB_ROLE_TEXT, LABEL, broken ? " (soft rules are lifted from this plan)" : "");
+}
+
 void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
     char text[TEXT_MAX];
+    glass(t, c, p);
     view_label(p, "What");
     sb_page_wrap(p, SB_ROLE_STRONG, LABEL, c->title);
     where(t, c, p);

@@ -35,6 +35,15 @@ static void flag(struct sb_page *p, enum sb_role role, const char *text)
     sb_page_textf(p, role, "[ %s ]", text);
 }
 
+/* For some card, right now: everybody who looks on is to know. */
+static bool glass_is_broken(const struct sb_tui *t)
+{
+    for (size_t i = 0; i < t->cards; i++)
+        if (sb_card_glass_broken(&t->card[i]->card, t->wall))
+            return true;
+    return false;
+}
+
 void view_header(const struct sb_tui *t, struct sb_page *p)
 {
     const struct sb_welcome *w = &t->welcome;
@@ -62,6 +71,8 @@ void view_header(const struct sb_tui *t, struct sb_page *p)
             flag(p, SB_ROLE_READ_ONLY, "READ-ONLY");
         if (t->have_strip && !t->strip.ledger_ok)
             flag(p, SB_ROLE_ENV_PROD, "LEDGER STOPPED");
+        if (glass_is_broken(t))
+            flag(p, SB_ROLE_ENV_PROD, "BREAK-GLASS");
         if (t->bye)
             flag(p, SB_ROLE_ENV_PROD, "ENDED");
         if (p->width >= 110) {

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An approval: of exactly these bytes, by a person (signed.c says who it is). */
+#include "private.h"
+
+#include <signalbox/base/hook.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- may it be approved ---- */
+
+static int check_card(struct sb_orchestrator *o, const struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
+{
+    const struct sb_card *card = &c->card;
+    if (card->state != SB_AWAITING_APPROVAL) {
+        char why[160];
+        sb_lifecycle_reason(why, sizeof why, (enum sb_state)card->state, SB_EV_APPROVE);
+        return sb_fail(err, SB_ESTATE, "%s: %s", card->id, why);
+    }
+    if (!d->hash || !sb_streq(d->hash, card->hash) || (d->revision && d->revision != card->revision))
+        return sb_fail(err, SB_ESTATE, "%s has changed since it was shown (revision %" PRId64 ", %.12s): look at it again", card->id, card->revision, card->hash);
+    if (sb_o_overdue(o, card->approve_by, c->approve_by_mono))
+        return sb_fail(err, SB_ESTATE, "%s could be approved until a moment ago; it has expired", card->id);
+    bool typed = card->policy.requires.typed_target || card->environment == SB_ENV_PROD;
+    if (typed && !sb_streq(d->target, card->target))
+        return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to approve %s", card->target, card->id);
+    return 0;
+}
+
+static bool has_approved(const struct sb_card *card, const char *principal)
+{
+    for (size_t i = 0; i < card->approvals_n; i++)
+        if (!card->approvals[i].voided && card->approvals[i].revision == card->revision && sb_streq(card->approvals[i].by, principal))
+            return true;
+    return false;
+}
+
+static int approved_already(const struct held_card *c, const char *who, struct sb_err *err)
+{
+    char missing[300];
+    sb_o_unmet(c, missing, sizeof missing);
+    return sb_fail(err, SB_ESTATE, "%s has approved %s already; another person is needed: %s", who, c->card.id, missing);
+}
+
+void sb_o_still_wanted(const struct held_card *c, char *out, size_t cap)
+{
+    char missing[300];
+    sb_o_unmet(c, missing, sizeof missing);
+    snprintf(out, cap, ", %zu of %" PRId64 "; it still wants: %s", sb_card_approvals(&c->card), sb_card_approvals_wanted(&c->card), missing);
+}
+
+/* ---- on the record ---- */
+
+static json_t *approval_json(struct sb_orchestrator *o, const struct held_card *c, const struct seat *s, const struct approver *a)
+{
+    char at[SB_TIME_LEN + 1];
+    sb_time_format(at, sb_origin_wall_ms(o->opt.origin));
+    return json_pack("{s:s,s:s?,s:s,s:I,s:s,s:s,s:s*}", "by", a->by, "how", s->how, "hash", c->card.hash, "revision", (json_int_t)c->card.revision, "at", at,
+                     "nonce", a->nonce, "key", a->fingerprint[0] ? a->fingerprint : NULL);
+}
+
+static int record(struct sb_orchestrator *o, struct held_card *c, const struct seat *s, const struct approver *a, const struct sb_decision_on *d, struct sb_err *err)
+{
+    struct sb_actor actor = s->actor;
+    if (a->fingerprint[0])
+        actor.ssh_fp = (char *)(uintptr_t)a->fingerprint;
+    return sb_o_record(o, SB_ENTRY_APPROVAL, &actor, &(struct refs){.card = c},
+                       json_pack("{s:o,s:O,s:s*}", "approval", approval_json(o, c, s, a), "statement", a->statement, "signature", a->fingerprint[0] ? d->signature : NULL), err);
+}
+
+static int approve_by(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, const struct approver *a, struct sb_err *err)
+{
+    if (c->card.policy.requires.not_author && sb_streq(c->card.author, a->by))
+        return sb_fail(err, SB_EPOLICY, "%s wrote this revision of %s and cannot approve it", a->by, c->card.id);
+    bool again = has_approved(&c->card, a->by);
+    int decision = sb_o_gate(o, c, "approve", &s->actor, again ? NULL : a->by, false, err);
+    if (decision < 0)
+        return -1;
+    if (decision == SB_DENY) {
+        sb_o_move(o, c, SB_EV_DENY, NULL, "policy denies it now", NULL);
+        return -1;
+    }
+    if (again && decision == SB_REQUIRE)
+        return approved_already(c, a->by, err);
+    sb_hook("decide.approval.before");
+    if (again) /* it is on the record, and what follows from it could not be recorded then */
+        return sb_o_move(o, c, SB_EV_APPROVED, &s->actor, "it had been approved", err);
+    if (record(o, c, s, a, d, err))
+        return -1;
+    sb_hook("decide.approval.recorded");
+    char note[240];
+    snprintf(note, sizeof note, "approved by %.100s%s%s", a->by, a->fingerprint[0] ? ", signed with " : "", a->fingerprint);
+    return sb_o_move(o, c, decision == SB_ALLOW ? SB_EV_APPROVED : SB_EV_APPROVE, &s->actor, note, err);
+}
+
+int sb_o_approve(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
+{
+    struct approver a;
+    if (sb_o_may_act(o, c, err) || check_card(o, c, d, err) || sb_o_approver(o, &c->card, s, d, "approve", &a, err))
+        return -1;
+    int rc = approve_by(o, s, c, d, &a, err);
+    sb_o_approver_release(&a);
+    return rc;
+}

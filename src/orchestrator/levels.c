@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Autonomy that the program takes back from itself. A bundle grants levels; the record of what came of the proposals (the last
+ * thirty days, since this very bundle came into force) may break the limits of one: then it is lowered, by an entry, and stays
+ * so until another bundle comes into force: a level rises by a change of policy only. */
+#include "private.h"
+
+#include <string.h>
+
+#define DAY_MS INT64_C(86400000)
+#define RECORD_DAYS 30
+
+struct sb_levels {
+    int64_t since;    /* wall: when this bundle came into force here first */
+    int64_t from;     /* its entry */
+    json_t *lowered;  /* {"prod index.create": 2} */
+};
+
+static void slot_name(char out[80], const char *kind, int environment)
+{
+    snprintf(out, 80, "%s %.60s", sb_name(&sb_environments, environment), kind);
+}
+
+/* ---- what the record says ---- */
+
+struct looking {
+    struct sb_orchestrator *o;
+    struct sb_levels *levels;
+    int64_t *seqs;
+    size_t seqs_n;
+};
+
+static int first_load(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct looking *k = ctx;
+    (void)bytes;
+    (void)n;
+    (void)err;
+    if (e->kind != SB_ENTRY_POLICY_LOAD || !sb_streq(e->plan.deployment, k->o->deployment))
+        return 0;
+    k->levels->since = e->ts;
+    k->levels->from = e->seq;
+    return 1;
+}
+
+static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+{
+    static const char kind[] = "\"kind\":\"autonomy\"";
+    struct looking *k = ctx;
+    if (!memmem(bytes, n, kind, sizeof kind - 1))
+        return 0;
+    int64_t *slot = SB_PUSH(k->seqs);
+    if (!slot)
+        return sb_fail_nomem(err);
+    *slot = seq;
+    return 0;
+}
+
+static int note_lowered(struct sb_levels *levels, const char *kind, int environment, int64_t to)
+{
+    char slot[80];
+    slot_name(slot, kind, environment);
+    const json_t *before = json_object_get(levels->lowered, slot);
+    return before && json_integer_value(before) <= to ? 0 : json_object_set_new(levels->lowered, slot, json_integer(to));
+}
+
+static int take(struct looking *k, int64_t seq, struct sb_err *err)
+{
+    struct sb_entry e;
+    if (sb_ledger_entry(k->o->ledger, seq, &e, err))
+        return -1;
+    const char *kind = sb_json_str(e.body, "kind"), *env = sb_json_str(e.body, "environment");
+    int rc = 0, environment = env ? sb_name_find(&sb_environments, env) : -1;
+    if (e.kind == SB_ENTRY_AUTONOMY && kind && environment >= 0 && sb_streq(e.plan.deployment, k->o->deployment) && sb_streq(e.policy, sb_policy_id(k->o->policy)->sha256) &&
+        note_lowered(k->levels, kind, environment, sb_json_int(e.body, "lowered_to")))
+        rc = sb_fail_nomem(err);
+    sb_entry_release(&e);
+    return rc;
+}
+
+static int read_levels(struct sb_orchestrator *o, struct sb_err *err)
+{
+    struct sb_levels *levels = calloc(1, sizeof *levels);
+    struct looking k = {.o = o, .levels = levels};
+    if (!levels || !(levels->lowered = json_object())) {
+        free(levels);
+        return sb_fail_nomem(err);
+    }
+    levels->since = sb_origin_wall_ms(o->opt.origin);
+    int rc = sb_ledger_by_ref(o->ledger, sb_policy_id(o->policy)->sha256, first_load, &k, err);
+    if (rc == 0 && levels->from)
+        rc = sb_ledger_bytes(o->ledger, levels->from, sb_ledger_head(o->ledger), look, &k, err);
+    for (size_t i = 0; rc == 0 && i < k.seqs_n; i++)
+        rc = take(&k, k.seqs[i], err);
+    free(k.seqs);
+    if (rc) {
+        json_decref(levels->lowered);
+        free(levels);
+        return -1;
+    }
+    o->levels = levels;
+    return 0;
+}
+
+void sb_o_free_levels(struct sb_orchestrator *o)
+{
+    if (o->levels)
+        json_decref(o->levels->lowered);
+    free(o->levels);
+    o->levels = NULL;
+}
+
+/* ---- the report card ---- */
+
+static int lower(struct sb_orchestrator *o, struct held_card *card, const char *kind, const struct sb_autonomy_review *v, const struct sb_autonomy_record *r,
+                 struct sb_err *err)
+{
+    int env = card->card.environment;
+    json_t *record = json_pack("{s:I,s:I,s:I,s:I}", "decisions", (json_int_t)r->decisions, "accepted", (json_int_t)r->accepted, "rolled_back", (json_int_t)r->rolled_back,
+                               "reversed", (json_int_t)r->reversed);
+    if (sb_o_record(o, SB_ENTRY_AUTONOMY, NULL, &(struct refs){.card = card},
+                    json_pack("{s:s,s:s,s:i,s:i,s:s,s:o}", "kind", kind, "environment", sb_name(&sb_environments, env), "level", v->level, "lowered_to", v->lowered_to, "reason",
+                              v->reason, "record", record), err))
+        return -1;
+    sb_o_notice(o, SB_HIGH, "%s in %s is lowered from L%d to L%d until the policy is changed: %s", kind, sb_name(&sb_environments, env), v->level, v->lowered_to, v->reason);
+    return note_lowered(o->levels, kind, env, v->lowered_to) ? sb_fail_nomem(err) : 0;
+}
+
+/* The level the record has brought this kind down to, or -1. */
+static int64_t lowered_to(const struct sb_orchestrator *o, const char *kind, int environment)
+{
+    char slot[80];
+    slot_name(slot, kind, environment);
+    const json_t *to = json_object_get(o->levels->lowered, slot);
+    return to ? json_integer_value(to) : -1;
+}
+
+int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t *lowered, struct sb_err *err)
+{
+    const char *kind = sb_o_action_kind(&card->card);
+    int env = card->card.environment;
+    struct sb_autonomy_record record;
+    struct sb_autonomy_review v;
+    int64_t now = sb_origin_wall_ms(o->opt.origin);
+    *lowered = -1;
+    if (!o->levels && read_levels(o, err))
+        return -1;
+    int64_t since = o->levels->since > now - RECORD_DAYS * DAY_MS ? o->levels->since : now - RECORD_DAYS * DAY_MS;
+    if (sb_o_record_of(o, card->card.kind, env, since, &record, err))
+        return -1;
+    *lowered = lowered_to(o, kind, env);
+    if (!sb_autonomy_review(o->policy, kind, env, now, &record, &v) || v.lowered_to >= v.level || (*lowered >= 0 && *lowered <= v.lowered_to))
+        return 0;
+    if (lower(o, card, kind, &v, &record, err))
+        return -1;
+    *lowered = v.lowered_to;
+    return 0;
+}

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Approvals by two of a group, each signed with an SSH key made by ssh-keygen, and judged again from the record; and the glass
+that is broken for one plan, with the review that is due afterwards."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import lab as L  # noqa: E402
+
+QUICK = os.path.join(HERE, "crash.scenario")
+
+
+def policy_of_two(lab):
+    """The shipped bundle, but in staging two of the group dba approve."""
+    with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
+        bundle = json.load(f)
+    bundle.update(bundle="two-of-dba", groups={"dba": ["alice", "bob"]}, tests=[], inputs={})
+    rule = next(r for r in bundle["rules"] if r["id"] == "APP-02")
+    rule["require"] = {"groups": ["dba"], "group_approvals": 2}
+    path = lab.dir + "/two-of-dba.json"
+    with open(path, "w") as f:
+        json.dump(bundle, f)
+    return path
+
+
+def make_key(lab, name, kind="ed25519"):
+    path = "%s/%s" % (lab.dir, name)
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", path], check=True)
+    with open(path + ".pub") as f:
+        return path, f.read().strip()
+
+
+def signers_file(lab, name, *lines):
+    path = "%s/%s" % (lab.dir, name)
+    with open(path, "w") as f:
+        f.write("".join(line + "\n" for line in lines))
+    return path
+
+
+def set_up(lab, policy=policy_of_two):
+    keys = {name: make_key(lab, name, kind) for name, kind in (("alice", "ed25519"), ("bob", "ecdsa"), ("mallory", "ed25519"))}
+    who = {n: '%s namespaces="signalbox-approve,signalbox-breakglass" %s' % (n, k[1]) for n, k in keys.items()}
+    both = signers_file(lab, "approvers", who["alice"], who["bob"])
+    config = lab.dir + "/config/signalbox/config"
+    with open(config) as f:
+        rest = f.read()
+    with open(config, "w") as f:
+        f.write("set approval_signers %s\nset policy %s\n%s" % (both, policy(lab), rest))
+    return keys, who, both
+
+
+def approve(lab, id, *more):
+    card = lab.card(id)
+    return lab.run("cards", "approve", id, "--hash", card["hash"], *more, check=False)
+
+
+def says(done, status, words):
+    text = done.stdout + done.stderr
+    L.require(done.returncode == status and words in text, "exit %d, expected %d with \"%s\": %s" % (done.returncode, status, words, text))
+
+
+def two_of_a_group_sign(lab):
+    keys, who, both = set_up(lab)
+    lab.start()
+    id = lab.propose()
+    says(approve(lab, id), 4, "this is signed here")
+    says(approve(lab, id, "--sign", keys["mallory"][0], "--as", "mallory"), 4, "the signature does not count")
+    says(approve(lab, id, "--sign", keys["mallory"][0], "--as", "alice"), 4, "the signature does not count")
+    says(lab.run("cards", "approve", id, "--hash", "0" * 64, "--sign", keys["alice"][0], "--as", "alice", check=False), 1, "has changed since it was shown")
+    L.require(not lab.entries("approval"), "an approval was recorded")
+
+    says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 0, "1 of 2")
+    L.require(lab.state_of(id) == "awaiting_approval", "one approval was enough")
+    shown = lab.run("cards", "show", id).stdout
+    L.require("approvals: 1 of 2, from 2 of dba" in shown and "approved by alice with the key SHA256:" in shown, shown)
+    says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 1, "alice has approved")
+    says(approve(lab, id, "--sign", keys["bob"][0], "--as", "bob"), 0, "approved")
+    lab.until_state(id, "watching", "done")
+    lab.stop()
+
+    approvals = lab.entries("approval")
+    L.require([a["body"]["approval"]["by"] for a in approvals] == ["alice", "bob"], "who approved: %s" % approvals)
+    L.require(all(a["actor"].get("ssh_fp", "").startswith("SHA256:") for a in approvals), "the key is not on the record")
+    check_with_ssh_keygen(lab, approvals, both)
+    says(lab.run("audit", "verify", check=False), 0, "2 signed, each over its statement by somebody who may")
+    alone = signers_file(lab, "alone", who["alice"])
+    says(lab.run("audit", "verify", "--signers", alone, check=False), 1, "BAD SIGNATURE: the approval in entry %d" % approvals[1]["seq"])
+    swapped = signers_file(lab, "swapped", who["alice"].replace("alice", "bob", 1), who["bob"].replace("bob", "alice", 1))
+    told = json.loads(lab.run("audit", "--json", "verify", "--signers", swapped, check=False).stdout)
+    L.require(told["ok"] and told["signatures"]["first_bad"]["index"] == approvals[0]["seq"], "a key of another person: %s" % told)
+
+
+def policy_with_a_shut_window(lab):
+    """The shipped bundle in prod, but builds wait for a window that is shut now; alice may break the glass, and after that a
+    second plan waits for the review. FRZ-9 is hard: nothing lifts it."""
+    with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
+        bundle = json.load(f)
+    bundle.update(bundle="shut", groups={"dba": ["alice"]}, tests=[], inputs={}, breakglass={"group": "dba", "max_min": 30},
+                  checks={"reviewed": {"title": "The glass was reviewed", "when": {"history.unreviewed": {"eq": 0}}}})
+    bundle["windows"]["never"] = {"title": "Long ago", "kind": "allow", "tz": "UTC", "from": "2020-01-01T00:00", "to": "2020-01-02T00:00"}
+    builds = {"action.kind": {"eq": "index.create"}}
+    bundle["rules"] += [
+        {"id": "WIN-9", "level": "soft", "effect": "require", "title": "In the window", "match": builds, "require": {"windows": ["never"]}, "owner": "dba"},
+        {"id": "BRK-9", "level": "hard", "effect": "require", "title": "Reviewed", "match": builds, "require": {"checks": ["reviewed"]}, "owner": "dba"},
+        {"id": "FRZ-9", "level": "hard", "effect": "deny", "title": "Not there", "match": {"stage": {"eq": "execute"}},
+         "when": {"action.ns": {"any": {"eq": "shop.frozen"}}}, "owner": "dba"}]
+    path = lab.dir + "/shut.json"
+    with open(path, "w") as f:
+        json.dump(bundle, f)
+    return path
+
+
+def break_glass(lab, id, key, who, *more, minutes="30"):
+    card = lab.card(id)
+    return lab.run("cards", "breakglass", id, "--hash", card["hash"], "--target", card["target"], "--reason", "checkout is down", "--ticket", "OPS-7", "--minutes", minutes,
+                   "--sign", key, "--as", who, *more, check=False)
+
+
+def the_glass_is_broken(lab):
+    keys, who, both = set_up(lab, policy_with_a_shut_window)
+    lab.start()
+    id = lab.propose()
+    says(approve(lab, id, "--sign", keys["bob"][0], "--as", "bob"), 0, "approved")
+    lab.until_state(id, "scheduled")
+    L.require("it waits for the window never" in lab.card(id)["note"], lab.card(id)["note"])
+    says(lab.run("cards", "breakglass", id, "--hash", "x", "--reason", "r", check=False), 2, "--ticket")
+    says(break_glass(lab, id, keys["bob"][0], "bob"), 4, "does not let bob break the glass")
+    says(break_glass(lab, id, keys["alice"][0], "alice", minutes="31"), 4, "for 1 to 30 minutes")
+    says(break_glass(lab, id, keys["mallory"][0], "alice"), 4, "the signature does not count")
+    L.require(not lab.entries("breakglass", "step.intent"), "the glass is broken, or something was sent")
+    says(break_glass(lab, id, keys["alice"][0], "alice"), 0, "soft rules lifted")
+    L.require("!! BREAK-GLASS until" in lab.run("cards", "show", id).stdout and "!! %s: BREAK-GLASS" % id in lab.run("cards", "list").stdout, "there is no banner")
+    L.require("BREAK-GLASS: alice has lifted every soft rule from %s" % id in lab.log(), "nobody was told")
+    lab.until_state(id, "watching", "done")
+    verdict = [e for e in lab.entries("verdict") if e["body"]["stage"] == "execute"][-1]["body"]["verdict"]
+    L.require(verdict["waivers"] == [lab.entries("breakglass")[0]["body"]["breakglass"]["id"]], "the verdict does not count it as an exception: %s" % verdict)
+
+    # the next plan: alice breaks no other glass, and a hard rule makes it wait for the review
+    lab.run("ask", "--json", "create an index on shop.orders {total: 1}")
+    other = lab.until("a second card", lambda: [i for i in lab.ids() if i != id] or None)[0]
+    lab.until_state(other, "awaiting_approval")
+    says(break_glass(lab, other, keys["alice"][0], "alice"), 4, "nobody has reviewed it yet")
+    lab.until_state(id, "done")
+    says(approve(lab, other, "--sign", keys["bob"][0], "--as", "bob"), 0, "approved")
+    lab.until("the wait for the review", lambda: "the check reviewed must be found true" in lab.card(other)["note"])
+    says(lab.run("cards", "review", id, "--reason", "it was right, and the window was moved", check=False), 0, "is reviewed")
+    says(lab.run("cards", "review", id, "--reason", "again", check=False), 1, "reviewed by")
+    says(break_glass(lab, other, keys["alice"][0], "alice"), 0, "soft rules lifted")
+    lab.until_state(other, "watching", "done")
+    lab.stop()
+    says(lab.run("audit", "verify", "--signers", both, check=False), 0, "4 signed, each over its statement by somebody who may")
+    L.require("break-glass reviewed by" in lab.run("audit", "show", id).stdout, "the review is not told")
+
+
+def check_with_ssh_keygen(lab, approvals, signers):
+    """An independent implementation says the same of each."""
+    for a in approvals:
+        path = lab.dir + "/signature"
+        with open(path, "w") as f:
+            f.write(a["body"]["signature"])
+        statement = json.dumps(a["body"]["statement"], sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        argv = ["ssh-keygen", "-Y", "verify", "-f", signers, "-I", a["body"]["approval"]["by"], "-n", "signalbox-approve", "-s", path]
+        done = subprocess.run(argv, input=statement, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        L.require(done.returncode == 0, "ssh-keygen refuses entry %d: %s" % (a["seq"], done.stdout.decode()))
+
+
+def main():
+    if not shutil.which("ssh-keygen"):
+        print("SKIP: ssh-keygen is not installed")
+        return 77
+    failed = 0
+    for test in (two_of_a_group_sign, the_glass_is_broken):
+        lab = L.Lab(QUICK, proxy=False)
+        try:
+            test(lab)
+            print("ok", test.__name__)
+        except Exception:
+            failed += 1
+            print("FAILED", test.__name__)
+            traceback.print_exc()
+        finally:
+            lab.close()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes that approve the same card in the same moment, many times: one approval, at most one execution. And an owner
+that stands still between its intent and what it sends: it is named and never overtaken; a dead one is.
+
+SIGNALBOX_RACES says how many races (200 when not said; the long form is 10000)."""
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import lab as L  # noqa: E402
+
+QUICK = os.path.join(HERE, "crash.scenario")
+OWNER = os.path.join(L.BUILD, "tests/e2e/crash_owner")
+INDEX = "customer_id_1_created_at_-1"
+RACES = int(os.environ.get("SIGNALBOX_RACES", "200"))
+WIDTH = 100  # collections: one plan at a time moves on each
+ROUND = multiprocessing.get_context("fork")
+
+
+class Seat:
+    """A console's connection to the owner."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.lines = self.socket.makefile("rb")
+        self.seq = 0
+        self.ask("hello", {"how": "cli"}, "welcome")
+
+    def ask(self, type, body, *answers):
+        self.seq += 1
+        self.socket.sendall(json.dumps({"type": type, "seq": self.seq, "body": body}).encode() + b"\n")
+        for line in self.lines:
+            m = json.loads(line)
+            if m["seq"] == self.seq and m["type"] in (answers or ("answer",)):
+                return m["body"]
+        raise L.Failure("the owner went away")
+
+
+def racer(path, cards, start, answers):
+    seat = Seat(path)
+    for id, hash in cards:
+        start.wait()
+        body = seat.ask("approve", {"card": id, "hash": hash})
+        answers.put((id, body["ok"], body["text"]))
+    seat.socket.close()
+
+
+def propose(seat, number, round):
+    for _ in range(3):
+        body = seat.ask("request", {"text": "create an index on race.c%d {a%d: 1}" % (number, round)})
+        if body["ok"] and body.get("cards"):
+            id = body["cards"][-1]
+            seat.ask("edit", {"card": id, "sets": [{"key": "unique", "value": "true"}]})
+            card = seat.ask("get_card", {"text": id}, "card")
+            if card["state"] == "awaiting_approval" and card["revision"] == 2:
+                return card["id"], card["hash"]
+    raise L.Failure("no card: %s" % body)
+
+
+def race(lab, cards):
+    """Both processes go through the cards in step; what each was answered."""
+    start, answers = ROUND.Barrier(2), ROUND.SimpleQueue()
+    both = [ROUND.Process(target=racer, args=(lab.state + "/socket", cards, start, answers)) for _ in range(2)]
+    for p in both:
+        p.start()
+    told = [answers.get() for _ in range(2 * len(cards))]
+    for p in both:
+        p.join()
+        L.require(p.exitcode == 0, "a racer ended with %d" % p.exitcode)
+    return told
+
+
+def without_levels(lab):
+    """The shipped bundle, but no level is needed: that every proposal is edited and fails here would lower it."""
+    with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
+        bundle = json.load(f)
+    bundle.update(bundle="race", tests=[], inputs={}, rules=[r for r in bundle["rules"] if not r["id"].startswith("AUT-")])
+    with open(lab.dir + "/race.json", "w") as f:
+        json.dump(bundle, f)
+    config = lab.dir + "/config/signalbox/config"
+    with open(config) as f:
+        rest = f.read()
+    with open(config, "w") as f:
+        f.write("set policy %s/race.json\n%s" % (lab.dir, rest))
+
+
+def two_processes_race(lab):
+    without_levels(lab)
+    db = lab.sim.direct().race
+    for i in range(WIDTH):
+        db["c%d" % i].insert_many([{"a": 1}, {"a": 2}])
+    lab.start()
+    lab.until("a connection", lambda: lab.run("ask", "--json", "create an index on race.c0 {b: 1}", check=False).returncode == 0)
+    # each build fails soon, for two documents lack the field that is to be unique: what counts here is how often one is sent
+    seat, won, raced = Seat(lab.state + "/socket"), 0, {}
+    while len(raced) < RACES:
+        n = min(WIDTH, RACES - len(raced))
+        cards = [propose(seat, i, len(raced) // WIDTH) for i in range(n)]
+        told = race(lab, cards)
+        for id, _ in cards:
+            oks = [ok for card, ok, _ in told if card == id]
+            L.require(oks.count(True) == 1, "%s: %s" % (id, [t for t in told if t[0] == id]))
+            raced[id] = None
+        for id, _ in cards:
+            lab.until("the end of %s" % id, lambda: seat.ask("get_card", {"text": id}, "card")["state"] == "failed")
+            seat.ask("close", {"card": id, "reason": "the race is over"})
+    seat.socket.close()
+    lab.stop()
+
+    count = {}
+    for e in lab.entries("approval", "state", "step.intent"):
+        id = e["plan"]["card"]
+        kind = e["kind"] if e["kind"] != "state" else "start" if e["body"]["event"] == "start" else None
+        if id in raced and kind:
+            count.setdefault(id, []).append(kind)
+    wrong = {id: count.get(id) for id in raced if sorted(count.get(id, [])) != ["approval", "start", "step.intent"]}
+    L.require(not wrong, "not one approval, one start and one intent each: %s" % wrong)
+    lab.verify()
+    print("%d races" % len(raced))
+
+
+def a_stopped_owner_is_not_overtaken(lab):
+    """Between the durable intent and the command."""
+    arm = lab.dir + "/arm"
+    lab.start(program=OWNER, env={"SIGNALBOX_CRASH_AT": "execute.intent.after:1", "SIGNALBOX_CRASH_ARM": arm, "SIGNALBOX_CRASH_STOP": "1"})
+    id = lab.propose()
+    open(arm, "w").close()
+    approving = subprocess.Popen([L.PROGRAM, "cards", "approve", id, "--hash", lab.card(id)["hash"]], env=lab.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lab.until("the owner's standing still", lambda: open("/proc/%d/stat" % lab.owner.pid).read().rsplit(") ", 1)[1][0] == "T")
+    L.require(len(lab.entries("step.intent")) == 1 and not lab.entries("step.result") and not lab.proxy.writes, "it did not stop between intent and sending")
+    before = len(lab.entries())
+    named = "process %d owns" % lab.owner.pid
+    for words in (("cards", "reject", id, "--reason", "r"), ("serve",)):
+        done = lab.run(*words, check=False)
+        L.require(done.returncode and named in done.stderr and "stopped" in done.stderr, "%s: exit %d %s" % (words[0], done.returncode, done.stderr))
+    L.require(json.loads(lab.run("cards", "--json", "show", id).stdout)["state"] == "executing", "the card cannot be looked at")
+    L.require("and is stopped" in lab.run("audit", "verify").stdout, "audit verify does not say that the owner is stopped")
+    L.require(len(lab.entries()) == before and not lab.proxy.writes, "somebody went on in its place")
+    os.kill(lab.owner.pid, signal.SIGCONT)
+    lab.until_state(id, "watching", "done")
+    L.require([w.name for w in lab.proxy.writes] == ["createIndexes"], "sent: %s" % [w.name for w in lab.proxy.writes])
+    approving.wait()
+    lab.stop()
+    lab.check_record(id)
+
+
+def a_dead_owner_is(lab):
+    """The same point, and it is killed there: the next one finds that nothing was sent, and sends it."""
+    arm = lab.dir + "/arm"
+    lab.start(program=OWNER, env={"SIGNALBOX_CRASH_AT": "execute.intent.after:1", "SIGNALBOX_CRASH_ARM": arm, "SIGNALBOX_CRASH_STOP": "1"})
+    id = lab.propose()
+    open(arm, "w").close()
+    approving = subprocess.Popen([L.PROGRAM, "cards", "approve", id, "--hash", lab.card(id)["hash"]], env=lab.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lab.until("the owner's standing still", lambda: open("/proc/%d/stat" % lab.owner.pid).read().rsplit(") ", 1)[1][0] == "T")
+    lab.kill()
+    approving.wait()
+    lab.start()
+    lab.until_state(id, "watching", "done")
+    L.require([w.name for w in lab.proxy.writes] == ["createIndexes"], "sent: %s" % [w.name for w in lab.proxy.writes])
+    L.require([e["body"]["found"] for e in lab.entries("step.probe")] == ["not_done"], "it was not probed: %s" % lab.entries("step.probe"))
+    lab.stop()
+    lab.check_record(id)
+
+
+def main():
+    failed = 0
+    for test, proxy in ((two_processes_race, False), (a_stopped_owner_is_not_overtaken, True), (a_dead_owner_is, True)):
+        lab = L.Lab(QUICK, proxy=proxy)
+        try:
+            test(lab)
+            print("ok", test.__name__)
+        except Exception:
+            failed += 1
+            print("FAILED", test.__name__)
+            traceback.print_exc()
+        finally:
+            if lab.owner and lab.owner.poll() is None:
+                lab.owner.send_signal(signal.SIGCONT)
+            lab.close()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
