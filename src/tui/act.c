@@ -320,7 +320,9 @@ static void back(struct sb_tui *t, struct sb_effects *fx)
         t->overlay = OVER_NONE;
         return;
     }
-    if (t->note_shown)
+    if (t->audit.hunt.on)
+        hunt_stop(t);
+    else if (t->note_shown)
         t->note_shown = false;
     else if (t->search.shown)
         t->search.shown = false;
