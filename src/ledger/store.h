@@ -91,6 +91,7 @@ struct sb_store_row {
     int leaf_n;
     const char *json;
     int json_n;
+    bool zero_before; /* the byte before the text can be read, and is zero */
 };
 
 /* 0 go on, 1 stop, -1 error. */

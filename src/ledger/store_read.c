@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define CHUNK_ROWS 1000
-#define CHUNK_BYTES (1 << 19) /* small enough to be in the processor's cache still when it is visited */
+#define CHUNK_BYTES (1 << 20) /* so that looking whether the file stood still costs little beside it */
 
 /* Rows as they were copied, before it is known whether the file stood still. */
 struct sb_store_chunk {
@@ -18,7 +18,7 @@ struct sb_store_chunk {
     int64_t to; /* up to this number */
     struct {
         int64_t seq;
-        size_t at; /* the leaf's bytes, then the text's */
+        size_t at; /* the leaf's bytes, a zero, then the text's */
         int leaf_n, json_n;
     } row[CHUNK_ROWS];
 };
@@ -45,12 +45,13 @@ static bool copy_row(struct sb_store_chunk *c, const struct sb_store_row *row)
     c->row[c->n].leaf_n = row->leaf_n;
     c->row[c->n].json_n = row->json_n;
     sb_str_add(&c->bytes, row->leaf, (size_t)row->leaf_n);
+    sb_str_add(&c->bytes, "", 1); /* a leaf is hashed with a zero in front */
     sb_str_add(&c->bytes, row->json, (size_t)row->json_n);
     c->n++;
     return !chunk_full(c);
 }
 
-/* ---- functions that SQLite calls; they say 1 when they have enough, which ends the step ---- */
+/* ---- functions that SQLite calls; they say 1 when they have enough, which ends the step, and nothing (NULL) else ---- */
 
 static void take_row(sqlite3_context *call, int n, sqlite3_value **value)
 {
@@ -61,7 +62,8 @@ static void take_row(sqlite3_context *call, int n, sqlite3_value **value)
     row.leaf_n = sqlite3_value_bytes(value[1]);
     row.json = sqlite3_value_blob(value[2]);
     row.json_n = sqlite3_value_bytes(value[2]);
-    sqlite3_result_int(call, !copy_row(s->chunk, &row));
+    if (!copy_row(s->chunk, &row))
+        sqlite3_result_int(call, 1);
 }
 
 static void take_pair(sqlite3_context *call, int n, sqlite3_value **value)
@@ -69,7 +71,8 @@ static void take_pair(sqlite3_context *call, int n, sqlite3_value **value)
     (void)n;
     const struct sb_store *s = sqlite3_user_data(call);
     const char *id = sqlite3_value_blob(value[0]);
-    sqlite3_result_int(call, s->pair.fn(s->pair.ctx, id ? id : "", (size_t)sqlite3_value_bytes(value[0]), sqlite3_value_int64(value[1])));
+    if (s->pair.fn(s->pair.ctx, id ? id : "", (size_t)sqlite3_value_bytes(value[0]), sqlite3_value_int64(value[1])))
+        sqlite3_result_int(call, 1);
 }
 
 int sb_store_add_functions(struct sb_store *s)
@@ -166,7 +169,7 @@ static int visit_lockless(struct sb_store *s, struct cursor at, int limit, int64
         bool short_of = !chunk_full(c);
         for (int i = 0; i < c->n; i++) {
             const char *p = c->bytes.p + c->row[i].at;
-            struct sb_store_row row = {c->row[i].seq, p, c->row[i].leaf_n, p + c->row[i].leaf_n, c->row[i].json_n};
+            struct sb_store_row row = {c->row[i].seq, p, c->row[i].leaf_n, p + c->row[i].leaf_n + 1, c->row[i].json_n, true};
             seen++;
             int said = fn(ctx, &row, err);
             if (said)
