@@ -182,7 +182,7 @@ static int configure(struct sb_store *s, bool own, struct sb_err *err)
         return sb_store_fail(s, err, "the ledger cannot be set up");
     return run_sql(s, own ? "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; PRAGMA recursive_triggers=ON; "
                             "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096"
-                          : "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-256", err);
+                          : "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-256; PRAGMA mmap_size=1000000000", err);
 }
 
 static int prepare(struct sb_store *s, bool own, struct sb_err *err)
