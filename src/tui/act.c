@@ -71,8 +71,12 @@ static void go_to_number(struct sb_tui *t, int64_t number)
     }
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)number);
-    if (!pane_select(t, PANE_AUDIT, id))
-        say(t, false, "Entry #%lld is not among those that are loaded: scroll towards it, or search the record with signalbox audit.", (long long)number);
+    if (pane_select(t, PANE_AUDIT, id))
+        return;
+    if (audit_goes_on(t) && number <= t->audit.head)
+        t->audit.jump_seq = number; /* its page is asked for */
+    else
+        say(t, false, "Entry #%lld is not among those that are listed.", (long long)number);
 }
 
 static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)

@@ -253,6 +253,25 @@ static void a_search_goes_beyond_what_is_loaded_and_once_around(void **state)
     console_close(&c);
 }
 
+static void a_number_goes_to_an_entry_that_is_not_loaded(void **state)
+{
+    (void)state;
+    struct console c;
+    size_t served = 0;
+    console_open(&c, keymap, 120, 40);
+    console_play(&c, "01-connect");
+    serve(&c, &served, 99990, 10);
+    press(&c, "4 z");
+    press(&c, "M-5 M-0 M-0 M-0 G");
+    serve(&c, &served, 99990, 1);
+    assert_shows(&c, "at #5000 ");
+    serve(&c, &served, 99990, 10);
+    press(&c, "M-9 M-9 M-9 M-9 M-1 G");
+    assert_shows(&c, "Entry #99991 is not among those that are listed.");
+    assert_shows(&c, "at #5000 ");
+    console_close(&c);
+}
+
 static void what_is_looked_for_no_more_is_not_asked_for(void **state)
 {
     (void)state;
@@ -415,6 +434,7 @@ int main(void)
         cmocka_unit_test(the_ledger_is_searched_page_by_page_and_says_how_far),
         cmocka_unit_test(another_filter_lets_the_late_page_pass),
         cmocka_unit_test(a_search_goes_beyond_what_is_loaded_and_once_around),
+        cmocka_unit_test(a_number_goes_to_an_entry_that_is_not_loaded),
         cmocka_unit_test(what_is_looked_for_no_more_is_not_asked_for),
         cmocka_unit_test(a_page_that_could_not_be_read_is_asked_for_again_at_the_next_key),
         cmocka_unit_test(panes_are_sorted_and_turned_round),
