@@ -54,6 +54,15 @@ struct sb_expect sb_expect_from(const char *log, int64_t seq, const struct sb_ha
     return x;
 }
 
+/* Where a zero stands before the text, what sb_merkle_leaf hashes lies there in one piece. */
+static int hash_leaf(struct sb_hasher *h, struct sb_hash *leaf, const struct sb_store_row *row)
+{
+    if (!row->zero_before)
+        return sb_merkle_leaf(h, leaf, row->json, (size_t)row->json_n);
+    struct sb_slice whole = {row->json - 1, (size_t)row->json_n + 1};
+    return sb_hasher_slices(h, leaf, &whole, 1);
+}
+
 int sb_expect_row(struct sb_expect *x, const struct sb_store_row *row, struct sb_entry_view *view, struct sb_hash *leaf, char *what, size_t cap)
 {
     if (row->seq != x->seq) {
@@ -62,8 +71,7 @@ int sb_expect_row(struct sb_expect *x, const struct sb_store_row *row, struct sb
     }
     if (row->leaf_n != SB_HASH_LEN)
         return flaw(what, cap, "its stored leaf hash has not 32 bytes");
-    struct sb_slice whole = {row->json - 1, (size_t)row->json_n + 1}; /* what sb_merkle_leaf hashes, in one piece */
-    if (row->zero_before ? sb_hasher_slices(x->hasher, leaf, &whole, 1) : sb_merkle_leaf(x->hasher, leaf, row->json, (size_t)row->json_n))
+    if (hash_leaf(x->hasher, leaf, row))
         return flaw(what, cap, "libcrypto could not compute its hash");
     if (!sb_hash_same(leaf->bytes, row->leaf))
         return flaw(what, cap, "its bytes do not give its stored leaf hash");
