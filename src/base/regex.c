@@ -3,6 +3,7 @@
 #include <signalbox/base/regex.h>
 
 #include <pcre2.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Enough for every sensible pattern over a line of text; a hostile one ends within milliseconds. */
@@ -29,6 +30,8 @@ struct sb_regex *sb_regex_new(const char *pattern, unsigned flags, struct sb_err
         options |= PCRE2_CASELESS;
     if (flags & SB_REGEX_WHOLE)
         options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+    if (flags & SB_REGEX_PLAIN) /* goes together with few others */
+        options = (options & (PCRE2_UTF | PCRE2_CASELESS | PCRE2_ANCHORED | PCRE2_ENDANCHORED)) | PCRE2_LITERAL;
     int code;
     PCRE2_SIZE at;
     pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, len, options, &code, &at, NULL);
@@ -45,19 +48,27 @@ void sb_regex_free(struct sb_regex *re)
     pcre2_code_free((pcre2_code *)re);
 }
 
+static pcre2_match_context *new_limits(void)
+{
+    pcre2_match_context *limits = pcre2_match_context_create(NULL);
+    if (limits) {
+        pcre2_set_match_limit(limits, MATCH_LIMIT);
+        pcre2_set_depth_limit(limits, DEPTH_LIMIT);
+        pcre2_set_heap_limit(limits, HEAP_LIMIT_KIB);
+    }
+    return limits;
+}
+
 int sb_regex_match(const struct sb_regex *re, const char *subject, size_t len, struct sb_match *groups, size_t n,
                    struct sb_err *err)
 {
     pcre2_match_data *data = pcre2_match_data_create_from_pattern(code_of(re), NULL);
-    pcre2_match_context *limits = pcre2_match_context_create(NULL);
+    pcre2_match_context *limits = new_limits();
     int rc = -1;
     if (!data || !limits) {
         sb_fail_nomem(err);
         goto out;
     }
-    pcre2_set_match_limit(limits, MATCH_LIMIT);
-    pcre2_set_depth_limit(limits, DEPTH_LIMIT);
-    pcre2_set_heap_limit(limits, HEAP_LIMIT_KIB);
     int found = pcre2_match(code_of(re), (PCRE2_SPTR)subject, len, 0, PCRE2_NO_JIT, data, limits);
     if (found == PCRE2_ERROR_NOMATCH) {
         rc = 0;
@@ -78,4 +89,51 @@ out:
     pcre2_match_data_free(data);
     pcre2_match_context_free(limits);
     return rc;
+}
+
+/* ---- many subjects ---- */
+
+struct sb_matcher {
+    struct sb_regex *re;
+    pcre2_match_data *data;
+    pcre2_match_context *limits;
+};
+
+struct sb_matcher *sb_matcher_new(const char *pattern, unsigned flags, struct sb_err *err)
+{
+    struct sb_regex *re = sb_regex_new(pattern, flags, err);
+    struct sb_matcher *m = re ? calloc(1, sizeof *m) : NULL;
+    if (!m) {
+        if (re)
+            sb_fail_nomem(err);
+        sb_regex_free(re);
+        return NULL;
+    }
+    m->re = re;
+    m->data = pcre2_match_data_create(1, NULL);
+    m->limits = new_limits();
+    if (!m->data || !m->limits) {
+        sb_matcher_free(m);
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    int ignored = pcre2_jit_compile((pcre2_code *)re, PCRE2_JIT_COMPLETE); /* without it the interpreter matches */
+    (void)ignored;
+    return m;
+}
+
+void sb_matcher_free(struct sb_matcher *m)
+{
+    if (!m)
+        return;
+    pcre2_match_data_free(m->data);
+    pcre2_match_context_free(m->limits);
+    sb_regex_free(m->re);
+    free(m);
+}
+
+int sb_matcher_match(struct sb_matcher *m, const char *subject, size_t len)
+{
+    int found = pcre2_match(code_of(m->re), (PCRE2_SPTR)subject, len, 0, 0, m->data, m->limits);
+    return found >= 0 ? 1 : found == PCRE2_ERROR_NOMATCH ? 0 : -1;
 }

@@ -209,11 +209,14 @@ const char *sb_scan_object(struct sb_scan *c, const char *p, unsigned depth, con
     if (++p < c->end && *p == '}')
         return p + 1;
     struct before before = {{NULL, 0}, 0, 0};
+    uint64_t lengths = 0; /* of the wanted keys: most others are of none of them */
+    for (size_t i = 0; i < wants_n; i++)
+        lengths |= UINT64_C(1) << (wants[i].n & 63);
     for (;;) {
         const char *value = quick_key(c, p, &before);
         if (!value && !(value = check_key(c, p, &before)))
             return NULL;
-        const struct sb_want *want = wants_n ? wanted(wants, wants_n, before.key) : NULL;
+        const struct sb_want *want = lengths >> (before.key.n & 63) & 1 ? wanted(wants, wants_n, before.key) : NULL;
         if (want) {
             p = check_wanted(c, value, depth + 1, want);
         } else if (value < c->end && *value == '"') {

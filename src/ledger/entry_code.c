@@ -93,6 +93,14 @@ static int record_of(const struct sb_schema *schema, void *dst, struct sb_span v
     return rc;
 }
 
+int sb_entry_kind_of(const struct sb_entry_view *view)
+{
+    for (int i = 0; i < SB_ENTRY_KINDS; i++)
+        if (sb_span_is(view->kind, sb_name(&sb_entry_kinds, i)))
+            return i;
+    return -1;
+}
+
 int sb_entry_decode(const char *bytes, size_t n, unsigned levels, struct sb_entry *e, struct sb_err *err)
 {
     struct sb_entry_view v;
@@ -100,11 +108,7 @@ int sb_entry_decode(const char *bytes, size_t n, unsigned levels, struct sb_entr
     memset(e, 0, sizeof *e);
     if (!sb_entry_view(bytes, n, NULL, &v, &flaw))
         return sb_fail(err, SB_ELEDGER, "a stored entry is damaged at byte %zu: %s", flaw.at, flaw.what);
-    char *kind = NULL;
-    if (text_of(&kind, v.kind, err))
-        return -1;
-    e->kind = sb_name_find(&sb_entry_kinds, kind);
-    free(kind);
+    e->kind = sb_entry_kind_of(&v);
     if (e->kind < 0) {
         e->kind = 0;
         return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " is of a kind this program does not know (%.*s): a newer signalbox wrote it",

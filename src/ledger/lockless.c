@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ahead.h"
 #include "lockless.h"
 
 #include <signalbox/base/clock.h>
@@ -123,6 +124,7 @@ int sb_lockless_read(struct sb_lockless *f, sb_lockless_fn read, void *ctx, stru
         struct sb_err why = SB_ERR_INIT;
         int rc = -1;
         if (!before.committing) {
+            sqlite3_file_control(f->db, "main", SB_AHEAD_FORGET, NULL);
             rc = read(ctx, &why);
             struct stand after = stand_after(f);
             if (same(&before, &after) && !(rc && passing(&why))) {
@@ -156,7 +158,9 @@ int sb_lockless_open(struct sb_lockless *f, const char *path, struct sb_err *err
     f->lock = slash ? sb_format("%.*s/lock", (int)(slash - path), path) : sb_format("lock");
     if (!f->path || !f->journal || !f->lock)
         return sb_fail_nomem(err);
-    if (sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, "unix-none") != SQLITE_OK) {
+    if (!sb_ahead_vfs())
+        return sb_fail(err, SB_ELEDGER, "cannot open %s: SQLite was built without its VFS unix-none", path);
+    if (sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, sb_ahead_vfs()) != SQLITE_OK) {
         sb_fail(err, SB_ELEDGER, "cannot open %s: %s", path, f->db && sqlite3_system_errno(f->db) ? strerrordesc_np(sqlite3_system_errno(f->db)) : "out of memory");
         if (err)
             err->detail = f->db ? sqlite3_extended_errcode(f->db) : SQLITE_NOMEM;

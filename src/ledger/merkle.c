@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/ledger/merkle.h>
 
-#include <string.h>
-
 int sb_merkle_leaf(struct sb_hasher *h, struct sb_hash *out, const void *entry, size_t n)
 {
     struct sb_slice slices[] = {{"\0", 1}, {entry, n}};
@@ -11,11 +9,7 @@ int sb_merkle_leaf(struct sb_hasher *h, struct sb_hash *out, const void *entry, 
 
 int sb_merkle_node(struct sb_hasher *h, struct sb_hash *out, const struct sb_hash *left, const struct sb_hash *right)
 {
-    uint8_t both[1 + 2 * SB_HASH_LEN] = {1};
-    memcpy(both + 1, left->bytes, SB_HASH_LEN);
-    memcpy(both + 1 + SB_HASH_LEN, right->bytes, SB_HASH_LEN);
-    struct sb_slice slice = {both, sizeof both};
-    return sb_hasher_slices(h, out, &slice, 1);
+    return sb_hasher_node(h, out, 1, left, right);
 }
 
 int sb_merkle_push_subtree(struct sb_merkle *m, struct sb_hasher *h, unsigned level, const struct sb_hash *root)

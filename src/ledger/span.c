@@ -7,49 +7,82 @@
 
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 /* Behind the string whose opening quote is at p. */
-static const char *behind_string(const char *p)
+static const char *behind_string(const char *p, const char *end)
 {
-    for (p++; *p != '"'; p++)
-        p += *p == '\\';
-    return p + 1;
+    for (p++;;) {
+#if defined(__SSE2__)
+        const __m128i quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\');
+        for (unsigned hit = 0; hit == 0 && end - p >= 16; p += hit ? __builtin_ctz(hit) : 16) {
+            __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+            hit = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, escape)));
+        }
+#endif
+        while (p < end && *p != '"' && *p != '\\')
+            p++;
+        if (p >= end || *p == '"')
+            return p < end ? p + 1 : end;
+        p += 2;
+    }
+}
+
+/* The next place where a string, an object or a list begins or one of those ends. */
+static const char *next_bracket(const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"'), open = _mm_set1_epi8('['), shut = _mm_set1_epi8(']'), bit = _mm_set1_epi8((char)~0x20);
+    for (; end - p >= 16; p += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p), y = _mm_and_si128(x, bit); /* { and } become [ and ] */
+        __m128i any = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(y, open), _mm_cmpeq_epi8(y, shut)), _mm_cmpeq_epi8(x, quote));
+        unsigned hit = (unsigned)_mm_movemask_epi8(any);
+        if (hit)
+            return p + __builtin_ctz(hit);
+    }
+#endif
+    while (p < end && *p != '"' && *p != '{' && *p != '[' && *p != '}' && *p != ']')
+        p++;
+    return p;
 }
 
 /* Behind the value at p. */
-static const char *behind_value(const char *p)
+static const char *behind_value(const char *p, const char *end)
 {
     if (*p == '"')
-        return behind_string(p);
+        return behind_string(p, end);
     if (*p != '{' && *p != '[') {
-        while (*p != ',' && *p != '}' && *p != ']')
+        while (p < end && *p != ',' && *p != '}' && *p != ']')
             p++;
         return p;
     }
-    for (unsigned depth = 0;;) {
+    for (unsigned depth = 0; (p = next_bracket(p, end)) < end;) {
         if (*p == '"') {
-            p = behind_string(p);
+            p = behind_string(p, end);
             continue;
         }
         if (*p == '{' || *p == '[')
             depth++;
-        else if ((*p == '}' || *p == ']') && --depth == 0)
+        else if (--depth == 0)
             return p + 1;
         p++;
     }
+    return end;
 }
 
 static struct sb_span member(struct sb_span object, const char *key, size_t n)
 {
     if (!object.p || *object.p != '{')
         return (struct sb_span){NULL, 0};
-    const char *p = object.p + 1;
+    const char *p = object.p + 1, *end = object.p + object.n;
     while (*p == '"') {
         const char *quote = p;
-        p = behind_string(p);
+        p = behind_string(p, end);
         bool hit = (size_t)(p - quote) - 2 == n && memcmp(quote + 1, key, n) == 0;
         const char *value = p + 1;
-        /* a number that ends the whole text has nothing behind it: only objects are looked into, so a brace follows */
-        p = behind_value(value);
+        p = behind_value(value, end);
         if (hit)
             return (struct sb_span){value, (size_t)(p - value)};
         p += *p == ',';
@@ -133,16 +166,16 @@ static json_t *shallow(struct sb_span value, unsigned levels);
 static json_t *shallow_object(struct sb_span value, unsigned levels)
 {
     json_t *object = json_object();
-    const char *p = value.p + 1;
+    const char *p = value.p + 1, *end = value.p + value.n;
     struct sb_str key;
     sb_str_init(&key);
     while (object && *p == '"') {
         const char *quote = p;
-        p = behind_string(p);
+        p = behind_string(p, end);
         sb_str_clear(&key);
         unescape(&key, (struct sb_span){quote, (size_t)(p - quote)});
         const char *start = p + 1;
-        p = behind_value(start);
+        p = behind_value(start, end);
         bool dropped = *start == '[' || (*start == '{' && levels == 1);
         if (!dropped) {
             json_t *one = shallow((struct sb_span){start, (size_t)(p - start)}, levels - 1);

@@ -42,6 +42,8 @@ enum sb_store_statement {
     SB_STMT_UP,
     SB_STMT_DOWN,
     SB_STMT_BY_REF,
+    SB_STMT_TAKE_UP,
+    SB_STMT_REST_OF_REF,
     SB_STMT_REFS,
     SB_STMT_ALL_STARTED,
     SB_STMTS
@@ -49,10 +51,18 @@ enum sb_store_statement {
 
 struct sb_store_chunk;
 
+/* A stored pair: an id and the entry it is noted with. True: that is enough. The id ends with its n bytes and lives until the
+ * visitor returns. */
+typedef bool (*sb_store_pair_fn)(void *ctx, const char *id, size_t n, int64_t seq);
+
 struct sb_store {
     sqlite3 *db;
     struct sb_lockless reader; /* of whoever is not the owner: db is its */
     struct sb_store_chunk *chunk;
+    struct {
+        sb_store_pair_fn fn;
+        void *ctx;
+    } pair; /* who is given pairs now */
     sqlite3_stmt *stmt[SB_STMTS]; /* the writing ones are NULL in a reader */
     char log[33];
 };
@@ -81,6 +91,7 @@ struct sb_store_row {
     int leaf_n;
     const char *json;
     int json_n;
+    bool zero_before; /* the byte before the text can be read, and is zero */
 };
 
 /* 0 go on, 1 stop, -1 error. */
@@ -103,6 +114,19 @@ int64_t sb_store_data_version(struct sb_store *s, struct sb_err *err);
 
 /* Runs a reading that goes through the statements itself, as sb_lockless_read does; an owner's runs once. */
 int sb_store_read(struct sb_store *s, sb_lockless_fn read, void *ctx, struct sb_err *err);
+
+enum sb_store_pairs { SB_PAIRS_REFS, SB_PAIRS_STARTED };
+
+/* Visits the lines of one of the two tables behind (id, seq), rising by id and then seq, until the visitor has enough. To be
+ * called from within sb_store_read. */
+int sb_store_pairs(struct sb_store *s, enum sb_store_pairs which, struct sb_span id, int64_t seq, sb_store_pair_fn fn, void *ctx, struct sb_err *err);
+
+/* ---- between store.c and store_read.c ---- */
+
+int sb_store_add_functions(struct sb_store *s); /* to the connection; 0 when they are there */
+void sb_store_chunk_free(struct sb_store_chunk *c);
+
+/* ---- */
 
 /* The keys the log has signed with, as their lines for verifiers, oldest first; and one more of them, the n-th from 0. */
 int sb_store_keys(struct sb_store *s, int (*fn)(void *ctx, const char *text, size_t n, struct sb_err *err), void *ctx, struct sb_err *err);

@@ -54,11 +54,18 @@ static void blame(struct verifier *v, int64_t index, const char *fmt, ...)
 
 /* ---- one entry ---- */
 
-/* Keyed so that nobody can choose a pair that falls out of the sum. */
+/* Keyed so that nobody can choose a pair that falls out of the sum. Eight bytes of the id at a time. */
 static uint64_t pair_hash(const struct verifier *v, const char *id, size_t n, int64_t seq)
 {
-    uint64_t h = sb_fnv1a(v->key[0], id, n) + (uint64_t)seq * UINT64_C(0x9e3779b97f4a7c15);
-    h = (h ^ h >> 32) * (v->key[1] | 1);
+    uint64_t h = v->key[0] + (uint64_t)seq * UINT64_C(0x9e3779b97f4a7c15), word;
+    for (h ^= n; n >= sizeof word; id += sizeof word, n -= sizeof word) {
+        memcpy(&word, id, sizeof word);
+        h = (h ^ word) * (v->key[1] | 1);
+        h ^= h >> 32;
+    }
+    word = 0;
+    memcpy(&word, id, n);
+    h = (h ^ word) * (v->key[1] | 1);
     h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
     return h ^ h >> 32;
 }
@@ -159,94 +166,129 @@ static int take_row(void *ctx, const struct sb_store_row *row, struct sb_err *er
 
 /* ---- what is stored in another order ---- */
 
-enum pairs { REFS, STARTS };
-
-static sqlite3_stmt *pair_query(struct verifier *v, enum pairs which, const char *id, int64_t seq, int limit)
-{
-    sqlite3_stmt *q = v->store.stmt[which == REFS ? SB_STMT_REFS : SB_STMT_ALL_STARTED];
-    sqlite3_bind_text(q, 1, id, -1, SQLITE_TRANSIENT);
-    if (which == REFS)
-        sqlite3_bind_int64(q, 2, seq);
-    sqlite3_bind_int(q, which == REFS ? 3 : 2, limit);
-    return q;
-}
-
 /* A page of stored pairs behind one of them: how many, the last, and the sum of those of entries up to `to` (an owner goes on
  * appending). */
 struct pair_page {
     struct verifier *v;
-    enum pairs which;
+    enum sb_store_pairs which;
     int64_t to;
     int limit, seen;
     uint64_t sum;
-    const char *after_id;
+    struct sb_span after_id;
     int64_t after_seq, seq;
-    char id[SB_ITEM_ID_MAX + 1];
+    struct sb_str id;
 };
 
-static int read_pairs(void *ctx, struct sb_err *err)
+static bool take_pair(void *ctx, const char *id, size_t n, int64_t seq)
 {
     struct pair_page *p = ctx;
-    sqlite3_stmt *q = pair_query(p->v, p->which, p->after_id, p->after_seq, p->limit);
-    const char *text = NULL;
-    size_t n = 0;
-    int rc;
-    p->sum = 0;
-    for (p->seen = 0; (rc = sqlite3_step(q)) == SQLITE_ROW; p->seen++) {
-        text = (const char *)sqlite3_column_text(q, 0);
-        p->seq = sqlite3_column_int64(q, 1);
-        n = text ? (size_t)sqlite3_column_bytes(q, 0) : 0;
-        if (n > SB_ITEM_ID_MAX)
-            n = 0;
-        if (p->seq <= p->to)
-            p->sum += pair_hash(p->v, text, n, p->seq);
-        if (p->seen + 1 == p->limit) /* nothing goes on behind a short page */
-            snprintf(p->id, sizeof p->id, "%.*s", (int)n, n ? text : "");
-    }
-    int bad = rc == SQLITE_DONE ? 0 : sb_store_fail(&p->v->store, err, "the ledger cannot be read");
-    sqlite3_reset(q);
-    return bad;
+    if (seq <= p->to)
+        p->sum += pair_hash(p->v, id, n, seq);
+    if (++p->seen < p->limit)
+        return false;
+    p->seq = seq; /* nothing goes on behind a short page */
+    sb_str_add(&p->id, id, n);
+    return true;
 }
 
-static int sum_stored(struct verifier *v, enum pairs which, int64_t to, uint64_t *sum, struct sb_err *err)
+static int take_pairs(void *ctx, struct sb_err *err)
 {
-    char id[SB_ITEM_ID_MAX + 1] = "";
-    struct pair_page p = {.v = v, .which = which, .to = to, .limit = PIECE, .after_id = id};
+    struct pair_page *p = ctx;
+    sb_str_clear(&p->id);
+    p->sum = 0;
+    p->seen = 0;
+    return sb_store_pairs(&p->v->store, p->which, p->after_id, p->after_seq, take_pair, p, err);
+}
+
+/* Reads the next page into p: 1 it ends with p->id and p->seq, and there may be more; 0 there is no more; -1 error. A damaged
+ * file may lead around in a circle. */
+static int read_pairs(struct pair_page *p, struct sb_str *after, struct sb_err *err)
+{
+    p->after_id = (struct sb_span){after->p, after->len};
+    if (sb_store_read(&p->v->store, take_pairs, p, err))
+        return -1;
+    if (!sb_str_ok(&p->id))
+        return sb_fail_nomem(err);
+    if (p->seen < p->limit)
+        return 0;
+    int order = memcmp(after->p, p->id.p, after->len < p->id.len ? after->len : p->id.len);
+    if (order > 0 || (order == 0 && (after->len > p->id.len || (after->len == p->id.len && p->after_seq >= p->seq)))) {
+        sb_fail(err, SB_ELEDGER, "the lines of a table are not in their order");
+        return -1;
+    }
+    sb_str_clear(after);
+    sb_str_add(after, p->id.p, p->id.len);
+    p->after_seq = p->seq;
+    return sb_str_ok(after) ? 1 : sb_fail_nomem(err);
+}
+
+static int sum_stored(struct verifier *v, enum sb_store_pairs which, int64_t to, uint64_t *sum, struct sb_err *err)
+{
+    struct pair_page p = {.v = v, .which = which, .to = to, .limit = PIECE};
+    struct sb_str after;
+    int more;
+    sb_str_init(&p.id);
+    sb_str_init(&after);
     *sum = 0;
     do {
-        if (sb_store_read(&v->store, read_pairs, &p, err))
-            return -1;
+        more = read_pairs(&p, &after, err);
         *sum += p.sum;
-        memcpy(id, p.id, sizeof id);
-        p.after_seq = p.seq;
-    } while (p.seen == PIECE);
-    return 0;
+    } while (more > 0);
+    sb_str_release(&after);
+    sb_str_release(&p.id);
+    return more;
 }
 
 struct search {
     struct verifier *v;
-    enum pairs which;
+    enum sb_store_pairs which;
     int64_t found;
     char id[SB_ITEM_ID_MAX + 1];
 };
 
+static void name_pair(struct search *s, const char *id, size_t n)
+{
+    snprintf(s->id, sizeof s->id, "%.*s", (int)(n < sizeof s->id ? n : sizeof s->id - 1), id);
+}
+
+struct sought {
+    struct verifier *v;
+    struct sb_span id;
+    int64_t seq;
+    bool there;
+};
+
+static bool is_sought(void *ctx, const char *id, size_t n, int64_t seq)
+{
+    struct sought *w = ctx;
+    w->there = seq == w->seq && n == w->id.n && memcmp(id, w->id.p, n) == 0;
+    return true;
+}
+
+static int look_up_ref(void *ctx, struct sb_err *err)
+{
+    struct sought *w = ctx;
+    w->there = false;
+    return sb_store_pairs(&w->v->store, SB_PAIRS_REFS, w->id, w->seq - 1, is_sought, w, err);
+}
+
 static bool pair_is_stored(struct search *s, struct sb_span id, int64_t seq)
 {
-    snprintf(s->id, sizeof s->id, "%.*s", (int)id.n, id.p);
-    if (s->which == STARTS)
+    name_pair(s, id.p, id.n);
+    if (s->which == SB_PAIRS_STARTED)
         return sb_store_started(&s->v->store, s->id, NULL) == seq;
-    struct pair_page p = {.v = s->v, .which = REFS, .to = NEVER, .limit = 1, .after_id = s->id, .after_seq = seq - 1};
-    return sb_store_read(&s->v->store, read_pairs, &p, NULL) == 0 && p.seen == 1 && p.seq == seq && strcmp(p.id, s->id) == 0;
+    struct sought w = {s->v, id, seq, false};
+    return sb_store_read(&s->v->store, look_up_ref, &w, NULL) == 0 && w.there;
 }
 
 /* What an entry must have in the table. */
-static size_t claims(enum pairs which, const struct sb_store_row *row, struct sb_span refs[SB_ENTRY_REFS])
+static size_t claims(enum sb_store_pairs which, const struct sb_store_row *row, struct sb_span refs[SB_ENTRY_REFS])
 {
     struct sb_entry_view view;
     struct sb_flaw flaw;
     if (!sb_entry_view(row->json, (size_t)row->json_n, NULL, &view, &flaw))
         return 0;
-    if (which == REFS)
+    if (which == SB_PAIRS_REFS)
         return sb_entry_refs(&view, refs);
     refs[0] = sb_span_is(view.kind, "step.intent") ? sb_span_plain(view.body_part[SB_BODY_NONCE]) : (struct sb_span){NULL, 0};
     return refs[0].p != NULL;
@@ -283,30 +325,34 @@ static int look_for_claim(void *ctx, const struct sb_store_row *row, struct sb_e
 /* The first line of the table that no entry made: its entry in s->found, or 0 when every line has one. */
 static int look_for_extra(struct search *s, int64_t to, struct sb_err *err)
 {
-    char id[SB_ITEM_ID_MAX + 1] = "";
-    int64_t seq = 0;
-    for (;;) {
-        struct pair_page p = {.v = s->v, .which = s->which, .to = to, .limit = 1, .after_id = id, .after_seq = seq};
-        s->found = 0;
-        if (sb_store_read(&s->v->store, read_pairs, &p, err))
-            return -1;
-        if (p.seen == 0)
-            return 0;
-        memcpy(id, p.id, sizeof id);
-        seq = p.seq;
-        if (seq > to)
+    struct pair_page p = {.v = s->v, .which = s->which, .to = to, .limit = 1};
+    struct sb_str after;
+    int more;
+    sb_str_init(&p.id);
+    sb_str_init(&after);
+    s->found = 0;
+    while ((more = read_pairs(&p, &after, err)) > 0) {
+        if (p.seq > to)
             continue;
-        snprintf(s->id, sizeof s->id, "%s", id);
-        if (sb_store_up(&s->v->store, seq, seq, 1, look_for_claim, s, err) < 0)
-            return -1;
-        if (!s->found) {
-            s->found = seq;
-            return 0;
+        name_pair(s, after.p, after.len);
+        s->found = 0;
+        if (sb_store_up(&s->v->store, p.seq, p.seq, 1, look_for_claim, s, err) < 0) {
+            more = -1;
+            break;
         }
+        if (!s->found) {
+            s->found = p.seq;
+            more = 0;
+            break;
+        }
+        s->found = 0;
     }
+    sb_str_release(&after);
+    sb_str_release(&p.id);
+    return more;
 }
 
-static int compare_pairs(struct verifier *v, enum pairs which, uint64_t expected, struct sb_err *err)
+static int compare_pairs(struct verifier *v, enum sb_store_pairs which, uint64_t expected, struct sb_err *err)
 {
     uint64_t sum = 0;
     if (sum_stored(v, which, v->out->entries, &sum, err))
@@ -314,7 +360,7 @@ static int compare_pairs(struct verifier *v, enum pairs which, uint64_t expected
     if (sum == expected)
         return 0;
     struct search s = {v, which, 0, ""};
-    const char *table = which == REFS ? "the table of references" : "the table of used nonces";
+    const char *table = which == SB_PAIRS_REFS ? "the table of references" : "the table of used nonces";
     for (int64_t next = 1; next <= v->out->entries && !s.found; next += PIECE)
         if (sb_store_up(&v->store, next, next + PIECE - 1, PIECE, look_for_missing, &s, err) < 0)
             return -1;
@@ -503,7 +549,7 @@ out:
 static int verify_beside(struct verifier *v, struct sb_err *err)
 {
     struct sb_err why = SB_ERR_INIT;
-    if (compare_pairs(v, REFS, v->refs, &why) || compare_pairs(v, STARTS, v->starts, &why) || verify_schema(v, &why) || (v->thorough && check_structure(v, &why)))
+    if (compare_pairs(v, SB_PAIRS_REFS, v->refs, &why) || compare_pairs(v, SB_PAIRS_STARTED, v->starts, &why) || verify_schema(v, &why) || (v->thorough && check_structure(v, &why)))
         return finding(v, 0, &why, err);
     return 0;
 }

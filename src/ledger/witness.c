@@ -7,6 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#define AHEAD 8 /* tiles that are read at once */
+
+/* A tile as it is noted. */
+struct tile {
+    uint8_t leaves[SB_TILE_LEAVES][SB_HASH_LEN];
+    size_t n; /* of leaves */
+    struct sb_hash root;
+    bool has_root; /* one of the right size was there */
+};
+
 struct sb_witness {
     struct sb_lockless file;
     const char *log;
@@ -14,8 +24,10 @@ struct sb_witness {
     int64_t seq;
     int64_t anchor[SB_ANCHORS];
     struct sb_items items;
-    uint8_t last[SB_TILE_LEAVES][SB_HASH_LEN]; /* the tile that was not full */
-    size_t last_n;
+    struct tile last; /* the one that was not full, as it was when items and number were read: it grows */
+    struct tile ahead[AHEAD];
+    int64_t ahead_from; /* number of the first of them */
+    size_t ahead_n;
     uint8_t taken[SB_TILE_LEAVES][SB_HASH_LEN];
     int64_t taken_from; /* entry of taken[0]; 0: none yet */
     size_t taken_n;
@@ -61,29 +73,19 @@ static bool read_items(struct sb_witness *w)
     return good;
 }
 
-struct tile {
-    struct sb_witness *w;
-    int64_t n;
-    uint8_t (*leaves)[SB_HASH_LEN];
-    size_t count;
-    struct sb_hash root;
-    bool has_root;
-};
-
-static int take_tile(void *ctx, struct sb_err *err)
+static int take_tile(struct sb_witness *w, int64_t at, struct tile *t, struct sb_err *err)
 {
-    struct tile *t = ctx;
-    sqlite3_stmt *q = t->w->tile;
-    t->count = 0;
+    sqlite3_stmt *q = w->tile;
+    t->n = 0;
     t->has_root = false;
-    sqlite3_bind_int64(q, 1, t->n);
+    sqlite3_bind_int64(q, 1, at);
     int rc = sqlite3_step(q);
     if (rc == SQLITE_ROW) {
         const void *bytes = sqlite3_column_blob(q, 0), *top = sqlite3_column_blob(q, 1);
         size_t size = (size_t)sqlite3_column_bytes(q, 0);
-        if (bytes && size % SB_HASH_LEN == 0 && size <= sizeof t->w->last) {
+        if (bytes && size % SB_HASH_LEN == 0 && size <= sizeof t->leaves) {
             memcpy(t->leaves, bytes, size);
-            t->count = size / SB_HASH_LEN;
+            t->n = size / SB_HASH_LEN;
         }
         t->has_root = top && sqlite3_column_bytes(q, 1) == SB_HASH_LEN;
         if (t->has_root)
@@ -98,14 +100,38 @@ static int take_tile(void *ctx, struct sb_err *err)
     return -1;
 }
 
-/* has_root: one of the right size was there. */
-static size_t read_tile(struct sb_witness *w, int64_t n, uint8_t leaves[SB_TILE_LEAVES][SB_HASH_LEN], struct sb_hash *root, bool *has_root)
+static int64_t last_tile(const struct sb_witness *w)
 {
-    struct tile t = {.w = w, .n = n, .leaves = leaves};
-    bool read = sb_lockless_read(&w->file, take_tile, &t, NULL) == 0;
-    *has_root = read && t.has_root;
-    *root = t.root;
-    return read ? t.count : 0;
+    return w->seq ? (w->seq - 1) / SB_TILE_LEAVES : -1;
+}
+
+/* Every tile that is full stays as it is. */
+static int take_full_tiles(void *ctx, struct sb_err *err)
+{
+    struct sb_witness *w = ctx;
+    int64_t full = w->seq / SB_TILE_LEAVES;
+    w->ahead_n = 0;
+    while (w->ahead_n < AHEAD && w->ahead_from + (int64_t)w->ahead_n < full) {
+        if (take_tile(w, w->ahead_from + (int64_t)w->ahead_n, &w->ahead[w->ahead_n], err))
+            return -1;
+        w->ahead_n++;
+    }
+    return 0;
+}
+
+/* NULL: it is not noted, or cannot be read. */
+static const struct tile *noted_tile(struct sb_witness *w, int64_t at)
+{
+    if (at == last_tile(w) && w->seq % SB_TILE_LEAVES)
+        return &w->last;
+    if (at > last_tile(w))
+        return NULL;
+    if (at < w->ahead_from || at >= w->ahead_from + (int64_t)w->ahead_n) {
+        w->ahead_from = at;
+        if (sb_lockless_read(&w->file, take_full_tiles, w, NULL))
+            w->ahead_n = 0;
+    }
+    return w->ahead_n ? &w->ahead[at - w->ahead_from] : NULL;
 }
 
 /* Items and sequence number as of one moment. */
@@ -114,17 +140,14 @@ static int read_all(void *ctx, struct sb_err *err)
     struct sb_witness *w = ctx;
     sb_items_release(&w->items);
     memset(w->anchor, 0, sizeof w->anchor);
-    w->last_n = 0;
+    w->last.n = w->ahead_n = 0;
     w->seq = 0;
     sqlite3_finalize(w->tile);
     bool good = sqlite3_exec(w->file.db, "PRAGMA query_only=ON; PRAGMA cell_size_check=ON", NULL, NULL, NULL) == SQLITE_OK;
     w->tile = good ? prepare(w, "SELECT leaves, root FROM tile WHERE n = ?1") : NULL;
     good = w->tile && read_state(w, w->log) && read_items(w);
-    if (good && w->seq) {
-        struct tile last = {.w = w, .n = (w->seq - 1) / SB_TILE_LEAVES, .leaves = w->last};
-        good = take_tile(&last, err) == 0 && last.count;
-        w->last_n = last.count;
-    }
+    if (good && w->seq)
+        good = take_tile(w, last_tile(w), &w->last, err) == 0 && w->last.n;
     if (good)
         return 0;
     sb_fail(err, SB_ELEDGER, "%s cannot be read now: %s", w->file.path, sqlite3_errmsg(w->file.db));
@@ -183,23 +206,16 @@ int64_t sb_witness_seq(const struct sb_witness *w)
 /* Compares the taken leaves, and the root when they make a whole tile, with the noted ones. */
 static int64_t compare_tile(struct sb_witness *w, int64_t seq, const struct sb_hash *tile_root)
 {
-    uint8_t noted[SB_TILE_LEAVES][SB_HASH_LEN];
-    struct sb_hash root;
-    bool has_root = false;
-    int64_t tile = (w->taken_from - 1) / SB_TILE_LEAVES, last = w->seq ? (w->seq - 1) / SB_TILE_LEAVES : -1;
-    size_t n = 0;
-    if (tile < last || (tile == last && w->seq % SB_TILE_LEAVES == 0))
-        n = read_tile(w, tile, noted, &root, &has_root);
-    else if (tile == last) /* as it was when items and number were read: it grows */
-        memcpy(noted, w->last, (n = w->last_n) * SB_HASH_LEN);
+    const struct tile *noted = noted_tile(w, (w->taken_from - 1) / SB_TILE_LEAVES);
+    size_t n = noted ? noted->n : 0;
     for (size_t i = 0; i < w->taken_n; i++) {
         int64_t at = w->taken_from + (int64_t)i;
         if (at > seq || at > w->seq)
             return 0;
-        if (i >= n || memcmp(noted[i], w->taken[i], SB_HASH_LEN) != 0)
+        if (i >= n || !sb_hash_same(noted->leaves[i], w->taken[i]))
             return at;
     }
-    bool root_good = !tile_root || (has_root && memcmp(root.bytes, tile_root->bytes, SB_HASH_LEN) == 0);
+    bool root_good = !tile_root || (noted && noted->has_root && sb_hash_same(noted->root.bytes, tile_root->bytes));
     if (!root_good && !w->bad_root)
         w->bad_root = w->taken_from;
     return 0;

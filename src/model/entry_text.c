@@ -68,6 +68,27 @@ void sb_entry_text(const struct sb_entry *e, struct sb_str *out)
     }
 }
 
+static void add_word(struct sb_str *out, const char *text)
+{
+    if (!text || !text[0])
+        return;
+    if (out->len)
+        sb_str_add(out, "  ", 2);
+    sb_str_adds(out, text);
+}
+
+void sb_audit_row_words(const struct sb_audit_row *row, struct sb_str *out)
+{
+    char number[24];
+    snprintf(number, sizeof number, "#%lld", (long long)row->seq);
+    add_word(out, number);
+    add_word(out, row->actor);
+    add_word(out, row->kind);
+    add_word(out, row->card);
+    add_word(out, row->case_id);
+    add_word(out, row->text);
+}
+
 int sb_entry_row(const struct sb_entry *e, struct sb_audit_row *row)
 {
     *row = (struct sb_audit_row){.seq = e->seq, .ts = e->ts};

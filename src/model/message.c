@@ -43,6 +43,11 @@ static const struct sb_schema edit_schema = SB_SCHEMA("edit", struct sb_edit, ed
 static const struct sb_member audit_ask_members[] = {
     SB_MEMBER(struct sb_audit_ask, before, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_audit_ask, limit, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_audit_ask, match, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_audit_ask, plain, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_audit_ask, caseless, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_audit_ask, without, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_audit_ask, upward, SB_BOOL, 0, NULL),
 };
 static const struct sb_schema audit_ask_schema = SB_SCHEMA("audit_ask", struct sb_audit_ask, audit_ask_members);
 
@@ -62,6 +67,9 @@ static const struct sb_member page_members[] = {
     SB_MEMBER(struct sb_audit_page, head, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_audit_page, at_start, SB_BOOL, 0, NULL),
     SB_LIST(struct sb_audit_page, rows, SB_RECS, SB_ALWAYS, &sb_audit_row_schema),
+    SB_MEMBER(struct sb_audit_page, searched_from, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_audit_page, searched_to, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_audit_page, undecided, SB_INT, 0, NULL),
 };
 static const struct sb_schema page_schema = SB_SCHEMA("audit_page", struct sb_audit_page, page_members);
 

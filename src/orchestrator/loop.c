@@ -343,20 +343,6 @@ static void tick(struct sb_orchestrator *o)
 
 /* ---- asks ---- */
 
-static void ask_audit(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
-{
-    const struct sb_audit_ask *ask = m->body;
-    struct sb_message *reply = sb_message_new(SB_NEWS_AUDIT, m->seq);
-    struct sb_err err = SB_ERR_INIT;
-    int64_t limit = ask->limit < 1 ? 100 : ask->limit > 500 ? 500 : ask->limit;
-    if (reply && sb_ledger_page(o->ledger, ask->before, limit, reply->body, &err)) {
-        sb_message_free(reply);
-        sb_o_answer(o, seat, m->seq, &err, NULL, NULL, " ");
-        return;
-    }
-    sb_o_tell(o, seat, reply);
-}
-
 static void ask_one(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
 {
     const char *id = ((const struct sb_text *)m->body)->text;
@@ -410,7 +396,7 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         ask_one(o, a->seat, m);
         break;
     case SB_ASK_AUDIT:
-        ask_audit(o, a->seat, m);
+        sb_o_ask_audit(o, a->seat, m);
         break;
     case SB_ASK_ACK:
         ask_ack(o, a->seat, m);
@@ -541,6 +527,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_history(o);
     sb_o_free_levels(o);
     sb_mask_close(o->mask);
+    sb_o_free_search(o);
     sb_ledger_close(o->ledger);
     sb_queue_free(o->mail);
     for (size_t i = 0; i < o->namespaces_n; i++)

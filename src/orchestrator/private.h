@@ -177,6 +177,11 @@ struct sb_orchestrator {
     struct sb_levels *levels;   /* levels.c's; the same */
     struct sb_mask *mask;     /* of what policy calls sensitive */
     struct sb_intake *intake;
+    struct {
+        char *match;
+        unsigned flags;
+        struct sb_matcher *matcher;
+    } search;                 /* search.c's: what the ledger was searched for last */
     struct sb_actor self;     /* the orchestrator as an actor */
 
     struct seat **seats;
@@ -268,6 +273,10 @@ void sb_o_answer(struct sb_orchestrator *o, int64_t seat, int64_t seq, const str
                  const char *fmt, ...) SB_PRINTF(7, 8); /* err with a code: not ok, its message; else fmt */
 void sb_o_notice(struct sb_orchestrator *o, int severity, const char *fmt, ...) SB_PRINTF(3, 4);
 void sb_o_tell_strip(struct sb_orchestrator *o);
+/* search.c */
+void sb_o_ask_audit(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_free_search(struct sb_orchestrator *o);
+
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);

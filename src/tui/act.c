@@ -76,8 +76,12 @@ static void go_to_number(struct sb_tui *t, int64_t number)
     }
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)number);
-    if (!pane_select(t, PANE_AUDIT, id))
-        say(t, false, "Entry #%lld is not among those that are loaded: scroll towards it, or search the record with signalbox audit.", (long long)number);
+    if (pane_select(t, PANE_AUDIT, id))
+        return;
+    if (audit_goes_on(t) && number <= t->audit.head)
+        t->audit.jump_seq = number; /* its page is asked for */
+    else
+        say(t, false, "Entry #%lld is not among those that are listed.", (long long)number);
 }
 
 static bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
@@ -342,7 +346,9 @@ static void back(struct sb_tui *t, struct sb_effects *fx)
         t->overlay = OVER_NONE;
         return;
     }
-    if (t->note_shown)
+    if (t->audit.hunt.on)
+        hunt_stop(t);
+    else if (t->note_shown)
         t->note_shown = false;
     else if (t->search.shown)
         t->search.shown = false;

@@ -23,6 +23,7 @@ void audit_release(struct audit *a)
     release_rows(a->recent, a->recent_n);
     free(a->recent);
     found_release(&a->found);
+    free(a->hunt.text);
     memset(a, 0, sizeof *a);
 }
 
@@ -68,6 +69,7 @@ void audit_entry(struct sb_tui *t, struct sb_audit_row *row)
     remember(a, row);
     found_entry(t, row);
     a->head = row->seq;
+    a->barred = false;
     if (!joins)
         return;
     if (a->n == AUDIT_KEPT && t->pane[PANE_AUDIT].index > AUDIT_KEPT / 2) {
@@ -104,6 +106,8 @@ static bool insert(struct audit *a, size_t at, struct sb_audit_page *page, size_
  * be anything. */
 static bool in_order(const struct sb_audit_page *page)
 {
+    if (page->searched_from < 0 || page->searched_from > SB_JSON_MAX_INT || page->searched_to < 0 || page->searched_to > SB_JSON_MAX_INT)
+        return false;
     if (page->rows_n && (page->rows[0].seq > SB_JSON_MAX_INT || page->rows[page->rows_n - 1].seq < 0))
         return false;
     for (size_t i = 1; i < page->rows_n; i++)
@@ -115,15 +119,24 @@ static bool in_order(const struct sb_audit_page *page)
 void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page)
 {
     struct audit *a = &t->audit;
-    bool for_filter = seq && seq == a->asked && a->asked_found, passed = for_filter && a->asked_void;
-    if (seq && seq == a->asked)
-        a->asked = 0;
-    if (passed || !in_order(page))
+    bool awaited = seq && seq == a->asked;
+    int64_t jump_seq = awaited ? a->jump_seq : 0;
+    if (awaited)
+        a->asked = a->jump_seq = 0;
+    if (!awaited && page->searched_from)
+        return; /* what was found for a search that nobody waits for is no stretch of the ledger */
+    if ((awaited && a->asked_void) || !in_order(page)) {
+        a->barred |= awaited && !a->asked_void; /* else it would be asked again and again */
         return;
+    }
     if (page->head > a->head && page->head <= SB_JSON_MAX_INT)
         a->head = page->head;
-    if (for_filter) {
+    if (awaited && a->asked_for == ASKED_FOUND) {
         found_page(t, page);
+        return;
+    }
+    if (awaited && a->asked_for == ASKED_HUNT) {
+        hunt_page(t, page);
         return;
     }
     size_t n = page->rows_n;
@@ -157,6 +170,23 @@ void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page)
     if (a->jump && t->focus == PANE_AUDIT && audit_count(t))
         pane_goto(t, a->jump > 0 ? 0 : audit_count(t) - 1);
     a->jump = 0;
+    if (jump_seq && t->focus == PANE_AUDIT) { /* unless the person has gone elsewhere */
+        char id[24];
+        snprintf(id, sizeof id, "%lld", (long long)jump_seq);
+        pane_select(t, PANE_AUDIT, id);
+    }
+}
+
+void audit_failed(struct sb_tui *t, int64_t seq)
+{
+    struct audit *a = &t->audit;
+    if (!seq || seq != a->asked)
+        return;
+    a->asked = 0;
+    a->jump = 0;
+    a->jump_seq = 0;
+    a->barred = !a->asked_void;
+    hunt_stop(t);
 }
 
 /* The rows that are listed, oldest first: those in memory, or what was found of them; a frozen pane lists none that came later. */
@@ -169,6 +199,12 @@ static const struct sb_audit_row *listed(const struct sb_tui *t, size_t *n)
     while (a->frozen && *n && row[*n - 1].seq > a->frozen)
         --*n;
     return row;
+}
+
+bool audit_goes_on(const struct sb_tui *t)
+{
+    const struct audit *a = &t->audit;
+    return !filter_on(t, PANE_AUDIT) && !a->frozen && !t->bye && a->n && (!a->at_start || a->row[a->n - 1].seq < a->head);
 }
 
 size_t audit_count(const struct sb_tui *t)
@@ -185,26 +221,49 @@ const struct sb_audit_row *audit_row(const struct sb_tui *t, size_t from_newest)
     return from_newest < n ? &row[n - 1 - from_newest] : NULL;
 }
 
-static void ask(struct sb_tui *t, int64_t before, int64_t limit, struct sb_effects *fx)
+/* match NULL: for a page of all rows. */
+static void send(struct sb_tui *t, enum asked_for what, struct sb_audit_ask ask, const char *match, struct sb_effects *fx)
 {
     struct sb_message *m = sb_message_new(SB_ASK_AUDIT, 0);
-    if (!m)
+    if (!m || sb_str_set(&ask.match, match)) {
+        sb_message_free(m);
         return;
-    *(struct sb_audit_ask *)m->body = (struct sb_audit_ask){.before = before, .limit = limit};
+    }
+    *(struct sb_audit_ask *)m->body = ask;
     t->audit.asked = fx_ask(t, fx, m);
-    t->audit.asked_found = filter_on(t, PANE_AUDIT);
+    t->audit.asked_for = what;
     t->audit.asked_void = false;
+}
+
+static void ask(struct sb_tui *t, int64_t before, int64_t limit, struct sb_effects *fx)
+{
+    send(t, ASKED_ROWS, (struct sb_audit_ask){.before = before, .limit = limit}, NULL, fx);
+}
+
+static void ask_found(struct sb_tui *t, struct sb_effects *fx)
+{
+    const struct filter *f = &t->pane[PANE_AUDIT].filter;
+    struct sb_audit_ask ask = {.before = found_want(t), .limit = FOUND_PAGE, .caseless = f->caseless, .without = f->without};
+    if (ask.before >= 0)
+        send(t, ASKED_FOUND, ask, filter_given_up(f) ? NULL : f->text + f->without, fx);
 }
 
 void audit_want(struct sb_tui *t, struct sb_effects *fx)
 {
     struct audit *a = &t->audit;
     const struct pane *p = &t->pane[PANE_AUDIT];
-    if (a->asked || t->bye)
+    if (a->asked || a->barred || t->bye)
         return;
+    if (a->hunt.on) {
+        send(t, ASKED_HUNT, (struct sb_audit_ask){.before = a->hunt.at, .limit = 1, .plain = true, .caseless = true, .upward = a->hunt.upward}, a->hunt.text, fx);
+        return;
+    }
     if (filter_on(t, PANE_AUDIT)) {
-        if (found_want(t) >= 0)
-            ask(t, found_want(t), FOUND_PAGE, fx);
+        ask_found(t, fx);
+        return;
+    }
+    if (a->jump_seq) {
+        ask(t, a->jump_seq + AUDIT_PAGE / 2, AUDIT_PAGE, fx);
         return;
     }
     if (a->n == 0) {
@@ -227,6 +286,7 @@ void audit_jump(struct sb_tui *t, int to, struct sb_effects *fx)
         pane_goto(t, to > 0 || audit_count(t) == 0 ? 0 : audit_count(t) - 1);
         return;
     }
+    hunt_stop(t);
     ask(t, to > 0 ? 0 : AUDIT_PAGE + 1, AUDIT_PAGE, fx);
     a->jump = to;
 }

@@ -44,23 +44,13 @@ static void anomaly_words(const struct sb_anomaly *a, struct sb_str *out)
     word(out, a->case_id);
 }
 
-static void entry_words(const struct sb_audit_row *r, struct sb_str *out)
-{
-    sb_str_addf(out, "#%lld", (long long)r->seq);
-    word(out, r->actor);
-    word(out, r->kind);
-    word(out, r->card);
-    word(out, r->case_id);
-    word(out, r->text);
-}
-
 void row_words(const struct sb_tui *t, int pane, size_t row, struct sb_str *out)
 {
     const struct pane *p = &t->pane[pane];
     if (row >= pane_count(t, pane))
         return;
     if (pane == PANE_AUDIT)
-        entry_words(audit_row(t, row), out);
+        sb_audit_row_words(audit_row(t, row), out);
     else if (pane == PANE_ANOMALIES)
         anomaly_words(&t->anomaly[p->list[row]]->anomaly, out);
     else
@@ -74,9 +64,14 @@ bool filter_on(const struct sb_tui *t, int pane)
     return t->pane[pane].filter.re != NULL;
 }
 
+bool filter_given_up(const struct filter *f)
+{
+    return f->undecided >= UNDECIDED_MOST;
+}
+
 static bool fits(struct filter *f, const struct sb_str *words)
 {
-    if (f->undecided >= UNDECIDED_MOST || !sb_str_ok(words))
+    if (filter_given_up(f) || !sb_str_ok(words))
         return true;
     int rc = sb_regex_match(f->re, words->p, words->len, NULL, 0, NULL);
     if (rc < 0) {
@@ -121,7 +116,7 @@ bool filter_fits_entry(struct sb_tui *t, const struct sb_audit_row *row)
 {
     struct sb_str words;
     sb_str_init(&words);
-    entry_words(row, &words);
+    sb_audit_row_words(row, &words);
     bool yes = fits(&t->pane[PANE_AUDIT].filter, &words);
     sb_str_release(&words);
     return yes;
@@ -156,7 +151,8 @@ static int set(struct sb_tui *t, int pane, const char *text, struct sb_effects *
         return 0;
     struct filter fresh = {.number = ++t->filters, .without = without};
     if (!none) {
-        fresh.re = sb_regex_new(text + without, has_upper(text + without) ? 0 : SB_REGEX_CASELESS, err);
+        fresh.caseless = !has_upper(text + without);
+        fresh.re = sb_regex_new(text + without, fresh.caseless ? SB_REGEX_CASELESS : 0, err);
         if (!fresh.re)
             return -1;
         set_text(&fresh.text, text);
@@ -203,7 +199,7 @@ void filter_typed(struct sb_tui *t, struct sb_effects *fx)
 
 static void told(struct sb_tui *t)
 {
-    if (t->pane[t->focus].filter.undecided >= UNDECIDED_MOST)
+    if (filter_given_up(&t->pane[t->focus].filter))
         say(t, true, "This expression takes too much work: it was given up after %zu rows, and what was not decided is listed.", t->pane[t->focus].filter.undecided);
 }
 

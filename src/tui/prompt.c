@@ -99,7 +99,10 @@ static bool row_matches(const struct sb_tui *t, int pane, size_t row, const char
 static void search_pane(struct sb_tui *t, int step, bool from_here)
 {
     size_t n = pane_count(t, t->focus), at = t->pane[t->focus].index;
-    for (size_t tried = 0; tried < n; tried++) {
+    bool beyond = t->focus == PANE_AUDIT && n && audit_goes_on(t);
+    size_t within = !beyond ? n : step > 0 ? n - at : at + 1;
+    hunt_stop(t);
+    for (size_t tried = 0; tried + (beyond && !from_here) < within; tried++) {
         size_t row = (at + (size_t)((int64_t)n + step * (int64_t)(tried + !from_here))) % n;
         if (!row_matches(t, t->focus, row, t->search.text))
             continue;
@@ -111,8 +114,10 @@ static void search_pane(struct sb_tui *t, int step, bool from_here)
         t->search.shown = true;
         return;
     }
-    if (t->focus == PANE_AUDIT)
-        say(t, false, "\"%s\" is not in the %zu entries that are loaded.", t->search.text, n);
+    if (beyond)
+        hunt_start(t, step);
+    else if (t->focus == PANE_AUDIT && filter_on(t, PANE_AUDIT))
+        say(t, false, "\"%s\" is not in the %zu entries that are listed.", t->search.text, n);
     else
         say(t, false, "\"%s\" is not in %s.", t->search.text, pane_name(t->focus));
 }

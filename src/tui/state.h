@@ -66,8 +66,7 @@ struct held_anomaly {
     struct sieved sieved;
 };
 
-/* A stretch of the ledger without gaps, oldest first; never all of it. */
-/* The newest entries of the ledger that fit the filter, oldest first, found by going through it page by page. */
+/* The newest entries of the ledger that fit the filter, oldest first, found by going through it stretch by stretch. */
 struct found {
     struct sb_audit_row *row;
     size_t n, cap;
@@ -76,14 +75,31 @@ struct found {
     bool full;              /* FOUND_KEPT were found: no further ones are looked for */
 };
 
+/* A text that is looked for beyond the entries in memory. */
+struct hunt {
+    bool on;
+    bool upward;      /* towards the newest */
+    bool wrapped;     /* it went on from the other end */
+    char *text;
+    int64_t origin;   /* where it began: there it ends */
+    int64_t at;       /* where to look on; 0: at the end where it begins */
+    int64_t searched; /* entries so far */
+};
+
+enum asked_for { ASKED_ROWS, ASKED_FOUND, ASKED_HUNT };
+
+/* A stretch of the ledger without gaps, oldest first; never all of it. */
 struct audit {
     struct sb_audit_row *row;
     size_t n, cap;
     int64_t head;     /* newest sequence number known */
     bool at_start;    /* row[0] is the ledger's first */
     int64_t asked;    /* seq of the ask that is on its way; 0 none */
-    bool asked_found; /* it was asked for the filter */
-    bool asked_void;  /* and the filter has changed since */
+    enum asked_for asked_for;
+    bool asked_void;  /* nobody waits for it any more: the filter has changed since, or the search was ended */
+    bool barred;      /* the last ask failed: nothing is asked until there is a key or an entry */
+    struct hunt hunt;
+    int64_t jump_seq; /* the entry that the answer is to select; 0 none */
     struct found found; /* listed instead of row while the pane is filtered */
     int jump;         /* where the answer is to put the selection: -1 oldest, 1 newest, 0 leave it */
     int64_t frozen;   /* rows behind it are not shown; 0: not frozen */
@@ -104,6 +120,7 @@ struct filter {
     char *text;            /* as typed; NULL: every row is listed */
     struct sb_regex *re;
     bool without;          /* rows that match are left out */
+    bool caseless;
     uint64_t number;       /* of this filter, never used again */
     size_t undecided;      /* rows on which the expression ran into its limits: they are listed */
 };
@@ -318,8 +335,10 @@ const struct trace *trace_of(const struct sb_tui *t, const struct sb_card *c, si
 /* ---- audit.c ---- */
 void audit_entry(struct sb_tui *t, struct sb_audit_row *row);           /* takes the content */
 void audit_page(struct sb_tui *t, int64_t seq, struct sb_audit_page *page); /* takes the rows */
+void audit_failed(struct sb_tui *t, int64_t seq);         /* instead of the page that was asked for there is a refusal */
 void audit_want(struct sb_tui *t, struct sb_effects *fx); /* asks for what the frame will need */
 void audit_jump(struct sb_tui *t, int to, struct sb_effects *fx); /* 1 newest, -1 oldest */
+bool audit_goes_on(const struct sb_tui *t);               /* the ledger has more than what is listed */
 size_t audit_count(const struct sb_tui *t);               /* rows that are listed */
 const struct sb_audit_row *audit_row(const struct sb_tui *t, size_t from_newest);
 void audit_release(struct audit *a);
@@ -353,17 +372,23 @@ void filter_clear(struct sb_tui *t, struct sb_effects *fx);
 void filter_undo(struct sb_tui *t, struct sb_effects *fx);
 bool filter_fits_card(struct sb_tui *t, int pane, struct held_card *held);
 bool filter_fits_anomaly(struct sb_tui *t, struct held_anomaly *held);
+bool filter_given_up(const struct filter *f); /* it took too much work: every row is listed */
 bool filter_fits_entry(struct sb_tui *t, const struct sb_audit_row *row);
 void filter_release(struct filter *f);
 void row_words(const struct sb_tui *t, int pane, size_t row, struct sb_str *out); /* all a row says, uncut */
 
 /* ---- found.c ---- */
 void found_start(struct sb_tui *t);                                       /* forgets what was found: the filter is another one */
-void found_page(struct sb_tui *t, struct sb_audit_page *page);            /* takes the rows that fit */
+void found_page(struct sb_tui *t, struct sb_audit_page *page);            /* takes what fits */
 void found_entry(struct sb_tui *t, const struct sb_audit_row *row);
 int64_t found_want(const struct sb_tui *t);                               /* before which to look on; 0 the newest; -1: no more */
 int64_t found_searched(const struct sb_tui *t);
 void found_release(struct found *f);
+
+/* ---- hunt.c ---- */
+void hunt_start(struct sb_tui *t, int step); /* the searched text, beyond the entries in memory: 1 to older, -1 to newer ones */
+void hunt_stop(struct sb_tui *t);
+void hunt_page(struct sb_tui *t, const struct sb_audit_page *page);
 
 /* ---- places.c ---- */
 void place_note(struct sb_tui *t);                                        /* to be called before a jump */

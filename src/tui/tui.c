@@ -257,7 +257,10 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
         say(t, n->severity != SB_LOW, "%s", n->text ? n->text : "");
         break;
     }
-    case SB_NEWS_ANSWER: answer_news(t, m->body); break;
+    case SB_NEWS_ANSWER:
+        audit_failed(t, m->seq);
+        answer_news(t, m->body);
+        break;
     case SB_NEWS_BYE: {
         const struct sb_text *why = m->body;
         t->bye = true;
@@ -314,6 +317,7 @@ static bool printable(const struct sb_key *key)
 
 static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
 {
+    t->audit.barred = false;
     if (key->code == SB_KEY_PASTE) {
         t->pending_n = 0;
         paste(t, key, fx);

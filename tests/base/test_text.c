@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <signalbox/base/clock.h>
+#include <signalbox/base/regex.h>
 #include <signalbox/base/str.h>
 
 #include <string.h>
@@ -123,6 +124,35 @@ static void seeded_origins_agree(void **state)
     assert_int_equal(a.pid, b.pid);
 }
 
+static void a_matcher_answers_as_a_match_does_and_has_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        unsigned flags;
+        const char *subject;
+        int expected;
+    } cases[] = {
+        {"b+", 0, "abbc", 1}, {"B+", 0, "abbc", 0}, {"B+", SB_REGEX_CASELESS, "abbc", 1}, {"b+", SB_REGEX_WHOLE, "abbc", 0}, {"a.*c", SB_REGEX_WHOLE, "abbc", 1},
+        {"(a", SB_REGEX_PLAIN, "x(ay", 1}, {"a.c", SB_REGEX_PLAIN, "abc", 0}, {"A.C", SB_REGEX_PLAIN | SB_REGEX_CASELESS, "xa.cx", 1}, {"", 0, "", 1},
+        {"\xC3\x89", SB_REGEX_CASELESS | SB_REGEX_PLAIN, "caf\xC3\xA9", 1}, {"(a+)+zzz", 0, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaz", -1},
+    };
+    struct sb_err err = SB_ERR_INIT;
+    for (size_t i = 0; i < SB_COUNT(cases); i++) {
+        struct sb_matcher *m = sb_matcher_new(cases[i].pattern, cases[i].flags, &err);
+        struct sb_regex *re = sb_regex_new(cases[i].pattern, cases[i].flags, &err);
+        assert_non_null(m);
+        assert_non_null(re);
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(sb_matcher_match(m, cases[i].subject, strlen(cases[i].subject)), cases[i].expected);
+        assert_int_equal(sb_regex_match(re, cases[i].subject, strlen(cases[i].subject), NULL, 0, NULL), cases[i].expected);
+        sb_regex_free(re);
+        sb_matcher_free(m);
+    }
+    assert_null(sb_matcher_new("(a", 0, &err));
+    assert_int_equal(err.code, SB_EINPUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +160,7 @@ int main(void)
         cmocka_unit_test(integers_are_whole_and_bounded),
         cmocka_unit_test(utf8_is_strict),
         cmocka_unit_test(error_messages_are_cut_at_a_character),
+        cmocka_unit_test(a_matcher_answers_as_a_match_does_and_has_limits),
         cmocka_unit_test(times_round_trip),
         cmocka_unit_test(seeded_origins_agree),
     };

@@ -8,6 +8,7 @@
  *   append DIR N        N durable appends; prints microseconds each
  *   peer-append DIR N   the peer: the same bytes into a bare table with the same journal and sync settings
  *   open DIR            opens as owner and lists what is open; prints microseconds
+ *   search DIR          goes through all entries with an expression that fits none; prints nanoseconds of CPU time an entry
  *   page DIR            worst of 200 pages of 50 rows at random places; prints microseconds
  */
 #include <signalbox/base/file.h>
@@ -341,6 +342,25 @@ static void pages(const char *dir)
     sb_ledger_close(l);
 }
 
+static void search(const char *dir)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger_search s = {.matcher = sb_matcher_new("q[0-9]+[^ -~]q", SB_REGEX_CASELESS, &err), .limit = 1};
+    struct sb_audit_page page = {.before = 0};
+    struct sb_ledger *l = s.matcher ? sb_ledger_open(dir, SB_LEDGER_READ, NULL, &err) : NULL;
+    int64_t start = cpu_ns();
+    if (!l)
+        die(err.msg);
+    while (!page.at_start)
+        if (sb_ledger_search(l, &s, 256, &page, &err))
+            die(err.msg);
+    if (page.rows_n)
+        die("an entry fits");
+    printf("%" PRId64 "\n", (cpu_ns() - start) / page.searched_from);
+    sb_ledger_close(l);
+    sb_matcher_free(s.matcher);
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 2 ? argv[1] : "";
@@ -359,10 +379,12 @@ int main(int argc, char **argv)
         peer_append(argv[2], n);
     else if (sb_streq(mode, "open"))
         open_owner(argv[2]);
+    else if (sb_streq(mode, "search"))
+        search(argv[2]);
     else if (sb_streq(mode, "page"))
         pages(argv[2]);
     else
-        die("usage: (fill|verify|peer-verify|append|peer-append|open|page) DIR [N]");
+        die("usage: (fill|verify|peer-verify|append|peer-append|open|search|page) DIR [N]");
     for (size_t i = 0; i < SB_COUNT(kinds); i++)
         json_decref(kinds[i].json);
     return 0;

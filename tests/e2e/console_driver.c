@@ -12,6 +12,7 @@
 #include "../screen/fixture.h"
 
 #include <signalbox/base/clock.h>
+#include <signalbox/base/regex.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/screen.h>
@@ -75,13 +76,23 @@ static void audit(struct driver *d, const struct sb_message *ask)
     struct sb_audit_page *page = m->body;
     page->before = a->before;
     page->head = d->entries;
-    int64_t seq = a->before && a->before <= d->entries ? a->before - 1 : d->entries;
-    for (int64_t i = 0; i < a->limit && seq > 0; i++, seq--) {
+    struct sb_matcher *matcher = a->match ? sb_matcher_new(a->match, (a->plain ? SB_REGEX_PLAIN : 0u) | (a->caseless ? SB_REGEX_CASELESS : 0u), NULL) : NULL;
+    int64_t step = a->upward ? 1 : -1, seq = a->before && a->before <= d->entries ? a->before + step : a->upward ? 1 : d->entries;
+    for (int64_t i = 0; i < (matcher ? 2000 : a->limit) && (int64_t)page->rows_n < a->limit && seq > 0 && seq <= d->entries; i++, seq += step) {
         struct sb_audit_row *row = SB_PUSH(page->rows);
         if (!row || fill_row(d, row, seq))
             break;
+        if (!matcher)
+            continue;
+        page->searched_from = page->searched_from ? page->searched_from : seq;
+        page->searched_to = seq;
+        if ((sb_matcher_match(matcher, row->text, strlen(row->text)) == 1) == a->without) {
+            sb_record_release(&sb_audit_row_schema, row);
+            page->rows_n--;
+        }
     }
-    page->at_start = seq <= 0;
+    sb_matcher_free(matcher);
+    page->at_start = seq <= 0 || seq > d->entries;
     post(d, m);
 }
 

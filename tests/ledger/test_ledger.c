@@ -136,6 +136,81 @@ static void pages_go_back_by_key(void **state)
     sb_ledger_close(l);
 }
 
+/* What a search finds, in either direction and in pieces, is what comparing the words of all rows finds. */
+static void a_search_finds_what_comparing_every_row_finds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *match;
+        unsigned flags;
+        bool without;
+    } cases[] = {{"", 0, false}, {"", 0, true}, {"BOB", SB_REGEX_CASELESS, false}, {"BOB", 0, false}, {"alice.*ack", 0, true}, {"C-00000[13]", 0, false},
+                 {"caf\xC3\xA9 \"\\(", SB_REGEX_PLAIN, false}, {"sampler: 1[0-9] ", 0, false}, {"K-000002$", 0, false}, {"#1[0-9]  ", 0, false}};
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = own(sb_test_dir());
+    for (int i = 0; i < 12; i++) {
+        add(l, SB_ENTRY_ACK, NULL, NULL, json_pack("{s:s}", "by", i % 3 ? "bob" : "caf\xC3\xA9 \"\\("));
+        add(l, SB_ENTRY_STATE, "K-000002", i % 2 ? "C-000001" : "C-000002", json_pack("{s:s,s:s,s:s,s:s}", "event", "propose", "from", "draft", "to", "proposed", "note", "a\ttab"));
+        add(l, SB_ENTRY_SAMPLER, NULL, NULL, json_pack("{s:i,s:i}", "commands", i, "errors", 0));
+    }
+    struct sb_audit_page all;
+    sb_assert_ok(sb_ledger_page(l, 0, 500, &all, &err), err);
+    for (size_t c = 0; c < SB_COUNT(cases) * 2; c++) {
+        bool upward = c % 2;
+        struct sb_matcher *m = sb_matcher_new(cases[c / 2].match, cases[c / 2].flags, &err);
+        assert_non_null(m);
+        struct sb_ledger_search s = {.matcher = m, .without = cases[c / 2].without, .upward = upward, .limit = 500};
+        struct sb_audit_page page = {.before = 0};
+        for (int guard = 0; !page.at_start && guard < 100; guard++)
+            sb_assert_ok(sb_ledger_search(l, &s, 7, &page, &err), err);
+        assert_true(page.at_start);
+        assert_int_equal(page.searched_from, upward ? 1 : 36);
+        assert_int_equal(page.searched_to, upward ? 36 : 1);
+        size_t n = 0;
+        for (size_t i = 0; i < all.rows_n; i++) {
+            const struct sb_audit_row *row = &all.rows[upward ? all.rows_n - 1 - i : i];
+            struct sb_str words;
+            sb_str_init(&words);
+            sb_audit_row_words(row, &words);
+            if ((sb_matcher_match(m, words.p, words.len) == 1) != cases[c / 2].without) {
+                assert_true(n < page.rows_n);
+                assert_true(sb_record_equal(&sb_audit_row_schema, &page.rows[n], row));
+                n++;
+            }
+            sb_str_release(&words);
+        }
+        assert_int_equal(n, page.rows_n);
+        sb_record_release(sb_message_schema(SB_NEWS_AUDIT), &page);
+        sb_matcher_free(m);
+    }
+    sb_record_release(sb_message_schema(SB_NEWS_AUDIT), &all);
+    sb_ledger_close(l);
+}
+
+static void a_search_ends_where_it_has_enough_and_goes_on_from_there(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_ledger *l = own(sb_test_dir());
+    for (int i = 0; i < 30; i++)
+        add(l, SB_ENTRY_ACK, NULL, NULL, json_pack("{s:s}", "by", i % 10 ? "bob" : "carol"));
+    struct sb_matcher *m = sb_matcher_new("carol", 0, &err);
+    int64_t from = 0;
+    for (int64_t expected = 21; expected > 0; expected -= 10) {
+        struct sb_ledger_search s = {.matcher = m, .from = from, .limit = 1};
+        struct sb_audit_page page = {.before = 0};
+        sb_assert_ok(sb_ledger_search(l, &s, 100, &page, &err), err);
+        assert_int_equal(page.rows_n, 1);
+        assert_int_equal(page.rows[0].seq, expected);
+        assert_int_equal(page.searched_to, expected);
+        assert_int_equal(page.at_start, expected == 1);
+        from = page.searched_to;
+        sb_record_release(sb_message_schema(SB_NEWS_AUDIT), &page);
+    }
+    sb_matcher_free(m);
+    sb_ledger_close(l);
+}
+
 static void what_is_open_and_which_numbers_are_used_follows_from_the_entries(void **state)
 {
     (void)state;
@@ -302,6 +377,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_is_appended_is_read_back, set_up),
         cmocka_unit_test_setup(pages_go_back_by_key, set_up),
+        cmocka_unit_test_setup(a_search_finds_what_comparing_every_row_finds, set_up),
+        cmocka_unit_test_setup(a_search_ends_where_it_has_enough_and_goes_on_from_there, set_up),
         cmocka_unit_test_setup(what_is_open_and_which_numbers_are_used_follows_from_the_entries, set_up),
         cmocka_unit_test_setup(a_permit_comes_only_from_a_durable_intent_and_a_nonce_starts_once, set_up),
         cmocka_unit_test_setup(one_process_owns_and_the_second_learns_its_pid, set_up),

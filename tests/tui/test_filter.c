@@ -3,6 +3,8 @@
  * Which rows are listed and in which order: filters, sorting, marks, counts, and finding back. */
 #include "console.h"
 
+#include <signalbox/base/regex.h>
+
 static struct sb_keymap *keymap;
 
 static void add_card(struct console *c, int number, const char *risk, const char *title)
@@ -110,7 +112,9 @@ static void an_expression_that_takes_too_much_work_is_given_up(void **state)
 
 /* ---- the ledger ---- */
 
-/* Answers the asks for pages that came since: every thousandth entry holds the word. At most `most` of them. */
+/* Answers the asks that came since, and a search as if only so many entries could be gone through in time: every thousandth
+ * entry holds the word. At most `most` of them. */
+#define STRETCH 500
 static size_t serve(struct console *c, size_t *served, int64_t head, size_t most)
 {
     size_t pages = 0;
@@ -123,14 +127,25 @@ static size_t serve(struct console *c, size_t *served, int64_t head, size_t most
         struct sb_audit_page *page = m->body;
         page->before = a->before;
         page->head = head;
-        int64_t seq = a->before && a->before <= head ? a->before - 1 : head;
-        for (int64_t i = 0; i < a->limit && seq > 0; i++, seq--) {
+        struct sb_matcher *matcher = a->match ? sb_matcher_new(a->match, (a->plain ? SB_REGEX_PLAIN : 0u) | (a->caseless ? SB_REGEX_CASELESS : 0u), NULL) : NULL;
+        assert_true(!a->match || matcher);
+        int64_t step = a->upward ? 1 : -1, seq = a->before && a->before <= head ? a->before + step : a->upward ? 1 : head;
+        for (int64_t i = 0; i < (matcher ? STRETCH : a->limit) && (int64_t)page->rows_n < a->limit && seq > 0 && seq <= head; i++, seq += step) {
             struct sb_audit_row *row = SB_PUSH(page->rows);
             row->seq = seq;
             row->ts = INT64_C(1767225600000) + seq;
             assert_int_equal(sb_str_set(&row->kind, "sampler") | sb_str_set(&row->text, seq % 1000 == 0 ? "needle" : "hay"), 0);
+            if (!matcher)
+                continue;
+            page->searched_from = page->searched_from ? page->searched_from : seq;
+            page->searched_to = seq;
+            if ((sb_matcher_match(matcher, row->text, strlen(row->text)) == 1) == a->without) {
+                sb_record_release(&sb_audit_row_schema, row);
+                page->rows_n--;
+            }
         }
-        page->at_start = seq <= 0;
+        sb_matcher_free(matcher);
+        page->at_start = seq <= 0 || seq > head;
         console_news(c, m);
         console_frame(c);
         pages++;
@@ -194,6 +209,125 @@ static void another_filter_lets_the_late_page_pass(void **state)
     press(&c, "Escape");
     assert_shows(&c, "hay"); /* the rows as they were are still there */
     assert_int_equal(c.asks, asks);
+    console_close(&c);
+}
+
+static void a_search_goes_beyond_what_is_loaded_and_once_around(void **state)
+{
+    (void)state;
+    struct console c;
+    size_t served = 0;
+    console_open(&c, keymap, 120, 40);
+    console_play(&c, "01-connect");
+    serve(&c, &served, 99990, 10);
+    press(&c, "4 z /");
+    type_text(&c, "NEEDLE");
+    press(&c, "Enter");
+    assert_shows(&c, "looking for \"NEEDLE\"; searched 0 of 99,990");
+    assert_int_equal(serve(&c, &served, 99990, 1), 1);
+    assert_shows(&c, "looking for \"NEEDLE\"; searched 500 of 99,990");
+    while (serve(&c, &served, 99990, 50))
+        continue;
+    assert_shows(&c, "at #99000 ");
+    assert_not_shown(&c, "looking for");
+    press(&c, "C-n");
+    while (serve(&c, &served, 99990, 50))
+        continue;
+    assert_shows(&c, "at #98000 ");
+    press(&c, "C-p"); /* to newer ones */
+    while (serve(&c, &served, 99990, 50))
+        continue;
+    assert_shows(&c, "at #99000 ");
+    press(&c, "C-p"); /* there is none: on from the oldest */
+    while (serve(&c, &served, 99990, 50))
+        continue;
+    assert_shows(&c, "at #1000 ");
+    assert_shows(&c, "Search went on from the other end.");
+    press(&c, "/");
+    type_text(&c, "nowhere");
+    press(&c, "Enter");
+    while (serve(&c, &served, 99990, 500))
+        continue;
+    assert_shows(&c, "\"nowhere\" is not in the ledger.");
+    assert_shows(&c, "at #1000 ");
+    console_close(&c);
+}
+
+static void a_number_goes_to_an_entry_that_is_not_loaded(void **state)
+{
+    (void)state;
+    struct console c;
+    size_t served = 0;
+    console_open(&c, keymap, 120, 40);
+    console_play(&c, "01-connect");
+    serve(&c, &served, 99990, 10);
+    press(&c, "4 z");
+    press(&c, "M-5 M-0 M-0 M-0 G");
+    serve(&c, &served, 99990, 1);
+    assert_shows(&c, "at #5000 ");
+    serve(&c, &served, 99990, 10);
+    press(&c, "M-9 M-9 M-9 M-9 M-1 G");
+    assert_shows(&c, "Entry #99991 is not among those that are listed.");
+    assert_shows(&c, "at #5000 ");
+    console_close(&c);
+}
+
+static void what_is_looked_for_no_more_is_not_asked_for(void **state)
+{
+    (void)state;
+    struct console c;
+    size_t served = 0;
+    console_open(&c, keymap, 120, 40);
+    console_play(&c, "01-connect");
+    serve(&c, &served, 99990, 10);
+    press(&c, "4 z /");
+    type_text(&c, "nowhere");
+    press(&c, "Enter");
+    serve(&c, &served, 99990, 3);
+    assert_shows(&c, "looking for");
+    press(&c, "Escape");
+    serve(&c, &served, 99990, 1); /* the late one */
+    size_t asks = c.asks;
+    assert_int_equal(serve(&c, &served, 99990, 1), 0);
+    assert_int_equal(c.asks, asks);
+    assert_not_shown(&c, "looking for");
+    console_close(&c);
+}
+
+/* Refuses the ask that is on its way. */
+static void refuse(struct console *c, size_t *served)
+{
+    char line[200];
+    while (*served < c->asks && c->ask[*served]->type != SB_ASK_AUDIT)
+        ++*served;
+    assert_true(*served < c->asks);
+    snprintf(line, sizeof line, "{\"type\":\"answer\",\"seq\":%lld,\"body\":{\"ok\":false,\"status\":5,\"text\":\"the ledger cannot be read\"}}",
+             (long long)c->ask[(*served)++]->seq);
+    console_json(c, line);
+    console_frame(c);
+}
+
+static void a_page_that_could_not_be_read_is_asked_for_again_at_the_next_key(void **state)
+{
+    (void)state;
+    struct console c;
+    size_t served = 0;
+    console_open(&c, keymap, 120, 40);
+    console_play(&c, "01-connect");
+    serve(&c, &served, 5000, 10);
+    press(&c, "4 z &");
+    type_text(&c, "needle");
+    serve(&c, &served, 5000, 3);
+    size_t asks = c.asks;
+    refuse(&c, &served);
+    assert_shows(&c, "the ledger cannot be read");
+    console_frame(&c);
+    assert_int_equal(c.asks, asks); /* not again and again by itself */
+    press(&c, "Enter");
+    assert_int_equal(c.asks, asks + 1);
+    while (serve(&c, &served, 5000, 50))
+        continue;
+    assert_shows(&c, "5 found; searched 5,000 of 5,000");
     console_close(&c);
 }
 
@@ -299,6 +433,10 @@ int main(void)
         cmocka_unit_test(an_expression_that_takes_too_much_work_is_given_up),
         cmocka_unit_test(the_ledger_is_searched_page_by_page_and_says_how_far),
         cmocka_unit_test(another_filter_lets_the_late_page_pass),
+        cmocka_unit_test(a_search_goes_beyond_what_is_loaded_and_once_around),
+        cmocka_unit_test(a_number_goes_to_an_entry_that_is_not_loaded),
+        cmocka_unit_test(what_is_looked_for_no_more_is_not_asked_for),
+        cmocka_unit_test(a_page_that_could_not_be_read_is_asked_for_again_at_the_next_key),
         cmocka_unit_test(panes_are_sorted_and_turned_round),
         cmocka_unit_test(marked_rows_are_copied_together),
         cmocka_unit_test(a_number_repeats_the_next_movement_only),

@@ -8,8 +8,10 @@
 #define SIGNALBOX_BASE_HASH_H
 
 #include <signalbox/base/error.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SB_HASH_LEN 32
 #define SB_HEX_LEN 64
@@ -32,6 +34,18 @@ struct sb_hasher;
 struct sb_hasher *sb_hasher_new(void);
 void sb_hasher_free(struct sb_hasher *h);
 int sb_hasher_slices(struct sb_hasher *h, struct sb_hash *out, const struct sb_slice *slices, size_t n);
+
+/* Of a byte and two digests: the inner node of a Merkle tree. */
+int sb_hasher_node(struct sb_hasher *h, struct sb_hash *out, uint8_t first, const struct sb_hash *left, const struct sb_hash *right);
+
+/* Are these SB_HASH_LEN bytes the same? In line: verifying a ledger asks it for each entry. Not for secrets. */
+static inline bool sb_hash_same(const void *a, const void *b)
+{
+    uint64_t x[SB_HASH_LEN / 8], y[SB_HASH_LEN / 8];
+    memcpy(x, a, SB_HASH_LEN);
+    memcpy(y, b, SB_HASH_LEN);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
+}
 
 /* Writes 2n lower-case digits and a NUL. */
 void sb_hex_encode(char *out, const uint8_t *bytes, size_t n);

@@ -2,9 +2,12 @@
  *
  * regex.h - regular expressions (PCRE2) with a bound on the work.
  *
- * The just-in-time compiler is never used: its match limit differs from the interpreter's, and a policy verdict must be
- * the same on every machine. A pattern that runs into the limits is an error of its own, never "no match". UTF is on;
- * the subject must be UTF-8. Thread: a compiled pattern may be shared; matching allocates its own state.
+ * The just-in-time compiler is never used by sb_regex_match: its match limit differs from the interpreter's, and a policy
+ * verdict must be the same on every machine. A pattern that runs into the limits is an error of its own, never "no match".
+ * UTF is on; the subject must be UTF-8. Thread: a compiled pattern may be shared; matching allocates its own state.
+ *
+ * A matcher is for going through a million subjects, where nothing is decided by the answer but what is shown: it keeps its
+ * state, and uses the compiler where there is one.
  */
 #ifndef SIGNALBOX_BASE_REGEX_H
 #define SIGNALBOX_BASE_REGEX_H
@@ -15,7 +18,7 @@
 
 struct sb_regex;
 
-enum sb_regex_flags { SB_REGEX_CASELESS = 1, SB_REGEX_WHOLE = 2 /* must match the whole subject */ };
+enum sb_regex_flags { SB_REGEX_CASELESS = 1, SB_REGEX_WHOLE = 2 /* must match the whole subject */, SB_REGEX_PLAIN = 4 /* the pattern is what is looked for */ };
 
 struct sb_regex *sb_regex_new(const char *pattern, unsigned flags, struct sb_err *err);
 void sb_regex_free(struct sb_regex *re);
@@ -27,5 +30,14 @@ struct sb_match {
 /* 1 match, 0 none, -1 a limit was hit or memory ran out. groups[0] is the whole match; at most n are filled. */
 int sb_regex_match(const struct sb_regex *re, const char *subject, size_t len, struct sb_match *groups, size_t n,
                    struct sb_err *err);
+
+struct sb_matcher;
+
+/* NULL: the pattern is wrong, or out of memory. A matcher belongs to one thread at a time. */
+struct sb_matcher *sb_matcher_new(const char *pattern, unsigned flags, struct sb_err *err);
+void sb_matcher_free(struct sb_matcher *m); /* NULL is fine */
+
+/* 1 match, 0 none, -1 a limit was hit. */
+int sb_matcher_match(struct sb_matcher *m, const char *subject, size_t len);
 
 #endif

@@ -70,6 +70,9 @@ bool sb_entry_view(const char *bytes, size_t n, struct sb_entry_memory *memory, 
  * overwritten. An unknown kind is an error: the text is of a newer program. */
 int sb_entry_decode(const char *bytes, size_t n, unsigned levels, struct sb_entry *e, struct sb_err *err);
 
+/* Which of sb_entry_kinds an entry is of; -1: of none that this program knows. */
+int sb_entry_kind_of(const struct sb_entry_view *view);
+
 /* What an entry is found by: case, card, anomaly, the decision a verdict made, the bundle a policy.load brought. */
 #define SB_ENTRY_REFS 5
 size_t sb_entry_refs(const struct sb_entry_view *view, struct sb_span refs[SB_ENTRY_REFS]);

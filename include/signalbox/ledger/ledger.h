@@ -22,6 +22,7 @@
 #define SIGNALBOX_LEDGER_LEDGER_H
 
 #include <signalbox/base/clock.h>
+#include <signalbox/base/regex.h>
 #include <signalbox/ledger/checkpoint.h>
 #include <signalbox/model/entry.h>
 #include <signalbox/model/permit.h>
@@ -106,6 +107,18 @@ int sb_ledger_entry(struct sb_ledger *l, int64_t seq, struct sb_entry *out, stru
 
 /* Rows for people below `before` (0: from the newest), newest first, 1..500 of them. out is overwritten. */
 int sb_ledger_page(struct sb_ledger *l, int64_t before, int64_t limit, struct sb_audit_page *out, struct sb_err *err);
+
+/* Goes through the next entries (at most `rows` of them) below `from` (0: from the newest), or upward: above it, and adds to
+ * the page those whose words (sb_audit_row_words) fit, until it has `limit` rows. The page's searched_from and searched_to,
+ * undecided and at_start go on with each call, which begins where the page says it was; a page begins zeroed. */
+struct sb_ledger_search {
+    struct sb_matcher *matcher;
+    bool without; /* those that do not fit */
+    bool upward;
+    int64_t from;
+    size_t limit;
+};
+int sb_ledger_search(struct sb_ledger *l, const struct sb_ledger_search *s, int rows, struct sb_audit_page *page, struct sb_err *err);
 
 /* A card, case or anomaly folded from its entries; decisions rest on this and never on derived tables. SB_EINPUT when
  * there is none of this id. out is overwritten. */

@@ -85,9 +85,16 @@ struct sb_edit {
     size_t sets_n;
 };
 
+/* Without `match` a page of rows. With it the rows that fit it, of as many as can be gone through in some milliseconds: the
+ * answer says how far that was, and whoever wants more asks on from there. */
 struct sb_audit_ask {
-    int64_t before; /* rows with a smaller sequence number; 0: from the newest */
+    int64_t before; /* rows with a smaller sequence number; 0: from the newest. upward: rows with a larger one */
     int64_t limit;  /* 1..500 */
+    char *match;    /* a regular expression, compared with sb_audit_row_words */
+    bool plain;     /* it is no expression but the text itself */
+    bool caseless;
+    bool without;   /* the rows that do not fit it */
+    bool upward;    /* towards the newest; only with match */
 };
 
 struct sb_audit_row {
@@ -101,12 +108,17 @@ struct sb_audit_row {
 };
 extern const struct sb_schema sb_audit_row_schema;
 
+/* Appends all that a row says, as one line: what filters and searches are about. */
+void sb_audit_row_words(const struct sb_audit_row *row, struct sb_str *out);
+
 struct sb_audit_page {
     int64_t before;
     int64_t head;  /* the newest sequence number */
-    bool at_start; /* nothing older follows */
-    struct sb_audit_row *rows; /* newest first */
+    bool at_start; /* nothing older follows; upward: nothing newer */
+    struct sb_audit_row *rows; /* newest first; upward: oldest first */
     size_t rows_n;
+    int64_t searched_from, searched_to; /* the first and the last entry that was compared with `match`; 0: none was */
+    int64_t undecided; /* rows that are here because the expression ran into its limits on them */
 };
 
 struct sb_member_line {

@@ -27,6 +27,15 @@ static void filtered(const struct sb_tui *t, int pane, struct sb_page *p)
     }
 }
 
+static void hunting(const struct sb_tui *t, struct sb_page *p)
+{
+    const struct hunt *h = &t->audit.hunt;
+    char all[TEXT_MAX], searched[TEXT_MAX];
+    fmt_count(all, t->audit.head);
+    fmt_count(searched, h->searched < 10000 ? h->searched : h->searched / 10000 * 10000);
+    sb_page_textf(p, SB_ROLE_COUNT, "looking for \"%s\"; searched %s of %s ", h->text, searched, all);
+}
+
 void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p)
 {
     const struct pane *pn = &t->pane[pane];
@@ -44,6 +53,8 @@ void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p)
         sb_page_text(p, SB_ROLE_COUNT, "frozen ");
     if (pn->filter.re)
         filtered(t, pane, p);
+    if (pane == PANE_AUDIT && t->audit.hunt.on)
+        hunting(t, p);
     if (pn->sort != SORT_NEWEST || pn->reversed)
         sb_page_textf(p, SB_ROLE_COUNT, "by %s%s ", sort_name(pn->sort), pn->reversed ? ", turned round" : "");
     if (pn->marked_n)
