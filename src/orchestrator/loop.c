@@ -11,13 +11,10 @@
 #define WORKERS 4
 #define TICK_MS 1000
 #define SETTLE_MS 5000
-#define CONNECT_AGAIN_MS 2000
 #define SAMPLER_ENTRY_MS (10 * 60 * 1000)
 #define APPROVE_WITHIN_S (4 * 3600)
 #define EXECUTE_WITHIN_S (8 * 3600)
-#define SAMPLE_MS 1000
 #define MAX_STRIP_AGE_MS 5000
-#define LEAST_SAMPLE_MS 250 /* a simulator's clock may run fast; our polls do not follow it beyond this */
 
 /* ---- mail from other threads ---- */
 
@@ -60,217 +57,6 @@ bool sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_mess
     }
     *a = (struct ask){seat, m};
     return sb_queue_post(o->mail, MAIL_ASK, a, free_ask);
-}
-
-/* ---- telemetry's hooks: they run on the telemetry thread ---- */
-
-static void free_strip(void *p)
-{
-    sb_record_release(sb_message_schema(SB_NEWS_STRIP), p);
-    free(p);
-}
-
-static void free_anomaly_mail(void *p)
-{
-    sb_anomaly_release(p);
-    free(p);
-}
-
-static void tell_anomalies(struct sb_orchestrator *o, const struct sb_view *view)
-{
-    struct sb_anomaly a;
-    while (sb_detector_take(o->detector, sb_view_workload(view), sb_view_history(view), &a)) {
-        struct sb_anomaly *mail = malloc(sizeof *mail);
-        if (!mail) {
-            sb_anomaly_release(&a);
-            return;
-        }
-        *mail = a;
-        sb_queue_post(o->mail, MAIL_ANOMALY, mail, free_anomaly_mail);
-    }
-}
-
-static void on_frame(void *ctx, const struct sb_view *view, const struct sb_frame *frame)
-{
-    struct sb_orchestrator *o = ctx;
-    if (sb_detector_frame(o->detector, frame))
-        sb_view_want_log(view);
-    tell_anomalies(o, view);
-}
-
-static void free_names(void *p)
-{
-    struct names *n = p;
-    for (size_t i = 0; i < n->n; i++)
-        free(n->list[i]);
-    free(n->list);
-    free(n);
-}
-
-static void tell_names(struct sb_orchestrator *o, const struct sb_view *view)
-{
-    char *const *list;
-    size_t n = sb_view_namespaces(view, &list);
-    struct names *mail = n != o->namespaces_told ? calloc(1, sizeof *mail) : NULL;
-    if (!mail)
-        return;
-    for (size_t i = 0; i < n; i++)
-        if (sb_strs_push(&mail->list, &mail->n, list[i])) {
-            free_names(mail);
-            return;
-        }
-    o->namespaces_told = n;
-    sb_queue_post(o->mail, MAIL_NAMES, mail, free_names);
-}
-
-static void on_tick(void *ctx, const struct sb_view *view)
-{
-    struct sb_orchestrator *o = ctx;
-    struct sb_strip *s = malloc(sizeof *s);
-    if (!s)
-        return;
-    if (sb_view_strip(view, s)) {
-        free(s);
-        return;
-    }
-    sb_detector_strip(o->detector, s);
-    tell_anomalies(o, view);
-    sb_detector_warmup(o->detector, &s->warmup_done, &s->warmup_need);
-    sb_queue_post_telemetry(o->mail, 1, MAIL_STRIP, s, free_strip);
-    tell_names(o, view);
-}
-
-/* ---- connecting ---- */
-
-#define MAX_NAMES 2000
-
-struct connecting {
-    struct sb_orchestrator *o;
-    struct sb_deployment_facts facts;
-    struct names names;
-    struct sb_err err;
-};
-
-static void free_connecting(void *p)
-{
-    struct connecting *c = p;
-    sb_deployment_facts_release(&c->facts);
-    for (size_t i = 0; i < c->names.n; i++)
-        free(c->names.list[i]);
-    free(c->names.list);
-    free(c);
-}
-
-static void connect_back(struct sb_orchestrator *o, void *p);
-
-static void connect_work(void *p)
-{
-    struct connecting *c = p;
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
-    if (!conn || sb_deployment_ask(conn, &c->facts, &err))
-        c->err = err;
-    else
-        sb_catalogue_names(conn, MAX_NAMES, &c->names.list, &c->names.n); /* without it, requests must name db.collection */
-    sb_conn_close(conn);
-    sb_o_post_done(c->o, connect_back, c, free_connecting);
-}
-
-static void start_connecting(struct sb_orchestrator *o)
-{
-    struct connecting *c = calloc(1, sizeof *c);
-    if (!c)
-        return;
-    c->o = o;
-    o->connecting = sb_o_work(o, connect_work, c, free_connecting);
-}
-
-static void add_names(struct sb_orchestrator *o, const struct names *names)
-{
-    for (size_t i = 0; i < names->n && o->namespaces_n < MAX_NAMES; i++)
-        if (!sb_strs_has(o->namespaces, o->namespaces_n, names->list[i]) && sb_strs_push(&o->namespaces, &o->namespaces_n, names->list[i]))
-            return; /* out of memory: this collection has to be written out in a request */
-}
-
-/* A name is bound to what it meant the first time; a simulator is a new one each time it starts, so it is never bound. */
-static int bind_name(struct sb_orchestrator *o, struct sb_err *err)
-{
-    char *id = NULL;
-    if (sb_o_bound_id(o, &id, err))
-        return -1;
-    int rc = 0;
-    if (id && !o->facts.simulated && !sb_streq(id, o->facts.id))
-        rc = sb_fail(err, SB_ESERVER, "%s was bound to %s, and this is %s: a different deployment behind the same name is not acted on",
-                     o->deployment, id, o->facts.id);
-    else if (!sb_streq(id, o->facts.id))
-        rc = sb_o_record(o, SB_ENTRY_BOUND, NULL, NULL,
-                         json_pack("{s:s,s:s,s:s,s:b,s:s}", "deployment", o->deployment, "id", o->facts.id, "environment",
-                                   sb_name(&sb_environments, o->opt.environment), "simulated", o->facts.simulated, "servers",
-                                   sb_server_shown(o->opt.server)), err);
-    free(id);
-    return rc;
-}
-
-static int start_telemetry(struct sb_orchestrator *o, struct sb_err *err)
-{
-    char **members = NULL;
-    size_t n = 0;
-    if (sb_o_members(o, &members, &n, NULL))
-        return sb_fail_nomem(err);
-    int64_t period = o->opt.sample_ms;
-    if (period == 0) {
-        period = SAMPLE_MS / o->facts.speed;
-        if (period < LEAST_SAMPLE_MS)
-            period = LEAST_SAMPLE_MS;
-    }
-    struct sb_telemetry_options t = {.server = o->opt.server, .members = (const char *const *)members, .members_n = n,
-                                     .set_name = o->facts.hello.set_name, .period_ms = o->sample_period_ms = period, .frame = on_frame, .tick = on_tick, .ctx = o};
-    o->telemetry = sb_telemetry_start(&t, err);
-    for (size_t i = 0; i < n; i++)
-        free(members[i]);
-    free(members);
-    return o->telemetry ? 0 : -1;
-}
-
-static void connect_back(struct sb_orchestrator *o, void *p)
-{
-    struct connecting *c = p;
-    struct sb_err err = SB_ERR_INIT;
-    o->connecting = false;
-    if (c->err.code != SB_OK) {
-        int ignored = sb_str_set(&o->connect_note, c->err.msg);
-        (void)ignored;
-        o->connect_again_ms = sb_mono_ms() + CONNECT_AGAIN_MS;
-        sb_o_tell_strip(o);
-        free_connecting(c);
-        return;
-    }
-    o->facts = c->facts;
-    memset(&c->facts, 0, sizeof c->facts);
-    add_names(o, &c->names);
-    free_connecting(c);
-    if (bind_name(o, &err) || start_telemetry(o, &err)) {
-        if (err.code == SB_ESERVER) {
-            int ignored = sb_str_set(&o->target_error, err.msg);
-            (void)ignored;
-            if (!o->telemetry && start_telemetry(o, &err) == 0) /* looking on is harmless */
-                o->connected = true;
-        } else {
-            int ignored = sb_str_set(&o->connect_note, err.msg);
-            (void)ignored;
-            o->connect_again_ms = sb_mono_ms() + CONNECT_AGAIN_MS;
-        }
-    } else {
-        o->connected = true;
-    }
-    for (size_t i = 0; i < o->seats_n; i++)
-        if (o->seats[i]->said_hello)
-            sb_o_welcome(o, o->seats[i]->id, 0);
-    for (size_t i = 0; i < o->facts.blind_n; i++)
-        sb_o_notice(o, SB_LOW, "Blind: %s", o->facts.blind[i]);
-    sb_o_tell_strip(o);
-    if (o->connected)
-        sb_o_recover(o);
 }
 
 /* ---- the clock's work ---- */
@@ -321,7 +107,7 @@ static void tick(struct sb_orchestrator *o)
 {
     int64_t now = sb_mono_ms();
     if (!o->connected && !o->connecting && !o->telemetry && now >= o->connect_again_ms)
-        start_connecting(o);
+        sb_o_start_connecting(o);
     expire(o);
     sb_o_tick_anomalies(o);
     sb_o_tick_runs(o);
@@ -451,12 +237,12 @@ static void take_mail(struct sb_orchestrator *o, struct sb_mail *mail)
         take_strip(o, mail->payload);
         break;
     case MAIL_NAMES:
-        add_names(o, mail->payload);
-        free_names(mail->payload);
+        sb_o_add_names(o, mail->payload);
+        sb_o_free_names(mail->payload);
         break;
     case MAIL_ANOMALY:
         sb_o_take_anomaly(o, mail->payload);
-        free_anomaly_mail(mail->payload);
+        sb_o_free_anomaly(mail->payload);
         break;
     case MAIL_DONE: {
         struct done *d = mail->payload;
@@ -484,7 +270,7 @@ static void note_busy(struct sb_orchestrator *o)
 static void *orchestrator_main(void *arg)
 {
     struct sb_orchestrator *o = arg;
-    start_connecting(o);
+    sb_o_start_connecting(o);
     while (!o->stopping) {
         struct sb_mail mail;
         int64_t left = o->next_tick_ms - sb_mono_ms();

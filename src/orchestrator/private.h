@@ -236,11 +236,11 @@ void sb_o_tell_by_hand(struct sb_orchestrator *o, int64_t seat);
  * memory before). -1: nothing has changed, and the seats were told why. */
 int sb_o_record(struct sb_orchestrator *o, int kind, const struct sb_actor *actor, const struct refs *refs, json_t *body, struct sb_err *err);
 
-/* The same for a STEP_INTENT; fills in the permit. nonce as in sb_ledger_intent. */
 /* What policy calls sensitive is masked in what is read from a server (commands of consultations, replies) before it is
  * recorded. What is executed is never masked: the permit is for exactly those bytes. NULL on error. */
 struct sb_mask *sb_o_open_mask(const struct sb_orchestrator *o, struct sb_err *err);
 
+/* As sb_o_record, for a STEP_INTENT; fills in the permit. nonce as in sb_ledger_intent. */
 int sb_o_record_intent(struct sb_orchestrator *o, struct held_card *card, json_t *body, const char *command, const char *nonce,
                        struct sb_permit *permit, struct sb_err *err);
 
@@ -273,14 +273,22 @@ void sb_o_answer(struct sb_orchestrator *o, int64_t seat, int64_t seq, const str
                  const char *fmt, ...) SB_PRINTF(7, 8); /* err with a code: not ok, its message; else fmt */
 void sb_o_notice(struct sb_orchestrator *o, int severity, const char *fmt, ...) SB_PRINTF(3, 4);
 void sb_o_tell_strip(struct sb_orchestrator *o);
-/* search.c */
-void sb_o_ask_audit(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
-void sb_o_free_search(struct sb_orchestrator *o);
-
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);
 void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
+
+/* ---- search.c ---- */
+
+void sb_o_ask_audit(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_free_search(struct sb_orchestrator *o);
+
+/* ---- connect.c ---- */
+
+void sb_o_start_connecting(struct sb_orchestrator *o); /* on a worker; o->connecting until its answer is there */
+void sb_o_add_names(struct sb_orchestrator *o, const struct names *names); /* collections that are known from now on; copies */
+void sb_o_free_names(void *names);
+void sb_o_free_anomaly(void *mail); /* the payload of MAIL_ANOMALY */
 
 /* ---- rules.c ---- */
 

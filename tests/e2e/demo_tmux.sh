@@ -46,7 +46,7 @@ wait_for "already has an index on"
 # and it is taken back with one key and the target's name
 keys u; wait_for "Type shop.orders exactly"
 keys -l "shop.orders"; wait_for "> shop.orders"; keys Enter
-wait_for "rolled back"
+wait_for "C-000001 rev 1 rolled back"
 keys Escape Escape; wait_for "Audit #"
 keys q; wait_for "ended with 0"
 printf 'ok\n'
