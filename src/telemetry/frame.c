@@ -62,7 +62,7 @@ static size_t namespace_rates(struct sb_telemetry *t, struct member_state *m, st
             continue;
         struct sb_ns_work w = {now->reads - before->reads, now->read_us - before->read_us, now->writes - before->writes,
                                now->write_us - before->write_us, is_primary ? span_ms : 0};
-        int ignored = sb_history_add(t->history, now->ns, s->at, &w);
+        int ignored = sb_history_add(t->history, now->ns, s->at - span_ms, s->at, &w);
         (void)ignored;
         double seconds = (double)span_ms / 1000;
         t->rates[n++] = (struct sb_ns_rate){
@@ -76,7 +76,7 @@ static size_t namespace_rates(struct sb_telemetry *t, struct member_state *m, st
         };
     }
     if (usable && is_primary)
-        sb_history_observed(t->history, s->at, span_ms);
+        sb_history_observed(t->history, s->at - span_ms, s->at);
     return n;
 }
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 struct bucket {
-    int64_t index; /* at_ms / SB_HISTORY_BUCKET_MS; 0: empty */
+    int64_t index;   /* at_ms / SB_HISTORY_BUCKET_MS; 0: empty */
+    int64_t from_ms; /* where the first of its intervals began */
     struct sb_ns_work work;
 };
 
@@ -75,14 +76,16 @@ static struct series *make(struct sb_history *h, const char *ns)
     return s;
 }
 
-static void add(struct bucket *ring, int64_t at_ms, const struct sb_ns_work *work)
+static void add(struct bucket *ring, int64_t from_ms, int64_t at_ms, const struct sb_ns_work *work)
 {
     int64_t index = at_ms / SB_HISTORY_BUCKET_MS;
     struct bucket *b = &ring[(uint64_t)index % SB_HISTORY_BUCKETS];
     if (b->index > index)
         return; /* later than the ring is long */
     if (b->index != index)
-        *b = (struct bucket){.index = index};
+        *b = (struct bucket){.index = index, .from_ms = from_ms};
+    if (from_ms < b->from_ms)
+        b->from_ms = from_ms;
     b->work.reads += work->reads;
     b->work.read_us += work->read_us;
     b->work.writes += work->writes;
@@ -90,7 +93,7 @@ static void add(struct bucket *ring, int64_t at_ms, const struct sb_ns_work *wor
     b->work.covered_ms += work->covered_ms;
 }
 
-int sb_history_add(struct sb_history *h, const char *ns, int64_t at_ms, const struct sb_ns_work *work)
+int sb_history_add(struct sb_history *h, const char *ns, int64_t from_ms, int64_t at_ms, const struct sb_ns_work *work)
 {
     struct series *s = find(h, ns);
     if (!s && work->reads == 0 && work->writes == 0)
@@ -98,20 +101,20 @@ int sb_history_add(struct sb_history *h, const char *ns, int64_t at_ms, const st
     if (!s && !(s = make(h, ns)))
         return -1;
     s->last_index = at_ms / SB_HISTORY_BUCKET_MS;
-    add(s->bucket, at_ms, work);
+    add(s->bucket, from_ms, at_ms, work);
     return 0;
 }
 
-void sb_history_observed(struct sb_history *h, int64_t at_ms, int64_t covered_ms)
+void sb_history_observed(struct sb_history *h, int64_t from_ms, int64_t at_ms)
 {
-    add(h->observed, at_ms, &(struct sb_ns_work){.covered_ms = covered_ms});
+    add(h->observed, from_ms, at_ms, &(struct sb_ns_work){.covered_ms = at_ms - from_ms});
 }
 
 static void sum(const struct bucket *ring, int64_t from_ms, int64_t to_ms, struct sb_ns_work *out)
 {
     for (size_t i = 0; i < SB_HISTORY_BUCKETS; i++) {
         int64_t start = ring[i].index * SB_HISTORY_BUCKET_MS;
-        if (ring[i].index == 0 || start < from_ms || start >= to_ms)
+        if (ring[i].index == 0 || ring[i].from_ms < from_ms || start >= to_ms)
             continue;
         out->reads += ring[i].work.reads;
         out->read_us += ring[i].work.read_us;

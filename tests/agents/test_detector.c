@@ -95,7 +95,7 @@ static void step(struct shop *s, double dt)
         int64_t r = poisson(&s->rng, s->reads[i] * dt), w = poisson(&s->rng, s->writes[i] * dt);
         ns[i] = (struct sb_ns_rate){names[i], r, w, (double)r / dt, (double)w / dt, r ? noisy(&s->rng, s->read_us[i]) : NAN, w ? noisy(&s->rng, s->write_us[i]) : NAN};
         struct sb_ns_work work = {r, r ? (int64_t)(ns[i].read_us * (double)r) : 0, w, w ? (int64_t)(ns[i].write_us * (double)w) : 0, (int64_t)(dt * 1000)};
-        assert_int_equal(sb_history_add(s->history, names[i], f.at, &work), 0);
+        assert_int_equal(sb_history_add(s->history, names[i], f.at - (int64_t)(dt * 1000), f.at, &work), 0);
         reads += (double)r;
     }
     f.rate[SB_METRIC_READ_OPS] = reads / dt;

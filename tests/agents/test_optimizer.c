@@ -59,8 +59,8 @@ static void ask(struct sb_workload *w, const struct sb_catalogue *c, const char 
 {
     struct sb_history *h = sb_history_new();
     struct sb_ns_work work = {600, 600 * 15000, 120, 120 * 2000, 60000};
-    sb_history_add(h, "shop.orders", NOW_MS, &work);
-    sb_history_observed(h, NOW_MS, 60000);
+    sb_history_add(h, "shop.orders", NOW_MS - 60000, NOW_MS, &work);
+    sb_history_observed(h, NOW_MS - 60000, NOW_MS);
     struct sb_index_question q = {.ns = ns, .from = NOW_MS - 60000, .to = NOW_MS + 1000, .workload = w, .history = h, .catalogue = c, .key = key, .replicated = true,
                                   .card_id = "C-000001", .case_id = "K-000001", .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice", .now = NOW_MS};
     struct sb_err err = SB_ERR_INIT;

@@ -282,7 +282,7 @@ usage_checks() {
         # shellcheck disable=SC2086
         policy $bad; want_rc 2 "policy $bad"; one_sentence "policy $bad"
     done
-    policy nothing; want_err 'lint, test, eval INPUT, explain DECISION, replay --candidate F' 'what there is'
+    policy nothing; want_err 'lint, test, eval INPUT, explain DECISION, levels, replay --candidate F' 'what there is'
 }
 
 eval_checks

@@ -70,23 +70,45 @@ static void history_sums_windows(void **state)
     struct sb_ns_work w;
     const int64_t start = 1000000;
     for (int64_t t = 0; t < 100; t++) {
-        sb_history_add(h, "shop.orders", start + t * 1000, &(struct sb_ns_work){10, 1000, 1, 500, 1000});
-        sb_history_observed(h, start + t * 1000, 1000);
+        sb_history_add(h, "shop.orders", start + t * 1000, start + t * 1000 + 1000, &(struct sb_ns_work){10, 1000, 1, 500, 1000});
+        sb_history_observed(h, start + t * 1000, start + t * 1000 + 1000);
     }
     assert_true(sb_history_window(h, "shop.orders", start, start + 200000, &w));
     assert_int_equal(w.reads, 1000);
     assert_int_equal(w.writes, 100);
     assert_int_equal(w.covered_ms, 100000);
+    /* an interval counts where it ends, if it began in the window: the bucket in which the first one ends reaches back */
     assert_true(sb_history_window(h, "shop.orders", start + 50000, start + 75000, &w));
-    assert_int_equal(w.reads, 250);
-    assert_int_equal(w.covered_ms, 25000);
+    assert_int_equal(w.reads, 200);
+    assert_int_equal(w.covered_ms, 20000);
     assert_false(sb_history_window(h, "shop.carts", start + 50000, start + 75000, &w)); /* never used, but the time was observed */
     assert_int_equal(w.reads, 0);
-    assert_int_equal(w.covered_ms, 25000);
+    assert_int_equal(w.covered_ms, 20000);
     /* an hour later the old buckets are gone, not added to the new ones */
-    sb_history_add(h, "shop.orders", start + 3600000 + 50000, &(struct sb_ns_work){3, 3, 0, 0, 1000});
+    sb_history_add(h, "shop.orders", start + 3600000 + 49000, start + 3600000 + 50000, &(struct sb_ns_work){3, 3, 0, 0, 1000});
     sb_history_window(h, "shop.orders", start, start + 4000000, &w);
     assert_true(w.reads < 1000);
+    sb_history_free(h);
+}
+
+/* A poll that came late: what was slow before the window opened is in its interval, and not in the window. */
+static void history_keeps_the_past_out(void **state)
+{
+    (void)state;
+    struct sb_history *h = sb_history_new();
+    struct sb_ns_work w;
+    const int64_t opened = 1000000;
+    sb_history_add(h, "shop.orders", opened - 30000, opened + 7000, &(struct sb_ns_work){100, 30000000, 0, 0, 37000});
+    sb_history_observed(h, opened - 30000, opened + 7000);
+    assert_true(sb_history_window(h, "shop.orders", opened, opened + 60000, &w));
+    assert_int_equal(w.reads, 0);
+    assert_int_equal(w.covered_ms, 0);
+    sb_history_add(h, "shop.orders", opened + 7000, opened + 22000, &(struct sb_ns_work){50, 5000, 0, 0, 15000});
+    sb_history_observed(h, opened + 7000, opened + 22000);
+    assert_true(sb_history_window(h, "shop.orders", opened, opened + 60000, &w));
+    assert_int_equal(w.reads, 50);
+    assert_int_equal(w.read_us, 5000);
+    assert_int_equal(w.covered_ms, 15000);
     sb_history_free(h);
 }
 
@@ -98,7 +120,7 @@ static void history_forgets_the_least_recent(void **state)
     char ns[32];
     for (int i = 0; i < SB_HISTORY_MAX_NS + 10; i++) {
         snprintf(ns, sizeof ns, "db.c%d", i);
-        assert_int_equal(sb_history_add(h, ns, (int64_t)(i + 1) * SB_HISTORY_BUCKET_MS, &one), 0);
+        assert_int_equal(sb_history_add(h, ns, (int64_t)i * SB_HISTORY_BUCKET_MS, (int64_t)(i + 1) * SB_HISTORY_BUCKET_MS, &one), 0);
     }
     assert_int_equal(sb_history_forgotten(h), 10);
     assert_false(sb_history_window(h, "db.c3", 0, INT64_MAX, &w));
@@ -112,6 +134,7 @@ int main(void)
         cmocka_unit_test(window_agrees_with_sorting),
         cmocka_unit_test(nonsense_is_ignored),
         cmocka_unit_test(history_sums_windows),
+        cmocka_unit_test(history_keeps_the_past_out),
         cmocka_unit_test(history_forgets_the_least_recent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,8 @@
  * history.h - how much each collection was read and written lately, in buckets of deployment time.
  *
  * Sums over all members that were asked, so that a window before a change can be held against one after it. One interval
- * between two polls counts in the bucket in which it ends: a window is as exact as the polls are apart. Bounded: at most
- * SB_HISTORY_MAX_NS collections that were ever active; beyond that the least recently active one is forgotten, and
+ * between two polls counts in the bucket in which it ends, and a bucket counts in a window when all its intervals began in
+ * it: what was slow before a change is never laid to what came after it. Bounded: at most SB_HISTORY_MAX_NS collections that were ever active; beyond that the least recently active one is forgotten, and
  * counted. Thread: one owner.
  */
 #ifndef SIGNALBOX_TELEMETRY_HISTORY_H
@@ -28,13 +28,13 @@ struct sb_history;
 struct sb_history *sb_history_new(void); /* NULL out of memory */
 void sb_history_free(struct sb_history *h);
 
-/* An interval that ended at at_ms. covered_ms: its length where the member is the primary, else 0. -1 out of memory. */
-int sb_history_add(struct sb_history *h, const char *ns, int64_t at_ms, const struct sb_ns_work *work);
+/* An interval from from_ms to at_ms. work->covered_ms: its length where the member is the primary, else 0. -1 out of memory. */
+int sb_history_add(struct sb_history *h, const char *ns, int64_t from_ms, int64_t at_ms, const struct sb_ns_work *work);
 
 /* Notes that the primary was observed for an interval, whether or not this collection was used in it. */
-void sb_history_observed(struct sb_history *h, int64_t at_ms, int64_t covered_ms);
+void sb_history_observed(struct sb_history *h, int64_t from_ms, int64_t at_ms);
 
-/* The work in [from_ms, to_ms). False when nothing is known of the collection (out is zero but for covered_ms). */
+/* The work of intervals that began at from_ms or later, in buckets before to_ms. False when nothing is known of the collection (out is zero but for covered_ms). */
 bool sb_history_window(const struct sb_history *h, const char *ns, int64_t from_ms, int64_t to_ms, struct sb_ns_work *out);
 
 uint64_t sb_history_forgotten(const struct sb_history *h);
