@@ -25,6 +25,7 @@ struct sb_detector *sb_detector_new(struct sb_err *err)
 static void free_open(struct open_anomaly *o)
 {
     free(o->series);
+    sb_anomaly_release(&o->told);
     free(o);
 }
 
@@ -124,6 +125,7 @@ static int join(struct open_anomaly *o, struct series *s)
     if (!slot)
         return -1;
     *slot = s;
+    s->joined = s->onset;
     if (s->onset < o->from)
         o->from = s->onset;
     o->quiet_since = 0;
@@ -189,12 +191,35 @@ static double worst(const struct open_anomaly *o)
     return w;
 }
 
+/* What it began with is over, and what came into it later goes on: that is another anomaly. */
+static void part(struct sb_detector *d, struct open_anomaly *o, int64_t at)
+{
+    bool late = false;
+    for (size_t i = 0; i < o->series_n; i++) {
+        const struct series *s = o->series[i];
+        if (!s->deviating || !sb_series_rules[s->kind].impact)
+            continue;
+        if (s->joined - o->from < TOGETHER_MS)
+            return;
+        late = true;
+    }
+    if (!late)
+        return;
+    o->closed_at = at;
+    o->changed = true;
+    for (size_t i = 0; i < o->series_n; i++)
+        if (o->series[i]->deviating)
+            sb_detector_begin(d, o->series[i], at);
+}
+
 /* True when the operations of an anomaly that is going on are wanted again. */
 static bool follow(struct sb_detector *d, const struct sb_frame *f)
 {
     bool want_log = false;
     for (size_t i = 0; i < d->open_n; i++) {
         struct open_anomaly *o = d->open[i];
+        if (!o->closed_at)
+            part(d, o, f->at);
         if (o->closed_at)
             continue;
         bool any = false;

@@ -46,6 +46,10 @@ struct series {
     double recent[5];
     size_t recent_n;
     double ratio;        /* value over median, 1 when the median is 0 */
+    double before;       /* the median when it began to deviate */
+    double peak, peak_ratio; /* the worst value since then, and its ratio; kept when it is over */
+    bool accepted;       /* it stayed so long that it became the usual level */
+    int64_t joined;      /* the onset with which it came into an anomaly */
     int64_t last_at;
 };
 
@@ -68,6 +72,7 @@ struct open_anomaly {
     int64_t enriched_at;
     double worst_told; /* the ratio at which it was last given */
     int64_t closed_at;
+    struct sb_anomaly told; /* as it was last given; its end is told with the same words */
 };
 
 #define SERIES_SLOTS 8192 /* a power of two, at least twice MAX_SERIES */
@@ -126,8 +131,8 @@ int sb_detector_life_class(const struct life_story *l, struct sb_str *why, int64
 /* The level of a kind for a subject on a member; NULL not tracked. */
 const struct series *sb_detector_find(const struct sb_detector *d, enum series_kind kind, const char *subject, const char *member);
 
-/* cause.c: writes the anomaly with class, signals, shapes, suspects. Returns -1 out of memory. */
-int sb_detector_describe(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload,
+/* detector_cause.c: writes the anomaly with class, signals, shapes, suspects. Returns -1 out of memory. */
+int sb_detector_describe(const struct sb_detector *d, struct open_anomaly *o, const struct sb_workload *workload,
                          const struct sb_history *history, struct sb_anomaly *out);
 
 #endif

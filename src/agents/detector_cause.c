@@ -28,6 +28,17 @@ static double growth(const struct series *s)
     return s && sb_baseline_warm(&s->usual) ? (s->deviating ? s->ratio : 1) : NAN;
 }
 
+/* What is said of a series: as it is, or, when it is over, as it was at its worst. */
+static double told_ratio(const struct series *s)
+{
+    return s->deviating || sb_series_of_life(s) ? s->ratio : s->peak_ratio;
+}
+
+static double told_value(const struct series *s)
+{
+    return s->deviating || sb_series_of_life(s) ? s->value : s->peak;
+}
+
 static bool latency(const struct series *s)
 {
     return s->kind == NS_READ_LATENCY || s->kind == NS_WRITE_LATENCY;
@@ -39,11 +50,11 @@ static struct ratios look(const struct sb_detector *d, const struct open_anomaly
     for (size_t i = 0; i < o->series_n; i++) {
         const struct series *s = o->series[i];
         if (s->kind == NS_READ_RATE || s->kind == NS_WRITE_RATE)
-            r.rate = fmax(r.rate, s->ratio);
-        if (latency(s) && (!r.lead || s->ratio > r.lead->ratio))
+            r.rate = fmax(r.rate, told_ratio(s));
+        if (latency(s) && (!r.lead || told_ratio(s) > told_ratio(r.lead)))
             r.lead = s;
         if (latency(s))
-            r.latency = fmax(r.latency, s->ratio);
+            r.latency = fmax(r.latency, told_ratio(s));
         r.lag |= s->kind == MEMBER_LAG;
     }
     for (size_t i = 0; i < d->series_n; i++) {
@@ -108,19 +119,19 @@ static char *title(const struct open_anomaly *o, const struct ratios *r)
     const struct series *s = r->lead;
     if (s) {
         char before[32], now[32];
-        human_us(before, sizeof before, sb_baseline_median(&s->usual));
-        human_us(now, sizeof now, s->value);
+        human_us(before, sizeof before, s->before);
+        human_us(now, sizeof now, told_value(s));
         return sb_format("%s of %s take %.*f times as long (%s, was %s)", s->kind == NS_READ_LATENCY ? "Reads" : "Writes", s->subject,
-                         s->ratio < 10 ? 1 : 0, s->ratio, now, before);
+                         told_ratio(s) < 10 ? 1 : 0, told_ratio(s), now, before);
     }
     s = o->series[0];
     for (size_t i = 1; i < o->series_n; i++)
-        if (sb_series_rules[o->series[i]->kind].impact && o->series[i]->ratio > s->ratio)
+        if (sb_series_rules[o->series[i]->kind].impact && told_ratio(o->series[i]) > told_ratio(s))
             s = o->series[i];
     if (s->kind == MEMBER_LAG)
-        return sb_format("%s is %.0f s behind the primary", s->subject, s->value);
+        return sb_format("%s is %.0f s behind the primary", s->subject, told_value(s));
     return sb_format("%s of %s came at %.1f times the usual rate (%.0f/s, was %.0f/s)", s->kind == NS_READ_RATE ? "Reads" : "Writes", s->subject,
-                     s->ratio, s->value, sb_baseline_median(&s->usual));
+                     told_ratio(s), told_value(s), s->before);
 }
 
 static int add_signals(const struct open_anomaly *o, struct sb_anomaly *out)
@@ -131,9 +142,9 @@ static int add_signals(const struct open_anomaly *o, struct sb_anomaly *out)
         const struct series_rule *rule = &sb_series_rules[s->kind];
         if (!g || sb_str_set(&g->metric, rule->metric) || sb_str_set(&g->subject, s->subject) || sb_str_set(&g->unit, rule->unit))
             return -1;
-        g->baseline = (int64_t)(sb_baseline_median(&s->usual) + 0.5);
-        g->value = (int64_t)(s->value + 0.5);
-        double score = s->ratio > 1 ? 1 - 1 / s->ratio : 0;
+        g->baseline = (int64_t)(s->before + 0.5);
+        g->value = (int64_t)(told_value(s) + 0.5);
+        double score = told_ratio(s) > 1 ? 1 - 1 / told_ratio(s) : 0;
         g->score_ppm = sb_series_of_life(s) ? (int64_t)PPM : (int64_t)(score * PPM);
         bool member = s->kind >= MEMBER_LAG && s->kind != SET_HEADLESS, set = s->kind == SET_HEADLESS;
         if (member && !sb_strs_has(out->members, out->members_n, s->subject) && sb_strs_push(&out->members, &out->members_n, s->subject))
@@ -221,7 +232,7 @@ static double added_time(const struct sb_detector *d, const struct sb_anomaly *a
             const struct series *s = d->series[k];
             if (!latency(s) || strcmp(s->subject, a->namespaces[i]) != 0 || !s->deviating)
                 continue;
-            double mean = sb_baseline_median(&s->usual);
+            double mean = s->before;
             added += s->kind == NS_READ_LATENCY ? (double)w.read_us - mean * (double)w.reads : (double)w.write_us - mean * (double)w.writes;
         }
     }
@@ -250,10 +261,28 @@ static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o,
     return 0;
 }
 
-int sb_detector_describe(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload,
-                         const struct sb_history *history, struct sb_anomaly *out)
+/* The end of an anomaly, in the words in which it was last told: by now the numbers are those of what came after it. */
+static int describe_end(struct open_anomaly *o, struct sb_anomaly *out)
 {
-    memset(out, 0, sizeof *out);
+    bool accepted = false;
+    for (size_t i = 0; i < o->series_n; i++)
+        accepted |= o->series[i]->accepted && sb_series_rules[o->series[i]->kind].impact;
+    if (sb_record_copy(&sb_anomaly_schema, out, &o->told))
+        return -1;
+    out->to = o->closed_at;
+    char *reason = accepted ? sb_format("%s; nothing was mended: it lasted so long that it counts as usual from now on", out->class_reason) : NULL;
+    if (accepted && !reason)
+        return -1;
+    if (accepted) {
+        free(out->class_reason);
+        out->class_reason = reason;
+    }
+    return 0;
+}
+
+static int describe(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload, const struct sb_history *history,
+                    struct sb_anomaly *out)
+{
     struct ratios r = look(d, o);
     struct sb_str why;
     sb_str_init(&why);
@@ -270,19 +299,36 @@ int sb_detector_describe(const struct sb_detector *d, const struct open_anomaly 
     int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ? -1 : 0;
     out->class_ = by_life ? sb_detector_life_class(&life, &why, &out->confidence_ppm) : classify(&r, &why, &out->confidence_ppm); /* last: it goes by the shapes too */
     out->class_reason = sb_str_take(&why);
-    if (rc || !out->class_reason) {
-        sb_anomaly_release(out);
+    if (rc || !out->class_reason)
         return -1;
+    if (out->class_ == SB_CLASS_UNKNOWN && o->told.id && o->told.class_ != SB_CLASS_UNKNOWN) { /* what was known is known still */
+        out->class_ = o->told.class_;
+        out->confidence_ppm = o->told.confidence_ppm;
+        if (sb_str_set(&out->class_reason, o->told.class_reason))
+            return -1;
     }
     for (size_t i = 0; i < out->signals_n; i++) {
         const struct sb_signal *g = &out->signals[i];
         char *value = sb_format("%" PRId64 "%s%s, usually %" PRId64, g->value, g->unit[0] ? " " : "", g->unit, g->baseline);
-        rc = value ? sb_evidence_add(&out->evidence, &out->evidence_n, "telemetry", g->subject, g->metric, value, "measured", o->detected_at) : -1;
+        rc = value ? sb_evidence_add(&out->evidence, &out->evidence_n, "telemetry", g->subject, g->metric, value, "measured", d->now) : -1;
         free(value);
-        if (rc) {
-            sb_anomaly_release(out);
+        if (rc)
             return -1;
-        }
     }
+    return 0;
+}
+
+int sb_detector_describe(const struct sb_detector *d, struct open_anomaly *o, const struct sb_workload *workload,
+                         const struct sb_history *history, struct sb_anomaly *out)
+{
+    struct sb_anomaly told = {0};
+    memset(out, 0, sizeof *out);
+    int rc = o->closed_at && o->told.id ? describe_end(o, out) : describe(d, o, workload, history, out);
+    if (rc || sb_record_copy(&sb_anomaly_schema, &told, out)) {
+        sb_anomaly_release(out);
+        return -1;
+    }
+    sb_anomaly_release(&o->told);
+    o->told = told;
     return 0;
 }

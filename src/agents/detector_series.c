@@ -60,11 +60,16 @@ static void remember(struct series *s, double value)
     s->value = sorted[s->recent_n / 2];
     double median = sb_baseline_median(&s->usual);
     s->ratio = median > 0 ? s->value / median : 1;
+    if (s->deviating && s->ratio > s->peak_ratio) {
+        s->peak = s->value;
+        s->peak_ratio = s->ratio;
+    }
 }
 
 static void accept_new_level(struct series *s)
 {
     sb_baseline_init(&s->usual);
+    s->accepted = true;
     s->deviating = false;
     s->out = s->in = 0;
     s->recent_n = 0;
@@ -100,6 +105,10 @@ bool sb_series_take(struct series *s, double value, int64_t ops, int64_t at, dou
     if (s->out < IN_A_ROW)
         return false;
     s->deviating = true;
+    s->accepted = false;
+    s->before = sb_baseline_median(&s->usual);
+    s->peak = s->value;
+    s->peak_ratio = s->ratio;
     s->in = 0;
     return true;
 }

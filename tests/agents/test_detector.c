@@ -200,6 +200,73 @@ static void more_of_the_same_is_load(void **state)
     }
 }
 
+/* Its end is told in the words of its height, not in those of what came after. */
+static void the_end_is_told_as_it_was(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 21);
+    steps(&s, 60, 5);
+    s.read_us[0] *= 9;
+    s.examined *= 400;
+    steps(&s, 20, 5);
+    assert_int_equal(s.last.class_, SB_CLASS_CODE);
+    s.read_us[0] /= 9;
+    s.examined /= 400;
+    steps(&s, 20, 5);
+    assert_int_equal(s.closed, 1);
+    assert_int_equal(s.last.class_, SB_CLASS_CODE);
+    double times = 0;
+    assert_int_equal(sscanf(s.last.title, "Reads of shop.orders take %lf times as long", &times), 1);
+    assert_true(times > 5);
+    assert_null(strstr(s.last.class_reason, "nothing was mended"));
+    shop_release(&s);
+}
+
+static void what_lasts_is_not_called_mended(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 22);
+    steps(&s, 60, 5);
+    s.read_us[0] *= 9;
+    s.examined *= 400;
+    steps(&s, 500, 5); /* 42 minutes */
+    assert_int_equal(s.opened, 1);
+    assert_int_equal(s.closed, 1);
+    assert_int_equal(s.last.class_, SB_CLASS_CODE);
+    assert_non_null(strstr(s.last.class_reason, "nothing was mended: it lasted so long that it counts as usual"));
+    assert_null(strstr(s.last.title, "1.0 times"));
+    shop_release(&s);
+}
+
+/* Reads are mended by something that makes writes slow: two anomalies, and the first keeps its name. */
+static void what_comes_later_is_another(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 23);
+    steps(&s, 60, 5);
+    s.read_us[0] *= 9;
+    s.examined *= 400;
+    steps(&s, 60, 5);
+    assert_int_equal(s.opened, 1);
+    s.write_us[0] *= 12; /* still within the first */
+    steps(&s, 10, 5);
+    s.read_us[0] /= 9;
+    s.examined /= 400;
+    int before = s.closed;
+    steps(&s, 10, 5);
+    assert_int_equal(s.closed, before + 1);
+    assert_int_equal(s.opened, 2);
+    assert_non_null(strstr(s.last.title, "Writes of shop.orders"));
+    s.write_us[0] /= 12;
+    steps(&s, 30, 5);
+    assert_int_equal(s.closed, before + 2);
+    assert_int_equal(s.opened, 2);
+    shop_release(&s);
+}
+
 static void lag_is_infrastructure(void **state)
 {
     (void)state;
@@ -373,6 +440,9 @@ int main(void)
         cmocka_unit_test(calm_is_quiet),
         cmocka_unit_test(a_bad_query_is_code_and_names_shape_and_app),
         cmocka_unit_test(more_of_the_same_is_load),
+        cmocka_unit_test(the_end_is_told_as_it_was),
+        cmocka_unit_test(what_lasts_is_not_called_mended),
+        cmocka_unit_test(what_comes_later_is_another),
         cmocka_unit_test(lag_is_infrastructure),
         cmocka_unit_test(nothing_is_said_before_it_is_warm),
         cmocka_unit_test(a_dead_primary_is_one_anomaly),
