@@ -107,7 +107,7 @@ static json_t *fetch_cards(struct sb_session *s, const struct sb_answer *a, bool
             continue;
         if (print)
             sb_card_print(m->body);
-        json_array_append_new(list, sb_record_to_json(&sb_card_schema, m->body));
+        json_array_append_new(list, sb_card_json(m->body));
         sb_message_free(m);
     }
     return list;

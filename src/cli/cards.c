@@ -33,7 +33,7 @@ static int show_card(const struct sb_card *c, const struct args *a, struct sb_er
         return rc;
     }
     if (a->json)
-        return sb_print_json(sb_record_to_json(&sb_card_schema, c)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+        return sb_print_json(sb_card_json(c)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
     sb_card_print(c);
     return 0;
 }
@@ -44,7 +44,7 @@ static int list_card(json_t *list, const struct sb_card *c, bool json)
         sb_card_print_line(c);
         return 0;
     }
-    return json_array_append_new(list, sb_record_to_json(&sb_card_schema, c));
+    return json_array_append_new(list, sb_card_json(c));
 }
 
 /* ---- with an owner ---- */

@@ -36,6 +36,10 @@ has "$out" 'APP-01'
 has "$out" '^PASS: every criterion was met'
 has "$out" 'documents examined per document returned, by explain +before [0-9]{3,}, after [0-9], limit'
 
+XDG_STATE_HOME="$work/slow-orders/state" "$SIGNALBOX" cards --json show C-000001 >"$work/card"
+[ "$(jq -c '.advice | [.kind, .ns, .key, .name, .rejected[0].key, (.impact.score > 0 and .confidence > 0 and .cost.bytes > 0)]' "$work/card")" = \
+  '["create_index","shop.orders",{"customer_id":1,"created_at":-1},"customer_id_1_created_at_-1",{"customer_id":1},true]' ] || fail "the card's advice" "$work/card"
+
 out="$work/wrong-index/out"; verified wrong-index
 has "$out" '^FAIL: .*mean write latency of the collection is [0-9]+ us, limit [0-9]+'
 has "$out" 'is rolled_back: read back'

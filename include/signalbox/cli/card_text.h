@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * card_text.h - a card as plain text, for `ask`, `cards` and the tour.
+ * card_text.h - a card as plain text and as JSON, for `ask`, `cards` and the tour.
  */
 #ifndef SIGNALBOX_CLI_CARD_TEXT_H
 #define SIGNALBOX_CLI_CARD_TEXT_H
 
+#include <jansson.h>
 #include <signalbox/model/card.h>
 
 /* All of it, to stdout, sanitized. */
@@ -17,5 +18,9 @@ void sb_card_print_report(const struct sb_card *c);
 
 /* One line of a list. */
 void sb_card_print_line(const struct sb_card *c);
+
+/* The card's record; one about an index has its ADVICE (INTERFACE, the JSON of digest) under "advice", beside what is hashed.
+ * A new object, or NULL out of memory. */
+json_t *sb_card_json(const struct sb_card *c);
 
 #endif
