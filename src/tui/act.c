@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NOTE_STAYS_MS 1000 /* a message that has stood so long goes with the next key */
 #define SEARCHES_MOST 100 /* of one key: each may go through all rows */
 
 /* ---- moving ---- */
@@ -491,6 +492,9 @@ void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
         fx_add(fx, SB_FX_BELL, NULL, NULL);
         return;
     }
+    /* what was said is read by now, and may not be so any more; the messages keep it */
+    if (action != SB_ACT_BACK && t->notes && t->wall - t->note[t->notes - 1].wall >= NOTE_STAYS_MS)
+        t->note_shown = false;
     bool panes = top_view(t)->kind == VIEW_PANES;
     if (!move(t, action, fx) && !(panes && (move_panes(t, action, fx) || sift(t, action, fx))))
         act_here(t, action, fx);

@@ -211,6 +211,19 @@ const struct sb_card *card_in_focus(const struct sb_tui *t)
 /* ---- news ---- */
 
 /* A card that is being looked at was changed by somebody else: typeahead was meant for the old one. */
+/* What a plan has come to is said wherever one is looking, and in the place of what was said of it on the way. */
+static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
+{
+    bool judged = c->report.verdict != SB_VERDICT_NONE && (c->state == SB_DONE || c->state == SB_FAILED);
+    bool ended = c->state == SB_DONE || c->state == SB_FAILED || c->state == SB_ROLLED_BACK || c->state == SB_IN_DOUBT || c->state == SB_STALE || c->state == SB_EXPIRED;
+    const char *why = judged ? c->report.reason : c->note;
+    char state[64];
+    fmt_words(state, sb_name(&sb_states, c->state));
+    if (ended)
+        say(t, c->state != SB_ROLLED_BACK && (c->state != SB_DONE || (judged && c->report.verdict != SB_VERDICT_PASS)), "%s is %s%s%s%s%s", c->id, state,
+            judged ? ": " : "", judged ? sb_name(&sb_verdicts, c->report.verdict) : "", why && why[0] ? ": " : "", why ? why : "");
+}
+
 static void card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects *fx)
 {
     const struct view *v = top_view_of(t);
@@ -222,6 +235,8 @@ static void card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects
     } else if (open && old && old->card.state != fresh->state) {
         fx_add(fx, SB_FX_FLUSH, NULL, NULL);
     }
+    if (old && old->card.state != fresh->state)
+        tell_outcome(t, fresh);
     store_take_card(t, fresh);
     confirm_check(t);
 }
