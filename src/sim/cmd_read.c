@@ -35,7 +35,9 @@ void sim_count_operators(struct sim_member *m, const struct sim_expr *e)
 struct sim_find *sim_find_new(struct sim_call *c, const uint8_t *source, struct sim_query *q, const uint8_t *filter, const uint8_t *projection)
 {
     struct sim_find *x = calloc(1, sizeof *x);
-    if (!x || !(x->source = sim_doc_new(source))) {
+    struct sim_doc *copied = source == c->body ? c->op.command : NULL; /* with more in it when $db came beside the body */
+    bool whole = copied && sim_doc_len(copied->bson) == sim_doc_len(source);
+    if (!x || !(x->source = whole ? sim_doc_ref(copied) : sim_doc_new(source))) {
         free(x);
         sim_fail_nomem(&c->fail);
         return NULL;

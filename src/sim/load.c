@@ -95,12 +95,15 @@ int sim_load_data(struct sim *s, const struct sim_data *d, struct sim_sequences 
     sb_rng_fork(&rng, &root, d->ns);
     sim_w_init(&l.w);
     int rc = make_collections(&l) || make_documents(&l) ? -1 : 0;
-    for (size_t i = 0; rc == 0 && i < d->indexes; i++)
+    unsigned line = d->line;
+    for (size_t i = 0; rc == 0 && i < d->indexes; i++) {
+        line = d->index_line[i];
         rc = make_index(&l, d->index[i]);
+    }
     for (int i = 1; rc == 0 && i < s->members; i++)
         rc = sim_coll_take_over(l.coll[i], l.coll[0], &l.f);
     if (rc)
-        sb_fail(err, SB_EINPUT, "%s: %s", d->ns, l.f.code ? l.f.msg : "out of memory");
+        sb_fail(err, SB_EINPUT, "%s:%u: %s: %s", d->path, line, d->ns, l.f.code ? l.f.msg : "out of memory");
     sim_w_release(&l.w);
     sim_fail_release(&l.f);
     return rc;

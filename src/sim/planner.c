@@ -286,16 +286,27 @@ static void judge_sort(const struct ctx *x, struct access *acc)
         acc->explode = 1;
 }
 
+/* Most indexes of a collection begin with a field that nobody asks for. */
+static bool asks_for(const struct ctx *x, const struct sim_field *f)
+{
+    for (size_t k = 0; k < x->pred_n; k++)
+        if (on_field(&x->pred[k], f))
+            return true;
+    return false;
+}
+
 /* How this index would be used; false when the filter gives it nothing to do and it is not forced. */
 static bool consider(struct ctx *x, struct sim_index *index, bool forced, struct access *acc)
 {
-    enum sim_exactness *done = sim_arena_get(x->a, (x->child_n + 1) * sizeof *done);
-    bool *handled = sim_arena_get(x->a, (x->child_n + 1) * sizeof *handled);
-    bool *residual = sim_arena_get(x->a, (x->child_n + 1) * sizeof *residual);
-    bool *on_key = sim_arena_get(x->a, (x->child_n + 1) * sizeof *on_key);
-    int group = 0;
-    if (!done || !handled || !residual || !on_key)
+    if (!forced && !asks_for(x, &index->field[0]))
         return false;
+    size_t n = x->child_n + 1;
+    enum sim_exactness *done = sim_arena_get(x->a, n * sizeof *done);
+    bool *handled = sim_arena_get(x->a, 3 * n * sizeof *handled);
+    int group = 0;
+    if (!done || !handled)
+        return false;
+    bool *residual = handled + n, *on_key = residual + n;
     memset(acc, 0, sizeof *acc);
     acc->index = index;
     acc->explode = 1;

@@ -32,8 +32,14 @@ static bool prepare_field(struct sim_arena *a, struct sim_scan *s, unsigned i)
         struct sim_range *r = &s->field[i].r[k];
         r->from_in = down ? iv->hi_in : iv->lo_in;
         r->to_in = down ? iv->lo_in : iv->hi_in;
-        if (!encode(a, down ? iv->hi : iv->lo, down, &r->from, &r->from_n) || !encode(a, down ? iv->lo : iv->hi, down, &r->to, &r->to_n))
+        if (!encode(a, down ? iv->hi : iv->lo, down, &r->from, &r->from_n))
             return false;
+        if (iv->lo.p == iv->hi.p && iv->lo.type == iv->hi.type) { /* a point: most of what is asked for */
+            r->to = r->from;
+            r->to_n = r->from_n;
+        } else if (!encode(a, down ? iv->lo : iv->hi, down, &r->to, &r->to_n)) {
+            return false;
+        }
     }
     return true;
 }

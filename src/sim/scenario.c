@@ -37,6 +37,7 @@ static void data_release(struct sim_data *d)
     free(d->field);
     free(d->made);
     free(d->index);
+    free(d->index_line);
 }
 
 void sim_scenario_free(struct sim_scenario *sc)
@@ -62,6 +63,7 @@ void sim_scenario_free(struct sim_scenario *sc)
     free(sc->events);
     free(sc->name);
     free(sc->title);
+    free(sc->path);
     free(sc);
 }
 
@@ -148,6 +150,8 @@ static void read_collection(struct sim_reading *r)
         return;
     }
     r->data->documents = (uint64_t)n;
+    r->data->path = r->sc->path;
+    r->data->line = row->line;
     r->sc->data_n++;
 }
 
@@ -177,6 +181,10 @@ struct sim_template *sim_read_index(struct sim_reading *r, size_t from)
 {
     const struct sb_conf_row *row = r->row;
     struct sb_str text;
+    if (row->word[from + 1][strspn(row->word[from + 1], " ")] != '{') {
+        sim_read_problem(r, "an index has a key as \"{field: 1}\", not %.60s", row->word[from + 1]);
+        return NULL;
+    }
     sb_str_init(&text);
     sb_str_addf(&text, "{key: %s, name: '%s'", row->word[from + 1], row->word[from]);
     for (size_t i = from + 2; i < row->n; i++) {
@@ -203,11 +211,12 @@ static void read_index(struct sim_reading *r)
     struct sim_template *t = sim_read_index(r, 1);
     if (!t)
         return;
-    if (SB_GROW(d->index, d->index_cap, d->indexes + 1)) {
+    if (SB_GROW(d->index, d->index_cap, d->indexes + 1) || SB_GROW(d->index_line, d->index_line_cap, d->indexes + 1)) {
         r->nomem = true;
         sim_template_free(t);
         return;
     }
+    d->index_line[d->indexes] = r->row->line;
     d->index[d->indexes++] = t;
 }
 
@@ -313,9 +322,16 @@ static size_t read_option(struct sim_reading *r, struct sim_task *t, size_t i)
             sim_read_problem(r, "\"%.60s\" is no option of an operation", word);
             return 0;
         }
-        sim_template_free(*templates[k].slot);
-        if (!(*templates[k].slot = sim_read_template(r, value)))
+        struct sim_template *made = sim_read_template(r, value);
+        if (!made)
             return 0;
+        bool is_list = sim_template_is_list(made), list = strcmp(word, "pipeline") == 0 || (strcmp(word, "update") == 0 && is_list);
+        sim_template_free(*templates[k].slot);
+        *templates[k].slot = made;
+        if (list ? !is_list : !sim_template_is_document(made)) {
+            sim_read_problem(r, "%s wants %s", word, list ? "a list of stages, \"[{..}]\"" : "a document, \"{..}\"");
+            return 0;
+        }
     }
     return 2;
 }
@@ -366,8 +382,8 @@ static void read_seat(struct sim_reading *r)
     const struct sb_conf_row *row = r->row;
     int member;
     double n;
-    if (row->n < 2 || !sim_read_member(r, row->word[1], false, &member)) {
-        if (row->n < 2)
+    if (row->n < 3 || !sim_read_member(r, row->word[1], false, &member)) {
+        if (row->n < 3)
             sim_read_problem(r, "member wants a number and what it is");
         return;
     }
@@ -454,7 +470,7 @@ struct sim_scenario *sim_scenario_parse(const char *text, size_t len, const char
     struct sim_reading r = {.sc = sc};
     struct sb_problems problems;
     sb_problems_init(&problems);
-    if (!sc || !(sc->name = sb_strdup_n(name, strlen(name)))) {
+    if (!sc || !(sc->name = sb_strdup_n(name, strlen(name))) || !(sc->path = sb_strdup_n(path, strlen(path)))) {
         sb_fail_nomem(err);
         goto fail;
     }

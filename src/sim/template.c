@@ -58,6 +58,11 @@ bool sim_template_is_document(const struct sim_template *t)
     return t->kind == DOCUMENT;
 }
 
+bool sim_template_is_list(const struct sim_template *t)
+{
+    return t->kind == LIST;
+}
+
 bool sim_template_has(const struct sim_template *t, const char *key)
 {
     for (size_t i = 0; t->kind == DOCUMENT && i < t->n; i++)

@@ -751,7 +751,7 @@ static char *sources; /* the text of the rooms that read replies */
 
 static void read_sources(void)
 {
-    static const char *const rooms[] = {"src/mongo/*.c", "src/telemetry/*.c", "src/agents/*.c", "src/agents/*/*.c", "src/orchestrator/*.c"};
+    static const char *const rooms[] = {"src/mongo/*.c", "src/telemetry/*.c", "src/agents/*.c", "src/agents/*/*.c", "src/orchestrator/*.c", "src/cli/*.c"};
     size_t n = 0;
     sources = calloc(1, 1);
     for (size_t i = 0; i < SB_COUNT(rooms); i++) {
@@ -774,13 +774,13 @@ static void read_sources(void)
     assert_true(n > 100000);
 }
 
-/* A word that can only mean one thing: `buildUUID`, not `count` or `name`. */
+/* A word that can only mean one thing: `buildUUID`, not `count`, `name` or the mode `W`. */
 static bool telling(const char *name)
 {
     size_t capitals = 0;
     for (const char *p = name; *p; p++)
         capitals += isupper((unsigned char)*p) || *p == ' ' || *p == '_';
-    return capitals > 0;
+    return capitals > 0 && name[1];
 }
 
 /* Some text of the program ends with this path ("connections.current") or is its last name. */

@@ -423,6 +423,83 @@ static void test_every_problem_has_its_line(void **state)
     refused("nonsense\nfield a \"1\"\n", "x.scenario:1: a line cannot begin with \"nonsense\"\nx.scenario:2: field belongs under a collection");
 }
 
+/* What is wrong in one line, told with that line. */
+static void test_every_mistake_has_its_line(void **state)
+{
+#define C "collection a.b 10\n"
+#define APP C "app x clients 2\n"
+    static const char *const mistakes[][2] = {
+        {"title \"open\n" C, "1: a quote is opened and not closed"},
+        {C "title\n", "2: a line cannot begin with \"title\""},
+        {C "collection a 10\n", "2: collection wants DB.NAME and how many documents"},
+        {"collection a.b many\n", "1: \"many\" is no number from 0 to 2e+06"},
+        {C C, "2: the collection a.b is described twice"},
+        {C "field n\n", "2: field wants a name and a template"},
+        {C "field n \"int(1\"\n", "2: a comma or an end is missing at character 6 of int(1"},
+        {C "field n \"nothing(1)\"\n", "2: an unknown function in front of here at character 9 of nothing(1)"},
+        {"index n_1 \"{n: 1}\"\n", "1: index belongs under a collection"},
+        {C "index n_1\n", "2: index wants a name and a key"},
+        {C "index n_1 \"{n: 1}\" quick\n", "2: an index is unique, sparse, hidden or partial \"FILTER\", not quick"},
+        {C "index n_1 5\n", "2: an index has a key as \"{field: 1}\", not 5"},
+        {C "app x\n", "2: app wants NAME clients N"},
+        {C "app x clients none\n", "2: \"none\" is no number from 1 to 2000"},
+        {C "app x clients 2 eager\n", "2: an app is stopped, secondary or unpooled, not eager"},
+        {C "find a.b rate 1\n", "2: find belongs under an app"},
+        {APP "find rate 1\n", "3: find wants DB.NAME"},
+        {APP "find a.b\n", "3: find wants a rate"},
+        {APP "find a.b rate\n", "3: rate wants a value"},
+        {APP "find a.b rate fast\n", "3: \"fast\" is no number from 0.0001 to 1e+06"},
+        {APP "find a.b rate 1 colour red\n", "3: \"colour\" is no option of an operation"},
+        {APP "find a.b rate 1 filter \"{n:\"\n", "3: an unknown word in front of here at character 4 of {n:"},
+        {APP "find a.b rate 1 filter 5\n", "3: filter wants a document, \"{..}\""},
+        {APP "insert a.b rate 1\n", "3: insert wants a document"},
+        {APP "update a.b rate 1 filter \"{}\"\n", "3: update wants an update"},
+        {APP "update a.b rate 1 update 5\n", "3: update wants a document, \"{..}\""},
+        {APP "aggregate a.b rate 1\n", "3: aggregate wants a pipeline"},
+        {APP "aggregate a.b rate 1 pipeline \"{}\"\n", "3: pipeline wants a list of stages, \"[{..}]\""},
+        {C "member 1\n", "2: member wants a number and what it is"},
+        {C "member 9 hidden\n", "2: \"9\" is no member (0 to 2)"},
+        {C "member 1 large\n", "2: a member has priority P, hidden, votes 0 or delay DURATION, not large"},
+        {C "cost cores many\n", "2: \"many\" is no number from 0 to 1e+15"},
+        {C "at 1s kill\n", "2: a fault is kill N, restart N, hang N [for DURATION], lag N DURATION or stepdown"},
+        {C "at 1s kill 7\n", "2: \"7\" is no member (0 to 2, or primary)"},
+        {C "at 1s create-index a.b n_1\n", "2: create-index is written: create-index DB.NAME NAME KEY"},
+        {APP "every 10ms start x\n", "3: \"10ms\" is no duration (240s, 4m, 1h)"},
+        {APP "every 0s start x\n", "3: every wants at least a second"},
+        {APP "at 1s rate x lots\n", "3: \"lots\" is no number from 0 to 1000"},
+        {C "when index a.b\n", "2: when wants index DB.NAME FIELD and what happens then"},
+    };
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(mistakes); i++) {
+        char want[300];
+        snprintf(want, sizeof want, "x.scenario:%s", mistakes[i][1]);
+        refused(mistakes[i][0], want);
+    }
+}
+
+/* What only the data shows is told with the line as well. */
+static void test_data_that_cannot_be_made_has_its_line(void **state)
+{
+    static const char *const texts[][2] = {
+        {C "field n \"int(1, 2)\"\nindex n_1 \"{n: 1}\" unique\n", "x.scenario:3: a.b: E11000 duplicate key error collection: a.b index: n_1 dup key: { n: "},
+        {"title \"ids\"\n" C "field _id \"int(1, 2)\"\n", "x.scenario:2: a.b: E11000 duplicate key error collection: a.b index: _id_ dup key: { _id: "},
+        {C "field n \"int(1, 2)\"\nindex n_1 \"{n: 7}\"\nindex m_1 \"{m: 'sideways'}\"\n", "x.scenario:4: a.b: "}};
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(texts); i++) {
+        struct sb_err err = SB_ERR_INIT;
+        struct rig r;
+        struct sim_scenario *sc = sim_scenario_parse(texts[i][0], strlen(texts[i][0]), "x.scenario", "x", &err);
+        if (!sc)
+            fail_msg("%s", err.msg);
+        rig_init(&r);
+        assert_int_equal(sim_clients_load(r.s, sc, &err), -1);
+        if (strncmp(err.msg, texts[i][1], strlen(texts[i][1])) != 0)
+            fail_msg("wanted: %s\n got:    %s", texts[i][1], err.msg);
+        rig_release(&r);
+        sim_scenario_free(sc);
+    }
+}
+
 static void test_create_index_happens(void **state)
 {
     static const char text[] = "collection a.b 3000\n    field n \"int(1, 900)\"\napp x clients 2\n    find a.b rate 5 filter \"{n: int(1, 900)}\"\n"
@@ -458,6 +535,8 @@ int main(void)
         cmocka_unit_test(test_another_member_takes_over),
         cmocka_unit_test(test_files_do_not_shrink),
         cmocka_unit_test(test_every_problem_has_its_line),
+        cmocka_unit_test(test_every_mistake_has_its_line),
+        cmocka_unit_test(test_data_that_cannot_be_made_has_its_line),
         cmocka_unit_test(test_create_index_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,7 +74,10 @@ struct sim_data {
     struct sim_template **made;
     size_t fields, field_cap, made_cap;
     struct sim_template **index; /* whole specifications */
-    size_t indexes, index_cap;
+    unsigned *index_line;
+    size_t indexes, index_cap, index_line_cap;
+    const char *path; /* of the scenario; with the line, for what is found out only when the data is made */
+    unsigned line;
 };
 
 enum sim_event_kind {
@@ -107,7 +110,7 @@ struct sim_seat_row {
 };
 
 struct sim_scenario {
-    char *name, *title;
+    char *name, *title, *path;
     struct sim_seat_row seat[SIM_SCENARIO_MEMBERS];
     struct sim_costs costs;
     struct sim_data *data;

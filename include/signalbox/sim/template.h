@@ -54,6 +54,7 @@ void sim_template_put(const struct sim_template *t, const struct sim_making *m, 
 void sim_template_fields(const struct sim_template *t, const struct sim_making *m, struct sim_w *w);
 
 bool sim_template_is_document(const struct sim_template *t);
+bool sim_template_is_list(const struct sim_template *t);
 bool sim_template_has(const struct sim_template *t, const char *key); /* a document with this key */
 
 #endif
