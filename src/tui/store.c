@@ -42,6 +42,7 @@ static int pane_of(const struct sb_card *c)
 static void free_card(struct held_card *held)
 {
     sb_card_release(&held->card);
+    free(held->read_hash);
     free(held);
 }
 

@@ -260,6 +260,7 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
     case SB_NEWS_ANSWER:
         audit_failed(t, m->seq);
         answer_news(t, m->body);
+        batch_answer(t, m->seq, ((const struct sb_answer *)m->body)->ok);
         break;
     case SB_NEWS_BYE: {
         const struct sb_text *why = m->body;
