@@ -324,6 +324,7 @@ static void too_small(struct sb_tui *t)
 void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
 {
     struct frame *f = &t->frame;
+    panes_list_new(t, fx);
     f->w = w;
     f->h = h;
     f->cursor_x = f->cursor_y = -1;

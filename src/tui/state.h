@@ -59,7 +59,7 @@ struct held_card {
     struct sieved sieved;
     char *read_hash;  /* the contract whose summary and commands have been on the screen to the end; NULL: none */
     int64_t traced;   /* the watch window that the traces are of, by when it was opened; 0: none */
-    struct trace trace[TRACES_MOST];
+    struct trace *trace; /* [TRACES_MOST], once there was a reading; NULL: none yet */
 };
 
 struct held_anomaly {
@@ -290,6 +290,8 @@ struct sb_tui {
     struct sb_strip strip;
     struct held_card **card; /* in the order in which they came to where they are */
     size_t cards, cards_cap;
+    uint32_t *card_mark; /* of each card's id, beside it: looking for one among thousands touches no other memory */
+    size_t card_marks_cap;
     struct held_anomaly **anomaly;
     size_t anomalies, anomalies_cap;
     struct sb_case *cases;
@@ -306,6 +308,7 @@ struct sb_tui {
     int focus; /* enum pane_id */
     bool zoomed;
     int arrangement; /* 0 as fits, 1 beside, 2 below */
+    bool unlisted;          /* cards have come that are in no list yet */
     uint64_t lists;         /* counts how often the rows of the panes may have changed */
     enum panes_as panes_as; /* as the last frame had them */
     struct sb_key pending[SB_KEYS_MAX];
@@ -368,6 +371,7 @@ size_t pane_count(const struct sb_tui *t, int pane);
 const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[24]);
 void pane_sort(struct sb_tui *t, int pane);
 void panes_relist(struct sb_tui *t, struct sb_effects *fx);
+void panes_list_new(struct sb_tui *t, struct sb_effects *fx); /* what has come and is in no list yet */
 void pane_move(struct sb_tui *t, int64_t by);
 void pane_goto(struct sb_tui *t, size_t row);
 void pane_fit(struct sb_tui *t, int pane, size_t rows); /* makes the viewport hold this many rows and the selection */
