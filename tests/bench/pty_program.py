@@ -42,7 +42,7 @@ def big_state():
 
 
 def big_name():
-    return "%d,000 ledger entries, %d,000 cards" % (BIG_ENTRIES // 1000, BIG_CARDS // 1000)
+    return "{:,} ledger entries, {:,} cards".format(BIG_ENTRIES, BIG_CARDS)
 
 
 class Program:
