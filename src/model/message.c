@@ -21,6 +21,7 @@ static const struct sb_member decision_members[] = {
     SB_MEMBER(struct sb_decision_on, target, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_decision_on, reason, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_decision_on, ticket, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_decision_on, batch, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_decision_on, minutes, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_decision_on, statement, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_decision_on, signature, SB_STR, 0, NULL),

@@ -32,6 +32,7 @@ static const struct sb_member requires_members[] = {
     SB_MEMBER(struct sb_requires, not_author, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_requires, not_executor, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_requires, typed_target, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_requires, batch, SB_BOOL, 0, NULL),
 };
 static const struct sb_schema requires_schema = SB_SCHEMA("requires", struct sb_requires, requires_members);
 

@@ -22,6 +22,8 @@ static int check_card(struct sb_orchestrator *o, const struct held_card *c, cons
         return sb_fail(err, SB_ESTATE, "%s has changed since it was shown (revision %" PRId64 ", %.12s): look at it again", card->id, card->revision, card->hash);
     if (sb_o_overdue(o, card->approve_by, c->approve_by_mono))
         return sb_fail(err, SB_ESTATE, "%s could be approved until a moment ago; it has expired", card->id);
+    if (d->batch > 1 && card->environment == SB_ENV_PROD)
+        return sb_fail(err, SB_EPOLICY, "%s is in prod: there every card is approved by itself", card->id);
     bool typed = card->policy.requires.typed_target || card->environment == SB_ENV_PROD;
     if (typed && !sb_streq(d->target, card->target))
         return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to approve %s", card->target, card->id);
@@ -66,7 +68,8 @@ static int record(struct sb_orchestrator *o, struct held_card *c, const struct s
     if (a->fingerprint[0])
         actor.ssh_fp = (char *)(uintptr_t)a->fingerprint;
     return sb_o_record(o, SB_ENTRY_APPROVAL, &actor, &(struct refs){.card = c},
-                       json_pack("{s:o,s:O,s:s*}", "approval", approval_json(o, c, s, a), "statement", a->statement, "signature", a->fingerprint[0] ? d->signature : NULL), err);
+                       json_pack("{s:o,s:O,s:s*,s:o*}", "approval", approval_json(o, c, s, a), "statement", a->statement, "signature", a->fingerprint[0] ? d->signature : NULL,
+                                 "batch", d->batch > 1 ? json_integer(d->batch) : NULL), err);
 }
 
 static int approve_by(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, const struct approver *a, struct sb_err *err)
@@ -81,6 +84,8 @@ static int approve_by(struct sb_orchestrator *o, struct seat *s, struct held_car
         sb_o_move(o, c, SB_EV_DENY, NULL, "policy denies it now", NULL);
         return -1;
     }
+    if (d->batch > 1 && !c->card.policy.requires.batch)
+        return sb_fail(err, SB_EPOLICY, "policy wants %s approved by itself, not together with others", c->card.id);
     if (again && decision == SB_REQUIRE)
         return approved_already(c, a->by, err);
     sb_hook("decide.approval.before");

@@ -10,17 +10,23 @@
 
 struct held_card *sb_o_card(struct sb_orchestrator *o, const char *id)
 {
-    for (size_t i = 0; id && i < o->cards_n; i++)
-        if (sb_streq(o->cards[i]->card.id, id))
-            return o->cards[i];
+    size_t at = o->card_found; /* mostly the same as before, or the next */
+    for (size_t i = 0; id && i < o->cards_n; i++, at++) {
+        at = at < o->cards_n ? at : 0;
+        if (sb_streq(o->cards[at]->card.id, id))
+            return o->cards[o->card_found = at];
+    }
     return NULL;
 }
 
 struct held_case *sb_o_case(struct sb_orchestrator *o, const char *id)
 {
-    for (size_t i = 0; id && i < o->cases_n; i++)
-        if (sb_streq(o->cases[i]->case_.id, id))
-            return o->cases[i];
+    size_t at = o->case_found;
+    for (size_t i = 0; id && i < o->cases_n; i++, at++) {
+        at = at < o->cases_n ? at : 0;
+        if (sb_streq(o->cases[at]->case_.id, id))
+            return o->cases[o->case_found = at];
+    }
     return NULL;
 }
 
@@ -92,9 +98,8 @@ static void trim(struct sb_orchestrator *o)
         }
 }
 
-struct held_card *sb_o_new_card(struct sb_orchestrator *o)
+static struct held_card *add_card(struct sb_orchestrator *o)
 {
-    trim(o);
     struct held_card *c = calloc(1, sizeof *c), **slot = c ? SB_PUSH(o->cards) : NULL;
     if (!slot) {
         free(c);
@@ -105,9 +110,14 @@ struct held_card *sb_o_new_card(struct sb_orchestrator *o)
     return *slot = c;
 }
 
-struct held_case *sb_o_new_case(struct sb_orchestrator *o)
+struct held_card *sb_o_new_card(struct sb_orchestrator *o)
 {
     trim(o);
+    return add_card(o);
+}
+
+static struct held_case *add_case(struct sb_orchestrator *o)
+{
     struct held_case *c = calloc(1, sizeof *c), **slot = c ? SB_PUSH(o->cases) : NULL;
     if (!slot) {
         free(c);
@@ -116,15 +126,26 @@ struct held_case *sb_o_new_case(struct sb_orchestrator *o)
     return *slot = c;
 }
 
-struct held_anomaly *sb_o_new_anomaly(struct sb_orchestrator *o)
+struct held_case *sb_o_new_case(struct sb_orchestrator *o)
 {
     trim(o);
+    return add_case(o);
+}
+
+static struct held_anomaly *add_anomaly(struct sb_orchestrator *o)
+{
     struct held_anomaly *a = calloc(1, sizeof *a), **slot = a ? SB_PUSH(o->anomalies) : NULL;
     if (!slot) {
         free(a);
         return NULL;
     }
     return *slot = a;
+}
+
+struct held_anomaly *sb_o_new_anomaly(struct sb_orchestrator *o)
+{
+    trim(o);
+    return add_anomaly(o);
 }
 
 bool sb_o_overdue(const struct sb_orchestrator *o, int64_t wall, int64_t mono)
@@ -156,6 +177,7 @@ void sb_o_free_book(struct sb_orchestrator *o)
     free(o->anomalies);
 }
 
+/* What is open is all kept, so no room is made for it: of thousands, that would be looked for each time. */
 static int load_ids(struct sb_orchestrator *o, enum sb_item item, struct sb_err *err)
 {
     char **ids = NULL;
@@ -163,13 +185,13 @@ static int load_ids(struct sb_orchestrator *o, enum sb_item item, struct sb_err 
     int rc = sb_ledger_open_ids(o->ledger, item, &ids, &n, err);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (item == SB_ITEM_CARD) {
-            struct held_card *c = sb_o_new_card(o);
+            struct held_card *c = add_card(o);
             rc = c ? sb_ledger_card(o->ledger, ids[i], &c->card, err) : sb_fail_nomem(err);
         } else if (item == SB_ITEM_CASE) {
-            struct held_case *c = sb_o_new_case(o);
+            struct held_case *c = add_case(o);
             rc = c ? sb_ledger_case(o->ledger, ids[i], &c->case_, err) : sb_fail_nomem(err);
         } else {
-            struct held_anomaly *a = sb_o_new_anomaly(o);
+            struct held_anomaly *a = add_anomaly(o);
             rc = a ? sb_ledger_anomaly(o->ledger, ids[i], &a->anomaly, err) : sb_fail_nomem(err);
         }
     }

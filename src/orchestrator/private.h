@@ -187,9 +187,9 @@ struct sb_orchestrator {
     struct seat **seats;
     size_t seats_n;
     struct held_card **cards;
-    size_t cards_n;
+    size_t cards_n, card_found;
     struct held_case **cases;
-    size_t cases_n;
+    size_t cases_n, case_found;
     struct held_anomaly **anomalies;
     size_t anomalies_n;
     int64_t last_case, last_card, last_anomaly, last_decision;

@@ -161,6 +161,7 @@ static int run(struct sb_run *r)
     r->prod = !(env->type == SB_VALUE_STR && (strcmp(env->s, "staging") == 0 || strcmp(env->s, "dev") == 0));
     if (sb_record_copy(&sb_bundle_id_schema, &r->out->policy, &r->p->id) || run_rules(r) || decide(r))
         return -1;
+    r->out->requires.batch = sb_run_batch(r);
     mark(r);
     if (r->out->decision == SB_ALLOW || r->probe)
         return 0;

@@ -48,6 +48,8 @@ static void add_requires(const struct sb_requires *q, struct sb_str *out)
         sb_str_adds(out, ", nor by who carries it out");
     if (q->typed_target)
         sb_str_adds(out, ", the target typed");
+    if (q->batch)
+        sb_str_adds(out, ", several such cards at once");
     add_words(out, "; of the groups ", q->groups, q->groups_n);
     add_words(out, "; checks ", q->checks, q->checks_n);
     add_words(out, "; windows ", q->windows, q->windows_n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What lint says of windows, groups, checks, tags, holds and levels. */
+ * What lint says of windows, groups, checks, tags, holds, levels and batches. */
 #include "linter.h"
 
 #include <string.h>
@@ -134,6 +134,25 @@ static void check_autonomy(struct linter *t)
         sb_lint_say(t, "no rule reads autonomy.level, so the levels mean nothing");
 }
 
+/* A kind that is spelled in no rule is never allowed, so nobody could approve a batch of it. */
+static void check_batch(struct linter *t)
+{
+    for (size_t i = 0; i < t->p->batches_n; i++) {
+        const struct sb_batch_grant *g = &t->p->batches[i];
+        size_t mark = sb_loader_enter(&t->l, "batch");
+        sb_loader_enter_item(&t->l, i);
+        for (size_t k = 0; k < json_array_size(g->kinds); k++) {
+            const char *kind = json_string_value(json_array_get(g->kinds, k));
+            if (!constant_is(t->p, kind))
+                sb_lint_say(t, "no rule names the kind %s", kind);
+            for (size_t other = 0; other < i; other++)
+                if (sb_streq(t->p->batches[other].risk, g->risk) && sb_streq(t->p->batches[other].env, g->env) && words_have(t->p->batches[other].kinds, kind))
+                    sb_lint_say(t, "%s is granted before", kind);
+        }
+        sb_loader_leave(&t->l, mark);
+    }
+}
+
 void sb_lint_sections(struct linter *t)
 {
     static const char *const sections[] = {"windows", "checks", "groups", "tags", "holds"};
@@ -149,4 +168,5 @@ void sb_lint_sections(struct linter *t)
         sb_loader_leave(&t->l, mark);
     }
     check_autonomy(t);
+    check_batch(t);
 }

@@ -179,7 +179,7 @@ static bool version_ok(const char *text)
 
 static int read_head(struct sb_loader *l)
 {
-    static const char *const keys[] = {"format", "bundle", "version", "default", "windows", "groups", "checks", "tags", "holds", "autonomy", "waivers", "breakglass", "sensitive", "rules", "inputs", "tests"};
+    static const char *const keys[] = {"format", "bundle", "version", "default", "windows", "groups", "checks", "tags", "holds", "autonomy", "batch", "waivers", "breakglass", "sensitive", "rules", "inputs", "tests"};
     const json_t *tree = l->p->tree, *sensitive;
     const char *format, *fallback, *name, *version;
     if (sb_loader_keys(l, tree, keys, SB_COUNT(keys)) || sb_loader_text(l, tree, "format", true, &format) || sb_loader_text(l, tree, "default", true, &fallback) ||
@@ -231,6 +231,15 @@ static int read_rules(struct sb_loader *l)
 
 /* ---- tests: their form; what they mean is test.c's ---- */
 
+/* What a rule may require, and what follows for the whole from the section "batch". */
+static int check_required(struct sb_loader *l, const json_t *requires)
+{
+    const char *keys[SB_COUNT(require_keys) + 1];
+    memcpy(keys, require_keys, sizeof require_keys);
+    keys[SB_COUNT(require_keys)] = "batch";
+    return requires ? sb_loader_keys(l, requires, keys, SB_COUNT(keys)) : 0;
+}
+
 static int check_expect(struct sb_loader *l, const json_t *expect)
 {
     static const char *const keys[] = {"decision", "rules", "advice", "requires", "waits_for", "waivers"};
@@ -240,7 +249,7 @@ static int check_expect(struct sb_loader *l, const json_t *expect)
     if (sb_loader_keys(l, expect, keys, SB_COUNT(keys)) || get_name(l, expect, "decision", &sb_decisions, &decision) ||
         sb_loader_words(l, expect, "rules", &words) || sb_loader_words(l, expect, "advice", &words) ||
         sb_loader_words(l, expect, "waits_for", &words) || sb_loader_words(l, expect, "waivers", &words) ||
-        (requires && sb_loader_keys(l, requires, require_keys, SB_COUNT(require_keys))))
+        check_required(l, requires))
         return -1;
     sb_loader_leave(l, mark);
     return 0;
@@ -348,6 +357,7 @@ void sb_policy_free(struct sb_policy *p)
     free(p->groups);
     free(p->checks);
     free(p->levels);
+    free(p->batches);
     free(p->facts);
     free(p->nodes);
     free(p->rules);

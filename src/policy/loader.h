@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * loader.h - reading a bundle: where one is, how a mistake is told, and the parts: loader.c has the places, load.c reads rules
- * and tests, compile.c their expressions, sections.c, windows.c and autonomy.c what is named beside them. */
+ * and tests, compile.c their expressions, sections.c, windows.c, autonomy.c and batch.c what is named beside them. */
 #ifndef SIGNALBOX_SRC_POLICY_LOADER_H
 #define SIGNALBOX_SRC_POLICY_LOADER_H
 
@@ -45,10 +45,11 @@ int sb_loader_flag(struct sb_loader *l, const json_t *object, const char *key, b
 /* A member that is an integer from low to high; absent is 0. */
 int sb_loader_int(struct sb_loader *l, const json_t *object, const char *key, int64_t low, int64_t high, int64_t *out);
 
-/* windows, groups, checks, tags, holds, waivers and autonomy. */
+/* windows, groups, checks, tags, holds, waivers, autonomy and batch. */
 int sb_loader_sections(struct sb_loader *l);
 int sb_loader_windows(struct sb_loader *l);
 int sb_loader_autonomy(struct sb_loader *l);
+int sb_loader_batch(struct sb_loader *l);
 
 /* What a rule names is there, and its groups are large enough. */
 int sb_loader_check_groups(struct sb_loader *l, const struct sb_rule *rule);

@@ -89,6 +89,12 @@ struct sb_check_rule {
     int node;
 };
 
+/* A kind of action of one risk in one environment of which several cards may be approved at once. */
+struct sb_batch_grant {
+    const json_t *kinds;
+    const char *risk, *env; /* borrowed from the tree */
+};
+
 struct sb_rule {
     const char *id, *title, *message, *owner, *review_by, *waivable_by; /* borrowed from the tree; NULL when not said */
     enum sb_rule_level level;
@@ -130,6 +136,8 @@ struct sb_policy {
     struct sb_grant *levels;
     size_t levels_n, levels_cap;
     struct sb_autonomy_limits limits[SB_AUTONOMY_LEVELS];
+    struct sb_batch_grant *batches;
+    size_t batches_n, batches_cap;
     bool has_groups;      /* the bundle alone says who is in a group */
     bool waivers_signed;
     int64_t waivers_max_ms;
@@ -174,6 +182,7 @@ struct sb_probe {
     int skip;            /* the rule that is left out, or -1 */
     int window;          /* the window whose state is turned round, or -1 */
     int weaken, part;    /* the rule whose requirement loses this part, or -1 */
+    int batch;           /* the batch grant that loses its kind number `part`; behind the last: that fits any kind, then any risk; or -1 */
     unsigned char *test; /* SB_SEEN_* a test, or NULL; when given, every condition is looked at */
     unsigned char *rule; /* the same a rule */
 };

@@ -36,4 +36,7 @@ int sb_run_require(struct sb_run *r, size_t rule, bool *unknown);
 /* 1 everything that is required is there, 0 not, -1 out of memory. Fills in what is missing. */
 int sb_run_met(struct sb_run *r);
 
+/* True when several such cards may be approved at once. To be asked once the decision is made. */
+bool sb_run_batch(const struct sb_run *r);
+
 #endif

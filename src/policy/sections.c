@@ -179,7 +179,7 @@ int sb_loader_sections(struct sb_loader *l)
 {
     l->p->has_groups = json_object_get(l->p->tree, "groups") != NULL;
     return sb_loader_windows(l) || each(l, "groups", read_group) || each(l, "checks", read_check) || each(l, "tags", read_tag) || each(l, "holds", read_hold) ||
-                   read_waivers(l) || read_breakglass(l) || sb_loader_autonomy(l)
+                   read_waivers(l) || read_breakglass(l) || sb_loader_autonomy(l) || sb_loader_batch(l)
                ? -1
                : 0;
 }

@@ -23,7 +23,7 @@ static const struct sb_member members[] = {
 };
 const struct sb_schema sb_policy_report_schema = SB_SCHEMA("report", struct sb_policy_report, members);
 
-static const struct sb_probe no_probe = {.negate = -1, .skip = -1, .window = -1, .weaken = -1, .part = -1};
+static const struct sb_probe no_probe = {.negate = -1, .skip = -1, .window = -1, .weaken = -1, .part = -1, .batch = -1};
 
 static const char *const part_text[SB_PARTS] = {
     [SB_PART_APPROVALS] = "approvals", [SB_PART_MORE] = "more approvals", [SB_PART_GROUPS] = "groups", [SB_PART_CHECKS] = "checks", [SB_PART_WINDOWS] = "windows",
@@ -125,10 +125,11 @@ static bool same_requires(const struct sb_requires *q, const json_t *expected)
     const json_t *checks = json_object_get(expected, "checks"), *author = json_object_get(expected, "not_author");
     const json_t *typed = json_object_get(expected, "typed_target"), *windows = json_object_get(expected, "windows");
     const json_t *redaction = json_object_get(expected, "redaction"), *executor = json_object_get(expected, "not_executor");
+    const json_t *batch = json_object_get(expected, "batch");
     return (!windows || same_words(q->windows, q->windows_n, windows)) && (!redaction || same_words(q->redaction, q->redaction_n, redaction)) &&
            (!executor || json_is_true(executor) == q->not_executor) && (!approvals || json_integer_value(approvals) == q->approvals) && (!groups || same_words(q->groups, q->groups_n, groups)) &&
            (!checks || same_words(q->checks, q->checks_n, checks)) && (!author || json_is_true(author) == q->not_author) &&
-           (!typed || json_is_true(typed) == q->typed_target);
+           (!typed || json_is_true(typed) == q->typed_target) && (!batch || json_is_true(batch) == q->batch);
 }
 
 /* Appends why the verdict is not the expected one; nothing when it is. */
@@ -275,6 +276,14 @@ static int caught(const struct runner *r, const struct sb_probe *mutant)
     return 0;
 }
 
+static void say_batch(const struct sb_policy *p, const struct sb_probe *mutant, struct sb_str *out)
+{
+    const json_t *kinds = p->batches[mutant->batch].kinds;
+    size_t n = json_array_size(kinds), part = (size_t)mutant->part;
+    sb_str_addf(out, "batch %d: %s%s", mutant->batch, part < n ? json_string_value(json_array_get(kinds, part)) : part == n ? "any kind" : "any risk",
+                part < n ? " left out" : "");
+}
+
 static int try_mutant(struct runner *r, const struct sb_probe *mutant, int node)
 {
     int seen = caught(r, mutant);
@@ -288,6 +297,8 @@ static int try_mutant(struct runner *r, const struct sb_probe *mutant, int node)
         sb_str_addf(&line, "%s: left out", r->p->rules[mutant->skip].id);
     } else if (mutant->weaken >= 0) {
         sb_str_addf(&line, "%s: requires no %s", r->p->rules[mutant->weaken].id, part_text[mutant->part]);
+    } else if (mutant->batch >= 0) {
+        say_batch(r->p, mutant, &line);
     } else if (mutant->window >= 0) {
         sb_str_addf(&line, "window %s: turned round", r->p->windows[mutant->window].name);
     } else {
@@ -329,6 +340,19 @@ static int try_parts(struct runner *r, size_t rule)
     return 0;
 }
 
+static int try_batches(struct runner *r)
+{
+    struct sb_probe mutant = no_probe;
+    for (size_t i = 0; i < r->p->batches_n; i++)
+        for (size_t part = 0; part < json_array_size(r->p->batches[i].kinds) + 2; part++) {
+            mutant.batch = (int)i;
+            mutant.part = (int)part;
+            if (try_mutant(r, &mutant, 0))
+                return -1;
+        }
+    return 0;
+}
+
 static int try_mutants(struct runner *r)
 {
     struct sb_probe mutant = no_probe;
@@ -349,7 +373,7 @@ static int try_mutants(struct runner *r)
         if (try_mutant(r, &mutant, 0))
             return -1;
     }
-    return 0;
+    return try_batches(r);
 }
 
 int sb_policy_test(const struct sb_policy *p, struct sb_policy_report *out, struct sb_err *err)

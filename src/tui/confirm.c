@@ -61,6 +61,7 @@ void confirm_close(struct sb_tui *t)
     set_text(&q->card, NULL);
     set_text(&q->hash, NULL);
     set_text(&q->target, NULL);
+    batch_release(q);
     line_set(&q->typed, "");
     reading_reset(&q->read);
     q->top = 0;
@@ -72,6 +73,8 @@ void confirm_close(struct sb_tui *t)
 void confirm_check(struct sb_tui *t)
 {
     const struct confirm *q = &t->confirm;
+    if (t->overlay == OVER_CONFIRM && q->what == CONFIRM_BATCH)
+        batch_holds(t);
     if (t->overlay != OVER_CONFIRM || !q->card)
         return;
     const struct held_card *held = find_card(t, q->card);
@@ -117,6 +120,11 @@ static void yes(struct sb_tui *t, struct sb_effects *fx)
             view_close(t);
         break;
     }
+    case CONFIRM_BATCH:
+        if (!batch_holds(t)) /* time has passed since it was asked */
+            return;
+        batch_send(t, fx);
+        break;
     case CONFIRM_QUIT:
         fx_ask_text(t, fx, SB_ASK_BYE, t->seat.who ? t->seat.who : "");
         fx_add(fx, SB_FX_QUIT, NULL, NULL);

@@ -54,7 +54,8 @@ static bool unread(const struct sb_tui *t, const struct sb_card *c, char out[512
 
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
 {
-    return decision_refused(t, action, card_in_focus(t), out);
+    bool batch = action == SB_ACT_APPROVE && batch_meant(t);
+    return decision_refused(t, action, card_in_focus(t), out) || (batch && batch_refused(t, out));
 }
 
 bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512])
@@ -118,7 +119,9 @@ void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
         return;
     switch (action) {
     case SB_ACT_APPROVE:
-        if (top_view(t)->kind != VIEW_CARD) { /* what is approved must be read first */
+        if (batch_meant(t)) {
+            batch_open(t, fx);
+        } else if (top_view(t)->kind != VIEW_CARD) { /* what is approved must be read first */
             view_open(t, VIEW_CARD, c->id, fx);
             say(t, false, "Read the summary and the commands first, then approve here.");
         } else {

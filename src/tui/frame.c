@@ -187,8 +187,9 @@ static void make_page(struct sb_tui *t, const struct view *v)
 }
 
 /* What has been on the screen counts for the contract with this hash only. */
-static void note_reading(struct sb_tui *t, const struct sb_card *c, enum tab tab, const struct sb_page *p, size_t top, size_t rows)
+static void note_reading(struct sb_tui *t, struct held_card *held, enum tab tab, const struct sb_page *p, size_t top, size_t rows)
 {
+    const struct sb_card *c = &held->card;
     if (!sb_streq(t->read_card, c->id) || !sb_streq(t->read_hash, c->hash)) {
         set_text(&t->read_card, c->id);
         set_text(&t->read_hash, c->hash);
@@ -197,6 +198,8 @@ static void note_reading(struct sb_tui *t, const struct sb_card *c, enum tab tab
     }
     if (t->overlay == OVER_NONE || t->overlay == OVER_LINE)
         reading_note(&t->read[tab == TAB_COMMANDS], p, top, rows);
+    if (t->read[0].done && t->read[1].done && !sb_streq(held->read_hash, c->hash))
+        set_text(&held->read_hash, c->hash);
 }
 
 static size_t keep_within(size_t *top, const struct sb_page *p, size_t rows)
@@ -209,7 +212,7 @@ static size_t keep_within(size_t *top, const struct sb_page *p, size_t rows)
 static void make_card(struct sb_tui *t, struct view *v, size_t rows)
 {
     struct frame *f = &t->frame;
-    const struct held_card *held = find_card(t, v->id);
+    struct held_card *held = find_card(t, v->id);
     if (!held) {
         missing(t, "The card");
         return;
@@ -225,10 +228,10 @@ static void make_card(struct sb_tui *t, struct view *v, size_t rows)
         start(t, &f->side, "side", 2);
         view_summary(t, c, &f->side);
         f->side_top = keep_within(&v->top[TAB_SUMMARY], &f->side, rows);
-        note_reading(t, c, TAB_SUMMARY, &f->side, f->side_top, rows);
+        note_reading(t, held, TAB_SUMMARY, &f->side, f->side_top, rows);
     }
     if (tab == TAB_SUMMARY || tab == TAB_COMMANDS)
-        note_reading(t, c, tab, &f->body, f->body_top, rows);
+        note_reading(t, held, tab, &f->body, f->body_top, rows);
     view_tabs(t, c, v->tab, &f->tabs); /* they say what is left to read */
 }
 
@@ -321,6 +324,7 @@ static void too_small(struct sb_tui *t)
 void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
 {
     struct frame *f = &t->frame;
+    panes_list_new(t, fx);
     f->w = w;
     f->h = h;
     f->cursor_x = f->cursor_y = -1;

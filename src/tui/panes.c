@@ -146,12 +146,14 @@ static void make_lists(struct sb_tui *t)
         p->n = p->all = 0;
         size_t stored = pane == PANE_ANOMALIES ? t->anomalies : t->cards;
         if (p->frozen) {
-            for (size_t h = 0; h < p->held_n; h++)
-                for (size_t i = stored; i-- > 0;)
+            for (size_t h = 0, i = stored; h < p->held_n; h++)
+                for (size_t tried = 0; tried < stored; tried++) {
+                    i = i ? i - 1 : stored - 1; /* on from the last: they stand in the same order, mostly */
                     if (sb_streq(pane == PANE_ANOMALIES ? t->anomaly[i]->anomaly.id : t->card[i]->card.id, p->held[h])) {
                         list_if_fit(t, pane, i);
                         break;
                     }
+                }
             continue;
         }
         for (size_t i = stored; i-- > 0;)
@@ -239,8 +241,15 @@ static void settle(struct sb_tui *t, int pane, struct sb_effects *fx)
     pane_fit(t, pane, p->rows);
 }
 
+void panes_list_new(struct sb_tui *t, struct sb_effects *fx)
+{
+    if (t->unlisted)
+        panes_relist(t, fx);
+}
+
 void panes_relist(struct sb_tui *t, struct sb_effects *fx)
 {
+    t->unlisted = false;
     make_lists(t);
     t->lists++;
     for (int pane = 0; pane < PANES; pane++)

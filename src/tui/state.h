@@ -24,6 +24,7 @@
 #define FILTERS_KEPT 50
 #define PLACES_KEPT 100
 #define MARKS_MOST 1000
+#define BATCH_MOST 20 /* as many as a person takes in with one question */
 #define ROOM_FIRST 2
 #define ROOM_MOST 6
 #define COUNT_MOST 1000000
@@ -56,8 +57,9 @@ struct held_card {
     int pane;         /* enum pane_id, where it is listed */
     uint64_t entered; /* when it came there, by t->arrivals */
     struct sieved sieved;
+    char *read_hash;  /* the contract whose summary and commands have been on the screen to the end; NULL: none */
     int64_t traced;   /* the watch window that the traces are of, by when it was opened; 0: none */
-    struct trace trace[TRACES_MOST];
+    struct trace *trace; /* [TRACES_MOST], once there was a reading; NULL: none yet */
 };
 
 struct held_anomaly {
@@ -181,7 +183,19 @@ struct reading {
 
 enum overlay { OVER_NONE, OVER_LINE, OVER_CONFIRM, OVER_PALETTE };
 enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT };
-enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT };
+enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT, CONFIRM_BATCH };
+
+/* One of several cards that are approved with one sequence: as it was shown. */
+struct batch_card {
+    char *card, *hash;
+    int64_t revision;
+};
+
+/* Approvals that were sent together, until all are answered. */
+struct batch_sent {
+    int64_t first, n; /* their sequence numbers; n 0: none */
+    int64_t answered, refused;
+};
 
 struct confirm {
     enum confirm_for what;
@@ -190,6 +204,8 @@ struct confirm {
     char *hash;
     char *target;   /* what must be typed; NULL: a key is enough */
     bool by_hash;   /* the target cannot be typed as it is shown: the first 12 digits of the hash stand for it */
+    struct batch_card *batch; /* BATCH: instead of card and hash */
+    size_t batch_n;
     struct line typed;
     size_t top;
     bool shown;     /* it has been on the screen */
@@ -274,6 +290,8 @@ struct sb_tui {
     struct sb_strip strip;
     struct held_card **card; /* in the order in which they came to where they are */
     size_t cards, cards_cap;
+    uint32_t *card_mark; /* of each card's id, beside it: looking for one among thousands touches no other memory */
+    size_t card_marks_cap;
     struct held_anomaly **anomaly;
     size_t anomalies, anomalies_cap;
     struct sb_case *cases;
@@ -290,6 +308,7 @@ struct sb_tui {
     int focus; /* enum pane_id */
     bool zoomed;
     int arrangement; /* 0 as fits, 1 beside, 2 below */
+    bool unlisted;          /* cards have come that are in no list yet */
     uint64_t lists;         /* counts how often the rows of the panes may have changed */
     enum panes_as panes_as; /* as the last frame had them */
     struct sb_key pending[SB_KEYS_MAX];
@@ -303,6 +322,7 @@ struct sb_tui {
     size_t request_at;  /* which of them is shown; request_n: the line being typed */
     int palette_at;
     struct confirm confirm;
+    struct batch_sent sent;
     struct edit edit;
     struct search search;
     struct places places;
@@ -351,6 +371,7 @@ size_t pane_count(const struct sb_tui *t, int pane);
 const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[24]);
 void pane_sort(struct sb_tui *t, int pane);
 void panes_relist(struct sb_tui *t, struct sb_effects *fx);
+void panes_list_new(struct sb_tui *t, struct sb_effects *fx); /* what has come and is in no list yet */
 void pane_move(struct sb_tui *t, int64_t by);
 void pane_goto(struct sb_tui *t, size_t row);
 void pane_fit(struct sb_tui *t, int pane, size_t rows); /* makes the viewport hold this many rows and the selection */
@@ -461,6 +482,17 @@ void confirm_open(struct sb_tui *t, enum confirm_for what, const struct sb_card 
 void confirm_close(struct sb_tui *t);
 void confirm_key(struct sb_tui *t, const struct sb_key *key, enum sb_action action, struct sb_effects *fx);
 void confirm_check(struct sb_tui *t); /* closes it when its card has changed */
+
+/* ---- batch.c ---- */
+bool batch_meant(const struct sb_tui *t);              /* approve means the marked cards, not the selected one */
+bool batch_refused(const struct sb_tui *t, char out[512]);
+void batch_open(struct sb_tui *t, struct sb_effects *fx);
+bool batch_holds(struct sb_tui *t);                    /* they are as they were shown; else says so and closes the question */
+void batch_send(struct sb_tui *t, struct sb_effects *fx);
+void batch_answer(struct sb_tui *t, int64_t seq, bool ok); /* to one of those that were sent; said when all are there */
+void batch_release(struct confirm *q);
+
+/* ---- edit.c and others ---- */
 void edit_open(struct sb_tui *t, const struct sb_card *card, struct sb_effects *fx);
 void edit_release(struct edit *e);
 void edit_change(struct sb_tui *t, const char *value);

@@ -4,16 +4,30 @@
 #include "state.h"
 
 #include <signalbox/base/array.h>
+#include <signalbox/base/hash.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+static uint32_t mark_of(const char *id)
+{
+    return (uint32_t)sb_fnv1a(0, id, strlen(id));
+}
+
+/* Where the card stands; t->cards: nowhere. */
+static size_t card_at(const struct sb_tui *t, const char *id)
+{
+    uint32_t mark = mark_of(id);
+    for (size_t i = t->cards; i-- > 0;)
+        if (t->card_mark[i] == mark && sb_streq(t->card[i]->card.id, id))
+            return i;
+    return t->cards;
+}
+
 struct held_card *find_card(const struct sb_tui *t, const char *id)
 {
-    for (size_t i = t->cards; id && i-- > 0;)
-        if (sb_streq(t->card[i]->card.id, id))
-            return t->card[i];
-    return NULL;
+    size_t i = id ? card_at(t, id) : t->cards;
+    return i < t->cards ? t->card[i] : NULL;
 }
 
 struct held_anomaly *find_anomaly(const struct sb_tui *t, const char *id)
@@ -42,6 +56,8 @@ static int pane_of(const struct sb_card *c)
 static void free_card(struct held_card *held)
 {
     sb_card_release(&held->card);
+    free(held->read_hash);
+    free(held->trace);
     free(held);
 }
 
@@ -65,6 +81,7 @@ static void drop_oldest_closed(struct sb_tui *t)
             continue;
         free_card(t->card[i]);
         memmove(&t->card[i], &t->card[i + 1], (--t->cards - i) * sizeof t->card[0]);
+        memmove(&t->card_mark[i], &t->card_mark[i + 1], (t->cards - i) * sizeof t->card_mark[0]);
         i--;
         closed--;
     }
@@ -74,16 +91,23 @@ static void drop_oldest_closed(struct sb_tui *t)
 static void to_end(struct sb_tui *t, size_t i)
 {
     struct held_card *held = t->card[i];
+    uint32_t mark = t->card_mark[i];
     memmove(&t->card[i], &t->card[i + 1], (t->cards - 1 - i) * sizeof t->card[0]);
+    memmove(&t->card_mark[i], &t->card_mark[i + 1], (t->cards - 1 - i) * sizeof t->card_mark[0]);
     t->card[t->cards - 1] = held;
+    t->card_mark[t->cards - 1] = mark;
 }
 
 /* Adds what was measured anew to the traces. */
 static void trace(struct held_card *held)
 {
     const struct sb_watch_report *r = &held->card.report;
+    if (r->readings_n && !held->trace)
+        held->trace = calloc(TRACES_MOST, sizeof *held->trace);
+    if (!held->trace) /* without memory for it there is no line of the past, and all else goes on */
+        return;
     if (held->traced != r->opened_at) {
-        memset(held->trace, 0, sizeof held->trace);
+        memset(held->trace, 0, TRACES_MOST * sizeof *held->trace);
         held->traced = r->opened_at;
     }
     for (size_t i = 0; i < r->readings_n && i < TRACES_MOST; i++) {
@@ -100,22 +124,22 @@ static void trace(struct held_card *held)
 const struct trace *trace_of(const struct sb_tui *t, const struct sb_card *c, size_t criterion)
 {
     const struct held_card *held = find_card(t, c->id);
-    return held && criterion < TRACES_MOST && held->trace[criterion].n ? &held->trace[criterion] : NULL;
+    return held && held->trace && criterion < TRACES_MOST && held->trace[criterion].n ? &held->trace[criterion] : NULL;
 }
 
 void store_take_card(struct sb_tui *t, struct sb_card *card)
 {
-    size_t i = 0;
-    while (i < t->cards && !sb_streq(t->card[i]->card.id, card->id))
-        i++;
+    const char *id = card->id ? card->id : "";
+    size_t i = card_at(t, id);
     if (i == t->cards) {
         struct held_card *fresh = calloc(1, sizeof *fresh);
-        if (!fresh || SB_GROW(t->card, t->cards_cap, t->cards + 1)) {
+        if (!fresh || SB_GROW(t->card, t->cards_cap, t->cards + 1) || SB_GROW(t->card_mark, t->card_marks_cap, t->cards + 1)) {
             free(fresh);
             say(t, true, "Out of memory: a card could not be kept.");
             return;
         }
         fresh->pane = PANES; /* no pane yet: it enters one below */
+        t->card_mark[t->cards] = mark_of(id);
         t->card[t->cards++] = fresh;
     }
     struct held_card *held = t->card[i];
@@ -129,7 +153,8 @@ void store_take_card(struct sb_tui *t, struct sb_card *card)
         held->pane = pane;
         held->entered = ++t->arrivals;
         to_end(t, i);
-        drop_oldest_closed(t);
+        if (pane == PANE_NONE)
+            drop_oldest_closed(t);
     }
 }
 
@@ -182,6 +207,7 @@ void store_release(struct sb_tui *t)
     for (size_t i = 0; i < t->cards; i++)
         free_card(t->card[i]);
     free(t->card);
+    free(t->card_mark);
     for (size_t i = 0; i < t->anomalies; i++) {
         sb_anomaly_release(&t->anomaly[i]->anomaly);
         free(t->anomaly[i]);

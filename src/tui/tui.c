@@ -210,7 +210,6 @@ const struct sb_card *card_in_focus(const struct sb_tui *t)
 
 /* ---- news ---- */
 
-/* A card that is being looked at was changed by somebody else: typeahead was meant for the old one. */
 /* What a plan has come to is said wherever one is looking, and in the place of what was said of it on the way. */
 static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
 {
@@ -224,11 +223,14 @@ static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
             judged ? ": " : "", judged ? sb_name(&sb_verdicts, c->report.verdict) : "", why && why[0] ? ": " : "", why ? why : "");
 }
 
-static void card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects *fx)
+/* A card that is being looked at was changed by somebody else: typeahead was meant for the old one. True: it is new and open,
+ * so that nothing that is listed moves by it; thousands of them may come at once, and are listed together. */
+static bool card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects *fx)
 {
     const struct view *v = top_view_of(t);
     const struct held_card *old = find_card(t, fresh->id);
     bool open = (v->kind == VIEW_CARD || v->kind == VIEW_EDIT) && sb_streq(v->id, fresh->id);
+    bool listed = !old && sb_card_open(fresh);
     if (open && old && !sb_streq(old->card.hash, fresh->hash)) {
         say(t, true, "%s has changed: this is revision %lld. Read it again before you decide.", fresh->id, (long long)fresh->revision);
         fx_add(fx, SB_FX_FLUSH, NULL, NULL);
@@ -239,6 +241,7 @@ static void card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects
         tell_outcome(t, fresh);
     store_take_card(t, fresh);
     confirm_check(t);
+    return listed;
 }
 
 static void answer_news(struct sb_tui *t, const struct sb_answer *a)
@@ -249,6 +252,7 @@ static void answer_news(struct sb_tui *t, const struct sb_answer *a)
 
 static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
 {
+    bool waits = false;
     switch (m->type) {
     case SB_NEWS_WELCOME:
         sb_record_release(sb_message_schema(m->type), &t->welcome);
@@ -263,7 +267,7 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
         t->have_strip = true;
         break;
     case SB_NEWS_ANOMALY: store_take_anomaly(t, m->body); break;
-    case SB_NEWS_CARD: card_news(t, m->body, fx); break;
+    case SB_NEWS_CARD: waits = card_news(t, m->body, fx); break;
     case SB_NEWS_CASE: store_take_case(t, m->body); break;
     case SB_NEWS_AUDIT: audit_page(t, m->seq, m->body); break;
     case SB_NEWS_ENTRY: audit_entry(t, m->body); break;
@@ -275,6 +279,7 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
     case SB_NEWS_ANSWER:
         audit_failed(t, m->seq);
         answer_news(t, m->body);
+        batch_answer(t, m->seq, ((const struct sb_answer *)m->body)->ok);
         break;
     case SB_NEWS_BYE: {
         const struct sb_text *why = m->body;
@@ -287,7 +292,10 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
         break; /* asks are not for us */
     }
     sb_message_free(m);
-    panes_relist(t, fx);
+    if (waits)
+        t->unlisted = true;
+    else
+        panes_relist(t, fx);
 }
 
 /* ---- keys ---- */
@@ -395,6 +403,8 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
 {
     if (event->wall_ms > 0)
         t->wall = event->wall_ms;
+    if (event->kind != SB_TUI_NEWS)
+        panes_list_new(t, fx);
     switch (event->kind) {
     case SB_TUI_KEY:
         if (t->frame.too_small)

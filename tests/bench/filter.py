@@ -14,12 +14,11 @@ import time
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [here, os.path.join(here, "..", "e2e")]
-from pty_program import BUILD, SIGNALBOX, Simulator, median, row, skipped
+from pty_program import BIG_ENTRIES as ENTRIES, SIGNALBOX, Simulator, big_state, median, row, skipped
 import terminal
 from terminal import Terminal
 
 terminal.DEADLINE = 600  # for all entries
-ENTRIES = int(os.environ.get("BENCH_FILTER_ENTRIES", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 NEVER = "q[0-9]+[^ -~]q"  # in no row: every one is gone through
 SEARCHED = re.compile(r"found; searched ([\d,]+) of ([\d,]+)")
@@ -71,12 +70,8 @@ def grep(ledger, folder):
 def main():
     name = "filter, %d ledger entries" % ENTRIES
     with tempfile.TemporaryDirectory() as folder:
-        state = os.environ.get("BENCH_FILTER_STATE") or os.path.join(folder, "state")
+        state = big_state()
         ledger = os.path.join(state, "signalbox")
-        if not os.path.exists(ledger):
-            os.makedirs(ledger, 0o700)
-            os.chmod(state, 0o700)
-            subprocess.run([BUILD + "/tests/bench/ledger", "fill", ledger, str(ENTRIES)], check=True, stdout=subprocess.DEVNULL)
         sim = Simulator(folder, "--seed", "1")
         if not sim.uri_file:
             skipped(name, "there is no simulator")

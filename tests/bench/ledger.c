@@ -2,7 +2,8 @@
  *
  * What the ledger is measured with, and what it is measured against.
  *
- *   fill DIR N          makes a ledger of N entries in the proportions of real cases (in one transaction: only its size counts)
+ *   fill DIR N [OPEN]   makes a ledger of N entries in the proportions of real cases (in one transaction: only its size counts);
+ *                       the last OPEN of them have a card that awaits approval
  *   verify DIR          sb_ledger_verify; prints nanoseconds of CPU time an entry
  *   peer-verify DIR     the peer: SELECTs the same rows in order and hashes each with EVP; the same
  *   append DIR N        N durable appends; prints microseconds each
@@ -96,15 +97,31 @@ static struct kind_of kinds[] = {
     {SB_ENTRY_SAMPLER, "{\"from\":\"2026-01-05T09:00:00.000Z\",\"to\":\"2026-01-05T09:10:00.000Z\",\"commands\":5400,\"errors\":0,\"log_gaps\":0}", NULL},
 };
 
+#define OPEN_FIRST 1  /* of the kinds above: from the request */
+#define OPEN_KINDS 10 /* to the state in which a card awaits approval */
+
 struct ids {
     char case_id[24], card[24], anomaly[24], decision[24];
+    json_t *own; /* a body of its own; NULL: it has none */
 };
 
-/* The i-th entry; its texts live in ids and in constants. */
-static struct sb_entry make_entry(int64_t i, struct ids *ids)
+/* A body that is about this very card or case, and still lies ahead. The caller frees it. */
+static json_t *open_body(const json_t *of_all, const char *what, const char *id, const char *case_id)
 {
-    int64_t n = i / (int64_t)SB_COUNT(kinds) + 1;
-    struct kind_of *k = &kinds[i % (int64_t)SB_COUNT(kinds)];
+    json_t *body = json_deep_copy(of_all), *record = json_object_get(body, what);
+    if (!record || json_object_set_new(record, "id", json_string(id)) ||
+        (case_id && (json_object_set_new(record, "case", json_string(case_id)) || json_object_set_new(record, "approve_by", json_string("2126-01-06T09:00:00.000Z")) ||
+                     json_object_set_new(record, "execute_by", json_string("2126-01-07T09:00:00.000Z")))))
+        die("out of memory");
+    return body;
+}
+
+/* The i-th entry, from number `open` on one of a card that awaits approval; its texts live in ids and in constants, its body
+ * in ids where it is its own. */
+static struct sb_entry make_entry(int64_t i, int64_t open, struct ids *ids)
+{
+    int64_t all = (int64_t)SB_COUNT(kinds), n = i < open ? i / all + 1 : open / all + 2 + (i - open) / OPEN_KINDS;
+    struct kind_of *k = &kinds[i < open ? i % all : OPEN_FIRST + (i - open) % OPEN_KINDS];
     if (!k->json)
         k->json = json_loads(k->body, 0, NULL);
     if (!k->json)
@@ -113,6 +130,11 @@ static struct sb_entry make_entry(int64_t i, struct ids *ids)
     snprintf(ids->card, sizeof ids->card, "C-%06" PRId64, n);
     snprintf(ids->anomaly, sizeof ids->anomaly, "A-%06" PRId64, n);
     snprintf(ids->decision, sizeof ids->decision, "d-%06" PRId64, i);
+    json_decref(ids->own);
+    ids->own = i < open ? NULL
+               : k->kind == SB_ENTRY_REQUEST ? open_body(k->json, "case", ids->case_id, NULL)
+               : k->kind == SB_ENTRY_RECOMMENDATION ? open_body(k->json, "card", ids->card, ids->case_id)
+                                                     : NULL;
     bool of_card = k->kind != SB_ENTRY_ANOMALY && k->kind != SB_ENTRY_REQUEST && k->kind != SB_ENTRY_INTENT && k->kind != SB_ENTRY_SAMPLER;
     static char who[] = "alice", uid[] = "1000", session[] = "4", tty[] = "/dev/pts/3", deployment[] = "shop";
     static char policy[] = "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9";
@@ -120,7 +142,7 @@ static struct sb_entry make_entry(int64_t i, struct ids *ids)
         .kind = k->kind, .actor = {.principal = who, .loginuid = uid, .session = session, .tty = tty},
         .plan = {.case_id = k->kind == SB_ENTRY_SAMPLER || k->kind == SB_ENTRY_ANOMALY ? NULL : ids->case_id, .card = of_card ? ids->card : NULL,
                  .anomaly = k->kind == SB_ENTRY_ANOMALY ? ids->anomaly : NULL, .deployment = deployment},
-        .decision = k->kind == SB_ENTRY_VERDICT ? ids->decision : NULL, .policy = policy, .body = k->json,
+        .decision = k->kind == SB_ENTRY_VERDICT ? ids->decision : NULL, .policy = policy, .body = ids->own ? ids->own : k->json,
     };
 }
 
@@ -158,7 +180,7 @@ static struct sb_ledger *own(const char *dir, struct sb_origin *origin)
 
 /* ---- modes ---- */
 
-static void fill(const char *dir, int64_t n)
+static void fill(const char *dir, int64_t n, int64_t cards)
 {
     struct sb_origin origin;
     struct sb_err err = SB_ERR_INIT;
@@ -174,9 +196,9 @@ static void fill(const char *dir, int64_t n)
     struct sb_hash leaf;
     struct sb_str json;
     sb_str_init(&json);
+    struct ids ids = {.own = NULL};
     for (int64_t i = 0; i < n; i++) {
-        struct ids ids;
-        struct sb_entry e = make_entry(i, &ids);
+        struct sb_entry e = make_entry(i, n - cards * OPEN_KINDS, &ids);
         struct sb_entry_place where = {log, i ? &leaf : NULL, i + 1, INT64_C(1767603600000) + i * 1000, i * 1000, &origin};
         sb_str_clear(&json);
         if (sb_entry_encode(&e, &where, &json, &err) || sb_merkle_leaf(hasher, &leaf, json.p, json.len))
@@ -195,6 +217,7 @@ static void fill(const char *dir, int64_t n)
     }
     sqlite3_finalize(entry);
     sqlite3_finalize(ref);
+    json_decref(ids.own);
     if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
         die(sqlite3_errmsg(db));
     sqlite3_close(db);
@@ -252,8 +275,8 @@ static void append(const char *dir, int64_t n)
     struct sb_ledger *l = own(dir, &origin);
     int64_t start = sb_mono_ns();
     for (int64_t i = 0; i < n; i++) {
-        struct ids ids;
-        struct sb_entry e = make_entry(i, &ids);
+        struct ids ids = {.own = NULL};
+        struct sb_entry e = make_entry(i, INT64_MAX, &ids);
         if (sb_ledger_append(l, &e, &err))
             die(err.msg);
     }
@@ -275,8 +298,8 @@ static void peer_append(const char *dir, int64_t n)
         die("out of memory");
     struct sb_hash leaf = {{0}};
     for (int64_t i = 0; i < n; i++) { /* its bytes are made beforehand: only the writing is timed */
-        struct ids ids;
-        struct sb_entry e = make_entry(i, &ids);
+        struct ids ids = {.own = NULL};
+        struct sb_entry e = make_entry(i, INT64_MAX, &ids);
         struct sb_entry_place where = {"0123456789abcdef0123456789abcdef", &leaf, i + 1, 1, 1, &origin};
         sb_str_init(&json[i]);
         if (sb_entry_encode(&e, &where, &json[i], &err))
@@ -364,11 +387,13 @@ static void search(const char *dir)
 int main(int argc, char **argv)
 {
     const char *mode = argc > 2 ? argv[1] : "";
-    int64_t n = 0;
+    int64_t n = 0, cards = 0;
     if (argc > 3 && (sb_parse_i64(argv[3], &n) || n < 1))
         die("a number of entries is at least 1");
+    if (argc > 4 && (sb_parse_i64(argv[4], &cards) || cards < 0 || cards > n / OPEN_KINDS))
+        die("there are not as many entries for the cards");
     if (sb_streq(mode, "fill") && n)
-        fill(argv[2], n);
+        fill(argv[2], n, cards);
     else if (sb_streq(mode, "verify"))
         verify(argv[2]);
     else if (sb_streq(mode, "peer-verify"))
@@ -384,7 +409,7 @@ int main(int argc, char **argv)
     else if (sb_streq(mode, "page"))
         pages(argv[2]);
     else
-        die("usage: (fill|verify|peer-verify|append|peer-append|open|search|page) DIR [N]");
+        die("usage: (fill|verify|peer-verify|append|peer-append|open|search|page) DIR [N [OPEN]]");
     for (size_t i = 0; i < SB_COUNT(kinds); i++)
         json_decref(kinds[i].json);
     return 0;

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs on pseudo-terminals for the benchmarks: raw bytes and times, nothing is interpreted. And the form of a row."""
+import atexit
 import fcntl
 import json
 import os
 import pty
 import select
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 
@@ -16,7 +19,30 @@ BUILD = os.environ.get("SIGNALBOX_BUILD", os.getcwd() + "/build/gcc")
 SIGNALBOX = os.environ.get("SIGNALBOX", BUILD + "/signalbox")
 DRIVER = BUILD + "/tests/e2e/console_driver"
 QUIET = 0.004  # seconds without a byte: the answer is complete; news that come by themselves are mostly not in it
-DEADLINE = 30
+DEADLINE = 120  # a console with thousands of open cards reads them all before it is there
+BIG_ENTRIES = int(os.environ.get("BENCH_BIG_ENTRIES", "1000000"))
+BIG_CARDS = int(os.environ.get("BENCH_BIG_CARDS", "10000"))
+
+
+def big_state():
+    """A state folder with a large ledger and many cards that await approval. It is made once for all programs of a run
+    (BENCH_CACHE); the consoles that used it have added a few entries."""
+    cache = os.environ.get("BENCH_CACHE")
+    if not cache:
+        cache = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, cache, ignore_errors=True)
+    state = os.path.join(cache, "state-%d-%d" % (BIG_ENTRIES, BIG_CARDS))
+    if not os.path.exists(state):
+        made = state + ".part"
+        os.makedirs(os.path.join(made, "signalbox"), 0o700)
+        os.chmod(made, 0o700)
+        subprocess.run([BUILD + "/tests/bench/ledger", "fill", made + "/signalbox", str(BIG_ENTRIES), str(BIG_CARDS)], check=True, stdout=subprocess.DEVNULL)
+        os.rename(made, state)
+    return state
+
+
+def big_name():
+    return "{:,} ledger entries, {:,} cards".format(BIG_ENTRIES, BIG_CARDS)
 
 
 class Program:
@@ -39,6 +65,7 @@ class Program:
                 os._exit(127)
         os.close(tty)
         self.seen = bytearray()
+        self.received = 0
 
     def read(self, seconds):
         """What comes within this time, or nothing."""
@@ -51,6 +78,7 @@ class Program:
         if not data:
             sys.exit("the program ended: %r" % bytes(self.seen[-2000:]))
         self.seen += data
+        self.received += len(data)
         return data
 
     def until(self, text):
@@ -73,6 +101,12 @@ class Program:
             if not data:
                 return last, n
             last, n, wait = time.perf_counter() - start, n + len(data), QUIET
+
+    def cpu_of(self, keys):
+        """(milliseconds of the main thread's processor time, of the wall clock) for an answer; (None, None): nothing came."""
+        before = self.main_thread_ns()
+        seconds, _ = self.answer(keys)
+        return (None, None) if seconds is None else ((self.main_thread_ns() - before) / 1e6, seconds * 1000)
 
     def quiet(self, seconds=0.1):
         while self.read(seconds):

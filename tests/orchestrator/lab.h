@@ -356,14 +356,19 @@ static inline int lab_count_entry(void *ctx, const struct sb_entry *e, const cha
     return 0;
 }
 
-static inline int64_t lab_entries(struct lab *l, int kind, const char *event)
+static inline void lab_each_entry(struct lab *l, sb_ledger_fn each, void *ctx)
 {
     struct sb_err err = SB_ERR_INIT;
-    struct lab_count c = {kind, event, 0};
     struct sb_ledger *ledger = sb_ledger_open(l->dir, SB_LEDGER_READ, NULL, &err);
     assert_non_null(ledger);
-    sb_assert_ok(sb_ledger_range(ledger, 1, 0, lab_count_entry, &c, &err), err);
+    sb_assert_ok(sb_ledger_range(ledger, 1, 0, each, ctx, &err), err);
     sb_ledger_close(ledger);
+}
+
+static inline int64_t lab_entries(struct lab *l, int kind, const char *event)
+{
+    struct lab_count c = {kind, event, 0};
+    lab_each_entry(l, lab_count_entry, &c);
     return c.n;
 }
 

@@ -168,6 +168,64 @@ static void words_that_are_no_utf8(void **state)
     json_decref(none);
 }
 
+/* One of two cards that are approved with one sequence. */
+static struct sb_message *of_two(const struct lab *l, const char *target)
+{
+    struct sb_message *m = lab_decision(l, SB_ASK_APPROVE, l->card.hash, target, NULL);
+    ((struct sb_decision_on *)m->body)->batch = 2;
+    return m;
+}
+
+static int find_batch(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes, (void)n, (void)err;
+    int64_t *found = ctx;
+    if (e->kind == SB_ENTRY_APPROVAL)
+        *found = *found * 10 + json_integer_value(json_object_get(e->body, "batch")) + 1;
+    return 0;
+}
+
+/* Each has an entry of its own, which says how many there were; an approval by itself says nothing of the kind. */
+static void several_at_once_where_policy_says_so(void **state)
+{
+    (void)state;
+    for (int granted = 0; granted < 2; granted++) {
+        struct lab l;
+        struct lab_options o = staging;
+        o.policy_old[0] = "\"autonomy\": {";
+        o.policy_new[0] = granted ? "\"batch\": [{\"kinds\": [\"index.create\"], \"risk\": \"low\", \"env\": \"staging\"}], \"autonomy\": {" : "\"autonomy\": {";
+        lab_open(&l, &o);
+        lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+        assert_int_equal(l.card.policy.requires.batch, granted);
+        if (!granted) {
+            refused(&l, lab_ask(&l, &l.bob, of_two(&l, NULL)), 4, "approved by itself, not together with others");
+            assert_int_equal(l.card.state, SB_AWAITING_APPROVAL);
+            assert_int_equal(sb_card_approvals(&l.card), 0);
+            assert_int_equal(lab_approve(&l, &l.bob), 0);
+        } else {
+            assert_int_equal(lab_ask(&l, &l.bob, of_two(&l, NULL)), 0);
+        }
+        lab_until_state(&l, SB_WATCHING);
+        lab_close(&l);
+        int64_t found = 0;
+        lab_each_entry(&l, find_batch, &found);
+        assert_int_equal(found, granted ? 3 : 1);
+    }
+}
+
+static void in_prod_one_by_one(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = {.environment = SB_ENV_PROD};
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    refused(&l, lab_ask(&l, &l.bob, of_two(&l, l.card.target)), 4, "is in prod: there every card is approved by itself");
+    assert_int_equal(l.card.state, SB_AWAITING_APPROVAL);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_APPROVAL, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +238,8 @@ int main(void)
         cmocka_unit_test(read_only_decides_nothing),
         cmocka_unit_test(policy_allows_it_by_itself),
         cmocka_unit_test(words_that_are_no_utf8),
+        cmocka_unit_test(several_at_once_where_policy_says_so),
+        cmocka_unit_test(in_prod_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -299,6 +299,72 @@ static void lint_looks_beside_the_rules(void **state)
     }
 }
 
+/* A section "batch", and the one input that fits it. */
+#define BATCH "'batch':[{'kinds':['index.hide'],'risk':'low','env':'dev'}],"
+#define ASKS(what) "{'id':'R','level':'hard','effect':'require','title':'t','match':{'v':{'eq':1}},'require':{" what "}}," KIT_ALLOW
+
+static bool batch_of(const char *sections, const char *rules, const char *env, const char *risk, const char *more, int decision)
+{
+    struct sb_policy *p = kit_bundle(sections, rules);
+    struct sb_policy_verdict v;
+    char *text = sb_format("{'v':1,'action':{'kind':'index.hide','risk':'%s'},'target':{'env':'%s'}%s}", risk, env, more);
+    kit_decide(p, text, decision, &v);
+    bool batch = v.requires.batch;
+    json_t *json = sb_record_to_json(&sb_policy_verdict_schema, &v);
+    assert_int_equal(json_is_true(json_object_get(json_object_get(json, "requires"), "batch")), batch);
+    json_decref(json);
+    sb_policy_verdict_release(&v);
+    sb_policy_free(p);
+    free(text);
+    return batch;
+}
+
+static void several_at_once_only_what_the_bundle_names_and_takes_one_plain_approval(void **state)
+{
+    (void)state;
+    assert_true(batch_of(BATCH, ASKS("'approvals':1"), "dev", "low", "", SB_REQUIRE));
+    assert_true(batch_of(BATCH, ASKS("'approvals':1,'not_author':true"), "dev", "low", "", SB_REQUIRE));
+    assert_true(batch_of(BATCH, ASKS("'approvals':1"), "dev", "low", ",'approvals':[{'by':'bob'}]", SB_ALLOW));
+    assert_false(batch_of("", ASKS("'approvals':1"), "dev", "low", "", SB_REQUIRE)); /* nobody granted it */
+    assert_false(batch_of(BATCH, ASKS("'approvals':1"), "staging", "low", "", SB_REQUIRE));
+    assert_false(batch_of(BATCH, ASKS("'approvals':1"), "prod", "low", "", SB_REQUIRE));
+    assert_false(batch_of(BATCH, ASKS("'approvals':1"), "devel", "low", "", SB_REQUIRE));
+    assert_false(batch_of(BATCH, ASKS("'approvals':1"), "dev", "medium", "", SB_REQUIRE));
+    assert_false(batch_of(BATCH, ASKS("'approvals':2"), "dev", "low", "", SB_REQUIRE));
+    assert_false(batch_of(BATCH, ASKS("'approvals':1,'more_approvals':1"), "dev", "low", "", SB_REQUIRE));
+    assert_false(batch_of(BATCH, ASKS("'approvals':1,'typed_target':true"), "dev", "low", "", SB_REQUIRE));
+    assert_false(batch_of(BATCH "'groups':{'dba':['bob']},", ASKS("'approvals':1,'groups':['dba']"), "dev", "low", "", SB_REQUIRE));
+    assert_false(batch_of(BATCH, KIT_ALLOW, "dev", "low", "", SB_ALLOW)); /* nothing to approve */
+    assert_false(batch_of(BATCH, "{'id':'D','level':'hard','effect':'deny','title':'t','match':{'v':{'eq':1}}}," ASKS("'approvals':1"), "dev", "low", "", SB_DENY));
+    assert_false(batch_of(BATCH, "{'id':'E','level':'hard','effect':'deny','title':'t','match':{'gone':{'eq':1}}}," ASKS("'approvals':1"), "dev", "low", "", SB_REQUIRE));
+    kit_refused("'batch':[{'kinds':['index.hide'],'risk':'low','env':'prod'}],", KIT_ALLOW, "env must be staging or dev");
+    kit_refused("'batch':[{'kinds':['index.hide'],'risk':'high','env':'dev'}],", KIT_ALLOW, "risk must be low or medium");
+    kit_refused("'batch':[{'kinds':['index.hide'],'env':'dev'}],", KIT_ALLOW, "risk");
+    kit_refused("'batch':[{'kinds':[],'risk':'low','env':'dev'}],", KIT_ALLOW, "kinds must be a list");
+    kit_refused("'batch':[{'kinds':['x'],'risk':'low','env':'dev','until':'2027-01-01'}],", KIT_ALLOW, "until");
+    kit_refused("'batch':{},", KIT_ALLOW, "must be a list");
+}
+
+static void lint_looks_at_batches(void **state)
+{
+    (void)state;
+    static const char sections[] = "'batch':[{'kinds':['index.hide'],'risk':'low','env':'dev'},{'kinds':['index.hide'],'risk':'low','env':'dev'}],";
+    struct sb_err err = SB_ERR_INIT;
+    char *text = kit_text(sections, KIT_ALLOW);
+    struct sb_policy *p = kit_bundle(sections, KIT_ALLOW);
+    struct sb_lint out;
+    sb_assert_ok(sb_policy_lint(p, text, strlen(text), "2026-11-24", &out, &err), err);
+    bool unnamed = false, twice = false;
+    for (size_t i = 0; i < out.findings_n; i++) {
+        unnamed |= strstr(out.findings[i].what, "no rule names the kind index.hide") && sb_streq(out.findings[i].at, "/batch/0");
+        twice |= strstr(out.findings[i].what, "index.hide is granted before") && sb_streq(out.findings[i].at, "/batch/1");
+    }
+    assert_true(unnamed && twice);
+    sb_record_release(&sb_lint_schema, &out);
+    sb_policy_free(p);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +375,8 @@ int main(void)
         cmocka_unit_test(a_waiver_lifts_one_rule_from_one_plan),
         cmocka_unit_test(files_of_waivers_are_checked_whole),
         cmocka_unit_test(lint_looks_beside_the_rules),
+        cmocka_unit_test(several_at_once_only_what_the_bundle_names_and_takes_one_plain_approval),
+        cmocka_unit_test(lint_looks_at_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -374,7 +374,7 @@ static void marked_rows_are_copied_together(void **state)
     assert_non_null(strstr(c.copied, "C-100003"));
     assert_non_null(strstr(c.copied, "C-100001"));
     assert_null(strstr(c.copied, "C-100002"));
-    press(&c, "Home ' A"); /* to the next mark: the last row */
+    press(&c, "Home ' Enter"); /* to the next mark: the last row */
     assert_shows(&c, "C-100001 rev");
     press(&c, "Escape \\");
     assert_not_shown(&c, "marked");

@@ -269,7 +269,7 @@ static void the_readme_gets_one_row_an_action(void **state)
     for (const char *p = table.p; *p; p++)
         rows += *p == '\n';
     assert_int_equal(rows, 2 + SB_ACTIONS - 1);
-    assert_non_null(strstr(table.p, "| approve the card, after it has been read | `A` | `A` | `A` |"));
+    assert_non_null(strstr(table.p, "| approve the card or the marked ones, if read | `A` | `A` | `A` |"));
     for (size_t i = 0; i < SB_COUNT(shipped); i++)
         sb_keymap_free((struct sb_keymap *)(uintptr_t)maps[i]);
     sb_str_release(&table);

@@ -68,6 +68,7 @@ struct sb_decision_on {
     char *target;     /* approve: what was typed where policy wants it */
     char *reason;     /* reject, close, breakglass, review: needed */
     char *ticket;     /* breakglass: needed */
+    int64_t batch;    /* approve: so many cards are approved with one sequence, this among them; 0: it alone */
     int64_t minutes;  /* breakglass: for so long; 0: as long as policy lets */
     char *statement;  /* approve and breakglass, where they are signed: canonical JSON, and */
     char *signature;  /* the armoured SSH signature of exactly these bytes */

@@ -44,6 +44,7 @@ struct sb_requires {
     bool not_author;   /* the approver may not be the author */
     bool not_executor; /* nor who carries it out */
     bool typed_target; /* the approver types the target's name */
+    bool batch;        /* no demand: several such cards may be approved with one sequence */
 };
 
 struct sb_bundle_id {

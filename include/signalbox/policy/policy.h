@@ -11,7 +11,8 @@
  *                           "redaction": [], "not_author": true, "not_executor": true, "typed_target": true}}],
  *    "windows": {NAME: WINDOW}, "groups": {NAME: ["alice"]}, "checks": {NAME: {"title": "...", "when": EXPRESSION}},
  *    "tags": {NAME: [PATTERN]}, "holds": {NAME: {"title": "...", "ns": [PATTERN], "until": "2027-06-30"}},
- *    "autonomy": {...} (autonomy.h), "waivers": {"signed": true, "max_h": 72}, "breakglass": {"group": NAME, "max_min": 60},
+ *    "autonomy": {...} (autonomy.h), "batch": [{"kinds": ["index.hide"], "risk": "low", "env": "dev", "reason": "..."}],
+ *    "waivers": {"signed": true, "max_h": 72}, "breakglass": {"group": NAME, "max_min": 60},
  *    "sensitive": ["email", "*ssn*"], "inputs": {"NAME": INPUT}, "tests": [{"name": "...", "base": "NAME", "input": INPUT, "expect": {...}}]}
  *
  * EXPRESSION is an object; all its members must be true. A member is {"all": [..]}, {"any": [..]}, {"not": {..}},
@@ -40,6 +41,9 @@
  *               from it. A rule that needs more of a group than it has members is refused. group_approvals: of each group.
  *   checks      prerequisites by name. One that the bundle does not describe is looked for in input.checks.
  *   tags, holds name collections by patterns; action.tags and action.holds follow from them. A hold ends with its day.
+ *   batch       kinds of action of which several cards may be approved with one sequence, by risk (low, medium) and environment
+ *               (staging, dev); none without it. Never in prod, nor where an approval is wanted of a group, of more than one
+ *               person or with the target typed, nor under a waiver or an error. Then requires.batch is true.
  *   breakglass  who may lift every soft rule from one plan for at most max_min minutes, with a reason and a ticket; hard rules
  *               stay. Without it nobody may.
  *   waivable_by whose members may lift this rule from one plan, for a time (waiver.h).

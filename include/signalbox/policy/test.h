@@ -8,7 +8,7 @@
  *
  * Coverage: every rule and every condition (one operator on one fact) must be seen true and seen false; counted in
  * integers. Mutation: each condition turned round, each window turned round, each rule left out, each part of what a rule
- * requires left out, one at a time; a mutant under which every test still passes shows that the tests would not notice. An
+ * requires left out, each kind of a batch left out or its kinds or risk not looked at, one at a time; a mutant under which every test still passes shows that the tests would not notice. An
  * input that names clock.utc gets the windows' states by it. Thread: any; pure.
  */
 #ifndef SIGNALBOX_POLICY_TEST_H

@@ -50,7 +50,7 @@ enum sb_action_flags {
 #define SB_ACTION_TABLE(ACTION)                                                                                                   \
     ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(EDIT), 0, "open what is selected")            \
     ACTION(CONFIRM, "confirm", "yes", SB_AT(CONFIRM), SB_DELIBERATE, "yes: do what is asked here")                                \
-    ACTION(APPROVE, "approve", "approve", SB_AT_CARDS, SB_DANGEROUS | SB_DELIBERATE, "approve the card, after it has been read")  \
+    ACTION(APPROVE, "approve", "approve", SB_AT_CARDS, SB_DANGEROUS | SB_DELIBERATE, "approve the card or the marked ones, if read")                 \
     ACTION(REJECT, "reject", "reject", SB_AT_CARDS, SB_DANGEROUS, "reject the card, with a reason")                               \
     ACTION(EDIT, "edit", "edit", SB_AT_CARDS, SB_DANGEROUS, "change what the card will do; approvals become void")                \
     ACTION(ROLLBACK, "roll-back", "undo", SB_AT_CARDS, SB_DANGEROUS, "take back what the card did")                               \

@@ -81,6 +81,26 @@ static void edit_difference(const struct sb_tui *t, const struct sb_card *c, str
         sb_page_wrap(p, SB_ROLE_DIALOG, 0, "The card becomes a new revision, is checked again, and has to be approved as it is then.");
 }
 
+/* Every one of them, whole: what it is, where, and what is signed. */
+static void batch(const struct sb_tui *t, struct sb_page *p)
+{
+    const struct confirm *q = &t->confirm;
+    sb_page_line(p);
+    sb_page_wrapf(p, SB_ROLE_DIALOG, 0, "%zu cards of one class, each approved by its own hash; policy lets them be approved together.", q->batch_n);
+    for (size_t i = 0; i < q->batch_n; i++) {
+        const struct held_card *held = find_card(t, q->batch[i].card);
+        if (!held)
+            continue;
+        sb_page_line(p);
+        sb_page_line(p);
+        sb_page_wrapf(p, SB_ROLE_DIALOG, 0, "%zu. %s revision %" PRId64 "  ", i + 1, q->batch[i].card, q->batch[i].revision);
+        sb_page_wrap(p, SB_ROLE_STRONG, 0, held->card.title);
+        environment(&held->card, p);
+        sb_page_line(p);
+        sb_page_exact(p, SB_ROLE_STRONG, 0, q->batch[i].hash);
+    }
+}
+
 void view_confirm(const struct sb_tui *t, struct sb_page *p)
 {
     const struct confirm *q = &t->confirm;
@@ -89,6 +109,7 @@ void view_confirm(const struct sb_tui *t, struct sb_page *p)
     static const char *const titles[] = {
         [CONFIRM_APPROVE] = "Approve", [CONFIRM_STOP] = "Stop where it stands", [CONFIRM_ROLLBACK] = "Roll back",
         [CONFIRM_EDIT] = "Send the edit", [CONFIRM_QUIT] = "Leave while a plan is carried out?",
+        [CONFIRM_BATCH] = "Approve the marked cards",
     };
     sb_page_line(p);
     sb_page_textf(p, SB_ROLE_DIALOG_TITLE, " %s ", titles[q->what]);
@@ -118,6 +139,8 @@ void view_confirm(const struct sb_tui *t, struct sb_page *p)
         sb_page_wrap(p, SB_ROLE_DIALOG, 0, "No further step is begun; the running one is ended where it can be ended. What was done stays until it is rolled back.");
     } else if (q->what == CONFIRM_EDIT && c) {
         edit_difference(t, c, p);
+    } else if (q->what == CONFIRM_BATCH) {
+        batch(t, p);
     } else if (q->what == CONFIRM_QUIT) {
         sb_page_line(p);
         sb_page_wrap(p, SB_ROLE_DIALOG, 0, "What is being carried out is not waited for. If this console owns the ledger, the plan goes on to its next safe point, "

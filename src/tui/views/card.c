@@ -144,6 +144,8 @@ static void approvers(const struct sb_tui *t, const struct sb_card *c, struct sb
         sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s%s", i ? ", " : "; inside ", r->windows[i]);
     if (r->typed_target || c->environment == SB_ENV_PROD)
         sb_page_wrap(p, SB_ROLE_TEXT, LABEL, "; the target's name is typed");
+    else if (r->batch)
+        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, "; together with marked cards of its class, if wanted");
     for (size_t i = 0; i < c->approvals_n; i++) {
         const struct sb_approval *a = &c->approvals[i];
         char when[TEXT_MAX];
