@@ -26,7 +26,7 @@ const struct sb_command sb_commands[] = {
      "Joins the signalbox of this user that owns the ledger, or becomes it. ? is help, q leaves, : is the palette,\nF2 the mouse.\n\n"
      "  --deployment NAME     a deployment of the config\n"
      "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
-     "  --read-only           nothing is decided or executed from here\n"
+     "  --read-only           nothing is decided or executed from here, also when it joins another one\n"
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
