@@ -275,6 +275,9 @@ void sb_o_notice(struct sb_orchestrator *o, int severity, const char *fmt, ...) 
 void sb_o_tell_strip(struct sb_orchestrator *o);
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
+
+/* What is watched here, for who is about to join. */
+void sb_o_tell_owner(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);
 void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Joining the signalbox that owns the ledger: one that was started read-only decides nothing from its
-seat."""
+"""Joining the signalbox that owns the ledger: one that was started read-only decides nothing from its seat, and one that was
+asked for another deployment or policy than the owner's does not join at all."""
 import json
 import os
+import re
 import socket
 import sys
 import traceback
@@ -70,11 +71,55 @@ def the_owner_refuses_a_read_only_seat(lab):
     L.require(len(lab.entries("refused")) >= len(DECIDING) + 1, "the refusals are not on the record")
 
 
+def refused(lab, words, *say, env=None):
+    logins = len(lab.entries("login"))
+    lab.env.update(env or {})
+    done = lab.run(*words, check=False)
+    for name in env or {}:
+        del lab.env[name]
+    L.require(done.returncode == 2 and all(part in done.stderr for part in say), "%s: exit %d, expected 2 with %s: %s" % (words, done.returncode, say, done.stderr))
+    L.require(len(lab.entries("login")) == logins, "%s: it has joined" % (words,))
+
+
+def another_deployment_is_not_joined(lab):
+    pid, ours = "(pid %d) watches lab (" % lab.owner.pid, "127.0.0.1:1"
+    lab.write_uri("elsewhere", "mongodb://127.0.0.1:1/")
+    with open(lab.dir + "/config/signalbox/config", "a") as f:
+        f.write("deployment other\nset uri_file %s/elsewhere\nset environment dev\n" % lab.dir)
+        f.write("deployment lenient\nset uri_file %s/monitor\nset environment dev\n" % lab.dir)
+    status = ("ask", "how is the cluster?")
+    refused(lab, status + ("--deployment", "nowhere"), "no deployment named nowhere")
+    refused(lab, status + ("--uri-file", lab.dir + "/missing"), lab.dir + "/missing")
+    refused(lab, status + ("--uri-file", lab.dir + "/elsewhere"), pid, "not " + ours)
+    refused(lab, status + ("--deployment", "other"), pid, "not other (%s)" % ours)
+    refused(lab, status + ("--deployment", "lenient"), pid, " as staging, not lenient (", " as dev")
+    refused(lab, status, pid, "not " + ours, env={"SIGNALBOX_URI": "mongodb://user:secret@127.0.0.1:1/"})
+    for words in (status, status + ("--deployment", "lab"), status + ("--uri-file", lab.dir + "/executor")):
+        lab.run(*words)
+
+
+def another_policy_is_not_joined(lab):
+    """Only the console takes a policy and joins, so on a terminal."""
+    for policy, status, words in (("strict-prod", 2, r"goes by the policy default \S+ \(\w{8}\), not strict-prod "), ("nothing-like-it", 2, "no policy named nothing-like-it")):
+        t = Terminal([L.PROGRAM, "console", "--policy", policy], 100, 30, env=lab.env)
+        try:
+            t.end()
+            text = re.sub(r"\s+", " ", t.bytes.decode(errors="replace"))
+            L.require(os.waitstatus_to_exitcode(t.status) == status and re.search(words, text), "console --policy %s: exit %s: %s" % (policy, t.status, text[-400:]))
+        finally:
+            t.close()
+    t = Terminal([L.PROGRAM, "console", "--policy", "default", "--deployment", "lab"], 100, 30, env=lab.env)
+    try:
+        t.wait("PRIMARY")
+    finally:
+        t.close()
+
+
 def main():
     lab = L.Lab(QUICK, proxy=False)
     try:
         lab.start()
-        for case in (a_read_only_console_joins_as_one, the_owner_refuses_a_read_only_seat):
+        for case in (a_read_only_console_joins_as_one, the_owner_refuses_a_read_only_seat, another_deployment_is_not_joined, another_policy_is_not_joined):
             print("%s" % case.__name__, flush=True)
             case(lab)
         L.require(not lab.ran_out(), "the owner has ended: " + lab.log())
