@@ -48,10 +48,11 @@ const struct sb_command sb_commands[] = {
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --classify         read one request a line on stdin, print only how each is understood, as JSON\n\n"
-     "Exit status: 0 answered; 1 no; 2 not understood or bad input; 3 the server is out of reach; 4 policy refused.\n",
+     "Exit status: 0 answered; 1 understood, and the answer is no (\"ok\" is false then and below); 2 not understood, not ours, no\n"
+     "such collection, or none named; 3 the server is out of reach; 4 policy refused.\n",
      sb_cmd_ask},
     {"cards", "[--json] [list | VERB ID]", "the queue of recommendations from a shell",
-     "  list                       the open cards\n"
+     "  list                       the open cards; show tells those that have come to an end as well\n"
      "  show ID [--canonical]      one card; --canonical: exactly the bytes whose SHA-256 is its hash\n"
      "  approve ID --hash H [--target NAME]   approves what was shown under this hash; prod wants the target's name\n"
      "          --sign KEY [--as NAME]   signed with an SSH key: its file, or the .pub of one in the agent; needed where the config\n"
