@@ -157,23 +157,6 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
     return 0;
 }
 
-static int load_config(struct sb_session *s, struct sb_err *err)
-{
-    struct sb_problems problems;
-    sb_problems_init(&problems);
-    int rc = sb_config_load(&s->config, &problems, err);
-    if (problems.text.len)
-        sb_str_truncate(&problems.text, problems.text.len - 1); /* the last newline */
-    if (rc == 0 && s->config.unsafe)
-        rc = sb_fail(err, SB_EINPUT, "the config is wrong where it guards safety: %s", problems.text.p);
-    else if (rc == 0 && problems.count)
-        sb_usage_error("%s", problems.text.p); /* the rest is used */
-    if (rc == 0 && problems.count && sb_str_set(&s->config_problems, problems.text.p))
-        rc = sb_fail_nomem(err);
-    sb_problems_release(&problems);
-    return rc;
-}
-
 static int no_policy(const char *name, struct sb_err *err)
 {
     struct sb_str known;
@@ -344,7 +327,7 @@ static int prepare(struct sb_session *s, struct sb_err *err)
     struct sb_str state;
     sb_str_init(&state);
     const struct sb_session_options *o = &s->o;
-    int rc = load_config(s, err) || sb_path_state(&state, err) || !(s->state_dir = sb_str_take(&state)) ? -1 : 0;
+    int rc = sb_config_use(&s->config, &s->config_problems, err) || sb_path_state(&state, err) || !(s->state_dir = sb_str_take(&state)) ? -1 : 0;
     sb_str_release(&state);
     if (rc)
         return -1;
