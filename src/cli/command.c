@@ -69,7 +69,13 @@ const struct sb_command sb_commands[] = {
      sb_cmd_cards},
     {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
-     "join it through a socket in the state folder. Needs a config, a file with a connection string, or SIGNALBOX_URI.\n",
+     "join it through a socket in the state folder. Needs a config, a file with a connection string, or SIGNALBOX_URI. A\n"
+     "server that does not answer is tried again every 2 s; standard error says so, and when it is connected.\n\n"
+     "  --deployment NAME   a deployment of the config\n"
+     "  --uri-file FILE     a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
+     "  --policy NAME|PATH  default, strict-prod, training, or a file\n\n"
+     "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
+     "process owns it.\n",
      sb_cmd_serve},
     {"digest", "[--json] [--since T] [--until T] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
@@ -172,9 +178,18 @@ static int no_command(void)
     return status;
 }
 
+static const char *program = "signalbox";
+
+const char *sb_program(void)
+{
+    return program;
+}
+
 int sb_cli_main(int argc, char **argv)
 {
     fill_standard_descriptors();
+    if (argc > 0 && argv[0][0])
+        program = argv[0];
     if (argc < 2)
         return no_command();
     const char *name = argv[1];
