@@ -65,7 +65,8 @@ const struct sb_command sb_commands[] = {
      "  reject ID --reason TEXT\n"
      "  pause, resume, stop, refresh ID; rollback ID [--target NAME]; close ID --reason TEXT\n\n"
      "Everything but list and show needs a signalbox that owns the ledger: a console, or serve.\n"
-     "Exit status: 0 done; 1 not possible in this state; 2 bad input, no such card, no ledger; 4 policy refused; 5 the ledger cannot be written.\n",
+     "Exit status: 0 done; 1 not possible in this state; 2 bad input, no such card, no ledger; 4 policy refused;\n"
+     "5 the ledger cannot be written.\n",
      sb_cmd_cards},
     {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"

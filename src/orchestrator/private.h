@@ -370,9 +370,9 @@ int sb_o_review(struct sb_orchestrator *o, struct seat *s, struct held_card *c, 
 /* ---- approve.c, decide.c, edit.c, request.c, consult.c ---- */
 
 int sb_o_approve(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err);
-/* ", 1 of 2; it still wants: one more approval": of a card that awaits approval. */
 /* Refuses a hash that is not the card's: that of an earlier revision, or of none. */
 int sb_o_other_hash(struct sb_orchestrator *o, const struct sb_card *card, const char *hash, struct sb_err *err);
+/* ", 1 of 2; it still wants: one more approval": of a card that awaits approval. */
 void sb_o_still_wanted(const struct held_card *c, char *out, size_t cap);
 
 void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);

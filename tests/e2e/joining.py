@@ -42,11 +42,10 @@ def the_owner_refuses_a_read_only_seat(lab):
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(lab.state + "/socket")
         s.settimeout(L.PATIENCE)
-        lines = s.makefile("rw")
+        lines = s.makefile("r")
 
         def send(type, seq, body):
-            lines.write(json.dumps({"type": type, "seq": seq, "body": body}) + "\n")
-            lines.flush()
+            s.sendall((json.dumps({"type": type, "seq": seq, "body": body}) + "\n").encode())
 
         def answer(type, seq):
             for line in lines:
