@@ -147,21 +147,34 @@ static int home_path(struct sb_str *out, const char *variable, const char *below
     return sb_str_ok(out) ? 0 : sb_fail_nomem(err);
 }
 
+static int check_state(const char *path, struct sb_err *err)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return sb_fail(err, SB_ELEDGER, "cannot look at %s: %s", path, strerrordesc_np(errno));
+    if (!S_ISDIR(st.st_mode))
+        return sb_fail(err, SB_ELEDGER, "%s is not a folder; move it away, or set XDG_STATE_HOME to a folder of yours", path);
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return sb_fail(err, SB_ELEDGER, "%s may be written by others; run: chmod 700 %s", path, path);
+    return 0;
+}
+
 int sb_path_state(struct sb_str *out, struct sb_err *err)
 {
+    struct sb_err why = SB_ERR_INIT;
     if (home_path(out, "XDG_STATE_HOME", ".local/state", err))
         return -1;
-    struct sb_err why = SB_ERR_INIT;
-    struct stat st;
     if (sb_dir_make(out->p, 0700, &why))
         return sb_fail(err, SB_ELEDGER, "%s; set XDG_STATE_HOME to a folder of yours", why.msg);
-    if (stat(out->p, &st))
-        return sb_fail(err, SB_ELEDGER, "cannot look at %s: %s", out->p, strerrordesc_np(errno));
-    if (!S_ISDIR(st.st_mode))
-        return sb_fail(err, SB_ELEDGER, "%s is not a folder; move it away, or set XDG_STATE_HOME to a folder of yours", out->p);
-    if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return sb_fail(err, SB_ELEDGER, "%s may be written by others; run: chmod 700 %s", out->p, out->p);
-    return 0;
+    return check_state(out->p, err);
+}
+
+int sb_path_state_seen(struct sb_str *out, struct sb_err *err)
+{
+    struct stat st;
+    if (home_path(out, "XDG_STATE_HOME", ".local/state", err))
+        return -1;
+    return stat(out->p, &st) && (errno == ENOENT || errno == ENOTDIR) ? 0 : check_state(out->p, err);
 }
 
 int sb_path_config(struct sb_str *out, struct sb_err *err)

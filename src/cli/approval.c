@@ -55,7 +55,7 @@ static int check_bytes(const struct sb_card *card, const char *hash, struct sb_e
         return sb_fail_nomem(err);
     int rc = sb_card_seal(&copy, err);
     if (rc == 0 && !sb_streq(copy.hash, hash))
-        rc = sb_fail(err, SB_ESTATE, "%s has changed since it was shown (revision %lld, %.12s): look at it again", card->id, (long long)card->revision, copy.hash);
+        rc = sb_fail(err, SB_ESTATE, "%.12s is not the hash of %s as it stands (revision %lld, %.12s): look at it again", hash, card->id, (long long)card->revision, copy.hash);
     sb_card_release(&copy);
     return rc;
 }

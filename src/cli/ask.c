@@ -76,12 +76,17 @@ static int wait_connected(struct sb_session *s, struct sb_err *err)
         int64_t left = until - sb_mono_ms();
         struct sb_message *m = left > 0 ? sb_session_wait(s, SB_NEWS_STRIP, -1, (int)left) : NULL;
         if (!m)
-            return sb_fail(err, SB_ESERVER, "%s: %s", sb_session_target(s), note);
+            return sb_fail(err, SB_ESERVER, "%s: %s. Look whether it runs%s", sb_session_target(s), note,
+                           sb_session_owns(s) ? ", and whether the connection string names it (--uri-file, uri_file in the config, or SIGNALBOX_URI)" : "");
         const struct sb_strip *strip = m->body;
-        bool ready = strip->samples >= FIRST_SAMPLES;
+        bool ready = strip->samples >= FIRST_SAMPLES, ledger_ok = strip->ledger_ok;
+        if (!ledger_ok)
+            sb_fail(err, SB_ELEDGER, "the ledger cannot be written, so no request is taken: %s", strip->ledger_note ? strip->ledger_note : "nobody knows why");
         if (strip->note)
             snprintf(note, sizeof note, "%s", strip->note);
         sb_message_free(m);
+        if (!ledger_ok)
+            return -1;
         if (ready)
             return 0;
     }

@@ -63,7 +63,7 @@ static int need_ledger(const struct args *a, struct sb_err *err)
     char *path = sb_format("%s/ledger.db", a->dir);
     if (!path)
         return sb_fail_nomem(err);
-    int rc = access(path, F_OK) && errno == ENOENT ? sb_fail(err, SB_EINPUT, "there is no ledger in %s", a->dir) : 0;
+    int rc = access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR) ? sb_fail(err, SB_EINPUT, "there is no ledger in %s", a->dir) : 0;
     free(path);
     return rc;
 }
@@ -385,15 +385,12 @@ static bool fits(const char *verb, int words, const struct args *a)
 /* The witness and the signers of the config count for the ledger of the state folder only. */
 static int find_witness(struct args *a, struct sb_config *config, struct sb_err *err)
 {
-    struct sb_problems problems;
     memset(config, 0, sizeof *config);
     if (a->ledger)
         return 0;
-    sb_problems_init(&problems);
-    int rc = sb_config_load(config, &problems, err);
+    int rc = sb_config_use(config, NULL, err);
     a->witness = a->witness ? a->witness : config->witness;
     a->signers = a->signers ? a->signers : config->approval_signers;
-    sb_problems_release(&problems);
     return rc;
 }
 
@@ -416,7 +413,7 @@ int sb_cmd_audit(int argc, char **argv)
     sb_str_init(&dir);
     int rc = find_witness(&a, &config, &err);
     if (rc == 0 && !a.ledger)
-        rc = sb_path_state(&dir, &err);
+        rc = sb_path_state_seen(&dir, &err);
     a.dir = a.ledger ? a.ledger : dir.p;
     if (rc == 0)
         rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, words > 2 ? argv[3] : NULL, &err);

@@ -55,10 +55,17 @@ static struct sb_message *next(struct sb_queue *news, int timeout_ms)
     return sb_queue_wait(news, &mail, timeout_ms) ? mail.payload : NULL;
 }
 
-/* After hello the owner tells every card it holds, then the strip. */
+static void say_empty(bool json, size_t listed)
+{
+    if (!json && listed == 0)
+        sb_print("no open cards\n");
+}
+
+/* After hello the owner tells every card it holds (those that came to an end meanwhile too), then the strip. */
 static int list_attached(struct sb_queue *news, bool json, struct sb_err *err)
 {
     json_t *list = json_array();
+    size_t listed = 0;
     for (;;) {
         struct sb_message *m = next(news, ANSWER_MS);
         if (!m || m->type == SB_NEWS_BYE) {
@@ -67,12 +74,15 @@ static int list_attached(struct sb_queue *news, bool json, struct sb_err *err)
             return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
         }
         int type = m->type;
-        if (type == SB_NEWS_CARD)
+        if (type == SB_NEWS_CARD && sb_card_open(m->body)) {
             list_card(list, m->body, json);
+            listed++;
+        }
         sb_message_free(m);
         if (type == SB_NEWS_STRIP)
             break;
     }
+    say_empty(json, listed);
     if (json)
         return sb_print_json(list) ? sb_fail(err, SB_EIO, "cannot write") : 0;
     json_decref(list);
@@ -204,7 +214,7 @@ static int note_card(void *ctx, int64_t seq, const char *bytes, size_t n, struct
     return 0;
 }
 
-static int list_found(struct sb_ledger *l, int64_t seq, json_t *list, bool json, struct sb_err *err)
+static int list_found(struct sb_ledger *l, int64_t seq, json_t *list, bool json, size_t *listed, struct sb_err *err)
 {
     struct sb_entry e;
     struct sb_card card;
@@ -213,8 +223,10 @@ static int list_found(struct sb_ledger *l, int64_t seq, json_t *list, bool json,
     bool begins = e.kind == SB_ENTRY_RECOMMENDATION && e.plan.card;
     int rc = begins ? sb_ledger_card(l, e.plan.card, &card, err) : 0;
     if (begins && rc == 0) {
-        if (sb_card_open(&card) && list_card(list, &card, json))
+        bool open = sb_card_open(&card);
+        if (open && list_card(list, &card, json))
             rc = sb_fail_nomem(err);
+        *listed += open;
         sb_card_release(&card);
     }
     sb_entry_release(&e);
@@ -224,10 +236,13 @@ static int list_found(struct sb_ledger *l, int64_t seq, json_t *list, bool json,
 static int list_cards(struct sb_ledger *l, bool json, struct sb_err *err)
 {
     struct found f = {NULL, 0};
+    size_t listed = 0;
     json_t *list = json_array();
     int rc = list ? sb_ledger_bytes(l, 1, 0, note_card, &f, err) : sb_fail_nomem(err);
     for (size_t i = 0; rc == 0 && i < f.seqs_n; i++)
-        rc = list_found(l, f.seqs[i], list, json, err);
+        rc = list_found(l, f.seqs[i], list, json, &listed, err);
+    if (rc == 0)
+        say_empty(json, listed);
     if (rc == 0 && json)
         rc = sb_print_json(json_incref(list)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
     json_decref(list);
@@ -249,12 +264,12 @@ static int show_recorded(struct sb_ledger *l, const char *id, const struct args 
 static int read_ledger(const char *dir, const char *id, const struct args *a, struct sb_err *err)
 {
     char *path = sb_format("%s/ledger.db", dir);
-    bool none = path && access(path, F_OK) && errno == ENOENT;
+    bool none = path && access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR);
     free(path);
     if (!path)
         return sb_fail_nomem(err);
-    if (none && !id)
-        return a->json && sb_print_json(json_array()) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+    if (none)
+        return sb_fail(err, SB_EINPUT, "there is no ledger in %s", dir);
     struct sb_ledger *l = sb_ledger_open(dir, SB_LEDGER_READ, NULL, err);
     int rc = !l ? -1 : id ? show_recorded(l, id, a, err) : list_cards(l, a->json, err);
     sb_ledger_close(l);
@@ -335,7 +350,7 @@ int sb_cmd_cards(int argc, char **argv)
     sb_str_init(&dir);
     struct sb_queue *news = sb_queue_new(16, &err);
     int rc = -1;
-    if (news && sb_path_state(&dir, &err) == 0) {
+    if (news && sb_path_state_seen(&dir, &err) == 0) {
         a.state_dir = dir.p;
         struct sb_err why = SB_ERR_INIT;
         struct sb_link *l = sb_link_open(dir.p, news, &why);

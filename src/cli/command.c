@@ -23,10 +23,11 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
      sb_cmd_demo},
     {"console", "[--deployment NAME | --uri-file FILE] [--read-only]", "the console on a real deployment",
-     "Joins the signalbox of this user that owns the ledger, or becomes it. ? is help, q leaves, : is the palette,\nF2 the mouse.\n\n"
+     "Joins the signalbox of this user that owns the ledger, or becomes it; one that watches another deployment, or\n"
+     "goes by another policy, than is named here is not joined. ? is help, q leaves, : is the palette, F2 the mouse.\n\n"
      "  --deployment NAME     a deployment of the config\n"
      "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
-     "  --read-only           nothing is decided or executed from here\n"
+     "  --read-only           nothing is decided or executed from here, also when it joins another one\n"
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
@@ -40,16 +41,18 @@ const struct sb_command sb_commands[] = {
      "  help --man     the manual page, as troff source\n",
      sb_cmd_help},
     {"ask", "[--json] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
-     "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. Prints the answer\n"
-     "and the cards it led to. Nothing is executed: a card waits for its approval.\n\n"
+     "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. One that\n"
+     "watches another deployment than is named here is not joined. Prints the answer and the cards it led to. Nothing is\n"
+     "executed: a card waits for its approval.\n\n"
      "  --json             {\"ok\",\"answer\",\"case\",\"cards\":[CARD]}\n"
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --classify         read one request a line on stdin, print only how each is understood, as JSON\n\n"
-     "Exit status: 0 answered; 1 no; 2 not understood or bad input; 3 the server is out of reach; 4 policy refused.\n",
+     "Exit status: 0 answered; 1 understood, and the answer is no (\"ok\" is false then and below); 2 not understood, not ours, no\n"
+     "such collection, or none named; 3 the server is out of reach; 4 policy refused.\n",
      sb_cmd_ask},
     {"cards", "[--json] [list | VERB ID]", "the queue of recommendations from a shell",
-     "  list                       the open cards\n"
+     "  list                       the open cards; show tells those that have come to an end as well\n"
      "  show ID [--canonical]      one card; --canonical: exactly the bytes whose SHA-256 is its hash\n"
      "  approve ID --hash H [--target NAME]   approves what was shown under this hash; prod wants the target's name\n"
      "          --sign KEY [--as NAME]   signed with an SSH key: its file, or the .pub of one in the agent; needed where the config\n"
@@ -62,11 +65,18 @@ const struct sb_command sb_commands[] = {
      "  reject ID --reason TEXT\n"
      "  pause, resume, stop, refresh ID; rollback ID [--target NAME]; close ID --reason TEXT\n\n"
      "Everything but list and show needs a signalbox that owns the ledger: a console, or serve.\n"
-     "Exit status: 0 done; 1 not possible in this state; 2 bad input; 4 policy refused; 5 the ledger cannot be written.\n",
+     "Exit status: 0 done; 1 not possible in this state; 2 bad input, no such card, no ledger; 4 policy refused;\n"
+     "5 the ledger cannot be written.\n",
      sb_cmd_cards},
     {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
-     "join it through a socket in the state folder. Needs a config, a file with a connection string, or SIGNALBOX_URI.\n",
+     "join it through a socket in the state folder. Needs a config, a file with a connection string, or SIGNALBOX_URI. A\n"
+     "server that does not answer is tried again every 2 s; standard error says so, and when it is connected.\n\n"
+     "  --deployment NAME   a deployment of the config\n"
+     "  --uri-file FILE     a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
+     "  --policy NAME|PATH  default, strict-prod, training, or a file\n\n"
+     "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
+     "process owns it.\n",
      sb_cmd_serve},
     {"digest", "[--json] [--since T] [--until T] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
@@ -169,9 +179,18 @@ static int no_command(void)
     return status;
 }
 
+static const char *program = "signalbox";
+
+const char *sb_program(void)
+{
+    return program;
+}
+
 int sb_cli_main(int argc, char **argv)
 {
     fill_standard_descriptors();
+    if (argc > 0 && argv[0][0])
+        program = argv[0];
     if (argc < 2)
         return no_command();
     const char *name = argv[1];

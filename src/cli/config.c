@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/file.h>
 #include <signalbox/base/record.h>
+#include <signalbox/cli/command.h>
 #include <signalbox/cli/config.h>
 #include <signalbox/model/names.h>
 
@@ -48,14 +49,21 @@ static bool close_to(const char *a, const char *b, int left)
     return left > 0 && ((*a && close_to(a + 1, b, left - 1)) || (*b && close_to(a, b + 1, left - 1)) || (*a && *b && close_to(a + 1, b + 1, left - 1)));
 }
 
+/* The setting that guards safety which this name may have been meant to be; NULL: none. */
+static const char *guard_meant(const char *name)
+{
+    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "environment", "uri_file", "executor_uri_file"};
+    for (size_t i = 0; i < SB_COUNT(guards); i++)
+        if (sb_starts_with(name, guards[i]) || close_to(name, guards[i], 2))
+            return guards[i];
+    return NULL;
+}
+
 /* A setting that does not exist here. One that was written wrong, or stands in the wrong section, may have been meant to guard
  * safety: to go on without it would be to go on unguarded. */
 static void unknown(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems, const char *known)
 {
-    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "environment", "uri_file", "executor_uri_file"};
-    const char *name = row->word[1], *meant = NULL;
-    for (size_t i = 0; i < SB_COUNT(guards) && !meant; i++)
-        meant = sb_starts_with(name, guards[i]) || close_to(name, guards[i], 2) ? guards[i] : NULL;
+    const char *name = row->word[1], *meant = guard_meant(name);
     char text[320];
     if (meant && strcmp(name, meant) == 0)
         snprintf(text, sizeof text, "%s has its place %s the deployment sections, and it guards safety", meant, r->c->deployments_n ? "before" : "in one of");
@@ -115,6 +123,13 @@ static void set_deployment(struct reading *r, const struct sb_conf_row *row, str
     }
 }
 
+/* A line that is neither a setting nor a section. One that may have been meant to begin a section, or to set what guards safety,
+ * is no mere slip. */
+static bool may_guard(const struct sb_conf_row *row)
+{
+    return close_to(row->word[0], "deployment", 2) || guard_meant(row->word[0]) || (row->n > 1 && guard_meant(row->word[1]));
+}
+
 static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
 {
     struct reading *r = ctx;
@@ -133,7 +148,7 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
         else
             set_general(r, row, problems);
     } else {
-        say(problems, row, r, true, "must be: set NAME VALUE, or: deployment NAME");
+        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME");
     }
 }
 
@@ -158,6 +173,23 @@ int sb_config_load(struct sb_config *c, struct sb_problems *problems, struct sb_
         rc = sb_file_read_named(path.p, SB_CONF_MAX_BYTES, &text, err) || sb_config_parse(c, text.p, text.len, path.p, problems, err) ? -1 : 0;
     sb_str_release(&path);
     sb_str_release(&text);
+    return rc;
+}
+
+int sb_config_use(struct sb_config *c, char **told, struct sb_err *err)
+{
+    struct sb_problems problems;
+    sb_problems_init(&problems);
+    int rc = sb_config_load(c, &problems, err);
+    if (problems.text.len)
+        sb_str_truncate(&problems.text, problems.text.len - 1); /* the last newline */
+    if (rc == 0 && c->unsafe)
+        rc = sb_fail(err, SB_EINPUT, "the config is wrong where it guards safety: %s", problems.text.p);
+    else if (rc == 0 && problems.count)
+        sb_usage_error("%s", problems.text.p); /* the rest is used */
+    if (rc == 0 && problems.count && told && sb_str_set(told, problems.text.p))
+        rc = sb_fail_nomem(err);
+    sb_problems_release(&problems);
     return rc;
 }
 

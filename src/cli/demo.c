@@ -4,6 +4,7 @@
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/console.h>
 #include <signalbox/cli/tour.h>
+#include <signalbox/ledger/lock.h>
 #include <signalbox/ledger/verify.h>
 
 #include <inttypes.h>
@@ -13,7 +14,7 @@
 #define MAX_SPEED 1000
 
 /* What the record says of itself after the tour. */
-static int tell_audit(struct sb_err *err)
+static int tell_audit(const char *case_id, struct sb_err *err)
 {
     struct sb_str dir;
     struct sb_verify v;
@@ -24,9 +25,26 @@ static int tell_audit(struct sb_err *err)
     if (rc)
         return -1;
     sb_hex_encode(root, v.root.bytes, SB_HASH_LEN);
-    sb_print("\n== Audit\n%s: %" PRId64 " entries, root %s\nThe whole case: signalbox audit show CASE; the check again: signalbox audit verify\n",
-             v.ok ? "ok" : v.what, v.entries, root);
+    sb_print("\n== Audit\n%s: %" PRId64 " entries, root %s\n", v.ok ? "ok" : v.what, v.entries, root);
+    if (case_id)
+        sb_print("The whole case: %s audit show %s\n", sb_program(), case_id);
+    sb_print("The check again: %s audit verify\n", sb_program());
     return v.ok ? 0 : sb_fail(err, SB_ENO, "the ledger is broken: %s", v.what);
+}
+
+/* A demo writes into the same ledger as everything else (its entries say that they are simulated), so it has to own it. */
+static int ledger_is_free(struct sb_err *err)
+{
+    struct sb_str lock;
+    struct sb_owner owner;
+    sb_str_init(&lock);
+    int rc = sb_path_state_seen(&lock, err);
+    sb_str_adds(&lock, "/lock");
+    if (rc == 0 && sb_str_ok(&lock) && sb_lock_owner(lock.p, &owner, NULL) == 0 && owner.held)
+        rc = sb_fail(err, SB_ELEDGER, "process %" PRId64 " owns this ledger (%s), and a demo wants one for itself. Beside it: XDG_STATE_HOME=$(mktemp -d) %s demo", owner.pid, lock.p,
+                     sb_program());
+    sb_str_release(&lock);
+    return rc;
 }
 
 int sb_cmd_demo(int argc, char **argv)
@@ -45,15 +63,19 @@ int sb_cmd_demo(int argc, char **argv)
     if (sb_option_number("demo", "--seed", seed, 0, INT64_MAX, &sim.seed) || sb_option_number("demo", "--speed", speed, 1, MAX_SPEED, &sim.speed))
         return 2;
     struct sb_err err = SB_ERR_INIT;
+    if (ledger_is_free(&err))
+        return sb_complain(&err);
     struct sb_session_options o = {.simulation = &sim, .policy = policy};
     if (!tour && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         return sb_console_run(&(struct sb_console_options){.session = o, .theme = theme, .keymap = keymap});
     struct sb_session *s = sb_session_open(&o, &err);
     if (!s)
         return sb_complain(&err);
-    int rc = sb_tour_run(s, &err);
+    char *case_id = NULL;
+    int rc = sb_tour_run(s, &case_id, &err);
     sb_session_close(s, "the tour is over", rc ? sb_exit_status(err.code) : 0);
     if (rc == 0)
-        rc = tell_audit(&err);
+        rc = tell_audit(case_id, &err);
+    free(case_id);
     return rc ? sb_complain(&err) : 0;
 }

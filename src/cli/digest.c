@@ -350,5 +350,7 @@ int sb_cmd_digest(int argc, char **argv)
         return sb_usage_error("--since %s is not a time: write 2026-11-23, 2026-11-23T09:05 or 2026-11-23T09:05:10Z", since);
     if (until && read_time(until, &options.range.until_ms))
         return sb_usage_error("--until %s is not a time: write 2026-11-23, 2026-11-23T09:05 or 2026-11-23T09:05:10Z", until);
+    if (options.range.since_ms > options.range.until_ms)
+        return sb_usage_error("--since %s is later than --until %s: nothing can lie between them", since, until);
     return digest(&options, n, argv + 1);
 }

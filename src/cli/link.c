@@ -138,6 +138,13 @@ bool sb_link_ask(struct sb_link *l, struct sb_message *m)
     return ok;
 }
 
+pid_t sb_link_owner(const struct sb_link *l)
+{
+    struct ucred who;
+    socklen_t len = sizeof who;
+    return getsockopt(l->fd, SOL_SOCKET, SO_PEERCRED, &who, &len) ? 0 : who.pid;
+}
+
 void sb_link_close(struct sb_link *l)
 {
     if (!l)

@@ -45,17 +45,12 @@ static void bundle_release(struct bundle *b)
 static int bundle_name(const struct args *a, char **out, struct sb_err *err)
 {
     struct sb_config config = {0};
-    struct sb_problems problems;
     if (a->policy)
         return sb_str_set(out, a->policy) ? sb_fail_nomem(err) : 0;
-    sb_problems_init(&problems);
-    int rc = sb_config_load(&config, &problems, err);
-    if (rc == 0 && config.unsafe)
-        rc = sb_fail(err, SB_EUSAGE, "the config is wrong where it guards safety: %s", problems.text.p);
-    else if (rc == 0 && sb_str_set(out, config.policy ? config.policy : "default"))
+    int rc = sb_config_use(&config, NULL, err);
+    if (rc == 0 && sb_str_set(out, config.policy ? config.policy : "default"))
         rc = sb_fail_nomem(err);
     sb_config_release(&config);
-    sb_problems_release(&problems);
     return rc;
 }
 

@@ -8,25 +8,36 @@
 #include <unistd.h>
 
 /* What stands in the way, once each time it changes; *told is what was said last. */
-static void tell(const char *note, char **told)
+static void tell(const char *note, const char *more, char **told)
 {
     if (note && *note && !sb_streq(note, *told))
-        sb_usage_error("%s", note);
+        sb_usage_error("%s%s", note, more);
     int ignored = sb_str_set(told, note); /* out of memory: it is said again */
     (void)ignored;
 }
 
-static void tell_strip(const struct sb_strip *strip, char **told, char **ledger_told)
+static void tell_strip(const struct sb_strip *strip, bool connected, char **told, char **ledger_told)
 {
     if (!sb_streq(strip->note, "connecting"))
-        tell(strip->note, told);
-    tell(strip->ledger_ok ? NULL : strip->ledger_note, ledger_told);
+        tell(strip->note, connected ? "" : "; tried again every 2 s until it answers", told);
+    tell(strip->ledger_ok ? NULL : strip->ledger_note, "", ledger_told);
+}
+
+/* True once it is known what is behind the connection string; said the first time. */
+static bool tell_welcome(const struct sb_welcome *w, bool connected)
+{
+    bool known = w->deployment_id && *w->deployment_id;
+    if (known && !connected)
+        sb_usage_error("connected to %s%s: MongoDB %s, %s %s, environment %s", w->deployment, w->simulated ? " (SIMULATED)" : "", w->server_version,
+                       w->set_name && *w->set_name ? "set" : "no replica set", w->set_name ? w->set_name : "", sb_name(&sb_environments, w->environment));
+    return connected || known;
 }
 
 /* Tells on stderr what a person who looks at the log wants to know, until a signal comes. */
 static void serve(struct sb_session *s, int signals)
 {
     char *told = NULL, *ledger_told = NULL;
+    bool connected = false;
     struct sb_queue *news = sb_session_news(s);
     for (;;) {
         struct pollfd fds[2] = {{signals, POLLIN, 0}, {sb_queue_fd(news), POLLIN, 0}};
@@ -39,8 +50,10 @@ static void serve(struct sb_session *s, int signals)
             struct sb_message *m = mail.payload;
             if (m->type == SB_NEWS_NOTICE)
                 sb_usage_error("%s", ((const struct sb_notice *)m->body)->text);
+            else if (m->type == SB_NEWS_WELCOME)
+                connected = tell_welcome(m->body, connected);
             else if (m->type == SB_NEWS_STRIP)
-                tell_strip(m->body, &told, &ledger_told);
+                tell_strip(m->body, connected, &told, &ledger_told);
             sb_message_free(m);
         }
     }

@@ -4,6 +4,7 @@
 #include <signalbox/bus/pool.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/embed.h>
+#include <signalbox/cli/join.h>
 #include <signalbox/cli/link.h>
 #include <signalbox/cli/session.h>
 #include <signalbox/cli/signers.h>
@@ -44,6 +45,7 @@ struct sb_session {
     struct sb_policy_signers approvers; /* when signed_approvals */
     bool signed_approvals;
     int environment;
+    bool environment_said; /* by the config */
     pthread_t opener;
     bool opening; /* there is a thread to join */
     /* the opener's until it has been joined, except that `lock` guards ready, failed and early */
@@ -136,6 +138,7 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
         d = &s->config.deployments[0];
     if (d) {
         s->environment = d->environment;
+        s->environment_said = true;
         if (sb_str_set(&s->name, d->name))
             return sb_fail_nomem(err);
         if (!d->uri_file)
@@ -152,23 +155,6 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
     s->uri_from = "SIGNALBOX_URI";
     sb_str_adds(&s->uri, env);
     return 0;
-}
-
-static int load_config(struct sb_session *s, struct sb_err *err)
-{
-    struct sb_problems problems;
-    sb_problems_init(&problems);
-    int rc = sb_config_load(&s->config, &problems, err);
-    if (problems.text.len)
-        sb_str_truncate(&problems.text, problems.text.len - 1); /* the last newline */
-    if (rc == 0 && s->config.unsafe)
-        rc = sb_fail(err, SB_EINPUT, "the config is wrong where it guards safety: %s", problems.text.p);
-    else if (rc == 0 && problems.count)
-        sb_usage_error("%s", problems.text.p); /* the rest is used */
-    if (rc == 0 && problems.count && sb_str_set(&s->config_problems, problems.text.p))
-        rc = sb_fail_nomem(err);
-    sb_problems_release(&problems);
-    return rc;
 }
 
 static int no_policy(const char *name, struct sb_err *err)
@@ -319,24 +305,44 @@ static void seeded_origin(struct sb_session *s, uint64_t seed)
         sb_origin_set_run(&s->origin, (uint64_t)st.st_size);
 }
 
+/* The owner of the ledger may be joined when it watches what was asked for; what was not said, it may choose. */
+static int join_owner(struct sb_session *s, bool target_said, struct sb_err *err)
+{
+    struct sb_join_wish wish = {
+        .deployment = s->o.deployment, .uri = target_said ? s->uri.p : NULL, .uri_from = s->uri_from, .environment = target_said && s->environment_said ? s->environment : -1,
+        .policy_text = s->o.policy ? s->policy.p : NULL, .policy_len = s->policy.len, .policy_path = s->policy_path,
+    };
+    if (target_said || s->o.policy) {
+        sb_mongo_init();
+        s->mongo = true;
+        if (sb_join_check(s->link, s->news, &wish, err))
+            return -1;
+    }
+    return sb_str_set(&s->target, "the deployment of the signalbox that owns the ledger") ? sb_fail_nomem(err) : 0;
+}
+
 /* All that is quick, and everything that can be wrong on the command line or in the config. */
 static int prepare(struct sb_session *s, struct sb_err *err)
 {
     struct sb_str state;
     sb_str_init(&state);
     const struct sb_session_options *o = &s->o;
-    int rc = load_config(s, err) || sb_path_state(&state, err) || !(s->state_dir = sb_str_take(&state)) ? -1 : 0;
+    int rc = sb_config_use(&s->config, &s->config_problems, err) || sb_path_state(&state, err) || !(s->state_dir = sb_str_take(&state)) ? -1 : 0;
     sb_str_release(&state);
     if (rc)
         return -1;
-    if (o->attach && !o->simulation && (s->link = sb_link_open(s->state_dir, s->news, NULL)))
-        return sb_str_set(&s->target, "the deployment of the signalbox that owns the ledger") ? sb_fail_nomem(err) : 0;
+    const char *env = getenv("SIGNALBOX_URI");
+    bool may_join = o->attach && !o->simulation, target_said = may_join && (o->deployment || o->uri_file || (env && *env));
+    if ((target_said && find_uri(s, err)) || (may_join && o->policy && load_policy(s, o->policy, err)))
+        return -1;
+    if (may_join && (s->link = sb_link_open(s->state_dir, s->news, NULL)))
+        return join_owner(s, target_said, err);
     const char *wanted = o->policy ? o->policy : s->config.policy ? s->config.policy : "default";
     if (o->simulation && o->simulation->seeded)
         seeded_origin(s, (uint64_t)o->simulation->seed);
     else
         sb_origin_system(&s->origin);
-    if (find_uri(s, err) || load_policy(s, wanted, err))
+    if ((!target_said && find_uri(s, err)) || (!(may_join && o->policy) && load_policy(s, wanted, err)))
         return -1;
     s->target = sb_format("%s%s", s->name, o->simulation ? " (SIMULATED)" : "");
     return s->target ? 0 : sb_fail_nomem(err);

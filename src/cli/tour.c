@@ -59,6 +59,11 @@ static void ask_decision(struct tour *t, int type, const struct sb_card *c)
 
 static void tell_strip(struct tour *t, const struct sb_strip *s)
 {
+    if (!s->ledger_ok) { /* what happens now is on no record: there is nothing to follow any more */
+        sb_fail(&t->err, SB_ELEDGER, "the ledger cannot be written: %s", s->ledger_note ? s->ledger_note : "nobody knows why");
+        t->over = true;
+        return;
+    }
     t->now = s->at ? s->at : t->now;
     if (s->samples == 0)
         return;
@@ -209,7 +214,7 @@ static void take(struct tour *t, const struct sb_message *m)
     case SB_NEWS_ANSWER: {
         const struct sb_answer *a = m->body;
         if (!a->ok) {
-            sb_fail(&t->err, SB_ENO, "%s", a->text);
+            sb_fail(&t->err, a->status == sb_exit_status(SB_ELEDGER) ? SB_ELEDGER : SB_ENO, "%s", a->text);
             t->over = true;
         }
         break;
@@ -219,7 +224,7 @@ static void take(struct tour *t, const struct sb_message *m)
     fflush(stdout);
 }
 
-int sb_tour_run(struct sb_session *s, struct sb_err *err)
+int sb_tour_run(struct sb_session *s, char **case_id, struct sb_err *err)
 {
     struct tour t = {.s = s, .state = -1, .readings = -1, .progress = -1};
     struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 0);
@@ -241,7 +246,10 @@ int sb_tour_run(struct sb_session *s, struct sb_err *err)
         sb_message_free(m);
     }
     free(t.card);
-    free(t.case_id);
+    if (t.err.code == SB_OK)
+        *case_id = t.case_id;
+    else
+        free(t.case_id);
     if (t.err.code != SB_OK && err)
         *err = t.err;
     return t.err.code == SB_OK ? 0 : -1;

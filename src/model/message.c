@@ -125,6 +125,14 @@ static const struct sb_member welcome_members[] = {
 };
 static const struct sb_schema welcome_schema = SB_SCHEMA("welcome", struct sb_welcome, welcome_members);
 
+static const struct sb_member watched_members[] = {
+    SB_MEMBER(struct sb_watched, deployment, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_watched, environment, SB_ENUM, 0, &sb_environments),
+    SB_LIST(struct sb_watched, hosts, SB_STRS, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_watched, policy, SB_REC, SB_ALWAYS, &sb_bundle_id_schema),
+};
+static const struct sb_schema watched_schema = SB_SCHEMA("watched", struct sb_watched, watched_members);
+
 static const struct sb_member notice_members[] = {
     SB_MEMBER(struct sb_notice, severity, SB_ENUM, 0, &sb_levels),
     SB_MEMBER(struct sb_notice, text, SB_STR, SB_ALWAYS, NULL),
@@ -162,8 +170,10 @@ static const struct {
     [SB_ASK_CASE] = {"get_case", &text_schema},
     [SB_ASK_AUDIT] = {"get_audit", &audit_ask_schema},
     [SB_ASK_ACK] = {"ack", &text_schema},
+    [SB_ASK_OWNER] = {"get_owner", &text_schema},
     [SB_ASK_BYE] = {"leave", &text_schema},
     [SB_NEWS_WELCOME] = {"welcome", &welcome_schema},
+    [SB_NEWS_OWNER] = {"owner", &watched_schema},
     [SB_NEWS_STRIP] = {"strip", &strip_schema},
     [SB_NEWS_ANOMALY] = {"anomaly", &sb_anomaly_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},

@@ -10,6 +10,31 @@
 
 /* ---- may it be approved ---- */
 
+struct hash_sought {
+    const char *hash;
+    bool found;
+};
+
+static int seek_hash(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes;
+    (void)n;
+    (void)err;
+    struct hash_sought *s = ctx;
+    s->found = sb_streq(e->plan.hash, s->hash);
+    return s->found;
+}
+
+/* Every entry of a card carries the hash that it had. When the record cannot be read the older words are the safer ones. */
+int sb_o_other_hash(struct sb_orchestrator *o, const struct sb_card *card, const char *hash, struct sb_err *err)
+{
+    struct hash_sought s = {hash, false};
+    bool known = sb_streq(hash, card->hash) || (hash && sb_ledger_by_ref(o->ledger, card->id, seek_hash, &s, NULL)) || s.found;
+    if (!known)
+        return sb_fail(err, SB_ESTATE, "%.12s is the hash of no revision of %s: it stands at revision %" PRId64 ", %.12s", hash && *hash ? hash : "nothing", card->id, card->revision, card->hash);
+    return sb_fail(err, SB_ESTATE, "%s has changed since it was shown (revision %" PRId64 ", %.12s): look at it again", card->id, card->revision, card->hash);
+}
+
 static int check_card(struct sb_orchestrator *o, const struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
 {
     const struct sb_card *card = &c->card;
@@ -19,14 +44,14 @@ static int check_card(struct sb_orchestrator *o, const struct held_card *c, cons
         return sb_fail(err, SB_ESTATE, "%s: %s", card->id, why);
     }
     if (!d->hash || !sb_streq(d->hash, card->hash) || (d->revision && d->revision != card->revision))
-        return sb_fail(err, SB_ESTATE, "%s has changed since it was shown (revision %" PRId64 ", %.12s): look at it again", card->id, card->revision, card->hash);
+        return sb_o_other_hash(o, card, d->hash, err);
     if (sb_o_overdue(o, card->approve_by, c->approve_by_mono))
         return sb_fail(err, SB_ESTATE, "%s could be approved until a moment ago; it has expired", card->id);
     if (d->batch > 1 && card->environment == SB_ENV_PROD)
         return sb_fail(err, SB_EPOLICY, "%s is in prod: there every card is approved by itself", card->id);
     bool typed = card->policy.requires.typed_target || card->environment == SB_ENV_PROD;
     if (typed && !sb_streq(d->target, card->target))
-        return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to approve %s", card->target, card->id);
+        return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to approve %s (from a shell: --target %s)", card->target, card->id, card->target);
     return 0;
 }
 

@@ -17,15 +17,15 @@ static int need(const char *text, const char *what, struct sb_err *err)
 }
 
 /* A plan that is waiting: for approvals, for its window, for whatever a soft rule wants. */
-static int check_card(const struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
+static int check_card(struct sb_orchestrator *o, const struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
 {
     const struct sb_card *card = &c->card;
     if (card->state != SB_AWAITING_APPROVAL && card->state != SB_APPROVED && card->state != SB_SCHEDULED)
         return sb_fail(err, SB_ESTATE, "%s is %s: the glass is broken for a card that waits", card->id, sb_name(&sb_states, card->state));
     if (!d->hash || !sb_streq(d->hash, card->hash))
-        return sb_fail(err, SB_ESTATE, "%s has changed since it was shown (revision %" PRId64 ", %.12s): look at it again", card->id, card->revision, card->hash);
+        return sb_o_other_hash(o, card, d->hash, err);
     if (card->environment == SB_ENV_PROD && !sb_streq(d->target, card->target))
-        return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to break the glass for %s", card->target, card->id);
+        return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to break the glass for %s (from a shell: --target %s)", card->target, card->id, card->target);
     return 0;
 }
 
@@ -74,7 +74,7 @@ int sb_o_break_glass(struct sb_orchestrator *o, struct seat *s, struct held_card
 {
     struct approver a;
     int64_t ms = 0;
-    if (sb_o_may_act(o, c, err) || need(d->reason, "reason", err) || need(d->ticket, "ticket", err) || check_card(c, d, err) ||
+    if (sb_o_may_act(o, c, err) || need(d->reason, "reason", err) || need(d->ticket, "ticket", err) || check_card(o, c, d, err) ||
         sb_o_approver(o, &c->card, s, d, "breakglass", &a, err))
         return -1;
     int rc = find_time(o, a.by, d->minutes, &ms, err) || record(o, s, c, d, &a, ms, err) ? -1 : 0;

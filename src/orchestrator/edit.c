@@ -95,7 +95,13 @@ static int apply_set(struct sb_card *card, const struct sb_set *set, char *quoru
         card->watch.window_s = n;
         return 0;
     }
-    return sb_fail(err, SB_EINPUT, "\"%s\" cannot be edited on a card", key);
+    struct sb_str known;
+    sb_str_init(&known);
+    for (size_t i = 0; i < sb_edit_keys_n; i++)
+        sb_str_addf(&known, "%s%s", i ? ", " : "", sb_edit_keys[i].key);
+    sb_fail(err, SB_EINPUT, "\"%.60s\" cannot be edited on a card; these can: %s", key, known.p);
+    sb_str_release(&known);
+    return -1;
 }
 
 /* The commit quorum as the present command has it. */

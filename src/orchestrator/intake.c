@@ -6,6 +6,11 @@
 #include <string.h>
 
 #define DOUBT 300 /* the weight of "it may be something we do not know" */
+/* A word where a collection is spoken of, but none that stands for something else. */
+#define NOT_A_NAME "(?!(?:a|an|all|any|app|application|checkout|cluster|collections?|database|db|every|everything|it|its|latency|login|my|our|page|queries|query|reads?|" \
+                   "server|set|site|something|that|the|these|they|things?|this|what|which|who|why|writes?|is|are|up|down)\\b)"
+#define NAMED "(?:\\b(?:collection|speed ?up|tune|optimi[sz]e|index(?:es)? (?:on|for|to)|watch|profile)\\s+(?:the\\s+)?(?:collection\\s+)?|^\\s*(?:why (?:is|are)\\s+)?(?:the\\s+)?)" \
+              NOT_A_NAME "([A-Za-z_][A-Za-z0-9_\\-]{1,63})\\s*(?:$|[{?!,;]|\\s(?:is|are|got|gets|has|have|feels?|collection|slow|so|closely|please)\\b)"
 #define NAMESPACE "\\b([A-Za-z0-9_\\-]{1,64})\\.([A-Za-z0-9_\\-][A-Za-z0-9_.\\-]{0,120}[A-Za-z0-9_\\-]|[A-Za-z0-9_\\-])"
 
 struct pattern {
@@ -18,7 +23,7 @@ struct pattern {
 struct sb_intake {
     struct pattern *patterns;
     size_t n, cap;
-    struct sb_regex *ns, *key, *name, *word;
+    struct sb_regex *ns, *key, *name, *word, *named;
     int intent; /* while reading the file */
 };
 
@@ -64,7 +69,8 @@ struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, 
     in->key = sb_regex_new("\\{[^{}]{1,500}\\}", 0, err);
     in->name = sb_regex_new("\\b(?:named|called)\\s+[\"']?([A-Za-z0-9_.\\-]{1,120})", SB_REGEX_CASELESS, err);
     in->word = sb_regex_new("\\b[A-Za-z0-9_\\-]{2,64}\\b", 0, err);
-    if (!in->ns || !in->key || !in->name || !in->word || sb_conf_parse(text, len, path, read_row, in, problems, err)) {
+    in->named = sb_regex_new(NAMED, SB_REGEX_CASELESS, err);
+    if (!in->ns || !in->key || !in->name || !in->word || !in->named || sb_conf_parse(text, len, path, read_row, in, problems, err)) {
         sb_intake_free(in);
         return NULL;
     }
@@ -84,6 +90,7 @@ void sb_intake_free(struct sb_intake *in)
     sb_regex_free(in->key);
     sb_regex_free(in->name);
     sb_regex_free(in->word);
+    sb_regex_free(in->named);
     free(in);
 }
 
@@ -205,4 +212,12 @@ out:
     if (rc)
         sb_record_release(&sb_reading_of_schema, out);
     return rc;
+}
+
+char *sb_intake_named(const struct sb_intake *in, const char *request)
+{
+    struct sb_match m[2];
+    if (sb_regex_match(in->named, request, strlen(request), m, 2, NULL) != 1)
+        return NULL;
+    return sb_strdup_n(request + m[1].from, m[1].to - m[1].from);
 }

@@ -193,6 +193,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
     case SB_ASK_ACK:
         ask_ack(o, a->seat, m);
         break;
+    case SB_ASK_OWNER:
+        sb_o_tell_owner(o, a->seat, m->seq);
+        break;
     case SB_ASK_BYE:
         sb_o_tell(o, a->seat, sb_message_text(SB_NEWS_BYE, m->seq, "you have left"));
         sb_o_remove_seat(o, a->seat);

@@ -275,6 +275,9 @@ void sb_o_notice(struct sb_orchestrator *o, int severity, const char *fmt, ...) 
 void sb_o_tell_strip(struct sb_orchestrator *o);
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
+
+/* What is watched here, for who is about to join. */
+void sb_o_tell_owner(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);
 void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
 
@@ -367,6 +370,8 @@ int sb_o_review(struct sb_orchestrator *o, struct seat *s, struct held_card *c, 
 /* ---- approve.c, decide.c, edit.c, request.c, consult.c ---- */
 
 int sb_o_approve(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err);
+/* Refuses a hash that is not the card's: that of an earlier revision, or of none. */
+int sb_o_other_hash(struct sb_orchestrator *o, const struct sb_card *card, const char *hash, struct sb_err *err);
 /* ", 1 of 2; it still wants: one more approval": of a card that awaits approval. */
 void sb_o_still_wanted(const struct held_card *c, char *out, size_t cap);
 

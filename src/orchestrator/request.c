@@ -120,7 +120,7 @@ static void describe_status(const struct sb_orchestrator *o, struct sb_str *out)
         if (m->lag_s > 0)
             sb_str_addf(out, " (%" PRId64 " s behind)", m->lag_s);
     }
-    sb_str_addf(out, "; %zu anomalies going on, %zu open cards", going_on, open);
+    sb_str_addf(out, "; %zu %s going on, %zu open %s", going_on, going_on == 1 ? "anomaly" : "anomalies", open, open == 1 ? "card" : "cards");
 }
 
 /* The anomaly that is going on about this collection, or about anything when none is named. */
@@ -139,13 +139,34 @@ static bool known_namespace(const struct sb_orchestrator *o, const char *ns)
     return o->strip.samples == 0 || o->namespaces_n == 0 || sb_strs_has(o->namespaces, o->namespaces_n, ns);
 }
 
+/* The request is about a collection and names none that there is, or more than one. */
+static void ask_which(const struct sb_orchestrator *o, const char *request, struct sb_err *err)
+{
+    char *word = sb_intake_named(o->intake, request);
+    const char *example = o->namespaces_n ? o->namespaces[0] : NULL;
+    size_t of_this_name = 0;
+    for (size_t i = 0; word && i < o->namespaces_n; i++) {
+        const char *dot = strchr(o->namespaces[i], '.');
+        of_this_name += dot && sb_streq(dot + 1, word);
+    }
+    if (word && example && !of_this_name)
+        sb_fail(err, SB_EINPUT, "there is no collection %s. Write which one is meant as database.collection, for example %s.", word, example);
+    else if (of_this_name > 1)
+        sb_fail(err, SB_EINPUT, "Which collection? %zu databases have one named %s: write it as database.%s.", of_this_name, word, word);
+    else
+        sb_fail(err, SB_EINPUT, "Which collection? Write it as database.collection%s%s.", example ? ", for example " : "", example ? example : "");
+    free(word);
+}
+
 /* Follows the reading of a request. Returns a sentence for the asker (taken), or NULL when the answer comes later. */
 static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err)
 {
     const struct sb_reading_of *r = &c->case_.reading;
     struct held_anomaly *a = r->intent == SB_INTENT_ANOMALY_INVESTIGATE || r->intent == SB_INTENT_INDEX_REVIEW ? current_anomaly(o, r->slots.ns) : NULL;
     if (r->intent == SB_INTENT_NONE)
-        return sb_format("That is not something this console can act on. It knows: the speed of a collection, indexes to create, anomalies, and the state of the cluster.");
+        sb_fail(err, SB_EINPUT, "That is not something this console can act on. It knows: the speed of a collection, indexes to create, anomalies, and the state of the cluster.");
+    if (r->intent == SB_INTENT_NONE)
+        return NULL;
     char *key = NULL;
     if (r->slots.key && r->intent == SB_INTENT_INDEX_CREATE && !(key = sb_index_key_read(r->slots.key, err)))
         return NULL;
@@ -157,15 +178,15 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
     char *answer = NULL;
     bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_ANOMALY_WATCH;
     if (!route && wants_ns) {
-        answer = sb_format("Which collection? Write it as database.collection%s%s.", o->namespaces_n ? ", for example " : "", o->namespaces_n ? o->namespaces[0] : "");
+        ask_which(o, c->case_.text, err);
     } else if (!route) {
-        answer = sb_format("Understood as %s (%s), but the specialist for it is not part of this version.", sb_name(&sb_intents, r->intent), r->reason);
+        sb_fail(err, SB_ENO, "Understood as %s (%s), but the specialist for it is not part of this version.", sb_name(&sb_intents, r->intent), r->reason);
     } else if (record_handoff(o, c, a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, route, a ? a->anomaly.evidence : NULL, a ? a->anomaly.evidence_n : 0, err)) {
         /* err says why */
     } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
         const char *ns = r->slots.ns ? r->slots.ns : a && a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL;
         if (!ns)
-            answer = sb_format("Which collection? The anomaly names none.");
+            sb_fail(err, SB_EINPUT, "Which collection? The anomaly names none.");
         else
             sb_o_consult_index(o, c, ns, key, r->slots.index, a, err);
     } else if (route->to == SB_BY_ANOMALY_DETECTOR) {

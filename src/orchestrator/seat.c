@@ -180,6 +180,28 @@ void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq)
         sb_o_tell(o, seat, welcome(o, s, seq));
 }
 
+void sb_o_tell_owner(struct sb_orchestrator *o, int64_t seat, int64_t seq)
+{
+    struct sb_message *m = sb_message_new(SB_NEWS_OWNER, seq);
+    if (!m)
+        return;
+    struct sb_watched *w = m->body;
+    const struct sb_bundle_id *id = sb_policy_id(o->policy);
+    w->environment = o->opt.environment;
+    int rc = sb_str_set(&w->deployment, o->deployment) || sb_str_set(&w->policy.bundle, id->bundle) || sb_str_set(&w->policy.version, id->version) ||
+             sb_str_set(&w->policy.sha256, id->sha256);
+    for (size_t i = 0; rc == 0 && i < sb_server_seeds(o->opt.server); i++)
+        rc = sb_strs_push(&w->hosts, &w->hosts_n, sb_server_seed(o->opt.server, i));
+    for (size_t i = 0; rc == 0 && i < o->facts.hello.members_n; i++)
+        if (!sb_strs_has(w->hosts, w->hosts_n, o->facts.hello.members[i]))
+            rc = sb_strs_push(&w->hosts, &w->hosts_n, o->facts.hello.members[i]);
+    if (rc) {
+        sb_message_free(m);
+        return;
+    }
+    sb_o_tell(o, seat, m);
+}
+
 /* A seat that says hello is told everything as it stands; after that it is told what changes. A later hello only repeats
  * the welcome: the console asks for it when the deployment became known. */
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)

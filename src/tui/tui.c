@@ -466,6 +466,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     for (int p = 0; p < PANES; p++)
         t->pane[p].room = ROOM_FIRST;
     recall_panes(t, setup->remembered);
+    t->seat.read_only = setup->seat.read_only;
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->connecting, setup->connecting)) {
         sb_fail_nomem(err);

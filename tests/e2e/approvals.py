@@ -72,7 +72,7 @@ def two_of_a_group_sign(lab):
     says(approve(lab, id), 4, "this is signed here")
     says(approve(lab, id, "--sign", keys["mallory"][0], "--as", "mallory"), 4, "the signature does not count")
     says(approve(lab, id, "--sign", keys["mallory"][0], "--as", "alice"), 4, "the signature does not count")
-    says(lab.run("cards", "approve", id, "--hash", "0" * 64, "--sign", keys["alice"][0], "--as", "alice", check=False), 1, "has changed since it was shown")
+    says(lab.run("cards", "approve", id, "--hash", "0" * 64, "--sign", keys["alice"][0], "--as", "alice", check=False), 1, "is not the hash of %s as it stands (revision 2" % id)
     L.require(not lab.entries("approval"), "an approval was recorded")
 
     says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 0, "1 of 2")

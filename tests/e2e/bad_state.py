@@ -40,7 +40,8 @@ def folders():
         os.unlink(p.state)
         serve(p, "/proc/signalbox", env={"XDG_STATE_HOME": "/proc"}, what="a state folder that cannot be made")
         r = subprocess.run([PROGRAM, "cards"], env=dict(p.env, XDG_STATE_HOME="/dev/null/x"), capture_output=True, timeout=LIMIT)
-        one_sentence(r, 5, "/dev/null", what="a state folder below a file")
+        one_sentence(r, 2, "there is no ledger in /dev/null/x/signalbox", what="a state folder below a file, to who only reads")
+        serve(p, "/dev/null", env={"XDG_STATE_HOME": "/dev/null/x"}, what="a state folder below a file")
         deep = os.path.join(p.dir, *["d" * 40] * 4)
         one_sentence(p.run("serve", "--uri-file", uri_of(p), env={"XDG_STATE_HOME": deep}), 2, "too long", "XDG_STATE_HOME", what="a state folder whose path is too long for a socket")
 
@@ -174,10 +175,12 @@ def no_room():
                         f.write(b"x" * 512)
                 except OSError:
                     pass
+            r = p.run("demo", "--tour", "--speed", "60", timeout=LIMIT)
+            check(r.returncode == 5 and b"ledger" in r.stderr, "a demo on a full disk: %d %r %r" % (r.returncode, r.stdout, r.stderr))
             with p.background("serve", "--uri-file", uri_of(p)) as s:
                 wait_until("serve's word about a full disk", lambda: "full" in s.said())
                 r = p.run("ask", "create an index on shop.orders {a: 1}", timeout=LIMIT)
-                check(r.returncode != 0, "a request on a full disk: %d %r %r" % (r.returncode, r.stdout, r.stderr))
+                check(r.returncode == 5, "a request on a full disk: %d %r %r" % (r.returncode, r.stdout, r.stderr))
                 os.unlink(os.path.join(disk, "filler"))
                 wait_until("serve's word that there is room again", lambda: "can be written again" in s.said())
             check(s.returncode == 0, "serve ended with %d" % s.returncode)

@@ -27,6 +27,9 @@ tour surge 11 & tour calm 12 & wait
 tour killed-primary 13 & tour step-down 14 & wait
 
 out="$work/slow-orders/out"; verified slow-orders
+case=$(sed -n 's/^The whole case: .* audit show \(K-[0-9]*\)$/\1/p' "$out")
+has "$out" "^The whole case: $SIGNALBOX audit show K-[0-9]+\$"
+XDG_STATE_HOME="$work/slow-orders/state" "$SIGNALBOX" audit show "$case" >"$work/show" || fail "audit show $case, as the tour says" "$out"
 for part in Watching Anomaly Hand-off Card Policy Approval Verdict Audit; do has "$out" "^== $part\$"; done
 has "$out" 'class code: '
 has "$out" 'suspect 1: new shape \{"customer_id":1\} on shop.orders sorted by \{"created_at":-1\} from account-page'

@@ -46,6 +46,26 @@ static const struct {
     {"", SB_INTENT_NONE, NULL, NULL, NULL},
 };
 
+static void a_collection_is_spoken_of(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *word;
+    } said[] = {
+        {"carts is slow", "carts"}, {"the baskets are slow", "baskets"}, {"speed up the collection wish-lists", "wish-lists"}, {"why is checkouts so slow?", "checkouts"},
+        {"create an index on baskets {a: 1}", "baskets"}, {"watch baskets closely", "baskets"}, {"everything is slow", NULL}, {"why is it slow", NULL},
+        {"make it faster", NULL}, {"the database is slow", NULL}, {"shop.nothing is slow", NULL}, {"", NULL},
+    };
+    struct sb_intake *in = shipped();
+    for (size_t i = 0; i < SB_COUNT(said); i++) {
+        char *word = sb_intake_named(in, said[i].text);
+        if (!sb_streq(word, said[i].word))
+            fail_msg("\"%s\" speaks of %s", said[i].text, word ? word : "nothing");
+        free(word);
+    }
+    sb_intake_free(in);
+}
+
 static void requests_are_read(void **state)
 {
     (void)state;
@@ -104,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_read),
+        cmocka_unit_test(a_collection_is_spoken_of),
         cmocka_unit_test(hostile_requests_are_bounded),
         cmocka_unit_test(a_wrong_file_is_said_line_by_line),
     };

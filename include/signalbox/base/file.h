@@ -31,6 +31,9 @@ int sb_dir_make(const char *path, mode_t mode, struct sb_err *err);
  * can be written: SB_ELEDGER. Appends to an empty out. */
 int sb_path_state(struct sb_str *out, struct sb_err *err);
 
+/* The same for who only reads: nothing is made, and one that is not there is no error. */
+int sb_path_state_seen(struct sb_str *out, struct sb_err *err);
+
 /* The config folder; nothing is made. */
 int sb_path_config(struct sb_str *out, struct sb_err *err);
 

@@ -65,6 +65,9 @@ int sb_complain(const struct sb_err *err);
 /* The same for a sentence of our own that may hold words from outside; returns 2. */
 int sb_usage_error(const char *fmt, ...) SB_PRINTF(1, 2);
 
+/* How this program was started, for what a person is told to type. */
+const char *sb_program(void);
+
 /* True when one of these two was called in this process. Thread: the main one. */
 bool sb_complained(void);
 

@@ -42,6 +42,10 @@ struct sb_config {
 /* Reads the file; one that does not exist is an empty config. Problems are added. */
 int sb_config_load(struct sb_config *c, struct sb_problems *problems, struct sb_err *err);
 
+/* The same for a command: what is passed over is told on stderr, a line each, and where a line that guards safety is wrong it
+ * fails with SB_EINPUT. *told (NULL: not wanted): what was told, the caller's to free; NULL when it was nothing. */
+int sb_config_use(struct sb_config *c, char **told, struct sb_err *err);
+
 /* The same from a text, for tests. */
 int sb_config_parse(struct sb_config *c, const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err);
 void sb_config_release(struct sb_config *c);

@@ -16,6 +16,9 @@ struct sb_link *sb_link_open(const char *state_dir, struct sb_queue *news, struc
 /* Any thread. Takes m. False: the other side has gone. */
 bool sb_link_ask(struct sb_link *l, struct sb_message *m);
 
+/* Whose process listens there, by what the kernel says; 0: that cannot be told. */
+pid_t sb_link_owner(const struct sb_link *l);
+
 void sb_link_close(struct sb_link *l); /* NULL is fine */
 
 #endif

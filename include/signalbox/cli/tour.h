@@ -10,7 +10,7 @@
 #include <signalbox/cli/session.h>
 
 /* Runs a case to its end on an open session, writing to stdout. Returns 0 when the case came to an end that the record can
- * tell (also: nothing happened, and nothing had to), else -1 with err. */
-int sb_tour_run(struct sb_session *s, struct sb_err *err);
+ * tell (also: nothing happened, and nothing had to), else -1 with err. *case_id (on 0): the case that was told, the caller's to free; NULL: there was none. */
+int sb_tour_run(struct sb_session *s, char **case_id, struct sb_err *err);
 
 #endif

@@ -33,9 +33,11 @@ enum sb_message_type {
     SB_ASK_CASE,     /* struct sb_text: the id; answered by case */
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
     SB_ASK_ACK,      /* struct sb_text: id of an anomaly taken by this seat */
+    SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */
     SB_NEWS_WELCOME, /* struct sb_welcome */
+    SB_NEWS_OWNER,   /* struct sb_watched */
     SB_NEWS_STRIP,   /* struct sb_strip: the cluster as it is now (coalesced) */
     SB_NEWS_ANOMALY, /* struct sb_anomaly: new or changed */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
@@ -165,6 +167,15 @@ struct sb_welcome {
     char *actor;       /* who the orchestrator takes this seat for */
     char *policy;      /* "default 2026.11.1 (b91c..)" */
     int64_t speed;     /* simulated time runs this many times as fast; 1 elsewhere */
+};
+
+/* What the owner of a ledger watches, and under which policy: for a program that is about to join it. */
+struct sb_watched {
+    char *deployment;
+    int environment;   /* enum sb_environment */
+    char **hosts;      /* "host:port": those of its connection string, and the members as they were told */
+    size_t hosts_n;
+    struct sb_bundle_id policy;
 };
 
 struct sb_notice {

@@ -27,4 +27,8 @@ void sb_intake_free(struct sb_intake *in);
 int sb_intake_read(const struct sb_intake *in, const char *request, char *const *namespaces, size_t namespaces_n,
                    struct sb_reading_of *out, struct sb_err *err);
 
+/* The word that stands where a collection's name would ("carts" in "carts is slow", "speed up carts"), whether there is such a
+ * collection or not; NULL: none stands there. A new string. */
+char *sb_intake_named(const struct sb_intake *in, const char *request);
+
 #endif

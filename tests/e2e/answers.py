@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What commands answer when the answer is no: the exit status, the JSON and the words agree, and the words say what to do."""
+import json
+import os
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
+import lab as L  # noqa: E402
+from outside import Place, check, finish, free_port, one_sentence, simulator, wait_until  # noqa: E402
+
+QUICK = os.path.join(HERE, "crash.scenario")
+
+
+def says(done, status, *words):
+    text = done.stdout + done.stderr
+    L.require(done.returncode == status and all(w in text for w in words), "%s: exit %d, expected %d with %s: %s" % (done.args[1:], done.returncode, status, words, text))
+    return text
+
+
+def requests(lab):
+    """A request that leads nowhere is no success, for a person and for a script."""
+    lab.until("a connection", lambda: lab.run("ask", "how is the cluster?", check=False).returncode == 0)
+    for text, status, words in (("write me a poem", 2, "not something this console can act on"), ("make it faster", 2, "Which collection? Write it as database.collection, for example "),
+                                ("carts is slow", 2, "there is no collection carts. Write which one is meant as database.collection, for example "),
+                                ("are our backups good?", 1, "Understood as backup.check"), ("nosuch.thing is slow", 2, "there is no collection nosuch.thing"),
+                                ("how is the cluster?", 0, "PRIMARY")):
+        says(lab.run("ask", text, check=False), status, words)
+        done = lab.run("ask", "--json", text, check=False)
+        told = json.loads(done.stdout)
+        L.require(done.returncode == status and told["ok"] == (status == 0) and words in told["answer"], "ask --json %s: exit %d, %s" % (text, done.returncode, told))
+
+
+def queue(lab):
+    """An empty queue is said; one card is counted as one; an ended one is listed no more."""
+    says(lab.run("cards"), 0, "no open cards\n")
+    L.require(lab.run("cards", "--json").stdout == "[]\n", "an empty queue as JSON")
+    id = lab.propose()
+    says(lab.run("cards"), 0, id)
+    says(lab.run("ask", "how is the cluster?"), 0, " 1 open card\n")
+    says(lab.run("cards", "edit", id, "--set", "foo=bar", check=False), 2, '"foo" cannot be edited', "name, key, unique", "watch_window_s")
+    card = lab.card(id)
+    says(lab.run("cards", "approve", id, "--hash", "f" * 64, check=False), 1, "ffffffffffff is the hash of no revision of %s" % id)
+    lab.run("cards", "edit", id, "--set", "watch_window_s=90")
+    says(lab.run("cards", "approve", id, "--hash", card["hash"], check=False), 1, "has changed since it was shown")
+    says(lab.run("cards", "approve", id, "--hash", lab.card(id)["hash"], check=False), 4, "type the target's name, shop.orders", "--target shop.orders")
+    says(lab.run("cards", "reject", id, "--reason", "enough"), 0, "rejected")
+    says(lab.run("cards"), 0, "no open cards\n")
+    says(lab.run("cards", "show", id), 0, id)
+    lab.stop()
+    says(lab.run("cards"), 0, "no open cards\n")
+    L.require(lab.run("cards", "--json", "list").stdout == "[]\n", "an empty queue as JSON, from the record")
+
+
+def demo_beside(lab):
+    says(lab.run("demo", "--tour", check=False), 5, "process %d owns this ledger" % lab.owner.pid, "XDG_STATE_HOME=$(mktemp -d) ")
+
+
+def nothing_is_made():
+    """Who only reads makes no state folder, and says where there is no ledger."""
+    with Place() as p:
+        where = "there is no ledger in " + p.state
+        for words in (("cards",), ("cards", "--json", "list"), ("cards", "show", "C-000001"), ("audit", "verify"), ("audit", "tail"), ("audit", "export"), ("audit", "show", "K-000001")):
+            one_sentence(p.run(*words), 2, where)
+            check(not os.path.exists(os.path.dirname(p.state)), "%s made a folder" % (words,))
+        os.makedirs(p.state)
+        os.chmod(p.state, 0o500)
+        one_sentence(p.run("cards"), 2, where)
+        check(os.listdir(p.state) == [], "something was made in a read-only state folder")
+        one_sentence(p.run("digest", "--since", "2026-11-24", "--until", "2026-11-23", "x.log"), 2, "--since 2026-11-24 is later than --until 2026-11-23")
+
+
+def harmless_settings():
+    """A line of the config that guards nothing is told by whoever reads it, and hinders nobody; one that does stops everybody."""
+    with Place() as p:
+        path = p.write(os.path.join("config", "signalbox", "config"), "frob 1\nset theme\nset colour red\n")
+        for words, status in ((("audit", "verify"), 2), (("policy", "lint"), 0), (("ask", "--uri-file", p.write("uri", "mongodb://127.0.0.1:%d/\n" % free_port()), "x"), 3)):
+            r = p.run(*words)
+            err = r.stderr.decode()
+            check(r.returncode == status and all("%s:%d: " % (path, n) in err for n in (1, 2, 3)), "%s: exit %d: %s" % (words, r.returncode, err))
+            check(status != 3 or "Look whether it runs" in err, "a server that is not there: no word of what to do: " + err)
+        for line in ("approval_signers x", "deploymnt shop", "sett policy strict-prod", "set policy"):
+            p.write(os.path.join("config", "signalbox", "config"), line + "\n")
+            for words in (("audit", "verify"), ("policy", "lint")):
+                one_sentence(p.run(*words), 2, path + ":1: ", "guards safety", what="%s with the config %r" % (words, line))
+
+
+def serve_tries_on():
+    """One line that it goes on trying, and one when it is there."""
+    port = free_port()
+    with Place() as p, p.background("serve", "--uri-file", p.write("uri", "mongodb://127.0.0.1:%d/?directConnection=true\n" % port)) as s:
+        wait_until("that it is tried again", lambda: "tried again every 2 s until it answers" in s.said())
+        check("connected to" not in s.said(), "connected to nobody: " + s.said())
+        with simulator("--port", str(port), "--members", "1"):
+            wait_until("that it is connected", lambda: "connected to default (SIMULATED): MongoDB 5.0" in s.said())
+        check(s.said().count("tried again") == 1, "it is told again and again: " + s.said())
+
+
+def main():
+    for part in (nothing_is_made, harmless_settings, serve_tries_on):
+        print(part.__name__, flush=True)
+        part()
+    finish()
+    lab = L.Lab(QUICK, environment="prod", proxy=False)
+    try:
+        lab.start()
+        for part in (demo_beside, requests, queue):
+            print(part.__name__, flush=True)
+            part(lab)
+    except Exception:
+        traceback.print_exc()
+        print(lab.log())
+        return 1
+    finally:
+        lab.close()
+    print("ok")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
