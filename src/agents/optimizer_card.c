@@ -14,6 +14,8 @@
 #define ENTRY_BYTES 12         /* record id and page overhead of one index entry */
 #define BUILD_DOCS_PER_S 20000 /* scan and sort of a build, a cautious guess: the card says estimated */
 #define DROP_MAX_TIME_MS 30000
+#define UNMEASURED_PPM 300000  /* confidence in a key that serves nothing that was seen */
+#define DOUBTED_PPM 100000     /* and in one with a field that no document has */
 #define QUIET_S "10"           /* an operation that has been open for longer is waited for */
 
 /* ---- commands ---- */
@@ -363,20 +365,55 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
 
 /* ---- the draft ---- */
 
-static char *why_of(const struct sb_index_question *q, const struct candidate *lead)
+static char *why_of(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *helped)
 {
+    if (!lead && helped)
+        return sb_format("%s %s this index. It would serve %s %s%s%s in part only; what it saves has not been measured.", q->edited_by ? q->edited_by : q->requested_by,
+                         q->edited_by ? "changed the key of" : "asked for", helped->work->shape->op, helped->work->shape->text,
+                         helped->work->shape->sort[0] ? " sorted by " : "", helped->work->shape->sort);
+    if (!lead && q->edited_by)
+        return sb_format("%s changed the key of this index. It serves none of the slow operations seen in %" PRId64 " s; what it saves has not been measured.",
+                         q->edited_by, (q->to - q->from) / 1000);
     if (!lead)
         return sb_format("%s asked for this index; no operation that needs it was seen in the evidence window.", q->requested_by);
     char took[32] = "an unknown time";
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
-    return sb_format("%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
+    return sb_format("%s%s%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
                      " s. The index lets it read only what it returns.",
-                     lead->work->shape->op, lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort,
-                     lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000);
+                     q->edited_by ? q->edited_by : q->key ? q->requested_by : "",
+                     q->edited_by ? " changed the key of this index. " : q->key ? " asked for this index. " : "", lead->work->shape->op,
+                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000);
 }
 
-static int describe(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *all, size_t n, struct sb_card *card)
+/* A field that no document has: said where everybody reads it. */
+static int warn_of_fields(const struct sb_index_question *q, const char *key, struct sb_card *card)
+{
+    bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
+    bson_iter_t it;
+    int rc = doc ? 0 : -1;
+    bool more = doc && q->catalogue->sampled > 0 && bson_iter_init(&it, doc);
+    while (rc == 0 && more && bson_iter_next(&it)) {
+        const char *path = bson_iter_key(&it);
+        const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, path);
+        if (strchr(path, '$') || !f || f->present_ppm)
+            continue;
+        char *why = sb_format("%s Warning: the field %s is in none of the %" PRId64 " sampled documents.", card->why, path, q->catalogue->sampled);
+        rc = why ? 0 : -1;
+        if (why) {
+            free(card->why);
+            card->why = why;
+        }
+        card->risk = card->risk < SB_MEDIUM ? SB_MEDIUM : card->risk;
+        card->confidence_ppm = card->confidence_ppm < DOUBTED_PPM ? card->confidence_ppm : DOUBTED_PPM;
+    }
+    if (doc)
+        bson_destroy(doc);
+    return rc;
+}
+
+static int describe(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *helped, const struct candidate *all, size_t n,
+                    struct sb_card *card)
 {
     card->revision = 1;
     card->kind = SB_KIND_CREATE_INDEX;
@@ -386,15 +423,15 @@ static int describe(const struct sb_index_question *q, const struct candidate *l
     card->risk = SB_LOW;
     if (q->catalogue->documents > 10000000 || q->catalogue->indexes_n >= 20)
         card->risk = SB_MEDIUM;
-    card->confidence_ppm = lead ? (lead->sums.count >= 10 ? 900000 : 700000) : 500000;
-    card->why = why_of(q, lead);
+    card->confidence_ppm = lead ? (lead->sums.count >= 10 ? 900000 : 700000) : q->edited_by ? UNMEASURED_PPM : 500000;
+    card->why = why_of(q, lead, helped);
     if (!card->why || sb_str_set(&card->id, q->card_id) || sb_str_set(&card->case_id, q->case_id) || sb_str_set(&card->deployment, q->deployment) ||
         sb_str_set(&card->deployment_id, q->deployment_id) || sb_str_set(&card->target, q->ns) ||
         sb_str_set(&card->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) || sb_str_set(&card->requested_by, q->requested_by) ||
         (q->anomaly && sb_str_set(&card->anomaly, q->anomaly->id)))
         return -1;
     for (size_t i = 0; i < n; i++) {
-        if (all[i].why_not[0] || (lead && !sb_candidate_within(&all[i], lead)))
+        if (all[i].why_not[0] || !lead || !sb_candidate_within(&all[i], lead))
             continue;
         char *text = sb_format("%s %s%s%s", all[i].work->shape->op, all[i].work->shape->text, all[i].work->shape->sort[0] ? " sort " : "", all[i].work->shape->sort);
         int rc = text ? sb_strs_push(&card->shapes, &card->shapes_n, text) : -1;
@@ -405,13 +442,13 @@ static int describe(const struct sb_index_question *q, const struct candidate *l
     return 0;
 }
 
-int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead,
+int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err)
 {
     memset(card, 0, sizeof *card);
     card->watch.window_s = WATCH_WINDOW_S;
     card->watch.min_operations = MIN_OPERATIONS;
-    if (describe(q, lead, all, n, card) || sb_str_set(&card->index_name, name) || sb_str_set(&card->index_key, key) ||
+    if (describe(q, lead, helped, all, n, card) || warn_of_fields(q, key, card) || sb_str_set(&card->index_name, name) || sb_str_set(&card->index_key, key) ||
         sb_str_set(&card->index_options, "{ }") || set_costs(q, key, lead, card) || shape_criteria(q, lead, &card->watch) ||
         latency_criteria(q, &card->watch) || index_criteria(q, lead, card, &card->watch) || add_evidence(q, lead, card)) {
         sb_card_release(card);
@@ -427,4 +464,48 @@ int sb_index_card(const struct sb_index_question *q, const char *key, const char
         return -1;
     }
     return 0;
+}
+
+/* Swaps one member of both: what is left in the other is released with it. */
+#define TAKE(member)                        \
+    do {                                    \
+        __typeof__(card->member) old_ = card->member; \
+        card->member = said->member;        \
+        said->member = old_;                \
+    } while (0)
+
+int sb_index_card_adopt(struct sb_card *card, struct sb_card *said, const char *old_key)
+{
+    char *usual = sb_index_default_name(old_key), *fits = sb_index_default_name(card->index_key), *why = NULL;
+    int rc = usual && fits ? 0 : -1;
+    if (rc == 0 && sb_streq(card->index_name, usual)) {
+        TAKE(index_name);
+    } else if (rc == 0 && !sb_streq(card->index_name, fits)) {
+        why = sb_format("%s Warning: its name, %s, was given by hand and does not follow from the key.", said->why, card->index_name);
+        rc = why ? 0 : -1;
+    }
+    if (rc == 0) {
+        TAKE(why);
+        TAKE(shapes);
+        TAKE(shapes_n);
+        TAKE(rejected);
+        TAKE(rejected_n);
+        TAKE(evidence);
+        TAKE(evidence_n);
+        TAKE(blast_radius);
+        TAKE(watch.criteria);
+        TAKE(watch.criteria_n);
+        card->impact = said->impact;
+        card->risk = said->risk;
+        card->confidence_ppm = said->confidence_ppm;
+    }
+    if (rc == 0 && why) {
+        free(card->why);
+        card->why = why;
+        why = NULL;
+    }
+    free(usual);
+    free(fits);
+    free(why);
+    return rc;
 }
