@@ -16,6 +16,7 @@
 #define DROP_MAX_TIME_MS 30000
 #define UNMEASURED_PPM 300000  /* confidence in a key that serves nothing that was seen */
 #define DOUBTED_PPM 100000     /* and in one with a field that no document has */
+#define LEAST_BASELINE_MS 60000
 #define QUIET_S "10"           /* an operation that has been open for longer is waited for */
 
 /* ---- commands ---- */
@@ -204,10 +205,28 @@ static int64_t usual_read_us(const struct sb_anomaly *a, const char *ns)
     return 0;
 }
 
+/* From when to when it is measured what is usual. Time with an index that was taken back since is left out: what came behind
+ * it counts where that is long enough, else as much as came in front of it. */
+static void usual_window(const struct sb_index_question *q, int64_t *from, int64_t *to)
+{
+    *from = q->from;
+    *to = q->to;
+    if (q->void_to <= q->void_from || q->void_to <= *from || q->void_from >= *to)
+        return;
+    if (*to - q->void_to >= LEAST_BASELINE_MS) {
+        *from = q->void_to;
+    } else {
+        *to = q->void_from;
+        *from = *to - (q->to - q->from);
+    }
+}
+
 static int latency_criteria(const struct sb_index_question *q, struct sb_watch *w)
 {
     struct sb_ns_work now;
-    bool known = sb_history_window(q->history, q->ns, q->from, q->to, &now);
+    int64_t from, to;
+    usual_window(q, &from, &to);
+    bool known = sb_history_window(q->history, q->ns, from, to, &now);
     if (known && now.reads) {
         int64_t mean = now.read_us / now.reads, usual = usual_read_us(q->anomaly, q->ns);
         int64_t limit = usual ? usual * 3 / 2 + 300 : mean * 7 / 10;
@@ -232,11 +251,13 @@ static int shape_criteria(const struct sb_index_question *q, const struct candid
             return -1;
     }
     size_t n = sb_workload_size(q->workload), kept = 0;
+    int64_t from, to;
+    usual_window(q, &from, &to);
     for (size_t i = 0; i < n && kept < OTHER_SHAPES; i++) {
         const struct sb_work *other = sb_workload_at(q->workload, i);
         if (!sb_streq(other->ns, q->ns) || (lead && other == lead->work) || other->shape->unknown)
             continue;
-        uint64_t p95 = sb_work_window_quantile(q->workload, other, q->from, q->to, 0.95);
+        uint64_t p95 = sb_work_window_quantile(q->workload, other, from, to, 0.95);
         if (p95 == 0)
             continue;
         char *label = sb_format("p95 of %s %s", other->shape->op, other->shape->text[0] ? other->shape->text : other->shape->sort);
@@ -265,21 +286,36 @@ static int index_criteria(const struct sb_index_question *q, const struct candid
 
 /* ---- size, cost, blast radius ---- */
 
-static int64_t estimate_bytes(const struct sb_index_question *q, const char *key)
+/* Index entries of an average document, in thousandths: an index on an array has one for each of its elements. */
+static int64_t entries_milli_of(const struct sb_index_question *q, const bson_t *key)
+{
+    int64_t most = 1000;
+    bson_iter_t it;
+    bool more = bson_iter_init(&it, key);
+    while (more && bson_iter_next(&it)) {
+        const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, bson_iter_key(&it));
+        if (!f || !f->array || f->array_mean_milli <= 1000)
+            continue;
+        int64_t entries = 1000 + (f->array_mean_milli - 1000) * f->present_ppm / 1000000; /* who lacks it has one entry all the same */
+        most = entries > most ? entries : most;
+    }
+    return most;
+}
+
+static int64_t estimate_bytes(const struct sb_index_question *q, const char *key, int64_t *entries_milli)
 {
     bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
-    int64_t entry = ENTRY_BYTES, entries_milli = 1000;
+    int64_t entry = ENTRY_BYTES;
+    *entries_milli = doc ? entries_milli_of(q, doc) : 1000;
     bson_iter_t it;
     if (doc && bson_iter_init(&it, doc))
         while (bson_iter_next(&it)) {
             const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, bson_iter_key(&it));
             entry += f && f->value_bytes ? f->value_bytes : 12;
-            if (f && f->array_mean_milli > entries_milli)
-                entries_milli = f->array_mean_milli;
         }
     if (doc)
         bson_destroy(doc);
-    return q->catalogue->documents * entry * entries_milli / 1000;
+    return q->catalogue->documents * entry * *entries_milli / 1000;
 }
 
 static int set_costs(const struct sb_index_question *q, const char *key, const struct candidate *lead, struct sb_card *card)
@@ -287,18 +323,20 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
     const struct sb_catalogue *cat = q->catalogue;
     struct sb_blast_radius *b = &card->blast_radius;
     struct sb_ns_work w;
-    int64_t span_ms = q->to - q->from;
+    int64_t span_ms = q->to - q->from, entries_milli;
     sb_history_window(q->history, q->ns, q->from, q->to, &w);
-    card->impact.bytes = b->est_bytes = estimate_bytes(q, key);
+    card->impact.bytes = b->est_bytes = estimate_bytes(q, key, &entries_milli);
+    if (cat->bytes > 0 && b->est_bytes > cat->bytes / 2 && card->risk < SB_MEDIUM) /* it costs memory and disk like a second collection */
+        card->risk = SB_MEDIUM;
     b->documents = cat->documents;
     b->bytes = cat->bytes;
     b->members = cat->members;
-    b->est_duration_ms = cat->documents * 1000 / BUILD_DOCS_PER_S + 1000;
+    b->est_duration_ms = cat->documents * entries_milli / BUILD_DOCS_PER_S + 1000;
     if (w.covered_ms > 0) {
         b->reads_per_s_milli = w.reads * 1000000 / w.covered_ms;
         b->writes_per_s_milli = w.writes * 1000000 / w.covered_ms;
     }
-    card->impact.writes_per_s_milli = b->writes_per_s_milli;
+    card->impact.writes_per_s_milli = b->writes_per_s_milli * entries_milli / 1000;
     b->lock = sb_format("exclusive on %s, briefly, at the start and the end of the build; reads and writes go on in between", q->ns);
     if (!b->lock || sb_strs_push(&b->namespaces, &b->namespaces_n, q->ns))
         return -1;

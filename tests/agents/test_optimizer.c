@@ -287,6 +287,70 @@ static void an_edited_key_is_judged_by_the_same_shapes(void **state)
     sb_workload_free(w);
 }
 
+/* An index on an array has an entry for each element: in size, work and keys written. */
+static void an_array_costs_an_entry_for_each_element(void **state)
+{
+    (void)state;
+    static const char array[] = "{\"path\":\"status\",\"present_ppm\":1000000,\"distinct_ppm\":8000,\"array\":false,\"value_bytes\":8},"
+                                "{\"path\":\"tags\",\"present_ppm\":500000,\"distinct_ppm\":50000,\"array\":true,\"array_mean_milli\":41000,\"value_bytes\":8}";
+    struct sb_workload *w = new_workload();
+    struct sb_catalogue c;
+    struct sb_index_advice plain, many;
+    catalogue(&c, "", array);
+    ask(w, &c, "shop.orders", "{\"status\":1}", &plain);
+    ask(w, &c, "shop.orders", "{\"tags\":1}", &many);
+    /* half of the documents have 41 elements, the others one entry for nothing: 21 on average */
+    assert_int_equal(many.card.impact.bytes, 21 * plain.card.impact.bytes);
+    assert_int_equal(many.card.impact.writes_per_s_milli, 21 * plain.card.impact.writes_per_s_milli);
+    assert_int_equal(many.card.blast_radius.writes_per_s_milli, plain.card.blast_radius.writes_per_s_milli);
+    assert_int_equal(many.card.blast_radius.est_duration_ms - 1000, 21 * (plain.card.blast_radius.est_duration_ms - 1000));
+    assert_true(plain.card.blast_radius.est_duration_ms > 1000);
+    assert_int_equal(plain.card.risk, SB_LOW);
+    assert_int_equal(many.card.risk, SB_MEDIUM); /* 8.4 of 9 MB */
+    sb_index_advice_release(&plain);
+    sb_index_advice_release(&many);
+    sb_catalogue_release(&c);
+    sb_workload_free(w);
+}
+
+/* The limits of a new card do not come from the time in which an index that was taken back was there. */
+static void a_baseline_leaves_out_an_index_that_was_taken_back(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t void_from, void_to, mean;
+    } rows_[] = {{0, 0, 12000}, {-200000, -100000, 4000}, {-200000, -20000, 2000}, {-900000, -700000, 12000}};
+    struct sb_workload *w = new_workload();
+    struct sb_catalogue c;
+    struct sb_history *h = sb_history_new();
+    /* 2 ms for long, 20 ms while the index was there, then 4 ms */
+    for (int64_t at = NOW_MS - 600000; at < NOW_MS; at += 5000) {
+        int64_t us = at < NOW_MS - 200000 ? 2000 : at < NOW_MS - 100000 ? 20000 : 4000;
+        struct sb_ns_work work = {100, 100 * us, 0, 0, 5000};
+        sb_history_add(h, "shop.orders", at, at + 5000, &work);
+        sb_history_observed(h, at, at + 5000);
+    }
+    catalogue(&c, "", fields);
+    for (size_t i = 0; i < SB_COUNT(rows_); i++) {
+        struct sb_index_advice a;
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_index_question q = {.ns = "shop.orders", .from = NOW_MS - 200000, .to = NOW_MS + 5000, .workload = w, .history = h, .catalogue = &c, .key = "{\"status\":1}",
+                                      .card_id = "C-000001", .case_id = "K-000001", .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice",
+                                      .void_from = rows_[i].void_from ? NOW_MS + rows_[i].void_from : 0, .void_to = rows_[i].void_to ? NOW_MS + rows_[i].void_to : 0};
+        sb_assert_ok(sb_index_advise(&q, &a, &err), err);
+        int64_t mean = 0;
+        for (size_t k = 0; k < a.card.watch.criteria_n; k++)
+            if (sb_streq(a.card.watch.criteria[k].metric, "ns_read_latency_us"))
+                mean = a.card.watch.criteria[k].baseline;
+        if (mean < rows_[i].mean * 9 / 10 || mean > rows_[i].mean * 11 / 10)
+            fail_msg("row %zu: %lld us", i, (long long)mean);
+        sb_index_advice_release(&a);
+    }
+    sb_history_free(h);
+    sb_catalogue_release(&c);
+    sb_workload_free(w);
+}
+
 static void keys_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -312,6 +376,8 @@ int main(void)
         cmocka_unit_test(nothing_on_the_servers_own_collections),
         cmocka_unit_test(an_index_asked_for_is_proposed_unless_it_is_there),
         cmocka_unit_test(an_edited_key_is_judged_by_the_same_shapes),
+        cmocka_unit_test(an_array_costs_an_entry_for_each_element),
+        cmocka_unit_test(a_baseline_leaves_out_an_index_that_was_taken_back),
         cmocka_unit_test(keys_that_are_none_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,8 @@
 struct sb_index_question {
     const char *ns;
     int64_t from, to;                  /* the evidence window, deployment time */
+    int64_t void_from, void_to;        /* deployment time in which an index that was taken back was there: no baseline of the
+                                        * limits is taken from it; both 0: there was none */
     const struct sb_workload *workload;
     const struct sb_history *history;
     const struct sb_catalogue *catalogue;
