@@ -134,10 +134,15 @@ static struct consult *new_consult(struct sb_orchestrator *o, const char *card_i
         sb_fail_nomem(err);
         return NULL;
     }
+    int64_t from, to, wall = sb_origin_wall_ms(o->opt.origin), there = sb_o_deployment_now(o);
+    if (sb_o_taken_back(o, ns, &from, &to)) {
+        c->q.void_from = there - (wall - from) * o->facts.speed;
+        c->q.void_to = there - (wall - to) * o->facts.speed;
+    }
     c->has_anomaly = anomaly != NULL;
     c->q = (struct sb_index_question){.ns = c->ns, .key = c->key, .name = c->name, .card_id = c->card_id, .case_id = c->case_id,
                                       .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by,
-                                      .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = o->facts.hello.set_name[0] != '\0'};
+                                      .void_from = c->q.void_from, .void_to = c->q.void_to, .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = o->facts.hello.set_name[0] != '\0'};
     return c;
 }
 
@@ -200,6 +205,30 @@ static const struct held_card *twin(struct sb_orchestrator *o, const struct sb_c
     return NULL;
 }
 
+int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct sb_str *out, struct sb_err *err)
+{
+    struct sb_str failed;
+    sb_str_init(&failed);
+    int rc = sb_o_failed_before(o, draft, &failed, err);
+    bool by_itself = sb_name_find(&sb_specialists, draft->requested_by) > SB_BY_OPERATOR;
+    if (rc == 1 && by_itself) {
+        sb_str_addf(out, "no index is proposed for %s: %s; a specialist does not propose it again within %d days, a person may ask for it", draft->target, failed.p,
+                    SB_O_FAILED_DAYS);
+    } else if (rc == 1) {
+        char *why = sb_format("T%s. %s", failed.p + 1, draft->why);
+        rc = why ? 1 : sb_fail_nomem(err);
+        if (why) {
+            free(draft->why);
+            draft->why = why;
+        }
+        draft->risk = draft->risk < SB_MEDIUM ? SB_MEDIUM : draft->risk;
+        draft->confidence_ppm /= 2;
+    }
+    rc = rc == 1 && !by_itself ? 0 : rc;
+    sb_str_release(&failed);
+    return rc;
+}
+
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
 {
     int64_t now = sb_origin_wall_ms(o->opt.origin);
@@ -245,6 +274,13 @@ static void back(struct sb_orchestrator *o, void *p)
         record_reads(o, held, c);
         if (err.code == SB_OK && !c->advice.proposes)
             sb_fail(&err, SB_ESTATE, "%s", c->advice.summary ? c->advice.summary : "the key could not be looked at");
+        struct sb_str unused;
+        sb_str_init(&unused);
+        if (err.code == SB_OK && sb_str_set(&c->advice.card.requested_by, c->edited_by)) /* who asks for this key */
+            sb_fail_nomem(&err);
+        if (err.code == SB_OK && sb_o_heed_failure(o, &c->advice.card, &unused, &err) > 0)
+            sb_fail(&err, SB_ESTATE, "%s", unused.p);
+        sb_str_release(&unused);
         sb_o_edit_advised(o, c->seat, c->seq, &c->edit, &c->advice.card, &err);
         free_consult(c);
         return;
@@ -257,10 +293,15 @@ static void back(struct sb_orchestrator *o, void *p)
     char *text = NULL;
     if (err.code == SB_OK && c->advice.proposes) {
         const struct held_card *same = twin(o, &c->advice.card);
-        if (same)
+        struct sb_str failed;
+        sb_str_init(&failed);
+        if (!same && sb_o_heed_failure(o, &c->advice.card, &failed, &err))
+            text = failed.len ? sb_str_take(&failed) : NULL;
+        else if (same)
             text = sb_format("%s proposes this index already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
         else if (sb_o_propose(o, &c->advice.card, "proposed by the Index Optimizer", &err) == 0)
             text = sb_format("%s: %s", c->card_id, c->advice.summary);
+        sb_str_release(&failed);
     } else if (err.code == SB_OK) {
         struct sb_str s;
         sb_str_init(&s);

@@ -318,6 +318,11 @@ json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c);
 const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err);
 /* What came of the proposals of one kind of card in one environment since then (at most thirty days are known). */
 int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t since, struct sb_autonomy_record *out, struct sb_err *err);
+/* Whether an index of this key on this collection failed its watch in the last days: 1 and a sentence about it is appended; 0: not. */
+#define SB_O_FAILED_DAYS 7
+int sb_o_failed_before(struct sb_orchestrator *o, const struct sb_card *c, struct sb_str *out, struct sb_err *err);
+/* From the start to the roll back of the last card about an index on this collection that was taken back, wall time. */
+bool sb_o_taken_back(struct sb_orchestrator *o, const char *ns, int64_t *from, int64_t *to);
 void sb_o_free_history(struct sb_orchestrator *o);
 
 /* ---- levels.c ---- */
@@ -393,6 +398,10 @@ int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t s
 
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+
+/* What failed a short while ago is not proposed again by a specialist; where a person asks for it, the card says so first.
+ * 1: it is not to be proposed, and `out` says why. */
+int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct sb_str *out, struct sb_err *err);
 
 /* Puts a draft on the record as a card and hands it to policy. */
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err);
