@@ -446,6 +446,9 @@ void sb_o_by_hand(const struct held_card *card, struct sb_str *out);
 
 /* ---- progress.c, watch.c, recover.c ---- */
 
+/* Brings what is shown of a build up to a reading of it: its phase, and how far the slowest member is in it, never backwards.
+ * False: it stays as it is shown. */
+bool sb_o_show_progress(struct sb_progress *shown, const struct sb_catalogue *builds, const char *index, size_t members);
 void sb_o_poll_progress(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_probe(struct sb_orchestrator *o, struct held_card *card);       /* SB_DO_PROBE */
 void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card);  /* SB_DO_WATCH */
