@@ -410,7 +410,7 @@ static char *why_of(const struct sb_index_question *q, const struct candidate *l
                          q->edited_by ? "changed the key of" : "asked for", helped->work->shape->op, helped->work->shape->text,
                          helped->work->shape->sort[0] ? " sorted by " : "", helped->work->shape->sort);
     if (!lead && q->edited_by)
-        return sb_format("%s changed the key of this index. It serves none of the slow operations seen in %" PRId64 " s; what it saves has not been measured.",
+        return sb_format("%s changed the key of this index. Warning: it serves none of the slow operations seen in %" PRId64 " s; what it saves has not been measured.",
                          q->edited_by, (q->to - q->from) / 1000);
     if (!lead)
         return sb_format("%s asked for this index; no operation that needs it was seen in the evidence window.", q->requested_by);
@@ -462,6 +462,8 @@ static int describe(const struct sb_index_question *q, const struct candidate *l
     if (q->catalogue->documents > 10000000 || q->catalogue->indexes_n >= 20)
         card->risk = SB_MEDIUM;
     card->confidence_ppm = lead ? (lead->sums.count >= 10 ? 900000 : 700000) : q->edited_by ? UNMEASURED_PPM : 500000;
+    if (q->edited_by && !lead && !helped && card->risk < SB_MEDIUM)
+        card->risk = SB_MEDIUM;
     card->why = why_of(q, lead, helped);
     if (!card->why || sb_str_set(&card->id, q->card_id) || sb_str_set(&card->case_id, q->case_id) || sb_str_set(&card->deployment, q->deployment) ||
         sb_str_set(&card->deployment_id, q->deployment_id) || sb_str_set(&card->target, q->ns) ||

@@ -280,6 +280,7 @@ static void an_edited_key_is_judged_by_the_same_shapes(void **state)
         if (!strstr(a.card.why, rows_[i].says) || (int)a.card.shapes_n != rows_[i].shapes || a.card.confidence_ppm != rows_[i].confidence_ppm)
             fail_msg("%s: %s, %zu shapes, %lld", rows_[i].key, a.card.why, a.card.shapes_n, (long long)a.card.confidence_ppm);
         assert_int_equal(a.card.impact.docs_saved > 0, rows_[i].shapes > 0);
+        assert_int_equal(a.card.risk, strstr(a.card.why, "Warning: ") ? SB_MEDIUM : SB_LOW);
         sb_index_advice_release(&a);
         free(key);
     }
