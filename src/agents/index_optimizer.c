@@ -88,38 +88,6 @@ static int conclude(struct sb_index_advice *out, char *summary)
     return summary ? 0 : -1;
 }
 
-/* ---- an index that was asked for ---- */
-
-static int advise_asked(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
-{
-    const struct sb_index_info *same = sb_catalogue_index_by_key(q->catalogue, q->key);
-    char *shown = sb_index_key_shown(q->key);
-    if (!shown)
-        return sb_fail_nomem(err);
-    if (same) {
-        int rc = conclude(out, sb_format("%s already has an index on %s: %s%s", q->ns, shown, same->name, same->hidden ? " (it is hidden)" : ""));
-        free(shown);
-        return rc;
-    }
-    char *wanted = q->name ? sb_format("%s", q->name) : sb_index_default_name(q->key);
-    if (wanted && q->name && sb_catalogue_index(q->catalogue, wanted)) {
-        int rc = conclude(out, sb_format("%s already has an index named %s, on another key", q->ns, wanted));
-        free(wanted);
-        free(shown);
-        return rc;
-    }
-    char *name = wanted ? free_name(q->catalogue, wanted) : NULL;
-    free(wanted);
-    int rc = name ? sb_index_card(q, q->key, name, NULL, NULL, 0, &out->card, err) : -1;
-    if (rc == 0) {
-        out->proposes = true;
-        rc = conclude(out, sb_format("an index on %s of %s, as it was asked for; no operation that needs it was seen", shown, q->ns));
-    }
-    free(shown);
-    free(name);
-    return rc;
-}
-
 /* ---- an index that the workload asks for ---- */
 
 static int refuse_served(const struct sb_index_question *q, struct candidate *c)
@@ -231,7 +199,7 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
         sb_fail_nomem(err);
         goto out;
     }
-    if (sb_index_card(q, key, name, lead, all, n, &out->card, err))
+    if (sb_index_card(q, key, name, lead, NULL, all, n, &out->card, err))
         goto out;
     out->proposes = true;
     rc = reject_alternatives(lead, &out->card) || explain_rest(q, all, n, lead, out) ||
@@ -244,6 +212,85 @@ out:
     free(wanted);
     free(name);
     free(all);
+    return rc;
+}
+
+/* ---- an index that was asked for ---- */
+
+struct answer_to_asked {
+    struct candidate *all; /* every shape of the collection */
+    size_t n;
+    struct candidate lead, helped; /* the costliest it serves, and the costliest it serves in part, with the key's own fields */
+    bool serves, helps;
+};
+
+/* Which shapes an index on this key would serve. `key` is borrowed by the candidates. -1 out of memory. */
+static int look_for_use(const struct sb_index_question *q, const bson_t *key, struct answer_to_asked *a)
+{
+    struct candidate index = {.n = 0};
+    a->all = calloc(MAX_CANDIDATES, sizeof *a->all);
+    if (!a->all)
+        return -1;
+    a->n = collect(q, a->all, MAX_CANDIDATES);
+    bool ordered = sb_candidate_of_key(&index, key);
+    for (size_t i = 0; i < a->n; i++) {
+        const struct candidate *c = &a->all[i];
+        if (c->why_not[0] || !ordered)
+            continue;
+        bool whole = sb_candidate_within(c, &index), part = !whole && sb_candidate_helped_by(c, &index);
+        struct candidate *best = whole ? &a->lead : &a->helped;
+        bool *found = whole ? &a->serves : &a->helps;
+        if ((whole || part) && (!*found || c->sums.total_ms > best->sums.total_ms)) {
+            *best = *c;
+            memcpy(best->field, index.field, sizeof best->field);
+            best->n = index.n;
+            *found = true;
+        }
+    }
+    return 0;
+}
+
+static int make_asked(const struct sb_index_question *q, const char *name, const char *shown, struct sb_index_advice *out, struct sb_err *err)
+{
+    struct answer_to_asked a = {.all = NULL};
+    bson_t *key = bson_new_from_json((const uint8_t *)q->key, -1, NULL);
+    int rc = -1;
+    if (!key || look_for_use(q, key, &a)) {
+        sb_fail_nomem(err);
+    } else if (sb_index_card(q, q->key, name, a.serves ? &a.lead : NULL, a.helps ? &a.helped : NULL, a.all, a.n, &out->card, err) == 0) {
+        out->proposes = true;
+        rc = conclude(out, a.serves ? sb_format("an index on %s of %s, as it was asked for; it would serve %s %s", shown, q->ns, a.lead.work->shape->op, a.lead.work->shape->text)
+                           : sb_format("an index on %s of %s, as it was asked for; no operation that needs it was seen", shown, q->ns));
+    }
+    if (key)
+        bson_destroy(key);
+    free(a.all);
+    return rc;
+}
+
+static int advise_asked(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
+{
+    const struct sb_index_info *same = sb_catalogue_index_by_key(q->catalogue, q->key);
+    char *shown = sb_index_key_shown(q->key);
+    if (!shown)
+        return sb_fail_nomem(err);
+    if (same) {
+        int rc = conclude(out, sb_format("%s already has an index on %s: %s%s", q->ns, shown, same->name, same->hidden ? " (it is hidden)" : ""));
+        free(shown);
+        return rc;
+    }
+    char *wanted = q->name ? sb_format("%s", q->name) : sb_index_default_name(q->key);
+    if (wanted && q->name && sb_catalogue_index(q->catalogue, wanted)) {
+        int rc = conclude(out, sb_format("%s already has an index named %s, on another key", q->ns, wanted));
+        free(wanted);
+        free(shown);
+        return rc;
+    }
+    char *name = wanted ? free_name(q->catalogue, wanted) : NULL;
+    free(wanted);
+    int rc = name ? make_asked(q, name, shown, out, err) : -1;
+    free(shown);
+    free(name);
     return rc;
 }
 

@@ -31,12 +31,18 @@ bool sb_candidate_served_by(const struct candidate *c, const struct sb_index_inf
 /* True when b serves everything that a serves. */
 bool sb_candidate_within(const struct candidate *a, const struct candidate *b);
 
-/* The key pattern as canonical Extended JSON, and the default name. New strings or NULL. */
+/* The key pattern as canonical Extended JSON. A new string or NULL. */
 char *sb_candidate_key(const struct candidate *c);
-char *sb_index_default_name(const char *key);
 
-/* optimizer_card.c: makes the draft for a key. lead may be NULL (an index that was asked for). */
-int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead,
+/* Puts the fields of a key pattern (parsed: it is borrowed from) where a candidate has its own. False: some field is not ordered. */
+bool sb_candidate_of_key(struct candidate *c, const bson_t *key);
+
+/* True when the index finds some of the documents that the candidate's shape wants, and the rest is left to the server. */
+bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *index);
+
+/* optimizer_card.c: makes the draft for a key. lead: the shape it is for, NULL where none was seen; helped: one that it serves in
+ * part, where there is no lead, or NULL. */
+int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
 
 const struct sb_field_fact *sb_field_fact_of(const struct sb_catalogue *c, const char *path);

@@ -232,6 +232,26 @@ bool sb_candidate_within(const struct candidate *a, const struct candidate *b)
     return serves(a, b->n, candidate_path, candidate_direction, b);
 }
 
+bool sb_candidate_of_key(struct candidate *c, const bson_t *key)
+{
+    bson_iter_t it;
+    c->n = 0;
+    bool more = bson_iter_init(&it, key);
+    while (more && bson_iter_next(&it)) {
+        if (!BSON_ITER_HOLDS_NUMBER(&it))
+            return false;
+        push(c, bson_iter_key(&it), bson_iter_as_double(&it) < 0 ? -1 : 1);
+    }
+    return c->n > 0;
+}
+
+bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *index)
+{
+    if (c->n == 0 || index->n == 0)
+        return false;
+    return equality_in(c, index->field[0].path) || (c->equalities == 0 && strcmp(index->field[0].path, c->field[0].path) == 0);
+}
+
 /* ---- texts ---- */
 
 char *sb_candidate_key(const struct candidate *c)

@@ -14,6 +14,9 @@
 #define ENTRY_BYTES 12         /* record id and page overhead of one index entry */
 #define BUILD_DOCS_PER_S 20000 /* scan and sort of a build, a cautious guess: the card says estimated */
 #define DROP_MAX_TIME_MS 30000
+#define UNMEASURED_PPM 300000  /* confidence in a key that serves nothing that was seen */
+#define DOUBTED_PPM 100000     /* and in one with a field that no document has */
+#define LEAST_BASELINE_MS 60000
 #define QUIET_S "10"           /* an operation that has been open for longer is waited for */
 
 /* ---- commands ---- */
@@ -202,10 +205,28 @@ static int64_t usual_read_us(const struct sb_anomaly *a, const char *ns)
     return 0;
 }
 
+/* From when to when it is measured what is usual. Time with an index that was taken back since is left out: what came behind
+ * it counts where that is long enough, else as much as came in front of it. */
+static void usual_window(const struct sb_index_question *q, int64_t *from, int64_t *to)
+{
+    *from = q->from;
+    *to = q->to;
+    if (q->void_to <= q->void_from || q->void_to <= *from || q->void_from >= *to)
+        return;
+    if (*to - q->void_to >= LEAST_BASELINE_MS) {
+        *from = q->void_to;
+    } else {
+        *to = q->void_from;
+        *from = *to - (q->to - q->from);
+    }
+}
+
 static int latency_criteria(const struct sb_index_question *q, struct sb_watch *w)
 {
     struct sb_ns_work now;
-    bool known = sb_history_window(q->history, q->ns, q->from, q->to, &now);
+    int64_t from, to;
+    usual_window(q, &from, &to);
+    bool known = sb_history_window(q->history, q->ns, from, to, &now);
     if (known && now.reads) {
         int64_t mean = now.read_us / now.reads, usual = usual_read_us(q->anomaly, q->ns);
         int64_t limit = usual ? usual * 3 / 2 + 300 : mean * 7 / 10;
@@ -230,11 +251,13 @@ static int shape_criteria(const struct sb_index_question *q, const struct candid
             return -1;
     }
     size_t n = sb_workload_size(q->workload), kept = 0;
+    int64_t from, to;
+    usual_window(q, &from, &to);
     for (size_t i = 0; i < n && kept < OTHER_SHAPES; i++) {
         const struct sb_work *other = sb_workload_at(q->workload, i);
         if (!sb_streq(other->ns, q->ns) || (lead && other == lead->work) || other->shape->unknown)
             continue;
-        uint64_t p95 = sb_work_window_quantile(q->workload, other, q->from, q->to, 0.95);
+        uint64_t p95 = sb_work_window_quantile(q->workload, other, from, to, 0.95);
         if (p95 == 0)
             continue;
         char *label = sb_format("p95 of %s %s", other->shape->op, other->shape->text[0] ? other->shape->text : other->shape->sort);
@@ -263,21 +286,36 @@ static int index_criteria(const struct sb_index_question *q, const struct candid
 
 /* ---- size, cost, blast radius ---- */
 
-static int64_t estimate_bytes(const struct sb_index_question *q, const char *key)
+/* Index entries of an average document, in thousandths: an index on an array has one for each of its elements. */
+static int64_t entries_milli_of(const struct sb_index_question *q, const bson_t *key)
+{
+    int64_t most = 1000;
+    bson_iter_t it;
+    bool more = bson_iter_init(&it, key);
+    while (more && bson_iter_next(&it)) {
+        const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, bson_iter_key(&it));
+        if (!f || !f->array || f->array_mean_milli <= 1000)
+            continue;
+        int64_t entries = 1000 + (f->array_mean_milli - 1000) * f->present_ppm / 1000000; /* who lacks it has one entry all the same */
+        most = entries > most ? entries : most;
+    }
+    return most;
+}
+
+static int64_t estimate_bytes(const struct sb_index_question *q, const char *key, int64_t *entries_milli)
 {
     bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
-    int64_t entry = ENTRY_BYTES, entries_milli = 1000;
+    int64_t entry = ENTRY_BYTES;
+    *entries_milli = doc ? entries_milli_of(q, doc) : 1000;
     bson_iter_t it;
     if (doc && bson_iter_init(&it, doc))
         while (bson_iter_next(&it)) {
             const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, bson_iter_key(&it));
             entry += f && f->value_bytes ? f->value_bytes : 12;
-            if (f && f->array_mean_milli > entries_milli)
-                entries_milli = f->array_mean_milli;
         }
     if (doc)
         bson_destroy(doc);
-    return q->catalogue->documents * entry * entries_milli / 1000;
+    return q->catalogue->documents * entry * *entries_milli / 1000;
 }
 
 static int set_costs(const struct sb_index_question *q, const char *key, const struct candidate *lead, struct sb_card *card)
@@ -285,18 +323,20 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
     const struct sb_catalogue *cat = q->catalogue;
     struct sb_blast_radius *b = &card->blast_radius;
     struct sb_ns_work w;
-    int64_t span_ms = q->to - q->from;
+    int64_t span_ms = q->to - q->from, entries_milli;
     sb_history_window(q->history, q->ns, q->from, q->to, &w);
-    card->impact.bytes = b->est_bytes = estimate_bytes(q, key);
+    card->impact.bytes = b->est_bytes = estimate_bytes(q, key, &entries_milli);
+    if (cat->bytes > 0 && b->est_bytes > cat->bytes / 2 && card->risk < SB_MEDIUM) /* it costs memory and disk like a second collection */
+        card->risk = SB_MEDIUM;
     b->documents = cat->documents;
     b->bytes = cat->bytes;
     b->members = cat->members;
-    b->est_duration_ms = cat->documents * 1000 / BUILD_DOCS_PER_S + 1000;
+    b->est_duration_ms = cat->documents * entries_milli / BUILD_DOCS_PER_S + 1000;
     if (w.covered_ms > 0) {
         b->reads_per_s_milli = w.reads * 1000000 / w.covered_ms;
         b->writes_per_s_milli = w.writes * 1000000 / w.covered_ms;
     }
-    card->impact.writes_per_s_milli = b->writes_per_s_milli;
+    card->impact.writes_per_s_milli = b->writes_per_s_milli * entries_milli / 1000;
     b->lock = sb_format("exclusive on %s, briefly, at the start and the end of the build; reads and writes go on in between", q->ns);
     if (!b->lock || sb_strs_push(&b->namespaces, &b->namespaces_n, q->ns))
         return -1;
@@ -363,20 +403,55 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
 
 /* ---- the draft ---- */
 
-static char *why_of(const struct sb_index_question *q, const struct candidate *lead)
+static char *why_of(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *helped)
 {
+    if (!lead && helped)
+        return sb_format("%s %s this index. It would serve %s %s%s%s in part only; what it saves has not been measured.", q->edited_by ? q->edited_by : q->requested_by,
+                         q->edited_by ? "changed the key of" : "asked for", helped->work->shape->op, helped->work->shape->text,
+                         helped->work->shape->sort[0] ? " sorted by " : "", helped->work->shape->sort);
+    if (!lead && q->edited_by)
+        return sb_format("%s changed the key of this index. Warning: it serves none of the slow operations seen in %" PRId64 " s; what it saves has not been measured.",
+                         q->edited_by, (q->to - q->from) / 1000);
     if (!lead)
         return sb_format("%s asked for this index; no operation that needs it was seen in the evidence window.", q->requested_by);
     char took[32] = "an unknown time";
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
-    return sb_format("%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
+    return sb_format("%s%s%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
                      " s. The index lets it read only what it returns.",
-                     lead->work->shape->op, lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort,
-                     lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000);
+                     q->edited_by ? q->edited_by : q->key ? q->requested_by : "",
+                     q->edited_by ? " changed the key of this index. " : q->key ? " asked for this index. " : "", lead->work->shape->op,
+                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000);
 }
 
-static int describe(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *all, size_t n, struct sb_card *card)
+/* A field that no document has: said where everybody reads it. */
+static int warn_of_fields(const struct sb_index_question *q, const char *key, struct sb_card *card)
+{
+    bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
+    bson_iter_t it;
+    int rc = doc ? 0 : -1;
+    bool more = doc && q->catalogue->sampled > 0 && bson_iter_init(&it, doc);
+    while (rc == 0 && more && bson_iter_next(&it)) {
+        const char *path = bson_iter_key(&it);
+        const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, path);
+        if (strchr(path, '$') || !f || f->present_ppm)
+            continue;
+        char *why = sb_format("%s Warning: the field %s is in none of the %" PRId64 " sampled documents.", card->why, path, q->catalogue->sampled);
+        rc = why ? 0 : -1;
+        if (why) {
+            free(card->why);
+            card->why = why;
+        }
+        card->risk = card->risk < SB_MEDIUM ? SB_MEDIUM : card->risk;
+        card->confidence_ppm = card->confidence_ppm < DOUBTED_PPM ? card->confidence_ppm : DOUBTED_PPM;
+    }
+    if (doc)
+        bson_destroy(doc);
+    return rc;
+}
+
+static int describe(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *helped, const struct candidate *all, size_t n,
+                    struct sb_card *card)
 {
     card->revision = 1;
     card->kind = SB_KIND_CREATE_INDEX;
@@ -386,15 +461,17 @@ static int describe(const struct sb_index_question *q, const struct candidate *l
     card->risk = SB_LOW;
     if (q->catalogue->documents > 10000000 || q->catalogue->indexes_n >= 20)
         card->risk = SB_MEDIUM;
-    card->confidence_ppm = lead ? (lead->sums.count >= 10 ? 900000 : 700000) : 500000;
-    card->why = why_of(q, lead);
+    card->confidence_ppm = lead ? (lead->sums.count >= 10 ? 900000 : 700000) : q->edited_by ? UNMEASURED_PPM : 500000;
+    if (q->edited_by && !lead && !helped && card->risk < SB_MEDIUM)
+        card->risk = SB_MEDIUM;
+    card->why = why_of(q, lead, helped);
     if (!card->why || sb_str_set(&card->id, q->card_id) || sb_str_set(&card->case_id, q->case_id) || sb_str_set(&card->deployment, q->deployment) ||
         sb_str_set(&card->deployment_id, q->deployment_id) || sb_str_set(&card->target, q->ns) ||
         sb_str_set(&card->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) || sb_str_set(&card->requested_by, q->requested_by) ||
         (q->anomaly && sb_str_set(&card->anomaly, q->anomaly->id)))
         return -1;
     for (size_t i = 0; i < n; i++) {
-        if (all[i].why_not[0] || (lead && !sb_candidate_within(&all[i], lead)))
+        if (all[i].why_not[0] || !lead || !sb_candidate_within(&all[i], lead))
             continue;
         char *text = sb_format("%s %s%s%s", all[i].work->shape->op, all[i].work->shape->text, all[i].work->shape->sort[0] ? " sort " : "", all[i].work->shape->sort);
         int rc = text ? sb_strs_push(&card->shapes, &card->shapes_n, text) : -1;
@@ -405,13 +482,13 @@ static int describe(const struct sb_index_question *q, const struct candidate *l
     return 0;
 }
 
-int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead,
+int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err)
 {
     memset(card, 0, sizeof *card);
     card->watch.window_s = WATCH_WINDOW_S;
     card->watch.min_operations = MIN_OPERATIONS;
-    if (describe(q, lead, all, n, card) || sb_str_set(&card->index_name, name) || sb_str_set(&card->index_key, key) ||
+    if (describe(q, lead, helped, all, n, card) || warn_of_fields(q, key, card) || sb_str_set(&card->index_name, name) || sb_str_set(&card->index_key, key) ||
         sb_str_set(&card->index_options, "{ }") || set_costs(q, key, lead, card) || shape_criteria(q, lead, &card->watch) ||
         latency_criteria(q, &card->watch) || index_criteria(q, lead, card, &card->watch) || add_evidence(q, lead, card)) {
         sb_card_release(card);
@@ -427,4 +504,48 @@ int sb_index_card(const struct sb_index_question *q, const char *key, const char
         return -1;
     }
     return 0;
+}
+
+/* Swaps one member of both: what is left in the other is released with it. */
+#define TAKE(member)                        \
+    do {                                    \
+        __typeof__(card->member) old_ = card->member; \
+        card->member = said->member;        \
+        said->member = old_;                \
+    } while (0)
+
+int sb_index_card_adopt(struct sb_card *card, struct sb_card *said, const char *old_key)
+{
+    char *usual = sb_index_default_name(old_key), *fits = sb_index_default_name(card->index_key), *why = NULL;
+    int rc = usual && fits ? 0 : -1;
+    if (rc == 0 && sb_streq(card->index_name, usual)) {
+        TAKE(index_name);
+    } else if (rc == 0 && !sb_streq(card->index_name, fits)) {
+        why = sb_format("%s Warning: its name, %s, was given by hand and does not follow from the key.", said->why, card->index_name);
+        rc = why ? 0 : -1;
+    }
+    if (rc == 0) {
+        TAKE(why);
+        TAKE(shapes);
+        TAKE(shapes_n);
+        TAKE(rejected);
+        TAKE(rejected_n);
+        TAKE(evidence);
+        TAKE(evidence_n);
+        TAKE(blast_radius);
+        TAKE(watch.criteria);
+        TAKE(watch.criteria_n);
+        card->impact = said->impact;
+        card->risk = said->risk;
+        card->confidence_ppm = said->confidence_ppm;
+    }
+    if (rc == 0 && why) {
+        free(card->why);
+        card->why = why;
+        why = NULL;
+    }
+    free(usual);
+    free(fits);
+    free(why);
+    return rc;
 }

@@ -74,6 +74,7 @@ static const struct sb_member report_members[] = {
     SB_MEMBER(struct sb_watch_report, ends_at, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_watch_report, observed_s, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_watch_report, missing_s, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_watch_report, settling_s, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_watch_report, operations, SB_INT, 0, NULL),
     SB_LIST(struct sb_watch_report, readings, SB_RECS, 0, &reading_schema),
     SB_MEMBER(struct sb_watch_report, verdict, SB_ENUM, 0, &sb_verdicts),
@@ -81,6 +82,12 @@ static const struct sb_member report_members[] = {
     SB_MEMBER(struct sb_watch_report, remedy, SB_STR, 0, NULL),
 };
 const struct sb_schema sb_watch_report_schema = SB_SCHEMA("report", struct sb_watch_report, report_members);
+
+int64_t sb_watch_elapsed_s(const struct sb_watch_report *r)
+{
+    int64_t sum;
+    return __builtin_add_overflow(r->observed_s, r->missing_s, &sum) || __builtin_add_overflow(sum, r->settling_s, &sum) || sum < 0 ? 0 : sum;
+}
 
 static const struct sb_member rejected_members[] = {
     SB_MEMBER(struct sb_rejected, key, SB_STR, SB_ALWAYS, NULL),

@@ -39,7 +39,7 @@ static const struct sb_member edit_members[] = {
     SB_MEMBER(struct sb_edit, revision, SB_INT, 0, NULL),
     SB_LIST(struct sb_edit, sets, SB_RECS, SB_ALWAYS, &set_schema),
 };
-static const struct sb_schema edit_schema = SB_SCHEMA("edit", struct sb_edit, edit_members);
+const struct sb_schema sb_edit_schema = SB_SCHEMA("edit", struct sb_edit, edit_members);
 
 static const struct sb_member audit_ask_members[] = {
     SB_MEMBER(struct sb_audit_ask, before, SB_INT, 0, NULL),
@@ -156,7 +156,7 @@ static const struct {
     [SB_ASK_HELLO] = {"hello", &seat_schema},
     [SB_ASK_REQUEST] = {"request", &text_schema},
     [SB_ASK_APPROVE] = {"approve", &decision_schema},
-    [SB_ASK_EDIT] = {"edit", &edit_schema},
+    [SB_ASK_EDIT] = {"edit", &sb_edit_schema},
     [SB_ASK_REJECT] = {"reject", &decision_schema},
     [SB_ASK_PAUSE] = {"pause", &decision_schema},
     [SB_ASK_RESUME] = {"resume", &decision_schema},

@@ -25,6 +25,10 @@ struct consult {
     struct sb_catalogue catalogue;
     bool has_catalogue;
     struct sb_index_advice advice;
+    struct sb_edit edit; /* what a person wants changed, when that is what it is about */
+    char *edited_by;
+    int64_t seat, seq;   /* who waits for the edit */
+    bool editing;
     struct sb_err err;
 };
 
@@ -54,6 +58,8 @@ static void free_consult(void *p)
     if (c->has_catalogue)
         sb_catalogue_release(&c->catalogue);
     sb_index_advice_release(&c->advice);
+    sb_record_release(&sb_edit_schema, &c->edit);
+    free(c->edited_by);
     free(c);
 }
 
@@ -107,29 +113,69 @@ static void find_paths(void *p, const struct sb_view *view)
     sb_o_work(c->o, read_catalogue, c, free_consult);
 }
 
-int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const char *ns, const char *key, const char *name,
-                       const struct held_anomaly *anomaly, struct sb_err *err)
+static struct consult *new_consult(struct sb_orchestrator *o, const char *card_id, const char *case_id, const char *requested_by, const char *ns,
+                                   const char *key, const char *name, const struct held_anomaly *anomaly, struct sb_err *err)
 {
-    if (!o->telemetry)
-        return sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
+    if (!o->telemetry) {
+        sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
+        return NULL;
+    }
     struct consult *c = calloc(1, sizeof *c);
-    if (!c)
-        return sb_fail_nomem(err);
+    if (!c) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
     c->o = o;
-    c->card_id = sb_format("C-%06" PRId64, o->last_card + 1);
-    if (!c->card_id || sb_str_set(&c->case_id, held->case_.id) || sb_str_set(&c->ns, ns) || sb_str_set(&c->key, key) || sb_str_set(&c->name, name) ||
+    if (sb_str_set(&c->card_id, card_id) || sb_str_set(&c->case_id, case_id) || sb_str_set(&c->ns, ns) || sb_str_set(&c->key, key) || sb_str_set(&c->name, name) ||
         sb_str_set(&c->deployment, o->deployment) || sb_str_set(&c->deployment_id, o->facts.id) ||
-        sb_str_set(&c->requested_by, held->case_.requested_by) || sb_o_members(o, &c->members, &c->members_n, &c->primary) ||
+        sb_str_set(&c->requested_by, requested_by) || sb_o_members(o, &c->members, &c->members_n, &c->primary) ||
         (anomaly && sb_record_copy(&sb_anomaly_schema, &c->anomaly, &anomaly->anomaly))) {
         free_consult(c);
-        return sb_fail_nomem(err);
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    int64_t from, to, wall = sb_origin_wall_ms(o->opt.origin), there = sb_o_deployment_now(o);
+    if (sb_o_taken_back(o, ns, &from, &to)) {
+        c->q.void_from = there - (wall - from) * o->facts.speed;
+        c->q.void_to = there - (wall - to) * o->facts.speed;
     }
     c->has_anomaly = anomaly != NULL;
     c->q = (struct sb_index_question){.ns = c->ns, .key = c->key, .name = c->name, .card_id = c->card_id, .case_id = c->case_id,
                                       .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by,
-                                      .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = o->facts.hello.set_name[0] != '\0'};
+                                      .void_from = c->q.void_from, .void_to = c->q.void_to, .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = o->facts.hello.set_name[0] != '\0'};
+    return c;
+}
+
+int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const char *ns, const char *key, const char *name,
+                       const struct held_anomaly *anomaly, struct sb_err *err)
+{
+    char id[32];
+    snprintf(id, sizeof id, "C-%06" PRId64, o->last_card + 1);
+    struct consult *c = new_consult(o, id, held->case_.id, held->case_.requested_by, ns, key, name, anomaly, err);
+    if (!c)
+        return -1;
     o->last_card++; /* a number that leads to no card is left out, never given twice */
     held->consulting = true;
+    sb_telemetry_call(o->telemetry, find_paths, c, free_consult);
+    return 0;
+}
+
+int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e, const char *key,
+                      struct sb_err *err)
+{
+    const struct sb_card *k = &card->card;
+    struct consult *c = new_consult(o, k->id, k->case_id, k->requested_by, k->target, key, NULL, k->anomaly ? sb_o_anomaly(o, k->anomaly) : NULL, err);
+    if (!c)
+        return -1;
+    if (sb_record_copy(&sb_edit_schema, &c->edit, e) || sb_str_set(&c->edited_by, s->actor.principal)) {
+        free_consult(c);
+        return sb_fail_nomem(err);
+    }
+    c->edit.revision = k->revision; /* what it is about: a later one has to be looked at again */
+    c->q.edited_by = c->edited_by;
+    c->editing = true;
+    c->seat = s->id;
+    c->seq = seq;
     sb_telemetry_call(o->telemetry, find_paths, c, free_consult);
     return 0;
 }
@@ -138,7 +184,7 @@ int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const 
 
 static void record_reads(struct sb_orchestrator *o, struct held_case *held, const struct consult *c)
 {
-    for (size_t i = 0; c->has_catalogue && i < c->catalogue.commands_n; i++) {
+    for (size_t i = 0; held && c->has_catalogue && i < c->catalogue.commands_n; i++) {
         const char *line = c->catalogue.commands[i], *colon = strstr(line, ": ");
         int n = colon ? (int)(colon - line) : 0;
         char *member = sb_format("%.*s", n, line);
@@ -157,6 +203,30 @@ static const struct held_card *twin(struct sb_orchestrator *o, const struct sb_c
             return o->cards[i];
     }
     return NULL;
+}
+
+int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct sb_str *out, struct sb_err *err)
+{
+    struct sb_str failed;
+    sb_str_init(&failed);
+    int rc = sb_o_failed_before(o, draft, &failed, err);
+    bool by_itself = sb_name_find(&sb_specialists, draft->requested_by) > SB_BY_OPERATOR;
+    if (rc == 1 && by_itself) {
+        sb_str_addf(out, "no index is proposed for %s: %s; a specialist does not propose it again within %d days, a person may ask for it", draft->target, failed.p,
+                    SB_O_FAILED_DAYS);
+    } else if (rc == 1) {
+        char *why = sb_format("T%s. %s", failed.p + 1, draft->why);
+        rc = why ? 1 : sb_fail_nomem(err);
+        if (why) {
+            free(draft->why);
+            draft->why = why;
+        }
+        draft->risk = draft->risk < SB_MEDIUM ? SB_MEDIUM : draft->risk;
+        draft->confidence_ppm /= 2;
+    }
+    rc = rc == 1 && !by_itself ? 0 : rc;
+    sb_str_release(&failed);
+    return rc;
 }
 
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
@@ -200,6 +270,21 @@ static void back(struct sb_orchestrator *o, void *p)
     struct consult *c = p;
     struct held_case *held = sb_o_case(o, c->case_id);
     struct sb_err err = c->err;
+    if (c->editing) {
+        record_reads(o, held, c);
+        if (err.code == SB_OK && !c->advice.proposes)
+            sb_fail(&err, SB_ESTATE, "%s", c->advice.summary ? c->advice.summary : "the key could not be looked at");
+        struct sb_str unused;
+        sb_str_init(&unused);
+        if (err.code == SB_OK && sb_str_set(&c->advice.card.requested_by, c->edited_by)) /* who asks for this key */
+            sb_fail_nomem(&err);
+        if (err.code == SB_OK && sb_o_heed_failure(o, &c->advice.card, &unused, &err) > 0)
+            sb_fail(&err, SB_ESTATE, "%s", unused.p);
+        sb_str_release(&unused);
+        sb_o_edit_advised(o, c->seat, c->seq, &c->edit, &c->advice.card, &err);
+        free_consult(c);
+        return;
+    }
     if (!held) {
         free_consult(c);
         return;
@@ -208,10 +293,15 @@ static void back(struct sb_orchestrator *o, void *p)
     char *text = NULL;
     if (err.code == SB_OK && c->advice.proposes) {
         const struct held_card *same = twin(o, &c->advice.card);
-        if (same)
+        struct sb_str failed;
+        sb_str_init(&failed);
+        if (!same && sb_o_heed_failure(o, &c->advice.card, &failed, &err))
+            text = failed.len ? sb_str_take(&failed) : NULL;
+        else if (same)
             text = sb_format("%s proposes this index already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
         else if (sb_o_propose(o, &c->advice.card, "proposed by the Index Optimizer", &err) == 0)
             text = sb_format("%s: %s", c->card_id, c->advice.summary);
+        sb_str_release(&failed);
     } else if (err.code == SB_OK) {
         struct sb_str s;
         sb_str_init(&s);

@@ -166,6 +166,13 @@ static const char *said(int type, const struct held_card *c)
     }
 }
 
+void sb_o_answer_decision(struct sb_orchestrator *o, const struct seat *s, int type, int64_t seq, const char *id, struct held_card *c, const char *more, struct sb_err *err)
+{
+    if (err->code != SB_OK) /* a refusal is an event too; when even that cannot be recorded, the answer still says why */
+        sb_o_record(o, SB_ENTRY_REFUSED, &s->actor, &(struct refs){.card = c}, json_pack("{s:s,s:o}", "ask", sb_message_name(type), "why", sb_o_words(err->msg)), NULL);
+    sb_o_answer(o, s->id, seq, err, id, c ? c->card.case_id : NULL, "%s %s%s.", id ? id : "", c ? said(type, c) : "", more);
+}
+
 void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -185,7 +192,7 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
     if (c && m->type == SB_ASK_APPROVE)
         rc = sb_o_approve(o, s, c, d, &err);
     else if (c && editing)
-        rc = sb_o_edit(o, s, c, e, &err);
+        rc = sb_o_edit(o, s, m->seq, c, e, &err);
     else if (c && m->type == SB_ASK_ROLLBACK)
         rc = roll_back(o, s, c, d, &err);
     else if (c && m->type == SB_ASK_BREAKGLASS)
@@ -196,13 +203,14 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
         rc = measure_anew(o, c, &err);
     else if (c)
         rc = simple(o, s, c, m->type, d, &err);
-    if (rc && err.code == SB_OK)
+    if (rc < 0 && err.code == SB_OK)
         sb_fail_nomem(&err);
-    if (rc) /* a refusal is an event too; when even that cannot be recorded, the answer still says why */
-        sb_o_record(o, SB_ENTRY_REFUSED, &s->actor, &(struct refs){.card = c}, json_pack("{s:s,s:o}", "ask", sb_message_name(m->type), "why", sb_o_words(err.msg)), NULL);
+    if (rc == 0)
+        err = (struct sb_err)SB_ERR_INIT;
     char more[400] = "";
     if (c && rc == 0 && m->type == SB_ASK_APPROVE && c->card.state == SB_AWAITING_APPROVAL)
         sb_o_still_wanted(c, more, sizeof more);
-    sb_o_answer(o, seat, m->seq, &err, id, c ? c->card.case_id : NULL, "%s %s%s.", id ? id : "", c ? said(m->type, c) : "", more);
+    if (rc <= 0)
+        sb_o_answer_decision(o, s, m->type, m->seq, id, c, more, &err);
     free(id);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A person changes a card: its commands are made anew, it is a new revision with a new author, and its approvals are void. */
+ * A person changes a card: its commands are made anew, it is a new revision with a new author, and its approvals are void.
+ * What the card says was said about its key. With another key nothing of it holds, so the Index Optimizer looks first. */
 #include "private.h"
 
 #include <inttypes.h>
@@ -152,8 +153,9 @@ static json_t *sets_json(const struct sb_edit *e)
     return list;
 }
 
-/* A new revision: the editor becomes its author, approvals are void, policy is asked again. */
-int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, struct held_card *c, const struct sb_edit *e, struct sb_err *err)
+/* A new revision: the editor becomes its author, approvals are void, policy is asked again. said: about the new key, NULL
+ * before that is known. 1: it has to be found out first, and that has begun. */
+static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_card *said, struct sb_err *err)
 {
     if (sb_o_may_act(o, c, err))
         return -1;
@@ -177,6 +179,14 @@ int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, struct held_card 
     for (size_t i = 0; i < e->sets_n; i++)
         if (apply_set(&fresh, &e->sets[i], quorum, sizeof quorum, err))
             goto out;
+    if (!said && !sb_streq(fresh.index_key, c->card.index_key)) {
+        rc = sb_o_consult_edit(o, s, seq, c, e, fresh.index_key, err) ? -1 : 1;
+        goto out;
+    }
+    if (said && sb_index_card_adopt(&fresh, said, c->card.index_key)) {
+        sb_fail_nomem(err);
+        goto out;
+    }
     if (sb_index_card_rebuild(&fresh, o->facts.hello.set_name[0] != '\0', quorum, err))
         goto out;
     describe_diff(&diff, &c->card, &fresh);
@@ -200,4 +210,22 @@ out:
     sb_str_release(&diff);
     sb_card_release(&fresh);
     return rc;
+}
+
+int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_err *err)
+{
+    return make_edit(o, s, seq, c, e, NULL, err);
+}
+
+void sb_o_edit_advised(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_edit *e, struct sb_card *said, struct sb_err *err)
+{
+    struct seat *s = sb_o_seat(o, seat);
+    struct held_card *c = sb_o_card(o, e->card);
+    if (!s) /* who asked has gone: nobody would learn that the card is another one */
+        return;
+    if (err->code == SB_OK && !c)
+        sb_fail(err, SB_ESTATE, "%s has ended meanwhile", e->card);
+    if (err->code == SB_OK && make_edit(o, s, seq, c, e, said, err) && err->code == SB_OK)
+        sb_fail_nomem(err);
+    sb_o_answer_decision(o, s, SB_ASK_EDIT, seq, e->card, c, "", err);
 }

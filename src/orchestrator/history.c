@@ -13,13 +13,14 @@
 #define REACH_DAYS 30
 #define MAX_CARDS 10000000 /* a number above that is no card of ours */
 
-enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED, IT_WAS_ACCEPTED, IT_WAS_DECLINED };
+enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED, IT_WAS_ACCEPTED, IT_WAS_DECLINED, IT_FAILED_ITS_WATCH };
 
 struct happened {
     enum happening what;
     int64_t at, number;    /* number: of the card, 123 of C-000123 */
     char *card, *deployment, *by; /* by: who broke the glass */
     char fingerprint[SB_HEX_LEN + 1];
+    char *ns, *key, *words; /* of a card about an index; words: of the verdict, behind a FAIL */
     int environment, kind; /* enum sb_card_kind */
     bool edited;           /* accepted otherwise than it was proposed */
 };
@@ -64,7 +65,7 @@ static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_e
     bool glass = says(bytes, n, "\"kind\":\"breakglass\"") || says(bytes, n, "\"kind\":\"review\"");
     if (!glass && (!says(bytes, n, "\"kind\":\"state\"") ||
         !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\"") ||
-          says(bytes, n, "\"to\":\"approved\"") || says(bytes, n, "\"to\":\"rejected\"") || says(bytes, n, "\"to\":\"expired\""))))
+          says(bytes, n, "\"event\":\"watch_fail\"") || says(bytes, n, "\"to\":\"approved\"") || says(bytes, n, "\"to\":\"rejected\"") || says(bytes, n, "\"to\":\"expired\""))))
         return 0;
     int64_t *slot = SB_PUSH(k->seqs);
     if (!slot)
@@ -77,6 +78,8 @@ static enum happening what_became(const char *event, const char *to)
 {
     if (sb_streq(event, "start"))
         return IT_STARTED;
+    if (sb_streq(event, "watch_fail"))
+        return IT_FAILED_ITS_WATCH;
     if (sb_streq(to, "done"))
         return IT_WAS_DONE;
     if (sb_streq(to, "approved"))
@@ -88,6 +91,11 @@ static int64_t card_number(const char *id)
 {
     int64_t n;
     return sb_starts_with(id, "C-") && sb_parse_i64(id + 2, &n) == 0 && n > 0 && n < MAX_CARDS ? n : 0;
+}
+
+static int remember_index(struct happened *h, const struct sb_card *c, const char *words, struct sb_err *err)
+{
+    return sb_str_set(&h->ns, c->target) || sb_str_set(&h->key, c->index_key) || sb_str_set(&h->words, words) ? sb_fail_nomem(err) : 0;
 }
 
 static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
@@ -106,6 +114,7 @@ static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
             (e.kind == SB_ENTRY_BREAKGLASS && sb_str_set(&h->by, sb_json_str(json_object_get(e.body, "breakglass"), "by")))) {
             rc = sb_fail_nomem(err);
         } else {
+            rc = card.index_key && card.index_key[0] ? remember_index(h, &card, sb_json_str(e.body, "note"), err) : 0;
             h->what = glass ? (e.kind == SB_ENTRY_REVIEW ? GLASS_REVIEWED : GLASS_BROKEN) : what_became(event, to);
             h->kind = card.kind;
             h->number = card_number(card.id);
@@ -261,12 +270,57 @@ json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c)
     return out;
 }
 
+static int64_t when_of(const struct sb_history *h, const char *card, enum happening what)
+{
+    for (size_t i = h->items_n; i-- > 0;)
+        if (h->items[i].what == what && sb_streq(h->items[i].card, card))
+            return h->items[i].at;
+    return 0;
+}
+
+bool sb_o_taken_back(struct sb_orchestrator *o, const char *ns, int64_t *from, int64_t *to)
+{
+    if (catch_up(o, NULL))
+        return false;
+    const struct sb_history *h = o->history;
+    for (size_t i = h->items_n; i-- > 0;)
+        if (h->items[i].what == IT_WAS_ROLLED_BACK && sb_streq(h->items[i].ns, ns) && sb_streq(h->items[i].deployment, o->facts.id)) {
+            *to = h->items[i].at;
+            *from = when_of(h, h->items[i].card, IT_STARTED);
+            return *from > 0;
+        }
+    return false;
+}
+
+int sb_o_failed_before(struct sb_orchestrator *o, const struct sb_card *c, struct sb_str *out, struct sb_err *err)
+{
+    static const char verdict[] = "verdict FAIL: ";
+    int64_t now = sb_origin_wall_ms(o->opt.origin);
+    if (catch_up(o, err))
+        return -1;
+    for (size_t i = o->history->items_n; i-- > 0;) {
+        const struct happened *h = &o->history->items[i];
+        if (h->what != IT_FAILED_ITS_WATCH || h->kind != c->kind || now - h->at > SB_O_FAILED_DAYS * DAY_MS || !sb_streq(h->deployment, c->deployment_id) ||
+            !sb_streq(h->ns, c->target) || !sb_streq(h->key, c->index_key))
+            continue;
+        char at[SB_TIME_LEN + 1];
+        sb_time_format(at, h->at);
+        const char *words = sb_starts_with(h->words, verdict) ? h->words + sizeof verdict - 1 : h->words;
+        sb_str_addf(out, "the same index failed on %.10s at %.5sZ (%s): %s", at, at + 11, h->card, words ? words : "");
+        return sb_str_ok(out) ? 1 : sb_fail_nomem(err);
+    }
+    return 0;
+}
+
 void sb_o_free_history(struct sb_orchestrator *o)
 {
     for (size_t i = 0; o->history && i < o->history->items_n; i++) {
         free(o->history->items[i].card);
         free(o->history->items[i].deployment);
         free(o->history->items[i].by);
+        free(o->history->items[i].ns);
+        free(o->history->items[i].key);
+        free(o->history->items[i].words);
     }
     if (o->history)
         free(o->history->items);

@@ -321,6 +321,11 @@ json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c);
 const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err);
 /* What came of the proposals of one kind of card in one environment since then (at most thirty days are known). */
 int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t since, struct sb_autonomy_record *out, struct sb_err *err);
+/* Whether an index of this key on this collection failed its watch in the last days: 1 and a sentence about it is appended; 0: not. */
+#define SB_O_FAILED_DAYS 7
+int sb_o_failed_before(struct sb_orchestrator *o, const struct sb_card *c, struct sb_str *out, struct sb_err *err);
+/* From the start to the roll back of the last card about an index on this collection that was taken back, wall time. */
+bool sb_o_taken_back(struct sb_orchestrator *o, const char *ns, int64_t *from, int64_t *to);
 void sb_o_free_history(struct sb_orchestrator *o);
 
 /* ---- levels.c ---- */
@@ -376,9 +381,14 @@ int sb_o_other_hash(struct sb_orchestrator *o, const struct sb_card *card, const
 void sb_o_still_wanted(const struct held_card *c, char *out, size_t cap);
 
 void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+/* Answers a decision: a refusal goes on the record too. c may be NULL. more: appended to what is said of a success. */
+void sb_o_answer_decision(struct sb_orchestrator *o, const struct seat *s, int type, int64_t seq, const char *id, struct held_card *c, const char *more, struct sb_err *err);
 /* What stands in the way of a decision that leads to a change: -1 with err. */
 int sb_o_may_act(const struct sb_orchestrator *o, const struct held_card *c, struct sb_err *err);
-int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, struct held_card *c, const struct sb_edit *e, struct sb_err *err);
+/* 1: the key is another, and what that means is being looked at: the answer comes then, by sb_o_edit_advised. */
+int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_err *err);
+/* said: what the Index Optimizer says of the new key; it loses its content. err with a code: it could not say anything. */
+void sb_o_edit_advised(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_edit *e, struct sb_card *said, struct sb_err *err);
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
@@ -387,8 +397,16 @@ void sb_o_tick_anomalies(struct sb_orchestrator *o);
 int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *name,
                        const struct held_anomaly *anomaly, struct sb_err *err);
 
+/* Has the Index Optimizer say what an edited key serves, and then makes the edit: sb_o_edit_advised. */
+int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e, const char *key,
+                      struct sb_err *err);
+
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+
+/* What failed a short while ago is not proposed again by a specialist; where a person asks for it, the card says so first.
+ * 1: it is not to be proposed, and `out` says why. */
+int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct sb_str *out, struct sb_err *err);
 
 /* Puts a draft on the record as a card and hands it to policy. */
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err);
@@ -433,6 +451,9 @@ void sb_o_by_hand(const struct held_card *card, struct sb_str *out);
 
 /* ---- progress.c, watch.c, recover.c ---- */
 
+/* Brings what is shown of a build up to a reading of it: its phase, and how far the slowest member is in it, never backwards.
+ * False: it stays as it is shown. */
+bool sb_o_show_progress(struct sb_progress *shown, const struct sb_catalogue *builds, const char *index, size_t members);
 void sb_o_poll_progress(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_probe(struct sb_orchestrator *o, struct held_card *card);       /* SB_DO_PROBE */
 void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card);  /* SB_DO_WATCH */

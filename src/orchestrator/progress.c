@@ -30,29 +30,67 @@ static void free_progress(void *p)
     free(g);
 }
 
-/* The slowest member tells how far the build is. */
+/* What a build does one after the other, as the server's own messages name it. */
+static const struct {
+    const char *word, *shown;
+} phases[] = {{"scanning", "scanning the collection"}, {"inserting", "inserting keys"}, {"draining", "draining writes"}};
+
+static int phase_of(const char *text)
+{
+    for (size_t i = SB_COUNT(phases); text && i-- > 0;)
+        if (strstr(text, phases[i].word))
+            return (int)i;
+    return -1;
+}
+
+static double share(int64_t done, int64_t total)
+{
+    return total > 0 ? (double)done / (double)total : 0;
+}
+
+/* The slowest member tells how far the build is: the one in the earliest phase, and there the one that has done least. */
+static const struct sb_build_info *slowest_of(const struct sb_catalogue *c, const char *index)
+{
+    const struct sb_build_info *slowest = NULL;
+    for (size_t i = 0; i < c->builds_n; i++) {
+        const struct sb_build_info *b = &c->builds[i];
+        if (!sb_streq(b->name, index) || b->total <= 0 || b->done < 0)
+            continue;
+        int here = phase_of(b->msg), there = slowest ? phase_of(slowest->msg) : 0;
+        if (!slowest || here < there || (here == there && share(b->done, b->total) < share(slowest->done, slowest->total)))
+            slowest = b;
+    }
+    return slowest;
+}
+
+bool sb_o_show_progress(struct sb_progress *shown, const struct sb_catalogue *builds, const char *index, size_t members)
+{
+    const struct sb_build_info *b = slowest_of(builds, index);
+    if (!b)
+        return false;
+    int phase = phase_of(b->msg), before = shown->total > 0 ? phase_of(shown->phase) : -1;
+    if (phase < before || (shown->total > 0 && phase == before && share(b->done, b->total) < share(shown->done, shown->total)))
+        return false; /* a member that tells late, or another one's scale: the build has not gone back */
+    char text[256];
+    snprintf(text, sizeof text, "%s on %zu members, slowest %.100s", phase < 0 ? "building" : phases[phase].shown, members, b->member);
+    if (sb_str_set(&shown->phase, text))
+        return false;
+    shown->done = b->done;
+    shown->total = b->total;
+    /* the running time is the whole build's: behind its first phase it tells nothing of the present one */
+    double left = phase <= 0 && b->done > 0 ? (double)b->running_ms * (1 / share(b->done, b->total) - 1) : 0;
+    shown->eta_ms = left > 0 && left < 1e15 ? (int64_t)left : 0;
+    return true;
+}
+
 static void progress_back(struct sb_orchestrator *o, void *p)
 {
     struct progress *g = p;
     struct held_card *card = sb_o_card(o, g->card_id);
-    const struct sb_build_info *slowest = NULL;
-    for (size_t i = 0; g->have && i < g->builds.builds_n; i++) {
-        const struct sb_build_info *b = &g->builds.builds[i];
-        if (sb_streq(b->name, g->index) && b->total > 0 && (!slowest || b->done * slowest->total < slowest->done * b->total))
-            slowest = b;
-    }
     if (card) {
         card->run.polling = false;
-        struct sb_progress *shown = &card->card.progress;
-        if (slowest && (card->run.forward_away || card->run.unanswered)) {
-            char phase[256];
-            snprintf(phase, sizeof phase, "building on %zu members, slowest %.100s", g->members_n, slowest->member);
-            shown->done = slowest->done;
-            shown->total = slowest->total;
-            shown->eta_ms = slowest->done > 0 ? slowest->running_ms * (slowest->total - slowest->done) / slowest->done : 0;
-            if (sb_str_set(&shown->phase, phase) == 0)
-                sb_o_tell_all(o, SB_NEWS_CARD, &card->card);
-        }
+        if (g->have && (card->run.forward_away || card->run.unanswered) && sb_o_show_progress(&card->card.progress, &g->builds, g->index, g->members_n))
+            sb_o_tell_all(o, SB_NEWS_CARD, &card->card);
     }
     free_progress(g);
 }

@@ -224,7 +224,9 @@ static int keep_readings(struct sb_watch_report *report, struct taking *t, int64
     report->observed_s = t->work.covered_ms / 1000;
     if (report->observed_s > elapsed)
         report->observed_s = elapsed;
-    report->missing_s = elapsed - report->observed_s > settle_s ? elapsed - report->observed_s - settle_s : 0;
+    int64_t uncounted = elapsed - report->observed_s;
+    report->settling_s = uncounted < settle_s ? uncounted : settle_s;
+    report->missing_s = uncounted - report->settling_s;
     return 0;
 }
 
@@ -268,9 +270,10 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
         *reason = sb_format("not everything that decides could be measured: %s", blind.p);
     } else if (overdue || r->observed_s <= 0 || (double)r->observed_s < LEAST_OBSERVED * (double)(w->window_s - settle_s)) {
         verdict = SB_VERDICT_INCONCLUSIVE;
-        *reason = sb_format("the window was observed for %" PRId64 " of %" PRId64 " s only", r->observed_s, w->window_s);
+        *reason = sb_format("the window was observed for %" PRId64 " s only, of %" PRId64 " s behind its first %" PRId64 " s", r->observed_s, w->window_s - settle_s, settle_s);
     } else {
-        *reason = sb_format("every criterion was met over %" PRId64 " s and %" PRId64 " operations", r->observed_s, r->operations);
+        *reason = sb_format("every criterion was met over %" PRId64 " operations in %" PRId64 " s of the %" PRId64 " s window; its first %" PRId64 " s are not counted",
+                            r->operations, r->observed_s, w->window_s, r->settling_s);
     }
     sb_str_release(&breaches);
     sb_str_release(&blind);

@@ -52,6 +52,26 @@ static bool unread(const struct sb_tui *t, const struct sb_card *c, char out[512
     return true;
 }
 
+/* What the orchestrator would say to an approval by whoever sits here. */
+static bool not_by_you(const struct sb_tui *t, const struct sb_card *c, char out[512])
+{
+    const char *you = t->welcome.actor;
+    if (!you)
+        return false;
+    if (c->policy.requires.not_author && sb_streq(c->author, you)) {
+        snprintf(out, 512, "%.100s wrote this revision of %.100s: somebody else has to approve it.", you, c->id);
+        return true;
+    }
+    for (size_t i = 0; i < c->approvals_n; i++) {
+        const struct sb_approval *a = &c->approvals[i];
+        if (!a->voided && a->revision == c->revision && sb_streq(a->by, you)) {
+            snprintf(out, 512, "%.100s has approved %.100s already: another person is needed.", you, c->id);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
 {
     bool batch = action == SB_ACT_APPROVE && batch_meant(t);
@@ -88,6 +108,8 @@ bool decision_refused(const struct sb_tui *t, enum sb_action action, const struc
         snprintf(out + n, 512 - n, ".");
         return true;
     }
+    if (event == SB_EV_APPROVE && not_by_you(t, c, out))
+        return true;
     return event == SB_EV_APPROVE && top_view_of(t)->kind == VIEW_CARD && unread(t, c, out);
 }
 

@@ -55,18 +55,23 @@ static void catalogue(struct sb_catalogue *c, const char *indexes, const char *f
     json_decref(json);
 }
 
-static void ask(struct sb_workload *w, const struct sb_catalogue *c, const char *ns, const char *key, struct sb_index_advice *out)
+static void ask_as(struct sb_workload *w, const struct sb_catalogue *c, const char *ns, const char *key, const char *editor, struct sb_index_advice *out)
 {
     struct sb_history *h = sb_history_new();
     struct sb_ns_work work = {600, 600 * 15000, 120, 120 * 2000, 60000};
     sb_history_add(h, "shop.orders", NOW_MS - 60000, NOW_MS, &work);
     sb_history_observed(h, NOW_MS - 60000, NOW_MS);
     struct sb_index_question q = {.ns = ns, .from = NOW_MS - 60000, .to = NOW_MS + 1000, .workload = w, .history = h, .catalogue = c, .key = key, .replicated = true,
-                                  .card_id = "C-000001", .case_id = "K-000001", .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice", .now = NOW_MS};
+                                  .card_id = "C-000001", .case_id = "K-000001", .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice", .now = NOW_MS, .edited_by = editor};
     struct sb_err err = SB_ERR_INIT;
     sb_assert_ok(sb_index_advise(&q, out, &err), err);
     assert_non_null(out->summary);
     sb_history_free(h);
+}
+
+static void ask(struct sb_workload *w, const struct sb_catalogue *c, const char *ns, const char *key, struct sb_index_advice *out)
+{
+    ask_as(w, c, ns, key, NULL, out);
 }
 
 static const char fields[] = "{\"path\":\"customer_email\",\"present_ppm\":1000000,\"distinct_ppm\":900000,\"array\":false,\"value_bytes\":30},"
@@ -243,6 +248,110 @@ static void an_index_asked_for_is_proposed_unless_it_is_there(void **state)
     sb_workload_free(w);
 }
 
+/* What a key that a person wrote serves is looked up, not taken over from the key that stood there. */
+static void an_edited_key_is_judged_by_the_same_shapes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *says;
+        int shapes;
+        int64_t confidence_ppm;
+    } rows_[] = {
+        {"{customer_email: 1, created_at: 1}", "bob changed the key of this index. find", 1, 900000},
+        {"{customer_email: 1}", "in part only", 0, 300000},
+        {"{status: 1}", "serves none of the slow operations", 0, 300000},
+        {"{created_at: -1, customer_email: 1}", "serves none of the slow operations", 0, 300000},
+        {"{customer_email: 'hashed'}", "serves none of the slow operations", 0, 300000},
+        {"{nosuch: 1}", "the field nosuch is in none of the 500 sampled documents", 0, 100000},
+    };
+    struct sb_workload *w = new_workload();
+    struct sb_catalogue c;
+    char with[2048];
+    logged(w, 30, FIND("{\"customer_email\":\"x\"}", ",\"sort\":{\"created_at\":-1}"), 20000, 5, 210, "\"hasSortStage\":true,");
+    snprintf(with, sizeof with, "%s,{\"path\":\"nosuch\",\"present_ppm\":0,\"distinct_ppm\":0,\"array\":false}", fields);
+    catalogue(&c, "", with);
+    for (size_t i = 0; i < SB_COUNT(rows_); i++) {
+        struct sb_index_advice a;
+        struct sb_err err = SB_ERR_INIT;
+        char *key = sb_index_key_read(rows_[i].key, &err);
+        assert_non_null(key);
+        ask_as(w, &c, "shop.orders", key, "bob", &a);
+        assert_true(a.proposes);
+        if (!strstr(a.card.why, rows_[i].says) || (int)a.card.shapes_n != rows_[i].shapes || a.card.confidence_ppm != rows_[i].confidence_ppm)
+            fail_msg("%s: %s, %zu shapes, %lld", rows_[i].key, a.card.why, a.card.shapes_n, (long long)a.card.confidence_ppm);
+        assert_int_equal(a.card.impact.docs_saved > 0, rows_[i].shapes > 0);
+        assert_int_equal(a.card.risk, strstr(a.card.why, "Warning: ") ? SB_MEDIUM : SB_LOW);
+        sb_index_advice_release(&a);
+        free(key);
+    }
+    sb_catalogue_release(&c);
+    sb_workload_free(w);
+}
+
+/* An index on an array has an entry for each element: in size, work and keys written. */
+static void an_array_costs_an_entry_for_each_element(void **state)
+{
+    (void)state;
+    static const char array[] = "{\"path\":\"status\",\"present_ppm\":1000000,\"distinct_ppm\":8000,\"array\":false,\"value_bytes\":8},"
+                                "{\"path\":\"tags\",\"present_ppm\":500000,\"distinct_ppm\":50000,\"array\":true,\"array_mean_milli\":41000,\"value_bytes\":8}";
+    struct sb_workload *w = new_workload();
+    struct sb_catalogue c;
+    struct sb_index_advice plain, many;
+    catalogue(&c, "", array);
+    ask(w, &c, "shop.orders", "{\"status\":1}", &plain);
+    ask(w, &c, "shop.orders", "{\"tags\":1}", &many);
+    /* half of the documents have 41 elements, the others one entry for nothing: 21 on average */
+    assert_int_equal(many.card.impact.bytes, 21 * plain.card.impact.bytes);
+    assert_int_equal(many.card.impact.writes_per_s_milli, 21 * plain.card.impact.writes_per_s_milli);
+    assert_int_equal(many.card.blast_radius.writes_per_s_milli, plain.card.blast_radius.writes_per_s_milli);
+    assert_int_equal(many.card.blast_radius.est_duration_ms - 1000, 21 * (plain.card.blast_radius.est_duration_ms - 1000));
+    assert_true(plain.card.blast_radius.est_duration_ms > 1000);
+    assert_int_equal(plain.card.risk, SB_LOW);
+    assert_int_equal(many.card.risk, SB_MEDIUM); /* 8.4 of 9 MB */
+    sb_index_advice_release(&plain);
+    sb_index_advice_release(&many);
+    sb_catalogue_release(&c);
+    sb_workload_free(w);
+}
+
+/* The limits of a new card do not come from the time in which an index that was taken back was there. */
+static void a_baseline_leaves_out_an_index_that_was_taken_back(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t void_from, void_to, mean;
+    } rows_[] = {{0, 0, 12000}, {-200000, -100000, 4000}, {-200000, -20000, 2000}, {-900000, -700000, 12000}};
+    struct sb_workload *w = new_workload();
+    struct sb_catalogue c;
+    struct sb_history *h = sb_history_new();
+    /* 2 ms for long, 20 ms while the index was there, then 4 ms */
+    for (int64_t at = NOW_MS - 600000; at < NOW_MS; at += 5000) {
+        int64_t us = at < NOW_MS - 200000 ? 2000 : at < NOW_MS - 100000 ? 20000 : 4000;
+        struct sb_ns_work work = {100, 100 * us, 0, 0, 5000};
+        sb_history_add(h, "shop.orders", at, at + 5000, &work);
+        sb_history_observed(h, at, at + 5000);
+    }
+    catalogue(&c, "", fields);
+    for (size_t i = 0; i < SB_COUNT(rows_); i++) {
+        struct sb_index_advice a;
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_index_question q = {.ns = "shop.orders", .from = NOW_MS - 200000, .to = NOW_MS + 5000, .workload = w, .history = h, .catalogue = &c, .key = "{\"status\":1}",
+                                      .card_id = "C-000001", .case_id = "K-000001", .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice",
+                                      .void_from = rows_[i].void_from ? NOW_MS + rows_[i].void_from : 0, .void_to = rows_[i].void_to ? NOW_MS + rows_[i].void_to : 0};
+        sb_assert_ok(sb_index_advise(&q, &a, &err), err);
+        int64_t mean = 0;
+        for (size_t k = 0; k < a.card.watch.criteria_n; k++)
+            if (sb_streq(a.card.watch.criteria[k].metric, "ns_read_latency_us"))
+                mean = a.card.watch.criteria[k].baseline;
+        if (mean < rows_[i].mean * 9 / 10 || mean > rows_[i].mean * 11 / 10)
+            fail_msg("row %zu: %lld us", i, (long long)mean);
+        sb_index_advice_release(&a);
+    }
+    sb_history_free(h);
+    sb_catalogue_release(&c);
+    sb_workload_free(w);
+}
+
 static void keys_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -267,6 +376,9 @@ int main(void)
         cmocka_unit_test(the_card_says_what_it_does_and_how_it_is_judged),
         cmocka_unit_test(nothing_on_the_servers_own_collections),
         cmocka_unit_test(an_index_asked_for_is_proposed_unless_it_is_there),
+        cmocka_unit_test(an_edited_key_is_judged_by_the_same_shapes),
+        cmocka_unit_test(an_array_costs_an_entry_for_each_element),
+        cmocka_unit_test(a_baseline_leaves_out_an_index_that_was_taken_back),
         cmocka_unit_test(keys_that_are_none_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,54 @@ static void policy_allows_it_by_itself(void **state)
 }
 
 /* A server's words, or our own cut of them, may be no UTF-8: that keeps nothing off the record. */
+static const struct sb_criterion *criterion(const struct sb_card *c, const char *metric)
+{
+    for (size_t i = 0; i < c->watch.criteria_n; i++)
+        if (sb_streq(c->watch.criteria[i].metric, metric))
+            return &c->watch.criteria[i];
+    return NULL;
+}
+
+/* Nothing that was said of the old key is left on the card; a name that a person gave stays, with a warning. */
+static void another_key_is_another_card(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &staging);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    char *old_why = sb_format("%s", l.card.why);
+    assert_int_equal(lab_edit(&l, &l.alice, "key", "{\"nosuch\": 1}"), 0);
+    lab_until_revision(&l, 2);
+    assert_string_equal(l.card.title, "Create index nosuch_1 on shop.orders");
+    assert_string_equal(l.card.index_name, "nosuch_1");
+    assert_string_not_equal(l.card.why, old_why);
+    assert_non_null(strstr(l.card.why, "nosuch is in none of the 500 sampled documents"));
+    assert_non_null(strstr(l.card.why, "has not been measured"));
+    assert_int_equal(l.card.risk, SB_MEDIUM);
+    assert_true(l.card.confidence_ppm == 100000 && l.card.impact.score_ppm == 0 && l.card.impact.docs_saved == 0 && l.card.shapes_n == 0);
+    assert_null(criterion(&l.card, "shape_docs_per_returned"));
+    assert_string_equal(criterion(&l.card, "index_uses")->subject, "nosuch_1");
+    bool about_it = false;
+    for (size_t i = 0; i < l.card.evidence_n; i++) {
+        about_it |= sb_streq(l.card.evidence[i].what, "nosuch");
+        assert_string_not_equal(l.card.evidence[i].what, "customer_id");
+    }
+    assert_true(about_it);
+    assert_non_null(strstr(l.card.steps[0].undo, "nosuch_1"));
+
+    assert_int_equal(lab_edit(&l, &l.alice, "name", "by_hand"), 0);
+    lab_until_revision(&l, 3);
+    assert_int_equal(lab_edit(&l, &l.alice, "key", "{\"total\": 1}"), 0);
+    lab_until_revision(&l, 4);
+    assert_string_equal(l.card.index_name, "by_hand");
+    assert_non_null(strstr(l.card.why, "its name, by_hand, was given by hand"));
+    assert_null(strstr(l.card.why, "nosuch"));
+    refused(&l, lab_edit(&l, &l.alice, "key", "{\"total\": 1}"), 2, "nothing was changed");
+    free(old_why);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_EDIT, NULL), 3);
+}
+
 static void words_that_are_no_utf8(void **state)
 {
     (void)state;
@@ -237,6 +285,7 @@ int main(void)
         cmocka_unit_test(the_clock_is_set_back),
         cmocka_unit_test(read_only_decides_nothing),
         cmocka_unit_test(policy_allows_it_by_itself),
+        cmocka_unit_test(another_key_is_another_card),
         cmocka_unit_test(words_that_are_no_utf8),
         cmocka_unit_test(several_at_once_where_policy_says_so),
         cmocka_unit_test(in_prod_one_by_one),

@@ -79,6 +79,111 @@ static void history_is(struct fixture *f, struct sb_card c, int64_t today, int64
     sb_card_release(&c);
 }
 
+/* One poll of two members, and what the screen says then. */
+static void a_build_is_never_shown_to_go_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *msg[2];
+        int64_t done[2], total[2];
+        const char *phase, *member;
+        int64_t shown, of;
+        bool changes;
+    } polls[] = {
+        {{"Index Build: scanning collection Index Build: scanning collection: 10/100 10%", "Index Build: scanning collection"}, {30, 10}, {100, 100}, "scanning the collection on 2 members", "slowest b", 10, 100, true},
+        {{"Index Build: scanning collection", "Index Build: scanning collection"}, {40, 60}, {100, 100}, "scanning the collection", "slowest a", 40, 100, true},
+        /* the slower one had not told; then another scale with a smaller share */
+        {{"Index Build: scanning collection", "Index Build: scanning collection"}, {50, 20}, {100, 100}, "scanning the collection", "slowest a", 40, 100, false},
+        {{"Index Build: scanning collection", "Index Build: scanning collection"}, {60, 300}, {200, 1000}, "scanning the collection", "slowest a", 40, 100, false},
+        /* one is a phase ahead: the other tells */
+        {{"Index Build: inserting keys from external sorter into index", "Index Build: scanning collection"}, {1, 90}, {100, 100}, "scanning the collection", "slowest b", 90, 100, true},
+        {{"Index Build: inserting keys from external sorter into index", "Index Build: inserting keys from external sorter into index"}, {2, 30}, {100, 100}, "inserting keys on 2 members", "slowest a", 2, 100, true},
+        {{"Index Build: inserting keys from external sorter into index", "Index Build: scanning collection"}, {9, 99}, {100, 100}, "inserting keys", "slowest a", 2, 100, false},
+    };
+    struct sb_progress shown = {.step = 1};
+    for (size_t i = 0; i < SB_COUNT(polls); i++) {
+        struct sb_build_info builds[2] = {{.name = (char *)(uintptr_t)"x", .member = (char *)(uintptr_t)"a"}, {.name = (char *)(uintptr_t)"x", .member = (char *)(uintptr_t)"b"}};
+        struct sb_catalogue c = {.builds = builds, .builds_n = 2};
+        for (size_t k = 0; k < 2; k++) {
+            builds[k].msg = (char *)(uintptr_t)polls[i].msg[k];
+            builds[k].done = polls[i].done[k];
+            builds[k].total = polls[i].total[k];
+        }
+        assert_false(sb_o_show_progress(&shown, &c, "another", 2));
+        bool changed = sb_o_show_progress(&shown, &c, "x", 2);
+        if (changed != polls[i].changes || !strstr(shown.phase, polls[i].phase) || !strstr(shown.phase, polls[i].member) || shown.done != polls[i].shown || shown.total != polls[i].of)
+            fail_msg("poll %zu: %s, %lld of %lld", i, shown.phase, (long long)shown.done, (long long)shown.total);
+    }
+    free(shown.phase);
+}
+
+static void failed_is(struct fixture *f, const char *deployment, const char *ns, const char *key, const char *words)
+{
+    struct sb_card c = card("C-000009", deployment, SB_ENV_PROD, "other_name");
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str out;
+    sb_str_init(&out);
+    assert_int_equal(sb_str_set(&c.target, ns) || sb_str_set(&c.index_key, key), 0);
+    assert_int_equal(sb_o_failed_before(&f->o, &c, &out, &err), words != NULL);
+    if (words && !strstr(out.p, words))
+        fail_msg("%s", out.p);
+    sb_str_release(&out);
+    sb_card_release(&c);
+}
+
+/* A specialist does not propose it again; a person who asks for it reads it first. */
+static void heeded(struct fixture *f, const char *who, bool proposed)
+{
+    struct sb_card c = card("C-000009", "prod1", SB_ENV_PROD, "a_1");
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str out;
+    sb_str_init(&out);
+    c.confidence_ppm = 900000;
+    assert_int_equal(sb_str_set(&c.index_key, "{a:1}") || sb_str_set(&c.why, "It helps.") || sb_str_set(&c.requested_by, who), 0);
+    assert_int_equal(sb_o_heed_failure(&f->o, &c, &out, &err), !proposed);
+    if (proposed) {
+        assert_true(sb_starts_with(c.why, "The same index failed on ") && strstr(c.why, "limit 5. It helps."));
+        assert_true(c.risk == SB_MEDIUM && c.confidence_ppm == 450000 && out.len == 0);
+    } else {
+        assert_non_null(strstr(out.p, "the same index failed on "));
+        assert_non_null(strstr(out.p, "within 7 days"));
+    }
+    sb_str_release(&out);
+    sb_card_release(&c);
+}
+
+static void what_failed_its_watch_is_known_for_a_week(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "failed");
+    snprintf(f.o.facts.id, sizeof f.o.facts.id, "prod1");
+    int64_t start = f.origin.start_wall_ms, from, to;
+    struct sb_card c = card("C-000001", "prod1", SB_ENV_PROD, "a_1");
+    assert_int_equal(sb_str_set(&c.index_key, "{a:1}"), 0);
+    assert_false(sb_o_taken_back(&f.o, "shop.orders", &from, &to));
+    carry_out(&f, c, NULL, false);
+    put(&f, SB_ENTRY_STATE, "C-000001", json_pack("{s:s,s:s,s:s,s:s}", "event", "watch_fail", "from", "watching", "to", "failed", "note", "verdict FAIL: reads is 9 us, limit 5"), false);
+    failed_is(&f, "prod1", "shop.orders", "{a:1}", "(C-000001): reads is 9 us, limit 5");
+    failed_is(&f, "prod2", "shop.orders", "{a:1}", NULL);
+    heeded(&f, "alice", true);
+    heeded(&f, "anomaly_detector", false);
+    failed_is(&f, "prod1", "shop.carts", "{a:1}", NULL);
+    failed_is(&f, "prod1", "shop.orders", "{a:-1}", NULL);
+    assert_false(sb_o_taken_back(&f.o, "shop.orders", &from, &to));
+    f.origin.start_wall_ms = start + 60000;
+    put(&f, SB_ENTRY_STATE, "C-000001", json_pack("{s:s,s:s,s:s,s:s}", "event", "x", "from", "rolling_back", "to", "rolled_back", "note", "n"), false);
+    assert_true(sb_o_taken_back(&f.o, "shop.orders", &from, &to));
+    assert_true(to - from >= 60000 && to - from < 120000);
+    assert_false(sb_o_taken_back(&f.o, "shop.carts", &from, &to));
+    f.origin.start_wall_ms = start + 6 * DAY_MS;
+    failed_is(&f, "prod1", "shop.orders", "{a:1}", "failed on");
+    f.origin.start_wall_ms = start + 8 * DAY_MS;
+    failed_is(&f, "prod1", "shop.orders", "{a:1}", NULL);
+    sb_o_free_history(&f.o);
+    sb_ledger_close(f.o.ledger);
+}
+
 static void what_was_carried_out_outlives_a_restart(void **state)
 {
     (void)state;
@@ -256,6 +361,8 @@ static void waivers_are_read_anew_each_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_build_is_never_shown_to_go_back),
+        cmocka_unit_test(what_failed_its_watch_is_known_for_a_week),
         cmocka_unit_test(what_was_carried_out_outlives_a_restart),
         cmocka_unit_test(a_level_is_lowered_by_its_record_and_raised_by_policy),
         cmocka_unit_test(waivers_are_read_anew_each_time),

@@ -51,6 +51,77 @@ static void an_unread_card_is_not_approved_and_says_which_tab(void **state)
     console_close(&c);
 }
 
+/* Whoever wrote it, or has approved it, is told so before any question is asked, and the list of tab 4 says the same. */
+static void who_cannot_approve_is_told_first(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *change, *says;
+    } rows[] = {{"{\"author\":\"alice\"}", "alice wrote this revision of C-000001"},
+                {"{\"approvals\":[{\"by\":\"alice\",\"how\":\"console\",\"hash\":\"0\",\"revision\":1,\"at\":\"2026-11-24T14:05:00.000Z\",\"nonce\":\"0\"}]}",
+                 "alice has approved C-000001 already"}};
+    for (size_t i = 0; i < SB_COUNT(rows); i++) {
+        struct console c;
+        char line[512];
+        console_on_card(&c, keymap, 120, 40);
+        snprintf(line, sizeof line, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":%s}", rows[i].change);
+        console_json(&c, line);
+        read_card(&c);
+        press(&c, "A");
+        assert_shows(&c, rows[i].says);
+        assert_not_shown(&c, "What is signed");
+        press(&c, "4 End");
+        assert_shows(&c, rows[i].says);
+        assert_not_shown(&c, "measure-anew");
+        assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL), 0);
+        console_close(&c);
+    }
+}
+
+/* A card that has started says nothing of what counted before its start: no deadline, no number of approvals to come. */
+static void what_is_over_is_not_said_any_more(void **state)
+{
+    (void)state;
+    static const char *const over[] = {"executing", "watching", "done", "failed", "rolling_back", "rolled_back"};
+    struct console c;
+    char line[512];
+    console_on_card(&c, keymap, 120, 40);
+    press(&c, "3 Enter");
+    assert_shows(&c, "approve by");
+    assert_shows(&c, "0 of 1");
+    console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"state\":\"approved\"}}");
+    assert_not_shown(&c, "approve by");
+    assert_shows(&c, "execute by");
+    for (size_t i = 0; i < SB_COUNT(over); i++) {
+        snprintf(line, sizeof line, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"state\":\"%s\"}}", over[i]);
+        console_json(&c, line);
+        assert_not_shown(&c, "approve by");
+        assert_not_shown(&c, "execute by");
+        assert_not_shown(&c, "0 of 1");
+        assert_shows(&c, "none was given");
+    }
+    console_close(&c);
+}
+
+/* The parts of a window add up, what is left of it is never more than it is, and a verdict before its end leaves the rest empty. */
+static void the_watch_tab_adds_up(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 120, 40);
+    press(&c, "3 Enter 6");
+    console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"state\":\"watching\",\"report\":{\"opened_at\":\"2026-11-24T14:09:00.000Z\","
+                     "\"ends_at\":\"2026-11-24T14:14:00.000Z\"}}}"); /* it begins ahead of the time the strip tells */
+    assert_shows(&c, "5 min left");
+    console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"state\":\"failed\",\"report\":{\"opened_at\":\"2026-11-24T14:00:00.000Z\","
+                     "\"ends_at\":\"2026-11-24T14:05:00.000Z\",\"verdict\":\"FAIL\",\"reason\":\"too slow\",\"observed_s\":60,\"missing_s\":26,\"settling_s\":14,\"operations\":700}}}");
+    assert_shows(&c, "700 operations in 60 s; the first 14 s, in which plans and caches settle, are not counted; 26 s could not be observed");
+    assert_shows(&c, "\xE2\x96\x88\xE2\x96\x91"); /* not full */
+    assert_shows(&c, "at the verdict");
+    assert_not_shown(&c, "left;");
+    console_close(&c);
+}
+
 /* All keys of the sequence in one read: nothing was on the screen in between. */
 static void typing_ahead_does_not_approve(void **state)
 {
@@ -338,6 +409,9 @@ int main(void)
     keymap = keymap_of("default");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_card_is_approved_by_its_key_and_the_typed_name),
+        cmocka_unit_test(who_cannot_approve_is_told_first),
+        cmocka_unit_test(what_is_over_is_not_said_any_more),
+        cmocka_unit_test(the_watch_tab_adds_up),
         cmocka_unit_test(an_unread_card_is_not_approved_and_says_which_tab),
         cmocka_unit_test(typing_ahead_does_not_approve),
         cmocka_unit_test(keys_before_the_question_is_seen_do_nothing),

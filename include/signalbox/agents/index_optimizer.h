@@ -24,11 +24,14 @@
 struct sb_index_question {
     const char *ns;
     int64_t from, to;                  /* the evidence window, deployment time */
+    int64_t void_from, void_to;        /* deployment time in which an index that was taken back was there: no baseline of the
+                                        * limits is taken from it; both 0: there was none */
     const struct sb_workload *workload;
     const struct sb_history *history;
     const struct sb_catalogue *catalogue;
     const struct sb_anomaly *anomaly;  /* NULL: nobody raised one */
     const char *key, *name;            /* an index that was asked for in so many words; NULL: find one */
+    const char *edited_by;             /* who put this key on a card that had another; NULL: nobody */
     bool replicated;
     /* of the card to be */
     const char *card_id, *case_id, *deployment, *deployment_id, *requested_by;
@@ -71,5 +74,13 @@ char *sb_index_key_read(const char *text, struct sb_err *err);
 /* Rebuilds what an edit of name, key, options or window changes on a create_index card: title, target, commands, checks and
  * criteria. The card's fields index_name, index_key and index_options are the truth from which they are made. */
 int sb_index_card_rebuild(struct sb_card *card, bool replicated, const char *commit_quorum, struct sb_err *err);
+
+/* After an edit of the key: what was said about the old key is replaced by what is said about the new one. `said` is the
+ * advice's card for the new key, and loses its content to the card. The card keeps its name where a person gave it one, its
+ * options and its window. Rebuild it afterwards. old_key: the key before the edit. -1 out of memory. */
+int sb_index_card_adopt(struct sb_card *card, struct sb_card *said, const char *old_key);
+
+/* The name the server's own tools give an index of this key. The caller frees it; NULL out of memory. */
+char *sb_index_default_name(const char *key);
 
 #endif

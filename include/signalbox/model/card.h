@@ -106,7 +106,8 @@ struct sb_reading {
 
 struct sb_watch_report {
     int64_t opened_at, ends_at; /* deployment time */
-    int64_t observed_s, missing_s;
+    int64_t observed_s, missing_s; /* what counted; what should have and was not seen */
+    int64_t settling_s;            /* at the beginning, in which plans and caches settle: not counted. The three add up to the time gone by */
     int64_t operations;
     struct sb_reading *readings;
     size_t readings_n;
@@ -115,6 +116,9 @@ struct sb_watch_report {
     char *remedy; /* "hide" or "drop" behind a FAIL */
 };
 extern const struct sb_schema sb_watch_report_schema;
+
+/* How long a window had been open at its last reading, as its parts add up. */
+int64_t sb_watch_elapsed_s(const struct sb_watch_report *r);
 
 struct sb_rejected {
     char *key; /* as people read it */

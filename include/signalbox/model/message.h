@@ -87,6 +87,7 @@ struct sb_edit {
     struct sb_set *sets;
     size_t sets_n;
 };
+extern const struct sb_schema sb_edit_schema;
 
 /* Without `match` a page of rows. With it the rows that fit it, of as many as can be gone through in some milliseconds: the
  * answer says how far that was, and whoever wants more asks on from there. */

@@ -130,11 +130,10 @@ static void undo(const struct sb_card *c, struct sb_page *p)
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", %zu command%s on tab 5", c->steps_n, c->steps_n == 1 ? "" : "s");
 }
 
-static void approvers(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+/* What policy wants before a start; later verdicts are about something else, a roll back for example. */
+static void wanted(const struct sb_card *c, size_t given, struct sb_page *p)
 {
     const struct sb_requires *r = &c->policy.requires;
-    view_label(p, "Approvals");
-    size_t given = sb_card_approvals(c);
     sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%zu of %" PRId64, given, sb_card_approvals_wanted(c));
     if (r->not_author)
         sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, ", by somebody else than %s", c->author && c->author[0] ? c->author : "the author");
@@ -146,6 +145,26 @@ static void approvers(const struct sb_tui *t, const struct sb_card *c, struct sb
         sb_page_wrap(p, SB_ROLE_TEXT, LABEL, "; the target's name is typed");
     else if (r->batch)
         sb_page_wrap(p, SB_ROLE_TEXT, LABEL, "; together with marked cards of its class, if wanted");
+}
+
+static bool waits_for_start(const struct sb_card *c)
+{
+    return c->state == SB_APPROVED || c->state == SB_SCHEDULED;
+}
+
+static bool waits_for_decision(const struct sb_card *c)
+{
+    return c->state == SB_DRAFT || c->state == SB_PROPOSED || c->state == SB_AWAITING_APPROVAL || c->state == SB_STALE || c->state == SB_EXPIRED;
+}
+
+static void approvers(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    view_label(p, "Approvals");
+    size_t given = sb_card_approvals(c);
+    if (waits_for_decision(c) || waits_for_start(c))
+        wanted(c, given, p);
+    else
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, given ? "%zu given" : "none was given", given);
     for (size_t i = 0; i < c->approvals_n; i++) {
         const struct sb_approval *a = &c->approvals[i];
         char when[TEXT_MAX];
@@ -198,6 +217,22 @@ static void progress(const struct sb_card *c, struct sb_page *p)
     }
 }
 
+/* Only the moments that still count: none once it has started. */
+static void expires(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    bool decide = waits_for_decision(c);
+    if (!decide && !waits_for_start(c))
+        return;
+    view_label(p, "Expires");
+    if (decide)
+        when_and_left(t, p, "approve by", c->approve_by);
+    if (decide && c->approve_by && c->execute_by)
+        sb_page_text(p, SB_ROLE_TEXT, ", ");
+    when_and_left(t, p, "execute by", c->execute_by);
+    if (!c->execute_by && !(decide && c->approve_by))
+        sb_page_text(p, SB_ROLE_TEXT, "never");
+}
+
 /* In red and in words, before everything else that is said of the card. */
 static void glass(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
@@ -232,13 +267,7 @@ void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_pag
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, ", confidence %s", text);
     undo(c, p);
     approvers(t, c, p);
-    view_label(p, "Expires");
-    when_and_left(t, p, "approve by", c->approve_by);
-    if (c->approve_by && c->execute_by)
-        sb_page_text(p, SB_ROLE_TEXT, ", ");
-    when_and_left(t, p, "execute by", c->execute_by);
-    if (!c->approve_by && !c->execute_by)
-        sb_page_text(p, SB_ROLE_TEXT, "never");
+    expires(t, c, p);
     blast(c, p);
     expected(c, p);
     view_label(p, "Policy");

@@ -115,7 +115,7 @@ static void possible(const struct sb_tui *t, const struct sb_card *c, struct sb_
         sb_page_line(p);
         sb_page_text(p, SB_ROLE_TEXT, "  ");
         sb_page_field(p, SB_ROLE_KEY, 4, keys);
-        sb_page_field(p, no ? SB_ROLE_DIM : SB_ROLE_STRONG, 14, sb_actions[a].name);
+        sb_page_field(p, no ? SB_ROLE_DIM : SB_ROLE_STRONG, 14, a == SB_ACT_PAUSE && c->state == SB_PAUSED ? "resume" : sb_actions[a].label);
         sb_page_wrap(p, no ? SB_ROLE_TEXT : SB_ROLE_GOOD, 20, no ? why : "yes");
     }
 }
@@ -207,7 +207,7 @@ static void sparks(const struct sb_criterion *k, const struct trace *seen, struc
     sb_page_spark(p, SB_ROLE_TEXT, &k->limit, 1, most);
 }
 
-static void criterion(const struct sb_criterion *k, const struct sb_reading *r, const struct trace *seen, struct sb_page *p)
+static void criterion(const struct sb_criterion *k, const struct sb_reading *r, const struct trace *seen, bool ended, struct sb_page *p)
 {
     char before[TEXT_MAX], now[TEXT_MAX], limit[TEXT_MAX];
     fmt_value(before, k->baseline, k->unit);
@@ -227,7 +227,7 @@ static void criterion(const struct sb_criterion *k, const struct sb_reading *r, 
     sb_page_tab(p, 13);
     sb_page_text(p, SB_ROLE_DIM, "before ");
     sb_page_field(p, SB_ROLE_TEXT, 12, k->has_baseline ? before : "-");
-    sb_page_text(p, SB_ROLE_DIM, " now ");
+    sb_page_text(p, SB_ROLE_DIM, ended ? " at the verdict " : " now ");
     sb_page_field(p, judged ? SB_ROLE_STRONG : SB_ROLE_DOUBT, 12, now);
     sb_page_text(p, SB_ROLE_DIM, " limit ");
     sb_page_textf(p, SB_ROLE_TEXT, "%s %s", k->at_least ? ">=" : "<=", limit);
@@ -265,25 +265,29 @@ void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page 
         sb_page_wrap(p, SB_ROLE_DANGER, LABEL, r->remedy);
     }
     view_label(p, "Window");
-    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s, at least %s operations", window, need);
+    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s (%" PRId64 " s) once carried out, at least %s operations", window, w->window_s, need);
     if (r->opened_at) {
-        int64_t now = deployment_now(t), ms = gap(now, r->ends_at);
-        fmt_left(left, ms > 0 ? ms : 0);
-        view_label(p, "So far");
-        if (r->verdict == SB_VERDICT_NONE && now)
+        /* the strip's time may lag behind the report's: before the window is as much as at its beginning */
+        int64_t whole = gap(r->opened_at, r->ends_at), now = deployment_now(t), ms = gap(now, r->ends_at);
+        bool ended = r->verdict != SB_VERDICT_NONE;
+        fmt_left(left, ms < 0 ? 0 : ms > whole ? whole : ms);
+        view_label(p, ended ? "Measured" : "So far");
+        if (!ended && now)
             sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s left; ", left);
         sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s operations in %" PRId64 " s", ops, r->observed_s);
+        if (r->settling_s)
+            sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "; the first %" PRId64 " s, in which plans and caches settle, are not counted", r->settling_s);
         if (r->missing_s)
-            sb_page_wrapf(p, SB_ROLE_DOUBT, LABEL, ", %" PRId64 " s could not be observed", r->missing_s);
+            sb_page_wrapf(p, SB_ROLE_DOUBT, LABEL, "; %" PRId64 " s could not be observed", r->missing_s);
         sb_page_line(p);
         sb_page_tab(p, LABEL);
-        int64_t whole = gap(r->opened_at, r->ends_at);
-        sb_page_bar(p, 30, r->verdict != SB_VERDICT_NONE ? whole : gap(r->opened_at, now), whole);
+        int64_t past = ended ? ms_of(sb_watch_elapsed_s(r)) : gap(r->opened_at, now);
+        sb_page_bar(p, 30, past < 0 ? 0 : past, whole);
         sb_page_text(p, SB_ROLE_DIM, " of the window");
     }
     view_heading(p, "Criteria");
     for (size_t i = 0; i < w->criteria_n; i++)
-        criterion(&w->criteria[i], i < r->readings_n ? &r->readings[i] : NULL, trace_of(t, c, i), p);
+        criterion(&w->criteria[i], i < r->readings_n ? &r->readings[i] : NULL, trace_of(t, c, i), r->verdict != SB_VERDICT_NONE, p);
 }
 
 /* ---- history ---- */
