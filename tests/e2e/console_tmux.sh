@@ -57,7 +57,7 @@ keys Enter; wait_for "That is not shop.orders: nothing was sent."
 [ "$(posted approve)" -eq 0 ] || fail "Enter alone approved"
 keys -l "shop.orders"; wait_for "> shop.orders"
 keys Enter; wait_log '"type":"approve"'
-wait_for "C-000001 is approved"
+wait_for "C-000001 is done: PASS"
 [ "$(posted approve)" -eq 1 ] || fail "approved $(posted approve) times"
 keys 6; wait_for "PASS every decisive criterion was kept"
 

@@ -37,7 +37,7 @@ keys 6; wait_for "mean read latency of the collection"
 
 # the verdict, with numbers
 wait_for "PASS every criterion was met"
-wait_for "now 1 doc "
+wait_for "at the verdict 1 doc "
 
 # a request in words joins in; the answer is a reason, not a second index
 keys n; keys -l "create an index on shop.orders {customer_id: 1, created_at: -1}"; keys Enter
