@@ -28,8 +28,9 @@ wait_for "Reads of shop.orders take"
 wait_for "Approvals 1"
 keys 3 Enter; wait_for "[1 summary"
 keys A; wait_for "Not yet:"
-keys End; keys 2; wait_for '"createIndexes" : "orders"'
-keys End; keys A; wait_for "Type shop.orders exactly, then Enter."
+# what was on the screen counts, not what was scrolled over: the tab's mark tells when it has been
+keys End; wait_for "[1 summary]"; keys 2; wait_for '"createIndexes" : "orders"'
+keys End; wait_for "[2 commands]"; keys A; wait_for "Type shop.orders exactly, then Enter."
 keys Enter; wait_for "nothing was sent"
 keys -l "shop.orders"; wait_for "> shop.orders"; keys Enter
 wait_for "watching"
