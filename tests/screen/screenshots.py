@@ -186,7 +186,8 @@ def main():
         sys.exit("usage: screenshots.py FOLDER PNG_FOLDER COMMAND..." + (" (not installed: %s)" % ", ".join(missing) if missing else ""))
     folder, png_folder, command = sys.argv[1], sys.argv[2], sys.argv[3:]
     for width, height in SIZES:
-        tmux = Tmux(width, height, command)
+        # a folder of its own for each: the console remembers how it was left
+        tmux = Tmux(width, height, ["%s-%dx%d" % (a, width, height) if a.startswith("XDG_STATE_HOME=") else a for a in command])
         try:
             for name, keys, text in SESSION:
                 tmux.keys(keys)
