@@ -272,8 +272,8 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("the window was observed for %" PRId64 " s only, of %" PRId64 " s behind its first %" PRId64 " s", r->observed_s, w->window_s - settle_s, settle_s);
     } else {
-        *reason = sb_format("every criterion was met over %" PRId64 " operations in %" PRId64 " s of the %" PRId64 " s window; its first %" PRId64 " s are not counted",
-                            r->operations, r->observed_s, w->window_s, r->settling_s);
+        *reason = sb_format("every criterion was met over %" PRId64 " operations in %" PRId64 " s, behind %" PRId64 " s of settling that are not counted",
+                            r->operations, r->observed_s, r->settling_s);
     }
     sb_str_release(&breaches);
     sb_str_release(&blind);
