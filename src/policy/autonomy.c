@@ -49,21 +49,6 @@ static int read_grant(struct sb_loader *l, const json_t *v)
     return until && !sb_policy_date(until, &g->last_day) ? sb_loader_refuse_name(l, "until is a day, such as 2027-02-28, not", until) : 0;
 }
 
-static int read_grants(struct sb_loader *l, const json_t *list)
-{
-    size_t mark = sb_loader_enter(l, "levels");
-    if (list && (!json_is_array(list) || json_array_size(list) > MAX_GRANTS))
-        return sb_loader_refuse(l, "must be a list of at most 200 grants");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        size_t inner = sb_loader_enter_item(l, i);
-        if (read_grant(l, json_array_get(list, i)))
-            return -1;
-        sb_loader_leave(l, inner);
-    }
-    sb_loader_leave(l, mark);
-    return 0;
-}
-
 /* A member that is not said keeps what is shipped. */
 static int read_limit(struct sb_loader *l, const json_t *v, const char *key, int64_t high, int64_t *out)
 {
@@ -104,7 +89,7 @@ int sb_loader_autonomy(struct sb_loader *l)
         return 0;
     size_t mark = sb_loader_enter(l, "autonomy");
     if (sb_loader_keys(l, v, keys, SB_COUNT(keys)) || (json_object_get(v, "default") && read_level(l, v, "default", &l->p->level_default)) ||
-        read_grants(l, json_object_get(v, "levels")) || read_limits(l, json_object_get(v, "limits")))
+        sb_loader_list(l, json_object_get(v, "levels"), "levels", MAX_GRANTS, "must be a list of at most 200 grants", read_grant) || read_limits(l, json_object_get(v, "limits")))
         return -1;
     sb_loader_leave(l, mark);
     return 0;

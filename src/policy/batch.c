@@ -34,18 +34,7 @@ static int read_grant(struct sb_loader *l, const json_t *v)
 
 int sb_loader_batch(struct sb_loader *l)
 {
-    const json_t *list = json_object_get(l->p->tree, "batch");
-    size_t mark = sb_loader_enter(l, "batch");
-    if (list && (!json_is_array(list) || json_array_size(list) > MAX_GRANTS))
-        return sb_loader_refuse(l, "must be a list of at most 200 grants");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        size_t inner = sb_loader_enter_item(l, i);
-        if (read_grant(l, json_array_get(list, i)))
-            return -1;
-        sb_loader_leave(l, inner);
-    }
-    sb_loader_leave(l, mark);
-    return 0;
+    return sb_loader_list(l, json_object_get(l->p->tree, "batch"), "batch", MAX_GRANTS, "must be a list of at most 200 grants", read_grant);
 }
 
 /* ---- asking ---- */

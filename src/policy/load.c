@@ -279,17 +279,7 @@ static int check_tests(struct sb_loader *l)
     json_object_foreach((json_t *)(uintptr_t)inputs, key, input)
         if (!json_is_object(input))
             return sb_loader_refuse_name(l, "an input must be an object:", key);
-    size_t mark = sb_loader_enter(l, "tests");
-    if (tests && !json_is_array(tests))
-        return sb_loader_refuse(l, "must be a list");
-    for (size_t i = 0; i < json_array_size(tests); i++) {
-        size_t inner = sb_loader_enter_item(l, i);
-        if (check_test(l, json_array_get(tests, i)))
-            return -1;
-        sb_loader_leave(l, inner);
-    }
-    sb_loader_leave(l, mark);
-    return 0;
+    return sb_loader_list(l, tests, "tests", SIZE_MAX, "must be a list", check_test);
 }
 
 /* ---- the whole ---- */

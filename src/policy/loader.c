@@ -109,3 +109,44 @@ int sb_loader_int(struct sb_loader *l, const json_t *object, const char *key, in
     snprintf(what, sizeof what, "%.60s must be an integer from %" PRId64 " to %" PRId64, key, low, high);
     return sb_loader_refuse(l, what);
 }
+
+/* ---- sections ---- */
+
+int sb_loader_list(struct sb_loader *l, const json_t *list, const char *section, size_t most, const char *refusal,
+                   int (*one)(struct sb_loader *l, const json_t *v))
+{
+    size_t mark = sb_loader_enter(l, section);
+    if (list && (!json_is_array(list) || json_array_size(list) > most))
+        return sb_loader_refuse(l, refusal);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        size_t inner = sb_loader_enter_item(l, i);
+        if (one(l, json_array_get(list, i)))
+            return -1;
+        sb_loader_leave(l, inner);
+    }
+    sb_loader_leave(l, mark);
+    return 0;
+}
+
+int sb_loader_named(struct sb_loader *l, const char *section, size_t most, const char *refusal,
+                    int (*one)(struct sb_loader *l, const char *name, const json_t *v))
+{
+    const json_t *all = json_object_get(l->p->tree, section);
+    const char *name;
+    json_t *v;
+    if (!all)
+        return 0;
+    size_t mark = sb_loader_enter(l, section);
+    if (!json_is_object(all) || json_object_size(all) > most)
+        return sb_loader_refuse(l, refusal);
+    json_object_foreach((json_t *)(uintptr_t)all, name, v) {
+        size_t inner = sb_loader_enter(l, name);
+        if (!sb_policy_name_ok(name))
+            return sb_loader_refuse(l, "a name has at most 40 of a-z, A-Z, 0-9, - and _");
+        if (one(l, name, v))
+            return -1;
+        sb_loader_leave(l, inner);
+    }
+    sb_loader_leave(l, mark);
+    return 0;
+}

@@ -45,6 +45,14 @@ int sb_loader_flag(struct sb_loader *l, const json_t *object, const char *key, b
 /* A member that is an integer from low to high; absent is 0. */
 int sb_loader_int(struct sb_loader *l, const json_t *object, const char *key, int64_t low, int64_t high, int64_t *out);
 
+/* Walks a section that is a list of at most `most` items; absent is empty. `refusal`: what is said when it is not one. */
+int sb_loader_list(struct sb_loader *l, const json_t *list, const char *section, size_t most, const char *refusal,
+                   int (*one)(struct sb_loader *l, const json_t *v));
+
+/* Walks a section of the bundle that is an object of at most `most` named members; absent is empty. */
+int sb_loader_named(struct sb_loader *l, const char *section, size_t most, const char *refusal,
+                    int (*one)(struct sb_loader *l, const char *name, const json_t *v));
+
 /* windows, groups, checks, tags, holds, waivers, autonomy and batch. */
 int sb_loader_sections(struct sb_loader *l);
 int sb_loader_windows(struct sb_loader *l);

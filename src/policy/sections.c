@@ -19,24 +19,7 @@ bool sb_policy_name_ok(const char *name)
 /* Reads every member of a section with `one`. */
 static int each(struct sb_loader *l, const char *section, int (*one)(struct sb_loader *l, const char *name, const json_t *v))
 {
-    const json_t *all = json_object_get(l->p->tree, section);
-    const char *name;
-    json_t *v;
-    if (!all)
-        return 0;
-    size_t mark = sb_loader_enter(l, section);
-    if (!json_is_object(all) || json_object_size(all) > MAX_NAMED)
-        return sb_loader_refuse(l, "must be an object of at most 100 members");
-    json_object_foreach((json_t *)(uintptr_t)all, name, v) {
-        size_t inner = sb_loader_enter(l, name);
-        if (!sb_policy_name_ok(name))
-            return sb_loader_refuse(l, "a name has at most 40 of a-z, A-Z, 0-9, - and _");
-        if (one(l, name, v))
-            return -1;
-        sb_loader_leave(l, inner);
-    }
-    sb_loader_leave(l, mark);
-    return 0;
+    return sb_loader_named(l, section, MAX_NAMED, "must be an object of at most 100 members", one);
 }
 
 static bool words_ok(const json_t *list)

@@ -175,22 +175,5 @@ static int read_window(struct sb_loader *l, const char *name, const json_t *v)
 
 int sb_loader_windows(struct sb_loader *l)
 {
-    const json_t *windows = json_object_get(l->p->tree, "windows");
-    const char *name;
-    json_t *v;
-    if (!windows)
-        return 0;
-    size_t mark = sb_loader_enter(l, "windows");
-    if (!json_is_object(windows) || json_object_size(windows) > MAX_WINDOWS)
-        return sb_loader_refuse(l, "must be an object of at most 100 windows");
-    json_object_foreach((json_t *)(uintptr_t)windows, name, v) {
-        size_t inner = sb_loader_enter(l, name);
-        if (!sb_policy_name_ok(name))
-            return sb_loader_refuse(l, "a name has at most 40 of a-z, A-Z, 0-9, - and _");
-        if (read_window(l, name, v))
-            return -1;
-        sb_loader_leave(l, inner);
-    }
-    sb_loader_leave(l, mark);
-    return 0;
+    return sb_loader_named(l, "windows", MAX_WINDOWS, "must be an object of at most 100 windows", read_window);
 }
