@@ -224,18 +224,22 @@ static void look_for_data(struct sim *s, struct wait *w)
         run_again(s, w);
 }
 
-static void on_deadline(struct sim *s, void *ctx)
+/* The wait whose event has come; takes the event. NULL: it is over, or its process is stopped, which does nothing at its
+ * events either, and `again` comes later. */
+static struct wait *due(struct sim *s, struct deadline *d, void (*again)(struct sim *s, void *ctx))
 {
-    struct deadline *d = ctx;
     struct wait *w = s->waits->first;
     while (w && w->number != d->number)
         w = w->next;
-    if (w && w->m->hung) { /* a stopped process does nothing at its deadlines either */
-        if (sim_at(s, s->now + ATTEMPT_US, on_deadline, d, free))
-            free(d);
-        return;
-    }
-    free(d);
+    bool later = w && w->m->hung;
+    if (!later || sim_at(s, s->now + ATTEMPT_US, again, d, free))
+        free(d);
+    return later ? NULL : w;
+}
+
+static void on_deadline(struct sim *s, void *ctx)
+{
+    struct wait *w = due(s, ctx, on_deadline);
     if (!w)
         return;
     if (w->kind == TOPOLOGY)
@@ -419,19 +423,9 @@ int sim_await_transaction(struct sim_call *c)
 
 static void on_over(struct sim *s, void *ctx)
 {
-    struct deadline *d = ctx;
-    struct wait *w = s->waits->first;
-    while (w && w->number != d->number)
-        w = w->next;
-    if (w && w->m->hung) {
-        if (sim_at(s, s->now + ATTEMPT_US, on_over, d, free))
-            free(d);
-        return;
-    }
-    free(d);
-    if (!w)
-        return;
-    run_again(s, w);
+    struct wait *w = due(s, ctx, on_over);
+    if (w)
+        run_again(s, w);
 }
 
 /* ---- data ---- */
