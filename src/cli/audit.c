@@ -10,7 +10,6 @@
 #include <signalbox/ledger/lock.h>
 #include <signalbox/ledger/verify.h>
 
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,16 +53,6 @@ static int find_owner(const struct args *a, struct sb_owner *owner, struct sb_er
 {
     char *path = sb_format("%s/lock", a->dir);
     int rc = path ? sb_lock_owner(path, owner, err) : sb_fail_nomem(err);
-    free(path);
-    return rc;
-}
-
-static int need_ledger(const struct args *a, struct sb_err *err)
-{
-    char *path = sb_format("%s/ledger.db", a->dir);
-    if (!path)
-        return sb_fail_nomem(err);
-    int rc = access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR) ? sb_fail(err, SB_EINPUT, "there is no ledger in %s", a->dir) : 0;
     free(path);
     return rc;
 }
@@ -307,7 +296,7 @@ static int rebuild(const struct args *a, struct sb_err *err)
 {
     struct sb_origin origin;
     struct sb_verify v;
-    if (need_ledger(a, err))
+    if (sb_ledger_find(a->dir, err))
         return -1;
     sb_origin_system(&origin);
     struct sb_ledger *l = sb_ledger_open_witnessed(a->dir, a->witness, SB_LEDGER_OWN, &origin, err);
@@ -335,7 +324,7 @@ static int rebuild(const struct args *a, struct sb_err *err)
 /* What only reads. An error of the ledger is an answer here: the record is broken, or of another program. */
 static int read_only(const struct args *a, const char *verb, const char *first, const char *second, struct sb_err *err)
 {
-    int rc = need_ledger(a, err);
+    int rc = sb_ledger_find(a->dir, err);
     struct sb_ledger *l = rc ? NULL : sb_ledger_open_witnessed(a->dir, a->witness, SB_LEDGER_READ, NULL, err);
     if (!l)
         rc = -1;

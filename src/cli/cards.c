@@ -6,10 +6,8 @@
 #include <signalbox/cli/link.h>
 #include <signalbox/ledger/ledger.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ANSWER_MS 60000
 
@@ -196,24 +194,6 @@ static int act(struct sb_link *l, struct sb_queue *news, struct sb_message *m, b
 
 /* ---- without one ---- */
 
-struct found {
-    int64_t *seqs; /* of recommendations: each begins a card */
-    size_t seqs_n;
-};
-
-static int note_card(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
-{
-    static const char kind[] = "\"kind\":\"recommendation\"";
-    struct found *f = ctx;
-    if (!memmem(bytes, n, kind, sizeof kind - 1))
-        return 0;
-    int64_t *slot = SB_PUSH(f->seqs);
-    if (!slot)
-        return sb_fail_nomem(err);
-    *slot = seq;
-    return 0;
-}
-
 static int list_found(struct sb_ledger *l, int64_t seq, json_t *list, bool json, size_t *listed, struct sb_err *err)
 {
     struct sb_entry e;
@@ -235,18 +215,18 @@ static int list_found(struct sb_ledger *l, int64_t seq, json_t *list, bool json,
 
 static int list_cards(struct sb_ledger *l, bool json, struct sb_err *err)
 {
-    struct found f = {NULL, 0};
-    size_t listed = 0;
+    int64_t *seqs = NULL; /* of recommendations: each begins a card */
+    size_t seqs_n = 0, listed = 0;
     json_t *list = json_array();
-    int rc = list ? sb_ledger_bytes(l, 1, 0, note_card, &f, err) : sb_fail_nomem(err);
-    for (size_t i = 0; rc == 0 && i < f.seqs_n; i++)
-        rc = list_found(l, f.seqs[i], list, json, &listed, err);
+    int rc = list ? sb_ledger_seqs_of(l, 1, 0, SB_ENTRY_RECOMMENDATION, &seqs, &seqs_n, err) : sb_fail_nomem(err);
+    for (size_t i = 0; rc == 0 && i < seqs_n; i++)
+        rc = list_found(l, seqs[i], list, json, &listed, err);
     if (rc == 0)
         say_empty(json, listed);
     if (rc == 0 && json)
         rc = sb_print_json(json_incref(list)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
     json_decref(list);
-    free(f.seqs);
+    free(seqs);
     return rc;
 }
 
@@ -263,13 +243,8 @@ static int show_recorded(struct sb_ledger *l, const char *id, const struct args 
 /* Without a lock, so that nobody who wants to own the ledger finds it taken. */
 static int read_ledger(const char *dir, const char *id, const struct args *a, struct sb_err *err)
 {
-    char *path = sb_format("%s/ledger.db", dir);
-    bool none = path && access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR);
-    free(path);
-    if (!path)
-        return sb_fail_nomem(err);
-    if (none)
-        return sb_fail(err, SB_EINPUT, "there is no ledger in %s", dir);
+    if (sb_ledger_find(dir, err))
+        return -1;
     struct sb_ledger *l = sb_ledger_open(dir, SB_LEDGER_READ, NULL, err);
     int rc = !l ? -1 : id ? show_recorded(l, id, a, err) : list_cards(l, a->json, err);
     sb_ledger_close(l);

@@ -20,19 +20,6 @@ struct levels {
     json_t *list;  /* their bodies, with "at" and "deployment" */
 };
 
-static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
-{
-    static const char kind[] = "\"kind\":\"autonomy\"";
-    struct levels *l = ctx;
-    if (!memmem(bytes, n, kind, sizeof kind - 1))
-        return 0;
-    int64_t *slot = SB_PUSH(l->seqs);
-    if (!slot)
-        return sb_fail_nomem(err);
-    *slot = seq;
-    return 0;
-}
-
 static int take(struct levels *l, struct sb_ledger *ledger, int64_t seq, struct sb_err *err)
 {
     struct sb_entry e;
@@ -75,7 +62,7 @@ static int read_ledger(struct levels *l, const char *dir, struct sb_err *err)
         return 0;
     int rc = ledger ? sb_ledger_by_ref(ledger, l->sha256, first_load, &from, err) : -1;
     if (rc == 0 && from)
-        rc = sb_ledger_bytes(ledger, from, 0, look, l, err);
+        rc = sb_ledger_seqs_of(ledger, from, 0, SB_ENTRY_AUTONOMY, &l->seqs, &l->seqs_n, err);
     for (size_t i = 0; rc == 0 && i < l->seqs_n; i++)
         rc = take(l, ledger, l->seqs[i], err);
     sb_ledger_close(ledger);

@@ -318,6 +318,16 @@ static int settle(struct sb_ledger *l, bool now, struct sb_err *err)
     return due ? sb_ledger_save_checkpoint(l, err) : 0;
 }
 
+int sb_ledger_find(const char *dir, struct sb_err *err)
+{
+    char *path = sb_format("%s/ledger.db", dir);
+    if (!path)
+        return sb_fail_nomem(err);
+    int rc = access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR) ? sb_fail(err, SB_EINPUT, "there is no ledger in %s", dir) : 0;
+    free(path);
+    return rc;
+}
+
 struct sb_ledger *sb_ledger_open(const char *dir, enum sb_ledger_mode mode, struct sb_origin *origin, struct sb_err *err)
 {
     return sb_ledger_open_witnessed(dir, NULL, mode, origin, err);

@@ -124,6 +124,34 @@ int sb_ledger_bytes(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_byt
     return range(l, from, to, NULL, NULL, &(struct bytes_to){fn, ctx}, err);
 }
 
+struct naming {
+    char text[64];
+    int64_t *seqs;
+    size_t seqs_n;
+};
+
+static int note_named(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct naming *k = ctx;
+    if (!memmem(bytes, n, k->text, strlen(k->text)))
+        return 0;
+    int64_t *slot = SB_PUSH(k->seqs);
+    if (!slot)
+        return sb_fail_nomem(err);
+    *slot = seq;
+    return 0;
+}
+
+int sb_ledger_seqs_of(struct sb_ledger *l, int64_t from, int64_t to, enum sb_entry_kind kind, int64_t **seqs, size_t *n, struct sb_err *err)
+{
+    struct naming k = {.seqs = *seqs, .seqs_n = *n};
+    snprintf(k.text, sizeof k.text, "\"kind\":\"%s\"", sb_name(&sb_entry_kinds, (int)kind));
+    int rc = sb_ledger_bytes(l, from, to, note_named, &k, err);
+    *seqs = k.seqs;
+    *n = k.seqs_n;
+    return rc;
+}
+
 int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void *ctx, struct sb_err *err)
 {
     if (sb_ledger_readable(l, err))
@@ -169,13 +197,13 @@ int64_t sb_ledger_started(struct sb_ledger *l, const char *nonce, struct sb_err 
 
 /* ---- pages ---- */
 
-static int add_row(void *ctx, const struct sb_store_row *row, struct sb_err *err)
+int sb_ledger_add_row(void *page, const struct sb_store_row *row, struct sb_err *err)
 {
-    struct sb_audit_page *page = ctx;
+    struct sb_audit_page *p = page;
     struct sb_entry e;
     if (sb_entry_decode(row->json, (size_t)row->json_n, 2, &e, err))
         return -1;
-    struct sb_audit_row *slot = SB_PUSH(page->rows);
+    struct sb_audit_row *slot = SB_PUSH(p->rows);
     int rc = slot ? sb_entry_row(&e, slot) : -1;
     sb_entry_release(&e);
     return rc ? sb_fail_nomem(err) : 0;
@@ -188,7 +216,7 @@ int sb_ledger_page(struct sb_ledger *l, int64_t before, int64_t limit, struct sb
         return -1;
     int n = (int)(limit < 1 ? 1 : limit > PAGE_MAX ? PAGE_MAX : limit);
     out->before = before;
-    if (sb_store_down(&l->store, before > 0 ? before : INT64_MAX, n, add_row, out, err) < 0) {
+    if (sb_store_down(&l->store, before > 0 ? before : INT64_MAX, n, sb_ledger_add_row, out, err) < 0) {
         sb_record_release(sb_message_schema(SB_NEWS_AUDIT), out);
         return -1;
     }

@@ -79,17 +79,6 @@ static int say_all(struct looking *k, const struct sb_store_row *row, struct sb_
     return sb_str_ok(&k->line) && sb_str_ok(&k->words) ? 0 : sb_fail_nomem(err);
 }
 
-static int add_row(struct sb_audit_page *page, const struct sb_store_row *row, struct sb_err *err)
-{
-    struct sb_entry e;
-    if (sb_entry_decode(row->json, (size_t)row->json_n, 2, &e, err))
-        return -1;
-    struct sb_audit_row *slot = SB_PUSH(page->rows);
-    int rc = slot ? sb_entry_row(&e, slot) : -1;
-    sb_entry_release(&e);
-    return rc ? sb_fail_nomem(err) : 0;
-}
-
 static int look(void *ctx, const struct sb_store_row *row, struct sb_err *err)
 {
     struct looking *k = ctx;
@@ -97,7 +86,7 @@ static int look(void *ctx, const struct sb_store_row *row, struct sb_err *err)
         return -1;
     int found = sb_matcher_match(k->s->matcher, k->words.p, k->words.len);
     k->page->undecided += found < 0;
-    if ((found < 0 || (found == 1) != k->s->without) && add_row(k->page, row, err)) /* nobody knows: it is listed */
+    if ((found < 0 || (found == 1) != k->s->without) && sb_ledger_add_row(k->page, row, err)) /* nobody knows: it is listed */
         return -1;
     if (!k->page->searched_from)
         k->page->searched_from = row->seq;

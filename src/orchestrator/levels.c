@@ -43,19 +43,6 @@ static int first_load(void *ctx, const struct sb_entry *e, const char *bytes, si
     return 1;
 }
 
-static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
-{
-    static const char kind[] = "\"kind\":\"autonomy\"";
-    struct looking *k = ctx;
-    if (!memmem(bytes, n, kind, sizeof kind - 1))
-        return 0;
-    int64_t *slot = SB_PUSH(k->seqs);
-    if (!slot)
-        return sb_fail_nomem(err);
-    *slot = seq;
-    return 0;
-}
-
 static int note_lowered(struct sb_levels *levels, const char *kind, int environment, int64_t to)
 {
     char slot[80];
@@ -89,7 +76,7 @@ static int read_levels(struct sb_orchestrator *o, struct sb_err *err)
     levels->since = sb_origin_wall_ms(o->opt.origin);
     int rc = sb_ledger_by_ref(o->ledger, sb_policy_id(o->policy)->sha256, first_load, &k, err);
     if (rc == 0 && levels->from)
-        rc = sb_ledger_bytes(o->ledger, levels->from, sb_ledger_head(o->ledger), look, &k, err);
+        rc = sb_ledger_seqs_of(o->ledger, levels->from, sb_ledger_head(o->ledger), SB_ENTRY_AUTONOMY, &k.seqs, &k.seqs_n, err);
     for (size_t i = 0; rc == 0 && i < k.seqs_n; i++)
         rc = take(&k, k.seqs[i], err);
     free(k.seqs);

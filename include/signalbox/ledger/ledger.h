@@ -34,6 +34,9 @@ enum sb_ledger_mode {
     SB_LEDGER_OWN,  /* makes what is missing; takes the lock */
 };
 
+/* 0 when the folder holds a ledger, of whatever state; else SB_EINPUT, "there is no ledger in DIR". Makes nothing. */
+int sb_ledger_find(const char *dir, struct sb_err *err);
+
 /* Opens the ledger in a folder. origin (may be NULL to read) must outlive the handle and gives time, boot, host, pid and
  * the log's id. An owner verifies from the last checkpoint on and brings the derived tables up; when the file disagrees
  * with its checkpoint the handle opens all the same, for reading: ask sb_ledger_writable. NULL: the lock is held by
@@ -97,6 +100,10 @@ int sb_ledger_range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn 
  * program wrote. What is not in canonical form is not handed out (SB_ELEDGER), so that one entry is one line. */
 typedef int (*sb_ledger_bytes_fn)(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err);
 int sb_ledger_bytes(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_bytes_fn fn, void *ctx, struct sb_err *err);
+
+/* The numbers of entries from..to (as above) whose text names this kind, appended to *seqs, which the caller frees, also after
+ * an error. Nothing is decoded: the text may name the kind in its body only, so the entry's own kind is to be looked at. */
+int sb_ledger_seqs_of(struct sb_ledger *l, int64_t from, int64_t to, enum sb_entry_kind kind, int64_t **seqs, size_t *n, struct sb_err *err);
 
 /* Every entry that belongs to a case, card or anomaly, rising; also the verdict that made a decision ("d-000812"), and the
  * policy.load entries of a bundle (its SHA-256). */
