@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void release_rows(struct sb_audit_row *row, size_t n)
+void audit_rows_release(struct sb_audit_row *row, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         sb_record_release(&sb_audit_row_schema, &row[i]);
@@ -18,9 +18,9 @@ static void release_rows(struct sb_audit_row *row, size_t n)
 
 void audit_release(struct audit *a)
 {
-    release_rows(a->row, a->n);
+    audit_rows_release(a->row, a->n);
     free(a->row);
-    release_rows(a->recent, a->recent_n);
+    audit_rows_release(a->recent, a->recent_n);
     free(a->recent);
     found_release(&a->found);
     free(a->hunt.text);
@@ -29,7 +29,7 @@ void audit_release(struct audit *a)
 
 static void drop_oldest(struct audit *a, size_t n)
 {
-    release_rows(a->row, n);
+    audit_rows_release(a->row, n);
     a->n -= n;
     memmove(a->row, a->row + n, a->n * sizeof a->row[0]);
     a->at_start = false;
@@ -40,7 +40,7 @@ static void drop_newest(struct audit *a, size_t n)
     if (n == 0) /* also when nothing was ever held */
         return;
     a->n -= n;
-    release_rows(a->row + a->n, n);
+    audit_rows_release(a->row + a->n, n);
 }
 
 /* Keeps a copy of a row that belongs to a card or case. */
@@ -51,7 +51,7 @@ static void remember(struct audit *a, const struct sb_audit_row *row)
     if (a->recent_n && a->recent[a->recent_n - 1].seq >= row->seq)
         return;
     if (a->recent_n == RECENT_KEPT) {
-        release_rows(a->recent, RECENT_KEPT / 4);
+        audit_rows_release(a->recent, RECENT_KEPT / 4);
         a->recent_n -= RECENT_KEPT / 4;
         memmove(a->recent, a->recent + RECENT_KEPT / 4, a->recent_n * sizeof a->recent[0]);
     }
@@ -79,7 +79,7 @@ void audit_entry(struct sb_tui *t, struct sb_audit_row *row)
     if (a->n == AUDIT_KEPT)
         drop_oldest(a, AUDIT_KEPT / 4);
     if (SB_GROW(a->row, a->cap, a->n + 1)) {
-        release_rows(a->row, a->n);
+        audit_rows_release(a->row, a->n);
         a->n = 0; /* asked for anew when there is room */
         return;
     }

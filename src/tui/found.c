@@ -11,15 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void release_rows(struct sb_audit_row *row, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sb_record_release(&sb_audit_row_schema, &row[i]);
-}
-
 void found_release(struct found *f)
 {
-    release_rows(f->row, f->n);
+    audit_rows_release(f->row, f->n);
     free(f->row);
     *f = (struct found){.row = NULL};
 }

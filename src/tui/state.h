@@ -362,6 +362,7 @@ bool audit_goes_on(const struct sb_tui *t);               /* the ledger has more
 size_t audit_count(const struct sb_tui *t);               /* rows that are listed */
 const struct sb_audit_row *audit_row(const struct sb_tui *t, size_t from_newest);
 void audit_release(struct audit *a);
+void audit_rows_release(struct sb_audit_row *row, size_t n); /* what n rows hold, not the rows */
 
 /* ---- panes.c ---- */
 const char *pane_name(int pane);
