@@ -146,10 +146,10 @@ static int add_signals(const struct open_anomaly *o, struct sb_anomaly *out)
         g->value = (int64_t)(told_value(s) + 0.5);
         double score = told_ratio(s) > 1 ? 1 - 1 / told_ratio(s) : 0;
         g->score_ppm = sb_series_of_life(s) ? (int64_t)PPM : (int64_t)(score * PPM);
-        bool member = s->kind >= MEMBER_LAG && s->kind != SET_HEADLESS, set = s->kind == SET_HEADLESS;
+        bool ns = s->kind < MEMBER_LAG, member = !ns && s->kind != SET_HEADLESS; /* without a primary, it is about none of them */
         if (member && !sb_strs_has(out->members, out->members_n, s->subject) && sb_strs_push(&out->members, &out->members_n, s->subject))
             return -1;
-        if (!member && !set && !sb_strs_has(out->namespaces, out->namespaces_n, s->subject) &&
+        if (ns && !sb_strs_has(out->namespaces, out->namespaces_n, s->subject) &&
             sb_strs_push(&out->namespaces, &out->namespaces_n, s->subject))
             return -1;
     }
@@ -262,7 +262,7 @@ static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o,
 }
 
 /* The end of an anomaly, in the words in which it was last told: by now the numbers are those of what came after it. */
-static int describe_end(struct open_anomaly *o, struct sb_anomaly *out)
+static int describe_end(const struct open_anomaly *o, struct sb_anomaly *out)
 {
     bool accepted = false;
     for (size_t i = 0; i < o->series_n; i++)

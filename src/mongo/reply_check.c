@@ -61,7 +61,7 @@ static const char *look_at_document(const uint8_t *p, size_t n, size_t *len)
 
 static const char *look_at_msg(const uint8_t *p, size_t n)
 {
-    size_t len, tail;
+    size_t len;
     if (n < 5 + SMALLEST_DOC)
         return "it is too short";
     uint32_t flags = le32(p);
@@ -69,11 +69,9 @@ static const char *look_at_msg(const uint8_t *p, size_t n)
         return flags & MSG_MORE_TO_COME ? "more is to come, which was not asked for" : "it has flags that nobody knows";
     if (p[4] != 0)
         return "it does not begin with a document";
-    tail = flags & MSG_CHECKSUM ? 4 : 0;
-    if (n - 5 < tail)
-        return "it is too short";
-    const char *wrong = look_at_document(p + 5, n - 5 - tail, &len);
-    return wrong ? wrong : len == n - 5 - tail ? NULL : "there is something behind its document";
+    size_t room = n - 5 - (flags & MSG_CHECKSUM ? 4 : 0); /* for the document */
+    const char *wrong = look_at_document(p + 5, room, &len);
+    return wrong ? wrong : len == room ? NULL : "there is something behind its document";
 }
 
 static const char *look_at_reply(const uint8_t *p, size_t n)
