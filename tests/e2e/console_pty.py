@@ -450,10 +450,9 @@ def the_mouse_selects_and_scrolls_and_is_put_back():
         t.send(b"\x1b")
         t.gone("What is signed")
         t.send(b"\x1a")
-        t.until(lambda: os.waitpid(t.pid, os.WNOHANG | os.WUNTRACED)[0], "the suspension")
-        t.pump(0.1)
-        check(off in bytes(t.bytes[-600:]), "suspending leaves the mouse on")
+        t.stopped()
         t.put_back("suspending with the mouse on")
+        t.until(lambda: off in t.bytes[-600:], "the mouse off behind a suspension")
         start = len(t.bytes)
         t.screen.reset()
         t.signal(signal.SIGCONT)
@@ -471,7 +470,7 @@ def the_mouse_selects_and_scrolls_and_is_put_back():
         t.signal(how) if isinstance(how, int) else t.send(how if how == "q" else "n" + how + "\r")
         t.end()
         t.put_back("%s with the mouse on" % how)
-        check(off in bytes(t.bytes[-600:]), "%s leaves the mouse on" % how)
+        t.until(lambda: off in t.bytes[-600:], "the mouse off behind %s" % how)
         t.close()
 
 
@@ -497,15 +496,7 @@ def suspending_gives_the_terminal_back_and_takes_it_again():
     t = console()
     t.wait("C-000001")
     t.send(b"\x1a")
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        t.pump(0.02)
-        pid, status = os.waitpid(t.pid, os.WNOHANG | os.WUNTRACED)
-        if pid:
-            check(os.WIFSTOPPED(status), "it ended instead of stopping")
-            break
-    else:
-        sys.exit("Ctrl-Z does not stop it")
+    t.stopped()
     t.put_back("suspending")
     t.signal(signal.SIGCONT)
     t.screen.reset()

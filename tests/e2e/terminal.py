@@ -124,14 +124,23 @@ class Terminal:
         os.kill(self.pid, signal.SIGKILL)
         sys.exit("the program did not end; the screen:\n" + self.text())
 
+    def stopped(self):
+        """Waits until the program has suspended itself."""
+        stop = time.monotonic() + DEADLINE
+        while time.monotonic() < stop:
+            self.pump(0.02)
+            pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
+            if pid:
+                if not os.WIFSTOPPED(status):
+                    sys.exit("it ended instead of stopping")
+                return
+        sys.exit("it was not suspended")
+
     def put_back(self, how):
-        """The terminal is as it was: modes, main screen, cursor, no bracketed paste."""
-        tail = bytes(self.bytes[-600:])
-        for part in (b"\x1b[?1049l", b"\x1b[?2004l"):
-            if part not in tail:
-                sys.exit("%s: %r is not among the last bytes %r" % (how, part, tail))
-        if b"\x1b[?25h" not in tail and b"\x1b[34h\x1b[?25h" not in tail:
-            sys.exit("%s: the cursor was not switched on again: %r" % (how, tail))
+        """The terminal is as it was: modes, main screen, cursor, no bracketed paste. A pseudo-terminal hands
+        over what was written before an end only after the end itself is known, so the bytes are waited for."""
+        for part in (b"\x1b[?1049l", b"\x1b[?2004l", b"\x1b[?25h"):
+            self.until(lambda: part in self.bytes[-600:], "%s: %r among the last bytes" % (how, part))
         if termios.tcgetattr(self.fd)[:4] != self.modes[:4]:
             sys.exit("%s: the terminal's modes were not put back" % how)
 
