@@ -158,7 +158,7 @@ void view_open(struct sb_tui *t, enum view_kind kind, const char *id, struct sb_
     if (kind == VIEW_CARD) {
         const struct held_card *held = find_card(t, id);
         if (held)
-            want_case(t, held->card.case_id, fx);
+            want_case(t, held->row.case_id, fx);
         else
             fx_ask_text(t, fx, SB_ASK_CARD, id);
     } else if (kind == VIEW_CASE) {
@@ -204,8 +204,7 @@ const struct sb_card *card_in_focus(const struct sb_tui *t)
         return pane_card(t);
     if (v->kind != VIEW_CARD && v->kind != VIEW_EDIT)
         return NULL;
-    const struct held_card *held = find_card(t, v->id);
-    return held ? &held->card : NULL;
+    return whole_card(t, v->id);
 }
 
 /* ---- news ---- */
@@ -223,25 +222,31 @@ static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
             judged ? ": " : "", judged ? sb_name(&sb_verdicts, c->report.verdict) : "", why && why[0] ? ": " : "", why ? why : "");
 }
 
-/* A card that is being looked at was changed by somebody else: typeahead was meant for the old one. True: it is new and open,
- * so that nothing that is listed moves by it; thousands of them may come at once, and are listed together. */
-static bool card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects *fx)
+enum listing {
+    LIST_NOW,
+    LIST_LATER, /* new and open: nothing that is listed moves by it; thousands of them may come at once, and are listed together */
+    LISTED,     /* the rest of a card whose row is there, as it is */
+};
+
+/* A card that is being looked at was changed by somebody else: typeahead was meant for the old one. */
+static enum listing card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects *fx)
 {
     const struct view *v = top_view_of(t);
     const struct held_card *old = find_card(t, fresh->id);
     bool open = (v->kind == VIEW_CARD || v->kind == VIEW_EDIT) && sb_streq(v->id, fresh->id);
-    bool listed = !old && sb_card_open(fresh);
-    if (open && old && !sb_streq(old->card.hash, fresh->hash)) {
+    enum listing listing = !old && sb_card_open(fresh) ? LIST_LATER : old && !old->card && old->pane == PANE_APPROVALS ? LISTED : LIST_NOW;
+    if (open && old && (old->card ? !sb_streq(old->card->hash, fresh->hash) : old->row.revision != fresh->revision)) {
         say(t, true, "%s has changed: this is revision %lld. Read it again before you decide.", fresh->id, (long long)fresh->revision);
         fx_add(fx, SB_FX_FLUSH, NULL, NULL);
-    } else if (open && old && old->card.state != fresh->state) {
+    } else if (open && old && old->row.state != fresh->state) {
         fx_add(fx, SB_FX_FLUSH, NULL, NULL);
     }
-    if (old && old->card.state != fresh->state)
+    if (old && old->row.state != fresh->state)
         tell_outcome(t, fresh);
-    store_take_card(t, fresh);
+    if (store_take_card(t, fresh) && listing == LISTED)
+        listing = LIST_NOW;
     confirm_check(t);
-    return listed;
+    return listing;
 }
 
 static void answer_news(struct sb_tui *t, const struct sb_answer *a)
@@ -252,7 +257,7 @@ static void answer_news(struct sb_tui *t, const struct sb_answer *a)
 
 static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
 {
-    bool waits = false;
+    enum listing listing = LIST_NOW;
     switch (m->type) {
     case SB_NEWS_WELCOME:
         sb_record_release(sb_message_schema(m->type), &t->welcome);
@@ -267,7 +272,18 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
         t->have_strip = true;
         break;
     case SB_NEWS_ANOMALY: store_take_anomaly(t, m->body); break;
-    case SB_NEWS_CARD: waits = card_news(t, m->body, fx); break;
+    case SB_NEWS_CARD: {
+        char *id = sb_format("%s", ((const struct sb_card *)m->body)->id ? ((const struct sb_card *)m->body)->id : "");
+        listing = card_news(t, m->body, fx);
+        whole_answered(t, m->seq, id);
+        free(id);
+        break;
+    }
+    case SB_NEWS_CARDS:
+        store_take_rows(t, m->body);
+        confirm_check(t);
+        listing = LIST_LATER;
+        break;
     case SB_NEWS_CASE: store_take_case(t, m->body); break;
     case SB_NEWS_AUDIT: audit_page(t, m->seq, m->body); break;
     case SB_NEWS_ENTRY: audit_entry(t, m->body); break;
@@ -278,6 +294,7 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
     }
     case SB_NEWS_ANSWER:
         audit_failed(t, m->seq);
+        whole_answered(t, m->seq, NULL);
         answer_news(t, m->body);
         batch_answer(t, m->seq, ((const struct sb_answer *)m->body)->ok);
         break;
@@ -292,9 +309,9 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
         break; /* asks are not for us */
     }
     sb_message_free(m);
-    if (waits)
+    if (listing == LIST_LATER)
         t->unlisted = true;
-    else
+    else if (listing == LIST_NOW)
         panes_relist(t, fx);
 }
 
@@ -340,7 +357,7 @@ static bool printable(const struct sb_key *key)
 
 static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
 {
-    t->audit.barred = false;
+    t->audit.barred = t->card_barred = false;
     if (key->code == SB_KEY_PASTE) {
         t->pending_n = 0;
         paste(t, key, fx);
@@ -426,7 +443,7 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
 bool sb_tui_executing(const struct sb_tui *t)
 {
     for (size_t i = 0; i < t->cards; i++) {
-        int state = t->card[i]->card.state;
+        int state = t->card[i]->row.state;
         if (state == SB_EXECUTING || state == SB_ROLLING_BACK || state == SB_IN_DOUBT)
             return true;
     }
