@@ -72,21 +72,29 @@ static const char *behind_value(const char *p, const char *end)
     return end;
 }
 
-static struct sb_span member(struct sb_span object, const char *key, size_t n)
+bool sb_span_next(struct sb_span object, const char **at, struct sb_span *key, struct sb_span *value)
 {
     if (!object.p || *object.p != '{')
-        return (struct sb_span){NULL, 0};
-    const char *p = object.p + 1, *end = object.p + object.n;
-    while (*p == '"') {
-        const char *quote = p;
-        p = behind_string(p, end);
-        bool hit = (size_t)(p - quote) - 2 == n && memcmp(quote + 1, key, n) == 0;
-        const char *value = p + 1;
-        p = behind_value(value, end);
-        if (hit)
-            return (struct sb_span){value, (size_t)(p - value)};
-        p += *p == ',';
-    }
+        return false;
+    const char *p = *at ? *at : object.p + 1, *end = object.p + object.n;
+    if (*p != '"')
+        return false;
+    const char *quote = p;
+    p = behind_string(p, end);
+    *key = (struct sb_span){quote + 1, (size_t)(p - quote) - 2};
+    const char *start = p + 1;
+    p = behind_value(start, end);
+    *value = (struct sb_span){start, (size_t)(p - start)};
+    *at = p + (*p == ',');
+    return true;
+}
+
+static struct sb_span member(struct sb_span object, const char *name, size_t n)
+{
+    struct sb_span key, value;
+    for (const char *at = NULL; sb_span_next(object, &at, &key, &value);)
+        if (key.n == n && memcmp(key.p, name, n) == 0)
+            return value;
     return (struct sb_span){NULL, 0};
 }
 
@@ -146,6 +154,14 @@ static void unescape(struct sb_str *out, struct sb_span value)
             p = back + 2;
         }
     }
+}
+
+bool sb_span_text(struct sb_span value, struct sb_str *out)
+{
+    bool string = value.p && *value.p == '"';
+    if (string)
+        unescape(out, value);
+    return string;
 }
 
 static json_t *string_json(struct sb_span value)

@@ -256,6 +256,12 @@ void panes_relist(struct sb_tui *t, struct sb_effects *fx)
         settle(t, pane, fx);
 }
 
+void panes_settle(struct sb_tui *t, int pane, struct sb_effects *fx)
+{
+    t->lists++;
+    settle(t, pane, fx);
+}
+
 void pane_fit(struct sb_tui *t, int pane, size_t rows)
 {
     struct pane *p = &t->pane[pane];

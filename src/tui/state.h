@@ -388,6 +388,7 @@ size_t pane_count(const struct sb_tui *t, int pane);
 const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[24]);
 void pane_sort(struct sb_tui *t, int pane);
 void panes_relist(struct sb_tui *t, struct sb_effects *fx);
+void panes_settle(struct sb_tui *t, int pane, struct sb_effects *fx); /* what this one lists has changed, and no card or anomaly has */
 void panes_list_new(struct sb_tui *t, struct sb_effects *fx); /* what has come and is in no list yet */
 void pane_move(struct sb_tui *t, int64_t by);
 void pane_goto(struct sb_tui *t, size_t row);

@@ -225,6 +225,7 @@ static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
 enum listing {
     LIST_NOW,
     LIST_LATER, /* new and open: nothing that is listed moves by it; thousands of them may come at once, and are listed together */
+    LIST_AUDIT, /* only entries have come */
     LISTED,     /* the rest of a card whose row is there, as it is */
 };
 
@@ -285,8 +286,14 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
         listing = LIST_LATER;
         break;
     case SB_NEWS_CASE: store_take_case(t, m->body); break;
-    case SB_NEWS_AUDIT: audit_page(t, m->seq, m->body); break;
-    case SB_NEWS_ENTRY: audit_entry(t, m->body); break;
+    case SB_NEWS_AUDIT:
+        audit_page(t, m->seq, m->body);
+        listing = LIST_AUDIT;
+        break;
+    case SB_NEWS_ENTRY:
+        audit_entry(t, m->body);
+        listing = LIST_AUDIT;
+        break;
     case SB_NEWS_NOTICE: {
         const struct sb_notice *n = m->body;
         say(t, n->severity != SB_LOW, "%s", n->text ? n->text : "");
@@ -313,6 +320,8 @@ static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects 
         t->unlisted = true;
     else if (listing == LIST_NOW)
         panes_relist(t, fx);
+    else if (listing == LIST_AUDIT)
+        panes_settle(t, PANE_AUDIT, fx);
 }
 
 /* ---- keys ---- */
