@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PARTS 16
+#define LITERAL_LEAST 3 /* a shorter one is nearly everywhere */
 
 /* The body of an entry, and those of its members that were come by so far: a line takes several. */
 struct body {
@@ -118,9 +119,10 @@ static int say_all(struct looking *k, const struct sb_store_row *row, struct sb_
 static int look(void *ctx, const struct sb_store_row *row, struct sb_err *err)
 {
     struct looking *k = ctx;
-    if (say_all(k, row, err))
+    bool cannot = k->s->hint && sb_matcher_match(k->s->hint, row->json, (size_t)row->json_n) == 0;
+    if (!cannot && say_all(k, row, err))
         return -1;
-    int found = sb_matcher_match(k->s->matcher, k->words.p, k->words.len);
+    int found = cannot ? 0 : sb_matcher_match(k->s->matcher, k->words.p, k->words.len);
     k->page->undecided += found < 0;
     if ((found < 0 || (found == 1) != k->s->without) && sb_ledger_add_row(k->page, row, err)) /* nobody knows: it is listed */
         return -1;
@@ -128,6 +130,14 @@ static int look(void *ctx, const struct sb_store_row *row, struct sb_err *err)
         k->page->searched_from = row->seq;
     k->page->searched_to = row->seq;
     return k->page->rows_n >= k->s->limit;
+}
+
+struct sb_matcher *sb_ledger_hint(const char *match, unsigned flags)
+{
+    char literal[128];
+    if (!sb_regex_literal(match, flags, LITERAL_LEAST, literal, sizeof literal) || !sb_entry_text_is_of_members(literal))
+        return NULL;
+    return sb_matcher_literal(literal, flags & SB_REGEX_CASELESS);
 }
 
 int sb_ledger_search(struct sb_ledger *l, const struct sb_ledger_search *s, int rows, struct sb_audit_page *page, struct sb_err *err)

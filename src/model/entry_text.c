@@ -143,6 +143,18 @@ void sb_entry_text_from(int kind, const struct sb_entry_fields *f, struct sb_str
     }
 }
 
+/* Members stand beside blanks, quotes and the like, which are no such characters, but for the L of a level. */
+bool sb_entry_text_is_of_members(const char *text)
+{
+    for (int kind = 0; kind < SB_ENTRY_KINDS; kind++)
+        if (templates[kind] && strcasestr(templates[kind], text))
+            return false;
+    for (const char *p = text; *p; p++)
+        if ((*p == 'L' || *p == 'l') && ((p[1] >= '0' && p[1] <= '9') || p[1] == '-'))
+            return false;
+    return !strcasestr(WATCHING, text);
+}
+
 void sb_entry_text(const struct sb_entry *e, struct sb_str *out)
 {
     sb_entry_text_from(e->kind, &(struct sb_entry_fields){e->body, tree_text, tree_number, tree_yes}, out);

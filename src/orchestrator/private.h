@@ -190,7 +190,7 @@ struct sb_orchestrator {
     struct {
         char *match;
         unsigned flags;
-        struct sb_matcher *matcher;
+        struct sb_matcher *matcher, *hint;
     } search;                 /* search.c's: what the ledger was searched for last */
     struct sb_actor self;     /* the orchestrator as an actor */
 

@@ -20,6 +20,7 @@ static unsigned flags_of(const struct sb_audit_ask *ask)
 void sb_o_free_search(struct sb_orchestrator *o)
 {
     sb_matcher_free(o->search.matcher);
+    sb_matcher_free(o->search.hint);
     free(o->search.match);
     memset(&o->search, 0, sizeof o->search);
 }
@@ -36,12 +37,15 @@ static struct sb_matcher *matcher_for(struct sb_orchestrator *o, const struct sb
         sb_o_free_search(o);
         sb_fail_nomem(err);
     }
+    if (o->search.matcher)
+        o->search.hint = sb_ledger_hint(ask->match, o->search.flags);
     return o->search.matcher;
 }
 
 static int search(struct sb_orchestrator *o, const struct sb_audit_ask *ask, int64_t limit, struct sb_audit_page *page, struct sb_err *err)
 {
     struct sb_ledger_search s = {.matcher = matcher_for(o, ask, err), .without = ask->without, .upward = ask->upward, .from = ask->before, .limit = (size_t)limit};
+    s.hint = o->search.hint;
     int64_t until = sb_mono_ms() + (ask->before ? SLICE_MS : FIRST_MS);
     if (!s.matcher)
         return -1;

@@ -148,7 +148,9 @@ static void a_search_finds_what_comparing_every_row_finds(void **state)
                  {"caf\xC3\xA9 \"\\(", SB_REGEX_PLAIN, false}, {"sampler: 1[0-9] ", 0, false}, {"K-000002$", 0, false}, {"#1[0-9]  ", 0, false},
                  {"policy at gate: allow$", 0, false}, {"approved 0123456789ab$", 0, false}, {"step 3 \\(undo\\): result ok$", 0, false}, {"step 4: result \\?$", 0, false},
                  {"step 3: verified by reading back$", 0, false}, {"reading back found it not done$", 0, true}, {"watching: 7 s observed, -9 operations$", 0, false},
-                 {"verdict PASS: good$", 0, false}, {"slow \\(over\\)$", 0, false}, {"quick$", 0, false}, {"stopped: of many$", 0, false}, {"gate: ALLOW", SB_REGEX_CASELESS, false}};
+                 {"verdict PASS: good$", 0, false}, {"slow \\(over\\)$", 0, false}, {"quick$", 0, false}, {"stopped: of many$", 0, false}, {"gate: ALLOW", SB_REGEX_CASELESS, false},
+                 {"draft -> proposed: a\ttab", SB_REGEX_PLAIN, false}, {"policy at [^:]*: allow", 0, false}, {"TAKEN by bob", SB_REGEX_CASELESS, false},
+                 {"of MANY$", SB_REGEX_CASELESS, false}, {"c-000002 .*DRAFT", SB_REGEX_CASELESS, false}, {"bo\xC5\xBF", SB_REGEX_CASELESS, true}};
     struct sb_err err = SB_ERR_INIT;
     struct sb_ledger *l = own(sb_test_dir());
     for (int i = 0; i < 12; i++) {
@@ -174,13 +176,16 @@ static void a_search_finds_what_comparing_every_row_finds(void **state)
     }
     add(l, SB_ENTRY_STOP, NULL, NULL, many);
     struct sb_audit_page all;
+    size_t hints = 0;
     sb_assert_ok(sb_ledger_page(l, 0, 500, &all, &err), err);
     assert_int_equal(all.rows_n, 47);
     for (size_t c = 0; c < SB_COUNT(cases) * 2; c++) {
         bool upward = c % 2;
+        struct sb_matcher *hint = sb_ledger_hint(cases[c / 2].match, cases[c / 2].flags);
+        hints += hint != NULL;
         struct sb_matcher *m = sb_matcher_new(cases[c / 2].match, cases[c / 2].flags, &err);
         assert_non_null(m);
-        struct sb_ledger_search s = {.matcher = m, .without = cases[c / 2].without, .upward = upward, .limit = 500};
+        struct sb_ledger_search s = {.matcher = m, .hint = hint, .without = cases[c / 2].without, .upward = upward, .limit = 500};
         struct sb_audit_page page = {.before = 0};
         for (int guard = 0; !page.at_start && guard < 100; guard++)
             sb_assert_ok(sb_ledger_search(l, &s, 7, &page, &err), err);
@@ -204,7 +209,9 @@ static void a_search_finds_what_comparing_every_row_finds(void **state)
         assert_true(n > 0 || c / 2 == 1 || c / 2 == 3 || c / 2 == 8); /* each finds something, but where nothing can */
         sb_record_release(sb_message_schema(SB_NEWS_AUDIT), &page);
         sb_matcher_free(m);
+        sb_matcher_free(hint);
     }
+    assert_true(hints >= 8); /* with and without one, the same is found */
     sb_record_release(sb_message_schema(SB_NEWS_AUDIT), &all);
     sb_ledger_close(l);
 }

@@ -101,6 +101,9 @@ struct sb_entry_fields {
     int64_t (*number)(void *of, const char *path);                /* 0: there is none */
     bool (*yes)(void *of, const char *path);                      /* it is true */
 };
+/* False: what the program itself puts into such lines, or what stands beside it, may make up this text. True: where a line or
+ * the words of a row hold it, so does a member of the entry. text: of letters, digits, '_', '.' and '-'. */
+bool sb_entry_text_is_of_members(const char *text);
 void sb_entry_text_from(int kind, const struct sb_entry_fields *f, struct sb_str *out);
 
 /* The row of the audit pane. row is overwritten. */
