@@ -196,8 +196,9 @@ asan tsan: setup-test
 FUZZ_SECONDS ?= 30
 fuzz: setup-test
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-run
-fuzz-run: $(FUZZERS)
-	@tests/fuzz/run $(B) $(FUZZ_SECONDS) $(if $(FUZZ),$(foreach f,$(FUZZERS),$(if $(findstring $(FUZZ),$(notdir $(f))),$(f))),$(FUZZERS))
+FUZZED := $(if $(FUZZ),$(foreach f,$(FUZZERS),$(if $(findstring $(FUZZ),$(notdir $(f))),$(f))),$(FUZZERS))
+fuzz-run: $(FUZZED)
+	@tests/fuzz/run $(B) $(FUZZ_SECONDS) $(FUZZED)
 
 # the golden screens as the program draws them now, and what that changes
 accept: $(B)/tests/tui/test_screens
