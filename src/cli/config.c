@@ -90,6 +90,10 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->policy_signers, row, problems);
     else if (strcmp(name, "approval_signers") == 0)
         set_text(r, &c->approval_signers, row, problems);
+    else if (strcmp(name, "signing_key") == 0)
+        set_text(r, &c->signing_key, row, problems);
+    else if (strcmp(name, "signing_name") == 0)
+        set_text(r, &c->signing_name, row, problems);
     else if (strcmp(name, "waivers") == 0)
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "witness") == 0)
@@ -99,7 +103,7 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, waivers, witness, clipboard, mouse, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, clipboard, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -201,6 +205,8 @@ void sb_config_release(struct sb_config *c)
     free(c->shadow_policy);
     free(c->policy_signers);
     free(c->approval_signers);
+    free(c->signing_key);
+    free(c->signing_name);
     free(c->waivers);
     free(c->witness);
     for (size_t i = 0; i < c->deployments_n; i++) {

@@ -30,6 +30,12 @@ struct held_card *find_card(const struct sb_tui *t, const char *id)
     return i < t->cards ? t->card[i] : NULL;
 }
 
+const struct sb_card *sb_tui_card(const struct sb_tui *t, const char *id)
+{
+    const struct held_card *held = find_card(t, id);
+    return held ? &held->card : NULL;
+}
+
 struct held_anomaly *find_anomaly(const struct sb_tui *t, const char *id)
 {
     for (size_t i = t->anomalies; id && i-- > 0;)

@@ -7,6 +7,8 @@
  *   set policy default                # a built-in bundle or a path
  *   set policy_signers PATH           # allowed_signers: a bundle from a file must be signed by one of these, in FILE.sig
  *   set approval_signers PATH         # allowed_signers: every approval must be signed by one of these
+ *   set signing_key PATH              # with approval_signers: the console signs approvals with it (a .pub: of a key in the agent)
+ *   set signing_name NAME             # who you are in that file; without it the operating system's name
  *   set shadow_policy strict-prod     # is asked beside it and recorded, and decides nothing
  *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
@@ -31,7 +33,7 @@ struct sb_config_deployment {
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *waivers, *witness; /* NULL: not said */
+    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness; /* NULL: not said */
     bool clipboard;
     struct sb_config_deployment *deployments;
     size_t deployments_n;

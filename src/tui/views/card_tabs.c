@@ -132,7 +132,7 @@ void view_policy(const struct sb_tui *t, const struct sb_card *c, struct sb_page
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", decision %s", v->decision_id);
     if (v->decision == SB_REQUIRE) {
         view_label(p, "Approvals");
-        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%" PRId64 "%s", v->requires.approvals, v->requires.not_author ? ", not by the author" : "");
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%" PRId64 "%s", sb_card_approvals_wanted(c), v->requires.not_author ? ", not by the author" : "");
         list(p, "Groups", v->requires.groups, v->requires.groups_n);
         list(p, "Windows", v->requires.windows, v->requires.windows_n);
         list(p, "Checks", v->requires.checks, v->requires.checks_n);

@@ -142,7 +142,7 @@ static void plan_progress(const struct sb_tui *t, const struct sb_card *c, struc
 static void approval_state(const struct sb_tui *t, const struct sb_card *c, bool wide, struct sb_str *out)
 {
     char text[TEXT_MAX];
-    sb_str_addf(out, wide ? " %zu of %lld approved" : " %zu/%lld", sb_card_approvals(c), (long long)c->policy.requires.approvals);
+    sb_str_addf(out, wide ? " %zu of %lld approved" : " %zu/%lld", sb_card_approvals(c), (long long)sb_card_approvals_wanted(c));
     if (c->approve_by) {
         int64_t left = gap(t->wall, c->approve_by);
         fmt_left(text, left > 0 ? left : 0);
