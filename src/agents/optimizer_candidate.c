@@ -118,11 +118,8 @@ static bool reads(enum sb_op_kind kind)
 
 static const char *main_plan(const struct sb_work *w)
 {
-    const struct sb_work_share *best = NULL;
-    for (size_t i = 0; i < SB_WORK_MAX_PLANS && w->plans[i].name; i++)
-        if (!best || w->plans[i].count > best->count)
-            best = &w->plans[i];
-    return best ? best->name : "not told";
+    const char *top = sb_shares_top(&w->plans);
+    return top ? top : "not told";
 }
 
 /* What the operation's own numbers say against an index. */

@@ -340,8 +340,8 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
     b->lock = sb_format("exclusive on %s, briefly, at the start and the end of the build; reads and writes go on in between", q->ns);
     if (!b->lock || sb_strs_push(&b->namespaces, &b->namespaces_n, q->ns))
         return -1;
-    for (size_t i = 0; lead && i < SB_WORK_MAX_APPS && lead->work->apps[i].name; i++)
-        if (sb_strs_push(&b->apps, &b->apps_n, lead->work->apps[i].name))
+    for (size_t i = 0; lead && i < lead->work->apps.n; i++)
+        if (sb_strs_push(&b->apps, &b->apps_n, lead->work->apps.item[i].name))
             return -1;
     if (!lead || span_ms <= 0)
         return 0;
@@ -376,8 +376,8 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
                      "measured", q->to) ||
             evidence(card, "slow operations as the servers wrote them down", q->ns, "documents examined per document used",
                      sb_format("%.0f to 1%s", lead->ratio, s->sorted ? ", and a sort in memory" : ""), "measured", q->to) ||
-            (lead->work->plans[0].name && evidence(card, "slow operations as the servers wrote them down", q->ns, "plan",
-                                                   sb_format("%s", lead->work->plans[0].name), "measured", q->to)))
+            (lead->work->plans.n && evidence(card, "slow operations as the servers wrote them down", q->ns, "plan",
+                                                   sb_format("%s", sb_shares_top(&lead->work->plans)), "measured", q->to)))
             return -1;
     }
     if (evidence(card, "collStats", q->ns, "documents and size", sb_format("%" PRId64 " documents, %" PRId64 " bytes", cat->documents, cat->bytes), "measured", q->to) ||

@@ -88,6 +88,9 @@ const struct sb_command sb_commands[] = {
      "  --quiet    no progress bar, no word about bad lines\n\n"
      "A write that the log has twice (the write, and the command around it on db.$cmd) counts once. Where only the command\n"
      "was logged its filter is not known: the shape is then \"?\". In a shape literals are 1, sort and direction are kept.\n"
+     "Memory is bounded. Kept apart are 4,096 shapes, those that took most time (the rest is the row *), 32 plans and 64\n"
+     "applications of each, 1,024 clients, and lines of up to 1 MiB; where that was not enough the digest says so. p50 and p95\n"
+     "are at most 1/64 off.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",

@@ -15,8 +15,9 @@
 
 #include <stdatomic.h>
 
-#define SB_DIGEST_MAX_EVENTS 2000
-#define SB_DIGEST_MAX_CLIENTS 256
+#define SB_DIGEST_MAX_EVENTS 2000 /* of each rank: what the catalogue knows, other errors, other warnings */
+#define SB_DIGEST_RANKS 3
+#define SB_DIGEST_MAX_CLIENTS 1024
 #define SB_DIGEST_MAX_STORMS 256
 
 /* Equal events are one, with a count. */
@@ -32,29 +33,26 @@ struct sb_digest_event {
 
 struct sb_digest_events {
     struct sb_digest_event *items;
-    size_t n, cap;
-    uint32_t index[2 * SB_DIGEST_MAX_EVENTS]; /* 0: free; else index + 1 */
+    size_t n, cap, of_rank[SB_DIGEST_RANKS];
+    uint32_t index[2 * SB_DIGEST_RANKS * SB_DIGEST_MAX_EVENTS]; /* 0: free; else index + 1 */
     uint64_t left_out;
 };
 
-struct sb_digest_client {
-    char *app;
-    uint64_t count;
-};
+#define SB_DIGEST_BURST_S 10
 
-/* Ten seconds in which many connections were opened. */
+/* A stretch of time in each ten seconds of which many connections were opened. */
 struct sb_digest_burst {
-    int64_t at_ms;
-    uint64_t opened;
+    int64_t from_s, until_s; /* seconds since 1970, the last one not in it */
+    uint64_t opened, most;   /* in all, and in any ten seconds */
 };
 
 struct sb_digest_connections {
     uint64_t opened, closed;
     int64_t peak; /* SB_ABSENT: never said */
-    struct sb_digest_client clients[SB_DIGEST_MAX_CLIENTS];
-    size_t clients_n;
-    uint64_t clients_other;
-    struct sb_digest_burst now;    /* the ten seconds that are being counted */
+    struct sb_shares clients;
+    int64_t second;                     /* the newest one in which a connection was opened */
+    uint64_t recent[SB_DIGEST_BURST_S]; /* opened in this and the seconds before it, by second modulo ten */
+    struct sb_digest_burst now;         /* opened 0: there is none */
     struct sb_digest_burst bursts[SB_DIGEST_MAX_STORMS];
     size_t bursts_n;
 };

@@ -39,7 +39,7 @@ def ns: if envelope then (.attr.ns | rtrimstr("$cmd")) + .attr.command[first_key
 map(select(.id == 51803)) as $slow
 | (reduce ($slow[] | select(.attr.type == "update" or .attr.type == "remove")) as $w ({};
      .[$w.ctx + "|" + $w.attr.type + "|" + $w.attr.ns] += [$w | ms])) as $writes
-| [$slow[] | select((envelope | not) or (ms as $t | .attr.durationMillis as $d | $writes[.ctx + "|" + kind + "|" + ns] // [] | any(. <= $t and . >= $t - $d) | not))
+| [$slow[] | select((envelope | not) or (ms as $t | .attr.durationMillis as $d | $writes[.ctx + "|" + kind + "|" + ns] // [] | any(. <= $t and . >= $t - $d - 1) | not))
    | {ns: ns, op: op, ms: .attr.durationMillis}]
 | group_by([.ns, .op]) | map([.[0].ns, .[0].op, length, (map(.ms) | add)]) | .[] | @tsv
 JQ
@@ -226,6 +226,42 @@ write_checks() { # a pair, an envelope without its write, a write without its en
     digest --json "$work/writes.log"
     want "$(out '[.shapes[] | [.ns, .op, .shape, .count, .total_ms]] | sort')" \
          '[["a.b","remove","{\"y\":1}",1,7],["a.b","update","?",1,500],["a.b","update","{\"x\":1}",1,10]]' writes
+    { slow a.b update '{"q":{"x":1},"u":{}}' 10 1 | sed 's/01\.000/01.999/'; slow 'a.$cmd' command '{"update":"b"}' 11 2; } >"$work/writes.log"
+    digest --json --since 2026-11-23T09:00:02Z "$work/writes.log"
+    want "$(out .operations)" 0 'a write that ended before the range, with its command in it'
+}
+
+many_checks() { # what is rare and comes first pushes nothing out
+    for i in $(seq 40); do
+        slow a.b command '{"find":"b"}' 1 1 | sed "s/COLLSCAN/IXSCAN { a$i: 1 }/; s/\"appName\":\"a\"/\"appName\":\"q\\\\\"$i\"/"
+    done >"$work/many.log"
+    for i in $(seq 200); do slow a.b command '{"find":"b"}' 1 2; done >>"$work/many.log"
+    for i in $(seq 2100); do printf '{"t":{"$date":"2026-11-23T09:00:00.000Z"},"s":"W","c":"X","id":1,"ctx":"x","msg":"warning %d"}\n' "$i"; done >>"$work/many.log"
+    {
+        printf '{"t":{"$date":"2026-11-23T09:00:01.000Z"},"s":"I","c":"ELECTION","id":21450,"ctx":"x","msg":"Election succeeded, assuming primary role"}\n'
+        printf '{"t":{"$date":"2026-11-23T09:00:01.000Z"},"s":"I","c":"ACCESS","id":5286307,"ctx":"x","msg":"Failed to authenticate","attr":{"user":"u","db":"admin","isSpeculative":true}}\n'
+        printf '{"t":{"$date":"2026-11-23T09:00:01.000Z"},"s":"I","c":"NETWORK","id":51800,"ctx":"x","msg":"client metadata","attr":{"remote":"1.2.3.4:5","doc":{"application":{"name":"q\\"\\u00f6"}}}}\n'
+    } >>"$work/many.log"
+    printf '\357\273\277' | cat - "$work/many.log" >"$work/marked.log"
+    digest --json "$work/marked.log"
+    want "$(out '.shapes[0] | [.count, .plan, (.plans | max_by(.count) | .count), (.plans | map(.count) | add) + .plans_other]')" '[240,"COLLSCAN",200,240]' 'many plans'
+    want "$(out '.shapes[0].app_names | [length, .[0]]')" '[41,"q\"1"]' 'many applications'
+    want "$(out '[(.events | map(select(.kind != "warning") | .kind)), .events_left_out, .sources[0].bad_lines]')" '[["election"],100,0]' 'many warnings'
+    want "$(out '.connections.clients')" '[{"app":"q\"ö","count":1}]' 'the name of a client'
+    # a checksum that is wrong at the end: everything before it was read
+    gzip -c "$work/many.log" >"$work/sum.log.gz"
+    printf 'xxxx' | dd of="$work/sum.log.gz" bs=1 seek=$(($(wc -c <"$work/sum.log.gz") - 8)) conv=notrunc 2>/dev/null
+    digest --json "$work/sum.log.gz"
+    want_rc 2 'a wrong checksum'
+    want "$(out '[.operations, .sources[0].lines]')" "[240,$(wc -l <"$work/many.log")]" 'a wrong checksum'
+    # connections on both sides of a round ten seconds
+    for i in $(seq 120); do
+        printf '{"t":{"$date":"2026-11-23T09:%02d:%02d.000Z"},"s":"I","c":"NETWORK","id":22943,"ctx":"x","msg":"Connection accepted","attr":{"connectionCount":%d}}\n' \
+            10 $((i <= 60 ? 9 : 10)) "$i"
+    done >"$work/storm.log"
+    printf '{"t":{"$date":"2026-11-23T10:00:00.000Z"},"s":"I","c":"X","id":1,"ctx":"x","msg":"end"}\n' >>"$work/storm.log"
+    digest --json "$work/storm.log"
+    want "$(out '[.events[] | [.kind, .message]]')" '[["connection_storm","120 connections opened within 2 s"]]' 'a storm'
 }
 
 data=${SIGNALBOX_TEST_DATA:-../shared/data}
@@ -243,6 +279,7 @@ mixed_checks
 terminal_checks
 bar_checks
 write_checks
+many_checks
 "$SIGNALBOX" digest --json "$work/good.log" >/dev/full 2>"$work/err"; rc=$?
 want_rc 1 'a full disk'
 
