@@ -346,7 +346,7 @@ static int explain(const struct args *a, const char *id, struct sb_err *err)
     int rc = -1;
     if (a->policy) {
         sb_fail(err, SB_EUSAGE, "explain tells what was decided under the policy of that time; --policy has no say in it");
-    } else if ((a->ledger || sb_path_state(&dir, err) == 0) && (d.l = sb_ledger_open(a->ledger ? a->ledger : dir.p, SB_LEDGER_READ, NULL, err))) {
+    } else if ((a->ledger || sb_path_state_seen(&dir, err) == 0) && (d.l = sb_ledger_open(a->ledger ? a->ledger : dir.p, SB_LEDGER_READ, NULL, err))) {
         rc = sb_ledger_by_ref(d.l, id, find_verdict, &d, err);
         if (rc == 0 && !d.found)
             rc = sb_fail(err, SB_EINPUT, "the ledger has no decision %s", id);
@@ -373,7 +373,8 @@ static int levels(const struct args *a, struct sb_err *err)
     sb_str_init(&dir);
     if (bundle_load(&b, a, err))
         return -1;
-    int rc = a->ledger || sb_path_state(&dir, err) == 0 ? sb_policy_levels_command(b.policy, a->ledger ? a->ledger : dir.p, a->json, err) : -1;
+    /* a folder that was named is expected to hold a ledger; in the state folder there need not be one yet */
+    int rc = (a->ledger ? sb_ledger_find(a->ledger, err) : sb_path_state_seen(&dir, err)) == 0 ? sb_policy_levels_command(b.policy, a->ledger ? a->ledger : dir.p, a->json, err) : -1;
     if (rc < 0 && err->code == SB_ELEDGER)
         err->code = SB_ENO; /* nothing was to be written: the record is broken, or of another program */
     sb_str_release(&dir);

@@ -64,9 +64,12 @@ def nothing_is_made():
     """Who only reads makes no state folder, and says where there is no ledger."""
     with Place() as p:
         where = "there is no ledger in " + p.state
-        for words in (("cards",), ("cards", "--json", "list"), ("cards", "show", "C-000001"), ("audit", "verify"), ("audit", "tail"), ("audit", "export"), ("audit", "show", "K-000001")):
+        for words in (("cards",), ("cards", "--json", "list"), ("cards", "show", "C-000001"), ("audit", "verify"), ("audit", "tail"), ("audit", "export"), ("audit", "show", "K-000001"),
+                      ("policy", "explain", "d-000001"), ("policy", "replay", "--candidate", "strict-prod")):
             one_sentence(p.run(*words), 2, where)
             check(not os.path.exists(os.path.dirname(p.state)), "%s made a folder" % (words,))
+        check(p.run("policy", "levels").returncode == 0 and not os.path.exists(os.path.dirname(p.state)), "policy levels made a folder, or fails where nothing was lowered yet")
+        one_sentence(p.run("policy", "levels", "--ledger", p.dir), 2, "there is no ledger in " + p.dir)
         os.makedirs(p.state)
         os.chmod(p.state, 0o500)
         one_sentence(p.run("cards"), 2, where)
