@@ -10,10 +10,12 @@
 #include <signalbox/ledger/lock.h>
 #include <signalbox/ledger/verify.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TAIL_DEFAULT 20
@@ -156,6 +158,9 @@ static int verify(const struct args *a, struct sb_err *err)
     struct sb_owner owner;
     const char *term = getenv("TERM");
     struct bar bar = {.wanted = !a->quiet && isatty(STDERR_FILENO) && term && !sb_streq(term, "dumb"), .start_ms = sb_mono_ms()};
+    struct stat st;
+    if (stat(a->dir, &st) ? errno == ENOTDIR : !S_ISDIR(st.st_mode)) /* nor anything that remembers one */
+        return sb_fail(err, SB_EINPUT, "there is no ledger in %s", a->dir);
     if (find_owner(a, &owner, err))
         return -1;
     struct sb_signature_report signatures = {0};
@@ -266,6 +271,8 @@ static int export_entries(struct sb_ledger *l, const struct args *a, struct sb_e
     o.format = (enum sb_export_format)format;
     if ((a->since && read_time(a->since, &o.since)) || (a->until && read_time(a->until, &o.until)))
         return sb_fail(err, SB_EUSAGE, "--since and --until take a time: write 2026-11-23 or 2026-11-23T09:05:10Z");
+    if (a->since && a->until && o.since > o.until)
+        return sb_fail(err, SB_EUSAGE, "--since %s is later than --until %s", a->since, a->until);
     return sb_audit_export(l, &o, err);
 }
 
@@ -401,8 +408,8 @@ int sb_cmd_audit(int argc, char **argv)
     struct sb_str dir;
     sb_str_init(&dir);
     int rc = find_witness(&a, &config, &err);
-    if (rc == 0 && !a.ledger)
-        rc = sb_path_state_seen(&dir, &err);
+    if (rc == 0 && !a.ledger && (rc = sb_path_state_seen(&dir, &err)) && sb_streq(argv[1], "rebuild") && err.code != SB_EUSAGE)
+        err.code = SB_ELEDGER; /* the others only read there */
     a.dir = a.ledger ? a.ledger : dir.p;
     if (rc == 0)
         rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, words > 2 ? argv[3] : NULL, &err);

@@ -65,8 +65,8 @@ const struct sb_command sb_commands[] = {
      "  reject ID --reason TEXT\n"
      "  pause, resume, stop, refresh ID; rollback ID [--target NAME]; close ID --reason TEXT\n\n"
      "Everything but list and show needs a signalbox that owns the ledger: a console, or serve.\n"
-     "Exit status: 0 done; 1 not possible in this state; 2 bad input, no such card, no ledger; 4 policy refused;\n"
-     "5 the ledger cannot be written.\n",
+     "Exit status: 0 done; 1 not possible in this state, or the record cannot be read; 2 bad input, no such card, no ledger; 4 policy\n"
+     "refused; 5 the ledger cannot be written.\n",
      sb_cmd_cards},
     {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
@@ -145,8 +145,8 @@ const struct sb_command sb_commands[] = {
      "  --ledger    (explain, levels, replay) the folder with the ledger\n"
      "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n\n"
      "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
-     "notices, another verdict than the recorded one, a difference in replay; 2 a bundle or an input is wrong\n"
-     "(file:line:column); 4 denied.\n",
+     "notices, another verdict than the recorded one, a difference in replay, a record that cannot be read; 2 a bundle or an input\n"
+     "is wrong (file:line:column), no ledger; 4 denied.\n",
      sb_cmd_policy},
     {"version", "", "the program's version", "", sb_cmd_version},
 };
