@@ -24,7 +24,8 @@ const struct sb_command sb_commands[] = {
      sb_cmd_demo},
     {"console", "[--deployment NAME | --uri-file FILE] [--read-only]", "the console on a real deployment",
      "Joins the signalbox of this user that owns the ledger, or becomes it; one that watches another deployment, or\n"
-     "goes by another policy, than is named here is not joined. ? is help, q leaves, : is the palette, F2 the mouse.\n\n"
+     "goes by another policy, than is named here is not joined; a policy that the config sets is named, too. ? is help, q leaves,\n"
+     ": is the palette, F2 the mouse.\n\n"
      "  --deployment NAME     a deployment of the config\n"
      "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --read-only           nothing is decided or executed from here, also when it joins another one\n"
@@ -42,8 +43,8 @@ const struct sb_command sb_commands[] = {
      sb_cmd_help},
     {"ask", "[--json] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
      "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. One that\n"
-     "watches another deployment than is named here is not joined. Prints the answer and the cards it led to. Nothing is\n"
-     "executed: a card waits for its approval.\n\n"
+     "watches another deployment than is named here, or goes by another policy than the config sets, is not joined. Prints the\n"
+     "answer and the cards it led to.\n\n"
      "  --json             {\"ok\",\"answer\",\"case\",\"cards\":[CARD]}\n"
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"

@@ -310,9 +310,9 @@ static int join_owner(struct sb_session *s, bool target_said, struct sb_err *err
 {
     struct sb_join_wish wish = {
         .deployment = s->o.deployment, .uri = target_said ? s->uri.p : NULL, .uri_from = s->uri_from, .environment = target_said && s->environment_said ? s->environment : -1,
-        .policy_text = s->o.policy ? s->policy.p : NULL, .policy_len = s->policy.len, .policy_path = s->policy_path,
+        .policy_text = s->policy_path ? s->policy.p : NULL, .policy_len = s->policy.len, .policy_path = s->policy_path,
     };
-    if (target_said || s->o.policy) {
+    if (target_said || s->policy_path) {
         sb_mongo_init();
         s->mongo = true;
         if (sb_join_check(s->link, s->news, &wish, err))
@@ -333,16 +333,16 @@ static int prepare(struct sb_session *s, struct sb_err *err)
         return -1;
     const char *env = getenv("SIGNALBOX_URI");
     bool may_join = o->attach && !o->simulation, target_said = may_join && (o->deployment || o->uri_file || (env && *env));
-    if ((target_said && find_uri(s, err)) || (may_join && o->policy && load_policy(s, o->policy, err)))
+    const char *policy_said = o->policy ? o->policy : s->config.policy; /* in the config it was said as well */
+    if ((target_said && find_uri(s, err)) || (may_join && policy_said && load_policy(s, policy_said, err)))
         return -1;
     if (may_join && (s->link = sb_link_open(s->state_dir, s->news, NULL)))
         return join_owner(s, target_said, err);
-    const char *wanted = o->policy ? o->policy : s->config.policy ? s->config.policy : "default";
     if (o->simulation && o->simulation->seeded)
         seeded_origin(s, (uint64_t)o->simulation->seed);
     else
         sb_origin_system(&s->origin);
-    if ((!target_said && find_uri(s, err)) || (!(may_join && o->policy) && load_policy(s, wanted, err)))
+    if ((!target_said && find_uri(s, err)) || (!(may_join && policy_said) && load_policy(s, policy_said ? policy_said : "default", err)))
         return -1;
     s->target = sb_format("%s%s", s->name, o->simulation ? " (SIMULATED)" : "");
     return s->target ? 0 : sb_fail_nomem(err);
