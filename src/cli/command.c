@@ -28,7 +28,8 @@ const struct sb_command sb_commands[] = {
      ": is the palette, F2 the mouse.\n\n"
      "  --deployment NAME     a deployment of the config\n"
      "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
-     "  --read-only           nothing is decided or executed from here, also when it joins another one\n"
+     "  --read-only           nothing is decided or executed from here, also when it joins another one; what is asked for from\n"
+     "                        here is looked into, and a card that comes of it waits for a person elsewhere\n"
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
@@ -41,13 +42,14 @@ const struct sb_command sb_commands[] = {
      "  help edit      what can be edited on a card, and how it is written\n"
      "  help --man     the manual page, as troff source\n",
      sb_cmd_help},
-    {"ask", "[--json] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
+    {"ask", "[--json] [--read-only] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
      "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. One that\n"
      "watches another deployment than is named here, or goes by another policy than the config sets, is not joined. Prints the\n"
-     "answer and the cards it led to.\n\n"
+     "answer and the cards it led to. A card waits for its approval, unless policy lets such a one go by itself.\n\n"
      "  --json             {\"ok\",\"answer\",\"case\",\"cards\":[CARD]}\n"
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
+     "  --read-only        only looks: a card that comes of it waits for a person, whatever policy lets go by itself\n"
      "  --classify         read one request a line on stdin, print only how each is understood, as JSON\n\n"
      "Exit status: 0 answered; 1 understood, and the answer is no (\"ok\" is false then and below); 2 not understood, not ours, no\n"
      "such collection, or none named; 3 the server is out of reach; 4 policy refused.\n",

@@ -229,9 +229,26 @@ int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct s
     return rc;
 }
 
+/* Who only looks may have something looked into; the card says that it goes no further without a person. */
+static int mark_read_only(struct sb_orchestrator *o, struct sb_card *draft, struct sb_err *err)
+{
+    const struct held_case *c = sb_o_case(o, draft->case_id);
+    if (!c || !c->read_only)
+        return 0;
+    char *why = sb_format("Asked for from a read-only console: only a person starts it. %s", draft->why ? draft->why : "");
+    if (!why)
+        return sb_fail_nomem(err);
+    free(draft->why);
+    draft->why = why;
+    draft->needs_person = true;
+    return 0;
+}
+
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
 {
     int64_t now = sb_origin_wall_ms(o->opt.origin);
+    if (mark_read_only(o, draft, err))
+        return -1;
     draft->created_at = now;
     draft->approve_by = now + o->opt.approve_within_s * 1000;
     draft->execute_by = now + o->opt.execute_within_s * 1000;

@@ -128,6 +128,7 @@ struct held_card {
 struct held_case {
     struct sb_case case_;
     bool consulting; /* a specialist is at work for it */
+    bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
 
@@ -341,7 +342,8 @@ const char *sb_o_action_kind(const struct sb_card *c); /* "index.create": as pol
 
 /* Asks policy about a card, records the verdict on it. extra: an approval under way that is not on the card yet (its
  * principal), or NULL. Returns the decision, or -1. Where nothing is missing that a person could give (a window is closed, a
- * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow. */
+ * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow.
+ * What policy lets go by itself is a "require" for a card that needs a person, until one has approved it. */
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err);
 

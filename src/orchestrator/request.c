@@ -216,6 +216,7 @@ void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const ch
         sb_fail(&err, SB_EINPUT, "an empty request");
     } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, &err) == 0 &&
                (c = open_case(o, text, s->actor.principal, &s->actor, NULL, &err)) && record_reading(o, c, &reading, &err) == 0) {
+        c->read_only = s->read_only || sb_server_read_only(o->opt.server);
         int decision = sb_o_gate_request(o, c, &s->actor, why, sizeof why, &err);
         if (decision == SB_DENY)
             sb_fail(&err, SB_EPOLICY, "policy refuses this request: %s", why);
