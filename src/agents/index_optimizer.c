@@ -222,10 +222,31 @@ struct answer_to_asked {
     size_t n;
     struct candidate lead, helped; /* the costliest it serves, and the costliest it serves in part, with the key's own fields */
     bool serves, helps;
+    struct candidate barred; /* the costliest that the key would serve and the options keep out, in whole or in part */
+    bool bars;
+    char bar[256];           /* how */
 };
 
+/* What the options take away from what the key would serve. */
+static void bar(struct answer_to_asked *a, const bson_t *options, const struct candidate *c, const char *first, bool *whole, bool *part)
+{
+    char why[256];
+    if (!*whole && !*part)
+        return;
+    enum fit fit = sb_options_fit(options, c, first, why, sizeof why);
+    if (fit == FIT_WHOLE)
+        return;
+    if (!a->bars || c->sums.total_ms > a->barred.sums.total_ms) {
+        a->bars = true;
+        a->barred = *c;
+        memcpy(a->bar, why, sizeof a->bar);
+    }
+    *part = fit == FIT_VALUES;
+    *whole = false;
+}
+
 /* Which shapes an index on this key would serve. `key` is borrowed by the candidates. -1 out of memory. */
-static int look_for_use(const struct sb_index_question *q, const bson_t *key, struct answer_to_asked *a)
+static int look_for_use(const struct sb_index_question *q, const bson_t *key, const bson_t *options, struct answer_to_asked *a)
 {
     struct candidate index = {.n = 0};
     a->all = calloc(MAX_CANDIDATES, sizeof *a->all);
@@ -238,6 +259,7 @@ static int look_for_use(const struct sb_index_question *q, const bson_t *key, st
         if (c->why_not[0] || !ordered)
             continue;
         bool whole = sb_candidate_within(c, &index), part = !whole && sb_candidate_helped_by(c, &index);
+        bar(a, options, c, index.field[0].path, &whole, &part);
         struct candidate *best = whole ? &a->lead : &a->helped;
         bool *found = whole ? &a->serves : &a->helps;
         if ((whole || part) && (!*found || c->sums.total_ms > best->sums.total_ms)) {
@@ -253,17 +275,19 @@ static int look_for_use(const struct sb_index_question *q, const bson_t *key, st
 static int make_asked(const struct sb_index_question *q, const char *name, const char *shown, struct sb_index_advice *out, struct sb_err *err)
 {
     struct answer_to_asked a = {.all = NULL};
-    bson_t *key = bson_new_from_json((const uint8_t *)q->key, -1, NULL);
+    bson_t *key = bson_new_from_json((const uint8_t *)q->key, -1, NULL), *options = bson_new_from_json((const uint8_t *)(q->options ? q->options : "{}"), -1, NULL);
     int rc = -1;
-    if (!key || look_for_use(q, key, &a)) {
+    if (!key || !options || look_for_use(q, key, options, &a)) {
         sb_fail_nomem(err);
     } else if (sb_index_card(q, q->key, name, a.serves ? &a.lead : NULL, a.helps ? &a.helped : NULL, a.all, a.n, &out->card, err) == 0) {
         out->proposes = true;
-        rc = conclude(out, a.serves ? sb_format("an index on %s of %s, as it was asked for; it would serve %s %s", shown, q->ns, a.lead.work->shape->op, a.lead.work->shape->text)
+        rc = (a.bars && sb_options_warn_of_use(&a.barred, a.bar, &out->card)) || sb_options_warn(q, options, key, &out->card) ? sb_fail_nomem(err) : conclude(out, a.serves ? sb_format("an index on %s of %s, as it was asked for; it would serve %s %s", shown, q->ns, a.lead.work->shape->op, a.lead.work->shape->text)
                            : sb_format("an index on %s of %s, as it was asked for; no operation that needs it was seen", shown, q->ns));
     }
     if (key)
         bson_destroy(key);
+    if (options)
+        bson_destroy(options);
     free(a.all);
     return rc;
 }

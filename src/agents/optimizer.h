@@ -45,6 +45,22 @@ bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *i
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
 
+/* optimizer_options.c. How far an index with options serves the shapes that its key would serve. */
+enum fit {
+    FIT_WHOLE,
+    FIT_VALUES, /* some of its operations: a shape does not tell which */
+    FIT_NOT,
+};
+
+/* first: the leading field of the index. why: what stands in the way, unless it is FIT_WHOLE. */
+enum fit sb_options_fit(const bson_t *options, const struct candidate *c, const char *first, char *why, size_t cap);
+
+/* Appends to the card's reason what these options do to the documents, or need of them. -1 out of memory, as the next. */
+int sb_options_warn(const struct sb_index_question *q, const bson_t *options, const bson_t *key, struct sb_card *card);
+
+/* The same about a shape that cannot use it, or not always. */
+int sb_options_warn_of_use(const struct candidate *c, const char *why, struct sb_card *card);
+
 const struct sb_field_fact *sb_field_fact_of(const struct sb_catalogue *c, const char *path);
 
 #endif

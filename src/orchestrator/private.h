@@ -387,9 +387,9 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
 void sb_o_answer_decision(struct sb_orchestrator *o, const struct seat *s, int type, int64_t seq, const char *id, struct held_card *c, const char *more, struct sb_err *err);
 /* What stands in the way of a decision that leads to a change: -1 with err. */
 int sb_o_may_act(const struct sb_orchestrator *o, const struct held_card *c, struct sb_err *err);
-/* 1: the key is another, and what that means is being looked at: the answer comes then, by sb_o_edit_advised. */
+/* 1: key or options are others, and what that means is being looked at: the answer comes then, by sb_o_edit_advised. */
 int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_err *err);
-/* said: what the Index Optimizer says of the new key; it loses its content. err with a code: it could not say anything. */
+/* said: what the Index Optimizer says of the new key or options; it loses its content. err with a code: it could not say anything. */
 void sb_o_edit_advised(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_edit *e, struct sb_card *said, struct sb_err *err);
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
@@ -399,9 +399,9 @@ void sb_o_tick_anomalies(struct sb_orchestrator *o);
 int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *name,
                        const struct held_anomaly *anomaly, struct sb_err *err);
 
-/* Has the Index Optimizer say what an edited key serves, and then makes the edit: sb_o_edit_advised. */
-int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e, const char *key,
-                      struct sb_err *err);
+/* Has the Index Optimizer say what the key and options of an edited card serve, and then makes the edit: sb_o_edit_advised. */
+int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e,
+                      const struct sb_card *fresh, struct sb_err *err);
 
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
