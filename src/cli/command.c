@@ -51,6 +51,8 @@ const struct sb_command sb_commands[] = {
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --read-only        only looks: a card that comes of it waits for a person, whatever policy lets go by itself\n"
      "  --classify         read one request a line on stdin, print only how each is understood, as JSON\n\n"
+     "What is not ours (a question for the documentation, an error of an application, the set-up of a driver, conversation) is called\n"
+     "by its name; what was not understood is told so.\n"
      "Exit status: 0 answered; 1 understood, and the answer is no (\"ok\" is false then and below); 2 not understood, not ours, no\n"
      "such collection, or none named; 3 the server is out of reach; 4 policy refused.\n",
      sb_cmd_ask},

@@ -23,7 +23,8 @@ def says(done, status, *words):
 def requests(lab):
     """A request that leads nowhere is no success, for a person and for a script."""
     lab.until("a connection", lambda: lab.run("ask", "how is the cluster?", check=False).returncode == 0)
-    for text, status, words in (("write me a poem", 2, "not something this console can act on"), ("make it faster", 2, "Which collection? Write it as database.collection, for example "),
+    for text, status, words in (("write me a poem", 2, "That is conversation, not something this console can act on"), ("TypeError: x is not a function", 2, "That is an error of an application, "),
+                                ("xyzzy", 2, "That was not understood: say it in other words."), ("make it faster", 2, "Which collection? Write it as database.collection, for example "),
                                 ("carts is slow", 2, "there is no collection carts. Write which one is meant as database.collection, for example "),
                                 ("are our backups good?", 1, "Understood as backup.check"), ("nosuch.thing is slow", 2, "there is no collection nosuch.thing"),
                                 ("how is the cluster?", 0, "PRIMARY")):
