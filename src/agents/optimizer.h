@@ -28,8 +28,24 @@ void sb_candidate_of(struct candidate *c, const struct sb_index_question *q, con
 /* True when an index with this key pattern lets the server answer the candidate's shape as well. */
 bool sb_candidate_served_by(const struct candidate *c, const struct sb_index_info *index);
 
+/* True when the operation is of a kind that finds documents, which an index could help. */
+bool sb_candidate_has_filter(const struct candidate *c);
+
 /* True when b serves everything that a serves. */
 bool sb_candidate_within(const struct candidate *a, const struct candidate *b);
+
+/* index_optimizer.c. Why nothing may be proposed on the question's collection at all; NULL when it may. */
+const char *sb_index_forbidden(const struct sb_index_question *q);
+
+/* The collection's shapes, at most cap of them, each with its key or the reason for none; how many. */
+size_t sb_candidates_collect(const struct sb_index_question *q, struct candidate *all, size_t cap);
+
+/* The one that saves most time, or where no times are known most documents; among those that also serve it, the one that serves
+ * more shapes. NULL: none may be proposed. */
+const struct candidate *sb_candidates_choose(const struct candidate *all, size_t n);
+
+/* Appends what else was thought of for this one, and why it is not what is proposed. -1 out of memory. */
+int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected **list, size_t *n);
 
 /* The key pattern as canonical Extended JSON. A new string or NULL. */
 char *sb_candidate_key(const struct candidate *c);

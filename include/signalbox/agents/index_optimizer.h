@@ -35,6 +35,7 @@ struct sb_index_question {
     const char *edited_by;             /* who put this key, or these options, on a card that had others; NULL: nobody */
     const char *edited;                /* what of it is another: "the key", "the options" */
     bool replicated;
+    bool whole_log;                    /* there is nothing but a log, and all of it is the evidence: no window */
     /* of the card to be */
     const char *card_id, *case_id, *deployment, *deployment_id, *requested_by;
     int environment;
