@@ -133,7 +133,7 @@ static void deadline(const struct sb_card *c)
     if (c->state == SB_STALE)
         sb_print("measure it anew, edit or reject it by %s; ", at);
     else
-        sb_print("%s %s; ", undecided(c) ? "approve by" : starts ? "starts by" : "ended; its last entry is of", at);
+        sb_print("%s %s; ", undecided(c) ? "approve by" : starts ? "execute by" : "ended; its last entry is of", at);
 }
 
 static void whole(const struct sb_card *c)
