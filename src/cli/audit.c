@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The record from a shell. Everything but rebuild only reads, without a lock, beside a signalbox that goes on writing. */
+ * The record from a shell. Everything but rebuild leaves the ledger as it is, without a lock, beside a signalbox that goes on writing. */
 #include "audit.h"
 
 #include <signalbox/base/file.h>

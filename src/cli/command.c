@@ -133,7 +133,7 @@ const struct sb_command sb_commands[] = {
      "                  it the config's (set approval_signers FILE), else signatures are not judged; JSON: \"signatures\":\n"
      "                  {\"signed\",\"unsigned\",\"first_bad\"}\n"
      "  --quiet         no progress bar\n\n"
-     "All but rebuild only read, without a lock, and may be used while a signalbox goes on writing.\n"
+     "All but rebuild leave the ledger as it is, take no lock, and may be used while a signalbox goes on writing.\n"
      "Exit status: 0 done, and whole; 1 the record is broken or cannot be read, or a proof does not hold; 2 bad usage, no ledger,\n"
      "no such ID; 5 (rebuild) the ledger cannot be written.\n",
      sb_cmd_audit},
