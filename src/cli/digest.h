@@ -3,11 +3,13 @@
  * digest.h (private) - what the files of `signalbox digest` share.
  *
  * One part per file, scanned by a worker that owns it; the parts are merged in the order of the command line, so that the
- * answer does not depend on which worker was faster. Advice, when it comes, is made from the merged workload alone.
+ * answer does not depend on which worker was faster. Advice is made from the merged workload alone.
  */
 #ifndef SB_CLI_DIGEST_H
 #define SB_CLI_DIGEST_H
 
+#include <signalbox/agents/log_advice.h>
+#include <signalbox/base/json.h>
 #include <signalbox/base/str.h>
 #include <signalbox/formats/infile.h>
 #include <signalbox/formats/logevent.h>
@@ -85,6 +87,10 @@ struct sb_digest {
     struct sb_workload *work;
     struct sb_digest_events events;
     struct sb_digest_connections connections;
+    int64_t span_ms; /* of time that was looked at; 0 not known */
+    bool advised;    /* advice was asked for */
+    struct sb_log_advice *advice;
+    size_t advice_n;
 };
 
 /* ---- scanning: digest_scan.c ---- */
@@ -111,6 +117,10 @@ int sb_digest_events_finish(struct sb_digest *d, int64_t span_ms);
 
 int sb_digest_json(const struct sb_digest *d, struct sb_err *err);
 int sb_digest_table(const struct sb_digest *d, struct sb_err *err);
+
+/* digest_advice.c. NULL, or -1: out of memory. */
+json_t *sb_digest_advice_json(const struct sb_digest *d);
+int sb_digest_advice_text(const struct sb_digest *d, struct sb_str *out);
 
 /* The plan that most operations had; "" where none is known. */
 const char *sb_digest_plan(const struct sb_work *work);

@@ -221,7 +221,7 @@ int sb_digest_json(const struct sb_digest *d, struct sb_err *err)
     set(o, "shapes", shapes(d->work, &ok), &ok);
     set(o, "events", events_of(&d->events, &ok), &ok);
     set(o, "connections", connections_of(&d->connections, &ok), &ok);
-    set(o, "advice", json_array(), &ok);
+    set(o, "advice", sb_digest_advice_json(d), &ok);
     if (d->events.left_out)
         set(o, "events_left_out", number(d->events.left_out), &ok);
     if (!ok) {

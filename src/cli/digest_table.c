@@ -273,6 +273,7 @@ int sb_digest_table(const struct sb_digest *d, struct sb_err *err)
     int rc = add_shapes(&out, d->work);
     add_events(&out, &d->events);
     add_connections(&out, &d->connections);
+    rc = sb_digest_advice_text(d, &out) || rc;
     if (rc || !sb_str_ok(&out))
         rc = sb_fail_nomem(err);
     else if (sb_print("%s", out.p))

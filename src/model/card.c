@@ -171,7 +171,8 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, watch, SB_REC, SB_ALWAYS, &sb_watch_schema),
     SB_MEMBER(struct sb_card, approve_by, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_card, execute_by, SB_TIME, SB_ALWAYS, NULL),
-#define CONTRACT 28
+    SB_MEMBER(struct sb_card, needs_person, SB_BOOL, 0, NULL), /* not there when false, so that no other card's hash changes */
+#define CONTRACT 29
     SB_MEMBER(struct sb_card, hash, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, state, SB_ENUM, 0, &sb_states),
     SB_MEMBER(struct sb_card, policy, SB_REC, SB_ALWAYS, &sb_policy_verdict_schema),
@@ -228,7 +229,7 @@ size_t sb_card_approvals(const struct sb_card *c)
 int64_t sb_card_approvals_wanted(const struct sb_card *c)
 {
     const struct sb_requires *r = &c->policy.requires;
-    int64_t most = r->approvals;
+    int64_t most = c->needs_person && r->approvals < 1 ? 1 : r->approvals;
     for (size_t i = 0; i < r->groups_n; i++) { /* "2 of dba", or the group's name alone for one */
         char *end;
         long n = strtol(r->groups[i], &end, 10);

@@ -296,6 +296,8 @@ static void join(const struct sb_policy_verdict *v, char *out, size_t cap)
 void sb_o_unmet(const struct held_card *card, char *out, size_t cap)
 {
     join(&card->card.policy, out, cap);
+    if (out[0] == '\0' && card->card.needs_person && sb_card_approvals(&card->card) == 0)
+        snprintf(out, cap, "one approval, for it was asked for from a read-only console");
 }
 
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
@@ -328,7 +330,8 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
         sb_fail(err, SB_EPOLICY, "policy denies it: %s", why ? why : "no rule allows it");
     }
     sb_policy_verdict_release(&v);
-    return decision;
+    bool somebody = extra || sb_card_approvals(&card->card) > 0;
+    return decision == SB_ALLOW && card->card.needs_person && !somebody && !rollback ? SB_REQUIRE : decision;
 }
 
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err)

@@ -128,6 +128,7 @@ struct held_card {
 struct held_case {
     struct sb_case case_;
     bool consulting; /* a specialist is at work for it */
+    bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
 
@@ -341,7 +342,8 @@ const char *sb_o_action_kind(const struct sb_card *c); /* "index.create": as pol
 
 /* Asks policy about a card, records the verdict on it. extra: an approval under way that is not on the card yet (its
  * principal), or NULL. Returns the decision, or -1. Where nothing is missing that a person could give (a window is closed, a
- * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow. */
+ * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow.
+ * What policy lets go by itself is a "require" for a card that needs a person, until one has approved it. */
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err);
 
@@ -385,9 +387,9 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
 void sb_o_answer_decision(struct sb_orchestrator *o, const struct seat *s, int type, int64_t seq, const char *id, struct held_card *c, const char *more, struct sb_err *err);
 /* What stands in the way of a decision that leads to a change: -1 with err. */
 int sb_o_may_act(const struct sb_orchestrator *o, const struct held_card *c, struct sb_err *err);
-/* 1: the key is another, and what that means is being looked at: the answer comes then, by sb_o_edit_advised. */
+/* 1: key or options are others, and what that means is being looked at: the answer comes then, by sb_o_edit_advised. */
 int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_err *err);
-/* said: what the Index Optimizer says of the new key; it loses its content. err with a code: it could not say anything. */
+/* said: what the Index Optimizer says of the new key or options; it loses its content. err with a code: it could not say anything. */
 void sb_o_edit_advised(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_edit *e, struct sb_card *said, struct sb_err *err);
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
@@ -397,9 +399,9 @@ void sb_o_tick_anomalies(struct sb_orchestrator *o);
 int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *name,
                        const struct held_anomaly *anomaly, struct sb_err *err);
 
-/* Has the Index Optimizer say what an edited key serves, and then makes the edit: sb_o_edit_advised. */
-int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e, const char *key,
-                      struct sb_err *err);
+/* Has the Index Optimizer say what the key and options of an edited card serve, and then makes the edit: sb_o_edit_advised. */
+int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e,
+                      const struct sb_card *fresh, struct sb_err *err);
 
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);

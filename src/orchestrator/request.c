@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define KNOWS "It knows: the speed of a collection, indexes to create, anomalies, and the state of the cluster."
+
 /* What has to hold for a route to be taken. */
 enum condition { ALWAYS, HAS_NAMESPACE, HAS_KEY, IS_CODE, IS_LOAD, IS_OTHER };
 
@@ -163,8 +165,10 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
 {
     const struct sb_reading_of *r = &c->case_.reading;
     struct held_anomaly *a = r->intent == SB_INTENT_ANOMALY_INVESTIGATE || r->intent == SB_INTENT_INDEX_REVIEW ? current_anomaly(o, r->slots.ns) : NULL;
-    if (r->intent == SB_INTENT_NONE)
-        sb_fail(err, SB_EINPUT, "That is not something this console can act on. It knows: the speed of a collection, indexes to create, anomalies, and the state of the cluster.");
+    if (r->intent == SB_INTENT_NONE && r->foreign)
+        sb_fail(err, SB_EINPUT, "That is %s, not something this console can act on: it works on the deployment. " KNOWS, r->foreign);
+    else if (r->intent == SB_INTENT_NONE)
+        sb_fail(err, SB_EINPUT, "That was not understood: say it in other words. " KNOWS);
     if (r->intent == SB_INTENT_NONE)
         return NULL;
     char *key = NULL;
@@ -216,6 +220,7 @@ void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const ch
         sb_fail(&err, SB_EINPUT, "an empty request");
     } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, &err) == 0 &&
                (c = open_case(o, text, s->actor.principal, &s->actor, NULL, &err)) && record_reading(o, c, &reading, &err) == 0) {
+        c->read_only = s->read_only || sb_server_read_only(o->opt.server);
         int decision = sb_o_gate_request(o, c, &s->actor, why, sizeof why, &err);
         if (decision == SB_DENY)
             sb_fail(&err, SB_EPOLICY, "policy refuses this request: %s", why);

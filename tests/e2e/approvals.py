@@ -83,6 +83,8 @@ def two_of_a_group_sign(lab):
     says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 1, "alice has approved")
     says(approve(lab, id, "--sign", keys["bob"][0], "--as", "bob"), 0, "approved")
     lab.until_state(id, "watching", "done")
+    shown = lab.run("cards", "show", id).stdout
+    L.require("approved by bob with the key SHA256:" in shown and "approve by" not in shown and "approvals:" not in shown, "a card that was carried out: " + shown)
     lab.stop()
 
     approvals = lab.entries("approval")

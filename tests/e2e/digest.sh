@@ -87,6 +87,10 @@ recording_checks() {
     want "$(out '[.events[] | select(.kind == "index_drop" and (.message | contains("user_id_1_created_-1")))] | length')" 1 'incidents: the dropped index'
     want "$(out '[.events[] | select(.kind == "connection_storm")] | length')" 1 'incidents: one storm'
     want "$(out '.connections.clients | max_by(.count) | .app')" '"leaky-worker"' 'incidents: whose'
+    # the indexes that were missing, by the labels of who recorded it, and no other
+    digest --json --advice "$data/incidents-5.0.7/member-0/mongod.log.gz"
+    want "$(out '[.advice[] | select(.kind == "create_index") | {namespace: .ns, fix: .key}] | sort_by(tojson)')" \
+         "$(jq -c '[.. | objects | select(.fix) | {namespace, fix}] | sort_by(tojson)' "$data/incidents-5.0.7/labels.json")" 'incidents: the right indexes'
     # a recorded system.profile, as lines of Extended JSON
     zcat "$data/replies-5.0.7/profile.jsonl.gz" | jq -c '.reply.cursor.firstBatch // [] | .[] | select(.op)' >"$work/profile.json"
     digest --json "$work/profile.json"
@@ -264,6 +268,42 @@ many_checks() { # what is rare and comes first pushes nothing out
     want "$(out '[.events[] | [.kind, .message]]')" '[["connection_storm","120 connections opened within 2 s"]]' 'a storm'
 }
 
+scan() { # ns command docs returned ms plan times
+    i=0
+    while [ $i -lt "$7" ]; do
+        printf '{"t":{"$date":"2026-11-23T09:00:%02d.000+00:00"},"s":"I","c":"COMMAND","id":51803,"ctx":"conn1","msg":"Slow query","attr":{"type":"command","ns":"%s","appName":"a",' $i "$1"
+        printf '"command":%s,"planSummary":"%s","docsExamined":%d,"nreturned":%d,"durationMillis":%d}}\n' "$2" "$6" "$3" "$4" "$5"
+        i=$((i + 1))
+    done
+}
+
+advice_checks() { # the indexes that shapes ask for, and no others; what a log cannot tell is not made up
+    {
+        scan s.a '{"find":"a","filter":{"u":1},"sort":{"t":-1},"$db":"s"}' 9000 3 200 COLLSCAN 12
+        scan s.a '{"find":"a","filter":{"u":1},"$db":"s"}' 9000 3 100 COLLSCAN 12
+        scan s.a '{"find":"a","filter":{"z":1},"$db":"s"}' 9000 3 90 COLLSCAN 5
+        scan s.a '{"find":"a","filter":{"k":1},"$db":"s"}' 4 4 50 'IXSCAN { k: 1, v: -1 }' 3
+        scan s.a '{"find":"a","filter":{"k":1,"v":{"$gt":2}},"$db":"s"}' 9000 3 95 COLLSCAN 4
+        scan s.b '{"find":"b","filter":{"k":1},"$db":"s"}' 4 4 50 'IXSCAN { k: 1 }' 3
+        scan s.c '{"insert":"c","$db":"s"}' 0 0 50 '' 3
+        scan local.d '{"find":"d","filter":{"k":1},"$db":"local"}' 9000 3 200 COLLSCAN 12
+    } >"$work/advice.log"
+    digest --json "$work/advice.log"; want "$(out .advice)" '[]' 'no advice unless it is asked for'
+    digest --json --advice "$work/advice.log"; want_rc 0 advice
+    want "$(out '[.advice[] | [.kind, .ns, (.key | tojson), .name, (.shapes | length)]]')" \
+        '[["create_index","s.a","{\"u\":1,\"t\":-1}","u_1_t_-1",2],["create_index","s.a","{\"z\":1}","z_1",1],["no_index","s.b","{}","",1]]' advice
+    want "$(out '.advice[0] | [.options, .cost, .impact.time_ms, .confidence, .rejected]')" \
+        '[{},{"bytes":null,"writes_per_s":null},3600,0.7,[{"key":{"u":1},"reason":"would find the documents but leave the sort to memory"}]]' 'what advice says'
+    want "$(out '[.advice[1].confidence, (.advice[0].impact.score * 1000 | round), (.advice[0].evidence | map(.coverage) | unique)]')" '[0.5,786,["blind","measured"]]' 'confidence, score, coverage'
+    want "$(out '.advice[0].evidence[] | select(.what == "existing indexes") | .value')" '"not in a log: make it only if it does not exist. Plans name { k: 1, v: -1 }"' 'what a log cannot know'
+    want "$(out '.advice[2].reason | test("already served")')" true 'why there is none'
+    digest --advice "$work/advice.log"; want_rc 0 'advice as text'
+    grep -qF 's.a: create index {u: 1, t: -1}, if it does not exist (confidence 70 %)' "$work/out" || { fail 'advice as text'; sed 's/^/    /' "$work/out"; }
+    scan 's.x\nADVICE\ns.y: create index {fake: 1}' '{"find":"a","filter":{"u\nfake":1},"$db":"s"}' 9000 3 200 COLLSCAN 12 >"$work/advice.log"
+    digest --advice "$work/advice.log"
+    grep -qE '^(s.y|fake)' "$work/out" && fail 'a name in a log puts a line of its own among the advice'
+}
+
 data=${SIGNALBOX_TEST_DATA:-../shared/data}
 if [ -d "$data" ]; then
     sample=$(cd "$data" && pwd)/mongod-logs/sample-mongod.log.gz
@@ -276,6 +316,7 @@ else
 fi
 bad_input_checks
 mixed_checks
+advice_checks
 terminal_checks
 bar_checks
 write_checks
