@@ -289,8 +289,11 @@ void pane_move(struct sb_tui *t, int64_t by)
     size_t n = pane_count(t, t->focus);
     if (n == 0)
         return;
-    int64_t row = (int64_t)t->pane[t->focus].index + by;
+    size_t before = t->pane[t->focus].index;
+    int64_t row = (int64_t)before + by;
     pane_goto(t, row < 0 ? 0 : row >= (int64_t)n ? n - 1 : (size_t)row);
+    t->moving = t->pane[t->focus].index != before;
+    t->moved_at = t->wall;
 }
 
 bool pane_select(struct sb_tui *t, int pane, const char *id)

@@ -260,6 +260,9 @@ struct frame {
     struct sb_page pane_title[PANES], pane[PANES];
     bool pane_shown[PANES];
     struct sb_page detail_title, detail; /* of what is selected, where there is room */
+    char *detail_of;                     /* the row that page is of; NULL: there is none */
+    int detail_pane;                     /* and its pane */
+    bool detail_stays;                   /* it is that of a row before: the selection has not come to rest */
     struct sb_page title, tabs, body, side; /* of an opened view; side: a second page where there is room */
     size_t body_top, side_top, body_rows;  /* body_rows: lines in sight, without those a message lies over */
     bool side_shown;
@@ -308,6 +311,8 @@ struct sb_tui {
     int focus; /* enum pane_id */
     bool zoomed;
     int arrangement; /* 0 as fits, 1 beside, 2 below */
+    bool moving;            /* the last key moved the selection by rows, */
+    int64_t moved_at;       /* at this time */
     bool unlisted;          /* cards have come that are in no list yet */
     uint64_t lists;         /* counts how often the rows of the panes may have changed */
     enum panes_as panes_as; /* as the last frame had them */
@@ -373,7 +378,7 @@ const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[2
 void pane_sort(struct sb_tui *t, int pane);
 void panes_relist(struct sb_tui *t, struct sb_effects *fx);
 void panes_list_new(struct sb_tui *t, struct sb_effects *fx); /* what has come and is in no list yet */
-void pane_move(struct sb_tui *t, int64_t by);
+void pane_move(struct sb_tui *t, int64_t by); /* the page beside the panes follows when the selection has come to rest */
 void pane_goto(struct sb_tui *t, size_t row);
 void pane_fit(struct sb_tui *t, int pane, size_t rows); /* makes the viewport hold this many rows and the selection */
 void pane_focus(struct sb_tui *t, int pane);
@@ -521,7 +526,8 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor);
 void view_footer(const struct sb_tui *t, struct sb_page *p);
 void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p);
 void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows);
-void view_detail(const struct sb_tui *t, struct sb_page *title, struct sb_page *p);
+void view_detail_title(int pane, const char *id, bool stays, struct sb_page *p);
+void view_detail(const struct sb_tui *t, struct sb_page *p);
 void view_card_title(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 int view_tab_at(const struct sb_tui *t, const struct sb_card *c, enum tab tab, int x); /* the tab in this column of view_tabs, or -1 */
 void view_tabs(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p);

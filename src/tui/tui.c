@@ -341,6 +341,7 @@ static bool printable(const struct sb_key *key)
 static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
 {
     t->audit.barred = false;
+    t->moving = false; /* whatever the key does, it does it to what is selected now */
     if (key->code == SB_KEY_PASTE) {
         t->pending_n = 0;
         paste(t, key, fx);
@@ -496,6 +497,7 @@ void sb_tui_free(struct sb_tui *t)
     for (int p = 0; p < PANES; p++)
         pane_release(&t->pane[p]);
     each_page(t, sb_page_release);
+    free(t->frame.detail_of);
     for (size_t i = 0; i < t->notes; i++)
         free(t->note[i].text);
     free(t->note);

@@ -9,6 +9,10 @@
  * What a person may approve depends on what has been on the screen: sb_tui_recalc notes which lines of a card a frame
  * shows, so it must be called once for each frame that is shown, and before the events that follow it.
  *
+ * Where there is room a page beside the panes shows the selected row. It follows the cursor 150 ms after its last move, and
+ * until then its heading says that it is of the row before; any key that is no move, and every decision, acts on the
+ * selected row, and brings its page at once.
+ *
  * Thread: one owner.
  */
 #ifndef SIGNALBOX_TUI_TUI_H
