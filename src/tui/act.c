@@ -156,10 +156,7 @@ static bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effect
     case SB_ACT_TO_PLANS: to_pane(t, PANE_PLANS); return true;
     case SB_ACT_TO_APPROVALS: to_pane(t, PANE_APPROVALS); return true;
     case SB_ACT_TO_AUDIT: to_pane(t, PANE_AUDIT); return true;
-    case SB_ACT_ZOOM:
-        t->zoomed = !t->zoomed;
-        remember_panes(t, fx);
-        return true;
+    case SB_ACT_ZOOM: t->zoomed = !t->zoomed; return true;
     case SB_ACT_LAYOUT: {
         static const char *const words[] = {"as fits", "side by side", "below one another"};
         t->arrangement = (t->arrangement + 1) % 3;

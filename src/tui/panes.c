@@ -371,11 +371,12 @@ const struct sb_audit_row *pane_audit(const struct sb_tui *t)
 
 /* ---- from one session to the next ---- */
 
+/* That one pane stands alone is not kept: no start may hide what waits for an approval. */
 void remember_panes(const struct sb_tui *t, struct sb_effects *fx)
 {
     struct sb_str text;
     sb_str_init(&text);
-    sb_str_addf(&text, "layout %d zoom %d pane %d sort", t->arrangement, t->zoomed, t->focus);
+    sb_str_addf(&text, "layout %d pane %d sort", t->arrangement, t->focus);
     for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT; pane++)
         sb_str_addf(&text, " %d%s", (int)t->pane[pane].sort, t->pane[pane].reversed ? "r" : "");
     sb_str_adds(&text, " columns");
@@ -393,11 +394,10 @@ void remember_panes(const struct sb_tui *t, struct sb_effects *fx)
 /* What it does not understand it passes over: a choice of layout is worth no message. */
 void recall_panes(struct sb_tui *t, const char *text)
 {
-    int layout, zoom, focus, at = 0;
-    if (!text || sscanf(text, "layout %1d zoom %1d pane %1d sort%n", &layout, &zoom, &focus, &at) != 3 || at == 0 || layout < 0 || layout > 2 || focus < 0 || focus >= PANES)
+    int layout, focus, at = 0;
+    if (!text || sscanf(text, "layout %1d pane %1d sort%n", &layout, &focus, &at) != 2 || at == 0 || layout < 0 || layout > 2 || focus < 0 || focus >= PANES)
         return;
     t->arrangement = layout;
-    t->zoomed = zoom == 1;
     t->focus = focus;
     for (int pane = PANE_ANOMALIES; pane < PANE_AUDIT && text[at] == ' ' && text[at + 1] >= '0' && text[at + 1] < '0' + SORTS; pane++) {
         t->pane[pane].sort = (enum sort)(text[at + 1] - '0');

@@ -20,7 +20,7 @@ struct sb_screen_file {
     size_t len;
 };
 
-#define SB_SCREEN_PANES "console.panes" /* the file in the state folder that remembers how the panes stand */
+#define SB_SCREEN_PANES "console.panes" /* the file in the state folder that remembers how the panes stand; a zoomed one is not: every start shows all four */
 
 struct sb_screen_options {
     struct sb_queue *news;                            /* mail with a struct sb_message as payload; drained until the end */
