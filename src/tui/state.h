@@ -482,6 +482,8 @@ void suspend(struct sb_tui *t, struct sb_effects *fx);
 /* Why the action cannot be done now, in words; false: it can. */
 bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* the same for a given card */
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512]);
+bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* however much is read */
+bool offered(const struct sb_tui *t, enum sb_action action); /* who sits here can do it to what is selected, once that is read */
 void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
 void decide_with(struct sb_tui *t, int ask, const char *card, const char *reason, struct sb_effects *fx);
 void confirm_open(struct sb_tui *t, enum confirm_for what, const struct sb_card *card, struct sb_effects *fx);
@@ -492,6 +494,7 @@ void confirm_check(struct sb_tui *t); /* closes it when its card has changed */
 /* ---- batch.c ---- */
 bool batch_meant(const struct sb_tui *t);              /* approve means the marked cards, not the selected one */
 bool batch_refused(const struct sb_tui *t, char out[512]);
+bool batch_ruled_out(const struct sb_tui *t);          /* one of them cannot be approved by who sits here */
 void batch_open(struct sb_tui *t, struct sb_effects *fx);
 bool batch_holds(struct sb_tui *t);                    /* they are as they were shown; else says so and closes the question */
 void batch_send(struct sb_tui *t, struct sb_effects *fx);
