@@ -448,6 +448,7 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_UNDOING: show_tab(t, TAB_ROLLBACK); break;
     case SB_ACT_WATCH: show_tab(t, TAB_WATCH); break;
     case SB_ACT_HISTORY: show_tab(t, TAB_HISTORY); break;
+    case SB_ACT_HANDOFFS: show_tab(t, TAB_HANDOFFS); break;
     case SB_ACT_NEXT_TAB: show_tab(t, (int)v->tab + times); break;
     case SB_ACT_PREVIOUS_TAB: show_tab(t, (int)v->tab + TABS - times); break;
     case SB_ACT_REQUEST: line_open(t, LINE_REQUEST, NULL, ""); break;

@@ -170,6 +170,7 @@ static void make_tab(const struct sb_tui *t, const struct sb_card *c, enum tab t
     case TAB_ROLLBACK: view_rollback(t, c, p); break;
     case TAB_WATCH: view_watch(t, c, p); break;
     case TAB_HISTORY: view_history(t, c, p); break;
+    case TAB_HANDOFFS: view_handoffs(t, c, p); break;
     case TABS: break;
     }
 }

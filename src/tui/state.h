@@ -157,7 +157,7 @@ struct pane {
 };
 
 enum view_kind { VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES };
-enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TABS };
+enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
 
 struct view {
     enum view_kind kind;
@@ -541,7 +541,9 @@ void view_policy(const struct sb_tui *t, const struct sb_card *c, struct sb_page
 void view_rollback(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_history(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_handoffs(const struct sb_tui *t, const struct sb_card *card, struct sb_page *p);
 void view_case(const struct sb_tui *t, const struct sb_case *c, struct sb_page *p);
+void view_entries(const struct sb_tui *t, const char *card, const char *case_id, struct sb_page *p); /* of either, as far as they are loaded */
 void view_anomaly(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_page *p);
 void view_edit(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_help(const struct sb_tui *t, enum sb_context context, struct sb_page *p);

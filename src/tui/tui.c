@@ -136,7 +136,7 @@ void view_close(struct sb_tui *t)
     t->search.shown = false;
 }
 
-/* Asks for the case of a card, so that its history can tell the hand-offs. */
+/* Asks for the case of a card, so that its tab can tell the hand-offs. */
 static void want_case(struct sb_tui *t, const char *id, struct sb_effects *fx)
 {
     if (id && id[0] && !find_case(t, id) && !t->bye)
