@@ -3,6 +3,8 @@
  * What each action does. Decisions about cards are in decide.c. */
 #include "state.h"
 
+#include <signalbox/term/vis.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,7 +296,17 @@ static void show_tab(struct sb_tui *t, int tab)
 {
     struct view *v = top_view(t);
     if (v->kind == VIEW_CARD)
-        v->tab = (enum tab)((tab + TABS) % TABS);
+        open_tab(t, (enum tab)((tab + TABS) % TABS));
+}
+
+/* All a row says. What somebody pastes it into must not take a line end in a title for an Enter. */
+static void copy_row(const struct sb_tui *t, size_t row, struct sb_str *out)
+{
+    struct sb_str words;
+    sb_str_init(&words);
+    row_words(t, t->focus, row, &words);
+    sb_vis_text(out, words.p, 0);
+    sb_str_release(&words);
 }
 
 static void copy(struct sb_tui *t, struct sb_effects *fx)
@@ -310,17 +322,18 @@ static void copy(struct sb_tui *t, struct sb_effects *fx)
         char id[24];
         for (size_t row = 0; row < pane_count(t, t->focus); row++)
             if (marked(t, t->focus, pane_row_id(t, t->focus, row, id))) {
-                row_words(t, t->focus, row, &text);
+                copy_row(t, row, &text);
                 sb_str_addc(&text, '\n');
             }
     } else if (v->kind == VIEW_PANES) {
-        const struct pane *p = &t->pane[t->focus];
-        size_t row = p->index - p->top;
-        if (pane_count(t, t->focus) && row < t->frame.pane[t->focus].row_n)
-            sb_page_row_text(&t->frame.pane[t->focus], row, &text);
+        copy_row(t, t->pane[t->focus].index, &text);
+    } else if (t->frame.pages != t->pages) { /* the key came with the one that opened it: what is in the frame is another */
+        say(t, false, "Not copied: this page has not been on the screen yet.");
+        return;
     } else {
-        for (size_t i = 0; i < t->frame.body.row_n; i++) {
-            sb_page_row_text(&t->frame.body, i, &text);
+        const struct sb_page *p = page_in_focus(t);
+        for (size_t i = 0; i < p->row_n; i++) {
+            sb_page_row_text(p, i, &text);
             sb_str_addc(&text, '\n');
         }
     }

@@ -269,6 +269,7 @@ static void make_view(struct sb_tui *t)
     struct frame *f = &t->frame;
     struct view *v = top_view(t);
     f->side_shown = false;
+    f->pages = t->pages;
     set_text(&f->detail_of, NULL);
     start(t, &f->title, "title", 2);
     start(t, &f->tabs, "tabs", 2);

@@ -273,6 +273,7 @@ struct frame {
     bool box_shown;
     int cursor_x, cursor_y;
     uint64_t lists;                         /* of t->lists, when the rows of the panes were drawn */
+    uint64_t pages;                         /* of t->pages, when the page of the view was made */
 };
 
 /* How the panes stand: one alone, below one another, two by two, or three beside the ledger and what is selected. */
@@ -315,6 +316,7 @@ struct sb_tui {
     int64_t moved_at;       /* at this time */
     bool unlisted;          /* cards have come that are in no list yet */
     uint64_t lists;         /* counts how often the rows of the panes may have changed */
+    uint64_t pages;         /* counts how often another page was opened */
     enum panes_as panes_as; /* as the last frame had them */
     struct sb_key pending[SB_KEYS_MAX];
     size_t pending_n;
@@ -462,6 +464,7 @@ struct view *top_view(struct sb_tui *t);
 const struct view *top_view_of(const struct sb_tui *t);
 void view_open(struct sb_tui *t, enum view_kind kind, const char *id, struct sb_effects *fx);
 void view_close(struct sb_tui *t);
+void open_tab(struct sb_tui *t, enum tab tab); /* of the view in sight */
 enum sb_context context_of(const struct sb_tui *t);
 enum sb_context context_behind(const struct sb_tui *t); /* of the view, whatever lies over it */
 const struct sb_page *page_in_focus(const struct sb_tui *t); /* what scrolling and searching are about */

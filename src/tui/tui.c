@@ -133,7 +133,14 @@ void view_close(struct sb_tui *t)
         edit_release(&t->edit);
     free(top_view(t)->id);
     t->views--;
+    t->pages++;
     t->search.shown = false;
+}
+
+void open_tab(struct sb_tui *t, enum tab tab)
+{
+    t->pages += top_view(t)->tab != tab;
+    top_view(t)->tab = tab;
 }
 
 /* Asks for the case of a card, so that its tab can tell the hand-offs. */
@@ -153,6 +160,7 @@ void view_open(struct sb_tui *t, enum view_kind kind, const char *id, struct sb_
     *v = (struct view){.kind = kind, .link = 1, .help_for = context_of(t)};
     set_text(&v->id, id);
     t->views++;
+    t->pages++;
     t->search.shown = false;
     t->note_shown = false;
     if (kind == VIEW_CARD) {
