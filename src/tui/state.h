@@ -391,6 +391,10 @@ const struct sb_card *pane_card(const struct sb_tui *t);       /* selected in Pl
 const struct sb_anomaly *pane_anomaly(const struct sb_tui *t);
 const struct sb_audit_row *pane_audit(const struct sb_tui *t);
 
+/* ---- remember.c ---- */
+void remember_panes(const struct sb_tui *t, struct sb_effects *fx);
+void recall_panes(struct sb_tui *t, const char *text);
+
 /* ---- filter.c ---- */
 bool filter_on(const struct sb_tui *t, int pane);
 void filter_open(struct sb_tui *t);
@@ -454,11 +458,13 @@ void fmt_words(char out[TEXT_MAX], const char *name); /* awaiting_approval -> aw
 enum sb_role level_role(int level);
 enum sb_role state_role(int state);
 
-/* ---- tui.c ---- */
-void say(struct sb_tui *t, bool bad, const char *fmt, ...) SB_PRINTF(3, 4);
+/* ---- effects.c ---- */
 void fx_add(struct sb_effects *fx, enum sb_effect_kind kind, struct sb_message *ask, char *text);
 int64_t fx_ask(struct sb_tui *t, struct sb_effects *fx, struct sb_message *m); /* numbers and posts it; 0: out of memory */
 void fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text);
+
+/* ---- tui.c ---- */
+void say(struct sb_tui *t, bool bad, const char *fmt, ...) SB_PRINTF(3, 4);
 void set_text(char **slot, const char *text); /* out of memory: becomes NULL */
 struct view *top_view(struct sb_tui *t);
 const struct view *top_view_of(const struct sb_tui *t);
@@ -472,15 +478,22 @@ const struct sb_card *card_in_focus(const struct sb_tui *t); /* of the view or p
 void reading_reset(struct reading *r);
 void reading_note(struct reading *r, const struct sb_page *p, size_t top, size_t rows);
 
+/* ---- keys.c, news.c: what comes in ---- */
+void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx);
+void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx); /* takes m */
+
+/* ---- move.c ---- */
+bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);       /* by rows and pages; false: not such an action */
+bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* from pane to pane, and how they stand; the same */
+void to_pane(struct sb_tui *t, int pane); /* gives it the keys, and notes the place that is left */
+void select_link(struct sb_tui *t, int link); /* of the opened page, and shows it */
+
 /* ---- mouse.c ---- */
 void mouse_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx);
 void mouse_switch(struct sb_tui *t, bool on, struct sb_effects *fx);
 
 /* ---- act.c, decide.c, confirm.c, edit.c, palette.c, search.c ---- */
 void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
-void to_pane(struct sb_tui *t, int pane); /* gives it the keys, and notes the place that is left */
-void select_link(struct sb_tui *t, int link); /* of the opened page, and shows it */
-void count_key(struct sb_tui *t, const struct sb_key *key);
 void suspend(struct sb_tui *t, struct sb_effects *fx);
 /* Why the action cannot be done now, in words; false: it can. */
 bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* the same for a given card */
@@ -511,8 +524,6 @@ void edit_change(struct sb_tui *t, const char *value);
 void edit_as_text(const struct sb_tui *t, struct sb_str *out);
 void edit_from_text(struct sb_tui *t, const char *text);
 void export_as(struct sb_tui *t, const char *form, struct sb_effects *fx);
-void remember_panes(const struct sb_tui *t, struct sb_effects *fx);
-void recall_panes(struct sb_tui *t, const char *text);
 size_t edit_changes(const struct edit *e);
 struct sb_message *edit_message(const struct sb_tui *t);
 void line_open(struct sb_tui *t, enum line_for what, const char *about, const char *text);
