@@ -20,7 +20,7 @@ struct sb_screen_file {
     size_t len;
 };
 
-#define SB_SCREEN_PANES "console.panes" /* the file in the state folder that remembers how the panes stand */
+#define SB_SCREEN_PANES "console.panes" /* the file in the state folder that remembers how the panes stand; a zoomed one is not: every start shows all four */
 #define SB_SCREEN_STDERR "console.stderr" /* the one there that takes what is written to standard error meanwhile */
 
 struct sb_screen_options {

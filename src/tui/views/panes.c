@@ -252,20 +252,23 @@ void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows)
     }
 }
 
+/* Says of which row the page below it is, and when that is not the one with the cursor. */
+void view_detail_title(int pane, const char *id, bool stays, struct sb_page *p)
+{
+    sb_page_line(p);
+    sb_page_mark(p, SB_ROLE_RULE, SB_MARK_RULE, 1);
+    sb_page_text(p, stays ? SB_ROLE_DOUBT : SB_ROLE_TITLE, stays ? " Was selected " : " Selected ");
+    sb_page_textf(p, SB_ROLE_DIM, "%s%s ", id && pane == PANE_AUDIT ? "#" : "", id ? id : "nothing");
+    sb_page_mark(p, SB_ROLE_RULE, SB_MARK_RULE, p->width - sb_page_column(p));
+}
+
 /* Of the row that is selected in the pane with the keys: all there is, as it is when opened. */
-void view_detail(const struct sb_tui *t, struct sb_page *title, struct sb_page *p)
+void view_detail(const struct sb_tui *t, struct sb_page *p)
 {
     const struct sb_card *card = pane_card(t);
     const struct sb_anomaly *anomaly = pane_anomaly(t);
     const struct sb_audit_row *row = pane_audit(t);
     const struct held_card *held = row ? find_card(t, row->card) : NULL;
-    char id[24];
-    const char *shown = pane_row_id(t, t->focus, t->pane[t->focus].index, id);
-    sb_page_line(title);
-    sb_page_mark(title, SB_ROLE_RULE, SB_MARK_RULE, 1);
-    sb_page_text(title, SB_ROLE_TITLE, " Selected ");
-    sb_page_textf(title, SB_ROLE_DIM, "%s%s ", row ? "#" : "", shown ? shown : "nothing");
-    sb_page_mark(title, SB_ROLE_RULE, SB_MARK_RULE, title->width - sb_page_column(title));
     if (row) {
         view_label(p, "Entry");
         sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s by %s", row->kind ? row->kind : "?", row->actor ? row->actor : "?");
