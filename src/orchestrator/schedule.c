@@ -172,6 +172,14 @@ void sb_schedule_release(struct sb_schedule *s)
     memset(s, 0, sizeof *s);
 }
 
+const struct sb_schedule *sb_schedule_find(const struct sb_schedule *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (sb_streq(list[i].name, name))
+            return &list[i];
+    return NULL;
+}
+
 /* ---- planned times ---- */
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -277,6 +285,15 @@ int sb_ran_add(struct sb_ran *r, int64_t planned, struct sb_err *err)
     memmove(r->at + place + 1, r->at + place, (r->at_n - 1 - place) * sizeof *r->at);
     r->at[place] = planned;
     return 0;
+}
+
+void sb_ran_drop(struct sb_ran *r, int64_t planned)
+{
+    size_t n = passed(r, planned);
+    if (!n || r->at[n - 1] != planned)
+        return;
+    memmove(r->at + n - 1, r->at + n, (r->at_n - n) * sizeof *r->at);
+    r->at_n--;
 }
 
 void sb_ran_release(struct sb_ran *r)

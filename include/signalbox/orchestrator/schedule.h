@@ -41,6 +41,9 @@ struct sb_schedule {
 int sb_schedule_read(struct sb_schedule *out, const char *const *words, size_t n, const struct sb_zone_source *zones, struct sb_err *err) SB_MUST_USE;
 void sb_schedule_release(struct sb_schedule *s);
 
+/* The one of this name; NULL: there is none. */
+const struct sb_schedule *sb_schedule_find(const struct sb_schedule *list, size_t n, const char *name);
+
 /* The first planned time after an instant; SB_SCHEDULE_NEVER when there is none within years. */
 int64_t sb_schedule_next(const struct sb_schedule *s, int64_t after_ms);
 
@@ -67,6 +70,7 @@ struct sb_ran {
 };
 
 int sb_ran_add(struct sb_ran *r, int64_t planned, struct sb_err *err) SB_MUST_USE; /* one that is there already changes nothing */
+void sb_ran_drop(struct sb_ran *r, int64_t planned);
 bool sb_ran_has(const struct sb_ran *r, int64_t planned);
 void sb_ran_release(struct sb_ran *r);
 
