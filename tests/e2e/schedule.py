@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recurring requests of the config, end to end: an owner that dies between a planned time and its entry, and one that dies
 right after the entry; owners that race for the ledger; lines that are wrong. Each planned time is run once."""
+import datetime
+import json
 import os
 import subprocess
 import sys
@@ -98,9 +100,46 @@ def wrong_lines_are_named(lab):
     lab.stop()
 
 
+def a_card_waits_for_its_window(lab):
+    """It is shown when it starts; an owner that is killed meanwhile leaves it waiting; policy is not asked again and again."""
+    day = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)
+    with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
+        bundle = json.load(f)
+    bundle.update(bundle="late", tests=[], inputs={})
+    bundle["windows"]["late"] = {"kind": "allow", "tz": "Asia/Tokyo", "from": day.strftime("%Y-%m-%dT21:30"), "to": day.strftime("%Y-%m-%dT23:00")}
+    bundle["rules"].append({"id": "WIN-9", "level": "soft", "effect": "require", "title": "In the window", "match": {"action.kind": {"eq": "index.create"}},
+                            "require": {"windows": ["late"]}, "owner": "dba"})
+    with open(lab.dir + "/late.json", "w") as f:
+        json.dump(bundle, f)
+    lab.start("--policy", lab.dir + "/late.json")
+    id = lab.propose()
+    lab.approve(id)
+    lab.until_state(id, "scheduled")
+    starts = day.strftime("%a %Y-%m-%d 21:30 (Asia/Tokyo)")
+    for owner in range(1, 3):
+        line = lab.run("cards").stdout
+        L.require(id in line and "scheduled" in line and "starts " + starts in line, line)
+        shown = lab.run("cards", "show", id).stdout
+        L.require("until %s; it expires before that" % starts in shown and "execute by" in shown, shown)
+        L.require(lab.card(id)["policy"]["waits_until"] == day.strftime("%Y-%m-%dT12:30:00.000Z"), "%s" % lab.card(id)["policy"])
+        settled(lab)
+        lab.kill()
+        lab.start("--policy", lab.dir + "/late.json")
+        lab.until("the gate", lambda: len(asked(lab, id)) > owner)
+    L.require(len(asked(lab, id)) == 3, "policy was asked %d times by three owners" % len(asked(lab, id)))
+    waits = [e for e in lab.entries("state") if e["body"]["to"] == "scheduled"]
+    L.require(len(waits) == 1, "the same reason was recorded %d times" % len(waits))
+    L.require(not lab.entries("step.intent"), "something was sent")
+    lab.stop()
+
+
+def asked(lab, id):
+    return [e for e in lab.entries("verdict") if e["plan"].get("card") == id and e["body"]["stage"] == "execute"]
+
+
 def main():
     failed = 0
-    for case in (each_planned_time_once, wrong_lines_are_named):
+    for case in (each_planned_time_once, wrong_lines_are_named, a_card_waits_for_its_window):
         lab = L.Lab(HERE + "/crash.scenario", proxy=False)
         try:
             case(lab)
