@@ -70,8 +70,9 @@ const struct sb_command sb_commands[] = {
      sb_cmd_cards},
     {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
-     "join it through a socket in the state folder. Needs a config, a file with a connection string, or SIGNALBOX_URI. A\n"
-     "server that does not answer is tried again every 2 s; standard error says so, and when it is connected.\n\n"
+     "join it through a socket in the state folder; those of other users in a group where the config says: set group NAME.\n"
+     "Needs a config, a file with a connection string, or SIGNALBOX_URI. A server that does not answer is tried again every\n"
+     "2 s; standard error says so, and when it is connected.\n\n"
      "As the owner of the ledger it runs the schedules in the deployment's section of the config, and so does a console:\n"
      "  schedule NAME every DURATION run \"TEXT\"                        15m, 6h, 1d: at the multiples of it, in UTC\n"
      "  schedule NAME at HH:MM [mon tue ...] [zone Z] run \"TEXT\"       Z as in Europe/Berlin; UTC when not said\n"

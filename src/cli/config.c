@@ -94,12 +94,14 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
+    else if (strcmp(name, "group") == 0)
+        set_text(r, &c->group, row, problems);
     else if (strcmp(name, "clipboard") == 0)
         set_switch(r, &c->clipboard, row, problems);
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, waivers, witness, clipboard, mouse, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, waivers, witness, group, clipboard, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -226,6 +228,7 @@ void sb_config_release(struct sb_config *c)
     free(c->approval_signers);
     free(c->waivers);
     free(c->witness);
+    free(c->group);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);

@@ -259,7 +259,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
         .approvers = s->signed_approvals ? &s->approvers.verifier : NULL,
         .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
-        .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true,
+        .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
         .recurring = s->o.recurring, .schedules = s->described ? s->described->schedules : NULL, .schedules_n = s->described ? s->described->schedules_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);

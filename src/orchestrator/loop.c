@@ -396,7 +396,7 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
     record_start(o, opt);
-    if (opt->socket && !(o->porter = sb_porter_start(o, opt->state_dir, err)))
+    if (opt->socket && !(o->porter = sb_porter_start(o, opt->state_dir, opt->group, err)))
         goto fail;
     if (sb_thread_start(&o->thread, orchestrator_main, o, "sb-orchestrator", err)) {
         goto fail;

@@ -573,7 +573,8 @@ json_t *sb_o_health(const struct sb_orchestrator *o);
 /* ---- attach.c ---- */
 
 struct sb_porter;
-struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, struct sb_err *err);
+/* group: whose members may join; NULL: only this user. */
+struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, const char *group, struct sb_err *err);
 void sb_porter_stop(struct sb_porter *p); /* after the orchestrator's thread has said goodbye */
 void sb_porter_free(struct sb_porter *p); /* when nobody posts any more */
 

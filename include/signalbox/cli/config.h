@@ -11,6 +11,7 @@
  *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
  *   set clipboard on                  # copying also sets the terminal's clipboard (OSC 52); off when not said
+ *   set group dba                     # members of this group of the system may join too; without it, only this user
  *   set mouse on                      # a click selects, the wheel scrolls; off when not said
  *   deployment shop                   # from here on, `set` is about this deployment
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
@@ -36,7 +37,7 @@ struct sb_config_deployment {
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *waivers, *witness; /* NULL: not said */
+    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *waivers, *witness, *group; /* NULL: not said */
     bool clipboard;
     struct sb_config_deployment *deployments;
     size_t deployments_n;

@@ -47,6 +47,7 @@ struct sb_orchestrator_options {
     const struct sb_schedule *schedules; /* must outlive it; names differ */
     size_t schedules_n;
     bool socket;                  /* listen on state_dir/socket for other consoles */
+    const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */
 };
 
 /* Opens the ledger and starts the thread. -1 when the ledger is owned by another (SB_ELEDGER, the message names its pid),
