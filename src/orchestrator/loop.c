@@ -117,6 +117,21 @@ static void record_sampler(struct sb_orchestrator *o, bool last)
     o->sampler_gaps = o->strip.log_gaps;
 }
 
+/* Time does not go back while nobody runs: what is open has as long as it had when the record was last written, at most. */
+static void begin_clock(struct sb_orchestrator *o)
+{
+    struct sb_entry last;
+    int64_t head = sb_ledger_head(o->ledger), wall = sb_origin_wall_ms(o->opt.origin), mono = sb_mono_ms();
+    if (head && !o->opt.origin->seeded && sb_ledger_entry(o->ledger, head, &last, NULL) == 0) {
+        o->clock_floor = last.ts;
+        sb_entry_release(&last);
+    }
+    for (size_t i = 0; i < o->cards_n && o->clock_floor > wall; i++) {
+        o->cards[i]->approve_by_mono = mono + o->cards[i]->card.approve_by - o->clock_floor;
+        o->cards[i]->execute_by_mono = mono + o->cards[i]->card.execute_by - o->clock_floor;
+    }
+}
+
 static void tick(struct sb_orchestrator *o)
 {
     int64_t now = sb_mono_ms();
@@ -395,6 +410,7 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         !(o->mask = sb_o_open_mask(o, err)) || sb_o_load_book(o, err) ||
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
+    begin_clock(o);
     record_start(o, opt);
     if (opt->socket && !(o->porter = sb_porter_start(o, opt->state_dir, opt->group, err)))
         goto fail;

@@ -239,6 +239,7 @@ struct sb_orchestrator {
     bool recurring_loaded;
     int64_t recurring_again_ms;
     int64_t clock_wall, clock_mono; /* both clocks at the last look; 0: there was none */
+    int64_t clock_floor;      /* wall: of the newest entry when this owner began; 0: there was none, or a seed makes the clock */
     int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
 };
 

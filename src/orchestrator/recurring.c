@@ -222,12 +222,16 @@ static void load_once(struct sb_orchestrator *o)
 static void watch_clock(struct sb_orchestrator *o)
 {
     int64_t wall = sb_origin_wall_ms(o->opt.origin), mono = sb_mono_ms(), already = 0;
-    int64_t jump = o->clock_wall ? sb_clock_jump(o->clock_wall, o->clock_mono, wall, mono) : 0;
+    int64_t jump = 0, since = o->clock_wall ? mono - o->clock_mono : 0;
+    if (o->clock_wall)
+        jump = sb_clock_jump(o->clock_wall, o->clock_mono, wall, mono);
+    else if (o->clock_floor > wall) /* it was set back while nobody ran; forward cannot be told from downtime */
+        jump = sb_clock_jump(o->clock_floor, mono, wall, mono);
     for (size_t i = 0; jump < 0 && i < o->recurring_n; i++)
         for (size_t k = o->recurring[i].ran.at_n; k-- > 0 && o->recurring[i].ran.at[k] > wall;)
             already++;
     if (jump && sb_o_record(o, SB_ENTRY_CLOCK, NULL, NULL,
-                            json_pack("{s:I,s:I,s:I}", "jump_ms", (json_int_t)jump, "mono_ms", (json_int_t)(mono - o->clock_mono), "already_run", (json_int_t)already), NULL))
+                            json_pack("{s:I,s:I,s:I}", "jump_ms", (json_int_t)jump, "mono_ms", (json_int_t)since, "already_run", (json_int_t)already), NULL))
         return; /* it is said when it can be recorded */
     o->clock_wall = wall;
     o->clock_mono = mono;

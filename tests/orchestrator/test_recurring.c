@@ -265,6 +265,28 @@ static void a_window_that_opens_too_late(void **state)
     assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
 }
 
+/* A clock that goes back while nobody runs gives nobody more time, and stops nothing that recurs. */
+static void set_back_between_two_owners(void **state)
+{
+    (void)state;
+    struct lab l;
+    clock_of = &l.origin;
+    struct sb_schedule s = nightly("status");
+    struct lab_options o = {.environment = SB_ENV_STAGING, .wall = utc("2099-11-20T12:00:00Z"), .schedules = &s, .schedules_n = 1, .approve_within_s = 15};
+    lab_open(&l, &o);
+    until_entries(&l, SB_ENTRY_SCHEDULE, "began", 1);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    lab_stop(&l);
+    o.wall = 0; /* the machine's own, many years before */
+    lab_start(&l, &o);
+    until_entries(&l, SB_ENTRY_CLOCK, NULL, 1);
+    until_entries(&l, SB_ENTRY_SCHEDULE, "began", 2);
+    lab_until_state(&l, SB_EXPIRED); /* seconds, not years */
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_CLOCK, NULL), 1);
+    sb_schedule_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_run_is_a_request_like_any),
         cmocka_unit_test(a_window_opens),
         cmocka_unit_test(a_window_that_opens_too_late),
+        cmocka_unit_test(set_back_between_two_owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
