@@ -66,8 +66,8 @@ static int look_at_plans(const struct sb_workload *w, const char *ns, struct sb_
 {
     for (size_t i = 0; i < sb_workload_size(w); i++) {
         const struct sb_work *work = sb_workload_at(w, i);
-        for (size_t k = 0; sb_streq(work->ns, ns) && k < SB_WORK_MAX_PLANS && work->plans[k].name; k++)
-            for (const char *at = strstr(work->plans[k].name, "IXSCAN {"), *end; at && (end = strchr(at, '}')); at = strstr(end, "IXSCAN {"))
+        for (size_t k = 0; sb_streq(work->ns, ns) && k < work->plans.n; k++)
+            for (const char *at = strstr(work->plans.item[k].name, "IXSCAN {"), *end; at && (end = strchr(at, '}')); at = strstr(end, "IXSCAN {"))
                 if (add_seen(c, at + strlen("IXSCAN "), (size_t)(end + 1 - (at + strlen("IXSCAN ")))))
                     return -1;
     }
@@ -99,7 +99,8 @@ static int evidence(struct sb_log_advice *a, const char *what, char *value, cons
 
 static const char *plan_of(const struct candidate *c)
 {
-    return c->work->plans[0].name ? c->work->plans[0].name : "not told";
+    const char *top = sb_shares_top(&c->work->plans);
+    return top ? top : "not told";
 }
 
 /* What was measured, and what nobody can know from a log. */

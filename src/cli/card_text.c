@@ -81,13 +81,19 @@ static const char *glass_text(const struct sb_card *c, char out[200])
     return out;
 }
 
+/* When the window opens that it waits for; NULL: it waits for none. */
+static const char *starts(const struct sb_card *c)
+{
+    return c->state == SB_SCHEDULED && c->policy.waits_until ? c->policy.waits_until_local : NULL;
+}
+
 static void line(const struct sb_card *c)
 {
     char glass[200];
     if (glass_text(c, glass)[0] == 'B')
         sb_print("!! %s: %s\n", c->id, glass);
-    sb_print("%s  r%-2" PRId64 " %-18s %-5s %s%s\n", c->id, c->revision, sb_name(&sb_states, c->state), sb_name(&sb_levels, c->risk), c->title,
-             c->simulated ? "  (SIMULATED)" : "");
+    sb_print("%s  r%-2" PRId64 " %-18s %-5s %s%s%s%s\n", c->id, c->revision, sb_name(&sb_states, c->state), sb_name(&sb_levels, c->risk), c->title,
+             c->simulated ? "  (SIMULATED)" : "", starts(c) ? "  starts " : "", starts(c) ? starts(c) : "");
 }
 
 /* Whether a person may still approve it, perhaps after it was measured anew; no other state is told to. */
@@ -154,6 +160,8 @@ static void whole(const struct sb_card *c)
     }
     deadline(c);
     sb_print("hash %s\n", c->hash);
+    if (starts(c))
+        sb_print("starts %s, if facts and policy are then as they must be\n", starts(c));
 }
 
 /* ---- what others call: no text of a card may put a line of its own among ours ---- */

@@ -118,7 +118,7 @@ int sb_console_run(const struct sb_console_options *o)
 
 int sb_cmd_console(int argc, char **argv)
 {
-    struct sb_console_options o = {.session.attach = true};
+    struct sb_console_options o = {.session = {.attach = true, .recurring = true}};
     bool read_only = false;
     const struct sb_option options[] = {
         {"--deployment", NULL, &o.session.deployment}, {"--uri-file", NULL, &o.session.uri_file}, {"--read-only", &read_only, NULL},

@@ -43,6 +43,7 @@ struct sb_session {
     struct sb_policy_signers signers; /* when signed_policy */
     struct sb_policy_signers approvers; /* when signed_approvals */
     bool signed_approvals;
+    const struct sb_config_deployment *described; /* in the config; NULL: it is not */
     int environment;
     bool environment_said; /* by the config */
     pthread_t opener;
@@ -77,6 +78,7 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
         d = sb_config_deployment(&s->config, o->deployment);
     else if (s->config.deployments_n == 1)
         d = &s->config.deployments[0];
+    s->described = d;
     if (d) {
         s->environment = d->environment;
         s->environment_said = true;
@@ -198,7 +200,8 @@ static int start(struct sb_session *s, struct sb_err *err)
         .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
         .approvers = s->signed_approvals ? &s->approvers.verifier : NULL,
         .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
-        .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true,
+        .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
+        .recurring = s->o.recurring, .schedules = s->described ? s->described->schedules : NULL, .schedules_n = s->described ? s->described->schedules_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
     if (s->orchestrator && !(s->seat = sb_orchestrator_sit(s->orchestrator, s->news)))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One line for people out of an entry: the audit pane, `audit tail`, the tour. */
+#include <signalbox/base/clock.h>
 #include <signalbox/model/entry.h>
 
 static const char *text(const struct sb_entry *e, const char *path)
@@ -25,6 +26,26 @@ static void watch_text(const struct sb_entry *e, struct sb_str *out)
         sb_str_addf(out, "verdict %s: %s", verdict, text(e, "report.reason"));
 }
 
+static void request_text(const struct sb_entry *e, struct sb_str *out)
+{
+    int64_t missed = sb_json_int(e->body, "missed");
+    sb_str_addf(out, "\"%s\"", text(e, "case.text"));
+    if (json_is_string(sb_json_path(e->body, "planned")))
+        sb_str_addf(out, ", planned for %s", text(e, "planned"));
+    if (missed > 0)
+        sb_str_addf(out, "; %lld before it %s missed", (long long)missed, missed == 1 ? "was" : "were");
+}
+
+static void clock_text(const struct sb_entry *e, struct sb_str *out)
+{
+    char by[64];
+    int64_t jump = sb_json_int(e->body, "jump_ms"), already = sb_json_int(e->body, "already_run");
+    sb_duration_format(by, sizeof by, jump < 0 ? (jump == INT64_MIN ? INT64_MAX : -jump) : jump);
+    sb_str_addf(out, "the clock was set %s by %s", jump < 0 ? "back" : "forward", by);
+    if (already > 0)
+        sb_str_addf(out, "; %lld planned %s still to come by it %s run already and will not run again", (long long)already, already == 1 ? "run" : "runs", already == 1 ? "has" : "have");
+}
+
 void sb_entry_text(const struct sb_entry *e, struct sb_str *out)
 {
     switch (e->kind) {
@@ -33,7 +54,7 @@ void sb_entry_text(const struct sb_entry *e, struct sb_str *out)
     case SB_ENTRY_LOGIN: sb_str_addf(out, "%s sat down (%s)", text(e, "seat.who"), text(e, "seat.how")); break;
     case SB_ENTRY_POLICY_LOAD: sb_str_addf(out, "policy %s %s in force", text(e, "policy.bundle"), text(e, "policy.version")); break;
     case SB_ENTRY_BOUND: sb_str_addf(out, "%s (%s) is %s", text(e, "deployment"), text(e, "environment"), text(e, "id")); break;
-    case SB_ENTRY_REQUEST: sb_str_addf(out, "\"%s\"", text(e, "case.text")); break;
+    case SB_ENTRY_REQUEST: request_text(e, out); break;
     case SB_ENTRY_INTENT: sb_str_addf(out, "read as %s: %s", text(e, "reading.intent"), text(e, "reading.reason")); break;
     case SB_ENTRY_VERDICT: sb_str_addf(out, "policy at %s: %s", text(e, "stage"), text(e, "verdict.decision")); break;
     case SB_ENTRY_HANDOFF: sb_str_addf(out, "%s -> %s: %s", text(e, "handoff.from"), text(e, "handoff.to"), text(e, "handoff.why")); break;
@@ -64,6 +85,8 @@ void sb_entry_text(const struct sb_entry *e, struct sb_str *out)
         sb_str_addf(out, "%s in %s lowered from L%lld to L%lld: %s", text(e, "kind"), text(e, "environment"), (long long)sb_json_int(e->body, "level"),
                     (long long)sb_json_int(e->body, "lowered_to"), text(e, "reason"));
         break;
+    case SB_ENTRY_SCHEDULE: sb_str_addf(out, "schedule %s %s: %s run \"%s\"", text(e, "name"), text(e, "event"), text(e, "when"), text(e, "request")); break;
+    case SB_ENTRY_CLOCK: clock_text(e, out); break;
     default: sb_str_adds(out, "?");
     }
 }

@@ -103,6 +103,7 @@ struct run {
     int64_t oldest_op_s; /* the same */
     int64_t started;    /* highest step whose intent is on the record */
     char waits[256];    /* what it waits for, as the seats were told */
+    int64_t opens_at;   /* wall: when the windows that policy waits for may be open, by its last answer; 0: it waits for none */
     int owed;           /* an event that could not be recorded, and is tried again; -1 none */
     char owed_note[256];
     bool unsent;        /* an intent was refused: whether it is on the record all the same is not known */
@@ -154,6 +155,25 @@ struct survey {
 struct operation {
     int64_t seconds; /* 0: nothing runs */
     char what[120], member[128];
+};
+
+/* ---- recurring.c: what is done by the wall clock ---- */
+
+/* How a schedule acts: as this and its name. */
+#define SB_O_SCHEDULE "schedule:"
+#define SB_O_RUN_NAME (sizeof SB_O_SCHEDULE + SB_SCHEDULE_NAME_MAX)
+
+struct recurring {
+    const struct sb_schedule *schedule;
+    struct sb_ran ran;
+    char *last_case; /* of its last run; NULL: there was none */
+    bool unsure;     /* an append failed: whether the run is on the record is not known */
+};
+
+/* One run of a schedule. */
+struct sb_o_planned {
+    const char *event; /* "schedule:nightly" */
+    int64_t at, missed;
 };
 
 struct sb_orchestrator {
@@ -213,6 +233,14 @@ struct sb_orchestrator {
     struct survey survey;
     bool surveying;
     bool ledger_was_ok;
+    struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
+    struct sb_due_list runs_due; /* schedules by name */
+    struct recurring *recurring;
+    size_t recurring_n;
+    bool recurring_loaded;
+    int64_t recurring_again_ms;
+    int64_t clock_wall, clock_mono; /* both clocks at the last look; 0: there was none */
+    int64_t clock_floor;      /* wall: of the newest entry when this owner began; 0: there was none, or a seed makes the clock */
     int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
 };
 
@@ -264,6 +292,12 @@ void sb_o_free_book(struct sb_orchestrator *o);
 int sb_o_load_book(struct sb_orchestrator *o, struct sb_err *err); /* what the ledger says is open, and the numbers used */
 int sb_o_bound_id(struct sb_orchestrator *o, char **id, struct sb_err *err); /* what the deployment's name was bound to last; NULL never */
 void sb_o_close_case_if_settled(struct sb_orchestrator *o, const char *case_id);
+
+/* How long until something is due by the wall clock, in milliseconds; and doing it. */
+int64_t sb_o_until_due(const struct sb_orchestrator *o);
+void sb_o_tick_due(struct sb_orchestrator *o);
+void sb_o_describe_schedules(const struct sb_orchestrator *o, struct sb_str *out); /* "; schedule nightly (...) runs ... next on ..." */
+void sb_o_free_due(struct sb_orchestrator *o);
 
 /* ---- seat.c ---- */
 
@@ -392,6 +426,8 @@ int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, stru
 /* said: what the Index Optimizer says of the new key or options; it loses its content. err with a code: it could not say anything. */
 void sb_o_edit_advised(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_edit *e, struct sb_card *said, struct sb_err *err);
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text);
+/* The same by a schedule: the case it is recorded as, the caller's to free. NULL with err: nothing was recorded as far as is known. */
+char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
 
@@ -540,7 +576,8 @@ json_t *sb_o_health(const struct sb_orchestrator *o);
 /* ---- attach.c ---- */
 
 struct sb_porter;
-struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, struct sb_err *err);
+/* group: whose members may join; NULL: only this user. */
+struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, const char *group, struct sb_err *err);
 void sb_porter_stop(struct sb_porter *p); /* after the orchestrator's thread has said goodbye */
 void sb_porter_free(struct sb_porter *p); /* when nobody posts any more */
 

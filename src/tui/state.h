@@ -447,6 +447,7 @@ int64_t gap(int64_t from, int64_t to); /* to - from, as far as an int64_t goes: 
 int64_t ms_of(int64_t seconds);          /* the same for seconds as milliseconds */
 void fmt_clock(char out[TEXT_MAX], int64_t ms);
 void fmt_when(char out[TEXT_MAX], int64_t ms, int64_t now);
+void fmt_opening(char out[TEXT_MAX], const char *local, int64_t left); /* "Thu 2026-11-26 22:00 (Europe/Berlin)" as "Thu 22:00 Berlin", with its date when it is far */
 void fmt_left(char out[TEXT_MAX], int64_t ms);  /* a duration in one or two units, coarse */
 void fmt_count(char out[TEXT_MAX], int64_t n);
 void fmt_bytes(char out[TEXT_MAX], int64_t n);

@@ -239,6 +239,22 @@ static void progress(const struct sb_card *c, struct sb_page *p)
     }
 }
 
+/* When the window opens that it waits for, or what else it waits for. */
+static void starts(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    char left[TEXT_MAX];
+    if (c->state != SB_SCHEDULED)
+        return;
+    view_label(p, "Starts");
+    if (c->policy.waits_until && c->policy.waits_until_local) {
+        fmt_left(left, gap(t->wall, c->policy.waits_until) > 0 ? gap(t->wall, c->policy.waits_until) : 0);
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s, in %s", c->policy.waits_until_local, left);
+        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, ", if facts and policy are then as they must be");
+    } else {
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "when it may: %s", c->note ? c->note : "it waits");
+    }
+}
+
 /* Only the moments that still count: none once it has started. */
 static void expires(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
@@ -289,6 +305,7 @@ void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_pag
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, ", confidence %s", text);
     undo(c, p);
     approvers(t, c, p);
+    starts(t, c, p);
     expires(t, c, p);
     blast(c, p);
     expected(c, p);

@@ -122,7 +122,7 @@ static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, stru
 }
 
 /* How far it is, or how long it has: the last column of a plan. */
-static void plan_progress(const struct sb_tui *t, const struct sb_card *c, struct sb_str *out)
+static void plan_progress(const struct sb_tui *t, const struct sb_card *c, bool wide, struct sb_str *out)
 {
     char text[TEXT_MAX];
     if ((c->state == SB_EXECUTING || c->state == SB_ROLLING_BACK) && c->progress.total > 0) {
@@ -133,6 +133,9 @@ static void plan_progress(const struct sb_tui *t, const struct sb_card *c, struc
         sb_str_addf(out, " %s left", text);
     } else if (c->state == SB_FAILED) {
         sb_str_adds(out, c->report.verdict == SB_VERDICT_FAIL ? " verdict FAIL" : " failed");
+    } else if (c->state == SB_SCHEDULED && c->policy.waits_until && c->policy.waits_until_local) {
+        fmt_opening(text, c->policy.waits_until_local, gap(t->wall, c->policy.waits_until));
+        sb_str_addf(out, "%s%s", wide ? " starts " : " ", text);
     } else if (c->execute_by && (c->state == SB_APPROVED || c->state == SB_SCHEDULED)) {
         fmt_when(text, c->execute_by, t->wall);
         sb_str_addf(out, " by %s", text);
@@ -171,7 +174,7 @@ static void card_row(const struct sb_tui *t, const struct sb_card *c, int pane, 
     struct sb_str tail;
     sb_str_init(&tail);
     if (pane == PANE_PLANS)
-        plan_progress(t, c, &tail);
+        plan_progress(t, c, wide, &tail);
     else
         approval_state(t, c, wide, &tail);
     int behind = sb_text_width(tail.p, t->ascii);
