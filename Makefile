@@ -196,8 +196,9 @@ asan tsan: setup-test
 FUZZ_SECONDS ?= 30
 fuzz: setup-test
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-run
-fuzz-run: $(FUZZERS)
-	@tests/fuzz/run $(B) $(FUZZ_SECONDS) $(if $(FUZZ),$(foreach f,$(FUZZERS),$(if $(findstring $(FUZZ),$(notdir $(f))),$(f))),$(FUZZERS))
+FUZZED := $(if $(FUZZ),$(foreach f,$(FUZZERS),$(if $(findstring $(FUZZ),$(notdir $(f))),$(f))),$(FUZZERS))
+fuzz-run: $(FUZZED)
+	@tests/fuzz/run $(B) $(FUZZ_SECONDS) $(FUZZED)
 
 # the golden screens as the program draws them now, and what that changes
 accept: $(B)/tests/tui/test_screens
@@ -214,7 +215,7 @@ screenshots-run: all $(HELPERS)
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libmongoc-dev libbson-dev libncurses-dev libsqlite3-dev libjansson-dev \
                   libpcre2-dev libssl-dev zlib1g-dev libutf8proc-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev libcmocka-dev tmux jq tzdata sqlite3 openssl openssh-client \
+TEST_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev libcmocka-dev tmux screen jq tzdata sqlite3 openssl openssh-client \
                  python3 python3-venv util-linux binutils
 BENCH_PACKAGES := $(TEST_PACKAGES) htop tig git
 SHOT_PACKAGES := $(BUILD_PACKAGES) tmux python3 librsvg2-bin fonts-dejavu-core

@@ -189,19 +189,10 @@ static size_t find_suspects(const struct sb_workload *w, const struct sb_anomaly
     return n;
 }
 
-static const char *busiest(const struct sb_work_share *shares, size_t n)
-{
-    const struct sb_work_share *best = NULL;
-    for (size_t i = 0; i < n && shares[i].name; i++)
-        if (!best || shares[i].count > best->count)
-            best = &shares[i];
-    return best ? best->name : NULL;
-}
-
 static int add_suspect(const struct suspect *s, double added_us, int64_t now, struct sb_anomaly *out)
 {
     const struct sb_work *w = s->work;
-    const char *app = busiest(w->apps, SB_WORK_MAX_APPS), *plan = busiest(w->plans, SB_WORK_MAX_PLANS);
+    const char *app = sb_shares_top(&w->apps), *plan = sb_shares_top(&w->plans);
     double share = added_us > 0 ? fmin(s->added_ms * 1000 / added_us, 1) : 0;
     struct sb_cause *c = SB_PUSH(out->causes);
     if (!c)

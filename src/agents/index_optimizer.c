@@ -63,8 +63,7 @@ static char *free_name(const struct sb_catalogue *c, const char *wanted)
     return name;
 }
 
-/* Why nothing may be proposed on this collection at all; NULL when it may. */
-static const char *forbidden(const struct sb_index_question *q)
+const char *sb_index_forbidden(const struct sb_index_question *q)
 {
     char db[64], coll[192];
     if (!sb_ns_split(q->ns, db, coll))
@@ -102,7 +101,7 @@ static int refuse_served(const struct sb_index_question *q, struct candidate *c)
     return 0;
 }
 
-static size_t collect(const struct sb_index_question *q, struct candidate *all, size_t cap)
+size_t sb_candidates_collect(const struct sb_index_question *q, struct candidate *all, size_t cap)
 {
     size_t n = 0, entries = sb_workload_size(q->workload);
     for (size_t i = 0; i < entries && n < cap; i++) {
@@ -117,8 +116,7 @@ static size_t collect(const struct sb_index_question *q, struct candidate *all, 
     return n;
 }
 
-/* The candidate that saves most time, or where no times are known most documents; among those that also serve it, the one that serves more shapes. */
-static const struct candidate *choose(const struct candidate *all, size_t n)
+const struct candidate *sb_candidates_choose(const struct candidate *all, size_t n)
 {
     const struct candidate *best = NULL;
     for (size_t i = 0; i < n; i++)
@@ -158,8 +156,7 @@ static int explain_rest(const struct sb_index_question *q, const struct candidat
     return 0;
 }
 
-/* What else was thought of for the lead, and why it is not what is proposed. */
-static int reject_alternatives(const struct candidate *lead, struct sb_card *card)
+int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected **list, size_t *n)
 {
     if (lead->n < 2)
         return 0;
@@ -167,7 +164,7 @@ static int reject_alternatives(const struct candidate *lead, struct sb_card *car
     shorter.n = lead->equalities && lead->equalities < lead->n ? lead->equalities : lead->n - 1;
     char *key = sb_candidate_key(&shorter), *shown = key ? sb_index_key_shown(key) : NULL;
     const char *reason = lead->work->shape->sorts_n ? "would find the documents but leave the sort to memory" : "would leave more documents to be read and thrown away";
-    struct sb_rejected *r = SB_PUSH(card->rejected);
+    struct sb_rejected *r = sb_list_push((void **)list, n, sizeof **list);
     int rc = !r || !shown || sb_str_set(&r->key, shown) || sb_str_set(&r->reason, reason) ? -1 : 0;
     free(key);
     free(shown);
@@ -179,8 +176,8 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
     struct candidate *all = calloc(MAX_CANDIDATES, sizeof *all);
     if (!all)
         return sb_fail_nomem(err);
-    size_t n = collect(q, all, MAX_CANDIDATES);
-    const struct candidate *lead = choose(all, n);
+    size_t n = sb_candidates_collect(q, all, MAX_CANDIDATES);
+    const struct candidate *lead = sb_candidates_choose(all, n);
     char *key = NULL, *shown = NULL, *wanted = NULL, *name = NULL;
     int rc = -1;
     if (!lead) {
@@ -202,7 +199,7 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
     if (sb_index_card(q, key, name, lead, NULL, all, n, &out->card, err))
         goto out;
     out->proposes = true;
-    rc = reject_alternatives(lead, &out->card) || explain_rest(q, all, n, lead, out) ||
+    rc = sb_candidate_alternatives(lead, &out->card.rejected, &out->card.rejected_n) || explain_rest(q, all, n, lead, out) ||
                  conclude(out, sb_format("an index on %s would serve %s %s", shown, lead->work->shape->op, lead->work->shape->text))
              ? sb_fail_nomem(err)
              : 0;
@@ -222,22 +219,44 @@ struct answer_to_asked {
     size_t n;
     struct candidate lead, helped; /* the costliest it serves, and the costliest it serves in part, with the key's own fields */
     bool serves, helps;
+    struct candidate barred; /* the costliest that the key would serve and the options keep out, in whole or in part */
+    bool bars;
+    char bar[256];           /* how */
 };
 
+/* What the options take away from what the key would serve. */
+static void bar(struct answer_to_asked *a, const bson_t *options, const struct candidate *c, const char *first, bool *whole, bool *part)
+{
+    char why[256];
+    if (!*whole && !*part)
+        return;
+    enum fit fit = sb_options_fit(options, c, first, why, sizeof why);
+    if (fit == FIT_WHOLE)
+        return;
+    if (!a->bars || c->sums.total_ms > a->barred.sums.total_ms) {
+        a->bars = true;
+        a->barred = *c;
+        memcpy(a->bar, why, sizeof a->bar);
+    }
+    *part = fit == FIT_VALUES;
+    *whole = false;
+}
+
 /* Which shapes an index on this key would serve. `key` is borrowed by the candidates. -1 out of memory. */
-static int look_for_use(const struct sb_index_question *q, const bson_t *key, struct answer_to_asked *a)
+static int look_for_use(const struct sb_index_question *q, const bson_t *key, const bson_t *options, struct answer_to_asked *a)
 {
     struct candidate index = {.n = 0};
     a->all = calloc(MAX_CANDIDATES, sizeof *a->all);
     if (!a->all)
         return -1;
-    a->n = collect(q, a->all, MAX_CANDIDATES);
+    a->n = sb_candidates_collect(q, a->all, MAX_CANDIDATES);
     bool ordered = sb_candidate_of_key(&index, key);
     for (size_t i = 0; i < a->n; i++) {
         const struct candidate *c = &a->all[i];
         if (c->why_not[0] || !ordered)
             continue;
         bool whole = sb_candidate_within(c, &index), part = !whole && sb_candidate_helped_by(c, &index);
+        bar(a, options, c, index.field[0].path, &whole, &part);
         struct candidate *best = whole ? &a->lead : &a->helped;
         bool *found = whole ? &a->serves : &a->helps;
         if ((whole || part) && (!*found || c->sums.total_ms > best->sums.total_ms)) {
@@ -253,17 +272,19 @@ static int look_for_use(const struct sb_index_question *q, const bson_t *key, st
 static int make_asked(const struct sb_index_question *q, const char *name, const char *shown, struct sb_index_advice *out, struct sb_err *err)
 {
     struct answer_to_asked a = {.all = NULL};
-    bson_t *key = bson_new_from_json((const uint8_t *)q->key, -1, NULL);
+    bson_t *key = bson_new_from_json((const uint8_t *)q->key, -1, NULL), *options = bson_new_from_json((const uint8_t *)(q->options ? q->options : "{}"), -1, NULL);
     int rc = -1;
-    if (!key || look_for_use(q, key, &a)) {
+    if (!key || !options || look_for_use(q, key, options, &a)) {
         sb_fail_nomem(err);
     } else if (sb_index_card(q, q->key, name, a.serves ? &a.lead : NULL, a.helps ? &a.helped : NULL, a.all, a.n, &out->card, err) == 0) {
         out->proposes = true;
-        rc = conclude(out, a.serves ? sb_format("an index on %s of %s, as it was asked for; it would serve %s %s", shown, q->ns, a.lead.work->shape->op, a.lead.work->shape->text)
+        rc = (a.bars && sb_options_warn_of_use(&a.barred, a.bar, &out->card)) || sb_options_warn(q, options, key, &out->card) ? sb_fail_nomem(err) : conclude(out, a.serves ? sb_format("an index on %s of %s, as it was asked for; it would serve %s %s", shown, q->ns, a.lead.work->shape->op, a.lead.work->shape->text)
                            : sb_format("an index on %s of %s, as it was asked for; no operation that needs it was seen", shown, q->ns));
     }
     if (key)
         bson_destroy(key);
+    if (options)
+        bson_destroy(options);
     free(a.all);
     return rc;
 }
@@ -297,7 +318,7 @@ static int advise_asked(const struct sb_index_question *q, struct sb_index_advic
 int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
 {
     memset(out, 0, sizeof *out);
-    const char *no = forbidden(q);
+    const char *no = sb_index_forbidden(q);
     int rc;
     if (no)
         rc = conclude(out, sb_format("no index is proposed for %s: %s", q->ns, no)) ? sb_fail_nomem(err) : 0;
@@ -306,63 +327,4 @@ int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *o
     if (rc)
         sb_index_advice_release(out);
     return rc;
-}
-
-/* ---- explain ---- */
-
-static bson_t *example_document(const struct sb_doc *d)
-{
-    if (d->form == SB_DOC_JSON && !d->cut)
-        return bson_new_from_json((const uint8_t *)d->p, (ssize_t)d->n, NULL);
-    if (d->form == SB_DOC_BSON)
-        return bson_new_from_data((const uint8_t *)d->p, d->n);
-    return NULL;
-}
-
-/* The parts of a find or aggregate that decide its plan; session, cluster time and the like stay behind. */
-static bool copy_read(const bson_t *command, bson_t *inner)
-{
-    static const char *const keep[] = {"find", "aggregate", "count", "distinct", "key", "filter", "query", "sort", "projection", "limit", "skip",
-                                       "collation", "pipeline", "let"};
-    bson_iter_t it;
-    bool known = false;
-    if (!bson_iter_init(&it, command))
-        return false;
-    while (bson_iter_next(&it)) {
-        const char *name = bson_iter_key(&it);
-        for (size_t i = 0; i < SB_COUNT(keep); i++)
-            if (strcmp(name, keep[i]) == 0)
-                bson_append_iter(inner, name, -1, &it);
-        known |= strcmp(name, "find") == 0 || strcmp(name, "aggregate") == 0 || strcmp(name, "count") == 0 || strcmp(name, "distinct") == 0;
-    }
-    if (bson_has_field(inner, "aggregate") && !bson_has_field(inner, "cursor")) {
-        bson_t cursor;
-        BSON_APPEND_DOCUMENT_BEGIN(inner, "cursor", &cursor);
-        bson_append_document_end(inner, &cursor);
-    }
-    return known;
-}
-
-char *sb_index_explain_command(const struct sb_workload *w, const char *ns, const char *fingerprint)
-{
-    const struct sb_work *work = sb_workload_find(w, ns, fingerprint);
-    bson_t *command = work ? example_document(&work->example) : NULL;
-    if (!command)
-        return NULL;
-    bson_t inner, explain;
-    char *copy = NULL;
-    bson_init(&inner);
-    if (copy_read(command, &inner)) {
-        BSON_APPEND_INT64(&inner, "maxTimeMS", 4000);
-        bson_init(&explain);
-        BSON_APPEND_DOCUMENT(&explain, "explain", &inner);
-        BSON_APPEND_UTF8(&explain, "verbosity", "executionStats");
-        char *text = bson_as_canonical_extended_json(&explain, NULL);
-        copy = text ? sb_strdup_n(text, strlen(text)) : NULL;
-        bson_free(text);
-        bson_destroy(&explain);
-    }
-    bson_destroy(&inner);
-    bson_destroy(command);
-    return copy;
 }

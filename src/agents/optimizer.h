@@ -28,8 +28,24 @@ void sb_candidate_of(struct candidate *c, const struct sb_index_question *q, con
 /* True when an index with this key pattern lets the server answer the candidate's shape as well. */
 bool sb_candidate_served_by(const struct candidate *c, const struct sb_index_info *index);
 
+/* True when the operation is of a kind that finds documents, which an index could help. */
+bool sb_candidate_has_filter(const struct candidate *c);
+
 /* True when b serves everything that a serves. */
 bool sb_candidate_within(const struct candidate *a, const struct candidate *b);
+
+/* index_optimizer.c. Why nothing may be proposed on the question's collection at all; NULL when it may. */
+const char *sb_index_forbidden(const struct sb_index_question *q);
+
+/* The collection's shapes, at most cap of them, each with its key or the reason for none; how many. */
+size_t sb_candidates_collect(const struct sb_index_question *q, struct candidate *all, size_t cap);
+
+/* The one that saves most time, or where no times are known most documents; among those that also serve it, the one that serves
+ * more shapes. NULL: none may be proposed. */
+const struct candidate *sb_candidates_choose(const struct candidate *all, size_t n);
+
+/* Appends what else was thought of for this one, and why it is not what is proposed. -1 out of memory. */
+int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected **list, size_t *n);
 
 /* The key pattern as canonical Extended JSON. A new string or NULL. */
 char *sb_candidate_key(const struct candidate *c);
@@ -44,6 +60,22 @@ bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *i
  * part, where there is no lead, or NULL. */
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
+
+/* optimizer_options.c. How far an index with options serves the shapes that its key would serve. */
+enum fit {
+    FIT_WHOLE,
+    FIT_VALUES, /* some of its operations: a shape does not tell which */
+    FIT_NOT,
+};
+
+/* first: the leading field of the index. why: what stands in the way, unless it is FIT_WHOLE. */
+enum fit sb_options_fit(const bson_t *options, const struct candidate *c, const char *first, char *why, size_t cap);
+
+/* Appends to the card's reason what these options do to the documents, or need of them. -1 out of memory, as the next. */
+int sb_options_warn(const struct sb_index_question *q, const bson_t *options, const bson_t *key, struct sb_card *card);
+
+/* The same about a shape that cannot use it, or not always. */
+int sb_options_warn_of_use(const struct candidate *c, const char *why, struct sb_card *card);
 
 const struct sb_field_fact *sb_field_fact_of(const struct sb_catalogue *c, const char *path);
 

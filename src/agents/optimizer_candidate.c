@@ -118,11 +118,8 @@ static bool reads(enum sb_op_kind kind)
 
 static const char *main_plan(const struct sb_work *w)
 {
-    const struct sb_work_share *best = NULL;
-    for (size_t i = 0; i < SB_WORK_MAX_PLANS && w->plans[i].name; i++)
-        if (!best || w->plans[i].count > best->count)
-            best = &w->plans[i];
-    return best ? best->name : "not told";
+    const char *top = sb_shares_top(&w->plans);
+    return top ? top : "not told";
 }
 
 /* What the operation's own numbers say against an index. */
@@ -154,7 +151,7 @@ void sb_candidate_of(struct candidate *c, const struct sb_index_question *q, con
 {
     memset(c, 0, sizeof *c);
     c->work = work;
-    c->sums = sb_work_window(q->workload, work, q->from, q->to, NULL);
+    c->sums = q->whole_log ? work->sums : sb_work_window(q->workload, work, q->from, q->to, NULL);
     push_equalities(c, q, work->shape);
     push_sort(c, work->shape);
     push_range(c, q, work->shape);
@@ -225,6 +222,11 @@ bool sb_candidate_served_by(const struct candidate *c, const struct sb_index_inf
         if (index->fields[i].direction == 0)
             return false;
     return serves(c, index->fields_n, index_path, index_direction, index);
+}
+
+bool sb_candidate_has_filter(const struct candidate *c)
+{
+    return reads(c->work->shape->kind);
 }
 
 bool sb_candidate_within(const struct candidate *a, const struct candidate *b)

@@ -113,6 +113,16 @@ static int add_check(struct sb_check **list, size_t *n, const char *check, const
     return !c || sb_str_set(&c->check, check) || sb_str_set(&c->ns, ns) || sb_str_set(&c->name, name) || sb_str_set(&c->value, value) ? -1 : 0;
 }
 
+/* What it has deleted does not come back with the drop. */
+static bool expires(const struct sb_card *card)
+{
+    bson_t *options = bson_new_from_json((const uint8_t *)(card->index_options ? card->index_options : "{}"), -1, NULL);
+    bool yes = options && bson_has_field(options, "expireAfterSeconds");
+    if (options)
+        bson_destroy(options);
+    return yes;
+}
+
 static int set_step(struct sb_card *card, const char *ns, const char *uuid, char *action, char *undo, char *hide)
 {
     for (size_t i = 0; i < card->steps_n; i++)
@@ -132,7 +142,7 @@ static int set_step(struct sb_card *card, const char *ns, const char *uuid, char
     s->action = action;
     s->undo = undo;
     s->hide = hide;
-    s->undo_label = SB_UNDO_LOSSLESS;
+    s->undo_label = expires(card) ? SB_UNDO_LOSSY : SB_UNDO_LOSSLESS;
     s->control = SB_CONTROL_ABORTABLE; /* a build can be aborted by dropIndexes; nobody can pause or throttle it */
     return add_check(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
                    add_check(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
@@ -340,8 +350,8 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
     b->lock = sb_format("exclusive on %s, briefly, at the start and the end of the build; reads and writes go on in between", q->ns);
     if (!b->lock || sb_strs_push(&b->namespaces, &b->namespaces_n, q->ns))
         return -1;
-    for (size_t i = 0; lead && i < SB_WORK_MAX_APPS && lead->work->apps[i].name; i++)
-        if (sb_strs_push(&b->apps, &b->apps_n, lead->work->apps[i].name))
+    for (size_t i = 0; lead && i < lead->work->apps.n; i++)
+        if (sb_strs_push(&b->apps, &b->apps_n, lead->work->apps.item[i].name))
             return -1;
     if (!lead || span_ms <= 0)
         return 0;
@@ -376,8 +386,8 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
                      "measured", q->to) ||
             evidence(card, "slow operations as the servers wrote them down", q->ns, "documents examined per document used",
                      sb_format("%.0f to 1%s", lead->ratio, s->sorted ? ", and a sort in memory" : ""), "measured", q->to) ||
-            (lead->work->plans[0].name && evidence(card, "slow operations as the servers wrote them down", q->ns, "plan",
-                                                   sb_format("%s", lead->work->plans[0].name), "measured", q->to)))
+            (lead->work->plans.n && evidence(card, "slow operations as the servers wrote them down", q->ns, "plan",
+                                                   sb_format("%s", sb_shares_top(&lead->work->plans)), "measured", q->to)))
             return -1;
     }
     if (evidence(card, "collStats", q->ns, "documents and size", sb_format("%" PRId64 " documents, %" PRId64 " bytes", cat->documents, cat->bytes), "measured", q->to) ||
@@ -406,21 +416,21 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
 static char *why_of(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *helped)
 {
     if (!lead && helped)
-        return sb_format("%s %s this index. It would serve %s %s%s%s in part only; what it saves has not been measured.", q->edited_by ? q->edited_by : q->requested_by,
-                         q->edited_by ? "changed the key of" : "asked for", helped->work->shape->op, helped->work->shape->text,
+        return sb_format("%s %s%s%s this index. It would serve %s %s%s%s in part only; what it saves has not been measured.", q->edited_by ? q->edited_by : q->requested_by,
+                         q->edited_by ? "changed " : "asked for", q->edited_by ? q->edited : "", q->edited_by ? " of" : "", helped->work->shape->op, helped->work->shape->text,
                          helped->work->shape->sort[0] ? " sorted by " : "", helped->work->shape->sort);
     if (!lead && q->edited_by)
-        return sb_format("%s changed the key of this index. Warning: it serves none of the slow operations seen in %" PRId64 " s; what it saves has not been measured.",
-                         q->edited_by, (q->to - q->from) / 1000);
+        return sb_format("%s changed %s of this index. Warning: it serves none of the slow operations seen in %" PRId64 " s; what it saves has not been measured.",
+                         q->edited_by, q->edited, (q->to - q->from) / 1000);
     if (!lead)
         return sb_format("%s asked for this index; no operation that needs it was seen in the evidence window.", q->requested_by);
     char took[32] = "an unknown time";
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
-    return sb_format("%s%s%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
+    return sb_format("%s%s%s%s%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
                      " s. The index lets it read only what it returns.",
                      q->edited_by ? q->edited_by : q->key ? q->requested_by : "",
-                     q->edited_by ? " changed the key of this index. " : q->key ? " asked for this index. " : "", lead->work->shape->op,
+                     q->edited_by ? " changed " : q->key ? " asked for this index. " : "", q->edited_by ? q->edited : "", q->edited_by ? " of this index. " : "", lead->work->shape->op,
                      lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000);
 }
 

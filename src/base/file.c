@@ -147,15 +147,16 @@ static int home_path(struct sb_str *out, const char *variable, const char *below
     return sb_str_ok(out) ? 0 : sb_fail_nomem(err);
 }
 
-static int check_state(const char *path, struct sb_err *err)
+/* unusable, none: the code where it is there and cannot be used, and where something else stands in its place. */
+static int check_state(const char *path, enum sb_code unusable, enum sb_code none, struct sb_err *err)
 {
     struct stat st;
     if (stat(path, &st))
-        return sb_fail(err, SB_ELEDGER, "cannot look at %s: %s", path, strerrordesc_np(errno));
+        return sb_fail(err, unusable, "cannot look at %s: %s", path, strerrordesc_np(errno));
     if (!S_ISDIR(st.st_mode))
-        return sb_fail(err, SB_ELEDGER, "%s is not a folder; move it away, or set XDG_STATE_HOME to a folder of yours", path);
+        return sb_fail(err, none, "%s is not a folder; move it away, or set XDG_STATE_HOME to a folder of yours", path);
     if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return sb_fail(err, SB_ELEDGER, "%s may be written by others; run: chmod 700 %s", path, path);
+        return sb_fail(err, unusable, "%s may be written by others; run: chmod 700 %s", path, path);
     return 0;
 }
 
@@ -166,7 +167,7 @@ int sb_path_state(struct sb_str *out, struct sb_err *err)
         return -1;
     if (sb_dir_make(out->p, 0700, &why))
         return sb_fail(err, SB_ELEDGER, "%s; set XDG_STATE_HOME to a folder of yours", why.msg);
-    return check_state(out->p, err);
+    return check_state(out->p, SB_ELEDGER, SB_ELEDGER, err);
 }
 
 int sb_path_state_seen(struct sb_str *out, struct sb_err *err)
@@ -174,7 +175,7 @@ int sb_path_state_seen(struct sb_str *out, struct sb_err *err)
     struct stat st;
     if (home_path(out, "XDG_STATE_HOME", ".local/state", err))
         return -1;
-    return stat(out->p, &st) && (errno == ENOENT || errno == ENOTDIR) ? 0 : check_state(out->p, err);
+    return stat(out->p, &st) && (errno == ENOENT || errno == ENOTDIR) ? 0 : check_state(out->p, SB_ENO, SB_EINPUT, err);
 }
 
 int sb_path_config(struct sb_str *out, struct sb_err *err)

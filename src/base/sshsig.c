@@ -321,7 +321,7 @@ int sb_sshsig_sign(const char *key, const char *ns, const void *message, size_t 
     read_rest(child.out, &said, SB_SSHSIG_MAX);
     int status = sb_process_wait(&child);
     if (wrote || status)
-        sb_fail(err, SB_EIO, "ssh-keygen could not sign with %s (it says why above)", key);
+        sb_fail(err, SB_EIO, "ssh-keygen could not sign with %s", key);
     else if (!sb_str_ok(&said))
         sb_fail_nomem(err);
     else {

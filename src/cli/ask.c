@@ -57,10 +57,13 @@ static int classify(void)
 
 /* ---- a request ---- */
 
-static void say_hello(struct sb_session *s)
+static void say_hello(struct sb_session *s, bool read_only)
 {
     struct sb_message *m = sb_message_new(SB_ASK_HELLO, 1);
-    if (m && sb_str_set(&((struct sb_seat *)m->body)->how, "cli")) {
+    struct sb_seat *seat = m ? m->body : NULL;
+    if (seat)
+        seat->read_only = read_only;
+    if (seat && sb_str_set(&seat->how, "cli")) {
         sb_message_free(m);
         m = NULL;
     }
@@ -120,9 +123,10 @@ static json_t *fetch_cards(struct sb_session *s, const struct sb_answer *a, bool
 
 int sb_cmd_ask(int argc, char **argv)
 {
-    bool json = false, only_classify = false;
+    bool json = false, only_classify = false, read_only = false;
     const char *deployment = NULL, *uri_file = NULL;
-    const struct sb_option options[] = {{"--json", &json, NULL}, {"--classify", &only_classify, NULL}, {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}};
+    const struct sb_option options[] = {{"--json", &json, NULL}, {"--classify", &only_classify, NULL}, {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file},
+                                        {"--read-only", &read_only, NULL}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -131,10 +135,10 @@ int sb_cmd_ask(int argc, char **argv)
     if (words != 1)
         return sb_usage_error("ask takes one request in quotes (see: signalbox help ask)");
     struct sb_err err = SB_ERR_INIT;
-    struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .attach = true}, &err);
+    struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .read_only = read_only, .attach = true}, &err);
     if (!s)
         return sb_complain(&err);
-    say_hello(s);
+    say_hello(s, read_only);
     struct sb_message *m = wait_connected(s, &err) ? NULL : request(s, argv[1], &err);
     int status = m ? 0 : sb_exit_status(err.code);
     if (m) {

@@ -7,6 +7,18 @@
 
 #include <signalbox/ledger/ledger.h>
 
+struct sb_audit_verify {
+    const char *dir;     /* of the ledger */
+    const char *witness; /* a copy of the newest checkpoint, elsewhere; NULL: there is none */
+    const char *signers; /* who may sign approvals, a file; NULL: signatures are not judged */
+    bool full, quiet, json;
+};
+
+/* Prints what was found: 0 whole, 1 broken, -1 with err where it could not be looked at. */
+int sb_audit_verify(const struct sb_audit_verify *a, struct sb_err *err);
+
+json_t *sb_audit_hash_json(const struct sb_hash *hash);
+
 /* One case, card or anomaly from its first entry to its last, on stdout, as text or as one JSON document. */
 int sb_audit_show(struct sb_ledger *l, const char *id, bool json, struct sb_err *err);
 

@@ -12,8 +12,7 @@
 
 #define MILLION 1000000.0
 
-/* Canonical Extended JSON as plain JSON, in its order: {"a": {"$numberInt": "1"}} is {"a": 1}. */
-static json_t *plain(const char *text)
+json_t *sb_plain_json(const char *text)
 {
     bson_error_t e;
     bson_t *doc = text && text[0] ? bson_new_from_json((const uint8_t *)text, -1, &e) : bson_new();
@@ -25,8 +24,7 @@ static json_t *plain(const char *text)
     return out;
 }
 
-/* A key as people read it, {a: 1, b.c: -1, d: "hashed"}; what is not of this form stays out. */
-static json_t *key_of_text(const char *text)
+json_t *sb_key_json(const char *text)
 {
     json_t *key = json_object();
     char *copy = text && text[0] == '{' ? strdup(text + 1) : NULL, *end = copy ? strrchr(copy, '}') : NULL;
@@ -55,7 +53,7 @@ static json_t *rejected(const struct sb_card *c)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < c->rejected_n; i++)
-        json_array_append_new(list, json_pack("{s:o, s:s}", "key", key_of_text(c->rejected[i].key), "reason", c->rejected[i].reason ? c->rejected[i].reason : ""));
+        json_array_append_new(list, json_pack("{s:o, s:s}", "key", sb_key_json(c->rejected[i].key), "reason", c->rejected[i].reason ? c->rejected[i].reason : ""));
     return list;
 }
 
@@ -79,7 +77,7 @@ static json_t *advice(const struct sb_card *c)
 {
     const struct sb_impact *m = &c->impact;
     return json_pack("{s:s, s:s, s:o, s:o, s:s, s:o, s:s, s:o, s:{s:f, s:I, s:f}, s:{s:I, s:f}, s:f, s:o}", "kind", sb_name(&sb_card_kinds, c->kind), "ns",
-                     c->target ? c->target : "", "key", plain(c->index_key), "options", plain(c->index_options), "name", c->index_name ? c->index_name : "",
+                     c->target ? c->target : "", "key", sb_plain_json(c->index_key), "options", sb_plain_json(c->index_options), "name", c->index_name ? c->index_name : "",
                      "shapes", shapes(c), "reason", c->why ? c->why : "", "rejected", rejected(c), "impact", "score", (double)m->score_ppm / MILLION, "time_ms",
                      (json_int_t)m->time_ms, "docs_saved", (double)m->docs_saved / 1000, "cost", "bytes", (json_int_t)m->bytes, "writes_per_s",
                      (double)m->writes_per_s_milli / 1000, "confidence", (double)c->confidence_ppm / MILLION, "evidence", evidence(c));

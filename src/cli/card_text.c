@@ -81,18 +81,69 @@ static const char *glass_text(const struct sb_card *c, char out[200])
     return out;
 }
 
+/* When the window opens that it waits for; NULL: it waits for none. */
+static const char *starts(const struct sb_card *c)
+{
+    return c->state == SB_SCHEDULED && c->policy.waits_until ? c->policy.waits_until_local : NULL;
+}
+
 static void line(const struct sb_card *c)
 {
     char glass[200];
     if (glass_text(c, glass)[0] == 'B')
         sb_print("!! %s: %s\n", c->id, glass);
-    sb_print("%s  r%-2" PRId64 " %-18s %-5s %s%s\n", c->id, c->revision, sb_name(&sb_states, c->state), sb_name(&sb_levels, c->risk), c->title,
-             c->simulated ? "  (SIMULATED)" : "");
+    sb_print("%s  r%-2" PRId64 " %-18s %-5s %s%s%s%s\n", c->id, c->revision, sb_name(&sb_states, c->state), sb_name(&sb_levels, c->risk), c->title,
+             c->simulated ? "  (SIMULATED)" : "", starts(c) ? "  starts " : "", starts(c) ? starts(c) : "");
+}
+
+/* Whether a person may still approve it, perhaps after it was measured anew; no other state is told to. */
+static bool undecided(const struct sb_card *c)
+{
+    return c->state == SB_DRAFT || c->state == SB_PROPOSED || c->state == SB_AWAITING_APPROVAL || c->state == SB_STALE;
+}
+
+static bool ended(const struct sb_card *c)
+{
+    return !sb_state_open((enum sb_state)c->state) || c->closed;
+}
+
+/* What is wanted before it can start, or that it went without; then who approved, and whether that still counts. */
+static void approvals(const struct sb_card *c)
+{
+    char at[SB_TIME_LEN + 1];
+    bool went = !undecided(c) && !(ended(c) && c->state != SB_DONE && c->state != SB_ROLLED_BACK && c->state != SB_FAILED);
+    if (c->state == SB_AWAITING_APPROVAL) {
+        sb_print("approvals: %zu of %" PRId64, sb_card_approvals(c), sb_card_approvals_wanted(c));
+        for (size_t i = 0; i < c->policy.requires.groups_n; i++)
+            sb_print("%s%s", i ? " and " : ", from ", c->policy.requires.groups[i]);
+        sb_print("\n");
+    } else if (went && sb_card_approvals(c) == 0) {
+        sb_print("approvals: none, policy let it go without\n");
+    }
+    for (size_t i = 0; i < c->approvals_n; i++) {
+        const struct sb_approval *a = &c->approvals[i];
+        sb_time_format(at, a->at);
+        sb_print("approved by %s%s%s at %s for revision %" PRId64 "%s%s\n", a->by, a->key ? " with the key " : "", a->key ? a->key : "", at, a->revision, a->voided ? ", void: " : "", a->voided && a->void_reason ? a->void_reason : "");
+    }
+}
+
+/* The moment that counts in this state: until when something can be decided or started, or since when it is as it is. */
+static void deadline(const struct sb_card *c)
+{
+    char at[SB_TIME_LEN + 1];
+    bool starts = c->state == SB_APPROVED || c->state == SB_SCHEDULED;
+    int64_t moment = undecided(c) ? c->approve_by : starts ? c->execute_by : ended(c) ? c->changed_at : 0;
+    if (!moment)
+        return;
+    sb_time_format(at, moment);
+    if (c->state == SB_STALE)
+        sb_print("measure it anew, edit or reject it by %s; ", at);
+    else
+        sb_print("%s %s; ", undecided(c) ? "approve by" : starts ? "execute by" : "ended; its last entry is of", at);
 }
 
 static void whole(const struct sb_card *c)
 {
-    char at[SB_TIME_LEN + 1];
     char glass[200];
     if (glass_text(c, glass)[0])
         sb_print("%s%s (%s): %s\n", glass[0] == 'B' ? "!! " : "", glass, c->breakglass.ticket, c->breakglass.reason);
@@ -102,23 +153,15 @@ static void whole(const struct sb_card *c)
     contract(c);
     sb_print("policy: ");
     policy(c);
-    if (c->state == SB_AWAITING_APPROVAL) {
-        sb_print("approvals: %zu of %" PRId64, sb_card_approvals(c), sb_card_approvals_wanted(c));
-        for (size_t i = 0; i < c->policy.requires.groups_n; i++)
-            sb_print("%s%s", i ? " and " : ", from ", c->policy.requires.groups[i]);
-        sb_print("\n");
-    }
-    for (size_t i = 0; i < c->approvals_n; i++) {
-        const struct sb_approval *a = &c->approvals[i];
-        sb_time_format(at, a->at);
-        sb_print("approved by %s%s%s at %s for revision %" PRId64 "%s%s\n", a->by, a->key ? " with the key " : "", a->key ? a->key : "", at, a->revision, a->voided ? ", void: " : "", a->voided && a->void_reason ? a->void_reason : "");
-    }
+    approvals(c);
     if (c->report.opened_at) {
         sb_print("verdict ");
         report(c);
     }
-    sb_time_format(at, c->approve_by);
-    sb_print("approve by %s; hash %s\n", at, c->hash);
+    deadline(c);
+    sb_print("hash %s\n", c->hash);
+    if (starts(c))
+        sb_print("starts %s, if facts and policy are then as they must be\n", starts(c));
 }
 
 /* ---- what others call: no text of a card may put a line of its own among ours ---- */

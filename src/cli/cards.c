@@ -278,6 +278,8 @@ static int read_ledger(const char *dir, const char *id, const struct args *a, st
     struct sb_ledger *l = sb_ledger_open(dir, SB_LEDGER_READ, NULL, err);
     int rc = !l ? -1 : id ? show_recorded(l, id, a, err) : list_cards(l, a->json, err);
     sb_ledger_close(l);
+    if (rc && err->code == SB_ELEDGER)
+        err->code = SB_ENO; /* nothing was to be written: the record is broken, or may not be read */
     return rc;
 }
 

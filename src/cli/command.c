@@ -24,10 +24,12 @@ const struct sb_command sb_commands[] = {
      sb_cmd_demo},
     {"console", "[--deployment NAME | --uri-file FILE] [--read-only]", "the console on a real deployment",
      "Joins the signalbox of this user that owns the ledger, or becomes it; one that watches another deployment, or\n"
-     "goes by another policy, than is named here is not joined. ? is help, q leaves, : is the palette, F2 the mouse.\n\n"
+     "goes by another policy, than is named here is not joined; a policy that the config sets is named, too. ? is help, q leaves,\n"
+     ": is the palette, F2 the mouse.\n\n"
      "  --deployment NAME     a deployment of the config\n"
      "  --uri-file FILE       a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
-     "  --read-only           nothing is decided or executed from here, also when it joins another one\n"
+     "  --read-only           nothing is decided or executed from here, also when it joins another one; what is asked for from\n"
+     "                        here is looked into, and a card that comes of it waits for a person elsewhere; schedules do not run\n"
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
@@ -40,14 +42,17 @@ const struct sb_command sb_commands[] = {
      "  help edit      what can be edited on a card, and how it is written\n"
      "  help --man     the manual page, as troff source\n",
      sb_cmd_help},
-    {"ask", "[--json] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
+    {"ask", "[--json] [--read-only] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
      "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. One that\n"
-     "watches another deployment than is named here is not joined. Prints the answer and the cards it led to. Nothing is\n"
-     "executed: a card waits for its approval.\n\n"
+     "watches another deployment than is named here, or goes by another policy than the config sets, is not joined. Prints the\n"
+     "answer and the cards it led to. A card waits for its approval, unless policy lets such a one go by itself.\n\n"
      "  --json             {\"ok\",\"answer\",\"case\",\"cards\":[CARD]}\n"
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
+     "  --read-only        only looks: a card that comes of it waits for a person, whatever policy lets go by itself\n"
      "  --classify         read one request a line on stdin, print only how each is understood, as JSON\n\n"
+     "What is not ours (a question for the documentation, an error of an application, the set-up of a driver, conversation) is called\n"
+     "by its name; what was not understood is told so.\n"
      "Exit status: 0 answered; 1 understood, and the answer is no (\"ok\" is false then and below); 2 not understood, not ours, no\n"
      "such collection, or none named; 3 the server is out of reach; 4 policy refused.\n",
      sb_cmd_ask},
@@ -65,29 +70,41 @@ const struct sb_command sb_commands[] = {
      "  reject ID --reason TEXT\n"
      "  pause, resume, stop, refresh ID; rollback ID [--target NAME]; close ID --reason TEXT\n\n"
      "Everything but list and show needs a signalbox that owns the ledger: a console, or serve.\n"
-     "Exit status: 0 done; 1 not possible in this state; 2 bad input, no such card, no ledger; 4 policy refused;\n"
-     "5 the ledger cannot be written.\n",
+     "Exit status: 0 done; 1 not possible in this state, or the record cannot be read; 2 bad input, no such card, no ledger; 4 policy\n"
+     "refused; 5 the ledger cannot be written.\n",
      sb_cmd_cards},
     {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
-     "join it through a socket in the state folder. Needs a config, a file with a connection string, or SIGNALBOX_URI. A\n"
-     "server that does not answer is tried again every 2 s; standard error says so, and when it is connected.\n\n"
+     "join it through a socket in the state folder; those of other users in a group where the config says: set group NAME.\n"
+     "Needs a config, a file with a connection string, or SIGNALBOX_URI. A server that does not answer is tried again every\n"
+     "2 s; standard error says so, and when it is connected.\n\n"
+     "As the owner of the ledger it runs the schedules in the deployment's section of the config, and so does a console:\n"
+     "  schedule NAME every DURATION run \"TEXT\"                        15m, 6h, 1d: at the multiples of it, in UTC\n"
+     "  schedule NAME at HH:MM [mon tue ...] [zone Z] run \"TEXT\"       Z as in Europe/Berlin; UTC when not said\n"
+     "Each run is a request by schedule:NAME, recorded with its planned time and never run twice. Of those missed while nobody\n"
+     "ran, the newest is caught up once; what a failed one asked for is asked again at its next time. `ask status` lists them.\n\n"
      "  --deployment NAME   a deployment of the config\n"
      "  --uri-file FILE     a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --policy NAME|PATH  default, strict-prod, training, or a file\n\n"
      "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
      "process owns it.\n",
      sb_cmd_serve},
-    {"digest", "[--json] [--since T] [--until T] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
+    {"digest", "[--json] [--since T] [--until T] [--advice] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
      "a folder of these, or - for standard input; gzip is unpacked, and zstd where libzstd is installed. The kind is told\n"
      "by the content.\n\n"
      "  --json     one JSON document\n"
      "  --since T  only what ended at T or later: 2026-11-23, 2026-11-23T09:05, or with seconds and a zone\n"
      "  --until T  only what ended before T\n"
+     "  --advice   and the indexes that these shapes ask for, by the rule that the Index Optimizer has for a deployment. A log\n"
+     "             tells no index but those that plans name, no sizes and no values: each is to be made only if it does not\n"
+     "             exist, what it costs is not said, and the advice names what it could not know\n"
      "  --quiet    no progress bar, no word about bad lines\n\n"
      "A write that the log has twice (the write, and the command around it on db.$cmd) counts once. Where only the command\n"
      "was logged its filter is not known: the shape is then \"?\". In a shape literals are 1, sort and direction are kept.\n"
+     "Memory is bounded. Kept apart are 4,096 shapes, those that took most time (the rest is the row *), 32 plans and 64\n"
+     "applications of each, 1,024 clients, and lines of up to 1 MiB; where that was not enough the digest says so. p50 and p95\n"
+     "are at most 1/64 off.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
@@ -125,7 +142,7 @@ const struct sb_command sb_commands[] = {
      "                  it the config's (set approval_signers FILE), else signatures are not judged; JSON: \"signatures\":\n"
      "                  {\"signed\",\"unsigned\",\"first_bad\"}\n"
      "  --quiet         no progress bar\n\n"
-     "All but rebuild only read, without a lock, and may be used while a signalbox goes on writing.\n"
+     "All but rebuild leave the ledger as it is, take no lock, and may be used while a signalbox goes on writing.\n"
      "Exit status: 0 done, and whole; 1 the record is broken or cannot be read, or a proof does not hold; 2 bad usage, no ledger,\n"
      "no such ID; 5 (rebuild) the ledger cannot be written.\n",
      sb_cmd_audit},
@@ -145,8 +162,8 @@ const struct sb_command sb_commands[] = {
      "  --ledger    (explain, levels, replay) the folder with the ledger\n"
      "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n\n"
      "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
-     "notices, another verdict than the recorded one, a difference in replay; 2 a bundle or an input is wrong\n"
-     "(file:line:column); 4 denied.\n",
+     "notices, another verdict than the recorded one, a difference in replay, a record that cannot be read; 2 a bundle or an input\n"
+     "is wrong (file:line:column), no ledger; 4 denied.\n",
      sb_cmd_policy},
     {"version", "", "the program's version", "", sb_cmd_version},
 };

@@ -90,16 +90,22 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->policy_signers, row, problems);
     else if (strcmp(name, "approval_signers") == 0)
         set_text(r, &c->approval_signers, row, problems);
+    else if (strcmp(name, "signing_key") == 0)
+        set_text(r, &c->signing_key, row, problems);
+    else if (strcmp(name, "signing_name") == 0)
+        set_text(r, &c->signing_name, row, problems);
     else if (strcmp(name, "waivers") == 0)
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
+    else if (strcmp(name, "group") == 0)
+        set_text(r, &c->group, row, problems);
     else if (strcmp(name, "clipboard") == 0)
         set_switch(r, &c->clipboard, row, problems);
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, waivers, witness, clipboard, mouse, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, clipboard, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -120,6 +126,27 @@ static void set_deployment(struct reading *r, const struct sb_conf_row *row, str
         say(problems, row, r, true, "a connection string may hold a password: put it into a file of mode 600 and write: set uri_file PATH");
     } else {
         unknown(r, row, problems, "a deployment has uri_file, executor_uri_file and environment");
+    }
+}
+
+/* "schedule NAME ...": of the deployment whose section this is. A wrong one is passed over: then it does not run, which guards
+ * nothing. */
+static void add_schedule(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    struct sb_config_deployment *d = r->c->deployments_n ? &r->c->deployments[r->c->deployments_n - 1] : NULL;
+    struct sb_schedule fresh, *slot;
+    struct sb_err err = SB_ERR_INIT;
+    if (!d) {
+        say(problems, row, r, false, "a schedule has its place in the section of a deployment");
+    } else if (sb_schedule_read(&fresh, row->word + 1, row->n - 1, &sb_zones_of_system, &err)) {
+        say(problems, row, r, false, err.msg);
+    } else if (!sb_schedule_find(d->schedules, d->schedules_n, fresh.name) && d->schedules_n < SB_SCHEDULES_MAX && (slot = SB_PUSH(d->schedules))) {
+        *slot = fresh;
+    } else {
+        say(problems, row, r, false, sb_schedule_find(d->schedules, d->schedules_n, fresh.name) ? "this deployment has a schedule of this name already"
+                                     : d->schedules_n < SB_SCHEDULES_MAX                        ? "out of memory"
+                                                                                                : "there are more than 50 schedules for one deployment");
+        sb_schedule_release(&fresh);
     }
 }
 
@@ -147,8 +174,10 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
             set_deployment(r, row, problems);
         else
             set_general(r, row, problems);
+    } else if (strcmp(row->word[0], "schedule") == 0) {
+        add_schedule(r, row, problems);
     } else {
-        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME");
+        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME, or in one: schedule NAME ...");
     }
 }
 
@@ -201,12 +230,18 @@ void sb_config_release(struct sb_config *c)
     free(c->shadow_policy);
     free(c->policy_signers);
     free(c->approval_signers);
+    free(c->signing_key);
+    free(c->signing_name);
     free(c->waivers);
     free(c->witness);
+    free(c->group);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);
         free(c->deployments[i].executor_uri_file);
+        for (size_t k = 0; k < c->deployments[i].schedules_n; k++)
+            sb_schedule_release(&c->deployments[i].schedules[k]);
+        free(c->deployments[i].schedules);
     }
     free(c->deployments);
     memset(c, 0, sizeof *c);

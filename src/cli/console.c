@@ -93,6 +93,8 @@ int sb_console_run(const struct sb_console_options *o)
         screen.osc52 = config->clipboard;
         screen.problems = sb_session_config_problems(s);
         screen.mouse = config->mouse;
+        screen.signing_key = config->approval_signers ? config->signing_key : NULL;
+        screen.signing_name = config->signing_name;
         screen.remembered = recall(sb_session_state_dir(s), &panes);
         struct passwd *pw = getpwuid(getuid());
         screen.seat = (struct sb_seat){.who = pw ? pw->pw_name : NULL, .how = (char *)(uintptr_t)"console", .tty = ttyname(STDIN_FILENO), .read_only = o->session.read_only};
@@ -116,7 +118,7 @@ int sb_console_run(const struct sb_console_options *o)
 
 int sb_cmd_console(int argc, char **argv)
 {
-    struct sb_console_options o = {.session.attach = true};
+    struct sb_console_options o = {.session = {.attach = true, .recurring = true}};
     bool read_only = false;
     const struct sb_option options[] = {
         {"--deployment", NULL, &o.session.deployment}, {"--uri-file", NULL, &o.session.uri_file}, {"--read-only", &read_only, NULL},

@@ -19,7 +19,7 @@
 #define BAR_EVERY_MS 100
 
 struct options {
-    bool json, quiet;
+    bool json, quiet, advice;
     struct sb_digest_range range;
 };
 
@@ -273,12 +273,16 @@ static int64_t span_of(const struct sb_digest *d)
 
 static int report(struct run *r, struct sb_err *err)
 {
-    if (sb_digest_events_finish(&r->digest, span_of(&r->digest)))
+    r->digest.span_ms = span_of(&r->digest);
+    if (sb_digest_events_finish(&r->digest, r->digest.span_ms))
         return sb_fail_nomem(err);
     bool something = check_kinds(r);
     uint64_t lost = sb_workload_lost(r->digest.work);
     if (lost)
         return sb_fail(err, SB_ENOMEM, "out of memory: %llu operations could not be counted", (unsigned long long)lost);
+    r->digest.advised = r->options->advice;
+    if (r->options->advice && sb_log_advise(r->digest.work, &r->digest.advice, &r->digest.advice_n, err))
+        return -1;
     if (r->options->json)
         return sb_digest_json(&r->digest, err);
     return something ? sb_digest_table(&r->digest, err) : 0;
@@ -295,6 +299,7 @@ static void release(struct run *r)
     sb_workload_free(r->digest.work);
     sb_digest_events_release(&r->digest.events);
     sb_digest_connections_release(&r->digest.connections);
+    sb_log_advice_free(r->digest.advice, r->digest.advice_n);
     release_paths(&r->paths);
 }
 
@@ -338,6 +343,7 @@ int sb_cmd_digest(int argc, char **argv)
     const struct sb_option known[] = {
         {"--json", &options.json, NULL},
         {"--quiet", &options.quiet, NULL},
+        {"--advice", &options.advice, NULL},
         {"--since", NULL, &since},
         {"--until", NULL, &until},
     };
@@ -345,7 +351,7 @@ int sb_cmd_digest(int argc, char **argv)
     if (n < 0)
         return 2;
     if (n == 0)
-        return sb_usage_error("digest wants files: signalbox digest [--json] [--since T] [--until T] PATH...");
+        return sb_usage_error("digest wants files: signalbox digest [--json] [--since T] [--until T] [--advice] PATH...");
     if (since && read_time(since, &options.range.since_ms))
         return sb_usage_error("--since %s is not a time: write 2026-11-23, 2026-11-23T09:05 or 2026-11-23T09:05:10Z", since);
     if (until && read_time(until, &options.range.until_ms))

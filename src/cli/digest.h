@@ -3,11 +3,13 @@
  * digest.h (private) - what the files of `signalbox digest` share.
  *
  * One part per file, scanned by a worker that owns it; the parts are merged in the order of the command line, so that the
- * answer does not depend on which worker was faster. Advice, when it comes, is made from the merged workload alone.
+ * answer does not depend on which worker was faster. Advice is made from the merged workload alone.
  */
 #ifndef SB_CLI_DIGEST_H
 #define SB_CLI_DIGEST_H
 
+#include <signalbox/agents/log_advice.h>
+#include <signalbox/base/json.h>
 #include <signalbox/base/str.h>
 #include <signalbox/formats/infile.h>
 #include <signalbox/formats/logevent.h>
@@ -15,8 +17,9 @@
 
 #include <stdatomic.h>
 
-#define SB_DIGEST_MAX_EVENTS 2000
-#define SB_DIGEST_MAX_CLIENTS 256
+#define SB_DIGEST_MAX_EVENTS 2000 /* of each rank: what the catalogue knows, other errors, other warnings */
+#define SB_DIGEST_RANKS 3
+#define SB_DIGEST_MAX_CLIENTS 1024
 #define SB_DIGEST_MAX_STORMS 256
 
 /* Equal events are one, with a count. */
@@ -32,29 +35,26 @@ struct sb_digest_event {
 
 struct sb_digest_events {
     struct sb_digest_event *items;
-    size_t n, cap;
-    uint32_t index[2 * SB_DIGEST_MAX_EVENTS]; /* 0: free; else index + 1 */
+    size_t n, cap, of_rank[SB_DIGEST_RANKS];
+    uint32_t index[2 * SB_DIGEST_RANKS * SB_DIGEST_MAX_EVENTS]; /* 0: free; else index + 1 */
     uint64_t left_out;
 };
 
-struct sb_digest_client {
-    char *app;
-    uint64_t count;
-};
+#define SB_DIGEST_BURST_S 10
 
-/* Ten seconds in which many connections were opened. */
+/* A stretch of time in each ten seconds of which many connections were opened. */
 struct sb_digest_burst {
-    int64_t at_ms;
-    uint64_t opened;
+    int64_t from_s, until_s; /* seconds since 1970, the last one not in it */
+    uint64_t opened, most;   /* in all, and in any ten seconds */
 };
 
 struct sb_digest_connections {
     uint64_t opened, closed;
     int64_t peak; /* SB_ABSENT: never said */
-    struct sb_digest_client clients[SB_DIGEST_MAX_CLIENTS];
-    size_t clients_n;
-    uint64_t clients_other;
-    struct sb_digest_burst now;    /* the ten seconds that are being counted */
+    struct sb_shares clients;
+    int64_t second;                     /* the newest one in which a connection was opened */
+    uint64_t recent[SB_DIGEST_BURST_S]; /* opened in this and the seconds before it, by second modulo ten */
+    struct sb_digest_burst now;         /* opened 0: there is none */
     struct sb_digest_burst bursts[SB_DIGEST_MAX_STORMS];
     size_t bursts_n;
 };
@@ -87,6 +87,10 @@ struct sb_digest {
     struct sb_workload *work;
     struct sb_digest_events events;
     struct sb_digest_connections connections;
+    int64_t span_ms; /* of time that was looked at; 0 not known */
+    bool advised;    /* advice was asked for */
+    struct sb_log_advice *advice;
+    size_t advice_n;
 };
 
 /* ---- scanning: digest_scan.c ---- */
@@ -113,6 +117,10 @@ int sb_digest_events_finish(struct sb_digest *d, int64_t span_ms);
 
 int sb_digest_json(const struct sb_digest *d, struct sb_err *err);
 int sb_digest_table(const struct sb_digest *d, struct sb_err *err);
+
+/* digest_advice.c. NULL, or -1: out of memory. */
+json_t *sb_digest_advice_json(const struct sb_digest *d);
+int sb_digest_advice_text(const struct sb_digest *d, struct sb_str *out);
 
 /* The plan that most operations had; "" where none is known. */
 const char *sb_digest_plan(const struct sb_work *work);

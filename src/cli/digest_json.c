@@ -9,11 +9,8 @@
 
 const char *sb_digest_plan(const struct sb_work *work)
 {
-    const struct sb_work_share *best = NULL;
-    for (size_t i = 0; i < SB_WORK_MAX_PLANS && work->plans[i].name; i++)
-        if (!best || work->plans[i].count > best->count)
-            best = &work->plans[i];
-    return best ? best->name : "";
+    const char *top = sb_shares_top(&work->plans);
+    return top ? top : "";
 }
 
 /* Bytes of outside as a JSON string: what is no UTF-8 becomes U+FFFD. */
@@ -78,21 +75,21 @@ static json_t *source(const struct sb_digest_part *part, bool *ok)
     return o;
 }
 
-static json_t *names(const struct sb_work_share *shares, size_t max, bool *ok)
+static json_t *names(const struct sb_shares *shares, bool *ok)
 {
     json_t *a = json_array();
-    for (size_t i = 0; i < max && shares[i].name; i++)
-        append(a, text(shares[i].name), ok);
+    for (size_t i = 0; i < shares->n; i++)
+        append(a, text(shares->item[i].name), ok);
     return a;
 }
 
-static json_t *shares_of(const struct sb_work_share *shares, size_t max, const char *key, bool *ok)
+static json_t *shares_of(const struct sb_shares *shares, const char *key, bool *ok)
 {
     json_t *a = json_array();
-    for (size_t i = 0; i < max && shares[i].name; i++) {
+    for (size_t i = 0; i < shares->n; i++) {
         json_t *o = json_object();
-        set(o, key, text(shares[i].name), ok);
-        set(o, "count", number(shares[i].count), ok);
+        set(o, key, text(shares->item[i].name), ok);
+        set(o, "count", number(shares->item[i].count), ok);
         append(a, o, ok);
     }
     return a;
@@ -129,7 +126,7 @@ static json_t *entry(const struct sb_work *w, bool *ok)
     set(o, "ns", text(w->ns), ok);
     set(o, "op", text(w->shape->op), ok);
     set(o, "shape", text(w->shape->text), ok);
-    set(o, "app_names", names(w->apps, SB_WORK_MAX_APPS, ok), ok);
+    set(o, "app_names", names(&w->apps, ok), ok);
     set(o, "count", number(s->count), ok);
     set(o, "total_ms", number(s->total_ms), ok);
     set(o, "mean_ms", json_real(s->timed ? (double)s->total_ms / (double)s->timed : 0), ok);
@@ -142,8 +139,12 @@ static json_t *entry(const struct sb_work *w, bool *ok)
     set(o, "plan", text(sb_digest_plan(w)), ok);
     set(o, "in_memory_sort", json_boolean(s->sorted > 0), ok);
     add_shape(o, w->shape, ok);
-    set(o, "plans", shares_of(w->plans, SB_WORK_MAX_PLANS, "plan", ok), ok);
-    set(o, "apps", shares_of(w->apps, SB_WORK_MAX_APPS, "app", ok), ok);
+    set(o, "plans", shares_of(&w->plans, "plan", ok), ok);
+    set(o, "apps", shares_of(&w->apps, "app", ok), ok);
+    if (w->plans.other)
+        set(o, "plans_other", number(w->plans.other), ok);
+    if (w->apps.other)
+        set(o, "apps_other", number(w->apps.other), ok);
     set(o, "written", number(s->written), ok);
     set(o, "sorted", number(s->sorted), ok);
     set(o, "spilled", number(s->spilled), ok);
@@ -165,10 +166,16 @@ static json_t *shapes(const struct sb_workload *work, bool *ok)
         return a;
     }
     sb_workload_rank(work, ranked);
-    for (size_t i = 0; i < n; i++)
+    const struct sb_work *other = sb_workload_other(work); /* what did not fit has its place among the rest */
+    for (size_t i = 0; i < n; i++) {
+        if (other && other->sums.total_ms > ranked[i]->sums.total_ms) {
+            append(a, entry(other, ok), ok);
+            other = NULL;
+        }
         append(a, entry(ranked[i], ok), ok);
-    if (sb_workload_other(work))
-        append(a, entry(sb_workload_other(work), ok), ok);
+    }
+    if (other)
+        append(a, entry(other, ok), ok);
     free(ranked);
     return a;
 }
@@ -193,17 +200,13 @@ static json_t *events_of(const struct sb_digest_events *events, bool *ok)
 
 static json_t *connections_of(const struct sb_digest_connections *c, bool *ok)
 {
-    json_t *o = json_object(), *clients = json_array();
+    json_t *o = json_object();
     set(o, "opened", number(c->opened), ok);
     set(o, "closed", number(c->closed), ok);
     set(o, "peak", c->peak == SB_ABSENT ? json_null() : json_integer(c->peak), ok);
-    for (size_t i = 0; i < c->clients_n; i++) {
-        json_t *client = json_object();
-        set(client, "app", text(c->clients[i].app), ok);
-        set(client, "count", number(c->clients[i].count), ok);
-        append(clients, client, ok);
-    }
-    set(o, "clients", clients, ok);
+    set(o, "clients", shares_of(&c->clients, "app", ok), ok);
+    if (c->clients.other)
+        set(o, "clients_other", number(c->clients.other), ok);
     return o;
 }
 
@@ -218,7 +221,7 @@ int sb_digest_json(const struct sb_digest *d, struct sb_err *err)
     set(o, "shapes", shapes(d->work, &ok), &ok);
     set(o, "events", events_of(&d->events, &ok), &ok);
     set(o, "connections", connections_of(&d->connections, &ok), &ok);
-    set(o, "advice", json_array(), &ok);
+    set(o, "advice", sb_digest_advice_json(d), &ok);
     if (d->events.left_out)
         set(o, "events_left_out", number(d->events.left_out), &ok);
     if (!ok) {

@@ -229,38 +229,40 @@ static void add_events(struct sb_str *out, const struct sb_digest_events *events
     }
     if (events->n > shown)
         sb_str_addf(out, "%s more events: --json has them all.\n", grouped(a, events->n - shown));
+    if (events->left_out)
+        sb_str_addf(out, "%s others were too many to be kept apart.\n", grouped(a, events->left_out));
 }
 
 static int by_count(const void *a, const void *b)
 {
-    const struct sb_digest_client *x = *(const struct sb_digest_client *const *)a;
-    const struct sb_digest_client *y = *(const struct sb_digest_client *const *)b;
+    const struct sb_share *x = *(const struct sb_share *const *)a, *y = *(const struct sb_share *const *)b;
     if (x->count != y->count)
         return x->count < y->count ? 1 : -1;
-    return strcmp(x->app, y->app);
+    return strcmp(x->name, y->name);
 }
 
 static void add_connections(struct sb_str *out, const struct sb_digest_connections *c)
 {
     char a[32], b[32];
-    const struct sb_digest_client *sorted[SB_DIGEST_MAX_CLIENTS];
-    if (!c->opened && !c->closed && !c->clients_n)
+    const struct sb_share *sorted[SB_DIGEST_MAX_CLIENTS];
+    if (!c->opened && !c->closed && !c->clients.n)
         return;
     sb_str_addf(out, "\nCONNECTIONS\n%s opened, %s closed", grouped(a, c->opened), grouped(b, c->closed));
     if (c->peak != SB_ABSENT)
         sb_str_addf(out, ", %s open at most", grouped(a, (uint64_t)c->peak));
     sb_str_addc(out, '\n');
-    for (size_t i = 0; i < c->clients_n; i++)
-        sorted[i] = &c->clients[i];
-    qsort(sorted, c->clients_n, sizeof *sorted, by_count);
-    for (size_t i = 0; i < c->clients_n && i < MAX_CLIENTS; i++) {
+    for (size_t i = 0; i < c->clients.n; i++)
+        sorted[i] = &c->clients.item[i];
+    qsort(sorted, c->clients.n, sizeof *sorted, by_count);
+    for (size_t i = 0; i < c->clients.n && i < MAX_CLIENTS; i++) {
         right(out, grouped(a, sorted[i]->count), 10);
         sb_str_adds(out, " by ");
-        left(out, sorted[i]->app, WIDTH - 14);
+        left(out, sorted[i]->name, WIDTH - 14);
         end_line(out);
     }
-    if (c->clients_n > MAX_CLIENTS)
-        sb_str_addf(out, "       and %s more applications\n", grouped(a, c->clients_n - MAX_CLIENTS));
+    if (c->clients.n > MAX_CLIENTS || c->clients.other)
+        sb_str_addf(out, "       and %s%s more applications\n", c->clients.other ? "at least " : "",
+                    grouped(a, (c->clients.n > MAX_CLIENTS ? c->clients.n - MAX_CLIENTS : 0) + (c->clients.other != 0)));
 }
 
 int sb_digest_table(const struct sb_digest *d, struct sb_err *err)
@@ -271,6 +273,7 @@ int sb_digest_table(const struct sb_digest *d, struct sb_err *err)
     int rc = add_shapes(&out, d->work);
     add_events(&out, &d->events);
     add_connections(&out, &d->connections);
+    rc = sb_digest_advice_text(d, &out) || rc;
     if (rc || !sb_str_ok(&out))
         rc = sb_fail_nomem(err);
     else if (sb_print("%s", out.p))

@@ -54,7 +54,7 @@ static int read_ledger(struct levels *l, const char *dir, struct sb_err *err)
     char *path = sb_format("%s/ledger.db", dir);
     if (!path)
         return sb_fail_nomem(err);
-    bool there = access(path, F_OK) == 0 || errno != ENOENT;
+    bool there = access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
     free(path);
     struct sb_ledger *ledger = there ? sb_ledger_open(dir, SB_LEDGER_READ, NULL, err) : NULL;
     int64_t from = 0;

@@ -167,7 +167,7 @@ static int replay(struct replay *r, const char *ledger, struct sb_err *err)
     struct sb_ledger *l = NULL;
     int64_t from;
     sb_str_init(&dir);
-    int rc = ledger || sb_path_state(&dir, err) == 0 ? 0 : -1;
+    int rc = ledger || sb_path_state_seen(&dir, err) == 0 ? 0 : -1;
     if (rc == 0 && !(l = sb_ledger_open(ledger ? ledger : dir.p, SB_LEDGER_READ, NULL, err)))
         rc = -1;
     if (rc == 0)

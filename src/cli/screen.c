@@ -1,40 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signalbox/base/file.h>
-#include <signalbox/cli/editor.h>
-#include <signalbox/cli/screen.h>
-#include <signalbox/term/keys.h>
-#include <signalbox/term/svg.h>
-#include <signalbox/term/text.h>
-#include <signalbox/tui/tui.h>
+#include "screen_private.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define READ_MOST (64 << 10) /* bytes of input in one turn: a flood leaves room for everything else */
 
-struct screen {
-    const struct sb_screen_options *o;
-    struct sb_backend *backend;
-    struct sb_keymap *keymap;
-    struct sb_tui *tui;
-    struct sb_input input;
-    struct sb_effects fx;
-    struct sb_cells cells;
-    struct sb_theme theme;
-    int export;      /* enum sb_effect_kind: the next frame is to be written down; 0: not */
-    int signals;
-    bool drop_input; /* the rest of what was read: it was typed for something else */
-    bool dirty;      /* the picture may have changed since it was made */
-    int end;         /* enum sb_screen_end; -1: goes on */
-};
-
-static int64_t now(const struct screen *s)
+int64_t screen_now(const struct screen *s)
 {
     if (s->o->origin)
         return sb_origin_wall_ms(s->o->origin);
@@ -43,168 +19,12 @@ static int64_t now(const struct screen *s)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static void run_effects(struct screen *s);
-
-static void give(struct screen *s, struct sb_tui_event *event)
+void screen_give(struct screen *s, struct sb_tui_event *event)
 {
-    event->wall_ms = now(s);
+    event->wall_ms = screen_now(s);
     sb_tui_update(s->tui, event, &s->fx);
     s->dirty = true;
-    run_effects(s);
-}
-
-static void say(struct screen *s, bool bad, const char *text)
-{
-    struct sb_tui_event event = {.kind = SB_TUI_SAY, .text = text, .bad = bad};
-    give(s, &event);
-}
-
-/* ---- effects ---- */
-
-/* Copied text goes into a file of the person's own, and to the terminal's clipboard only where that was asked for. */
-static void copy(struct screen *s, const char *text)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_str what;
-    sb_str_init(&what);
-    if (s->o->state_dir) {
-        char *path = sb_format("%s/copy", s->o->state_dir);
-        int rc = path ? sb_file_write(path, 0600, text, strlen(text), &err) : sb_fail_nomem(&err);
-        sb_str_addf(&what, rc ? "Not copied: %s." : "Copied to %s", rc ? err.msg : path);
-        free(path);
-    }
-    bool sent = s->o->osc52 && sb_backend_copy(s->backend, text, strlen(text));
-    if (sent)
-        sb_str_adds(&what, what.len ? ", and sent to the terminal's clipboard" : "Sent to the terminal's clipboard");
-    if (what.len == 0)
-        sb_str_adds(&what, "Not copied: there is no state folder, and the clipboard is not switched on");
-    if (err.code == SB_OK)
-        sb_str_addc(&what, '.');
-    say(s, err.code != SB_OK, what.p);
-    sb_str_release(&what);
-}
-
-/* Writes into a file of the person's own, and says where it is. */
-static void write_down(struct screen *s, const char *ending, const char *text, size_t n)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_str what;
-    char when[SB_TIME_LEN + 1];
-    sb_str_init(&what);
-    sb_time_format(when, now(s));
-    for (char *p = when; *p; p++)
-        if (*p == ':')
-            *p = '-'; /* some file systems know no colons */
-    char *path = s->o->state_dir ? sb_format("%s/screen-%s.%s", s->o->state_dir, when, ending) : NULL;
-    int rc = path ? sb_file_write(path, 0600, text, n, &err) : sb_fail(&err, SB_EUSAGE, "there is no state folder to write into");
-    sb_str_addf(&what, rc ? "Nothing was exported: %s." : "Written to %s.", rc ? err.msg : path);
-    say(s, rc != 0, what.p);
-    free(path);
-    sb_str_release(&what);
-}
-
-static void export_cells(struct screen *s)
-{
-    bool svg = s->export == SB_FX_EXPORT_SVG;
-    struct sb_str out;
-    s->export = 0;
-    sb_str_init(&out);
-    if (svg)
-        sb_cells_svg(&s->cells, &s->theme, &out);
-    else
-        sb_cells_text(&s->cells, &out);
-    if (sb_str_ok(&out))
-        write_down(s, svg ? "svg" : "txt", out.p, out.len);
-    else
-        say(s, true, "Nothing was exported: out of memory.");
-    sb_str_release(&out);
-}
-
-/* How the panes stand, for the next time. That it could not be kept is worth no message. */
-static void remember(const struct screen *s, const char *text)
-{
-    char *path = s->o->state_dir ? sb_format("%s/%s", s->o->state_dir, SB_SCREEN_PANES) : NULL;
-    if (path)
-        (void)sb_file_write(path, 0600, text, strlen(text), NULL);
-    free(path);
-}
-
-/* True when the terminal or the process has to go while the editor has it; what else a signal wants waits for its end. */
-static bool must_end(void *ctx)
-{
-    struct screen *s = ctx;
-    struct signalfd_siginfo info;
-    while (s->end < 0 && read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
-        if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGTERM)
-            s->end = info.ssi_signo == SIGHUP ? SB_SCREEN_GONE : SB_SCREEN_STOPPED;
-    return s->end >= 0;
-}
-
-static void edit(struct screen *s, const char *text)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_str out;
-    sb_str_init(&out);
-    char *path = s->o->state_dir ? sb_format("%s/edit-%d.txt", s->o->state_dir, (int)getpid()) : NULL;
-    if (!path) {
-        say(s, true, "There is no state folder to edit in.");
-        return;
-    }
-    sb_backend_leave(s->backend);
-    int rc = sb_editor_run(path, text, must_end, s, &out, &err);
-    sb_backend_enter(s->backend);
-    tcflush(sb_backend_fd(s->backend), TCIFLUSH);
-    if (rc == 0) {
-        struct sb_tui_event event = {.kind = SB_TUI_EDITED, .text = out.p};
-        give(s, &event);
-    } else if (rc < 0) {
-        say(s, true, err.msg);
-    }
-    s->dirty = true;
-    free(path);
-    sb_str_release(&out);
-}
-
-/* The shell gets the terminal; when it continues us we take it again. */
-static void suspend(struct screen *s)
-{
-    sb_backend_leave(s->backend);
-    kill(getpid(), SIGSTOP);
-    sb_backend_enter(s->backend);
-    s->dirty = true;
-}
-
-static void run_effects(struct screen *s)
-{
-    struct sb_effects fx = s->fx; /* an effect may lead to others: they come into a list of their own */
-    sb_effects_init(&s->fx);
-    for (size_t i = 0; i < fx.n; i++) {
-        struct sb_fx *one = &fx.fx[i];
-        switch (one->kind) {
-        case SB_FX_ASK:
-            s->o->ask(s->o->ctx, one->ask);
-            one->ask = NULL;
-            break;
-        case SB_FX_QUIT: s->end = SB_SCREEN_LEFT; break;
-        case SB_FX_BELL: sb_backend_bell(s->backend); break;
-        case SB_FX_FLUSH:
-            tcflush(sb_backend_fd(s->backend), TCIFLUSH);
-            s->drop_input = true;
-            break;
-        case SB_FX_EXPORT_TEXT: case SB_FX_EXPORT_SVG: s->export = (int)one->kind; break;
-        case SB_FX_EXPORT_JSON: write_down(s, "json", one->text, strlen(one->text)); break;
-        case SB_FX_EDITOR:
-            if (one->text)
-                edit(s, one->text);
-            break;
-        case SB_FX_REMEMBER: remember(s, one->text); break;
-        case SB_FX_COPY: copy(s, one->text); break;
-        case SB_FX_MOUSE_ON: case SB_FX_MOUSE_OFF: sb_backend_mouse(s->backend, one->kind == SB_FX_MOUSE_ON); break;
-        case SB_FX_REDRAW: sb_backend_forget(s->backend); break;
-        case SB_FX_SUSPEND: suspend(s); break;
-        }
-    }
-    sb_effects_release(&fx);
+    screen_run_effects(s);
 }
 
 /* ---- what comes in ---- */
@@ -215,7 +35,7 @@ static void on_key(void *ctx, const struct sb_key *key)
     if (s->drop_input || s->end >= 0)
         return;
     struct sb_tui_event event = {.kind = SB_TUI_KEY, .key = key};
-    give(s, &event);
+    screen_give(s, &event);
 }
 
 static void read_keys(struct screen *s)
@@ -244,7 +64,7 @@ static void read_news(struct screen *s)
     while (sb_queue_take(s->o->news, &mail)) {
         struct sb_tui_event event = {.kind = SB_TUI_NEWS, .news = mail.payload};
         if (mail.payload)
-            give(s, &event);
+            screen_give(s, &event);
     }
 }
 
@@ -257,7 +77,7 @@ static void read_signals(struct screen *s)
         case SIGTERM: case SIGINT: s->end = SB_SCREEN_STOPPED; break;
         case SIGTSTP: {
             struct sb_tui_event event = {.kind = SB_TUI_SUSPEND};
-            give(s, &event);
+            screen_give(s, &event);
             break;
         }
         case SIGCONT: sb_backend_enter(s->backend); break; /* somebody stopped us and let us go on: the modes may be gone */
@@ -277,12 +97,12 @@ static int show(struct screen *s, struct sb_err *err)
         return -1;
     sb_tui_recalc(s->tui, s->cells.w, s->cells.h, &s->fx);
     s->dirty = false;
-    run_effects(s);
+    screen_run_effects(s);
     sb_tui_paint(s->tui, &s->cells, &x, &y);
     if (sb_backend_blit(s->backend, &s->cells, x, y, err))
         return -1;
     if (s->export)
-        export_cells(s);
+        screen_export(s);
     return 0;
 }
 
@@ -328,7 +148,7 @@ static int turn(struct screen *s, int64_t *key_since, struct sb_err *err)
     }
     if (s->end < 0 && sb_tui_tick_in(s->tui) >= 0 && ready == 0) {
         struct sb_tui_event event = {.kind = SB_TUI_TICK};
-        give(s, &event);
+        screen_give(s, &event);
     }
     return 0;
 }
@@ -378,7 +198,7 @@ static int open_tui(struct screen *s, struct sb_err *err)
     int rc = load(s, &problems, err);
     if (rc == 0) {
         struct sb_tui_setup setup = {.keymap = s->keymap, .seat = s->o->seat, .connecting = s->o->connecting, .problems = problems.text.p,
-                                     .ascii = sb_backend_ascii(s->backend), .remembered = s->o->remembered, .mouse = s->o->mouse, .wall_ms = now(s)};
+                                     .ascii = sb_backend_ascii(s->backend), .remembered = s->o->remembered, .mouse = s->o->mouse, .wall_ms = screen_now(s)};
         s->tui = sb_tui_new(&setup, err);
         rc = s->tui ? 0 : -1;
     }
@@ -394,7 +214,7 @@ int sb_screen_run(const struct sb_screen_options *o, struct sb_err *err)
     sb_cells_init(&s.cells);
     sb_effects_init(&s.fx);
     sb_input_init(&s.input, on_key, &s);
-    char *log = o->state_dir ? sb_format("%s/console.stderr", o->state_dir) : NULL;
+    char *log = o->state_dir ? sb_format("%s/%s", o->state_dir, SB_SCREEN_STDERR) : NULL;
     if (take_signals(&s, &before, err))
         goto out;
     if (!s.backend && !(s.backend = sb_backend_open(log, err)))
@@ -405,7 +225,7 @@ int sb_screen_run(const struct sb_screen_options *o, struct sb_err *err)
         goto out;
     sb_backend_flush(s.backend);
     sb_tui_start(s.tui, &s.fx);
-    run_effects(&s);
+    screen_run_effects(&s);
     rc = 0;
     for (int64_t key_since = 0; rc == 0 && s.end < 0;)
         rc = turn(&s, &key_since, err);

@@ -78,7 +78,7 @@ int sb_cmd_serve(int argc, char **argv)
     sigaddset(&wanted, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &wanted, NULL); /* before any thread: signals come as reads here and nowhere else */
     int signals = signalfd(-1, &wanted, SFD_CLOEXEC);
-    struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .policy = policy}, &err);
+    struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .policy = policy, .recurring = true}, &err);
     if (!s) {
         close(signals);
         return sb_complain(&err);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "simulator.h"
+
 #include <signalbox/base/file.h>
 #include <signalbox/base/process.h>
 #include <signalbox/bus/pool.h>
@@ -12,14 +14,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_READY_LINE 8192
-#define SIM_START_MS 20000
 #define STOP_GRACE_MS 2500
 #define MAX_POLICY (1 << 20)
 
@@ -44,6 +43,7 @@ struct sb_session {
     struct sb_policy_signers signers; /* when signed_policy */
     struct sb_policy_signers approvers; /* when signed_approvals */
     bool signed_approvals;
+    const struct sb_config_deployment *described; /* in the config; NULL: it is not */
     int environment;
     bool environment_said; /* by the config */
     pthread_t opener;
@@ -60,64 +60,6 @@ struct sb_session {
     struct early *early, **early_tail;
 };
 
-/* ---- the simulator ---- */
-
-/* Reads its one line, which says where it listens, within a time limit. */
-static int read_ready(int fd, char *line, size_t cap, struct sb_err *err)
-{
-    size_t n = 0;
-    int64_t until = sb_mono_ms() + SIM_START_MS;
-    while (n + 1 < cap) {
-        struct pollfd p = {fd, POLLIN, 0};
-        int64_t left = until - sb_mono_ms();
-        if (left <= 0 || poll(&p, 1, (int)left) == 0)
-            return sb_fail(err, SB_EIO, "the simulator did not start within %d s", SIM_START_MS / 1000);
-        ssize_t got = read(fd, line + n, 1);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return sb_fail(err, SB_EUSAGE, "the simulator did not start; try: signalbox sim");
-        if (line[n] == '\n')
-            break;
-        n++;
-    }
-    line[n] = '\0';
-    return 0;
-}
-
-/* Only starts it: forking belongs to the main thread, waiting does not. */
-static int spawn_simulator(struct sb_session *s, const struct sb_simulation *o, struct sb_err *err)
-{
-    char self[4096], seed[32], speed[32], start[SB_TIME_LEN + 1], incarnation[33];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return sb_fail_errno(err, errno, "cannot find the program itself");
-    self[n] = '\0';
-    snprintf(seed, sizeof seed, "%" PRId64, o->seed);
-    snprintf(speed, sizeof speed, "%" PRId64, o->speed);
-    sb_time_format(start, o->seeded ? s->origin.start_wall_ms : sb_wall_ms());
-    if (sb_origin_nonce(&s->origin, incarnation, err))
-        return -1;
-    const char *const argv[] = {self, "sim", "--scenario", o->scenario ? o->scenario : "slow-orders", "--seed", seed, "--speed", speed, "--server-version", o->version ? o->version : "5.0",
-                                "--start", start, "--incarnation", incarnation, NULL};
-    return sb_process_spawn(&s->sim, argv, SB_PROCESS_OUT | SB_PROCESS_DIE_WITH_US, err);
-}
-
-static int await_simulator(struct sb_session *s, struct sb_err *err)
-{
-    char line[MAX_READY_LINE];
-    if (read_ready(s->sim.out, line, sizeof line, err))
-        return -1;
-    json_t *ready = sb_json_parse(line, strlen(line), "the simulator's first line", SB_JSON_ALLOW_REAL, err);
-    const char *where = ready ? sb_json_str(ready, "uri") : NULL;
-    if (where)
-        sb_str_adds(&s->uri, where);
-    else if (ready)
-        sb_fail(err, SB_EINTERNAL, "the simulator did not say where it listens");
-    json_decref(ready);
-    return where ? 0 : -1;
-}
-
 /* ---- what to connect to ---- */
 
 static int find_uri(struct sb_session *s, struct sb_err *err)
@@ -127,7 +69,7 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
     if (sb_str_set(&s->name, o->simulation ? "demo" : o->deployment ? o->deployment : "default"))
         return sb_fail_nomem(err);
     if (o->simulation)
-        return spawn_simulator(s, o->simulation, err);
+        return sb_simulator_spawn(&s->sim, &s->origin, o->simulation, err);
     if (o->uri_file) {
         s->uri_from = o->uri_file;
         return sb_uri_from_file(o->uri_file, &s->uri, err);
@@ -136,6 +78,7 @@ static int find_uri(struct sb_session *s, struct sb_err *err)
         d = sb_config_deployment(&s->config, o->deployment);
     else if (s->config.deployments_n == 1)
         d = &s->config.deployments[0];
+    s->described = d;
     if (d) {
         s->environment = d->environment;
         s->environment_said = true;
@@ -240,7 +183,7 @@ static int start(struct sb_session *s, struct sb_err *err)
 {
     size_t intents_len;
     const char *intents = sb_embedded("src/orchestrator/intents.data", &intents_len);
-    if (s->o.simulation && await_simulator(s, err))
+    if (s->o.simulation && sb_simulator_await(&s->sim, &s->uri, err))
         return -1;
     sb_mongo_init();
     s->mongo = true;
@@ -257,7 +200,8 @@ static int start(struct sb_session *s, struct sb_err *err)
         .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
         .approvers = s->signed_approvals ? &s->approvers.verifier : NULL,
         .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
-        .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true,
+        .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
+        .recurring = s->o.recurring, .schedules = s->described ? s->described->schedules : NULL, .schedules_n = s->described ? s->described->schedules_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
     if (s->orchestrator && !(s->seat = sb_orchestrator_sit(s->orchestrator, s->news)))
@@ -310,9 +254,9 @@ static int join_owner(struct sb_session *s, bool target_said, struct sb_err *err
 {
     struct sb_join_wish wish = {
         .deployment = s->o.deployment, .uri = target_said ? s->uri.p : NULL, .uri_from = s->uri_from, .environment = target_said && s->environment_said ? s->environment : -1,
-        .policy_text = s->o.policy ? s->policy.p : NULL, .policy_len = s->policy.len, .policy_path = s->policy_path,
+        .policy_text = s->policy_path ? s->policy.p : NULL, .policy_len = s->policy.len, .policy_path = s->policy_path,
     };
-    if (target_said || s->o.policy) {
+    if (target_said || s->policy_path) {
         sb_mongo_init();
         s->mongo = true;
         if (sb_join_check(s->link, s->news, &wish, err))
@@ -333,16 +277,16 @@ static int prepare(struct sb_session *s, struct sb_err *err)
         return -1;
     const char *env = getenv("SIGNALBOX_URI");
     bool may_join = o->attach && !o->simulation, target_said = may_join && (o->deployment || o->uri_file || (env && *env));
-    if ((target_said && find_uri(s, err)) || (may_join && o->policy && load_policy(s, o->policy, err)))
+    const char *policy_said = o->policy ? o->policy : s->config.policy; /* in the config it was said as well */
+    if ((target_said && find_uri(s, err)) || (may_join && policy_said && load_policy(s, policy_said, err)))
         return -1;
     if (may_join && (s->link = sb_link_open(s->state_dir, s->news, NULL)))
         return join_owner(s, target_said, err);
-    const char *wanted = o->policy ? o->policy : s->config.policy ? s->config.policy : "default";
     if (o->simulation && o->simulation->seeded)
         seeded_origin(s, (uint64_t)o->simulation->seed);
     else
         sb_origin_system(&s->origin);
-    if ((!target_said && find_uri(s, err)) || (!(may_join && o->policy) && load_policy(s, wanted, err)))
+    if ((!target_said && find_uri(s, err)) || (!(may_join && policy_said) && load_policy(s, policy_said ? policy_said : "default", err)))
         return -1;
     s->target = sb_format("%s%s", s->name, o->simulation ? " (SIMULATED)" : "");
     return s->target ? 0 : sb_fail_nomem(err);

@@ -91,6 +91,10 @@ bool sb_log_event(const struct sb_log_line *line, struct sb_log_event *event)
             event->detail[0] = detail_of(line->attr, "error.codeName");
         return true;
     }
+    struct sb_span speculative;
+    if (known->kind == SB_EVENT_AUTH_FAILED && line->attr.p &&
+        (sb_jt_find(line->attr, "isSpeculative", &speculative) || sb_jt_find(line->attr, "speculative", &speculative)) && SB_SPAN_IS(speculative, "true"))
+        return false; /* a first try by a driver, which goes on to the real one */
     event->kind = known->kind;
     for (size_t i = 0; i < DETAILS; i++)
         event->detail[i] = detail_of(line->attr, known->detail[i]);

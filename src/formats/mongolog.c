@@ -195,7 +195,7 @@ enum sb_log_status sb_mongolog_line(struct sb_mongolog *m, const char *p, size_t
     static const struct sb_log_line absent = {.at_ms = SB_NO_TIME, .id = SB_ABSENT};
     *line = absent;
     sb_scratch_begin(&m->scratch, n);
-    struct state s = {.m = m, .j = sb_jt_make(p, n), .line = line, .op = op};
+    struct state s = {.m = m, .j = sb_jt_begin(p, n), .line = line, .op = op};
     bool whole = read_line(&s);
     if (whole && !line->slow && line->attr.p && is_slow(line))
         whole = late_slow_op(&s);

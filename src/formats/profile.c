@@ -5,11 +5,10 @@
 
 enum sb_log_status sb_profile_json(struct sb_scratch *scratch, const char *p, size_t n, struct sb_slow_op *op)
 {
-    struct sb_jt j = sb_jt_make(p, n);
+    struct sb_jt j = sb_jt_begin(p, n);
     bool nomem = false;
     sb_slow_op_clear(op);
     sb_scratch_begin(scratch, n);
-    sb_jt_blank(&j);
     bool whole = sb_slow_op_read_json(&j, scratch, op, &nomem);
     if (nomem)
         return SB_LOG_NOMEM;
@@ -65,7 +64,7 @@ static const struct number_member numbers[] = {
     NUMBER("millis", duration_ms),           NUMBER("durationMillis", duration_ms),  NUMBER("workingMillis", working_ms),
     NUMBER("keysExamined", keys_examined),   NUMBER("docsExamined", docs_examined),  NUMBER("nreturned", returned),
     NUMBER("nMatched", matched),             NUMBER("nModified", modified),          NUMBER("ndeleted", deleted),
-    NUMBER("ninserted", inserted),           NUMBER("numYield", yields),             NUMBER("responseLength", response_bytes),
+    NUMBER("ninserted", inserted),           NUMBER("nUpserted", inserted),          NUMBER("numYield", yields),             NUMBER("responseLength", response_bytes),
     NUMBER("writeConflicts", write_conflicts), NUMBER("errCode", error_code),
 };
 

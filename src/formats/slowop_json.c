@@ -170,6 +170,8 @@ static bool take_member(struct reader *r, struct sb_span key)
             return sb_jt_integer(j, &op->inserted);
         if (IS("nModified"))
             return sb_jt_integer(j, &op->modified);
+        if (IS("nUpserted"))
+            return sb_jt_integer(j, &op->inserted);
         if (IS("queryHash"))
             return take_string(r, &op->query_hash);
         if (IS("replanned"))

@@ -39,6 +39,7 @@ struct sb_source {
     unsigned char *packed; /* what was read and not yet unpacked: [from, to) */
     size_t from, to;
     bool eof;      /* the file has no more bytes */
+    bool broken;   /* what comes now cannot be unpacked: all before it was handed over */
     bool finished; /* the last member ended just where the bytes read so far do */
     z_stream z;
     bool z_made;
@@ -97,6 +98,8 @@ static int64_t read_gzip(struct sb_source *s, void *p, size_t cap, struct sb_err
     s->z.avail_out = cap < 1u << 30 ? (uInt)cap : 1u << 30;
     uInt room = s->z.avail_out;
     int rc = 0;
+    if (s->broken)
+        return damaged(s, "gzip", err);
     while (s->z.avail_out == room) {
         if (!refill(s, &rc, err)) {
             if (rc)
@@ -117,8 +120,10 @@ static int64_t read_gzip(struct sb_source *s, void *p, size_t cap, struct sb_err
             return sb_fail_nomem(err);
         if (z == Z_STREAM_END)
             s->finished = true;
-        else if (z != Z_OK && z != Z_BUF_ERROR)
-            return damaged(s, "gzip", err);
+        else if (z != Z_OK && z != Z_BUF_ERROR) {
+            s->broken = true;
+            return s->z.avail_out < room ? (int64_t)(room - s->z.avail_out) : damaged(s, "gzip", err);
+        }
     }
     return room - s->z.avail_out;
 }
@@ -148,6 +153,8 @@ static int64_t read_zstd(struct sb_source *s, void *p, size_t cap, struct sb_err
 {
     struct zstd_out out = {p, cap, 0};
     int rc = 0;
+    if (s->broken)
+        return damaged(s, "zstd", err);
     while (out.pos == 0) {
         bool more = refill(s, &rc, err);
         if (rc)
@@ -157,8 +164,10 @@ static int64_t read_zstd(struct sb_source *s, void *p, size_t cap, struct sb_err
         struct zstd_in in = {s->packed, s->to, s->from};
         size_t z = s->zstd.decompress(s->zstd.stream, &out, &in);
         s->from = in.pos;
-        if (s->zstd.is_error(z))
-            return damaged(s, "zstd", err);
+        if (s->zstd.is_error(z)) {
+            s->broken = true;
+            return out.pos ? (int64_t)out.pos : damaged(s, "zstd", err);
+        }
         s->finished = z == 0;
         if (!more && out.pos == 0 && !s->finished)
             return damaged(s, "zstd", err);

@@ -295,9 +295,7 @@ static int open_owner(struct sb_ledger *l, const char *dir, struct sb_err *err)
 
 static int open_reader(struct sb_ledger *l, const char *dir, struct sb_err *err)
 {
-    if (access(l->db_path, F_OK) && errno == ENOENT)
-        return sb_fail(err, SB_EINPUT, "there is no ledger in %s", dir);
-    if (sb_store_open(&l->store, l->db_path, false, NULL, 0, err))
+    if (sb_ledger_find(dir, err) || sb_store_open(&l->store, l->db_path, false, NULL, 0, err))
         return -1;
     l->store_open = true;
     memcpy(l->log, l->store.log, sizeof l->log);

@@ -114,7 +114,7 @@ int sb_lock_owner(const char *path, struct sb_owner *out, struct sb_err *err)
     out->state = '?';
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return errno == ENOENT ? 0 : sb_fail_errno(err, errno, "cannot open %s", path);
+        return errno == ENOENT || errno == ENOTDIR ? 0 : sb_fail_errno(err, errno, "cannot open %s", path);
     struct flock probe = whole_file(F_WRLCK);
     int rc = fcntl(fd, F_OFD_GETLK, &probe);
     if (rc) {

@@ -80,6 +80,12 @@ int sb_store_make_private(const char *path, struct sb_err *err);
 /* SB_ELEDGER with SQLite's words; detail is the extended result code. */
 int sb_store_fail(const struct sb_store *s, struct sb_err *err, const char *what);
 
+/* Statements that set the file or the connection up. */
+int sb_store_sql(struct sb_store *s, const char *sql, struct sb_err *err);
+
+/* store_schema.c: makes an empty file ours, under this log id. */
+int sb_store_create_schema(struct sb_store *s, const char *log, int64_t now_ms, struct sb_err *err);
+
 /* Compares tables, triggers, application id and version with what they must be. 1 as they must be, 0 not (what says why),
  * -1 unreadable. */
 int sb_store_schema_ok(struct sb_store *s, char *what, size_t cap, struct sb_err *err);

@@ -235,5 +235,9 @@ size_t sb_entry_refs(const struct sb_entry_view *v, struct sb_span refs[SB_ENTRY
         n = add_ref(refs, n, v->decision);
     else if (sb_span_is(v->kind, "policy.load"))
         n = add_ref(refs, n, v->policy);
+    else if (sb_span_is(v->kind, "request")) /* of a schedule: what it is a run of */
+        n = add_ref(refs, n, v->body_part[SB_BODY_EVENT]);
+    else if (sb_span_is(v->kind, "schedule"))
+        n = add_ref(refs, n, v->kind);
     return n;
 }

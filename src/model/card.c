@@ -171,7 +171,8 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, watch, SB_REC, SB_ALWAYS, &sb_watch_schema),
     SB_MEMBER(struct sb_card, approve_by, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_card, execute_by, SB_TIME, SB_ALWAYS, NULL),
-#define CONTRACT 28
+    SB_MEMBER(struct sb_card, needs_person, SB_BOOL, 0, NULL), /* not there when false, so that no other card's hash changes */
+#define CONTRACT 29
     SB_MEMBER(struct sb_card, hash, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, state, SB_ENUM, 0, &sb_states),
     SB_MEMBER(struct sb_card, policy, SB_REC, SB_ALWAYS, &sb_policy_verdict_schema),
@@ -214,7 +215,7 @@ int sb_card_row_of(const struct sb_card *c, struct sb_card_row *out)
     bool glass = g->id && sb_streq(g->hash, c->hash);
     *out = (struct sb_card_row){.revision = c->revision, .environment = c->environment, .kind = c->kind, .risk = c->risk, .state = c->state, .closed = c->closed,
                                 .approve_by = c->approve_by, .execute_by = c->execute_by, .approvals = (int64_t)sb_card_approvals(c),
-                                .wanted = c->policy.requires.approvals, .glass_from = glass ? g->from : 0, .glass_until = glass ? g->until : 0};
+                                .wanted = sb_card_approvals_wanted(c), .glass_from = glass ? g->from : 0, .glass_until = glass ? g->until : 0};
     if (sb_str_set(&out->id, c->id) || sb_str_set(&out->case_id, c->case_id) || sb_str_set(&out->title, c->title) || sb_str_set(&out->target, c->target) ||
         sb_str_set(&out->author, c->author)) {
         sb_record_release(&sb_card_row_schema, out);
@@ -264,7 +265,7 @@ size_t sb_card_approvals(const struct sb_card *c)
 int64_t sb_card_approvals_wanted(const struct sb_card *c)
 {
     const struct sb_requires *r = &c->policy.requires;
-    int64_t most = r->approvals;
+    int64_t most = c->needs_person && r->approvals < 1 ? 1 : r->approvals;
     for (size_t i = 0; i < r->groups_n; i++) { /* "2 of dba", or the group's name alone for one */
         char *end;
         long n = strtol(r->groups[i], &end, 10);

@@ -18,6 +18,7 @@ static const struct sb_member reading_members[] = {
     SB_MEMBER(struct sb_reading_of, runner_up_ppm, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_reading_of, slots, SB_REC, SB_ALWAYS, &sb_slots_schema),
     SB_MEMBER(struct sb_reading_of, reason, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_reading_of, foreign, SB_STR, 0, NULL),
 };
 const struct sb_schema sb_reading_of_schema = SB_SCHEMA("reading", struct sb_reading_of, reading_members);
 

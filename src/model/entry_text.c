@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One line for people out of an entry: the audit pane, `audit tail`, the tour. */
+#include <signalbox/base/clock.h>
 #include <signalbox/model/entry.h>
 
 #include <stdlib.h>
@@ -34,9 +35,16 @@ static bool tree_yes(void *body, const char *path)
 
 #define STEP "step {#step}{+undo| (undo)|}: "
 #define WATCHING "watching: {#report.observed_s} s observed, {#report.operations} operations"
+#define PLANNED ", planned for {planned}"
+#define MISSED_ONE "; {#missed} before it was missed"
+#define MISSED_SOME "; {#missed} before it were missed"
+#define SET_FORWARD "the clock was set forward by {~jump_ms}"
+#define SET_BACK "the clock was set back by {~jump_ms}"
+#define RAN_ONE "; {#already_run} planned run still to come by it has run already and will not run again"
+#define RAN_SOME "; {#already_run} planned runs still to come by it have run already and will not run again"
 
-/* {path} is a string ("?" where there is none), {path:n} its first n bytes, {#path} a number, {+path|a|b} is a where the
- * member is true and else b, {=path|a} is a where the member is a string. */
+/* {path} is a string ("?" where there is none), {path:n} its first n bytes, {#path} a number, {~path} a number as a duration
+ * without its sign, {+path|a|b} is a where the member is true and else b, {=path|a} is a where the member is a string. */
 static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_START] = "signalbox {version} started",
     [SB_ENTRY_STOP] = "stopped: {reason}",
@@ -66,7 +74,12 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_BREAKGLASS] = "BREAK-GLASS by {breakglass.by} until {breakglass.until}, {breakglass.ticket}: {breakglass.reason}",
     [SB_ENTRY_REVIEW] = "break-glass reviewed by {by}: {reason}",
     [SB_ENTRY_AUTONOMY] = "{kind} in {environment} lowered from L{#level} to L{#lowered_to}: {reason}",
+    [SB_ENTRY_SCHEDULE] = "schedule {name} {event}: {when} run \"{request}\"",
+    [SB_ENTRY_CLOCK] = SET_FORWARD,
 };
+
+/* What else is put into lines, the words of a duration among it. */
+static const char *const others[] = {WATCHING, PLANNED, MISSED_ONE, MISSED_SOME, SET_BACK, RAN_ONE, RAN_SOME, "ms", "min"};
 
 static void add_number(struct sb_str *out, int64_t v)
 {
@@ -81,6 +94,13 @@ static void add_number(struct sb_str *out, int64_t v)
     sb_str_add(out, p, (size_t)(digits + sizeof digits - p));
 }
 
+static void add_duration(struct sb_str *out, int64_t ms)
+{
+    char text[64];
+    sb_duration_format(text, sizeof text, ms == INT64_MIN ? INT64_MAX : ms < 0 ? -ms : ms);
+    sb_str_adds(out, text);
+}
+
 static bool has_text(const struct sb_entry_fields *f, const char *path, struct sb_str *out)
 {
     size_t before = out->len;
@@ -92,7 +112,7 @@ static bool has_text(const struct sb_entry_fields *f, const char *path, struct s
 /* What stands between braces, n bytes of one of the templates. */
 static void add_field(const char *field, size_t n, const struct sb_entry_fields *f, struct sb_str *out)
 {
-    bool sign = *field == '#' || *field == '+' || *field == '=';
+    bool sign = strchr("#~+=", *field) != NULL;
     const char *name = field + sign, *end = field + n, *bar = memchr(field, '|', n), *colon = memchr(field, ':', bar ? 0 : n);
     char path[64];
     size_t length = (size_t)((bar ? bar : colon ? colon : end) - name);
@@ -101,6 +121,8 @@ static void add_field(const char *field, size_t n, const struct sb_entry_fields 
     path[length] = '\0';
     if (*field == '#') {
         add_number(out, f->number(f->of, path));
+    } else if (*field == '~') {
+        add_duration(out, f->number(f->of, path));
     } else if (bar) {
         const char *other = memchr(bar + 1, '|', (size_t)(end - bar - 1));
         bool first = *field == '+' ? f->yes(f->of, path) : has_text(f, path, out);
@@ -126,11 +148,8 @@ static bool no_verdict(const struct sb_entry_fields *f, struct sb_str *out)
     return none;
 }
 
-void sb_entry_text_from(int kind, const struct sb_entry_fields *f, struct sb_str *out)
+static void fill(const char *t, const struct sb_entry_fields *f, struct sb_str *out)
 {
-    const char *t = kind >= 0 && kind < SB_ENTRY_KINDS && templates[kind] ? templates[kind] : "?";
-    if (kind == SB_ENTRY_WATCH && no_verdict(f, out))
-        t = WATCHING;
     while (*t) {
         size_t plain = strcspn(t, "{");
         sb_str_add(out, t, plain);
@@ -143,16 +162,44 @@ void sb_entry_text_from(int kind, const struct sb_entry_fields *f, struct sb_str
     }
 }
 
-/* Members stand beside blanks, quotes and the like, which are no such characters, but for the L of a level. */
+/* Of a run that a schedule asked for, and of a clock that was set: what not every such entry has to say. */
+static void fill_rest(int kind, const struct sb_entry_fields *f, struct sb_str *out)
+{
+    int64_t n = f->number(f->of, kind == SB_ENTRY_REQUEST ? "missed" : "already_run");
+    if (kind == SB_ENTRY_REQUEST && has_text(f, "planned", out))
+        fill(PLANNED, f, out);
+    if (n > 0 && kind == SB_ENTRY_REQUEST)
+        fill(n == 1 ? MISSED_ONE : MISSED_SOME, f, out);
+    else if (n > 0)
+        fill(n == 1 ? RAN_ONE : RAN_SOME, f, out);
+}
+
+void sb_entry_text_from(int kind, const struct sb_entry_fields *f, struct sb_str *out)
+{
+    const char *t = kind >= 0 && kind < SB_ENTRY_KINDS && templates[kind] ? templates[kind] : "?";
+    if (kind == SB_ENTRY_WATCH && no_verdict(f, out))
+        t = WATCHING;
+    else if (kind == SB_ENTRY_CLOCK && f->number(f->of, "jump_ms") < 0)
+        t = SET_BACK;
+    fill(t, f, out);
+    if (kind == SB_ENTRY_REQUEST || kind == SB_ENTRY_CLOCK)
+        fill_rest(kind, f, out);
+}
+
+/* Members stand beside blanks, quotes and the like, which are no such characters, but for the L of a level. Figures alone may
+ * be the days of a duration. */
 bool sb_entry_text_is_of_members(const char *text)
 {
     for (int kind = 0; kind < SB_ENTRY_KINDS; kind++)
         if (templates[kind] && strcasestr(templates[kind], text))
             return false;
+    for (size_t i = 0; i < SB_COUNT(others); i++)
+        if (strcasestr(others[i], text))
+            return false;
     for (const char *p = text; *p; p++)
         if ((*p == 'L' || *p == 'l') && ((p[1] >= '0' && p[1] <= '9') || p[1] == '-'))
             return false;
-    return !strcasestr(WATCHING, text);
+    return text[strspn(text, "0123456789")] != '\0';
 }
 
 void sb_entry_text(const struct sb_entry *e, struct sb_str *out)

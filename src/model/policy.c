@@ -50,6 +50,7 @@ static const struct sb_member verdict_members[] = {
     SB_LIST(struct sb_policy_verdict, would_flip, SB_STRS, SB_ALWAYS, NULL),
     SB_LIST(struct sb_policy_verdict, waits_for, SB_STRS, 0, NULL),
     SB_MEMBER(struct sb_policy_verdict, waits_until, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_policy_verdict, waits_until_local, SB_STR, 0, NULL),
     SB_LIST(struct sb_policy_verdict, waivers, SB_STRS, 0, NULL),
     SB_MEMBER(struct sb_policy_verdict, policy, SB_REC, SB_ALWAYS, &sb_bundle_id_schema),
     SB_MEMBER(struct sb_policy_verdict, decision_id, SB_STR, 0, NULL),

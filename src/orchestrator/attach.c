@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The socket on which the owner of a ledger listens for other consoles, `cards` and `ask`: a thread of its own that
- * carries lines of JSON to and from seats. Who a client is, is what the kernel says (SO_PEERCRED), never what it says. */
+ * carries lines of JSON to and from seats. Who a client is, is what the kernel says (SO_PEERCRED), never what it says. Other
+ * users come in only where the config names a group: they may pass through the folder to the socket, and see nothing else of it. */
 #include "private.h"
 
 #include <signalbox/base/array.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -218,7 +220,36 @@ static void *porter_main(void *arg)
     return NULL;
 }
 
-struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, struct sb_err *err)
+/* The number of a group of the system. */
+static int group_of(const char *name, gid_t *gid, struct sb_err *err)
+{
+    char buf[16384];
+    struct group g, *found = NULL;
+    int rc = getgrnam_r(name, &g, buf, sizeof buf, &found);
+    if (rc || !found)
+        return sb_fail(err, SB_EINPUT, "set group %s: %s", name, rc ? strerrordesc_np(rc) : "there is no such group on this host");
+    *gid = g.gr_gid;
+    return 0;
+}
+
+/* Before anybody can connect. Files in the folder keep their modes: the group passes through it and reads nothing there. */
+static int let_in(const char *socket_path, const char *state_dir, const char *group, struct sb_err *err)
+{
+    gid_t gid;
+    struct stat st;
+    if (group && group_of(group, &gid, err))
+        return -1;
+    if (group && (chown(socket_path, (uid_t)-1, gid) || chmod(socket_path, 0660) || chown(state_dir, (uid_t)-1, gid) || chmod(state_dir, 0710)))
+        return sb_fail(err, SB_EINPUT, "set group %s: %s cannot be opened to it: %s", group, state_dir, strerrordesc_np(errno));
+    if (group)
+        return 0;
+    bool was_open = stat(state_dir, &st) == 0 && (st.st_mode & 0777) == 0710; /* as an earlier owner left it */
+    if (chmod(socket_path, 0600) || (was_open && chmod(state_dir, 0700)))
+        return sb_fail(err, SB_ELEDGER, "%s cannot be closed to others: %s", state_dir, strerrordesc_np(errno));
+    return 0;
+}
+
+struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, const char *group, struct sb_err *err)
 {
     struct sb_porter *p = calloc(1, sizeof *p);
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -236,8 +267,13 @@ struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_d
     unlink(p->path); /* ours to take: the ledger's lock is held */
     p->stop_fd = eventfd(0, EFD_CLOEXEC);
     p->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (p->stop_fd < 0 || p->listen_fd < 0 || bind(p->listen_fd, (struct sockaddr *)&at, sizeof at) || chmod(p->path, 0600) ||
-        listen(p->listen_fd, 16)) {
+    if (p->stop_fd < 0 || p->listen_fd < 0 || bind(p->listen_fd, (struct sockaddr *)&at, sizeof at)) {
+        sb_fail(err, SB_ELEDGER, "cannot listen on %s: %s", p->path, strerrordesc_np(errno));
+        goto fail;
+    }
+    if (let_in(p->path, state_dir, group, err))
+        goto fail;
+    if (listen(p->listen_fd, 16)) {
         sb_fail(err, SB_ELEDGER, "cannot listen on %s: %s", p->path, strerrordesc_np(errno));
         goto fail;
     }

@@ -14,7 +14,7 @@
 struct consult {
     struct sb_orchestrator *o;
     struct sb_index_question q; /* its texts point at ours */
-    char *case_id, *card_id, *ns, *key, *name, *deployment, *deployment_id, *requested_by;
+    char *case_id, *card_id, *ns, *key, *options, *name, *deployment, *deployment_id, *requested_by;
     struct sb_anomaly anomaly;
     bool has_anomaly;
     char **paths;
@@ -46,6 +46,7 @@ static void free_consult(void *p)
     free(c->card_id);
     free(c->ns);
     free(c->key);
+    free(c->options);
     free(c->name);
     free(c->deployment);
     free(c->deployment_id);
@@ -160,19 +161,22 @@ int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const 
     return 0;
 }
 
-int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e, const char *key,
-                      struct sb_err *err)
+int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e,
+                      const struct sb_card *fresh, struct sb_err *err)
 {
     const struct sb_card *k = &card->card;
-    struct consult *c = new_consult(o, k->id, k->case_id, k->requested_by, k->target, key, NULL, k->anomaly ? sb_o_anomaly(o, k->anomaly) : NULL, err);
+    bool key = !sb_streq(k->index_key, fresh->index_key), options = !sb_streq(k->index_options, fresh->index_options);
+    struct consult *c = new_consult(o, k->id, k->case_id, k->requested_by, k->target, fresh->index_key, NULL, k->anomaly ? sb_o_anomaly(o, k->anomaly) : NULL, err);
     if (!c)
         return -1;
-    if (sb_record_copy(&sb_edit_schema, &c->edit, e) || sb_str_set(&c->edited_by, s->actor.principal)) {
+    if (sb_record_copy(&sb_edit_schema, &c->edit, e) || sb_str_set(&c->edited_by, s->actor.principal) || sb_str_set(&c->options, fresh->index_options)) {
         free_consult(c);
         return sb_fail_nomem(err);
     }
     c->edit.revision = k->revision; /* what it is about: a later one has to be looked at again */
     c->q.edited_by = c->edited_by;
+    c->q.edited = key && options ? "key and options" : key ? "the key" : "the options";
+    c->q.options = c->options;
     c->editing = true;
     c->seat = s->id;
     c->seq = seq;
@@ -234,9 +238,26 @@ int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct s
     return rc;
 }
 
+/* Who only looks may have something looked into; the card says that it goes no further without a person. */
+static int mark_read_only(struct sb_orchestrator *o, struct sb_card *draft, struct sb_err *err)
+{
+    const struct held_case *c = sb_o_case(o, draft->case_id);
+    if (!c || !c->read_only)
+        return 0;
+    char *why = sb_format("Asked for from a read-only console: only a person starts it. %s", draft->why ? draft->why : "");
+    if (!why)
+        return sb_fail_nomem(err);
+    free(draft->why);
+    draft->why = why;
+    draft->needs_person = true;
+    return 0;
+}
+
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
 {
     int64_t now = sb_origin_wall_ms(o->opt.origin);
+    if (mark_read_only(o, draft, err))
+        return -1;
     draft->created_at = now;
     draft->approve_by = now + o->opt.approve_within_s * 1000;
     draft->execute_by = now + o->opt.execute_within_s * 1000;

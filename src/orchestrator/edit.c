@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A person changes a card: its commands are made anew, it is a new revision with a new author, and its approvals are void.
- * What the card says was said about its key. With another key nothing of it holds, so the Index Optimizer looks first. */
+ * What the card says was said about its key and options. With others nothing of it holds, so the Index Optimizer looks first. */
 #include "private.h"
 
 #include <inttypes.h>
@@ -153,7 +153,7 @@ static json_t *sets_json(const struct sb_edit *e)
     return list;
 }
 
-/* A new revision: the editor becomes its author, approvals are void, policy is asked again. said: about the new key, NULL
+/* A new revision: the editor becomes its author, approvals are void, policy is asked again. said: about the new key or options, NULL
  * before that is known. 1: it has to be found out first, and that has begun. */
 static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_card *said, struct sb_err *err)
 {
@@ -179,8 +179,8 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
     for (size_t i = 0; i < e->sets_n; i++)
         if (apply_set(&fresh, &e->sets[i], quorum, sizeof quorum, err))
             goto out;
-    if (!said && !sb_streq(fresh.index_key, c->card.index_key)) {
-        rc = sb_o_consult_edit(o, s, seq, c, e, fresh.index_key, err) ? -1 : 1;
+    if (!said && (!sb_streq(fresh.index_key, c->card.index_key) || !sb_streq(fresh.index_options, c->card.index_options))) {
+        rc = sb_o_consult_edit(o, s, seq, c, e, &fresh, err) ? -1 : 1;
         goto out;
     }
     if (said && sb_index_card_adopt(&fresh, said, c->card.index_key)) {

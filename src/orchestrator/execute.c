@@ -10,6 +10,7 @@
 
 #define TRY_AGAIN_MS 2000      /* between two looks at facts or servers that were not there */
 #define DENIED_AGAIN_MS 15000  /* between two askings of a policy that said no just now */
+#define REVIEW_MS (10 * 60 * 1000) /* a card whose window opens later is looked at now and then: facts drift, rules are waived */
 #define VERIFY_EVERY_MS 1000
 #define VERIFY_FOR_MS 120000   /* a command that was answered is read back for so long */
 
@@ -58,6 +59,21 @@ static void wait_for(struct sb_orchestrator *o, struct held_card *card, const ch
         sb_o_notice(o, SB_MEDIUM, "%s waits: %s", card->card.id, why);
     if (card->card.state == SB_EXECUTING)
         card->run.phase = PHASE_PRECHECK;
+}
+
+/* The same where policy is what it waits for. Where that is a window, the clock wakes it when the window opens. */
+static void wait_for_policy(struct sb_orchestrator *o, struct held_card *card, const char *why)
+{
+    int64_t opens = card->run.opens_at, by = card->card.execute_by;
+    bool waiting = card->card.state == SB_APPROVED || card->card.state == SB_SCHEDULED;
+    char text[sizeof card->run.waits], at[SB_TIME_LEN + 1];
+    sb_time_format(at, by);
+    snprintf(text, sizeof text, "%s%s%.*s%s", why, opens && by && opens > by ? "; it expires before that, at " : "", opens && by && opens > by ? 16 : 0, at,
+             opens && by && opens > by ? "Z" : "");
+    bool timed = waiting && opens && sb_due_set(&o->openings, card->card.id, opens, NULL) == 0;
+    if (timed && card->card.state == SB_SCHEDULED && !sb_streq(card->card.note, text))
+        sb_o_move(o, card, SB_EV_WAIT, NULL, text, NULL);
+    wait_for(o, card, text, timed ? REVIEW_MS : DENIED_AGAIN_MS);
 }
 
 /* Why the facts that were read do not let the step begin; NULL: they do. *unknown: they could not be read, or it is only for
@@ -115,7 +131,7 @@ static void start(struct sb_orchestrator *o, struct held_card *card)
     } else if (decision == SB_REQUIRE) {
         require_again(o, card, true);
     } else {
-        wait_for(o, card, err.msg, DENIED_AGAIN_MS);
+        wait_for_policy(o, card, err.msg);
     }
 }
 
@@ -130,7 +146,7 @@ static void go_on(struct sb_orchestrator *o, struct held_card *card)
     } else if (decision == SB_REQUIRE) {
         require_again(o, card, false);
     } else {
-        wait_for(o, card, err.msg, DENIED_AGAIN_MS);
+        wait_for_policy(o, card, err.msg);
     }
 }
 

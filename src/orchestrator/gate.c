@@ -54,6 +54,8 @@ json_t *sb_o_health(const struct sb_orchestrator *o)
 
 static const char *actor_kind(const char *principal)
 {
+    if (sb_starts_with(principal ? principal : "", SB_O_SCHEDULE)) /* no person can be called that: a login name has no colon */
+        return "rule";
     return sb_name_find(&sb_specialists, principal ? principal : "") > SB_BY_OPERATOR ? "rule" : "human";
 }
 
@@ -253,7 +255,7 @@ static json_t *card_input(struct sb_orchestrator *o, struct held_card *held, con
 
 /* ---- asking ---- */
 
-/* Evaluates, gives the decision its number and puts it on the record. in is taken. */
+/* Evaluates, gives the decision its number and puts it on the record. in is taken, and frozen meanwhile. */
 static int ask(struct sb_orchestrator *o, const char *stage, const struct sb_actor *actor, const struct refs *refs, json_t *in,
                struct sb_policy_verdict *v, struct sb_err *err)
 {
@@ -296,23 +298,54 @@ static void join(const struct sb_policy_verdict *v, char *out, size_t cap)
 void sb_o_unmet(const struct held_card *card, char *out, size_t cap)
 {
     join(&card->card.policy, out, cap);
+    if (out[0] == '\0' && card->card.needs_person && sb_card_approvals(&card->card) == 0)
+        snprintf(out, cap, "one approval, for it was asked for from a read-only console");
+}
+
+/* Why a plan that has not begun would run out of one of its windows, or into a freeze; empty: it would not. Where the window says
+ * that a plan may go on to its end, that was thought of. *over: when that window has closed, and can be asked for again. */
+static void too_long(const json_t *calendar, const struct sb_policy_verdict *v, const struct sb_card *c, int64_t now, int64_t *over, char *why, size_t cap)
+{
+    why[0] = '\0';
+    for (size_t i = 0; i < v->requires.windows_n && !why[0]; i++) {
+        const json_t *state = json_object_get(calendar, v->requires.windows[i]);
+        const char *next = sb_json_str(state, "next"), *local = sb_json_str(state, "next_local"), *tz = sb_json_str(state, "tz");
+        char takes[64];
+        if (!next || sb_time_parse(next, strlen(next), over) || c->blast_radius.est_duration_ms <= *over - now || sb_streq(sb_json_str(state, "overrun"), "finish_plan"))
+            continue;
+        sb_duration_format(takes, sizeof takes, c->blast_radius.est_duration_ms);
+        snprintf(why, cap, "it would take about %s, and the %s %.60s %s on %.40s (%.40s)", takes, sb_streq(sb_json_str(state, "kind"), "deny") ? "freeze" : "window",
+                 v->requires.windows[i], sb_streq(sb_json_str(state, "kind"), "deny") ? "begins" : "closes", local ? local : next, tz ? tz : "UTC");
+    }
 }
 
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err)
 {
     struct sb_policy_verdict v;
-    if (ask(o, stage, actor, &(struct refs){.card = card}, card_input(o, card, stage, actor, extra, rollback), &v, err))
+    json_t *in = card_input(o, card, stage, actor, extra, rollback);
+    card->run.opens_at = 0;
+    if (ask(o, stage, actor, &(struct refs){.card = card}, json_incref(in), &v, err)) {
+        json_decref(in);
         return -1;
+    }
     int decision = v.decision;
     if (decision == SB_REQUIRE && v.waits_for_n) {
         /* everything else is there: to whoever is about to send a step this is a "not now", which is asked again */
-        char until[SB_TIME_LEN + 1] = "it is open";
-        if (v.waits_until)
-            sb_time_format(until, v.waits_until);
         decision = SB_DENY;
-        sb_fail(err, SB_EPOLICY, "it waits for %s %.60s%s, until %s", v.waits_for_n == 1 ? "the window" : "the windows", v.waits_for[0],
-                v.waits_for_n == 1 ? "" : " and others", until);
+        card->run.opens_at = v.waits_until;
+        sb_fail(err, SB_EPOLICY, "it waits for %s %.60s%s%s%s", v.waits_for_n == 1 ? "the window" : "the windows", v.waits_for[0],
+                v.waits_for_n == 1 ? "" : " and others", v.waits_until_local ? ", until " : v.waits_until ? "" : "; when that opens is not in sight",
+                v.waits_until_local ? v.waits_until_local : "");
+    } else if (decision == SB_ALLOW && !rollback && sb_streq(stage, "execute") && !card->run.started) {
+        char why[256];
+        int64_t over = 0;
+        too_long(json_object_get(in, "calendar"), &v, &card->card, sb_origin_wall_ms(o->opt.origin), &over, why, sizeof why);
+        if (why[0]) {
+            decision = SB_DENY;
+            card->run.opens_at = over;
+            sb_fail(err, SB_EPOLICY, "%s", why);
+        }
     } else if (decision == SB_REQUIRE && !v.wants_persons && sb_streq(stage, "execute")) {
         char missing[300];
         join(&v, missing, sizeof missing); /* nobody can approve it any further: this, too, is asked again */
@@ -328,7 +361,9 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
         sb_fail(err, SB_EPOLICY, "policy denies it: %s", why ? why : "no rule allows it");
     }
     sb_policy_verdict_release(&v);
-    return decision;
+    json_decref(in);
+    bool somebody = extra || sb_card_approvals(&card->card) > 0;
+    return decision == SB_ALLOW && card->card.needs_person && !somebody && !rollback ? SB_REQUIRE : decision;
 }
 
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err)

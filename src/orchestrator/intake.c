@@ -13,8 +13,11 @@
               NOT_A_NAME "([A-Za-z_][A-Za-z0-9_\\-]{1,63})\\s*(?:$|[{?!,;]|\\s(?:is|are|got|gets|has|have|feels?|collection|slow|so|closely|please)\\b)"
 #define NAMESPACE "\\b([A-Za-z0-9_\\-]{1,64})\\.([A-Za-z0-9_\\-][A-Za-z0-9_.\\-]{0,120}[A-Za-z0-9_\\-]|[A-Za-z0-9_\\-])"
 
+#define FOREIGN_MAX 8
+
 struct pattern {
     int intent;
+    size_t foreign; /* of intent none: which of the kinds that are not ours */
     int64_t weight;
     struct sb_regex *re;
     char *source;
@@ -24,7 +27,9 @@ struct sb_intake {
     struct pattern *patterns;
     size_t n, cap;
     struct sb_regex *ns, *key, *name, *word, *named;
-    int intent; /* while reading the file */
+    char *foreign[FOREIGN_MAX];
+    size_t foreign_n;
+    int intent; /* while reading the file; -1: no section yet, none: the last foreign one */
 };
 
 static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -32,16 +37,28 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
     struct sb_intake *in = ctx;
     if (row->n == 2 && strcmp(row->word[0], "intent") == 0) {
         in->intent = sb_name_find(&sb_intents, row->word[1]);
-        if (in->intent <= SB_INTENT_NONE)
+        if (in->intent <= SB_INTENT_NONE) {
             sb_problems_add(problems, row->path, row->line, "\"%s\" is not an intent", row->word[1]);
+            in->intent = -1;
+        }
+        return;
+    }
+    if (row->n == 2 && strcmp(row->word[0], "foreign") == 0) {
+        bool fits = in->foreign_n < FOREIGN_MAX;
+        if (fits && !(in->foreign[in->foreign_n] = sb_strdup_n(row->word[1], strlen(row->word[1]))))
+            sb_problems_add(problems, row->path, row->line, "out of memory");
+        else if (!fits)
+            sb_problems_add(problems, row->path, row->line, "there are more than %d foreign sections", FOREIGN_MAX);
+        in->intent = fits && in->foreign[in->foreign_n] ? SB_INTENT_NONE : -1;
+        in->foreign_n += in->intent == SB_INTENT_NONE;
         return;
     }
     int64_t weight;
     if (row->n != 3 || strcmp(row->word[0], "match") != 0 || sb_parse_i64(row->word[1], &weight) || weight < 1 || weight > 1000) {
-        sb_problems_add(problems, row->path, row->line, "must be: intent NAME, or: match WEIGHT(1..1000) REGEX");
+        sb_problems_add(problems, row->path, row->line, "must be: intent NAME, foreign WHAT, or: match WEIGHT(1..1000) REGEX");
         return;
     }
-    if (in->intent <= SB_INTENT_NONE) {
+    if (in->intent < SB_INTENT_NONE) {
         sb_problems_add(problems, row->path, row->line, "a match stands before its intent");
         return;
     }
@@ -54,7 +71,7 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
         free(source);
         return;
     }
-    in->patterns[in->n++] = (struct pattern){in->intent, weight, re, source};
+    in->patterns[in->n++] = (struct pattern){in->intent, in->foreign_n ? in->foreign_n - 1 : 0, weight, re, source};
 }
 
 struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err)
@@ -86,6 +103,8 @@ void sb_intake_free(struct sb_intake *in)
         free(in->patterns[i].source);
     }
     free(in->patterns);
+    for (size_t i = 0; i < in->foreign_n; i++)
+        free(in->foreign[i]);
     sb_regex_free(in->ns);
     sb_regex_free(in->key);
     sb_regex_free(in->name);
@@ -174,6 +193,45 @@ static void rank(const int64_t *score, size_t n, int *first, int *second)
     }
 }
 
+/* Weighs every pattern; score by intent, foreign by kind. */
+static void weigh(const struct sb_intake *in, const char *request, size_t len, int64_t *score, int64_t *foreign)
+{
+    struct sb_match m[1];
+    for (size_t i = 0; i < in->n; i++) {
+        const struct pattern *p = &in->patterns[i];
+        if (sb_regex_match(p->re, request, len, m, 1, NULL) == 1)
+            *(p->intent == SB_INTENT_NONE ? &foreign[p->foreign] : &score[p->intent]) += p->weight;
+    }
+}
+
+/* What decided, in the asker's own words. */
+static void quote(const struct sb_intake *in, const char *request, size_t len, int intent, size_t foreign, struct sb_str *out)
+{
+    struct sb_match m[1];
+    const char *between = "";
+    for (size_t i = 0; i < in->n; i++) {
+        const struct pattern *p = &in->patterns[i];
+        if (p->intent != intent || (intent == SB_INTENT_NONE && p->foreign != foreign) || sb_regex_match(p->re, request, len, m, 1, NULL) != 1)
+            continue;
+        sb_str_addf(out, "%s\"%.*s\"", between, (int)(m[0].to - m[0].from), request + m[0].from);
+        between = ", ";
+    }
+}
+
+/* The kind of what is not ours that weighs more than every intent; foreign_n: it may be ours. */
+static size_t not_ours(const struct sb_intake *in, const int64_t *foreign, int64_t best, const struct sb_slots *slots, char *const *known, size_t known_n)
+{
+    size_t kind = in->foreign_n;
+    if (slots->ns && sb_strs_has(known, known_n, slots->ns))
+        return kind;
+    for (size_t i = 0; i < in->foreign_n; i++)
+        if (foreign[i] > best) {
+            best = foreign[i];
+            kind = i;
+        }
+    return kind;
+}
+
 int sb_intake_read(const struct sb_intake *in, const char *request, char *const *namespaces, size_t namespaces_n,
                    struct sb_reading_of *out, struct sb_err *err)
 {
@@ -183,28 +241,35 @@ int sb_intake_read(const struct sb_intake *in, const char *request, char *const 
         return sb_fail(err, SB_EINPUT, "the request is longer than %d bytes", SB_REQUEST_MAX);
     if (!sb_utf8_valid(request, len))
         return sb_fail(err, SB_EINPUT, "the request is not UTF-8 text");
-    int64_t score[SB_INTENT_STATUS + 1] = {0};
+    int64_t score[SB_INTENT_STATUS + 1] = {0}, foreign[FOREIGN_MAX] = {0};
     struct sb_str reason;
     sb_str_init(&reason);
     int rc = -1;
-    struct sb_match m[1];
-    for (size_t i = 0; i < in->n; i++)
-        if (sb_regex_match(in->patterns[i].re, request, len, m, 1, NULL) == 1)
-            score[in->patterns[i].intent] += in->patterns[i].weight;
+    if (find_slots(in, request, len, namespaces, namespaces_n, &out->slots, err))
+        goto out;
+    weigh(in, request, len, score, foreign);
     rank(score, SB_COUNT(score), &out->intent, &out->runner_up);
-    for (size_t i = 0; i < in->n; i++) /* what decided, in the asker's own words */
-        if (in->patterns[i].intent == out->intent && sb_regex_match(in->patterns[i].re, request, len, m, 1, NULL) == 1)
-            sb_str_addf(&reason, "%s\"%.*s\"", reason.len ? ", " : "", (int)(m[0].to - m[0].from), request + m[0].from);
-    if (out->intent == SB_INTENT_NONE) {
+    size_t kind = not_ours(in, foreign, score[out->intent], &out->slots, namespaces, namespaces_n);
+    int64_t decided = score[out->intent];
+    if (kind < in->foreign_n) {
+        out->runner_up = out->intent;
+        out->intent = SB_INTENT_NONE;
+        decided = foreign[kind];
+        sb_str_addf(&reason, "%s: ", in->foreign[kind]);
+        if (sb_str_set(&out->foreign, in->foreign[kind])) {
+            sb_fail_nomem(err);
+            goto out;
+        }
+    }
+    quote(in, request, len, out->intent, kind, &reason);
+    if (decided == 0) {
         sb_str_adds(&reason, "no words of index, schema, backup, anomaly, capacity or policy work");
         out->confidence_ppm = 1000000;
     } else {
-        int64_t all = score[out->intent] + (out->runner_up ? score[out->runner_up] : 0) + DOUBT;
-        out->confidence_ppm = score[out->intent] * 1000000 / all;
+        int64_t all = decided + (out->runner_up ? score[out->runner_up] : 0) + DOUBT;
+        out->confidence_ppm = decided * 1000000 / all;
         out->runner_up_ppm = out->runner_up ? score[out->runner_up] * 1000000 / all : 0;
     }
-    if (find_slots(in, request, len, namespaces, namespaces_n, &out->slots, err))
-        goto out;
     out->reason = sb_str_take(&reason);
     rc = out->reason ? 0 : sb_fail_nomem(err);
 out:

@@ -81,6 +81,14 @@ static void wake_overdue(struct sb_orchestrator *o, int64_t wall, int64_t mono)
     }
 }
 
+static void not_started(struct sb_orchestrator *o, struct held_card *c)
+{
+    char note[360];
+    bool why = c->card.state == SB_SCHEDULED && c->card.note && c->card.note[0];
+    snprintf(note, sizeof note, "it was not started in time%s%.300s", why ? ": " : "", why ? c->card.note : "");
+    sb_o_move(o, c, SB_EV_EXPIRE, NULL, note, NULL);
+}
+
 static void expire(struct sb_orchestrator *o)
 {
     int64_t wall = sb_origin_wall_ms(o->opt.origin), mono = sb_mono_ms();
@@ -97,7 +105,7 @@ static void expire(struct sb_orchestrator *o)
         if (undecided && past(c->card.approve_by, c->approve_by_mono, wall, mono))
             sb_o_move(o, c, SB_EV_EXPIRE, NULL, "nobody decided in time", NULL);
         else if (unstarted && past(c->card.execute_by, c->execute_by_mono, wall, mono))
-            sb_o_move(o, c, SB_EV_EXPIRE, NULL, "it was not started in time", NULL);
+            not_started(o, c);
     }
 }
 
@@ -124,11 +132,31 @@ static void record_sampler(struct sb_orchestrator *o, bool last)
     o->sampler_gaps = o->strip.log_gaps;
 }
 
+/* Time does not go back while nobody runs: what is open has as long as it had when the record was last written, at most. */
+static void begin_clock(struct sb_orchestrator *o)
+{
+    struct sb_entry last;
+    int64_t head = sb_ledger_head(o->ledger), wall = sb_origin_wall_ms(o->opt.origin), mono = sb_mono_ms();
+    if (head && !o->opt.origin->seeded && sb_ledger_entry(o->ledger, head, &last, NULL) == 0) {
+        o->clock_floor = last.ts;
+        sb_entry_release(&last);
+    }
+    for (size_t i = 0; i < o->cards_n && o->clock_floor > wall; i++) {
+        o->cards[i]->approve_by_mono = mono + o->cards[i]->card.approve_by - o->clock_floor;
+        o->cards[i]->execute_by_mono = mono + o->cards[i]->card.execute_by - o->clock_floor;
+    }
+    for (size_t i = 0; i < o->resting_n && o->clock_floor > wall; i++) {
+        o->resting[i].approve_by_mono = mono + o->resting[i].row.approve_by - o->clock_floor;
+        o->resting[i].execute_by_mono = mono + o->resting[i].row.execute_by - o->clock_floor;
+    }
+}
+
 static void tick(struct sb_orchestrator *o)
 {
     int64_t now = sb_mono_ms();
     if (!o->connected && !o->connecting && !o->telemetry && now >= o->connect_again_ms)
         sb_o_start_connecting(o);
+    sb_o_tick_due(o);
     expire(o);
     sb_o_tick_anomalies(o);
     sb_o_tick_runs(o);
@@ -298,10 +326,11 @@ static void *orchestrator_main(void *arg)
     sb_o_start_connecting(o);
     while (!o->stopping) {
         struct sb_mail mail;
-        int64_t left = o->next_tick_ms - sb_mono_ms();
+        int64_t left = o->next_tick_ms - sb_mono_ms(), due = sb_o_until_due(o);
+        left = due < left ? due : left;
         if (sb_queue_wait(o->mail, &mail, left > 0 ? (int)left : 0))
             take_mail(o, &mail);
-        if (sb_mono_ms() >= o->next_tick_ms) {
+        if (sb_mono_ms() >= o->next_tick_ms || sb_o_until_due(o) == 0) {
             o->next_tick_ms = sb_mono_ms() + TICK_MS;
             tick(o);
         }
@@ -337,6 +366,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_policy(o);
     sb_o_free_history(o);
     sb_o_free_levels(o);
+    sb_o_free_due(o);
     sb_mask_close(o->mask);
     sb_o_free_search(o);
     sb_ledger_close(o->ledger);
@@ -400,8 +430,9 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         !(o->mask = sb_o_open_mask(o, err)) || sb_o_load_book(o, err) ||
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
+    begin_clock(o);
     record_start(o, opt);
-    if (opt->socket && !(o->porter = sb_porter_start(o, opt->state_dir, err)))
+    if (opt->socket && !(o->porter = sb_porter_start(o, opt->state_dir, opt->group, err)))
         goto fail;
     if (sb_thread_start(&o->thread, orchestrator_main, o, "sb-orchestrator", err)) {
         goto fail;

@@ -103,6 +103,7 @@ struct run {
     int64_t oldest_op_s; /* the same */
     int64_t started;    /* highest step whose intent is on the record */
     char waits[256];    /* what it waits for, as the seats were told */
+    int64_t opens_at;   /* wall: when the windows that policy waits for may be open, by its last answer; 0: it waits for none */
     int owed;           /* an event that could not be recorded, and is tried again; -1 none */
     char owed_note[256];
     bool unsent;        /* an intent was refused: whether it is on the record all the same is not known */
@@ -128,6 +129,7 @@ struct held_card {
 struct held_case {
     struct sb_case case_;
     bool consulting; /* a specialist is at work for it */
+    bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
 
@@ -139,6 +141,11 @@ struct resting {
     bool simulated, here; /* here: it is for the deployment of this name */
     bool unread;          /* its entries could not be read, and the seats were told */
     int64_t approve_by_mono, execute_by_mono;
+};
+
+struct resting_case {
+    char *id;
+    bool read_only; /* as in struct held_case: the entries do not say it */
 };
 
 struct held_anomaly {
@@ -163,6 +170,25 @@ struct survey {
 struct operation {
     int64_t seconds; /* 0: nothing runs */
     char what[120], member[128];
+};
+
+/* ---- recurring.c: what is done by the wall clock ---- */
+
+/* How a schedule acts: as this and its name. */
+#define SB_O_SCHEDULE "schedule:"
+#define SB_O_RUN_NAME (sizeof SB_O_SCHEDULE + SB_SCHEDULE_NAME_MAX)
+
+struct recurring {
+    const struct sb_schedule *schedule;
+    struct sb_ran ran;
+    char *last_case; /* of its last run; NULL: there was none */
+    bool unsure;     /* an append failed: whether the run is on the record is not known */
+};
+
+/* One run of a schedule. */
+struct sb_o_planned {
+    const char *event; /* "schedule:nightly" */
+    int64_t at, missed;
 };
 
 struct sb_orchestrator {
@@ -202,7 +228,7 @@ struct sb_orchestrator {
     size_t resting_n, resting_found;
     struct held_case **cases;
     size_t cases_n, case_found;
-    char **resting_cases;        /* ids of open cases with a card that rests */
+    struct resting_case *resting_cases; /* open ones with a card that rests */
     size_t resting_cases_n, resting_case_found;
     struct held_anomaly **anomalies;
     size_t anomalies_n;
@@ -226,6 +252,14 @@ struct sb_orchestrator {
     struct survey survey;
     bool surveying;
     bool ledger_was_ok;
+    struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
+    struct sb_due_list runs_due; /* schedules by name */
+    struct recurring *recurring;
+    size_t recurring_n;
+    bool recurring_loaded;
+    int64_t recurring_again_ms;
+    int64_t clock_wall, clock_mono; /* both clocks at the last look; 0: there was none */
+    int64_t clock_floor;      /* wall: of the newest entry when this owner began; 0: there was none, or a seed makes the clock */
     int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
 };
 
@@ -300,6 +334,12 @@ struct held_card *sb_o_wake_card(struct sb_orchestrator *o, const char *id);
 struct held_case *sb_o_wake_case(struct sb_orchestrator *o, const char *id);
 void sb_o_tell_resting(struct sb_orchestrator *o, int64_t seat);
 void sb_o_free_rest(struct sb_orchestrator *o);
+
+/* How long until something is due by the wall clock, in milliseconds; and doing it. */
+int64_t sb_o_until_due(const struct sb_orchestrator *o);
+void sb_o_tick_due(struct sb_orchestrator *o);
+void sb_o_describe_schedules(const struct sb_orchestrator *o, struct sb_str *out); /* "; schedule nightly (...) runs ... next on ..." */
+void sb_o_free_due(struct sb_orchestrator *o);
 
 /* ---- seat.c ---- */
 
@@ -378,7 +418,8 @@ const char *sb_o_action_kind(const struct sb_card *c); /* "index.create": as pol
 
 /* Asks policy about a card, records the verdict on it. extra: an approval under way that is not on the card yet (its
  * principal), or NULL. Returns the decision, or -1. Where nothing is missing that a person could give (a window is closed, a
- * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow. */
+ * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow.
+ * What policy lets go by itself is a "require" for a card that needs a person, until one has approved it. */
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err);
 
@@ -422,11 +463,13 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
 void sb_o_answer_decision(struct sb_orchestrator *o, const struct seat *s, int type, int64_t seq, const char *id, struct held_card *c, const char *more, struct sb_err *err);
 /* What stands in the way of a decision that leads to a change: -1 with err. */
 int sb_o_may_act(const struct sb_orchestrator *o, const struct held_card *c, struct sb_err *err);
-/* 1: the key is another, and what that means is being looked at: the answer comes then, by sb_o_edit_advised. */
+/* 1: key or options are others, and what that means is being looked at: the answer comes then, by sb_o_edit_advised. */
 int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_err *err);
-/* said: what the Index Optimizer says of the new key; it loses its content. err with a code: it could not say anything. */
+/* said: what the Index Optimizer says of the new key or options; it loses its content. err with a code: it could not say anything. */
 void sb_o_edit_advised(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_edit *e, struct sb_card *said, struct sb_err *err);
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text);
+/* The same by a schedule: the case it is recorded as, the caller's to free. NULL with err: nothing was recorded as far as is known. */
+char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
 
@@ -434,9 +477,9 @@ void sb_o_tick_anomalies(struct sb_orchestrator *o);
 int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *name,
                        const struct held_anomaly *anomaly, struct sb_err *err);
 
-/* Has the Index Optimizer say what an edited key serves, and then makes the edit: sb_o_edit_advised. */
-int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e, const char *key,
-                      struct sb_err *err);
+/* Has the Index Optimizer say what the key and options of an edited card serve, and then makes the edit: sb_o_edit_advised. */
+int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e,
+                      const struct sb_card *fresh, struct sb_err *err);
 
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
@@ -575,7 +618,8 @@ json_t *sb_o_health(const struct sb_orchestrator *o);
 /* ---- attach.c ---- */
 
 struct sb_porter;
-struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, struct sb_err *err);
+/* group: whose members may join; NULL: only this user. */
+struct sb_porter *sb_porter_start(struct sb_orchestrator *o, const char *state_dir, const char *group, struct sb_err *err);
 void sb_porter_stop(struct sb_porter *p); /* after the orchestrator's thread has said goodbye */
 void sb_porter_free(struct sb_porter *p); /* when nobody posts any more */
 

@@ -205,6 +205,8 @@ static void carry_out(struct sb_orchestrator *o, struct held_card *card, unsigne
         int decision = sb_o_gate(o, card, "gate", actor, NULL, false, NULL);
         enum sb_event next = decision == SB_ALLOW ? SB_EV_ALLOW : decision == SB_REQUIRE ? SB_EV_REQUIRE : SB_EV_DENY;
         const char *why = decision < 0 ? "the verdict could not be recorded" : decision == SB_ALLOW ? "policy allows it" : decision == SB_REQUIRE ? "policy wants it approved" : "policy denies it";
+        if (decision == SB_REQUIRE && card->card.needs_person && card->card.policy.decision == SB_ALLOW)
+            why = "policy would let it go by itself, but it was asked for from a read-only console: a person approves it";
         sb_o_move(o, card, next, NULL, why, NULL);
     }
     if ((effects & SB_DO_HOLD) && !(effects & (SB_DO_UNDO | SB_DO_ABORT)) && card->card.state == SB_FAILED)

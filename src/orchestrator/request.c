@@ -4,8 +4,12 @@
  * table, so that a hand-off can say why. */
 #include "private.h"
 
+#include <signalbox/base/hook.h>
+
 #include <inttypes.h>
 #include <string.h>
+
+#define KNOWS "It knows: the speed of a collection, indexes to create, anomalies, and the state of the cluster."
 
 /* What has to hold for a route to be taken. */
 enum condition { ALWAYS, HAS_NAMESPACE, HAS_KEY, IS_CODE, IS_LOAD, IS_OTHER };
@@ -45,8 +49,18 @@ static const struct route *find_route(int intent, const struct sb_slots *slots, 
 
 /* ---- records of a case ---- */
 
+/* The body of a request: of a schedule's, this is what says that it was run. */
+static json_t *request_body(json_t *case_, const struct sb_o_planned *planned)
+{
+    char at[SB_TIME_LEN + 1];
+    if (!planned)
+        return json_pack("{s:o}", "case", case_);
+    sb_time_format(at, planned->at);
+    return json_pack("{s:o,s:s,s:s,s:I}", "case", case_, "event", planned->event, "planned", at, "missed", (json_int_t)planned->missed);
+}
+
 static struct held_case *open_case(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor,
-                                   struct held_anomaly *a, struct sb_err *err)
+                                   struct held_anomaly *a, const struct sb_o_planned *planned, struct sb_err *err)
 {
     struct held_case *c = sb_o_new_case(o);
     struct sb_case fresh = {.opened_at = sb_origin_wall_ms(o->opt.origin)};
@@ -66,7 +80,7 @@ static struct held_case *open_case(struct sb_orchestrator *o, const char *text, 
         return NULL;
     }
     sb_case_release(&fresh);
-    if (sb_o_record(o, SB_ENTRY_REQUEST, actor, &(struct refs){.case_ = c, .anomaly = a}, json_pack("{s:o}", "case", json), err)) {
+    if (sb_o_record(o, SB_ENTRY_REQUEST, actor, &(struct refs){.case_ = c, .anomaly = a}, request_body(json, planned), err)) {
         sb_case_release(&c->case_);
         o->cases_n--;
         free(c);
@@ -121,6 +135,7 @@ static void describe_status(const struct sb_orchestrator *o, struct sb_str *out)
             sb_str_addf(out, " (%" PRId64 " s behind)", m->lag_s);
     }
     sb_str_addf(out, "; %zu %s going on, %zu open %s", going_on, going_on == 1 ? "anomaly" : "anomalies", open, open == 1 ? "card" : "cards");
+    sb_o_describe_schedules(o, out);
 }
 
 /* The anomaly that is going on about this collection, or about anything when none is named. */
@@ -163,8 +178,10 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
 {
     const struct sb_reading_of *r = &c->case_.reading;
     struct held_anomaly *a = r->intent == SB_INTENT_ANOMALY_INVESTIGATE || r->intent == SB_INTENT_INDEX_REVIEW ? current_anomaly(o, r->slots.ns) : NULL;
-    if (r->intent == SB_INTENT_NONE)
-        sb_fail(err, SB_EINPUT, "That is not something this console can act on. It knows: the speed of a collection, indexes to create, anomalies, and the state of the cluster.");
+    if (r->intent == SB_INTENT_NONE && r->foreign)
+        sb_fail(err, SB_EINPUT, "That is %s, not something this console can act on: it works on the deployment. " KNOWS, r->foreign);
+    else if (r->intent == SB_INTENT_NONE)
+        sb_fail(err, SB_EINPUT, "That was not understood: say it in other words. " KNOWS);
     if (r->intent == SB_INTENT_NONE)
         return NULL;
     char *key = NULL;
@@ -203,29 +220,42 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
     return answer;
 }
 
+/* Takes a request as far as it goes at once. Returns a sentence for who asked, or NULL: then err says what is wrong, or a
+ * specialist is at work. read_only: who asked may only look. *c: its case; NULL: there is none. */
+static char *take_request(struct sb_orchestrator *o, const char *text, const struct sb_actor *actor, bool read_only, const struct sb_o_planned *planned,
+                          struct held_case **c, struct sb_err *err)
+{
+    struct sb_reading_of reading = {0};
+    char why[512], *answer = NULL;
+    *c = NULL;
+    if (!text || text[strspn(text, " \t\r\n")] == '\0') {
+        sb_fail(err, SB_EINPUT, "an empty request");
+    } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, err) == 0 &&
+               (*c = open_case(o, text, actor->principal, actor, NULL, planned, err))) {
+        (*c)->read_only = read_only || sb_server_read_only(o->opt.server);
+        if (planned)
+            sb_hook("schedule.run.recorded");
+        int decision = record_reading(o, *c, &reading, err) ? -1 : sb_o_gate_request(o, *c, actor, why, sizeof why, err);
+        if (decision == SB_DENY)
+            sb_fail(err, SB_EPOLICY, "policy refuses this request: %s", why);
+        else if (decision >= 0 && reading.slots.ns && !known_namespace(o, reading.slots.ns))
+            sb_fail(err, SB_EINPUT, "there is no collection %s; known are %s%s%s", reading.slots.ns, o->namespaces_n ? o->namespaces[0] : "none",
+                    o->namespaces_n > 1 ? ", " : "", o->namespaces_n > 1 ? o->namespaces[1] : "");
+        else if (decision >= 0)
+            answer = follow(o, *c, err);
+    }
+    sb_record_release(&sb_reading_of_schema, &reading);
+    return answer;
+}
+
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text)
 {
     struct sb_err err = SB_ERR_INIT;
     struct seat *s = sb_o_seat(o, seat);
-    struct sb_reading_of reading = {0};
-    struct held_case *c = NULL;
-    char why[512], *answer = NULL;
+    struct held_case *c;
     if (!s)
         return;
-    if (!text || text[strspn(text, " \t\r\n")] == '\0') {
-        sb_fail(&err, SB_EINPUT, "an empty request");
-    } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, &err) == 0 &&
-               (c = open_case(o, text, s->actor.principal, &s->actor, NULL, &err)) && record_reading(o, c, &reading, &err) == 0) {
-        int decision = sb_o_gate_request(o, c, &s->actor, why, sizeof why, &err);
-        if (decision == SB_DENY)
-            sb_fail(&err, SB_EPOLICY, "policy refuses this request: %s", why);
-        else if (decision >= 0 && reading.slots.ns && !known_namespace(o, reading.slots.ns))
-            sb_fail(&err, SB_EINPUT, "there is no collection %s; known are %s%s%s", reading.slots.ns, o->namespaces_n ? o->namespaces[0] : "none",
-                    o->namespaces_n > 1 ? ", " : "", o->namespaces_n > 1 ? o->namespaces[1] : "");
-        else if (decision >= 0)
-            answer = follow(o, c, &err);
-    }
-    sb_record_release(&sb_reading_of_schema, &reading);
+    char *answer = take_request(o, text, &s->actor, s->read_only, NULL, &c, &err);
     if (err.code == SB_OK && !answer && c) { /* a specialist is at work */
         c->reply_seat = seat;
         c->reply_seq = seq;
@@ -235,6 +265,24 @@ void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const ch
         close_case(o, c, err.code != SB_OK ? err.msg : answer ? answer : "");
     sb_o_answer(o, seat, seq, &err, NULL, c ? c->case_.id : NULL, "%s", answer ? answer : "");
     free(answer);
+}
+
+char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    struct sb_actor actor = {.principal = (char *)(uintptr_t)planned->event};
+    struct held_case *c;
+    char *answer = take_request(o, text, &actor, false, planned, &c, &why), *id = c ? sb_format("%s", c->case_.id) : NULL;
+    if (c && (why.code != SB_OK || answer)) /* else a specialist is at work */
+        close_case(o, c, why.code != SB_OK ? why.msg : answer);
+    if (c && why.code != SB_OK)
+        sb_o_notice(o, SB_MEDIUM, "%s, %s: %s", planned->event, c->case_.id, why.msg);
+    if (c && !id)
+        sb_fail_nomem(err);
+    else if (!c)
+        *err = why;
+    free(answer);
+    return id;
 }
 
 /* ---- anomalies ---- */
@@ -251,7 +299,7 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_actor detector = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_ANOMALY_DETECTOR)};
-    struct held_case *c = open_case(o, a->anomaly.title, detector.principal, &detector, a, &err);
+    struct held_case *c = open_case(o, a->anomaly.title, detector.principal, &detector, a, NULL, &err);
     if (!c)
         return;
     struct sb_reading_of reading = {.intent = SB_INTENT_ANOMALY_INVESTIGATE, .confidence_ppm = 1000000};

@@ -113,7 +113,7 @@ static size_t resting_case_at(struct sb_orchestrator *o, const char *id)
     size_t at = o->resting_case_found;
     for (size_t i = 0; id && i < o->resting_cases_n; i++, at++) {
         at = at < o->resting_cases_n ? at : 0;
-        if (sb_streq(o->resting_cases[at], id))
+        if (sb_streq(o->resting_cases[at].id, id))
             return o->resting_case_found = at;
     }
     return o->resting_cases_n;
@@ -125,8 +125,14 @@ bool sb_o_rest_case(struct sb_orchestrator *o, struct held_case *c)
     bool rests = false;
     for (size_t i = 0; i < c->case_.cards_n && !rests; i++)
         rests = sb_o_rests(o, c->case_.cards[i]);
-    if (!rests || c->case_.closed_at || c->consulting || c->reply_seat || sb_strs_push(&o->resting_cases, &o->resting_cases_n, c->case_.id))
+    struct resting_case *r = rests && !c->case_.closed_at && !c->consulting && !c->reply_seat ? SB_PUSH(o->resting_cases) : NULL;
+    if (!r)
         return false;
+    r->read_only = c->read_only;
+    if (sb_str_set(&r->id, c->case_.id)) {
+        o->resting_cases_n--;
+        return false;
+    }
     sb_o_forget_case(o, c);
     return true;
 }
@@ -148,7 +154,8 @@ struct held_case *sb_o_wake_case(struct sb_orchestrator *o, const char *id)
         return NULL;
     }
     c->case_ = case_;
-    free(o->resting_cases[at]);
+    c->read_only = o->resting_cases[at].read_only;
+    free(o->resting_cases[at].id);
     memmove(&o->resting_cases[at], &o->resting_cases[at + 1], (o->resting_cases_n - at - 1) * sizeof o->resting_cases[0]);
     o->resting_cases_n--;
     return c;
@@ -171,7 +178,7 @@ void sb_o_free_rest(struct sb_orchestrator *o)
     for (size_t i = 0; i < o->resting_n; i++)
         release(&o->resting[i]);
     for (size_t i = 0; i < o->resting_cases_n; i++)
-        free(o->resting_cases[i]);
+        free(o->resting_cases[i].id);
     free(o->resting);
     free(o->resting_cases);
 }

@@ -118,7 +118,7 @@ int sb_o_approver(struct sb_orchestrator *o, const struct sb_card *c, const stru
     memset(a, 0, sizeof *a);
     bool is_signed = d->statement && d->signature;
     if (o->opt.approvers && !is_signed)
-        return sb_fail(err, SB_EPOLICY, "this is signed here: signalbox cards %s %s --hash %s --sign KEY", what, c->id, c->hash);
+        return sb_fail(err, SB_EPOLICY, "this is signed here: signalbox cards %s %s --hash %s --sign KEY, or set signing_key in the config of a console", what, c->id, c->hash);
     if (!o->opt.approvers)
         return is_signed ? sb_fail(err, SB_EPOLICY, "the signature cannot be checked: the config names no approval_signers") : by_seat(o, c, s, what, a, err);
     if (!(a->statement = read_statement(d->statement, err)))

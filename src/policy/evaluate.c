@@ -121,7 +121,7 @@ static int decide(struct sb_run *r)
     if (no) { /* waiting alone would not help */
         while (r->out->waits_for_n)
             free(r->out->waits_for[--r->out->waits_for_n]);
-        r->out->waits_until = 0;
+        sb_run_forget_wait(r);
     }
     return 0;
 }

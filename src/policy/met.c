@@ -221,6 +221,13 @@ static int compare_checks(struct sb_run *r)
     return 0;
 }
 
+void sb_run_forget_wait(struct sb_run *r)
+{
+    r->out->waits_until = 0;
+    free(r->out->waits_until_local);
+    r->out->waits_until_local = NULL;
+}
+
 /* Nothing but windows is missing: which, and until when at least. */
 static int note_wait(struct sb_run *r)
 {
@@ -228,16 +235,22 @@ static int note_wait(struct sb_run *r)
     bool known = true;
     for (size_t i = 0; i < json_array_size(r->why.missing_windows); i++) {
         const char *name = json_string_value(json_array_get(r->why.missing_windows, i));
-        const char *next = sb_json_str(json_object_get(calendar, name), "next");
+        const json_t *state = json_object_get(calendar, name);
+        const char *next = sb_json_str(state, "next"), *local = sb_json_str(state, "next_local"), *tz = sb_json_str(state, "tz");
         int64_t at;
         if (sb_strs_push(&r->out->waits_for, &r->out->waits_for_n, name))
             return -1;
         known = known && next && sb_time_parse(next, strlen(next), &at) == 0;
-        if (known && at > r->out->waits_until)
-            r->out->waits_until = at;
+        if (!known || at <= r->out->waits_until)
+            continue;
+        r->out->waits_until = at;
+        free(r->out->waits_until_local);
+        r->out->waits_until_local = local && tz ? sb_format("%.40s (%.64s)", local, tz) : NULL;
+        if (local && tz && !r->out->waits_until_local)
+            return -1;
     }
     if (!known)
-        r->out->waits_until = 0;
+        sb_run_forget_wait(r);
     return 0;
 }
 

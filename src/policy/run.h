@@ -36,6 +36,9 @@ int sb_run_require(struct sb_run *r, size_t rule, bool *unknown);
 /* 1 everything that is required is there, 0 not, -1 out of memory. Fills in what is missing. */
 int sb_run_met(struct sb_run *r);
 
+/* Until when is not said after all. */
+void sb_run_forget_wait(struct sb_run *r);
+
 /* True when several such cards may be approved at once. To be asked once the decision is made. */
 bool sb_run_batch(const struct sb_run *r);
 

@@ -404,6 +404,7 @@ static void write_tree(const struct sim_build *b, struct sim_member *m)
     for (unsigned i = 0; c && i < c->indexes; i++)
         if (ours(b, c->index[i]))
             bytes += (double)c->index[i]->key_bytes * 1.2;
+    m->n.bytes_evicted += (int64_t)bytes; /* each page as it is filled */
     sim_store_write(m, bytes);
     if (c)
         sim_store_cold(c, bytes);
@@ -440,9 +441,12 @@ static int advance(struct sim *s, struct sim_build *b, struct sim_member *m, str
         show(p, "inserting keys from external sorter into index", done, p->keys);
     } else if (p->phase == INSERT) {
         sim_build_log_inserted(m, b->uuid, b->ns, b->names->bson, p->keys, s->now - p->from);
-        m->n.wt_inserts += p->keys;
+        m->n.wt_bulk_inserts += p->keys;
         write_tree(b, m);
         p->phase = READY;
+        m->n.lock_shared++; /* for the rest of what was written beside it */
+        if (sim_primary(s))
+            sim_primary(s)->n.build_votes++;
         if (p->running) { /* it waits: no core, no progress */
             p->running->takes_core = false;
             p->running->msg[0] = '\0';

@@ -48,6 +48,7 @@ int64_t sim_wait_lock(const struct sim_member *m, const struct sim_coll *c)
 
 int64_t sim_lock_exclusive(struct sim_member *m, struct sim_coll *c, int64_t us)
 {
+    m->n.lock_exclusive++;
     int64_t from = m->sim->now > c->locked_until_us ? m->sim->now : c->locked_until_us;
     for (const struct sim_snapshot *x = m->snapshots; x; x = x->next)
         if (x->to_us > from && strcmp(x->ns, c->ns) == 0)

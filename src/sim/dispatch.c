@@ -243,8 +243,10 @@ static int read_concern(struct sim_call *c)
     if (sim_arg_doc(c, "readConcern", &rc))
         return -1;
     c->op.has_read_concern = (c->cmd->flags & SIM_READ_CONCERN) != 0;
-    if (!rc)
+    if (!rc) {
+        c->m->n.read_concern[c->in_txn][0] += c->op.has_read_concern;
         return 0;
+    }
     struct sim_val level = sim_find(rc, "level"), after = sim_find(rc, "afterClusterTime");
     static const char *const levels[] = {"local", "available", "majority", "linearizable", "snapshot"};
     size_t i = 0;
@@ -258,6 +260,7 @@ static int read_concern(struct sim_call *c)
     if (after.type == BSON_TYPE_TIMESTAMP)
         sim_catch_up(c->s, c->m, (uint64_t)sim_i64(after.p));
     c->op.read_concern = level.type ? rc : NULL;
+    c->m->n.read_concern[c->in_txn][level.type ? i + 1 : 0] += c->op.has_read_concern;
     return 0;
 }
 
@@ -360,6 +363,7 @@ static void account(struct sim_call *c, const uint8_t *reply)
     struct sim_counters *n = &c->m->n;
     n->command_total[i]++;
     n->command_failed[i] += c->fail.code != 0;
+    n->mirrored += c->m->primary && (c->cmd->flags & SIM_MIRRORED) != 0;
     if (!(c->cmd->flags & SIM_OWN_COUNTER))
         n->op[SIM_OP_COMMAND]++;
     c->op.reslen = reply ? (int64_t)sim_doc_len(reply) + 21 : 0;

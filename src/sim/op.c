@@ -302,6 +302,7 @@ static void count_work(struct sim_op *op)
         n->txn_rollbacks++;
     }
     count_side_writes(op);
+    n->wt_cursors += op->counts_write ? 8 : 3; /* of a collection and an index; of all its indexes, the oplog and sessions too */
     n->wt_cursor_searches += 1 + (op->in_order ? 0 : op->docs);
     n->wt_cursor_nexts += op->keys + op->docs;
     n->wt_inserts += op->work.docs_written + op->work.keys_written;

@@ -205,7 +205,13 @@ static void put_lock(struct sim_w *w, const char *name, int64_t r, int64_t wr)
 static void put_collection_lock(struct sim_w *w, const struct sim_counters *n)
 {
     sim_w_doc(w, "Collection");
-    put_wait(w, "acquireCount", "w", n->lock_w);
+    sim_w_doc(w, "acquireCount");
+    sim_w_i64(w, "w", n->lock_w); /* reads take none since 5.0 */
+    if (n->lock_shared)
+        sim_w_i64(w, "R", n->lock_shared);
+    if (n->lock_exclusive)
+        sim_w_i64(w, "W", n->lock_exclusive);
+    sim_w_end(w);
     if (n->lock_waits) {
         put_wait(w, "acquireWaitCount", "w", n->lock_waits);
         put_wait(w, "timeAcquiringMicros", "w", n->lock_wait_us);
@@ -432,6 +438,11 @@ static void put_transactions(struct sim_call *c)
     sim_w_end(w);
 }
 
+static void put_read_concerns(struct sim_call *c)
+{
+    sim_put_read_concerns(c->reply, c->m);
+}
+
 static void put_wired_tiger(struct sim_call *c)
 {
     sim_put_wired_tiger(c->reply, c->m);
@@ -462,7 +473,7 @@ static const struct {
     {"electionMetrics", put_elections}, {"extra_info", put_extra_info}, {"flowControl", put_flow_control}, {"globalLock", put_global_lock},
     {"locks", put_locks}, {"logicalSessionRecordCache", put_sessions}, {"network", put_network}, {"opLatencies", put_latencies},
     {"opcounters", put_opcounters}, {"opcountersRepl", put_opcounters_repl}, {"oplogTruncation", put_oplog_truncation},
-    {"queues", put_queues}, {"repl", put_repl},
+    {"queues", put_queues}, {"readConcernCounters", put_read_concerns}, {"repl", put_repl},
     {"security", put_security}, {"storageEngine", put_storage_engine}, {"transactions", put_transactions}, {"wiredTiger", put_wired_tiger},
     {"mem", put_mem}, {"metrics", put_metrics},
 };
@@ -491,5 +502,7 @@ int sim_cmd_server_status(struct sim_call *c)
         if (asked.type ? sim_truth(asked) : !none)
             sections[i].put(c);
     }
+    if (sim_truth(sim_arg(c, "mirroredReads"))) /* only for who asks */
+        sim_put_mirrored_reads(w, c->m);
     return 0;
 }

@@ -195,6 +195,7 @@ static void evict_dirty(struct sim_member *m)
     if (bytes < k->page_bytes)
         return;
     m->n.evicted_dirty += (int64_t)(sim_store_clean(m, bytes / m->dirty_bytes) + sb_rng_unit(&m->rng));
+    m->n.bytes_evicted += (int64_t)bytes;
     sim_store_write(m, bytes);
 }
 
@@ -206,6 +207,7 @@ static int64_t evict_himself(struct sim_member *m, double bytes)
     double written = fmin(pages * k->page_bytes, m->dirty_bytes);
     if (written > 0)
         sim_store_clean(m, written / m->dirty_bytes);
+    m->n.bytes_evicted += (int64_t)written;
     sim_store_write(m, written);
     m->n.app_evictions += (int64_t)pages;
     m->n.app_evicted_dirty += (int64_t)pages;

@@ -5,7 +5,7 @@
 
 #include <signalbox/base/compiler.h>
 
-#define SETS 4096
+#define SETS 16384
 #define WAYS 4
 
 /* A command longer than this is not held with its envelope: its shape is then unknown. */
@@ -144,7 +144,8 @@ static bool inside(int64_t write_ms, const struct sb_slow_op *envelope)
         return true;
     if (write_ms > envelope->at_ms)
         return false;
-    return envelope->duration_ms < 0 || envelope->at_ms - write_ms <= envelope->duration_ms;
+    /* both moments and the duration are cut to milliseconds, so they may be one apart */
+    return envelope->duration_ms < 0 || envelope->at_ms - write_ms <= envelope->duration_ms + 1;
 }
 
 void sb_envelopes_write(struct sb_envelopes *e, const struct sb_slow_op *op)

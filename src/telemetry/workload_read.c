@@ -90,6 +90,7 @@ uint64_t sb_work_quantile(const struct sb_work *work, double q)
         seen += e->fine[i];
         if (seen >= rank) {
             uint64_t v = sb_fine_value(i);
+            v = v > e->min_ms ? v : e->min_ms; /* the middle of a bucket may lie beyond all that was in it */
             return v < work->sums.max_ms ? v : work->sums.max_ms;
         }
     }

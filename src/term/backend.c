@@ -72,20 +72,25 @@ static bool inside(const char *variable, const char *value)
 }
 
 /* OSC 52 as it is, and once more for what may stand between us and the terminal: tmux takes the first where set-clipboard is
- * on, and hands the second on where allow-passthrough is; screen hands on strings of its own, no longer than SCREEN_PIECE. A
- * multiplexer ignores what it does not take, and the same text twice is the same clipboard. */
-static void copy_sequences(struct sb_str *out, const char *coded)
+ * on, and hands the second on where allow-passthrough is; the same text twice is the same clipboard. GNU screen takes only
+ * strings of its own, no longer than SCREEN_PIECE: of any other it shows as text what goes beyond. Where STY says that it is
+ * screen, it gets nothing else; where TERM alone does (it may be a tmux on the other side of ssh) it gets both. True: a
+ * screen may have shown some of it. */
+static bool copy_sequences(struct sb_str *out, const char *coded)
 {
-    bool tmux = inside("TMUX", NULL), screen = !tmux && inside("TERM", "screen");
-    sb_str_addf(out, "\x1B]52;c;%s\a", coded);
+    bool sty = inside("STY", NULL), tmux = inside("TMUX", NULL), screen = !tmux && (sty || inside("TERM", "screen"));
+    bool plain = !screen || !sty;
+    if (plain)
+        sb_str_addf(out, "\x1B]52;c;%s\a", coded);
     if (tmux)
         sb_str_addf(out, "\x1BPtmux;\x1B\x1B]52;c;%s\a\x1B\\", coded);
     if (!screen)
-        return;
+        return sty;
     sb_str_adds(out, "\x1BP\x1B]52;c;\x1B\\");
     for (size_t n = strlen(coded), at = 0; at < n; at += SCREEN_PIECE)
         sb_str_addf(out, "\x1BP%.*s\x1B\\", SCREEN_PIECE, coded + at);
     sb_str_adds(out, "\x1BP\a\x1B\\");
+    return plain;
 }
 
 bool sb_backend_copy(struct sb_backend *b, const void *text, size_t n)
@@ -98,10 +103,11 @@ bool sb_backend_copy(struct sb_backend *b, const void *text, size_t n)
     EVP_EncodeBlock(coded, text, (int)n);
     struct sb_str out;
     sb_str_init(&out);
-    copy_sequences(&out, (const char *)coded);
-    bool ok = sb_str_ok(&out);
+    bool shown = copy_sequences(&out, (const char *)coded), ok = sb_str_ok(&out);
     if (ok)
         b->kind->send(b, out.p, out.len);
+    if (ok && shown)
+        sb_backend_forget(b);
     sb_str_release(&out);
     free(coded);
     return ok;

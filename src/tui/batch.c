@@ -77,7 +77,7 @@ static bool one_refused(const struct sb_tui *t, const struct held_card *first, c
     } else if (stale) {
         snprintf(out, WHY, "%.20s rests on a stale fact, %.120s: it is approved by itself, or measured anew.", c->id, stale->what ? stale->what : "?");
     } else {
-        return false;
+        return decision_ruled_out(t, SB_ACT_APPROVE, c, out);
     }
     return true;
 }
@@ -123,6 +123,18 @@ bool batch_refused(const struct sb_tui *t, char out[WHY])
     const struct held_card *held[BATCH_MOST];
     size_t n;
     return !marked_cards(t, held, &n, out) || any_refused(t, held, n, out);
+}
+
+bool batch_ruled_out(const struct sb_tui *t)
+{
+    const struct pane *p = &t->pane[PANE_APPROVALS];
+    char why[WHY];
+    for (size_t i = 0; i < p->marked_n; i++) {
+        const struct held_card *held = find_card(t, p->marked[i]);
+        if (held && held->card && decision_ruled_out(t, SB_ACT_APPROVE, held->card, why))
+            return true;
+    }
+    return false;
 }
 
 /* ---- the question ---- */

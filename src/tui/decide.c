@@ -78,7 +78,19 @@ bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
     return decision_refused(t, action, card_in_focus(t), out) || (batch && batch_refused(t, out));
 }
 
+bool offered(const struct sb_tui *t, enum sb_action action)
+{
+    char why[512];
+    const struct sb_card *c = card_in_focus(t);
+    return c && !decision_ruled_out(t, action, c, why) && !(action == SB_ACT_APPROVE && batch_meant(t) && batch_ruled_out(t));
+}
+
 bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512])
+{
+    return decision_ruled_out(t, action, c, out) || (c && action == SB_ACT_APPROVE && top_view_of(t)->kind == VIEW_CARD && unread(t, c, out));
+}
+
+bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512])
 {
     if (!(sb_actions[action].flags & SB_DANGEROUS))
         return false;
@@ -109,9 +121,7 @@ bool decision_refused(const struct sb_tui *t, enum sb_action action, const struc
         snprintf(out + n, 512 - n, ".");
         return true;
     }
-    if (event == SB_EV_APPROVE && not_by_you(t, c, out))
-        return true;
-    return event == SB_EV_APPROVE && top_view_of(t)->kind == VIEW_CARD && unread(t, c, out);
+    return event == SB_EV_APPROVE && not_by_you(t, c, out);
 }
 
 static void post(struct sb_tui *t, int ask, const struct sb_card *c, const char *reason, struct sb_effects *fx)

@@ -42,6 +42,22 @@ void fmt_when(char out[TEXT_MAX], int64_t ms, int64_t now)
         snprintf(out, TEXT_MAX, "%.10s %.5s", text, text + 11);
 }
 
+#define NEAR_MS (6 * INT64_C(86400000)) /* the day of the week says which day it is */
+
+void fmt_opening(char out[TEXT_MAX], const char *local, int64_t left)
+{
+    const char *zone = strchr(local, '('), *place = strrchr(local, '/');
+    if (strlen(local) < 20 || !zone) {
+        snprintf(out, TEXT_MAX, "%s", local);
+        return;
+    }
+    zone = place > zone ? place + 1 : zone + 1; /* of Europe/Berlin its last word */
+    if (left < NEAR_MS)
+        snprintf(out, TEXT_MAX, "%.3s %.5s %.*s", local, local + 15, (int)strcspn(zone, ")"), zone);
+    else
+        snprintf(out, TEXT_MAX, "%.16s %.*s", local + 4, (int)strcspn(zone, ")"), zone);
+}
+
 void fmt_left(char out[TEXT_MAX], int64_t ms)
 {
     if (ms >= 0 && ms < 1000)

@@ -13,6 +13,7 @@
 #define BESIDE_ROWS 8
 #define DETAIL_ROWS 30  /* and this high, what is selected is shown in full */
 #define STATUS_MOST 4   /* lines of a long message */
+#define REST_MS 150     /* longer than a held key takes from one row to the next, shorter than a person waits */
 
 /* ---- layout ---- */
 
@@ -108,6 +109,37 @@ static void start(struct sb_tui *t, struct sb_page *p, const char *box, int marg
     sb_page_start(p, sb_layout_at(&t->frame.layout, box).w - margin, t->ascii);
 }
 
+/* How long it still is until the selection counts as resting; 0: it rests. A clock that was set back ends the rest. */
+static int64_t rest_ms(const struct sb_tui *t)
+{
+    int64_t since = gap(t->moved_at, t->wall);
+    return t->moving && since >= 0 && since < REST_MS ? REST_MS - since : 0;
+}
+
+/* The page beside the panes. While the selection moves on, that of the row before stays and its heading says so: a move
+ * is a small frame on a slow line, and the page follows as a frame of its own. */
+static void make_detail(struct sb_tui *t)
+{
+    struct frame *f = &t->frame;
+    struct sb_rect at = sb_layout_at(&f->layout, "detail");
+    char buf[24];
+    const char *id = pane_row_id(t, t->focus, t->pane[t->focus].index, buf);
+    if (at.w <= 0) {
+        set_text(&f->detail_of, NULL);
+        return;
+    }
+    bool same = f->detail_pane == t->focus && sb_streq(f->detail_of, id);
+    f->detail_stays = rest_ms(t) && f->detail_of && !same && f->detail.width == at.w - 2;
+    if (!f->detail_stays) {
+        set_text(&f->detail_of, id);
+        f->detail_pane = t->focus;
+        start(t, &f->detail, "detail", 2);
+        view_detail(t, &f->detail);
+    }
+    start(t, &f->detail_title, "detail", 0);
+    view_detail_title(f->detail_pane, f->detail_of, f->detail_stays, &f->detail_title);
+}
+
 static void make_panes(struct sb_tui *t, struct sb_effects *fx)
 {
     struct frame *f = &t->frame;
@@ -125,11 +157,7 @@ static void make_panes(struct sb_tui *t, struct sb_effects *fx)
     }
     f->lists = t->lists;
     audit_want(t, fx);
-    if (sb_layout_at(&f->layout, "detail").w > 0) {
-        start(t, &f->detail_title, "detail", 0);
-        start(t, &f->detail, "detail", 2);
-        view_detail(t, &f->detail_title, &f->detail);
-    }
+    make_detail(t);
 }
 
 static void make_tab(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p)
@@ -142,6 +170,7 @@ static void make_tab(const struct sb_tui *t, const struct sb_card *c, enum tab t
     case TAB_ROLLBACK: view_rollback(t, c, p); break;
     case TAB_WATCH: view_watch(t, c, p); break;
     case TAB_HISTORY: view_history(t, c, p); break;
+    case TAB_HANDOFFS: view_handoffs(t, c, p); break;
     case TABS: break;
     }
 }
@@ -240,6 +269,8 @@ static void make_view(struct sb_tui *t)
     struct frame *f = &t->frame;
     struct view *v = top_view(t);
     f->side_shown = false;
+    f->pages = t->pages;
+    set_text(&f->detail_of, NULL);
     start(t, &f->title, "title", 2);
     start(t, &f->tabs, "tabs", 2);
     start(t, &f->body, "body", 2);
@@ -328,7 +359,7 @@ void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
     f->w = w;
     f->h = h;
     f->cursor_x = f->cursor_y = -1;
-    f->box_shown = f->side_shown = false;
+    f->box_shown = f->side_shown = f->detail_stays = false;
     f->too_small = w < LEAST_W || h < LEAST_H;
     if (f->too_small) {
         too_small(t);
@@ -364,6 +395,7 @@ void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
 
 int64_t sb_tui_tick_in(const struct sb_tui *t)
 {
-    /* the clock in the header: the next full second */
-    return t->frame.too_small ? -1 : 1000 - (t->wall % 1000 + 1000) % 1000;
+    /* the clock in the header: the next full second; or the page that follows the selection */
+    int64_t clock = 1000 - (t->wall % 1000 + 1000) % 1000, rest = t->frame.detail_stays ? rest_ms(t) : 0;
+    return t->frame.too_small ? -1 : rest && rest < clock ? rest : clock;
 }

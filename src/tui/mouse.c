@@ -60,7 +60,7 @@ static void click_view(struct sb_tui *t, const struct sb_key *key)
     if (card && within(tabs, key)) {
         int tab = view_tab_at(t, card, v->tab, key->x - tabs.x - 1); /* the page stands one column in */
         if (tab >= 0)
-            v->tab = (enum tab)tab;
+            open_tab(t, (enum tab)tab);
     } else if (v->kind != VIEW_CARD && within(body, key)) {
         size_t row = f->body_top + (size_t)(key->y - body.y);
         if (row < f->body.row_n && f->body.row[row].link)

@@ -65,7 +65,7 @@ static void visit(struct sb_tui *t, const struct place *p, struct sb_effects *fx
     if (p->kind == VIEW_PANES)
         return;
     view_open(t, p->kind, p->id, fx);
-    top_view(t)->tab = p->tab;
+    open_tab(t, p->tab);
 }
 
 void place_go(struct sb_tui *t, int by, struct sb_effects *fx)

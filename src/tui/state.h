@@ -160,7 +160,7 @@ struct pane {
 };
 
 enum view_kind { VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES };
-enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TABS };
+enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
 
 struct view {
     enum view_kind kind;
@@ -263,6 +263,9 @@ struct frame {
     struct sb_page pane_title[PANES], pane[PANES];
     bool pane_shown[PANES];
     struct sb_page detail_title, detail; /* of what is selected, where there is room */
+    char *detail_of;                     /* the row that page is of; NULL: there is none */
+    int detail_pane;                     /* and its pane */
+    bool detail_stays;                   /* it is that of a row before: the selection has not come to rest */
     struct sb_page title, tabs, body, side; /* of an opened view; side: a second page where there is room */
     size_t body_top, side_top, body_rows;  /* body_rows: lines in sight, without those a message lies over */
     bool side_shown;
@@ -273,6 +276,7 @@ struct frame {
     bool box_shown;
     int cursor_x, cursor_y;
     uint64_t lists;                         /* of t->lists, when the rows of the panes were drawn */
+    uint64_t pages;                         /* of t->pages, when the page of the view was made */
 };
 
 /* How the panes stand: one alone, below one another, two by two, or three beside the ledger and what is selected. */
@@ -315,8 +319,11 @@ struct sb_tui {
     int focus; /* enum pane_id */
     bool zoomed;
     int arrangement; /* 0 as fits, 1 beside, 2 below */
+    bool moving;            /* the last key moved the selection by rows, */
+    int64_t moved_at;       /* at this time */
     bool unlisted;          /* cards have come that are in no list yet */
     uint64_t lists;         /* counts how often the rows of the panes may have changed */
+    uint64_t pages;         /* counts how often another page was opened */
     enum panes_as panes_as; /* as the last frame had them */
     struct sb_key pending[SB_KEYS_MAX];
     size_t pending_n;
@@ -390,7 +397,7 @@ void pane_sort(struct sb_tui *t, int pane);
 void panes_relist(struct sb_tui *t, struct sb_effects *fx);
 void panes_settle(struct sb_tui *t, int pane, struct sb_effects *fx); /* what this one lists has changed, and no card or anomaly has */
 void panes_list_new(struct sb_tui *t, struct sb_effects *fx); /* what has come and is in no list yet */
-void pane_move(struct sb_tui *t, int64_t by);
+void pane_move(struct sb_tui *t, int64_t by); /* the page beside the panes follows when the selection has come to rest */
 void pane_goto(struct sb_tui *t, size_t row);
 void pane_fit(struct sb_tui *t, int pane, size_t rows); /* makes the viewport hold this many rows and the selection */
 void pane_focus(struct sb_tui *t, int pane);
@@ -401,6 +408,10 @@ const struct held_card *pane_held(const struct sb_tui *t);     /* selected in Pl
 const struct sb_card *pane_card(const struct sb_tui *t);       /* the same, when it is held whole */
 const struct sb_anomaly *pane_anomaly(const struct sb_tui *t);
 const struct sb_audit_row *pane_audit(const struct sb_tui *t);
+
+/* ---- remember.c ---- */
+void remember_panes(const struct sb_tui *t, struct sb_effects *fx);
+void recall_panes(struct sb_tui *t, const char *text);
 
 /* ---- filter.c ---- */
 bool filter_on(const struct sb_tui *t, int pane);
@@ -454,6 +465,7 @@ int64_t gap(int64_t from, int64_t to); /* to - from, as far as an int64_t goes: 
 int64_t ms_of(int64_t seconds);          /* the same for seconds as milliseconds */
 void fmt_clock(char out[TEXT_MAX], int64_t ms);
 void fmt_when(char out[TEXT_MAX], int64_t ms, int64_t now);
+void fmt_opening(char out[TEXT_MAX], const char *local, int64_t left); /* "Thu 2026-11-26 22:00 (Europe/Berlin)" as "Thu 22:00 Berlin", with its date when it is far */
 void fmt_left(char out[TEXT_MAX], int64_t ms);  /* a duration in one or two units, coarse */
 void fmt_count(char out[TEXT_MAX], int64_t n);
 void fmt_bytes(char out[TEXT_MAX], int64_t n);
@@ -465,16 +477,19 @@ void fmt_words(char out[TEXT_MAX], const char *name); /* awaiting_approval -> aw
 enum sb_role level_role(int level);
 enum sb_role state_role(int state);
 
-/* ---- tui.c ---- */
-void say(struct sb_tui *t, bool bad, const char *fmt, ...) SB_PRINTF(3, 4);
+/* ---- effects.c ---- */
 void fx_add(struct sb_effects *fx, enum sb_effect_kind kind, struct sb_message *ask, char *text);
 int64_t fx_ask(struct sb_tui *t, struct sb_effects *fx, struct sb_message *m); /* numbers and posts it; 0: out of memory */
 void fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text);
+
+/* ---- tui.c ---- */
+void say(struct sb_tui *t, bool bad, const char *fmt, ...) SB_PRINTF(3, 4);
 void set_text(char **slot, const char *text); /* out of memory: becomes NULL */
 struct view *top_view(struct sb_tui *t);
 const struct view *top_view_of(const struct sb_tui *t);
 void view_open(struct sb_tui *t, enum view_kind kind, const char *id, struct sb_effects *fx);
 void view_close(struct sb_tui *t);
+void open_tab(struct sb_tui *t, enum tab tab); /* of the view in sight */
 enum sb_context context_of(const struct sb_tui *t);
 enum sb_context context_behind(const struct sb_tui *t); /* of the view, whatever lies over it */
 const struct sb_page *page_in_focus(const struct sb_tui *t); /* what scrolling and searching are about */
@@ -482,19 +497,28 @@ const struct sb_card *card_in_focus(const struct sb_tui *t); /* of the view or p
 void reading_reset(struct reading *r);
 void reading_note(struct reading *r, const struct sb_page *p, size_t top, size_t rows);
 
+/* ---- keys.c, news.c: what comes in ---- */
+void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx);
+void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx); /* takes m */
+
+/* ---- move.c ---- */
+bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);       /* by rows and pages; false: not such an action */
+bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* from pane to pane, and how they stand; the same */
+void to_pane(struct sb_tui *t, int pane); /* gives it the keys, and notes the place that is left */
+void select_link(struct sb_tui *t, int link); /* of the opened page, and shows it */
+
 /* ---- mouse.c ---- */
 void mouse_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx);
 void mouse_switch(struct sb_tui *t, bool on, struct sb_effects *fx);
 
 /* ---- act.c, decide.c, confirm.c, edit.c, palette.c, search.c ---- */
 void act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
-void to_pane(struct sb_tui *t, int pane); /* gives it the keys, and notes the place that is left */
-void select_link(struct sb_tui *t, int link); /* of the opened page, and shows it */
-void count_key(struct sb_tui *t, const struct sb_key *key);
 void suspend(struct sb_tui *t, struct sb_effects *fx);
 /* Why the action cannot be done now, in words; false: it can. */
 bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* the same for a given card */
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512]);
+bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* however much is read */
+bool offered(const struct sb_tui *t, enum sb_action action); /* who sits here can do it to what is selected, once that is read */
 void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
 void decide_with(struct sb_tui *t, int ask, const char *card, const char *reason, struct sb_effects *fx);
 void confirm_open(struct sb_tui *t, enum confirm_for what, const struct sb_card *card, struct sb_effects *fx);
@@ -505,6 +529,7 @@ void confirm_check(struct sb_tui *t); /* closes it when its card has changed */
 /* ---- batch.c ---- */
 bool batch_meant(const struct sb_tui *t);              /* approve means the marked cards, not the selected one */
 bool batch_refused(const struct sb_tui *t, char out[512]);
+bool batch_ruled_out(const struct sb_tui *t);          /* one of them cannot be approved by who sits here */
 void batch_open(struct sb_tui *t, struct sb_effects *fx);
 bool batch_holds(struct sb_tui *t);                    /* they are as they were shown; else says so and closes the question */
 void batch_send(struct sb_tui *t, struct sb_effects *fx);
@@ -518,8 +543,6 @@ void edit_change(struct sb_tui *t, const char *value);
 void edit_as_text(const struct sb_tui *t, struct sb_str *out);
 void edit_from_text(struct sb_tui *t, const char *text);
 void export_as(struct sb_tui *t, const char *form, struct sb_effects *fx);
-void remember_panes(const struct sb_tui *t, struct sb_effects *fx);
-void recall_panes(struct sb_tui *t, const char *text);
 size_t edit_changes(const struct edit *e);
 struct sb_message *edit_message(const struct sb_tui *t);
 void line_open(struct sb_tui *t, enum line_for what, const char *about, const char *text);
@@ -539,7 +562,8 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor);
 void view_footer(const struct sb_tui *t, struct sb_page *p);
 void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p);
 void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows);
-void view_detail(const struct sb_tui *t, struct sb_page *title, struct sb_page *p);
+void view_detail_title(int pane, const char *id, bool stays, struct sb_page *p);
+void view_detail(const struct sb_tui *t, struct sb_page *p);
 void view_card_title(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 int view_tab_at(const struct sb_tui *t, const struct sb_card *c, enum tab tab, int x); /* the tab in this column of view_tabs, or -1 */
 void view_tabs(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p);
@@ -550,7 +574,9 @@ void view_policy(const struct sb_tui *t, const struct sb_card *c, struct sb_page
 void view_rollback(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_history(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_handoffs(const struct sb_tui *t, const struct sb_card *card, struct sb_page *p);
 void view_case(const struct sb_tui *t, const struct sb_case *c, struct sb_page *p);
+void view_entries(const struct sb_tui *t, const char *card, const char *case_id, struct sb_page *p); /* of either, as far as they are loaded */
 void view_anomaly(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_page *p);
 void view_edit(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_help(const struct sb_tui *t, enum sb_context context, struct sb_page *p);

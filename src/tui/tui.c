@@ -8,55 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- effects ---- */
-
-void sb_effects_init(struct sb_effects *e)
-{
-    *e = (struct sb_effects){NULL, 0, 0};
-}
-
-void sb_effects_clear(struct sb_effects *e)
-{
-    for (size_t i = 0; i < e->n; i++) {
-        sb_message_free(e->fx[i].ask);
-        free(e->fx[i].text);
-    }
-    e->n = 0;
-}
-
-void sb_effects_release(struct sb_effects *e)
-{
-    sb_effects_clear(e);
-    free(e->fx);
-    sb_effects_init(e);
-}
-
-void fx_add(struct sb_effects *fx, enum sb_effect_kind kind, struct sb_message *ask, char *text)
-{
-    if (SB_GROW(fx->fx, fx->cap, fx->n + 1)) {
-        sb_message_free(ask);
-        free(text);
-        return;
-    }
-    fx->fx[fx->n++] = (struct sb_fx){kind, ask, text};
-}
-
-int64_t fx_ask(struct sb_tui *t, struct sb_effects *fx, struct sb_message *m)
-{
-    if (!m) {
-        say(t, true, "Out of memory: nothing was sent.");
-        return 0;
-    }
-    m->seq = ++t->next_seq;
-    fx_add(fx, SB_FX_ASK, m, NULL);
-    return t->next_seq;
-}
-
-void fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text)
-{
-    fx_ask(t, fx, sb_message_text(type, 0, text));
-}
-
 /* ---- small things ---- */
 
 void set_text(char **slot, const char *text)
@@ -133,10 +84,17 @@ void view_close(struct sb_tui *t)
         edit_release(&t->edit);
     free(top_view(t)->id);
     t->views--;
+    t->pages++;
     t->search.shown = false;
 }
 
-/* Asks for the case of a card, so that its history can tell the hand-offs. */
+void open_tab(struct sb_tui *t, enum tab tab)
+{
+    t->pages += top_view(t)->tab != tab;
+    top_view(t)->tab = tab;
+}
+
+/* Asks for the case of a card, so that its tab can tell the hand-offs. */
 static void want_case(struct sb_tui *t, const char *id, struct sb_effects *fx)
 {
     if (id && id[0] && !find_case(t, id) && !t->bye)
@@ -153,6 +111,7 @@ void view_open(struct sb_tui *t, enum view_kind kind, const char *id, struct sb_
     *v = (struct view){.kind = kind, .link = 1, .help_for = context_of(t)};
     set_text(&v->id, id);
     t->views++;
+    t->pages++;
     t->search.shown = false;
     t->note_shown = false;
     if (kind == VIEW_CARD) {
@@ -207,223 +166,7 @@ const struct sb_card *card_in_focus(const struct sb_tui *t)
     return whole_card(t, v->id);
 }
 
-/* ---- news ---- */
-
-/* What a plan has come to is said wherever one is looking, and in the place of what was said of it on the way. */
-static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
-{
-    bool judged = c->report.verdict != SB_VERDICT_NONE && (c->state == SB_DONE || c->state == SB_FAILED);
-    bool ended = c->state == SB_DONE || c->state == SB_FAILED || c->state == SB_ROLLED_BACK || c->state == SB_IN_DOUBT || c->state == SB_STALE || c->state == SB_EXPIRED;
-    const char *why = judged ? c->report.reason : c->note;
-    char state[64];
-    fmt_words(state, sb_name(&sb_states, c->state));
-    if (ended)
-        say(t, c->state != SB_ROLLED_BACK && (c->state != SB_DONE || (judged && c->report.verdict != SB_VERDICT_PASS)), "%s is %s%s%s%s%s", c->id, state,
-            judged ? ": " : "", judged ? sb_name(&sb_verdicts, c->report.verdict) : "", why && why[0] ? ": " : "", why ? why : "");
-}
-
-enum listing {
-    LIST_NOW,
-    LIST_LATER, /* new and open: nothing that is listed moves by it; thousands of them may come at once, and are listed together */
-    LIST_AUDIT, /* only entries have come */
-    LISTED,     /* the rest of a card whose row is there, as it is */
-};
-
-/* A card that is being looked at was changed by somebody else: typeahead was meant for the old one. */
-static enum listing card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects *fx)
-{
-    const struct view *v = top_view_of(t);
-    const struct held_card *old = find_card(t, fresh->id);
-    bool open = (v->kind == VIEW_CARD || v->kind == VIEW_EDIT) && sb_streq(v->id, fresh->id);
-    enum listing listing = !old && sb_card_open(fresh) ? LIST_LATER : old && !old->card && old->pane == PANE_APPROVALS ? LISTED : LIST_NOW;
-    if (open && old && (old->card ? !sb_streq(old->card->hash, fresh->hash) : old->row.revision != fresh->revision)) {
-        say(t, true, "%s has changed: this is revision %lld. Read it again before you decide.", fresh->id, (long long)fresh->revision);
-        fx_add(fx, SB_FX_FLUSH, NULL, NULL);
-    } else if (open && old && old->row.state != fresh->state) {
-        fx_add(fx, SB_FX_FLUSH, NULL, NULL);
-    }
-    if (old && old->row.state != fresh->state)
-        tell_outcome(t, fresh);
-    if (store_take_card(t, fresh) && listing == LISTED)
-        listing = LIST_NOW;
-    confirm_check(t);
-    return listing;
-}
-
-static void answer_news(struct sb_tui *t, const struct sb_answer *a)
-{
-    if (a->text && a->text[0])
-        say(t, !a->ok, "%s", a->text);
-}
-
-static void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
-{
-    enum listing listing = LIST_NOW;
-    switch (m->type) {
-    case SB_NEWS_WELCOME:
-        sb_record_release(sb_message_schema(m->type), &t->welcome);
-        t->welcome = *(struct sb_welcome *)m->body;
-        memset(m->body, 0, sizeof t->welcome);
-        t->welcomed = true;
-        break;
-    case SB_NEWS_STRIP:
-        sb_record_release(sb_message_schema(m->type), &t->strip);
-        t->strip = *(struct sb_strip *)m->body;
-        memset(m->body, 0, sizeof t->strip);
-        t->have_strip = true;
-        break;
-    case SB_NEWS_ANOMALY: store_take_anomaly(t, m->body); break;
-    case SB_NEWS_CARD: {
-        char *id = sb_format("%s", ((const struct sb_card *)m->body)->id ? ((const struct sb_card *)m->body)->id : "");
-        listing = card_news(t, m->body, fx);
-        whole_answered(t, m->seq, id);
-        free(id);
-        break;
-    }
-    case SB_NEWS_CARDS:
-        store_take_rows(t, m->body);
-        confirm_check(t);
-        listing = LIST_LATER;
-        break;
-    case SB_NEWS_CASE: store_take_case(t, m->body); break;
-    case SB_NEWS_AUDIT:
-        audit_page(t, m->seq, m->body);
-        listing = LIST_AUDIT;
-        break;
-    case SB_NEWS_ENTRY:
-        audit_entry(t, m->body);
-        listing = LIST_AUDIT;
-        break;
-    case SB_NEWS_NOTICE: {
-        const struct sb_notice *n = m->body;
-        say(t, n->severity != SB_LOW, "%s", n->text ? n->text : "");
-        break;
-    }
-    case SB_NEWS_ANSWER:
-        audit_failed(t, m->seq);
-        whole_answered(t, m->seq, NULL);
-        answer_news(t, m->body);
-        batch_answer(t, m->seq, ((const struct sb_answer *)m->body)->ok);
-        break;
-    case SB_NEWS_BYE: {
-        const struct sb_text *why = m->body;
-        t->bye = true;
-        say(t, true, "The orchestrator has ended%s%s. What is on the screen stays; %s leaves.", why->text && why->text[0] ? ": " : "", why->text ? why->text : "",
-            sb_keymap_keys(t->keymap, SB_IN_MAIN, SB_ACT_QUIT) ? sb_keymap_keys(t->keymap, SB_IN_MAIN, SB_ACT_QUIT) : "q");
-        break;
-    }
-    default:
-        break; /* asks are not for us */
-    }
-    sb_message_free(m);
-    if (listing == LIST_LATER)
-        t->unlisted = true;
-    else if (listing == LIST_NOW)
-        panes_relist(t, fx);
-    else if (listing == LIST_AUDIT)
-        panes_settle(t, PANE_AUDIT, fx);
-}
-
-/* ---- keys ---- */
-
-static void paste(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
-{
-    if (t->overlay == OVER_CONFIRM) {
-        say(t, true, t->confirm.target ? "A paste never confirms: type it." : "A paste never confirms.");
-    } else if (t->overlay == OVER_LINE || t->overlay == OVER_PALETTE) {
-        if (!line_paste(&t->line, key->text, key->n) || key->cut)
-            say(t, true, "Not everything that was pasted could be taken into one line.");
-        line_changed(t, fx);
-    } else {
-        say(t, true, "Text was pasted where keys are expected: nothing was done.");
-    }
-}
-
-static void unbound(struct sb_tui *t, struct sb_effects *fx)
-{
-    char name[SB_KEY_NAME_MAX];
-    struct sb_str keys;
-    sb_str_init(&keys);
-    for (size_t i = 0; i < t->pending_n; i++) {
-        sb_key_name(name, &t->pending[i]);
-        sb_str_addf(&keys, "%s%s", i ? " " : "", name);
-    }
-    const char *help = sb_keymap_keys(t->keymap, context_of(t), SB_ACT_HELP);
-    say(t, false, "%s does nothing here.%s%s%s", keys.p, help ? " " : "", help ? help : "", help ? " shows the keys." : "");
-    fx_add(fx, SB_FX_BELL, NULL, NULL);
-    sb_str_release(&keys);
-}
-
-static bool typing(const struct sb_tui *t)
-{
-    return t->overlay == OVER_LINE || t->overlay == OVER_PALETTE || (t->overlay == OVER_CONFIRM && t->confirm.target);
-}
-
-static bool printable(const struct sb_key *key)
-{
-    return key->code == SB_KEY_CHAR && !(key->mods & (SB_MOD_CTRL | SB_MOD_ALT));
-}
-
-static void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
-{
-    t->audit.barred = t->card_barred = false;
-    if (key->code == SB_KEY_PASTE) {
-        t->pending_n = 0;
-        paste(t, key, fx);
-        return;
-    }
-    if (key->code == SB_KEY_MOUSE) {
-        t->pending_n = 0;
-        mouse_key(t, key, fx);
-        return;
-    }
-    if (t->overlay == OVER_CONFIRM && t->confirm.target) { /* the line of a question has the keys of a line */
-        enum sb_action action = SB_ACT_NONE;
-        if (!printable(key) && sb_keymap_find(t->keymap, SB_IN_LINE, key, 1, &action) != SB_BOUND)
-            sb_keymap_find(t->keymap, SB_IN_CONFIRM, key, 1, &action);
-        confirm_key(t, key, action, fx);
-        return;
-    }
-    if (typing(t) && printable(key)) {
-        if (!line_type(&t->line, key->point))
-            fx_add(fx, SB_FX_BELL, NULL, NULL);
-        line_changed(t, fx);
-        return;
-    }
-    if (t->pending_n == SB_KEYS_MAX)
-        t->pending_n = 0;
-    t->pending[t->pending_n++] = *key;
-    enum sb_action action = SB_ACT_NONE;
-    switch (sb_keymap_find(t->keymap, context_of(t), t->pending, t->pending_n, &action)) {
-    case SB_BOUND:
-        t->pending_n = 0;
-        if (t->overlay == OVER_CONFIRM)
-            confirm_key(t, key, action, fx);
-        else if (action == SB_ACT_COUNT)
-            count_key(t, key);
-        else
-            act(t, action, fx);
-        break;
-    case SB_PARTIAL:
-        break;
-    case SB_UNBOUND:
-        if (t->overlay == OVER_CONFIRM)
-            confirm_key(t, key, SB_ACT_NONE, fx);
-        else
-            unbound(t, fx);
-        t->pending_n = 0;
-        t->count = 0;
-        break;
-    }
-}
-
-/* On a screen too small to show anything nobody decides anything; but one can leave. */
-static void key_unseen(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
-{
-    enum sb_action action = SB_ACT_NONE;
-    if (sb_keymap_find(t->keymap, SB_IN_GLOBAL, key, 1, &action) == SB_BOUND && (action == SB_ACT_QUIT || action == SB_ACT_REDRAW || action == SB_ACT_SUSPEND))
-        act(t, action, fx);
-}
+/* ---- events ---- */
 
 void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb_effects *fx)
 {
@@ -432,12 +175,7 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
     if (event->kind != SB_TUI_NEWS)
         panes_list_new(t, fx);
     switch (event->kind) {
-    case SB_TUI_KEY:
-        if (t->frame.too_small)
-            key_unseen(t, event->key, fx);
-        else
-            take_key(t, event->key, fx);
-        break;
+    case SB_TUI_KEY: take_key(t, event->key, fx); break;
     case SB_TUI_NEWS: take_news(t, event->news, fx); break;
     case SB_TUI_TICK: break;
     case SB_TUI_SAY: say(t, event->bad, "%s", event->text); break;
@@ -522,6 +260,7 @@ void sb_tui_free(struct sb_tui *t)
     for (int p = 0; p < PANES; p++)
         pane_release(&t->pane[p]);
     each_page(t, sb_page_release);
+    free(t->frame.detail_of);
     for (size_t i = 0; i < t->notes; i++)
         free(t->note[i].text);
     free(t->note);

@@ -17,6 +17,11 @@ const struct sb_card *whole_card(const struct sb_tui *t, const char *id)
     return held ? held->card : NULL;
 }
 
+const struct sb_card *sb_tui_card(const struct sb_tui *t, const char *id)
+{
+    return whole_card(t, id);
+}
+
 void whole_drop(struct held_card *held, struct sb_tui *t)
 {
     if (!held->card)

@@ -55,14 +55,14 @@ static void catalogue(struct sb_catalogue *c, const char *indexes, const char *f
     json_decref(json);
 }
 
-static void ask_as(struct sb_workload *w, const struct sb_catalogue *c, const char *ns, const char *key, const char *editor, struct sb_index_advice *out)
+static void ask_as(struct sb_workload *w, const struct sb_catalogue *c, const char *ns, const char *key, const char *options, const char *editor, struct sb_index_advice *out)
 {
     struct sb_history *h = sb_history_new();
     struct sb_ns_work work = {600, 600 * 15000, 120, 120 * 2000, 60000};
     sb_history_add(h, "shop.orders", NOW_MS - 60000, NOW_MS, &work);
     sb_history_observed(h, NOW_MS - 60000, NOW_MS);
     struct sb_index_question q = {.ns = ns, .from = NOW_MS - 60000, .to = NOW_MS + 1000, .workload = w, .history = h, .catalogue = c, .key = key, .replicated = true,
-                                  .card_id = "C-000001", .case_id = "K-000001", .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice", .now = NOW_MS, .edited_by = editor};
+                                  .card_id = "C-000001", .case_id = "K-000001", .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice", .now = NOW_MS, .options = options, .edited_by = editor, .edited = options ? "the options" : "the key"};
     struct sb_err err = SB_ERR_INIT;
     sb_assert_ok(sb_index_advise(&q, out, &err), err);
     assert_non_null(out->summary);
@@ -71,7 +71,7 @@ static void ask_as(struct sb_workload *w, const struct sb_catalogue *c, const ch
 
 static void ask(struct sb_workload *w, const struct sb_catalogue *c, const char *ns, const char *key, struct sb_index_advice *out)
 {
-    ask_as(w, c, ns, key, NULL, out);
+    ask_as(w, c, ns, key, NULL, NULL, out);
 }
 
 static const char fields[] = "{\"path\":\"customer_email\",\"present_ppm\":1000000,\"distinct_ppm\":900000,\"array\":false,\"value_bytes\":30},"
@@ -275,7 +275,7 @@ static void an_edited_key_is_judged_by_the_same_shapes(void **state)
         struct sb_err err = SB_ERR_INIT;
         char *key = sb_index_key_read(rows_[i].key, &err);
         assert_non_null(key);
-        ask_as(w, &c, "shop.orders", key, "bob", &a);
+        ask_as(w, &c, "shop.orders", key, NULL, "bob", &a);
         assert_true(a.proposes);
         if (!strstr(a.card.why, rows_[i].says) || (int)a.card.shapes_n != rows_[i].shapes || a.card.confidence_ppm != rows_[i].confidence_ppm)
             fail_msg("%s: %s, %zu shapes, %lld", rows_[i].key, a.card.why, a.card.shapes_n, (long long)a.card.confidence_ppm);
@@ -286,6 +286,59 @@ static void an_edited_key_is_judged_by_the_same_shapes(void **state)
     }
     sb_catalogue_release(&c);
     sb_workload_free(w);
+}
+
+/* Options keep operations out, or ask something of the documents: it is said, and what they keep out is not counted as served. */
+static void edited_options_are_judged_by_the_same_shapes(void **state)
+{
+    (void)state;
+#define BY_EMAIL FIND("{\"customer_email\":\"x\",\"status\":\"a\"}", ",\"sort\":{\"created_at\":-1}")
+#define SORTED FIND("{}", ",\"sort\":{\"created_at\":-1},\"limit\":5")
+#define FRENCH FIND("{\"customer_email\":\"x\"}", ",\"collation\":{\"strength\":2,\"locale\":\"fr\"}")
+    static const struct {
+        const char *command, *key, *options, *says; /* NULL: no warning */
+        int shapes, risk;
+    } rows_[] = {
+        {BY_EMAIL, "{customer_email: 1, status: 1, created_at: -1}", "{}", NULL, 1, SB_LOW},
+        {BY_EMAIL, "{customer_email: 1, status: 1, created_at: -1}", "{\"sparse\":true}", "who asks for null cannot use it", 1, SB_MEDIUM},
+        {SORTED, "{created_at: -1}", "{\"sparse\":true}", "it is sparse, and documents without created_at are wanted as well", 0, SB_MEDIUM},
+        {BY_EMAIL, "{customer_email: 1, status: 1, created_at: -1}", "{\"partialFilterExpression\":{\"status\":{\"$exists\":true}}}", NULL, 1, SB_LOW},
+        {BY_EMAIL, "{customer_email: 1, status: 1, created_at: -1}", "{\"partialFilterExpression\":{\"status\":\"open\"}}", "ask for a status within its filter", 0, SB_MEDIUM},
+        {BY_EMAIL, "{customer_email: 1, status: 1, created_at: -1}", "{\"partialFilterExpression\":{\"$and\":[{\"status\":\"open\"},{\"total\":{\"$gt\":{\"$numberInt\":\"5\"}}}]}}",
+         "its filter is on total, and documents outside of it are wanted as well", 0, SB_MEDIUM},
+        {BY_EMAIL, "{customer_email: 1, status: 1, created_at: -1}", "{\"partialFilterExpression\":{\"$or\":[{\"total\":1},{\"status\":\"open\"}]}}", "how many do is not known", 0, SB_MEDIUM},
+        {FRENCH, "{customer_email: 1}", "{\"collation\":{\"locale\":\"fr\",\"strength\":{\"$numberInt\":\"2\"}}}", NULL, 1, SB_LOW},
+        {FRENCH, "{customer_email: 1}", "{\"collation\":{\"locale\":\"en\"}}", "they have another collation", 0, SB_MEDIUM},
+        {BY_EMAIL, "{customer_email: 1, status: 1, created_at: -1}", "{\"collation\":{\"locale\":\"en\"}}", "they have no collation", 0, SB_MEDIUM},
+        {BY_EMAIL, "{customer_email: 1}", "{\"unique\":true}", "values of customer_email repeat in the sample (90.0 % are distinct)", 0, SB_MEDIUM},
+        {BY_EMAIL, "{number: 1}", "{\"unique\":true}", "that its key is so is not known (500 of 20000 documents were sampled)", 0, SB_MEDIUM},
+        {BY_EMAIL, "{seldom: 1}", "{\"unique\":true}", "20.0 % of the sampled documents have no seldom", 0, SB_MEDIUM},
+        {BY_EMAIL, "{customer_email: 1, _id: 1}", "{\"unique\":true}", NULL, 0, SB_LOW}, /* _id is unique, so every key with it is */
+        {BY_EMAIL, "{created_at: 1}", "{\"expireAfterSeconds\":{\"$numberInt\":\"3600\"}}", "deletes each document 3600 s after the date in its created_at", 0, SB_HIGH},
+        {BY_EMAIL, "{customer_email: 1, status: 1, created_at: -1}", "{\"expireAfterSeconds\":{\"$numberInt\":\"3600\"}}", "the server refuses it on 3", 1, SB_MEDIUM},
+    };
+    struct sb_catalogue c;
+    char with[2048];
+    snprintf(with, sizeof with, "%s,{\"path\":\"number\",\"present_ppm\":1000000,\"distinct_ppm\":1000000,\"array\":false},{\"path\":\"seldom\",\"present_ppm\":800000,\"distinct_ppm\":1000000,\"array\":false}", fields);
+    catalogue(&c, "", with);
+    for (size_t i = 0; i < SB_COUNT(rows_); i++) {
+        struct sb_workload *w = new_workload();
+        struct sb_index_advice a;
+        struct sb_err err = SB_ERR_INIT;
+        logged(w, 30, rows_[i].command, 20000, 5, 210, strstr(rows_[i].command, "sort") ? "\"hasSortStage\":true," : "");
+        char *key = sb_index_key_read(rows_[i].key, &err);
+        assert_non_null(key);
+        ask_as(w, &c, "shop.orders", key, rows_[i].options, "bob", &a);
+        assert_true(a.proposes);
+        const char *warning = strstr(a.card.why, "Warning: ");
+        bool said = rows_[i].says ? warning && strstr(warning, rows_[i].says) : !warning;
+        if (!said || (int)a.card.shapes_n != rows_[i].shapes || a.card.risk != rows_[i].risk || !strstr(a.card.why, "bob changed the options of this index"))
+            fail_msg("%s with %s: %s, %zu shapes, risk %d", rows_[i].key, rows_[i].options, a.card.why, a.card.shapes_n, a.card.risk);
+        sb_index_advice_release(&a);
+        free(key);
+        sb_workload_free(w);
+    }
+    sb_catalogue_release(&c);
 }
 
 /* An index on an array has an entry for each element: in size, work and keys written. */
@@ -377,6 +430,7 @@ int main(void)
         cmocka_unit_test(nothing_on_the_servers_own_collections),
         cmocka_unit_test(an_index_asked_for_is_proposed_unless_it_is_there),
         cmocka_unit_test(an_edited_key_is_judged_by_the_same_shapes),
+        cmocka_unit_test(edited_options_are_judged_by_the_same_shapes),
         cmocka_unit_test(an_array_costs_an_entry_for_each_element),
         cmocka_unit_test(a_baseline_leaves_out_an_index_that_was_taken_back),
         cmocka_unit_test(keys_that_are_none_are_refused),

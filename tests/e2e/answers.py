@@ -23,7 +23,8 @@ def says(done, status, *words):
 def requests(lab):
     """A request that leads nowhere is no success, for a person and for a script."""
     lab.until("a connection", lambda: lab.run("ask", "how is the cluster?", check=False).returncode == 0)
-    for text, status, words in (("write me a poem", 2, "not something this console can act on"), ("make it faster", 2, "Which collection? Write it as database.collection, for example "),
+    for text, status, words in (("write me a poem", 2, "That is conversation, not something this console can act on"), ("TypeError: x is not a function", 2, "That is an error of an application, "),
+                                ("xyzzy", 2, "That was not understood: say it in other words."), ("make it faster", 2, "Which collection? Write it as database.collection, for example "),
                                 ("carts is slow", 2, "there is no collection carts. Write which one is meant as database.collection, for example "),
                                 ("are our backups good?", 1, "Understood as backup.check"), ("nosuch.thing is slow", 2, "there is no collection nosuch.thing"),
                                 ("how is the cluster?", 0, "PRIMARY")):
@@ -46,9 +47,11 @@ def queue(lab):
     lab.run("cards", "edit", id, "--set", "watch_window_s=90")
     says(lab.run("cards", "approve", id, "--hash", card["hash"], check=False), 1, "has changed since it was shown")
     says(lab.run("cards", "approve", id, "--hash", lab.card(id)["hash"], check=False), 4, "type the target's name, shop.orders", "--target shop.orders")
+    says(lab.run("cards", "show", id), 0, "approvals: 0 of 1\n", "\napprove by 2")
     says(lab.run("cards", "reject", id, "--reason", "enough"), 0, "rejected")
     says(lab.run("cards"), 0, "no open cards\n")
-    says(lab.run("cards", "show", id), 0, id)
+    told = says(lab.run("cards", "show", id), 0, id, "rejected, rejected by ", ": enough\n", "\nended; its last entry is of 2")
+    L.require("approve by" not in told and "approvals:" not in told, "a rejected card asks for approval: " + told)
     lab.stop()
     says(lab.run("cards"), 0, "no open cards\n")
     L.require(lab.run("cards", "--json", "list").stdout == "[]\n", "an empty queue as JSON, from the record")
@@ -62,9 +65,12 @@ def nothing_is_made():
     """Who only reads makes no state folder, and says where there is no ledger."""
     with Place() as p:
         where = "there is no ledger in " + p.state
-        for words in (("cards",), ("cards", "--json", "list"), ("cards", "show", "C-000001"), ("audit", "verify"), ("audit", "tail"), ("audit", "export"), ("audit", "show", "K-000001")):
+        for words in (("cards",), ("cards", "--json", "list"), ("cards", "show", "C-000001"), ("audit", "verify"), ("audit", "tail"), ("audit", "export"), ("audit", "show", "K-000001"),
+                      ("policy", "explain", "d-000001"), ("policy", "replay", "--candidate", "strict-prod")):
             one_sentence(p.run(*words), 2, where)
             check(not os.path.exists(os.path.dirname(p.state)), "%s made a folder" % (words,))
+        check(p.run("policy", "levels").returncode == 0 and not os.path.exists(os.path.dirname(p.state)), "policy levels made a folder, or fails where nothing was lowered yet")
+        one_sentence(p.run("policy", "levels", "--ledger", p.dir), 2, "there is no ledger in " + p.dir)
         os.makedirs(p.state)
         os.chmod(p.state, 0o500)
         one_sentence(p.run("cards"), 2, where)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Approvals by two of a group, each signed with an SSH key made by ssh-keygen, and judged again from the record; and the glass
-that is broken for one plan, with the review that is due afterwards."""
+that is broken for one plan, with the review that is due afterwards. In the console the key is asked for by ssh-keygen itself."""
 import json
 import os
 import shutil
@@ -10,8 +10,9 @@ import sys
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "support"))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import lab as L  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 QUICK = os.path.join(HERE, "crash.scenario")
 
@@ -29,9 +30,9 @@ def policy_of_two(lab):
     return path
 
 
-def make_key(lab, name, kind="ed25519"):
+def make_key(lab, name, kind="ed25519", passphrase=""):
     path = "%s/%s" % (lab.dir, name)
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", path], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "", "-f", path], check=True)
     with open(path + ".pub") as f:
         return path, f.read().strip()
 
@@ -82,6 +83,8 @@ def two_of_a_group_sign(lab):
     says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 1, "alice has approved")
     says(approve(lab, id, "--sign", keys["bob"][0], "--as", "bob"), 0, "approved")
     lab.until_state(id, "watching", "done")
+    shown = lab.run("cards", "show", id).stdout
+    L.require("approved by bob with the key SHA256:" in shown and "approve by" not in shown and "approvals:" not in shown, "a card that was carried out: " + shown)
     lab.stop()
 
     approvals = lab.entries("approval")
@@ -158,6 +161,55 @@ def the_glass_is_broken(lab):
     L.require("break-glass reviewed by" in lab.run("audit", "show", id).stdout, "the review is not told")
 
 
+def sign_on_screen(t, passphrase, outcome):
+    t.send("A")
+    t.wait("y does it")
+    t.send("y")
+    t.wait("Enter passphrase")
+    t.send(passphrase + "\r")
+    t.wait(outcome)
+
+
+def the_console_signs(lab):
+    """As bob, whose key wants a passphrase: with a wrong one nothing is approved, and the console is there again."""
+    keys, who, both = set_up(lab)
+    os.unlink(keys["bob"][0])
+    path, public = make_key(lab, "bob", passphrase="sesame")
+    approvers = signers_file(lab, "approvers", who["alice"], 'bob namespaces="signalbox-approve" ' + public)
+    config = lab.dir + "/config/signalbox/config"
+    with open(config) as f:
+        rest = f.read()
+    with open(config, "w") as f:
+        f.write("set signing_key %s\nset signing_name bob\n%s" % (path, rest))
+    lab.start()
+    id = lab.propose()
+    says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 0, "1 of 2")
+    t = Terminal([L.PROGRAM, "console"], 120, 40, env=lab.env)
+    try:
+        t.wait("1 of 2 approved")
+        t.send("3\r")
+        t.wait("[1 summary")
+        t.send("\x1b[6~" * 4)
+        t.wait("[1 summary]")
+        t.send("2")
+        t.wait("[2 commands")
+        t.send("\x1b[6~" * 4)
+        t.wait("[2 commands]")
+        sign_on_screen(t, "open", "Not approved: ssh-keygen could not sign with " + path)
+        L.require(len(lab.entries("approval")) == 1, "an approval without its signature was recorded")
+        sign_on_screen(t, "sesame", "executing")
+        lab.until_state(id, "watching", "done")
+        approvals = lab.entries("approval")
+        L.require([a["body"]["approval"]["by"] for a in approvals] == ["alice", "bob"], "who approved: %s" % approvals)
+        check_with_ssh_keygen(lab, approvals, approvers)
+        t.send("q")
+        L.require(t.end() == 0, "the console did not end well")
+        t.put_back("a console that signed")
+    finally:
+        t.close()
+    lab.stop()
+
+
 def check_with_ssh_keygen(lab, approvals, signers):
     """An independent implementation says the same of each."""
     for a in approvals:
@@ -175,7 +227,7 @@ def main():
         print("SKIP: ssh-keygen is not installed")
         return 77
     failed = 0
-    for test in (two_of_a_group_sign, the_glass_is_broken):
+    for test in (two_of_a_group_sign, the_console_signs, the_glass_is_broken):
         lab = L.Lab(QUICK, proxy=False)
         try:
             test(lab)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A state folder or a ledger that cannot be used: exit status 5 and the reason, nothing is executed, nothing is lost."""
+"""A state folder or a ledger that cannot be used: exit status 5 and the reason, nothing is executed, nothing is lost. Who only
+reads is told 2 where there is no ledger and 1 where it cannot be read."""
 import hashlib
 import os
 import resource
@@ -10,7 +11,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from outside import LIMIT, PROGRAM, Place, check, finish, free_port, one_sentence, skip, wait_until
+from outside import LIMIT, Place, check, finish, free_port, one_sentence, skip, wait_until
 
 AS_ROOT = os.getuid() == 0
 
@@ -39,8 +40,6 @@ def folders():
         serve(p, p.state, what="a state folder that leads nowhere")
         os.unlink(p.state)
         serve(p, "/proc/signalbox", env={"XDG_STATE_HOME": "/proc"}, what="a state folder that cannot be made")
-        r = subprocess.run([PROGRAM, "cards"], env=dict(p.env, XDG_STATE_HOME="/dev/null/x"), capture_output=True, timeout=LIMIT)
-        one_sentence(r, 2, "there is no ledger in /dev/null/x/signalbox", what="a state folder below a file, to who only reads")
         serve(p, "/dev/null", env={"XDG_STATE_HOME": "/dev/null/x"}, what="a state folder below a file")
         deep = os.path.join(p.dir, *["d" * 40] * 4)
         one_sentence(p.run("serve", "--uri-file", uri_of(p), env={"XDG_STATE_HOME": deep}), 2, "too long", "XDG_STATE_HOME", what="a state folder whose path is too long for a socket")
@@ -133,6 +132,65 @@ def without_permission():
         os.chmod(p.state, 0o700)
 
 
+READERS = (("audit", "verify"), ("audit", "show", "K-000001"), ("audit", "tail"), ("audit", "export"), ("audit", "prove", "1"), ("cards",), ("cards", "show", "C-000001"),
+           ("policy", "explain", "d-000001"), ("policy", "replay", "--candidate", "strict-prod"), ("policy", "levels"))
+
+
+def files_of(p):
+    return [(root, sorted(dirs), sorted(files), oct(os.stat(root).st_mode)) for root, dirs, files in os.walk(p.dir)]
+
+
+def readers():
+    """Each command that only reads, on each state folder in which there is nothing to be read: one sentence, the right status,
+    and the folder is as it was. What is granted is known without a ledger."""
+    def read(p, status, *say, what, rebuild=None, **how):
+        before = files_of(p)
+        for words in READERS:
+            if words == ("policy", "levels") and what in ("an empty state folder", "a state folder below a file"):
+                check(p.run(*words, **how).returncode == 0, "policy levels with " + what)
+            else:
+                one_sentence(p.run(*words, **how), status, *say, what="%s with %s" % (" ".join(words), what))
+        if rebuild:  # writes, so it is told what a writer is told
+            one_sentence(p.run("audit", "rebuild", **how), rebuild, *say, what="audit rebuild with " + what)
+        check(files_of(p) == before, "something was made or changed by reading " + what)
+
+    with Place() as p:
+        read(p, 2, "there is no ledger in /dev/null/x/signalbox", what="a state folder below a file", env={"XDG_STATE_HOME": "/dev/null/x"}, rebuild=2)
+        os.makedirs(os.path.dirname(p.state))
+        p.write("state/signalbox", "a file")
+        read(p, 2, p.state, "is not a folder", what="a file for a state folder", rebuild=5)
+        one_sentence(p.run("audit", "--ledger", p.state, "verify"), 2, "there is no ledger in " + p.state, what="audit verify of a file")
+        os.unlink(p.state)
+        os.mkdir(p.state, 0o700)
+        read(p, 2, "there is no ledger in " + p.state, what="an empty state folder", rebuild=2)
+        os.chmod(p.state, 0o777)
+        read(p, 1, "may be written by others", "chmod 700", what="a state folder of mode 777", rebuild=5)
+        os.chmod(p.state, 0o700)
+        fill(p)
+        one_sentence(p.run("audit", "export", "--since", "2026-11-24", "--until", "2026-11-23"), 2, "--since 2026-11-24 is later than --until 2026-11-23")
+        check(p.run("audit", "export", "--since", "2026-11-23", "--until", "2026-11-23").returncode == 0, "an export of no time at all")
+        if not AS_ROOT or not becomes_nobody(p):
+            skip("a ledger of another owner: only root gives a file away")
+            return
+        shut, nobody = os.path.join(p.state, "ledger.db"), {"user": 65534, "group": 65534, "extra_groups": []}
+        os.chmod(shut, 0o000)
+        read(p, 1, shut, "Permission denied", what="a ledger that may not be read", rebuild=5, **nobody)
+        subprocess.run(["chown", "-R", "0:0", p.state], check=True)
+        read(p, 1, p.state, "Permission denied", what="the state folder of another user", rebuild=5, **nobody)
+        os.chmod(p.state, 0o755)
+        os.chmod(shut, 0o644)
+        check(p.run("cards", **nobody).returncode == 0, "the ledger of another user, who lets it be read")
+
+
+def becomes_nobody(p):
+    """Gives the place to nobody, who is bound by permissions; false where he may not run the program."""
+    subprocess.run(["chown", "-R", "65534:65534", p.dir], check=True)
+    try:
+        return p.run("version", user=65534, group=65534, extra_groups=[]).returncode == 0
+    except PermissionError:
+        return False
+
+
 def owners():
     """One owner at a time; the second names the first, also when that one stands still; a dead one is no owner."""
     with Place() as p:
@@ -190,7 +248,7 @@ def no_room():
 
 
 def main():
-    for part in (folders, ledgers, without_permission, owners, no_room):
+    for part in (folders, ledgers, readers, without_permission, owners, no_room):
         part()
     finish()
 

@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab as L  # noqa: E402
 
 OWNER = L.BUILD + "/tests/e2e/crash_owner"
-QUICK, SLOW, NO_GAIN = (HERE + "/crash%s.scenario" % x for x in ("", "-slow-build", "-no-gain"))
+QUICK, SLOW, LONG, NO_GAIN = (HERE + "/crash%s.scenario" % x for x in ("", "-slow-build", "-long-build", "-no-gain"))
 INDEX = "customer_id_1_created_at_-1"
 RANDOM_MOMENTS = int(os.environ.get("SIGNALBOX_CRASH_MOMENTS", "40"))
 VISITS = int(os.environ.get("SIGNALBOX_CRASH_VISITS", "5"))
@@ -172,7 +172,7 @@ def building(job):
 
 def in_mid_build(at, trace=None):
     """kill -9 at half of a build: found running, waited for, and not built a second time."""
-    job = Job(SLOW)
+    job = Job(LONG)
     try:
         job.start_dying(at)
         job.approve_armed()
@@ -218,7 +218,7 @@ def lost_result(at, trace=None):
 
 def stop_in_mid_build(at, trace=None):
     """A stop aborts the build with dropIndexes; the owner dies in the abort, and the build is gone all the same."""
-    job = Job(SLOW)
+    job = Job(LONG)
     try:
         job.start_dying(at, trace=trace)
         job.id = job.propose()
@@ -245,7 +245,7 @@ def aborted(job):
 
 def back_in_mid_build(at, trace=None):
     """A roll back that overtakes a build; the owner dies in it, and the plan is not gone on with."""
-    job = Job(SLOW)
+    job = Job(LONG)
     try:
         job.start_dying(at, trace=trace)
         job.id = job.propose()

@@ -39,7 +39,7 @@ def ns: if envelope then (.attr.ns | rtrimstr("$cmd")) + .attr.command[first_key
 map(select(.id == 51803)) as $slow
 | (reduce ($slow[] | select(.attr.type == "update" or .attr.type == "remove")) as $w ({};
      .[$w.ctx + "|" + $w.attr.type + "|" + $w.attr.ns] += [$w | ms])) as $writes
-| [$slow[] | select((envelope | not) or (ms as $t | .attr.durationMillis as $d | $writes[.ctx + "|" + kind + "|" + ns] // [] | any(. <= $t and . >= $t - $d) | not))
+| [$slow[] | select((envelope | not) or (ms as $t | .attr.durationMillis as $d | $writes[.ctx + "|" + kind + "|" + ns] // [] | any(. <= $t and . >= $t - $d - 1) | not))
    | {ns: ns, op: op, ms: .attr.durationMillis}]
 | group_by([.ns, .op]) | map([.[0].ns, .[0].op, length, (map(.ms) | add)]) | .[] | @tsv
 JQ
@@ -87,6 +87,10 @@ recording_checks() {
     want "$(out '[.events[] | select(.kind == "index_drop" and (.message | contains("user_id_1_created_-1")))] | length')" 1 'incidents: the dropped index'
     want "$(out '[.events[] | select(.kind == "connection_storm")] | length')" 1 'incidents: one storm'
     want "$(out '.connections.clients | max_by(.count) | .app')" '"leaky-worker"' 'incidents: whose'
+    # the indexes that were missing, by the labels of who recorded it, and no other
+    digest --json --advice "$data/incidents-5.0.7/member-0/mongod.log.gz"
+    want "$(out '[.advice[] | select(.kind == "create_index") | {namespace: .ns, fix: .key}] | sort_by(tojson)')" \
+         "$(jq -c '[.. | objects | select(.fix) | {namespace, fix}] | sort_by(tojson)' "$data/incidents-5.0.7/labels.json")" 'incidents: the right indexes'
     # a recorded system.profile, as lines of Extended JSON
     zcat "$data/replies-5.0.7/profile.jsonl.gz" | jq -c '.reply.cursor.firstBatch // [] | .[] | select(.op)' >"$work/profile.json"
     digest --json "$work/profile.json"
@@ -226,6 +230,78 @@ write_checks() { # a pair, an envelope without its write, a write without its en
     digest --json "$work/writes.log"
     want "$(out '[.shapes[] | [.ns, .op, .shape, .count, .total_ms]] | sort')" \
          '[["a.b","remove","{\"y\":1}",1,7],["a.b","update","?",1,500],["a.b","update","{\"x\":1}",1,10]]' writes
+    { slow a.b update '{"q":{"x":1},"u":{}}' 10 1 | sed 's/01\.000/01.999/'; slow 'a.$cmd' command '{"update":"b"}' 11 2; } >"$work/writes.log"
+    digest --json --since 2026-11-23T09:00:02Z "$work/writes.log"
+    want "$(out .operations)" 0 'a write that ended before the range, with its command in it'
+}
+
+many_checks() { # what is rare and comes first pushes nothing out
+    for i in $(seq 40); do
+        slow a.b command '{"find":"b"}' 1 1 | sed "s/COLLSCAN/IXSCAN { a$i: 1 }/; s/\"appName\":\"a\"/\"appName\":\"q\\\\\"$i\"/"
+    done >"$work/many.log"
+    for i in $(seq 200); do slow a.b command '{"find":"b"}' 1 2; done >>"$work/many.log"
+    for i in $(seq 2100); do printf '{"t":{"$date":"2026-11-23T09:00:00.000Z"},"s":"W","c":"X","id":1,"ctx":"x","msg":"warning %d"}\n' "$i"; done >>"$work/many.log"
+    {
+        printf '{"t":{"$date":"2026-11-23T09:00:01.000Z"},"s":"I","c":"ELECTION","id":21450,"ctx":"x","msg":"Election succeeded, assuming primary role"}\n'
+        printf '{"t":{"$date":"2026-11-23T09:00:01.000Z"},"s":"I","c":"ACCESS","id":5286307,"ctx":"x","msg":"Failed to authenticate","attr":{"user":"u","db":"admin","isSpeculative":true}}\n'
+        printf '{"t":{"$date":"2026-11-23T09:00:01.000Z"},"s":"I","c":"NETWORK","id":51800,"ctx":"x","msg":"client metadata","attr":{"remote":"1.2.3.4:5","doc":{"application":{"name":"q\\"\\u00f6"}}}}\n'
+    } >>"$work/many.log"
+    printf '\357\273\277' | cat - "$work/many.log" >"$work/marked.log"
+    digest --json "$work/marked.log"
+    want "$(out '.shapes[0] | [.count, .plan, (.plans | max_by(.count) | .count), (.plans | map(.count) | add) + .plans_other]')" '[240,"COLLSCAN",200,240]' 'many plans'
+    want "$(out '.shapes[0].app_names | [length, .[0]]')" '[41,"q\"1"]' 'many applications'
+    want "$(out '[(.events | map(select(.kind != "warning") | .kind)), .events_left_out, .sources[0].bad_lines]')" '[["election"],100,0]' 'many warnings'
+    want "$(out '.connections.clients')" '[{"app":"q\"ö","count":1}]' 'the name of a client'
+    # a checksum that is wrong at the end: everything before it was read
+    gzip -c "$work/many.log" >"$work/sum.log.gz"
+    printf 'xxxx' | dd of="$work/sum.log.gz" bs=1 seek=$(($(wc -c <"$work/sum.log.gz") - 8)) conv=notrunc 2>/dev/null
+    digest --json "$work/sum.log.gz"
+    want_rc 2 'a wrong checksum'
+    want "$(out '[.operations, .sources[0].lines]')" "[240,$(wc -l <"$work/many.log")]" 'a wrong checksum'
+    # connections on both sides of a round ten seconds
+    for i in $(seq 120); do
+        printf '{"t":{"$date":"2026-11-23T09:%02d:%02d.000Z"},"s":"I","c":"NETWORK","id":22943,"ctx":"x","msg":"Connection accepted","attr":{"connectionCount":%d}}\n' \
+            10 $((i <= 60 ? 9 : 10)) "$i"
+    done >"$work/storm.log"
+    printf '{"t":{"$date":"2026-11-23T10:00:00.000Z"},"s":"I","c":"X","id":1,"ctx":"x","msg":"end"}\n' >>"$work/storm.log"
+    digest --json "$work/storm.log"
+    want "$(out '[.events[] | [.kind, .message]]')" '[["connection_storm","120 connections opened within 2 s"]]' 'a storm'
+}
+
+scan() { # ns command docs returned ms plan times
+    i=0
+    while [ $i -lt "$7" ]; do
+        printf '{"t":{"$date":"2026-11-23T09:00:%02d.000+00:00"},"s":"I","c":"COMMAND","id":51803,"ctx":"conn1","msg":"Slow query","attr":{"type":"command","ns":"%s","appName":"a",' $i "$1"
+        printf '"command":%s,"planSummary":"%s","docsExamined":%d,"nreturned":%d,"durationMillis":%d}}\n' "$2" "$6" "$3" "$4" "$5"
+        i=$((i + 1))
+    done
+}
+
+advice_checks() { # the indexes that shapes ask for, and no others; what a log cannot tell is not made up
+    {
+        scan s.a '{"find":"a","filter":{"u":1},"sort":{"t":-1},"$db":"s"}' 9000 3 200 COLLSCAN 12
+        scan s.a '{"find":"a","filter":{"u":1},"$db":"s"}' 9000 3 100 COLLSCAN 12
+        scan s.a '{"find":"a","filter":{"z":1},"$db":"s"}' 9000 3 90 COLLSCAN 5
+        scan s.a '{"find":"a","filter":{"k":1},"$db":"s"}' 4 4 50 'IXSCAN { k: 1, v: -1 }' 3
+        scan s.a '{"find":"a","filter":{"k":1,"v":{"$gt":2}},"$db":"s"}' 9000 3 95 COLLSCAN 4
+        scan s.b '{"find":"b","filter":{"k":1},"$db":"s"}' 4 4 50 'IXSCAN { k: 1 }' 3
+        scan s.c '{"insert":"c","$db":"s"}' 0 0 50 '' 3
+        scan local.d '{"find":"d","filter":{"k":1},"$db":"local"}' 9000 3 200 COLLSCAN 12
+    } >"$work/advice.log"
+    digest --json "$work/advice.log"; want "$(out .advice)" '[]' 'no advice unless it is asked for'
+    digest --json --advice "$work/advice.log"; want_rc 0 advice
+    want "$(out '[.advice[] | [.kind, .ns, (.key | tojson), .name, (.shapes | length)]]')" \
+        '[["create_index","s.a","{\"u\":1,\"t\":-1}","u_1_t_-1",2],["create_index","s.a","{\"z\":1}","z_1",1],["no_index","s.b","{}","",1]]' advice
+    want "$(out '.advice[0] | [.options, .cost, .impact.time_ms, .confidence, .rejected]')" \
+        '[{},{"bytes":null,"writes_per_s":null},3600,0.7,[{"key":{"u":1},"reason":"would find the documents but leave the sort to memory"}]]' 'what advice says'
+    want "$(out '[.advice[1].confidence, (.advice[0].impact.score * 1000 | round), (.advice[0].evidence | map(.coverage) | unique)]')" '[0.5,786,["blind","measured"]]' 'confidence, score, coverage'
+    want "$(out '.advice[0].evidence[] | select(.what == "existing indexes") | .value')" '"not in a log: make it only if it does not exist. Plans name { k: 1, v: -1 }"' 'what a log cannot know'
+    want "$(out '.advice[2].reason | test("already served")')" true 'why there is none'
+    digest --advice "$work/advice.log"; want_rc 0 'advice as text'
+    grep -qF 's.a: create index {u: 1, t: -1}, if it does not exist (confidence 70 %)' "$work/out" || { fail 'advice as text'; sed 's/^/    /' "$work/out"; }
+    scan 's.x\nADVICE\ns.y: create index {fake: 1}' '{"find":"a","filter":{"u\nfake":1},"$db":"s"}' 9000 3 200 COLLSCAN 12 >"$work/advice.log"
+    digest --advice "$work/advice.log"
+    grep -qE '^(s.y|fake)' "$work/out" && fail 'a name in a log puts a line of its own among the advice'
 }
 
 data=${SIGNALBOX_TEST_DATA:-../shared/data}
@@ -240,9 +316,11 @@ else
 fi
 bad_input_checks
 mixed_checks
+advice_checks
 terminal_checks
 bar_checks
 write_checks
+many_checks
 "$SIGNALBOX" digest --json "$work/good.log" >/dev/full 2>"$work/err"; rc=$?
 want_rc 1 'a full disk'
 

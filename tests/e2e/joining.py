@@ -114,11 +114,27 @@ def another_policy_is_not_joined(lab):
         t.close()
 
 
+def the_config_says_which_policy(lab):
+    """As --policy would."""
+    config = lab.dir + "/config/signalbox/config"
+    with open(config) as f:
+        rest = f.read()
+    for policy, say in (("strict-prod", ("goes by the policy default 2", ", not strict-prod 2")), ("nothing-like-it", ("no policy named nothing-like-it",)), ("default", None)):
+        with open(config, "w") as f:
+            f.write("set policy %s\n%s" % (policy, rest))
+        if say:
+            refused(lab, ("ask", "how is the cluster?"), *say)
+        else:
+            lab.run("ask", "how is the cluster?")
+    with open(config, "w") as f:
+        f.write(rest)
+
+
 def main():
     lab = L.Lab(QUICK, proxy=False)
     try:
         lab.start()
-        for case in (a_read_only_console_joins_as_one, the_owner_refuses_a_read_only_seat, another_deployment_is_not_joined, another_policy_is_not_joined):
+        for case in (a_read_only_console_joins_as_one, the_owner_refuses_a_read_only_seat, another_deployment_is_not_joined, another_policy_is_not_joined, the_config_says_which_policy):
             print("%s" % case.__name__, flush=True)
             case(lab)
         L.require(not lab.ran_out(), "the owner has ended: " + lab.log())

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A level that the program lowers by itself: one proposal that had to be taken back, where policy bears none."""
+"""A level that the program lowers by itself: one proposal that had to be taken back, where policy bears none. And a level at
+which low risk goes by itself, which is not lent to who may only look."""
 import json
 import os
 import sys
@@ -59,17 +60,57 @@ def a_level_is_lowered(lab):
     lab.stop()
 
 
+def asked_for(lab, known, text, *more):
+    lab.run("ask", *more, text)
+    return lab.until("a card for: " + text, lambda: [i for i in lab.ids() if i not in known] or None)[0]
+
+
+def nothing_goes_by_itself_for_who_only_looks(lab):
+    """Level 4 in staging: low risk is built without being asked about, but not what a read-only seat asked for; not after an
+    edit, and not by the next process, until a person has approved it."""
+    config = lab.dir + "/config/signalbox/config"
+    with open(config) as f:
+        rest = f.read()
+    with open(config, "w") as f:
+        f.write("set policy training\n" + rest)
+    lab.start()
+    lab.until("a connection", lambda: lab.run("ask", "how is the cluster?", check=False).returncode == 0)
+    first = asked_for(lab, (), "create an index on shop.orders {total: 1}")
+    lab.until_state(first, "watching", "done")
+    L.require(not lab.entries("approval"), "level 4 wanted an approval")
+    L.require("approvals: none, policy let it go without" in lab.run("cards", "show", first).stdout, "the card does not say that nobody approved it")
+
+    looked = asked_for(lab, (first,), "create an index on shop.orders {customer_id: 1}", "--read-only")
+    lab.until_state(looked, "awaiting_approval")
+    shown = lab.run("cards", "show", looked).stdout
+    L.require("why: Asked for from a read-only console: only a person starts it." in shown and "approvals: 0 of 1\n" in shown and "read-only console: a person approves it" in shown, shown)
+    L.require(lab.card(looked)["policy"]["decision"] == "allow", "policy would not let it go by itself, so nothing was tried: %s" % lab.card(looked)["policy"])
+    lab.run("cards", "edit", looked, "--set", "watch_window_s=60")
+    lab.until_state(looked, "awaiting_approval")
+    lab.stop()
+    lab.start()
+    lab.until_state(looked, "awaiting_approval")
+    other = asked_for(lab, (first, looked), "create an index on shop.orders {created_at: 1}")
+    lab.until_state(other, "watching", "done")  # by then the other one would have gone, too
+    L.require(lab.state_of(looked) == "awaiting_approval" and len(lab.entries("step.intent")) == 2, "a card from a read-only seat was carried out by policy")
+    lab.approve(looked)
+    lab.until_state(looked, "watching", "done")
+    L.require(len(lab.entries("approval")) == 1, "it went without the approval")
+    lab.stop()
+
+
 def main():
-    lab = L.Lab(os.path.join(HERE, "crash.scenario"), proxy=False)
-    try:
-        a_level_is_lowered(lab)
-        print("ok a_level_is_lowered")
-        return 0
-    except Exception:
-        traceback.print_exc()
-        return 1
-    finally:
-        lab.close()
+    for case in (a_level_is_lowered, nothing_goes_by_itself_for_who_only_looks):
+        lab = L.Lab(os.path.join(HERE, "crash.scenario"), proxy=False)
+        try:
+            case(lab)
+            print("ok", case.__name__, flush=True)
+        except Exception:
+            traceback.print_exc()
+            return 1
+        finally:
+            lab.close()
+    return 0
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Terminal:
             os.close(self.fd)
             os.login_tty(tty)
             os.environ.update({"TERM": term, "LC_ALL": "C.UTF-8", **(env or {})})
-            for name in ("NO_COLOR", "LINES", "COLUMNS", "TMUX"):
+            for name in ("NO_COLOR", "LINES", "COLUMNS", "TMUX", "STY"):
                 if name not in (env or {}):
                     os.environ.pop(name, None)
             try:

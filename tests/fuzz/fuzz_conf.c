@@ -3,7 +3,7 @@
  * Fuzzes what people write: the line format, and the theme, keymap, config and intents read from it. The first byte says
  * which. Words survive being written out and read again; a problem is one line with its place; a theme is usable whatever
  * was wrong with it; no keymap puts a deliberate action on Enter or Space or takes `q` away; a connection string in the
- * config stops the program. */
+ * config stops the program, and a schedule that was taken has its planned times. */
 #include "fuzz.h"
 
 #include <signalbox/cli/config.h>
@@ -115,6 +115,12 @@ static void fuzz_config(const char *p, size_t n, struct sb_problems *problems)
     for (size_t i = 0; i < c.deployments_n; i++) {
         check(c.deployments[i].environment >= 0);
         check(sb_config_deployment(&c, c.deployments[i].name) == &c.deployments[i]); /* each name once */
+        for (size_t k = 0; k < c.deployments[i].schedules_n; k++) { /* what was taken can be planned */
+            const struct sb_schedule *x = &c.deployments[i].schedules[k];
+            int64_t missed, next = sb_schedule_next(x, 0);
+            check(x->request[0] && next > 0 && next < SB_SCHEDULE_NEVER && sb_schedule_newest(x, 0, next, &missed) == next && missed == 0);
+            check(sb_schedule_find(c.deployments[i].schedules, c.deployments[i].schedules_n, x->name) == x);
+        }
     }
     sb_config_release(&c);
 }

@@ -25,6 +25,9 @@ struct lab_options {
     int64_t approve_within_s, execute_within_s;
     const char *policy_old[2], *policy_new[2]; /* replaced in the shipped bundle */
     const char *state_dir;    /* NULL: a new one */
+    int64_t wall;             /* where a clock of the test's own begins; 0: the machine's */
+    const struct sb_schedule *schedules;
+    size_t schedules_n;
 };
 
 struct lab_seat {
@@ -41,7 +44,7 @@ struct lab {
     struct sb_orchestrator *o;
     struct lab_seat alice, bob; /* two persons: uid 0 and 65534 */
     struct sb_str policy, intents, notices;
-    int64_t seq;
+    int64_t seq, samples;
     struct sb_card card;        /* the newest news of a card */
     bool have_card;
     char answer[2048];
@@ -98,12 +101,19 @@ static inline void lab_start(struct lab *l, const struct lab_options *o)
     json_t *ready = sb_json_parse(l->line, strlen(l->line), "sim", SB_JSON_ALLOW_REAL, &err);
     assert_non_null(ready);
     sb_origin_system(&l->origin);
+    if (o->wall) {
+        sb_origin_seeded(&l->origin, 26);
+        sb_origin_set_run(&l->origin, (uint64_t)o->wall);
+        l->origin.start_wall_ms = o->wall;
+    }
+    l->samples = 0;
     l->server = sb_server_new(sb_json_str(ready, "uri"), o->read_only, &err);
     assert_non_null(l->server);
     struct sb_orchestrator_options opt = {
         .state_dir = l->dir, .origin = &l->origin, .server = l->server, .deployment = "lab", .environment = o->environment, .policy_text = l->policy.p,
         .policy_len = l->policy.len, .policy_path = "test", .intents_text = l->intents.p, .intents_len = l->intents.len,
-        .approve_within_s = o->approve_within_s, .execute_within_s = o->execute_within_s};
+        .approve_within_s = o->approve_within_s, .execute_within_s = o->execute_within_s, .recurring = o->schedules_n > 0,
+        .schedules = o->schedules, .schedules_n = o->schedules_n};
     l->o = sb_orchestrator_start(&opt, &err);
     if (!l->o)
         fail_msg("%s", err.msg);
@@ -195,6 +205,8 @@ static inline bool lab_take(struct lab *l, const struct lab_seat *s, int64_t seq
             sb_card_release(&l->card);
         l->card = copy;
         l->have_card = true;
+    } else if (m->type == SB_NEWS_STRIP && s == &l->alice) {
+        l->samples = ((const struct sb_strip *)m->body)->samples;
     } else if (m->type == SB_NEWS_NOTICE && s == &l->alice) {
         sb_str_addf(&l->notices, "%s\n", ((const struct sb_notice *)m->body)->text);
     } else if (m->type == SB_NEWS_ANSWER && answers) {

@@ -200,6 +200,33 @@ static void another_key_is_another_card(void **state)
     assert_int_equal(lab_entries(&l, SB_ENTRY_EDIT, NULL), 3);
 }
 
+/* Nor what was said of the old options: who looks at the card again reads what the new ones keep out. */
+static void other_options_are_looked_at(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &staging);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(l.card.steps[0].undo_label, SB_UNDO_LOSSLESS);
+    assert_int_equal(lab_edit(&l, &l.alice, "unique", "true"), 0);
+    lab_until_revision(&l, 2);
+    assert_non_null(strstr(l.card.why, "changed the options of this index"));
+    assert_non_null(strstr(l.card.why, "it is to be unique"));
+    assert_non_null(strstr(l.card.steps[0].action, "\"unique\" : true"));
+    assert_int_equal(l.card.risk, SB_MEDIUM);
+    assert_int_equal(lab_edit(&l, &l.alice, "unique", "false"), 0);
+    lab_until_revision(&l, 3);
+    assert_null(strstr(l.card.why, "unique"));
+    assert_int_equal(lab_edit(&l, &l.alice, "key", "{\"created_at\": 1}"), 0);
+    lab_until_revision(&l, 4);
+    assert_int_equal(lab_edit(&l, &l.alice, "expire_after_s", "3600"), 0);
+    lab_until_revision(&l, 5);
+    assert_non_null(strstr(l.card.why, "deletes each document 3600 s after the date in its created_at"));
+    assert_int_equal(l.card.steps[0].undo_label, SB_UNDO_LOSSY); /* the drop brings no document back */
+    assert_int_equal(l.card.risk, SB_HIGH);
+    lab_close(&l);
+}
+
 static void words_that_are_no_utf8(void **state)
 {
     (void)state;
@@ -286,6 +313,7 @@ int main(void)
         cmocka_unit_test(read_only_decides_nothing),
         cmocka_unit_test(policy_allows_it_by_itself),
         cmocka_unit_test(another_key_is_another_card),
+        cmocka_unit_test(other_options_are_looked_at),
         cmocka_unit_test(words_that_are_no_utf8),
         cmocka_unit_test(several_at_once_where_policy_says_so),
         cmocka_unit_test(in_prod_one_by_one),

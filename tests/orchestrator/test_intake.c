@@ -83,6 +83,49 @@ static void requests_are_read(void **state)
     sb_intake_free(in);
 }
 
+/* What is not ours is told from what was not understood; what only sounds like it is ours all the same. */
+static void what_is_not_ours_is_called_by_its_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int intent;
+        const char *foreign;
+    } said[] = {
+        {"how do I write a $lookup with a pipeline?", SB_INTENT_NONE, "a question for the documentation"},
+        {"what is an index?", SB_INTENT_NONE, "a question for the documentation"},
+        {"what is the difference between a replica set and a cluster", SB_INTENT_NONE, "a question for the documentation"},
+        {"TypeError: Cannot read property 'find' of undefined", SB_INTENT_NONE, "an error of an application"},
+        {"why do I get MongoServerSelectionError in my tests", SB_INTENT_NONE, "an error of an application"},
+        {"my script throws E11000 on insert", SB_INTENT_NONE, "an error of an application"},
+        {"how do I install pymongo with pip", SB_INTENT_NONE, "the set-up of a driver"},
+        {"create an index with mongoose", SB_INTENT_INDEX_CREATE, NULL},
+        {"connect my node.js service to the cluster", SB_INTENT_NONE, "the set-up of a driver"},
+        {"hello there!", SB_INTENT_NONE, "conversation"},
+        {"how are you?", SB_INTENT_NONE, "conversation"},
+        {"write me a poem", SB_INTENT_NONE, "conversation"},
+        {"xyzzy", SB_INTENT_NONE, NULL},
+        {"the thing with the customers again", SB_INTENT_NONE, NULL},
+        {"", SB_INTENT_NONE, NULL},
+        {"hey, orders is slow", SB_INTENT_INDEX_REVIEW, NULL},
+        {"how are the members?", SB_INTENT_STATUS, NULL},
+        {"what is the state of the replica set", SB_INTENT_STATUS, NULL},
+        {"why does the checkout app see errors since 14:05", SB_INTENT_ANOMALY_INVESTIGATE, NULL},
+        {"what does the documentation say about slow queries on shop.orders?", SB_INTENT_INDEX_REVIEW, NULL}, /* it names what we know */
+    };
+    struct sb_intake *in = shipped();
+    for (size_t i = 0; i < SB_COUNT(said); i++) {
+        struct sb_reading_of r;
+        struct sb_err err = SB_ERR_INIT;
+        sb_assert_ok(sb_intake_read(in, said[i].text, known, SB_COUNT(known), &r, &err), err);
+        if (r.intent != said[i].intent || !sb_streq(r.foreign, said[i].foreign))
+            fail_msg("\"%s\" was read as %s, %s", said[i].text, sb_name(&sb_intents, r.intent), r.reason);
+        assert_true(r.confidence_ppm > 0 && (!r.foreign || sb_starts_with(r.reason, r.foreign)));
+        sb_record_release(&sb_reading_of_schema, &r);
+    }
+    sb_intake_free(in);
+}
+
 static void hostile_requests_are_bounded(void **state)
 {
     (void)state;
@@ -125,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_read),
         cmocka_unit_test(a_collection_is_spoken_of),
+        cmocka_unit_test(what_is_not_ours_is_called_by_its_name),
         cmocka_unit_test(hostile_requests_are_bounded),
         cmocka_unit_test(a_wrong_file_is_said_line_by_line),
     };

@@ -18,6 +18,8 @@ keys 6
 screen card-watch-before
 keys 7
 screen card-history
+keys 8
+screen card-handoffs
 asks card-read
 keys 1 Home PageDown 2 Home PageDown A
 screen card-approve

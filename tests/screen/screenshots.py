@@ -21,6 +21,7 @@ SESSION = [
     ("commands", ["End", "2"], "createIndexes"),
     ("evidence", ["End", "3"], "sampled"),
     ("policy", ["4"], "APP-01"),
+    ("handoffs", ["8"], "Hand-offs in case"),
     ("approve", ["1", "End", "2", "End", "A"], "What is signed"),
     ("watch", list("shop.orders") + ["Enter", "6"], "PASS"),
     ("audit", ["Escape", "Escape", "4", "z"], "Audit #"),

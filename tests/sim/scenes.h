@@ -88,7 +88,7 @@ static RIG_UNUSED uint8_t *scene_shot(struct scene *x, int member)
         x->r.conn[member]->answer = rig_answer;
         x->r.conn[member]->owner = &x->r;
     }
-    const uint8_t *reply = !m->up || m->hung ? nothing : rig_on(&x->r, member, "admin", "{'serverStatus': 1}");
+    const uint8_t *reply = !m->up || m->hung ? nothing : rig_on(&x->r, member, "admin", "{'serverStatus': 1, 'mirroredReads': true}");
     uint8_t *copy = malloc(sim_doc_len(reply));
     assert_non_null(copy);
     memcpy(copy, reply, sim_doc_len(reply));

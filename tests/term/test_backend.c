@@ -441,6 +441,7 @@ static void what_is_copied_is_wrapped_for_the_multiplexer(void **state)
     assert_non_null(b);
     uint64_t was = sb_backend_bytes(b);
     unsetenv("TMUX");
+    unsetenv("STY");
     setenv("TERM", "xterm", 1);
     assert_true(sb_backend_copy(b, "hello", 5));
     assert_int_equal(sb_backend_bytes(b) - was, strlen("\x1B]52;c;aGVsbG8=\a"));
@@ -455,6 +456,11 @@ static void what_is_copied_is_wrapped_for_the_multiplexer(void **state)
     memset(text, 'a', sizeof text); /* 400 characters in base 64: two pieces */
     assert_true(sb_backend_copy(b, text, sizeof text));
     assert_int_equal(sb_backend_bytes(b) - was, strlen("\x1B]52;c;\a") + 400 + strlen("\x1BP\x1B]52;c;\x1B\\" "\x1BP\a\x1B\\") + 400 + 2 * strlen("\x1BP\x1B\\"));
+    setenv("STY", "1.pts", 1); /* screen itself: what is not its own it would show as text */
+    was = sb_backend_bytes(b);
+    assert_true(sb_backend_copy(b, text, sizeof text));
+    assert_int_equal(sb_backend_bytes(b) - was, strlen("\x1BP\x1B]52;c;\x1B\\" "\x1BP\a\x1B\\") + 400 + 2 * strlen("\x1BP\x1B\\"));
+    unsetenv("STY");
     char *big = calloc(1, 100000);
     assert_false(sb_backend_copy(b, big, 100000));
     free(big);

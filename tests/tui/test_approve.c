@@ -78,6 +78,60 @@ static void who_cannot_approve_is_told_first(void **state)
     }
 }
 
+/* The line of keys at the bottom. */
+static const char *footer(struct console *c)
+{
+    const char *all = screen(c), *last = all;
+    for (const char *p = all; *p; p++)
+        if (*p == '\n' && p[1])
+            last = p + 1;
+    return last;
+}
+
+static void assert_keys(struct console *c, bool approve, const char *never)
+{
+    if ((strstr(footer(c), "A approve") != NULL) != approve)
+        fail_msg("approve is %s at the bottom:\n%s", approve ? "missing" : "offered", screen(c));
+    if (never && strstr(footer(c), never))
+        fail_msg("\"%s\" is offered:\n%s", never, screen(c));
+}
+
+/* What this person cannot do to this card is not offered; the key says why, and help still has it. */
+static void what_one_cannot_do_is_not_offered(void **state)
+{
+    (void)state;
+    static const char *const mine[] = {"{\"author\":\"alice\"}",
+                                       "{\"approvals\":[{\"by\":\"alice\",\"how\":\"console\",\"hash\":\"0\",\"revision\":1,\"at\":\"2026-11-24T14:05:00.000Z\",\"nonce\":\"0\"}]}"};
+    for (size_t i = 0; i < SB_COUNT(mine); i++) {
+        struct console c;
+        char line[512];
+        console_on_card(&c, keymap, 120, 40);
+        press(&c, "3");
+        assert_keys(&c, true, NULL);
+        press(&c, "Enter"); /* that it is unread is no reason: reading it is what comes next */
+        assert_keys(&c, true, NULL);
+        snprintf(line, sizeof line, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":%s}", mine[i]);
+        console_json(&c, line);
+        assert_keys(&c, false, NULL);
+        press(&c, "Escape Escape 3");
+        assert_keys(&c, false, NULL);
+        assert_non_null(strstr(footer(&c), "r reject"));
+        press(&c, "?");
+        assert_shows(&c, "approve the card or the marked ones");
+        console_close(&c);
+    }
+    struct console c;
+    console_on_card(&c, keymap, 120, 40);
+    press(&c, "3");
+    console_play(&c, "read-only");
+    assert_keys(&c, false, "reject");
+    press(&c, "Enter");
+    assert_keys(&c, false, "reject");
+    press(&c, "A");
+    assert_shows(&c, "This console is read-only");
+    console_close(&c);
+}
+
 /* A card that has started says nothing of what counted before its start: no deadline, no number of approvals to come. */
 static void what_is_over_is_not_said_any_more(void **state)
 {
@@ -410,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_card_is_approved_by_its_key_and_the_typed_name),
         cmocka_unit_test(who_cannot_approve_is_told_first),
+        cmocka_unit_test(what_one_cannot_do_is_not_offered),
         cmocka_unit_test(what_is_over_is_not_said_any_more),
         cmocka_unit_test(the_watch_tab_adds_up),
         cmocka_unit_test(an_unread_card_is_not_approved_and_says_which_tab),

@@ -283,6 +283,23 @@ static void read_only_and_one_mark_are_no_batch(void **state)
     console_close(&c);
 }
 
+static void one_that_is_mine_forbids_it(void **state)
+{
+    (void)state;
+    struct console c;
+    open_three(&c);
+    read_and_mark_all(&c);
+    assert_shows(&c, "A approve");
+    card_of(&c, "C-000012", "staging", "{\"typed_target\":false,\"batch\":true,\"not_author\":true}", ",\"target\":\"shop.carts\",\"author\":\"alice\"");
+    press(&c, "Home");
+    read_selected(&c);
+    press(&c, "Down");
+    read_selected(&c);
+    assert_not_shown(&c, "A approve");
+    refused_with(&c, "alice wrote this revision of C-000012");
+    console_close(&c);
+}
+
 static void answer(struct console *c, int64_t seq, bool ok)
 {
     char *line = sb_format("{\"type\":\"answer\",\"seq\":%lld,\"body\":{\"ok\":%s,\"text\":\"%s\"}}", (long long)seq, ok ? "true" : "false", ok ? "it is approved" : "policy denies it");
@@ -325,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_change_while_it_is_asked_voids_all_of_it),
         cmocka_unit_test(time_passes_while_it_is_asked),
         cmocka_unit_test(read_only_and_one_mark_are_no_batch),
+        cmocka_unit_test(one_that_is_mine_forbids_it),
         cmocka_unit_test(a_refusal_is_not_covered_by_later_answers),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

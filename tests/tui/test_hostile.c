@@ -127,7 +127,7 @@ static void hostile_text_in_every_field_is_inert(void **state)
     static const int sizes[][2] = {{80, 24}, {40, 10}, {200, 60}, {120, 40}, {61, 17}, {20, 5}};
     static const int types[] = {SB_NEWS_WELCOME, SB_NEWS_STRIP, SB_NEWS_ANOMALY, SB_NEWS_CARD, SB_NEWS_CASE, SB_NEWS_ENTRY, SB_NEWS_NOTICE, SB_NEWS_ANSWER, SB_NEWS_AUDIT};
     static const char *const tours[] = {
-        "1 Enter PageDown Escape", "2 Enter 1 2 3 4 5 6 7 PageDown Escape", "3 Enter PageDown 2 PageDown PageDown A Escape Escape u Escape s Escape", "4 Enter Escape", "1 c Escape",
+        "1 Enter PageDown Escape", "2 Enter 1 2 3 4 5 6 7 8 PageDown Escape", "3 Enter PageDown 2 PageDown PageDown A Escape Escape u Escape s Escape", "4 Enter Escape", "1 c Escape",
         "3 c Enter Escape Escape", "? End Escape", "m End Escape", ": Escape", "2 e Down Enter Escape Escape", "3 e Enter C-u x Enter S Escape Escape", "r Escape", "4 z End Home z", "L", "f", "3 x Escape", "3 & x Escape", "4 & e Enter Escape", "2 w Escape", "3 E Escape Escape", "3 Space o O Space ' \\", "[ [ ]", "W Escape",
     };
     struct sb_rng rng;

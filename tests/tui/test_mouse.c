@@ -91,9 +91,9 @@ static void a_click_selects_a_pane_a_row_and_a_tab(void **state)
         click_on(&c, "C-000001");
         press(&c, "Enter");
         assert_shows(&c, "[1 summary");
-        static const char *const tabs[] = {"7 history", "2 commands", "5 rollback", "3 evidence", "6 watch", "4 policy"};
+        static const char *const tabs[] = {"7 history", "2 commands", "5 rollback", "8 hand-offs", "3 evidence", "6 watch", "4 policy"};
         for (size_t t = 0; t < SB_COUNT(tabs); t++) {
-            click_on(&c, tabs[t]);
+            click_on(&c, strchr(tabs[t], ' ') + 1); /* at 80 cells no blank stands before it */
             char *on = sb_format("[%s", tabs[t]);
             assert_shows(&c, on);
             free(on);

@@ -487,6 +487,43 @@ static void copying_gives_the_exact_commands(void **state)
     console_close(&c);
 }
 
+/* Keys that come in one read, before a frame is made of what they lead to. */
+static void what_is_copied_is_what_was_meant(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, keymap, 80, 24);
+    console_play(&c, "01-connect");
+    for (int i = 0; i < 20; i++)
+        add_card(&c, i, "awaiting_approval");
+    press(&c, "3 Home");
+    console_keys(&c, "Down Down Down Down Down Down Down y", true); /* beyond the last row in sight */
+    assert_non_null(strstr(c.copied, "C-100012"));
+    press(&c, "Enter 4");
+    console_keys(&c, "5 y", true);
+    assert_shows(&c, "Not copied: this page has not been on the screen yet.");
+    assert_non_null(strstr(c.copied, "C-100012"));
+    press(&c, "y");
+    assert_non_null(strstr(c.copied, "Undo of step 1"));
+    console_keys(&c, "Escape Escape c y", true);
+    assert_non_null(strstr(c.copied, "Undo of step 1"));
+    press(&c, "y");
+    assert_true(sb_starts_with(c.copied, "The case was asked for"));
+    console_close(&c);
+    console_open(&c, keymap, 80, 24);
+    console_play(&c, "01-connect");
+    console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"title\":\"one\\nrm -r x\\u001b[2J\"}}");
+    press(&c, "3 y");
+    assert_non_null(strstr(c.copied, "one\\nrm -r x^[[2J")); /* as it is shown: nothing that is pasted presses Enter */
+    console_close(&c);
+    console_on_card(&c, keymap, 200, 60); /* two pages: the one of the tab is copied */
+    press(&c, "3 Enter y");
+    assert_true(sb_starts_with(c.copied, "What "));
+    press(&c, "3 y");
+    assert_non_null(strstr(c.copied, "[sampled 0.4 %]"));
+    console_close(&c);
+}
+
 /* What was measured is drawn reading by reading, once each, and a new window begins anew. */
 static void the_watch_tab_draws_what_was_measured(void **state)
 {
@@ -598,6 +635,7 @@ int main(void)
         cmocka_unit_test(a_decision_needs_its_reason),
         cmocka_unit_test(an_edit_sends_only_what_was_changed),
         cmocka_unit_test(copying_gives_the_exact_commands),
+        cmocka_unit_test(what_is_copied_is_what_was_meant),
         cmocka_unit_test(the_watch_tab_draws_what_was_measured),
         cmocka_unit_test(why_not_tells_what_stands_in_the_way_of_each_decision),
         cmocka_unit_test(the_palette_finds_actions_and_leaves_dangerous_ones_to_their_key),

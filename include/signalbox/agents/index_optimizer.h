@@ -31,8 +31,11 @@ struct sb_index_question {
     const struct sb_catalogue *catalogue;
     const struct sb_anomaly *anomaly;  /* NULL: nobody raised one */
     const char *key, *name;            /* an index that was asked for in so many words; NULL: find one */
-    const char *edited_by;             /* who put this key on a card that had another; NULL: nobody */
+    const char *options;               /* of that index, as a card has them; NULL: none */
+    const char *edited_by;             /* who put this key, or these options, on a card that had others; NULL: nobody */
+    const char *edited;                /* what of it is another: "the key", "the options" */
     bool replicated;
+    bool whole_log;                    /* there is nothing but a log, and all of it is the evidence: no window */
     /* of the card to be */
     const char *card_id, *case_id, *deployment, *deployment_id, *requested_by;
     int environment;
@@ -75,8 +78,8 @@ char *sb_index_key_read(const char *text, struct sb_err *err);
  * criteria. The card's fields index_name, index_key and index_options are the truth from which they are made. */
 int sb_index_card_rebuild(struct sb_card *card, bool replicated, const char *commit_quorum, struct sb_err *err);
 
-/* After an edit of the key: what was said about the old key is replaced by what is said about the new one. `said` is the
- * advice's card for the new key, and loses its content to the card. The card keeps its name where a person gave it one, its
+/* After an edit of key or options: what was said about the old ones is replaced by what is said about the new ones. `said` is the
+ * advice's card for these, and loses its content to the card. The card keeps its name where a person gave it one, its
  * options and its window. Rebuild it afterwards. old_key: the key before the edit. -1 out of memory. */
 int sb_index_card_adopt(struct sb_card *card, struct sb_card *said, const char *old_key);
 

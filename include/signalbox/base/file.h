@@ -31,7 +31,8 @@ int sb_dir_make(const char *path, mode_t mode, struct sb_err *err);
  * can be written: SB_ELEDGER. Appends to an empty out. */
 int sb_path_state(struct sb_str *out, struct sb_err *err);
 
-/* The same for who only reads: nothing is made, and one that is not there is no error. */
+/* The same for who only reads: nothing is made, and one that is not there is no error. Something else in its place is
+ * SB_EINPUT; one that may not be read, or may be written by others, is SB_ENO. */
 int sb_path_state_seen(struct sb_str *out, struct sb_err *err);
 
 /* The config folder; nothing is made. */

@@ -23,4 +23,10 @@ void sb_card_print_line(const struct sb_card *c);
  * A new object, or NULL out of memory. */
 json_t *sb_card_json(const struct sb_card *c);
 
+/* Canonical Extended JSON as plain JSON, in its order: {"a": {"$numberInt": "1"}} is {"a": 1}. NULL: it is none. */
+json_t *sb_plain_json(const char *text);
+
+/* A key as people read it, {a: 1, b.c: -1, d: "hashed"}, as an object; what is not of this form stays out. */
+json_t *sb_key_json(const char *shown);
+
 #endif

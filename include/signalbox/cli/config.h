@@ -7,15 +7,20 @@
  *   set policy default                # a built-in bundle or a path
  *   set policy_signers PATH           # allowed_signers: a bundle from a file must be signed by one of these, in FILE.sig
  *   set approval_signers PATH         # allowed_signers: every approval must be signed by one of these
+ *   set signing_key PATH              # with approval_signers: the console signs approvals with it (a .pub: of a key in the agent)
+ *   set signing_name NAME             # who you are in that file; without it the operating system's name
  *   set shadow_policy strict-prod     # is asked beside it and recorded, and decides nothing
  *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
  *   set clipboard on                  # copying also sets the terminal's clipboard (OSC 52); off when not said
+ *   set group dba                     # members of this group of the system may join too; without it, only this user
  *   set mouse on                      # a click selects, the wheel scrolls; off when not said
  *   deployment shop                   # from here on, `set` is about this deployment
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
+ *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
+ *   schedule often every 6h run status                 # at the multiples of it since 1970-01-01T00:00Z
  *
  * A wrong line is a problem with file and line, and the rest is used; a wrong line that guards safety (environment, policy,
  * uri_file) makes the program stop. Thread: read once, then constant.
@@ -24,14 +29,17 @@
 #define SIGNALBOX_CLI_CONFIG_H
 
 #include <signalbox/base/conf.h>
+#include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
     char *name, *uri_file, *executor_uri_file;
     int environment; /* enum sb_environment; 0 is prod */
+    struct sb_schedule *schedules; /* each name once */
+    size_t schedules_n;
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *waivers, *witness; /* NULL: not said */
+    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group; /* NULL: not said */
     bool clipboard;
     struct sb_config_deployment *deployments;
     size_t deployments_n;

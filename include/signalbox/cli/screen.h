@@ -20,7 +20,8 @@ struct sb_screen_file {
     size_t len;
 };
 
-#define SB_SCREEN_PANES "console.panes" /* the file in the state folder that remembers how the panes stand */
+#define SB_SCREEN_PANES "console.panes" /* the file in the state folder that remembers how the panes stand; a zoomed one is not: every start shows all four */
+#define SB_SCREEN_STDERR "console.stderr" /* the one there that takes what is written to standard error meanwhile */
 
 struct sb_screen_options {
     struct sb_queue *news;                            /* mail with a struct sb_message as payload; drained until the end */
@@ -35,6 +36,8 @@ struct sb_screen_options {
     const char *remembered;                           /* the text of SB_SCREEN_PANES, or NULL */
     bool mouse;                                       /* its reports are asked for from the beginning */
     bool osc52;                                       /* copying also sets the terminal's clipboard */
+    const char *signing_key;                          /* an approval is signed with it before it is asked; NULL: none is signed here */
+    const char *signing_name;                         /* who signs, in the file of signers; NULL: the operating system's name */
     const struct sb_origin *origin;                   /* whose wall clock is shown; NULL: the machine's */
     struct sb_backend *backend;                       /* NULL: the terminal is opened, and closed at the end; for tests: borrowed */
 };

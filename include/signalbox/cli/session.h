@@ -33,6 +33,7 @@ struct sb_session_options {
     const struct sb_simulation *simulation; /* NULL: a real deployment */
     bool attach;              /* join the owner of the ledger when there is one */
     int64_t sample_ms;
+    bool recurring;           /* as the owner, run the schedules of the deployment: one that stays, not one that asks and goes */
 };
 
 /* Starts or joins, and waits until it is there. The config's problems are written to stderr. NULL with err. */

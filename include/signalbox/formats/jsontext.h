@@ -46,6 +46,15 @@ static inline void sb_jt_blank(struct sb_jt *j)
         j->p++;
 }
 
+/* The beginning of a text: a byte order mark that an editor put there, and blanks, are passed over. */
+static inline struct sb_jt sb_jt_begin(const char *p, size_t n)
+{
+    bool mark = n >= 3 && (unsigned char)p[0] == 0xEF && (unsigned char)p[1] == 0xBB && (unsigned char)p[2] == 0xBF;
+    struct sb_jt j = sb_jt_make(mark ? p + 3 : p, mark ? n - 3 : n);
+    sb_jt_blank(&j);
+    return j;
+}
+
 /* The first quote, backslash or control character at or after p, or end. */
 static inline const char *sb_jt_special(const char *p, const char *end)
 {

@@ -73,7 +73,8 @@ int sb_entry_decode(const char *bytes, size_t n, unsigned levels, struct sb_entr
 /* Which of sb_entry_kinds an entry is of; -1: of none that this program knows. */
 int sb_entry_kind_of(const struct sb_entry_view *view);
 
-/* What an entry is found by: case, card, anomaly, the decision a verdict made, the bundle a policy.load brought. */
+/* What an entry is found by: case, card, anomaly, the decision a verdict made, the bundle a policy.load brought, the
+ * schedule a request is a run of ("schedule:nightly"), and "schedule" for what came into being or ended. */
 #define SB_ENTRY_REFS 5
 size_t sb_entry_refs(const struct sb_entry_view *view, struct sb_span refs[SB_ENTRY_REFS]);
 

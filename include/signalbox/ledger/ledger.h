@@ -106,7 +106,7 @@ int sb_ledger_bytes(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_byt
 int sb_ledger_seqs_of(struct sb_ledger *l, int64_t from, int64_t to, enum sb_entry_kind kind, int64_t **seqs, size_t *n, struct sb_err *err);
 
 /* Every entry that belongs to a case, card or anomaly, rising; also the verdict that made a decision ("d-000812"), and the
- * policy.load entries of a bundle (its SHA-256). */
+ * policy.load entries of a bundle (its SHA-256), the runs of a schedule ("schedule:NAME") and what schedules there were ("schedule"). */
 int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void *ctx, struct sb_err *err);
 
 /* One entry. SB_EINPUT when there is none of this number. out is overwritten. */

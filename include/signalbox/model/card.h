@@ -200,6 +200,7 @@ struct sb_card {
     size_t evidence_n;
     struct sb_watch watch;
     int64_t approve_by, execute_by; /* wall */
+    bool needs_person; /* whatever policy lets go by itself: it was asked for from a read-only seat, which decides nothing */
     /* the life */
     char *hash;
     int state;         /* enum sb_state */
@@ -232,7 +233,7 @@ struct sb_card_row {
     int state;         /* enum sb_state */
     bool closed;
     int64_t approve_by, execute_by;   /* wall */
-    int64_t approvals, wanted;        /* that count; that policy wants of anybody */
+    int64_t approvals, wanted;        /* that count; how many it takes */
     int64_t glass_from, glass_until;  /* wall: the glass is broken for it as it is; 0 and 0: it is not */
 };
 extern const struct sb_schema sb_card_row_schema;
@@ -249,7 +250,8 @@ int sb_card_seal(struct sb_card *c, struct sb_err *err);
 /* Approvals that count: not voided, and of exactly this revision and hash. */
 size_t sb_card_approvals(const struct sb_card *c);
 
-/* How many approvals policy wants, groups included: "2 of dba" are two whatever else is said. */
+/* How many approvals it takes, groups included: "2 of dba" are two whatever else is said. One that needs a person takes one
+ * where policy wants none. */
 int64_t sb_card_approvals_wanted(const struct sb_card *c);
 
 /* True while the glass is broken for exactly these bytes. wall: now. */

@@ -25,6 +25,7 @@ struct sb_reading_of { /* of a request: what `ask --classify` prints */
     int64_t runner_up_ppm;
     struct sb_slots slots;
     char *reason;
+    char *foreign;     /* intent none: what it is instead ("an error of an application"); NULL: it was not understood */
 };
 extern const struct sb_schema sb_reading_of_schema;
 

@@ -18,7 +18,7 @@ enum sb_entry_kind {
     SB_ENTRY_LOGIN,           /* {"seat"} somebody sat down at a screen */
     SB_ENTRY_POLICY_LOAD,     /* {"policy","text","versions","in_force","signer"} a bundle came into force, whole */
     SB_ENTRY_BOUND,           /* {"deployment","id","environment","servers"} a name was bound to what it means */
-    SB_ENTRY_REQUEST,         /* {"case"} */
+    SB_ENTRY_REQUEST,         /* {"case"}; of a schedule also {"event":"schedule:NAME","planned","missed"}: this entry is the run */
     SB_ENTRY_INTENT,          /* {"reading"} how the request was understood */
     SB_ENTRY_VERDICT,         /* {"stage","verdict","input","shadow"} policy was asked; stage intake, gate, approve or execute */
     SB_ENTRY_HANDOFF,         /* {"handoff"} */
@@ -41,6 +41,8 @@ enum sb_entry_kind {
     SB_ENTRY_BREAKGLASS,      /* {"breakglass","statement","signature"} soft rules are lifted from one plan for a while */
     SB_ENTRY_REVIEW,          /* {"id","by","reason"} somebody else has looked at it afterwards */
     SB_ENTRY_AUTONOMY,        /* {"kind","environment","level","lowered_to","reason","record"} the program lowered a level by itself */
+    SB_ENTRY_SCHEDULE,        /* {"event","name","when","request"} recurring work came into being, changed or ended; event began or ended */
+    SB_ENTRY_CLOCK,           /* {"jump_ms","mono_ms","already_run"} somebody set the wall clock; its runs ahead of now that will not be repeated */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

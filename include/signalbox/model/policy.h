@@ -63,6 +63,7 @@ struct sb_policy_verdict {
     char **waits_for;    /* windows, when nothing but them is missing right before a step */
     size_t waits_for_n;
     int64_t waits_until; /* wall: when they may be open; 0: not said */
+    char *waits_until_local; /* the same on the window's own clock: "Tue 2026-11-24 22:00 (Europe/Amsterdam)"; NULL: not said */
     char **waivers;      /* ids of those that were used: an exception counts as one, not as a pass */
     size_t waivers_n;
     struct sb_bundle_id policy;

@@ -4,7 +4,9 @@
  *
  * The patterns are data (intents.data: regular expressions with weights, by intent), so that they can be read and tested
  * without the program. No network, no model. The weights of an intent's patterns that match are added up; confidence is
- * the winner's sum against its own, the runner-up's and a constant doubt. Nothing that is written in a request raises a
+ * the winner's sum against its own, the runner-up's and a constant doubt. What is not ours (a question for the documentation, an
+ * error of an application, ...) has patterns of its own, so that it is told from what was not understood; a request that names
+ * a collection we know is never not ours. Nothing that is written in a request raises a
  * privilege: intake only names an intent. Thread: a loaded intake is read only.
  */
 #ifndef SIGNALBOX_ORCHESTRATOR_INTAKE_H
@@ -17,7 +19,7 @@
 
 struct sb_intake;
 
-/* text in the conf format: `intent NAME`, then `match WEIGHT REGEX`. Problems are noted with file and line; an intake with
+/* text in the conf format: `intent NAME`, or `foreign "what it is"`, then `match WEIGHT REGEX`. Problems are noted with file and line; an intake with
  * problems is not used. */
 struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err);
 void sb_intake_free(struct sb_intake *in);

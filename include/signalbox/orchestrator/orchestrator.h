@@ -14,6 +14,7 @@
 #include <signalbox/bus/queue.h>
 #include <signalbox/model/message.h>
 #include <signalbox/mongo/server.h>
+#include <signalbox/orchestrator/schedule.h>
 #include <signalbox/policy/verifier.h>
 
 struct sb_orchestrator;
@@ -42,7 +43,11 @@ struct sb_orchestrator_options {
     size_t intents_len;
     int64_t sample_ms;            /* 0: one second, less on a fast simulator */
     int64_t approve_within_s, execute_within_s; /* 0: four and eight hours */
+    bool recurring;               /* this owner runs what recurs; not when the server is read-only */
+    const struct sb_schedule *schedules; /* must outlive it; names differ */
+    size_t schedules_n;
     bool socket;                  /* listen on state_dir/socket for other consoles */
+    const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */
 };
 
 /* Opens the ledger and starts the thread. -1 when the ledger is owned by another (SB_ELEDGER, the message names its pid),

@@ -45,6 +45,7 @@ enum sim_command_flags {
     SIM_READ_CONCERN = 256,
     SIM_WRITE_CONCERN = 512,
     SIM_NO_VIEW = 1024, /* only on collections */
+    SIM_MIRRORED = 2048,
 };
 
 struct sim_call;

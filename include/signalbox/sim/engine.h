@@ -22,6 +22,7 @@
 #define SIM_LOG_CHARS 1024
 #define SIM_COMMANDS_MAX 128
 #define SIM_STAGES_MAX 32
+#define SIM_READ_CONCERNS 6 /* none given, local, available, majority, linearizable, snapshot */
 
 struct sim;
 struct sim_member;
@@ -110,12 +111,15 @@ struct sim_counters {
     int64_t command_total[SIM_COMMANDS_MAX], command_failed[SIM_COMMANDS_MAX], unknown_commands;
     int64_t stage[SIM_STAGES_MAX];
     int64_t match_operator[64];
+    int64_t mirrored; /* commands that a primary may send on as reads */
+    int64_t read_concern[2][SIM_READ_CONCERNS]; /* commands by level; [1]: in transactions */
     int64_t apply_batches, apply_batch_ms, apply_ops, fetch_bytes, fetch_ops, fetch_getmores, served_getmores;
     int64_t cpu_us;                        /* all work */
-    int64_t lock_r, lock_w, lock_db_w, lock_db_W, lock_coll_R, lock_coll_W;
+    int64_t lock_r, lock_w, lock_shared, lock_exclusive; /* the last two: of collections only, R and W */
+    int64_t build_votes;                                 /* from members that had their index ready */
     /* storage engine */
-    int64_t wt_cursor_searches, wt_cursor_nexts, wt_inserts, wt_removes, wt_modifies, wt_pages_requested;
-    int64_t pages_read, pages_written, bytes_read, bytes_written, log_bytes, log_writes, log_syncs, log_sync_us;
+    int64_t wt_cursor_searches, wt_cursor_nexts, wt_inserts, wt_removes, wt_modifies, wt_bulk_inserts, wt_cursors, wt_pages_requested;
+    int64_t pages_read, pages_written, bytes_read, bytes_written, bytes_evicted, log_bytes, log_writes, log_syncs, log_sync_us;
     int64_t txn_begins, txn_commits, txn_rollbacks;
     int64_t checkpoint_until_us, checkpoints, checkpoint_ms_total, checkpoint_ms_last, checkpoint_ms_max, checkpoint_ms_min;
     int64_t evicted_clean, evicted_dirty, app_evictions;

@@ -9,7 +9,7 @@
  * that were merged or sorted may have either first, so an envelope without a write is held back until its write shows
  * up, the owner settles it, or a later envelope of that connection takes its place.
  *
- * Memory is bounded: a table of 16,384 connections; what is pushed out of it is handed back to be counted. Thread: one
+ * Memory is bounded: a table of 65,536 connections; what is pushed out of it is handed back to be counted. Thread: one
  * owner.
  */
 #ifndef SIGNALBOX_TELEMETRY_ENVELOPE_H

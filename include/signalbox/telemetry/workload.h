@@ -2,7 +2,7 @@
  *
  * workload.h - operations added up by namespace and shape.
  *
- * One pass, constant memory: at most max_shapes entries; what comes after that goes into one visible entry, `other`. A
+ * One pass, constant memory: at most max_shapes entries; when there are more, those that took least time give way, into one visible entry, `other`. A
  * write and its envelope (envelope.h) count once. Durations are kept in a fixed-size log-linear histogram after
  * HdrHistogram (G. Tene): exact below 64 ms, above that a quantile is at most 1/64 (1.6 %) of itself too low or too
  * high. Workloads of two threads or files are merged into what one pass over both, one after the other, would have
@@ -19,9 +19,8 @@
 
 #include <signalbox/formats/slowop.h>
 #include <signalbox/telemetry/shape.h>
+#include <signalbox/telemetry/shares.h>
 
-#define SB_WORK_MAX_PLANS 8
-#define SB_WORK_MAX_APPS 16
 #define SB_WORK_EXAMPLE_MAX 4096
 
 struct sb_workload_options {
@@ -30,11 +29,6 @@ struct sb_workload_options {
     bool examples;      /* keep one command per entry, values and all: for explain, to be redacted before it is shown */
     int64_t bucket_ms;  /* 0: no sliding window */
     size_t buckets;     /* the window reaches back bucket_ms * buckets */
-};
-
-struct sb_work_share {
-    char *name;
-    uint64_t count;
 };
 
 /* Sums over operations. `timed` counts those whose duration is known: a cut line may have lost it. */
@@ -50,10 +44,7 @@ struct sb_work {
     const struct sb_shape *shape; /* owned by the workload */
     struct sb_work_sums sums;
     int64_t first_ms, last_ms; /* SB_NO_TIME where no operation had a time */
-    struct sb_work_share plans[SB_WORK_MAX_PLANS]; /* in order of appearance; name NULL ends it */
-    uint64_t plans_other;
-    struct sb_work_share apps[SB_WORK_MAX_APPS];
-    uint64_t apps_other;
+    struct sb_shares plans, apps;
     char *query_hash;      /* the server's own hash, the last one seen; NULL: none */
     struct sb_doc example; /* the slowest command that fits SB_WORK_EXAMPLE_MAX; JSON as logged, or BSON */
     int64_t example_ms;
@@ -68,6 +59,9 @@ void sb_workload_free(struct sb_workload *w);
 
 /* Adds one operation. An envelope may be held back until its write shows up: see sb_workload_settle. */
 int sb_workload_add(struct sb_workload *w, const struct sb_slow_op *op, struct sb_err *err);
+
+/* Takes note of an operation that is not to be counted: the envelope of a write is then not counted either. */
+void sb_workload_pass(struct sb_workload *w, const struct sb_slow_op *op);
 
 /* Counts the envelopes that still wait for a write and ended before `before_ms` (INT64_MAX: all): their writes were not
  * written down, so they stand for themselves, with a shape that is unknown unless the command told it. Call it at the

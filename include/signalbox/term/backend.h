@@ -61,7 +61,8 @@ void sb_backend_bell(struct sb_backend *b);
  * terminal's own selection needs Shift. */
 void sb_backend_mouse(struct sb_backend *b, bool on);
 
-/* Asks the terminal to take text into its clipboard (OSC 52, as it is, and wrapped for tmux and screen). False when it is too long. */
+/* Asks the terminal to take text into its clipboard (OSC 52, as it is, and wrapped for tmux and screen; screen itself gets only
+ * the wrapped one). Where a screen may have shown some of it the next blit repaints every cell. False when it is too long. */
 bool sb_backend_copy(struct sb_backend *b, const void *text, size_t n);
 
 /* Forgets what is on the screen: the next blit repaints every cell. */

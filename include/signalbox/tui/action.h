@@ -70,7 +70,8 @@ enum sb_action_flags {
     ACTION(POLICY, "tab-policy", "", SB_AT(CARD), 0, "card: what policy says, and what would change that")                        \
     ACTION(UNDOING, "tab-rollback", "", SB_AT(CARD), 0, "card: how it is taken back")                                             \
     ACTION(WATCH, "tab-watch", "", SB_AT(CARD), 0, "card: what is measured afterwards: before, now, limit")                       \
-    ACTION(HISTORY, "tab-history", "", SB_AT(CARD), 0, "card: decisions, hand-offs and ledger entries")                           \
+    ACTION(HISTORY, "tab-history", "", SB_AT(CARD), 0, "card: what the ledger says of it and of its case")                        \
+    ACTION(HANDOFFS, "tab-handoffs", "", SB_AT(CARD), 0, "card: hand-offs: why each specialist was called, with which facts and risk") \
     ACTION(NEXT_TAB, "next-tab", "tabs", SB_AT(CARD), 0, "next tab of the card")                                                  \
     ACTION(PREVIOUS_TAB, "previous-tab", "", SB_AT(CARD), 0, "previous tab of the card")                                          \
     ACTION(REQUEST, "request", "request", SB_AT(MAIN) | SB_AT(PAGE), 0, "ask for something in plain language")                    \

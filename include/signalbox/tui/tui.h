@@ -9,6 +9,10 @@
  * What a person may approve depends on what has been on the screen: sb_tui_recalc notes which lines of a card a frame
  * shows, so it must be called once for each frame that is shown, and before the events that follow it.
  *
+ * Where there is room a page beside the panes shows the selected row. It follows the cursor 150 ms after its last move, and
+ * until then its heading says that it is of the row before; any key that is no move, and every decision, acts on the
+ * selected row, and brings its page at once.
+ *
  * Thread: one owner.
  */
 #ifndef SIGNALBOX_TUI_TUI_H
@@ -62,7 +66,7 @@ enum sb_effect_kind {
     SB_FX_EXPORT_SVG,  /* or as a picture */
     SB_FX_EXPORT_JSON, /* text: the document, into a file */
     SB_FX_EDITOR,  /* text: into the person's editor; SB_TUI_EDITED brings it back */
-    SB_FX_REMEMBER, /* text: how the panes stand, for sb_tui_setup.remembered of the next time */
+    SB_FX_REMEMBER, /* text: how the panes stand, for sb_tui_setup.remembered of the next time; that one stands alone is not in it */
     SB_FX_MOUSE_ON,  /* ask the terminal for the mouse's reports, */
     SB_FX_MOUSE_OFF, /* or for none */
     SB_FX_REDRAW,  /* paint the whole screen again */
@@ -97,6 +101,9 @@ void sb_tui_paint(const struct sb_tui *t, struct sb_cells *cells, int *cursor_x,
 
 /* Milliseconds until the screen wants a tick; -1: nothing on it depends on time. */
 int64_t sb_tui_tick_in(const struct sb_tui *t);
+
+/* The card, whole, for who signs it; NULL: there is none, or only its row is held. Until the next event. */
+const struct sb_card *sb_tui_card(const struct sb_tui *t, const char *id);
 
 /* True while a card is being carried out, taken back or in doubt. */
 bool sb_tui_executing(const struct sb_tui *t);

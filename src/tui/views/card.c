@@ -24,22 +24,43 @@ void view_card_title(const struct sb_tui *t, const struct sb_card *c, struct sb_
     (void)t;
 }
 
+/* How the tabs are written where there is little room: all but the open one without blanks, or without their keys. */
+enum tab_form { TABS_ROOMY, TABS_TIGHT, TABS_NAMES };
+
 /* What a tab says; a star: it has to be read and was not. */
-static void tab_label(const struct sb_tui *t, const struct sb_card *c, int tab, bool on, char out[TEXT_MAX])
+static void tab_label(const struct sb_tui *t, const struct sb_card *c, int tab, bool on, enum tab_form form, char out[TEXT_MAX])
 {
-    static const char *const names[TABS] = {"summary", "commands", "evidence", "policy", "rollback", "watch", "history"};
-    static const enum sb_action actions[TABS] = {SB_ACT_SUMMARY, SB_ACT_COMMANDS, SB_ACT_EVIDENCE, SB_ACT_POLICY, SB_ACT_UNDOING, SB_ACT_WATCH, SB_ACT_HISTORY};
-    const char *key = sb_keymap_keys(t->keymap, SB_IN_CARD, actions[tab]);
+    static const char *const names[TABS] = {"summary", "commands", "evidence", "policy", "rollback", "watch", "history", "hand-offs"};
+    static const enum sb_action actions[TABS] = {SB_ACT_SUMMARY, SB_ACT_COMMANDS, SB_ACT_EVIDENCE, SB_ACT_POLICY, SB_ACT_UNDOING, SB_ACT_WATCH, SB_ACT_HISTORY, SB_ACT_HANDOFFS};
+    const char *key = form == TABS_NAMES && !on ? NULL : sb_keymap_keys(t->keymap, SB_IN_CARD, actions[tab]);
     bool same = sb_streq(t->read_card, c->id) && sb_streq(t->read_hash, c->hash);
     bool must = c->state == SB_AWAITING_APPROVAL && tab <= TAB_COMMANDS && !(same && t->read[tab].done);
-    snprintf(out, TEXT_MAX, "%s%s %s%s%s", on ? "[" : " ", key ? key : "", names[tab], must ? "*" : "", on ? "]" : must ? "" : " ");
+    snprintf(out, TEXT_MAX, "%s%s%s%s%s%s", on ? "[" : " ", key ? key : "", key && (on || form == TABS_ROOMY) ? " " : "", names[tab], must ? "*" : "",
+             on ? "]" : must || form != TABS_ROOMY ? "" : " ");
+}
+
+/* The roomiest form in which all tabs fit. */
+static enum tab_form tabs_form(const struct sb_tui *t, const struct sb_card *c, enum tab tab, int width)
+{
+    char label[TEXT_MAX];
+    for (int form = TABS_ROOMY; form < TABS_NAMES; form++) {
+        int all = 0;
+        for (int i = 0; i < TABS; i++) {
+            tab_label(t, c, i, i == (int)tab, (enum tab_form)form, label);
+            all += sb_text_width(label, t->ascii);
+        }
+        if (all <= width)
+            return (enum tab_form)form;
+    }
+    return TABS_NAMES;
 }
 
 int view_tab_at(const struct sb_tui *t, const struct sb_card *c, enum tab tab, int x)
 {
     char label[TEXT_MAX];
+    enum tab_form form = tabs_form(t, c, tab, t->frame.tabs.width);
     for (int i = 0; i < TABS && x >= 0; i++) {
-        tab_label(t, c, i, i == (int)tab, label);
+        tab_label(t, c, i, i == (int)tab, form, label);
         int width = sb_text_width(label, t->ascii);
         if (x < width)
             return i;
@@ -51,10 +72,11 @@ int view_tab_at(const struct sb_tui *t, const struct sb_card *c, enum tab tab, i
 void view_tabs(const struct sb_tui *t, const struct sb_card *c, enum tab tab, struct sb_page *p)
 {
     char label[TEXT_MAX];
+    enum tab_form form = tabs_form(t, c, tab, p->width);
     sb_page_line(p);
     for (int i = 0; i < TABS; i++) {
         bool on = i == (int)tab;
-        tab_label(t, c, i, on, label);
+        tab_label(t, c, i, on, form, label);
         sb_page_text(p, on ? SB_ROLE_TAB_ON : SB_ROLE_TAB, label);
     }
     bool same = sb_streq(t->read_card, c->id) && sb_streq(t->read_hash, c->hash);
@@ -217,6 +239,22 @@ static void progress(const struct sb_card *c, struct sb_page *p)
     }
 }
 
+/* When the window opens that it waits for, or what else it waits for. */
+static void starts(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    char left[TEXT_MAX];
+    if (c->state != SB_SCHEDULED)
+        return;
+    view_label(p, "Starts");
+    if (c->policy.waits_until && c->policy.waits_until_local) {
+        fmt_left(left, gap(t->wall, c->policy.waits_until) > 0 ? gap(t->wall, c->policy.waits_until) : 0);
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s, in %s", c->policy.waits_until_local, left);
+        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, ", if facts and policy are then as they must be");
+    } else {
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "when it may: %s", c->note ? c->note : "it waits");
+    }
+}
+
 /* Only the moments that still count: none once it has started. */
 static void expires(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
@@ -267,6 +305,7 @@ void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_pag
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, ", confidence %s", text);
     undo(c, p);
     approvers(t, c, p);
+    starts(t, c, p);
     expires(t, c, p);
     blast(c, p);
     expected(c, p);

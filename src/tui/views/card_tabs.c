@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The other tabs of a card: evidence, policy, rollback, watch, history. */
+ * The other tabs of a card: evidence, policy, rollback, watch, history. Hand-offs are in case.c: they are the case's. */
 #include "../state.h"
 
 #include <inttypes.h>
@@ -132,7 +132,7 @@ void view_policy(const struct sb_tui *t, const struct sb_card *c, struct sb_page
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", decision %s", v->decision_id);
     if (v->decision == SB_REQUIRE) {
         view_label(p, "Approvals");
-        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%" PRId64 "%s", v->requires.approvals, v->requires.not_author ? ", not by the author" : "");
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%" PRId64 "%s", sb_card_approvals_wanted(c), v->requires.not_author ? ", not by the author" : "");
         list(p, "Groups", v->requires.groups, v->requires.groups_n);
         list(p, "Windows", v->requires.windows, v->requires.windows_n);
         list(p, "Checks", v->requires.checks, v->requires.checks_n);
@@ -292,35 +292,7 @@ void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page 
 
 /* ---- history ---- */
 
-static void handoffs(const struct sb_tui *t, const struct sb_case *k, struct sb_page *p)
-{
-    char when[TEXT_MAX];
-    for (size_t i = 0; i < k->handoffs_n; i++) {
-        const struct sb_handoff *h = &k->handoffs[i];
-        fmt_when(when, h->at, t->wall);
-        sb_page_line(p);
-        sb_page_textf(p, SB_ROLE_DIM, "%s ", when);
-        char from[TEXT_MAX], to[TEXT_MAX];
-        fmt_words(from, sb_name(&sb_specialists, h->from));
-        fmt_words(to, sb_name(&sb_specialists, h->to));
-        sb_page_textf(p, SB_ROLE_STRONG, "%s ", from);
-        sb_page_mark(p, SB_ROLE_DIM, SB_MARK_ARROW, 1);
-        sb_page_textf(p, SB_ROLE_STRONG, " %s", to);
-        sb_page_wrapf(p, SB_ROLE_TEXT, 9, ": %s", h->why ? h->why : "");
-        if (h->risk && h->risk[0]) {
-            sb_page_line(p);
-            sb_page_tab(p, 9);
-            sb_page_wrapf(p, SB_ROLE_DOUBT, 9, "risk: %s", h->risk);
-        }
-        if (h->evidence_n) {
-            sb_page_line(p);
-            sb_page_tab(p, 9);
-            sb_page_wrapf(p, SB_ROLE_DIM, 9, "passed on: %zu fact%s", h->evidence_n, h->evidence_n == 1 ? "" : "s");
-        }
-    }
-}
-
-static void entries(const struct sb_tui *t, const char *card, const char *case_id, struct sb_page *p)
+void view_entries(const struct sb_tui *t, const char *card, const char *case_id, struct sb_page *p)
 {
     const struct audit *a = &t->audit;
     size_t shown = 0;
@@ -349,76 +321,7 @@ static void entries(const struct sb_tui *t, const char *card, const char *case_i
 
 void view_history(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
-    const struct sb_case *k = find_case(t, c->case_id);
     sb_page_line(p);
-    sb_page_text(p, SB_ROLE_TITLE, "Hand-offs");
-    if (k && k->handoffs_n)
-        handoffs(t, k, p);
-    else {
-        sb_page_line(p);
-        sb_page_text(p, SB_ROLE_DIM, k ? "none" : "the case was asked for and has not come yet");
-    }
-    view_heading(p, "Ledger entries, the newest first");
-    entries(t, c->id, c->case_id, p);
-}
-
-/* ---- the case has the same parts ---- */
-
-void view_case(const struct sb_tui *t, const struct sb_case *c, struct sb_page *p)
-{
-    char when[TEXT_MAX], share[TEXT_MAX];
-    view_label(p, "Request");
-    sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s", c->text ? c->text : "");
-    fmt_when(when, c->opened_at, t->wall);
-    view_label(p, "Asked");
-    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s by %s", when, c->requested_by ? c->requested_by : "?");
-    fmt_ppm(share, c->reading.confidence_ppm);
-    view_label(p, "Read as");
-    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s (%s)", sb_name(&sb_intents, c->reading.intent), share);
-    if (c->reading.runner_up_ppm) {
-        fmt_ppm(share, c->reading.runner_up_ppm);
-        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", else %s (%s)", sb_name(&sb_intents, c->reading.runner_up), share);
-    }
-    if (c->reading.reason)
-        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ": %s", c->reading.reason);
-    const struct sb_slots *s = &c->reading.slots;
-    const char *const slots[][2] = {{"namespace", s->ns}, {"field", s->field}, {"key", s->key}, {"index", s->index}, {"time", s->time}, {"target", s->target}};
-    for (size_t i = 0; i < SB_COUNT(slots); i++)
-        if (slots[i][1] && slots[i][1][0]) {
-            view_label(p, "");
-            sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s: %s", slots[i][0], slots[i][1]);
-        }
-    view_label(p, "Outcome");
-    if (c->outcome)
-        sb_page_wrap(p, SB_ROLE_STRONG, LABEL, c->outcome);
-    else
-        sb_page_text(p, SB_ROLE_DOUBT, "open");
-    view_heading(p, "Cards");
-    for (size_t i = 0; i < c->cards_n; i++) {
-        const struct held_card *held = find_card(t, c->cards[i]);
-        char state[TEXT_MAX];
-        fmt_words(state, held ? sb_name(&sb_states, held->row.state) : "not loaded");
-        sb_page_line(p);
-        sb_page_link(p, (int)i + 1);
-        sb_page_text(p, SB_ROLE_TEXT, " ");
-        sb_page_field(p, SB_ROLE_ID, 10, c->cards[i]);
-        sb_page_field(p, held ? state_role(held->row.state) : SB_ROLE_DIM, 18, state);
-        sb_page_field(p, SB_ROLE_TEXT, p->width - sb_page_column(p), held ? held->row.title : "");
-    }
-    if (c->cards_n == 0) {
-        sb_page_line(p);
-        sb_page_text(p, SB_ROLE_DIM, " none");
-    }
-    if (c->anomaly) {
-        view_heading(p, "Anomaly that asked");
-        sb_page_line(p);
-        sb_page_link(p, (int)c->cards_n + 1);
-        const struct held_anomaly *a = find_anomaly(t, c->anomaly);
-        sb_page_textf(p, SB_ROLE_ID, " %s  ", c->anomaly);
-        sb_page_field(p, SB_ROLE_TEXT, p->width - sb_page_column(p), a ? a->anomaly.title : "");
-    }
-    view_heading(p, "Hand-offs");
-    handoffs(t, c, p);
-    view_heading(p, "Ledger entries, the newest first");
-    entries(t, NULL, c->id, p);
+    sb_page_text(p, SB_ROLE_TITLE, "Ledger entries, the newest first");
+    view_entries(t, c->id, c->case_id, p);
 }

@@ -253,14 +253,12 @@ void view_footer(const struct sb_tui *t, struct sb_page *p)
         reserve += keys ? sb_text_width(keys, t->ascii) + (int)strlen(sb_actions[always[i]].label) + 3 : 0;
     }
     const struct sb_card *card = card_in_focus(t);
-    char why[512];
     for (int a = SB_ACT_NONE + 1; a < SB_ACTIONS; a++) {
         enum sb_action action = (enum sb_action)a;
-        bool dangerous = sb_actions[a].flags & SB_DANGEROUS;
         if (a == SB_ACT_BACK || a == SB_ACT_HELP || a == SB_ACT_QUIT || !sb_action_applies(action, context))
             continue;
-        if (dangerous && (!card || (action != SB_ACT_APPROVE && refused(t, action, why)) || (action == SB_ACT_APPROVE && card->state != SB_AWAITING_APPROVAL) || t->welcome.read_only))
-            continue; /* only what can be done to this card now */
+        if ((sb_actions[a].flags & SB_DANGEROUS) && !offered(t, action))
+            continue; /* only what this person can do to this card now */
         bool of_row = action == SB_ACT_OPEN || action == SB_ACT_CASE || action == SB_ACT_ACKNOWLEDGE;
         if (action == SB_ACT_EDIT_TEXT && context != SB_IN_EDIT)
             continue; /* beside "edit" it would only take room */

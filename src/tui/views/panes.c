@@ -122,7 +122,7 @@ static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, stru
 }
 
 /* How far it is, or how long it has: the last column of a plan. */
-static void plan_progress(const struct sb_tui *t, const struct held_card *held, struct sb_str *out)
+static void plan_progress(const struct sb_tui *t, const struct held_card *held, bool wide, struct sb_str *out)
 {
     char text[TEXT_MAX];
     const struct sb_card *c = held->card;
@@ -136,6 +136,9 @@ static void plan_progress(const struct sb_tui *t, const struct held_card *held, 
         sb_str_addf(out, " %s left", text);
     } else if (c->state == SB_FAILED) {
         sb_str_adds(out, c->report.verdict == SB_VERDICT_FAIL ? " verdict FAIL" : " failed");
+    } else if (c->state == SB_SCHEDULED && c->policy.waits_until && c->policy.waits_until_local) {
+        fmt_opening(text, c->policy.waits_until_local, gap(t->wall, c->policy.waits_until));
+        sb_str_addf(out, "%s%s", wide ? " starts " : " ", text);
     } else if (c->execute_by && (c->state == SB_APPROVED || c->state == SB_SCHEDULED)) {
         fmt_when(text, c->execute_by, t->wall);
         sb_str_addf(out, " by %s", text);
@@ -175,7 +178,7 @@ static void card_row(const struct sb_tui *t, const struct held_card *held, int p
     struct sb_str tail;
     sb_str_init(&tail);
     if (pane == PANE_PLANS)
-        plan_progress(t, held, &tail);
+        plan_progress(t, held, wide, &tail);
     else
         approval_state(t, c, wide, &tail);
     int behind = sb_text_width(tail.p, t->ascii);
@@ -256,21 +259,24 @@ void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows)
     }
 }
 
+/* Says of which row the page below it is, and when that is not the one with the cursor. */
+void view_detail_title(int pane, const char *id, bool stays, struct sb_page *p)
+{
+    sb_page_line(p);
+    sb_page_mark(p, SB_ROLE_RULE, SB_MARK_RULE, 1);
+    sb_page_text(p, stays ? SB_ROLE_DOUBT : SB_ROLE_TITLE, stays ? " Was selected " : " Selected ");
+    sb_page_textf(p, SB_ROLE_DIM, "%s%s ", id && pane == PANE_AUDIT ? "#" : "", id ? id : "nothing");
+    sb_page_mark(p, SB_ROLE_RULE, SB_MARK_RULE, p->width - sb_page_column(p));
+}
+
 /* Of the row that is selected in the pane with the keys: all there is, as it is when opened. */
-void view_detail(const struct sb_tui *t, struct sb_page *title, struct sb_page *p)
+void view_detail(const struct sb_tui *t, struct sb_page *p)
 {
     const struct sb_card *card = pane_card(t);
     const struct sb_anomaly *anomaly = pane_anomaly(t);
     const struct sb_audit_row *row = pane_audit(t);
     if (!card && row)
         card = whole_card(t, row->card);
-    char id[24];
-    const char *shown = pane_row_id(t, t->focus, t->pane[t->focus].index, id);
-    sb_page_line(title);
-    sb_page_mark(title, SB_ROLE_RULE, SB_MARK_RULE, 1);
-    sb_page_text(title, SB_ROLE_TITLE, " Selected ");
-    sb_page_textf(title, SB_ROLE_DIM, "%s%s ", row ? "#" : "", shown ? shown : "nothing");
-    sb_page_mark(title, SB_ROLE_RULE, SB_MARK_RULE, title->width - sb_page_column(title));
     if (row) {
         view_label(p, "Entry");
         sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s by %s", row->kind ? row->kind : "?", row->actor ? row->actor : "?");
