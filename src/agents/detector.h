@@ -73,6 +73,7 @@ struct open_anomaly {
     double worst_told; /* the ratio at which it was last given */
     int64_t closed_at;
     struct sb_anomaly told; /* as it was last given; its end is told with the same words */
+    double told_height;     /* the largest growth that was told */
 };
 
 #define SERIES_SLOTS 8192 /* a power of two, at least twice MAX_SERIES */

@@ -271,10 +271,12 @@ static int describe_end(const struct open_anomaly *o, struct sb_anomaly *out)
     return 0;
 }
 
+/* How high it stands: the largest growth of a latency or a rate. */
 static int describe(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload, const struct sb_history *history,
-                    struct sb_anomaly *out)
+                    struct sb_anomaly *out, double *height)
 {
     struct ratios r = look(d, o);
+    *height = fmax(r.latency, r.rate);
     struct sb_str why;
     sb_str_init(&why);
     out->from = o->from;
@@ -309,12 +311,30 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     return 0;
 }
 
+/* It has become less, or has come back weaker: how much it was at its worst stays. What was found out since is kept when
+ * nothing was known before. */
+static int keep_height(const struct open_anomaly *o, struct sb_anomaly *out)
+{
+    if (o->told.shapes_n || !out->shapes_n) {
+        sb_anomaly_release(out);
+        memset(out, 0, sizeof *out);
+        return sb_record_copy(&sb_anomaly_schema, out, &o->told);
+    }
+    out->severity = o->told.severity;
+    return sb_str_set(&out->title, o->told.title);
+}
+
 int sb_detector_describe(const struct sb_detector *d, struct open_anomaly *o, const struct sb_workload *workload,
                          const struct sb_history *history, struct sb_anomaly *out)
 {
     struct sb_anomaly told = {0};
     memset(out, 0, sizeof *out);
-    int rc = o->closed_at && o->told.id ? describe_end(o, out) : describe(d, o, workload, history, out);
+    double height = o->told_height;
+    int rc = o->closed_at && o->told.id ? describe_end(o, out) : describe(d, o, workload, history, out, &height);
+    if (rc == 0 && height < o->told_height)
+        rc = keep_height(o, out);
+    else
+        o->told_height = height;
     if (rc || sb_record_copy(&sb_anomaly_schema, &told, out)) {
         sb_anomaly_release(out);
         return -1;

@@ -6,6 +6,7 @@
 #include <signalbox/cli/session.h>
 #include <signalbox/orchestrator/intake.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,24 +32,33 @@ static int classify(void)
     const char *text = sb_embedded("src/orchestrator/intents.data", &len);
     sb_problems_init(&problems);
     struct sb_intake *in = sb_intake_new(text, len, "intents.data", &problems, &err);
-    int status = 0;
+    int status = 0, rc = 0;
     char *line = NULL;
     ssize_t n;
     if (!in || problems.count)
-        status = in ? sb_usage_error("%s", problems.text.p) : sb_complain(&err);
-    while (status == 0 && (n = getline(&line, &cap, stdin)) >= 0) {
+        rc = status = in ? sb_usage_error("%s", problems.text.p) : sb_complain(&err);
+    for (uint64_t number = 1; rc == 0 && (n = getline(&line, &cap, stdin)) >= 0; number++) {
         struct sb_reading_of r;
+        struct sb_err bad = SB_ERR_INIT;
         while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
             line[--n] = '\0';
-        if (strlen(line) != (size_t)n) {
-            status = sb_usage_error("a line with a NUL byte is not a request");
-        } else if (sb_intake_read(in, line, NULL, 0, &r, &err)) {
-            status = sb_complain(&err);
-        } else {
-            status = sb_print_json(reading_json(&r)) ? 1 : 0;
+        if (strlen(line) != (size_t)n)
+            sb_fail(&bad, SB_EINPUT, "a line with a NUL byte is not a request");
+        if (bad.code == SB_OK && sb_intake_read(in, line, NULL, 0, &r, &bad) == 0) {
+            rc = sb_print_json(reading_json(&r)) ? 1 : 0; /* the end of the program says that standard output is gone */
             sb_record_release(&sb_reading_of_schema, &r);
+        } else { /* one that is none is told by its line; the others are read */
+            char where[48];
+            snprintf(where, sizeof where, "standard input:%" PRIu64, number);
+            sb_err_prefix(&bad, "%s", where);
+            status = sb_complain(&bad);
         }
     }
+    if (rc == 0 && ferror(stdin)) {
+        sb_fail_errno(&err, errno, "cannot read standard input");
+        rc = sb_complain(&err);
+    }
+    status = rc ? rc : status;
     free(line);
     sb_intake_free(in);
     sb_problems_release(&problems);
@@ -74,19 +84,21 @@ static void say_hello(struct sb_session *s, bool read_only)
 static int wait_connected(struct sb_session *s, struct sb_err *err)
 {
     char note[400] = "no answer";
+    bool away = true; /* rather than there, and refusing */
     int64_t until = sb_mono_ms() + CONNECT_MS;
     for (;;) {
         int64_t left = until - sb_mono_ms();
         struct sb_message *m = left > 0 ? sb_session_wait(s, SB_NEWS_STRIP, -1, (int)left) : NULL;
         if (!m)
-            return sb_fail(err, SB_ESERVER, "%s: %s. Look whether it runs%s", sb_session_target(s), note,
-                           sb_session_owns(s) ? ", and whether the connection string names it (--uri-file, uri_file in the config, or SIGNALBOX_URI)" : "");
+            return sb_fail(err, SB_ESERVER, "%s: %s%s%s", sb_session_target(s), note, away ? ". Look whether it runs" : "",
+                           away && sb_session_owns(s) ? ", and whether the connection string names it, with its set's name (--uri-file, uri_file in the config, or SIGNALBOX_URI)" : "");
         const struct sb_strip *strip = m->body;
         bool ready = strip->samples >= FIRST_SAMPLES, ledger_ok = strip->ledger_ok;
         if (!ledger_ok)
-            sb_fail(err, SB_ELEDGER, "the ledger cannot be written, so no request is taken: %s", strip->ledger_note ? strip->ledger_note : "nobody knows why");
+            sb_fail(err, SB_ELEDGER, "no request is taken: %s", strip->ledger_note ? strip->ledger_note : "the ledger cannot be written");
         if (strip->note)
             snprintf(note, sizeof note, "%s", strip->note);
+        away = !strip->note || strstr(strip->note, "out of reach");
         sb_message_free(m);
         if (!ledger_ok)
             return -1;
@@ -144,8 +156,10 @@ int sb_cmd_ask(int argc, char **argv)
     if (m) {
         const struct sb_answer *a = m->body;
         status = a->ok ? 0 : (int)a->status;
-        if (!json)
+        if (!json && a->ok)
             sb_print("%s\n", a->text);
+        else if (!json)
+            sb_usage_error("%s", a->text);
         json_t *cards = fetch_cards(s, a, !json);
         if (json)
             sb_print_json(json_pack("{s:b,s:s,s:s?,s:o}", "ok", a->ok, "answer", a->text, "case", a->case_id, "cards", cards));

@@ -15,7 +15,7 @@ const struct sb_command sb_commands[] = {
      "runs one whole case as text: anomaly, evidence, card, policy, approval, execution, verification, audit.\n\n"
      "  --scenario NAME|PATH  what happens (see: signalbox sim --list). Default slow-orders\n"
      "  --seed N              the same seed, the same history; clock and identities of this program come from it too\n"
-     "  --speed N             simulated seconds in a real one, 1 to 1000. Default 20\n"
+     "  --speed N             simulated seconds in a real one, 1 to 100. Default 20\n"
      "  --server-version V    of the simulated server: 5.0, 6.0, 7.0 or 8.0. Default 5.0\n"
      "  --tour                as text\n"
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
@@ -180,8 +180,9 @@ const struct sb_command *sb_command_find(const char *name)
 /* Who starts us with a standard descriptor closed would have the ledger opened in its place, and results written into it. */
 static void fill_standard_descriptors(void)
 {
+    static const int how[] = {O_WRONLY, O_RDONLY, O_WRONLY}; /* so that to read or write what was closed fails, and only complaints vanish */
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", how[fd]) != fd)
             _exit(1); /* there is nobody to tell */
 }
 
@@ -218,7 +219,9 @@ int sb_cli_main(int argc, char **argv)
     const struct sb_command *c = sb_command_find(name);
     if (!c)
         return sb_usage_error("there is no command \"%s\" (see: signalbox help)", name);
-    int status = c->run(argc - 1, argv + 1);
+    bool asks_help = argc > 2 && (sb_streq(argv[2], "--help") || sb_streq(argv[2], "-h"));
+    char *help[] = {(char *)(uintptr_t)"help", (char *)(uintptr_t)c->name, NULL};
+    int status = asks_help ? sb_cmd_help(2, help) : c->run(argc - 1, argv + 1);
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;

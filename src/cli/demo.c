@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "simulator.h"
+
 #include <signalbox/base/file.h>
 #include <signalbox/base/hash.h>
 #include <signalbox/cli/command.h>
@@ -11,7 +13,7 @@
 #include <unistd.h>
 
 #define SPEED 20
-#define MAX_SPEED 1000
+#define MAX_SPEED 100 /* beyond it a case is over between two samples */
 
 /* What the record says of itself after the tour. */
 static int tell_audit(const char *case_id, struct sb_err *err)
@@ -64,7 +66,7 @@ int sb_cmd_demo(int argc, char **argv)
     if (sb_option_number("demo", "--seed", seed, 0, INT64_MAX, &sim.seed) || sb_option_number("demo", "--speed", speed, 1, MAX_SPEED, &sim.speed))
         return 2;
     struct sb_err err = SB_ERR_INIT;
-    if (ledger_is_free(&err))
+    if (sb_simulation_check(&sim, &err) || ledger_is_free(&err))
         return sb_complain(&err);
     struct sb_session_options o = {.simulation = &sim, .policy = policy};
     if (!tour && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/clock.h>
+#include "simulator.h"
+
 #include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/embed.h>
@@ -103,6 +105,17 @@ static int run(const struct sim_server_options *o, struct sb_err *err)
     sim_server_free(v);
     close(stop);
     return rc;
+}
+
+int sb_simulation_check(const struct sb_simulation *s, struct sb_err *err)
+{
+    int release[3];
+    if (s->version && !sim_version(s->version, release))
+        return sb_fail(err, SB_EUSAGE, "--server-version is 5.0, 6.0, 7.0 or 8.0, not \"%s\"", s->version);
+    struct sim_scenario *sc = s->scenario ? read_scenario(s->scenario, err) : NULL;
+    bool wrong = s->scenario && !sc;
+    sim_scenario_free(sc);
+    return wrong ? -1 : 0;
 }
 
 int sb_cmd_sim(int argc, char **argv)

@@ -7,6 +7,9 @@
 #include <signalbox/base/process.h>
 #include <signalbox/cli/session.h>
 
+/* Whether there is such a scenario and version: said before anything is started, by the program that was asked. */
+int sb_simulation_check(const struct sb_simulation *s, struct sb_err *err);
+
 /* Only starts it: forking belongs to the main thread, waiting does not. */
 int sb_simulator_spawn(struct sb_process *process, struct sb_origin *origin, const struct sb_simulation *o, struct sb_err *err);
 

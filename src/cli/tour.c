@@ -9,11 +9,16 @@
 
 #define QUIET_MS (15 * 60 * 1000) /* deployment time without an anomaly after which there is nothing to tell */
 #define SILENCE_MS 120000         /* real time without any news */
+#define APPROVED_MS 5000          /* real time in which an approval takes effect */
+#define AWAY_MS 20000             /* real time without a sample */
 
 struct tour {
     struct sb_session *s;
     int64_t seq;
     int64_t first_at, now; /* deployment time */
+    int64_t approved_at;   /* monotonic */
+    int64_t told_at;       /* of the line that was told last */
+    int64_t samples, sampled_at; /* how many there were, and when (monotonic) the last one was new */
     bool connected, warm, anomaly_told, class_told, card_told, approved, rolled_back, over;
     int state;             /* of the card as last told */
     int64_t readings;      /* told */
@@ -28,10 +33,12 @@ static void heading(const char *title)
     sb_print("\n== %s\n", title);
 }
 
-static void at(int64_t ms)
+/* News of what happened a little earlier is told when it comes: time only goes on. */
+static void at(struct tour *t, int64_t ms)
 {
     char text[SB_TIME_LEN + 1];
-    sb_time_format(text, ms);
+    t->told_at = ms > t->told_at ? ms : t->told_at;
+    sb_time_format(text, t->told_at);
     sb_print("%.8s  ", text + 11);
 }
 
@@ -60,11 +67,24 @@ static void ask_decision(struct tour *t, int type, const struct sb_card *c)
 static void tell_strip(struct tour *t, const struct sb_strip *s)
 {
     if (!s->ledger_ok) { /* what happens now is on no record: there is nothing to follow any more */
-        sb_fail(&t->err, SB_ELEDGER, "the ledger cannot be written: %s", s->ledger_note ? s->ledger_note : "nobody knows why");
+        sb_fail(&t->err, SB_ELEDGER, "%s", s->ledger_note ? s->ledger_note : "the ledger cannot be written");
         t->over = true;
         return;
     }
     t->now = s->at ? s->at : t->now;
+    if (s->samples != t->samples || t->sampled_at == 0) {
+        t->samples = s->samples;
+        t->sampled_at = sb_mono_ms();
+    } else if (sb_mono_ms() - t->sampled_at > AWAY_MS) {
+        sb_fail(&t->err, SB_ESERVER, "%s: no sample for %d s: %s", sb_session_target(t->s), AWAY_MS / 1000, s->note ? s->note : "it does not answer");
+        t->over = true;
+        return;
+    }
+    if (t->approved && t->state == SB_AWAITING_APPROVAL && sb_mono_ms() - t->approved_at > APPROVED_MS) {
+        sb_fail(&t->err, SB_EPOLICY, "%s still waits: policy wants other or more approvals than the one person of a tour can give", t->card);
+        t->over = true;
+        return;
+    }
     if (s->samples == 0)
         return;
     if (!t->connected) {
@@ -76,7 +96,7 @@ static void tell_strip(struct tour *t, const struct sb_strip *s)
     }
     if (!t->warm && s->warmup_need > 0 && s->warmup_done >= s->warmup_need) {
         t->warm = true;
-        at(s->at);
+        at(t, s->at);
         sb_print("baselines learned from %" PRId64 " samples; the program sends %.1f commands a second to the busiest member\n", s->samples,
                  (double)s->commands_per_s_milli / 1000);
     }
@@ -94,7 +114,7 @@ static void tell_anomaly(struct tour *t, const struct sb_anomaly *a)
     if (!t->anomaly_told) {
         t->anomaly_told = true;
         heading("Anomaly");
-        at(a->detected_at);
+        at(t, a->detected_at);
         sb_print("%s %s\n", a->id, a->title);
     }
     if (!t->class_told && (a->shapes_n || a->class_ == SB_CLASS_LOAD)) {
@@ -113,7 +133,7 @@ static void tell_readings(struct tour *t, const struct sb_card *c)
     if (r->readings_n == 0 || r->observed_s == t->readings)
         return;
     t->readings = r->observed_s;
-    at(t->now);
+    at(t, t->now);
     sb_print("watching %" PRId64 " of %" PRId64 " s, %" PRId64 " operations", r->observed_s, c->watch.window_s, r->operations);
     for (size_t i = 0; i < r->readings_n && i < c->watch.criteria_n; i++)
         if (r->readings[i].measured && c->watch.criteria[i].decisive)
@@ -127,7 +147,7 @@ static void tell_progress(struct tour *t, const struct sb_card *c)
     int64_t percent = p->total > 0 ? p->done * 100 / p->total : -1;
     if (percent >= 0 && percent / 25 != t->progress / 25) {
         t->progress = percent;
-        at(t->now);
+        at(t, t->now);
         sb_print("%s: %" PRId64 " %%\n", p->phase ? p->phase : "building", percent);
     }
 }
@@ -147,12 +167,13 @@ static void tell_card_news(struct tour *t, const struct sb_card *c)
         sb_card_print_policy(c);
     }
     if (moved && t->card_told) {
-        at(t->now);
+        at(t, t->now);
         sb_print("%s is %s%s%s\n", c->id, sb_name(&sb_states, c->state), c->note ? ": " : "", c->note ? c->note : "");
     }
     t->state = c->state;
     if (c->state == SB_AWAITING_APPROVAL && !t->approved) {
         t->approved = true;
+        t->approved_at = sb_mono_ms();
         heading("Approval");
         sb_print("An operator would press A, read the commands, and type %s. Hash signed: %s\n", c->target, c->hash);
         ask_decision(t, SB_ASK_APPROVE, c);
@@ -221,7 +242,10 @@ static void take(struct tour *t, const struct sb_message *m)
     }
     default: break;
     }
-    fflush(stdout);
+    if ((fflush(stdout) || ferror(stdout)) && !t->over) { /* told to nobody: why is said at the end of the program */
+        sb_fail(&t->err, SB_EIO, "the tour could not be written to standard output");
+        t->over = true;
+    }
 }
 
 int sb_tour_run(struct sb_session *s, char **case_id, struct sb_err *err)
@@ -241,8 +265,11 @@ int sb_tour_run(struct sb_session *s, char **case_id, struct sb_err *err)
             break;
         }
         take(&t, m);
-        if (m->type == SB_NEWS_BYE)
+        if (m->type == SB_NEWS_BYE && !t.over) {
+            const struct sb_text *why = m->body;
+            sb_fail(&t.err, SB_EIO, "the orchestrator ended before the case did%s%s", why->text && why->text[0] ? ": " : "", why->text ? why->text : "");
             t.over = true;
+        }
         sb_message_free(m);
     }
     free(t.card);

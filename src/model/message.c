@@ -125,6 +125,8 @@ static const struct sb_member welcome_members[] = {
     SB_MEMBER(struct sb_welcome, actor, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_welcome, policy, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_welcome, speed, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_welcome, groups_known, SB_BOOL, 0, NULL),
+    SB_LIST(struct sb_welcome, groups, SB_STRS, 0, NULL),
 };
 static const struct sb_schema welcome_schema = SB_SCHEMA("welcome", struct sb_welcome, welcome_members);
 

@@ -238,6 +238,8 @@ int sb_o_load_book(struct sb_orchestrator *o, struct sb_err *err)
             load_ids(o, SB_ITEM_ANOMALY, err) ? -1 : 0;
 }
 
+#define BOUND_PIECE 10000 /* entries that are looked through at a time */
+
 struct bound {
     const char *deployment;
     char *id;
@@ -248,15 +250,24 @@ static int take_bound(void *ctx, const struct sb_entry *e, const char *bytes, si
     struct bound *b = ctx;
     (void)bytes;
     (void)n;
-    if (!sb_streq(sb_json_str(e->body, "deployment"), b->deployment) || json_is_true(json_object_get(e->body, "simulated")))
+    if (e->kind != SB_ENTRY_BOUND || !sb_streq(sb_json_str(e->body, "deployment"), b->deployment) || json_is_true(json_object_get(e->body, "simulated")))
         return 0;
-    return sb_str_set(&b->id, sb_json_str(e->body, "id")) ? sb_fail_nomem(err) : 0;
+    return sb_str_set(&b->id, sb_json_str(e->body, "id")) ? sb_fail_nomem(err) : 1;
 }
 
 int sb_o_bound_id(struct sb_orchestrator *o, char **id, struct sb_err *err)
 {
     struct bound b = {o->deployment, NULL};
-    int rc = sb_ledger_by_ref(o->ledger, sb_name(&sb_entry_kinds, SB_ENTRY_BOUND), take_bound, &b, err);
+    int64_t head = sb_ledger_head(o->ledger);
+    int rc = 0;
+    for (int64_t from = 1; rc == 0 && !b.id && from <= head; from += BOUND_PIECE) { /* mostly it is among the first */
+        int64_t *seqs = NULL, to = from + BOUND_PIECE - 1 < head ? from + BOUND_PIECE - 1 : head;
+        size_t n = 0;
+        rc = sb_ledger_seqs_of(o->ledger, from, to, SB_ENTRY_BOUND, &seqs, &n, err);
+        for (size_t i = 0; rc == 0 && !b.id && i < n; i++)
+            rc = sb_ledger_range(o->ledger, seqs[i], seqs[i], take_bound, &b, err);
+        free(seqs);
+    }
     *id = b.id;
     return rc;
 }

@@ -11,6 +11,7 @@
 #define TRY_AGAIN_MS 2000      /* between two looks at facts or servers that were not there */
 #define DENIED_AGAIN_MS 15000  /* between two askings of a policy that said no just now */
 #define REVIEW_MS (10 * 60 * 1000) /* a card whose window opens later is looked at now and then: facts drift, rules are waived */
+#define WAIVER_MS (60 * 1000)      /* the same where a file of waivers is read, which may lift the rule it waits for */
 #define VERIFY_EVERY_MS 1000
 #define VERIFY_FOR_MS 120000   /* a command that was answered is read back for so long */
 
@@ -73,7 +74,7 @@ static void wait_for_policy(struct sb_orchestrator *o, struct held_card *card, c
     bool timed = waiting && opens && sb_due_set(&o->openings, card->card.id, opens, NULL) == 0;
     if (timed && card->card.state == SB_SCHEDULED && !sb_streq(card->card.note, text))
         sb_o_move(o, card, SB_EV_WAIT, NULL, text, NULL);
-    wait_for(o, card, text, timed ? REVIEW_MS : DENIED_AGAIN_MS);
+    wait_for(o, card, text, !timed ? DENIED_AGAIN_MS : o->waivers_path ? WAIVER_MS : REVIEW_MS);
 }
 
 /* Why the facts that were read do not let the step begin; NULL: they do. *unknown: they could not be read, or it is only for

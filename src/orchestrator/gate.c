@@ -319,6 +319,35 @@ static void too_long(const json_t *calendar, const struct sb_policy_verdict *v, 
     }
 }
 
+/* When the freeze ends that a rule looked at; 0: it looked at none that is in force, or whose end is in sight. */
+static int64_t freeze_behind(json_t *calendar, const struct sb_rule_result *rule)
+{
+    const char *name;
+    json_t *state;
+    int64_t end = 0, at;
+    json_object_foreach(calendar, name, state) {
+        char fact[120];
+        const char *next = sb_json_str(state, "next");
+        snprintf(fact, sizeof fact, "calendar.%s.active", name);
+        if (sb_streq(sb_json_str(state, "kind"), "deny") && json_is_true(json_object_get(rule->values, fact)) && next && sb_time_parse(next, strlen(next), &at) == 0)
+            end = at > end ? at : end;
+    }
+    return end;
+}
+
+/* The same of a denial: when it may be over by the clock alone, because a freeze is behind each rule that made it; 0: it is not. */
+static int64_t freezes_end(json_t *calendar, const struct sb_policy_verdict *v)
+{
+    int64_t last = 0;
+    for (size_t i = 0; i < v->rules_n; i++) {
+        int64_t end = v->rules[i].decides ? freeze_behind(calendar, &v->rules[i]) : 0;
+        if (v->rules[i].decides && !end)
+            return 0;
+        last = end > last ? end : last;
+    }
+    return last;
+}
+
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
               bool rollback, struct sb_err *err)
 {
@@ -359,6 +388,7 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
             if (v.rules[i].decides && !why)
                 why = v.rules[i].message ? v.rules[i].message : v.rules[i].title;
         sb_fail(err, SB_EPOLICY, "policy denies it: %s", why ? why : "no rule allows it");
+        card->run.opens_at = sb_streq(stage, "execute") ? freezes_end(json_object_get(in, "calendar"), &v) : 0;
     }
     sb_policy_verdict_release(&v);
     json_decref(in);

@@ -318,7 +318,7 @@ void sb_o_forget_card(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_forget_case(struct sb_orchestrator *o, struct held_case *c);
 void sb_o_free_book(struct sb_orchestrator *o);
 int sb_o_load_book(struct sb_orchestrator *o, struct sb_err *err); /* what the ledger says is open, and the numbers used */
-int sb_o_bound_id(struct sb_orchestrator *o, char **id, struct sb_err *err); /* what the deployment's name was bound to last; NULL never */
+int sb_o_bound_id(struct sb_orchestrator *o, char **id, struct sb_err *err); /* what the deployment's name was bound to; NULL never */
 void sb_o_close_case_if_settled(struct sb_orchestrator *o, const char *case_id);
 
 /* ---- rest.c: what is held of the many that nobody acts on ---- */

@@ -163,10 +163,12 @@ static struct sb_message *welcome(struct sb_orchestrator *o, const struct seat *
     w->simulated = o->facts.simulated;
     w->read_only = s->read_only || sb_server_read_only(o->opt.server);
     w->speed = o->connected ? o->facts.speed : 1;
+    w->groups_known = true;
     w->policy = sb_format("%s %s (%.8s)", id->bundle, id->version, id->sha256);
     if (!w->policy || sb_str_set(&w->version, SIGNALBOX_VERSION) || sb_str_set(&w->deployment, o->deployment) ||
         sb_str_set(&w->deployment_id, o->facts.id) || sb_str_set(&w->set_name, o->facts.hello.set_name) ||
-        sb_str_set(&w->server_version, o->facts.version) || sb_str_set(&w->actor, s->actor.principal)) {
+        sb_str_set(&w->server_version, o->facts.version) || sb_str_set(&w->actor, s->actor.principal) ||
+        sb_policy_groups_of(o->policy, s->actor.principal, &w->groups, &w->groups_n)) {
         sb_message_free(m);
         return NULL;
     }

@@ -62,6 +62,14 @@ bool sb_group_has(const struct sb_group *g, const char *principal)
     return false;
 }
 
+int sb_policy_groups_of(const struct sb_policy *p, const char *who, char ***names, size_t *n)
+{
+    for (size_t i = 0; i < p->groups_n; i++)
+        if (sb_group_has(&p->groups[i], who) && sb_strs_push(names, n, p->groups[i].name))
+            return -1;
+    return 0;
+}
+
 /* ---- prerequisites ---- */
 
 static int read_check(struct sb_loader *l, const char *name, const json_t *v)

@@ -78,11 +78,35 @@ bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
     return decision_refused(t, action, card_in_focus(t), out) || (batch && batch_refused(t, out));
 }
 
+/* Of one of a verdict's groups: "2 of dba", or "dba" for one. */
+static const char *group_name(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits && strncmp(text + digits, " of ", 4) == 0 ? text + digits + 4 : text;
+}
+
+/* Every approval that the card wants is one of a group, and whoever sits here is in none of them: theirs would be taken and
+ * change nothing. Once one was given this is not told any more: for which group it counts is not on the card. */
+static bool wants_others(const struct sb_tui *t, const struct sb_card *c)
+{
+    const struct sb_requires *r = &c->policy.requires;
+    struct sb_card of_groups = *c;
+    of_groups.policy.requires.approvals = 0;
+    if (!t->welcome.groups_known || r->groups_n == 0 || sb_card_approvals(c) || r->approvals > sb_card_approvals_wanted(&of_groups))
+        return false;
+    for (size_t i = 0; i < r->groups_n; i++)
+        if (sb_strs_has(t->welcome.groups, t->welcome.groups_n, group_name(r->groups[i])))
+            return false;
+    return true;
+}
+
 bool offered(const struct sb_tui *t, enum sb_action action)
 {
     char why[512];
     const struct sb_card *c = card_in_focus(t);
-    return c && !decision_ruled_out(t, action, c, why) && !(action == SB_ACT_APPROVE && batch_meant(t) && batch_ruled_out(t));
+    if (!c || decision_ruled_out(t, action, c, why))
+        return false;
+    return action != SB_ACT_APPROVE || (batch_meant(t) ? !batch_ruled_out(t) : !wants_others(t, c));
 }
 
 bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512])

@@ -145,6 +145,31 @@ static void slow_op(struct shop *s, const char *app)
     sb_mongolog_release(&reader);
 }
 
+/* Whenever it ends, and whenever the log is looked at again meanwhile, its end tells how much it was. */
+static void an_anomaly_that_is_over_keeps_its_height(void **state)
+{
+    (void)state;
+    for (int n = 20; n < 90; n += 3) {
+        struct shop s;
+        double times = 0;
+        shop_init(&s, (uint64_t)n);
+        steps(&s, 300, 1);
+        s.read_us[0] = 60000;
+        for (int i = 0; i < n; i++) {
+            if (i % 5 == 0)
+                slow_op(&s, "account-page");
+            step(&s, 1);
+        }
+        s.read_us[0] = 1500;
+        steps(&s, 200, 1);
+        assert_int_equal(s.closed, 1);
+        if (sscanf(s.last.title, "Reads of shop.orders take %lf times as long", &times) != 1 || times < 20)
+            fail_msg("after %d s: %s", n, s.last.title);
+        assert_int_equal(s.last.severity, SB_HIGH);
+        shop_release(&s);
+    }
+}
+
 static void a_bad_query_is_code_and_names_shape_and_app(void **state)
 {
     (void)state;
@@ -438,6 +463,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calm_is_quiet),
+        cmocka_unit_test(an_anomaly_that_is_over_keeps_its_height),
         cmocka_unit_test(a_bad_query_is_code_and_names_shape_and_app),
         cmocka_unit_test(more_of_the_same_is_load),
         cmocka_unit_test(the_end_is_told_as_it_was),

@@ -3,6 +3,7 @@
 """Servers that are not there, are something else, refuse the login or answer nonsense: said in one sentence that names the
 server and never the password; exit status 3; and the record says nothing that did not happen."""
 import concurrent.futures
+import datetime
 import os
 import socket
 import struct
@@ -143,6 +144,27 @@ def serve_goes_on():
                     check(SECRET.encode() not in opened.read(), "the password stands in %s" % f)
 
 
+def a_name_means_what_it_meant_first():
+    """Another server behind a name that is bound: refused, also after a restart, and nothing was asked of it."""
+    def standing(name):
+        build = {"version": "7.0.1", "versionArray": [7, 0, 1, 0], "ok": 1.0}
+        return Listener(server(dict(hellos(me=name), buildinfo=build, serverstatus={"host": name, "localTime": datetime.datetime.now(datetime.timezone.utc), "ok": 1.0})))
+
+    with Place() as p:
+        first, second = standing("one:1"), standing("two:2")
+        uri = p.write("uri", "mongodb://127.0.0.1:%d/?directConnection=true\n" % first.port)
+        p.write("config/signalbox/config", "deployment shop\nset uri_file %s\n" % uri)
+        with p.background("serve", "--deployment", "shop") as serve:
+            wait_until("the first server", lambda: "connected to shop" in serve.said())
+        p.write("uri", "mongodb://127.0.0.1:%d/?directConnection=true\n" % second.port)
+        one_sentence(p.run("ask", "--deployment", "shop", "status"), 3, "shop was bound to standalone:one:1", "standalone:two:2", what="another server behind the name")
+        p.write("uri", "mongodb://127.0.0.1:%d/?directConnection=true\n" % first.port)
+        with p.background("serve", "--deployment", "shop") as serve:
+            wait_until("the first server again", lambda: "connected to shop" in serve.said())
+        for listener in (first, second):
+            listener.sock.close()
+
+
 # of what FerretDB has not: what its operator must be told, once
 BLIND = ("replication", "latency per collection", "running operations and index builds", "profiler", "$indexStats")
 
@@ -176,6 +198,7 @@ def main():
         for done in [pool.submit(ask, name) for name in SERVERS]:
             done.result()
     serve_goes_on()
+    a_name_means_what_it_meant_first()
     another_make_of_server()
     finish()
 

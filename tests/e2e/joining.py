@@ -55,7 +55,9 @@ def the_owner_refuses_a_read_only_seat(lab):
             raise L.Failure("the owner closed the socket")
 
         send("hello", 1, {"how": "console", "read_only": True})
-        L.require(answer("welcome", 1)["read_only"], "the owner welcomes a read-only seat as another one")
+        w = answer("welcome", 1)
+        L.require(w["read_only"], "the owner welcomes a read-only seat as another one")
+        L.require(w["groups_known"] and not w.get("groups"), "the owner does not say that the seat is in no group of the policy: %s" % w)
         send("hello", 2, {"how": "console"})
         L.require(answer("welcome", 2)["read_only"], "a second hello takes the mark away")
         body = {"card": id, "revision": card["revision"], "hash": card["hash"], "target": card["target"], "reason": "because", "ticket": "T-1"}

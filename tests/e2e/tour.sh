@@ -21,6 +21,17 @@ verified() { # scenario
     has "$work/$1/out" '^ok: [0-9]+ entries, root [0-9a-f]{64}$'
 }
 
+# what one person may not approve, and a server that goes away: said, with the status of it
+(XDG_STATE_HOME="$work/strict" timeout 200 "$SIGNALBOX" demo --tour --speed 100 --policy strict-prod >"$work/strict.out" 2>"$work/strict.err"; echo $? >"$work/strict.rc") &
+(XDG_STATE_HOME="$work/gone" timeout 200 "$SIGNALBOX" demo --tour --seed 1234567 >"$work/gone.out" 2>"$work/gone.err"; echo $? >"$work/gone.rc") &
+for i in $(seq 300); do grep -q '^== Watching' "$work/gone.out" 2>/dev/null && break; sleep 0.1; done
+pkill -9 -f -- "sim --scenario slow-orders --seed 1234567" || fail "there is no simulator to kill" "$work/gone.out"
+wait
+[ "$(cat "$work/strict.rc")" = 4 ] || fail "strict-prod ended with $(cat "$work/strict.rc")" "$work/strict.out"
+has "$work/strict.err" '^signalbox: C-000001 still waits: policy wants other or more approvals'
+[ "$(cat "$work/gone.rc")" = 3 ] || fail "without its server a tour ended with $(cat "$work/gone.rc")" "$work/gone.err"
+has "$work/gone.err" '^signalbox: .*no sample for 20 s: .*out of reach'
+
 tour slow-orders 7 & tour wrong-index 8 & wait
 tour no-traffic 9 & tour slow-tickets 10 & wait
 tour surge 11 & tour calm 12 & wait

@@ -237,13 +237,55 @@ static void a_window_opens(void **state)
     atomic_store(&held_at, utc("2026-11-27T03:59:59Z")); /* open for one more second, which a build does not fit into */
     until_note(&l, "it would take about 1 s, and the window quiet closes on Fri 2026-11-27 05:00 (Europe/Berlin)");
     assert_int_equal(l.card.state, SB_SCHEDULED);
-    atomic_store(&held_at, utc("2026-11-27T19:00:00Z")); /* the next evening, to the second */
+    atomic_store(&held_at, utc("2026-11-27T18:59:58Z")); /* the next evening */
+    until_note(&l, "it waits for the window quiet, until Fri 2026-11-27 20:00 (Europe/Berlin)");
+    atomic_store(&held_at, 0); /* from here on the clock runs into it by itself */
     lab_until_state(&l, SB_WATCHING);
-    atomic_store(&held_at, 0);
     assert_true(lab_has_index(&l, LAB_INDEX));
     lab_close(&l);
     assert_int_equal(lab_entries(&l, SB_ENTRY_STATE, "start"), 1);
     assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 1);
+}
+
+/* Nothing is carried out before 20:00. */
+static struct lab_options during_the_fair(int64_t execute_within_s)
+{
+    return (struct lab_options){
+        .environment = SB_ENV_STAGING, .wall = utc("2026-11-26T12:00:00Z"), .execute_within_s = execute_within_s, .policy_old = {"\"windows\": {", "\"rules\": ["},
+        .policy_new = {"\"windows\": {\"fair\": {\"kind\": \"deny\", \"tz\": \"Europe/Berlin\", \"from\": \"2026-11-26T08:00\", \"to\": \"2026-11-26T20:00\"},",
+                       "\"rules\": [{\"id\": \"FRZ-9\", \"level\": \"soft\", \"effect\": \"deny\", \"title\": \"During the fair\", \"match\": {\"stage\": "
+                       "{\"eq\": \"execute\"}}, \"when\": {\"calendar.fair.active\": {\"eq\": true}}, \"message\": \"until {calendar.fair.next_local}\", \"owner\": \"dba\"},"}};
+}
+
+static void a_freeze_ends(void **state)
+{
+    (void)state;
+    struct lab l;
+    clock_of = &l.origin;
+    struct lab_options o = during_the_fair(40 * 3600);
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_SCHEDULED);
+    assert_string_equal(l.card.note, "policy denies it: until Thu 2026-11-26 20:00");
+    set_clock(&l, utc("2026-11-26T18:59:56Z"), 1);
+    lab_until_state(&l, SB_WATCHING);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STATE, "start"), 1);
+}
+
+static void a_freeze_that_ends_too_late(void **state)
+{
+    (void)state;
+    struct lab l;
+    clock_of = &l.origin;
+    struct lab_options o = during_the_fair(3600);
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_SCHEDULED);
+    until_note(&l, "policy denies it: until Thu 2026-11-26 20:00; it expires before that, at 2026-11-26T13:00Z");
+    lab_close(&l);
 }
 
 static void a_window_that_opens_too_late(void **state)
@@ -293,6 +335,8 @@ int main(void)
         cmocka_unit_test(downtime_and_clocks),
         cmocka_unit_test(a_run_is_a_request_like_any),
         cmocka_unit_test(a_window_opens),
+        cmocka_unit_test(a_freeze_ends),
+        cmocka_unit_test(a_freeze_that_ends_too_late),
         cmocka_unit_test(a_window_that_opens_too_late),
         cmocka_unit_test(set_back_between_two_owners),
     };

@@ -4,6 +4,7 @@
 #include <signalbox/base/file.h>
 #include <signalbox/policy/test.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct sb_policy *shipped(const char *path)
@@ -100,11 +101,34 @@ static void coverage_and_mutants_find_what_is_not_tested(void **state)
     sb_policy_free(p);
 }
 
+static void a_person_is_told_the_groups(void **state)
+{
+    (void)state;
+    static const struct { const char *who, *groups; } rows[] = {{"alice", "dba dba-core "}, {"dave", "dba-pay "}, {"mallory", ""}, {NULL, ""}};
+    struct sb_policy *p = shipped("policy/strict-prod.json");
+    for (size_t i = 0; i < SB_COUNT(rows); i++) {
+        char **names = NULL;
+        size_t n = 0;
+        struct sb_str all;
+        sb_str_init(&all);
+        assert_int_equal(sb_policy_groups_of(p, rows[i].who, &names, &n), 0);
+        for (size_t k = 0; k < n; k++) {
+            sb_str_addf(&all, "%s ", names[k]);
+            free(names[k]);
+        }
+        assert_string_equal(all.p ? all.p : "", rows[i].groups);
+        sb_str_release(&all);
+        free(names);
+    }
+    sb_policy_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shipped_bundles_pass_with_full_coverage_and_no_mutant_left),
         cmocka_unit_test(a_wrong_limit_fails_a_test),
+        cmocka_unit_test(a_person_is_told_the_groups),
         cmocka_unit_test(coverage_and_mutants_find_what_is_not_tested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

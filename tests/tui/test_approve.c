@@ -132,6 +132,41 @@ static void what_one_cannot_do_is_not_offered(void **state)
     console_close(&c);
 }
 
+/* Where each approval that is wanted is one of a group, only its members are offered to give one; it is taken of others. */
+static void who_is_in_no_group_is_not_offered_its_approval(void **state)
+{
+    (void)state;
+    static const struct { const char *mine, *requires, *more; bool offered; } rows[] = {
+        {"", "{\"approvals\":1,\"groups\":[\"dba\"]}", "", true}, /* not known: an owner that does not say */
+        {",\"groups_known\":true", "{\"approvals\":1,\"groups\":[\"dba\"]}", "", false},
+        {",\"groups_known\":true", "{\"approvals\":1,\"groups\":[\"2 of dba\"]}", "", false},
+        {",\"groups_known\":true", "{\"approvals\":2,\"groups\":[\"2 of dba\"]}", "", false},
+        {",\"groups_known\":true", "{\"approvals\":2,\"groups\":[\"dba\"]}", "", true}, /* the other of the two is anybody's */
+        {",\"groups_known\":true,\"groups\":[\"sec\"]", "{\"approvals\":1,\"groups\":[\"dba\"]}", "", false},
+        {",\"groups_known\":true,\"groups\":[\"sec\"]", "{\"approvals\":1,\"groups\":[\"dba\",\"2 of sec\"]}", "", true},
+        {",\"groups_known\":true,\"groups\":[\"dba\"]", "{\"approvals\":1,\"groups\":[\"dba\"]}", "", true},
+        {",\"groups_known\":true", "{\"approvals\":1,\"groups\":[]}", "", true},
+        {",\"groups_known\":true", "{\"approvals\":1,\"groups\":[\"dba\"]}",
+         ",\"approvals\":[{\"by\":\"bob\",\"how\":\"console\",\"hash\":\"@hash\",\"revision\":1,\"at\":\"2026-11-24T14:05:00.000Z\",\"nonce\":\"0\"}]", true}, /* what is left is not known here */
+    };
+    for (size_t i = 0; i < SB_COUNT(rows); i++) {
+        struct console c;
+        char line[1000];
+        console_on_card(&c, keymap, 120, 40);
+        snprintf(line, sizeof line, "{\"type\":\"welcome\",\"seq\":0,\"body\":{\"version\":\"1\",\"deployment\":\"shop\",\"environment\":\"prod\",\"simulated\":true,\"read_only\":false,\"actor\":\"alice\",\"speed\":1%s}}", rows[i].mine);
+        console_json(&c, line);
+        snprintf(line, sizeof line, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"policy\":{\"requires\":%s}%s}}", rows[i].requires, rows[i].more);
+        console_json(&c, line);
+        press(&c, "3");
+        assert_keys(&c, rows[i].offered, NULL);
+        read_card(&c);
+        assert_keys(&c, rows[i].offered, NULL);
+        press(&c, "A");
+        assert_shows(&c, "What is signed, SHA-256:");
+        console_close(&c);
+    }
+}
+
 /* A card that has started says nothing of what counted before its start: no deadline, no number of approvals to come. */
 static void what_is_over_is_not_said_any_more(void **state)
 {
@@ -465,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_read_card_is_approved_by_its_key_and_the_typed_name),
         cmocka_unit_test(who_cannot_approve_is_told_first),
         cmocka_unit_test(what_one_cannot_do_is_not_offered),
+        cmocka_unit_test(who_is_in_no_group_is_not_offered_its_approval),
         cmocka_unit_test(what_is_over_is_not_said_any_more),
         cmocka_unit_test(the_watch_tab_adds_up),
         cmocka_unit_test(an_unread_card_is_not_approved_and_says_which_tab),

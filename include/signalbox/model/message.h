@@ -174,6 +174,9 @@ struct sb_welcome {
     char *actor;       /* who the orchestrator takes this seat for */
     char *policy;      /* "default 2026.11.1 (b91c..)" */
     int64_t speed;     /* simulated time runs this many times as fast; 1 elsewhere */
+    bool groups_known; /* the owner says in which groups of the policy `actor` is: */
+    char **groups;
+    size_t groups_n;
 };
 
 /* What the owner of a ledger watches, and under which policy: for a program that is about to join it. */

@@ -82,6 +82,9 @@ const char *sb_policy_text(const struct sb_policy *p);
 /* For how long this person may break the glass, in milliseconds; 0: not at all. */
 int64_t sb_policy_breakglass_ms(const struct sb_policy *p, const char *who);
 
+/* Appends the names of the groups that this person may speak for. */
+int sb_policy_groups_of(const struct sb_policy *p, const char *who, char ***names, size_t *n) SB_MUST_USE;
+
 /* The names of fields whose values must not be recorded ("sensitive": ["email", "*ssn*"]); NULL: none. Borrowed. */
 const json_t *sb_policy_sensitive(const struct sb_policy *p);
 
