@@ -150,7 +150,8 @@ static void a_search_finds_what_comparing_every_row_finds(void **state)
                  {"step 3: verified by reading back$", 0, false}, {"reading back found it not done$", 0, true}, {"watching: 7 s observed, -9 operations$", 0, false},
                  {"verdict PASS: good$", 0, false}, {"slow \\(over\\)$", 0, false}, {"quick$", 0, false}, {"stopped: of many$", 0, false}, {"gate: ALLOW", SB_REGEX_CASELESS, false},
                  {"draft -> proposed: a\ttab", SB_REGEX_PLAIN, false}, {"policy at [^:]*: allow", 0, false}, {"TAKEN by bob", SB_REGEX_CASELESS, false},
-                 {"of MANY$", SB_REGEX_CASELESS, false}, {"c-000002 .*DRAFT", SB_REGEX_CASELESS, false}, {"bo\xC5\xBF", SB_REGEX_CASELESS, true}};
+                 {"of MANY$", SB_REGEX_CASELESS, false}, {"c-000002 .*DRAFT", SB_REGEX_CASELESS, false}, {"bo\xC5\xBF", SB_REGEX_CASELESS, true},
+                 {"planned for P; 2 before it were missed$", 0, false}, {"set back by 400 d 00 h; 1 planned run ", 0, false}, {"400", SB_REGEX_PLAIN, false}};
     struct sb_err err = SB_ERR_INIT;
     struct sb_ledger *l = own(sb_test_dir());
     for (int i = 0; i < 12; i++) {
@@ -175,10 +176,12 @@ static void a_search_finds_what_comparing_every_row_finds(void **state)
         json_object_set_new(many, key, json_integer(i));
     }
     add(l, SB_ENTRY_STOP, NULL, NULL, many);
+    add(l, SB_ENTRY_REQUEST, "K-000004", NULL, json_pack("{s:{s:s,s:s},s:s,s:i}", "case", "id", "K-000004", "text", "faster", "planned", "P", "missed", 2));
+    add(l, SB_ENTRY_CLOCK, NULL, NULL, json_pack("{s:I,s:i}", "jump_ms", (json_int_t)INT64_C(-34560000000), "already_run", 1));
     struct sb_audit_page all;
     size_t hints = 0;
     sb_assert_ok(sb_ledger_page(l, 0, 500, &all, &err), err);
-    assert_int_equal(all.rows_n, 47);
+    assert_int_equal(all.rows_n, 49);
     for (size_t c = 0; c < SB_COUNT(cases) * 2; c++) {
         bool upward = c % 2;
         struct sb_matcher *hint = sb_ledger_hint(cases[c / 2].match, cases[c / 2].flags);
@@ -190,8 +193,8 @@ static void a_search_finds_what_comparing_every_row_finds(void **state)
         for (int guard = 0; !page.at_start && guard < 100; guard++)
             sb_assert_ok(sb_ledger_search(l, &s, 7, &page, &err), err);
         assert_true(page.at_start);
-        assert_int_equal(page.searched_from, upward ? 1 : 47);
-        assert_int_equal(page.searched_to, upward ? 47 : 1);
+        assert_int_equal(page.searched_from, upward ? 1 : 49);
+        assert_int_equal(page.searched_to, upward ? 49 : 1);
         size_t n = 0;
         for (size_t i = 0; i < all.rows_n; i++) {
             const struct sb_audit_row *row = &all.rows[upward ? all.rows_n - 1 - i : i];

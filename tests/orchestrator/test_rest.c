@@ -10,6 +10,7 @@
 #define EXPIRING 2
 #define REJECTED 3
 #define APPROVED 4
+#define BY_A_PERSON 5
 
 static void append(struct sb_ledger *ledger, int kind, const struct sb_card *c, json_t *body)
 {
@@ -40,6 +41,7 @@ static void add_one(struct lab *l, struct sb_ledger *ledger, const struct sb_car
     c.index_key = sb_format("{\"f%d\":{\"$numberInt\":\"1\"}}", number);
     if (number == EXPIRING)
         c.approve_by = sb_origin_wall_ms(&l->origin) - 1000;
+    c.needs_person = number == BY_A_PERSON;
     sb_assert_ok(sb_card_seal(&c, &err), err);
     json_t *card = sb_record_to_json(&sb_card_schema, &c);
     json_object_set_new(card, "state", json_string("draft"));
@@ -101,6 +103,36 @@ static void fetch(struct lab *l, int number)
     assert_string_equal(l->card.id, id);
 }
 
+/* That nothing goes by itself of what came from a read-only seat, it still does after a rest. */
+static void who_only_looked_is_remembered(struct lab *l)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_orchestrator o = {.ledger = sb_ledger_open(l->dir, SB_LEDGER_READ, &l->origin, &err)};
+    assert_non_null(o.ledger);
+    struct held_card *card = sb_o_add_card(&o);
+    struct held_case *looked = sb_o_add_case(&o), *other = sb_o_add_case(&o);
+    assert_true(card && looked && other);
+    sb_assert_ok(sb_ledger_card(o.ledger, "C-000005", &card->card, &err), err);
+    sb_assert_ok(sb_ledger_case(o.ledger, "K-000005", &looked->case_, &err), err);
+    sb_assert_ok(sb_ledger_case(o.ledger, "K-000006", &other->case_, &err), err);
+    looked->read_only = true;
+    card->card.policy.requires.approvals = 0;
+    assert_true(sb_o_rest_card(&o, card));
+    assert_int_equal(o.resting[0].row.wanted, 1);
+    assert_true(sb_o_rest_case(&o, looked));
+    assert_int_equal(sb_strs_push(&other->case_.cards, &other->case_.cards_n, "C-000005"), 0); /* its own is not here */
+    assert_true(sb_o_rest_case(&o, other));
+    assert_int_equal(o.cards_n + o.cases_n, 0);
+    other = sb_o_case(&o, "K-000006");
+    assert_true(other && !other->read_only);
+    looked = sb_o_case(&o, "K-000005");
+    assert_true(looked && looked->read_only);
+    card = sb_o_card(&o, "C-000005");
+    assert_true(card && card->card.needs_person);
+    sb_o_free_book(&o);
+    sb_ledger_close(o.ledger);
+}
+
 static void what_rests_is_whole_when_it_is_needed(void **state)
 {
     (void)state;
@@ -143,6 +175,7 @@ static void what_rests_is_whole_when_it_is_needed(void **state)
     assert_int_equal(lab_entries(&l, SB_ENTRY_STATE, "expire"), 1);
     assert_int_equal(lab_entries(&l, SB_ENTRY_STATE, "reject"), 1);
     assert_true(lab_entries(&l, SB_ENTRY_CASE_CLOSE, NULL) >= 2); /* of the cases of both */
+    who_only_looked_is_remembered(&l);
     lab_end(&l);
 }
 

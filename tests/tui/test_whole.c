@@ -46,6 +46,15 @@ static void whole(struct console *c, int number, int64_t seq, int revision)
     console_json(c, line);
 }
 
+/* The page beside the panes follows a selection that rests. */
+static void rest(struct console *c)
+{
+    struct sb_tui_event event = {.kind = SB_TUI_TICK, .wall_ms = c->clock += 200};
+    sb_tui_update(c->tui, &event, &c->fx);
+    console_take(c);
+    console_frame(c);
+}
+
 static void a_row_is_listed_and_its_card_asked_for(void **state)
 {
     (void)state;
@@ -64,7 +73,10 @@ static void a_row_is_listed_and_its_card_asked_for(void **state)
     whole(&c, 30, seq, 1);
     assert_int_equal(asked_for(&c, "C-100029", &other), 0);
     assert_int_equal(asked_for(&c, "C-100028", &seq), 1);
+    assert_shows(&c, "Was selected C-100030");
     whole(&c, 28, seq, 1);
+    rest(&c);
+    assert_shows(&c, "Selected C-100028");
     assert_shows(&c, "because of 28");
     assert_int_equal(asked_for(&c, "C-100028", &other), 1);
     console_close(&c);
