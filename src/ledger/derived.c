@@ -251,6 +251,12 @@ struct sb_derived *sb_derived_open(const char *path, const char *log, struct sb_
     return NULL;
 }
 
+bool sb_derived_on_disk(const struct sb_derived *d)
+{
+    const char *file = sqlite3_db_filename(d->db, "main");
+    return file && file[0];
+}
+
 void sb_derived_close(struct sb_derived *d)
 {
     if (!d)

@@ -71,6 +71,8 @@ struct sb_derived;
 /* Opens or makes the file; one that is damaged, foreign, of another log or another version is thrown away. path NULL: in
  * memory. NULL: not even that. */
 struct sb_derived *sb_derived_open(const char *path, const char *log, struct sb_err *err);
+/* Not so where their file could not be written: then they are in memory, for as long as they are open. */
+bool sb_derived_on_disk(const struct sb_derived *d);
 void sb_derived_close(struct sb_derived *d);
 
 int64_t sb_derived_seq(const struct sb_derived *d);

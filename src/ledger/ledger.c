@@ -404,5 +404,9 @@ int sb_ledger_rebuild(struct sb_ledger *l, struct sb_err *err)
     if (verify_start(l, err))
         return -1;
     l->data_version = sb_store_data_version(&l->store, err);
-    return l->data_version < 0 || settle(l, true, err) || sb_ledger_note_anchors(l, err) ? -1 : 0;
+    if (l->data_version < 0 || settle(l, true, err))
+        return -1;
+    if (!l->derived || !sb_derived_on_disk(l->derived))
+        return sb_fail(err, SB_ELEDGER, "%s cannot be written; is the disk full? Nothing is lost: the tables are made from the entries, whenever there is room", l->derived_path);
+    return sb_ledger_note_anchors(l, err) ? -1 : 0;
 }

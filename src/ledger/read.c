@@ -11,7 +11,25 @@
 #define PIECE_BYTES (4 << 20) /* a piece ends early when its entries are this large */
 #define PAGE_MAX 500
 
+/* What is handed out is what was recorded: its hash is the one beside it. That this one, too, is as it was is for verify to say.
+ * hasher NULL: one of its own. */
+static int check_row(struct sb_hasher *hasher, const struct sb_store_row *row, struct sb_err *err)
+{
+    struct sb_hash leaf;
+    struct sb_hasher *h = hasher ? hasher : sb_hasher_new();
+    int rc = h ? sb_merkle_leaf(h, &leaf, row->json, (size_t)row->json_n) : -1;
+    if (!hasher)
+        sb_hasher_free(h);
+    if (rc)
+        return sb_fail(err, SB_EIO, "libcrypto could not compute the hash of entry %" PRId64, row->seq);
+    if (row->leaf_n != SB_HASH_LEN || !sb_hash_same(leaf.bytes, row->leaf))
+        return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger is not what was recorded: its bytes do not give its hash; run: signalbox audit verify", row->seq);
+    return 0;
+}
+
 struct piece {
+    struct sb_hasher *hasher;
+    struct sb_err bad; /* what stands behind its last entry; SB_OK: nothing */
     struct sb_str bytes;
     size_t n;
     struct {
@@ -23,10 +41,14 @@ struct piece {
 static struct piece *piece_new(struct sb_err *err)
 {
     struct piece *p = malloc(sizeof *p);
-    if (!p) {
+    struct sb_hasher *hasher = p ? sb_hasher_new() : NULL;
+    if (!hasher) {
+        free(p);
         sb_fail_nomem(err);
         return NULL;
     }
+    p->hasher = hasher;
+    p->bad = (struct sb_err)SB_ERR_INIT;
     sb_str_init(&p->bytes);
     p->n = 0;
     return p;
@@ -34,6 +56,7 @@ static struct piece *piece_new(struct sb_err *err)
 
 static void piece_free(struct piece *p)
 {
+    sb_hasher_free(p->hasher);
     sb_str_release(&p->bytes);
     free(p);
 }
@@ -41,6 +64,8 @@ static void piece_free(struct piece *p)
 static int take(void *ctx, const struct sb_store_row *row, struct sb_err *err)
 {
     struct piece *p = ctx;
+    if (check_row(p->hasher, row, &p->bad))
+        return 1; /* those before it are given first */
     p->row[p->n].seq = row->seq;
     p->row[p->n].at = p->bytes.len;
     p->row[p->n].len = (size_t)row->json_n;
@@ -49,6 +74,14 @@ static int take(void *ctx, const struct sb_store_row *row, struct sb_err *err)
         return sb_fail_nomem(err);
     p->n++;
     return p->n == SB_STORE_PIECE || p->bytes.len > PIECE_BYTES;
+}
+
+/* -1 when the piece ends at an entry that cannot be handed out. */
+static int whole(const struct piece *p, struct sb_err *err)
+{
+    if (p->bad.code != SB_OK && err)
+        *err = p->bad;
+    return p->bad.code == SB_OK ? 0 : -1;
 }
 
 /* Gives the entries of a piece to fn. 0 all given, 1 fn wanted no more, -1 error. */
@@ -102,12 +135,12 @@ static int range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn fn,
         p->n = 0;
         if (sb_store_up(&l->store, next, end, SB_STORE_PIECE, take, p, err) < 0)
             rc = -1;
-        else if (p->n == 0)
-            break;
-        else {
+        else if (p->n) {
             next = p->row[p->n - 1].seq + 1;
             rc = fn ? give(p, fn, ctx, err) : give_bytes(p, bytes, err);
-        }
+        } else if (p->bad.code == SB_OK)
+            break;
+        rc = rc == 0 ? whole(p, err) : rc;
     }
     if (p)
         piece_free(p);
@@ -164,12 +197,12 @@ int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void 
         p->n = 0;
         if (sb_store_by_ref(&l->store, id, after, SB_STORE_PIECE, take, p, err) < 0)
             rc = -1;
-        else if (p->n == 0)
-            break;
-        else {
+        else if (p->n) {
             after = p->row[p->n - 1].seq;
             rc = give(p, fn, ctx, err);
-        }
+        } else if (p->bad.code == SB_OK)
+            break;
+        rc = rc == 0 ? whole(p, err) : rc;
     }
     if (p)
         piece_free(p);
@@ -178,7 +211,7 @@ int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void 
 
 static int keep(void *ctx, const struct sb_store_row *row, struct sb_err *err)
 {
-    return sb_entry_decode(row->json, (size_t)row->json_n, 0, ctx, err) ? -1 : 1;
+    return check_row(NULL, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, 0, ctx, err) ? -1 : 1;
 }
 
 int sb_ledger_entry(struct sb_ledger *l, int64_t seq, struct sb_entry *out, struct sb_err *err)
@@ -201,7 +234,7 @@ int sb_ledger_add_row(void *page, const struct sb_store_row *row, struct sb_err 
 {
     struct sb_audit_page *p = page;
     struct sb_entry e;
-    if (sb_entry_decode(row->json, (size_t)row->json_n, 2, &e, err))
+    if (check_row(NULL, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, 2, &e, err))
         return -1;
     struct sb_audit_row *slot = SB_PUSH(p->rows);
     int rc = slot ? sb_entry_row(&e, slot) : -1;

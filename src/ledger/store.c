@@ -42,8 +42,9 @@ int sb_store_fail(const struct sb_store *s, struct sb_err *err, const char *what
     int code = s->db ? sqlite3_extended_errcode(s->db) : SQLITE_NOMEM;
     int os = s->db ? sqlite3_system_errno(s->db) : 0;
     bool os_helps = os && (code & 0xff) != SQLITE_CONSTRAINT && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_CORRUPT;
-    sb_fail(err, SB_ELEDGER, "%s: %s%s%s", what, s->db ? sqlite3_errmsg(s->db) : "out of memory", os_helps ? ": " : "",
-            os_helps ? strerrordesc_np(os) : "");
+    const char *file = s->db ? sqlite3_db_filename(s->db, "main") : NULL;
+    sb_fail(err, SB_ELEDGER, "%s: %s%s%s%s%s%s", what, s->db ? sqlite3_errmsg(s->db) : "out of memory", os_helps ? ": " : "", os_helps ? strerrordesc_np(os) : "",
+            file && file[0] ? " (" : "", file && file[0] ? file : "", file && file[0] ? ")" : "");
     if (err)
         err->detail = code;
     return -1;
@@ -345,7 +346,7 @@ int sb_store_add_key(struct sb_store *s, size_t n, const char *text, struct sb_e
     sqlite3_stmt *q = s->stmt[SB_STMT_ADD_META];
     sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
     sqlite3_bind_text(q, 2, text, -1, SQLITE_STATIC);
-    int rc = sb_store_run(s, SB_STMT_ADD_META, "the ledger cannot be written", err);
+    int rc = sb_store_run(s, SB_STMT_ADD_META, "no entry can be added", err);
     sqlite3_clear_bindings(q);
     return rc;
 }

@@ -156,6 +156,15 @@ static int read_all(void *ctx, struct sb_err *err)
     return -1;
 }
 
+/* A file whose making was cut short, by a full disk or a death: it never held anything. */
+static bool is_unmade(sqlite3 *db)
+{
+    sqlite3_stmt *q = NULL;
+    bool none = db && sqlite3_prepare_v2(db, "SELECT 1 FROM sqlite_master LIMIT 1", -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_DONE;
+    sqlite3_finalize(q);
+    return none;
+}
+
 int sb_witness_open(struct sb_witness **out, const char *path, const char *log, struct sb_err *err)
 {
     *out = NULL;
@@ -174,7 +183,10 @@ int sb_witness_open(struct sb_witness **out, const char *path, const char *log, 
             return 0;
         }
     }
+    bool unmade = is_unmade(w->file.db);
     sb_witness_close(w);
+    if (unmade)
+        return 0;
     int code = (int)(why.detail & 0xff);
     if (why.code != SB_ENOMEM && code != SQLITE_BUSY && code != SQLITE_NOMEM)
         return 1;

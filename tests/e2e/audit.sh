@@ -150,9 +150,15 @@ tamper_checks() {
     # SQLite's own check sees nothing of a changed entry
     copy; sql "UPDATE entry SET json = replace(json, 'alice', 'mallo') WHERE seq = 14;"; heal
     want "$(sqlite3 "$work/copy/ledger.db" 'PRAGMA integrity_check')" ok 'integrity_check'
-    audit export --ledger "$work/copy"; want_rc 0 'the export of a changed ledger'
-    python3 tests/e2e/verify_export.py "$work/out" >"$work/theirs.json"
-    want "$(jq -c .first_bad.index "$work/theirs.json")" 15 'the script sees it too'
+    # and nobody who only reads takes it for what was recorded
+    audit export --ledger "$work/copy"; want_rc 1 'the export of a changed ledger'; want_err 'entry 14' 'the export of a changed ledger'
+    want "$(wc -l <"$work/out")" 13 'the export of a changed ledger stops before it'
+    for say in 'show K-000001' 'prove 14'; do
+        audit $say --ledger "$work/copy"; want_rc 1 "$say of a changed ledger"; want_err 'entry 14' "$say of a changed ledger"
+    done
+    audit export --ledger "$ledger"; sed '14s/alice/mallo/' "$work/out" >"$work/forged"
+    python3 tests/e2e/verify_export.py "$work/forged" >"$work/theirs.json"
+    want "$(jq -c .first_bad.index "$work/theirs.json")" 15 'the script sees a changed export'
     copy; sql "UPDATE entry SET json = '{' WHERE seq = 9;"; heal
     audit export --ledger "$work/copy"; want_rc 1 'the export of what is no entry'; want_err 'entry 9' 'the export of what is no entry'; want "$(wc -l <"$work/out")" 8 'the export stops before it'
 }
