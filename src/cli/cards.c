@@ -103,12 +103,14 @@ static int note_rows(const struct sb_card_rows *rows, char ***ids, size_t *n)
     return rc;
 }
 
-/* After hello the owner tells every card it holds (those that came to an end meanwhile too), then the strip. */
+/* After hello the owner tells every card it holds (those that came to an end meanwhile too), then the strip. Those that rest come
+ * first, being the older ones. */
 static int list_attached(struct sb_link *l, struct sb_queue *news, bool json, struct sb_err *err)
 {
     json_t *list = json_array();
     char **resting = NULL;
-    size_t listed = 0, resting_n = 0;
+    struct sb_message **whole = NULL;
+    size_t whole_n = 0, resting_n = 0;
     int type = 0, rc = list ? 0 : sb_fail_nomem(err);
     while (rc == 0 && type != SB_NEWS_STRIP) {
         struct sb_message *m = next(news, ANSWER_MS);
@@ -118,13 +120,24 @@ static int list_attached(struct sb_link *l, struct sb_queue *news, bool json, st
         } else if (type == SB_NEWS_CARDS) {
             rc = note_rows(m->body, &resting, &resting_n) ? sb_fail_nomem(err) : 0;
         } else if (type == SB_NEWS_CARD && sb_card_open(m->body)) {
-            list_card(list, m->body, json);
-            listed++;
+            struct sb_message **slot = SB_PUSH(whole);
+            if (slot) {
+                *slot = m;
+                m = NULL;
+            } else {
+                rc = sb_fail_nomem(err);
+            }
         }
         sb_message_free(m);
     }
     if (rc == 0)
         rc = list_resting(l, news, resting, resting_n, list, json, err);
+    for (size_t i = 0; i < whole_n; i++) {
+        if (rc == 0)
+            list_card(list, whole[i]->body, json);
+        sb_message_free(whole[i]);
+    }
+    free(whole);
     for (size_t i = 0; i < resting_n; i++)
         free(resting[i]);
     free(resting);
@@ -132,7 +145,7 @@ static int list_attached(struct sb_link *l, struct sb_queue *news, bool json, st
         json_decref(list);
         return -1;
     }
-    say_empty(json, listed + resting_n);
+    say_empty(json, whole_n + resting_n);
     if (json)
         return sb_print_json(list) ? sb_fail(err, SB_EIO, "cannot write") : 0;
     json_decref(list);
