@@ -79,7 +79,7 @@ json_t *sb_json_parse(const char *text, size_t len, const char *path, unsigned f
     json_error_t where;
     json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (!value) {
-        sb_fail(err, SB_EINPUT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
+        sb_fail(err, SB_EINPUT, "%s:%d:%d: %s", path, where.line, where.column > 0 ? where.column : 1, where.text);
         return NULL;
     }
     if (check_tree(value, 0, flags, path, err)) {

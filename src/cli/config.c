@@ -196,9 +196,10 @@ int sb_config_load(struct sb_config *c, struct sb_problems *problems, struct sb_
     struct sb_str path, text;
     sb_str_init(&path);
     sb_str_init(&text);
-    int rc = sb_path_config(&path, err);
+    bool named = sb_path_config(&path, NULL) == 0; /* where no variable names a folder there is no config: a unit, a cron job */
+    int rc = 0;
     sb_str_adds(&path, "/config");
-    if (rc == 0 && access(path.p, F_OK) == 0)
+    if (named && access(path.p, F_OK) == 0)
         rc = sb_file_read_named(path.p, SB_CONF_MAX_BYTES, &text, err) || sb_config_parse(c, text.p, text.len, path.p, problems, err) ? -1 : 0;
     sb_str_release(&path);
     sb_str_release(&text);

@@ -200,6 +200,11 @@ static int eval(const struct args *a, const char *path, struct sb_err *err)
     if (bundle_load(&b, a, err))
         return -1;
     json_t *input = read_input(path, err);
+    if (input && !json_is_object(input)) {
+        sb_fail(err, SB_EINPUT, "%s: a decision input is an object, as under \"inputs\" of a bundle", sb_streq(path, "-") ? "standard input" : path);
+        json_decref(input);
+        input = NULL;
+    }
     int rc = input && sb_policy_freeze(b.policy, input, err) == 0 ? sb_policy_evaluate(b.policy, input, &v, err) : -1;
     if (rc == 0) {
         rc = printed(sb_print_json(sb_record_to_json(&sb_policy_verdict_schema, &v)), err);

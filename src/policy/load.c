@@ -187,8 +187,10 @@ static int read_head(struct sb_loader *l)
         return -1;
     if (strcmp(format, "signalbox.policy/1") != 0)
         return sb_loader_refuse_name(l, "this program knows the format signalbox.policy/1, not", format);
-    if (strcmp(fallback, "deny") != 0)
+    if (strcmp(fallback, "deny") != 0) {
+        sb_loader_enter(l, "default"); /* for its place */
         return sb_loader_refuse(l, "the default must be deny");
+    }
     if (sb_loader_words(l, tree, "sensitive", &sensitive))
         return -1;
     if (!version_ok(version))
