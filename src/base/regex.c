@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <signalbox/base/regex.h>
+#include <signalbox/base/str.h>
 
 #include <pcre2.h>
 #include <stdlib.h>
@@ -99,13 +100,11 @@ struct sb_matcher {
     pcre2_match_context *limits;
 };
 
-struct sb_matcher *sb_matcher_new(const char *pattern, unsigned flags, struct sb_err *err)
+/* Takes the pattern; NULL: out of memory. */
+static struct sb_matcher *matcher_of(struct sb_regex *re)
 {
-    struct sb_regex *re = sb_regex_new(pattern, flags, err);
     struct sb_matcher *m = re ? calloc(1, sizeof *m) : NULL;
     if (!m) {
-        if (re)
-            sb_fail_nomem(err);
         sb_regex_free(re);
         return NULL;
     }
@@ -114,11 +113,21 @@ struct sb_matcher *sb_matcher_new(const char *pattern, unsigned flags, struct sb
     m->limits = new_limits();
     if (!m->data || !m->limits) {
         sb_matcher_free(m);
-        sb_fail_nomem(err);
         return NULL;
     }
     int ignored = pcre2_jit_compile((pcre2_code *)re, PCRE2_JIT_COMPLETE); /* without it the interpreter matches */
     (void)ignored;
+    return m;
+}
+
+struct sb_matcher *sb_matcher_new(const char *pattern, unsigned flags, struct sb_err *err)
+{
+    struct sb_regex *re = sb_regex_new(pattern, flags, err);
+    if (!re)
+        return NULL;
+    struct sb_matcher *m = matcher_of(re);
+    if (!m)
+        sb_fail_nomem(err);
     return m;
 }
 
@@ -136,4 +145,127 @@ int sb_matcher_match(struct sb_matcher *m, const char *subject, size_t len)
 {
     int found = pcre2_match(code_of(m->re), (PCRE2_SPTR)subject, len, 0, 0, m->data, m->limits);
     return found >= 0 ? 1 : found == PCRE2_ERROR_NOMATCH ? 0 : -1;
+}
+
+/* ---- a text that must be there ---- */
+
+static bool of_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+}
+
+struct literal {
+    char *best;
+    size_t cap, best_n;
+    char run[256];
+    size_t n;
+};
+
+static void end_run(struct literal *l)
+{
+    if (l->n > l->best_n && l->n < l->cap) {
+        memcpy(l->best, l->run, l->n);
+        l->best_n = l->n;
+    }
+    l->n = 0;
+}
+
+static void add_char(struct literal *l, char c)
+{
+    if (!of_word(c) || l->n == sizeof l->run)
+        end_run(l);
+    if (of_word(c))
+        l->run[l->n++] = c;
+}
+
+/* Behind a class; NULL: it is of a form that is not looked into. */
+static const char *behind_class(const char *p)
+{
+    p += 1 + (p[1] == '^');
+    for (p += *p == ']'; *p && *p != ']'; p++) {
+        if (*p == '[' || (*p == '\\' && !p[1]))
+            return NULL;
+        p += *p == '\\';
+    }
+    return *p ? p + 1 : NULL;
+}
+
+/* False: the pattern holds something that is not looked into: groups, alternatives, counted repeats, escapes with arguments. */
+static bool scan_pattern(struct literal *l, const char *p)
+{
+    while (p && *p) {
+        switch (*p) {
+        case '(': case ')': case '|': case '{':
+            return false;
+        case '*': case '?':
+            l->n -= l->n > 0; /* what stands before it may be absent */
+            end_run(l);
+            p++;
+            break;
+        case '[':
+            end_run(l);
+            p = behind_class(p);
+            break;
+        case '\\':
+            if (of_word(p[1]) && p[1] != '.' && p[1] != '-' && p[1] != '_') {
+                if (!strchr("dDwWsSbB", p[1]))
+                    return false;
+                end_run(l);
+            } else if (!p[1]) {
+                return false;
+            } else {
+                add_char(l, p[1]);
+            }
+            p += 2;
+            break;
+        case '.':
+            end_run(l);
+            p++;
+            break;
+        default: /* '+' ends a run too: what it repeats is there at least once */
+            add_char(l, *p++);
+        }
+    }
+    end_run(l);
+    return p != NULL;
+}
+
+bool sb_regex_literal(const char *pattern, unsigned flags, size_t least, char *out, size_t cap)
+{
+    struct literal l = {.best = out, .cap = cap};
+    if (flags & SB_REGEX_PLAIN) {
+        for (const char *p = pattern; *p; p++)
+            add_char(&l, *p);
+        end_run(&l);
+    } else if (!scan_pattern(&l, pattern)) {
+        return false;
+    }
+    if (cap)
+        out[l.best_n] = '\0';
+    return l.best_n >= least && l.best_n > 0;
+}
+
+/* A letter in either case; two of them have a third form, which a caseless pattern takes for them. */
+static void add_caseless(struct sb_str *out, char c)
+{
+    char lower = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (lower < 'a' || lower > 'z')
+        sb_str_addf(out, c == '.' || c == '-' ? "\\%c" : "%c", c);
+    else
+        sb_str_addf(out, lower == 'k' ? "(?:[%c%c]|\xE2\x84\xAA)" : lower == 's' ? "(?:[%c%c]|\xC5\xBF)" : "[%c%c]", lower, lower - 'a' + 'A');
+}
+
+struct sb_matcher *sb_matcher_literal(const char *literal, bool caseless)
+{
+    struct sb_str pattern;
+    sb_str_init(&pattern);
+    for (const char *p = literal; caseless && *p; p++)
+        add_caseless(&pattern, *p);
+    if (!caseless)
+        sb_str_adds(&pattern, literal);
+    int code;
+    PCRE2_SIZE at;
+    pcre2_code *re = sb_str_ok(&pattern) ? pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, caseless ? 0 : PCRE2_LITERAL, &code, &at, NULL) : NULL;
+    sb_str_release(&pattern);
+    return matcher_of((struct sb_regex *)re);
 }

@@ -59,34 +59,6 @@ static void say_empty(bool json, size_t listed)
         sb_print("no open cards\n");
 }
 
-/* After hello the owner tells every card it holds (those that came to an end meanwhile too), then the strip. */
-static int list_attached(struct sb_queue *news, bool json, struct sb_err *err)
-{
-    json_t *list = json_array();
-    size_t listed = 0;
-    for (;;) {
-        struct sb_message *m = next(news, ANSWER_MS);
-        if (!m || m->type == SB_NEWS_BYE) {
-            sb_message_free(m);
-            json_decref(list);
-            return sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
-        }
-        int type = m->type;
-        if (type == SB_NEWS_CARD && sb_card_open(m->body)) {
-            list_card(list, m->body, json);
-            listed++;
-        }
-        sb_message_free(m);
-        if (type == SB_NEWS_STRIP)
-            break;
-    }
-    say_empty(json, listed);
-    if (json)
-        return sb_print_json(list) ? sb_fail(err, SB_EIO, "cannot write") : 0;
-    json_decref(list);
-    return 0;
-}
-
 /* Asks the owner for a card; the message it comes in, or NULL. */
 static struct sb_message *fetch_card(struct sb_link *l, struct sb_queue *news, const char *id, struct sb_err *err)
 {
@@ -107,6 +79,77 @@ static struct sb_message *fetch_card(struct sb_link *l, struct sb_queue *news, c
         if (refused)
             return NULL;
     }
+}
+
+/* Of cards that only wait the owner told a row each: those are asked for one by one. */
+static int list_resting(struct sb_link *l, struct sb_queue *news, char *const *ids, size_t n, json_t *list, bool json, struct sb_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct sb_message *m = fetch_card(l, news, ids[i], err);
+        if (!m)
+            return -1;
+        list_card(list, m->body, json);
+        sb_message_free(m);
+    }
+    return 0;
+}
+
+static int note_rows(const struct sb_card_rows *rows, char ***ids, size_t *n)
+{
+    int rc = 0;
+    for (size_t i = 0; i < rows->rows_n && rc == 0; i++)
+        if (sb_card_row_open(&rows->rows[i]))
+            rc = sb_strs_push(ids, n, rows->rows[i].id);
+    return rc;
+}
+
+/* After hello the owner tells every card it holds (those that came to an end meanwhile too), then the strip. Those that rest come
+ * first, being the older ones. */
+static int list_attached(struct sb_link *l, struct sb_queue *news, bool json, struct sb_err *err)
+{
+    json_t *list = json_array();
+    char **resting = NULL;
+    struct sb_message **whole = NULL;
+    size_t whole_n = 0, resting_n = 0;
+    int type = 0, rc = list ? 0 : sb_fail_nomem(err);
+    while (rc == 0 && type != SB_NEWS_STRIP) {
+        struct sb_message *m = next(news, ANSWER_MS);
+        type = m ? m->type : SB_NEWS_BYE;
+        if (type == SB_NEWS_BYE) {
+            rc = sb_fail(err, SB_EIO, "the owner of the ledger did not answer");
+        } else if (type == SB_NEWS_CARDS) {
+            rc = note_rows(m->body, &resting, &resting_n) ? sb_fail_nomem(err) : 0;
+        } else if (type == SB_NEWS_CARD && sb_card_open(m->body)) {
+            struct sb_message **slot = SB_PUSH(whole);
+            if (slot) {
+                *slot = m;
+                m = NULL;
+            } else {
+                rc = sb_fail_nomem(err);
+            }
+        }
+        sb_message_free(m);
+    }
+    if (rc == 0)
+        rc = list_resting(l, news, resting, resting_n, list, json, err);
+    for (size_t i = 0; i < whole_n; i++) {
+        if (rc == 0)
+            list_card(list, whole[i]->body, json);
+        sb_message_free(whole[i]);
+    }
+    free(whole);
+    for (size_t i = 0; i < resting_n; i++)
+        free(resting[i]);
+    free(resting);
+    if (rc) {
+        json_decref(list);
+        return -1;
+    }
+    say_empty(json, whole_n + resting_n);
+    if (json)
+        return sb_print_json(list) ? sb_fail(err, SB_EIO, "cannot write") : 0;
+    json_decref(list);
+    return 0;
 }
 
 static int show_attached(struct sb_link *l, struct sb_queue *news, const char *id, const struct args *a, struct sb_err *err)
@@ -282,7 +325,7 @@ static int run_attached(struct sb_link *l, struct sb_queue *news, const char *ve
     }
     sb_link_ask(l, hello);
     if (!id)
-        return list_attached(news, a->json, err);
+        return list_attached(l, news, a->json, err);
     if (sb_streq(verb, "show"))
         return show_attached(l, news, id, a, err);
     if (sb_streq(verb, "edit"))

@@ -95,9 +95,11 @@ static int record_of(const struct sb_schema *schema, void *dst, struct sb_span v
 
 int sb_entry_kind_of(const struct sb_entry_view *view)
 {
-    for (int i = 0; i < SB_ENTRY_KINDS; i++)
-        if (sb_span_is(view->kind, sb_name(&sb_entry_kinds, i)))
+    for (int i = 0; i < SB_ENTRY_KINDS; i++) {
+        const char *name = sb_name(&sb_entry_kinds, i);
+        if (view->kind.n > 2 && view->kind.p[1] == *name && sb_span_is(view->kind, name))
             return i;
+    }
     return -1;
 }
 

@@ -6,85 +6,123 @@
 
 #include <string.h>
 
+#define PARTS 16
+#define LITERAL_LEAST 3 /* a shorter one is nearly everywhere */
+
+/* The body of an entry, and those of its members that were come by so far: a line takes several. */
+struct body {
+    struct sb_span whole;
+    const char *at;
+    struct {
+        struct sb_span key, value;
+    } part[PARTS];
+    size_t parts;
+};
+
 struct looking {
     const struct sb_ledger_search *s;
     struct sb_audit_page *page;
     struct sb_entry_memory memory;
+    struct body body;
     struct sb_str actor, principal; /* the actor's text as it was last, and who that is */
-    char *card, *case_id;
+    struct sb_str card, case_id;
     struct sb_str line, words;
 };
 
-static void release(struct looking *k)
+static void init(struct looking *k)
 {
-    sb_str_release(&k->actor);
-    sb_str_release(&k->principal);
-    sb_str_release(&k->line);
-    sb_str_release(&k->words);
-    free(k->card);
-    free(k->case_id);
+    struct sb_str *texts[] = {&k->actor, &k->principal, &k->card, &k->case_id, &k->line, &k->words};
+    for (size_t i = 0; i < SB_COUNT(texts); i++)
+        sb_str_init(texts[i]);
 }
 
-/* The string a span holds; none (NULL) for null. */
-static int take_text(char **slot, struct sb_span value)
+static void release(struct looking *k)
 {
-    struct sb_span plain = value.p ? sb_span_plain(value) : (struct sb_span){NULL, 0};
-    free(*slot);
-    *slot = NULL;
-    if (plain.p)
-        return (*slot = sb_strdup_n(plain.p, plain.n)) ? 0 : -1;
-    json_t *json = value.p && *value.p == '"' ? sb_span_json(value, 1) : NULL;
-    int rc = json ? sb_str_set(slot, json_string_value(json)) : 0;
-    json_decref(json);
-    return rc;
+    struct sb_str *texts[] = {&k->actor, &k->principal, &k->card, &k->case_id, &k->line, &k->words};
+    for (size_t i = 0; i < SB_COUNT(texts); i++)
+        sb_str_release(texts[i]);
+}
+
+/* ---- what a row says ---- */
+
+static struct sb_span find(struct body *b, const char *path)
+{
+    size_t n = strcspn(path, ".");
+    const char *rest = path + n + (path[n] == '.');
+    for (size_t i = 0; i < b->parts; i++)
+        if (b->part[i].key.n == n && memcmp(b->part[i].key.p, path, n) == 0)
+            return sb_span_find(b->part[i].value, rest);
+    while (b->parts < PARTS && sb_span_next(b->whole, &b->at, &b->part[b->parts].key, &b->part[b->parts].value)) {
+        size_t i = b->parts++;
+        if (b->part[i].key.n == n && memcmp(b->part[i].key.p, path, n) == 0)
+            return sb_span_find(b->part[i].value, rest);
+    }
+    return b->parts < PARTS ? (struct sb_span){NULL, 0} : sb_span_find(b->whole, path);
+}
+
+static bool field_text(void *body, const char *path, struct sb_str *out)
+{
+    return sb_span_text(find(body, path), out);
+}
+
+static int64_t field_number(void *body, const char *path)
+{
+    return sb_span_int(find(body, path));
+}
+
+static bool field_yes(void *body, const char *path)
+{
+    struct sb_span v = find(body, path);
+    return v.p && *v.p == 't';
 }
 
 /* Entries of one actor come in a row. */
-static int take_actor(struct looking *k, struct sb_span actor)
+static void take_actor(struct looking *k, struct sb_span actor)
 {
     if (k->actor.len == actor.n && memcmp(k->actor.p, actor.p, actor.n) == 0)
-        return 0;
-    char *who = NULL;
-    int rc = take_text(&who, sb_span_find(actor, "principal"));
+        return;
     sb_str_clear(&k->actor);
     sb_str_clear(&k->principal);
     sb_str_add(&k->actor, actor.p, actor.n);
-    sb_str_adds(&k->principal, who);
-    free(who);
-    return rc || !sb_str_ok(&k->actor) || !sb_str_ok(&k->principal) ? -1 : 0;
+    sb_span_text(sb_span_find(actor, "principal"), &k->principal);
+}
+
+static const char *take_id(struct sb_str *slot, struct sb_span value)
+{
+    sb_str_clear(slot);
+    return sb_span_text(value, slot) ? slot->p : NULL;
 }
 
 static int say_all(struct looking *k, const struct sb_store_row *row, struct sb_err *err)
 {
     struct sb_entry_view v;
     struct sb_flaw flaw;
-    struct sb_entry e = {.kind = 0};
     if (!sb_entry_view(row->json, (size_t)row->json_n, &k->memory, &v, &flaw))
         return sb_fail(err, SB_ELEDGER, "entry %lld of the ledger is damaged at byte %zu: %s; run: signalbox audit verify", (long long)row->seq, flaw.at, flaw.what);
-    e.kind = sb_entry_kind_of(&v);
-    if (e.kind < 0)
+    int kind = sb_entry_kind_of(&v);
+    if (kind < 0)
         return sb_fail(err, SB_ELEDGER, "entry %lld is of a kind this program does not know: a newer signalbox wrote it", (long long)row->seq);
-    e.body = sb_span_json(v.body, 2);
+    k->body.whole = v.body;
+    k->body.at = NULL;
+    k->body.parts = 0;
     sb_str_clear(&k->line);
     sb_str_clear(&k->words);
-    if (!e.body || take_actor(k, v.actor) || take_text(&k->card, v.card) || take_text(&k->case_id, v.case_id)) {
-        json_decref(e.body);
-        return sb_fail_nomem(err);
-    }
-    sb_entry_text(&e, &k->line);
-    json_decref(e.body);
-    struct sb_audit_row said = {.seq = v.seq, .kind = (char *)(intptr_t)sb_name(&sb_entry_kinds, e.kind), .actor = k->principal.p,
-                                .case_id = k->case_id, .card = k->card, .text = k->line.p};
+    take_actor(k, v.actor);
+    sb_entry_text_from(kind, &(struct sb_entry_fields){&k->body, field_text, field_number, field_yes}, &k->line);
+    struct sb_audit_row said = {.seq = v.seq, .kind = (char *)(intptr_t)sb_name(&sb_entry_kinds, kind), .actor = k->principal.p,
+                                .case_id = (char *)(intptr_t)take_id(&k->case_id, v.case_id), .card = (char *)(intptr_t)take_id(&k->card, v.card), .text = k->line.p};
     sb_audit_row_words(&said, &k->words);
-    return sb_str_ok(&k->line) && sb_str_ok(&k->words) ? 0 : sb_fail_nomem(err);
+    bool ok = sb_str_ok(&k->line) && sb_str_ok(&k->words) && sb_str_ok(&k->actor) && sb_str_ok(&k->principal) && sb_str_ok(&k->case_id) && sb_str_ok(&k->card);
+    return ok ? 0 : sb_fail_nomem(err);
 }
 
 static int look(void *ctx, const struct sb_store_row *row, struct sb_err *err)
 {
     struct looking *k = ctx;
-    if (say_all(k, row, err))
+    bool cannot = k->s->hint && sb_matcher_match(k->s->hint, row->json, (size_t)row->json_n) == 0;
+    if (!cannot && say_all(k, row, err))
         return -1;
-    int found = sb_matcher_match(k->s->matcher, k->words.p, k->words.len);
+    int found = cannot ? 0 : sb_matcher_match(k->s->matcher, k->words.p, k->words.len);
     k->page->undecided += found < 0;
     if ((found < 0 || (found == 1) != k->s->without) && sb_ledger_add_row(k->page, row, err)) /* nobody knows: it is listed */
         return -1;
@@ -94,15 +132,20 @@ static int look(void *ctx, const struct sb_store_row *row, struct sb_err *err)
     return k->page->rows_n >= k->s->limit;
 }
 
+struct sb_matcher *sb_ledger_hint(const char *match, unsigned flags)
+{
+    char literal[128];
+    if (!sb_regex_literal(match, flags, LITERAL_LEAST, literal, sizeof literal) || !sb_entry_text_is_of_members(literal))
+        return NULL;
+    return sb_matcher_literal(literal, flags & SB_REGEX_CASELESS);
+}
+
 int sb_ledger_search(struct sb_ledger *l, const struct sb_ledger_search *s, int rows, struct sb_audit_page *page, struct sb_err *err)
 {
     if (sb_ledger_readable(l, err))
         return -1;
     struct looking k = {.s = s, .page = page};
-    sb_str_init(&k.actor);
-    sb_str_init(&k.principal);
-    sb_str_init(&k.line);
-    sb_str_init(&k.words);
+    init(&k);
     int64_t at = page->searched_to ? page->searched_to : s->from;
     int seen;
     if (s->upward)

@@ -30,23 +30,57 @@ static const char *behind_string(const char *p, const char *end)
     }
 }
 
-/* The next place where a string, an object or a list begins or one of those ends. */
-static const char *next_bracket(const char *p, const char *end)
+/* Where one stands inside an object or a list. */
+struct nest {
+    unsigned depth;
+    bool string, escaped;
+};
+
+/* Goes n bytes on; behind the end of the outermost, or NULL: it is not among them. */
+static const char *walk(struct nest *k, const char *p, size_t n)
 {
-#if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), open = _mm_set1_epi8('['), shut = _mm_set1_epi8(']'), bit = _mm_set1_epi8((char)~0x20);
-    for (; end - p >= 16; p += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p), y = _mm_and_si128(x, bit); /* { and } become [ and ] */
-        __m128i any = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(y, open), _mm_cmpeq_epi8(y, shut)), _mm_cmpeq_epi8(x, quote));
-        unsigned hit = (unsigned)_mm_movemask_epi8(any);
-        if (hit)
-            return p + __builtin_ctz(hit);
+    for (const char *end = p + n; p < end; p++) {
+        if (k->escaped) {
+            k->escaped = false;
+        } else if (k->string) {
+            k->string = *p != '"';
+            k->escaped = *p == '\\';
+        } else if (*p == '"') {
+            k->string = true;
+        } else if (*p == '{' || *p == '[') {
+            k->depth++;
+        } else if ((*p == '}' || *p == ']') && --k->depth == 0) {
+            return p + 1;
+        }
     }
-#endif
-    while (p < end && *p != '"' && *p != '{' && *p != '[' && *p != '}' && *p != ']')
-        p++;
-    return p;
+    return NULL;
 }
+
+#if defined(__SSE2__)
+/* The same for 16 bytes at a time, as long as no backslash is among them: only brackets outside of strings are looked at. */
+static const char *stride(struct nest *k, const char *p)
+{
+    const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p), y = _mm_and_si128(x, _mm_set1_epi8((char)~0x20)); /* { and } become [ and ] */
+    if (k->escaped || _mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8('\\'))))
+        return walk(k, p, 16);
+    unsigned inside = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+    inside ^= inside << 1; /* a bit for each byte: an odd number of quotes up to there */
+    inside ^= inside << 2;
+    inside ^= inside << 4;
+    inside ^= inside << 8;
+    inside ^= k->string ? 0xffffu : 0;
+    unsigned any = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(y, _mm_set1_epi8('[')), _mm_cmpeq_epi8(y, _mm_set1_epi8(']'))));
+    for (any &= ~inside; any; any &= any - 1) {
+        const char *at = p + __builtin_ctz(any);
+        if (*at == '{' || *at == '[')
+            k->depth++;
+        else if (--k->depth == 0)
+            return at + 1;
+    }
+    k->string = inside >> 15 & 1;
+    return NULL;
+}
+#endif
 
 /* Behind the value at p. */
 static const char *behind_value(const char *p, const char *end)
@@ -58,35 +92,40 @@ static const char *behind_value(const char *p, const char *end)
             p++;
         return p;
     }
-    for (unsigned depth = 0; (p = next_bracket(p, end)) < end;) {
-        if (*p == '"') {
-            p = behind_string(p, end);
-            continue;
-        }
-        if (*p == '{' || *p == '[')
-            depth++;
-        else if (--depth == 0)
-            return p + 1;
-        p++;
-    }
-    return end;
+    struct nest k = {.depth = 0};
+    const char *behind = NULL;
+#if defined(__SSE2__)
+    for (; !behind && end - p >= 16; p += 16)
+        behind = stride(&k, p);
+#endif
+    if (!behind)
+        behind = walk(&k, p, (size_t)(end - p));
+    return behind ? behind : end;
 }
 
-static struct sb_span member(struct sb_span object, const char *key, size_t n)
+bool sb_span_next(struct sb_span object, const char **at, struct sb_span *key, struct sb_span *value)
 {
     if (!object.p || *object.p != '{')
-        return (struct sb_span){NULL, 0};
-    const char *p = object.p + 1, *end = object.p + object.n;
-    while (*p == '"') {
-        const char *quote = p;
-        p = behind_string(p, end);
-        bool hit = (size_t)(p - quote) - 2 == n && memcmp(quote + 1, key, n) == 0;
-        const char *value = p + 1;
-        p = behind_value(value, end);
-        if (hit)
-            return (struct sb_span){value, (size_t)(p - value)};
-        p += *p == ',';
-    }
+        return false;
+    const char *p = *at ? *at : object.p + 1, *end = object.p + object.n;
+    if (*p != '"')
+        return false;
+    const char *quote = p;
+    p = behind_string(p, end);
+    *key = (struct sb_span){quote + 1, (size_t)(p - quote) - 2};
+    const char *start = p + 1;
+    p = behind_value(start, end);
+    *value = (struct sb_span){start, (size_t)(p - start)};
+    *at = p + (*p == ',');
+    return true;
+}
+
+static struct sb_span member(struct sb_span object, const char *name, size_t n)
+{
+    struct sb_span key, value;
+    for (const char *at = NULL; sb_span_next(object, &at, &key, &value);)
+        if (key.n == n && memcmp(key.p, name, n) == 0)
+            return value;
     return (struct sb_span){NULL, 0};
 }
 
@@ -146,6 +185,14 @@ static void unescape(struct sb_str *out, struct sb_span value)
             p = back + 2;
         }
     }
+}
+
+bool sb_span_text(struct sb_span value, struct sb_str *out)
+{
+    bool string = value.p && *value.p == '"';
+    if (string)
+        unescape(out, value);
+    return string;
 }
 
 static json_t *string_json(struct sb_span value)

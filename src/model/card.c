@@ -188,6 +188,42 @@ static const struct sb_member card_members[] = {
 const struct sb_schema sb_card_schema = SB_SCHEMA("card", struct sb_card, card_members);
 static const struct sb_schema contract_schema = {"card", sizeof(struct sb_card), card_members, CONTRACT};
 
+static const struct sb_member card_row_members[] = {
+    SB_MEMBER(struct sb_card_row, id, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_card_row, revision, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER_AS("case", struct sb_card_row, case_id, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card_row, title, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card_row, target, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card_row, author, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card_row, environment, SB_ENUM, 0, &sb_environments),
+    SB_MEMBER(struct sb_card_row, kind, SB_ENUM, 0, &sb_card_kinds),
+    SB_MEMBER(struct sb_card_row, risk, SB_ENUM, 0, &sb_levels),
+    SB_MEMBER(struct sb_card_row, state, SB_ENUM, 0, &sb_states),
+    SB_MEMBER(struct sb_card_row, closed, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_card_row, approve_by, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_card_row, execute_by, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_card_row, approvals, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_card_row, wanted, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_card_row, glass_from, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_card_row, glass_until, SB_TIME, 0, NULL),
+};
+const struct sb_schema sb_card_row_schema = SB_SCHEMA("card_row", struct sb_card_row, card_row_members);
+
+int sb_card_row_of(const struct sb_card *c, struct sb_card_row *out)
+{
+    const struct sb_breakglass *g = &c->breakglass;
+    bool glass = g->id && sb_streq(g->hash, c->hash);
+    *out = (struct sb_card_row){.revision = c->revision, .environment = c->environment, .kind = c->kind, .risk = c->risk, .state = c->state, .closed = c->closed,
+                                .approve_by = c->approve_by, .execute_by = c->execute_by, .approvals = (int64_t)sb_card_approvals(c),
+                                .wanted = sb_card_approvals_wanted(c), .glass_from = glass ? g->from : 0, .glass_until = glass ? g->until : 0};
+    if (sb_str_set(&out->id, c->id) || sb_str_set(&out->case_id, c->case_id) || sb_str_set(&out->title, c->title) || sb_str_set(&out->target, c->target) ||
+        sb_str_set(&out->author, c->author)) {
+        sb_record_release(&sb_card_row_schema, out);
+        return -1;
+    }
+    return 0;
+}
+
 void sb_card_release(struct sb_card *c)
 {
     sb_record_release(&sb_card_schema, c);
@@ -245,9 +281,19 @@ bool sb_card_glass_broken(const struct sb_card *c, int64_t wall)
     return g->id && sb_streq(g->hash, c->hash) && wall >= g->from && wall < g->until;
 }
 
+static bool is_open(int state, bool closed)
+{
+    return sb_state_open((enum sb_state)state) && !(state == SB_FAILED && closed);
+}
+
 bool sb_card_open(const struct sb_card *c)
 {
-    return sb_state_open((enum sb_state)c->state) && !(c->state == SB_FAILED && c->closed);
+    return is_open(c->state, c->closed);
+}
+
+bool sb_card_row_open(const struct sb_card_row *r)
+{
+    return is_open(r->state, r->closed);
 }
 
 const struct sb_edit_key sb_edit_keys[] = {

@@ -74,6 +74,9 @@ static const struct sb_member page_members[] = {
 };
 static const struct sb_schema page_schema = SB_SCHEMA("audit_page", struct sb_audit_page, page_members);
 
+static const struct sb_member cards_members[] = {SB_LIST(struct sb_card_rows, rows, SB_RECS, SB_ALWAYS, &sb_card_row_schema)};
+static const struct sb_schema cards_schema = SB_SCHEMA("cards", struct sb_card_rows, cards_members);
+
 static const struct sb_member line_members[] = {
     SB_MEMBER(struct sb_member_line, name, SB_STR, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_member_line, state, SB_STR, SB_ALWAYS, NULL),
@@ -179,6 +182,7 @@ static const struct {
     [SB_NEWS_STRIP] = {"strip", &strip_schema},
     [SB_NEWS_ANOMALY] = {"anomaly", &sb_anomaly_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},
+    [SB_NEWS_CARDS] = {"cards", &cards_schema},
     [SB_NEWS_CASE] = {"case", &sb_case_schema},
     [SB_NEWS_AUDIT] = {"audit", &page_schema},
     [SB_NEWS_ENTRY] = {"entry", &sb_audit_row_schema},

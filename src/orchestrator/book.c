@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cards, cases and anomalies that are held in memory: everything open, and what ended in this process. */
+ * The cards, cases and anomalies that are held in memory: everything open, and what ended in this process. Of many cards that
+ * only wait for a person a row each is held, in rest.c. */
 #include "private.h"
 
 #include <inttypes.h>
@@ -8,7 +9,7 @@
 
 #define KEEP_ENDED 200 /* of each kind; the ledger has them all */
 
-struct held_card *sb_o_card(struct sb_orchestrator *o, const char *id)
+struct held_card *sb_o_card_in_hand(struct sb_orchestrator *o, const char *id)
 {
     size_t at = o->card_found; /* mostly the same as before, or the next */
     for (size_t i = 0; id && i < o->cards_n; i++, at++) {
@@ -19,7 +20,13 @@ struct held_card *sb_o_card(struct sb_orchestrator *o, const char *id)
     return NULL;
 }
 
-struct held_case *sb_o_case(struct sb_orchestrator *o, const char *id)
+struct held_card *sb_o_card(struct sb_orchestrator *o, const char *id)
+{
+    struct held_card *c = sb_o_card_in_hand(o, id);
+    return c ? c : sb_o_wake_card(o, id);
+}
+
+struct held_case *sb_o_case_in_hand(struct sb_orchestrator *o, const char *id)
 {
     size_t at = o->case_found;
     for (size_t i = 0; id && i < o->cases_n; i++, at++) {
@@ -28,6 +35,12 @@ struct held_case *sb_o_case(struct sb_orchestrator *o, const char *id)
             return o->cases[o->case_found = at];
     }
     return NULL;
+}
+
+struct held_case *sb_o_case(struct sb_orchestrator *o, const char *id)
+{
+    struct held_case *c = sb_o_case_in_hand(o, id);
+    return c ? c : sb_o_wake_case(o, id);
 }
 
 struct held_anomaly *sb_o_anomaly(struct sb_orchestrator *o, const char *id)
@@ -58,20 +71,18 @@ static void free_case(struct held_case *c)
     free(c);
 }
 
-/* Something of it is away, or waits for the record. */
-static bool in_use(const struct held_card *c)
+bool sb_o_in_use(const struct held_card *c)
 {
     return c->run.away || c->run.forward_away || c->run.polling || c->run.unrecorded || c->run.owed >= 0 || c->watch.away;
 }
 
-/* Makes room by letting go of what ended first. */
-static void trim(struct sb_orchestrator *o)
+void sb_o_trim(struct sb_orchestrator *o)
 {
     size_t ended = 0;
     for (size_t i = 0; i < o->cards_n; i++)
         ended += !sb_card_open(&o->cards[i]->card);
     for (size_t i = 0; i < o->cards_n && ended > KEEP_ENDED; i++)
-        if (!sb_card_open(&o->cards[i]->card) && !in_use(o->cards[i])) {
+        if (!sb_card_open(&o->cards[i]->card) && !sb_o_in_use(o->cards[i])) {
             free_card(o->cards[i]);
             memmove(&o->cards[i], &o->cards[i + 1], (o->cards_n - i - 1) * sizeof o->cards[0]);
             o->cards_n--;
@@ -98,7 +109,7 @@ static void trim(struct sb_orchestrator *o)
         }
 }
 
-static struct held_card *add_card(struct sb_orchestrator *o)
+struct held_card *sb_o_add_card(struct sb_orchestrator *o)
 {
     struct held_card *c = calloc(1, sizeof *c), **slot = c ? SB_PUSH(o->cards) : NULL;
     if (!slot) {
@@ -112,11 +123,11 @@ static struct held_card *add_card(struct sb_orchestrator *o)
 
 struct held_card *sb_o_new_card(struct sb_orchestrator *o)
 {
-    trim(o);
-    return add_card(o);
+    sb_o_trim(o);
+    return sb_o_add_card(o);
 }
 
-static struct held_case *add_case(struct sb_orchestrator *o)
+struct held_case *sb_o_add_case(struct sb_orchestrator *o)
 {
     struct held_case *c = calloc(1, sizeof *c), **slot = c ? SB_PUSH(o->cases) : NULL;
     if (!slot) {
@@ -128,8 +139,8 @@ static struct held_case *add_case(struct sb_orchestrator *o)
 
 struct held_case *sb_o_new_case(struct sb_orchestrator *o)
 {
-    trim(o);
-    return add_case(o);
+    sb_o_trim(o);
+    return sb_o_add_case(o);
 }
 
 static struct held_anomaly *add_anomaly(struct sb_orchestrator *o)
@@ -144,7 +155,7 @@ static struct held_anomaly *add_anomaly(struct sb_orchestrator *o)
 
 struct held_anomaly *sb_o_new_anomaly(struct sb_orchestrator *o)
 {
-    trim(o);
+    sb_o_trim(o);
     return add_anomaly(o);
 }
 
@@ -164,8 +175,20 @@ void sb_o_forget_card(struct sb_orchestrator *o, struct held_card *card)
         }
 }
 
+void sb_o_forget_case(struct sb_orchestrator *o, struct held_case *c)
+{
+    for (size_t i = 0; i < o->cases_n; i++)
+        if (o->cases[i] == c) {
+            memmove(&o->cases[i], &o->cases[i + 1], (o->cases_n - i - 1) * sizeof o->cases[0]);
+            o->cases_n--;
+            free_case(c);
+            return;
+        }
+}
+
 void sb_o_free_book(struct sb_orchestrator *o)
 {
+    sb_o_free_rest(o);
     for (size_t i = 0; i < o->cards_n; i++)
         free_card(o->cards[i]);
     for (size_t i = 0; i < o->cases_n; i++)
@@ -177,7 +200,8 @@ void sb_o_free_book(struct sb_orchestrator *o)
     free(o->anomalies);
 }
 
-/* What is open is all kept, so no room is made for it: of thousands, that would be looked for each time. */
+/* What is open is all kept, so no room is made for it: of thousands, that would be looked for each time. The newest stay in
+ * hand. */
 static int load_ids(struct sb_orchestrator *o, enum sb_item item, struct sb_err *err)
 {
     char **ids = NULL;
@@ -185,11 +209,15 @@ static int load_ids(struct sb_orchestrator *o, enum sb_item item, struct sb_err 
     int rc = sb_ledger_open_ids(o->ledger, item, &ids, &n, err);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (item == SB_ITEM_CARD) {
-            struct held_card *c = add_card(o);
+            struct held_card *c = sb_o_add_card(o);
             rc = c ? sb_ledger_card(o->ledger, ids[i], &c->card, err) : sb_fail_nomem(err);
+            if (rc == 0 && n - i > SB_O_IN_HAND)
+                sb_o_rest_card(o, c);
         } else if (item == SB_ITEM_CASE) {
-            struct held_case *c = add_case(o);
+            struct held_case *c = sb_o_add_case(o);
             rc = c ? sb_ledger_case(o->ledger, ids[i], &c->case_, err) : sb_fail_nomem(err);
+            if (rc == 0 && n - i > SB_O_IN_HAND)
+                sb_o_rest_case(o, c);
         } else {
             struct held_anomaly *a = add_anomaly(o);
             rc = a ? sb_ledger_anomaly(o->ledger, ids[i], &a->anomaly, err) : sb_fail_nomem(err);
@@ -206,7 +234,8 @@ int sb_o_load_book(struct sb_orchestrator *o, struct sb_err *err)
     if (sb_ledger_last_number(o->ledger, 'C', &o->last_card, err) || sb_ledger_last_number(o->ledger, 'K', &o->last_case, err) ||
         sb_ledger_last_number(o->ledger, 'A', &o->last_anomaly, err) || sb_ledger_last_number(o->ledger, 'd', &o->last_decision, err))
         return -1;
-    return load_ids(o, SB_ITEM_CASE, err) || load_ids(o, SB_ITEM_CARD, err) || load_ids(o, SB_ITEM_ANOMALY, err) ? -1 : 0;
+    return load_ids(o, SB_ITEM_CARD, err) || load_ids(o, SB_ITEM_CASE, err) || /* a case rests with its cards */
+            load_ids(o, SB_ITEM_ANOMALY, err) ? -1 : 0;
 }
 
 #define BOUND_PIECE 10000 /* entries that are looked through at a time */
@@ -260,8 +289,8 @@ void sb_o_close_case_if_settled(struct sb_orchestrator *o, const char *case_id)
     sb_str_init(&outcome);
     bool settled = true;
     for (size_t i = 0; i < c->case_.cards_n && settled; i++) {
-        const struct held_card *card = sb_o_card(o, c->case_.cards[i]);
-        settled = !card || !sb_card_open(&card->card);
+        const struct held_card *card = sb_o_card_in_hand(o, c->case_.cards[i]);
+        settled = card ? !sb_card_open(&card->card) : !sb_o_rests(o, c->case_.cards[i]);
         char *text = card ? outcome_of(&card->card) : NULL;
         sb_str_addf(&outcome, "%s%s", outcome.len ? "; " : "", text ? text : c->case_.cards[i]);
         free(text);

@@ -206,6 +206,11 @@ static const struct held_card *twin(struct sb_orchestrator *o, const struct sb_c
             sb_streq(c->deployment_id, draft->deployment_id))
             return o->cards[i];
     }
+    for (size_t i = 0; i < o->resting_n; i++) {
+        const struct resting *r = &o->resting[i];
+        if (r->row.kind == draft->kind && sb_streq(r->row.target, draft->target) && sb_streq(r->index_key, draft->index_key) && sb_streq(r->deployment_id, draft->deployment_id))
+            return sb_o_wake_card(o, r->row.id);
+    }
     return NULL;
 }
 

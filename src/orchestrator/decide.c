@@ -16,6 +16,10 @@ static struct held_card *card_of(struct sb_orchestrator *o, const char *id, stru
     if (c)
         return c;
     struct sb_card card;
+    if (sb_o_rests(o, id)) {
+        sb_fail(err, SB_ELEDGER, "%s could not be read from its entries", id);
+        return NULL;
+    }
     if (sb_ledger_card(o->ledger, id ? id : "", &card, NULL)) {
         sb_fail(err, SB_EINPUT, "there is no card %s", id ? id : "");
         return NULL;

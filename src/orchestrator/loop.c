@@ -67,6 +67,20 @@ static bool past(int64_t by, int64_t by_mono, int64_t wall, int64_t mono)
     return by && (wall > by || (by_mono && mono > by_mono));
 }
 
+/* A card that rests and whose time is over is taken in hand for that. */
+static void wake_overdue(struct sb_orchestrator *o, int64_t wall, int64_t mono)
+{
+    for (size_t i = 0; i < o->resting_n;) {
+        struct resting *r = &o->resting[i];
+        if (!r->approve_by_mono) {
+            r->approve_by_mono = mono + r->row.approve_by - wall;
+            r->execute_by_mono = mono + r->row.execute_by - wall;
+        }
+        if (!past(r->row.approve_by, r->approve_by_mono, wall, mono) || !sb_o_wake_card(o, r->row.id))
+            i++;
+    }
+}
+
 static void not_started(struct sb_orchestrator *o, struct held_card *c)
 {
     char note[360];
@@ -78,6 +92,7 @@ static void not_started(struct sb_orchestrator *o, struct held_card *c)
 static void expire(struct sb_orchestrator *o)
 {
     int64_t wall = sb_origin_wall_ms(o->opt.origin), mono = sb_mono_ms();
+    wake_overdue(o, wall, mono);
     for (size_t i = 0; i < o->cards_n; i++) {
         struct held_card *c = o->cards[i];
         int s = c->card.state;
@@ -130,6 +145,10 @@ static void begin_clock(struct sb_orchestrator *o)
         o->cards[i]->approve_by_mono = mono + o->cards[i]->card.approve_by - o->clock_floor;
         o->cards[i]->execute_by_mono = mono + o->cards[i]->card.execute_by - o->clock_floor;
     }
+    for (size_t i = 0; i < o->resting_n && o->clock_floor > wall; i++) {
+        o->resting[i].approve_by_mono = mono + o->resting[i].row.approve_by - o->clock_floor;
+        o->resting[i].execute_by_mono = mono + o->resting[i].row.execute_by - o->clock_floor;
+    }
 }
 
 static void tick(struct sb_orchestrator *o)
@@ -143,6 +162,7 @@ static void tick(struct sb_orchestrator *o)
     sb_o_tick_runs(o);
     sb_o_tick_watches(o);
     sb_o_tick_survey(o);
+    sb_o_tick_rest(o);
     record_sampler(o, false);
     if (now >= o->next_settle_ms) {
         o->next_settle_ms = now + SETTLE_MS;
@@ -165,8 +185,8 @@ static void ask_one(struct sb_orchestrator *o, int64_t seat, const struct sb_mes
     struct sb_err err = SB_ERR_INIT;
     int type = m->type == SB_ASK_CARD ? SB_NEWS_CARD : SB_NEWS_CASE;
     struct sb_message *reply = NULL;
-    const struct held_card *card = type == SB_NEWS_CARD ? sb_o_card(o, id) : NULL;
-    const struct held_case *c = type == SB_NEWS_CASE ? sb_o_case(o, id) : NULL;
+    const struct held_card *card = type == SB_NEWS_CARD ? sb_o_card_in_hand(o, id) : NULL;
+    const struct held_case *c = type == SB_NEWS_CASE ? sb_o_case_in_hand(o, id) : NULL;
     if (card) {
         reply = sb_message_copy_of(type, m->seq, &card->card);
     } else if (c) {

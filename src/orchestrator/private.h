@@ -133,6 +133,21 @@ struct held_case {
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
 
+/* A card that waits for a person and of which nothing is under way: of thousands only this is held. What is decided about it is
+ * decided on the card, which is read from its entries first. */
+struct resting {
+    struct sb_card_row row;
+    char *deployment_id, *index_key;
+    bool simulated, here; /* here: it is for the deployment of this name */
+    bool unread;          /* its entries could not be read, and the seats were told */
+    int64_t approve_by_mono, execute_by_mono;
+};
+
+struct resting_case {
+    char *id;
+    bool read_only; /* as in struct held_case: the entries do not say it */
+};
+
 struct held_anomaly {
     struct sb_anomaly anomaly;
     char *detector_id; /* "D-3"; NULL: of an earlier process */
@@ -201,7 +216,7 @@ struct sb_orchestrator {
     struct {
         char *match;
         unsigned flags;
-        struct sb_matcher *matcher;
+        struct sb_matcher *matcher, *hint;
     } search;                 /* search.c's: what the ledger was searched for last */
     struct sb_actor self;     /* the orchestrator as an actor */
 
@@ -209,8 +224,12 @@ struct sb_orchestrator {
     size_t seats_n;
     struct held_card **cards;
     size_t cards_n, card_found;
+    struct resting *resting;     /* cards; the others are in hand */
+    size_t resting_n, resting_found;
     struct held_case **cases;
     size_t cases_n, case_found;
+    struct resting_case *resting_cases; /* open ones with a card that rests */
+    size_t resting_cases_n, resting_case_found;
     struct held_anomaly **anomalies;
     size_t anomalies_n;
     int64_t last_case, last_card, last_anomaly, last_decision;
@@ -279,19 +298,42 @@ int sb_o_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event e
 
 /* ---- book.c: what is held ---- */
 
+/* By id; what rests is taken in hand again. NULL: it is not held, or what rests could not be read (the seats are told why). */
 struct held_card *sb_o_card(struct sb_orchestrator *o, const char *id);
 struct held_case *sb_o_case(struct sb_orchestrator *o, const char *id);
+/* The same, and what rests goes on resting: NULL. */
+struct held_card *sb_o_card_in_hand(struct sb_orchestrator *o, const char *id);
+struct held_case *sb_o_case_in_hand(struct sb_orchestrator *o, const char *id);
 struct held_anomaly *sb_o_anomaly(struct sb_orchestrator *o, const char *id);
 struct held_card *sb_o_new_card(struct sb_orchestrator *o);   /* NULL out of memory */
+struct held_card *sb_o_add_card(struct sb_orchestrator *o);   /* as sb_o_new_card, and makes no room: nothing else is let go of */
 struct held_case *sb_o_new_case(struct sb_orchestrator *o);
+struct held_case *sb_o_add_case(struct sb_orchestrator *o);
+bool sb_o_in_use(const struct held_card *c);                  /* something of it is away, or waits for the record */
+void sb_o_trim(struct sb_orchestrator *o);                    /* makes room by letting go of what ended first */
 struct held_anomaly *sb_o_new_anomaly(struct sb_orchestrator *o);
 /* True when a deadline of a card is over, by either clock. */
 bool sb_o_overdue(const struct sb_orchestrator *o, int64_t wall, int64_t mono);
 void sb_o_forget_card(struct sb_orchestrator *o, struct held_card *card);
+void sb_o_forget_case(struct sb_orchestrator *o, struct held_case *c);
 void sb_o_free_book(struct sb_orchestrator *o);
 int sb_o_load_book(struct sb_orchestrator *o, struct sb_err *err); /* what the ledger says is open, and the numbers used */
 int sb_o_bound_id(struct sb_orchestrator *o, char **id, struct sb_err *err); /* what the deployment's name was bound to; NULL never */
 void sb_o_close_case_if_settled(struct sb_orchestrator *o, const char *case_id);
+
+/* ---- rest.c: what is held of the many that nobody acts on ---- */
+
+/* Puts the card, or the case, to rest: it is freed. False: it may not rest now, or memory is short; it stays as it is. */
+bool sb_o_rest_card(struct sb_orchestrator *o, struct held_card *card);
+bool sb_o_rest_case(struct sb_orchestrator *o, struct held_case *c);
+bool sb_o_rests(struct sb_orchestrator *o, const char *card);
+/* By the clock, while nobody has one of them in hand: so that no more are in hand than have to be. */
+void sb_o_tick_rest(struct sb_orchestrator *o);
+#define SB_O_IN_HAND 200 /* cards, and cases, that stay in hand though they could rest */
+struct held_card *sb_o_wake_card(struct sb_orchestrator *o, const char *id);
+struct held_case *sb_o_wake_case(struct sb_orchestrator *o, const char *id);
+void sb_o_tell_resting(struct sb_orchestrator *o, int64_t seat);
+void sb_o_free_rest(struct sb_orchestrator *o);
 
 /* How long until something is due by the wall clock, in milliseconds; and doing it. */
 int64_t sb_o_until_due(const struct sb_orchestrator *o);

@@ -73,9 +73,9 @@ static void follow(struct sb_orchestrator *o, const struct sb_entry *e, const st
         sb_o_tell_all(o, SB_NEWS_CARD, &r->card->card);
     }
     struct held_case *c = r ? r->case_ : NULL;
-    if (!c && e->plan.case_id)
+    if (!c && e->plan.case_id && e->kind == SB_ENTRY_RECOMMENDATION)
         c = sb_o_case(o, e->plan.case_id);
-    if (c && (r->case_ || e->kind == SB_ENTRY_RECOMMENDATION)) {
+    if (c) {
         if (sb_case_fold(&c->case_, e, &err))
             sb_o_notice(o, SB_HIGH, "%s could not be brought up to its record: %s", c->case_.id, err.msg);
         sb_o_tell_all(o, SB_NEWS_CASE, &c->case_);

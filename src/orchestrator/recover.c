@@ -315,10 +315,23 @@ static void close_old_anomalies(struct sb_orchestrator *o)
     }
 }
 
+/* What rests waits on, but for what may go on now and what has ended with its simulator. */
+static void wake_for_recovery(struct sb_orchestrator *o)
+{
+    for (size_t i = 0; i < o->resting_n;) {
+        const struct resting *r = &o->resting[i];
+        bool ours = sb_streq(r->deployment_id, o->facts.id);
+        bool wanted = ours ? r->row.approvals > 0 : r->simulated && r->here;
+        if (!wanted || !sb_o_wake_card(o, r->row.id))
+            i++;
+    }
+}
+
 void sb_o_recover(struct sb_orchestrator *o)
 {
     sb_hook("recover.begin");
     close_old_anomalies(o);
+    wake_for_recovery(o);
     for (size_t i = 0; i < o->cards_n; i++) {
         struct held_card *card = o->cards[i];
         if (!sb_card_open(&card->card))

@@ -123,7 +123,7 @@ static void describe_status(const struct sb_orchestrator *o, struct sb_str *out)
         sb_str_addf(out, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
         return;
     }
-    size_t going_on = 0, open = 0;
+    size_t going_on = 0, open = o->resting_n;
     for (size_t i = 0; i < o->anomalies_n; i++)
         going_on += o->anomalies[i]->anomaly.to == 0;
     for (size_t i = 0; i < o->cards_n; i++)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pages of the ledger for the screens, and searching it. A search is answered after some milliseconds with what was found so
- * far and where it stands: so nothing else waits for it, and who has changed his mind just does not ask on. */
+ * far and where it stands: so nothing else waits for it, and who has changed his mind just does not ask on. The first answer
+ * is the soonest: somebody has just pressed a key. */
 #include "private.h"
 
 #include <string.h>
 
-#define SLICE_MS 10
+#define FIRST_MS 5
+#define SLICE_MS 20
 #define STEP 128 /* entries that are read in one transaction */
 #define PAGE_MOST 500
 
@@ -18,6 +20,7 @@ static unsigned flags_of(const struct sb_audit_ask *ask)
 void sb_o_free_search(struct sb_orchestrator *o)
 {
     sb_matcher_free(o->search.matcher);
+    sb_matcher_free(o->search.hint);
     free(o->search.match);
     memset(&o->search, 0, sizeof o->search);
 }
@@ -34,13 +37,16 @@ static struct sb_matcher *matcher_for(struct sb_orchestrator *o, const struct sb
         sb_o_free_search(o);
         sb_fail_nomem(err);
     }
+    if (o->search.matcher)
+        o->search.hint = sb_ledger_hint(ask->match, o->search.flags);
     return o->search.matcher;
 }
 
 static int search(struct sb_orchestrator *o, const struct sb_audit_ask *ask, int64_t limit, struct sb_audit_page *page, struct sb_err *err)
 {
     struct sb_ledger_search s = {.matcher = matcher_for(o, ask, err), .without = ask->without, .upward = ask->upward, .from = ask->before, .limit = (size_t)limit};
-    int64_t until = sb_mono_ms() + SLICE_MS;
+    s.hint = o->search.hint;
+    int64_t until = sb_mono_ms() + (ask->before ? SLICE_MS : FIRST_MS);
     if (!s.matcher)
         return -1;
     do {

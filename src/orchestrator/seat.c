@@ -204,7 +204,7 @@ void sb_o_tell_owner(struct sb_orchestrator *o, int64_t seat, int64_t seq)
     sb_o_tell(o, seat, m);
 }
 
-/* A seat that says hello is told everything as it stands; after that it is told what changes. A later hello only repeats
+/* A seat that says hello is told everything as it stands, of cards that rest what a list shows; after that it is told what changes. A later hello only repeats
  * the welcome: the console asks for it when the deployment became known. */
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
 {
@@ -226,6 +226,7 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_ANOMALY, 0, &o->anomalies[i]->anomaly));
     for (size_t i = 0; i < o->cases_n; i++)
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CASE, 0, &o->cases[i]->case_));
+    sb_o_tell_resting(o, seat);
     for (size_t i = 0; i < o->cards_n; i++)
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CARD, 0, &o->cards[i]->card));
     if (!o->ledger_was_ok)

@@ -53,11 +53,11 @@ static bool sift(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
 
 static void open_row(struct sb_tui *t, struct sb_effects *fx)
 {
-    const struct sb_card *card = pane_card(t);
+    const struct held_card *card = pane_held(t);
     const struct sb_anomaly *anomaly = pane_anomaly(t);
     const struct sb_audit_row *row = pane_audit(t);
     if (card)
-        view_open(t, VIEW_CARD, card->id, fx);
+        view_open(t, VIEW_CARD, card->row.id, fx);
     else if (anomaly)
         view_open(t, VIEW_ANOMALY, anomaly->id, fx);
     else if (row && row->card)
@@ -96,11 +96,11 @@ static void open_link(struct sb_tui *t, struct sb_effects *fx)
 static const char *case_in_focus(const struct sb_tui *t)
 {
     const struct view *v = top_view_of(t);
-    const struct sb_card *card = card_in_focus(t);
+    const struct held_card *card = v->kind == VIEW_PANES ? pane_held(t) : v->kind == VIEW_CARD || v->kind == VIEW_EDIT ? find_card(t, v->id) : NULL;
     const struct held_anomaly *held = v->kind == VIEW_ANOMALY ? find_anomaly(t, v->id) : NULL;
     const struct sb_anomaly *anomaly = held ? &held->anomaly : v->kind == VIEW_PANES ? pane_anomaly(t) : NULL;
     const struct sb_audit_row *row = v->kind == VIEW_PANES ? pane_audit(t) : NULL;
-    const char *id = card ? card->case_id : anomaly ? anomaly->case_id : row ? row->case_id : NULL;
+    const char *id = card ? card->row.case_id : anomaly ? anomaly->case_id : row ? row->case_id : NULL;
     return id && id[0] ? id : NULL;
 }
 
@@ -268,14 +268,14 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
             set_text(&t->edit.changed[v->link - 1], NULL);
         break;
     case SB_ACT_WHY: {
-        const struct sb_card *card = card_in_focus(t);
+        const struct held_card *card = v->kind == VIEW_PANES ? pane_held(t) : find_card(t, v->id);
         if (!card) {
             say(t, false, "No card is selected.");
             break;
         }
         place_note(t);
         if (v->kind != VIEW_CARD)
-            view_open(t, VIEW_CARD, card->id, fx);
+            view_open(t, VIEW_CARD, card->row.id, fx);
         show_tab(t, TAB_POLICY);
         break;
     }

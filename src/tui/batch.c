@@ -51,8 +51,12 @@ static const struct sb_evidence *stale_fact(const struct sb_card *c)
 /* Why this one, beside the first of them, cannot be among them. */
 static bool one_refused(const struct sb_tui *t, const struct held_card *first, const struct held_card *held, char out[WHY])
 {
-    const struct sb_card *c = &held->card;
+    const struct sb_card *c = held->card;
     char one[160], other[160], state[TEXT_MAX];
+    if (!c || !first->card) {
+        snprintf(out, WHY, "%.20s was asked for and has not come yet: once more.", c ? first->row.id : held->row.id);
+        return true;
+    }
     const struct sb_evidence *stale = stale_fact(c);
     if (c->state != SB_AWAITING_APPROVAL) {
         fmt_words(state, sb_name(&sb_states, c->state));
@@ -61,8 +65,8 @@ static bool one_refused(const struct sb_tui *t, const struct held_card *first, c
         snprintf(out, WHY, "%.20s could be approved until a moment ago.", c->id);
     } else if (c->environment == SB_ENV_PROD || t->welcome.environment == SB_ENV_PROD) {
         snprintf(out, WHY, "%.20s is in prod: there every card is approved by itself, with its target typed.", c->id);
-    } else if (!same_class(&first->card, c)) {
-        class_words(&first->card, one);
+    } else if (!same_class(first->card, c)) {
+        class_words(first->card, one);
         class_words(c, other);
         snprintf(out, WHY, "Only cards of one class are approved together: %s; %s.", one, other);
     } else if (!c->policy.requires.batch) {
@@ -103,7 +107,7 @@ static bool marked_cards(const struct sb_tui *t, const struct held_card *out[BAT
     }
     for (size_t i = 0; *n < p->marked_n && i < p->marked_n; i++) {
         size_t k = 0;
-        while (k < *n && !sb_streq(out[k]->card.id, p->marked[i]))
+        while (k < *n && !sb_streq(out[k]->row.id, p->marked[i]))
             k++;
         if (k == *n) {
             const char *clear = sb_keymap_keys(t->keymap, SB_IN_APPROVALS, SB_ACT_CLEAR_MARKS);
@@ -127,7 +131,7 @@ bool batch_ruled_out(const struct sb_tui *t)
     char why[WHY];
     for (size_t i = 0; i < p->marked_n; i++) {
         const struct held_card *held = find_card(t, p->marked[i]);
-        if (held && decision_ruled_out(t, SB_ACT_APPROVE, &held->card, why))
+        if (held && held->card && decision_ruled_out(t, SB_ACT_APPROVE, held->card, why))
             return true;
     }
     return false;
@@ -142,15 +146,15 @@ void batch_open(struct sb_tui *t, struct sb_effects *fx)
     char why[WHY];
     size_t n;
     confirm_close(t);
-    if (!marked_cards(t, held, &n, why))
+    if (!marked_cards(t, held, &n, why) || any_refused(t, held, n, why))
         return;
     q->what = CONFIRM_BATCH;
     q->batch = calloc(n, sizeof *q->batch);
     for (size_t i = 0; q->batch && i < n; i++) {
         struct batch_card *b = &q->batch[q->batch_n++];
-        set_text(&b->card, held[i]->card.id);
-        set_text(&b->hash, held[i]->card.hash);
-        b->revision = held[i]->card.revision;
+        set_text(&b->card, held[i]->card->id);
+        set_text(&b->hash, held[i]->card->hash);
+        b->revision = held[i]->card->revision;
         if (!b->card || !b->hash)
             batch_release(q);
     }
@@ -171,11 +175,11 @@ bool batch_holds(struct sb_tui *t)
     for (size_t i = 0; i < q->batch_n && !why[0]; i++) {
         const struct batch_card *b = &q->batch[i];
         held[i] = find_card(t, b->card);
-        if (!held[i])
+        if (!held[i] || !held[i]->card)
             snprintf(why, WHY, "%.20s is gone.", b->card);
-        else if (held[i]->card.revision != b->revision)
-            snprintf(why, WHY, "%.20s is revision %lld now.", b->card, (long long)held[i]->card.revision);
-        else if (!sb_streq(held[i]->card.hash, b->hash))
+        else if (held[i]->card->revision != b->revision)
+            snprintf(why, WHY, "%.20s is revision %lld now.", b->card, (long long)held[i]->card->revision);
+        else if (!sb_streq(held[i]->card->hash, b->hash))
             snprintf(why, WHY, "%.20s is not what was shown any more.", b->card);
     }
     if (!why[0] && !any_refused(t, held, q->batch_n, why))

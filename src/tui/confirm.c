@@ -77,25 +77,25 @@ void confirm_check(struct sb_tui *t)
         batch_holds(t);
     if (t->overlay != OVER_CONFIRM || !q->card)
         return;
-    const struct held_card *held = find_card(t, q->card);
+    const struct sb_card *held = whole_card(t, q->card);
     static const int events[] = {[CONFIRM_APPROVE] = SB_EV_APPROVE, [CONFIRM_STOP] = SB_EV_STOP, [CONFIRM_ROLLBACK] = SB_EV_ROLLBACK, [CONFIRM_EDIT] = SB_EV_EDIT};
-    bool same = held && held->card.revision == q->revision && sb_streq(held->card.hash, q->hash);
-    if (same && sb_lifecycle_next((enum sb_state)held->card.state, (enum sb_event)events[q->what]))
+    bool same = held && held->revision == q->revision && sb_streq(held->hash, q->hash);
+    if (same && sb_lifecycle_next((enum sb_state)held->state, (enum sb_event)events[q->what]))
         return;
     char state[TEXT_MAX];
-    fmt_words(state, held ? sb_name(&sb_states, held->card.state) : "gone");
-    say(t, true, "%s changed while you were asked (it is %s, revision %lld): nothing was sent.", q->card, state, held ? (long long)held->card.revision : 0);
+    fmt_words(state, held ? sb_name(&sb_states, held->state) : "gone");
+    say(t, true, "%s changed while you were asked (it is %s, revision %lld): nothing was sent.", q->card, state, held ? (long long)held->revision : 0);
     confirm_close(t);
 }
 
 static void post_decision(struct sb_tui *t, int ask, struct sb_effects *fx)
 {
     const struct confirm *q = &t->confirm;
-    const struct held_card *held = find_card(t, q->card);
+    const struct sb_card *held = q->card ? whole_card(t, q->card) : NULL;
     struct sb_message *m = sb_message_new(ask, 0);
     struct sb_decision_on *d = m ? m->body : NULL;
     /* what was typed stands for the target: the name itself, or the digits where the name cannot be typed */
-    const char *target = q->target && held ? (q->by_hash ? held->card.target : q->typed.text.p) : NULL;
+    const char *target = q->target && held ? (q->by_hash ? held->target : q->typed.text.p) : NULL;
     if (!d || sb_str_set(&d->card, q->card) || sb_str_set(&d->hash, q->hash) || sb_str_set(&d->target, target)) {
         sb_message_free(m);
         say(t, true, "Out of memory: nothing was sent.");

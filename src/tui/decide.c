@@ -127,7 +127,8 @@ bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const str
         return true;
     }
     if (!c) {
-        snprintf(out, 512, "No card is selected.");
+        const char *awaited = whole_awaited(t);
+        snprintf(out, 512, awaited ? "%.100s was asked for and has not come yet: once more." : "No card is selected.", awaited);
         return true;
     }
     int event = event_of(action, c);
@@ -163,9 +164,9 @@ static void post(struct sb_tui *t, int ask, const struct sb_card *c, const char 
 
 void decide_with(struct sb_tui *t, int ask, const char *card, const char *reason, struct sb_effects *fx)
 {
-    const struct held_card *held = find_card(t, card);
-    if (held)
-        post(t, ask, &held->card, reason, fx);
+    const struct sb_card *c = whole_card(t, card);
+    if (c)
+        post(t, ask, c, reason, fx);
 }
 
 void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)

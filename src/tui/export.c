@@ -22,7 +22,10 @@ static json_t *row_json(const struct sb_tui *t, int pane, size_t row)
     const struct pane *p = &t->pane[pane];
     if (pane == PANE_AUDIT)
         return record_json(SB_NEWS_ENTRY, audit_row(t, row));
-    return pane == PANE_ANOMALIES ? record_json(SB_NEWS_ANOMALY, &t->anomaly[p->list[row]]->anomaly) : record_json(SB_NEWS_CARD, &t->card[p->list[row]]->card);
+    if (pane == PANE_ANOMALIES)
+        return record_json(SB_NEWS_ANOMALY, &t->anomaly[p->list[row]]->anomaly);
+    const struct held_card *held = t->card[p->list[row]]; /* whole where it is; else what is seen of it */
+    return held->card ? record_json(SB_NEWS_CARD, held->card) : sb_record_to_json(&sb_card_row_schema, &held->row);
 }
 
 /* The rows of the pane that are on the screen. */
@@ -60,10 +63,10 @@ static json_t *page_json(const struct sb_tui *t)
 static json_t *seen(const struct sb_tui *t)
 {
     const struct view *v = top_view_of(t);
-    const struct held_card *card = v->kind == VIEW_CARD ? find_card(t, v->id) : NULL;
+    const struct sb_card *card = v->kind == VIEW_CARD ? whole_card(t, v->id) : NULL;
     const struct held_anomaly *anomaly = v->kind == VIEW_ANOMALY ? find_anomaly(t, v->id) : NULL;
     const struct sb_case *c = v->kind == VIEW_CASE ? find_case(t, v->id) : NULL;
-    return v->kind == VIEW_PANES ? pane_json(t) : card ? record_json(SB_NEWS_CARD, &card->card) : anomaly ? record_json(SB_NEWS_ANOMALY, &anomaly->anomaly)
+    return v->kind == VIEW_PANES ? pane_json(t) : card ? record_json(SB_NEWS_CARD, card) : anomaly ? record_json(SB_NEWS_ANOMALY, &anomaly->anomaly)
            : c                   ? record_json(SB_NEWS_CASE, c)
                                  : page_json(t);
 }

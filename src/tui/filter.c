@@ -19,7 +19,7 @@ static void word(struct sb_str *out, const char *text)
         sb_str_addf(out, "%s%s", out->len ? "  " : "", text);
 }
 
-static void card_words(const struct sb_card *c, struct sb_str *out)
+static void card_words(const struct sb_card_row *c, struct sb_str *out)
 {
     char state[TEXT_MAX];
     fmt_words(state, sb_name(&sb_states, c->state));
@@ -54,7 +54,7 @@ void row_words(const struct sb_tui *t, int pane, size_t row, struct sb_str *out)
     else if (pane == PANE_ANOMALIES)
         anomaly_words(&t->anomaly[p->list[row]]->anomaly, out);
     else
-        card_words(&t->card[p->list[row]]->card, out);
+        card_words(&t->card[p->list[row]]->row, out);
 }
 
 /* ---- whether it fits ---- */
@@ -92,7 +92,7 @@ bool filter_fits_card(struct sb_tui *t, int pane, struct held_card *held)
     if (f->re && ask_again(f, &held->sieved)) {
         struct sb_str words;
         sb_str_init(&words);
-        card_words(&held->card, &words);
+        card_words(&held->row, &words);
         held->sieved = (struct sieved){f->number, fits(f, &words)};
         sb_str_release(&words);
     }

@@ -202,10 +202,10 @@ static void make_page(struct sb_tui *t, const struct view *v)
         sb_page_textf(&f->title, SB_ROLE_TITLE, "Anomaly %s", a->anomaly.id ? a->anomaly.id : "");
         view_anomaly(t, &a->anomaly, &f->body);
     } else if (v->kind == VIEW_EDIT) {
-        const struct held_card *held = find_card(t, v->id);
+        const struct sb_card *card = whole_card(t, v->id);
         sb_page_textf(&f->title, SB_ROLE_TITLE, "Edit %s", v->id ? v->id : "");
-        if (held)
-            view_edit(t, &held->card, &f->body);
+        if (card)
+            view_edit(t, card, &f->body);
     } else if (v->kind == VIEW_HELP) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "Help");
         view_help(t, v->help_for, &f->body);
@@ -218,7 +218,7 @@ static void make_page(struct sb_tui *t, const struct view *v)
 /* What has been on the screen counts for the contract with this hash only. */
 static void note_reading(struct sb_tui *t, struct held_card *held, enum tab tab, const struct sb_page *p, size_t top, size_t rows)
 {
-    const struct sb_card *c = &held->card;
+    const struct sb_card *c = held->card;
     if (!sb_streq(t->read_card, c->id) || !sb_streq(t->read_hash, c->hash)) {
         set_text(&t->read_card, c->id);
         set_text(&t->read_hash, c->hash);
@@ -242,11 +242,11 @@ static void make_card(struct sb_tui *t, struct view *v, size_t rows)
 {
     struct frame *f = &t->frame;
     struct held_card *held = find_card(t, v->id);
-    if (!held) {
+    if (!held || !held->card) {
         missing(t, "The card");
         return;
     }
-    const struct sb_card *c = &held->card;
+    const struct sb_card *c = held->card;
     f->side_shown = sb_layout_at(&f->layout, "side").w > 0;
     enum tab tab = f->side_shown && v->tab == TAB_SUMMARY ? TAB_COMMANDS : v->tab;
     view_card_title(t, c, &f->title);
@@ -377,6 +377,7 @@ void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
         make_panes(t, fx);
     else
         make_view(t);
+    whole_want(t, fx);
     start(t, &f->request, "request", 0);
     int cursor = -1;
     view_request(t, &f->request, &cursor);

@@ -50,7 +50,7 @@ static void count_key(struct sb_tui *t, const struct sb_key *key)
 
 static void key_seen(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx)
 {
-    t->audit.barred = false;
+    t->audit.barred = t->card_barred = false;
     t->moving = false; /* whatever the key does, it does it to what is selected now */
     if (key->code == SB_KEY_PASTE) {
         t->pending_n = 0;

@@ -56,9 +56,9 @@ static void click_view(struct sb_tui *t, const struct sb_key *key)
     struct view *v = top_view(t);
     const struct frame *f = &t->frame;
     struct sb_rect body = at(t, "body"), tabs = at(t, "tabs");
-    const struct held_card *held = v->kind == VIEW_CARD ? find_card(t, v->id) : NULL;
-    if (held && within(tabs, key)) {
-        int tab = view_tab_at(t, &held->card, v->tab, key->x - tabs.x - 1); /* the page stands one column in */
+    const struct sb_card *card = v->kind == VIEW_CARD ? whole_card(t, v->id) : NULL;
+    if (card && within(tabs, key)) {
+        int tab = view_tab_at(t, card, v->tab, key->x - tabs.x - 1); /* the page stands one column in */
         if (tab >= 0)
             open_tab(t, (enum tab)tab);
     } else if (v->kind != VIEW_CARD && within(body, key)) {

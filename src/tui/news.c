@@ -3,6 +3,7 @@
  * What the orchestrator tells: into the store, and to the person where it matters. */
 #include "state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What a plan has come to is said wherever one is looking, and in the place of what was said of it on the way. */
@@ -18,25 +19,32 @@ static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
             judged ? ": " : "", judged ? sb_name(&sb_verdicts, c->report.verdict) : "", why && why[0] ? ": " : "", why ? why : "");
 }
 
-/* A card that is being looked at was changed by somebody else: typeahead was meant for the old one. True: it is new and open,
- * so that nothing that is listed moves by it; thousands of them may come at once, and are listed together. */
-static bool card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects *fx)
+enum listing {
+    LIST_NOW,
+    LIST_LATER, /* new and open: nothing that is listed moves by it; thousands of them may come at once, and are listed together */
+    LIST_AUDIT, /* only entries have come */
+    LISTED,     /* the rest of a card whose row is there, as it is */
+};
+
+/* A card that is being looked at was changed by somebody else: typeahead was meant for the old one. */
+static enum listing card_news(struct sb_tui *t, struct sb_card *fresh, struct sb_effects *fx)
 {
     const struct view *v = top_view_of(t);
     const struct held_card *old = find_card(t, fresh->id);
     bool open = (v->kind == VIEW_CARD || v->kind == VIEW_EDIT) && sb_streq(v->id, fresh->id);
-    bool listed = !old && sb_card_open(fresh);
-    if (open && old && !sb_streq(old->card.hash, fresh->hash)) {
+    enum listing listing = !old && sb_card_open(fresh) ? LIST_LATER : old && !old->card && old->pane == PANE_APPROVALS ? LISTED : LIST_NOW;
+    if (open && old && (old->card ? !sb_streq(old->card->hash, fresh->hash) : old->row.revision != fresh->revision)) {
         say(t, true, "%s has changed: this is revision %lld. Read it again before you decide.", fresh->id, (long long)fresh->revision);
         fx_add(fx, SB_FX_FLUSH, NULL, NULL);
-    } else if (open && old && old->card.state != fresh->state) {
+    } else if (open && old && old->row.state != fresh->state) {
         fx_add(fx, SB_FX_FLUSH, NULL, NULL);
     }
-    if (old && old->card.state != fresh->state)
+    if (old && old->row.state != fresh->state)
         tell_outcome(t, fresh);
-    store_take_card(t, fresh);
+    if (store_take_card(t, fresh) && listing == LISTED)
+        listing = LIST_NOW;
     confirm_check(t);
-    return listed;
+    return listing;
 }
 
 static void answer_news(struct sb_tui *t, const struct sb_answer *a)
@@ -47,7 +55,7 @@ static void answer_news(struct sb_tui *t, const struct sb_answer *a)
 
 void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
 {
-    bool waits = false;
+    enum listing listing = LIST_NOW;
     switch (m->type) {
     case SB_NEWS_WELCOME:
         sb_record_release(sb_message_schema(m->type), &t->welcome);
@@ -62,10 +70,27 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         t->have_strip = true;
         break;
     case SB_NEWS_ANOMALY: store_take_anomaly(t, m->body); break;
-    case SB_NEWS_CARD: waits = card_news(t, m->body, fx); break;
+    case SB_NEWS_CARD: {
+        char *id = sb_format("%s", ((const struct sb_card *)m->body)->id ? ((const struct sb_card *)m->body)->id : "");
+        listing = card_news(t, m->body, fx);
+        whole_answered(t, m->seq, id);
+        free(id);
+        break;
+    }
+    case SB_NEWS_CARDS:
+        store_take_rows(t, m->body);
+        confirm_check(t);
+        listing = LIST_LATER;
+        break;
     case SB_NEWS_CASE: store_take_case(t, m->body); break;
-    case SB_NEWS_AUDIT: audit_page(t, m->seq, m->body); break;
-    case SB_NEWS_ENTRY: audit_entry(t, m->body); break;
+    case SB_NEWS_AUDIT:
+        audit_page(t, m->seq, m->body);
+        listing = LIST_AUDIT;
+        break;
+    case SB_NEWS_ENTRY:
+        audit_entry(t, m->body);
+        listing = LIST_AUDIT;
+        break;
     case SB_NEWS_NOTICE: {
         const struct sb_notice *n = m->body;
         say(t, n->severity != SB_LOW, "%s", n->text ? n->text : "");
@@ -73,6 +98,7 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
     }
     case SB_NEWS_ANSWER:
         audit_failed(t, m->seq);
+        whole_answered(t, m->seq, NULL);
         answer_news(t, m->body);
         batch_answer(t, m->seq, ((const struct sb_answer *)m->body)->ok);
         break;
@@ -87,8 +113,10 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         break; /* asks are not for us */
     }
     sb_message_free(m);
-    if (waits)
+    if (listing == LIST_LATER)
         t->unlisted = true;
-    else
+    else if (listing == LIST_NOW)
         panes_relist(t, fx);
+    else if (listing == LIST_AUDIT)
+        panes_settle(t, PANE_AUDIT, fx);
 }

@@ -42,7 +42,7 @@ const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[2
         return buf;
     }
     const struct pane *p = &t->pane[pane];
-    const char *id = pane == PANE_ANOMALIES ? t->anomaly[p->list[row]]->anomaly.id : t->card[p->list[row]]->card.id;
+    const char *id = pane == PANE_ANOMALIES ? t->anomaly[p->list[row]]->anomaly.id : t->card[p->list[row]]->row.id;
     return id ? id : "";
 }
 
@@ -111,7 +111,7 @@ static int compare(const void *a, const void *b, void *ctx)
         const struct sb_anomaly *x = &o->t->anomaly[i]->anomaly, *y = &o->t->anomaly[k]->anomaly;
         by = p->sort == SORT_RISK ? by_number(y->severity, x->severity) : p->sort == SORT_TITLE ? strcmp(x->title ? x->title : "", y->title ? y->title : "") : 0;
     } else {
-        const struct sb_card *x = &o->t->card[i]->card, *y = &o->t->card[k]->card;
+        const struct sb_card_row *x = &o->t->card[i]->row, *y = &o->t->card[k]->row;
         int64_t left_x = x->state == SB_AWAITING_APPROVAL ? x->approve_by : x->execute_by, left_y = y->state == SB_AWAITING_APPROVAL ? y->approve_by : y->execute_by;
         by = p->sort == SORT_RISK     ? by_number(y->risk, x->risk)
              : p->sort == SORT_EXPIRY ? by_number(left_x ? left_x : INT64_MAX, left_y ? left_y : INT64_MAX)
@@ -149,7 +149,7 @@ static void make_lists(struct sb_tui *t)
             for (size_t h = 0, i = stored; h < p->held_n; h++)
                 for (size_t tried = 0; tried < stored; tried++) {
                     i = i ? i - 1 : stored - 1; /* on from the last: they stand in the same order, mostly */
-                    if (sb_streq(pane == PANE_ANOMALIES ? t->anomaly[i]->anomaly.id : t->card[i]->card.id, p->held[h])) {
+                    if (sb_streq(pane == PANE_ANOMALIES ? t->anomaly[i]->anomaly.id : t->card[i]->row.id, p->held[h])) {
                         list_if_fit(t, pane, i);
                         break;
                     }
@@ -256,6 +256,12 @@ void panes_relist(struct sb_tui *t, struct sb_effects *fx)
         settle(t, pane, fx);
 }
 
+void panes_settle(struct sb_tui *t, int pane, struct sb_effects *fx)
+{
+    t->lists++;
+    settle(t, pane, fx);
+}
+
 void pane_fit(struct sb_tui *t, int pane, size_t rows)
 {
     struct pane *p = &t->pane[pane];
@@ -350,12 +356,18 @@ void pane_release(struct pane *p)
     free(p->selected);
 }
 
-const struct sb_card *pane_card(const struct sb_tui *t)
+const struct held_card *pane_held(const struct sb_tui *t)
 {
     const struct pane *p = &t->pane[t->focus];
     if ((t->focus != PANE_PLANS && t->focus != PANE_APPROVALS) || p->index >= p->n)
         return NULL;
-    return &t->card[p->list[p->index]]->card;
+    return t->card[p->list[p->index]];
+}
+
+const struct sb_card *pane_card(const struct sb_tui *t)
+{
+    const struct held_card *held = pane_held(t);
+    return held ? held->card : NULL;
 }
 
 const struct sb_anomaly *pane_anomaly(const struct sb_tui *t)

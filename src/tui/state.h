@@ -12,6 +12,7 @@
 #include <signalbox/tui/tui.h>
 
 #define CLOSED_CARDS_KEPT 500
+#define WHOLE_KEPT 256 /* cards that await approval and are held whole; of others a row each */
 #define ANOMALIES_KEPT 500
 #define CASES_KEPT 200
 #define NOTES_KEPT 200
@@ -53,7 +54,9 @@ struct trace {
 };
 
 struct held_card {
-    struct sb_card card;
+    struct sb_card_row row;
+    struct sb_card *card; /* whole; NULL: it is asked for where more of it is needed */
+    uint64_t came;    /* when it came whole, by t->whole_came */
     int pane;         /* enum pane_id, where it is listed */
     uint64_t entered; /* when it came there, by t->arrivals */
     struct sieved sieved;
@@ -293,6 +296,10 @@ struct sb_tui {
     struct sb_welcome welcome;
     struct sb_strip strip;
     struct held_card **card; /* in the order in which they came to where they are */
+    size_t whole;            /* of them are held whole */
+    uint64_t whole_came;     /* counts how often one came whole */
+    int64_t card_asked;      /* seq of the ask for one that is on its way; 0 none */
+    bool card_barred;        /* the last such ask failed: nothing is asked until there is a key */
     size_t cards, cards_cap;
     uint32_t *card_mark; /* of each card's id, beside it: looking for one among thousands touches no other memory */
     size_t card_marks_cap;
@@ -351,13 +358,22 @@ struct sb_tui {
 struct held_card *find_card(const struct sb_tui *t, const char *id);
 struct held_anomaly *find_anomaly(const struct sb_tui *t, const char *id);
 struct sb_case *find_case(const struct sb_tui *t, const char *id);
-void store_take_card(struct sb_tui *t, struct sb_card *card);          /* takes the content */
+bool store_take_card(struct sb_tui *t, struct sb_card *card);          /* takes the content. False: all that lists show of it is as it was */
+void store_take_rows(struct sb_tui *t, struct sb_card_rows *rows);     /* takes the content */
 void store_take_anomaly(struct sb_tui *t, struct sb_anomaly *anomaly); /* takes the content */
 void store_take_case(struct sb_tui *t, struct sb_case *c);             /* takes the content */
 void store_release(struct sb_tui *t);
 int64_t deployment_now(const struct sb_tui *t); /* 0 before the first sample */
 
 const struct trace *trace_of(const struct sb_tui *t, const struct sb_card *c, size_t criterion); /* NULL: none */
+
+/* ---- whole.c ---- */
+const struct sb_card *whole_card(const struct sb_tui *t, const char *id); /* NULL: it is not held, or not whole */
+void whole_drop(struct held_card *held, struct sb_tui *t);
+void whole_limit(struct sb_tui *t);                                       /* lets go of what came first of those that nobody looks at */
+void whole_want(struct sb_tui *t, struct sb_effects *fx);                 /* asks for what is looked at */
+const char *whole_awaited(const struct sb_tui *t);                        /* id of the card in focus, when it is not there whole; else NULL */
+void whole_answered(struct sb_tui *t, int64_t seq, const char *id);       /* id NULL: instead of the card there is a refusal */
 
 /* ---- audit.c ---- */
 void audit_entry(struct sb_tui *t, struct sb_audit_row *row);           /* takes the content */
@@ -379,6 +395,7 @@ size_t pane_count(const struct sb_tui *t, int pane);
 const char *pane_row_id(const struct sb_tui *t, int pane, size_t row, char buf[24]);
 void pane_sort(struct sb_tui *t, int pane);
 void panes_relist(struct sb_tui *t, struct sb_effects *fx);
+void panes_settle(struct sb_tui *t, int pane, struct sb_effects *fx); /* what this one lists has changed, and no card or anomaly has */
 void panes_list_new(struct sb_tui *t, struct sb_effects *fx); /* what has come and is in no list yet */
 void pane_move(struct sb_tui *t, int64_t by); /* the page beside the panes follows when the selection has come to rest */
 void pane_goto(struct sb_tui *t, size_t row);
@@ -387,7 +404,8 @@ void pane_focus(struct sb_tui *t, int pane);
 void pane_freeze(struct sb_tui *t, int pane);
 bool pane_select(struct sb_tui *t, int pane, const char *id); /* false: it is not listed */
 void pane_release(struct pane *p);
-const struct sb_card *pane_card(const struct sb_tui *t);       /* selected in Plans or Approvals; else NULL */
+const struct held_card *pane_held(const struct sb_tui *t);     /* selected in Plans or Approvals; else NULL */
+const struct sb_card *pane_card(const struct sb_tui *t);       /* the same, when it is held whole */
 const struct sb_anomaly *pane_anomaly(const struct sb_tui *t);
 const struct sb_audit_row *pane_audit(const struct sb_tui *t);
 

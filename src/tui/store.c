@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the news said: cards, anomalies and cases, each kept whole and in the order in which it came to its place. */
+ * What the news said: cards, anomalies and cases, in the order in which each came to its place. Of a card what lists show is
+ * kept, and beside it the whole of it when that has come. */
 #include "state.h"
 
 #include <signalbox/base/array.h>
@@ -19,7 +20,7 @@ static size_t card_at(const struct sb_tui *t, const char *id)
 {
     uint32_t mark = mark_of(id);
     for (size_t i = t->cards; i-- > 0;)
-        if (t->card_mark[i] == mark && sb_streq(t->card[i]->card.id, id))
+        if (t->card_mark[i] == mark && sb_streq(t->card[i]->row.id, id))
             return i;
     return t->cards;
 }
@@ -28,12 +29,6 @@ struct held_card *find_card(const struct sb_tui *t, const char *id)
 {
     size_t i = id ? card_at(t, id) : t->cards;
     return i < t->cards ? t->card[i] : NULL;
-}
-
-const struct sb_card *sb_tui_card(const struct sb_tui *t, const char *id)
-{
-    const struct held_card *held = find_card(t, id);
-    return held ? &held->card : NULL;
 }
 
 struct held_anomaly *find_anomaly(const struct sb_tui *t, const char *id)
@@ -52,16 +47,17 @@ struct sb_case *find_case(const struct sb_tui *t, const char *id)
     return NULL;
 }
 
-static int pane_of(const struct sb_card *c)
+static int pane_of(const struct sb_card_row *r)
 {
-    if (!sb_card_open(c))
+    if (!sb_card_row_open(r))
         return PANE_NONE;
-    return c->state == SB_AWAITING_APPROVAL ? PANE_APPROVALS : PANE_PLANS;
+    return r->state == SB_AWAITING_APPROVAL ? PANE_APPROVALS : PANE_PLANS;
 }
 
-static void free_card(struct held_card *held)
+static void free_card(struct sb_tui *t, struct held_card *held)
 {
-    sb_card_release(&held->card);
+    whole_drop(held, t);
+    sb_record_release(&sb_card_row_schema, &held->row);
     free(held->read_hash);
     free(held->trace);
     free(held);
@@ -83,9 +79,9 @@ static void drop_oldest_closed(struct sb_tui *t)
     for (size_t i = 0; i < t->cards; i++)
         closed += t->card[i]->pane == PANE_NONE;
     for (size_t i = 0; i < t->cards && closed > CLOSED_CARDS_KEPT; i++) {
-        if (t->card[i]->pane != PANE_NONE || in_view(t, t->card[i]->card.id))
+        if (t->card[i]->pane != PANE_NONE || in_view(t, t->card[i]->row.id))
             continue;
-        free_card(t->card[i]);
+        free_card(t, t->card[i]);
         memmove(&t->card[i], &t->card[i + 1], (--t->cards - i) * sizeof t->card[0]);
         memmove(&t->card_mark[i], &t->card_mark[i + 1], (t->cards - i) * sizeof t->card_mark[0]);
         i--;
@@ -107,7 +103,7 @@ static void to_end(struct sb_tui *t, size_t i)
 /* Adds what was measured anew to the traces. */
 static void trace(struct held_card *held)
 {
-    const struct sb_watch_report *r = &held->card.report;
+    const struct sb_watch_report *r = &held->card->report;
     if (r->readings_n && !held->trace)
         held->trace = calloc(TRACES_MOST, sizeof *held->trace);
     if (!held->trace) /* without memory for it there is no line of the past, and all else goes on */
@@ -133,34 +129,84 @@ const struct trace *trace_of(const struct sb_tui *t, const struct sb_card *c, si
     return held && held->trace && criterion < TRACES_MOST && held->trace[criterion].n ? &held->trace[criterion] : NULL;
 }
 
-void store_take_card(struct sb_tui *t, struct sb_card *card)
+/* Where the card of this id is held, a new one where it was not; t->cards: out of memory. */
+static size_t card_for(struct sb_tui *t, const char *id)
 {
-    const char *id = card->id ? card->id : "";
     size_t i = card_at(t, id);
     if (i == t->cards) {
         struct held_card *fresh = calloc(1, sizeof *fresh);
         if (!fresh || SB_GROW(t->card, t->cards_cap, t->cards + 1) || SB_GROW(t->card_mark, t->card_marks_cap, t->cards + 1)) {
             free(fresh);
             say(t, true, "Out of memory: a card could not be kept.");
-            return;
+            return t->cards;
         }
-        fresh->pane = PANES; /* no pane yet: it enters one below */
+        fresh->pane = PANES; /* no pane yet: it enters one when it has its row */
         t->card_mark[t->cards] = mark_of(id);
         t->card[t->cards++] = fresh;
     }
+    return i;
+}
+
+/* Takes the content of the row. */
+static void set_row(struct sb_tui *t, size_t i, struct sb_card_row *row)
+{
     struct held_card *held = t->card[i];
-    sb_card_release(&held->card);
-    held->card = *card;
+    sb_record_release(&sb_card_row_schema, &held->row);
+    held->row = *row;
     held->sieved.filter = 0;
-    trace(held);
-    memset(card, 0, sizeof *card);
-    int pane = pane_of(&held->card);
+    memset(row, 0, sizeof *row);
+    int pane = pane_of(&held->row);
     if (pane != held->pane) {
         held->pane = pane;
         held->entered = ++t->arrivals;
         to_end(t, i);
         if (pane == PANE_NONE)
             drop_oldest_closed(t);
+    }
+}
+
+bool store_take_card(struct sb_tui *t, struct sb_card *card)
+{
+    struct sb_card_row row;
+    struct sb_card *whole = malloc(sizeof *whole);
+    if (!whole || sb_card_row_of(card, &row) || (!row.id && sb_str_set(&row.id, ""))) {
+        free(whole);
+        say(t, true, "Out of memory: a card could not be kept.");
+        return true;
+    }
+    size_t i = card_for(t, row.id);
+    if (i == t->cards) {
+        sb_record_release(&sb_card_row_schema, &row);
+        free(whole);
+        return true;
+    }
+    struct held_card *held = t->card[i];
+    whole_drop(held, t);
+    *whole = *card;
+    memset(card, 0, sizeof *card);
+    held->card = whole;
+    held->came = ++t->whole_came;
+    t->whole++;
+    trace(held);
+    bool same = held->row.id && sb_record_equal(&sb_card_row_schema, &held->row, &row);
+    if (same)
+        sb_record_release(&sb_card_row_schema, &row);
+    else
+        set_row(t, i, &row);
+    whole_limit(t);
+    return !same;
+}
+
+/* A row is newer than what was held of its card: where that is no more so, the whole is asked for anew. */
+void store_take_rows(struct sb_tui *t, struct sb_card_rows *rows)
+{
+    for (size_t k = 0; k < rows->rows_n; k++) {
+        struct sb_card_row *row = &rows->rows[k];
+        size_t i = row->id ? card_for(t, row->id) : t->cards;
+        if (i == t->cards || (t->card[i]->row.id && sb_record_equal(&sb_card_row_schema, &t->card[i]->row, row)))
+            continue;
+        whole_drop(t->card[i], t);
+        set_row(t, i, row);
     }
 }
 
@@ -211,7 +257,7 @@ void store_take_case(struct sb_tui *t, struct sb_case *c)
 void store_release(struct sb_tui *t)
 {
     for (size_t i = 0; i < t->cards; i++)
-        free_card(t->card[i]);
+        free_card(t, t->card[i]);
     free(t->card);
     free(t->card_mark);
     for (size_t i = 0; i < t->anomalies; i++) {

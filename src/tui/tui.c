@@ -117,7 +117,7 @@ void view_open(struct sb_tui *t, enum view_kind kind, const char *id, struct sb_
     if (kind == VIEW_CARD) {
         const struct held_card *held = find_card(t, id);
         if (held)
-            want_case(t, held->card.case_id, fx);
+            want_case(t, held->row.case_id, fx);
         else
             fx_ask_text(t, fx, SB_ASK_CARD, id);
     } else if (kind == VIEW_CASE) {
@@ -163,8 +163,7 @@ const struct sb_card *card_in_focus(const struct sb_tui *t)
         return pane_card(t);
     if (v->kind != VIEW_CARD && v->kind != VIEW_EDIT)
         return NULL;
-    const struct held_card *held = find_card(t, v->id);
-    return held ? &held->card : NULL;
+    return whole_card(t, v->id);
 }
 
 /* ---- events ---- */
@@ -191,7 +190,7 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
 bool sb_tui_executing(const struct sb_tui *t)
 {
     for (size_t i = 0; i < t->cards; i++) {
-        int state = t->card[i]->card.state;
+        int state = t->card[i]->row.state;
         if (state == SB_EXECUTING || state == SB_ROLLING_BACK || state == SB_IN_DOUBT)
             return true;
     }

@@ -153,9 +153,46 @@ static void a_matcher_answers_as_a_match_does_and_has_limits(void **state)
     assert_int_equal(err.code, SB_EINPUT);
 }
 
+/* What a pattern cannot do without is found only where it is certain; with it the pattern's own subjects are found. */
+static void a_literal_stands_in_all_that_a_pattern_matches(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        unsigned flags;
+        const char *literal; /* NULL: none is known */
+        const char *subject; /* that the pattern matches */
+    } cases[] = {
+        {"checkout", 0, "checkout", "a checkout"}, {"^ab.*shop\\.orders$", 0, "shop.orders", "ab in shop.orders"}, {"abc?de", 0, NULL, "abde"}, {"xabcd?", 0, "xabc", "xabc"},
+        {"abc+def", 0, "abc", "abccdef"}, {"(abcd)", 0, NULL, "abcd"}, {"abcd|x", 0, NULL, "x"}, {"abcd{0}x", 0, NULL, "abcx"}, {"[abc]def", 0, "def", "adef"},
+        {"[]abc]def", 0, "def", "]def"}, {"[[:alpha:]]def", 0, NULL, "adef"}, {"\\x41bcde", 0, NULL, "Abcde"}, {"\\dabc", 0, "abc", "1abc"}, {"\\Qa*b\\Ecde", 0, NULL, "a*bcde"},
+        {"a.bcd", SB_REGEX_PLAIN, "a.bcd", "a.bcd"}, {"(x) C-000012", SB_REGEX_PLAIN, "C-000012", "(x) C-000012"}, {"TASK", SB_REGEX_CASELESS, "TASK", "ta\xC5\xBF\xE2\x84\xAA"},
+        {"caf\xC3\xA9*bar", 0, "caf", "cafbar"}, {"ab", 0, NULL, "ab"}, {"abc\\", SB_REGEX_PLAIN, "abc", "abc\\"},
+    };
+    struct sb_err err = SB_ERR_INIT;
+    for (size_t i = 0; i < SB_COUNT(cases); i++) {
+        char literal[64];
+        bool known = sb_regex_literal(cases[i].pattern, cases[i].flags, 3, literal, sizeof literal);
+        struct sb_matcher *m = sb_matcher_new(cases[i].pattern, cases[i].flags, &err);
+        assert_non_null(m);
+        assert_int_equal(sb_matcher_match(m, cases[i].subject, strlen(cases[i].subject)), 1);
+        sb_matcher_free(m);
+        if (known != (cases[i].literal != NULL) || (known && strcmp(literal, cases[i].literal) != 0))
+            fail_msg("%s: %s", cases[i].pattern, known ? literal : "none");
+        if (!known)
+            continue;
+        m = sb_matcher_literal(literal, cases[i].flags & SB_REGEX_CASELESS);
+        assert_non_null(m);
+        assert_int_equal(sb_matcher_match(m, cases[i].subject, strlen(cases[i].subject)), 1);
+        assert_int_equal(sb_matcher_match(m, "\xFF\xFE no", 5), 0); /* any bytes */
+        sb_matcher_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_literal_stands_in_all_that_a_pattern_matches),
         cmocka_unit_test(str_grows_and_keeps_its_terminator),
         cmocka_unit_test(integers_are_whole_and_bounded),
         cmocka_unit_test(utf8_is_strict),

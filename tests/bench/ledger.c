@@ -9,7 +9,7 @@
  *   append DIR N        N durable appends; prints microseconds each
  *   peer-append DIR N   the peer: the same bytes into a bare table with the same journal and sync settings
  *   open DIR            opens as owner and lists what is open; prints microseconds
- *   search DIR          goes through all entries with an expression that fits none; prints nanoseconds of CPU time an entry
+ *   search DIR [WHAT]   goes through all entries with an expression that fits none; prints nanoseconds of CPU time an entry
  *   page DIR            worst of 200 pages of 50 rows at random places; prints microseconds
  */
 #include <signalbox/base/file.h>
@@ -365,10 +365,10 @@ static void pages(const char *dir)
     sb_ledger_close(l);
 }
 
-static void search(const char *dir)
+static void search(const char *dir, const char *what)
 {
     struct sb_err err = SB_ERR_INIT;
-    struct sb_ledger_search s = {.matcher = sb_matcher_new("q[0-9]+[^ -~]q", SB_REGEX_CASELESS, &err), .limit = 1};
+    struct sb_ledger_search s = {.matcher = sb_matcher_new(what, SB_REGEX_CASELESS, &err), .hint = sb_ledger_hint(what, SB_REGEX_CASELESS), .limit = 1};
     struct sb_audit_page page = {.before = 0};
     struct sb_ledger *l = s.matcher ? sb_ledger_open(dir, SB_LEDGER_READ, NULL, &err) : NULL;
     int64_t start = cpu_ns();
@@ -382,13 +382,14 @@ static void search(const char *dir)
     printf("%" PRId64 "\n", (cpu_ns() - start) / page.searched_from);
     sb_ledger_close(l);
     sb_matcher_free(s.matcher);
+    sb_matcher_free(s.hint);
 }
 
 int main(int argc, char **argv)
 {
     const char *mode = argc > 2 ? argv[1] : "";
     int64_t n = 0, cards = 0;
-    if (argc > 3 && (sb_parse_i64(argv[3], &n) || n < 1))
+    if (argc > 3 && !sb_streq(mode, "search") && (sb_parse_i64(argv[3], &n) || n < 1))
         die("a number of entries is at least 1");
     if (argc > 4 && (sb_parse_i64(argv[4], &cards) || cards < 0 || cards > n / OPEN_KINDS))
         die("there are not as many entries for the cards");
@@ -405,7 +406,7 @@ int main(int argc, char **argv)
     else if (sb_streq(mode, "open"))
         open_owner(argv[2]);
     else if (sb_streq(mode, "search"))
-        search(argv[2]);
+        search(argv[2], argc > 3 ? argv[3] : "q[0-9]+[^ -~]q");
     else if (sb_streq(mode, "page"))
         pages(argv[2]);
     else

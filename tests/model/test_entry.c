@@ -57,6 +57,49 @@ static void a_card_is_the_fold_of_its_entries(void **state)
     sb_card_release(&card);
 }
 
+/* What a schedule and a clock put on the record, in words. */
+static void recurring_work_is_told_in_words(void **state)
+{
+    (void)state;
+    struct {
+        int kind;
+        json_t *body;
+        const char *line;
+    } said[] = {
+        {SB_ENTRY_REQUEST, json_pack("{s:{s:s}}", "case", "text", "faster"), "\"faster\""},
+        {SB_ENTRY_REQUEST, json_pack("{s:{s:s},s:s,s:i}", "case", "text", "faster", "planned", "2026-11-26T02:00:00.000Z", "missed", 0), "\"faster\", planned for 2026-11-26T02:00:00.000Z"},
+        {SB_ENTRY_REQUEST, json_pack("{s:{s:s},s:s,s:i}", "case", "text", "a", "planned", "P", "missed", 1), "\"a\", planned for P; 1 before it was missed"},
+        {SB_ENTRY_REQUEST, json_pack("{s:{s:s},s:s,s:i}", "case", "text", "a", "planned", "P", "missed", 3), "\"a\", planned for P; 3 before it were missed"},
+        {SB_ENTRY_SCHEDULE, json_pack("{s:s,s:s,s:s,s:s}", "event", "began", "name", "nightly", "when", "every 6h", "request", "faster"), "schedule nightly began: every 6h run \"faster\""},
+        {SB_ENTRY_CLOCK, json_pack("{s:I,s:i,s:i}", "jump_ms", (json_int_t)7200000, "mono_ms", 5, "already_run", 0), "the clock was set forward by 2 h 00 min"},
+        {SB_ENTRY_CLOCK, json_pack("{s:I,s:i}", "jump_ms", (json_int_t)-5000, "already_run", 1),
+         "the clock was set back by 5 s; 1 planned run still to come by it has run already and will not run again"},
+        {SB_ENTRY_CLOCK, json_pack("{s:I,s:i}", "jump_ms", (json_int_t)INT64_MIN, "already_run", 2),
+         "the clock was set back by 106751991167 d 07 h; 2 planned runs still to come by it have run already and will not run again"},
+    };
+    for (size_t i = 0; i < SB_COUNT(said); i++) {
+        struct sb_entry e = entry(said[i].kind, said[i].body);
+        struct sb_str line;
+        sb_str_init(&line);
+        sb_entry_text(&e, &line);
+        assert_true(sb_str_ok(&line));
+        assert_string_equal(line.p, said[i].line);
+        sb_str_release(&line);
+        sb_entry_release(&e);
+    }
+}
+
+/* What is passed over unread must be in no line: the program's own words, and figures that it works out, are in some. */
+static void words_of_the_program_are_looked_for_in_lines(void **state)
+{
+    (void)state;
+    const char *own[] = {"planned", "missed", "schedule", "clock", "BACK", "have", "min", "400", "L2", "watching"};
+    for (size_t i = 0; i < SB_COUNT(own); i++)
+        assert_false(sb_entry_text_is_of_members(own[i]));
+    assert_true(sb_entry_text_is_of_members("orders"));
+    assert_true(sb_entry_text_is_of_members("C-000001"));
+}
+
 static void a_bad_entry_changes_nothing(void **state)
 {
     (void)state;
@@ -104,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_card_is_the_fold_of_its_entries),
         cmocka_unit_test(a_bad_entry_changes_nothing),
+        cmocka_unit_test(recurring_work_is_told_in_words), cmocka_unit_test(words_of_the_program_are_looked_for_in_lines),
         cmocka_unit_test(every_kind_has_a_name_and_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,14 @@ struct sb_matcher;
 struct sb_matcher *sb_matcher_new(const char *pattern, unsigned flags, struct sb_err *err);
 void sb_matcher_free(struct sb_matcher *m); /* NULL is fine */
 
+/* The longest text of letters, digits, '_', '.' and '-' that stands in whatever the pattern matches (in either case, where it
+ * is caseless), at least `least` long: true and in out. False: none is known; nothing is guessed. */
+bool sb_regex_literal(const char *pattern, unsigned flags, size_t least, char *out, size_t cap);
+
+/* Finds such a text in any bytes, also in what is no UTF-8. Caseless it finds every spelling that a caseless pattern takes for
+ * it. NULL: out of memory. */
+struct sb_matcher *sb_matcher_literal(const char *literal, bool caseless);
+
 /* 1 match, 0 none, -1 a limit was hit. */
 int sb_matcher_match(struct sb_matcher *m, const char *subject, size_t len);
 

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 #include <signalbox/base/error.h>
+#include <signalbox/base/str.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +62,13 @@ static inline bool sb_span_is(struct sb_span value, const char *text)
 
 /* What is between the quotes of a string that holds no escape; {NULL, 0} for anything else. */
 struct sb_span sb_span_plain(struct sb_span value);
+
+/* Appends what a string means; false: it is no string, nothing was appended. */
+bool sb_span_text(struct sb_span value, struct sb_str *out);
+
+/* The member of an object at *at, which begins NULL and goes on to the next; false: there is none. A key is without its quotes,
+ * escapes as they stand. */
+bool sb_span_next(struct sb_span object, const char **at, struct sb_span *key, struct sb_span *value);
 
 /* An integer; 0 for anything else. */
 int64_t sb_span_int(struct sb_span value);

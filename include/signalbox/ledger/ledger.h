@@ -120,11 +120,15 @@ int sb_ledger_page(struct sb_ledger *l, int64_t before, int64_t limit, struct sb
  * undecided and at_start go on with each call, which begins where the page says it was; a page begins zeroed. */
 struct sb_ledger_search {
     struct sb_matcher *matcher;
+    struct sb_matcher *hint; /* of sb_ledger_hint for the same expression; NULL: none */
     bool without; /* those that do not fit */
     bool upward;
     int64_t from;
     size_t limit;
 };
+/* Finds a text in an entry as it is stored without which the expression cannot fit its words: where it is not, the entry need not
+ * be looked into. NULL: there is none, or no memory for it. */
+struct sb_matcher *sb_ledger_hint(const char *match, unsigned flags);
 int sb_ledger_search(struct sb_ledger *l, const struct sb_ledger_search *s, int rows, struct sb_audit_page *page, struct sb_err *err);
 
 /* A card, case or anomaly folded from its entries; decisions rest on this and never on derived tables. SB_EINPUT when

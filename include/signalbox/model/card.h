@@ -219,6 +219,28 @@ extern const struct sb_schema sb_card_schema;
 
 void sb_card_release(struct sb_card *c);
 
+/* What a list shows of a card: what is held of the thousands that nobody has opened. Nothing is decided from it. */
+struct sb_card_row {
+    char *id;
+    int64_t revision;
+    char *case_id;     /* JSON key "case" */
+    char *title;
+    char *target;
+    char *author;
+    int environment;   /* enum sb_environment */
+    int kind;          /* enum sb_card_kind */
+    int risk;          /* enum sb_level */
+    int state;         /* enum sb_state */
+    bool closed;
+    int64_t approve_by, execute_by;   /* wall */
+    int64_t approvals, wanted;        /* that count; how many it takes */
+    int64_t glass_from, glass_until;  /* wall: the glass is broken for it as it is; 0 and 0: it is not */
+};
+extern const struct sb_schema sb_card_row_schema;
+
+/* The row of a card, all copied: 0, or -1 and a zeroed row. */
+int sb_card_row_of(const struct sb_card *c, struct sb_card_row *out) SB_MUST_USE;
+
 /* Appends the bytes that are hashed and approved. */
 int sb_card_canonical(const struct sb_card *c, struct sb_str *out, struct sb_err *err);
 
@@ -237,6 +259,7 @@ bool sb_card_glass_broken(const struct sb_card *c, int64_t wall);
 
 /* True while somebody or something has to act on it. */
 bool sb_card_open(const struct sb_card *c);
+bool sb_card_row_open(const struct sb_card_row *r);
 
 /* What an operator may change on a card, and how it is written in `edit`. */
 struct sb_edit_key {

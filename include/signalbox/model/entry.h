@@ -95,6 +95,19 @@ int sb_anomaly_fold(struct sb_anomaly *a, const struct sb_entry *e, struct sb_er
 /* Appends one line for people: "approved by alice", "step 1: createIndexes sent". Holds text from outside. */
 void sb_entry_text(const struct sb_entry *e, struct sb_str *out);
 
+/* Where such a line takes what it says from, so that a million of them need no tree each: a member of the body along a
+ * dotted path. */
+struct sb_entry_fields {
+    void *of;
+    bool (*text)(void *of, const char *path, struct sb_str *out); /* appends a string; false: there is none, nothing was appended */
+    int64_t (*number)(void *of, const char *path);                /* 0: there is none */
+    bool (*yes)(void *of, const char *path);                      /* it is true */
+};
+/* False: what the program itself puts into such lines, or what stands beside it, may make up this text. True: where a line or
+ * the words of a row hold it, so does a member of the entry. text: of letters, digits, '_', '.' and '-'. */
+bool sb_entry_text_is_of_members(const char *text);
+void sb_entry_text_from(int kind, const struct sb_entry_fields *f, struct sb_str *out);
+
 /* The row of the audit pane. row is overwritten. */
 int sb_entry_row(const struct sb_entry *e, struct sb_audit_row *row) SB_MUST_USE;
 

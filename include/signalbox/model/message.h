@@ -41,6 +41,7 @@ enum sb_message_type {
     SB_NEWS_STRIP,   /* struct sb_strip: the cluster as it is now (coalesced) */
     SB_NEWS_ANOMALY, /* struct sb_anomaly: new or changed */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
+    SB_NEWS_CARDS,   /* struct sb_card_rows: cards as lists show them, of which there are too many to tell each whole */
     SB_NEWS_CASE,    /* struct sb_case: new or changed, whole */
     SB_NEWS_AUDIT,   /* struct sb_audit_page */
     SB_NEWS_ENTRY,   /* struct sb_audit_row: one appended to the ledger */
@@ -123,6 +124,11 @@ struct sb_audit_page {
     size_t rows_n;
     int64_t searched_from, searched_to; /* the first and the last entry that was compared with `match`; 0: none was */
     int64_t undecided; /* rows that are here because the expression ran into its limits on them */
+};
+
+struct sb_card_rows {
+    struct sb_card_row *rows;
+    size_t rows_n;
 };
 
 struct sb_member_line {

@@ -102,7 +102,7 @@ void sb_tui_paint(const struct sb_tui *t, struct sb_cells *cells, int *cursor_x,
 /* Milliseconds until the screen wants a tick; -1: nothing on it depends on time. */
 int64_t sb_tui_tick_in(const struct sb_tui *t);
 
-/* The card as it is held, for who signs it; NULL: there is none. Until the next event. */
+/* The card, whole, for who signs it; NULL: there is none, or only its row is held. Until the next event. */
 const struct sb_card *sb_tui_card(const struct sb_tui *t, const char *id);
 
 /* True while a card is being carried out, taken back or in doubt. */

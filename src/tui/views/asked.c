@@ -88,14 +88,14 @@ static void batch(const struct sb_tui *t, struct sb_page *p)
     sb_page_line(p);
     sb_page_wrapf(p, SB_ROLE_DIALOG, 0, "%zu cards of one class, each approved by its own hash; policy lets them be approved together.", q->batch_n);
     for (size_t i = 0; i < q->batch_n; i++) {
-        const struct held_card *held = find_card(t, q->batch[i].card);
-        if (!held)
+        const struct sb_card *c = whole_card(t, q->batch[i].card);
+        if (!c)
             continue;
         sb_page_line(p);
         sb_page_line(p);
         sb_page_wrapf(p, SB_ROLE_DIALOG, 0, "%zu. %s revision %" PRId64 "  ", i + 1, q->batch[i].card, q->batch[i].revision);
-        sb_page_wrap(p, SB_ROLE_STRONG, 0, held->card.title);
-        environment(&held->card, p);
+        sb_page_wrap(p, SB_ROLE_STRONG, 0, c->title);
+        environment(c, p);
         sb_page_line(p);
         sb_page_exact(p, SB_ROLE_STRONG, 0, q->batch[i].hash);
     }
@@ -104,8 +104,7 @@ static void batch(const struct sb_tui *t, struct sb_page *p)
 void view_confirm(const struct sb_tui *t, struct sb_page *p)
 {
     const struct confirm *q = &t->confirm;
-    const struct held_card *held = find_card(t, q->card);
-    const struct sb_card *c = held ? &held->card : NULL;
+    const struct sb_card *c = q->card ? whole_card(t, q->card) : NULL;
     static const char *const titles[] = {
         [CONFIRM_APPROVE] = "Approve", [CONFIRM_STOP] = "Stop where it stands", [CONFIRM_ROLLBACK] = "Roll back",
         [CONFIRM_EDIT] = "Send the edit", [CONFIRM_QUIT] = "Leave while a plan is carried out?",

@@ -88,13 +88,13 @@ void view_case(const struct sb_tui *t, const struct sb_case *c, struct sb_page *
     for (size_t i = 0; i < c->cards_n; i++) {
         const struct held_card *held = find_card(t, c->cards[i]);
         char state[TEXT_MAX];
-        fmt_words(state, held ? sb_name(&sb_states, held->card.state) : "not loaded");
+        fmt_words(state, held ? sb_name(&sb_states, held->row.state) : "not loaded");
         sb_page_line(p);
         sb_page_link(p, (int)i + 1);
         sb_page_text(p, SB_ROLE_TEXT, " ");
         sb_page_field(p, SB_ROLE_ID, 10, c->cards[i]);
-        sb_page_field(p, held ? state_role(held->card.state) : SB_ROLE_DIM, 18, state);
-        sb_page_field(p, SB_ROLE_TEXT, p->width - sb_page_column(p), held ? held->card.title : "");
+        sb_page_field(p, held ? state_role(held->row.state) : SB_ROLE_DIM, 18, state);
+        sb_page_field(p, SB_ROLE_TEXT, p->width - sb_page_column(p), held ? held->row.title : "");
     }
     if (c->cards_n == 0) {
         sb_page_line(p);

@@ -39,7 +39,7 @@ static void flag(struct sb_page *p, enum sb_role role, const char *text)
 static bool glass_is_broken(const struct sb_tui *t)
 {
     for (size_t i = 0; i < t->cards; i++)
-        if (sb_card_glass_broken(&t->card[i]->card, t->wall))
+        if (t->wall >= t->card[i]->row.glass_from && t->wall < t->card[i]->row.glass_until)
             return true;
     return false;
 }

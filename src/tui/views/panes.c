@@ -122,9 +122,12 @@ static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, stru
 }
 
 /* How far it is, or how long it has: the last column of a plan. */
-static void plan_progress(const struct sb_tui *t, const struct sb_card *c, bool wide, struct sb_str *out)
+static void plan_progress(const struct sb_tui *t, const struct held_card *held, bool wide, struct sb_str *out)
 {
     char text[TEXT_MAX];
+    const struct sb_card *c = held->card;
+    if (!c)
+        return;
     if ((c->state == SB_EXECUTING || c->state == SB_ROLLING_BACK) && c->progress.total > 0) {
         sb_str_addf(out, " %lld %%", (long long)(c->progress.done >= c->progress.total ? 100 : c->progress.done / (c->progress.total / 100 + 1)));
     } else if (c->state == SB_WATCHING && c->report.ends_at && deployment_now(t)) {
@@ -142,10 +145,10 @@ static void plan_progress(const struct sb_tui *t, const struct sb_card *c, bool 
     }
 }
 
-static void approval_state(const struct sb_tui *t, const struct sb_card *c, bool wide, struct sb_str *out)
+static void approval_state(const struct sb_tui *t, const struct sb_card_row *c, bool wide, struct sb_str *out)
 {
     char text[TEXT_MAX];
-    sb_str_addf(out, wide ? " %zu of %lld approved" : " %zu/%lld", sb_card_approvals(c), (long long)sb_card_approvals_wanted(c));
+    sb_str_addf(out, wide ? " %lld of %lld approved" : " %lld/%lld", (long long)c->approvals, (long long)c->wanted);
     if (c->approve_by) {
         int64_t left = gap(t->wall, c->approve_by);
         fmt_left(text, left > 0 ? left : 0);
@@ -153,8 +156,9 @@ static void approval_state(const struct sb_tui *t, const struct sb_card *c, bool
     }
 }
 
-static void card_row(const struct sb_tui *t, const struct sb_card *c, int pane, struct sb_page *p)
+static void card_row(const struct sb_tui *t, const struct held_card *held, int pane, struct sb_page *p)
 {
+    const struct sb_card_row *c = &held->row;
     char state[TEXT_MAX];
     bool wide = p->width >= 110;
     column(p, SB_ROLE_ID, 9, c->id);
@@ -174,7 +178,7 @@ static void card_row(const struct sb_tui *t, const struct sb_card *c, int pane, 
     struct sb_str tail;
     sb_str_init(&tail);
     if (pane == PANE_PLANS)
-        plan_progress(t, c, wide, &tail);
+        plan_progress(t, held, wide, &tail);
     else
         approval_state(t, c, wide, &tail);
     int behind = sb_text_width(tail.p, t->ascii);
@@ -251,7 +255,7 @@ void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows)
         else if (pane == PANE_AUDIT)
             audit_line(t, audit_row(t, row), p);
         else
-            card_row(t, &t->card[pn->list[row]]->card, pane, p);
+            card_row(t, t->card[pn->list[row]], pane, p);
     }
 }
 
@@ -271,7 +275,8 @@ void view_detail(const struct sb_tui *t, struct sb_page *p)
     const struct sb_card *card = pane_card(t);
     const struct sb_anomaly *anomaly = pane_anomaly(t);
     const struct sb_audit_row *row = pane_audit(t);
-    const struct held_card *held = row ? find_card(t, row->card) : NULL;
+    if (!card && row)
+        card = whole_card(t, row->card);
     if (row) {
         view_label(p, "Entry");
         sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%s by %s", row->kind ? row->kind : "?", row->actor ? row->actor : "?");
@@ -279,8 +284,10 @@ void view_detail(const struct sb_tui *t, struct sb_page *p)
         sb_page_wrap(p, SB_ROLE_TEXT, LABEL, row->text);
         sb_page_line(p);
     }
-    if (card || held)
-        view_summary(t, card ? card : &held->card, p);
+    if (card)
+        view_summary(t, card, p);
     else if (anomaly)
         view_anomaly(t, anomaly, p);
+    else if (whole_awaited(t))
+        sb_page_text(p, SB_ROLE_DIM, "The card was asked for and has not come yet.");
 }
