@@ -120,8 +120,9 @@ static struct sb_message *request(struct sb_session *s, const char *text, struct
 static json_t *fetch_cards(struct sb_session *s, const struct sb_answer *a, bool print)
 {
     json_t *list = json_array();
-    for (size_t i = 0; list && i < a->cards_n; i++) {
-        sb_session_ask(s, sb_message_text(SB_ASK_CARD, 10 + (int64_t)i, a->cards[i]));
+    size_t n = a->cards_n ? a->cards_n : a->card && a->card[0]; /* of this case, or the one that is there already */
+    for (size_t i = 0; list && i < n; i++) {
+        sb_session_ask(s, sb_message_text(SB_ASK_CARD, 10 + (int64_t)i, a->cards_n ? a->cards[i] : a->card));
         struct sb_message *m = sb_session_wait(s, SB_NEWS_CARD, 10 + (int64_t)i, 10000);
         if (!m)
             continue;

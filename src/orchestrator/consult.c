@@ -276,7 +276,7 @@ int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *n
     return sb_o_move(o, card, SB_EV_PROPOSE, &author, note, err);
 }
 
-void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const struct sb_err *err, const char *text)
+void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const char *about, const struct sb_err *err, const char *text)
 {
     held->consulting = false;
     if (!held->case_.cards_n) /* no card: the reason is the case's outcome */
@@ -286,7 +286,7 @@ void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, cons
     int64_t seat = held->reply_seat, seq = held->reply_seq;
     held->reply_seat = 0;
     if (seat)
-        sb_o_answer(o, seat, seq, err, held->case_.cards_n ? held->case_.cards[0] : NULL, held->case_.id, "%s", text);
+        sb_o_answer(o, seat, seq, err, held->case_.cards_n ? held->case_.cards[0] : about, held->case_.id, "%s", text);
     else if (err->code != SB_OK)
         sb_o_notice(o, SB_MEDIUM, "%s: %s", held->case_.id, err->msg);
 }
@@ -316,17 +316,19 @@ static void back(struct sb_orchestrator *o, void *p)
         return;
     }
     record_reads(o, held, c);
-    char *text = NULL;
+    char *text = NULL, *about = NULL;
     if (err.code == SB_OK && c->advice.proposes) {
         const struct held_card *same = twin(o, &c->advice.card);
         struct sb_str failed;
         sb_str_init(&failed);
-        if (!same && sb_o_heed_failure(o, &c->advice.card, &failed, &err))
-            text = failed.len ? sb_str_take(&failed) : NULL;
-        else if (same)
+        if (same) {
             text = sb_format("%s proposes this index already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
-        else if (sb_o_propose(o, &c->advice.card, "proposed by the Index Optimizer", &err) == 0)
+            about = sb_format("%s", same->card.id);
+        } else if (sb_o_heed_failure(o, &c->advice.card, &failed, &err)) {
+            text = failed.len ? sb_str_take(&failed) : NULL;
+        } else if (sb_o_propose(o, &c->advice.card, "proposed by the Index Optimizer", &err) == 0) {
             text = sb_format("%s: %s", c->card_id, c->advice.summary);
+        }
         sb_str_release(&failed);
     } else if (err.code == SB_OK) {
         struct sb_str s;
@@ -336,7 +338,8 @@ static void back(struct sb_orchestrator *o, void *p)
             sb_str_addf(&s, "; %s: %s", c->advice.findings[i].subject, c->advice.findings[i].text);
         text = sb_str_take(&s);
     }
-    sb_o_finish_consult(o, held, &err, text ? text : "out of memory");
+    sb_o_finish_consult(o, held, about, &err, text ? text : "out of memory");
+    free(about);
     free(text);
     free_consult(c);
 }

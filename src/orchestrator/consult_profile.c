@@ -38,7 +38,7 @@ static void back(struct sb_orchestrator *o, void *p)
         char *text = NULL;
         if (l->err.code == SB_OK && l->proposes && sb_o_propose(o, &l->card, "proposed by the Anomaly Detector", &l->err) == 0)
             text = sb_format("%s: %s", l->card_id, l->card.title);
-        sb_o_finish_consult(o, held, &l->err, text ? text : "nothing was proposed");
+        sb_o_finish_consult(o, held, NULL, &l->err, text ? text : "nothing was proposed");
         free(text);
     }
     free_look(l);

@@ -225,6 +225,7 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         sb_o_hello(o, a->seat, m);
         break;
     case SB_ASK_REQUEST:
+        sb_o_seat_acts(o, a->seat);
         sb_o_request(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
         break;
     case SB_ASK_CARD:
@@ -235,6 +236,7 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         sb_o_ask_audit(o, a->seat, m);
         break;
     case SB_ASK_ACK:
+        sb_o_seat_acts(o, a->seat);
         ask_ack(o, a->seat, m);
         break;
     case SB_ASK_OWNER:
@@ -245,8 +247,10 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         sb_o_remove_seat(o, a->seat);
         break;
     default:
-        if (m->type < SB_ASK_BYE)
+        if (m->type < SB_ASK_BYE) {
+            sb_o_seat_acts(o, a->seat);
             sb_o_decide(o, a->seat, m);
+        }
     }
 }
 
@@ -367,6 +371,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_history(o);
     sb_o_free_levels(o);
     sb_o_free_due(o);
+    sb_o_forget_lookers(o);
     sb_mask_close(o->mask);
     sb_o_free_search(o);
     sb_ledger_close(o->ledger);

@@ -67,6 +67,7 @@ struct seat {
     struct sb_actor actor;
     char *how;
     bool said_hello, read_only;
+    bool unrecorded; /* it has only looked so far, as this person did today already */
 };
 
 /* Where a card's execution stands between two pieces of mail. */
@@ -220,6 +221,9 @@ struct sb_orchestrator {
     } search;                 /* search.c's: what the ledger was searched for last */
     struct sb_actor self;     /* the orchestrator as an actor */
 
+    char **lookers; /* who has looked at something from a shell on this day (since 1970) */
+    size_t lookers_n;
+    int64_t lookers_day;
     struct seat **seats;
     size_t seats_n;
     struct held_card **cards;
@@ -342,6 +346,9 @@ void sb_o_describe_schedules(const struct sb_orchestrator *o, struct sb_str *out
 void sb_o_free_due(struct sb_orchestrator *o);
 
 /* ---- seat.c ---- */
+
+void sb_o_seat_acts(struct sb_orchestrator *o, int64_t seat); /* before what is more than a look */
+void sb_o_forget_lookers(struct sb_orchestrator *o);
 
 struct seat *sb_o_seat(struct sb_orchestrator *o, int64_t id);
 void sb_o_tell(struct sb_orchestrator *o, int64_t seat, struct sb_message *m); /* takes m */
@@ -492,7 +499,8 @@ int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct s
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err);
 
 /* Ends a consultation: the case's outcome where it led to no card, and the answer to whoever asked. */
-void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const struct sb_err *err, const char *text);
+/* about: a card of another case that the answer is about; NULL none. */
+void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const char *about, const struct sb_err *err, const char *text);
 
 /* ---- execute.c: the plan forward ---- */
 

@@ -6,10 +6,12 @@
 #include <signalbox/base/file.h>
 
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PASSWD_BUF 4096
+#define MAX_LOOKERS 64
 
 /* Who a process runs as, and what the kernel remembers of the login behind it (which survives su and sudo). A missing
  * loginuid is "unset": it is recorded, and proves nothing. pid 0 is this process. */
@@ -204,6 +206,44 @@ void sb_o_tell_owner(struct sb_orchestrator *o, int64_t seat, int64_t seq)
     sb_o_tell(o, seat, m);
 }
 
+static void record_login(struct sb_orchestrator *o, struct seat *s)
+{
+    s->unrecorded = false;
+    sb_o_record(o, SB_ENTRY_LOGIN, &s->actor, NULL, json_pack("{s:{s:s?,s:s?,s:s?}}", "seat", "who", s->actor.principal, "how", s->how, "tty", s->actor.tty), NULL);
+}
+
+/* A script that looks at the queue every few seconds is one login a day for each person: what it looks at changes nothing, and
+ * the record is to be read. */
+static bool looked_today(struct sb_orchestrator *o, const char *who)
+{
+    int64_t day = sb_origin_wall_ms(o->opt.origin) / 86400000;
+    if (day != o->lookers_day)
+        sb_o_forget_lookers(o);
+    o->lookers_day = day;
+    if (sb_strs_has(o->lookers, o->lookers_n, who))
+        return true;
+    int forgotten = who && o->lookers_n < MAX_LOOKERS ? sb_strs_push(&o->lookers, &o->lookers_n, who) : 0;
+    (void)forgotten; /* out of memory: one login more is recorded */
+    return false;
+}
+
+void sb_o_forget_lookers(struct sb_orchestrator *o)
+{
+    for (size_t i = 0; i < o->lookers_n; i++)
+        free(o->lookers[i]);
+    free(o->lookers);
+    o->lookers = NULL;
+    o->lookers_n = 0;
+}
+
+/* What is asked for, decided or taken has its login before it. */
+void sb_o_seat_acts(struct sb_orchestrator *o, int64_t seat)
+{
+    struct seat *s = sb_o_seat(o, seat);
+    if (s && s->unrecorded)
+        record_login(o, s);
+}
+
 /* A seat that says hello is told everything as it stands, of cards that rest what a list shows; after that it is told what changes. A later hello only repeats
  * the welcome: the console asks for it when the deployment became known. */
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
@@ -220,8 +260,9 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
     sb_o_tell(o, seat, welcome(o, s, m->seq));
     if (!first)
         return;
-    json_t *body = json_pack("{s:{s:s?,s:s?,s:s?}}", "seat", "who", s->actor.principal, "how", said->how, "tty", s->actor.tty);
-    sb_o_record(o, SB_ENTRY_LOGIN, &s->actor, NULL, body, NULL);
+    s->unrecorded = sb_streq(s->how, "cli") && looked_today(o, s->actor.principal);
+    if (!s->unrecorded)
+        record_login(o, s);
     for (size_t i = 0; i < o->anomalies_n; i++)
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_ANOMALY, 0, &o->anomalies[i]->anomaly));
     for (size_t i = 0; i < o->cases_n; i++)

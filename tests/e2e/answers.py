@@ -38,9 +38,17 @@ def queue(lab):
     """An empty queue is said; one card is counted as one; an ended one is listed no more."""
     says(lab.run("cards"), 0, "no open cards\n")
     L.require(lab.run("cards", "--json").stdout == "[]\n", "an empty queue as JSON")
+    logins = len(lab.entries("login"))
+    for _ in range(3):
+        lab.run("cards", "--json")
+    L.require(len(lab.entries("login")) == logins, "every look at the queue is a login on the record")
+    lab.run("ask", "--json", "status")
+    L.require(len(lab.entries("login")) == logins + 1, "a request without its login")
     id = lab.propose()
     says(lab.run("cards"), 0, id)
     says(lab.run("ask", "how is the cluster?"), 0, " 1 open card\n")
+    again = json.loads(lab.run("ask", "--json", "create an index on shop.orders {customer_id: 1, created_at: -1}").stdout)
+    L.require(again["answer"].startswith(id + " proposes this index already") and [c["id"] for c in again["cards"]] == [id], "the card that is there already: %s" % again)
     says(lab.run("cards", "edit", id, "--set", "foo=bar", check=False), 2, '"foo" cannot be edited', "name, key, unique", "watch_window_s")
     card = lab.card(id)
     says(lab.run("cards", "approve", id, "--hash", "f" * 64, check=False), 1, "ffffffffffff is the hash of no revision of %s" % id)
