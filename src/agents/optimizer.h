@@ -47,6 +47,9 @@ const struct candidate *sb_candidates_choose(const struct candidate *all, size_t
 /* Appends what else was thought of for this one, and why it is not what is proposed. -1 out of memory. */
 int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected **list, size_t *n);
 
+/* The plan that most operations had, or "not told". */
+const char *sb_candidate_plan(const struct sb_work *w);
+
 /* The key pattern as canonical Extended JSON. A new string or NULL. */
 char *sb_candidate_key(const struct candidate *c);
 

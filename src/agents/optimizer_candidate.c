@@ -116,7 +116,7 @@ static bool reads(enum sb_op_kind kind)
            kind == SB_OP_REMOVE || kind == SB_OP_FIND_AND_MODIFY;
 }
 
-static const char *main_plan(const struct sb_work *w)
+const char *sb_candidate_plan(const struct sb_work *w)
 {
     const char *top = sb_shares_top(&w->plans);
     return top ? top : "not told";
@@ -137,7 +137,7 @@ static void judge(struct candidate *c, const struct sb_work *w)
     else if (s->count == 0)
         snprintf(c->why_not, sizeof c->why_not, "not seen in the evidence window");
     else if (c->ratio <= GOOD_RATIO && s->sorted == 0)
-        snprintf(c->why_not, sizeof c->why_not, "already served: %.1f documents examined per document used, plan %s", c->ratio, main_plan(w));
+        snprintf(c->why_not, sizeof c->why_not, "already served: %.1f documents examined per document used, plan %s", c->ratio, sb_candidate_plan(w));
     else if (s->timed && mean_ms < LEAST_MS) /* the end of a long line, with the duration, may be cut off */
         snprintf(c->why_not, sizeof c->why_not, "takes %.1f ms on average: nothing to win", mean_ms);
     else if (c->n == 0)

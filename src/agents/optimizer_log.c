@@ -97,12 +97,6 @@ static int evidence(struct sb_log_advice *a, const char *what, char *value, cons
     return rc;
 }
 
-static const char *plan_of(const struct candidate *c)
-{
-    const char *top = sb_shares_top(&c->work->plans);
-    return top ? top : "not told";
-}
-
 /* What was measured, and what nobody can know from a log. */
 static int add_evidence(struct sb_log_advice *a, const struct candidate *lead, const struct sb_catalogue *seen)
 {
@@ -114,7 +108,7 @@ static int add_evidence(struct sb_log_advice *a, const struct candidate *lead, c
         sb_str_addf(&names, "%s%s", i ? ", " : "", seen->indexes[i].name);
     int rc = evidence(a, "operations of this shape", sb_format("%" PRIu64 ", %" PRIu64 " ms in all", s->count, s->total_ms), "measured", at) ||
              evidence(a, "documents examined per document used", sb_format("%.0f to 1%s", lead->ratio, s->sorted ? ", and a sort in memory" : ""), "measured", at) ||
-             evidence(a, "plan", sb_format("%s", plan_of(lead)), "measured", at) ||
+             evidence(a, "plan", sb_format("%s", sb_candidate_plan(lead->work)), "measured", at) ||
              evidence(a, "existing indexes", sb_format("not in a log: make it only if it does not exist. Plans name %s", names.len ? names.p : "none"), "blind", at) ||
              evidence(a, "documents and values", sb_format("not in a log: how large the index gets, what it costs to write, and which equality should lead"), "blind", at);
     sb_str_release(&names);
@@ -126,7 +120,7 @@ static int64_t confidence(const struct candidate *lead)
     int64_t ppm = SURE_PPM;
     if (lead->sums.count < MANY)
         ppm -= LESS_PPM;
-    if (!sb_starts_with(plan_of(lead), "COLLSCAN"))
+    if (!sb_starts_with(sb_candidate_plan(lead->work), "COLLSCAN"))
         ppm -= LESS_PPM;
     return ppm;
 }

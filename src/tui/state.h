@@ -493,6 +493,7 @@ void open_tab(struct sb_tui *t, enum tab tab); /* of the view in sight */
 enum sb_context context_of(const struct sb_tui *t);
 enum sb_context context_behind(const struct sb_tui *t); /* of the view, whatever lies over it */
 const struct sb_page *page_in_focus(const struct sb_tui *t); /* what scrolling and searching are about */
+bool is_watching(const struct sb_tui *t); /* a watch window is open */
 const struct sb_card *card_in_focus(const struct sb_tui *t); /* of the view or pane; NULL */
 void reading_reset(struct reading *r);
 void reading_note(struct reading *r, const struct sb_page *p, size_t top, size_t rows);

@@ -187,6 +187,14 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
     }
 }
 
+bool is_watching(const struct sb_tui *t)
+{
+    for (size_t i = 0; i < t->cards; i++)
+        if (t->card[i]->row.state == SB_WATCHING)
+            return true;
+    return false;
+}
+
 bool sb_tui_executing(const struct sb_tui *t)
 {
     for (size_t i = 0; i < t->cards; i++) {

@@ -380,6 +380,15 @@ static void leaving_asks_only_while_something_executes(void **state)
     assert_int_equal(c.quits, 1);
     console_close(&c);
     console_on_card(&c, keymap, 80, 24);
+    console_play(&c, "08-watching");
+    press(&c, "q");
+    assert_int_equal(c.quits, 0);
+    assert_shows(&c, "Leave while a plan is watched?");
+    assert_shows(&c, "signalbox serve");
+    press(&c, "Escape q y");
+    assert_int_equal(c.quits, 1);
+    console_close(&c);
+    console_on_card(&c, keymap, 80, 24);
     console_play(&c, "07-executing");
     press(&c, "q");
     assert_int_equal(c.quits, 0);

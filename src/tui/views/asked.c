@@ -107,11 +107,12 @@ void view_confirm(const struct sb_tui *t, struct sb_page *p)
     const struct sb_card *c = q->card ? whole_card(t, q->card) : NULL;
     static const char *const titles[] = {
         [CONFIRM_APPROVE] = "Approve", [CONFIRM_STOP] = "Stop where it stands", [CONFIRM_ROLLBACK] = "Roll back",
-        [CONFIRM_EDIT] = "Send the edit", [CONFIRM_QUIT] = "Leave while a plan is carried out?",
+        [CONFIRM_EDIT] = "Send the edit", [CONFIRM_QUIT] = "Leave while a plan is carried out?", /* or watched, see below */
         [CONFIRM_BATCH] = "Approve the marked cards",
     };
     sb_page_line(p);
-    sb_page_textf(p, SB_ROLE_DIALOG_TITLE, " %s ", titles[q->what]);
+    bool watched = q->what == CONFIRM_QUIT && !sb_tui_executing(t);
+    sb_page_textf(p, SB_ROLE_DIALOG_TITLE, " %s ", watched ? "Leave while a plan is watched?" : titles[q->what]);
     if (q->card)
         sb_page_textf(p, SB_ROLE_DIALOG, "  %s revision %" PRId64, q->card, q->revision);
     if (c) {
@@ -140,6 +141,10 @@ void view_confirm(const struct sb_tui *t, struct sb_page *p)
         edit_difference(t, c, p);
     } else if (q->what == CONFIRM_BATCH) {
         batch(t, p);
+    } else if (watched) {
+        sb_page_line(p);
+        sb_page_wrap(p, SB_ROLE_DIALOG, 0, "If this console owns the ledger, nobody measures when it is gone, and a window that was not observed ends INCONCLUSIVE. "
+                                           "`signalbox serve`, started right after leaving, goes on with it and needs no terminal. If it is attached to another, nothing changes.");
     } else if (q->what == CONFIRM_QUIT) {
         sb_page_line(p);
         sb_page_wrap(p, SB_ROLE_DIALOG, 0, "What is being carried out is not waited for. If this console owns the ledger, the plan goes on to its next safe point, "
