@@ -33,7 +33,8 @@ const struct sb_command sb_commands[] = {
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
-     "Exit status: 0 left; 2 bad input, or no terminal; 3 the server is out of reach; 5 the ledger cannot be written.\n",
+     "A server that is out of reach, or refuses the login, is said on the screen and tried again every 2 s.\n\n"
+     "Exit status: 0 left; 2 bad input, or no terminal; 5 the ledger cannot be written.\n",
      sb_cmd_console},
     {"help", "[COMMAND | keys | states | edit]", "what there is, or all about one command",
      "  help COMMAND   one command: its options, what it prints, its exit statuses\n"
