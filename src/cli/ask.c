@@ -95,7 +95,7 @@ static int wait_connected(struct sb_session *s, struct sb_err *err)
         const struct sb_strip *strip = m->body;
         bool ready = strip->samples >= FIRST_SAMPLES, ledger_ok = strip->ledger_ok;
         if (!ledger_ok)
-            sb_fail(err, SB_ELEDGER, "the ledger cannot be written, so no request is taken: %s", strip->ledger_note ? strip->ledger_note : "nobody knows why");
+            sb_fail(err, SB_ELEDGER, "no request is taken: %s", strip->ledger_note ? strip->ledger_note : "the ledger cannot be written");
         if (strip->note)
             snprintf(note, sizeof note, "%s", strip->note);
         away = !strip->note || strstr(strip->note, "out of reach");

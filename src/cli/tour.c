@@ -67,7 +67,7 @@ static void ask_decision(struct tour *t, int type, const struct sb_card *c)
 static void tell_strip(struct tour *t, const struct sb_strip *s)
 {
     if (!s->ledger_ok) { /* what happens now is on no record: there is nothing to follow any more */
-        sb_fail(&t->err, SB_ELEDGER, "the ledger cannot be written: %s", s->ledger_note ? s->ledger_note : "nobody knows why");
+        sb_fail(&t->err, SB_ELEDGER, "%s", s->ledger_note ? s->ledger_note : "the ledger cannot be written");
         t->over = true;
         return;
     }

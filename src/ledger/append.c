@@ -36,8 +36,8 @@ static int recover(struct sb_ledger *l, struct sb_err *err)
 {
     struct sb_err cause = SB_ERR_INIT;
     if (sb_ledger_reopen(l, &cause) == 0) {
-        if (sb_store_run(&l->store, SB_STMT_BEGIN, "no entry can be added", &cause) == 0 &&
-            sb_store_run(&l->store, SB_STMT_ROLLBACK, "no entry can be added", &cause) == 0) {
+        if (sb_store_run(&l->store, SB_STMT_BEGIN, "the ledger cannot be written", &cause) == 0 &&
+            sb_store_run(&l->store, SB_STMT_ROLLBACK, "the ledger cannot be written", &cause) == 0) {
             l->health = SB_HEALTH_GOOD;
             l->why[0] = '\0';
             return 0;
@@ -63,7 +63,7 @@ static int insert_entry(struct sb_ledger *l, int64_t seq, const struct sb_hash *
     sqlite3_bind_int64(q, 1, seq);
     sqlite3_bind_blob(q, 2, leaf->bytes, SB_HASH_LEN, SQLITE_STATIC);
     sqlite3_bind_text(q, 3, json->p, (int)json->len, SQLITE_STATIC);
-    int rc = sb_store_run(&l->store, SB_STMT_ADD_ENTRY, "no entry can be added", err);
+    int rc = sb_store_run(&l->store, SB_STMT_ADD_ENTRY, "the ledger cannot be written", err);
     sqlite3_clear_bindings(q);
     return rc;
 }
@@ -81,7 +81,7 @@ static int insert_refs(struct sb_ledger *l, int64_t seq, const struct sb_str *js
     for (size_t i = 0; i < n && rc == 0; i++) {
         sqlite3_bind_text(q, 1, refs[i].p, (int)refs[i].n, SQLITE_STATIC);
         sqlite3_bind_int64(q, 2, seq);
-        rc = sb_store_run(&l->store, SB_STMT_ADD_REF, "no entry can be added", err);
+        rc = sb_store_run(&l->store, SB_STMT_ADD_REF, "the ledger cannot be written", err);
     }
     sqlite3_clear_bindings(q);
     return rc;
@@ -94,7 +94,7 @@ static int insert_started(struct sb_ledger *l, int64_t seq, const char *nonce, s
     sqlite3_bind_text(q, 1, nonce, -1, SQLITE_STATIC);
     sqlite3_bind_int64(q, 2, seq);
     struct sb_err why = SB_ERR_INIT;
-    int rc = sb_store_run(&l->store, SB_STMT_ADD_STARTED, "no entry can be added", &why);
+    int rc = sb_store_run(&l->store, SB_STMT_ADD_STARTED, "the ledger cannot be written", &why);
     sqlite3_clear_bindings(q);
     if (rc && why.detail == SQLITE_CONSTRAINT_PRIMARYKEY)
         return 1;
@@ -106,7 +106,7 @@ static int insert_started(struct sb_ledger *l, int64_t seq, const char *nonce, s
 /* Everything between BEGIN and COMMIT. */
 static int transact(struct sb_ledger *l, int64_t seq, const struct sb_hash *leaf, const struct sb_str *json, const char *nonce, struct sb_err *err)
 {
-    if (sb_store_run(&l->store, SB_STMT_BEGIN, "no entry can be added", err))
+    if (sb_store_run(&l->store, SB_STMT_BEGIN, "the ledger cannot be written", err))
         return -1;
     sb_hook("ledger.append.begun");
     int64_t version = sb_store_data_version(&l->store, err);
@@ -125,7 +125,7 @@ static int transact(struct sb_ledger *l, int64_t seq, const struct sb_hash *leaf
     if (started)
         return started;
     sb_hook("ledger.append.commit");
-    if (sb_store_run(&l->store, SB_STMT_COMMIT, "no entry can be added", err))
+    if (sb_store_run(&l->store, SB_STMT_COMMIT, "the ledger cannot be written", err))
         return -1;
     sb_hook("ledger.append.committed");
     return 0;

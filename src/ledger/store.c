@@ -346,7 +346,7 @@ int sb_store_add_key(struct sb_store *s, size_t n, const char *text, struct sb_e
     sqlite3_stmt *q = s->stmt[SB_STMT_ADD_META];
     sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
     sqlite3_bind_text(q, 2, text, -1, SQLITE_STATIC);
-    int rc = sb_store_run(s, SB_STMT_ADD_META, "no entry can be added", err);
+    int rc = sb_store_run(s, SB_STMT_ADD_META, "the ledger cannot be written", err);
     sqlite3_clear_bindings(q);
     return rc;
 }

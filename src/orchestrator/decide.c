@@ -51,7 +51,7 @@ int sb_o_may_act(const struct sb_orchestrator *o, const struct held_card *c, str
         if (c)
             sb_o_by_hand(c, &hand);
         bool fits = hand.len + strlen(why) + 128 < sizeof err->msg; /* half a command is worse than none; a notice has it whole */
-        sb_fail(err, SB_ELEDGER, "the ledger cannot be written, so nothing is executed: %s%s%s", why,
+        sb_fail(err, SB_ELEDGER, "nothing is executed: %s%s%s", why,
                 hand.len && fits ? ". To take it back by hand, in mongosh: " : "", hand.len && fits ? hand.p : "");
         sb_str_release(&hand);
         return -1;

@@ -122,7 +122,7 @@ static void note_ledger(struct sb_orchestrator *o)
     if (ok)
         sb_o_notice(o, SB_MEDIUM, "The ledger can be written again.");
     else
-        sb_o_notice(o, SB_HIGH, "The ledger cannot be written, so nothing is executed: %s", why ? why : "unknown");
+        sb_o_notice(o, SB_HIGH, "Nothing is executed: %s", why ? why : "the ledger cannot be written");
     if (!ok)
         sb_o_tell_by_hand(o, 0);
     sb_o_tell_strip(o);

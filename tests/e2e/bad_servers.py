@@ -188,7 +188,7 @@ def another_make_of_server():
                         lines = [x for x in serve.said().splitlines() if what in x.split(" (")[0]]
                         check(len(lines) == 1 and lines[0].startswith("signalbox: Blind: "), "FerretDB, %s: %r" % (what, lines))
                     r = p.run("ask", "what is running now?", timeout=120)
-                    check(r.returncode in (0, 1) and r.stdout, "a request on FerretDB: %d %r %r" % (r.returncode, r.stdout, r.stderr))
+                    check(r.returncode in (0, 1) and r.stdout + r.stderr, "a request on FerretDB: %d %r %r" % (r.returncode, r.stdout, r.stderr))
             finally:
                 ferretdb.terminate()
 
