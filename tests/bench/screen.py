@@ -76,7 +76,7 @@ def key_to_paint(folder, repository):
     tig = Program(["tig"], 120, 40, {"HOME": folder}, repository) if shutil.which("tig") else None
     try:
         console.until(b"PRIMARY")
-        console.quiet(1)
+        console.quiet(0.4)  # its clock ticks every second
         opened = [console.cpu_of(b"4"), console.cpu_of(b"z")]  # to the ledger, and it alone
         pages = [console.cpu_of(PAGE_DOWN)[0] for _ in range(PAGES)]
         console.answer(b"\x1b[H")
