@@ -161,21 +161,46 @@ static int add_signals(const struct open_anomaly *o, struct sb_anomaly *out)
 struct suspect {
     const struct sb_work *work;
     struct sb_work_sums now, before;
-    double added_ms; /* logged time beyond what the same stretch before had */
+    double added_ms; /* time beyond what the same stretch before had: as logged, or estimated */
+    bool estimated;  /* 8.0's getLog cuts lines before their duration: by its share of the documents examined, then */
 };
 
-static size_t find_suspects(const struct sb_workload *w, const struct sb_anomaly *a, int64_t from, int64_t now, struct suspect *top)
+/* Their time counts as that of reads or writes of the collection, as the latencies do that are to be explained. A build of an index,
+ * perhaps our own against this very anomaly, is none of them. */
+static bool counts(const struct sb_shape *shape)
+{
+    return shape->kind != SB_OP_COMMAND && shape->kind != SB_OP_INTERNAL;
+}
+
+/* One of the anomaly's collections, with what it did since `from` and in as long a stretch before it. False: it explains nothing. */
+static bool look_at(const struct sb_workload *w, const struct sb_work *work, const struct sb_anomaly *a, int64_t from, int64_t now, struct suspect *s)
+{
+    *s = (struct suspect){.work = work};
+    if (!sb_strs_has(a->namespaces, a->namespaces_n, work->ns) || !counts(work->shape))
+        return false;
+    s->now = sb_work_window(w, work, from, now + 1, NULL);
+    s->before = sb_work_window(w, work, from - (now - from), from, NULL);
+    return s->now.count != 0;
+}
+
+static double more_examined(const struct suspect *s)
+{
+    return s->now.docs_examined > s->before.docs_examined ? (double)(s->now.docs_examined - s->before.docs_examined) : 0;
+}
+
+static size_t find_suspects(const struct sb_workload *w, const struct sb_anomaly *a, int64_t from, int64_t now, double added_us, struct suspect *top)
 {
     size_t n = 0;
-    int64_t span = now - from;
+    double examined = 0;
+    struct suspect s;
+    for (size_t i = 0; i < sb_workload_size(w); i++)
+        examined += look_at(w, sb_workload_at(w, i), a, from, now, &s) ? more_examined(&s) : 0;
     for (size_t i = 0; i < sb_workload_size(w); i++) {
-        struct suspect s = {.work = sb_workload_at(w, i)};
-        if (!sb_strs_has(a->namespaces, a->namespaces_n, s.work->ns))
+        if (!look_at(w, sb_workload_at(w, i), a, from, now, &s))
             continue;
-        s.now = sb_work_window(w, s.work, from, now + 1, NULL);
-        s.before = sb_work_window(w, s.work, from - span, from, NULL);
-        s.added_ms = (double)s.now.total_ms - (double)s.before.total_ms;
-        if (s.now.count == 0 || s.added_ms <= 0)
+        s.estimated = s.now.timed == 0;
+        s.added_ms = s.estimated ? (examined > 0 ? more_examined(&s) / examined * added_us / 1000 : 0) : (double)s.now.total_ms - (double)s.before.total_ms;
+        if (s.added_ms <= 0)
             continue;
         size_t at = n < SHAPES_NAMED ? n++ : SHAPES_NAMED;
         while (at > 0 && top[at - 1].added_ms < s.added_ms) {
@@ -201,14 +226,17 @@ static int add_suspect(const struct suspect *s, double added_us, int64_t now, st
     c->confidence_ppm = (int64_t)(share * PPM);
     c->what = sb_format("%s %s on %s%s%s%s%s", s->before.count ? "operations of shape" : "new shape", w->shape->text[0] ? w->shape->text : w->shape->op,
                         w->ns, w->shape->sort[0] ? " sorted by " : "", w->shape->sort, app ? " from " : "", app ? app : "");
-    c->evidence = sb_format("%" PRIu64 " logged operations, %" PRIu64 " ms in all, %" PRIu64 " documents examined for %" PRIu64 " returned, plan %s; %.0f %% of the added time",
-                            s->now.count, s->now.total_ms, s->now.docs_examined, s->now.returned, plan ? plan : "not told", share * 100);
+    char time[64];
+    snprintf(time, sizeof time, "%" PRIu64 " ms in all, ", s->now.total_ms);
+    c->evidence = sb_format("%" PRIu64 " logged operations, %s%" PRIu64 " documents examined for %" PRIu64 " returned, plan %s; %s%.0f %% of the added time%s",
+                            s->now.count, s->estimated ? "" : time, s->now.docs_examined, s->now.returned, plan ? plan : "not told", s->estimated ? "about " : "",
+                            share * 100, s->estimated ? ", by the documents examined: how long they took was cut off their log lines" : "");
     if (!c->what || !c->evidence || sb_strs_push(&out->shapes, &out->shapes_n, w->shape->fingerprint))
         return -1;
     if (app && !sb_strs_has(out->apps, out->apps_n, app) && sb_strs_push(&out->apps, &out->apps_n, app))
         return -1;
     return sb_evidence_add(&out->evidence, &out->evidence_n, "slow operations as the servers wrote them down", w->ns, c->what, c->evidence,
-                           "measured", now);
+                           s->estimated ? "estimated" : "measured", now);
 }
 
 /* Time that the anomaly's collections took beyond their usual mean latency, in microseconds. */
@@ -235,8 +263,8 @@ static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o,
 {
     struct suspect top[SHAPES_NAMED];
     int64_t from = o->from - LOOK_BACK_MS, now = o->closed_at ? o->closed_at : d->now;
-    size_t n = find_suspects(workload, out, from, now, top);
     double added = added_time(d, out, history, from, now), explained = 0;
+    size_t n = find_suspects(workload, out, from, now, added, top);
     for (size_t i = 0; i < n; i++) {
         if (add_suspect(&top[i], added, now, out))
             return -1;

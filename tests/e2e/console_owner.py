@@ -91,7 +91,8 @@ def output_that_is_blocked_holds_up_no_plan():
         L.require(lab.terminal.text().count("watching") == 0, "the screen was read although it was blocked")
         frozen, before = lab.terminal.text(), len(lab.terminal.bytes)
         lab.blocked = False
-        lab.terminal.wait("watching")
+        # where it was blocked for long, the window that was open is over
+        lab.terminal.until(lambda: any(w in lab.terminal.flat() for w in ("watching", "has left Plans", "is done")), "what has come meanwhile")
         L.require(lab.terminal.text() != frozen, "the screen did not catch up")
         caught_up = len(lab.terminal.bytes) - before
         finish(lab, id, "done")
