@@ -339,11 +339,11 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     return 0;
 }
 
-/* It has become less, or has come back weaker: how much it was at its worst stays. What was found out since is kept when
- * nothing was known before. */
+/* It has become less, or has come back weaker: how much it was at its worst stays. What was found out since is kept when it
+ * explains more than what was known before: the first lines of a log may be of those that waited, not of who made them wait. */
 static int keep_height(const struct open_anomaly *o, struct sb_anomaly *out)
 {
-    if (o->told.shapes_n || !out->shapes_n) {
+    if (!out->shapes_n || (o->told.shapes_n && o->told.unexplained_ppm <= out->unexplained_ppm)) {
         sb_anomaly_release(out);
         memset(out, 0, sizeof *out);
         return sb_record_copy(&sb_anomaly_schema, out, &o->told);

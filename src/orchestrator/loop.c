@@ -469,6 +469,8 @@ int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news)
     return sb_orchestrator_sit_as(o, news, getuid(), 0);
 }
 
+#define LANES_MS 200 /* that the sampler's lanes are given in any case: they have only to hear of it */
+
 bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int grace_ms)
 {
     if (!o)
@@ -478,9 +480,12 @@ bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int gra
     sb_queue_post(o->mail, MAIL_STOP, text, free);
     pthread_join(o->thread, NULL);
     sb_porter_stop(o->porter);
-    bool ended = sb_telemetry_stop(o->telemetry, grace_ms);
+    /* telemetry's thread gives the workers work, and they call it: first neither is given any more, then each can go */
+    sb_telemetry_halt(o->telemetry);
     int64_t left = until - sb_mono_ms();
-    ended &= sb_pool_free(o->pool, left > 0 ? (int)left : 0);
+    bool ended = sb_pool_free(o->pool, left > 0 ? (int)left : 0);
+    left = until - sb_mono_ms();
+    ended = ended && sb_telemetry_stop(o->telemetry, left > LANES_MS ? (int)left : LANES_MS);
     if (!ended) {
         sb_ledger_close(o->ledger); /* what hangs in the driver never touches the ledger */
         return false;

@@ -34,6 +34,7 @@ struct sb_telemetry {
     size_t members_n;
     struct sb_queue *mail;
     pthread_t thread;
+    bool halted; /* the thread has ended */
     struct sb_view view;
     /* the thread's own */
     struct sb_workload *work;

@@ -312,12 +312,20 @@ fail:
 }
 
 
+void sb_telemetry_halt(struct sb_telemetry *t)
+{
+    if (!t || t->halted)
+        return;
+    sb_queue_post(t->mail, MAIL_STOP, NULL, NULL);
+    pthread_join(t->thread, NULL);
+    t->halted = true;
+}
+
 bool sb_telemetry_stop(struct sb_telemetry *t, int grace_ms)
 {
     if (!t)
         return true;
-    sb_queue_post(t->mail, MAIL_STOP, NULL, NULL);
-    pthread_join(t->thread, NULL);
+    sb_telemetry_halt(t);
     bool all = end_lanes(t, grace_ms);
     if (all)
         free_telemetry(t); /* a lane that hangs still posts into the mail when it wakes */

@@ -76,6 +76,10 @@ void sb_telemetry_call(struct sb_telemetry *t, sb_view_fn fn, void *arg, void (*
 /* Any thread: the databases whose profile is tailed from now on (their slow log lines are then not counted twice). */
 void sb_telemetry_tail_profiles(struct sb_telemetry *t, char *const *dbs, size_t n);
 
+/* Ends the thread: no hook and no call runs after it; what is called for later is dropped by sb_telemetry_stop. Whoever may still call
+ * has to end between the two. */
+void sb_telemetry_halt(struct sb_telemetry *t);
+
 /* Ends lanes and thread. False when a lane hangs in the driver: it is left alone, and with it what it holds. */
 bool sb_telemetry_stop(struct sb_telemetry *t, int grace_ms);
 
