@@ -233,14 +233,15 @@ static bool follow(struct sb_detector *d, const struct sb_frame *f)
             o->closed_at = f->at;
             o->changed = true;
         }
-        if (f->log_fresh && any && f->at - o->from < ENRICH_FOR_MS && f->at - o->enriched_at >= (o->enriched ? ENRICH_EVERY_MS : 0)) {
+        bool asks = any || o->told.shapes_n == 0; /* who it was is asked of the log also when it has just ended */
+        if (f->log_fresh && asks && f->at - o->from < ENRICH_FOR_MS && f->at - o->enriched_at >= (o->enriched ? ENRICH_EVERY_MS : 0)) {
             o->enriched = true;
             o->enriched_at = f->at;
             o->changed = true;
         }
         if (worst(o) > GROWTH * o->worst_told)
             o->changed = true;
-        want_log |= any && f->at - o->from < ENRICH_FOR_MS && f->at - o->enriched_at >= ENRICH_EVERY_MS;
+        want_log |= asks && f->at - o->from < ENRICH_FOR_MS && f->at - o->enriched_at >= ENRICH_EVERY_MS;
     }
     return want_log;
 }

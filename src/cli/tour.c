@@ -20,6 +20,7 @@ struct tour {
     int64_t told_at;       /* of the line that was told last */
     int64_t samples, sampled_at; /* how many there were, and when (monotonic) the last one was new */
     bool connected, warm, anomaly_told, class_told, card_told, approved, rolled_back, over;
+    int class_;            /* of the anomaly as last told */
     int state;             /* of the card as last told */
     int64_t readings;      /* told */
     int64_t progress;      /* percent last told */
@@ -117,8 +118,14 @@ static void tell_anomaly(struct tour *t, const struct sb_anomaly *a)
         at(t, a->detected_at);
         sb_print("%s %s\n", a->id, a->title);
     }
+    if (t->class_told && a->class_ != t->class_) {
+        t->class_ = a->class_;
+        at(t, t->now);
+        sb_print("%s is now class %s: %s\n", a->id, sb_name(&sb_anomaly_classes, a->class_), a->class_reason);
+    }
     if (!t->class_told && (a->shapes_n || a->class_ == SB_CLASS_LOAD)) {
         t->class_told = true;
+        t->class_ = a->class_;
         sb_print("  began %" PRId64 " s before it was detected; class %s: %s\n", (a->detected_at - a->from) / 1000, sb_name(&sb_anomaly_classes, a->class_),
                  a->class_reason);
         for (size_t i = 0; i < a->causes_n; i++)
