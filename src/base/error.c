@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/error.h>
+#include <signalbox/base/str.h>
 
 #include <stdio.h>
 #include <string.h>
-
-/* vsnprintf may cut in the middle of a UTF-8 sequence: drop the torn tail. */
-static void trim_torn_utf8(char *s, size_t len)
-{
-    size_t back = 0;
-    while (back < 3 && back < len && ((unsigned char)s[len - 1 - back] & 0xC0) == 0x80)
-        back++;
-    if (back >= len)
-        return;
-    unsigned char lead = (unsigned char)s[len - 1 - back];
-    size_t need = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
-    if (need > back)
-        s[len - 1 - back] = '\0';
-}
 
 static SB_PRINTF(3, 0) void fill(struct sb_err *err, enum sb_code code, const char *fmt, va_list ap)
 {
@@ -24,7 +11,7 @@ static SB_PRINTF(3, 0) void fill(struct sb_err *err, enum sb_code code, const ch
     err->detail = 0;
     int n = vsnprintf(err->msg, sizeof err->msg, fmt, ap);
     if (n >= (int)sizeof err->msg)
-        trim_torn_utf8(err->msg, sizeof err->msg - 1);
+        err->msg[sb_utf8_whole(err->msg, sizeof err->msg - 1)] = '\0'; /* it may have been cut within a character */
 }
 
 int sb_fail(struct sb_err *err, enum sb_code code, const char *fmt, ...)
@@ -73,7 +60,7 @@ void sb_err_prefix(struct sb_err *err, const char *fmt, ...)
         return;
     size_t used = (size_t)n;
     if (snprintf(err->msg + used, sizeof err->msg - used, ": %s", old) >= (int)(sizeof err->msg - used))
-        trim_torn_utf8(err->msg, sizeof err->msg - 1);
+        err->msg[sb_utf8_whole(err->msg, sizeof err->msg - 1)] = '\0';
 }
 
 int sb_exit_status(enum sb_code code)

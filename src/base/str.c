@@ -182,6 +182,18 @@ bool sb_streq(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+size_t sb_utf8_whole(const char *bytes, size_t n)
+{
+    size_t back = 0;
+    while (back < 3 && back < n && ((unsigned char)bytes[n - 1 - back] & 0xC0) == 0x80)
+        back++;
+    if (back >= n)
+        return n;
+    unsigned char lead = (unsigned char)bytes[n - 1 - back];
+    size_t need = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+    return need > back ? n - 1 - back : n;
+}
+
 size_t sb_utf8_decode(const char *bytes, size_t n, uint32_t *point)
 {
     const unsigned char *b = (const unsigned char *)bytes;

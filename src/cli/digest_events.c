@@ -16,26 +16,13 @@
 
 /* ---- events ---- */
 
-/* How much of the text ends with a whole character, where the bytes are UTF-8. */
-static size_t whole(const char *p, size_t n)
-{
-    size_t tail = 0;
-    while (tail < 3 && tail < n && ((unsigned char)p[n - 1 - tail] & 0xC0) == 0x80)
-        tail++;
-    if (tail == n)
-        return n;
-    unsigned char lead = (unsigned char)p[n - 1 - tail];
-    size_t need = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-    return need > tail + 1 ? n - 1 - tail : n;
-}
-
 /* The JSON text with its escapes undone, cut to `most` bytes. */
 static size_t plain_text(char *out, size_t most, struct sb_span raw)
 {
     char plain[6 * MAX_MESSAGE]; /* an escape is six bytes at most */
     size_t n = raw.n < sizeof plain ? raw.n : sizeof plain;
     n = sb_jt_unescape(plain, (struct sb_span){raw.p, n});
-    n = whole(plain, n < most ? n : most);
+    n = sb_utf8_whole(plain, n < most ? n : most);
     memcpy(out, plain, n);
     return n;
 }
@@ -55,7 +42,7 @@ static void add_detail(struct sb_str *out, struct sb_span raw)
 
 static void trim_text(struct sb_str *text)
 {
-    size_t n = whole(text->p, text->len < MAX_MESSAGE ? text->len : MAX_MESSAGE);
+    size_t n = sb_utf8_whole(text->p, text->len < MAX_MESSAGE ? text->len : MAX_MESSAGE);
     while (n && text->p[n - 1] == ' ')
         n--;
     sb_str_truncate(text, n);

@@ -88,6 +88,9 @@ struct sb_expect {
     struct sb_entry_memory memory; /* holds the prev that is expected */
 };
 
+/* The leaf hash of a stored row's bytes. 1: it is the one beside them, 0: it is not, -1: libcrypto could not compute it. */
+int sb_row_leaf(struct sb_hasher *h, const struct sb_store_row *row, struct sb_hash *leaf);
+
 /* Where the chain goes on behind the entry seq - 1, whose leaf is prev (all zeros for the first). */
 struct sb_expect sb_expect_from(const char *log, int64_t seq, const struct sb_hash *prev, struct sb_hasher *hasher);
 

@@ -50,8 +50,8 @@ int sb_ledger_reopen(struct sb_ledger *l, struct sb_err *err);
 /* Notes why nothing can be appended, and says the same in err. Returns -1. */
 int sb_ledger_sicken(struct sb_ledger *l, enum sb_health health, struct sb_err *err, const char *fmt, ...) SB_PRINTF(4, 5);
 
-/* read.c: the entry of a stored row as one more row of a struct sb_audit_page; a callback of the store. */
-int sb_ledger_add_row(void *page, const struct sb_store_row *row, struct sb_err *err);
+/* read.c: the entry of a stored row as one more row of a page, when it is what was recorded. */
+int sb_ledger_add_row(struct sb_ledger *l, struct sb_audit_page *page, const struct sb_store_row *row, struct sb_err *err);
 
 /* Brings the log's key up: made at first use, known to the ledger before or with the first checkpoint it signs. */
 int sb_ledger_ready_key(struct sb_ledger *l, struct sb_err *err);

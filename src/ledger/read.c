@@ -11,24 +11,20 @@
 #define PIECE_BYTES (4 << 20) /* a piece ends early when its entries are this large */
 #define PAGE_MAX 500
 
-/* What is handed out is what was recorded: its hash is the one beside it. That this one, too, is as it was is for verify to say.
- * hasher NULL: one of its own. */
+/* What is handed out is what was recorded: its hash is the one beside it. That this one, too, is as it was is for verify to say. */
 static int check_row(struct sb_hasher *hasher, const struct sb_store_row *row, struct sb_err *err)
 {
     struct sb_hash leaf;
-    struct sb_hasher *h = hasher ? hasher : sb_hasher_new();
-    int rc = h ? sb_merkle_leaf(h, &leaf, row->json, (size_t)row->json_n) : -1;
-    if (!hasher)
-        sb_hasher_free(h);
-    if (rc)
+    int same = sb_row_leaf(hasher, row, &leaf);
+    if (same < 0)
         return sb_fail(err, SB_EIO, "libcrypto could not compute the hash of entry %" PRId64, row->seq);
-    if (row->leaf_n != SB_HASH_LEN || !sb_hash_same(leaf.bytes, row->leaf))
+    if (!same)
         return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger is not what was recorded: its bytes do not give its hash; run: signalbox audit verify", row->seq);
     return 0;
 }
 
 struct piece {
-    struct sb_hasher *hasher;
+    struct sb_hasher *hasher; /* the ledger's */
     struct sb_err bad; /* what stands behind its last entry; SB_OK: nothing */
     struct sb_str bytes;
     size_t n;
@@ -38,16 +34,14 @@ struct piece {
     } row[SB_STORE_PIECE];
 };
 
-static struct piece *piece_new(struct sb_err *err)
+static struct piece *piece_new(struct sb_ledger *l, struct sb_err *err)
 {
     struct piece *p = malloc(sizeof *p);
-    struct sb_hasher *hasher = p ? sb_hasher_new() : NULL;
-    if (!hasher) {
-        free(p);
+    if (!p) {
         sb_fail_nomem(err);
         return NULL;
     }
-    p->hasher = hasher;
+    p->hasher = l->hasher;
     p->bad = (struct sb_err)SB_ERR_INIT;
     sb_str_init(&p->bytes);
     p->n = 0;
@@ -56,7 +50,6 @@ static struct piece *piece_new(struct sb_err *err)
 
 static void piece_free(struct piece *p)
 {
-    sb_hasher_free(p->hasher);
     sb_str_release(&p->bytes);
     free(p);
 }
@@ -127,7 +120,7 @@ static int range(struct sb_ledger *l, int64_t from, int64_t to, sb_ledger_fn fn,
 {
     if (sb_ledger_readable(l, err))
         return -1;
-    struct piece *p = piece_new(err);
+    struct piece *p = piece_new(l, err);
     int rc = p ? 0 : -1;
     int64_t end = to > 0 ? to : INT64_MAX, next = from > 1 ? from : 1;
     while (rc == 0 && next <= end) {
@@ -189,7 +182,7 @@ int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void 
 {
     if (sb_ledger_readable(l, err))
         return -1;
-    struct piece *p = piece_new(err);
+    struct piece *p = piece_new(l, err);
     int rc = p ? 0 : -1;
     int64_t after = 0;
     while (rc == 0) {
@@ -209,9 +202,15 @@ int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void 
     return rc < 0 ? -1 : 0;
 }
 
+struct one {
+    struct sb_hasher *hasher;
+    struct sb_entry *out;
+};
+
 static int keep(void *ctx, const struct sb_store_row *row, struct sb_err *err)
 {
-    return check_row(NULL, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, 0, ctx, err) ? -1 : 1;
+    const struct one *k = ctx;
+    return check_row(k->hasher, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, 0, k->out, err) ? -1 : 1;
 }
 
 int sb_ledger_entry(struct sb_ledger *l, int64_t seq, struct sb_entry *out, struct sb_err *err)
@@ -219,7 +218,7 @@ int sb_ledger_entry(struct sb_ledger *l, int64_t seq, struct sb_entry *out, stru
     memset(out, 0, sizeof *out);
     if (sb_ledger_readable(l, err))
         return -1;
-    int seen = sb_store_up(&l->store, seq, seq, 1, keep, out, err);
+    int seen = sb_store_up(&l->store, seq, seq, 1, keep, &(struct one){l->hasher, out}, err);
     return seen == 0 ? sb_fail(err, SB_EINPUT, "the ledger has no entry %" PRId64, seq) : seen < 0 ? -1 : 0;
 }
 
@@ -230,16 +229,26 @@ int64_t sb_ledger_started(struct sb_ledger *l, const char *nonce, struct sb_err 
 
 /* ---- pages ---- */
 
-int sb_ledger_add_row(void *page, const struct sb_store_row *row, struct sb_err *err)
+int sb_ledger_add_row(struct sb_ledger *l, struct sb_audit_page *page, const struct sb_store_row *row, struct sb_err *err)
 {
-    struct sb_audit_page *p = page;
     struct sb_entry e;
-    if (check_row(NULL, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, 2, &e, err))
+    if (check_row(l->hasher, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, 2, &e, err))
         return -1;
-    struct sb_audit_row *slot = SB_PUSH(p->rows);
+    struct sb_audit_row *slot = SB_PUSH(page->rows);
     int rc = slot ? sb_entry_row(&e, slot) : -1;
     sb_entry_release(&e);
     return rc ? sb_fail_nomem(err) : 0;
+}
+
+struct paging {
+    struct sb_ledger *l;
+    struct sb_audit_page *page;
+};
+
+static int add_to_page(void *ctx, const struct sb_store_row *row, struct sb_err *err)
+{
+    const struct paging *k = ctx;
+    return sb_ledger_add_row(k->l, k->page, row, err);
 }
 
 int sb_ledger_page(struct sb_ledger *l, int64_t before, int64_t limit, struct sb_audit_page *out, struct sb_err *err)
@@ -249,7 +258,7 @@ int sb_ledger_page(struct sb_ledger *l, int64_t before, int64_t limit, struct sb
         return -1;
     int n = (int)(limit < 1 ? 1 : limit > PAGE_MAX ? PAGE_MAX : limit);
     out->before = before;
-    if (sb_store_down(&l->store, before > 0 ? before : INT64_MAX, n, sb_ledger_add_row, out, err) < 0) {
+    if (sb_store_down(&l->store, before > 0 ? before : INT64_MAX, n, add_to_page, &(struct paging){l, out}, err) < 0) {
         sb_record_release(sb_message_schema(SB_NEWS_AUDIT), out);
         return -1;
     }

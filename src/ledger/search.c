@@ -20,6 +20,7 @@ struct body {
 };
 
 struct looking {
+    struct sb_ledger *l;
     const struct sb_ledger_search *s;
     struct sb_audit_page *page;
     struct sb_entry_memory memory;
@@ -124,7 +125,7 @@ static int look(void *ctx, const struct sb_store_row *row, struct sb_err *err)
         return -1;
     int found = cannot ? 0 : sb_matcher_match(k->s->matcher, k->words.p, k->words.len);
     k->page->undecided += found < 0;
-    if ((found < 0 || (found == 1) != k->s->without) && sb_ledger_add_row(k->page, row, err)) /* nobody knows: it is listed */
+    if ((found < 0 || (found == 1) != k->s->without) && sb_ledger_add_row(k->l, k->page, row, err)) /* nobody knows: it is listed */
         return -1;
     if (!k->page->searched_from)
         k->page->searched_from = row->seq;
@@ -144,7 +145,7 @@ int sb_ledger_search(struct sb_ledger *l, const struct sb_ledger_search *s, int 
 {
     if (sb_ledger_readable(l, err))
         return -1;
-    struct looking k = {.s = s, .page = page};
+    struct looking k = {.l = l, .s = s, .page = page};
     init(&k);
     int64_t at = page->searched_to ? page->searched_to : s->from;
     int seen;

@@ -215,17 +215,24 @@ static void ask_ack(struct sb_orchestrator *o, int64_t seat, const struct sb_mes
     sb_o_answer(o, seat, m->seq, &err, NULL, NULL, "%s is yours.", a ? a->anomaly.id : "");
 }
 
+/* More than a look at what there is, a coming or a going. */
+static bool is_act(int type)
+{
+    return type != SB_ASK_HELLO && type != SB_ASK_CARD && type != SB_ASK_CASE && type != SB_ASK_AUDIT && type != SB_ASK_OWNER && type < SB_ASK_BYE;
+}
+
 static void take_ask(struct sb_orchestrator *o, struct ask *a)
 {
     struct sb_message *m = a->m;
     if (!sb_o_seat(o, a->seat))
         return;
+    if (is_act(m->type))
+        sb_o_seat_acts(o, a->seat);
     switch (m->type) {
     case SB_ASK_HELLO:
         sb_o_hello(o, a->seat, m);
         break;
     case SB_ASK_REQUEST:
-        sb_o_seat_acts(o, a->seat);
         sb_o_request(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
         break;
     case SB_ASK_CARD:
@@ -236,7 +243,6 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         sb_o_ask_audit(o, a->seat, m);
         break;
     case SB_ASK_ACK:
-        sb_o_seat_acts(o, a->seat);
         ask_ack(o, a->seat, m);
         break;
     case SB_ASK_OWNER:
@@ -247,10 +253,8 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         sb_o_remove_seat(o, a->seat);
         break;
     default:
-        if (m->type < SB_ASK_BYE) {
-            sb_o_seat_acts(o, a->seat);
+        if (m->type < SB_ASK_BYE)
             sb_o_decide(o, a->seat, m);
-        }
     }
 }
 

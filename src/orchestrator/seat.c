@@ -244,8 +244,8 @@ void sb_o_seat_acts(struct sb_orchestrator *o, int64_t seat)
         record_login(o, s);
 }
 
-/* A seat that says hello is told everything as it stands, of cards that rest what a list shows; after that it is told what changes. A later hello only repeats
- * the welcome: the console asks for it when the deployment became known. */
+/* A seat that says hello is told everything as it stands, of cards that rest what a list shows; after that it is told what
+ * changes. A later hello only repeats the welcome: the console asks for it when the deployment became known. */
 void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
 {
     struct seat *s = sb_o_seat(o, seat);

@@ -176,14 +176,18 @@ struct sb_entry *sb_workload_other_entry(struct sb_workload *w, struct sb_err *e
     return w->other;
 }
 
+static bool is_full(const struct sb_workload *w, const struct sb_shape *shape)
+{
+    return w->n >= w->options.max_shapes || w->bytes + shape->bytes > w->options.max_bytes;
+}
+
 struct sb_entry *sb_workload_claim(struct sb_workload *w, struct sb_span ns, const char *skeleton, size_t n, struct sb_err *err)
 {
     struct sb_shape *shape = sb_shape_parse(skeleton, n, err);
     if (!shape)
         return NULL;
     struct sb_entry *e = sb_workload_entry(w, ns.p, ns.n, shape->fingerprint);
-    bool full = w->n >= w->options.max_shapes || w->bytes + shape->bytes > w->options.max_bytes;
-    if (e || (full && sb_workload_make_room(w, err)) || w->n >= w->options.max_shapes || w->bytes + shape->bytes > w->options.max_bytes) {
+    if (e || (is_full(w, shape) && (sb_workload_make_room(w, err) || is_full(w, shape)))) {
         sb_shape_free(shape);
         return e ? e : sb_workload_other_entry(w, err);
     }

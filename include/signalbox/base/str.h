@@ -61,6 +61,9 @@ bool sb_streq(const char *a, const char *b);
 /* True when the bytes are strict UTF-8: no overlong form, no surrogate, nothing over U+10FFFF. */
 bool sb_utf8_valid(const char *bytes, size_t n);
 
+/* How many of the n bytes are left when a character that was cut off at their end is dropped. */
+size_t sb_utf8_whole(const char *bytes, size_t n);
+
 /* Decodes one strict UTF-8 code point at bytes[0..n): returns its length 1..4 and the point, or 0 when the bytes there
  * are no valid sequence (n == 0 included). */
 size_t sb_utf8_decode(const char *bytes, size_t n, uint32_t *point);

@@ -2,8 +2,8 @@
  *
  * workload.h - operations added up by namespace and shape.
  *
- * One pass, constant memory: at most max_shapes entries; when there are more, those that took least time give way, into one visible entry, `other`. A
- * write and its envelope (envelope.h) count once. Durations are kept in a fixed-size log-linear histogram after
+ * One pass, constant memory: at most max_shapes entries; when there are more, those that took least time give way, into one
+ * visible entry, `other`. A write and its envelope (envelope.h) count once. Durations are kept in a fixed-size log-linear histogram after
  * HdrHistogram (G. Tene): exact below 64 ms, above that a quantile is at most 1/64 (1.6 %) of itself too low or too
  * high. Workloads of two threads or files are merged into what one pass over both, one after the other, would have
  * given: the same totals always, the same everything as long as no bound was passed.
