@@ -103,9 +103,11 @@ static void child_close(struct child *k)
 /* Runs fn on a terminal of its own; returns the wait status. */
 static int on_pty(int (*fn)(void), const char *term, int w, int h)
 {
-    int master;
+    int master, ready[2];
+    char none;
     struct winsize ws = {.ws_col = (unsigned short)w, .ws_row = (unsigned short)h};
     sb_str_clear(&out);
+    assert_int_equal(pipe(ready), 0);
     pid_t pid = forkpty(&master, NULL, NULL, &ws);
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -113,9 +115,15 @@ static int on_pty(int (*fn)(void), const char *term, int w, int h)
         setenv("LC_ALL", "C.UTF-8", 1);
         unsetenv("LINES");
         unsetenv("COLUMNS");
+        close(ready[1]);
+        if (read(ready[0], &none, 1) != 0) /* the end: the modes have been looked at before they are changed */
+            _exit(91);
+        close(ready[0]);
         _exit(fn());
     }
+    close(ready[0]);
     assert_int_equal(tcgetattr(master, &before), 0);
+    close(ready[1]);
     char block[4096];
     for (;;) {
         ssize_t n = read(master, block, sizeof block);
