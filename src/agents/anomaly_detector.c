@@ -45,6 +45,7 @@ void sb_detector_free(struct sb_detector *d)
     for (size_t i = 0; i < d->lives_n; i++)
         free(d->lives[i].name);
     free(d->lives);
+    sb_detector_free_changes(d);
     free(d);
 }
 

@@ -97,7 +97,16 @@ struct set_life {
     int64_t moved_at;
 };
 
+/* A change that was told. */
+struct change {
+    int64_t at;
+    char *what, *ns, *app; /* ns, app: NULL as in struct sb_change */
+    bool alters;
+};
+
 struct sb_detector {
+    struct change changes[SB_CHANGES_KEPT]; /* a ring: the oldest is at changes_next once it is full */
+    size_t changes_n, changes_next;
     struct member_life *lives;
     size_t lives_n;
     struct set_life set;
@@ -128,6 +137,15 @@ struct life_story {
 void sb_detector_life(const struct sb_detector *d, const struct open_anomaly *o, struct life_story *out);
 char *sb_detector_life_title(const struct life_story *l); /* NULL out of memory */
 int sb_detector_life_class(const struct life_story *l, struct sb_str *why, int64_t *confidence_ppm); /* enum sb_anomaly_class */
+
+/* detector_changes.c */
+void sb_detector_free_changes(struct sb_detector *d);
+
+/* Adds the changes that came before the anomaly to its suspects and its evidence, and orders all suspects. -1 out of memory. */
+int sb_detector_add_changes(const struct sb_detector *d, struct sb_anomaly *out);
+
+/* The alteration of the database that came so shortly before the anomaly that it explains it; NULL: none did. */
+const struct change *sb_detector_altered(const struct sb_detector *d, const struct sb_anomaly *a);
 
 /* The level of a kind for a subject on a member; NULL not tracked. */
 const struct series *sb_detector_find(const struct sb_detector *d, enum series_kind kind, const char *subject, const char *member);

@@ -70,8 +70,13 @@ static struct ratios look(const struct sb_detector *d, const struct open_anomaly
 }
 
 /* The first that fits, each with the numbers that decided. */
-static int classify(const struct ratios *r, struct sb_str *why, int64_t *confidence_ppm)
+static int classify(const struct ratios *r, const struct change *altered, struct sb_str *why, int64_t *confidence_ppm)
 {
+    if (altered && r->latency > 1 && r->examined >= 1.5 && r->rate < 1.5) {
+        sb_str_addf(why, "%s just before it began, and each read examines %.1f times the documents it did", altered->what, r->examined);
+        *confidence_ppm = 900000;
+        return SB_CLASS_CHANGE;
+    }
     if (r->latency > 1 && r->examined >= 1.5) {
         sb_str_addf(why, "each read examines %.1f times the documents it did, while operations came at %.1f times the rate", r->examined, r->rate);
         *confidence_ppm = r->rate < 1.5 ? 900000 : 650000;
@@ -98,6 +103,11 @@ static int classify(const struct ratios *r, struct sb_str *why, int64_t *confide
         sb_str_addf(why, "%zu of %zu collections slowed together, at the usual rate and cost", r->slow_namespaces, r->known_namespaces);
         *confidence_ppm = 650000;
         return SB_CLASS_INFRASTRUCTURE;
+    }
+    if (altered) {
+        sb_str_addf(why, "%s just before it began; neither the rate nor what operations examine explains it", altered->what);
+        *confidence_ppm = 500000;
+        return SB_CLASS_CHANGE;
     }
     sb_str_adds(why, "neither the rate nor what operations examine explains it");
     *confidence_ppm = 300000;
@@ -317,8 +327,10 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     out->severity = r.latency >= 10 || r.lag || life.silent || life.headless ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
     out->title = by_life ? sb_detector_life_title(&life) : title(o, &r);
     out->id = sb_format("D-%" PRId64, o->number);
-    int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ? -1 : 0;
-    out->class_ = by_life ? sb_detector_life_class(&life, &why, &out->confidence_ppm) : classify(&r, &why, &out->confidence_ppm); /* last: it goes by the shapes too */
+    int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ||
+             sb_detector_add_changes(d, out) ? -1 : 0;
+    /* last: it goes by the shapes too */
+    out->class_ = by_life ? sb_detector_life_class(&life, &why, &out->confidence_ppm) : classify(&r, sb_detector_altered(d, out), &why, &out->confidence_ppm);
     out->class_reason = sb_str_take(&why);
     if (rc || !out->class_reason)
         return -1;

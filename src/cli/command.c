@@ -57,6 +57,17 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 answered; 1 understood, and the answer is no (\"ok\" is false then and below); 2 not understood, not ours, no\n"
      "such collection, or none named; 3 the server is out of reach; 4 policy refused.\n",
      sb_cmd_ask},
+    {"mark", "[--json] [--ns NS] [--app APP] [--deployment NAME | --uri-file FILE] \"TEXT\"", "a release, a setting: what the detector should suspect",
+     "Writes on the record that something was changed, by whom and when; the detector of the signalbox that owns the ledger names it\n"
+     "among the suspects of an anomaly in the ten minutes after it. What this program itself executes is among them anyhow. Without an\n"
+     "owner the mark is recorded all the same. For the end of a release script: signalbox mark \"shop 4.2\" --ns shop --app checkout\n\n"
+     "  --ns NS            the database or the collection it is about. Default: any\n"
+     "  --app APP          the application, as it calls itself in its connection string\n"
+     "  --json             {\"ok\",\"answer\"}\n"
+     "  --deployment NAME  a deployment of the config\n"
+     "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n\n"
+     "Exit status: 0 recorded; 2 bad input; 5 the ledger cannot be written.\n",
+     sb_cmd_mark},
     {"cards", "[--json] [list | VERB ID]", "the queue of recommendations from a shell",
      "  list                       the open cards; show tells those that have come to an end as well\n"
      "  show ID [--canonical]      one card; --canonical: exactly the bytes whose SHA-256 is its hash\n"

@@ -76,6 +76,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_AUTONOMY] = "{kind} in {environment} lowered from L{#level} to L{#lowered_to}: {reason}",
     [SB_ENTRY_SCHEDULE] = "schedule {name} {event}: {when} run \"{request}\"",
     [SB_ENTRY_CLOCK] = SET_FORWARD,
+    [SB_ENTRY_MARK] = "marked, {about}: {text}",
 };
 
 /* What else is put into lines, the words of a duration among it. */

@@ -6,6 +6,13 @@
 static const struct sb_member text_members[] = {SB_MEMBER(struct sb_text, text, SB_STR, SB_ALWAYS, NULL)};
 static const struct sb_schema text_schema = SB_SCHEMA("text", struct sb_text, text_members);
 
+static const struct sb_member mark_members[] = {
+    SB_MEMBER(struct sb_marker, text, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_marker, ns, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_marker, app, SB_STR, 0, NULL),
+};
+static const struct sb_schema mark_schema = SB_SCHEMA("mark", struct sb_marker, mark_members);
+
 static const struct sb_member seat_members[] = {
     SB_MEMBER(struct sb_seat, who, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_seat, how, SB_STR, 0, NULL),
@@ -175,6 +182,7 @@ static const struct {
     [SB_ASK_CASE] = {"get_case", &text_schema},
     [SB_ASK_AUDIT] = {"get_audit", &audit_ask_schema},
     [SB_ASK_ACK] = {"ack", &text_schema},
+    [SB_ASK_MARK] = {"mark", &mark_schema},
     [SB_ASK_OWNER] = {"get_owner", &text_schema},
     [SB_ASK_BYE] = {"leave", &text_schema},
     [SB_NEWS_WELCOME] = {"welcome", &welcome_schema},

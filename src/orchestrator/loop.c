@@ -245,6 +245,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
     case SB_ASK_ACK:
         ask_ack(o, a->seat, m);
         break;
+    case SB_ASK_MARK:
+        sb_o_mark(o, a->seat, m);
+        break;
     case SB_ASK_OWNER:
         sb_o_tell_owner(o, a->seat, m->seq);
         break;

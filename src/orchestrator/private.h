@@ -365,6 +365,13 @@ void sb_o_tell_owner(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);
 void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
 
+/* ---- mark.c ---- */
+
+void sb_o_mark(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+
+/* Tells the detector of a change that is on the record. ns, app: NULL any. alters: the database itself. */
+void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, const char *app, bool alters);
+
 /* ---- search.c ---- */
 
 void sb_o_ask_audit(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);

@@ -121,9 +121,20 @@ static int record_result(struct sb_orchestrator *o, struct held_card *card, cons
                                  (json_int_t)s->result.millis), NULL);
 }
 
+/* What a step altered may be why something deviates next. */
+static void tell_change(struct sb_orchestrator *o, const struct sb_card *c, const struct sending *s)
+{
+    char *what = sb_format("%s %s step %" PRId64 " (%s)", c->id, s->undo ? "took back" : "executed", s->step, c->title);
+    if (what)
+        sb_o_changed(o, what, c->blast_radius.namespaces_n == 1 ? c->blast_radius.namespaces[0] : NULL, NULL, true);
+    free(what);
+}
+
 static void answered(struct sb_orchestrator *o, struct held_card *card, struct sending *s)
 {
     bool overtaken = s->turn != card->run.turn;
+    if (s->result.outcome == SB_OUTCOME_OK)
+        tell_change(o, &card->card, s);
     sb_hook(s->undo ? "undo.result.after" : "execute.result.after");
     if (s->undo)
         sb_o_sent_undo(o, card, &s->result, overtaken);

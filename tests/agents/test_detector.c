@@ -205,6 +205,51 @@ static void a_bad_query_is_code_and_names_shape_and_app(void **state)
     }
 }
 
+/* The change nearest to it comes first; one elsewhere, or of another day, is no suspect; a drop makes it a change. */
+static void a_change_before_it_is_a_suspect(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *ns;
+        int before_s;
+        bool alters, suspected;
+    } told[] = {
+        {"release 1", "shop", 20, false, true},        {"release 2", NULL, 300, false, true}, {"release 3", "crm.users", 20, false, false},
+        {"release 4", "shop.orders", 3000, false, false}, {"release 5", "sho", 20, false, false},
+    };
+    for (int alters = 0; alters < 2; alters++) {
+        struct shop s;
+        shop_init(&s, 5);
+        steps(&s, 120, 5);
+        for (size_t i = 0; i < SB_COUNT(told); i++)
+            sb_detector_change(s.d, &(struct sb_change){s.at - told[i].before_s * 1000, told[i].what, told[i].ns, "checkout", told[i].alters});
+        if (alters)
+            sb_detector_change(s.d, &(struct sb_change){s.at - 10000, "dropped i", "shop.orders", NULL, true});
+        s.read_us[0] *= 9;
+        s.examined *= 400;
+        steps(&s, 12, 5);
+        assert_int_equal(s.opened, 1);
+        assert_int_equal(s.last.class_, alters ? SB_CLASS_CHANGE : SB_CLASS_CODE);
+        assert_int_equal(s.last.causes_n, 2 + alters);
+        for (size_t i = 0; i < s.last.causes_n; i++)
+            assert_int_equal(s.last.causes[i].rank, i + 1);
+        assert_string_equal(s.last.causes[0].what, alters ? "dropped i" : "release 1, checkout");
+        assert_string_equal(s.last.causes[1 + alters].what, "release 2, checkout");
+        assert_true(s.last.causes[0].confidence_ppm > s.last.causes[1 + alters].confidence_ppm);
+        assert_true(!alters || strstr(s.last.class_reason, "dropped i just before it began"));
+        shop_release(&s);
+    }
+    struct shop s; /* more of them than are kept */
+    shop_init(&s, 6);
+    steps(&s, 120, 5);
+    for (int i = 0; i < 3 * SB_CHANGES_KEPT; i++)
+        sb_detector_change(s.d, &(struct sb_change){s.at, "one of many", NULL, NULL, false});
+    s.read_us[0] *= 9;
+    steps(&s, 12, 5);
+    assert_int_equal(s.last.causes_n, 5);
+    shop_release(&s);
+}
+
 static void more_of_the_same_is_load(void **state)
 {
     (void)state;
@@ -465,6 +510,7 @@ int main(void)
         cmocka_unit_test(calm_is_quiet),
         cmocka_unit_test(an_anomaly_that_is_over_keeps_its_height),
         cmocka_unit_test(a_bad_query_is_code_and_names_shape_and_app),
+        cmocka_unit_test(a_change_before_it_is_a_suspect),
         cmocka_unit_test(more_of_the_same_is_load),
         cmocka_unit_test(the_end_is_told_as_it_was),
         cmocka_unit_test(what_lasts_is_not_called_mended),

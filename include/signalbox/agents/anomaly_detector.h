@@ -12,7 +12,9 @@
  * a change of primary need no level: they are anomalies as they are.
  *
  * Class: code when each operation examines more than before at a flat rate, load when the rate grew at flat cost for each
- * operation, infrastructure when a member is silent, lag grew or every collection slowed at flat cost. The deciding numbers are said.
+ * operation, infrastructure when a member is silent, lag grew or every collection slowed at flat cost,
+ * change when the database itself was altered just before operations began to examine more, or before what nothing else
+ * explains. The deciding numbers are said.
  * It needs SB_BASELINE_WARMUP values of a series before it says anything about it. No look ahead. Thread: one owner (the
  * telemetry thread); it does no I/O.
  */
@@ -24,6 +26,15 @@
 
 struct sb_detector;
 
+/* Something that was altered: it may be why what follows deviates. Borrowed for the call. */
+struct sb_change {
+    int64_t at;       /* deployment time */
+    const char *what; /* "release 4.2 (marked by alice)" */
+    const char *ns;   /* "db" or "db.coll" that it is about; NULL: any */
+    const char *app;  /* whose; NULL: not said */
+    bool alters;      /* the database itself: an index, a validator, a parameter; not what its clients do */
+};
+
 struct sb_detector *sb_detector_new(struct sb_err *err);
 void sb_detector_free(struct sb_detector *d);
 
@@ -34,6 +45,11 @@ bool sb_detector_frame(struct sb_detector *d, const struct sb_frame *frame);
 /* Takes the strip: members that do not answer, a set without a primary, a change of primary. The caller then asks
  * sb_detector_take, as after a frame. */
 void sb_detector_strip(struct sb_detector *d, const struct sb_strip *strip);
+
+/* Takes a change. The newest SB_CHANGES_KEPT are kept; one that came in the ten minutes before an anomaly, on one of its
+ * collections, is among its suspects, and the more so the closer it came. */
+#define SB_CHANGES_KEPT 64
+void sb_detector_change(struct sb_detector *d, const struct sb_change *change);
 
 /* Next news: an anomaly that opened, changed or closed since it was last given, described with the shapes of `workload` and
  * the totals of `history`. `out` is overwritten (the caller releases it); its id is "D-<n>", the detector's own number.

@@ -33,6 +33,7 @@ int sb_help_list(void);
 int sb_cli_main(int argc, char **argv);
 
 int sb_cmd_ask(int argc, char **argv);
+int sb_cmd_mark(int argc, char **argv);
 int sb_cmd_audit(int argc, char **argv);
 int sb_cmd_cards(int argc, char **argv);
 int sb_cmd_console(int argc, char **argv);

@@ -33,6 +33,7 @@ enum sb_message_type {
     SB_ASK_CASE,     /* struct sb_text: the id; answered by case */
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
     SB_ASK_ACK,      /* struct sb_text: id of an anomaly taken by this seat */
+    SB_ASK_MARK,     /* struct sb_marker: a change that somebody makes, for the detector to know of */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */
@@ -56,6 +57,14 @@ const char *sb_message_name(int type);
 struct sb_text {
     char *text;
 };
+
+/* A change from outside: a release, a setting. */
+struct sb_marker {
+    char *text; /* one line, SB_MARK_MOST bytes at most */
+    char *ns;   /* "db" or "db.coll" it is about; NULL: any */
+    char *app;  /* whose; NULL: not said */
+};
+#define SB_MARK_MOST 400
 
 struct sb_seat {
     char *who;    /* operating-system user; over a socket the orchestrator replaces it by what SO_PEERCRED says */
