@@ -10,6 +10,7 @@
 #include <signalbox/cli/link.h>
 #include <signalbox/cli/session.h>
 #include <signalbox/cli/signers.h>
+#include <signalbox/cli/target.h>
 #include <signalbox/orchestrator/orchestrator.h>
 
 #include <errno.h>
@@ -35,17 +36,14 @@ struct sb_session {
     struct sb_origin origin;
     struct sb_queue *news;
     struct sb_process sim;
-    char *state_dir, *target, *name;
-    struct sb_str uri, executor, policy, policy_signature, shadow;
-    const char *uri_from, *executor_from; /* what a complaint about them names; NULL: they are of our own making */
+    struct sb_target to;
+    char *state_dir, *target;
+    struct sb_str policy, policy_signature, shadow;
     const char *policy_path, *shadow_path;
     bool policy_built_in, signed_policy;
     struct sb_policy_signers signers; /* when signed_policy */
     struct sb_policy_signers approvers; /* when signed_approvals */
     bool signed_approvals;
-    const struct sb_config_deployment *described; /* in the config; NULL: it is not */
-    int environment;
-    bool environment_said; /* by the config */
     pthread_t opener;
     bool opening; /* there is a thread to join */
     /* the opener's until it has been joined, except that `lock` guards ready, failed and early */
@@ -62,42 +60,14 @@ struct sb_session {
 
 /* ---- what to connect to ---- */
 
-static int find_uri(struct sb_session *s, struct sb_err *err)
+static int find_target(struct sb_session *s, struct sb_err *err)
 {
     const struct sb_session_options *o = &s->o;
-    const struct sb_config_deployment *d = NULL;
-    if (sb_str_set(&s->name, o->simulation ? "demo" : o->deployment ? o->deployment : "default"))
+    if (!o->simulation)
+        return sb_target_find(&s->to, &s->config, o->deployment, o->uri_file, err);
+    if (sb_str_set(&s->to.name, "demo"))
         return sb_fail_nomem(err);
-    if (o->simulation)
-        return sb_simulator_spawn(&s->sim, &s->origin, o->simulation, err);
-    if (o->uri_file) {
-        s->uri_from = o->uri_file;
-        return sb_uri_from_file(o->uri_file, &s->uri, err);
-    }
-    if (o->deployment)
-        d = sb_config_deployment(&s->config, o->deployment);
-    else if (s->config.deployments_n == 1)
-        d = &s->config.deployments[0];
-    s->described = d;
-    if (d) {
-        s->environment = d->environment;
-        s->environment_said = true;
-        if (sb_str_set(&s->name, d->name))
-            return sb_fail_nomem(err);
-        if (!d->uri_file)
-            return sb_fail(err, SB_EUSAGE, "the deployment %s has no uri_file in the config", d->name);
-        s->uri_from = d->uri_file;
-        s->executor_from = d->executor_uri_file;
-        return sb_uri_from_file(d->uri_file, &s->uri, err) || (d->executor_uri_file && sb_uri_from_file(d->executor_uri_file, &s->executor, err)) ? -1 : 0;
-    }
-    if (o->deployment)
-        return sb_fail(err, SB_EUSAGE, "the config describes no deployment named %s", o->deployment);
-    const char *env = getenv("SIGNALBOX_URI");
-    if (!env || !*env)
-        return sb_fail(err, SB_EUSAGE, "nothing to connect to: name a deployment of the config (--deployment), a file with a connection string (--uri-file), or set SIGNALBOX_URI");
-    s->uri_from = "SIGNALBOX_URI";
-    sb_str_adds(&s->uri, env);
-    return 0;
+    return sb_simulator_spawn(&s->sim, &s->origin, o->simulation, err);
 }
 
 static int no_policy(const char *name, struct sb_err *err)
@@ -171,11 +141,11 @@ int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, 
 /* The second login is used when something is executed; that it is no connection string has to be known before. */
 static int check_executor(struct sb_session *s, struct sb_err *err)
 {
-    struct sb_server *executor = s->executor.len ? sb_server_new(s->executor.p, false, err) : NULL;
-    if (s->executor.len && !executor)
-        s->uri_from = s->executor_from;
+    struct sb_server *executor = s->to.executor.len ? sb_server_new(s->to.executor.p, false, err) : NULL;
+    if (s->to.executor.len && !executor)
+        s->to.uri_from = s->to.executor_from;
     sb_server_free(executor);
-    return s->executor.len && !executor ? -1 : 0;
+    return s->to.executor.len && !executor ? -1 : 0;
 }
 
 /* All that may take a while: on the opener's thread. */
@@ -183,25 +153,25 @@ static int start(struct sb_session *s, struct sb_err *err)
 {
     size_t intents_len;
     const char *intents = sb_embedded("src/orchestrator/intents.data", &intents_len);
-    if (s->o.simulation && sb_simulator_await(&s->sim, &s->uri, err))
+    if (s->o.simulation && sb_simulator_await(&s->sim, &s->to.uri, err))
         return -1;
     sb_mongo_init();
     s->mongo = true;
-    s->server = sb_server_new(s->uri.p, s->o.read_only, err);
+    s->server = sb_server_new(s->to.uri.p, s->o.read_only, err);
     if (!s->server || check_executor(s, err)) {
-        if (s->uri_from)
-            sb_err_prefix(err, "%s", s->uri_from);
+        if (s->to.uri_from)
+            sb_err_prefix(err, "%s", s->to.uri_from);
         return -1;
     }
     struct sb_orchestrator_options o = {
-        .state_dir = s->state_dir, .witness = s->config.witness, .origin = &s->origin, .server = s->server, .executor_uri = s->executor.len ? s->executor.p : NULL,
-        .deployment = s->name, .environment = s->environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
+        .state_dir = s->state_dir, .witness = s->config.witness, .origin = &s->origin, .server = s->server, .executor_uri = s->to.executor.len ? s->to.executor.p : NULL,
+        .deployment = s->to.name, .environment = s->to.environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
         .policy_signature = s->policy_signature.len ? s->policy_signature.p : NULL, .policy_signature_len = s->policy_signature.len,
         .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
         .approvers = s->signed_approvals ? &s->approvers.verifier : NULL,
         .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
         .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
-        .recurring = s->o.recurring, .schedules = s->described ? s->described->schedules : NULL, .schedules_n = s->described ? s->described->schedules_n : 0,
+        .recurring = s->o.recurring, .schedules = s->to.described ? s->to.described->schedules : NULL, .schedules_n = s->to.described ? s->to.described->schedules_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
     if (s->orchestrator && !(s->seat = sb_orchestrator_sit(s->orchestrator, s->news)))
@@ -253,7 +223,7 @@ static void seeded_origin(struct sb_session *s, uint64_t seed)
 static int join_owner(struct sb_session *s, bool target_said, struct sb_err *err)
 {
     struct sb_join_wish wish = {
-        .deployment = s->o.deployment, .uri = target_said ? s->uri.p : NULL, .uri_from = s->uri_from, .environment = target_said && s->environment_said ? s->environment : -1,
+        .deployment = s->o.deployment, .uri = target_said ? s->to.uri.p : NULL, .uri_from = s->to.uri_from, .environment = target_said && s->to.environment_said ? s->to.environment : -1,
         .policy_text = s->policy_path ? s->policy.p : NULL, .policy_len = s->policy.len, .policy_path = s->policy_path,
     };
     if (target_said || s->policy_path) {
@@ -278,7 +248,7 @@ static int prepare(struct sb_session *s, struct sb_err *err)
     const char *env = getenv("SIGNALBOX_URI");
     bool may_join = o->attach && !o->simulation, target_said = may_join && (o->deployment || o->uri_file || (env && *env));
     const char *policy_said = o->policy ? o->policy : s->config.policy; /* in the config it was said as well */
-    if ((target_said && find_uri(s, err)) || (may_join && policy_said && load_policy(s, policy_said, err)))
+    if ((target_said && find_target(s, err)) || (may_join && policy_said && load_policy(s, policy_said, err)))
         return -1;
     if (may_join && (s->link = sb_link_open(s->state_dir, s->news, NULL)))
         return join_owner(s, target_said, err);
@@ -286,9 +256,9 @@ static int prepare(struct sb_session *s, struct sb_err *err)
         seeded_origin(s, (uint64_t)o->simulation->seed);
     else
         sb_origin_system(&s->origin);
-    if ((!target_said && find_uri(s, err)) || (!(may_join && policy_said) && load_policy(s, policy_said ? policy_said : "default", err)))
+    if ((!target_said && find_target(s, err)) || (!(may_join && policy_said) && load_policy(s, policy_said ? policy_said : "default", err)))
         return -1;
-    s->target = sb_format("%s%s", s->name, o->simulation ? " (SIMULATED)" : "");
+    s->target = sb_format("%s%s", s->to.name, o->simulation ? " (SIMULATED)" : "");
     return s->target ? 0 : sb_fail_nomem(err);
 }
 
@@ -301,8 +271,7 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     }
     s->o = *o;
     s->early_tail = &s->early;
-    sb_str_init(&s->uri);
-    sb_str_init(&s->executor);
+    sb_target_init(&s->to);
     sb_str_init(&s->policy);
     sb_str_init(&s->policy_signature);
     sb_str_init(&s->shadow);
@@ -450,8 +419,6 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     bool ended = sb_orchestrator_stop(s->orchestrator, reason, STOP_GRACE_MS);
     sb_link_close(s->link);
     sb_process_stop(&s->sim, 2000);
-    explicit_bzero(s->uri.p, s->uri.len);
-    explicit_bzero(s->executor.p, s->executor.len);
     if (!ended) {
         fflush(NULL);
         _exit(status); /* the ledger is closed; what hangs in the driver goes with the process */
@@ -461,8 +428,7 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
         sb_mongo_cleanup();
     if (s->news)
         sb_queue_free(s->news);
-    sb_str_release(&s->uri);
-    sb_str_release(&s->executor);
+    sb_target_release(&s->to);
     sb_str_release(&s->policy);
     sb_str_release(&s->policy_signature);
     sb_str_release(&s->shadow);
@@ -475,6 +441,5 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     pthread_mutex_destroy(&s->lock);
     free(s->state_dir);
     free(s->target);
-    free(s->name);
     free(s);
 }
