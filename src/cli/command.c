@@ -119,6 +119,15 @@ const struct sb_command sb_commands[] = {
      "are at most 1/64 off.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
+    {"doctor", "[--json] [--deployment NAME | --uri-file FILE]", "what is wrong here, and the mend for each",
+     "Looks once at the terminal, the locale, the libraries, the clock, the config and the files it names, the state folder, the\n"
+     "ledger, the policy, and the deployment: whether it can be reached, which reads each member answers to this login, what stays\n"
+     "blind where one does not, and what the login that executes may do. Changes nothing, and joins nobody.\n\n"
+     "  --json             {\"ok\",\"findings\":[{\"found\":\"ok|note|wrong\",\"area\",\"what\",\"mend\"}]}\n"
+     "  --deployment NAME  a deployment of the config\n"
+     "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n\n"
+     "Exit status: 0 nothing is wrong (there may be things to know); 1 something is; 2 bad usage.\n",
+     sb_cmd_doctor},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
      "Three members on three loopback ports that speak the MongoDB wire protocol, with a shop's clients at work. The first line\n"
      "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}. Runs until a signal ends it.\n\n"

@@ -366,6 +366,11 @@ int sb_ledger_settle(struct sb_ledger *l, struct sb_err *err)
     return settle(l, false, err);
 }
 
+const char *sb_ledger_library(void)
+{
+    return sb_store_library();
+}
+
 void sb_ledger_close(struct sb_ledger *l)
 {
     if (!l)

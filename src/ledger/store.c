@@ -244,6 +244,11 @@ void sb_store_close(struct sb_store *s)
     memset(s, 0, sizeof *s);
 }
 
+const char *sb_store_library(void)
+{
+    return sqlite3_libversion();
+}
+
 /* ---- single answers ---- */
 
 struct number {

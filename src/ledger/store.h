@@ -73,6 +73,8 @@ struct sb_store {
 int sb_store_open(struct sb_store *s, const char *path, bool own, const char *new_log, int64_t now_ms, struct sb_err *err);
 void sb_store_close(struct sb_store *s);
 
+const char *sb_store_library(void); /* the version of SQLite that runs */
+
 /* Makes a missing file, readable by its owner only (SQLite would let everybody read it). One that is there is left alone:
  * opening and closing a file that a connection of this process has open would drop its locks. */
 int sb_store_make_private(const char *path, struct sb_err *err);

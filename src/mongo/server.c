@@ -40,6 +40,11 @@ void sb_mongo_cleanup(void)
     mongoc_cleanup();
 }
 
+const char *sb_mongo_library(void)
+{
+    return mongoc_get_version();
+}
+
 /* The driver's "No suitable servers found: ..." in front of the reasons, which stand in brackets, says what we say already. */
 static const char *reasons(const char *message)
 {

@@ -397,6 +397,34 @@ static int open_curses(struct terminal *t, const char *term, struct sb_err *err)
     return 0;
 }
 
+/* As start_color would count them, from the terminal's description alone. */
+int sb_backend_look(int *colors, int *w, int *h, struct sb_err *err)
+{
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    struct winsize ws;
+    int why;
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        return sb_fail(err, SB_EUSAGE, "standard input or output is no terminal");
+    if (check_term(term, err))
+        return -1;
+    if (setupterm(term, STDOUT_FILENO, &why) == ERR || !tigetstr("cup") || tigetstr("cup") == (char *)-1)
+        return sb_fail(err, SB_EUSAGE, "the terminal type TERM=%s is not known here, or cannot address its cursor: try TERM=xterm", term);
+    int n = tigetnum("colors");
+    *colors = no_color && no_color[0] ? 0 : n > 256 && tigetflag("RGB") > 0 ? 1 << 24 : n >= 256 ? 256 : n >= 16 ? 16 : n >= 8 ? 8 : 0;
+    bool told = ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col && ws.ws_row;
+    *w = told ? ws.ws_col : tigetnum("cols");
+    *h = told ? ws.ws_row : tigetnum("lines");
+    del_curterm(cur_term);
+    return 0;
+}
+
+const char *sb_term_library(void)
+{
+    const char *name = curses_version(); /* "ncurses 6.4.20221231" */
+    const char *space = strchr(name, ' ');
+    return space ? space + 1 : name;
+}
+
 struct sb_backend *sb_backend_open(const char *stderr_path, struct sb_err *err)
 {
     struct terminal *t = calloc(1, sizeof *t);

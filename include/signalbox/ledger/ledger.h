@@ -51,6 +51,9 @@ struct sb_ledger *sb_ledger_open_witnessed(const char *dir, const char *witness,
 /* Brings derived tables and checkpoint up to the last entry and closes. NULL is fine. */
 void sb_ledger_close(struct sb_ledger *l);
 
+/* The version of the SQLite that runs. */
+const char *sb_ledger_library(void);
+
 /* ---- writing ---- */
 
 /* Appends an entry; fills in e->seq and e->ts. e stays the caller's. A STEP_INTENT goes through sb_ledger_intent. */

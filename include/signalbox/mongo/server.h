@@ -21,6 +21,9 @@
 void sb_mongo_init(void);
 void sb_mongo_cleanup(void);
 
+/* The version of the driver that runs. */
+const char *sb_mongo_library(void);
+
 struct sb_server;
 
 /* Parses a connection string (a mongodb:// or mongodb+srv:// URI). The error never repeats the string. */

@@ -26,6 +26,13 @@ struct sb_backend;
 /* Opens the terminal behind standard input and output. stderr_path (NULL: /dev/null) is appended to. */
 struct sb_backend *sb_backend_open(const char *stderr_path, struct sb_err *err);
 
+/* What opening would find, without touching the terminal: 0, with the colours it would use (0: none, or NO_COLOR) and its size;
+ * or -1 with what sb_backend_open would say. */
+int sb_backend_look(int *colors, int *w, int *h, struct sb_err *err);
+
+/* The version of the library that runs, "6.4.20221231". */
+const char *sb_term_library(void);
+
 /* Shows nothing; keys are read from in_fd (borrowed), the size is what was last set. */
 struct sb_backend *sb_backend_open_headless(int in_fd, int w, int h, struct sb_err *err);
 void sb_backend_headless_resize(struct sb_backend *b, int w, int h);
