@@ -119,6 +119,15 @@ const struct sb_command sb_commands[] = {
      "are at most 1/64 off.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
+    {"mcp", "", "an MCP server on standard input and output: read and propose, never approve",
+     "For an assistant program that speaks the Model Context Protocol, revisions 2026-07-28 and 2025-11-25. Joins the signalbox of this\n"
+     "user that owns the ledger, from a seat that decides nothing; without one it ends. Its tools: status, list_anomalies, get_anomaly,\n"
+     "list_cards, get_card, get_case, audit_tail, and propose, which asks in plain English. What is proposed becomes a card like any\n"
+     "other: asked for by \"agent of USER\", and waiting for a person whatever the policy lets go by itself. There is no tool that\n"
+     "approves, edits, executes, rolls back or changes policy, and this process has no login to the deployment.\n"
+     "60 calls a minute, 256 KiB a message.\n\n"
+     "Exit status: 0 its standard input ended; 1 the owner of the ledger has left; 2 nobody owns it.\n",
+     sb_cmd_mcp},
     {"doctor", "[--json] [--deployment NAME | --uri-file FILE]", "what is wrong here, and the mend for each",
      "Looks once at the terminal, the locale, the libraries, the clock, the config and the files it names, the state folder, the\n"
      "ledger, the policy, and the deployment: whether it can be reached, which reads each member answers to this login, what stays\n"

@@ -222,7 +222,7 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
 
 /* Takes a request as far as it goes at once. Returns a sentence for who asked, or NULL: then err says what is wrong, or a
  * specialist is at work. read_only: who asked may only look. *c: its case; NULL: there is none. */
-static char *take_request(struct sb_orchestrator *o, const char *text, const struct sb_actor *actor, bool read_only, const struct sb_o_planned *planned,
+static char *take_request(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor, bool read_only, const struct sb_o_planned *planned,
                           struct held_case **c, struct sb_err *err)
 {
     struct sb_reading_of reading = {0};
@@ -231,7 +231,7 @@ static char *take_request(struct sb_orchestrator *o, const char *text, const str
     if (!text || text[strspn(text, " \t\r\n")] == '\0') {
         sb_fail(err, SB_EINPUT, "an empty request");
     } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, err) == 0 &&
-               (*c = open_case(o, text, actor->principal, actor, NULL, planned, err))) {
+               (*c = open_case(o, text, by, actor, NULL, planned, err))) {
         (*c)->read_only = read_only || sb_server_read_only(o->opt.server);
         if (planned)
             sb_hook("schedule.run.recorded");
@@ -255,7 +255,9 @@ void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const ch
     struct held_case *c;
     if (!s)
         return;
-    char *answer = take_request(o, text, &s->actor, s->read_only, NULL, &c, &err);
+    char *agent = sb_streq(s->how, "mcp") ? sb_format("agent of %s", s->actor.principal) : NULL; /* a program asks, in somebody's name */
+    char *answer = take_request(o, text, agent ? agent : s->actor.principal, &s->actor, s->read_only, NULL, &c, &err);
+    free(agent);
     if (err.code == SB_OK && !answer && c) { /* a specialist is at work */
         c->reply_seat = seat;
         c->reply_seq = seq;
@@ -272,7 +274,7 @@ char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned 
     struct sb_err why = SB_ERR_INIT;
     struct sb_actor actor = {.principal = (char *)(uintptr_t)planned->event};
     struct held_case *c;
-    char *answer = take_request(o, text, &actor, false, planned, &c, &why), *id = c ? sb_format("%s", c->case_.id) : NULL;
+    char *answer = take_request(o, text, actor.principal, &actor, false, planned, &c, &why), *id = c ? sb_format("%s", c->case_.id) : NULL;
     if (c && (why.code != SB_OK || answer)) /* else a specialist is at work */
         close_case(o, c, why.code != SB_OK ? why.msg : answer);
     if (c && why.code != SB_OK)
