@@ -5,6 +5,7 @@
 
 #include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/cli/when.h>
 #include <signalbox/cli/config.h>
 #include <signalbox/ledger/verify.h>
 
@@ -106,16 +107,6 @@ static int tail(struct sb_ledger *l, const struct args *a, struct sb_err *err)
 
 /* ---- export ---- */
 
-/* 2026-11-23, or RFC 3339. */
-static int read_time(const char *text, int64_t *out)
-{
-    char day[24];
-    if (strlen(text) != 10)
-        return sb_time_parse(text, strlen(text), out);
-    snprintf(day, sizeof day, "%sT00:00:00Z", text);
-    return sb_time_parse(day, strlen(day), out);
-}
-
 static int export_entries(struct sb_ledger *l, const struct args *a, struct sb_err *err)
 {
     static const char *const formats[] = {"jsonl", "cloudevents", "syslog"};
@@ -126,8 +117,8 @@ static int export_entries(struct sb_ledger *l, const struct args *a, struct sb_e
     if (format == SB_COUNT(formats))
         return sb_fail(err, SB_EUSAGE, "--format is jsonl, cloudevents or syslog, not \"%s\"", a->format);
     o.format = (enum sb_export_format)format;
-    if ((a->since && read_time(a->since, &o.since)) || (a->until && read_time(a->until, &o.until)))
-        return sb_fail(err, SB_EUSAGE, "--since and --until take a time: write 2026-11-23 or 2026-11-23T09:05:10Z");
+    if ((a->since && sb_when(a->since, &o.since)) || (a->until && sb_when(a->until, &o.until)))
+        return sb_fail(err, SB_EUSAGE, "--since and --until take a time: write 2026-11-23, 2026-11-23T09:05:10Z or 30d");
     if (a->since && a->until && o.since > o.until)
         return sb_fail(err, SB_EUSAGE, "--since %s is later than --until %s", a->since, a->until);
     return sb_audit_export(l, &o, err);

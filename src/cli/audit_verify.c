@@ -3,7 +3,7 @@
  * Is the record whole: computed anew, with a bar on a terminal, beside whoever goes on writing it. */
 #include "audit.h"
 
-#include <signalbox/base/clock.h>
+#include <signalbox/cli/bar.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/signers.h>
 #include <signalbox/ledger/lock.h>
@@ -17,9 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BAR_AFTER_MS 1000
-#define BAR_EVERY_MS 100
-
 static int find_owner(const char *dir, struct sb_owner *owner, struct sb_err *err)
 {
     char *path = sb_format("%s/lock", dir);
@@ -28,27 +25,10 @@ static int find_owner(const char *dir, struct sb_owner *owner, struct sb_err *er
     return rc;
 }
 
-struct bar {
-    bool wanted, drawn;
-    int64_t start_ms, drawn_ms;
-};
-
 static void progress(void *ctx, int64_t done, int64_t total)
 {
-    struct bar *bar = ctx;
     sb_audit_may_stop();
-    int64_t now = sb_mono_ms();
-    if (!bar->wanted || now - bar->start_ms < BAR_AFTER_MS || now - bar->drawn_ms < BAR_EVERY_MS)
-        return;
-    int share = total > 0 ? (int)(done * 100 / total) : 0;
-    char line[41];
-    memset(line, '.', 40);
-    memset(line, '#', (size_t)share * 40 / 100);
-    line[40] = '\0';
-    fprintf(stderr, "\r[%s] %3d %%  entry %" PRId64, line, share, done);
-    fflush(stderr);
-    bar->drawn = true;
-    bar->drawn_ms = now;
+    sb_bar_show(ctx, done, total, "entry");
 }
 
 static json_t *signatures_json(const struct sb_signature_report *s)
@@ -116,8 +96,7 @@ int sb_audit_verify(const struct sb_audit_verify *a, struct sb_err *err)
 {
     struct sb_verify v;
     struct sb_owner owner;
-    const char *term = getenv("TERM");
-    struct bar bar = {.wanted = !a->quiet && isatty(STDERR_FILENO) && term && !sb_streq(term, "dumb"), .start_ms = sb_mono_ms()};
+    struct sb_bar bar;
     struct stat st;
     if (stat(a->dir, &st) ? errno == ENOTDIR : !S_ISDIR(st.st_mode)) /* nor anything that remembers one */
         return sb_fail(err, SB_EINPUT, "there is no ledger in %s", a->dir);
@@ -127,11 +106,11 @@ int sb_audit_verify(const struct sb_audit_verify *a, struct sb_err *err)
     struct sb_policy_signers keys;
     memset(&keys, 0, sizeof keys);
     memset(&v, 0, sizeof v);
+    sb_bar_init(&bar, a->quiet);
     int rc = a->signers ? sb_policy_signers_load(&keys, a->signers, err) : 0;
     if (rc == 0)
         rc = sb_ledger_verify_against(a->dir, a->witness, a->full ? SB_VERIFY_FULL : 0, progress, &bar, &v, err);
-    if (bar.drawn)
-        fputs("\r\033[K", stderr);
+    sb_bar_clear(&bar);
     if (rc == 0 && a->signers)
         rc = sb_audit_signatures(a->dir, &keys.keys, v.entries, &signatures, err);
     if (rc && v.what[0]) /* what is broken may keep even the rest from being read: that is the answer */

@@ -119,6 +119,19 @@ const struct sb_command sb_commands[] = {
      "are at most 1/64 off.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
+    {"report", "[--json | --csv] [--since T] [--until T] [--split T] [--simulated]", "what the work came to, and each specialist's report card",
+     "From the record alone: how long it took from a request to its card, its approval, its start, its read-back and its verdict; how soon\n"
+     "incidents were found and a suspect named, and how long they lasted; how many changes went wrong (a step failed, a verdict FAIL, or\n"
+     "rolled back); how long cards waited; and of each specialist what was proposed, accepted, edited, rejected and why, rolled back, and\n"
+     "what the watch windows said. A median has the bounds that hold it with 95 %, from its order statistics; of fewer than six values it\n"
+     "has none. A share has its Wilson interval. Simulated deployments are left out.\n\n"
+     "  --since T, --until T  what began in between: 2026-11-23, 2026-11-23T09:05, or 30d (ago), 12h\n"
+     "  --split T             what began before T and after it, beside each other: shorter, longer, or no difference shown\n"
+     "  --simulated           of simulated deployments, and nothing else\n"
+     "  --csv                 the durations: side,measure,n,median,low,high,p90, in milliseconds\n"
+     "  --ledger DIR          the folder with the ledger, such as a copy\n\n"
+     "Exit status: 0 told; 1 the record cannot be read; 2 bad usage, or no ledger there.\n",
+     sb_cmd_report},
     {"mcp", "", "an MCP server on standard input and output: read and propose, never approve",
      "For an assistant program that speaks the Model Context Protocol, revisions 2026-07-28 and 2025-11-25. Joins the signalbox of this\n"
      "user that owns the ledger, from a seat that decides nothing; without one it ends. Its tools: status, list_anomalies, get_anomaly,\n"

@@ -8,6 +8,7 @@
 #include <signalbox/bus/pool.h>
 #include <signalbox/bus/queue.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/cli/when.h>
 
 #include <dirent.h>
 #include <sched.h>
@@ -303,20 +304,6 @@ static void release(struct run *r)
     release_paths(&r->paths);
 }
 
-/* RFC 3339, or a day or a minute of it, in UTC. */
-static int read_time(const char *word, int64_t *out)
-{
-    static const char rest[] = "0000-00-00T00:00:00Z";
-    char text[64];
-    size_t n = strlen(word);
-    if (sb_time_parse(word, n, out) == 0)
-        return 0;
-    if (n != 10 && n != 16 && n != 19)
-        return -1;
-    snprintf(text, sizeof text, "%s%s", word, rest + n);
-    return sb_time_parse(text, strlen(text), out);
-}
-
 static int digest(const struct options *options, int n, char **words)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -352,9 +339,9 @@ int sb_cmd_digest(int argc, char **argv)
         return 2;
     if (n == 0)
         return sb_usage_error("digest wants files: signalbox digest [--json] [--since T] [--until T] [--advice] PATH...");
-    if (since && read_time(since, &options.range.since_ms))
+    if (since && sb_when(since, &options.range.since_ms))
         return sb_usage_error("--since %s is not a time: write 2026-11-23, 2026-11-23T09:05 or 2026-11-23T09:05:10Z", since);
-    if (until && read_time(until, &options.range.until_ms))
+    if (until && sb_when(until, &options.range.until_ms))
         return sb_usage_error("--until %s is not a time: write 2026-11-23, 2026-11-23T09:05 or 2026-11-23T09:05:10Z", until);
     if (options.range.since_ms > options.range.until_ms)
         return sb_usage_error("--since %s is later than --until %s: nothing can lie between them", since, until);

@@ -6,6 +6,7 @@
 #include <signalbox/base/clock.h>
 #include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/cli/when.h>
 #include <signalbox/cli/session.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/policy/replay.h>
@@ -24,25 +25,6 @@ struct replay {
 };
 
 /* ---- since when ---- */
-
-static int read_since(const char *word, int64_t *out)
-{
-    static const char rest[] = "0000-00-00T00:00:00Z";
-    char text[64], *end;
-    size_t n = strlen(word);
-    if (sb_time_parse(word, n, out) == 0)
-        return 0;
-    if (n == 10 || n == 16 || n == 19) {
-        snprintf(text, sizeof text, "%s%s", word, rest + n);
-        if (sb_time_parse(text, strlen(text), out) == 0)
-            return 0;
-    }
-    long amount = strtol(word, &end, 10);
-    if (end == word || amount < 0 || amount > 36500 || (strcmp(end, "d") != 0 && strcmp(end, "h") != 0))
-        return -1;
-    *out = sb_wall_ms() - (int64_t)amount * (*end == 'd' ? INT64_C(86400000) : INT64_C(3600000));
-    return 0;
-}
 
 /* The first entry at or after a time. Times of entries rise but for clocks that were put back, so a little is read again. */
 static int first_entry(struct sb_ledger *l, int64_t since_ms, int64_t *out, struct sb_err *err)
@@ -182,7 +164,7 @@ static int replay(struct replay *r, const char *ledger, struct sb_err *err)
 int sb_policy_replay_command(const char *candidate, const char *since, const char *ledger, bool json, struct sb_err *err)
 {
     struct replay r = {.candidate = NULL};
-    int rc = since && read_since(since, &r.since_ms) ? sb_fail(err, SB_EUSAGE, "--since %s is not a time: write 90d, 12h, 2026-11-23 or 2026-11-23T09:05:10Z", since) : 0;
+    int rc = since && sb_when(since, &r.since_ms) ? sb_fail(err, SB_EUSAGE, "--since %s is not a time: write 90d, 12h, 2026-11-23 or 2026-11-23T09:05:10Z", since) : 0;
     if (rc == 0)
         rc = load_candidate(&r, candidate, err) || replay(&r, ledger, err) || (json ? tell_json(&r, err) : tell_text(&r, err)) ? -1 : 0;
     if (rc == 0)

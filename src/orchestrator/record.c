@@ -38,7 +38,7 @@ static int refer(struct sb_orchestrator *o, struct sb_plan_ref *plan, const stru
     if (r && r->card) {
         const struct sb_card *c = &r->card->card;
         plan->revision = c->revision;
-        plan->simulated = c->simulated; /* there may be no connection yet */
+        plan->simulated |= c->simulated; /* there may be no connection yet; a card that is just being recommended says nothing yet */
         if (sb_str_set(&plan->deployment, c->deployment) || sb_str_set(&plan->card, c->id) || sb_str_set(&plan->case_id, c->case_id) ||
             sb_str_set(&plan->hash, c->hash) || sb_str_set(&plan->anomaly, c->anomaly))
             return -1;

@@ -34,6 +34,7 @@ int sb_cli_main(int argc, char **argv);
 
 int sb_cmd_ask(int argc, char **argv);
 int sb_cmd_mark(int argc, char **argv);
+int sb_cmd_report(int argc, char **argv);
 int sb_cmd_mcp(int argc, char **argv);
 int sb_cmd_doctor(int argc, char **argv);
 int sb_cmd_audit(int argc, char **argv);

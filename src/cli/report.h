@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report.h - what the record says of the work, as numbers: gathered (report_gather.c), counted (report_numbers.c), told (report.c).
+ *
+ * Everything is read from entries. Those of a simulated deployment count only when nothing but they are asked for. */
+#ifndef SIGNALBOX_CLI_REPORT_H
+#define SIGNALBOX_CLI_REPORT_H
+
+#include <signalbox/cli/bar.h>
+#include <signalbox/ledger/ledger.h>
+
+/* ---- numbers ---- */
+
+/* Values of one kind, in milliseconds. */
+struct sb_values {
+    int64_t *of;
+    size_t of_n;
+};
+
+/* Their middle, and between which bounds the middle of what they are a sample of lies, with at least 95 %: by the order statistics
+ * alone, so that no shape of a distribution is assumed. bounded: there were enough values (6) to say so. */
+struct sb_median {
+    size_t n;
+    int64_t middle, low, high, p90;
+    bool bounded;
+};
+
+/* Sorts the values. */
+struct sb_median sb_median_of(struct sb_values *v);
+
+/* hits of n, and the Wilson score interval of 95 % (E. B. Wilson, 1927), in parts per million. */
+struct sb_share {
+    int64_t hits, n;
+    int64_t ppm, low_ppm, high_ppm;
+};
+struct sb_share sb_share_of(int64_t hits, int64_t n);
+
+/* ---- what is measured ---- */
+
+enum sb_phase {
+    PHASE_ASKED_PROPOSED,    /* request to first card */
+    PHASE_PROPOSED_APPROVED, /* until the last approval that was needed */
+    PHASE_APPROVED_STARTED,
+    PHASE_STARTED_VERIFIED,
+    PHASE_VERIFIED_VERDICT,
+    PHASE_ASKED_VERDICT,     /* all of it */
+    PHASE_BEGAN_DETECTED,    /* of an incident */
+    PHASE_DETECTED_CAUSE,    /* until a suspect was named */
+    PHASE_LASTED,
+    PHASES
+};
+extern const char *const sb_phase_names[PHASES]; /* "request to card" */
+extern const char *const sb_phase_keys[PHASES];  /* "request_to_card_ms" */
+
+/* What one specialist proposed of one kind, and what came of it. */
+struct sb_record_of {
+    char *author, *kind;
+    int64_t proposed, accepted, edited, rejected, expired, reversed; /* reversed: rolled back */
+    int64_t passed, failed, inconclusive;                            /* verdicts of watch windows */
+};
+
+struct sb_report {
+    int64_t from, to;      /* wall: the first and the last entry that counted; 0 none */
+    int64_t entries, left_out; /* left out: of the other kind, simulated or not */
+    struct sb_values phases[PHASES];
+    int64_t executed, gone_wrong; /* cards whose steps were sent; of these failed, rolled back or with a verdict FAIL */
+    int64_t incidents;
+    int64_t queued_ms;     /* that cards waited for an approval, all together */
+    struct sb_record_of *records;
+    size_t records_n;
+    char **reasons;        /* of rejections, the newest last, at most SB_REASONS */
+    size_t reasons_n;
+};
+#define SB_REASONS 10
+
+struct sb_report_span {
+    int64_t since, until; /* wall; what began in [since, until) counts. until 0: no end */
+    bool simulated;
+};
+
+/* Reads the whole record once for each of the n spans. Release them also after a failure. */
+int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err);
+void sb_report_release(struct sb_report *r);
+
+#endif

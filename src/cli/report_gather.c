@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One pass through the record: each card, case and anomaly is followed from its first entry to its last. */
+#include "report.h"
+
+#include <signalbox/base/clock.h>
+#include <signalbox/base/hash.h>
+#include <signalbox/base/json.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BAR_EVERY 256 /* entries */
+
+const char *const sb_phase_names[PHASES] = {
+    [PHASE_ASKED_PROPOSED] = "request to card", [PHASE_PROPOSED_APPROVED] = "card to approval", [PHASE_APPROVED_STARTED] = "approval to start",
+    [PHASE_STARTED_VERIFIED] = "start to read back", [PHASE_VERIFIED_VERDICT] = "read back to verdict", [PHASE_ASKED_VERDICT] = "request to verdict",
+    [PHASE_BEGAN_DETECTED] = "onset to detection", [PHASE_DETECTED_CAUSE] = "detection to a suspect", [PHASE_LASTED] = "duration",
+};
+const char *const sb_phase_keys[PHASES] = {
+    [PHASE_ASKED_PROPOSED] = "request_to_card_ms", [PHASE_PROPOSED_APPROVED] = "card_to_approval_ms", [PHASE_APPROVED_STARTED] = "approval_to_start_ms",
+    [PHASE_STARTED_VERIFIED] = "start_to_read_back_ms", [PHASE_VERIFIED_VERDICT] = "read_back_to_verdict_ms", [PHASE_ASKED_VERDICT] = "request_to_verdict_ms",
+    [PHASE_BEGAN_DETECTED] = "onset_to_detection_ms", [PHASE_DETECTED_CAUSE] = "detection_to_suspect_ms", [PHASE_LASTED] = "duration_ms",
+};
+
+/* Of a card, a case or an anomaly: 0 is not yet. */
+struct life {
+    char *id;
+    bool counts;          /* it began in the span, and is of the kind that is asked for */
+    int64_t first;        /* its first entry */
+    int64_t asked;        /* card: its case's request */
+    int64_t waiting, approved, started, verified;
+    bool proposed, accepted, edited, wrong, caused, over;
+    char *author, *kind;
+};
+
+struct gathering {
+    const struct sb_report_span *span;
+    struct sb_report *out;
+    struct sb_bar *bar;
+    struct life *lives;
+    size_t lives_n;
+    size_t *slots; /* hash table: index + 1 into lives, 0 empty */
+    size_t slots_n;
+    int64_t total;
+};
+
+/* ---- lives by id ---- */
+
+static size_t *slot_of(struct gathering *g, const char *id)
+{
+    uint64_t h = sb_fnv1a(SB_FNV_START, id, strlen(id));
+    for (;; h++) {
+        size_t *slot = &g->slots[h % g->slots_n];
+        if (!*slot || strcmp(g->lives[*slot - 1].id, id) == 0)
+            return slot;
+    }
+}
+
+static int grow(struct gathering *g)
+{
+    if (g->lives_n * 2 < g->slots_n)
+        return 0;
+    size_t *before = g->slots, n = g->slots_n ? g->slots_n * 2 : 1024;
+    if (!(g->slots = calloc(n, sizeof *g->slots))) {
+        g->slots = before;
+        return -1;
+    }
+    free(before);
+    g->slots_n = n;
+    for (size_t i = 0; i < g->lives_n; i++)
+        *slot_of(g, g->lives[i].id) = i + 1;
+    return 0;
+}
+
+/* The life of this id, begun when it is new; NULL out of memory. */
+static struct life *life_of(struct gathering *g, const char *id, const struct sb_entry *e)
+{
+    if (grow(g))
+        return NULL;
+    size_t *slot = slot_of(g, id);
+    if (*slot)
+        return &g->lives[*slot - 1];
+    struct life *l = SB_PUSH(g->lives);
+    if (!l)
+        return NULL;
+    if (sb_str_set(&l->id, id)) {
+        g->lives_n--;
+        return NULL;
+    }
+    l->first = e->ts;
+    l->counts = e->plan.simulated == g->span->simulated && e->ts >= g->span->since && (!g->span->until || e->ts < g->span->until);
+    *slot = g->lives_n;
+    return l;
+}
+
+static struct life *known(struct gathering *g, const char *id)
+{
+    size_t *slot = g->slots_n && id ? slot_of(g, id) : NULL;
+    return slot && *slot ? &g->lives[*slot - 1] : NULL;
+}
+
+/* ---- what is counted ---- */
+
+static int add(struct gathering *g, enum sb_phase phase, int64_t from, int64_t to)
+{
+    if (!from || !to || to < from) /* a clock that was set back is no duration */
+        return 0;
+    int64_t *v = SB_PUSH(g->out->phases[phase].of);
+    if (!v)
+        return -1;
+    *v = to - from;
+    return 0;
+}
+
+static struct sb_record_of *record_of(struct gathering *g, const struct life *l)
+{
+    struct sb_report *r = g->out;
+    for (size_t i = 0; i < r->records_n; i++)
+        if (sb_streq(r->records[i].author, l->author) && sb_streq(r->records[i].kind, l->kind))
+            return &r->records[i];
+    struct sb_record_of *n = SB_PUSH(r->records);
+    return n && sb_str_set(&n->author, l->author) == 0 && sb_str_set(&n->kind, l->kind) == 0 ? n : NULL;
+}
+
+static int keep_reason(struct sb_report *r, const char *note)
+{
+    if (!note || !note[0])
+        return 0;
+    if (r->reasons_n == SB_REASONS) {
+        free(r->reasons[0]);
+        memmove(r->reasons, r->reasons + 1, (SB_REASONS - 1) * sizeof *r->reasons);
+        r->reasons_n--;
+    }
+    return sb_strs_push(&r->reasons, &r->reasons_n, note);
+}
+
+/* ---- entries ---- */
+
+static int take_recommendation(struct gathering *g, const struct sb_entry *e)
+{
+    const json_t *card = json_object_get(e->body, "card");
+    struct life *l = life_of(g, e->plan.card, e);
+    if (!l || !l->counts)
+        return l ? 0 : -1;
+    const struct life *of = known(g, e->plan.case_id);
+    l->asked = of ? of->first : 0;
+    if (sb_str_set(&l->author, sb_json_str(card, "author")) || sb_str_set(&l->kind, sb_json_str(card, "kind")))
+        return -1;
+    struct sb_record_of *r = record_of(g, l);
+    if (!r)
+        return -1;
+    r->proposed++;
+    return add(g, PHASE_ASKED_PROPOSED, l->asked, e->ts);
+}
+
+static int take_end(struct gathering *g, struct life *l, struct sb_record_of *r, const struct sb_entry *e, int event)
+{
+    bool passed = event == SB_EV_WATCH_PASS, failed = event == SB_EV_WATCH_FAIL;
+    r->passed += passed;
+    r->failed += failed;
+    r->inconclusive += event == SB_EV_WATCH_INCONCLUSIVE;
+    if (failed && !l->wrong)
+        g->out->gone_wrong++;
+    l->wrong |= failed;
+    return add(g, PHASE_VERIFIED_VERDICT, l->verified, e->ts) || add(g, PHASE_ASKED_VERDICT, l->asked, e->ts) ? -1 : 0;
+}
+
+static int take_state(struct gathering *g, const struct sb_entry *e)
+{
+    struct life *l = known(g, e->plan.card);
+    const char *name = sb_json_str(e->body, "event"), *from = sb_json_str(e->body, "from"), *to = sb_json_str(e->body, "to");
+    int event = name ? sb_name_find(&sb_events, name) : -1;
+    if (!l || !l->counts || event < 0)
+        return 0;
+    struct sb_record_of *r = record_of(g, l);
+    if (!r)
+        return -1;
+    const char *waits = sb_name(&sb_states, SB_AWAITING_APPROVAL);
+    if (sb_streq(from, waits) && !sb_streq(to, waits) && l->waiting) {
+        g->out->queued_ms += e->ts > l->waiting ? e->ts - l->waiting : 0;
+        l->waiting = 0;
+    } else if (sb_streq(to, waits) && !l->waiting) {
+        l->waiting = e->ts;
+    }
+    switch (event) {
+    case SB_EV_APPROVED:
+        r->accepted += !l->accepted;
+        l->accepted = true;
+        l->approved = e->ts;
+        return add(g, PHASE_PROPOSED_APPROVED, l->first, e->ts);
+    case SB_EV_START:
+        g->out->executed += !l->started;
+        if (l->started)
+            return 0;
+        l->started = e->ts;
+        return add(g, PHASE_APPROVED_STARTED, l->approved, e->ts);
+    case SB_EV_STEPS_DONE:
+        l->verified = e->ts;
+        return add(g, PHASE_STARTED_VERIFIED, l->started, e->ts);
+    case SB_EV_WATCH_PASS:
+    case SB_EV_WATCH_FAIL:
+    case SB_EV_WATCH_INCONCLUSIVE:
+        return take_end(g, l, r, e, event);
+    case SB_EV_REJECT:
+        r->rejected++;
+        return keep_reason(g->out, sb_json_str(e->body, "note"));
+    case SB_EV_EXPIRE:
+        r->expired++;
+        return 0;
+    case SB_EV_STEP_FAILED:
+    case SB_EV_ROLLBACK:
+        r->reversed += event == SB_EV_ROLLBACK;
+        g->out->gone_wrong += !l->wrong && l->started;
+        l->wrong |= l->started != 0;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int take_edit(struct gathering *g, const struct sb_entry *e)
+{
+    struct life *l = known(g, e->plan.card);
+    struct sb_record_of *r = l && l->counts ? record_of(g, l) : NULL;
+    if (r) {
+        r->edited += !l->edited;
+        l->edited = true;
+    }
+    return 0;
+}
+
+static int64_t time_at(const json_t *object, const char *key)
+{
+    const char *text = sb_json_str(object, key);
+    int64_t at = 0;
+    return text && sb_time_parse(text, strlen(text), &at) == 0 ? at : 0;
+}
+
+/* Onset, detection and end are of the deployment's time; that a suspect was named is of ours. */
+static int take_anomaly(struct gathering *g, const struct sb_entry *e)
+{
+    const json_t *a = json_object_get(e->body, "anomaly");
+    bool fresh = !known(g, e->plan.anomaly);
+    struct life *l = life_of(g, e->plan.anomaly, e);
+    if (!l || !l->counts)
+        return l ? 0 : -1;
+    int64_t from = time_at(a, "from"), to = time_at(a, "to");
+    g->out->incidents += fresh;
+    if (fresh && add(g, PHASE_BEGAN_DETECTED, from, time_at(a, "detected_at")))
+        return -1;
+    if (!l->caused && json_array_size(json_object_get(a, "causes")) > 0) {
+        l->caused = true;
+        if (add(g, PHASE_DETECTED_CAUSE, l->first, e->ts))
+            return -1;
+    }
+    if (to && !l->over) {
+        l->over = true;
+        return add(g, PHASE_LASTED, from, to);
+    }
+    return 0;
+}
+
+static int take(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct gathering *g = ctx;
+    (void)bytes;
+    (void)n;
+    if (e->seq % BAR_EVERY == 0)
+        sb_bar_show(g->bar, e->seq, g->total, "entry");
+    bool in = e->ts >= g->span->since && (!g->span->until || e->ts < g->span->until);
+    if (in && e->plan.simulated != g->span->simulated && (e->plan.card || e->plan.case_id || e->plan.anomaly)) {
+        g->out->left_out++;
+    } else if (in) {
+        g->out->entries++;
+        g->out->from = g->out->from ? g->out->from : e->ts;
+        g->out->to = e->ts;
+    }
+    int rc = 0;
+    if (e->kind == SB_ENTRY_REQUEST && e->plan.case_id)
+        rc = life_of(g, e->plan.case_id, e) ? 0 : -1;
+    else if (e->kind == SB_ENTRY_RECOMMENDATION && e->plan.card)
+        rc = take_recommendation(g, e);
+    else if (e->kind == SB_ENTRY_STATE && e->plan.card)
+        rc = take_state(g, e);
+    else if (e->kind == SB_ENTRY_EDIT && e->plan.card)
+        rc = take_edit(g, e);
+    else if (e->kind == SB_ENTRY_ANOMALY && e->plan.anomaly)
+        rc = take_anomaly(g, e);
+    return rc ? sb_fail_nomem(err) : 0;
+}
+
+static void gathering_release(struct gathering *g)
+{
+    for (size_t i = 0; i < g->lives_n; i++) {
+        free(g->lives[i].id);
+        free(g->lives[i].author);
+        free(g->lives[i].kind);
+    }
+    free(g->lives);
+    free(g->slots);
+}
+
+/* What waits still has waited until now, or until the span ended. */
+static void add_waiting(struct gathering *g)
+{
+    int64_t now = g->span->until && g->span->until < sb_wall_ms() ? g->span->until : sb_wall_ms();
+    for (size_t i = 0; i < g->lives_n; i++)
+        if (g->lives[i].waiting && now > g->lives[i].waiting)
+            g->out->queued_ms += now - g->lives[i].waiting;
+}
+
+int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err)
+{
+    int rc = 0;
+    memset(out, 0, n * sizeof *out);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct gathering g = {.span = &spans[i], .out = &out[i], .bar = bar, .total = sb_ledger_head(l)};
+        rc = sb_ledger_range(l, 1, 0, take, &g, err);
+        if (rc == 0)
+            add_waiting(&g);
+        gathering_release(&g);
+    }
+    sb_bar_clear(bar);
+    return rc;
+}
+
+void sb_report_release(struct sb_report *r)
+{
+    for (size_t i = 0; i < PHASES; i++)
+        free(r->phases[i].of);
+    for (size_t i = 0; i < r->records_n; i++) {
+        free(r->records[i].author);
+        free(r->records[i].kind);
+    }
+    free(r->records);
+    for (size_t i = 0; i < r->reasons_n; i++)
+        free(r->reasons[i]);
+    free(r->reasons);
+    memset(r, 0, sizeof *r);
+}
