@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema.h - between the files of `signalbox schema`. */
+#ifndef SB_CLI_SCHEMA_H
+#define SB_CLI_SCHEMA_H
+
+#include <jansson.h>
+#include <signalbox/agents/data_architect.h>
+#include <signalbox/agents/schema_read.h>
+
+/* One collection, or file, as it is told. */
+struct sb_schema_report {
+    char *ns;
+    const char *file; /* NULL: a live collection */
+    const char *kind; /* of the file: "bson", "json" */
+    bool live, complete; /* complete: every document was looked at */
+    int64_t documents, sampled, damaged; /* documents -1: not told */
+    struct sb_schema_coverage cover;     /* of a live one */
+    struct sb_infer *in;
+    struct sb_schema_findings findings;
+    json_t *drift; /* NULL: not asked for */
+};
+
+/* The whole document of INTERFACE. NULL: out of memory. */
+json_t *sb_schema_json(const struct sb_schema_report *r);
+
+/* For people, within 80 columns, to stdout. */
+int sb_schema_text(const struct sb_schema_report *r, struct sb_err *err);
+
+/* What is different from an earlier answer (a document as above, from `path`): {"against","appeared","vanished","types",
+ * "presence"}. NULL with err. */
+json_t *sb_schema_drift(const json_t *before, const json_t *now, const char *path, struct sb_err *err);
+bool sb_schema_drifted(const json_t *drift);
+
+/* Text of any bytes, as JSON can have it. */
+json_t *sb_schema_json_text(const char *p, size_t n);
+
+#endif
