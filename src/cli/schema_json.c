@@ -111,7 +111,7 @@ static json_t *type_json(struct place *at, const struct sb_seen_type *t, uint64_
         put(at, type, "elements", json_integer(number(t->of.array->elements)));
         if (arrays < MAX_ARRAYS)
             put(at, type, "types", types_json(at, &t->of.array->types, t->of.array->elements, personal, arrays + 1));
-    } else if (t->type != SB_BSON_OBJECT && t->type != SB_BSON_ARRAY && t->of.range) {
+    } else if (t->type != SB_BSON_OBJECT && t->type != SB_BSON_ARRAY && t->of.range && !personal) {
         put_range(at, type, t);
     }
     if (t->values && !personal && t->duplicates)

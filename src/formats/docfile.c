@@ -22,6 +22,7 @@ struct sb_docfile {
     uint64_t lines; /* line ends among them */
     uint64_t column; /* characters behind the last of those */
     bool in_array, comma; /* JSON: inside a top-level array; a comma or the bracket is next */
+    bool loose; /* a document was passed over, and perhaps the comma behind it */
     struct sb_extjson x;
     uint64_t documents, damaged;
     char first_damage[512];
@@ -166,6 +167,14 @@ static size_t find_line(const struct sb_docfile *d, size_t from, const char *ind
     return SIZE_MAX;
 }
 
+/* Whether what stands in [p, end) could be between two documents. A bracket too many in a document ends it too early. */
+static bool may_follow(const struct sb_docfile *d, const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
+        p++;
+    return p == end || *p == '{' || (d->in_array ? *p == ',' || *p == ']' : *p == '[');
+}
+
 /* Passes over the document at buf[from], which is wrong. */
 static int pass_over(struct sb_docfile *d, struct sb_err *err)
 {
@@ -188,7 +197,7 @@ static int pass_over(struct sb_docfile *d, struct sb_err *err)
             d->from = d->to - n - 1;
     }
     struct sb_jt j = sb_jt_make(d->buf + d->from, line - d->from);
-    d->from = sb_jt_skip(&j, NULL) ? (size_t)(j.p - d->buf) : line;
+    d->from = sb_jt_skip(&j, NULL) && may_follow(d, j.p, d->buf + line) ? (size_t)(j.p - d->buf) : line;
     return 0;
 }
 
@@ -202,8 +211,8 @@ static int go_to_value(struct sb_docfile *d, struct sb_err *err)
                 d->in_array = true;
             else if (c == ']' && d->in_array)
                 d->in_array = d->comma = false;
-            else if (c == ',' && d->comma)
-                d->comma = false;
+            else if (c == ',' && (d->comma || (d->loose && d->in_array)))
+                d->comma = d->loose = false;
             else if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
                 return 1;
             d->from++;
@@ -250,6 +259,7 @@ static int read_object(struct sb_docfile *d, struct sb_span *document, struct sb
     if (status == SB_EXTJSON_OK) {
         d->from += d->x.at;
         d->comma = d->in_array;
+        d->loose = false;
         d->documents++;
         *document = (struct sb_span){(const char *)d->x.p, d->x.n};
         return 1;
@@ -268,6 +278,7 @@ static int read_object(struct sb_docfile *d, struct sb_span *document, struct sb
     }
     note_damage(d, &why);
     d->comma = false;
+    d->loose = true;
     return pass_over(d, err);
 }
 
