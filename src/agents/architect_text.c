@@ -179,11 +179,16 @@ static bool is_national_id(const char *p, size_t n)
     return n == 11 && has_form(p, n, "ddd-dd-dddd") && memcmp(p, "000", 3) != 0 && p[0] != '9';
 }
 
+/* With its country in front, in brackets, with the nought that one dials at home, or as in North America. */
 static bool is_phone(const char *p, size_t n, const struct classes *c)
 {
     if (c->digits < 8 || c->digits > 15 || c->digits + c->spaces + c->dashes + c->dots + c->brackets + c->slashes + c->pluses != n || c->pluses > 1)
         return false;
-    return p[0] == '+' || (c->pluses == 0 && (p[0] == '(' || (c->spaces + c->dashes >= 2 && c->dots == 0)));
+    if (p[0] == '+')
+        return true;
+    if (n == 12 && (has_form(p, n, "ddd-ddd-dddd") || has_form(p, n, "ddd.ddd.dddd") || has_form(p, n, "ddd ddd dddd")))
+        return true;
+    return c->pluses == 0 && (p[0] == '(' || (p[0] == '0' && c->spaces + c->dashes + c->slashes >= 1 && c->dots == 0));
 }
 
 static bool is_url(const char *p, size_t n)
@@ -202,7 +207,8 @@ unsigned sb_text_kinds(const char *p, size_t n)
         kinds |= is_date(p, n) ? 1u << SB_TEXT_DATE : 0;
         kinds |= is_national_id(p, n) ? 1u << SB_TEXT_NATIONAL_ID : 0;
     }
-    kinds |= is_number(p, n, &c) ? 1u << SB_TEXT_NUMBER : 0;
+    if (p[0] != '+' || c.digits < 8) /* such a one is dialled */
+        kinds |= is_number(p, n, &c) ? 1u << SB_TEXT_NUMBER : 0;
     if (c.at == 1)
         kinds |= is_email(p, n, &c) ? 1u << SB_TEXT_EMAIL : 0;
     if (c.letters >= 2 && c.digits >= 4)

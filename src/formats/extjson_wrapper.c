@@ -361,17 +361,10 @@ static const struct {
     {SB_SPAN("$dbPointer"), DB_POINTER, SB_BSON_DB_POINTER},
 };
 
-bool sb_ej_wrapper(struct sb_ej_read *r, struct sb_span name, int depth, uint8_t *type, bool *known)
+static bool append(struct sb_ej_read *r, enum what what, int depth, uint8_t *type, bool *known)
 {
-    size_t i = 0;
     int64_t v;
-    while (i < SB_COUNT(wrappers) && !sb_span_is(name, wrappers[i].name.p, wrappers[i].name.n))
-        i++;
-    *known = i < SB_COUNT(wrappers);
-    if (!*known)
-        return true;
-    *type = wrappers[i].type;
-    switch (wrappers[i].what) {
+    switch (what) {
     case OBJECT_ID: return object_id(r) && closed(r);
     case INT: return whole_number(r, INT32_MIN, INT32_MAX, &v) && sb_ej_put32(r, (uint32_t)(int32_t)v) && closed(r);
     case LONG: return whole_number(r, INT64_MIN, INT64_MAX, &v) && sb_ej_put64(r, (uint64_t)v) && closed(r);
@@ -388,5 +381,22 @@ bool sb_ej_wrapper(struct sb_ej_read *r, struct sb_span name, int depth, uint8_t
     case CODE: return code(r, depth, type);
     case DB_POINTER: return db_pointer(r) && closed(r);
     }
+    return false;
+}
+
+bool sb_ej_wrapper(struct sb_ej_read *r, struct sb_span name, int depth, uint8_t *type, bool *known)
+{
+    size_t i = 0;
+    while (i < SB_COUNT(wrappers) && !sb_span_is(name, wrappers[i].name.p, wrappers[i].name.n))
+        i++;
+    *known = i < SB_COUNT(wrappers);
+    if (!*known)
+        return true;
+    *type = wrappers[i].type;
+    const char *from = r->j.p;
+    if (append(r, wrappers[i].what, depth, type, known))
+        return true;
+    if (r->j.state == SB_JT_BAD && wrappers[i].what != CODE) /* the whole of it is what is wrong, and begins here */
+        r->j.p = from;
     return false;
 }
