@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "architect_read.h"
+
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/agents/schema_read.h>
 #include <signalbox/base/clock.h>
 #include <signalbox/mongo/read_door.h>
 
 #include <inttypes.h>
-#include <unistd.h>
 
 #define BATCH 1000
 #define MAX_RANGES 50
-#define MAX_PAUSE_MS 1000
 /* From this share of a collection on, $sample reads and sorts all of it; below this many documents that does not matter. */
 #define SAMPLE_SHARE 20
 #define SAMPLE_ALWAYS 20000
@@ -60,8 +60,7 @@ static int64_t run(struct reading *r, const bson_t *command, int64_t max, struct
             *err = r->failure;
         return -1;
     }
-    int64_t took = sb_mono_ms() - began;
-    usleep((useconds_t)(took < MAX_PAUSE_MS ? took : MAX_PAUSE_MS) * 1000);
+    sb_architect_rest(began);
     return r->got - before;
 }
 
@@ -109,87 +108,6 @@ static int first_ones(struct reading *r, int64_t want, struct sb_err *err)
     return n < 0 ? -1 : 0;
 }
 
-/* ---- _id as something that can be divided ---- */
-
-static bool is_number(const bson_value_t *v)
-{
-    return v->value_type == BSON_TYPE_INT32 || v->value_type == BSON_TYPE_INT64 || v->value_type == BSON_TYPE_DOUBLE;
-}
-
-static double number_of(const bson_value_t *v)
-{
-    return v->value_type == BSON_TYPE_INT32   ? v->value.v_int32
-           : v->value_type == BSON_TYPE_INT64 ? (double)v->value.v_int64
-                                              : v->value.v_double;
-}
-
-static uint64_t oid_head(const bson_value_t *v)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < 8; i++)
-        n = n << 8 | v->value.v_oid.bytes[i];
-    return n;
-}
-
-/* Two ids are ordered among each other by value, not by type. */
-static bool same_order(const bson_value_t *a, const bson_value_t *b)
-{
-    return a->value_type == b->value_type || (is_number(a) && is_number(b));
-}
-
-static bool divisible(const bson_value_t *low, const bson_value_t *high)
-{
-    if (!same_order(low, high))
-        return false;
-    return is_number(low) || low->value_type == BSON_TYPE_OID || low->value_type == BSON_TYPE_DATE_TIME;
-}
-
-/* The id that lies i n-ths of the way from low to high. Holds no memory. */
-static bson_value_t between(const bson_value_t *low, const bson_value_t *high, int64_t i, int64_t n)
-{
-    bson_value_t v = {.value_type = low->value_type};
-    double share = (double)i / (double)n;
-    if (low->value_type == BSON_TYPE_OID) {
-        uint64_t a = oid_head(low), at = a + (uint64_t)((double)(oid_head(high) - a) * share);
-        memset(&v.value.v_oid, 0, sizeof v.value.v_oid);
-        for (size_t k = 0; k < 8; k++)
-            v.value.v_oid.bytes[k] = (uint8_t)(at >> (56 - 8 * k));
-    } else if (low->value_type == BSON_TYPE_DATE_TIME) {
-        v.value.v_datetime = low->value.v_datetime + (int64_t)(((double)high->value.v_datetime - (double)low->value.v_datetime) * share);
-    } else {
-        v.value_type = BSON_TYPE_DOUBLE;
-        v.value.v_double = number_of(low) + (number_of(high) - number_of(low)) * share;
-    }
-    return v;
-}
-
-struct edge {
-    bson_value_t id;
-    bool found;
-};
-
-static bool take_edge(void *ctx, const bson_t *doc)
-{
-    struct edge *e = ctx;
-    bson_iter_t it;
-    if (bson_iter_init_find(&it, doc, "_id")) {
-        bson_value_copy(bson_iter_value(&it), &e->id);
-        e->found = true;
-    }
-    return false;
-}
-
-static int find_edge(struct reading *r, int order, struct edge *e, struct sb_err *err)
-{
-    bson_t project, *command = find_command(r, order, 1);
-    BSON_APPEND_DOCUMENT_BEGIN(command, "projection", &project);
-    BSON_APPEND_INT32(&project, "_id", 1);
-    bson_append_document_end(command, &project);
-    int64_t n = sb_read_cursor(r->conn, r->db, command, 1, take_edge, e, err);
-    bson_destroy(command);
-    return n < 0 ? -1 : 0;
-}
-
 /* ---- walks ---- */
 
 /* Everything from the first _id on, a batch after the other. */
@@ -209,15 +127,15 @@ static int walk_all(struct reading *r, const bson_value_t *low, const bson_value
 }
 
 /* So many from the beginning of each range; what one does not have, the next ones give. */
-static int walk_ranges(struct reading *r, const bson_value_t *low, const bson_value_t *high, int64_t want, struct sb_err *err)
+static int walk_ranges(struct reading *r, const struct sb_id_edges *edges, int64_t want, struct sb_err *err)
 {
     int64_t ranges = want / 20 < 1 ? 1 : want / 20 > MAX_RANGES ? MAX_RANGES : want / 20;
     r->cover->how = SB_COVERAGE_RANGES;
     r->cover->ranges = ranges;
     for (int64_t i = 0; i < ranges; i++) {
         int64_t quota = (want - r->got) / (ranges - i);
-        bson_value_t from = between(low, high, i, ranges), to = between(low, high, i + 1, ranges);
-        const bson_value_t *begin = i == 0 ? low : &from, *end = i + 1 == ranges ? high : &to;
+        bson_value_t from = sb_id_between(edges, i, ranges), to = sb_id_between(edges, i + 1, ranges);
+        const bson_value_t *begin = i == 0 ? &edges->low : &from, *end = i + 1 == ranges ? &edges->high : &to;
         const char *end_op = i + 1 == ranges ? "$lte" : "$lt", *begin_op = "$gte";
         bson_value_t last = {.value_type = BSON_TYPE_EOD};
         for (int64_t n = BATCH; quota > 0 && n == BATCH; quota -= n) {
@@ -254,65 +172,26 @@ static int walk_ends(struct reading *r, int64_t want, struct sb_err *err)
 
 static int walk(struct reading *r, int64_t want, struct sb_err *err)
 {
-    struct edge low = {.found = false}, high = {.found = false};
+    struct sb_id_edges edges = {.found = false};
     bool all = want == 0 || (r->cover->documents >= 0 && want >= r->cover->documents);
-    int rc = -1;
-    if (find_edge(r, 1, &low, err) || find_edge(r, -1, &high, err))
-        goto out;
-    if (!low.found || !high.found)
-        rc = r->cover->documents == 0 ? 0 : first_ones(r, all ? INT64_MAX : want, err);
-    else if (all && same_order(&low.id, &high.id))
-        rc = walk_all(r, &low.id, &high.id, err);
-    else if (all) /* ids of several types: a walk by comparison would see those of one */
-        rc = first_ones(r, INT32_MAX, err), r->cover->how = SB_COVERAGE_ALL;
-    else if (divisible(&low.id, &high.id))
-        rc = walk_ranges(r, &low.id, &high.id, want, err);
-    else
+    int rc = sb_id_edges_find(r->conn, r->db, r->coll, &edges, err);
+    if (rc == 0 && !edges.found)
+        rc = r->cover->documents == 0 ? 0 : first_ones(r, all ? INT32_MAX : want, err);
+    else if (rc == 0 && all && sb_id_same_order(&edges))
+        rc = walk_all(r, &edges.low, &edges.high, err);
+    else if (rc == 0 && all) /* ids of several types: a walk by comparison would see those of one */
+        rc = first_ones(r, INT32_MAX, err);
+    else if (rc == 0 && sb_id_divisible(&edges))
+        rc = walk_ranges(r, &edges, want, err);
+    else if (rc == 0)
         rc = walk_ends(r, want, err);
-out:
-    if (low.found)
-        bson_value_destroy(&low.id);
-    if (high.found)
-        bson_value_destroy(&high.id);
+    if (all)
+        r->cover->how = SB_COVERAGE_ALL;
+    sb_id_edges_release(&edges);
     return rc;
 }
 
-/* ---- whom to ask ---- */
-
-static bool is_arbiter(const struct sb_hello *h, const char *member)
-{
-    for (size_t i = 0; i < h->arbiters_n; i++)
-        if (strcmp(h->arbiters[i], member) == 0)
-            return true;
-    return false;
-}
-
-static bool answers_as_secondary(struct sb_conn *c)
-{
-    bson_t reply;
-    bson_iter_t it;
-    if (sb_read_json(c, "admin", "{\"hello\": 1}", &reply, NULL))
-        return false;
-    bool yes = bson_iter_init_find(&it, &reply, "secondary") && BSON_ITER_HOLDS_BOOL(&it) && bson_iter_bool(&it);
-    bson_destroy(&reply);
-    return yes;
-}
-
-/* A heavy read belongs on a secondary; without one it is the primary's. Takes `primary`. */
-static struct sb_conn *choose(const struct sb_server *server, struct sb_conn *primary, const struct sb_hello *h)
-{
-    for (size_t i = 0; i < h->members_n && !h->is_mongos; i++) {
-        if (is_arbiter(h, h->members[i]) || strcmp(h->members[i], h->primary) == 0)
-            continue;
-        struct sb_conn *c = sb_conn_to_member(server, h->members[i], SB_LANE_BULK, NULL);
-        if (c && answers_as_secondary(c)) {
-            sb_conn_close(primary);
-            return c;
-        }
-        sb_conn_close(c);
-    }
-    return primary;
-}
+/* ---- all of it ---- */
 
 struct listed {
     bool found, view;
@@ -349,8 +228,6 @@ static void count(struct reading *r)
     }
     bson_destroy(command);
 }
-
-/* ---- all of it ---- */
 
 static int read_it(struct reading *r, const char *ns, int64_t want, struct sb_err *err)
 {
@@ -389,20 +266,14 @@ int sb_schema_read(const struct sb_server *server, const char *ns, int64_t want,
                    sb_schema_progress progress, void *ctx, struct sb_err *err)
 {
     struct reading r = {.in = in, .cover = out, .last = {.value_type = BSON_TYPE_EOD}, .want = want, .progress = progress, .progress_ctx = ctx};
-    struct sb_deployment_facts facts = {.blind_n = 0};
     *out = (struct sb_schema_coverage){.documents = -1};
     if (!sb_ns_split(ns, r.db, r.coll))
         return sb_fail(err, SB_EUSAGE, "%s is not a collection's name; write it as database.collection", ns);
-    r.conn = sb_conn_to_primary(server, SB_LANE_BULK, err);
+    r.conn = sb_architect_connect(server, err);
     if (!r.conn)
         return -1;
-    int rc = sb_deployment_identify(r.conn, &facts, err);
-    if (rc == 0) {
-        r.conn = choose(server, r.conn, &facts.hello);
-        snprintf(out->member, sizeof out->member, "%s", sb_conn_name(r.conn));
-        sb_deployment_facts_release(&facts);
-        rc = read_it(&r, ns, want, err);
-    }
+    snprintf(out->member, sizeof out->member, "%s", sb_conn_name(r.conn));
+    int rc = read_it(&r, ns, want, err);
     if (r.last.value_type)
         bson_value_destroy(&r.last);
     sb_conn_close(r.conn);

@@ -108,7 +108,7 @@ const struct sb_command sb_commands[] = {
      "are at most 1/64 off.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
-    {"schema", "[--json] [--sample N] [--against FILE] [--quiet] (NS --deployment NAME | FILE...)", "what the documents of a collection or a file look like",
+    {"schema", "[--json] [--sample N] [--against FILE] [--validator] [--quiet] (NS --deployment NAME | FILE...)", "what the documents of a collection or a file look like",
      "FILE is what mongodump or mongoexport wrote, or other documents: BSON, JSON lines, JSON arrays, JSON in any layout, Extended\n"
      "JSON; plain, gzip, or zstd where libzstd is installed; - for standard input. The kind is told by the content. Each file is\n"
      "a collection of its own. NS is database.collection of a live deployment, read from a secondary where there is one, in\n"
@@ -117,6 +117,9 @@ const struct sb_command sb_commands[] = {
      "  --sample N         so many documents, drawn by lot; 0 is all. Default: 1,000 of a collection, all of a file\n"
      "  --against FILE     and what is different from FILE, an earlier answer of --json: fields that appeared or vanished, other\n"
      "                     types, another presence (by more than 5 points, and more than sampling explains)\n"
+     "  --validator        and the validator that 99 % of the documents keep to, with a dry run: how many documents do not, and\n"
+     "                     which. Nothing is written: a file is read a second time, a collection is counted by its server ($nor),\n"
+     "                     by ranges of _id; so is the validator that it has\n"
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --json             one JSON document a line for each file or collection\n"

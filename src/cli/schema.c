@@ -23,7 +23,7 @@
 #define MAX_AGAINST ((size_t)256 << 20)
 
 struct options {
-    bool json, quiet;
+    bool json, quiet, validator;
     const char *deployment, *uri_file, *against;
     int64_t sample; /* -1: not said; 0: all */
 };
@@ -221,12 +221,10 @@ static int read_collection(const char *ns, const struct options *o, struct sb_sc
     int rc = r->ns ? find_uri(o, &uri, &from, err) : sb_fail_nomem(err);
     if (rc == 0) {
         sb_mongo_init();
-        struct sb_server *server = sb_server_new(uri.p, true, err);
-        rc = server ? sb_schema_read(server, ns, want, r->in, &r->cover, live_bar, &progress, err) : -1;
-        if (!server)
+        r->server = sb_server_new(uri.p, true, err);
+        rc = r->server ? sb_schema_read(r->server, ns, want, r->in, &r->cover, live_bar, &progress, err) : -1;
+        if (!r->server)
             sb_err_prefix(err, "%s: ", from);
-        sb_server_free(server);
-        sb_mongo_cleanup();
     }
     end_bar(&progress);
     r->documents = r->cover.documents;
@@ -244,7 +242,7 @@ static int read_collection(const char *ns, const struct options *o, struct sb_sc
 static int tell(struct sb_schema_report *r, const struct options *o, const json_t *before, int *status, struct sb_err *err)
 {
     sb_infer_finish(r->in);
-    if (sb_schema_find(r->in, &r->findings, err))
+    if (sb_schema_find(r->in, &r->findings, err) || (o->validator && sb_schema_validate(r, err)))
         return -1;
     json_t *now = o->json || before ? sb_schema_json(r) : NULL;
     if ((o->json || before) && !now)
@@ -280,6 +278,10 @@ static int one(const char *what, bool live, const struct options *o, const json_
     if (rc)
         status = sb_complain(&err);
     json_decref(r.drift);
+    sb_schema_validator_release(&r);
+    sb_server_free(r.server);
+    if (r.server)
+        sb_mongo_cleanup();
     sb_schema_findings_release(&r.findings);
     sb_infer_free(r.in);
     free(r.ns);
@@ -293,12 +295,13 @@ int sb_cmd_schema(int argc, char **argv)
     const struct sb_option known[] = {
         {"--json", &o.json, NULL},          {"--quiet", &o.quiet, NULL},        {"--deployment", NULL, &o.deployment},
         {"--uri-file", NULL, &o.uri_file}, {"--sample", NULL, &sample}, {"--against", NULL, &o.against},
+        {"--validator", &o.validator, NULL},
     };
     int n = sb_options_read(argc, argv, known, SB_COUNT(known)), status = 0;
     if (n < 0 || sb_option_number("schema", "--sample", sample, 0, MAX_SAMPLE, &o.sample))
         return 2;
     if (n == 0)
-        return sb_usage_error("schema wants a collection or files: signalbox schema [--json] [--sample N] [--against FILE] (NS --deployment N | FILE...)");
+        return sb_usage_error("schema wants a collection or files: signalbox schema [--json] [--sample N] [--against FILE] [--validator] (NS --deployment N | FILE...)");
     /* a name that no file has, and a server to ask: it is a collection */
     bool live = o.deployment || o.uri_file || (n == 1 && strcmp(argv[1], "-") != 0 && access(argv[1], F_OK) && !strchr(argv[1], '/') && getenv("SIGNALBOX_URI"));
     if (live && n > 1)

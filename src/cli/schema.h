@@ -7,6 +7,8 @@
 #include <jansson.h>
 #include <signalbox/agents/data_architect.h>
 #include <signalbox/agents/schema_read.h>
+#include <signalbox/agents/schema_validator.h>
+#include <signalbox/term/page.h>
 
 /* One collection, or file, as it is told. */
 struct sb_schema_report {
@@ -19,6 +21,10 @@ struct sb_schema_report {
     struct sb_infer *in;
     struct sb_schema_findings findings;
     json_t *drift; /* NULL: not asked for */
+    struct sb_server *server; /* of a live one, until it is told */
+    bool validated;           /* a validator was asked for; what follows holds */
+    struct sb_validator proposed;
+    struct sb_validator_live dry; /* of a file: no validator of its own */
 };
 
 /* The whole document of INTERFACE. NULL: out of memory. */
@@ -31,6 +37,12 @@ int sb_schema_text(const struct sb_schema_report *r, struct sb_err *err);
  * "presence"}. NULL with err. */
 json_t *sb_schema_drift(const json_t *before, const json_t *now, const char *path, struct sb_err *err);
 bool sb_schema_drifted(const json_t *drift);
+
+/* Proposes a validator, and holds against it every document of the file, or of the collection. */
+int sb_schema_validate(struct sb_schema_report *r, struct sb_err *err);
+json_t *sb_schema_validator_json(const struct sb_schema_report *r); /* NULL: out of memory */
+int sb_schema_validator_draw(const struct sb_schema_report *r, struct sb_page *page); /* -1 out of memory */
+void sb_schema_validator_release(struct sb_schema_report *r);
 
 /* Text of any bytes, as JSON can have it. */
 json_t *sb_schema_json_text(const char *p, size_t n);

@@ -254,6 +254,8 @@ json_t *sb_schema_json(const struct sb_schema_report *r)
     put(&at, out, "fields", at.fields);
     put(&at, out, "warnings", warnings_from(&at, r->findings.found, &nobody));
     put_sensitive(&at, out);
+    if (r->validated)
+        put(&at, out, "validator", sb_schema_validator_json(r));
     if (r->drift)
         put(&at, out, "drift", json_incref(r->drift));
     json_decref(at.names);

@@ -451,6 +451,7 @@ int sb_schema_text(const struct sb_schema_report *r, struct sb_err *err)
         sb_page_textf(&d.page, SB_ROLE_TEXT, "%s more fields: --json has them all", grouped(a, d.left_out));
     }
     draw_review(&d);
+    bool failed = r->validated && sb_schema_validator_draw(r, &d.page);
     if (r->drift)
         draw_drift(&d);
     for (size_t i = 0; i < d.page.row_n; i++) {
@@ -460,7 +461,7 @@ int sb_schema_text(const struct sb_schema_report *r, struct sb_err *err)
             sb_str_truncate(&out, out.len - 1);
         sb_str_addc(&out, '\n');
     }
-    int rc = d.page.failed || !sb_str_ok(&out) ? sb_fail_nomem(err) : sb_print("%s", out.p) ? sb_fail(err, SB_EIO, "the schema could not be written to standard output") : 0;
+    int rc = failed || d.page.failed || !sb_str_ok(&out) ? sb_fail_nomem(err) : sb_print("%s", out.p) ? sb_fail(err, SB_EIO, "the schema could not be written to standard output") : 0;
     sb_page_release(&d.page);
     sb_str_release(&out);
     return rc;

@@ -17,7 +17,7 @@ from bson import json_util
 import pymongo
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from outside import PROGRAM, SANITIZED, Place, check, finish, npm_package, one_sentence, simulator, skip
+from outside import PROGRAM, SANITIZED, Place, check, finish, npm_package, one_sentence, simulator, skip, wait_until
 
 ORACLE = os.path.join(os.getcwd(), "tests/support/schema_oracle.js")
 DATA = os.environ.get("SIGNALBOX_TEST_DATA", os.path.join(os.getcwd(), "../shared/data"))
@@ -287,6 +287,54 @@ def drift(place):
     one_sentence(place.run("schema", "--against", place.write("broken.json", "{"), "now.bson"), 2, "broken.json:1")
 
 
+# ---- a validator ----
+
+def offenders():
+    """Documents of which 9 do not do what the others do, and which they are."""
+    documents = [{"_id": i, "s": "x", "n": i if i % 2 else i / 4, "o": {"a": 1, "b": [{"c": "y"}]}, "null": None, "mixed": 1 if i % 2 else "1", "d.e": 1} for i in range(1000)]
+    documents[3]["s"] = 5
+    documents[4]["n"] = "4"
+    del documents[5]["s"]
+    documents[6]["o"]["b"][0]["c"] = 7
+    documents[7]["o"]["b"] = "no array"
+    documents[8]["o"] = None
+    del documents[9]["o"]["a"]
+    documents[10]["mixed"] = True
+    documents[11]["o"]["b"].append("no object")
+    documents[12]["rare"] = 1
+    documents[13]["null"] = 5
+    return documents, set(range(3, 12))
+
+
+def validator(place):
+    documents, wrong = offenders()
+    answer = schema(place, place.write("valid.bson", as_bson(documents)), "--validator")["validator"]
+    check(answer["dry_run"]["offenders"] == len(wrong), "a dry run finds %s offenders, not %d: %r" % (answer["dry_run"]["offenders"], len(wrong), answer["rules"]))
+    check({json.loads(x)["_id"] for x in answer["dry_run"]["sample"]} <= wrong, "a dry run names others: %r" % answer["dry_run"]["sample"])
+    check(sum(x["offenders"] for x in answer["rules"]) == len(wrong), "the rules' offenders: %r" % answer["rules"])
+    proposed = answer["proposed"]["$jsonSchema"]
+    check("required" in proposed and "_id" not in proposed["required"] and "d.e" not in json.dumps(proposed), "proposed: %r" % proposed)
+    check(not proposed["properties"].get("null") and "rare" not in proposed["properties"], "proposed on thin evidence: %r" % proposed["properties"])
+    text = place.run("schema", "--validator", "valid.bson").stdout.decode()
+    check("9 of 1000 documents" in text and "warn" in text, "the text of a dry run: %s" % text[-600:])
+
+
+def live_validator(place, client, uri):
+    """The server's own reading of the proposal finds the same documents as ours."""
+    documents, wrong = offenders()
+    documents = [{k: v for k, v in d.items() if "." not in k} for d in documents]
+    client.lab.get_collection("valid", write_concern=pymongo.WriteConcern(w=3)).insert_many(documents)
+    answer = schema(place, "lab.valid", "--uri-file", uri, "--sample", "0", "--validator")["validator"]
+    check(answer["dry_run"]["offenders"] == len(wrong), "live, a dry run finds %r, not %d" % (answer["dry_run"], len(wrong)))
+    check({json.loads(x)["_id"] for x in answer["dry_run"]["sample"]} <= wrong, "live, a dry run names others: %r" % answer["dry_run"]["sample"])
+    check("existing" not in answer, "a validator that is not there: %r" % answer.get("existing"))
+    client.lab.command("collMod", "valid", validator={"$jsonSchema": {"required": ["rare"]}}, validationLevel="moderate", validationAction="warn")
+    wait_until("the validator on every member", lambda: all(
+        "validator" in pymongo.MongoClient(*m, directConnection=True).lab.valid.options() for m in client.nodes))
+    answer = schema(place, "lab.valid", "--uri-file", uri, "--validator")["validator"]
+    check((answer["existing"]["level"], answer["existing"]["action"], answer["existing"]["dry_run"]["offenders"]) == ("moderate", "warn", 999), "its own: %r" % answer["existing"])
+
+
 # ---- a live collection ----
 
 def live(place):
@@ -309,6 +357,7 @@ def live(place):
         check(strings["sampled"] == 1200, "ids that are strings: %d of 1200 were walked" % strings["sampled"])
         text = place.run("schema", "lab.plain", env={"SIGNALBOX_URI": ready["uri"]})
         check(text.returncode == 0 and b"1,000 of 1,500 documents" in text.stdout, "by SIGNALBOX_URI: %s %s" % (text.stdout[:200], text.stderr[:200]))
+        live_validator(place, client, uri)
         one_sentence(place.run("schema", "lab.nothing", "--uri-file", uri), 2, "no collection lab.nothing")
         one_sentence(place.run("schema", "nodot", "--uri-file", uri), 2, "database.collection")
         client.close()
@@ -320,7 +369,7 @@ def live(place):
 def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with Place() as place:
-        for part in (oracle, forms, damage, bounds, findings, drift, live):
+        for part in (oracle, forms, damage, bounds, findings, drift, validator, live):
             part(place)
     finish()
 
