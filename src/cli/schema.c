@@ -3,6 +3,7 @@
  * schema.c - `signalbox schema`: documents of a file or a collection in, what they look like out. */
 #include "schema.h"
 
+#include <signalbox/agents/schema_index.h>
 #include <signalbox/base/clock.h>
 #include <signalbox/base/json.h>
 #include <signalbox/base/rng.h>
@@ -237,12 +238,42 @@ static int read_collection(const char *ns, const struct options *o, struct sb_sc
     return rc;
 }
 
+/* ---- indexes ---- */
+
+/* Of .../orders.bson.gz the metadata that mongodump wrote beside it, packed or not; else nothing. */
+static int review_dump(struct sb_schema_report *r, struct sb_err *err)
+{
+    size_t n = strlen(r->file);
+    n -= n > 3 && strcmp(r->file + n - 3, ".gz") == 0 ? 3 : 0;
+    if (n <= 5 || memcmp(r->file + n - 5, ".bson", 5) != 0)
+        return 0;
+    int rc = 0;
+    for (int packed = 0; rc == 0 && packed < 2; packed++) {
+        char *path = sb_format("%.*s.metadata.json%s", (int)(n - 5), r->file, packed ? ".gz" : "");
+        struct sb_docfile *file = path && access(path, R_OK) == 0 ? sb_docfile_open(path, NULL) : NULL;
+        struct sb_span doc;
+        bson_t metadata;
+        if (!path)
+            rc = sb_fail_nomem(err);
+        else if (file && sb_docfile_next(file, &doc, NULL) == 1 && bson_init_static(&metadata, (const uint8_t *)doc.p, doc.n))
+            rc = sb_schema_find_dumped_indexes(&metadata, r->in, r->complete, &r->findings, err);
+        sb_docfile_close(file);
+        free(path);
+    }
+    return rc;
+}
+
+static int review_indexes(struct sb_schema_report *r, struct sb_err *err)
+{
+    return r->live ? sb_schema_find_live_indexes(r->server, r->ns, r->in, r->complete, &r->findings, err) : review_dump(r, err);
+}
+
 /* ---- telling ---- */
 
 static int tell(struct sb_schema_report *r, const struct options *o, const json_t *before, int *status, struct sb_err *err)
 {
     sb_infer_finish(r->in);
-    if (sb_schema_find(r->in, &r->findings, err) || (o->validator && sb_schema_validate(r, err)))
+    if (sb_schema_find(r->in, &r->findings, err) || review_indexes(r, err) || (o->validator && sb_schema_validate(r, err)))
         return -1;
     json_t *now = o->json || before ? sb_schema_json(r) : NULL;
     if ((o->json || before) && !now)

@@ -287,6 +287,39 @@ def drift(place):
     one_sentence(place.run("schema", "--against", place.write("broken.json", "{"), "now.bson"), 2, "broken.json:1")
 
 
+# ---- indexes ----
+
+def indexes_of(answer):
+    return sorted((w["code"], w["message"].split()[1].rstrip(":")) for w in answer["warnings"] if "index" in w["code"] or w["code"] == "ttl_without_date")
+
+
+SPECS = [[("here", 1)], [("there.not", 1)], [("many.x", 1)], [("few.x", -1)], [("when", 1)], [("days.2026-11-01", 1)], [("old", 1)]]
+WANTED = sorted([("index_on_missing_field", "there.not_1"), ("index_on_long_array", "many.x_1"), ("ttl_without_date", "old_1")])
+
+
+def indexed():
+    return [{"_id": i, "here": i, "there": {"is": 1}, "many": [{"x": k} for k in range(300 if i == 9 else 1)], "few": [{"x": 1}] if i % 2 else {"x": 1},
+             "when": datetime.datetime(2026, 1, 1), "old": "2026-01-01" if i % 3 else datetime.datetime(2026, 1, 1),
+             "days": {"2026-11-%02d" % (k + 1): 1 for k in range(i % 28, i % 28 + 1)}} for i in range(100)]
+
+
+def indexes(place):
+    place.write("dump/shop/idx.bson", as_bson(indexed()))
+    specs = [{"v": 2, "key": dict(keys), "name": "%s_%d" % keys[0], **({"expireAfterSeconds": 60} if keys[0][0] in ("when", "old") else {})} for keys in [[("_id", 1)]] + SPECS]
+    place.write("dump/shop/idx.metadata.json", json_util.dumps({"options": {}, "indexes": specs, "collectionName": "idx"}))
+    check(indexes_of(schema(place, "dump/shop/idx.bson")) == WANTED, "the indexes of a dump: %r" % indexes_of(schema(place, "dump/shop/idx.bson")))
+
+
+def live_indexes(place, client, uri):
+    coll = client.lab.get_collection("idx", write_concern=pymongo.WriteConcern(w=3))
+    coll.insert_many(indexed())
+    for keys in SPECS:
+        coll.create_index(keys, **({"expireAfterSeconds": 10 ** 9} if keys[0][0] in ("when", "old") else {}))
+    wait_until("the indexes on every member", lambda: all(len(pymongo.MongoClient(*m, directConnection=True).lab.idx.index_information()) == 8 for m in client.nodes))
+    got = indexes_of(schema(place, "lab.idx", "--uri-file", uri, "--sample", "0"))
+    check(got == WANTED, "the indexes of a collection: %r" % got)
+
+
 # ---- a validator ----
 
 def offenders():
@@ -358,6 +391,7 @@ def live(place):
         text = place.run("schema", "lab.plain", env={"SIGNALBOX_URI": ready["uri"]})
         check(text.returncode == 0 and b"1,000 of 1,500 documents" in text.stdout, "by SIGNALBOX_URI: %s %s" % (text.stdout[:200], text.stderr[:200]))
         live_validator(place, client, uri)
+        live_indexes(place, client, uri)
         one_sentence(place.run("schema", "lab.nothing", "--uri-file", uri), 2, "no collection lab.nothing")
         one_sentence(place.run("schema", "nodot", "--uri-file", uri), 2, "database.collection")
         client.close()
@@ -369,7 +403,7 @@ def live(place):
 def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with Place() as place:
-        for part in (oracle, forms, damage, bounds, findings, drift, validator, live):
+        for part in (oracle, forms, damage, bounds, findings, drift, indexes, validator, live):
             part(place)
     finish()
 
