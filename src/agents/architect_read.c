@@ -240,7 +240,7 @@ static int read_it(struct reading *r, const char *ns, int64_t want, struct sb_er
     else
         cover->documents = -1; /* a view's count would read all of it */
     bool all = want == 0 || (cover->documents >= 0 && want >= cover->documents);
-    bool small = cover->documents <= SAMPLE_ALWAYS || want < cover->documents / SAMPLE_SHARE;
+    bool small = cover->documents <= SAMPLE_ALWAYS || want * SAMPLE_SHARE < cover->documents;
     if (!all && small) {
         struct sb_err why = SB_ERR_INIT;
         cover->how = SB_COVERAGE_SAMPLE;

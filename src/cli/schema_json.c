@@ -232,7 +232,8 @@ static void put_sensitive(struct place *at, json_t *out)
     for (size_t i = 0; i < at->r->findings.n; i++) {
         const struct sb_schema_finding *f = &at->r->findings.item[i];
         if (f->personal)
-            append(at, list, json_pack("{s:o, s:s}", "path", sb_schema_json_text(f->path, strlen(f->path)), "kind", f->personal));
+            append(at, list, json_pack("{s:o, s:s, s:o}", "path", sb_schema_json_text(f->path, strlen(f->path)), "kind", f->personal, "name",
+                                        sb_schema_json_text(f->field->name, f->field->name_n)));
     }
     put(at, out, "sensitive", list);
 }

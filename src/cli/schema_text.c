@@ -19,12 +19,12 @@
 #define TYPES_AT (BAR_AT + BAR + 8)
 #define MAX_LINES 4000
 #define MAX_INDENT 16
+#define MAX_SENSITIVE 100
 
 struct drawing {
     const struct sb_schema_report *r;
     struct sb_page page;
     uint64_t left_out; /* fields beyond MAX_LINES */
-    size_t ours;       /* lines that are about no field */
 };
 
 /* ---- figures ---- */
@@ -298,7 +298,7 @@ static void draw_coverage(struct drawing *d)
     char a[32], b[32], share[16];
     sb_page_line(&d->page);
     if (r->complete)
-        sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  all %s documents", grouped(a, (uint64_t)r->sampled));
+        sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, r->sampled == 1 ? "  the one document" : "  all %s documents", grouped(a, (uint64_t)r->sampled));
     else if (r->documents > 0)
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  %s of %s documents (%s)", grouped(a, (uint64_t)r->sampled), grouped(b, (uint64_t)r->documents),
                       percent(share, ratio((uint64_t)r->sampled, (uint64_t)r->documents)));
@@ -329,8 +329,11 @@ static void draw_head(struct drawing *d)
     if (t->size.count == 0)
         return;
     sb_page_line(&d->page);
-    sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  %s fields; documents of %s to %s, mean %s", grouped(a, t->paths), size(b, (double)t->size.least),
-                  size(c, (double)t->size.most), size((char[32]){0}, (double)t->size.sum / (double)t->size.count));
+    sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  %s field%s; documents of %s", grouped(a, t->paths), t->paths == 1 ? "" : "s", size(b, (double)t->size.least));
+    if (t->size.least == t->size.most)
+        sb_page_wrap(&d->page, SB_ROLE_TEXT, 2, " each");
+    else
+        sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, " to %s, mean %s", size(b, (double)t->size.most), size(c, (double)t->size.sum / (double)t->size.count));
     if (!r->complete && r->sampled) {
         sb_page_line(&d->page);
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  what fewer than %s of the documents have may not have been seen", percent(share, fmin(1, 3.0 / (double)r->sampled)));
@@ -349,26 +352,55 @@ static void section(struct drawing *d, const char *title)
     sb_page_text(&d->page, SB_ROLE_TITLE, title);
 }
 
+/* The names, each once, as a bundle has them. */
+static void draw_for_policy(struct drawing *d)
+{
+    const struct sb_schema_findings *f = &d->r->findings;
+    const char *names[MAX_SENSITIVE];
+    struct sb_str line;
+    size_t n = 0;
+    sb_str_init(&line);
+    for (size_t i = 0; i < f->n && n < MAX_SENSITIVE; i++) {
+        bool again = !f->item[i].personal;
+        for (size_t k = 0; k < n && !again; k++)
+            again = strcmp(names[k], f->item[i].field->name) == 0;
+        if (again)
+            continue;
+        names[n++] = f->item[i].field->name;
+        sb_str_addf(&line, "%s\"%s\"", n > 1 ? ", " : "In a policy bundle: \"sensitive\": [", names[n - 1]);
+    }
+    sb_str_addc(&line, ']');
+    wrapped(d, 2, SB_ROLE_DIM, "", line.p);
+    d->page.failed = d->page.failed || line.failed;
+    sb_str_release(&line);
+}
+
 static void draw_review(struct drawing *d)
 {
     const struct sb_schema_findings *f = &d->r->findings;
-    bool titled = false;
+    size_t told = 0, all = 0;
+    char a[32];
     if (f->found)
         section(d, "THE COLLECTION");
     for (size_t i = f->found; i; i = f->item[i - 1].next)
         wrapped(d, 2, SB_ROLE_TEXT, "! ", f->item[i - 1].text);
     for (size_t i = 0; i < f->n; i++) {
-        if (!f->item[i].personal)
+        if (!f->item[i].personal || ++all > MAX_SENSITIVE)
             continue;
-        if (!titled)
-            section(d, "SUGGESTED SENSITIVE FIELDS, FOR THE POLICY");
-        titled = true;
+        if (told++ == 0)
+            section(d, "SUGGESTED SENSITIVE FIELDS");
         sb_page_line(&d->page);
         sb_page_tab(&d->page, 2);
         sb_page_field(&d->page, SB_ROLE_TEXT, TYPES_AT - 3, f->item[i].path);
         sb_page_tab(&d->page, TYPES_AT);
         sb_page_text(&d->page, SB_ROLE_TEXT, f->item[i].personal);
     }
+    if (all > told) {
+        sb_page_line(&d->page);
+        sb_page_textf(&d->page, SB_ROLE_TEXT, "  and %s more: --json has them all", grouped(a, all - told));
+    }
+    if (told)
+        draw_for_policy(d);
 }
 
 static void drift_line(struct drawing *d, const char *what, const json_t *entry, const char *text)

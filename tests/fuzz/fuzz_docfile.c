@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include <signalbox/agents/data_architect.h>
+#include <signalbox/agents/schema_validator.h>
 #include <signalbox/formats/docfile.h>
 #include <signalbox/formats/extjson.h>
 
@@ -44,6 +45,18 @@ static void check_object(const struct sb_seen_object *o)
         check_types(&o->rest->types, o->rest->count);
 }
 
+/* A proposal can be made of anything, and held against anything; documents that are all alike keep to it. */
+static void validator(const struct sb_infer *in, const uint8_t *last, size_t len)
+{
+    struct sb_validator v;
+    struct sb_err err = SB_ERR_INIT;
+    check(sb_validator_propose(in, &v, &err) == 0);
+    check(bson_validate(v.schema, BSON_VALIDATE_UTF8, NULL));
+    bool kept = sb_validator_accepts(v.schema, last, len);
+    check(kept || v.rules_n || sb_infer_totals(in)->repeated);
+    sb_validator_release(&v);
+}
+
 static void documents(struct sb_docfile *d)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -51,12 +64,18 @@ static void documents(struct sb_docfile *d)
     struct sb_schema_findings findings;
     struct sb_span doc;
     uint64_t n = 0;
+    uint8_t *last = NULL;
+    size_t last_n = 0;
     int rc = 1;
     check(in);
     while (sb_docfile_bytes(d) < ENOUGH && (rc = sb_docfile_next(d, &doc, &err)) == 1) {
         check(sb_bson_check((const uint8_t *)doc.p, doc.n, NULL));
         check(sb_infer_document(in, (const uint8_t *)doc.p, doc.n, &err) == 0);
         n++;
+        free(last);
+        last = malloc(last_n = doc.n);
+        check(last);
+        memcpy(last, doc.p, doc.n);
     }
     check(rc >= 0 || err.msg[0]);
     check(sb_docfile_documents(d) == n && (sb_docfile_damaged(d) == 0) == (sb_docfile_first_damage(d)[0] == '\0'));
@@ -67,6 +86,9 @@ static void documents(struct sb_docfile *d)
     for (size_t i = 0; i < findings.n; i++)
         check(findings.item[i].text[0] && findings.item[i].next <= findings.n);
     sb_schema_findings_release(&findings);
+    if (last)
+        validator(in, last, last_n);
+    free(last);
     sb_infer_free(in);
 }
 
