@@ -92,10 +92,14 @@ static int at_place(const struct sb_docfile *d, size_t at, const char *what, str
     return sb_fail(err, SB_EINPUT, "%s:%" PRIu64 ":%" PRIu64 ": %s", d->path, lines + 1, column + 1, what);
 }
 
-static void note_damage(struct sb_docfile *d, const struct sb_err *why)
+/* Counts a damaged document. Of JSON the first one's place is looked for here, and no other's: that takes a walk. */
+static void note_damage(struct sb_docfile *d, size_t at, const char *what)
 {
-    if (d->damaged++ == 0)
-        snprintf(d->first_damage, sizeof d->first_damage, "%s", why->msg);
+    struct sb_err why = SB_ERR_INIT;
+    if (d->damaged++)
+        return;
+    at_place(d, at, what, &why);
+    snprintf(d->first_damage, sizeof d->first_damage, "%s", why.msg);
 }
 
 /* ---- BSON ---- */
@@ -123,12 +127,9 @@ static int next_bson(struct sb_docfile *d, struct sb_span *document, struct sb_e
             return at_byte(d, err, "the file ends within this document");
         const uint8_t *data = (const uint8_t *)d->buf + d->from;
         bool good = sb_bson_check(data, n, &wrong);
-        if (!good) {
-            struct sb_err why = SB_ERR_INIT;
-            sb_fail(&why, SB_EINPUT, "%s: byte %" PRIu64 ": the document that begins at byte %" PRIu64 " is damaged here", d->path,
-                    d->gone + d->from + wrong, d->gone + d->from);
-            note_damage(d, &why);
-        }
+        if (!good && d->damaged++ == 0)
+            snprintf(d->first_damage, sizeof d->first_damage, "%s: byte %" PRIu64 ": the document that begins at byte %" PRIu64 " is damaged here", d->path,
+                     d->gone + d->from + wrong, d->gone + d->from);
         d->from += n;
         if (good) {
             *document = (struct sb_span){(const char *)data, n};
@@ -154,14 +155,14 @@ static size_t indent_of(const struct sb_docfile *d, size_t at, char indent[MAX_I
 
 /* The first line in [from, to) of the buffer, but for the one that from is in, that begins with this indent and a '{': where
  * its '{' is, or SIZE_MAX. */
-static size_t find_line(const struct sb_docfile *d, size_t from, const char *indent, size_t n)
+static size_t find_line(const struct sb_docfile *d, size_t from, size_t to, const char *indent, size_t n)
 {
-    while (from < d->to) {
-        const char *newline = memchr(d->buf + from, '\n', d->to - from);
+    while (from < to) {
+        const char *newline = memchr(d->buf + from, '\n', to - from);
         if (!newline)
             return SIZE_MAX;
         from = (size_t)(newline - d->buf) + 1;
-        if (d->to - from > n && memcmp(d->buf + from, indent, n) == 0 && d->buf[from + n] == '{')
+        if (from < to && to - from > n && memcmp(d->buf + from, indent, n) == 0 && d->buf[from + n] == '{')
             return from + n;
     }
     return SIZE_MAX;
@@ -175,30 +176,41 @@ static bool may_follow(const struct sb_docfile *d, const char *p, const char *en
     return p == end || *p == '{' || (d->in_array ? *p == ',' || *p == ']' : *p == '[');
 }
 
-/* Passes over the document at buf[from], which is wrong. */
+/* Passes over the document at buf[from], which is wrong: to behind its brackets, or to the next line that begins as its own
+ * did. It is looked for in steps that double, so that many small documents that are wrong cost no more than their size. */
 static int pass_over(struct sb_docfile *d, struct sb_err *err)
 {
     char indent[MAX_INDENT];
-    size_t n = indent_of(d, d->from, indent), line;
-    while ((line = find_line(d, d->from, indent, n)) == SIZE_MAX) {
-        struct sb_jt j = sb_jt_make(d->buf + d->from, d->to - d->from);
-        if (sb_jt_skip(&j, NULL)) {
-            d->from = (size_t)(j.p - d->buf);
-            return 0;
-        }
-        int rc = fill(d, SB_DOCFILE_MAX_TEXT, err);
+    size_t n = indent_of(d, d->from, indent);
+    for (size_t window = 4096;; window *= 2) {
+        int rc = 1;
+        while (d->to - d->from < window && (rc = fill(d, window, err)) == 1)
+            ;
         if (rc < 0)
             return -1;
-        if (rc == 0 && d->eof) {
+        bool last = d->to - d->from <= window && d->eof;
+        size_t end = d->to - d->from < window ? d->to : d->from + window;
+        size_t line = find_line(d, d->from, end, indent, n), limit = line == SIZE_MAX ? end : line;
+        struct sb_jt j = sb_jt_make(d->buf + d->from, limit - d->from);
+        bool closed = sb_jt_skip(&j, NULL);
+        size_t behind = (size_t)(j.p - d->buf);
+        if (closed && may_follow(d, j.p, d->buf + limit)) {
+            d->from = behind;
+        } else if (closed && line == SIZE_MAX) {
+            size_t near = behind + 4096 + 16 * (behind - d->from);
+            line = find_line(d, behind, near < d->to ? near : d->to, indent, n);
+            d->from = line == SIZE_MAX ? behind : line;
+        } else if (line != SIZE_MAX) {
+            d->from = line;
+        } else if (last) {
             d->from = d->to;
-            return 0;
+        } else if (window >= SB_DOCFILE_MAX_TEXT) { /* as much as may be held: all but what could be the beginning of such a line goes */
+            d->from = end - n - 1;
+        } else {
+            continue;
         }
-        if (rc == 0) /* as much as may be held, and no such line: all but what could be its beginning goes */
-            d->from = d->to - n - 1;
+        return 0;
     }
-    struct sb_jt j = sb_jt_make(d->buf + d->from, line - d->from);
-    d->from = sb_jt_skip(&j, NULL) && may_follow(d, j.p, d->buf + line) ? (size_t)(j.p - d->buf) : line;
-    return 0;
 }
 
 /* Goes to where the next document, or something else, begins: 1 there is something, 0 the end, -1. */
@@ -228,18 +240,19 @@ static int go_to_value(struct sb_docfile *d, struct sb_err *err)
 /* What stands there is no object: a complaint, and to the next line or bracket. */
 static int pass_over_other(struct sb_docfile *d, struct sb_err *err)
 {
-    struct sb_err why = SB_ERR_INIT;
-    at_place(d, d->from, d->comma ? "a comma or ] was expected between documents" : "a document begins with {", &why);
-    note_damage(d, &why);
+    note_damage(d, d->from, d->comma ? "a comma or ] was expected between documents" : "a document begins with {");
     d->comma = false;
     for (;;) {
-        const char *from = d->buf + d->from, *end = d->buf + d->to;
-        const char *newline = memchr(from, '\n', (size_t)(end - from)), *brace = memchr(from, '{', (size_t)(end - from));
-        if (newline || brace) {
-            d->from = (size_t)((brace && (!newline || brace < newline) ? brace : newline) - d->buf);
-            return 0;
+        while (d->from < d->to) {
+            const char *from = d->buf + d->from;
+            size_t n = d->to - d->from < 4096 ? d->to - d->from : 4096; /* what is found is mostly near */
+            const char *newline = memchr(from, '\n', n), *brace = memchr(from, '{', newline ? (size_t)(newline - from) : n);
+            if (newline || brace) {
+                d->from = (size_t)((brace ? brace : newline) - d->buf);
+                return 0;
+            }
+            d->from += n;
         }
-        d->from = d->to;
         int rc = fill(d, BLOCK, err);
         if (rc <= 0)
             return rc;
@@ -264,19 +277,16 @@ static int read_object(struct sb_docfile *d, struct sb_span *document, struct sb
         *document = (struct sb_span){(const char *)d->x.p, d->x.n};
         return 1;
     }
-    struct sb_err why = SB_ERR_INIT;
-    if (status == SB_EXTJSON_BAD)
-        at_place(d, d->from + d->x.at, d->x.what, &why);
-    else
-        at_place(d, d->from, d->eof ? "the file ends within the document that begins here" : "a document that is longer than 64 MiB", &why);
+    bool bad = status == SB_EXTJSON_BAD;
+    size_t at = bad ? d->from + d->x.at : d->from;
+    const char *what = bad ? d->x.what : d->eof ? "the file ends within the document that begins here" : "a document that is longer than 64 MiB";
     char indent[MAX_INDENT];
-    if (status == SB_EXTJSON_CUT && d->eof && find_line(d, d->from, indent, indent_of(d, d->from, indent)) == SIZE_MAX) {
+    if (!bad && d->eof && find_line(d, d->from, d->to, indent, indent_of(d, d->from, indent)) == SIZE_MAX) {
+        at_place(d, at, what, err);
         d->from = d->to;
-        if (err)
-            *err = why;
         return -1;
     }
-    note_damage(d, &why);
+    note_damage(d, at, what);
     d->comma = false;
     d->loose = true;
     return pass_over(d, err);

@@ -226,11 +226,41 @@ static void loses_one_document_only(void **state)
     sb_str_release(&text);
 }
 
+/* Half a million small documents that are wrong, on lines of their own and all on one: each costs no more than its size (where
+ * each costs a block, this does not come to an end within the runner's time). */
+static void passes_over_many(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *wrong;
+        uint64_t damaged;
+    } table[] = {{"{\"a\":[tru\n", 1}, {"{\"a\":tru}", 1}, {"{\"a\":]}", 2}, {"x\n", 1}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct sb_str text;
+        struct sb_err err = SB_ERR_INIT;
+        sb_str_init(&text);
+        sb_str_adds(&text, "{\"n\": 1}\n");
+        for (int k = 0; k < 500000; k++)
+            sb_str_adds(&text, table[i].wrong);
+        sb_str_adds(&text, "{\"n\": 2}\n");
+        struct sb_docfile *d = sb_docfile_open(file_with(text.p, text.len), &err);
+        assert_non_null(d);
+        struct sb_span doc;
+        while (sb_docfile_next(d, &doc, &err) == 1)
+            ;
+        assert_int_equal(sb_docfile_documents(d), 2);
+        assert_int_equal(sb_docfile_damaged(d), 500000 * table[i].damaged);
+        sb_docfile_close(d);
+        sb_str_release(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_libbson_reads), cmocka_unit_test(says_where_it_is_wrong), cmocka_unit_test(has_an_end_to_its_depth),
         cmocka_unit_test(checks_every_length),      cmocka_unit_test(goes_over_its_blocks),   cmocka_unit_test(loses_one_document_only),
+        cmocka_unit_test(passes_over_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
