@@ -6,6 +6,7 @@
 #include <signalbox/base/array.h>
 
 #include <inttypes.h>
+#include <strings.h>
 
 #define LONG_ARRAY 1000
 #define LARGE_DOCUMENT (UINT64_C(4) << 20)
@@ -53,6 +54,16 @@ static void find(struct search *s, struct sb_seen_field *field, const char *code
     while (*link)
         link = &out->item[*link - 1].next;
     *link = out->n;
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool is_letter(char c)
+{
+    return is_upper(c) || (c >= 'a' && c <= 'z');
 }
 
 /* 98.2 %, 0.03 %: a share that never looks like all or none when it is neither. */
@@ -162,7 +173,7 @@ static const struct {
     const char *part, *kind;
 } personal_names[] = {
     {"email", "email"}, {"phone", "phone"}, {"mobilenumber", "phone"}, {"msisdn", "phone"}, {"iban", "iban"}, {"creditcard", "card number"},
-    {"cardnumber", "card number"}, {"ssn", "national id"}, {"socialsecurity", "national id"}, {"passport", "national id"}, {"nationalid", "national id"},
+    {"cardnumber", "card number"}, {"socialsecurity", "national id"}, {"passport", "national id"}, {"nationalid", "national id"},
     {"taxid", "national id"}, {"taxnumber", "national id"}, {"driverlicen", "national id"}, {"drivinglicen", "national id"}, {"firstname", "name"},
     {"lastname", "name"}, {"surname", "name"}, {"givenname", "name"}, {"familyname", "name"}, {"fullname", "name"}, {"maidenname", "name"},
     {"birthdate", "date of birth"}, {"birthday", "date of birth"}, {"dateofbirth", "date of birth"}, {"password", "secret"}, {"passwd", "secret"},
@@ -171,34 +182,50 @@ static const struct {
     {"salary", "salary"}, {"religion", "religion"}, {"ethnicity", "ethnicity"},
 };
 
+/* Is this one of the words that the name is made of (in customerSSN and customer_ssn, but not in className)? */
+static bool has_word(const struct sb_seen_field *f, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t from = 0; from < f->name_n;) {
+        size_t to = from;
+        while (to < f->name_n && is_letter(f->name[to]) && (to == from || is_upper(f->name[to]) == is_upper(f->name[to - 1]) || is_upper(f->name[to - 1])))
+            to++;
+        if (to - from == n && strncasecmp(f->name + from, word, n) == 0)
+            return true;
+        from = to > from ? to : from + 1;
+    }
+    return false;
+}
+
 static const char *kind_by_name(const struct sb_seen_field *f)
 {
     char plain[64];
     size_t n = 0;
-    for (size_t i = 0; i < f->name_n && n + 1 < sizeof plain; i++) {
-        char c = f->name[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        if (c >= 'a' && c <= 'z')
-            plain[n++] = c;
-    }
+    for (size_t i = 0; i < f->name_n && n + 1 < sizeof plain; i++)
+        if (is_letter(f->name[i]))
+            plain[n++] = (char)(f->name[i] | 0x20);
     plain[n] = '\0';
-    if (strcmp(plain, "dob") == 0)
+    if (has_word(f, "dob"))
         return "date of birth";
+    if (has_word(f, "ssn"))
+        return "national id";
     for (size_t i = 0; i < SB_COUNT(personal_names); i++)
         if (strstr(plain, personal_names[i].part))
             return personal_names[i].kind;
     return NULL;
 }
 
-static uint64_t leaves(const struct sb_seen_types *types)
+/* Values that can be of this kind: texts; a date of a birth; a number of what is numbered. */
+static bool can_be(const struct sb_seen_types *types, const char *kind)
 {
-    uint64_t n = 0;
+    bool number = strcmp(kind, "phone") == 0 || strcmp(kind, "card number") == 0 || strcmp(kind, "national id") == 0 || strcmp(kind, "salary") == 0;
     for (size_t i = 0; i < types->n; i++) {
         uint8_t type = types->item[i]->type;
-        n += type == SB_BSON_STRING || type == SB_BSON_BINARY || type == SB_BSON_DATE || is_number(type) ? types->item[i]->count : 0;
+        if (type == SB_BSON_STRING || (number && is_number(type)) || (type == SB_BSON_DATE && strcmp(kind, "date of birth") == 0) ||
+            (type == SB_BSON_BINARY && strcmp(kind, "secret") == 0))
+            return true;
     }
-    return n;
+    return false;
 }
 
 static bool look_at_card_numbers(struct search *s, const struct place *at, const struct sb_seen_types *types)
@@ -231,7 +258,7 @@ static bool look_for_persons(struct search *s, const struct place *at, const str
         }
     }
     const char *kind = kind_by_name(at->field);
-    if (!kind || leaves(types) == 0)
+    if (!kind || !can_be(types, kind))
         return false;
     find(s, at->field, "personal_data", kind, "personal data: %s, by its name", kind);
     return true;

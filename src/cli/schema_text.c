@@ -249,7 +249,7 @@ static void draw_field(struct drawing *d, const struct sb_seen_field *f, uint64_
 {
     struct sb_page *p = &d->page;
     struct sb_str text;
-    char share[16];
+    char share[16], values[32];
     int indent = level * 2 < MAX_INDENT ? level * 2 : MAX_INDENT;
     if (p->row_n >= MAX_LINES) {
         d->left_out++;
@@ -267,7 +267,7 @@ static void draw_field(struct drawing *d, const struct sb_seen_field *f, uint64_
     sb_page_field(p, SB_ROLE_TEXT, NAME_WIDTH - indent, text.p);
     sb_page_tab(p, BAR_AT);
     if (is_rest) {
-        sb_page_fieldf(p, SB_ROLE_DIM, BAR + 7, "%s values", grouped((char[32]){0}, f->count));
+        sb_page_fieldf(p, SB_ROLE_DIM, BAR + 7, "%s values", grouped(values, f->count));
     } else {
         sb_page_bar(p, BAR, (int64_t)(ratio(f->count, parents) * 1000 + 0.5), 1000);
         sb_page_fieldf(p, SB_ROLE_TEXT, -7, "%s", percent(share, ratio(f->count, parents)));
@@ -417,7 +417,7 @@ static void list_names(struct sb_str *out, const char *before, const json_t *nam
     size_t i;
     json_t *name;
     json_array_foreach(names, i, name)
-        sb_str_addf(out, "%s%s", i ? ", " : out->len ? "; " : "", i ? "" : before), sb_str_adds(out, json_string_value(name));
+        sb_str_addf(out, "%s%s%s", i ? ", " : out->len ? "; " : "", i ? "" : before, json_string_value(name));
 }
 
 static void draw_presence(struct drawing *d, const char *what, const json_t *list)

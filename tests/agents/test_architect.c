@@ -172,6 +172,34 @@ static void tells_twins_of_the_rarer(void **state)
     sb_infer_free(in);
 }
 
+static void tells_persons_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *kind, *value; /* kind NULL: not about a person */
+    } table[] = {
+        {"lastName", "name", "\"x\""}, {"customer_ssn", "national id", "\"x\""}, {"customerSSN", "national id", "5"}, {"ssn2", "national id", "\"x\""}, {"className", NULL, "\"x\""},
+        {"emailCount", NULL, "5"}, {"email_sent_at", NULL, "{\"$date\": {\"$numberLong\": \"5\"}}"}, {"dob", "date of birth", "{\"$date\": {\"$numberLong\": \"5\"}}"},
+        {"userDob", "date of birth", "\"x\""}, {"dobro", NULL, "\"x\""}, {"work_phone", "phone", "5"}, {"home-Street", "address", "\"x\""}, {"passwordHash", "secret", "\"x\""},
+        {"password", NULL, "true"}, {"SSN", "national id", "5"}, {"name", NULL, "\"x\""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_infer *in = sb_infer_new(&err);
+        struct sb_schema_findings f;
+        char text[128];
+        snprintf(text, sizeof text, "{\"%s\": %s}", table[i].name, table[i].value);
+        add(in, text);
+        sb_infer_finish(in);
+        sb_assert_ok(sb_schema_find(in, &f, &err), err);
+        const struct sb_schema_finding *found = finding(&f, table[i].name, "personal_data");
+        if (!found != !table[i].kind || (found && strcmp(found->personal, table[i].kind) != 0))
+            fail_msg("%s is %s", table[i].name, found ? found->personal : "nothing");
+        sb_schema_findings_release(&f);
+        sb_infer_free(in);
+    }
+}
+
 /* 200 different values are seen to be different; one more that is not, is found among them. */
 static void finds_the_one_duplicate(void **state)
 {
@@ -199,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_texts_by_form), cmocka_unit_test(gives_wilsons_interval),   cmocka_unit_test(folds_without_losing),
         cmocka_unit_test(folds_no_words),      cmocka_unit_test(tells_twins_of_the_rarer), cmocka_unit_test(finds_the_one_duplicate),
+        cmocka_unit_test(tells_persons_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
