@@ -111,9 +111,9 @@ const struct sb_command sb_commands[] = {
     {"schema", "[--json] [--sample N] [--against FILE] [--validator] [--quiet] (NS --deployment NAME | FILE...)", "what the documents of a collection or a file look like",
      "FILE is what mongodump or mongoexport wrote, or other documents: BSON, JSON lines, JSON arrays, JSON in any layout, Extended\n"
      "JSON; plain, gzip, or zstd where libzstd is installed; - for standard input. The kind is told by the content. Each file is\n"
-     "a collection of its own. NS is database.collection of a live deployment, read from a secondary where there is one, in\n"
-     "batches with pauses: by $sample; where the server has none, or the sample is a large part of a large collection, by ranges\n"
-     "of _id.\n\n"
+     "a collection of its own. NS is database.collection of a live deployment (of --deployment, --uri-file, the only one of the\n"
+     "config, or SIGNALBOX_URI), read from a secondary where there is one, in batches with pauses: by\n"
+     "$sample; where the server has none, or the sample is a large part of a large collection, by ranges of _id.\n\n"
      "  --sample N         so many documents, drawn by lot; 0 is all. Default: 1,000 of a collection, all of a file\n"
      "  --against FILE     and what is different from FILE, an earlier answer of --json: fields that appeared or vanished, other\n"
      "                     types, another presence (by more than 5 points, and more than sampling explains)\n"

@@ -109,14 +109,11 @@ static void release_lot(struct lot *l)
     free(l->kept);
 }
 
-/* "shop.orders" of .../shop/orders.bson.gz, as mongodump lays it out. */
-static char *ns_of(const char *path)
+/* How long a name is without the endings of a file of documents. */
+static size_t without_endings(const char *name)
 {
     static const char *const endings[] = {".gz", ".zst", ".bson", ".json", ".jsonl", ".ndjson"};
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *folder = slash;
     size_t n = strlen(name);
-    if (strcmp(path, "-") == 0)
-        return sb_format("-");
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < SB_COUNT(endings); i++) {
             size_t ending = strlen(endings[i]);
@@ -125,11 +122,25 @@ static char *ns_of(const char *path)
                 break;
             }
         }
+    return n;
+}
+
+/* "shop.orders" of .../shop/orders.bson.gz, as mongodump lays it out. */
+static char *ns_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *folder = slash;
+    size_t n = without_endings(name);
     while (folder && folder > path && folder[-1] != '/')
         folder--;
     if (!slash || folder == slash || *folder == '.')
         return sb_format("%.*s", (int)n, name);
     return sb_format("%.*s.%.*s", (int)(slash - folder), folder, (int)n, name);
+}
+
+/* A word that no file has, with a dot in it, is the name of a collection. */
+static bool is_collection(const char *word)
+{
+    return access(word, F_OK) != 0 && !strchr(word, '/') && strchr(word, '.') && without_endings(word) == strlen(word);
 }
 
 /* Takes all the documents there are. What ends the reading early is in `why`; -1: nothing can be told. */
@@ -171,7 +182,7 @@ static int read_file(const char *path, const struct options *o, struct sb_schema
     if (rc == 0 && r->damaged && !o->quiet)
         sb_usage_error("%s; %" PRId64 " damaged document%s left out", sb_docfile_first_damage(file), r->damaged, r->damaged == 1 ? " was" : "s were");
     if (rc == 0 && why.code) {
-        sb_err_prefix(&why, "only a part was read: ");
+        sb_err_prefix(&why, "only a part was read");
         *status = sb_complain(&why);
     }
     sb_docfile_close(file);
@@ -220,12 +231,14 @@ static int read_collection(const char *ns, const struct options *o, struct sb_sc
     r->live = true;
     r->ns = sb_format("%s", ns);
     int rc = r->ns ? find_uri(o, &uri, &from, err) : sb_fail_nomem(err);
+    if (rc && !o->deployment && !o->uri_file)
+        sb_err_prefix(err, "there is no file %s here; as a collection", ns);
     if (rc == 0) {
         sb_mongo_init();
         r->server = sb_server_new(uri.p, true, err);
         rc = r->server ? sb_schema_read(r->server, ns, want, r->in, &r->cover, live_bar, &progress, err) : -1;
         if (!r->server)
-            sb_err_prefix(err, "%s: ", from);
+            sb_err_prefix(err, "%s", from);
     }
     end_bar(&progress);
     r->documents = r->cover.documents;
@@ -333,8 +346,7 @@ int sb_cmd_schema(int argc, char **argv)
         return 2;
     if (n == 0)
         return sb_usage_error("schema wants a collection or files: signalbox schema [--json] [--sample N] [--against FILE] [--validator] (NS --deployment N | FILE...)");
-    /* a name that no file has, and a server to ask: it is a collection */
-    bool live = o.deployment || o.uri_file || (n == 1 && strcmp(argv[1], "-") != 0 && access(argv[1], F_OK) && !strchr(argv[1], '/') && getenv("SIGNALBOX_URI"));
+    bool live = o.deployment || o.uri_file || (n == 1 && is_collection(argv[1]));
     if (live && n > 1)
         return sb_usage_error("schema: one collection at a time, not %d", n);
     if (o.against && n > 1)

@@ -305,7 +305,7 @@ static void draw_coverage(struct drawing *d)
     else
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  %s documents, of how many is not known", grouped(a, (uint64_t)r->sampled));
     if (r->file) {
-        sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, " of %s%s", r->file, r->complete ? "" : ", drawn by lot");
+        sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, " of %s%s", strcmp(r->file, "-") == 0 ? "standard input" : r->file, r->complete ? "" : ", drawn by lot");
     } else {
         static const char *const how[] = {"every one", "by $sample", "by ranges of _id", "from both ends of _id", "the first ones: NOT a random sample"};
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, ", %s, on %s", how[r->cover.how], r->cover.member);
@@ -324,7 +324,7 @@ static void draw_head(struct drawing *d)
     const struct sb_infer_totals *t = sb_infer_totals(r->in);
     char a[32], b[32], c[32], share[16];
     sb_page_line(&d->page);
-    sb_page_text(&d->page, SB_ROLE_TITLE, r->ns);
+    sb_page_text(&d->page, SB_ROLE_TITLE, strcmp(r->ns, "-") == 0 ? "standard input" : r->ns);
     draw_coverage(d);
     if (t->size.count == 0)
         return;

@@ -177,6 +177,7 @@ def damage(place):
     for name, data, part in (("log.txt", "hello\n", "neither BSON documents nor JSON"), ("dump.archive", b"\x6d\xe2\x99\x81" + b"\0" * 50, "archive of mongodump")):
         one_sentence(place.run("schema", place.write(name, data)), 2, name, part)
     one_sentence(place.run("schema", "nowhere.bson"), 2, "nowhere.bson")
+    one_sentence(place.run("schema", "shop.orders"), 2, "no file shop.orders", "nothing to connect to")
     one_sentence(place.run("schema", "."), 2, "folder")
     one_sentence(place.run("schema"), 2, "collection or files")
     check(schema(place, place.write("empty.json", ""))["documents"] == 0, "an empty file has documents")
