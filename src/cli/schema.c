@@ -164,7 +164,8 @@ static int take_documents(struct sb_docfile *file, const struct options *o, stru
     r->documents = (int64_t)sb_docfile_documents(file);
     r->damaged = (int64_t)sb_docfile_damaged(file);
     r->sampled = (int64_t)sb_infer_root(r->in)->count;
-    r->complete = more == 0 && r->sampled == r->documents && r->damaged == 0;
+    r->complete = r->sampled == r->documents;
+    r->cut = more < 0;
     release_lot(&lot);
     return rc;
 }

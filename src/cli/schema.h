@@ -15,7 +15,8 @@ struct sb_schema_report {
     char *ns;
     const char *file; /* NULL: a live collection */
     const char *kind; /* of the file: "bson", "json" */
-    bool live, complete; /* complete: every document was looked at */
+    bool live, complete; /* complete: every document that could be read was looked at */
+    bool cut;            /* the file could not be read to its end */
     int64_t documents, sampled, damaged; /* documents -1: not told */
     struct sb_schema_coverage cover;     /* of a live one */
     struct sb_infer *in;

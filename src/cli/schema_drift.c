@@ -52,7 +52,7 @@ static json_t *index_of(struct compared *c, const json_t *schema)
 
 static bool complete(const json_t *schema)
 {
-    return json_is_integer(json_object_get(schema, "documents")) && sb_json_int(schema, "documents") == sb_json_int(schema, "sampled");
+    return sb_streq(sb_json_str(json_object_get(schema, "coverage"), "how"), "all");
 }
 
 /* Whether a share of this much cannot have been overlooked by chance. */

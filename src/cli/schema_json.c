@@ -209,8 +209,8 @@ static void put_coverage(struct place *at, json_t *out)
 {
     const struct sb_schema_report *r = at->r;
     json_t *cover = json_object();
-    put(at, cover, "how", json_string(r->live ? sb_coverage_name(r->cover.how) : r->complete ? "all" : "sample"));
-    if (r->documents > 0)
+    put(at, cover, "how", json_string(r->live ? sb_coverage_name(r->cover.how) : !r->complete ? "sample" : r->cut ? "part" : "all"));
+    if (r->documents > 0 && !r->cut)
         put(at, cover, "share", json_real((double)r->sampled / (double)r->documents));
     if (r->live)
         put(at, cover, "member", sb_schema_json_text(r->cover.member, strlen(r->cover.member)));
@@ -222,6 +222,7 @@ static void put_coverage(struct place *at, json_t *out)
         put(at, cover, "file", sb_schema_json_text(r->file, strlen(r->file)));
         put(at, cover, "kind", json_string(r->kind));
         put(at, cover, "damaged", json_integer(r->damaged));
+        put(at, cover, "cut", json_boolean(r->cut));
     }
     put(at, out, "coverage", cover);
 }

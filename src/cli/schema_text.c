@@ -297,7 +297,9 @@ static void draw_coverage(struct drawing *d)
     const struct sb_schema_report *r = d->r;
     char a[32], b[32], share[16];
     sb_page_line(&d->page);
-    if (r->complete)
+    if (r->complete && r->cut)
+        sb_page_wrapf(&d->page, SB_ROLE_MEDIUM, 2, "  the first %s documents, behind which it cannot be read,", grouped(a, (uint64_t)r->sampled));
+    else if (r->complete)
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, r->sampled == 1 ? "  the one document" : "  all %s documents", grouped(a, (uint64_t)r->sampled));
     else if (r->documents > 0)
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  %s of %s documents (%s)", grouped(a, (uint64_t)r->sampled), grouped(b, (uint64_t)r->documents),

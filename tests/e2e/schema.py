@@ -157,7 +157,9 @@ def damage(place):
         r = place.run("schema", "--json", place.write(name, data))
         one_sentence(r, 2, *parts)
         if told is not None:
-            check(json.loads(r.stdout)["documents"] == told, "%s: %s documents told" % (name, json.loads(r.stdout)["documents"]))
+            answer = json.loads(r.stdout)
+            check((answer["documents"], answer["coverage"]["how"], answer["coverage"]["cut"]) == (told, "part", True), "%s: %r told" % (name, answer["coverage"]))
+            check(b"cannot be read" in place.run("schema", name).stdout, "%s: the text does not say that it is a part" % name)
     for name, text, where, left, damaged in (
             ("value.json", '{"a":1}\n{"a": tru}\n{"a":3}\n', "value.json:2:7", 2, 1),
             ("number.json", '{"a":1}\n  {"a": 01}\n{"a":3}', "number.json:2:9", 2, 1),
