@@ -56,9 +56,22 @@ void sb_seen_types_free(struct sb_infer *in, struct sb_seen_types *types);
 void sb_seen_field_free(struct sb_infer *in, struct sb_seen_field *f);
 void sb_seen_object_free(struct sb_infer *in, struct sb_seen_object *o);
 
+/* NULL: none of this type. */
+const struct sb_seen_type *sb_seen_type_in(const struct sb_seen_types *types, uint8_t type);
+
 /* ---- names that are data (architect_fold.c) ---- */
 
 /* Called when an object has got many names; `finished`: nothing more will come. */
 void sb_seen_fold(struct sb_infer *in, struct sb_seen_object *o, bool finished);
+
+/* ---- findings (architect_find.c, architect_person.c) ---- */
+
+#define SB_SCHEMA_MIN_TEXTS 5 /* so many have to have been seen before their form says something */
+
+/* 98.2 %, 0.03 %: a share that never looks like all or none when it is neither. */
+const char *sb_schema_share(char out[16], uint64_t part, uint64_t whole);
+
+/* What the field tells of a person, and the sentence that says why; NULL: nothing. */
+const char *sb_schema_personal(const struct sb_seen_field *f, const struct sb_seen_types *types, char *why, size_t cap);
 
 #endif

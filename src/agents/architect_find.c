@@ -6,14 +6,12 @@
 #include <signalbox/base/array.h>
 
 #include <inttypes.h>
-#include <strings.h>
 
 #define LONG_ARRAY 1000
 #define LARGE_DOCUMENT (UINT64_C(4) << 20)
 #define BLOATED_DOCUMENT (UINT64_C(256) << 10)
 #define DEEP 20
 #define MANY_FIELDS 500
-#define MIN_TEXTS 5 /* so many have to have been seen before their form says something */
 
 struct search {
     const struct sb_infer *in;
@@ -56,51 +54,13 @@ static void find(struct search *s, struct sb_seen_field *field, const char *code
     *link = out->n;
 }
 
-static bool is_upper(char c)
-{
-    return c >= 'A' && c <= 'Z';
-}
-
-static bool is_letter(char c)
-{
-    return is_upper(c) || (c >= 'a' && c <= 'z');
-}
-
-/* 98.2 %, 0.03 %: a share that never looks like all or none when it is neither. */
-static const char *share(char out[16], uint64_t part, uint64_t whole)
-{
-    double v = whole ? 100.0 * (double)part / (double)whole : 0;
-    if (part == whole)
-        snprintf(out, 16, "100 %%");
-    else if (v > 99.9)
-        snprintf(out, 16, "over 99.9 %%");
-    else if (part && v < 0.1)
-        snprintf(out, 16, "under 0.1 %%");
-    else
-        snprintf(out, 16, v < 10 || v > 99 ? "%.1f %%" : "%.0f %%", v);
-    return out;
-}
-
-static const struct sb_seen_type *type_in(const struct sb_seen_types *types, uint8_t type)
-{
-    for (size_t i = 0; i < types->n; i++)
-        if (types->item[i]->type == type)
-            return types->item[i];
-    return NULL;
-}
-
 static uint64_t count_of(const struct sb_seen_types *types, uint8_t type)
 {
-    const struct sb_seen_type *t = type_in(types, type);
+    const struct sb_seen_type *t = sb_seen_type_in(types, type);
     return t ? t->count : 0;
 }
 
 /* ---- types ---- */
-
-static bool is_number(uint8_t type)
-{
-    return type == SB_BSON_INT || type == SB_BSON_LONG || type == SB_BSON_DOUBLE || type == SB_BSON_DECIMAL;
-}
 
 static void list_types(struct sb_str *out, const struct sb_seen_types *types, uint64_t all)
 {
@@ -110,7 +70,7 @@ static void list_types(struct sb_str *out, const struct sb_seen_types *types, ui
         const struct sb_seen_type *t = types->item[i];
         if (t->type == SB_BSON_NULL || t->type == SB_BSON_UNDEFINED)
             continue;
-        sb_str_addf(out, "%s%s in %s (%" PRIu64 ")", first ? "" : ", ", sb_bson_type_name(t->type), share(percent, t->count, all), t->count);
+        sb_str_addf(out, "%s%s in %s (%" PRIu64 ")", first ? "" : ", ", sb_bson_type_name(t->type), sb_schema_share(percent, t->count, all), t->count);
         first = false;
     }
 }
@@ -122,7 +82,7 @@ static void look_at_types(struct search *s, const struct place *at)
     for (size_t i = 0; i < types->n; i++) {
         uint8_t type = types->item[i]->type;
         real += type != SB_BSON_NULL && type != SB_BSON_UNDEFINED;
-        numbers += is_number(type);
+        numbers += sb_bson_is_number(type);
     }
     if (real < 2)
         return;
@@ -131,7 +91,7 @@ static void look_at_types(struct search *s, const struct place *at)
     list_types(&list, types, at->field->count);
     if (real == numbers)
         find(s, at->field, "mixed_numbers", NULL, "numbers of several types: %s", list.p);
-    else if (real == 2 && type_in(types, SB_BSON_ARRAY))
+    else if (real == 2 && sb_seen_type_in(types, SB_BSON_ARRAY))
         find(s, at->field, "array_or_single", NULL, "now an array, now a single value: %s", list.p);
     else
         find(s, at->field, "mixed_types", NULL, "several types: %s", list.p);
@@ -144,8 +104,8 @@ static void look_at_absence(struct search *s, const struct place *at)
     char a[16], b[16];
     uint64_t nulls = count_of(&at->field->types, SB_BSON_NULL), missing = at->parents - at->field->count;
     if (at->parents > at->field->count && nulls)
-        find(s, at->field, "null_and_missing", NULL, "null in %s and missing in %s: {$eq: null} finds both", share(a, nulls, at->parents),
-             share(b, missing, at->parents));
+        find(s, at->field, "null_and_missing", NULL, "null in %s and missing in %s: {$eq: null} finds both", sb_schema_share(a, nulls, at->parents),
+             sb_schema_share(b, missing, at->parents));
     uint64_t old = count_of(&at->field->types, SB_BSON_UNDEFINED) + count_of(&at->field->types, SB_BSON_SYMBOL) + count_of(&at->field->types, SB_BSON_DB_POINTER) +
                    count_of(&at->field->types, SB_BSON_CODE_SCOPE);
     if (old)
@@ -154,139 +114,32 @@ static void look_at_absence(struct search *s, const struct place *at)
 
 /* ---- what texts are ---- */
 
-static const char *const kind_names[SB_TEXT_KINDS] = {
-    [SB_TEXT_DATE] = "dates", [SB_TEXT_NUMBER] = "numbers", [SB_TEXT_EMAIL] = "email", [SB_TEXT_PHONE] = "phone", [SB_TEXT_CARD] = "card number",
-    [SB_TEXT_IBAN] = "iban", [SB_TEXT_IP] = "ip address", [SB_TEXT_NATIONAL_ID] = "national id",
-};
-
-/* From which share of a field's texts on their form is what the field is about. A checksum of 97 does not hold by chance; one of
- * ten does in every tenth text. */
-static const struct {
-    enum sb_text_kind kind;
-    double share;
-} personal_forms[] = {
-    {SB_TEXT_IBAN, 0.01}, {SB_TEXT_EMAIL, 0.05}, {SB_TEXT_CARD, 0.5}, {SB_TEXT_NATIONAL_ID, 0.3}, {SB_TEXT_IP, 0.3}, {SB_TEXT_PHONE, 0.5},
-};
-
-/* Parts of names, in lower case without what is no letter, that tell what the field is about. */
-static const struct {
-    const char *part, *kind;
-} personal_names[] = {
-    {"email", "email"}, {"phone", "phone"}, {"mobilenumber", "phone"}, {"msisdn", "phone"}, {"iban", "iban"}, {"creditcard", "card number"},
-    {"cardnumber", "card number"}, {"socialsecurity", "national id"}, {"passport", "national id"}, {"nationalid", "national id"},
-    {"taxid", "national id"}, {"taxnumber", "national id"}, {"driverlicen", "national id"}, {"drivinglicen", "national id"}, {"firstname", "name"},
-    {"lastname", "name"}, {"surname", "name"}, {"givenname", "name"}, {"familyname", "name"}, {"fullname", "name"}, {"maidenname", "name"},
-    {"birthdate", "date of birth"}, {"birthday", "date of birth"}, {"dateofbirth", "date of birth"}, {"password", "secret"}, {"passwd", "secret"},
-    {"apikey", "secret"}, {"accesstoken", "secret"}, {"refreshtoken", "secret"}, {"privatekey", "secret"}, {"streetaddress", "address"},
-    {"street", "address"}, {"postalcode", "address"}, {"zipcode", "address"}, {"ipaddress", "ip address"}, {"remoteaddr", "ip address"},
-    {"salary", "salary"}, {"religion", "religion"}, {"ethnicity", "ethnicity"},
-};
-
-/* Is this one of the words that the name is made of (in customerSSN and customer_ssn, but not in className)? */
-static bool has_word(const struct sb_seen_field *f, const char *word)
-{
-    size_t n = strlen(word);
-    for (size_t from = 0; from < f->name_n;) {
-        size_t to = from;
-        while (to < f->name_n && is_letter(f->name[to]) && (to == from || is_upper(f->name[to]) == is_upper(f->name[to - 1]) || is_upper(f->name[to - 1])))
-            to++;
-        if (to - from == n && strncasecmp(f->name + from, word, n) == 0)
-            return true;
-        from = to > from ? to : from + 1;
-    }
-    return false;
-}
-
-static const char *kind_by_name(const struct sb_seen_field *f)
-{
-    char plain[64];
-    size_t n = 0;
-    for (size_t i = 0; i < f->name_n && n + 1 < sizeof plain; i++)
-        if (is_letter(f->name[i]))
-            plain[n++] = (char)(f->name[i] | 0x20);
-    plain[n] = '\0';
-    if (has_word(f, "dob"))
-        return "date of birth";
-    if (has_word(f, "ssn"))
-        return "national id";
-    for (size_t i = 0; i < SB_COUNT(personal_names); i++)
-        if (strstr(plain, personal_names[i].part))
-            return personal_names[i].kind;
-    return NULL;
-}
-
-/* Values that can be of this kind: texts; a date of a birth; a number of what is numbered. */
-static bool can_be(const struct sb_seen_types *types, const char *kind)
-{
-    bool number = strcmp(kind, "phone") == 0 || strcmp(kind, "card number") == 0 || strcmp(kind, "national id") == 0 || strcmp(kind, "salary") == 0;
-    for (size_t i = 0; i < types->n; i++) {
-        uint8_t type = types->item[i]->type;
-        if (type == SB_BSON_STRING || (number && is_number(type)) || (type == SB_BSON_DATE && strcmp(kind, "date of birth") == 0) ||
-            (type == SB_BSON_BINARY && strcmp(kind, "secret") == 0))
-            return true;
-    }
-    return false;
-}
-
-static bool look_at_card_numbers(struct search *s, const struct place *at, const struct sb_seen_types *types)
-{
-    char percent[16];
-    for (size_t i = 0; i < types->n; i++) {
-        const struct sb_seen_type *t = types->item[i];
-        if (is_number(t->type) && t->of.range && t->count >= MIN_TEXTS && t->of.range->cards * 2 >= t->count) {
-            find(s, at->field, "personal_data", "card number", "personal data: card number (%s of the numbers, with a right check digit)",
-                 share(percent, t->of.range->cards, t->count));
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether it is about a person: by the form of its texts, else by its name. */
-static bool look_for_persons(struct search *s, const struct place *at, const struct sb_seen_types *types)
-{
-    char percent[16];
-    const struct sb_seen_type *texts = type_in(types, SB_BSON_STRING);
-    if (look_at_card_numbers(s, at, types))
-        return true;
-    for (size_t i = 0; texts && texts->of.text && i < SB_COUNT(personal_forms); i++) {
-        uint64_t n = texts->of.text->kinds[personal_forms[i].kind];
-        const char *kind = kind_names[personal_forms[i].kind];
-        if (n && (double)n >= personal_forms[i].share * (double)texts->count) {
-            find(s, at->field, "personal_data", kind, "personal data: %s (%s of the texts)", kind, share(percent, n, texts->count));
-            return true;
-        }
-    }
-    const char *kind = kind_by_name(at->field);
-    if (!kind || !can_be(types, kind))
-        return false;
-    find(s, at->field, "personal_data", kind, "personal data: %s, by its name", kind);
-    return true;
-}
-
 static void look_at_texts(struct search *s, const struct place *at, const struct sb_seen_types *types)
 {
-    char percent[16];
-    if (look_for_persons(s, at, types))
+    char percent[16], sentence[160];
+    const char *kind = sb_schema_personal(at->field, types, sentence, sizeof sentence);
+    if (kind) {
+        find(s, at->field, "personal_data", kind, "%s", sentence);
         return;
-    const struct sb_seen_type *texts = type_in(types, SB_BSON_STRING);
-    if (!texts || !texts->of.text || texts->count < MIN_TEXTS)
+    }
+    const struct sb_seen_type *texts = sb_seen_type_in(types, SB_BSON_STRING);
+    if (!texts || !texts->of.text || texts->count < SB_SCHEMA_MIN_TEXTS)
         return;
     uint64_t dates = texts->of.text->kinds[SB_TEXT_DATE], numbers = texts->of.text->kinds[SB_TEXT_NUMBER], ids = texts->of.text->kinds[SB_TEXT_OBJECT_ID];
     if (dates * 10 >= texts->count * 9)
         find(s, at->field, "dates_in_strings", NULL, "dates kept as strings (%s of them): they take more room, and sort and compare as texts",
-             share(percent, dates, texts->count));
+             sb_schema_share(percent, dates, texts->count));
     else if (numbers * 10 >= texts->count * 9)
-        find(s, at->field, "numbers_in_strings", NULL, "numbers kept as strings (%s of them): \"10\" sorts before \"9\"", share(percent, numbers, texts->count));
+        find(s, at->field, "numbers_in_strings", NULL, "numbers kept as strings (%s of them): \"10\" sorts before \"9\"", sb_schema_share(percent, numbers, texts->count));
     else if (ids * 10 >= texts->count * 9)
-        find(s, at->field, "ids_in_strings", NULL, "ObjectIds kept as strings (%s of them): a $lookup to an _id finds none", share(percent, ids, texts->count));
+        find(s, at->field, "ids_in_strings", NULL, "ObjectIds kept as strings (%s of them): a $lookup to an _id finds none", sb_schema_share(percent, ids, texts->count));
 }
 
 /* ---- sizes and names ---- */
 
 static void look_at_arrays(struct search *s, const struct place *at)
 {
-    const struct sb_seen_type *t = type_in(&at->field->types, SB_BSON_ARRAY);
+    const struct sb_seen_type *t = sb_seen_type_in(&at->field->types, SB_BSON_ARRAY);
     if (!t || !t->of.array || t->of.array->length.most < LONG_ARRAY)
         return;
     const struct sb_seen_sizes *n = &t->of.array->length;
@@ -356,7 +209,7 @@ static void look_for_twins(struct search *s, const struct sb_seen_object *o)
         size_t before = s->path.len;
         sb_seen_path_add(&s->path, all[i].field, s->level == 0);
         find(s, all[i].field, "naming_twins", NULL, "a twin of %s: that one is in %s, this one in %s", all[first].field->name,
-             share(a, all[first].field->count, o->count), share(b, all[i].field->count, o->count));
+             sb_schema_share(a, all[first].field->count, o->count), sb_schema_share(b, all[i].field->count, o->count));
         sb_str_truncate(&s->path, before);
     }
     free(all);
@@ -381,13 +234,13 @@ static void look_at_field(struct search *s, const struct place *at, bool is_rest
 {
     size_t before = s->path.len;
     sb_seen_path_add(&s->path, at->field, s->level == 0);
-    const struct sb_seen_type *array = type_in(&at->field->types, SB_BSON_ARRAY);
+    const struct sb_seen_type *array = sb_seen_type_in(&at->field->types, SB_BSON_ARRAY);
     look_at_types(s, at);
     if (!is_rest) {
         look_at_absence(s, at);
         look_at_name(s, at);
     }
-    look_at_texts(s, at, array && array->of.array && !type_in(&at->field->types, SB_BSON_STRING) ? &array->of.array->types : &at->field->types);
+    look_at_texts(s, at, array && array->of.array && !sb_seen_type_in(&at->field->types, SB_BSON_STRING) ? &array->of.array->types : &at->field->types);
     look_at_arrays(s, at);
     s->level++;
     look_inside(s, &at->field->types);

@@ -11,7 +11,7 @@ struct sb_seen_type *sb_seen_type_of(struct sb_infer *in, struct sb_seen_types *
 {
     for (size_t i = 0; i < types->n; i++)
         if (types->item[i]->type == type)
-            return types->item[i];
+            return types->item[i]; /* to be changed: not what sb_seen_type_in gives */
     struct sb_seen_type *t = calloc(1, sizeof *t);
     struct sb_seen_type **item = t ? realloc(types->item, (types->n + 1) * sizeof(struct sb_seen_type *)) : NULL;
     if (!item) {
@@ -23,6 +23,14 @@ struct sb_seen_type *sb_seen_type_of(struct sb_infer *in, struct sb_seen_types *
     t->type = type;
     types->item[types->n++] = t;
     return t;
+}
+
+const struct sb_seen_type *sb_seen_type_in(const struct sb_seen_types *types, uint8_t type)
+{
+    for (size_t i = 0; i < types->n; i++)
+        if (types->item[i]->type == type)
+            return types->item[i];
+    return NULL;
 }
 
 /* ---- names ---- */

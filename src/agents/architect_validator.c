@@ -17,11 +17,6 @@ struct proposal {
 
 /* ---- which types ---- */
 
-static bool is_number(uint8_t type)
-{
-    return type == SB_BSON_INT || type == SB_BSON_LONG || type == SB_BSON_DOUBLE || type == SB_BSON_DECIMAL;
-}
-
 static bool allowed(const struct sb_seen_type *t, uint64_t all)
 {
     return (double)t->count >= (1 - SB_VALIDATOR_SHARE) * (double)all && t->type != SB_BSON_UNDEFINED;
@@ -33,10 +28,10 @@ static size_t allowed_names(const struct sb_seen_types *types, uint64_t all, con
     size_t numbers = 0, n = 0;
     *offenders = 0;
     for (size_t i = 0; i < types->n; i++)
-        numbers += is_number(types->item[i]->type) && allowed(types->item[i], all);
+        numbers += sb_bson_is_number(types->item[i]->type) && allowed(types->item[i], all);
     for (size_t i = 0; i < types->n; i++) {
         const struct sb_seen_type *t = types->item[i];
-        if (numbers > 1 && is_number(t->type))
+        if (numbers > 1 && sb_bson_is_number(t->type))
             continue;
         if (allowed(t, all) && n < 31)
             names[n++] = sb_bson_type_name(t->type);
@@ -202,7 +197,7 @@ void sb_validator_release(struct sb_validator *v)
 static bool is_type(uint8_t type, const char *name)
 {
     const char *own = sb_bson_type_name(type);
-    return (own && strcmp(own, name) == 0) || (is_number(type) && strcmp(name, "number") == 0);
+    return (own && strcmp(own, name) == 0) || (sb_bson_is_number(type) && strcmp(name, "number") == 0);
 }
 
 static bool type_allowed(const bson_iter_t *wanted, uint8_t type)

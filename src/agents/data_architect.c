@@ -208,6 +208,20 @@ void sb_share_interval(uint64_t count, uint64_t n, double *low, double *high)
     *high = count == n || middle + half > 1 ? 1 : middle + half;
 }
 
+const char *sb_schema_share(char out[16], uint64_t part, uint64_t whole)
+{
+    double v = whole ? 100.0 * (double)part / (double)whole : 0;
+    if (part == whole)
+        snprintf(out, 16, "100 %%");
+    else if (v > 99.9)
+        snprintf(out, 16, "over 99.9 %%");
+    else if (part && v < 0.1)
+        snprintf(out, 16, "under 0.1 %%");
+    else
+        snprintf(out, 16, v < 10 || v > 99 ? "%.1f %%" : "%.0f %%", v);
+    return out;
+}
+
 void sb_seen_path_add(struct sb_str *path, const struct sb_seen_field *field, bool first)
 {
     if (!first)

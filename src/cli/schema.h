@@ -38,12 +38,16 @@ int sb_schema_text(const struct sb_schema_report *r, struct sb_err *err);
  * "presence"}. NULL with err. */
 json_t *sb_schema_drift(const json_t *before, const json_t *now, const char *path, struct sb_err *err);
 bool sb_schema_drifted(const json_t *drift);
+void sb_schema_drift_draw(const json_t *drift, struct sb_page *page);
 
 /* Proposes a validator, and holds against it every document of the file, or of the collection. */
 int sb_schema_validate(struct sb_schema_report *r, struct sb_err *err);
 json_t *sb_schema_validator_json(const struct sb_schema_report *r); /* NULL: out of memory */
 int sb_schema_validator_draw(const struct sb_schema_report *r, struct sb_page *page); /* -1 out of memory */
 void sb_schema_validator_release(struct sb_schema_report *r);
+
+/* A share in at most 7 cells, which never looks like all or none when it is neither. */
+const char *sb_schema_percent(char out[16], double share);
 
 /* Text of any bytes, as JSON can have it. */
 json_t *sb_schema_json_text(const char *p, size_t n);

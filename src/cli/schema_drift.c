@@ -179,3 +179,66 @@ bool sb_schema_drifted(const json_t *drift)
                json_array_size(json_object_get(drift, "types")) + json_array_size(json_object_get(drift, "presence")) >
            0;
 }
+
+/* ---- text ---- */
+
+static void drift_line(struct sb_page *page, const char *what, const json_t *entry, const char *text)
+{
+    const char *path = json_string_value(json_object_get(entry, "path"));
+    sb_page_line(page);
+    sb_page_fieldf(page, SB_ROLE_TEXT, 12, "  %s", what);
+    sb_page_textf(page, SB_ROLE_TEXT, "%s: ", path ? path : "");
+    sb_page_wrap(page, SB_ROLE_TEXT, 14, text);
+}
+
+static void list_names(struct sb_str *out, const char *before, const json_t *names)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(names, i, name)
+        sb_str_addf(out, "%s%s%s", i ? ", " : out->len ? "; " : "", i ? "" : before, json_string_value(name));
+}
+
+static void draw_presence(struct sb_page *page, const char *what, const json_t *list)
+{
+    size_t i;
+    json_t *entry;
+    char text[128], a[16];
+    json_array_foreach(list, i, entry) {
+        snprintf(text, sizeof text, "in %s%s", sb_schema_percent(a, json_number_value(json_object_get(entry, "probability"))),
+                 json_is_true(json_object_get(entry, "sure")) ? "" : " (rare enough to be missing from the other sample by chance)");
+        drift_line(page, what, entry, text);
+    }
+}
+
+void sb_schema_drift_draw(const json_t *drift, struct sb_page *page)
+{
+    size_t i;
+    json_t *entry;
+    char text[64], a[16], b[16];
+    const char *against = json_string_value(json_object_get(drift, "against"));
+    sb_page_line(page);
+    sb_page_line(page);
+    sb_page_text(page, SB_ROLE_TITLE, "DRIFT SINCE ");
+    sb_page_text(page, SB_ROLE_TEXT, against ? against : "");
+    if (!sb_schema_drifted(drift)) {
+        sb_page_line(page);
+        sb_page_text(page, SB_ROLE_TEXT, "  none");
+        return;
+    }
+    draw_presence(page, "appeared", json_object_get(drift, "appeared"));
+    draw_presence(page, "vanished", json_object_get(drift, "vanished"));
+    json_array_foreach(json_object_get(drift, "types"), i, entry) {
+        struct sb_str list;
+        sb_str_init(&list);
+        list_names(&list, "now also ", json_object_get(entry, "appeared"));
+        list_names(&list, "no longer ", json_object_get(entry, "vanished"));
+        drift_line(page, "types", entry, list.p);
+        sb_str_release(&list);
+    }
+    json_array_foreach(json_object_get(drift, "presence"), i, entry) {
+        snprintf(text, sizeof text, "from %s to %s", sb_schema_percent(a, json_number_value(json_object_get(entry, "before"))),
+                 sb_schema_percent(b, json_number_value(json_object_get(entry, "now"))));
+        drift_line(page, "presence", entry, text);
+    }
+}

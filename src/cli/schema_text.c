@@ -70,7 +70,7 @@ static const char *share_of(char out[16], double share, const char *gap)
     return out;
 }
 
-static const char *percent(char out[16], double share)
+const char *sb_schema_percent(char out[16], double share)
 {
     return share_of(out, share, " ");
 }
@@ -235,7 +235,7 @@ static void draw_details(struct drawing *d, const struct sb_seen_field *f, uint6
     add_type_details(&text, &f->types, is_personal(d, f));
     if (!d->r->complete && !is_rest && f->count < parents && f->count * 20 < parents) {
         sb_share_interval(f->count, parents, &low, &high);
-        add_detail(&text, "rare: %s to %s have it, with 95 %% confidence", percent(a, low), percent(b, high));
+        add_detail(&text, "rare: %s to %s have it, with 95 %% confidence", sb_schema_percent(a, low), sb_schema_percent(b, high));
     }
     if (text.len)
         wrapped(d, indent, SB_ROLE_DIM, "", text.p);
@@ -270,7 +270,7 @@ static void draw_field(struct drawing *d, const struct sb_seen_field *f, uint64_
         sb_page_fieldf(p, SB_ROLE_DIM, BAR + 7, "%s values", grouped(values, f->count));
     } else {
         sb_page_bar(p, BAR, (int64_t)(ratio(f->count, parents) * 1000 + 0.5), 1000);
-        sb_page_fieldf(p, SB_ROLE_TEXT, -7, "%s", percent(share, ratio(f->count, parents)));
+        sb_page_fieldf(p, SB_ROLE_TEXT, -7, "%s", sb_schema_percent(share, ratio(f->count, parents)));
     }
     sb_str_clear(&text);
     add_types(&text, &f->types, is_rest ? f->count : parents, 0);
@@ -303,7 +303,7 @@ static void draw_coverage(struct drawing *d)
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, r->sampled == 1 ? "  the one document" : "  all %s documents", grouped(a, (uint64_t)r->sampled));
     else if (r->documents > 0)
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  %s of %s documents (%s)", grouped(a, (uint64_t)r->sampled), grouped(b, (uint64_t)r->documents),
-                      percent(share, ratio((uint64_t)r->sampled, (uint64_t)r->documents)));
+                      sb_schema_percent(share, ratio((uint64_t)r->sampled, (uint64_t)r->documents)));
     else
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  %s documents, of how many is not known", grouped(a, (uint64_t)r->sampled));
     if (r->file) {
@@ -338,7 +338,7 @@ static void draw_head(struct drawing *d)
         sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, " to %s, mean %s", size(b, (double)t->size.most), size(c, (double)t->size.sum / (double)t->size.count));
     if (!r->complete && r->sampled) {
         sb_page_line(&d->page);
-        sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  what fewer than %s of the documents have may not have been seen", percent(share, fmin(1, 3.0 / (double)r->sampled)));
+        sb_page_wrapf(&d->page, SB_ROLE_TEXT, 2, "  what fewer than %s of the documents have may not have been seen", sb_schema_percent(share, fmin(1, 3.0 / (double)r->sampled)));
     }
     sb_page_line(&d->page);
     sb_page_line(&d->page);
@@ -405,64 +405,6 @@ static void draw_review(struct drawing *d)
         draw_for_policy(d);
 }
 
-static void drift_line(struct drawing *d, const char *what, const json_t *entry, const char *text)
-{
-    const char *path = json_string_value(json_object_get(entry, "path"));
-    sb_page_line(&d->page);
-    sb_page_fieldf(&d->page, SB_ROLE_TEXT, 12, "  %s", what);
-    sb_page_textf(&d->page, SB_ROLE_TEXT, "%s: ", path ? path : "");
-    sb_page_wrap(&d->page, SB_ROLE_TEXT, 14, text);
-}
-
-static void list_names(struct sb_str *out, const char *before, const json_t *names)
-{
-    size_t i;
-    json_t *name;
-    json_array_foreach(names, i, name)
-        sb_str_addf(out, "%s%s%s", i ? ", " : out->len ? "; " : "", i ? "" : before, json_string_value(name));
-}
-
-static void draw_presence(struct drawing *d, const char *what, const json_t *list)
-{
-    size_t i;
-    json_t *entry;
-    char text[128], a[16];
-    json_array_foreach(list, i, entry) {
-        snprintf(text, sizeof text, "in %s%s", percent(a, json_number_value(json_object_get(entry, "probability"))),
-                 json_is_true(json_object_get(entry, "sure")) ? "" : " (rare enough to be missing from the other sample by chance)");
-        drift_line(d, what, entry, text);
-    }
-}
-
-static void draw_drift(struct drawing *d)
-{
-    size_t i;
-    json_t *entry;
-    char text[64], a[16], b[16];
-    const char *against = json_string_value(json_object_get(d->r->drift, "against"));
-    section(d, "DRIFT SINCE ");
-    sb_page_text(&d->page, SB_ROLE_TEXT, against ? against : "");
-    if (!sb_schema_drifted(d->r->drift)) {
-        wrapped(d, 2, SB_ROLE_TEXT, "", "none");
-        return;
-    }
-    draw_presence(d, "appeared", json_object_get(d->r->drift, "appeared"));
-    draw_presence(d, "vanished", json_object_get(d->r->drift, "vanished"));
-    json_array_foreach(json_object_get(d->r->drift, "types"), i, entry) {
-        struct sb_str list;
-        sb_str_init(&list);
-        list_names(&list, "now also ", json_object_get(entry, "appeared"));
-        list_names(&list, "no longer ", json_object_get(entry, "vanished"));
-        drift_line(d, "types", entry, list.p);
-        sb_str_release(&list);
-    }
-    json_array_foreach(json_object_get(d->r->drift, "presence"), i, entry) {
-        snprintf(text, sizeof text, "from %s to %s", percent(a, json_number_value(json_object_get(entry, "before"))),
-                 percent(b, json_number_value(json_object_get(entry, "now"))));
-        drift_line(d, "presence", entry, text);
-    }
-}
-
 /* Whether the terminal, or whatever reads this, takes more than ASCII. */
 static bool ascii_only(void)
 {
@@ -487,7 +429,7 @@ int sb_schema_text(const struct sb_schema_report *r, struct sb_err *err)
     draw_review(&d);
     bool failed = r->validated && sb_schema_validator_draw(r, &d.page);
     if (r->drift)
-        draw_drift(&d);
+        sb_schema_drift_draw(r->drift, &d.page);
     for (size_t i = 0; i < d.page.row_n; i++) {
         size_t from = out.len;
         sb_page_row_text(&d.page, i, &out);

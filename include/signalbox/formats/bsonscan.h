@@ -27,6 +27,11 @@ enum sb_bson_type {
 /* "objectId", "int", ...: the server's own name ($type). NULL: there is no such type. */
 const char *sb_bson_type_name(uint8_t type);
 
+static inline bool sb_bson_is_number(uint8_t type)
+{
+    return type == SB_BSON_INT || type == SB_BSON_LONG || type == SB_BSON_DOUBLE || type == SB_BSON_DECIMAL;
+}
+
 /* The inside of a document or array. */
 struct sb_bson {
     const uint8_t *p, *end; /* end: at the final NUL */
