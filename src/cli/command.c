@@ -150,6 +150,34 @@ const struct sb_command sb_commands[] = {
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n\n"
      "Exit status: 0 nothing is wrong (there may be things to know); 1 something is; 2 bad usage.\n",
      sb_cmd_doctor},
+    {"schema", "[--json] [--sample N] [--against FILE] [--validator] [--quiet] (NS --deployment NAME | FILE...)", "what the documents of a collection or a file look like",
+     "FILE is what mongodump or mongoexport wrote, or other documents: BSON, JSON lines, JSON arrays, JSON in any layout, Extended\n"
+     "JSON; plain, gzip, or zstd where libzstd is installed; - for standard input. The kind is told by the content. Each file is\n"
+     "a collection of its own. NS is database.collection of a live deployment (of --deployment, --uri-file, the only one of the\n"
+     "config, or SIGNALBOX_URI), read from a secondary where there is one, in batches with pauses: by\n"
+     "$sample; where the server has none, or the sample is a large part of a large collection, by ranges of _id.\n\n"
+     "  --sample N         so many documents, drawn by lot; 0 is all. Default: 1,000 of a collection, all of a file\n"
+     "  --against FILE     and what is different from FILE, an earlier answer of --json: fields that appeared or vanished, other\n"
+     "                     types, another presence (by more than 5 points, and more than sampling explains)\n"
+     "  --validator        and the validator that 99 % of the documents keep to, with a dry run: how many documents do not, and\n"
+     "                     which. Nothing is written: a file is read a second time, a collection is counted by its server ($nor),\n"
+     "                     by ranges of _id; so is the validator that it has\n"
+     "  --deployment NAME  a deployment of the config\n"
+     "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
+     "  --json             one JSON document a line for each file or collection\n"
+     "  --quiet            no progress bar, no word about damaged documents\n\n"
+     "Probabilities are those of the npm package mongodb-schema: of a field, the share of the objects it could be in; of a type, the\n"
+     "share of those objects; of a type in an array, the share of the elements; \"undefined\" is the share without the field. path has\n"
+     "no mark for arrays, as in a query; \"arrays\" says how many are on the way. has_duplicates is true where a value, a null, or the\n"
+     "lack of the field is there twice. Names that are data (dates, ids, numbers) are folded into one field, *. What looks\n"
+     "personal is told by form (checksums are checked) and by name, its values are not shown, and \"sensitive\" lists it for the\n"
+     "policy. Of a sample, intervals are of 95 % confidence. The indexes of a collection, or those in NAME.metadata.json beside a\n"
+     "dump, are held against the fields: on one that no document has, over a long array, of a time to live on what is no date.\n"
+     "Memory is bounded: 40,000 fields are kept apart, documents of up to 17 MiB are read, 255 levels deep; the answer says where\n"
+     "that was not enough. Damaged documents are left out and counted where the next one can be found.\n"
+     "Exit status: 0 done; 1 (--against) there is a difference; 2 a file cannot be read, or not to its end (what was read is told all\n"
+     "the same), or there is no such collection; 3 the server is out of reach.\n",
+     sb_cmd_schema},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
      "Three members on three loopback ports that speak the MongoDB wire protocol, with a shop's clients at work. The first line\n"
      "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}. Runs until a signal ends it.\n\n"

@@ -3,15 +3,13 @@
 """mongosh, MongoDB's own shell, against the simulated replica set. It comes from npm into build/; without it: skipped."""
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from outside import LIMIT, check, finish, simulator, skip
+from outside import LIMIT, check, finish, npm_package, simulator
 
 VERSION = "2.12"
-INSTALL_LIMIT = 300
 
 SESSION = r"""
 const out = {};
@@ -43,23 +41,8 @@ WANTED = {
 
 def mongosh():
     """The shell's path, or None after saying why."""
-    where = os.path.join(os.getcwd(), "build", "mongosh")
-    path = os.path.join(where, "node_modules", ".bin", "mongosh")
-    if os.path.exists(path):
-        return path
-    if not shutil.which("npm"):
-        skip("mongosh: there is no npm to install it with")
-        return None
-    os.makedirs(where, exist_ok=True)
-    try:
-        r = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", where, "mongosh@" + VERSION], capture_output=True, timeout=INSTALL_LIMIT)
-    except subprocess.TimeoutExpired:
-        skip("mongosh: npm install took longer than %d s" % INSTALL_LIMIT)
-        return None
-    if r.returncode:
-        skip("mongosh: npm install failed: " + r.stderr.decode(errors="replace").strip().split("\n")[-1])
-        return None
-    return path
+    modules = npm_package("mongosh", "mongosh@" + VERSION)
+    return modules and os.path.join(modules, ".bin", "mongosh")
 
 
 def main():

@@ -34,6 +34,27 @@ def skip(why):
     print("SKIP: " + why, flush=True)
 
 
+def npm_package(folder, package, limit=300):
+    """Where the modules of a package from npm are, installed into build/FOLDER if they are not; or None after saying why."""
+    where = os.path.join(os.getcwd(), "build", folder)
+    modules = os.path.join(where, "node_modules")
+    if os.path.isdir(os.path.join(modules, package.split("@")[0])):
+        return modules
+    if not shutil.which("npm"):
+        skip("%s: there is no npm to install it with" % package)
+        return None
+    os.makedirs(where, exist_ok=True)
+    try:
+        r = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", where, package], capture_output=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        skip("%s: npm install took longer than %d s" % (package, limit))
+        return None
+    if r.returncode:
+        skip("%s: npm install failed: %s" % (package, r.stderr.decode(errors="replace").strip().split("\n")[-1]))
+        return None
+    return modules
+
+
 def wait_until(what, fn, seconds=LIMIT):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

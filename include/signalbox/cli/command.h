@@ -44,6 +44,7 @@ int sb_cmd_demo(int argc, char **argv);
 int sb_cmd_digest(int argc, char **argv);
 int sb_cmd_help(int argc, char **argv);
 int sb_cmd_policy(int argc, char **argv);
+int sb_cmd_schema(int argc, char **argv);
 int sb_cmd_serve(int argc, char **argv);
 int sb_cmd_sim(int argc, char **argv);
 int sb_cmd_version(int argc, char **argv);
