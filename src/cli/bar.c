@@ -24,12 +24,15 @@ void sb_bar_show(struct sb_bar *bar, int64_t done, int64_t total, const char *un
     int64_t now = sb_mono_ms();
     if (!bar->wanted || now - bar->start_ms < AFTER_MS || now - bar->drawn_ms < EVERY_MS)
         return;
-    int share = total > 0 ? (int)(done * 100 / total) : 0;
+    int share = total > 0 && done > 0 ? (int)(done >= total ? 100 : done * 100 / total) : 0;
     char line[WIDTH + 1];
     memset(line, '.', WIDTH);
     memset(line, '#', (size_t)share * WIDTH / 100);
     line[WIDTH] = '\0';
-    fprintf(stderr, "\r[%s] %3d %%  %s %" PRId64, line, share, unit, done);
+    if (unit)
+        fprintf(stderr, "\r[%s] %3d %%  %s %" PRId64, line, share, unit, done);
+    else
+        fprintf(stderr, "\r[%s] %3d %%", line, share);
     fflush(stderr);
     bar->drawn = true;
     bar->drawn_ms = now;

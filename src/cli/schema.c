@@ -4,11 +4,11 @@
 #include "schema.h"
 
 #include <signalbox/agents/schema_index.h>
-#include <signalbox/base/clock.h>
 #include <signalbox/base/json.h>
 #include <signalbox/base/rng.h>
+#include <signalbox/cli/bar.h>
 #include <signalbox/cli/command.h>
-#include <signalbox/cli/config.h>
+#include <signalbox/cli/target.h>
 #include <signalbox/formats/docfile.h>
 #include <signalbox/mongo/server.h>
 
@@ -16,8 +16,6 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#define BAR_AFTER_MS 1000
-#define BAR_EVERY_MS 100
 #define LIVE_SAMPLE 1000 /* when nothing else is said */
 #define MAX_SAMPLE 1000000
 #define MAX_SAMPLE_BYTES ((size_t)256 << 20) /* of a file's documents, held until it ends */
@@ -28,41 +26,6 @@ struct options {
     const char *deployment, *uri_file, *against;
     int64_t sample; /* -1: not said; 0: all */
 };
-
-struct progress {
-    bool wanted, shown;
-    int64_t began_ms, drawn_ms;
-};
-
-static void bar(struct progress *p, int permille)
-{
-    int64_t now = sb_mono_ms();
-    if (!p->wanted || now - p->began_ms < BAR_AFTER_MS || now - p->drawn_ms < BAR_EVERY_MS)
-        return;
-    int share = permille < 0 ? 0 : permille > 1000 ? 1000 : permille, filled = share * 40 / 1000;
-    char line[41];
-    memset(line, '.', 40);
-    memset(line, '#', (size_t)filled);
-    line[40] = '\0';
-    fprintf(stderr, "\r[%s] %3d %%", line, share / 10);
-    fflush(stderr);
-    p->drawn_ms = now;
-    p->shown = true;
-}
-
-static void end_bar(struct progress *p)
-{
-    if (p->shown)
-        fputs("\r\033[K", stderr);
-    p->shown = false;
-}
-
-static struct progress progress_for(const struct options *o)
-{
-    const char *term = getenv("TERM");
-    bool wanted = !o->quiet && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
-    return (struct progress){.wanted = wanted, .began_ms = sb_mono_ms()};
-}
 
 /* ---- a file ---- */
 
@@ -147,7 +110,8 @@ static bool is_collection(const char *word)
 static int take_documents(struct sb_docfile *file, const struct options *o, struct sb_schema_report *r, struct sb_err *why, struct sb_err *err)
 {
     struct lot lot = {.want = o->sample > 0 ? (size_t)o->sample : 0};
-    struct progress progress = progress_for(o);
+    struct sb_bar progress;
+    sb_bar_init(&progress, o->quiet);
     struct sb_span document;
     int rc = 0, more = 1;
     sb_rng_seed(&lot.rng, 1);
@@ -156,9 +120,9 @@ static int take_documents(struct sb_docfile *file, const struct options *o, stru
     while (rc == 0 && (more = sb_docfile_next(file, &document, why)) == 1) {
         rc = lot.want ? draw(&lot, document, err) : sb_infer_document(r->in, (const uint8_t *)document.p, document.n, err);
         if (progress.wanted && sb_docfile_documents(file) % 64 == 0)
-            bar(&progress, sb_docfile_permille(file));
+            sb_bar_show(&progress, sb_docfile_permille(file), 1000, NULL);
     }
-    end_bar(&progress);
+    sb_bar_clear(&progress);
     if (rc == 0 && lot.want)
         rc = infer_lot(&lot, r->in, err);
     r->documents = (int64_t)sb_docfile_documents(file);
@@ -192,63 +156,39 @@ static int read_file(const char *path, const struct options *o, struct sb_schema
 
 /* ---- a collection ---- */
 
-static int find_uri(const struct options *o, struct sb_str *uri, const char **name, struct sb_err *err)
-{
-    struct sb_config config = {.theme = NULL};
-    const struct sb_config_deployment *d = NULL;
-    const char *env = getenv("SIGNALBOX_URI");
-    *name = o->uri_file ? o->uri_file : "SIGNALBOX_URI";
-    if (o->uri_file)
-        return sb_uri_from_file(o->uri_file, uri, err);
-    int rc = sb_config_use(&config, NULL, err);
-    if (rc == 0 && o->deployment)
-        d = sb_config_deployment(&config, o->deployment);
-    else if (rc == 0 && config.deployments_n == 1)
-        d = &config.deployments[0];
-    if (rc == 0 && d)
-        rc = d->uri_file ? sb_uri_from_file(d->uri_file, uri, err) : sb_fail(err, SB_EUSAGE, "the deployment %s has no uri_file in the config", d->name);
-    else if (rc == 0 && o->deployment)
-        rc = sb_fail(err, SB_EUSAGE, "the config describes no deployment named %s", o->deployment);
-    else if (rc == 0 && env && *env)
-        sb_str_adds(uri, env);
-    else if (rc == 0)
-        rc = sb_fail(err, SB_EUSAGE, "nothing to connect to: name a deployment of the config (--deployment), a file with a connection string (--uri-file), or set SIGNALBOX_URI");
-    sb_config_release(&config);
-    return rc || sb_str_ok(uri) ? rc : sb_fail_nomem(err);
-}
-
 static void live_bar(void *ctx, int64_t done, int64_t of)
 {
-    bar(ctx, of > 0 ? (int)(done * 1000 / of) : 0);
+    sb_bar_show(ctx, done, of, NULL);
 }
 
 static int read_collection(const char *ns, const struct options *o, struct sb_schema_report *r, struct sb_err *err)
 {
-    struct sb_str uri;
-    const char *from = NULL;
-    sb_str_init(&uri);
-    struct progress progress = progress_for(o);
+    struct sb_config config = {0};
+    struct sb_target target;
+    sb_target_init(&target);
+    struct sb_bar progress;
+    sb_bar_init(&progress, o->quiet);
     int64_t want = o->sample < 0 ? LIVE_SAMPLE : o->sample;
     r->live = true;
     r->ns = sb_format("%s", ns);
-    int rc = r->ns ? find_uri(o, &uri, &from, err) : sb_fail_nomem(err);
+    int rc = !r->ns ? sb_fail_nomem(err) : sb_config_use(&config, NULL, err) || sb_target_find(&target, &config, o->deployment, o->uri_file, err) ? -1 : 0;
     if (rc && !o->deployment && !o->uri_file)
         sb_err_prefix(err, "there is no file %s here; as a collection", ns);
     if (rc == 0) {
         sb_mongo_init();
-        r->server = sb_server_new(uri.p, true, err);
+        r->server = sb_server_new(target.uri.p, true, err);
         rc = r->server ? sb_schema_read(r->server, ns, want, r->in, &r->cover, live_bar, &progress, err) : -1;
         if (!r->server)
-            sb_err_prefix(err, "%s", from);
+            sb_err_prefix(err, "%s", target.uri_from);
     }
-    end_bar(&progress);
+    sb_bar_clear(&progress);
     r->documents = r->cover.documents;
     r->sampled = (int64_t)sb_infer_root(r->in)->count;
     r->complete = r->cover.how == SB_COVERAGE_ALL;
     if (r->complete)
         r->documents = r->sampled; /* the count was taken before; what was walked is what there is */
-    explicit_bzero(uri.p, uri.len);
-    sb_str_release(&uri);
+    sb_target_release(&target);
+    sb_config_release(&config);
     return rc;
 }
 

@@ -15,7 +15,7 @@ struct sb_bar {
 
 void sb_bar_init(struct sb_bar *bar, bool quiet);
 
-/* unit: "entry". At most ten times a second anything is drawn. */
+/* unit: of what `done` are so many, "entry"; NULL: they are only a share. At most ten times a second anything is drawn. */
 void sb_bar_show(struct sb_bar *bar, int64_t done, int64_t total, const char *unit);
 
 void sb_bar_clear(struct sb_bar *bar);
