@@ -19,12 +19,7 @@ static const uint8_t in_order[] = "\x13\0\0\0\x10$natural\0\1\0\0\0"; /* {$natur
 
 static void count_operator(void *ctx, const char *name)
 {
-    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$expr", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
-                                        "$nor", "$not", "$or", "$regex", "$size", "$type", "$alwaysFalse"};
-    struct sim_member *m = ctx;
-    for (size_t i = 0; i < SB_COUNT(names); i++)
-        if (names[i][1] == name[1] && strcmp(names[i], name) == 0) /* every find comes this way */
-            m->n.match_operator[i]++;
+    sim_count_operator(ctx, name);
 }
 
 void sim_count_operators(struct sim_member *m, const struct sim_expr *e)
