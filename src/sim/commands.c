@@ -103,14 +103,14 @@ _Static_assert(SB_COUNT(sim_commands) <= SIM_COMMANDS_MAX, "a member counts ever
 static const struct {
     const char *command, *options;
 } refused[] = {
-    {"aggregate", " collation let "},
+    {"aggregate", " collation "},
     {"collMod", " viewOn pipeline timeseries expireAfterSeconds recordPreImages "},
     {"count", " collation "},
     {"create", " timeseries collation expireAfterSeconds clusteredIndex storageEngine indexOptionDefaults temp recordPreImages "},
     {"createIndexes", " ignoreUnknownIndexOptions "},
     {"delete", " let "},
     {"distinct", " collation "},
-    {"find", " min max returnKey showRecordId let collation "},
+    {"find", " min max returnKey showRecordId collation "},
     {"findAndModify", " collation let "},
     {"update", " let "},
     {"planCacheClear", " query sort projection collation "},

@@ -3,7 +3,10 @@
  * expr.h - aggregation expressions: "$path", literals, and a small set of operators.
  *
  * Operators: $literal $add $subtract $multiply $divide $eq $ne $gt $gte $lt $lte $cmp $and $or $not $cond $ifNull
- * $concat $size $first $last $arrayElemAt. Any other is refused when the pipeline is parsed. Thread: any.
+ * $concat $size $first $last $arrayElemAt; functions of values (expr_function.c): $mod $abs $ceil $floor $round $trunc $sqrt $pow,
+ * $min $max $sum $avg, $in $isArray $isNumber $type $concatArrays $mergeObjects $objectToArray, $toUpper
+ * $toLower $strLenCP $split $toString, parts of dates and $dateToString; and forms that bind variables (expr_form.c): $let $map $filter
+ * $reduce $switch. Variables: $$ROOT $$CURRENT $$REMOVE. Any other is refused when the pipeline is parsed. Thread: any.
  */
 #ifndef SIGNALBOX_SIM_EXPR_H
 #define SIGNALBOX_SIM_EXPR_H
