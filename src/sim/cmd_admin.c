@@ -483,6 +483,12 @@ int sim_cmd_kill_sessions(struct sim_call *c)
     return each_session(c, "killSessions", sim_session_end);
 }
 
+/* There are no users, so nobody's password is right. */
+int sim_cmd_sasl_start(struct sim_call *c)
+{
+    return sim_fail(&c->fail, 18, "Authentication failed.");
+}
+
 int sim_cmd_refresh_sessions(struct sim_call *c)
 {
     return each_session(c, "refreshSessions", sim_session_touch);

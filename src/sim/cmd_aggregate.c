@@ -265,29 +265,6 @@ out:
     return rc;
 }
 
-int sim_run_on_view(struct sim_call *c, const char *name, struct sim_docs *docs)
-{
-    struct sim_w w;
-    sim_w_init(&w);
-    int rc = sim_view_question(c, c->body, name, &w);
-    if (rc == 0)
-        rc = run_stages(c, c->body, sim_find(sim_w_done(&w), "pipeline"), docs);
-    sim_w_release(&w);
-    return rc;
-}
-
-int sim_find_on_view(struct sim_call *c)
-{
-    struct sim_docs docs = {0};
-    struct sim_val size = sim_arg(c, "batchSize");
-    int64_t batch = size.type ? sim_int(size, SIM_FIRST_BATCH) : SIM_FIRST_BATCH;
-    int rc = sim_run_on_view(c, "find", &docs);
-    if (rc == 0)
-        rc = reply_docs(c, &docs, batch < 0 ? -batch : batch);
-    sim_docs_release(&docs);
-    return rc;
-}
-
 /* The stages with the variables of the command's `let` put into them. -1 with the error. */
 static int let_stages(struct sim_call *c, struct sim_val *stages, struct sim_w *w)
 {
@@ -308,6 +285,34 @@ static int let_stages(struct sim_call *c, struct sim_val *stages, struct sim_w *
             rc = sim_fail_nomem(&c->fail);
     }
     sim_w_release(&values);
+    return rc;
+}
+
+int sim_run_on_view(struct sim_call *c, const char *name, struct sim_docs *docs)
+{
+    struct sim_w w, bound;
+    sim_w_init(&w);
+    sim_w_init(&bound);
+    int rc = sim_view_question(c, c->body, name, &w);
+    struct sim_val stages = rc ? sim_missing : sim_find(sim_w_done(&w), "pipeline");
+    if (rc == 0)
+        rc = let_stages(c, &stages, &bound);
+    if (rc == 0)
+        rc = run_stages(c, c->body, stages, docs);
+    sim_w_release(&w);
+    sim_w_release(&bound);
+    return rc;
+}
+
+int sim_find_on_view(struct sim_call *c)
+{
+    struct sim_docs docs = {0};
+    struct sim_val size = sim_arg(c, "batchSize");
+    int64_t batch = size.type ? sim_int(size, SIM_FIRST_BATCH) : SIM_FIRST_BATCH;
+    int rc = sim_run_on_view(c, "find", &docs);
+    if (rc == 0)
+        rc = reply_docs(c, &docs, batch < 0 ? -batch : batch);
+    sim_docs_release(&docs);
     return rc;
 }
 

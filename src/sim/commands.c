@@ -16,7 +16,7 @@ const struct sim_command sim_commands[] = {
     {"aggregate", NULL, READ | SIM_WRITE_CONCERN, sim_cmd_aggregate, "aggregate",
      " pipeline cursor explain allowDiskUse hint bypassDocumentValidation collation let ", "Runs the aggregation command."},
     {"buildInfo", "buildinfo", SIM_BEFORE_AUTH, sim_cmd_build_info, NULL, NULL, "get version #, etc."},
-    {"collMod", NULL, CHANGE | SIM_NO_VIEW, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction viewOn pipeline timeseries expireAfterSeconds recordPreImages ", "Sets collection options."},
+    {"collMod", NULL, CHANGE, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction viewOn pipeline timeseries expireAfterSeconds recordPreImages ", "Sets collection options."},
     {"collStats", "collstats", SIM_OPT_IN | SIM_NO_VIEW, sim_cmd_coll_stats, "collStats", " scale ", "collection and index sizes"},
     {"commitTransaction", NULL, SIM_ADMIN | SIM_PRIMARY | SIM_READ_CONCERN | SIM_WRITE_CONCERN, sim_cmd_commit_transaction, NULL, NULL,
      "Commits a transaction"},
@@ -86,6 +86,7 @@ const struct sim_command sim_commands[] = {
     {"replSetReconfig", NULL, SIM_ADMIN, sim_cmd_repl_reconfig, NULL, NULL,
      "Adjust configuration of a replica set\n{ replSetReconfig : config_object }"},
     {"replSetStepDown", NULL, SIM_ADMIN, sim_cmd_repl_step_down, NULL, NULL, "{ replSetStepDown : <seconds> }"},
+    {"saslStart", NULL, SIM_QUIET | SIM_BEFORE_AUTH, sim_cmd_sasl_start, NULL, NULL, "First step in a SASL authentication conversation."},
     {"serverStatus", NULL, 0, sim_cmd_server_status, NULL, NULL, "returns lots of administrative server statistics"},
     {"setFeatureCompatibilityVersion", NULL, SIM_ADMIN | CHANGE, sim_cmd_set_fcv, NULL, NULL, "Set the API version exposed by this node."},
     {"setParameter", NULL, SIM_ADMIN, sim_cmd_set_parameter, NULL, NULL, "set administrative option(s)"},
@@ -104,7 +105,7 @@ static const struct {
     const char *command, *options;
 } refused[] = {
     {"aggregate", " collation "},
-    {"collMod", " viewOn pipeline timeseries expireAfterSeconds recordPreImages "},
+    {"collMod", " timeseries expireAfterSeconds recordPreImages "},
     {"count", " collation "},
     {"create", " timeseries collation expireAfterSeconds clusteredIndex storageEngine indexOptionDefaults temp recordPreImages "},
     {"createIndexes", " ignoreUnknownIndexOptions "},

@@ -176,6 +176,7 @@ static const struct {
     {"{'aggregate':'c','pipeline':[],'cursor':{},'nope':1}", 40415, "BSON field 'aggregate.nope' is an unknown field."},
     {"{'aggregate':'c','pipeline':[{'$currentOp':{}}],'cursor':{}}", 73, "$currentOp must be run against the 'admin' database with {aggregate: 1}"},
     {"{'aggregate':'c','pipeline':[],'cursor':{},'collation':{'locale':'fr'}}", 238, "collation"},
+    {"{'aggregate':'c','pipeline':[],'cursor':{},'collation':{'locale':'simple','strength':1}}", 238, "collation"},
 };
 
 static void test_refusals(void **state)

@@ -117,6 +117,9 @@ static inline struct sim_val sim_arg_of(const struct sim_call *c, const uint8_t 
 }
 
 /* Unknown and refused fields of a command, which may stand inside an explain. */
+/* {locale: "simple"}: strings by their bytes, the only collation that is simulated. */
+bool sim_is_simple_collation(struct sim_val v);
+
 int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const uint8_t *body);
 
 /* Fills c->ns from the command's own field; -1 when that is no name of a collection. */
