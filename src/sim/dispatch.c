@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/dispatch.h>
+#include <signalbox/sim/expr.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/session.h>
@@ -391,6 +392,7 @@ static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_re
     c->body = rq->body;
     c->reply = w;
     c->before_ts = c->s->last_ts;
+    sim_expr_begin();
     c->m->n.requests++;
     c->m->n.bytes_in += (int64_t)rq->bytes;
     sim_w_clear(w);

@@ -37,6 +37,22 @@ static int value_of(struct sim_val e, const uint8_t *doc, struct sim_w *w, unsig
     return 0;
 }
 
+/* Forms within forms multiply, and a $reduce may double what it has with every step: what one command binds is bounded. */
+#define MOST_BOUND (UINT64_C(256) << 20)
+
+static _Thread_local uint64_t bound_bytes;
+
+void sim_expr_begin(void)
+{
+    bound_bytes = 0;
+}
+
+static int spend(uint64_t bytes, struct sim_fail *f)
+{
+    bound_bytes += bytes;
+    return bound_bytes <= MOST_BOUND ? 0 : sim_fail(f, SIM_NOT_IMPLEMENTED, "an expression that puts more than 256 MiB into variables is not simulated");
+}
+
 /* The part with its variables in it, evaluated under key. */
 static int eval_bound(struct sim_val part, const struct sim_binding *b, size_t n, const uint8_t *doc, struct sim_w *w, const char *key, unsigned depth,
                       struct sim_fail *f)
@@ -45,7 +61,9 @@ static int eval_bound(struct sim_val part, const struct sim_binding *b, size_t n
     sim_w_init(&bound);
     sim_bind(part, b, n, &bound, "e");
     const uint8_t *done = sim_w_done(&bound);
-    int rc = done ? sim_eval_in(sim_find(done, "e"), doc, w, key, depth + 1, f) : sim_fail_nomem(f);
+    int rc = !done ? sim_fail_nomem(f) : spend(sim_doc_len(done), f);
+    if (rc == 0)
+        rc = sim_eval_in(sim_find(done, "e"), doc, w, key, depth + 1, f);
     sim_w_release(&bound);
     return rc;
 }

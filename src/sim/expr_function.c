@@ -433,7 +433,7 @@ struct moment {
 static struct moment moment_of(int64_t ms)
 {
     struct moment m = {0};
-    int64_t days = ms / 86400000 - (ms % 86400000 < 0), rest = ms - days * 86400000;
+    int64_t days = ms / 86400000 - (ms % 86400000 < 0), rest = (ms % 86400000 + 86400000) % 86400000;
     int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
     m.day = (int)(doy - (153 * mp + 2) / 5 + 1);

@@ -149,6 +149,8 @@ static const struct {
     {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$in':[1,'$k']}}}],'cursor':{}}", 40081, "requires an array as a second argument, found: string"},
     {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$mod':[1]}}}],'cursor':{}}", 16020, "takes exactly 2 arguments. 1 were passed in."},
     {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$dateToString':{'date':'$k'}}}}],'cursor':{}}", 16006, "can't convert from BSON type string to Date"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$reduce':{'input':[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],'initialValue':[1,2,3,4],'in':{'$concatArrays':['$$value','$$value']}}}}}],'cursor':{}}",
+     238, "more than 256 MiB"},
     {"{'aggregate':'c','pipeline':[],'cursor':{},'let':{'A':1}}", 9, "invalid character for a user variable name"},
     {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','localField':'a.0.b','foreignField':'c'}}],'cursor':{}}", 238, "by an element of an array"},
     {"{'aggregate':'c','pipeline':[{'$unionWith':{'pipeline':[]}}],'cursor':{}}", 40414, "$unionWith.coll"},

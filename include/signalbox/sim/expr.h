@@ -17,6 +17,9 @@
 /* 0, or -1 with the server's error. */
 int sim_expr_check(struct sim_val e, struct sim_fail *f);
 
+/* A command begins: what expressions may cost is counted anew. Thread: of whoever evaluates. */
+void sim_expr_begin(void);
+
 /* Appends the value for a document under key, nothing when it is missing. 0 or -1. */
 int sim_eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const char *key, struct sim_fail *f);
 
