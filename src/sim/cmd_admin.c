@@ -566,6 +566,8 @@ int sim_cmd_list_commands(struct sim_call *c)
             sim_w_bool(w, "secondaryOverrideOk", true);
         sim_w_bool(w, "adminOnly", (x->flags & SIM_ADMIN) != 0);
         sim_w_array(w, "apiVersions");
+        if (sim_command_in_api(c->s, x))
+            sim_w_text(w, NULL, "1");
         sim_w_end(w);
         sim_w_array(w, "deprecatedApiVersions");
         sim_w_end(w);

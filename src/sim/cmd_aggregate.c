@@ -196,6 +196,8 @@ static int check_source(struct sim_call *c, const struct sim_pipeline *p)
     if (c->in_txn)
         return sim_fail(&c->fail, SIM_NOT_IN_TXN, "Operation not permitted in transaction :: caused by :: Aggregation stage: '%s' cannot run within a "
                                                   "multi-document transaction.", sim_pipe_name(p->pipe[0].kind));
+    if (sim_truth(sim_arg(c, "apiStrict")))
+        return sim_fail(&c->fail, 323, "stage %s is not allowed with 'apiStrict: true' in API Version 1", sim_pipe_name(p->pipe[0].kind));
     bool server = strstr(c->ns, ".$cmd.aggregate") != NULL;
     if (p->pipe[0].kind == SIM_PIPE_CURRENT_OP) {
         if (strcmp(c->db, "admin") != 0 || !server)

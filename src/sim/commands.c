@@ -3,6 +3,7 @@
  * The table of commands. */
 #include "commands.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define READ (SIM_COUNTS_READ | SIM_OPT_IN | SIM_READ_CONCERN)
@@ -117,6 +118,16 @@ static const struct {
     {"planCacheClear", " query sort projection collation "},
     {"validate", " repair metadata "},
 };
+
+bool sim_command_in_api(const struct sim *s, const struct sim_command *c)
+{
+    static const char list[] =
+        " abortTransaction aggregate collMod commitTransaction create createIndexes delete drop dropDatabase dropIndexes endSessions explain find findAndModify "
+        "getMore hello insert killCursors listCollections listDatabases listIndexes ping refreshSessions saslStart update ";
+    char word[40];
+    snprintf(word, sizeof word, " %s ", c->name);
+    return strstr(list, word) || (sim_since(s, 6) && strcmp(c->name, "count") == 0);
+}
 
 const char *sim_command_refuses(const struct sim_command *c)
 {

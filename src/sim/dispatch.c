@@ -337,9 +337,25 @@ static const uint8_t *answer_again(struct sim_call *c)
     return before;
 }
 
+/* A client that binds itself to a version of the API is refused what is not in it. */
+static int check_api(struct sim_call *c)
+{
+    struct sim_val version = sim_arg(c, "apiVersion"), strict = sim_arg(c, "apiStrict");
+    if (!version.type)
+        return !strict.type && !sim_arg(c, "apiDeprecationErrors").type
+                   ? 0
+                   : sim_fail(&c->fail, 4886600, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion");
+    if (!sim_text_is(version, "1"))
+        return sim_fail(&c->fail, 322, "API version must be \"1\"");
+    if (!sim_truth(strict) || sim_command_in_api(c->s, c->cmd))
+        return 0;
+    return sim_fail(&c->fail, 323, "Provided apiStrict:true, but the command %s is not in API Version 1. Information on supported commands and migrations in "
+                                   "API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api", c->cmd->name);
+}
+
 static int prepare(struct sim_call *c)
 {
-    if (check_place(c) || sim_check_fields(c, c->cmd, c->body))
+    if (check_api(c) || check_place(c) || sim_check_fields(c, c->cmd, c->body))
         return -1;
     return common_arguments(c);
 }

@@ -398,6 +398,19 @@ static void test_retryable_writes(void **state)
 
 /* ---- what all commands share ---- */
 
+static void test_a_version_of_the_api(void **state)
+{
+    (void)state;
+    rig_ok(&r, "t", "{'insert':'api','documents':[{'_id':1}],'apiVersion':'1','apiStrict':true}");
+    rig_gives(&r, "t", "{'find':'api','apiVersion':'1','apiStrict':true,'apiDeprecationErrors':true}", "cursor.firstBatch", "[{'_id':1}]");
+    rig_ok(&r, "t", "{'collStats':'api','apiVersion':'1'}");
+    rig_fails(&r, "t", "{'collStats':'api','apiVersion':'1','apiStrict':true}", 323, "but the command collStats is not in API Version 1");
+    rig_fails(&r, "t", "{'count':'api','apiVersion':'1','apiStrict':true}", 323, "count is not in API Version 1"); /* it is from 6.0 on */
+    rig_fails(&r, "t", "{'aggregate':'api','pipeline':[{'$indexStats':{}}],'cursor':{},'apiVersion':'1','apiStrict':true}", 323, "stage $indexStats is not allowed");
+    rig_fails(&r, "t", "{'find':'api','apiVersion':'2'}", 322, "API version must be");
+    rig_fails(&r, "t", "{'find':'api','apiStrict':true}", 4886600, "without passing apiVersion");
+}
+
 static void test_shared_arguments(void **state)
 {
     (void)state;
@@ -536,6 +549,7 @@ int main(void)
         cmocka_unit_test(test_slow_queries_are_logged),
         cmocka_unit_test(test_retryable_writes),
         cmocka_unit_test(test_members_talk),
+        cmocka_unit_test(test_a_version_of_the_api),
         cmocka_unit_test(test_shared_arguments),
         cmocka_unit_test(test_capped),
         cmocka_unit_test(test_renamed),

@@ -65,6 +65,9 @@ extern const size_t sim_commands_n;
 const struct sim_command *sim_command_find(const char *name);
 
 /* Options that the server has and the simulator has not, blank separated: NotImplemented when given. */
+/* In version 1 of the versioned API. */
+bool sim_command_in_api(const struct sim *s, const struct sim_command *c);
+
 const char *sim_command_refuses(const struct sim_command *c);
 
 #define SIM_CALL_FIELDS 16
