@@ -444,6 +444,7 @@ static int advance(struct sim *s, struct sim_build *b, struct sim_member *m, str
         m->n.wt_bulk_inserts += p->keys;
         write_tree(b, m);
         p->phase = READY;
+        m->n.lock_read += 8; /* it looks at what was written beside it again and again */
         m->n.lock_shared++; /* for the rest of what was written beside it */
         if (sim_primary(s))
             sim_primary(s)->n.build_votes++;

@@ -52,6 +52,7 @@ struct sim_clients {
     struct sim_app_run *app;
     struct sim_sequences sequences;
     bool *happened;
+    int64_t hellos; /* that are due, times the number of looks in which each is due once */
     int64_t refused, failed, retried;
     int64_t missed; /* happenings for which there was no memory */
     struct sim_w w, seq, reply;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "chatter.h"
 #include "client.h"
 #include "happen.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define STEP_DOWN_US 100000 /* between two attempts */
+#define HELLO_US 10000000   /* how often a driver asks each member, once over a connection that stays open for it, once for the round trip */
 #define WATCH_US 1000000    /* how often an app's people look for an index */
 
 struct arrival {
@@ -316,6 +318,24 @@ static int plan_events(struct sim_clients *t)
     return watch ? sim_at(t->s, t->s->now + WATCH_US, on_watch, t, NULL) : 0;
 }
 
+/* Every process watches every member. */
+static void on_hellos(struct sim *s, void *ctx)
+{
+    struct sim_clients *t = ctx;
+    int64_t processes = 0;
+    for (size_t i = 0; i < t->sc->apps_n; i++)
+        if (t->app[i].running)
+            processes += t->app[i].spec->alone ? t->app[i].spec->clients : 1;
+    t->hellos += 2 * processes;
+    int64_t n = t->hellos / (HELLO_US / WATCH_US);
+    t->hellos %= HELLO_US / WATCH_US;
+    for (int i = 0; i < s->members; i++)
+        if (s->member[i].up && !s->member[i].hung)
+            sim_chatter_hellos(&s->member[i], n);
+    if (sim_at(s, s->now + WATCH_US, on_hellos, t, NULL))
+        return; /* out of memory: nobody asks any more */
+}
+
 /* ---- the whole ---- */
 
 static int make_apps(struct sim_clients *t)
@@ -339,7 +359,7 @@ static int make_apps(struct sim_clients *t)
     for (size_t i = 0; i < t->sc->apps_n; i++)
         if (!t->app[i].spec->stopped && start(&t->app[i]))
             return -1;
-    return plan_events(t);
+    return sim_at(t->s, t->s->now + WATCH_US, on_hellos, t, NULL) ? -1 : plan_events(t);
 }
 
 static void take_seats(struct sim *s, const struct sim_scenario *sc)

@@ -483,6 +483,12 @@ int sim_cmd_kill_sessions(struct sim_call *c)
     return each_session(c, "killSessions", sim_session_end);
 }
 
+/* There are no users, so nobody's password is right. */
+int sim_cmd_sasl_start(struct sim_call *c)
+{
+    return sim_fail(&c->fail, 18, "Authentication failed.");
+}
+
 int sim_cmd_refresh_sessions(struct sim_call *c)
 {
     return each_session(c, "refreshSessions", sim_session_touch);
@@ -560,6 +566,8 @@ int sim_cmd_list_commands(struct sim_call *c)
             sim_w_bool(w, "secondaryOverrideOk", true);
         sim_w_bool(w, "adminOnly", (x->flags & SIM_ADMIN) != 0);
         sim_w_array(w, "apiVersions");
+        if (sim_command_in_api(c->s, x))
+            sim_w_text(w, NULL, "1");
         sim_w_end(w);
         sim_w_array(w, "deprecatedApiVersions");
         sim_w_end(w);

@@ -3,6 +3,7 @@
  * aggregate, and its explain. */
 #include <signalbox/sim/cursor.h>
 
+#include "bind.h"
 #include "commands.h"
 #include "diag.h"
 #include "view.h"
@@ -195,6 +196,8 @@ static int check_source(struct sim_call *c, const struct sim_pipeline *p)
     if (c->in_txn)
         return sim_fail(&c->fail, SIM_NOT_IN_TXN, "Operation not permitted in transaction :: caused by :: Aggregation stage: '%s' cannot run within a "
                                                   "multi-document transaction.", sim_pipe_name(p->pipe[0].kind));
+    if (sim_truth(sim_arg(c, "apiStrict")))
+        return sim_fail(&c->fail, 323, "stage %s is not allowed with 'apiStrict: true' in API Version 1", sim_pipe_name(p->pipe[0].kind));
     bool server = strstr(c->ns, ".$cmd.aggregate") != NULL;
     if (p->pipe[0].kind == SIM_PIPE_CURRENT_OP) {
         if (strcmp(c->db, "admin") != 0 || !server)
@@ -264,14 +267,42 @@ out:
     return rc;
 }
 
+/* The stages with the variables of the command's `let` put into them. -1 with the error. */
+static int let_stages(struct sim_call *c, struct sim_val *stages, struct sim_w *w)
+{
+    static const uint8_t no_document[] = {5, 0, 0, 0, 0};
+    struct sim_binding b[SIM_BINDINGS];
+    struct sim_w values;
+    size_t n;
+    if (!sim_arg(c, "let").type)
+        return 0;
+    sim_w_init(&values);
+    int rc = sim_bind_let(sim_arg(c, "let"), no_document, &values, b, &n, &c->fail);
+    if (rc == 0) {
+        sim_bind(*stages, b, n, w, "pipeline");
+        const uint8_t *done = sim_w_done(w);
+        if (done)
+            *stages = sim_find(done, "pipeline");
+        else
+            rc = sim_fail_nomem(&c->fail);
+    }
+    sim_w_release(&values);
+    return rc;
+}
+
 int sim_run_on_view(struct sim_call *c, const char *name, struct sim_docs *docs)
 {
-    struct sim_w w;
+    struct sim_w w, bound;
     sim_w_init(&w);
+    sim_w_init(&bound);
     int rc = sim_view_question(c, c->body, name, &w);
+    struct sim_val stages = rc ? sim_missing : sim_find(sim_w_done(&w), "pipeline");
     if (rc == 0)
-        rc = run_stages(c, c->body, sim_find(sim_w_done(&w), "pipeline"), docs);
+        rc = let_stages(c, &stages, &bound);
+    if (rc == 0)
+        rc = run_stages(c, c->body, stages, docs);
     sim_w_release(&w);
+    sim_w_release(&bound);
     return rc;
 }
 
@@ -291,11 +322,15 @@ int sim_cmd_aggregate(struct sim_call *c)
 {
     struct sim_pipeline own = {0};
     struct sim_docs docs = {0};
+    struct sim_w bound;
     struct sim_val cursor = sim_arg(c, "cursor"), stages = sim_arg(c, "pipeline");
     int64_t batch = SIM_FIRST_BATCH;
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
     c->op.pipeline = true;
+    sim_w_init(&bound);
+    if (let_stages(c, &stages, &bound))
+        goto out;
     if (sim_truth(sim_arg(c, "explain"))) {
         if (sim_pipeline_init(&own, stages, &c->fail) == 0 && set_ns(c, &own) == 0)
             rc = sim_explain_aggregate(c, c->body, stages, 0);
@@ -318,6 +353,7 @@ int sim_cmd_aggregate(struct sim_call *c)
 out:
     sim_docs_release(&docs);
     sim_pipeline_release(&own);
+    sim_w_release(&bound);
     return rc;
 }
 

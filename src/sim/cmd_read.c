@@ -6,6 +6,7 @@
 #include <signalbox/sim/txn.h>
 #include <signalbox/sim/wait.h>
 
+#include "bind.h"
 #include "commands.h"
 #include "view.h"
 
@@ -19,12 +20,7 @@ static const uint8_t in_order[] = "\x13\0\0\0\x10$natural\0\1\0\0\0"; /* {$natur
 
 static void count_operator(void *ctx, const char *name)
 {
-    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$expr", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
-                                        "$nor", "$not", "$or", "$regex", "$size", "$type", "$alwaysFalse"};
-    struct sim_member *m = ctx;
-    for (size_t i = 0; i < SB_COUNT(names); i++)
-        if (names[i][1] == name[1] && strcmp(names[i], name) == 0) /* every find comes this way */
-            m->n.match_operator[i]++;
+    sim_count_operator(ctx, name);
 }
 
 void sim_count_operators(struct sim_member *m, const struct sim_expr *e)
@@ -111,6 +107,24 @@ static int sort_arg(struct sim_call *c, const uint8_t *cmd, struct sim_query *q)
     return sim_sort_check(sort, &c->fail);
 }
 
+/* The filter with the variables of `let` put into it: sim_find_new copies it. */
+static int let_filter(struct sim_call *c, struct sim_val let, const uint8_t **filter, struct sim_w *w)
+{
+    struct sim_binding b[SIM_BINDINGS];
+    struct sim_w values;
+    size_t n;
+    sim_w_init(&values);
+    int rc = sim_bind_let(let, empty_doc, &values, b, &n, &c->fail);
+    if (rc == 0) {
+        sim_bind(sim_val_doc(*filter), b, n, w, "filter");
+        const uint8_t *done = sim_w_done(w);
+        *filter = done ? sim_find(done, "filter").p : NULL;
+        rc = done ? 0 : sim_fail_nomem(&c->fail);
+    }
+    sim_w_release(&values);
+    return rc;
+}
+
 struct sim_find *sim_find_of_find(struct sim_call *c, const uint8_t *cmd, bool explain, int64_t *batch, bool *single)
 {
     const uint8_t *filter = NULL, *projection = NULL;
@@ -128,7 +142,13 @@ struct sim_find *sim_find_of_find(struct sim_call *c, const uint8_t *cmd, bool e
     q.allow_disk = sim_truth(sim_arg_of(c, cmd, "allowDiskUse"));
     if (sim_truth(sim_arg_of(c, cmd, "tailable")))
         q.hint = sim_val_doc(in_order); /* by no index */
-    return sim_find_new(c, cmd, &q, filter, projection);
+    struct sim_val let = sim_arg_of(c, cmd, "let");
+    struct sim_w bound;
+    sim_w_init(&bound);
+    bool bad = let.type && filter && let_filter(c, let, &filter, &bound);
+    struct sim_find *x = bad ? NULL : sim_find_new(c, cmd, &q, filter, projection);
+    sim_w_release(&bound);
+    return x;
 }
 
 struct sim_find *sim_find_of_count(struct sim_call *c, const uint8_t *cmd, bool explain)

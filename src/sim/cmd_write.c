@@ -471,7 +471,7 @@ static int check_statement(struct sim_call *c, const uint8_t *doc, bool update, 
             i++;
         if (i == n)
             return sim_fail(f, SIM_UNKNOWN_FIELD, "BSON field '%s.%s.%.100s' is an unknown field.", c->cmd->name, update ? "updates" : "deletes", e.key);
-        if (strcmp(e.key, "collation") == 0 || strcmp(e.key, "c") == 0)
+        if ((strcmp(e.key, "collation") == 0 && !sim_is_simple_collation(e.v)) || strcmp(e.key, "c") == 0)
             return sim_fail(f, SIM_NOT_IMPLEMENTED, "%s in a statement is not simulated", e.key);
     }
     if (!update && !sim_find(doc, "limit").type && sim_find(doc, "q").type)

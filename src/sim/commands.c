@@ -3,6 +3,7 @@
  * The table of commands. */
 #include "commands.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define READ (SIM_COUNTS_READ | SIM_OPT_IN | SIM_READ_CONCERN)
@@ -16,7 +17,7 @@ const struct sim_command sim_commands[] = {
     {"aggregate", NULL, READ | SIM_WRITE_CONCERN, sim_cmd_aggregate, "aggregate",
      " pipeline cursor explain allowDiskUse hint bypassDocumentValidation collation let ", "Runs the aggregation command."},
     {"buildInfo", "buildinfo", SIM_BEFORE_AUTH, sim_cmd_build_info, NULL, NULL, "get version #, etc."},
-    {"collMod", NULL, CHANGE | SIM_NO_VIEW, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction viewOn pipeline timeseries expireAfterSeconds recordPreImages ", "Sets collection options."},
+    {"collMod", NULL, CHANGE, sim_cmd_coll_mod, "collMod", " index validator validationLevel validationAction viewOn pipeline timeseries expireAfterSeconds recordPreImages ", "Sets collection options."},
     {"collStats", "collstats", SIM_OPT_IN | SIM_NO_VIEW, sim_cmd_coll_stats, "collStats", " scale ", "collection and index sizes"},
     {"commitTransaction", NULL, SIM_ADMIN | SIM_PRIMARY | SIM_READ_CONCERN | SIM_WRITE_CONCERN, sim_cmd_commit_transaction, NULL, NULL,
      "Commits a transaction"},
@@ -86,6 +87,7 @@ const struct sim_command sim_commands[] = {
     {"replSetReconfig", NULL, SIM_ADMIN, sim_cmd_repl_reconfig, NULL, NULL,
      "Adjust configuration of a replica set\n{ replSetReconfig : config_object }"},
     {"replSetStepDown", NULL, SIM_ADMIN, sim_cmd_repl_step_down, NULL, NULL, "{ replSetStepDown : <seconds> }"},
+    {"saslStart", NULL, SIM_QUIET | SIM_BEFORE_AUTH, sim_cmd_sasl_start, NULL, NULL, "First step in a SASL authentication conversation."},
     {"serverStatus", NULL, 0, sim_cmd_server_status, NULL, NULL, "returns lots of administrative server statistics"},
     {"setFeatureCompatibilityVersion", NULL, SIM_ADMIN | CHANGE, sim_cmd_set_fcv, NULL, NULL, "Set the API version exposed by this node."},
     {"setParameter", NULL, SIM_ADMIN, sim_cmd_set_parameter, NULL, NULL, "set administrative option(s)"},
@@ -103,19 +105,29 @@ _Static_assert(SB_COUNT(sim_commands) <= SIM_COMMANDS_MAX, "a member counts ever
 static const struct {
     const char *command, *options;
 } refused[] = {
-    {"aggregate", " collation let "},
-    {"collMod", " viewOn pipeline timeseries expireAfterSeconds recordPreImages "},
+    {"aggregate", " collation "},
+    {"collMod", " timeseries expireAfterSeconds recordPreImages "},
     {"count", " collation "},
     {"create", " timeseries collation expireAfterSeconds clusteredIndex storageEngine indexOptionDefaults temp recordPreImages "},
     {"createIndexes", " ignoreUnknownIndexOptions "},
     {"delete", " let "},
     {"distinct", " collation "},
-    {"find", " min max returnKey showRecordId let collation "},
+    {"find", " min max returnKey showRecordId collation "},
     {"findAndModify", " collation let "},
     {"update", " let "},
     {"planCacheClear", " query sort projection collation "},
     {"validate", " repair metadata "},
 };
+
+bool sim_command_in_api(const struct sim *s, const struct sim_command *c)
+{
+    static const char list[] =
+        " abortTransaction aggregate collMod commitTransaction create createIndexes delete drop dropDatabase dropIndexes endSessions explain find findAndModify "
+        "getMore hello insert killCursors listCollections listDatabases listIndexes ping refreshSessions saslStart update ";
+    char word[40];
+    snprintf(word, sizeof word, " %s ", c->name);
+    return strstr(list, word) || (sim_since(s, 6) && strcmp(c->name, "count") == 0);
+}
 
 const char *sim_command_refuses(const struct sim_command *c)
 {

@@ -99,3 +99,23 @@ void sim_accepting(struct sim_member *m)
     int64_t now = m->sim->now, from = m->store.accepting_until_us > now ? m->store.accepting_until_us : now;
     m->store.accepting_until_us = from + (int64_t)(m->sim->costs.conn_open_us / (m->sim->costs.cores / 2));
 }
+
+static int busy_with_applying(const struct sim_member *m)
+{
+    return sim_busy(m) + (m->applying_until_us > m->sim->now);
+}
+
+/* How much longer than on idle cores one more thread takes there: also the one that flushes the journal and those that
+ * fetch and apply what others have written, which need a core for every step. */
+double sim_crowd(const struct sim_member *m)
+{
+    const struct sim *s = m->sim;
+    int busy = 1;
+    if (s->costs.one_machine > 0)
+        for (int i = 0; i < s->members; i++)
+            busy += s->member[i].up ? busy_with_applying(&s->member[i]) : 0;
+    else
+        busy += busy_with_applying(m);
+    double share = busy / sim_cores(m);
+    return share > 1 ? share : 1;
+}

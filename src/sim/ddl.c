@@ -316,8 +316,12 @@ int sim_cmd_coll_mod(struct sim_call *c)
     if (sim_call_ns(c))
         return -1;
     struct sim_coll *coll = sim_coll_find(&c->m->cat, c->ns);
+    if (!coll && sim_view_find(&c->m->cat, c->ns))
+        return sim_view_modify(c);
     if (!coll)
         return sim_fail(&c->fail, SIM_NAMESPACE_NOT_FOUND, "ns does not exist");
+    if (sim_arg(c, "viewOn").type || sim_arg(c, "pipeline").type)
+        return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "'%s' option only supported on a view", sim_arg(c, "pipeline").type ? "pipeline" : "viewOn");
     if (sim_arg_doc(c, "index", &index))
         return -1;
     sim_w_init(&o);

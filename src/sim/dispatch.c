@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/dispatch.h>
+#include <signalbox/sim/expr.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/session.h>
@@ -26,6 +27,11 @@ static bool listed(const char *list, const char *word, size_t n)
     return false;
 }
 
+bool sim_is_simple_collation(struct sim_val v)
+{
+    return v.type == BSON_TYPE_DOCUMENT && sim_count(v.p) == 1 && sim_text_is(sim_find(v.p, "locale"), "simple");
+}
+
 int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const uint8_t *body)
 {
     struct sim_iter it = sim_iter_of(body);
@@ -33,7 +39,8 @@ int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const ui
     const char *refused = sim_command_refuses(cmd);
     sim_next(&it, &e); /* the command itself */
     while (sim_next(&it, &e)) {
-        if (listed(refused, e.key, e.key_n) && sim_truth(e.v))
+        bool plain = strcmp(e.key, "collation") == 0 && sim_is_simple_collation(e.v); /* what there is without any */
+        if (!plain && listed(refused, e.key, e.key_n) && sim_truth(e.v))
             return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %.100s of %s is not simulated", e.key, cmd->name);
         if (cmd->strict && !listed(cmd->fields, e.key, e.key_n) && !listed(common, e.key, e.key_n))
             return sim_fail(&c->fail, SIM_UNKNOWN_FIELD, "BSON field '%s.%.200s' is an unknown field.", cmd->strict, e.key);
@@ -330,9 +337,25 @@ static const uint8_t *answer_again(struct sim_call *c)
     return before;
 }
 
+/* A client that binds itself to a version of the API is refused what is not in it. */
+static int check_api(struct sim_call *c)
+{
+    struct sim_val version = sim_arg(c, "apiVersion"), strict = sim_arg(c, "apiStrict");
+    if (!version.type)
+        return !strict.type && !sim_arg(c, "apiDeprecationErrors").type
+                   ? 0
+                   : sim_fail(&c->fail, 4886600, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion");
+    if (!sim_text_is(version, "1"))
+        return sim_fail(&c->fail, 322, "API version must be \"1\"");
+    if (!sim_truth(strict) || sim_command_in_api(c->s, c->cmd))
+        return 0;
+    return sim_fail(&c->fail, 323, "Provided apiStrict:true, but the command %s is not in API Version 1. Information on supported commands and migrations in "
+                                   "API Version 1 can be found at https://dochub.mongodb.org/core/manual-versioned-api", c->cmd->name);
+}
+
 static int prepare(struct sim_call *c)
 {
-    if (check_place(c) || sim_check_fields(c, c->cmd, c->body))
+    if (check_api(c) || check_place(c) || sim_check_fields(c, c->cmd, c->body))
         return -1;
     return common_arguments(c);
 }
@@ -385,6 +408,7 @@ static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_re
     c->body = rq->body;
     c->reply = w;
     c->before_ts = c->s->last_ts;
+    sim_expr_begin();
     c->m->n.requests++;
     c->m->n.bytes_in += (int64_t)rq->bytes;
     sim_w_clear(w);

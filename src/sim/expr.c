@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signalbox/sim/expr.h>
+#include "expr_private.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,6 +23,28 @@ static const struct {
 
 #define MAX_ARGS 16
 
+/* {$form: args}, or NULL. */
+static const struct sim_form *form_of(struct sim_val e, struct sim_val *args)
+{
+    struct sim_elem first;
+    struct sim_iter it = sim_iter_of(e.p);
+    if (e.type != BSON_TYPE_DOCUMENT || !sim_next(&it, &first) || first.key[0] != '$' || sim_count(e.p) != 1)
+        return NULL;
+    *args = first.v;
+    return sim_form_find(first.key);
+}
+
+/* {$function: args}, or NULL. */
+static const struct sim_function *function_of(struct sim_val e, struct sim_val *args)
+{
+    struct sim_elem first;
+    struct sim_iter it = sim_iter_of(e.p);
+    if (e.type != BSON_TYPE_DOCUMENT || !sim_next(&it, &first) || first.key[0] != '$' || sim_count(e.p) != 1)
+        return NULL;
+    *args = first.v;
+    return sim_function_find(first.key);
+}
+
 /* {$op: args}: the index in ops, -1 for a plain document, -2 for an unknown operator. */
 static int operator_of(struct sim_val e, struct sim_val *args)
 {
@@ -42,13 +64,13 @@ static size_t arguments(int op, struct sim_val args, struct sim_val *out)
 {
     struct sim_elem e;
     size_t n = 0;
-    if (ops[op].op == E_COND && args.type == BSON_TYPE_DOCUMENT) {
+    if (op >= 0 && ops[op].op == E_COND && args.type == BSON_TYPE_DOCUMENT) {
         out[0] = sim_find(args.p, "if");
         out[1] = sim_find(args.p, "then");
         out[2] = sim_find(args.p, "else");
         return out[0].type && out[1].type && out[2].type ? 3 : 0;
     }
-    if (args.type != BSON_TYPE_ARRAY || ops[op].op == E_LITERAL) {
+    if (args.type != BSON_TYPE_ARRAY || (op >= 0 && ops[op].op == E_LITERAL)) {
         out[0] = args;
         return 1;
     }
@@ -58,15 +80,43 @@ static size_t arguments(int op, struct sim_val args, struct sim_val *out)
     return n;
 }
 
-static int check(struct sim_val e, unsigned depth, struct sim_fail *f)
+/* Behind $$: the document, nothing, or what is bound around here. */
+static int check_variable(const char *name, const struct sim_scope *scope, struct sim_fail *f)
+{
+    static const char *const known[] = {"ROOT", "CURRENT", "REMOVE"}, *const others[] = {"NOW", "CLUSTER_TIME", "JS_SCOPE", "IS_MR"};
+    size_t n = strcspn(name, ".");
+    for (; scope; scope = scope->outer)
+        if (scope->n == n && memcmp(scope->name, name, n) == 0)
+            return 0;
+    for (size_t i = 0; i < SB_COUNT(known); i++)
+        if (strlen(known[i]) == n && memcmp(known[i], name, n) == 0)
+            return 0;
+    for (size_t i = 0; i < SB_COUNT(others); i++)
+        if (strlen(others[i]) == n && memcmp(others[i], name, n) == 0)
+            return sim_fail(f, SIM_NOT_IMPLEMENTED, "the variable $$%s is not simulated", others[i]);
+    return sim_fail(f, 17276, "Use of undefined variable: %.*s", (int)(n < 60 ? n : 60), name);
+}
+
+static int check_arguments(const char *name, int least, int most, size_t n, struct sim_fail *f)
+{
+    if (n > MAX_ARGS)
+        return sim_fail(f, SIM_NOT_IMPLEMENTED, "more than %d arguments are not simulated", MAX_ARGS);
+    if ((int)n >= least && (most < 0 || (int)n <= most))
+        return 0;
+    if (most > least)
+        return sim_fail(f, 28667, "Expression %s takes at least %d arguments, and at most %d, but %zu were passed in.", name, least, most, n);
+    return sim_fail(f, 16020, "Expression %s takes exactly %d arguments. %zu were passed in.", name, least, n);
+}
+
+int sim_check_in(struct sim_val e, const struct sim_scope *scope, unsigned depth, struct sim_fail *f)
 {
     struct sim_val args, arg[MAX_ARGS];
     struct sim_elem x;
     if (depth > SIM_MAX_DEPTH)
         return sim_fail(f, SIM_BAD_VALUE, "the expression is nested too deeply");
     if (sim_is_text(e.type) && sim_text(e)[0] == '$') {
-        if (sim_text(e)[1] == '$' && strcmp(sim_text(e), "$$ROOT") != 0 && strcmp(sim_text(e), "$$CURRENT") != 0)
-            return sim_fail(f, SIM_NOT_IMPLEMENTED, "the variable %.60s is not simulated", sim_text(e));
+        if (sim_text(e)[1] == '$')
+            return check_variable(sim_text(e) + 2, scope, f);
         if (sim_text(e)[1] == '\0')
             return sim_fail(f, 16872, "'$' by itself is not a valid FieldPath");
         return 0;
@@ -74,7 +124,11 @@ static int check(struct sim_val e, unsigned depth, struct sim_fail *f)
     if (!sim_is_doc(e.type))
         return 0;
     int op = e.type == BSON_TYPE_DOCUMENT ? operator_of(e, &args) : -1;
-    if (op == -2) {
+    const struct sim_form *form = op == -2 ? form_of(e, &args) : NULL;
+    const struct sim_function *fn = op == -2 && !form ? function_of(e, &args) : NULL;
+    if (form)
+        return form->check(args, scope, depth, f);
+    if (op == -2 && !fn) {
         struct sim_iter it = sim_iter_of(e.p);
         sim_next(&it, &x);
         static const char known[] =
@@ -93,26 +147,24 @@ static int check(struct sim_val e, unsigned depth, struct sim_fail *f)
         return sim_count(e.p) > 1 ? sim_fail(f, 15983, "An object representing an expression must have exactly one field")
                                   : sim_fail(f, 168, "Unrecognized expression '%.60s'", x.key);
     }
-    if (op < 0) {
+    if (op == -1) {
         for (struct sim_iter it = sim_iter_of(e.p); sim_next(&it, &x);)
-            if (check(x.v, depth + 1, f))
+            if (sim_check_in(x.v, scope, depth + 1, f))
                 return -1;
         return 0;
     }
     size_t n = arguments(op, args, arg);
-    if (n > MAX_ARGS)
-        return sim_fail(f, SIM_NOT_IMPLEMENTED, "more than %d arguments are not simulated", MAX_ARGS);
-    if ((int)n < ops[op].least || (ops[op].most >= 0 && (int)n > ops[op].most))
-        return sim_fail(f, 16020, "Expression %s takes exactly %d arguments. %zu were passed in.", ops[op].name, ops[op].least, n);
-    for (size_t i = 0; ops[op].op != E_LITERAL && i < n; i++)
-        if (check(arg[i], depth + 1, f))
+    if (check_arguments(fn ? fn->name : ops[op].name, fn ? fn->least : ops[op].least, fn ? fn->most : ops[op].most, n, f))
+        return -1;
+    for (size_t i = 0; (fn || ops[op].op != E_LITERAL) && i < n; i++)
+        if (sim_check_in(arg[i], scope, depth + 1, f))
             return -1;
     return 0;
 }
 
 int sim_expr_check(struct sim_val e, struct sim_fail *f)
 {
-    return check(e, 0, f);
+    return sim_check_in(e, NULL, 0, f);
 }
 
 /* ---- field paths ---- */
@@ -139,9 +191,12 @@ static void put_path(struct sim_val v, const char *path, struct sim_w *w, const 
     sim_w_end(w);
 }
 
-/* ---- operators ---- */
+void sim_put_path(struct sim_val v, const char *path, struct sim_w *w, const char *key)
+{
+    put_path(v, path, w, key, 0);
+}
 
-static int eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const char *key, unsigned depth, struct sim_fail *f);
+/* ---- operators ---- */
 
 /* Evaluates arguments into a document {"0": .., "1": ..}; missing ones are left out. */
 static const uint8_t *eval_args(const struct sim_val *arg, size_t n, const uint8_t *doc, struct sim_w *w, unsigned depth, struct sim_fail *f)
@@ -149,7 +204,7 @@ static const uint8_t *eval_args(const struct sim_val *arg, size_t n, const uint8
     for (size_t i = 0; i < n; i++) {
         char key[24];
         snprintf(key, sizeof key, "%zu", i);
-        if (eval(arg[i], doc, w, key, depth + 1, f))
+        if (sim_eval_in(arg[i], doc, w, key, depth + 1, f))
             return NULL;
     }
     const uint8_t *done = sim_w_done(w);
@@ -158,14 +213,14 @@ static const uint8_t *eval_args(const struct sim_val *arg, size_t n, const uint8
     return done;
 }
 
-static struct sim_val arg_at(const uint8_t *args, size_t i)
+struct sim_val sim_arg_at(const uint8_t *args, size_t i)
 {
     char key[24];
     snprintf(key, sizeof key, "%zu", i);
     return sim_find(args, key);
 }
 
-static bool nullish(struct sim_val v)
+bool sim_nullish(struct sim_val v)
 {
     return !v.type || v.type == BSON_TYPE_NULL || v.type == BSON_TYPE_UNDEFINED;
 }
@@ -190,10 +245,10 @@ static int kind_of(uint8_t type)
 static int wrong_operand(enum op op, const uint8_t *args, struct sim_val v, struct sim_fail *f)
 {
     if (op == E_SUBTRACT)
-        return sim_fail(f, SIM_TYPE_MISMATCH, "can't $subtract %s from %s", sim_type_name(arg_at(args, 1).type), sim_type_name(arg_at(args, 0).type));
+        return sim_fail(f, SIM_TYPE_MISMATCH, "can't $subtract %s from %s", sim_type_name(sim_arg_at(args, 1).type), sim_type_name(sim_arg_at(args, 0).type));
     if (op == E_DIVIDE)
-        return sim_fail(f, SIM_TYPE_MISMATCH, "$divide only supports numeric types, not %s and %s", sim_type_name(arg_at(args, 0).type),
-                        sim_type_name(arg_at(args, 1).type));
+        return sim_fail(f, SIM_TYPE_MISMATCH, "$divide only supports numeric types, not %s and %s", sim_type_name(sim_arg_at(args, 0).type),
+                        sim_type_name(sim_arg_at(args, 1).type));
     return sim_fail(f, SIM_TYPE_MISMATCH, op == E_ADD ? "$add only supports numeric or date types, not %s" : "$multiply only supports numeric types, not %s",
                     sim_type_name(v.type));
 }
@@ -204,8 +259,8 @@ static int arithmetic(enum op op, const uint8_t *args, size_t n, struct sim_w *w
     int kind = 0;
     bool date = false;
     for (size_t i = 0; i < n; i++) {
-        struct sim_val v = arg_at(args, i);
-        if (nullish(v)) {
+        struct sim_val v = sim_arg_at(args, i);
+        if (sim_nullish(v)) {
             sim_w_null(w, key);
             return 0;
         }
@@ -234,7 +289,7 @@ static int arithmetic(enum op op, const uint8_t *args, size_t n, struct sim_w *w
 
 static void comparison(enum op op, const uint8_t *args, struct sim_w *w, const char *key)
 {
-    int c = sim_compare(arg_at(args, 0), arg_at(args, 1));
+    int c = sim_compare(sim_arg_at(args, 0), sim_arg_at(args, 1));
     if (op == E_CMP)
         sim_w_i32(w, key, (c > 0) - (c < 0));
     else
@@ -247,8 +302,8 @@ static int concat(const uint8_t *args, size_t n, struct sim_w *w, const char *ke
     int rc = 0;
     sb_str_init(&s);
     for (size_t i = 0; i < n && rc == 0; i++) {
-        struct sim_val v = arg_at(args, i);
-        if (nullish(v)) {
+        struct sim_val v = sim_arg_at(args, i);
+        if (sim_nullish(v)) {
             sim_w_null(w, key);
             goto out;
         }
@@ -266,16 +321,16 @@ out:
 
 static int array_op(enum op op, const uint8_t *args, struct sim_w *w, const char *key, struct sim_fail *f)
 {
-    struct sim_val v = arg_at(args, 0);
+    struct sim_val v = sim_arg_at(args, 0);
     struct sim_elem e;
-    if (op != E_SIZE && nullish(v)) {
+    if (op != E_SIZE && sim_nullish(v)) {
         sim_w_null(w, key);
         return 0;
     }
     if (v.type != BSON_TYPE_ARRAY)
         return sim_fail(f, op == E_SIZE ? 17124 : 28689, "The argument to %s must be an array, but was of type: %s",
                         op == E_SIZE ? "$size" : op == E_FIRST ? "$first" : op == E_LAST ? "$last" : "$arrayElemAt", sim_type_name(v.type));
-    int64_t n = (int64_t)sim_count(v.p), at = op == E_FIRST ? 0 : op == E_LAST ? n - 1 : sim_int(arg_at(args, 1), 0), i = 0;
+    int64_t n = (int64_t)sim_count(v.p), at = op == E_FIRST ? 0 : op == E_LAST ? n - 1 : sim_int(sim_arg_at(args, 1), 0), i = 0;
     if (op == E_SIZE) {
         sim_w_i32(w, key, n);
         return 0;
@@ -310,17 +365,17 @@ static int eval_operator(int i, struct sim_val raw, const uint8_t *doc, struct s
     } else if (op == E_AND || op == E_OR) {
         bool v = op == E_AND;
         for (size_t k = 0; k < n; k++)
-            v = op == E_AND ? v && sim_truth(arg_at(args, k)) : v || sim_truth(arg_at(args, k));
+            v = op == E_AND ? v && sim_truth(sim_arg_at(args, k)) : v || sim_truth(sim_arg_at(args, k));
         sim_w_bool(w, key, v);
     } else if (op == E_NOT) {
-        sim_w_bool(w, key, !sim_truth(arg_at(args, 0)));
+        sim_w_bool(w, key, !sim_truth(sim_arg_at(args, 0)));
     } else if (op == E_COND) {
-        rc = eval(sim_truth(arg_at(args, 0)) ? arg[1] : arg[2], doc, w, key, depth + 1, f);
+        rc = sim_eval_in(sim_truth(sim_arg_at(args, 0)) ? arg[1] : arg[2], doc, w, key, depth + 1, f);
     } else if (op == E_IF_NULL) {
         size_t k = 0;
-        while (k + 1 < n && nullish(arg_at(args, k)))
+        while (k + 1 < n && sim_nullish(sim_arg_at(args, k)))
             k++;
-        sim_w_val(w, key, arg_at(args, k));
+        sim_w_val(w, key, sim_arg_at(args, k));
     } else if (op == E_CONCAT) {
         rc = concat(args, n, w, key, f);
     } else {
@@ -330,7 +385,20 @@ static int eval_operator(int i, struct sim_val raw, const uint8_t *doc, struct s
     return rc;
 }
 
-static int eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const char *key, unsigned depth, struct sim_fail *f)
+static int eval_function(const struct sim_function *fn, struct sim_val raw, const uint8_t *doc, struct sim_w *w, const char *key, unsigned depth,
+                         struct sim_fail *f)
+{
+    struct sim_val arg[MAX_ARGS];
+    size_t n = arguments(-1, raw, arg);
+    struct sim_w temp;
+    sim_w_init(&temp);
+    const uint8_t *args = eval_args(arg, n, doc, &temp, depth, f);
+    int rc = args ? fn->fn(args, n, w, key, f) : -1;
+    sim_w_release(&temp);
+    return rc;
+}
+
+int sim_eval_in(struct sim_val e, const uint8_t *doc, struct sim_w *w, const char *key, unsigned depth, struct sim_fail *f)
 {
     struct sim_val args;
     struct sim_elem x;
@@ -338,6 +406,8 @@ static int eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const cha
         return sim_fail(f, SIM_BAD_VALUE, "the expression is nested too deeply");
     if (sim_is_text(e.type) && sim_text(e)[0] == '$') {
         const char *path = sim_text(e) + 1;
+        if (strncmp(path, "$REMOVE", 7) == 0)
+            return 0; /* never there */
         if (*path == '$')
             path += strcspn(path, ".");
         put_path(sim_val_doc(doc), *path == '.' ? path + 1 : path, w, key, 0);
@@ -350,6 +420,12 @@ static int eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const cha
     int op = e.type == BSON_TYPE_DOCUMENT ? operator_of(e, &args) : -1;
     if (op >= 0)
         return eval_operator(op, args, doc, w, key, depth, f);
+    const struct sim_form *form = op == -2 ? form_of(e, &args) : NULL;
+    if (form)
+        return form->eval(args, doc, w, key, depth, f);
+    const struct sim_function *fn = op == -2 ? function_of(e, &args) : NULL;
+    if (fn)
+        return eval_function(fn, args, doc, w, key, depth, f);
     bool array = e.type == BSON_TYPE_ARRAY;
     if (array)
         sim_w_array(w, key);
@@ -358,7 +434,7 @@ static int eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const cha
     int rc = 0;
     for (struct sim_iter it = sim_iter_of(e.p); rc == 0 && sim_next(&it, &x);) {
         size_t before = sim_w_size(w);
-        rc = eval(x.v, doc, w, array ? NULL : x.key, depth + 1, f);
+        rc = sim_eval_in(x.v, doc, w, array ? NULL : x.key, depth + 1, f);
         if (array && rc == 0 && sim_w_size(w) == before)
             sim_w_null(w, NULL); /* a missing value in an array is null */
     }
@@ -368,7 +444,7 @@ static int eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const cha
 
 int sim_eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const char *key, struct sim_fail *f)
 {
-    return eval(e, doc, w, key, 0, f);
+    return sim_eval_in(e, doc, w, key, 0, f);
 }
 
 /* ---- about expressions ---- */

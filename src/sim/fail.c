@@ -20,6 +20,8 @@ static const struct {
     {16, "InvalidLength"},
     {17, "ProtocolError"},
     {18, "AuthenticationFailed"},
+    {322, "APIVersionError"},
+    {323, "APIStrictError"},
     {SIM_ILLEGAL_OPERATION, "IllegalOperation"},
     {SIM_INVALID_BSON, "InvalidBSON"},
     {SIM_NAMESPACE_NOT_FOUND, "NamespaceNotFound"},

@@ -6,6 +6,7 @@
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/wait.h>
 
+#include "chatter.h"
 #include "role_log.h"
 
 #include <stdlib.h>
@@ -244,6 +245,7 @@ void sim_heartbeat(struct sim_member *a, struct sim_member *b)
     }
     p->silent_us = 0;
     q->heard_us = q->contact_us = s->now;
+    sim_chatter_heartbeat(b);
     sim_learn_term(b, a->role.term);
     sim_learn_term(a, b->role.term);
     take(a, b);

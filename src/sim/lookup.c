@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bind.h"
 #include "lookup.h"
+#include "subpipe.h"
 
 #include <signalbox/sim/fail.h>
 
 #include <string.h>
 
-static const char *const parts[] = {"from", "as", "localField", "foreignField"};
+static const char *const parts[] = {"from", "as", "localField", "foreignField"}; /* texts; let and pipeline beside them */
 
 static const char *part(struct sim_val spec, const char *name)
 {
@@ -21,6 +23,33 @@ static bool has_number(const char *path)
     return false;
 }
 
+/* With nothing in its variables: what is wrong in it is told before a document comes by. */
+static int check_pipeline(struct sim_val spec, struct sim_fail *f)
+{
+    static const uint8_t empty[] = {5, 0, 0, 0, 0};
+    struct sim_binding b[SIM_BINDINGS];
+    struct sim_pipeline p = {0};
+    struct sim_w values, bound;
+    size_t n;
+    sim_w_init(&values);
+    sim_w_init(&bound);
+    int rc = sim_bind_let(sim_find(spec.p, "let"), empty, &values, b, &n, f);
+    if (rc == 0) {
+        for (size_t i = 0; i < n; i++)
+            b[i].v = sim_null;
+        sim_bind(sim_find(spec.p, "pipeline"), b, n, &bound, "p");
+        const uint8_t *done = sim_w_done(&bound);
+        rc = done ? sim_pipeline_init(&p, sim_find(done, "p"), f) : sim_fail_nomem(f);
+    }
+    for (size_t i = 0; rc == 0 && i < p.n; i++)
+        if (p.pipe[i].kind >= SIM_PIPE_INDEX_STATS)
+            rc = sim_fail(f, 51047, "%s is not allowed within a $lookup's sub-pipeline", sim_pipe_name(p.pipe[i].kind));
+    sim_pipeline_release(&p);
+    sim_w_release(&values);
+    sim_w_release(&bound);
+    return rc;
+}
+
 int sim_lookup_check(struct sim_val spec, struct sim_fail *f)
 {
     struct sim_elem e;
@@ -29,7 +58,7 @@ int sim_lookup_check(struct sim_val spec, struct sim_fail *f)
     for (struct sim_iter it = sim_iter_of(spec.p); sim_next(&it, &e);) {
         size_t i = 0;
         if (strcmp(e.key, "pipeline") == 0 || strcmp(e.key, "let") == 0)
-            return sim_fail(f, SIM_NOT_IMPLEMENTED, "$lookup with a %s is not simulated", e.key);
+            continue;
         while (i < SB_COUNT(parts) && strcmp(parts[i], e.key) != 0)
             i++;
         if (i == SB_COUNT(parts))
@@ -40,6 +69,14 @@ int sim_lookup_check(struct sim_val spec, struct sim_fail *f)
     for (size_t i = 0; i < 2; i++)
         if (!sim_find(spec.p, parts[i]).type)
             return sim_fail(f, SIM_FAILED_TO_PARSE, "must specify '%s' field for a $lookup", parts[i]);
+    if (sim_find(spec.p, "pipeline").type) {
+        if (check_pipeline(spec, f))
+            return -1;
+        if (!sim_find(spec.p, "localField").type && !sim_find(spec.p, "foreignField").type)
+            return 0;
+    } else if (sim_find(spec.p, "let").type) {
+        return sim_fail(f, SIM_FAILED_TO_PARSE, "$lookup with a 'let' argument must also specify 'pipeline'");
+    }
     if (!sim_find(spec.p, "localField").type || !sim_find(spec.p, "foreignField").type)
         return sim_fail(f, SIM_FAILED_TO_PARSE, "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified");
     if (!*part(spec, "from") || !*part(spec, "as") || !*part(spec, "localField") || !*part(spec, "foreignField"))
@@ -171,8 +208,38 @@ static int too_large(struct sim_val spec, const struct sim_docs *found, struct s
     return sim_fail(f, 4568, "Total size of documents in %.200s matching pipeline's $lookup stage exceeds 104857600 bytes", part(spec, "from"));
 }
 
-int sim_lookup_run(struct sim_pipe *x, const struct sim_foreign *ask, struct sim_docs *docs, struct sim_fail *f)
+/* The pipeline for one document, after the question by equality, if there is one. */
+static int ask_pipeline(struct sim_pipe *x, const struct sim_foreign *ask, const uint8_t *doc, const uint8_t *equal, struct sim_docs *found,
+                        struct sb_rng *rng, int64_t *rows, struct sim_fail *f)
 {
+    struct sim_binding b[SIM_BINDINGS];
+    struct sim_w values, bound;
+    struct sim_elem e;
+    size_t n;
+    sim_w_init(&values);
+    sim_w_init(&bound);
+    int rc = sim_bind_let(sim_find(x->spec.p, "let"), doc, &values, b, &n, f);
+    if (rc == 0) {
+        sim_w_array(&bound, "p");
+        if (equal) {
+            sim_w_doc(&bound, NULL);
+            sim_w_copy(&bound, "$match", equal);
+            sim_w_end(&bound);
+        }
+        for (struct sim_iter it = sim_iter_of(sim_find(x->spec.p, "pipeline").p); sim_next(&it, &e);)
+            sim_bind(e.v, b, n, &bound, NULL);
+        sim_w_end(&bound);
+        const uint8_t *done = sim_w_done(&bound);
+        rc = done ? sim_subpipe_ask(sim_find(done, "p"), part(x->spec, "from"), &x->foreign, rng, ask, found, rows, f) : sim_fail_nomem(f);
+    }
+    sim_w_release(&values);
+    sim_w_release(&bound);
+    return rc;
+}
+
+int sim_lookup_run(struct sim_pipe *x, const struct sim_foreign *ask, struct sim_docs *docs, struct sb_rng *rng, int64_t *rows, struct sim_fail *f)
+{
+    bool by_field = sim_find(x->spec.p, "localField").type, by_pipeline = sim_find(x->spec.p, "pipeline").type;
     struct sim_w list, filter;
     int rc = 0;
     if (!ask)
@@ -181,8 +248,13 @@ int sim_lookup_run(struct sim_pipe *x, const struct sim_foreign *ask, struct sim
     sim_w_init(&filter);
     for (size_t i = 0; rc == 0 && i < docs->n; i++) {
         struct sim_docs found = {0};
-        const uint8_t *q = question(x->spec, docs->d[i]->bson, &list, &filter);
-        rc = !q ? sim_fail_nomem(f) : ask->find(ask->ctx, part(x->spec, "from"), q, &x->foreign, &found, f);
+        const uint8_t *q = by_field ? question(x->spec, docs->d[i]->bson, &list, &filter) : NULL;
+        if (by_field && !q)
+            rc = sim_fail_nomem(f);
+        else if (by_pipeline)
+            rc = ask_pipeline(x, ask, docs->d[i]->bson, q, &found, rng, rows, f);
+        else
+            rc = ask->find(ask->ctx, part(x->spec, "from"), q, &x->foreign, &found, f);
         if (rc == 0)
             rc = too_large(x->spec, &found, f);
         struct sim_doc *d = rc ? NULL : joined(docs->d[i]->bson, part(x->spec, "as"), &found);
@@ -206,6 +278,8 @@ void sim_lookup_show(struct sim_val spec, struct sim_w *w)
     sim_w_doc(w, "$lookup");
     for (size_t i = 0; i < SB_COUNT(parts); i++)
         sim_w_val(w, parts[i], sim_find(spec.p, parts[i]));
+    sim_w_val(w, "let", sim_find(spec.p, "let"));
+    sim_w_val(w, "pipeline", sim_find(spec.p, "pipeline"));
     sim_w_end(w);
 }
 

@@ -25,13 +25,27 @@ static void put_commands(struct sim_w *w, const struct sim_member *m)
     }
     sim_w_doc(w, "replSetUpdatePosition"); /* of members that follow this one: when they have written a batch, and when it is durable */
     sim_w_i64(w, "failed", 0);
-    sim_w_i64(w, "total", 2 * m->n.served_getmores);
+    sim_w_i64(w, "total", m->n.served_getmores);
+    sim_w_end(w);
+    sim_w_doc(w, "replSetHeartbeat");
+    sim_w_i64(w, "failed", 0);
+    sim_w_i64(w, "total", m->n.heartbeats);
     sim_w_end(w);
     sim_w_doc(w, "voteCommitIndexBuild");
     sim_w_i64(w, "failed", 0);
     sim_w_i64(w, "total", m->n.build_votes);
     sim_w_end(w);
     sim_w_end(w);
+}
+
+static int64_t followers_of(const struct sim_member *m)
+{
+    int64_t n = 0;
+    for (int i = 0; i < m->sim->members; i++) {
+        const struct sim_member *x = &m->sim->member[i];
+        n += i != m->id && x->up && !x->hung && !x->primary && x->role.sync == m->id;
+    }
+    return n;
 }
 
 static void put_cursors(struct sim_w *w, const struct sim_member *m)
@@ -42,6 +56,7 @@ static void put_cursors(struct sim_w *w, const struct sim_member *m)
         int i;
     } life[] = {{"greaterThanOrEqual10Minutes", 6}, {"lessThan10Minutes", 5}, {"lessThan15Seconds", 2}, {"lessThan1Minute", 4},
                 {"lessThan1Second", 0}, {"lessThan30Seconds", 3}, {"lessThan5Seconds", 1}};
+    int64_t following = followers_of(m); /* each waits with a cursor on the oplog for what comes next */
     sim_w_doc(w, "cursor");
     sim_w_i64(w, "moreThanOneBatch", m->n.cursors_more_than_one_batch);
     sim_w_i64(w, "timedOut", m->n.cursors_timed_out);
@@ -52,8 +67,8 @@ static void put_cursors(struct sim_w *w, const struct sim_member *m)
     sim_w_end(w);
     sim_w_doc(w, "open");
     sim_w_i64(w, "noTimeout", (int64_t)sim_cursors_open(m->sim, m, true));
-    sim_w_i64(w, "pinned", 0);
-    sim_w_i64(w, "total", (int64_t)sim_cursors_open(m->sim, m, false));
+    sim_w_i64(w, "pinned", following);
+    sim_w_i64(w, "total", following + (int64_t)sim_cursors_open(m->sim, m, false));
     sim_w_end(w);
     sim_w_end(w);
 }
@@ -95,17 +110,17 @@ static void put_repl_metrics(struct sim_w *w, const struct sim_member *m)
     sim_w_i64(w, "bytes", m->n.fetch_bytes);
     sim_w_doc(w, "getmores");
     sim_w_i32(w, "num", m->n.fetch_getmores);
-    sim_w_i32(w, "totalMillis", m->n.fetch_getmores * 3);
-    sim_w_i64(w, "numEmptyBatches", 0);
+    sim_w_i32(w, "totalMillis", m->n.fetch_us / 1000);
+    sim_w_i64(w, "numEmptyBatches", m->n.fetch_getmores / 2);
     sim_w_end(w);
     sim_w_doc(w, "oplogGetMoresProcessed");
     sim_w_i32(w, "num", m->n.served_getmores);
-    sim_w_i32(w, "totalMillis", m->n.served_getmores * 3);
+    sim_w_i32(w, "totalMillis", m->n.served_us / 1000);
     sim_w_end(w);
     sim_w_i64(w, "ops", m->n.fetch_ops);
     sim_w_i64(w, "readersCreated", !m->primary);
     sim_w_doc(w, "replSetUpdatePosition");
-    sim_w_i64(w, "num", 2 * m->n.fetch_getmores);
+    sim_w_i64(w, "num", m->n.fetch_getmores);
     sim_w_end(w);
     sim_w_end(w);
     sim_w_doc(w, "stateTransition");
@@ -116,14 +131,22 @@ static void put_repl_metrics(struct sim_w *w, const struct sim_member *m)
     sim_w_end(w);
 }
 
+static const char *const operators[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$expr", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
+                                        "$nor", "$not", "$or", "$regex", "$size", "$type"};
+
+void sim_count_operator(struct sim_member *m, const char *name)
+{
+    for (size_t i = 0; i < SB_COUNT(operators); i++)
+        if (operators[i][1] == name[1] && strcmp(operators[i], name) == 0) /* every find comes this way */
+            m->n.match_operator[i]++;
+}
+
 static void put_operators(struct sim_w *w, const struct sim_member *m)
 {
-    static const char *const names[] = {"$all", "$and", "$elemMatch", "$eq", "$exists", "$expr", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
-                                        "$nor", "$not", "$or", "$regex", "$size", "$type"};
     sim_w_doc(w, "operatorCounters");
     sim_w_doc(w, "match");
-    for (size_t i = 0; i < SB_COUNT(names); i++)
-        sim_w_i64(w, names[i], m->n.match_operator[i]);
+    for (size_t i = 0; i < SB_COUNT(operators); i++)
+        sim_w_i64(w, operators[i], m->n.match_operator[i]);
     sim_w_end(w);
     sim_w_end(w);
 }

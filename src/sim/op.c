@@ -125,21 +125,6 @@ static void wait_for_pages(struct sim_op *op, double us)
         op->conflict_us += sim_wait_document(op->m, op->hot_id, (int64_t)us + pages.read_us + pages.evict_us, &op->conflicts);
 }
 
-/* How much longer than on idle cores one more thread takes there: also the one that flushes the journal and those that
- * fetch and apply what others have written, which need a core for every step. */
-static double crowd_of(const struct sim_member *m)
-{
-    struct sim *s = m->sim;
-    int busy = 1;
-    if (s->costs.one_machine > 0)
-        for (int i = 0; i < s->members; i++)
-            busy += s->member[i].up ? sim_busy(&s->member[i]) : 0;
-    else
-        busy += sim_busy(m);
-    double share = busy / sim_cores(m);
-    return share > 1 ? share : 1;
-}
-
 /* Of the other members the one with most room answers first. */
 static double crowd_of_followers(const struct sim_member *m)
 {
@@ -147,7 +132,7 @@ static double crowd_of_followers(const struct sim_member *m)
     double least = 0;
     for (int i = 0; i < s->members; i++)
         if (i != m->id && s->member[i].up && !s->member[i].hung) {
-            double crowd = crowd_of(&s->member[i]);
+            double crowd = sim_crowd(&s->member[i]);
             least = least > 0 && least < crowd ? least : crowd;
         }
     return least > 0 ? least : 1;
@@ -157,7 +142,7 @@ static int64_t wait_for_others(const struct sim_op *op)
 {
     const struct sim_costs *k = &op->m->sim->costs;
     struct sb_rng *rng = &op->m->rng;
-    double us = k->journal_us * sim_cost_spread(k, rng) * (sim_store_writing(op->m) ? 2 : 1) * crowd_of(op->m);
+    double us = k->journal_us * sim_cost_spread(k, rng) * (sim_store_writing(op->m) ? 2 : 1) * sim_crowd(op->m);
     op->m->n.log_sync_us += (int64_t)us;
     if (op->waits) /* a secondary has to do the same work before it can say that it has it */
         us += crowd_of_followers(op->m) * (k->replicate_us * sim_cost_spread(k, rng) + (double)op->work.keys_written * k->key_write_us +
@@ -170,7 +155,7 @@ bool sim_op_time(struct sim_op *op)
     struct sim *s = op->m->sim;
     static const struct sim_work none;
     double cpu = sim_cost_of(&s->costs, op->inner_us ? &none : &op->work) * sim_cost_spread(&s->costs, &op->m->rng);
-    double us = cpu * crowd_of(op->m);
+    double us = cpu * sim_crowd(op->m);
     int64_t before = op->lock_us + op->conflict_us + op->read_us + op->evict_us; /* of its statements, in inner_us already */
     wait_to_begin(op);
     wait_for_pages(op, us);
@@ -291,18 +276,22 @@ static void count_work(struct sim_op *op)
     if (op->failed_writes) { /* each was begun, found out that it must not be, and taken back */
         n->wt_inserts += op->failed_writes;
         n->wt_removes += op->failed_writes;
+        n->lock_r += 4 * op->failed_writes; /* it looks once more for what is in its way, and waits for that */
+        n->txn_begins += 4 * op->failed_writes;
+        n->txn_rollbacks += 4 * op->failed_writes;
         n->log_syncs++;
     }
     if (op->work.docs_written) {
         n->txn_commits++;
-        n->log_writes += op->work.docs_written;
+        n->log_writes += op->work.docs_written + 1; /* and where its session has got to */
         n->log_bytes += op->work.bytes_written + 64 * op->work.docs_written;
         n->log_syncs++;
     } else {
         n->txn_rollbacks++;
     }
     count_side_writes(op);
-    n->wt_cursors += op->counts_write ? 8 : 3; /* of a collection and an index; of all its indexes, the oplog and sessions too */
+    /* of a collection and an index; of all its indexes, the oplog and sessions too, and of a batch again for each part of it */
+    n->wt_cursors += op->counts_write ? 8 + op->work.docs_written / 5 : 3;
     n->wt_cursor_searches += 1 + (op->in_order ? 0 : op->docs);
     n->wt_cursor_nexts += op->keys + op->docs;
     n->wt_inserts += op->work.docs_written + op->work.keys_written;

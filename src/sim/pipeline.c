@@ -6,12 +6,13 @@
 
 #include "group.h"
 #include "lookup.h"
+#include "subpipe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const names[SIM_PIPE_KINDS] = {"$match",  "$group", "$sort",   "$limit",      "$skip",      "$project",    "$addFields",
-                                                  "$unwind", "$count", "$sample", "$unset", "$replaceRoot", "$replaceWith", "$lookup",
+                                                  "$unwind", "$count", "$sample", "$unset", "$replaceRoot", "$replaceWith", "$lookup", "$facet", "$unionWith",
                                                   "$indexStats", "$collStats", "$currentOp", "$planCacheStats"};
 
 const char *sim_pipe_name(enum sim_pipe_kind kind)
@@ -41,9 +42,9 @@ int sim_docs_add(struct sim_docs *docs, struct sim_doc *d)
 
 static int kind_of(const char *name, struct sim_fail *f)
 {
-    static const char *const others[] = {"$bucket", "$bucketAuto", "$changeStream", "$facet", "$geoNear", "$graphLookup", "$listLocalSessions",
+    static const char *const others[] = {"$bucketAuto", "$changeStream", "$geoNear", "$graphLookup", "$listLocalSessions",
                                          "$listSessions", "$merge", "$out", "$redact", "$search",
-                                         "$setWindowFields", "$sortByCount", "$unionWith", "$backupCursor", "$documents"};
+                                         "$setWindowFields", "$backupCursor", "$documents"};
     if (strcmp(name, "$set") == 0)
         return SIM_PIPE_ADD_FIELDS;
     for (int i = 0; i < SIM_PIPE_KINDS; i++)
@@ -119,15 +120,28 @@ static int parse_fields(struct sim_pipe *x, struct sim_fail *f)
     return 0;
 }
 
+/* The name under which the position goes; NULL none was asked for. */
+static const char *index_field(const struct sim_pipe *x)
+{
+    struct sim_val v = x->spec.type == BSON_TYPE_DOCUMENT ? sim_find(x->spec.p, "includeArrayIndex") : sim_missing;
+    return sim_is_text(v.type) ? sim_text(v) : NULL;
+}
+
 static int parse_unwind(struct sim_pipe *x, struct sim_fail *f)
 {
     struct sim_val path = x->spec.type == BSON_TYPE_DOCUMENT ? sim_find(x->spec.p, "path") : x->spec;
     struct sim_elem e;
-    if (x->spec.type == BSON_TYPE_DOCUMENT)
-        for (struct sim_iter it = sim_iter_of(x->spec.p); sim_next(&it, &e);)
-            if (strcmp(e.key, "path") != 0 && strcmp(e.key, "preserveNullAndEmptyArrays") != 0)
-                return sim_fail(f, strcmp(e.key, "includeArrayIndex") == 0 ? SIM_NOT_IMPLEMENTED : 28811,
-                                "unrecognized option to $unwind stage: %.60s", e.key);
+    for (struct sim_iter it = sim_iter_of(x->spec.p); x->spec.type == BSON_TYPE_DOCUMENT && sim_next(&it, &e);) {
+        bool index = strcmp(e.key, "includeArrayIndex") == 0;
+        if (!index && strcmp(e.key, "path") != 0 && strcmp(e.key, "preserveNullAndEmptyArrays") != 0)
+            return sim_fail(f, 28811, "unrecognized option to $unwind stage: %.60s", e.key);
+        if (index && (!sim_is_text(e.v.type) || !sim_text_n(e.v)))
+            return sim_fail(f, 28810, "expected a non-empty string for the includeArrayIndex  option to $unwind stage, got %s", sim_type_name(e.v.type));
+    }
+    if (index_field(x) && index_field(x)[0] == '$')
+        return sim_fail(f, 28822, "includeArrayIndex option to $unwind stage should not be prefixed with a '$': %.100s", index_field(x));
+    if (index_field(x) && strchr(index_field(x), '.'))
+        return sim_fail(f, SIM_NOT_IMPLEMENTED, "an index in a dotted path is not simulated");
     if (!sim_is_text(path.type) || sim_text(path)[0] != '$')
         return sim_fail(f, path.type ? 28818 : 28812, "path option to $unwind stage should be prefixed with a '$': %s", sim_is_text(path.type) ? sim_text(path) : "");
     if (strchr(sim_text(path), '.'))
@@ -242,6 +256,10 @@ static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
         return parse_unwind(x, f);
     case SIM_PIPE_LOOKUP:
         return sim_lookup_check(x->spec, f);
+    case SIM_PIPE_FACET:
+        return sim_facet_check(x->spec, f);
+    case SIM_PIPE_UNION_WITH:
+        return sim_union_check(x->spec, f);
     case SIM_PIPE_COUNT:
         if (!sim_is_text(x->spec.type) || sim_text_n(x->spec) == 0)
             return sim_fail(f, 40156, "the count field must be a non-empty string");
@@ -260,10 +278,33 @@ static int parse_stage(struct sim_pipe *x, size_t at, struct sim_fail *f)
     }
 }
 
+static int add_stages(struct sim_pipeline *p, struct sim_val stages, struct sim_fail *f);
+
+/* A stage that is short for others: those, in memory of the pipeline. */
+static int add_short(struct sim_pipeline *p, const struct sim_elem *op, struct sim_fail *f)
+{
+    struct sim_w w;
+    struct sim_doc *d = NULL;
+    sim_w_init(&w);
+    int rc = sim_short_for(op->key, op->v, &w, f);
+    const uint8_t *done = rc > 0 ? sim_w_done(&w) : NULL;
+    if (rc > 0 && (!done || !(d = sim_doc_new(done)) || sim_docs_add(&p->own, d)))
+        rc = sim_fail_nomem(f);
+    else if (rc > 0)
+        rc = add_stages(p, sim_find(d->bson, "stages"), f) ? -1 : 1;
+    sim_w_release(&w);
+    return rc;
+}
+
 int sim_pipeline_init(struct sim_pipeline *p, struct sim_val stages, struct sim_fail *f)
 {
-    struct sim_elem e, op;
     memset(p, 0, sizeof *p);
+    return add_stages(p, stages, f);
+}
+
+static int add_stages(struct sim_pipeline *p, struct sim_val stages, struct sim_fail *f)
+{
+    struct sim_elem e, op;
     if (stages.type != BSON_TYPE_ARRAY)
         return sim_fail(f, SIM_TYPE_MISMATCH, "'pipeline' option must be specified as an array");
     for (struct sim_iter it = sim_iter_of(stages.p); sim_next(&it, &e);) {
@@ -272,6 +313,11 @@ int sim_pipeline_init(struct sim_pipeline *p, struct sim_val stages, struct sim_
         struct sim_iter inner = sim_iter_of(e.v.p);
         if (!sim_next(&inner, &op) || sim_count(e.v.p) != 1)
             return sim_fail(f, 40323, "A pipeline stage specification object must contain exactly one field.");
+        int several = add_short(p, &op, f);
+        if (several < 0)
+            return -1;
+        if (several)
+            continue;
         int kind = kind_of(op.key, f);
         if (kind < 0)
             return -1;
@@ -292,6 +338,7 @@ void sim_pipeline_release(struct sim_pipeline *p)
         sim_projection_free(p->pipe[i].projection);
     }
     free(p->pipe);
+    sim_docs_release(&p->own);
     memset(p, 0, sizeof *p);
 }
 
@@ -413,13 +460,19 @@ static int run_fields(const struct sim_pipe *x, struct sim_docs *docs, struct si
     return rc;
 }
 
-static struct sim_doc *with_field(const uint8_t *doc, const char *name, struct sim_val v)
+/* at: the position in the array, -1 it was none; index NULL: nobody wants to know. */
+static struct sim_doc *with_field(const uint8_t *doc, const char *name, struct sim_val v, const char *index, int64_t at)
 {
     struct sim_w w;
     struct sim_elem e;
     sim_w_init(&w);
     for (struct sim_iter it = sim_iter_of(doc); sim_next(&it, &e);)
-        sim_w_val_n(&w, e.key, e.key_n, strcmp(e.key, name) == 0 ? v : e.v);
+        if (!index || strcmp(e.key, index) != 0)
+            sim_w_val_n(&w, e.key, e.key_n, strcmp(e.key, name) == 0 ? v : e.v);
+    if (index && at >= 0)
+        sim_w_i64(&w, index, at);
+    else if (index)
+        sim_w_null(&w, index);
     struct sim_doc *d = doc_of(&w);
     sim_w_release(&w);
     return d;
@@ -429,7 +482,7 @@ static int run_unwind(const struct sim_pipe *x, struct sim_docs *docs, struct si
 {
     struct sim_val path = x->spec.type == BSON_TYPE_DOCUMENT ? sim_find(x->spec.p, "path") : x->spec;
     bool keep = x->spec.type == BSON_TYPE_DOCUMENT && sim_truth(sim_find(x->spec.p, "preserveNullAndEmptyArrays"));
-    const char *name = sim_text(path) + 1;
+    const char *name = sim_text(path) + 1, *index = index_field(x);
     struct sim_docs out = {0};
     struct sim_elem e;
     int rc = 0;
@@ -437,14 +490,14 @@ static int run_unwind(const struct sim_pipe *x, struct sim_docs *docs, struct si
         struct sim_val v = sim_find(docs->d[i]->bson, name);
         bool nothing = !v.type || v.type == BSON_TYPE_NULL || (v.type == BSON_TYPE_ARRAY && sim_is_empty(v.p));
         if (v.type != BSON_TYPE_ARRAY || nothing) {
-            if (!nothing)
-                rc = sim_docs_add(&out, sim_doc_ref(docs->d[i]));
-            else if (keep)
-                rc = sim_docs_add(&out, v.type == BSON_TYPE_ARRAY ? with_field(docs->d[i]->bson, name, sim_missing) : sim_doc_ref(docs->d[i]));
+            bool same = !index && v.type != BSON_TYPE_ARRAY;
+            if (!nothing || keep)
+                rc = sim_docs_add(&out, same ? sim_doc_ref(docs->d[i]) : with_field(docs->d[i]->bson, name, v.type == BSON_TYPE_ARRAY ? sim_missing : v, index, -1));
             continue;
         }
-        for (struct sim_iter it = sim_iter_of(v.p); rc == 0 && sim_next(&it, &e);)
-            rc = sim_docs_add(&out, with_field(docs->d[i]->bson, name, e.v));
+        int64_t at = 0;
+        for (struct sim_iter it = sim_iter_of(v.p); rc == 0 && sim_next(&it, &e); at++)
+            rc = sim_docs_add(&out, with_field(docs->d[i]->bson, name, e.v, index, at));
     }
     if (rc) {
         sim_docs_release(&out);
@@ -481,7 +534,7 @@ static void run_sample(const struct sim_pipe *x, struct sim_docs *docs, struct s
     keep_range(docs, 0, n);
 }
 
-static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *rng, const struct sim_foreign *foreign, struct sim_fail *f)
+static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *rng, const struct sim_foreign *foreign, int64_t *rows, struct sim_fail *f)
 {
     switch (x->kind) {
     case SIM_PIPE_MATCH:
@@ -505,7 +558,11 @@ static int run_stage(struct sim_pipe *x, struct sim_docs *docs, struct sb_rng *r
     case SIM_PIPE_UNWIND:
         return run_unwind(x, docs, f);
     case SIM_PIPE_LOOKUP:
-        return sim_lookup_run(x, foreign, docs, f);
+        return sim_lookup_run(x, foreign, docs, rng, rows, f);
+    case SIM_PIPE_FACET:
+        return sim_facet_run(x, docs, rng, foreign, rows, f);
+    case SIM_PIPE_UNION_WITH:
+        return sim_union_run(x, docs, rng, foreign, rows, f);
     case SIM_PIPE_COUNT:
         return run_count(x, docs, f);
     case SIM_PIPE_SAMPLE:
@@ -521,7 +578,7 @@ int sim_pipeline_run(struct sim_pipeline *p, size_t from, struct sim_docs *docs,
 {
     for (size_t i = from; i < p->n; i++) {
         *rows += (int64_t)docs->n;
-        if (run_stage(&p->pipe[i], docs, rng, foreign, f))
+        if (run_stage(&p->pipe[i], docs, rng, foreign, rows, f))
             return -1;
         p->pipe[i].returned = (int64_t)docs->n;
     }

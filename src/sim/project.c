@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/array.h>
+#include <signalbox/sim/match.h>
 #include <signalbox/sim/project.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 /* A tree of field names; a leaf is a field that is named itself. */
+enum node_op { NODE_FLAG, NODE_SLICE, NODE_ELEM };
+
 struct node {
     char *name;
     struct node *sub;
     size_t n, cap;
+    enum node_op op;            /* of a leaf */
+    bool from_given;            /* $slice: [from, count] */
+    int64_t from, count;
+    struct sim_filter *filter;  /* $elemMatch: {v: {$elemMatch: ..}} */
 };
 
 struct sim_projection {
     struct sim_doc *spec;
     struct node root;
     bool inclusion, id, simple;
+    bool works; /* with $slice or $elemMatch: not only with names */
 };
 
 static void node_release(struct node *x)
 {
     for (size_t i = 0; i < x->n; i++)
         node_release(&x->sub[i]);
+    sim_filter_free(x->filter);
     free(x->sub);
     free(x->name);
 }
@@ -43,7 +52,7 @@ static struct node *find_sub(const struct node *x, const char *name, size_t n)
     return NULL;
 }
 
-static int add_path(struct node *x, const char *path, const char *whole, struct sim_fail *f)
+static int add_path(struct node *x, const char *path, const char *whole, struct node **leaf, struct sim_fail *f)
 {
     for (;;) {
         size_t n = strcspn(path, ".");
@@ -57,12 +66,15 @@ static int add_path(struct node *x, const char *path, const char *whole, struct 
             if (SB_GROW(x->sub, x->cap, x->n + 1))
                 return sim_fail_nomem(f);
             sub = &x->sub[x->n];
+            memset(sub, 0, sizeof *sub);
             if (!(sub->name = sb_strdup_n(path, n)))
                 return sim_fail_nomem(f);
             x->n++;
         }
-        if (last)
+        if (last) {
+            *leaf = sub;
             return 0;
+        }
         x = sub;
         path += n + 1;
     }
@@ -91,7 +103,74 @@ static int parse_flag(struct parse *s, const char *path, bool include)
         s->p->simple = false;
     if (mode > 0 && strncmp(path, "_id.", 4) == 0)
         s->p->id = false; /* part of it, not all of it */
-    return add_path(&s->p->root, path, path, s->f);
+    struct node *leaf;
+    return add_path(&s->p->root, path, path, &leaf, s->f);
+}
+
+/* {$slice: count} or {$slice: [from, count]} */
+static int parse_slice(struct parse *s, const char *path, struct sim_val v)
+{
+    struct sim_val from = sim_missing, count = v;
+    struct node *leaf;
+    if (v.type == BSON_TYPE_ARRAY) {
+        from = sim_find(v.p, "0");
+        count = sim_find(v.p, "1");
+        if (sim_count(v.p) != 2 || !sim_is_number(from.type))
+            return sim_fail(s->f, 28724, "First argument to $slice must be an array, but is of type: %s", from.type ? sim_type_name(from.type) : "missing");
+        if (!sim_is_number(count.type) || sim_int(count, 0) <= 0)
+            return sim_fail(s->f, 28729, "Third argument to $slice must be positive: %lld", (long long)sim_int(count, 0));
+    } else if (!sim_is_number(v.type)) {
+        return sim_fail(s->f, 28667, "Invalid $slice syntax. The given syntax { $slice: %s } did not match the find() syntax", sim_type_name(v.type));
+    }
+    if (add_path(&s->p->root, path, path, &leaf, s->f))
+        return -1;
+    leaf->op = NODE_SLICE;
+    leaf->from_given = from.type;
+    leaf->from = sim_int(from, 0);
+    leaf->count = sim_int(count, 0);
+    return 0;
+}
+
+static int parse_elem(struct parse *s, const char *path, struct sim_val v)
+{
+    struct sim_w w;
+    struct node *leaf;
+    if (v.type != BSON_TYPE_DOCUMENT)
+        return sim_fail(s->f, 31274, "elemMatch: Invalid argument, object required, but got %s", sim_type_name(v.type));
+    if (strchr(path, '.'))
+        return sim_fail(s->f, 31275, "Cannot use $elemMatch projection on a nested field.");
+    if (s->mode < 0)
+        return sim_fail(s->f, 31253, "Cannot do inclusion on field %.200s in exclusion projection", path);
+    s->mode = 1;
+    if (add_path(&s->p->root, path, path, &leaf, s->f))
+        return -1;
+    leaf->op = NODE_ELEM;
+    sim_w_init(&w);
+    sim_w_doc(&w, "v");
+    sim_w_val(&w, "$elemMatch", v);
+    sim_w_end(&w);
+    const uint8_t *done = sim_w_done(&w);
+    if (!done)
+        sim_fail_nomem(s->f);
+    else
+        leaf->filter = sim_filter_new(done, s->f);
+    sim_w_release(&w);
+    return leaf->filter ? 0 : -1;
+}
+
+/* 1: it is one of the operators, and in the tree; 0: it is none. */
+static int parse_operator(struct parse *s, const char *path, struct sim_val v)
+{
+    struct sim_elem op;
+    struct sim_iter it = sim_iter_of(v.p);
+    if (v.type != BSON_TYPE_DOCUMENT || !sim_next(&it, &op) || sim_count(v.p) != 1)
+        return 0;
+    bool slice = strcmp(op.key, "$slice") == 0;
+    if (!slice && strcmp(op.key, "$elemMatch") != 0)
+        return 0;
+    s->p->simple = false;
+    s->p->works = true;
+    return (slice ? parse_slice(s, path, op.v) : parse_elem(s, path, op.v)) ? -1 : 1;
 }
 
 static int parse_field(struct parse *s, const struct sim_elem *e, const char *prefix, unsigned depth)
@@ -99,9 +178,9 @@ static int parse_field(struct parse *s, const struct sim_elem *e, const char *pr
     struct sb_str path;
     sb_str_init(&path);
     sb_str_addf(&path, "%s%s%s", prefix, prefix[0] ? "." : "", e->key);
-    int rc;
-    if (!sb_str_ok(&path))
-        rc = sim_fail_nomem(s->f);
+    int rc = sb_str_ok(&path) ? parse_operator(s, path.p, e->v) : sim_fail_nomem(s->f);
+    if (rc)
+        rc = rc < 0 ? -1 : 0;
     else if (e->key[0] == '$')
         rc = sim_fail(s->f, SIM_NOT_IMPLEMENTED, "the projection operator %.60s is not simulated", e->key);
     else if (e->key_n > 1 && strcmp(e->key + e->key_n - 2, ".$") == 0)
@@ -149,12 +228,58 @@ struct sim_projection *sim_projection_new(const uint8_t *spec, struct sim_fail *
         return NULL;
     }
     /* {_id: 1} alone includes, {_id: 0} alone excludes */
-    p->inclusion = s.mode ? s.mode > 0 : p->id;
+    p->inclusion = s.mode ? s.mode > 0 : p->id && p->root.n == 0; /* a $slice alone leaves everything else as it is */
     return p;
 }
 
 /* Through arrays: each document in one is projected; other elements stay in an exclusion and go in an inclusion. */
 static void project_value(const struct node *x, bool inclusion, const struct sim_elem *e, bool named, struct sim_w *w);
+
+static void put_slice(const struct node *x, struct sim_val v, struct sim_w *w)
+{
+    int64_t n = (int64_t)sim_count(v.p), from = x->from_given ? x->from : x->count < 0 ? x->count : 0, i = 0;
+    int64_t count = x->count < 0 ? -x->count : x->count;
+    struct sim_elem e;
+    if (from < 0)
+        from = from + n < 0 ? 0 : from + n;
+    sim_w_array(w, x->name);
+    for (struct sim_iter it = sim_iter_of(v.p); sim_next(&it, &e); i++)
+        if (i >= from && i - from < count)
+            sim_w_val(w, NULL, e.v);
+    sim_w_end(w);
+}
+
+/* The first element that matches; without one the field is missing. */
+static void put_elem(const struct node *x, struct sim_val v, struct sim_w *w)
+{
+    struct sim_elem e;
+    bool found = false;
+    for (struct sim_iter it = sim_iter_of(v.p); !found && sim_next(&it, &e);) {
+        struct sim_w one;
+        sim_w_init(&one);
+        sim_w_array(&one, "v");
+        sim_w_val(&one, NULL, e.v);
+        sim_w_end(&one);
+        const uint8_t *done = sim_w_done(&one);
+        found = done && sim_match(x->filter->root, done);
+        sim_w_release(&one);
+    }
+    if (!found)
+        return;
+    sim_w_array(w, x->name);
+    sim_w_val(w, NULL, e.v);
+    sim_w_end(w);
+}
+
+static void put_worked(const struct node *x, struct sim_val v, struct sim_w *w)
+{
+    if (x->op == NODE_SLICE && v.type == BSON_TYPE_ARRAY)
+        put_slice(x, v, w);
+    else if (x->op == NODE_SLICE)
+        sim_w_val(w, x->name, v);
+    else if (v.type == BSON_TYPE_ARRAY)
+        put_elem(x, v, w);
+}
 
 static void project_fields(const struct node *x, bool inclusion, const uint8_t *doc, struct sim_w *w)
 {
@@ -165,6 +290,8 @@ static void project_fields(const struct node *x, bool inclusion, const uint8_t *
         if (!sub) {
             if (!inclusion)
                 sim_w_val_n(w, e.key, e.key_n, e.v);
+        } else if (sub->op) {
+            put_worked(sub, e.v, w);
         } else if (sub->n == 0) {
             if (inclusion)
                 sim_w_val_n(w, e.key, e.key_n, e.v);
@@ -210,6 +337,8 @@ void sim_project(const struct sim_projection *p, const uint8_t *doc, struct sim_
             continue;
         if (!sub)
             sim_w_val_n(w, e.key, e.key_n, e.v);
+        else if (sub->op)
+            put_worked(sub, e.v, w);
         else if (sub->n)
             project_value(sub, false, &e, true, w);
     }
@@ -240,7 +369,7 @@ static bool each_path(const struct node *x, struct sb_str *path, bool (*fn)(void
 
 bool sim_projection_fields(const struct sim_projection *p, bool (*fn)(void *ctx, const char *path), void *ctx)
 {
-    if (!p->inclusion || (p->id && !fn(ctx, "_id")))
+    if (!p->inclusion || p->works || (p->id && !fn(ctx, "_id")))
         return false;
     struct sb_str path;
     sb_str_init(&path);

@@ -5,6 +5,8 @@
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/txn.h>
 
+#include "chatter.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -433,20 +435,18 @@ static void apply_one(struct sim *s, struct sim_member *m, const struct sim_chan
     from->n.returned++;
     from->n.docs++;
     from->n.wt_cursor_nexts++;
-    from->n.bytes_out += sim_doc_len(c->entry->bson);
 }
 
-static void after_batch(struct sim *s, struct sim_member *m, double cost)
+static void after_batch(struct sim *s, struct sim_member *m, double cost, int64_t entries, int64_t bytes)
 {
     struct sim_member *p = sim_primary(s);
     m->n.apply_batches++;
-    m->n.fetch_getmores++;
     m->n.apply_batch_ms += (int64_t)(cost / 1000) + 1;
     m->n.cpu_us += (int64_t)cost;
-    if (p) {
-        p->n.served_getmores++;
+    m->applying_until_us = s->now + (int64_t)cost;
+    sim_chatter_batch(m, p, entries, bytes);
+    if (p)
         m->role.heard_us = s->now; /* the batch comes with the news that there is a primary */
-    }
 }
 
 /* As the oldest of what is left becomes due. */
@@ -464,6 +464,7 @@ void sim_apply(struct sim *s, struct sim_member *m)
     int64_t due = s->now - (int64_t)s->costs.replicate_us / 2 - m->lag_us - s->seat[m->id].delay_s * 1000000;
     double cost = 0;
     uint64_t before = m->applied, most = reach(s, m);
+    int64_t bytes = m->n.fetch_bytes;
     if (!applies(s, m))
         return;
     while (m->applied < most && m->applied < before + BATCH) {
@@ -477,7 +478,7 @@ void sim_apply(struct sim *s, struct sim_member *m)
             break; /* out of memory: try again with the next change */
     }
     if (m->applied > before)
-        after_batch(s, m, cost);
+        after_batch(s, m, cost, (int64_t)(m->applied - before), m->n.fetch_bytes - bytes);
     sim_commit_point(s);
     sim_role_applied(s, m);
     plan_next(s, m, cost);

@@ -259,8 +259,10 @@ static void read_app(struct sim_reading *r)
             a->secondary = true;
         else if (strcmp(row->word[i], "unpooled") == 0)
             a->unpooled = true;
+        else if (strcmp(row->word[i], "alone") == 0)
+            a->alone = true;
         else
-            sim_read_problem(r, "an app is stopped, secondary or unpooled, not %.60s", row->word[i]);
+            sim_read_problem(r, "an app is stopped, secondary, unpooled or alone, not %.60s", row->word[i]);
     }
     r->app = a;
     r->sc->apps_n++;

@@ -182,7 +182,8 @@ static void on_checkpoint(struct sim *s, void *ctx)
     n->checkpoint_ms_max = ms > n->checkpoint_ms_max ? ms : n->checkpoint_ms_max;
     n->checkpoint_ms_min = n->checkpoints == 1 || ms < n->checkpoint_ms_min ? ms : n->checkpoint_ms_min;
     n->checkpoint_until_us = s->now + ms * 1000;
-    sim_store_clean(m, 0.98); /* the rest was written while the checkpoint ran */
+    /* A page stays dirty as long as it has versions that a reader of the last five minutes may ask for. */
+    sim_store_clean(m, 0.5);
     int64_t next = s->now + CHECKPOINT_US > n->checkpoint_until_us ? s->now + CHECKPOINT_US : n->checkpoint_until_us + CHECKPOINT_US;
     if (sim_at(s, next, on_checkpoint, m, NULL))
         sim_store_clean(m, 1); /* out of memory: no more checkpoints, no dirty pages either */

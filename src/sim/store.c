@@ -12,6 +12,7 @@
 #define SUM_US 1000000       /* how often all data are summed up */
 #define READ_AHEAD 8         /* pages of a scan that one read brings */
 #define EVICTION_SHARE 0.5   /* of the disk's writes that eviction threads may take */
+#define HISTORY_MISS 0.12    /* of the pages that eviction writes, those whose old versions need a page from the disk */
 #define COLD_S 120.0         /* after so long nobody expects a collection in the cache */
 #define GROWN_PAGE 5e6       /* a page that is only appended to grows to this much before it is split and written */
 
@@ -184,6 +185,14 @@ static void evict_clean(struct sim_member *m, double excess)
     m->n.evicted_clean += (int64_t)(gone / m->sim->costs.page_bytes + sb_rng_unit(&m->rng));
 }
 
+/* Where old versions go to, there a page is missing now and then; nobody waits for it. */
+static void read_history(struct sim_member *m, double pages)
+{
+    int64_t n = (int64_t)(pages * HISTORY_MISS + sb_rng_unit(&m->rng));
+    m->n.pages_read += n;
+    m->n.bytes_read += n * (int64_t)m->sim->costs.page_bytes;
+}
+
 /* What the eviction threads have written since they were last looked at. */
 static void evict_dirty(struct sim_member *m)
 {
@@ -194,9 +203,11 @@ static void evict_dirty(struct sim_member *m)
     double bytes = fmin(fmin(excess, most), m->dirty_bytes);
     if (bytes < k->page_bytes)
         return;
-    m->n.evicted_dirty += (int64_t)(sim_store_clean(m, bytes / m->dirty_bytes) + sb_rng_unit(&m->rng));
+    double pages = sim_store_clean(m, bytes / m->dirty_bytes);
+    m->n.evicted_dirty += (int64_t)(pages + sb_rng_unit(&m->rng));
     m->n.bytes_evicted += (int64_t)bytes;
     sim_store_write(m, bytes);
+    read_history(m, pages);
 }
 
 /* Above the trigger a writer makes the room that he takes, and some more. */

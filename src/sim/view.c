@@ -177,11 +177,11 @@ static int check(struct sim_call *c, struct sim_val on, struct sim_val pipeline)
     static const char *const others[] = {"capped", "size", "max", "validator", "validationLevel", "validationAction"};
     struct sim_pipeline p = {0};
     if (!sim_is_text(on.type))
-        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'create.viewOn' is the wrong type '%s', expected type 'string'", sim_type_name(on.type));
+        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field '%s.viewOn' is the wrong type '%s', expected type 'string'", c->cmd->name, sim_type_name(on.type));
     if (!sim_text_n(on) || strlen(sim_text(on)) != sim_text_n(on))
         return sim_fail(&c->fail, SIM_BAD_VALUE, "'viewOn' cannot be empty");
     if (pipeline.type && pipeline.type != BSON_TYPE_ARRAY)
-        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field 'create.pipeline' is the wrong type '%s', expected type 'array'", sim_type_name(pipeline.type));
+        return sim_fail(&c->fail, SIM_TYPE_MISMATCH, "BSON field '%s.pipeline' is the wrong type '%s', expected type 'array'", c->cmd->name, sim_type_name(pipeline.type));
     for (size_t i = 0; i < SB_COUNT(others); i++)
         if (sim_arg(c, others[i]).type)
             return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "Cannot specify view-specific fields and %s", others[i]);
@@ -223,6 +223,36 @@ int sim_view_create(struct sim_call *c)
     if (rc == 0 && sim_log_insert(c->s, views, d, work.keys_inserted, NULL))
         rc = sim_fail_nomem(&c->fail);
     sim_doc_unref(d);
+    return rc;
+}
+
+int sim_view_modify(struct sim_call *c)
+{
+    static const char *const others[] = {"index", "validator", "validationLevel", "validationAction"};
+    struct sim_coll *views = views_of(&c->m->cat, c->ns);
+    uint64_t rid = find(views, c->ns);
+    struct sim_write_work work = {0};
+    struct sim_doc *old = sim_doc_ref(sim_records_get(&views->records, rid));
+    struct sim_val on = sim_arg(c, "viewOn"), pipeline = sim_arg(c, "pipeline");
+    struct sim_doc *d = NULL;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < SB_COUNT(others); i++)
+        if (sim_arg(c, others[i]).type)
+            rc = sim_fail(&c->fail, SIM_INVALID_OPTIONS, "option not supported on a view: %s", others[i]);
+    if (!on.type)
+        on = sim_find(old->bson, "viewOn");
+    if (!pipeline.type)
+        pipeline = sim_find(old->bson, "pipeline");
+    if (rc == 0)
+        rc = check(c, on, pipeline);
+    if (rc == 0 && !(d = definition(c, on, pipeline)))
+        rc = sim_fail_nomem(&c->fail);
+    if (rc == 0)
+        rc = sim_coll_replace(views, rid, d, &work, &c->fail);
+    if (rc == 0 && sim_log_update(c->s, views, old, d, work.keys_inserted + work.keys_deleted, true, NULL))
+        rc = sim_fail_nomem(&c->fail);
+    sim_doc_unref(d);
+    sim_doc_unref(old);
     return rc;
 }
 

@@ -133,6 +133,14 @@ def joins_and_views(db):
         stage = db.command("explain", {"aggregate": "people", "pipeline": join, "cursor": {}}, verbosity="executionStats")["stages"][-2]
         examined[index] = stage["totalDocsExamined"]
     check(examined == {None: 6, "no": 1}, "an index on the inner side: %r" % examined)
+    byname = [{"$match": {"_id": 1}}, {"$lookup": {"from": "cities", "let": {"c": "$city"}, "pipeline": [{"$match": {"$expr": {"$eq": ["$no", "$$c"]}}}, {"$project": {"name": 1, "_id": 0}}], "as": "where"}}]
+    got = list(db.people.aggregate(byname))
+    check(got == [{"_id": 1, "city": 1, "where": [{"name": "c1"}]}], "$lookup by a pipeline: %r" % got)
+    got = list(db.people.aggregate([{"$facet": {"n": [{"$count": "n"}], "by": [{"$sortByCount": "$city"}, {"$sort": {"_id": 1}}, {"$limit": 1}]}}]))
+    check(got == [{"n": [{"n": 40}], "by": [{"_id": 0, "count": 10}]}], "$facet: %r" % got)
+    got = list(db.people.aggregate([{"$match": {"$expr": {"$eq": ["$_id", "$$who"]}}}, {"$set": {"s": {"$map": {"input": [1, 2], "as": "n", "in": {"$add": ["$$n", "$city"]}}}}}], let={"who": 6}))
+    check(got == [{"_id": 6, "city": 2, "s": [3, 4]}], "let and $map: %r" % got)
+    check(db.people.count_documents({"city": 1}, collation={"locale": "simple"}) == 10, "the simple collation")
     v = db.create_collection("downtown", viewOn="people", pipeline=[{"$match": {"city": 0}}, {"$project": {"city": 0}}])
     check(v.count_documents({}) == 10 and v.find_one({"_id": 4}) == {"_id": 4} and v.find_one({"_id": 5}) is None, "a view")
     check([d["_id"] for d in v.find({"_id": {"$gt": 20}}).sort("_id", -1).limit(2)] == [36, 32] and v.distinct("_id", {"_id": {"$lt": 9}}) == [0, 4, 8], "questions to a view")
@@ -140,6 +148,8 @@ def joins_and_views(db):
     check(db["downtown"].options() == {"viewOn": "people", "pipeline": [{"$match": {"city": 0}}, {"$project": {"city": 0}}]}, "a view's options: %r" % v.options())
     fails("a write to a view", 166, lambda: v.insert_one({"_id": 1}))
     fails("an index on a view", 166, lambda: v.create_index("city"))
+    db.command("collMod", "downtown", viewOn="people", pipeline=[{"$match": {"city": {"$in": [0, 1]}}}])
+    check(v.count_documents({}) == 20, "a view that was changed")
     v.drop()
     check("downtown" not in db.list_collection_names() and db.people.estimated_document_count() == 40, "a dropped view")
 
@@ -281,6 +291,10 @@ def errors(c, db):
     fails("a limit of the wrong type", 14, lambda: db.command("find", "crud", limit="x"))
     fails("an admin command elsewhere", 13, lambda: db.command("replSetGetStatus"))
     fails("a collection that is there already", 48, lambda: db.create_collection("crud", check_exists=False))
+    fails("a collation that is not simulated, and it says so", 238, lambda: db.crud.find_one({"a": 1}, collation={"locale": "en", "strength": 2}))
+    fails("a change stream: not simulated, and it says so", 238, lambda: db.crud.watch())
+    with pymongo.MongoClient(host=["%s:%d" % c.address], username="u", password="p", directConnection=True) as stranger:
+        fails("a login where there are no users", 18, lambda: stranger.e2e.crud.find_one())
     fails("a time series: not simulated, and it says so", 238, lambda: db.create_collection("seen", timeseries={"timeField": "t"}))
 
 

@@ -398,6 +398,19 @@ static void test_retryable_writes(void **state)
 
 /* ---- what all commands share ---- */
 
+static void test_a_version_of_the_api(void **state)
+{
+    (void)state;
+    rig_ok(&r, "t", "{'insert':'api','documents':[{'_id':1}],'apiVersion':'1','apiStrict':true}");
+    rig_gives(&r, "t", "{'find':'api','apiVersion':'1','apiStrict':true,'apiDeprecationErrors':true}", "cursor.firstBatch", "[{'_id':1}]");
+    rig_ok(&r, "t", "{'collStats':'api','apiVersion':'1'}");
+    rig_fails(&r, "t", "{'collStats':'api','apiVersion':'1','apiStrict':true}", 323, "but the command collStats is not in API Version 1");
+    rig_fails(&r, "t", "{'count':'api','apiVersion':'1','apiStrict':true}", 323, "count is not in API Version 1"); /* it is from 6.0 on */
+    rig_fails(&r, "t", "{'aggregate':'api','pipeline':[{'$indexStats':{}}],'cursor':{},'apiVersion':'1','apiStrict':true}", 323, "stage $indexStats is not allowed");
+    rig_fails(&r, "t", "{'find':'api','apiVersion':'2'}", 322, "API version must be");
+    rig_fails(&r, "t", "{'find':'api','apiStrict':true}", 4886600, "without passing apiVersion");
+}
+
 static void test_shared_arguments(void **state)
 {
     (void)state;
@@ -489,6 +502,42 @@ static void test_renamed(void **state)
     rig_gives(&r, "t", "{'count':'there'}", "n", "3");
 }
 
+/* What members say to each other counts where it arrives: a heartbeat of each every two seconds, and for every batch that
+ * a follower applies two getMores of it and two reports of its place. The idle primary's own entries make the batches. */
+static void test_members_talk(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"metrics.commands.replSetHeartbeat.total", "opcounters.getmore", "metrics.commands.replSetUpdatePosition.total", "opcounters.command",
+                                        "opLatencies.commands.ops", "network.numRequests", "network.compression.snappy.compressor.bytesIn", "network.bytesOut", "network.physicalBytesOut"};
+    int64_t delta[SB_COUNT(paths)], batches = 0, empty = 0, asked = 0;
+    for (int m = 1; m < SIM_MEMBERS; m++) {
+        batches -= status(m, "metrics.repl.apply.batches.num");
+        empty -= status(m, "metrics.repl.network.getmores.numEmptyBatches");
+        asked -= status(m, "metrics.repl.network.getmores.num");
+    }
+    for (size_t i = 0; i < SB_COUNT(paths); i++)
+        delta[i] = -status(0, paths[i]);
+    rig_pass(&r, 60);
+    for (size_t i = 0; i < SB_COUNT(paths); i++)
+        delta[i] += status(0, paths[i]);
+    for (int m = 1; m < SIM_MEMBERS; m++) {
+        batches += status(m, "metrics.repl.apply.batches.num");
+        empty += status(m, "metrics.repl.network.getmores.numEmptyBatches");
+        asked += status(m, "metrics.repl.network.getmores.num");
+    }
+    assert_true(batches >= 2);
+    assert_int_equal(empty, batches);
+    assert_int_equal(asked, 2 * batches);
+    assert_true(delta[0] >= 58 && delta[0] <= 62);
+    assert_int_equal(delta[1], 2 * batches);
+    assert_int_equal(delta[2], 2 * batches);
+    int64_t own = (int64_t)SB_COUNT(paths); /* serverStatus, by which this test looks */
+    assert_int_equal(delta[3], delta[0] + delta[2] + own);
+    assert_true(delta[4] >= delta[0] + delta[2] && delta[4] <= delta[0] + delta[2] + own);
+    assert_int_equal(delta[5], delta[0] + delta[1] + delta[2] + own);
+    assert_true(delta[6] > 0 && delta[8] < delta[7]); /* and goes packed over the line */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +548,8 @@ int main(void)
         cmocka_unit_test(test_profile),
         cmocka_unit_test(test_slow_queries_are_logged),
         cmocka_unit_test(test_retryable_writes),
+        cmocka_unit_test(test_members_talk),
+        cmocka_unit_test(test_a_version_of_the_api),
         cmocka_unit_test(test_shared_arguments),
         cmocka_unit_test(test_capped),
         cmocka_unit_test(test_renamed),

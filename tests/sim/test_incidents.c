@@ -24,11 +24,7 @@ static const struct {
     {"errors", "wiredTiger.block-manager.", "the calm before it is the end of the bulk load: what was pushed out comes back"},
     {"errors", "wiredTiger.capacity.bytes read", "the calm before it is the end of the bulk load: what was pushed out comes back"},
     {"errors", "wiredTiger.connection.total read", "the calm before it is the end of the bulk load: what was pushed out comes back"},
-    {NULL, "opcounters.command", "the drivers' and members' own commands (hello, heartbeats) are not sent by simulated ones"},
-    {NULL, "metrics.commands.hello", "the drivers' own hellos are not sent by simulated ones"},
     {NULL, "metrics.commands.isMaster", "the drivers' own hellos are not sent by simulated ones"},
-    {NULL, "network.numRequests", "the drivers' and members' own commands are not sent by simulated ones"},
-    {NULL, "opLatencies.commands", "the drivers' and members' own commands are not sent by simulated ones"},
     {NULL, "logicalSessionRecordCache", "times of jobs that run every five minutes: whether one falls into the stretch is chance"},
     {NULL, "wiredTiger.transaction.transaction checkpoint", "a checkpoint a minute: whether one falls into the stretch is chance"},
     {NULL, "connections.exhaust", "drivers' streaming hellos are not sent by simulated ones"},
@@ -43,46 +39,81 @@ static const struct {
 };
 
 /* Where the simulator does not agree: why. One that nothing needs fails the test, as does a disagreement that is not here. */
-#define NOTHING "the simulator's calm reads nothing from the disk, and what comes then is a large multiple of nothing; the recording reads a little all the time"
-#define EVICTS "the recording evicts much in its calm already; under the batch both are at one level"
-#define APPLYING "of what a secondary does to apply the oplog not every lock and storage call is counted"
+#define FROM_NOTHING "from as good as nothing in both"
 static struct {
     const char *incident, *prefix, *why;
     unsigned used;
 } disagrees[] = {
-    {"bulk", "network.bytesIn", "the calm of the recording holds the drivers' and members' own commands, which simulated ones do not send", 0},
-    {"bulk", "opLatencies.reads.latency", "not simulated: that a batch's writes slow reads of other collections", 0},
-    {"bulk", "wiredTiger.block-manager.bytes read", NOTHING, 0},
-    {"bulk", "wiredTiger.cache.bytes read into cache", NOTHING, 0},
-    {"bulk", "wiredTiger.capacity.bytes read", NOTHING, 0},
-    {"bulk", "wiredTiger.cache.bytes dirty in the cache cumulative", EVICTS, 0},
-    {"bulk", "wiredTiger.reconciliation.page reconciliation calls for eviction", EVICTS, 0},
-    {"bulk", "wiredTiger.cache.modified pages evicted", EVICTS, 0},
+    {"collscan", "wiredTiger.cache.hazard pointer check entries walked", "not explained: no more is evicted than before, in the recording too", 0},
+    {"connections", "metrics.commands.hello", "three times as many: in the recording drivers that could not connect asked by isMaster instead", 0},
+    {"bulk", "wiredTiger.cache.bytes dirty in the cache cumulative", "the recording evicts five times as much in its calm; under the batch both are at one level", 0},
     {"bulk", "wiredTiger.cache.unmodified pages evicted", "from nothing in both, and not explained: the simulated cache evicts fewer clean pages", 0},
-    {"bulk", "metrics.operatorCounters.match.$eq", "few clients wait for slower answers in the recording and so ask less; simulated reads are not slowed", 0},
-    {"bulk", "metrics.repl.network.oplogGetMoresProcessed.totalMillis", "not simulated: that large batches of the oplog take longer to hand over", 0},
-    {"kill", "locks.", APPLYING, 0},
-    {"kill", "wiredTiger.cursor.", APPLYING, 0},
-    {"kill", "wiredTiger.log.log write operations", APPLYING, 0},
-    {"kill", "wiredTiger.transaction.", APPLYING, 0},
-    {"kill", "network.bytesOut", "in the calm the answers to this test's own serverStatus are most of it", 0},
-    {"kill", "network.physicalBytesOut", "in the calm the answers to this test's own serverStatus are most of it", 0},
-    {"kill", "metrics.cursor.open.", "not simulated: the cursors by which secondaries follow the oplog", 0},
-    {"kill", "metrics.operatorCounters.match.$in", "from as good as nothing in both", 0},
-    {"kill", "metrics.operatorCounters.match.$lt", "not simulated: what a secondary asks itself with each batch that it applies", 0},
-    {"kill", "metrics.operatorCounters.match.$or", "not simulated: what a secondary asks itself with each batch that it applies", 0},
-    {"kill", "metrics.repl.network.getmores.numEmptyBatches", "not simulated: answers without an entry to who follows the oplog", 0},
-    {"kill", "metrics.repl.network.oplogGetMoresProcessed.totalMillis", "half as many are answered here, each after a longer wait for the next entry", 0},
-    {"dropindex", "wiredTiger.cache.bytes dirty in the cache cumulative", "with few writes the simulated cache stays under its limit for dirty pages, and checkpoints alone write them", 0},
+    {"bulk", "metrics.operatorCounters.match.$eq", "few clients wait for slower answers in the recording and so ask less; the simulated ones have others to ask for them", 0},
     {"kill", "mirroredReads.seen", "of as good as nothing in the recording's calm; the levels under way are alike", 0},
-    {"kill", "wiredTiger.log.slot join", APPLYING, 0},
-    {"indexbuild", "wiredTiger.capacity.bytes read", NOTHING, 0},
-    {"indexbuild", "wiredTiger.connection.total read", NOTHING, 0},
-    {"indexbuild", "wiredTiger.cursor.cursor bulk loaded", "from nothing in both; the simulated collection has fewer documents", 0},
+    {"kill", "metrics.operatorCounters.match.$in", FROM_NOTHING, 0},
+    {"kill", "wiredTiger.log.log force write operations skipped", "goes with the journal's flushes, which are as many on both kinds of members here", 0},
+    {"dropindex", "wiredTiger.cursor.cursor next calls", "just beyond: a tenth more in the calm, and two scans a second instead of seven", 0},
+    {"indexbuild", "wiredTiger.cursor.cursor bulk loaded", "from nothing in both: a key is inserted three times there, once here", 0},
     {"indexbuild", "wiredTiger.cursor.cursor modify key", "not explained: the number of changes is the same in the recording, only what they touch grows", 0},
-    {"indexbuild", "wiredTiger.block-manager.", NOTHING, 0},
-    {"indexbuild", "wiredTiger.cache.", NOTHING, 0},
 };
+
+/* What the recording moved and the simulator has no figure for: why not. The same rule. */
+#define PAGES "there are no pages in memory to look into, only their number"
+#define SLOW "no single call of the storage engine is timed"
+#define PHASES "a checkpoint has no phases here"
+#define FORCED "no page is forced out but by a large insert or a build's end"
+#define COMPRESSED "the journal is not compressed record by record"
+static struct {
+    const char *prefix, *why;
+    unsigned used;
+} absent[] = {
+    {"metrics.query.planCacheTotalSizeEstimateBytes", "entries of the plan cache have no size", 0},
+    {"wiredTiger.cache.application threads page read from disk to cache time", SLOW, 0},
+    {"wiredTiger.cache.bytes allocated for updates", PAGES, 0},
+    {"wiredTiger.cache.bytes belonging to the history store", "old versions are not kept in a table of their own", 0},
+    {"wiredTiger.cache.forced eviction - pages evicted that were dirty", FORCED, 0},
+    {"wiredTiger.cache.forced eviction - pages selected because", FORCED, 0},
+    {"wiredTiger.cache.history store score", "a measure of the eviction's own, which is not modelled", 0},
+    {"wiredTiger.cache.history store table on-disk size", "old versions are not kept in a table of their own", 0},
+    {"wiredTiger.cache.maximum page size at eviction", PAGES, 0},
+    {"wiredTiger.cache.pages read into cache after truncate", PAGES, 0},
+    {"wiredTiger.cache.tracked bytes belonging to internal pages", PAGES, 0},
+    {"wiredTiger.cursor.Total number of entries skipped by cursor", "no reader meets entries that he may not see", 0},
+    {"wiredTiger.cursor.cursor create calls", "cursors are not made and kept one by one", 0},
+    {"wiredTiger.cursor.cursor prev calls", "in the recording its oplog was read backwards by somebody else now and then", 0},
+    {"wiredTiger.cursor.cursor sweep cursors closed", "cursors are not made and kept one by one", 0},
+    {"wiredTiger.cursor.cursor update value size change", "a change is not told by its size", 0},
+    {"wiredTiger.cursor.open cursor count", "cursors are not made and kept one by one", 0},
+    {"wiredTiger.data-handle", "there are no handles of files", 0},
+    {"wiredTiger.log.busy returns attempting to switch slots", "the journal has no slots to wait for", 0},
+    {"wiredTiger.log.log release advances write LSN", "the journal has no slots to wait for", 0},
+    {"wiredTiger.log.pre-allocated log files used", "the journal has no files", 0},
+    {"wiredTiger.log.total in-memory size of compressed records", COMPRESSED, 0},
+    {"wiredTiger.log.total size of compressed records", COMPRESSED, 0},
+    {"wiredTiger.log.written slots coalesced", "the journal has no slots to wait for", 0},
+    {"wiredTiger.perf.file system", SLOW, 0},
+    {"wiredTiger.perf.operation", SLOW, 0},
+    {"wiredTiger.reconciliation.maximum seconds", SLOW, 0},
+    {"wiredTiger.reconciliation.records written including a start", "rose with an index that was dropped, and is not explained", 0},
+    {"wiredTiger.reconciliation.split", PAGES, 0},
+    {"wiredTiger.snapshot-window-settings", "jumps when a reader is late: chance", 0},
+    {"wiredTiger.thread-yield.page acquire time sleeping", SLOW, 0},
+    {"wiredTiger.transaction.transaction checkpoint", PHASES, 0},
+    {"wiredTiger.transaction.transaction fsync duration for checkpoint", PHASES, 0},
+    {"wiredTiger.transaction.transaction range of IDs currently pinned", "a sample of what runs at that moment: in the recording of three members on two cores", 0},
+    {"wiredTiger.transaction.transaction range of timestamps pinned by the oldest active read", "a sample of what a build reads at that moment", 0},
+    {"wiredTiger.transaction.transaction read timestamp of the oldest active reader", "a sample of what a build reads at that moment", 0},
+};
+
+static const char *absent_why(const char *path)
+{
+    for (size_t i = 0; i < SB_COUNT(absent); i++)
+        if (strncmp(path, absent[i].prefix, strlen(absent[i].prefix)) == 0) {
+            absent[i].used++;
+            return absent[i].why;
+        }
+    return NULL;
+}
 
 static const char *disagrees_why(const char *incident, const char *path)
 {
@@ -178,7 +209,10 @@ static bool is_counter(const struct rec_series *s, double to)
 
 static void take_shot(struct scene *x, struct recording *r, int member)
 {
+    struct sim_member *asked = &x->r.s->member[member];
+    struct sim_counters before = asked->n; /* the recorder is a thread of the server: its questions are no client's */
     uint8_t *shot = scene_shot(x, member);
+    asked->n = before;
     struct rec_metrics m = {0};
     rec_walk(&m, shot, "");
     for (size_t i = 0; i < m.n; i++) {
@@ -242,8 +276,10 @@ static void compare(const char *name, bool shown, struct recording *real, const 
         sc->moved++;
         struct rec_series *o = rec_find(own, s->path, i);
         if (!o || !level_of(o, ow, counter, &b)) {
-            print_message("    %-66s %12.1f %12.1f x%-9.2f not simulated\n", s->path, a.calm, a.now, change_of(&a));
+            const char *why = shown ? NULL : absent_why(s->path);
+            print_message("    %-66s %12.1f %12.1f x%-9.2f not simulated%s%s\n", s->path, a.calm, a.now, change_of(&a), why ? ": " : "", why ? why : "");
             sc->absent++;
+            sc->unexplained += !why;
             continue;
         }
         double x = change_of(&a), y = change_of(&b);
@@ -352,10 +388,16 @@ static void test_incidents_move_the_same_metrics(void **state)
             print_message("a reason that nothing needs: %s %s\n", disagrees[i].incident, disagrees[i].prefix);
             all.unexplained++;
         }
+    for (size_t i = 0; i < SB_COUNT(absent); i++)
+        if (!absent[i].used) {
+            print_message("a reason that nothing needs: %s\n", absent[i].prefix);
+            all.unexplained++;
+        }
     assert_int_equal(all.unexplained, 0);
     assert_true(all.compared >= 60);
     assert_true(all.direction * 10 >= all.compared * 9);
-    assert_true(all.size * 100 >= all.compared * 85);
+    assert_true(all.size * 100 >= all.compared * 95);
+    assert_true(all.absent <= 100);
 }
 
 int main(void)

@@ -57,6 +57,49 @@ static const struct {
     {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$and':[1,'x']},'b':{'$or':[0,null]},'c':{'$not':[true]},'d':{'$cmp':[2,1]},'e':{'$first':'$tags'},'f':{'$last':'$tags'},'g':{'$ne':['$v',10]}}}]",
      "[{'a':true,'b':false,'c':false,'d':1,'e':'x','f':'y','g':false}]"},
     {"[{'$match':{'_id':4}},{'$project':{'_id':0,'sum':{'$add':['$v',1]},'none':'$nothing'}}]", "[{'sum':null}]"},
+    /* stages with stages of their own, and those that are short for others */
+    {"[{'$facet':{'n':[{'$count':'n'}],'k':[{'$match':{'k':'a'}},{'$project':{'_id':1}}],'none':[{'$match':{'k':'zz'}}]}}]",
+     "[{'n':[{'n':6}],'k':[{'_id':1},{'_id':3},{'_id':5}],'none':[]}]"},
+    {"[{'$match':{'k':'zz'}},{'$facet':{'a':[{'$limit':1}]}}]", "[{'a':[]}]"},
+    {"[{'$match':{'k':{'$exists':true}}},{'$sortByCount':'$k'},{'$limit':1}]", "[{'_id':'a','count':3}]"},
+    {"[{'$sortByCount':{'$type':'$v'}},{'$match':{'_id':'int'}}]", "[{'_id':'int','count':2}]"},
+    {"[{'$bucket':{'groupBy':'$_id','boundaries':[1,3,5],'default':'rest'}}]", "[{'_id':1,'count':2},{'_id':3,'count':2},{'_id':'rest','count':2}]"},
+    {"[{'$match':{'_id':{'$lt':5}}},{'$bucket':{'groupBy':'$_id','boundaries':[1,2,9],'output':{'all':{'$push':'$_id'}}}}]", "[{'_id':1,'all':[1]},{'_id':2,'all':[2,3,4]}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'k':1}},{'$unionWith':{'coll':'c','pipeline':[{'$match':{'_id':2}},{'$project':{'k':1}}]}}]", "[{'_id':1,'k':'a'},{'_id':2,'k':'b'}]"},
+    {"[{'$limit':1},{'$unionWith':'nothing'},{'$count':'n'}]", "[{'n':1}]"},
+    {"[{'$match':{'_id':{'$lte':2}}},{'$project':{'tags':1}},{'$unwind':{'path':'$tags','includeArrayIndex':'at','preserveNullAndEmptyArrays':true}}]",
+     "[{'_id':1,'tags':'x','at':0},{'_id':1,'tags':'y','at':1},{'_id':2,'at':null}]"},
+    /* $lookup by a pipeline: with variables, with an equality beside it, with neither */
+    {"[{'$match':{'_id':{'$lt':3}}},{'$project':{'v':1}},{'$lookup':{'from':'c','as':'more','let':{'v':'$v'},'pipeline':[{'$match':{'$expr':{'$gt':['$v','$$v']}}},{'$project':{'_id':1}}]}}]",
+     "[{'_id':1,'v':10,'more':[{'_id':2},{'_id':3}]},{'_id':2,'v':20,'more':[{'_id':3}]}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'k':1}},{'$lookup':{'from':'c','as':'j','localField':'k','foreignField':'k','pipeline':[{'$match':{'v':{'$gt':10}}},{'$project':{'_id':1}}]}}]",
+     "[{'_id':1,'k':'a','j':[{'_id':3}]}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'_id':1}},{'$lookup':{'from':'c','as':'j','pipeline':[{'$count':'n'}]}}]", "[{'_id':1,'j':[{'n':6}]}]"},
+    {"[{'$match':{'_id':5}},{'$project':{'_id':1}},{'$lookup':{'from':'c','as':'j','let':{'t':'$tags'},'pipeline':[{'$match':{'_id':1}},{'$project':{'_id':0,'t':{'$ifNull':['$$t','none']},'in':{'$type':'$$t'}}}]}}]",
+     "[{'_id':5,'j':[{'t':'none','in':'missing'}]}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'s':1}},{'$lookup':{'from':'c','as':'j','let':{'s':'$s'},'pipeline':[{'$match':{'_id':2}},{'$project':{'_id':0,'w':'$$s.w','lit':{'$literal':'$$s'}}}]}}]",
+     "[{'_id':1,'s':{'u':1,'w':2},'j':[{'w':2,'lit':'$$s'}]}]"},
+    /* forms that bind variables */
+    {"[{'$match':{'_id':1}},{'$project':{'_id':0,'m':{'$map':{'input':'$tags','as':'t','in':{'$concat':['$k','$$t']}}},'f':{'$filter':{'input':[1,5,9],'as':'n','cond':{'$lt':['$$n','$v']}}},"
+     "'r':{'$reduce':{'input':[1,2,3],'initialValue':10,'in':{'$subtract':['$$value','$$this']}}},'l':{'$let':{'vars':{'a':'$v','b':2},'in':{'$add':['$$a','$$b']}}}}}]",
+     "[{'m':['ax','ay'],'f':[1,5,9],'r':4,'l':12}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'_id':0,'x':{'$map':{'input':[1,2],'in':{'$map':{'input':[10],'in':{'$add':['$$this',1]}}}}},'y':{'$let':{'vars':{'a':1},'in':{'$let':{'vars':{'a':{'$add':['$$a',1]}},'in':'$$a'}}}}}}]",
+     "[{'x':[[11],[11]],'y':2}]"},
+    {"[{'$match':{'_id':{'$in':[1,4]}}},{'$project':{'s':{'$switch':{'branches':[{'case':{'$eq':['$k','a']},'then':'first'}],'default':{'$toUpper':'$k'}}}}}]", "[{'_id':1,'s':'first'},{'_id':4,'s':'C'}]"},
+    {"[{'$match':{'_id':4}},{'$project':{'_id':0,'m':{'$map':{'input':'$tags','in':1}},'f':{'$filter':{'input':'$nothing','as':'x','cond':true}}}}]", "[{'m':null,'f':null}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'_id':0,'k':{'$cond':[{'$eq':['$k','b']},'$k','$$REMOVE']},'r':'$$ROOT.s.u'}}]", "[{'r':1}]"},
+    /* functions */
+    {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$mod':['$v',3]},'b':{'$abs':-2},'c':{'$ceil':1.2},'d':{'$floor':-1.2},'e':{'$round':[2.5]},'f':{'$round':[1234.5678,2]},'g':{'$round':[1250,-2]},'h':{'$trunc':-1.9},'i':{'$sqrt':16},'j':{'$pow':[2,3]}}}]",
+     "[{'a':1,'b':2,'c':2,'d':-2,'e':2,'f':1234.57,'g':1200,'h':-1,'i':4,'j':8}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$max':[1,'$v',3]},'b':{'$min':'$tags'},'c':{'$sum':[1,'x',2.5]},'d':{'$avg':[1,2]},'e':{'$in':['x','$tags']},'f':{'$isArray':['$tags']},'g':{'$isNumber':'$k'},"
+     "'h':{'$concatArrays':['$tags',[1]]},'i':{'$mergeObjects':['$s',{'w':9,'z':1}]},'j':{'$objectToArray':{'q':1}}}}]",
+     "[{'a':10,'b':'x','c':3.5,'d':1.5,'e':true,'f':true,'g':false,'h':['x','y',1],'i':{'u':1,'w':9,'z':1},'j':[{'k':'q','v':1}]}]"},
+    {"[{'$match':{'_id':1}},{'$project':{'_id':0,'a':{'$toUpper':'aB'},'b':{'$toLower':'aB'},'c':{'$strLenCP':'\u00fcx'},'d':{'$split':['a-b-','-']},'e':{'$toString':'$v'},'f':{'$toString':true},'g':{'$type':'$none'},'h':{'$toUpper':'$none'}}}]",
+     "[{'a':'AB','b':'ab','c':2,'d':['a','b',''],'e':'10','f':'true','g':'missing','h':''}]"},
+    {"[{'$match':{'_id':1}},{'$set':{'d':{'$literal':{'$date':'2024-02-29T23:05:07.089Z'}}}},{'$project':{'_id':0,'y':{'$year':'$d'},'mo':{'$month':'$d'},'da':{'$dayOfMonth':'$d'},'h':{'$hour':'$d'},'mi':{'$minute':'$d'},"
+     "'s':{'$second':'$d'},'ms':{'$millisecond':'$d'},'w':{'$dayOfWeek':{'date':'$d'}},'j':{'$dayOfYear':'$d'},'t':{'$dateToString':{'date':'$d','format':'%Y/%m/%d %H:%M:%S.%L %j%%'}},'i':{'$dateToString':{'date':'$d'}},'n':{'$year':'$none'}}}]",
+     "[{'y':2024,'mo':2,'da':29,'h':23,'mi':5,'s':7,'ms':89,'w':5,'j':60,'t':'2024/02/29 23:05:07.089 060%','i':'2024-02-29T23:05:07.089Z','n':null}]"},
+    {"[{'$limit':1},{'$project':{'_id':0,'t':{'$dateToString':{'date':{'$date':{'$numberLong':'-1'}}}}}}]", "[{'t':'1969-12-31T23:59:59.999Z'}]"},
 };
 
 static void test_stages(void **state)
@@ -86,9 +129,31 @@ static const struct {
     {"{'aggregate':'c','pipeline':[{'$lookup':{'as':'x'}}],'cursor':{}}", 9, "must specify 'from' field for a $lookup"},
     {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d'}}],'cursor':{}}", 9, "must specify 'as' field for a $lookup"},
     {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','localField':'a'}}],'cursor':{}}", 9, "$lookup requires either 'pipeline' or both"},
-    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','pipeline':[]}}],'cursor':{}}", 238, "$lookup with a pipeline is not simulated"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','pipeline':[{'$nope':1}]}}],'cursor':{}}", 40324, "Unrecognized pipeline stage name: '$nope'"},
+    {"{'aggregate':'none','pipeline':[{'$lookup':{'from':'d','as':'x','let':{'a':'$a'},'pipeline':[{'$match':{'$expr':{'$eq':['$b','$$c']}}}]}}],'cursor':{}}", 17276, "Use of undefined variable: c"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','let':{'a':'$a'}}}],'cursor':{}}", 9, "'let' argument must also specify 'pipeline'"},
+    {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','pipeline':[{'$collStats':{}}]}}],'cursor':{}}", 51047, "not allowed within a $lookup"},
+    {"{'aggregate':'c','pipeline':[{'$facet':{}}],'cursor':{}}", 40169, "non-empty"},
+    {"{'aggregate':'c','pipeline':[{'$facet':{'a':1}}],'cursor':{}}", 40170, "must be arrays"},
+    {"{'aggregate':'c','pipeline':[{'$facet':{'a':[{'$facet':{'b':[]}}]}}],'cursor':{}}", 40600, "$facet is not allowed to be used within a $facet stage"},
+    {"{'aggregate':'c','pipeline':[{'$facet':{'a':[{'$indexStats':{}}]}}],'cursor':{}}", 40600, "$indexStats is not allowed"},
+    {"{'aggregate':'c','pipeline':[{'$sortByCount':'k'}],'cursor':{}}", 40148, "$-prefixed"},
+    {"{'aggregate':'c','pipeline':[{'$bucket':{'groupBy':'$v','boundaries':[5,1]}}],'cursor':{}}", 40194, "ascending"},
+    {"{'aggregate':'c','pipeline':[{'$bucket':{'groupBy':'$_id','boundaries':[50,60]}}],'cursor':{}}", 40066, "no default"},
+    {"{'aggregate':'c','pipeline':[{'$unwind':{'path':'$tags','includeArrayIndex':''}}],'cursor':{}}", 28810, "non-empty"},
+    {"{'aggregate':'c','pipeline':[{'$unwind':{'path':'$tags','includeArrayIndex':'$i'}}],'cursor':{}}", 28822, "prefixed"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$map':{'input':'$k','in':1}}}}],'cursor':{}}", 16883, "must be an array not string"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$map':{'input':'$k'}}}}],'cursor':{}}", 16880, "Missing 'in' parameter to $map"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':'$$nope'}}],'cursor':{}}", 17276, "Use of undefined variable: nope"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$mod':['$_id',0]}}}],'cursor':{}}", 16610, "can't $mod by zero"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$in':[1,'$k']}}}],'cursor':{}}", 40081, "requires an array as a second argument, found: string"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$mod':[1]}}}],'cursor':{}}", 16020, "takes exactly 2 arguments. 1 were passed in."},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$dateToString':{'date':'$k'}}}}],'cursor':{}}", 16006, "can't convert from BSON type string to Date"},
+    {"{'aggregate':'c','pipeline':[{'$project':{'a':{'$reduce':{'input':[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],'initialValue':[1,2,3,4],'in':{'$concatArrays':['$$value','$$value']}}}}}],'cursor':{}}",
+     238, "more than 256 MiB"},
+    {"{'aggregate':'c','pipeline':[],'cursor':{},'let':{'A':1}}", 9, "invalid character for a user variable name"},
     {"{'aggregate':'c','pipeline':[{'$lookup':{'from':'d','as':'x','localField':'a.0.b','foreignField':'c'}}],'cursor':{}}", 238, "by an element of an array"},
-    {"{'aggregate':'c','pipeline':[{'$unionWith':'d'}],'cursor':{}}", 238, "the stage $unionWith is not simulated"},
+    {"{'aggregate':'c','pipeline':[{'$unionWith':{'pipeline':[]}}],'cursor':{}}", 40414, "$unionWith.coll"},
     {"{'aggregate':'c','pipeline':[{}],'cursor':{}}", 40323, "A pipeline stage specification object must contain exactly one field."},
     {"{'aggregate':'c','pipeline':[{'$match':1}],'cursor':{}}", 15959, "the match filter must be an expression in an object"},
     {"{'aggregate':'c','pipeline':[{'$limit':0}],'cursor':{}}", 15958, "the limit must be positive"},
@@ -113,7 +178,7 @@ static const struct {
     {"{'aggregate':'c','pipeline':[],'cursor':{},'nope':1}", 40415, "BSON field 'aggregate.nope' is an unknown field."},
     {"{'aggregate':'c','pipeline':[{'$currentOp':{}}],'cursor':{}}", 73, "$currentOp must be run against the 'admin' database with {aggregate: 1}"},
     {"{'aggregate':'c','pipeline':[],'cursor':{},'collation':{'locale':'fr'}}", 238, "collation"},
-    {"{'aggregate':'c','pipeline':[],'cursor':{},'let':{'a':1}}", 238, "let"},
+    {"{'aggregate':'c','pipeline':[],'cursor':{},'collation':{'locale':'simple','strength':1}}", 238, "collation"},
 };
 
 static void test_refusals(void **state)
@@ -140,6 +205,11 @@ static const struct {
     {"'sort':{'$natural':-1},'projection':{'_id':1},'limit':2", "[{'_id':6},{'_id':5}]"},
     {"'filter':{'k':'a'},'limit':-1,'projection':{'_id':1}", NULL},
     {"'filter':{'tags':'y'},'projection':{'_id':1},'sort':{'_id':1}", "[{'_id':1},{'_id':3}]"},
+    {"'filter':{'$expr':{'$gt':['$v','$$least']}},'let':{'least':15},'projection':{'_id':1}", "[{'_id':2},{'_id':3}]"},
+    {"'filter':{'_id':1},'projection':{'tags':{'$slice':1},'s':0,'v':0}", "[{'_id':1,'k':'a','tags':['x']}]"},
+    {"'filter':{'_id':1},'projection':{'k':1,'tags':{'$slice':-1}}", "[{'_id':1,'k':'a','tags':['y']}]"},
+    {"'filter':{'_id':{'$in':[1,6]}},'projection':{'_id':0,'k':0,'v':0,'s':0,'tags':{'$slice':[1,5]}}", "[{'tags':['y']},{'tags':'z'}]"},
+    {"'filter':{'_id':{'$lte':2}},'projection':{'tags':{'$elemMatch':{'$gt':'x'}}}", "[{'_id':1,'tags':['y']},{'_id':2}]"},
 };
 
 /* ---- $lookup ---- */
@@ -243,8 +313,13 @@ static void test_finds(void **state)
     rig_fails(&r, "t", "{'find':'c','filter':1}", 14, "BSON field 'FindCommandRequest.filter' is the wrong type 'int', expected type 'object'");
     rig_fails(&r, "t", "{'find':1}", 73, "collection name has invalid type int");
     rig_fails(&r, "t", "{'find':''}", 73, "Invalid namespace specified 't.'");
-    static const char *const others[] = {"'min':{'a':1}", "'max':{'a':1}", "'returnKey':true", "'showRecordId':true", "'let':{'a':1}", "'collation':{'locale':'fr'}",
-                                         "'projection':{'tags':{'$slice':1}}", "'projection':{'tags.$':1}", "'projection':{'tags':{'$elemMatch':{'$eq':1}}}"};
+    rig_fails(&r, "t", "{'find':'c','projection':{'a':{'$slice':'x'}}}", 28667, "Invalid $slice syntax");
+    rig_fails(&r, "t", "{'find':'c','projection':{'a':{'$slice':[1,0]}}}", 28729, "must be positive: 0");
+    rig_fails(&r, "t", "{'find':'c','projection':{'a':{'$elemMatch':1}}}", 31274, "object required");
+    rig_fails(&r, "t", "{'find':'c','projection':{'a.b':{'$elemMatch':{'x':1}}}}", 31275, "nested field");
+    rig_fails(&r, "t", "{'find':'c','projection':{'z':0,'a':{'$elemMatch':{'x':1}}}}", 31253, "exclusion projection");
+    static const char *const others[] = {"'min':{'a':1}", "'max':{'a':1}", "'returnKey':true", "'showRecordId':true", "'collation':{'locale':'fr'}", "'projection':{'tags.$':1}",
+                                         "'projection':{'a':{'$add':[1,2]}}"};
     for (size_t i = 0; i < SB_COUNT(others); i++) {
         char text[200];
         snprintf(text, sizeof text, "{'find':'c',%s}", others[i]);

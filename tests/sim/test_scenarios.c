@@ -443,7 +443,7 @@ static void test_every_mistake_has_its_line(void **state)
         {C "index n_1 5\n", "2: an index has a key as \"{field: 1}\", not 5"},
         {C "app x\n", "2: app wants NAME clients N"},
         {C "app x clients none\n", "2: \"none\" is no number from 1 to 2000"},
-        {C "app x clients 2 eager\n", "2: an app is stopped, secondary or unpooled, not eager"},
+        {C "app x clients 2 eager\n", "2: an app is stopped, secondary, unpooled or alone, not eager"},
         {C "find a.b rate 1\n", "2: find belongs under an app"},
         {APP "find rate 1\n", "3: find wants DB.NAME"},
         {APP "find a.b\n", "3: find wants a rate"},

@@ -85,8 +85,7 @@ static void test_refusals(void **state)
     static const char *const no[] = {"{'insert':'paid','documents':[{'a':1}]}", "{'update':'paid','updates':[{'q':{},'u':{'$set':{'a':1}}}]}",
                                      "{'delete':'paid','deletes':[{'q':{},'limit':0}]}", "{'findAndModify':'paid','query':{},'remove':true}",
                                      "{'createIndexes':'paid','indexes':[{'key':{'a':1},'name':'a_1'}]}", "{'dropIndexes':'paid','index':'*'}",
-                                     "{'collStats':'paid'}", "{'listIndexes':'paid'}", "{'validate':'paid'}",
-                                     "{'collMod':'paid','validator':{}}"};
+                                     "{'collStats':'paid'}", "{'listIndexes':'paid'}", "{'validate':'paid'}"};
     for (size_t i = 0; i < SB_COUNT(no); i++)
         rig_fails(&r, "shop", no[i], 166, "Namespace shop.paid is a view, not a collection");
     rig_fails(&r, "admin", "{'renameCollection':'shop.paid','to':'shop.x'}", 166, "cannot rename view: shop.paid");
@@ -100,6 +99,25 @@ static void test_refusals(void **state)
     rig_fails(&r, "shop", "{'aggregate':'orders','cursor':{},'pipeline':[{'$lookup':{'from':'paid','localField':'_id','foreignField':'_id','as':'o'}}]}", 238,
               "$lookup from a view is not simulated");
     rig_gives(&r, "shop", "{'count':'orders'}", "n", "4");
+}
+
+static void test_a_view_is_changed(void **state)
+{
+    (void)state;
+    rig_ok(&r, "shop", "{'collMod':'paid','pipeline':[{'$match':{'s':'open'}}]}");
+    rig_gives(&r, "shop", "{'listCollections':1,'filter':{'name':'paid'}}", "cursor.firstBatch.0.options", "{'viewOn':'orders','pipeline':[{'$match':{'s':'open'}}]}");
+    rig_gives(&r, "shop", "{'count':'paid'}", "n", "1");
+    rig_ok(&r, "shop", "{'collMod':'paid','viewOn':'all','pipeline':[]}");
+    rig_gives(&r, "shop", "{'count':'paid'}", "n", "4");
+    rig_pass(&r, 1);
+    rig_same_text("on a secondary", rig_at(rig_ok_on(&r, 1, "shop", "{'listCollections':1,'filter':{'name':'paid'}}"), "cursor.firstBatch.0.options.viewOn"), "'all'");
+    rig_gives(&r, "shop", "{'find':'paid','filter':{'$expr':{'$eq':['$_id','$$x']}},'let':{'x':3},'projection':{'_id':1}}", "cursor.firstBatch", "[{'_id':3}]");
+    rig_fails(&r, "shop", "{'collMod':'paid','validator':{}}", 72, "option not supported on a view: validator");
+    rig_fails(&r, "shop", "{'collMod':'paid','index':{'name':'a_1','hidden':true}}", 72, "option not supported on a view: index");
+    rig_fails(&r, "shop", "{'collMod':'paid','pipeline':[{'$nope':1}]}", 40324, "Unrecognized pipeline stage name");
+    rig_fails(&r, "shop", "{'collMod':'paid','viewOn':''}", 2, "'viewOn' cannot be empty");
+    rig_fails(&r, "shop", "{'collMod':'orders','viewOn':'x'}", 72, "'viewOn' option only supported on a view");
+    rig_gives(&r, "shop", "{'count':'paid'}", "n", "4");
 }
 
 static void test_end_of_views(void **state)
@@ -134,6 +152,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_its_collection_does_the_work, begin, end),
         cmocka_unit_test_setup_teardown(test_what_it_is, begin, end),
         cmocka_unit_test_setup_teardown(test_refusals, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_view_is_changed, begin, end),
         cmocka_unit_test_setup_teardown(test_end_of_views, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

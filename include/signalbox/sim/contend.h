@@ -32,4 +32,7 @@ double sim_cores(const struct sim_member *m);
 /* A new connection keeps a core busy for a while. */
 void sim_accepting(struct sim_member *m);
 
+/* How much longer than on idle cores one more thread takes there. */
+double sim_crowd(const struct sim_member *m);
+
 #endif

@@ -65,6 +65,9 @@ extern const size_t sim_commands_n;
 const struct sim_command *sim_command_find(const char *name);
 
 /* Options that the server has and the simulator has not, blank separated: NotImplemented when given. */
+/* In version 1 of the versioned API. */
+bool sim_command_in_api(const struct sim *s, const struct sim_command *c);
+
 const char *sim_command_refuses(const struct sim_command *c);
 
 #define SIM_CALL_FIELDS 16
@@ -117,6 +120,9 @@ static inline struct sim_val sim_arg_of(const struct sim_call *c, const uint8_t 
 }
 
 /* Unknown and refused fields of a command, which may stand inside an explain. */
+/* {locale: "simple"}: strings by their bytes, the only collation that is simulated. */
+bool sim_is_simple_collation(struct sim_val v);
+
 int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const uint8_t *body);
 
 /* Fills c->ns from the command's own field; -1 when that is no name of a collection. */

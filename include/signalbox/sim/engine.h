@@ -99,7 +99,8 @@ struct sim_counters {
     int64_t inserted, updated, deleted, returned;
     int64_t keys, docs, scans_total, scans_nontailable, scan_and_order, write_conflicts;
     int64_t asserts_user, asserts_regular;
-    int64_t bytes_in, bytes_out, requests;
+    int64_t bytes_in, bytes_out, requests, member_in, member_out; /* the last two: of the first two, what other members asked */
+    int64_t asked_out, asked_in; /* of others, as a client: in none of the above */
     int64_t connections_created;
     int64_t cursors_opened, cursors_timed_out, cursors_more_than_one_batch, cursor_life[7];
     int64_t wait_num, wait_ms;             /* write concern */
@@ -113,9 +114,9 @@ struct sim_counters {
     int64_t match_operator[64];
     int64_t mirrored; /* commands that a primary may send on as reads */
     int64_t read_concern[2][SIM_READ_CONCERNS]; /* commands by level; [1]: in transactions */
-    int64_t apply_batches, apply_batch_ms, apply_ops, fetch_bytes, fetch_ops, fetch_getmores, served_getmores;
+    int64_t apply_batches, apply_batch_ms, apply_ops, fetch_bytes, fetch_ops, fetch_getmores, fetch_us, served_getmores, served_us, heartbeats;
     int64_t cpu_us;                        /* all work */
-    int64_t lock_r, lock_w, lock_shared, lock_exclusive; /* the last two: of collections only, R and W */
+    int64_t lock_r, lock_w, lock_read, lock_shared, lock_exclusive; /* the last three: of collections only, r, R and W */
     int64_t build_votes;                                 /* from members that had their index ready */
     /* storage engine */
     int64_t wt_cursor_searches, wt_cursor_nexts, wt_inserts, wt_removes, wt_modifies, wt_bulk_inserts, wt_cursors, wt_pages_requested;
@@ -255,6 +256,8 @@ struct sim_member {
     uint64_t fork_ts;      /* of the newest entry before the branch */
     int64_t fork_term, fork_wall_ms;
     bool apply_waiting;    /* an event for it is on its way */
+    int64_t applying_until_us; /* the batch in hand keeps a core busy until then */
+    int64_t fetched_us;    /* when it last had entries from its source; 0 never */
     bool frozen;           /* applies nothing (a fault; also a hook for later) */
     int64_t lag_us;        /* further delay before it applies (a fault) */
     enum sim_fault fault; /* what clients on sockets meet, until then */
@@ -376,6 +379,9 @@ static inline struct sim_member *sim_primary(struct sim *s)
 /* Hash of everything that has been done so far. */
 uint64_t sim_trace_hash(const struct sim *s);
 void sim_trace(struct sim *s, const void *bytes, size_t n);
+
+/* An operator of a filter that this member was asked to apply. */
+void sim_count_operator(struct sim_member *m, const char *name);
 
 void sim_new_uuid(struct sim *s, uint8_t uuid[16]);
 void sim_new_oid(struct sim *s, uint8_t oid[12]);

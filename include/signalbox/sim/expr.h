@@ -3,7 +3,10 @@
  * expr.h - aggregation expressions: "$path", literals, and a small set of operators.
  *
  * Operators: $literal $add $subtract $multiply $divide $eq $ne $gt $gte $lt $lte $cmp $and $or $not $cond $ifNull
- * $concat $size $first $last $arrayElemAt. Any other is refused when the pipeline is parsed. Thread: any.
+ * $concat $size $first $last $arrayElemAt; functions of values (expr_function.c): $mod $abs $ceil $floor $round $trunc $sqrt $pow,
+ * $min $max $sum $avg, $in $isArray $isNumber $type $concatArrays $mergeObjects $objectToArray, $toUpper
+ * $toLower $strLenCP $split $toString, parts of dates and $dateToString; and forms that bind variables (expr_form.c): $let $map $filter
+ * $reduce $switch. Variables: $$ROOT $$CURRENT $$REMOVE. Any other is refused when the pipeline is parsed. Thread: any.
  */
 #ifndef SIGNALBOX_SIM_EXPR_H
 #define SIGNALBOX_SIM_EXPR_H
@@ -13,6 +16,9 @@
 
 /* 0, or -1 with the server's error. */
 int sim_expr_check(struct sim_val e, struct sim_fail *f);
+
+/* A command begins: what expressions may cost is counted anew. Thread: of whoever evaluates. */
+void sim_expr_begin(void);
 
 /* Appends the value for a document under key, nothing when it is missing. 0 or -1. */
 int sim_eval(struct sim_val e, const uint8_t *doc, struct sim_w *w, const char *key, struct sim_fail *f);

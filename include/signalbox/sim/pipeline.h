@@ -3,7 +3,7 @@
  * pipeline.h - aggregation stages over documents in memory.
  *
  * Stages: $match $group $sort $limit $skip $project $addFields/$set $unset $replaceRoot $replaceWith
- * $unwind $count $sample $lookup (by equality), and the sources
+ * $unwind $count $sample $lookup $facet $unionWith, $sortByCount and $bucket as short for others, and the sources
  * $indexStats $collStats $currentOp $planCacheStats, which the caller provides. Known stages that are not simulated are
  * refused as such, unknown ones with the server's error. Thread: one.
  */
@@ -30,6 +30,8 @@ enum sim_pipe_kind {
     SIM_PIPE_REPLACE_ROOT,
     SIM_PIPE_REPLACE_WITH,
     SIM_PIPE_LOOKUP,
+    SIM_PIPE_FACET,
+    SIM_PIPE_UNION_WITH,
     SIM_PIPE_INDEX_STATS,
     SIM_PIPE_COLL_STATS,
     SIM_PIPE_CURRENT_OP,
@@ -44,7 +46,10 @@ struct sim_foreign_stats {
     size_t indexes_n;
 };
 
-struct sim_docs;
+struct sim_docs {
+    struct sim_doc **d;
+    size_t n, cap;
+};
 
 /* How a $lookup asks another collection of the database: the caller of the pipeline knows. 0 or -1. */
 struct sim_foreign {
@@ -63,17 +68,13 @@ struct sim_pipe {
     struct sim_foreign_stats foreign;
 };
 
-struct sim_docs {
-    struct sim_doc **d;
-    size_t n, cap;
-};
-
 void sim_docs_release(struct sim_docs *docs);
 int sim_docs_add(struct sim_docs *docs, struct sim_doc *d); /* takes the reference, also when it fails; NULL fails */
 
 struct sim_pipeline {
     struct sim_pipe *pipe;
     size_t n, cap;
+    struct sim_docs own; /* what stages that are short for others stand for */
 };
 
 /* Parses and checks. 0 or -1; release in both cases. */

@@ -9,7 +9,7 @@
  *   collection DB.NAME DOCUMENTS
  *       field NAME "TEMPLATE"
  *       index NAME "KEY TEMPLATE" [unique] [sparse] [hidden] [partial "TEMPLATE"]
- *   app NAME clients N [stopped] [secondary] [unpooled]
+ *   app NAME clients N [stopped] [secondary] [unpooled] [alone]
  *       find|count|aggregate|insert|update|delete|modify DB.NAME rate PER_SECOND [filter T] [sort T] [limit N] [skip N]
  *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME] [batch N]
  *   member N [priority P] [hidden] [votes 0] [delay DURATION]   hidden, delayed and voteless ones get priority 0
@@ -32,7 +32,7 @@
  *
  * T is a template (template.h). A duration is a number with s, m or h. `when` watches for a finished index whose first field
  * is FIELD; stop-all stops every app with an operation on the collection. An app that is unpooled opens a connection for
- * every operation and closes it afterwards. Every problem is told with file and line.
+ * every operation and closes it afterwards; of one that is alone each client is a process of its own, whose driver watches the set. Every problem is told with file and line.
  */
 #ifndef SIGNALBOX_SIM_SCENARIO_H
 #define SIGNALBOX_SIM_SCENARIO_H
@@ -58,7 +58,7 @@ struct sim_task { /* one operation of an app, done again and again */
 struct sim_app {
     char *name;
     unsigned clients;
-    bool stopped, secondary, unpooled;
+    bool stopped, secondary, unpooled, alone;
     struct sim_task *tasks;
     size_t tasks_n, tasks_cap;
 };
