@@ -34,6 +34,7 @@ int sb_cli_main(int argc, char **argv);
 
 int sb_cmd_ask(int argc, char **argv);
 int sb_cmd_audit(int argc, char **argv);
+int sb_cmd_backup(int argc, char **argv);
 int sb_cmd_cards(int argc, char **argv);
 int sb_cmd_console(int argc, char **argv);
 int sb_cmd_demo(int argc, char **argv);
