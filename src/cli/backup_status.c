@@ -72,8 +72,9 @@ static json_t *found_json(const struct found *f, int64_t now_ms)
     json_t *last = f->newest ? sb_backup_json(f->newest) : json_null();
     if (json_is_object(last))
         json_object_del(last, "collections");
-    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:s}", "deployment", f->deployment->name, "backups", (int)f->list.n, "usable", (int)f->usable, "last_good", last, "rpo_s",
-                     f->newest ? json_integer((now_ms - f->point_ms) / 1000) : json_null(), "restorable", restorable(f), "unreadable",
+    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "deployment", f->deployment->name, "backups", (int)f->list.n, "usable", (int)f->usable, "last_good", last, "rpo_s",
+                     f->newest ? json_integer((now_ms - f->point_ms) / 1000) : json_null(), "rpo_by", sb_backup_text_json(f->newest ? f->newest->taken_from : NULL),
+                     "restorable", restorable(f), "unreadable",
                      f->unreadable.len ? sb_backup_text_json(f->unreadable.p) : json_null(), "gone", gone);
 }
 

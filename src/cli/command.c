@@ -133,7 +133,7 @@ const struct sb_command sb_commands[] = {
      "   \"mongodb_version\": \"7.0.14\", \"fcv\": \"7.0\", \"volumes\": [{\"id\": \"snap-0a1b\", \"member\": \"db1:27017\",\n"
      "   \"holds\": [\"data\", \"journal\"], \"size_bytes\": 107374182400, \"status\": \"completed\", \"encrypted\": true}]}\n"
      "Several volumes of one member need atomic or fsync_locked: else they are of different moments.\n\n"
-     "Memory stays under 100 MB whatever the size.\n"
+     "Memory stays under 100 MB whatever the size of the data; metadata of a store (16 MiB of JSON at most) may take more.\n"
      "Exit status: 0 usable (compare: the same); 1 a problem in one of them (compare: different, or not wholly read); 2 bad usage, or\n"
      "a path that is not there.\n",
      sb_cmd_backup},

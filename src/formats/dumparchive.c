@@ -113,9 +113,9 @@ static const char *text_in(const bson_t *doc, const char *key)
 static bool own_document(struct reading *r, const unsigned char *p, size_t n, bson_t *doc)
 {
     struct sb_bson_look look;
-    if (sb_bson_check(p, n, &look) && bson_init_static(doc, p, n))
+    if (sb_bson_check(p, n, &look) && !look.not_utf8 && bson_init_static(doc, p, n))
         return true;
-    sb_backup_problem(r->b, "header_invalid", r->file, NULL, (int64_t)(sb_window_at(&r->w) + look.at), "a header %s", look.fault ? look.fault : "that is no document");
+    sb_backup_problem(r->b, "header_invalid", r->file, NULL, (int64_t)(sb_window_at(&r->w) + look.at), "a header %s", look.fault ? look.fault : "with text that is not UTF-8");
     return false;
 }
 
@@ -128,7 +128,10 @@ static void take_namespace(struct reading *r, const bson_t *doc, int64_t at)
         return;
     }
     char *ns = sb_format("%s.%s", db, name);
-    json_t *json = metadata && metadata[0] ? sb_dump_json(r->b, "metadata_invalid", r->file, ns, at, metadata, strlen(metadata)) : NULL;
+    bool long_text = metadata && strlen(metadata) > SB_DUMP_METADATA_MAX;
+    if (long_text)
+        sb_backup_problem(r->b, "metadata_invalid", r->file, ns, at, "its metadata are longer than %zu MiB, which they never are", SB_DUMP_METADATA_MAX >> 20);
+    json_t *json = metadata && metadata[0] && !long_text ? sb_dump_json(r->b, "metadata_invalid", r->file, ns, at, metadata, strlen(metadata)) : NULL;
     struct sb_backup_collection *c = NULL;
     if (json && db[0] && (c = sb_dump_metadata(r->b, json, db, name, r->file, at))) {
         c->view |= sb_streq(type, "view");
@@ -264,8 +267,7 @@ static void end_part(struct reading *r, struct part *part)
     if (!part->docs.file)
         return;
     const char *ns = part->docs.oplog ? "oplog" : part->docs.ns;
-    struct sb_backup_collection *c = part->docs.oplog ? NULL : sb_backup_collection_find(r->b, part->docs.ns);
-    if (!part->opened && part->announced && !(c && c->view))
+    if (!part->opened && part->announced) /* a view too: its empty block is what makes mongorestore create it */
         sb_backup_problem(r->b, "namespace_missing", r->file, ns, -1, "the prelude names this namespace, and the archive ends without it");
     else if (part->opened && !part->closed)
         sb_backup_problem(r->b, "namespace_unfinished", r->file, ns, -1, "the archive ends before this namespace does: it was cut off, or its checksum is lost");

@@ -433,22 +433,22 @@ static void look_at_top(struct root *r, const struct sb_entry *e, const struct s
 }
 
 /* The second look: every byte of the documents. */
-static void read_all(struct root *r, const struct sb_entry *oplog)
+static void read_all(struct root *r)
 {
     for (size_t k = 0; k < r->n; k++)
         for (size_t i = 0; i < r->databases[k].n; i++)
             if (r->databases[k].pieces[i].kind == PIECE_DATA)
                 take_data(&r->databases[k], &r->databases[k].pieces[i], false);
-    if (oplog)
-        read_data(r->b, r->dir, oplog->name, oplog->name, NULL, strcmp(oplog->name, "oplog.bson") != 0);
 }
 
 static void finish(struct root *r, const struct sb_entry *oplog)
 {
     if (r->b->problems.all == 0)
         r->b->level = 1;
+    if (oplog) /* in any case: it alone says when the dump was made */
+        read_data(r->b, r->dir, oplog->name, oplog->name, NULL, strcmp(oplog->name, "oplog.bson") != 0);
     if (!r->b->options.quick) {
-        read_all(r, oplog);
+        read_all(r);
         if (r->b->problems.all == 0 && !r->b->nomem)
             r->b->level = 2;
     }

@@ -10,10 +10,6 @@
 json_t *sb_dump_json(struct sb_backup *b, const char *code, const char *file, const char *ns, int64_t at, const char *text, size_t n)
 {
     json_error_t e;
-    if (n > SB_DUMP_METADATA_MAX) {
-        sb_backup_problem(b, code, file, ns, at, "this is longer than %zu MiB, which its kind never is", SB_DUMP_METADATA_MAX >> 20);
-        return NULL;
-    }
     json_t *v = json_loadb(text, n, 0, &e);
     if (v && !json_is_object(v)) {
         sb_backup_problem(b, code, file, ns, at, "this is JSON, but no object");

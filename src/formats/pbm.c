@@ -69,7 +69,7 @@ static int add_meta(struct sb_pbm *s, const char *file, struct sb_err *err)
         free(m.file);
         return sb_fail_nomem(err);
     }
-    if (sb_folder_text(&scratch, s->dir, file, file, SB_DUMP_METADATA_MAX, &text, &why) == 0)
+    if (sb_folder_text(&scratch, s->dir, file, file, SB_STORE_METADATA_MAX, &text, &why) == 0)
         m.json = sb_dump_json(&scratch, "metadata_invalid", file, NULL, -1, text.p, text.len);
     if (!m.json)
         m.what = sb_format("%s", scratch.problems.n ? scratch.problems.items[0].what : why.msg);

@@ -91,7 +91,7 @@ static json_t *read_namespaces(struct sb_pbm *s, struct sb_backup *b, const char
     struct sb_str text;
     json_t *json = NULL;
     sb_str_init(&text);
-    if (sb_folder_text(b, s->dir, path, path, SB_DUMP_METADATA_MAX, &text, &err)) {
+    if (sb_folder_text(b, s->dir, path, path, SB_STORE_METADATA_MAX, &text, &err)) {
         if (!second_look)
             sb_backup_problem(b, "metadata_unreadable", path, NULL, -1, "%s", err.msg);
     } else if (!(json = json_loadb(text.p, text.len, 0, NULL)) && !second_look) {

@@ -9,7 +9,7 @@
  * oplog.bson and prelude.json at the top. A bare .bson has no checksum: a changed value in it, or a cut between two
  * documents, is not seen at level 2.
  * What is found goes into the backup; nothing outside the folder is opened, no link in it is followed. Memory: 256 KiB, the
- * longest document (16 MiB), the metadata, and the times of the newest two million oplog entries. Thread: one owner.
+ * longest document (16 MiB), a collection's metadata (1 MiB of text at most), and the times of the newest two million oplog entries. Thread: one owner.
  */
 #ifndef SIGNALBOX_FORMATS_MONGODUMP_H
 #define SIGNALBOX_FORMATS_MONGODUMP_H
