@@ -29,6 +29,7 @@ struct database {
     struct sb_backup *b;
     int dir;
     const char *db;
+    bool one;     /* only one collection was asked for */
     char *prefix; /* "db/" for findings, or "" */
     struct piece *pieces;
     size_t n, cap;
@@ -293,7 +294,10 @@ static void take_data(struct database *d, struct piece *p, bool first_look)
     char *file = called(d, p->entry->name), *ns = p->name ? data_ns(d, p->name) : NULL;
     if (file && first_look) {
         check_data_size(d, p, file);
-        if (p->name && !bare(d, p->name) && !of_collection(d, p->base, PIECE_METADATA))
+        bool alone = p->name && !bare(d, p->name) && !of_collection(d, p->base, PIECE_METADATA);
+        if (alone && d->one) /* one file was named: mongodump writes such a one, too, to standard output */
+            sb_backup_note(d->b, "metadata_missing", file, ns, -1, "there are no options and indexes beside it");
+        else if (alone)
             sb_backup_problem(d->b, "metadata_missing", file, ns, -1, "the collection's options and indexes are missing: there is no %s.metadata.json", p->base);
         struct sb_backup_collection *c = ns ? sb_backup_collection(d->b, ns) : NULL;
         if (c)
@@ -401,7 +405,7 @@ static void open_database(struct root *r, int from, const char *name, const char
     struct database *d = &r->databases[r->n];
     struct sb_entries *list = &r->inner[r->n];
     int fd = name ? sb_folder_open(from, name, &err) : dup(from);
-    *d = (struct database){.b = r->b, .dir = fd, .db = db, .prefix = sb_format("%s", prefix)};
+    *d = (struct database){.b = r->b, .dir = fd, .db = db, .one = only != NULL, .prefix = sb_format("%s", prefix)};
     r->n++;
     if (!d->prefix)
         r->b->nomem = true;

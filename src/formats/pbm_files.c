@@ -230,7 +230,7 @@ static bool is_folder_metadata(const char *path)
     return n > sizeof ending && strcmp(path + n - (sizeof ending - 1), ending) == 0;
 }
 
-/* The oplog of a set in one file, as before 2.0. */
+/* The oplog of a set in one file. */
 static void own_oplog(struct sb_pbm *s, struct sb_backup *b, const json_t *set, const char *path, enum sb_packing packing)
 {
     struct sb_docs docs;
@@ -240,6 +240,15 @@ static void own_oplog(struct sb_pbm *s, struct sb_backup *b, const json_t *set, 
     if (docs.documents && docs.last > last)
         sb_backup_note(b, "oplog_longer", path, NULL, -1, "the oplog goes on after the last write that the metadata name");
     sb_docs_release(&docs);
+}
+
+/* Until 2.2 the oplog is one file, whatever the data are. */
+static bool is_file(struct sb_pbm *s, const char *path)
+{
+    int fd = sb_folder_file(s->dir, path, NULL, NULL);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 void sb_pbm_logical(struct sb_pbm *s, struct sb_backup *b, const json_t *meta, const json_t *set, bool second_look)
@@ -263,7 +272,7 @@ void sb_pbm_logical(struct sb_pbm *s, struct sb_backup *b, const json_t *meta, c
         if (source)
             sb_dump_archive(b, source, dump, false);
     }
-    if (folder) {
+    if (folder && !is_file(s, oplog)) {
         if (path_fine(b, oplog))
             own_slices(s, b, set, oplog, second_look);
     } else if (!second_look) {

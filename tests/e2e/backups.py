@@ -70,6 +70,8 @@ def dumps_written_here(place):
         check(backup(place, "check", "--quick", path)[0]["level"] == "L1", "%s: --quick shows more than L1" % what)
     check(counts(whole(place, place.dir + "/plain/shop/orders.bson", "one file", "mongodump-directory")[0]) == {"shop.orders": expected(collections)["shop.orders"]}, "one file")
     check(len(counts(whole(place, place.dir + "/plain/shop", "one database", "mongodump-directory")[0])) == 4, "one database")
+    b = whole(place, dumps.write(place.dir + "/bare/orders.bson", collections[0].data), "one file alone", "mongodump-directory")[0]
+    check([n["code"] for n in b["notes"]] == ["metadata_missing"] and counts(b)["bare.orders"] == expected(collections)["shop.orders"], "one file alone: %s" % b["notes"])
     long_name = "x" * 300
     named = dumps.Collection("shop", long_name, [{"_id": 1}])
     short = dumps.write(place.dir + "/long/shop/" + "x" * 208 + "%24" + "A" * 27 + ".bson", named.data)
@@ -97,6 +99,14 @@ def stores_written_here(place):
         check(counts(b) == {ns: (2 * n, 2 * size) for ns, (n, size) in expected(collections).items()}, "%s: counts %s" % (packing, counts(b)))
         check([(r["from_ts"], r["to_ts"]) for r in b["pitr"]] == [("%d:3" % last[0], "%d:2" % (BEGIN + 240))] and not b["gaps"], "%s: %s %s" % (packing, b["pitr"], b["gaps"]))
         check(b["type"] == "logical" and b["compression"] == packing and b["encrypted"] is False and b["taken_at"] == "2023-11-14T22:14:20.000Z", "%s: %s" % (packing, b["taken_at"]))
+    store = place.dir + "/pbm-2.0"
+    dumps.pbm_logical(store, "A", {"rs0": collections}, first, last, "s2")
+    os.rename(glob.glob(store + "/A/rs0/oplog/*")[0], store + "/A/rs0/local.oplog.rs.bson.s2")
+    os.rmdir(store + "/A/rs0/oplog")
+    meta = json.load(open(store + "/A.pbm.json"))
+    meta["replsets"][0]["oplog_name"] = "A/rs0/local.oplog.rs.bson.s2"
+    dumps.write(store + "/A.pbm.json", json.dumps(meta).encode())
+    check(whole(place, store, "an oplog in one file", "pbm")[0]["oplog"]["entries"] == 2, "an oplog in one file")
     store = place.dir + "/pbm-lz4"
     dumps.pbm_logical(store, "2023-11-14T22:13:20Z", {"rs0": collections}, first, last, "lz4")
     b = whole(place, store, "a store with lz4", "pbm", level="L1")[0]
