@@ -83,7 +83,7 @@ const char *sb_backup_kind_name(enum sb_backup_kind kind)
     return names[kind];
 }
 
-static void add(struct sb_backup *b, struct sb_backup_findings *to, const char *code, const char *file, const char *ns, int64_t at,
+static SB_PRINTF(7, 0) void add(struct sb_backup *b, struct sb_backup_findings *to, const char *code, const char *file, const char *ns, int64_t at,
                 const char *fmt, va_list ap)
 {
     to->all++;
