@@ -171,12 +171,54 @@ static void sums_do_not_depend_on_order(void **state)
     assert_memory_not_equal(sums[0], sums[3], sizeof sums[0]);
 }
 
+/* A stream of one chunk: what it gives out, or -1. */
+static int unpack(const char *magic, unsigned char kind, const char *body, size_t n, const char *unpacked, unsigned crc_change, char *out, size_t cap)
+{
+    unsigned char bytes[256] = "\xff\6\0\0";
+    char file[300];
+    uint32_t crc = sb_crc32c(0, unpacked, strlen(unpacked));
+    crc = ((crc >> 15 | crc << 17) + 0xa282ead8u) ^ crc_change;
+    memcpy(bytes + 4, magic, 6);
+    bytes[10] = kind;
+    bytes[11] = (unsigned char)(n + 4);
+    memcpy(bytes + 14, &crc, 4);
+    memcpy(bytes + 18, body, n);
+    snprintf(file, sizeof file, "%s/framed", sb_test_dir());
+    sb_assert_ok(sb_file_write(file, 0600, bytes, 18 + n, &err), err);
+    struct sb_source *s = sb_source_open(file, &err);
+    assert_non_null(s);
+    assert_int_equal(sb_source_packing(s), SB_PACKING_FRAMED);
+    int64_t got = sb_source_read(s, out, cap, &err);
+    sb_source_close(s);
+    return (int)got;
+}
+
+static void snappy_and_s2_are_unpacked_and_checked(void **state)
+{
+    (void)state;
+    static const char copied[] = "\x0c\x0c" "abcd" "\x01\x04" "\x01\x00"; /* 12: a literal, a copy, and the same again */
+    static const char far[] = "\x08\x0c" "abcd" "\x01\x05";
+    char out[64];
+    assert_int_equal(unpack("sNaPpY", 1, "plain", 5, "plain", 0, out, sizeof out), 5);
+    assert_memory_equal(out, "plain", 5);
+    assert_int_equal(unpack("sNaPpY", 1, "plaIn", 5, "plain", 0, out, sizeof out), -1);
+    assert_int_equal(unpack("sNaPpY", 1, "plain", 5, "plain", 4, out, sizeof out), -1);
+    assert_int_equal(unpack("S2sTwO", 0, copied, 10, "abcdabcdabcd", 0, out, sizeof out), 12);
+    assert_memory_equal(out, "abcdabcdabcd", 12);
+    assert_int_equal(unpack("sNaPpY", 0, copied, 10, "abcdabcdabcd", 0, out, sizeof out), -1); /* snappy does not repeat */
+    assert_int_equal(unpack("S2sTwO", 0, far, 8, "abcdabcd", 0, out, sizeof out), -1); /* before the beginning */
+    assert_int_equal(unpack("S2sTwO", 0, "\xff\xff\xff\xff\x0f", 5, "", 0, out, sizeof out), -1); /* a block of 4 GiB */
+    assert_int_equal(unpack("S2sTwO", 2, "x", 1, "x", 0, out, sizeof out), -1); /* a kind that may not be passed over */
+    assert_int_equal(unpack("S2sTwO", 0x80, "x", 1, "x", 0, out, sizeof out), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksums_have_their_known_values),        cmocka_unit_test(a_fault_has_its_place),
         cmocka_unit_test(what_is_worth_knowing_is_seen),            cmocka_unit_test(names_that_lead_out_are_faults),
         cmocka_unit_test(findings_are_bounded_and_all_are_counted), cmocka_unit_test(sums_do_not_depend_on_order),
+        cmocka_unit_test(snappy_and_s2_are_unpacked_and_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
