@@ -132,12 +132,14 @@ static void use_oplog_time(struct sb_backup *b)
 
 static int check_archive(struct sb_backup *b, const char *path, struct sb_err *err)
 {
+    static const char *const packings[] = {
+        [SB_PACKING_NONE] = "none", [SB_PACKING_GZIP] = "gzip", [SB_PACKING_ZSTD] = "zstd", [SB_PACKING_FRAMED] = "snappy or s2", [SB_PACKING_LZ4] = "lz4"};
     struct sb_source *source = sb_source_open(path, err);
     if (!source)
         return -1;
     b->kind = SB_BACKUP_DUMP_ARCHIVE;
     b->encrypted = 0;
-    sb_backup_say(b, &b->packing, sb_source_packing(source) == SB_PACKING_GZIP ? "gzip" : sb_source_packing(source) == SB_PACKING_NONE ? "none" : "other");
+    sb_backup_say(b, &b->packing, packings[sb_source_packing(source)]);
     bool prelude = sb_dump_archive(b, source, base_name(path), true);
     b->level = prelude ? 1 : 0;
     if (prelude && !b->options.quick && !b->problems.all && !b->nomem)

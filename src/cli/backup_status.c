@@ -15,7 +15,7 @@ static const char gone[] = "cannot be known: no record is kept of the backups th
 struct found {
     const struct sb_config_deployment *deployment;
     struct sb_backups list;
-    const struct sb_backup *newest; /* usable, with the newest point to restore to */
+    const struct sb_backup *newest; /* usable, with the newest point to restore to that is known */
     int64_t point_ms;               /* that point */
     size_t usable;
     struct sb_str unreadable; /* paths that could not be looked at, and why */
@@ -31,6 +31,13 @@ static int64_t newest_point(const struct sb_backup *b)
     return at;
 }
 
+/* A copy has a new file time and the old content: what only that tells counts where nothing else does. */
+static bool is_newer(const struct sb_backup *b, const struct found *f)
+{
+    bool known = !sb_streq(b->taken_from, "file time"), was_known = f->newest && !sb_streq(f->newest->taken_from, "file time");
+    return !f->newest || (known != was_known ? known : newest_point(b) > f->point_ms);
+}
+
 static void look(struct found *f, const struct sb_backup_options *options)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -43,7 +50,7 @@ static void look(struct found *f, const struct sb_backup_options *options)
         if (!sb_backup_usable(b))
             continue;
         f->usable++;
-        if (!f->newest || newest_point(b) > f->point_ms) {
+        if (is_newer(b, f)) {
             f->newest = b;
             f->point_ms = newest_point(b);
         }
@@ -82,8 +89,8 @@ static json_t *found_json(const struct found *f, int64_t now_ms)
 
 static void line(struct sb_str *out, const char *label, const char *text)
 {
-    sb_str_addf(out, "  %-12s", label);
-    sb_backup_wrap(out, text, 14, 14);
+    sb_str_addf(out, "  %-14s", label);
+    sb_backup_wrap(out, text, 16, 16);
     sb_str_addc(out, '\n');
 }
 

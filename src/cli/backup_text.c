@@ -183,12 +183,9 @@ static void tell_collections(struct sb_str *out, const struct sb_backup *b)
         const struct sb_backup_collection *c = &b->collections[i];
         char *flat = sb_flat_text(c->ns, strlen(c->ns));
         int columns = flat ? columns_of(flat, strlen(flat)) : 0;
-        sb_str_addf(out, "    %s", flat ? flat : "?");
-        if (columns > 42) {
-            sb_str_addf(out, "\n%46s", "");
-        } else {
-            sb_str_addf(out, "%*s", 42 - columns, "");
-        }
+        sb_str_adds(out, "    ");
+        sb_backup_wrap(out, flat ? flat : "?", 6, 4);
+        sb_str_addf(out, columns > 42 ? "\n%*s" : "%*s", columns > 42 ? 46 : 42 - columns, "");
         sb_str_clear(&text);
         sb_backup_size(&text, c->bytes);
         if (c->view)

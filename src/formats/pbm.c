@@ -10,6 +10,7 @@
 
 #define ENDING ".pbm.json"
 #define PITR "pbmPitr"
+#define CHAIN_MAX 1000
 
 bool sb_pbm_packing(const char *name, enum sb_packing *packing, const char **suffix)
 {
@@ -173,6 +174,9 @@ static void read_facts(struct sb_backup *b, const struct sb_pbm_meta *m)
         sb_backup_problem(b, "metadata_invalid", m->file, NULL, -1, "the times of its first and last write (first_write_ts, last_write_ts) %s", last ? "are the wrong way round" : "are missing");
     if (!sb_pbm_packing(b->packing, &packing, &suffix))
         sb_backup_problem(b, "metadata_invalid", m->file, NULL, -1, "its compression is given as %s, which does not exist", b->packing ? b->packing : "nothing");
+    const char *name = sb_json_str(j, "name");
+    if (!name || !name[0])
+        sb_backup_problem(b, "metadata_invalid", m->file, NULL, -1, "the metadata do not name the backup: its files cannot be found");
     check_status(b, m->file, j, "the backup");
     if (json_array_size(json_object_get(j, "nss")))
         sb_backup_note(b, "selective", m->file, NULL, -1, "only chosen namespaces were backed up");
@@ -204,18 +208,24 @@ static void check_chain(struct sb_pbm *s, struct sb_backup *b, const struct sb_p
     struct sb_pbm_meta *other = &s->metas[at];
     struct sb_err err = SB_ERR_INIT;
     struct sb_backup scratch;
-    if (other->state == 0 && sb_backup_init(&scratch, b->path, &b->options, &err) == 0) {
+    if (other->state == 0 && s->depth < CHAIN_MAX && sb_backup_init(&scratch, b->path, &b->options, &err) == 0) {
+        s->depth++;
         sb_pbm_check(s, at, &scratch);
+        s->depth--;
         sb_backup_release(&scratch);
     }
     if (other->state == 1)
         sb_backup_problem(b, "chain_broken", m->file, NULL, -1, "it builds upon the backup %s, which builds upon it", source);
+    else if (other->state == 0)
+        sb_backup_problem(b, "chain_broken", m->file, NULL, -1, "more than %d backups build upon one another: they were not followed", CHAIN_MAX);
     else if (other->state != 2)
         sb_backup_problem(b, "chain_broken", m->file, NULL, -1, "it builds upon the backup %s, which is not usable", source);
 }
 
 static void look_at_sets(struct sb_pbm *s, struct sb_backup *b, const struct sb_pbm_meta *m, bool second_look)
 {
+    if (!sb_json_str(m->json, "name"))
+        return; /* told */
     const json_t *sets = json_object_get(m->json, "replsets"), *set;
     bool external = sb_streq(b->type, "external"), physical = external || sb_streq(b->type, "physical") || sb_streq(b->type, "incremental");
     size_t i;

@@ -39,6 +39,7 @@ struct sb_pbm {
     size_t n, cap;
     struct sb_slices slices; /* by set, then by time */
     bool foreign_slices;     /* some file among the slices is none */
+    int depth;               /* of backups that build upon one another, while they are checked */
 };
 
 /* The packing that the metadata call `name`: what files should be, and how their names end. False: no such packing. */

@@ -209,7 +209,13 @@ def status_and_usage(place):
     one_sentence(place.run("backup", "look"), 2, "check, compare or status")
     one_sentence(place.run("backup", "check", place.dir + "/nowhere"), 2, "nowhere")
     one_sentence(place.run("backup", "compare", place.dir + "/store", place.dir + "/nowhere"), 2, "nowhere")
-    r = place.run("backup", "check", good, place.dir + "/plain")
+    dumps.write(place.config + "/config", ("deployment shop\nset environment dev\nbackup %s\nbackup %s\n" % (dumps.folder(place.dir + "/store/copied", shop()), good)).encode())
+    got = backup(place, "status")[0]
+    check(got["last_good"]["path"] == good and got["rpo_by"] == "oplog" and got["usable"] == 2, "a copy with a new file time: %s" % got["last_good"]["path"])
+    wide = dumps.folder(place.dir + "/store/wide", shop(extra=[Collection("shop", "w" * 120, [{"_id": 1}])]))
+    dumps.write(wide + "/shop/" + "bad" * 30 + ".bson", b"\5")
+    r = place.run("backup", "check", good, place.dir + "/plain", wide)
+    r.stdout += place.run("backup", "compare", good, wide).stdout + place.run("backup", "status").stdout
     for line in r.stdout.decode().splitlines():
         check(len(line) <= 80, "wider than 80 columns: %s" % line)
 
