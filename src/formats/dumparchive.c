@@ -119,6 +119,19 @@ static bool own_document(struct reading *r, const unsigned char *p, size_t n, bs
     return false;
 }
 
+/* Of what type the prelude calls a namespace decides how it is restored. Tools that knew no time series did not write it. */
+static void take_type(struct reading *r, struct sb_backup_collection *c, const char *type, int64_t at)
+{
+    bool said = type && type[0], view = sb_streq(type, "view"), series = sb_streq(type, "timeseries");
+    if (!said && !c->series)
+        return;
+    if (view != c->view || series != c->series)
+        sb_backup_problem(r->b, "metadata_mismatch", r->file, c->ns, at, "the prelude calls this a %s, and its options are those of a %s", said ? type : "collection",
+                          c->view ? "view" : c->series ? "timeseries" : "collection");
+    c->view = view;
+    c->series = series;
+}
+
 static void take_namespace(struct reading *r, const bson_t *doc, int64_t at)
 {
     const char *db = text_in(doc, "db"), *name = text_in(doc, "collection"), *metadata = text_in(doc, "metadata"), *type = text_in(doc, "type");
@@ -134,8 +147,7 @@ static void take_namespace(struct reading *r, const bson_t *doc, int64_t at)
     json_t *json = metadata && metadata[0] && !long_text ? sb_dump_json(r->b, "metadata_invalid", r->file, ns, at, metadata, strlen(metadata)) : NULL;
     struct sb_backup_collection *c = NULL;
     if (json && db[0] && (c = sb_dump_metadata(r->b, json, db, name, r->file, at))) {
-        c->view |= sb_streq(type, "view");
-        c->series |= sb_streq(type, "timeseries");
+        take_type(r, c, type, at);
     } else if (db[0] && name[0] != '$' && !(metadata && metadata[0])) {
         sb_backup_problem(r->b, "metadata_missing", r->file, ns, at, "the archive has no options and indexes of this collection");
     }

@@ -224,11 +224,11 @@ static void check_chain(struct sb_pbm *s, struct sb_backup *b, const struct sb_p
 
 static void look_at_sets(struct sb_pbm *s, struct sb_backup *b, const struct sb_pbm_meta *m, bool second_look)
 {
-    if (!sb_json_str(m->json, "name"))
-        return; /* told */
     const json_t *sets = json_object_get(m->json, "replsets"), *set;
     bool external = sb_streq(b->type, "external"), physical = external || sb_streq(b->type, "physical") || sb_streq(b->type, "incremental");
     size_t i;
+    if (!sb_json_str(m->json, "name"))
+        return; /* told */
     if (!second_look && !json_array_size(sets))
         sb_backup_problem(b, "metadata_invalid", m->file, NULL, -1, "the metadata list no replica set");
     json_array_foreach(sets, i, set) {

@@ -262,6 +262,8 @@ def by_hand(place):
     expect(place, "a namespace twice in the prelude", archive("twice", lambda p: [p[0][:-4] + bson.encode({"db": "crm", "collection": "empty", "metadata": shop()[2].metadata}) + dumps.END, *p[1:]]),
            "namespace_twice")
     expect(place, "no metadata", archive("nometa", lambda p: [p[0].replace(b"metadata", b"metaXata", 1), *p[1:]]), "metadata_missing", level="L0")
+    expect(place, "a time series that is called none", archive("series", lambda p: [p[0].replace(b"\x02type\0\x0b\0\0\0timeseries", b"\x02uype\0\x0b\0\0\0timeseries"), *p[1:]]), "metadata_mismatch")
+    expect(place, "a view that is called none", archive("view", lambda p: [p[0].replace(b"\x05\0\0\0view\0", b"\x05\0\0\0viex\0"), *p[1:]]), "metadata_mismatch")
     expect(place, "encrypted", place.write("hand/secret", b"Salted__" + dice.randbytes(200)), "encrypted", encrypted=True, kind="unknown", level="L0")
     expect(place, "empty", place.write("hand/empty", b""), "empty", kind="unknown", level="L0")
     expect(place, "a text", place.write("hand/text", b"hello"), "unknown_kind", kind="unknown", level="L0")
