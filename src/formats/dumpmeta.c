@@ -10,7 +10,7 @@
 json_t *sb_dump_json(struct sb_backup *b, const char *code, const char *file, const char *ns, int64_t at, const char *text, size_t n)
 {
     json_error_t e;
-    json_t *v = json_loadb(text, n, 0, &e);
+    json_t *v = json_loadb(text, n, JSON_ALLOW_NUL, &e);
     if (v && !json_is_object(v)) {
         sb_backup_problem(b, code, file, ns, at, "this is JSON, but no object");
         json_decref(v);

@@ -25,7 +25,10 @@ static bool path_fine(struct sb_backup *b, const char *path)
     return !up;
 }
 
-/* Is the file there, with this size (below 0: any but 0)? Told when not. */
+#define SIZE_ANY (-1)
+#define SIZE_ANY_BUT_0 (-2)
+
+/* Is the file there, with this size? Told when not. */
 static bool file_there(struct sb_pbm *s, struct sb_backup *b, const char *path, int64_t size)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -41,7 +44,7 @@ static bool file_there(struct sb_pbm *s, struct sb_backup *b, const char *path, 
     close(fd);
     b->files++;
     b->bytes += (uint64_t)st.st_size;
-    if (size >= 0 ? st.st_size != size : st.st_size == 0)
+    if (size >= 0 ? st.st_size != size : size == SIZE_ANY_BUT_0 && st.st_size == 0)
         sb_backup_problem(b, "size_mismatch", path, NULL, -1, "the file has %" PRId64 " bytes%s", (int64_t)st.st_size, size >= 0 ? ", not what the metadata say" : "");
     return true;
 }
@@ -126,7 +129,7 @@ static void look_at_namespace(struct sb_backup *b, struct sb_pbm *s, const json_
     }
     json_decref(json);
     if (size > 0)
-        file_there(s, b, path, -1);
+        file_there(s, b, path, SIZE_ANY_BUT_0);
 }
 
 static void read_namespace(struct sb_backup *b, struct sb_pbm *s, const json_t *n, const char *path, enum sb_packing packing, const char *ns, int64_t size)
@@ -207,7 +210,7 @@ static void own_slices(struct sb_pbm *s, struct sb_backup *b, const json_t *set,
                               (unsigned)(f->from >> 32), (unsigned)f->from);
         reached = f->to > reached ? f->to : reached;
         if (!second_look) {
-            file_there(s, b, f->path, -1);
+            file_there(s, b, f->path, SIZE_ANY_BUT_0);
             continue;
         }
         sb_slice_check(s, b, f);
@@ -263,7 +266,7 @@ void sb_pbm_logical(struct sb_pbm *s, struct sb_backup *b, const json_t *meta, c
     if (!sb_pbm_packing(sb_json_str(meta, "compression"), &packing, &suffix))
         return;
     bool folder = is_folder_metadata(dump);
-    if (!second_look && file_there(s, b, dump, -1) && folder)
+    if (!second_look && file_there(s, b, dump, SIZE_ANY_BUT_0) && folder)
         each_namespace(s, b, meta, name, dump, false);
     else if (second_look && folder && path_fine(b, dump))
         each_namespace(s, b, meta, name, dump, true);
@@ -276,7 +279,7 @@ void sb_pbm_logical(struct sb_pbm *s, struct sb_backup *b, const json_t *meta, c
         if (path_fine(b, oplog))
             own_slices(s, b, set, oplog, second_look);
     } else if (!second_look) {
-        file_there(s, b, oplog, -1);
+        file_there(s, b, oplog, SIZE_ANY_BUT_0);
     } else {
         own_oplog(s, b, set, oplog, packing);
     }
@@ -330,8 +333,8 @@ static void take_file(struct sb_pbm *s, struct sb_backup *b, const json_t *meta,
     if (!path)
         b->nomem = true;
     else if (!second_look)
-        file_there(s, b, path, f->stored > 0 ? f->stored : -1);
-    else
+        file_there(s, b, path, f->stored > 0 ? f->stored : f->size > 0 ? SIZE_ANY_BUT_0 : SIZE_ANY);
+    else if (f->size > 0 || f->stored > 0) /* of nothing, nothing is written: not even a packing's beginning */
         read_whole(s, b, path, packing, f);
     free(path);
 }

@@ -142,7 +142,9 @@ void sb_slice_check(struct sb_pbm *s, struct sb_backup *b, struct sb_slice_file 
             sb_backup_problem(&own, "slice_range", f->path, NULL, -1, "its entries reach from %u:%u to %u:%u, beyond what its name says", (unsigned)(docs.first >> 32),
                               (unsigned)docs.first, (unsigned)(docs.last >> 32), (unsigned)docs.last);
         if (!docs.documents)
-            sb_backup_problem(&own, "oplog_empty", f->path, NULL, -1, "the slice holds no entry");
+            sb_backup_problem(&own, "oplog_empty", f->path, NULL, -1, "the slice holds no entry, where pbm writes one at least");
+        else if (docs.last < f->to && !own.problems.all)
+            sb_backup_note(b, "slice_ends_early", f->path, NULL, -1, "its last entry is of %u:%u, before the end that its name says", (unsigned)(docs.last >> 32), (unsigned)docs.last);
         sb_docs_release(&docs);
     }
     f->state = own.problems.all ? SLICE_BAD : own.no_codec ? SLICE_NO_CODEC : SLICE_FINE;

@@ -119,7 +119,7 @@ def stores_written_here(place):
     check([(g["from_ts"], g["to_ts"], g["set"]) for g in b["gaps"]] == [("%d:1" % (BEGIN + 120), "%d:1" % (BEGIN + 180), "rs0")] and b["pitr"][0]["to_ts"] == "%d:1" % (BEGIN + 120), "gap %s" % b["gaps"])
     store = place.dir + "/pbm-physical"
     wt = b"\x41\xd8\x01\x00" + bytes(range(256)) * 64
-    files = [("collection-0.wt", wt, 0, 0), ("journal/WiredTigerLog.1", b"log" * 1000, 0, 0)]
+    files = [("collection-0.wt", wt, 0, 0), ("journal/WiredTigerLog.1", b"log" * 1000, 0, 0), ("empty", b"", 0, 0)]
     dumps.pbm_physical(store, "2023-11-14T22:13:20Z", first, last, files, "s2", source="", encrypted=True)
     dumps.pbm_physical(store, "2023-11-14T23:13:20Z", (BEGIN + 3600, 1), (BEGIN + 3660, 1), [("collection-0.wt", wt, -1, -1), ("collection-1.wt", wt[4:4100], 4096, 4096)], "s2",
                        source="2023-11-14T22:13:20Z", listed=False)

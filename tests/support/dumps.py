@@ -101,7 +101,7 @@ def framed(data, s2=False):
     return out
 
 
-PACKINGS = {"none": ("", lambda d: d), "gzip": (".gz", gzip.compress), "pgzip": (".gz", gzip.compress), "snappy": (".snappy", framed), "s2": (".s2", lambda d: framed(d, True)),
+PACKINGS = {"none": ("", lambda d: d), "gzip": (".gz", gzip.compress), "pgzip": (".gz", gzip.compress), "snappy": (".snappy", framed), "s2": (".s2", lambda d: framed(d, True) if d else b""),
             "lz4": (".lz4", lambda d: b"\x04\x22\x4d\x18" + d)}
 
 
