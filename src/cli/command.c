@@ -178,6 +178,35 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done; 1 (--against) there is a difference; 2 a file cannot be read, or not to its end (what was read is told all\n"
      "the same), or there is no such collection; 3 the server is out of reach.\n",
      sb_cmd_schema},
+    {"backup", "[--json] [--quiet] (check [--quick] PATH... | compare A B | status [--full] [--deployment NAME])", "what backups there are, and how far they are shown to be whole",
+     "  check PATH    what lies there, problem by problem with its place: a folder of mongodump's (plain or --gzip), an archive,\n"
+     "                one .bson, a store of Percona Backup for MongoDB or one NAME.pbm.json in it, a snapshot manifest, or a\n"
+     "                folder of such things. Nothing is written, no link in a backup is followed, nothing outside it is opened\n"
+     "  compare A B   namespace by namespace: what is missing or extra, documents, bytes, content (the sum of the SHA-256 of each\n"
+     "                document, so that their order does not count), indexes, options\n"
+     "  status        for each deployment of the config with lines \"backup PATH\": the newest usable backup, how old what it\n"
+     "                brings back is (RPO), and what cannot be used. A backup whose time only its files\' time tells (a copy has a\n"
+     "                new one) counts where no other is. What once was there and is gone cannot be told: no record is kept of it\n\n"
+     "  --quick       level 1 only      --full   (status) level 2 instead of 1      --quiet   no progress bar\n\n"
+     "Levels, told as shown and never more: L0 it exists. L1 metadata are whole and agree with the files and their sizes. L2 every\n"
+     "byte was read, and every checksum, every BSON document and the oplog's order are right. L3 to L5 need a restore.\n"
+     "Usable: L1 at least, and no problem found as far as was read. A problem would stop or falsify a restore or lose a part of it;\n"
+     "what only should be known stands apart (JSON: notes). An oplog slice that is missing is a gap, not a problem: the backup\n"
+     "itself can be restored.\n"
+     "What the format does not protect cannot be seen at L2: a value changed in a bare .bson, one cut between two documents or put\n"
+     "in another's place, a collection deleted with its metadata. Archives and Percona's logical backups (2.0 and later) have a CRC-64 of each collection.\n"
+     "lz4 is not unpacked here, nor zstd without libzstd: such a backup stops at L1, and says so. Physical backups are unpacked and\n"
+     "measured; WiredTiger's own checksums are not read. A gap of a minute in an oplog.bson is told, and proves nothing.\n\n"
+     "A snapshot manifest is JSON that whoever takes the snapshot writes beside it (L1 is the highest it can reach):\n"
+     "  {\"signalbox_snapshot\": 1, \"provider\": \"ebs\", \"deployment\": \"shop\", \"created_at\": \"2026-11-23T02:00:00Z\",\n"
+     "   \"completed_at\": TIME, \"status\": \"completed\", \"atomic\": true, \"fsync_locked\": false, \"encrypted\": true,\n"
+     "   \"mongodb_version\": \"7.0.14\", \"fcv\": \"7.0\", \"volumes\": [{\"id\": \"snap-0a1b\", \"member\": \"db1:27017\",\n"
+     "   \"holds\": [\"data\", \"journal\"], \"size_bytes\": 107374182400, \"status\": \"completed\", \"encrypted\": true}]}\n"
+     "Several volumes of one member need atomic or fsync_locked: else they are of different moments.\n\n"
+     "Memory stays under 100 MB whatever the size of the data; metadata of a store (16 MiB of JSON at most) may take more.\n"
+     "Exit status: 0 usable (compare: the same); 1 a problem in one of them (compare: different, or not wholly read); 2 bad usage, or\n"
+     "a path that is not there.\n",
+     sb_cmd_backup},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
      "Three members on three loopback ports that speak the MongoDB wire protocol, with a shop's clients at work. The first line\n"
      "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}. Runs until a signal ends it.\n\n"

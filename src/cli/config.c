@@ -150,6 +150,16 @@ static void add_schedule(struct reading *r, const struct sb_conf_row *row, struc
     }
 }
 
+/* "backup PATH": where backups of the deployment lie. */
+static void add_backup(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    struct sb_config_deployment *d = r->c->deployments_n ? &r->c->deployments[r->c->deployments_n - 1] : NULL;
+    if (!d)
+        say(problems, row, r, false, "backup PATH has its place in the section of a deployment");
+    else if (sb_strs_push(&d->backups, &d->backups_n, row->word[1]))
+        say(problems, row, r, false, "out of memory");
+}
+
 /* A line that is neither a setting nor a section. One that may have been meant to begin a section, or to set what guards safety,
  * is no mere slip. */
 static bool may_guard(const struct sb_conf_row *row)
@@ -176,8 +186,10 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
             set_general(r, row, problems);
     } else if (strcmp(row->word[0], "schedule") == 0) {
         add_schedule(r, row, problems);
+    } else if (row->n == 2 && strcmp(row->word[0], "backup") == 0) {
+        add_backup(r, row, problems);
     } else {
-        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME, or in one: schedule NAME ...");
+        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME, or in one: schedule NAME ..., backup PATH");
     }
 }
 
@@ -243,6 +255,9 @@ void sb_config_release(struct sb_config *c)
         for (size_t k = 0; k < c->deployments[i].schedules_n; k++)
             sb_schedule_release(&c->deployments[i].schedules[k]);
         free(c->deployments[i].schedules);
+        for (size_t k = 0; k < c->deployments[i].backups_n; k++)
+            free(c->deployments[i].backups[k]);
+        free(c->deployments[i].backups);
     }
     free(c->deployments);
     memset(c, 0, sizeof *c);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/formats/source.h>
 
+#include "framed.h"
+
 #include <signalbox/base/str.h>
 
 #include <dlfcn.h>
@@ -41,9 +43,13 @@ struct sb_source {
     bool eof;      /* the file has no more bytes */
     bool broken;   /* what comes now cannot be unpacked: all before it was handed over */
     bool finished; /* the last member ended just where the bytes read so far do */
+    bool trailing; /* bytes that belong to no member stand behind the last one */
     z_stream z;
     bool z_made;
     struct zstd zstd;
+    struct sb_framed *framed;
+    const unsigned char *block; /* what was unpacked and not yet given out */
+    size_t block_n;
 };
 
 /* read(2) through EINTR: bytes, 0 or -1. */
@@ -107,8 +113,10 @@ static int64_t read_gzip(struct sb_source *s, void *p, size_t cap, struct sb_err
             return s->finished ? 0 : damaged(s, "gzip", err);
         }
         if (s->finished) { /* another member, or padding behind the last one */
-            if (s->packed[s->from] != 0x1f)
+            if (s->packed[s->from] != 0x1f) {
+                s->trailing = true;
                 return 0;
+            }
             inflateReset(&s->z);
             s->finished = false;
         }
@@ -130,20 +138,27 @@ static int64_t read_gzip(struct sb_source *s, void *p, size_t cap, struct sb_err
 
 /* ---- zstd ---- */
 
+static int cannot_unpack(const struct sb_source *s, const char *how, struct sb_err *err)
+{
+    sb_fail(err, SB_EINPUT, "%s is packed with %s", s->path, how);
+    if (err)
+        err->detail = ENOTSUP;
+    return -1;
+}
+
 static int open_zstd(struct sb_source *s, struct sb_err *err)
 {
     struct zstd *z = &s->zstd;
     z->library = dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!z->library)
-        return sb_fail(err, SB_EINPUT, "%s is packed with zstd, and libzstd.so.1 is not installed: install libzstd1 or unpack it",
-                       s->path);
+        return cannot_unpack(s, "zstd, and libzstd.so.1 is not installed: install libzstd1 or unpack it", err);
     void *(*make)(void);
     *(void **)&make = dlsym(z->library, "ZSTD_createDStream");
     *(void **)&z->free_stream = dlsym(z->library, "ZSTD_freeDStream");
     *(void **)&z->decompress = dlsym(z->library, "ZSTD_decompressStream");
     *(void **)&z->is_error = dlsym(z->library, "ZSTD_isError");
     if (!make || !z->free_stream || !z->decompress || !z->is_error)
-        return sb_fail(err, SB_EINPUT, "%s is packed with zstd and this libzstd.so.1 cannot unpack a stream", s->path);
+        return cannot_unpack(s, "zstd and this libzstd.so.1 cannot unpack a stream", err);
     z->stream = make();
     s->finished = true;
     return z->stream ? 0 : sb_fail_nomem(err);
@@ -175,22 +190,62 @@ static int64_t read_zstd(struct sb_source *s, void *p, size_t cap, struct sb_err
     return (int64_t)out.pos;
 }
 
-/* ---- opening ---- */
+/* ---- snappy and S2 ---- */
 
-static int open_fd(struct sb_source *s, struct sb_err *err)
+static int open_framed(struct sb_source *s, struct sb_err *err)
 {
-    struct stat st;
-    if (strcmp(s->path, "-") == 0) {
-        s->fd = STDIN_FILENO;
-    } else {
-        s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (s->fd < 0) {
-            sb_fail_errno(err, errno, "cannot open %s", s->path);
-            if (err)
-                err->code = SB_EINPUT; /* a name that was given wrongly */
-            return -1;
+    s->framed = sb_framed_new();
+    return s->framed ? 0 : sb_fail_nomem(err);
+}
+
+static int64_t read_framed(struct sb_source *s, void *p, size_t cap, struct sb_err *err)
+{
+    int rc = 0;
+    if (s->broken)
+        return damaged(s, "snappy", err);
+    while (s->block_n == 0) {
+        const char *what = NULL;
+        size_t used;
+        if (!refill(s, &rc, err)) {
+            if (rc || sb_framed_whole(s->framed))
+                return rc;
+            return damaged(s, "snappy", err);
+        }
+        int got = sb_framed_feed(s->framed, s->packed + s->from, s->to - s->from, &used, &s->block, &s->block_n, &what);
+        s->from += used;
+        if (got < 0) {
+            s->broken = true;
+            s->block_n = 0;
+            return sb_fail(err, SB_EINPUT, "%s: %s, before byte %llu of the file", s->path, what, (unsigned long long)(s->taken - (s->to - s->from)));
         }
     }
+    size_t n = s->block_n < cap ? s->block_n : cap;
+    memcpy(p, s->block, n);
+    s->block += n;
+    s->block_n -= n;
+    return (int64_t)n;
+}
+
+/* ---- opening ---- */
+
+static int open_path(struct sb_source *s, struct sb_err *err)
+{
+    if (strcmp(s->path, "-") == 0) {
+        s->fd = STDIN_FILENO;
+        return 0;
+    }
+    s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (s->fd >= 0)
+        return 0;
+    sb_fail_errno(err, errno, "cannot open %s", s->path);
+    if (err)
+        err->code = SB_EINPUT; /* a name that was given wrongly */
+    return -1;
+}
+
+static int look_at_fd(struct sb_source *s, struct sb_err *err)
+{
+    struct stat st;
     if (fstat(s->fd, &st))
         return sb_fail_errno(err, errno, "cannot look at %s", s->path);
     if (S_ISDIR(st.st_mode))
@@ -204,7 +259,7 @@ static int open_fd(struct sb_source *s, struct sb_err *err)
 /* Reads the first bytes, which stay in `packed`, and sets up what they ask for. */
 static int detect(struct sb_source *s, struct sb_err *err)
 {
-    while (s->to < 4) {
+    while (s->to < SB_FRAMED_HEADER) {
         int64_t n = read_fd(s, s->packed + s->to, PACKED_BLOCK - s->to, err);
         if (n < 0)
             return -1;
@@ -223,25 +278,46 @@ static int detect(struct sb_source *s, struct sb_err *err)
         s->packing = SB_PACKING_ZSTD;
         return open_zstd(s, err);
     }
+    if (s->to >= 4 && p[0] == 0x04 && p[1] == 0x22 && p[2] == 0x4d && p[3] == 0x18) {
+        s->packing = SB_PACKING_LZ4;
+        return cannot_unpack(s, "lz4, which cannot be unpacked here", err);
+    }
+    if (sb_framed_begins(p, s->to)) {
+        s->packing = SB_PACKING_FRAMED;
+        return open_framed(s, err);
+    }
     return 0;
 }
 
-struct sb_source *sb_source_open(const char *path, struct sb_err *err)
+/* fd < 0: the path is opened. */
+static struct sb_source *open_source(int fd, const char *path, bool plain, struct sb_err *err)
 {
     struct sb_source *s = calloc(1, sizeof *s);
     if (!s) {
+        if (fd >= 0)
+            close(fd);
         sb_fail_nomem(err);
         return NULL;
     }
-    s->fd = -1;
+    s->fd = fd;
     s->path = sb_format("%s", path);
     s->packed = malloc(PACKED_BLOCK);
     if (!s->path || !s->packed)
         sb_fail_nomem(err);
-    else if (open_fd(s, err) == 0 && detect(s, err) == 0)
+    else if ((fd >= 0 || open_path(s, err) == 0) && look_at_fd(s, err) == 0 && (plain || detect(s, err) == 0))
         return s;
     sb_source_close(s);
     return NULL;
+}
+
+struct sb_source *sb_source_open(const char *path, struct sb_err *err)
+{
+    return open_source(-1, path, false, err);
+}
+
+struct sb_source *sb_source_open_fd(int fd, const char *name, bool plain, struct sb_err *err)
+{
+    return open_source(fd, name, plain, err);
 }
 
 void sb_source_close(struct sb_source *s)
@@ -256,6 +332,7 @@ void sb_source_close(struct sb_source *s)
         dlclose(s->zstd.library);
     if (s->fd > STDIN_FILENO)
         close(s->fd);
+    sb_framed_free(s->framed);
     free(s->packed);
     free(s->path);
     free(s);
@@ -267,6 +344,8 @@ int64_t sb_source_read(struct sb_source *s, void *p, size_t cap, struct sb_err *
         return read_gzip(s, p, cap, err);
     if (s->packing == SB_PACKING_ZSTD)
         return read_zstd(s, p, cap, err);
+    if (s->packing == SB_PACKING_FRAMED)
+        return read_framed(s, p, cap, err);
     if (s->from < s->to) { /* what detect read */
         size_t n = s->to - s->from < cap ? s->to - s->from : cap;
         memcpy(p, s->packed + s->from, n);
@@ -279,6 +358,11 @@ int64_t sb_source_read(struct sb_source *s, void *p, size_t cap, struct sb_err *
 enum sb_packing sb_source_packing(const struct sb_source *s)
 {
     return s->packing;
+}
+
+bool sb_source_trailing(const struct sb_source *s)
+{
+    return s->trailing;
 }
 
 uint64_t sb_source_taken(const struct sb_source *s)

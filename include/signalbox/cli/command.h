@@ -38,6 +38,7 @@ int sb_cmd_report(int argc, char **argv);
 int sb_cmd_mcp(int argc, char **argv);
 int sb_cmd_doctor(int argc, char **argv);
 int sb_cmd_audit(int argc, char **argv);
+int sb_cmd_backup(int argc, char **argv);
 int sb_cmd_cards(int argc, char **argv);
 int sb_cmd_console(int argc, char **argv);
 int sb_cmd_demo(int argc, char **argv);

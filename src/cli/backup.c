@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * backup.c - `signalbox backup`: what is at a path, how far it is whole, in what two differ, and what there is for each
+ * deployment.
+ */
+#include "backup.h"
+
+#include <signalbox/base/clock.h>
+#include <signalbox/cli/command.h>
+
+#include <unistd.h>
+
+/* The progress bar appears after a second and moves ten times a second. */
+#define BAR_AFTER_MS 1000
+#define BAR_EVERY_MS 100
+
+void sb_backup_bar_begin(struct sb_backup_bar *bar, uint64_t all, bool wanted)
+{
+    const char *term = getenv("TERM");
+    *bar = (struct sb_backup_bar){.all = all, .begun_ms = sb_mono_ms()};
+    bar->wanted = wanted && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+void sb_backup_bar_read(void *ctx, uint64_t bytes)
+{
+    struct sb_backup_bar *bar = ctx;
+    bar->read += bytes;
+    if (!bar->wanted)
+        return;
+    int64_t now = sb_mono_ms();
+    if (now - bar->begun_ms < BAR_AFTER_MS || now - bar->drawn_ms < BAR_EVERY_MS)
+        return;
+    bar->drawn_ms = now;
+    bar->drawn = true;
+    int share = bar->all ? (int)(bar->read < bar->all ? bar->read * 1000 / bar->all : 1000) : 0, filled = share * 40 / 1000;
+    char line[41];
+    memset(line, '.', 40);
+    memset(line, '#', (size_t)filled);
+    line[40] = '\0';
+    fprintf(stderr, "\r[%s] %3d %%", line, share / 10);
+    fflush(stderr);
+}
+
+void sb_backup_bar_end(struct sb_backup_bar *bar)
+{
+    if (bar->drawn)
+        fputs("\r\033[K", stderr);
+    bar->drawn = false;
+}
+
+static int check(const struct sb_backup_words *words, int n, char **paths)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_backups list = {0};
+    struct sb_backup_bar bar;
+    int status = 0;
+    uint64_t all = 0;
+    for (int i = 0; i < n && !words->quick; i++)
+        all += sb_backups_size(paths[i]);
+    sb_backup_bar_begin(&bar, all, !words->quiet);
+    struct sb_backup_options options = {.quick = words->quick, .read = sb_backup_bar_read, .ctx = &bar};
+    for (int i = 0; i < n; i++)
+        if (sb_backups_check(&list, paths[i], &options, &err)) {
+            sb_backup_bar_end(&bar);
+            int failed = sb_complain(&err);
+            status = failed > status ? failed : status;
+        }
+    sb_backup_bar_end(&bar);
+    for (size_t i = 0; i < list.n; i++)
+        if (!sb_backup_usable(&list.items[i]) && status == 0)
+            status = 1;
+    if (words->json) {
+        json_t *out = json_array();
+        for (size_t i = 0; out && i < list.n; i++)
+            if (json_array_append_new(out, sb_backup_json(&list.items[i]))) {
+                json_decref(out);
+                out = NULL;
+            }
+        if (!out)
+            status = sb_fail_nomem(&err) ? sb_complain(&err) : 1;
+        else if (sb_print_json(out))
+            status = 1;
+    } else {
+        struct sb_str out;
+        sb_str_init(&out);
+        for (size_t i = 0; i < list.n; i++) {
+            if (i)
+                sb_str_addc(&out, '\n');
+            sb_backup_tell(&out, &list.items[i], true);
+        }
+        if (!sb_str_ok(&out))
+            status = sb_fail_nomem(&err) ? sb_complain(&err) : 1;
+        else if (sb_print("%s", out.p))
+            status = 1;
+        sb_str_release(&out);
+    }
+    sb_backups_release(&list);
+    return status;
+}
+
+int sb_cmd_backup(int argc, char **argv)
+{
+    struct sb_backup_words words = {0};
+    const struct sb_option known[] = {
+        {"--json", &words.json, NULL}, {"--quiet", &words.quiet, NULL},           {"--quick", &words.quick, NULL},
+        {"--full", &words.full, NULL}, {"--deployment", NULL, &words.deployment},
+    };
+    int n = sb_options_read(argc, argv, known, SB_COUNT(known));
+    if (n < 0)
+        return 2;
+    const char *what = n ? argv[1] : "";
+    bool status = strcmp(what, "status") == 0;
+    if ((words.full || words.deployment) && !status)
+        return sb_usage_error("--full and --deployment belong to backup status");
+    if (words.quick && strcmp(what, "check") != 0)
+        return sb_usage_error("--quick belongs to backup check: a comparison reads everything, and status does only with --full");
+    if (strcmp(what, "check") == 0)
+        return n > 1 ? check(&words, n - 1, argv + 2) : sb_usage_error("backup check wants paths: signalbox backup [--json] check PATH...");
+    if (strcmp(what, "compare") == 0)
+        return n == 3 ? sb_backup_differ(&words, argv[2], argv[3]) : sb_usage_error("backup compare wants two backups: signalbox backup [--json] compare A B");
+    if (status)
+        return n == 1 ? sb_backup_status(&words) : sb_usage_error("backup status takes no more words: the paths come from the config");
+    return sb_usage_error("backup: check, compare or status? (see: signalbox help backup)");
+}
