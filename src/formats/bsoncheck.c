@@ -8,7 +8,7 @@
 /* Where a value is, and where the document around it ends (at its last byte, the NUL). */
 struct walk {
     const unsigned char *start, *p, *end;
-    const unsigned char *outer[SB_BSON_MAX_DEPTH];
+    const unsigned char *outer[SB_BSON_SERVER_DEPTH];
     int depth;
     struct sb_bson_look *look;
 };
@@ -83,7 +83,7 @@ static bool enter(struct walk *w)
         return fault(w, w->p, "with a document in it whose length is impossible");
     if (w->p[n - 1] != 0)
         return fault(w, w->p + n - 1, "with a document in it that has no end");
-    if (w->depth == SB_BSON_MAX_DEPTH)
+    if (w->depth == SB_BSON_SERVER_DEPTH)
         return fault(w, w->p, "that is nested too deeply");
     w->outer[w->depth++] = w->end;
     w->end = w->p + n - 1;
@@ -169,7 +169,7 @@ static bool take_value(struct walk *w, unsigned char type)
     }
 }
 
-bool sb_bson_check(const unsigned char *p, size_t n, struct sb_bson_look *look)
+bool sb_bson_whole(const unsigned char *p, size_t n, struct sb_bson_look *look)
 {
     struct walk w = {.start = p, .p = p, .end = p + n, .depth = 0, .look = look};
     *look = (struct sb_bson_look){NULL, 0, false, false};

@@ -158,7 +158,7 @@ void sb_docs_take(struct sb_docs *d, const unsigned char *p, size_t n, uint64_t 
     d->bytes += n;
     if (d->with_crc)
         d->crc = sb_crc64(d->crc, p, n);
-    if (!sb_bson_check(p, n, &look)) {
+    if (!sb_bson_whole(p, n, &look)) {
         if (d->bad++ == 0)
             sb_backup_problem(d->b, "bson_invalid", d->file, d->ns, (int64_t)(at + look.at), "a document %s (it begins at byte %" PRIu64 ")", look.fault, at);
         return;

@@ -113,7 +113,7 @@ static const char *text_in(const bson_t *doc, const char *key)
 static bool own_document(struct reading *r, const unsigned char *p, size_t n, bson_t *doc)
 {
     struct sb_bson_look look;
-    if (sb_bson_check(p, n, &look) && !look.not_utf8 && bson_init_static(doc, p, n))
+    if (sb_bson_whole(p, n, &look) && !look.not_utf8 && bson_init_static(doc, p, n))
         return true;
     sb_backup_problem(r->b, "header_invalid", r->file, NULL, (int64_t)(sb_window_at(&r->w) + look.at), "a header %s", look.fault ? look.fault : "with text that is not UTF-8");
     return false;

@@ -363,7 +363,7 @@ static size_t read_list(struct sb_pbm *s, struct sb_backup *b, const json_t *met
         struct sb_bson_look look;
         bson_t doc;
         bson_iter_t it;
-        if (n < SB_BSON_MIN || n > (1 << 20) || sb_window_want(&w, (size_t)n, &p, &err) < n || !sb_bson_check(p, (size_t)n, &look) || !bson_init_static(&doc, p, (size_t)n) ||
+        if (n < SB_BSON_MIN || n > (1 << 20) || sb_window_want(&w, (size_t)n, &p, &err) < n || !sb_bson_whole(p, (size_t)n, &look) || !bson_init_static(&doc, p, (size_t)n) ||
             !bson_iter_init_find(&it, &doc, "filename") || !BSON_ITER_HOLDS_UTF8(&it)) {
             what = "the list of files is damaged or cut off";
             continue;

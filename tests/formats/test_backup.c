@@ -51,7 +51,7 @@ static void a_fault_has_its_place(void **state)
     };
     for (size_t i = 0; i < SB_COUNT(cases); i++) {
         struct sb_bson_look look;
-        bool fine = sb_bson_check((const unsigned char *)cases[i].bytes, cases[i].n, &look);
+        bool fine = sb_bson_whole((const unsigned char *)cases[i].bytes, cases[i].n, &look);
         if (fine != (cases[i].fault == NULL) || (cases[i].fault && (strcmp(look.fault, cases[i].fault) != 0 || look.at != cases[i].at)))
             fail_msg("case %zu: \"%s\" at %zu", i, look.fault ? look.fault : "nothing", look.at);
     }
@@ -62,10 +62,10 @@ static void what_is_worth_knowing_is_seen(void **state)
     (void)state;
     struct sb_bson_look look;
     bson_t *doc = BCON_NEW("a", "{", "_id", BCON_INT32(1), "}", "s", BCON_UTF8("\xc3\xa9"));
-    assert_true(sb_bson_check(bson_get_data(doc), doc->len, &look) && !look.has_id && !look.not_utf8);
+    assert_true(sb_bson_whole(bson_get_data(doc), doc->len, &look) && !look.has_id && !look.not_utf8);
     bson_destroy(doc);
     doc = BCON_NEW("_id", BCON_INT32(1), "s", "{", "t", BCON_CODE("\xe9"), "}");
-    assert_true(sb_bson_check(bson_get_data(doc), doc->len, &look) && look.has_id && look.not_utf8);
+    assert_true(sb_bson_whole(bson_get_data(doc), doc->len, &look) && look.has_id && look.not_utf8);
     bson_destroy(doc);
 }
 

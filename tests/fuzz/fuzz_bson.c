@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sb_bson_look look;
     bson_t doc;
     bson_iter_t it;
-    bool ours = sb_bson_check(data, size, &look);
+    bool ours = sb_bson_whole(data, size, &look);
     check(ours == (look.fault == NULL) && look.at <= size);
     bool theirs = size <= INT32_MAX && bson_init_static(&doc, data, size);
     if (ours) {

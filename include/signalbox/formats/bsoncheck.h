@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bsoncheck.h - is a BSON document built as the format says? At the speed of reading it.
+ * bsoncheck.h - would a server take these bytes as a document? Stricter than bsonscan.h, which asks only whether they can be walked.
  *
  * Checked is what a server checks before it takes a document: every length within the one around it, every terminator in its
- * place, known types only, booleans of 0 and 1, at most SB_BSON_MAX_DEPTH documents within one another. Text that is not
+ * place, known types only, booleans of 0 and 1, at most SB_BSON_SERVER_DEPTH documents within one another. Text that is not
  * UTF-8 is told apart: old drivers wrote such text, and it can be restored. Values are not judged. No memory is taken.
  * Thread: any; pure.
  */
@@ -16,7 +16,7 @@
 
 #define SB_BSON_MIN 5
 #define SB_BSON_MAX (((size_t)16 << 20) + (16 << 10)) /* what a server lets pass: 16 MiB, and 16 KiB for what it adds itself */
-#define SB_BSON_MAX_DEPTH 200
+#define SB_BSON_SERVER_DEPTH 200
 
 struct sb_bson_look {
     const char *fault; /* what is wrong, to follow "a document": "with a string that runs over its end"; NULL: nothing */
@@ -32,6 +32,6 @@ static inline int32_t sb_bson_length(const unsigned char *p)
 }
 
 /* Looks through the n bytes of a document, whose length word says n. True: it is whole. */
-bool sb_bson_check(const unsigned char *p, size_t n, struct sb_bson_look *look);
+bool sb_bson_whole(const unsigned char *p, size_t n, struct sb_bson_look *look);
 
 #endif
