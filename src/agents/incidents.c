@@ -118,8 +118,10 @@ struct impact {
     int64_t onset_ms;
 };
 
-static void hurt(struct impact *i, int64_t onset_ms)
+static void hurt(const struct sb_incidents *in, struct impact *i, int64_t onset_ms)
 {
+    if (onset_ms < in->now_ms - LOOK_BACK_MS) /* it was out long before anybody was hurt */
+        onset_ms = in->now_ms - LOOK_BACK_MS;
     i->onset_ms = i->is && i->onset_ms < onset_ms ? i->onset_ms : onset_ms;
     i->is = true;
 }
@@ -147,22 +149,22 @@ static void look_at(const struct sb_incidents *in, const struct member *m, struc
     static const enum sb_reading latencies[] = {SB_READING_READ_MS, SB_READING_WRITE_MS, SB_READING_COMMAND_MS};
     const struct watch *w = m->watch[m->role];
     if (m->down)
-        hurt(impact, m->down_ms);
+        hurt(in, impact, m->down_ms);
     if (m->back_ms && in->now_ms - m->back_ms < MOVED_MS)
-        hurt(impact, m->silent_ms);
+        hurt(in, impact, m->silent_ms);
     const struct watch *lag = &m->watch[AS_SECONDARY][SB_READING_LAG];
     if (lag->deviating && in->now_ms - lag->last_ms < FRESH_MS)
-        hurt(impact, lag->onset_ms);
+        hurt(in, impact, lag->onset_ms);
     if (!m->sampled || !fresh(in, m))
         return;
     for (int r = 0; r < SB_READINGS_N; r++)
         if (r != SB_READING_LAG && sb_reading_is_impact((enum sb_reading)r) && w[r].deviating)
-            hurt(impact, w[r].onset_ms);
+            hurt(in, impact, w[r].onset_ms);
     for (size_t i = 0; i < SB_COUNT(latencies); i++)
         if (w[latencies[i]].soft && cause_beside(in, m))
-            hurt(impact, w[latencies[i]].soft_onset_ms);
+            hurt(in, impact, w[latencies[i]].soft_onset_ms);
     if (m->role == AS_PRIMARY && w[SB_READING_OPS].deviating && w[SB_READING_CPU].deviating && w[SB_READING_CPU].now >= 90) /* twice the work, and no room left */
-        hurt(impact, w[SB_READING_OPS].onset_ms);
+        hurt(in, impact, w[SB_READING_OPS].onset_ms);
 }
 
 static struct impact look(const struct sb_incidents *in)
@@ -171,7 +173,7 @@ static struct impact look(const struct sb_incidents *in)
     for (size_t i = 0; i < in->members_n; i++)
         look_at(in, in->members[i], &impact);
     if (in->moved_ms && in->now_ms - in->moved_ms < MOVED_MS)
-        hurt(&impact, in->moved_ms);
+        hurt(in, &impact, in->moved_ms);
     return impact;
 }
 

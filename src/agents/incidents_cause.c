@@ -27,7 +27,7 @@ static double growth(struct sb_incidents *in, enum sb_reading r)
 {
     double most = 1;
     for (size_t i = 0; i < in->members_n; i++)
-        most = fmax(most, sb_watch_growth(&in->members[i]->watch[AS_PRIMARY][r]));
+        most = fmax(most, sb_watch_growth(&in->members[i]->watch[AS_PRIMARY][r], r));
     return most;
 }
 
@@ -54,10 +54,10 @@ static uint64_t oldest_event(const struct sb_incidents *in)
     return in->log.events_n > EVENTS ? in->log.events_n - EVENTS : 0;
 }
 
-static const struct event *newest_of(const struct sb_incidents *in, enum event_kind kind, int64_t from_ms, int64_t to_ms)
+static const struct event *first_of(const struct sb_incidents *in, enum event_kind kind, int64_t from_ms, int64_t to_ms)
 {
-    for (uint64_t i = in->log.events_n; i > oldest_event(in); i--) {
-        const struct event *e = event_at(in, i - 1);
+    for (uint64_t i = oldest_event(in); i < in->log.events_n; i++) {
+        const struct event *e = event_at(in, i);
         if (e->kind == kind && e->at_ms >= from_ms && e->at_ms <= to_ms)
             return e;
     }
@@ -171,7 +171,7 @@ static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
     v->member = gone;
     bool in_order = within(in, gone->stopped_ms, 60000) && !within(in, gone->unclean_ms, 0);
     if (in_order) {
-        v->event = newest_of(in, EVENT_STOP, in->open.from_ms - 60000, in->now_ms);
+        v->event = first_of(in, EVENT_STOP, in->open.from_ms - 60000, in->now_ms);
         return decided(v, SB_CLASS_MAINTENANCE, 0.8, "a member was shut down in order, and comes back or not as its operator wants");
     }
     if (within(in, gone->unclean_ms, 0))
@@ -185,7 +185,7 @@ static int primary_moved(struct sb_incidents *in, struct verdict *v)
 {
     if (!within(in, in->moved_ms, 0) || in->former_primary < 0)
         return 0;
-    const struct event *e = newest_of(in, EVENT_STEPDOWN, in->open.from_ms - SB_NEAR_MS, in->now_ms);
+    const struct event *e = first_of(in, EVENT_STEPDOWN, in->open.from_ms - SB_NEAR_MS, in->now_ms);
     v->member = in->members[in->former_primary];
     v->event = e;
     if (e)
@@ -262,7 +262,7 @@ static int operator_at_work(struct sb_incidents *in, struct verdict *v)
     if (busy < BUSY_SHARE && (in->log.open_s == 0 || ms / 1000 / in->log.open_s < BUSY_SHARE) && !told(in, SB_READING_BACKUP_CURSOR))
         return 0;
     for (size_t i = 0; i < SB_COUNT(kinds) && !v->event; i++)
-        v->event = newest_of(in, kinds[i], in->open.from_ms - SB_NEAR_MS, in->now_ms);
+        v->event = first_of(in, kinds[i], in->open.from_ms - SB_NEAR_MS, in->now_ms);
     return decided(v, SB_CLASS_MAINTENANCE, 0.9, "it lasts as long as an operator's command runs");
 }
 

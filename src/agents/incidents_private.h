@@ -31,7 +31,7 @@ void sb_watch_take(struct watch *w, enum sb_reading r, double value, int64_t at_
 bool sb_reading_is_impact(enum sb_reading r);
 
 /* Its mean during the open incident over its usual level; 1 where nothing is known. */
-double sb_watch_growth(const struct watch *w);
+double sb_watch_growth(const struct watch *w, enum sb_reading r);
 double sb_watch_score(const struct watch *w);
 
 /* ---- members and their set: incidents_set.c ---- */

@@ -66,7 +66,7 @@ static const struct rule {
 
 #define SOFT_Z 4
 #define SOFT_PERSIST 6
-#define ACCEPT_MS 600000
+#define ACCEPT_MS 90000 /* out for so long, and nobody is hurt: it is usual now */
 #define BACK_AFTER 4 /* values in a row that are well below the limit end a deviation */
 
 bool sb_reading_is_impact(enum sb_reading r)
@@ -140,12 +140,10 @@ void sb_watch_take(struct watch *w, enum sb_reading r, double value, int64_t at_
         sb_baseline_add(&w->usual, value);
 }
 
-double sb_watch_growth(const struct watch *w)
+double sb_watch_growth(const struct watch *w, enum sb_reading r)
 {
-    double median = sb_baseline_median(&w->usual);
-    if (!sb_baseline_warm(&w->usual) || w->sum_n == 0 || median <= 0)
-        return 1;
-    return w->sum / w->sum_n / median;
+    double usual = fmax(sb_baseline_median(&w->usual), rules[r].least_spread); /* of what is usually not there at all, too */
+    return sb_baseline_warm(&w->usual) && w->sum_n ? w->sum / w->sum_n / usual : 1;
 }
 
 /* 0 where it is usual, 0.5 at twice, 0.9 at ten times. */
