@@ -141,7 +141,7 @@ static bool cause_beside(const struct sb_incidents *in, const struct member *m)
 {
     bool full = out(m, SB_READING_CPU) && m->watch[m->role][SB_READING_CPU].now >= 90;
     return full || out(m, SB_READING_OPS) || out(m, SB_READING_EXAMINED_PER_OP) || out(m, SB_READING_DOCS_WRITTEN) || out(m, SB_READING_DISK) ||
-           out(m, SB_READING_IOWAIT) || out(m, SB_READING_APP_EVICTIONS) || out(m, SB_READING_BACKUP_CURSOR) || in->log.building > 0 || in->log.locked;
+           out(m, SB_READING_IOWAIT) || out(m, SB_READING_APP_EVICTIONS) || out(m, SB_READING_BACKUP_CURSOR) || in->log.builds_n > 0 || in->log.locked;
 }
 
 static void look_at(const struct sb_incidents *in, const struct member *m, struct impact *impact)
@@ -297,6 +297,15 @@ static double stalled(const struct member *m, const double reading[SB_READINGS_N
     return fewer && there && waiting;
 }
 
+/* Far fewer operations come than usually, from as many connections, and none of them waits here: the clients wait elsewhere. */
+static double idle(const struct member *m, const double reading[SB_READINGS_N])
+{
+    const struct watch *w = m->watch[m->role];
+    double usual = sb_baseline_median(&w[SB_READING_OPS].usual), there = sb_baseline_median(&w[SB_READING_CONNECTIONS].usual);
+    return sb_baseline_warm(&w[SB_READING_OPS].usual) && usual >= 10 && reading[SB_READING_OPS] <= 0.4 * usual &&
+           reading[SB_READING_CONNECTIONS] >= 0.97 * there && reading[SB_READING_STALL] < 1;
+}
+
 /* As primary it is judged by what is usual for the primary, whoever that was before. */
 static void set_role(struct member *m, enum role role, const struct member *before)
 {
@@ -327,8 +336,10 @@ static void take_news(struct sb_incidents *in, struct member *m, enum sb_pulse_n
     int64_t gap = v->at_ms - m->last_ms;
     char at[SB_TIME_LEN + 1];
     sb_time_format(at, v->at_ms);
-    if (news == SB_PULSE_RESTARTED)
+    if (news == SB_PULSE_RESTARTED) {
         restart(m, v->at_ms);
+        sb_chronicle_restarted(in, m);
+    }
     if (news == SB_PULSE_BACK && gap < -1500)
         sb_incidents_say(in, "%s: its clock went back by %" PRId64 " s to %s", m->name, -gap / 1000, at);
     if (news == SB_PULSE_ON && m->sampled && gap >= GAP_MS && !m->hole) {
@@ -366,6 +377,7 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
     if (m == sb_incidents_leader(in))
         take_lag(in, v->at_ms);
     reading[SB_READING_STALL] = m->role == AS_PRIMARY ? stalled(m, reading) : NAN;
+    reading[SB_READING_IDLE] = m->role == AS_PRIMARY ? idle(m, reading) : NAN;
     for (int r = 0; r < SB_READINGS_N; r++)
         if (r != SB_READING_LAG)
             sb_watch_take(&m->watch[m->role][r], (enum sb_reading)r, reading[r], v->at_ms, !in->open.is);

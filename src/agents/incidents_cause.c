@@ -193,11 +193,18 @@ static int primary_moved(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.6, "another member became primary, and nobody asked for it");
 }
 
+/* A collMod is logged with the collection's name alone. */
+static bool same_ns(const char *ns, const char *named)
+{
+    size_t n = strlen(ns), m = strlen(named);
+    return strcmp(ns, named) == 0 || (!strchr(named, '.') && n > m && ns[n - m - 1] == '.' && strcmp(ns + n - m, named) == 0);
+}
+
 static bool scans_on(const struct sb_incidents *in, const char *ns)
 {
     for (size_t i = 0; i < in->log.deeds_n; i++) {
         const struct deed *d = &in->log.deeds[i];
-        if (strcmp(d->ns, ns) == 0 && d->during.count && !d->operator_ && (d->scan || d->during.examined / d->during.count >= 1000))
+        if (same_ns(d->ns, ns) && d->during.count && !d->operator_ && (d->scan || d->during.examined / d->during.count >= 1000))
             return true;
     }
     return false;
@@ -212,6 +219,8 @@ static bool fits(struct sb_incidents *in, const struct event *e)
         return examined && (scans_on(in, e->ns) || !e->ns[0] || !in->log.deeds_n);
     case EVENT_PLAN_FILTER:
         return examined;
+    case EVENT_BUILD_END: /* a new index that is used instead of a better one, or that does not let in what is there twice */
+        return (examined && scans_on(in, e->ns)) || (told(in, SB_READING_ERRORS) && in->log.builds_n == 0);
     case EVENT_VALIDATOR:
         return told(in, SB_READING_ERRORS) || told(in, SB_READING_WRITE_MS);
     case EVENT_COLLMOD:
@@ -247,6 +256,8 @@ static int something_was_changed(struct sb_incidents *in, struct verdict *v)
         return decided(v, SB_CLASS_CHANGE, 0.85, "a validator was changed just before, and writes fail or wait since");
     case EVENT_PLAN_FILTER:
         return decided(v, SB_CLASS_CHANGE, 0.85, "which indexes a query may use was changed just before");
+    case EVENT_BUILD_END:
+        return decided(v, SB_CLASS_CHANGE, 0.7, "an index was built just before, and operations on the same collection are other ones since");
     default:
         return decided(v, SB_CLASS_CHANGE, 0.75, "a setting was changed just before, and nothing else came with it");
     }
@@ -271,6 +282,9 @@ static int bulk_work(struct sb_incidents *in, struct verdict *v)
 {
     if (!told(in, SB_READING_DOCS_WRITTEN) && !told(in, SB_READING_TTL_DELETES))
         return 0;
+    v->event = told(in, SB_READING_TTL_DELETES) ? first_of(in, EVENT_BUILD_END, in->open.from_ms - 90000, in->now_ms) : NULL;
+    if (v->event) /* the server looks for expired documents once a minute */
+        return decided(v, SB_CLASS_CHANGE, 0.7, "the server deletes expired documents by the batch since an index was built");
     if (told(in, SB_READING_TTL_DELETES))
         return decided(v, SB_CLASS_MAINTENANCE, 0.6, "the server itself deletes expired documents by the batch");
     double share = rank(in, BY_WRITTEN, v);
@@ -302,8 +316,10 @@ static int connections_grew(struct sb_incidents *in, struct verdict *v)
     int64_t connections = INT64_MAX, slow = INT64_MAX;
     for (size_t i = 0; i < in->members_n; i++) {
         const struct watch *w = in->members[i]->watch[in->members[i]->role];
-        if (w[SB_READING_CONNECTIONS].told && w[SB_READING_CONNECTIONS].onset_ms < connections)
-            connections = w[SB_READING_CONNECTIONS].onset_ms;
+        static const enum sb_reading of[] = {SB_READING_CONNECTIONS, SB_READING_CONNECTING};
+        for (size_t k = 0; k < SB_COUNT(of); k++)
+            if (w[of[k]].told && w[of[k]].onset_ms < connections)
+                connections = w[of[k]].onset_ms;
         for (int r = SB_READING_READ_MS; r <= SB_READING_WRITE_MS; r++)
             if (w[r].told && w[r].onset_ms < slow)
                 slow = w[r].onset_ms;
@@ -329,16 +345,21 @@ static void suspect_newcomer(struct sb_incidents *in, struct verdict *v)
 static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
 {
     bool errors = told(in, SB_READING_ERRORS) && growth(in, SB_READING_ERRORS) >= 2 * growth(in, SB_READING_OPS);
-    if (!errors && !told(in, SB_READING_CONFLICTS) && !told(in, SB_READING_TRANSACTIONS_IDLE))
+    bool conflicts = told(in, SB_READING_CONFLICTS), left = told(in, SB_READING_TRANSACTIONS_IDLE), cursors = told(in, SB_READING_CURSORS);
+    if (!errors && !conflicts && !left && !cursors)
         return 0;
     rank(in, errors ? BY_ERRORS : BY_TIME, v);
+    if (!errors && !(conflicts && v->deeds_n && v->deed[0]->hot)) /* who waited is not who made them wait */
+        v->deeds_n = 0;
     if (v->deeds_n == 0)
         suspect_newcomer(in, v);
-    if (told(in, SB_READING_CONFLICTS))
+    if (conflicts)
         return decided(v, SB_CLASS_CODE, 0.85, "operations write the same documents at the same time and are tried again");
     if (errors)
         return decided(v, SB_CLASS_CODE, v->guest || v->deeds_n ? 0.85 : 0.6, "operations fail, at the usual rate and cost of the others");
-    return decided(v, SB_CLASS_CODE, 0.75, "transactions are left open without working");
+    if (left)
+        return decided(v, SB_CLASS_CODE, 0.75, "transactions are left open without working");
+    return decided(v, SB_CLASS_CODE, 0.75, "cursors are opened and not closed");
 }
 
 static int costlier_operations(struct sb_incidents *in, struct verdict *v)
@@ -371,6 +392,31 @@ static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
         return 0;
     rank(in, BY_TIME, v);
     return decided(v, SB_CLASS_LOAD, 0.9, "there are more operations, and each examines no more than before");
+}
+
+/* Not the rate of all operations nor what they examine, and yet the server itself works more: one kind of operation. */
+static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
+{
+    if (!told(in, SB_READING_OWN_CPU) && growth(in, SB_READING_CPU_PER_OP) < MORE)
+        return 0;
+    rank(in, BY_TIME, v);
+    const struct deed *d = v->deeds_n ? v->deed[0] : NULL;
+    if (!d)
+        return 0;
+    double before = sb_cells_between(d->cell, in->open.from_ms - 40000, in->open.from_ms - 3000).count / 37.0;
+    double now = in->log.open_s ? (double)d->during.count / in->log.open_s : 0;
+    if (newcomer(in, d->app))
+        return decided(v, SB_CLASS_CODE, 0.7, "most of the added time goes to an application that came with it");
+    if (d->first_ms < in->open.from_ms - SB_NEAR_MS && now >= 3 * before)
+        return decided(v, SB_CLASS_LOAD, 0.6, "there are more operations of one known kind, and each costs what it did");
+    return 0;
+}
+
+static int clients_wait_elsewhere(struct sb_incidents *in, struct verdict *v)
+{
+    if (!told(in, SB_READING_IDLE) || told(in, SB_READING_STALL))
+        return 0;
+    return decided(v, SB_CLASS_DEPENDENCY, 0.7, "fewer operations come from as many connections, and none waits here");
 }
 
 static int a_lock_is_held(struct sb_incidents *in, struct verdict *v)
@@ -410,7 +456,7 @@ int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
 {
     static int (*const classes[])(struct sb_incidents *, struct verdict *) = {
         somebody_is_gone, something_was_changed, operator_at_work, primary_moved, bulk_work, a_member_lags, connections_grew,
-        errors_or_conflicts, costlier_operations, more_of_the_same, a_lock_is_held, the_host,
+        errors_or_conflicts, costlier_operations, more_of_the_same, clients_wait_elsewhere, a_lock_is_held, work_of_one_kind, the_host,
     };
     memset(v, 0, sizeof *v);
     sb_str_init(&v->reason);

@@ -78,7 +78,7 @@ void sb_chronicle_tick(struct sb_incidents *in)
     const struct member *leader = sb_incidents_leader(in);
     const struct watch *backup = leader ? sb_incidents_watch(leader, SB_READING_BACKUP_CURSOR) : NULL;
     c->open_s++;
-    c->busy_s += c->building > 0 || c->locked || (backup && backup->now > 0);
+    c->busy_s += c->builds_n > 0 || c->locked || (backup && backup->now > 0);
 }
 
 /* ---- applications ---- */
@@ -272,7 +272,11 @@ static void attr_text(const struct sb_log_line *line, const char *path, char *ou
         return;
     if (raw.n >= 2 && raw.p[0] == '"')
         raw = (struct sb_span){raw.p + 1, raw.n - 2};
-    snprintf(out, cap, "%.*s", (int)(raw.n < cap ? raw.n : cap - 1), raw.p);
+    size_t n = 0;
+    for (size_t i = 0; i < raw.n && n + 1 < cap; i++)
+        if (raw.p[i] != '\\' && raw.p[i] != '"')
+            out[n++] = raw.p[i];
+    out[n] = '\0';
 }
 
 static bool has(struct sb_span text, const char *word)
@@ -303,6 +307,8 @@ static const struct known catalogue[] = {
     {SB_ABSENT, "replSetReconfig admin command", EVENT_RECONFIG, NULL, NULL},
     {SB_ABSENT, "is locked and no writes are allowed", EVENT_FSYNC_LOCK, NULL, NULL},
     {SB_ABSENT, "fsyncUnlock", EVENT_FSYNC_UNLOCK, NULL, NULL},
+    {20465, NULL, EVENT_FSYNC_UNLOCK, NULL, NULL},
+    {48742, NULL, EVENT_PARAMETER, NULL, "to"},
     {24200, NULL, EVENT_BACKUP, NULL, NULL},
     {SB_ABSENT, "replSetStepDown", EVENT_STEPDOWN, NULL, NULL},
     {SB_ABSENT, "replSetStepUp request", EVENT_STEPDOWN, NULL, NULL},
@@ -329,6 +335,40 @@ static bool own(const char *ns)
     return sb_starts_with(ns, "config.") || sb_starts_with(ns, "local.") || sb_starts_with(ns, "admin.");
 }
 
+#define FORGET_BUILD_MS (INT64_C(6) * 3600 * 1000) /* its end was not logged, or not read */
+
+static void build_ends(struct chronicle *c, uint64_t id, const struct member *m)
+{
+    for (size_t i = 0; i < c->builds_n; i++)
+        if (c->build[i].member == m && c->build[i].id == id)
+            c->build[i--] = c->build[--c->builds_n];
+}
+
+static void take_build(struct chronicle *c, const struct member *m, const struct sb_log_line *line, bool begins)
+{
+    struct sb_span raw = {"", 0};
+    if (line->attr.p)
+        sb_jt_find(line->attr, "buildUUID", &raw);
+    uint64_t id = mix(UINT64_C(14695981039346656037), raw.p, raw.n);
+    for (size_t i = 0; i < c->builds_n; i++)
+        if (line->at_ms - c->build[i].begun_ms > FORGET_BUILD_MS)
+            c->build[i--] = c->build[--c->builds_n];
+    build_ends(c, id, m);
+    if (begins && c->builds_n < SB_COUNT(c->build)) {
+        c->build[c->builds_n].id = id;
+        c->build[c->builds_n].member = m;
+        c->build[c->builds_n++].begun_ms = line->at_ms;
+    }
+}
+
+void sb_chronicle_restarted(struct sb_incidents *in, const struct member *m)
+{
+    struct chronicle *c = &in->log;
+    for (size_t i = 0; i < c->builds_n; i++)
+        if (c->build[i].member == m)
+            c->build[i--] = c->build[--c->builds_n];
+}
+
 static void take_known(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct known *k)
 {
     char ns[128] = "", what[160] = "";
@@ -340,17 +380,15 @@ static void take_known(struct sb_incidents *in, int member, const struct sb_log_
     if (own(ns))
         return;
     if (kind == EVENT_COLLMOD && line->attr.p)
-        kind = has(line->attr, "hidden") ? EVENT_INDEX_HIDE : has(line->attr, "validator") || has(line->attr, "validationLevel") ? EVENT_VALIDATOR : kind;
+        kind = has(line->attr, "\"hidden\"") ? EVENT_INDEX_HIDE : has(line->attr, "\"validat") ? EVENT_VALIDATOR : kind;
     if (kind == EVENT_STOP)
         in->members[member]->stopped_ms = line->at_ms;
     if (kind == EVENT_UNCLEAN)
         in->members[member]->unclean_ms = line->at_ms;
     if (kind == EVENT_FSYNC_LOCK || kind == EVENT_FSYNC_UNLOCK)
         in->log.locked = kind == EVENT_FSYNC_LOCK;
-    if (kind == EVENT_BUILD_BEGIN)
-        in->log.building++;
-    if (kind == EVENT_BUILD_END && in->log.building > 0)
-        in->log.building--;
+    if (kind == EVENT_BUILD_BEGIN || kind == EVENT_BUILD_END)
+        take_build(&in->log, in->members[member], line, kind == EVENT_BUILD_BEGIN);
     sb_chronicle_event(in, kind, member, line->at_ms, ns, what);
 }
 

@@ -126,7 +126,12 @@ struct chronicle {
     size_t guests_n, guests_cap;
     struct event event[EVENTS]; /* a ring */
     uint64_t events_n;
-    int building;               /* index builds that go on, on any member */
+    struct {
+        uint64_t id;
+        const struct member *member;
+        int64_t begun_ms;
+    } build[64];                /* index builds that go on, on any member */
+    size_t builds_n;
     bool locked;                /* fsync with lock */
     uint32_t busy_s;            /* seconds of the open incident in which a build, a lock or a backup went on */
     uint32_t open_s;            /* seconds of the open incident */
@@ -168,6 +173,7 @@ void sb_incidents_say(struct sb_incidents *in, const char *fmt, ...) SB_PRINTF(2
 void sb_chronicle_release(struct chronicle *c);
 int sb_chronicle_line(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op);
 void sb_chronicle_event(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *ns, const char *what);
+void sb_chronicle_restarted(struct sb_incidents *in, const struct member *m);
 void sb_chronicle_tick(struct sb_incidents *in);
 void sb_chronicle_open(struct sb_incidents *in, int64_t from_ms); /* `during` begins, with what is remembered since then */
 struct cell sb_cells_between(const struct cell cells[SECONDS], int64_t from_ms, int64_t to_ms);

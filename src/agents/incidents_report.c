@@ -78,9 +78,10 @@ static int add_members(const struct verdict *v, const struct signal *s, size_t n
 
 static int add_names(const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
 {
-    if (v->event && sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->event->ns))
+    bool whole = v->event && strchr(v->event->ns, '.'); /* else its collection's name alone, or none */
+    if (whole && sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->event->ns))
         return -1;
-    if (!v->event && add_deed_names(v, out))
+    if (!whole && add_deed_names(v, out))
         return -1;
     if (v->guest && sb_incident_add_name(&out->apps, &out->apps_n, v->guest->name))
         return -1;

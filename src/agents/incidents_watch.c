@@ -13,9 +13,12 @@
  *    (soft) it counts where a cause stands beside it (a full processor, twice the load, an operator's command);
  *  - step: below it nobody is hurt (3 ms of mean latency, 5 errors a second, 100 connections, 10 s of lag: the server's own
  *    flow control begins there);
+ *  - connections made: each costs a thread and a handshake; a pool that fills is over within the five seconds of its mean;
+ *  - a transaction that is open and does nothing for twelve seconds holds back what the cache may forget: no request takes so
+ *    long between two statements;
  *  - persist: latencies are means over five seconds, so one slow operation is in five values: six are more than one. Errors
  *    are of one second each: six in a row are no burst. A lag is seen by heartbeats every two seconds, and jumps by ten when
- *    an idle primary writes its periodic no-op: five outlast that. */
+ *    an idle primary writes its periodic no-op: four outlast that. */
 static const struct rule {
     bool impact;
     double z, ratio, step, rel, least_spread;
@@ -31,9 +34,10 @@ static const struct rule {
     [SB_READING_CONFLICTS] = {true, 5, 8, 20, .2, 1, 6, 0, 0},
     [SB_READING_LOCK_WAIT] = {true, 5, 5, 1000, .2, 20, 6, 0, 0},
     [SB_READING_FLOW] = {true, 1, 1, 1, 0, .1, 5, 0, 0},
-    [SB_READING_LAG] = {true, 5, 3, 10, .2, 1, 5, 0, 0},
+    [SB_READING_LAG] = {true, 5, 3, 10, .2, 1, 4, 0, 0},
     [SB_READING_STALL] = {true, 1, 1, 1, 0, .1, 4, 0, 0},
-    [SB_READING_CONNECTING] = {false, 5, 4, 5, .2, 1, 4, 0, 0},
+    [SB_READING_IDLE] = {true, 1, 1, 1, 0, .1, 8, 0, 0},
+    [SB_READING_CONNECTING] = {true, 5, 10, 20, .2, 1, 8, 0, 0},
     [SB_READING_ACTIVE] = {false, 5, 1.5, 5, .1, 1, 5, 0, 0},
     [SB_READING_READS] = {false, 5, 1.8, 10, .1, 1, 5, 0, 0},
     [SB_READING_WRITES] = {false, 5, 1.8, 10, .1, 1, 5, 0, 0},
@@ -48,10 +52,11 @@ static const struct rule {
     [SB_READING_MAJORITY_MS] = {false, 5, 2, 5, .2, 1, 4, 0, 0},
     [SB_READING_JOURNAL_MS] = {false, 5, 3, 10, .2, 1, 4, 0, 0},
     [SB_READING_TRANSACTIONS] = {false, 5, 3, 3, .2, 1, 4, 0, 0},
-    [SB_READING_TRANSACTIONS_IDLE] = {false, 5, 2, 1, .2, .2, 8, 0, 0},
-    [SB_READING_CURSORS] = {false, 5, 3, 50, .2, 2, 5, 0, 0},
+    [SB_READING_TRANSACTIONS_IDLE] = {true, 5, 2, 1, .2, .2, 12, 0, 0},
+    [SB_READING_CURSORS] = {true, 5, 3, 100, .2, 2, 5, 0, 0},
     [SB_READING_CPU] = {false, 3, 1.3, 20, .05, 4, 4, 0, 0},
     [SB_READING_OTHER_CPU] = {false, 4, 1.5, 25, .1, 4, 4, 0, 0},
+    [SB_READING_OWN_CPU] = {false, 4, 1.5, 15, .1, 3, 4, 0, 0},
     [SB_READING_CPU_PER_OP] = {false, 5, 2, .5, .1, .1, 4, 0, 0},
     [SB_READING_IOWAIT] = {false, 5, 3, 15, .2, 1, 4, 0, 0},
     [SB_READING_DISK] = {false, 4, 1.5, 40, .1, 4, 4, 0, 0},

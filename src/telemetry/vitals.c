@@ -176,6 +176,7 @@ static void read_host(const struct pair *p, double ops, double out[SB_READINGS_N
     double own = (grown(p, SB_VITAL_OWN_USER_US) + grown(p, SB_VITAL_OWN_SYSTEM_US)) / 1000, all = cpus * p->s * 1000;
     out[SB_READING_CPU] = percent(all - plus(idle, wait), all);
     out[SB_READING_OTHER_CPU] = percent(all - plus(idle, wait) - own, all);
+    out[SB_READING_OWN_CPU] = percent(own, all);
     out[SB_READING_IOWAIT] = percent(wait, all);
     out[SB_READING_CPU_PER_OP] = ops >= 5 ? own / ops : NAN;
     out[SB_READING_DISK] = disk_busy(p);

@@ -148,6 +148,7 @@ void sb_vitals_read(const struct sb_vitals_map *map, const struct sb_ftdc_chunk 
     X(CURSORS, "cursor.open.total")                  \
     X(CPU, "host_cpu_busy_percent")                  \
     X(OTHER_CPU, "host_cpu_of_others_percent")       \
+    X(OWN_CPU, "own_cpu_percent_of_host")            \
     X(CPU_PER_OP, "cpu_ms_per_operation")            \
     X(IOWAIT, "host_iowait_percent")                 \
     X(DISK, "disk_busy_percent")                     \
@@ -159,7 +160,8 @@ void sb_vitals_read(const struct sb_vitals_map *map, const struct sb_ftdc_chunk 
     X(TTL_DELETES, "ttl.deletedDocuments_per_s")     \
     X(BACKUP_CURSOR, "storageEngine.backupCursorOpen") \
     X(LAG, "replication_lag_s")                      \
-    X(STALL, "operations_that_do_not_finish")
+    X(STALL, "operations_that_do_not_finish")        \
+    X(IDLE, "operations_that_do_not_come")
 
 enum sb_reading {
 #define SB_READING_ID(id, name) SB_READING_##id,
@@ -183,8 +185,8 @@ enum sb_pulse_news {
     SB_PULSE_BACK,      /* its clock went back */
 };
 
-/* Takes a row and makes the readings of it; NAN where there is nothing to make it of. LAG and STALL are not of one server
- * alone: they stay NAN. After RESTARTED and BACK rates begin anew. */
+/* Takes a row and makes the readings of it; NAN where there is nothing to make it of. LAG is not of one server alone, STALL and
+ * IDLE want to know what is usual: they stay NAN. After RESTARTED and BACK rates begin anew. */
 enum sb_pulse_news sb_pulse_take(struct sb_pulse *p, const struct sb_vitals *v, double out[SB_READINGS_N]);
 
 #endif
