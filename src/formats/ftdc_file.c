@@ -235,8 +235,8 @@ static bool read_document(const uint8_t *p, size_t n, struct sb_ftdc_doc *doc, s
     if (it.err_off)
         return false;
     doc->kind = type == 0 ? SB_FTDC_METADATA : type == 1 ? SB_FTDC_METRICS : SB_FTDC_OTHER;
-    *what = "this metrics document has no data";
-    return doc->kind != SB_FTDC_METRICS || data->p;
+    *what = doc->kind == SB_FTDC_METRICS ? "this metrics document has no data" : "this document is not of the kind that it says it is";
+    return doc->kind == SB_FTDC_METRICS ? data->p != NULL : data->p == NULL; /* only metrics are packed */
 }
 
 /* Marks what an archive had of an interim file, and remembers the newest sample. */
