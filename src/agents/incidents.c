@@ -152,6 +152,9 @@ static void look_at(const struct sb_incidents *in, const struct member *m, struc
         hurt(in, impact, m->down_ms);
     if (m->back_ms && in->now_ms - m->back_ms < MOVED_MS)
         hurt(in, impact, m->silent_ms);
+    bool in_order = m->stopped_ms && m->stopped_ms >= m->ended_ms - 120000;
+    if (m->restarted_ms && in->now_ms - m->restarted_ms < MOVED_MS && !in_order)
+        hurt(in, impact, m->ended_ms);
     const struct watch *lag = &m->watch[AS_SECONDARY][SB_READING_LAG];
     if (lag->deviating && in->now_ms - lag->last_ms < FRESH_MS)
         hurt(in, impact, lag->onset_ms);
@@ -325,6 +328,7 @@ static void set_role(struct member *m, enum role role, const struct member *befo
 static void restart(struct member *m, int64_t at_ms)
 {
     m->restarted_ms = at_ms;
+    m->ended_ms = m->last_ms;
     for (int role = 0; role < ROLES; role++)
         for (int r = 0; r < SB_READINGS_N; r++)
             m->watch[role][r] = (struct watch){.now = NAN, .told = m->watch[role][r].told, .before = m->watch[role][r].before,

@@ -104,11 +104,24 @@ static bool called_a_job(const char *app)
     return false;
 }
 
-enum by { BY_TIME, BY_EXAMINED, BY_WRITTEN, BY_RETURNED, BY_ERRORS };
+enum by { BY_TIME, BY_EXAMINED, BY_WRITTEN, BY_RETURNED, BY_ERRORS, BY_CONFLICTS };
 
 static double weight(const struct cell *c, enum by by)
 {
-    return by == BY_TIME ? c->ms : by == BY_EXAMINED ? (double)c->examined : by == BY_WRITTEN ? c->written : by == BY_RETURNED ? c->returned : c->errors;
+    switch (by) {
+    case BY_EXAMINED:
+        return (double)c->examined;
+    case BY_WRITTEN:
+        return c->written;
+    case BY_RETURNED:
+        return c->returned;
+    case BY_ERRORS:
+        return c->errors;
+    case BY_CONFLICTS:
+        return c->conflicts;
+    default:
+        return c->ms;
+    }
 }
 
 /* The heaviest ones into v->deed; returns the first one's share of all. */
@@ -348,9 +361,8 @@ static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
     bool conflicts = told(in, SB_READING_CONFLICTS), left = told(in, SB_READING_TRANSACTIONS_IDLE), cursors = told(in, SB_READING_CURSORS);
     if (!errors && !conflicts && !left && !cursors)
         return 0;
-    rank(in, errors ? BY_ERRORS : BY_TIME, v);
-    if (!errors && !(conflicts && v->deeds_n && v->deed[0]->hot)) /* who waited is not who made them wait */
-        v->deeds_n = 0;
+    if (errors || conflicts) /* who only waited is not who made them wait */
+        rank(in, conflicts ? BY_CONFLICTS : BY_ERRORS, v);
     if (v->deeds_n == 0)
         suspect_newcomer(in, v);
     if (conflicts)

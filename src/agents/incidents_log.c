@@ -44,6 +44,7 @@ static void add_cell(struct cell *to, const struct cell *c)
     to->written += c->written;
     to->returned += c->returned;
     to->errors += c->errors;
+    to->conflicts += c->conflicts;
     to->examined += c->examined;
 }
 
@@ -240,12 +241,12 @@ static int take_op(struct sb_incidents *in, const struct sb_slow_op *op)
     if (!d)
         return op->at_ms == SB_NO_TIME ? 0 : -1;
     struct cell one = {.count = 1, .ms = counted(op->duration_ms), .returned = counted(op->returned), .errors = op->error_code > 0,
+                       .conflicts = counted(op->write_conflicts),
                        .written = counted(counted(op->inserted) + (int64_t)counted(op->modified) + counted(op->deleted)),
                        .examined = counted(op->docs_examined)};
     d->last_ms = op->at_ms;
     d->count++;
     d->replanned |= op->replanned;
-    d->hot |= op->write_conflicts >= 5;
     d->bulk |= one.written >= BULK;
     add_cell(cell_at(d->cell, op->at_ms), &one);
     if (in->open.is)

@@ -53,7 +53,7 @@ struct member {
     int64_t down_ms, up_ms;   /* others began and ceased to see it unwell */
     int64_t stopped_ms;       /* it said that it shuts down in order */
     int64_t unclean_ms;       /* it said that it had not been */
-    int64_t restarted_ms;
+    int64_t restarted_ms, ended_ms; /* the new process began, the old one was last heard of */
     int64_t silent_ms, back_ms; /* no samples between the two, though it lived */
     bool hole;
     int64_t constant[6];      /* what never moves in ordinary life */
@@ -66,14 +66,14 @@ struct member {
 
 struct cell {
     int64_t second;
-    uint32_t count, ms, written, returned, errors;
+    uint32_t count, ms, written, returned, errors, conflicts;
     uint64_t examined;
 };
 
 struct deed { /* operations alike */
     uint64_t hash;
     char *ns, *app, *label, *shape, *plan;
-    bool scan, replanned, operator_, hot, bulk, unfiltered; /* bulk: 100 documents an operation, or more */
+    bool scan, replanned, operator_, bulk, unfiltered; /* bulk: 100 documents an operation, or more */
     int64_t first_ms, last_ms;
     uint64_t count;
     struct cell cell[SECONDS];

@@ -76,7 +76,19 @@ static int add_members(const struct verdict *v, const struct signal *s, size_t n
     return 0;
 }
 
-static int add_names(const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
+/* Nothing of what it did was a reason; where it was at work is known all the same. */
+static const char *place_of(const struct sb_incidents *in, const struct guest *g)
+{
+    const struct deed *most = NULL;
+    for (size_t i = 0; i < in->log.deeds_n; i++) {
+        const struct deed *d = &in->log.deeds[i];
+        if (strcmp(d->app, g->name) == 0 && d->during.count && (!most || d->during.count > most->during.count))
+            most = d;
+    }
+    return most ? most->ns : NULL;
+}
+
+static int add_names(const struct sb_incidents *in, const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
 {
     bool whole = v->event && strchr(v->event->ns, '.'); /* else its collection's name alone, or none */
     if (whole && sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->event->ns))
@@ -84,6 +96,8 @@ static int add_names(const struct verdict *v, const struct signal *s, size_t n, 
     if (!whole && add_deed_names(v, out))
         return -1;
     if (v->guest && sb_incident_add_name(&out->apps, &out->apps_n, v->guest->name))
+        return -1;
+    if (v->guest && v->class_ == SB_CLASS_CODE && sb_incident_add_name(&out->namespaces, &out->namespaces_n, place_of(in, v->guest)))
         return -1;
     return add_members(v, s, n, out);
 }
@@ -184,9 +198,11 @@ static int severity(const struct sb_incidents *in, const struct signal *s, size_
         if (sb_reading_is_impact(r))
             worst = SB_MEDIUM;
     }
-    for (size_t i = 0; i < in->members_n; i++)
-        if (in->members[i]->down_ms >= in->open.from_ms - 15000 && in->members[i]->down_ms)
+    for (size_t i = 0; i < in->members_n; i++) {
+        const struct member *m = in->members[i];
+        if ((m->down_ms && m->down_ms >= in->open.from_ms - 15000) || (m->restarted_ms && m->restarted_ms >= in->open.from_ms))
             return SB_HIGH;
+    }
     return worst;
 }
 
@@ -207,7 +223,7 @@ int sb_incidents_describe(struct sb_incidents *in, bool ended, struct sb_inciden
     out->confidence = v.confidence;
     out->unexplained = 1 - v.confidence * (v.explained > 0 && v.class_ == SB_CLASS_CODE ? v.explained : 1);
     if (rc == 0)
-        rc = add_signals(in, s, n, out) || add_names(&v, s, n, out) || add_causes(in, &v, out) ? -1 : 0;
+        rc = add_signals(in, s, n, out) || add_names(in, &v, s, n, out) || add_causes(in, &v, out) ? -1 : 0;
     out->title = title(&v, s, n, out);
     out->reason = sb_str_take(&v.reason);
     free(s);
