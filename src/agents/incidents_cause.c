@@ -22,12 +22,16 @@ static bool told(const struct sb_incidents *in, enum sb_reading r)
     return false;
 }
 
-/* Growth on the member with most to tell: the primary, before and after it changed. */
+/* Growth on the member with most to tell: the primary, before and after it changed, or a secondary where that was out. */
 static double growth(struct sb_incidents *in, enum sb_reading r)
 {
     double most = 1;
-    for (size_t i = 0; i < in->members_n; i++)
+    for (size_t i = 0; i < in->members_n; i++) {
+        const struct watch *second = &in->members[i]->watch[AS_SECONDARY][r];
         most = fmax(most, sb_watch_growth(&in->members[i]->watch[AS_PRIMARY][r], r));
+        if (second->told)
+            most = fmax(most, sb_watch_growth(second, r));
+    }
     return most;
 }
 
@@ -253,7 +257,9 @@ static int something_was_changed(struct sb_incidents *in, struct verdict *v)
         const struct event *e = event_at(in, i);
         if (e->at_ms < in->open.from_ms - SB_NEAR_MS || e->at_ms > in->open.detected_ms || !fits(in, e))
             continue;
-        if (!found || e->kind < found->kind || (e->kind == found->kind && e->at_ms >= found->at_ms)) /* the surest kind, of these the newest */
+        bool led = in->primary >= 0 && e->member == in->primary, found_led = found && in->primary >= 0 && found->member == in->primary;
+        bool surer = !found || e->kind < found->kind; /* of one kind, as the primary has it: the others repeat it; then the newest */
+        if (surer || (e->kind == found->kind && (led > found_led || (led == found_led && e->at_ms >= found->at_ms))))
             found = e;
     }
     if (!found)
@@ -388,6 +394,8 @@ static int costlier_operations(struct sb_incidents *in, struct verdict *v)
         return decided(v, SB_CLASS_MAINTENANCE, 0.8, "whole collections are read, by an application that is called a job");
     if (!d)
         suspect_newcomer(in, v);
+    if (!d && v->guest && called_a_job(v->guest->name))
+        return decided(v, SB_CLASS_MAINTENANCE, 0.7, "more is read than before, since an application is there that is called a job");
     if (!d)
         return decided(v, SB_CLASS_CODE, v->guest ? 0.7 : 0.5, "each operation examines more than before, at a flat rate");
     if (newcomer(in, d->app) || d->first_ms < in->open.from_ms - SB_NEAR_MS || came_anew(in, d->app) || !in->log.guests_n)
@@ -403,6 +411,9 @@ static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
     if (ops < MORE && !(told(in, SB_READING_OPS) && ops >= 1.5))
         return 0;
     rank(in, BY_TIME, v);
+    const char *app = v->deeds_n ? v->deed[0]->app : "";
+    if (newcomer(in, app) && called_a_job(app))
+        return decided(v, SB_CLASS_MAINTENANCE, 0.7, "there are more operations, for as long as an application is there that is called a job");
     return decided(v, SB_CLASS_LOAD, 0.9, "there are more operations, and each examines no more than before");
 }
 

@@ -121,15 +121,14 @@ static const char *event_name(enum event_kind kind)
     return names[kind];
 }
 
-static int add_event_cause(const struct sb_incidents *in, const struct verdict *v, struct sb_incident *out)
+static int add_event_cause(const struct sb_incidents *in, const struct event *e, double confidence, struct sb_incident *out)
 {
-    const struct event *e = v->event;
     struct sb_str evidence;
     sb_str_init(&evidence);
     double before = (double)(in->open.from_ms - e->at_ms) / 1000;
     sb_str_addf(&evidence, "log of %s: %s%s%s, %.0f s %s it began", in->members[e->member]->name, e->ns, e->ns[0] && e->what[0] ? " " : "", e->what,
                 fabs(before), before >= 0 ? "before" : "after");
-    int rc = sb_str_ok(&evidence) ? sb_incident_add_cause(out, event_name(e->kind), evidence.p, v->confidence) : -1;
+    int rc = sb_str_ok(&evidence) ? sb_incident_add_cause(out, event_name(e->kind), evidence.p, confidence) : -1;
     sb_str_release(&evidence);
     return rc;
 }
@@ -148,10 +147,39 @@ static int add_deed_cause(const struct verdict *v, size_t i, double confidence, 
     return rc;
 }
 
+#define OTHERS 3 /* as many alterations are named beside the one that decided */
+
+/* The same thing on another member, or told before. */
+static bool same_event(const struct event *a, const struct event *b)
+{
+    return a->kind == b->kind && strcmp(a->ns, b->ns) == 0 && strcmp(a->what, b->what) == 0;
+}
+
+/* What else was altered or run when it began: it may have a part in it, and whoever looks into it wants to know. */
+static int add_other_events(const struct sb_incidents *in, const struct verdict *v, struct sb_incident *out)
+{
+    const struct event *told[OTHERS + 1] = {v->event};
+    size_t n = v->event != NULL;
+    uint64_t from = in->log.events_n > EVENTS ? in->log.events_n - EVENTS : 0;
+    for (uint64_t i = from; i < in->log.events_n && n < SB_COUNT(told); i++) {
+        const struct event *e = &in->log.event[i % EVENTS];
+        bool known = e->kind > EVENT_STEPDOWN || e->at_ms < in->open.from_ms - SB_NEAR_MS || e->at_ms > in->open.detected_ms;
+        for (size_t k = 0; k < n; k++)
+            known |= same_event(told[k], e);
+        if (known)
+            continue;
+        told[n++] = e;
+        bool alike = v->event && e->kind == v->event->kind && strcmp(e->ns, v->event->ns) == 0;
+        if (add_event_cause(in, e, alike ? v->confidence * 0.9 : fmin(0.3, v->confidence / 2), out))
+            return -1;
+    }
+    return 0;
+}
+
 static int add_causes(const struct sb_incidents *in, const struct verdict *v, struct sb_incident *out)
 {
     double confidence = v->confidence;
-    if (v->event && add_event_cause(in, v, out))
+    if (v->event && add_event_cause(in, v->event, confidence, out))
         return -1;
     if (v->guest) {
         char *what = sb_format("application %s", v->guest->name);
@@ -172,9 +200,9 @@ static int add_causes(const struct sb_incidents *in, const struct verdict *v, st
     for (size_t i = 0; i < v->deeds_n; i++)
         if (add_deed_cause(v, i, confidence * (out->causes_n ? 0.5 : 1) / (double)(i + 1), out))
             return -1;
-    if (out->causes_n == 0)
-        return sb_incident_add_cause(out, sb_name(&sb_anomaly_classes, v->class_), v->reason.p, confidence);
-    return 0;
+    if (out->causes_n == 0 && sb_incident_add_cause(out, sb_name(&sb_anomaly_classes, v->class_), v->reason.p, confidence))
+        return -1;
+    return add_other_events(in, v, out);
 }
 
 /* ---- head ---- */

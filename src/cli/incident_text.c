@@ -17,6 +17,13 @@ static const char *moment(char out[32], int64_t at_ms)
     return out;
 }
 
+/* Four digits, or all there are before the point. */
+static const char *amount(char out[40], double v)
+{
+    snprintf(out, 40, v >= 1000 || v <= -1000 ? "%.0f" : "%.4g", v);
+    return out;
+}
+
 static void add_names(struct sb_str *out, const char *head, char *const *names, size_t n)
 {
     if (!n)
@@ -31,8 +38,9 @@ static void add_signals(struct sb_str *out, const struct sb_incident *in)
 {
     for (size_t i = 0; i < in->signals_n && i < SIGNALS_SHOWN; i++) {
         const struct sb_incident_signal *s = &in->signals[i];
-        sb_str_addf(out, "  %-12s %s%s%s: %.4g, usually %.4g\n", i ? "" : "signals", s->subject ? s->subject : "", s->subject ? " " : "",
-                    s->metric, s->value, s->baseline);
+        char value[40], usual[40];
+        sb_str_addf(out, "  %-12s %s%s%s: %s, usually %s\n", i ? "" : "signals", s->subject ? s->subject : "", s->subject ? " " : "",
+                    s->metric, amount(value, s->value), amount(usual, s->baseline));
     }
     if (in->signals_n > SIGNALS_SHOWN)
         sb_str_addf(out, "  %-12s and %zu more\n", "", in->signals_n - SIGNALS_SHOWN);
@@ -59,8 +67,8 @@ static void add_incident(struct sb_str *out, const struct sb_incident *in)
     add_names(out, "applications", in->apps, in->apps_n);
     add_signals(out, in);
     for (size_t i = 0; i < in->causes_n; i++)
-        sb_str_addf(out, "  %-12s %zu. %s: %s (%.0f %%)\n", i ? "" : "causes", i + 1, in->causes[i].what, in->causes[i].evidence,
-                    in->causes[i].confidence * 100);
+        sb_str_addf(out, "  %-12s %zu. %s (%.0f %%)\n%18s%s\n", i ? "" : "causes", i + 1, in->causes[i].what, in->causes[i].confidence * 100, "",
+                    in->causes[i].evidence);
     sb_str_addf(out, "  %-12s %.0f %%\n\n", "unexplained", in->unexplained * 100);
 }
 

@@ -418,6 +418,51 @@ static void test_an_operator_s_work_is_maintenance(void **state)
     teardown_world(&w);
 }
 
+static void test_a_job_that_reads_is_maintenance(void **state)
+{
+    (void)state;
+    struct world w;
+    struct weather x = calm;
+    world_after_calm(&w);
+    connect_app(&w, "mongodump");
+    x.examined = 100;
+    x.read_ms = 4;
+    for (int i = 0; i < 20; i++)
+        slow(&w, "shop.orders", "mongodump", "{\"find\":\"orders\",\"filter\":{}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":5000,\"nreturned\":5000,\"durationMillis\":300");
+    const struct sb_incident *got = one_after(&w, &x, SB_CLASS_MAINTENANCE);
+    assert_string_equal(got->apps[0], "mongodump");
+    assert_string_equal(got->namespaces[0], "shop.orders");
+    teardown_world(&w);
+    world_after_calm(&w);
+    connect_app(&w, "nightly-backup"); /* the same where nothing was slow enough to be logged */
+    x = calm;
+    x.examined = 100;
+    x.read_ms = 4;
+    assert_string_equal(one_after(&w, &x, SB_CLASS_MAINTENANCE)->apps[0], "nightly-backup");
+    teardown_world(&w);
+}
+
+/* Two alterations at once are both named. */
+static void test_compound_causes_are_named_together(void **state)
+{
+    (void)state;
+    struct world w;
+    struct weather x = calm;
+    world_after_calm(&w);
+    say(&w, 0, "\"id\":51806,\"ctx\":\"c\",\"msg\":\"CMD: dropIndexes\",\"attr\":{\"namespace\":\"shop.orders\",\"indexes\":\"zip_1\"}");
+    say(&w, 1, "\"id\":20344,\"ctx\":\"c\",\"msg\":\"CMD: dropIndexes\",\"attr\":{\"namespace\":\"shop.orders\",\"indexes\":\"zip_1\"}");
+    say(&w, 0, "\"id\":23435,\"ctx\":\"c\",\"msg\":\"Successfully set parameter to new value\",\"attr\":{\"parameterName\":\"x\"}");
+    x.examined = 500;
+    x.read_ms = 6;
+    slow(&w, "shop.orders", "shop", "{\"find\":\"orders\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":60000,\"nreturned\":1,\"durationMillis\":300");
+    const struct sb_incident *got = one_after(&w, &x, SB_CLASS_CHANGE);
+    assert_int_equal(got->causes_n, 3); /* the drop, once; the operation; the parameter */
+    assert_string_equal(got->causes[0].what, "an index was dropped");
+    assert_string_equal(got->causes[2].what, "a parameter was set");
+    assert_true(got->causes[2].confidence < got->causes[0].confidence);
+    teardown_world(&w);
+}
+
 static void test_what_is_missing_is_no_cause(void **state)
 {
     (void)state;
@@ -476,6 +521,8 @@ int main(void)
         cmocka_unit_test(test_an_application_s_own_operations_are_code),
         cmocka_unit_test(test_an_alteration_that_stays_is_a_change),
         cmocka_unit_test(test_an_operator_s_work_is_maintenance),
+        cmocka_unit_test(test_a_job_that_reads_is_maintenance),
+        cmocka_unit_test(test_compound_causes_are_named_together),
         cmocka_unit_test(test_what_is_missing_is_no_cause),
         cmocka_unit_test(test_what_stays_becomes_usual),
     };

@@ -13,7 +13,7 @@
 /* One JSON array, keys as in the program's interface, an empty one where there is none. 0 or -1. */
 int sb_incidents_print_json(const struct sb_incident *incidents, size_t n, struct sb_err *err);
 
-/* The same for people, within 80 columns where names allow it. 0 or -1. */
+/* The same for people. 0 or -1. */
 int sb_incidents_print_text(const struct sb_incident *incidents, size_t n, struct sb_err *err);
 
 #endif
