@@ -152,7 +152,8 @@ struct sb_incidents {
     struct chronicle log;
     int64_t now_ms, first_ms;
     int primary, former_primary; /* numbers of members, -1 none */
-    int64_t moved_ms;            /* the primary changed */
+    int64_t moved_ms;            /* the primary changed, */
+    int64_t returned_ms;         /* or changed back */
     double lag[SB_VITAL_MEMBERS];
     int sync_source[SB_VITAL_MEMBERS];
     struct open_incident open;

@@ -205,6 +205,12 @@ static int add_causes(const struct sb_incidents *in, const struct verdict *v, st
     return add_other_events(in, v, out);
 }
 
+static int surer(const void *a, const void *b)
+{
+    const struct sb_incident_cause *x = a, *y = b;
+    return (x->confidence < y->confidence) - (x->confidence > y->confidence);
+}
+
 /* ---- head ---- */
 
 static char *title(const struct verdict *v, const struct signal *s, size_t n, const struct sb_incident *out)
@@ -252,6 +258,8 @@ int sb_incidents_describe(struct sb_incidents *in, bool ended, struct sb_inciden
     out->unexplained = 1 - v.confidence * (v.explained > 0 && v.class_ == SB_CLASS_CODE ? v.explained : 1);
     if (rc == 0)
         rc = add_signals(in, s, n, out) || add_names(in, &v, s, n, out) || add_causes(in, &v, out) ? -1 : 0;
+    if (out->causes_n)
+        qsort(out->causes, out->causes_n, sizeof *out->causes, surer);
     out->title = title(&v, s, n, out);
     out->reason = sb_str_take(&v.reason);
     free(s);

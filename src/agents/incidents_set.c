@@ -83,6 +83,19 @@ static void take_lags(struct sb_incidents *in, const struct sb_vitals *v)
     }
 }
 
+#define FLAPPING_MS 600000 /* two returns within so long are no order that comes back */
+
+/* Another member leads. Where it led before the last change, the set returns to the order that priorities give it: that is
+ * the end of something, not its beginning. */
+static void take_lead(struct sb_incidents *in, int i)
+{
+    bool returns = i == in->former_primary && (!in->returned_ms || in->now_ms - in->returned_ms > FLAPPING_MS);
+    in->moved_ms = in->primary >= 0 && !returns ? in->now_ms : 0;
+    in->returned_ms = returns ? in->now_ms : in->returned_ms;
+    in->former_primary = in->primary;
+    in->primary = i;
+}
+
 int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vitals *v, struct sb_err *err)
 {
     struct member *o = in->members[observer];
@@ -109,13 +122,8 @@ int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vi
     bool fresh = lead && lead != o && in->now_ms - lead->last_ms < VIEW_FRESH_MS;
     if (!fresh || lead == o)
         take_lags(in, v);
-    const struct member *m = leader >= 0 ? sb_incidents_at_place(in, leader) : NULL;
-    for (size_t i = 0; m && i < in->members_n; i++)
-        if (in->members[i] == m && in->primary != (int)i && v->value[SB_VITAL_STATE] == 1 && m == o) {
-            in->moved_ms = in->primary >= 0 ? in->now_ms : 0;
-            in->former_primary = in->primary;
-            in->primary = (int)i;
-        }
+    if (leader >= 0 && o->place == leader && v->value[SB_VITAL_STATE] == 1 && in->primary != observer)
+        take_lead(in, observer); /* by its own word: the others learn of it later */
     return 0;
 }
 

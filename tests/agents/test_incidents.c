@@ -292,6 +292,26 @@ static void test_a_member_that_was_stopped_in_order_is_maintenance(void **state)
     teardown_world(&w);
 }
 
+static void test_a_step_down_is_maintenance_and_the_return_is_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_calm(&w);
+    say(&w, 0, "\"id\":21579,\"ctx\":\"c\",\"msg\":\"Attempting to step down in response to replSetStepDown command\"");
+    w.primary = 1;
+    run(&w, 120, &calm);
+    w.primary = 0;
+    run(&w, 120, &calm);
+    assert_int_equal(w.n, 1);
+    assert_int_equal(w.got[0].class_, SB_CLASS_MAINTENANCE);
+    assert_string_equal(w.got[0].members[0], "member-0");
+    w.primary = 1; /* and this time nobody asked for it */
+    run(&w, 120, &calm);
+    assert_int_equal(w.n, 2);
+    assert_int_equal(w.got[1].class_, SB_CLASS_INFRASTRUCTURE);
+    teardown_world(&w);
+}
+
 static void test_lag_names_its_member(void **state)
 {
     (void)state;
@@ -516,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_disk_and_a_busy_host_are_infrastructure),
         cmocka_unit_test(test_a_frozen_member_is_infrastructure),
         cmocka_unit_test(test_a_member_that_was_stopped_in_order_is_maintenance),
+        cmocka_unit_test(test_a_step_down_is_maintenance_and_the_return_is_nothing),
         cmocka_unit_test(test_lag_names_its_member),
         cmocka_unit_test(test_clients),
         cmocka_unit_test(test_an_application_s_own_operations_are_code),
