@@ -9,9 +9,9 @@
  * seconds in a row. Why these:
  *  - z 5 on a spread that is never taken smaller than `rel` of the median: a robust 5 sigma, so that a calm and very even
  *    series does not make an alarm of nothing;
- *  - ratio 2.5 for latencies: ordinary contention on a small machine doubles a mean; what people notice is more. From 1.6 on
- *    (soft) it counts where a cause stands beside it (a full processor, twice the load, an operator's command);
- *  - step: below it nobody is hurt (3 ms of mean latency, 5 errors a second, 100 connections, 10 s of lag: the server's own
+ *  - ratio 2 for latencies: what takes twice as long is felt. From 1.5 on (soft) it counts where a cause stands beside it (a
+ *    full processor, twice the load, an operator's command): traffic that slowly rises by a half makes that much without one;
+ *  - step: below it nobody is hurt (2 ms of mean latency, 3 errors a second, 50 connections, 10 s of lag: the server's own
  *    flow control begins there);
  *  - connections made: each costs a thread and a handshake; a pool that fills is over within the five seconds of its mean;
  *  - a transaction that is open and does nothing for twelve seconds holds back what the cache may forget: no request takes so
@@ -25,19 +25,19 @@ static const struct rule {
     int persist;
     double soft_ratio, soft_step; /* 0: none */
 } rules[SB_READINGS_N] = {
-    [SB_READING_READ_MS] = {true, 5, 2.5, 3, .15, .1, 6, 1.6, 1},
-    [SB_READING_WRITE_MS] = {true, 5, 2.5, 3, .15, .1, 6, 1.6, 1},
-    [SB_READING_COMMAND_MS] = {true, 5, 2.5, 3, .15, .1, 6, 1.6, 1},
-    [SB_READING_ERRORS] = {true, 5, 4, 5, .2, .5, 6, 0, 0},
-    [SB_READING_CONNECTIONS] = {true, 5, 2.5, 100, .05, 1, 4, 0, 0},
-    [SB_READING_QUEUE] = {true, 5, 4, 8, .2, 1, 6, 0, 0},
-    [SB_READING_CONFLICTS] = {true, 5, 8, 20, .2, 1, 6, 0, 0},
+    [SB_READING_READ_MS] = {true, 5, 2, 2, .15, .1, 6, 1.5, 1},
+    [SB_READING_WRITE_MS] = {true, 5, 2, 2, .15, .1, 6, 1.5, 1},
+    [SB_READING_COMMAND_MS] = {true, 5, 2, 2, .15, .1, 6, 1.5, 1},
+    [SB_READING_ERRORS] = {true, 5, 4, 3, .2, .5, 6, 0, 0},
+    [SB_READING_CONNECTIONS] = {true, 5, 2.5, 50, .05, 1, 4, 0, 0},
+    [SB_READING_QUEUE] = {true, 5, 4, 5, .2, 1, 6, 0, 0},
+    [SB_READING_CONFLICTS] = {true, 5, 8, 10, .2, 1, 6, 0, 0},
     [SB_READING_LOCK_WAIT] = {true, 5, 5, 1000, .2, 20, 6, 0, 0},
     [SB_READING_FLOW] = {true, 1, 1, 1, 0, .1, 5, 0, 0},
     [SB_READING_LAG] = {true, 5, 3, 10, .2, 1, 4, 0, 0},
     [SB_READING_STALL] = {true, 1, 1, 1, 0, .1, 4, 0, 0},
     [SB_READING_IDLE] = {true, 1, 1, 1, 0, .1, 8, 0, 0},
-    [SB_READING_CONNECTING] = {true, 5, 10, 20, .2, 1, 8, 0, 0},
+    [SB_READING_CONNECTING] = {true, 5, 10, 10, .2, 1, 8, 0, 0},
     [SB_READING_ACTIVE] = {false, 5, 1.5, 5, .1, 1, 5, 0, 0},
     [SB_READING_READS] = {false, 5, 1.8, 10, .1, 1, 5, 0, 0},
     [SB_READING_WRITES] = {false, 5, 1.8, 10, .1, 1, 5, 0, 0},
@@ -105,8 +105,10 @@ void sb_watch_take(struct watch *w, enum sb_reading r, double value, int64_t at_
     const struct rule *rule = &rules[r];
     w->now = value;
     if (isnan(value)) {
+        w->soft_run = 0;
         if (w->deviating && ++w->calm >= 2 * BACK_AFTER) /* there is nothing left to measure */
             w->deviating = false;
+        w->run = w->deviating ? w->run : 0;
         w->soft = w->soft && w->deviating;
         return;
     }
