@@ -267,6 +267,20 @@ static void bounds_hold_before_memory_is_asked_for(void **state)
     for (int i = 0; i < 11; i++) /* a varint of eleven bytes */
         sb_str_addc(&inner, (char)0x81);
     assert_int_equal(decode(&inner, 0), -1);
+    char *long_text = calloc(1, SB_FTDC_MAX_INFLATED); /* all in order, and too long */
+    assert_non_null(long_text);
+    memset(long_text, 'x', SB_FTDC_MAX_INFLATED - 100);
+    for (int over = 0; over < 2; over++) {
+        bson_t wide = BSON_INITIALIZER;
+        memset(long_text + SB_FTDC_MAX_INFLATED - 100, over ? 'x' : 0, 99);
+        BSON_APPEND_UTF8(&wide, "text", long_text);
+        BSON_APPEND_INT32(&wide, "n", 0);
+        sb_str_clear(&inner);
+        put_chunk(&inner, &wide, zero, 1, 1);
+        assert_int_equal(decode(&inner, 0), over ? -1 : 0);
+        bson_destroy(&wide);
+    }
+    free(long_text);
     sb_str_clear(&inner);
     for (int i = 0; i < SB_FTDC_MAX_DEPTH + 1; i++) {
         bson_t outer = BSON_INITIALIZER;
