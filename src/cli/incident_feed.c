@@ -231,6 +231,16 @@ static int split_logs(struct sb_feed *f, struct sb_err *err)
     return 0;
 }
 
+/* "." is called as the folder is that it stands for. */
+static int add_member(struct sb_feed *f, const char *home, bool alike, struct sb_err *err)
+{
+    bool here = strcmp(base(home), ".") == 0 || strcmp(base(home), "..") == 0;
+    char *real = here ? realpath(home, NULL) : NULL;
+    int member = sb_incidents_member(f->in, alike ? home : base(real ? real : home), err);
+    free(real);
+    return member;
+}
+
 /* By the last part of its folder's name, and by all of it where two are called alike. */
 static int name_members(struct sb_feed *f, struct sb_err *err)
 {
@@ -244,7 +254,7 @@ static int name_members(struct sb_feed *f, struct sb_err *err)
             alike |= strcmp(f->streams[k]->home, s->home) != 0 && strcmp(base(f->streams[k]->home), base(s->home)) == 0;
         }
         if (s->member < 0)
-            s->member = sb_incidents_member(f->in, alike ? s->home : base(s->home), err);
+            s->member = add_member(f, s->home, alike, err);
         if (s->member < 0)
             return -1;
     }
