@@ -11,7 +11,6 @@
 
 #define QUIET_MS 20000      /* without impact for so long: it is over */
 #define USUAL_MS 1800000    /* with impact for so long: it is usual now */
-#define GAP_MS 10000        /* without a sample for so long: the sampler itself was stopped */
 #define LOOK_BACK_MS 30000  /* what began earlier did not begin this */
 #define FRESH_MS 10000      /* a reading that old says nothing of now */
 #define MOVED_MS 3000       /* a change of primary is an impact of its own for so long */
@@ -136,6 +135,13 @@ static bool out(const struct member *m, enum sb_reading r)
     return m->watch[m->role][r].deviating;
 }
 
+/* No samples come of it, though nothing says why. One that shuts down in order has a minute to come back. */
+bool sb_incidents_stands_still(const struct sb_incidents *in, const struct member *m)
+{
+    bool stopping = m->stopped_ms && m->stopped_ms >= m->last_ms - 60000;
+    return m->sampled && !m->hole && in->now_ms - m->last_ms >= (stopping ? 60000 : GAP_MS);
+}
+
 /* Something beside a latency that is only somewhat high, that would make it so. */
 static bool cause_beside(const struct sb_incidents *in, const struct member *m)
 {
@@ -150,6 +156,8 @@ static void look_at(const struct sb_incidents *in, const struct member *m, struc
     const struct watch *w = m->watch[m->role];
     if (m->down)
         hurt(in, impact, m->down_ms);
+    if (sb_incidents_stands_still(in, m))
+        hurt(in, impact, m->last_ms);
     if (m->back_ms && in->now_ms - m->back_ms < MOVED_MS)
         hurt(in, impact, m->silent_ms);
     bool in_order = m->stopped_ms && m->stopped_ms >= m->ended_ms - 120000;
@@ -229,6 +237,7 @@ static void become_usual(struct sb_incidents *in)
 {
     for (size_t i = 0; i < in->members_n; i++) {
         in->members[i]->down = false;
+        in->members[i]->hole |= sb_incidents_stands_still(in, in->members[i]);
         memset(in->members[i]->bad, 0, sizeof in->members[i]->bad);
         memset(in->members[i]->saw_well, 0, sizeof in->members[i]->saw_well);
         for (int role = 0; role < ROLES; role++)
@@ -350,7 +359,37 @@ static void take_news(struct sb_incidents *in, struct member *m, enum sb_pulse_n
         m->silent_ms = m->last_ms;
         m->back_ms = v->at_ms;
     }
-    m->hole = false;
+    m->hole = v->at_ms < in->now_ms - GAP_MS; /* whose clock is behind the others' is not silent */
+}
+
+/* When the clocks of all that still sample went back, that is the time; what was under way by the old one is over. */
+static int go_back(struct sb_incidents *in, struct sb_err *err)
+{
+    int64_t newest = INT64_MIN;
+    int rc = 0;
+    for (size_t i = 0; i < in->members_n; i++) {
+        const struct member *m = in->members[i];
+        if (m->sampled && in->samples - m->last_seq < 4 * in->members_n + 8)
+            newest = m->last_ms > newest ? m->last_ms : newest;
+    }
+    if (newest >= in->now_ms - GAP_MS)
+        return 0;
+    if (in->open.is)
+        rc = close_incident(in, true, err);
+    in->now_ms = newest;
+    in->moved_ms = in->returned_ms = 0;
+    for (size_t i = 0; i < in->members_n; i++) {
+        struct member *m = in->members[i];
+        m->hole |= m->last_ms > newest;
+        m->back_ms = m->restarted_ms = m->down_ms = m->up_ms = m->stopped_ms = 0;
+        for (int role = 0; role < ROLES; role++)
+            for (int r = 0; r < SB_READINGS_N; r++) {
+                struct watch *w = &m->watch[role][r];
+                w->deviating = w->soft = false;
+                w->run = w->soft_run = 0;
+            }
+    }
+    return rc;
 }
 
 static void take_lag(struct sb_incidents *in, int64_t at_ms)
@@ -374,7 +413,10 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
     int64_t state = v->value[SB_VITAL_STATE];
     set_role(m, state == 1 || state == SB_VITAL_ABSENT ? AS_PRIMARY : AS_SECONDARY, former >= 0 ? in->members[former] : NULL);
     m->sampled = true;
-    m->last_ms = m->heard_ms = v->at_ms;
+    m->last_ms = v->at_ms;
+    m->last_seq = ++in->samples;
+    if (m->hole && go_back(in, err))
+        return -1;
     look_at_constants(in, member, v);
     if (sb_incidents_peers(in, member, v, err))
         return -1;
@@ -392,8 +434,6 @@ int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_li
 {
     if (line->at_ms == SB_NO_TIME)
         return 0;
-    struct member *m = in->members[member];
-    m->heard_ms = line->at_ms;
     return sb_chronicle_line(in, member, line, op) ? sb_fail_nomem(err) : 0;
 }
 

@@ -173,19 +173,16 @@ static void explain(struct sb_incidents *in, struct verdict *v)
 static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
 {
     const struct member *gone = NULL;
-    bool frozen = false;
+    bool frozen;
     for (size_t i = 0; i < in->members_n; i++) {
         const struct member *m = in->members[i];
         if (m->down || within(in, m->down_ms, 15000) || within(in, m->up_ms, 0) || within(in, m->restarted_ms, 15000))
             gone = !gone || (m->down_ms && (!gone->down_ms || m->down_ms < gone->down_ms)) ? m : gone;
-        else if (within(in, m->back_ms, 0) && !gone)
-            gone = m;
     }
-    for (size_t i = 0; i < in->members_n && gone; i++)
-        frozen |= in->members[i] == gone && within(in, gone->back_ms, 0) && !within(in, gone->restarted_ms, 15000);
     if (!gone)
         return 0;
     v->member = gone;
+    frozen = within(in, gone->back_ms, 0) && !within(in, gone->restarted_ms, 15000);
     bool in_order = within(in, gone->stopped_ms, 60000) && !within(in, gone->unclean_ms, 0);
     if (in_order) {
         v->event = first_of(in, EVENT_STOP, in->open.from_ms - 60000, in->now_ms);
@@ -196,6 +193,15 @@ static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
     if (frozen)
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member stood still and went on as the same process");
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer answers the others");
+}
+
+/* The others see it well, and yet it does not even sample itself. */
+static int stands_still(struct sb_incidents *in, struct verdict *v)
+{
+    for (size_t i = 0; i < in->members_n && !v->member; i++)
+        if (within(in, in->members[i]->back_ms, 0) || sb_incidents_stands_still(in, in->members[i]))
+            v->member = in->members[i];
+    return v->member ? decided(v, SB_CLASS_INFRASTRUCTURE, 0.7, "a member stood still: it did not even take its own samples") : 0;
 }
 
 static int primary_moved(struct sb_incidents *in, struct verdict *v)
@@ -478,7 +484,7 @@ static int the_host(struct sb_incidents *in, struct verdict *v)
 int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
 {
     static int (*const classes[])(struct sb_incidents *, struct verdict *) = {
-        somebody_is_gone, something_was_changed, operator_at_work, primary_moved, bulk_work, a_member_lags, connections_grew,
+        somebody_is_gone, something_was_changed, operator_at_work, primary_moved, stands_still, bulk_work, a_member_lags, connections_grew,
         errors_or_conflicts, costlier_operations, more_of_the_same, clients_wait_elsewhere, a_lock_is_held, work_of_one_kind, the_host,
     };
     memset(v, 0, sizeof *v);

@@ -44,7 +44,7 @@ struct member {
     struct sb_pulse pulse;
     struct watch watch[ROLES][SB_READINGS_N];
     int64_t last_ms;   /* newest sample */
-    int64_t heard_ms;  /* newest sample or line */
+    uint64_t last_seq; /* which of all samples that was */
     int bad[SB_VITAL_MEMBERS]; /* samples in a row in which this one saw the member at a place unwell */
     bool saw_well[SB_VITAL_MEMBERS];
     int64_t state_seen_ms;
@@ -60,6 +60,8 @@ struct member {
 };
 
 /* ---- what the logs tell: incidents_log.c ---- */
+
+#define GAP_MS 10000 /* without a sample for so long: the sampler itself stands still */
 
 #define SECONDS 64 /* how far back the tables remember by the second */
 #define SB_NEAR_MS 20000 /* what causes an incident is not older than this when it begins */
@@ -151,6 +153,7 @@ struct sb_incidents {
     char *host[SB_VITAL_MEMBERS];
     struct chronicle log;
     int64_t now_ms, first_ms;
+    uint64_t samples;
     int primary, former_primary; /* numbers of members, -1 none */
     int64_t moved_ms;            /* the primary changed, */
     int64_t returned_ms;         /* or changed back */
@@ -164,6 +167,7 @@ struct sb_incidents {
     uint64_t lost; /* memory ran out: told by the next call */
 };
 
+bool sb_incidents_stands_still(const struct sb_incidents *in, const struct member *m);
 struct member *sb_incidents_at_place(struct sb_incidents *in, int place);
 const struct watch *sb_incidents_watch(const struct member *m, enum sb_reading r);
 

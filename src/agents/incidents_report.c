@@ -48,6 +48,12 @@ static int add_signals(const struct sb_incidents *in, const struct signal *s, si
         const struct member *m = in->members[i];
         if (m->down_ms >= in->open.from_ms - 15000 && m->down_ms && sb_incident_add_signal(out, "member_up", m->name, 1, 0, 1))
             return -1;
+        bool still = sb_incidents_stands_still(in, m), back = m->back_ms && m->back_ms >= in->open.from_ms;
+        double silent = still ? (double)(in->now_ms - m->last_ms) / 1000 : (double)(m->back_ms - m->silent_ms) / 1000;
+        if ((still || back) && sb_incident_add_signal(out, "seconds_without_a_sample", m->name, 1, silent, 1))
+            return -1;
+        if (m->restarted_ms && m->restarted_ms >= in->open.from_ms && sb_incident_add_signal(out, "process_restarts", m->name, 0, 1, 1))
+            return -1;
     }
     return 0;
 }

@@ -303,8 +303,10 @@ static int next_sample(struct sb_feed *f, struct stream *s, struct sb_err *err)
         if (rc < 0)
             return -1;
         s->ended = rc == 0;
-        if (s->ended)
+        if (s->ended) {
+            sb_incidents_hole(f->in, s->member);
             return 0;
+        }
         s->sample = s->doc.chunk.skip;
         if (s->doc.kind != SB_FTDC_METRICS || !sb_vitals_map(&s->map, &s->doc.chunk))
             s->doc.chunk.samples = s->sample = 0;

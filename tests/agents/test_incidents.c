@@ -274,6 +274,18 @@ static void test_a_frozen_member_is_infrastructure(void **state)
     }
 }
 
+/* Its heartbeats are answered, but nothing else is done: a lock on everything, a disk that hangs. */
+static void test_a_member_that_stands_still_is_told_while_it_does(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_calm(&w);
+    struct weather x = calm;
+    x.frozen = 1;
+    assert_string_equal(one_after(&w, &x, SB_CLASS_INFRASTRUCTURE)->members[0], "member-1");
+    teardown_world(&w);
+}
+
 static void test_a_member_that_was_stopped_in_order_is_maintenance(void **state)
 {
     (void)state;
@@ -491,12 +503,13 @@ static void test_what_is_missing_is_no_cause(void **state)
     struct weather x = calm;
     world_after_calm(&w);
     x.frozen = 1;
-    run(&w, 300, &x); /* its file has a hole, and the others see it well */
     sb_incidents_hole(w.in, 1);
+    run(&w, 300, &x); /* its file has a hole, and the others see it well */
     run(&w, 100, &calm);
     w.t -= 3600000; /* every clock goes back */
     run(&w, 300, &calm);
     x.frozen = 2;
+    sb_incidents_hole(w.in, 2);
     run(&w, 4000, &x); /* its data ends */
     sb_assert_ok(sb_incidents_finish(w.in, &err), err);
     collect(&w);
@@ -508,6 +521,20 @@ static void test_what_is_missing_is_no_cause(void **state)
     }
     assert_int_equal(backwards, MEMBERS);
     assert_int_equal(ends, 1);
+    teardown_world(&w);
+}
+
+static void test_after_the_clock_went_back_it_goes_on(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_calm(&w);
+    w.t -= 3600000;
+    run(&w, 100, &calm);
+    struct weather x = calm;
+    x.ops = 4;
+    x.write_ms = x.read_ms = 2.2;
+    one_after(&w, &x, SB_CLASS_LOAD);
     teardown_world(&w);
 }
 
@@ -535,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_more_of_the_same_is_load),
         cmocka_unit_test(test_a_slow_disk_and_a_busy_host_are_infrastructure),
         cmocka_unit_test(test_a_frozen_member_is_infrastructure),
+        cmocka_unit_test(test_a_member_that_stands_still_is_told_while_it_does),
         cmocka_unit_test(test_a_member_that_was_stopped_in_order_is_maintenance),
         cmocka_unit_test(test_a_step_down_is_maintenance_and_the_return_is_nothing),
         cmocka_unit_test(test_lag_names_its_member),
@@ -545,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_a_job_that_reads_is_maintenance),
         cmocka_unit_test(test_compound_causes_are_named_together),
         cmocka_unit_test(test_what_is_missing_is_no_cause),
+        cmocka_unit_test(test_after_the_clock_went_back_it_goes_on),
         cmocka_unit_test(test_what_stays_becomes_usual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

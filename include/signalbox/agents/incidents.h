@@ -42,7 +42,8 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
 /* op is NULL unless the line is of a slow operation. */
 int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err);
 
-/* Samples are missing here because their bytes are damaged: that nothing came for a while says nothing of the member. */
+/* Samples are missing from here on because their bytes are damaged, or no more of them are kept: that nothing comes for a
+ * while says nothing of the member. A member of which nothing comes otherwise, while samples of others do, stands still. */
 void sb_incidents_hole(struct sb_incidents *in, int member);
 
 /* No more comes: what is open is given without an end. */
