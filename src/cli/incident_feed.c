@@ -274,8 +274,12 @@ static int learn_hosts(struct sb_feed *f, const struct sb_ftdc_chunk *chunk, str
     bson_t bson;
     bson_iter_t it, members, one, at;
     size_t place = 0;
-    if (!bson_init_static(&bson, chunk->reference, chunk->reference_n) || !bson_iter_init(&it, &bson) ||
-        !bson_iter_find_descendant(&it, "replSetGetStatus.members", &members) || !BSON_ITER_HOLDS_ARRAY(&members) || !bson_iter_recurse(&members, &one))
+    static const char *const where[] = {"replSetGetStatus.members", "common.replSetGetStatus.members", "shard.replSetGetStatus.members"};
+    bool found = false;
+    for (size_t i = 0; i < SB_COUNT(where) && !found; i++)
+        found = bson_init_static(&bson, chunk->reference, chunk->reference_n) && bson_iter_init(&it, &bson) &&
+                bson_iter_find_descendant(&it, where[i], &members) && BSON_ITER_HOLDS_ARRAY(&members) && bson_iter_recurse(&members, &one);
+    if (!found)
         return 0;
     for (; bson_iter_next(&one); place++)
         if (BSON_ITER_HOLDS_DOCUMENT(&one) && bson_iter_recurse(&one, &at) && bson_iter_find(&at, "name") && BSON_ITER_HOLDS_UTF8(&at) &&

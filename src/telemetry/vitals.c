@@ -73,11 +73,21 @@ static void map_sums(struct sb_vitals_map *map, const char *path, uint32_t colum
         map->disk[map->disks_n++] = column;
 }
 
+/* Members of a sharded cluster have had their sections one level deeper since 8.0. */
+static const char *plain(const char *path)
+{
+    static const char *const groups[] = {"common.", "shard.", "router."};
+    for (size_t i = 0; i < SB_COUNT(groups); i++)
+        if (strncmp(path, groups[i], strlen(groups[i])) == 0)
+            return path + strlen(groups[i]);
+    return path;
+}
+
 bool sb_vitals_map(struct sb_vitals_map *map, const struct sb_ftdc_chunk *chunk)
 {
     memset(map, 0, sizeof *map);
     for (size_t m = 0; m < chunk->metrics_n; m++) {
-        const char *path = chunk->metrics[m].path;
+        const char *path = plain(chunk->metrics[m].path);
         uint32_t column = (uint32_t)m + 1;
         if (!map->start && strcmp(path, "start") == 0)
             map->start = column;
@@ -186,7 +196,7 @@ static void read_work(const struct pair *p, double out[SB_READINGS_N])
 {
     double reads = grown(p, SB_VITAL_READ_OPS), writes = grown(p, SB_VITAL_WRITE_OPS), commands = grown(p, SB_VITAL_COMMAND_OPS);
     double getmores = grown(p, SB_VITAL_GETMORES); /* mostly those of the members that replicate */
-    double finds = reads > getmores ? reads - getmores : isnan(getmores) ? reads : 0, ops = plus(finds, writes);
+    double finds = isnan(reads) || isnan(getmores) ? reads : fmax(reads - getmores, 0), ops = plus(finds, writes);
     out[SB_READING_READ_MS] = mean_ms(p, SB_VITAL_READ_OPS, SB_VITAL_READ_US);
     out[SB_READING_WRITE_MS] = mean_ms(p, SB_VITAL_WRITE_OPS, SB_VITAL_WRITE_US);
     out[SB_READING_COMMAND_MS] = mean_ms(p, SB_VITAL_COMMAND_OPS, SB_VITAL_COMMAND_US);
