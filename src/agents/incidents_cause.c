@@ -336,6 +336,16 @@ static int a_member_lags(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer applies what the primary writes, at the usual rate of writes");
 }
 
+/* Who made most connections since shortly before it began, and `least` at least. */
+static const struct guest *busiest_guest(const struct sb_incidents *in, uint64_t least)
+{
+    const struct guest *most = NULL;
+    for (size_t i = 0; i < in->log.guests_n; i++)
+        if (in->log.guests[i].during >= least && (!most || in->log.guests[i].during > most->during))
+            most = &in->log.guests[i];
+    return most;
+}
+
 static int connections_grew(struct sb_incidents *in, struct verdict *v)
 {
     int64_t connections = INT64_MAX, slow = INT64_MAX;
@@ -351,9 +361,7 @@ static int connections_grew(struct sb_incidents *in, struct verdict *v)
     }
     if (connections == INT64_MAX || slow < connections - 5000) /* who waits connects once more: then that is the effect */
         return 0;
-    for (size_t i = 0; i < in->log.guests_n; i++)
-        if (in->log.guests[i].during && (!v->guest || in->log.guests[i].during > v->guest->during))
-            v->guest = &in->log.guests[i];
+    v->guest = busiest_guest(in, 1);
     return decided(v, SB_CLASS_DEPENDENCY, 0.9, "a client's connections grew, not its work");
 }
 
@@ -420,6 +428,7 @@ static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
     const char *app = v->deeds_n ? v->deed[0]->app : "";
     if (newcomer(in, app) && called_a_job(app))
         return decided(v, SB_CLASS_MAINTENANCE, 0.7, "there are more operations, for as long as an application is there that is called a job");
+    v->guest = busiest_guest(in, 3); /* the pool of who sends more grows */
     return decided(v, SB_CLASS_LOAD, 0.9, "there are more operations, and each examines no more than before");
 }
 

@@ -190,7 +190,8 @@ static int add_causes(const struct sb_incidents *in, const struct verdict *v, st
     if (v->guest) {
         char *what = sb_format("application %s", v->guest->name);
         char *evidence = sb_format("%" PRIu64 " connections of it were made from shortly before it began on", v->guest->during);
-        int rc = what && evidence ? sb_incident_add_cause(out, what, evidence, confidence) : -1;
+        double share = v->class_ == SB_CLASS_LOAD && v->deeds_n ? 0.5 : 1; /* what it did was seen too */
+        int rc = what && evidence ? sb_incident_add_cause(out, what, evidence, confidence * share) : -1;
         free(what);
         free(evidence);
         if (rc)
