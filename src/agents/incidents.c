@@ -11,6 +11,7 @@
 
 #define QUIET_MS 20000      /* without impact for so long: it is over */
 #define USUAL_MS 1800000    /* with impact for so long: it is usual now */
+#define MISSING_MS 3600000  /* without a sample for so long: there is a file missing */
 #define LOOK_BACK_MS 30000  /* what began earlier did not begin this */
 #define FRESH_MS 10000      /* a reading that old says nothing of now */
 #define MOVED_MS 3000       /* a change of primary is an impact of its own for so long */
@@ -139,7 +140,8 @@ static bool out(const struct member *m, enum sb_reading r)
 bool sb_incidents_stands_still(const struct sb_incidents *in, const struct member *m)
 {
     bool stopping = m->stopped_ms && m->stopped_ms >= m->last_ms - 60000;
-    return m->sampled && !m->hole && in->now_ms - m->last_ms >= (stopping ? 60000 : GAP_MS);
+    int64_t silent = in->now_ms - m->last_ms;
+    return m->sampled && !m->hole && silent >= (stopping ? 60000 : GAP_MS) && silent < MISSING_MS;
 }
 
 /* Something beside a latency that is only somewhat high, that would make it so. */
@@ -355,7 +357,9 @@ static void take_news(struct sb_incidents *in, struct member *m, enum sb_pulse_n
     }
     if (news == SB_PULSE_BACK && gap < -1500)
         sb_incidents_say(in, "%s: its clock went back by %" PRId64 " s to %s", m->name, -gap / 1000, at);
-    if (news == SB_PULSE_ON && m->sampled && gap >= GAP_MS && !m->hole) {
+    if (news == SB_PULSE_ON && m->sampled && gap >= MISSING_MS && !m->hole)
+        sb_incidents_say(in, "%s: there are no samples for %" PRId64 " s before %s", m->name, gap / 1000, at);
+    else if (news == SB_PULSE_ON && m->sampled && gap >= GAP_MS && !m->hole) {
         m->silent_ms = m->last_ms;
         m->back_ms = v->at_ms;
     }

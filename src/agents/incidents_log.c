@@ -258,6 +258,10 @@ static int take_op(struct sb_incidents *in, const struct sb_slow_op *op)
 
 void sb_chronicle_event(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *ns, const char *what)
 {
+    const struct event *last = &in->log.event[(in->log.events_n + EVENTS - 1) % EVENTS];
+    if (in->log.events_n && last->kind == kind && last->member == member && at_ms - last->at_ms < 1000 && strcmp(last->ns, ns) == 0 &&
+        strcmp(last->what, what) == 0)
+        return; /* a server that repeats itself pushes nothing else out */
     struct event *e = &in->log.event[in->log.events_n++ % EVENTS];
     *e = (struct event){.kind = kind, .at_ms = at_ms, .member = member};
     snprintf(e->ns, sizeof e->ns, "%s", ns);
@@ -320,9 +324,6 @@ static const struct known catalogue[] = {
     {23378, NULL, EVENT_STOP, NULL, NULL},
     {22271, NULL, EVENT_UNCLEAN, NULL, NULL},
     {501401, NULL, EVENT_UNCLEAN, NULL, NULL},
-    {21450, NULL, EVENT_ELECTION, NULL, NULL},
-    {20249, NULL, EVENT_AUTH_FAILED, NULL, "principalName"},
-    {5286307, NULL, EVENT_AUTH_FAILED, NULL, "user"},
     {SB_ABSENT, "CMD: compact", EVENT_OPERATOR, "namespace", NULL},
     {SB_ABSENT, "CMD: validate", EVENT_OPERATOR, "namespace", NULL},
     {SB_ABSENT, "CMD: reIndex", EVENT_OPERATOR, "namespace", NULL},

@@ -107,8 +107,6 @@ enum event_kind {
     EVENT_STEPDOWN,
     EVENT_STOP,
     EVENT_UNCLEAN,
-    EVENT_ELECTION,
-    EVENT_AUTH_FAILED,
     EVENT_KINDS
 };
 

@@ -121,8 +121,7 @@ static const char *event_name(enum event_kind kind)
         [EVENT_OPERATOR] = "an operator's command runs",     [EVENT_FSYNC_LOCK] = "an operator locked the server against writes",
         [EVENT_FSYNC_UNLOCK] = "the lock against writes was lifted", [EVENT_BACKUP] = "a backup cursor is open",
         [EVENT_STEPDOWN] = "a member was told to step down or up", [EVENT_STOP] = "a member was shut down",
-        [EVENT_UNCLEAN] = "a member had not been shut down in order", [EVENT_ELECTION] = "an election",
-        [EVENT_AUTH_FAILED] = "logins failed",
+        [EVENT_UNCLEAN] = "a member had not been shut down in order",
     };
     return names[kind];
 }

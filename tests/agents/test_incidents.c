@@ -506,6 +506,8 @@ static void test_what_is_missing_is_no_cause(void **state)
     sb_incidents_hole(w.in, 1);
     run(&w, 300, &x); /* its file has a hole, and the others see it well */
     run(&w, 100, &calm);
+    w.t += 7200000; /* a file of each member is missing */
+    run(&w, 100, &calm);
     w.t -= 3600000; /* every clock goes back */
     run(&w, 300, &calm);
     x.frozen = 2;
@@ -514,13 +516,15 @@ static void test_what_is_missing_is_no_cause(void **state)
     sb_assert_ok(sb_incidents_finish(w.in, &err), err);
     collect(&w);
     assert_int_equal(w.n, 0);
-    size_t backwards = 0, ends = 0;
+    size_t backwards = 0, ends = 0, missing = 0;
     for (size_t i = 0; sb_incidents_note(w.in, i); i++) {
         backwards += strstr(sb_incidents_note(w.in, i), "clock went back") != NULL;
+        missing += strstr(sb_incidents_note(w.in, i), "there are no samples for 7201 s") != NULL;
         ends += strstr(sb_incidents_note(w.in, i), "samples end") != NULL;
     }
     assert_int_equal(backwards, MEMBERS);
     assert_int_equal(ends, 1);
+    assert_int_equal(missing, MEMBERS);
     teardown_world(&w);
 }
 
