@@ -365,7 +365,7 @@ static int connections_grew(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_DEPENDENCY, 0.9, "a client's connections grew, not its work");
 }
 
-/* Nothing was logged of who fails: then the newcomer is, of whom most connections came. */
+/* Nothing was logged of who it is: then the newcomer of whom most connections came. */
 static void suspect_newcomer(struct sb_incidents *in, struct verdict *v)
 {
     for (size_t i = 0; i < in->log.guests_n; i++) {
@@ -385,6 +385,8 @@ static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
         rank(in, conflicts ? BY_CONFLICTS : BY_ERRORS, v);
     if (v->deeds_n == 0)
         suspect_newcomer(in, v);
+    if (v->deeds_n == 0 && !v->guest) /* a known one that connected again: another release of it, perhaps */
+        v->guest = busiest_guest(in, 2);
     if (conflicts)
         return decided(v, SB_CLASS_CODE, 0.85, "operations write the same documents at the same time and are tried again");
     if (errors)
