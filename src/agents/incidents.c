@@ -11,6 +11,9 @@
 
 #define QUIET_MS 20000      /* without impact for so long: it is over */
 #define USUAL_MS 1800000    /* with impact for so long: it is usual now */
+/* A killed server leaves no samples of its last ten seconds (they were in metrics.interim), and two more pass until the others
+ * know: what lasts longer is not that. */
+#define STILL_MS 15000
 #define MISSING_MS 3600000  /* without a sample for so long: there is a file missing */
 #define LOOK_BACK_MS 30000  /* what began earlier did not begin this */
 #define FRESH_MS 10000      /* a reading that old says nothing of now */
@@ -141,7 +144,7 @@ bool sb_incidents_stands_still(const struct sb_incidents *in, const struct membe
 {
     bool stopping = m->stopped_ms && m->stopped_ms >= m->last_ms - 60000;
     int64_t silent = in->now_ms - m->last_ms;
-    return m->sampled && !m->hole && silent >= (stopping ? 60000 : GAP_MS) && silent < MISSING_MS;
+    return m->sampled && !m->hole && silent >= (stopping ? 60000 : STILL_MS) && silent < MISSING_MS;
 }
 
 /* Something beside a latency that is only somewhat high, that would make it so. */

@@ -37,7 +37,7 @@ static double growth(struct sb_incidents *in, enum sb_reading r)
 
 static bool within(const struct sb_incidents *in, int64_t at_ms, int64_t before_ms)
 {
-    return at_ms && at_ms >= in->open.from_ms - before_ms && at_ms <= in->now_ms;
+    return at_ms && at_ms >= in->open.from_ms - before_ms && at_ms <= in->open.last_ms + 1000; /* what came when it was over is none of it */
 }
 
 static int decided(struct verdict *v, int class_, double confidence, const char *reason)
@@ -176,7 +176,7 @@ static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
     bool frozen;
     for (size_t i = 0; i < in->members_n; i++) {
         const struct member *m = in->members[i];
-        if (m->down || within(in, m->down_ms, 15000) || within(in, m->up_ms, 0) || within(in, m->restarted_ms, 15000))
+        if (within(in, m->down_ms, 15000) || within(in, m->up_ms, 0) || within(in, m->restarted_ms, 15000))
             gone = !gone || (m->down_ms && (!gone->down_ms || m->down_ms < gone->down_ms)) ? m : gone;
     }
     if (!gone)
@@ -185,7 +185,7 @@ static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
     frozen = within(in, gone->back_ms, 0) && !within(in, gone->restarted_ms, 15000);
     bool in_order = within(in, gone->stopped_ms, 60000) && !within(in, gone->unclean_ms, 0);
     if (in_order) {
-        v->event = first_of(in, EVENT_STOP, in->open.from_ms - 60000, in->now_ms);
+        v->event = first_of(in, EVENT_STOP, in->open.from_ms - 60000, in->open.last_ms);
         return decided(v, SB_CLASS_MAINTENANCE, 0.8, "a member was shut down in order, and comes back or not as its operator wants");
     }
     if (within(in, gone->unclean_ms, 0))
@@ -208,7 +208,7 @@ static int primary_moved(struct sb_incidents *in, struct verdict *v)
 {
     if (!within(in, in->moved_ms, 0) || in->former_primary < 0)
         return 0;
-    const struct event *e = first_of(in, EVENT_STEPDOWN, in->open.from_ms - SB_NEAR_MS, in->now_ms);
+    const struct event *e = first_of(in, EVENT_STEPDOWN, in->open.from_ms - SB_NEAR_MS, in->open.last_ms);
     v->member = in->members[in->former_primary];
     v->event = e;
     if (e)
@@ -298,7 +298,7 @@ static int operator_at_work(struct sb_incidents *in, struct verdict *v)
     if (busy < BUSY_SHARE && (in->log.open_s == 0 || ms / 1000 / in->log.open_s < BUSY_SHARE) && !told(in, SB_READING_BACKUP_CURSOR))
         return 0;
     for (size_t i = 0; i < SB_COUNT(kinds) && !v->event; i++)
-        v->event = first_of(in, kinds[i], in->open.from_ms - SB_NEAR_MS, in->now_ms);
+        v->event = first_of(in, kinds[i], in->open.from_ms - SB_NEAR_MS, in->open.last_ms);
     return decided(v, SB_CLASS_MAINTENANCE, 0.9, "it lasts as long as an operator's command runs");
 }
 
@@ -307,7 +307,7 @@ static int bulk_work(struct sb_incidents *in, struct verdict *v)
 {
     if (!told(in, SB_READING_DOCS_WRITTEN) && !told(in, SB_READING_TTL_DELETES))
         return 0;
-    v->event = told(in, SB_READING_TTL_DELETES) ? first_of(in, EVENT_BUILD_END, in->open.from_ms - 90000, in->now_ms) : NULL;
+    v->event = told(in, SB_READING_TTL_DELETES) ? first_of(in, EVENT_BUILD_END, in->open.from_ms - 90000, in->open.last_ms) : NULL;
     if (v->event) /* the server looks for expired documents once a minute */
         return decided(v, SB_CLASS_CHANGE, 0.7, "the server deletes expired documents by the batch since an index was built");
     if (told(in, SB_READING_TTL_DELETES))

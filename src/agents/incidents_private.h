@@ -61,7 +61,7 @@ struct member {
 
 /* ---- what the logs tell: incidents_log.c ---- */
 
-#define GAP_MS 10000 /* without a sample for so long: the sampler itself stands still */
+#define GAP_MS 10000 /* between two samples of one process: the sampler itself stood still */
 
 #define SECONDS 64 /* how far back the tables remember by the second */
 #define SB_NEAR_MS 20000 /* what causes an incident is not older than this when it begins */

@@ -251,7 +251,9 @@ enum sb_pulse_news sb_pulse_take(struct sb_pulse *p, const struct sb_vitals *v, 
     if (p->n) {
         const struct sb_vitals *before = back(p, 0);
         int64_t was = before->value[SB_VITAL_UPTIME_MS], is = v->value[SB_VITAL_UPTIME_MS];
-        if ((is != SB_VITAL_ABSENT && is < was) || v->value[SB_VITAL_PID] != before->value[SB_VITAL_PID])
+        int64_t pid_was = before->value[SB_VITAL_PID], pid_is = v->value[SB_VITAL_PID];
+        bool younger = is != SB_VITAL_ABSENT && is < was, other = pid_is != SB_VITAL_ABSENT && pid_was != SB_VITAL_ABSENT && pid_is != pid_was;
+        if (younger || other) /* a sample without the section, as while it shuts down, says nothing */
             news = SB_PULSE_RESTARTED;
         else if (v->at_ms <= before->at_ms)
             news = SB_PULSE_BACK;

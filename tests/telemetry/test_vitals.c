@@ -167,7 +167,10 @@ static void a_new_process_and_a_clock_that_goes_back_begin_anew(void **state)
     assert_true(isnan(r[SB_READING_READS]) && !isnan(r[SB_READING_ERRORS]));
     v.value[SB_VITAL_UPTIME_MS] = 3;
     assert_int_equal(sb_pulse_take(&p, &v, r), SB_PULSE_RESTARTED);
-    v.at_ms -= 60000;
+    v.at_ms += 1000;
+    v.value[SB_VITAL_PID] = v.value[SB_VITAL_UPTIME_MS] = SB_VITAL_ABSENT; /* the last sample before it ends has no serverStatus */
+    assert_int_equal(sb_pulse_take(&p, &v, r), SB_PULSE_ON);
+    v.at_ms -= 61000;
     assert_int_equal(sb_pulse_take(&p, &v, r), SB_PULSE_BACK);
     v.at_ms += 600000; /* too far apart for a rate */
     assert_int_equal(sb_pulse_take(&p, &v, r), SB_PULSE_ON);
