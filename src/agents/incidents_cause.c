@@ -349,9 +349,9 @@ static const struct guest *busiest_guest(const struct sb_incidents *in, uint64_t
 static int connections_grew(struct sb_incidents *in, struct verdict *v)
 {
     int64_t connections = INT64_MAX, slow = INT64_MAX;
-    for (size_t i = 0; i < in->members_n; i++) {
-        const struct watch *w = in->members[i]->watch[in->members[i]->role];
-        static const enum sb_reading of[] = {SB_READING_CONNECTIONS, SB_READING_CONNECTING};
+    static const enum sb_reading of[] = {SB_READING_CONNECTIONS, SB_READING_CONNECTING};
+    for (size_t i = 0; i < in->members_n * ROLES; i++) { /* its role may have changed meanwhile */
+        const struct watch *w = in->members[i / ROLES]->watch[i % ROLES];
         for (size_t k = 0; k < SB_COUNT(of); k++)
             if (w[of[k]].told && w[of[k]].onset_ms < connections)
                 connections = w[of[k]].onset_ms;
@@ -454,7 +454,7 @@ static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
 
 static int clients_wait_elsewhere(struct sb_incidents *in, struct verdict *v)
 {
-    if (!told(in, SB_READING_IDLE) || told(in, SB_READING_STALL))
+    if (!told(in, SB_READING_IDLE) || told(in, SB_READING_STALL) || told(in, SB_READING_EXAMINED))
         return 0;
     return decided(v, SB_CLASS_DEPENDENCY, 0.7, "fewer operations come from as many connections, and none waits here");
 }
@@ -472,12 +472,12 @@ static int the_host(struct sb_incidents *in, struct verdict *v)
 {
     const struct member *worst = NULL;
     double most = 0;
-    for (size_t i = 0; i < in->members_n; i++)
+    for (size_t i = 0; i < in->members_n * ROLES; i++)
         for (int r = SB_READING_READ_MS; r <= SB_READING_COMMAND_MS; r++) {
-            const struct watch *w = &in->members[i]->watch[in->members[i]->role][r];
+            const struct watch *w = &in->members[i / ROLES]->watch[i % ROLES][r];
             if (w->told && sb_watch_score(w) > most) {
                 most = sb_watch_score(w);
-                worst = in->members[i];
+                worst = in->members[i / ROLES];
             }
         }
     v->member = worst ? worst : sb_incidents_leader(in);
@@ -496,7 +496,7 @@ int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
 {
     static int (*const classes[])(struct sb_incidents *, struct verdict *) = {
         somebody_is_gone, something_was_changed, operator_at_work, primary_moved, stands_still, bulk_work, a_member_lags, connections_grew,
-        errors_or_conflicts, costlier_operations, more_of_the_same, clients_wait_elsewhere, a_lock_is_held, work_of_one_kind, the_host,
+        errors_or_conflicts, clients_wait_elsewhere, costlier_operations, more_of_the_same, a_lock_is_held, work_of_one_kind, the_host,
     };
     memset(v, 0, sizeof *v);
     sb_str_init(&v->reason);
