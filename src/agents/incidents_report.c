@@ -72,14 +72,15 @@ static int add_deed_names(const struct verdict *v, struct sb_incident *out)
 }
 
 /* The culprit where there is one; else those that are hurt. */
-static int add_members(const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
+static int add_members(struct sb_incidents *in, const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
 {
+    const struct member *leader = sb_incidents_leader(in);
     if (v->member)
         return sb_incident_add_name(&out->members, &out->members_n, v->member->name);
     for (size_t i = 0; i < n; i++)
         if (sb_reading_is_impact(s[i].reading) && sb_incident_add_name(&out->members, &out->members_n, s[i].member->name))
             return -1;
-    return 0;
+    return out->members_n == 0 && leader ? sb_incident_add_name(&out->members, &out->members_n, leader->name) : 0;
 }
 
 /* Nothing of what it did was a reason; where it was at work is known all the same. */
@@ -94,7 +95,7 @@ static const char *place_of(const struct sb_incidents *in, const struct guest *g
     return most ? most->ns : NULL;
 }
 
-static int add_names(const struct sb_incidents *in, const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
+static int add_names(struct sb_incidents *in, const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
 {
     bool whole = v->event && strchr(v->event->ns, '.'); /* else its collection's name alone, or none */
     if (whole && sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->event->ns))
@@ -105,7 +106,7 @@ static int add_names(const struct sb_incidents *in, const struct verdict *v, con
         return -1;
     if (v->guest && v->class_ == SB_CLASS_CODE && sb_incident_add_name(&out->namespaces, &out->namespaces_n, place_of(in, v->guest)))
         return -1;
-    return add_members(v, s, n, out);
+    return add_members(in, v, s, n, out);
 }
 
 /* ---- causes ---- */

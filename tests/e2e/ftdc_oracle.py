@@ -14,7 +14,7 @@ import subprocess
 import sys
 import zlib
 
-DUMP = os.environ["SIGNALBOX_BUILD"] + "/tests/e2e/ftdc_dump"
+DUMP = os.environ.get("SIGNALBOX_BUILD", "build/gcc") + "/tests/e2e/ftdc_dump"
 DATA = os.environ.get("SIGNALBOX_TEST_DATA", "../shared/data")
 EVERY = int(os.environ.get("SIGNALBOX_FTDC_EVERY", "5"))
 failures = []
@@ -196,4 +196,5 @@ def main():
     return 1 if failures or not values or len(names) != 4 else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
