@@ -111,7 +111,8 @@ static const struct row rows[] = {
     {FIND("{\"customer_email\":\"x\"}", ""), "", 5, 5, "", NULL, "already served"},
     {FIND("{\"status\":\"a\"}", ""), "", 20000, 9000, "", NULL, "already served"},
     {FIND("{\"status\":\"a\"}", ",\"sort\":{\"created_at\":1}"), "\"hasSortStage\":true,", 20000, 9000, "", "{\"status\":1,\"created_at\":1}", NULL},
-    {FIND("{\"$or\":[{\"status\":\"a\"},{\"customer_email\":\"x\"}]}", ""), "", 20000, 3, "", NULL, "no equality, sort or range"},
+    {FIND("{\"$or\":[{\"status\":\"a\"},{\"customer_email\":\"x\"}]}", ""), "", 20000, 3, "", "{\"status\":1}", NULL},
+    {FIND("{\"$or\":[{\"status\":{\"$ne\":\"a\"}},{\"customer_email\":\"x\"}]}", ""), "", 20000, 3, "", NULL, "every arm of its $or"},
     {FIND("{\"customer_email\":{\"$ne\":\"x\"}}", ""), "", 20000, 3, "", NULL, "no equality, sort or range"},
     {"{\"insert\":\"orders\",\"$db\":\"shop\"}", "", 0, 0, "", NULL, "no filter"},
 };

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Consolidation: the fewest indexes that serve every shape which may be given one. Every way to share keys is tried as long as
+ * there are few shapes; of many the costliest and longest are placed first, and the search ends at a number of steps. */
+#include "optimizer_merge.h"
+
+#include <string.h>
+
+#define MOST_STEPS 50000
+#define WRITE_COST 5    /* entering a key costs about as much as reading so many documents of a scan */
+#define MOST_INDEXES 20 /* of one collection: behind that every write pays too much (the server's own limit is 64) */
+
+struct group {
+    struct order order;
+    const struct candidate *first; /* whose collation, and whose shape's arrays, are the key's */
+};
+
+struct search {
+    const struct sb_index_question *q;
+    struct candidate **need; /* to be placed, in order */
+    size_t n;
+    size_t *at, *best_at;    /* the group of each */
+    struct group *group;
+    size_t groups, best_groups, best_fields;
+    size_t steps;
+};
+
+static bool joins(const struct search *s, const struct group *g, const struct candidate *c, struct order *out)
+{
+    struct order mine;
+    if (!sb_streq(g->first->work->shape->collation, c->work->shape->collation))
+        return false;
+    sb_order_of(&mine, c);
+    return sb_order_merge(&g->order, &mine, out) && !sb_fields_parallel(s->q, c->work->shape, out->field, out->n) &&
+           !sb_fields_parallel(s->q, g->first->work->shape, out->field, out->n);
+}
+
+/* Nothing was added and nothing decided: the group serves it as it is. */
+static bool same(const struct order *a, const struct order *b)
+{
+    bool is = a->n == b->n;
+    for (size_t i = 0; i < a->n && is; i++)
+        is = strcmp(a->field[i].path, b->field[i].path) == 0 && a->field[i].free == b->field[i].free &&
+             (i == 0 || (a->field[i].block == a->field[i - 1].block) == (b->field[i].block == b->field[i - 1].block));
+    return is;
+}
+
+static void keep_if_best(struct search *s)
+{
+    size_t fields = 0;
+    for (size_t i = 0; i < s->groups; i++)
+        fields += s->group[i].order.n;
+    if (s->groups > s->best_groups || (s->groups == s->best_groups && fields >= s->best_fields))
+        return;
+    s->best_groups = s->groups;
+    s->best_fields = fields;
+    memcpy(s->best_at, s->at, s->n * sizeof *s->at);
+}
+
+static void place(struct search *s, size_t i)
+{
+    if (s->groups > s->best_groups || s->steps > MOST_STEPS)
+        return;
+    if (i == s->n) {
+        keep_if_best(s);
+        return;
+    }
+    s->steps++;
+    struct candidate *c = s->need[i];
+    struct order merged;
+    for (size_t g = 0; g < s->groups; g++) {
+        if (!joins(s, &s->group[g], c, &merged))
+            continue;
+        struct order before = s->group[g].order;
+        s->group[g].order = merged;
+        s->at[i] = g;
+        place(s, i + 1);
+        s->group[g].order = before;
+        if (same(&merged, &before))
+            return;
+    }
+    s->at[i] = s->groups;
+    struct group *g = &s->group[s->groups++];
+    g->first = c;
+    sb_order_of(&g->order, c);
+    place(s, i + 1);
+    s->groups--;
+}
+
+/* Long keys first: the short ones then find a place in them; of equally long ones the costlier. */
+static int by_length(const void *a, const void *b)
+{
+    const struct candidate *x = *(struct candidate *const *)a, *y = *(struct candidate *const *)b;
+    if (x->n != y->n)
+        return x->n > y->n ? -1 : 1;
+    if (x->sums.total_ms != y->sums.total_ms)
+        return x->sums.total_ms > y->sums.total_ms ? -1 : 1;
+    return strcmp(x->work->shape->fingerprint, y->work->shape->fingerprint);
+}
+
+/* ---- what exists ---- */
+
+static bool plain(const struct sb_index_info *x)
+{
+    return !x->unique && !x->sparse && !x->partial && !x->ttl && !x->collation && !x->hidden && !x->building && !sb_streq(x->name, "_id_");
+}
+
+/* An index that begins like the key, or can where the key's order is open, is not needed beside it. */
+static void extend(const struct sb_index_question *q, struct planned *p, struct order *o)
+{
+    for (size_t i = 0; i < q->catalogue->indexes_n && p->replaces_n < SB_COUNT(p->replaces); i++) {
+        const struct sb_index_info *x = &q->catalogue->indexes[i];
+        struct order there, merged;
+        if (!plain(x) || !sb_order_of_index(&there, x) || there.n >= o->n || !sb_collation_is_none(p->key.work->shape->collation))
+            continue;
+        if (!sb_order_merge(o, &there, &merged) || merged.n != o->n)
+            continue;
+        *o = merged;
+        p->replaces[p->replaces_n++] = x;
+    }
+}
+
+/* ---- nearly as good ---- */
+
+/* Documents that have one value of the field, as far as shapes or a sample tell; 0: not known. A sample in which no value
+ * repeats leaves room for as many as it has left out. */
+static double documents_each(const struct sb_index_question *q, const char *path)
+{
+    const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, path);
+    const struct sb_catalogue *c = q->catalogue;
+    if (!f || f->distinct_ppm <= 0)
+        return 0;
+    return 1e6 / (double)f->distinct_ppm * (c->sampled > 0 && c->documents > c->sampled ? (double)c->documents / (double)c->sampled : 1);
+}
+
+/* The key leads to hardly more documents than the shape uses, by its first field alone. */
+static bool nearly_serves(const struct sb_index_question *q, const struct candidate *c, const struct candidate *key)
+{
+    uint64_t used = c->sums.returned + c->sums.written;
+    double found = 0;
+    if (key->n == 0 || c->sums.sorted || c->work->shape->sorts_n || c->sums.count == 0)
+        return false;
+    for (size_t i = 0; i < c->equalities; i++)
+        if (!c->field[i].list && strcmp(c->field[i].path, key->field[0].path) == 0)
+            found = documents_each(q, c->field[i].path);
+    return found > 0 && found <= (double)used / (double)c->sums.count * 1.02 + 0.5;
+}
+
+/* True when other indexes of the plan find as few documents for everything that this one is for. Says so of each. */
+static bool spare(const struct sb_index_question *q, struct candidate *all, size_t n, const struct planned *plan, size_t planned, size_t at)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < n; i++) {
+            struct candidate *c = &all[i];
+            const struct planned *by = NULL;
+            if (c->why_not[0] || !sb_candidate_within(c, &plan[at].key))
+                continue;
+            for (size_t k = 0; k < planned && !by; k++)
+                if (k != at && (sb_candidate_within(c, &plan[k].key) || nearly_serves(q, c, &plan[k].key)))
+                    by = &plan[k];
+            if (!by)
+                return false;
+            if (pass == 1 && !sb_candidate_within(c, &by->key))
+                snprintf(c->why_not, sizeof c->why_not, "the index proposed on %.100s and what follows finds as few documents as one of its own would", by->key.field[0].path);
+        }
+    return true;
+}
+
+/* Takes out those that are not needed beside the others, the least one first. */
+static void thin_out(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t *planned)
+{
+    for (size_t i = *planned; i-- > 0;)
+        if (spare(q, all, n, plan, *planned, i)) {
+            memmove(&plan[i], &plan[i + 1], (*planned - i - 1) * sizeof *plan);
+            --*planned;
+        }
+}
+
+/* ---- is it worth it ---- */
+
+/* Documents written to the collection while the evidence was gathered. */
+static uint64_t written(const struct sb_index_question *q)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < sb_workload_size(q->workload); i++) {
+        const struct sb_work *w = sb_workload_at(q->workload, i);
+        if (sb_streq(w->ns, q->ns))
+            n += q->whole_log ? w->sums.written : sb_work_window(q->workload, w, q->from, q->to, NULL).written;
+    }
+    return n;
+}
+
+static void refuse(struct candidate *all, size_t n, const struct planned *p, const char *why)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!all[i].why_not[0] && sb_candidate_within(&all[i], &p->key))
+            snprintf(all[i].why_not, sizeof all[i].why_not, "%s", why);
+}
+
+static bool worth(const struct sb_index_question *q, const struct planned *p, uint64_t writes, size_t rank, char *why, size_t cap)
+{
+    if (p->waste < writes * WRITE_COST) {
+        snprintf(why, cap, "writes cost more than it saves: %llu documents read in vain against %llu written, each of which would enter a key",
+                 (unsigned long long)p->waste, (unsigned long long)writes);
+        return false;
+    }
+    if (q->catalogue->indexes_n + rank >= MOST_INDEXES && p->replaces_n == 0) {
+        snprintf(why, cap, "the collection would have more than %d indexes: each write pays for each of them", MOST_INDEXES);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the plan ---- */
+
+/* Where it does not matter, the key turns as the costliest shape sorts. */
+static void turn_like(struct order *o, const struct candidate *lead)
+{
+    int turn = 0;
+    for (size_t i = 0; i < o->n; i++)
+        for (size_t k = 0; k < lead->n; k++) {
+            struct key_field *f = &o->field[i];
+            if (strcmp(f->path, lead->field[k].path) != 0)
+                continue;
+            if (f->free)
+                f->direction = lead->field[k].direction;
+            else if (turn == 0 && !lead->field[k].free)
+                turn = f->direction * lead->field[k].direction;
+        }
+    for (size_t i = 0; turn < 0 && i < o->n; i++)
+        if (!o->field[i].free)
+            o->field[i].direction = -o->field[i].direction;
+}
+
+/* The group's key, under the costliest of those that it is for. */
+static void fill(const struct search *s, size_t group, struct planned *p)
+{
+    struct order o = {.n = 0}, mine, merged;
+    const struct candidate *lead = NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct candidate *c = s->need[i];
+        if (s->best_at[i] != group)
+            continue;
+        p->serves++;
+        p->total_ms += c->sums.total_ms;
+        p->waste += sb_candidate_waste(c);
+        if (!lead || c->sums.total_ms > lead->sums.total_ms || (c->sums.total_ms == lead->sums.total_ms && c->sums.docs_examined > lead->sums.docs_examined))
+            lead = c;
+    }
+    for (size_t i = 0; i < s->n; i++) { /* in the sequence in which they joined */
+        if (s->best_at[i] != group)
+            continue;
+        sb_order_of(&mine, s->need[i]);
+        if (o.n == 0)
+            o = mine;
+        else if (sb_order_merge(&o, &mine, &merged))
+            o = merged;
+    }
+    p->key = *lead;
+    extend(s->q, p, &o);
+    sb_order_settle(&o, s->q);
+    turn_like(&o, lead);
+    memcpy(p->key.field, o.field, sizeof p->key.field);
+    p->key.n = o.n;
+}
+
+static int by_gain(const void *a, const void *b)
+{
+    const struct planned *x = a, *y = b;
+    if (x->total_ms != y->total_ms)
+        return x->total_ms > y->total_ms ? -1 : 1;
+    if (x->waste != y->waste)
+        return x->waste > y->waste ? -1 : 1;
+    int c = strcmp(x->key.work->shape->fingerprint, y->key.work->shape->fingerprint);
+    return c ? c : x->key.arm < y->key.arm ? -1 : x->key.arm > y->key.arm;
+}
+
+static int search(struct search *s, struct planned **out, size_t *out_n)
+{
+    s->best_groups = s->best_fields = SIZE_MAX;
+    qsort(s->need, s->n, sizeof *s->need, by_length);
+    place(s, 0);
+    *out = calloc(s->best_groups + 1, sizeof **out);
+    if (!*out)
+        return -1;
+    for (size_t g = 0; g < s->best_groups; g++)
+        fill(s, g, &(*out)[g]);
+    *out_n = s->best_groups;
+    qsort(*out, *out_n, sizeof **out, by_gain);
+    return 0;
+}
+
+int sb_plan_make(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned **out, size_t *out_n)
+{
+    struct search s = {.q = q, .need = calloc(n + 1, sizeof *s.need), .at = calloc(n + 1, sizeof *s.at), .best_at = calloc(n + 1, sizeof *s.best_at),
+                       .group = calloc(n + 1, sizeof *s.group)};
+    *out = NULL;
+    *out_n = 0;
+    int rc = s.need && s.at && s.best_at && s.group ? 0 : -1;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (!all[i].why_not[0])
+            s.need[s.n++] = &all[i];
+    if (rc == 0 && s.n)
+        rc = search(&s, out, out_n);
+    if (rc == 0)
+        thin_out(q, all, n, *out, out_n);
+    uint64_t writes = rc == 0 ? written(q) : 0;
+    size_t kept = 0;
+    char why[256];
+    for (size_t i = 0; rc == 0 && i < *out_n; i++) {
+        if (worth(q, &(*out)[i], writes, kept, why, sizeof why))
+            (*out)[kept++] = (*out)[i];
+        else
+            refuse(all, n, &(*out)[i], why);
+    }
+    if (rc == 0)
+        *out_n = kept;
+    free(s.need);
+    free(s.at);
+    free(s.best_at);
+    free(s.group);
+    return rc;
+}
