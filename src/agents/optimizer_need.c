@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#define MOST_EQUALITIES 8 /* more are no key: which few of them single a document out is not known without values */
-#define MOST_RANGES 2
-#define MOST_PATH 255     /* bytes of a path that is worth an index */
+#define MOST_COMPARED 8 /* fields; more are no key: which few of them single a document out is not known without values */
+#define MOST_RANGES 2   /* that are worth a place in the key */
+#define MOST_PATH 255   /* bytes of a path that is worth an index */
 
 const struct sb_field_fact *sb_field_fact_of(const struct sb_catalogue *c, const char *path)
 {
@@ -107,6 +107,15 @@ static bool is_range(const struct sb_predicate *p)
     return p->class_ == SB_PREDICATE_RANGE || p->class_ == SB_PREDICATE_IN_BIG || p->class_ == SB_PREDICATE_REGEX_PREFIX;
 }
 
+/* Each end counts. */
+static size_t ranges_of(const struct sb_shape *s, size_t arm)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->predicates_n; i++)
+        n += of_arm(&s->predicates[i], arm) && is_range(&s->predicates[i]);
+    return n;
+}
+
 /* The most selective range, and a second one: it bounds nothing, but what it keeps out need not be fetched. */
 static void push_ranges(struct candidate *c, const struct sb_index_question *q, size_t arm)
 {
@@ -192,9 +201,9 @@ void sb_candidate_fill(struct candidate *c, const struct sb_index_question *q, s
     const struct sb_shape *s = c->work->shape;
     c->arm = arm;
     push_equalities(c, q, arm);
-    if (c->equalities > MOST_EQUALITIES) {
+    if (c->equalities > MOST_COMPARED || (c->equalities == 0 && ranges_of(s, arm) > 2 * MOST_COMPARED)) {
         c->n = c->equalities = 0;
-        snprintf(c->why_not, sizeof c->why_not, "it compares more than %d fields: which few of them single out a document is not known without values", MOST_EQUALITIES);
+        snprintf(c->why_not, sizeof c->why_not, "it compares more than %d fields: which few of them single out a document is not known without values", MOST_COMPARED);
         return;
     }
     push_sort(c);

@@ -138,7 +138,7 @@ static bool nearly_serves(const struct sb_index_question *q, const struct candid
 {
     uint64_t used = c->sums.returned + c->sums.written;
     double found = 0;
-    if (key->n == 0 || c->sums.sorted || c->work->shape->sorts_n || c->sums.count == 0)
+    if (key->n == 0 || !sb_streq(c->work->shape->collation, key->work->shape->collation) || c->sums.sorted || c->work->shape->sorts_n || c->sums.count == 0)
         return false;
     for (size_t i = 0; i < c->equalities; i++)
         if (!c->field[i].list && strcmp(c->field[i].path, key->field[0].path) == 0)
