@@ -127,7 +127,7 @@ static int measured(const struct log_place *p, const struct planned *plan, struc
     const struct sb_work_sums *s = &lead->sums;
     int64_t at = lead->work->last_ms == SB_NO_TIME ? 0 : lead->work->last_ms;
     return sb_advice_evidence(a, SOURCE, "operations of this shape", sb_format("%" PRIu64 ", %" PRIu64 " ms in all", s->count, s->total_ms), "measured", at) ||
-                   sb_advice_evidence(a, SOURCE, "documents examined per document used", sb_format("%.0f to 1%s", lead->ratio, s->sorted ? ", and a sort in memory" : ""), "measured", at) ||
+                   sb_advice_evidence(a, SOURCE, lead->by_keys ? "keys examined per document used" : "documents examined per document used", sb_format("%.0f to 1%s", lead->ratio, s->sorted ? ", and a sort in memory" : ""), "measured", at) ||
                    sb_advice_evidence(a, SOURCE, "plan", sb_format("%s", sb_candidate_plan(lead->work)), "measured", at) || say_existing(p, a, at) ||
                    say_history(p, plan, a, dropped, at) || say_replaced(plan, a, at) || set_cost(p, plan, a, at) ||
                    sb_advice_evidence(a, SOURCE, "documents and values",
@@ -142,6 +142,8 @@ static int64_t confidence(const struct candidate *lead, bool dropped)
     int64_t ppm = SURE_PPM + (dropped ? MORE_PPM : 0);
     if (lead->sums.count < MANY)
         ppm -= LESS_PPM;
+    if (lead->sums.count == 1)
+        ppm -= LESS_PPM; /* perhaps nobody asks it again */
     if (!sb_starts_with(sb_candidate_plan(lead->work), "COLLSCAN"))
         ppm -= LESS_PPM;
     return ppm;
@@ -155,8 +157,8 @@ static char *reason_of(const struct planned *plan)
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
     const char *part = lead->inner ? " The $lookup in it searches this collection for each document." : lead->arm ? " This is for one arm of its $or; each needs its own." : "";
-    return sb_format("%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " logged operations took %s.%s The index lets it read only what it returns.", s->op, s->text,
-                     s->sort[0] ? " sorted by " : "", s->sort, lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, part);
+    return sb_format("%s %s%s%s reads %.0f %s for each %s it uses%s: %" PRIu64 " logged operations took %s.%s The index lets it read only what it returns.", s->op, s->text,
+                     s->sort[0] ? " sorted by " : "", s->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, part);
 }
 
 /* Adds up what the key serves; a shape of several arms counts once. */

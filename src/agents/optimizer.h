@@ -28,7 +28,8 @@ struct candidate {
     bool inner;               /* the work is an aggregation on another collection, whose $lookup looks here */
     bool late;                /* an index that serves it came only after it had been slow, as the log tells */
     struct sb_work_sums sums; /* within the evidence window */
-    double ratio;             /* documents examined per document used */
+    double ratio;             /* documents examined per document used; */
+    bool by_keys;             /* or keys, where it reads keys in vain and not documents */
     char why_not[256];        /* "": it may be proposed */
 };
 

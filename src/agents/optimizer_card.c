@@ -427,11 +427,11 @@ static char *why_of(const struct sb_index_question *q, const struct candidate *l
     char took[32] = "an unknown time";
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
-    return sb_format("%s%s%s%s%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
+    return sb_format("%s%s%s%s%s %s%s%s reads %.0f %s for each %s it uses%s: %" PRIu64 " operations took %s in %" PRId64
                      " s. %s",
                      q->edited_by ? q->edited_by : q->key ? q->requested_by : "",
                      q->edited_by ? " changed " : q->key ? " asked for this index. " : "", q->edited_by ? q->edited : "", q->edited_by ? " of this index. " : "", lead->work->shape->op,
-                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000,
+                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000,
                      lead->arm ? "This index is for one arm of its $or: nothing is won before each arm has its own." : "The index lets it read only what it returns.");
 }
 

@@ -9,6 +9,8 @@
 #define MOSTLY_RETURNED 0.3 /* an operation that uses so much of what it reads gains little from an index */
 #define LEAST_MS 20         /* mean milliseconds below which nothing hurts, */
 #define LEAST_WASTE 1000    /* unless each operation throws so many documents away */
+#define MUCH_WASTE 1000000  /* or all of them together so many */
+#define MANY_KEYS 10        /* to a document, and its keys are what it reads in vain */
 #define SMALL_WASTE 100     /* documents: reading so few is no cause of anything */
 
 static bool reads(const struct sb_shape *s)
@@ -45,12 +47,18 @@ static uint64_t used_by(const struct candidate *c)
     return used > c->sums.count ? used : c->sums.count; /* who finds nothing has read one document in vain, not all of them */
 }
 
+/* What it examined: documents; where an index filters them whose order of fields is not that of the shape, keys. */
+static uint64_t examined_by(const struct candidate *c)
+{
+    return c->by_keys ? c->sums.keys_examined : c->sums.docs_examined;
+}
+
 uint64_t sb_candidate_waste(const struct candidate *c)
 {
-    uint64_t used = c->sums.returned + c->sums.written;
+    uint64_t used = c->sums.returned + c->sums.written, examined = examined_by(c);
     if (c->sums.sorted)
-        return c->sums.docs_examined;
-    return c->sums.docs_examined > used ? c->sums.docs_examined - used : 0;
+        return examined;
+    return examined > used ? examined - used : 0;
 }
 
 /* The predicate that no index narrows, to be named where it is all that there is. */
@@ -110,8 +118,9 @@ void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q)
     const struct sb_shape *shape = w->shape;
     c->sums = q->whole_log ? w->sums : sb_work_window(q->workload, w, q->from, q->to, NULL);
     const struct sb_work_sums *s = &c->sums;
-    uint64_t used = s->returned + s->written, waste = sb_candidate_waste(c), each = s->count ? waste / s->count : 0;
-    c->ratio = (double)s->docs_examined / (double)(used_by(c) ? used_by(c) : 1);
+    c->by_keys = s->keys_examined > MANY_KEYS * s->docs_examined && s->keys_examined > MANY_KEYS * used_by(c);
+    uint64_t used = s->returned + s->written, examined = examined_by(c), waste = sb_candidate_waste(c), each = s->count ? waste / s->count : 0;
+    c->ratio = (double)examined / (double)(used_by(c) ? used_by(c) : 1);
     double mean_ms = s->timed ? (double)s->total_ms / (double)s->timed : 0;
     bool scan = sb_starts_with(sb_candidate_plan(w), "COLLSCAN");
     char *why = c->why_not;
@@ -128,7 +137,7 @@ void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q)
         snprintf(why, cap, "it is a view or a time-series collection: what serves it are the indexes of another collection");
     else if (shape->hint[0])
         snprintf(why, cap, "it names its index itself (hint %.80s): another one would not be used", shape->hint);
-    else if (c->ratio <= GOOD_RATIO && s->sorted == 0 && (each < LEAST_WASTE || used >= MOSTLY_RETURNED * (double)s->docs_examined))
+    else if (c->ratio <= GOOD_RATIO && s->sorted == 0 && (each < LEAST_WASTE || (double)used >= MOSTLY_RETURNED * (double)examined))
         snprintf(why, cap, "already served: %.1f documents examined per document used, plan %.80s", c->ratio, sb_candidate_plan(w));
     else if (c->n == 0)
         snprintf(why, cap, "no equality, sort or range on a field that an index could serve%s", in_the_way(shape));
@@ -137,11 +146,11 @@ void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q)
     else if (compares_id(c) && !c->inner)
         snprintf(why, cap, "already served by _id_: it can find one document at most");
     else if (each < SMALL_WASTE)
-        snprintf(why, cap, "it reads %.0f documents at a time: reading so few is not what takes its time", (double)s->docs_examined / (double)s->count);
-    else if (s->timed && mean_ms < LEAST_MS && each < LEAST_WASTE) /* the end of a long line, with the duration, may be cut off */
+        snprintf(why, cap, "it reads %.0f documents at a time: reading so few is not what takes its time", (double)examined / (double)s->count);
+    else if (s->timed && mean_ms < LEAST_MS && each < LEAST_WASTE && waste < MUCH_WASTE) /* the end of a long line, with the duration, may be cut off */
         snprintf(why, cap, "takes %.1f ms on average: nothing to win", mean_ms);
-    else if (s->sorted == 0 && s->docs_examined && (double)used / (double)s->docs_examined > MOSTLY_RETURNED)
-        snprintf(why, cap, "it uses %.0f %% of what it reads: an index would not read less", 100.0 * (double)used / (double)s->docs_examined);
+    else if (s->sorted == 0 && examined && (double)used / (double)examined > MOSTLY_RETURNED)
+        snprintf(why, cap, "it uses %.0f %% of what it reads: an index would not read less", 100.0 * (double)used / (double)examined);
     else if (takes_all(c))
         snprintf(why, cap, "it returns all that it sorts: an index would not read less");
     else if (c->inner && scan && c->equalities == 0)
