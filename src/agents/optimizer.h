@@ -115,6 +115,9 @@ bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *i
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
 
+/* Adds what is watched of the collection's shapes: what the lead, if there is one, examines, and that no other gets slower. */
+int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w);
+
 /* optimizer_options.c. How far an index with options serves the shapes that its key would serve. */
 enum fit {
     FIT_WHOLE,

@@ -252,7 +252,7 @@ static int latency_criteria(const struct sb_index_question *q, struct sb_watch *
     return 0;
 }
 
-static int shape_criteria(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w)
+int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w)
 {
     if (lead) {
         int64_t ratio = (int64_t)(lead->ratio + 0.5);
@@ -509,7 +509,7 @@ int sb_index_card(const struct sb_index_question *q, const char *key, const char
     card->watch.window_s = WATCH_WINDOW_S;
     card->watch.min_operations = MIN_OPERATIONS;
     if (describe(q, lead, helped, all, n, card) || warn_of_fields(q, key, card) || sb_str_set(&card->index_name, name) || sb_str_set(&card->index_key, key) ||
-        set_options(q, lead, card) || set_costs(q, key, lead, card) || shape_criteria(q, lead, &card->watch) ||
+        set_options(q, lead, card) || set_costs(q, key, lead, card) || sb_index_criteria_of_shapes(q, lead, &card->watch) ||
         latency_criteria(q, &card->watch) || index_criteria(q, lead, card, &card->watch) || add_evidence(q, lead, card)) {
         sb_card_release(card);
         return sb_fail_nomem(err);
