@@ -47,7 +47,7 @@ static struct sb_log_index *note(struct sb_log_indexes *x, const struct sb_log_l
 {
     struct sb_span ns;
     *rc = 0;
-    if (!sb_jt_find_string(line->attr, "namespace", &ns) || ns.n == 0)
+    if (!sb_jt_find_string(line->attr, "namespace", &ns) || ns.n == 0 || !bson_utf8_validate(ns.p, ns.n, false))
         return NULL;
     if (x->items_n >= SB_LOG_INDEXES_MAX) {
         x->left_out++;
@@ -87,8 +87,8 @@ static int take_begun(struct sb_log_indexes *x, const struct sb_log_line *line)
 
 static int take_named(struct sb_log_indexes *x, const struct sb_log_line *line, enum sb_log_index_what what, struct sb_span name)
 {
-    int rc;
-    struct sb_log_index *i = note(x, line, what, &rc);
+    int rc = 0;
+    struct sb_log_index *i = bson_utf8_validate(name.p, name.n, false) ? note(x, line, what, &rc) : NULL;
     return i && !(i->name = sb_strdup_n(name.p, name.n)) ? -1 : rc;
 }
 

@@ -17,11 +17,11 @@ const struct sb_field_fact *sb_field_fact_of(const struct sb_catalogue *c, const
     return NULL;
 }
 
-/* A path that the server takes into a key: no empty part, and none with a dollar but those of a reference. */
+/* A path that the server takes into a key: text, no empty part, and none with a dollar but those of a reference. */
 bool sb_path_indexable(const char *path)
 {
     size_t n = strlen(path);
-    if (n == 0 || n > MOST_PATH)
+    if (n == 0 || n > MOST_PATH || !bson_utf8_validate(path, n, false))
         return false;
     for (const char *p = path;; p++) {
         size_t part = strcspn(p, ".");

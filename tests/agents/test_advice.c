@@ -179,6 +179,7 @@ static const struct trap traps[] = {
     {"an array that an update told of", {{"{\"q\":{\"_id\":1},\"u\":{\"$push\":{\"a\":1,\"b\":1}},\"multi\":false}", "", 1, 1, "IDHACK", 0, "update"}, {F("{\"a\":1,\"b\":1,\"k\":1}"), "", 20000, 3, 0, 0, 0}}, "{a: 1, k: 1}", NULL},
     {"more equalities than single out a document", {{F("{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1}"), "", 20000, 3, 0, 0, 0}}, "", "compares more than"},
     {"names that no key may hold", {{F("{\"$bad\":1}"), "", 20000, 3, 0, 0, 0}, {F("{\"a..b\":1}"), "", 20000, 3, 0, 0, 0}, {F("{\".a\":1}"), "", 20000, 3, 0, 0, 0}, {F("{\"a.\":1}"), "", 20000, 3, 0, 0, 0}}, "", "no equality, sort or range"},
+    {"a name that is no text", {{F("{\"a\x9a\":1}"), "", 20000, 3, 0, 0, 0}, {AG("[{\"$lookup\":{\"from\":\"d\",\"localField\":\"x\",\"foreignField\":\"y\x9a\",\"as\":\"z\"}}]"), "", 900000, 30, 0, 0, 0}}, "", "no equality, sort or range"},
     {"a reference's fields", {{F("{\"r.$id\":1}"), "", 20000, 3, 0, 0, 0}}, "{r.$id: 1}", NULL},
     {"a command that was cut", {{"{\"find\":\"c\",\"filter\":{\"a\":1},\"$truncated\":\"x\"}", "", 20000, 3, 0, 0, 0}}, "{a: 1}", NULL},
     {"a getMore asks what its find asked", {{"{\"getMore\":1,\"collection\":\"c\",\"$db\":\"s\"}", "\"originatingCommand\":" F("{\"a\":1}") ",", 20000, 101, 0, 0, 0}}, "{a: 1}", NULL},
