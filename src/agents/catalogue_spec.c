@@ -53,7 +53,7 @@ int sb_index_info_take(struct sb_index_info *index, const bson_t *spec)
         if (strcmp(name, "name") == 0 && BSON_ITER_HOLDS_UTF8(&it)) {
             if (sb_str_set(&index->name, bson_iter_utf8(&it, NULL)))
                 return -1;
-        } else if (strcmp(name, "key") == 0 && sub_document(&it, &key)) {
+        } else if (strcmp(name, "key") == 0 && !index->key && sub_document(&it, &key)) { /* a second one means nothing */
             index->key = to_json(&key);
             if (!index->key || take_fields(index, &key))
                 return -1;

@@ -53,6 +53,8 @@ int sb_index_paths(const struct sb_workload *w, const char *ns, const char *key,
 const char *sb_index_forbidden(const struct sb_index_question *q)
 {
     char db[64], coll[192];
+    if (!bson_utf8_validate(q->ns, strlen(q->ns), false))
+        return "its name is no text";
     if (!sb_ns_split(q->ns, db, coll))
         return "it is not a collection: write database.collection";
     if (sb_streq(db, "local") || sb_streq(db, "admin") || sb_streq(db, "config"))

@@ -258,6 +258,30 @@ static void arrange(struct log_advice_list *l)
     l->items_n = keep;
 }
 
+/* Names and plans in a log may be bytes that are no text. */
+static void make_text(char *s)
+{
+    if (!s || bson_utf8_validate(s, strlen(s), false))
+        return;
+    for (; *s; s++)
+        if ((unsigned char)*s >= 0x80)
+            *s = '?';
+}
+
+static void make_all_text(struct sb_log_advice *a)
+{
+    make_text(a->ns);
+    make_text(a->reason);
+    for (size_t i = 0; i < a->shapes_n; i++)
+        make_text(a->shapes[i]);
+    for (size_t i = 0; i < a->rejected_n; i++)
+        make_text(a->rejected[i].reason);
+    for (size_t i = 0; i < a->evidence_n; i++) {
+        make_text(a->evidence[i].ns);
+        make_text(a->evidence[i].value);
+    }
+}
+
 int sb_log_advise(const struct sb_log_question *q, struct sb_log_advice **out, size_t *n, struct sb_err *err)
 {
     struct places places = {NULL, 0};
@@ -267,6 +291,8 @@ int sb_log_advise(const struct sb_log_question *q, struct sb_log_advice **out, s
         rc = advise(q, &places.list[i], &list);
     if (rc == 0)
         arrange(&list);
+    for (size_t i = 0; i < list.items_n; i++)
+        make_all_text(&list.items[i]);
     for (size_t i = 0; i < places.n; i++)
         free(places.list[i].own);
     free(places.list);

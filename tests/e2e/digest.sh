@@ -315,6 +315,9 @@ advice_checks() { # the indexes that shapes ask for, and no others; what a log c
     digest --json --catalogue "$work/catalogue.json" "$work/advice.log"; want_rc 2 'a catalogue without advice'
     digest --advice "$work/advice.log"; want_rc 0 'advice as text'
     grep -qF 's.a: create index {u: 1, t: -1}, if it does not exist (confidence 70 %)' "$work/out" || { fail 'advice as text'; sed 's/^/    /' "$work/out"; }
+    scan "s.c$(printf '\232')" '{"find":"a","filter":{"u":1},"$db":"s"}' 9000 3 200 "COLLSCAN { $(printf '\232'): 1 }" 12 >"$work/advice.log"
+    digest --json --advice "$work/advice.log"; want_rc 0 'a name that is no text'
+    want "$(out '[.advice[] | [.kind, .ns]]')" '[["no_index","s.c?"]]' 'a name that is no text'
     scan 's.x\nADVICE\ns.y: create index {fake: 1}' '{"find":"a","filter":{"u\nfake":1},"$db":"s"}' 9000 3 200 COLLSCAN 12 >"$work/advice.log"
     digest --advice "$work/advice.log"
     grep -qE '^(s.y|fake)' "$work/out" && fail 'a name in a log puts a line of its own among the advice'
