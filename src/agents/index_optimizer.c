@@ -120,6 +120,18 @@ int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected *
     return rc;
 }
 
+/* Indexes that the new one begins with: they can go, but not by this card. */
+static int say_replaced(const struct planned *p, const struct sb_index_question *q, struct sb_card *card)
+{
+    int rc = 0;
+    for (size_t i = 0; i < p->replaces_n && rc == 0; i++) {
+        char *text = sb_format("%s begins this index's key and is not needed beside it: ask to retire indexes of %s when this one is built", p->replaces[i]->name, q->ns);
+        rc = text ? sb_evidence_add(&card->evidence, &card->evidence_n, "listIndexes", q->ns, "replaces", text, "measured", q->to) : -1;
+        free(text);
+    }
+    return rc;
+}
+
 static int advise_workload(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
 {
     struct candidate *all = NULL;
@@ -150,6 +162,10 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
     if (sb_index_card(q, key, name, lead, NULL, all, n, &out->card, err))
         goto out;
     out->proposes = true;
+    if (say_replaced(&plan[0], q, &out->card)) {
+        sb_fail_nomem(err);
+        goto out;
+    }
     rc = sb_candidate_alternatives(lead, &out->card.rejected, &out->card.rejected_n) || explain_rest(q, all, n, lead, out) ||
                  conclude(out, sb_format("an index on %s would serve %s %s", shown, lead->work->shape->op, lead->work->shape->text))
              ? sb_fail_nomem(err)

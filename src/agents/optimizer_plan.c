@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define MOST_STEPS 50000
+#define MOST_STEPS 200000 /* pairs of keys that are laid side by side */
 #define WRITE_COST 5    /* entering a key costs about as much as reading so many documents of a scan */
 #define MOST_INDEXES 20 /* of one collection: behind that every write pays too much (the server's own limit is 64) */
 
@@ -65,10 +65,10 @@ static void place(struct search *s, size_t i)
         keep_if_best(s);
         return;
     }
-    s->steps++;
     struct candidate *c = s->need[i];
     struct order merged;
     for (size_t g = 0; g < s->groups; g++) {
+        s->steps++;
         if (!joins(s, &s->group[g], c, &merged))
             continue;
         struct order before = s->group[g].order;
