@@ -28,7 +28,9 @@ static void refuse_served(const struct sb_index_question *q, struct candidate *c
     const struct sb_catalogue *cat = q->catalogue;
     for (size_t i = 0; i < cat->indexes_n && !c->why_not[0]; i++)
         if (sb_candidate_served_by(c, &cat->indexes[i]))
-            snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it; it was not there, or not chosen, when this was logged", cat->indexes[i].name);
+            snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it%s", cat->indexes[i].name,
+                     strstr(sb_candidate_plan(c->work), "IXSCAN") || strstr(sb_candidate_plan(c->work), "COUNT_SCAN") ? ": it reads what the operation asks for"
+                                                                                                                    : "; it was not there, or not chosen, when this was logged");
 }
 
 static void finish(const struct sb_index_question *q, struct candidate *c)
