@@ -415,6 +415,62 @@ static void indexes_that_nobody_needs(void **state)
     end(&t);
 }
 
+struct existing {
+    const char *spec, *command, *keys; /* what is proposed beside it */
+};
+
+#define FC(filter, collation) "{\"find\":\"c\",\"filter\":" filter ",\"collation\":" collation ",\"$db\":\"s\"}"
+#define EN "{\"locale\":\"en\",\"strength\":2}"
+
+static const struct existing there[] = {
+    {"\"key\":{\"a\":\"hashed\"}", F("{\"a\":1}"), ""},
+    {"\"key\":{\"a\":\"hashed\"}", F("{\"a\":{\"$gt\":1}}"), "{a: 1}"},
+    {"\"key\":{\"$**\":1}", F("{\"x.y\":1}"), ""},
+    {"\"key\":{\"$**\":1}", F("{\"x.y\":1,\"z\":1}"), "{x.y: 1, z: 1}"},
+    {"\"key\":{\"$**\":1},\"wildcardProjection\":{\"x\":1}", F("{\"y\":1}"), "{y: 1}"},
+    {"\"key\":{\"p.$**\":1}", F("{\"p.q\":{\"$lt\":1}}"), ""},
+    {"\"key\":{\"p.$**\":1}", F("{\"q\":1}"), "{q: 1}"},
+    {"\"key\":{\"a\":1},\"sparse\":true", F("{\"a\":1}"), ""},
+    {"\"key\":{\"a\":1},\"sparse\":true", FSL("{}", "{\"a\":1}"), "{a: 1}"},
+    {"\"key\":{\"a\":1,\"z\":1},\"partialFilterExpression\":{\"z\":{\"$exists\":true}}", F("{\"a\":1,\"z\":2}"), ""},
+    {"\"key\":{\"a\":1},\"partialFilterExpression\":{\"z\":1}", F("{\"a\":1}"), "{a: 1}"},
+    {"\"key\":{\"t\":1},\"expireAfterSeconds\":60", F("{\"t\":{\"$gt\":1}}"), ""},
+    {"\"key\":{\"a\":1,\"b\":1},\"unique\":true", F("{\"c\":1,\"b\":1,\"a\":1}"), ""},
+    {"\"key\":{\"a\":1,\"b\":1},\"unique\":true", F("{\"c\":1,\"b\":1}"), "{b: 1, c: 1}"},
+    {"\"key\":{\"a\":1},\"hidden\":true", F("{\"a\":1}"), "{a: 1}"},
+    {"\"key\":{\"a\":1},\"collation\":" EN, F("{\"a\":1}"), "{a: 1}"},
+    {"\"key\":{\"a\":1},\"collation\":" EN, FC("{\"a\":1}", EN), ""},
+    {"\"key\":{\"a\":1}", FC("{\"a\":1}", EN), "{a: 1}"},
+    {"\"key\":{\"a\":1}", FC("{\"a\":1}", "{\"locale\":\"simple\"}"), ""},
+    {"\"key\":{\"_fts\":\"text\",\"_ftsx\":1},\"weights\":{\"n\":1}", F("{\"n\":1}"), "{n: 1}"},
+    {"\"key\":{\"loc\":\"2dsphere\"}", F("{\"loc\":1}"), "{loc: 1}"},
+    {"\"key\":{\"a\":-1}", FSL("{}", "{\"a\":1}"), ""},
+    {"\"key\":{\"b\":1,\"a\":1,\"t\":-1}", FS("{\"a\":1,\"b\":1}", "{\"t\":1}"), ""},
+    {"\"key\":{\"a\":1,\"t\":1,\"b\":1}", FS("{\"a\":1,\"b\":1}", "{\"t\":1}"), "{a: 1, b: 1, t: 1}"},
+};
+
+static void each_kind_of_index_serves_what_it_can(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(there); i++) {
+        struct told t;
+        struct sb_log_advice *a;
+        size_t n;
+        begin(&t);
+        char *text = sb_format("{\"cursor\":{\"ns\":\"s.c\",\"firstBatch\":[{\"v\":2,\"key\":{\"_id\":1},\"name\":\"_id_\"},{\"v\":2,%s,\"name\":\"x\"}]}}", there[i].spec);
+        reply(&t, text);
+        free(text);
+        slow(&t, 20, "command", "s.c", there[i].command, "COLLSCAN", 20000, 3, strstr(there[i].command, "sort") ? SORTS : "");
+        advise(&t, &a, &n);
+        char *got = proposals(a, n);
+        if (strcmp(got, there[i].keys) != 0)
+            fail_msg("row %zu: beside %s, %s is proposed for %s", i, there[i].spec, got, there[i].command);
+        free(got);
+        sb_log_advice_free(a, n);
+        end(&t);
+    }
+}
+
 static void a_longer_index_replaces_the_one_that_it_begins_with(void **state)
 {
     (void)state;
@@ -499,6 +555,7 @@ int main(void)
         cmocka_unit_test(the_log_tells_of_indexes),
         cmocka_unit_test(the_collation_is_an_option),
         cmocka_unit_test(indexes_that_nobody_needs),
+        cmocka_unit_test(each_kind_of_index_serves_what_it_can),
         cmocka_unit_test(a_longer_index_replaces_the_one_that_it_begins_with),
         cmocka_unit_test(what_is_broken_is_survived),
     };
