@@ -197,8 +197,22 @@ static void refuse(struct candidate *all, size_t n, const struct planned *p, con
             snprintf(all[i].why_not, sizeof all[i].why_not, "%s", why);
 }
 
+/* An index on this very key, with another collation: a card that builds one beside it would be refused by its own check. */
+static const struct sb_index_info *same_key(const struct sb_index_question *q, const struct planned *p)
+{
+    char *key = q->whole_log || sb_collation_is_none(p->key.work->shape->collation) ? NULL : sb_candidate_key(&p->key);
+    const struct sb_index_info *x = key ? sb_catalogue_index_by_key(q->catalogue, key) : NULL;
+    free(key);
+    return x;
+}
+
 static bool worth(const struct sb_index_question *q, const struct planned *p, uint64_t writes, size_t rank, char *why, size_t cap)
 {
+    const struct sb_index_info *beside = same_key(q, p);
+    if (beside) {
+        snprintf(why, cap, "%.100s has its key, but not its collation: build one beside it by hand", beside->name);
+        return false;
+    }
     if (p->waste < writes * WRITE_COST) {
         snprintf(why, cap, "writes cost more than it saves: %llu documents read in vain against %llu written, each of which would enter a key",
                  (unsigned long long)p->waste, (unsigned long long)writes);
