@@ -77,6 +77,7 @@ int sb_candidates_collect(const struct sb_index_question *q, struct candidate **
 struct planned {
     struct candidate key;
     size_t serves;      /* how many of the candidates */
+    bool kept;          /* others that it serves nearly as well have none of their own because of it */
     uint64_t total_ms, waste;
     const struct sb_index_info *replaces[4]; /* indexes of the catalogue that begin it, and are not needed beside it */
     size_t replaces_n;

@@ -147,12 +147,14 @@ static bool nearly_serves(const struct sb_index_question *q, const struct candid
 }
 
 /* True when other indexes of the plan find as few documents for everything that this one is for. Says so of each. */
-static bool spare(const struct sb_index_question *q, struct candidate *all, size_t n, const struct planned *plan, size_t planned, size_t at)
+static bool spare(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t planned, size_t at)
 {
+    if (plan[at].kept)
+        return false;
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < n; i++) {
             struct candidate *c = &all[i];
-            const struct planned *by = NULL;
+            struct planned *by = NULL;
             if (c->why_not[0] || !sb_candidate_within(c, &plan[at].key))
                 continue;
             for (size_t k = 0; k < planned && !by; k++)
@@ -160,6 +162,7 @@ static bool spare(const struct sb_index_question *q, struct candidate *all, size
                     by = &plan[k];
             if (!by)
                 return false;
+            by->kept = by->kept || pass == 1;
             if (pass == 1 && !sb_candidate_within(c, &by->key))
                 snprintf(c->why_not, sizeof c->why_not, "the index proposed on %.100s and what follows finds as few documents as one of its own would", by->key.field[0].path);
         }
@@ -206,7 +209,7 @@ static const struct sb_index_info *same_key(const struct sb_index_question *q, c
     return x;
 }
 
-static bool worth(const struct sb_index_question *q, const struct planned *p, uint64_t writes, size_t rank, char *why, size_t cap)
+static bool worth(const struct sb_index_question *q, const struct planned *p, uint64_t writes, char *why, size_t cap)
 {
     const struct sb_index_info *beside = same_key(q, p);
     if (beside) {
@@ -218,10 +221,15 @@ static bool worth(const struct sb_index_question *q, const struct planned *p, ui
                  (unsigned long long)p->waste, (unsigned long long)writes);
         return false;
     }
-    if (q->catalogue->indexes_n + rank >= MOST_INDEXES && p->replaces_n == 0) {
-        snprintf(why, cap, "the collection would have more than %d indexes: each write pays for each of them", MOST_INDEXES);
+    return true;
+}
+
+/* The collection has no room for another one. rank: how many are proposed already. */
+static bool too_many(const struct sb_index_question *q, const struct planned *p, size_t rank, char *why, size_t cap)
+{
+    if (q->catalogue->indexes_n + rank < MOST_INDEXES || p->replaces_n)
         return false;
-    }
+    snprintf(why, cap, "the collection would have more than %d indexes: each write pays for each of them", MOST_INDEXES);
     return true;
 }
 
@@ -304,6 +312,30 @@ static int search(struct search *s, struct planned **out, size_t *out_n)
     return 0;
 }
 
+/* Of the plan what is worth its cost, what is needed beside the rest, and what there is room for. */
+static void choose(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t *planned)
+{
+    uint64_t writes = written(q);
+    char why[256];
+    size_t kept = 0;
+    for (size_t i = 0; i < *planned; i++) {
+        if (worth(q, &plan[i], writes, why, sizeof why))
+            plan[kept++] = plan[i];
+        else
+            refuse(all, n, &plan[i], why);
+    }
+    *planned = kept;
+    thin_out(q, all, n, plan, planned);
+    kept = 0;
+    for (size_t i = 0; i < *planned; i++) {
+        if (!too_many(q, &plan[i], kept, why, sizeof why))
+            plan[kept++] = plan[i];
+        else
+            refuse(all, n, &plan[i], why);
+    }
+    *planned = kept;
+}
+
 int sb_plan_make(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned **out, size_t *out_n)
 {
     struct search s = {.q = q, .need = calloc(n + 1, sizeof *s.need), .at = calloc(n + 1, sizeof *s.at), .best_at = calloc(n + 1, sizeof *s.best_at),
@@ -317,18 +349,7 @@ int sb_plan_make(const struct sb_index_question *q, struct candidate *all, size_
     if (rc == 0 && s.n)
         rc = search(&s, out, out_n);
     if (rc == 0)
-        thin_out(q, all, n, *out, out_n);
-    uint64_t writes = rc == 0 ? written(q) : 0;
-    size_t kept = 0;
-    char why[256];
-    for (size_t i = 0; rc == 0 && i < *out_n; i++) {
-        if (worth(q, &(*out)[i], writes, kept, why, sizeof why))
-            (*out)[kept++] = (*out)[i];
-        else
-            refuse(all, n, &(*out)[i], why);
-    }
-    if (rc == 0)
-        *out_n = kept;
+        choose(q, all, n, *out, out_n);
     free(s.need);
     free(s.at);
     free(s.best_at);
