@@ -90,6 +90,9 @@ int sb_plan_make(const struct sb_index_question *q, struct candidate *all, size_
 /* Appends what else was thought of for this one, and why it is not what is proposed. -1 out of memory. */
 int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected **list, size_t *n);
 
+/* optimizer_worth.c. Takes out of the plan what is not worth its cost, and says so of those that it was for. */
+void sb_plan_choose(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t *planned);
+
 /* The plan that most operations had, or "not told". */
 const char *sb_candidate_plan(const struct sb_work *w);
 
