@@ -25,6 +25,7 @@ static const struct sb_member index_members[] = {
     SB_MEMBER(struct sb_index_info, members, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_index_info, uses, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_index_info, since, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_index_info, since_all, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_index_info, bytes, SB_INT, SB_ALWAYS, NULL),
 };
 const struct sb_schema sb_index_info_schema = SB_SCHEMA("index", struct sb_index_info, index_members);

@@ -51,14 +51,6 @@ static int64_t each(struct reading *r, struct sb_conn *conn, const char *db, con
     return r->failed ? sb_fail_nomem(err) : n;
 }
 
-static char *to_json(const bson_t *doc)
-{
-    char *text = bson_as_canonical_extended_json(doc, NULL);
-    char *copy = text ? sb_strdup_n(text, strlen(text)) : NULL;
-    bson_free(text);
-    return copy;
-}
-
 static bool sub_document(const bson_iter_t *it, bson_t *out)
 {
     uint32_t len;
@@ -116,56 +108,6 @@ static void take_stats(struct reading *r, const bson_t *reply)
 
 /* ---- indexes ---- */
 
-static int take_fields(struct sb_index_info *index, const bson_t *key)
-{
-    bson_iter_t it;
-    if (!bson_iter_init(&it, key))
-        return -1;
-    while (bson_iter_next(&it)) {
-        struct sb_index_field *f = SB_PUSH(index->fields);
-        if (!f || sb_str_set(&f->path, bson_iter_key(&it)))
-            return -1;
-        if (BSON_ITER_HOLDS_NUMBER(&it))
-            f->direction = bson_iter_as_double(&it) < 0 ? -1 : 1;
-        else if (sb_str_set(&f->kind, BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?"))
-            return -1;
-    }
-    return 0;
-}
-
-static int take_spec(struct sb_index_info *index, const bson_t *spec)
-{
-    bson_iter_t it;
-    bson_t key;
-    index->spec = to_json(spec);
-    if (!index->spec || !bson_iter_init(&it, spec))
-        return -1;
-    while (bson_iter_next(&it)) {
-        const char *name = bson_iter_key(&it);
-        if (strcmp(name, "name") == 0 && BSON_ITER_HOLDS_UTF8(&it)) {
-            if (sb_str_set(&index->name, bson_iter_utf8(&it, NULL)))
-                return -1;
-        } else if (strcmp(name, "key") == 0 && sub_document(&it, &key)) {
-            index->key = to_json(&key);
-            if (!index->key || take_fields(index, &key))
-                return -1;
-        } else if (strcmp(name, "unique") == 0) {
-            index->unique = bson_iter_as_bool(&it);
-        } else if (strcmp(name, "sparse") == 0) {
-            index->sparse = bson_iter_as_bool(&it);
-        } else if (strcmp(name, "hidden") == 0) {
-            index->hidden = bson_iter_as_bool(&it);
-        } else if (strcmp(name, "expireAfterSeconds") == 0) {
-            index->ttl = true;
-        } else if (strcmp(name, "partialFilterExpression") == 0) {
-            index->partial = true;
-        } else if (strcmp(name, "collation") == 0) {
-            index->collation = true;
-        }
-    }
-    return 0;
-}
-
 /* A finished index is its own specification; one that is being built is {buildUUID, spec}. */
 static bool take_index(void *ctx, const bson_t *doc)
 {
@@ -179,7 +121,7 @@ static bool take_index(void *ctx, const bson_t *doc)
     const bson_t *from = doc;
     if (building && bson_iter_init_find(&it, doc, "spec") && sub_document(&it, &spec))
         from = &spec;
-    if (!index || take_spec(index, from)) {
+    if (!index || sb_index_info_take(index, from)) {
         r->failed = true;
         return false;
     }
@@ -208,6 +150,8 @@ static bool take_use(void *ctx, const bson_t *doc)
             int64_t since = bson_iter_date_time(&at);
             if (index->since == 0 || since < index->since)
                 index->since = since;
+            if (since > index->since_all)
+                index->since_all = since;
         }
     }
     return true;

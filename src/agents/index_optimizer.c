@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MAX_CANDIDATES 200
-
 void sb_index_advice_release(struct sb_index_advice *a)
 {
     sb_card_release(&a->card);
@@ -52,20 +50,11 @@ int sb_index_paths(const struct sb_workload *w, const char *ns, const char *key,
     return rc;
 }
 
-/* A name of its own: an index of another key may already be called so. */
-static char *free_name(const struct sb_catalogue *c, const char *wanted)
-{
-    char *name = sb_format("%s", wanted);
-    for (int i = 2; name && sb_catalogue_index(c, name); i++) {
-        free(name);
-        name = sb_format("%s_%d", wanted, i);
-    }
-    return name;
-}
-
 const char *sb_index_forbidden(const struct sb_index_question *q)
 {
     char db[64], coll[192];
+    if (!bson_utf8_validate(q->ns, strlen(q->ns), false))
+        return "its name is no text";
     if (!sb_ns_split(q->ns, db, coll))
         return "it is not a collection: write database.collection";
     if (sb_streq(db, "local") || sb_streq(db, "admin") || sb_streq(db, "config"))
@@ -89,51 +78,11 @@ static int conclude(struct sb_index_advice *out, char *summary)
 
 /* ---- an index that the workload asks for ---- */
 
-static int refuse_served(const struct sb_index_question *q, struct candidate *c)
-{
-    for (size_t i = 0; i < q->catalogue->indexes_n; i++) {
-        const struct sb_index_info *index = &q->catalogue->indexes[i];
-        if (sb_candidate_served_by(c, index)) {
-            snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it; it was not there, or not chosen, when this was logged", index->name);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-size_t sb_candidates_collect(const struct sb_index_question *q, struct candidate *all, size_t cap)
-{
-    size_t n = 0, entries = sb_workload_size(q->workload);
-    for (size_t i = 0; i < entries && n < cap; i++) {
-        const struct sb_work *work = sb_workload_at(q->workload, i);
-        if (!sb_streq(work->ns, q->ns))
-            continue;
-        sb_candidate_of(&all[n], q, work);
-        if (!all[n].why_not[0])
-            refuse_served(q, &all[n]);
-        n++;
-    }
-    return n;
-}
-
-const struct candidate *sb_candidates_choose(const struct candidate *all, size_t n)
-{
-    const struct candidate *best = NULL;
-    for (size_t i = 0; i < n; i++)
-        if (!all[i].why_not[0] && (!best || all[i].sums.total_ms > best->sums.total_ms ||
-                                   (all[i].sums.total_ms == best->sums.total_ms && all[i].sums.docs_examined > best->sums.docs_examined)))
-            best = &all[i];
-    for (size_t i = 0; best && i < n; i++)
-        if (&all[i] != best && !all[i].why_not[0] && all[i].n > best->n && sb_candidate_within(best, &all[i]))
-            best = &all[i];
-    return best;
-}
-
 static int explain_rest(const struct sb_index_question *q, const struct candidate *all, size_t n, const struct candidate *lead, struct sb_index_advice *out)
 {
     for (size_t i = 0; i < n; i++) {
         const struct candidate *c = &all[i];
-        if (c == lead)
+        if (lead && c->work == lead->work && c->arm == lead->arm && c->inner == lead->inner)
             continue;
         char *subject = sb_format("%s %s%s%s", c->work->shape->op, c->work->shape->text, c->work->shape->sort[0] ? " sort " : "", c->work->shape->sort);
         char *text = c->why_not[0]                              ? sb_format("%s", c->why_not)
@@ -171,15 +120,30 @@ int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected *
     return rc;
 }
 
+/* Indexes that the new one begins with: they can go, but not by this card. */
+static int say_replaced(const struct planned *p, const struct sb_index_question *q, struct sb_card *card)
+{
+    int rc = 0;
+    for (size_t i = 0; i < p->replaces_n && rc == 0; i++) {
+        char *text = sb_format("%s begins this index's key and is not needed beside it: ask to retire indexes of %s when this one is built", p->replaces[i]->name, q->ns);
+        rc = text ? sb_evidence_add(&card->evidence, &card->evidence_n, "listIndexes", q->ns, "replaces", text, "measured", q->to) : -1;
+        free(text);
+    }
+    return rc;
+}
+
 static int advise_workload(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
 {
-    struct candidate *all = calloc(MAX_CANDIDATES, sizeof *all);
-    if (!all)
-        return sb_fail_nomem(err);
-    size_t n = sb_candidates_collect(q, all, MAX_CANDIDATES);
-    const struct candidate *lead = sb_candidates_choose(all, n);
-    char *key = NULL, *shown = NULL, *wanted = NULL, *name = NULL;
+    struct candidate *all = NULL;
+    struct planned *plan = NULL;
+    size_t n = 0, planned = 0;
+    char *key = NULL, *shown = NULL, *name = NULL;
     int rc = -1;
+    if (sb_candidates_collect(q, &all, &n) || sb_plan_make(q, all, n, &plan, &planned)) {
+        sb_fail_nomem(err);
+        goto out;
+    }
+    const struct candidate *lead = planned ? &plan[0].key : NULL;
     if (!lead) {
         rc = explain_rest(q, all, n, NULL, out) ||
                      conclude(out, n ? sb_format("no index is proposed for %s: each of its %zu logged shapes has a reason", q->ns, n)
@@ -189,8 +153,7 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
         goto out;
     }
     key = sb_candidate_key(lead);
-    wanted = key ? sb_index_default_name(key) : NULL;
-    name = wanted ? free_name(q->catalogue, wanted) : NULL;
+    name = sb_candidate_name(lead, q->catalogue);
     shown = key ? sb_index_key_shown(key) : NULL;
     if (!name || !shown) {
         sb_fail_nomem(err);
@@ -199,6 +162,10 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
     if (sb_index_card(q, key, name, lead, NULL, all, n, &out->card, err))
         goto out;
     out->proposes = true;
+    if (say_replaced(&plan[0], q, &out->card)) {
+        sb_fail_nomem(err);
+        goto out;
+    }
     rc = sb_candidate_alternatives(lead, &out->card.rejected, &out->card.rejected_n) || explain_rest(q, all, n, lead, out) ||
                  conclude(out, sb_format("an index on %s would serve %s %s", shown, lead->work->shape->op, lead->work->shape->text))
              ? sb_fail_nomem(err)
@@ -206,8 +173,8 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
 out:
     free(key);
     free(shown);
-    free(wanted);
     free(name);
+    free(plan);
     free(all);
     return rc;
 }
@@ -246,16 +213,14 @@ static void bar(struct answer_to_asked *a, const bson_t *options, const struct c
 static int look_for_use(const struct sb_index_question *q, const bson_t *key, const bson_t *options, struct answer_to_asked *a)
 {
     struct candidate index = {.n = 0};
-    a->all = calloc(MAX_CANDIDATES, sizeof *a->all);
-    if (!a->all)
+    if (sb_candidates_collect(q, &a->all, &a->n))
         return -1;
-    a->n = sb_candidates_collect(q, a->all, MAX_CANDIDATES);
     bool ordered = sb_candidate_of_key(&index, key);
     for (size_t i = 0; i < a->n; i++) {
         const struct candidate *c = &a->all[i];
         if (c->why_not[0] || !ordered)
             continue;
-        bool whole = sb_candidate_within(c, &index), part = !whole && sb_candidate_helped_by(c, &index);
+        bool whole = sb_key_serves(c, &index), part = !whole && sb_candidate_helped_by(c, &index);
         bar(a, options, c, index.field[0].path, &whole, &part);
         struct candidate *best = whole ? &a->lead : &a->helped;
         bool *found = whole ? &a->serves : &a->helps;
@@ -307,7 +272,7 @@ static int advise_asked(const struct sb_index_question *q, struct sb_index_advic
         free(shown);
         return rc;
     }
-    char *name = wanted ? free_name(q->catalogue, wanted) : NULL;
+    char *name = wanted ? sb_index_free_name(q->catalogue, wanted) : NULL;
     free(wanted);
     int rc = name ? make_asked(q, name, shown, out, err) : -1;
     free(shown);

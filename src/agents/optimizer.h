@@ -6,52 +6,107 @@
 
 #include <signalbox/agents/index_optimizer.h>
 
+#define SB_INDEX_MAX_NEEDS 400 /* of one collection that are looked at: those that took most time */
+
 /* One field of a candidate. */
 struct key_field {
     const char *path; /* borrowed from the shape */
     int direction;
+    bool free;        /* either direction will do: it is compared, not sorted by */
+    bool list;        /* compared to a list */
+    unsigned block;   /* fields of one block may stand in any order; blocks stand in the order of their numbers */
 };
 
+/* What one conjunction asks of an index: a whole filter, one arm of its $or, or the inner side of a $lookup; and the key that
+ * would answer it. */
 struct candidate {
     struct key_field field[SB_INDEX_MAX_FIELDS];
     size_t n;
     size_t equalities; /* the first so many are compared for equality: their order does not matter to the shape */
     const struct sb_work *work;
+    size_t arm;               /* of the shape; 0: the whole filter */
+    bool inner;               /* the work is an aggregation on another collection, whose $lookup looks here */
+    bool late;                /* an index that serves it came only after it had been slow, as the log tells */
     struct sb_work_sums sums; /* within the evidence window */
-    double ratio;             /* documents examined per document returned */
+    double ratio;             /* documents examined per document used; */
+    bool by_keys;             /* or keys, where it reads keys in vain and not documents */
     char why_not[256];        /* "": it may be proposed */
 };
 
-/* Reads one shape: fills c. why_not says when there is nothing to propose for it. */
-void sb_candidate_of(struct candidate *c, const struct sb_index_question *q, const struct sb_work *work);
+/* optimizer_need.c. What the filter's arm asks of an index, into c: equality, sort, range. */
+void sb_candidate_fill(struct candidate *c, const struct sb_index_question *q, size_t arm);
 
-/* True when an index with this key pattern lets the server answer the candidate's shape as well. */
+/* True for a path that the server takes into a key. */
+bool sb_path_indexable(const char *path);
+
+/* Equalities of one block in the order in which they should stand. */
+bool sb_field_before(const struct sb_index_question *q, const struct key_field *a, const struct key_field *b);
+
+/* True when a key with these fields would run through two arrays, which no index may. */
+bool sb_fields_parallel(const struct sb_index_question *q, const struct sb_shape *s, const struct key_field *f, size_t n);
+
+/* optimizer_judge.c. Fills sums, ratio and, when nothing may be proposed for it, why_not. */
+void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q);
+
+/* Documents that were read and not used; of a sort in memory all that it had to hold. */
+uint64_t sb_candidate_waste(const struct candidate *c);
+
+/* optimizer_serve.c. True when an index with this key pattern lets the server answer the candidate's shape as well. */
 bool sb_candidate_served_by(const struct candidate *c, const struct sb_index_info *index);
 
 /* True when the operation is of a kind that finds documents, which an index could help. */
 bool sb_candidate_has_filter(const struct candidate *c);
 
-/* True when b serves everything that a serves. */
+/* True when b serves everything that a serves: the same collation, and a's key served by b's. */
 bool sb_candidate_within(const struct candidate *a, const struct candidate *b);
+
+/* The same for a key of no operation. */
+bool sb_key_serves(const struct candidate *c, const struct candidate *key);
+
+/* No collation, or the one that compares bytes. */
+bool sb_collation_is_none(const char *collation);
 
 /* index_optimizer.c. Why nothing may be proposed on the question's collection at all; NULL when it may. */
 const char *sb_index_forbidden(const struct sb_index_question *q);
 
-/* The collection's shapes, at most cap of them, each with its key or the reason for none; how many. */
-size_t sb_candidates_collect(const struct sb_index_question *q, struct candidate *all, size_t cap);
+/* optimizer_collect.c. What the collection's shapes ask for, each with its key or the reason for none: a new list of at most
+ * SB_INDEX_MAX_NEEDS, the costliest shapes first. -1 out of memory. */
+int sb_candidates_collect(const struct sb_index_question *q, struct candidate **all, size_t *n);
 
-/* The one that saves most time, or where no times are known most documents; among those that also serve it, the one that serves
- * more shapes. NULL: none may be proposed. */
-const struct candidate *sb_candidates_choose(const struct candidate *all, size_t n);
+/* optimizer_plan.c. One index of the plan: the key with the costliest shape that it is for. */
+struct planned {
+    struct candidate key;
+    size_t serves;      /* how many of the candidates */
+    bool kept;          /* others that it serves nearly as well have none of their own because of it */
+    uint64_t total_ms, waste;
+    const struct sb_index_info *replaces[4]; /* indexes of the catalogue that begin it, and are not needed beside it */
+    size_t replaces_n;
+};
+
+/* The fewest indexes that serve all candidates which may be proposed, the one that saves most first. Those left out have their
+ * why_not filled in. A new list. -1 out of memory. */
+int sb_plan_make(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned **out, size_t *out_n);
 
 /* Appends what else was thought of for this one, and why it is not what is proposed. -1 out of memory. */
 int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected **list, size_t *n);
+
+/* optimizer_worth.c. Takes out of the plan what is not worth its cost, and says so of those that it was for. */
+void sb_plan_choose(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t *planned);
 
 /* The plan that most operations had, or "not told". */
 const char *sb_candidate_plan(const struct sb_work *w);
 
 /* The key pattern as canonical Extended JSON. A new string or NULL. */
 char *sb_candidate_key(const struct candidate *c);
+
+/* The name, or one like it that no index of the catalogue has. A new string or NULL. */
+char *sb_index_free_name(const struct sb_catalogue *c, const char *wanted);
+
+/* The options that the candidate's shape needs, as canonical Extended JSON ("{ }": none). A new string or NULL. */
+char *sb_candidate_options(const struct candidate *c);
+
+/* The name for a new index of this key and options that no index of the catalogue has. A new string or NULL. */
+char *sb_candidate_name(const struct candidate *c, const struct sb_catalogue *cat);
 
 /* Puts the fields of a key pattern (parsed: it is borrowed from) where a candidate has its own. False: some field is not ordered. */
 bool sb_candidate_of_key(struct candidate *c, const bson_t *key);
@@ -63,6 +118,9 @@ bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *i
  * part, where there is no lead, or NULL. */
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
+
+/* Adds what is watched of the collection's shapes: what the lead, if there is one, examines, and that no other gets slower. */
+int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w);
 
 /* optimizer_options.c. How far an index with options serves the shapes that its key would serve. */
 enum fit {
@@ -79,6 +137,9 @@ int sb_options_warn(const struct sb_index_question *q, const bson_t *options, co
 
 /* The same about a shape that cannot use it, or not always. */
 int sb_options_warn_of_use(const struct candidate *c, const char *why, struct sb_card *card);
+
+/* optimizer_explain.c. The operation that was kept as an example, parsed; NULL when there is none that is whole. */
+bson_t *sb_example_document(const struct sb_doc *d);
 
 const struct sb_field_fact *sb_field_fact_of(const struct sb_catalogue *c, const char *path);
 

@@ -252,7 +252,7 @@ static int latency_criteria(const struct sb_index_question *q, struct sb_watch *
     return 0;
 }
 
-static int shape_criteria(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w)
+int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w)
 {
     if (lead) {
         int64_t ratio = (int64_t)(lead->ratio + 0.5);
@@ -427,11 +427,12 @@ static char *why_of(const struct sb_index_question *q, const struct candidate *l
     char took[32] = "an unknown time";
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
-    return sb_format("%s%s%s%s%s %s%s%s reads %.0f documents for each one it uses%s: %" PRIu64 " operations took %s in %" PRId64
-                     " s. The index lets it read only what it returns.",
+    return sb_format("%s%s%s%s%s %s%s%s reads %.0f %s for each %s it uses%s: %" PRIu64 " operations took %s in %" PRId64
+                     " s. %s",
                      q->edited_by ? q->edited_by : q->key ? q->requested_by : "",
                      q->edited_by ? " changed " : q->key ? " asked for this index. " : "", q->edited_by ? q->edited : "", q->edited_by ? " of this index. " : "", lead->work->shape->op,
-                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000);
+                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000,
+                     lead->arm ? "This index is for one arm of its $or: nothing is won before each arm has its own." : "The index lets it read only what it returns.");
 }
 
 /* A field that no document has: said where everybody reads it. */
@@ -492,6 +493,15 @@ static int describe(const struct sb_index_question *q, const struct candidate *l
     return 0;
 }
 
+/* What the shape needs that the index is for; where a person asked for a key, nothing but the key. */
+static int set_options(const struct sb_index_question *q, const struct candidate *lead, struct sb_card *card)
+{
+    char *options = lead && !q->key ? sb_candidate_options(lead) : sb_format("{ }");
+    free(card->index_options);
+    card->index_options = options;
+    return options ? 0 : -1;
+}
+
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err)
 {
@@ -499,7 +509,7 @@ int sb_index_card(const struct sb_index_question *q, const char *key, const char
     card->watch.window_s = WATCH_WINDOW_S;
     card->watch.min_operations = MIN_OPERATIONS;
     if (describe(q, lead, helped, all, n, card) || warn_of_fields(q, key, card) || sb_str_set(&card->index_name, name) || sb_str_set(&card->index_key, key) ||
-        sb_str_set(&card->index_options, "{ }") || set_costs(q, key, lead, card) || shape_criteria(q, lead, &card->watch) ||
+        set_options(q, lead, card) || set_costs(q, key, lead, card) || sb_index_criteria_of_shapes(q, lead, &card->watch) ||
         latency_criteria(q, &card->watch) || index_criteria(q, lead, card, &card->watch) || add_evidence(q, lead, card)) {
         sb_card_release(card);
         return sb_fail_nomem(err);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static bson_t *example_document(const struct sb_doc *d)
+bson_t *sb_example_document(const struct sb_doc *d)
 {
     if (d->form == SB_DOC_JSON && !d->cut)
         return bson_new_from_json((const uint8_t *)d->p, (ssize_t)d->n, NULL);
@@ -41,7 +41,7 @@ static bool copy_read(const bson_t *command, bson_t *inner)
 char *sb_index_explain_command(const struct sb_workload *w, const char *ns, const char *fingerprint)
 {
     const struct sb_work *work = sb_workload_find(w, ns, fingerprint);
-    bson_t *command = work ? example_document(&work->example) : NULL;
+    bson_t *command = work ? sb_example_document(&work->example) : NULL;
     if (!command)
         return NULL;
     bson_t inner, explain;

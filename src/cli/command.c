@@ -101,16 +101,21 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
      "process owns it.\n",
      sb_cmd_serve},
-    {"digest", "[--json] [--since T] [--until T] [--advice] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
+    {"digest", "[--json] [--since T] [--until T] [--advice [--catalogue FILE]] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
      "diagnostic data (FTDC: it adds how many samples it has, from when to when; see signalbox help incident), a folder of\n"
      "these, or - for standard input; gzip is unpacked, and zstd where libzstd is installed. The kind is told by the content.\n\n"
      "  --json     one JSON document\n"
      "  --since T  only what ended at T or later: 2026-11-23, 2026-11-23T09:05, or with seconds and a zone\n"
      "  --until T  only what ended before T\n"
-     "  --advice   and the indexes that these shapes ask for, by the rule that the Index Optimizer has for a deployment. A log\n"
-     "             tells no index but those that plans name, no sizes and no values: each is to be made only if it does not\n"
-     "             exist, what it costs is not said, and the advice names what it could not know\n"
+     "  --advice   and the fewest indexes that serve these shapes, by the rules that the Index Optimizer has for a\n"
+     "             deployment; for every other shape the reason why there is none. Of indexes a log tells those that plans\n"
+     "             name and those that were built or dropped meanwhile, and of values nothing: each is to be made only if it\n"
+     "             does not exist, and the advice names what it could not know\n"
+     "  --catalogue FILE\n"
+     "             the replies of listIndexes, $indexStats (one of each member), collStats and listCollections, recorded as\n"
+     "             JSON, one a line: then the advice knows which indexes exist, says which a longer one replaces and which\n"
+     "             nobody needs, and why the others that look like it stay\n"
      "  --quiet    no progress bar, no word about bad lines\n\n"
      "A write that the log has twice (the write, and the command around it on db.$cmd) counts once. Where only the command\n"
      "was logged its filter is not known: the shape is then \"?\". In a shape literals are 1, sort and direction are kept.\n"

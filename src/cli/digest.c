@@ -21,6 +21,7 @@
 
 struct options {
     bool json, quiet, advice;
+    const char *catalogue;
     struct sb_digest_range range;
 };
 
@@ -181,9 +182,10 @@ static int merge(struct run *r, size_t i, struct sb_err *err)
     complain_of(r, i);
     if (sb_workload_merge(d->work, part->work, err))
         return -1;
-    if (sb_digest_events_merge(&d->events, &part->events) || sb_digest_connections_merge(&d->connections, &part->connections))
+    if (sb_log_indexes_merge(&d->indexes, &part->indexes) || sb_digest_events_merge(&d->events, &part->events) || sb_digest_connections_merge(&d->connections, &part->connections))
         return sb_fail_nomem(err);
     sb_workload_free(part->work);
+    sb_log_indexes_release(&part->indexes);
     part->work = NULL;
     sb_digest_events_release(&part->events);
     sb_digest_connections_release(&part->connections);
@@ -273,6 +275,22 @@ static int64_t span_of(const struct sb_digest *d)
     return to > from ? to - from : 0;
 }
 
+static int advise(struct run *r, struct sb_err *err)
+{
+    struct sb_digest *d = &r->digest;
+    if (r->options->catalogue && sb_digest_catalogue(d, r->options->catalogue, err))
+        return -1;
+    int64_t end = SB_NO_TIME;
+    for (size_t i = 0; i < d->parts_n; i++)
+        if (d->parts[i]->from_ms != SB_NO_TIME && d->parts[i]->to_ms > end)
+            end = d->parts[i]->to_ms;
+    if (d->catalogue.at_ms > end)
+        end = d->catalogue.at_ms;
+    const struct sb_log_question q = {.workload = d->work, .indexes = &d->indexes, .catalogues = d->catalogue.items, .catalogues_n = d->catalogue.items_n,
+                                      .span_ms = d->span_ms, .now_ms = end};
+    return sb_log_advise(&q, &d->advice, &d->advice_n, err);
+}
+
 static int report(struct run *r, struct sb_err *err)
 {
     r->digest.span_ms = span_of(&r->digest);
@@ -283,7 +301,7 @@ static int report(struct run *r, struct sb_err *err)
     if (lost)
         return sb_fail(err, SB_ENOMEM, "out of memory: %llu operations could not be counted", (unsigned long long)lost);
     r->digest.advised = r->options->advice;
-    if (r->options->advice && sb_log_advise(r->digest.work, &r->digest.advice, &r->digest.advice_n, err))
+    if (r->options->advice && advise(r, err))
         return -1;
     if (r->options->json)
         return sb_digest_json(&r->digest, err);
@@ -302,6 +320,8 @@ static void release(struct run *r)
     sb_digest_events_release(&r->digest.events);
     sb_digest_connections_release(&r->digest.connections);
     sb_log_advice_free(r->digest.advice, r->digest.advice_n);
+    sb_log_indexes_release(&r->digest.indexes);
+    sb_catalogue_replies_release(&r->digest.catalogue);
     release_paths(&r->paths);
 }
 
@@ -332,6 +352,7 @@ int sb_cmd_digest(int argc, char **argv)
         {"--json", &options.json, NULL},
         {"--quiet", &options.quiet, NULL},
         {"--advice", &options.advice, NULL},
+        {"--catalogue", NULL, &options.catalogue},
         {"--since", NULL, &since},
         {"--until", NULL, &until},
     };
@@ -339,7 +360,9 @@ int sb_cmd_digest(int argc, char **argv)
     if (n < 0)
         return 2;
     if (n == 0)
-        return sb_usage_error("digest wants files: signalbox digest [--json] [--since T] [--until T] [--advice] PATH...");
+        return sb_usage_error("digest wants files: signalbox digest [--json] [--since T] [--until T] [--advice [--catalogue FILE]] PATH...");
+    if (options.catalogue && !options.advice)
+        return sb_usage_error("--catalogue is for advice: add --advice");
     if (since && sb_when(since, &options.range.since_ms))
         return sb_usage_error("--since %s is not a time: write 2026-11-23, 2026-11-23T09:05 or 2026-11-23T09:05:10Z", since);
     if (until && sb_when(until, &options.range.until_ms))

@@ -8,6 +8,7 @@
 #ifndef SB_CLI_DIGEST_H
 #define SB_CLI_DIGEST_H
 
+#include <signalbox/agents/catalogue_replies.h>
 #include <signalbox/agents/log_advice.h>
 #include <signalbox/base/json.h>
 #include <signalbox/base/str.h>
@@ -76,6 +77,7 @@ struct sb_digest_part {
     char version[32];
     uint64_t samples, metrics; /* of diagnostic data; metrics at the widest */
     struct sb_workload *work;
+    struct sb_log_indexes indexes;
     struct sb_digest_events events;
     struct sb_digest_connections connections;
     struct sb_err error; /* why it could not be read to its end */
@@ -87,6 +89,8 @@ struct sb_digest {
     struct sb_digest_part **parts; /* their workload and events are gone: merged into these */
     size_t parts_n;
     struct sb_workload *work;
+    struct sb_log_indexes indexes;
+    struct sb_catalogue_replies catalogue; /* that was given beside the logs */
     struct sb_digest_events events;
     struct sb_digest_connections connections;
     int64_t span_ms; /* of time that was looked at; 0 not known */
@@ -114,6 +118,9 @@ void sb_digest_connections_release(struct sb_digest_connections *c);
 
 /* Turns the bursts that stand out into events; span_ms is the time that was looked at. Sorts the events by time. */
 int sb_digest_events_finish(struct sb_digest *d, int64_t span_ms);
+
+/* Reads the recorded catalogue. digest_catalogue.c. */
+int sb_digest_catalogue(struct sb_digest *d, const char *path, struct sb_err *err);
 
 /* ---- reporting: digest_json.c, digest_table.c ---- */
 

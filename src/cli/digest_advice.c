@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * digest_advice.c - the indexes that a log asks for, as INTERFACE's ADVICE and as text. What a log cannot tell (size, cost of
- * writing) is null there, and never a number.
+ * digest_advice.c - the indexes that a log asks for, as INTERFACE's ADVICE and as text. What was not told (a size, a
+ * number of writes) is null there, and never a number.
  */
 #include "digest.h"
 
@@ -37,14 +37,25 @@ static json_t *evidence(const struct sb_log_advice *a)
     return list;
 }
 
+static bool proposes(const struct sb_log_advice *a)
+{
+    return a->kind == SB_ADVICE_CREATE || a->kind == SB_ADVICE_REPLACE;
+}
+
+static json_t *or_null(int64_t v)
+{
+    return v == SB_ABSENT ? json_null() : json_integer((json_int_t)v);
+}
+
 static json_t *one(const struct sb_digest *d, const struct sb_log_advice *a)
 {
-    bool rate = a->proposes && d->span_ms > 0;
-    return json_pack("{s:s,s:s,s:o,s:{},s:s,s:o,s:s,s:o,s:{s:o,s:I,s:o},s:{s:n,s:n},s:o,s:o}", "kind", a->proposes ? "create_index" : "no_index", "ns", a->ns, "key",
-                     a->proposes ? sb_plain_json(a->key) : json_object(), "options", "name", a->name ? a->name : "", "shapes", shapes(a), "reason", a->reason, "rejected",
-                     rejected(a), "impact", "score", a->proposes ? json_real((double)a->score_ppm / MILLION) : json_null(), "time_ms", (json_int_t)a->time_ms, "docs_saved",
-                     rate ? json_real((double)a->docs_saved * 1000 / (double)d->span_ms) : json_null(), "cost", "bytes", "writes_per_s", "confidence",
-                     a->proposes ? json_real((double)a->confidence_ppm / MILLION) : json_null(), "evidence", evidence(a));
+    bool rate = proposes(a) && d->span_ms > 0, judged = a->kind != SB_ADVICE_NONE;
+    return json_pack("{s:s,s:s,s:o,s:o,s:s,s:o,s:s,s:o,s:{s:o,s:I,s:o},s:{s:o,s:o},s:o,s:o}", "kind", sb_advice_kind_name(a->kind), "ns", a->ns, "key",
+                     a->key ? sb_plain_json(a->key) : json_object(), "options", a->options ? sb_plain_json(a->options) : json_object(), "name", a->name ? a->name : "", "shapes", shapes(a),
+                     "reason", a->reason, "rejected", rejected(a), "impact", "score", proposes(a) ? json_real((double)a->score_ppm / MILLION) : json_null(), "time_ms",
+                     (json_int_t)a->time_ms, "docs_saved", rate ? json_real((double)a->docs_saved * 1000 / (double)d->span_ms) : json_null(), "cost", "bytes", or_null(a->bytes),
+                     "writes_per_s", a->writes_per_s_milli == SB_ABSENT ? json_null() : json_real((double)a->writes_per_s_milli / 1000), "confidence",
+                     judged ? json_real((double)a->confidence_ppm / MILLION) : json_null(), "evidence", evidence(a));
 }
 
 json_t *sb_digest_advice_json(const struct sb_digest *d)
@@ -74,16 +85,27 @@ static void SB_PRINTF(2, 3) line(struct sb_str *out, const char *fmt, ...)
 
 static int describe(struct sb_str *out, const struct sb_log_advice *a)
 {
-    char *shown = a->proposes ? sb_index_key_shown(a->key) : NULL;
-    if (a->proposes && !shown)
+    char *shown = a->key ? sb_index_key_shown(a->key) : NULL;
+    if (a->key && !shown)
         return -1;
-    if (!a->proposes) {
-        line(out, "%s: no index. %s", a->ns, a->reason);
-        return 0;
+    switch (a->kind) {
+    case SB_ADVICE_CREATE:
+    case SB_ADVICE_REPLACE:
+        line(out, "%s: create index %s, if it does not exist (confidence %.0f %%)", a->ns, shown, (double)a->confidence_ppm / 1e4);
+        line(out, "  %s", a->reason);
+        break;
+    case SB_ADVICE_DROP:
+    case SB_ADVICE_HIDE:
+        line(out, "%s: hide index %s, and drop it later (confidence %.0f %%)", a->ns, shown ? shown : a->name, (double)a->confidence_ppm / 1e4);
+        line(out, "  %s", a->reason);
+        break;
+    case SB_ADVICE_NONE:
+        line(out, "%s: %s%s", a->ns, a->key ? "" : "no index. ", a->reason);
+        break;
     }
-    line(out, "%s: create index %s, if it does not exist (confidence %.0f %%)", a->ns, shown, (double)a->confidence_ppm / 1e4);
-    line(out, "  %s", a->reason);
     free(shown);
+    if (a->kind == SB_ADVICE_NONE)
+        return 0;
     for (size_t i = 0; i < a->shapes_n; i++)
         line(out, "  serves %s", a->shapes[i]);
     for (size_t i = 0; i < a->rejected_n; i++)

@@ -32,6 +32,7 @@ void sb_digest_part_free(struct sb_digest_part *part)
     if (!part)
         return;
     sb_workload_free(part->work);
+    sb_log_indexes_release(&part->indexes);
     sb_digest_events_release(&part->events);
     sb_digest_connections_release(&part->connections);
     free(part->path);
@@ -86,7 +87,7 @@ static int take_log_line(struct sb_digest_part *part, const struct sb_log_line *
     }
     if (line->slow)
         return sb_workload_add(part->work, op, &part->error);
-    if (sb_digest_connection_add(&part->connections, line) ||
+    if (sb_log_indexes_line(&part->indexes, line) || sb_digest_connection_add(&part->connections, line) ||
         (sb_log_event(line, &event) && sb_digest_event_add(&part->events, line, &event)))
         return sb_fail_nomem(&part->error);
     return 0;

@@ -117,6 +117,10 @@ bool sb_profile_bson(const bson_t *doc, struct sb_slow_op *op)
         } else if (strcmp(key, "command") == 0 && BSON_ITER_HOLDS_DOCUMENT(&it)) {
             op->command = doc_of(&it);
             take_first_member(&it, &first_key, &first_value);
+        } else if (strcmp(key, "resolvedViews") == 0) {
+            op->on_view = true;
+        } else if (strcmp(key, "collectionType") == 0 && BSON_ITER_HOLDS_UTF8(&it)) {
+            op->on_view = op->on_view || sb_slow_op_type_is_view(string_of(&it));
         } else if (strcmp(key, "originatingCommand") == 0 && BSON_ITER_HOLDS_DOCUMENT(&it)) {
             op->originating = doc_of(&it);
         } else {

@@ -42,6 +42,11 @@ const char *sb_op_kind_name(enum sb_op_kind kind)
     return (unsigned)kind < SB_OP_KINDS ? kind_names[kind] : "?";
 }
 
+bool sb_slow_op_type_is_view(struct sb_span t)
+{
+    return t.p && (SB_SPAN_IS(t, "view") || SB_SPAN_IS(t, "timeseries") || SB_SPAN_IS(t, "timeseriesBuckets"));
+}
+
 struct sb_span sb_slow_op_label(const struct sb_slow_op *op)
 {
     if (op->kind == SB_OP_INTERNAL && op->name.p && SB_SPAN_IS(op->name, "createIndexes"))

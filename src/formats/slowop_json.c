@@ -60,6 +60,15 @@ static bool take_string(struct reader *r, struct sb_span *out)
     return true;
 }
 
+static bool take_collection_type(struct reader *r)
+{
+    struct sb_span type = {NULL, 0};
+    if (!take_string(r, &type))
+        return false;
+    r->op->on_view = r->op->on_view || sb_slow_op_type_is_view(type);
+    return true;
+}
+
 /* Notes the first member of the command: it names the command, and mostly the collection. */
 static bool read_first_member(struct reader *r, struct sb_span text)
 {
@@ -192,8 +201,12 @@ static bool take_member(struct reader *r, struct sb_span key)
     case 13:
         if (IS("workingMillis"))
             return sb_jt_integer(j, &op->working_ms);
+        if (IS("resolvedViews"))
+            op->on_view = true;
         break;
     case 14:
+        if (IS("collectionType"))
+            return take_collection_type(r);
         if (IS("durationMillis"))
             return sb_jt_integer(j, &op->duration_ms);
         if (IS("responseLength"))

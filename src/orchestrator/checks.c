@@ -129,6 +129,17 @@ static void check_hidden(const struct checking *c, const struct sb_check *k, str
         sb_o_check_result(r, CHECK_TRUE, "%.100s is hidden: no plan uses it, writes still keep it up", k->name);
 }
 
+static void check_shown(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    const struct sb_index_info *i = sb_catalogue_index(&c->catalogue, k->name);
+    if (!i || !sb_streq(i->key, k->value))
+        sb_o_check_result(r, CHECK_FALSE, "%.100s %s", k->name, i ? "has another key now" : "is not there");
+    else if (i->hidden || i->building)
+        sb_o_check_result(r, CHECK_FALSE, "%.100s is %s", k->name, i->hidden ? "hidden" : "being built");
+    else
+        sb_o_check_result(r, CHECK_TRUE, "%.100s is there, and plans may use it", k->name);
+}
+
 static void check_builds(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     if (!c->catalogue.knows_builds)
@@ -218,6 +229,8 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_gone(c, k, r);
     else if (sb_streq(k->check, "index_hidden"))
         check_hidden(c, k, r);
+    else if (sb_streq(k->check, "index_shown"))
+        check_shown(c, k, r);
     else if (sb_streq(k->check, "no_build"))
         check_builds(c, k, r);
     else if (sb_streq(k->check, "disk"))

@@ -197,8 +197,7 @@ static void record_reads(struct sb_orchestrator *o, struct held_case *held, cons
     }
 }
 
-/* A card that is open for the same index already: the case ends there. */
-static const struct held_card *twin(struct sb_orchestrator *o, const struct sb_card *draft)
+const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_card *draft)
 {
     for (size_t i = 0; i < o->cards_n; i++) {
         const struct sb_card *c = &o->cards[i]->card;
@@ -318,7 +317,7 @@ static void back(struct sb_orchestrator *o, void *p)
     record_reads(o, held, c);
     char *text = NULL, *about = NULL;
     if (err.code == SB_OK && c->advice.proposes) {
-        const struct held_card *same = twin(o, &c->advice.card);
+        const struct held_card *same = sb_o_twin(o, &c->advice.card);
         struct sb_str failed;
         sb_str_init(&failed);
         if (same) {

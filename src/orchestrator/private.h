@@ -495,6 +495,15 @@ int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const cha
 int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e,
                       const struct sb_card *fresh, struct sb_err *err);
 
+/* Has the Index Optimizer look for indexes that nobody needs: of one collection, or of all of a database. */
+int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+
+/* The database of a known collection that the request names as a word of its own; NULL: none, or no memory. */
+char *sb_o_database_named(const struct sb_orchestrator *o, const char *request);
+
+/* The open card for the same index of the same collection that is there already; NULL: there is none. */
+const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_card *draft);
+
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 

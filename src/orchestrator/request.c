@@ -9,10 +9,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define KNOWS "It knows: the speed of a collection, indexes to create, anomalies, and the state of the cluster."
+#define KNOWS "It knows: the speed of a collection, indexes to create or to retire, anomalies, and the state of the cluster."
 
 /* What has to hold for a route to be taken. */
-enum condition { ALWAYS, HAS_NAMESPACE, HAS_KEY, IS_CODE, IS_LOAD, IS_OTHER };
+enum condition { ALWAYS, HAS_NAMESPACE, HAS_PLACE, HAS_KEY, IS_CODE, IS_LOAD, IS_OTHER };
 
 struct route {
     int intent;
@@ -26,6 +26,7 @@ static const struct route routes[] = {
     {SB_INTENT_INDEX_CREATE, HAS_KEY, SB_BY_INDEX_OPTIMIZER, "the request names a collection and an index key", "a wrong index costs every write and can flip other plans"},
     {SB_INTENT_INDEX_CREATE, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request names a collection; its workload decides the key", "a wrong index costs every write and can flip other plans"},
     {SB_INTENT_INDEX_REVIEW, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request is about the speed of one collection", "an index build loads every member"},
+    {SB_INTENT_INDEX_RETIRE, HAS_PLACE, SB_BY_INDEX_OPTIMIZER, "the request is about indexes that nobody needs", "what is used once a month looks unused: it is hidden first, and watched"},
     {SB_INTENT_ANOMALY_WATCH, HAS_NAMESPACE, SB_BY_ANOMALY_DETECTOR, "the request wants one collection looked at more closely than its slow operations allow", "the profiler costs every operation of the database a little"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_CODE, SB_BY_INDEX_OPTIMIZER, "each operation examines more than it did: an index may be missing", "an index build loads a server that is already slow"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_LOAD, SB_BY_ORCHESTRATOR, "more of the same operations at the same cost: an index would not help", "none: nothing is proposed"},
@@ -33,12 +34,12 @@ static const struct route routes[] = {
     {SB_INTENT_STATUS, ALWAYS, SB_BY_ORCHESTRATOR, "the cluster's state is known here", "none: nothing is read or changed"},
 };
 
-static const struct route *find_route(int intent, const struct sb_slots *slots, const struct held_anomaly *a)
+static const struct route *find_route(int intent, const struct sb_slots *slots, const char *database, const struct held_anomaly *a)
 {
     for (size_t i = 0; i < SB_COUNT(routes); i++) {
         const struct route *r = &routes[i];
         int class_ = a ? a->anomaly.class_ : SB_CLASS_UNKNOWN;
-        bool fits = r->condition == ALWAYS || (r->condition == HAS_NAMESPACE && slots->ns) || (r->condition == HAS_KEY && slots->ns && slots->key) ||
+        bool fits = r->condition == ALWAYS || (r->condition == HAS_NAMESPACE && slots->ns) || (r->condition == HAS_PLACE && (slots->ns || database)) || (r->condition == HAS_KEY && slots->ns && slots->key) ||
                     (r->condition == IS_CODE && a && class_ == SB_CLASS_CODE) || (r->condition == IS_LOAD && a && class_ == SB_CLASS_LOAD) ||
                     (r->condition == IS_OTHER && a);
         if (r->intent == intent && fits)
@@ -191,15 +192,18 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         free(key);
         return sb_format("No anomaly is going on%s%s.", r->slots.ns ? " about " : "", r->slots.ns ? r->slots.ns : "");
     }
-    const struct route *route = find_route(r->intent, &r->slots, a);
+    char *database = r->intent == SB_INTENT_INDEX_RETIRE && !r->slots.ns ? sb_o_database_named(o, c->case_.text) : NULL;
+    const struct route *route = find_route(r->intent, &r->slots, database, a);
     char *answer = NULL;
-    bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_ANOMALY_WATCH;
+    bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_INDEX_RETIRE || r->intent == SB_INTENT_ANOMALY_WATCH;
     if (!route && wants_ns) {
         ask_which(o, c->case_.text, err);
     } else if (!route) {
         sb_fail(err, SB_ENO, "Understood as %s (%s), but the specialist for it is not part of this version.", sb_name(&sb_intents, r->intent), r->reason);
     } else if (record_handoff(o, c, a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, route, a ? a->anomaly.evidence : NULL, a ? a->anomaly.evidence_n : 0, err)) {
         /* err says why */
+    } else if (r->intent == SB_INTENT_INDEX_RETIRE) {
+        sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : database, err);
     } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
         const char *ns = r->slots.ns ? r->slots.ns : a && a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL;
         if (!ns)
@@ -217,6 +221,7 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         answer = sb_format("%s: %s. %s", a ? a->anomaly.title : "", a ? a->anomaly.class_reason : "", route->why);
     }
     free(key);
+    free(database);
     return answer;
 }
 
@@ -311,7 +316,7 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
         rc = record_reading(o, c, &reading, &err);
     sb_record_release(&sb_reading_of_schema, &reading);
     int decision = rc ? -1 : sb_o_gate_request(o, c, &detector, why, sizeof why, &err);
-    const struct route *route = find_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, a);
+    const struct route *route = find_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, NULL, a);
     if (decision == SB_DENY)
         sb_fail(&err, SB_EPOLICY, "policy refuses to look into it: %s", why);
     else if (decision >= 0 && record_handoff(o, c, SB_BY_ANOMALY_DETECTOR, route, a->anomaly.evidence, a->anomaly.evidence_n, &err) == 0) {

@@ -264,7 +264,7 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
     } else if (any) {
         verdict = SB_VERDICT_FAIL;
         *reason = sb_format("%s", breaches.p);
-        *remedy = sb_format("%s", drop ? "drop" : "hide");
+        *remedy = sb_format("%s", card->kind == SB_KIND_HIDE_INDEX ? "unhide" : drop ? "drop" : "hide");
     } else if (blind.len) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("not everything that decides could be measured: %s", blind.p);

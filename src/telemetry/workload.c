@@ -297,6 +297,7 @@ static void add_sums(struct sb_work_sums *s, const struct sb_slow_op *op)
     s->sorted += op->has_sort_stage;
     s->spilled += op->used_disk;
     s->errors += op->error_code > 0;
+    s->views += op->on_view;
 }
 
 void sb_sums_add(struct sb_work_sums *to, const struct sb_work_sums *s)
@@ -312,6 +313,7 @@ void sb_sums_add(struct sb_work_sums *to, const struct sb_work_sums *s)
     to->sorted += s->sorted;
     to->spilled += s->spilled;
     to->errors += s->errors;
+    to->views += s->views;
 }
 
 struct sb_ring_bucket *sb_entry_bucket(const struct sb_workload *w, struct sb_entry *e, int64_t at_ms)

@@ -107,11 +107,15 @@ static const struct row rows[] = {
     {FIND("{\"customer_email\":\"x\"}", ",\"sort\":{\"status\":1,\"created_at\":-1}"), "\"hasSortStage\":true,", 20000, 3,
      ",{\"name\":\"e\",\"key\":\"\",\"fields\":[{\"path\":\"customer_email\",\"direction\":1},{\"path\":\"status\",\"direction\":1},{\"path\":\"created_at\",\"direction\":1}]}",
      "{\"customer_email\":1,\"status\":1,\"created_at\":-1}", NULL},
+    /* nor one with another collation: two on one key are not for a card */
+    {FIND("{\"customer_email\":\"x\"}", ",\"collation\":{\"locale\":\"en\"}"), "", 20000, 3, "", "{\"customer_email\":1}", NULL},
+    {FIND("{\"customer_email\":\"x\"}", ",\"collation\":{\"locale\":\"en\"}"), "", 20000, 3, ",{\"name\":\"e\",\"key\":\"\",\"fields\":[{\"path\":\"customer_email\",\"direction\":1}]}", NULL, "not its collation"},
     /* nothing to win */
     {FIND("{\"customer_email\":\"x\"}", ""), "", 5, 5, "", NULL, "already served"},
     {FIND("{\"status\":\"a\"}", ""), "", 20000, 9000, "", NULL, "already served"},
     {FIND("{\"status\":\"a\"}", ",\"sort\":{\"created_at\":1}"), "\"hasSortStage\":true,", 20000, 9000, "", "{\"status\":1,\"created_at\":1}", NULL},
-    {FIND("{\"$or\":[{\"status\":\"a\"},{\"customer_email\":\"x\"}]}", ""), "", 20000, 3, "", NULL, "no equality, sort or range"},
+    {FIND("{\"$or\":[{\"status\":\"a\"},{\"customer_email\":\"x\"}]}", ""), "", 20000, 3, "", "{\"status\":1}", NULL},
+    {FIND("{\"$or\":[{\"status\":{\"$ne\":\"a\"}},{\"customer_email\":\"x\"}]}", ""), "", 20000, 3, "", NULL, "every arm of its $or"},
     {FIND("{\"customer_email\":{\"$ne\":\"x\"}}", ""), "", 20000, 3, "", NULL, "no equality, sort or range"},
     {"{\"insert\":\"orders\",\"$db\":\"shop\"}", "", 0, 0, "", NULL, "no filter"},
 };
@@ -134,6 +138,7 @@ static void each_shape_gets_its_index_or_its_reason(void **state)
             char *text = bson_as_canonical_extended_json(want, NULL);
             if (strcmp(text, a.card.index_key) != 0)
                 fail_msg("row %zu: proposed %s", i, a.card.index_key);
+            assert_int_equal(strstr(a.card.steps[0].action, "\"collation\"") != NULL, strstr(r->command, "\"collation\"") != NULL);
             bson_free(text);
             bson_destroy(want);
         } else if (a.findings_n == 0 || !strstr(a.findings[0].text, r->says)) {

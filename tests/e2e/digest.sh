@@ -88,6 +88,12 @@ recording_checks() {
     want "$(out '[.events[] | select(.kind == "connection_storm")] | length')" 1 'incidents: one storm'
     want "$(out '.connections.clients | max_by(.count) | .app')" '"leaky-worker"' 'incidents: whose'
     # the indexes that were missing, by the labels of who recorded it, and no other
+    # what the labels name stands first when the logs are cut to the incident, and nothing else is proposed
+    jq -c '.incidents[] | select(.fix) | [.from, .to, .namespace, .fix]' "$data/incidents-5.0.7/labels.json" >"$work/labels"
+    while read -r label; do
+        digest --json --advice --since "$(echo "$label" | jq -r '.[0]')" --until "$(echo "$label" | jq -r '.[1]')" "$data"/incidents-5.0.7/member-*/mongod.log.gz
+        want "$(out '[.advice[] | select(.kind != "no_index") | [.ns, .key]]')" "$(echo "$label" | jq -c '[.[2:]]')" "the index of $label"
+    done <"$work/labels"
     digest --json --advice "$data/incidents-5.0.7/member-0/mongod.log.gz"
     want "$(out '[.advice[] | select(.kind == "create_index") | {namespace: .ns, fix: .key}] | sort_by(tojson)')" \
          "$(jq -c '[.. | objects | select(.fix) | {namespace, fix}] | sort_by(tojson)' "$data/incidents-5.0.7/labels.json")" 'incidents: the right indexes'
@@ -297,14 +303,27 @@ advice_checks() { # the indexes that shapes ask for, and no others; what a log c
     digest --json "$work/advice.log"; want "$(out .advice)" '[]' 'no advice unless it is asked for'
     digest --json --advice "$work/advice.log"; want_rc 0 advice
     want "$(out '[.advice[] | [.kind, .ns, (.key | tojson), .name, (.shapes | length)]]')" \
-        '[["create_index","s.a","{\"u\":1,\"t\":-1}","u_1_t_-1",2],["create_index","s.a","{\"z\":1}","z_1",1],["no_index","s.b","{}","",1]]' advice
+        '[["create_index","s.a","{\"u\":1,\"t\":-1}","u_1_t_-1",2],["create_index","s.a","{\"z\":1}","z_1",1],["no_index","local.d","{}","",1],["no_index","s.a","{}","",1],["no_index","s.a","{}","",1],["no_index","s.b","{}","",1]]' advice
     want "$(out '.advice[0] | [.options, .cost, .impact.time_ms, .confidence, .rejected]')" \
-        '[{},{"bytes":null,"writes_per_s":null},3600,0.7,[{"key":{"u":1},"reason":"would find the documents but leave the sort to memory"}]]' 'what advice says'
-    want "$(out '[.advice[1].confidence, (.advice[0].impact.score * 1000 | round), (.advice[0].evidence | map(.coverage) | unique)]')" '[0.5,786,["blind","measured"]]' 'confidence, score, coverage'
+        '[{},{"bytes":252000,"writes_per_s":null},3600,0.7,[{"key":{"u":1},"reason":"would find the documents but leave the sort to memory"}]]' 'what advice says'
+    want "$(out '[.advice[1].confidence, (.advice[0].impact.score * 1000 | round), (.advice[0].evidence | map(.coverage) | unique)]')" '[0.5,786,["blind","estimated","measured"]]' 'confidence, score, coverage'
     want "$(out '.advice[0].evidence[] | select(.what == "existing indexes") | .value')" '"not in a log: make it only if it does not exist. Plans name { k: 1, v: -1 }"' 'what a log cannot know'
-    want "$(out '.advice[2].reason | test("already served")')" true 'why there is none'
+    want "$(out '[.advice[2:][].reason | if test("own databases") then 1 elif test("already serve") then 2 else 0 end]')" '[1,2,2,2]' 'why there is none'
+    {
+        echo '{"db":"s","command":{"listIndexes":"a"},"reply":{"cursor":{"ns":"s.a","firstBatch":[{"v":2,"key":{"_id":1},"name":"_id_"},{"v":2,"key":{"z":1},"name":"z"},{"v":2,"key":{"u":1},"name":"by_u"},{"v":2,"key":{"z":1,"y":1},"name":"zy"},{"v":2,"key":{"k":1,"v":-1},"name":"kv"}]}}}'
+        echo '{"ns":"s.a","count":9000,"size":900000,"indexSizes":{"_id_":90000,"z":90000,"by_u":90000}}'
+    } >"$work/catalogue.json"
+    digest --json --advice --catalogue "$work/catalogue.json" "$work/advice.log"; want_rc 0 'advice with a catalogue'
+    want "$(out '[.advice[] | select(.kind != "no_index") | [.kind, .name, .cost.bytes]]')" '[["replace_index","u_1_t_-1",180000],["drop_index","z",90000]]' 'advice with a catalogue'
+    want "$(out '[.advice[].evidence[] | select(.value | test("createIndexes.*\"z\"")) | .what]')" '["to make it anew"]' 'how to make a dropped index anew'
+    digest --json --advice --catalogue "$work/advice.log" "$work/advice.log"; want_rc 2 'a log is no catalogue'
+    digest --json --advice --catalogue "$work/none" "$work/advice.log"; want_rc 2 'no catalogue'
+    digest --json --catalogue "$work/catalogue.json" "$work/advice.log"; want_rc 2 'a catalogue without advice'
     digest --advice "$work/advice.log"; want_rc 0 'advice as text'
     grep -qF 's.a: create index {u: 1, t: -1}, if it does not exist (confidence 70 %)' "$work/out" || { fail 'advice as text'; sed 's/^/    /' "$work/out"; }
+    scan "s.c$(printf '\232')" '{"find":"a","filter":{"u":1},"$db":"s"}' 9000 3 200 "COLLSCAN { $(printf '\232'): 1 }" 12 >"$work/advice.log"
+    digest --json --advice "$work/advice.log"; want_rc 0 'a name that is no text'
+    want "$(out '[.advice[] | [.kind, .ns]]')" '[["no_index","s.c?"]]' 'a name that is no text'
     scan 's.x\nADVICE\ns.y: create index {fake: 1}' '{"find":"a","filter":{"u\nfake":1},"$db":"s"}' 9000 3 200 COLLSCAN 12 >"$work/advice.log"
     digest --advice "$work/advice.log"
     grep -qE '^(s.y|fake)' "$work/out" && fail 'a name in a log puts a line of its own among the advice'

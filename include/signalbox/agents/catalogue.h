@@ -30,6 +30,7 @@ struct sb_index_info {
     int64_t members;     /* that have it finished, by $indexStats */
     int64_t uses;        /* accesses.ops of all members together */
     int64_t since;       /* the oldest accesses.since of all members */
+    int64_t since_all;   /* the youngest: from then on every member has counted */
     int64_t bytes;       /* on the primary; 0 not known */
 };
 
@@ -97,6 +98,9 @@ int sb_catalogue_sample(const struct sb_server *server, const struct sb_members 
 
 /* Appends the names of the deployment's own collections, "db.coll", at most max; those of the server are left out. */
 int sb_catalogue_names(struct sb_conn *conn, size_t max, char ***names, size_t *n);
+
+/* Fills an empty index from its specification ({v, key, name, unique, ...}). -1 out of memory. */
+int sb_index_info_take(struct sb_index_info *index, const bson_t *spec);
 
 void sb_catalogue_release(struct sb_catalogue *c);
 

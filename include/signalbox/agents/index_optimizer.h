@@ -3,10 +3,12 @@
  * index_optimizer.h - the specialist that turns a workload into the index that serves it, or into the reason for none.
  *
  * Candidates follow the equality-sort-range rule of the MongoDB manual: fields compared for equality first, the most
- * selective of the sample leading; then the sort with its directions; then one range. A candidate that an existing index
- * already serves, that would hold two arrays, that serves an operation which returns most of what it reads, or that finds
- * no room among the collection's indexes is not proposed, and the reason is kept. Nothing is proposed on local, admin,
- * config or system collections. The advice is pure: what has to be read was read into the catalogue before.
+ * selective of the sample leading; then the sort with its directions; then ranges, two at most. Each arm of an $or asks for
+ * itself, and so does the inner side of a $lookup. Keys that share a beginning are merged, so that the fewest serve all. A
+ * candidate that an existing index already serves, that would hold two arrays, that serves an operation which returns most
+ * of what it reads, that writes pay more for than reads gain, or that finds no room among the collection's indexes is not
+ * proposed, and the reason is kept. Nothing is proposed on local, admin, config or system collections. The advice is pure:
+ * what has to be read was read into the catalogue before.
  */
 #ifndef SIGNALBOX_AGENTS_INDEX_OPTIMIZER_H
 #define SIGNALBOX_AGENTS_INDEX_OPTIMIZER_H

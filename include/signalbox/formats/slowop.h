@@ -59,6 +59,7 @@ struct sb_slow_op {
     bool cut;      /* the line ends too early: what is absent may have been there */
     bool command_truncated; /* the server left out parts of the command */
     bool has_sort_stage, used_disk, from_multi_planner, replanned;
+    bool on_view; /* the namespace is a view or a time-series collection, as the line says */
     struct sb_span ns;     /* "db.collection", as written: "db.$cmd" around an envelope */
     struct sb_span target; /* the collection that the command names; absent where it names none */
     struct sb_span name;   /* the command's own name: "find", "listIndexes"; "update" and "remove" for writes */
@@ -77,6 +78,9 @@ const char *sb_op_kind_name(enum sb_op_kind kind);
 
 /* What a digest calls the operation: the kind's name, and for a command or internal work its own name. */
 struct sb_span sb_slow_op_label(const struct sb_slow_op *op);
+
+/* True for what the server calls a "view", "timeseries" or "timeseriesBuckets". */
+bool sb_slow_op_type_is_view(struct sb_span collection_type);
 
 /* Fills kind, envelope, name and target from the type that the server wrote ("command", "update", "query", ...), the
  * command's first key and its value where that is a string. */

@@ -24,6 +24,7 @@
  *   index_built    ns name value  built on every data-bearing member; value is the key pattern
  *   index_gone     ns name
  *   index_hidden   ns name
+ *   index_shown    ns name value  there, with this key pattern, finished and not hidden
  *   no_build       ns             nobody builds an index on the collection
  *   disk           value          so many bytes are free on every member
  *   quiet          ns value       no operation or transaction has been open on the collection for more than so many seconds, on

@@ -37,6 +37,7 @@ struct sb_work_sums {
     uint64_t total_ms, max_ms;
     uint64_t docs_examined, keys_examined, returned, written; /* written: inserted, modified or deleted documents */
     uint64_t sorted, spilled, errors; /* operations that sorted in memory, used disk, failed */
+    uint64_t views; /* that were on a view or a time-series collection, as their lines say */
 };
 
 struct sb_work {

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the shapes of a collection ask for: a filter asks once, an $or once for each arm, a $lookup asks the collection that it
+ * looks in. */
+#include "optimizer.h"
+
+#include <string.h>
+
+struct collecting {
+    const struct sb_index_question *q;
+    struct candidate *all;
+    size_t n;
+};
+
+/* The next free candidate, for this work; NULL: there are as many as are looked at. */
+static struct candidate *begin(struct collecting *g, const struct sb_work *work)
+{
+    if (g->n == SB_INDEX_MAX_NEEDS)
+        return NULL;
+    struct candidate *c = &g->all[g->n++];
+    memset(c, 0, sizeof *c);
+    c->work = work;
+    return c;
+}
+
+static void refuse_served(const struct sb_index_question *q, struct candidate *c)
+{
+    const struct sb_catalogue *cat = q->catalogue;
+    for (size_t i = 0; i < cat->indexes_n && !c->why_not[0]; i++)
+        if (sb_candidate_served_by(c, &cat->indexes[i]))
+            snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it%s", cat->indexes[i].name,
+                     strstr(sb_candidate_plan(c->work), "IXSCAN") || strstr(sb_candidate_plan(c->work), "COUNT_SCAN") ? ": it reads what the operation asks for"
+                                                                                                                    : "; it was not there, or not chosen, when this was logged");
+}
+
+static void finish(const struct sb_index_question *q, struct candidate *c)
+{
+    sb_candidate_judge(c, q);
+    refuse_served(q, c);
+}
+
+/* ---- $or ---- */
+
+static bool narrows(const struct sb_predicate *p)
+{
+    return p->class_ == SB_PREDICATE_EQUALITY || p->class_ == SB_PREDICATE_IN || p->class_ == SB_PREDICATE_RANGE || p->class_ == SB_PREDICATE_IN_BIG ||
+           p->class_ == SB_PREDICATE_REGEX_PREFIX;
+}
+
+static bool arm_narrows(const struct sb_shape *s, size_t arm)
+{
+    for (size_t i = 0; i < s->predicates_n; i++)
+        if (s->predicates[i].arm == arm && narrows(&s->predicates[i]))
+            return true;
+    return false;
+}
+
+/* The $or at the top of the filter of which an index can narrow every arm; 0: there is none. *any: there is some $or. */
+static size_t whole_or(const struct sb_shape *s, bool *any)
+{
+    *any = false;
+    for (size_t i = 1; i < s->arms_n; i++) {
+        if (s->arms[i].kind != SB_ARM_OR || s->arms[i].parent != 0)
+            continue;
+        *any = true;
+        bool all = true;
+        for (size_t k = 1; k < s->arms_n && all; k++)
+            all = s->arms[k].group != s->arms[i].group || arm_narrows(s, k);
+        if (all)
+            return s->arms[i].group;
+    }
+    return 0;
+}
+
+static void ask_arms(struct collecting *g, const struct sb_work *work, size_t group)
+{
+    const struct sb_shape *s = work->shape;
+    for (size_t i = 1; i < s->arms_n; i++) {
+        struct candidate *c = s->arms[i].group == group ? begin(g, work) : NULL;
+        if (c) {
+            sb_candidate_fill(c, g->q, i);
+            finish(g->q, c);
+        }
+    }
+}
+
+static void ask(struct collecting *g, const struct sb_work *work)
+{
+    bool any;
+    size_t group = whole_or(work->shape, &any);
+    if (any && group && !arm_narrows(work->shape, 0)) {
+        ask_arms(g, work, group);
+        return;
+    }
+    struct candidate *c = begin(g, work);
+    if (!c)
+        return;
+    sb_candidate_fill(c, g->q, 0);
+    sb_candidate_judge(c, g->q);
+    if (any && !arm_narrows(work->shape, 0) && (!c->why_not[0] || c->n == 0) && c->ratio > 1)
+        snprintf(c->why_not, sizeof c->why_not, "an index would have to narrow every arm of its $or, and no equality, sort or range does so in one of them");
+    refuse_served(g->q, c);
+}
+
+/* ---- $lookup ---- */
+
+/* Documents of the collection that the aggregation begins with, as far as another operation's full scan told it; 0 not known. */
+static uint64_t size_of(const struct sb_workload *w, const char *ns)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < sb_workload_size(w); i++) {
+        const struct sb_work *work = sb_workload_at(w, i);
+        if (sb_streq(work->ns, ns) && work->shape->lookups_n == 0 && work->sums.count && sb_starts_with(sb_candidate_plan(work), "COLLSCAN") &&
+            work->sums.docs_examined / work->sums.count > most)
+            most = work->sums.docs_examined / work->sums.count;
+    }
+    return most;
+}
+
+/* An aggregation elsewhere that compares a field of this collection with its own. */
+static void ask_inner(struct collecting *g, const struct sb_work *work, const struct sb_lookup *l)
+{
+    if (!l->foreign_field || !sb_path_indexable(l->foreign_field) || strcmp(l->foreign_field, "_id") == 0)
+        return; /* the index on _id serves it */
+    struct candidate *c = begin(g, work);
+    if (!c)
+        return;
+    c->inner = true;
+    c->field[c->n++] = (struct key_field){l->foreign_field, 1, true, false, 0};
+    c->equalities = c->n;
+    sb_candidate_judge(c, g->q);
+    uint64_t outer = size_of(g->q->workload, work->ns), each = c->sums.count ? c->sums.docs_examined / c->sums.count : 0;
+    if (!c->why_not[0] && outer && each < outer + outer / 4)
+        snprintf(c->why_not, sizeof c->why_not, "it reads no more than the %.100s that it begins with", work->ns);
+    refuse_served(g->q, c);
+}
+
+static bool same_database(const char *ns, const char *other)
+{
+    size_t n = strcspn(ns, ".");
+    return strncmp(ns, other, n + 1) == 0;
+}
+
+static void ask_lookups(struct collecting *g, const struct sb_work *work)
+{
+    const char *coll = strchr(g->q->ns, '.');
+    for (size_t i = 0; coll && same_database(g->q->ns, work->ns) && i < work->shape->lookups_n; i++)
+        if (sb_streq(work->shape->lookups[i].from, coll + 1))
+            ask_inner(g, work, &work->shape->lookups[i]);
+}
+
+int sb_candidates_collect(const struct sb_index_question *q, struct candidate **all, size_t *n)
+{
+    size_t entries = sb_workload_size(q->workload);
+    const struct sb_work **rank = calloc(entries + 1, sizeof *rank);
+    struct collecting g = {q, calloc(SB_INDEX_MAX_NEEDS, sizeof *g.all), 0};
+    *all = g.all;
+    *n = 0;
+    if (!rank || !g.all) {
+        free(rank);
+        free(g.all);
+        *all = NULL;
+        return -1;
+    }
+    sb_workload_rank(q->workload, rank);
+    for (size_t i = 0; i < entries; i++) {
+        if (sb_streq(rank[i]->ns, q->ns))
+            ask(&g, rank[i]);
+        ask_lookups(&g, rank[i]);
+    }
+    *n = g.n;
+    free(rank);
+    return 0;
+}
