@@ -166,7 +166,9 @@ const struct sb_command sb_commands[] = {
      "notices, another verdict than the recorded one, a difference in replay, a record that cannot be read; 2 a bundle or an input\n"
      "is wrong (file:line:column), no ledger; 4 denied.\n",
      sb_cmd_policy},
-    {"version", "", "the program's version", "", sb_cmd_version},
+    {"version", "[--json]", "the program's version",
+     "  --json    {\"version\"}\n",
+     sb_cmd_version},
 };
 const size_t sb_commands_n = SB_COUNT(sb_commands);
 

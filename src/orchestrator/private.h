@@ -240,7 +240,8 @@ struct sb_orchestrator {
 
     bool connected, connecting;
     int64_t connect_again_ms;
-    char *connect_note;       /* why there is no connection yet */
+    char *connect_note;       /* why there is no connection yet, and */
+    int obstacle;             /* enum sb_obstacle: what kind of reason that is */
     struct sb_deployment_facts facts; /* facts.id is NULL until there is a connection */
     char *target_error;       /* the name is bound to another id: nothing is executed */
     struct sb_telemetry *telemetry;

@@ -137,6 +137,7 @@ static int fill_strip(struct sb_orchestrator *o, struct sb_strip *s)
     s->ledger_head = sb_ledger_head(o->ledger);
     s->ledger_ok = sb_ledger_writable(o->ledger, &why);
     s->wall = sb_origin_wall_ms(o->opt.origin);
+    s->obstacle = o->target_error ? SB_OBSTACLE_BOUND : o->connected ? s->obstacle : o->obstacle;
     if ((!s->ledger_ok && sb_str_set(&s->ledger_note, why)) || (!o->connected && sb_str_set(&s->note, o->connect_note)) ||
         (o->target_error && sb_str_set(&s->note, o->target_error))) {
         sb_record_release(schema, s);

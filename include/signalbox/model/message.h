@@ -144,6 +144,17 @@ struct sb_member_line {
 };
 extern const struct sb_schema sb_member_line_schema;
 
+/* What stands between this program and the deployment. */
+enum sb_obstacle {
+    SB_OBSTACLE_NONE,
+    SB_OBSTACLE_CONNECTING, /* nothing is known yet */
+    SB_OBSTACLE_AWAY,       /* out of reach, or no MongoDB server */
+    SB_OBSTACLE_REFUSES,    /* it is there, and does not let us in */
+    SB_OBSTACLE_BOUND,      /* it is not the one that the name is bound to: it is looked at, and nothing is executed */
+    SB_OBSTACLES
+};
+extern const struct sb_names sb_obstacles;
+
 struct sb_strip {
     int64_t at;        /* deployment time of the newest sample; 0: none yet */
     int64_t wall;
@@ -159,6 +170,7 @@ struct sb_strip {
     bool ledger_ok;
     char *ledger_note;
     int64_t dropped;   /* telemetry frames coalesced away */
+    int obstacle;      /* enum sb_obstacle: what the note is about */
     char *note;        /* one line: "waiting for 127.0.0.1:27017: connection refused"; NULL: all well */
 };
 
