@@ -112,6 +112,7 @@ static const struct sb_member approval_members[] = {
     SB_MEMBER(struct sb_approval, at, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_approval, nonce, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_approval, key, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_approval, own, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_approval, voided, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_approval, void_reason, SB_STR, 0, NULL),
 };
@@ -172,7 +173,8 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, approve_by, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_card, execute_by, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_card, needs_person, SB_BOOL, 0, NULL), /* not there when false, so that no other card's hash changes */
-#define CONTRACT 29
+    SB_MEMBER(struct sb_card, author_signs, SB_STR, 0, NULL), /* the same */
+#define CONTRACT 30
     SB_MEMBER(struct sb_card, hash, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, state, SB_ENUM, 0, &sb_states),
     SB_MEMBER(struct sb_card, policy, SB_REC, SB_ALWAYS, &sb_policy_verdict_schema),

@@ -11,6 +11,7 @@ static const struct sb_member seat_members[] = {
     SB_MEMBER(struct sb_seat, how, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_seat, tty, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_seat, read_only, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_seat, signs_as, SB_STR, 0, NULL),
 };
 static const struct sb_schema seat_schema = SB_SCHEMA("seat", struct sb_seat, seat_members);
 

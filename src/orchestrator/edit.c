@@ -195,7 +195,7 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
         goto out;
     }
     fresh.revision++;
-    if (sb_str_set(&fresh.author, s->actor.principal)) {
+    if (sb_str_set(&fresh.author, s->actor.principal) || sb_str_set(&fresh.author_signs, s->signs_as)) {
         sb_fail_nomem(err);
         goto out;
     }

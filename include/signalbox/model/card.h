@@ -142,6 +142,7 @@ struct sb_approval {
     int64_t at; /* wall */
     char *nonce;
     char *key; /* fingerprint of the SSH key that signed it; NULL: nobody signed */
+    bool own;   /* by the author of this revision, under whatever name */
     bool voided;
     char *void_reason;
 };
@@ -200,6 +201,7 @@ struct sb_card {
     size_t evidence_n;
     struct sb_watch watch;
     int64_t approve_by, execute_by; /* wall */
+    char *author_signs; /* as whom the author says to sign approvals; NULL: not said, or no person */
     bool needs_person; /* whatever policy lets go by itself: it was asked for from a read-only seat, which decides nothing */
     /* the life */
     char *hash;

@@ -62,18 +62,19 @@ struct sb_seat {
     char *how;    /* console, cli, tour */
     char *tty;
     bool read_only; /* it decides nothing, whatever the owner may do */
+    char *signs_as; /* as whom it signs what is decided; NULL: it signs nothing. It proves nothing, and is held against nobody but its sayer */
 };
 
 struct sb_decision_on {
     char *card;
     int64_t revision; /* 0: whatever it is now (not for approve) */
-    char *hash;       /* approve, breakglass: the hash that was shown */
+    char *hash;       /* approve, breakglass, a signed review: the hash that was shown */
     char *target;     /* approve: what was typed where policy wants it */
     char *reason;     /* reject, close, breakglass, review: needed */
     char *ticket;     /* breakglass: needed */
     int64_t batch;    /* approve: so many cards are approved with one sequence, this among them; 0: it alone */
     int64_t minutes;  /* breakglass: for so long; 0: as long as policy lets */
-    char *statement;  /* approve and breakglass, where they are signed: canonical JSON, and */
+    char *statement;  /* approve, breakglass and review, where they are signed: canonical JSON, and */
     char *signature;  /* the armoured SSH signature of exactly these bytes */
 };
 
