@@ -76,6 +76,7 @@ static const struct sb_member report_members[] = {
     SB_MEMBER(struct sb_watch_report, missing_s, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_watch_report, settling_s, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_watch_report, operations, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_watch_report, measured, SB_BOOL, 0, NULL),
     SB_LIST(struct sb_watch_report, readings, SB_RECS, 0, &reading_schema),
     SB_MEMBER(struct sb_watch_report, verdict, SB_ENUM, 0, &sb_verdicts),
     SB_MEMBER(struct sb_watch_report, reason, SB_STR, 0, NULL),
@@ -307,5 +308,6 @@ const struct sb_edit_key sb_edit_keys[] = {
     {"partial_filter", "a partial index's filter, as Extended JSON; empty for none"},
     {"commit_quorum", "votingMembers, majority, or a number of members"},
     {"watch_window_s", "seconds of the watch window, 60 to 86400"},
+    {"watch_events", "what must happen in time, or it is FAIL: schedule:NAME within 24h; empty for none"},
 };
 const size_t sb_edit_keys_n = SB_COUNT(sb_edit_keys);

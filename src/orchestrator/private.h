@@ -15,6 +15,7 @@
 #include <signalbox/bus/pool.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/ledger/mask.h>
+#include <signalbox/model/watch_event.h>
 #include <signalbox/mongo/write_door.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
@@ -119,6 +120,10 @@ struct watching {
     int64_t recorded_at; /* deployment time of the last entry */
     int64_t breaches_in_a_row;
     int64_t last_at;    /* deployment time of the last reading */
+    bool overdue;       /* the window was not observed to its end */
+    int64_t opened_seq, opened_ts; /* the entry that opened it; 0: not looked for yet */
+    int64_t next_seq;   /* of the ledger: what was not looked at for the events */
+    char *run[SB_EVENTS_MAX]; /* by event: the case of the schedule's run that has begun */
 };
 
 struct held_card {
@@ -558,6 +563,13 @@ void sb_o_by_hand(const struct held_card *card, struct sb_str *out);
 bool sb_o_show_progress(struct sb_progress *shown, const struct sb_catalogue *builds, const char *index, size_t members);
 void sb_o_poll_progress(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_probe(struct sb_orchestrator *o, struct held_card *card);       /* SB_DO_PROBE */
+/* events.c: looks what the ledger says of the events that the window waits for, and notes it in the readings. True: something
+ * is known that was not. */
+bool sb_o_look_for_events(struct sb_orchestrator *o, struct held_card *card);
+bool sb_o_events_open(const struct sb_card *card);   /* one is still waited for */
+bool sb_o_event_missed(const struct sb_card *card);
+void sb_o_forget_events(struct held_card *card);
+
 void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card);  /* SB_DO_WATCH */
 void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card); /* of a window whose verdict is on the record */
 void sb_o_tail_profiles(struct sb_orchestrator *o);                       /* of the profile cards that are on now */

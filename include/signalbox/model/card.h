@@ -72,7 +72,8 @@ extern const struct sb_schema sb_blast_radius_schema;
 
 /* What a watch window measures: metric of subject, against a limit. Metrics:
  *   shape_latency_us  shape_docs_per_returned  (subject: fingerprint)    ns_read_latency_us  ns_write_latency_us
- *   (subject: namespace)    index_uses  index_bytes  (subject: index name)    member_lag_s (subject: member) */
+ *   (subject: namespace)    index_uses  index_bytes  (subject: index name)    member_lag_s (subject: member)
+ *   event (watch_event.h): that something happens; limit: so many seconds after the window was opened */
 struct sb_criterion {
     char *metric;
     char *subject;
@@ -109,6 +110,7 @@ struct sb_watch_report {
     int64_t observed_s, missing_s; /* what counted; what should have and was not seen */
     int64_t settling_s;            /* at the beginning, in which plans and caches settle: not counted. The three add up to the time gone by */
     int64_t operations;
+    bool measured; /* what is measured stands; the verdict waits for events only */
     struct sb_reading *readings;
     size_t readings_n;
     int verdict; /* enum sb_verdict */
