@@ -16,17 +16,37 @@ static int need(const char *text, const char *what, struct sb_err *err)
     return strlen(text) <= MAX_TEXT ? 0 : sb_fail(err, SB_EINPUT, "the %s is longer than %d bytes", what, MAX_TEXT);
 }
 
-/* A plan that is waiting: for approvals, for its window, for whatever a soft rule wants. */
+/* A plan that was denied: by soft rules alone, and while it may still be approved. */
+static int check_denied(const struct sb_orchestrator *o, const struct held_card *c, struct sb_err *err)
+{
+    const struct sb_policy_verdict *v = &c->card.policy;
+    bool soft = false;
+    for (size_t i = 0; i < v->rules_n; i++) {
+        if (v->rules[i].decides && v->rules[i].level != SB_RULE_SOFT)
+            return sb_fail(err, SB_EPOLICY, "%s was denied by %s, which is no soft rule: no glass lifts it", c->card.id, v->rules[i].id);
+        soft |= v->rules[i].decides;
+    }
+    if (!soft)
+        return sb_fail(err, SB_EPOLICY, "%s was denied because no rule allows it: no glass lifts that", c->card.id);
+    return sb_o_overdue(o, c->card.approve_by, c->approve_by_mono) ? sb_fail(err, SB_ESTATE, "%s could be approved until some time ago; ask for it again", c->card.id) : 0;
+}
+
+/* A plan that is waiting: for approvals, for its window, for whatever a soft rule wants, also between two steps. */
+static bool waits(int state)
+{
+    return state == SB_AWAITING_APPROVAL || state == SB_APPROVED || state == SB_SCHEDULED || state == SB_EXECUTING || state == SB_PAUSED;
+}
+
 static int check_card(struct sb_orchestrator *o, const struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
 {
     const struct sb_card *card = &c->card;
-    if (card->state != SB_AWAITING_APPROVAL && card->state != SB_APPROVED && card->state != SB_SCHEDULED)
-        return sb_fail(err, SB_ESTATE, "%s is %s: the glass is broken for a card that waits", card->id, sb_name(&sb_states, card->state));
+    if (!waits(card->state) && card->state != SB_DENIED)
+        return sb_fail(err, SB_ESTATE, "%s is %s: the glass is broken for a card that waits, or that soft rules denied", card->id, sb_name(&sb_states, card->state));
     if (!d->hash || !sb_streq(d->hash, card->hash))
         return sb_o_other_hash(o, card, d->hash, err);
     if (card->environment == SB_ENV_PROD && !sb_streq(d->target, card->target))
         return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to break the glass for %s (from a shell: --target %s)", card->target, card->id, card->target);
-    return 0;
+    return card->state == SB_DENIED ? check_denied(o, c, err) : 0;
 }
 
 /* How long policy lets this person, and what of it was asked for. */
@@ -79,6 +99,8 @@ int sb_o_break_glass(struct sb_orchestrator *o, struct seat *s, struct held_card
         sb_o_approver(o, &c->card, s, d, "breakglass", &a, err))
         return -1;
     int rc = find_time(o, &a, d->minutes, &ms, err) || record(o, s, c, d, &a, ms, err) ? -1 : 0;
+    if (rc == 0 && c->card.state == SB_DENIED)
+        rc = sb_o_move(o, c, SB_EV_BREAK_GLASS, &s->actor, "the soft rules that denied it are lifted for a while", err);
     sb_o_approver_release(&a);
     return rc;
 }

@@ -116,7 +116,9 @@ def policy_with_a_shut_window(lab):
         {"id": "WIN-9", "level": "soft", "effect": "require", "title": "In the window", "match": builds, "require": {"windows": ["never"]}, "owner": "dba"},
         {"id": "BRK-9", "level": "hard", "effect": "require", "title": "Reviewed", "match": builds, "require": {"checks": ["reviewed"]}, "owner": "dba"},
         {"id": "FRZ-9", "level": "hard", "effect": "deny", "title": "Not there", "match": {"stage": {"eq": "execute"}},
-         "when": {"action.ns": {"any": {"eq": "shop.frozen"}}}, "owner": "dba"}]
+         "when": {"action.ns": {"any": {"eq": "shop.frozen"}}}, "owner": "dba"},
+        {"id": "SFT-9", "level": "soft", "effect": "deny", "title": "Not now", "match": builds, "when": {"action.index.name": {"in": ["calm_1", "never_1"]}}, "owner": "dba"},
+        {"id": "HRD-9", "level": "hard", "effect": "deny", "title": "Never", "match": builds, "when": {"action.index.name": {"eq": "never_1"}}, "owner": "dba"}]
     path = lab.dir + "/shut.json"
     with open(path, "w") as f:
         json.dump(bundle, f)
@@ -171,6 +173,36 @@ def the_glass_is_broken(lab):
     lab.stop()
     says(lab.run("audit", "verify", "--signers", both, check=False), 0, "5 signed, each over its statement by somebody who may")
     L.require("break-glass reviewed by" in lab.run("audit", "show", id).stdout, "the review is not told")
+
+
+def denied(lab, field):
+    """A request whose card policy denies; its id."""
+    lab.run("ask", "--json", "create an index on shop.orders {%s: 1}" % field, check=False)
+    return lab.until("a denied card", lambda: [e["plan"]["card"] for e in lab.entries("state") if e["body"]["to"] == "denied"] or None)[-1]
+
+
+def the_glass_is_broken_for_what_soft_rules_denied(lab):
+    """A soft rule may deny at once: the glass lifts that as well, and nothing that a hard rule or no rule says."""
+    keys, who, both = set_up(lab, policy_with_a_shut_window)
+    lab.start()
+    lab.until("a connection", lambda: lab.run("ask", "--json", "status", check=False).returncode == 0)
+    never = denied(lab, "never")
+    says(break_glass(lab, never, keys["alice"][0], "alice"), 4, "which is no soft rule: no glass lifts it")
+    L.require(lab.state_of(never) == "denied" and not lab.entries("breakglass"), "the glass was broken for what a hard rule denied")
+    id = denied(lab, "calm")
+    L.require(id != never, "no second card")
+    says(lab.run("cards", "breakglass", id, "--hash", "0" * 64, "--reason", "r", "--ticket", "t", check=False), 1, "is the hash of no revision")
+    says(break_glass(lab, id, keys["bob"][0], "bob"), 4, "does not let bob break the glass")
+    says(break_glass(lab, id, keys["alice"][0], "alice"), 0, "soft rules lifted")
+    lab.until_state(id, "awaiting_approval")
+    lab.stop()
+    lab.start()  # an end that was opened again is found open
+    L.require(lab.state_of(id) == "awaiting_approval" and id in lab.run("cards", "list").stdout, "after a restart: %s" % lab.card(id))
+    lab.until("a connection", lambda: "there is no connection yet" not in approve(lab, id, "--sign", keys["bob"][0], "--as", "bob").stderr)
+    lab.until_state(id, "watching", "done")
+    lab.stop()
+    lab.verify()
+    says(lab.run("audit", "verify", "--signers", both, check=False), 0, "each over its statement by somebody who may")
 
 
 def policy_not_author(lab):
@@ -321,7 +353,7 @@ def main():
         print("SKIP: ssh-keygen is not installed")
         return 77
     failed = 0
-    for test in (two_of_a_group_sign, the_console_signs, the_glass_is_broken, nobody_approves_his_own_by_any_name):
+    for test in (two_of_a_group_sign, the_console_signs, the_glass_is_broken, the_glass_is_broken_for_what_soft_rules_denied, nobody_approves_his_own_by_any_name):
         lab = L.Lab(QUICK, proxy=False)
         try:
             test(lab)
