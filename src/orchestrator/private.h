@@ -570,6 +570,8 @@ bool sb_o_events_open(const struct sb_card *card);   /* one is still waited for 
 bool sb_o_event_missed(const struct sb_card *card);
 void sb_o_forget_events(struct held_card *card);
 
+/* Rolls back what has failed its watch window, where policy grants L4 to "rollback" in this environment. */
+void sb_o_take_back_failed(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card);  /* SB_DO_WATCH */
 void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card); /* of a window whose verdict is on the record */
 void sb_o_tail_profiles(struct sb_orchestrator *o);                       /* of the profile cards that are on now */

@@ -292,6 +292,8 @@ static void recover_card(struct sb_orchestrator *o, struct held_card *card)
         break;
     case SB_FAILED:
         recover_stopped(o, card, &h);
+        if (!h.stopped && !h.back.step)
+            sb_o_take_back_failed(o, card);
         break;
     case SB_WATCHING:
         recover_watch(o, card);

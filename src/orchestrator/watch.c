@@ -17,6 +17,7 @@
 #define ENTRIES 4             /* sample summaries put on the record in one window */
 #define EARLY_BREACHES 4      /* readings in a row that end a window early */
 #define PUT_BACK_AGAIN_MS 30000 /* between two attempts to put the profiler back */
+#define BY_ITSELF 4          /* the level from which a FAIL is taken back without being asked */
 #define OVERDUE_MS 60000      /* real time after which a window that is not observed ends all the same */
 
 /* One reading, on its way from the telemetry thread over a worker and back. */
@@ -325,6 +326,21 @@ void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card)
     char note[512];
     snprintf(note, sizeof note, "verdict %s: %.400s", sb_name(&sb_verdicts, verdict), card->card.report.reason ? card->card.report.reason : "");
     sb_o_move(o, card, verdict == SB_VERDICT_PASS ? SB_EV_WATCH_PASS : verdict == SB_VERDICT_FAIL ? SB_EV_WATCH_FAIL : SB_EV_WATCH_INCONCLUSIVE, NULL, note, NULL);
+    sb_o_take_back_failed(o, card);
+}
+
+void sb_o_take_back_failed(struct sb_orchestrator *o, struct held_card *card)
+{
+    struct sb_err err = SB_ERR_INIT;
+    const struct sb_card *c = &card->card;
+    if (c->state != SB_FAILED || c->closed || c->report.verdict != SB_VERDICT_FAIL || card->run.undo_tries ||
+        sb_autonomy_level(o->policy, "rollback", c->environment, sb_origin_wall_ms(o->opt.origin)) < BY_ITSELF || !sb_o_may_send(o, card))
+        return;
+    sb_hook("watch.take_back");
+    if (sb_o_gate(o, card, "execute", NULL, NULL, true, &err) == SB_ALLOW)
+        sb_o_move(o, card, SB_EV_ROLLBACK, NULL, "it failed its watch window, and policy grants L4 to rolling back", NULL);
+    else
+        sb_o_notice(o, SB_HIGH, "%s failed its watch window and is not rolled back by itself: %s", c->id, err.msg[0] ? err.msg : "policy wants it approved");
 }
 
 /* A profiler that was switched on for a while is put back when the while is over: that is its whole plan. */

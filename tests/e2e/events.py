@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A watch window that waits for something to happen in time: it comes, also across a restart, and the verdict follows; it does
 not, and that is FAIL whatever the measures say."""
+import json
 import os
 import sys
 import traceback
@@ -60,10 +61,11 @@ def it_comes(lab):
 def it_does_not(lab):
     lab.start()
     id = watched(lab, lab.propose(), "request within 2m")
-    lab.until_state(id, "failed")
+    lab.until_state(id, "failed")  # and stays so: the policy does not say that it is taken back
     said = report(lab, id)
     L.require(said["verdict"] == "FAIL" and "it has not come in time" in said["reason"], "the verdict: %s" % said)
     L.require(awaited(lab, id)[0]["breached"], "the reading: %s" % awaited(lab, id))
+    L.require(not [e for e in lab.entries("state") if e["body"]["event"] == "rollback"], "it was rolled back, and nobody had asked")
     lab.run("cards", "rollback", id)
     lab.until_state(id, "rolled_back")
     L.require(not any(lab.sim.index("shop.orders", "customer_id_1_created_at_-1")), "the index is still there")
@@ -71,9 +73,38 @@ def it_does_not(lab):
     lab.check_record(id)
 
 
+def it_is_taken_back(lab):
+    """Where the policy grants L4 to rolling back, nobody has to ask for it: and one that died before it goes on with it."""
+    with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
+        bundle = json.load(f)
+    bundle.update(bundle="by-itself", tests=[], inputs={})
+    bundle["autonomy"]["levels"].append({"kinds": ["rollback"], "env": "staging", "level": "L4", "until": "2099-12-31", "reason": "a test"})
+    with open(lab.dir + "/by-itself.json", "w") as f:
+        json.dump(bundle, f)
+    with open(lab.dir + "/config/signalbox/config", "r+") as f:
+        rest = f.read()
+        f.seek(0)
+        f.write("set policy %s/by-itself.json\n%s" % (lab.dir, rest))
+    arm = lab.dir + "/arm"
+    lab.start(program=os.path.join(L.BUILD, "tests/e2e/crash_owner"), env={"SIGNALBOX_CRASH_AT": "watch.take_back:1", "SIGNALBOX_CRASH_ARM": arm})
+    id = lab.propose()
+    open(arm, "w").close()
+    watched(lab, id, "request within 2m")
+    lab.until("the owner's death", lambda: lab.owner.poll() is not None)
+    L.require([e["body"]["to"] for e in lab.entries("state")][-1] == "failed", "it died elsewhere")
+    lab.start()
+    lab.until_state(id, "rolled_back")
+    moves = [e for e in lab.entries("state") if e["body"]["event"] == "rollback"]
+    L.require(len(moves) == 1 and moves[0]["actor"]["principal"] == "orchestrator", "who rolled it back: %s" % moves)
+    L.require(not any(lab.sim.index("shop.orders", "customer_id_1_created_at_-1")), "the index is still there")
+    lab.stop()
+    lab.check_record(id)
+    lab.verify()
+
+
 def main():
     failed = 0
-    for test in (it_comes, it_does_not):
+    for test in (it_comes, it_does_not, it_is_taken_back):
         lab = L.Lab(QUICK)
         try:
             test(lab)
