@@ -60,7 +60,7 @@ def it_comes(lab):
 
 def it_does_not(lab):
     lab.start()
-    id = watched(lab, lab.propose(), "request within 2m")
+    id = watched(lab, lab.propose(), "request within 1m")
     lab.until_state(id, "failed")  # and stays so: the policy does not say that it is taken back
     said = report(lab, id)
     L.require(said["verdict"] == "FAIL" and "it has not come in time" in said["reason"], "the verdict: %s" % said)
@@ -89,7 +89,7 @@ def it_is_taken_back(lab):
     lab.start(program=os.path.join(L.BUILD, "tests/e2e/crash_owner"), env={"SIGNALBOX_CRASH_AT": "watch.take_back:1", "SIGNALBOX_CRASH_ARM": arm})
     id = lab.propose()
     open(arm, "w").close()
-    watched(lab, id, "request within 2m")
+    watched(lab, id, "request within 1m")
     lab.until("the owner's death", lambda: lab.owner.poll() is not None)
     L.require([e["body"]["to"] for e in lab.entries("state")][-1] == "failed", "it died elsewhere")
     lab.start()
