@@ -254,9 +254,17 @@ bench-run: all bench-programs $(HELPERS) $(VENV)/.ready
 
 # ---- the rest ----
 
-# kill -9 at every named point of a job, each at several visits, and at random moments
+# kill -9 at every named point of a job, each at several visits, and at random moments: 40 of them, or 1,000 (a quarter of an
+# hour; in portions with SIGNALBOX_CRASH_MOMENTS and SIGNALBOX_CRASH_SEED)
+CRASH = SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/crash_job.py
 crash: setup-test all $(HELPERS) $(VENV)/.ready
-	@SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/crash_job.py --long
+	@$(CRASH) --long
+crash-long: crash
+	@SIGNALBOX_CRASH_MOMENTS=$${SIGNALBOX_CRASH_MOMENTS:-1000} $(CRASH) --moments
+
+# two processes that approve the same card in the same moment, ten thousand times
+race-long: setup-test all $(HELPERS) $(VENV)/.ready
+	@SIGNALBOX_RACES=10000 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/race.py
 
 PREFIX ?= /usr/local
 install: all
@@ -271,10 +279,11 @@ help:
 	@printf '%s\n' 'make             build' 'make demo        the console on a simulated replica set (DEMO="--tour" for text)' \
 	 'make test        every test' 'make check       the C tests only' 'make test-long   long forms of tests: minutes' 'make layers      prove the arrows between the rooms' \
 	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS=30 each' \
-	 'make crash       kill -9 at every named point of a job: minutes' \
+	 'make crash       kill -9 at every named point of a job: minutes' 'make crash-long  the same, and at 1,000 random moments: half an hour' \
+	 'make race-long   two consoles at the same card, 10,000 times: minutes' \
 	 'make bench       measurements against peers, as ratios' 'make accept      take the screens as they are drawn now' \
 	 'make screenshots pictures of the real screen' 'make setup       install what the build needs (Debian)' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
 .PHONY: all test test-programs test-run test-long test-long-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
-        bench-programs crash setup setup-test setup-bench setup-screenshots demo install clean help
+        bench-programs crash crash-long race-long setup setup-test setup-bench setup-screenshots demo install clean help

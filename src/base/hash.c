@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The functions below EVP: of hashing a small message EVP's own share is a tenth and more, and a ledger has a million. */
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include <signalbox/base/hash.h>
+#include "sha256_pair.h"
 
 #include <endian.h>
 #include <openssl/sha.h>
@@ -10,11 +10,15 @@
 
 struct sb_hasher {
     SHA256_CTX ctx;
+    bool pairs;
 };
 
 struct sb_hasher *sb_hasher_new(void)
 {
-    return calloc(1, sizeof(struct sb_hasher));
+    struct sb_hasher *h = calloc(1, sizeof *h);
+    if (h)
+        h->pairs = sb_sha256_pair_able();
+    return h;
 }
 
 void sb_hasher_free(struct sb_hasher *h)
@@ -30,6 +34,18 @@ int sb_hasher_slices(struct sb_hasher *h, struct sb_hash *out, const struct sb_s
         if (slices[i].n && SHA256_Update(&h->ctx, slices[i].p, slices[i].n) != 1)
             return -1;
     return SHA256_Final(out->bytes, &h->ctx) == 1 ? 0 : -1;
+}
+
+int sb_hasher_many(struct sb_hasher *h, struct sb_hash *out, const struct sb_slice *messages, size_t n)
+{
+    if (h->pairs) {
+        sb_sha256_pair(out, messages, n);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (sb_hasher_slices(h, &out[i], &messages[i], 1))
+            return -1;
+    return 0;
 }
 
 /* Two blocks, and nothing is to be gathered: half of what Update and Final take for so little is left out. */

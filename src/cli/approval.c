@@ -42,6 +42,10 @@ static json_t *statement_json(const char *what, const struct sb_card *c, const s
         json_decref(s);
         s = NULL;
     }
+    if (s && sb_streq(what, "review") && json_object_set_new(s, "reason", json_string(d->reason))) {
+        json_decref(s);
+        s = NULL;
+    }
     if (!s)
         sb_fail_nomem(err);
     return s;
@@ -69,6 +73,8 @@ int sb_approval_sign(const char *what, const struct sb_card *card, const char *s
         return sb_fail(err, SB_EINPUT, "this user has no name; say who approves with --as NAME");
     if (glass(what) && (!d->reason || !d->ticket))
         return sb_fail(err, SB_EUSAGE, "breaking the glass needs --reason TEXT and --ticket T");
+    if (sb_streq(what, "review") && !d->reason)
+        return sb_fail(err, SB_EUSAGE, "a review needs --reason TEXT");
     if (check_bytes(card, d->hash, err))
         return -1;
     sb_str_init(&bytes);

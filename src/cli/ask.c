@@ -98,7 +98,7 @@ static int wait_connected(struct sb_session *s, struct sb_err *err)
             sb_fail(err, SB_ELEDGER, "no request is taken: %s", strip->ledger_note ? strip->ledger_note : "the ledger cannot be written");
         if (strip->note)
             snprintf(note, sizeof note, "%s", strip->note);
-        away = !strip->note || strstr(strip->note, "out of reach");
+        away = strip->obstacle != SB_OBSTACLE_REFUSES && strip->obstacle != SB_OBSTACLE_BOUND;
         sb_message_free(m);
         if (!ledger_ok)
             return -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The signatures under approvals and broken glass, judged again from the record alone: each over the very bytes of its statement, the statement
- * about the very plan of its approval, and by a key that the file of signers allows at the time of the entry. */
+ * The signatures under approvals, broken glass and its reviews, judged again from the record alone: each over the very bytes of
+ * its statement, the statement about the very plan of its approval, and by a key that the file of signers allows at the time of
+ * the entry. */
 #include "audit.h"
 
 #include <signalbox/base/sshsig.h>
@@ -21,10 +22,10 @@ struct judging {
 
 static int note_approval(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
 {
-    static const char kind[] = "\"kind\":\"approval\"", glass[] = "\"kind\":\"breakglass\"";
+    static const char kind[] = "\"kind\":\"approval\"", glass[] = "\"kind\":\"breakglass\"", review[] = "\"kind\":\"review\"";
     struct judging *j = ctx;
     sb_audit_may_stop();
-    if (!memmem(bytes, n, kind, sizeof kind - 1) && !memmem(bytes, n, glass, sizeof glass - 1))
+    if (!memmem(bytes, n, kind, sizeof kind - 1) && !memmem(bytes, n, glass, sizeof glass - 1) && !memmem(bytes, n, review, sizeof review - 1))
         return 0;
     int64_t *slot = SB_PUSH(j->seqs);
     if (!slot)
@@ -40,7 +41,7 @@ static int same_approval(const json_t *statement, const json_t *approval, struct
     const char *hash = sb_json_str(approval, "hash");
     snprintf(plan, sizeof plan, "sha256:%.64s", hash ? hash : "");
     const char *nonce = sb_json_str(approval, "nonce");
-    bool glass = nonce == NULL; /* the breaking of the glass has none, and no revision */
+    bool glass = nonce == NULL; /* the breaking of the glass and its review have none, and no revision */
     if (!sb_streq(sb_json_str(statement, "plan"), plan) || (!glass && sb_json_int(statement, "rev") != sb_json_int(approval, "revision")))
         return sb_fail(err, SB_ENO, "the signed statement is about another plan than the entry");
     if (!sb_streq(sb_json_str(statement, "by"), sb_json_str(approval, "by")) || (!glass && !sb_streq(sb_json_str(statement, "nonce"), nonce)))
@@ -48,11 +49,17 @@ static int same_approval(const json_t *statement, const json_t *approval, struct
     return 0;
 }
 
+/* What the entry says of the decision. */
+static const json_t *object_of(const struct sb_entry *e)
+{
+    return e->kind == SB_ENTRY_REVIEW ? e->body : json_object_get(e->body, e->kind == SB_ENTRY_BREAKGLASS ? "breakglass" : "approval");
+}
+
 static int judge(const struct judging *j, const struct sb_entry *e, struct sb_err *err)
 {
     bool glass = e->kind == SB_ENTRY_BREAKGLASS;
     const char *ns = glass ? SB_BREAKGLASS_NAMESPACE : SB_APPROVAL_NAMESPACE;
-    const json_t *statement = json_object_get(e->body, "statement"), *approval = json_object_get(e->body, glass ? "breakglass" : "approval");
+    const json_t *statement = json_object_get(e->body, "statement"), *approval = object_of(e);
     const char *text = sb_json_str(e->body, "signature"), *by = sb_json_str(approval, "by");
     char print[SB_SSHKEY_PRINT];
     struct sb_sshsig sig;
@@ -78,9 +85,9 @@ static int judge_entry(struct judging *j, int64_t seq, struct sb_err *err)
     sb_audit_may_stop();
     if (sb_ledger_entry(j->l, seq, &e, err))
         return -1;
-    bool approval = e.kind == SB_ENTRY_APPROVAL || e.kind == SB_ENTRY_BREAKGLASS, is_signed = approval && json_object_get(e.body, "signature");
+    bool approval = e.kind == SB_ENTRY_APPROVAL || e.kind == SB_ENTRY_BREAKGLASS || e.kind == SB_ENTRY_REVIEW, is_signed = approval && json_object_get(e.body, "signature");
     j->out->is_signed += is_signed;
-    j->out->unsigned_ += approval && !is_signed;
+    j->out->unsigned_ += approval && !is_signed && e.kind != SB_ENTRY_REVIEW;
     if (is_signed && judge(j, &e, &why) && !j->out->bad) {
         j->out->bad = seq;
         snprintf(j->out->what, sizeof j->out->what, "%s", why.msg);

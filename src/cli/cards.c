@@ -3,6 +3,7 @@
 #include <signalbox/cli/approval.h>
 #include <signalbox/cli/card_text.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/cli/config.h>
 #include <signalbox/cli/link.h>
 #include <signalbox/ledger/ledger.h>
 
@@ -173,10 +174,12 @@ static struct sb_message *decision(int type, const char *id, const struct args *
     return m;
 }
 
-/* An approval, or the breaking of the glass, with the person's signature under it. */
+static int type_of(const char *verb);
+
+/* An approval, the breaking of the glass or its review, with the person's signature under it. */
 static struct sb_message *signed_decision(struct sb_link *l, struct sb_queue *news, const char *verb, const char *id, const struct args *a, struct sb_err *err)
 {
-    struct sb_message *card = fetch_card(l, news, id, err), *m = card ? decision(sb_streq(verb, "approve") ? SB_ASK_APPROVE : SB_ASK_BREAKGLASS, id, a) : NULL;
+    struct sb_message *card = fetch_card(l, news, id, err), *m = card ? decision(type_of(verb), id, a) : NULL;
     if (card && !m)
         sb_fail_nomem(err);
     if (m && sb_approval_sign(verb, card->body, a->state_dir, a->sign, a->as, m->body, err)) {
@@ -307,22 +310,51 @@ static const struct {
     {"breakglass", SB_ASK_BREAKGLASS}, {"review", SB_ASK_REVIEW},
 };
 
-static bool known_verb(const char *verb)
+/* -1: it is no decision. */
+static int type_of(const char *verb)
 {
     for (size_t i = 0; i < SB_COUNT(verbs); i++)
         if (sb_streq(verbs[i].verb, verb))
-            return true;
-    return sb_streq(verb, "show") || sb_streq(verb, "edit");
+            return verbs[i].type;
+    return -1;
+}
+
+static bool known_verb(const char *verb)
+{
+    return type_of(verb) >= 0 || sb_streq(verb, "show") || sb_streq(verb, "edit");
+}
+
+/* Whoever writes a plan says as whom they sign, for nobody approves what is their own. */
+static int set_signer(struct sb_seat *seat, const struct args *a)
+{
+    struct sb_config config;
+    struct sb_problems problems;
+    sb_problems_init(&problems);
+    bool have = sb_config_load(&config, &problems, NULL) == 0; /* what is wrong with it is for those who go by it */
+    int rc = sb_str_set(&seat->signs_as, a->as ? a->as : have && config.signing_key ? config.signing_name : NULL);
+    if (have)
+        sb_config_release(&config);
+    sb_problems_release(&problems);
+    return rc;
+}
+
+static struct sb_message *say_who(const char *verb, const struct args *a)
+{
+    struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 1);
+    struct sb_seat *seat = hello ? hello->body : NULL;
+    if (seat && (sb_str_set(&seat->how, "cli") || (sb_streq(verb, "edit") && set_signer(seat, a)))) {
+        sb_message_free(hello);
+        return NULL;
+    }
+    return hello;
 }
 
 /* The verb is a known one. */
 static int run_attached(struct sb_link *l, struct sb_queue *news, const char *verb, const char *id, const struct args *a, struct sb_err *err)
 {
-    struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 1);
-    if (!hello || sb_str_set(&((struct sb_seat *)hello->body)->how, "cli")) {
-        sb_message_free(hello);
+    struct sb_message *hello = say_who(verb, a);
+    if (!hello)
         return sb_fail_nomem(err);
-    }
     sb_link_ask(l, hello);
     if (!id)
         return list_attached(l, news, a->json, err);
@@ -332,10 +364,7 @@ static int run_attached(struct sb_link *l, struct sb_queue *news, const char *ve
         return act(l, news, edit(id, a->set, err), a->json, err);
     if (a->sign)
         return act(l, news, signed_decision(l, news, verb, id, a, err), a->json, err);
-    size_t i = 0;
-    while (!sb_streq(verbs[i].verb, verb))
-        i++;
-    return act(l, news, decision(verbs[i].type, id, a), a->json, err);
+    return act(l, news, decision(type_of(verb), id, a), a->json, err);
 }
 
 int sb_cmd_cards(int argc, char **argv)
@@ -363,8 +392,11 @@ int sb_cmd_cards(int argc, char **argv)
         return sb_usage_error("cards breakglass needs --hash H, --reason TEXT and --ticket T (see: signalbox help cards)");
     if ((a.ticket || a.minutes) && !glass)
         return sb_usage_error("--ticket and --minutes go with breakglass (see: signalbox help cards)");
-    if ((a.sign && !sb_streq(verb, "approve") && !glass) || (a.as && !a.sign))
-        return sb_usage_error("--sign KEY goes with approve and breakglass, and --as NAME with --sign (see: signalbox help cards)");
+    bool review = sb_streq(verb, "review");
+    if (a.sign && review && (!a.hash || !a.reason))
+        return sb_usage_error("cards review, when it is signed, needs --hash H and --reason TEXT (see: signalbox help cards)");
+    if ((a.sign && !sb_streq(verb, "approve") && !glass && !review) || (a.as && !a.sign && !sb_streq(verb, "edit")))
+        return sb_usage_error("--sign KEY goes with approve, breakglass and review, and --as NAME with --sign or edit (see: signalbox help cards)");
     struct sb_err err = SB_ERR_INIT;
     struct sb_str dir;
     sb_str_init(&dir);

@@ -75,10 +75,14 @@ const struct sb_command sb_commands[] = {
      "          --sign KEY [--as NAME]   signed with an SSH key: its file, or the .pub of one in the agent; needed where the config\n"
      "                             names approval_signers. NAME is who in that file; without it the user's own name\n"
      "  breakglass ID --hash H --reason TEXT --ticket T [--minutes N] [--target NAME] [--sign KEY [--as NAME]]\n"
-     "                             lifts every soft rule of the policy from this plan, for at most an hour; hard rules stay. Only\n"
-     "                             where the policy says who may, and seen by all. Afterwards somebody else says\n"
-     "  review ID --reason TEXT    what came of it; until then the same person breaks no other glass\n"
-     "  edit ID --set KEY=VALUE    a new revision; approvals become void\n"
+     "                             lifts every soft rule of the policy from this plan, for at most an hour, whether it waits or\n"
+     "                             was denied by soft rules alone; hard rules stay. Only where the policy says who may, and seen\n"
+     "                             by all. Afterwards somebody else says\n"
+     "  review ID --reason TEXT [--hash H --sign KEY [--as NAME]]\n"
+     "                             what came of it; until then the same person breaks no other glass\n"
+     "  edit ID --set KEY=VALUE [--as NAME]   a new revision; approvals become void, and where the policy wants somebody other than\n"
+     "                             the author, whoever edited it cannot approve it: known by account, by NAME (the config's\n"
+     "                             signing_name) and by key\n"
      "  reject ID --reason TEXT\n"
      "  pause, resume, stop, refresh ID; rollback ID [--target NAME]; close ID --reason TEXT\n\n"
      "Everything but list and show needs a signalbox that owns the ledger: a console, or serve.\n"
@@ -286,7 +290,9 @@ const struct sb_command sb_commands[] = {
      "notices, another verdict than the recorded one, a difference in replay, a record that cannot be read; 2 a bundle or an input\n"
      "is wrong (file:line:column), no ledger; 4 denied.\n",
      sb_cmd_policy},
-    {"version", "", "the program's version", "", sb_cmd_version},
+    {"version", "[--json]", "the program's version",
+     "  --json    {\"version\"}\n",
+     sb_cmd_version},
 };
 const size_t sb_commands_n = SB_COUNT(sb_commands);
 

@@ -97,7 +97,8 @@ int sb_console_run(const struct sb_console_options *o)
         screen.signing_name = config->signing_name;
         screen.remembered = recall(sb_session_state_dir(s), &panes);
         struct passwd *pw = getpwuid(getuid());
-        screen.seat = (struct sb_seat){.who = pw ? pw->pw_name : NULL, .how = (char *)(uintptr_t)"console", .tty = ttyname(STDIN_FILENO), .read_only = o->session.read_only};
+        screen.seat = (struct sb_seat){.who = pw ? pw->pw_name : NULL, .how = (char *)(uintptr_t)"console", .tty = ttyname(STDIN_FILENO), .read_only = o->session.read_only,
+                                       .signs_as = screen.signing_key ? (char *)(uintptr_t)config->signing_name : NULL};
         end = sb_screen_run(&screen, &err);
     }
     if (end == SB_SCREEN_GONE)

@@ -18,7 +18,7 @@ static void tell(const char *note, const char *more, char **told)
 
 static void tell_strip(const struct sb_strip *strip, bool connected, char **told, char **ledger_told)
 {
-    if (!sb_streq(strip->note, "connecting"))
+    if (strip->obstacle != SB_OBSTACLE_CONNECTING)
         tell(strip->note, connected ? "" : "; tried again every 2 s until it answers", told);
     tell(strip->ledger_ok ? NULL : strip->ledger_note, "", ledger_told);
 }

@@ -54,13 +54,25 @@ struct sb_expect sb_expect_from(const char *log, int64_t seq, const struct sb_ha
     return x;
 }
 
-/* Where a zero stands before the text, what sb_merkle_leaf hashes lies there in one piece. */
+/* With the zero before its text, what sb_merkle_leaf hashes lies there in one piece. */
+static int hash_batch(struct sb_hasher *h, struct sb_store_batch *b)
+{
+    struct sb_slice message[SB_STORE_BATCH];
+    for (size_t i = 0; i < b->n; i++)
+        message[i] = (struct sb_slice){b->row[i].json - 1, (size_t)b->row[i].json_n + 1};
+    b->hashed = sb_hasher_many(h, b->leaf, message, b->n) == 0;
+    return b->hashed ? 0 : -1;
+}
+
 static int hash_leaf(struct sb_hasher *h, struct sb_hash *leaf, const struct sb_store_row *row)
 {
-    if (!row->zero_before)
+    struct sb_store_batch *b = row->batch;
+    if (!b)
         return sb_merkle_leaf(h, leaf, row->json, (size_t)row->json_n);
-    struct sb_slice whole = {row->json - 1, (size_t)row->json_n + 1};
-    return sb_hasher_slices(h, leaf, &whole, 1);
+    if (!b->hashed && hash_batch(h, b))
+        return -1;
+    *leaf = b->leaf[row - b->row];
+    return 0;
 }
 
 int sb_row_leaf(struct sb_hasher *h, const struct sb_store_row *row, struct sb_hash *leaf)

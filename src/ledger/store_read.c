@@ -155,10 +155,21 @@ struct cursor {
     int step;      /* added to the number of the last row */
 };
 
+/* The copied rows from the i-th on. */
+static void make_batch(struct sb_store_batch *b, const struct sb_store_chunk *c, int i)
+{
+    b->hashed = false;
+    for (b->n = 0; b->n < SB_STORE_BATCH && i < c->n; i++, b->n++) {
+        const char *p = c->bytes.p + c->row[i].at;
+        b->row[b->n] = (struct sb_store_row){c->row[i].seq, p, c->row[i].leaf_n, p + c->row[i].leaf_n + 1, c->row[i].json_n, b};
+    }
+}
+
 static int visit_lockless(struct sb_store *s, struct cursor at, int limit, int64_t to, sb_store_fn fn, void *ctx, struct sb_err *err)
 {
     if (!s->chunk && !(s->chunk = calloc(1, sizeof *s->chunk)))
         return sb_fail_nomem(err);
+    struct sb_store_batch batch;
     if (!s->chunk->bytes.p)
         sb_str_init(&s->chunk->bytes);
     for (int seen = 0;;) {
@@ -167,13 +178,12 @@ static int visit_lockless(struct sb_store *s, struct cursor at, int limit, int64
             return -1;
         struct sb_store_chunk *c = s->chunk;
         bool short_of = !chunk_full(c);
-        for (int i = 0; i < c->n; i++) {
-            const char *p = c->bytes.p + c->row[i].at;
-            struct sb_store_row row = {c->row[i].seq, p, c->row[i].leaf_n, p + c->row[i].leaf_n + 1, c->row[i].json_n, true};
-            seen++;
-            int said = fn(ctx, &row, err);
+        for (int i = 0; i < c->n; i++, seen++) {
+            if (i % SB_STORE_BATCH == 0)
+                make_batch(&batch, c, i);
+            int said = fn(ctx, &batch.row[i % SB_STORE_BATCH], err);
             if (said)
-                return said < 0 ? -1 : seen;
+                return said < 0 ? -1 : seen + 1;
         }
         if (short_of || seen == limit || !at.parameter)
             return seen;

@@ -76,6 +76,7 @@ static const struct sb_member report_members[] = {
     SB_MEMBER(struct sb_watch_report, missing_s, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_watch_report, settling_s, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_watch_report, operations, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_watch_report, measured, SB_BOOL, 0, NULL),
     SB_LIST(struct sb_watch_report, readings, SB_RECS, 0, &reading_schema),
     SB_MEMBER(struct sb_watch_report, verdict, SB_ENUM, 0, &sb_verdicts),
     SB_MEMBER(struct sb_watch_report, reason, SB_STR, 0, NULL),
@@ -112,6 +113,7 @@ static const struct sb_member approval_members[] = {
     SB_MEMBER(struct sb_approval, at, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_approval, nonce, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_approval, key, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_approval, own, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_approval, voided, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_approval, void_reason, SB_STR, 0, NULL),
 };
@@ -172,7 +174,8 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, approve_by, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_card, execute_by, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_card, needs_person, SB_BOOL, 0, NULL), /* not there when false, so that no other card's hash changes */
-#define CONTRACT 29
+    SB_MEMBER(struct sb_card, author_signs, SB_STR, 0, NULL), /* the same */
+#define CONTRACT 30
     SB_MEMBER(struct sb_card, hash, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, state, SB_ENUM, 0, &sb_states),
     SB_MEMBER(struct sb_card, policy, SB_REC, SB_ALWAYS, &sb_policy_verdict_schema),
@@ -305,5 +308,6 @@ const struct sb_edit_key sb_edit_keys[] = {
     {"partial_filter", "a partial index's filter, as Extended JSON; empty for none"},
     {"commit_quorum", "votingMembers, majority, or a number of members"},
     {"watch_window_s", "seconds of the watch window, 60 to 86400"},
+    {"watch_events", "what must happen in time, or it is FAIL: schedule:NAME within 24h; empty for none"},
 };
 const size_t sb_edit_keys_n = SB_COUNT(sb_edit_keys);

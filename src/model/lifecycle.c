@@ -49,6 +49,7 @@ static const char *const event_text[SB_EVENTS] = {
     [SB_EV_WATCH_INCONCLUSIVE] = "watch_inconclusive", [SB_EV_ROLLBACK] = "rollback",
     [SB_EV_ROLLBACK_DONE] = "rollback_done", [SB_EV_ROLLBACK_FAILED] = "rollback_failed", [SB_EV_DRIFT] = "drift",
     [SB_EV_REFRESH] = "refresh", [SB_EV_EXPIRE] = "expire", [SB_EV_SUPERSEDE] = "supersede", [SB_EV_CLOSE] = "close",
+    [SB_EV_BREAK_GLASS] = "break_glass",
 };
 const struct sb_names sb_events = {"event", event_text, SB_EVENTS};
 
@@ -63,6 +64,8 @@ const struct sb_transition sb_lifecycle_rows[] = {
     {SB_PROPOSED, SB_EV_REJECT, SB_REJECTED, SB_DO_END},
     {SB_PROPOSED, SB_EV_SUPERSEDE, SB_SUPERSEDED, SB_DO_END},
     {SB_PROPOSED, SB_EV_EXPIRE, SB_EXPIRED, SB_DO_END},
+
+    {SB_DENIED, SB_EV_BREAK_GLASS, SB_PROPOSED, SB_DO_GATE},
 
     {SB_AWAITING_APPROVAL, SB_EV_APPROVE, SB_AWAITING_APPROVAL, 0},
     {SB_AWAITING_APPROVAL, SB_EV_APPROVED, SB_APPROVED, 0},
@@ -124,7 +127,7 @@ const struct sb_transition sb_lifecycle_rows[] = {
     {SB_IN_DOUBT, SB_EV_PROBED_FORWARD, SB_EXECUTING, SB_DO_RUN},
     {SB_IN_DOUBT, SB_EV_PROBED_BACK, SB_ROLLING_BACK, SB_DO_UNDO},
     {SB_IN_DOUBT, SB_EV_STEP_FAILED, SB_FAILED, SB_DO_HOLD},
-    {SB_IN_DOUBT, SB_EV_STOP, SB_FAILED, SB_DO_HOLD},
+    {SB_IN_DOUBT, SB_EV_STOP, SB_FAILED, SB_DO_HOLD | SB_DO_ABORT},
     {SB_IN_DOUBT, SB_EV_ROLLBACK, SB_ROLLING_BACK, SB_DO_UNDO},
 
     {SB_STALE, SB_EV_REFRESH, SB_PROPOSED, SB_DO_GATE},

@@ -18,6 +18,7 @@ static const struct sb_member seat_members[] = {
     SB_MEMBER(struct sb_seat, how, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_seat, tty, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_seat, read_only, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_seat, signs_as, SB_STR, 0, NULL),
 };
 static const struct sb_schema seat_schema = SB_SCHEMA("seat", struct sb_seat, seat_members);
 
@@ -100,6 +101,10 @@ static const struct sb_member line_members[] = {
 };
 const struct sb_schema sb_member_line_schema = SB_SCHEMA("member", struct sb_member_line, line_members);
 
+static const char *const obstacle_text[] = {[SB_OBSTACLE_NONE] = "none", [SB_OBSTACLE_CONNECTING] = "connecting", [SB_OBSTACLE_AWAY] = "away",
+                                            [SB_OBSTACLE_REFUSES] = "refuses", [SB_OBSTACLE_BOUND] = "bound"};
+const struct sb_names sb_obstacles = {"obstacle", obstacle_text, SB_OBSTACLES};
+
 static const struct sb_member strip_members[] = {
     SB_MEMBER(struct sb_strip, at, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, wall, SB_TIME, SB_ALWAYS, NULL),
@@ -116,6 +121,7 @@ static const struct sb_member strip_members[] = {
     SB_MEMBER(struct sb_strip, ledger_ok, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, ledger_note, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_strip, dropped, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_strip, obstacle, SB_ENUM, 0, &sb_obstacles),
     SB_MEMBER(struct sb_strip, note, SB_STR, 0, NULL),
 };
 static const struct sb_schema strip_schema = SB_SCHEMA("strip", struct sb_strip, strip_members);

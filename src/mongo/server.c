@@ -63,8 +63,12 @@ int sb_mongo_error(struct sb_conn *c, const bson_error_t *e, const char *what, s
             err->detail = (int64_t)e->code;
         return -1;
     }
-    if (e->domain == MONGOC_ERROR_SERVER_SELECTION && e->code == MONGOC_ERROR_SERVER_SELECTION_FAILURE)
-        return sb_fail(err, SB_ESERVER, "%s: out of reach, or no MongoDB server: %s", where, reasons(e->message));
+    if (e->domain == MONGOC_ERROR_SERVER_SELECTION && e->code == MONGOC_ERROR_SERVER_SELECTION_FAILURE) {
+        sb_fail(err, SB_ESERVER, "%s: out of reach, or no MongoDB server: %s", where, reasons(e->message));
+        if (err)
+            err->detail = EHOSTUNREACH;
+        return -1;
+    }
     if (e->domain == MONGOC_ERROR_CLIENT && e->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
         return sb_fail(err, SB_ESERVER, "%s: the login was refused: %s", where, e->message);
     if (e->domain == MONGOC_ERROR_PROTOCOL && e->code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION)

@@ -55,12 +55,37 @@ static int check_card(struct sb_orchestrator *o, const struct held_card *c, cons
     return 0;
 }
 
-static bool has_approved(const struct sb_card *card, const char *principal)
+/* One key is one person, whatever it is called. */
+static bool has_approved(const struct sb_card *card, const struct approver *a)
 {
-    for (size_t i = 0; i < card->approvals_n; i++)
-        if (!card->approvals[i].voided && card->approvals[i].revision == card->revision && sb_streq(card->approvals[i].by, principal))
+    for (size_t i = 0; i < card->approvals_n; i++) {
+        const struct sb_approval *x = &card->approvals[i];
+        if (!x->voided && x->revision == card->revision && (sb_streq(x->by, a->by) || (a->fingerprint[0] && sb_streq(x->key, a->fingerprint))))
             return true;
+    }
     return false;
+}
+
+/* Is the author of this revision the one who approves it? He is known by the account that he wrote it from, and may sign under
+ * another name. 0: nothing says so; 1, and how it is known; -1 error. */
+static int is_author(struct sb_orchestrator *o, const struct seat *s, const struct sb_card *c, const struct sb_decision_on *d, const struct approver *a, const char **how,
+                     struct sb_err *err)
+{
+    const char *key = a->fingerprint[0] ? a->fingerprint : NULL;
+    *how = "";
+    if (sb_streq(c->author, a->by))
+        return 1;
+    *how = ", who signs under that name";
+    if (key && sb_streq(c->author_signs, a->by))
+        return 1;
+    *how = ", whose key this is";
+    if (sb_o_key_is_also(o, d, "approve", c->author) || sb_o_key_is_also(o, d, "approve", c->author_signs))
+        return 1;
+    *how = ", and this comes from the same account";
+    if (sb_streq(c->author, s->actor.principal))
+        return 1;
+    *how = ", from whose account this person has signed before";
+    return key ? sb_o_has_signed_from(o, a->by, key, c->author, err) : 0;
 }
 
 static int approved_already(const struct held_card *c, const char *who, struct sb_err *err)
@@ -79,30 +104,34 @@ void sb_o_still_wanted(const struct held_card *c, char *out, size_t cap)
 
 /* ---- on the record ---- */
 
-static json_t *approval_json(struct sb_orchestrator *o, const struct held_card *c, const struct seat *s, const struct approver *a)
+static json_t *approval_json(struct sb_orchestrator *o, const struct held_card *c, const struct seat *s, const struct approver *a, bool own)
 {
     char at[SB_TIME_LEN + 1];
     sb_time_format(at, sb_origin_wall_ms(o->opt.origin));
-    return json_pack("{s:s,s:s?,s:s,s:I,s:s,s:s,s:s*}", "by", a->by, "how", s->how, "hash", c->card.hash, "revision", (json_int_t)c->card.revision, "at", at,
-                     "nonce", a->nonce, "key", a->fingerprint[0] ? a->fingerprint : NULL);
+    return json_pack("{s:s,s:s?,s:s,s:I,s:s,s:s,s:s*,s:o*}", "by", a->by, "how", s->how, "hash", c->card.hash, "revision", (json_int_t)c->card.revision, "at", at,
+                     "nonce", a->nonce, "key", a->fingerprint[0] ? a->fingerprint : NULL, "own", own ? json_true() : NULL);
 }
 
-static int record(struct sb_orchestrator *o, struct held_card *c, const struct seat *s, const struct approver *a, const struct sb_decision_on *d, struct sb_err *err)
+static int record(struct sb_orchestrator *o, struct held_card *c, const struct seat *s, const struct approver *a, const struct sb_decision_on *d, bool own, struct sb_err *err)
 {
     struct sb_actor actor = s->actor;
     if (a->fingerprint[0])
         actor.ssh_fp = (char *)(uintptr_t)a->fingerprint;
     return sb_o_record(o, SB_ENTRY_APPROVAL, &actor, &(struct refs){.card = c},
-                       json_pack("{s:o,s:O,s:s*,s:o*}", "approval", approval_json(o, c, s, a), "statement", a->statement, "signature", a->fingerprint[0] ? d->signature : NULL,
+                       json_pack("{s:o,s:O,s:s*,s:o*}", "approval", approval_json(o, c, s, a, own), "statement", a->statement, "signature", a->fingerprint[0] ? d->signature : NULL,
                                  "batch", d->batch > 1 ? json_integer(d->batch) : NULL), err);
 }
 
 static int approve_by(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, const struct approver *a, struct sb_err *err)
 {
-    if (c->card.policy.requires.not_author && sb_streq(c->card.author, a->by))
-        return sb_fail(err, SB_EPOLICY, "%s wrote this revision of %s and cannot approve it", a->by, c->card.id);
-    bool again = has_approved(&c->card, a->by);
-    int decision = sb_o_gate(o, c, "approve", &s->actor, again ? NULL : a->by, false, err);
+    const char *how;
+    int own = is_author(o, s, &c->card, d, a, &how, err);
+    if (own < 0)
+        return -1;
+    if (c->card.policy.requires.not_author && own)
+        return sb_fail(err, SB_EPOLICY, "%s wrote this revision of %s%s, and cannot approve it", c->card.author, c->card.id, how);
+    bool again = has_approved(&c->card, a);
+    int decision = sb_o_gate(o, c, "approve", &s->actor, again ? NULL : &(struct extra){a->by, own == 1}, false, err);
     if (decision < 0)
         return -1;
     if (decision == SB_DENY) {
@@ -116,7 +145,7 @@ static int approve_by(struct sb_orchestrator *o, struct seat *s, struct held_car
     sb_hook("decide.approval.before");
     if (again) /* it is on the record, and what follows from it could not be recorded then */
         return sb_o_move(o, c, SB_EV_APPROVED, &s->actor, "it had been approved", err);
-    if (record(o, c, s, a, d, err))
+    if (record(o, c, s, a, d, own == 1, err))
         return -1;
     sb_hook("decide.approval.recorded");
     char note[240];

@@ -4,6 +4,7 @@
  * watches it from then on. */
 #include "private.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define CONNECT_AGAIN_MS 2000
@@ -112,6 +113,13 @@ static void free_connecting(void *p)
     free(c);
 }
 
+static void no_connection(struct sb_orchestrator *o, const struct sb_err *why)
+{
+    int ignored = sb_str_set(&o->connect_note, why->msg);
+    (void)ignored;
+    o->obstacle = why->code == SB_ESERVER && why->detail == EHOSTUNREACH ? SB_OBSTACLE_AWAY : SB_OBSTACLE_REFUSES;
+}
+
 static void connect_back(struct sb_orchestrator *o, void *p);
 
 static void connect_work(void *p)
@@ -190,8 +198,7 @@ static void connect_back(struct sb_orchestrator *o, void *p)
     struct sb_err err = SB_ERR_INIT;
     o->connecting = false;
     if (c->err.code != SB_OK) {
-        int ignored = sb_str_set(&o->connect_note, c->err.msg);
-        (void)ignored;
+        no_connection(o, &c->err);
         o->connect_again_ms = sb_mono_ms() + CONNECT_AGAIN_MS;
         sb_o_tell_strip(o);
         free_connecting(c);
@@ -208,8 +215,7 @@ static void connect_back(struct sb_orchestrator *o, void *p)
             if (!o->telemetry && start_telemetry(o, &err) == 0) /* looking on is harmless */
                 o->connected = true;
         } else {
-            int ignored = sb_str_set(&o->connect_note, err.msg);
-            (void)ignored;
+            no_connection(o, &err);
             o->connect_again_ms = sb_mono_ms() + CONNECT_AGAIN_MS;
         }
     } else {

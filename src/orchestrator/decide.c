@@ -92,7 +92,7 @@ static int roll_back(struct sb_orchestrator *o, struct seat *s, struct held_card
     }
     if (c->card.environment == SB_ENV_PROD && !sb_streq(d->target, c->card.target))
         return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to roll %s back (from a shell: --target %s)", c->card.target, c->card.id, c->card.target);
-    int decision = sb_o_gate(o, c, "execute", &s->actor, s->actor.principal, true, err);
+    int decision = sb_o_gate(o, c, "execute", &s->actor, &(struct extra){s->actor.principal, false}, true, err);
     if (decision < 0 || decision == SB_DENY)
         return -1;
     if (decision == SB_REQUIRE)

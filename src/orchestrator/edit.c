@@ -96,6 +96,8 @@ static int apply_set(struct sb_card *card, const struct sb_set *set, char *quoru
         card->watch.window_s = n;
         return 0;
     }
+    if (sb_streq(key, "watch_events"))
+        return sb_watch_events_set(&card->watch, value, err);
     struct sb_str known;
     sb_str_init(&known);
     for (size_t i = 0; i < sb_edit_keys_n; i++)
@@ -137,6 +139,14 @@ static void describe_diff(struct sb_str *out, const struct sb_card *a, const str
     diff_line(out, "options", a->index_options, b->index_options);
     diff_line(out, "watch window", before, after);
     char qa[32], qb[32];
+    struct sb_str ea, eb;
+    sb_str_init(&ea);
+    sb_str_init(&eb);
+    sb_watch_events_text(&a->watch, &ea);
+    sb_watch_events_text(&b->watch, &eb);
+    diff_line(out, "watch events", ea.p, eb.p);
+    sb_str_release(&ea);
+    sb_str_release(&eb);
     present_quorum(a, qa, sizeof qa);
     present_quorum(b, qb, sizeof qb);
     diff_line(out, "commit quorum", qa, qb);
@@ -151,6 +161,17 @@ static json_t *sets_json(const struct sb_edit *e)
             return NULL;
         }
     return list;
+}
+
+/* What is said anew about the key knows nothing of the events that the window waits for. */
+static int adopt(struct sb_card *fresh, struct sb_card *said, const char *old_key, struct sb_err *err)
+{
+    struct sb_str events;
+    sb_str_init(&events);
+    sb_watch_events_text(&fresh->watch, &events);
+    int rc = !sb_str_ok(&events) || sb_index_card_adopt(fresh, said, old_key) ? sb_fail_nomem(err) : sb_watch_events_set(&fresh->watch, events.p, err);
+    sb_str_release(&events);
+    return rc;
 }
 
 /* A new revision: the editor becomes its author, approvals are void, policy is asked again. said: about the new key or options, NULL
@@ -183,10 +204,8 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
         rc = sb_o_consult_edit(o, s, seq, c, e, &fresh, err) ? -1 : 1;
         goto out;
     }
-    if (said && sb_index_card_adopt(&fresh, said, c->card.index_key)) {
-        sb_fail_nomem(err);
+    if (said && adopt(&fresh, said, c->card.index_key, err))
         goto out;
-    }
     if (sb_index_card_rebuild(&fresh, o->facts.hello.set_name[0] != '\0', quorum, err))
         goto out;
     describe_diff(&diff, &c->card, &fresh);
@@ -195,7 +214,7 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
         goto out;
     }
     fresh.revision++;
-    if (sb_str_set(&fresh.author, s->actor.principal)) {
+    if (sb_str_set(&fresh.author, s->actor.principal) || sb_str_set(&fresh.author_signs, s->signs_as)) {
         sb_fail_nomem(err);
         goto out;
     }

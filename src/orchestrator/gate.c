@@ -177,7 +177,12 @@ static json_t *action_json(const struct sb_card *c, bool rollback)
     return a;
 }
 
-static json_t *approvals_json(const struct sb_card *c, const char *extra)
+static json_t *approval_input(const char *by, bool own, const char *at)
+{
+    return json_pack("{s:s,s:[],s:s*,s:o*}", "by", by, "groups", "at", at, "own", own ? json_true() : NULL);
+}
+
+static json_t *approvals_json(const struct sb_card *c, const struct extra *extra)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < c->approvals_n; i++) {
@@ -186,12 +191,12 @@ static json_t *approvals_json(const struct sb_card *c, const char *extra)
             continue;
         char at[SB_TIME_LEN + 1];
         sb_time_format(at, a->at);
-        if (json_array_append_new(list, json_pack("{s:s,s:[],s:s}", "by", a->by, "groups", "at", at))) {
+        if (json_array_append_new(list, approval_input(a->by, a->own, at))) {
             json_decref(list);
             return NULL;
         }
     }
-    if (list && extra && json_array_append_new(list, json_pack("{s:s,s:[]}", "by", extra, "groups"))) {
+    if (list && extra && json_array_append_new(list, approval_input(extra->by, extra->own, NULL))) {
         json_decref(list);
         return NULL;
     }
@@ -224,7 +229,7 @@ static json_t *glass_json(const struct sb_card *c)
 }
 
 static json_t *card_input(struct sb_orchestrator *o, struct held_card *held, const char *stage, const struct sb_actor *actor,
-                          const char *extra, bool rollback)
+                          const struct extra *extra, bool rollback)
 {
     const struct sb_card *c = &held->card;
     int64_t lowered;
@@ -348,7 +353,7 @@ static int64_t freezes_end(json_t *calendar, const struct sb_policy_verdict *v)
     return last;
 }
 
-int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
+int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const struct extra *extra,
               bool rollback, struct sb_err *err)
 {
     struct sb_policy_verdict v;

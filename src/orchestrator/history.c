@@ -13,14 +13,14 @@
 #define REACH_DAYS 30
 #define MAX_CARDS 10000000 /* a number above that is no card of ours */
 
-enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED, IT_WAS_ACCEPTED, IT_WAS_DECLINED, IT_FAILED_ITS_WATCH };
+enum happening { IT_STARTED, IT_WAS_DONE, IT_WAS_ROLLED_BACK, GLASS_BROKEN, GLASS_REVIEWED, IT_WAS_ACCEPTED, IT_WAS_DECLINED, IT_FAILED_ITS_WATCH, IT_WAS_SIGNED };
 
 struct happened {
     enum happening what;
     int64_t at, number;    /* number: of the card, 123 of C-000123 */
-    char *card, *deployment, *by; /* by: who broke the glass */
+    char *card, *deployment, *by, *account; /* by: whose decision it was, and from which account it came */
     char fingerprint[SB_HEX_LEN + 1];
-    char *ns, *key, *words; /* of a card about an index; words: of the verdict, behind a FAIL */
+    char *ns, *key, *words; /* of a card about an index; words: of the verdict, behind a FAIL. key: of a decision, what signed it */
     int environment, kind; /* enum sb_card_kind */
     bool edited;           /* accepted otherwise than it was proposed */
 };
@@ -62,8 +62,9 @@ static bool says(const char *bytes, size_t n, const char *what)
 static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
 {
     struct looking *k = ctx;
-    bool glass = says(bytes, n, "\"kind\":\"breakglass\"") || says(bytes, n, "\"kind\":\"review\"");
-    if (!glass && (!says(bytes, n, "\"kind\":\"state\"") ||
+    bool person = says(bytes, n, "\"kind\":\"breakglass\"") || says(bytes, n, "\"kind\":\"review\"") ||
+                  (says(bytes, n, "\"kind\":\"approval\"") && says(bytes, n, "\"signature\":"));
+    if (!person && (!says(bytes, n, "\"kind\":\"state\"") ||
         !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\"") ||
           says(bytes, n, "\"event\":\"watch_fail\"") || says(bytes, n, "\"to\":\"approved\"") || says(bytes, n, "\"to\":\"rejected\"") || says(bytes, n, "\"to\":\"expired\""))))
         return 0;
@@ -98,6 +99,14 @@ static int remember_index(struct happened *h, const struct sb_card *c, const cha
     return sb_str_set(&h->ns, c->target) || sb_str_set(&h->key, c->index_key) || sb_str_set(&h->words, words) ? sb_fail_nomem(err) : 0;
 }
 
+/* Whose decision it was, with which key and from which account. */
+static int remember_person(struct happened *h, const struct sb_entry *e, struct sb_err *err)
+{
+    const json_t *said = e->kind == SB_ENTRY_REVIEW ? e->body : json_object_get(e->body, e->kind == SB_ENTRY_BREAKGLASS ? "breakglass" : "approval");
+    h->what = e->kind == SB_ENTRY_REVIEW ? GLASS_REVIEWED : e->kind == SB_ENTRY_BREAKGLASS ? GLASS_BROKEN : IT_WAS_SIGNED;
+    return sb_str_set(&h->by, sb_json_str(said, "by")) || sb_str_set(&h->key, sb_json_str(said, "key")) || sb_str_set(&h->account, e->actor.principal) ? sb_fail_nomem(err) : 0;
+}
+
 static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
 {
     struct sb_entry e;
@@ -107,15 +116,15 @@ static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
     const char *event = sb_json_str(e.body, "event"), *to = sb_json_str(e.body, "to");
     int rc = 0;
     /* what was simulated counts among its own kind only */
-    bool glass = e.kind == SB_ENTRY_BREAKGLASS || e.kind == SB_ENTRY_REVIEW;
-    if ((e.kind == SB_ENTRY_STATE || glass) && e.plan.card && e.plan.simulated == o->facts.simulated && sb_ledger_card(o->ledger, e.plan.card, &card, NULL) == 0) {
+    bool person = e.kind == SB_ENTRY_BREAKGLASS || e.kind == SB_ENTRY_REVIEW || e.kind == SB_ENTRY_APPROVAL;
+    if ((e.kind == SB_ENTRY_STATE || person) && e.plan.card && e.plan.simulated == o->facts.simulated && sb_ledger_card(o->ledger, e.plan.card, &card, NULL) == 0) {
         struct happened *h = SB_PUSH(o->history->items);
-        if (!h || sb_str_set(&h->card, card.id) || sb_str_set(&h->deployment, card.deployment_id) || sb_o_fingerprint(&card, h->fingerprint) ||
-            (e.kind == SB_ENTRY_BREAKGLASS && sb_str_set(&h->by, sb_json_str(json_object_get(e.body, "breakglass"), "by")))) {
+        if (!h || sb_str_set(&h->card, card.id) || sb_str_set(&h->deployment, card.deployment_id) || sb_o_fingerprint(&card, h->fingerprint)) {
             rc = sb_fail_nomem(err);
         } else {
-            rc = card.index_key && card.index_key[0] ? remember_index(h, &card, sb_json_str(e.body, "note"), err) : 0;
-            h->what = glass ? (e.kind == SB_ENTRY_REVIEW ? GLASS_REVIEWED : GLASS_BROKEN) : what_became(event, to);
+            rc = person ? remember_person(h, &e, err) : card.index_key && card.index_key[0] ? remember_index(h, &card, sb_json_str(e.body, "note"), err) : 0;
+            if (!person)
+                h->what = what_became(event, to);
             h->kind = card.kind;
             h->number = card_number(card.id);
             h->edited = e.plan.revision > 1;
@@ -231,14 +240,31 @@ static bool is_unreviewed(const struct sb_history *h, size_t i)
     return true;
 }
 
-const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err)
+static bool is_person(const struct happened *h, const char *who, const char *key)
+{
+    return sb_streq(h->by, who) || (key && sb_streq(h->key, key));
+}
+
+const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, const char *key, struct sb_err *err)
 {
     if (catch_up(o, err))
         return NULL;
     for (size_t i = 0; i < o->history->items_n; i++)
-        if (is_unreviewed(o->history, i) && sb_streq(o->history->items[i].by, who))
+        if (is_unreviewed(o->history, i) && is_person(&o->history->items[i], who, key))
             return o->history->items[i].card;
     return NULL;
+}
+
+int sb_o_has_signed_from(struct sb_orchestrator *o, const char *who, const char *key, const char *account, struct sb_err *err)
+{
+    if (catch_up(o, err))
+        return -1;
+    for (size_t i = 0; i < o->history->items_n; i++) {
+        const struct happened *h = &o->history->items[i];
+        if (h->account && h->key && is_person(h, who, key) && sb_streq(h->account, account))
+            return 1;
+    }
+    return 0;
 }
 
 json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c)
@@ -318,6 +344,7 @@ void sb_o_free_history(struct sb_orchestrator *o)
         free(o->history->items[i].card);
         free(o->history->items[i].deployment);
         free(o->history->items[i].by);
+        free(o->history->items[i].account);
         free(o->history->items[i].ns);
         free(o->history->items[i].key);
         free(o->history->items[i].words);

@@ -431,6 +431,7 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         o->opt.execute_within_s = EXECUTE_WITHIN_S;
     if (!(o->mail = sb_queue_new(64, err)))
         goto fail;
+    o->obstacle = SB_OBSTACLE_CONNECTING;
     if (sb_str_set(&o->state_dir, opt->state_dir) || sb_str_set(&o->deployment, opt->deployment) ||
         sb_str_set(&o->executor_uri, opt->executor_uri) || sb_str_set(&o->connect_note, "connecting") ||
         sb_str_set(&o->self.principal, sb_name(&sb_specialists, SB_BY_ORCHESTRATOR))) {

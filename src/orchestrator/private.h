@@ -15,6 +15,7 @@
 #include <signalbox/bus/pool.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/ledger/mask.h>
+#include <signalbox/model/watch_event.h>
 #include <signalbox/mongo/write_door.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
@@ -66,6 +67,7 @@ struct seat {
     struct sb_queue *news;
     struct sb_actor actor;
     char *how;
+    char *signs_as; /* as it says */
     bool said_hello, read_only;
     bool unrecorded; /* it has only looked so far, as this person did today already */
 };
@@ -118,6 +120,10 @@ struct watching {
     int64_t recorded_at; /* deployment time of the last entry */
     int64_t breaches_in_a_row;
     int64_t last_at;    /* deployment time of the last reading */
+    bool overdue;       /* the window was not observed to its end */
+    int64_t opened_seq, opened_ts; /* the entry that opened it; 0: not looked for yet */
+    int64_t next_seq;   /* of the ledger: what was not looked at for the events */
+    char *run[SB_EVENTS_MAX]; /* by event: the case of the schedule's run that has begun */
 };
 
 struct held_card {
@@ -240,7 +246,8 @@ struct sb_orchestrator {
 
     bool connected, connecting;
     int64_t connect_again_ms;
-    char *connect_note;       /* why there is no connection yet */
+    char *connect_note;       /* why there is no connection yet, and */
+    int obstacle;             /* enum sb_obstacle: what kind of reason that is */
     struct sb_deployment_facts facts; /* facts.id is NULL until there is a connection */
     char *target_error;       /* the name is bound to another id: nothing is executed */
     struct sb_telemetry *telemetry;
@@ -409,7 +416,11 @@ int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1]);
 /* The facts "history" of a card's input. NULL out of memory. */
 json_t *sb_o_history(struct sb_orchestrator *o, const struct sb_card *c);
 /* The card for which this person broke the glass here, and which nobody has reviewed since; NULL: there is none. Borrowed. */
-const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, struct sb_err *err);
+const char *sb_o_unreviewed_by(struct sb_orchestrator *o, const char *who, const char *key, struct sb_err *err);
+
+/* Somebody of this name, or with this key (NULL: none), has signed a decision from this account in the last thirty days. 1, 0, -1. */
+int sb_o_has_signed_from(struct sb_orchestrator *o, const char *who, const char *key, const char *account, struct sb_err *err);
+
 /* What came of the proposals of one kind of card in one environment since then (at most thirty days are known). */
 int sb_o_record_of(struct sb_orchestrator *o, int kind, int environment, int64_t since, struct sb_autonomy_record *out, struct sb_err *err);
 /* Whether an index of this key on this collection failed its watch in the last days: 1 and a sentence about it is appended; 0: not. */
@@ -430,11 +441,16 @@ void sb_o_free_levels(struct sb_orchestrator *o);
 
 const char *sb_o_action_kind(const struct sb_card *c); /* "index.create": as policy names what a card does */
 
-/* Asks policy about a card, records the verdict on it. extra: an approval under way that is not on the card yet (its
- * principal), or NULL. Returns the decision, or -1. Where nothing is missing that a person could give (a window is closed, a
+/* An approval under way that is not on the card yet. */
+struct extra {
+    const char *by;
+    bool own; /* by the author, under whatever name */
+};
+
+/* Asks policy about a card, records the verdict on it. extra: may be NULL. Returns the decision, or -1. Where nothing is missing that a person could give (a window is closed, a
  * check is not true yet), that is no "require": at execute it is a deny with the reason, to be asked again, at approve an allow.
  * What policy lets go by itself is a "require" for a card that needs a person, until one has approved it. */
-int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const char *extra,
+int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const struct extra *extra,
               bool rollback, struct sb_err *err);
 
 /* What is missing, by the last verdict on the card, in one line. */
@@ -454,10 +470,13 @@ struct approver {
     char fingerprint[SB_SSHKEY_PRINT]; /* empty: nobody signed */
 };
 
-/* what: "approve" or "breakglass". Release the approver after a success. */
+/* what: "approve", "breakglass" or "review". Release the approver after a success. */
 int sb_o_approver(struct sb_orchestrator *o, const struct sb_card *c, const struct seat *s, const struct sb_decision_on *d, const char *what, struct approver *a,
                   struct sb_err *err);
 void sb_o_approver_release(struct approver *a);
+
+/* The key that signed is one of this person's as well: one person, two names. */
+bool sb_o_key_is_also(struct sb_orchestrator *o, const struct sb_decision_on *d, const char *what, const char *who);
 
 /* ---- breakglass.c ---- */
 
@@ -560,6 +579,15 @@ void sb_o_by_hand(const struct held_card *card, struct sb_str *out);
 bool sb_o_show_progress(struct sb_progress *shown, const struct sb_catalogue *builds, const char *index, size_t members);
 void sb_o_poll_progress(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_probe(struct sb_orchestrator *o, struct held_card *card);       /* SB_DO_PROBE */
+/* events.c: looks what the ledger says of the events that the window waits for, and notes it in the readings. True: something
+ * is known that was not. */
+bool sb_o_look_for_events(struct sb_orchestrator *o, struct held_card *card);
+bool sb_o_events_open(const struct sb_card *card);   /* one is still waited for */
+bool sb_o_event_missed(const struct sb_card *card);
+void sb_o_forget_events(struct held_card *card);
+
+/* Rolls back what has failed its watch window, where policy grants L4 to "rollback" in this environment. */
+void sb_o_take_back_failed(struct sb_orchestrator *o, struct held_card *card);
 void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card);  /* SB_DO_WATCH */
 void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card); /* of a window whose verdict is on the record */
 void sb_o_tail_profiles(struct sb_orchestrator *o);                       /* of the profile cards that are on now */

@@ -292,6 +292,8 @@ static void recover_card(struct sb_orchestrator *o, struct held_card *card)
         break;
     case SB_FAILED:
         recover_stopped(o, card, &h);
+        if (!h.stopped && !h.back.step)
+            sb_o_take_back_failed(o, card);
         break;
     case SB_WATCHING:
         recover_watch(o, card);
@@ -344,7 +346,7 @@ void sb_o_recover(struct sb_orchestrator *o)
     for (size_t i = 0; i < o->cases_n; i++) {
         struct held_case *c = o->cases[i];
         if (!c->case_.closed_at && !c->consulting && c->case_.cards_n == 0)
-            sb_o_record(o, SB_ENTRY_CASE_CLOSE, NULL, &(struct refs){.case_ = c}, json_pack("{s:s}", "outcome", "the console ended before a specialist had answered"), NULL);
+            sb_o_record(o, SB_ENTRY_CASE_CLOSE, NULL, &(struct refs){.case_ = c}, json_pack("{s:s,s:b}", "outcome", "the console ended before a specialist had answered", "unfinished", 1), NULL);
         else if (!c->case_.closed_at)
             sb_o_close_case_if_settled(o, c->case_.id);
     }

@@ -59,6 +59,7 @@ void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id)
             o->seats[i] = o->seats[--o->seats_n];
     sb_record_release(&sb_actor_schema, &s->actor);
     free(s->how);
+    free(s->signs_as);
     free(s);
 }
 
@@ -137,6 +138,7 @@ static int fill_strip(struct sb_orchestrator *o, struct sb_strip *s)
     s->ledger_head = sb_ledger_head(o->ledger);
     s->ledger_ok = sb_ledger_writable(o->ledger, &why);
     s->wall = sb_origin_wall_ms(o->opt.origin);
+    s->obstacle = o->target_error ? SB_OBSTACLE_BOUND : o->connected ? s->obstacle : o->obstacle;
     if ((!s->ledger_ok && sb_str_set(&s->ledger_note, why)) || (!o->connected && sb_str_set(&s->note, o->connect_note)) ||
         (o->target_error && sb_str_set(&s->note, o->target_error))) {
         sb_record_release(schema, s);
@@ -255,7 +257,7 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
     bool first = !s->said_hello;
     s->said_hello = true;
     s->read_only |= said->read_only;
-    if (first && (sb_str_set(&s->how, said->how) || (said->tty && sb_str_set(&s->actor.tty, said->tty))))
+    if (first && (sb_str_set(&s->how, said->how) || sb_str_set(&s->signs_as, said->signs_as) || (said->tty && sb_str_set(&s->actor.tty, said->tty))))
         return;
     sb_o_tell(o, seat, welcome(o, s, m->seq));
     if (!first)

@@ -62,11 +62,28 @@ static int statement_fits(struct sb_orchestrator *o, const struct sb_card *c, co
         return sb_fail(err, SB_ESTATE, "what was signed is for another deployment than %s", c->deployment_id);
     if (glass(what) && (!sb_streq(sb_json_str(s, "reason"), d->reason) || !sb_streq(sb_json_str(s, "ticket"), d->ticket) || sb_json_int(s, "minutes") != d->minutes))
         return sb_fail(err, SB_EINPUT, "what was signed has another reason, ticket or time than what is asked");
+    if (sb_streq(what, "review") && !sb_streq(sb_json_str(s, "reason"), d->reason))
+        return sb_fail(err, SB_EINPUT, "what was signed is another review than what is asked");
     if (!by || !by[0] || !is_nonce(nonce))
         return sb_fail(err, SB_EINPUT, "the signed statement does not say by whom, or has no nonce");
     if (made < now - SIGNED_WITHIN_MS || made > now + SIGNED_WITHIN_MS)
         return sb_fail(err, SB_ESTATE, "the statement was not signed just now; sign it again");
     return nonce_is_new(c, nonce) ? 0 : sb_fail(err, SB_ESTATE, "this signed statement was used already");
+}
+
+static const char *namespace_of(const char *what)
+{
+    return glass(what) ? SB_BREAKGLASS_NAMESPACE : SB_APPROVAL_NAMESPACE;
+}
+
+bool sb_o_key_is_also(struct sb_orchestrator *o, const struct sb_decision_on *d, const char *what, const char *who)
+{
+    const struct sb_policy_verifier *v = o->opt.approvers;
+    char *principal = NULL;
+    bool also = v && who && d->statement && d->signature &&
+                v->verify(v->ctx, namespace_of(what), d->statement, strlen(d->statement), d->signature, strlen(d->signature), who, &principal, NULL) == 0;
+    free(principal);
+    return also;
 }
 
 static int check_signature(struct sb_orchestrator *o, const struct sb_decision_on *d, const char *what, const char *by, char fingerprint[SB_SSHKEY_PRINT], struct sb_err *err)
@@ -78,7 +95,7 @@ static int check_signature(struct sb_orchestrator *o, const struct sb_decision_o
     if (n > SB_SSHSIG_MAX)
         return sb_fail(err, SB_EINPUT, "the signature is longer than %d bytes", SB_SSHSIG_MAX);
     int rc = sb_sshsig_parse(&sig, d->signature, n, err) || sb_sshkey_print(sig.key, fingerprint, err) ||
-             v->verify(v->ctx, glass(what) ? SB_BREAKGLASS_NAMESPACE : SB_APPROVAL_NAMESPACE, d->statement, strlen(d->statement), d->signature, n, by, &principal, err);
+             v->verify(v->ctx, namespace_of(what), d->statement, strlen(d->statement), d->signature, n, by, &principal, err);
     sb_sshsig_release(&sig);
     free(principal);
     if (rc) {

@@ -119,7 +119,7 @@ void sb_o_undo_verified(struct sb_orchestrator *o, struct held_card *card)
 void sb_o_abort(struct sb_orchestrator *o, struct held_card *card)
 {
     const struct sb_step *s = step_of(card);
-    bool under_way = card->run.forward_away || card->run.unanswered;
+    bool under_way = !card->run.undoing && (card->run.forward_away || card->run.unanswered); /* an undo that is stopped is left where it is */
     sb_o_hold(card);
     if (!under_way || !s || s->control != SB_CONTROL_ABORTABLE)
         return;

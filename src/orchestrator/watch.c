@@ -17,6 +17,7 @@
 #define ENTRIES 4             /* sample summaries put on the record in one window */
 #define EARLY_BREACHES 4      /* readings in a row that end a window early */
 #define PUT_BACK_AGAIN_MS 30000 /* between two attempts to put the profiler back */
+#define BY_ITSELF 4          /* the level from which a FAIL is taken back without being asked */
 #define OVERDUE_MS 60000      /* real time after which a window that is not observed ends all the same */
 
 /* One reading, on its way from the telemetry thread over a worker and back. */
@@ -211,6 +212,12 @@ static void read_on_worker(void *p)
 static int keep_readings(struct sb_watch_report *report, struct taking *t, int64_t settle_s)
 {
     struct sb_reading *fresh = t->readings;
+    for (size_t i = 0; i < report->readings_n && i < t->criteria_n; i++)
+        if (sb_criterion_is_event(&t->criteria[i])) { /* it is not measured but awaited */
+            struct sb_reading none = fresh[i];
+            fresh[i] = report->readings[i];
+            report->readings[i] = none;
+        }
     for (size_t i = 0; i < report->readings_n; i++)
         free(report->readings[i].note);
     free(report->readings);
@@ -240,16 +247,19 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
 {
     const struct sb_watch *w = &card->watch;
     const struct sb_watch_report *r = &card->report;
-    struct sb_str breaches, blind;
+    struct sb_str breaches, blind, missed;
     int verdict = SB_VERDICT_PASS;
     bool drop = false, any = false;
     sb_str_init(&breaches);
     sb_str_init(&blind);
+    sb_str_init(&missed);
     *remedy = NULL;
     for (size_t i = 0; i < w->criteria_n && i < r->readings_n; i++) {
         const struct sb_criterion *c = &w->criteria[i];
         const struct sb_reading *x = &r->readings[i];
-        if (x->measured && x->breached && !sb_streq(c->metric, "index_uses")) {
+        if (sb_criterion_is_event(c) && x->measured && x->breached) {
+            sb_str_addf(&missed, "%s%s: %s (%" PRId64 " s of %" PRId64 " s)", missed.len ? "; " : "", text_of(c), x->note ? x->note : "missed", x->value, c->limit);
+        } else if (x->measured && x->breached && !sb_streq(c->metric, "index_uses")) {
             sb_str_addf(&breaches, "%s%s is %" PRId64 " %s, limit %" PRId64, any ? "; " : "", text_of(c), x->value, c->unit ? c->unit : "", c->limit);
             drop |= sb_streq(c->on_breach, "drop");
             any = true;
@@ -257,7 +267,11 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
             sb_str_addf(&blind, "%s%s: %s", blind.len ? "; " : "", text_of(c), x->measured ? "hardly any use" : x->note ? x->note : "not measured");
         }
     }
-    if (r->operations < w->min_operations) {
+    if (missed.len) { /* whatever the measures say */
+        verdict = SB_VERDICT_FAIL;
+        *reason = sb_format("%s", missed.p);
+        *remedy = sb_format("drop");
+    } else if (r->operations < w->min_operations) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("only %" PRId64 " operations on %s were seen, %" PRId64 " are needed to judge; read back, the index is there", r->operations,
                             card->target, w->min_operations);
@@ -277,6 +291,7 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
     }
     sb_str_release(&breaches);
     sb_str_release(&blind);
+    sb_str_release(&missed);
     return verdict;
 }
 
@@ -311,6 +326,21 @@ void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card)
     char note[512];
     snprintf(note, sizeof note, "verdict %s: %.400s", sb_name(&sb_verdicts, verdict), card->card.report.reason ? card->card.report.reason : "");
     sb_o_move(o, card, verdict == SB_VERDICT_PASS ? SB_EV_WATCH_PASS : verdict == SB_VERDICT_FAIL ? SB_EV_WATCH_FAIL : SB_EV_WATCH_INCONCLUSIVE, NULL, note, NULL);
+    sb_o_take_back_failed(o, card);
+}
+
+void sb_o_take_back_failed(struct sb_orchestrator *o, struct held_card *card)
+{
+    struct sb_err err = SB_ERR_INIT;
+    const struct sb_card *c = &card->card;
+    if (c->state != SB_FAILED || c->closed || c->report.verdict != SB_VERDICT_FAIL || card->run.undo_tries ||
+        sb_autonomy_level(o->policy, "rollback", c->environment, sb_origin_wall_ms(o->opt.origin)) < BY_ITSELF || !sb_o_may_send(o, card))
+        return;
+    sb_hook("watch.take_back");
+    if (sb_o_gate(o, card, "execute", NULL, NULL, true, &err) == SB_ALLOW)
+        sb_o_move(o, card, SB_EV_ROLLBACK, NULL, "it failed its watch window, and policy grants L4 to rolling back", NULL);
+    else
+        sb_o_notice(o, SB_HIGH, "%s failed its watch window and is not rolled back by itself: %s", c->id, err.msg[0] ? err.msg : "policy wants it approved");
 }
 
 /* A profiler that was switched on for a while is put back when the while is over: that is its whole plan. */
@@ -329,10 +359,36 @@ static void end_profile(struct sb_orchestrator *o, struct held_card *card)
 static bool breached_now(const struct sb_card *card)
 {
     for (size_t i = 0; i < card->report.readings_n; i++)
-        if (card->report.readings[i].measured && card->report.readings[i].breached && !sb_streq(card->watch.criteria[i].metric, "index_uses") &&
+        if (card->report.readings[i].measured && card->report.readings[i].breached && !sb_criterion_is_event(&card->watch.criteria[i]) && !sb_streq(card->watch.criteria[i].metric, "index_uses") &&
             card->report.readings[i].samples >= LEAST_SAMPLES)
             return true;
     return false;
+}
+
+/* The measures stand. While an event is still awaited there is no verdict yet, unless they make one by themselves. */
+static void end_measuring(struct sb_orchestrator *o, struct held_card *card, bool overdue, bool early)
+{
+    if (early || !sb_o_events_open(&card->card)) {
+        conclude(o, card, overdue);
+        return;
+    }
+    card->card.report.measured = true;
+    card->watch.overdue = overdue;
+    if (record_report(o, card)) /* no record: it is measured again */
+        card->card.report.measured = false;
+}
+
+/* Looks whether an event has come, or its time is over. True: as long as one is awaited, nothing else is to be done. */
+static bool follow_events(struct sb_orchestrator *o, struct held_card *card)
+{
+    bool news = sb_o_look_for_events(o, card), measured = card->card.report.measured;
+    if (sb_o_event_missed(&card->card) || (measured && !sb_o_events_open(&card->card))) {
+        conclude(o, card, card->watch.overdue);
+        return true;
+    }
+    if (news)
+        record_report(o, card);
+    return measured;
 }
 
 static void taken(struct sb_orchestrator *o, void *p)
@@ -341,7 +397,7 @@ static void taken(struct sb_orchestrator *o, void *p)
     struct held_card *card = sb_o_card(o, t->card_id);
     if (card)
         card->watch.away = false;
-    if (!card || card->card.state != SB_WATCHING) {
+    if (!card || card->card.state != SB_WATCHING || card->card.report.measured) {
         free_taking(t);
         return;
     }
@@ -354,7 +410,7 @@ static void taken(struct sb_orchestrator *o, void *p)
     bool early = card->watch.breaches_in_a_row >= EARLY_BREACHES && r->operations >= card->card.watch.min_operations;
     free_taking(t);
     if (over || early) {
-        conclude(o, card, false);
+        end_measuring(o, card, false, early);
     } else if (card->watch.last_at - card->watch.recorded_at >= card->card.watch.window_s * 1000 / ENTRIES) {
         record_report(o, card);
     } else {
@@ -410,6 +466,7 @@ void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_watch_report *r = &card->card.report;
     sb_record_release(&sb_watch_report_schema, r);
+    sb_o_forget_events(card);
     r->opened_at = sb_o_deployment_now(o);
     r->ends_at = r->opened_at + card->card.watch.window_s * 1000;
     memset(&card->watch, 0, sizeof card->watch);
@@ -438,8 +495,10 @@ void sb_o_tick_watches(struct sb_orchestrator *o)
                 end_profile(o, card);
         } else if (card->card.report.verdict != SB_VERDICT_NONE) {
             sb_o_follow_verdict(o, card); /* it is on the record, and what follows from it is not yet */
+        } else if (follow_events(o, card)) {
+            continue;
         } else if (now > card->watch.overdue_ms) {
-            conclude(o, card, true); /* whatever still hangs */
+            end_measuring(o, card, true, false); /* whatever still hangs */
         } else if (!card->watch.away && (now >= card->watch.next_ms || over)) {
             int64_t spread = card->card.watch.window_s * 1000 / o->facts.speed / READINGS;
             card->watch.next_ms = now + (spread > READ_EVERY_MS ? spread : READ_EVERY_MS);

@@ -137,7 +137,8 @@ static int count_approvals(struct sb_run *r)
     const json_t *list = json_object_get(r->input, "approvals");
     for (size_t i = 0; i < approvals_n(r); i++) {
         const char *by = sb_json_str(json_array_get(list, i), "by");
-        if (!by || !by[0] || sb_strs_has(r->why.given_by, r->why.given_by_n, by) || (r->out->requires.not_author && sb_policy_wrote_it(r->input, by)) ||
+        bool own = json_is_true(json_object_get(json_array_get(list, i), "own")); /* the author's, under another name */
+        if (!by || !by[0] || sb_strs_has(r->why.given_by, r->why.given_by_n, by) || (r->out->requires.not_author && (own || sb_policy_wrote_it(r->input, by))) ||
             (r->out->requires.not_executor && carries_it_out(r, by)))
             continue;
         if (sb_strs_push(&r->why.given_by, &r->why.given_by_n, by))

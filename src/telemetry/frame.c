@@ -167,6 +167,7 @@ static void update_peers(struct sb_telemetry *t, const struct sb_sample *s)
 static void note_failure(struct sb_telemetry *t, struct member_state *m, const struct sb_sample *s)
 {
     snprintf(m->error, sizeof m->error, "%s", s->error);
+    m->away = s->away;
     m->have = false; /* the next interval would span the silence */
     struct sb_member_line *l = &m->line;
     l->healthy = false;

@@ -6,6 +6,7 @@
 #include <signalbox/telemetry/lane.h>
 #include <signalbox/telemetry/sample.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -88,6 +89,7 @@ static void poll_status(struct sb_sampling_lane *l, struct sb_sample *s)
                                   " \"twoPhaseCommitCoordinator\": 0, \"readConcernCounters\": 0, \"electionMetrics\": 0}";
     if (sb_read_json(l->conn, "admin", command, &reply, &err)) {
         snprintf(s->error, sizeof s->error, "%s", err.msg);
+        s->away = err.code == SB_ESERVER && err.detail == EHOSTUNREACH;
         return;
     }
     sb_sample_server_status(s, &reply);

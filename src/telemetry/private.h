@@ -20,6 +20,7 @@ struct member_state {
     int64_t last_top_at;
     struct sb_member_line line; /* as the strip shows it */
     char error[512];
+    bool away;                  /* the error is that it is out of reach */
     int64_t commands, errors, first_at, last_wall;
 };
 

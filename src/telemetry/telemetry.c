@@ -104,8 +104,11 @@ int sb_view_strip(const struct sb_view *v, struct sb_strip *out)
         int64_t load = span > 0 ? m->commands * 1000000 / span : 0;
         if (load > out->commands_per_s_milli)
             out->commands_per_s_milli = load;
-        if (m->error[0] && !out->note && sb_str_set(&out->note, m->error))
-            goto fail;
+        if (m->error[0] && !out->note) {
+            if (sb_str_set(&out->note, m->error))
+                goto fail;
+            out->obstacle = m->away ? SB_OBSTACLE_AWAY : SB_OBSTACLE_REFUSES;
+        }
         if (m->last_wall > out->wall)
             out->wall = m->last_wall;
     }

@@ -3,6 +3,8 @@
  * Editing a card: the present values are read out of the first step's command, so that what is shown is what would run. */
 #include "state.h"
 
+#include <signalbox/model/watch_event.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +71,12 @@ static char *value_now(const struct sb_card *c, const json_t *command, const cha
         return c->index_name ? sb_strdup_n(c->index_name, strlen(c->index_name)) : NULL;
     if (strcmp(key, "watch_window_s") == 0)
         return sb_format("%lld", (long long)c->watch.window_s);
+    if (strcmp(key, "watch_events") == 0) {
+        struct sb_str text;
+        sb_str_init(&text);
+        sb_watch_events_text(&c->watch, &text);
+        return sb_str_take(&text);
+    }
     if (strcmp(key, "commit_quorum") == 0)
         return plain(json_object_get(command, "commitQuorum"));
     for (size_t i = 0; i < SB_COUNT(names); i++)

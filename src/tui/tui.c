@@ -240,6 +240,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     recall_panes(t, setup->remembered);
     t->seat.read_only = setup->seat.read_only;
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
+        sb_str_set(&t->seat.signs_as, setup->seat.signs_as) ||
         sb_str_set(&t->connecting, setup->connecting)) {
         sb_fail_nomem(err);
         sb_tui_free(t);

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Approvals by two of a group, each signed with an SSH key made by ssh-keygen, and judged again from the record; and the glass
 that is broken for one plan, with the review that is due afterwards. In the console the key is asked for by ssh-keygen itself."""
+import grp
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import lab as L  # noqa: E402
 from terminal import Terminal  # noqa: E402
 
+OTHER, GROUP = "nobody", "operator"
 QUICK = os.path.join(HERE, "crash.scenario")
 
 
@@ -47,7 +50,7 @@ def signers_file(lab, name, *lines):
 def set_up(lab, policy=policy_of_two):
     keys = {name: make_key(lab, name, kind) for name, kind in (("alice", "ed25519"), ("bob", "ecdsa"), ("mallory", "ed25519"))}
     who = {n: '%s namespaces="signalbox-approve,signalbox-breakglass" %s' % (n, k[1]) for n, k in keys.items()}
-    both = signers_file(lab, "approvers", who["alice"], who["bob"])
+    both = signers_file(lab, "approvers", who["alice"].replace("alice ", "alice,alice.too ", 1), who["bob"])
     config = lab.dir + "/config/signalbox/config"
     with open(config) as f:
         rest = f.read()
@@ -81,6 +84,7 @@ def two_of_a_group_sign(lab):
     shown = lab.run("cards", "show", id).stdout
     L.require("approvals: 1 of 2, from 2 of dba" in shown and "approved by alice with the key SHA256:" in shown, shown)
     says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 1, "alice has approved")
+    says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice.too"), 1, "has approved")
     says(approve(lab, id, "--sign", keys["bob"][0], "--as", "bob"), 0, "approved")
     lab.until_state(id, "watching", "done")
     shown = lab.run("cards", "show", id).stdout
@@ -112,7 +116,9 @@ def policy_with_a_shut_window(lab):
         {"id": "WIN-9", "level": "soft", "effect": "require", "title": "In the window", "match": builds, "require": {"windows": ["never"]}, "owner": "dba"},
         {"id": "BRK-9", "level": "hard", "effect": "require", "title": "Reviewed", "match": builds, "require": {"checks": ["reviewed"]}, "owner": "dba"},
         {"id": "FRZ-9", "level": "hard", "effect": "deny", "title": "Not there", "match": {"stage": {"eq": "execute"}},
-         "when": {"action.ns": {"any": {"eq": "shop.frozen"}}}, "owner": "dba"}]
+         "when": {"action.ns": {"any": {"eq": "shop.frozen"}}}, "owner": "dba"},
+        {"id": "SFT-9", "level": "soft", "effect": "deny", "title": "Not now", "match": builds, "when": {"action.index.name": {"in": ["calm_1", "never_1"]}}, "owner": "dba"},
+        {"id": "HRD-9", "level": "hard", "effect": "deny", "title": "Never", "match": builds, "when": {"action.index.name": {"eq": "never_1"}}, "owner": "dba"}]
     path = lab.dir + "/shut.json"
     with open(path, "w") as f:
         json.dump(bundle, f)
@@ -123,6 +129,10 @@ def break_glass(lab, id, key, who, *more, minutes="30"):
     card = lab.card(id)
     return lab.run("cards", "breakglass", id, "--hash", card["hash"], "--target", card["target"], "--reason", "checkout is down", "--ticket", "OPS-7", "--minutes", minutes,
                    "--sign", key, "--as", who, *more, check=False)
+
+
+def review(lab, id, key, who):
+    return lab.run("cards", "review", id, "--hash", lab.card(id)["hash"], "--reason", "it was right, and the window was moved", "--sign", key, "--as", who, check=False)
 
 
 def the_glass_is_broken(lab):
@@ -152,13 +162,128 @@ def the_glass_is_broken(lab):
     lab.until_state(id, "done")
     says(approve(lab, other, "--sign", keys["bob"][0], "--as", "bob"), 0, "approved")
     lab.until("the wait for the review", lambda: "the check reviewed must be found true" in lab.card(other)["note"])
-    says(lab.run("cards", "review", id, "--reason", "it was right, and the window was moved", check=False), 0, "is reviewed")
-    says(lab.run("cards", "review", id, "--reason", "again", check=False), 1, "reviewed by")
+    says(lab.run("cards", "review", id, "--reason", "it was right", check=False), 4, "this is signed here")
+    says(review(lab, id, keys["alice"][0], "alice"), 4, "alice broke the glass and cannot review it")
+    says(review(lab, id, keys["alice"][0], "alice.too"), 4, "alice broke the glass and cannot review it")
+    says(review(lab, id, keys["mallory"][0], "bob"), 4, "the signature does not count")
+    says(review(lab, id, keys["bob"][0], "bob"), 0, "is reviewed")
+    says(review(lab, id, keys["bob"][0], "bob"), 1, "reviewed by")
     says(break_glass(lab, other, keys["alice"][0], "alice"), 0, "soft rules lifted")
     lab.until_state(other, "watching", "done")
     lab.stop()
-    says(lab.run("audit", "verify", "--signers", both, check=False), 0, "4 signed, each over its statement by somebody who may")
+    says(lab.run("audit", "verify", "--signers", both, check=False), 0, "5 signed, each over its statement by somebody who may")
     L.require("break-glass reviewed by" in lab.run("audit", "show", id).stdout, "the review is not told")
+
+
+def denied(lab, field):
+    """A request whose card policy denies; its id."""
+    lab.run("ask", "--json", "create an index on shop.orders {%s: 1}" % field, check=False)
+    return lab.until("a denied card", lambda: [e["plan"]["card"] for e in lab.entries("state") if e["body"]["to"] == "denied"] or None)[-1]
+
+
+def the_glass_is_broken_for_what_soft_rules_denied(lab):
+    """A soft rule may deny at once: the glass lifts that as well, and nothing that a hard rule or no rule says."""
+    keys, who, both = set_up(lab, policy_with_a_shut_window)
+    lab.start()
+    lab.until("a connection", lambda: lab.run("ask", "--json", "status", check=False).returncode == 0)
+    never = denied(lab, "never")
+    says(break_glass(lab, never, keys["alice"][0], "alice"), 4, "which is no soft rule: no glass lifts it")
+    L.require(lab.state_of(never) == "denied" and not lab.entries("breakglass"), "the glass was broken for what a hard rule denied")
+    id = denied(lab, "calm")
+    L.require(id != never, "no second card")
+    says(lab.run("cards", "breakglass", id, "--hash", "0" * 64, "--reason", "r", "--ticket", "t", check=False), 1, "is the hash of no revision")
+    says(break_glass(lab, id, keys["bob"][0], "bob"), 4, "does not let bob break the glass")
+    says(break_glass(lab, id, keys["alice"][0], "alice"), 0, "soft rules lifted")
+    lab.until_state(id, "awaiting_approval")
+    lab.stop()
+    lab.start()  # an end that was opened again is found open
+    L.require(lab.state_of(id) == "awaiting_approval" and id in lab.run("cards", "list").stdout, "after a restart: %s" % lab.card(id))
+    lab.until("a connection", lambda: "there is no connection yet" not in approve(lab, id, "--sign", keys["bob"][0], "--as", "bob").stderr)
+    lab.until_state(id, "watching", "done")
+    lab.stop()
+    lab.verify()
+    says(lab.run("audit", "verify", "--signers", both, check=False), 0, "each over its statement by somebody who may")
+
+
+def policy_not_author(lab):
+    """The shipped bundle, but in staging, too, somebody else than the author approves."""
+    with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
+        bundle = json.load(f)
+    bundle.update(bundle="not-author", tests=[], inputs={})
+    next(r for r in bundle["rules"] if r["id"] == "APP-02")["require"] = {"approvals": 1, "not_author": True}
+    with open(lab.dir + "/not-author.json", "w") as f:
+        json.dump(bundle, f)
+    return lab.dir + "/not-author.json"
+
+
+def as_other(lab, *argv):
+    """Runs the program as another user of this host, whom the config's group lets in, with the keys of all at hand."""
+    uid, gid = pwd.getpwnam(OTHER)[2], grp.getgrnam(GROUP)[2]
+    env = dict(lab.env, XDG_CONFIG_HOME=lab.dir + "/his")
+    done = subprocess.run(["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid, "--groups=%d" % gid, L.PROGRAM, *argv], env=env, cwd="/",
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return done
+
+
+def other_approves(lab, id, key, who):
+    return as_other(lab, "cards", "approve", id, "--hash", lab.card(id)["hash"], "--sign", key, "--as", who)
+
+
+def written_anew(lab, id, seconds, run, *more):
+    """A new revision of the card, so that its author is who runs this."""
+    done = run("cards", "edit", id, "--set", "watch_window_s=%d" % seconds, *more)
+    L.require(done.returncode == 0, done.stdout + done.stderr)
+
+
+def nobody_approves_his_own_by_any_name(lab):
+    """An author is an account, a signer a name in a file: one person must not be two."""
+    if os.geteuid() != 0:
+        print("SKIP: only root can become another user")
+        return
+    keys, who, both = set_up(lab, policy_not_author)
+    for name in ("alice", "bob"):  # the other user signs with copies of his own
+        copy = "%s/his-%s" % (lab.dir, name)
+        shutil.copy(keys[name][0], copy)
+        shutil.copy(keys[name][0] + ".pub", copy + ".pub")
+        os.chown(copy, pwd.getpwnam(OTHER)[2], -1)
+        keys["his-" + name] = (copy,)
+    os.chmod(lab.dir, 0o755)
+    os.chmod(lab.dir + "/state", 0o755)
+    config = lab.dir + "/config/signalbox/config"
+    with open(config) as f:
+        rest = f.read()
+    with open(config, "w") as f:
+        f.write("set group %s\n%s" % (GROUP, rest))
+    lab.start()
+    id = lab.propose()  # whose edit makes root its author
+    mine = lambda *argv: lab.run(*argv, check=False)
+    his = lambda *argv: as_other(lab, *argv)
+    says(approve(lab, id, "--sign", keys["bob"][0], "--as", "bob"), 4, "and this comes from the same account, and cannot approve it")
+    L.require(not lab.entries("approval"), "the author approved")
+
+    written_anew(lab, id, 61, his, "--as", "alice")
+    says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 4, "%s wrote this revision of %s, who signs under that name, and cannot approve it" % (OTHER, id))
+    says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice.too"), 4, "%s wrote this revision of %s, whose key this is, and cannot approve it" % (OTHER, id))
+
+    written_anew(lab, id, 62, his)
+    says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 0, "approved")  # nothing says that these are one
+    L.require("own" not in lab.entries("approval")[-1]["body"]["approval"], "the approval counts as the author's")
+
+    lab.until_state(id, "done")
+    lab.run("ask", "--json", "create an index on shop.orders {total: 1}")
+    other = lab.until("a second card", lambda: [i for i in lab.ids() if i != id] or None)[0]
+    lab.until_state(other, "awaiting_approval")
+    written_anew(lab, other, 60, mine)  # root, from whose account alice has signed
+    says(other_approves(lab, other, keys["his-alice"][0], "alice"), 4, "from whose account this person has signed before")
+    says(other_approves(lab, other, keys["his-alice"][0], "alice.too"), 4, "from whose account this person has signed before")
+    lab.stop()
+    lab.start()  # the record knows it still
+    lab.until("a connection", lambda: "there is no connection yet" not in other_approves(lab, other, keys["his-alice"][0], "alice").stderr)
+    says(other_approves(lab, other, keys["his-alice"][0], "alice"), 4, "from whose account this person has signed before")
+    L.require(len(lab.entries("approval")) == 1, "an author approved")
+    says(other_approves(lab, other, keys["his-bob"][0], "bob"), 0, "approved")
+    lab.until_state(other, "watching", "done")
+    lab.stop()
 
 
 def sign_on_screen(t, passphrase, outcome):
@@ -228,7 +353,7 @@ def main():
         print("SKIP: ssh-keygen is not installed")
         return 77
     failed = 0
-    for test in (two_of_a_group_sign, the_console_signs, the_glass_is_broken):
+    for test in (two_of_a_group_sign, the_console_signs, the_glass_is_broken, the_glass_is_broken_for_what_soft_rules_denied, nobody_approves_his_own_by_any_name):
         lab = L.Lab(QUICK, proxy=False)
         try:
             test(lab)

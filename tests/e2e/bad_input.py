@@ -158,7 +158,7 @@ def scenarios():
 def lost_output():
     """Who reads the results goes away, or the disk is full: a failure, said where there is somebody to hear it; no signal."""
     with Place() as p:
-        for words in (("help",), ("help", "--man"), ("version",), ("sim", "--list"), ("help", "keys")):
+        for words in (("help",), ("help", "--man"), ("version",), ("version", "--json"), ("sim", "--list"), ("help", "keys")):
             for what, stdout in (("a full disk", "/dev/full"), ("a closed pipe", None)):
                 if stdout:
                     with open(stdout, "wb") as f:

@@ -99,6 +99,8 @@ SERVERS = {
     "a hello with control characters": (server(hellos(setName="rs\x1b[2J0", hosts=["a\x1b[2J:1"], me="a\x1b[2J:1", primary="\x07")), ()),
     "a mongos": (server(dict(hellos(msg="isdbgrid"), buildinfo={"version": "7.0.1", "versionArray": [7, 0, 1, 0], "ok": 1.0})), ("mongos",)),
 }
+AWAY = ("a closed port", "a port that accepts and never answers")
+THERE = ("a server that refuses the login", "a server of long ago", "a mongos")
 WITH_LOGIN = ("a closed port", "a port that accepts and never answers", "a port that answers HTTP", "a server that refuses the login")
 
 
@@ -110,7 +112,10 @@ def ask(name):
         listener = Listener(talk) if talk else None
         port = listener.port if listener else free_port()
         path = p.write("uri", "mongodb://%s127.0.0.1:%d/\n" % (login, port))
-        one_sentence(p.run("ask", "--uri-file", path, "what is slow?"), 3, "127.0.0.1:%d" % port, *say, what=name)
+        r = p.run("ask", "--uri-file", path, "what is slow?")
+        one_sentence(r, 3, "127.0.0.1:%d" % port, *say, what=name)
+        if name in AWAY or name in THERE:
+            check((b"Look whether it runs" in r.stderr) == (name in AWAY), "%s: what to do about it: %r" % (name, r.stderr))
         for folder, _, files in os.walk(p.dir):
             for f in files:
                 full = os.path.join(folder, f)

@@ -6,9 +6,13 @@ A case: a simulated set behind a recording proxy; an owner that dies at a point;
 was, the card comes to an end, its record is whole and says what the server says, each intent has its outcome, the approval
 was used at most once and every write on the wire has an intent that was durable before it.
 
-  crash_job.py             a dozen and a half of points, and the compound ones
+  crash_job.py             two dozen points, and the compound ones
   crash_job.py --long      every point that a traced run comes by, each at several visits, and random moments
+  crash_job.py --moments   random moments only
   crash_job.py WORD        the cases whose name holds WORD
+
+SIGNALBOX_CRASH_MOMENTS says how many random moments (40 when not said), SIGNALBOX_CRASH_SEED the number of the first job they
+are spread over (0), so that a long form can be run in portions; the last line says where the next one begins.
 """
 import collections
 import concurrent.futures
@@ -26,6 +30,8 @@ OWNER = L.BUILD + "/tests/e2e/crash_owner"
 QUICK, SLOW, LONG, NO_GAIN = (HERE + "/crash%s.scenario" % x for x in ("", "-slow-build", "-long-build", "-no-gain"))
 INDEX = "customer_id_1_created_at_-1"
 RANDOM_MOMENTS = int(os.environ.get("SIGNALBOX_CRASH_MOMENTS", "40"))
+FIRST_SEED = int(os.environ.get("SIGNALBOX_CRASH_SEED", "0"))
+MOST_KILLS = 8
 VISITS = int(os.environ.get("SIGNALBOX_CRASH_VISITS", "5"))
 
 
@@ -107,7 +113,8 @@ class Job(L.Lab):
         L.require(n <= builds, "the index was built %d times" % n)
         verified = [e["body"] for e in self.entries("step.verified")]
         L.require(state != "done" or any(v["ok"] and not v["undo"] for v in verified), "done, and it was never read back")
-        L.require(state != "rolled_back" or any(v["ok"] and v["undo"] for v in verified), "rolled back, and it was never read back")
+        sent = self.entries("step.intent") or self.proxy.writes  # rolled back before its first step, there is nothing to take back
+        L.require(state != "rolled_back" or not sent or any(v["ok"] and v["undo"] for v in verified), "rolled back, and it was never read back")
         if not trace and not self.crashes:
             raise Missed("the point was not come by")
 
@@ -303,26 +310,44 @@ def unsent(at, trace=None, deaths=3):
         job.close()
 
 
+def kills_of(seed):
+    return random.Random(seed).randint(2, MOST_KILLS)
+
+
 def any_moment(seed, trace=None):
-    """Up to four kills at moments that nobody chose, in a job with a roll back."""
+    """Kills at moments that nobody chose, in a job with a roll back. A successor is killed in its recovery as well, and no
+    owner lives longer than two and a half seconds before the last."""
     rng = random.Random(seed)
+    kills = rng.randint(2, MOST_KILLS)
     job = Job(SLOW if rng.random() < 0.5 else QUICK)
     try:
         job.start()
         job.id = job.propose()
         job.approve(job.id)
-        for _ in range(rng.randint(1, 4)):
+        for _ in range(kills):
             time.sleep(rng.random() * 2.5)  # a moment, not a wait
             job.kill()
-            job.restart()
-            if rng.random() < 0.3 and job.alive():
+            job.crashes += 1
+            job.start(wait=rng.random() < 0.7)
+            if rng.random() < 0.3 and job.listening():
                 job.run("cards", "rollback", job.id, check=False)
         while job.reach("watching", "done", "rolled_back") != "rolled_back":
             job.run("cards", "rollback", job.id, check=False)
             time.sleep(0.05)
         job.finish("rolled_back", builds=2)
+        L.require(job.crashes >= kills, "%d kills instead of %d" % (job.crashes, kills))
     finally:
         job.close()
+
+
+def moments():
+    """As many jobs as it takes to kill so often, and the seed of the one behind them."""
+    cases, kills, seed = [], 0, FIRST_SEED
+    while kills < RANDOM_MOMENTS:
+        cases.append((any_moment, seed))
+        kills += kills_of(seed)
+        seed += 1
+    return cases, seed
 
 
 SHORT = [
@@ -349,7 +374,7 @@ def every_point():
         os.unlink(trace)
         for point, n in sorted(seen.items()):
             cases += [(case, "%s:%d" % (point, i)) for i in range(1, min(n, VISITS) + 1)]
-    return cases + [(in_mid_build, None), (lost_result, None)] + [(any_moment, i) for i in range(RANDOM_MOMENTS)]
+    return cases + [(in_mid_build, None), (lost_result, None)]
 
 
 def attempt(case, at):
@@ -365,12 +390,18 @@ def attempt(case, at):
         return "FAIL", traceback.format_exc(), time.monotonic() - start
 
 
-def main():
+def chosen():
     words = [w for w in sys.argv[1:] if not w.startswith("--")]
-    long = "--long" in sys.argv
-    cases = every_point() if long else SHORT
-    cases = [c for c in cases if all(w in "%s %s" % (c[0].__name__, c[1]) for w in words)]
-    count = collections.Counter()
+    cases = every_point() if "--long" in sys.argv else [] if "--moments" in sys.argv else SHORT
+    if "--long" in sys.argv or "--moments" in sys.argv:
+        cases = cases + moments()[0]
+    return [c for c in cases if all(w in "%s %s" % (c[0].__name__, c[1]) for w in words)]
+
+
+def main():
+    long = "--long" in sys.argv or "--moments" in sys.argv
+    cases = chosen()
+    count, points, kills = collections.Counter(), 0, 0
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("SIGNALBOX_CRASH_JOBS", "8"))) as pool:
         waiting = {pool.submit(attempt, *c): c for c in cases}
         for f in concurrent.futures.as_completed(waiting):
@@ -378,7 +409,10 @@ def main():
             name = "%s %s" % (case.__name__, at if at is not None else "")
             print("%s  %-48s %5.1f s%s" % (verdict, name, took, "\n    " + why.replace("\n", "\n    ") if why else ""), flush=True)
             count[verdict] += 1
-    print("%d cases: %d passed, %d failed, %d points missed" % (len(cases), count["ok  "], count["FAIL"], count["MISS"]))
+            points += case is not any_moment and verdict == "ok  "
+            kills += kills_of(at) if case is any_moment and verdict == "ok  " else 0
+    print("%d cases: %d passed, %d failed, %d points missed; died at %d points and at %d random moments%s" %
+          (len(cases), count["ok  "], count["FAIL"], count["MISS"], points, kills, ", the next seed is %d" % moments()[1] if long else ""))
     # what a traced run comes by, another may miss: a checkpoint that was due is not. The chosen points must be met.
     sys.exit(1 if count["FAIL"] or not count["ok  "] or (count["MISS"] and not long) else 0)
 

@@ -47,6 +47,9 @@ def every_write(lab):
 
     L.require([w.name for w in lab.proxy.writes] == ["createIndexes", "collMod", "createIndexes", "dropIndexes", "profile", "profile"],
               "sent: %s" % [w.name for w in lab.proxy.writes])
+    for w in lab.proxy.writes:  # a time limit says nothing about a build, and must be there for what waits for a lock
+        limited = '"maxTimeMS"' in w.text
+        L.require(w.name == "profile" or limited == (w.name in ("dropIndexes", "collMod")), "%s %s a time limit: %s" % (w.name, "has" if limited else "has not", w.text))
     sent = [hashlib.sha256(w.text.encode()).hexdigest() for w in lab.proxy.writes]
     intents = [e["body"]["sha256"] for e in lab.entries("step.intent")]
     L.require(sent == intents, "the wire and the record differ:\n  %s\n  %s" % (sent, intents))

@@ -218,6 +218,7 @@ static void requirements_add_up_and_are_compared(void **state)
     expect(rules, "{'a':1,'author':{'principal':'ann'},'checks':['drill'],'approvals':[{'by':'cyd','groups':['ops']},{'by':'bob','groups':['dba']}]}", SB_ALLOW);
     expect(rules, "{'a':1,'author':{'principal':'ann'},'editors':['x','cyd'],'checks':['drill'],'approvals':[{'by':'cyd','groups':['ops']},{'by':'bob','groups':['dba']}]}", SB_REQUIRE);
     expect(rules, "{'a':1,'author':{'principal':'ann'},'approvals':[{'by':'cyd','groups':['ops']},{'by':'bob','groups':['dba']}]}", SB_REQUIRE);
+    expect(rules, "{'a':1,'author':{'principal':'ann'},'checks':['drill'],'approvals':[{'by':'cyd','groups':['ops'],'own':true},{'by':'bob','groups':['dba']}]}", SB_REQUIRE);
 }
 
 static void a_verdict_says_what_would_change_it(void **state)

@@ -20,7 +20,7 @@ enum sb_code {
     SB_ENO,       /* the answer is "no": a broken audit, a failed policy test */
     SB_EUSAGE,    /* the command line is wrong */
     SB_EINPUT,    /* a file or a value is wrong; the message has its place */
-    SB_ESERVER,   /* a server could not be reached, or refused the login */
+    SB_ESERVER,   /* a server could not be reached (detail EHOSTUNREACH), or refused the login */
     SB_ECOMMAND,  /* a server answered a command with an error; detail is its code */
     SB_EPOLICY,   /* policy refused */
     SB_ELEDGER,   /* the ledger cannot be written or read */

@@ -11,8 +11,9 @@
 
 #include <signalbox/model/message.h>
 
-/* Signs what is decided ("approve", or "breakglass" with its reason, ticket and minutes) about this card, whose bytes must have the hash that d names; fills in statement and signature. by NULL: the
- * operating system's name of this user. key: a private key's file, or the public one of a key in the agent. */
+/* Signs what is decided ("approve", "breakglass" with its reason, ticket and minutes, or "review" with its reason) about this
+ * card, whose bytes must have the hash that d names; fills in statement and signature. by NULL: the operating system's name of
+ * this user. key: a private key's file, or the public one of a key in the agent. */
 int sb_approval_sign(const char *what, const struct sb_card *card, const char *state_dir, const char *key, const char *by, struct sb_decision_on *d, struct sb_err *err);
 
 /* 0 when this armoured signature is a good one over the canonical bytes of the statement in

@@ -73,7 +73,8 @@ extern const struct sb_schema sb_blast_radius_schema;
 
 /* What a watch window measures: metric of subject, against a limit. Metrics:
  *   shape_latency_us  shape_docs_per_returned  (subject: fingerprint)    ns_read_latency_us  ns_write_latency_us
- *   (subject: namespace)    index_uses  index_bytes  (subject: index name)    member_lag_s (subject: member) */
+ *   (subject: namespace)    index_uses  index_bytes  (subject: index name)    member_lag_s (subject: member)
+ *   event (watch_event.h): that something happens; limit: so many seconds after the window was opened */
 struct sb_criterion {
     char *metric;
     char *subject;
@@ -110,6 +111,7 @@ struct sb_watch_report {
     int64_t observed_s, missing_s; /* what counted; what should have and was not seen */
     int64_t settling_s;            /* at the beginning, in which plans and caches settle: not counted. The three add up to the time gone by */
     int64_t operations;
+    bool measured; /* what is measured stands; the verdict waits for events only */
     struct sb_reading *readings;
     size_t readings_n;
     int verdict; /* enum sb_verdict */
@@ -143,6 +145,7 @@ struct sb_approval {
     int64_t at; /* wall */
     char *nonce;
     char *key; /* fingerprint of the SSH key that signed it; NULL: nobody signed */
+    bool own;   /* by the author of this revision, under whatever name */
     bool voided;
     char *void_reason;
 };
@@ -201,6 +204,7 @@ struct sb_card {
     size_t evidence_n;
     struct sb_watch watch;
     int64_t approve_by, execute_by; /* wall */
+    char *author_signs; /* as whom the author says to sign approvals; NULL: not said, or no person */
     bool needs_person; /* whatever policy lets go by itself: it was asked for from a read-only seat, which decides nothing */
     /* the life */
     char *hash;

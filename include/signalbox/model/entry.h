@@ -33,7 +33,7 @@ enum sb_entry_kind {
     SB_ENTRY_STEP_VERIFIED,   /* {"step","undo","ok","checks"} what a read-back found */
     SB_ENTRY_STEP_PROBE,      /* {"step","undo","found","detail"} found done, not_done, running or unknown */
     SB_ENTRY_WATCH,           /* {"report"} watch opened, a sample summary, or its verdict */
-    SB_ENTRY_CASE_CLOSE,      /* {"outcome"} */
+    SB_ENTRY_CASE_CLOSE,      /* {"outcome","unfinished"}; unfinished: nobody has answered it */
     SB_ENTRY_ANOMALY,         /* {"anomaly"} opened, changed or closed */
     SB_ENTRY_ACK,             /* {"anomaly","by"} somebody took it */
     SB_ENTRY_SAMPLER,         /* {"from","to","commands","errors","log_gaps"} ten minutes of polls in one entry */

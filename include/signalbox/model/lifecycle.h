@@ -65,6 +65,7 @@ enum sb_event {
     SB_EV_EXPIRE,
     SB_EV_SUPERSEDE,
     SB_EV_CLOSE,          /* a person has seen the failure and leaves it as it is */
+    SB_EV_BREAK_GLASS,    /* the soft rules that denied it are lifted for a while: policy is asked again */
     SB_EVENTS
 };
 extern const struct sb_names sb_events;

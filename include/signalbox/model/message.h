@@ -71,18 +71,19 @@ struct sb_seat {
     char *how;    /* console, cli, tour */
     char *tty;
     bool read_only; /* it decides nothing, whatever the owner may do */
+    char *signs_as; /* as whom it signs what is decided; NULL: it signs nothing. It proves nothing, and is held against nobody but its sayer */
 };
 
 struct sb_decision_on {
     char *card;
     int64_t revision; /* 0: whatever it is now (not for approve) */
-    char *hash;       /* approve, breakglass: the hash that was shown */
+    char *hash;       /* approve, breakglass, a signed review: the hash that was shown */
     char *target;     /* approve: what was typed where policy wants it */
     char *reason;     /* reject, close, breakglass, review: needed */
     char *ticket;     /* breakglass: needed */
     int64_t batch;    /* approve: so many cards are approved with one sequence, this among them; 0: it alone */
     int64_t minutes;  /* breakglass: for so long; 0: as long as policy lets */
-    char *statement;  /* approve and breakglass, where they are signed: canonical JSON, and */
+    char *statement;  /* approve, breakglass and review, where they are signed: canonical JSON, and */
     char *signature;  /* the armoured SSH signature of exactly these bytes */
 };
 
@@ -153,6 +154,17 @@ struct sb_member_line {
 };
 extern const struct sb_schema sb_member_line_schema;
 
+/* What stands between this program and the deployment. */
+enum sb_obstacle {
+    SB_OBSTACLE_NONE,
+    SB_OBSTACLE_CONNECTING, /* nothing is known yet */
+    SB_OBSTACLE_AWAY,       /* out of reach, or no MongoDB server */
+    SB_OBSTACLE_REFUSES,    /* it is there, and does not let us in */
+    SB_OBSTACLE_BOUND,      /* it is not the one that the name is bound to: it is looked at, and nothing is executed */
+    SB_OBSTACLES
+};
+extern const struct sb_names sb_obstacles;
+
 struct sb_strip {
     int64_t at;        /* deployment time of the newest sample; 0: none yet */
     int64_t wall;
@@ -168,6 +180,7 @@ struct sb_strip {
     bool ledger_ok;
     char *ledger_note;
     int64_t dropped;   /* telemetry frames coalesced away */
+    int obstacle;      /* enum sb_obstacle: what the note is about */
     char *note;        /* one line: "waiting for 127.0.0.1:27017: connection refused"; NULL: all well */
 };
 

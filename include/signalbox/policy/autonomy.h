@@ -5,6 +5,8 @@
  *   L0  advises        L1  proposes        L2  also carries out approved plans in staging and dev
  *   L3  also carries out approved plans in production, in their window        L4  also carries out low-risk plans by itself
  *
+ * L4 of the kind "rollback": what fails its watch window is rolled back without being asked.
+ *
  * A bundle grants levels; nothing else raises one. What a level means is said by the bundle's rules, which read the fact
  * autonomy.level:
  *

@@ -80,6 +80,7 @@ struct sb_sample {
     char member[256];
     bool ok;           /* serverStatus answered */
     char error[512];   /* why not */
+    bool away;         /* that is because it is out of reach */
     int64_t at;        /* deployment time; the wall's when the server did not answer */
     int64_t wall;
     int64_t pid, uptime_ms;

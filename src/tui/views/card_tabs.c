@@ -285,6 +285,10 @@ void view_watch(const struct sb_tui *t, const struct sb_card *c, struct sb_page 
         sb_page_bar(p, 30, past < 0 ? 0 : past, whole);
         sb_page_text(p, SB_ROLE_DIM, " of the window");
     }
+    if (r->measured && r->verdict == SB_VERDICT_NONE) {
+        view_label(p, "Waits");
+        sb_page_wrap(p, SB_ROLE_STRONG, LABEL, "what is measured stands; the verdict waits for the events below");
+    }
     view_heading(p, "Criteria");
     for (size_t i = 0; i < w->criteria_n; i++)
         criterion(&w->criteria[i], i < r->readings_n ? &r->readings[i] : NULL, trace_of(t, c, i), r->verdict != SB_VERDICT_NONE, p);

@@ -151,11 +151,8 @@ void view_status(const struct sb_tui *t, struct sb_page *p)
         sb_key_name(name, &t->pending[0]);
         itemf(p, SB_ROLE_STATUS, "%s ...", name);
     }
-    if (t->have_strip && !s->ledger_ok) {
-        static const char said[] = "the ledger cannot be written: "; /* what it is, the note mostly says as well */
-        const char *why = s->ledger_note ? s->ledger_note : "?";
-        itemf(p, SB_ROLE_NOTICE_BAD, "! the ledger cannot be written, nothing executes: %s", sb_starts_with(why, said) ? why + strlen(said) : why);
-    }
+    if (t->have_strip && !s->ledger_ok)
+        itemf(p, SB_ROLE_NOTICE_BAD, "! nothing executes: %s", s->ledger_note ? s->ledger_note : "the ledger cannot be written");
     if (t->have_strip) {
         fmt_count(text, t->audit.head > s->ledger_head ? t->audit.head : s->ledger_head); /* entries come sooner than strips */
         itemf(p, SB_ROLE_STATUS, "ledger #%s", text);

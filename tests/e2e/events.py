@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A watch window that waits for something to happen in time: it comes, also across a restart, and the verdict follows; it does
+not, and that is FAIL whatever the measures say."""
+import json
+import os
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import lab as L  # noqa: E402
+
+QUICK = os.path.join(HERE, "crash.scenario")
+
+
+def watched(lab, id, events):
+    """The card is carried out and watched, waiting for these events."""
+    lab.run("cards", "edit", id, "--set", "watch_events=" + events)
+    lab.approve(id)
+    lab.until_state(id, "watching", "failed")
+    return id
+
+
+def report(lab, id):
+    return lab.card(id)["report"]
+
+
+def awaited(lab, id):
+    """What is an event among the readings."""
+    card = lab.card(id)
+    at = [i for i, c in enumerate(card["watch"]["criteria"]) if c["metric"] == "event"]
+    readings = card["report"].get("readings", [])
+    return [readings[i] for i in at if i < len(readings)]
+
+
+def it_comes(lab):
+    lab.start()
+    id = lab.propose()
+    for text, word in (("lunch within 1h", "is no event"), ("request", "is no event"), ("request within 10s", "1m to 90d"), ("request within 1h,", "is missing"),
+                       ("schedule:../x within 1h", "is no event")):
+        done = lab.run("cards", "edit", id, "--set", "watch_events=" + text, check=False)
+        L.require(done.returncode == 2 and word in done.stderr, "%s: exit %d: %s" % (text, done.returncode, done.stderr))
+    watched(lab, id, "request within 24h")
+    L.require("the next request comes, and is good" in lab.run("cards", "show", id).stdout, "the card does not say what it waits for")
+    lab.until("the end of measuring", lambda: report(lab, id).get("measured"))
+    L.require(lab.state_of(id) == "watching" and report(lab, id)["verdict"] == "none", "the verdict did not wait: %s" % report(lab, id))
+    lab.kill()
+    lab.start()
+    L.require(lab.state_of(id) == "watching" and report(lab, id).get("measured"), "after a restart: %s" % report(lab, id))
+    lab.run("ask", "status", check=False)
+    lab.until_state(id, "done")
+    asked = [e["seq"] for e in lab.entries("request")][-1]
+    seen = awaited(lab, id)
+    L.require(len(seen) == 1 and seen[0]["measured"] and not seen[0].get("breached") and seen[0]["note"] == "entry %d" % asked, "what was seen: %s" % seen)
+    lab.stop()
+    lab.check_record(id)
+    lab.verify()
+
+
+def it_does_not(lab):
+    lab.start()
+    id = watched(lab, lab.propose(), "request within 1m")
+    lab.until_state(id, "failed")  # and stays so: the policy does not say that it is taken back
+    said = report(lab, id)
+    L.require(said["verdict"] == "FAIL" and "it has not come in time" in said["reason"], "the verdict: %s" % said)
+    L.require(awaited(lab, id)[0]["breached"], "the reading: %s" % awaited(lab, id))
+    L.require(not [e for e in lab.entries("state") if e["body"]["event"] == "rollback"], "it was rolled back, and nobody had asked")
+    lab.run("cards", "rollback", id)
+    lab.until_state(id, "rolled_back")
+    L.require(not any(lab.sim.index("shop.orders", "customer_id_1_created_at_-1")), "the index is still there")
+    lab.stop()
+    lab.check_record(id)
+
+
+def it_is_taken_back(lab):
+    """Where the policy grants L4 to rolling back, nobody has to ask for it: and one that died before it goes on with it."""
+    with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
+        bundle = json.load(f)
+    bundle.update(bundle="by-itself", tests=[], inputs={})
+    bundle["autonomy"]["levels"].append({"kinds": ["rollback"], "env": "staging", "level": "L4", "until": "2099-12-31", "reason": "a test"})
+    with open(lab.dir + "/by-itself.json", "w") as f:
+        json.dump(bundle, f)
+    with open(lab.dir + "/config/signalbox/config", "r+") as f:
+        rest = f.read()
+        f.seek(0)
+        f.write("set policy %s/by-itself.json\n%s" % (lab.dir, rest))
+    arm = lab.dir + "/arm"
+    lab.start(program=os.path.join(L.BUILD, "tests/e2e/crash_owner"), env={"SIGNALBOX_CRASH_AT": "watch.take_back:1", "SIGNALBOX_CRASH_ARM": arm})
+    id = lab.propose()
+    open(arm, "w").close()
+    watched(lab, id, "request within 1m")
+    lab.until("the owner's death", lambda: lab.owner.poll() is not None)
+    L.require([e["body"]["to"] for e in lab.entries("state")][-1] == "failed", "it died elsewhere")
+    lab.start()
+    lab.until_state(id, "rolled_back")
+    moves = [e for e in lab.entries("state") if e["body"]["event"] == "rollback"]
+    L.require(len(moves) == 1 and moves[0]["actor"]["principal"] == "orchestrator", "who rolled it back: %s" % moves)
+    L.require(not any(lab.sim.index("shop.orders", "customer_id_1_created_at_-1")), "the index is still there")
+    lab.stop()
+    lab.check_record(id)
+    lab.verify()
+
+
+def main():
+    failed = 0
+    for test in (it_comes, it_does_not, it_is_taken_back):
+        lab = L.Lab(QUICK)
+        try:
+            test(lab)
+            print("ok", test.__name__)
+        except Exception:
+            failed += 1
+            print("FAILED", test.__name__)
+            traceback.print_exc()
+        finally:
+            lab.close()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
