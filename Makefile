@@ -175,12 +175,14 @@ test-programs: all $(UNIT_TESTS) $(FUZZERS) $(HELPERS) $(VENV)/.ready
 test-run: test-programs
 	@tests/run $(B) $(UNIT_TESTS) $(FUZZERS)
 
-# long forms: 20,000 flipped bits in a ledger of 2,000 entries and every bit of 50 entries; an hour of every scenario, twice
+# long forms: 20,000 flipped bits in a ledger of 2,000 entries and every bit of 50 entries; an hour of every scenario, twice;
+# every chunk of the long recording of diagnostic data
 test-long: setup-test
 	@$(MAKE) --no-print-directory test-long-run
-test-long-run: $(B)/tests/ledger/test_verify $(B)/tests/sim/test_determinism
+test-long-run: $(B)/tests/ledger/test_verify $(B)/tests/sim/test_determinism $(B)/tests/e2e/ftdc_dump
 	SIGNALBOX_FLIPS=20000 SIGNALBOX_FLIP_CASES=96 SIGNALBOX_BIT_STEP=1 $<
 	SIGNALBOX_MINUTES=60 $(B)/tests/sim/test_determinism
+	SIGNALBOX_BUILD=$(B) SIGNALBOX_FTDC_EVERY=1 tests/e2e/ftdc_oracle.py
 
 # only the C tests: seconds
 check: all $(UNIT_TESTS) $(FUZZERS)

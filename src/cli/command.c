@@ -92,8 +92,8 @@ const struct sb_command sb_commands[] = {
      sb_cmd_serve},
     {"digest", "[--json] [--since T] [--until T] [--advice] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
-     "a folder of these, or - for standard input; gzip is unpacked, and zstd where libzstd is installed. The kind is told\n"
-     "by the content.\n\n"
+     "diagnostic data (FTDC: it adds how many samples it has, from when to when; see signalbox help incident), a folder of\n"
+     "these, or - for standard input; gzip is unpacked, and zstd where libzstd is installed. The kind is told by the content.\n\n"
      "  --json     one JSON document\n"
      "  --since T  only what ended at T or later: 2026-11-23, 2026-11-23T09:05, or with seconds and a zone\n"
      "  --until T  only what ended before T\n"
@@ -108,6 +108,21 @@ const struct sb_command sb_commands[] = {
      "are at most 1/64 off.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
+    {"incident", "[--json] [--quiet] DIR...", "what went wrong, when and why, from diagnostic data and logs",
+     "DIR is a member's folder with its diagnostic.data and its logs (plain or packed, rotated ones too), that diagnostic.data\n"
+     "itself, or a folder of such. Give all members of a set at once: a member that is gone is seen by the others. Members are\n"
+     "called by their folders.\n\n"
+     "One incident is what began together on all members: when, which class with the deciding evidence, which members,\n"
+     "namespaces and applications, the metrics that were out, ranked causes, and how much stays unexplained. Classes: load, code,\n"
+     "infrastructure, dependency, maintenance, change. Nothing looks ahead: \"detected_at\" is when it would have been told live.\n"
+     "The first 20 samples of a process are needed to know what is usual. An incident is over 20 s after its last effect.\n\n"
+     "  --json   one JSON array: [{\"from\",\"to\",\"detected_at\",\"severity\",\"class\",\"confidence\",\"namespaces\",\"apps\",\"members\",\n"
+     "           \"signals\",\"causes\",\"unexplained\", and \"title\", \"reason\"}]; \"to\" is null where it was not over\n"
+     "  --quiet  no progress bar, no word about what is damaged\n\n"
+     "Damaged chunks are passed over and said with file and offset; lines that cannot be read are counted.\n"
+     "Exit status: 0 done, whether there are incidents or not; 2 a folder has neither, or a file cannot be read (what could be\n"
+     "read is reported all the same).\n",
+     sb_cmd_incident},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
      "Three members on three loopback ports that speak the MongoDB wire protocol, with a shop's clients at work. The first line\n"
      "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}. Runs until a signal ends it.\n\n"

@@ -151,7 +151,7 @@ static int submit(struct run *r, struct sb_err *err)
 static void complain_of(struct run *r, size_t i)
 {
     const struct sb_digest_part *part = r->digest.parts[i];
-    bool other_kind = part->opened && (part->kind == SB_INFILE_OTHER || part->kind == SB_INFILE_FTDC);
+    bool other_kind = part->opened && part->kind == SB_INFILE_OTHER;
     if (r->bar) {
         fputs("\r\033[K", stderr);
         r->bar = false;
@@ -160,8 +160,12 @@ static void complain_of(struct run *r, size_t i)
         int status = sb_complain(&part->error);
         r->status = status > r->status ? status : r->status;
     }
-    if (part->bad_lines && !r->options->quiet) {
-        struct sb_err err = SB_ERR_INIT;
+    struct sb_err err = SB_ERR_INIT;
+    if (part->damage && !r->options->quiet) {
+        sb_fail(&err, SB_EINPUT, part->bad_lines > 1 ? "%s (and %llu more places); what could be read is counted" : "%s; what could be read is counted",
+                part->damage, (unsigned long long)part->bad_lines - 1);
+        sb_complain(&err);
+    } else if (part->bad_lines && !r->options->quiet) {
         sb_fail(&err, SB_EINPUT, "%s:%llu: %s; %llu such %s counted as bad and left out", part->path,
                 (unsigned long long)part->first_bad, part->first_bad_what, (unsigned long long)part->bad_lines,
                 part->bad_lines == 1 ? "line was" : "lines were");
@@ -245,16 +249,13 @@ static int prepare(struct run *r, struct sb_err *err)
 /* Whether there is anything to report of. Nothing in a folder was ours: then that is worth a word. */
 static bool check_kinds(struct run *r)
 {
-    size_t ours = 0, ftdc = 0;
-    for (size_t i = 0; i < r->digest.parts_n; i++) {
-        ours += r->digest.parts[i]->opened && r->digest.parts[i]->kind <= SB_INFILE_PROFILE_JSON;
-        ftdc += r->digest.parts[i]->kind == SB_INFILE_FTDC;
-    }
+    size_t ours = 0;
+    for (size_t i = 0; i < r->digest.parts_n; i++)
+        ours += r->digest.parts[i]->opened && r->digest.parts[i]->kind <= SB_INFILE_FTDC;
     if (ours || r->status)
         return ours > 0;
     struct sb_err err = SB_ERR_INIT;
-    sb_fail(&err, SB_EINPUT, "none of the %zu files is a mongod log or holds documents of system.profile%s", r->digest.parts_n,
-            ftdc ? "; diagnostic data (FTDC) is not read by this version" : "");
+    sb_fail(&err, SB_EINPUT, "none of the %zu files is a mongod log, diagnostic data (FTDC) or holds documents of system.profile", r->digest.parts_n);
     r->status = sb_complain(&err);
     return false;
 }

@@ -71,8 +71,10 @@ struct sb_digest_part {
     bool opened;
     uint64_t lines, bytes, bad_lines, first_bad; /* first_bad: number of the line, from 1 */
     const char *first_bad_what;
+    char *damage; /* of diagnostic data: the first place that is damaged or torn off, as a sentence */
     int64_t from_ms, to_ms; /* SB_NO_TIME: no line had a time */
     char version[32];
+    uint64_t samples, metrics; /* of diagnostic data; metrics at the widest */
     struct sb_workload *work;
     struct sb_digest_events events;
     struct sb_digest_connections connections;

@@ -67,6 +67,10 @@ static json_t *source(const struct sb_digest_part *part, bool *ok)
     set(o, "lines", number(part->lines), ok);
     set(o, "bytes", number(part->bytes), ok);
     set(o, "bad_lines", number(part->bad_lines), ok);
+    if (part->kind == SB_INFILE_FTDC) {
+        set(o, "samples", number(part->samples), ok);
+        set(o, "metrics", number(part->metrics), ok);
+    }
     set(o, "from", time_or_null(part->from_ms), ok);
     set(o, "to", time_or_null(part->to_ms), ok);
     set(o, "version", part->version[0] ? text(part->version) : json_null(), ok);

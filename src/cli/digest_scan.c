@@ -4,8 +4,11 @@
  */
 #include "digest.h"
 
+#include <signalbox/formats/ftdc.h>
 #include <signalbox/formats/mongolog.h>
 #include <signalbox/formats/profile.h>
+
+#include <bson/bson.h>
 
 /* The progress is looked at so often, in lines. */
 #define PROGRESS_EVERY 4096
@@ -32,6 +35,7 @@ void sb_digest_part_free(struct sb_digest_part *part)
     sb_digest_events_release(&part->events);
     sb_digest_connections_release(&part->connections);
     free(part->path);
+    free(part->damage);
     free(part);
 }
 
@@ -184,6 +188,65 @@ static int scan_profile_bson(struct sb_digest_part *part, struct sb_infile *in)
     return rc;
 }
 
+/* ---- diagnostic data ---- */
+
+/* The metadata document has buildInfo; where the document is of another kind nothing is known. */
+static void note_build(struct sb_digest_part *part, struct sb_span doc)
+{
+    bson_t bson;
+    bson_iter_t it, at;
+    uint32_t n;
+    if (!doc.p || !bson_init_static(&bson, (const uint8_t *)doc.p, doc.n) || !bson_iter_init(&it, &bson))
+        return;
+    if (!bson_iter_find_descendant(&it, "buildInfo.version", &at) || !BSON_ITER_HOLDS_UTF8(&at))
+        return;
+    const char *version = bson_iter_utf8(&at, &n);
+    if (n < sizeof part->version) {
+        memcpy(part->version, version, n);
+        part->version[n] = '\0';
+    }
+}
+
+static void take_chunk(struct sb_digest_part *part, const struct sb_ftdc_chunk *chunk)
+{
+    const int64_t *start = sb_ftdc_column(chunk, "start");
+    bool in = false;
+    for (size_t s = chunk->skip; s < chunk->samples; s++) {
+        int64_t at_ms = start ? start[s] : SB_NO_TIME;
+        note_time(part, at_ms);
+        if (in_range(part, at_ms)) {
+            part->samples++;
+            in = true;
+        }
+    }
+    if (in && chunk->metrics_n > part->metrics)
+        part->metrics = chunk->metrics_n;
+}
+
+/* What is damaged is left out and said, as a bad line of a log is. */
+static int scan_ftdc(struct sb_digest_part *part)
+{
+    struct sb_ftdc_doc doc;
+    int rc;
+    if (strcmp(part->path, "-") == 0)
+        return sb_fail(&part->error, SB_EINPUT, "diagnostic data (FTDC) is read from files, not from standard input");
+    struct sb_ftdc *f = sb_ftdc_open(part->path, &part->error);
+    if (!f)
+        return -1;
+    while ((rc = sb_ftdc_next(f, &doc, &part->error)) > 0) {
+        atomic_store_explicit(&part->permille, sb_ftdc_permille(f), memory_order_relaxed);
+        if (doc.kind == SB_FTDC_METADATA)
+            note_build(part, doc.doc);
+        else if (doc.kind == SB_FTDC_METRICS)
+            take_chunk(part, &doc.chunk);
+    }
+    part->bytes = sb_ftdc_bytes(f);
+    part->bad_lines = sb_ftdc_damaged(f);
+    part->damage = sb_ftdc_note(f, 0) ? sb_format("%s", sb_ftdc_note(f, 0)) : NULL;
+    sb_ftdc_close(f);
+    return rc;
+}
+
 void sb_digest_scan(struct sb_digest_part *part)
 {
     struct sb_infile *in = sb_infile_open(part->path, &part->error);
@@ -205,14 +268,16 @@ void sb_digest_scan(struct sb_digest_part *part)
         rc = scan_profile_bson(part, in);
         break;
     case SB_INFILE_FTDC:
-        sb_fail(&part->error, SB_EINPUT, "%s %s, which this version does not read", part->path, sb_infile_what(in));
+        rc = scan_ftdc(part);
         break;
     case SB_INFILE_OTHER:
         sb_fail(&part->error, SB_EINPUT, "%s:1: the file %s", part->path, sb_infile_what(in));
         break;
     }
-    part->lines = sb_infile_number(in);
-    part->bytes = sb_infile_bytes(in);
+    if (part->kind != SB_INFILE_FTDC) {
+        part->lines = sb_infile_number(in);
+        part->bytes = sb_infile_bytes(in);
+    }
     if (rc >= 0 && sb_workload_settle(part->work, INT64_MAX, &part->error))
         rc = -1;
     sb_infile_close(in);

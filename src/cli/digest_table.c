@@ -115,7 +115,7 @@ static void add_sources(struct sb_str *out, const struct sb_digest *d)
     char a[32], b[32];
     for (size_t i = 0; i < d->parts_n; i++) {
         const struct sb_digest_part *part = d->parts[i];
-        if (!part->opened || part->kind == SB_INFILE_FTDC || part->kind == SB_INFILE_OTHER)
+        if (!part->opened || part->kind == SB_INFILE_OTHER)
             continue;
         left(out, part->path, WIDTH);
         end_line(out);
@@ -124,7 +124,10 @@ static void add_sources(struct sb_str *out, const struct sb_digest *d)
             sb_str_adds(out, " of MongoDB ");
             left(out, part->version, (int)strlen(part->version));
         }
-        sb_str_addf(out, ", %s %s, ", grouped(a, part->lines), part->kind == SB_INFILE_PROFILE_BSON ? "documents" : "lines");
+        if (part->kind == SB_INFILE_FTDC)
+            sb_str_addf(out, ", %s samples of up to %s metrics, ", grouped(a, part->samples), grouped(b, part->metrics));
+        else
+            sb_str_addf(out, ", %s %s, ", grouped(a, part->lines), part->kind == SB_INFILE_PROFILE_BSON ? "documents" : "lines");
         sb_str_adds(out, size(b, part->bytes));
         if (part->bad_lines)
             sb_str_addf(out, ", %s bad", grouped(a, part->bad_lines));

@@ -97,9 +97,15 @@ recording_checks() {
     want_rc 0 profile
     want "$(out '[.sources[0].kind, .operations, .sources[0].bad_lines]')" "[\"profile-json\",$(wc -l <"$work/profile.json"),0]" profile
     want "$(out '.shapes[] | select(.shape == "{\"address.zip\":1}" and .op == "update") | [.docs_examined, .plan]')" '[60000,"COLLSCAN"]' 'profile: update'
-    # diagnostic data is named, not read
-    digest "$data"/ftdc/metrics.*
-    want_rc 2 FTDC; want_err FTDC FTDC
+    # diagnostic data: how much there is of it; damaged, what could be read and where it is damaged
+    digest --json "$data"/ftdc/metrics.*
+    want_rc 0 FTDC
+    want "$(out '.sources[0] | [.kind, .samples, .metrics, .bad_lines, .from, .to, .version]')" \
+        '["ftdc",19007,2326,0,"2024-04-16T11:34:43.000Z","2024-04-16T16:51:29.000Z","7.0.0-rc6"]' FTDC
+    { head -c 1000000 "$data"/ftdc/metrics.*; printf 'xxxx'; tail -c +1000001 "$data"/ftdc/metrics.*; } >"$work/ftdc"
+    digest --json "$work/ftdc"
+    want_rc 0 'damaged FTDC'; want_err 'byte 967739' 'damaged FTDC'
+    want "$(out '.sources[0].bad_lines')" 1 'damaged FTDC'
 }
 
 several_checks() {

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * incidents.h - from the samples and log lines of the members of one replica set to incidents.
+ *
+ * Streaming and without look-ahead: samples and lines come in the order of their times, from files or from live servers, and
+ * what is said at a moment rests on what came before. Every reading of every member (telemetry/vitals.h) has its usual level
+ * and spread (telemetry/baseline.h, the last two minutes of undisturbed values, kept apart for a member as primary and as
+ * secondary). A reading deviates when it is far outside both for several seconds in a row; the limits and why they are what
+ * they are stand in incidents_watch.c.
+ *
+ * Two steps: only an impact opens an incident (latency, errors, lag, operations that do not finish, connections, a member
+ * that is gone); everything else that deviates joins it as a signal. One incident is open at a time: it takes in what
+ * happens on all members, and closes 20 s after the last impact. While it is open nothing is learned, so that it does not
+ * become usual; after half an hour it does. A reading says nothing before its 20th value.
+ *
+ * The class is decided by the evidence up to the end of the incident (incidents_cause.c). Memory: about 160 KB a member,
+ * 1,024 kinds of logged operations, 256 applications, 256 events, SB_INCIDENTS_MAX incidents. Thread: one owner; no I/O.
+ */
+#ifndef SIGNALBOX_AGENTS_INCIDENTS_H
+#define SIGNALBOX_AGENTS_INCIDENTS_H
+
+#include <signalbox/agents/incident.h>
+#include <signalbox/formats/mongolog.h>
+#include <signalbox/telemetry/vitals.h>
+
+#define SB_INCIDENTS_MAX 10000
+
+struct sb_incidents;
+
+struct sb_incidents *sb_incidents_new(struct sb_err *err);
+void sb_incidents_free(struct sb_incidents *in);
+
+/* A member that samples and lines will be of, by the name it is reported with: its number, or -1 out of memory. */
+int sb_incidents_member(struct sb_incidents *in, const char *name, struct sb_err *err);
+
+/* What the set calls the member at a place of its status ("host:port"): for members that no data came of. */
+int sb_incidents_peer(struct sb_incidents *in, size_t place, const char *host, struct sb_err *err);
+
+/* All: 0, or -1 out of memory. */
+int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vitals *v, struct sb_err *err);
+
+/* op is NULL unless the line is of a slow operation. */
+int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err);
+
+/* Samples are missing here because their bytes are damaged: that nothing came for a while says nothing of the member. */
+void sb_incidents_hole(struct sb_incidents *in, int member);
+
+/* No more comes: what is open is given without an end. */
+int sb_incidents_finish(struct sb_incidents *in, struct sb_err *err);
+
+/* The next incident that ended, in order of their beginnings; the caller releases it. False: none yet. */
+bool sb_incidents_take(struct sb_incidents *in, struct sb_incident *out);
+
+/* What is worth a word and no incident ("member-1: its clock went back by 3600 s at ..."): NULL when there is no more. */
+const char *sb_incidents_note(const struct sb_incidents *in, size_t i);
+
+#endif

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * incidents_cause.c - which class, decided by evidence, in the order in which one explains the others: a member that is gone
+ * explains errors; a dropped index explains scans; an operator's command explains slow writes; scans explain a full
+ * processor; a full processor alone explains the least. */
+#include "incidents_private.h"
+
+#include <math.h>
+
+#define BUSY_SHARE 0.4      /* of the incident's time, for an operator's command to be what it is about */
+#define MORE 1.8            /* times the operations: more of the same */
+#define COSTLIER 3.0        /* times the documents examined an operation */
+
+/* ---- asking ---- */
+
+static bool told(const struct sb_incidents *in, enum sb_reading r)
+{
+    for (size_t i = 0; i < in->members_n; i++)
+        for (int role = 0; role < ROLES; role++)
+            if (in->members[i]->watch[role][r].told)
+                return true;
+    return false;
+}
+
+/* Growth on the member with most to tell: the primary, before and after it changed. */
+static double growth(struct sb_incidents *in, enum sb_reading r)
+{
+    double most = 1;
+    for (size_t i = 0; i < in->members_n; i++)
+        most = fmax(most, sb_watch_growth(&in->members[i]->watch[AS_PRIMARY][r], r));
+    return most;
+}
+
+static bool within(const struct sb_incidents *in, int64_t at_ms, int64_t before_ms)
+{
+    return at_ms && at_ms >= in->open.from_ms - before_ms && at_ms <= in->now_ms;
+}
+
+static int decided(struct verdict *v, int class_, double confidence, const char *reason)
+{
+    v->class_ = class_;
+    v->confidence = confidence;
+    sb_str_adds(&v->reason, reason);
+    return 1;
+}
+
+static const struct event *event_at(const struct sb_incidents *in, uint64_t i)
+{
+    return &in->log.event[i % EVENTS];
+}
+
+static uint64_t oldest_event(const struct sb_incidents *in)
+{
+    return in->log.events_n > EVENTS ? in->log.events_n - EVENTS : 0;
+}
+
+static const struct event *first_of(const struct sb_incidents *in, enum event_kind kind, int64_t from_ms, int64_t to_ms)
+{
+    for (uint64_t i = oldest_event(in); i < in->log.events_n; i++) {
+        const struct event *e = event_at(in, i);
+        if (e->kind == kind && e->at_ms >= from_ms && e->at_ms <= to_ms)
+            return e;
+    }
+    return NULL;
+}
+
+/* ---- operations ---- */
+
+/* An application that came with the incident, or just before it. */
+static const struct guest *guest_of(const struct sb_incidents *in, const char *app)
+{
+    for (size_t i = 0; i < in->log.guests_n; i++)
+        if (strcmp(in->log.guests[i].name, app) == 0)
+            return &in->log.guests[i];
+    return NULL;
+}
+
+static bool newcomer(const struct sb_incidents *in, const char *app)
+{
+    const struct guest *g = app[0] ? guest_of(in, app) : NULL;
+    return g && g->first_ms >= in->open.from_ms - SB_NEAR_MS && in->open.from_ms - in->first_ms > 2 * SB_NEAR_MS;
+}
+
+/* It connected again when it began: another release of it may run now. */
+static bool came_anew(const struct sb_incidents *in, const char *app)
+{
+    const struct guest *g = app[0] ? guest_of(in, app) : NULL;
+    return g && g->during > 0;
+}
+
+/* Names under which jobs go: one word among several reasons. */
+static bool called_a_job(const char *app)
+{
+    static const char *const words[] = {"dump", "restore", "backup", "import", "export", "etl", "batch", "nightly", "cron", "job",
+                                        "migrat", "archiv", "purge", "cleanup", "maint", "pbm"};
+    char lower[128];
+    size_t n = strlen(app) < sizeof lower - 1 ? strlen(app) : sizeof lower - 1;
+    for (size_t i = 0; i < n; i++)
+        lower[i] = app[i] >= 'A' && app[i] <= 'Z' ? (char)(app[i] + 32) : app[i];
+    lower[n] = '\0';
+    for (size_t i = 0; i < SB_COUNT(words); i++)
+        if (strstr(lower, words[i]))
+            return true;
+    return false;
+}
+
+enum by { BY_TIME, BY_EXAMINED, BY_WRITTEN, BY_RETURNED, BY_ERRORS, BY_CONFLICTS };
+
+static double weight(const struct cell *c, enum by by)
+{
+    switch (by) {
+    case BY_EXAMINED:
+        return (double)c->examined;
+    case BY_WRITTEN:
+        return c->written;
+    case BY_RETURNED:
+        return c->returned;
+    case BY_ERRORS:
+        return c->errors;
+    case BY_CONFLICTS:
+        return c->conflicts;
+    default:
+        return c->ms;
+    }
+}
+
+/* The heaviest ones into v->deed; returns the first one's share of all. */
+static double rank(const struct sb_incidents *in, enum by by, struct verdict *v)
+{
+    double all = 0;
+    v->deeds_n = 0;
+    for (size_t i = 0; i < in->log.deeds_n; i++) {
+        const struct deed *d = &in->log.deeds[i];
+        double w = weight(&d->during, by);
+        all += w;
+        if (w <= 0 || d->operator_)
+            continue;
+        size_t at = v->deeds_n < SB_COUNT(v->deed) ? v->deeds_n++ : SB_COUNT(v->deed);
+        while (at > 0 && weight(&v->deed[at - 1]->during, by) < w) {
+            if (at < SB_COUNT(v->deed))
+                v->deed[at] = v->deed[at - 1];
+            at--;
+        }
+        if (at < SB_COUNT(v->deed))
+            v->deed[at] = d;
+    }
+    return v->deeds_n && all > 0 ? weight(&v->deed[0]->during, by) / all : 0;
+}
+
+/* How much time operations took beyond their usual means, and how much of it the first suspect took. */
+static void explain(struct sb_incidents *in, struct verdict *v)
+{
+    static const enum sb_reading mean[] = {SB_READING_READ_MS, SB_READING_WRITE_MS}, rate[] = {SB_READING_READS, SB_READING_WRITES};
+    double added = 0, took = 0;
+    const struct member *m = sb_incidents_leader(in);
+    for (size_t i = 0; m && i < SB_COUNT(mean); i++) {
+        const struct watch *w = &m->watch[AS_PRIMARY][mean[i]], *r = &m->watch[AS_PRIMARY][rate[i]];
+        if (w->sum_n && r->sum_n)
+            added += fmax(0, w->sum / w->sum_n - sb_baseline_median(&w->usual)) * r->sum / r->sum_n * in->log.open_s;
+    }
+    for (size_t i = 0; i < v->deeds_n; i++)
+        took += v->deed[i]->during.ms;
+    if (added > 0 && v->deeds_n)
+        v->explained = fmin(1, took / added);
+}
+
+/* ---- the classes, one after the other: 1 decided, 0 not this one ---- */
+
+static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
+{
+    const struct member *gone = NULL;
+    bool frozen = false;
+    for (size_t i = 0; i < in->members_n; i++) {
+        const struct member *m = in->members[i];
+        if (m->down || within(in, m->down_ms, 15000) || within(in, m->up_ms, 0) || within(in, m->restarted_ms, 15000))
+            gone = !gone || (m->down_ms && (!gone->down_ms || m->down_ms < gone->down_ms)) ? m : gone;
+        else if (within(in, m->back_ms, 0) && !gone)
+            gone = m;
+    }
+    for (size_t i = 0; i < in->members_n && gone; i++)
+        frozen |= in->members[i] == gone && within(in, gone->back_ms, 0) && !within(in, gone->restarted_ms, 15000);
+    if (!gone)
+        return 0;
+    v->member = gone;
+    bool in_order = within(in, gone->stopped_ms, 60000) && !within(in, gone->unclean_ms, 0);
+    if (in_order) {
+        v->event = first_of(in, EVENT_STOP, in->open.from_ms - 60000, in->now_ms);
+        return decided(v, SB_CLASS_MAINTENANCE, 0.8, "a member was shut down in order, and comes back or not as its operator wants");
+    }
+    if (within(in, gone->unclean_ms, 0))
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.95, "a member went away without shutting down, and started again");
+    if (frozen)
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member stood still and went on as the same process");
+    return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer answers the others");
+}
+
+static int primary_moved(struct sb_incidents *in, struct verdict *v)
+{
+    if (!within(in, in->moved_ms, 0) || in->former_primary < 0)
+        return 0;
+    const struct event *e = first_of(in, EVENT_STEPDOWN, in->open.from_ms - SB_NEAR_MS, in->now_ms);
+    v->member = in->members[in->former_primary];
+    v->event = e;
+    if (e)
+        return decided(v, SB_CLASS_MAINTENANCE, 0.8, "an operator's command made another member primary");
+    return decided(v, SB_CLASS_INFRASTRUCTURE, 0.6, "another member became primary, and nobody asked for it");
+}
+
+/* A collMod is logged with the collection's name alone. */
+static bool same_ns(const char *ns, const char *named)
+{
+    size_t n = strlen(ns), m = strlen(named);
+    return strcmp(ns, named) == 0 || (!strchr(named, '.') && n > m && ns[n - m - 1] == '.' && strcmp(ns + n - m, named) == 0);
+}
+
+static bool scans_on(const struct sb_incidents *in, const char *ns)
+{
+    for (size_t i = 0; i < in->log.deeds_n; i++) {
+        const struct deed *d = &in->log.deeds[i];
+        if (same_ns(d->ns, ns) && d->during.count && !d->operator_ && (d->scan || d->during.examined / d->during.count >= 1000))
+            return true;
+    }
+    return false;
+}
+
+static bool fits(struct sb_incidents *in, const struct event *e)
+{
+    bool examined = told(in, SB_READING_EXAMINED_PER_OP) || told(in, SB_READING_COLLECTION_SCANS);
+    switch (e->kind) {
+    case EVENT_INDEX_DROP:
+    case EVENT_INDEX_HIDE:
+        return examined && (scans_on(in, e->ns) || !e->ns[0] || !in->log.deeds_n);
+    case EVENT_PLAN_FILTER:
+        return examined;
+    case EVENT_BUILD_END: /* a new index that is used instead of a better one, or that does not let in what is there twice */
+        return (examined && scans_on(in, e->ns)) || (told(in, SB_READING_ERRORS) && in->log.builds_n == 0);
+    case EVENT_VALIDATOR:
+        return told(in, SB_READING_ERRORS) || told(in, SB_READING_WRITE_MS);
+    case EVENT_COLLMOD:
+    case EVENT_PARAMETER:
+    case EVENT_RECONFIG:
+    case EVENT_CONSTANT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int something_was_changed(struct sb_incidents *in, struct verdict *v)
+{
+    const struct event *found = NULL;
+    for (uint64_t i = oldest_event(in); i < in->log.events_n; i++) {
+        const struct event *e = event_at(in, i);
+        if (e->at_ms < in->open.from_ms - SB_NEAR_MS || e->at_ms > in->open.detected_ms || !fits(in, e))
+            continue;
+        if (!found || e->kind < found->kind || (e->kind == found->kind && e->at_ms >= found->at_ms)) /* the surest kind, of these the newest */
+            found = e;
+    }
+    if (!found)
+        return 0;
+    v->event = found;
+    rank(in, found->kind <= EVENT_INDEX_HIDE ? BY_EXAMINED : BY_TIME, v);
+    switch (found->kind) {
+    case EVENT_INDEX_DROP:
+        return decided(v, SB_CLASS_CHANGE, 0.95, "an index was dropped just before, and the same collection is scanned since");
+    case EVENT_INDEX_HIDE:
+        return decided(v, SB_CLASS_CHANGE, 0.95, "an index was hidden just before, and the same collection is scanned since");
+    case EVENT_VALIDATOR:
+        return decided(v, SB_CLASS_CHANGE, 0.85, "a validator was changed just before, and writes fail or wait since");
+    case EVENT_PLAN_FILTER:
+        return decided(v, SB_CLASS_CHANGE, 0.85, "which indexes a query may use was changed just before");
+    case EVENT_BUILD_END:
+        return decided(v, SB_CLASS_CHANGE, 0.7, "an index was built just before, and operations on the same collection are other ones since");
+    default:
+        return decided(v, SB_CLASS_CHANGE, 0.75, "a setting was changed just before, and nothing else came with it");
+    }
+}
+
+static int operator_at_work(struct sb_incidents *in, struct verdict *v)
+{
+    static const enum event_kind kinds[] = {EVENT_BUILD_BEGIN, EVENT_FSYNC_LOCK, EVENT_BACKUP, EVENT_OPERATOR};
+    double ms = 0, busy = in->log.open_s ? (double)in->log.busy_s / in->log.open_s : 0;
+    for (size_t i = 0; i < in->log.deeds_n; i++)
+        if (in->log.deeds[i].operator_)
+            ms += in->log.deeds[i].during.ms;
+    if (busy < BUSY_SHARE && (in->log.open_s == 0 || ms / 1000 / in->log.open_s < BUSY_SHARE) && !told(in, SB_READING_BACKUP_CURSOR))
+        return 0;
+    for (size_t i = 0; i < SB_COUNT(kinds) && !v->event; i++)
+        v->event = first_of(in, kinds[i], in->open.from_ms - SB_NEAR_MS, in->now_ms);
+    return decided(v, SB_CLASS_MAINTENANCE, 0.9, "it lasts as long as an operator's command runs");
+}
+
+/* Documents by the batch, from an application that came for it: a job. From one that is always here: its code. */
+static int bulk_work(struct sb_incidents *in, struct verdict *v)
+{
+    if (!told(in, SB_READING_DOCS_WRITTEN) && !told(in, SB_READING_TTL_DELETES))
+        return 0;
+    v->event = told(in, SB_READING_TTL_DELETES) ? first_of(in, EVENT_BUILD_END, in->open.from_ms - 90000, in->now_ms) : NULL;
+    if (v->event) /* the server looks for expired documents once a minute */
+        return decided(v, SB_CLASS_CHANGE, 0.7, "the server deletes expired documents by the batch since an index was built");
+    if (told(in, SB_READING_TTL_DELETES))
+        return decided(v, SB_CLASS_MAINTENANCE, 0.6, "the server itself deletes expired documents by the batch");
+    double share = rank(in, BY_WRITTEN, v);
+    bool batch = v->deeds_n && v->deed[0]->bulk && share >= 0.4;
+    if (!batch && (v->deeds_n || growth(in, SB_READING_DOCS_WRITTEN) < 3 * growth(in, SB_READING_WRITES)))
+        return 0;
+    if (!batch)
+        return decided(v, SB_CLASS_MAINTENANCE, 0.5, "many documents are written by few operations, as jobs do");
+    if (newcomer(in, v->deed[0]->app) || called_a_job(v->deed[0]->app) || !v->deed[0]->app[0])
+        return decided(v, SB_CLASS_MAINTENANCE, 0.85, "documents are written by the batch, for as long as an application is there that came for it");
+    return decided(v, SB_CLASS_CODE, 0.6, "an application that is always here writes documents by the batch");
+}
+
+static int a_member_lags(struct sb_incidents *in, struct verdict *v)
+{
+    if (!told(in, SB_READING_LAG) || growth(in, SB_READING_OPS) >= MORE)
+        return 0;
+    for (size_t i = 0; i < in->members_n; i++) {
+        const struct member *m = in->members[i];
+        const struct watch *w = &m->watch[AS_SECONDARY][SB_READING_LAG];
+        if (w->told && (!v->member || w->peak > v->member->watch[AS_SECONDARY][SB_READING_LAG].peak))
+            v->member = m;
+    }
+    return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer applies what the primary writes, at the usual rate of writes");
+}
+
+static int connections_grew(struct sb_incidents *in, struct verdict *v)
+{
+    int64_t connections = INT64_MAX, slow = INT64_MAX;
+    for (size_t i = 0; i < in->members_n; i++) {
+        const struct watch *w = in->members[i]->watch[in->members[i]->role];
+        static const enum sb_reading of[] = {SB_READING_CONNECTIONS, SB_READING_CONNECTING};
+        for (size_t k = 0; k < SB_COUNT(of); k++)
+            if (w[of[k]].told && w[of[k]].onset_ms < connections)
+                connections = w[of[k]].onset_ms;
+        for (int r = SB_READING_READ_MS; r <= SB_READING_WRITE_MS; r++)
+            if (w[r].told && w[r].onset_ms < slow)
+                slow = w[r].onset_ms;
+    }
+    if (connections == INT64_MAX || slow < connections - 5000) /* who waits connects once more: then that is the effect */
+        return 0;
+    for (size_t i = 0; i < in->log.guests_n; i++)
+        if (in->log.guests[i].during && (!v->guest || in->log.guests[i].during > v->guest->during))
+            v->guest = &in->log.guests[i];
+    return decided(v, SB_CLASS_DEPENDENCY, 0.9, "a client's connections grew, not its work");
+}
+
+/* Nothing was logged of who fails: then the newcomer is, of whom most connections came. */
+static void suspect_newcomer(struct sb_incidents *in, struct verdict *v)
+{
+    for (size_t i = 0; i < in->log.guests_n; i++) {
+        const struct guest *g = &in->log.guests[i];
+        if (newcomer(in, g->name) && (!v->guest || g->during > v->guest->during))
+            v->guest = g;
+    }
+}
+
+static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
+{
+    bool errors = told(in, SB_READING_ERRORS) && growth(in, SB_READING_ERRORS) >= 2 * growth(in, SB_READING_OPS);
+    bool conflicts = told(in, SB_READING_CONFLICTS), left = told(in, SB_READING_TRANSACTIONS_IDLE), cursors = told(in, SB_READING_CURSORS);
+    if (!errors && !conflicts && !left && !cursors)
+        return 0;
+    if (errors || conflicts) /* who only waited is not who made them wait */
+        rank(in, conflicts ? BY_CONFLICTS : BY_ERRORS, v);
+    if (v->deeds_n == 0)
+        suspect_newcomer(in, v);
+    if (conflicts)
+        return decided(v, SB_CLASS_CODE, 0.85, "operations write the same documents at the same time and are tried again");
+    if (errors)
+        return decided(v, SB_CLASS_CODE, v->guest || v->deeds_n ? 0.85 : 0.6, "operations fail, at the usual rate and cost of the others");
+    if (left)
+        return decided(v, SB_CLASS_CODE, 0.75, "transactions are left open without working");
+    return decided(v, SB_CLASS_CODE, 0.75, "cursors are opened and not closed");
+}
+
+static int costlier_operations(struct sb_incidents *in, struct verdict *v)
+{
+    bool examined = told(in, SB_READING_EXAMINED_PER_OP) || growth(in, SB_READING_EXAMINED_PER_OP) >= COSTLIER;
+    bool much = told(in, SB_READING_DOCS_RETURNED) || told(in, SB_READING_BYTES_OUT) || told(in, SB_READING_SORTS);
+    if (!examined && !much)
+        return 0;
+    rank(in, examined ? BY_EXAMINED : told(in, SB_READING_DOCS_RETURNED) ? BY_RETURNED : BY_TIME, v);
+    const struct deed *d = v->deeds_n ? v->deed[0] : NULL;
+    if (!examined && growth(in, SB_READING_OPS) >= MORE)
+        return 0;
+    if (d && d->unfiltered && called_a_job(d->app))
+        return decided(v, SB_CLASS_MAINTENANCE, 0.8, "whole collections are read, by an application that is called a job");
+    if (!d)
+        suspect_newcomer(in, v);
+    if (!d)
+        return decided(v, SB_CLASS_CODE, v->guest ? 0.7 : 0.5, "each operation examines more than before, at a flat rate");
+    if (newcomer(in, d->app) || d->first_ms < in->open.from_ms - SB_NEAR_MS || came_anew(in, d->app) || !in->log.guests_n)
+        return decided(v, SB_CLASS_CODE, newcomer(in, d->app) ? 0.95 : 0.7, "operations of an application examine more than before, at a flat rate");
+    if (d->replanned || !d->scan)
+        return decided(v, SB_CLASS_CHANGE, 0.5, "the plan of a query changed, and its application did not: no connection of it is new");
+    return decided(v, SB_CLASS_CODE, 0.6, "operations of a new shape examine whole collections, at a flat rate");
+}
+
+static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
+{
+    double ops = growth(in, SB_READING_OPS);
+    if (ops < MORE && !(told(in, SB_READING_OPS) && ops >= 1.5))
+        return 0;
+    rank(in, BY_TIME, v);
+    return decided(v, SB_CLASS_LOAD, 0.9, "there are more operations, and each examines no more than before");
+}
+
+/* Not the rate of all operations nor what they examine, and yet the server itself works more: one kind of operation. */
+static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
+{
+    if (!told(in, SB_READING_OWN_CPU) && growth(in, SB_READING_CPU_PER_OP) < MORE)
+        return 0;
+    rank(in, BY_TIME, v);
+    const struct deed *d = v->deeds_n ? v->deed[0] : NULL;
+    if (!d)
+        return 0;
+    double before = sb_cells_between(d->cell, in->open.from_ms - 40000, in->open.from_ms - 3000).count / 37.0;
+    double now = in->log.open_s ? (double)d->during.count / in->log.open_s : 0;
+    if (newcomer(in, d->app))
+        return decided(v, SB_CLASS_CODE, 0.7, "most of the added time goes to an application that came with it");
+    if (d->first_ms < in->open.from_ms - SB_NEAR_MS && now >= 3 * before)
+        return decided(v, SB_CLASS_LOAD, 0.6, "there are more operations of one known kind, and each costs what it did");
+    return 0;
+}
+
+static int clients_wait_elsewhere(struct sb_incidents *in, struct verdict *v)
+{
+    if (!told(in, SB_READING_IDLE) || told(in, SB_READING_STALL))
+        return 0;
+    return decided(v, SB_CLASS_DEPENDENCY, 0.7, "fewer operations come from as many connections, and none waits here");
+}
+
+static int a_lock_is_held(struct sb_incidents *in, struct verdict *v)
+{
+    if (!told(in, SB_READING_LOCK_WAIT) && !told(in, SB_READING_TRANSACTIONS))
+        return 0;
+    rank(in, BY_TIME, v);
+    return decided(v, SB_CLASS_CODE, 0.5, "operations wait for a lock that another one holds");
+}
+
+/* What is left: everything is slow, and neither rate nor cost explains it. */
+static int the_host(struct sb_incidents *in, struct verdict *v)
+{
+    const struct member *worst = NULL;
+    double most = 0;
+    for (size_t i = 0; i < in->members_n; i++)
+        for (int r = SB_READING_READ_MS; r <= SB_READING_COMMAND_MS; r++) {
+            const struct watch *w = &in->members[i]->watch[in->members[i]->role][r];
+            if (w->told && sb_watch_score(w) > most) {
+                most = sb_watch_score(w);
+                worst = in->members[i];
+            }
+        }
+    v->member = worst ? worst : sb_incidents_leader(in);
+    rank(in, BY_TIME, v);
+    v->deeds_n = 0; /* they wait like the others */
+    if (told(in, SB_READING_OTHER_CPU))
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.8, "something else on the host takes the processor, at the usual rate and cost of operations");
+    if (told(in, SB_READING_IOWAIT) || told(in, SB_READING_DISK) || told(in, SB_READING_JOURNAL_MS))
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.8, "the disk is slow, at the usual rate and cost of operations");
+    if (told(in, SB_READING_FLOW) || told(in, SB_READING_MAJORITY_MS))
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.6, "writes wait for other members, at the usual rate and cost of operations");
+    return decided(v, SB_CLASS_INFRASTRUCTURE, 0.4, "operations take longer, and neither their rate nor their cost explains it");
+}
+
+int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
+{
+    static int (*const classes[])(struct sb_incidents *, struct verdict *) = {
+        somebody_is_gone, something_was_changed, operator_at_work, primary_moved, bulk_work, a_member_lags, connections_grew,
+        errors_or_conflicts, costlier_operations, more_of_the_same, clients_wait_elsewhere, a_lock_is_held, work_of_one_kind, the_host,
+    };
+    memset(v, 0, sizeof *v);
+    sb_str_init(&v->reason);
+    for (size_t i = 0; i < SB_COUNT(classes); i++)
+        if (classes[i](in, v))
+            break;
+    explain(in, v);
+    return sb_str_ok(&v->reason) ? 0 : -1;
+}

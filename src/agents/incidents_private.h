@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files behind incidents.h know of each other. */
+#ifndef SIGNALBOX_AGENTS_INCIDENTS_PRIVATE_H
+#define SIGNALBOX_AGENTS_INCIDENTS_PRIVATE_H
+
+#include <signalbox/agents/incidents.h>
+#include <signalbox/telemetry/baseline.h>
+#include <signalbox/telemetry/shape.h>
+
+/* ---- readings: incidents_watch.c ---- */
+
+enum role { AS_PRIMARY, AS_SECONDARY, ROLES };
+
+struct watch {
+    struct sb_baseline usual;
+    double now;             /* the newest value, NAN none */
+    int run, soft_run, calm;
+    bool deviating, soft;   /* soft: far out, though not far enough by itself */
+    bool told;              /* it deviated in the open incident */
+    int64_t onset_ms, last_ms; /* of the run that goes on, or of the last one */
+    int64_t soft_onset_ms;
+    double before;          /* the usual level when it began */
+    double peak;            /* the worst since */
+    double sum;             /* of all values while an incident is open */
+    uint32_t sum_n;
+};
+
+/* Takes a value. `learn` is false while an incident is open. */
+void sb_watch_take(struct watch *w, enum sb_reading r, double value, int64_t at_ms, bool learn);
+bool sb_reading_is_impact(enum sb_reading r);
+
+/* Its mean during the open incident over its usual level; 1 where nothing is known. */
+double sb_watch_growth(const struct watch *w, enum sb_reading r);
+double sb_watch_score(const struct watch *w);
+
+/* ---- members and their set: incidents_set.c ---- */
+
+struct member {
+    char *name;
+    bool sampled;      /* samples came */
+    int place;         /* in the set's status, -1 not known */
+    enum role role;
+    struct sb_pulse pulse;
+    struct watch watch[ROLES][SB_READINGS_N];
+    int64_t last_ms;   /* newest sample */
+    int64_t heard_ms;  /* newest sample or line */
+    int bad[SB_VITAL_MEMBERS]; /* samples in a row in which this one saw the member at a place unwell */
+    bool saw_well[SB_VITAL_MEMBERS];
+    int64_t state_seen_ms;
+    /* its life; times are 0 where it did not happen */
+    bool down;
+    int64_t down_ms, up_ms;   /* others began and ceased to see it unwell */
+    int64_t stopped_ms;       /* it said that it shuts down in order */
+    int64_t unclean_ms;       /* it said that it had not been */
+    int64_t restarted_ms, ended_ms; /* the new process began, the old one was last heard of */
+    int64_t silent_ms, back_ms; /* no samples between the two, though it lived */
+    bool hole;
+    int64_t constant[6];      /* what never moves in ordinary life */
+};
+
+/* ---- what the logs tell: incidents_log.c ---- */
+
+#define SECONDS 64 /* how far back the tables remember by the second */
+#define SB_NEAR_MS 20000 /* what causes an incident is not older than this when it begins */
+
+struct cell {
+    int64_t second;
+    uint32_t count, ms, written, returned, errors, conflicts;
+    uint64_t examined;
+};
+
+struct deed { /* operations alike */
+    uint64_t hash;
+    char *ns, *app, *label, *shape, *plan;
+    bool scan, replanned, operator_, bulk, unfiltered; /* bulk: 100 documents an operation, or more */
+    int64_t first_ms, last_ms;
+    uint64_t count;
+    struct cell cell[SECONDS];
+    struct cell during; /* the open incident */
+};
+
+struct guest { /* an application */
+    char *name;
+    int64_t first_ms, last_ms;       /* connections */
+    struct cell cell[SECONDS];       /* connections a second */
+    uint64_t during;
+};
+
+enum event_kind {
+    EVENT_INDEX_DROP,
+    EVENT_INDEX_HIDE,
+    EVENT_VALIDATOR,
+    EVENT_COLLMOD,
+    EVENT_PARAMETER,
+    EVENT_PLAN_FILTER,
+    EVENT_RECONFIG,
+    EVENT_CONSTANT, /* a setting in the metrics moved */
+    EVENT_BUILD_BEGIN,
+    EVENT_BUILD_END,
+    EVENT_OPERATOR, /* a command that only operators send */
+    EVENT_FSYNC_LOCK,
+    EVENT_FSYNC_UNLOCK,
+    EVENT_BACKUP,
+    EVENT_STEPDOWN,
+    EVENT_STOP,
+    EVENT_UNCLEAN,
+    EVENT_ELECTION,
+    EVENT_AUTH_FAILED,
+    EVENT_KINDS
+};
+
+struct event {
+    enum event_kind kind;
+    int64_t at_ms;
+    int member;
+    char ns[128], what[160];
+};
+
+#define EVENTS 256
+
+struct chronicle {
+    struct deed *deeds;
+    size_t deeds_n, deeds_cap;
+    struct guest *guests;
+    size_t guests_n, guests_cap;
+    struct event event[EVENTS]; /* a ring */
+    uint64_t events_n;
+    struct {
+        uint64_t id;
+        const struct member *member;
+        int64_t begun_ms;
+    } build[64];                /* index builds that go on, on any member */
+    size_t builds_n;
+    bool locked;                /* fsync with lock */
+    uint32_t busy_s;            /* seconds of the open incident in which a build, a lock or a backup went on */
+    uint32_t open_s;            /* seconds of the open incident */
+    int64_t ticked;             /* second */
+    bool heard;                 /* any line at all */
+    char skeleton[SB_SHAPE_MAX_SKELETON]; /* of the operation at hand */
+};
+
+struct open_incident {
+    bool is;
+    int64_t from_ms, detected_ms, last_ms;
+};
+
+struct sb_incidents {
+    struct member **members;
+    size_t members_n;
+    char *host[SB_VITAL_MEMBERS];
+    struct chronicle log;
+    int64_t now_ms, first_ms;
+    int primary, former_primary; /* numbers of members, -1 none */
+    int64_t moved_ms;            /* the primary changed */
+    double lag[SB_VITAL_MEMBERS];
+    int sync_source[SB_VITAL_MEMBERS];
+    struct open_incident open;
+    struct sb_incident *done;
+    size_t done_n, done_at;
+    char **notes;
+    size_t notes_n;
+    uint64_t lost; /* memory ran out: told by the next call */
+};
+
+struct member *sb_incidents_at_place(struct sb_incidents *in, int place);
+const struct watch *sb_incidents_watch(const struct member *m, enum sb_reading r);
+
+/* What one sample says of the others: who is down, who lags, who leads. */
+int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vitals *v, struct sb_err *err);
+void sb_incidents_say(struct sb_incidents *in, const char *fmt, ...) SB_PRINTF(2, 3);
+
+void sb_chronicle_release(struct chronicle *c);
+int sb_chronicle_line(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op);
+void sb_chronicle_event(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *ns, const char *what);
+void sb_chronicle_restarted(struct sb_incidents *in, const struct member *m);
+void sb_chronicle_tick(struct sb_incidents *in);
+void sb_chronicle_open(struct sb_incidents *in, int64_t from_ms); /* `during` begins, with what is remembered since then */
+struct cell sb_cells_between(const struct cell cells[SECONDS], int64_t from_ms, int64_t to_ms);
+
+/* ---- the verdict: incidents_cause.c, and its words: incidents_report.c ---- */
+
+struct verdict {
+    int class_;
+    double confidence;
+    struct sb_str reason;
+    const struct event *event;   /* the alteration or the operator's command */
+    const struct deed *deed[3];  /* the operations, most suspect first */
+    size_t deeds_n;
+    const struct guest *guest;   /* the application, where no operation of its own was logged */
+    const struct member *member; /* the culprit */
+    double explained;            /* share of the added time that the deeds explain; 0 not known */
+};
+
+int sb_incidents_judge(struct sb_incidents *in, struct verdict *v); /* -1 out of memory */
+int sb_incidents_describe(struct sb_incidents *in, bool ended, struct sb_incident *out);
+
+/* The member that the clients of the set write to, or the only one. NULL none is known. */
+struct member *sb_incidents_leader(struct sb_incidents *in);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * incidents_report.c - an incident in words and numbers. */
+#include "incidents_private.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+/* ---- signals ---- */
+
+struct signal {
+    const struct member *member;
+    const struct watch *watch;
+    enum sb_reading reading;
+};
+
+static int compare(const void *a, const void *b)
+{
+    const struct signal *x = a, *y = b;
+    bool xi = sb_reading_is_impact(x->reading), yi = sb_reading_is_impact(y->reading);
+    double xs = sb_watch_score(x->watch), ys = sb_watch_score(y->watch);
+    return xi != yi ? yi - xi : (xs < ys) - (xs > ys);
+}
+
+#define SIGNALS 400
+
+/* Impacts first, the worst of them at the head. */
+static size_t collect(const struct sb_incidents *in, struct signal out[SIGNALS])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < in->members_n; i++)
+        for (int role = 0; role < ROLES; role++)
+            for (int r = 0; r < SB_READINGS_N && n < SIGNALS; r++)
+                if (in->members[i]->watch[role][r].told)
+                    out[n++] = (struct signal){in->members[i], &in->members[i]->watch[role][r], (enum sb_reading)r};
+    qsort(out, n, sizeof *out, compare);
+    return n;
+}
+
+/* Where nothing deviated for long enough, what was softly out is the signal. */
+static int add_signals(const struct sb_incidents *in, const struct signal *s, size_t n, struct sb_incident *out)
+{
+    for (size_t i = 0; i < n; i++)
+        if (sb_incident_add_signal(out, sb_reading_name(s[i].reading), s[i].member->name, s[i].watch->before, s[i].watch->peak,
+                                   sb_watch_score(s[i].watch)))
+            return -1;
+    for (size_t i = 0; i < in->members_n; i++) {
+        const struct member *m = in->members[i];
+        if (m->down_ms >= in->open.from_ms - 15000 && m->down_ms && sb_incident_add_signal(out, "member_up", m->name, 1, 0, 1))
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- names ---- */
+
+static int add_deed_names(const struct verdict *v, struct sb_incident *out)
+{
+    for (size_t i = 0; i < v->deeds_n; i++) {
+        bool suspect = i == 0 || (v->class_ == SB_CLASS_LOAD && v->deed[i]->during.ms * 3 >= v->deed[0]->during.ms);
+        if (suspect && (sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->deed[i]->ns) ||
+                        sb_incident_add_name(&out->apps, &out->apps_n, v->deed[i]->app)))
+            return -1;
+    }
+    return 0;
+}
+
+/* The culprit where there is one; else those that are hurt. */
+static int add_members(const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
+{
+    if (v->member)
+        return sb_incident_add_name(&out->members, &out->members_n, v->member->name);
+    for (size_t i = 0; i < n; i++)
+        if (sb_reading_is_impact(s[i].reading) && sb_incident_add_name(&out->members, &out->members_n, s[i].member->name))
+            return -1;
+    return 0;
+}
+
+/* Nothing of what it did was a reason; where it was at work is known all the same. */
+static const char *place_of(const struct sb_incidents *in, const struct guest *g)
+{
+    const struct deed *most = NULL;
+    for (size_t i = 0; i < in->log.deeds_n; i++) {
+        const struct deed *d = &in->log.deeds[i];
+        if (strcmp(d->app, g->name) == 0 && d->during.count && (!most || d->during.count > most->during.count))
+            most = d;
+    }
+    return most ? most->ns : NULL;
+}
+
+static int add_names(const struct sb_incidents *in, const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
+{
+    bool whole = v->event && strchr(v->event->ns, '.'); /* else its collection's name alone, or none */
+    if (whole && sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->event->ns))
+        return -1;
+    if (!whole && add_deed_names(v, out))
+        return -1;
+    if (v->guest && sb_incident_add_name(&out->apps, &out->apps_n, v->guest->name))
+        return -1;
+    if (v->guest && v->class_ == SB_CLASS_CODE && sb_incident_add_name(&out->namespaces, &out->namespaces_n, place_of(in, v->guest)))
+        return -1;
+    return add_members(v, s, n, out);
+}
+
+/* ---- causes ---- */
+
+static const char *event_name(enum event_kind kind)
+{
+    static const char *const names[EVENT_KINDS] = {
+        [EVENT_INDEX_DROP] = "an index was dropped",         [EVENT_INDEX_HIDE] = "an index was hidden or shown",
+        [EVENT_VALIDATOR] = "a validator was changed",       [EVENT_COLLMOD] = "a collection was changed (collMod)",
+        [EVENT_PARAMETER] = "a parameter was set",           [EVENT_PLAN_FILTER] = "an index filter was set",
+        [EVENT_RECONFIG] = "the replica set was configured anew", [EVENT_CONSTANT] = "a setting moved",
+        [EVENT_BUILD_BEGIN] = "an index is built",           [EVENT_BUILD_END] = "an index was built",
+        [EVENT_OPERATOR] = "an operator's command runs",     [EVENT_FSYNC_LOCK] = "an operator locked the server against writes",
+        [EVENT_FSYNC_UNLOCK] = "the lock against writes was lifted", [EVENT_BACKUP] = "a backup cursor is open",
+        [EVENT_STEPDOWN] = "a member was told to step down or up", [EVENT_STOP] = "a member was shut down",
+        [EVENT_UNCLEAN] = "a member had not been shut down in order", [EVENT_ELECTION] = "an election",
+        [EVENT_AUTH_FAILED] = "logins failed",
+    };
+    return names[kind];
+}
+
+static int add_event_cause(const struct sb_incidents *in, const struct verdict *v, struct sb_incident *out)
+{
+    const struct event *e = v->event;
+    struct sb_str evidence;
+    sb_str_init(&evidence);
+    double before = (double)(in->open.from_ms - e->at_ms) / 1000;
+    sb_str_addf(&evidence, "log of %s: %s%s%s, %.0f s %s it began", in->members[e->member]->name, e->ns, e->ns[0] && e->what[0] ? " " : "", e->what,
+                fabs(before), before >= 0 ? "before" : "after");
+    int rc = sb_str_ok(&evidence) ? sb_incident_add_cause(out, event_name(e->kind), evidence.p, v->confidence) : -1;
+    sb_str_release(&evidence);
+    return rc;
+}
+
+static int add_deed_cause(const struct verdict *v, size_t i, double confidence, struct sb_incident *out)
+{
+    const struct deed *d = v->deed[i];
+    const struct cell *c = &d->during;
+    char *what = sb_format("%s%s%s on %s%s%s", d->label, d->shape[0] ? " " : "", d->shape, d->ns, d->app[0] ? " from " : "", d->app);
+    char *evidence = sb_format("%" PRIu32 " logged operations, %.1f s in all, %" PRIu64 " documents examined, %" PRIu32 " returned, %" PRIu32
+                               " written, %" PRIu32 " failed; plan %s",
+                               c->count, (double)c->ms / 1000, c->examined, c->returned, c->written, c->errors, d->plan[0] ? d->plan : "not told");
+    int rc = what && evidence ? sb_incident_add_cause(out, what, evidence, confidence) : -1;
+    free(what);
+    free(evidence);
+    return rc;
+}
+
+static int add_causes(const struct sb_incidents *in, const struct verdict *v, struct sb_incident *out)
+{
+    double confidence = v->confidence;
+    if (v->event && add_event_cause(in, v, out))
+        return -1;
+    if (v->guest) {
+        char *what = sb_format("application %s", v->guest->name);
+        char *evidence = sb_format("%" PRIu64 " connections of it were made from shortly before it began on", v->guest->during);
+        int rc = what && evidence ? sb_incident_add_cause(out, what, evidence, confidence) : -1;
+        free(what);
+        free(evidence);
+        if (rc)
+            return -1;
+    }
+    if (v->member) {
+        char *what = sb_format("member %s", v->member->name);
+        int rc = what ? sb_incident_add_cause(out, what, v->reason.p, confidence) : -1;
+        free(what);
+        if (rc)
+            return -1;
+    }
+    for (size_t i = 0; i < v->deeds_n; i++)
+        if (add_deed_cause(v, i, confidence * (out->causes_n ? 0.5 : 1) / (double)(i + 1), out))
+            return -1;
+    if (out->causes_n == 0)
+        return sb_incident_add_cause(out, sb_name(&sb_anomaly_classes, v->class_), v->reason.p, confidence);
+    return 0;
+}
+
+/* ---- head ---- */
+
+static char *title(const struct verdict *v, const struct signal *s, size_t n, const struct sb_incident *out)
+{
+    const char *about = v->member ? v->member->name : out->namespaces_n ? out->namespaces[0] : out->apps_n ? out->apps[0] : n ? s[0].member->name : "";
+    if (!n)
+        return sb_format("%s%s%s", about, about[0] ? ": " : "", v->reason.p);
+    return sb_format("%s%s%s reached %.4g, usually %.4g%s%s", sb_reading_name(s[0].reading), " of ", s[0].member->name, s[0].watch->peak, s[0].watch->before,
+                     about[0] && strcmp(about, s[0].member->name) != 0 ? "; " : "", about[0] && strcmp(about, s[0].member->name) != 0 ? about : "");
+}
+
+static int severity(const struct sb_incidents *in, const struct signal *s, size_t n)
+{
+    int worst = SB_LOW;
+    for (size_t i = 0; i < n; i++) {
+        enum sb_reading r = s[i].reading;
+        if (r == SB_READING_STALL || (r <= SB_READING_WRITE_MS && sb_watch_score(s[i].watch) >= 0.9) || (r == SB_READING_LAG && s[i].watch->peak >= 60))
+            return SB_HIGH;
+        if (sb_reading_is_impact(r))
+            worst = SB_MEDIUM;
+    }
+    for (size_t i = 0; i < in->members_n; i++) {
+        const struct member *m = in->members[i];
+        if ((m->down_ms && m->down_ms >= in->open.from_ms - 15000) || (m->restarted_ms && m->restarted_ms >= in->open.from_ms))
+            return SB_HIGH;
+    }
+    return worst;
+}
+
+int sb_incidents_describe(struct sb_incidents *in, bool ended, struct sb_incident *out)
+{
+    struct verdict v;
+    memset(out, 0, sizeof *out);
+    struct signal *s = calloc(SIGNALS, sizeof *s);
+    int rc = s ? sb_incidents_judge(in, &v) : -1;
+    if (!s)
+        return -1;
+    size_t n = collect(in, s);
+    out->from_ms = in->open.from_ms;
+    out->detected_ms = in->open.detected_ms;
+    out->to_ms = ended ? in->open.last_ms : 0;
+    out->severity = severity(in, s, n);
+    out->class_ = v.class_;
+    out->confidence = v.confidence;
+    out->unexplained = 1 - v.confidence * (v.explained > 0 && v.class_ == SB_CLASS_CODE ? v.explained : 1);
+    if (rc == 0)
+        rc = add_signals(in, s, n, out) || add_names(in, &v, s, n, out) || add_causes(in, &v, out) ? -1 : 0;
+    out->title = title(&v, s, n, out);
+    out->reason = sb_str_take(&v.reason);
+    free(s);
+    if (rc || !out->title || !out->reason) {
+        sb_incident_release(out);
+        return -1;
+    }
+    return 0;
+}

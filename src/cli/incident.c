@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * incident.c - `signalbox incident`: diagnostic data and logs of members in, incidents out. */
+#include "incident.h"
+
+#include <signalbox/base/array.h>
+#include <signalbox/base/clock.h>
+#include <signalbox/cli/command.h>
+#include <signalbox/cli/incident_report.h>
+
+#include <unistd.h>
+
+#define BAR_AFTER_MS 1000
+#define BAR_EVERY 512 /* samples and lines */
+
+struct found {
+    struct sb_incident *item;
+    size_t n, cap;
+};
+
+static void draw_bar(const struct sb_feed *f)
+{
+    int permille = sb_feed_permille(f), filled = permille / 25;
+    char line[41];
+    memset(line, '.', 40);
+    memset(line, '#', (size_t)(filled < 40 ? filled : 40));
+    line[40] = '\0';
+    fprintf(stderr, "\r[%s] %3d %%", line, permille / 10);
+    fflush(stderr);
+}
+
+static int take(struct sb_incidents *in, struct found *found, struct sb_err *err)
+{
+    struct sb_incident one;
+    while (sb_incidents_take(in, &one)) {
+        if (SB_GROW(found->item, found->cap, found->n + 1)) {
+            sb_incident_release(&one);
+            return sb_fail_nomem(err);
+        }
+        found->item[found->n++] = one;
+    }
+    return 0;
+}
+
+static int read_all(struct sb_feed *f, struct sb_incidents *in, struct found *found, bool bar, struct sb_err *err)
+{
+    int64_t start = sb_mono_ms();
+    uint64_t steps = 0;
+    bool drawn = false;
+    int rc;
+    while ((rc = sb_feed_step(f, err)) > 0)
+        if (bar && ++steps % BAR_EVERY == 0 && sb_mono_ms() - start > BAR_AFTER_MS) {
+            draw_bar(f);
+            drawn = true;
+        }
+    if (drawn)
+        fputs("\r\033[K", stderr);
+    return rc < 0 || sb_incidents_finish(in, err) || take(in, found, err) ? -1 : 0;
+}
+
+static void say_notes(const struct sb_feed *f, const struct sb_incidents *in)
+{
+    struct sb_err err = SB_ERR_INIT;
+    for (size_t i = 0; sb_feed_note(f, i); i++) {
+        sb_fail(&err, SB_EINPUT, "%s", sb_feed_note(f, i));
+        sb_complain(&err);
+    }
+    for (size_t i = 0; sb_incidents_note(in, i); i++) {
+        sb_fail(&err, SB_EINPUT, "%s", sb_incidents_note(in, i));
+        sb_complain(&err);
+    }
+}
+
+int sb_cmd_incident(int argc, char **argv)
+{
+    bool json = false, quiet = false;
+    const struct sb_option known[] = {{"--json", &json, NULL}, {"--quiet", &quiet, NULL}};
+    int n = sb_options_read(argc, argv, known, SB_COUNT(known));
+    if (n < 0)
+        return 2;
+    if (n == 0)
+        return sb_usage_error("incident wants folders: signalbox incident [--json] DIR...");
+    struct sb_err err = SB_ERR_INIT;
+    struct found found = {NULL, 0, 0};
+    const char *term = getenv("TERM");
+    bool bar = !quiet && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    struct sb_incidents *in = sb_incidents_new(&err);
+    struct sb_feed *f = in ? sb_feed_open(argv + 1, (size_t)n, in, &err) : NULL;
+    int rc = f ? read_all(f, in, &found, bar, &err) : -1, status = 0;
+    if (f && !quiet)
+        say_notes(f, in);
+    if (rc == 0)
+        rc = json ? sb_incidents_print_json(found.item, found.n, &err) : sb_incidents_print_text(found.item, found.n, &err);
+    if (rc)
+        status = sb_complain(&err);
+    else if (sb_feed_failed(f))
+        status = 2;
+    for (size_t i = 0; i < found.n; i++)
+        sb_incident_release(&found.item[i]);
+    free(found.item);
+    sb_feed_close(f);
+    sb_incidents_free(in);
+    return status;
+}

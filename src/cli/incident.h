@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * incident.h (private) - the streams that `signalbox incident` reads, and their merging by time.
+ *
+ * A member's files are those of one folder: its diagnostic.data (or the folder given is that itself) and its logs, rotated
+ * ones too. In a folder with logs alone every name before ".log" is a member. Streams are merged by time; one whose clock
+ * goes back is read on where it stands. Thread: one owner. */
+#ifndef SB_CLI_INCIDENT_H
+#define SB_CLI_INCIDENT_H
+
+#include <signalbox/agents/incidents.h>
+#include <signalbox/formats/infile.h>
+
+struct sb_feed;
+
+/* Looks through the folders (and files) for what belongs to members. SB_EINPUT: nothing of the kind is in one of them. */
+struct sb_feed *sb_feed_open(char **paths, size_t n, struct sb_incidents *in, struct sb_err *err);
+void sb_feed_close(struct sb_feed *f);
+
+/* Hands the next sample or line to the engine: 1, 0 at the end, -1. */
+int sb_feed_step(struct sb_feed *f, struct sb_err *err);
+
+/* What was damaged, unreadable or missing: a sentence each; NULL when there is no more. */
+const char *sb_feed_note(const struct sb_feed *f, size_t i);
+bool sb_feed_failed(const struct sb_feed *f); /* a file could not be read to its end */
+int sb_feed_permille(const struct sb_feed *f);
+
+#endif

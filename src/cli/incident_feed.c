@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * incident_feed.c - which files belong to which member, and one stream of them all. */
+#include "incident.h"
+
+#include <signalbox/base/array.h>
+#include <signalbox/formats/ftdc.h>
+#include <signalbox/formats/mongolog.h>
+
+#include <bson/bson.h>
+#include <dirent.h>
+#include <sys/stat.h>
+
+#define MAX_DEPTH 5
+#define MAX_STREAMS 512
+#define MAX_NOTES 64
+
+struct stream {
+    char *path;
+    char *home;            /* whose it is: the folder, or the folder and the log's name */
+    bool of_log;
+    int member;
+    int64_t key_ms;        /* time of what comes next, never going back */
+    bool ended;
+    /* diagnostic data */
+    struct sb_ftdc *ftdc;
+    struct sb_ftdc_doc doc;
+    struct sb_vitals_map map;
+    size_t sample, damaged, told;
+    /* a log */
+    struct sb_infile *file;
+    struct sb_mongolog reader;
+    struct sb_log_line line;
+    struct sb_slow_op op;
+    uint64_t bad;
+};
+
+struct sb_feed {
+    struct sb_incidents *in;
+    struct stream **streams;
+    size_t streams_n, streams_cap;
+    char *notes[MAX_NOTES];
+    size_t notes_n;
+    bool failed;
+    struct sb_vitals vitals;
+};
+
+static void note(struct sb_feed *f, const char *fmt, ...) SB_PRINTF(2, 3);
+static void note(struct sb_feed *f, const char *fmt, ...)
+{
+    struct sb_str s;
+    va_list ap;
+    if (f->notes_n == MAX_NOTES)
+        return;
+    sb_str_init(&s);
+    va_start(ap, fmt);
+    sb_str_vaddf(&s, fmt, ap);
+    va_end(ap);
+    char *text = sb_str_take(&s);
+    if (text)
+        f->notes[f->notes_n++] = text;
+}
+
+const char *sb_feed_note(const struct sb_feed *f, size_t i)
+{
+    return i < f->notes_n ? f->notes[i] : NULL;
+}
+
+bool sb_feed_failed(const struct sb_feed *f)
+{
+    return f->failed;
+}
+
+int sb_feed_permille(const struct sb_feed *f)
+{
+    long sum = 0;
+    for (size_t i = 0; i < f->streams_n; i++) {
+        const struct stream *s = f->streams[i];
+        int p = s->ended ? 1000 : s->of_log ? sb_infile_permille(s->file) : sb_ftdc_permille(s->ftdc);
+        sum += p < 0 ? 0 : p;
+    }
+    return f->streams_n ? (int)(sum / (long)f->streams_n) : 0;
+}
+
+/* ---- finding ---- */
+
+static const char *base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static bool ends_with(const char *text, const char *tail)
+{
+    size_t n = strlen(text), m = strlen(tail);
+    return n >= m && strcmp(text + n - m, tail) == 0;
+}
+
+static char *parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? sb_strdup_n(path, slash == path ? 1 : (size_t)(slash - path)) : sb_format(".");
+}
+
+/* diagnostic.data, and mongos's NAME.diagnostic.data, belong to the folder they are in. */
+static char *home_of(const char *folder)
+{
+    return ends_with(base(folder), "diagnostic.data") ? parent(folder) : sb_format("%s", folder);
+}
+
+static struct stream *add_stream(struct sb_feed *f, const char *path, char *home, bool of_log, struct sb_err *err)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    if (!s || !home || SB_GROW(f->streams, f->streams_cap, f->streams_n + 1) || !(s->path = sb_format("%s", path))) {
+        free(s);
+        free(home);
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    s->home = home;
+    s->of_log = of_log;
+    s->key_ms = INT64_MIN;
+    sb_mongolog_init(&s->reader);
+    f->streams[f->streams_n++] = s;
+    return s;
+}
+
+static int add_ftdc(struct sb_feed *f, const char *path, char *home, struct sb_err *err)
+{
+    struct stream *s = add_stream(f, path, home, false, err);
+    struct sb_err failed = SB_ERR_INIT;
+    if (!s)
+        return -1;
+    s->ftdc = sb_ftdc_open(path, &failed);
+    if (s->ftdc)
+        return 0;
+    if (failed.code == SB_ENOMEM)
+        return sb_fail_nomem(err);
+    note(f, "%s", failed.msg);
+    f->failed = s->ended = true;
+    return 0;
+}
+
+/* A log, or diagnostic data by another name; what is neither is nobody's. */
+static int add_file(struct sb_feed *f, const char *path, struct sb_err *err)
+{
+    struct sb_err failed = SB_ERR_INIT;
+    struct sb_infile *file = sb_infile_open(path, &failed);
+    char *folder = parent(path);
+    int rc = folder ? 0 : sb_fail_nomem(err);
+    if (!file && failed.code == SB_ENOMEM)
+        rc = sb_fail_nomem(err);
+    else if (!file) {
+        note(f, "%s", failed.msg);
+        f->failed = true;
+    } else if (rc == 0 && sb_infile_kind(file) == SB_INFILE_FTDC) {
+        rc = add_ftdc(f, path, home_of(folder), err);
+    } else if (rc == 0 && sb_infile_kind(file) == SB_INFILE_MONGOLOG) {
+        struct stream *s = add_stream(f, path, home_of(folder), true, err);
+        if (s) {
+            s->file = file;
+            file = NULL;
+        }
+        rc = s ? 0 : -1;
+    }
+    sb_infile_close(file);
+    free(folder);
+    return rc;
+}
+
+static int add_folder(struct sb_feed *f, const char *folder, int depth, struct sb_err *err)
+{
+    struct dirent **names;
+    int n = scandir(folder, &names, NULL, alphasort), rc = 0;
+    bool metrics = false;
+    if (n < 0)
+        return sb_fail(err, SB_EINPUT, "cannot read the folder %s", folder);
+    for (int i = 0; i < n; i++) {
+        struct stat st;
+        const char *name = names[i]->d_name;
+        char *path = name[0] == '.' ? NULL : sb_format("%s/%s", folder, name);
+        if (rc || !path || stat(path, &st) || f->streams_n >= MAX_STREAMS)
+            ;
+        else if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH)
+            rc = add_folder(f, path, depth + 1, err);
+        else if (S_ISREG(st.st_mode) && sb_starts_with(name, "metrics."))
+            metrics = true;
+        else if (S_ISREG(st.st_mode))
+            rc = add_file(f, path, err);
+        free(path);
+        free(names[i]);
+    }
+    free(names);
+    if (rc == 0 && metrics)
+        rc = add_ftdc(f, folder, home_of(folder), err);
+    return rc;
+}
+
+/* ---- members ---- */
+
+static bool has_metrics(const struct sb_feed *f, const char *home)
+{
+    for (size_t i = 0; i < f->streams_n; i++)
+        if (!f->streams[i]->of_log && strcmp(f->streams[i]->home, home) == 0)
+            return true;
+    return false;
+}
+
+/* In a folder without metrics logs are told apart by their names: mongod-0.log.gz, mongod-1.log.2026-11-23T09-00-00. */
+static int split_logs(struct sb_feed *f, struct sb_err *err)
+{
+    for (size_t i = 0; i < f->streams_n; i++) {
+        struct stream *s = f->streams[i];
+        const char *name = base(s->path), *end = strstr(name, ".log");
+        if (!s->of_log || !end || end == name || has_metrics(f, s->home) || strcmp(base(s->home), name) == 0)
+            continue;
+        bool alone = true;
+        for (size_t k = 0; k < f->streams_n; k++) {
+            const char *other = base(f->streams[k]->path);
+            alone &= !f->streams[k]->of_log || strncmp(other, name, (size_t)(end - name) + 4) == 0 || !strstr(other, ".log") ||
+                     strncmp(f->streams[k]->path, s->path, (size_t)(name - s->path)) != 0;
+        }
+        char *home = alone ? NULL : sb_format("%.*s", (int)(end - s->path), s->path);
+        if (!alone && !home)
+            return sb_fail_nomem(err);
+        if (home) {
+            free(s->home);
+            s->home = home;
+        }
+    }
+    return 0;
+}
+
+/* By the last part of its folder's name, and by all of it where two are called alike. */
+static int name_members(struct sb_feed *f, struct sb_err *err)
+{
+    for (size_t i = 0; i < f->streams_n; i++) {
+        struct stream *s = f->streams[i];
+        bool alike = false;
+        s->member = -1;
+        for (size_t k = 0; k < f->streams_n; k++) {
+            if (k < i && strcmp(f->streams[k]->home, s->home) == 0)
+                s->member = f->streams[k]->member;
+            alike |= strcmp(f->streams[k]->home, s->home) != 0 && strcmp(base(f->streams[k]->home), base(s->home)) == 0;
+        }
+        if (s->member < 0)
+            s->member = sb_incidents_member(f->in, alike ? s->home : base(s->home), err);
+        if (s->member < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- reading on ---- */
+
+static void come_to(struct stream *s, int64_t at_ms)
+{
+    s->key_ms = at_ms > s->key_ms ? at_ms : s->key_ms;
+}
+
+/* What a member calls the others. */
+static int learn_hosts(struct sb_feed *f, const struct sb_ftdc_chunk *chunk, struct sb_err *err)
+{
+    bson_t bson;
+    bson_iter_t it, members, one, at;
+    size_t place = 0;
+    if (!bson_init_static(&bson, chunk->reference, chunk->reference_n) || !bson_iter_init(&it, &bson) ||
+        !bson_iter_find_descendant(&it, "replSetGetStatus.members", &members) || !BSON_ITER_HOLDS_ARRAY(&members) || !bson_iter_recurse(&members, &one))
+        return 0;
+    for (; bson_iter_next(&one); place++)
+        if (BSON_ITER_HOLDS_DOCUMENT(&one) && bson_iter_recurse(&one, &at) && bson_iter_find(&at, "name") && BSON_ITER_HOLDS_UTF8(&at) &&
+            sb_incidents_peer(f->in, place, bson_iter_utf8(&at, NULL), err))
+            return -1;
+    return 0;
+}
+
+static void tell_damage(struct sb_feed *f, struct stream *s)
+{
+    for (const char *text; (text = sb_ftdc_note(s->ftdc, s->told)) != NULL; s->told++)
+        note(f, "%s", text);
+    if (sb_ftdc_damaged(s->ftdc) != s->damaged)
+        sb_incidents_hole(f->in, s->member);
+    s->damaged = sb_ftdc_damaged(s->ftdc);
+}
+
+/* The next sample of the stream: 0 with its time in key_ms or `ended`, or -1. */
+static int next_sample(struct sb_feed *f, struct stream *s, struct sb_err *err)
+{
+    s->sample++;
+    while (s->sample >= s->doc.chunk.samples) {
+        int rc = sb_ftdc_next(s->ftdc, &s->doc, err);
+        tell_damage(f, s);
+        if (rc < 0)
+            return -1;
+        s->ended = rc == 0;
+        if (s->ended)
+            return 0;
+        s->sample = s->doc.chunk.skip;
+        if (s->doc.kind != SB_FTDC_METRICS || !sb_vitals_map(&s->map, &s->doc.chunk))
+            s->doc.chunk.samples = s->sample = 0;
+        else if (learn_hosts(f, &s->doc.chunk, err))
+            return -1;
+    }
+    come_to(s, s->doc.chunk.values[(s->map.start - 1) * s->doc.chunk.samples + s->sample]);
+    return 0;
+}
+
+/* The next line that can be read. */
+static int next_line(struct sb_feed *f, struct stream *s, struct sb_err *err)
+{
+    struct sb_span text;
+    enum sb_line_end end;
+    struct sb_err failed = SB_ERR_INIT;
+    int rc;
+    while ((rc = sb_infile_line(s->file, &text, &end, &failed)) > 0) {
+        enum sb_log_status status = end == SB_LINE_TOO_LONG ? SB_LOG_BAD : sb_mongolog_line(&s->reader, text.p, text.n, &s->line, &s->op);
+        if (status == SB_LOG_NOMEM)
+            return sb_fail_nomem(err);
+        if (status == SB_LOG_GOOD && s->line.at_ms != SB_NO_TIME) {
+            come_to(s, s->line.at_ms);
+            return 0;
+        }
+        s->bad += text.n > 0;
+    }
+    if (rc < 0 && failed.code == SB_ENOMEM)
+        return sb_fail_nomem(err);
+    if (rc < 0) {
+        note(f, "%s", failed.msg);
+        f->failed = true;
+    }
+    if (s->bad)
+        note(f, "%s: %llu lines could not be read", s->path, (unsigned long long)s->bad);
+    s->ended = true;
+    return 0;
+}
+
+static int advance(struct sb_feed *f, struct stream *s, struct sb_err *err)
+{
+    return s->of_log ? next_line(f, s, err) : next_sample(f, s, err);
+}
+
+int sb_feed_step(struct sb_feed *f, struct sb_err *err)
+{
+    struct stream *first = NULL;
+    for (size_t i = 0; i < f->streams_n; i++) {
+        struct stream *s = f->streams[i];
+        if (!s->ended && (!first || s->key_ms < first->key_ms || (s->key_ms == first->key_ms && s->of_log && !first->of_log)))
+            first = s;
+    }
+    if (!first)
+        return 0;
+    if (first->of_log) {
+        if (sb_incidents_log(f->in, first->member, &first->line, first->line.slow ? &first->op : NULL, err))
+            return -1;
+    } else {
+        sb_vitals_read(&first->map, &first->doc.chunk, first->sample, &f->vitals);
+        if (sb_incidents_sample(f->in, first->member, &f->vitals, err))
+            return -1;
+    }
+    return advance(f, first, err) ? -1 : 1;
+}
+
+/* ---- opening ---- */
+
+static int open_path(struct sb_feed *f, const char *given, struct sb_err *err)
+{
+    struct stat st;
+    size_t before = f->streams_n, n = strlen(given);
+    while (n > 1 && given[n - 1] == '/')
+        n--;
+    char *path = sb_strdup_n(given, n);
+    if (!path)
+        return sb_fail_nomem(err);
+    int rc = 0;
+    if (stat(path, &st))
+        rc = sb_fail(err, SB_EINPUT, "there is no folder %s", path);
+    else
+        rc = S_ISDIR(st.st_mode) ? add_folder(f, path, 0, err) : add_file(f, path, err);
+    if (rc == 0 && f->streams_n == before && !f->failed)
+        rc = sb_fail(err, SB_EINPUT, "%s holds neither diagnostic data (files named metrics.*) nor a structured mongod log", path);
+    free(path);
+    return rc;
+}
+
+struct sb_feed *sb_feed_open(char **paths, size_t n, struct sb_incidents *in, struct sb_err *err)
+{
+    struct sb_feed *f = calloc(1, sizeof *f);
+    bool metrics = false;
+    if (!f) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    f->in = in;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = open_path(f, paths[i], err);
+    if (rc == 0 && (split_logs(f, err) || name_members(f, err)))
+        rc = -1;
+    for (size_t i = 0; i < f->streams_n && rc == 0; i++) {
+        metrics |= !f->streams[i]->of_log;
+        rc = f->streams[i]->ended ? 0 : advance(f, f->streams[i], err);
+    }
+    if (rc == 0 && f->streams_n && !metrics)
+        note(f, "there are logs and no diagnostic data: without its metrics no incident can be told");
+    if (f->streams_n >= MAX_STREAMS)
+        note(f, "more than %d files are too many at once: the rest is not read", MAX_STREAMS);
+    if (rc == 0)
+        return f;
+    sb_feed_close(f);
+    return NULL;
+}
+
+void sb_feed_close(struct sb_feed *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->streams_n; i++) {
+        struct stream *s = f->streams[i];
+        sb_ftdc_close(s->ftdc);
+        sb_infile_close(s->file);
+        sb_mongolog_release(&s->reader);
+        free(s->path);
+        free(s->home);
+        free(s);
+    }
+    free(f->streams);
+    for (size_t i = 0; i < f->notes_n; i++)
+        free(f->notes[i]);
+    free(f);
+}

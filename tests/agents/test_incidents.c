@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine of `signalbox incident` on a set of three whose every second is made here: what is calm stays unsaid, what hurts
+ * is said within 20 s, and its class follows from what else is to be seen. */
+#include "test.h"
+
+#include <signalbox/agents/incidents.h>
+#include <signalbox/base/clock.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#define START INT64_C(1795424400000)
+#define MEMBERS 3
+
+/* What a second of the set is like; 0 of a factor is 1. */
+struct weather {
+    double ops, read_ms, write_ms, examined, errors, conflicts, connections, connecting, others_cpu, iowait;
+    double active, idle_transactions, docs_written, cursors;
+    bool no_writes, no_ops;
+    int lagging, frozen, down, unseen; /* members, -1 none; unseen: frozen, and the others know by now */
+};
+static const struct weather calm = {.lagging = -1, .frozen = -1, .down = -1, .unseen = -1};
+
+struct world {
+    struct sb_incidents *in;
+    struct sb_vitals v[MEMBERS];
+    struct sb_mongolog reader;
+    int64_t t;
+    uint64_t noise;
+    double lag, left[SB_VITALS_N];
+    int primary;
+    struct sb_incident got[8];
+    size_t n;
+};
+
+static double noise(struct world *w)
+{
+    w->noise = w->noise * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return 0.85 + 0.3 * (double)(w->noise >> 40) / (double)(1 << 24);
+}
+
+static double or_one(double factor)
+{
+    return factor > 0 ? factor : 1;
+}
+
+static void setup_world(struct world *w)
+{
+    struct sb_err err = SB_ERR_INIT;
+    memset(w, 0, sizeof *w);
+    w->in = sb_incidents_new(&err);
+    w->t = START;
+    w->noise = 7;
+    sb_mongolog_init(&w->reader);
+    assert_non_null(w->in);
+    for (int i = 0; i < MEMBERS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "member-%d", i);
+        assert_int_equal(sb_incidents_member(w->in, name, &err), i);
+        for (int k = 0; k < SB_VITALS_N; k++)
+            w->v[i].value[k] = 1000;
+        w->v[i].value[SB_VITAL_PID] = 100 + i;
+        w->v[i].value[SB_VITAL_BACKUP_CURSOR] = w->v[i].value[SB_VITAL_FLOW_LAGGED] = w->v[i].value[SB_VITAL_QUEUED] = 0;
+        w->v[i].value[SB_VITAL_CPUS] = 2;
+        w->v[i].value[SB_VITAL_CACHE_MAX] = 256 << 20;
+        w->v[i].value[SB_VITAL_CACHE_BYTES] = 200 << 20;
+        w->v[i].value[SB_VITAL_CACHE_DIRTY] = 10 << 20;
+    }
+}
+
+static void collect(struct world *w)
+{
+    while (w->n < SB_COUNT(w->got) && sb_incidents_take(w->in, &w->got[w->n]))
+        w->n++;
+}
+
+static void teardown_world(struct world *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        sb_incident_release(&w->got[i]);
+    sb_mongolog_release(&w->reader);
+    sb_incidents_free(w->in);
+}
+
+static void add(struct sb_vitals *v, enum sb_vital which, double much)
+{
+    v->value[which] += (int64_t)(much + 0.5);
+}
+
+static void live(struct world *w, int i, const struct weather *x)
+{
+    struct sb_vitals *v = &w->v[i];
+    bool lead = i == w->primary;
+    double ops = x->no_ops || !lead ? 0.3 : or_one(x->ops) * noise(w), reads = 60 * ops, writes = x->no_writes ? 0 : 20 * ops;
+    double read_ms = 2 * or_one(x->read_ms) * noise(w), write_ms = 15 * or_one(x->write_ms) * noise(w);
+    add(v, SB_VITAL_UPTIME_MS, 1000);
+    add(v, SB_VITAL_READ_OPS, reads + 20);
+    add(v, SB_VITAL_GETMORES, 20);
+    add(v, SB_VITAL_READ_US, (reads + 20) * read_ms * 1000);
+    add(v, SB_VITAL_WRITE_OPS, writes);
+    add(v, SB_VITAL_WRITE_US, writes * write_ms * 1000);
+    add(v, SB_VITAL_COMMAND_OPS, 60);
+    add(v, SB_VITAL_COMMAND_US, 60 * 900 * noise(w));
+    add(v, SB_VITAL_INSERTS, lead ? writes + x->docs_written : 0);
+    add(v, SB_VITAL_RETURNED, reads * 5);
+    add(v, SB_VITAL_EXAMINED, reads * 5 * or_one(x->examined));
+    add(v, SB_VITAL_ASSERTS, lead ? x->errors : 0);
+    add(v, SB_VITAL_CONFLICTS, lead ? x->conflicts : 0);
+    add(v, SB_VITAL_CONNECTIONS_MADE, 1 + x->connecting);
+    add(v, SB_VITAL_CPU_IDLE_MS, 2000 * (1 - 0.4 * noise(w)) * (1 - x->others_cpu) - 2000 * x->iowait * 0.5);
+    add(v, SB_VITAL_CPU_IOWAIT_MS, 2000 * x->iowait * 0.5);
+    add(v, SB_VITAL_OWN_USER_US, 300000 * noise(w));
+    v->value[SB_VITAL_CONNECTIONS] = 40 + (int64_t)x->connections;
+    v->value[SB_VITAL_CONNECTIONS_ACTIVE] = 12 + (int64_t)x->active;
+    v->value[SB_VITAL_TRANSACTIONS_OPEN] = v->value[SB_VITAL_TRANSACTIONS_IDLE] = (int64_t)x->idle_transactions;
+    v->value[SB_VITAL_CURSORS] = 5 + (int64_t)x->cursors;
+    v->value[SB_VITAL_STATE] = lead ? 1 : 2;
+    v->at_ms = w->t;
+    v->peers_n = MEMBERS;
+    for (int p = 0; p < MEMBERS; p++) {
+        bool gone = p == x->down || p == x->unseen;
+        v->peer[p] = (struct sb_peer){.state = gone ? 8 : p == w->primary ? 1 : 2, .healthy = !gone, .self = p == i, .sync_source = -1,
+                                      .applied_ms = w->t - (p == x->lagging ? (int64_t)(w->lag * 1000) : 0)};
+    }
+}
+
+static void run(struct world *w, int seconds, const struct weather *x)
+{
+    struct sb_err err = SB_ERR_INIT;
+    for (int s = 0; s < seconds; s++, w->t += 1000) {
+        w->lag = x->lagging >= 0 ? w->lag + 1 : 0;
+        for (int i = 0; i < MEMBERS; i++) {
+            bool out = i == x->frozen || i == x->down || i == x->unseen;
+            if (out) {
+                add(&w->v[i], SB_VITAL_UPTIME_MS, 1000);
+                continue;
+            }
+            live(w, i, x);
+            sb_assert_ok(sb_incidents_sample(w->in, i, &w->v[i], &err), err);
+        }
+    }
+    collect(w);
+}
+
+static void say(struct world *w, int member, const char *id_and_rest)
+{
+    char line[2048], at[SB_TIME_LEN + 1];
+    struct sb_log_line l;
+    struct sb_slow_op op;
+    struct sb_err err = SB_ERR_INIT;
+    sb_time_format(at, w->t);
+    int n = snprintf(line, sizeof line, "{\"t\":{\"$date\":\"%s\"},\"s\":\"I\",\"c\":\"X\",%s}", at, id_and_rest);
+    assert_int_equal(sb_mongolog_line(&w->reader, line, (size_t)n, &l, &op), SB_LOG_GOOD);
+    sb_assert_ok(sb_incidents_log(w->in, member, &l, l.slow ? &op : NULL, &err), err);
+}
+
+static void connect_app(struct world *w, const char *app)
+{
+    char text[512];
+    snprintf(text, sizeof text, "\"id\":51800,\"ctx\":\"conn1\",\"msg\":\"client metadata\",\"attr\":{\"remote\":\"1.2.3.4:5\",\"doc\":{\"application\":{\"name\":\"%s\"}}}", app);
+    say(w, w->primary, text);
+}
+
+static void slow(struct world *w, const char *ns, const char *app, const char *command, const char *more)
+{
+    char text[1500];
+    snprintf(text, sizeof text, "\"id\":51803,\"ctx\":\"conn1\",\"msg\":\"Slow query\",\"attr\":{\"type\":\"command\",\"ns\":\"%s\",\"appName\":\"%s\",\"command\":%s,%s}",
+             ns, app, command, more);
+    say(w, w->primary, text);
+}
+
+/* 200 s of calm, the disturbance for a minute, 60 s of calm: exactly one incident, found in time. */
+static const struct sb_incident *one_after(struct world *w, const struct weather *x, int class_)
+{
+    int64_t began = w->t;
+    run(w, 60, x);
+    run(w, 60, &calm);
+    if (w->n != 1)
+        fail_msg("%zu incidents instead of one", w->n);
+    const struct sb_incident *got = &w->got[0];
+    if (got->class_ != class_)
+        fail_msg("class %s instead of %s: %s", sb_name(&sb_anomaly_classes, got->class_), sb_name(&sb_anomaly_classes, class_), got->reason);
+    if (got->detected_ms - began > 20000 || got->detected_ms < began)
+        fail_msg("found after %" PRId64 " ms", got->detected_ms - began);
+    assert_true(got->from_ms >= began - 5000 && got->from_ms <= began + 20000);
+    assert_true(got->to_ms > began + 50000 && got->to_ms < began + 80000);
+    assert_true(got->title && got->title[0] && got->reason && got->reason[0] && got->causes_n && got->signals_n);
+    return got;
+}
+
+static void world_after_calm(struct world *w)
+{
+    setup_world(w);
+    connect_app(w, "shop");
+    run(w, 200, &calm);
+    assert_int_equal(w->n, 0);
+}
+
+static void test_calm_is_not_told(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sb_err err = SB_ERR_INIT;
+    setup_world(&w);
+    run(&w, 1800, &calm);
+    for (int i = 0; i < 120; i++) { /* slowly half as much again, and back */
+        struct weather x = calm;
+        x.ops = 1 + (i < 60 ? i : 120 - i) / 120.0;
+        x.write_ms = 1 + (i < 60 ? i : 120 - i) / 120.0;
+        run(&w, 1, &x);
+    }
+    run(&w, 300, &calm);
+    sb_assert_ok(sb_incidents_finish(w.in, &err), err);
+    collect(&w);
+    assert_int_equal(w.n, 0);
+    teardown_world(&w);
+}
+
+static void test_more_of_the_same_is_load(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_calm(&w);
+    struct weather x = calm;
+    x.ops = 4;
+    x.write_ms = x.read_ms = 2.2;
+    one_after(&w, &x, SB_CLASS_LOAD);
+    teardown_world(&w);
+}
+
+static void test_a_slow_disk_and_a_busy_host_are_infrastructure(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_calm(&w);
+    struct weather x = calm;
+    x.write_ms = x.read_ms = 4;
+    x.iowait = 0.4;
+    one_after(&w, &x, SB_CLASS_INFRASTRUCTURE);
+    teardown_world(&w);
+    world_after_calm(&w);
+    x = calm;
+    x.write_ms = x.read_ms = 3.5;
+    x.others_cpu = 0.97;
+    assert_non_null(strstr(one_after(&w, &x, SB_CLASS_INFRASTRUCTURE)->reason, "processor"));
+    teardown_world(&w);
+}
+
+static void test_a_frozen_member_is_infrastructure(void **state)
+{
+    (void)state;
+    for (int who = 0; who < MEMBERS; who++) {
+        struct world w;
+        world_after_calm(&w);
+        int64_t began = w.t;
+        struct weather x = calm;
+        x.frozen = who;
+        run(&w, 11, &x); /* the others wait for its heartbeats */
+        x.frozen = -1;
+        x.unseen = who;
+        if (who == 0)
+            w.primary = 1;
+        run(&w, 40, &x);
+        run(&w, 90, &calm);
+        assert_int_equal(w.n, 1);
+        assert_int_equal(w.got[0].class_, SB_CLASS_INFRASTRUCTURE);
+        char name[16];
+        snprintf(name, sizeof name, "member-%d", who);
+        assert_int_equal(w.got[0].members_n, 1);
+        assert_string_equal(w.got[0].members[0], name);
+        assert_true(w.got[0].detected_ms - began <= 20000);
+        teardown_world(&w);
+    }
+}
+
+static void test_a_member_that_was_stopped_in_order_is_maintenance(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_calm(&w);
+    say(&w, 2, "\"id\":23138,\"ctx\":\"x\",\"msg\":\"Shutting down\",\"attr\":{\"exitCode\":0}");
+    struct weather x = calm;
+    x.down = 2;
+    run(&w, 12, &x); /* a quick restart hurts nobody */
+    w.v[2].value[SB_VITAL_PID]++;
+    run(&w, 100, &calm);
+    assert_int_equal(w.n, 0);
+    say(&w, 2, "\"id\":23138,\"ctx\":\"x\",\"msg\":\"Shutting down\",\"attr\":{\"exitCode\":0}");
+    one_after(&w, &x, SB_CLASS_MAINTENANCE);
+    assert_string_equal(w.got[0].members[0], "member-2");
+    teardown_world(&w);
+}
+
+static void test_lag_names_its_member(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_calm(&w);
+    struct weather x = calm;
+    x.lagging = 2;
+    const struct sb_incident *got = one_after(&w, &x, SB_CLASS_INFRASTRUCTURE);
+    assert_int_equal(got->members_n, 1);
+    assert_string_equal(got->members[0], "member-2");
+    teardown_world(&w);
+}
+
+static void test_clients(void **state)
+{
+    (void)state;
+    struct world w;
+    world_after_calm(&w);
+    struct weather x = calm;
+    for (int i = 0; i < 40; i++)
+        connect_app(&w, "leak");
+    x.connections = 400;
+    assert_string_equal(one_after(&w, &x, SB_CLASS_DEPENDENCY)->apps[0], "leak"); /* it holds what it opened */
+    teardown_world(&w);
+    world_after_calm(&w);
+    x = calm;
+    x.connecting = 80; /* or opens and closes */
+    one_after(&w, &x, SB_CLASS_DEPENDENCY);
+    teardown_world(&w);
+    world_after_calm(&w);
+    x = calm;
+    x.no_ops = true; /* or waits for somebody else */
+    one_after(&w, &x, SB_CLASS_DEPENDENCY);
+    teardown_world(&w);
+}
+
+static void test_an_application_s_own_operations_are_code(void **state)
+{
+    (void)state;
+    struct world w;
+    struct weather x = calm;
+    world_after_calm(&w);
+    connect_app(&w, "crm-2");
+    x.errors = 30;
+    assert_string_equal(one_after(&w, &x, SB_CLASS_CODE)->apps[0], "crm-2");
+    teardown_world(&w);
+    world_after_calm(&w);
+    x = calm;
+    x.conflicts = 60;
+    one_after(&w, &x, SB_CLASS_CODE);
+    teardown_world(&w);
+    world_after_calm(&w);
+    x = calm;
+    x.idle_transactions = 1;
+    one_after(&w, &x, SB_CLASS_CODE);
+    teardown_world(&w);
+    world_after_calm(&w);
+    x = calm;
+    x.cursors = 300;
+    one_after(&w, &x, SB_CLASS_CODE);
+    teardown_world(&w);
+    world_after_calm(&w);
+    x = calm;
+    x.examined = 500;
+    x.read_ms = 6;
+    connect_app(&w, "shop-2");
+    for (int i = 0; i < 20; i++)
+        slow(&w, "shop.orders", "shop-2", "{\"find\":\"orders\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":60000,\"nreturned\":1,\"durationMillis\":300");
+    const struct sb_incident *got = one_after(&w, &x, SB_CLASS_CODE);
+    assert_string_equal(got->namespaces[0], "shop.orders");
+    assert_string_equal(got->apps[0], "shop-2");
+    teardown_world(&w);
+}
+
+/* The same scans by an application that has not connected anew: somebody took its index away. */
+static void test_an_alteration_that_stays_is_a_change(void **state)
+{
+    static const char *const lines[] = {
+        "\"id\":51806,\"ctx\":\"c\",\"msg\":\"CMD: dropIndexes\",\"attr\":{\"namespace\":\"shop.orders\",\"indexes\":\"\\\"zip_1\\\"\"}",
+        "\"id\":5324200,\"ctx\":\"c\",\"msg\":\"CMD: collMod\",\"attr\":{\"cmdObj\":{\"collMod\":\"orders\",\"index\":{\"name\":\"zip_1\",\"hidden\":true}}}",
+        "\"id\":20479,\"ctx\":\"c\",\"msg\":\"Index filter set on query\",\"attr\":{\"query\":\"zip\"}",
+        "\"id\":23435,\"ctx\":\"c\",\"msg\":\"Successfully set parameter to new value\",\"attr\":{\"parameterName\":\"x\",\"newValue\":\"1\",\"oldValue\":\"2\"}",
+    };
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(lines); i++) {
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        x.examined = 500;
+        x.read_ms = 6;
+        say(&w, 0, lines[i]);
+        for (int k = 0; k < 20; k++)
+            slow(&w, "shop.orders", "shop", "{\"find\":\"orders\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":60000,\"nreturned\":1,\"durationMillis\":300");
+        assert_string_equal(one_after(&w, &x, SB_CLASS_CHANGE)->namespaces[0], "shop.orders");
+        teardown_world(&w);
+    }
+}
+
+static void test_an_operator_s_work_is_maintenance(void **state)
+{
+    (void)state;
+    struct world w;
+    struct weather x = calm;
+    world_after_calm(&w);
+    say(&w, 0, "\"id\":20384,\"ctx\":\"i\",\"msg\":\"Index build: starting\",\"attr\":{\"buildUUID\":{\"uuid\":1},\"namespace\":\"shop.orders\",\"properties\":{\"name\":\"a_1\"}}");
+    x.write_ms = 4;
+    assert_string_equal(one_after(&w, &x, SB_CLASS_MAINTENANCE)->namespaces[0], "shop.orders");
+    teardown_world(&w);
+    world_after_calm(&w);
+    say(&w, 0, "\"id\":20462,\"ctx\":\"f\",\"msg\":\"mongod is locked and no writes are allowed\",\"attr\":{\"lockCount\":1}");
+    x = calm;
+    x.no_writes = true;
+    x.active = 4;
+    one_after(&w, &x, SB_CLASS_MAINTENANCE);
+    teardown_world(&w);
+    world_after_calm(&w);
+    connect_app(&w, "nightly-load");
+    x = calm;
+    x.docs_written = 3000;
+    x.write_ms = 5;
+    for (int i = 0; i < 20; i++)
+        slow(&w, "shop.import", "nightly-load", "{\"insert\":\"import\"}", "\"ninserted\":1000,\"durationMillis\":400");
+    assert_string_equal(one_after(&w, &x, SB_CLASS_MAINTENANCE)->namespaces[0], "shop.import");
+    teardown_world(&w);
+}
+
+static void test_what_is_missing_is_no_cause(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sb_err err = SB_ERR_INIT;
+    struct weather x = calm;
+    world_after_calm(&w);
+    x.frozen = 1;
+    run(&w, 300, &x); /* its file has a hole, and the others see it well */
+    sb_incidents_hole(w.in, 1);
+    run(&w, 100, &calm);
+    w.t -= 3600000; /* every clock goes back */
+    run(&w, 300, &calm);
+    x.frozen = 2;
+    run(&w, 4000, &x); /* its data ends */
+    sb_assert_ok(sb_incidents_finish(w.in, &err), err);
+    collect(&w);
+    assert_int_equal(w.n, 0);
+    size_t backwards = 0, ends = 0;
+    for (size_t i = 0; sb_incidents_note(w.in, i); i++) {
+        backwards += strstr(sb_incidents_note(w.in, i), "clock went back") != NULL;
+        ends += strstr(sb_incidents_note(w.in, i), "samples end") != NULL;
+    }
+    assert_int_equal(backwards, MEMBERS);
+    assert_int_equal(ends, 1);
+    teardown_world(&w);
+}
+
+/* What is never mended becomes usual, and does not come again. */
+static void test_what_stays_becomes_usual(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sb_err err = SB_ERR_INIT;
+    struct weather x = calm;
+    world_after_calm(&w);
+    x.read_ms = 5;
+    run(&w, 4000, &x);
+    sb_assert_ok(sb_incidents_finish(w.in, &err), err);
+    collect(&w);
+    assert_int_equal(w.n, 1);
+    assert_true(w.got[0].to_ms - w.got[0].from_ms >= 1790000 && w.got[0].to_ms - w.got[0].from_ms <= 1810000);
+    teardown_world(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_calm_is_not_told),
+        cmocka_unit_test(test_more_of_the_same_is_load),
+        cmocka_unit_test(test_a_slow_disk_and_a_busy_host_are_infrastructure),
+        cmocka_unit_test(test_a_frozen_member_is_infrastructure),
+        cmocka_unit_test(test_a_member_that_was_stopped_in_order_is_maintenance),
+        cmocka_unit_test(test_lag_names_its_member),
+        cmocka_unit_test(test_clients),
+        cmocka_unit_test(test_an_application_s_own_operations_are_code),
+        cmocka_unit_test(test_an_alteration_that_stays_is_a_change),
+        cmocka_unit_test(test_an_operator_s_work_is_maintenance),
+        cmocka_unit_test(test_what_is_missing_is_no_cause),
+        cmocka_unit_test(test_what_stays_becomes_usual),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
