@@ -34,9 +34,9 @@ const char *sb_judge_name(enum sb_judge judge)
     return names[judge];
 }
 
-struct sb_verdict sb_streaming_take(struct sb_streaming *s, int64_t at_ms, double value, bool learn_only)
+struct sb_oddity sb_streaming_take(struct sb_streaming *s, int64_t at_ms, double value, bool learn_only)
 {
-    struct sb_verdict v = {0, SB_JUDGE_POINT, 0};
+    struct sb_oddity v = {0, SB_JUDGE_POINT, 0};
     if (!isfinite(value))
         return v;
     value = fmax(-HUGE, fmin(HUGE, value));

@@ -32,7 +32,7 @@ enum sb_judge { SB_JUDGE_POINT, SB_JUDGE_SHIFT, SB_JUDGE_MOVEMENT, SB_JUDGE_SHAP
 
 struct sb_streaming;
 
-struct sb_verdict {
+struct sb_oddity {
     double score;           /* 0 to 1; SB_STREAMING_ALARM or more is an alarm */
     enum sb_judge loudest;  /* whose evidence weighs most */
     double usual;           /* what the value is held against: the median of the last ones */
@@ -43,7 +43,7 @@ void sb_streaming_free(struct sb_streaming *s);
 
 /* The next value, at a time in ms that is not before the last one (an earlier one counts as the last one). Without learning
  * only, that is in `--train`, the score is 0. A value that is not finite is missing. */
-struct sb_verdict sb_streaming_take(struct sb_streaming *s, int64_t at_ms, double value, bool learn_only);
+struct sb_oddity sb_streaming_take(struct sb_streaming *s, int64_t at_ms, double value, bool learn_only);
 
 /* "level", "shift", "movement", "shape", "season" */
 const char *sb_judge_name(enum sb_judge judge);
