@@ -9,15 +9,21 @@
 
 #include <math.h>
 
-#define NEAR 0.35 /* a score of so much: not yet as usual again */
+#define NEAR 0.35  /* a score of so much: not yet as usual again */
+#define ALONE 0.62 /* a score of so much opens an incident; below it, only when a second column alarms soon */
+
+/* A column out of the usual: when, and how far at its worst. */
+struct out {
+    int64_t row, at_ms; /* of the first alarm; row 0: none */
+    enum sb_judge judge;
+    double usual, value, score;
+};
 
 struct column {
     char *name;
     struct sb_streaming *series;
-    bool in;          /* of the open incident */
-    int64_t out_at;   /* when it alarmed first in it */
-    enum sb_judge judge;
-    double usual, value, score; /* at its worst */
+    struct out out;
+    bool in; /* of the open incident */
 };
 
 struct sb_columns {
@@ -26,9 +32,11 @@ struct sb_columns {
     struct sb_incident *incident;
     size_t incidents, incidents_cap;
     uint64_t left_out;
+    int64_t row;
     bool open;
-    int64_t from, last; /* of the open one: its first alarm, and the last row at which a column of it was out */
-    int quiet, since;   /* rows since then, and since its last alarm */
+    int64_t detected; /* of the open one: when it was opened */
+    int64_t last;     /* and the last time at which a column of it was out */
+    int quiet, since; /* rows since then, and since its last alarm */
 };
 
 struct sb_columns *sb_columns_new(struct sb_err *err)
@@ -71,8 +79,8 @@ static const struct column *first_out(const struct sb_columns *c, const struct c
     const struct column *best = NULL;
     for (size_t i = 0; i < c->n; i++) {
         const struct column *k = &c->column[i];
-        bool later = !after || k->out_at > after->out_at || (k->out_at == after->out_at && k > after);
-        if (k->in && later && (!best || k->out_at < best->out_at))
+        bool later = !after || k->out.at_ms > after->out.at_ms || (k->out.at_ms == after->out.at_ms && k > after);
+        if (k->in && later && (!best || k->out.at_ms < best->out.at_ms))
             best = k;
     }
     return best;
@@ -87,12 +95,12 @@ static int describe(const struct sb_columns *c, struct sb_incident *out)
     size_t n = 0;
     char at[SB_TIME_LEN + 1];
     for (const struct column *k = first_out(c, NULL); k; k = first_out(c, k), n++) {
-        worst = fmax(worst, k->score);
+        worst = fmax(worst, k->out.score);
         sb_columns_class_add(&class, k->name);
-        sb_time_format(at, k->out_at);
-        char *what = sb_format("%s went %s", k->name, k->value > k->usual ? "up" : k->value < k->usual ? "down" : "another way");
-        char *evidence = sb_format("%.6g where %.6g was usual; out by its %s from %s", k->value, k->usual, sb_judge_name(k->judge), at);
-        int rc = !what || !evidence || sb_incident_add_signal(out, k->name, NULL, k->usual, k->value, k->score) ||
+        sb_time_format(at, k->out.at_ms);
+        char *what = sb_format("%s went %s", k->name, k->out.value > k->out.usual ? "up" : k->out.value < k->out.usual ? "down" : "another way");
+        char *evidence = sb_format("%.6g where %.6g was usual; out by its %s from %s", k->out.value, k->out.usual, sb_judge_name(k->out.judge), at);
+        int rc = !what || !evidence || sb_incident_add_signal(out, k->name, NULL, k->out.usual, k->out.value, k->out.score) ||
                  sb_incident_add_cause(out, what, evidence, 0.5 / (double)(n + 1));
         free(what);
         free(evidence);
@@ -117,55 +125,80 @@ static int close_incident(struct sb_columns *c, bool ended, struct sb_err *err)
         return sb_fail_nomem(err);
     } else {
         out = &c->incident[c->incidents++];
-        out->from_ms = out->detected_ms = c->from;
+        out->from_ms = first_out(c, NULL)->out.at_ms;
+        out->detected_ms = c->detected;
         out->to_ms = ended ? c->last : 0;
         if (describe(c, out))
             return sb_fail_nomem(err);
     }
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < c->n; i++) {
         c->column[i].in = false;
+        c->column[i].out.row = 0;
+    }
     return 0;
 }
 
 /* ---- row by row ---- */
 
-static void join(struct sb_columns *c, struct column *k, int64_t at_ms, double value, const struct sb_oddity *o)
+static bool is_recent(const struct sb_columns *c, const struct column *k)
+{
+    return k->out.row > 0 && c->row - k->out.row <= SB_COLUMNS_JOIN;
+}
+
+/* Remembers an alarm: the first one of a while, and the worst since. */
+static void remember(const struct sb_columns *c, struct column *k, int64_t at_ms, double value, const struct sb_oddity *o)
+{
+    if (!k->in && !is_recent(c, k))
+        k->out = (struct out){.row = c->row, .at_ms = at_ms};
+    if (o->score > k->out.score) {
+        k->out.score = o->score;
+        k->out.value = value;
+        k->out.usual = o->usual;
+        k->out.judge = o->loudest;
+    }
+}
+
+/* One column alone must be far out; two that are out within a while need not. */
+static bool is_enough(const struct sb_columns *c)
+{
+    int recent = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        if (!is_recent(c, &c->column[i]))
+            continue;
+        if (c->column[i].out.score >= ALONE || ++recent > 1)
+            return true;
+    }
+    return false;
+}
+
+static void join(struct sb_columns *c, int64_t at_ms)
 {
     if (!c->open) {
         c->open = true;
-        c->from = at_ms;
+        c->detected = at_ms;
     }
+    for (size_t i = 0; i < c->n; i++)
+        c->column[i].in |= is_recent(c, &c->column[i]);
     c->since = 0;
-    if (!k->in) {
-        k->in = true;
-        k->out_at = at_ms;
-        k->score = 0;
-    }
-    if (o->score > k->score) {
-        k->score = o->score;
-        k->value = value;
-        k->usual = o->usual;
-        k->judge = o->loudest;
-    }
 }
 
 int sb_columns_row(struct sb_columns *c, int64_t at_ms, const double *values, size_t n, bool learn_only, struct sb_err *err)
 {
     bool near = false, alarm = false;
-    struct sb_oddity odd;
-    if (c->open && (c->quiet >= SB_COLUMNS_QUIET && c->since >= SB_COLUMNS_JOIN) && close_incident(c, true, err))
+    if (c->open && c->quiet >= SB_COLUMNS_QUIET && c->since >= SB_COLUMNS_JOIN && close_incident(c, true, err))
         return -1;
-    for (size_t i = 0; i < n; i++) {
+    c->row++;
+    for (size_t i = 0; i < n && i < c->n; i++) {
         struct column *k = &c->column[i];
-        if (!isfinite(values[i]))
-            continue;
-        odd = sb_streaming_take(k->series, at_ms, values[i], learn_only);
+        struct sb_oddity odd = sb_streaming_take(k->series, at_ms, values[i], learn_only);
         if (odd.score >= SB_STREAMING_ALARM) {
-            join(c, k, at_ms, values[i], &odd);
+            remember(c, k, at_ms, values[i], &odd);
             alarm = true;
         }
         near |= k->in && odd.score >= NEAR;
     }
+    if (alarm && (c->open || is_enough(c)))
+        join(c, at_ms);
     if (!c->open)
         return 0;
     if (near || alarm) {

@@ -117,7 +117,7 @@ const struct sb_command sb_commands[] = {
      "  --json     one JSON document a line: {\"line\",\"timestamp\",\"value\",\"anomaly_score\"}; of more columns, one JSON array\n\n"
      "A first row without any number or time is a header; a column called timestamp, time, date or ts is the time, else the first\n"
      "is. Times: 2026-11-23 09:05:10 (T, fractions and zones as well; UTC where none is given), or seconds, milli-, micro- or\n"
-     "nanoseconds since 1970. No alarm comes in the first 100 rows; the time of the day counts from the fourth day on. Memory is\n"
+     "nanoseconds since 1970. No alarm comes in the first 200 rows; the time of the day counts from the fourth day on. Memory is\n"
      "constant: 128 KiB a column.\n\n"
      "What cannot be read is said with its line and column (the first 20 places one by one), and its row is answered all the same:\n"
      "a missing or unreadable value by 0, and nothing is learned from it; a row whose time is unreadable, the same as that before it,\n"

@@ -37,6 +37,8 @@ struct sb_level {
     struct sb_two_sides from_median, from_before, from_slow;
     struct sb_two_means shift[SB_SHIFTS], moved;
     struct sb_two_sides shifted[SB_SHIFTS], movement;
+    int still;                /* how many values in a row were as the one before */
+    struct sb_rarity stills;  /* of the stretches that came to an end */
 };
 
 void sb_level_init(struct sb_level *l);
@@ -95,10 +97,9 @@ struct sb_streaming {
     struct sb_season season;
     struct sb_alarm_line line;
     int64_t taken;
-    int64_t at_ms;
-    double raw;        /* the last value as it came */
-    int64_t grown;     /* of the values so far, how many were larger than the one before */
-    bool shrunk;       /* it is no counter */
+    double raw;    /* the last value as it came */
+    int64_t grown; /* of the first values, how many were larger than the one before */
+    bool shrunk;   /* one was smaller */
     bool counter;
 };
 

@@ -7,21 +7,23 @@
 #include <math.h>
 #include <string.h>
 
-#define LINE 6.0           /* the evidence that is an alarm in a series that has been quiet */
+#define LINE 5.6           /* the evidence that is an alarm in a series that has been quiet */
 #define TOGETHER 0.3       /* what the sum of all judges counts beside the loudest */
-#define LIFT 0.1           /* how much an alarm raises the line */
+#define LIFT 0.13          /* how much an alarm raises the line */
+#define YOUNG 0.3          /* and how much higher it stands at first */
 #define LIFT_MEMORY 2000.  /* values after which a rise has sunk to 1/e */
 #define EPISODE 100        /* values after an alarm that belong to its episode */
 #define WORSE 1.3          /* times the episode's evidence: a new alarm within it */
 #define WITHIN 0.98        /* what is left of the line for the rest of an episode */
 #define FULL 3.3           /* log10 of the values that the line is made for */
 #define FULL_POWER 1.5
-#define LEAST_SEEN 300.    /* values below which short experience is no excuse */
+#define LEAST_SEEN 400.    /* values below which short experience is no excuse */
 
 void sb_alarm_line_init(struct sb_alarm_line *l)
 {
     memset(l, 0, sizeof *l);
     l->since = EPISODE + 1;
+    l->lift = YOUNG;
 }
 
 /* No judge can find anything rarer than its experience is long; a shorter experience is therefore measured by a shorter

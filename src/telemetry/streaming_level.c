@@ -9,6 +9,8 @@
 #define LONGER 8.       /* the slow mean is over so many times the values of the fast one */
 #define SLOW 700.       /* values of the long level */
 #define MOVED 24.       /* values over which movement is taken */
+#define STILL 5         /* values in a row that are the same and mean nothing yet */
+#define FURTHER 0.2     /* what each further one adds in a series that never stood still so long */
 #define ROUNDING 1e-9   /* of the numbers it is the difference of */
 #define RANKED_FROM 10  /* values before anything is ranked */
 
@@ -45,6 +47,7 @@ void sb_level_init(struct sb_level *l)
     sides_init(&l->from_before);
     sides_init(&l->from_slow);
     sides_init(&l->movement);
+    sb_rarity_init(&l->stills);
     for (int i = 0; i < SB_SHIFTS; i++)
         sides_init(&l->shifted[i]);
 }
@@ -72,6 +75,20 @@ static void remember(struct sb_level *l, double x)
     l->next = (l->next + 1) % SB_LEVEL_WINDOW;
 }
 
+/* A series that stands still: for longer than it ever did. What is still going on is not learned from. */
+static double judge_stillness(struct sb_level *l, double step)
+{
+    if (step == 0) {
+        l->still++;
+        double longer = l->still - STILL;
+        return l->stills.any || longer <= 0 || l->stills.total <= 0 ? sb_rarity_of(&l->stills, longer)
+                                                                    : fmin(sb_rarity_of(&l->stills, longer) + FURTHER * longer, SB_RARITY_MOST);
+    }
+    sb_rarity_add(&l->stills, l->still - STILL);
+    l->still = 0;
+    return 0;
+}
+
 double sb_level_take(struct sb_level *l, double x, double evidence[SB_JUDGES])
 {
     double median = l->n ? l->sorted[l->n / 2] : x;
@@ -90,7 +107,7 @@ double sb_level_take(struct sb_level *l, double x, double evidence[SB_JUDGES])
     double used_to = l->moved.slow;
     sb_two_means_take(&l->moved, fabs(step), MOVED);
     double ratio = used_to > 0 && l->moved.fast > 0 ? log(l->moved.fast / used_to) : 0;
-    double movement = sb_two_sides_judge(&l->movement, ratio, 1);
+    double movement = fmax(sb_two_sides_judge(&l->movement, ratio, 1), judge_stillness(l, step));
 
     l->slow += fmax(1. / (double)(l->taken + 1), 1 / SLOW) * (x - l->slow);
     l->before = x;

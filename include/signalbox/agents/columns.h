@@ -2,8 +2,8 @@
  *
  * columns.h - from series that have only a name to incidents: what went out of the usual together is one.
  *
- * Each column has a streaming detector of its own (telemetry/streaming.h, so each needs its warm-up). An alarm opens an
- * incident or joins the open one; alarms of other columns within SB_COLUMNS_JOIN rows are of the same. It is over when none of
+ * Each column has a streaming detector of its own (telemetry/streaming.h, so each needs its warm-up). A column that is far
+ * out opens an incident, and so do two that alarm within SB_COLUMNS_JOIN rows; what alarms while it is open joins it. It is over when none of
  * its columns was near its line for SB_COLUMNS_QUIET rows. Nothing but the names says what a column means: the class is told
  * from words in them ("latency", "cpu", "lag", ...) with a confidence that is never high, and is unknown where they say
  * nothing; the first column to go out is the first suspect. Memory: one detector a column and SB_COLUMNS_MAX_INCIDENTS

@@ -14,9 +14,10 @@
  * Ideas from: conformal anomaly detection (Laxhammar and Falkman 2010), the Hill estimator for tails, the left matrix
  * profile for discords (Yeh et al. 2016), the likelihood over a short and a long window (Ahmad et al. 2017).
  *
- * A series that only ever grows is a counter: its increments are judged, and a reset is none of them. Missing values are
- * gaps: nothing is learned from them. Warm-up: no alarm in the first SB_STREAMING_WARMUP values; the season is judged from
- * the third day on. Memory: sizeof(struct sb_streaming), whatever is fed. Thread: one owner.
+ * A series whose first 50 values only grow is a counter: from then on its increments are judged, and a reset (to less than
+ * half) is none of them. Missing values teach nothing. Warm-up: no alarm in the first SB_STREAMING_WARMUP values; the season
+ * is judged from the fourth day on. In plain noise it alarms about once in 1,000 values: whoever must be woken for less waits
+ * for a higher score. Memory: sizeof(struct sb_streaming), whatever is fed. Thread: one owner.
  */
 #ifndef SIGNALBOX_TELEMETRY_STREAMING_H
 #define SIGNALBOX_TELEMETRY_STREAMING_H
@@ -24,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SB_STREAMING_WARMUP 100
+#define SB_STREAMING_WARMUP 200
 #define SB_STREAMING_ALARM 0.5        /* a score of so much is an alarm */
 #define SB_STREAMING_BYTES (128 << 10) /* a series needs no more */
 
@@ -41,8 +42,8 @@ struct sb_oddity {
 struct sb_streaming *sb_streaming_new(void); /* NULL out of memory */
 void sb_streaming_free(struct sb_streaming *s);
 
-/* The next value, at a time in ms that is not before the last one (an earlier one counts as the last one). Without learning
- * only, that is in `--train`, the score is 0. A value that is not finite is missing. */
+/* The next value, at its time in ms; one that is out of order only has another time of the day. With learn_only the score is
+ * 0. A value that is not finite is missing: the score is 0. */
 struct sb_oddity sb_streaming_take(struct sb_streaming *s, int64_t at_ms, double value, bool learn_only);
 
 /* "level", "shift", "movement", "shape", "season" */
