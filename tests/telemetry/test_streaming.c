@@ -163,6 +163,22 @@ static void what_is_usual_is_left_alone(void **state)
     }
 }
 
+/* The shape finds a missing day as well; that it is the hour which is wrong only the season can say. */
+static void the_season_is_heard(void **state)
+{
+    (void)state;
+    struct sb_rng rng;
+    struct sb_streaming *s = sb_streaming_new();
+    int heard = 0;
+    sb_rng_seed(&rng, 1);
+    for (int i = 0; i < AT + 100; i++) {
+        struct sb_oddity o = sb_streaming_take(s, (int64_t)i * STEP_MS, no_day(&rng, i), false);
+        heard += i >= AT && o.loudest == SB_JUDGE_SEASON && o.score > 0.3;
+    }
+    assert_true(heard >= 5);
+    sb_streaming_free(s);
+}
+
 static void a_reset_is_no_alarm(void **state)
 {
     (void)state;
@@ -259,6 +275,7 @@ int main(void)
         cmocka_unit_test(rarity_ranks),
         cmocka_unit_test(what_happens_is_found),
         cmocka_unit_test(what_is_usual_is_left_alone),
+        cmocka_unit_test(the_season_is_heard),
         cmocka_unit_test(a_reset_is_no_alarm),
         cmocka_unit_test(warm_up_is_silent),
         cmocka_unit_test(training_is_silent_and_learns),
