@@ -216,6 +216,22 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 usable (compare: the same); 1 a problem in one of them (compare: different, or not wholly read); 2 bad usage, or\n"
      "a path that is not there.\n",
      sb_cmd_backup},
+    {"detect", "[--train N] [--json] <FILE", "anomaly scores for a CSV stream, each row answered at once",
+     "Reads CSV on standard input. Two columns, a time and a value: each row is answered as soon as it is read by\n"
+     "timestamp,value,anomaly_score; the score is 0 to 1, and 0.5 or more is an alarm. Nothing looks ahead. One episode makes one\n"
+     "alarm; another within 100 rows only if it is clearly worse. More columns, named by a header: incidents at the end, as from\n"
+     "incident; columns that go out of the usual together are one.\n\n"
+     "  --train N  the first N rows are only learned from: their score is 0\n"
+     "  --json     one JSON document a line: {\"line\",\"timestamp\",\"value\",\"anomaly_score\"}; of more columns, one JSON array\n\n"
+     "A first row without any number or time is a header; a column called timestamp, time, date or ts is the time, else the first\n"
+     "is. Times: 2026-11-23 09:05:10 (T, fractions and zones as well; UTC where none is given), or seconds, milli-, micro- or\n"
+     "nanoseconds since 1970. No alarm comes in the first 200 rows; the time of the day counts from the fourth day on. Memory is\n"
+     "constant: 128 KiB a column.\n\n"
+     "What cannot be read is said with its line and column (the first 20 places one by one), and its row is answered all the same:\n"
+     "a missing or unreadable value by 0, and nothing is learned from it; a row whose time is unreadable, the same as that before it,\n"
+     "or earlier, by its value.\n"
+     "Exit status: 0 done, whether there are alarms or not; 2 something could not be read, or there were no rows.\n",
+     sb_cmd_detect},
     {"incident", "[--json] [--quiet] DIR...", "what went wrong, when and why, from diagnostic data and logs",
      "DIR is a member's folder with its diagnostic.data and its logs (plain or packed, rotated ones too), that diagnostic.data\n"
      "itself, or a folder of such. Give all members of a set at once: a member that is gone is seen by the others. Members are\n"
