@@ -77,7 +77,9 @@ void sb_stem(char *w)
         w[n -= 2] = '\0';
     else if (n > 3 && w[n - 1] == 's' && !strchr("sui", w[n - 2]))
         w[--n] = '\0';
-    if (n > 5 && ends(w, n, "ing"))
+    if (n > 4 && ends(w, n, "ied"))
+        w[n - 3] = 'y', w[n -= 2] = '\0';
+    else if (n > 5 && ends(w, n, "ing"))
         n = (w[n - 3] = '\0', undouble(w, n - 3));
     else if (n > 4 && ends(w, n, "ed"))
         n = (w[n - 2] = '\0', undouble(w, n - 2));
@@ -91,7 +93,7 @@ void sb_stem(char *w)
 
 /* ---- filling ---- */
 
-static int add_word(struct sb_lexicon *l, int class_, const char *text, bool stem)
+static int add_word(struct sb_lexicon *l, int class_, const char *text, bool stem, bool literal)
 {
     if (SB_GROW(l->words, l->words_cap, l->words_n + 1))
         return -1;
@@ -102,7 +104,7 @@ static int add_word(struct sb_lexicon *l, int class_, const char *text, bool ste
         sb_stem(w->text);
     w->exact = !stem;
     if (class_ >= 0)
-        sb_classes_set(&w->classes, (size_t)class_);
+        sb_classes_set(literal && stem ? &w->literal : &w->classes, (size_t)class_);
     l->words_n++;
     return 0;
 }
@@ -110,7 +112,7 @@ static int add_word(struct sb_lexicon *l, int class_, const char *text, bool ste
 int sb_lexicon_add(struct sb_lexicon *l, int class_, const char *text)
 {
     if (!strchr(text, ' '))
-        return add_word(l, class_, text, false) || add_word(l, class_, text, true) ? -1 : 0;
+        return add_word(l, class_, text, false, false) || add_word(l, class_, text, true, false) ? -1 : 0;
     if (SB_GROW(l->phrases, l->phrases_cap, l->phrases_n + 1))
         return -1;
     struct lexicon_phrase *p = &l->phrases[l->phrases_n++];
@@ -120,7 +122,7 @@ int sb_lexicon_add(struct sb_lexicon *l, int class_, const char *text)
     for (const char *at = text; *at && p->n < PHRASE_MAX;) {
         size_t k = strcspn(at, " ");
         snprintf(p->word[p->n], sizeof p->word[0], "%.*s", (int)k, at);
-        if (add_word(l, -1, p->word[p->n], false)) /* so that it is no misspelling of another */
+        if (add_word(l, -1, p->word[p->n], false, false)) /* so that it is no misspelling of another */
             return -1;
         sb_stem(p->word[p->n++]);
         at += k;
@@ -135,7 +137,7 @@ int sb_lexicon_literal(struct sb_lexicon *l, const char *word)
     if (class_ >= 0)
         return class_;
     class_ = sb_lexicon_class(l, word, true);
-    return class_ < 0 || sb_lexicon_add(l, class_, word) ? -1 : class_;
+    return class_ < 0 || add_word(l, class_, word, false, true) || add_word(l, class_, word, true, true) ? -1 : class_;
 }
 
 static int by_text(const void *a, const void *b)
@@ -161,7 +163,7 @@ void sb_lexicon_seal(struct sb_lexicon *l)
         qsort(l->phrases, l->phrases_n, sizeof *l->phrases, by_first);
     for (size_t i = 0; i < l->words_n; i++) { /* each word once as it is written, and once as a stem */
         if (n && l->words[n - 1].exact == l->words[i].exact && strcmp(l->words[n - 1].text, l->words[i].text) == 0)
-            sb_classes_add(&l->words[n - 1].classes, &l->words[i].classes);
+            sb_classes_add(&l->words[n - 1].classes, &l->words[i].classes), sb_classes_add(&l->words[n - 1].literal, &l->words[i].literal);
         else
             l->words[n++] = l->words[i];
     }
@@ -236,21 +238,29 @@ static const struct lexicon_word *find_typo(const struct sb_lexicon *l, const ch
     return NULL;
 }
 
+/* What is written so in the list stands for itself ("price" is no "pricing"), for its singular ("alerts") and for a rule's own
+ * word ("violating", where a rule says violate). Else the stem decides, else the slip of the pen. */
 void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, struct sb_classes *out)
 {
     char stem[SB_WORD_MAX + 1];
-    const struct lexicon_word *w = find(l, text);
-    if (w && !w->exact)
-        w = NULL; /* the stem of another word that is no word itself: as any stem, below */
-    if (!w) {
-        snprintf(stem, sizeof stem, "%s", text);
-        sb_stem(stem);
-        w = find(l, stem);
+    const struct lexicon_word *as_written = find(l, text), *base, *end = l->words + l->words_n;
+    if (as_written && !as_written->exact)
+        as_written = NULL;
+    if (as_written)
+        sb_classes_add(out, &as_written->classes);
+    snprintf(stem, sizeof stem, "%s", text);
+    sb_stem(stem);
+    base = find(l, stem);
+    if (base && base->exact) {
+        sb_classes_add(out, &base->classes);
+        base = base + 1 < end && strcmp(base[1].text, stem) == 0 ? base + 1 : NULL;
+    } else if (base && !as_written) {
+        sb_classes_add(out, &base->classes);
     }
-    if (!w)
-        w = find_typo(l, text);
-    if (w)
-        sb_classes_add(out, &w->classes);
+    if (base)
+        sb_classes_add(out, &base->literal);
+    else if (!as_written && !find(l, stem) && (base = find_typo(l, text)))
+        sb_classes_add(out, &base->classes);
 }
 
 size_t sb_lexicon_phrase(const struct sb_lexicon *l, const char (*stems)[SB_WORD_MAX + 1], size_t n, struct sb_classes *out)

@@ -13,6 +13,7 @@ struct lexicon_word {
     char text[SB_WORD_MAX + 1];
     bool exact; /* as it is written; else a stem */
     struct sb_classes classes;
+    struct sb_classes literal; /* of a stem: the words of rules that have it */
 };
 
 struct lexicon_phrase {

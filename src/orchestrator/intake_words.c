@@ -332,6 +332,8 @@ static void next(struct reader *r)
                 break;
             end += (unsigned char)r->text[end] >= 0xC3 ? 2 : 1;
         }
+        while (c == '/' && end < r->len && strchr("?=&", r->text[end])) /* a path with its query */
+            end += strcspn(r->text + end, " \t\r\n");
         chunk(r, r->at, end);
         r->at = end;
         if (end && r->text[end - 1] == '.')

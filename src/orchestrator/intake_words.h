@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SB_WORDS_MAX 400 /* of a request; what stands behind them is not looked at */
-#define SB_CLASSES_MAX 512
+#define SB_CLASSES_MAX 1024
 #define SB_WORD_MAX 31   /* bytes that are compared */
 
 struct sb_classes {
