@@ -68,9 +68,9 @@ static bool ends(const char *w, size_t n, const char *with)
     return n > k && memcmp(w + n - k, with, k) == 0;
 }
 
-void sb_stem(char *w)
+bool sb_stem(char *w)
 {
-    size_t n = strlen(w);
+    size_t n = strlen(w), whole = n;
     if (n > 4 && ends(w, n, "ies"))
         w[n - 3] = 'y', w[n -= 2] = '\0';
     else if (n > 4 && ends(w, n, "es") && (strchr("xsz", w[n - 3]) || ends(w, n, "ches") || ends(w, n, "shes")))
@@ -85,10 +85,12 @@ void sb_stem(char *w)
         n = (w[n - 2] = '\0', undouble(w, n - 2));
     else if (n > 5 && ends(w, n, "ly"))
         w[n -= 2] = '\0';
+    bool inflected = n < whole;
     if (n > 3 && w[n - 1] == 'e')
         w[--n] = '\0';
     if (n > 4 && ends(w, n, "iz")) /* optimize, optimise */
         w[n - 1] = 's';
+    return inflected;
 }
 
 /* ---- filling ---- */
@@ -238,8 +240,9 @@ static const struct lexicon_word *find_typo(const struct sb_lexicon *l, const ch
     return NULL;
 }
 
-/* What is written so in the list stands for itself ("price" is no "pricing"), for its singular ("alerts") and for a rule's own
- * word ("violating", where a rule says violate). Else the stem decides, else the slip of the pen. */
+/* What is written so in the list stands for itself ("price" is no "pricing"), and for a rule's own word ("violate", where a
+ * rule says violates); with an ending, also for what it is made of ("deleted" is lost, and was to be deleted). What is not
+ * there is known by its stem, else as a slip of the pen. */
 void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, struct sb_classes *out)
 {
     char stem[SB_WORD_MAX + 1];
@@ -249,17 +252,19 @@ void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, struct sb_
     if (as_written)
         sb_classes_add(out, &as_written->classes);
     snprintf(stem, sizeof stem, "%s", text);
-    sb_stem(stem);
+    bool inflected = sb_stem(stem), known = as_written != NULL;
     base = find(l, stem);
     if (base && base->exact) {
         sb_classes_add(out, &base->classes);
+        known = true;
         base = base + 1 < end && strcmp(base[1].text, stem) == 0 ? base + 1 : NULL;
-    } else if (base && !as_written) {
+    } else if (base && (!as_written || inflected)) {
         sb_classes_add(out, &base->classes);
     }
+    known = known || base;
     if (base)
         sb_classes_add(out, &base->literal);
-    else if (!as_written && !find(l, stem) && (base = find_typo(l, text)))
+    if (!known && (base = find_typo(l, text)))
         sb_classes_add(out, &base->classes);
 }
 

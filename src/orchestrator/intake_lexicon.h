@@ -32,8 +32,8 @@ struct sb_lexicon {
     size_t first[256]; /* the first word that begins with this byte */
 };
 
-/* Cuts the endings off, in place: indexes, indexing and indexed become index. */
-void sb_stem(char *word);
+/* Cuts the endings off, in place: indexes, indexing and indexed become index. Whether it had an ending of these. */
+bool sb_stem(char *word);
 /* Adds the classes of a word in lower case. */
 void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, struct sb_classes *out);
 /* Adds the classes of the longest phrase that begins here; how many words it has, 0: none. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define GAP 4 /* words between two items, where nothing is said */
-#define WEIGHT_MAX 3000
+#define WEIGHT_MAX 10000
 #define STEPS_MAX 20000
 
 struct reading {
