@@ -140,12 +140,18 @@ static void weigh(const struct sb_intake *in, const struct stretch *s, bool look
 
 /* ---- the words of a request ---- */
 
-/* A verb behind "do not" asks for nothing. */
-static void deny(const struct sb_intake *in, struct sb_word *words, size_t n)
+/* A verb behind "do not" asks for nothing. True: there is one, and no other verb that asks for a change. */
+static bool deny(const struct sb_intake *in, struct sb_word *words, size_t n)
 {
+    bool any = false, other = false;
     for (size_t i = 0; i < n; i++)
         for (size_t j = i + 1; is(&words[i], in->deny) && j < n && j <= i + 2 && words[j].sentence == words[i].sentence; j++)
             words[j].denied = is(&words[j], in->act) || words[j].denied;
+    for (size_t i = 0; i < n; i++) {
+        any = any || words[i].denied;
+        other = other || (is(&words[i], in->act) && !words[i].denied);
+    }
+    return any && !other;
 }
 
 /* Whether what stands between quotation marks is left out: always, where anything else speaks for something. True: it was
@@ -170,11 +176,14 @@ static bool leave_quotes(const struct sb_intake *in, const char *request, struct
     return true;
 }
 
-static size_t read_words(const struct sb_intake *in, const char *request, size_t len, char *const *known, size_t known_n, struct sb_word *words, bool *looking)
+/* How the words may be taken: at most as a wish to look at something, where they are somebody else's or say what not to do. */
+enum taken { TAKEN_WHOLE, TAKEN_DENIED, TAKEN_QUOTED };
+
+static size_t read_words(const struct sb_intake *in, const char *request, size_t len, char *const *known, size_t known_n, struct sb_word *words, enum taken *taken)
 {
     size_t n = sb_words_read(in->rules.lexicon, request, len, known, known_n, words, SB_WORDS_MAX);
-    deny(in, words, n);
-    *looking = leave_quotes(in, request, words, n);
+    *taken = deny(in, words, n) ? TAKEN_DENIED : TAKEN_WHOLE;
+    *taken = leave_quotes(in, request, words, n) ? TAKEN_QUOTED : *taken;
     return n;
 }
 
@@ -295,7 +304,7 @@ static int ask_back(const struct sb_intake *in, const struct weights *w, struct 
     return out->unclear ? 0 : sb_fail_nomem(err);
 }
 
-static int say_why(const struct sb_intake *in, const char *request, const struct stretch *s, const struct weights *w, bool looking, struct sb_reading_of *out, struct sb_err *err)
+static int say_why(const struct sb_intake *in, const char *request, const struct stretch *s, const struct weights *w, enum taken taken, struct sb_reading_of *out, struct sb_err *err)
 {
     bool foreign = out->intent == SB_INTENT_NONE && w->foreign > w->intent[w->first] && w->foreign >= LEAST;
     struct sb_str reason;
@@ -315,8 +324,10 @@ static int say_why(const struct sb_intake *in, const char *request, const struct
         sb_str_addf(&reason, "; rather than %s: ", sb_name(&sb_intents, out->runner_up));
         quote(in, request, s, out->runner_up, 0, &reason);
     }
-    if (looking)
+    if (taken == TAKEN_QUOTED)
         sb_str_adds(&reason, "; it stands in quotation marks: such words are read as a report, and change nothing");
+    else if (taken == TAKEN_DENIED)
+        sb_str_adds(&reason, "; it says what not to do, and asks for no change");
     if (out->warning)
         sb_str_addf(&reason, "; %s", out->warning);
     out->reason = sb_str_take(&reason);
@@ -329,18 +340,22 @@ int sb_intake_read(const struct sb_intake *in, const char *request, char *const 
     struct sb_word words[SB_WORDS_MAX];
     struct weights w;
     size_t len;
-    bool looking;
+    enum taken taken;
     memset(out, 0, sizeof *out);
     if (check(request, &len, err))
         return -1;
-    size_t n = read_words(in, request, len, namespaces, namespaces_n, words, &looking);
+    size_t n = read_words(in, request, len, namespaces, namespaces_n, words, &taken);
     struct stretch s = stretch(request, words, n);
-    weigh(in, &s, looking, &w);
+    weigh(in, &s, taken != TAKEN_WHOLE, &w);
+    if (warn(in, request, words, n, out, err))
+        goto fail;
+    if (taken == TAKEN_QUOTED && out->warning) /* somebody's text with orders in it: nothing at all comes of that */
+        memset(&w, 0, sizeof w);
     out->intent = w.first;
-    if (sb_slots_fill(in->slots, request, len, words, n, namespaces, namespaces_n, out, err) || warn(in, request, words, n, out, err))
+    if (sb_slots_fill(in->slots, request, len, words, n, namespaces, namespaces_n, out, err))
         goto fail;
     decide(in, &w, out->slots.ns && sb_strs_has(namespaces, namespaces_n, out->slots.ns), out);
-    if (ask_back(in, &w, out, err) || say_why(in, request, &s, &w, looking, out, err))
+    if (ask_back(in, &w, out, err) || say_why(in, request, &s, &w, taken, out, err))
         goto fail;
     return 0;
 fail:
@@ -376,10 +391,10 @@ size_t sb_intake_parts(const struct sb_intake *in, const char *request, struct s
     struct sb_word words[SB_WORDS_MAX];
     struct sb_err err = SB_ERR_INIT;
     size_t len, found = 0, from = 0;
-    bool looking;
+    enum taken taken;
     if (check(request, &len, &err) || max == 0)
         return 0;
-    size_t n = read_words(in, request, len, NULL, 0, words, &looking);
+    size_t n = read_words(in, request, len, NULL, 0, words, &taken);
     parts[0] = (struct sb_match){0, len};
     for (size_t i = 1; i < n && found + 1 < max; i++) {
         if (words[i].denied || !may_begin(in, request, words, i))

@@ -5,6 +5,7 @@
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/str.h>
+#include <signalbox/orchestrator/nearest.h>
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -190,33 +191,6 @@ static const struct lexicon_word *find(const struct sb_lexicon *l, const char *t
     return low < l->words_n && strcmp(l->words[low].text, text) == 0 ? &l->words[low] : NULL;
 }
 
-/* Whether a and b differ by at most `most` letters left out, put in, changed, or changed places. */
-static bool near(const char *a, size_t an, const char *b, size_t bn, int most)
-{
-    int rows[3][SB_WORD_MAX + 2], *before = rows[0], *last = rows[1], *row = rows[2];
-    for (size_t j = 0; j <= bn; j++)
-        last[j] = (int)j;
-    for (size_t i = 1; i <= an; i++) {
-        int best = row[0] = (int)i;
-        for (size_t j = 1; j <= bn; j++) {
-            int d = last[j - 1] + (a[i - 1] != b[j - 1]);
-            d = last[j] + 1 < d ? last[j] + 1 : d;
-            d = row[j - 1] + 1 < d ? row[j - 1] + 1 : d;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < d)
-                d = before[j - 2] + 1;
-            row[j] = d;
-            best = d < best ? d : best;
-        }
-        if (best > most)
-            return false;
-        int *spare = before;
-        before = last;
-        last = row;
-        row = spare;
-    }
-    return last[bn] <= most;
-}
-
 static bool alphabetic(const char *w)
 {
     for (; *w; w++)
@@ -234,7 +208,7 @@ static const struct lexicon_word *find_typo(const struct sb_lexicon *l, const ch
     for (size_t i = l->first[(unsigned char)text[0]]; i < l->words_n && l->words[i].text[0] == text[0]; i++) {
         const struct lexicon_word *w = &l->words[i];
         size_t k = strlen(w->text);
-        if (w->exact && k >= TYPO_LEAST && k + (size_t)most >= n && n + (size_t)most >= k && alphabetic(w->text) && near(text, n, w->text, k, most))
+        if (w->exact && k >= TYPO_LEAST && k + (size_t)most >= n && n + (size_t)most >= k && alphabetic(w->text) && sb_distance(text, n, w->text, k, most) <= most)
             return w;
     }
     return NULL;

@@ -56,7 +56,7 @@ static const struct pattern {
     {SLOT(app), ALL, "\\b(?:app|application|client)\\s+" NOT("is|are|was|has|to|for|in|on|at|and|or|that|which|logs?|errors?|see|sees|code|the|a|keeps|gets") "[\"'`]?([A-Za-z0-9_.\\-]{1,64})"},
     {SLOT(app), ALL, "\\b(?:the|from|by|our)\\s+" NOT("the|whole|new|old|our") "([A-Za-z][A-Za-z0-9_\\-]{1,63})\\s+(?:app|application|service|tool)\\b"},
     {SLOT(opid), OF(SB_INTENT_OPS_KILL) | OF(SB_INTENT_OPS_CURRENT), "\\b(?:op|opid|killop|operation|query|session)\\b[\\s(\"'#:]*((?:[A-Za-z0-9_]+:)?-?\\d{1,19})(?![\\w:.])"},
-    {SLOT(number), ALL, "(?<![\\w.:\\-])(\\d[\\d.,]* ?(?:x|%|percent|k|million|billion|gb|tb|mb)?(?:/s)?)(?![\\w:\\-])(?! ?(?:ms|s|secs?|seconds?|mins?|minutes?|hours?|days?|weeks?|months?|years?|am|pm)\\b)"},
+    {SLOT(number), ALL, "\\{[^{}]*\\}(*SKIP)(*F)|(?<![\\w.:\\-])(\\d[\\d.,]* ?(?:x|%|percent|k|million|billion|gb|tb|mb)?(?:/s)?)(?![\\w:\\-])(?! ?(?:ms|s|secs?|seconds?|mins?|minutes?|hours?|days?|weeks?|months?|years?|am|pm)\\b)"},
 };
 
 struct sb_slot_patterns {
@@ -200,7 +200,8 @@ int sb_slots_fill(const struct sb_slot_patterns *p, const char *request, size_t 
             continue;
         while (m[1].from < m[1].to && request[m[1].from] == ' ')
             m[1].from++;
-        if (take(slot, request + m[1].from, m[1].to - m[1].from, err))
+        bool said = patterns[i].slot == SLOT(number) && r->slots.opid && equals(r->slots.opid, request + m[1].from, m[1].to - m[1].from);
+        if (!said && take(slot, request + m[1].from, m[1].to - m[1].from, err))
             return -1;
     }
     if (find_namespace(request, words, n, known, known_n, r, err))

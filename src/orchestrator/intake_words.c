@@ -235,7 +235,10 @@ static void chunk(struct reader *r, size_t from, size_t to)
         form(push(r, from, to), SB_FORM_PATH);
     else if (known || is_name(p, n)) {
         struct sb_word *w = push(r, from, to);
-        form(w, SB_FORM_NAME);
+        if (is_name(p, n))
+            form(w, SB_FORM_NAME);
+        else if (w)
+            listed(r, w);
         if (known)
             form(w, SB_FORM_KNOWN);
     } else {
