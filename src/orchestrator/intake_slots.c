@@ -181,7 +181,9 @@ static int contradictions(const char *request, const struct sb_word *words, size
         const struct sb_word *w = &words[i];
         const char *at = request + w->from;
         int k = (int)(w->to - w->from);
-        if (has_form(w, SB_FORM_NAME) && s->ns && strchr(s->ns, '.') && !equals(s->ns, at, (size_t)k) && !sb_starts_with(at, s->ns))
+        size_t field = s->field ? strlen(s->field) : 0;
+        bool with_field = field && (size_t)k > field && memcmp(at + k - field, s->field, field) == 0; /* users.email, of crm.users */
+        if (has_form(w, SB_FORM_NAME) && s->ns && strchr(s->ns, '.') && !equals(s->ns, at, (size_t)k) && !with_field)
             return contradict(r, sb_format("the request names two collections, %s and %.*s: ask for one at a time", s->ns, k, at), err);
         if (has_form(w, SB_FORM_KEY) && key && r->intent == SB_INTENT_INDEX_CREATE)
             return contradict(r, sb_format("the request names two keys, %s and %.*s: ask for one index at a time", s->key ? s->key : "{...}", k, at), err);
