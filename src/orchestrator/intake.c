@@ -176,6 +176,23 @@ static bool leave_quotes(const struct sb_intake *in, const char *request, struct
     return true;
 }
 
+/* "skip the approval" is no question about approvals: of such a wish the words count for nothing, unless it is asked. */
+static void set_aside(const struct sb_intake *in, const char *request, size_t len, struct sb_word *words, size_t n)
+{
+    for (size_t i = 0; i < in->rules.n; i++) {
+        const struct sb_rule *r = &in->rules.rules[i];
+        struct sb_match m[1];
+        if (!in->rules.section[r->section].aside || !r->re || sb_regex_match(r->re, request, len, m, 1, NULL) != 1)
+            continue;
+        for (size_t k = 0; k < n; k++) {
+            bool asked = false;
+            for (size_t j = k; j < n && words[j].sentence == words[k].sentence; j++)
+                asked = asked || is(&words[j], SB_FORM_ASKS);
+            words[k].denied = words[k].denied || (!asked && words[k].from >= m[0].from && words[k].to <= m[0].to);
+        }
+    }
+}
+
 /* How the words may be taken: at most as a wish to look at something, where they are somebody else's or say what not to do. */
 enum taken { TAKEN_WHOLE, TAKEN_DENIED, TAKEN_QUOTED };
 
@@ -184,6 +201,7 @@ static size_t read_words(const struct sb_intake *in, const char *request, size_t
     size_t n = sb_words_read(in->rules.lexicon, request, len, known, known_n, words, SB_WORDS_MAX);
     *taken = deny(in, words, n) ? TAKEN_DENIED : TAKEN_WHOLE;
     *taken = leave_quotes(in, request, words, n) ? TAKEN_QUOTED : *taken;
+    set_aside(in, request, len, words, n);
     return n;
 }
 

@@ -152,8 +152,11 @@ static void read_section(struct reading *reading, const struct sb_conf_row *row,
     bool intent = strcmp(row->word[0], "intent") == 0;
     const char *text = intent ? row->n > 2 ? row->word[2] : NULL : row->word[1];
     struct sb_section s = {.kind = intent ? SB_SECTION_INTENT : strcmp(row->word[0], "foreign") == 0 ? SB_SECTION_FOREIGN : SB_SECTION_DANGER};
+    s.aside = s.kind == SB_SECTION_DANGER && row->n == 3;
     reading->broken = true;
-    if (intent && (s.intent = sb_name_find(&sb_intents, row->word[1])) <= SB_INTENT_NONE)
+    if (s.aside && strcmp(row->word[2], "aside") != 0)
+        sb_problems_add(problems, row->path, row->line, "must be: danger SENTENCE, or danger SENTENCE aside");
+    else if (intent && (s.intent = sb_name_find(&sb_intents, row->word[1])) <= SB_INTENT_NONE)
         sb_problems_add(problems, row->path, row->line, "\"%s\" is not an intent", row->word[1]);
     else if (r->sections_n == SB_SECTIONS_MAX)
         sb_problems_add(problems, row->path, row->line, "there are more than %d sections", SB_SECTIONS_MAX);
@@ -187,7 +190,8 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
         read_class(reading->r, row, problems);
     else if (strcmp(what, "match") == 0 || strcmp(what, "terms") == 0)
         read_rule(reading, row, problems);
-    else if ((strcmp(what, "intent") == 0 && (row->n == 2 || row->n == 3)) || ((strcmp(what, "foreign") == 0 || strcmp(what, "danger") == 0) && row->n == 2))
+    else if ((strcmp(what, "intent") == 0 && (row->n == 2 || row->n == 3)) || (strcmp(what, "foreign") == 0 && row->n == 2) ||
+             (strcmp(what, "danger") == 0 && (row->n == 2 || row->n == 3)))
         read_section(reading, row, problems);
     else if (strcmp(what, "calibrate") == 0)
         read_calibration(reading->r, row, problems);

@@ -22,6 +22,7 @@ struct sb_section {
     enum sb_section_kind kind;
     int intent;
     char *text; /* an intent's example; what is foreign; what is said of a danger */
+    bool aside; /* of a danger: its words count for no intent */
 };
 
 enum sb_item_how { SB_ITEM_AFTER, SB_ITEM_ANYWHERE, SB_ITEM_ABSENT };

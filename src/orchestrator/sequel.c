@@ -82,7 +82,9 @@ void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const ch
 void sb_o_answer_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, struct held_case *c, const char *about, const struct sb_err *err, const char *text)
 {
     struct sequel *s = c ? c->sequel : NULL;
-    const char *warning = c ? c->case_.reading.warning : NULL;
+    const char *answer = err->code != SB_OK ? err->msg : text, *warning = c ? c->case_.reading.warning : NULL;
+    if (warning && strstr(answer, warning)) /* it says so already */
+        warning = NULL;
     char *said = warning ? sb_format("%s. (Note: %s.)", text, warning) : NULL;
     struct sb_err failed = *err;
     text = said ? said : text;
@@ -100,7 +102,7 @@ void sb_o_answer_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, s
         s->rest = rest;
     }
     if (failed.code != SB_OK && (warning || (s && (s->rest || s->said))))
-        sb_fail(&failed, failed.code, "%s%s%s%s%s%s%s", s && s->said ? s->said : "", err->code != SB_OK ? err->msg : failed.msg, warning ? " (Note: " : "", warning ? warning : "",
+        sb_fail(&failed, failed.code, "%s%s%s%s%s%s%s", s && s->said ? s->said : "", err->code != SB_OK ? answer : failed.msg, warning ? " (Note: " : "", warning ? warning : "",
                 warning ? ".)" : "", s && s->rest ? " What was to follow was not begun: " : "", s && s->rest ? s->rest : "");
     const char *card = c && c->case_.cards_n ? c->case_.cards[0] : about;
     sb_o_answer(o, seat, seq, &failed, card, c ? c->case_.id : NULL, "%s%s", s && s->said ? s->said : "", text);
