@@ -217,7 +217,7 @@ static const struct lexicon_word *find_typo(const struct sb_lexicon *l, const ch
 /* What is written so in the list stands for itself ("price" is no "pricing"), and for a rule's own word ("violate", where a
  * rule says violates); with an ending, also for what it is made of ("deleted" is lost, and was to be deleted). What is not
  * there is known by its stem, else as a slip of the pen. */
-void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, struct sb_classes *out)
+void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, bool typos, struct sb_classes *out)
 {
     char stem[SB_WORD_MAX + 1];
     const struct lexicon_word *as_written = find(l, text), *base, *end = l->words + l->words_n;
@@ -238,7 +238,7 @@ void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, struct sb_
     known = known || base;
     if (base)
         sb_classes_add(out, &base->literal);
-    if (!known && (base = find_typo(l, text)))
+    if (!known && typos && (base = find_typo(l, text)))
         sb_classes_add(out, &base->classes);
 }
 

@@ -34,8 +34,8 @@ struct sb_lexicon {
 
 /* Cuts the endings off, in place: indexes, indexing and indexed become index. Whether it had an ending of these. */
 bool sb_stem(char *word);
-/* Adds the classes of a word in lower case. */
-void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, struct sb_classes *out);
+/* Adds the classes of a word in lower case; typos: also where it is a slip of the pen. */
+void sb_lexicon_look_up(const struct sb_lexicon *l, const char *text, bool typos, struct sb_classes *out);
 /* Adds the classes of the longest phrase that begins here; how many words it has, 0: none. */
 size_t sb_lexicon_phrase(const struct sb_lexicon *l, const char (*stems)[SB_WORD_MAX + 1], size_t n, struct sb_classes *out);
 

@@ -47,11 +47,12 @@ static void form(struct sb_word *w, enum sb_word_form f)
         sb_classes_set(&w->classes, f);
 }
 
-static bool listed(const struct reader *r, struct sb_word *w)
+/* typos: a slip of the pen counts too. */
+static bool listed(const struct reader *r, struct sb_word *w, bool typos)
 {
     static const struct sb_classes none;
     struct sb_classes found = none;
-    sb_lexicon_look_up(r->l, w->text, &found);
+    sb_lexicon_look_up(r->l, w->text, typos, &found);
     sb_classes_add(&w->classes, &found);
     return memcmp(&found, &none, sizeof none) != 0;
 }
@@ -159,13 +160,13 @@ static void simple(struct reader *r, size_t from, size_t to)
     } else if (quote) { /* what's: what */
         w->text[(size_t)(quote - p) < SB_WORD_MAX ? (size_t)(quote - p) : SB_WORD_MAX] = '\0';
     }
-    bool in_list = listed(r, w);
+    bool camel = is_camel(p, n), in_list = listed(r, w, !camel);
     enum sb_word_form f = isdigit((unsigned char)p[0]) ? number_form(p, n) : SB_FORM_COUNT;
     if (f != SB_FORM_COUNT)
         form(w, f);
     if (is_index_name(p, n))
         form(w, SB_FORM_INDEX);
-    if (memchr(p, '_', n) || (!in_list && is_camel(p, n)))
+    if (memchr(p, '_', n) || (!in_list && camel))
         form(w, SB_FORM_IDENT);
     if (r->known_n && is_known(r, from, to))
         form(w, SB_FORM_KNOWN);
@@ -203,7 +204,7 @@ static bool is_method(const struct reader *r, const char *p, size_t n)
     for (size_t i = 0; i < k && i < SB_WORD_MAX; i++)
         last[i] = (char)tolower((unsigned char)dot[1 + i]);
     last[k < SB_WORD_MAX ? k : SB_WORD_MAX] = '\0';
-    sb_lexicon_look_up(r->l, last, &found);
+    sb_lexicon_look_up(r->l, last, false, &found);
     return memcmp(&found, &none, sizeof none) != 0 || is_camel(dot + 1, k);
 }
 
@@ -219,7 +220,7 @@ static void chunk(struct reader *r, size_t from, size_t to)
         return;
     if (memchr(p, '.', n) || memchr(p, '-', n) || memchr(p, '/', n) || memchr(p, '#', n)) { /* node.js, long-running, i/o: as a whole, where it is listed */
         struct sb_word *w = push(r, from, to);
-        if (!w || listed(r, w))
+        if (!w || listed(r, w, false))
             return;
         r->n--;
     }
@@ -238,7 +239,7 @@ static void chunk(struct reader *r, size_t from, size_t to)
         if (is_name(p, n))
             form(w, SB_FORM_NAME);
         else if (w)
-            listed(r, w);
+            listed(r, w, false);
         if (known)
             form(w, SB_FORM_KNOWN);
     } else {
@@ -327,7 +328,7 @@ static void next(struct reader *r)
         struct sb_word *w = push(r, r->at, end);
         form(w, SB_FORM_OPERATOR);
         if (w)
-            listed(r, w);
+            listed(r, w, false);
         r->at = end;
     } else if (c < 0x80 ? isalnum(c) || strchr("_/#", c) : c >= 0xC3 && c <= 0xC9) {
         for (end = r->at; end < r->len && of_chunk((unsigned char)r->text[end]);) {
