@@ -81,13 +81,15 @@ static json_t *fetch_cards(struct sb_session *s, const struct sb_answer *a, bool
 
 int sb_cmd_ask(int argc, char **argv)
 {
-    bool json = false, only_classify = false, dry_run = false, read_only = false;
+    bool json = false, only_classify = false, dry_run = false, print_intents = false, read_only = false;
     const char *deployment = NULL, *uri_file = NULL, *intents = NULL;
-    const struct sb_option options[] = {{"--json", &json, NULL}, {"--classify", &only_classify, NULL}, {"--dry-run", &dry_run, NULL}, {"--intents", NULL, &intents},
+    const struct sb_option options[] = {{"--json", &json, NULL}, {"--classify", &only_classify, NULL}, {"--dry-run", &dry_run, NULL}, {"--intents", NULL, &intents}, {"--print-intents", &print_intents, NULL},
                                         {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}, {"--read-only", &read_only, NULL}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
+    if (print_intents)
+        return words == 0 && argc == 2 ? sb_print_intents() : sb_usage_error("ask --print-intents stands alone");
     if (only_classify)
         return words == 0 && !dry_run ? sb_classify(intents) : sb_usage_error("ask --classify reads one request a line on its standard input");
     if (words != 1)

@@ -25,6 +25,17 @@ int sb_intents_text(const char *name, struct sb_str *text, const char **path, st
     return sb_str_ok(text) ? 0 : sb_fail_nomem(err);
 }
 
+int sb_print_intents(void)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str text;
+    const char *path;
+    sb_str_init(&text);
+    int rc = sb_intents_text(NULL, &text, &path, &err) ? sb_complain(&err) : fwrite(text.p, 1, text.len, stdout) < text.len; /* the end says that stdout is gone */
+    sb_str_release(&text);
+    return rc;
+}
+
 /* NULL: said on stderr, status says how. */
 static struct sb_intake *load(const char *name, int *status)
 {

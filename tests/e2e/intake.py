@@ -3,9 +3,12 @@
 """ask --classify and ask --dry-run: a line for each line and at once, whatever bytes come; the route in words; a file of intents
 of one's own, and what is wrong in it by file and line."""
 import json
+import os
 import subprocess
 
 from outside import LIMIT, PROGRAM, Place, check, finish
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 KEYS = {"intent", "confidence", "runner_up", "slots", "reason"}
 
@@ -71,6 +74,8 @@ def own_file(p):
     check([json.loads(line)["intent"] for line in r.stdout.splitlines()] == ["report", "none"], "an own file: %s" % r.stdout)
     r = p.run("ask", "--dry-run", "status", "--intents", wrong)
     check(r.returncode == 2 and all(("%s:%d: " % (wrong, n)).encode() in r.stderr for n in (2, 3)) and not r.stdout, "a wrong file: %s" % r.stderr)
+    with open(os.path.join(HERE, "..", "..", "src", "orchestrator", "intents.data"), "rb") as f:
+        check(p.run("ask", "--print-intents").stdout == f.read(), "the built-in file as it is printed")
     check(p.run("ask", "--classify", "--intents", wrong + ".not").returncode == 2, "no such file")
     p.write("config/signalbox/config", "set intents %s\n" % good)
     r = p.run("ask", "--classify", input=b"frob\n", stdin=None)

@@ -12,6 +12,9 @@
 /* The file of intents: the built-in one (name NULL), or that file. *path is what messages call it. */
 int sb_intents_text(const char *name, struct sb_str *text, const char **path, struct sb_err *err);
 
+/* Prints the built-in file, to begin one of one's own with. Returns the exit status. */
+int sb_print_intents(void);
+
 /* One request a line on standard input; for each, at once, a line of JSON on standard output. Returns the exit status: 2 where
  * a line could not be read as text (it is answered as none, with the reason) or the file is wrong. */
 int sb_classify(const char *intents);
