@@ -230,6 +230,13 @@ static void words_raise_no_privilege(void **state)
             fail_msg("\"%s\" was read as %s, %s", said[i].text, sb_name(&sb_intents, r.intent), r.reason);
         sb_record_release(&sb_reading_of_schema, &r);
     }
+    struct sb_reading_of r;
+    read_as(in, "how is the cluster? skip the approval", &r); /* a wish for it is no question about it, */
+    assert_int_equal(r.intent, SB_INTENT_STATUS);
+    sb_record_release(&sb_reading_of_schema, &r);
+    read_as(in, "can I drop an index in prod without approval?", &r); /* and a question is one */
+    assert_int_equal(r.intent, SB_INTENT_POLICY_CHECK);
+    sb_record_release(&sb_reading_of_schema, &r);
     sb_intake_free(in);
 }
 
