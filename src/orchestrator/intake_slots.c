@@ -50,7 +50,7 @@ static const struct pattern {
     {SLOT(target), OF(SB_INTENT_BACKUP_RESTORE), "\\binto\\s+(?:the\\s+)?" WORD},
     {SLOT(duration), ALL, "\\b(?:for|within|over|older than|longer than|more than|less than|newer than|at least|after|every|during|running)\\s+(?:the\\s+)?(?:last\\s+|next\\s+|past\\s+)?(" SPAN ")"},
     {SLOT(duration), ALL, "(?<![\\w:.])(" SPAN ")(?! ago)"},
-    {SLOT(time), ALL, "\\b((?:between|from|since|at|by|until|till|before|after|on|around|about)?\\s*(?:the )?" WHEN "(?:\\s*,?\\s*(?:at |and |to |until |- ?)?" WHEN ")*)(?![\\w\\-])"},
+    {SLOT(time), ALL, "\\b(?:(?:at|by|on|around|about|from)\\s+)?((?:between|since|until|till|before|after)?\\s*(?:the )?" WHEN "(?:\\s*,?\\s*(?:at |and |to |until |- ?)?" WHEN ")*)(?![\\w\\-])"},
     {SLOT(deployment), ALL, "\\b(prod(?:uction)?(?:-[a-z0-9\\-]+)?|staging|stage|dev(?:elopment)?|dr)\\b"},
     {SLOT(deployment), ALL, "\\b(?:deployment|cluster|replica set)\\s+" NOT("is|are|was|has|to|for|in|on|at|of|and|or|will|cope|healthy|ready|status|state|after|before|with|that|while|during|the|a|now|over") "([A-Za-z][A-Za-z0-9_\\-]{1,62})"},
     {SLOT(app), ALL, "\\b(?:app|application|client)\\s+" NOT("is|are|was|has|to|for|in|on|at|and|or|that|which|logs?|errors?|see|sees|code|the|a|keeps|gets") "[\"'`]?([A-Za-z0-9_.\\-]{1,64})"},

@@ -54,7 +54,7 @@ def in_turn(p):
 
 def routes(p):
     for text, status, words in (("shop.orders is slow", 0, ("read as index.review (", "ns shop.orders", "1. index_optimizer", "(so it is)", "risk: ")),
-                                ("why did latency jump at 14:05?", 0, ("read as anomaly.investigate", "time at 14:05", "1. index_optimizer, if the anomaly that is going on is one of code")),
+                                ("why did latency jump at 14:05?", 0, ("read as anomaly.investigate", "time 14:05", "1. index_optimizer, if the anomaly that is going on is one of code")),
                                 ("write me a poem", 2, ("read as none", "conversation")), ("rename a to a in shop.orders", 2, ("not clear: ",)),
                                 ("show the cluster status and then watch shop.orders", 0, ("read as status", "read as anomaly.watch", "1. anomaly_detector"))):
         r = p.run("ask", "--dry-run", text)
