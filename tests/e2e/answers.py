@@ -41,6 +41,19 @@ def requests(lab):
         L.require(status == 0 or told["cards"] == [], "what was not understood led to a card: %s" % told)
 
 
+def in_turn(lab):
+    """Two things in one sentence are two cases, the second begun when the specialist has answered the first; one answer, with its card."""
+    text = "create an index on shop.orders {seller: 1} and then show the status of the cluster"
+    told = json.loads(lab.run("ask", "--json", text).stdout)
+    first, second = told["answer"].split("\n")
+    L.require(told["ok"] and first.startswith("K-") and "PRIMARY" in second and len(told["cards"]) == 1 and told["cards"][0]["id"] in first, "two in one: %s" % told)
+    case = told["cards"][0]["case"]
+    L.require(first.startswith(case + ": ") and told["case"] != case, "two cases: %s" % told)
+    texts = [e["body"]["case"]["text"] for e in lab.entries("request")][-2:]
+    L.require(texts == ["create an index on shop.orders {seller: 1}", "show the status of the cluster"], "what the two cases are of: %s" % texts)
+    lab.run("cards", "reject", told["cards"][0]["id"], "--reason", "enough")
+
+
 def queue(lab):
     """An empty queue is said; one card is counted as one; an ended one is listed no more."""
     says(lab.run("cards"), 0, "no open cards\n")
@@ -67,6 +80,7 @@ def queue(lab):
     says(lab.run("cards"), 0, "no open cards\n")
     told = says(lab.run("cards", "show", id), 0, id, "rejected, rejected by ", ": enough\n", "\nended; its last entry is of 2")
     L.require("approve by" not in told and "approvals:" not in told, "a rejected card asks for approval: " + told)
+    in_turn(lab)
     lab.stop()
     says(lab.run("cards"), 0, "no open cards\n")
     L.require(lab.run("cards", "--json", "list").stdout == "[]\n", "an empty queue as JSON, from the record")
