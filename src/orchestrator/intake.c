@@ -400,6 +400,8 @@ static int strong(const struct sb_intake *in, const char *request, const struct 
 {
     struct weights w;
     struct stretch s = stretch(request, words + from, to - from);
+    if (to - from < 2) /* one word alone belongs to what stands before it */
+        return SB_INTENT_NONE;
     weigh(in, &s, false, &w);
     return w.intent[w.first] >= PART_LEAST && w.intent[w.first] > w.foreign && w.intent[w.second] * 100 < w.intent[w.first] * CLOSE_PERCENT ? w.first : SB_INTENT_NONE;
 }

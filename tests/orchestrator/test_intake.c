@@ -283,6 +283,7 @@ static void several_things_are_taken_in_turn(void **state)
         {"check the backups and then drop the unused indexes", "check the backups|drop the unused indexes"},
         {"show me the cluster status, then rename a_b to c in shop.orders and watch it", "show me the cluster status|rename a_b to c in shop.orders|watch it"},
         {"restore the latest dump somewhere and compare the counts", "restore the latest dump somewhere and compare the counts"},
+        {"restore yesterday's backup to a temp instance and validate", "restore yesterday's backup to a temp instance and validate"},
         {"find never used indexes and drop them on saturday", "find never used indexes and drop them on saturday"},
         {"orders is slow", "orders is slow"},
     };
