@@ -1,71 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/clock.h>
 #include <signalbox/cli/card_text.h>
+#include <signalbox/cli/classify.h>
 #include <signalbox/cli/command.h>
-#include <signalbox/cli/embed.h>
 #include <signalbox/cli/session.h>
-#include <signalbox/orchestrator/intake.h>
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define CONNECT_MS 15000
 #define FIRST_SAMPLES 3 /* of an orchestrator of our own, before it is asked anything */
 #define ANSWER_MS 120000
-
-/* ---- --classify ---- */
-
-static json_t *reading_json(const struct sb_reading_of *r)
-{
-    json_t *slots = sb_record_to_json(&sb_slots_schema, &r->slots);
-    return json_pack("{s:s,s:f,s:s,s:o,s:s}", "intent", sb_name(&sb_intents, r->intent), "confidence", (double)r->confidence_ppm / 1e6, "runner_up",
-                     sb_name(&sb_intents, r->runner_up), "slots", slots, "reason", r->reason);
-}
-
-static int classify(void)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_problems problems;
-    size_t len, cap = 0;
-    const char *text = sb_embedded("src/orchestrator/intents.data", &len);
-    sb_problems_init(&problems);
-    struct sb_intake *in = sb_intake_new(text, len, "intents.data", &problems, &err);
-    int status = 0, rc = 0;
-    char *line = NULL;
-    ssize_t n;
-    if (!in || problems.count)
-        rc = status = in ? sb_usage_error("%s", problems.text.p) : sb_complain(&err);
-    for (uint64_t number = 1; rc == 0 && (n = getline(&line, &cap, stdin)) >= 0; number++) {
-        struct sb_reading_of r;
-        struct sb_err bad = SB_ERR_INIT;
-        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-            line[--n] = '\0';
-        if (strlen(line) != (size_t)n)
-            sb_fail(&bad, SB_EINPUT, "a line with a NUL byte is not a request");
-        if (bad.code == SB_OK && sb_intake_read(in, line, NULL, 0, &r, &bad) == 0) {
-            rc = sb_print_json(reading_json(&r)) ? 1 : 0; /* the end of the program says that standard output is gone */
-            sb_record_release(&sb_reading_of_schema, &r);
-        } else { /* one that is none is told by its line; the others are read */
-            char where[48];
-            snprintf(where, sizeof where, "standard input:%" PRIu64, number);
-            sb_err_prefix(&bad, "%s", where);
-            status = sb_complain(&bad);
-        }
-    }
-    if (rc == 0 && ferror(stdin)) {
-        sb_fail_errno(&err, errno, "cannot read standard input");
-        rc = sb_complain(&err);
-    }
-    status = rc ? rc : status;
-    free(line);
-    sb_intake_free(in);
-    sb_problems_release(&problems);
-    return status;
-}
-
-/* ---- a request ---- */
 
 static void say_hello(struct sb_session *s, bool read_only)
 {
@@ -136,17 +81,23 @@ static json_t *fetch_cards(struct sb_session *s, const struct sb_answer *a, bool
 
 int sb_cmd_ask(int argc, char **argv)
 {
-    bool json = false, only_classify = false, read_only = false;
-    const char *deployment = NULL, *uri_file = NULL;
-    const struct sb_option options[] = {{"--json", &json, NULL}, {"--classify", &only_classify, NULL}, {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file},
-                                        {"--read-only", &read_only, NULL}};
+    bool json = false, only_classify = false, dry_run = false, print_intents = false, read_only = false;
+    const char *deployment = NULL, *uri_file = NULL, *intents = NULL;
+    const struct sb_option options[] = {{"--json", &json, NULL}, {"--classify", &only_classify, NULL}, {"--dry-run", &dry_run, NULL}, {"--intents", NULL, &intents}, {"--print-intents", &print_intents, NULL},
+                                        {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}, {"--read-only", &read_only, NULL}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
+    if (print_intents)
+        return words == 0 && argc == 2 ? sb_print_intents() : sb_usage_error("ask --print-intents stands alone");
     if (only_classify)
-        return words == 0 ? classify() : sb_usage_error("ask --classify reads one request a line on its standard input");
+        return words == 0 && !dry_run ? sb_classify(intents) : sb_usage_error("ask --classify reads one request a line on its standard input");
     if (words != 1)
         return sb_usage_error("ask takes one request in quotes (see: signalbox help ask)");
+    if (dry_run)
+        return sb_dry_run(intents, argv[1], json);
+    if (intents)
+        return sb_usage_error("ask: --intents goes with --classify or --dry-run; for requests it is set in the config");
     struct sb_err err = SB_ERR_INIT;
     struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .read_only = read_only, .attach = true}, &err);
     if (!s)

@@ -43,7 +43,7 @@ const struct sb_command sb_commands[] = {
      "  help edit      what can be edited on a card, and how it is written\n"
      "  help --man     the manual page, as troff source\n",
      sb_cmd_help},
-    {"ask", "[--json] [--read-only] [--deployment NAME | --uri-file FILE] \"TEXT\" | --classify", "one request in plain language, through the whole chain",
+    {"ask", "[--json] [--read-only] [--deployment NAME | --uri-file FILE] \"TEXT\" | --dry-run \"TEXT\" | --classify", "one request in plain language, through the whole chain",
      "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. One that\n"
      "watches another deployment than is named here, or goes by another policy than the config sets, is not joined. Prints the\n"
      "answer and the cards it led to. A card waits for its approval, unless policy lets such a one go by itself.\n\n"
@@ -51,9 +51,18 @@ const struct sb_command sb_commands[] = {
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --read-only        only looks: a card that comes of it waits for a person, whatever policy lets go by itself\n"
-     "  --classify         read one request a line on stdin, print only how each is understood, as JSON\n\n"
-     "What is not ours (a question for the documentation, an error of an application, the set-up of a driver, conversation) is called\n"
-     "by its name; what was not understood is told so.\n"
+     "  --dry-run          asks nobody: how it is read, what it is about, and which specialists it would go to, with the reasons\n"
+     "  --classify         read one request a line on stdin, print only how each is understood, as JSON, a line for each line:\n"
+     "                     {\"intent\",\"confidence\",\"runner_up\",\"slots\":{},\"reason\"}, and \"unclear\", \"warning\", \"then\":[] where there is\n"
+     "                     something to say\n"
+     "  --intents FILE     with one of these two: how requests are understood, in place of what is built in or set in the config\n"
+     "                     (set intents FILE). What is wrong in it is told by file and line\n"
+     "  --print-intents    the built-in file, to begin one's own with\n\n"
+     "A request that asks for several things (\"check the backups and then drop the unused indexes\") becomes a case for each, one after\n"
+     "the other; what follows one that could not be done is not begun. What can be read in two ways, or contradicts itself, is asked\n"
+     "back. What is not ours (a question for the documentation, an error of an application, the set-up of a driver, work on code,\n"
+     "another database, conversation) is called by its name; what was not understood is told so. No wording lifts an approval or a\n"
+     "rule; what is written in quotation marks is read as a report.\n"
      "Exit status: 0 answered; 1 understood, and the answer is no (\"ok\" is false then and below); 2 not understood, not ours, no\n"
      "such collection, or none named; 3 the server is out of reach; 4 policy refused.\n",
      sb_cmd_ask},

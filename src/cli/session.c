@@ -4,6 +4,7 @@
 #include <signalbox/base/file.h>
 #include <signalbox/base/process.h>
 #include <signalbox/bus/pool.h>
+#include <signalbox/cli/classify.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/join.h>
@@ -38,7 +39,7 @@ struct sb_session {
     struct sb_process sim;
     struct sb_target to;
     char *state_dir, *target;
-    struct sb_str policy, policy_signature, shadow;
+    struct sb_str policy, policy_signature, shadow, intents;
     const char *policy_path, *shadow_path;
     bool policy_built_in, signed_policy;
     struct sb_policy_signers signers; /* when signed_policy */
@@ -151,8 +152,9 @@ static int check_executor(struct sb_session *s, struct sb_err *err)
 /* All that may take a while: on the opener's thread. */
 static int start(struct sb_session *s, struct sb_err *err)
 {
-    size_t intents_len;
-    const char *intents = sb_embedded("src/orchestrator/intents.data", &intents_len);
+    const char *intents_path;
+    if (sb_intents_text(s->config.intents, &s->intents, &intents_path, err))
+        return -1;
     if (s->o.simulation && sb_simulator_await(&s->sim, &s->to.uri, err))
         return -1;
     sb_mongo_init();
@@ -170,7 +172,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
         .approvers = s->signed_approvals ? &s->approvers.verifier : NULL,
         .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
-        .intents_text = intents, .intents_len = intents_len, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
+        .intents_text = s->intents.p, .intents_len = s->intents.len, .intents_path = intents_path, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
         .recurring = s->o.recurring, .schedules = s->to.described ? s->to.described->schedules : NULL, .schedules_n = s->to.described ? s->to.described->schedules_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
@@ -273,6 +275,7 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     s->early_tail = &s->early;
     sb_target_init(&s->to);
     sb_str_init(&s->policy);
+    sb_str_init(&s->intents);
     sb_str_init(&s->policy_signature);
     sb_str_init(&s->shadow);
     pthread_mutex_init(&s->lock, NULL);
@@ -432,6 +435,7 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     sb_str_release(&s->policy);
     sb_str_release(&s->policy_signature);
     sb_str_release(&s->shadow);
+    sb_str_release(&s->intents);
     if (s->signed_policy)
         sb_policy_signers_release(&s->signers);
     if (s->signed_approvals)

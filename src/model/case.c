@@ -3,11 +3,19 @@
 
 static const struct sb_member slots_members[] = {
     SB_MEMBER(struct sb_slots, ns, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_slots, database, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_slots, field, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_slots, new_field, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_slots, type, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_slots, key, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_slots, index, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_slots, time, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_slots, target, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_slots, deployment, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_slots, app, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_slots, duration, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_slots, number, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_slots, opid, SB_STR, 0, NULL),
 };
 const struct sb_schema sb_slots_schema = SB_SCHEMA("slots", struct sb_slots, slots_members);
 
@@ -19,6 +27,8 @@ static const struct sb_member reading_members[] = {
     SB_MEMBER(struct sb_reading_of, slots, SB_REC, SB_ALWAYS, &sb_slots_schema),
     SB_MEMBER(struct sb_reading_of, reason, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_reading_of, foreign, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_reading_of, unclear, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_reading_of, warning, SB_STR, 0, NULL),
 };
 const struct sb_schema sb_reading_of_schema = SB_SCHEMA("reading", struct sb_reading_of, reading_members);
 

@@ -68,6 +68,7 @@ static void free_anomaly(struct held_anomaly *a)
 
 static void free_case(struct held_case *c)
 {
+    sb_o_free_sequel(c->sequel);
     sb_case_release(&c->case_);
     free(c);
 }

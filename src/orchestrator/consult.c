@@ -285,7 +285,7 @@ void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, cons
     int64_t seat = held->reply_seat, seq = held->reply_seq;
     held->reply_seat = 0;
     if (seat)
-        sb_o_answer(o, seat, seq, err, held->case_.cards_n ? held->case_.cards[0] : about, held->case_.id, "%s", text);
+        sb_o_answer_request(o, seat, seq, held, about, err, text);
     else if (err->code != SB_OK)
         sb_o_notice(o, SB_MEDIUM, "%s: %s", held->case_.id, err->msg);
 }

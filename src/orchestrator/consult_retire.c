@@ -53,19 +53,6 @@ static void free_retiring(void *p)
     free(r);
 }
 
-char *sb_o_database_named(const struct sb_orchestrator *o, const char *request)
-{
-    static const char between[] = " \t\r\n,;:!?.";
-    for (const char *at = request + strspn(request, between); *at; at += strspn(at, between)) {
-        size_t word = strcspn(at, between);
-        for (size_t i = 0; i < o->namespaces_n; i++)
-            if (strcspn(o->namespaces[i], ".") == word && strncmp(at, o->namespaces[i], word) == 0)
-                return sb_strdup_n(at, word);
-        at += word;
-    }
-    return NULL;
-}
-
 /* ---- 3. back on the orchestrator's thread ---- */
 
 static void record_reads(struct sb_orchestrator *o, struct held_case *held, const struct retiring *r)

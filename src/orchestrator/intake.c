@@ -1,78 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signalbox/base/array.h>
-#include <signalbox/base/regex.h>
+#include "intake_rules.h"
+#include "intake_slots.h"
+
+#include <signalbox/base/str.h>
 #include <signalbox/orchestrator/intake.h>
 
+#include <stdlib.h>
 #include <string.h>
 
-#define DOUBT 300 /* the weight of "it may be something we do not know" */
+#define DOUBT 300       /* the weight of "it may be something we do not know" */
+#define LEAST 250       /* what weighs less was not understood */
+#define CLOSE_PERCENT 90 /* a second reading that weighs so much of the first is as good */
+#define PART_LEAST 600  /* a part of a request is one of its own from this weight on */
+#define REASONS_MAX 8
 /* A word where a collection is spoken of, but none that stands for something else. */
 #define NOT_A_NAME "(?!(?:a|an|all|any|app|application|checkout|cluster|collections?|database|db|every|everything|it|its|latency|login|my|our|page|queries|query|reads?|" \
                    "server|set|site|something|that|the|these|they|things?|this|what|which|who|why|writes?|is|are|up|down)\\b)"
 #define NAMED "(?:\\b(?:collection|speed ?up|tune|optimi[sz]e|index(?:es)? (?:on|for|to)|watch|profile)\\s+(?:the\\s+)?(?:collection\\s+)?|^\\s*(?:why (?:is|are)\\s+)?(?:the\\s+)?)" \
               NOT_A_NAME "([A-Za-z_][A-Za-z0-9_\\-]{1,63})\\s*(?:$|[{?!,;]|\\s(?:is|are|got|gets|has|have|feels?|collection|slow|so|closely|please)\\b)"
-#define NAMESPACE "\\b([A-Za-z0-9_\\-]{1,64})\\.([A-Za-z0-9_\\-][A-Za-z0-9_.\\-]{0,120}[A-Za-z0-9_\\-]|[A-Za-z0-9_\\-])"
-
-#define FOREIGN_MAX 8
-
-struct pattern {
-    int intent;
-    size_t foreign; /* of intent none: which of the kinds that are not ours */
-    int64_t weight;
-    struct sb_regex *re;
-    char *source;
-};
 
 struct sb_intake {
-    struct pattern *patterns;
-    size_t n, cap;
-    struct sb_regex *ns, *key, *name, *word, *named;
-    char *foreign[FOREIGN_MAX];
-    size_t foreign_n;
-    int intent; /* while reading the file; -1: no section yet, none: the last foreign one */
+    struct sb_rules rules;
+    struct sb_slot_patterns *slots;
+    struct sb_regex *named;
+    int deny, act, then, imperative; /* classes with a meaning of their own; -1: the file has none */
 };
-
-static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
-{
-    struct sb_intake *in = ctx;
-    if (row->n == 2 && strcmp(row->word[0], "intent") == 0) {
-        in->intent = sb_name_find(&sb_intents, row->word[1]);
-        if (in->intent <= SB_INTENT_NONE) {
-            sb_problems_add(problems, row->path, row->line, "\"%s\" is not an intent", row->word[1]);
-            in->intent = -1;
-        }
-        return;
-    }
-    if (row->n == 2 && strcmp(row->word[0], "foreign") == 0) {
-        bool fits = in->foreign_n < FOREIGN_MAX;
-        if (fits && !(in->foreign[in->foreign_n] = sb_strdup_n(row->word[1], strlen(row->word[1]))))
-            sb_problems_add(problems, row->path, row->line, "out of memory");
-        else if (!fits)
-            sb_problems_add(problems, row->path, row->line, "there are more than %d foreign sections", FOREIGN_MAX);
-        in->intent = fits && in->foreign[in->foreign_n] ? SB_INTENT_NONE : -1;
-        in->foreign_n += in->intent == SB_INTENT_NONE;
-        return;
-    }
-    int64_t weight;
-    if (row->n != 3 || strcmp(row->word[0], "match") != 0 || sb_parse_i64(row->word[1], &weight) || weight < 1 || weight > 1000) {
-        sb_problems_add(problems, row->path, row->line, "must be: intent NAME, foreign WHAT, or: match WEIGHT(1..1000) REGEX");
-        return;
-    }
-    if (in->intent < SB_INTENT_NONE) {
-        sb_problems_add(problems, row->path, row->line, "a match stands before its intent");
-        return;
-    }
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_regex *re = sb_regex_new(row->word[2], SB_REGEX_CASELESS, &err);
-    char *source = sb_strdup_n(row->word[2], strlen(row->word[2]));
-    if (!re || !source || SB_GROW(in->patterns, in->cap, in->n + 1)) {
-        sb_problems_add(problems, row->path, row->line, "%s", re ? "out of memory" : err.msg);
-        sb_regex_free(re);
-        free(source);
-        return;
-    }
-    in->patterns[in->n++] = (struct pattern){in->intent, in->foreign_n ? in->foreign_n - 1 : 0, weight, re, source};
-}
 
 struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err)
 {
@@ -81,16 +33,15 @@ struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, 
         sb_fail_nomem(err);
         return NULL;
     }
-    in->intent = -1;
-    in->ns = sb_regex_new(NAMESPACE, 0, err);
-    in->key = sb_regex_new("\\{[^{}]{1,500}\\}", 0, err);
-    in->name = sb_regex_new("\\b(?:named|called)\\s+[\"']?([A-Za-z0-9_.\\-]{1,120})", SB_REGEX_CASELESS, err);
-    in->word = sb_regex_new("\\b[A-Za-z0-9_\\-]{2,64}\\b", 0, err);
-    in->named = sb_regex_new(NAMED, SB_REGEX_CASELESS, err);
-    if (!in->ns || !in->key || !in->name || !in->word || !in->named || sb_conf_parse(text, len, path, read_row, in, problems, err)) {
+    if (!(in->named = sb_regex_new(NAMED, SB_REGEX_CASELESS, err)) || !(in->slots = sb_slot_patterns_new(err)) ||
+        sb_rules_read(&in->rules, text, len, path, problems, err)) {
         sb_intake_free(in);
         return NULL;
     }
+    in->deny = sb_lexicon_class(in->rules.lexicon, "DENY", false);
+    in->act = sb_lexicon_class(in->rules.lexicon, "ACT", false);
+    in->then = sb_lexicon_class(in->rules.lexicon, "THEN", false);
+    in->imperative = sb_lexicon_class(in->rules.lexicon, "IMPERATIVE", false);
     return in;
 }
 
@@ -98,185 +49,390 @@ void sb_intake_free(struct sb_intake *in)
 {
     if (!in)
         return;
-    for (size_t i = 0; i < in->n; i++) {
-        sb_regex_free(in->patterns[i].re);
-        free(in->patterns[i].source);
-    }
-    free(in->patterns);
-    for (size_t i = 0; i < in->foreign_n; i++)
-        free(in->foreign[i]);
-    sb_regex_free(in->ns);
-    sb_regex_free(in->key);
-    sb_regex_free(in->name);
-    sb_regex_free(in->word);
+    sb_rules_release(&in->rules);
+    sb_slot_patterns_free(in->slots);
     sb_regex_free(in->named);
     free(in);
 }
 
-/* ---- slots ---- */
+/* ---- a stretch of words, weighed ---- */
 
-static int take(char **slot, const char *request, struct sb_match m, struct sb_err *err)
+struct stretch {
+    const char *text; /* from the first word's first byte */
+    size_t len;
+    const struct sb_word *words;
+    size_t n;
+    struct sb_classes all; /* of the words that are not denied */
+};
+
+struct weights {
+    int64_t section[SB_SECTIONS_MAX], intent[SB_INTENT_STATUS + 1], foreign; /* foreign: of the kind that weighs most */
+    size_t kind; /* its section */
+    int first, second; /* intents; SB_INTENT_NONE where there is none */
+};
+
+static bool is(const struct sb_word *w, int class_)
 {
-    free(*slot);
-    *slot = sb_strdup_n(request + m.from, m.to - m.from);
-    return *slot ? 0 : sb_fail_nomem(err);
+    return class_ >= 0 && w->classes.w[class_ / 64] >> class_ % 64 & 1;
 }
 
-static bool equals(const char *text, const char *request, struct sb_match m)
+static struct stretch stretch(const char *request, const struct sb_word *words, size_t n)
 {
-    return strlen(text) == m.to - m.from && strncmp(text, request + m.from, m.to - m.from) == 0;
-}
-
-/* db.coll where written out; else a bare word that is the collection of exactly one known namespace. */
-static int find_namespace(const struct sb_intake *in, const char *request, size_t len, char *const *known, size_t known_n,
-                          struct sb_slots *slots, struct sb_err *err)
-{
-    struct sb_match m[3];
-    size_t at = 0;
-    while (at < len && sb_regex_match(in->ns, request + at, len - at, m, 3, NULL) == 1) {
-        struct sb_match whole = {m[0].from + at, m[0].to + at};
-        for (size_t i = 0; i < known_n; i++)
-            if (equals(known[i], request, whole))
-                return take(&slots->ns, request, whole, err);
-        if (!slots->ns && take(&slots->ns, request, whole, err)) /* not known: kept, and said later that it does not exist */
-            return -1;
-        at = whole.to;
+    struct stretch s = {.words = words, .n = n, .text = request};
+    if (n) {
+        s.text = request + words[0].from;
+        s.len = words[n - 1].to - words[0].from;
     }
-    if (slots->ns)
-        return 0;
-    at = 0;
-    while (at < len && sb_regex_match(in->word, request + at, len - at, m, 1, NULL) == 1) {
-        struct sb_match word = {m[0].from + at, m[0].to + at};
-        const char *found = NULL;
-        size_t count = 0;
-        for (size_t i = 0; i < known_n; i++) {
-            const char *dot = strchr(known[i], '.');
-            if (dot && equals(dot + 1, request, word)) {
-                found = known[i];
-                count++;
-            }
+    for (size_t i = 0; i < n; i++)
+        if (!words[i].denied)
+            sb_classes_add(&s.all, &words[i].classes);
+    return s;
+}
+
+static bool matches(const struct sb_rule *r, const struct stretch *s, bool *hit, struct sb_match *m)
+{
+    if (r->re)
+        return s->len && sb_regex_match(r->re, s->text, s->len, m, 1, NULL) == 1;
+    return sb_rule_matches(r, s->words, s->n, &s->all, hit);
+}
+
+/* looking: only intents that change nothing. */
+static bool looks(int intent)
+{
+    switch (intent) {
+    case SB_INTENT_INDEX_REVIEW: case SB_INTENT_SCHEMA_REVIEW: case SB_INTENT_ANOMALY_INVESTIGATE: case SB_INTENT_OPS_CURRENT: case SB_INTENT_BACKUP_CHECK:
+    case SB_INTENT_POLICY_CHECK: case SB_INTENT_REPORT: case SB_INTENT_STATUS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void weigh(const struct sb_intake *in, const struct stretch *s, bool looking, struct weights *w)
+{
+    const struct sb_rules *rules = &in->rules;
+    struct sb_match m[1];
+    memset(w, 0, sizeof *w);
+    for (size_t i = 0; i < rules->n; i++)
+        if (rules->section[rules->rules[i].section].kind != SB_SECTION_DANGER && matches(&rules->rules[i], s, NULL, m))
+            w->section[rules->rules[i].section] += rules->rules[i].weight;
+    for (size_t i = 0; i < rules->sections_n; i++) {
+        const struct sb_section *section = &rules->section[i];
+        if (section->kind == SB_SECTION_INTENT && (!looking || looks(section->intent))) {
+            w->intent[section->intent] += w->section[i];
+        } else if (section->kind == SB_SECTION_FOREIGN && w->section[i] > w->foreign) {
+            w->foreign = w->section[i];
+            w->kind = i;
         }
-        if (count == 1)
-            return sb_str_set(&slots->ns, found) ? sb_fail_nomem(err) : 0;
-        at = word.to;
     }
-    return 0;
+    w->first = w->second = SB_INTENT_NONE;
+    for (int i = SB_INTENT_NONE + 1; i <= SB_INTENT_STATUS; i++) {
+        if (w->intent[i] <= 0)
+            continue;
+        if (w->first == SB_INTENT_NONE || w->intent[i] > w->intent[w->first]) {
+            w->second = w->first;
+            w->first = i;
+        } else if (w->second == SB_INTENT_NONE || w->intent[i] > w->intent[w->second]) {
+            w->second = i;
+        }
+    }
 }
 
-static int find_slots(const struct sb_intake *in, const char *request, size_t len, char *const *known, size_t known_n,
-                      struct sb_slots *slots, struct sb_err *err)
+/* ---- the words of a request ---- */
+
+/* A verb behind "do not" asks for nothing. True: there is one, and no other verb that asks for a change. */
+static bool deny(const struct sb_intake *in, struct sb_word *words, size_t n)
 {
-    struct sb_match m[2];
-    if (find_namespace(in, request, len, known, known_n, slots, err))
-        return -1;
-    if (sb_regex_match(in->key, request, len, m, 1, NULL) == 1 && take(&slots->key, request, m[0], err))
-        return -1;
-    if (sb_regex_match(in->name, request, len, m, 2, NULL) == 1 && take(&slots->index, request, m[1], err))
-        return -1;
+    bool any = false, other = false;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; is(&words[i], in->deny) && j < n && j <= i + 2 && words[j].sentence == words[i].sentence; j++)
+            words[j].denied = is(&words[j], in->act) || words[j].denied;
+    for (size_t i = 0; i < n; i++) {
+        any = any || words[i].denied;
+        other = other || (is(&words[i], in->act) && !words[i].denied);
+    }
+    return any && !other;
+}
+
+/* Whether what stands between quotation marks is left out: always, where anything else speaks for something. True: it was
+ * read after all, and may only ask to look. */
+static bool leave_quotes(const struct sb_intake *in, const char *request, struct sb_word *words, size_t n)
+{
+    bool any = false, denied[SB_WORDS_MAX];
+    for (size_t i = 0; i < n; i++) {
+        denied[i] = words[i].denied;
+        any = any || words[i].quoted;
+        words[i].denied = words[i].denied || words[i].quoted;
+    }
+    if (!any)
+        return false;
+    struct weights w;
+    struct stretch s = stretch(request, words, n);
+    weigh(in, &s, false, &w);
+    if (w.intent[w.first] >= LEAST || w.foreign >= LEAST)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        words[i].denied = denied[i];
+    return true;
+}
+
+/* "skip the approval" is no question about approvals: of such a wish the words count for nothing, unless it is asked. */
+static void set_aside(const struct sb_intake *in, const char *request, size_t len, struct sb_word *words, size_t n)
+{
+    for (size_t i = 0; i < in->rules.n; i++) {
+        const struct sb_rule *r = &in->rules.rules[i];
+        struct sb_match m[1];
+        if (!in->rules.section[r->section].aside || !r->re || sb_regex_match(r->re, request, len, m, 1, NULL) != 1)
+            continue;
+        for (size_t k = 0; k < n; k++) {
+            bool asked = false;
+            for (size_t j = k; j < n && words[j].sentence == words[k].sentence; j++)
+                asked = asked || is(&words[j], SB_FORM_ASKS);
+            words[k].denied = words[k].denied || (!asked && words[k].from >= m[0].from && words[k].to <= m[0].to);
+        }
+    }
+}
+
+/* How the words may be taken: at most as a wish to look at something, where they are somebody else's or say what not to do. */
+enum taken { TAKEN_WHOLE, TAKEN_DENIED, TAKEN_QUOTED };
+
+static size_t read_words(const struct sb_intake *in, const char *request, size_t len, char *const *known, size_t known_n, struct sb_word *words, enum taken *taken)
+{
+    size_t n = sb_words_read(in->rules.lexicon, request, len, known, known_n, words, SB_WORDS_MAX);
+    *taken = deny(in, words, n) ? TAKEN_DENIED : TAKEN_WHOLE;
+    *taken = leave_quotes(in, request, words, n) ? TAKEN_QUOTED : *taken;
+    set_aside(in, request, len, words, n);
+    return n;
+}
+
+static int check(const char *request, size_t *len, struct sb_err *err)
+{
+    *len = strlen(request);
+    if (*len > SB_REQUEST_MAX)
+        return sb_fail(err, SB_EINPUT, "the request is longer than %d bytes", SB_REQUEST_MAX);
+    if (!sb_utf8_valid(request, *len))
+        return sb_fail(err, SB_EINPUT, "the request is not UTF-8 text");
+    for (const char *p = request; *p; p++)
+        if (((unsigned char)*p < 0x20 && !strchr("\t\r\n", *p)) || *p == 0x7F)
+            return sb_fail(err, SB_EINPUT, "the request holds a control character (byte %zu)", (size_t)(p - request) + 1);
     return 0;
 }
 
 /* ---- the reading ---- */
 
-static void rank(const int64_t *score, size_t n, int *first, int *second)
+static void add_quoted(struct sb_str *out, const char *p, size_t n, size_t *count)
 {
-    *first = *second = SB_INTENT_NONE;
-    for (size_t i = 1; i < n; i++) {
-        if (score[i] <= 0)
-            continue;
-        if (*first == SB_INTENT_NONE || score[i] > score[*first]) {
-            *second = *first;
-            *first = (int)i;
-        } else if (*second == SB_INTENT_NONE || score[i] > score[*second]) {
-            *second = (int)i;
-        }
-    }
-}
-
-/* Weighs every pattern; score by intent, foreign by kind. */
-static void weigh(const struct sb_intake *in, const char *request, size_t len, int64_t *score, int64_t *foreign)
-{
-    struct sb_match m[1];
-    for (size_t i = 0; i < in->n; i++) {
-        const struct pattern *p = &in->patterns[i];
-        if (sb_regex_match(p->re, request, len, m, 1, NULL) == 1)
-            *(p->intent == SB_INTENT_NONE ? &foreign[p->foreign] : &score[p->intent]) += p->weight;
-    }
+    if (*count < REASONS_MAX)
+        sb_str_addf(out, "%s\"%.*s\"", *count ? ", " : "", (int)n, p);
+    ++*count;
 }
 
 /* What decided, in the asker's own words. */
-static void quote(const struct sb_intake *in, const char *request, size_t len, int intent, size_t foreign, struct sb_str *out)
+static void quote(const struct sb_intake *in, const char *request, const struct stretch *s, int intent, size_t kind, struct sb_str *out)
 {
-    struct sb_match m[1];
-    const char *between = "";
-    for (size_t i = 0; i < in->n; i++) {
-        const struct pattern *p = &in->patterns[i];
-        if (p->intent != intent || (intent == SB_INTENT_NONE && p->foreign != foreign) || sb_regex_match(p->re, request, len, m, 1, NULL) != 1)
-            continue;
-        sb_str_addf(out, "%s\"%.*s\"", between, (int)(m[0].to - m[0].from), request + m[0].from);
-        between = ", ";
+    bool hit[SB_WORDS_MAX] = {false};
+    size_t count = 0;
+    for (size_t i = 0; i < in->rules.n; i++) {
+        const struct sb_rule *r = &in->rules.rules[i];
+        const struct sb_section *section = &in->rules.section[r->section];
+        struct sb_match m[1];
+        bool of_it = intent == SB_INTENT_NONE ? r->section == kind : section->kind == SB_SECTION_INTENT && section->intent == intent;
+        if (of_it && r->weight > 0 && matches(r, s, hit, m) && r->re)
+            add_quoted(out, s->text + m[0].from, m[0].to - m[0].from, &count);
     }
+    for (size_t i = 0; i < s->n; i++)
+        if (hit[i])
+            add_quoted(out, request + s->words[i].from, s->words[i].to - s->words[i].from, &count);
 }
 
-/* The kind of what is not ours that weighs more than every intent; foreign_n: it may be ours. */
-static size_t not_ours(const struct sb_intake *in, const int64_t *foreign, int64_t best, const struct sb_slots *slots, char *const *known, size_t known_n)
+/* The share of the winner, per million, made into how often such a share is right. */
+static int64_t calibrated(const struct sb_rules *r, int64_t ppm)
 {
-    size_t kind = in->foreign_n;
-    if (slots->ns && sb_strs_has(known, known_n, slots->ns))
-        return kind;
-    for (size_t i = 0; i < in->foreign_n; i++)
-        if (foreign[i] > best) {
-            best = foreign[i];
-            kind = i;
+    for (size_t i = 0; i < r->calibration_n; i++) {
+        int64_t x = r->calibration[i].share * 1000, y = r->calibration[i].ppm;
+        int64_t x0 = i ? r->calibration[i - 1].share * 1000 : 0, y0 = i ? r->calibration[i - 1].ppm : 0;
+        if (ppm <= x)
+            return x == x0 ? y : y0 + (y - y0) * (ppm - x0) / (x - x0);
+    }
+    return r->calibration_n ? r->calibration[r->calibration_n - 1].ppm : ppm;
+}
+
+const char *sb_intake_example(const struct sb_intake *in, int intent)
+{
+    for (size_t i = 0; i < in->rules.sections_n; i++)
+        if (in->rules.section[i].kind == SB_SECTION_INTENT && in->rules.section[i].intent == intent && in->rules.section[i].text)
+            return in->rules.section[i].text;
+    return sb_name(&sb_intents, intent);
+}
+
+static int warn(const struct sb_intake *in, const char *request, struct sb_word *words, size_t n, struct sb_reading_of *out, struct sb_err *err)
+{
+    bool denied[SB_WORDS_MAX];
+    struct sb_match m[1];
+    for (size_t i = 0; i < n; i++) { /* here also what is quoted counts */
+        denied[i] = words[i].denied;
+        words[i].denied = words[i].denied && !words[i].quoted;
+    }
+    struct stretch s = stretch(request, words, n);
+    for (size_t i = 0; i < in->rules.n && !out->warning; i++) {
+        const struct sb_rule *r = &in->rules.rules[i];
+        if (in->rules.section[r->section].kind == SB_SECTION_DANGER && matches(r, &s, NULL, m) && sb_str_set(&out->warning, in->rules.section[r->section].text))
+            return sb_fail_nomem(err);
+    }
+    for (size_t i = 0; i < n; i++)
+        words[i].denied = denied[i];
+    return 0;
+}
+
+static void decide(const struct sb_intake *in, const struct weights *w, bool ours, struct sb_reading_of *out)
+{
+    int64_t best = w->intent[w->first];
+    if (w->foreign > best && w->foreign >= LEAST && !ours) {
+        out->intent = SB_INTENT_NONE;
+        out->runner_up = w->first;
+        int64_t all = w->foreign + best + DOUBT;
+        out->confidence_ppm = calibrated(&in->rules, w->foreign * 1000000 / all);
+        out->runner_up_ppm = best * 1000000 / all;
+    } else if (best < LEAST) {
+        out->intent = SB_INTENT_NONE;
+        out->runner_up = w->first;
+        out->confidence_ppm = calibrated(&in->rules, (2 * LEAST - best) * 1000000 / (2 * LEAST));
+        out->runner_up_ppm = best * 1000000 / (2 * LEAST);
+    } else {
+        int64_t other = w->intent[w->second] > 0 ? w->intent[w->second] : 0, against = w->foreign > 0 && !ours ? w->foreign : 0;
+        int64_t all = best + (other > against ? other : against) + DOUBT;
+        out->intent = w->first;
+        out->runner_up = w->second;
+        out->confidence_ppm = calibrated(&in->rules, best * 1000000 / all);
+        out->runner_up_ppm = other * 1000000 / all;
+    }
+    if (out->runner_up_ppm > 1000000 - out->confidence_ppm)
+        out->runner_up_ppm = 1000000 - out->confidence_ppm;
+    if (out->runner_up_ppm > out->confidence_ppm)
+        out->runner_up_ppm = out->confidence_ppm;
+}
+
+/* Words that read as well one way as the other are asked back. */
+static int ask_back(const struct sb_intake *in, const struct weights *w, struct sb_reading_of *out, struct sb_err *err)
+{
+    if (out->intent == SB_INTENT_NONE || out->unclear || w->second == SB_INTENT_NONE || w->intent[w->second] * 100 < w->intent[w->first] * CLOSE_PERCENT)
+        return 0;
+    out->unclear = sb_format("it can be read in two ways: %s, as in \"%s\", or %s, as in \"%s\"", sb_name(&sb_intents, w->first), sb_intake_example(in, w->first),
+                             sb_name(&sb_intents, w->second), sb_intake_example(in, w->second));
+    return out->unclear ? 0 : sb_fail_nomem(err);
+}
+
+static int say_why(const struct sb_intake *in, const char *request, const struct stretch *s, const struct weights *w, enum taken taken, struct sb_reading_of *out, struct sb_err *err)
+{
+    bool foreign = out->intent == SB_INTENT_NONE && w->foreign > w->intent[w->first] && w->foreign >= LEAST;
+    struct sb_str reason;
+    sb_str_init(&reason);
+    if (foreign) {
+        sb_str_addf(&reason, "%s: ", in->rules.section[w->kind].text);
+        if (sb_str_set(&out->foreign, in->rules.section[w->kind].text)) {
+            sb_str_release(&reason);
+            return sb_fail_nomem(err);
         }
-    return kind;
+    }
+    if (foreign || out->intent != SB_INTENT_NONE)
+        quote(in, request, s, out->intent, w->kind, &reason);
+    else
+        sb_str_adds(&reason, "no words of index, schema, backup, anomaly, capacity or policy work");
+    if (out->intent != SB_INTENT_NONE && out->runner_up != SB_INTENT_NONE) {
+        sb_str_addf(&reason, "; rather than %s: ", sb_name(&sb_intents, out->runner_up));
+        quote(in, request, s, out->runner_up, 0, &reason);
+    }
+    if (taken == TAKEN_QUOTED)
+        sb_str_adds(&reason, "; it stands in quotation marks: such words are read as a report, and change nothing");
+    else if (taken == TAKEN_DENIED)
+        sb_str_adds(&reason, "; it says what not to do, and asks for no change");
+    if (out->warning)
+        sb_str_addf(&reason, "; %s", out->warning);
+    out->reason = sb_str_take(&reason);
+    return out->reason ? 0 : sb_fail_nomem(err);
 }
 
 int sb_intake_read(const struct sb_intake *in, const char *request, char *const *namespaces, size_t namespaces_n,
                    struct sb_reading_of *out, struct sb_err *err)
 {
+    struct sb_word words[SB_WORDS_MAX];
+    struct weights w;
+    size_t len;
+    enum taken taken;
     memset(out, 0, sizeof *out);
-    size_t len = strlen(request);
-    if (len > SB_REQUEST_MAX)
-        return sb_fail(err, SB_EINPUT, "the request is longer than %d bytes", SB_REQUEST_MAX);
-    if (!sb_utf8_valid(request, len))
-        return sb_fail(err, SB_EINPUT, "the request is not UTF-8 text");
-    int64_t score[SB_INTENT_STATUS + 1] = {0}, foreign[FOREIGN_MAX] = {0};
-    struct sb_str reason;
-    sb_str_init(&reason);
-    int rc = -1;
-    if (find_slots(in, request, len, namespaces, namespaces_n, &out->slots, err))
-        goto out;
-    weigh(in, request, len, score, foreign);
-    rank(score, SB_COUNT(score), &out->intent, &out->runner_up);
-    size_t kind = not_ours(in, foreign, score[out->intent], &out->slots, namespaces, namespaces_n);
-    int64_t decided = score[out->intent];
-    if (kind < in->foreign_n) {
-        out->runner_up = out->intent;
-        out->intent = SB_INTENT_NONE;
-        decided = foreign[kind];
-        sb_str_addf(&reason, "%s: ", in->foreign[kind]);
-        if (sb_str_set(&out->foreign, in->foreign[kind])) {
-            sb_fail_nomem(err);
-            goto out;
-        }
+    if (check(request, &len, err))
+        return -1;
+    size_t n = read_words(in, request, len, namespaces, namespaces_n, words, &taken);
+    struct stretch s = stretch(request, words, n);
+    weigh(in, &s, taken != TAKEN_WHOLE, &w);
+    if (warn(in, request, words, n, out, err))
+        goto fail;
+    if (taken == TAKEN_QUOTED && out->warning) /* somebody's text with orders in it: nothing at all comes of that */
+        memset(&w, 0, sizeof w);
+    out->intent = w.first;
+    if (sb_slots_fill(in->slots, request, len, words, n, namespaces, namespaces_n, out, err))
+        goto fail;
+    decide(in, &w, out->slots.ns && sb_strs_has(namespaces, namespaces_n, out->slots.ns), out);
+    if (ask_back(in, &w, out, err) || say_why(in, request, &s, &w, taken, out, err))
+        goto fail;
+    return 0;
+fail:
+    sb_record_release(&sb_reading_of_schema, out);
+    return -1;
+}
+
+/* ---- several requests in one ---- */
+
+/* Where a part may begin: behind "then", or at a verb that tells to do something behind "and" or a comma. 0: not here. */
+static bool may_begin(const struct sb_intake *in, const char *request, const struct sb_word *words, size_t i)
+{
+    if (is(&words[i - 1], in->then))
+        return true;
+    if (!is(&words[i], in->imperative))
+        return false;
+    for (const char *p = request + words[i - 1].to; p < request + words[i].from; p++)
+        if (strchr(",;.\n", *p))
+            return true;
+    return strcmp(words[i - 1].text, "and") == 0 || strcmp(words[i - 1].text, "also") == 0;
+}
+
+static int strong(const struct sb_intake *in, const char *request, const struct sb_word *words, size_t from, size_t to)
+{
+    struct weights w;
+    struct stretch s = stretch(request, words + from, to - from);
+    if (to - from < 2) /* one word alone belongs to what stands before it */
+        return SB_INTENT_NONE;
+    weigh(in, &s, false, &w);
+    return w.intent[w.first] >= PART_LEAST && w.intent[w.first] > w.foreign && w.intent[w.second] * 100 < w.intent[w.first] * CLOSE_PERCENT ? w.first : SB_INTENT_NONE;
+}
+
+size_t sb_intake_parts(const struct sb_intake *in, const char *request, struct sb_match *parts, size_t max)
+{
+    struct sb_word words[SB_WORDS_MAX];
+    struct sb_err err = SB_ERR_INIT;
+    size_t len, found = 0, from = 0;
+    enum taken taken;
+    if (check(request, &len, &err) || max == 0)
+        return 0;
+    size_t n = read_words(in, request, len, NULL, 0, words, &taken);
+    parts[0] = (struct sb_match){0, len};
+    for (size_t i = 1; i < n && found + 1 < max; i++) {
+        if (words[i].denied || !may_begin(in, request, words, i))
+            continue;
+        size_t end = i + 1;
+        while (end < n && !may_begin(in, request, words, end))
+            end++;
+        int before = strong(in, request, words, from, i), after = strong(in, request, words, i, end);
+        if (before == SB_INTENT_NONE || after == SB_INTENT_NONE || before == after)
+            continue;
+        size_t cut = i;
+        while (cut > from + 1 && (is(&words[cut - 1], in->then) || strcmp(words[cut - 1].text, "and") == 0 || strcmp(words[cut - 1].text, "also") == 0))
+            cut--;
+        parts[found].to = words[cut - 1].to;
+        parts[++found] = (struct sb_match){words[i].from, len};
+        from = i;
     }
-    quote(in, request, len, out->intent, kind, &reason);
-    if (decided == 0) {
-        sb_str_adds(&reason, "no words of index, schema, backup, anomaly, capacity or policy work");
-        out->confidence_ppm = 1000000;
-    } else {
-        int64_t all = decided + (out->runner_up ? score[out->runner_up] : 0) + DOUBT;
-        out->confidence_ppm = decided * 1000000 / all;
-        out->runner_up_ppm = out->runner_up ? score[out->runner_up] * 1000000 / all : 0;
-    }
-    out->reason = sb_str_take(&reason);
-    rc = out->reason ? 0 : sb_fail_nomem(err);
-out:
-    sb_str_release(&reason);
-    if (rc)
-        sb_record_release(&sb_reading_of_schema, out);
-    return rc;
+    return found + 1;
 }
 
 char *sb_intake_named(const struct sb_intake *in, const char *request)

@@ -399,7 +399,7 @@ static int load_rules(struct sb_orchestrator *o, const struct sb_orchestrator_op
 {
     struct sb_problems problems;
     sb_problems_init(&problems);
-    o->intake = sb_intake_new(opt->intents_text, opt->intents_len, "intents.data", &problems, err);
+    o->intake = sb_intake_new(opt->intents_text, opt->intents_len, opt->intents_path ? opt->intents_path : "intents.data", &problems, err);
     int rc = o->intake ? 0 : -1;
     if (rc == 0 && problems.count)
         rc = sb_fail(err, SB_EINPUT, "%s", problems.text.p);

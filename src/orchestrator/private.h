@@ -133,8 +133,18 @@ struct held_card {
     struct watching watch;
 };
 
+/* Of a request that asks for several things: what is still to come, and what came of those before. */
+struct sequel {
+    char *rest;  /* NULL: it is the last one */
+    char *said;  /* the answers before this one, a line each; NULL: it is the first one */
+    char *ns;    /* the collection that was spoken of before */
+    char **cards; /* of the cases before */
+    size_t cards_n;
+};
+
 struct held_case {
     struct sb_case case_;
+    struct sequel *sequel; /* NULL: it was asked for by itself */
     bool consulting; /* a specialist is at work for it */
     bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
@@ -500,7 +510,17 @@ int sb_o_may_act(const struct sb_orchestrator *o, const struct held_card *c, str
 int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_err *err);
 /* said: what the Index Optimizer says of the new key or options; it loses its content. err with a code: it could not say anything. */
 void sb_o_edit_advised(struct sb_orchestrator *o, int64_t seat, int64_t seq, const struct sb_edit *e, struct sb_card *said, struct sb_err *err);
+/* Takes a request as far as it goes at once. Returns a sentence for who asked, or NULL: then err says what is wrong, or a
+ * specialist is at work. read_only: who asked may only look. ns: the collection that is meant where none is named; NULL: none.
+ * *c: its case; NULL: there is none. */
+char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor, bool read_only, const struct sb_o_planned *planned, const char *ns,
+                        struct held_case **c, struct sb_err *err);
+void sb_o_close_case(struct sb_orchestrator *o, struct held_case *c, const char *outcome);
+/* A request from a seat; the answer comes when all that it asks for has been answered. */
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text);
+/* Answers for a case of a request, or goes on with what was asked for behind it; c may be gone then. about: another's card. */
+void sb_o_answer_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, struct held_case *c, const char *about, const struct sb_err *err, const char *text);
+void sb_o_free_sequel(struct sequel *s);
 /* The same by a schedule: the case it is recorded as, the caller's to free. NULL with err: nothing was recorded as far as is known. */
 char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
@@ -516,9 +536,6 @@ int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t s
 
 /* Has the Index Optimizer look for indexes that nobody needs: of one collection, or of all of a database. */
 int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
-
-/* The database of a known collection that the request names as a word of its own; NULL: none, or no memory. */
-char *sb_o_database_named(const struct sb_orchestrator *o, const char *request);
 
 /* The open card for the same index of the same collection that is there already; NULL: there is none. */
 const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_card *draft);

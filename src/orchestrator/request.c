@@ -5,11 +5,11 @@
 #include "private.h"
 
 #include <signalbox/base/hook.h>
+#include <signalbox/orchestrator/nearest.h>
+#include <signalbox/orchestrator/routes.h>
 
 #include <inttypes.h>
 #include <string.h>
-
-#define KNOWS "It knows: the speed of a collection, indexes to create or to retire, anomalies, and the state of the cluster."
 
 /* What has to hold for a route to be taken. */
 enum condition { ALWAYS, HAS_NAMESPACE, HAS_PLACE, HAS_KEY, IS_CODE, IS_LOAD, IS_OTHER };
@@ -34,13 +34,13 @@ static const struct route routes[] = {
     {SB_INTENT_STATUS, ALWAYS, SB_BY_ORCHESTRATOR, "the cluster's state is known here", "none: nothing is read or changed"},
 };
 
-static const struct route *find_route(int intent, const struct sb_slots *slots, const char *database, const struct held_anomaly *a)
+static const struct route *find_route(int intent, const struct sb_slots *slots, const struct held_anomaly *a)
 {
     for (size_t i = 0; i < SB_COUNT(routes); i++) {
         const struct route *r = &routes[i];
         int class_ = a ? a->anomaly.class_ : SB_CLASS_UNKNOWN;
-        bool fits = r->condition == ALWAYS || (r->condition == HAS_NAMESPACE && slots->ns) || (r->condition == HAS_PLACE && (slots->ns || database)) || (r->condition == HAS_KEY && slots->ns && slots->key) ||
-                    (r->condition == IS_CODE && a && class_ == SB_CLASS_CODE) || (r->condition == IS_LOAD && a && class_ == SB_CLASS_LOAD) ||
+        bool fits = r->condition == ALWAYS || (r->condition == HAS_NAMESPACE && slots->ns) || (r->condition == HAS_PLACE && (slots->ns || slots->database)) || (r->condition == HAS_KEY && slots->ns && slots->key) ||
+                    (r->condition == IS_CODE && a && (class_ == SB_CLASS_CODE || class_ == SB_CLASS_CHANGE)) || (r->condition == IS_LOAD && a && class_ == SB_CLASS_LOAD) ||
                     (r->condition == IS_OTHER && a);
         if (r->intent == intent && fits)
             return r;
@@ -111,7 +111,7 @@ static int record_handoff(struct sb_orchestrator *o, struct held_case *c, int fr
     return rc;
 }
 
-static void close_case(struct sb_orchestrator *o, struct held_case *c, const char *outcome)
+void sb_o_close_case(struct sb_orchestrator *o, struct held_case *c, const char *outcome)
 {
     sb_o_record(o, SB_ENTRY_CASE_CLOSE, NULL, &(struct refs){.case_ = c}, json_pack("{s:s}", "outcome", outcome), NULL);
 }
@@ -160,6 +160,8 @@ static void ask_which(const struct sb_orchestrator *o, const char *request, stru
 {
     char *word = sb_intake_named(o->intake, request);
     const char *example = o->namespaces_n ? o->namespaces[0] : NULL;
+    if (word)
+        sb_nearest(word, o->namespaces, o->namespaces_n, &example, 1);
     size_t of_this_name = 0;
     for (size_t i = 0; word && i < o->namespaces_n; i++) {
         const char *dot = strchr(o->namespaces[i], '.');
@@ -174,17 +176,46 @@ static void ask_which(const struct sb_orchestrator *o, const char *request, stru
     free(word);
 }
 
+/* What is not ours, or was not understood: with all that can be asked. */
+static void refuse(const struct sb_orchestrator *o, const struct sb_reading_of *r, struct sb_err *err)
+{
+    struct sb_str known;
+    sb_str_init(&known);
+    sb_routes_known(&known);
+    if (r->foreign)
+        sb_fail(err, SB_EINPUT, "That is %s, not something this console can act on: it works on the deployment. What can be asked: %s; for example: %s", r->foreign, known.p,
+                sb_intake_example(o->intake, SB_INTENT_INDEX_REVIEW));
+    else
+        sb_fail(err, SB_EINPUT, "That was not understood: say it in other words. What can be asked: %s; for example: %s", known.p, sb_intake_example(o->intake, SB_INTENT_INDEX_REVIEW));
+    sb_str_release(&known);
+}
+
+/* A collection that does not exist, with those that are called nearly so. */
+static void no_such_namespace(const struct sb_orchestrator *o, const char *ns, struct sb_err *err)
+{
+    const char *near[3] = {0};
+    size_t n = sb_nearest(ns, o->namespaces, o->namespaces_n, near, SB_COUNT(near));
+    if (n)
+        sb_fail(err, SB_EINPUT, "there is no collection %s; the nearest %s %s%s%s%s%s", ns, n == 1 ? "is" : "are", near[0], n > 1 ? ", " : "", n > 1 ? near[1] : "", n > 2 ? ", " : "",
+                n > 2 ? near[2] : "");
+    else
+        sb_fail(err, SB_EINPUT, "there is no collection %s; known are %s%s%s", ns, o->namespaces_n ? o->namespaces[0] : "none", o->namespaces_n > 1 ? ", " : "",
+                o->namespaces_n > 1 ? o->namespaces[1] : "");
+}
+
 /* Follows the reading of a request. Returns a sentence for the asker (taken), or NULL when the answer comes later. */
 static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err)
 {
     const struct sb_reading_of *r = &c->case_.reading;
     struct held_anomaly *a = r->intent == SB_INTENT_ANOMALY_INVESTIGATE || r->intent == SB_INTENT_INDEX_REVIEW ? current_anomaly(o, r->slots.ns) : NULL;
-    if (r->intent == SB_INTENT_NONE && r->foreign)
-        sb_fail(err, SB_EINPUT, "That is %s, not something this console can act on: it works on the deployment. " KNOWS, r->foreign);
-    else if (r->intent == SB_INTENT_NONE)
-        sb_fail(err, SB_EINPUT, "That was not understood: say it in other words. " KNOWS);
-    if (r->intent == SB_INTENT_NONE)
+    if (r->intent == SB_INTENT_NONE) {
+        refuse(o, r, err);
         return NULL;
+    }
+    if (r->unclear) {
+        sb_fail(err, SB_EINPUT, "That is not clear: %s. Say which is meant.", r->unclear);
+        return NULL;
+    }
     char *key = NULL;
     if (r->slots.key && r->intent == SB_INTENT_INDEX_CREATE && !(key = sb_index_key_read(r->slots.key, err)))
         return NULL;
@@ -192,8 +223,7 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         free(key);
         return sb_format("No anomaly is going on%s%s.", r->slots.ns ? " about " : "", r->slots.ns ? r->slots.ns : "");
     }
-    char *database = r->intent == SB_INTENT_INDEX_RETIRE && !r->slots.ns ? sb_o_database_named(o, c->case_.text) : NULL;
-    const struct route *route = find_route(r->intent, &r->slots, database, a);
+    const struct route *route = find_route(r->intent, &r->slots, a);
     char *answer = NULL;
     bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_INDEX_RETIRE || r->intent == SB_INTENT_ANOMALY_WATCH;
     if (!route && wants_ns) {
@@ -203,7 +233,7 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
     } else if (record_handoff(o, c, a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, route, a ? a->anomaly.evidence : NULL, a ? a->anomaly.evidence_n : 0, err)) {
         /* err says why */
     } else if (r->intent == SB_INTENT_INDEX_RETIRE) {
-        sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : database, err);
+        sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
     } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
         const char *ns = r->slots.ns ? r->slots.ns : a && a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL;
         if (!ns)
@@ -221,14 +251,11 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         answer = sb_format("%s: %s. %s", a ? a->anomaly.title : "", a ? a->anomaly.class_reason : "", route->why);
     }
     free(key);
-    free(database);
     return answer;
 }
 
-/* Takes a request as far as it goes at once. Returns a sentence for who asked, or NULL: then err says what is wrong, or a
- * specialist is at work. read_only: who asked may only look. *c: its case; NULL: there is none. */
-static char *take_request(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor, bool read_only, const struct sb_o_planned *planned,
-                          struct held_case **c, struct sb_err *err)
+char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor, bool read_only, const struct sb_o_planned *planned, const char *ns,
+                        struct held_case **c, struct sb_err *err)
 {
     struct sb_reading_of reading = {0};
     char why[512], *answer = NULL;
@@ -236,16 +263,15 @@ static char *take_request(struct sb_orchestrator *o, const char *text, const cha
     if (!text || text[strspn(text, " \t\r\n")] == '\0') {
         sb_fail(err, SB_EINPUT, "an empty request");
     } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, err) == 0 &&
-               (*c = open_case(o, text, by, actor, NULL, planned, err))) {
+               (reading.slots.ns || reading.intent == SB_INTENT_NONE || sb_str_set(&reading.slots.ns, ns) == 0) && (*c = open_case(o, text, by, actor, NULL, planned, err))) {
         (*c)->read_only = read_only || sb_server_read_only(o->opt.server);
         if (planned)
             sb_hook("schedule.run.recorded");
         int decision = record_reading(o, *c, &reading, err) ? -1 : sb_o_gate_request(o, *c, actor, why, sizeof why, err);
         if (decision == SB_DENY)
             sb_fail(err, SB_EPOLICY, "policy refuses this request: %s", why);
-        else if (decision >= 0 && reading.slots.ns && !known_namespace(o, reading.slots.ns))
-            sb_fail(err, SB_EINPUT, "there is no collection %s; known are %s%s%s", reading.slots.ns, o->namespaces_n ? o->namespaces[0] : "none",
-                    o->namespaces_n > 1 ? ", " : "", o->namespaces_n > 1 ? o->namespaces[1] : "");
+        else if (decision >= 0 && reading.intent != SB_INTENT_NONE && reading.slots.ns && !known_namespace(o, reading.slots.ns))
+            no_such_namespace(o, reading.slots.ns, err);
         else if (decision >= 0)
             answer = follow(o, *c, err);
     }
@@ -253,35 +279,14 @@ static char *take_request(struct sb_orchestrator *o, const char *text, const cha
     return answer;
 }
 
-void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct seat *s = sb_o_seat(o, seat);
-    struct held_case *c;
-    if (!s)
-        return;
-    char *agent = sb_streq(s->how, "mcp") ? sb_format("agent of %s", s->actor.principal) : NULL; /* a program asks, in somebody's name */
-    char *answer = take_request(o, text, agent ? agent : s->actor.principal, &s->actor, s->read_only, NULL, &c, &err);
-    free(agent);
-    if (err.code == SB_OK && !answer && c) { /* a specialist is at work */
-        c->reply_seat = seat;
-        c->reply_seq = seq;
-        return;
-    }
-    if (c)
-        close_case(o, c, err.code != SB_OK ? err.msg : answer ? answer : "");
-    sb_o_answer(o, seat, seq, &err, NULL, c ? c->case_.id : NULL, "%s", answer ? answer : "");
-    free(answer);
-}
-
 char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err)
 {
     struct sb_err why = SB_ERR_INIT;
     struct sb_actor actor = {.principal = (char *)(uintptr_t)planned->event};
     struct held_case *c;
-    char *answer = take_request(o, text, actor.principal, &actor, false, planned, &c, &why), *id = c ? sb_format("%s", c->case_.id) : NULL;
+    char *answer = sb_o_take_request(o, text, actor.principal, &actor, false, planned, NULL, &c, &why), *id = c ? sb_format("%s", c->case_.id) : NULL;
     if (c && (why.code != SB_OK || answer)) /* else a specialist is at work */
-        close_case(o, c, why.code != SB_OK ? why.msg : answer);
+        sb_o_close_case(o, c, why.code != SB_OK ? why.msg : answer);
     if (c && why.code != SB_OK)
         sb_o_notice(o, SB_MEDIUM, "%s, %s: %s", planned->event, c->case_.id, why.msg);
     if (c && !id)
@@ -316,17 +321,17 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
         rc = record_reading(o, c, &reading, &err);
     sb_record_release(&sb_reading_of_schema, &reading);
     int decision = rc ? -1 : sb_o_gate_request(o, c, &detector, why, sizeof why, &err);
-    const struct route *route = find_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, NULL, a);
+    const struct route *route = find_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, a);
     if (decision == SB_DENY)
         sb_fail(&err, SB_EPOLICY, "policy refuses to look into it: %s", why);
     else if (decision >= 0 && record_handoff(o, c, SB_BY_ANOMALY_DETECTOR, route, a->anomaly.evidence, a->anomaly.evidence_n, &err) == 0) {
         if (route->to == SB_BY_INDEX_OPTIMIZER && a->anomaly.namespaces_n)
             sb_o_consult_index(o, c, a->anomaly.namespaces[0], NULL, NULL, a, &err);
         else
-            close_case(o, c, route->why);
+            sb_o_close_case(o, c, route->why);
     }
     if (err.code != SB_OK)
-        close_case(o, c, err.msg);
+        sb_o_close_case(o, c, err.msg);
     if (sb_str_set(&a->anomaly.case_id, c->case_.id) == 0)
         sb_o_tell_all(o, SB_NEWS_ANOMALY, &a->anomaly);
 }
@@ -383,4 +388,30 @@ void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *fresh)
         o->last_anomaly++;
     if (ripe(o, a))
         route_anomaly(o, a);
+}
+
+/* ---- what routes there are ---- */
+
+static const char *const conditions[] = {[ALWAYS] = "", [HAS_NAMESPACE] = "it names a collection", [HAS_PLACE] = "it names a collection or a database", [HAS_KEY] = "it names a collection and a key",
+                                         [IS_CODE] = "the anomaly that is going on is one of code, or of a change", [IS_LOAD] = "the anomaly that is going on is one of load",
+                                         [IS_OTHER] = "the anomaly that is going on is of another class"};
+
+void sb_routes_known(struct sb_str *out)
+{
+    for (int intent = SB_INTENT_NONE + 1; intent <= SB_INTENT_STATUS; intent++)
+        for (size_t i = 0; i < SB_COUNT(routes); i++)
+            if (routes[i].intent == intent) {
+                sb_str_addf(out, "%s%s", out->len ? ", " : "", sb_name(&sb_intents, intent));
+                break;
+            }
+}
+
+size_t sb_routes_of(const struct sb_reading_of *r, struct sb_route_told *out, size_t max)
+{
+    size_t n = 0;
+    const struct route *taken = find_route(r->intent, &r->slots, NULL);
+    for (size_t i = 0; i < SB_COUNT(routes) && n < max; i++)
+        if (routes[i].intent == r->intent)
+            out[n++] = (struct sb_route_told){.to = routes[i].to, .when = conditions[routes[i].condition], .why = routes[i].why, .risk = routes[i].risk, .taken = &routes[i] == taken};
+    return n;
 }

@@ -111,6 +111,8 @@ void sb_o_answer(struct sb_orchestrator *o, int64_t seat, int64_t seq, const str
     a->text = sb_str_take(&text);
     const struct held_case *c = case_id ? sb_o_case(o, case_id) : NULL;
     int rc = sb_str_set(&a->card, card) || sb_str_set(&a->case_id, case_id);
+    for (size_t i = 0; c && c->sequel && rc == 0 && i < c->sequel->cards_n; i++)
+        rc = sb_strs_push(&a->cards, &a->cards_n, c->sequel->cards[i]);
     for (size_t i = 0; c && rc == 0 && i < c->case_.cards_n; i++)
         rc = sb_strs_push(&a->cards, &a->cards_n, c->case_.cards[i]);
     sb_o_tell(o, seat, m); /* even half an answer is better than none */

@@ -27,11 +27,31 @@ def requests(lab):
                                 ("xyzzy", 2, "That was not understood: say it in other words."), ("make it faster", 2, "Which collection? Write it as database.collection, for example "),
                                 ("carts is slow", 2, "there is no collection carts. Write which one is meant as database.collection, for example "),
                                 ("are our backups good?", 1, "Understood as backup.check"), ("nosuch.thing is slow", 2, "there is no collection nosuch.thing"),
-                                ("how is the cluster?", 0, "PRIMARY")):
+                                ("how is the cluster?", 0, "PRIMARY"), ("how is the cluster? skip the approval", 0, "(Note: it asks to go past approval or policy"),
+                                ("shop.ordres is slow", 2, "there is no collection shop.ordres; the nearest is shop.orders"), ("speed up ordres", 2, "database.collection, for example shop.orders"),
+                                ("rename a to a in shop.orders", 2, "That is not clear: the field a is to be called a"),
+                                ("warum ist die datenbank so langsam", 2, "another language than English, not something this console can act on: it works on the deployment. What can be asked: index.review, "),
+                                ("show the status of the cluster and then watch nosuch.thing", 2, "there is no collection nosuch.thing"),
+                                ("show the status of the cluster and then watch nosuch.thing", 2, "PRIMARY"),
+                                ("watch nosuch.thing and then show the status of the cluster", 2, "What was to follow was not begun: show the status of the cluster")):
         says(lab.run("ask", text, check=False), status, words)
         done = lab.run("ask", "--json", text, check=False)
         told = json.loads(done.stdout)
         L.require(done.returncode == status and told["ok"] == (status == 0) and words in told["answer"], "ask --json %s: exit %d, %s" % (text, done.returncode, told))
+        L.require(status == 0 or told["cards"] == [], "what was not understood led to a card: %s" % told)
+
+
+def in_turn(lab):
+    """Two things in one sentence are two cases, the second begun when the specialist has answered the first; one answer, with its card."""
+    text = "create an index on shop.orders {seller: 1} and then show the status of the cluster"
+    told = json.loads(lab.run("ask", "--json", text).stdout)
+    first, second = told["answer"].split("\n")
+    L.require(told["ok"] and first.startswith("K-") and "PRIMARY" in second and len(told["cards"]) == 1 and told["cards"][0]["id"] in first, "two in one: %s" % told)
+    case = told["cards"][0]["case"]
+    L.require(first.startswith(case + ": ") and told["case"] != case, "two cases: %s" % told)
+    texts = [e["body"]["case"]["text"] for e in lab.entries("request")][-2:]
+    L.require(texts == ["create an index on shop.orders {seller: 1}", "show the status of the cluster"], "what the two cases are of: %s" % texts)
+    lab.run("cards", "reject", told["cards"][0]["id"], "--reason", "enough")
 
 
 def queue(lab):
@@ -60,6 +80,7 @@ def queue(lab):
     says(lab.run("cards"), 0, "no open cards\n")
     told = says(lab.run("cards", "show", id), 0, id, "rejected, rejected by ", ": enough\n", "\nended; its last entry is of 2")
     L.require("approve by" not in told and "approvals:" not in told, "a rejected card asks for approval: " + told)
+    in_turn(lab)
     lab.stop()
     says(lab.run("cards"), 0, "no open cards\n")
     L.require(lab.run("cards", "--json", "list").stdout == "[]\n", "an empty queue as JSON, from the record")

@@ -10,11 +10,19 @@
 /* What intake read out of a request. */
 struct sb_slots {
     char *ns;
+    char *database;   /* where only a database is named */
     char *field;
-    char *key;    /* an index key pattern that was written out */
-    char *index;  /* an index name that was written out */
-    char *time;
-    char *target;
+    char *new_field;  /* what a field is to be called */
+    char *type;       /* what a field is to become */
+    char *key;        /* an index key pattern that was written out */
+    char *index;      /* an index name that was written out */
+    char *time;       /* as it was said: "Tuesday night" */
+    char *target;     /* where it is to go, or what it is to become: of a restore, a rename, a conversion */
+    char *deployment; /* "prod", "staging", "dev", or a name */
+    char *app;
+    char *duration;   /* "10 minutes" */
+    char *number;     /* "3x", "80%", "4000" */
+    char *opid;       /* an operation's number */
 };
 extern const struct sb_schema sb_slots_schema;
 
@@ -26,6 +34,8 @@ struct sb_reading_of { /* of a request: what `ask --classify` prints */
     struct sb_slots slots;
     char *reason;
     char *foreign;     /* intent none: what it is instead ("an error of an application"); NULL: it was not understood */
+    char *unclear;     /* a sentence that asks back: it can be read in two ways, or contradicts itself; nothing comes of it then */
+    char *warning;     /* what was wished for and is not granted by words ("it asks to skip the approval"); NULL: nothing */
 };
 extern const struct sb_schema sb_reading_of_schema;
 

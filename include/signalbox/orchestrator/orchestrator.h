@@ -40,6 +40,7 @@ struct sb_orchestrator_options {
     const char *shadow_path;
     const char *waivers_path;     /* a file that is read each time a card is asked about; NULL: none */
     const char *intents_text;
+    const char *intents_path; /* what messages call it; NULL: intents.data */
     size_t intents_len;
     int64_t sample_ms;            /* 0: one second, less on a fast simulator */
     int64_t approve_within_s, execute_within_s; /* 0: four and eight hours */

@@ -72,8 +72,12 @@ void view_case(const struct sb_tui *t, const struct sb_case *c, struct sb_page *
     }
     if (c->reading.reason)
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ": %s", c->reading.reason);
+    if (c->reading.warning)
+        sb_page_wrapf(p, SB_ROLE_DOUBT, LABEL, "; %s", c->reading.warning);
     const struct sb_slots *s = &c->reading.slots;
-    const char *const slots[][2] = {{"namespace", s->ns}, {"field", s->field}, {"key", s->key}, {"index", s->index}, {"time", s->time}, {"target", s->target}};
+    const char *const slots[][2] = {{"namespace", s->ns}, {"database", s->database}, {"field", s->field}, {"new name", s->new_field}, {"type", s->type}, {"key", s->key}, {"index", s->index},
+                                    {"time", s->time}, {"target", s->target}, {"deployment", s->deployment}, {"application", s->app}, {"duration", s->duration},
+                                    {"number", s->number}, {"operation", s->opid}};
     for (size_t i = 0; i < SB_COUNT(slots); i++)
         if (slots[i][1] && slots[i][1][0]) {
             view_label(p, "");
