@@ -270,11 +270,12 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
     if (missed.len) { /* whatever the measures say */
         verdict = SB_VERDICT_FAIL;
         *reason = sb_format("%s", missed.p);
-        *remedy = sb_format("drop");
+        *remedy = sb_format("%s", card->kind == SB_KIND_HIDE_INDEX ? "unhide" : "drop");
     } else if (r->operations < w->min_operations) {
         verdict = SB_VERDICT_INCONCLUSIVE;
-        *reason = sb_format("only %" PRId64 " operations on %s were seen, %" PRId64 " are needed to judge; read back, the index is there", r->operations,
-                            card->target, w->min_operations);
+        *reason = sb_format("only %" PRId64 " operations on %s were seen, %" PRId64 " are needed to judge; read back, %s", r->operations,
+                            card->target, w->min_operations,
+                            card->kind == SB_KIND_CREATE_INDEX ? "the index is there" : card->kind == SB_KIND_HIDE_INDEX ? "the index is hidden" : "it is done");
     } else if (any) {
         verdict = SB_VERDICT_FAIL;
         *reason = sb_format("%s", breaches.p);
