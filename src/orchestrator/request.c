@@ -31,8 +31,33 @@ static const struct route routes[] = {
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_CODE, SB_BY_INDEX_OPTIMIZER, "each operation examines more than it did: an index may be missing", "an index build loads a server that is already slow"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_LOAD, SB_BY_ORCHESTRATOR, "more of the same operations at the same cost: an index would not help", "none: nothing is proposed"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_OTHER, SB_BY_ORCHESTRATOR, "no specialist of this version has a remedy for this class", "none: nothing is proposed"},
+    {SB_INTENT_BACKUP_CHECK, ALWAYS, SB_BY_BACKUP_GUARDIAN, "the request is about what could be brought back", "none: what lies there is read, and nothing is restored"},
     {SB_INTENT_STATUS, ALWAYS, SB_BY_ORCHESTRATOR, "the cluster's state is known here", "none: nothing is read or changed"},
 };
+
+/* What has no route yet, and how it is done today. */
+static const struct {
+    int intent;
+    const char *way;
+} ways[] = {
+    {SB_INTENT_SCHEMA_CHANGE, "no specialist of this version changes a schema. `signalbox schema NS` shows what the documents look like now, and with --against FILE what changed since"},
+    {SB_INTENT_SCHEMA_VALIDATE, "it is done from a shell: `signalbox schema --validator NS` proposes a validator from the documents and counts who would not keep to it, and to the one that is there"},
+    {SB_INTENT_OPS_CURRENT, "no specialist of this version lists what is running. In mongosh: db.currentOp(); what was slow is in `signalbox digest LOG`"},
+    {SB_INTENT_OPS_KILL, "nothing in this version ends an operation. In mongosh: db.killOp(ID), when it is no index build (that one ends by dropIndexes)"},
+    {SB_INTENT_BACKUP_DRILL, "this version restores nothing. `signalbox backup check PATH` reads every byte of a backup, and `signalbox backup compare A B` two of them"},
+    {SB_INTENT_BACKUP_RESTORE, "this version restores nothing: mongorestore or pbm does. `signalbox backup check PATH` says first whether it is whole; ask \"are our backups good?\" which one is the newest"},
+    {SB_INTENT_CAPACITY_PREPARE, "no specialist of this version plans capacity. What eases writes is to have fewer indexes: ask \"retire unused indexes on DATABASE\""},
+    {SB_INTENT_POLICY_CHECK, "it is done from a shell: `signalbox policy explain DECISION` tells a verdict, `signalbox policy eval INPUT` asks for one"},
+    {SB_INTENT_REPORT, "it is done from a shell: `signalbox report`"},
+};
+
+static const char *way_of(int intent)
+{
+    for (size_t i = 0; i < SB_COUNT(ways); i++)
+        if (ways[i].intent == intent)
+            return ways[i].way;
+    return "the specialist for it is not part of this version";
+}
 
 static const struct route *find_route(int intent, const struct sb_slots *slots, const struct held_anomaly *a)
 {
@@ -97,18 +122,39 @@ static int record_reading(struct sb_orchestrator *o, struct held_case *c, const 
                        json_pack("{s:o}", "reading", sb_record_to_json(&sb_reading_of_schema, reading)), err);
 }
 
-static int record_handoff(struct sb_orchestrator *o, struct held_case *c, int from, const struct route *r, const struct sb_evidence *evidence, size_t n,
-                          struct sb_err *err)
+/* Adds a fact; what is no UTF-8 in it becomes U+FFFD. */
+static int pass_on(struct sb_handoff *h, const struct sb_evidence *e)
 {
-    struct sb_handoff h = {.from = from, .to = r->to, .at = sb_origin_wall_ms(o->opt.origin)};
-    int rc = sb_str_set(&h.why, r->why) || sb_str_set(&h.risk, r->risk);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = sb_evidence_add(&h.evidence, &h.evidence_n, evidence[i].source, evidence[i].ns, evidence[i].what, evidence[i].value, evidence[i].coverage,
-                             evidence[i].taken_at);
-    json_t *json = rc ? NULL : sb_record_to_json(&sb_handoff_schema, &h);
-    rc = sb_o_record(o, SB_ENTRY_HANDOFF, NULL, &(struct refs){.case_ = c}, json ? json_pack("{s:o}", "handoff", json) : NULL, err);
-    sb_record_release(&sb_handoff_schema, &h);
+    json_t *source = sb_o_words(e->source), *ns = sb_o_words(e->ns), *what = sb_o_words(e->what), *value = sb_o_words(e->value);
+    int rc = source && ns && what && value
+                 ? sb_evidence_add(&h->evidence, &h->evidence_n, json_string_value(source), json_string_value(ns), json_string_value(what), json_string_value(value), e->coverage, e->taken_at)
+                 : -1;
+    json_decref(source);
+    json_decref(ns);
+    json_decref(what);
+    json_decref(value);
     return rc;
+}
+
+int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct handing *h, struct sb_err *err)
+{
+    struct sb_handoff handoff = {.from = h->from, .to = h->to, .at = sb_origin_wall_ms(o->opt.origin)};
+    struct sb_actor specialist = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, h->from)};
+    int rc = sb_str_set(&handoff.why, h->why) || sb_str_set(&handoff.risk, h->risk);
+    for (size_t i = 0; rc == 0 && i < h->n; i++)
+        rc = pass_on(&handoff, &h->evidence[i]);
+    json_t *json = rc ? NULL : sb_record_to_json(&sb_handoff_schema, &handoff);
+    rc = sb_o_record(o, SB_ENTRY_HANDOFF, h->back ? &specialist : NULL, &(struct refs){.case_ = c}, json ? json_pack("{s:o}", "handoff", json) : NULL, err);
+    sb_record_release(&sb_handoff_schema, &handoff);
+    return rc;
+}
+
+/* Along a route, with what is known of the anomaly that it is about (NULL: none). */
+static int hand_on(struct sb_orchestrator *o, struct held_case *c, const struct route *r, const struct held_anomaly *a, struct sb_err *err)
+{
+    struct handing h = {.from = a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, .to = r->to, .why = r->why, .risk = r->risk,
+                        .evidence = a ? a->anomaly.evidence : NULL, .n = a ? a->anomaly.evidence_n : 0};
+    return sb_o_hand_over(o, c, &h, err);
 }
 
 void sb_o_close_case(struct sb_orchestrator *o, struct held_case *c, const char *outcome)
@@ -229,11 +275,13 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
     if (!route && wants_ns) {
         ask_which(o, c->case_.text, err);
     } else if (!route) {
-        sb_fail(err, SB_ENO, "Understood as %s (%s), but the specialist for it is not part of this version.", sb_name(&sb_intents, r->intent), r->reason);
-    } else if (record_handoff(o, c, a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, route, a ? a->anomaly.evidence : NULL, a ? a->anomaly.evidence_n : 0, err)) {
+        sb_fail(err, SB_ENO, "Understood as %s (%s), but %s.", sb_name(&sb_intents, r->intent), r->reason, way_of(r->intent));
+    } else if (hand_on(o, c, route, a, err)) {
         /* err says why */
     } else if (r->intent == SB_INTENT_INDEX_RETIRE) {
         sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
+    } else if (route->to == SB_BY_BACKUP_GUARDIAN) {
+        sb_o_consult_backup(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
     } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
         const char *ns = r->slots.ns ? r->slots.ns : a && a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL;
         if (!ns)
@@ -270,7 +318,7 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
         int decision = record_reading(o, *c, &reading, err) ? -1 : sb_o_gate_request(o, *c, actor, why, sizeof why, err);
         if (decision == SB_DENY)
             sb_fail(err, SB_EPOLICY, "policy refuses this request: %s", why);
-        else if (decision >= 0 && reading.intent != SB_INTENT_NONE && reading.slots.ns && !known_namespace(o, reading.slots.ns))
+        else if (decision >= 0 && reading.intent != SB_INTENT_NONE && reading.intent != SB_INTENT_BACKUP_CHECK && reading.slots.ns && !known_namespace(o, reading.slots.ns))
             no_such_namespace(o, reading.slots.ns, err);
         else if (decision >= 0)
             answer = follow(o, *c, err);
@@ -324,7 +372,7 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
     const struct route *route = find_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, a);
     if (decision == SB_DENY)
         sb_fail(&err, SB_EPOLICY, "policy refuses to look into it: %s", why);
-    else if (decision >= 0 && record_handoff(o, c, SB_BY_ANOMALY_DETECTOR, route, a->anomaly.evidence, a->anomaly.evidence_n, &err) == 0) {
+    else if (decision >= 0 && hand_on(o, c, route, a, &err) == 0) {
         if (route->to == SB_BY_INDEX_OPTIMIZER && a->anomaly.namespaces_n)
             sb_o_consult_index(o, c, a->anomaly.namespaces[0], NULL, NULL, a, &err);
         else
