@@ -6,6 +6,7 @@
 #include <signalbox/base/clock.h>
 #include <signalbox/mongo/read_door.h>
 
+#include <signalbox/base/record.h>
 #include <unistd.h>
 
 #define MAX_PAUSE_MS 1000
@@ -108,6 +109,49 @@ void sb_id_edges_release(struct sb_id_edges *e)
     e->found = false;
 }
 
+/* ---- what was sent ---- */
+
+#define LONG_COMMAND 8192 /* an _id may be a document of any size */
+
+static void note_read(void *ctx, const char *member, const char *db, const bson_t *command)
+{
+    struct sb_reads *r = ctx;
+    bson_t whole;
+    bson_iter_t it;
+    if (r->line_n >= SB_READS_MAX) {
+        r->left_out++;
+        return;
+    }
+    if (command->len <= LONG_COMMAND)
+        bson_copy_to(command, &whole);
+    else
+        bson_init(&whole);
+    if (command->len > LONG_COMMAND && bson_iter_init(&it, command) && bson_iter_next(&it)) { /* its name, and of what */
+        BSON_APPEND_VALUE(&whole, bson_iter_key(&it), bson_iter_value(&it));
+        BSON_APPEND_INT64(&whole, "$bytes", command->len);
+    }
+    BSON_APPEND_UTF8(&whole, "$db", db);
+    char *json = bson_as_relaxed_extended_json(&whole, NULL), *line = json ? sb_format("%s: %s", member, json) : NULL;
+    r->failed = !line || sb_strs_push(&r->line, &r->line_n, line) || r->failed;
+    free(line);
+    bson_free(json);
+    bson_destroy(&whole);
+}
+
+void sb_reads_release(struct sb_reads *r)
+{
+    for (size_t i = 0; i < r->line_n; i++)
+        free(r->line[i]);
+    free(r->line);
+    *r = (struct sb_reads){.left_out = 0};
+}
+
+static void listen_to(struct sb_conn *c, struct sb_reads *reads)
+{
+    if (c && reads)
+        sb_read_tell(c, note_read, reads);
+}
+
 /* ---- whom to ask ---- */
 
 static bool is_arbiter(const struct sb_hello *h, const char *member)
@@ -130,12 +174,13 @@ static bool answers_as_secondary(struct sb_conn *c)
 }
 
 /* A heavy read belongs on a secondary; without one it is the primary's. Takes `primary`. */
-static struct sb_conn *choose(const struct sb_server *server, struct sb_conn *primary, const struct sb_hello *h)
+static struct sb_conn *choose(const struct sb_server *server, struct sb_conn *primary, const struct sb_hello *h, struct sb_reads *reads)
 {
     for (size_t i = 0; i < h->members_n && !h->is_mongos; i++) {
         if (is_arbiter(h, h->members[i]) || strcmp(h->members[i], h->primary) == 0)
             continue;
         struct sb_conn *c = sb_conn_to_member(server, h->members[i], SB_LANE_BULK, NULL);
+        listen_to(c, reads);
         if (c && answers_as_secondary(c)) {
             sb_conn_close(primary);
             return c;
@@ -145,16 +190,17 @@ static struct sb_conn *choose(const struct sb_server *server, struct sb_conn *pr
     return primary;
 }
 
-struct sb_conn *sb_architect_connect(const struct sb_server *server, struct sb_err *err)
+struct sb_conn *sb_architect_connect(const struct sb_server *server, struct sb_reads *reads, struct sb_err *err)
 {
     struct sb_deployment_facts facts = {.blind_n = 0};
     struct sb_conn *c = sb_conn_to_primary(server, SB_LANE_BULK, err);
+    listen_to(c, reads);
     if (c && sb_deployment_identify(c, &facts, err)) {
         sb_conn_close(c);
         return NULL;
     }
     if (c)
-        c = choose(server, c, &facts.hello);
+        c = choose(server, c, &facts.hello, reads);
     sb_deployment_facts_release(&facts);
     return c;
 }

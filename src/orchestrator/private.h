@@ -557,6 +557,9 @@ int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const c
 /* Has the Backup Guardian look at the deployment's backups. place: a database or a collection that is to be in them; NULL: any. */
 int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *c, const char *place, struct sb_err *err);
 
+/* Has the Data Architect look at a sample of a collection. */
+int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+
 /* What failed a short while ago is not proposed again by a specialist; where a person asks for it, the card says so first.
  * 1: it is not to be proposed, and `out` says why. */
 int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct sb_str *out, struct sb_err *err);

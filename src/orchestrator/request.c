@@ -31,6 +31,7 @@ static const struct route routes[] = {
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_CODE, SB_BY_INDEX_OPTIMIZER, "each operation examines more than it did: an index may be missing", "an index build loads a server that is already slow"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_LOAD, SB_BY_ORCHESTRATOR, "more of the same operations at the same cost: an index would not help", "none: nothing is proposed"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_OTHER, SB_BY_ORCHESTRATOR, "no specialist of this version has a remedy for this class", "none: nothing is proposed"},
+    {SB_INTENT_SCHEMA_REVIEW, HAS_NAMESPACE, SB_BY_DATA_ARCHITECT, "the request is about what the documents of one collection look like", "a sample is read, by a bounded load and from a secondary where there is one"},
     {SB_INTENT_BACKUP_CHECK, ALWAYS, SB_BY_BACKUP_GUARDIAN, "the request is about what could be brought back", "none: what lies there is read, and nothing is restored"},
     {SB_INTENT_STATUS, ALWAYS, SB_BY_ORCHESTRATOR, "the cluster's state is known here", "none: nothing is read or changed"},
 };
@@ -271,7 +272,8 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
     }
     const struct route *route = find_route(r->intent, &r->slots, a);
     char *answer = NULL;
-    bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_INDEX_RETIRE || r->intent == SB_INTENT_ANOMALY_WATCH;
+    bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_INDEX_RETIRE || r->intent == SB_INTENT_ANOMALY_WATCH ||
+                    r->intent == SB_INTENT_SCHEMA_REVIEW;
     if (!route && wants_ns) {
         ask_which(o, c->case_.text, err);
     } else if (!route) {
@@ -280,6 +282,8 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         /* err says why */
     } else if (r->intent == SB_INTENT_INDEX_RETIRE) {
         sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
+    } else if (route->to == SB_BY_DATA_ARCHITECT) {
+        sb_o_consult_schema(o, c, r->slots.ns, err);
     } else if (route->to == SB_BY_BACKUP_GUARDIAN) {
         sb_o_consult_backup(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
     } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
