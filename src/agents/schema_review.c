@@ -114,7 +114,7 @@ static void tell_findings(struct sb_str *out, const struct sb_schema_findings *f
     }
     if (worth > FINDINGS_TOLD)
         sb_str_addf(out, "; and %zu more", worth - FINDINGS_TOLD);
-    sb_str_adds(out, worth ? "." : " Nothing else about them is worth a word.");
+    sb_str_adds(out, worth ? "." : " Nothing about them is worth a word.");
     for (size_t i = 0; i < f->n; i++)
         if (f->item[i].personal && ++sensitive <= SENSITIVE_TOLD)
             sb_str_addf(out, "%s%s (%s)", sensitive == 1 ? " Personal data, suggested as sensitive to policy: " : ", ", f->item[i].path, f->item[i].personal);

@@ -527,6 +527,17 @@ char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned 
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
 
+/* Who is asked next, and why (routes.c). */
+struct route {
+    int intent;
+    int condition; /* what has to hold */
+    int to;        /* specialist; SB_BY_ORCHESTRATOR: it answers by itself */
+    const char *why;
+    const char *risk;
+};
+/* The first route of this intent whose condition holds; NULL: there is none. */
+const struct route *sb_o_route(int intent, const struct sb_slots *slots, const struct held_anomaly *a);
+
 /* One specialist after another. */
 struct handing {
     int from, to; /* enum sb_specialist */
