@@ -140,8 +140,10 @@ static void tell_bad(struct sb_str *s, const struct look *l)
     if (q->paths_n == 0) {
         sb_str_addf(s, "Whether %s has backups is not known: the config names no place for them. Write \"backup PATH\" below \"deployment %s\" there, and start signalbox again; "
                        "`signalbox backup check PATH` looks at a place at once.", q->deployment, q->deployment);
+    } else if (l->usable == 1) {
+        sb_str_addf(s, "No: the one usable backup of %s does not hold %s.", q->deployment, q->place);
     } else if (l->usable) {
-        sb_str_addf(s, "None of the %zu usable backups of %s holds %s.", l->usable, q->deployment, q->place);
+        sb_str_addf(s, "No: none of the %zu usable backups of %s holds %s.", l->usable, q->deployment, q->place);
     } else {
         sb_str_addf(s, "No: %s has no usable backup; %zu %s found", q->deployment, l->list.n, l->list.n == 1 ? "was" : "were");
         add_unusable(s, l, ", and none can be used: ");

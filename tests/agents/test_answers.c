@@ -98,11 +98,17 @@ static void tells_the_newest_usable_backup(void **state)
     says(said.text, "shop.orders is in it");
     sb_backup_said_release(&said);
 
+    char *twice[] = {paths[4], paths[4]};
+    said = ask(twice, 2, "crm");
+    assert_false(said.good);
+    assert_string_equal(said.text, "No: none of the 2 usable backups of shop holds crm.");
+    sb_backup_said_release(&said);
+
     static const char *const others[] = {"crm", "sho", "shop.order", "shop.ord.ers"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         said = ask(&paths[4], 1, others[i]);
         assert_false(said.good);
-        says(said.text, "None of the 1 usable backups of shop holds ");
+        says(said.text, "No: the one usable backup of shop does not hold ");
         sb_backup_said_release(&said);
     }
     for (size_t i = 0; i < 5; i++)
