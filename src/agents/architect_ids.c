@@ -4,9 +4,10 @@
 #include "architect_read.h"
 
 #include <signalbox/base/clock.h>
+#include <signalbox/base/record.h>
+#include <signalbox/formats/bsonscan.h>
 #include <signalbox/mongo/read_door.h>
 
-#include <signalbox/base/record.h>
 #include <unistd.h>
 
 #define MAX_PAUSE_MS 1000
@@ -111,25 +112,56 @@ void sb_id_edges_release(struct sb_id_edges *e)
 
 /* ---- what was sent ---- */
 
-#define LONG_COMMAND 8192 /* an _id may be a document of any size */
+/* Appends a filter and what it asks of a field to `out`, and of values that may say something about somebody (an _id can be an
+ * address, or a document of any size) the type. */
+static void add_without_values(bson_t *out, bson_iter_t *it, int depth)
+{
+    while (bson_iter_next(it)) {
+        bson_type_t type = bson_iter_type(it);
+        bson_iter_t inner;
+        bson_t sub;
+        if (type == BSON_TYPE_DOCUMENT && depth == 0 && bson_iter_recurse(it, &inner)) {
+            BSON_APPEND_DOCUMENT_BEGIN(out, bson_iter_key(it), &sub);
+            add_without_values(&sub, &inner, depth + 1);
+            bson_append_document_end(out, &sub);
+        } else if (type == BSON_TYPE_OID || type == BSON_TYPE_DATE_TIME || BSON_ITER_HOLDS_NUMBER(it)) {
+            BSON_APPEND_VALUE(out, bson_iter_key(it), bson_iter_value(it));
+        } else {
+            char shown[64];
+            snprintf(shown, sizeof shown, "<%s>", sb_bson_type_name((uint8_t)type));
+            BSON_APPEND_UTF8(out, bson_iter_key(it), shown);
+        }
+    }
+}
+
+/* The command as it is recorded. */
+static void without_values(const bson_t *command, bson_t *out)
+{
+    bson_iter_t it;
+    bson_init(out);
+    for (bool more = bson_iter_init(&it, command) && bson_iter_next(&it); more; more = bson_iter_next(&it)) {
+        bson_iter_t inner;
+        bson_t sub;
+        bool filter = strcmp(bson_iter_key(&it), "filter") == 0 && bson_has_field(command, "find");
+        if (filter && BSON_ITER_HOLDS_DOCUMENT(&it) && bson_iter_recurse(&it, &inner)) {
+            BSON_APPEND_DOCUMENT_BEGIN(out, "filter", &sub);
+            add_without_values(&sub, &inner, 0);
+            bson_append_document_end(out, &sub);
+        } else {
+            BSON_APPEND_VALUE(out, bson_iter_key(&it), bson_iter_value(&it));
+        }
+    }
+}
 
 static void note_read(void *ctx, const char *member, const char *db, const bson_t *command)
 {
     struct sb_reads *r = ctx;
     bson_t whole;
-    bson_iter_t it;
     if (r->line_n >= SB_READS_MAX) {
         r->left_out++;
         return;
     }
-    if (command->len <= LONG_COMMAND)
-        bson_copy_to(command, &whole);
-    else
-        bson_init(&whole);
-    if (command->len > LONG_COMMAND && bson_iter_init(&it, command) && bson_iter_next(&it)) { /* its name, and of what */
-        BSON_APPEND_VALUE(&whole, bson_iter_key(&it), bson_iter_value(&it));
-        BSON_APPEND_INT64(&whole, "$bytes", command->len);
-    }
+    without_values(command, &whole);
     BSON_APPEND_UTF8(&whole, "$db", db);
     char *json = bson_as_relaxed_extended_json(&whole, NULL), *line = json ? sb_format("%s: %s", member, json) : NULL;
     r->failed = !line || sb_strs_push(&r->line, &r->line_n, line) || r->failed;

@@ -46,7 +46,7 @@ struct seen {
     int64_t commands, cards, real; /* real: not marked as simulated */
     int64_t back;                  /* hand-offs with facts, by the specialist itself */
     const char *specialist, *fact, *coverage;
-    bool have_fact, on_secondary;
+    bool have_fact, on_secondary, walked;
     char outcome[2048];
 };
 
@@ -57,6 +57,10 @@ static int look_at_entry(void *ctx, const struct sb_entry *e, const char *bytes,
     (void)n;
     (void)err;
     s->cards += e->kind == SB_ENTRY_RECOMMENDATION;
+    if (e->kind == SB_ENTRY_COMMAND && strstr(sb_json_str(e->body, "command"), "\"people\"")) {
+        s->walked |= strstr(sb_json_str(e->body, "command"), "{ \"_id\" : { \"$gte\" : \"<string>\", \"$lte\" : \"<string>\" } }") != NULL;
+        assert_null(strstr(sb_json_str(e->body, "command"), "example.org"));
+    }
     if (!sb_streq(e->plan.case_id, s->case_id))
         return 0;
     s->real += !e->plan.simulated;
@@ -150,14 +154,14 @@ static void a_schema_is_reviewed(void **state)
     says(&l, "customer_id (int)");
     assert_int_equal(ask(&l, "review the schema"), 2);
     says(&l, "Which collection?");
-    lab_command(&l, "shop", "{\"insert\": \"people\", \"documents\": [{\"_id\": 1, \"email\": \"ann@example.org\"}, {\"_id\": 2, \"email\": \"bob@example.org\"}]}");
+    lab_command(&l, "shop", "{\"insert\": \"people\", \"documents\": [{\"_id\": \"ann@example.org\", \"email\": \"ann@example.org\"}, {\"_id\": \"bob@example.org\", \"email\": \"bob@example.org\"}]}");
     int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
     while (ask(&l, "find personal data in shop.people") != 0 || !strstr(l.answer, "all 2 documents")) { /* a secondary may be behind */
         lab_take(&l, &l.alice, 0, 100);
         if (sb_mono_ms() > until)
             fail_msg("%s", l.answer);
     }
-    says(&l, "Personal data, suggested as sensitive to policy: email (email)");
+    says(&l, "Personal data, suggested as sensitive to policy: _id (email), email (email).");
     assert_null(strstr(l.answer, "example.org"));
     assert_int_equal(ask(&l, "rename a to b in shop.orders"), 1);
     says(&l, "`signalbox schema NS`");
@@ -174,6 +178,7 @@ static void a_schema_is_reviewed(void **state)
     snprintf(id, sizeof id, "K-%06d", (int)last);
     struct seen s = look_at_case(&l, id, "data_architect", "fields", strstr(answer, "all ") ? "measured" : "sampled");
     assert_true(s.back == 1 && s.have_fact && s.cards == 0 && s.real == 0 && s.on_secondary);
+    assert_true(s.walked);
     assert_true(s.commands > 5); /* whom it asked for a secondary, the count, the documents, the indexes */
     assert_string_equal(s.outcome, answer);
 }

@@ -13,7 +13,8 @@
 #include <signalbox/agents/data_architect.h>
 #include <signalbox/mongo/server.h>
 
-/* What was sent, for the record: "member: command" each, the command as Extended JSON with its $db. Zeroed is empty. */
+/* What was sent, for the record: "member: command" each, the command as Extended JSON with its $db, and of values in a filter
+ * that are neither numbers, dates nor ObjectIds only the type: an _id may be somebody's address. Zeroed is empty. */
 #define SB_READS_MAX 500
 struct sb_reads {
     char **line;
