@@ -115,7 +115,7 @@ int sb_validator_dry_run(const struct sb_server *server, const char *ns, int64_t
     *out = (struct sb_validator_live){.proposed = {.offenders = -1}, .existing = {.offenders = -1}, .level = "strict", .action = "error"};
     if (!sb_ns_split(ns, r.db, r.coll))
         return sb_fail(err, SB_EUSAGE, "%s is not a collection's name; write it as database.collection", ns);
-    if ((r.conn = sb_architect_connect(server, err)) == NULL)
+    if ((r.conn = sb_architect_connect(server, NULL, err)) == NULL)
         return -1;
     bson_t *list = BCON_NEW("listCollections", BCON_INT32(1), "filter", "{", "name", BCON_UTF8(r.coll), "}");
     bson_t *proposed = BCON_NEW("$jsonSchema", BCON_DOCUMENT(schema));

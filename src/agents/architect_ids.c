@@ -4,6 +4,8 @@
 #include "architect_read.h"
 
 #include <signalbox/base/clock.h>
+#include <signalbox/base/record.h>
+#include <signalbox/formats/bsonscan.h>
 #include <signalbox/mongo/read_door.h>
 
 #include <unistd.h>
@@ -108,6 +110,80 @@ void sb_id_edges_release(struct sb_id_edges *e)
     e->found = false;
 }
 
+/* ---- what was sent ---- */
+
+/* Appends a filter and what it asks of a field to `out`, and of values that may say something about somebody (an _id can be an
+ * address, or a document of any size) the type. */
+static void add_without_values(bson_t *out, bson_iter_t *it, int depth)
+{
+    while (bson_iter_next(it)) {
+        bson_type_t type = bson_iter_type(it);
+        bson_iter_t inner;
+        bson_t sub;
+        if (type == BSON_TYPE_DOCUMENT && depth == 0 && bson_iter_recurse(it, &inner)) {
+            BSON_APPEND_DOCUMENT_BEGIN(out, bson_iter_key(it), &sub);
+            add_without_values(&sub, &inner, depth + 1);
+            bson_append_document_end(out, &sub);
+        } else if (type == BSON_TYPE_OID || type == BSON_TYPE_DATE_TIME || BSON_ITER_HOLDS_NUMBER(it)) {
+            BSON_APPEND_VALUE(out, bson_iter_key(it), bson_iter_value(it));
+        } else {
+            char shown[64];
+            snprintf(shown, sizeof shown, "<%s>", sb_bson_type_name((uint8_t)type));
+            BSON_APPEND_UTF8(out, bson_iter_key(it), shown);
+        }
+    }
+}
+
+/* The command as it is recorded. */
+static void without_values(const bson_t *command, bson_t *out)
+{
+    bson_iter_t it;
+    bson_init(out);
+    for (bool more = bson_iter_init(&it, command) && bson_iter_next(&it); more; more = bson_iter_next(&it)) {
+        bson_iter_t inner;
+        bson_t sub;
+        bool filter = strcmp(bson_iter_key(&it), "filter") == 0 && bson_has_field(command, "find");
+        if (filter && BSON_ITER_HOLDS_DOCUMENT(&it) && bson_iter_recurse(&it, &inner)) {
+            BSON_APPEND_DOCUMENT_BEGIN(out, "filter", &sub);
+            add_without_values(&sub, &inner, 0);
+            bson_append_document_end(out, &sub);
+        } else {
+            BSON_APPEND_VALUE(out, bson_iter_key(&it), bson_iter_value(&it));
+        }
+    }
+}
+
+static void note_read(void *ctx, const char *member, const char *db, const bson_t *command)
+{
+    struct sb_reads *r = ctx;
+    bson_t whole;
+    if (r->line_n >= SB_READS_MAX) {
+        r->left_out++;
+        return;
+    }
+    without_values(command, &whole);
+    BSON_APPEND_UTF8(&whole, "$db", db);
+    char *json = bson_as_relaxed_extended_json(&whole, NULL), *line = json ? sb_format("%s: %s", member, json) : NULL;
+    r->failed = !line || sb_strs_push(&r->line, &r->line_n, line) || r->failed;
+    free(line);
+    bson_free(json);
+    bson_destroy(&whole);
+}
+
+void sb_reads_release(struct sb_reads *r)
+{
+    for (size_t i = 0; i < r->line_n; i++)
+        free(r->line[i]);
+    free(r->line);
+    *r = (struct sb_reads){.left_out = 0};
+}
+
+static void listen_to(struct sb_conn *c, struct sb_reads *reads)
+{
+    if (c && reads)
+        sb_read_tell(c, note_read, reads);
+}
+
 /* ---- whom to ask ---- */
 
 static bool is_arbiter(const struct sb_hello *h, const char *member)
@@ -130,12 +206,13 @@ static bool answers_as_secondary(struct sb_conn *c)
 }
 
 /* A heavy read belongs on a secondary; without one it is the primary's. Takes `primary`. */
-static struct sb_conn *choose(const struct sb_server *server, struct sb_conn *primary, const struct sb_hello *h)
+static struct sb_conn *choose(const struct sb_server *server, struct sb_conn *primary, const struct sb_hello *h, struct sb_reads *reads)
 {
     for (size_t i = 0; i < h->members_n && !h->is_mongos; i++) {
         if (is_arbiter(h, h->members[i]) || strcmp(h->members[i], h->primary) == 0)
             continue;
         struct sb_conn *c = sb_conn_to_member(server, h->members[i], SB_LANE_BULK, NULL);
+        listen_to(c, reads);
         if (c && answers_as_secondary(c)) {
             sb_conn_close(primary);
             return c;
@@ -145,16 +222,17 @@ static struct sb_conn *choose(const struct sb_server *server, struct sb_conn *pr
     return primary;
 }
 
-struct sb_conn *sb_architect_connect(const struct sb_server *server, struct sb_err *err)
+struct sb_conn *sb_architect_connect(const struct sb_server *server, struct sb_reads *reads, struct sb_err *err)
 {
     struct sb_deployment_facts facts = {.blind_n = 0};
     struct sb_conn *c = sb_conn_to_primary(server, SB_LANE_BULK, err);
+    listen_to(c, reads);
     if (c && sb_deployment_identify(c, &facts, err)) {
         sb_conn_close(c);
         return NULL;
     }
     if (c)
-        c = choose(server, c, &facts.hello);
+        c = choose(server, c, &facts.hello, reads);
     sb_deployment_facts_release(&facts);
     return c;
 }

@@ -173,14 +173,15 @@ static bool take_index(void *ctx, const bson_t *index)
     return !l->failed;
 }
 
-int sb_schema_find_live_indexes(const struct sb_server *server, const char *ns, const struct sb_infer *in, bool complete, struct sb_schema_findings *out, struct sb_err *err)
+int sb_schema_find_live_indexes(const struct sb_server *server, const char *ns, const struct sb_infer *in, bool complete, struct sb_schema_findings *out, struct sb_reads *reads,
+                                struct sb_err *err)
 {
     struct listing l = {.in = in, .out = out, .err = err, .complete = complete};
     struct sb_err why = SB_ERR_INIT;
     char db[64], coll[192];
     if (!sb_ns_split(ns, db, coll))
         return sb_fail(err, SB_EUSAGE, "%s is not a collection's name; write it as database.collection", ns);
-    struct sb_conn *conn = sb_architect_connect(server, err);
+    struct sb_conn *conn = sb_architect_connect(server, reads, err);
     if (!conn)
         return -1;
     bson_t *list = BCON_NEW("listIndexes", BCON_UTF8(coll));

@@ -263,13 +263,13 @@ static int read_it(struct reading *r, const char *ns, int64_t want, struct sb_er
 }
 
 int sb_schema_read(const struct sb_server *server, const char *ns, int64_t want, struct sb_infer *in, struct sb_schema_coverage *out,
-                   sb_schema_progress progress, void *ctx, struct sb_err *err)
+                   sb_schema_progress progress, void *ctx, struct sb_reads *reads, struct sb_err *err)
 {
     struct reading r = {.in = in, .cover = out, .last = {.value_type = BSON_TYPE_EOD}, .want = want, .progress = progress, .progress_ctx = ctx};
     *out = (struct sb_schema_coverage){.documents = -1};
     if (!sb_ns_split(ns, r.db, r.coll))
         return sb_fail(err, SB_EUSAGE, "%s is not a collection's name; write it as database.collection", ns);
-    r.conn = sb_architect_connect(server, err);
+    r.conn = sb_architect_connect(server, reads, err);
     if (!r.conn)
         return -1;
     snprintf(out->member, sizeof out->member, "%s", sb_conn_name(r.conn));

@@ -5,10 +5,11 @@
 #define SB_AGENTS_ARCHITECT_READ_H
 
 #include <bson/bson.h>
-#include <signalbox/mongo/server.h>
+#include <signalbox/agents/schema_read.h>
 
-/* A connection to a secondary, where one answers; else to the primary. NULL with err. */
-struct sb_conn *sb_architect_connect(const struct sb_server *server, struct sb_err *err);
+/* A connection to a secondary, where one answers; else to the primary. reads: gets what is sent on it, and on the way to it;
+ * NULL: not wanted. NULL with err. */
+struct sb_conn *sb_architect_connect(const struct sb_server *server, struct sb_reads *reads, struct sb_err *err);
 
 /* The smallest and the largest _id. `found` false: there is none. */
 struct sb_id_edges {

@@ -21,23 +21,6 @@ struct found {
     struct sb_str unreadable; /* paths that could not be looked at, and why */
 };
 
-/* The newest moment that a backup can bring back. */
-static int64_t newest_point(const struct sb_backup *b)
-{
-    int64_t at = b->taken_at_ms;
-    for (size_t i = 0; i < b->pitr.n; i++)
-        if ((int64_t)(b->pitr.items[i].to >> 32) * 1000 > at)
-            at = (int64_t)(b->pitr.items[i].to >> 32) * 1000;
-    return at;
-}
-
-/* A copy has a new file time and the old content: what only that tells counts where nothing else does. */
-static bool is_newer(const struct sb_backup *b, const struct found *f)
-{
-    bool known = !sb_streq(b->taken_from, "file time"), was_known = f->newest && !sb_streq(f->newest->taken_from, "file time");
-    return !f->newest || (known != was_known ? known : newest_point(b) > f->point_ms);
-}
-
 static void look(struct found *f, const struct sb_backup_options *options)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -45,16 +28,10 @@ static void look(struct found *f, const struct sb_backup_options *options)
     for (size_t i = 0; i < f->deployment->backups_n; i++)
         if (sb_backups_check(&f->list, f->deployment->backups[i], options, &err))
             sb_str_addf(&f->unreadable, "%s%s", f->unreadable.len ? "\n" : "", err.msg);
-    for (size_t i = 0; i < f->list.n; i++) {
-        const struct sb_backup *b = &f->list.items[i];
-        if (!sb_backup_usable(b))
-            continue;
-        f->usable++;
-        if (is_newer(b, f)) {
-            f->newest = b;
-            f->point_ms = newest_point(b);
-        }
-    }
+    for (size_t i = 0; i < f->list.n; i++)
+        f->usable += sb_backup_usable(&f->list.items[i]);
+    f->newest = sb_backups_newest(&f->list, NULL);
+    f->point_ms = f->newest ? sb_backup_point(f->newest) : 0;
 }
 
 /* ---- JSON ---- */
@@ -65,7 +42,7 @@ static json_t *restorable(const struct found *f)
     for (size_t i = 0; out && i < f->list.n; i++) {
         const struct sb_backup *b = &f->list.items[i];
         if (sb_backup_usable(b) &&
-            json_array_append_new(out, json_pack("{s:o, s:o, s:o, s:o}", "from", sb_backup_ms_json(b->taken_at_ms), "to", sb_backup_ms_json(newest_point(b)), "path",
+            json_array_append_new(out, json_pack("{s:o, s:o, s:o, s:o}", "from", sb_backup_ms_json(b->taken_at_ms), "to", sb_backup_ms_json(sb_backup_point(b)), "path",
                                                  sb_backup_text_json(b->path), "name", sb_backup_text_json(b->name)))) {
             json_decref(out);
             return NULL;

@@ -218,7 +218,7 @@ static int tell_route(const struct sb_reading_of *r, json_t *out)
     if (r->unclear)
         sb_print("  not clear: %s\n", r->unclear);
     else if (readable && !n)
-        sb_print("  no specialist of this version takes it\n");
+        sb_print("  no hand-off: %s\n", sb_routes_instead(r->intent));
     for (size_t i = 0; i < n; i++)
         sb_print("  %zu. %s%s%s%s: %s; risk: %s\n", ++step, sb_name(&sb_specialists, told[i].to), told[i].when[0] ? ", if " : "", told[i].when,
                  told[i].taken ? " (so it is)" : "", told[i].why, told[i].risk);

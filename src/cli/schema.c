@@ -177,7 +177,7 @@ static int read_collection(const char *ns, const struct options *o, struct sb_sc
     if (rc == 0) {
         sb_mongo_init();
         r->server = sb_server_new(target.uri.p, true, err);
-        rc = r->server ? sb_schema_read(r->server, ns, want, r->in, &r->cover, live_bar, &progress, err) : -1;
+        rc = r->server ? sb_schema_read(r->server, ns, want, r->in, &r->cover, live_bar, &progress, NULL, err) : -1;
         if (!r->server)
             sb_err_prefix(err, "%s", target.uri_from);
     }
@@ -219,7 +219,7 @@ static int review_dump(struct sb_schema_report *r, struct sb_err *err)
 
 static int review_indexes(struct sb_schema_report *r, struct sb_err *err)
 {
-    return r->live ? sb_schema_find_live_indexes(r->server, r->ns, r->in, r->complete, &r->findings, err) : review_dump(r, err);
+    return r->live ? sb_schema_find_live_indexes(r->server, r->ns, r->in, r->complete, &r->findings, NULL, err) : review_dump(r, err);
 }
 
 /* ---- telling ---- */

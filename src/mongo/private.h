@@ -23,6 +23,8 @@ struct sb_conn {
     int64_t max_time_ms;
     char refused[64]; /* what was wrong with a reply that checked_stream.c kept from the driver; "" when nothing was */
     atomic_uint_fast64_t commands, errors;
+    void (*told)(void *ctx, const char *member, const char *db, const bson_t *command); /* read_door.h; NULL: nobody is */
+    void *told_ctx;
 };
 
 /* Translates what the driver says of connection c; `what` names the command or the deed. */

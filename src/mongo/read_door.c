@@ -113,6 +113,12 @@ int sb_read_allowed(const bson_t *command, struct sb_err *err)
     return check(command, err) < 0 ? -1 : 0;
 }
 
+void sb_read_tell(struct sb_conn *c, sb_told_fn fn, void *ctx)
+{
+    c->told = fn;
+    c->told_ctx = ctx;
+}
+
 int sb_read(struct sb_conn *c, const char *db, const bson_t *command, bson_t *reply, struct sb_err *err)
 {
     int flags = check(command, err);
@@ -126,6 +132,8 @@ int sb_read(struct sb_conn *c, const char *db, const bson_t *command, bson_t *re
         send = &with_limit;
     }
     bson_error_t e = {0};
+    if (c->told)
+        c->told(c->told_ctx, c->name, db, send);
     atomic_fetch_add_explicit(&c->commands, 1, memory_order_relaxed);
     c->refused[0] = '\0';
     bool ok = mongoc_client_command_with_opts(c->client, db, send, NULL, NULL, reply, &e);

@@ -290,6 +290,18 @@ void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, cons
         sb_o_notice(o, SB_MEDIUM, "%s: %s", held->case_.id, err->msg);
 }
 
+void sb_o_finish_look(struct sb_orchestrator *o, struct held_case *held, bool good, const char *text)
+{
+    struct sb_err err = SB_ERR_INIT;
+    json_t *words = sb_o_words(text);
+    if (!words)
+        sb_fail_nomem(&err);
+    else if (!good)
+        sb_fail(&err, SB_ENO, "%s", json_string_value(words));
+    sb_o_finish_consult(o, held, NULL, &err, words ? json_string_value(words) : "");
+    json_decref(words);
+}
+
 static void back(struct sb_orchestrator *o, void *p)
 {
     struct consult *c = p;

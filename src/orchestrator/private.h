@@ -272,6 +272,7 @@ struct sb_orchestrator {
     int64_t next_tick_ms, next_settle_ms, next_survey_ms;
     struct survey survey;
     bool surveying;
+    bool looking_at_backups, reviewing; /* a worker is; one at a time */
     bool ledger_was_ok;
     struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
     struct sb_due_list runs_due; /* schedules by name */
@@ -526,6 +527,27 @@ char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned 
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
 
+/* Who is asked next, and why (routes.c). */
+struct route {
+    int intent;
+    int condition; /* what has to hold */
+    int to;        /* specialist; SB_BY_ORCHESTRATOR: it answers by itself */
+    const char *why;
+    const char *risk;
+};
+/* The first route of this intent whose condition holds; NULL: there is none. */
+const struct route *sb_o_route(int intent, const struct sb_slots *slots, const struct held_anomaly *a);
+
+/* One specialist after another. */
+struct handing {
+    int from, to; /* enum sb_specialist */
+    bool back;    /* `from` was consulted and says what it found */
+    const char *why, *risk;
+    const struct sb_evidence *evidence; /* what is passed on */
+    size_t n;
+};
+int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct handing *h, struct sb_err *err);
+
 /* Has the Index Optimizer look at a collection for a case. */
 int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *name,
                        const struct held_anomaly *anomaly, struct sb_err *err);
@@ -543,6 +565,12 @@ const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_car
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 
+/* Has the Backup Guardian look at the deployment's backups. place: a database or a collection that is to be in them; NULL: any. */
+int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *c, const char *place, struct sb_err *err);
+
+/* Has the Data Architect look at a sample of a collection. */
+int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+
 /* What failed a short while ago is not proposed again by a specialist; where a person asks for it, the card says so first.
  * 1: it is not to be proposed, and `out` says why. */
 int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct sb_str *out, struct sb_err *err);
@@ -553,6 +581,9 @@ int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *n
 /* Ends a consultation: the case's outcome where it led to no card, and the answer to whoever asked. */
 /* about: a card of another case that the answer is about; NULL none. */
 void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const char *about, const struct sb_err *err, const char *text);
+
+/* The same of one that only looked: text is from outside. good: no is the answer otherwise. */
+void sb_o_finish_look(struct sb_orchestrator *o, struct held_case *held, bool good, const char *text);
 
 /* ---- execute.c: the plan forward ---- */
 

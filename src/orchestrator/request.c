@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A request, or an anomaly, becomes a case: read, gated, handed over, followed to its outcome. Who is asked next is a
- * table, so that a hand-off can say why. */
+ * table (routes.c), so that a hand-off can say why. */
 #include "private.h"
 
 #include <signalbox/base/hook.h>
@@ -10,43 +10,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-
-/* What has to hold for a route to be taken. */
-enum condition { ALWAYS, HAS_NAMESPACE, HAS_PLACE, HAS_KEY, IS_CODE, IS_LOAD, IS_OTHER };
-
-struct route {
-    int intent;
-    enum condition condition;
-    int to; /* specialist; SB_BY_ORCHESTRATOR: it answers by itself */
-    const char *why;
-    const char *risk;
-};
-
-static const struct route routes[] = {
-    {SB_INTENT_INDEX_CREATE, HAS_KEY, SB_BY_INDEX_OPTIMIZER, "the request names a collection and an index key", "a wrong index costs every write and can flip other plans"},
-    {SB_INTENT_INDEX_CREATE, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request names a collection; its workload decides the key", "a wrong index costs every write and can flip other plans"},
-    {SB_INTENT_INDEX_REVIEW, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request is about the speed of one collection", "an index build loads every member"},
-    {SB_INTENT_INDEX_RETIRE, HAS_PLACE, SB_BY_INDEX_OPTIMIZER, "the request is about indexes that nobody needs", "what is used once a month looks unused: it is hidden first, and watched"},
-    {SB_INTENT_ANOMALY_WATCH, HAS_NAMESPACE, SB_BY_ANOMALY_DETECTOR, "the request wants one collection looked at more closely than its slow operations allow", "the profiler costs every operation of the database a little"},
-    {SB_INTENT_ANOMALY_INVESTIGATE, IS_CODE, SB_BY_INDEX_OPTIMIZER, "each operation examines more than it did: an index may be missing", "an index build loads a server that is already slow"},
-    {SB_INTENT_ANOMALY_INVESTIGATE, IS_LOAD, SB_BY_ORCHESTRATOR, "more of the same operations at the same cost: an index would not help", "none: nothing is proposed"},
-    {SB_INTENT_ANOMALY_INVESTIGATE, IS_OTHER, SB_BY_ORCHESTRATOR, "no specialist of this version has a remedy for this class", "none: nothing is proposed"},
-    {SB_INTENT_STATUS, ALWAYS, SB_BY_ORCHESTRATOR, "the cluster's state is known here", "none: nothing is read or changed"},
-};
-
-static const struct route *find_route(int intent, const struct sb_slots *slots, const struct held_anomaly *a)
-{
-    for (size_t i = 0; i < SB_COUNT(routes); i++) {
-        const struct route *r = &routes[i];
-        int class_ = a ? a->anomaly.class_ : SB_CLASS_UNKNOWN;
-        bool fits = r->condition == ALWAYS || (r->condition == HAS_NAMESPACE && slots->ns) || (r->condition == HAS_PLACE && (slots->ns || slots->database)) || (r->condition == HAS_KEY && slots->ns && slots->key) ||
-                    (r->condition == IS_CODE && a && (class_ == SB_CLASS_CODE || class_ == SB_CLASS_CHANGE)) || (r->condition == IS_LOAD && a && class_ == SB_CLASS_LOAD) ||
-                    (r->condition == IS_OTHER && a);
-        if (r->intent == intent && fits)
-            return r;
-    }
-    return NULL;
-}
 
 /* ---- records of a case ---- */
 
@@ -97,18 +60,39 @@ static int record_reading(struct sb_orchestrator *o, struct held_case *c, const 
                        json_pack("{s:o}", "reading", sb_record_to_json(&sb_reading_of_schema, reading)), err);
 }
 
-static int record_handoff(struct sb_orchestrator *o, struct held_case *c, int from, const struct route *r, const struct sb_evidence *evidence, size_t n,
-                          struct sb_err *err)
+/* Adds a fact; what is no UTF-8 in it becomes U+FFFD. */
+static int pass_on(struct sb_handoff *h, const struct sb_evidence *e)
 {
-    struct sb_handoff h = {.from = from, .to = r->to, .at = sb_origin_wall_ms(o->opt.origin)};
-    int rc = sb_str_set(&h.why, r->why) || sb_str_set(&h.risk, r->risk);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = sb_evidence_add(&h.evidence, &h.evidence_n, evidence[i].source, evidence[i].ns, evidence[i].what, evidence[i].value, evidence[i].coverage,
-                             evidence[i].taken_at);
-    json_t *json = rc ? NULL : sb_record_to_json(&sb_handoff_schema, &h);
-    rc = sb_o_record(o, SB_ENTRY_HANDOFF, NULL, &(struct refs){.case_ = c}, json ? json_pack("{s:o}", "handoff", json) : NULL, err);
-    sb_record_release(&sb_handoff_schema, &h);
+    json_t *source = sb_o_words(e->source), *ns = sb_o_words(e->ns), *what = sb_o_words(e->what), *value = sb_o_words(e->value);
+    int rc = source && ns && what && value
+                 ? sb_evidence_add(&h->evidence, &h->evidence_n, json_string_value(source), json_string_value(ns), json_string_value(what), json_string_value(value), e->coverage, e->taken_at)
+                 : -1;
+    json_decref(source);
+    json_decref(ns);
+    json_decref(what);
+    json_decref(value);
     return rc;
+}
+
+int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct handing *h, struct sb_err *err)
+{
+    struct sb_handoff handoff = {.from = h->from, .to = h->to, .at = sb_origin_wall_ms(o->opt.origin)};
+    struct sb_actor specialist = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, h->from)};
+    int rc = sb_str_set(&handoff.why, h->why) || sb_str_set(&handoff.risk, h->risk);
+    for (size_t i = 0; rc == 0 && i < h->n; i++)
+        rc = pass_on(&handoff, &h->evidence[i]);
+    json_t *json = rc ? NULL : sb_record_to_json(&sb_handoff_schema, &handoff);
+    rc = sb_o_record(o, SB_ENTRY_HANDOFF, h->back ? &specialist : NULL, &(struct refs){.case_ = c}, json ? json_pack("{s:o}", "handoff", json) : NULL, err);
+    sb_record_release(&sb_handoff_schema, &handoff);
+    return rc;
+}
+
+/* Along a route, with what is known of the anomaly that it is about (NULL: none). */
+static int hand_on(struct sb_orchestrator *o, struct held_case *c, const struct route *r, const struct held_anomaly *a, struct sb_err *err)
+{
+    struct handing h = {.from = a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, .to = r->to, .why = r->why, .risk = r->risk,
+                        .evidence = a ? a->anomaly.evidence : NULL, .n = a ? a->anomaly.evidence_n : 0};
+    return sb_o_hand_over(o, c, &h, err);
 }
 
 void sb_o_close_case(struct sb_orchestrator *o, struct held_case *c, const char *outcome)
@@ -223,17 +207,22 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         free(key);
         return sb_format("No anomaly is going on%s%s.", r->slots.ns ? " about " : "", r->slots.ns ? r->slots.ns : "");
     }
-    const struct route *route = find_route(r->intent, &r->slots, a);
+    const struct route *route = sb_o_route(r->intent, &r->slots, a);
     char *answer = NULL;
-    bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_INDEX_RETIRE || r->intent == SB_INTENT_ANOMALY_WATCH;
+    bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_INDEX_RETIRE || r->intent == SB_INTENT_ANOMALY_WATCH ||
+                    r->intent == SB_INTENT_SCHEMA_REVIEW;
     if (!route && wants_ns) {
         ask_which(o, c->case_.text, err);
     } else if (!route) {
-        sb_fail(err, SB_ENO, "Understood as %s (%s), but the specialist for it is not part of this version.", sb_name(&sb_intents, r->intent), r->reason);
-    } else if (record_handoff(o, c, a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, route, a ? a->anomaly.evidence : NULL, a ? a->anomaly.evidence_n : 0, err)) {
+        sb_fail(err, SB_ENO, "Understood as %s (%s), but %s.", sb_name(&sb_intents, r->intent), r->reason, sb_routes_instead(r->intent));
+    } else if (hand_on(o, c, route, a, err)) {
         /* err says why */
     } else if (r->intent == SB_INTENT_INDEX_RETIRE) {
         sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
+    } else if (route->to == SB_BY_DATA_ARCHITECT) {
+        sb_o_consult_schema(o, c, r->slots.ns, err);
+    } else if (route->to == SB_BY_BACKUP_GUARDIAN) {
+        sb_o_consult_backup(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
     } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
         const char *ns = r->slots.ns ? r->slots.ns : a && a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL;
         if (!ns)
@@ -270,7 +259,7 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
         int decision = record_reading(o, *c, &reading, err) ? -1 : sb_o_gate_request(o, *c, actor, why, sizeof why, err);
         if (decision == SB_DENY)
             sb_fail(err, SB_EPOLICY, "policy refuses this request: %s", why);
-        else if (decision >= 0 && reading.intent != SB_INTENT_NONE && reading.slots.ns && !known_namespace(o, reading.slots.ns))
+        else if (decision >= 0 && reading.intent != SB_INTENT_NONE && reading.intent != SB_INTENT_BACKUP_CHECK && reading.slots.ns && !known_namespace(o, reading.slots.ns))
             no_such_namespace(o, reading.slots.ns, err);
         else if (decision >= 0)
             answer = follow(o, *c, err);
@@ -321,10 +310,10 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
         rc = record_reading(o, c, &reading, &err);
     sb_record_release(&sb_reading_of_schema, &reading);
     int decision = rc ? -1 : sb_o_gate_request(o, c, &detector, why, sizeof why, &err);
-    const struct route *route = find_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, a);
+    const struct route *route = sb_o_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, a);
     if (decision == SB_DENY)
         sb_fail(&err, SB_EPOLICY, "policy refuses to look into it: %s", why);
-    else if (decision >= 0 && record_handoff(o, c, SB_BY_ANOMALY_DETECTOR, route, a->anomaly.evidence, a->anomaly.evidence_n, &err) == 0) {
+    else if (decision >= 0 && hand_on(o, c, route, a, &err) == 0) {
         if (route->to == SB_BY_INDEX_OPTIMIZER && a->anomaly.namespaces_n)
             sb_o_consult_index(o, c, a->anomaly.namespaces[0], NULL, NULL, a, &err);
         else
@@ -388,30 +377,4 @@ void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *fresh)
         o->last_anomaly++;
     if (ripe(o, a))
         route_anomaly(o, a);
-}
-
-/* ---- what routes there are ---- */
-
-static const char *const conditions[] = {[ALWAYS] = "", [HAS_NAMESPACE] = "it names a collection", [HAS_PLACE] = "it names a collection or a database", [HAS_KEY] = "it names a collection and a key",
-                                         [IS_CODE] = "the anomaly that is going on is one of code, or of a change", [IS_LOAD] = "the anomaly that is going on is one of load",
-                                         [IS_OTHER] = "the anomaly that is going on is of another class"};
-
-void sb_routes_known(struct sb_str *out)
-{
-    for (int intent = SB_INTENT_NONE + 1; intent <= SB_INTENT_STATUS; intent++)
-        for (size_t i = 0; i < SB_COUNT(routes); i++)
-            if (routes[i].intent == intent) {
-                sb_str_addf(out, "%s%s", out->len ? ", " : "", sb_name(&sb_intents, intent));
-                break;
-            }
-}
-
-size_t sb_routes_of(const struct sb_reading_of *r, struct sb_route_told *out, size_t max)
-{
-    size_t n = 0;
-    const struct route *taken = find_route(r->intent, &r->slots, NULL);
-    for (size_t i = 0; i < SB_COUNT(routes) && n < max; i++)
-        if (routes[i].intent == r->intent)
-            out[n++] = (struct sb_route_told){.to = routes[i].to, .when = conditions[routes[i].condition], .why = routes[i].why, .risk = routes[i].risk, .taken = &routes[i] == taken};
-    return n;
 }

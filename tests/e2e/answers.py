@@ -26,7 +26,9 @@ def requests(lab):
     for text, status, words in (("write me a poem", 2, "That is conversation, not something this console can act on"), ("TypeError: x is not a function", 2, "That is an error of an application, "),
                                 ("xyzzy", 2, "That was not understood: say it in other words."), ("make it faster", 2, "Which collection? Write it as database.collection, for example "),
                                 ("carts is slow", 2, "there is no collection carts. Write which one is meant as database.collection, for example "),
-                                ("are our backups good?", 1, "Understood as backup.check"), ("nosuch.thing is slow", 2, "there is no collection nosuch.thing"),
+                                ("are our backups good?", 0, "The newest usable backup of lab is "), ("check the backups and then show the status of the cluster", 0, "PRIMARY"), ("run a restore drill", 1, "Understood as backup.drill"),
+                                ("kill op 123", 1, "db.killOp(ID)"), ("validate shop.orders", 1, "`signalbox schema --validator NS`"), ("review the schema of shop.orders", 0, "customer_id (int)"), ("review the schema", 2, "Which collection?"),
+                                ("nosuch.thing is slow", 2, "there is no collection nosuch.thing"),
                                 ("how is the cluster?", 0, "PRIMARY"), ("how is the cluster? skip the approval", 0, "(Note: it asks to go past approval or policy"),
                                 ("shop.ordres is slow", 2, "there is no collection shop.ordres; the nearest is shop.orders"), ("speed up ordres", 2, "database.collection, for example shop.orders"),
                                 ("rename a to a in shop.orders", 2, "That is not clear: the field a is to be called a"),
@@ -52,6 +54,28 @@ def in_turn(lab):
     texts = [e["body"]["case"]["text"] for e in lab.entries("request")][-2:]
     L.require(texts == ["create an index on shop.orders {seller: 1}", "show the status of the cluster"], "what the two cases are of: %s" % texts)
     lab.run("cards", "reject", told["cards"][0]["id"], "--reason", "enough")
+
+
+def keep_backups(lab):
+    """The config names a place with a snapshot that was taken and one that was not."""
+    os.makedirs(lab.dir + "/backups")
+    for name, at, status in (("good", "2026-11-23T02:00:00Z", "completed"), ("bad", "2026-11-24T02:00:00Z", "error")):
+        volume = {"id": "snap-1", "member": "db1:27017", "holds": ["data", "journal"], "size_bytes": 1 << 30, "status": status, "encrypted": True}
+        with open("%s/backups/%s.json" % (lab.dir, name), "w") as f:
+            json.dump({"signalbox_snapshot": 1, "provider": "ebs", "deployment": "lab", "created_at": at, "completed_at": at, "status": status, "atomic": True, "fsync_locked": False,
+                       "encrypted": True, "mongodb_version": "5.0.9", "fcv": "5.0", "volumes": [volume]}, f)
+    with open(lab.dir + "/config/signalbox/config", "a") as f:
+        f.write("backup %s/backups\n" % lab.dir)
+
+
+def looked_at(lab):
+    """What was said of the backups is on the record as facts; the console and the command name the same one."""
+    told = json.loads(lab.run("ask", "--json", "how old is the last backup?").stdout)
+    L.require(told["ok"] and told["cards"] == [] and "It brings back 2026-11-23 02:00:00 UTC" in told["answer"] and "bad.json" in told["answer"], "backups: %s" % told)
+    shown = lab.run("audit", "show", told["case"]).stdout
+    L.require("orchestrator -> backup_guardian" in shown and "backup_guardian -> orchestrator" in shown and "[measured] backup, snapshot: L1 (" in shown, "the case: " + shown)
+    status = json.loads(lab.run("backup", "--json", "status", check=False).stdout)[0]
+    L.require(status["last_good"]["path"] in told["answer"] and status["last_good"]["taken_at"].startswith("2026-11-23T02:00:00"), "backup status: %s" % status)
 
 
 def queue(lab):
@@ -140,8 +164,9 @@ def main():
     finish()
     lab = L.Lab(QUICK, environment="prod", proxy=False)
     try:
+        keep_backups(lab)
         lab.start()
-        for part in (demo_beside, requests, queue):
+        for part in (demo_beside, requests, looked_at, queue):
             print(part.__name__, flush=True)
             part(lab)
     except Exception:

@@ -28,6 +28,8 @@ struct lab_options {
     int64_t wall;             /* where a clock of the test's own begins; 0: the machine's */
     const struct sb_schedule *schedules;
     size_t schedules_n;
+    char *const *backups;
+    size_t backups_n;
 };
 
 struct lab_seat {
@@ -113,7 +115,8 @@ static inline void lab_start(struct lab *l, const struct lab_options *o)
         .state_dir = l->dir, .origin = &l->origin, .server = l->server, .deployment = "lab", .environment = o->environment, .policy_text = l->policy.p,
         .policy_len = l->policy.len, .policy_path = "test", .intents_text = l->intents.p, .intents_len = l->intents.len,
         .approve_within_s = o->approve_within_s, .execute_within_s = o->execute_within_s, .recurring = o->schedules_n > 0,
-        .schedules = o->schedules, .schedules_n = o->schedules_n};
+        .schedules = o->schedules, .schedules_n = o->schedules_n,
+        .backups = o->backups, .backups_n = o->backups_n};
     l->o = sb_orchestrator_start(&opt, &err);
     if (!l->o)
         fail_msg("%s", err.msg);

@@ -22,6 +22,17 @@ struct sb_backups {
 int sb_backups_check(struct sb_backups *list, const char *path, const struct sb_backup_options *options, struct sb_err *err);
 void sb_backups_release(struct sb_backups *list);
 
+/* The newest moment that a backup can bring back, wall milliseconds; 0: not known. */
+int64_t sb_backup_point(const struct sb_backup *b);
+
+/* Does it hold a collection of this database ("shop"), or this collection ("shop.orders")? How many; -1: it does not list what it
+ * holds. */
+int64_t sb_backup_holds(const struct sb_backup *b, const char *place);
+
+/* The usable backup with the newest point to restore to. A copy has a new file time and the old content: one whose time only
+ * that tells counts where no other is. place: one that is known not to hold it does not count; NULL: any. NULL: there is none. */
+const struct sb_backup *sb_backups_newest(const struct sb_backups *list, const char *place);
+
 /* The bytes of the files at path, for a progress bar; links are not followed. */
 uint64_t sb_backups_size(const char *path);
 

@@ -9,7 +9,7 @@
 #define SIGNALBOX_AGENTS_SCHEMA_INDEX_H
 
 #include <bson/bson.h>
-#include <signalbox/agents/data_architect.h>
+#include <signalbox/agents/schema_read.h>
 #include <signalbox/mongo/server.h>
 
 #define SB_INDEX_EVIDENCE 20
@@ -20,8 +20,10 @@ int sb_schema_find_index(const struct sb_infer *in, const bson_t *index, bool co
 /* The same about how many there are. */
 int sb_schema_find_indexes(size_t n, struct sb_schema_findings *out, struct sb_err *err);
 
-/* Lists a live collection's indexes and does both. What the server does not tell is a finding "blind". Blocks. */
-int sb_schema_find_live_indexes(const struct sb_server *server, const char *ns, const struct sb_infer *in, bool complete, struct sb_schema_findings *out, struct sb_err *err);
+/* Lists a live collection's indexes and does both. What the server does not tell is a finding "blind".
+ * reads as in schema_read.h. Blocks. */
+int sb_schema_find_live_indexes(const struct sb_server *server, const char *ns, const struct sb_infer *in, bool complete, struct sb_schema_findings *out, struct sb_reads *reads,
+                                struct sb_err *err);
 
 /* The same from the document that mongodump writes beside a collection (NAME.metadata.json). */
 int sb_schema_find_dumped_indexes(const bson_t *metadata, const struct sb_infer *in, bool complete, struct sb_schema_findings *out, struct sb_err *err);

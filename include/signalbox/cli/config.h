@@ -21,7 +21,7 @@
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
- *   backup /backups/shop                               # where its backups lie, for `backup status`; as many lines as there are places
+ *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
  *   schedule often every 6h run status                 # at the multiples of it since 1970-01-01T00:00Z
  *
  * A wrong line is a problem with file and line, and the rest is used; a wrong line that guards safety (environment, policy,

@@ -29,6 +29,10 @@ int64_t sb_read_cursor(struct sb_conn *c, const char *db, const bson_t *command,
 int64_t sb_read_cursor_json(struct sb_conn *c, const char *db, const char *command, int64_t max, sb_doc_fn fn, void *ctx,
                             struct sb_err *err);
 
+/* Has each command told as it is sent, right before: for a record of what was read, and from whom. fn NULL: no more. */
+typedef void (*sb_told_fn)(void *ctx, const char *member, const char *db, const bson_t *command);
+void sb_read_tell(struct sb_conn *c, sb_told_fn fn, void *ctx);
+
 /* 0 when the command may pass; else -1 and why. Exposed so that tests can hold the list against every command. */
 int sb_read_allowed(const bson_t *command, struct sb_err *err);
 

@@ -47,6 +47,8 @@ struct sb_orchestrator_options {
     bool recurring;               /* this owner runs what recurs; not when the server is read-only */
     const struct sb_schedule *schedules; /* must outlive it; names differ */
     size_t schedules_n;
+    char *const *backups;         /* paths where the deployment's backups lie; must outlive it */
+    size_t backups_n;
     bool socket;                  /* listen on state_dir/socket for other consoles */
     const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */
 };

@@ -18,6 +18,9 @@ struct sb_route_told {
 /* The routes of the reading's intent, in the order they are tried; how many. */
 size_t sb_routes_of(const struct sb_reading_of *r, struct sb_route_told *out, size_t max);
 
+/* How what has no route is done today, in words that may follow "but". */
+const char *sb_routes_instead(int intent);
+
 /* Appends the names of the intents that have a route: "index.review, index.create, ...". */
 void sb_routes_known(struct sb_str *out);
 

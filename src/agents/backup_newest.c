@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which of several backups one would restore. */
+#include <signalbox/agents/backup_guardian.h>
+#include <signalbox/base/str.h>
+
+#include <string.h>
+
+int64_t sb_backup_point(const struct sb_backup *b)
+{
+    int64_t at = b->taken_at_ms;
+    for (size_t i = 0; i < b->pitr.n; i++)
+        if ((int64_t)(b->pitr.items[i].to >> 32) * 1000 > at)
+            at = (int64_t)(b->pitr.items[i].to >> 32) * 1000;
+    return at;
+}
+
+int64_t sb_backup_holds(const struct sb_backup *b, const char *place)
+{
+    size_t n = strlen(place);
+    int64_t held = 0;
+    if (b->collections_n == 0)
+        return -1;
+    for (size_t i = 0; i < b->collections_n; i++) {
+        const char *ns = b->collections[i].ns;
+        held += strncmp(ns, place, n) == 0 && (ns[n] == '\0' || (ns[n] == '.' && !strchr(place, '.')));
+    }
+    return held;
+}
+
+static bool by_file_time(const struct sb_backup *b)
+{
+    return sb_streq(b->taken_from, "file time");
+}
+
+const struct sb_backup *sb_backups_newest(const struct sb_backups *list, const char *place)
+{
+    const struct sb_backup *newest = NULL;
+    for (size_t i = 0; i < list->n; i++) {
+        const struct sb_backup *b = &list->items[i];
+        if (!sb_backup_usable(b) || (place && sb_backup_holds(b, place) == 0))
+            continue;
+        if (!newest || (by_file_time(b) != by_file_time(newest) ? by_file_time(newest) : sb_backup_point(b) > sb_backup_point(newest)))
+            newest = b;
+    }
+    return newest;
+}

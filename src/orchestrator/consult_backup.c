@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Having the Backup Guardian look at the deployment's backups. A worker reads what lies there, and no server is asked, so that
+ * there is an answer also when none is in reach. A disk that does not answer holds up one worker and no more: one look at a time. */
+#include "private.h"
+
+#include <signalbox/agents/backup_answer.h>
+
+#include <string.h>
+
+struct look {
+    struct sb_orchestrator *o;
+    struct sb_backup_question q; /* its texts point at ours, its paths at the options' */
+    char *case_id, *deployment, *place;
+    struct sb_backup_said said;
+    struct sb_err err;
+};
+
+static void free_look(void *p)
+{
+    struct look *l = p;
+    free(l->case_id);
+    free(l->deployment);
+    free(l->place);
+    sb_backup_said_release(&l->said);
+    free(l);
+}
+
+static void back(struct sb_orchestrator *o, void *p)
+{
+    struct look *l = p;
+    struct held_case *held = sb_o_case(o, l->case_id);
+    o->looking_at_backups = false;
+    if (held && (l->err.code != SB_OK ||
+                 sb_o_hand_over(o, held, &(struct handing){.from = SB_BY_BACKUP_GUARDIAN, .to = SB_BY_ORCHESTRATOR, .back = true, .why = "the backups were looked at; what was found is the answer",
+                                                           .risk = l->said.good ? "level 1 is no restore: damage inside the data is not seen by it" : "what is lost cannot be brought back from here",
+                                                           .evidence = l->said.evidence, .n = l->said.evidence_n}, &l->err)))
+        sb_o_finish_consult(o, held, NULL, &l->err, "");
+    else if (held)
+        sb_o_finish_look(o, held, l->said.good, l->said.text);
+    free_look(l);
+}
+
+static void look(void *p)
+{
+    struct look *l = p;
+    sb_backup_answer(&l->q, &l->said, &l->err);
+    sb_o_post_done(l->o, back, l, free_look);
+}
+
+int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *held, const char *place, struct sb_err *err)
+{
+    if (o->looking_at_backups)
+        return sb_fail(err, SB_ESTATE, "The backups are being looked at for another request: ask again when that is answered.");
+    struct look *l = calloc(1, sizeof *l);
+    if (!l)
+        return sb_fail_nomem(err);
+    l->o = o;
+    if (sb_str_set(&l->case_id, held->case_.id) || sb_str_set(&l->deployment, o->deployment) || sb_str_set(&l->place, place)) {
+        free_look(l);
+        return sb_fail_nomem(err);
+    }
+    l->q = (struct sb_backup_question){.deployment = l->deployment, .place = l->place, .paths = o->opt.backups, .paths_n = o->opt.backups_n,
+                                       .now = sb_origin_wall_ms(o->opt.origin), .taken_at = sb_o_deployment_now(o)};
+    held->consulting = o->looking_at_backups = true;
+    if (!sb_o_work(o, look, l, free_look)) {
+        held->consulting = o->looking_at_backups = false;
+        return sb_fail_nomem(err);
+    }
+    return 0;
+}

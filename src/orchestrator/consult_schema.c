@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Having the Data Architect look at a collection. A worker reads a bounded sample of it, on a secondary where there is one, and
+ * what was read, what was found and how much of the collection it rests on go on the record. One such read at a time. */
+#include "private.h"
+
+#include <signalbox/agents/schema_review.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+struct review {
+    struct sb_orchestrator *o;
+    char *case_id, *ns;
+    int64_t taken_at; /* deployment time */
+    struct sb_schema_said said;
+    struct sb_err err;
+};
+
+static void free_review(void *p)
+{
+    struct review *r = p;
+    free(r->case_id);
+    free(r->ns);
+    sb_schema_said_release(&r->said);
+    free(r);
+}
+
+static void record_read(struct sb_orchestrator *o, struct held_case *held, const char *line)
+{
+    const char *colon = strstr(line, ": ");
+    char *member = sb_format("%.*s", colon ? (int)(colon - line) : 0, line);
+    sb_o_record(o, SB_ENTRY_COMMAND, NULL, &(struct refs){.case_ = held}, json_pack("{s:s?,s:o}", "member", member, "command", sb_o_words(colon ? colon + 2 : line)), NULL);
+    free(member);
+}
+
+static void back(struct sb_orchestrator *o, void *p)
+{
+    struct review *r = p;
+    struct held_case *held = sb_o_case(o, r->case_id);
+    const struct sb_reads *reads = &r->said.reads;
+    o->reviewing = false;
+    for (size_t i = 0; held && i < reads->line_n; i++)
+        record_read(o, held, reads->line[i]);
+    if (held && reads->left_out) {
+        char *more = sb_format("{\"$more\": %" PRIu64 "}", reads->left_out);
+        record_read(o, held, more ? more : "{}");
+        free(more);
+    }
+    if (held && (r->err.code != SB_OK ||
+                 sb_o_hand_over(o, held, &(struct handing){.from = SB_BY_DATA_ARCHITECT, .to = SB_BY_ORCHESTRATOR, .back = true, .why = "the documents were looked at; what was found is the answer",
+                                                           .risk = "none: nothing is proposed", .evidence = r->said.evidence, .n = r->said.evidence_n}, &r->err)))
+        sb_o_finish_consult(o, held, NULL, &r->err, "");
+    else if (held)
+        sb_o_finish_look(o, held, true, r->said.text);
+    free_review(r);
+}
+
+static void look(void *p)
+{
+    struct review *r = p;
+    sb_schema_review(r->o->opt.server, r->ns, r->taken_at, &r->said, &r->err);
+    sb_o_post_done(r->o, back, r, free_review);
+}
+
+int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *held, const char *ns, struct sb_err *err)
+{
+    if (!o->connected)
+        return sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
+    if (o->reviewing)
+        return sb_fail(err, SB_ESTATE, "A collection is being read for another request, and one is read at a time: ask again when that is answered.");
+    struct review *r = calloc(1, sizeof *r);
+    if (!r)
+        return sb_fail_nomem(err);
+    r->o = o;
+    r->taken_at = sb_o_deployment_now(o);
+    if (sb_str_set(&r->case_id, held->case_.id) || sb_str_set(&r->ns, ns)) {
+        free_review(r);
+        return sb_fail_nomem(err);
+    }
+    held->consulting = o->reviewing = true;
+    if (!sb_o_work(o, look, r, free_review)) {
+        held->consulting = o->reviewing = false;
+        return sb_fail_nomem(err);
+    }
+    return 0;
+}
