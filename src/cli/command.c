@@ -377,7 +377,7 @@ int sb_cli_main(int argc, char **argv)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    if (!sb_complained())
+    if (!sb_told_unwritten())
         sb_usage_error("cannot write all of the results to standard output%s%s", errno ? ": " : "", errno ? strerrordesc_np(errno) : "");
     return status ? status : 1;
 }
