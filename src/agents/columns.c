@@ -10,7 +10,13 @@
 #include <math.h>
 
 #define NEAR 0.35  /* a score of so much: not yet as usual again */
-#define ALONE 0.62 /* a score of so much opens an incident; below it, only when a second column alarms soon */
+#define ALONE 0.62 /* a score of so much opens an incident; below it, only when a second column alarms with it */
+
+/* Of many columns one is always a little out, and two within half a minute's rows by chance: what is one event is there within a
+ * few rows. And a detector that has seen little errs often, so more is asked of a young one, less and less with each row. */
+#define YOUNG 1000
+#define YOUNG_FROM 200
+#define YOUNG_MORE 0.12
 
 /* A column out of the usual: when, and how far at its worst. */
 struct out {
@@ -158,14 +164,28 @@ static void remember(const struct sb_columns *c, struct column *k, int64_t at_ms
     }
 }
 
-/* One column alone must be far out; two that are out within a while need not. */
+static double asked_more(const struct sb_columns *c)
+{
+    return c->row >= YOUNG ? 0 : YOUNG_MORE * (double)(YOUNG - c->row) / (YOUNG - YOUNG_FROM);
+}
+
+static bool is_far(const struct sb_columns *c, const struct column *k)
+{
+    return is_recent(c, k) && k->out.score >= ALONE + asked_more(c);
+}
+
+static bool is_now(const struct sb_columns *c, const struct column *k)
+{
+    return k->out.row > 0 && c->row - k->out.row <= SB_COLUMNS_TOGETHER;
+}
+
+/* One column alone must be far out; two that go out together need not. */
 static bool is_enough(const struct sb_columns *c)
 {
-    int recent = 0;
+    int together = 0;
     for (size_t i = 0; i < c->n; i++) {
-        if (!is_recent(c, &c->column[i]))
-            continue;
-        if (c->column[i].out.score >= ALONE || ++recent > 1)
+        const struct column *k = &c->column[i];
+        if (is_far(c, k) || (is_now(c, k) && k->out.score >= SB_STREAMING_ALARM + asked_more(c) && ++together > 1))
             return true;
     }
     return false;
@@ -178,7 +198,7 @@ static void join(struct sb_columns *c, int64_t at_ms)
         c->detected = at_ms;
     }
     for (size_t i = 0; i < c->n; i++)
-        c->column[i].in |= is_recent(c, &c->column[i]);
+        c->column[i].in |= is_now(c, &c->column[i]) || is_far(c, &c->column[i]);
     c->since = 0;
 }
 
