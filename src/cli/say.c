@@ -27,6 +27,8 @@ bool sb_told_unwritten(void)
 
 static void complain(const char *text, size_t n)
 {
+    while (n > 0 && text[n - 1] == '\n') /* a list of problems ends with one of its own */
+        n--;
     told |= ferror(stdout) != 0; /* asked before the flush: a remark on something else is no word about what is lost in it */
     fflush(stdout);
     put(stderr, "signalbox: ", text, n, "\n");
