@@ -100,22 +100,23 @@ static int describe(const struct sb_columns *c, struct sb_incident *out)
     double worst = 0;
     size_t n = 0;
     char at[SB_TIME_LEN + 1];
+    for (const struct column *k = first_out(c, NULL); k; k = first_out(c, k))
+        sb_columns_class_add(&class, k->name);
+    out->class_ = sb_columns_class_tell(&class, &out->confidence, &out->reason);
+    out->unexplained = 1 - out->confidence;
     for (const struct column *k = first_out(c, NULL); k; k = first_out(c, k), n++) {
         worst = fmax(worst, k->out.score);
-        sb_columns_class_add(&class, k->name);
         sb_time_format(at, k->out.at_ms);
         char *what = sb_format("%s went %s", k->name, k->out.value > k->out.usual ? "up" : k->out.value < k->out.usual ? "down" : "another way");
         char *evidence = sb_format("%.6g where %.6g was usual; out by its %s from %s", k->out.value, k->out.usual, sb_judge_name(k->out.judge), at);
         int rc = !what || !evidence || sb_incident_add_signal(out, k->name, NULL, k->out.usual, k->out.value, k->out.score) ||
-                 sb_incident_add_cause(out, what, evidence, 0.5 / (double)(n + 1));
+                 sb_incident_add_cause(out, what, evidence, out->confidence / (double)(n + 1)); /* never surer than of the class */
         free(what);
         free(evidence);
         if (rc)
             return -1;
     }
     const struct column *first = first_out(c, NULL);
-    out->class_ = sb_columns_class_tell(&class, &out->confidence, &out->reason);
-    out->unexplained = 1 - out->confidence;
     out->severity = n >= 3 || worst >= 0.8 ? SB_HIGH : n == 2 || worst >= 0.65 ? SB_MEDIUM : SB_LOW;
     out->title = n > 1 ? sb_format("%s and %zu more out of the usual", first->name, n - 1) : sb_format("%s out of the usual", first->name);
     return out->title && out->reason ? 0 : -1;

@@ -94,6 +94,7 @@ columns >"$work/in"
 detect --json
 want_rc 0 'columns'
 want "$(jq -c '[.[] | select(.from >= "2023-11-15T18:10" and .from <= "2023-11-15T18:20")] | length' "$work/out")" 1 'one incident of two columns'
+want "$(jq -c '[.[] | .confidence as $sure | .causes[] | select(.confidence > $sure)] | length' "$work/out")" 0 'no cause is surer than the class'
 want "$(jq -c '.[] | select(.from >= "2023-11-15T18:10" and .from <= "2023-11-15T18:20") | [.from, .class, ([.signals[].metric] | contains(["cpu", "latency_ms"])), (.causes | length > 0), (.unexplained >= 0)]' "$work/out")" \
     '["2023-11-15T18:13:20.000Z","infrastructure",true,true,true]' 'what the incident says'
 detect; grep -q 'latency_ms' "$work/out" || fail 'columns as text name no column'
