@@ -10,7 +10,13 @@
 #include <math.h>
 
 #define NEAR 0.35  /* a score of so much: not yet as usual again */
-#define ALONE 0.62 /* a score of so much opens an incident; below it, only when a second column alarms soon */
+#define ALONE 0.62 /* a score of so much opens an incident; below it, only when a second column alarms with it */
+
+/* Of many columns one is always a little out, and two within half a minute's rows by chance: what is one event is there within a
+ * few rows. And a detector that has seen little errs often, so more is asked of a young one, less and less with each row. */
+#define YOUNG 1000
+#define YOUNG_FROM 200
+#define YOUNG_MORE 0.12
 
 /* A column out of the usual: when, and how far at its worst. */
 struct out {
@@ -94,22 +100,23 @@ static int describe(const struct sb_columns *c, struct sb_incident *out)
     double worst = 0;
     size_t n = 0;
     char at[SB_TIME_LEN + 1];
+    for (const struct column *k = first_out(c, NULL); k; k = first_out(c, k))
+        sb_columns_class_add(&class, k->name);
+    out->class_ = sb_columns_class_tell(&class, &out->confidence, &out->reason);
+    out->unexplained = 1 - out->confidence;
     for (const struct column *k = first_out(c, NULL); k; k = first_out(c, k), n++) {
         worst = fmax(worst, k->out.score);
-        sb_columns_class_add(&class, k->name);
         sb_time_format(at, k->out.at_ms);
         char *what = sb_format("%s went %s", k->name, k->out.value > k->out.usual ? "up" : k->out.value < k->out.usual ? "down" : "another way");
         char *evidence = sb_format("%.6g where %.6g was usual; out by its %s from %s", k->out.value, k->out.usual, sb_judge_name(k->out.judge), at);
         int rc = !what || !evidence || sb_incident_add_signal(out, k->name, NULL, k->out.usual, k->out.value, k->out.score) ||
-                 sb_incident_add_cause(out, what, evidence, 0.5 / (double)(n + 1));
+                 sb_incident_add_cause(out, what, evidence, out->confidence / (double)(n + 1)); /* never surer than of the class */
         free(what);
         free(evidence);
         if (rc)
             return -1;
     }
     const struct column *first = first_out(c, NULL);
-    out->class_ = sb_columns_class_tell(&class, &out->confidence, &out->reason);
-    out->unexplained = 1 - out->confidence;
     out->severity = n >= 3 || worst >= 0.8 ? SB_HIGH : n == 2 || worst >= 0.65 ? SB_MEDIUM : SB_LOW;
     out->title = n > 1 ? sb_format("%s and %zu more out of the usual", first->name, n - 1) : sb_format("%s out of the usual", first->name);
     return out->title && out->reason ? 0 : -1;
@@ -158,14 +165,28 @@ static void remember(const struct sb_columns *c, struct column *k, int64_t at_ms
     }
 }
 
-/* One column alone must be far out; two that are out within a while need not. */
+static double asked_more(const struct sb_columns *c)
+{
+    return c->row >= YOUNG ? 0 : YOUNG_MORE * (double)(YOUNG - c->row) / (YOUNG - YOUNG_FROM);
+}
+
+static bool is_far(const struct sb_columns *c, const struct column *k)
+{
+    return is_recent(c, k) && k->out.score >= ALONE + asked_more(c);
+}
+
+static bool is_now(const struct sb_columns *c, const struct column *k)
+{
+    return k->out.row > 0 && c->row - k->out.row <= SB_COLUMNS_TOGETHER;
+}
+
+/* One column alone must be far out; two that go out together need not. */
 static bool is_enough(const struct sb_columns *c)
 {
-    int recent = 0;
+    int together = 0;
     for (size_t i = 0; i < c->n; i++) {
-        if (!is_recent(c, &c->column[i]))
-            continue;
-        if (c->column[i].out.score >= ALONE || ++recent > 1)
+        const struct column *k = &c->column[i];
+        if (is_far(c, k) || (is_now(c, k) && k->out.score >= SB_STREAMING_ALARM + asked_more(c) && ++together > 1))
             return true;
     }
     return false;
@@ -178,7 +199,7 @@ static void join(struct sb_columns *c, int64_t at_ms)
         c->detected = at_ms;
     }
     for (size_t i = 0; i < c->n; i++)
-        c->column[i].in |= is_recent(c, &c->column[i]);
+        c->column[i].in |= is_now(c, &c->column[i]) || is_far(c, &c->column[i]);
     c->since = 0;
 }
 

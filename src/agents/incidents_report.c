@@ -144,9 +144,9 @@ static int add_deed_cause(const struct verdict *v, size_t i, double confidence, 
     const struct deed *d = v->deed[i];
     const struct cell *c = &d->during;
     char *what = sb_format("%s%s%s on %s%s%s", d->label, d->shape[0] ? " " : "", d->shape, d->ns, d->app[0] ? " from " : "", d->app);
-    char *evidence = sb_format("%" PRIu32 " logged operations, %.1f s in all, %" PRIu64 " documents examined, %" PRIu32 " returned, %" PRIu32
+    char *evidence = sb_format("%" PRIu32 " logged operation%s, %.1f s in all, %" PRIu64 " documents examined, %" PRIu32 " returned, %" PRIu32
                                " written, %" PRIu32 " failed; plan %s",
-                               c->count, (double)c->ms / 1000, c->examined, c->returned, c->written, c->errors, d->plan[0] ? d->plan : "not told");
+                               c->count, c->count == 1 ? "" : "s", (double)c->ms / 1000, c->examined, c->returned, c->written, c->errors, d->plan[0] ? d->plan : "not told");
     int rc = what && evidence ? sb_incident_add_cause(out, what, evidence, confidence) : -1;
     free(what);
     free(evidence);

@@ -138,7 +138,7 @@ void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q)
     else if (shape->hint[0])
         snprintf(why, cap, "it names its index itself (hint %.80s): another one would not be used", shape->hint);
     else if (c->ratio <= GOOD_RATIO && s->sorted == 0 && (each < LEAST_WASTE || (double)used >= MOSTLY_RETURNED * (double)examined))
-        snprintf(why, cap, "already served: %.1f documents examined per document used, plan %.80s", c->ratio, sb_candidate_plan(w));
+        snprintf(why, cap, "%s: %.1f documents examined per document used, plan %.80s", scan || !sb_shares_top(&w->plans) ? "an index would not read less" : "already served", c->ratio, sb_candidate_plan(w));
     else if (c->n == 0)
         snprintf(why, cap, "no equality, sort or range on a field that an index could serve%s", in_the_way(shape));
     else if (needs_special(c))

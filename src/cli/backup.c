@@ -5,47 +5,25 @@
  */
 #include "backup.h"
 
-#include <signalbox/base/clock.h>
 #include <signalbox/cli/command.h>
 
-#include <unistd.h>
-
-/* The progress bar appears after a second and moves ten times a second. */
-#define BAR_AFTER_MS 1000
-#define BAR_EVERY_MS 100
 
 void sb_backup_bar_begin(struct sb_backup_bar *bar, uint64_t all, bool wanted)
 {
-    const char *term = getenv("TERM");
-    *bar = (struct sb_backup_bar){.all = all, .begun_ms = sb_mono_ms()};
-    bar->wanted = wanted && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    *bar = (struct sb_backup_bar){.all = all};
+    sb_bar_init(&bar->bar, !wanted);
 }
 
 void sb_backup_bar_read(void *ctx, uint64_t bytes)
 {
     struct sb_backup_bar *bar = ctx;
     bar->read += bytes;
-    if (!bar->wanted)
-        return;
-    int64_t now = sb_mono_ms();
-    if (now - bar->begun_ms < BAR_AFTER_MS || now - bar->drawn_ms < BAR_EVERY_MS)
-        return;
-    bar->drawn_ms = now;
-    bar->drawn = true;
-    int share = bar->all ? (int)(bar->read < bar->all ? bar->read * 1000 / bar->all : 1000) : 0, filled = share * 40 / 1000;
-    char line[41];
-    memset(line, '.', 40);
-    memset(line, '#', (size_t)filled);
-    line[40] = '\0';
-    fprintf(stderr, "\r[%s] %3d %%", line, share / 10);
-    fflush(stderr);
+    sb_bar_show(&bar->bar, (int64_t)bar->read, (int64_t)bar->all, NULL);
 }
 
 void sb_backup_bar_end(struct sb_backup_bar *bar)
 {
-    if (bar->drawn)
-        fputs("\r\033[K", stderr);
-    bar->drawn = false;
+    sb_bar_clear(&bar->bar);
 }
 
 static int check(const struct sb_backup_words *words, int n, char **paths)

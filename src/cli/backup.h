@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <signalbox/agents/backup_guardian.h>
 #include <signalbox/base/str.h>
+#include <signalbox/cli/bar.h>
 
 struct sb_backup_words {
     bool json, quiet, quick, full;
@@ -17,8 +18,7 @@ struct sb_backup_words {
 /* The bar on standard error: begun with the bytes that there are to read, told of those that were read, ended. */
 struct sb_backup_bar {
     uint64_t all, read;
-    int64_t begun_ms, drawn_ms;
-    bool wanted, drawn;
+    struct sb_bar bar;
 };
 void sb_backup_bar_begin(struct sb_backup_bar *bar, uint64_t all, bool wanted);
 void sb_backup_bar_read(void *bar, uint64_t bytes);

@@ -91,7 +91,7 @@ static int answer_text(struct differing *d, struct sb_backup *a, struct sb_backu
     if (differences)
         sb_str_addf(&out, "%zu difference%s\n%s", differences, differences == 1 ? "" : "s", d->text.p);
     else
-        sb_str_addf(&out, "The same: %zu collections, their documents, indexes and options\n", a->collections_n);
+        sb_str_addf(&out, "The same: %zu collection%s with all documents, indexes and options\n", a->collections_n, a->collections_n == 1 ? "" : "s");
     int rc = sb_str_ok(&out) && sb_str_ok(&d->text) ? sb_print("%s", out.p) : -1;
     sb_str_release(&out);
     return rc;

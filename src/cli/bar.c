@@ -21,8 +21,10 @@ void sb_bar_init(struct sb_bar *bar, bool quiet)
 
 void sb_bar_show(struct sb_bar *bar, int64_t done, int64_t total, const char *unit)
 {
+    if (!bar->wanted)
+        return;
     int64_t now = sb_mono_ms();
-    if (!bar->wanted || now - bar->start_ms < AFTER_MS || now - bar->drawn_ms < EVERY_MS)
+    if (now - bar->start_ms < AFTER_MS || now - bar->drawn_ms < EVERY_MS)
         return;
     int share = total > 0 && done > 0 ? (int)(done >= total ? 100 : done * 100 / total) : 0;
     char line[WIDTH + 1];

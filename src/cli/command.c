@@ -120,7 +120,8 @@ const struct sb_command sb_commands[] = {
     {"digest", "[--json] [--since T] [--until T] [--advice [--catalogue FILE]] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
      "diagnostic data (FTDC: it adds how many samples it has, from when to when; see signalbox help incident), a folder of\n"
-     "these, or - for standard input; gzip is unpacked, and zstd where libzstd is installed. The kind is told by the content.\n\n"
+     "these and of such folders (three deep), or - for standard input; gzip is unpacked, and zstd where libzstd is installed.\n"
+     "The kind is told by the content.\n\n"
      "  --json     one JSON document\n"
      "  --since T  only what ended at T or later: 2026-11-23, 2026-11-23T09:05, or with seconds and a zone\n"
      "  --until T  only what ended before T\n"
@@ -381,7 +382,7 @@ int sb_cli_main(int argc, char **argv)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    if (!sb_complained())
+    if (!sb_told_unwritten())
         sb_usage_error("cannot write all of the results to standard output%s%s", errno ? ": " : "", errno ? strerrordesc_np(errno) : "");
     return status ? status : 1;
 }

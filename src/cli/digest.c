@@ -18,6 +18,7 @@
 /* The progress bar appears after a second and moves ten times a second. */
 #define BAR_AFTER_MS 1000
 #define BAR_EVERY_MS 100
+#define MAX_DEPTH 3 /* of folders in a folder */
 
 struct options {
     bool json, quiet, advice;
@@ -81,8 +82,9 @@ static void release_paths(struct paths *p)
     free(p->from_folder);
 }
 
-/* The plain files of a folder, by name; what begins with a dot is nobody's log. */
-static int add_folder(struct paths *p, const char *folder, struct sb_err *err)
+/* The plain files of a folder and of those in it (a member has its diagnostic.data in one, a set its members), by name; what begins
+ * with a dot is nobody's log. A link to a folder is not followed, so that none comes twice. */
+static int add_folder(struct paths *p, const char *folder, int depth, struct sb_err *err)
 {
     struct dirent **names;
     int n = scandir(folder, &names, NULL, alphasort), rc = 0;
@@ -91,7 +93,11 @@ static int add_folder(struct paths *p, const char *folder, struct sb_err *err)
     for (int i = 0; i < n; i++) {
         struct stat st;
         char *path = names[i]->d_name[0] == '.' ? NULL : sb_format("%s/%s", folder, names[i]->d_name);
-        if (path && stat(path, &st) == 0 && S_ISREG(st.st_mode) && add_path(p, path, true))
+        if (rc || !path)
+            ;
+        else if (depth < MAX_DEPTH && lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            rc = add_folder(p, path, depth + 1, err);
+        else if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && add_path(p, path, true))
             rc = sb_fail_nomem(err);
         free(path);
         free(names[i]);
@@ -106,7 +112,7 @@ static int collect(struct paths *p, int n, char **words, struct sb_err *err)
         struct stat st;
         if (strcmp(words[i], "-") != 0 && stat(words[i], &st) == 0 && S_ISDIR(st.st_mode)) {
             size_t before = p->n;
-            if (add_folder(p, words[i], err))
+            if (add_folder(p, words[i], 0, err))
                 return -1;
             if (p->n == before)
                 return sb_fail(err, SB_EINPUT, "the folder %s holds no file", words[i]);

@@ -23,7 +23,7 @@ int sb_digest_catalogue(struct sb_digest *d, const char *path, struct sb_err *er
         else if (sb_catalogue_replies_take(&d->catalogue, text.p, text.n, err))
             rc = -1;
         if (rc < 0) {
-            sb_err_prefix(err, "%s:%llu: ", path, (unsigned long long)sb_infile_number(in));
+            sb_err_prefix(err, "%s:%llu", path, (unsigned long long)sb_infile_number(in));
             break;
         }
     }

@@ -4,30 +4,16 @@
 #include "incident.h"
 
 #include <signalbox/base/array.h>
-#include <signalbox/base/clock.h>
+#include <signalbox/cli/bar.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/incident_report.h>
 
-#include <unistd.h>
-
-#define BAR_AFTER_MS 1000
 #define BAR_EVERY 512 /* samples and lines */
 
 struct found {
     struct sb_incident *item;
     size_t n, cap;
 };
-
-static void draw_bar(const struct sb_feed *f)
-{
-    int permille = sb_feed_permille(f), filled = permille / 25;
-    char line[41];
-    memset(line, '.', 40);
-    memset(line, '#', (size_t)(filled < 40 ? filled : 40));
-    line[40] = '\0';
-    fprintf(stderr, "\r[%s] %3d %%", line, permille / 10);
-    fflush(stderr);
-}
 
 static int take(struct sb_incidents *in, struct found *found, struct sb_err *err)
 {
@@ -42,30 +28,30 @@ static int take(struct sb_incidents *in, struct found *found, struct sb_err *err
     return 0;
 }
 
-static int read_all(struct sb_feed *f, struct sb_incidents *in, struct found *found, bool bar, struct sb_err *err)
+static int read_all(struct sb_feed *f, struct sb_incidents *in, struct found *found, bool quiet, struct sb_err *err)
 {
-    int64_t start = sb_mono_ms();
-    uint64_t steps = 0;
-    bool drawn = false;
+    struct sb_bar bar;
     int rc;
-    while ((rc = sb_feed_step(f, err)) > 0)
-        if (bar && ++steps % BAR_EVERY == 0 && sb_mono_ms() - start > BAR_AFTER_MS) {
-            draw_bar(f);
-            drawn = true;
-        }
-    if (drawn)
-        fputs("\r\033[K", stderr);
+    sb_bar_init(&bar, quiet);
+    for (uint64_t steps = 1; (rc = sb_feed_step(f, err)) > 0; steps++)
+        if (steps % BAR_EVERY == 0)
+            sb_bar_show(&bar, sb_feed_permille(f), 1000, NULL);
+    sb_bar_clear(&bar);
     return rc < 0 || sb_incidents_finish(in, err) || take(in, found, err) ? -1 : 0;
 }
 
-static void say_notes(const struct sb_feed *f, const struct sb_incidents *in)
+static void say_notes(const struct sb_feed *f, const struct sb_incidents *in, bool quiet)
 {
     struct sb_err err = SB_ERR_INIT;
-    for (size_t i = 0; sb_feed_note(f, i); i++) {
-        sb_fail(&err, SB_EINPUT, "%s", sb_feed_note(f, i));
+    const char *text;
+    bool failure;
+    for (size_t i = 0; (text = sb_feed_note(f, i, &failure)) != NULL; i++) {
+        if (quiet && !failure)
+            continue;
+        sb_fail(&err, SB_EINPUT, "%s", text);
         sb_complain(&err);
     }
-    for (size_t i = 0; sb_incidents_note(in, i); i++) {
+    for (size_t i = 0; !quiet && sb_incidents_note(in, i); i++) {
         sb_fail(&err, SB_EINPUT, "%s", sb_incidents_note(in, i));
         sb_complain(&err);
     }
@@ -82,13 +68,11 @@ int sb_cmd_incident(int argc, char **argv)
         return sb_usage_error("incident wants folders: signalbox incident [--json] DIR...");
     struct sb_err err = SB_ERR_INIT;
     struct found found = {NULL, 0, 0};
-    const char *term = getenv("TERM");
-    bool bar = !quiet && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
     struct sb_incidents *in = sb_incidents_new(&err);
     struct sb_feed *f = in ? sb_feed_open(argv + 1, (size_t)n, in, &err) : NULL;
-    int rc = f ? read_all(f, in, &found, bar, &err) : -1, status = 0;
-    if (f && !quiet)
-        say_notes(f, in);
+    int rc = f ? read_all(f, in, &found, quiet, &err) : -1, status = 0;
+    if (f)
+        say_notes(f, in, quiet);
     if (rc == 0)
         rc = json ? sb_incidents_print_json(found.item, found.n, &err) : sb_incidents_print_text(found.item, found.n, &err);
     if (rc)

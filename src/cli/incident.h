@@ -20,9 +20,10 @@ void sb_feed_close(struct sb_feed *f);
 /* Hands the next sample or line to the engine: 1, 0 at the end, -1. */
 int sb_feed_step(struct sb_feed *f, struct sb_err *err);
 
-/* What was damaged, unreadable or missing: a sentence each; NULL when there is no more. */
-const char *sb_feed_note(const struct sb_feed *f, size_t i);
-bool sb_feed_failed(const struct sb_feed *f); /* a file could not be read to its end */
+/* What was damaged, unreadable or missing: a sentence each, and whether something was not read at all or not to its end; NULL
+ * when there is no more. */
+const char *sb_feed_note(const struct sb_feed *f, size_t i, bool *failure);
+bool sb_feed_failed(const struct sb_feed *f); /* one of them is a failure */
 int sb_feed_permille(const struct sb_feed *f);
 
 #endif

@@ -17,6 +17,8 @@
 
 struct stream {
     char *path;
+    dev_t dev;             /* which file it is, by whatever name */
+    ino_t ino;
     char *home;            /* whose it is: the folder, or the folder and the log's name */
     bool of_log;
     int member;
@@ -39,8 +41,12 @@ struct sb_feed {
     struct sb_incidents *in;
     struct stream **streams;
     size_t streams_n, streams_cap;
-    char *notes[MAX_NOTES];
+    struct {
+        char *text;
+        bool failure; /* something was not read, rather than damaged */
+    } notes[MAX_NOTES];
     size_t notes_n;
+    size_t twice; /* files that were given more than once, and are read once */
     bool failed;
     struct sb_vitals vitals;
 };
@@ -56,14 +62,26 @@ static void note(struct sb_feed *f, const char *fmt, ...)
     va_start(ap, fmt);
     sb_str_vaddf(&s, fmt, ap);
     va_end(ap);
-    char *text = sb_str_take(&s);
-    if (text)
-        f->notes[f->notes_n++] = text;
+    f->notes[f->notes_n].failure = false;
+    f->notes[f->notes_n].text = sb_str_take(&s);
+    f->notes_n += f->notes[f->notes_n].text != NULL;
 }
 
-const char *sb_feed_note(const struct sb_feed *f, size_t i)
+static void note_failure(struct sb_feed *f, const struct sb_err *why)
 {
-    return i < f->notes_n ? f->notes[i] : NULL;
+    size_t before = f->notes_n;
+    note(f, "%s", why->msg);
+    if (f->notes_n > before)
+        f->notes[before].failure = true;
+    f->failed = true;
+}
+
+const char *sb_feed_note(const struct sb_feed *f, size_t i, bool *failure)
+{
+    if (i >= f->notes_n)
+        return NULL;
+    *failure = f->notes[i].failure;
+    return f->notes[i].text;
 }
 
 bool sb_feed_failed(const struct sb_feed *f)
@@ -117,6 +135,11 @@ static struct stream *add_stream(struct sb_feed *f, const char *path, char *home
         sb_fail_nomem(err);
         return NULL;
     }
+    struct stat st = {0};
+    if (stat(path, &st) == 0) {
+        s->dev = st.st_dev;
+        s->ino = st.st_ino;
+    }
     s->home = home;
     s->of_log = of_log;
     s->key_ms = INT64_MIN;
@@ -125,8 +148,26 @@ static struct stream *add_stream(struct sb_feed *f, const char *path, char *home
     return s;
 }
 
+/* The same file by two arguments, or by a link, is one: its samples would come twice. */
+static bool is_known(struct sb_feed *f, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return false;
+    for (size_t i = 0; i < f->streams_n; i++)
+        if (f->streams[i]->dev == st.st_dev && f->streams[i]->ino == st.st_ino) {
+            f->twice++;
+            return true;
+        }
+    return false;
+}
+
 static int add_ftdc(struct sb_feed *f, const char *path, char *home, struct sb_err *err)
 {
+    if (is_known(f, path)) {
+        free(home);
+        return 0;
+    }
     struct stream *s = add_stream(f, path, home, false, err);
     struct sb_err failed = SB_ERR_INIT;
     if (!s)
@@ -136,8 +177,8 @@ static int add_ftdc(struct sb_feed *f, const char *path, char *home, struct sb_e
         return 0;
     if (failed.code == SB_ENOMEM)
         return sb_fail_nomem(err);
-    note(f, "%s", failed.msg);
-    f->failed = s->ended = true;
+    note_failure(f, &failed);
+    s->ended = true;
     return 0;
 }
 
@@ -145,14 +186,15 @@ static int add_ftdc(struct sb_feed *f, const char *path, char *home, struct sb_e
 static int add_file(struct sb_feed *f, const char *path, struct sb_err *err)
 {
     struct sb_err failed = SB_ERR_INIT;
+    if (is_known(f, path))
+        return 0;
     struct sb_infile *file = sb_infile_open(path, &failed);
     char *folder = parent(path);
     int rc = folder ? 0 : sb_fail_nomem(err);
     if (!file && failed.code == SB_ENOMEM)
         rc = sb_fail_nomem(err);
     else if (!file) {
-        note(f, "%s", failed.msg);
-        f->failed = true;
+        note_failure(f, &failed);
     } else if (rc == 0 && sb_infile_kind(file) == SB_INFILE_FTDC) {
         rc = add_ftdc(f, path, home_of(folder), err);
     } else if (rc == 0 && sb_infile_kind(file) == SB_INFILE_MONGOLOG) {
@@ -340,12 +382,10 @@ static int next_line(struct sb_feed *f, struct stream *s, struct sb_err *err)
     }
     if (rc < 0 && failed.code == SB_ENOMEM)
         return sb_fail_nomem(err);
-    if (rc < 0) {
-        note(f, "%s", failed.msg);
-        f->failed = true;
-    }
+    if (rc < 0)
+        note_failure(f, &failed);
     if (s->bad)
-        note(f, "%s: %llu lines could not be read", s->path, (unsigned long long)s->bad);
+        note(f, "%s: %llu line%s could not be read", s->path, (unsigned long long)s->bad, s->bad == 1 ? "" : "s");
     s->ended = true;
     return 0;
 }
@@ -388,11 +428,12 @@ static int open_path(struct sb_feed *f, const char *given, struct sb_err *err)
     if (!path)
         return sb_fail_nomem(err);
     int rc = 0;
+    size_t twice = f->twice, said = f->notes_n;
     if (stat(path, &st))
         rc = sb_fail(err, SB_EINPUT, "there is no folder %s", path);
     else
         rc = S_ISDIR(st.st_mode) ? add_folder(f, path, 0, err) : add_file(f, path, err);
-    if (rc == 0 && f->streams_n == before && !f->failed)
+    if (rc == 0 && f->streams_n == before && f->twice == twice && f->notes_n == said)
         rc = sb_fail(err, SB_EINPUT, "%s holds neither diagnostic data (files named metrics.*) nor a structured mongod log", path);
     free(path);
     return rc;
@@ -408,8 +449,16 @@ struct sb_feed *sb_feed_open(char **paths, size_t n, struct sb_incidents *in, st
     }
     f->in = in;
     int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        rc = open_path(f, paths[i], err);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct sb_err failed = SB_ERR_INIT;
+        rc = open_path(f, paths[i], &failed);
+        if (rc && (n == 1 || failed.code == SB_ENOMEM)) {
+            *err = failed;
+        } else if (rc) {
+            note_failure(f, &failed);
+            rc = 0;
+        }
+    }
     if (rc == 0 && (split_logs(f, err) || name_members(f, err)))
         rc = -1;
     for (size_t i = 0; i < f->streams_n && rc == 0; i++) {
@@ -441,6 +490,6 @@ void sb_feed_close(struct sb_feed *f)
     }
     free(f->streams);
     for (size_t i = 0; i < f->notes_n; i++)
-        free(f->notes[i]);
+        free(f->notes[i].text);
     free(f);
 }

@@ -18,18 +18,25 @@ static int put(FILE *to, const char *before, const char *text, size_t n, const c
     return rc;
 }
 
-static bool complained;
+static bool told;
 
-bool sb_complained(void)
+bool sb_told_unwritten(void)
 {
-    return complained;
+    return told;
+}
+
+static void complain(const char *text, size_t n)
+{
+    while (n > 0 && text[n - 1] == '\n') /* a list of problems ends with one of its own */
+        n--;
+    told |= ferror(stdout) != 0; /* asked before the flush: a remark on something else is no word about what is lost in it */
+    fflush(stdout);
+    put(stderr, "signalbox: ", text, n, "\n");
 }
 
 int sb_complain(const struct sb_err *err)
 {
-    complained = true;
-    fflush(stdout);
-    put(stderr, "signalbox: ", err->msg, strlen(err->msg), "\n");
+    complain(err->msg, strlen(err->msg));
     return sb_exit_status(err->code);
 }
 
@@ -41,9 +48,7 @@ int sb_usage_error(const char *fmt, ...)
     va_start(ap, fmt);
     sb_str_vaddf(&text, fmt, ap);
     va_end(ap);
-    complained = true;
-    fflush(stdout);
-    put(stderr, "signalbox: ", text.p, text.len, "\n");
+    complain(text.p, text.len);
     sb_str_release(&text);
     return 2;
 }

@@ -117,7 +117,7 @@ static int since_1970(double v, int64_t *ms)
 {
     double size = fabs(v);
     if (size < 1e11)
-        *ms = (int64_t)(v * 1000);
+        *ms = llround(v * 1000); /* 1700000000.29 is a little less, as a double */
     else if (size < 1e14)
         *ms = (int64_t)v;
     else if (size < 1e17)
@@ -143,6 +143,8 @@ int sb_csv_time(const struct sb_csv_cell *cell, int64_t *ms)
     size_t n = t.n;
     if (n < 10)
         return -1;
+    if (text[4] == '/' && text[7] == '/')
+        text[4] = text[7] = '-';
     if (n == 10) { /* a date alone */
         memcpy(text + n, "T00:00:00Z", 11);
         return sb_time_parse(text, n + 10, ms);
@@ -156,6 +158,13 @@ int sb_csv_time(const struct sb_csv_cell *cell, int64_t *ms)
         n += 3;
         clock += 3;
     }
+    if (text[clock] == ' ') { /* a zone that stands apart */
+        size_t zone = clock + strspn(text + clock, " ");
+        memmove(text + clock, text + zone, n - zone + 1);
+        n -= zone - clock;
+    }
+    if (n == clock + 3 && (strncasecmp(text + clock, "UTC", 3) == 0 || strncasecmp(text + clock, "GMT", 3) == 0))
+        text[n = clock] = '\0';
     if (clock == n)
         text[n++] = 'Z';
     return sb_time_parse(text, n, ms);

@@ -150,7 +150,7 @@ static const struct trap traps[] = {
     {"$exists", {{F("{\"a\":{\"$exists\":false}}"), "", 20000, 3, 0, 0, 0}}, "", "$exists"},
     {"$where", {{F("{\"$where\":\"x\"}"), "", 20000, 3, 0, 0, 0}}, "", "document by document"},
     {"$text", {{F("{\"$text\":{\"$search\":\"x\"},\"a\":1}"), "", 20000, 3, 0, 0, 0}}, "", "text index"},
-    {"most of it comes back", {{F("{\"a\":1}"), "", 20000, 12000, 0, 0, 0}}, "", "already served"},
+    {"most of it comes back", {{F("{\"a\":1}"), "", 20000, 12000, 0, 0, 0}}, "", "would not read less"},
     {"a small collection", {{F("{\"a\":1}"), "", 40, 1, 0, 0, 0}}, "", "reading so few"},
     {"nothing is found by an index that is there", {{F("{\"a\":1}"), "", 0, 0, "IXSCAN { a: 1 }", 0, 0}}, "", "already served"},
     {"an index that a plan names serves another shape", {{F("{\"a\":1,\"b\":{\"$gt\":1}}"), "", 3, 3, "IXSCAN { a: 1, b: 1 }", 0, 0}, {F("{\"a\":1}"), "", 20000, 3, 0, 0, 0}}, "", "already serves"},

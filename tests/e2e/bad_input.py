@@ -171,6 +171,12 @@ def lost_output():
                     check(r.returncode in (0, 1, 141) and b"\n" not in r.stderr.strip(), "%s to %s: %d %r" % (" ".join(words), what, r.returncode, r.stderr))
             r = subprocess.run(["bash", "-c", 'exec "$0" "$@" >&-', PROGRAM, *words], env=p.env, stderr=subprocess.PIPE, timeout=LIMIT)
             one_sentence(r, 1, "cannot write", what=" ".join(words) + " with stdout closed")
+        # a remark on the input, said before, does not stand for the loss
+        log = p.write("half.log", '{"t":{"$date":"2026-01-01T00:00:00.000+00:00"},"s":"I","c":"NETWORK","id":22943,"ctx":"listener","msg":"Connection accepted","attr":{}}\n{"t":\n')
+        for words in (("incident", log), ("incident", "--json", log), ("digest", log)):
+            with open("/dev/full", "wb") as f:
+                r = p.run(*words, stdout=f)
+            check(r.returncode == 1 and b"half.log" in r.stderr and r.stderr.count(b"cannot write") == 1, "%s to a full disk, after a remark: %d %r" % (words[0], r.returncode, r.stderr))
         r = subprocess.run(["bash", "-c", 'exec "$0" "$@" <&- >&- 2>&-', PROGRAM, "ask", "x"], env=p.env, timeout=LIMIT)
         check(r.returncode == 2, "all three closed: exit %d" % r.returncode)
 

@@ -94,9 +94,14 @@ columns >"$work/in"
 detect --json
 want_rc 0 'columns'
 want "$(jq -c '[.[] | select(.from >= "2023-11-15T18:10" and .from <= "2023-11-15T18:20")] | length' "$work/out")" 1 'one incident of two columns'
+want "$(jq -c '[.[] | .confidence as $sure | .causes[] | select(.confidence > $sure)] | length' "$work/out")" 0 'no cause is surer than the class'
 want "$(jq -c '.[] | select(.from >= "2023-11-15T18:10" and .from <= "2023-11-15T18:20") | [.from, .class, ([.signals[].metric] | contains(["cpu", "latency_ms"])), (.causes | length > 0), (.unexplained >= 0)]' "$work/out")" \
     '["2023-11-15T18:13:20.000Z","infrastructure",true,true,true]' 'what the incident says'
 detect; grep -q 'latency_ms' "$work/out" || fail 'columns as text name no column'
+# six columns in which nothing happens: noise is no incident, whichever two of them are a little out at the same time
+noise() { awk 'function r() { x = x * 16807 % 2147483647; return x / 2147483647 } function g(  s, j) { s = 0; for (j = 0; j < 12; j++) s += r(); return s - 6 }
+    BEGIN { x = '"$1"'; print "ts,a,b,c,d,e,f"; for (i = 0; i < 3000; i++) printf "%d,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", 1700000000 + i * 60, 100 + 5 * g(), g(), 20 + g(), 7 + 2 * g(), 50 + g(), 3 + g() }'; }
+for seed in 3 11; do noise $seed >"$work/in"; detect --json; want_rc 0 "noise $seed"; want "$(cat "$work/out")" '[]' "noise in columns, seed $seed"; done
 printf 't,a,b\n1,1,\n2,x,3\n3,1\n' >"$work/in"; detect --json; want_rc 2 'bad cells in columns'
 want "$(cat "$work/out")" '[]' 'no incident is an empty array'
 want_err 'standard input:2:5: the value is missing' 'bad cells in columns'

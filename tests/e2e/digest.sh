@@ -121,6 +121,11 @@ several_checks() {
     want_rc 0 folder
     want "$(out .operations)" 21369 folder
     want "$(wc -c <"$work/err")" 0 'folder: nothing on stderr'
+    # members in folders of it, each with its diagnostic.data; a link back is not gone round
+    mkdir -p "$work/set/m0/diagnostic.data"; cp "$sample" "$work/set/m0"; cp "$data"/ftdc/metrics.* "$work/set/m0/diagnostic.data"; ln -s .. "$work/set/m0/up"
+    digest --json "$work/set"
+    want_rc 0 'folders in a folder'
+    want "$(out '[.operations, (.sources | map(.kind) | sort)] | tojson')" '"[21369,[\"ftdc\",\"mongolog\"]]"' 'folders in a folder'
     # two files on two cores and on one: the same answer, twice one file's
     zcat "$sample" >"$work/a.log"; cp "$work/a.log" "$work/b.log"
     digest --json "$work/a.log" "$work/b.log"; jq -S 'del(.sources)' "$work/out" >"$work/two"
@@ -318,6 +323,7 @@ advice_checks() { # the indexes that shapes ask for, and no others; what a log c
     want "$(out '[.advice[].evidence[] | select(.value | test("createIndexes.*\"z\"")) | .what]')" '["to make it anew"]' 'how to make a dropped index anew'
     digest --json --advice --catalogue "$work/advice.log" "$work/advice.log"; want_rc 2 'a log is no catalogue'
     digest --json --advice --catalogue "$work/none" "$work/advice.log"; want_rc 2 'no catalogue'
+    printf '\n{"a":\n' >"$work/half.json"; digest --advice --catalogue "$work/half.json" "$work/advice.log"; want_rc 2 'half a catalogue'; want_err 'half.json:2: not a document' 'half a catalogue'
     digest --json --catalogue "$work/catalogue.json" "$work/advice.log"; want_rc 2 'a catalogue without advice'
     digest --advice "$work/advice.log"; want_rc 0 'advice as text'
     grep -qF 's.a: create index {u: 1, t: -1}, if it does not exist (confidence 70 %)' "$work/out" || { fail 'advice as text'; sed 's/^/    /' "$work/out"; }

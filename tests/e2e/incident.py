@@ -237,6 +237,17 @@ def neither(work):
     done = run("--json", work + "/odd")
     if done.stdout.strip() != "[]" or "no document of diagnostic data" not in done.stderr:
         fail("garbage by a metrics name: %s %s" % (done.stdout, done.stderr))
+    # of several, those that can be read are; what cannot is said even when nothing else may be
+    os.makedirs(work + "/log")
+    open(work + "/log/mongod.log", "w").write('{"t":{"$date":"2026-01-01T00:00:00.000+00:00"},"s":"I","c":"NETWORK","id":22943,"ctx":"listener","msg":"Connection accepted","attr":{}}\n{"t":\n')
+    for words in ((work + "/log", work + "/nowhere"), (work + "/nowhere", "--quiet", work + "/log")):
+        done = run("--json", *words, status=2)
+        if done.stdout.strip() != "[]" or done.stderr.count("no folder") != 1 or ("--quiet" in words and done.stderr.count("\n") != 1):
+            fail("%s: %s %s" % (words, done.stdout, done.stderr))
+    # what is given twice is read once
+    done = run("--json", work + "/log", work + "/log/mongod.log", work)
+    if done.stderr.count("1 line could not be read") != 1:
+        fail("a log given three times: %s" % done.stderr)
     run(status=2)
     if os.path.isdir(DATA + "/replies-5.0.7"):
         found, said = incidents(DATA + "/replies-5.0.7")

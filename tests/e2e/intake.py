@@ -76,6 +76,7 @@ def own_file(p):
     check([json.loads(line)["intent"] for line in r.stdout.splitlines()] == ["report", "none"], "an own file: %s" % r.stdout)
     r = p.run("ask", "--dry-run", "status", "--intents", wrong)
     check(r.returncode == 2 and all(("%s:%d: " % (wrong, n)).encode() in r.stderr for n in (2, 3)) and not r.stdout, "a wrong file: %s" % r.stderr)
+    check(not r.stderr.endswith(b"\n\n"), "a blank line behind what is wrong: %r" % r.stderr)
     with open(os.path.join(HERE, "..", "..", "src", "orchestrator", "intents.data"), "rb") as f:
         check(p.run("ask", "--print-intents").stdout == f.read(), "the built-in file as it is printed")
     check(p.run("ask", "--classify", "--intents", wrong + ".not").returncode == 2, "no such file")

@@ -3,8 +3,9 @@
  * columns.h - from series that have only a name to incidents: what went out of the usual together is one.
  *
  * Each column has a streaming detector of its own (telemetry/streaming.h, so each needs its warm-up). A column that is far
- * out opens an incident, and so do two that alarm within SB_COLUMNS_JOIN rows; what alarms while it is open joins it. It is over when none of
- * its columns was near its line for SB_COLUMNS_QUIET rows. Nothing but the names says what a column means: the class is told
+ * out opens an incident, and so do two that alarm within SB_COLUMNS_TOGETHER rows; in the first thousand rows both must be
+ * further out. What goes out while it is open joins it. It is over when none of its columns was near its line for
+ * SB_COLUMNS_QUIET rows, and none alarmed for SB_COLUMNS_JOIN. Nothing but the names says what a column means: the class is told
  * from words in them ("latency", "cpu", "lag", ...) with a confidence that is never high, and is unknown where they say
  * nothing; the first column to go out is the first suspect. Memory: one detector a column and SB_COLUMNS_MAX_INCIDENTS
  * incidents. Thread: one owner; no I/O.
@@ -15,7 +16,8 @@
 #include <signalbox/agents/incident.h>
 #include <stdbool.h>
 
-#define SB_COLUMNS_JOIN 30
+#define SB_COLUMNS_JOIN 30 /* alarms of a column within so many rows are one */
+#define SB_COLUMNS_TOGETHER 5
 #define SB_COLUMNS_QUIET 10
 #define SB_COLUMNS_MAX_INCIDENTS 10000
 

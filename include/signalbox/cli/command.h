@@ -76,8 +76,8 @@ int sb_usage_error(const char *fmt, ...) SB_PRINTF(1, 2);
 /* How this program was started, for what a person is told to type. */
 const char *sb_program(void);
 
-/* True when one of these two was called in this process. Thread: the main one. */
-bool sb_complained(void);
+/* True when one of these two was called after standard output had failed: then it was about that. Thread: the main one. */
+bool sb_told_unwritten(void);
 
 /* Writes sanitized text to stdout (newlines stay). Returns 0, or -1 when stdout is gone. */
 int sb_print(const char *fmt, ...) SB_PRINTF(1, 2);
