@@ -10,8 +10,8 @@
 #include <signalbox/telemetry/streaming.h>
 #include <stddef.h>
 
-/* What a deviation must be times as large as, so that one that is hardly larger than the largest is no news. Noise ends
- * abruptly: a step down there makes its largest values ordinary. What is truly odd has a long way to go. */
+/* A deviation is ranked as if it were so many times smaller, so that one hardly beyond the largest is no news. Noise ends
+ * abruptly, and a step down from its end is ordinary; what is truly odd has far to go. */
 #define SB_CLEARLY 1.35
 
 static inline double sb_rarity_clearly(const struct sb_rarity *r, double x)
