@@ -19,7 +19,8 @@
  * A series whose first 50 values only grow is a counter: from then on its increments are judged, and a reset (to less than
  * half) is none of them. Missing values teach nothing. Warm-up: no alarm in the first SB_STREAMING_WARMUP values; the season
  * is judged from the fourth day on, and after 200 values more. In plain noise it alarms about once in 3,000 values, in noise
- * with far spikes or a heavy tail once in 800: whoever must be woken for less waits for a higher score. Memory: sizeof(struct sb_streaming), whatever is fed. Thread: one owner.
+ * with far spikes or a heavy tail once in 800: whoever must be woken for less waits for a higher score. Memory:
+ * sizeof(struct sb_streaming), whatever is fed. Thread: one owner.
  */
 #ifndef SIGNALBOX_TELEMETRY_STREAMING_H
 #define SIGNALBOX_TELEMETRY_STREAMING_H
