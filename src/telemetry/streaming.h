@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the streaming detector know of each other. Each judge takes a value and tells, in -log10 of a
- * probability, how rare what it sees is; then it learns from it. */
+ * probability, how rare what it sees is; then it learns from it. A judge looks at the value in several ways, and its evidence
+ * is the root of the mean square of what they find: two that agree say more than one alone, and none has to be chosen. */
 #ifndef SIGNALBOX_TELEMETRY_STREAMING_PRIVATE_H
 #define SIGNALBOX_TELEMETRY_STREAMING_PRIVATE_H
 
 #include <signalbox/telemetry/rarity.h>
 #include <signalbox/telemetry/streaming.h>
 #include <stddef.h>
+
+/* A deviation is ranked as if it were so many times smaller, so that one hardly beyond the largest is no news. Noise ends
+ * abruptly, and a step down from its end is ordinary; what is truly odd has far to go. */
+#define SB_CLEARLY 1.35
+
+static inline double sb_rarity_clearly(const struct sb_rarity *r, double x)
+{
+    return sb_rarity_of(r, x / SB_CLEARLY);
+}
 
 /* A short and a long exponential mean of the same thing. */
 struct sb_two_means {
@@ -23,7 +33,7 @@ struct sb_two_sides {
     struct sb_rarity up, down;
 };
 
-/* How rare the deviation is; learns it. scale: the size of the numbers it is the difference of, below whose rounding it is none. */
+/* How rare the deviation clearly is; learns it. scale: the size of the numbers it is the difference of, below whose rounding it is none. */
 double sb_two_sides_judge(struct sb_two_sides *s, double deviation, double scale);
 
 #define SB_LEVEL_WINDOW 48
@@ -42,7 +52,7 @@ struct sb_level {
 };
 
 void sb_level_init(struct sb_level *l);
-/* Writes the evidence of three judges; returns the median the value was held against. */
+/* Writes the evidence of three judges (level, shift, movement); returns the median the value was held against. */
 double sb_level_take(struct sb_level *l, double x, double evidence[SB_JUDGES]);
 
 #define SB_SHAPE_PAST 4096
@@ -71,6 +81,7 @@ struct sb_season {
     int intervals;
     int64_t last_ms;
     bool begun;
+    int64_t judged;                                 /* differences that were ranked */
     double mean;
     double sum;
     int in_slot;
@@ -82,10 +93,10 @@ double sb_season_take(struct sb_season *s, int64_t at_ms, double x, double scale
 
 /* The line between a deviation and an alarm, and the episode an alarm belongs to. */
 struct sb_alarm_line {
-    double lift;      /* how much higher the line stands for the alarms that were */
-    double peak;      /* the evidence of this episode */
-    int64_t since;    /* values since its alarm; large: none */
-    double weight;    /* of what the judges have learned, as in rarity.h */
+    double lift;            /* how much higher the line stands for the alarms that were */
+    double peak;            /* the evidence of this episode */
+    int64_t since;          /* values since its alarm; large: none */
+    double said[SB_JUDGES]; /* the evidence of the last values */
 };
 
 void sb_alarm_line_init(struct sb_alarm_line *l);

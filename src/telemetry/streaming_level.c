@@ -10,7 +10,7 @@
 #define SLOW 700.       /* values of the long level */
 #define MOVED 24.       /* values over which movement is taken */
 #define STILL 5         /* values in a row that are the same and mean nothing yet */
-#define FURTHER 0.2     /* what each further one adds in a series that never stood still so long */
+#define FURTHER 0.1     /* what each further one adds in a series that never stood still so long */
 #define ROUNDING 1e-9   /* of the numbers it is the difference of */
 #define RANKED_FROM 10  /* values before anything is ranked */
 
@@ -28,7 +28,7 @@ double sb_two_sides_judge(struct sb_two_sides *s, double deviation, double scale
 {
     if (fabs(deviation) <= ROUNDING * scale)
         deviation = 0;
-    double rare = deviation > 0 ? sb_rarity_of(&s->up, deviation) : sb_rarity_of(&s->down, -deviation);
+    double rare = deviation > 0 ? sb_rarity_clearly(&s->up, deviation) : sb_rarity_clearly(&s->down, -deviation);
     sb_rarity_add(&s->up, deviation);
     sb_rarity_add(&s->down, -deviation);
     return rare;
@@ -81,12 +81,18 @@ static double judge_stillness(struct sb_level *l, double step)
     if (step == 0) {
         l->still++;
         double longer = l->still - STILL;
-        return l->stills.any || longer <= 0 || l->stills.total <= 0 ? sb_rarity_of(&l->stills, longer)
-                                                                    : fmin(sb_rarity_of(&l->stills, longer) + FURTHER * longer, SB_RARITY_MOST);
+        double rare = sb_rarity_clearly(&l->stills, longer);
+        bool never = !l->stills.any && longer > 0 && l->stills.total > 0;
+        return never ? fmin(rare + FURTHER * longer, SB_RARITY_MOST) : rare;
     }
     sb_rarity_add(&l->stills, l->still - STILL);
     l->still = 0;
     return 0;
+}
+
+static double square(double x)
+{
+    return x * x;
 }
 
 double sb_level_take(struct sb_level *l, double x, double evidence[SB_JUDGES])
@@ -96,26 +102,26 @@ double sb_level_take(struct sb_level *l, double x, double evidence[SB_JUDGES])
         l->before = l->slow = x;
     double scale = fmax(fabs(x), fabs(l->before)), step = x - l->before;
 
-    double point = sb_two_sides_judge(&l->from_median, x - median, scale);
-    point = fmax(point, sb_two_sides_judge(&l->from_before, step, scale));
-    point = fmax(point, sb_two_sides_judge(&l->from_slow, x - l->slow, scale));
+    double point = square(sb_two_sides_judge(&l->from_median, x - median, scale));
+    point += square(sb_two_sides_judge(&l->from_before, step, scale));
+    point += square(sb_two_sides_judge(&l->from_slow, x - l->slow, scale));
 
     double shift = 0;
     for (int i = 0; i < SB_SHIFTS; i++)
-        shift = fmax(shift, sb_two_sides_judge(&l->shifted[i], sb_two_means_take(&l->shift[i], x, shifts[i]), scale));
+        shift += square(sb_two_sides_judge(&l->shifted[i], sb_two_means_take(&l->shift[i], x, shifts[i]), scale));
 
     double used_to = l->moved.slow;
     sb_two_means_take(&l->moved, fabs(step), MOVED);
     double ratio = used_to > 0 && l->moved.fast > 0 ? log(l->moved.fast / used_to) : 0;
-    double movement = fmax(sb_two_sides_judge(&l->movement, ratio, 1), judge_stillness(l, step));
+    double movement = square(sb_two_sides_judge(&l->movement, ratio, 1)) + square(judge_stillness(l, step));
 
     l->slow += fmax(1. / (double)(l->taken + 1), 1 / SLOW) * (x - l->slow);
     l->before = x;
     remember(l, x);
     l->taken++;
     bool ranked = l->taken > RANKED_FROM;
-    evidence[SB_JUDGE_POINT] = ranked ? point : 0;
-    evidence[SB_JUDGE_SHIFT] = ranked ? shift : 0;
-    evidence[SB_JUDGE_MOVEMENT] = ranked ? movement : 0;
+    evidence[SB_JUDGE_POINT] = ranked ? sqrt(point / 3) : 0;
+    evidence[SB_JUDGE_SHIFT] = ranked ? sqrt(shift / SB_SHIFTS) : 0;
+    evidence[SB_JUDGE_MOVEMENT] = ranked ? sqrt(movement / 2) : 0;
     return median;
 }

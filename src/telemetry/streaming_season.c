@@ -12,6 +12,7 @@
 
 #define DAY_MS (24 * 60 * 60 * 1000LL)
 #define DAYS_LEAST 3      /* days that have something at this time before it is judged */
+#define RANKED_FROM 200   /* differences that it has to know before one of them means anything */
 #define ASIDE 1           /* slots before and after that count as the same time */
 #define LATELY 8.         /* values over which a lasting difference is taken */
 #define SLOTS (SB_SEASON_DAYS * SB_SEASON_SLOTS)
@@ -107,7 +108,10 @@ double sb_season_take(struct sb_season *s, int64_t at_ms, double x, double scale
         double now = fabs(difference), lately = fabs(s->mean);
         now = now <= 1e-6 * scale ? 0 : now;
         lately = lately <= 1e-6 * scale ? 0 : lately;
-        evidence = fmax(sb_rarity_of(&s->now, now), sb_rarity_of(&s->lately, lately));
+        if (s->judged++ >= RANKED_FROM) {
+            double rare = sb_rarity_clearly(&s->now, now), lasting = sb_rarity_clearly(&s->lately, lately);
+            evidence = sqrt((rare * rare + lasting * lasting) / 2);
+        }
         sb_rarity_add(&s->now, now);
         sb_rarity_add(&s->lately, lately);
     }

@@ -65,12 +65,13 @@ double sb_shape_past_take(struct sb_shape_past *p, double value)
         double distance = isfinite(nearest) && p->n > 2 * lengths[j] ? sqrt((double)nearest / lengths[j]) : 0;
         if (distance <= 1e-6 * fabs((double)x))
             distance = 0;
-        evidence = fmax(evidence, sb_rarity_of(&p->rarity[j], distance));
+        double rare = sb_rarity_clearly(&p->rarity[j], distance);
+        evidence += rare * rare;
         sb_rarity_add(&p->rarity[j], distance);
     }
     p->newest = (p->newest + SB_SHAPE_PAST - 1) % SB_SHAPE_PAST;
     p->past[p->newest] = x;
     if (p->n < SB_SHAPE_PAST)
         p->n++;
-    return evidence;
+    return sqrt(evidence / SB_SHAPE_LENGTHS);
 }

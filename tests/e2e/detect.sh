@@ -3,16 +3,16 @@
 #
 # `signalbox detect` from outside: answers at once, bad input of all kinds, columns, and how good it is on real series.
 #
-# The score on the 34 series of the Numenta Anomaly Benchmark that are at hand is held at 72.8, what the benchmark's own
-# detector reaches on them. One setting for all files; measured with it, standard profile: 76.07 at the best threshold, 75.78
-# at 0.5 (61 of 67 windows, 120 false rows). At 0.5 for each group alone, and for all but it: no anomaly -0.33 (8 alarms) and
-# 76.03, made-up anomalies 87.2 and 74.6, ad exchange 76.2 and 75.7, traffic 80.9 and 74.4, tweets 71.8 and 79.6.
+# The score on the 34 series of the Numenta Anomaly Benchmark that are at hand is held at 80.4, what the best public detector
+# reaches on them. One setting for all files; measured with it, standard profile: 82.02 at the best threshold, 81.93 at 0.5
+# (63 of 67 windows, 84 false rows). At 0.5 for each group alone, and for all but it: no anomaly 0 (no false row) and 81.9,
+# made-up anomalies 91.9 and 81.0, ad exchange 82.4 and 81.8, traffic 84.2 and 81.3, tweets 78.9 and 84.8.
 #
-# Cross-validation over the groups, 15 settings (LINE 5.0 5.3 5.6 6.0 6.4, LIFT .10 .13 .16), the best on four groups scored on
-# the fifth: the same setting (6.0, .10) wins in every fold and scores 78.2 on what was left out. It stands on a cliff (6.4: 67.6;
-# LIFT .13: 69.1), so the one that is used, (5.6, .13), lies where all neighbours below it score 72 to 76. The other parameters
-# changed by 30 % each way, one at a time: 72.7 to 77.0 at 0.5 (72.8 is not reached with LIFT_MEMORY 2600); but for TOGETHER,
-# which moves the line itself (.21: 64.0, .39: 71.3).
+# Cross-validation over the groups, 981 random settings of weights, lift, episode and line, the one that is best and flattest
+# on four groups scored on the fifth: 77.9 (76.7 to 79.5 where only what is quiet in noise is chosen from), which is what to
+# expect of series that nobody looked at. The loudest judge and a share of the sum of all, as it was before, by the same
+# procedure (300 settings): 72.1. Every constant of the sum, the line and the memory changed by 30 % each way, one at a time:
+# 77.8 to 82.4 at 0.5, 31 of 32 times above 79; the line itself from 3.4 to 4.2: 80.8, 82.0, 81.9, 81.6, 78.0.
 set -u
 : "${SIGNALBOX:=$PWD/build/gcc/signalbox}"
 work=$(mktemp -d) || exit 1
@@ -118,9 +118,9 @@ if [ -d "$nab/data" ] && [ -f "$score" ]; then
         "$SIGNALBOX" detect <"$f" >"$work/nab/$group/$(basename "$f")" 2>"$work/err" || grep -q 'the time is' "$work/err" || fail "detect on $(basename "$f")"
     done
     python3 "$score" "$work/nab" "$nab/windows.json" | tee "$work/score"
-    awk '/^standard:/ { best = $3; sub(/.*at 0.5: /, ""); fixed = $1; exit !(best >= 72.8 && fixed >= 72.8) }' "$work/score" || fail 'the score is under 72.8'
+    awk '/^standard:/ { best = $3; sub(/.*at 0.5: /, ""); fixed = $1; exit !(best >= 80.4 && fixed >= 80.4) }' "$work/score" || fail 'the score is under 80.4'
     # how loud it is where nothing happens: 20,160 values
-    awk -F, 'FNR > 1 { n += $3 >= 0.5 } END { print n + 0, "alarms in the series without an anomaly"; exit n > 16 }' "$work"/nab/artificialNoAnomaly/*.csv || fail 'too loud where nothing happens'
+    awk -F, 'FNR > 1 { n += $3 >= 0.5 } END { print n + 0, "alarms in the series without an anomaly"; exit n > 5 }' "$work"/nab/artificialNoAnomaly/*.csv || fail 'too loud where nothing happens'
 else
     printf 'SKIP: the series of the Numenta Anomaly Benchmark are not here (%s)\n' "$nab"
 fi

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 
 #define SB_RARITY_BINS 192     /* 24 octaves below the largest; what is smaller counts as none */
-#define SB_RARITY_MEMORY 3000. /* values after which one counts 1/e */
+#define SB_RARITY_MEMORY 9000. /* values after which one counts 1/e */
 #define SB_RARITY_MOST 12.     /* the largest answer */
 
 struct sb_rarity {

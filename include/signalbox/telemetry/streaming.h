@@ -7,8 +7,10 @@
  * the series moves, against how much it used to: more, or suddenly less), the shape (how far the latest stretch is from the
  * nearest one in the past; a left matrix profile with fading windows) and the season (how far the value is from every one
  * at this time of the day within two weeks, in which the same hour of the week is). Each judge's deviation is ranked among
- * its own earlier ones (rarity.h), so there is nothing to be set per series; what several judges find rare weighs more than
- * what one does. The line above which it is an alarm rises with every alarm and sinks while it is quiet: a series that
+ * its own earlier ones (rarity.h), so there is nothing to be set per series, and as if it were a quarter smaller: noise has
+ * nothing that far beyond its largest, what is truly odd does not mind. What the judges find counts as the root of its
+ * squares, so that those who agree weigh more than the loudest alone, and lingers over a value or two, so that they need not
+ * agree on the same one. The line above which it is an alarm rises with every alarm and sinks while it is quiet: a series that
  * alarms every night is heard less. One episode makes one alarm; only what is clearly worse makes another within it.
  *
  * Ideas from: conformal anomaly detection (Laxhammar and Falkman 2010), the Hill estimator for tails, the left matrix
@@ -16,8 +18,9 @@
  *
  * A series whose first 50 values only grow is a counter: from then on its increments are judged, and a reset (to less than
  * half) is none of them. Missing values teach nothing. Warm-up: no alarm in the first SB_STREAMING_WARMUP values; the season
- * is judged from the fourth day on. In plain noise it alarms about once in 1,000 values: whoever must be woken for less waits
- * for a higher score. Memory: sizeof(struct sb_streaming), whatever is fed. Thread: one owner.
+ * is judged from the fourth day on, and after 200 values more. In plain noise it alarms about once in 3,000 values, in noise
+ * with far spikes or a heavy tail once in 800: whoever must be woken for less waits for a higher score. Memory:
+ * sizeof(struct sb_streaming), whatever is fed. Thread: one owner.
  */
 #ifndef SIGNALBOX_TELEMETRY_STREAMING_H
 #define SIGNALBOX_TELEMETRY_STREAMING_H
