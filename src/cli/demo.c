@@ -34,6 +34,20 @@ static int tell_audit(const char *case_id, struct sb_err *err)
     return v.ok ? 0 : sb_fail(err, SB_ENO, "the ledger is broken: %s", v.what);
 }
 
+struct ending {
+    struct sb_err err;
+    char *case_id;
+};
+
+/* The ledger is closed: what it holds can be told, or why there is no case. */
+static int tell_end(void *ctx, int status)
+{
+    struct ending *e = ctx;
+    if (e->err.code == SB_OK && tell_audit(e->case_id, &e->err) == 0)
+        return status;
+    return sb_complain(&e->err);
+}
+
 /* A demo writes into the same ledger as everything else (its entries say that they are simulated), so it has to own it. */
 static int ledger_is_free(struct sb_err *err)
 {
@@ -74,11 +88,10 @@ int sb_cmd_demo(int argc, char **argv)
     struct sb_session *s = sb_session_open(&o, &err);
     if (!s)
         return sb_complain(&err);
-    char *case_id = NULL;
-    int rc = sb_tour_run(s, &case_id, &err);
-    sb_session_close(s, "the tour is over", rc ? sb_exit_status(err.code) : 0);
-    if (rc == 0)
-        rc = tell_audit(case_id, &err);
-    free(case_id);
-    return rc ? sb_complain(&err) : 0;
+    struct ending end = {.err = SB_ERR_INIT};
+    sb_tour_run(s, &end.case_id, &end.err);
+    sb_session_last_word(s, tell_end, &end);
+    sb_session_close(s, "the tour is over", 0);
+    free(end.case_id);
+    return sb_exit_status(end.err.code);
 }

@@ -54,6 +54,8 @@ struct sb_session {
     struct sb_link *link;
     int64_t seat;
     bool mongo;
+    int (*last_word)(void *ctx, int status);
+    void *last_word_ctx;
     pthread_mutex_t lock;
     bool ready, failed;
     struct early *early, **early_tail;
@@ -414,6 +416,12 @@ struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, 
     }
 }
 
+void sb_session_last_word(struct sb_session *s, int (*word)(void *ctx, int status), void *ctx)
+{
+    s->last_word = word;
+    s->last_word_ctx = ctx;
+}
+
 void sb_session_close(struct sb_session *s, const char *reason, int status)
 {
     if (!s)
@@ -423,6 +431,8 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     bool ended = sb_orchestrator_stop(s->orchestrator, reason, STOP_GRACE_MS);
     sb_link_close(s->link);
     sb_process_stop(&s->sim, 2000);
+    if (s->last_word)
+        status = s->last_word(s->last_word_ctx, status);
     if (!ended) {
         fflush(NULL);
         _exit(status); /* the ledger is closed; what hangs in the driver goes with the process */

@@ -69,6 +69,10 @@ const struct sb_config *sb_session_config(const struct sb_session *s);
 /* What was passed over in it, a line each, for a screen to show: standard error is behind it. NULL: nothing. */
 const char *sb_session_config_problems(const struct sb_session *s);
 
+/* What is left to be said when the ledger is closed: called once by sb_session_close, also where that does not come back. It is given
+ * the status and answers with the one that the process is to end with. */
+void sb_session_last_word(struct sb_session *s, int (*word)(void *ctx, int status), void *ctx);
+
 /* Ends the session. Does not come back when something hangs in the driver: the ledger is closed then, and the process ends
  * with this status. */
 void sb_session_close(struct sb_session *s, const char *reason, int status);
