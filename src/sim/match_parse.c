@@ -510,7 +510,8 @@ static int flatten(struct sim_expr *e)
         if (SB_GROW(e->sub, e->sub_cap, e->sub_n + more))
             return -1;
         memmove(e->sub + i + more, e->sub + i + 1, (e->sub_n - i - 1) * sizeof(struct sim_expr *));
-        memcpy(e->sub + i, x->sub, more * sizeof(struct sim_expr *));
+        if (more) /* an empty one has no list at all */
+            memcpy(e->sub + i, x->sub, more * sizeof(struct sim_expr *));
         e->sub_n += more - 1;
         x->sub_n = 0;
         expr_free(x);
