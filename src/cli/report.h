@@ -78,7 +78,7 @@ struct sb_report_span {
     bool simulated;
 };
 
-/* Reads the whole record once for each of the n spans. Release them also after a failure. */
+/* Reads the whole record once, for all n spans. Release them also after a failure. */
 int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err);
 void sb_report_release(struct sb_report *r);
 

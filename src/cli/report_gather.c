@@ -37,12 +37,10 @@ struct life {
 struct gathering {
     const struct sb_report_span *span;
     struct sb_report *out;
-    struct sb_bar *bar;
     struct life *lives;
     size_t lives_n;
     size_t *slots; /* hash table: index + 1 into lives, 0 empty */
     size_t slots_n;
-    int64_t total;
 };
 
 /* ---- lives by id ---- */
@@ -261,13 +259,8 @@ static int take_anomaly(struct gathering *g, const struct sb_entry *e)
     return 0;
 }
 
-static int take(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+static int take_for(struct gathering *g, const struct sb_entry *e)
 {
-    struct gathering *g = ctx;
-    (void)bytes;
-    (void)n;
-    if (e->seq % BAR_EVERY == 0)
-        sb_bar_show(g->bar, e->seq, g->total, "entry");
     bool in = e->ts >= g->span->since && (!g->span->until || e->ts < g->span->until);
     if (in && e->plan.simulated != g->span->simulated && (e->plan.card || e->plan.case_id || e->plan.anomaly)) {
         g->out->left_out++;
@@ -276,18 +269,36 @@ static int take(void *ctx, const struct sb_entry *e, const char *bytes, size_t n
         g->out->from = g->out->from ? g->out->from : e->ts;
         g->out->to = e->ts;
     }
-    int rc = 0;
     if (e->kind == SB_ENTRY_REQUEST && e->plan.case_id)
-        rc = life_of(g, e->plan.case_id, e) ? 0 : -1;
-    else if (e->kind == SB_ENTRY_RECOMMENDATION && e->plan.card)
-        rc = take_recommendation(g, e);
-    else if (e->kind == SB_ENTRY_STATE && e->plan.card)
-        rc = take_state(g, e);
-    else if (e->kind == SB_ENTRY_EDIT && e->plan.card)
-        rc = take_edit(g, e);
-    else if (e->kind == SB_ENTRY_ANOMALY && e->plan.anomaly)
-        rc = take_anomaly(g, e);
-    return rc ? sb_fail_nomem(err) : 0;
+        return life_of(g, e->plan.case_id, e) ? 0 : -1;
+    if (e->kind == SB_ENTRY_RECOMMENDATION && e->plan.card)
+        return take_recommendation(g, e);
+    if (e->kind == SB_ENTRY_STATE && e->plan.card)
+        return take_state(g, e);
+    if (e->kind == SB_ENTRY_EDIT && e->plan.card)
+        return take_edit(g, e);
+    return e->kind == SB_ENTRY_ANOMALY && e->plan.anomaly ? take_anomaly(g, e) : 0;
+}
+
+/* One pass through the record, for every span. */
+struct pass {
+    struct gathering *of;
+    size_t n;
+    struct sb_bar *bar;
+    int64_t total;
+};
+
+static int take(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct pass *p = ctx;
+    (void)bytes;
+    (void)n;
+    if (e->seq % BAR_EVERY == 0)
+        sb_bar_show(p->bar, e->seq, p->total, "entry");
+    for (size_t i = 0; i < p->n; i++)
+        if (take_for(&p->of[i], e))
+            return sb_fail_nomem(err);
+    return 0;
 }
 
 static void gathering_release(struct gathering *g)
@@ -312,15 +323,19 @@ static void add_waiting(struct gathering *g)
 
 int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err)
 {
-    int rc = 0;
+    struct pass pass = {calloc(n, sizeof *pass.of), n, bar, sb_ledger_head(l)};
     memset(out, 0, n * sizeof *out);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        struct gathering g = {.span = &spans[i], .out = &out[i], .bar = bar, .total = sb_ledger_head(l)};
-        rc = sb_ledger_range(l, 1, 0, take, &g, err);
+    if (!pass.of)
+        return sb_fail_nomem(err);
+    for (size_t i = 0; i < n; i++)
+        pass.of[i] = (struct gathering){.span = &spans[i], .out = &out[i]};
+    int rc = sb_ledger_range(l, 1, 0, take, &pass, err);
+    for (size_t i = 0; i < n; i++) {
         if (rc == 0)
-            add_waiting(&g);
-        gathering_release(&g);
+            add_waiting(&pass.of[i]);
+        gathering_release(&pass.of[i]);
     }
+    free(pass.of);
     sb_bar_clear(bar);
     return rc;
 }
