@@ -247,6 +247,23 @@ int64_t sb_json_int(const json_t *object, const char *key)
     return (int64_t)json_integer_value(json_object_get(object, key));
 }
 
+json_t *sb_json_of_bytes(const char *bytes, size_t n)
+{
+    if (sb_utf8_valid(bytes, n))
+        return json_stringn_nocheck(bytes, n);
+    struct sb_str out;
+    sb_str_init(&out);
+    for (size_t i = 0; i < n;) {
+        uint32_t point;
+        size_t len = sb_utf8_decode(bytes + i, n - i, &point);
+        sb_str_add(&out, len ? bytes + i : "\xEF\xBF\xBD", len ? len : 3);
+        i += len ? len : 1;
+    }
+    json_t *value = sb_str_ok(&out) ? json_stringn_nocheck(out.p, out.len) : NULL;
+    sb_str_release(&out);
+    return value;
+}
+
 json_t *sb_json_path(json_t *object, const char *path)
 {
     while (object && *path) {

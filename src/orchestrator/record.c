@@ -9,24 +9,7 @@
 
 json_t *sb_o_words(const char *text)
 {
-    if (!text)
-        return json_null();
-    size_t n = strlen(text);
-    if (sb_utf8_valid(text, n))
-        return json_stringn(text, n);
-    struct sb_str clean;
-    sb_str_init(&clean);
-    while (n) {
-        uint32_t point;
-        size_t len = sb_utf8_decode(text, n, &point);
-        sb_str_add(&clean, len ? text : "\xEF\xBF\xBD", len ? len : 3);
-        len += !len;
-        text += len;
-        n -= len;
-    }
-    json_t *json = sb_str_ok(&clean) ? json_stringn(clean.p ? clean.p : "", clean.len) : NULL;
-    sb_str_release(&clean);
-    return json;
+    return text ? sb_json_of_bytes(text, strlen(text)) : json_null();
 }
 
 /* Fills in what the entry belongs to: copies, because the fold replaces the texts they come from. */
