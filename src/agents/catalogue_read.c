@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The reads behind a catalogue. Each command that was sent is noted for the record. */
+#include "bson_get.h"
+
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/mongo/read_door.h>
 
@@ -49,16 +51,6 @@ static int64_t each(struct reading *r, struct sb_conn *conn, const char *db, con
     if (n < 0)
         return err->code == SB_ECOMMAND ? NOT_ANSWERED : -1;
     return r->failed ? sb_fail_nomem(err) : n;
-}
-
-static bool sub_document(const bson_iter_t *it, bson_t *out)
-{
-    uint32_t len;
-    const uint8_t *data;
-    if (!BSON_ITER_HOLDS_DOCUMENT(it))
-        return false;
-    bson_iter_document(it, &len, &data);
-    return bson_init_static(out, data, len);
 }
 
 /* ---- the collection ---- */
@@ -119,7 +111,7 @@ static bool take_index(void *ctx, const bson_t *doc)
     bson_t spec;
     bool building = bson_iter_init_find(&it, doc, "buildUUID");
     const bson_t *from = doc;
-    if (building && bson_iter_init_find(&it, doc, "spec") && sub_document(&it, &spec))
+    if (building && bson_iter_init_find(&it, doc, "spec") && sb_sub_document(&it, &spec))
         from = &spec;
     if (!index || sb_index_info_take(index, from)) {
         r->failed = true;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bson_get.h"
+
 #include <signalbox/agents/catalogue_replies.h>
 
 #include <string.h>
@@ -12,16 +14,6 @@ void sb_catalogue_replies_release(struct sb_catalogue_replies *r)
         sb_catalogue_release(&r->items[i]);
     free(r->items);
     memset(r, 0, sizeof *r);
-}
-
-static bool sub_document(const bson_iter_t *it, bson_t *out)
-{
-    uint32_t len;
-    const uint8_t *data;
-    if (!BSON_ITER_HOLDS_DOCUMENT(it))
-        return false;
-    bson_iter_document(it, &len, &data);
-    return bson_init_static(out, data, len);
 }
 
 static const char *text_at(const bson_t *doc, const char *path)
@@ -84,7 +76,7 @@ static int take_use(struct sb_catalogue *c, const bson_t *doc)
     bson_iter_t it, at;
     if (!name)
         return 0;
-    if (bson_iter_init_find(&it, doc, "spec") && sub_document(&it, &spec) && take_spec(c, &spec))
+    if (bson_iter_init_find(&it, doc, "spec") && sb_sub_document(&it, &spec) && take_spec(c, &spec))
         return -1;
     struct sb_index_info *x = index_named(c, name);
     if (!x)
@@ -124,7 +116,7 @@ static int take_batch(struct sb_catalogue_replies *r, const char *ns, const bson
         return db ? 0 : -1;
     }
     while (rc == 0 && bson_iter_next(&it)) {
-        if (!sub_document(&it, &doc))
+        if (!sb_sub_document(&it, &doc))
             continue;
         bool use = bson_has_field(&doc, "accesses"), spec = !use && bson_has_field(&doc, "key") && bson_has_field(&doc, "name");
         struct sb_catalogue *c = use || spec ? place_of_cursor(r, ns) : NULL;
@@ -175,7 +167,7 @@ int sb_catalogue_replies_take(struct sb_catalogue_replies *r, const char *line, 
         return sb_fail(err, SB_EINPUT, "not a document of JSON: %s", e.message);
     const bson_t *reply = doc;
     bson_iter_t it, batch;
-    if (bson_iter_init_find(&it, doc, "reply") && sub_document(&it, &inner))
+    if (bson_iter_init_find(&it, doc, "reply") && sb_sub_document(&it, &inner))
         reply = &inner;
     const char *ns = text_at(reply, "cursor.ns");
     take_time(r, reply);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What an index's specification says. */
+#include "bson_get.h"
+
 #include <signalbox/agents/catalogue.h>
 
 #include <string.h>
@@ -11,16 +13,6 @@ static char *to_json(const bson_t *doc)
     char *copy = text ? sb_strdup_n(text, strlen(text)) : NULL;
     bson_free(text);
     return copy;
-}
-
-static bool sub_document(const bson_iter_t *it, bson_t *out)
-{
-    uint32_t len;
-    const uint8_t *data;
-    if (!BSON_ITER_HOLDS_DOCUMENT(it))
-        return false;
-    bson_iter_document(it, &len, &data);
-    return bson_init_static(out, data, len);
 }
 
 static int take_fields(struct sb_index_info *index, const bson_t *key)
@@ -53,7 +45,7 @@ int sb_index_info_take(struct sb_index_info *index, const bson_t *spec)
         if (strcmp(name, "name") == 0 && BSON_ITER_HOLDS_UTF8(&it)) {
             if (sb_str_set(&index->name, bson_iter_utf8(&it, NULL)))
                 return -1;
-        } else if (strcmp(name, "key") == 0 && !index->key && sub_document(&it, &key)) { /* a second one means nothing */
+        } else if (strcmp(name, "key") == 0 && !index->key && sb_sub_document(&it, &key)) { /* a second one means nothing */
             index->key = to_json(&key);
             if (!index->key || take_fields(index, &key))
                 return -1;

@@ -93,12 +93,6 @@ static char *command(const struct sb_card *card, bool hidden)
     return copy;
 }
 
-static int add_check(struct sb_check **list, size_t *n, const char *check, const char *ns, const char *name, const char *value)
-{
-    struct sb_check *c = sb_list_push((void **)list, n, sizeof **list);
-    return !c || sb_str_set(&c->check, check) || sb_str_set(&c->ns, ns) || sb_str_set(&c->name, name) || sb_str_set(&c->value, value) ? -1 : 0;
-}
-
 static int add_step(struct sb_card *card, const struct choice *c)
 {
     struct sb_step *s = SB_PUSH(card->steps);
@@ -111,12 +105,12 @@ static int add_step(struct sb_card *card, const struct choice *c)
     s->action = command(card, true);
     s->undo = command(card, false);
     const char *ns = card->target;
-    return !s->action || !s->undo || add_check(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
-                   add_check(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
-                   add_check(&s->check_before, &s->check_before_n, "collection", ns, NULL, c->c->uuid) ||
-                   (c->r.by && add_check(&s->check_before, &s->check_before_n, "index_shown", ns, c->r.by->name, c->r.by->key)) ||
-                   add_check(&s->check_before, &s->check_before_n, "index_shown", ns, card->index_name, card->index_key) ||
-                   add_check(&s->check_after, &s->check_after_n, "index_hidden", ns, card->index_name, NULL)
+    return !s->action || !s->undo || sb_check_add(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "collection", ns, NULL, c->c->uuid) ||
+                   (c->r.by && sb_check_add(&s->check_before, &s->check_before_n, "index_shown", ns, c->r.by->name, c->r.by->key)) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "index_shown", ns, card->index_name, card->index_key) ||
+                   sb_check_add(&s->check_after, &s->check_after_n, "index_hidden", ns, card->index_name, NULL)
                ? -1
                : 0;
 }

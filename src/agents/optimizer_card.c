@@ -107,12 +107,6 @@ static char *hide_command(const struct sb_card *card, const char *db, const char
     return take_json(&c);
 }
 
-static int add_check(struct sb_check **list, size_t *n, const char *check, const char *ns, const char *name, const char *value)
-{
-    struct sb_check *c = sb_list_push((void **)list, n, sizeof **list);
-    return !c || sb_str_set(&c->check, check) || sb_str_set(&c->ns, ns) || sb_str_set(&c->name, name) || sb_str_set(&c->value, value) ? -1 : 0;
-}
-
 /* What it has deleted does not come back with the drop. */
 static bool expires(const struct sb_card *card)
 {
@@ -144,14 +138,14 @@ static int set_step(struct sb_card *card, const char *ns, const char *uuid, char
     s->hide = hide;
     s->undo_label = expires(card) ? SB_UNDO_LOSSY : SB_UNDO_LOSSLESS;
     s->control = SB_CONTROL_ABORTABLE; /* a build can be aborted by dropIndexes; nobody can pause or throttle it */
-    return add_check(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
-                   add_check(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
-                   add_check(&s->check_before, &s->check_before_n, "collection", ns, NULL, uuid) ||
-                   add_check(&s->check_before, &s->check_before_n, "index_absent", ns, card->index_name, card->index_key) ||
-                   add_check(&s->check_before, &s->check_before_n, "no_build", ns, NULL, NULL) ||
-                   add_check(&s->check_before, &s->check_before_n, "disk", NULL, NULL, room) ||
-                   add_check(&s->check_before, &s->check_before_n, "quiet", ns, NULL, QUIET_S) ||
-                   add_check(&s->check_after, &s->check_after_n, "index_built", ns, card->index_name, card->index_key)
+    return sb_check_add(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "collection", ns, NULL, uuid) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "index_absent", ns, card->index_name, card->index_key) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "no_build", ns, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "disk", NULL, NULL, room) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "quiet", ns, NULL, QUIET_S) ||
+                   sb_check_add(&s->check_after, &s->check_after_n, "index_built", ns, card->index_name, card->index_key)
                ? -1
                : 0;
 }
@@ -515,7 +509,7 @@ int sb_index_card(const struct sb_index_question *q, const char *key, const char
         return sb_fail_nomem(err);
     }
     struct sb_step *s = SB_PUSH(card->steps); /* where the rebuild finds the collection's identity */
-    if (!s || add_check(&s->check_before, &s->check_before_n, "collection", q->ns, NULL, q->catalogue->uuid)) {
+    if (!s || sb_check_add(&s->check_before, &s->check_before_n, "collection", q->ns, NULL, q->catalogue->uuid)) {
         sb_card_release(card);
         return sb_fail_nomem(err);
     }

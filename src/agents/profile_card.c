@@ -55,12 +55,6 @@ static char *command(const struct sb_profile_settings *s, const char *card_id, c
     return copy;
 }
 
-static int add_check(struct sb_check **list, size_t *n, const char *check, const char *ns, const char *value)
-{
-    struct sb_check *c = sb_list_push((void **)list, n, sizeof **list);
-    return !c || sb_str_set(&c->check, check) || sb_str_set(&c->ns, ns) || sb_str_set(&c->value, value) ? -1 : 0;
-}
-
 static int add_step(struct sb_card *card, const struct sb_profile_question *q, const struct sb_profile_settings *then, const char *db)
 {
     char before[64], after[64];
@@ -75,9 +69,9 @@ static int add_step(struct sb_card *card, const struct sb_profile_question *q, c
     s->control = SB_CONTROL_NEITHER;
     s->action = command(then, card->id, "", db);
     s->undo = command(&q->now, card->id, " undo", db);
-    return !s->action || !s->undo || add_check(&s->check_before, &s->check_before_n, "primary", NULL, NULL) ||
-                   add_check(&s->check_before, &s->check_before_n, "profile", db, before) ||
-                   add_check(&s->check_after, &s->check_after_n, "profile", db, after)
+    return !s->action || !s->undo || sb_check_add(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "profile", db, NULL, before) ||
+                   sb_check_add(&s->check_after, &s->check_after_n, "profile", db, NULL, after)
                ? -1
                : 0;
 }

@@ -90,6 +90,12 @@ int64_t sb_watch_elapsed_s(const struct sb_watch_report *r)
     return __builtin_add_overflow(r->observed_s, r->missing_s, &sum) || __builtin_add_overflow(sum, r->settling_s, &sum) || sum < 0 ? 0 : sum;
 }
 
+int sb_check_add(struct sb_check **list, size_t *n, const char *check, const char *ns, const char *name, const char *value)
+{
+    struct sb_check *c = sb_list_push((void **)list, n, sizeof **list);
+    return !c || sb_str_set(&c->check, check) || sb_str_set(&c->ns, ns) || sb_str_set(&c->name, name) || sb_str_set(&c->value, value) ? -1 : 0;
+}
+
 static const struct sb_member rejected_members[] = {
     SB_MEMBER(struct sb_rejected, key, SB_STR, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_rejected, reason, SB_STR, SB_ALWAYS, NULL),

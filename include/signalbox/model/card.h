@@ -40,6 +40,9 @@ struct sb_check {
 };
 extern const struct sb_schema sb_check_schema;
 
+/* Adds one to a step's check_before or check_after, all copied; NULL where it has none. -1 out of memory. */
+int sb_check_add(struct sb_check **list, size_t *n, const char *check, const char *ns, const char *name, const char *value);
+
 struct sb_step {
     int64_t n;        /* from 1 */
     int class_;       /* enum sb_step_class */
