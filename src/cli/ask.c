@@ -12,19 +12,6 @@
 #define FIRST_SAMPLES 3 /* of an orchestrator of our own, before it is asked anything */
 #define ANSWER_MS 120000
 
-static void say_hello(struct sb_session *s, bool read_only)
-{
-    struct sb_message *m = sb_message_new(SB_ASK_HELLO, 1);
-    struct sb_seat *seat = m ? m->body : NULL;
-    if (seat)
-        seat->read_only = read_only;
-    if (seat && sb_str_set(&seat->how, "cli")) {
-        sb_message_free(m);
-        m = NULL;
-    }
-    sb_session_ask(s, m);
-}
-
 /* Waits until the deployment is known and has been sampled; the last reason why not is kept for the error. */
 static int wait_connected(struct sb_session *s, struct sb_err *err)
 {
@@ -102,7 +89,7 @@ int sb_cmd_ask(int argc, char **argv)
     struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .read_only = read_only, .attach = true}, &err);
     if (!s)
         return sb_complain(&err);
-    say_hello(s, read_only);
+    sb_session_ask(s, sb_message_hello(1, "cli", read_only));
     struct sb_message *m = wait_connected(s, &err) ? NULL : request(s, argv[1], &err);
     int status = m ? 0 : sb_exit_status(err.code);
     if (m) {

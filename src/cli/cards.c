@@ -340,9 +340,8 @@ static int set_signer(struct sb_seat *seat, const struct args *a)
 
 static struct sb_message *say_who(const char *verb, const struct args *a)
 {
-    struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 1);
-    struct sb_seat *seat = hello ? hello->body : NULL;
-    if (seat && (sb_str_set(&seat->how, "cli") || (sb_streq(verb, "edit") && set_signer(seat, a)))) {
+    struct sb_message *hello = sb_message_hello(1, "cli", false);
+    if (hello && sb_streq(verb, "edit") && set_signer(hello->body, a)) {
         sb_message_free(hello);
         return NULL;
     }

@@ -11,12 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Codes that say that the server has no such thing, or not for this login. */
-#define UNAUTHORIZED 13
-#define COMMAND_NOT_FOUND 59
-#define COMMAND_NOT_SUPPORTED 115
-#define NOT_IMPLEMENTED 238
-#define UNKNOWN_STAGE 40324
+#define UNAUTHORIZED 13 /* the server's code for what this login may not */
 #define SKEW_MS 2000
 
 /* What each read is for. */
@@ -69,8 +64,7 @@ static void take_skew(const bson_t *reply, int64_t before, struct tally *t)
 
 static bool about_the_server(const struct sb_err *why)
 {
-    int64_t code = why->detail;
-    return why->code != SB_ECOMMAND || code == UNAUTHORIZED || code == COMMAND_NOT_FOUND || code == COMMAND_NOT_SUPPORTED || code == NOT_IMPLEMENTED || code == UNKNOWN_STAGE;
+    return why->code != SB_ECOMMAND || why->detail == UNAUTHORIZED || sb_server_lacks(why->detail);
 }
 
 static int read_one(struct sb_conn *c, size_t i, struct tally *t, struct sb_err *why)

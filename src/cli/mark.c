@@ -6,16 +6,6 @@
 #define ANSWER_MS 30000
 #define CONNECT_MS 5000 /* whether the deployment is a simulated one stands in the entry; a release does not wait for longer */
 
-static void say_hello(struct sb_session *s)
-{
-    struct sb_message *m = sb_message_new(SB_ASK_HELLO, 1);
-    if (m && sb_str_set(&((struct sb_seat *)m->body)->how, "cli")) {
-        sb_message_free(m);
-        m = NULL;
-    }
-    sb_session_ask(s, m);
-}
-
 static void wait_connected(struct sb_session *s)
 {
     bool there = false;
@@ -58,7 +48,7 @@ int sb_cmd_mark(int argc, char **argv)
     struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .attach = true}, &err);
     if (!s)
         return sb_complain(&err);
-    say_hello(s);
+    sb_session_ask(s, sb_message_hello(1, "cli", false));
     if (sb_session_owns(s))
         wait_connected(s);
     struct sb_message *m = mark(s, argv[1], ns, app, &err);

@@ -288,18 +288,6 @@ static int serve(struct server *s, struct sb_err *err)
     return rc;
 }
 
-static struct sb_message *hello(void)
-{
-    struct sb_message *m = sb_message_new(SB_ASK_HELLO, 1);
-    struct sb_seat *seat = m ? m->body : NULL;
-    if (seat)
-        seat->read_only = true;
-    if (!seat || !sb_str_set(&seat->how, "mcp"))
-        return m;
-    sb_message_free(m);
-    return NULL;
-}
-
 int sb_cmd_mcp(int argc, char **argv)
 {
     int words = sb_options_read(argc, argv, NULL, 0);
@@ -315,7 +303,7 @@ int sb_cmd_mcp(int argc, char **argv)
     s.mcp.news = sb_queue_new(16, &err);
     if (s.mcp.news && sb_path_state_seen(&dir, &err) == 0) {
         struct sb_err why = SB_ERR_INIT;
-        struct sb_message *m = hello();
+        struct sb_message *m = sb_message_hello(1, "mcp", true);
         s.mcp.state_dir = dir.p;
         s.mcp.link = sb_link_open(dir.p, s.mcp.news, &why);
         if (!s.mcp.link && why.code == SB_ESTATE)

@@ -83,12 +83,7 @@ int sb_cmd_serve(int argc, char **argv)
         close(signals);
         return sb_complain(&err);
     }
-    struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 1);
-    if (hello && sb_str_set(&((struct sb_seat *)hello->body)->how, "serve")) {
-        sb_message_free(hello);
-        hello = NULL;
-    }
-    sb_session_ask(s, hello);
+    sb_session_ask(s, sb_message_hello(1, "serve", false));
     serve(s, signals);
     close(signals);
     sb_session_close(s, "a signal asked for it", 0);

@@ -258,12 +258,7 @@ static void take(struct tour *t, const struct sb_message *m)
 int sb_tour_run(struct sb_session *s, char **case_id, struct sb_err *err)
 {
     struct tour t = {.s = s, .state = -1, .readings = -1, .progress = -1};
-    struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 0);
-    if (hello && sb_str_set(&((struct sb_seat *)hello->body)->how, "tour")) {
-        sb_message_free(hello);
-        hello = NULL;
-    }
-    ask(&t, hello);
+    ask(&t, sb_message_hello(0, "tour", false));
     sb_print("One case, from its beginning to its end, on a simulated replica set.\n");
     while (!t.over) {
         struct sb_message *m = sb_session_wait(s, -1, -1, SILENCE_MS);

@@ -264,6 +264,18 @@ struct sb_message *sb_message_text(int type, int64_t seq, const char *text)
     return m;
 }
 
+struct sb_message *sb_message_hello(int64_t seq, const char *how, bool read_only)
+{
+    struct sb_message *m = sb_message_new(SB_ASK_HELLO, seq);
+    struct sb_seat *seat = m ? m->body : NULL;
+    if (!m || sb_str_set(&seat->how, how)) {
+        sb_message_free(m);
+        return NULL;
+    }
+    seat->read_only = read_only;
+    return m;
+}
+
 json_t *sb_message_to_json(const struct sb_message *m)
 {
     json_t *body = sb_record_to_json(sb_message_schema(m->type), m->body);

@@ -124,8 +124,7 @@ static int ask_identity(struct sb_conn *c, struct sb_deployment_facts *f, const 
     return 0;
 }
 
-/* What a server answers that does not have the thing at all; anything else is about this asker or this collection. */
-static bool unknown_to_server(int64_t code)
+bool sb_server_lacks(int64_t code)
 {
     return code == 59 || code == 115 || code == 238 || code == 40324; /* CommandNotFound, CommandNotSupported, NotImplemented, unknown stage */
 }
@@ -150,7 +149,7 @@ static void ask_abilities(struct sb_conn *c, struct sb_deployment_facts *f)
         struct sb_err why = SB_ERR_INIT;
         if (sb_read_json(c, probes[i].db, probes[i].command, &reply, &why) == 0) {
             bson_destroy(&reply);
-        } else if (why.code == SB_ECOMMAND && (!probes[i].about_one || unknown_to_server(why.detail))) {
+        } else if (why.code == SB_ECOMMAND && (!probes[i].about_one || sb_server_lacks(why.detail))) {
             char sentence[768];
             snprintf(sentence, sizeof sentence, "%s (%s)", probes[i].blind, why.msg);
             blind(f, sentence);

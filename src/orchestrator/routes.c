@@ -6,7 +6,7 @@
 #include <signalbox/orchestrator/routes.h>
 
 /* What has to hold for a route to be taken. */
-enum condition { ALWAYS, HAS_NAMESPACE, HAS_PLACE, HAS_KEY, IS_CODE, IS_LOAD, IS_OTHER };
+enum condition { ALWAYS, HAS_NAMESPACE, HAS_PLACE, HAS_KEY, IS_CODE_OR_CHANGE, IS_LOAD, IS_OTHER };
 
 static const struct route routes[] = {
     {SB_INTENT_INDEX_CREATE, HAS_KEY, SB_BY_INDEX_OPTIMIZER, "the request names a collection and an index key", "a wrong index costs every write and can flip other plans"},
@@ -14,7 +14,7 @@ static const struct route routes[] = {
     {SB_INTENT_INDEX_REVIEW, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request is about the speed of one collection", "an index build loads every member"},
     {SB_INTENT_INDEX_RETIRE, HAS_PLACE, SB_BY_INDEX_OPTIMIZER, "the request is about indexes that nobody needs", "what is used once a month looks unused: it is hidden first, and watched"},
     {SB_INTENT_ANOMALY_WATCH, HAS_NAMESPACE, SB_BY_ANOMALY_DETECTOR, "the request wants one collection looked at more closely than its slow operations allow", "the profiler costs every operation of the database a little"},
-    {SB_INTENT_ANOMALY_INVESTIGATE, IS_CODE, SB_BY_INDEX_OPTIMIZER, "each operation examines more than it did: an index may be missing", "an index build loads a server that is already slow"},
+    {SB_INTENT_ANOMALY_INVESTIGATE, IS_CODE_OR_CHANGE, SB_BY_INDEX_OPTIMIZER, "each operation examines more than it did: an index may be missing", "an index build loads a server that is already slow"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_LOAD, SB_BY_ORCHESTRATOR, "more of the same operations at the same cost: an index would not help", "none: nothing is proposed"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_OTHER, SB_BY_ORCHESTRATOR, "no specialist of this version has a remedy for this class", "none: nothing is proposed"},
     {SB_INTENT_SCHEMA_REVIEW, HAS_NAMESPACE, SB_BY_DATA_ARCHITECT, "the request is about what the documents of one collection look like", "a sample is read, by a bounded load and from a secondary where there is one"},
@@ -52,7 +52,7 @@ const struct route *sb_o_route(int intent, const struct sb_slots *slots, const s
         const struct route *r = &routes[i];
         int class_ = a ? a->anomaly.class_ : SB_CLASS_UNKNOWN;
         bool fits = r->condition == ALWAYS || (r->condition == HAS_NAMESPACE && slots->ns) || (r->condition == HAS_PLACE && (slots->ns || slots->database)) || (r->condition == HAS_KEY && slots->ns && slots->key) ||
-                    (r->condition == IS_CODE && a && (class_ == SB_CLASS_CODE || class_ == SB_CLASS_CHANGE)) || (r->condition == IS_LOAD && a && class_ == SB_CLASS_LOAD) ||
+                    (r->condition == IS_CODE_OR_CHANGE && a && (class_ == SB_CLASS_CODE || class_ == SB_CLASS_CHANGE)) || (r->condition == IS_LOAD && a && class_ == SB_CLASS_LOAD) ||
                     (r->condition == IS_OTHER && a);
         if (r->intent == intent && fits)
             return r;
@@ -61,7 +61,7 @@ const struct route *sb_o_route(int intent, const struct sb_slots *slots, const s
 }
 
 static const char *const conditions[] = {[ALWAYS] = "", [HAS_NAMESPACE] = "it names a collection", [HAS_PLACE] = "it names a collection or a database", [HAS_KEY] = "it names a collection and a key",
-                                         [IS_CODE] = "the anomaly that is going on is one of code, or of a change", [IS_LOAD] = "the anomaly that is going on is one of load",
+                                         [IS_CODE_OR_CHANGE] = "the anomaly that is going on is one of code, or of a change", [IS_LOAD] = "the anomaly that is going on is one of load",
                                          [IS_OTHER] = "the anomaly that is going on is of another class"};
 
 void sb_routes_known(struct sb_str *out)

@@ -242,6 +242,12 @@ static const char *text_of(const struct sb_criterion *c)
     return c->label ? c->label : c->metric;
 }
 
+/* What takes the card back. gently: an index that made nothing worse but plans is only hidden. */
+static char *remedy_of(const struct sb_card *card, bool gently)
+{
+    return sb_format("%s", card->kind == SB_KIND_HIDE_INDEX ? "unhide" : gently ? "hide" : "drop");
+}
+
 /* Decides from what has been read. Returns the verdict; reason and remedy are new strings (or NULL). */
 static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, char **reason, char **remedy)
 {
@@ -270,7 +276,7 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
     if (missed.len) { /* whatever the measures say */
         verdict = SB_VERDICT_FAIL;
         *reason = sb_format("%s", missed.p);
-        *remedy = sb_format("%s", card->kind == SB_KIND_HIDE_INDEX ? "unhide" : "drop");
+        *remedy = remedy_of(card, false);
     } else if (r->operations < w->min_operations) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("only %" PRId64 " operations on %s were seen, %" PRId64 " are needed to judge; read back, %s", r->operations,
@@ -279,7 +285,7 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
     } else if (any) {
         verdict = SB_VERDICT_FAIL;
         *reason = sb_format("%s", breaches.p);
-        *remedy = sb_format("%s", card->kind == SB_KIND_HIDE_INDEX ? "unhide" : drop ? "drop" : "hide");
+        *remedy = remedy_of(card, !drop);
     } else if (blind.len) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("not everything that decides could be measured: %s", blind.p);

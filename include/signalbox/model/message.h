@@ -243,6 +243,9 @@ struct sb_message *sb_message_copy_of(int type, int64_t seq, const void *body);
 /* A message whose body is one text. */
 struct sb_message *sb_message_text(int type, int64_t seq, const char *text);
 
+/* "console", "cli", ... sits down. NULL out of memory. */
+struct sb_message *sb_message_hello(int64_t seq, const char *how, bool read_only);
+
 json_t *sb_message_to_json(const struct sb_message *m);
 struct sb_message *sb_message_from_json(const json_t *json, struct sb_err *err);
 

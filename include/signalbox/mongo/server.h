@@ -94,6 +94,10 @@ struct sb_deployment_facts {
 int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *facts, struct sb_err *err);
 void sb_deployment_facts_release(struct sb_deployment_facts *facts);
 
+/* Is this a code (of a server's error) that says that it does not have the thing at all? Anything else is about who asks, or about
+ * this collection. */
+bool sb_server_lacks(int64_t code);
+
 /* The same without what it can answer: three light commands, to learn whether it still is the one it was. */
 int sb_deployment_identify(struct sb_conn *c, struct sb_deployment_facts *facts, struct sb_err *err);
 
