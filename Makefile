@@ -176,14 +176,15 @@ test-run: test-programs
 	@tests/run $(B) $(UNIT_TESTS) $(FUZZERS)
 
 # long forms: 20,000 flipped bits in a ledger of 2,000 entries and every bit of 50 entries; an hour of every scenario, twice;
-# 2,000 damaged archives, every chunk of the long recording of diagnostic data
+# 2,000 damaged archives, every chunk of the long recording of diagnostic data; an index build of more than five minutes
 test-long: setup-test
 	@$(MAKE) --no-print-directory test-long-run
-test-long-run: $(B)/tests/ledger/test_verify $(B)/tests/sim/test_determinism $(B)/tests/e2e/ftdc_dump all $(VENV)/.ready
+test-long-run: $(B)/tests/ledger/test_verify $(B)/tests/sim/test_determinism $(B)/tests/e2e/ftdc_dump $(B)/tests/e2e/crash_owner all $(VENV)/.ready
 	SIGNALBOX_FLIPS=20000 SIGNALBOX_FLIP_CASES=96 SIGNALBOX_BIT_STEP=1 $<
 	SIGNALBOX_MINUTES=60 $(B)/tests/sim/test_determinism
 	SIGNALBOX_BACKUP_CASES=2000 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/bad_backups.py
 	SIGNALBOX_BUILD=$(B) SIGNALBOX_FTDC_EVERY=1 tests/e2e/ftdc_oracle.py
+	SIGNALBOX_LONG_BUILD_S=310 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/long_build.py
 
 # only the C tests: seconds
 check: all $(UNIT_TESTS) $(FUZZERS)
@@ -266,6 +267,10 @@ crash-long: crash
 race-long: setup-test all $(HELPERS) $(VENV)/.ready
 	@SIGNALBOX_RACES=10000 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/race.py
 
+# three calm days with their nightly job: the detector may say nothing
+soak: setup-test $(B)/tests/cli/test_calm_days
+	@SIGNALBOX_SOAK_HOURS=72 $(B)/tests/cli/test_calm_days
+
 PREFIX ?= /usr/local
 install: all
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/signalbox
@@ -281,9 +286,10 @@ help:
 	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS=30 each' \
 	 'make crash       kill -9 at every named point of a job: minutes' 'make crash-long  the same, and at 1,000 random moments: half an hour' \
 	 'make race-long   two consoles at the same card, 10,000 times: minutes' \
+	 'make soak        three calm days in virtual time: nothing may be said' \
 	 'make bench       measurements against peers, as ratios' 'make accept      take the screens as they are drawn now' \
 	 'make screenshots pictures of the real screen' 'make setup       install what the build needs (Debian)' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
 .PHONY: all test test-programs test-run test-long test-long-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
-        bench-programs crash crash-long race-long setup setup-test setup-bench setup-screenshots demo install clean help
+        bench-programs crash crash-long race-long soak setup setup-test setup-bench setup-screenshots demo install clean help

@@ -5,17 +5,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct job {
-    struct job *next;
-    sb_job_fn fn;
-    void *arg;
-    void (*drop)(void *arg);
-};
-
 struct sb_pool {
     pthread_mutex_t lock; /* guards all below but threads */
     pthread_cond_t work, idle;
-    struct job *head, **tail;
+    struct sb_job *head, **tail;
     size_t busy;   /* queued or running */
     size_t alive;  /* workers that have not returned */
     bool ending;
@@ -55,13 +48,15 @@ static void *worker(void *arg)
             pthread_cond_wait(&pool->work, &pool->lock);
         if (pool->ending)
             break;
-        struct job *job = pool->head;
+        struct sb_job *job = pool->head;
         pool->head = job->next;
         if (!pool->head)
             pool->tail = &pool->head;
         pthread_mutex_unlock(&pool->lock);
-        job->fn(job->arg);
-        free(job);
+        bool lent = job->lent;
+        job->fn(job->arg); /* a lent one may be gone with it */
+        if (!lent)
+            free(job);
         pthread_mutex_lock(&pool->lock);
         pool->busy--;
     }
@@ -109,27 +104,50 @@ struct sb_pool *sb_pool_new(size_t workers, struct sb_err *err)
     return pool;
 }
 
+static bool submit(struct sb_pool *pool, struct sb_job *job)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool taken = !pool->ending;
+    if (taken) {
+        *pool->tail = job;
+        pool->tail = &job->next;
+        pool->busy++;
+        pthread_cond_signal(&pool->work);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return taken;
+}
+
+static void drop_job(struct sb_job *job)
+{
+    bool lent = job->lent;
+    if (job->drop)
+        job->drop(job->arg);
+    if (!lent)
+        free(job);
+}
+
+bool sb_pool_submit_job(struct sb_pool *pool, struct sb_job *job, sb_job_fn fn, void *arg, void (*drop)(void *arg))
+{
+    *job = (struct sb_job){NULL, fn, arg, drop, true};
+    bool taken = submit(pool, job);
+    if (!taken)
+        drop_job(job);
+    return taken;
+}
+
 bool sb_pool_submit(struct sb_pool *pool, sb_job_fn fn, void *arg, void (*drop)(void *arg))
 {
-    struct job *job = malloc(sizeof *job);
-    bool taken = false;
-    if (job) {
-        *job = (struct job){NULL, fn, arg, drop};
-        pthread_mutex_lock(&pool->lock);
-        if (!pool->ending) {
-            *pool->tail = job;
-            pool->tail = &job->next;
-            pool->busy++;
-            taken = true;
-            pthread_cond_signal(&pool->work);
-        }
-        pthread_mutex_unlock(&pool->lock);
-    }
-    if (!taken) {
-        free(job);
+    struct sb_job *job = malloc(sizeof *job);
+    if (!job) {
         if (drop)
             drop(arg);
+        return false;
     }
+    *job = (struct sb_job){NULL, fn, arg, drop, false};
+    bool taken = submit(pool, job);
+    if (!taken)
+        drop_job(job);
     return taken;
 }
 
@@ -155,7 +173,7 @@ bool sb_pool_free(struct sb_pool *pool, int grace_ms)
     }
     pthread_mutex_lock(&pool->lock);
     pool->ending = true;
-    struct job *waiting = pool->head;
+    struct sb_job *waiting = pool->head;
     pool->head = NULL;
     pool->tail = &pool->head;
     pthread_cond_broadcast(&pool->work);
@@ -172,10 +190,8 @@ bool sb_pool_free(struct sb_pool *pool, int grace_ms)
     }
     pthread_mutex_unlock(&pool->lock);
     while (waiting) {
-        struct job *next = waiting->next;
-        if (waiting->drop)
-            waiting->drop(waiting->arg);
-        free(waiting);
+        struct sb_job *next = waiting->next;
+        drop_job(waiting);
         waiting = next;
     }
     if (all) {

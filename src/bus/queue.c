@@ -9,14 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct node {
-    struct node *next;
-    uint64_t key;
-    struct sb_mail mail;
-};
-
 struct lane {
-    struct node *head, **tail;
+    struct sb_letter *head, **tail;
     size_t n;
 };
 
@@ -25,7 +19,7 @@ struct sb_queue {
     size_t telemetry_cap;
     pthread_mutex_t lock; /* guards all below */
     struct lane control, telemetry;
-    struct node *reserve; /* for control mail, when there is no memory */
+    struct sb_letter *reserve; /* for control mail, when there is no memory */
     size_t reserve_n;
     bool closed;
     uint64_t dropped;
@@ -39,7 +33,7 @@ static void lane_init(struct lane *l)
     l->n = 0;
 }
 
-static void lane_push(struct lane *l, struct node *node)
+static void lane_push(struct lane *l, struct sb_letter *node)
 {
     node->next = NULL;
     *l->tail = node;
@@ -47,9 +41,9 @@ static void lane_push(struct lane *l, struct node *node)
     l->n++;
 }
 
-static struct node *lane_pop(struct lane *l)
+static struct sb_letter *lane_pop(struct lane *l)
 {
-    struct node *node = l->head;
+    struct sb_letter *node = l->head;
     if (!node)
         return NULL;
     l->head = node->next;
@@ -65,18 +59,20 @@ static void free_payload(struct sb_mail *mail)
         mail->free_payload(mail->payload);
 }
 
-static void free_nodes(struct node *node)
+static void free_nodes(struct sb_letter *node)
 {
     while (node) {
-        struct node *next = node->next;
-        free_payload(&node->mail);
-        free(node);
+        struct sb_letter *next = node->next;
+        bool lent = node->lent;
+        free_payload(&node->mail); /* and a lent one with it */
+        if (!lent)
+            free(node);
         node = next;
     }
 }
 
 /* Under the lock: a node that is not used any more, or NULL when it was kept. */
-static struct node *spare(struct sb_queue *q, struct node *node)
+static struct sb_letter *spare(struct sb_queue *q, struct sb_letter *node)
 {
     if (q->reserve_n >= SB_QUEUE_RESERVE)
         return node;
@@ -90,7 +86,7 @@ static struct node *spare(struct sb_queue *q, struct node *node)
 static int fill_reserve(struct sb_queue *q)
 {
     while (q->reserve_n < SB_QUEUE_RESERVE) {
-        struct node *node = calloc(1, sizeof *node);
+        struct sb_letter *node = calloc(1, sizeof *node);
         if (!node)
             return -1;
         spare(q, node);
@@ -143,12 +139,12 @@ static void ring(struct sb_queue *q)
 }
 
 /* Under the lock. Returns the node that had to make way, or NULL. */
-static struct node *put_telemetry(struct sb_queue *q, struct node *node)
+static struct sb_letter *put_telemetry(struct sb_queue *q, struct sb_letter *node)
 {
     if (node->key)
-        for (struct node **at = &q->telemetry.head; *at; at = &(*at)->next)
+        for (struct sb_letter **at = &q->telemetry.head; *at; at = &(*at)->next)
             if ((*at)->key == node->key) {
-                struct node *old = *at;
+                struct sb_letter *old = *at;
                 node->next = old->next;
                 *at = node;
                 if (q->telemetry.tail == &old->next)
@@ -156,7 +152,7 @@ static struct node *put_telemetry(struct sb_queue *q, struct node *node)
                 old->next = NULL;
                 return old;
             }
-    struct node *old = NULL;
+    struct sb_letter *old = NULL;
     if (q->telemetry.n >= q->telemetry_cap) {
         old = lane_pop(&q->telemetry);
         old->next = NULL;
@@ -166,65 +162,69 @@ static struct node *put_telemetry(struct sb_queue *q, struct node *node)
     return old;
 }
 
-/* 1 posted, 0 closed and freed, -1 out of memory and kept. */
-static int post(struct sb_queue *q, bool telemetry, uint64_t key, struct sb_mail mail)
+/* Under the lock. Returns what is to be freed outside of it, or NULL. */
+static struct sb_letter *put(struct sb_queue *q, bool telemetry, struct sb_letter *node)
 {
-    struct node *node = malloc(sizeof *node), *old = NULL;
+    struct sb_letter *old = NULL;
+    if (q->closed)
+        return node;
+    if (telemetry)
+        old = put_telemetry(q, node);
+    else
+        lane_push(&q->control, node);
+    size_t waiting = q->control.n + q->telemetry.n;
+    if (waiting > q->high_water)
+        q->high_water = waiting;
+    ring(q); /* under the lock, so that the bell rings exactly while mail waits; the write cannot block */
+    return old;
+}
+
+static bool post(struct sb_queue *q, bool telemetry, uint64_t key, struct sb_mail mail)
+{
+    struct sb_letter *node = malloc(sizeof *node), *old = NULL;
     pthread_mutex_lock(&q->lock);
     if (!node && !telemetry && q->reserve) {
         node = q->reserve;
         q->reserve = node->next;
         q->reserve_n--;
     }
-    bool closed = q->closed;
-    if (node)
-        *node = (struct node){NULL, key, mail};
-    if (node && closed)
-        old = node;
-    else if (node && telemetry)
-        old = put_telemetry(q, node);
-    else if (node)
-        lane_push(&q->control, node);
-    size_t waiting = q->control.n + q->telemetry.n;
-    if (waiting > q->high_water)
-        q->high_water = waiting;
-    if (node && !closed)
-        ring(q); /* under the lock, so that the bell rings exactly while mail waits; the write cannot block */
+    bool posted = node && !q->closed;
+    if (node) {
+        *node = (struct sb_letter){NULL, key, mail, false};
+        old = put(q, telemetry, node);
+    }
     pthread_mutex_unlock(&q->lock);
     free_nodes(old);
-    if (!node && closed)
+    if (!node)
         free_payload(&mail);
-    return closed ? 0 : node ? 1 : -1;
-}
-
-static bool post_or_free(struct sb_queue *q, bool telemetry, uint64_t key, struct sb_mail mail)
-{
-    int posted = post(q, telemetry, key, mail);
-    if (posted < 0)
-        free_payload(&mail);
-    return posted > 0;
+    return posted;
 }
 
 bool sb_queue_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_fn)
 {
-    return post_or_free(q, false, 0, (struct sb_mail){kind, payload, free_fn});
+    return post(q, false, 0, (struct sb_mail){kind, payload, free_fn});
 }
 
-int sb_queue_try_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_fn)
+bool sb_queue_post_letter(struct sb_queue *q, struct sb_letter *letter, int kind, void *payload, sb_free_fn free_fn)
 {
-    return post(q, false, 0, (struct sb_mail){kind, payload, free_fn});
+    *letter = (struct sb_letter){NULL, 0, {kind, payload, free_fn}, true};
+    pthread_mutex_lock(&q->lock);
+    struct sb_letter *refused = put(q, false, letter);
+    pthread_mutex_unlock(&q->lock);
+    free_nodes(refused);
+    return !refused;
 }
 
 bool sb_queue_post_telemetry(struct sb_queue *q, uint64_t key, int kind, void *payload, sb_free_fn free_fn)
 {
-    return post_or_free(q, true, key, (struct sb_mail){kind, payload, free_fn});
+    return post(q, true, key, (struct sb_mail){kind, payload, free_fn});
 }
 
 bool sb_queue_take(struct sb_queue *q, struct sb_mail *mail)
 {
-    struct node *free_this = NULL;
+    struct sb_letter *free_this = NULL;
     pthread_mutex_lock(&q->lock);
-    struct node *node = lane_pop(&q->control);
+    struct sb_letter *node = lane_pop(&q->control);
     if (!node)
         node = lane_pop(&q->telemetry);
     if (!node) { /* silence the doorbell while nobody can post: a later post rings it again */
@@ -234,7 +234,7 @@ bool sb_queue_take(struct sb_queue *q, struct sb_mail *mail)
     }
     if (node) {
         *mail = node->mail;
-        free_this = spare(q, node);
+        free_this = node->lent ? NULL : spare(q, node);
     }
     pthread_mutex_unlock(&q->lock);
     free(free_this);
@@ -274,7 +274,7 @@ void sb_queue_close(struct sb_queue *q)
 {
     pthread_mutex_lock(&q->lock);
     q->closed = true;
-    struct node *control = q->control.head, *telemetry = q->telemetry.head;
+    struct sb_letter *control = q->control.head, *telemetry = q->telemetry.head;
     lane_init(&q->control);
     lane_init(&q->telemetry);
     pthread_mutex_unlock(&q->lock);

@@ -98,9 +98,7 @@ static int add_text(struct sb_str *out, const char *bytes, size_t n)
     sb_str_init(&flat);
     sb_entry_text(&e, &text);
     sb_vis(&flat, text.p, text.len, 0);
-    size_t cut = flat.len < SYSLOG_TEXT_MAX ? flat.len : SYSLOG_TEXT_MAX;
-    while (cut && cut < flat.len && ((unsigned char)flat.p[cut] & 0xc0) == 0x80)
-        cut--;
+    size_t cut = flat.len < SYSLOG_TEXT_MAX ? flat.len : sb_utf8_whole(flat.p, SYSLOG_TEXT_MAX);
     sb_str_adds(out, " \xEF\xBB\xBF"); /* what follows is UTF-8 */
     sb_str_add(out, flat.p, cut);
     int rc = sb_str_ok(&text) && sb_str_ok(&flat) ? 0 : -1;

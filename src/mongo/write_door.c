@@ -120,9 +120,7 @@ static void keep_reply(struct sb_write_result *out, const bson_t *reply)
     if (!json)
         return;
     size_t n = strlen(json);
-    while (n > MAX_REPLY || (n && n < strlen(json) && ((unsigned char)json[n] & 0xC0) == 0x80))
-        n--;
-    out->reply = sb_strdup_n(json, n);
+    out->reply = sb_strdup_n(json, n > MAX_REPLY ? sb_utf8_whole(json, MAX_REPLY) : n);
     bson_free(json);
 }
 

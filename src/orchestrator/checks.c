@@ -284,7 +284,7 @@ static void work(void *p)
     for (size_t i = 0; i < c->checks_n; i++)
         run_check(c, &c->checks[i], &c->results[i]);
     sb_hook("check.read");
-    sb_o_post_done(c->o, come_back, c, sb_o_checking_free);
+    sb_o_post_done(c->o, &c->way, come_back, c, sb_o_checking_free);
 }
 
 struct held_card *sb_o_checking_card(struct sb_orchestrator *o, const struct checking *c)
@@ -314,7 +314,7 @@ bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct 
         return false;
     }
     c->turn = ++card->run.turn;
-    return sb_o_work(o, work, c, sb_o_checking_free);
+    return sb_o_work(o, &c->way, work, c, sb_o_checking_free);
 }
 
 /* What passes by itself comes last: it is waited for only where nothing else stands in the way. */

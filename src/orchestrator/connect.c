@@ -24,24 +24,19 @@ static void free_strip(void *p)
     free(p);
 }
 
-void sb_o_free_anomaly(void *p)
+void sb_o_free_found(void *p)
 {
-    sb_anomaly_release(p);
-    free(p);
+    struct found *f = p;
+    sb_anomaly_release(&f->anomaly);
+    free(f);
 }
 
 static void tell_anomalies(struct sb_orchestrator *o, const struct sb_view *view)
 {
-    struct sb_anomaly a;
-    while (sb_detector_take(o->detector, sb_view_workload(view), sb_view_history(view), &a)) {
-        struct sb_anomaly *mail = malloc(sizeof *mail);
-        if (!mail) {
-            sb_anomaly_release(&a);
-            return;
-        }
-        *mail = a;
-        sb_queue_post(o->mail, MAIL_ANOMALY, mail, sb_o_free_anomaly);
-    }
+    struct found *mail; /* first, for what was taken out of the detector must not be lost; without memory it stays there */
+    while ((mail = malloc(sizeof *mail)) && sb_detector_take(o->detector, sb_view_workload(view), sb_view_history(view), &mail->anomaly))
+        sb_queue_post_letter(o->mail, &mail->letter, MAIL_ANOMALY, mail, sb_o_free_found);
+    free(mail);
 }
 
 static void on_frame(void *ctx, const struct sb_view *view, const struct sb_frame *frame)
@@ -73,8 +68,8 @@ static void tell_names(struct sb_orchestrator *o, const struct sb_view *view)
             sb_o_free_names(mail);
             return;
         }
-    o->namespaces_told = n;
-    sb_queue_post(o->mail, MAIL_NAMES, mail, sb_o_free_names);
+    if (sb_queue_post(o->mail, MAIL_NAMES, mail, sb_o_free_names))
+        o->namespaces_told = n;
 }
 
 static void on_tick(void *ctx, const struct sb_view *view)
@@ -98,6 +93,7 @@ static void on_tick(void *ctx, const struct sb_view *view)
 
 struct connecting {
     struct sb_orchestrator *o;
+    struct errand way;
     struct sb_deployment_facts facts;
     struct names names;
     struct sb_err err;
@@ -132,7 +128,7 @@ static void connect_work(void *p)
     else
         sb_catalogue_names(conn, MAX_NAMES, &c->names.list, &c->names.n); /* without it, requests must name db.collection */
     sb_conn_close(conn);
-    sb_o_post_done(c->o, connect_back, c, free_connecting);
+    sb_o_post_done(c->o, &c->way, connect_back, c, free_connecting);
 }
 
 void sb_o_start_connecting(struct sb_orchestrator *o)
@@ -141,7 +137,7 @@ void sb_o_start_connecting(struct sb_orchestrator *o)
     if (!c)
         return;
     c->o = o;
-    o->connecting = sb_o_work(o, connect_work, c, free_connecting);
+    o->connecting = sb_o_work(o, &c->way, connect_work, c, free_connecting);
 }
 
 void sb_o_add_names(struct sb_orchestrator *o, const struct names *names)

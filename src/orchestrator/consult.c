@@ -13,6 +13,7 @@
 
 struct consult {
     struct sb_orchestrator *o;
+    struct errand way;
     struct sb_index_question q; /* its texts point at ours */
     char *case_id, *card_id, *ns, *key, *options, *name, *deployment, *deployment_id, *requested_by;
     struct sb_anomaly anomaly;
@@ -82,7 +83,7 @@ static void advise(void *p, const struct sb_view *view)
     sb_index_advise(&c->q, &c->advice, &c->err);
     c->q.workload = NULL;
     c->q.history = NULL;
-    sb_o_post_done(c->o, back, c, free_consult);
+    sb_o_post_done(c->o, &c->way, back, c, free_consult);
 }
 
 /* 2. on a worker */
@@ -91,15 +92,15 @@ static void read_catalogue(void *p)
     struct consult *c = p;
     struct sb_members m = {(const char *const *)c->members, c->members_n, c->primary};
     if (sb_catalogue_read(c->o->opt.server, &m, c->ns, &c->catalogue, &c->err)) {
-        sb_o_post_done(c->o, back, c, free_consult);
+        sb_o_post_done(c->o, &c->way, back, c, free_consult);
         return;
     }
     c->has_catalogue = true;
     if (c->catalogue.exists && sb_catalogue_sample(c->o->opt.server, &m, &c->catalogue, (const char *const *)c->paths, c->paths_n, SB_INDEX_SAMPLE, &c->err)) {
-        sb_o_post_done(c->o, back, c, free_consult);
+        sb_o_post_done(c->o, &c->way, back, c, free_consult);
         return;
     }
-    sb_telemetry_call(c->o->telemetry, advise, c, free_consult);
+    sb_o_view(c->o, &c->way, advise, c, free_consult);
 }
 
 /* 1. on the telemetry thread */
@@ -108,10 +109,10 @@ static void find_paths(void *p, const struct sb_view *view)
     struct consult *c = p;
     if (sb_index_paths(sb_view_workload(view), c->ns, c->key, &c->paths, &c->paths_n)) {
         sb_fail_nomem(&c->err);
-        sb_o_post_done(c->o, back, c, free_consult);
+        sb_o_post_done(c->o, &c->way, back, c, free_consult);
         return;
     }
-    sb_o_work(c->o, read_catalogue, c, free_consult);
+    sb_o_work(c->o, &c->way, read_catalogue, c, free_consult);
 }
 
 static struct consult *new_consult(struct sb_orchestrator *o, const char *card_id, const char *case_id, const char *requested_by, const char *ns,
@@ -157,7 +158,7 @@ int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const 
         return -1;
     o->last_card++; /* a number that leads to no card is left out, never given twice */
     held->consulting = true;
-    sb_telemetry_call(o->telemetry, find_paths, c, free_consult);
+    sb_o_view(o, &c->way, find_paths, c, free_consult);
     return 0;
 }
 
@@ -180,7 +181,7 @@ int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t s
     c->editing = true;
     c->seat = s->id;
     c->seq = seq;
-    sb_telemetry_call(o->telemetry, find_paths, c, free_consult);
+    sb_o_view(o, &c->way, find_paths, c, free_consult);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 
 struct look {
     struct sb_orchestrator *o;
+    struct errand way;
     struct sb_backup_question q; /* its texts point at ours, its paths at the options' */
     char *case_id, *deployment, *place;
     struct sb_backup_said said;
@@ -45,7 +46,7 @@ static void look(void *p)
 {
     struct look *l = p;
     sb_backup_answer(&l->q, &l->said, &l->err);
-    sb_o_post_done(l->o, back, l, free_look);
+    sb_o_post_done(l->o, &l->way, back, l, free_look);
 }
 
 int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *held, const char *place, struct sb_err *err)
@@ -63,7 +64,7 @@ int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *held, const
     l->q = (struct sb_backup_question){.deployment = l->deployment, .place = l->place, .paths = o->opt.backups, .paths_n = o->opt.backups_n,
                                        .now = sb_origin_wall_ms(o->opt.origin), .taken_at = sb_o_deployment_now(o)};
     held->consulting = o->looking_at_backups = true;
-    if (!sb_o_work(o, look, l, free_look)) {
+    if (!sb_o_work(o, &l->way, look, l, free_look)) {
         held->consulting = o->looking_at_backups = false;
         return sb_fail_nomem(err);
     }

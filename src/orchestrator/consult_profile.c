@@ -10,6 +10,7 @@
 
 struct look {
     struct sb_orchestrator *o;
+    struct errand way;
     struct sb_profile_question q; /* its texts point at ours */
     char *case_id, *card_id, *ns, *deployment, *deployment_id, *requested_by;
     struct sb_card card;
@@ -54,7 +55,7 @@ static void read_settings(void *p)
     else if ((conn = sb_conn_to_primary(l->o->opt.server, SB_LANE_CONTROL, &l->err)) && sb_profile_read(conn, db, &l->q.now, &l->err) == 0)
         l->proposes = sb_profile_card(&l->q, &l->card, &l->err) == 0;
     sb_conn_close(conn);
-    sb_o_post_done(l->o, back, l, free_look);
+    sb_o_post_done(l->o, &l->way, back, l, free_look);
 }
 
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *held, const char *ns, struct sb_err *err)
@@ -76,7 +77,7 @@ int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *held, cons
                                         .simulated = o->facts.simulated, .at = o->have_strip ? o->strip.at : 0};
     o->last_card++;
     held->consulting = true;
-    if (!sb_o_work(o, read_settings, l, free_look)) {
+    if (!sb_o_work(o, &l->way, read_settings, l, free_look)) {
         held->consulting = false;
         return sb_fail_nomem(err);
     }

@@ -14,6 +14,7 @@
 
 struct retiring {
     struct sb_orchestrator *o;
+    struct errand way;
     char *case_id, *card_id, *about, *deployment, *deployment_id, *requested_by;
     char **names;
     size_t names_n;
@@ -125,7 +126,7 @@ static void advise(void *p, const struct sb_view *view)
     sb_index_retire(&r->q, &r->advice, &r->err);
     r->q.workload = NULL;
     r->q.history = NULL;
-    sb_o_post_done(r->o, back, r, free_retiring);
+    sb_o_post_done(r->o, &r->way, back, r, free_retiring);
 }
 
 /* ---- 1. on a worker ---- */
@@ -140,9 +141,9 @@ static void read_catalogues(void *p)
         rc = c ? sb_catalogue_read(r->o->opt.server, &m, r->names[i], c, &r->err) : sb_fail_nomem(&r->err);
     }
     if (rc)
-        sb_o_post_done(r->o, back, r, free_retiring);
+        sb_o_post_done(r->o, &r->way, back, r, free_retiring);
     else
-        sb_telemetry_call(r->o->telemetry, advise, r, free_retiring);
+        sb_o_view(r->o, &r->way, advise, r, free_retiring);
 }
 
 /* The collection itself, or those of the database. */
@@ -177,7 +178,7 @@ int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const
                                        .simulated = o->facts.simulated};
     o->last_card++;
     held->consulting = true;
-    if (!sb_o_work(o, read_catalogues, r, free_retiring)) {
+    if (!sb_o_work(o, &r->way, read_catalogues, r, free_retiring)) {
         held->consulting = false;
         return sb_fail_nomem(err);
     }

@@ -11,6 +11,7 @@
 
 struct review {
     struct sb_orchestrator *o;
+    struct errand way;
     char *case_id, *ns;
     int64_t taken_at; /* deployment time */
     struct sb_schema_said said;
@@ -60,7 +61,7 @@ static void look(void *p)
 {
     struct review *r = p;
     sb_schema_review(r->o->opt.server, r->ns, r->taken_at, &r->said, &r->err);
-    sb_o_post_done(r->o, back, r, free_review);
+    sb_o_post_done(r->o, &r->way, back, r, free_review);
 }
 
 int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *held, const char *ns, struct sb_err *err)
@@ -79,7 +80,7 @@ int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *held, const
         return sb_fail_nomem(err);
     }
     held->consulting = o->reviewing = true;
-    if (!sb_o_work(o, look, r, free_review)) {
+    if (!sb_o_work(o, &r->way, look, r, free_review)) {
         held->consulting = o->reviewing = false;
         return sb_fail_nomem(err);
     }

@@ -25,27 +25,28 @@ static void free_ask(void *p)
     free(a);
 }
 
-static void free_done(void *p)
+static void drop_errand(void *p)
 {
-    struct done *d = p;
-    if (d->drop)
-        d->drop(d->payload);
-    free(d);
+    struct errand *way = p;
+    way->drop(way->payload);
 }
 
-void sb_o_post_done(struct sb_orchestrator *o, void (*back)(struct sb_orchestrator *, void *), void *payload, void (*drop)(void *))
+void sb_o_post_done(struct sb_orchestrator *o, struct errand *way, void (*back)(struct sb_orchestrator *, void *), void *payload, void (*drop)(void *))
 {
-    struct done *d;
-    while (!(d = malloc(sizeof *d))) /* what a server has answered is worth waiting for: this is a worker */
-        nanosleep(&(struct timespec){0, 50000000}, NULL);
-    *d = (struct done){back, drop, payload};
-    while (sb_queue_try_post(o->mail, MAIL_DONE, d, free_done) < 0)
-        nanosleep(&(struct timespec){0, 50000000}, NULL);
+    way->back = back;
+    way->drop = drop;
+    way->payload = payload;
+    sb_queue_post_letter(o->mail, &way->letter, MAIL_DONE, way, drop_errand);
 }
 
-bool sb_o_work(struct sb_orchestrator *o, void (*fn)(void *), void *payload, void (*drop)(void *))
+bool sb_o_work(struct sb_orchestrator *o, struct errand *way, void (*fn)(void *), void *payload, void (*drop)(void *))
 {
-    return sb_pool_submit(o->pool, fn, payload, drop);
+    return sb_pool_submit_job(o->pool, &way->job, fn, payload, drop);
+}
+
+void sb_o_view(struct sb_orchestrator *o, struct errand *way, sb_view_fn fn, void *payload, void (*drop)(void *))
+{
+    sb_telemetry_call(o->telemetry, &way->call, fn, payload, drop);
 }
 
 bool sb_orchestrator_ask(struct sb_orchestrator *o, int64_t seat, struct sb_message *m)
@@ -305,13 +306,12 @@ static void take_mail(struct sb_orchestrator *o, struct sb_mail *mail)
         sb_o_free_names(mail->payload);
         break;
     case MAIL_ANOMALY:
-        sb_o_take_anomaly(o, mail->payload);
-        sb_o_free_anomaly(mail->payload);
+        sb_o_take_anomaly(o, &((struct found *)mail->payload)->anomaly);
+        sb_o_free_found(mail->payload);
         break;
     case MAIL_DONE: {
-        struct done *d = mail->payload;
-        d->back(o, d->payload);
-        free(d);
+        struct errand *way = mail->payload;
+        way->back(o, way->payload);
         break;
     }
     case MAIL_STOP:
@@ -485,7 +485,7 @@ bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int gra
         return true;
     int64_t until = sb_mono_ms() + grace_ms;
     char *text = sb_format("%s", reason);
-    sb_queue_post(o->mail, MAIL_STOP, text, free);
+    sb_queue_post_letter(o->mail, &o->stop, MAIL_STOP, text, free);
     pthread_join(o->thread, NULL);
     sb_porter_stop(o->porter);
     /* telemetry's thread gives the workers work, and they call it: first neither is given any more, then each can go */

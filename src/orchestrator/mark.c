@@ -11,6 +11,7 @@
 
 struct telling {
     struct sb_orchestrator *o;
+    struct errand way;
     char *what, *ns, *app;
     bool alters;
 };
@@ -43,7 +44,7 @@ void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, c
     if (sb_str_set(&t->what, what) || sb_str_set(&t->ns, ns) || sb_str_set(&t->app, app))
         free_telling(t);
     else
-        sb_telemetry_call(o->telemetry, tell_detector, t, free_telling);
+        sb_o_view(o, &t->way, tell_detector, t, free_telling);
 }
 
 /* One line that can be shown beside others. */

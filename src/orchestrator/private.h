@@ -32,8 +32,8 @@ enum {
     MAIL_ASK,     /* struct ask */
     MAIL_STRIP,   /* struct sb_strip, telemetry */
     MAIL_NAMES,   /* struct names: collections seen in use */
-    MAIL_ANOMALY, /* struct sb_anomaly with the detector's id */
-    MAIL_DONE,    /* struct done: something that was away has come back */
+    MAIL_ANOMALY, /* struct found */
+    MAIL_DONE,    /* struct errand: something that was away has come back */
     MAIL_STOP,    /* char *: the reason */
 };
 
@@ -42,23 +42,36 @@ struct ask {
     struct sb_message *m;
 };
 
+struct found {
+    struct sb_letter letter;
+    struct sb_anomaly anomaly; /* with the detector's id */
+};
+
 struct names {
     char **list;
     size_t n;
 };
 
-/* Work that left the thread and comes back with its own payload. `back` runs on the orchestrator's thread and frees. */
-struct done {
+/* What leaves the thread takes along all that it needs on its way to a worker, to the telemetry thread and back: a part of its
+ * payload, so that nothing that is away is lost for want of memory. */
+struct errand {
+    struct sb_job job;
+    struct sb_view_call call;
+    struct sb_letter letter;
     void (*back)(struct sb_orchestrator *o, void *payload);
     void (*drop)(void *payload);
     void *payload;
 };
 
-/* Any thread. */
-void sb_o_post_done(struct sb_orchestrator *o, void (*back)(struct sb_orchestrator *, void *), void *payload, void (*drop)(void *));
+/* Any thread: `back` runs on the orchestrator's thread, and frees. */
+void sb_o_post_done(struct sb_orchestrator *o, struct errand *way, void (*back)(struct sb_orchestrator *, void *), void *payload, void (*drop)(void *));
 
-/* Runs fn(payload) on a worker; fn ends by posting the payload back, or drops it. False: it was dropped at once. */
-bool sb_o_work(struct sb_orchestrator *o, void (*fn)(void *payload), void *payload, void (*drop)(void *payload));
+/* Runs fn(payload) on a worker; fn ends by posting the payload back, or hands it on. False: this program is ending, and it was
+ * dropped at once. */
+bool sb_o_work(struct sb_orchestrator *o, struct errand *way, void (*fn)(void *payload), void *payload, void (*drop)(void *payload));
+
+/* Runs fn(payload, view) on the telemetry thread, as sb_o_work does on a worker. */
+void sb_o_view(struct sb_orchestrator *o, struct errand *way, sb_view_fn fn, void *payload, void (*drop)(void *payload));
 
 /* ---- state ---- */
 
@@ -163,6 +176,7 @@ struct resting {
 struct resting_case {
     char *id;
     bool read_only; /* as in struct held_case: the entries do not say it */
+    bool unread;    /* its entries could not be read, and the seats were told */
 };
 
 struct held_anomaly {
@@ -216,6 +230,7 @@ struct sb_orchestrator {
     struct sb_pool *pool;
     bool stopping;
     atomic_bool busy; /* read by any thread */
+    struct sb_letter stop; /* that it ends must be heard also without memory */
     char *stop_reason;
     atomic_int_least64_t next_seat; /* any thread */
 
@@ -400,7 +415,7 @@ void sb_o_free_search(struct sb_orchestrator *o);
 void sb_o_start_connecting(struct sb_orchestrator *o); /* on a worker; o->connecting until its answer is there */
 void sb_o_add_names(struct sb_orchestrator *o, const struct names *names); /* collections that are known from now on; copies */
 void sb_o_free_names(void *names);
-void sb_o_free_anomaly(void *mail); /* the payload of MAIL_ANOMALY */
+void sb_o_free_found(void *mail);   /* the payload of MAIL_ANOMALY */
 
 /* ---- rules.c ---- */
 
@@ -661,6 +676,7 @@ struct check_result {
 /* A reading of facts that travels to a worker and back. */
 struct checking {
     struct sb_orchestrator *o;
+    struct errand way;
     void (*back)(struct sb_orchestrator *o, struct checking *c); /* on the orchestrator's thread; frees */
     char *card_id;
     int64_t turn;        /* of the card's run */

@@ -7,6 +7,7 @@
 
 struct progress {
     struct sb_orchestrator *o;
+    struct errand way;
     char *card_id, *ns, *index;
     char **members;
     size_t members_n;
@@ -100,7 +101,7 @@ static void progress_work(void *p)
     struct progress *g = p;
     struct sb_members m = {(const char *const *)g->members, g->members_n, g->primary};
     g->have = sb_catalogue_read_builds(g->o->opt.server, &m, g->ns, &g->builds, NULL) == 0;
-    sb_o_post_done(g->o, progress_back, g, free_progress);
+    sb_o_post_done(g->o, &g->way, progress_back, g, free_progress);
 }
 
 void sb_o_poll_progress(struct sb_orchestrator *o, struct held_card *card)
@@ -114,5 +115,5 @@ void sb_o_poll_progress(struct sb_orchestrator *o, struct held_card *card)
         free_progress(g);
         return;
     }
-    card->run.polling = sb_o_work(o, progress_work, g, free_progress);
+    card->run.polling = sb_o_work(o, &g->way, progress_work, g, free_progress);
 }

@@ -150,7 +150,9 @@ struct held_case *sb_o_wake_case(struct sb_orchestrator *o, const char *id)
         sb_fail_nomem(&err);
     }
     if (!c) {
-        sb_o_notice(o, SB_HIGH, "%s cannot be read: %s", id, err.msg);
+        if (!o->resting_cases[at].unread)
+            sb_o_notice(o, SB_HIGH, "%s cannot be read: %s", id, err.msg);
+        o->resting_cases[at].unread = true;
         return NULL;
     }
     c->case_ = case_;

@@ -11,6 +11,7 @@
 
 struct sending {
     struct sb_orchestrator *o;
+    struct errand way;
     struct sending *next; /* of the card's answers that wait for the record */
     char *card_id, *command, *deployment_id;
     struct sb_permit permit;
@@ -46,7 +47,7 @@ static void send_work(void *p)
     sb_hook("execute.send.before");
     sb_write(s->o->opt.server, s->o->executor_uri, s->deployment_id, &s->permit, s->command, &s->result);
     sb_hook("execute.send.after");
-    sb_o_post_done(s->o, sent, s, free_sending);
+    sb_o_post_done(s->o, &s->way, sent, s, free_sending);
 }
 
 /* What makes one approval start one execution: its nonce goes in with the first intent and is refused a second time. */
@@ -94,7 +95,7 @@ int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *com
     card->run.sent = card->run.unanswered = false;
     card->run.forward_away |= !undo;
     s->turn = ++card->run.turn;
-    if (!sb_o_work(o, send_work, s, free_sending)) {
+    if (!sb_o_work(o, &s->way, send_work, s, free_sending)) {
         card->run.away = false;
         card->run.phase = PHASE_NONE;
         if (!undo)

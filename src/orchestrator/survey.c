@@ -178,6 +178,7 @@ int sb_o_oldest_operation(const struct sb_server *server, char *const *members, 
 
 struct surveying {
     struct sb_orchestrator *o;
+    struct errand way;
     char **members;
     size_t members_n;
     bool replicated;
@@ -207,7 +208,7 @@ static void survey_work(void *p)
 {
     struct surveying *s = p;
     sb_o_survey_read(s->o->opt.server, s->members, s->members_n, s->replicated, &s->found);
-    sb_o_post_done(s->o, survey_back, s, free_surveying);
+    sb_o_post_done(s->o, &s->way, survey_back, s, free_surveying);
 }
 
 void sb_o_tick_survey(struct sb_orchestrator *o)
@@ -225,7 +226,7 @@ void sb_o_tick_survey(struct sb_orchestrator *o)
         free_surveying(s);
         return;
     }
-    o->surveying = sb_o_work(o, survey_work, s, free_surveying);
+    o->surveying = sb_o_work(o, &s->way, survey_work, s, free_surveying);
 }
 
 const struct survey *sb_o_survey(const struct sb_orchestrator *o)

@@ -23,6 +23,7 @@
 /* One reading, on its way from the telemetry thread over a worker and back. */
 struct taking {
     struct sb_orchestrator *o;
+    struct errand way;
     char *card_id, *ns, *index, *db;
     struct sb_criterion *criteria; /* copies */
     size_t criteria_n;
@@ -120,7 +121,7 @@ static void read_view(void *p, const struct sb_view *view)
     sb_history_window(sb_view_history(view), t->ns, t->from, t->now + 1, &t->work);
     for (size_t i = 0; i < t->criteria_n; i++)
         read_series(t, i, view);
-    sb_o_work(t->o, read_on_worker, t, free_taking);
+    sb_o_work(t->o, &t->way, read_on_worker, t, free_taking);
 }
 
 /* ---- 2. on a worker ---- */
@@ -204,7 +205,7 @@ static void read_on_worker(void *p)
     }
     if (have)
         sb_catalogue_release(&cat);
-    sb_o_post_done(t->o, taken, t, free_taking);
+    sb_o_post_done(t->o, &t->way, taken, t, free_taking);
 }
 
 /* ---- 3. back on the orchestrator's thread ---- */
@@ -447,7 +448,7 @@ static void take(struct sb_orchestrator *o, struct held_card *card)
     }
     sb_hook("watch.read.begin");
     card->watch.away = true;
-    sb_telemetry_call(o->telemetry, read_view, t, free_taking);
+    sb_o_view(o, &t->way, read_view, t, free_taking);
 }
 
 /* ---- opening, and the clock's part ---- */

@@ -10,9 +10,7 @@
 
 static void add_cut(struct sb_str *out, const char *text, size_t n)
 {
-    size_t cut = n < MAX_SHOWN ? n : MAX_SHOWN;
-    while (cut < n && cut && ((unsigned char)text[cut] & 0xC0) == 0x80)
-        cut--;
+    size_t cut = n < MAX_SHOWN ? n : sb_utf8_whole(text, MAX_SHOWN);
     sb_str_add(out, text, cut);
     if (cut < n)
         sb_str_adds(out, "...");

@@ -132,8 +132,11 @@ struct sim_find *sim_find_of_find(struct sim_call *c, const uint8_t *cmd, bool e
     if (doc_arg(c, cmd, "filter", &filter) || doc_arg(c, cmd, "projection", &projection) || sort_arg(c, cmd, &q) ||
         count_arg(c, cmd, "skip", &q.skip) || count_arg(c, cmd, "limit", &q.limit))
         return NULL;
-    if (batch && sim_arg_of(c, cmd, "batchSize").type && count_arg(c, cmd, "batchSize", batch))
+    q.has_batch = sim_arg_of(c, cmd, "batchSize").type;
+    if (q.has_batch && count_arg(c, cmd, "batchSize", &q.batch))
         return NULL;
+    if (batch && q.has_batch)
+        *batch = q.batch;
     if (single)
         *single = sim_truth(sim_arg_of(c, cmd, "singleBatch"));
     q.hint = sim_arg_of(c, cmd, "hint");

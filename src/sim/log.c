@@ -32,10 +32,7 @@ static void format(struct sb_str *out, int64_t at_us, char severity, const char 
 /* Cut as the server's ring cuts, at a character's end. */
 static char *cut(const struct sb_str *s)
 {
-    size_t n = s->len < SIM_LOG_CHARS ? s->len : SIM_LOG_CHARS;
-    while (n && n < s->len && ((unsigned char)s->p[n] & 0xc0) == 0x80)
-        n--;
-    return sb_strdup_n(s->p, n);
+    return sb_strdup_n(s->p, s->len < SIM_LOG_CHARS ? s->len : sb_utf8_whole(s->p, SIM_LOG_CHARS));
 }
 
 static void put(struct sim_member *m, const struct sb_str *line)

@@ -612,14 +612,24 @@ static struct sim_index *hinted(struct ctx *x)
     return index && !index->hidden && !index->building ? index : NULL;
 }
 
+static int no_such_index(const struct ctx *x, struct sim_fail *f)
+{
+    struct sb_str question;
+    sb_str_init(&question);
+    sim_query_tell(&question, x->q);
+    int rc = sb_str_ok(&question) ? sim_fail(f, SIM_BAD_VALUE, "error processing query: %s planner returned error :: caused by :: hint provided does not correspond to "
+                                             "an existing index", question.p)
+                                  : sim_fail_nomem(f);
+    sb_str_release(&question);
+    return rc;
+}
+
 static int plan_hint(struct ctx *x, struct sim_stage **plans, struct sim_fail *f)
 {
     struct access acc;
     struct sim_index *index = hinted(x);
     if (!index)
-        return sim_fail(f, SIM_BAD_VALUE,
-                        "error processing query: ns=%sTree: $and\nSort: {}\nProj: {}\n planner returned error :: caused by :: hint provided does "
-                        "not correspond to an existing index", x->q->ns);
+        return no_such_index(x, f);
     if (!consider(x, index, true, &acc) || !(plans[0] = indexed(x, &acc)))
         return sim_fail_nomem(f);
     return 1;

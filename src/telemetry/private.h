@@ -35,6 +35,7 @@ struct sb_telemetry {
     size_t members_n;
     struct sb_queue *mail;
     pthread_t thread;
+    struct sb_letter stop;
     bool halted; /* the thread has ended */
     struct sb_view view;
     /* the thread's own */

@@ -107,10 +107,7 @@ static char *take_text(struct sb_shape_builder *b, struct sb_str *text)
 {
     if (text->len > SB_SHAPE_MAX_TEXT) {
         b->shape->partial = true;
-        size_t cut = SB_SHAPE_MAX_TEXT;
-        while (cut && ((unsigned char)text->p[cut] & 0xC0) == 0x80)
-            cut--;
-        sb_str_truncate(text, cut);
+        sb_str_truncate(text, sb_utf8_whole(text->p, SB_SHAPE_MAX_TEXT));
         sb_str_adds(text, "...");
     }
     char *p = sb_str_take(text);

@@ -19,23 +19,16 @@
 #define WORK_BYTES (8 << 20)
 #define FORGET_MS (60 * 60 * 1000) /* a shape that was not seen for an hour of deployment time */
 
-struct call {
-    sb_view_fn fn;
-    void *arg;
-    void (*drop)(void *arg);
-};
-
 struct tail {
     char **dbs;
     size_t n;
 };
 
-static void free_call(void *p)
+static void drop_call(void *p)
 {
-    struct call *c = p;
+    struct sb_view_call *c = p;
     if (c->drop)
         c->drop(c->arg);
-    free(c);
 }
 
 static void free_tail(void *p)
@@ -148,9 +141,8 @@ static void take_mail(struct sb_telemetry *t, struct sb_mail *mail)
         sb_sample_free(mail->payload);
         break;
     case MAIL_CALL: {
-        struct call *c = mail->payload;
+        struct sb_view_call *c = mail->payload;
         c->fn(c->arg, &t->view);
-        free(c);
         break;
     }
     case MAIL_TAIL: {
@@ -193,16 +185,12 @@ static void *telemetry_main(void *arg)
 
 /* ---- from other threads ---- */
 
-void sb_telemetry_call(struct sb_telemetry *t, sb_view_fn fn, void *arg, void (*drop)(void *arg))
+void sb_telemetry_call(struct sb_telemetry *t, struct sb_view_call *call, sb_view_fn fn, void *arg, void (*drop)(void *arg))
 {
-    struct call *c = malloc(sizeof *c);
-    if (!c) {
-        if (drop)
-            drop(arg);
-        return;
-    }
-    *c = (struct call){fn, arg, drop};
-    sb_queue_post(t->mail, MAIL_CALL, c, free_call);
+    call->fn = fn;
+    call->arg = arg;
+    call->drop = drop;
+    sb_queue_post_letter(t->mail, &call->letter, MAIL_CALL, call, drop_call);
 }
 
 void sb_telemetry_tail_profiles(struct sb_telemetry *t, char *const *dbs, size_t n)
@@ -319,7 +307,7 @@ void sb_telemetry_halt(struct sb_telemetry *t)
 {
     if (!t || t->halted)
         return;
-    sb_queue_post(t->mail, MAIL_STOP, NULL, NULL);
+    sb_queue_post_letter(t->mail, &t->stop, MAIL_STOP, NULL, NULL);
     pthread_join(t->thread, NULL);
     t->halted = true;
 }

@@ -268,11 +268,8 @@ static struct sb_span clip(struct sb_span text, size_t max)
 {
     if (text.n)
         text.n = strnlen(text.p, text.n);
-    if (text.n > max) {
-        text.n = max;
-        while (text.n && ((unsigned char)text.p[text.n] & 0xC0) == 0x80)
-            text.n--;
-    }
+    if (text.n > max)
+        text.n = sb_utf8_whole(text.p, max);
     return text;
 }
 

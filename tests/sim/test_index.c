@@ -65,6 +65,30 @@ static void test_unique(void **state)
         assert_int_equal(sim_count(sim_path(rig_ok_on(&r, i, "t", "{'listIndexes':'dups'}"), "cursor.firstBatch").p), 1);
 }
 
+/* A hint that names nothing: the server tells the question, as a tree of what was asked. */
+static void test_unknown_hint(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *find, *told;
+    } cases[] = {
+        {"", "ns=t.uhTree: $and\nSort: {}\nProj: {}\n"},
+        {",'filter':{'a':1}", "ns=t.uhTree: a $eq 1\nSort: {}\nProj: {}\n"},
+        {",'filter':{'b':{'$gt':2.0},'a':'x'},'limit':5,'skip':2,'batchSize':0", "ns=t.uh batchSize=0 limit=5 skip=2Tree: $and\n    a $eq \"x\"\n    b $gt 2.0\nSort: {}\nProj: {}\n"},
+        {",'filter':{'$or':[{'a':{'$in':[1,2]}},{'b':{'$ne':true}}]},'sort':{'a':-1},'projection':{'a':1}",
+         "ns=t.uhTree: $or\n    a $in [ 1 2 ]\n    $not\n        b $eq true\nSort: { a: -1 }\nProj: { a: 1 }\n"},
+        {",'filter':{'l':{'$elemMatch':{'q':{'$exists':true},'r':{'$mod':[4,1]}}}}", "ns=t.uhTree: l $elemMatch (obj)\n    $and\n        r mod 4 % x == 1\n        q exists\nSort: {}\nProj: {}\n"},
+        {",'filter':{'a':{'$type':'string'},'l':{'$size':3}}", "ns=t.uhTree: $and\n    l $size : 3\n    a type: [ 2 ]\nSort: {}\nProj: {}\n"},
+    };
+    insert("uh", "{'_id':1,'a':1}");
+    for (size_t i = 0; i < SB_COUNT(cases); i++) {
+        char find[400], said[600];
+        snprintf(find, sizeof find, "{'find':'uh'%s,'hint':'none_1'}", cases[i].find);
+        snprintf(said, sizeof said, "error processing query: %s planner returned error :: caused by :: hint provided does not correspond to an existing index", cases[i].told);
+        rig_fails(&r, "t", find, 2, said);
+    }
+}
+
 static void test_sparse_partial_hidden(void **state)
 {
     (void)state;
@@ -357,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_unknown_hint),
         cmocka_unit_test(test_sparse_partial_hidden),
         cmocka_unit_test(test_ttl_deletes),
         cmocka_unit_test(test_hashed),

@@ -20,6 +20,19 @@ typedef void (*sb_job_fn)(void *arg);
 
 struct sb_pool *sb_pool_new(size_t workers, struct sb_err *err);
 
+/* A place among the waiting jobs that somebody made beforehand, mostly as a part of what the job is about. It must stay until
+ * fn or drop was called, and is free again from then on. */
+struct sb_job {
+    struct sb_job *next;
+    sb_job_fn fn;
+    void *arg;
+    void (*drop)(void *arg);
+    bool lent; /* it is not the pool's to free */
+};
+
+/* Queues fn(arg) without memory. False only when the pool is ending: drop(arg) was called. */
+bool sb_pool_submit_job(struct sb_pool *pool, struct sb_job *job, sb_job_fn fn, void *arg, void (*drop)(void *arg));
+
 /* Queues fn(arg). On failure drop(arg) is called (when given) and false returned. drop is also called for a job that
  * never started because the pool was freed. */
 bool sb_pool_submit(struct sb_pool *pool, sb_job_fn fn, void *arg, void (*drop)(void *arg));

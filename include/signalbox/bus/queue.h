@@ -35,9 +35,17 @@ void sb_queue_free(struct sb_queue *q); /* nobody may post any more; frees what 
 #define SB_QUEUE_RESERVE 256
 bool sb_queue_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_payload);
 
-/* The same for what may not be lost: 1 posted; 0 the queue is closed, and the payload was freed; -1 out of memory even in the
- * reserve: the payload is still the caller's, who can try again. */
-int sb_queue_try_post(struct sb_queue *q, int kind, void *payload, sb_free_fn free_payload);
+/* A place in the queue that somebody made beforehand, mostly as a part of what it carries: mail that has one can be posted
+ * without memory. It must stay until the mail was taken or its payload freed, and is free again from then on. */
+struct sb_letter {
+    struct sb_letter *next;
+    uint64_t key;
+    struct sb_mail mail;
+    bool lent; /* it is not the queue's to free */
+};
+
+/* Control mail that is never lost: false only when the queue is closed, and the payload was freed. */
+bool sb_queue_post_letter(struct sb_queue *q, struct sb_letter *letter, int kind, void *payload, sb_free_fn free_payload);
 
 /* key != 0: a waiting mail with the same key is replaced in its place. */
 bool sb_queue_post_telemetry(struct sb_queue *q, uint64_t key, int kind, void *payload, sb_free_fn free_payload);

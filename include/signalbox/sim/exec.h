@@ -22,6 +22,8 @@ struct sim_query {
     const uint8_t *sort; /* NULL none */
     const struct sim_projection *projection;
     int64_t skip, limit; /* limit 0: none */
+    int64_t batch;       /* as it was said, if it was; only to tell the question */
+    bool has_batch;
     struct sim_val hint;
     enum sim_purpose purpose;
     const char *distinct; /* the key */
@@ -29,6 +31,9 @@ struct sim_query {
     bool allow_disk, no_cache, keep_trials;
     int64_t now_us;
 };
+
+/* match_tree.c: the question as error messages tell it. */
+void sim_query_tell(struct sb_str *out, const struct sim_query *q);
 
 #define SIM_MAX_PLANS 64
 

@@ -70,8 +70,17 @@ struct sb_telemetry *sb_telemetry_start(const struct sb_telemetry_options *o, st
 
 typedef void (*sb_view_fn)(void *arg, const struct sb_view *view);
 
+/* What a call needs on its way, mostly as a part of what it is about, so that it cannot be lost for want of memory. It must
+ * stay until fn or drop was called, and is free again from then on. */
+struct sb_view_call {
+    struct sb_letter letter;
+    sb_view_fn fn;
+    void *arg;
+    void (*drop)(void *arg);
+};
+
 /* Any thread: runs fn(arg, view) on the telemetry thread. drop(arg) instead, when it has ended. */
-void sb_telemetry_call(struct sb_telemetry *t, sb_view_fn fn, void *arg, void (*drop)(void *arg));
+void sb_telemetry_call(struct sb_telemetry *t, struct sb_view_call *call, sb_view_fn fn, void *arg, void (*drop)(void *arg));
 
 /* Any thread: the databases whose profile is tailed from now on (their slow log lines are then not counted twice). */
 void sb_telemetry_tail_profiles(struct sb_telemetry *t, char *const *dbs, size_t n);
