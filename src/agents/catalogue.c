@@ -27,6 +27,8 @@ static const struct sb_member index_members[] = {
     SB_MEMBER(struct sb_index_info, since, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_index_info, since_all, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_index_info, bytes, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_index_info, knows_written, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_index_info, written, SB_INT, 0, NULL),
 };
 const struct sb_schema sb_index_info_schema = SB_SCHEMA("index", struct sb_index_info, index_members);
 
@@ -37,6 +39,8 @@ static const struct sb_member fact_members[] = {
     SB_MEMBER(struct sb_field_fact, array, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_field_fact, array_mean_milli, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_field_fact, value_bytes, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_field_fact, key_bytes, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_field_fact, aside, SB_BOOL, 0, NULL),
 };
 static const struct sb_schema fact_schema = SB_SCHEMA("field", struct sb_field_fact, fact_members);
 

@@ -84,11 +84,32 @@ static int64_t int_field(const bson_t *doc, const char *path)
     return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_NUMBER(&at) ? bson_iter_as_int64(&at) : 0;
 }
 
+/* What the storage engine counted of one index, where it tells. */
+static void take_written(struct sb_catalogue *c, const bson_t *reply)
+{
+    bson_iter_t it, one, in, calls;
+    if (!bson_iter_init_find(&it, reply, "indexDetails") || !BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &one))
+        return;
+    while (bson_iter_next(&one)) {
+        struct sb_index_info *x = NULL;
+        for (size_t i = 0; i < c->indexes_n; i++)
+            if (sb_streq(c->indexes[i].name, bson_iter_key(&one)))
+                x = &c->indexes[i];
+        if (!x || !BSON_ITER_HOLDS_DOCUMENT(&one) || !bson_iter_recurse(&one, &in) || !bson_iter_find_descendant(&in, "cursor.insert calls", &calls) ||
+            !BSON_ITER_HOLDS_NUMBER(&calls))
+            continue;
+        x->written = bson_iter_as_int64(&calls);
+        x->knows_written = bson_iter_recurse(&one, &in) && bson_iter_find_descendant(&in, "cursor.remove calls", &calls) && BSON_ITER_HOLDS_NUMBER(&calls) &&
+                           !__builtin_add_overflow(x->written, bson_iter_as_int64(&calls), &x->written);
+    }
+}
+
 static void take_stats(struct reading *r, const bson_t *reply)
 {
     r->c->documents = int_field(reply, "count");
     r->c->bytes = int_field(reply, "size");
     r->c->average_bytes = r->c->documents ? r->c->bytes / r->c->documents : 0;
+    take_written(r->c, reply);
     bson_iter_t it, one;
     if (!bson_iter_init_find(&it, reply, "indexSizes") || !BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &one))
         return;

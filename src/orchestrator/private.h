@@ -120,6 +120,7 @@ struct watching {
     int64_t recorded_at; /* deployment time of the last entry */
     int64_t breaches_in_a_row;
     int64_t last_at;    /* deployment time of the last reading */
+    int64_t keys, keys_at; /* written to the index by then, as its first reading told; keys -1: not told yet */
     bool overdue;       /* the window was not observed to its end */
     int64_t opened_seq, opened_ts; /* the entry that opened it; 0: not looked for yet */
     int64_t next_seq;   /* of the ledger: what was not looked at for the events */

@@ -32,6 +32,8 @@ struct sb_index_info {
     int64_t since;       /* the oldest accesses.since of all members */
     int64_t since_all;   /* the youngest: from then on every member has counted */
     int64_t bytes;       /* on the primary; 0 not known */
+    bool knows_written;
+    int64_t written;     /* keys entered or taken out on the primary since its process started, builds not counted */
 };
 
 /* What a sample of documents says about a field. */
@@ -40,8 +42,10 @@ struct sb_field_fact {
     int64_t present_ppm;
     int64_t distinct_ppm; /* distinct values in the sample, per document that has the field */
     bool array;           /* some document has an array here, or on the way here */
-    int64_t array_mean_milli; /* mean number of elements over the sample, counting 1 where it is no array */
+    int64_t array_mean_milli; /* mean number of different elements over the sample, counting 1 where it is no array */
     int64_t value_bytes;      /* mean size of one value */
+    int64_t key_bytes;        /* and of what an index keeps of it */
+    bool aside;               /* nobody asked for it: it is a field of an index that exists */
 };
 
 struct sb_build_info {
@@ -92,9 +96,17 @@ int sb_catalogue_read(const struct sb_server *server, const struct sb_members *m
 int sb_catalogue_read_builds(const struct sb_server *server, const struct sb_members *members, const char *ns,
                              struct sb_catalogue *out, struct sb_err *err);
 
-/* Adds field facts for these paths from a sample of `want` documents, taken on a secondary where there is one. */
+/* Adds field facts for these paths, and aside for those of ordered indexes that exist, from a sample of `want` documents, taken on a secondary where there is one. */
 int sb_catalogue_sample(const struct sb_server *server, const struct sb_members *members, struct sb_catalogue *c,
                         const char *const *paths, size_t n, int64_t want, struct sb_err *err);
+
+/* The same from documents that come one by one, whoever reads them. The paths, and those of the catalogue, are borrowed until
+ * the end. take: a sb_doc_fn; false out of memory. end: puts the facts into the catalogue and frees the sampling; NULL c: only
+ * frees it. */
+struct sb_sampling;
+struct sb_sampling *sb_sampling_new(const struct sb_catalogue *c, const char *const *paths, size_t n);
+bool sb_sampling_take(void *sampling, const bson_t *doc);
+int sb_sampling_end(struct sb_sampling *s, struct sb_catalogue *c);
 
 /* Appends the names of the deployment's own collections, "db.coll", at most max; those of the server are left out. */
 int sb_catalogue_names(struct sb_conn *conn, size_t max, char ***names, size_t *n);
