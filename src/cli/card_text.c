@@ -35,6 +35,8 @@ static void contract(const struct sb_card *c)
         sb_print("  %s %s %" PRId64 " %s%s", k->label, k->at_least ? "at least" : "at most", k->limit, k->unit ? k->unit : "", k->decisive ? " (decides)" : "");
         if (k->has_baseline)
             sb_print(", now %" PRId64, k->baseline);
+        if (k->has_predicted)
+            sb_print(", predicted %" PRId64 " (%s)", k->predicted, k->badge ? k->badge : SB_BADGE_ESTIMATED);
         sb_print("\n");
     }
     sb_print("  over %" PRId64 " s and at least %" PRId64 " operations\n", c->watch.window_s, c->watch.min_operations);
@@ -63,6 +65,13 @@ static void report(const struct sb_card *c)
             sb_print("after %" PRId64 ", limit %" PRId64 " %s%s\n", r->value, k->limit, k->unit ? k->unit : "", !r->breached ? "" : k->at_least ? "  <- under" : "  <- over");
         else
             sb_print("not measured: %s\n", r->note ? r->note : "");
+    }
+    if (c->report.claims_n)
+        sb_print("predicted against measured\n");
+    for (size_t i = 0; i < c->report.claims_n; i++) {
+        const struct sb_claim *k = &c->report.claims[i];
+        sb_print("  %-62s said %" PRId64 " (%s), is %" PRId64 " %s, %s: factor %.2f, tolerated %.2f\n", k->label ? k->label : k->metric, k->predicted, k->badge, k->measured,
+                 k->unit ? k->unit : "", sb_claim_word(k), (double)k->ratio_ppm / 1e6, (double)k->tolerated_ppm / 1e6);
     }
 }
 
