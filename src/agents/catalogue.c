@@ -70,6 +70,7 @@ static const struct sb_member catalogue_members[] = {
     SB_MEMBER(struct sb_catalogue, knows_index_stats, SB_BOOL, SB_ALWAYS, NULL),
     SB_LIST(struct sb_catalogue, fields, SB_RECS, SB_ALWAYS, &fact_schema),
     SB_MEMBER(struct sb_catalogue, sampled, SB_INT, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_catalogue, uneven, SB_STRS, 0, NULL),
     SB_LIST(struct sb_catalogue, blind, SB_STRS, SB_ALWAYS, NULL),
     SB_LIST(struct sb_catalogue, commands, SB_STRS, SB_ALWAYS, NULL),
 };
@@ -121,7 +122,7 @@ const struct sb_index_info *sb_catalogue_index_by_key(const struct sb_catalogue 
 }
 
 /* Not the first index with this key: others may have it too, with other options. */
-static bool has_key(const struct sb_index_info *index, const char *key)
+bool sb_catalogue_index_has_key(const struct sb_index_info *index, const char *key)
 {
     bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
     bool same = doc && same_key(index, doc);
@@ -142,7 +143,7 @@ enum sb_built sb_catalogue_built(const struct sb_catalogue *c, const char *name,
         snprintf(why, cap, "%s has no index named %s", c->ns, name);
         return SB_NOT_THERE;
     }
-    if (key && !has_key(index, key)) {
+    if (key && !sb_catalogue_index_has_key(index, key)) {
         snprintf(why, cap, "an index named %s is there, but its key is %s", name, index->key);
         return SB_NOT_THERE;
     }

@@ -16,6 +16,7 @@ struct reading {
     char db[64], coll[192];
     bool failed; /* out of memory */
     const char *member; /* of the callback */
+    bool seen[MAX_INDEXES]; /* on that member */
 };
 
 static void note(struct reading *r, const char *member, const char *command)
@@ -142,6 +143,32 @@ static bool take_index(void *ctx, const bson_t *doc)
     return true;
 }
 
+static void uneven(struct reading *r, const char *fmt, ...) SB_PRINTF(2, 3);
+static void uneven(struct reading *r, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (r->c->uneven_n < MAX_INDEXES && sb_strs_push(&r->c->uneven, &r->c->uneven_n, text))
+        r->failed = true;
+}
+
+/* The member's own key of an index that the primary lists with another one. */
+static void compare_keys(struct reading *r, const struct sb_index_info *index, const bson_t *doc)
+{
+    bson_iter_t it;
+    bson_t key;
+    if (!bson_iter_init_find(&it, doc, "key") || !sb_sub_document(&it, &key))
+        return;
+    char *text = bson_as_canonical_extended_json(&key, NULL);
+    const struct sb_index_info *same = text ? sb_catalogue_index_by_key(r->c, text) : NULL;
+    if (text && !sb_catalogue_index_has_key(index, text))
+        uneven(r, "%.120s has another key on %.100s than on the primary%s%.120s", index->name, r->member, same ? ", that of " : "", same ? same->name : "");
+    bson_free(text);
+}
+
 static bool take_use(void *ctx, const bson_t *doc)
 {
     struct reading *r = ctx;
@@ -149,10 +176,14 @@ static bool take_use(void *ctx, const bson_t *doc)
     if (!bson_iter_init_find(&it, doc, "name") || !BSON_ITER_HOLDS_UTF8(&it))
         return true;
     const char *name = bson_iter_utf8(&it, NULL);
+    if (!sb_catalogue_index(r->c, name) && !(bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it)))
+        uneven(r, "%.120s is on %.100s and not on the primary", name, r->member);
     for (size_t i = 0; i < r->c->indexes_n; i++) {
         struct sb_index_info *index = &r->c->indexes[i];
         if (!sb_streq(index->name, name))
             continue;
+        r->seen[i] = true;
+        compare_keys(r, index, doc);
         if (bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it))
             index->building = true;
         else
@@ -237,7 +268,11 @@ static void ask_member(struct reading *r, const struct sb_server *server, const 
     if (!conn)
         return;
     bson_t *stats = BCON_NEW("aggregate", BCON_UTF8(r->coll), "pipeline", "[", "{", "$indexStats", "{", "}", "}", "]", "cursor", "{", "}");
+    memset(r->seen, 0, sizeof r->seen);
     int64_t n = each(r, conn, r->db, stats, take_use, &err);
+    for (size_t i = 0; n >= 0 && i < r->c->indexes_n; i++)
+        if (!r->seen[i] && !r->c->indexes[i].building)
+            uneven(r, "%.120s is on the primary and not on %.100s", r->c->indexes[i].name, member);
     if (n >= 0)
         r->c->members_answered++;
     else if (n == NOT_ANSWERED)

@@ -443,6 +443,9 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
     }
     if (add_claims(q, lead, cost, card))
         return -1;
+    for (size_t i = 0; i < cat->uneven_n; i++)
+        if (evidence(card, "$indexStats of every member", q->ns, "not the same on every member", sb_format("%s", cat->uneven[i]), "measured", q->to))
+            return -1;
     for (size_t i = 0; i < cat->blind_n; i++)
         if (evidence(card, "server", q->ns, "cannot be seen", sb_format("%s", cat->blind[i]), "blind", q->to))
             return -1;

@@ -75,6 +75,24 @@ static void report(const struct sb_card *c)
     }
 }
 
+/* What is under way, and what has passed its limit meanwhile. */
+static void running(const struct sb_card *c)
+{
+    const struct sb_progress *g = &c->progress;
+    char left[32];
+    if (!g->step)
+        return;
+    sb_print("%s step %" PRId64 " of %zu%s%s", g->undoing ? "undoing" : "running", g->step, c->steps_n, g->phase ? ": " : "", g->phase ? g->phase : "");
+    if (g->total > 0)
+        sb_print(", %" PRId64 " of %" PRId64, g->done, g->total);
+    sb_duration_format(left, sizeof left, g->eta_ms);
+    if (g->eta_ms > 0)
+        sb_print(", about %s left", left);
+    sb_print("%s%s\n", g->quorum ? "; committed when the quorum has it: " : "", g->quorum ? g->quorum : "");
+    if (g->alarm)
+        sb_print("ALARM: %s\n", g->alarm);
+}
+
 static const char *glass_text(const struct sb_card *c, char out[200])
 {
     const struct sb_breakglass *g = &c->breakglass;
@@ -159,6 +177,7 @@ static void whole(const struct sb_card *c)
     if (c->breakglass.reviewed_by)
         sb_print("  review: %s\n", c->breakglass.review ? c->breakglass.review : "");
     sb_print("%s%s, %s\n", sb_name(&sb_states, c->state), c->closed ? " (closed)" : "", c->note ? c->note : "");
+    running(c);
     contract(c);
     sb_print("policy: ");
     policy(c);

@@ -72,6 +72,8 @@ struct sb_catalogue {
     struct sb_field_fact *fields; /* filled by sb_catalogue_sample */
     size_t fields_n;
     int64_t sampled;         /* documents looked at; 0 none */
+    char **uneven;           /* indexes that are not the same on every member, in words */
+    size_t uneven_n;
     char **blind;
     size_t blind_n;
     char **commands;         /* what was sent, for the record: "member: command" */
@@ -120,6 +122,9 @@ const struct sb_index_info *sb_catalogue_index(const struct sb_catalogue *c, con
 
 /* The same key pattern, field by field, in order. key: Extended JSON. */
 const struct sb_index_info *sb_catalogue_index_by_key(const struct sb_catalogue *c, const char *key);
+
+/* The same of one index. */
+bool sb_catalogue_index_has_key(const struct sb_index_info *index, const char *key);
 
 enum sb_built { SB_NOT_THERE, SB_BUILDING, SB_BUILT_UNPROVEN, SB_BUILT };
 

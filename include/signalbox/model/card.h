@@ -179,6 +179,8 @@ struct sb_progress {
     int64_t done, total;
     int64_t eta_ms;    /* of deployment time; 0 unknown */
     bool undoing;
+    char *quorum;      /* of a build: who must have finished before it is committed; NULL: the server has no such thing */
+    char *alarm;       /* what has passed its limit since the step began, and how to end it; NULL: nothing */
 };
 
 struct sb_card {
