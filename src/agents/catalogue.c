@@ -27,6 +27,8 @@ static const struct sb_member index_members[] = {
     SB_MEMBER(struct sb_index_info, since, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_index_info, since_all, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_index_info, bytes, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_index_info, knows_written, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_index_info, written, SB_INT, 0, NULL),
 };
 const struct sb_schema sb_index_info_schema = SB_SCHEMA("index", struct sb_index_info, index_members);
 
@@ -37,6 +39,8 @@ static const struct sb_member fact_members[] = {
     SB_MEMBER(struct sb_field_fact, array, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_field_fact, array_mean_milli, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_field_fact, value_bytes, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_field_fact, key_bytes, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_field_fact, aside, SB_BOOL, 0, NULL),
 };
 static const struct sb_schema fact_schema = SB_SCHEMA("field", struct sb_field_fact, fact_members);
 
@@ -66,6 +70,7 @@ static const struct sb_member catalogue_members[] = {
     SB_MEMBER(struct sb_catalogue, knows_index_stats, SB_BOOL, SB_ALWAYS, NULL),
     SB_LIST(struct sb_catalogue, fields, SB_RECS, SB_ALWAYS, &fact_schema),
     SB_MEMBER(struct sb_catalogue, sampled, SB_INT, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_catalogue, uneven, SB_STRS, 0, NULL),
     SB_LIST(struct sb_catalogue, blind, SB_STRS, SB_ALWAYS, NULL),
     SB_LIST(struct sb_catalogue, commands, SB_STRS, SB_ALWAYS, NULL),
 };
@@ -117,7 +122,7 @@ const struct sb_index_info *sb_catalogue_index_by_key(const struct sb_catalogue 
 }
 
 /* Not the first index with this key: others may have it too, with other options. */
-static bool has_key(const struct sb_index_info *index, const char *key)
+bool sb_catalogue_index_has_key(const struct sb_index_info *index, const char *key)
 {
     bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
     bool same = doc && same_key(index, doc);
@@ -138,7 +143,7 @@ enum sb_built sb_catalogue_built(const struct sb_catalogue *c, const char *name,
         snprintf(why, cap, "%s has no index named %s", c->ns, name);
         return SB_NOT_THERE;
     }
-    if (key && !has_key(index, key)) {
+    if (key && !sb_catalogue_index_has_key(index, key)) {
         snprintf(why, cap, "an index named %s is there, but its key is %s", name, index->key);
         return SB_NOT_THERE;
     }

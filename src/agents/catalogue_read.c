@@ -16,6 +16,7 @@ struct reading {
     char db[64], coll[192];
     bool failed; /* out of memory */
     const char *member; /* of the callback */
+    bool seen[MAX_INDEXES]; /* on that member */
 };
 
 static void note(struct reading *r, const char *member, const char *command)
@@ -84,11 +85,32 @@ static int64_t int_field(const bson_t *doc, const char *path)
     return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_NUMBER(&at) ? bson_iter_as_int64(&at) : 0;
 }
 
+/* What the storage engine counted of one index, where it tells. */
+static void take_written(struct sb_catalogue *c, const bson_t *reply)
+{
+    bson_iter_t it, one, in, calls;
+    if (!bson_iter_init_find(&it, reply, "indexDetails") || !BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &one))
+        return;
+    while (bson_iter_next(&one)) {
+        struct sb_index_info *x = NULL;
+        for (size_t i = 0; i < c->indexes_n; i++)
+            if (sb_streq(c->indexes[i].name, bson_iter_key(&one)))
+                x = &c->indexes[i];
+        if (!x || !BSON_ITER_HOLDS_DOCUMENT(&one) || !bson_iter_recurse(&one, &in) || !bson_iter_find_descendant(&in, "cursor.insert calls", &calls) ||
+            !BSON_ITER_HOLDS_NUMBER(&calls))
+            continue;
+        x->written = bson_iter_as_int64(&calls);
+        x->knows_written = bson_iter_recurse(&one, &in) && bson_iter_find_descendant(&in, "cursor.remove calls", &calls) && BSON_ITER_HOLDS_NUMBER(&calls) &&
+                           !__builtin_add_overflow(x->written, bson_iter_as_int64(&calls), &x->written);
+    }
+}
+
 static void take_stats(struct reading *r, const bson_t *reply)
 {
     r->c->documents = int_field(reply, "count");
     r->c->bytes = int_field(reply, "size");
     r->c->average_bytes = r->c->documents ? r->c->bytes / r->c->documents : 0;
+    take_written(r->c, reply);
     bson_iter_t it, one;
     if (!bson_iter_init_find(&it, reply, "indexSizes") || !BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &one))
         return;
@@ -121,6 +143,32 @@ static bool take_index(void *ctx, const bson_t *doc)
     return true;
 }
 
+static void uneven(struct reading *r, const char *fmt, ...) SB_PRINTF(2, 3);
+static void uneven(struct reading *r, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (r->c->uneven_n < MAX_INDEXES && sb_strs_push(&r->c->uneven, &r->c->uneven_n, text))
+        r->failed = true;
+}
+
+/* The member's own key of an index that the primary lists with another one. */
+static void compare_keys(struct reading *r, const struct sb_index_info *index, const bson_t *doc)
+{
+    bson_iter_t it;
+    bson_t key;
+    if (!bson_iter_init_find(&it, doc, "key") || !sb_sub_document(&it, &key))
+        return;
+    char *text = bson_as_canonical_extended_json(&key, NULL);
+    const struct sb_index_info *same = text ? sb_catalogue_index_by_key(r->c, text) : NULL;
+    if (text && !sb_catalogue_index_has_key(index, text))
+        uneven(r, "%.120s has another key on %.100s than on the primary%s%.120s", index->name, r->member, same ? ", that of " : "", same ? same->name : "");
+    bson_free(text);
+}
+
 static bool take_use(void *ctx, const bson_t *doc)
 {
     struct reading *r = ctx;
@@ -128,10 +176,14 @@ static bool take_use(void *ctx, const bson_t *doc)
     if (!bson_iter_init_find(&it, doc, "name") || !BSON_ITER_HOLDS_UTF8(&it))
         return true;
     const char *name = bson_iter_utf8(&it, NULL);
+    if (!sb_catalogue_index(r->c, name) && !(bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it)))
+        uneven(r, "%.120s is on %.100s and not on the primary", name, r->member);
     for (size_t i = 0; i < r->c->indexes_n; i++) {
         struct sb_index_info *index = &r->c->indexes[i];
         if (!sb_streq(index->name, name))
             continue;
+        r->seen[i] = true;
+        compare_keys(r, index, doc);
         if (bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it))
             index->building = true;
         else
@@ -216,7 +268,11 @@ static void ask_member(struct reading *r, const struct sb_server *server, const 
     if (!conn)
         return;
     bson_t *stats = BCON_NEW("aggregate", BCON_UTF8(r->coll), "pipeline", "[", "{", "$indexStats", "{", "}", "}", "]", "cursor", "{", "}");
+    memset(r->seen, 0, sizeof r->seen);
     int64_t n = each(r, conn, r->db, stats, take_use, &err);
+    for (size_t i = 0; n >= 0 && i < r->c->indexes_n; i++)
+        if (!r->seen[i] && !r->c->indexes[i].building)
+            uneven(r, "%.120s is on the primary and not on %.100s", r->c->indexes[i].name, member);
     if (n >= 0)
         r->c->members_answered++;
     else if (n == NOT_ANSWERED)

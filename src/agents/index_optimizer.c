@@ -289,6 +289,8 @@ int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *o
         rc = conclude(out, sb_format("no index is proposed for %s: %s", q->ns, no)) ? sb_fail_nomem(err) : 0;
     else
         rc = q->key ? advise_asked(q, out, err) : advise_workload(q, out, err);
+    for (size_t i = 0; rc == 0 && i < q->catalogue->uneven_n; i++)
+        rc = find_out(out, "indexes of the members", q->catalogue->uneven[i]) ? sb_fail_nomem(err) : 0;
     if (rc)
         sb_index_advice_release(out);
     return rc;

@@ -137,7 +137,7 @@ static int add_watch(struct sb_card *card, const struct sb_retire_question *q)
     card->watch.min_operations = MIN_OPERATIONS;
     return (known && now.reads && criterion(&card->watch, "ns_read_latency_us", card->target, "mean read latency of the collection", now.read_us / now.reads)) ||
                    (known && now.writes && criterion(&card->watch, "ns_write_latency_us", card->target, "mean write latency of the collection", now.write_us / now.writes)) ||
-                   sb_index_criteria_of_shapes(&one, NULL, &card->watch)
+                   sb_index_criteria_of_shapes(&one, NULL, NULL, 0, &card->watch)
                ? -1
                : 0;
 }

@@ -119,8 +119,33 @@ bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *i
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
 
-/* Adds what is watched of the collection's shapes: what the lead, if there is one, examines, and that no other gets slower. */
-int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w);
+/* Adds what is watched of the collection's shapes: what the lead, if there is one, and others of all that its key serves, examine
+ * and take, and that no other gets slower. */
+int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *all, size_t n, struct sb_watch *w);
+
+/* optimizer_claim.c. One number that a card says of an index before it is there. */
+struct sb_index_claim {
+    int64_t value, least, most;
+    char badge[24]; /* coverage, as of evidence */
+    char why[240];  /* what it rests on */
+};
+
+/* What an index takes: on disk, and of every write. */
+struct sb_index_cost {
+    int64_t entries_milli; /* of an average document: an index on an array has one for each of its different elements */
+    struct sb_index_claim bytes, keys_per_s_milli;
+    bool knows_writes;
+};
+
+/* -1 out of memory. options: canonical Extended JSON, or NULL. */
+int sb_claim_cost(const struct sb_index_question *q, const char *key, const char *options, struct sb_index_cost *out);
+int64_t sb_claim_entries_milli(const struct sb_index_question *q, const bson_t *key);
+
+/* Documents that the shape will examine for each that it uses, with this key. False: nothing can be said, as of the next two. */
+bool sb_claim_docs(const struct sb_index_question *q, const struct candidate *c, const struct candidate *key, struct sb_index_claim *out);
+bool sb_claim_read_us(const struct sb_index_question *q, const struct candidate *lead, const struct sb_ns_work *now, struct sb_index_claim *out);
+bool sb_claim_p95(const struct candidate *c, int64_t us, const struct sb_index_claim *docs, struct sb_index_claim *out);
+void sb_claim_write_us(const struct sb_index_question *q, int64_t mean_us, const struct sb_index_cost *cost, struct sb_index_claim *out);
 
 /* optimizer_options.c. How far an index with options serves the shapes that its key would serve. */
 enum fit {

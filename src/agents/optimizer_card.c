@@ -10,8 +10,8 @@
 #define WATCH_WINDOW_S 300
 #define MIN_OPERATIONS 20
 #define OTHER_SHAPES 20        /* shapes of the collection that are watched for a worse plan */
+#define NAMED_SHAPES 5         /* shapes that the index is for, each held to what was said of it */
 #define DOCS_PER_RETURNED 10   /* what the named shape may examine afterwards */
-#define ENTRY_BYTES 12         /* record id and page overhead of one index entry */
 #define BUILD_DOCS_PER_S 20000 /* scan and sort of a build, a cautious guess: the card says estimated */
 #define DROP_MAX_TIME_MS 30000
 #define UNMEASURED_PPM 300000  /* confidence in a key that serves nothing that was seen */
@@ -170,7 +170,8 @@ int sb_index_card_rebuild(struct sb_card *card, bool replicated, const char *quo
     }
     for (size_t i = 0; i < card->watch.criteria_n && rc == 0; i++) { /* the index's own criteria follow its name */
         struct sb_criterion *c = &card->watch.criteria[i];
-        if ((sb_streq(c->metric, "index_uses") || sb_streq(c->metric, "index_bytes")) && sb_str_set(&c->subject, card->index_name))
+        if ((sb_streq(c->metric, "index_uses") || sb_streq(c->metric, "index_bytes") || sb_streq(c->metric, "index_keys_per_s_milli")) &&
+            sb_str_set(&c->subject, card->index_name))
             rc = -1;
     }
     free(title);
@@ -183,6 +184,7 @@ int sb_index_card_rebuild(struct sb_card *card, bool replicated, const char *quo
 struct limits {
     int64_t baseline, limit;
     bool known;
+    const struct sb_index_claim *claim; /* what the card says that it will be; NULL: nothing */
 };
 
 static int criterion(struct sb_watch *w, const char *metric, const char *subject, const char *label, const char *unit, bool at_least,
@@ -197,7 +199,11 @@ static int criterion(struct sb_watch *w, const char *metric, const char *subject
     c->baseline = l.baseline;
     c->has_baseline = l.known;
     c->decisive = decisive;
-    return 0;
+    if (!l.claim)
+        return 0;
+    c->has_predicted = true;
+    c->predicted = l.claim->value;
+    return sb_str_set(&c->badge, l.claim->badge);
 }
 
 /* What reads took before the anomaly began, in microseconds; 0 not known. */
@@ -225,111 +231,133 @@ static void usual_window(const struct sb_index_question *q, int64_t *from, int64
     }
 }
 
-static int latency_criteria(const struct sb_index_question *q, struct sb_watch *w)
+static int latency_criteria(const struct sb_index_question *q, const struct candidate *lead, const struct sb_index_cost *cost, struct sb_watch *w)
 {
     struct sb_ns_work now;
+    struct sb_index_claim claim;
     int64_t from, to;
     usual_window(q, &from, &to);
     bool known = sb_history_window(q->history, q->ns, from, to, &now);
     if (known && now.reads) {
         int64_t mean = now.read_us / now.reads, usual = usual_read_us(q->anomaly, q->ns);
         int64_t limit = usual ? usual * 3 / 2 + 300 : mean * 7 / 10;
-        if (criterion(w, "ns_read_latency_us", q->ns, "mean read latency of the collection", "us", false, (struct limits){mean, limit, true}, true, "hide"))
+        bool says = lead && sb_claim_read_us(q, lead, &now, &claim);
+        if (says && usual > 0 && usual < claim.value) /* where it waited for others as well, logged times do not tell how much of it goes */
+            claim.value = usual;
+        if (criterion(w, "ns_read_latency_us", q->ns, "mean read latency of the collection", "us", false, (struct limits){mean, limit, true, says ? &claim : NULL}, true,
+                      "hide"))
             return -1;
     }
     if (known && now.writes) {
         int64_t mean = now.write_us / now.writes;
+        sb_claim_write_us(q, mean, cost, &claim);
         if (criterion(w, "ns_write_latency_us", q->ns, "mean write latency of the collection", "us", false,
-                      (struct limits){mean, mean * 3 / 2 + 200, true}, true, "drop"))
+                      (struct limits){mean, mean * 3 / 2 + 200, true, &claim}, true, "drop"))
             return -1;
     }
     return 0;
 }
 
-int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, struct sb_watch *w)
+/* What one of the shapes that the card names is to do with the index: what it examines, and how long it takes at most. */
+static int named_shape(const struct sb_index_question *q, const struct candidate *c, const struct candidate *lead, int64_t from, int64_t to, struct sb_watch *w)
 {
-    if (lead) {
-        int64_t ratio = (int64_t)(lead->ratio + 0.5);
-        if (criterion(w, "shape_docs_per_returned", lead->work->shape->fingerprint, "documents examined per document returned, by explain", "docs", false,
-                      (struct limits){ratio, DOCS_PER_RETURNED, true}, true, "hide"))
-            return -1;
+    const struct sb_shape *s = c->work->shape;
+    struct sb_index_claim docs, p95;
+    bool says = sb_claim_docs(q, c, lead, &docs), first = c->work == lead->work;
+    char *examined = first ? sb_format("documents examined per document returned, by explain")
+                           : sb_format("documents examined per document returned by %s %s, by explain", s->op, s->text[0] ? s->text : s->sort);
+    char *took = sb_format("p95 of %s %s, which the index is for", s->op, s->text[0] ? s->text : s->sort);
+    int64_t us = (int64_t)sb_work_window_quantile(q->workload, c->work, from, to, 0.95) * 1000, now = (int64_t)(c->ratio + 0.5);
+    int64_t limit = says && 2 * docs.value > DOCS_PER_RETURNED ? 2 * docs.value : DOCS_PER_RETURNED;
+    int rc = !examined || !took ||
+             criterion(w, "shape_docs_per_returned", s->fingerprint, examined, "docs", false,
+                       (struct limits){now, limit > now && now > DOCS_PER_RETURNED ? now : limit, true, says ? &docs : NULL}, first, "hide");
+    if (rc == 0 && us > 0) {
+        bool slow = sb_claim_p95(c, us, says ? &docs : NULL, &p95);
+        rc = criterion(w, "shape_latency_us", s->fingerprint, took, "us", false, (struct limits){us, us * 3 / 2 + 100000, true, slow ? &p95 : NULL}, false, "hide");
     }
-    size_t n = sb_workload_size(q->workload), kept = 0;
+    free(examined);
+    free(took);
+    return rc ? -1 : 0;
+}
+
+static int other_shape(const struct sb_index_question *q, const struct sb_work *other, int64_t from, int64_t to, struct sb_watch *w, size_t *kept)
+{
+    uint64_t p95 = sb_work_window_quantile(q->workload, other, from, to, 0.95);
+    if (p95 == 0)
+        return 0;
+    char *label = sb_format("p95 of %s %s", other->shape->op, other->shape->text[0] ? other->shape->text : other->shape->sort);
+    int64_t us = (int64_t)p95 * 1000;
+    int rc = label ? criterion(w, "shape_latency_us", other->shape->fingerprint, label, "us", false, (struct limits){us, us * 2 + 100000, true, NULL}, false, "hide") : -1;
+    free(label);
+    ++*kept;
+    return rc;
+}
+
+static bool named(const struct sb_work *work, const struct sb_work *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == work)
+            return true;
+    return false;
+}
+
+int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *all, size_t n, struct sb_watch *w)
+{
+    size_t entries = sb_workload_size(q->workload), kept = 0, served_n = 0;
+    const struct sb_work *served[NAMED_SHAPES];
     int64_t from, to;
     usual_window(q, &from, &to);
-    for (size_t i = 0; i < n && kept < OTHER_SHAPES; i++) {
-        const struct sb_work *other = sb_workload_at(q->workload, i);
-        if (!sb_streq(other->ns, q->ns) || (lead && other == lead->work) || other->shape->unknown)
+    if (lead && named_shape(q, lead, lead, from, to, w))
+        return -1;
+    if (lead)
+        served[served_n++] = lead->work;
+    for (size_t i = 0; lead && i < n && served_n < NAMED_SHAPES; i++) {
+        if (all[i].why_not[0] || all[i].inner || named(all[i].work, served, served_n) || !sb_candidate_within(&all[i], lead))
             continue;
-        uint64_t p95 = sb_work_window_quantile(q->workload, other, from, to, 0.95);
-        if (p95 == 0)
-            continue;
-        char *label = sb_format("p95 of %s %s", other->shape->op, other->shape->text[0] ? other->shape->text : other->shape->sort);
-        int64_t us = (int64_t)p95 * 1000;
-        int rc = label ? criterion(w, "shape_latency_us", other->shape->fingerprint, label, "us", false,
-                                   (struct limits){us, us * 2 + 100000, true}, false, "hide") : -1;
-        free(label);
-        if (rc)
+        if (named_shape(q, &all[i], lead, from, to, w))
             return -1;
-        kept++;
+        served[served_n++] = all[i].work;
+    }
+    for (size_t i = 0; i < entries && kept < OTHER_SHAPES; i++) {
+        const struct sb_work *other = sb_workload_at(q->workload, i);
+        if (!sb_streq(other->ns, q->ns) || other->shape->unknown || named(other, served, served_n))
+            continue;
+        if (other_shape(q, other, from, to, w, &kept))
+            return -1;
     }
     return 0;
 }
 
-static int index_criteria(const struct sb_index_question *q, const struct candidate *lead, const struct sb_card *card, struct sb_watch *w)
+static int index_criteria(const struct sb_index_question *q, const struct candidate *lead, const struct sb_index_cost *cost, const struct sb_card *card, struct sb_watch *w)
 {
     int64_t expected = 1;
     if (lead && q->to > q->from)
         expected = (int64_t)lead->sums.count * w->window_s * 1000 / (q->to - q->from) / 3;
-    if (criterion(w, "index_uses", card->index_name, "operations that used the index", "", true, (struct limits){0, expected > 0 ? expected : 1, true},
+    if (criterion(w, "index_uses", card->index_name, "operations that used the index", "", true, (struct limits){0, expected > 0 ? expected : 1, true, NULL},
                   true, "drop"))
         return -1;
-    int64_t bytes = card->impact.bytes;
-    return criterion(w, "index_bytes", card->index_name, "size of the index", "bytes", false, (struct limits){0, bytes * 3 + (1 << 20), false}, false, "drop");
+    int64_t bytes = card->impact.bytes, keys = cost->keys_per_s_milli.most;
+    if (criterion(w, "index_bytes", card->index_name, "size of the index", "bytes", false, (struct limits){0, bytes * 3 + (1 << 20), false, &cost->bytes}, false, "drop"))
+        return -1;
+    return cost->knows_writes ? criterion(w, "index_keys_per_s_milli", card->index_name, "keys written to the index per 1000 s", "", false,
+                                          (struct limits){0, keys * 3 + 10000, false, &cost->keys_per_s_milli}, false, "drop")
+                              : 0;
 }
 
 /* ---- size, cost, blast radius ---- */
 
-/* Index entries of an average document, in thousandths: an index on an array has one for each of its elements. */
-static int64_t entries_milli_of(const struct sb_index_question *q, const bson_t *key)
-{
-    int64_t most = 1000;
-    bson_iter_t it;
-    bool more = bson_iter_init(&it, key);
-    while (more && bson_iter_next(&it)) {
-        const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, bson_iter_key(&it));
-        if (!f || !f->array || f->array_mean_milli <= 1000)
-            continue;
-        int64_t entries = 1000 + (f->array_mean_milli - 1000) * f->present_ppm / 1000000; /* who lacks it has one entry all the same */
-        most = entries > most ? entries : most;
-    }
-    return most;
-}
-
-static int64_t estimate_bytes(const struct sb_index_question *q, const char *key, int64_t *entries_milli)
-{
-    bson_t *doc = bson_new_from_json((const uint8_t *)key, -1, NULL);
-    int64_t entry = ENTRY_BYTES;
-    *entries_milli = doc ? entries_milli_of(q, doc) : 1000;
-    bson_iter_t it;
-    if (doc && bson_iter_init(&it, doc))
-        while (bson_iter_next(&it)) {
-            const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, bson_iter_key(&it));
-            entry += f && f->value_bytes ? f->value_bytes : 12;
-        }
-    if (doc)
-        bson_destroy(doc);
-    return q->catalogue->documents * entry * *entries_milli / 1000;
-}
-
-static int set_costs(const struct sb_index_question *q, const char *key, const struct candidate *lead, struct sb_card *card)
+static int set_costs(const struct sb_index_question *q, const char *key, const struct candidate *lead, struct sb_index_cost *cost, struct sb_card *card)
 {
     const struct sb_catalogue *cat = q->catalogue;
     struct sb_blast_radius *b = &card->blast_radius;
     struct sb_ns_work w;
     int64_t span_ms = q->to - q->from, entries_milli;
     sb_history_window(q->history, q->ns, q->from, q->to, &w);
-    card->impact.bytes = b->est_bytes = estimate_bytes(q, key, &entries_milli);
+    if (sb_claim_cost(q, key, card->index_options, cost))
+        return -1;
+    entries_milli = cost->entries_milli;
+    card->impact.bytes = b->est_bytes = cost->bytes.value;
     if (cat->bytes > 0 && b->est_bytes > cat->bytes / 2 && card->risk < SB_MEDIUM) /* it costs memory and disk like a second collection */
         card->risk = SB_MEDIUM;
     b->documents = cat->documents;
@@ -340,7 +368,7 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
         b->reads_per_s_milli = w.reads * 1000000 / w.covered_ms;
         b->writes_per_s_milli = w.writes * 1000000 / w.covered_ms;
     }
-    card->impact.writes_per_s_milli = b->writes_per_s_milli * entries_milli / 1000;
+    card->impact.writes_per_s_milli = cost->keys_per_s_milli.value;
     b->lock = sb_format("exclusive on %s, briefly, at the start and the end of the build; reads and writes go on in between", q->ns);
     if (!b->lock || sb_strs_push(&b->namespaces, &b->namespaces_n, q->ns))
         return -1;
@@ -368,7 +396,23 @@ static int evidence(struct sb_card *card, const char *source, const char *ns, co
     return rc;
 }
 
-static int add_evidence(const struct sb_index_question *q, const struct candidate *lead, struct sb_card *card)
+/* What the card says will be, each with what it rests on. */
+static int add_claims(const struct sb_index_question *q, const struct candidate *lead, const struct sb_index_cost *cost, struct sb_card *card)
+{
+    struct sb_index_claim docs;
+    if (lead && sb_claim_docs(q, lead, lead, &docs) &&
+        evidence(card, docs.why, q->ns, "predicted documents examined per document returned", sb_format("%" PRId64 ", now %.0f", docs.value, lead->ratio), docs.badge, q->to))
+        return -1;
+    if (evidence(card, cost->bytes.why, q->ns, "predicted size of the new index",
+                 sb_format("about %" PRId64 " bytes, between %" PRId64 " and %" PRId64, cost->bytes.value, cost->bytes.least, cost->bytes.most), cost->bytes.badge, q->to))
+        return -1;
+    return cost->knows_writes ? evidence(card, cost->keys_per_s_milli.why, q->ns, "predicted keys written to the new index per second",
+                                         sb_format("%.1f, between %.1f and %.1f", (double)cost->keys_per_s_milli.value / 1000, (double)cost->keys_per_s_milli.least / 1000,
+                                                   (double)cost->keys_per_s_milli.most / 1000), cost->keys_per_s_milli.badge, q->to)
+                              : 0;
+}
+
+static int add_evidence(const struct sb_index_question *q, const struct candidate *lead, const struct sb_index_cost *cost, struct sb_card *card)
 {
     const struct sb_catalogue *cat = q->catalogue;
     if (lead) {
@@ -392,13 +436,16 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
         double share = 100.0 * (double)cat->sampled / (double)cat->documents;
         snprintf(coverage, sizeof coverage, "sampled %.1f %%", share > 100 ? 100 : share);
         for (size_t i = 0; i < cat->fields_n; i++)
-            if (evidence(card, "sample of documents", q->ns, cat->fields[i].path,
+            if (!cat->fields[i].aside && evidence(card, "sample of documents", q->ns, cat->fields[i].path,
                          sb_format("%.0f %% distinct, in %.0f %% of documents%s", (double)cat->fields[i].distinct_ppm / 1e4,
                                    (double)cat->fields[i].present_ppm / 1e4, cat->fields[i].array ? ", an array" : ""), coverage, q->to))
                 return -1;
     }
-    if (evidence(card, "index size from value sizes in the sample", q->ns, "size of the new index", sb_format("about %" PRId64 " bytes", card->impact.bytes), "estimated", q->to))
+    if (add_claims(q, lead, cost, card))
         return -1;
+    for (size_t i = 0; i < cat->uneven_n; i++)
+        if (evidence(card, "$indexStats of every member", q->ns, "not the same on every member", sb_format("%s", cat->uneven[i]), "measured", q->to))
+            return -1;
     for (size_t i = 0; i < cat->blind_n; i++)
         if (evidence(card, "server", q->ns, "cannot be seen", sb_format("%s", cat->blind[i]), "blind", q->to))
             return -1;
@@ -499,12 +546,14 @@ static int set_options(const struct sb_index_question *q, const struct candidate
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err)
 {
+    struct sb_index_cost cost;
     memset(card, 0, sizeof *card);
     card->watch.window_s = WATCH_WINDOW_S;
     card->watch.min_operations = MIN_OPERATIONS;
     if (describe(q, lead, helped, all, n, card) || warn_of_fields(q, key, card) || sb_str_set(&card->index_name, name) || sb_str_set(&card->index_key, key) ||
-        set_options(q, lead, card) || set_costs(q, key, lead, card) || sb_index_criteria_of_shapes(q, lead, &card->watch) ||
-        latency_criteria(q, &card->watch) || index_criteria(q, lead, card, &card->watch) || add_evidence(q, lead, card)) {
+        set_options(q, lead, card) || set_costs(q, key, lead, &cost, card) ||
+        sb_index_criteria_of_shapes(q, lead, all, n, &card->watch) || latency_criteria(q, lead, &cost, &card->watch) ||
+        index_criteria(q, lead, &cost, card, &card->watch) || add_evidence(q, lead, &cost, card)) {
         sb_card_release(card);
         return sb_fail_nomem(err);
     }

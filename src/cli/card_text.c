@@ -35,6 +35,8 @@ static void contract(const struct sb_card *c)
         sb_print("  %s %s %" PRId64 " %s%s", k->label, k->at_least ? "at least" : "at most", k->limit, k->unit ? k->unit : "", k->decisive ? " (decides)" : "");
         if (k->has_baseline)
             sb_print(", now %" PRId64, k->baseline);
+        if (k->has_predicted)
+            sb_print(", predicted %" PRId64 " (%s)", k->predicted, k->badge ? k->badge : SB_BADGE_ESTIMATED);
         sb_print("\n");
     }
     sb_print("  over %" PRId64 " s and at least %" PRId64 " operations\n", c->watch.window_s, c->watch.min_operations);
@@ -64,6 +66,31 @@ static void report(const struct sb_card *c)
         else
             sb_print("not measured: %s\n", r->note ? r->note : "");
     }
+    if (c->report.claims_n)
+        sb_print("predicted against measured\n");
+    for (size_t i = 0; i < c->report.claims_n; i++) {
+        const struct sb_claim *k = &c->report.claims[i];
+        sb_print("  %-62s said %" PRId64 " (%s), is %" PRId64 " %s, %s: factor %.2f, tolerated %.2f\n", k->label ? k->label : k->metric, k->predicted, k->badge, k->measured,
+                 k->unit ? k->unit : "", sb_claim_word(k), (double)k->ratio_ppm / 1e6, (double)k->tolerated_ppm / 1e6);
+    }
+}
+
+/* What is under way, and what has passed its limit meanwhile. */
+static void running(const struct sb_card *c)
+{
+    const struct sb_progress *g = &c->progress;
+    char left[32];
+    if (!g->step)
+        return;
+    sb_print("%s step %" PRId64 " of %zu%s%s", g->undoing ? "undoing" : "running", g->step, c->steps_n, g->phase ? ": " : "", g->phase ? g->phase : "");
+    if (g->total > 0)
+        sb_print(", %" PRId64 " of %" PRId64, g->done, g->total);
+    sb_duration_format(left, sizeof left, g->eta_ms);
+    if (g->eta_ms > 0)
+        sb_print(", about %s left", left);
+    sb_print("%s%s\n", g->quorum ? "; committed when the quorum has it: " : "", g->quorum ? g->quorum : "");
+    if (g->alarm)
+        sb_print("ALARM: %s\n", g->alarm);
 }
 
 static const char *glass_text(const struct sb_card *c, char out[200])
@@ -150,6 +177,7 @@ static void whole(const struct sb_card *c)
     if (c->breakglass.reviewed_by)
         sb_print("  review: %s\n", c->breakglass.review ? c->breakglass.review : "");
     sb_print("%s%s, %s\n", sb_name(&sb_states, c->state), c->closed ? " (closed)" : "", c->note ? c->note : "");
+    running(c);
     contract(c);
     sb_print("policy: ");
     policy(c);

@@ -97,6 +97,26 @@ static void print_records(const struct sb_report *r)
         sb_print("  rejected: %s\n", r->reasons[i]);
 }
 
+/* How sure they were and how often they were right; what was predicted and how far it was off. */
+static void print_predictions(const struct sb_report *r)
+{
+    for (size_t i = 0; i < r->records_n; i++) {
+        struct sb_record_of *x = &r->records[i];
+        int64_t judged = x->passed + x->failed;
+        struct sb_share s = sb_share_of(x->passed, judged);
+        if (judged)
+            sb_print("  %.20s, %.16s: %.0f %% sure, %" PRId64 " of %" PRId64 " passed (95 %%: %.0f to %.0f %%)\n", x->author, x->kind, (double)sb_record_said_ppm(x) / 1e4,
+                     x->passed, judged, (double)s.low_ppm / 1e4, (double)s.high_ppm / 1e4);
+        if (x->predictions_n)
+            sb_print("  %-32s%6s%8s%8s%10s\n", "predicted against measured", "kept", "missed", "broken", "factor");
+        for (size_t k = 0; k < x->predictions_n; k++) {
+            struct sb_predictions *p = &x->predictions[k];
+            struct sb_median m = sb_median_of(&p->ratios);
+            sb_print("    %-30s%6" PRId64 "%8" PRId64 "%8" PRId64 "%10.2f\n", p->metric, p->kept, p->missed, p->broken, (double)m.middle / 1e6);
+        }
+    }
+}
+
 static int print_text(const struct told *t, const struct args *a)
 {
     char from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1];
@@ -123,6 +143,7 @@ static int print_text(const struct told *t, const struct args *a)
     for (size_t i = 0; i < t->n; i++) {
         sb_print("\nSpecialists%s\n", t->n < 2 ? "" : i ? ", after it" : ", before the date");
         print_records(&t->of[i]);
+        print_predictions(&t->of[i]);
     }
     return sb_print("\n");
 }
@@ -136,15 +157,37 @@ static json_t *median_json(const struct sb_median *m)
                      m->n ? json_integer(m->p90) : json_null());
 }
 
+static json_t *predictions_json(struct sb_record_of *x)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < x->predictions_n; i++) {
+        struct sb_predictions *p = &x->predictions[i];
+        struct sb_median m = sb_median_of(&p->ratios);
+        json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:I,s:f,s:o,s:o}", "metric", p->metric, "kept", (json_int_t)p->kept, "missed", (json_int_t)p->missed, "broken",
+                                              (json_int_t)p->broken, "median_ratio", (double)m.middle / 1e6, "low", m.bounded ? json_real((double)m.low / 1e6) : json_null(), "high",
+                                              m.bounded ? json_real((double)m.high / 1e6) : json_null()));
+    }
+    return list;
+}
+
+/* Null where nothing has passed or failed yet. */
+static json_t *calibration_json(const struct sb_record_of *x)
+{
+    struct sb_share s = sb_share_of(x->passed, x->passed + x->failed);
+    return s.n ? json_pack("{s:f,s:f,s:f,s:f,s:I}", "said", (double)sb_record_said_ppm(x) / 1e6, "passed", (double)s.ppm / 1e6, "low", (double)s.low_ppm / 1e6, "high",
+                           (double)s.high_ppm / 1e6, "n", (json_int_t)s.n)
+               : json_null();
+}
+
 static json_t *records_json(const struct sb_report *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < r->records_n; i++) {
-        const struct sb_record_of *x = &r->records[i];
-        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "author", x->author, "kind", x->kind, "proposed", (json_int_t)x->proposed, "accepted",
+        struct sb_record_of *x = &r->records[i];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "author", x->author, "kind", x->kind, "proposed", (json_int_t)x->proposed, "accepted",
                                               (json_int_t)x->accepted, "edited", (json_int_t)x->edited, "rejected", (json_int_t)x->rejected, "expired", (json_int_t)x->expired,
                                               "reversed", (json_int_t)x->reversed, "passed", (json_int_t)x->passed, "failed", (json_int_t)x->failed, "inconclusive",
-                                              (json_int_t)x->inconclusive));
+                                              (json_int_t)x->inconclusive, "calibration", calibration_json(x), "predictions", predictions_json(x)));
     }
     return list;
 }

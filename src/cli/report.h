@@ -52,11 +52,21 @@ enum sb_phase {
 extern const char *const sb_phase_names[PHASES]; /* "request to card" */
 extern const char *const sb_phase_keys[PHASES];  /* "request_to_card_ms" */
 
+/* What cards of one kind predicted of one measure, and what was measured. */
+struct sb_predictions {
+    char *metric;
+    int64_t kept, missed, broken; /* within what is tolerated; not, and called an estimate; not, and not called one */
+    struct sb_values ratios;      /* measured to predicted, in parts per million */
+};
+
 /* What one specialist proposed of one kind, and what came of it. */
 struct sb_record_of {
     char *author, *kind;
     int64_t proposed, accepted, edited, rejected, expired, reversed; /* reversed: rolled back */
     int64_t passed, failed, inconclusive;                            /* verdicts of watch windows */
+    int64_t sure_ppm;  /* the confidence of those that passed or failed, added up */
+    struct sb_predictions *predictions;
+    size_t predictions_n;
 };
 
 struct sb_report {
@@ -77,6 +87,9 @@ struct sb_report_span {
     int64_t since, until; /* wall; what began in [since, until) counts. until 0: no end */
     bool simulated;
 };
+
+/* How sure it was on average of what then passed or failed, in parts per million; -1: nothing has. */
+int64_t sb_record_said_ppm(const struct sb_record_of *r);
 
 /* Reads the whole record once, for all n spans. Release them also after a failure. */
 int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err);

@@ -6,6 +6,7 @@
 #include <signalbox/base/clock.h>
 #include <signalbox/base/hash.h>
 #include <signalbox/base/json.h>
+#include <signalbox/model/claim.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct life {
     int64_t asked;        /* card: its case's request */
     int64_t waiting, approved, started, verified;
     bool proposed, accepted, edited, wrong, caused, over;
+    int64_t sure_ppm;     /* card: its confidence, as it was proposed or last edited */
     char *author, *kind;
 };
 
@@ -145,6 +147,7 @@ static int take_recommendation(struct gathering *g, const struct sb_entry *e)
     l->asked = of ? of->first : 0;
     if (sb_str_set(&l->author, sb_json_str(card, "author")) || sb_str_set(&l->kind, sb_json_str(card, "kind")))
         return -1;
+    l->sure_ppm = json_integer_value(json_object_get(card, "confidence_ppm"));
     struct sb_record_of *r = record_of(g, l);
     if (!r)
         return -1;
@@ -158,6 +161,7 @@ static int take_end(struct gathering *g, struct life *l, struct sb_record_of *r,
     r->passed += passed;
     r->failed += failed;
     r->inconclusive += event == SB_EV_WATCH_INCONCLUSIVE;
+    r->sure_ppm += passed || failed ? l->sure_ppm : 0;
     if (failed && !l->wrong)
         g->out->gone_wrong++;
     l->wrong |= failed;
@@ -215,6 +219,40 @@ static int take_state(struct gathering *g, const struct sb_entry *e)
     default:
         return 0;
     }
+}
+
+/* ---- predicted against measured ---- */
+
+static struct sb_predictions *predictions_of(struct sb_record_of *r, const char *metric)
+{
+    for (size_t i = 0; i < r->predictions_n; i++)
+        if (sb_streq(r->predictions[i].metric, metric))
+            return &r->predictions[i];
+    struct sb_predictions *p = SB_PUSH(r->predictions);
+    return p && sb_str_set(&p->metric, metric) == 0 ? p : NULL;
+}
+
+/* The entry that has the verdict has every claim of the window with it. */
+static int take_watch(struct gathering *g, const struct sb_entry *e)
+{
+    const json_t *report = json_object_get(e->body, "report"), *list = json_object_get(report, "claims"), *one;
+    const struct life *l = known(g, e->plan.card);
+    const char *verdict = sb_json_str(report, "verdict");
+    size_t i;
+    if (!l || !l->counts || !l->author || !verdict || sb_name_find(&sb_verdicts, verdict) == SB_VERDICT_NONE)
+        return 0;
+    struct sb_record_of *r = record_of(g, l);
+    json_array_foreach(list, i, one) {
+        const char *metric = sb_json_str(one, "metric");
+        struct sb_predictions *p = r && metric ? predictions_of(r, metric) : NULL;
+        int64_t *ratio = p ? SB_PUSH(p->ratios.of) : NULL;
+        if (!ratio)
+            return metric ? -1 : 0;
+        *ratio = json_integer_value(json_object_get(one, "ratio_ppm"));
+        bool kept = json_is_true(json_object_get(one, "kept")), estimate = sb_streq(sb_json_str(one, "badge"), SB_BADGE_ESTIMATED);
+        *(kept ? &p->kept : estimate ? &p->missed : &p->broken) += 1;
+    }
+    return r ? 0 : -1;
 }
 
 static int take_edit(struct gathering *g, const struct sb_entry *e)
@@ -277,6 +315,8 @@ static int take_for(struct gathering *g, const struct sb_entry *e)
         return take_state(g, e);
     if (e->kind == SB_ENTRY_EDIT && e->plan.card)
         return take_edit(g, e);
+    if (e->kind == SB_ENTRY_WATCH && e->plan.card)
+        return take_watch(g, e);
     return e->kind == SB_ENTRY_ANOMALY && e->plan.anomaly ? take_anomaly(g, e) : 0;
 }
 
@@ -347,6 +387,11 @@ void sb_report_release(struct sb_report *r)
     for (size_t i = 0; i < r->records_n; i++) {
         free(r->records[i].author);
         free(r->records[i].kind);
+        for (size_t k = 0; k < r->records[i].predictions_n; k++) {
+            free(r->records[i].predictions[k].metric);
+            free(r->records[i].predictions[k].ratios.of);
+        }
+        free(r->records[i].predictions);
     }
     free(r->records);
     for (size_t i = 0; i < r->reasons_n; i++)

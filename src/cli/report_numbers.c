@@ -46,6 +46,12 @@ struct sb_median sb_median_of(struct sb_values *v)
     return m;
 }
 
+int64_t sb_record_said_ppm(const struct sb_record_of *r)
+{
+    int64_t judged = r->passed + r->failed;
+    return judged > 0 ? r->sure_ppm / judged : -1;
+}
+
 struct sb_share sb_share_of(int64_t hits, int64_t n)
 {
     struct sb_share s = {.hits = hits, .n = n, .high_ppm = 1000000};

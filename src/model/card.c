@@ -48,6 +48,9 @@ static const struct sb_member criterion_members[] = {
     SB_MEMBER(struct sb_criterion, limit, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_criterion, baseline, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_criterion, has_baseline, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_criterion, predicted, SB_INT, 0, NULL), /* not there when nothing is predicted, so that no older card's hash changes */
+    SB_MEMBER(struct sb_criterion, has_predicted, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_criterion, badge, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_criterion, decisive, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_criterion, on_breach, SB_STR, 0, NULL),
 };
@@ -78,6 +81,7 @@ static const struct sb_member report_members[] = {
     SB_MEMBER(struct sb_watch_report, operations, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_watch_report, measured, SB_BOOL, 0, NULL),
     SB_LIST(struct sb_watch_report, readings, SB_RECS, 0, &reading_schema),
+    SB_LIST(struct sb_watch_report, claims, SB_RECS, 0, &sb_claim_schema),
     SB_MEMBER(struct sb_watch_report, verdict, SB_ENUM, 0, &sb_verdicts),
     SB_MEMBER(struct sb_watch_report, reason, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_watch_report, remedy, SB_STR, 0, NULL),
@@ -146,6 +150,8 @@ static const struct sb_member progress_members[] = {
     SB_MEMBER(struct sb_progress, total, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_progress, eta_ms, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_progress, undoing, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_progress, quorum, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_progress, alarm, SB_STR, 0, NULL),
 };
 static const struct sb_schema progress_schema = SB_SCHEMA("progress", struct sb_progress, progress_members);
 

@@ -110,6 +110,8 @@ static int fold_state(struct sb_card *card, const struct sb_entry *e, struct sb_
         card->closed = true;
     if (state != SB_EXECUTING && state != SB_ROLLING_BACK && state != SB_IN_DOUBT && state != SB_PAUSED) {
         free(card->progress.phase);
+        free(card->progress.quorum);
+        free(card->progress.alarm);
         memset(&card->progress, 0, sizeof card->progress);
     }
     return 0;
@@ -144,6 +146,8 @@ static int fold_step(struct sb_card *card, const struct sb_entry *e, const char 
     card->progress.step = sb_json_int(e->body, "step");
     card->progress.undoing = json_is_true(json_object_get(e->body, "undo"));
     card->progress.done = card->progress.total = card->progress.eta_ms = 0;
+    free(card->progress.alarm);
+    card->progress.alarm = NULL;
     return 0;
 }
 

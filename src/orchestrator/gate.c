@@ -401,6 +401,62 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
     return decision == SB_ALLOW && card->card.needs_person && !somebody && !rollback ? SB_REQUIRE : decision;
 }
 
+/* The words of the first of the card's rules about health that denies; false: none does. What was not measured is no alarm. */
+static bool health_denies(const struct sb_policy_verdict *v, char *why, size_t cap)
+{
+    for (size_t i = 0; v->decision == SB_DENY && i < v->rules_n; i++) {
+        const struct sb_rule_result *r = &v->rules[i];
+        const char *fact;
+        json_t *value;
+        if (!r->decides || r->result != SB_TRUE)
+            continue;
+        json_object_foreach(r->values, fact, value) {
+            if (!sb_starts_with(fact, "health."))
+                continue;
+            snprintf(why, cap, "%s (%s)", r->message ? r->message : r->title, r->id);
+            return true;
+        }
+    }
+    return false;
+}
+
+int sb_o_gate_running(struct sb_orchestrator *o, struct held_card *card, bool record, char *why, size_t cap)
+{
+    struct sb_policy_verdict v;
+    struct sb_err err = SB_ERR_INIT;
+    json_t *in = card_input(o, card, "execute", NULL, NULL, false);
+    if (!in || set(json_object_get(in, "plan"), "in_step", json_true()) || set(json_object_get(in, "health"), "builds", json_integer(0))) {
+        json_decref(in); /* the build that runs is the card's own: it is not held against it */
+        return -1;
+    }
+    if (record ? ask(o, "execute", NULL, &(struct refs){.card = card}, in, &v, &err) : sb_policy_freeze(o->policy, in, &err) || sb_policy_evaluate(o->policy, in, &v, &err)) {
+        if (!record)
+            json_decref(in);
+        return -1;
+    }
+    if (!record)
+        json_decref(in);
+    bool denied = health_denies(&v, why, cap);
+    sb_policy_verdict_release(&v);
+    return denied ? 1 : 0;
+}
+
+bool sb_o_gate_abort(struct sb_orchestrator *o, struct held_card *card, struct sb_err *err)
+{
+    struct sb_policy_verdict v;
+    json_t *in = card_input(o, card, "execute", NULL, NULL, true);
+    if (!in || set(json_object_get(in, "action"), "kind", json_string("abort")) || set(json_object_get(in, "plan"), "in_step", json_true())) {
+        json_decref(in);
+        sb_fail_nomem(err);
+        return false;
+    }
+    if (ask(o, "execute", NULL, &(struct refs){.card = card}, in, &v, err))
+        return false;
+    bool may = v.decision == SB_ALLOW;
+    sb_policy_verdict_release(&v);
+    return may;
+}
+
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err)
 {
     json_t *in = base_input(o, "intake", actor), *ns = c->case_.reading.slots.ns ? json_pack("[s]", c->case_.reading.slots.ns) : json_array();

@@ -118,6 +118,10 @@ struct run {
     int64_t builds;     /* on the collection, as the last precheck saw; -1 unknown */
     int64_t oldest_op_s; /* the same */
     int64_t started;    /* highest step whose intent is on the record */
+    int build_phase;    /* of the build, as it was last shown; its beginning here, so that the pace of a later phase is known too */
+    int64_t phase_ms, phase_done; /* mono; units done then */
+    int64_t guard_ms;   /* mono: when the build's limits are looked at again */
+    int64_t over;       /* looks in a row at which one was passed */
     char waits[256];    /* what it waits for, as the seats were told */
     int64_t opens_at;   /* wall: when the windows that policy waits for may be open, by its last answer; 0: it waits for none */
     int owed;           /* an event that could not be recorded, and is tried again; -1 none */
@@ -133,6 +137,7 @@ struct watching {
     int64_t recorded_at; /* deployment time of the last entry */
     int64_t breaches_in_a_row;
     int64_t last_at;    /* deployment time of the last reading */
+    int64_t keys, keys_at; /* written to the index by then, as its first reading told; keys -1: not told yet */
     bool overdue;       /* the window was not observed to its end */
     int64_t opened_seq, opened_ts; /* the entry that opened it; 0: not looked for yet */
     int64_t next_seq;   /* of the ledger: what was not looked at for the events */
@@ -482,6 +487,13 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
 /* What is missing, by the last verdict on the card, in one line. */
 void sb_o_unmet(const struct held_card *card, char *out, size_t cap);
 
+/* Whether a rule about health denies that the step which is away goes on: 1, and why says it; 0 no; -1 it could not be asked. record: on
+ * the record, as any verdict. */
+int sb_o_gate_running(struct sb_orchestrator *o, struct held_card *card, bool record, char *why, size_t cap);
+
+/* Whether the card's own work may be aborted without anybody's approval; the verdict is recorded. */
+bool sb_o_gate_abort(struct sb_orchestrator *o, struct held_card *card, struct sb_err *err);
+
 /* Asks policy about a request. Returns the decision, or -1; `why` gets the deciding rule's message. */
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err);
 
@@ -730,6 +742,10 @@ const struct survey *sb_o_survey(const struct sb_orchestrator *o);
 int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary);
 
 json_t *sb_o_health(const struct sb_orchestrator *o);
+
+/* ---- guard.c: at each look at a running build. What passes its limit stands on the card, and may be aborted by itself ---- */
+
+void sb_o_guard_build(struct sb_orchestrator *o, struct held_card *card);
 
 /* ---- attach.c ---- */
 

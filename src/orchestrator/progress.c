@@ -84,14 +84,53 @@ bool sb_o_show_progress(struct sb_progress *shown, const struct sb_catalogue *bu
     return true;
 }
 
+/* Behind the first phase, whose pace the server tells: what was done since the present one was first seen tells its pace. */
+static void estimate(const struct sb_orchestrator *o, struct held_card *card)
+{
+    struct sb_progress *g = &card->card.progress;
+    int phase = phase_of(g->phase);
+    int64_t now = sb_mono_ms();
+    if (phase != card->run.build_phase || g->done < card->run.phase_done) {
+        card->run.build_phase = phase;
+        card->run.phase_ms = now;
+        card->run.phase_done = g->done;
+    } else if (phase > 0 && g->done > card->run.phase_done && g->total > g->done) {
+        double left = (double)(now - card->run.phase_ms) / (double)(g->done - card->run.phase_done) * (double)(g->total - g->done) * (double)o->facts.speed;
+        g->eta_ms = left < 1e15 ? (int64_t)left : 0;
+    }
+}
+
+/* Who must have the index ready before the primary commits it, as the step's command says. */
+static void name_quorum(struct sb_card *c)
+{
+    int64_t step = c->progress.step;
+    if (c->progress.quorum || step < 1 || (size_t)step > c->steps_n)
+        return;
+    bson_t *command = bson_new_from_json((const uint8_t *)c->steps[step - 1].action, -1, NULL);
+    bson_iter_t it;
+    char number[24] = "";
+    if (command && bson_iter_init_find(&it, command, "commitQuorum")) {
+        if (BSON_ITER_HOLDS_INT(&it))
+            snprintf(number, sizeof number, "%lld", (long long)bson_iter_as_int64(&it));
+        int ignored = sb_str_set(&c->progress.quorum, BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : number); /* out of memory: it is named at the next look */
+        (void)ignored;
+    }
+    if (command)
+        bson_destroy(command);
+}
+
 static void progress_back(struct sb_orchestrator *o, void *p)
 {
     struct progress *g = p;
     struct held_card *card = sb_o_card(o, g->card_id);
     if (card) {
         card->run.polling = false;
-        if (g->have && (card->run.forward_away || card->run.unanswered) && sb_o_show_progress(&card->card.progress, &g->builds, g->index, g->members_n))
+        if (g->have && (card->run.forward_away || card->run.unanswered) && sb_o_show_progress(&card->card.progress, &g->builds, g->index, g->members_n)) {
+            estimate(o, card);
+            name_quorum(&card->card);
             sb_o_tell_all(o, SB_NEWS_CARD, &card->card);
+        }
+        sb_o_guard_build(o, card);
     }
     free_progress(g);
 }

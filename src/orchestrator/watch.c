@@ -31,7 +31,8 @@ struct taking {
     int64_t from, opened_at;
     int64_t now;                   /* deployment time of the reading */
     struct sb_ns_work work;
-    char *explain;                 /* NULL: no example of the shape */
+    char **explains;               /* one a criterion; NULL: it is not explained, or there is no example of the shape */
+    int64_t keys, keys_at;         /* written to the index until then, at an earlier reading; keys -1: none yet */
     char **members;
     size_t members_n;
     char *primary;
@@ -44,6 +45,9 @@ static void free_taking(void *p)
         sb_record_release(&sb_criterion_schema, &t->criteria[i]);
         free(t->readings ? t->readings[i].note : NULL);
     }
+    for (size_t i = 0; t->explains && i < t->criteria_n; i++)
+        free(t->explains[i]);
+    free(t->explains);
     free(t->criteria);
     free(t->readings);
     for (size_t i = 0; i < t->members_n; i++)
@@ -54,7 +58,6 @@ static void free_taking(void *p)
     free(t->ns);
     free(t->index);
     free(t->db);
-    free(t->explain);
     free(t);
 }
 
@@ -107,8 +110,8 @@ static void read_series(struct taking *t, size_t i, const struct sb_view *view)
             measured(r, c, (int64_t)sb_work_window_quantile(sb_view_workload(view), w, t->from, t->now + 1, 0.95) * 1000, (int64_t)s.timed);
         else
             unmeasured(r, s.timed ? "too few slow operations to judge" : "none was slow enough to be written down");
-    } else if (sb_streq(c->metric, "shape_docs_per_returned") && !t->explain) {
-        t->explain = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
+    } else if (sb_streq(c->metric, "shape_docs_per_returned")) {
+        t->explains[i] = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
     }
 }
 
@@ -148,12 +151,12 @@ static bool examined(const bson_t *reply, int64_t *docs, int64_t *returned)
     return false;
 }
 
-static void explain_shape(struct taking *t, const struct sb_criterion *c, struct sb_reading *r)
+static void explain_shape(struct taking *t, const char *explain, const struct sb_criterion *c, struct sb_reading *r)
 {
     struct sb_err err = SB_ERR_INIT;
     bson_t reply;
     int64_t docs, returned;
-    if (!t->explain) {
+    if (!explain) {
         unmeasured(r, "no example of the shape was kept, so it could not be explained");
         return;
     }
@@ -164,16 +167,38 @@ static void explain_shape(struct taking *t, const struct sb_criterion *c, struct
             break;
         }
     struct sb_conn *conn = member ? sb_conn_to_member(t->o->opt.server, member, SB_LANE_CONTROL, &err) : NULL;
-    if (!conn || sb_read_json(conn, t->db, t->explain, &reply, &err)) {
+    if (!conn || sb_read_json(conn, t->db, explain, &reply, &err)) {
         unmeasured(r, err.msg[0] ? err.msg : "no member to ask");
     } else {
-        if (examined(&reply, &docs, &returned))
-            measured(r, c, docs / (returned ? returned : 1), 1);
+        bool told = examined(&reply, &docs, &returned);
+        if (told && docs == 0 && returned == 0 && c->predicted > 0)
+            unmeasured(r, "the example finds nothing by now, and reads nothing to find that out");
+        else if (told)
+            measured(r, c, (docs + returned / 2) / (returned ? returned : 1), 1);
         else
             unmeasured(r, "the server's explain has no executionStats");
         bson_destroy(&reply);
     }
     sb_conn_close(conn);
+}
+
+/* Keys entered and taken out between two readings. The first one only says from what number it is counted. */
+static void read_keys(struct taking *t, const struct sb_index_info *index, const struct sb_criterion *c, struct sb_reading *r)
+{
+    bool told = index && index->knows_written;
+    int64_t keys = told ? index->written - t->keys : 0, ms = t->now - t->keys_at;
+    if (!told)
+        unmeasured(r, "the server does not tell how many keys were written to it");
+    else if (t->keys < 0 || keys < 0 || ms <= 0)
+        unmeasured(r, "counted from now on");
+    else if (keys < LEAST_SAMPLES)
+        unmeasured(r, "too few keys yet");
+    else
+        measured(r, c, (int64_t)((double)keys * 1e6 / (double)ms), keys);
+    if (told && (t->keys < 0 || keys < 0)) { /* fewer than before: another primary, which has counted for itself */
+        t->keys = index->written;
+        t->keys_at = t->now;
+    }
 }
 
 static void taken(struct sb_orchestrator *o, void *p);
@@ -190,7 +215,9 @@ static void read_on_worker(void *p)
         const struct sb_criterion *c = &t->criteria[i];
         struct sb_reading *r = &t->readings[i];
         if (sb_streq(c->metric, "shape_docs_per_returned")) {
-            explain_shape(t, c, r);
+            explain_shape(t, t->explains[i], c, r);
+        } else if (sb_streq(c->metric, "index_keys_per_s_milli")) {
+            read_keys(t, have ? index : NULL, c, r);
         } else if (sb_streq(c->metric, "index_uses")) {
             if (index && cat.knows_index_stats)
                 measured(r, c, index->uses, 1);
@@ -210,8 +237,9 @@ static void read_on_worker(void *p)
 
 /* ---- 3. back on the orchestrator's thread ---- */
 
-static int keep_readings(struct sb_watch_report *report, struct taking *t, int64_t settle_s)
+static int keep_readings(struct sb_card *card, struct taking *t, int64_t settle_s)
 {
+    struct sb_watch_report *report = &card->report;
     struct sb_reading *fresh = t->readings;
     for (size_t i = 0; i < report->readings_n && i < t->criteria_n; i++)
         if (sb_criterion_is_event(&t->criteria[i])) { /* it is not measured but awaited */
@@ -235,7 +263,7 @@ static int keep_readings(struct sb_watch_report *report, struct taking *t, int64
     int64_t uncounted = elapsed - report->observed_s;
     report->settling_s = uncounted < settle_s ? uncounted : settle_s;
     report->missing_s = uncounted - report->settling_s;
-    return 0;
+    return sb_claims_take(&card->watch, report->readings, report->readings_n, &report->claims, &report->claims_n);
 }
 
 static const char *text_of(const struct sb_criterion *c)
@@ -247,6 +275,23 @@ static const char *text_of(const struct sb_criterion *c)
 static char *remedy_of(const struct sb_card *card, bool gently)
 {
     return sb_format("%s", card->kind == SB_KIND_HIDE_INDEX ? "unhide" : gently ? "hide" : "drop");
+}
+
+/* What was predicted and did not come true stands behind the reason, whatever the verdict is. */
+static void add_claims(const struct sb_watch_report *r, char **reason)
+{
+    struct sb_str s;
+    sb_str_init(&s);
+    if (*reason && r->claims_n) {
+        sb_str_addf(&s, "%s; ", *reason);
+        sb_claims_text(r->claims, r->claims_n, &s);
+    }
+    char *whole = s.len ? sb_str_take(&s) : NULL;
+    if (whole) {
+        free(*reason);
+        *reason = whole;
+    }
+    sb_str_release(&s);
 }
 
 /* Decides from what has been read. Returns the verdict; reason and remedy are new strings (or NULL). */
@@ -297,6 +342,7 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
         *reason = sb_format("every criterion was met over %" PRId64 " operations in %" PRId64 " s, behind %" PRId64 " s of settling that are not counted",
                             r->operations, r->observed_s, r->settling_s);
     }
+    add_claims(r, reason);
     sb_str_release(&breaches);
     sb_str_release(&blind);
     sb_str_release(&missed);
@@ -411,7 +457,10 @@ static void taken(struct sb_orchestrator *o, void *p)
     }
     struct sb_watch_report *r = &card->card.report;
     sb_hook("watch.taken");
-    keep_readings(r, t, settle_ms(o) / 1000);
+    if (keep_readings(&card->card, t, settle_ms(o) / 1000))
+        sb_o_notice(o, SB_MEDIUM, "%s: what was predicted could not be held against what was read: out of memory", card->card.id);
+    card->watch.keys = t->keys;
+    card->watch.keys_at = t->keys_at;
     card->watch.last_at = t->now;
     card->watch.breaches_in_a_row = breached_now(&card->card) ? card->watch.breaches_in_a_row + 1 : 0;
     bool over = t->now >= r->ends_at;
@@ -435,8 +484,11 @@ static void take(struct sb_orchestrator *o, struct held_card *card)
     t->o = o;
     t->opened_at = card->card.report.opened_at;
     t->from = t->opened_at + settle_ms(o);
+    t->keys = card->watch.keys;
+    t->keys_at = card->watch.keys_at;
     t->readings = calloc(card->card.watch.criteria_n ? card->card.watch.criteria_n : 1, sizeof *t->readings);
-    int rc = !t->readings || !sb_ns_split(card->card.target, db, coll) || sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) ||
+    t->explains = calloc(card->card.watch.criteria_n ? card->card.watch.criteria_n : 1, sizeof *t->explains);
+    int rc = !t->readings || !t->explains || !sb_ns_split(card->card.target, db, coll) || sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) ||
              sb_str_set(&t->index, card->card.index_name) || sb_str_set(&t->db, db) || sb_o_members(o, &t->members, &t->members_n, &t->primary);
     for (size_t i = 0; rc == 0 && i < card->card.watch.criteria_n; i++) {
         struct sb_criterion *c = SB_PUSH(t->criteria);
@@ -478,6 +530,7 @@ void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
     r->opened_at = sb_o_deployment_now(o);
     r->ends_at = r->opened_at + card->card.watch.window_s * 1000;
     memset(&card->watch, 0, sizeof card->watch);
+    card->watch.keys = -1;
     card->watch.last_at = r->opened_at;
     card->watch.next_ms = sb_mono_ms() + READ_EVERY_MS;
     card->watch.overdue_ms = sb_mono_ms() + card->card.watch.window_s * 1000 / o->facts.speed + OVERDUE_MS;
@@ -496,8 +549,10 @@ void sb_o_tick_watches(struct sb_orchestrator *o)
         if (card->card.state != SB_WATCHING)
             continue;
         bool over = o->have_strip && o->strip.at >= card->card.report.ends_at;
-        if (card->watch.overdue_ms == 0) /* taken over from an earlier process */
+        if (card->watch.overdue_ms == 0) { /* taken over from an earlier process */
+            card->watch.keys = -1;
             card->watch.overdue_ms = now + card->card.watch.window_s * 1000 / o->facts.speed + OVERDUE_MS;
+        }
         if (card->card.kind == SB_KIND_PROFILE) {
             if ((over || now > card->watch.overdue_ms) && now >= card->watch.next_ms)
                 end_profile(o, card);

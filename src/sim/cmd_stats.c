@@ -62,6 +62,16 @@ void sim_put_storage_stats(struct sim_w *w, const struct sim *s, const struct si
         if (c->index[i]->building)
             sim_w_text(w, NULL, c->index[i]->name);
     sim_w_end(w);
+    sim_w_doc(w, "indexDetails");
+    for (unsigned i = 0; i < c->indexes; i++) {
+        sim_w_doc(w, c->index[i]->name);
+        sim_w_doc(w, "cursor");
+        sim_w_int(w, "insert calls", (int64_t)c->index[i]->entered);
+        sim_w_int(w, "remove calls", (int64_t)c->index[i]->removed);
+        sim_w_end(w);
+        sim_w_end(w);
+    }
+    sim_w_end(w);
     sim_w_int(w, "totalIndexSize", sim_coll_index_storage_bytes(c) / scale);
     sim_w_int(w, "totalSize", (sim_storage_bytes(c) + sim_coll_index_storage_bytes(c)) / scale);
     sim_w_doc(w, "indexSizes");

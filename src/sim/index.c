@@ -628,6 +628,8 @@ static int put(struct sim_index *x, const struct key_ref *key, uint64_t rid, boo
     int rc = insert ? sim_btree_insert(x->tree, full, n) : sim_btree_remove(x->tree, full, n);
     if (rc > 0)
         x->key_bytes += insert ? n : -n;
+    if (rc > 0 && !x->building)
+        *(insert ? &x->entered : &x->removed) += 1;
     if (full != small)
         free(full);
     return rc;

@@ -42,6 +42,23 @@ static void remember_namespace(struct sb_telemetry *t, const char *ns)
     }
 }
 
+static int64_t at_least_zero(int64_t n)
+{
+    return n > 0 ? n : 0;
+}
+
+/* Documents that all inserts of the interval brought beyond one each; 0 where it is not told, or is not the primary's. */
+static int64_t inserted_beyond(const struct member_state *m, const struct sb_sample *s, bool is_primary, int64_t *inserts)
+{
+    int64_t now = s->value[SB_METRIC_DOCS_INSERTED], before = m->last_top_inserted;
+    *inserts = 0;
+    for (size_t i = 0; i < s->ns_n; i++) {
+        const struct sb_ns_totals *last = find_ns(m->last_ns, m->last_ns_n, s->ns[i].ns);
+        *inserts += last ? at_least_zero(s->ns[i].inserts - last->inserts) : 0;
+    }
+    return !is_primary || now == SB_NO_VALUE || before == SB_NO_VALUE ? 0 : at_least_zero(now - before - *inserts);
+}
+
 /* The rates by collection since the member's last `top`. Fills t->rates. */
 static size_t namespace_rates(struct sb_telemetry *t, struct member_state *m, struct sb_sample *s, bool is_primary)
 {
@@ -54,14 +71,22 @@ static size_t namespace_rates(struct sb_telemetry *t, struct member_state *m, st
     bool usable = m->have && m->last_top_at > 0 && span_ms > 0;
     if (usable && SB_GROW(t->rates, t->rates_cap, s->ns_n))
         usable = false;
+    int64_t inserts = 0, beyond = usable ? inserted_beyond(m, s, is_primary, &inserts) : 0;
     for (size_t i = 0; i < s->ns_n; i++) {
         const struct sb_ns_totals *now = &s->ns[i], *before = usable ? find_ns(m->last_ns, m->last_ns_n, now->ns) : NULL;
         remember_namespace(t, now->ns);
         if (!before || now->reads < before->reads || now->writes < before->writes || now->read_us < before->read_us ||
             now->write_us < before->write_us)
             continue;
-        struct sb_ns_work w = {now->reads - before->reads, now->read_us - before->read_us, now->writes - before->writes,
-                               now->write_us - before->write_us, is_primary ? span_ms : 0};
+        struct sb_ns_work w = {.reads = now->reads - before->reads, .read_us = now->read_us - before->read_us, .writes = now->writes - before->writes,
+                               .write_us = now->write_us - before->write_us, .covered_ms = is_primary ? span_ms : 0};
+        if (is_primary) {
+            w.inserts = at_least_zero(now->inserts - before->inserts);
+            w.updates = at_least_zero(now->updates - before->updates);
+            w.removes = at_least_zero(now->removes - before->removes);
+            w.inserted_most = w.inserts ? w.inserts + beyond : 0;
+            w.inserted_least = w.inserts == inserts ? w.inserted_most : w.inserts; /* nobody else has inserted: all are its own */
+        }
         int ignored = sb_history_add(t->history, now->ns, s->at - span_ms, s->at, &w);
         (void)ignored;
         double seconds = (double)span_ms / 1000;
@@ -95,6 +120,7 @@ static void keep(struct member_state *m, struct sb_sample *s)
     m->last_ns = s->ns;
     m->last_ns_n = s->ns_n;
     m->last_top_at = s->at;
+    m->last_top_inserted = s->value[SB_METRIC_DOCS_INSERTED];
     s->ns = NULL; /* moved; the names in this frame's rates stay valid until the member's next sample */
     s->ns_n = 0;
     for (size_t i = 0; i < old_n; i++)

@@ -91,6 +91,11 @@ static void add(struct bucket *ring, int64_t from_ms, int64_t at_ms, const struc
     b->work.writes += work->writes;
     b->work.write_us += work->write_us;
     b->work.covered_ms += work->covered_ms;
+    b->work.inserts += work->inserts;
+    b->work.updates += work->updates;
+    b->work.removes += work->removes;
+    b->work.inserted_least += work->inserted_least;
+    b->work.inserted_most += work->inserted_most;
 }
 
 int sb_history_add(struct sb_history *h, const char *ns, int64_t from_ms, int64_t at_ms, const struct sb_ns_work *work)
@@ -121,6 +126,11 @@ static void sum(const struct bucket *ring, int64_t from_ms, int64_t to_ms, struc
         out->writes += ring[i].work.writes;
         out->write_us += ring[i].work.write_us;
         out->covered_ms += ring[i].work.covered_ms;
+        out->inserts += ring[i].work.inserts;
+        out->updates += ring[i].work.updates;
+        out->removes += ring[i].work.removes;
+        out->inserted_least += ring[i].work.inserted_least;
+        out->inserted_most += ring[i].work.inserted_most;
     }
 }
 

@@ -18,6 +18,7 @@ struct member_state {
     struct sb_ns_totals *last_ns; /* by name */
     size_t last_ns_n;
     int64_t last_top_at;
+    int64_t last_top_inserted; /* documents, as serverStatus told beside it */
     struct sb_member_line line; /* as the strip shows it */
     char error[512];
     bool away;                  /* the error is that it is out of reach */

@@ -179,6 +179,7 @@ static bool internal(const char *ns)
 int sb_sample_top(struct sb_sample *s, const bson_t *reply)
 {
     bson_iter_t it, ns, lock;
+    int64_t ignored_us = 0;
     if (!bson_iter_init_find(&it, reply, "totals") || !BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &ns))
         return 0;
     s->has_top = true;
@@ -199,6 +200,12 @@ int sb_sample_top(struct sb_sample *s, const bson_t *reply)
                 take_lock(&lock, &t->reads, &t->read_us);
             else if (strcmp(bson_iter_key(&lock), "writeLock") == 0)
                 take_lock(&lock, &t->writes, &t->write_us);
+            else if (strcmp(bson_iter_key(&lock), "insert") == 0)
+                take_lock(&lock, &t->inserts, &ignored_us);
+            else if (strcmp(bson_iter_key(&lock), "update") == 0)
+                take_lock(&lock, &t->updates, &ignored_us);
+            else if (strcmp(bson_iter_key(&lock), "remove") == 0)
+                take_lock(&lock, &t->removes, &ignored_us);
         }
     }
     return 0;

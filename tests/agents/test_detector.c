@@ -94,7 +94,8 @@ static void step(struct shop *s, double dt)
     for (int i = 0; i < NAMESPACES; i++) {
         int64_t r = poisson(&s->rng, s->reads[i] * dt), w = poisson(&s->rng, s->writes[i] * dt);
         ns[i] = (struct sb_ns_rate){names[i], r, w, (double)r / dt, (double)w / dt, r ? noisy(&s->rng, s->read_us[i]) : NAN, w ? noisy(&s->rng, s->write_us[i]) : NAN};
-        struct sb_ns_work work = {r, r ? (int64_t)(ns[i].read_us * (double)r) : 0, w, w ? (int64_t)(ns[i].write_us * (double)w) : 0, (int64_t)(dt * 1000)};
+        struct sb_ns_work work = {.reads = r, .read_us = r ? (int64_t)(ns[i].read_us * (double)r) : 0, .writes = w,
+                                  .write_us = w ? (int64_t)(ns[i].write_us * (double)w) : 0, .covered_ms = (int64_t)(dt * 1000)};
         assert_int_equal(sb_history_add(s->history, names[i], f.at - (int64_t)(dt * 1000), f.at, &work), 0);
         reads += (double)r;
     }

@@ -58,7 +58,7 @@ static void catalogue(struct sb_catalogue *c, const char *indexes, const char *f
 static void ask_as(struct sb_workload *w, const struct sb_catalogue *c, const char *ns, const char *key, const char *options, const char *editor, struct sb_index_advice *out)
 {
     struct sb_history *h = sb_history_new();
-    struct sb_ns_work work = {600, 600 * 15000, 120, 120 * 2000, 60000};
+    struct sb_ns_work work = {.reads = 600, .read_us = 600 * 15000, .writes = 120, .write_us = 120 * 2000, .covered_ms = 60000};
     sb_history_add(h, "shop.orders", NOW_MS - 60000, NOW_MS, &work);
     sb_history_observed(h, NOW_MS - 60000, NOW_MS);
     struct sb_index_question q = {.ns = ns, .from = NOW_MS - 60000, .to = NOW_MS + 1000, .workload = w, .history = h, .catalogue = c, .key = key, .replicated = true,
@@ -359,7 +359,7 @@ static void an_array_costs_an_entry_for_each_element(void **state)
     ask(w, &c, "shop.orders", "{\"status\":1}", &plain);
     ask(w, &c, "shop.orders", "{\"tags\":1}", &many);
     /* half of the documents have 41 elements, the others one entry for nothing: 21 on average */
-    assert_int_equal(many.card.impact.bytes, 21 * plain.card.impact.bytes);
+    assert_in_range(many.card.impact.bytes, 20 * plain.card.impact.bytes, 21 * plain.card.impact.bytes); /* an entry for nothing holds nothing */
     assert_int_equal(many.card.impact.writes_per_s_milli, 21 * plain.card.impact.writes_per_s_milli);
     assert_int_equal(many.card.blast_radius.writes_per_s_milli, plain.card.blast_radius.writes_per_s_milli);
     assert_int_equal(many.card.blast_radius.est_duration_ms - 1000, 21 * (plain.card.blast_radius.est_duration_ms - 1000));
@@ -385,7 +385,7 @@ static void a_baseline_leaves_out_an_index_that_was_taken_back(void **state)
     /* 2 ms for long, 20 ms while the index was there, then 4 ms */
     for (int64_t at = NOW_MS - 600000; at < NOW_MS; at += 5000) {
         int64_t us = at < NOW_MS - 200000 ? 2000 : at < NOW_MS - 100000 ? 20000 : 4000;
-        struct sb_ns_work work = {100, 100 * us, 0, 0, 5000};
+        struct sb_ns_work work = {.reads = 100, .read_us = 100 * us, .covered_ms = 5000};
         sb_history_add(h, "shop.orders", at, at + 5000, &work);
         sb_history_observed(h, at, at + 5000);
     }

@@ -30,7 +30,7 @@ eval_checks() {
     input run '{}'
     policy eval "$work/input.json"
     want_rc 0 allow; want "$(out '[.decision, .requires.approvals, .would_flip, [.rules[] | select(.decides) | .id]]')" '["allow",1,[],["ALW-02"]]' allow
-    want "$(out '[.policy.bundle, .policy.version, (.policy.sha256 | length)]')" '["default","2026.11.2",64]' 'the bundle'
+    want "$(out '[.policy.bundle, .policy.version, (.policy.sha256 | length)]')" '["default","2026.11.3",64]' 'the bundle'
     want "$(out '.rules | map(select(.id == "HLT-02"))[0] | [.level, .result, .values]')" '["hard","false",{"health.lag_s":0}]' 'a rule'
     want "$(wc -l <"$work/out")" 1 'one line'
     input build '{}'

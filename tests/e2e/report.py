@@ -76,6 +76,19 @@ def agrees(lab, ids):
     row = told["specialists"][0]
     L.require(len(told["specialists"]) == 1 and (row["proposed"], row["accepted"], row["edited"], row["rejected"]) == (7, 2, 2, 4), "the report card: %s" % told["specialists"])
     L.require(row["reversed"] == sum(first(c, "rollback") is not None for c in made) and row["passed"] + row["failed"] + row["inconclusive"] >= 1, "verdicts: %s" % row)
+    last = {e["plan"]["card"]: e["body"]["report"] for e in lab.entries("watch") if e["body"]["report"].get("verdict", "NONE") not in ("NONE", "none")}
+    claims = [c for r in last.values() for c in r.get("claims", [])]
+    for p in row["predictions"]:
+        of = [c for c in claims if c["metric"] == p["metric"]]
+        far = [c for c in of if not c["kept"]]
+        L.require((p["kept"], p["missed"], p["broken"]) == (len(of) - len(far), sum(c["badge"] == "estimated" for c in far), sum(c["badge"] != "estimated" for c in far)), "%s: %s" % (p, of))
+        L.require(abs(p["median_ratio"] - median([c["ratio_ppm"] for c in of])["median"] / 1e6) < 1e-9, "%s: %s" % (p, of))
+    L.require({p["metric"] for p in row["predictions"]} == {c["metric"] for c in claims}, "metrics: %s" % row["predictions"])
+    for c in claims:
+        factor = c["measured"] / c["predicted"] if c["predicted"] else c["measured"] + 1
+        L.require(abs(factor * 1e6 - c["ratio_ppm"]) <= 1 and c["kept"] == (1e6 / c["tolerated_ppm"] <= factor <= c["tolerated_ppm"] / 1e6), "claim %s" % c)
+    if row["passed"] + row["failed"]:
+        L.require(row["calibration"]["n"] == row["passed"] + row["failed"] and 0 < row["calibration"]["said"] <= 1, "calibration: %s" % row)
     L.require(len(told["rejected_because"]) == 4 and all("no need for " + c in r for c, r in zip(ids, told["rejected_because"])), "reasons: %s" % told["rejected_because"])
     L.require(told["queued_ms"] > 0 and told["left_out"] == 0, "queue: %s" % told)
 

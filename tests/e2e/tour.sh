@@ -57,6 +57,12 @@ has "$out" 'not proposed: \{customer_id: 1\}'
 has "$out" 'APP-01'
 has "$out" '^PASS: every criterion was met'
 has "$out" 'documents examined per document returned, by explain +before [0-9]{3,}, after [0-9], limit'
+# what the card said would be, held against what was measured: on the card, in the verdict and in the report
+has "$out" '^PASS: .*; [1-9] of [4-9] predictions came true'
+has "$out" 'documents examined per document returned, by explain +said 1 \(measured\), is 1 docs, kept: factor 1.00'
+has "$out" 'size of the index +said [0-9]+ \([a-z]+.*\), is [0-9]+ bytes, kept'
+XDG_STATE_HOME="$work/slow-orders/state" "$SIGNALBOX" report --simulated --json >"$work/report" || fail "report" "$work/report"
+[ "$(jq -c '.specialists[] | select(.kind == "create_index") | [.calibration.n, (.predictions[] | select(.metric == "index_bytes") | [.kept, .missed, .broken])]' "$work/report")" = '[1,[1,0,0]]' ] || fail "the report's predictions" "$work/report"
 
 XDG_STATE_HOME="$work/slow-orders/state" "$SIGNALBOX" cards --json show C-000001 >"$work/card"
 [ "$(jq -c '.advice | [.kind, .ns, .key, .name, .rejected[0].key, (.impact.score > 0 and .confidence > 0 and .cost.bytes > 0)]' "$work/card")" = \

@@ -70,7 +70,7 @@ static void history_sums_windows(void **state)
     struct sb_ns_work w;
     const int64_t start = 1000000;
     for (int64_t t = 0; t < 100; t++) {
-        sb_history_add(h, "shop.orders", start + t * 1000, start + t * 1000 + 1000, &(struct sb_ns_work){10, 1000, 1, 500, 1000});
+        sb_history_add(h, "shop.orders", start + t * 1000, start + t * 1000 + 1000, &(struct sb_ns_work){.reads = 10, .read_us = 1000, .writes = 1, .write_us = 500, .covered_ms = 1000});
         sb_history_observed(h, start + t * 1000, start + t * 1000 + 1000);
     }
     assert_true(sb_history_window(h, "shop.orders", start, start + 200000, &w));
@@ -85,7 +85,7 @@ static void history_sums_windows(void **state)
     assert_int_equal(w.reads, 0);
     assert_int_equal(w.covered_ms, 20000);
     /* an hour later the old buckets are gone, not added to the new ones */
-    sb_history_add(h, "shop.orders", start + 3600000 + 49000, start + 3600000 + 50000, &(struct sb_ns_work){3, 3, 0, 0, 1000});
+    sb_history_add(h, "shop.orders", start + 3600000 + 49000, start + 3600000 + 50000, &(struct sb_ns_work){.reads = 3, .read_us = 3, .writes = 0, .write_us = 0, .covered_ms = 1000});
     sb_history_window(h, "shop.orders", start, start + 4000000, &w);
     assert_true(w.reads < 1000);
     sb_history_free(h);
@@ -98,12 +98,12 @@ static void history_keeps_the_past_out(void **state)
     struct sb_history *h = sb_history_new();
     struct sb_ns_work w;
     const int64_t opened = 1000000;
-    sb_history_add(h, "shop.orders", opened - 30000, opened + 7000, &(struct sb_ns_work){100, 30000000, 0, 0, 37000});
+    sb_history_add(h, "shop.orders", opened - 30000, opened + 7000, &(struct sb_ns_work){.reads = 100, .read_us = 30000000, .writes = 0, .write_us = 0, .covered_ms = 37000});
     sb_history_observed(h, opened - 30000, opened + 7000);
     assert_true(sb_history_window(h, "shop.orders", opened, opened + 60000, &w));
     assert_int_equal(w.reads, 0);
     assert_int_equal(w.covered_ms, 0);
-    sb_history_add(h, "shop.orders", opened + 7000, opened + 22000, &(struct sb_ns_work){50, 5000, 0, 0, 15000});
+    sb_history_add(h, "shop.orders", opened + 7000, opened + 22000, &(struct sb_ns_work){.reads = 50, .read_us = 5000, .writes = 0, .write_us = 0, .covered_ms = 15000});
     sb_history_observed(h, opened + 7000, opened + 22000);
     assert_true(sb_history_window(h, "shop.orders", opened, opened + 60000, &w));
     assert_int_equal(w.reads, 50);
@@ -116,7 +116,7 @@ static void history_forgets_the_least_recent(void **state)
 {
     (void)state;
     struct sb_history *h = sb_history_new();
-    struct sb_ns_work w, one = {1, 1, 0, 0, 0};
+    struct sb_ns_work w, one = {.reads = 1, .read_us = 1};
     char ns[32];
     for (int i = 0; i < SB_HISTORY_MAX_NS + 10; i++) {
         snprintf(ns, sizeof ns, "db.c%d", i);

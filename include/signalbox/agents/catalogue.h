@@ -32,6 +32,8 @@ struct sb_index_info {
     int64_t since;       /* the oldest accesses.since of all members */
     int64_t since_all;   /* the youngest: from then on every member has counted */
     int64_t bytes;       /* on the primary; 0 not known */
+    bool knows_written;
+    int64_t written;     /* keys entered or taken out on the primary since its process started, builds not counted */
 };
 
 /* What a sample of documents says about a field. */
@@ -40,8 +42,10 @@ struct sb_field_fact {
     int64_t present_ppm;
     int64_t distinct_ppm; /* distinct values in the sample, per document that has the field */
     bool array;           /* some document has an array here, or on the way here */
-    int64_t array_mean_milli; /* mean number of elements over the sample, counting 1 where it is no array */
+    int64_t array_mean_milli; /* mean number of different elements over the sample, counting 1 where it is no array */
     int64_t value_bytes;      /* mean size of one value */
+    int64_t key_bytes;        /* and of what an index keeps of it */
+    bool aside;               /* nobody asked for it: it is a field of an index that exists */
 };
 
 struct sb_build_info {
@@ -68,6 +72,8 @@ struct sb_catalogue {
     struct sb_field_fact *fields; /* filled by sb_catalogue_sample */
     size_t fields_n;
     int64_t sampled;         /* documents looked at; 0 none */
+    char **uneven;           /* indexes that are not the same on every member, in words */
+    size_t uneven_n;
     char **blind;
     size_t blind_n;
     char **commands;         /* what was sent, for the record: "member: command" */
@@ -92,9 +98,17 @@ int sb_catalogue_read(const struct sb_server *server, const struct sb_members *m
 int sb_catalogue_read_builds(const struct sb_server *server, const struct sb_members *members, const char *ns,
                              struct sb_catalogue *out, struct sb_err *err);
 
-/* Adds field facts for these paths from a sample of `want` documents, taken on a secondary where there is one. */
+/* Adds field facts for these paths, and aside for those of ordered indexes that exist, from a sample of `want` documents, taken on a secondary where there is one. */
 int sb_catalogue_sample(const struct sb_server *server, const struct sb_members *members, struct sb_catalogue *c,
                         const char *const *paths, size_t n, int64_t want, struct sb_err *err);
+
+/* The same from documents that come one by one, whoever reads them. The paths, and those of the catalogue, are borrowed until
+ * the end. take: a sb_doc_fn; false out of memory. end: puts the facts into the catalogue and frees the sampling; NULL c: only
+ * frees it. */
+struct sb_sampling;
+struct sb_sampling *sb_sampling_new(const struct sb_catalogue *c, const char *const *paths, size_t n);
+bool sb_sampling_take(void *sampling, const bson_t *doc);
+int sb_sampling_end(struct sb_sampling *s, struct sb_catalogue *c);
 
 /* Appends the names of the deployment's own collections, "db.coll", at most max; those of the server are left out. */
 int sb_catalogue_names(struct sb_conn *conn, size_t max, char ***names, size_t *n);
@@ -108,6 +122,9 @@ const struct sb_index_info *sb_catalogue_index(const struct sb_catalogue *c, con
 
 /* The same key pattern, field by field, in order. key: Extended JSON. */
 const struct sb_index_info *sb_catalogue_index_by_key(const struct sb_catalogue *c, const char *key);
+
+/* The same of one index. */
+bool sb_catalogue_index_has_key(const struct sb_index_info *index, const char *key);
 
 enum sb_built { SB_NOT_THERE, SB_BUILDING, SB_BUILT_UNPROVEN, SB_BUILT };
 

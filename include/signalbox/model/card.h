@@ -13,6 +13,7 @@
 #define SIGNALBOX_MODEL_CARD_H
 
 #include <signalbox/base/hash.h>
+#include <signalbox/model/claim.h>
 #include <signalbox/model/evidence.h>
 #include <signalbox/model/lifecycle.h>
 #include <signalbox/model/policy.h>
@@ -76,7 +77,8 @@ extern const struct sb_schema sb_blast_radius_schema;
 
 /* What a watch window measures: metric of subject, against a limit. Metrics:
  *   shape_latency_us  shape_docs_per_returned  (subject: fingerprint)    ns_read_latency_us  ns_write_latency_us
- *   (subject: namespace)    index_uses  index_bytes  (subject: index name)    member_lag_s (subject: member)
+ *   (subject: namespace)    index_uses  index_bytes  index_keys_per_s_milli (entered or taken out; subject: index name)
+ *   member_lag_s (subject: member)
  *   event (watch_event.h): that something happens; limit: so many seconds after the window was opened */
 struct sb_criterion {
     char *metric;
@@ -87,6 +89,9 @@ struct sb_criterion {
     int64_t limit;
     int64_t baseline;  /* measured before */
     bool has_baseline;
+    int64_t predicted; /* what the card says it will be */
+    bool has_predicted;
+    char *badge;       /* how well that is founded, as coverage of evidence; NULL where nothing is predicted */
     bool decisive;     /* it must have been measured for a PASS */
     char *on_breach;   /* "hide": a plan got worse; "drop": writes or size did */
 };
@@ -117,6 +122,8 @@ struct sb_watch_report {
     bool measured; /* what is measured stands; the verdict waits for events only */
     struct sb_reading *readings;
     size_t readings_n;
+    struct sb_claim *claims; /* what was predicted against what was read */
+    size_t claims_n;
     int verdict; /* enum sb_verdict */
     char *reason;
     char *remedy; /* "hide" or "drop" behind a FAIL */
@@ -172,6 +179,8 @@ struct sb_progress {
     int64_t done, total;
     int64_t eta_ms;    /* of deployment time; 0 unknown */
     bool undoing;
+    char *quorum;      /* of a build: who must have finished before it is committed; NULL: the server has no such thing */
+    char *alarm;       /* what has passed its limit since the step began, and how to end it; NULL: nothing */
 };
 
 struct sb_card {

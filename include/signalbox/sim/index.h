@@ -32,6 +32,7 @@ struct sim_index {
     struct sim_filter *partial;
     struct sim_btree *tree;
     uint64_t key_bytes; /* of the keys in the tree: what the index would take on disk */
+    uint64_t entered, removed; /* keys, by operations since it was built */
     uint64_t accesses;
     int64_t since_us;
     /* While it is being built it takes part in writes to records that the build has passed, and no question uses it. A

@@ -21,6 +21,8 @@
 struct sb_ns_work {
     int64_t reads, read_us, writes, write_us;
     int64_t covered_ms; /* of the primary's time that was observed */
+    int64_t inserts, updates, removes; /* of the writes, those that are; the rest came by other commands */
+    int64_t inserted_least, inserted_most; /* documents that the inserts brought: a server tells their number for all collections together */
 };
 
 struct sb_history;

@@ -67,6 +67,7 @@ const char *sb_metric_path(enum sb_metric m);
 struct sb_ns_totals {
     char *ns;
     int64_t reads, read_us, writes, write_us;
+    int64_t inserts, updates, removes; /* of the writes; the rest came by other commands */
 };
 
 struct sb_peer {

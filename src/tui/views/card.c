@@ -237,6 +237,12 @@ static void progress(const struct sb_card *c, struct sb_page *p)
         fmt_left(left, g->eta_ms);
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", about %s left", left);
     }
+    if (g->quorum)
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, "; committed when the quorum has it: %s", g->quorum);
+    if (g->alarm) {
+        view_label(p, "Alarm");
+        sb_page_wrap(p, SB_ROLE_BAD, LABEL, g->alarm);
+    }
 }
 
 /* When the window opens that it waits for, or what else it waits for. */

@@ -207,6 +207,26 @@ static void sparks(const struct sb_criterion *k, const struct trace *seen, struc
     sb_page_spark(p, SB_ROLE_TEXT, &k->limit, 1, most);
 }
 
+/* What the card said it would be, and how far what was measured is from it. */
+static void prediction(const struct sb_criterion *k, const struct sb_reading *r, struct sb_page *p)
+{
+    char said[TEXT_MAX];
+    fmt_value(said, k->predicted, k->unit);
+    sb_page_line(p);
+    sb_page_tab(p, 13);
+    sb_page_text(p, SB_ROLE_DIM, "said ");
+    sb_page_field(p, SB_ROLE_TEXT, 14, said);
+    sb_page_textf(p, SB_ROLE_DIM, " (%s)", k->badge && k->badge[0] ? k->badge : SB_BADGE_ESTIMATED);
+    if (!r || !r->measured)
+        return;
+    struct sb_claim c = {.predicted = k->predicted, .measured = r->value, .ratio_ppm = sb_claim_ratio(k->predicted, r->value),
+                         .tolerated_ppm = sb_claim_tolerated(k->metric), .badge = k->badge && k->badge[0] ? k->badge : (char[]){SB_BADGE_ESTIMATED}};
+    c.kept = sb_claim_within(c.ratio_ppm, c.tolerated_ppm);
+    sb_page_text(p, c.kept ? SB_ROLE_GOOD : SB_ROLE_DOUBT, " ");
+    sb_page_wrapf(p, c.kept ? SB_ROLE_GOOD : SB_ROLE_DOUBT, 13, "%s: %.2f of what was said, tolerated %.2f", sb_claim_word(&c), (double)c.ratio_ppm / 1e6,
+                  (double)c.tolerated_ppm / 1e6);
+}
+
 static void criterion(const struct sb_criterion *k, const struct sb_reading *r, const struct trace *seen, bool ended, struct sb_page *p)
 {
     char before[TEXT_MAX], now[TEXT_MAX], limit[TEXT_MAX];
@@ -231,6 +251,8 @@ static void criterion(const struct sb_criterion *k, const struct sb_reading *r, 
     sb_page_field(p, judged ? SB_ROLE_STRONG : SB_ROLE_DOUBT, 12, now);
     sb_page_text(p, SB_ROLE_DIM, " limit ");
     sb_page_textf(p, SB_ROLE_TEXT, "%s %s", k->at_least ? ">=" : "<=", limit);
+    if (k->has_predicted)
+        prediction(k, r, p);
     sb_page_line(p);
     sb_page_tab(p, 13);
     if (judged) { /* how much of the limit is used up */
