@@ -172,7 +172,7 @@ static int add_served(const struct log_place *p, const struct planned *plan, str
             continue;
         int rc = 0;
         if (!sb_strs_has(a->shapes, a->shapes_n, text)) {
-            uint64_t useful = c->sums.returned + c->sums.written;
+            uint64_t useful = sb_work_used(c->work->shape, &c->sums);
             a->time_ms += (int64_t)c->sums.total_ms;
             a->docs_saved += c->sums.docs_examined > useful ? (int64_t)(c->sums.docs_examined - useful) : 0;
             rc = sb_strs_push(&a->shapes, &a->shapes_n, text);

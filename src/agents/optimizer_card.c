@@ -349,7 +349,7 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
             return -1;
     if (!lead || span_ms <= 0)
         return 0;
-    uint64_t useful = lead->sums.returned + lead->sums.written;
+    uint64_t useful = sb_work_used(lead->work->shape, &lead->sums);
     uint64_t saved = lead->sums.docs_examined > useful ? lead->sums.docs_examined - useful : 0;
     card->impact.time_ms = (int64_t)lead->sums.total_ms;
     card->impact.docs_saved = (int64_t)(saved * 1000000 / (uint64_t)span_ms);

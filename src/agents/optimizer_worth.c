@@ -23,7 +23,7 @@ static double documents_each(const struct sb_index_question *q, const char *path
 /* The key leads to hardly more documents than the shape uses, by its first field alone. */
 static bool nearly_serves(const struct sb_index_question *q, const struct candidate *c, const struct candidate *key)
 {
-    uint64_t used = c->sums.returned + c->sums.written;
+    uint64_t used = sb_work_used(c->work->shape, &c->sums);
     double found = 0;
     if (key->n == 0 || !sb_streq(c->work->shape->collation, key->work->shape->collation) || c->sums.sorted || c->work->shape->sorts_n || c->sums.count == 0)
         return false;

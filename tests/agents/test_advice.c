@@ -163,6 +163,7 @@ static const struct trap traps[] = {
     {"updates that change nothing are not in vain", {{"{\"q\":{\"a\":1},\"u\":{\"$set\":{\"b\":1}},\"multi\":false}", "", 1, 0, "IXSCAN { a: 1 }", 0, "update"}}, "", "already served"},
     {"a delete's filter", {{"{\"q\":{\"a\":{\"$lt\":1}},\"limit\":0}", "", 20000, 10, 0, 0, "remove"}}, "{a: 1}", NULL},
     {"findAndModify with its sort", {{"{\"findAndModify\":\"c\",\"query\":{\"a\":1},\"sort\":{\"t\":1},\"update\":{\"$set\":{\"b\":1}},\"$db\":\"s\"}", SORTS, 20000, 1, 0, 0, 0}}, "{a: 1, t: 1}", NULL},
+    {"findAndModify returns the one document that it writes", {{"{\"findAndModify\":\"c\",\"query\":{\"a\":1},\"update\":{\"$set\":{\"b\":1}},\"$db\":\"s\"}", "\"nModified\":1,", 15, 1, 0, 0, 0}}, "", "it reads 15 documents at a time"},
     {"count", {{"{\"count\":\"c\",\"query\":{\"a\":1},\"$db\":\"s\"}", "", 20000, 0, 0, 0, 0}}, "{a: 1}", NULL},
     {"distinct, with its own field behind the filter", {{"{\"distinct\":\"c\",\"key\":\"d\",\"query\":{\"a\":1},\"$db\":\"s\"}", "", 20000, 0, 0, 0, 0}}, "{a: 1, d: 1}", NULL},
     {"the stages at the head", {{AG("[{\"$match\":{\"a\":1}},{\"$sort\":{\"t\":-1}},{\"$group\":{\"_id\":\"$x\"}}]"), SORTS, 20000, 3, 0, 0, 0}}, "{a: 1, t: -1}", NULL},
