@@ -159,6 +159,8 @@ static int by_gain(const void *a, const void *b)
         return x->total_ms > y->total_ms ? -1 : 1;
     if (x->waste != y->waste)
         return x->waste > y->waste ? -1 : 1;
+    if (x->key.n != y->key.n)
+        return x->key.n < y->key.n ? -1 : 1;
     int c = strcmp(x->key.work->shape->fingerprint, y->key.work->shape->fingerprint);
     return c ? c : x->key.arm < y->key.arm ? -1 : x->key.arm > y->key.arm;
 }
