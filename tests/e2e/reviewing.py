@@ -69,6 +69,16 @@ def declined(lab):
     lab.run("cards", "reject", asked["cards"][0]["id"], "--reason", "no")
 
 
+def wrong_lines(lab):
+    """A weight that is none, or said twice, is told with its line, and the rest goes on."""
+    path = lab.dir + "/config/signalbox/config"
+    with open(path, "a") as f:
+        f.write("criticality shop.orders 0\ncriticality shop.carts 3\n")
+    told = lab.run("policy", "lint").stderr
+    for words in ('criticality is a whole number from 1 to 100, not "0"', "the criticality of this place was said before"):
+        L.require(path in told and words in told, "%s is not said: %s" % (words, told))
+
+
 def never_there(lab):
     for ns in ("local.oplog.rs", "admin.system.users", "config.transactions"):
         told = json.loads(lab.run("ask", "--json", "review the indexes of " + ns, check=False).stdout)
@@ -84,6 +94,7 @@ def main():
         cards = set_of_cards(lab)
         declined(lab)
         never_there(lab)
+        wrong_lines(lab)
         lab.check_record(cards["owner_1"]["id"])
     except Exception:
         traceback.print_exc()
