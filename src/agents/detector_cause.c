@@ -281,7 +281,7 @@ static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o,
         explained += top[i].added_ms * 1000;
         double share = added > 0 ? fmin(top[i].added_ms * 1000 / added, 1) : 0;
         if (top[i].before.count == 0 && share > r->shape_share) {
-            uint64_t used = top[i].now.returned + top[i].now.written;
+            uint64_t used = sb_work_used(top[i].work->shape, &top[i].now);
             r->shape_share = share;
             r->shape_examined = (double)top[i].now.docs_examined / (double)(used ? used : 1);
         }

@@ -46,6 +46,9 @@ int sb_index_paths(const struct sb_workload *w, const char *ns, const char *key,
         for (size_t k = 0; k < work->shape->sorts_n && rc == 0; k++)
             if (!sb_strs_has(*paths, *n, work->shape->sorts[k].path))
                 rc = sb_strs_push(paths, n, work->shape->sorts[k].path);
+        for (size_t k = 0; k < work->shape->projected_n && rc == 0 && !work->shape->projects_id; k++) /* an index could answer it alone */
+            if (!sb_strs_has(*paths, *n, work->shape->projected[k]))
+                rc = sb_strs_push(paths, n, work->shape->projected[k]);
     }
     return rc;
 }
@@ -120,13 +123,20 @@ int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected *
     return rc;
 }
 
-/* Indexes that the new one begins with: they can go, but not by this card. */
-static int say_replaced(const struct planned *p, const struct sb_index_question *q, struct sb_card *card)
+int sb_plan_say(const struct planned *p, const struct sb_index_question *q, struct sb_card *card)
 {
     int rc = 0;
     for (size_t i = 0; i < p->replaces_n && rc == 0; i++) {
-        char *text = sb_format("%s begins this index's key and is not needed beside it: ask to retire indexes of %s when this one is built", p->replaces[i]->name, q->ns);
+        char *text = p->reorders[i]
+                         ? sb_format("%s holds the same fields in another order, and every shape that was seen to need it is served by this one: ask to retire indexes of %s when this one is built; what is too fast to be written down may use it, so that it is hidden and watched first",
+                                     p->replaces[i]->name, q->ns)
+                         : sb_format("%s begins this index's key and is not needed beside it: ask to retire indexes of %s when this one is built", p->replaces[i]->name, q->ns);
         rc = text ? sb_evidence_add(&card->evidence, &card->evidence_n, "listIndexes", q->ns, "replaces", text, "measured", q->to) : -1;
+        free(text);
+    }
+    if (rc == 0 && p->covering) {
+        char *text = sb_format("the last %zu of its fields find nothing: with them the answer comes from the index alone, without the documents", p->covering);
+        rc = text ? sb_evidence_add(&card->evidence, &card->evidence_n, "sample of documents", q->ns, "covers", text, "estimated", q->to) : -1;
         free(text);
     }
     return rc;
@@ -162,7 +172,7 @@ static int advise_workload(const struct sb_index_question *q, struct sb_index_ad
     if (sb_index_card(q, key, name, lead, NULL, all, n, &out->card, err))
         goto out;
     out->proposes = true;
-    if (say_replaced(&plan[0], q, &out->card)) {
+    if (sb_plan_say(&plan[0], q, &out->card)) {
         sb_fail_nomem(err);
         goto out;
     }

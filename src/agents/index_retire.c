@@ -188,6 +188,14 @@ static int make(const struct sb_retire_question *q, const struct choice *c, stru
                : 0;
 }
 
+static bool is_passed_over(const struct sb_retire_question *q, const struct choice *c)
+{
+    for (size_t i = 0; i < q->pass_over_n; i += 2)
+        if (sb_streq(q->pass_over[i], c->c->ns) && sb_streq(q->pass_over[i + 1], c->r.index->name))
+            return true;
+    return false;
+}
+
 int sb_index_retire(const struct sb_retire_question *q, struct sb_index_advice *out, struct sb_err *err)
 {
     struct choice *list = NULL;
@@ -195,7 +203,7 @@ int sb_index_retire(const struct sb_retire_question *q, struct sb_index_advice *
     memset(out, 0, sizeof *out);
     int rc = look(q, &list, &n);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        if (retires(&list[i].r) && (lead == SIZE_MAX || before(&list[i], &list[lead])))
+        if (retires(&list[i].r) && !is_passed_over(q, &list[i]) && (lead == SIZE_MAX || before(&list[i], &list[lead])))
             lead = i;
     bool card = rc == 0 && lead != SIZE_MAX && q->can_hide;
     for (size_t i = 0; rc == 0 && i < n; i++)

@@ -113,8 +113,9 @@ static int say_replaced(const struct planned *plan, struct sb_log_advice *a, int
     for (size_t i = 0; i < plan->replaces_n && rc == 0; i++) {
         const struct sb_index_info *x = plan->replaces[i];
         rc = sb_advice_evidence(a, x->spec ? "listIndexes" : SOURCE, "replaces",
-                                x->spec ? sb_format("%s: this one begins with its key and serves all that it serves; hide it when this one is built, then drop it. It was made with %s", x->name, x->spec)
-                                        : sb_format("perhaps %s: this one begins with its key; whether it is unique, partial or of another kind is not in a log", x->key), x->spec ? "measured" : "blind", at);
+                                plan->reorders[i] ? sb_format("%s: it holds the same fields in another order, and every logged shape that it serves is served by this one; hide it when this one is built, and drop it when nothing got slower. It was made with %s", x->name, x->spec)
+                                : x->spec         ? sb_format("%s: this one begins with its key and serves all that it serves; hide it when this one is built, then drop it. It was made with %s", x->name, x->spec)
+                                                  : sb_format("perhaps %s: this one begins with its key; whether it is unique, partial or of another kind is not in a log", x->key), x->spec ? "measured" : "blind", at);
     }
     return rc;
 }
@@ -172,7 +173,7 @@ static int add_served(const struct log_place *p, const struct planned *plan, str
             continue;
         int rc = 0;
         if (!sb_strs_has(a->shapes, a->shapes_n, text)) {
-            uint64_t useful = c->sums.returned + c->sums.written;
+            uint64_t useful = sb_work_used(c->work->shape, &c->sums);
             a->time_ms += (int64_t)c->sums.total_ms;
             a->docs_saved += c->sums.docs_examined > useful ? (int64_t)(c->sums.docs_examined - useful) : 0;
             rc = sb_strs_push(&a->shapes, &a->shapes_n, text);

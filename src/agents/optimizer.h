@@ -73,14 +73,21 @@ const char *sb_index_forbidden(const struct sb_index_question *q);
  * SB_INDEX_MAX_NEEDS, the costliest shapes first. -1 out of memory. */
 int sb_candidates_collect(const struct sb_index_question *q, struct candidate **all, size_t *n);
 
+/* optimizer_estimate.c. Documents that have one value of the field, on average; 0: not known. */
+double sb_documents_each(const struct sb_index_question *q, const char *path);
+
+/* Documents that the key's beginning leads to, as far as c compares its fields with one value; 0: not known. */
+double sb_documents_found(const struct sb_index_question *q, const struct candidate *c, const struct candidate *key);
+
 /* optimizer_plan.c. One index of the plan: the key with the costliest shape that it is for. */
 struct planned {
     struct candidate key;
     size_t serves;      /* how many of the candidates */
-    bool kept;          /* others that it serves nearly as well have none of their own because of it */
     uint64_t total_ms, waste;
-    const struct sb_index_info *replaces[4]; /* indexes of the catalogue that begin it, and are not needed beside it */
+    const struct sb_index_info *replaces[4]; /* indexes of the catalogue that are not needed beside it: it begins with their key, */
+    bool reorders[4];                        /* or holds their fields in another order, and serves every shape seen to use them */
     size_t replaces_n;
+    size_t covering; /* fields at its end that nothing is found by: with them an operation is answered from the index alone */
 };
 
 /* The fewest indexes that serve all candidates which may be proposed, the one that saves most first. Those left out have their
@@ -89,6 +96,9 @@ int sb_plan_make(const struct sb_index_question *q, struct candidate *all, size_
 
 /* Appends what else was thought of for this one, and why it is not what is proposed. -1 out of memory. */
 int sb_candidate_alternatives(const struct candidate *lead, struct sb_rejected **list, size_t *n);
+
+/* index_optimizer.c. Adds to the card what the index stands for beside its shapes. -1 out of memory. */
+int sb_plan_say(const struct planned *p, const struct sb_index_question *q, struct sb_card *card);
 
 /* optimizer_worth.c. Takes out of the plan what is not worth its cost, and says so of those that it was for. */
 void sb_plan_choose(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t *planned);

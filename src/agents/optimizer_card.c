@@ -12,6 +12,7 @@
 #define OTHER_SHAPES 20        /* shapes of the collection that are watched for a worse plan */
 #define NAMED_SHAPES 5         /* shapes that the index is for, each held to what was said of it */
 #define DOCS_PER_RETURNED 10   /* what the named shape may examine afterwards */
+#define MANY 10 /* operations, from which a rate can be told */
 #define BUILD_DOCS_PER_S 20000 /* scan and sort of a build, a cautious guess: the card says estimated */
 #define DROP_MAX_TIME_MS 30000
 #define UNMEASURED_PPM 300000  /* confidence in a key that serves nothing that was seen */
@@ -347,6 +348,16 @@ static int index_criteria(const struct sb_index_question *q, const struct candid
 
 /* ---- size, cost, blast radius ---- */
 
+/* How long the lead's operations have been seen for, within the window: a log is read now and then, and what has not been read yet
+ * is no time without them. Of few operations it is as long as anything was observed for. */
+static int64_t seen_ms(const struct sb_index_question *q, const struct candidate *lead, int64_t covered_ms)
+{
+    const struct sb_work *w = lead->work;
+    if (lead->sums.count < MANY || w->first_ms == SB_NO_TIME || w->last_ms <= w->first_ms || w->last_ms <= q->from || w->last_ms > q->to)
+        return covered_ms > 0 && covered_ms < q->to - q->from ? covered_ms : q->to - q->from;
+    return w->last_ms - (w->first_ms < q->from ? q->from : w->first_ms);
+}
+
 static int set_costs(const struct sb_index_question *q, const char *key, const struct candidate *lead, struct sb_index_cost *cost, struct sb_card *card)
 {
     const struct sb_catalogue *cat = q->catalogue;
@@ -375,12 +386,12 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
     for (size_t i = 0; lead && i < lead->work->apps.n; i++)
         if (sb_strs_push(&b->apps, &b->apps_n, lead->work->apps.item[i].name))
             return -1;
-    if (!lead || span_ms <= 0)
+    if (!lead || span_ms <= 0 || seen_ms(q, lead, w.covered_ms) <= 0)
         return 0;
-    uint64_t useful = lead->sums.returned + lead->sums.written;
+    uint64_t useful = sb_work_used(lead->work->shape, &lead->sums);
     uint64_t saved = lead->sums.docs_examined > useful ? lead->sums.docs_examined - useful : 0;
     card->impact.time_ms = (int64_t)lead->sums.total_ms;
-    card->impact.docs_saved = (int64_t)(saved * 1000000 / (uint64_t)span_ms);
+    card->impact.docs_saved = (int64_t)(saved * 1000000 / (uint64_t)seen_ms(q, lead, w.covered_ms));
     int64_t total_us = w.read_us + w.write_us;
     int64_t score = total_us > 0 ? (int64_t)((double)lead->sums.total_ms * 1000 / (double)total_us * 1e6) : 0;
     card->impact.score_ppm = score > 1000000 ? 1000000 : score;

@@ -133,7 +133,7 @@ bool sb_claim_docs(const struct sb_index_question *q, const struct candidate *c,
         snprintf(out->why, sizeof out->why, "the key answers the whole filter and the sort");
         return true;
     }
-    double used = (double)(c->sums.returned + c->sums.written) / (double)c->sums.count, each = matched(q, c, key) / (used > 1 ? used : 1);
+    double used = (double)sb_work_used(c->work->shape, &c->sums) / (double)c->sums.count, each = matched(q, c, key) / (used > 1 ? used : 1);
     each = each > c->ratio ? c->ratio : each < 1 ? 1 : each;
     claim(out, each, 1, c->ratio > 1 ? c->ratio : 1, false);
     snprintf(out->why, sizeof out->why, "selectivity of the sample; %.150s", why);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define MOST_FOUND 0.3 /* of the collection that an index may lead to */
+
 struct collecting {
     const struct sb_index_question *q;
     struct candidate *all;
@@ -23,6 +25,19 @@ static struct candidate *begin(struct collecting *g, const struct sb_work *work)
     return c;
 }
 
+/* What would serve it if it were not hidden, or were finished. */
+static void refuse_nearly_there(const struct sb_index_question *q, struct candidate *c)
+{
+    const struct sb_catalogue *cat = q->catalogue;
+    for (size_t i = 0; i < cat->indexes_n && !c->why_not[0]; i++) {
+        struct sb_index_info shown = cat->indexes[i];
+        shown.hidden = shown.building = false;
+        if ((cat->indexes[i].hidden || cat->indexes[i].building) && sb_candidate_served_by(c, &shown))
+            snprintf(c->why_not, sizeof c->why_not, cat->indexes[i].building ? "index %.100s, which is being built, will serve it" : "index %.100s would serve it, but is hidden: unhide it rather than build another one",
+                     shown.name);
+    }
+}
+
 static void refuse_served(const struct sb_index_question *q, struct candidate *c)
 {
     const struct sb_catalogue *cat = q->catalogue;
@@ -31,6 +46,36 @@ static void refuse_served(const struct sb_index_question *q, struct candidate *c
             snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it%s", cat->indexes[i].name,
                      strstr(sb_candidate_plan(c->work), "IXSCAN") || strstr(sb_candidate_plan(c->work), "COUNT_SCAN") ? ": it reads what the operation asks for"
                                                                                                                     : "; it was not there, or not chosen, when this was logged");
+    refuse_nearly_there(q, c);
+}
+
+/* Something is left to be looked at in each document that the key leads to. */
+static bool leaves_something(const struct candidate *c)
+{
+    const struct sb_shape *s = c->work->shape;
+    for (size_t i = 0; i < s->predicates_n; i++) {
+        bool in_key = s->predicates[i].arm != 0 && s->predicates[i].arm != c->arm;
+        for (size_t k = 0; k < c->n && !in_key; k++)
+            in_key = strcmp(c->field[k].path, s->predicates[i].path) == 0;
+        if (!in_key)
+            return true;
+    }
+    return s->arms_n > 1 && c->arm == 0;
+}
+
+/* Fields with so few values that an index on them, and on nothing else, still leads to most of the collection. Where everything
+ * that is asked is in the key, what is returned tells, and not a mean. */
+static void refuse_unselective(const struct sb_index_question *q, struct candidate *c)
+{
+    const struct sb_shape *s = c->work->shape;
+    if (c->why_not[0] || c->n != c->equalities || s->sorts_n || s->limited || s->kind == SB_OP_COUNT || s->kind == SB_OP_DISTINCT || !leaves_something(c))
+        return;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->field[i].list)
+            return;
+    double found = sb_documents_found(q, c, c), documents = (double)q->catalogue->documents;
+    if (documents > 0 && found > MOST_FOUND * documents)
+        snprintf(c->why_not, sizeof c->why_not, "an index on what it compares would still lead to about %.0f %% of the collection: too few values", 100 * found / documents);
 }
 
 static void finish(const struct sb_index_question *q, struct candidate *c)
@@ -97,6 +142,7 @@ static void ask(struct collecting *g, const struct sb_work *work)
         return;
     sb_candidate_fill(c, g->q, 0);
     sb_candidate_judge(c, g->q);
+    refuse_unselective(g->q, c);
     if (any && !arm_narrows(work->shape, 0) && (!c->why_not[0] || c->n == 0) && c->ratio > 1)
         snprintf(c->why_not, sizeof c->why_not, "an index would have to narrow every arm of its $or, and no equality, sort or range does so in one of them");
     refuse_served(g->q, c);

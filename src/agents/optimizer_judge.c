@@ -43,7 +43,7 @@ const char *sb_candidate_plan(const struct sb_work *w)
 
 static uint64_t used_by(const struct candidate *c)
 {
-    uint64_t used = c->sums.returned + c->sums.written;
+    uint64_t used = sb_work_used(c->work->shape, &c->sums);
     return used > c->sums.count ? used : c->sums.count; /* who finds nothing has read one document in vain, not all of them */
 }
 
@@ -55,7 +55,7 @@ static uint64_t examined_by(const struct candidate *c)
 
 uint64_t sb_candidate_waste(const struct candidate *c)
 {
-    uint64_t used = c->sums.returned + c->sums.written, examined = examined_by(c);
+    uint64_t used = sb_work_used(c->work->shape, &c->sums), examined = examined_by(c);
     if (c->sums.sorted)
         return examined;
     return examined > used ? examined - used : 0;
@@ -119,7 +119,7 @@ void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q)
     c->sums = q->whole_log ? w->sums : sb_work_window(q->workload, w, q->from, q->to, NULL);
     const struct sb_work_sums *s = &c->sums;
     c->by_keys = s->keys_examined > MANY_KEYS * s->docs_examined && s->keys_examined > MANY_KEYS * used_by(c);
-    uint64_t used = s->returned + s->written, examined = examined_by(c), waste = sb_candidate_waste(c), each = s->count ? waste / s->count : 0;
+    uint64_t used = sb_work_used(shape, s), examined = examined_by(c), waste = sb_candidate_waste(c), each = s->count ? waste / s->count : 0;
     c->ratio = (double)examined / (double)(used_by(c) ? used_by(c) : 1);
     double mean_ms = s->timed ? (double)s->total_ms / (double)s->timed : 0;
     bool scan = sb_starts_with(sb_candidate_plan(w), "COLLSCAN");

@@ -24,4 +24,11 @@ bool sb_order_merge(const struct order *a, const struct order *b, struct order *
 /* Brings each block into its order, and turns nothing. */
 void sb_order_settle(struct order *o, const struct sb_index_question *q);
 
+/* optimizer_extend.c. Brings the key's order, where it is open, in line with indexes that exist, and notes in p which of them are
+ * not needed beside it. */
+void sb_plan_stand_for(const struct sb_index_question *q, const struct candidate *all, size_t n, struct planned *p, struct order *o);
+
+/* Adds to the key the few fields with which an operation that returns much needs no document, where the sample says that it can. */
+void sb_plan_cover(const struct sb_index_question *q, const struct candidate *all, size_t n, struct planned *p);
+
 #endif

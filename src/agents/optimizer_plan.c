@@ -15,6 +15,8 @@ struct group {
 
 struct search {
     const struct sb_index_question *q;
+    const struct candidate *all; /* of the collection */
+    size_t all_n;
     struct candidate **need; /* to be placed, in order */
     size_t n;
     size_t *at, *best_at;    /* the group of each */
@@ -96,28 +98,6 @@ static int by_length(const void *a, const void *b)
     return strcmp(x->work->shape->fingerprint, y->work->shape->fingerprint);
 }
 
-/* ---- what exists ---- */
-
-static bool plain(const struct sb_index_info *x)
-{
-    return !x->unique && !x->sparse && !x->partial && !x->ttl && !x->collation && !x->hidden && !x->building && !sb_streq(x->name, "_id_");
-}
-
-/* An index that begins like the key, or can where the key's order is open, is not needed beside it. */
-static void extend(const struct sb_index_question *q, struct planned *p, struct order *o)
-{
-    for (size_t i = 0; i < q->catalogue->indexes_n && p->replaces_n < SB_COUNT(p->replaces); i++) {
-        const struct sb_index_info *x = &q->catalogue->indexes[i];
-        struct order there, merged;
-        if (!plain(x) || !sb_order_of_index(&there, x) || there.n >= o->n || !sb_collation_is_none(p->key.work->shape->collation))
-            continue;
-        if (!sb_order_merge(o, &there, &merged) || merged.n != o->n)
-            continue;
-        *o = merged;
-        p->replaces[p->replaces_n++] = x;
-    }
-}
-
 /* ---- the plan ---- */
 
 /* Where it does not matter, the key turns as the costliest shape sorts. */
@@ -164,11 +144,12 @@ static void fill(const struct search *s, size_t group, struct planned *p)
             o = merged;
     }
     p->key = *lead;
-    extend(s->q, p, &o);
+    sb_plan_stand_for(s->q, s->all, s->all_n, p, &o);
     sb_order_settle(&o, s->q);
     turn_like(&o, lead);
     memcpy(p->key.field, o.field, sizeof p->key.field);
     p->key.n = o.n;
+    sb_plan_cover(s->q, s->all, s->all_n, p);
 }
 
 static int by_gain(const void *a, const void *b)
@@ -178,6 +159,8 @@ static int by_gain(const void *a, const void *b)
         return x->total_ms > y->total_ms ? -1 : 1;
     if (x->waste != y->waste)
         return x->waste > y->waste ? -1 : 1;
+    if (x->key.n != y->key.n)
+        return x->key.n < y->key.n ? -1 : 1;
     int c = strcmp(x->key.work->shape->fingerprint, y->key.work->shape->fingerprint);
     return c ? c : x->key.arm < y->key.arm ? -1 : x->key.arm > y->key.arm;
 }
@@ -199,7 +182,7 @@ static int search(struct search *s, struct planned **out, size_t *out_n)
 
 int sb_plan_make(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned **out, size_t *out_n)
 {
-    struct search s = {.q = q, .need = calloc(n + 1, sizeof *s.need), .at = calloc(n + 1, sizeof *s.at), .best_at = calloc(n + 1, sizeof *s.best_at),
+    struct search s = {.q = q, .all = all, .all_n = n, .need = calloc(n + 1, sizeof *s.need), .at = calloc(n + 1, sizeof *s.at), .best_at = calloc(n + 1, sizeof *s.best_at),
                        .group = calloc(n + 1, sizeof *s.group)};
     *out = NULL;
     *out_n = 0;

@@ -7,56 +7,36 @@
 #include <string.h>
 
 #define WRITE_COST 5    /* entering a key costs about as much as reading so many documents of a scan */
+#define SMALL_SORT 100 /* documents: sorting so few in memory is no cause for an index */
 #define MOST_INDEXES 20 /* of one collection: behind that every write pays too much (the server's own limit is 64) */
 
-/* Documents that have one value of the field, as far as shapes or a sample tell; 0: not known. A sample in which no value
- * repeats leaves room for as many as it has left out. */
-static double documents_each(const struct sb_index_question *q, const char *path)
-{
-    const struct sb_field_fact *f = sb_field_fact_of(q->catalogue, path);
-    const struct sb_catalogue *c = q->catalogue;
-    if (!f || f->distinct_ppm <= 0)
-        return 0;
-    return 1e6 / (double)f->distinct_ppm * (c->sampled > 0 && c->documents > c->sampled ? (double)c->documents / (double)c->sampled : 1);
-}
-
-/* The key leads to hardly more documents than the shape uses, by its first field alone. */
+/* The key leads to hardly more documents than the shape uses, by the fields at its beginning that the shape compares. */
 static bool nearly_serves(const struct sb_index_question *q, const struct candidate *c, const struct candidate *key)
 {
-    uint64_t used = c->sums.returned + c->sums.written;
-    double found = 0;
-    if (key->n == 0 || !sb_streq(c->work->shape->collation, key->work->shape->collation) || c->sums.sorted || c->work->shape->sorts_n || c->sums.count == 0)
+    uint64_t used = sb_work_used(c->work->shape, &c->sums);
+    bool sorts = c->sums.sorted || c->work->shape->sorts_n;
+    if (key->n == 0 || !sb_streq(c->work->shape->collation, key->work->shape->collation) || (sorts && q->catalogue->sampled <= 0) || c->sums.count == 0)
+        return false; /* how many would have to be sorted only a sample tells */
+    double found = sb_documents_found(q, c, key);
+    if (sorts && found > SMALL_SORT)
         return false;
-    for (size_t i = 0; i < c->equalities; i++)
-        if (!c->field[i].list && strcmp(c->field[i].path, key->field[0].path) == 0)
-            found = documents_each(q, c->field[i].path);
-    return found > 0 && found <= (double)used / (double)c->sums.count * 1.02 + 0.5;
+    return found > 0 && found <= (double)used / (double)c->sums.count * 1.02 + 1;
 }
 
-/* True when other indexes of the plan find as few documents for everything that this one is for. Says so of each. */
-static bool spare(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t planned, size_t at)
+/* True when the other indexes of the plan find as few documents for everything that the plan is for. */
+static bool spare(const struct sb_index_question *q, const struct candidate *all, size_t n, const struct planned *plan, size_t planned, size_t at)
 {
-    if (plan[at].kept)
-        return false;
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < n; i++) {
-            struct candidate *c = &all[i];
-            struct planned *by = NULL;
-            if (c->why_not[0] || !sb_candidate_within(c, &plan[at].key))
-                continue;
-            for (size_t k = 0; k < planned && !by; k++)
-                if (k != at && (sb_candidate_within(c, &plan[k].key) || nearly_serves(q, c, &plan[k].key)))
-                    by = &plan[k];
-            if (!by)
-                return false;
-            by->kept = by->kept || pass == 1;
-            if (pass == 1 && !sb_candidate_within(c, &by->key))
-                snprintf(c->why_not, sizeof c->why_not, "the index proposed on %.100s and what follows finds as few documents as one of its own would", by->key.field[0].path);
-        }
+    for (size_t i = 0; i < n; i++) {
+        bool served = all[i].why_not[0] != '\0';
+        for (size_t k = 0; k < planned && !served; k++)
+            served = k != at && (sb_candidate_within(&all[i], &plan[k].key) || nearly_serves(q, &all[i], &plan[k].key));
+        if (!served)
+            return false;
+    }
     return true;
 }
 
-/* Takes out those that are not needed beside the others, the least one first. */
+/* Takes out those that are not needed beside the others, the least one first, and says so of the shapes that they were for. */
 static void thin_out(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t *planned)
 {
     for (size_t i = *planned; i-- > 0;)
@@ -64,19 +44,33 @@ static void thin_out(const struct sb_index_question *q, struct candidate *all, s
             memmove(&plan[i], &plan[i + 1], (*planned - i - 1) * sizeof *plan);
             --*planned;
         }
+    for (size_t i = 0; i < n; i++) {
+        const struct planned *by = NULL;
+        bool within = all[i].why_not[0] != '\0';
+        for (size_t k = 0; k < *planned && !within; k++) {
+            within = sb_candidate_within(&all[i], &plan[k].key);
+            by = !by && nearly_serves(q, &all[i], &plan[k].key) ? &plan[k] : by;
+        }
+        if (!within && by)
+            snprintf(all[i].why_not, sizeof all[i].why_not, "the index proposed on %.100s and what follows finds as few documents as one of its own would", by->key.field[0].path);
+    }
 }
 
 /* ---- is it worth it ---- */
 
-/* Documents written to the collection while the evidence was gathered. */
+/* Documents written to the collection while the evidence was gathered: those of operations that were written down, or every write
+ * that the servers counted, whichever is more. */
 static uint64_t written(const struct sb_index_question *q)
 {
+    struct sb_ns_work all;
     uint64_t n = 0;
     for (size_t i = 0; i < sb_workload_size(q->workload); i++) {
         const struct sb_work *w = sb_workload_at(q->workload, i);
         if (sb_streq(w->ns, q->ns))
             n += q->whole_log ? w->sums.written : sb_work_window(q->workload, w, q->from, q->to, NULL).written;
     }
+    if (q->history && sb_history_window(q->history, q->ns, q->from, q->to, &all) && all.writes > 0 && (uint64_t)all.writes > n)
+        n = (uint64_t)all.writes;
     return n;
 }
 

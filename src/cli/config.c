@@ -162,6 +162,33 @@ static void add_backup(struct reading *r, const struct sb_conf_row *row, struct 
         say(problems, row, r, false, "out of memory");
 }
 
+/* "criticality PLACE WEIGHT": how much a collection, or each of a database, matters beside the others. */
+static void add_criticality(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    struct sb_config_deployment *d = r->c->deployments_n ? &r->c->deployments[r->c->deployments_n - 1] : NULL;
+    struct sb_criticality fresh, *slot = NULL;
+    struct sb_err err = SB_ERR_INIT;
+    if (!d) {
+        say(problems, row, r, false, "criticality PLACE WEIGHT has its place in the section of a deployment");
+        return;
+    }
+    for (size_t i = 0; i < d->criticality_n; i++)
+        if (sb_streq(d->criticality[i].place, row->word[1])) {
+            say(problems, row, r, false, "the criticality of this place was said before");
+            return;
+        }
+    if (d->criticality_n >= SB_CRITICALITIES_MAX)
+        say(problems, row, r, false, "there are more than 200 criticality lines for one deployment");
+    else if (sb_criticality_read(&fresh, row->word[1], row->word[2], &err))
+        say(problems, row, r, false, err.msg);
+    else if ((slot = SB_PUSH(d->criticality)))
+        *slot = fresh;
+    else
+        say(problems, row, r, false, "out of memory");
+    if (err.code == SB_OK && !slot && d->criticality_n < SB_CRITICALITIES_MAX)
+        sb_criticality_release(&fresh);
+}
+
 /* A line that is neither a setting nor a section. One that may have been meant to begin a section, or to set what guards safety,
  * is no mere slip. */
 static bool may_guard(const struct sb_conf_row *row)
@@ -190,8 +217,10 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
         add_schedule(r, row, problems);
     } else if (row->n == 2 && strcmp(row->word[0], "backup") == 0) {
         add_backup(r, row, problems);
+    } else if (row->n == 3 && strcmp(row->word[0], "criticality") == 0) {
+        add_criticality(r, row, problems);
     } else {
-        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME, or in one: schedule NAME ..., backup PATH");
+        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME, or in one: schedule NAME ..., backup PATH, criticality PLACE WEIGHT");
     }
 }
 
@@ -261,6 +290,9 @@ void sb_config_release(struct sb_config *c)
         for (size_t k = 0; k < c->deployments[i].backups_n; k++)
             free(c->deployments[i].backups[k]);
         free(c->deployments[i].backups);
+        for (size_t k = 0; k < c->deployments[i].criticality_n; k++)
+            sb_criticality_release(&c->deployments[i].criticality[k]);
+        free(c->deployments[i].criticality);
     }
     free(c->deployments);
     memset(c, 0, sizeof *c);

@@ -139,10 +139,11 @@ static void add_sources(struct sb_str *out, const struct sb_digest *d)
     }
 }
 
-static void add_ratio(struct sb_str *out, const struct sb_work_sums *s)
+static void add_ratio(struct sb_str *out, const struct sb_work *w)
 {
     char text[32] = "-";
-    uint64_t useful = s->returned + s->written; /* what the examined documents were for */
+    const struct sb_work_sums *s = &w->sums;
+    uint64_t useful = sb_work_used(w->shape, s); /* what the examined documents were for */
     if (s->docs_examined && useful)
         snprintf(text, sizeof text, s->docs_examined < 10 * useful ? "%.1f" : "%.0f", (double)s->docs_examined / (double)useful);
     else if (s->docs_examined)
@@ -161,7 +162,7 @@ static void add_entry(struct sb_str *out, const struct sb_work *w)
     right(out, span(text, (double)s->total_ms), 9);
     right(out, s->timed ? span(text, (double)s->total_ms / (double)s->timed) : "-", 8);
     right(out, s->timed ? span(text, (double)sb_work_quantile(w, 0.95)) : "-", 7);
-    add_ratio(out, s);
+    add_ratio(out, w);
     end_line(out);
     struct sb_str shape;
     sb_str_init(&shape);

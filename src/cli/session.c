@@ -176,6 +176,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
         .intents_text = s->intents.p, .intents_len = s->intents.len, .intents_path = intents_path, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
         .recurring = s->o.recurring, .schedules = s->to.described ? s->to.described->schedules : NULL, .schedules_n = s->to.described ? s->to.described->schedules_n : 0,
+        .criticality = s->to.described ? s->to.described->criticality : NULL, .criticality_n = s->to.described ? s->to.described->criticality_n : 0,
         .backups = s->to.described ? s->to.described->backups : NULL, .backups_n = s->to.described ? s->to.described->backups_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);

@@ -331,17 +331,21 @@ static void back(struct sb_orchestrator *o, void *p)
     char *text = NULL, *about = NULL;
     if (err.code == SB_OK && c->advice.proposes) {
         const struct held_card *same = sb_o_twin(o, &c->advice.card);
-        struct sb_str failed;
+        struct sb_str failed, declined;
         sb_str_init(&failed);
+        sb_str_init(&declined);
         if (same) {
             text = sb_format("%s proposes this index already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
             about = sb_format("%s", same->card.id);
+        } else if (!c->key && sb_o_declined_before(o, &c->advice.card, &declined, &err)) {
+            text = declined.len ? sb_format("no index is proposed for %s: the one on %s stays declined: %s", c->ns, c->advice.card.index_name, declined.p) : NULL;
         } else if (sb_o_heed_failure(o, &c->advice.card, &failed, &err)) {
             text = failed.len ? sb_str_take(&failed) : NULL;
         } else if (sb_o_propose(o, &c->advice.card, "proposed by the Index Optimizer", &err) == 0) {
             text = sb_format("%s: %s", c->card_id, c->advice.summary);
         }
         sb_str_release(&failed);
+        sb_str_release(&declined);
     } else if (err.code == SB_OK) {
         struct sb_str s;
         sb_str_init(&s);

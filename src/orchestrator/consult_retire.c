@@ -23,6 +23,9 @@ struct retiring {
     char *primary;
     struct sb_catalogue *catalogues;
     size_t catalogues_n;
+    char **declined; /* collection and index in turn */
+    size_t declined_n;
+    struct sb_str declined_text;
     struct sb_retire_question q; /* its texts point at ours */
     struct sb_index_advice advice;
     struct sb_err err;
@@ -51,6 +54,8 @@ static void free_retiring(void *p)
         sb_catalogue_release(&r->catalogues[i]);
     free(r->catalogues);
     sb_index_advice_release(&r->advice);
+    free_texts(r->declined, r->declined_n);
+    sb_str_release(&r->declined_text);
     free(r);
 }
 
@@ -72,9 +77,34 @@ static char *summary(const struct retiring *r)
     struct sb_str s;
     sb_str_init(&s);
     sb_str_adds(&s, r->advice.summary);
+    if (r->declined_text.len)
+        sb_str_addf(&s, "; %s", r->declined_text.p);
     for (size_t i = 0; i < r->advice.findings_n && i < 10; i++)
         sb_str_addf(&s, "; %s %s", r->advice.findings[i].subject, r->advice.findings[i].text);
     return sb_str_take(&s);
+}
+
+static void advise(void *p, const struct sb_view *view);
+
+/* What was proposed stays declined: 1, and the next one is looked for; 0: it does not; -1. */
+static int pass_over(struct sb_orchestrator *o, struct retiring *r, struct sb_err *err)
+{
+    const struct sb_card *card = &r->advice.card;
+    struct sb_str why;
+    sb_str_init(&why);
+    int rc = sb_o_declined_before(o, card, &why, err);
+    if (rc > 0) {
+        sb_str_addf(&r->declined_text, "%shiding %s of %s stays declined: %s", r->declined_text.len ? "; " : "", card->index_name, card->target, why.p);
+        rc = sb_strs_push(&r->declined, &r->declined_n, card->target) || sb_strs_push(&r->declined, &r->declined_n, card->index_name) ? sb_fail_nomem(err) : 1;
+    }
+    sb_str_release(&why);
+    if (rc > 0) {
+        sb_index_advice_release(&r->advice);
+        r->q.pass_over = r->declined;
+        r->q.pass_over_n = r->declined_n;
+        sb_o_view(o, &r->way, advise, r, free_retiring);
+    }
+    return rc;
 }
 
 static void back(struct sb_orchestrator *o, void *p)
@@ -87,7 +117,10 @@ static void back(struct sb_orchestrator *o, void *p)
         free_retiring(r);
         return;
     }
-    record_reads(o, held, r);
+    if (!r->declined_n)
+        record_reads(o, held, r);
+    if (err.code == SB_OK && r->advice.proposes && !sb_o_twin(o, &r->advice.card) && pass_over(o, r, &err) > 0)
+        return; /* it comes back with the next one */
     if (err.code == SB_OK && r->advice.proposes) {
         const struct held_card *same = sb_o_twin(o, &r->advice.card);
         struct sb_str failed;
@@ -166,6 +199,7 @@ int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const
     if (!r)
         return sb_fail_nomem(err);
     r->o = o;
+    sb_str_init(&r->declined_text);
     r->card_id = sb_format("C-%06" PRId64, o->last_card + 1);
     if (!r->card_id || sb_str_set(&r->case_id, held->case_.id) || sb_str_set(&r->about, ns) || sb_str_set(&r->deployment, o->deployment) ||
         sb_str_set(&r->deployment_id, o->facts.id) || sb_str_set(&r->requested_by, held->case_.requested_by) ||

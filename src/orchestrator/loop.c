@@ -375,6 +375,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_record_release(&sb_actor_schema, &o->self);
     sb_intake_free(o->intake);
     sb_o_free_policy(o);
+    sb_o_free_declined(o);
     sb_o_free_history(o);
     sb_o_free_levels(o);
     sb_o_free_due(o);

@@ -246,6 +246,7 @@ struct sb_orchestrator {
     char *policy_alarm;       /* why the policy that was offered is not in force; NULL: it is */
     json_t *policy_record;    /* the body of its entry, until that is written */
     char *waivers_path;       /* NULL: none */
+    struct sb_declined *declined; /* declined.c's; NULL: not read yet */
     struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_levels *levels;   /* levels.c's; the same */
     struct sb_mask *mask;     /* of what policy calls sensitive */
@@ -585,6 +586,17 @@ int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t s
 
 /* Has the Index Optimizer look for indexes that nobody needs: of one collection, or of all of a database. */
 int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+
+/* Has the Index Optimizer propose every index that a collection, or each collection of a database, asks for, and say what became of
+ * each shape. */
+int sb_o_consult_review(struct sb_orchestrator *o, struct held_case *c, const char *about, struct sb_err *err);
+
+/* ---- declined.c ---- */
+
+/* A person has declined this very proposal, and the workload has not changed enough since: 1, and a sentence about who, when, why
+ * and what would bring it back is appended; 0: not; -1. */
+int sb_o_declined_before(struct sb_orchestrator *o, const struct sb_card *draft, struct sb_str *out, struct sb_err *err);
+void sb_o_free_declined(struct sb_orchestrator *o);
 
 /* The open card for the same index of the same collection that is there already; NULL: there is none. */
 const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_card *draft);

@@ -191,7 +191,8 @@ static void no_such_namespace(const struct sb_orchestrator *o, const char *ns, s
 static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err)
 {
     const struct sb_reading_of *r = &c->case_.reading;
-    struct held_anomaly *a = r->intent == SB_INTENT_ANOMALY_INVESTIGATE || r->intent == SB_INTENT_INDEX_REVIEW ? current_anomaly(o, r->slots.ns) : NULL;
+    bool of_database = r->slots.database && !r->slots.ns, about_anomaly = r->intent == SB_INTENT_ANOMALY_INVESTIGATE || (r->intent == SB_INTENT_INDEX_REVIEW && !of_database);
+    struct held_anomaly *a = about_anomaly ? current_anomaly(o, r->slots.ns) : NULL;
     if (r->intent == SB_INTENT_NONE) {
         refuse(o, r, err);
         return NULL;
@@ -219,6 +220,8 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         /* err says why */
     } else if (r->intent == SB_INTENT_INDEX_RETIRE) {
         sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
+    } else if (r->intent == SB_INTENT_INDEX_REVIEW && !a) {
+        sb_o_consult_review(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
     } else if (route->to == SB_BY_DATA_ARCHITECT) {
         sb_o_consult_schema(o, c, r->slots.ns, err);
     } else if (route->to == SB_BY_BACKUP_GUARDIAN) {

@@ -12,6 +12,7 @@ static const struct route routes[] = {
     {SB_INTENT_INDEX_CREATE, HAS_KEY, SB_BY_INDEX_OPTIMIZER, "the request names a collection and an index key", "a wrong index costs every write and can flip other plans"},
     {SB_INTENT_INDEX_CREATE, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request names a collection; its workload decides the key", "a wrong index costs every write and can flip other plans"},
     {SB_INTENT_INDEX_REVIEW, HAS_NAMESPACE, SB_BY_INDEX_OPTIMIZER, "the request is about the speed of one collection", "an index build loads every member"},
+    {SB_INTENT_INDEX_REVIEW, HAS_PLACE, SB_BY_INDEX_OPTIMIZER, "the request is about the speed of every collection of a database", "an index build loads every member: the cards are decided on one by one"},
     {SB_INTENT_INDEX_RETIRE, HAS_PLACE, SB_BY_INDEX_OPTIMIZER, "the request is about indexes that nobody needs", "what is used once a month looks unused: it is hidden first, and watched"},
     {SB_INTENT_ANOMALY_WATCH, HAS_NAMESPACE, SB_BY_ANOMALY_DETECTOR, "the request wants one collection looked at more closely than its slow operations allow", "the profiler costs every operation of the database a little"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_CODE_OR_CHANGE, SB_BY_INDEX_OPTIMIZER, "each operation examines more than it did: an index may be missing", "an index build loads a server that is already slow"},

@@ -64,6 +64,13 @@ void sb_workload_rank(const struct sb_workload *w, const struct sb_work **out)
         qsort(out, w->n, sizeof *out, by_rank);
 }
 
+uint64_t sb_work_used(const struct sb_shape *shape, const struct sb_work_sums *s)
+{
+    if (shape->kind == SB_OP_FIND_AND_MODIFY)
+        return s->returned > s->written ? s->returned : s->written;
+    return s->returned + s->written;
+}
+
 /* The rank, from 1, of the value below which the share q lies. 0.029 of 5000 is the 145th, though the product of the two
  * as reals is a little over 145. */
 static uint64_t rank_of(double q, uint64_t n)

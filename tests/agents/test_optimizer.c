@@ -101,8 +101,9 @@ static const struct row rows[] = {
     {FIND("{\"customer_email\":\"x\"}", ""), "", 20000, 3, ",{\"name\":\"e\",\"key\":\"\",\"fields\":[{\"path\":\"customer_email\",\"direction\":-1}]}", NULL, "already serves"},
     {FIND("{\"status\":\"a\",\"customer_email\":\"x\"}", ",\"sort\":{\"created_at\":-1}"), "\"hasSortStage\":true,", 20000, 3,
      ",{\"name\":\"e\",\"key\":\"\",\"fields\":[{\"path\":\"status\",\"direction\":1},{\"path\":\"customer_email\",\"direction\":1},{\"path\":\"created_at\",\"direction\":1}]}", NULL, "already serves"},
-    /* but not a hidden, partial or sparse one, nor one with another direction inside */
-    {FIND("{\"customer_email\":\"x\"}", ""), "", 20000, 3, ",{\"name\":\"e\",\"key\":\"\",\"hidden\":true,\"fields\":[{\"path\":\"customer_email\",\"direction\":1}]}", "{\"customer_email\":1}", NULL},
+    /* a hidden one is to be unhidden, one that is being built waited for; not a partial or sparse one, nor one with another direction inside */
+    {FIND("{\"customer_email\":\"x\"}", ""), "", 20000, 3, ",{\"name\":\"e\",\"key\":\"\",\"hidden\":true,\"fields\":[{\"path\":\"customer_email\",\"direction\":1}]}", NULL, "is hidden: unhide it"},
+    {FIND("{\"customer_email\":\"x\"}", ""), "", 20000, 3, ",{\"name\":\"e\",\"key\":\"\",\"building\":true,\"fields\":[{\"path\":\"customer_email\",\"direction\":1}]}", NULL, "is being built"},
     {FIND("{\"customer_email\":\"x\"}", ""), "", 20000, 3, ",{\"name\":\"e\",\"key\":\"\",\"partial\":true,\"fields\":[{\"path\":\"customer_email\",\"direction\":1}]}", "{\"customer_email\":1}", NULL},
     {FIND("{\"customer_email\":\"x\"}", ",\"sort\":{\"status\":1,\"created_at\":-1}"), "\"hasSortStage\":true,", 20000, 3,
      ",{\"name\":\"e\",\"key\":\"\",\"fields\":[{\"path\":\"customer_email\",\"direction\":1},{\"path\":\"status\",\"direction\":1},{\"path\":\"created_at\",\"direction\":1}]}",

@@ -65,6 +65,21 @@ int sb_index_paths(const struct sb_workload *w, const char *ns, const char *key,
 int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err);
 void sb_index_advice_release(struct sb_index_advice *a);
 
+/* The whole set for one collection: a card for each index that its workload wants, the one that saves most time first, each with
+ * what else was thought of and why not; and a finding for every shape: which of the cards serves it, which index does so already,
+ * or why none is proposed. The question names no key. The cards are drafts, which have the question's card_id until they get a
+ * number of their own (then rebuild them). */
+struct sb_index_review {
+    struct sb_card *cards;
+    size_t cards_n;
+    struct sb_finding *findings;
+    size_t findings_n;
+    char *summary; /* one sentence */
+};
+
+int sb_index_review(const struct sb_index_question *q, struct sb_index_review *out, struct sb_err *err);
+void sb_index_review_release(struct sb_index_review *r);
+
 /* A key pattern as people read it: {status: 1, created_at: -1}. key: Extended JSON. The caller frees it; NULL out of memory. */
 char *sb_index_key_shown(const char *key);
 

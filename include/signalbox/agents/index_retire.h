@@ -20,6 +20,8 @@ struct sb_retire_question {
     const struct sb_history *history;
     int64_t from, now;                     /* what is usual is measured in between, deployment time */
     bool can_hide;                         /* a replica set's member of 4.4 or later */
+    char *const *pass_over;                /* collection and index in turn: proposed before and declined */
+    size_t pass_over_n;
     /* of the card to be */
     const char *card_id, *case_id, *deployment, *deployment_id, *requested_by;
     int environment;

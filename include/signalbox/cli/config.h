@@ -22,6 +22,7 @@
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
+ *   criticality shop.orders 5                          # weighs five times in what specialists rank; of a database: criticality shop 2
  *   schedule often every 6h run status                 # at the multiples of it since 1970-01-01T00:00Z
  *
  * A wrong line is a problem with file and line, and the rest is used; a wrong line that guards safety (environment, policy,
@@ -31,6 +32,7 @@
 #define SIGNALBOX_CLI_CONFIG_H
 
 #include <signalbox/base/conf.h>
+#include <signalbox/orchestrator/criticality.h>
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
@@ -40,6 +42,8 @@ struct sb_config_deployment {
     size_t schedules_n;
     char **backups; /* paths */
     size_t backups_n;
+    struct sb_criticality *criticality; /* each place once */
+    size_t criticality_n;
 };
 
 struct sb_config {

@@ -91,6 +91,10 @@ uint64_t sb_workload_lost(const struct sb_workload *w);
  * digest, the same for the same entries however they came about. */
 void sb_workload_rank(const struct sb_workload *w, const struct sb_work **out);
 
+/* The documents that the operations of such sums were for: returned or written; what a findAndModify writes is what it returns,
+ * and counts once. */
+uint64_t sb_work_used(const struct sb_shape *shape, const struct sb_work_sums *s);
+
 /* The duration in ms below which the share q (0..1) of the timed operations lies; 0 when there are none. */
 uint64_t sb_work_quantile(const struct sb_work *work, double q);
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What people have declined stays declined until the workload has changed. The record is the source: what was declined before a
+ * restart, or by whoever owned the ledger then, counts as well. Read once, then only what has been added. */
+#include "private.h"
+
+#include <string.h>
+
+#define REACH_MS (INT64_C(365) * 86400000)
+#define MUCH_MORE 2 /* times what it would have saved, for it to be said again */
+
+struct decision {
+    int64_t at;
+    bool declined; /* else it was approved, and what was declined before is history */
+    char *by, *reason;
+    struct sb_card card; /* as it was decided on */
+};
+
+struct sb_declined {
+    int64_t next_seq;
+    struct decision *items;
+    size_t items_n;
+};
+
+/* ---- reading the record ---- */
+
+struct looking {
+    int64_t *seqs;
+    size_t seqs_n;
+};
+
+static bool says(const char *bytes, size_t n, const char *what)
+{
+    return memmem(bytes, n, what, strlen(what)) != NULL;
+}
+
+static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct looking *k = ctx;
+    if (!says(bytes, n, "\"kind\":\"state\"") || !(says(bytes, n, "\"to\":\"rejected\"") || says(bytes, n, "\"to\":\"approved\"")))
+        return 0;
+    int64_t *slot = SB_PUSH(k->seqs);
+    if (!slot)
+        return sb_fail_nomem(err);
+    *slot = seq;
+    return 0;
+}
+
+/* "rejected by alice: too large" is what a person wrote behind the colon. */
+static const char *reason_in(const char *note, const char *by)
+{
+    size_t n = by ? strlen(by) : 0;
+    if (!note || !by || !sb_starts_with(note, "rejected by ") || strncmp(note + 12, by, n) != 0 || strncmp(note + 12 + n, ": ", 2) != 0)
+        return note;
+    return note + 14 + n;
+}
+
+static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
+{
+    struct sb_entry e;
+    if (sb_ledger_entry(o->ledger, seq, &e, err))
+        return -1;
+    int rc = 0;
+    const char *to = sb_json_str(e.body, "to");
+    bool ours = e.kind == SB_ENTRY_STATE && e.plan.card && e.plan.simulated == o->facts.simulated && (sb_streq(to, "rejected") || sb_streq(to, "approved"));
+    struct decision d = {.at = e.ts, .declined = sb_streq(to, "rejected")};
+    if (ours && sb_ledger_card(o->ledger, e.plan.card, &d.card, NULL) == 0) {
+        struct decision *slot = d.card.index_key ? SB_PUSH(o->declined->items) : NULL;
+        rc = d.card.index_key && (!slot || sb_str_set(&d.by, e.actor.principal) || sb_str_set(&d.reason, reason_in(sb_json_str(e.body, "note"), e.actor.principal))) ? sb_fail_nomem(err) : 0;
+        if (slot)
+            *slot = d;
+        else
+            sb_card_release(&d.card);
+    }
+    sb_entry_release(&e);
+    return rc;
+}
+
+/* The first entry that is young enough. */
+static int64_t begin_at(struct sb_orchestrator *o, int64_t since_ms)
+{
+    int64_t low = 1, high = sb_ledger_head(o->ledger) + 1;
+    while (low < high) {
+        struct sb_entry e;
+        int64_t middle = low + (high - low) / 2;
+        if (sb_ledger_entry(o->ledger, middle, &e, NULL))
+            return 1;
+        if (e.ts < since_ms)
+            low = middle + 1;
+        else
+            high = middle;
+        sb_entry_release(&e);
+    }
+    return low;
+}
+
+static int catch_up(struct sb_orchestrator *o, struct sb_err *err)
+{
+    struct looking k = {NULL, 0};
+    if (!o->declined && !(o->declined = calloc(1, sizeof *o->declined)))
+        return sb_fail_nomem(err);
+    if (!o->declined->next_seq)
+        o->declined->next_seq = begin_at(o, sb_origin_wall_ms(o->opt.origin) - REACH_MS);
+    int64_t head = sb_ledger_head(o->ledger);
+    int rc = o->declined->next_seq > head ? 0 : sb_ledger_bytes(o->ledger, o->declined->next_seq, head, look, &k, err);
+    for (size_t i = 0; rc == 0 && i < k.seqs_n; i++) {
+        rc = take(o, k.seqs[i], err);
+        o->declined->next_seq = rc ? k.seqs[i] : k.seqs[i] + 1; /* after a failure each is still counted once */
+    }
+    if (rc == 0)
+        o->declined->next_seq = head + 1;
+    free(k.seqs);
+    return rc;
+}
+
+void sb_o_free_declined(struct sb_orchestrator *o)
+{
+    for (size_t i = 0; o->declined && i < o->declined->items_n; i++) {
+        free(o->declined->items[i].by);
+        free(o->declined->items[i].reason);
+        sb_card_release(&o->declined->items[i].card);
+    }
+    if (o->declined)
+        free(o->declined->items);
+    free(o->declined);
+    o->declined = NULL;
+}
+
+/* ---- has the workload changed? ---- */
+
+static bool same_proposal(const struct sb_card *a, const struct sb_card *b)
+{
+    return a->kind == b->kind && sb_streq(a->deployment_id, b->deployment_id) && sb_streq(a->target, b->target) && sb_streq(a->index_key, b->index_key) &&
+           sb_streq(a->index_options, b->index_options);
+}
+
+/* What it would save, in a measure of its own: documents a second; of an index that is to go, its bytes. */
+static int64_t gain_of(const struct sb_card *c)
+{
+    return c->kind == SB_KIND_CREATE_INDEX ? c->impact.docs_saved : c->impact.bytes;
+}
+
+static bool serves_another(const struct sb_card *now, const struct sb_card *then)
+{
+    for (size_t i = 0; i < now->shapes_n; i++)
+        if (!sb_strs_has(then->shapes, then->shapes_n, now->shapes[i]))
+            return true;
+    return false;
+}
+
+static bool has_changed(const struct sb_card *now, const struct sb_card *then)
+{
+    int64_t before = gain_of(then) > 0 ? gain_of(then) : 1;
+    return gain_of(now) / MUCH_MORE >= before || serves_another(now, then);
+}
+
+int sb_o_declined_before(struct sb_orchestrator *o, const struct sb_card *draft, struct sb_str *out, struct sb_err *err)
+{
+    if (catch_up(o, err))
+        return -1;
+    for (size_t i = o->declined->items_n; i-- > 0;) {
+        const struct decision *d = &o->declined->items[i];
+        char at[SB_TIME_LEN + 1];
+        if (!same_proposal(draft, &d->card))
+            continue;
+        if (!d->declined || has_changed(draft, &d->card))
+            return 0;
+        sb_time_format(at, d->at);
+        double then = (double)gain_of(&d->card), now = (double)gain_of(draft);
+        sb_str_addf(out, "%s declined it on %.10s at %.5sZ (%s): %s. It is proposed again when ", d->by ? d->by : "somebody", at, at + 11, d->card.id, d->reason ? d->reason : "no reason was given");
+        if (draft->kind == SB_KIND_CREATE_INDEX)
+            sb_str_addf(out, "it would save %d times the documents of then (%.1f a second; now it is %.1f), or serves a shape that it did not serve then; whoever names its key gets it at once", MUCH_MORE,
+                        then / 1000, now / 1000);
+        else
+            sb_str_addf(out, "it has grown to %d times its size of then (%.0f bytes; now it is %.0f)", MUCH_MORE, then, now);
+        return sb_str_ok(out) ? 1 : sb_fail_nomem(err);
+    }
+    return 0;
+}
