@@ -151,6 +151,26 @@ static double rank(const struct sb_incidents *in, enum by by, struct verdict *v)
     return v->deeds_n && all > 0 ? weight(&v->deed[0]->during, by) / all : 0;
 }
 
+/* Who made most connections since shortly before it began, and `least` at least. */
+static const struct guest *busiest_guest(const struct sb_incidents *in, uint64_t least)
+{
+    const struct guest *most = NULL;
+    for (size_t i = 0; i < in->log.guests_n; i++)
+        if (in->log.guests[i].during >= least && (!most || in->log.guests[i].during > most->during))
+            most = &in->log.guests[i];
+    return most;
+}
+
+/* Nothing was logged of who it is: then the newcomer of whom most connections came. */
+static void suspect_newcomer(struct sb_incidents *in, struct verdict *v)
+{
+    for (size_t i = 0; i < in->log.guests_n; i++) {
+        const struct guest *g = &in->log.guests[i];
+        if (newcomer(in, g->name) && (!v->guest || g->during > v->guest->during))
+            v->guest = g;
+    }
+}
+
 /* How much time operations took beyond their usual means, and how much of it the first suspect took. */
 static void explain(struct sb_incidents *in, struct verdict *v)
 {
@@ -317,6 +337,8 @@ static int bulk_work(struct sb_incidents *in, struct verdict *v)
     if (!batch && (v->deeds_n || growth(in, SB_READING_DOCS_WRITTEN) < 3 * growth(in, SB_READING_WRITES)))
         return 0;
     if (!batch)
+        suspect_newcomer(in, v);
+    if (!batch)
         return decided(v, SB_CLASS_MAINTENANCE, 0.5, "many documents are written by few operations, as jobs do");
     if (newcomer(in, v->deed[0]->app) || called_a_job(v->deed[0]->app) || !v->deed[0]->app[0])
         return decided(v, SB_CLASS_MAINTENANCE, 0.85, "documents are written by the batch, for as long as an application is there that came for it");
@@ -336,16 +358,6 @@ static int a_member_lags(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer applies what the primary writes, at the usual rate of writes");
 }
 
-/* Who made most connections since shortly before it began, and `least` at least. */
-static const struct guest *busiest_guest(const struct sb_incidents *in, uint64_t least)
-{
-    const struct guest *most = NULL;
-    for (size_t i = 0; i < in->log.guests_n; i++)
-        if (in->log.guests[i].during >= least && (!most || in->log.guests[i].during > most->during))
-            most = &in->log.guests[i];
-    return most;
-}
-
 static int connections_grew(struct sb_incidents *in, struct verdict *v)
 {
     int64_t connections = INT64_MAX, slow = INT64_MAX;
@@ -363,16 +375,6 @@ static int connections_grew(struct sb_incidents *in, struct verdict *v)
         return 0;
     v->guest = busiest_guest(in, 1);
     return decided(v, SB_CLASS_DEPENDENCY, 0.9, "a client's connections grew, not its work");
-}
-
-/* Nothing was logged of who it is: then the newcomer of whom most connections came. */
-static void suspect_newcomer(struct sb_incidents *in, struct verdict *v)
-{
-    for (size_t i = 0; i < in->log.guests_n; i++) {
-        const struct guest *g = &in->log.guests[i];
-        if (newcomer(in, g->name) && (!v->guest || g->during > v->guest->during))
-            v->guest = g;
-    }
 }
 
 static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
@@ -408,7 +410,7 @@ static int costlier_operations(struct sb_incidents *in, struct verdict *v)
         return 0;
     if (d && d->unfiltered && called_a_job(d->app))
         return decided(v, SB_CLASS_MAINTENANCE, 0.8, "whole collections are read, by an application that is called a job");
-    if (!d)
+    if (!d || !d->app[0]) /* a member repeats reads of the primary, to keep its cache warm, and does not say whose they were */
         suspect_newcomer(in, v);
     if (!d && v->guest && called_a_job(v->guest->name))
         return decided(v, SB_CLASS_MAINTENANCE, 0.7, "more is read than before, since an application is there that is called a job");
@@ -421,6 +423,15 @@ static int costlier_operations(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_CODE, 0.6, "operations of a new shape examine whole collections, at a flat rate");
 }
 
+/* "checkout-4.3", "crm/2.1": an application that says which release of it this is. */
+static bool says_its_release(const char *app)
+{
+    for (size_t i = 1; app[i]; i++)
+        if (app[i] >= '0' && app[i] <= '9' && strchr("-_/ v", app[i - 1]))
+            return true;
+    return false;
+}
+
 static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
 {
     double ops = growth(in, SB_READING_OPS);
@@ -431,6 +442,8 @@ static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
     if (newcomer(in, app) && called_a_job(app))
         return decided(v, SB_CLASS_MAINTENANCE, 0.7, "there are more operations, for as long as an application is there that is called a job");
     v->guest = busiest_guest(in, 3); /* the pool of who sends more grows */
+    if (v->guest && newcomer(in, v->guest->name) && says_its_release(v->guest->name))
+        return decided(v, SB_CLASS_CODE, 0.6, "there are more operations since another release of an application is there");
     return decided(v, SB_CLASS_LOAD, 0.9, "there are more operations, and each examines no more than before");
 }
 

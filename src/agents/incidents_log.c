@@ -268,6 +268,26 @@ void sb_chronicle_event(struct sb_incidents *in, enum event_kind kind, int membe
     snprintf(e->what, sizeof e->what, "%s", what);
 }
 
+#define STRAGGLER_MS 2000 /* the members' votes do not come at once: one that comes so soon after the next was asked for is of the last */
+
+/* An index that is asked for may be there already, and then nothing is built; members vote when one was built. Only then was
+ * the time between busy. */
+void sb_chronicle_counted(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *what)
+{
+    struct chronicle *c = &in->log;
+    if (kind == EVENT_BUILD_BEGIN)
+        c->asked_ms = at_ms;
+    if (kind == EVENT_BUILD_END && c->asked_ms && at_ms - c->asked_ms > STRAGGLER_MS) {
+        int64_t since_ms = c->asked_ms > in->open.from_ms ? c->asked_ms : in->open.from_ms;
+        c->busy_s += in->open.is && at_ms > since_ms ? (uint32_t)((at_ms - since_ms) / 1000) : 0;
+        c->asked_ms = 0;
+    }
+    uint64_t before = c->events_n;
+    sb_chronicle_event(in, kind, member, at_ms, "", what);
+    if (c->events_n > before)
+        c->event[before % EVENTS].counted = true;
+}
+
 /* A value of attr as text, without its quotes. */
 static void attr_text(const struct sb_log_line *line, const char *path, char *out, size_t cap)
 {

@@ -44,6 +44,7 @@ struct member {
     struct sb_pulse pulse;
     struct watch watch[ROLES][SB_READINGS_N];
     int64_t last_ms;   /* newest sample */
+    int64_t heard_ms;  /* newest line of its log */
     uint64_t last_seq; /* which of all samples that was */
     int bad[SB_VITAL_MEMBERS]; /* samples in a row in which this one saw the member at a place unwell */
     bool saw_well[SB_VITAL_MEMBERS];
@@ -114,6 +115,7 @@ struct event {
     enum event_kind kind;
     int64_t at_ms;
     int member;
+    bool counted; /* by the server's metrics, not told by its log */
     char ns[128], what[160];
 };
 
@@ -132,6 +134,7 @@ struct chronicle {
         int64_t begun_ms;
     } build[64];                /* index builds that go on, on any member */
     size_t builds_n;
+    int64_t asked_ms;           /* an index was asked for, by the metrics; 0 no more */
     bool locked;                /* fsync with lock */
     uint32_t busy_s;            /* seconds of the open incident in which a build, a lock or a backup went on */
     uint32_t open_s;            /* seconds of the open incident */
@@ -155,6 +158,7 @@ struct sb_incidents {
     int primary, former_primary; /* numbers of members, -1 none */
     int64_t moved_ms;            /* the primary changed, */
     int64_t returned_ms;         /* or changed back */
+    bool rests;                  /* the primary has next to nothing to do */
     double lag[SB_VITAL_MEMBERS];
     int sync_source[SB_VITAL_MEMBERS];
     struct open_incident open;
@@ -167,6 +171,7 @@ struct sb_incidents {
 
 bool sb_incidents_stands_still(const struct sb_incidents *in, const struct member *m);
 struct member *sb_incidents_at_place(struct sb_incidents *in, int place);
+struct member *sb_incidents_member_at(struct sb_incidents *in, int place, struct sb_err *err); /* made where there is none; NULL out of memory */
 const struct watch *sb_incidents_watch(const struct member *m, enum sb_reading r);
 
 /* What one sample says of the others: who is down, who lags, who leads. */
@@ -176,6 +181,7 @@ void sb_incidents_say(struct sb_incidents *in, const char *fmt, ...) SB_PRINTF(2
 void sb_chronicle_release(struct chronicle *c);
 int sb_chronicle_line(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op);
 void sb_chronicle_event(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *ns, const char *what);
+void sb_chronicle_counted(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *what);
 void sb_chronicle_restarted(struct sb_incidents *in, const struct member *m);
 void sb_chronicle_tick(struct sb_incidents *in);
 void sb_chronicle_open(struct sb_incidents *in, int64_t from_ms); /* `during` begins, with what is remembered since then */

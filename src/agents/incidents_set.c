@@ -18,7 +18,7 @@ struct member *sb_incidents_at_place(struct sb_incidents *in, int place)
 }
 
 /* A member that no data came of gets a name once its set tells of it. */
-static struct member *member_at(struct sb_incidents *in, int place, struct sb_err *err)
+struct member *sb_incidents_member_at(struct sb_incidents *in, int place, struct sb_err *err)
 {
     struct member *m = sb_incidents_at_place(in, place);
     if (m)
@@ -58,7 +58,7 @@ static int judge_peer(struct sb_incidents *in, int place, struct sb_err *err)
         }
         return 0;
     }
-    m = member_at(in, place, err);
+    m = sb_incidents_member_at(in, place, err);
     if (!m)
         return -1;
     if (!m->down) {
@@ -96,6 +96,21 @@ static void take_lead(struct sb_incidents *in, int i)
     in->primary = i;
 }
 
+/* Samples begin of a member that was known by what others say of it: from here on it speaks for itself. */
+static void take_place(struct sb_incidents *in, struct member *o, int place)
+{
+    for (size_t i = 0; i < in->members_n; i++) {
+        struct member *m = in->members[i];
+        if (m == o || m->place != place || m->sampled)
+            continue;
+        o->down_ms = m->down_ms;
+        m->place = -1;
+        m->down = false;
+        m->watch[AS_SECONDARY][SB_READING_LAG].deviating = false;
+    }
+    o->place = place;
+}
+
 int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vitals *v, struct sb_err *err)
 {
     struct member *o = in->members[observer];
@@ -103,7 +118,7 @@ int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vi
     for (size_t i = 0; i < v->peers_n; i++) {
         const struct sb_peer *p = &v->peer[i];
         if (p->self && o->place < 0)
-            o->place = (int)i;
+            take_place(in, o, (int)i);
         if (p->state == 1 && p->healthy)
             leader = (int)i;
         if (p->self || p->state == 0)
