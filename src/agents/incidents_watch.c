@@ -10,7 +10,7 @@
  *  - z 5 on a spread that is never taken smaller than `rel` of the median: a robust 5 sigma, so that a calm and very even
  *    series does not make an alarm of nothing;
  *  - ratio 2 for latencies: what takes twice as long is felt. From 1.5 on (soft) it counts where a cause stands beside it (a
- *    full processor, twice the load, an operator's command): traffic that slowly rises by a half makes that much without one;
+ *    full processor, twice the load, an operator's command): traffic that slowly rises by a half makes that much without one.
  *    Five times and half a millisecond count as well: on a fast machine a scan shows as no more;
  *  - step: below it nobody is hurt (2 ms of mean latency, 3 errors a second, 50 connections, 10 s of lag: the server's own
  *    flow control begins there);
