@@ -456,7 +456,7 @@ static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
     const struct deed *d = v->deeds_n ? v->deed[0] : NULL;
     if (!d)
         return 0;
-    double before = sb_cells_between(d->cell, in->open.from_ms - 40000, in->open.from_ms - 3000).count / 37.0;
+    double before = d->before.count / SB_BEFORE_S;
     double now = in->log.open_s ? (double)d->during.count / in->log.open_s : 0;
     if (newcomer(in, d->app))
         return decided(v, SB_CLASS_CODE, 0.7, "most of the added time goes to an application that came with it");

@@ -24,11 +24,12 @@ void sb_chronicle_release(struct chronicle *c)
         free(c->guests[i].name);
     free(c->deeds);
     free(c->guests);
+    sb_spans_release(&c->spans);
 }
 
 /* ---- counting by the second ---- */
 
-static struct cell *cell_at(struct cell cells[SECONDS], int64_t at_ms)
+struct cell *sb_tally_at(struct cell cells[SECONDS], int64_t at_ms)
 {
     int64_t second = at_ms / 1000;
     struct cell *c = &cells[(uint64_t)second % SECONDS];
@@ -37,7 +38,7 @@ static struct cell *cell_at(struct cell cells[SECONDS], int64_t at_ms)
     return c;
 }
 
-static void add_cell(struct cell *to, const struct cell *c)
+void sb_tally_add(struct cell *to, const struct cell *c)
 {
     to->count += c->count;
     to->ms += c->ms;
@@ -53,7 +54,7 @@ struct cell sb_cells_between(const struct cell cells[SECONDS], int64_t from_ms, 
     struct cell sum = {0};
     for (size_t i = 0; i < SECONDS; i++)
         if (cells[i].second >= from_ms / 1000 && cells[i].second <= to_ms / 1000)
-            add_cell(&sum, &cells[i]);
+            sb_tally_add(&sum, &cells[i]);
     return sum;
 }
 
@@ -61,10 +62,13 @@ void sb_chronicle_open(struct sb_incidents *in, int64_t from_ms)
 {
     struct chronicle *c = &in->log;
     c->open_s = c->busy_s = 0;
-    for (size_t i = 0; i < c->deeds_n; i++)
-        c->deeds[i].during = sb_cells_between(c->deeds[i].cell, from_ms - 3000, INT64_MAX);
+    for (size_t i = 0; i < c->deeds_n; i++) {
+        c->deeds[i].during = sb_cells_between(c->deeds[i].cell, from_ms - SB_APART_MS, INT64_MAX);
+        c->deeds[i].before = sb_cells_between(c->deeds[i].cell, from_ms - SB_BEFORE_MS, from_ms - SB_APART_MS - 1000);
+    }
     for (size_t i = 0; i < c->guests_n; i++) /* who connects comes a little before what it does */
         c->guests[i].during = sb_cells_between(c->guests[i].cell, from_ms - SB_NEAR_MS, INT64_MAX).count;
+    sb_spans_open(in, from_ms);
 }
 
 void sb_chronicle_tick(struct sb_incidents *in)
@@ -130,7 +134,7 @@ static int take_connection(struct sb_incidents *in, const struct sb_log_line *li
     if (!g)
         return -1;
     g->last_ms = line->at_ms;
-    cell_at(g->cell, line->at_ms)->count++;
+    sb_tally_at(g->cell, line->at_ms)->count++;
     g->during += in->open.is;
     return 0;
 }
@@ -248,9 +252,10 @@ static int take_op(struct sb_incidents *in, const struct sb_slow_op *op)
     d->count++;
     d->replanned |= op->replanned;
     d->bulk |= one.written >= BULK;
-    add_cell(cell_at(d->cell, op->at_ms), &one);
+    sb_tally_add(sb_tally_at(d->cell, op->at_ms), &one);
     if (in->open.is)
-        add_cell(&d->during, &one);
+        sb_tally_add(&d->during, &one);
+    sb_spans_logged(in, d, op);
     return 0;
 }
 

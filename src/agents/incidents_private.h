@@ -75,19 +75,48 @@ struct cell {
 
 struct deed { /* operations alike */
     uint64_t hash;
+    uint64_t call; /* hash of the call that it was, by a traceparent; 0 not known */
     char *ns, *app, *label, *shape, *plan;
     bool scan, replanned, operator_, bulk, unfiltered; /* bulk: 100 documents an operation, or more */
     int64_t first_ms, last_ms;
     uint64_t count;
     struct cell cell[SECONDS];
-    struct cell during; /* the open incident */
+    struct cell during; /* the open incident, */
+    struct cell before; /* and the 37 seconds until shortly before it: the table above does not reach so far back at its end */
 };
+
+#define SB_BEFORE_MS 40000
+#define SB_APART_MS 3000
+#define SB_BEFORE_S ((SB_BEFORE_MS - SB_APART_MS) / 1000.0)
 
 struct guest { /* an application */
     char *name;
     int64_t first_ms, last_ms;       /* connections */
     struct cell cell[SECONDS];       /* connections a second */
     uint64_t during;
+};
+
+/* ---- what its clients' spans tell: incidents_spans.c ---- */
+
+struct call { /* of a service, on a namespace */
+    uint64_t hash;
+    char *service, *version, *ns;
+    int64_t last_ms;
+    struct cell cell[SECONDS];
+    struct cell during, before;
+    uint32_t traced; /* logged operations of the open incident that are its by their traceparent */
+};
+
+#define SB_TRACES 4096
+
+struct trace { /* what is known of one trace id: the call, the logged operation, or both */
+    uint64_t id, call, deed; /* hashes; 0 none */
+};
+
+struct spans {
+    struct call *calls;
+    size_t calls_n, calls_cap;
+    struct trace *trace; /* SB_TRACES, by their ids; NULL before the first span */
 };
 
 enum event_kind {
@@ -126,6 +155,7 @@ struct chronicle {
     size_t deeds_n, deeds_cap;
     struct guest *guests;
     size_t guests_n, guests_cap;
+    struct spans spans;
     struct event event[EVENTS]; /* a ring */
     uint64_t events_n;
     struct {
@@ -185,7 +215,16 @@ void sb_chronicle_counted(struct sb_incidents *in, enum event_kind kind, int mem
 void sb_chronicle_restarted(struct sb_incidents *in, const struct member *m);
 void sb_chronicle_tick(struct sb_incidents *in);
 void sb_chronicle_open(struct sb_incidents *in, int64_t from_ms); /* `during` begins, with what is remembered since then */
+struct cell *sb_tally_at(struct cell cells[SECONDS], int64_t at_ms);
+void sb_tally_add(struct cell *to, const struct cell *c);
 struct cell sb_cells_between(const struct cell cells[SECONDS], int64_t from_ms, int64_t to_ms);
+
+void sb_spans_release(struct spans *s);
+void sb_spans_open(struct sb_incidents *in, int64_t from_ms);
+void sb_spans_logged(struct sb_incidents *in, struct deed *d, const struct sb_slow_op *op); /* an operation that may be somebody's call */
+
+/* The call that adds most to what went on at the namespace (NULL: anywhere), or, *traced, that a deed was; NULL there is none. */
+const struct call *sb_spans_suspect(const struct sb_incidents *in, const char *ns, const struct deed *const *deeds, size_t n, bool *traced);
 
 /* ---- the verdict: incidents_cause.c, and its words: incidents_report.c ---- */
 

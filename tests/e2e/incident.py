@@ -225,6 +225,53 @@ def missing_and_mixed(real, work):
     shutil.rmtree(folder)
 
 
+def nanos(seconds):
+    return "%d" % round(seconds * 1e9)
+
+
+def attributes(**pairs):
+    return [{"key": key.replace("_", "."), "value": {"stringValue": value}} for key, value in pairs.items()]
+
+
+def span_line(service, version, spans):
+    return json.dumps({"resourceSpans": [{"resource": {"attributes": attributes(service_name=service, service_version=version)}, "scopeSpans": [{"spans": spans}]}]})
+
+
+def spans_of_clients(real, work):
+    """The operations that the primary logged as their clients' tracing saw them: which service each was is written nowhere else.
+    Once with the traceparent in the command's comment, and once without, and the applications have no names."""
+    services = {"checkout-4.2": "storefront", "reporting": "figures", "checkout": "basket", "orders": "desk", "nightly-import": "loader"}
+    for traced in (True, False):
+        folder = copy(work, "spans%d" % traced)
+        lines, told = [], []
+        for line in gzip.open(folder + "/member-0/mongod.log.gz", "rt"):
+            one = json.loads(line) if '"Slow query"' in line else None
+            if one and one["attr"].get("appName") in services:
+                attr, command = one["attr"], one["attr"].get("command", {})
+                service, trace = services[attr.pop("appName")], "%032x" % (len(told) + 1)
+                end = at(one["t"]["$date"])
+                if traced:
+                    command["comment"] = "00-%s-00f067aa0ba902b7-01" % trace
+                span = {"traceId": trace, "kind": 3, "startTimeUnixNano": nanos(end - attr["durationMillis"] / 1e3), "endTimeUnixNano": nanos(end + 0.002),
+                        "attributes": attributes(db_system="mongodb", db_name=attr["ns"].split(".")[0], db_mongodb_collection=attr["ns"].split(".", 1)[1])}
+                told.append((end, span_line(service, "7", [span, {"name": "GET /", "kind": 2}])))
+                line = json.dumps(one) + "\n"
+            lines.append(line)
+        with gzip.open(folder + "/member-0/mongod.log.gz", "wt", compresslevel=1) as out:
+            out.writelines(lines)
+        with open(folder + "/spans.jsonl", "w") as out:
+            out.write("\n".join(line for _, line in sorted(told)) + "\nnot a line of spans\n")
+        found, said = incidents(folder)
+        if said.count("1 line could not be read") != 1 or len(found) != len(real) or strangers(found, real):
+            fail("with spans: %d incidents, said: %s" % (len(found), said))
+        for name, service in (("collscan", "storefront"), ("bulk", "loader")):
+            got = hits(found, next(label for label in real if label["name"] == name))
+            cause = next((c for c in got[0]["causes"] if c["what"] == "service %s 7" % service), None) if got else None
+            if not cause or (traced and service not in got[0]["apps"]) or ("traceparent" in cause["evidence"]) != traced:
+                fail("%s: the service is not named%s: %s" % (name, " by the traceparent" if traced else "", [c["what"] for c in got[0]["causes"]] if got else got))
+        shutil.rmtree(folder)
+
+
 def neither(work):
     os.makedirs(work + "/empty/inner")
     os.makedirs(work + "/odd")
@@ -267,6 +314,7 @@ def main():
         whichever_way_it_is_given(real, work)
         damaged(real, work)
         missing_and_mixed(real, work)
+        spans_of_clients(real, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return 1 if failures else 0

@@ -14,13 +14,14 @@
  * become usual; after half an hour it does. A reading says nothing before its 20th value.
  *
  * The class is decided by the evidence up to the end of the incident (incidents_cause.c). Memory: about 160 KB a member,
- * 1,024 kinds of logged operations, 256 applications, 256 events, SB_INCIDENTS_MAX incidents. Thread: one owner; no I/O.
+ * 1,024 kinds of logged operations, 256 applications, 512 calls of services, 256 events, SB_INCIDENTS_MAX incidents. Thread: one owner; no I/O.
  */
 #ifndef SIGNALBOX_AGENTS_INCIDENTS_H
 #define SIGNALBOX_AGENTS_INCIDENTS_H
 
 #include <signalbox/agents/incident.h>
 #include <signalbox/formats/mongolog.h>
+#include <signalbox/formats/otlp.h>
 #include <signalbox/telemetry/vitals.h>
 
 #define SB_INCIDENTS_MAX 10000
@@ -41,6 +42,9 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
 
 /* op is NULL unless the line is of a slow operation. */
 int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err);
+
+/* A span of a client: what is no call to MongoDB is passed over. It counts from its end on. */
+int sb_incidents_span(struct sb_incidents *in, const struct sb_otlp_span *span, struct sb_err *err);
 
 /* Samples are missing from here on because their bytes are damaged, or no more of them are kept: that nothing comes for a
  * while says nothing of the member. A member of which nothing comes otherwise, while samples of others do, stands still. */
