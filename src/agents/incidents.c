@@ -171,7 +171,7 @@ static void look_at(const struct sb_incidents *in, const struct member *m, struc
     const struct watch *lag = &m->watch[AS_SECONDARY][SB_READING_LAG];
     if (lag->deviating && in->now_ms - lag->last_ms < FRESH_MS)
         hurt(in, impact, lag->onset_ms);
-    if (!m->sampled || !fresh(in, m))
+    if (m->sampled ? !fresh(in, m) : !m->heard.second)
         return;
     for (int r = 0; r < SB_READINGS_N; r++)
         if (r != SB_READING_LAG && sb_reading_is_impact((enum sb_reading)r) && w[r].deviating)
@@ -252,7 +252,7 @@ static void become_usual(struct sb_incidents *in)
     }
 }
 
-static int decide(struct sb_incidents *in, struct sb_err *err)
+int sb_incidents_decide(struct sb_incidents *in, struct sb_err *err)
 {
     struct impact impact = look(in);
     sb_chronicle_tick(in);
@@ -480,6 +480,8 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
     take_news(in, m, news, v);
     int64_t state = v->value[SB_VITAL_STATE];
     set_role(m, state == 1 || state == SB_VITAL_ABSENT ? AS_PRIMARY : AS_SECONDARY, former >= 0 ? in->members[former] : NULL);
+    if (!m->sampled) /* what its log alone told is told better now */
+        memset(m->watch, 0, sizeof m->watch);
     m->sampled = true;
     m->last_ms = v->at_ms;
     m->last_seq = ++in->samples;
@@ -500,7 +502,7 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
     for (int r = 0; r < SB_READINGS_N; r++)
         if (r != SB_READING_LAG)
             sb_watch_take(&m->watch[m->role][r], (enum sb_reading)r, reading[r], v->at_ms, !in->open.is);
-    return decide(in, err);
+    return sb_incidents_decide(in, err);
 }
 
 int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err)
@@ -508,6 +510,8 @@ int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_li
     if (line->at_ms == SB_NO_TIME)
         return 0;
     in->members[member]->heard_ms = line->at_ms;
+    if (sb_incidents_hear(in, member, line, op, err)) /* first: what it says of this second is of the one that begins */
+        return -1;
     return sb_chronicle_line(in, member, line, op) ? sb_fail_nomem(err) : 0;
 }
 

@@ -400,7 +400,8 @@ static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
 
 static int costlier_operations(struct sb_incidents *in, struct verdict *v)
 {
-    bool examined = told(in, SB_READING_EXAMINED_PER_OP) || growth(in, SB_READING_EXAMINED_PER_OP) >= COSTLIER;
+    bool examined = told(in, SB_READING_EXAMINED_PER_OP) || growth(in, SB_READING_EXAMINED_PER_OP) >= COSTLIER ||
+                    (told(in, SB_READING_LOGGED) && told(in, SB_READING_EXAMINED)); /* of a log there are too few operations to have a usual mean */
     bool much = told(in, SB_READING_DOCS_RETURNED) || told(in, SB_READING_BYTES_OUT) || told(in, SB_READING_SORTS);
     if (!examined && !much)
         return 0;
@@ -465,6 +466,28 @@ static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
     return 0;
 }
 
+/* Nothing but logs: there are more slow operations, and each is as slow as those before. */
+static int more_is_logged(struct sb_incidents *in, struct verdict *v)
+{
+    double count = 0, ms = 0, count_before = 0, ms_before = 0;
+    if (!told(in, SB_READING_LOGGED))
+        return 0;
+    for (size_t i = 0; i < in->log.deeds_n; i++) {
+        const struct deed *d = &in->log.deeds[i];
+        count += d->during.count;
+        ms += d->during.ms;
+        count_before += d->before.count;
+        ms_before += d->before.ms;
+    }
+    if (count == 0 || count_before == 0 || in->log.open_s == 0 || ms / count > 1.6 * ms_before / count_before)
+        return 0;
+    if (count / in->log.open_s < MORE * count_before / SB_BEFORE_S)
+        return 0;
+    rank(in, BY_TIME, v);
+    v->guest = busiest_guest(in, 3);
+    return decided(v, SB_CLASS_LOAD, 0.5, "more operations are logged, and each takes as long as those before");
+}
+
 static int clients_wait_elsewhere(struct sb_incidents *in, struct verdict *v)
 {
     if (!told(in, SB_READING_IDLE) || told(in, SB_READING_STALL) || told(in, SB_READING_EXAMINED))
@@ -509,7 +532,7 @@ int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
 {
     static int (*const classes[])(struct sb_incidents *, struct verdict *) = {
         somebody_is_gone, something_was_changed, operator_at_work, primary_moved, stands_still, bulk_work, a_member_lags, connections_grew,
-        errors_or_conflicts, clients_wait_elsewhere, costlier_operations, more_of_the_same, a_lock_is_held, work_of_one_kind, the_host,
+        errors_or_conflicts, clients_wait_elsewhere, costlier_operations, more_of_the_same, more_is_logged, a_lock_is_held, work_of_one_kind, the_host,
     };
     memset(v, 0, sizeof *v);
     sb_str_init(&v->reason);

@@ -404,7 +404,7 @@ static void take_known(struct sb_incidents *in, int member, const struct sb_log_
         attr_text(line, k->ns, ns, sizeof ns);
     if (k->what)
         attr_text(line, k->what, what, sizeof what);
-    if (own(ns))
+    if (own(ns) || (kind == EVENT_INDEX_DROP && strcmp(what, "_id_") == 0)) /* that index is never dropped, whoever asks */
         return;
     if (kind == EVENT_COLLMOD && line->attr.p)
         kind = has(line->attr, "\"hidden\"") ? EVENT_INDEX_HIDE : has(line->attr, "\"validat") ? EVENT_VALIDATOR : kind;
@@ -412,6 +412,8 @@ static void take_known(struct sb_incidents *in, int member, const struct sb_log_
         in->members[member]->stopped_ms = line->at_ms;
     if (kind == EVENT_UNCLEAN)
         in->members[member]->unclean_ms = line->at_ms;
+    if (kind == EVENT_UNCLEAN && !in->members[member]->sampled)
+        in->members[member]->restarted_ms = in->members[member]->ended_ms = line->at_ms;
     if (kind == EVENT_FSYNC_LOCK || kind == EVENT_FSYNC_UNLOCK)
         in->log.locked = kind == EVENT_FSYNC_LOCK;
     if (kind == EVENT_BUILD_BEGIN || kind == EVENT_BUILD_END)

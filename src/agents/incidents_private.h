@@ -34,6 +34,18 @@ bool sb_reading_is_impact(enum sb_reading r);
 double sb_watch_growth(const struct watch *w, enum sb_reading r);
 double sb_watch_score(const struct watch *w);
 
+/* ---- a member of which only a log comes: incidents_heard.c ---- */
+
+enum { HEARD_OPS, HEARD_MS, HEARD_EXAMINED, HEARD_WRITTEN, HEARD_RETURNED, HEARD_SCANS, HEARD_SORTS, HEARD_CONFLICTS, HEARD_FAILED, HEARD_CONNECTED, HEARD_N };
+
+struct heard {
+    int64_t second;       /* the one that goes on; 0 none */
+    uint64_t seconds;     /* that ended */
+    double now[HEARD_N];  /* of it */
+    double ring[5][HEARD_N];
+    int64_t connections;  /* open, as it said last */
+};
+
 /* ---- members and their set: incidents_set.c ---- */
 
 struct member {
@@ -43,6 +55,7 @@ struct member {
     enum role role;
     struct sb_pulse pulse;
     struct watch watch[ROLES][SB_READINGS_N];
+    struct heard heard;
     int64_t last_ms;   /* newest sample */
     int64_t heard_ms;  /* newest line of its log */
     uint64_t last_seq; /* which of all samples that was */
@@ -206,6 +219,9 @@ const struct watch *sb_incidents_watch(const struct member *m, enum sb_reading r
 
 /* What one sample says of the others: who is down, who lags, who leads. */
 int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vitals *v, struct sb_err *err);
+void sb_incidents_lead(struct sb_incidents *in, int member); /* another one is primary */
+int sb_incidents_hear(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err);
+int sb_incidents_decide(struct sb_incidents *in, struct sb_err *err); /* whether an incident begins or ends now */
 void sb_incidents_say(struct sb_incidents *in, const char *fmt, ...) SB_PRINTF(2, 3);
 
 void sb_chronicle_release(struct chronicle *c);

@@ -87,7 +87,7 @@ static void take_lags(struct sb_incidents *in, const struct sb_vitals *v)
 
 /* Another member leads. Where it led before the last change, the set returns to the order that priorities give it: that is
  * the end of something, not its beginning. */
-static void take_lead(struct sb_incidents *in, int i)
+void sb_incidents_lead(struct sb_incidents *in, int i)
 {
     bool returns = i == in->former_primary && (!in->returned_ms || in->now_ms - in->returned_ms > FLAPPING_MS);
     in->moved_ms = in->primary >= 0 && !returns ? in->now_ms : 0;
@@ -138,7 +138,7 @@ int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vi
     if (!fresh || lead == o)
         take_lags(in, v);
     if (leader >= 0 && o->place == leader && v->value[SB_VITAL_STATE] == 1 && in->primary != observer)
-        take_lead(in, observer); /* by its own word: the others learn of it later */
+        sb_incidents_lead(in, observer); /* by its own word: the others learn of it later */
     return 0;
 }
 

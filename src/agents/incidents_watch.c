@@ -17,6 +17,7 @@
  *  - connections made: each costs a thread and a handshake; a pool that fills is over within the five seconds of its mean;
  *  - a transaction that is open and does nothing for twelve seconds holds back what the cache may forget: no request takes so
  *    long between two statements;
+ *  - time in logged operations, of a member that has no samples: 0.3 s more in each second, and four times as much;
  *  - persist: latencies are means over five seconds, so one slow operation is in five values: six are more than one. Errors
  *    are of one second each: six in a row are no burst. A lag is seen by heartbeats every two seconds, and jumps by ten when
  *    an idle primary writes its periodic no-op: four outlast that. */
@@ -38,6 +39,7 @@ static const struct rule {
     [SB_READING_LAG] = {true, 5, 3, 10, .2, 1, 4, 0, 0},
     [SB_READING_STALL] = {true, 1, 1, 1, 0, .1, 4, 0, 0},
     [SB_READING_IDLE] = {true, 1, 1, 1, 0, .1, 8, 0, 0},
+    [SB_READING_LOGGED] = {true, 5, 4, 300, .2, 25, 6, 0, 0},
     [SB_READING_CONNECTING] = {true, 5, 10, 10, .2, 1, 8, 0, 0},
     [SB_READING_ACTIVE] = {false, 5, 1.5, 5, .1, 1, 5, 0, 0},
     [SB_READING_READS] = {false, 5, 1.8, 10, .1, 1, 5, 0, 0},

@@ -39,7 +39,14 @@ struct stream {
     struct sb_log_line line;
     struct sb_slow_op op;
     uint64_t bad;
+    int64_t connection_id; /* of the newest connection, which in one process only grows */
+    unsigned fell;         /* how often it did not */
+    bool said_back, said_mixed;
 };
+
+#define BACK_MS 60000 /* a line that much older than one before it: the clock was set back, or another file was put behind */
+#define MIXED 3       /* connection ids fall when a server starts anew; where they do again and again, two servers write */
+#define STARTED 4615611
 
 struct sb_feed {
     struct sb_incidents *in;
@@ -407,6 +414,26 @@ static int keep_span(void *arg, const struct sb_otlp_span *span)
     return 0;
 }
 
+/* Once a file: what makes its lines less than they seem. */
+static void notice(struct sb_feed *f, struct stream *s)
+{
+    int64_t id;
+    if (s->key_ms != INT64_MIN && s->line.at_ms < s->key_ms - BACK_MS && !s->said_back) {
+        note(f, "%s: its times go back by %lld s at line %llu", s->path, (long long)((s->key_ms - s->line.at_ms) / 1000), (unsigned long long)sb_infile_number(s->file));
+        s->said_back = true;
+    }
+    if (s->line.id == STARTED)
+        s->connection_id = 0;
+    if (!SB_SPAN_IS(s->line.msg, "Connection accepted") || !s->line.attr.p || !sb_jt_find_integer(s->line.attr, "connectionId", &id))
+        return;
+    s->fell += id < s->connection_id;
+    s->connection_id = id;
+    if (s->fell >= MIXED && !s->said_mixed) {
+        note(f, "%s: lines of more than one server are mixed in it: what they tell is told of one member", s->path);
+        s->said_mixed = true;
+    }
+}
+
 /* What a line holds: its spans in order of time, or itself. */
 static enum sb_log_status read_line(struct stream *s, const struct sb_span *text)
 {
@@ -437,6 +464,8 @@ static int next_line(struct sb_feed *f, struct stream *s, struct sb_err *err)
             return sb_fail_nomem(err);
         bool any = s->of == OF_LOG ? status == SB_LOG_GOOD && s->line.at_ms != SB_NO_TIME : s->spans_n > 0;
         s->bad += text.n > 0 && (s->of == OF_LOG ? !any : status != SB_LOG_GOOD);
+        if (any && s->of == OF_LOG)
+            notice(f, s);
         if (any) {
             come_to(s, s->of == OF_LOG ? s->line.at_ms : s->spans[0].end_ms);
             return 0;
@@ -531,7 +560,7 @@ struct sb_feed *sb_feed_open(char **paths, size_t n, struct sb_incidents *in, st
         rc = f->streams[i]->ended ? 0 : advance(f, f->streams[i], err);
     }
     if (rc == 0 && f->streams_n && !metrics)
-        note(f, "there are logs and no diagnostic data: without its metrics no incident can be told");
+        note(f, "there are logs and no diagnostic data: only what shows in slow operations, connections and states can be told");
     if (f->streams_n >= MAX_STREAMS)
         note(f, "more than %d files are too many at once: the rest is not read", MAX_STREAMS);
     if (rc == 0)

@@ -393,7 +393,7 @@ static void check_label(const struct turn *t, const struct label *l, const struc
     if (l->member < 0)
         return;
     snprintf(member, sizeof member, t->renamed ? "db%c" : "member-%d", t->renamed ? 'a' + l->member : l->member);
-    bool ok = has_name(in->members, in->members_n, member) || (t->no_samples_of == l->member + 1 && in->members_n && strcmp(in->members[0], rec.host[l->member]) == 0);
+    bool ok = has_name(in->members, in->members_n, member) || ((t->no_samples_of == l->member + 1 || t->no_samples_of == ALL) && in->members_n && strcmp(in->members[0], rec.host[l->member]) == 0);
     s->named++;
     s->names += ok;
     if (!ok)
@@ -471,6 +471,9 @@ static const struct turn turns[] = {
     {.name = "no log of the primary", .no_log_of = 1, .unnamed = 1}, /* what it wrote, the others do not log by its name */
     {.name = "no log of a secondary", .no_log_of = 2},
     {.name = "no samples of a secondary", .no_samples_of = 2},
+    /* neither a lag nor quick failures are in a log, and of more work only what it slows down */
+    {.name = "no samples of the primary", .no_samples_of = 1, .lost = 1, .late = 1},
+    {.name = "no samples", .no_samples_of = ALL, .lost = 2, .late = 1},
     {.name = "neither of a secondary", .no_log_of = 2, .no_samples_of = 2},
     /* what a version or a platform does not have; without the host's own metrics a full processor is not seen before it hurts */
     {.name = "no metrics of the host", WITHOUT(NO(CPUS), NO(CPU_IDLE_MS), NO(CPU_IOWAIT_MS), NO(CPU_STEAL_MS)), .late = 1},
