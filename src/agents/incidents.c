@@ -210,7 +210,7 @@ static int64_t begin_of(const struct sb_incidents *in, int64_t onset_ms)
 
 static void open_incident(struct sb_incidents *in, int64_t onset_ms)
 {
-    in->open = (struct open_incident){true, begin_of(in, onset_ms), in->now_ms, in->now_ms};
+    in->open = (struct open_incident){.is = true, .from_ms = begin_of(in, onset_ms), .detected_ms = in->now_ms, .last_ms = in->now_ms};
     for (size_t i = 0; i < in->members_n; i++)
         for (int role = 0; role < ROLES; role++)
             for (int r = 0; r < SB_READINGS_N; r++) {
@@ -513,6 +513,14 @@ int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_li
     if (sb_incidents_hear(in, member, line, op, err)) /* first: what it says of this second is of the one that begins */
         return -1;
     return sb_chronicle_line(in, member, line, op) ? sb_fail_nomem(err) : 0;
+}
+
+int sb_incidents_opened(struct sb_incidents *in, struct sb_incident *out_, struct sb_err *err)
+{
+    if (!in->open.is || in->open.told)
+        return 0;
+    in->open.told = true;
+    return sb_incidents_describe(in, false, out_) ? sb_fail_nomem(err) : 1;
 }
 
 int sb_incidents_finish(struct sb_incidents *in, struct sb_err *err)

@@ -163,3 +163,13 @@ int sb_incidents_hear(struct sb_incidents *in, int member, const struct sb_log_l
         count_line(&m->heard, line);
     return any_sampled(in) ? 0 : take_state(in, member, line, err);
 }
+
+int sb_incidents_pass(struct sb_incidents *in, int64_t now_ms, struct sb_err *err)
+{
+    for (size_t i = 0; i < in->members_n; i++) {
+        struct member *m = in->members[i];
+        if (!m->sampled && m->heard.second && now_ms / 1000 > m->heard.second && come_to(in, m, now_ms / 1000, err))
+            return -1;
+    }
+    return 0;
+}

@@ -187,7 +187,7 @@ struct chronicle {
 };
 
 struct open_incident {
-    bool is;
+    bool is, told;
     int64_t from_ms, detected_ms, last_ms;
 };
 

@@ -50,6 +50,13 @@ int sb_incidents_span(struct sb_incidents *in, const struct sb_otlp_span *span, 
  * while says nothing of the member. A member of which nothing comes otherwise, while samples of others do, stands still. */
 void sb_incidents_hole(struct sb_incidents *in, int member);
 
+/* Nothing came until then, for members that are known by their logs alone. */
+int sb_incidents_pass(struct sb_incidents *in, int64_t now_ms, struct sb_err *err);
+
+/* The incident that goes on, as far as it is known now, once when it opened: 1, and the caller releases it; 0 there is none
+ * that was not told; -1 out of memory. */
+int sb_incidents_opened(struct sb_incidents *in, struct sb_incident *out, struct sb_err *err);
+
 /* No more comes: what is open is given without an end. */
 int sb_incidents_finish(struct sb_incidents *in, struct sb_err *err);
 
