@@ -261,7 +261,7 @@ static void shake(const struct turn *t, struct sb_vitals *v, struct sb_vitals *w
     struct sb_vitals raw = *v;
     for (size_t i = 0; i < SB_COUNT(work); i++) {
         enum sb_vital k = work[i];
-        bool on = was->at_ms && raw.value[k] != SB_VITAL_ABSENT && raw.value[k] >= was->value[k] && raw.value[SB_VITAL_UPTIME_MS] >= was->value[SB_VITAL_UPTIME_MS];
+        bool on = was->at_ms && raw.value[k] != SB_VITAL_ABSENT && was->value[k] != SB_VITAL_ABSENT && raw.value[k] >= was->value[k] && raw.value[SB_VITAL_UPTIME_MS] >= was->value[SB_VITAL_UPTIME_MS];
         double grew = on ? (double)(raw.value[k] - was->value[k]) * (1 + t->shake * (2 * dice(state) - 1)) : 0;
         v->value[k] = on ? is->value[k] + (int64_t)(grew + dice(state)) : raw.value[k];
     }
