@@ -5,7 +5,7 @@
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/clock.h>
-#include <signalbox/telemetry/streaming.h>
+#include <signalbox/telemetry/screen.h>
 
 #include <math.h>
 
@@ -27,7 +27,6 @@ struct out {
 
 struct column {
     char *name;
-    struct sb_streaming *series;
     struct out out;
     bool in; /* of the open incident */
 };
@@ -35,6 +34,7 @@ struct column {
 struct sb_columns {
     struct column *column;
     size_t n, cap;
+    struct sb_screen *screen; /* made with the first row: then it is known how many there are */
     struct sb_incident *incident;
     size_t incidents, incidents_cap;
     uint64_t left_out;
@@ -57,10 +57,9 @@ void sb_columns_free(struct sb_columns *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->n; i++) {
+    for (size_t i = 0; i < c->n; i++)
         free(c->column[i].name);
-        sb_streaming_free(c->column[i].series);
-    }
+    sb_screen_free(c->screen);
     free(c->column);
     for (size_t i = 0; i < c->incidents; i++)
         sb_incident_release(&c->incident[i]);
@@ -74,8 +73,7 @@ int sb_columns_add(struct sb_columns *c, const char *name, struct sb_err *err)
         return sb_fail_nomem(err);
     struct column *column = &c->column[c->n++];
     column->name = sb_format("%s", name);
-    column->series = sb_streaming_new();
-    return column->name && column->series ? 0 : sb_fail_nomem(err);
+    return column->name ? 0 : sb_fail_nomem(err);
 }
 
 /* ---- an incident from what its columns did ---- */
@@ -206,12 +204,17 @@ static void join(struct sb_columns *c, int64_t at_ms)
 int sb_columns_row(struct sb_columns *c, int64_t at_ms, const double *values, size_t n, bool learn_only, struct sb_err *err)
 {
     bool near = false, alarm = false;
+    int rc = 0;
+    if (!c->screen && !(c->screen = sb_screen_new(c->n, SB_SCREEN_DETECTORS, err)))
+        return -1;
     if (c->open && c->quiet >= SB_COLUMNS_QUIET && c->since >= SB_COLUMNS_JOIN && close_incident(c, true, err))
         return -1;
     c->row++;
     for (size_t i = 0; i < n && i < c->n; i++) {
         struct column *k = &c->column[i];
-        struct sb_oddity odd = sb_streaming_take(k->series, at_ms, values[i], learn_only);
+        struct sb_oddity odd = sb_screen_take(c->screen, i, at_ms, values[i], learn_only, &rc);
+        if (rc)
+            return sb_fail_nomem(err);
         if (odd.score >= SB_STREAMING_ALARM) {
             remember(c, k, at_ms, values[i], &odd);
             alarm = true;

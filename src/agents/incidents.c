@@ -171,7 +171,7 @@ static void look_at(const struct sb_incidents *in, const struct member *m, struc
     const struct watch *lag = &m->watch[AS_SECONDARY][SB_READING_LAG];
     if (lag->deviating && in->now_ms - lag->last_ms < FRESH_MS)
         hurt(in, impact, lag->onset_ms);
-    if (!m->sampled || !fresh(in, m))
+    if (m->sampled ? !fresh(in, m) : !m->heard.second)
         return;
     for (int r = 0; r < SB_READINGS_N; r++)
         if (r != SB_READING_LAG && sb_reading_is_impact((enum sb_reading)r) && w[r].deviating)
@@ -210,7 +210,7 @@ static int64_t begin_of(const struct sb_incidents *in, int64_t onset_ms)
 
 static void open_incident(struct sb_incidents *in, int64_t onset_ms)
 {
-    in->open = (struct open_incident){true, begin_of(in, onset_ms), in->now_ms, in->now_ms};
+    in->open = (struct open_incident){.is = true, .from_ms = begin_of(in, onset_ms), .detected_ms = in->now_ms, .last_ms = in->now_ms};
     for (size_t i = 0; i < in->members_n; i++)
         for (int role = 0; role < ROLES; role++)
             for (int r = 0; r < SB_READINGS_N; r++) {
@@ -252,7 +252,7 @@ static void become_usual(struct sb_incidents *in)
     }
 }
 
-static int decide(struct sb_incidents *in, struct sb_err *err)
+int sb_incidents_decide(struct sb_incidents *in, struct sb_err *err)
 {
     struct impact impact = look(in);
     sb_chronicle_tick(in);
@@ -290,6 +290,42 @@ static void look_at_constants(struct sb_incidents *in, int member, const struct 
     }
 }
 
+/* The server counts the commands it is sent: where its log is not at hand, that tells what operators did, though not where. */
+static const struct {
+    enum sb_vital vital;
+    enum event_kind kind;
+    const char *what;
+} counted[] = {
+    {SB_VITAL_DROP_INDEXES, EVENT_INDEX_DROP, "dropIndexes"},
+    {SB_VITAL_COLL_MOD, EVENT_COLLMOD, "collMod"},
+    {SB_VITAL_SET_PARAMETER, EVENT_PARAMETER, "setParameter"},
+    {SB_VITAL_SET_FILTER, EVENT_PLAN_FILTER, "planCacheSetFilter"},
+    {SB_VITAL_RECONFIG, EVENT_RECONFIG, "replSetReconfig"},
+    {SB_VITAL_BUILD_VOTES, EVENT_BUILD_END, "voteCommitIndexBuild"},
+    {SB_VITAL_CREATE_INDEXES, EVENT_BUILD_BEGIN, "createIndexes"},
+    {SB_VITAL_COMPACT, EVENT_OPERATOR, "compact"},
+    {SB_VITAL_VALIDATE, EVENT_OPERATOR, "validate"},
+    {SB_VITAL_STEP_DOWN, EVENT_STEPDOWN, "replSetStepDown"},
+    {SB_VITAL_STEP_UP, EVENT_STEPDOWN, "replSetStepUp"},
+};
+
+#define HEARD_MS 120000 /* a server says something in its log once a minute at least */
+
+static void look_at_commands(struct sb_incidents *in, int member, const struct sb_vitals *before, const struct sb_vitals *v)
+{
+    const struct member *m = in->members[member];
+    if (!before || (m->heard_ms && v->at_ms - m->heard_ms < HEARD_MS))
+        return;
+    for (size_t i = 0; i < SB_COUNT(counted); i++) {
+        int64_t was = before->value[counted[i].vital], is = v->value[counted[i].vital];
+        if (was == SB_VITAL_ABSENT || is == SB_VITAL_ABSENT || is <= was)
+            continue;
+        char what[160];
+        snprintf(what, sizeof what, "%s was sent %" PRId64 " time%s", counted[i].what, is - was, is - was == 1 ? "" : "s");
+        sb_chronicle_counted(in, counted[i].kind, member, v->at_ms, what);
+    }
+}
+
 /* Fewer writes or reads end than usually, by four in five, while as many clients are there and more of them wait. */
 static double stalled(const struct member *m, const double reading[SB_READINGS_N])
 {
@@ -321,6 +357,22 @@ static double idle(const struct member *m, const double reading[SB_READINGS_N])
     double usual = sb_baseline_median(&w[SB_READING_OPS].usual), there = sb_baseline_median(&w[SB_READING_CONNECTIONS].usual);
     return sb_baseline_warm(&w[SB_READING_OPS].usual) && usual >= 10 && reading[SB_READING_OPS] <= 0.4 * usual &&
            reading[SB_READING_CONNECTIONS] >= 0.97 * there && reading[SB_READING_STALL] < 1;
+}
+
+/* A set that has nothing to do has no usual level of what its work is like: what was learned then would make an incident of
+ * the first client. Only what does not hang on work is left. */
+static void forget_work(double reading[SB_READINGS_N])
+{
+    static const enum sb_reading apart_from_work[] = {SB_READING_ERRORS, SB_READING_CONNECTIONS, SB_READING_CONNECTING, SB_READING_QUEUE, SB_READING_FLOW,
+                                                      SB_READING_TRANSACTIONS, SB_READING_TRANSACTIONS_IDLE, SB_READING_CURSORS, SB_READING_TTL_DELETES,
+                                                      SB_READING_BACKUP_CURSOR, SB_READING_STALL, SB_READING_IDLE};
+    double kept[SB_COUNT(apart_from_work)];
+    for (size_t i = 0; i < SB_COUNT(kept); i++)
+        kept[i] = reading[apart_from_work[i]];
+    for (size_t r = 0; r < SB_READINGS_N; r++)
+        reading[r] = NAN;
+    for (size_t i = 0; i < SB_COUNT(kept); i++)
+        reading[apart_from_work[i]] = kept[i];
 }
 
 /* As primary it is judged by what is usual for the primary, whoever that was before. */
@@ -399,13 +451,22 @@ static int go_back(struct sb_incidents *in, struct sb_err *err)
     return rc;
 }
 
-static void take_lag(struct sb_incidents *in, int64_t at_ms)
+#define NAMED_MS 30000 /* whose samples have not begun by then has none */
+
+/* A member that no samples come of may lag like any other. */
+static int take_lag(struct sb_incidents *in, int64_t at_ms, struct sb_err *err)
 {
     for (int place = 0; place < SB_VITAL_MEMBERS; place++) {
-        struct member *m = isnan(in->lag[place]) ? NULL : sb_incidents_at_place(in, place);
-        if (m)
-            sb_watch_take(&m->watch[AS_SECONDARY][SB_READING_LAG], SB_READING_LAG, in->lag[place], at_ms, !in->open.is);
+        if (isnan(in->lag[place]))
+            continue;
+        struct member *m = sb_incidents_at_place(in, place);
+        if (!m && at_ms - in->first_ms < NAMED_MS)
+            continue;
+        if (!m && !(m = sb_incidents_member_at(in, place, err)))
+            return -1;
+        sb_watch_take(&m->watch[AS_SECONDARY][SB_READING_LAG], SB_READING_LAG, in->lag[place], at_ms, !in->open.is);
     }
+    return 0;
 }
 
 int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vitals *v, struct sb_err *err)
@@ -419,29 +480,47 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
     take_news(in, m, news, v);
     int64_t state = v->value[SB_VITAL_STATE];
     set_role(m, state == 1 || state == SB_VITAL_ABSENT ? AS_PRIMARY : AS_SECONDARY, former >= 0 ? in->members[former] : NULL);
+    if (!m->sampled) /* what its log alone told is told better now */
+        memset(m->watch, 0, sizeof m->watch);
     m->sampled = true;
     m->last_ms = v->at_ms;
     m->last_seq = ++in->samples;
     if (m->hole && go_back(in, err))
         return -1;
     look_at_constants(in, member, v);
+    look_at_commands(in, member, sb_pulse_before(&m->pulse), v);
     if (sb_incidents_peers(in, member, v, err))
         return -1;
-    if (m == sb_incidents_leader(in))
-        take_lag(in, v->at_ms);
+    if (m == sb_incidents_leader(in) && take_lag(in, v->at_ms, err))
+        return -1;
     reading[SB_READING_STALL] = m->role == AS_PRIMARY ? stalled(m, reading) : NAN;
     reading[SB_READING_IDLE] = m->role == AS_PRIMARY ? idle(m, reading) : NAN;
+    if (m == sb_incidents_leader(in) && m->role == AS_PRIMARY && !isnan(reading[SB_READING_OPS]))
+        in->rests = reading[SB_READING_OPS] < 1;
+    if (in->rests && !(reading[SB_READING_OPS] >= 1))
+        forget_work(reading);
     for (int r = 0; r < SB_READINGS_N; r++)
         if (r != SB_READING_LAG)
             sb_watch_take(&m->watch[m->role][r], (enum sb_reading)r, reading[r], v->at_ms, !in->open.is);
-    return decide(in, err);
+    return sb_incidents_decide(in, err);
 }
 
 int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err)
 {
     if (line->at_ms == SB_NO_TIME)
         return 0;
+    in->members[member]->heard_ms = line->at_ms;
+    if (sb_incidents_hear(in, member, line, op, err)) /* first: what it says of this second is of the one that begins */
+        return -1;
     return sb_chronicle_line(in, member, line, op) ? sb_fail_nomem(err) : 0;
+}
+
+int sb_incidents_opened(struct sb_incidents *in, struct sb_incident *out_, struct sb_err *err)
+{
+    if (!in->open.is || in->open.told)
+        return 0;
+    in->open.told = true;
+    return sb_incidents_describe(in, false, out_) ? sb_fail_nomem(err) : 1;
 }
 
 int sb_incidents_finish(struct sb_incidents *in, struct sb_err *err)

@@ -151,6 +151,26 @@ static double rank(const struct sb_incidents *in, enum by by, struct verdict *v)
     return v->deeds_n && all > 0 ? weight(&v->deed[0]->during, by) / all : 0;
 }
 
+/* Who made most connections since shortly before it began, and `least` at least. */
+static const struct guest *busiest_guest(const struct sb_incidents *in, uint64_t least)
+{
+    const struct guest *most = NULL;
+    for (size_t i = 0; i < in->log.guests_n; i++)
+        if (in->log.guests[i].during >= least && (!most || in->log.guests[i].during > most->during))
+            most = &in->log.guests[i];
+    return most;
+}
+
+/* Nothing was logged of who it is: then the newcomer of whom most connections came. */
+static void suspect_newcomer(struct sb_incidents *in, struct verdict *v)
+{
+    for (size_t i = 0; i < in->log.guests_n; i++) {
+        const struct guest *g = &in->log.guests[i];
+        if (newcomer(in, g->name) && (!v->guest || g->during > v->guest->during))
+            v->guest = g;
+    }
+}
+
 /* How much time operations took beyond their usual means, and how much of it the first suspect took. */
 static void explain(struct sb_incidents *in, struct verdict *v)
 {
@@ -317,6 +337,8 @@ static int bulk_work(struct sb_incidents *in, struct verdict *v)
     if (!batch && (v->deeds_n || growth(in, SB_READING_DOCS_WRITTEN) < 3 * growth(in, SB_READING_WRITES)))
         return 0;
     if (!batch)
+        suspect_newcomer(in, v);
+    if (!batch)
         return decided(v, SB_CLASS_MAINTENANCE, 0.5, "many documents are written by few operations, as jobs do");
     if (newcomer(in, v->deed[0]->app) || called_a_job(v->deed[0]->app) || !v->deed[0]->app[0])
         return decided(v, SB_CLASS_MAINTENANCE, 0.85, "documents are written by the batch, for as long as an application is there that came for it");
@@ -336,16 +358,6 @@ static int a_member_lags(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer applies what the primary writes, at the usual rate of writes");
 }
 
-/* Who made most connections since shortly before it began, and `least` at least. */
-static const struct guest *busiest_guest(const struct sb_incidents *in, uint64_t least)
-{
-    const struct guest *most = NULL;
-    for (size_t i = 0; i < in->log.guests_n; i++)
-        if (in->log.guests[i].during >= least && (!most || in->log.guests[i].during > most->during))
-            most = &in->log.guests[i];
-    return most;
-}
-
 static int connections_grew(struct sb_incidents *in, struct verdict *v)
 {
     int64_t connections = INT64_MAX, slow = INT64_MAX;
@@ -363,16 +375,6 @@ static int connections_grew(struct sb_incidents *in, struct verdict *v)
         return 0;
     v->guest = busiest_guest(in, 1);
     return decided(v, SB_CLASS_DEPENDENCY, 0.9, "a client's connections grew, not its work");
-}
-
-/* Nothing was logged of who it is: then the newcomer of whom most connections came. */
-static void suspect_newcomer(struct sb_incidents *in, struct verdict *v)
-{
-    for (size_t i = 0; i < in->log.guests_n; i++) {
-        const struct guest *g = &in->log.guests[i];
-        if (newcomer(in, g->name) && (!v->guest || g->during > v->guest->during))
-            v->guest = g;
-    }
 }
 
 static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
@@ -398,7 +400,8 @@ static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
 
 static int costlier_operations(struct sb_incidents *in, struct verdict *v)
 {
-    bool examined = told(in, SB_READING_EXAMINED_PER_OP) || growth(in, SB_READING_EXAMINED_PER_OP) >= COSTLIER;
+    bool examined = told(in, SB_READING_EXAMINED_PER_OP) || growth(in, SB_READING_EXAMINED_PER_OP) >= COSTLIER ||
+                    (told(in, SB_READING_LOGGED) && told(in, SB_READING_EXAMINED)); /* of a log there are too few operations to have a usual mean */
     bool much = told(in, SB_READING_DOCS_RETURNED) || told(in, SB_READING_BYTES_OUT) || told(in, SB_READING_SORTS);
     if (!examined && !much)
         return 0;
@@ -408,7 +411,7 @@ static int costlier_operations(struct sb_incidents *in, struct verdict *v)
         return 0;
     if (d && d->unfiltered && called_a_job(d->app))
         return decided(v, SB_CLASS_MAINTENANCE, 0.8, "whole collections are read, by an application that is called a job");
-    if (!d)
+    if (!d || !d->app[0]) /* a member repeats reads of the primary, to keep its cache warm, and does not say whose they were */
         suspect_newcomer(in, v);
     if (!d && v->guest && called_a_job(v->guest->name))
         return decided(v, SB_CLASS_MAINTENANCE, 0.7, "more is read than before, since an application is there that is called a job");
@@ -421,6 +424,15 @@ static int costlier_operations(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_CODE, 0.6, "operations of a new shape examine whole collections, at a flat rate");
 }
 
+/* "checkout-4.3", "crm/2.1": an application that says which release of it this is. */
+static bool says_its_release(const char *app)
+{
+    for (size_t i = 1; app[i]; i++)
+        if (app[i] >= '0' && app[i] <= '9' && strchr("-_/ v", app[i - 1]))
+            return true;
+    return false;
+}
+
 static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
 {
     double ops = growth(in, SB_READING_OPS);
@@ -431,6 +443,8 @@ static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
     if (newcomer(in, app) && called_a_job(app))
         return decided(v, SB_CLASS_MAINTENANCE, 0.7, "there are more operations, for as long as an application is there that is called a job");
     v->guest = busiest_guest(in, 3); /* the pool of who sends more grows */
+    if (v->guest && newcomer(in, v->guest->name) && says_its_release(v->guest->name))
+        return decided(v, SB_CLASS_CODE, 0.6, "there are more operations since another release of an application is there");
     return decided(v, SB_CLASS_LOAD, 0.9, "there are more operations, and each examines no more than before");
 }
 
@@ -443,13 +457,35 @@ static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
     const struct deed *d = v->deeds_n ? v->deed[0] : NULL;
     if (!d)
         return 0;
-    double before = sb_cells_between(d->cell, in->open.from_ms - 40000, in->open.from_ms - 3000).count / 37.0;
+    double before = d->before.count / SB_BEFORE_S;
     double now = in->log.open_s ? (double)d->during.count / in->log.open_s : 0;
     if (newcomer(in, d->app))
         return decided(v, SB_CLASS_CODE, 0.7, "most of the added time goes to an application that came with it");
     if (d->first_ms < in->open.from_ms - SB_NEAR_MS && now >= 3 * before)
         return decided(v, SB_CLASS_LOAD, 0.6, "there are more operations of one known kind, and each costs what it did");
     return 0;
+}
+
+/* Nothing but logs: there are more slow operations, and each is as slow as those before. */
+static int more_is_logged(struct sb_incidents *in, struct verdict *v)
+{
+    double count = 0, ms = 0, count_before = 0, ms_before = 0;
+    if (!told(in, SB_READING_LOGGED))
+        return 0;
+    for (size_t i = 0; i < in->log.deeds_n; i++) {
+        const struct deed *d = &in->log.deeds[i];
+        count += d->during.count;
+        ms += d->during.ms;
+        count_before += d->before.count;
+        ms_before += d->before.ms;
+    }
+    if (count == 0 || count_before == 0 || in->log.open_s == 0 || ms / count > 1.6 * ms_before / count_before)
+        return 0;
+    if (count / in->log.open_s < MORE * count_before / SB_BEFORE_S)
+        return 0;
+    rank(in, BY_TIME, v);
+    v->guest = busiest_guest(in, 3);
+    return decided(v, SB_CLASS_LOAD, 0.5, "more operations are logged, and each takes as long as those before");
 }
 
 static int clients_wait_elsewhere(struct sb_incidents *in, struct verdict *v)
@@ -496,7 +532,7 @@ int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
 {
     static int (*const classes[])(struct sb_incidents *, struct verdict *) = {
         somebody_is_gone, something_was_changed, operator_at_work, primary_moved, stands_still, bulk_work, a_member_lags, connections_grew,
-        errors_or_conflicts, clients_wait_elsewhere, costlier_operations, more_of_the_same, a_lock_is_held, work_of_one_kind, the_host,
+        errors_or_conflicts, clients_wait_elsewhere, costlier_operations, more_of_the_same, more_is_logged, a_lock_is_held, work_of_one_kind, the_host,
     };
     memset(v, 0, sizeof *v);
     sb_str_init(&v->reason);

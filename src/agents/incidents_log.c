@@ -24,11 +24,12 @@ void sb_chronicle_release(struct chronicle *c)
         free(c->guests[i].name);
     free(c->deeds);
     free(c->guests);
+    sb_spans_release(&c->spans);
 }
 
 /* ---- counting by the second ---- */
 
-static struct cell *cell_at(struct cell cells[SECONDS], int64_t at_ms)
+struct cell *sb_tally_at(struct cell cells[SECONDS], int64_t at_ms)
 {
     int64_t second = at_ms / 1000;
     struct cell *c = &cells[(uint64_t)second % SECONDS];
@@ -37,7 +38,7 @@ static struct cell *cell_at(struct cell cells[SECONDS], int64_t at_ms)
     return c;
 }
 
-static void add_cell(struct cell *to, const struct cell *c)
+void sb_tally_add(struct cell *to, const struct cell *c)
 {
     to->count += c->count;
     to->ms += c->ms;
@@ -53,7 +54,7 @@ struct cell sb_cells_between(const struct cell cells[SECONDS], int64_t from_ms, 
     struct cell sum = {0};
     for (size_t i = 0; i < SECONDS; i++)
         if (cells[i].second >= from_ms / 1000 && cells[i].second <= to_ms / 1000)
-            add_cell(&sum, &cells[i]);
+            sb_tally_add(&sum, &cells[i]);
     return sum;
 }
 
@@ -61,10 +62,13 @@ void sb_chronicle_open(struct sb_incidents *in, int64_t from_ms)
 {
     struct chronicle *c = &in->log;
     c->open_s = c->busy_s = 0;
-    for (size_t i = 0; i < c->deeds_n; i++)
-        c->deeds[i].during = sb_cells_between(c->deeds[i].cell, from_ms - 3000, INT64_MAX);
+    for (size_t i = 0; i < c->deeds_n; i++) {
+        c->deeds[i].during = sb_cells_between(c->deeds[i].cell, from_ms - SB_APART_MS, INT64_MAX);
+        c->deeds[i].before = sb_cells_between(c->deeds[i].cell, from_ms - SB_BEFORE_MS, from_ms - SB_APART_MS - 1000);
+    }
     for (size_t i = 0; i < c->guests_n; i++) /* who connects comes a little before what it does */
         c->guests[i].during = sb_cells_between(c->guests[i].cell, from_ms - SB_NEAR_MS, INT64_MAX).count;
+    sb_spans_open(in, from_ms);
 }
 
 void sb_chronicle_tick(struct sb_incidents *in)
@@ -130,7 +134,7 @@ static int take_connection(struct sb_incidents *in, const struct sb_log_line *li
     if (!g)
         return -1;
     g->last_ms = line->at_ms;
-    cell_at(g->cell, line->at_ms)->count++;
+    sb_tally_at(g->cell, line->at_ms)->count++;
     g->during += in->open.is;
     return 0;
 }
@@ -248,9 +252,10 @@ static int take_op(struct sb_incidents *in, const struct sb_slow_op *op)
     d->count++;
     d->replanned |= op->replanned;
     d->bulk |= one.written >= BULK;
-    add_cell(cell_at(d->cell, op->at_ms), &one);
+    sb_tally_add(sb_tally_at(d->cell, op->at_ms), &one);
     if (in->open.is)
-        add_cell(&d->during, &one);
+        sb_tally_add(&d->during, &one);
+    sb_spans_logged(in, d, op);
     return 0;
 }
 
@@ -266,6 +271,26 @@ void sb_chronicle_event(struct sb_incidents *in, enum event_kind kind, int membe
     *e = (struct event){.kind = kind, .at_ms = at_ms, .member = member};
     snprintf(e->ns, sizeof e->ns, "%s", ns);
     snprintf(e->what, sizeof e->what, "%s", what);
+}
+
+#define STRAGGLER_MS 2000 /* the members' votes do not come at once: one that comes so soon after the next was asked for is of the last */
+
+/* An index that is asked for may be there already, and then nothing is built; members vote when one was built. Only then was
+ * the time between busy. */
+void sb_chronicle_counted(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *what)
+{
+    struct chronicle *c = &in->log;
+    if (kind == EVENT_BUILD_BEGIN)
+        c->asked_ms = at_ms;
+    if (kind == EVENT_BUILD_END && c->asked_ms && at_ms - c->asked_ms > STRAGGLER_MS) {
+        int64_t since_ms = c->asked_ms > in->open.from_ms ? c->asked_ms : in->open.from_ms;
+        c->busy_s += in->open.is && at_ms > since_ms ? (uint32_t)((at_ms - since_ms) / 1000) : 0;
+        c->asked_ms = 0;
+    }
+    uint64_t before = c->events_n;
+    sb_chronicle_event(in, kind, member, at_ms, "", what);
+    if (c->events_n > before)
+        c->event[before % EVENTS].counted = true;
 }
 
 /* A value of attr as text, without its quotes. */
@@ -379,7 +404,7 @@ static void take_known(struct sb_incidents *in, int member, const struct sb_log_
         attr_text(line, k->ns, ns, sizeof ns);
     if (k->what)
         attr_text(line, k->what, what, sizeof what);
-    if (own(ns))
+    if (own(ns) || (kind == EVENT_INDEX_DROP && strcmp(what, "_id_") == 0)) /* that index is never dropped, whoever asks */
         return;
     if (kind == EVENT_COLLMOD && line->attr.p)
         kind = has(line->attr, "\"hidden\"") ? EVENT_INDEX_HIDE : has(line->attr, "\"validat") ? EVENT_VALIDATOR : kind;
@@ -387,6 +412,8 @@ static void take_known(struct sb_incidents *in, int member, const struct sb_log_
         in->members[member]->stopped_ms = line->at_ms;
     if (kind == EVENT_UNCLEAN)
         in->members[member]->unclean_ms = line->at_ms;
+    if (kind == EVENT_UNCLEAN && !in->members[member]->sampled)
+        in->members[member]->restarted_ms = in->members[member]->ended_ms = line->at_ms;
     if (kind == EVENT_FSYNC_LOCK || kind == EVENT_FSYNC_UNLOCK)
         in->log.locked = kind == EVENT_FSYNC_LOCK;
     if (kind == EVENT_BUILD_BEGIN || kind == EVENT_BUILD_END)

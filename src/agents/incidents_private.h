@@ -34,6 +34,18 @@ bool sb_reading_is_impact(enum sb_reading r);
 double sb_watch_growth(const struct watch *w, enum sb_reading r);
 double sb_watch_score(const struct watch *w);
 
+/* ---- a member of which only a log comes: incidents_heard.c ---- */
+
+enum { HEARD_OPS, HEARD_MS, HEARD_EXAMINED, HEARD_WRITTEN, HEARD_RETURNED, HEARD_SCANS, HEARD_SORTS, HEARD_CONFLICTS, HEARD_FAILED, HEARD_CONNECTED, HEARD_N };
+
+struct heard {
+    int64_t second;       /* the one that goes on; 0 none */
+    uint64_t seconds;     /* that ended */
+    double now[HEARD_N];  /* of it */
+    double ring[5][HEARD_N];
+    int64_t connections;  /* open, as it said last */
+};
+
 /* ---- members and their set: incidents_set.c ---- */
 
 struct member {
@@ -43,7 +55,9 @@ struct member {
     enum role role;
     struct sb_pulse pulse;
     struct watch watch[ROLES][SB_READINGS_N];
+    struct heard heard;
     int64_t last_ms;   /* newest sample */
+    int64_t heard_ms;  /* newest line of its log */
     uint64_t last_seq; /* which of all samples that was */
     int bad[SB_VITAL_MEMBERS]; /* samples in a row in which this one saw the member at a place unwell */
     bool saw_well[SB_VITAL_MEMBERS];
@@ -74,19 +88,48 @@ struct cell {
 
 struct deed { /* operations alike */
     uint64_t hash;
+    uint64_t call; /* hash of the call that it was, by a traceparent; 0 not known */
     char *ns, *app, *label, *shape, *plan;
     bool scan, replanned, operator_, bulk, unfiltered; /* bulk: 100 documents an operation, or more */
     int64_t first_ms, last_ms;
     uint64_t count;
     struct cell cell[SECONDS];
-    struct cell during; /* the open incident */
+    struct cell during; /* the open incident, */
+    struct cell before; /* and the 37 seconds until shortly before it: the table above does not reach so far back at its end */
 };
+
+#define SB_BEFORE_MS 40000
+#define SB_APART_MS 3000
+#define SB_BEFORE_S ((SB_BEFORE_MS - SB_APART_MS) / 1000.0)
 
 struct guest { /* an application */
     char *name;
     int64_t first_ms, last_ms;       /* connections */
     struct cell cell[SECONDS];       /* connections a second */
     uint64_t during;
+};
+
+/* ---- what its clients' spans tell: incidents_spans.c ---- */
+
+struct call { /* of a service, on a namespace */
+    uint64_t hash;
+    char *service, *version, *ns;
+    int64_t last_ms;
+    struct cell cell[SECONDS];
+    struct cell during, before;
+    uint32_t traced; /* logged operations of the open incident that are its by their traceparent */
+};
+
+#define SB_TRACES 4096
+
+struct trace { /* what is known of one trace id: the call, the logged operation, or both */
+    uint64_t id, call, deed; /* hashes; 0 none */
+};
+
+struct spans {
+    struct call *calls;
+    size_t calls_n, calls_cap;
+    struct trace *trace; /* SB_TRACES, by their ids; NULL before the first span */
 };
 
 enum event_kind {
@@ -114,6 +157,7 @@ struct event {
     enum event_kind kind;
     int64_t at_ms;
     int member;
+    bool counted; /* by the server's metrics, not told by its log */
     char ns[128], what[160];
 };
 
@@ -124,6 +168,7 @@ struct chronicle {
     size_t deeds_n, deeds_cap;
     struct guest *guests;
     size_t guests_n, guests_cap;
+    struct spans spans;
     struct event event[EVENTS]; /* a ring */
     uint64_t events_n;
     struct {
@@ -132,6 +177,7 @@ struct chronicle {
         int64_t begun_ms;
     } build[64];                /* index builds that go on, on any member */
     size_t builds_n;
+    int64_t asked_ms;           /* an index was asked for, by the metrics; 0 no more */
     bool locked;                /* fsync with lock */
     uint32_t busy_s;            /* seconds of the open incident in which a build, a lock or a backup went on */
     uint32_t open_s;            /* seconds of the open incident */
@@ -141,7 +187,7 @@ struct chronicle {
 };
 
 struct open_incident {
-    bool is;
+    bool is, told;
     int64_t from_ms, detected_ms, last_ms;
 };
 
@@ -155,6 +201,7 @@ struct sb_incidents {
     int primary, former_primary; /* numbers of members, -1 none */
     int64_t moved_ms;            /* the primary changed, */
     int64_t returned_ms;         /* or changed back */
+    bool rests;                  /* the primary has next to nothing to do */
     double lag[SB_VITAL_MEMBERS];
     int sync_source[SB_VITAL_MEMBERS];
     struct open_incident open;
@@ -167,19 +214,33 @@ struct sb_incidents {
 
 bool sb_incidents_stands_still(const struct sb_incidents *in, const struct member *m);
 struct member *sb_incidents_at_place(struct sb_incidents *in, int place);
+struct member *sb_incidents_member_at(struct sb_incidents *in, int place, struct sb_err *err); /* made where there is none; NULL out of memory */
 const struct watch *sb_incidents_watch(const struct member *m, enum sb_reading r);
 
 /* What one sample says of the others: who is down, who lags, who leads. */
 int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vitals *v, struct sb_err *err);
+void sb_incidents_lead(struct sb_incidents *in, int member); /* another one is primary */
+int sb_incidents_hear(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err);
+int sb_incidents_decide(struct sb_incidents *in, struct sb_err *err); /* whether an incident begins or ends now */
 void sb_incidents_say(struct sb_incidents *in, const char *fmt, ...) SB_PRINTF(2, 3);
 
 void sb_chronicle_release(struct chronicle *c);
 int sb_chronicle_line(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op);
 void sb_chronicle_event(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *ns, const char *what);
+void sb_chronicle_counted(struct sb_incidents *in, enum event_kind kind, int member, int64_t at_ms, const char *what);
 void sb_chronicle_restarted(struct sb_incidents *in, const struct member *m);
 void sb_chronicle_tick(struct sb_incidents *in);
 void sb_chronicle_open(struct sb_incidents *in, int64_t from_ms); /* `during` begins, with what is remembered since then */
+struct cell *sb_tally_at(struct cell cells[SECONDS], int64_t at_ms);
+void sb_tally_add(struct cell *to, const struct cell *c);
 struct cell sb_cells_between(const struct cell cells[SECONDS], int64_t from_ms, int64_t to_ms);
+
+void sb_spans_release(struct spans *s);
+void sb_spans_open(struct sb_incidents *in, int64_t from_ms);
+void sb_spans_logged(struct sb_incidents *in, struct deed *d, const struct sb_slow_op *op); /* an operation that may be somebody's call */
+
+/* The call that adds most to what went on at the namespace (NULL: anywhere), or, *traced, that a deed was; NULL there is none. */
+const struct call *sb_spans_suspect(const struct sb_incidents *in, const char *ns, const struct deed *const *deeds, size_t n, bool *traced);
 
 /* ---- the verdict: incidents_cause.c, and its words: incidents_report.c ---- */
 

@@ -132,7 +132,7 @@ static int add_event_cause(const struct sb_incidents *in, const struct event *e,
     struct sb_str evidence;
     sb_str_init(&evidence);
     double before = (double)(in->open.from_ms - e->at_ms) / 1000;
-    sb_str_addf(&evidence, "log of %s: %s%s%s, %.0f s %s it began", in->members[e->member]->name, e->ns, e->ns[0] && e->what[0] ? " " : "", e->what,
+    sb_str_addf(&evidence, "%s of %s: %s%s%s, %.0f s %s it began", e->counted ? "metrics" : "log", in->members[e->member]->name, e->ns, e->ns[0] && e->what[0] ? " " : "", e->what,
                 fabs(before), before >= 0 ? "before" : "after");
     int rc = sb_str_ok(&evidence) ? sb_incident_add_cause(out, event_name(e->kind), evidence.p, confidence) : -1;
     sb_str_release(&evidence);
@@ -212,6 +212,44 @@ static int add_causes(const struct sb_incidents *in, const struct verdict *v, st
     return add_other_events(in, v, out);
 }
 
+/* ---- services ---- */
+
+static const char *place(const struct verdict *v, const struct sb_incident *out)
+{
+    if (v->event && strchr(v->event->ns, '.'))
+        return v->event->ns;
+    return v->deeds_n ? v->deed[0]->ns : out->namespaces_n ? out->namespaces[0] : NULL;
+}
+
+/* Which service made the calls, where its spans are at hand. Whose fault a member or a host is, they do not say. */
+static int add_service(const struct sb_incidents *in, const struct verdict *v, struct sb_incident *out)
+{
+    bool traced;
+    const char *ns = place(v, out);
+    const struct call *c = v->member ? NULL : sb_spans_suspect(in, ns, v->deed, v->deeds_n, &traced);
+    if (!c)
+        return 0;
+    struct sb_str evidence;
+    sb_str_init(&evidence);
+    sb_str_addf(&evidence, "%" PRIu32 " spans on %s, %.1f ms each, %" PRIu32 " failed", c->during.count, c->ns, (double)c->during.ms / c->during.count, c->during.errors);
+    if (c->before.count)
+        sb_str_addf(&evidence, "; before it %.1f ms each", (double)c->before.ms / c->before.count);
+    if (traced)
+        sb_str_addf(&evidence, "; the traceparent of %" PRIu32 " logged operation%s is its", c->traced, c->traced == 1 ? "" : "s");
+    else
+        sb_str_addf(&evidence, "; joined by %stime", ns ? "namespace and " : "");
+    char *what = sb_format("service %s%s%s", c->service, c->version[0] ? " " : "", c->version);
+    double confidence = v->confidence * (traced ? 0.95 : ns ? 0.6 : 0.4);
+    int rc = what && sb_str_ok(&evidence) ? sb_incident_add_cause(out, what, evidence.p, confidence) : -1;
+    free(what);
+    sb_str_release(&evidence);
+    if (rc == 0 && (traced || out->apps_n == 0))
+        rc = sb_incident_add_name(&out->apps, &out->apps_n, c->service);
+    if (rc == 0 && out->namespaces_n == 0 && strchr(c->ns, '.'))
+        rc = sb_incident_add_name(&out->namespaces, &out->namespaces_n, c->ns);
+    return rc;
+}
+
 static int surer(const void *a, const void *b)
 {
     const struct sb_incident_cause *x = a, *y = b;
@@ -264,7 +302,7 @@ int sb_incidents_describe(struct sb_incidents *in, bool ended, struct sb_inciden
     out->confidence = v.confidence;
     out->unexplained = 1 - v.confidence * (v.explained > 0 && v.class_ == SB_CLASS_CODE ? v.explained : 1);
     if (rc == 0)
-        rc = add_signals(in, s, n, out) || add_names(in, &v, s, n, out) || add_causes(in, &v, out) ? -1 : 0;
+        rc = add_signals(in, s, n, out) || add_names(in, &v, s, n, out) || add_causes(in, &v, out) || add_service(in, &v, out) ? -1 : 0;
     if (out->causes_n)
         qsort(out->causes, out->causes_n, sizeof *out->causes, surer);
     out->title = title(&v, s, n, out);

@@ -18,7 +18,7 @@ struct member *sb_incidents_at_place(struct sb_incidents *in, int place)
 }
 
 /* A member that no data came of gets a name once its set tells of it. */
-static struct member *member_at(struct sb_incidents *in, int place, struct sb_err *err)
+struct member *sb_incidents_member_at(struct sb_incidents *in, int place, struct sb_err *err)
 {
     struct member *m = sb_incidents_at_place(in, place);
     if (m)
@@ -58,7 +58,7 @@ static int judge_peer(struct sb_incidents *in, int place, struct sb_err *err)
         }
         return 0;
     }
-    m = member_at(in, place, err);
+    m = sb_incidents_member_at(in, place, err);
     if (!m)
         return -1;
     if (!m->down) {
@@ -87,13 +87,28 @@ static void take_lags(struct sb_incidents *in, const struct sb_vitals *v)
 
 /* Another member leads. Where it led before the last change, the set returns to the order that priorities give it: that is
  * the end of something, not its beginning. */
-static void take_lead(struct sb_incidents *in, int i)
+void sb_incidents_lead(struct sb_incidents *in, int i)
 {
     bool returns = i == in->former_primary && (!in->returned_ms || in->now_ms - in->returned_ms > FLAPPING_MS);
     in->moved_ms = in->primary >= 0 && !returns ? in->now_ms : 0;
     in->returned_ms = returns ? in->now_ms : in->returned_ms;
     in->former_primary = in->primary;
     in->primary = i;
+}
+
+/* Samples begin of a member that was known by what others say of it: from here on it speaks for itself. */
+static void take_place(struct sb_incidents *in, struct member *o, int place)
+{
+    for (size_t i = 0; i < in->members_n; i++) {
+        struct member *m = in->members[i];
+        if (m == o || m->place != place || m->sampled)
+            continue;
+        o->down_ms = m->down_ms;
+        m->place = -1;
+        m->down = false;
+        m->watch[AS_SECONDARY][SB_READING_LAG].deviating = false;
+    }
+    o->place = place;
 }
 
 int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vitals *v, struct sb_err *err)
@@ -103,7 +118,7 @@ int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vi
     for (size_t i = 0; i < v->peers_n; i++) {
         const struct sb_peer *p = &v->peer[i];
         if (p->self && o->place < 0)
-            o->place = (int)i;
+            take_place(in, o, (int)i);
         if (p->state == 1 && p->healthy)
             leader = (int)i;
         if (p->self || p->state == 0)
@@ -123,7 +138,7 @@ int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vi
     if (!fresh || lead == o)
         take_lags(in, v);
     if (leader >= 0 && o->place == leader && v->value[SB_VITAL_STATE] == 1 && in->primary != observer)
-        take_lead(in, observer); /* by its own word: the others learn of it later */
+        sb_incidents_lead(in, observer); /* by its own word: the others learn of it later */
     return 0;
 }
 

@@ -10,12 +10,14 @@
  *  - z 5 on a spread that is never taken smaller than `rel` of the median: a robust 5 sigma, so that a calm and very even
  *    series does not make an alarm of nothing;
  *  - ratio 2 for latencies: what takes twice as long is felt. From 1.5 on (soft) it counts where a cause stands beside it (a
- *    full processor, twice the load, an operator's command): traffic that slowly rises by a half makes that much without one;
+ *    full processor, twice the load, an operator's command): traffic that slowly rises by a half makes that much without one.
+ *    Five times and half a millisecond count as well: on a fast machine a scan shows as no more;
  *  - step: below it nobody is hurt (2 ms of mean latency, 3 errors a second, 50 connections, 10 s of lag: the server's own
  *    flow control begins there);
  *  - connections made: each costs a thread and a handshake; a pool that fills is over within the five seconds of its mean;
  *  - a transaction that is open and does nothing for twelve seconds holds back what the cache may forget: no request takes so
  *    long between two statements;
+ *  - time in logged operations, of a member that has no samples: 0.3 s more in each second, and four times as much;
  *  - persist: latencies are means over five seconds, so one slow operation is in five values: six are more than one. Errors
  *    are of one second each: six in a row are no burst. A lag is seen by heartbeats every two seconds, and jumps by ten when
  *    an idle primary writes its periodic no-op: four outlast that. */
@@ -37,6 +39,7 @@ static const struct rule {
     [SB_READING_LAG] = {true, 5, 3, 10, .2, 1, 4, 0, 0},
     [SB_READING_STALL] = {true, 1, 1, 1, 0, .1, 4, 0, 0},
     [SB_READING_IDLE] = {true, 1, 1, 1, 0, .1, 8, 0, 0},
+    [SB_READING_LOGGED] = {true, 5, 4, 300, .2, 25, 6, 0, 0},
     [SB_READING_CONNECTING] = {true, 5, 10, 10, .2, 1, 8, 0, 0},
     [SB_READING_ACTIVE] = {false, 5, 1.5, 5, .1, 1, 5, 0, 0},
     [SB_READING_READS] = {false, 5, 1.8, 10, .1, 1, 5, 0, 0},
@@ -69,6 +72,8 @@ static const struct rule {
     [SB_READING_BACKUP_CURSOR] = {false, 1, 1, 1, 0, .1, 2, 0, 0},
 };
 
+#define FAR_RATIO 5 /* of latencies of reads and writes */
+#define FAR_STEP 0.5
 #define SOFT_Z 4
 #define SOFT_PERSIST 6
 #define ACCEPT_MS 90000 /* out for so long, and nobody is hurt: it is usual now */
@@ -82,6 +87,15 @@ bool sb_reading_is_impact(enum sb_reading r)
 static double spread_of(const struct watch *w, const struct rule *rule, double median)
 {
     return fmax(fmax(sb_baseline_spread(&w->usual), rule->rel * median), rule->least_spread);
+}
+
+static double limit_of(enum sb_reading r, double median, double spread)
+{
+    const struct rule *rule = &rules[r];
+    double felt = fmax(median * rule->ratio, median + rule->step);
+    if (r == SB_READING_READ_MS || r == SB_READING_WRITE_MS)
+        felt = fmin(felt, fmax(median * FAR_RATIO, median + FAR_STEP));
+    return fmax(median + rule->z * spread, felt);
 }
 
 static void take_soft(struct watch *w, const struct rule *rule, double value, double median, double spread, int64_t at_ms)
@@ -123,7 +137,7 @@ void sb_watch_take(struct watch *w, enum sb_reading r, double value, int64_t at_
         return;
     }
     double median = sb_baseline_median(&w->usual), spread = spread_of(w, rule, median);
-    double limit = fmax(median + rule->z * spread, fmax(median * rule->ratio, median + rule->step));
+    double limit = limit_of(r, median, spread);
     take_soft(w, rule, value, median, spread, at_ms);
     if (value >= limit) {
         if (w->run++ == 0 && !w->deviating) {

@@ -246,16 +246,17 @@ const struct sb_command sb_commands[] = {
      "A first row without any number or time is a header; a column called timestamp, time, date or ts is the time, else the first\n"
      "is. Times: 2026-11-23 09:05:10 (T, fractions and zones as well; UTC where none is given), or seconds, milli-, micro- or\n"
      "nanoseconds since 1970. No alarm comes in the first 200 rows; the time of the day counts from the fourth day on. Memory is\n"
-     "constant: 128 KiB a column.\n\n"
+     "constant: 128 KiB a column; of more than 2,000 columns those are judged in full that a cheap look at all finds suspect.\n\n"
      "What cannot be read is said with its line and column (the first 20 places one by one), and its row is answered all the same:\n"
      "a missing or unreadable value by 0, and nothing is learned from it; a row whose time is unreadable, the same as that before it,\n"
      "or earlier, by its value.\n"
      "Exit status: 0 done, whether there are alarms or not; 2 something could not be read, or there were no rows.\n",
      sb_cmd_detect},
-    {"incident", "[--json] [--quiet] DIR...", "what went wrong, when and why, from diagnostic data and logs",
+    {"incident", "[--json] [--quiet] DIR... | --follow [--json] LOG...", "what went wrong, when and why, from diagnostic data and logs",
      "DIR is a member's folder with its diagnostic.data and its logs (plain or packed, rotated ones too), that diagnostic.data\n"
      "itself, or a folder of such. Give all members of a set at once: a member that is gone is seen by the others. Members are\n"
-     "called by their folders.\n\n"
+     "called by their folders. A file of spans (OpenTelemetry, OTLP as JSON lines) among them names the services whose calls it\n"
+     "was: by the traceparent in a command's comment, else by namespace and time.\n\n"
      "One incident is what began together on all members: when, which class with the deciding evidence, which members,\n"
      "namespaces and applications, the metrics that were out, ranked causes, and how much stays unexplained. Classes: load,\n"
      "code, infrastructure, dependency, maintenance, change. Nothing looks ahead: \"detected_at\" is when it would have been\n"
@@ -263,7 +264,11 @@ const struct sb_command sb_commands[] = {
      "The first 20 samples of a process are needed to know what is usual. An incident is over 20 s after its last effect.\n\n"
      "  --json   one JSON array: [{\"from\",\"to\",\"detected_at\",\"severity\",\"class\",\"confidence\",\"namespaces\",\"apps\",\"members\",\n"
      "           \"signals\",\"causes\",\"unexplained\", and \"title\", \"reason\"}]; \"to\" is null where it was not over\n"
-     "  --quiet  no progress bar, no word about what is damaged\n\n"
+     "  --quiet  no progress bar, no word about what is damaged\n"
+     "  --follow LOG is a member's log that still grows: it is read and then followed, through rotations too, until the program is\n"
+     "           ended. An incident is told when it begins, with what is known then, and again when it is over; with --json as\n"
+     "           one line each, with \"event\" (open or over) before the keys above\n\n"
+     "Of a member of which there is a log and no diagnostic data, only what shows in slow operations, connections and states is seen.\n"
      "Damaged chunks are passed over and said with file and offset; lines that cannot be read are counted.\n"
      "Exit status: 0 done, whether there are incidents or not; 2 a folder has neither, or a file cannot be read (what could be\n"
      "read is reported all the same).\n",

@@ -59,14 +59,16 @@ static void say_notes(const struct sb_feed *f, const struct sb_incidents *in, bo
 
 int sb_cmd_incident(int argc, char **argv)
 {
-    bool json = false, quiet = false;
-    const struct sb_option known[] = {{"--json", &json, NULL}, {"--quiet", &quiet, NULL}};
+    bool json = false, quiet = false, follow = false;
+    const struct sb_option known[] = {{"--json", &json, NULL}, {"--quiet", &quiet, NULL}, {"--follow", &follow, NULL}};
     int n = sb_options_read(argc, argv, known, SB_COUNT(known));
     if (n < 0)
         return 2;
     if (n == 0)
         return sb_usage_error("incident wants folders: signalbox incident [--json] DIR...");
     struct sb_err err = SB_ERR_INIT;
+    if (follow)
+        return sb_incident_follow(argv + 1, (size_t)n, json, &err) ? sb_complain(&err) : 0;
     struct found found = {NULL, 0, 0};
     struct sb_incidents *in = sb_incidents_new(&err);
     struct sb_feed *f = in ? sb_feed_open(argv + 1, (size_t)n, in, &err) : NULL;

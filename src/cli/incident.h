@@ -26,4 +26,7 @@ const char *sb_feed_note(const struct sb_feed *f, size_t i, bool *failure);
 bool sb_feed_failed(const struct sb_feed *f); /* one of them is a failure */
 int sb_feed_permille(const struct sb_feed *f);
 
+/* Follows logs until the program is ended: each incident on stdout when it begins and when it is over. -1: it cannot go on. */
+int sb_incident_follow(char **paths, size_t n, bool json, struct sb_err *err);
+
 #endif

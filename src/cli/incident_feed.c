@@ -20,7 +20,7 @@ struct stream {
     dev_t dev;             /* which file it is, by whatever name */
     ino_t ino;
     char *home;            /* whose it is: the folder, or the folder and the log's name */
-    bool of_log;
+    enum { OF_METRICS, OF_LOG, OF_SPANS } of;
     int member;
     int64_t key_ms;        /* time of what comes next, never going back */
     bool ended;
@@ -29,13 +29,24 @@ struct stream {
     struct sb_ftdc_doc doc;
     struct sb_vitals_map map;
     size_t sample, damaged, told;
-    /* a log */
+    /* spans: those of the line at hand, in the order of their ends */
+    struct sb_otlp otlp;
+    struct sb_otlp_span *spans;
+    size_t spans_n, spans_cap, span;
+    /* a log, or spans */
     struct sb_infile *file;
     struct sb_mongolog reader;
     struct sb_log_line line;
     struct sb_slow_op op;
     uint64_t bad;
+    int64_t connection_id; /* of the newest connection, which in one process only grows */
+    unsigned fell;         /* how often it did not */
+    bool said_back, said_mixed;
 };
+
+#define BACK_MS 60000 /* a line that much older than one before it: the clock was set back, or another file was put behind */
+#define MIXED 3       /* connection ids fall when a server starts anew; where they do again and again, two servers write */
+#define STARTED 4615611
 
 struct sb_feed {
     struct sb_incidents *in;
@@ -94,7 +105,7 @@ int sb_feed_permille(const struct sb_feed *f)
     long sum = 0;
     for (size_t i = 0; i < f->streams_n; i++) {
         const struct stream *s = f->streams[i];
-        int p = s->ended ? 1000 : s->of_log ? sb_infile_permille(s->file) : sb_ftdc_permille(s->ftdc);
+        int p = s->ended ? 1000 : s->of != OF_METRICS ? sb_infile_permille(s->file) : sb_ftdc_permille(s->ftdc);
         sum += p < 0 ? 0 : p;
     }
     return f->streams_n ? (int)(sum / (long)f->streams_n) : 0;
@@ -126,7 +137,7 @@ static char *home_of(const char *folder)
     return ends_with(base(folder), "diagnostic.data") ? parent(folder) : sb_format("%s", folder);
 }
 
-static struct stream *add_stream(struct sb_feed *f, const char *path, char *home, bool of_log, struct sb_err *err)
+static struct stream *add_stream(struct sb_feed *f, const char *path, char *home, int of, struct sb_err *err)
 {
     struct stream *s = calloc(1, sizeof *s);
     if (!s || !home || SB_GROW(f->streams, f->streams_cap, f->streams_n + 1) || !(s->path = sb_format("%s", path))) {
@@ -141,9 +152,10 @@ static struct stream *add_stream(struct sb_feed *f, const char *path, char *home
         s->ino = st.st_ino;
     }
     s->home = home;
-    s->of_log = of_log;
+    s->of = of;
     s->key_ms = INT64_MIN;
     sb_mongolog_init(&s->reader);
+    sb_otlp_init(&s->otlp);
     f->streams[f->streams_n++] = s;
     return s;
 }
@@ -168,7 +180,7 @@ static int add_ftdc(struct sb_feed *f, const char *path, char *home, struct sb_e
         free(home);
         return 0;
     }
-    struct stream *s = add_stream(f, path, home, false, err);
+    struct stream *s = add_stream(f, path, home, OF_METRICS, err);
     struct sb_err failed = SB_ERR_INIT;
     if (!s)
         return -1;
@@ -182,7 +194,20 @@ static int add_ftdc(struct sb_feed *f, const char *path, char *home, struct sb_e
     return 0;
 }
 
-/* A log, or diagnostic data by another name; what is neither is nobody's. */
+/* JSON of which the first line is one of spans. The file is at its beginning again afterwards. */
+static bool is_of_spans(const char *path, struct sb_infile **file, struct sb_err *err)
+{
+    struct sb_span line;
+    enum sb_line_end end;
+    bool is = sb_infile_kind(*file) == SB_INFILE_OTHER && sb_infile_line(*file, &line, &end, err) > 0 && sb_otlp_is(line.p, line.n);
+    if (is) {
+        sb_infile_close(*file);
+        *file = sb_infile_open(path, err);
+    }
+    return is && *file;
+}
+
+/* A log, spans, or diagnostic data by another name; what is none of them is nobody's. */
 static int add_file(struct sb_feed *f, const char *path, struct sb_err *err)
 {
     struct sb_err failed = SB_ERR_INIT;
@@ -198,7 +223,14 @@ static int add_file(struct sb_feed *f, const char *path, struct sb_err *err)
     } else if (rc == 0 && sb_infile_kind(file) == SB_INFILE_FTDC) {
         rc = add_ftdc(f, path, home_of(folder), err);
     } else if (rc == 0 && sb_infile_kind(file) == SB_INFILE_MONGOLOG) {
-        struct stream *s = add_stream(f, path, home_of(folder), true, err);
+        struct stream *s = add_stream(f, path, home_of(folder), OF_LOG, err);
+        if (s) {
+            s->file = file;
+            file = NULL;
+        }
+        rc = s ? 0 : -1;
+    } else if (rc == 0 && is_of_spans(path, &file, &failed)) {
+        struct stream *s = add_stream(f, path, sb_format("%s", path), OF_SPANS, err);
         if (s) {
             s->file = file;
             file = NULL;
@@ -243,7 +275,7 @@ static int add_folder(struct sb_feed *f, const char *folder, int depth, struct s
 static bool has_metrics(const struct sb_feed *f, const char *home)
 {
     for (size_t i = 0; i < f->streams_n; i++)
-        if (!f->streams[i]->of_log && strcmp(f->streams[i]->home, home) == 0)
+        if (f->streams[i]->of == OF_METRICS && strcmp(f->streams[i]->home, home) == 0)
             return true;
     return false;
 }
@@ -254,12 +286,12 @@ static int split_logs(struct sb_feed *f, struct sb_err *err)
     for (size_t i = 0; i < f->streams_n; i++) {
         struct stream *s = f->streams[i];
         const char *name = base(s->path), *end = strstr(name, ".log");
-        if (!s->of_log || !end || end == name || has_metrics(f, s->home) || strcmp(base(s->home), name) == 0)
+        if (s->of != OF_LOG || !end || end == name || has_metrics(f, s->home) || strcmp(base(s->home), name) == 0)
             continue;
         bool alone = true;
         for (size_t k = 0; k < f->streams_n; k++) {
             const char *other = base(f->streams[k]->path);
-            alone &= !f->streams[k]->of_log || strncmp(other, name, (size_t)(end - name) + 4) == 0 || !strstr(other, ".log") ||
+            alone &= f->streams[k]->of != OF_LOG || strncmp(other, name, (size_t)(end - name) + 4) == 0 || !strstr(other, ".log") ||
                      strncmp(f->streams[k]->path, s->path, (size_t)(name - s->path)) != 0;
         }
         char *home = alone ? NULL : sb_format("%.*s", (int)(end - s->path), s->path);
@@ -290,10 +322,12 @@ static int name_members(struct sb_feed *f, struct sb_err *err)
         struct stream *s = f->streams[i];
         bool alike = false;
         s->member = -1;
+        if (s->of == OF_SPANS)
+            continue;
         for (size_t k = 0; k < f->streams_n; k++) {
             if (k < i && strcmp(f->streams[k]->home, s->home) == 0)
                 s->member = f->streams[k]->member;
-            alike |= strcmp(f->streams[k]->home, s->home) != 0 && strcmp(base(f->streams[k]->home), base(s->home)) == 0;
+            alike |= f->streams[k]->of != OF_SPANS && strcmp(f->streams[k]->home, s->home) != 0 && strcmp(base(f->streams[k]->home), base(s->home)) == 0;
         }
         if (s->member < 0)
             s->member = add_member(f, s->home, alike, err);
@@ -363,22 +397,79 @@ static int next_sample(struct sb_feed *f, struct stream *s, struct sb_err *err)
     return 0;
 }
 
-/* The next line that can be read. */
+static int by_end(const void *a, const void *b)
+{
+    const struct sb_otlp_span *x = a, *y = b;
+    return (x->end_ms > y->end_ms) - (x->end_ms < y->end_ms);
+}
+
+static int keep_span(void *arg, const struct sb_otlp_span *span)
+{
+    struct stream *s = arg;
+    if (!sb_otlp_is_call(span))
+        return 0;
+    if (SB_GROW(s->spans, s->spans_cap, s->spans_n + 1))
+        return -1;
+    s->spans[s->spans_n++] = *span;
+    return 0;
+}
+
+/* Once a file: what makes its lines less than they seem. */
+static void notice(struct sb_feed *f, struct stream *s)
+{
+    int64_t id;
+    if (s->key_ms != INT64_MIN && s->line.at_ms < s->key_ms - BACK_MS && !s->said_back) {
+        note(f, "%s: its times go back by %lld s at line %llu", s->path, (long long)((s->key_ms - s->line.at_ms) / 1000), (unsigned long long)sb_infile_number(s->file));
+        s->said_back = true;
+    }
+    if (s->line.id == STARTED)
+        s->connection_id = 0;
+    if (!SB_SPAN_IS(s->line.msg, "Connection accepted") || !s->line.attr.p || !sb_jt_find_integer(s->line.attr, "connectionId", &id))
+        return;
+    s->fell += id < s->connection_id;
+    s->connection_id = id;
+    if (s->fell >= MIXED && !s->said_mixed) {
+        note(f, "%s: lines of more than one server are mixed in it: what they tell is told of one member", s->path);
+        s->said_mixed = true;
+    }
+}
+
+/* What a line holds: its spans in order of time, or itself. */
+static enum sb_log_status read_line(struct stream *s, const struct sb_span *text)
+{
+    if (s->of == OF_LOG)
+        return sb_mongolog_line(&s->reader, text->p, text->n, &s->line, &s->op);
+    int stopped;
+    s->spans_n = s->span = 0;
+    enum sb_log_status status = sb_otlp_line(&s->otlp, text->p, text->n, keep_span, s, &stopped);
+    if (s->spans_n)
+        qsort(s->spans, s->spans_n, sizeof *s->spans, by_end);
+    return stopped ? SB_LOG_NOMEM : status;
+}
+
+/* The next line that can be read; of spans, the next one. */
 static int next_line(struct sb_feed *f, struct stream *s, struct sb_err *err)
 {
     struct sb_span text;
     enum sb_line_end end;
     struct sb_err failed = SB_ERR_INIT;
     int rc;
+    if (s->of == OF_SPANS && s->span + 1 < s->spans_n) {
+        come_to(s, s->spans[++s->span].end_ms);
+        return 0;
+    }
     while ((rc = sb_infile_line(s->file, &text, &end, &failed)) > 0) {
-        enum sb_log_status status = end == SB_LINE_TOO_LONG ? SB_LOG_BAD : sb_mongolog_line(&s->reader, text.p, text.n, &s->line, &s->op);
+        enum sb_log_status status = end == SB_LINE_TOO_LONG ? SB_LOG_BAD : read_line(s, &text);
         if (status == SB_LOG_NOMEM)
             return sb_fail_nomem(err);
-        if (status == SB_LOG_GOOD && s->line.at_ms != SB_NO_TIME) {
-            come_to(s, s->line.at_ms);
+        bool any = s->of == OF_LOG ? status == SB_LOG_GOOD && s->line.at_ms != SB_NO_TIME : s->spans_n > 0;
+        s->bad += text.n > 0 && (s->of == OF_LOG ? !any : status != SB_LOG_GOOD);
+        if (any && s->of == OF_LOG)
+            notice(f, s);
+        if (any) {
+            come_to(s, s->of == OF_LOG ? s->line.at_ms : s->spans[0].end_ms);
             return 0;
         }
-        s->bad += text.n > 0;
     }
     if (rc < 0 && failed.code == SB_ENOMEM)
         return sb_fail_nomem(err);
@@ -392,7 +483,7 @@ static int next_line(struct sb_feed *f, struct stream *s, struct sb_err *err)
 
 static int advance(struct sb_feed *f, struct stream *s, struct sb_err *err)
 {
-    return s->of_log ? next_line(f, s, err) : next_sample(f, s, err);
+    return s->of != OF_METRICS ? next_line(f, s, err) : next_sample(f, s, err);
 }
 
 int sb_feed_step(struct sb_feed *f, struct sb_err *err)
@@ -400,12 +491,15 @@ int sb_feed_step(struct sb_feed *f, struct sb_err *err)
     struct stream *first = NULL;
     for (size_t i = 0; i < f->streams_n; i++) {
         struct stream *s = f->streams[i];
-        if (!s->ended && (!first || s->key_ms < first->key_ms || (s->key_ms == first->key_ms && s->of_log && !first->of_log)))
+        if (!s->ended && (!first || s->key_ms < first->key_ms || (s->key_ms == first->key_ms && s->of != OF_METRICS && first->of == OF_METRICS)))
             first = s;
     }
     if (!first)
         return 0;
-    if (first->of_log) {
+    if (first->of == OF_SPANS) {
+        if (sb_incidents_span(f->in, &first->spans[first->span], err))
+            return -1;
+    } else if (first->of == OF_LOG) {
         if (sb_incidents_log(f->in, first->member, &first->line, first->line.slow ? &first->op : NULL, err))
             return -1;
     } else {
@@ -434,7 +528,7 @@ static int open_path(struct sb_feed *f, const char *given, struct sb_err *err)
     else
         rc = S_ISDIR(st.st_mode) ? add_folder(f, path, 0, err) : add_file(f, path, err);
     if (rc == 0 && f->streams_n == before && f->twice == twice && f->notes_n == said)
-        rc = sb_fail(err, SB_EINPUT, "%s holds neither diagnostic data (files named metrics.*) nor a structured mongod log", path);
+        rc = sb_fail(err, SB_EINPUT, "%s holds neither diagnostic data (files named metrics.*) nor a structured mongod log nor spans (OTLP as JSON lines)", path);
     free(path);
     return rc;
 }
@@ -462,11 +556,11 @@ struct sb_feed *sb_feed_open(char **paths, size_t n, struct sb_incidents *in, st
     if (rc == 0 && (split_logs(f, err) || name_members(f, err)))
         rc = -1;
     for (size_t i = 0; i < f->streams_n && rc == 0; i++) {
-        metrics |= !f->streams[i]->of_log;
+        metrics |= f->streams[i]->of == OF_METRICS;
         rc = f->streams[i]->ended ? 0 : advance(f, f->streams[i], err);
     }
     if (rc == 0 && f->streams_n && !metrics)
-        note(f, "there are logs and no diagnostic data: without its metrics no incident can be told");
+        note(f, "there are logs and no diagnostic data: only what shows in slow operations, connections and states can be told");
     if (f->streams_n >= MAX_STREAMS)
         note(f, "more than %d files are too many at once: the rest is not read", MAX_STREAMS);
     if (rc == 0)
@@ -484,6 +578,8 @@ void sb_feed_close(struct sb_feed *f)
         sb_ftdc_close(s->ftdc);
         sb_infile_close(s->file);
         sb_mongolog_release(&s->reader);
+        sb_otlp_release(&s->otlp);
+        free(s->spans);
         free(s->path);
         free(s->home);
         free(s);

@@ -30,9 +30,11 @@ static json_t *names(char *const *items, size_t n, bool *ok)
     return a;
 }
 
-static json_t *one(const struct sb_incident *in, bool *ok)
+static json_t *one(const struct sb_incident *in, const char *event, bool *ok)
 {
     json_t *o = json_object(), *signals = json_array(), *causes = json_array();
+    if (event)
+        sb_put(o, "event", json_string(event), ok);
     sb_put(o, "from", sb_json_time(in->from_ms, 0), ok);
     sb_put(o, "to", sb_json_time(in->to_ms, 0), ok);
     sb_put(o, "detected_at", sb_json_time(in->detected_ms, 0), ok);
@@ -74,10 +76,21 @@ int sb_incidents_print_json(const struct sb_incident *incidents, size_t n, struc
     bool ok = true;
     json_t *all = json_array();
     for (size_t i = 0; i < n; i++)
-        sb_put_last(all, one(&incidents[i], &ok), &ok);
+        sb_put_last(all, one(&incidents[i], NULL, &ok), &ok);
     if (!all || !ok) {
         json_decref(all);
         return sb_fail_nomem(err);
     }
     return sb_print_json(all) ? sb_fail(err, SB_EIO, "cannot write the result to standard output") : 0;
+}
+
+int sb_incident_print_event(const char *event, const struct sb_incident *incident, struct sb_err *err)
+{
+    bool ok = true;
+    json_t *o = one(incident, event, &ok);
+    if (!ok) {
+        json_decref(o);
+        return sb_fail_nomem(err);
+    }
+    return sb_print_json(o) ? sb_fail(err, SB_EIO, "cannot write the result to standard output") : 0;
 }

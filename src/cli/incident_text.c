@@ -83,3 +83,13 @@ int sb_incidents_print_text(const struct sb_incident *incidents, size_t n, struc
     sb_str_release(&out);
     return rc;
 }
+
+int sb_incident_print_text(const struct sb_incident *incident, struct sb_err *err)
+{
+    struct sb_str out;
+    sb_str_init(&out);
+    add_incident(&out, incident);
+    int rc = !sb_str_ok(&out) ? sb_fail_nomem(err) : sb_print("%s", out.p) ? sb_fail(err, SB_EIO, "cannot write the result to standard output") : 0;
+    sb_str_release(&out);
+    return rc;
+}

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LARGEST 1e150     /* what is larger is cut: its square must fit a double */
 #define COUNTER_AT 50     /* values after which a series is called a counter, or not */
@@ -26,6 +27,12 @@ struct sb_streaming *sb_streaming_new(void)
         return NULL;
     begin_anew(s);
     return s;
+}
+
+void sb_streaming_reset(struct sb_streaming *s)
+{
+    memset(s, 0, sizeof *s);
+    begin_anew(s);
 }
 
 void sb_streaming_free(struct sb_streaming *s)

@@ -114,4 +114,6 @@ struct sb_streaming {
     bool counter;
 };
 
+void sb_streaming_reset(struct sb_streaming *s); /* as if it were new */
+
 #endif

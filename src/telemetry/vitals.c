@@ -279,3 +279,8 @@ enum sb_pulse_news sb_pulse_take(struct sb_pulse *p, const struct sb_vitals *v, 
     out[SB_READING_ERRORS] = one.s > 0 ? grown(&one, SB_VITAL_ASSERTS) / one.s : NAN; /* a burst of one second is to be seen as one */
     return news;
 }
+
+const struct sb_vitals *sb_pulse_before(const struct sb_pulse *p)
+{
+    return p->n >= 2 ? back(p, 1) : NULL;
+}

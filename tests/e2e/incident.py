@@ -220,9 +220,64 @@ def missing_and_mixed(real, work):
     with gzip.open(folder + "/member-0/mongod.log.gz", "wb", compresslevel=1) as out:
         out.write(b"\n".join(lines + [b"not a line", b'{"t":{"$date":"2026-1']))
     found, said = incidents(folder)
-    if strangers(found, real) or "2 lines could not be read" not in said:
+    if strangers(found, real) or "2 lines could not be read" not in said or said.count("more than one server") != 1:
         fail("mixed logs make %d incidents, said: %s" % (len(found), said))
+    # a clock that is set back in the middle of a log, and forward again: said once, and no incident of it
+    lines = gzip.open(REAL + "/member-0/mongod.log.gz", "rb").read().splitlines()
+    lines[4000:4400] = [line.replace(b"2026-11-23T09:", b"2026-11-23T07:") for line in lines[4000:4400]]
+    with gzip.open(folder + "/member-0/mongod.log.gz", "wb", compresslevel=1) as out:
+        out.write(b"\n".join(lines))
+    found, said = incidents(folder)
+    if strangers(found, real) or said.count("times go back by 7") != 1 or "more than one server" in said:
+        fail("a clock that jumps makes %d incidents, said: %s" % (len(found), said))
     shutil.rmtree(folder)
+
+
+def nanos(seconds):
+    return "%d" % round(seconds * 1e9)
+
+
+def attributes(**pairs):
+    return [{"key": key.replace("_", "."), "value": {"stringValue": value}} for key, value in pairs.items()]
+
+
+def span_line(service, version, spans):
+    return json.dumps({"resourceSpans": [{"resource": {"attributes": attributes(service_name=service, service_version=version)}, "scopeSpans": [{"spans": spans}]}]})
+
+
+def spans_of_clients(real, work):
+    """The operations that the primary logged as their clients' tracing saw them: which service each was is written nowhere else.
+    Once with the traceparent in the command's comment, and once without, and the applications have no names."""
+    services = {"checkout-4.2": "storefront", "reporting": "figures", "checkout": "basket", "orders": "desk", "nightly-import": "loader"}
+    for traced in (True, False):
+        folder = copy(work, "spans%d" % traced)
+        lines, told = [], []
+        for line in gzip.open(folder + "/member-0/mongod.log.gz", "rt"):
+            one = json.loads(line) if '"Slow query"' in line else None
+            if one and one["attr"].get("appName") in services:
+                attr, command = one["attr"], one["attr"].get("command", {})
+                service, trace = services[attr.pop("appName")], "%032x" % (len(told) + 1)
+                end = at(one["t"]["$date"])
+                if traced:
+                    command["comment"] = "00-%s-00f067aa0ba902b7-01" % trace
+                span = {"traceId": trace, "kind": 3, "startTimeUnixNano": nanos(end - attr["durationMillis"] / 1e3), "endTimeUnixNano": nanos(end + 0.002),
+                        "attributes": attributes(db_system="mongodb", db_name=attr["ns"].split(".")[0], db_mongodb_collection=attr["ns"].split(".", 1)[1])}
+                told.append((end, span_line(service, "7", [span, {"name": "GET /", "kind": 2}])))
+                line = json.dumps(one) + "\n"
+            lines.append(line)
+        with gzip.open(folder + "/member-0/mongod.log.gz", "wt", compresslevel=1) as out:
+            out.writelines(lines)
+        with open(folder + "/spans.jsonl", "w") as out:
+            out.write("\n".join(line for _, line in sorted(told)) + "\nnot a line of spans\n")
+        found, said = incidents(folder)
+        if said.count("1 line could not be read") != 1 or len(found) != len(real) or strangers(found, real):
+            fail("with spans: %d incidents, said: %s" % (len(found), said))
+        for name, service in (("collscan", "storefront"), ("bulk", "loader")):
+            got = hits(found, next(label for label in real if label["name"] == name))
+            cause = next((c for c in got[0]["causes"] if c["what"] == "service %s 7" % service), None) if got else None
+            if not cause or (traced and service not in got[0]["apps"]) or ("traceparent" in cause["evidence"]) != traced:
+                fail("%s: the service is not named%s: %s" % (name, " by the traceparent" if traced else "", [c["what"] for c in got[0]["causes"]] if got else got))
+        shutil.rmtree(folder)
 
 
 def neither(work):
@@ -251,7 +306,7 @@ def neither(work):
     run(status=2)
     if os.path.isdir(DATA + "/replies-5.0.7"):
         found, said = incidents(DATA + "/replies-5.0.7")
-        if found or "no diagnostic data" not in said:
+        if len(found) > 3 or not all(i["causes"] for i in found) or "no diagnostic data" not in said:
             fail("logs alone: %s %s" % (found, said))
 
 
@@ -267,6 +322,7 @@ def main():
         whichever_way_it_is_given(real, work)
         damaged(real, work)
         missing_and_mixed(real, work)
+        spans_of_clients(real, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return 1 if failures else 0

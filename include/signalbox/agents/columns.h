@@ -2,7 +2,8 @@
  *
  * columns.h - from series that have only a name to incidents: what went out of the usual together is one.
  *
- * Each column has a streaming detector of its own (telemetry/streaming.h, so each needs its warm-up). A column that is far
+ * Each column has a streaming detector of its own (telemetry/streaming.h, so each needs its warm-up); of more than
+ * SB_SCREEN_DETECTORS only those that a cheap look found suspect (telemetry/screen.h). A column that is far
  * out opens an incident, and so do two that alarm within SB_COLUMNS_TOGETHER rows; in the first thousand rows both must be
  * further out. What goes out while it is open joins it. It is over when none of its columns was near its line for
  * SB_COLUMNS_QUIET rows, and none alarmed for SB_COLUMNS_JOIN. Nothing but the names says what a column means: the class is told

@@ -14,13 +14,14 @@
  * become usual; after half an hour it does. A reading says nothing before its 20th value.
  *
  * The class is decided by the evidence up to the end of the incident (incidents_cause.c). Memory: about 160 KB a member,
- * 1,024 kinds of logged operations, 256 applications, 256 events, SB_INCIDENTS_MAX incidents. Thread: one owner; no I/O.
+ * 1,024 kinds of logged operations, 256 applications, 512 calls of services, 256 events, SB_INCIDENTS_MAX incidents. Thread: one owner; no I/O.
  */
 #ifndef SIGNALBOX_AGENTS_INCIDENTS_H
 #define SIGNALBOX_AGENTS_INCIDENTS_H
 
 #include <signalbox/agents/incident.h>
 #include <signalbox/formats/mongolog.h>
+#include <signalbox/formats/otlp.h>
 #include <signalbox/telemetry/vitals.h>
 
 #define SB_INCIDENTS_MAX 10000
@@ -42,9 +43,19 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
 /* op is NULL unless the line is of a slow operation. */
 int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err);
 
+/* A span of a client: what is no call to MongoDB is passed over. It counts from its end on. */
+int sb_incidents_span(struct sb_incidents *in, const struct sb_otlp_span *span, struct sb_err *err);
+
 /* Samples are missing from here on because their bytes are damaged, or no more of them are kept: that nothing comes for a
  * while says nothing of the member. A member of which nothing comes otherwise, while samples of others do, stands still. */
 void sb_incidents_hole(struct sb_incidents *in, int member);
+
+/* Nothing came until then, for members that are known by their logs alone. */
+int sb_incidents_pass(struct sb_incidents *in, int64_t now_ms, struct sb_err *err);
+
+/* The incident that goes on, as far as it is known now, once when it opened: 1, and the caller releases it; 0 there is none
+ * that was not told; -1 out of memory. */
+int sb_incidents_opened(struct sb_incidents *in, struct sb_incident *out, struct sb_err *err);
 
 /* No more comes: what is open is given without an end. */
 int sb_incidents_finish(struct sb_incidents *in, struct sb_err *err);

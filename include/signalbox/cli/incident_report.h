@@ -16,4 +16,8 @@ int sb_incidents_print_json(const struct sb_incident *incidents, size_t n, struc
 /* The same for people. 0 or -1. */
 int sb_incidents_print_text(const struct sb_incident *incidents, size_t n, struct sb_err *err);
 
+/* One as one line of JSON, with "event" before its keys; one for people, without the count. 0 or -1. */
+int sb_incident_print_event(const char *event, const struct sb_incident *incident, struct sb_err *err);
+int sb_incident_print_text(const struct sb_incident *incident, struct sb_err *err);
+
 #endif

@@ -67,6 +67,17 @@
     X(JOURNAL_SYNCS, "serverStatus.wiredTiger.log.log sync operations", NULL)                                                   \
     X(JOURNAL_SYNC_US, "serverStatus.wiredTiger.log.log sync time duration (usecs)", NULL)                                      \
     X(BACKUP_CURSOR, "serverStatus.storageEngine.backupCursorOpen", NULL)                                                       \
+    X(DROP_INDEXES, "serverStatus.metrics.commands.dropIndexes.total", NULL)                                                    \
+    X(COLL_MOD, "serverStatus.metrics.commands.collMod.total", NULL)                                                            \
+    X(SET_PARAMETER, "serverStatus.metrics.commands.setParameter.total", NULL)                                                  \
+    X(SET_FILTER, "serverStatus.metrics.commands.planCacheSetFilter.total", NULL)                                               \
+    X(RECONFIG, "serverStatus.metrics.commands.replSetReconfig.total", NULL)                                                    \
+    X(CREATE_INDEXES, "serverStatus.metrics.commands.createIndexes.total", NULL)                                                \
+    X(BUILD_VOTES, "serverStatus.metrics.commands.voteCommitIndexBuild.total", NULL)                                            \
+    X(COMPACT, "serverStatus.metrics.commands.compact.total", NULL)                                                             \
+    X(VALIDATE, "serverStatus.metrics.commands.validate.total", NULL)                                                           \
+    X(STEP_DOWN, "serverStatus.metrics.commands.replSetStepDown.total", NULL)                                                   \
+    X(STEP_UP, "serverStatus.metrics.commands.replSetStepUp.total", NULL)                                                       \
     X(STATE, "replSetGetStatus.myState", NULL)                                                                                  \
     X(SET_VERSION, "serverStatus.repl.setVersion", NULL)
 
@@ -161,7 +172,8 @@ void sb_vitals_read(const struct sb_vitals_map *map, const struct sb_ftdc_chunk 
     X(BACKUP_CURSOR, "storageEngine.backupCursorOpen") \
     X(LAG, "replication_lag_s")                      \
     X(STALL, "operations_that_do_not_finish")        \
-    X(IDLE, "operations_that_do_not_come")
+    X(IDLE, "operations_that_do_not_come")           \
+    X(LOGGED, "logged_slow_operations_ms_per_s")
 
 enum sb_reading {
 #define SB_READING_ID(id, name) SB_READING_##id,
@@ -186,7 +198,10 @@ enum sb_pulse_news {
 };
 
 /* Takes a row and makes the readings of it; NAN where there is nothing to make it of. LAG is not of one server alone, STALL and
- * IDLE want to know what is usual: they stay NAN. After RESTARTED and BACK rates begin anew. */
+ * IDLE want to know what is usual, LOGGED is a log's: they stay NAN. After RESTARTED and BACK rates begin anew. */
 enum sb_pulse_news sb_pulse_take(struct sb_pulse *p, const struct sb_vitals *v, double out[SB_READINGS_N]);
+
+/* The row before the newest one of the same process; NULL there is none. Valid until the next take. */
+const struct sb_vitals *sb_pulse_before(const struct sb_pulse *p);
 
 #endif
