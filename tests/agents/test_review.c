@@ -151,7 +151,7 @@ static void review(const struct trap *t, struct sb_index_review *out)
     struct sb_catalogue c;
     struct sb_history *h = sb_history_new();
     struct sb_err err = SB_ERR_INIT;
-    struct sb_ns_work work = {600, 600 * 15000, t->writes, t->writes * 200LL, 60000};
+    struct sb_ns_work work = {.reads = 600, .read_us = 600 * 15000, .writes = t->writes, .write_us = t->writes * 200LL, .covered_ms = 60000};
     catalogue_of(&c, t->indexes);
     assert_non_null(h);
     assert_int_equal(sb_history_add(h, "s.c", NOW_MS - 60000, NOW_MS, &work), 0);
