@@ -5,6 +5,7 @@
 #define SIGNALBOX_AGENTS_DETECTOR_H
 
 #include <signalbox/agents/anomaly_detector.h>
+#include <signalbox/agents/incidents.h>
 #include <signalbox/telemetry/baseline.h>
 
 enum series_kind {
@@ -74,6 +75,7 @@ struct open_anomaly {
     int64_t closed_at;
     struct sb_anomaly told; /* as it was last given; its end is told with the same words */
     double told_height;     /* the largest growth that was told */
+    struct sb_incident verdict; /* the engine's, when it began with this one; title NULL: none */
 };
 
 #define SERIES_SLOTS 8192 /* a power of two, at least twice MAX_SERIES */
@@ -104,7 +106,18 @@ struct change {
     bool alters;
 };
 
+/* The engine that judges, and what it is judging. */
+struct judge {
+    struct sb_incidents *engine;
+    char **members;    /* by the engine's numbers */
+    size_t members_n;
+    int64_t number;    /* of the open anomaly that its open incident is; 0 none */
+    int64_t looked_at;
+    uint64_t lost;     /* memory ran out */
+};
+
 struct sb_detector {
+    struct judge judge;
     struct change changes[SB_CHANGES_KEPT]; /* a ring: the oldest is at changes_next once it is full */
     size_t changes_n, changes_next;
     struct member_life *lives;
@@ -121,6 +134,19 @@ struct sb_detector {
 
 /* The series of a kind for a subject on a member, made if need be; NULL no room. */
 struct series *sb_detector_series(struct sb_detector *d, enum series_kind kind, const char *subject, const char *member);
+
+#define SB_TOGETHER_MS 120000 /* deviations that begin within this are one anomaly */
+
+/* A new one, without a series yet; NULL out of memory. */
+struct open_anomaly *sb_detector_open(struct sb_detector *d, int64_t from, int64_t at);
+
+/* detector_judge.c */
+void sb_judge_release(struct judge *j);
+void sb_judge_frame(struct sb_detector *d, const struct sb_frame *f);
+bool sb_judge_holds(const struct sb_detector *d, const struct open_anomaly *o); /* an impact of the whole set or of a member goes on */
+/* Its class and its reason where it is surer; its signals, names and suspects beside ours. -1 out of memory. */
+int sb_judge_class(const struct open_anomaly *o, struct sb_anomaly *out);
+int sb_judge_tell(const struct open_anomaly *o, struct sb_anomaly *out);
 
 /* A series has begun to deviate: it joins an anomaly, or makes one. */
 void sb_detector_begin(struct sb_detector *d, struct series *s, int64_t at);
@@ -143,6 +169,9 @@ void sb_detector_free_changes(struct sb_detector *d);
 
 /* Adds the changes that came before the anomaly to its suspects and its evidence, and orders all suspects. -1 out of memory. */
 int sb_detector_add_changes(const struct sb_detector *d, struct sb_anomaly *out);
+
+/* Orders the suspects by confidence, and numbers them. */
+void sb_detector_rank(struct sb_anomaly *a);
 
 /* The alteration of the database that came so shortly before the anomaly that it explains it; NULL: none did. */
 const struct change *sb_detector_altered(const struct sb_detector *d, const struct sb_anomaly *a);

@@ -10,6 +10,7 @@
 #define SHAPES_NAMED 5
 #define LOOK_BACK_MS 15000 /* operations are logged when they end: they began before the deviation was seen */
 #define PPM 1000000.0
+#define TWO_CAUSES 1.7 /* times the rate: load is one of them */
 
 struct ratios {
     double rate;      /* the largest growth of a collection's operations */
@@ -134,6 +135,8 @@ static char *title(const struct open_anomaly *o, const struct ratios *r)
         return sb_format("%s of %s take %.*f times as long (%s, was %s)", s->kind == NS_READ_LATENCY ? "Reads" : "Writes", s->subject,
                          told_ratio(s) < 10 ? 1 : 0, told_ratio(s), now, before);
     }
+    if (!o->series_n)
+        return sb_format("something is wrong, and no collection alone shows it");
     s = o->series[0];
     for (size_t i = 1; i < o->series_n; i++)
         if (sb_series_rules[o->series[i]->kind].impact && told_ratio(o->series[i]) > told_ratio(s))
@@ -299,6 +302,8 @@ static int describe_end(const struct open_anomaly *o, struct sb_anomaly *out)
     if (sb_record_copy(&sb_anomaly_schema, out, &o->told))
         return -1;
     out->to = o->closed_at;
+    if (sb_judge_class(o, out))
+        return -1;
     char *reason = accepted ? sb_format("%s; nothing was mended: it lasted so long that it counts as usual from now on", out->class_reason) : NULL;
     if (accepted && !reason)
         return -1;
@@ -328,17 +333,24 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     out->title = by_life ? sb_detector_life_title(&life) : title(o, &r);
     out->id = sb_format("D-%" PRId64, o->number);
     int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ||
-             sb_detector_add_changes(d, out) ? -1 : 0;
+             sb_detector_add_changes(d, out) || sb_judge_tell(o, out) ? -1 : 0;
     /* last: it goes by the shapes too */
     out->class_ = by_life ? sb_detector_life_class(&life, &why, &out->confidence_ppm) : classify(&r, sb_detector_altered(d, out), &why, &out->confidence_ppm);
     out->class_reason = sb_str_take(&why);
-    if (rc || !out->class_reason)
+    if (rc || !out->class_reason || sb_judge_class(o, out))
         return -1;
     if (out->class_ == SB_CLASS_UNKNOWN && o->told.id && o->told.class_ != SB_CLASS_UNKNOWN) { /* what was known is known still */
         out->class_ = o->told.class_;
         out->confidence_ppm = o->told.confidence_ppm;
         if (sb_str_set(&out->class_reason, o->told.class_reason))
             return -1;
+    }
+    if (out->class_ == SB_CLASS_CODE && r.rate >= TWO_CAUSES && !strstr(out->class_reason, "times the rate")) { /* one does not hide the other */
+        char *both = sb_format("%s; beside it operations came at %.1f times the rate", out->class_reason, r.rate);
+        if (!both)
+            return -1;
+        free(out->class_reason);
+        out->class_reason = both;
     }
     for (size_t i = 0; i < out->signals_n; i++) {
         const struct sb_signal *g = &out->signals[i];

@@ -11,7 +11,11 @@
  * A member that has not answered for ten seconds of deployment time and three strips, a set that long without a primary, and
  * a change of primary need no level: they are anomalies as they are.
  *
- * Class: code when each operation examines more than before at a flat rate, load when the rate grew at flat cost for each
+ * Beside the collections it has the incident engine (incidents.h) see the vitals and the log of every member: what hurts the
+ * whole set (errors, connections, conflicts, a stall) is an anomaly too, and the class is the engine's where it is sure. Its one
+ * open incident and the anomaly that began with it are one thing, with one start, and close together.
+ *
+ * Of single collections: code when each operation examines more than before at a flat rate, load when the rate grew at flat cost for each
  * operation, infrastructure when a member is silent, lag grew or every collection slowed at flat cost,
  * change when the database itself was altered just before operations began to examine more, or before what nothing else
  * explains. The deciding numbers are said.
@@ -45,6 +49,9 @@ bool sb_detector_frame(struct sb_detector *d, const struct sb_frame *frame);
 /* Takes the strip: members that do not answer, a set without a primary, a change of primary. The caller then asks
  * sb_detector_take, as after a frame. */
 void sb_detector_strip(struct sb_detector *d, const struct sb_strip *strip);
+
+/* Takes a line of a member's log; op is NULL unless it is of a slow operation. */
+void sb_detector_line(struct sb_detector *d, const char *member, const struct sb_log_line *line, const struct sb_slow_op *op);
 
 /* Takes a change. The newest SB_CHANGES_KEPT are kept; one that came in the ten minutes before an anomaly, on one of its
  * collections, is among its suspects, and the more so the closer it came. */

@@ -207,7 +207,7 @@ static void sparks(const struct sb_criterion *k, const struct trace *seen, struc
     sb_page_spark(p, SB_ROLE_TEXT, &k->limit, 1, most);
 }
 
-static void criterion(const struct sb_criterion *k, const struct sb_reading *r, const struct trace *seen, bool ended, struct sb_page *p)
+static void criterion(const struct sb_criterion *k, const struct sb_watch_reading *r, const struct trace *seen, bool ended, struct sb_page *p)
 {
     char before[TEXT_MAX], now[TEXT_MAX], limit[TEXT_MAX];
     fmt_value(before, k->baseline, k->unit);
