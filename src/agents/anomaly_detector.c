@@ -38,6 +38,7 @@ void sb_detector_free(struct sb_detector *d)
     if (!d)
         return;
     for (size_t i = 0; i < d->series_n; i++) {
+        free(d->series[i]->trail);
         free(d->series[i]->subject);
         free(d->series[i]->member);
         free(d->series[i]);
@@ -51,6 +52,7 @@ void sb_detector_free(struct sb_detector *d)
     free(d->lives);
     sb_detector_free_changes(d);
     sb_judge_release(&d->judge);
+    sb_trends_release(&d->trends);
     free(d);
 }
 
@@ -296,6 +298,10 @@ bool sb_detector_frame(struct sb_detector *d, const struct sb_frame *f)
     take(d, MEMBER_QUEUE, f->member, f, f->rate[SB_METRIC_QUEUED], 0);
     if (reads > 0)
         take(d, MEMBER_EXAMINED, f->member, f, f->rate[SB_METRIC_DOCS_EXAMINED] / reads, (int64_t)(reads * f->dt_s));
+    take(d, MEMBER_ERRORS, f->member, f, f->rate[SB_METRIC_ASSERTS_USER], 0);
+    take(d, MEMBER_CONNECTIONS, f->member, f, f->rate[SB_METRIC_CONNECTIONS], 0);
+    take(d, MEMBER_CONFLICTS, f->member, f, f->rate[SB_METRIC_WRITE_CONFLICTS], 0);
+    sb_trends_frame(d, f);
     sb_judge_frame(d, f);
     gather(d);
     return follow(d, f) || want_log;
@@ -336,7 +342,7 @@ bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload,
         }
         return true;
     }
-    return false;
+    return sb_trends_take(d, out);
 }
 
 void sb_detector_warmup(const struct sb_detector *d, int64_t *done, int64_t *need)

@@ -16,7 +16,11 @@ enum series_kind {
     MEMBER_LAG,
     MEMBER_QUEUE,
     MEMBER_EXAMINED, /* documents examined per read: it explains, it does not alarm */
-    MEMBER_SILENT,   /* it has not answered for so long; this and the next two have no level to be learned */
+    MEMBER_ERRORS,   /* the three are as MEMBER_EXAMINED */
+    MEMBER_CONNECTIONS,
+    MEMBER_CONFLICTS,
+    MEMBER_ROLLBACK, /* it takes back writes; of it and of the next three there is no level to be learned */
+    MEMBER_SILENT,   /* it has not answered for so long */
     SET_HEADLESS,    /* no member has been primary for so long */
     SET_MOVED,       /* another member became primary */
     SERIES_KINDS
@@ -34,7 +38,19 @@ struct series_rule {
 };
 extern const struct series_rule sb_series_rules[SERIES_KINDS];
 
+/* The last ten minutes of a series, in steps of ten seconds. */
+#define SB_TRAIL_MS 10000
+struct trail_mark {
+    int64_t bucket;
+    double sum;
+    uint32_t n;
+};
+struct trail {
+    struct trail_mark mark[SB_PLOT_MOST];
+};
+
 struct series {
+    struct trail *trail; /* NULL: none (yet) */
     enum series_kind kind;
     char *subject;       /* namespace; member for MEMBER_* */
     char *member;
@@ -57,7 +73,7 @@ struct series {
 /* Told by the strip, without a level. */
 static inline bool sb_series_of_life(const struct series *s)
 {
-    return s->kind >= MEMBER_SILENT;
+    return s->kind >= MEMBER_ROLLBACK;
 }
 
 /* Takes one value; returns true when the series began to deviate with it. */
@@ -106,6 +122,37 @@ struct change {
     bool alters;
 };
 
+#define SB_LEVEL_VALUES 64
+#define SB_LEVELS_MOST 110 /* of each of fifty members two */
+
+/* A level with a limit. */
+struct level {
+    enum sb_limit_kind kind;
+    char *subject;
+    int64_t at[SB_LEVEL_VALUES];
+    double value[SB_LEVEL_VALUES];
+    size_t n;
+    int64_t gap_ms;        /* between two that are kept */
+    int64_t number;        /* of the trend that is told; 0: none is */
+    double limit;          /* that it names */
+    int gone;
+    bool changed;
+    struct sb_anomaly told;
+};
+
+struct trends {
+    struct level level[SB_LEVELS_MOST];
+    size_t n;
+};
+
+/* detector_trends.c */
+void sb_trends_release(struct trends *t);
+void sb_trends_frame(struct sb_detector *d, const struct sb_frame *f);
+bool sb_trends_take(struct sb_detector *d, struct sb_anomaly *out);
+
+/* detector_story.c */
+void sb_trail_add(struct trail *t, int64_t at, double value);
+
 /* The engine that judges, and what it is judging. */
 struct judge {
     struct sb_incidents *engine;
@@ -118,6 +165,7 @@ struct judge {
 
 struct sb_detector {
     struct judge judge;
+    struct trends trends;
     struct change changes[SB_CHANGES_KEPT]; /* a ring: the oldest is at changes_next once it is full */
     size_t changes_n, changes_next;
     struct member_life *lives;
@@ -154,6 +202,7 @@ void sb_detector_begin(struct sb_detector *d, struct series *s, int64_t at);
 /* What an anomaly tells of members and leadership. Borrowed from the detector. */
 struct life_story {
     bool was_primary;             /* the silent one */
+    const struct series *rollback;
     const struct series *silent;  /* the one that has been silent longest, or NULL */
     const struct series *headless, *moved;
     const char *former;           /* the primary before the newest */
@@ -169,6 +218,12 @@ void sb_detector_free_changes(struct sb_detector *d);
 
 /* Adds the changes that came before the anomaly to its suspects and its evidence, and orders all suspects. -1 out of memory. */
 int sb_detector_add_changes(const struct sb_detector *d, struct sb_anomaly *out);
+
+/* It came in the minutes before the anomaly, on one of its collections. */
+bool sb_detector_suspects(const struct change *c, const struct sb_anomaly *a);
+
+/* The pictures and the timeline. -1 out of memory. */
+int sb_detector_tell_story(const struct sb_detector *d, const struct open_anomaly *o, struct sb_anomaly *out);
 
 /* Orders the suspects by confidence, and numbers them. */
 void sb_detector_rank(struct sb_anomaly *a);

@@ -328,8 +328,8 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     struct life_story life;
     sb_detector_life(d, o, &life);
     /* a change of primary alone explains nothing that slowed with it */
-    bool by_life = life.silent || life.headless || (life.moved && !r.lead && r.rate <= 1);
-    out->severity = r.latency >= 10 || r.lag || life.silent || life.headless ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
+    bool by_life = life.rollback || life.silent || life.headless || (life.moved && !r.lead && r.rate <= 1);
+    out->severity = r.latency >= 10 || r.lag || life.rollback || life.silent || life.headless ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
     out->title = by_life ? sb_detector_life_title(&life) : title(o, &r);
     out->id = sb_format("D-%" PRId64, o->number);
     int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ||
@@ -352,6 +352,8 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
         free(out->class_reason);
         out->class_reason = both;
     }
+    if (sb_detector_tell_story(d, o, out))
+        return -1;
     for (size_t i = 0; i < out->signals_n; i++) {
         const struct sb_signal *g = &out->signals[i];
         char *value = sb_format("%" PRId64 "%s%s, usually %" PRId64, g->value, g->unit[0] ? " " : "", g->unit, g->baseline);

@@ -61,6 +61,11 @@ static bool suspect(const struct change *c, const struct sb_anomaly *a, int64_t 
     return c->at <= a->from + AFTER_MS && a->from - c->at <= within_ms && concerns(c, a);
 }
 
+bool sb_detector_suspects(const struct change *c, const struct sb_anomaly *a)
+{
+    return suspect(c, a, SUSPECT_MS);
+}
+
 /* How many suspects came later than this one. */
 static size_t nearer(const struct sb_detector *d, const struct sb_anomaly *a, size_t which)
 {

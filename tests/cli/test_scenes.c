@@ -21,6 +21,12 @@ struct told {
     int class_;
 };
 
+struct trend {
+    char title[300], metric[40];
+    int64_t said, at, from, to;
+    double value;
+};
+
 struct show {
     struct scene x;
     struct sb_telemetry t;
@@ -31,6 +37,8 @@ struct show {
     struct sb_detector *d;
     struct told told[TOLD];
     size_t told_n;
+    struct trend trend[TOLD];
+    size_t trend_n;
     bool print;
 };
 
@@ -59,10 +67,27 @@ static double seconds_of(const struct show *s, int64_t ms)
     return (double)(ms - s->x.r.s->start / 1000) / 1000;
 }
 
+/* Takes the content. */
+static void take_trend(struct show *s, struct sb_anomaly *a)
+{
+    assert_true(s->trend_n < TOLD);
+    if (!a->to) {
+        struct trend *t = &s->trend[s->trend_n++];
+        *t = (struct trend){.said = a->detected_at, .at = a->limit_at, .from = a->limit_from, .to = a->limit_to, .value = (double)a->signals[0].value};
+        snprintf(t->title, sizeof t->title, "%s (%s)", a->title, a->class_reason);
+        snprintf(t->metric, sizeof t->metric, "%s", a->signals[0].metric);
+    }
+    sb_anomaly_release(a);
+}
+
 static void take_news(struct show *s)
 {
     struct sb_anomaly a;
     while (sb_detector_take(s->d, s->t.work, s->t.history, &a)) {
+        if (a.trend) {
+            take_trend(s, &a);
+            continue;
+        }
         struct told *k = told_of(s, a.id);
         memset(k, 0, sizeof *k);
         snprintf(k->id, sizeof k->id, "%s", a.id);
@@ -185,6 +210,73 @@ static void show_second(struct show *s, double at)
     s->polls++;
 }
 
+/* ---- trends ---- */
+
+/* As the survey reads them, once a minute. */
+static void show_levels(struct show *s)
+{
+    const uint8_t *r = rig_ok(&s->x.r, "admin", "{'dbStats': 1}");
+    double share = scene_at(r, "fsUsedSize") / scene_at(r, "fsTotalSize") * 100;
+    sb_detector_level(s->d, SB_LIMIT_DISK, "", sim_now_ms(s->x.r.s), share);
+    double end[2];
+    for (int i = 0; i < 2; i++) {
+        r = rig_ok(&s->x.r, "local", i ? "{'find': 'oplog.rs', 'sort': {'~natural': -1}, 'limit': 1}" : "{'find': 'oplog.rs', 'sort': {'~natural': 1}, 'limit': 1}");
+        end[i] = (double)((uint64_t)sim_i64(sim_path(r, "cursor.firstBatch.0.ts").p) >> 32);
+    }
+    r = rig_ok(&s->x.r, "local", "{'collStats': 'oplog.rs'}");
+    double size = scene_at(r, "size"), most = scene_at(r, "maxSize"), span = end[1] - end[0];
+    sb_detector_level(s->d, SB_LIMIT_OPLOG, "", sim_now_ms(s->x.r.s), (size < most && size > 0 ? span * most / size : span) / 3600);
+    if (s->print)
+        print_message("%6.0f disk %.2f %%, oplog %.2f h (%.0f of %.0f bytes)\n", seconds_of(s, sim_now_ms(s->x.r.s)), share, span * most / size / 3600, size, most);
+}
+
+static void live_through(struct show *s, const char *scenario, double until)
+{
+    show_init(s, scenario, 3);
+    s->print = getenv("SIGNALBOX_SCENE") != NULL;
+    for (double at = 10; at <= until; at += 10) {
+        show_second(s, at);
+        if ((int)at % 60 == 0)
+            show_levels(s);
+    }
+    for (size_t i = 0; i < s->trend_n; i++)
+        print_message("%-14s after %4.0f s: %s\n", scenario, seconds_of(s, s->trend[i].said), s->trend[i].title);
+}
+
+static void test_a_trend_has_its_date_once(void **state)
+{
+    (void)state;
+    struct show *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    live_through(s, "disk-filling", 2400);
+    size_t disk = 0, others = 0;
+    for (size_t i = 0; i < s->trend_n; i++) {
+        const struct trend *t = &s->trend[i];
+        others += strcmp(t->metric, "disk.used") != 0;
+        if (strcmp(t->metric, "disk.used") != 0)
+            continue;
+        disk++;
+        double left = 240 + 7200 * (36.0 - 30.0) / 9.8; /* the copied files alone: the shop's own data comes a little sooner */
+        assert_true(t->from <= t->at && (t->to == 0 || t->at <= t->to));
+        assert_true(seconds_of(s, t->said) < 1500); /* three quarters of an hour and more before it happens */
+        assert_true(fabs(seconds_of(s, t->at) - left) < 0.15 * left);
+    }
+    assert_int_equal(disk, 1);
+    show_release(s);
+
+    live_through(s, "slow-growth", 2400); /* three times the traffic: the oplog reaches back less far */
+    assert_int_equal(s->trend_n, 1);
+    assert_string_equal(s->trend[0].metric, "oplog.window");
+    assert_true(s->trend[0].from <= s->trend[0].at && (s->trend[0].to == 0 || s->trend[0].at <= s->trend[0].to));
+    assert_int_equal(s->told_n, 0);
+    show_release(s);
+    live_through(s, "calm", 2400);
+    assert_int_equal(s->trend_n, 0);
+    assert_int_equal(s->told_n, 0);
+    show_release(s);
+    free(s);
+}
+
 /* ---- what each scenario is ---- */
 
 #define ANY(class_) (1u << (class_))
@@ -293,6 +385,6 @@ static void test_each_scenario_is_told_as_what_it_is(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_scenario_is_told_as_what_it_is)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_trend_has_its_date_once), cmocka_unit_test(test_each_scenario_is_told_as_what_it_is)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,13 @@ void sb_detector_line(struct sb_detector *d, const char *member, const struct sb
 #define SB_CHANGES_KEPT 64
 void sb_detector_change(struct sb_detector *d, const struct sb_change *change);
 
-/* Next news: an anomaly that opened, changed or closed since it was last given, described with the shapes of `workload` and
+/* A level that has a limit, as it stands now: the fullest disk's used share in percent, the shortest oplog's window in hours. (Of
+ * connections and of what is examined for each document returned the frames tell.) One that moves steadily towards its limit is
+ * told as a trend, with the date (detector_trends.c). subject: "" the whole set. */
+enum sb_limit_kind { SB_LIMIT_DISK, SB_LIMIT_OPLOG, SB_LIMIT_CONNECTIONS, SB_LIMIT_SCAN, SB_LIMITS };
+void sb_detector_level(struct sb_detector *d, enum sb_limit_kind kind, const char *subject, int64_t at, double value);
+
+/* Next news: an anomaly or a trend that opened, changed or closed since it was last given, described with the shapes of `workload` and
  * the totals of `history`. `out` is overwritten (the caller releases it); its id is "D-<n>", the detector's own number.
  * False: nothing more. */
 bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload, const struct sb_history *history,
