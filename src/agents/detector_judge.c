@@ -75,9 +75,16 @@ static struct open_anomaly *began_with(const struct sb_detector *d, int64_t from
     return nearest;
 }
 
-/* Takes the content. */
-static void set_verdict(struct open_anomaly *o, struct sb_incident *v)
+#define SURE 0.7            /* the log says who or what it was */
+#define SETTLED_MS 60000    /* what it was when it began is known by then; an index that is built against it comes later */
+
+/* Takes the content. A class that was sure is not given up for what came later. */
+static void set_verdict(struct open_anomaly *o, struct sb_incident *v, int64_t at)
 {
+    if (o->verdict.title && o->verdict.confidence >= SURE && v->class_ != o->verdict.class_ && at - o->detected_at > SETTLED_MS) {
+        sb_incident_release(v);
+        return;
+    }
     o->changed |= !o->verdict.title || v->class_ != o->verdict.class_;
     sb_incident_release(&o->verdict);
     o->verdict = *v;
@@ -90,7 +97,7 @@ static void take_ended(struct sb_detector *d)
     while (sb_incidents_take(d->judge.engine, &v)) {
         struct open_anomaly *o = judged(d);
         if (o)
-            set_verdict(o, &v);
+            set_verdict(o, &v, d->now);
         else
             sb_incident_release(&v);
         d->judge.number = 0;
@@ -112,7 +119,7 @@ static void look(struct sb_detector *d, const struct sb_incidents_now *now, int6
     if (sb_incidents_peek(d->judge.engine, &v))
         d->judge.lost++;
     else
-        set_verdict(o, &v);
+        set_verdict(o, &v, at);
 }
 
 void sb_judge_frame(struct sb_detector *d, const struct sb_frame *f)
@@ -187,8 +194,6 @@ static int add_causes(const struct sb_incident *v, struct sb_anomaly *out)
     return 0;
 }
 
-#define SURE 0.7 /* the log says who or what it was */
-
 /* Who sees the whole set and its logs knows better what kind of thing it is than the numbers of a few collections do, unless it
  * is not sure itself. */
 static bool surer(const struct sb_incident *v, const struct sb_anomaly *out)
@@ -200,9 +205,11 @@ int sb_judge_class(const struct open_anomaly *o, struct sb_anomaly *out)
 {
     if (!o->verdict.title || !surer(&o->verdict, out))
         return 0;
+    bool agrees = out->class_ == o->verdict.class_; /* then the numbers are the better words */
     out->class_ = o->verdict.class_;
-    out->confidence_ppm = (int64_t)(o->verdict.confidence * PPM);
-    return sb_str_set(&out->class_reason, o->verdict.reason);
+    if (!agrees || (double)out->confidence_ppm < o->verdict.confidence * PPM)
+        out->confidence_ppm = (int64_t)(o->verdict.confidence * PPM);
+    return agrees ? 0 : sb_str_set(&out->class_reason, o->verdict.reason);
 }
 
 int sb_judge_tell(const struct open_anomaly *o, struct sb_anomaly *out)

@@ -132,7 +132,7 @@ bool act_on_anomaly(struct sb_tui *t, enum sb_action action, struct sb_effects *
         return true;
     case SB_ACT_TAKE_BACK: take_back(t, a, fx); return true;
     case SB_ACT_HUSHES: view_open(t, VIEW_HUSHES, NULL, fx); return true;
-    case SB_ACT_HAND_OVER: export_md(t, md_hand_over(t), fx); return true;
+    case SB_ACT_HAND_OVER: export_md(t, sb_tui_hand_over(t), fx); return true;
     default: return false;
     }
     switch (action) {

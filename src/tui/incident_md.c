@@ -191,7 +191,7 @@ static void foot(const struct sb_tui *t, struct sb_str *out)
 {
     sb_str_adds(out, "\nWritten ");
     md_time(out, t->wall);
-    sb_str_addf(out, ", ledger at entry %" PRId64 ".\n", t->audit.head);
+    sb_str_addf(out, ", ledger at entry %" PRId64 ".\n", t->audit.head > t->strip.ledger_head ? t->audit.head : t->strip.ledger_head);
 }
 
 char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a)
@@ -247,7 +247,7 @@ static size_t open_anomalies(const struct sb_tui *t, bool trend, struct sb_str *
     return n;
 }
 
-char *md_hand_over(const struct sb_tui *t)
+char *sb_tui_hand_over(const struct sb_tui *t)
 {
     struct sb_str out, text;
     sb_str_init(&out);

@@ -536,7 +536,6 @@ void remark_send(struct sb_tui *t, const char *id, const char *text, struct sb_e
 void blackout_send(struct sb_tui *t, const char *id, const char *text, struct sb_effects *fx);
 bool act_on_anomaly(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);  /* false: not such an action */
 char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a);             /* NULL out of memory */
-char *md_hand_over(const struct sb_tui *t);
 void view_hushes(const struct sb_tui *t, struct sb_page *p);
 
 /* ---- batch.c ---- */

@@ -106,6 +106,9 @@ int64_t sb_tui_tick_in(const struct sb_tui *t);
 /* The card, whole, for who signs it; NULL: there is none, or only its row is held. Until the next event. */
 const struct sb_card *sb_tui_card(const struct sb_tui *t, const char *id);
 
+/* The note for the next shift, as Markdown: what goes on, what is coming, open plans, what is silenced. NULL out of memory. */
+char *sb_tui_hand_over(const struct sb_tui *t);
+
 /* True while a card is being carried out, taken back or in doubt. */
 bool sb_tui_executing(const struct sb_tui *t);
 
