@@ -262,6 +262,7 @@ static void test_a_trend_has_its_date_once(void **state)
         assert_true(fabs(seconds_of(s, t->at) - left) < 0.15 * left);
     }
     assert_int_equal(disk, 1);
+    assert_int_equal(others, 0);
     show_release(s);
 
     live_through(s, "slow-growth", 1500); /* three times the traffic: the oplog reaches back less far */
