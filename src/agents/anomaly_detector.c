@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOGETHER_MS 120000 /* deviations that begin within this are one anomaly */
 #define AHEAD_MS 15000      /* how long before a silence or a change of primary its effects may have been seen */
 #define QUIET_MS 20000     /* how long everything must be back before it is over */
 #define ENRICH_EVERY_MS 15000
@@ -19,6 +18,10 @@ struct sb_detector *sb_detector_new(struct sb_err *err)
     struct sb_detector *d = calloc(1, sizeof *d);
     if (!d)
         sb_fail_nomem(err);
+    else if (!(d->judge.engine = sb_incidents_new(err))) {
+        free(d);
+        d = NULL;
+    }
     return d;
 }
 
@@ -26,6 +29,7 @@ static void free_open(struct open_anomaly *o)
 {
     free(o->series);
     sb_anomaly_release(&o->told);
+    sb_incident_release(&o->verdict);
     free(o);
 }
 
@@ -34,6 +38,7 @@ void sb_detector_free(struct sb_detector *d)
     if (!d)
         return;
     for (size_t i = 0; i < d->series_n; i++) {
+        free(d->series[i]->trail);
         free(d->series[i]->subject);
         free(d->series[i]->member);
         free(d->series[i]);
@@ -46,6 +51,8 @@ void sb_detector_free(struct sb_detector *d)
         free(d->lives[i].name);
     free(d->lives);
     sb_detector_free_changes(d);
+    sb_judge_release(&d->judge);
+    sb_trends_release(&d->trends);
     free(d);
 }
 
@@ -141,7 +148,22 @@ static bool belongs(const struct open_anomaly *o, const struct series *s)
     for (size_t k = 0; k < o->series_n; k++)
         if (strcmp(o->series[k]->subject, s->subject) == 0)
             return true;
-    return s->onset - o->from < (sb_series_of_life(s) ? AHEAD_MS : TOGETHER_MS);
+    return s->onset - o->from < (sb_series_of_life(s) ? AHEAD_MS : SB_TOGETHER_MS);
+}
+
+struct open_anomaly *sb_detector_open(struct sb_detector *d, int64_t from, int64_t at)
+{
+    struct open_anomaly *o = calloc(1, sizeof *o);
+    struct open_anomaly **slot = o ? SB_PUSH(d->open) : NULL;
+    if (!slot) {
+        free(o);
+        return NULL;
+    }
+    *slot = o;
+    o->number = ++d->next_number;
+    o->from = from;
+    o->detected_at = at;
+    return o;
 }
 
 void sb_detector_begin(struct sb_detector *d, struct series *s, int64_t at)
@@ -155,17 +177,9 @@ void sb_detector_begin(struct sb_detector *d, struct series *s, int64_t at)
     }
     if (!sb_series_rules[s->kind].impact)
         return;
-    struct open_anomaly *o = calloc(1, sizeof *o);
-    struct open_anomaly **slot = o ? SB_PUSH(d->open) : NULL;
-    if (!slot) {
-        free(o);
-        return;
-    }
-    *slot = o;
-    o->number = ++d->next_number;
-    o->from = s->onset;
-    o->detected_at = at;
-    join(o, s);
+    struct open_anomaly *o = sb_detector_open(d, s->onset, at);
+    if (o)
+        join(o, s);
 }
 
 /* Series without impact that deviate already belong to an anomaly that opens now. */
@@ -177,7 +191,7 @@ static void gather(struct sb_detector *d)
             continue;
         for (size_t k = 0; k < d->series_n; k++) {
             struct series *s = d->series[k];
-            if (s->deviating && !sb_series_rules[s->kind].impact && llabs(s->onset - o->from) < TOGETHER_MS)
+            if (s->deviating && !sb_series_rules[s->kind].impact && llabs(s->onset - o->from) < SB_TOGETHER_MS)
                 join(o, s);
         }
     }
@@ -200,11 +214,11 @@ static void part(struct sb_detector *d, struct open_anomaly *o, int64_t at)
         const struct series *s = o->series[i];
         if (!s->deviating || !sb_series_rules[s->kind].impact)
             continue;
-        if (s->joined - o->from < TOGETHER_MS)
+        if (s->joined - o->from < SB_TOGETHER_MS)
             return;
         late = true;
     }
-    if (!late)
+    if (!late || sb_judge_holds(d, o))
         return;
     o->closed_at = at;
     o->changed = true;
@@ -223,7 +237,7 @@ static bool follow(struct sb_detector *d, const struct sb_frame *f)
             part(d, o, f->at);
         if (o->closed_at)
             continue;
-        bool any = false;
+        bool any = sb_judge_holds(d, o);
         for (size_t k = 0; k < o->series_n; k++)
             any |= o->series[k]->deviating && sb_series_rules[o->series[k]->kind].impact;
         if (any)
@@ -284,8 +298,21 @@ bool sb_detector_frame(struct sb_detector *d, const struct sb_frame *f)
     take(d, MEMBER_QUEUE, f->member, f, f->rate[SB_METRIC_QUEUED], 0);
     if (reads > 0)
         take(d, MEMBER_EXAMINED, f->member, f, f->rate[SB_METRIC_DOCS_EXAMINED] / reads, (int64_t)(reads * f->dt_s));
+    take(d, MEMBER_ERRORS, f->member, f, f->rate[SB_METRIC_ASSERTS_USER], 0);
+    take(d, MEMBER_CONNECTIONS, f->member, f, f->rate[SB_METRIC_CONNECTIONS], 0);
+    take(d, MEMBER_CONFLICTS, f->member, f, f->rate[SB_METRIC_WRITE_CONFLICTS], 0);
+    sb_trends_frame(d, f);
+    sb_judge_frame(d, f);
     gather(d);
     return follow(d, f) || want_log;
+}
+
+/* In something that a person would want to hear of: numbers that move a little are no news. */
+static bool differs(const struct sb_anomaly *was, const struct sb_anomaly *is)
+{
+    return was->class_ != is->class_ || was->severity != is->severity || was->namespaces_n != is->namespaces_n || was->apps_n != is->apps_n ||
+           was->members_n != is->members_n || was->shapes_n != is->shapes_n || was->causes_n != is->causes_n || was->signals_n != is->signals_n ||
+           (is->causes_n && !sb_streq(was->causes[0].what, is->causes[0].what)) || llabs(was->unexplained_ppm - is->unexplained_ppm) > 200000;
 }
 
 bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload, const struct sb_history *history,
@@ -295,9 +322,19 @@ bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload,
         struct open_anomaly *o = d->open[i];
         if (!o->changed)
             continue;
-        if (sb_detector_describe(d, o, workload, history, out))
+        struct sb_anomaly before = o->told; /* kept until it is known whether there is news */
+        memset(&o->told, 0, sizeof o->told);
+        if ((before.id && sb_record_copy(&sb_anomaly_schema, &o->told, &before)) || sb_detector_describe(d, o, workload, history, out)) {
+            sb_anomaly_release(&before);
             return false; /* out of memory: it stays changed and is tried again */
+        }
+        bool news = !before.id || o->closed_at || worst(o) > GROWTH * o->worst_told || differs(&before, out);
         o->changed = false;
+        sb_anomaly_release(&before);
+        if (!news) {
+            sb_anomaly_release(out);
+            continue;
+        }
         o->worst_told = fmax(o->worst_told, worst(o));
         if (o->closed_at) {
             free_open(o);
@@ -305,7 +342,7 @@ bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload,
         }
         return true;
     }
-    return false;
+    return sb_trends_take(d, out);
 }
 
 void sb_detector_warmup(const struct sb_detector *d, int64_t *done, int64_t *need)

@@ -5,6 +5,7 @@
 #define SIGNALBOX_AGENTS_DETECTOR_H
 
 #include <signalbox/agents/anomaly_detector.h>
+#include <signalbox/agents/incidents.h>
 #include <signalbox/telemetry/baseline.h>
 
 enum series_kind {
@@ -15,7 +16,11 @@ enum series_kind {
     MEMBER_LAG,
     MEMBER_QUEUE,
     MEMBER_EXAMINED, /* documents examined per read: it explains, it does not alarm */
-    MEMBER_SILENT,   /* it has not answered for so long; this and the next two have no level to be learned */
+    MEMBER_ERRORS,   /* the three are as MEMBER_EXAMINED */
+    MEMBER_CONNECTIONS,
+    MEMBER_CONFLICTS,
+    MEMBER_ROLLBACK, /* it takes back writes; of it and of the next three there is no level to be learned */
+    MEMBER_SILENT,   /* it has not answered for so long */
     SET_HEADLESS,    /* no member has been primary for so long */
     SET_MOVED,       /* another member became primary */
     SERIES_KINDS
@@ -33,7 +38,19 @@ struct series_rule {
 };
 extern const struct series_rule sb_series_rules[SERIES_KINDS];
 
+/* The last ten minutes of a series, in steps of ten seconds. */
+#define SB_TRAIL_MS 10000
+struct trail_mark {
+    int64_t bucket;
+    double sum;
+    uint32_t n;
+};
+struct trail {
+    struct trail_mark mark[SB_PLOT_MOST];
+};
+
 struct series {
+    struct trail *trail; /* NULL: none (yet) */
     enum series_kind kind;
     char *subject;       /* namespace; member for MEMBER_* */
     char *member;
@@ -56,7 +73,7 @@ struct series {
 /* Told by the strip, without a level. */
 static inline bool sb_series_of_life(const struct series *s)
 {
-    return s->kind >= MEMBER_SILENT;
+    return s->kind >= MEMBER_ROLLBACK;
 }
 
 /* Takes one value; returns true when the series began to deviate with it. */
@@ -74,6 +91,7 @@ struct open_anomaly {
     int64_t closed_at;
     struct sb_anomaly told; /* as it was last given; its end is told with the same words */
     double told_height;     /* the largest growth that was told */
+    struct sb_incident verdict; /* the engine's, when it began with this one; title NULL: none */
 };
 
 #define SERIES_SLOTS 8192 /* a power of two, at least twice MAX_SERIES */
@@ -104,7 +122,50 @@ struct change {
     bool alters;
 };
 
+#define SB_LEVEL_VALUES 64
+#define SB_LEVELS_MOST 110 /* of each of fifty members two */
+
+/* A level with a limit. */
+struct level {
+    enum sb_limit_kind kind;
+    char *subject;
+    int64_t at[SB_LEVEL_VALUES];
+    double value[SB_LEVEL_VALUES];
+    size_t n;
+    int64_t gap_ms;        /* between two that are kept */
+    int64_t number;        /* of the trend that is told; 0: none is */
+    double limit;          /* that it names */
+    int gone;
+    bool changed;
+    struct sb_anomaly told;
+};
+
+struct trends {
+    struct level level[SB_LEVELS_MOST];
+    size_t n;
+};
+
+/* detector_trends.c */
+void sb_trends_release(struct trends *t);
+void sb_trends_frame(struct sb_detector *d, const struct sb_frame *f);
+bool sb_trends_take(struct sb_detector *d, struct sb_anomaly *out);
+
+/* detector_story.c */
+void sb_trail_add(struct trail *t, int64_t at, double value);
+
+/* The engine that judges, and what it is judging. */
+struct judge {
+    struct sb_incidents *engine;
+    char **members;    /* by the engine's numbers */
+    size_t members_n;
+    int64_t number;    /* of the open anomaly that its open incident is; 0 none */
+    int64_t looked_at;
+    uint64_t lost;     /* memory ran out */
+};
+
 struct sb_detector {
+    struct judge judge;
+    struct trends trends;
     struct change changes[SB_CHANGES_KEPT]; /* a ring: the oldest is at changes_next once it is full */
     size_t changes_n, changes_next;
     struct member_life *lives;
@@ -122,12 +183,26 @@ struct sb_detector {
 /* The series of a kind for a subject on a member, made if need be; NULL no room. */
 struct series *sb_detector_series(struct sb_detector *d, enum series_kind kind, const char *subject, const char *member);
 
+#define SB_TOGETHER_MS 120000 /* deviations that begin within this are one anomaly */
+
+/* A new one, without a series yet; NULL out of memory. */
+struct open_anomaly *sb_detector_open(struct sb_detector *d, int64_t from, int64_t at);
+
+/* detector_judge.c */
+void sb_judge_release(struct judge *j);
+void sb_judge_frame(struct sb_detector *d, const struct sb_frame *f);
+bool sb_judge_holds(const struct sb_detector *d, const struct open_anomaly *o); /* an impact of the whole set or of a member goes on */
+/* Its class and its reason where it is surer; its signals, names and suspects beside ours. -1 out of memory. */
+int sb_judge_class(const struct open_anomaly *o, struct sb_anomaly *out);
+int sb_judge_tell(const struct open_anomaly *o, struct sb_anomaly *out);
+
 /* A series has begun to deviate: it joins an anomaly, or makes one. */
 void sb_detector_begin(struct sb_detector *d, struct series *s, int64_t at);
 
 /* What an anomaly tells of members and leadership. Borrowed from the detector. */
 struct life_story {
     bool was_primary;             /* the silent one */
+    const struct series *rollback;
     const struct series *silent;  /* the one that has been silent longest, or NULL */
     const struct series *headless, *moved;
     const char *former;           /* the primary before the newest */
@@ -143,6 +218,15 @@ void sb_detector_free_changes(struct sb_detector *d);
 
 /* Adds the changes that came before the anomaly to its suspects and its evidence, and orders all suspects. -1 out of memory. */
 int sb_detector_add_changes(const struct sb_detector *d, struct sb_anomaly *out);
+
+/* It came in the minutes before the anomaly, on one of its collections. */
+bool sb_detector_suspects(const struct change *c, const struct sb_anomaly *a);
+
+/* The pictures and the timeline. -1 out of memory. */
+int sb_detector_tell_story(const struct sb_detector *d, const struct open_anomaly *o, struct sb_anomaly *out);
+
+/* Orders the suspects by confidence, and numbers them. */
+void sb_detector_rank(struct sb_anomaly *a);
 
 /* The alteration of the database that came so shortly before the anomaly that it explains it; NULL: none did. */
 const struct change *sb_detector_altered(const struct sb_detector *d, const struct sb_anomaly *a);

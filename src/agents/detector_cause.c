@@ -10,6 +10,7 @@
 #define SHAPES_NAMED 5
 #define LOOK_BACK_MS 15000 /* operations are logged when they end: they began before the deviation was seen */
 #define PPM 1000000.0
+#define TWO_CAUSES 1.7 /* times the rate: load is one of them */
 
 struct ratios {
     double rate;      /* the largest growth of a collection's operations */
@@ -134,6 +135,8 @@ static char *title(const struct open_anomaly *o, const struct ratios *r)
         return sb_format("%s of %s take %.*f times as long (%s, was %s)", s->kind == NS_READ_LATENCY ? "Reads" : "Writes", s->subject,
                          told_ratio(s) < 10 ? 1 : 0, told_ratio(s), now, before);
     }
+    if (!o->series_n)
+        return sb_format("something is wrong, and no collection alone shows it");
     s = o->series[0];
     for (size_t i = 1; i < o->series_n; i++)
         if (sb_series_rules[o->series[i]->kind].impact && told_ratio(o->series[i]) > told_ratio(s))
@@ -299,6 +302,8 @@ static int describe_end(const struct open_anomaly *o, struct sb_anomaly *out)
     if (sb_record_copy(&sb_anomaly_schema, out, &o->told))
         return -1;
     out->to = o->closed_at;
+    if (sb_judge_class(o, out))
+        return -1;
     char *reason = accepted ? sb_format("%s; nothing was mended: it lasted so long that it counts as usual from now on", out->class_reason) : NULL;
     if (accepted && !reason)
         return -1;
@@ -323,16 +328,16 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     struct life_story life;
     sb_detector_life(d, o, &life);
     /* a change of primary alone explains nothing that slowed with it */
-    bool by_life = life.silent || life.headless || (life.moved && !r.lead && r.rate <= 1);
-    out->severity = r.latency >= 10 || r.lag || life.silent || life.headless ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
+    bool by_life = life.rollback || life.silent || life.headless || (life.moved && !r.lead && r.rate <= 1);
+    out->severity = r.latency >= 10 || r.lag || life.rollback || life.silent || life.headless ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
     out->title = by_life ? sb_detector_life_title(&life) : title(o, &r);
     out->id = sb_format("D-%" PRId64, o->number);
     int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ||
-             sb_detector_add_changes(d, out) ? -1 : 0;
+             sb_detector_add_changes(d, out) || sb_judge_tell(o, out) ? -1 : 0;
     /* last: it goes by the shapes too */
     out->class_ = by_life ? sb_detector_life_class(&life, &why, &out->confidence_ppm) : classify(&r, sb_detector_altered(d, out), &why, &out->confidence_ppm);
     out->class_reason = sb_str_take(&why);
-    if (rc || !out->class_reason)
+    if (rc || !out->class_reason || sb_judge_class(o, out))
         return -1;
     if (out->class_ == SB_CLASS_UNKNOWN && o->told.id && o->told.class_ != SB_CLASS_UNKNOWN) { /* what was known is known still */
         out->class_ = o->told.class_;
@@ -340,6 +345,15 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
         if (sb_str_set(&out->class_reason, o->told.class_reason))
             return -1;
     }
+    if (out->class_ == SB_CLASS_CODE && r.rate >= TWO_CAUSES && !strstr(out->class_reason, "times the rate")) { /* one does not hide the other */
+        char *both = sb_format("%s; beside it operations came at %.1f times the rate", out->class_reason, r.rate);
+        if (!both)
+            return -1;
+        free(out->class_reason);
+        out->class_reason = both;
+    }
+    if (sb_detector_tell_story(d, o, out))
+        return -1;
     for (size_t i = 0; i < out->signals_n; i++) {
         const struct sb_signal *g = &out->signals[i];
         char *value = sb_format("%" PRId64 "%s%s, usually %" PRId64, g->value, g->unit[0] ? " " : "", g->unit, g->baseline);

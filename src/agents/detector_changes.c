@@ -61,6 +61,11 @@ static bool suspect(const struct change *c, const struct sb_anomaly *a, int64_t 
     return c->at <= a->from + AFTER_MS && a->from - c->at <= within_ms && concerns(c, a);
 }
 
+bool sb_detector_suspects(const struct change *c, const struct sb_anomaly *a)
+{
+    return suspect(c, a, SUSPECT_MS);
+}
+
 /* How many suspects came later than this one. */
 static size_t nearer(const struct sb_detector *d, const struct sb_anomaly *a, size_t which)
 {
@@ -99,15 +104,20 @@ static void number(struct sb_anomaly *a)
         a->causes[i].rank = (int64_t)i + 1;
 }
 
+void sb_detector_rank(struct sb_anomaly *a)
+{
+    number(a); /* of those that are equally sure, the earlier one stays first */
+    if (a->causes_n)
+        qsort(a->causes, a->causes_n, sizeof *a->causes, surer);
+    number(a);
+}
+
 int sb_detector_add_changes(const struct sb_detector *d, struct sb_anomaly *out)
 {
     for (size_t i = 0; i < d->changes_n; i++)
         if (suspect(&d->changes[i], out, SUSPECT_MS) && nearer(d, out, i) < NAMED && add(&d->changes[i], out))
             return -1;
-    number(out); /* of those that are equally sure, the earlier one stays first */
-    if (out->causes_n)
-        qsort(out->causes, out->causes_n, sizeof *out->causes, surer);
-    number(out);
+    sb_detector_rank(out);
     return 0;
 }
 

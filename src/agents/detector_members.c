@@ -62,6 +62,8 @@ static void take_member(struct sb_detector *d, const struct sb_member_line *m, i
         l->silent++; /* one that never answered is what the console says while it connects */
     }
     bool silent = l->silent >= STRIPS_IN_A_ROW && at - l->answered_at >= GIVEN_UP_MS;
+    bool back = m->healthy && sb_streq(m->state, "ROLLBACK");
+    set_deviating(d, MEMBER_ROLLBACK, m->name, back, 1, at, at);
     set_deviating(d, MEMBER_SILENT, m->name, silent, (double)(at - l->answered_at) / 1000, l->answered_at, at);
 }
 
@@ -123,6 +125,8 @@ void sb_detector_life(const struct sb_detector *d, const struct open_anomaly *o,
         const struct series *s = o->series[i];
         if (s->kind == MEMBER_SILENT && (!out->silent || s->value > out->silent->value))
             out->silent = s;
+        if (s->kind == MEMBER_ROLLBACK)
+            out->rollback = s;
         if (s->kind == SET_HEADLESS)
             out->headless = s;
         if (s->kind == SET_MOVED && (!out->moved || s->onset > out->moved->onset))
@@ -134,6 +138,8 @@ void sb_detector_life(const struct sb_detector *d, const struct open_anomaly *o,
 
 char *sb_detector_life_title(const struct life_story *l)
 {
+    if (l->rollback)
+        return sb_format("%s takes back writes that it had taken and the set has not (ROLLBACK)", l->rollback->subject);
     if (l->silent && l->moved && l->was_primary)
         return sb_format("%s, the primary, does not answer; %s took over", l->silent->subject, l->moved->subject);
     if (l->silent && l->headless)
@@ -148,6 +154,11 @@ char *sb_detector_life_title(const struct life_story *l)
 /* What a change of primary alone was, nobody has told us: a step-down by an operator, or an election by priority. */
 int sb_detector_life_class(const struct life_story *l, struct sb_str *why, int64_t *confidence_ppm)
 {
+    if (l->rollback) {
+        sb_str_adds(why, "a member was primary without the others and has to take back what it alone had written");
+        *confidence_ppm = 950000;
+        return SB_CLASS_INFRASTRUCTURE;
+    }
     if (l->silent) {
         sb_str_addf(why, "%s has not answered for %.0f s%s", l->silent->subject, l->silent->value, l->moved ? ", and another member was elected" : "");
         *confidence_ppm = 900000;

@@ -2,6 +2,7 @@
 #include "detector.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define IN_A_ROW 3      /* values out before a series deviates */
@@ -18,6 +19,10 @@ const struct series_rule sb_series_rules[SERIES_KINDS] = {
     [MEMBER_LAG] = {"member.lag_s", "s", 6, 2, 10, 0.10, 0, true},
     [MEMBER_QUEUE] = {"member.queued", "", 6, 2, 10, 0.10, 0, false},
     [MEMBER_EXAMINED] = {"member.docs_examined_per_read", "docs", 6, 1.6, 2, 0.10, 3, false},
+    [MEMBER_ERRORS] = {"member.errors_per_s", "1/s", 6, 3, 3, 0.20, 0, false},
+    [MEMBER_CONNECTIONS] = {"member.connections", "", 6, 2, 30, 0.10, 0, false},
+    [MEMBER_CONFLICTS] = {"member.write_conflicts_per_s", "1/s", 6, 4, 5, 0.20, 0, false},
+    [MEMBER_ROLLBACK] = {.metric = "member.rollback", .unit = "", .impact = true},
     [MEMBER_SILENT] = {.metric = "member.silent_s", .unit = "s", .impact = true},
     [SET_HEADLESS] = {.metric = "set.without_primary_s", .unit = "s", .impact = true},
     [SET_MOVED] = {.metric = "set.changes_of_primary", .unit = "", .impact = true},
@@ -91,6 +96,10 @@ bool sb_series_take(struct series *s, double value, int64_t ops, int64_t at, dou
     if (!isfinite(value) || value < 0)
         return false;
     s->last_at = at;
+    if (!s->trail)
+        s->trail = calloc(1, sizeof *s->trail);
+    if (s->trail) /* without it there is no picture, and all else goes on */
+        sb_trail_add(s->trail, at, value);
     bool out = is_out(s, value, ops, dt_s);
     if (s->deviating) {
         remember(s, value);

@@ -256,6 +256,9 @@ int sb_incidents_decide(struct sb_incidents *in, struct sb_err *err)
 {
     struct impact impact = look(in);
     sb_chronicle_tick(in);
+    in->hurt = impact.is;
+    if (in->beside_ms)
+        hurt(in, &impact, in->beside_ms);
     if (!in->open.is && impact.is)
         open_incident(in, impact.onset_ms);
     if (!in->open.is)
@@ -523,6 +526,21 @@ int sb_incidents_opened(struct sb_incidents *in, struct sb_incident *out_, struc
     return sb_incidents_describe(in, false, out_) ? sb_fail_nomem(err) : 1;
 }
 
+void sb_incidents_beside(struct sb_incidents *in, int64_t since_ms)
+{
+    in->beside_ms = since_ms;
+}
+
+struct sb_incidents_now sb_incidents_now(const struct sb_incidents *in)
+{
+    return (struct sb_incidents_now){in->open.is, in->hurt, in->open.from_ms, in->open.detected_ms};
+}
+
+int sb_incidents_peek(struct sb_incidents *in, struct sb_incident *out)
+{
+    return sb_incidents_describe(in, false, out);
+}
+
 int sb_incidents_finish(struct sb_incidents *in, struct sb_err *err)
 {
     for (size_t i = 0; i < in->members_n; i++) {
@@ -539,8 +557,10 @@ int sb_incidents_finish(struct sb_incidents *in, struct sb_err *err)
 
 bool sb_incidents_take(struct sb_incidents *in, struct sb_incident *out_)
 {
-    if (in->done_at == in->done_n)
+    if (in->done_at == in->done_n) {
+        in->done_at = in->done_n = 0;
         return false;
+    }
     *out_ = in->done[in->done_at++];
     return true;
 }

@@ -414,7 +414,7 @@ static int costlier_operations(struct sb_incidents *in, struct verdict *v)
     if (!d || !d->app[0]) /* a member repeats reads of the primary, to keep its cache warm, and does not say whose they were */
         suspect_newcomer(in, v);
     if (!d && v->guest && called_a_job(v->guest->name))
-        return decided(v, SB_CLASS_MAINTENANCE, 0.7, "more is read than before, since an application is there that is called a job");
+        return decided(v, SB_CLASS_MAINTENANCE, 0.65, "more is read than before, since an application is there that is called a job");
     if (!d)
         return decided(v, SB_CLASS_CODE, v->guest ? 0.7 : 0.5, "each operation examines more than before, at a flat rate");
     if (newcomer(in, d->app) || d->first_ms < in->open.from_ms - SB_NEAR_MS || came_anew(in, d->app) || !in->log.guests_n)
@@ -497,6 +497,10 @@ static int clients_wait_elsewhere(struct sb_incidents *in, struct verdict *v)
 
 static int a_lock_is_held(struct sb_incidents *in, struct verdict *v)
 {
+    bool queued = told(in, SB_READING_QUEUE) || told(in, SB_READING_STALL);
+    v->event = queued || told(in, SB_READING_LOCK_WAIT) ? first_of(in, EVENT_OPERATOR, in->open.from_ms - SB_NEAR_MS, in->open.last_ms) : NULL;
+    if (v->event) /* it is logged when it begins; how long it takes, only when it has ended */
+        return decided(v, SB_CLASS_MAINTENANCE, 0.75, "operations wait, and an operator's command that locks a collection began with it");
     if (!told(in, SB_READING_LOCK_WAIT) && !told(in, SB_READING_TRANSACTIONS))
         return 0;
     rank(in, BY_TIME, v);

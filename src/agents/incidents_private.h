@@ -205,6 +205,8 @@ struct sb_incidents {
     double lag[SB_VITAL_MEMBERS];
     int sync_source[SB_VITAL_MEMBERS];
     struct open_incident open;
+    bool hurt;                   /* at the last sample, by a reading */
+    int64_t beside_ms;           /* since when somebody else sees an impact; 0 nobody does */
     struct sb_incident *done;
     size_t done_n, done_at;
     char **notes;

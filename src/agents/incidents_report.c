@@ -135,6 +135,8 @@ static int add_event_cause(const struct sb_incidents *in, const struct event *e,
     sb_str_addf(&evidence, "%s of %s: %s%s%s, %.0f s %s it began", e->counted ? "metrics" : "log", in->members[e->member]->name, e->ns, e->ns[0] && e->what[0] ? " " : "", e->what,
                 fabs(before), before >= 0 ? "before" : "after");
     int rc = sb_str_ok(&evidence) ? sb_incident_add_cause(out, event_name(e->kind), evidence.p, confidence) : -1;
+    if (rc == 0)
+        out->causes[out->causes_n - 1].at_ms = e->at_ms;
     sb_str_release(&evidence);
     return rc;
 }

@@ -57,7 +57,7 @@ static void report(const struct sb_card *c)
     sb_print("%s: %s\n", sb_name(&sb_verdicts, c->report.verdict), c->report.reason ? c->report.reason : "");
     for (size_t i = 0; i < c->report.readings_n && i < c->watch.criteria_n; i++) {
         const struct sb_criterion *k = &c->watch.criteria[i];
-        const struct sb_reading *r = &c->report.readings[i];
+        const struct sb_watch_reading *r = &c->report.readings[i];
         sb_print("  %-62s ", k->label);
         if (k->has_baseline)
             sb_print("before %" PRId64 ", ", k->baseline);

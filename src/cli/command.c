@@ -74,12 +74,17 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 answered; 1 understood, and the answer is no (\"ok\" is false then and below); 2 not understood, not ours, no\n"
      "such collection, or none named; 3 the server is out of reach; 4 policy refused.\n",
      sb_cmd_ask},
-    {"mark", "[--json] [--ns NS] [--app APP] [--deployment NAME | --uri-file FILE] \"TEXT\"", "a release, a setting: what the detector should suspect",
+    {"mark", "[--json] [--ns NS] [--app APP] [--blackout D [--member HOST]] [--deployment NAME | --uri-file FILE] \"TEXT\"", "a release, a setting: what the detector should suspect; a blackout",
      "Writes on the record that something was changed, by whom and when; the detector of the signalbox that owns the ledger names it\n"
      "among the suspects of an anomaly in the ten minutes after it. What this program itself executes is among them anyhow. Without an\n"
      "owner the mark is recorded all the same. For the end of a release script: signalbox mark \"shop 4.2\" --ns shop --app checkout\n\n"
      "  --ns NS            the database or the collection it is about. Default: any\n"
      "  --app APP          the application, as it calls itself in its connection string\n"
+     "  --blackout D       for so long (30m, 2h, 1d; a week at most) anomalies of NS, or of the member HOST, are recorded and not\n"
+     "                     announced; TEXT is the reason. Data that may be lost, a member further behind than the oplog reaches back,\n"
+     "                     and failed backups are announced all the same\n"
+     "  --lift ID          ends the blackout ID (H-12), or takes back what was said of the anomaly ID (A-000003); TEXT says why\n"
+     "  --silenced         tells what is in force, with TEXT left out; --json: {\"silenced\":[{\"id\",\"kind\",\"by\",\"reason\",\"from\",\"until\",...}]}\n"
      "  --json             {\"ok\",\"answer\"}\n"
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n\n"
@@ -146,7 +151,7 @@ const struct sb_command sb_commands[] = {
      "are at most 1/64 off.\n"
      "Exit status: 0 done; 2 a file cannot be read or is of another kind (what could be read is reported all the same).\n",
      sb_cmd_digest},
-    {"report", "[--json | --csv] [--since T] [--until T] [--split T] [--simulated]", "what the work came to, and each specialist's report card",
+    {"report", "[--json | --csv] [--since T] [--until T] [--split T] [--simulated] | --handover", "what the work came to, and each specialist's report card",
      "From the record alone: how long it took from a request to its card, its approval, its start, its read-back and its verdict; how soon\n"
      "incidents were found and a suspect named, and how long they lasted; how many changes went wrong (a step failed, a verdict FAIL, or\n"
      "rolled back); how long cards waited; and of each specialist what was proposed, accepted, edited, rejected and why, rolled back, and\n"
@@ -157,7 +162,10 @@ const struct sb_command sb_commands[] = {
      "  --split T             what began before T and after it, beside each other: shorter, longer, or no difference shown\n"
      "  --simulated           of simulated deployments, and nothing else\n"
      "  --csv                 the durations: side,measure,n,median,low,high,p90, in milliseconds\n"
-     "  --ledger DIR          the folder with the ledger, such as a copy\n\n"
+     "  --ledger DIR          the folder with the ledger, such as a copy\n"
+     "  --handover            instead: a note for the next shift as Markdown, from whoever owns the ledger: what goes on and who has\n"
+     "                        it, trends and their dates, open plans, what is silenced; with --deployment NAME or --uri-file FILE\n"
+     "                        where nobody does. The console writes the same (H)\n\n"
      "Exit status: 0 told; 1 the record cannot be read; 2 bad usage, or no ledger there.\n",
      sb_cmd_report},
     {"mcp", "", "an MCP server on standard input and output: read and propose, never approve",

@@ -13,8 +13,8 @@
 #include <string.h>
 
 struct args {
-    bool json, csv, quiet, simulated;
-    const char *since, *until, *split, *ledger;
+    bool json, csv, quiet, simulated, hand_over;
+    const char *since, *until, *split, *ledger, *deployment, *uri_file;
 };
 
 /* One span, or the two sides of a date. */
@@ -288,12 +288,19 @@ int sb_cmd_report(int argc, char **argv)
 {
     struct args a = {0};
     const struct sb_option options[] = {{"--json", &a.json, NULL},    {"--csv", &a.csv, NULL},     {"--quiet", &a.quiet, NULL}, {"--simulated", &a.simulated, NULL},
-                                        {"--since", NULL, &a.since}, {"--until", NULL, &a.until}, {"--split", NULL, &a.split}, {"--ledger", NULL, &a.ledger}};
+                                        {"--since", NULL, &a.since}, {"--until", NULL, &a.until}, {"--split", NULL, &a.split}, {"--ledger", NULL, &a.ledger},
+                                        {"--handover", &a.hand_over, NULL}, {"--deployment", NULL, &a.deployment}, {"--uri-file", NULL, &a.uri_file}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (words > 0)
         return sb_usage_error("report takes no other words (see: signalbox help report)");
+    if (a.hand_over && (a.json || a.csv || a.since || a.until || a.split || a.ledger || a.simulated))
+        return sb_usage_error("report --handover tells how things stand now, as Markdown: the other options are not for it");
+    if (!a.hand_over && (a.deployment || a.uri_file))
+        return sb_usage_error("--deployment and --uri-file go with --handover: the rest of report reads the record");
+    if (a.hand_over)
+        return sb_report_hand_over(a.deployment, a.uri_file);
     if (a.json && a.csv)
         return sb_usage_error("report prints --json or --csv, not both");
     struct sb_err err = SB_ERR_INIT;

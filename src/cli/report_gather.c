@@ -277,6 +277,8 @@ static int64_t time_at(const json_t *object, const char *key)
 static int take_anomaly(struct gathering *g, const struct sb_entry *e)
 {
     const json_t *a = json_object_get(e->body, "anomaly");
+    if (json_is_true(json_object_get(a, "trend")))
+        return 0; /* nothing was wrong */
     bool fresh = !known(g, e->plan.anomaly);
     struct life *l = life_of(g, e->plan.anomaly, e);
     if (!l || !l->counts)

@@ -112,6 +112,11 @@ static void tell_anomaly(struct tour *t, const struct sb_anomaly *a)
 {
     if (!t->connected || (a->to && !t->anomaly_told))
         return; /* of an earlier run */
+    if (a->trend) {
+        at(t, a->detected_at);
+        sb_print("%s trend: %s\n", a->id, a->title);
+        return;
+    }
     if (!t->anomaly_told) {
         t->anomaly_told = true;
         heading("Anomaly");

@@ -64,13 +64,13 @@ static const struct sb_member watch_members[] = {
 const struct sb_schema sb_watch_schema = SB_SCHEMA("watch", struct sb_watch, watch_members);
 
 static const struct sb_member reading_members[] = {
-    SB_MEMBER(struct sb_reading, measured, SB_BOOL, SB_ALWAYS, NULL),
-    SB_MEMBER(struct sb_reading, breached, SB_BOOL, SB_ALWAYS, NULL),
-    SB_MEMBER(struct sb_reading, value, SB_INT, SB_ALWAYS, NULL),
-    SB_MEMBER(struct sb_reading, samples, SB_INT, SB_ALWAYS, NULL),
-    SB_MEMBER(struct sb_reading, note, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_watch_reading, measured, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_watch_reading, breached, SB_BOOL, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_watch_reading, value, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_watch_reading, samples, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_watch_reading, note, SB_STR, 0, NULL),
 };
-static const struct sb_schema reading_schema = SB_SCHEMA("reading", struct sb_reading, reading_members);
+static const struct sb_schema reading_schema = SB_SCHEMA("reading", struct sb_watch_reading, reading_members);
 
 static const struct sb_member report_members[] = {
     SB_MEMBER(struct sb_watch_report, opened_at, SB_TIME, 0, NULL),

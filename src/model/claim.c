@@ -48,7 +48,7 @@ const char *sb_claim_word(const struct sb_claim *c)
     return c->kept ? "kept" : sb_streq(c->badge, SB_BADGE_ESTIMATED) ? "missed" : "broken";
 }
 
-static int take(const struct sb_criterion *k, const struct sb_reading *r, struct sb_claim *c)
+static int take(const struct sb_criterion *k, const struct sb_watch_reading *r, struct sb_claim *c)
 {
     c->predicted = k->predicted;
     c->measured = r->value;
@@ -68,7 +68,7 @@ static void release(struct sb_claim *claims, size_t n)
     free(claims);
 }
 
-int sb_claims_take(const struct sb_watch *w, const struct sb_reading *readings, size_t n, struct sb_claim **claims, size_t *claims_n)
+int sb_claims_take(const struct sb_watch *w, const struct sb_watch_reading *readings, size_t n, struct sb_claim **claims, size_t *claims_n)
 {
     struct sb_claim *fresh = NULL;
     size_t fresh_n = 0;

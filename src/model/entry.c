@@ -15,6 +15,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_SAMPLER] = "sampler", [SB_ENTRY_REFUSED] = "refused",
     [SB_ENTRY_BREAKGLASS] = "breakglass", [SB_ENTRY_REVIEW] = "review", [SB_ENTRY_AUTONOMY] = "autonomy",
     [SB_ENTRY_SCHEDULE] = "schedule", [SB_ENTRY_CLOCK] = "clock", [SB_ENTRY_MARK] = "mark",
+    [SB_ENTRY_HUSH] = "hush", [SB_ENTRY_HUSH_END] = "hush.end", [SB_ENTRY_REMARK] = "remark",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 
@@ -248,11 +249,27 @@ int sb_anomaly_fold(struct sb_anomaly *a, const struct sb_entry *e, struct sb_er
             fresh.acked_by = a->acked_by;
             a->acked_by = NULL;
         }
+        if (!fresh.remarks_n) { /* nor what was noted */
+            fresh.remarks = a->remarks;
+            fresh.remarks_n = a->remarks_n;
+            a->remarks = NULL;
+            a->remarks_n = 0;
+        }
         sb_anomaly_release(a);
         *a = fresh;
     } else if (e->kind == SB_ENTRY_ACK) {
         if (sb_str_set(&a->acked_by, sb_json_str(e->body, "by")))
             return sb_fail_nomem(err);
+    } else if (e->kind == SB_ENTRY_REMARK) {
+        struct sb_remark fresh;
+        if (body_record(e, "remark", &sb_remark_schema, &fresh, err))
+            return -1;
+        struct sb_remark *slot = SB_PUSH(a->remarks);
+        if (!slot) {
+            sb_record_release(&sb_remark_schema, &fresh);
+            return sb_fail_nomem(err);
+        }
+        *slot = fresh;
     }
     return 0;
 }

@@ -13,6 +13,20 @@ static const struct sb_member mark_members[] = {
 };
 static const struct sb_schema mark_schema = SB_SCHEMA("mark", struct sb_marker, mark_members);
 
+static const struct sb_member feedback_members[] = {
+    SB_MEMBER(struct sb_feedback, anomaly, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_feedback, mark, SB_ENUM, SB_NEEDED, &sb_hush_kinds),
+    SB_MEMBER(struct sb_feedback, reason, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_feedback, minutes, SB_INT, 0, NULL),
+};
+static const struct sb_schema feedback_schema = SB_SCHEMA("feedback", struct sb_feedback, feedback_members);
+
+static const struct sb_member remark_on_members[] = {
+    SB_MEMBER(struct sb_remark_on, id, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_remark_on, text, SB_STR, 0, NULL),
+};
+static const struct sb_schema remark_on_schema = SB_SCHEMA("remark", struct sb_remark_on, remark_on_members);
+
 static const struct sb_member seat_members[] = {
     SB_MEMBER(struct sb_seat, who, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_seat, how, SB_STR, 0, NULL),
@@ -189,12 +203,17 @@ static const struct {
     [SB_ASK_AUDIT] = {"get_audit", &audit_ask_schema},
     [SB_ASK_ACK] = {"ack", &text_schema},
     [SB_ASK_MARK] = {"mark", &mark_schema},
+    [SB_ASK_FEEDBACK] = {"feedback", &feedback_schema},
+    [SB_ASK_REMARK] = {"remark", &remark_on_schema},
+    [SB_ASK_BLACKOUT] = {"blackout", &sb_hush_schema},
+    [SB_ASK_LIFT] = {"lift", &remark_on_schema},
     [SB_ASK_OWNER] = {"get_owner", &text_schema},
     [SB_ASK_BYE] = {"leave", &text_schema},
     [SB_NEWS_WELCOME] = {"welcome", &welcome_schema},
     [SB_NEWS_OWNER] = {"owner", &watched_schema},
     [SB_NEWS_STRIP] = {"strip", &strip_schema},
     [SB_NEWS_ANOMALY] = {"anomaly", &sb_anomaly_schema},
+    [SB_NEWS_HUSHES] = {"hushes", &sb_hushes_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},
     [SB_NEWS_CARDS] = {"cards", &cards_schema},
     [SB_NEWS_CASE] = {"case", &sb_case_schema},

@@ -200,6 +200,7 @@ void sb_o_free_book(struct sb_orchestrator *o)
     free(o->cards);
     free(o->cases);
     free(o->anomalies);
+    sb_record_release(&sb_hushes_schema, &o->hushes);
 }
 
 /* What is open is all kept, so no room is made for it: of thousands, that would be looked for each time. The newest stay in
@@ -237,7 +238,7 @@ int sb_o_load_book(struct sb_orchestrator *o, struct sb_err *err)
         sb_ledger_last_number(o->ledger, 'A', &o->last_anomaly, err) || sb_ledger_last_number(o->ledger, 'd', &o->last_decision, err))
         return -1;
     return load_ids(o, SB_ITEM_CARD, err) || load_ids(o, SB_ITEM_CASE, err) || /* a case rests with its cards */
-            load_ids(o, SB_ITEM_ANOMALY, err) ? -1 : 0;
+            load_ids(o, SB_ITEM_ANOMALY, err) || sb_o_load_hushes(o, err) ? -1 : 0;
 }
 
 #define BOUND_PIECE 10000 /* entries that are looked through at a time */

@@ -39,6 +39,12 @@ static void tell_anomalies(struct sb_orchestrator *o, const struct sb_view *view
     free(mail);
 }
 
+static void on_line(void *ctx, const char *member, const struct sb_log_line *line, const struct sb_slow_op *op)
+{
+    struct sb_orchestrator *o = ctx;
+    sb_detector_line(o->detector, member, line, op);
+}
+
 static void on_frame(void *ctx, const struct sb_view *view, const struct sb_frame *frame)
 {
     struct sb_orchestrator *o = ctx;
@@ -180,7 +186,7 @@ static int start_telemetry(struct sb_orchestrator *o, struct sb_err *err)
         period = period < least ? least : period;
     }
     struct sb_telemetry_options t = {.server = o->opt.server, .members = (const char *const *)members, .members_n = n,
-                                     .set_name = o->facts.hello.set_name, .period_ms = o->sample_period_ms = period, .frame = on_frame, .tick = on_tick, .ctx = o};
+                                     .set_name = o->facts.hello.set_name, .period_ms = o->sample_period_ms = period, .line = on_line, .frame = on_frame, .tick = on_tick, .ctx = o};
     o->telemetry = sb_telemetry_start(&t, err);
     for (size_t i = 0; i < n; i++)
         free(members[i]);

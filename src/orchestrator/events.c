@@ -21,7 +21,7 @@ static size_t events_of(const struct sb_card *c)
     return n;
 }
 
-static const struct sb_reading *reading_of(const struct sb_card *c, size_t i)
+static const struct sb_watch_reading *reading_of(const struct sb_card *c, size_t i)
 {
     return i < c->report.readings_n ? &c->report.readings[i] : NULL;
 }
@@ -113,7 +113,7 @@ static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_e
     return 0;
 }
 
-static void note(struct sb_reading *r, const struct sb_criterion *c, int64_t value, bool failed, const char *words)
+static void note(struct sb_watch_reading *r, const struct sb_criterion *c, int64_t value, bool failed, const char *words)
 {
     r->measured = true;
     r->value = value < 0 ? 0 : value;
@@ -140,7 +140,7 @@ static bool take(struct sb_orchestrator *o, struct held_card *card, const struct
         if (!sb_criterion_is_event(k))
             continue;
         char **run = &card->watch.run[event++];
-        struct sb_reading *r = &c->report.readings[i];
+        struct sb_watch_reading *r = &c->report.readings[i];
         enum sb_event_seen seen = r->measured ? SB_EVENT_NOT : sb_event_look(k, e, *run);
         char words[64];
         snprintf(words, sizeof words, "entry %lld%s", (long long)e->seq, seen == SB_EVENT_FAILED ? ": it failed" : "");

@@ -159,6 +159,7 @@ static void tick(struct sb_orchestrator *o)
         sb_o_start_connecting(o);
     sb_o_tick_due(o);
     expire(o);
+    sb_o_tick_hushes(o);
     sb_o_tick_anomalies(o);
     sb_o_tick_runs(o);
     sb_o_tick_watches(o);
@@ -248,6 +249,18 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         break;
     case SB_ASK_MARK:
         sb_o_mark(o, a->seat, m);
+        break;
+    case SB_ASK_FEEDBACK:
+        sb_o_feedback(o, a->seat, m);
+        break;
+    case SB_ASK_REMARK:
+        sb_o_remark(o, a->seat, m);
+        break;
+    case SB_ASK_BLACKOUT:
+        sb_o_blackout(o, a->seat, m);
+        break;
+    case SB_ASK_LIFT:
+        sb_o_lift(o, a->seat, m);
         break;
     case SB_ASK_OWNER:
         sb_o_tell_owner(o, a->seat, m->seq);

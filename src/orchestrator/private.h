@@ -273,6 +273,7 @@ struct sb_orchestrator {
     size_t resting_cases_n, resting_case_found;
     struct held_anomaly **anomalies;
     size_t anomalies_n;
+    struct sb_hushes hushes;      /* in force */
     int64_t last_case, last_card, last_anomaly, last_decision;
 
     bool connected, connecting;
@@ -407,6 +408,19 @@ void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
 /* ---- mark.c ---- */
 
 void sb_o_mark(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+
+/* ---- hush.c: what people say about anomalies ---- */
+
+int sb_o_load_hushes(struct sb_orchestrator *o, struct sb_err *err); /* from the record */
+void sb_o_tell_hushes(struct sb_orchestrator *o, int64_t seat);      /* seat 0: to all */
+void sb_o_tick_hushes(struct sb_orchestrator *o);
+char *sb_o_hushed(struct sb_orchestrator *o, const struct sb_anomaly *a);
+void sb_o_feedback(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_blackout(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_lift(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_remark(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_tell_levels(struct sb_orchestrator *o, const struct survey *s); /* to the detector, whose trends they are */
+
 
 /* Tells the detector of a change that is on the record. ns, app: NULL any. alters: the database itself. */
 void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, const char *app, bool alters);

@@ -110,7 +110,7 @@ static void describe_status(const struct sb_orchestrator *o, struct sb_str *out)
     }
     size_t going_on = 0, open = o->resting_n;
     for (size_t i = 0; i < o->anomalies_n; i++)
-        going_on += o->anomalies[i]->anomaly.to == 0;
+        going_on += o->anomalies[i]->anomaly.to == 0 && !o->anomalies[i]->anomaly.trend;
     for (size_t i = 0; i < o->cards_n; i++)
         open += sb_card_open(&o->cards[i]->card);
     for (size_t i = 0; i < o->strip.members_n; i++) {
@@ -128,7 +128,7 @@ static struct held_anomaly *current_anomaly(struct sb_orchestrator *o, const cha
 {
     for (size_t i = o->anomalies_n; i-- > 0;) {
         struct sb_anomaly *a = &o->anomalies[i]->anomaly;
-        if (a->to == 0 && o->anomalies[i]->detector_id && (!ns || sb_strs_has(a->namespaces, a->namespaces_n, ns)))
+        if (a->to == 0 && !a->trend && o->anomalies[i]->detector_id && (!ns || sb_strs_has(a->namespaces, a->namespaces_n, ns)))
             return o->anomalies[i];
     }
     return NULL;
@@ -338,11 +338,28 @@ static bool ripe(const struct sb_orchestrator *o, const struct held_anomaly *a)
     const struct sb_anomaly *x = &a->anomaly;
     bool waited = o->have_strip && sb_o_deployment_now(o) - x->detected_at > WAIT_FOR_SHAPES_MS;
     bool explained = x->shapes_n && x->class_ != SB_CLASS_UNKNOWN && x->unexplained_ppm <= 1000000 - ENOUGH_EXPLAINED_PPM;
-    return a->detector_id && !x->case_id && !x->to && (explained || x->class_ == SB_CLASS_LOAD || waited);
+    return a->detector_id && !x->case_id && !x->to && !x->trend && !x->hushed && (explained || x->class_ == SB_CLASS_LOAD || waited);
+}
+
+/* What was quiet and goes on when nothing hushes it any more, is announced then. */
+static void speak_up(struct sb_orchestrator *o, struct held_anomaly *a)
+{
+    char *still = sb_o_hushed(o, &a->anomaly), *was = a->anomaly.hushed;
+    if (!still) {
+        struct sb_actor detector = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_ANOMALY_DETECTOR)};
+        a->anomaly.hushed = NULL;
+        json_t *json = sb_record_to_json(&sb_anomaly_schema, &a->anomaly);
+        a->anomaly.hushed = was; /* until it is on the record */
+        sb_o_record(o, SB_ENTRY_ANOMALY, &detector, &(struct refs){.anomaly = a}, json ? json_pack("{s:o}", "anomaly", json) : NULL, NULL);
+    }
+    free(still);
 }
 
 void sb_o_tick_anomalies(struct sb_orchestrator *o)
 {
+    for (size_t i = 0; i < o->anomalies_n; i++)
+        if (o->anomalies[i]->anomaly.hushed && !o->anomalies[i]->anomaly.to)
+            speak_up(o, o->anomalies[i]);
     for (size_t i = 0; i < o->anomalies_n; i++)
         if (ripe(o, o->anomalies[i]))
             route_anomaly(o, o->anomalies[i]);
@@ -357,6 +374,7 @@ void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *fresh)
     if (is_new && !(a = sb_o_new_anomaly(o)))
         return;
     fresh->id = is_new ? sb_format("A-%06" PRId64, o->last_anomaly + 1) : sb_format("%s", a->anomaly.id);
+    fresh->hushed = sb_o_hushed(o, fresh);
     json_t *json = NULL;
     if (fresh->id && (!a->anomaly.case_id || sb_str_set(&fresh->case_id, a->anomaly.case_id) == 0))
         json = sb_record_to_json(&sb_anomaly_schema, fresh);

@@ -269,6 +269,8 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
         record_login(o, s);
     for (size_t i = 0; i < o->anomalies_n; i++)
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_ANOMALY, 0, &o->anomalies[i]->anomaly));
+    if (o->hushes.list_n)
+        sb_o_tell_hushes(o, seat);
     for (size_t i = 0; i < o->cases_n; i++)
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CASE, 0, &o->cases[i]->case_));
     sb_o_tell_resting(o, seat);

@@ -201,6 +201,7 @@ static void survey_back(struct sb_orchestrator *o, void *p)
     if (s->found.note[0] && strcmp(s->found.note, o->survey.note) != 0)
         sb_o_notice(o, SB_LOW, "Blind: %s", s->found.note);
     o->survey = s->found;
+    sb_o_tell_levels(o, &o->survey);
     free_surveying(s);
 }
 

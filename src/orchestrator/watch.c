@@ -27,7 +27,7 @@ struct taking {
     char *card_id, *ns, *index, *db;
     struct sb_criterion *criteria; /* copies */
     size_t criteria_n;
-    struct sb_reading *readings;   /* one a criterion */
+    struct sb_watch_reading *readings;   /* one a criterion */
     int64_t from, opened_at;
     int64_t now;                   /* deployment time of the reading */
     struct sb_ns_work work;
@@ -61,7 +61,7 @@ static void free_taking(void *p)
     free(t);
 }
 
-static void measured(struct sb_reading *r, const struct sb_criterion *c, int64_t value, int64_t samples)
+static void measured(struct sb_watch_reading *r, const struct sb_criterion *c, int64_t value, int64_t samples)
 {
     r->measured = true;
     r->value = value;
@@ -82,7 +82,7 @@ static int64_t settle_ms(const struct sb_orchestrator *o)
     return SETTLE_MS + 2 * o->sample_period_ms * o->facts.speed;
 }
 
-static void unmeasured(struct sb_reading *r, const char *note)
+static void unmeasured(struct sb_watch_reading *r, const char *note)
 {
     int ignored = sb_str_set(&r->note, note); /* out of memory: unmeasured without a word is still unmeasured */
     (void)ignored;
@@ -93,7 +93,7 @@ static void unmeasured(struct sb_reading *r, const char *note)
 static void read_series(struct taking *t, size_t i, const struct sb_view *view)
 {
     struct sb_criterion *c = &t->criteria[i];
-    struct sb_reading *r = &t->readings[i];
+    struct sb_watch_reading *r = &t->readings[i];
     bool reads = sb_streq(c->metric, "ns_read_latency_us"), writes = sb_streq(c->metric, "ns_write_latency_us");
     if (reads || writes) {
         int64_t n = reads ? t->work.reads : t->work.writes, us = reads ? t->work.read_us : t->work.write_us;
@@ -151,7 +151,7 @@ static bool examined(const bson_t *reply, int64_t *docs, int64_t *returned)
     return false;
 }
 
-static void explain_shape(struct taking *t, const char *explain, const struct sb_criterion *c, struct sb_reading *r)
+static void explain_shape(struct taking *t, const char *explain, const struct sb_criterion *c, struct sb_watch_reading *r)
 {
     struct sb_err err = SB_ERR_INIT;
     bson_t reply;
@@ -183,7 +183,7 @@ static void explain_shape(struct taking *t, const char *explain, const struct sb
 }
 
 /* Keys entered and taken out between two readings. The first one only says from what number it is counted. */
-static void read_keys(struct taking *t, const struct sb_index_info *index, const struct sb_criterion *c, struct sb_reading *r)
+static void read_keys(struct taking *t, const struct sb_index_info *index, const struct sb_criterion *c, struct sb_watch_reading *r)
 {
     bool told = index && index->knows_written;
     int64_t keys = told ? index->written - t->keys : 0, ms = t->now - t->keys_at;
@@ -213,7 +213,7 @@ static void read_on_worker(void *p)
     const struct sb_index_info *index = have ? sb_catalogue_index(&cat, t->index) : NULL;
     for (size_t i = 0; i < t->criteria_n; i++) {
         const struct sb_criterion *c = &t->criteria[i];
-        struct sb_reading *r = &t->readings[i];
+        struct sb_watch_reading *r = &t->readings[i];
         if (sb_streq(c->metric, "shape_docs_per_returned")) {
             explain_shape(t, t->explains[i], c, r);
         } else if (sb_streq(c->metric, "index_keys_per_s_milli")) {
@@ -240,10 +240,10 @@ static void read_on_worker(void *p)
 static int keep_readings(struct sb_card *card, struct taking *t, int64_t settle_s)
 {
     struct sb_watch_report *report = &card->report;
-    struct sb_reading *fresh = t->readings;
+    struct sb_watch_reading *fresh = t->readings;
     for (size_t i = 0; i < report->readings_n && i < t->criteria_n; i++)
         if (sb_criterion_is_event(&t->criteria[i])) { /* it is not measured but awaited */
-            struct sb_reading none = fresh[i];
+            struct sb_watch_reading none = fresh[i];
             fresh[i] = report->readings[i];
             report->readings[i] = none;
         }
@@ -308,7 +308,7 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
     *remedy = NULL;
     for (size_t i = 0; i < w->criteria_n && i < r->readings_n; i++) {
         const struct sb_criterion *c = &w->criteria[i];
-        const struct sb_reading *x = &r->readings[i];
+        const struct sb_watch_reading *x = &r->readings[i];
         if (sb_criterion_is_event(c) && x->measured && x->breached) {
             sb_str_addf(&missed, "%s%s: %s (%" PRId64 " s of %" PRId64 " s)", missed.len ? "; " : "", text_of(c), x->note ? x->note : "missed", x->value, c->limit);
         } else if (x->measured && x->breached && !sb_streq(c->metric, "index_uses")) {

@@ -2,6 +2,7 @@
 #include "happen.h"
 
 #include <signalbox/sim/contend.h>
+#include <signalbox/sim/log.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,14 +150,47 @@ static int index_command(struct sim *s, const struct sim_happening *h)
 struct holder {
     struct sim_member *m;
     int32_t opid;
+    int64_t from;
+    struct sim_doc *command;
+    char ns[200];
 };
+
+static void free_holder(void *p)
+{
+    struct holder *h = p;
+    sim_doc_unref(h->command);
+    free(h);
+}
 
 static void on_unlock(struct sim *s, void *ctx)
 {
     struct holder *h = ctx;
-    (void)s;
+    struct sim_w w;
+    sim_w_init(&w);
+    sim_w_text(&w, "type", "command");
+    sim_w_text(&w, "ns", h->ns);
+    sim_w_text(&w, "appName", "MongoDB Shell");
+    sim_w_copy(&w, "command", h->command->bson);
+    sim_w_int(&w, "numYields", 0);
+    sim_w_int(&w, "durationMillis", (s->now - h->from) / 1000);
+    const uint8_t *attr = sim_w_done(&w);
+    if (h->m->up && attr)
+        sim_log(h->m, s->now, 'I', "COMMAND", 51803, "conn1", "Slow query", attr);
+    sim_w_release(&w);
     sim_running_end_opid(h->m, h->opid); /* it may be gone with its member */
-    free(h);
+    free_holder(h);
+}
+
+static void say_validate(struct sim_member *m, int64_t now, const char *ns)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    sim_w_text(&w, "namespace", ns);
+    sim_w_bool(&w, "background", false);
+    sim_w_bool(&w, "full", true);
+    const uint8_t *attr = sim_w_done(&w);
+    sim_log(m, now, 'I', "COMMAND", 20514, "conn1", "CMD: validate", attr);
+    sim_w_release(&w);
 }
 
 /* validate takes its collection for itself, and on a large one for long. */
@@ -175,9 +209,10 @@ static int lock(struct sim *s, const struct sim_happening *h)
     struct sim_doc *command = done ? sim_doc_new(done) : NULL;
     struct sim_running *r = command ? sim_running_new(conn->m, conn, "command", c->ns, command) : NULL;
     sim_w_release(&w);
-    sim_doc_unref(command);
-    if (!r)
+    if (!r) {
+        sim_doc_unref(command);
         return -1;
+    }
     r->opid = ++conn->m->next_opid;
     r->write = r->takes_core = r->exclusive = true;
     r->ticket_at = s->now;
@@ -185,11 +220,15 @@ static int lock(struct sim *s, const struct sim_happening *h)
     r->to = r->works_until = r->lock_until + h->for_us;
     struct holder *holder = malloc(sizeof *holder);
     if (holder) {
-        *holder = (struct holder){conn->m, r->opid};
-        if (sim_at(s, r->to, on_unlock, holder, free) == 0)
+        *holder = (struct holder){.m = conn->m, .opid = r->opid, .from = s->now, .command = command};
+        snprintf(holder->ns, sizeof holder->ns, "%s", c->ns);
+        if (sim_at(s, r->to, on_unlock, holder, free_holder) == 0) {
+            say_validate(conn->m, s->now, c->ns);
             return 0;
+        }
         free(holder);
     }
+    sim_doc_unref(command);
     sim_running_end(conn->m, r);
     return -1;
 }

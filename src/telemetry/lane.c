@@ -84,8 +84,7 @@ static void poll_status(struct sb_sampling_lane *l, struct sb_sample *s)
     struct sb_err err = SB_ERR_INIT;
     bson_t reply;
     /* sections that we do not read are left out: they are most of the reply */
-    static const char command[] = "{\"serverStatus\": 1, \"locks\": 0, \"catalogStats\": 0, \"tcmalloc\": 0, \"repl\": 0,"
-                                  " \"transactions\": 0, \"sharding\": 0, \"storageEngine\": 0, \"security\": 0, \"tenantMigrations\": 0,"
+    static const char command[] = "{\"serverStatus\": 1, \"catalogStats\": 0, \"tcmalloc\": 0, \"repl\": 0, \"sharding\": 0, \"security\": 0, \"tenantMigrations\": 0,"
                                   " \"twoPhaseCommitCoordinator\": 0, \"readConcernCounters\": 0, \"electionMetrics\": 0}";
     if (sb_read_json(l->conn, "admin", command, &reply, &err)) {
         snprintf(s->error, sizeof s->error, "%s", err.msg);

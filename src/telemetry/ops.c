@@ -51,6 +51,8 @@ static void take_log(struct sb_telemetry *t, const struct sb_sample *s)
             t->log_bad++;
         else if (status != SB_LOG_NOMEM && line.slow && !ours(&op) && !tailed(t, op.ns))
             add(t, &op);
+        if ((status == SB_LOG_GOOD || status == SB_LOG_CUT) && t->o.line && !(line.slow && ours(&op)))
+            t->o.line(t->o.ctx, s->member, &line, line.slow ? &op : NULL);
         p = eol + 1;
     }
     sb_mongolog_release(&reader);

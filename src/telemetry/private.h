@@ -15,6 +15,7 @@ struct member_state {
     bool have;                  /* `last` is a good sample */
     int64_t last_at, last_pid, last_uptime_ms;
     int64_t last_value[SB_METRIC_N];
+    int64_t last_state;         /* of the set's status, which is not asked for each time; 0 never told */
     struct sb_ns_totals *last_ns; /* by name */
     size_t last_ns_n;
     int64_t last_top_at;

@@ -36,6 +36,7 @@ struct sb_sample *sb_sample_new(const char *member, int64_t wall)
     s->at = s->wall = wall;
     for (int i = 0; i < SB_METRIC_N; i++)
         s->value[i] = SB_NO_VALUE;
+    sb_vitals_clear(&s->vitals);
     sb_str_init(&s->log);
     sb_str_init(&s->profile);
     return s;
@@ -100,6 +101,8 @@ void sb_sample_server_status(struct sb_sample *s, const bson_t *reply)
         if (s->value[i] == SB_NO_VALUE)
             s->value[i] = number(reply, metrics[i].other);
     }
+    sb_vitals_status(&s->vitals, reply);
+    s->vitals.at_ms = s->at;
 }
 
 static void copy_utf8(char *out, size_t cap, const bson_iter_t *it)
@@ -112,7 +115,7 @@ static void take_peer(struct sb_sample *s, const bson_iter_t *member)
 {
     if (s->peers_n == SB_COUNT(s->peers))
         return;
-    struct sb_peer *p = &s->peers[s->peers_n];
+    struct sb_set_member *p = &s->peers[s->peers_n];
     memset(p, 0, sizeof *p);
     bool self = false;
     bson_iter_t it, optime;
@@ -147,6 +150,7 @@ static void take_peer(struct sb_sample *s, const bson_iter_t *member)
 void sb_sample_repl_status(struct sb_sample *s, const bson_t *reply)
 {
     bson_iter_t it, one;
+    sb_vitals_set(&s->vitals, reply);
     if (!bson_iter_init_find(&it, reply, "members") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &one))
         return;
     while (bson_iter_next(&one))

@@ -23,6 +23,11 @@ const char *sb_vital_path(enum sb_vital v)
     return vitals[v].path;
 }
 
+const char *sb_vital_other_path(enum sb_vital v)
+{
+    return vitals[v].other;
+}
+
 const char *sb_reading_name(enum sb_reading r)
 {
     return readings[r];

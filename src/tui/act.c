@@ -104,19 +104,6 @@ static const char *case_in_focus(const struct sb_tui *t)
     return id && id[0] ? id : NULL;
 }
 
-static void acknowledge(struct sb_tui *t, struct sb_effects *fx)
-{
-    const struct view *v = top_view(t);
-    const struct held_anomaly *held = v->kind == VIEW_ANOMALY ? find_anomaly(t, v->id) : NULL;
-    const struct sb_anomaly *a = held ? &held->anomaly : pane_anomaly(t);
-    if (!a)
-        say(t, false, "No anomaly is selected.");
-    else if (a->acked_by)
-        say(t, false, "%s was taken by %s already.", a->id, a->acked_by);
-    else
-        fx_ask_text(t, fx, SB_ASK_ACK, a->id);
-}
-
 static void show_tab(struct sb_tui *t, int tab)
 {
     struct view *v = top_view(t);
@@ -262,7 +249,6 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
             say(t, false, "This belongs to no case.");
         break;
     }
-    case SB_ACT_ACKNOWLEDGE: acknowledge(t, fx); break;
     case SB_ACT_UNDO_CHANGE:
         if (v->link > 0 && (size_t)v->link <= edit_keys())
             set_text(&t->edit.changed[v->link - 1], NULL);
@@ -312,7 +298,9 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_JUMP_BACK: place_go(t, -1, fx); break;
     case SB_ACT_JUMP_FORWARD: place_go(t, 1, fx); break;
     case SB_ACT_BACK: back(t, fx); break;
-    default: decide(t, action, fx);
+    default:
+        if (!act_on_anomaly(t, action, fx))
+            decide(t, action, fx);
     }
 }
 

@@ -209,6 +209,9 @@ static void make_page(struct sb_tui *t, const struct view *v)
     } else if (v->kind == VIEW_HELP) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "Help");
         view_help(t, v->help_for, &f->body);
+    } else if (v->kind == VIEW_HUSHES) {
+        sb_page_text(&f->title, SB_ROLE_TITLE, "Silenced");
+        view_hushes(t, &f->body);
     } else if (v->kind == VIEW_MESSAGES) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "Messages of this session, the newest first");
         view_messages(t, &f->body);

@@ -69,6 +69,11 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         memset(m->body, 0, sizeof t->strip);
         t->have_strip = true;
         break;
+    case SB_NEWS_HUSHES:
+        sb_record_release(&sb_hushes_schema, &t->hushes);
+        t->hushes = *(struct sb_hushes *)m->body;
+        memset(m->body, 0, sizeof t->hushes);
+        break;
     case SB_NEWS_ANOMALY: store_take_anomaly(t, m->body); break;
     case SB_NEWS_CARD: {
         char *id = sb_format("%s", ((const struct sb_card *)m->body)->id ? ((const struct sb_card *)m->body)->id : "");

@@ -78,6 +78,15 @@ void line_submit(struct sb_tui *t, struct sb_effects *fx)
     case LINE_EXPORT:
         export_as(t, text, fx);
         break;
+    case LINE_REMARK:
+        if (empty)
+            say(t, true, "An empty note: nothing was sent.");
+        else
+            remark_send(t, t->line_card, text, fx);
+        break;
+    case LINE_BLACKOUT:
+        blackout_send(t, t->line_card, text, fx);
+        break;
     case LINE_FILTER:
         break; /* it has taken effect while it was typed */
     }

@@ -159,7 +159,7 @@ struct pane {
     size_t n, cap;
 };
 
-enum view_kind { VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES };
+enum view_kind { VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES };
 enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
 
 struct view {
@@ -185,7 +185,7 @@ struct reading {
 };
 
 enum overlay { OVER_NONE, OVER_LINE, OVER_CONFIRM, OVER_PALETTE };
-enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT };
+enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT, LINE_REMARK, LINE_BLACKOUT };
 enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT, CONFIRM_BATCH };
 
 /* One of several cards that are approved with one sequence: as it was shown. */
@@ -305,6 +305,7 @@ struct sb_tui {
     size_t card_marks_cap;
     struct held_anomaly **anomaly;
     size_t anomalies, anomalies_cap;
+    struct sb_hushes hushes; /* in force */
     struct sb_case *cases;
     size_t cases_n, cases_cap;
     struct audit audit;
@@ -526,6 +527,16 @@ void confirm_open(struct sb_tui *t, enum confirm_for what, const struct sb_card 
 void confirm_close(struct sb_tui *t);
 void confirm_key(struct sb_tui *t, const struct sb_key *key, enum sb_action action, struct sb_effects *fx);
 void confirm_check(struct sb_tui *t); /* closes it when its card has changed */
+
+/* ---- incident.c, incident_md.c ---- */
+const struct sb_anomaly *anomaly_in_focus(const struct sb_tui *t);                    /* of the view or pane; NULL */
+const struct sb_hush *said_of(const struct sb_tui *t, const char *anomaly);           /* what somebody thinks of it; NULL: nobody has said */
+const char *blackout_scope(const struct sb_anomaly *a);
+void remark_send(struct sb_tui *t, const char *id, const char *text, struct sb_effects *fx);
+void blackout_send(struct sb_tui *t, const char *id, const char *text, struct sb_effects *fx);
+bool act_on_anomaly(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);  /* false: not such an action */
+char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a);             /* NULL out of memory */
+void view_hushes(const struct sb_tui *t, struct sb_page *p);
 
 /* ---- batch.c ---- */
 bool batch_meant(const struct sb_tui *t);              /* approve means the marked cards, not the selected one */

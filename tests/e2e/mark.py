@@ -26,7 +26,12 @@ def bad_input(lab):
     refused(lab, 2, "a mark says what was changed", "  ")
     refused(lab, 2, "at most 400 bytes", "x" * 401)
     refused(lab, 2, "neither a database nor a collection", "release", "--ns", "shop orders")
-    L.require(not lab.entries("mark"), "what was refused is on the record")
+    refused(lab, 2, "a blackout lasts 30m, 2h or 1d", "--blackout", "8d", "too long")
+    refused(lab, 2, "a blackout lasts 30m, 2h or 1d", "--blackout", "30", "no unit")
+    refused(lab, 2, "a blackout has a reason", "--blackout", "30m", " ")
+    refused(lab, 2, "one of --blackout, --lift and --silenced", "--blackout", "30m", "--silenced", "x")
+    refused(lab, 2, "there is no blackout and no judgement", "--lift", "H-99999", "x")
+    L.require(not lab.entries("mark") and not lab.entries("hush"), "what was refused is on the record")
 
 
 def a_release(lab):
@@ -46,6 +51,22 @@ def a_release(lab):
     L.require("marked, crm.users: users reorganised\\x1b[2J" in tail or "marked, crm.users: users reorganised" in tail and "\x1b" not in tail, "audit tail: %s" % tail)
 
 
+def a_blackout(lab):
+    """It is on the record, listed, in the note for the next shift, and ends when it is lifted."""
+    L.require(lab.run("mark", "--silenced").stdout == "Nothing is silenced.\n", "something is silenced before anything was said")
+    said = lab.run("mark", "--blackout", "30m", "--ns", "crm.users", "nightly | load\x1b[2J").stdout
+    L.require("crm.users" in said, "blackout: %s" % said)
+    silenced = json.loads(lab.run("mark", "--silenced", "--json").stdout)["silenced"]
+    L.require(len(silenced) == 1 and silenced[0]["kind"] == "blackout" and silenced[0]["ns"] == "crm.users" and silenced[0]["by"], "silenced: %s" % silenced)
+    note = lab.run("report", "--handover").stdout
+    for part in ("# Hand-over: ", "## Going on", "Reads of shop.orders", "## Coming", "## Open plans", "## Not announced", "nightly \\| load"):
+        L.require(part in note, "the hand-over lacks %s: %s" % (part, note))
+    L.require("\x1b" not in note, "the hand-over moves the cursor")
+    lab.run("mark", "--lift", silenced[0]["id"], "done early")
+    L.require(lab.run("mark", "--silenced").stdout == "Nothing is silenced.\n", "a lifted blackout is in force")
+    L.require([e["kind"] for e in lab.entries("hush") + lab.entries("hush.end")] == ["hush", "hush.end"], "the record of the blackout")
+
+
 def without_an_owner(lab):
     lab.stop()
     lab.run("mark", "while nobody watched")
@@ -57,7 +78,7 @@ def main():
     lab = L.Lab("slow-orders", proxy=False)
     try:
         lab.start()
-        for part in (bad_input, a_release, without_an_owner):
+        for part in (bad_input, a_release, a_blackout, without_an_owner):
             print(part.__name__, flush=True)
             part(lab)
     except Exception:

@@ -37,7 +37,7 @@ static void a_window_tells_each_claim_that_was_read(void **state)
         {.metric = bytes, .label = size, .unit = unit, .has_predicted = true, .predicted = 1000, .badge = estimated},
         {.metric = docs, .has_predicted = true, .predicted = 5},
     };
-    struct sb_reading r[] = {{.measured = true, .value = 2}, {.measured = true, .value = 9}, {.measured = true, .value = 2000}, {.measured = false}};
+    struct sb_watch_reading r[] = {{.measured = true, .value = 2}, {.measured = true, .value = 9}, {.measured = true, .value = 2000}, {.measured = false}};
     struct sb_watch w = {.criteria = k, .criteria_n = SB_COUNT(k)};
     struct sb_watch_report report = {0};
     struct sb_str s;

@@ -17,7 +17,8 @@ import time
 SIZES = [(80, 24), (200, 60)]
 SESSION = [
     ("panes", [], "Approvals 1"),
-    ("card", ["3", "Enter"], "[1 summary"),
+    ("incident", ["1", "Enter", "a"], "Picture"),
+    ("card", ["Escape", "3", "Enter"], "[1 summary"),
     ("commands", ["End", "2"], "createIndexes"),
     ("evidence", ["End", "3"], "sampled"),
     ("policy", ["4"], "APP-01"),

@@ -127,6 +127,36 @@ static struct sb_tui *opened_with(struct console *c, const char *remembered)
     return c->tui;
 }
 
+/* For others: with its evidence, and nothing from outside marks anything up or moves a cursor. */
+static void an_incident_is_written_down(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"# Incident A-000001: Reads of shop.orders take 38 times as long", "- goes on, for 41 s", "- taken by: bob", "- judged as: useful", "## Class: code (91 %)",
+                                        "| 2026-11-24T14:04:28.000Z | marker | release checkout 4.12.0 (marked by carol) |", "## Signals", "1. (82 %) release checkout", "Not explained: 12 %",
+                                        "## What was done", "## Notes", "flag is off \\\\u\\{202e\\} since 14:05", "## Evidence", "sampled 0.4 %"};
+    static const char *const shift[] = {"# Hand-over: shop (prod, SIMULATED)", "## Going on", "A-000001 (code, high, for 41 s; bob)", "A-000003 (maintenance, medium, for 3 min 12 s; not taken; not announced)",
+                                        "## Coming", "A-000002 (trend, low", "## Open plans", "C-000001 (awaiting_approval)", "H-7 blackout by carol"};
+    struct console c;
+    console_open(&c, keymap, 120, 40);
+    console_play(&c, "01-connect");
+    console_play(&c, "03-calm");
+    console_play(&c, "12-incident");
+    console_play(&c, "05-card");
+    c.clock = INT64_C(1795529112000); /* as on the screens */
+    press(&c, "1 End M");
+    assert_non_null(c.written);
+    for (size_t i = 0; i < SB_COUNT(parts); i++)
+        if (!strstr(c.written, parts[i]))
+            fail_msg("the post-mortem lacks \"%s\":\n%s", parts[i], c.written);
+    for (const char *p = c.written; *p; p++)
+        assert_true(*p == '\n' || (unsigned char)*p >= ' ');
+    press(&c, "H");
+    for (size_t i = 0; i < SB_COUNT(shift); i++)
+        if (!strstr(c.written, shift[i]))
+            fail_msg("the hand-over lacks \"%s\":\n%s", shift[i], c.written);
+    console_close(&c);
+}
+
 static void the_panes_stand_as_they_were_left(void **state)
 {
     (void)state;
@@ -230,7 +260,7 @@ int main(void)
         cmocka_unit_test(a_card_is_edited_as_text_and_shows_the_difference),
         cmocka_unit_test(one_wrong_line_is_told_and_changes_nothing),
         cmocka_unit_test(text_comes_back_only_where_an_edit_is_open),
-        cmocka_unit_test(what_is_seen_is_exported),
+        cmocka_unit_test(what_is_seen_is_exported), cmocka_unit_test(an_incident_is_written_down),
         cmocka_unit_test(a_pane_gets_more_room_or_less),
         cmocka_unit_test(columns_are_chosen_and_remembered),
         cmocka_unit_test(the_panes_stand_as_they_were_left),

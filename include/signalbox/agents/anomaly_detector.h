@@ -11,7 +11,11 @@
  * A member that has not answered for ten seconds of deployment time and three strips, a set that long without a primary, and
  * a change of primary need no level: they are anomalies as they are.
  *
- * Class: code when each operation examines more than before at a flat rate, load when the rate grew at flat cost for each
+ * Beside the collections it has the incident engine (incidents.h) see the vitals and the log of every member: what hurts the
+ * whole set (errors, connections, conflicts, a stall) is an anomaly too, and the class is the engine's where it is sure. Its one
+ * open incident and the anomaly that began with it are one thing, with one start, and close together.
+ *
+ * Of single collections: code when each operation examines more than before at a flat rate, load when the rate grew at flat cost for each
  * operation, infrastructure when a member is silent, lag grew or every collection slowed at flat cost,
  * change when the database itself was altered just before operations began to examine more, or before what nothing else
  * explains. The deciding numbers are said.
@@ -46,12 +50,21 @@ bool sb_detector_frame(struct sb_detector *d, const struct sb_frame *frame);
  * sb_detector_take, as after a frame. */
 void sb_detector_strip(struct sb_detector *d, const struct sb_strip *strip);
 
+/* Takes a line of a member's log; op is NULL unless it is of a slow operation. */
+void sb_detector_line(struct sb_detector *d, const char *member, const struct sb_log_line *line, const struct sb_slow_op *op);
+
 /* Takes a change. The newest SB_CHANGES_KEPT are kept; one that came in the ten minutes before an anomaly, on one of its
  * collections, is among its suspects, and the more so the closer it came. */
 #define SB_CHANGES_KEPT 64
 void sb_detector_change(struct sb_detector *d, const struct sb_change *change);
 
-/* Next news: an anomaly that opened, changed or closed since it was last given, described with the shapes of `workload` and
+/* A level that has a limit, as it stands now: the fullest disk's used share in percent, the shortest oplog's window in hours. (Of
+ * connections and of what is examined for each document returned the frames tell.) One that moves steadily towards its limit is
+ * told as a trend, with the date (detector_trends.c). subject: "" the whole set. */
+enum sb_limit_kind { SB_LIMIT_DISK, SB_LIMIT_OPLOG, SB_LIMIT_CONNECTIONS, SB_LIMIT_SCAN, SB_LIMITS };
+void sb_detector_level(struct sb_detector *d, enum sb_limit_kind kind, const char *subject, int64_t at, double value);
+
+/* Next news: an anomaly or a trend that opened, changed or closed since it was last given, described with the shapes of `workload` and
  * the totals of `history`. `out` is overwritten (the caller releases it); its id is "D-<n>", the detector's own number.
  * False: nothing more. */
 bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload, const struct sb_history *history,

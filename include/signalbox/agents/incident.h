@@ -22,6 +22,7 @@ struct sb_incident_signal {
 struct sb_incident_cause {
     char *what, *evidence;
     double confidence; /* 0..1; they are kept in rank order */
+    int64_t at_ms;     /* when it happened; 0 it is no event */
 };
 
 struct sb_incident {

@@ -56,6 +56,19 @@ int sb_incidents_pass(struct sb_incidents *in, int64_t now_ms, struct sb_err *er
 /* The incident that goes on, as far as it is known now, once when it opened: 1, and the caller releases it; 0 there is none
  * that was not told; -1 out of memory. */
 int sb_incidents_opened(struct sb_incidents *in, struct sb_incident *out, struct sb_err *err);
+/* Somebody who looks more closely (at one collection, say) sees an impact since then: it opens an incident and holds it open as
+ * the readings' own do, until it is told again. 0: none is seen any more. */
+void sb_incidents_beside(struct sb_incidents *in, int64_t since_ms);
+
+struct sb_incidents_now {
+    bool open;
+    bool hurt; /* by an impact among its own readings, at the last sample */
+    int64_t from_ms, detected_ms;
+};
+struct sb_incidents_now sb_incidents_now(const struct sb_incidents *in);
+
+/* The open one as far as it is known, without an end; the caller releases it. 0, or -1 out of memory. There must be an open one. */
+int sb_incidents_peek(struct sb_incidents *in, struct sb_incident *out) SB_MUST_USE;
 
 /* No more comes: what is open is given without an end. */
 int sb_incidents_finish(struct sb_incidents *in, struct sb_err *err);

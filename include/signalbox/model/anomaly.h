@@ -2,6 +2,9 @@
  *
  * anomaly.h - a detected deviation: what changed, when, how much, which class, and what is suspected.
  *
+ * An anomaly is the incident of DESIGN's words: open (`to` is 0), taken by somebody, closed with its duration. A trend is told the
+ * same way and is none: nothing is wrong yet, and it says when a limit will be crossed.
+ *
  * Times are deployment time. A signal's value and baseline carry the unit in `unit`; score is how far out it is, 0..1e6.
  */
 #ifndef SIGNALBOX_MODEL_ANOMALY_H
@@ -25,6 +28,35 @@ struct sb_cause {
     int64_t confidence_ppm;
 };
 extern const struct sb_schema sb_cause_schema;
+
+/* A stretch of one series as a picture shows it. */
+struct sb_plot {
+    char *metric, *subject, *unit;
+    int64_t from, step_ms; /* of the first value; between two */
+    int64_t low, high;     /* the usual band */
+    int64_t began;         /* index of the first value of the anomaly; -1: none of them is */
+    char *values;          /* whole numbers, a blank between two; "-" where none was measured */
+};
+extern const struct sb_schema sb_plot_schema;
+#define SB_PLOT_MOST 60
+
+/* Takes the values apart, at most SB_PLOT_MOST of them; -1 stands where none was measured. Returns how many. */
+size_t sb_plot_values(const struct sb_plot *p, int64_t out[SB_PLOT_MOST]);
+
+/* What happened, for the timeline. */
+struct sb_happening {
+    int64_t at;
+    char *kind; /* "metric", "log", "marker" */
+    char *what;
+};
+extern const struct sb_schema sb_happening_schema;
+
+/* A person's note. */
+struct sb_remark {
+    int64_t at; /* wall */
+    char *by, *text;
+};
+extern const struct sb_schema sb_remark_schema;
 
 struct sb_anomaly {
     char *id;             /* "A-000003" */
@@ -53,6 +85,15 @@ struct sb_anomaly {
     size_t evidence_n;
     char *case_id;        /* JSON key "case"; the case it opened */
     char *acked_by;       /* who took it */
+    struct sb_plot *plots;
+    size_t plots_n;
+    struct sb_happening *timeline; /* by time */
+    size_t timeline_n;
+    struct sb_remark *remarks; /* as they were made */
+    size_t remarks_n;
+    char *hushed;         /* why it is not announced; NULL: it is */
+    bool trend;
+    int64_t limit_at, limit_from, limit_to; /* trend: when the limit is crossed, and between when and when; limit_to 0: perhaps never */
 };
 extern const struct sb_schema sb_anomaly_schema;
 

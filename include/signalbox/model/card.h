@@ -106,7 +106,7 @@ struct sb_watch {
 extern const struct sb_schema sb_watch_schema;
 
 /* What the watch has measured so far; readings[i] belongs to criteria[i]. */
-struct sb_reading {
+struct sb_watch_reading {
     bool measured;
     bool breached;
     int64_t value;
@@ -120,7 +120,7 @@ struct sb_watch_report {
     int64_t settling_s;            /* at the beginning, in which plans and caches settle: not counted. The three add up to the time gone by */
     int64_t operations;
     bool measured; /* what is measured stands; the verdict waits for events only */
-    struct sb_reading *readings;
+    struct sb_watch_reading *readings;
     size_t readings_n;
     struct sb_claim *claims; /* what was predicted against what was read */
     size_t claims_n;

@@ -28,7 +28,7 @@ struct sb_claim {
 extern const struct sb_schema sb_claim_schema;
 
 struct sb_watch;
-struct sb_reading;
+struct sb_watch_reading;
 
 /* Measured to predicted in parts per million; one more than nothing where nothing was predicted. At most INT64_MAX. */
 int64_t sb_claim_ratio(int64_t predicted, int64_t measured);
@@ -40,7 +40,7 @@ bool sb_claim_within(int64_t ratio_ppm, int64_t tolerated_ppm);
 
 /* The claims that can be held against a reading by now, as a new list in place of the old one. -1 out of memory: then the old
  * one stands. */
-int sb_claims_take(const struct sb_watch *w, const struct sb_reading *readings, size_t n, struct sb_claim **claims, size_t *claims_n) SB_MUST_USE;
+int sb_claims_take(const struct sb_watch *w, const struct sb_watch_reading *readings, size_t n, struct sb_claim **claims, size_t *claims_n) SB_MUST_USE;
 
 /* Appends how many of them were kept, and each that was not: predicted, measured. Nothing where there are none. */
 void sb_claims_text(const struct sb_claim *claims, size_t n, struct sb_str *out);

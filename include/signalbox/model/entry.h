@@ -44,6 +44,9 @@ enum sb_entry_kind {
     SB_ENTRY_SCHEDULE,        /* {"event","name","when","request"} recurring work came into being, changed or ended; event began or ended */
     SB_ENTRY_CLOCK,           /* {"jump_ms","mono_ms","already_run"} somebody set the wall clock; its runs ahead of now that will not be repeated */
     SB_ENTRY_MARK,            /* {"text","ns","app","about"} somebody says that something was changed: a release, a setting */
+    SB_ENTRY_HUSH,            /* {"hush","said"} a blackout begins, or somebody judged an anomaly */
+    SB_ENTRY_HUSH_END,        /* {"id","reason"} it ends before its time, or what was said is taken back */
+    SB_ENTRY_REMARK,          /* {"remark"} a note about an anomaly */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;
@@ -90,7 +93,7 @@ int sb_card_fold(struct sb_card *card, const struct sb_entry *e, struct sb_err *
 /* Folds an entry that belongs to this case. REQUEST begins it. */
 int sb_case_fold(struct sb_case *c, const struct sb_entry *e, struct sb_err *err);
 
-/* Folds ANOMALY and ACK. */
+/* Folds ANOMALY, ACK and REMARK. */
 int sb_anomaly_fold(struct sb_anomaly *a, const struct sb_entry *e, struct sb_err *err);
 
 /* Appends one line for people: "approved by alice", "step 1: createIndexes sent". Holds text from outside. */

@@ -13,6 +13,7 @@
 #include <signalbox/model/anomaly.h>
 #include <signalbox/model/card.h>
 #include <signalbox/model/case.h>
+#include <signalbox/model/hush.h>
 
 enum sb_message_type {
     /* asks */
@@ -34,6 +35,10 @@ enum sb_message_type {
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
     SB_ASK_ACK,      /* struct sb_text: id of an anomaly taken by this seat */
     SB_ASK_MARK,     /* struct sb_marker: a change that somebody makes, for the detector to know of */
+    SB_ASK_FEEDBACK, /* struct sb_feedback: what somebody thinks of an anomaly */
+    SB_ASK_REMARK,   /* struct sb_remark_on: a note into the record of an anomaly */
+    SB_ASK_BLACKOUT, /* struct sb_hush: its scope, reason and until; the rest is ignored */
+    SB_ASK_LIFT,     /* struct sb_remark_on: ends a blackout, or forgets what was said of an anomaly; id: the hush's, or the anomaly's */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */
@@ -41,6 +46,7 @@ enum sb_message_type {
     SB_NEWS_OWNER,   /* struct sb_watched */
     SB_NEWS_STRIP,   /* struct sb_strip: the cluster as it is now (coalesced) */
     SB_NEWS_ANOMALY, /* struct sb_anomaly: new or changed */
+    SB_NEWS_HUSHES,  /* struct sb_hushes: all that are in force */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
     SB_NEWS_CARDS,   /* struct sb_card_rows: cards as lists show them, of which there are too many to tell each whole */
     SB_NEWS_CASE,    /* struct sb_case: new or changed, whole */
@@ -65,6 +71,19 @@ struct sb_marker {
     char *app;  /* whose; NULL: not said */
 };
 #define SB_MARK_MOST 400
+
+struct sb_feedback {
+    char *anomaly;
+    int mark;        /* enum sb_hush_kind: noise, known or useful */
+    char *reason;    /* may be NULL */
+    int64_t minutes; /* for so long; 0: a week */
+};
+
+struct sb_remark_on {
+    char *id;
+    char *text;
+};
+#define SB_REMARK_MOST 1000
 
 struct sb_seat {
     char *who;    /* operating-system user; over a socket the orchestrator replaces it by what SO_PEERCRED says */

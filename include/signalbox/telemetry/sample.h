@@ -11,6 +11,7 @@
 
 #include <bson/bson.h>
 #include <signalbox/base/str.h>
+#include <signalbox/telemetry/vitals.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -70,7 +71,7 @@ struct sb_ns_totals {
     int64_t inserts, updates, removes; /* of the writes; the rest came by other commands */
 };
 
-struct sb_peer {
+struct sb_set_member {
     char name[256];
     char state[32];
     bool healthy, voting_known;
@@ -86,9 +87,10 @@ struct sb_sample {
     int64_t wall;
     int64_t pid, uptime_ms;
     int64_t value[SB_METRIC_N];
+    struct sb_vitals vitals; /* the same replies as the row of diagnostic data that they are */
     char state[32];    /* this member's own state; "" unknown */
     bool is_primary;
-    struct sb_peer peers[50];
+    struct sb_set_member peers[50];
     size_t peers_n;    /* 0: no replica set, or not asked this time */
     struct sb_ns_totals *ns;
     size_t ns_n;

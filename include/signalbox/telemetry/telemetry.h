@@ -11,6 +11,7 @@
 #define SIGNALBOX_TELEMETRY_TELEMETRY_H
 
 #include <signalbox/bus/queue.h>
+#include <signalbox/formats/mongolog.h>
 #include <signalbox/model/message.h>
 #include <signalbox/mongo/server.h>
 #include <signalbox/telemetry/history.h>
@@ -38,6 +39,9 @@ struct sb_frame {
     const struct sb_ns_rate *ns;
     size_t ns_n;
     double lag_s;                 /* of this member behind the primary */
+    const struct sb_vitals *vitals;
+    const struct sb_set_member *peers; /* as this member's set status lists them; none where it was not asked this time */
+    size_t peers_n;
     bool log_fresh;               /* log or profile were taken with this sample */
 };
 
@@ -61,6 +65,7 @@ struct sb_telemetry_options {
     size_t members_n;
     const char *set_name;           /* "" standalone; copied */
     int64_t period_ms;              /* wall time between two polls of a member */
+    void (*line)(void *ctx, const char *member, const struct sb_log_line *line, const struct sb_slow_op *op); /* of a member's log, before the frame it came with; op NULL: not slow. NULL: not wanted */
     void (*frame)(void *ctx, const struct sb_view *view, const struct sb_frame *frame);
     void (*tick)(void *ctx, const struct sb_view *view); /* after each batch of samples, at most once a second or a period */
     void *ctx;

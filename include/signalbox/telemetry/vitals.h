@@ -13,6 +13,7 @@
 #ifndef SIGNALBOX_TELEMETRY_VITALS_H
 #define SIGNALBOX_TELEMETRY_VITALS_H
 
+#include <bson/bson.h>
 #include <signalbox/formats/ftdc.h>
 
 #define SB_VITAL_ABSENT INT64_MIN
@@ -90,6 +91,7 @@ enum sb_vital {
 };
 
 const char *sb_vital_path(enum sb_vital v);
+const char *sb_vital_other_path(enum sb_vital v); /* of other versions; NULL none */
 
 #define SB_VITAL_MEMBERS 50 /* as many as a replica set can have */
 #define SB_VITAL_DISKS 16
@@ -110,6 +112,12 @@ struct sb_vitals {
     struct sb_peer peer[SB_VITAL_MEMBERS];
     size_t peers_n;
 };
+
+/* The same row from a live server: nothing is known of it yet; what its serverStatus says (a section that was not asked for stays
+ * absent); what its replSetGetStatus says. What is missing or of a wrong type stays absent. */
+void sb_vitals_clear(struct sb_vitals *v);
+void sb_vitals_status(struct sb_vitals *v, const bson_t *server_status);
+void sb_vitals_set(struct sb_vitals *v, const bson_t *repl_set_status);
 
 /* Where the numbers are in a chunk. Zeroed is empty; made anew for each chunk. */
 struct sb_vitals_map {

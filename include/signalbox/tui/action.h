@@ -110,6 +110,15 @@ enum sb_action_flags {
     ACTION(COUNT, "count", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "do the next movement that many times: a digit of the number, or four times with another key") \
     ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the marked rows, the selected one, or the page")                                  \
     ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json or svg")               \
+    ACTION(USEFUL, "useful", "useful", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it was useful: others like it are announced, whatever is said of them")   \
+    ACTION(NOISE, "noise", "noise", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it is noise: others like it stay quiet for a week, unless they are worse")   \
+    ACTION(KNOWN, "known", "known", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it is known: others like it stay quiet for a week, unless they are worse")   \
+    ACTION(TAKE_BACK, "take-back", "", SB_AT(ANOMALIES) | SB_AT(ANOMALY) | SB_AT(TEXT), 0, "take back what was said of the anomaly, or end the selected blackout") \
+    ACTION(REMARK, "remark", "note", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "note something about the anomaly into the record")    \
+    ACTION(BLACKOUT, "blackout", "", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "announce nothing about its collection or member for a while, with a reason") \
+    ACTION(POST_MORTEM, "post-mortem", "", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "write the anomaly into a file as Markdown, with its evidence") \
+    ACTION(HAND_OVER, "hand-over", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write a note for the next shift into a file, as Markdown")   \
+    ACTION(HUSHES, "silenced", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what is recorded and not announced, and why")                   \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \

@@ -65,6 +65,7 @@ enum sb_effect_kind {
     SB_FX_EXPORT_TEXT, /* what the next frame shows, into a file: as text, */
     SB_FX_EXPORT_SVG,  /* or as a picture */
     SB_FX_EXPORT_JSON, /* text: the document, into a file */
+    SB_FX_EXPORT_MD,   /* text: the same as Markdown */
     SB_FX_EDITOR,  /* text: into the person's editor; SB_TUI_EDITED brings it back */
     SB_FX_REMEMBER, /* text: how the panes stand, for sb_tui_setup.remembered of the next time; that one stands alone is not in it */
     SB_FX_MOUSE_ON,  /* ask the terminal for the mouse's reports, */
@@ -104,6 +105,9 @@ int64_t sb_tui_tick_in(const struct sb_tui *t);
 
 /* The card, whole, for who signs it; NULL: there is none, or only its row is held. Until the next event. */
 const struct sb_card *sb_tui_card(const struct sb_tui *t, const char *id);
+
+/* The note for the next shift, as Markdown: what goes on, what is coming, open plans, what is silenced. NULL out of memory. */
+char *sb_tui_hand_over(const struct sb_tui *t);
 
 /* True while a card is being carried out, taken back or in doubt. */
 bool sb_tui_executing(const struct sb_tui *t);

@@ -208,7 +208,7 @@ static void sparks(const struct sb_criterion *k, const struct trace *seen, struc
 }
 
 /* What the card said it would be, and how far what was measured is from it. */
-static void prediction(const struct sb_criterion *k, const struct sb_reading *r, struct sb_page *p)
+static void prediction(const struct sb_criterion *k, const struct sb_watch_reading *r, struct sb_page *p)
 {
     char said[TEXT_MAX];
     fmt_value(said, k->predicted, k->unit);
@@ -227,7 +227,7 @@ static void prediction(const struct sb_criterion *k, const struct sb_reading *r,
                   (double)c.tolerated_ppm / 1e6);
 }
 
-static void criterion(const struct sb_criterion *k, const struct sb_reading *r, const struct trace *seen, bool ended, struct sb_page *p)
+static void criterion(const struct sb_criterion *k, const struct sb_watch_reading *r, const struct trace *seen, bool ended, struct sb_page *p)
 {
     char before[TEXT_MAX], now[TEXT_MAX], limit[TEXT_MAX];
     fmt_value(before, k->baseline, k->unit);

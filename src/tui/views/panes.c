@@ -98,6 +98,24 @@ static int rest(const struct sb_page *p, int behind, int least)
     return w > least ? w : least;
 }
 
+#define SPARK_FROM 110 /* as wide as this there is room for the last minutes of what is furthest out */
+#define SPARK_CELLS 12
+
+static void feed_spark(const struct sb_plot *plot, struct sb_page *p)
+{
+    int64_t v[SB_PLOT_MOST], most = plot->high > 0 ? plot->high : 1;
+    size_t n = sb_plot_values(plot, v), from = n > SPARK_CELLS ? n - SPARK_CELLS : 0;
+    for (size_t i = from; i < n; i++)
+        most = v[i] > most ? v[i] : most;
+    for (size_t i = from; i < n; i++) {
+        if (v[i] < 0)
+            sb_page_text(p, SB_ROLE_DIM, " ");
+        else
+            sb_page_spark(p, v[i] > plot->high || v[i] < plot->low ? SB_ROLE_BAD : SB_ROLE_DIM, &v[i], 1, most);
+    }
+    sb_page_tab(p, sb_page_column(p) + 1 + (int)(SPARK_CELLS - (n - from)));
+}
+
 static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_page *p)
 {
     char when[TEXT_MAX];
@@ -106,11 +124,15 @@ static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, stru
     column(p, SB_ROLE_DIM, 9, when);
     column(p, over ? SB_ROLE_DIM : level_role(a->severity), 7, sb_name(&sb_levels, a->severity));
     if (column_shown(t, PANE_ANOMALIES, p->width >= 76))
-        column(p, SB_ROLE_TEXT, 15, sb_name(&sb_anomaly_classes, a->class_));
+        column(p, SB_ROLE_TEXT, 15, a->trend ? "trend" : sb_name(&sb_anomaly_classes, a->class_));
+    if (a->plots_n && p->width >= SPARK_FROM)
+        feed_spark(&a->plots[0], p);
     struct sb_str state;
     sb_str_init(&state);
     if (over)
         sb_str_adds(&state, " over");
+    if (a->hushed)
+        sb_str_adds(&state, " quiet");
     if (a->acked_by)
         sb_str_addf(&state, " taken by %s", a->acked_by);
     int behind = sb_text_width(state.p, t->ascii);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What people say about anomalies, on a real orchestrator: what one takes the other sees; what is judged or under a blackout is
+ * recorded and opens no case; what may not be silenced never is; all of it stands after a restart and can be taken back. The
+ * anomalies come as from the detector, by its mail. */
+#include "lab.h"
+
+#include <stdlib.h>
+
+static int64_t next_detected;
+
+struct heard {
+    struct sb_anomaly anomaly;   /* the newest news of an anomaly */
+    struct sb_hushes hushes;
+    bool have_anomaly, have_hushes;
+};
+
+static void hear(struct lab_seat *s, struct heard *h, int wait_ms)
+{
+    struct sb_mail mail;
+    if (!sb_queue_wait(s->news, &mail, wait_ms))
+        return;
+    struct sb_message *m = mail.payload;
+    if (m->type == SB_NEWS_ANOMALY) {
+        sb_anomaly_release(&h->anomaly);
+        assert_int_equal(sb_record_copy(&sb_anomaly_schema, &h->anomaly, m->body), 0);
+        h->have_anomaly = true;
+    } else if (m->type == SB_NEWS_HUSHES) {
+        sb_record_release(&sb_hushes_schema, &h->hushes);
+        assert_int_equal(sb_record_copy(&sb_hushes_schema, &h->hushes, m->body), 0);
+        h->have_hushes = true;
+    }
+    sb_message_free(m);
+}
+
+static void forget(struct heard *h)
+{
+    sb_anomaly_release(&h->anomaly);
+    sb_record_release(&sb_hushes_schema, &h->hushes);
+    memset(h, 0, sizeof *h);
+}
+
+/* As the detector tells it; the id of the record is in h->anomaly. */
+static void tell(struct lab *l, struct heard *h, const char *ns, const char *metric, int64_t value, int severity)
+{
+    struct found *mail = calloc(1, sizeof *mail);
+    assert_non_null(mail);
+    struct sb_anomaly *a = &mail->anomaly;
+    char title[64];
+    snprintf(title, sizeof title, "Reads take longer, %lld", (long long)++next_detected);
+    a->id = sb_format("D-%lld", (long long)(900 + next_detected));
+    a->from = a->detected_at = sb_wall_ms();
+    a->severity = severity;
+    a->class_ = SB_CLASS_CODE;
+    struct sb_signal *g = SB_PUSH(a->signals);
+    assert_true(g && a->id && sb_str_set(&a->title, title) == 0 && sb_str_set(&a->class_reason, "test") == 0 &&
+                sb_strs_push(&a->namespaces, &a->namespaces_n, ns) == 0 && sb_str_set(&g->metric, metric) == 0 && sb_str_set(&g->subject, ns) == 0 &&
+                sb_str_set(&g->unit, "us") == 0);
+    g->value = value;
+    g->score_ppm = 900000;
+    forget(h);
+    assert_true(sb_queue_post(l->o->mail, MAIL_ANOMALY, mail, sb_o_free_found));
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!sb_streq(h->anomaly.title, title) && sb_mono_ms() < until) /* news of others may come between */
+        hear(&l->alice, h, 200);
+    assert_string_equal(h->anomaly.title, title);
+}
+
+static int say(struct lab *l, const struct lab_seat *s, int type, const char *id, const char *text)
+{
+    struct sb_message *m = sb_message_new(type, 0);
+    assert_non_null(m);
+    struct sb_remark_on *r = m->body;
+    assert_int_equal(sb_str_set(&r->id, id) || sb_str_set(&r->text, text), 0);
+    return lab_ask(l, s, m);
+}
+
+static int judge(struct lab *l, const char *id, int mark)
+{
+    struct sb_message *m = sb_message_new(SB_ASK_FEEDBACK, 0);
+    assert_non_null(m);
+    struct sb_feedback *f = m->body;
+    f->mark = mark;
+    assert_int_equal(sb_str_set(&f->anomaly, id), 0);
+    return lab_ask(l, &l->alice, m);
+}
+
+static int blackout(struct lab *l, const char *ns, const char *reason, int64_t ms)
+{
+    struct sb_message *m = sb_message_new(SB_ASK_BLACKOUT, 0);
+    assert_non_null(m);
+    struct sb_hush *h = m->body;
+    h->until = sb_wall_ms() + ms;
+    assert_int_equal(sb_str_set(&h->ns, ns) || sb_str_set(&h->reason, reason), 0);
+    return lab_ask(l, &l->alice, m);
+}
+
+static void until_taken(struct lab *l, const char *id)
+{
+    struct heard h = {0};
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!(h.have_anomaly && sb_streq(h.anomaly.id, id) && h.anomaly.acked_by && h.anomaly.remarks_n)) {
+        assert_true(sb_mono_ms() < until);
+        hear(&l->bob, &h, 200);
+    }
+    assert_string_equal(h.anomaly.remarks[0].text, "the page is behind a flag");
+    forget(&h);
+}
+
+static void what_is_said_counts(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct heard h = {0};
+    const struct lab_options options = {.scenario = NULL};
+    lab_open(&l, &options);
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_null(h.anomaly.hushed);
+    char *first = sb_format("%s", h.anomaly.id);
+
+    /* mine, and the other console sees it; so it does with a note */
+    assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_ACK, 0, first)), 0);
+    assert_int_equal(say(&l, &l.alice, SB_ASK_REMARK, first, "the page is behind a flag"), 0);
+    until_taken(&l, first);
+    assert_int_not_equal(say(&l, &l.alice, SB_ASK_REMARK, first, "  "), 0);
+    assert_int_not_equal(say(&l, &l.alice, SB_ASK_REMARK, "A-999999", "x"), 0);
+
+    /* noise: the like is quiet, the other and the worse are not, and what means lost data never is */
+    assert_int_equal(judge(&l, first, SB_HUSH_NOISE), 0);
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_non_null(h.anomaly.hushed);
+    assert_non_null(strstr(h.anomaly.hushed, "noise"));
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 90000, SB_HIGH);
+    assert_null(h.anomaly.hushed);
+    tell(&l, &h, "shop.carts", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_null(h.anomaly.hushed);
+    assert_int_not_equal(judge(&l, first, SB_HUSH_BLACKOUT), 0);
+
+    assert_int_not_equal(blackout(&l, "shop", " ", 60000), 0);
+    assert_int_not_equal(blackout(&l, "shop", "for ever", SB_HUSH_MOST_MS + 60000), 0);
+    assert_int_equal(blackout(&l, "crm", "nightly load", 3600000), 0);
+    tell(&l, &h, "crm.users", "ns.write_latency_us", 5000, SB_HIGH);
+    assert_non_null(h.anomaly.hushed);
+    assert_non_null(strstr(h.anomaly.hushed, "nightly load"));
+    tell(&l, &h, "crm.users", "member.rollback", 1, SB_LOW);
+    assert_null(h.anomaly.hushed);
+    tell(&l, &h, "crmx.users", "ns.write_latency_us", 5000, SB_LOW);
+    assert_null(h.anomaly.hushed);
+
+    /* a restart changes nothing of it */
+    lab_stop(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_HUSH, NULL), 2);
+    lab_start(&l, &options);
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    forget(&h);
+    while (!h.have_hushes && sb_mono_ms() < until)
+        hear(&l.alice, &h, 200);
+    assert_int_equal(h.hushes.list_n, 2);
+    assert_string_equal(h.hushes.list[0].anomaly, first);
+    assert_string_equal(h.hushes.list[1].ns, "crm");
+    char *dark = sb_format("%s", h.hushes.list[1].id);
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_non_null(h.anomaly.hushed);
+
+    /* taken back: the next one speaks, and what was quiet and goes on speaks up by itself */
+    assert_int_equal(say(&l, &l.alice, SB_ASK_LIFT, dark, NULL), 0);
+    assert_int_not_equal(say(&l, &l.alice, SB_ASK_LIFT, dark, NULL), 0);
+    assert_int_equal(say(&l, &l.alice, SB_ASK_LIFT, first, "it was none"), 0);
+    until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (h.anomaly.hushed && sb_mono_ms() < until)
+        hear(&l.alice, &h, 200);
+    assert_null(h.anomaly.hushed);
+    tell(&l, &h, "crm.users", "ns.write_latency_us", 5000, SB_HIGH);
+    assert_null(h.anomaly.hushed);
+    lab_stop(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_HUSH_END, NULL), 2);
+    lab_end(&l);
+    forget(&h);
+    free(first);
+    free(dark);
+}
+
+static void scopes_and_limits(void **state)
+{
+    (void)state;
+    struct sb_hush list[] = {{.id = sb_format("H-1"), .kind = SB_HUSH_NOISE, .like = NULL, .severity = SB_HIGH, .until = 1000},
+                             {.id = sb_format("H-2"), .kind = SB_HUSH_BLACKOUT, .member = sb_format("db2:27017"), .until = 1000}};
+    struct sb_hushes h = {list, 2};
+    struct sb_anomaly a = {.class_ = SB_CLASS_INFRASTRUCTURE};
+    struct sb_signal *g = SB_PUSH(a.signals);
+    assert_true(g && sb_str_set(&g->metric, "member.lag_s") == 0 && sb_str_set(&g->subject, "db2:27017") == 0 && sb_strs_push(&a.members, &a.members_n, "db2:27017") == 0);
+    g->value = 500;
+    assert_ptr_equal(sb_hushed_by(&h, &a, 5, -1), &list[1]);
+    assert_ptr_equal(sb_hushed_by(&h, &a, 5, 501), &list[1]);
+    assert_null(sb_hushed_by(&h, &a, 5, 500));  /* further behind than the oplog reaches back */
+    assert_null(sb_hushed_by(&h, &a, 1000, -1)); /* over */
+    assert_int_equal(sb_strs_push(&a.members, &a.members_n, "db3:27017"), 0);
+    assert_null(sb_hushed_by(&h, &a, 5, -1)); /* of another member too */
+    struct sb_str like;
+    sb_str_init(&like);
+    sb_anomaly_likeness(&a, &like);
+    list[0].like = sb_str_take(&like);
+    assert_ptr_equal(sb_hushed_by(&h, &a, 5, -1), &list[0]);
+    list[1].kind = SB_HUSH_USEFUL;
+    assert_int_equal(sb_str_set(&list[1].like, list[0].like), 0);
+    assert_null(sb_hushed_by(&h, &a, 5, -1)); /* somebody found one like it useful */
+    assert_int_equal(sb_str_set(&g->metric, "backup.failed"), 0);
+    assert_non_null(sb_anomaly_must_speak(&a, -1));
+    for (size_t i = 0; i < 2; i++)
+        sb_record_release(&sb_hush_schema, &list[i]);
+    sb_anomaly_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
