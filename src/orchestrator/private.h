@@ -17,6 +17,7 @@
 #include <signalbox/ledger/mask.h>
 #include <signalbox/model/watch_event.h>
 #include <signalbox/mongo/write_door.h>
+#include <signalbox/orchestrator/hooks.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
 #include <signalbox/policy/autonomy.h>
@@ -94,6 +95,8 @@ struct run {
     bool stopping;     /* the abort ends with the card as it is, not with a roll back */
     bool away;         /* a worker has something of this run; its mail will come */
     bool polling;      /* a progress read is away */
+    int64_t let;       /* the step that the hooks before a step have let pass; 0: none */
+    int64_t held_up;   /* times in a row that they did not */
     bool fresh;        /* the step's facts were read and policy was asked just now: it may be sent */
     bool forward_away; /* the step's own command has not answered yet (an undo may have overtaken it) */
     bool undo_again;   /* it answered after the undo was sent, and may have come after it: the undo may be needed twice */
@@ -282,6 +285,11 @@ struct sb_orchestrator {
     int64_t recurring_again_ms;
     int64_t clock_wall, clock_mono; /* both clocks at the last look; 0: there was none */
     int64_t clock_floor;      /* wall: of the newest entry when this owner began; 0: there was none, or a seed makes the clock */
+    struct telling_hook *hooks_first, **hooks_end; /* hook_run.c's: what is still to be told, in order */
+    size_t hooks_n;
+    bool hook_away;           /* one is being told */
+    int64_t hooks_lost;       /* not told, because too much waited */
+    atomic_bool hooks_give_up; /* read by workers */
     int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
 };
 
@@ -725,5 +733,17 @@ void sb_porter_free(struct sb_porter *p); /* when nobody posts any more */
 
 /* A seat for another process: who it is comes from its uid and pid. */
 int64_t sb_orchestrator_sit_as(struct sb_orchestrator *o, struct sb_queue *news, uid_t uid, pid_t pid);
+
+/* ---- hook_run.c: commands of the operator's that are told what happens ---- */
+
+/* An entry is on the record; fresh: it is the first about its anomaly. */
+void sb_o_tell_hooks(struct sb_orchestrator *o, const struct sb_entry *e, bool fresh);
+void sb_o_tick_hooks(struct sb_orchestrator *o);
+void sb_o_free_hooks(struct sb_orchestrator *o);
+
+/* Asks the hooks that stand before a step. True: they are being asked, and sb_o_hooks_answered comes by mail. */
+bool sb_o_ask_hooks(struct sb_orchestrator *o, struct held_card *card, int64_t step);
+/* execute.c's: why NULL: the step may go on. */
+void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int64_t step, const char *why);
 
 #endif

@@ -14,6 +14,7 @@
 #include <signalbox/bus/queue.h>
 #include <signalbox/model/message.h>
 #include <signalbox/mongo/server.h>
+#include <signalbox/orchestrator/hooks.h>
 #include <signalbox/orchestrator/schedule.h>
 #include <signalbox/policy/verifier.h>
 
@@ -49,6 +50,8 @@ struct sb_orchestrator_options {
     size_t schedules_n;
     char *const *backups;         /* paths where the deployment's backups lie; must outlive it */
     size_t backups_n;
+    const struct sb_event_hook *hooks; /* must outlive it */
+    size_t hooks_n;
     bool socket;                  /* listen on state_dir/socket for other consoles */
     const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */
 };
