@@ -380,6 +380,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_levels(o);
     sb_o_free_due(o);
     sb_o_free_hooks(o);
+    free(o->backups_said);
     sb_o_forget_lookers(o);
     sb_mask_close(o->mask);
     sb_o_free_search(o);

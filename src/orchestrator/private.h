@@ -148,7 +148,9 @@ struct sequel {
 struct held_case {
     struct sb_case case_;
     struct sequel *sequel; /* NULL: it was asked for by itself */
-    bool consulting; /* a specialist is at work for it */
+    bool consulting; /* a specialist is at work for it, or it is being found out what it touches */
+    struct sb_evidence *impact; /* what was found out about the place it speaks of; passed on by the first hand-off */
+    size_t impact_n;
     bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
@@ -275,6 +277,8 @@ struct sb_orchestrator {
     int64_t next_tick_ms, next_settle_ms, next_survey_ms;
     struct survey survey;
     bool surveying;
+    char *backups_said;       /* what the Backup Guardian found last, and */
+    int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
     bool looking_at_backups, reviewing; /* a worker is; one at a time */
     bool ledger_was_ok;
     struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
@@ -745,5 +749,15 @@ void sb_o_free_hooks(struct sb_orchestrator *o);
 bool sb_o_ask_hooks(struct sb_orchestrator *o, struct held_card *card, int64_t step);
 /* execute.c's: why NULL: the step may go on. */
 void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int64_t step, const char *why);
+
+/* ---- impact.c: what a request would touch ---- */
+
+/* The case names a collection or a database, and there is a connection: finds out about it, and comes back by sb_o_assessed with
+ * the facts in c->impact. */
+int sb_o_assess(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);
+/* request.c's: goes on with the case. */
+void sb_o_assessed(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *err);
+/* gate.c's: the windows of the policy as they stand. New object; NULL: out of memory. */
+json_t *sb_o_calendar(const struct sb_orchestrator *o);
 
 #endif
