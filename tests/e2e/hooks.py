@@ -111,6 +111,13 @@ def main():
         shown = lab.run("audit", "show", entry["plan"]["case"]).stdout
         L.require("hook state.executing, try 1" in shown, "the case's chain does not tell of its hooks")
         lab.verify()
+        entries = lab.entries()
+        for kind in ("request", "intent", "handoff", "recommendation", "policy.load", "verdict", "approval"):
+            try:
+                L.trace([e for e in entries if e["kind"] != kind])
+            except L.Failure:
+                continue
+            raise L.Failure("an action without its %s would not be found" % kind)
     finally:
         lab.close()
 
