@@ -554,7 +554,7 @@ const struct route *sb_o_route(int intent, const struct sb_slots *slots, const s
 struct handing {
     int from, to; /* enum sb_specialist */
     bool back;    /* `from` was consulted and says what it found */
-    const char *why, *risk;
+    const char *why, *risk, *otherwise; /* otherwise: NULL, or what would have led elsewhere */
     const struct sb_evidence *evidence; /* what is passed on */
     size_t n;
 };
@@ -757,6 +757,8 @@ void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int6
 int sb_o_assess(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);
 /* request.c's: goes on with the case. */
 void sb_o_assessed(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *err);
+/* routes.c's: what would have led elsewhere than this one of its table. */
+void sb_routes_otherwise(const struct route *taken, struct sb_str *out);
 /* gate.c's: the windows of the policy as they stand. New object; NULL: out of memory. */
 json_t *sb_o_calendar(const struct sb_orchestrator *o);
 

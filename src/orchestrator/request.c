@@ -78,7 +78,7 @@ int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct 
 {
     struct sb_handoff handoff = {.from = h->from, .to = h->to, .at = sb_origin_wall_ms(o->opt.origin)};
     struct sb_actor specialist = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, h->from)};
-    int rc = sb_str_set(&handoff.why, h->why) || sb_str_set(&handoff.risk, h->risk);
+    int rc = sb_str_set(&handoff.why, h->why) || sb_str_set(&handoff.risk, h->risk) || sb_str_set(&handoff.otherwise, h->otherwise);
     for (size_t i = 0; rc == 0 && i < h->n; i++)
         rc = pass_on(&handoff, &h->evidence[i]);
     json_t *json = rc ? NULL : sb_record_to_json(&sb_handoff_schema, &handoff);
@@ -97,7 +97,12 @@ static int hand_on(struct sb_orchestrator *o, struct held_case *c, const struct 
     for (size_t i = 0; rc == 0 && i < c->impact_n; i++)
         rc = pass_on(&known, &c->impact[i]);
     struct handing h = {.from = a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, .to = r->to, .why = r->why, .risk = r->risk, .evidence = known.evidence, .n = known.evidence_n};
-    rc = rc ? sb_fail_nomem(err) : sb_o_hand_over(o, c, &h, err);
+    struct sb_str other;
+    sb_str_init(&other);
+    sb_routes_otherwise(r, &other);
+    h.otherwise = other.len ? other.p : NULL;
+    rc = rc || !sb_str_ok(&other) ? sb_fail_nomem(err) : sb_o_hand_over(o, c, &h, err);
+    sb_str_release(&other);
     sb_record_release(&sb_handoff_schema, &known);
     return rc;
 }

@@ -12,7 +12,7 @@ struct seen {
     const struct wanted *wanted;
     size_t n;
     uint64_t found; /* a bit each */
-    int64_t handoffs, commands;
+    int64_t handoffs, commands, elsewhere;
     struct sb_str told;
 };
 
@@ -25,6 +25,8 @@ static int look_at_entry(void *ctx, const struct sb_entry *e, const char *bytes,
     s->commands += e->kind == SB_ENTRY_COMMAND && strstr(sb_json_str(e->body, "command"), "\"collStats\" : \"orders\"") != NULL;
     if (e->kind != SB_ENTRY_HANDOFF || !sb_streq(sb_json_str(json_object_get(e->body, "handoff"), "from"), "orchestrator"))
         return 0;
+    const char *otherwise = sb_json_str(json_object_get(e->body, "handoff"), "otherwise");
+    s->elsewhere += otherwise && sb_streq(otherwise, "to index_optimizer, if it names a collection");
     s->handoffs++;
     const json_t *fact;
     size_t i;
@@ -76,6 +78,7 @@ static void what_it_touches_is_known_first(void **state)
         if (!(s.found >> i & 1))
             fail_msg("no fact of %s says %s: %s (%s), but:\n%s", wanted[i].case_id, wanted[i].what, wanted[i].value, wanted[i].coverage, s.told.p ? s.told.p : "nothing");
     assert_true(s.handoffs >= 3 && s.commands >= 2); /* what was read for it is on the record */
+    assert_int_equal(s.elsewhere, 2); /* both requests for an index with its key */
     sb_str_release(&s.told);
 }
 
