@@ -211,6 +211,17 @@ fuzz-run: $(FUZZED)
 accept: $(B)/tests/tui/test_screens
 	@tests/screen/accept $<
 
+# what single words lean to, learnt anew from the sentences that may be seen: the last part of the file of intents
+INTENTS := src/orchestrator/intents.data
+LEARN := $(B)/tests/orchestrator/learn
+SEEN := $(patsubst %,tests/orchestrator/sentences/%.txt,first third more)
+learn: $(LEARN)
+	@$< $(INTENTS) $(SEEN) >$(LEARN).new && { sed '/^lean /d' $(INTENTS); cat $(LEARN).new; } >$(LEARN).data && cp $(LEARN).data $(INTENTS)
+$(LEARN).o: $(B)/%.o: %.c Makefile | libraries
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(TEST_FLAGS_orchestrator) $(CFLAGS_ALL) -c -o $@ $<
+$(LEARN): %: %.o $(call room_libs,orchestrator)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call foreign_libs,orchestrator) -lm
+
 # pictures of the real screen
 SHOT_COMMAND = env XDG_STATE_HOME=$(CURDIR)/build/screenshots/state XDG_CONFIG_HOME=$(CURDIR)/build/screenshots/config $(PROGRAM) demo --seed 5
 screenshots: setup-screenshots
@@ -294,5 +305,5 @@ help:
 	 'make screenshots pictures of the real screen' 'make setup       install what the build needs (Debian)' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
-.PHONY: all test test-programs test-run test-long test-long-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots screenshots-run bench bench-run \
-        bench-programs crash crash-long race-long soak setup setup-test setup-bench setup-screenshots demo install clean help
+.PHONY: all learn test test-programs test-run test-long test-long-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots \
+        screenshots-run bench bench-run bench-programs crash crash-long race-long soak setup setup-test setup-bench setup-screenshots demo install clean help

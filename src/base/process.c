@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -19,9 +20,29 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* Between fork and exec: only async-signal-safe calls. Reports errno through `report` when exec fails. */
-static SB_NORETURN void run_child(const char *const argv[], unsigned flags, int in, int out, int report, pid_t parent)
+/* The environment without what is not named here. Made before the fork: between fork and exec nothing may be allocated. */
+struct environment {
+    char text[5][4300];
+    char *list[6];
+};
+
+static void bare_environment(struct environment *e)
 {
+    static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "TZ"};
+    size_t n = 0;
+    for (size_t i = 0; i < SB_COUNT(kept); i++) {
+        const char *value = getenv(kept[i]);
+        if (value && (size_t)snprintf(e->text[n], sizeof e->text[n], "%s=%s", kept[i], value) < sizeof e->text[n])
+            e->list[n] = e->text[n], n++;
+    }
+    e->list[n] = NULL;
+}
+
+/* Between fork and exec: only async-signal-safe calls. Reports errno through `report` when exec fails. */
+static SB_NORETURN void run_child(const char *const argv[], unsigned flags, int in, int out, int report, pid_t parent, struct environment *bare)
+{
+    if (flags & SB_PROCESS_OWN_GROUP)
+        setpgid(0, 0);
     if (flags & SB_PROCESS_DIE_WITH_US) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent)
@@ -36,6 +57,10 @@ static SB_NORETURN void run_child(const char *const argv[], unsigned flags, int 
     if ((!(flags & SB_PROCESS_OUR_IN) && dup2(in >= 0 ? in : null, 0) < 0) || (out >= 0 && dup2(out, 1) < 0) ||
         ((flags & SB_PROCESS_QUIET) && dup2(null, 2) < 0))
         _exit(127);
+    if (flags & SB_PROCESS_OUT_BOTH && dup2(1, 2) < 0)
+        _exit(127);
+    if (bare)
+        environ = bare->list;
     execvp(argv[0], (char *const *)argv);
     int errnum = errno;
     ssize_t ignored = write(report, &errnum, sizeof errnum);
@@ -46,8 +71,13 @@ static SB_NORETURN void run_child(const char *const argv[], unsigned flags, int 
 int sb_process_spawn(struct sb_process *p, const char *const argv[], unsigned flags, struct sb_err *err)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, report[2] = {-1, -1};
+    struct environment *bare = flags & SB_PROCESS_BARE ? malloc(sizeof *bare) : NULL;
     *p = (struct sb_process){0, -1, -1};
     int rc = -1;
+    if (flags & SB_PROCESS_BARE && !bare)
+        return sb_fail_nomem(err);
+    if (bare)
+        bare_environment(bare);
     if (pipe2(report, O_CLOEXEC) || ((flags & SB_PROCESS_IN) && pipe2(in, O_CLOEXEC)) ||
         ((flags & SB_PROCESS_OUT) && pipe2(out, O_CLOEXEC))) {
         sb_fail_errno(err, errno, "cannot make a pipe for %s", argv[0]);
@@ -60,7 +90,7 @@ int sb_process_spawn(struct sb_process *p, const char *const argv[], unsigned fl
         goto fail;
     }
     if (pid == 0)
-        run_child(argv, flags, in[0], out[1], report[1], parent);
+        run_child(argv, flags, in[0], out[1], report[1], parent, bare);
     close_fd(&report[1]);
     int errnum = 0;
     ssize_t n;
@@ -79,6 +109,7 @@ int sb_process_spawn(struct sb_process *p, const char *const argv[], unsigned fl
     in[1] = out[0] = -1;
     rc = 0;
 fail:
+    free(bare);
     close_fd(&in[0]);
     close_fd(&in[1]);
     close_fd(&out[0]);

@@ -113,6 +113,8 @@ static void handoff(const struct sb_entry *e)
 {
     struct sb_handoff h;
     field("risk", text(e, "handoff.risk"));
+    if (text(e, "handoff.otherwise"))
+        field("else", text(e, "handoff.otherwise"));
     if (sb_record_from_json(&sb_handoff_schema, &h, json_object_get(e->body, "handoff"), NULL))
         return;
     for (size_t i = 0; i < h.evidence_n; i++)

@@ -189,6 +189,25 @@ static void add_criticality(struct reading *r, const struct sb_conf_row *row, st
         sb_criticality_release(&fresh);
 }
 
+/* "hook EVENT COMMAND...": one that holds up steps guards safety. */
+static void add_hook(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    struct sb_config_deployment *d = r->c->deployments_n ? &r->c->deployments[r->c->deployments_n - 1] : NULL;
+    bool guards = row->n > 1 && sb_event_hook_guards(row->word[1]);
+    struct sb_event_hook fresh, *slot;
+    struct sb_err err = SB_ERR_INIT;
+    if (!d) {
+        say(problems, row, r, guards, "a hook has its place in the section of a deployment");
+    } else if (sb_event_hook_read(&fresh, row->word + 1, row->n - 1, &err)) {
+        say(problems, row, r, guards, err.msg);
+    } else if (d->hooks_n < SB_HOOKS_MAX && (slot = SB_PUSH(d->hooks))) {
+        *slot = fresh;
+    } else {
+        say(problems, row, r, guards, d->hooks_n < SB_HOOKS_MAX ? "out of memory" : "there are more than 40 hooks for one deployment");
+        sb_event_hook_release(&fresh);
+    }
+}
+
 /* A line that is neither a setting nor a section. One that may have been meant to begin a section, or to set what guards safety,
  * is no mere slip. */
 static bool may_guard(const struct sb_conf_row *row)
@@ -215,12 +234,15 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
             set_general(r, row, problems);
     } else if (strcmp(row->word[0], "schedule") == 0) {
         add_schedule(r, row, problems);
+    } else if (strcmp(row->word[0], "hook") == 0) {
+        add_hook(r, row, problems);
     } else if (row->n == 2 && strcmp(row->word[0], "backup") == 0) {
         add_backup(r, row, problems);
     } else if (row->n == 3 && strcmp(row->word[0], "criticality") == 0) {
         add_criticality(r, row, problems);
     } else {
-        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME, or in one: schedule NAME ..., backup PATH, criticality PLACE WEIGHT");
+        say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME, or in one: schedule NAME ..., hook EVENT COMMAND, backup PATH, "
+                                              "criticality PLACE WEIGHT");
     }
 }
 
@@ -287,6 +309,9 @@ void sb_config_release(struct sb_config *c)
         for (size_t k = 0; k < c->deployments[i].schedules_n; k++)
             sb_schedule_release(&c->deployments[i].schedules[k]);
         free(c->deployments[i].schedules);
+        for (size_t k = 0; k < c->deployments[i].hooks_n; k++)
+            sb_event_hook_release(&c->deployments[i].hooks[k]);
+        free(c->deployments[i].hooks);
         for (size_t k = 0; k < c->deployments[i].backups_n; k++)
             free(c->deployments[i].backups[k]);
         free(c->deployments[i].backups);

@@ -5,6 +5,7 @@
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/embed.h>
 #include <signalbox/model/card.h>
+#include <signalbox/model/entry.h>
 #include <signalbox/tui/keymap.h>
 
 #include <string.h>
@@ -17,7 +18,7 @@ int sb_help_list(void)
     sb_print("signalbox: a terminal operations console for MongoDB\n\n");
     for (size_t i = 0; i < sb_commands_n; i++)
         sb_print("  %-9s %s\n", sb_commands[i].name, sb_commands[i].summary);
-    return sb_print("\nsignalbox help COMMAND tells more; so do help keys and help states. First look: signalbox demo\n%s", statuses);
+    return sb_print("\nsignalbox help COMMAND tells more; so do help keys, help states and help hooks. First look: signalbox demo\n%s", statuses);
 }
 
 static void states_text(struct sb_str *out)
@@ -29,6 +30,19 @@ static void states_text(struct sb_str *out)
         const struct sb_transition *t = &sb_lifecycle_rows[i];
         sb_str_addf(out, "  %-18s --%s--> %s\n", sb_name(&sb_states, (int)t->from), sb_name(&sb_events, (int)t->event), sb_name(&sb_states, (int)t->to));
     }
+}
+
+static void hooks_text(struct sb_str *out)
+{
+    sb_str_adds(out, "In the config, in the section of a deployment: hook EVENT [within DURATION] COMMAND [ARGUMENT...], or shell \"LINE\" in place of\n"
+                     "the command. COMMAND is an absolute path. It gets one JSON object on its standard input, and none of the environment's secrets.\n\n"
+                     "  before.step           asked before a step of a plan is sent; until it ends with 0 the step waits, and is asked for again\n"
+                     "  anomaly.began         the first entry about an anomaly\n"
+                     "  anomaly.over          its last\n"
+                     "  state.STATE           a card has come into this state (help states)\n");
+    for (int i = 0; i < SB_ENTRY_KINDS; i++)
+        if (i != SB_ENTRY_HOOK)
+            sb_str_addf(out, "  %-21s an entry of this kind\n", sb_name(&sb_entry_kinds, i));
 }
 
 static void edit_text(struct sb_str *out)
@@ -108,6 +122,9 @@ static void man_text(struct sb_str *out)
     sb_str_clear(&part);
     edit_text(&part);
     literal_section(out, "EDITING A CARD", part.p);
+    sb_str_clear(&part);
+    hooks_text(&part);
+    literal_section(out, "HOOKS", part.p);
     literal_section(out, "EXIT STATUS", statuses);
     literal_section(out, "FILES",
                     "$XDG_CONFIG_HOME/signalbox/config   deployments, theme, keymap, policy\n"
@@ -138,6 +155,8 @@ int sb_cmd_help(int argc, char **argv)
         keys_text(&text);
     else if (sb_streq(argv[1], "states"))
         states_text(&text);
+    else if (sb_streq(argv[1], "hooks"))
+        hooks_text(&text);
     else if (sb_streq(argv[1], "edit"))
         edit_text(&text);
     int status = text.len ? (sb_print("%s", text.p) ? 1 : 0) : sb_usage_error("there is no command \"%s\" (see: signalbox help)", argv[1]);

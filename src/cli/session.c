@@ -178,6 +178,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .recurring = s->o.recurring, .schedules = s->to.described ? s->to.described->schedules : NULL, .schedules_n = s->to.described ? s->to.described->schedules_n : 0,
         .criticality = s->to.described ? s->to.described->criticality : NULL, .criticality_n = s->to.described ? s->to.described->criticality_n : 0,
         .backups = s->to.described ? s->to.described->backups : NULL, .backups_n = s->to.described ? s->to.described->backups_n : 0,
+        .hooks = s->to.described ? s->to.described->hooks : NULL, .hooks_n = s->to.described ? s->to.described->hooks_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
     if (s->orchestrator && !(s->seat = sb_orchestrator_sit(s->orchestrator, s->news)))

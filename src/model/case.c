@@ -38,6 +38,7 @@ static const struct sb_member handoff_members[] = {
     SB_MEMBER(struct sb_handoff, at, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_handoff, why, SB_STR, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_handoff, risk, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_handoff, otherwise, SB_STR, 0, NULL),
     SB_LIST(struct sb_handoff, evidence, SB_RECS, SB_ALWAYS, &sb_evidence_schema),
 };
 const struct sb_schema sb_handoff_schema = SB_SCHEMA("handoff", struct sb_handoff, handoff_members);

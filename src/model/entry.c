@@ -16,6 +16,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_BREAKGLASS] = "breakglass", [SB_ENTRY_REVIEW] = "review", [SB_ENTRY_AUTONOMY] = "autonomy",
     [SB_ENTRY_SCHEDULE] = "schedule", [SB_ENTRY_CLOCK] = "clock", [SB_ENTRY_MARK] = "mark",
     [SB_ENTRY_HUSH] = "hush", [SB_ENTRY_HUSH_END] = "hush.end", [SB_ENTRY_REMARK] = "remark",
+    [SB_ENTRY_HOOK] = "hook",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 

@@ -69,6 +69,9 @@ static void free_anomaly(struct held_anomaly *a)
 static void free_case(struct held_case *c)
 {
     sb_o_free_sequel(c->sequel);
+    for (size_t i = 0; i < c->impact_n; i++)
+        sb_record_release(&sb_evidence_schema, &c->impact[i]);
+    free(c->impact);
     sb_case_release(&c->case_);
     free(c);
 }

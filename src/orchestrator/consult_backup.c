@@ -32,6 +32,8 @@ static void back(struct sb_orchestrator *o, void *p)
     struct look *l = p;
     struct held_case *held = sb_o_case(o, l->case_id);
     o->looking_at_backups = false;
+    if (l->err.code == SB_OK && !l->place && sb_str_set(&o->backups_said, l->said.text) == 0)
+        o->backups_said_at = sb_origin_wall_ms(o->opt.origin);
     if (held && (l->err.code != SB_OK ||
                  sb_o_hand_over(o, held, &(struct handing){.from = SB_BY_BACKUP_GUARDIAN, .to = SB_BY_ORCHESTRATOR, .back = true, .why = "the backups were looked at; what was found is the answer",
                                                            .risk = l->said.good ? "level 1 is no restore: damage inside the data is not seen by it" : "what is lost cannot be brought back from here",

@@ -126,7 +126,9 @@ static void start(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
     int decision = sb_o_gate(o, card, "execute", NULL, NULL, false, &err);
-    if (decision == SB_ALLOW) {
+    if (decision == SB_ALLOW && sb_o_ask_hooks(o, card, 1)) {
+        ; /* their answer comes by mail */
+    } else if (decision == SB_ALLOW) {
         card->run.fresh = true;
         sb_o_move(o, card, SB_EV_START, NULL, "facts read again, policy asked again", NULL);
     } else if (decision == SB_REQUIRE) {
@@ -141,7 +143,9 @@ static void go_on(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
     int decision = sb_o_gate(o, card, "execute", NULL, NULL, false, &err);
-    if (decision == SB_ALLOW) {
+    if (decision == SB_ALLOW && sb_o_ask_hooks(o, card, card->run.step)) {
+        ; /* their answer comes by mail */
+    } else if (decision == SB_ALLOW) {
         card->run.fresh = true;
         begin_step(o, card);
     } else if (decision == SB_REQUIRE) {
@@ -183,6 +187,32 @@ static void prechecked(struct sb_orchestrator *o, struct checking *c)
             go_on(o, card);
     }
     sb_o_checking_free(c);
+}
+
+#define HELD_UP_MS 2000            /* a step that a hook has kept back is tried again after so long, */
+#define HELD_UP_MOST_MS (10 * 60 * 1000) /* then after twice that, at most after this */
+
+void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int64_t step, const char *why)
+{
+    bool waiting = card->card.state == SB_APPROVED || card->card.state == SB_SCHEDULED;
+    card->run.away = false;
+    card->run.let = why ? 0 : step;
+    if (!waiting && card->card.state != SB_EXECUTING)
+        return; /* somebody has decided otherwise meanwhile */
+    if (why) {
+        int64_t again = HELD_UP_MS;
+        for (int64_t i = 0; i < card->run.held_up && again < HELD_UP_MOST_MS; i++)
+            again *= 2;
+        card->run.held_up++;
+        wait_for(o, card, why, again < HELD_UP_MOST_MS ? again : HELD_UP_MOST_MS);
+        return;
+    }
+    card->run.held_up = 0;
+    card->run.next_ms = 0; /* facts and policy again: they were read before the hooks were asked */
+    if (waiting)
+        sb_o_try_start(o, card);
+    else
+        begin_step(o, card);
 }
 
 static void precheck(struct sb_orchestrator *o, struct held_card *card, const struct sb_step *s)
@@ -341,6 +371,7 @@ static void begin_step(struct sb_orchestrator *o, struct held_card *card)
         return;
     }
     card->run.fresh = false;
+    card->run.let = 0;
     char *command = sb_format("%s", s->action); /* the fold of the intent may move the card's memory */
     if (!command || sb_o_send(o, card, command, false, &err)) {
         card->run.phase = PHASE_NONE;

@@ -80,6 +80,17 @@ static json_t *base_input(const struct sb_orchestrator *o, const char *stage, co
                      actor_json(actor ? actor->principal : o->self.principal), "target", target_json(o), "health", sb_o_health(o), "clock", "utc", utc);
 }
 
+json_t *sb_o_calendar(const struct sb_orchestrator *o)
+{
+    json_t *in = base_input(o, "intake", NULL), *calendar = NULL;
+    if (in && sb_policy_freeze(o->policy, in, NULL) == 0) {
+        calendar = json_incref(json_object_get(in, "calendar"));
+        calendar = calendar ? calendar : json_object();
+    }
+    json_decref(in);
+    return calendar;
+}
+
 /* ---- what a card wants to do ---- */
 
 /* The first key of a command, which is its name. Up to the closing quote: the text is our own canonical Extended JSON. */

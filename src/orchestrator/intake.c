@@ -10,6 +10,7 @@
 
 #define DOUBT 300       /* the weight of "it may be something we do not know" */
 #define LEAST 250       /* what weighs less was not understood */
+#define ALONE_LEAST 300 /* the same of what no rule speaks for */
 #define CLOSE_PERCENT 90 /* a second reading that weighs so much of the first is as good */
 #define PART_LEAST 600  /* a part of a request is one of its own from this weight on */
 #define REASONS_MAX 8
@@ -96,10 +97,15 @@ static bool matches(const struct sb_rule *r, const struct stretch *s, bool *hit,
     return sb_rule_matches(r, s->words, s->n, &s->all, hit);
 }
 
-/* looking: only intents that change nothing. */
-static bool looks(int intent)
+/* How the words may be taken: at most as a wish to look at something, where they are somebody else's or say what not to do. */
+enum taken { TAKEN_WHOLE, TAKEN_DENIED, TAKEN_QUOTED };
+
+/* Intents that change nothing. */
+static bool looks(int intent, enum taken taken)
 {
     switch (intent) {
+    case SB_INTENT_ANOMALY_WATCH: case SB_INTENT_SCHEMA_VALIDATE:
+        return taken == TAKEN_DENIED; /* "change nothing, only watch" is a wish of the asker's own */
     case SB_INTENT_INDEX_REVIEW: case SB_INTENT_SCHEMA_REVIEW: case SB_INTENT_ANOMALY_INVESTIGATE: case SB_INTENT_OPS_CURRENT: case SB_INTENT_BACKUP_CHECK:
     case SB_INTENT_POLICY_CHECK: case SB_INTENT_REPORT: case SB_INTENT_STATUS:
         return true;
@@ -108,7 +114,13 @@ static bool looks(int intent)
     }
 }
 
-static void weigh(const struct sb_intake *in, const struct stretch *s, bool looking, struct weights *w)
+/* Where no rule speaks for it, a leaning has to be a strong one. */
+static int64_t lean_on(int64_t rules, int64_t leaning)
+{
+    return rules <= 0 && rules + leaning < ALONE_LEAST ? 0 : rules + leaning;
+}
+
+static void weigh(const struct sb_intake *in, const struct stretch *s, enum taken taken, struct weights *w)
 {
     const struct sb_rules *rules = &in->rules;
     struct sb_match m[1];
@@ -118,13 +130,18 @@ static void weigh(const struct sb_intake *in, const struct stretch *s, bool look
             w->section[rules->rules[i].section] += rules->rules[i].weight;
     for (size_t i = 0; i < rules->sections_n; i++) {
         const struct sb_section *section = &rules->section[i];
-        if (section->kind == SB_SECTION_INTENT && (!looking || looks(section->intent))) {
+        if (section->kind == SB_SECTION_INTENT && (taken == TAKEN_WHOLE || looks(section->intent, taken))) {
             w->intent[section->intent] += w->section[i];
         } else if (section->kind == SB_SECTION_FOREIGN && w->section[i] > w->foreign) {
             w->foreign = w->section[i];
             w->kind = i;
         }
     }
+    int64_t leaning[SB_OUTCOMES]; /* how much rather than to none */
+    sb_leanings_weigh(&rules->leanings, rules->lexicon, s->words, s->n, leaning, SB_INTENT_NONE, NULL);
+    for (int i = SB_INTENT_NONE + 1; i <= SB_INTENT_STATUS; i++)
+        if (taken == TAKEN_WHOLE || looks(i, taken))
+            w->intent[i] = lean_on(w->intent[i], leaning[i] - leaning[SB_INTENT_NONE]);
     w->first = w->second = SB_INTENT_NONE;
     for (int i = SB_INTENT_NONE + 1; i <= SB_INTENT_STATUS; i++) {
         if (w->intent[i] <= 0)
@@ -168,7 +185,7 @@ static bool leave_quotes(const struct sb_intake *in, const char *request, struct
         return false;
     struct weights w;
     struct stretch s = stretch(request, words, n);
-    weigh(in, &s, false, &w);
+    weigh(in, &s, TAKEN_WHOLE, &w);
     if (w.intent[w.first] >= LEAST || w.foreign >= LEAST)
         return false;
     for (size_t i = 0; i < n; i++)
@@ -192,9 +209,6 @@ static void set_aside(const struct sb_intake *in, const char *request, size_t le
         }
     }
 }
-
-/* How the words may be taken: at most as a wish to look at something, where they are somebody else's or say what not to do. */
-enum taken { TAKEN_WHOLE, TAKEN_DENIED, TAKEN_QUOTED };
 
 static size_t read_words(const struct sb_intake *in, const char *request, size_t len, char *const *known, size_t known_n, struct sb_word *words, enum taken *taken)
 {
@@ -227,6 +241,16 @@ static void add_quoted(struct sb_str *out, const char *p, size_t n, size_t *coun
     ++*count;
 }
 
+static void mark_leaning(const struct sb_intake *in, const struct stretch *s, int intent, bool *hit)
+{
+    int64_t sums[SB_OUTCOMES], by_word[SB_WORDS_MAX] = {0}, most = 0;
+    sb_leanings_weigh(&in->rules.leanings, in->rules.lexicon, s->words, s->n, sums, intent, by_word);
+    for (size_t i = 0; i < s->n; i++)
+        most = by_word[i] > most ? by_word[i] : most;
+    for (size_t i = 0; i < s->n; i++)
+        hit[i] = most > 0 && by_word[i] * 2 >= most;
+}
+
 /* What decided, in the asker's own words. */
 static void quote(const struct sb_intake *in, const char *request, const struct stretch *s, int intent, size_t kind, struct sb_str *out)
 {
@@ -240,6 +264,8 @@ static void quote(const struct sb_intake *in, const char *request, const struct 
         if (of_it && r->weight > 0 && matches(r, s, hit, m) && r->re)
             add_quoted(out, s->text + m[0].from, m[0].to - m[0].from, &count);
     }
+    if (count == 0 && !memchr(hit, true, sizeof hit)) /* no rule: what leant to it most */
+        mark_leaning(in, s, intent, hit);
     for (size_t i = 0; i < s->n; i++)
         if (hit[i])
             add_quoted(out, request + s->words[i].from, s->words[i].to - s->words[i].from, &count);
@@ -364,7 +390,7 @@ int sb_intake_read(const struct sb_intake *in, const char *request, char *const 
         return -1;
     size_t n = read_words(in, request, len, namespaces, namespaces_n, words, &taken);
     struct stretch s = stretch(request, words, n);
-    weigh(in, &s, taken != TAKEN_WHOLE, &w);
+    weigh(in, &s, taken, &w);
     if (warn(in, request, words, n, out, err))
         goto fail;
     if (taken == TAKEN_QUOTED && out->warning) /* somebody's text with orders in it: nothing at all comes of that */
@@ -402,7 +428,7 @@ static int strong(const struct sb_intake *in, const char *request, const struct 
     struct stretch s = stretch(request, words + from, to - from);
     if (to - from < 2) /* one word alone belongs to what stands before it */
         return SB_INTENT_NONE;
-    weigh(in, &s, false, &w);
+    weigh(in, &s, TAKEN_WHOLE, &w);
     return w.intent[w.first] >= PART_LEAST && w.intent[w.first] > w.foreign && w.intent[w.second] * 100 < w.intent[w.first] * CLOSE_PERCENT ? w.first : SB_INTENT_NONE;
 }
 

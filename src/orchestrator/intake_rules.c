@@ -182,6 +182,28 @@ static void read_calibration(struct sb_rules *r, const struct sb_conf_row *row, 
     }
 }
 
+/* lean TRAIT INTENT WEIGHT ... */
+static void read_leaning(struct sb_rules *r, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    struct sb_leaning item = {0};
+    struct sb_err err = SB_ERR_INIT;
+    bool right = row->n >= 4 && row->n % 2 == 0 && strlen(row->word[1]) < sizeof item.trait;
+    for (size_t i = 2; right && i < row->n; i += 2) {
+        int64_t weight;
+        int outcome = sb_name_find(&sb_intents, row->word[i]);
+        right = outcome >= 0 && sb_parse_i64(row->word[i + 1], &weight) == 0 && weight >= -WEIGHT_MAX && weight <= WEIGHT_MAX;
+        if (right)
+            item.weight[outcome] = (int16_t)weight;
+    }
+    if (!right) {
+        sb_problems_add(problems, row->path, row->line, "must be: lean WORD INTENT WEIGHT [INTENT WEIGHT]..., the word at most %d bytes, weights up to %d", SB_TRAIT_MAX - 1, WEIGHT_MAX);
+        return;
+    }
+    snprintf(item.trait, sizeof item.trait, "%s", row->word[1]);
+    if (sb_leanings_add(&r->leanings, &item, &err))
+        sb_problems_add(problems, row->path, row->line, "%s", err.msg);
+}
+
 static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
 {
     struct reading *reading = ctx;
@@ -193,10 +215,12 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
     else if ((strcmp(what, "intent") == 0 && (row->n == 2 || row->n == 3)) || (strcmp(what, "foreign") == 0 && row->n == 2) ||
              (strcmp(what, "danger") == 0 && (row->n == 2 || row->n == 3)))
         read_section(reading, row, problems);
+    else if (strcmp(what, "lean") == 0)
+        read_leaning(reading->r, row, problems);
     else if (strcmp(what, "calibrate") == 0)
         read_calibration(reading->r, row, problems);
     else
-        sb_problems_add(problems, row->path, row->line, "must begin with: class, plain, intent NAME [EXAMPLE], foreign WHAT, danger WHAT, match, terms, or calibrate");
+        sb_problems_add(problems, row->path, row->line, "must begin with: class, plain, intent NAME [EXAMPLE], foreign WHAT, danger WHAT, match, terms, lean, or calibrate");
 }
 
 int sb_rules_read(struct sb_rules *r, const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err)
@@ -218,6 +242,7 @@ void sb_rules_release(struct sb_rules *r)
     for (size_t i = 0; i < r->sections_n; i++)
         free(r->section[i].text);
     free(r->rules);
+    sb_leanings_release(&r->leanings);
     sb_lexicon_free(r->lexicon);
     memset(r, 0, sizeof *r);
 }

@@ -6,6 +6,7 @@
 #ifndef SIGNALBOX_ORCHESTRATOR_INTAKE_RULES_H
 #define SIGNALBOX_ORCHESTRATOR_INTAKE_RULES_H
 
+#include "intake_lean.h"
 #include "intake_words.h"
 
 #include <signalbox/base/conf.h>
@@ -48,6 +49,7 @@ struct sb_rules {
     size_t sections_n;
     struct sb_rule *rules;
     size_t n, cap;
+    struct sb_leanings leanings;
     struct { int64_t share, ppm; } calibration[SB_CALIBRATION_MAX]; /* share rising, per thousand */
     size_t calibration_n;
 };

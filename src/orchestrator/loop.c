@@ -162,6 +162,7 @@ static void tick(struct sb_orchestrator *o)
     sb_o_tick_hushes(o);
     sb_o_tick_anomalies(o);
     sb_o_tick_runs(o);
+    sb_o_tick_hooks(o);
     sb_o_tick_watches(o);
     sb_o_tick_survey(o);
     sb_o_tick_rest(o);
@@ -392,6 +393,8 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_history(o);
     sb_o_free_levels(o);
     sb_o_free_due(o);
+    sb_o_free_hooks(o);
+    free(o->backups_said);
     sb_o_forget_lookers(o);
     sb_mask_close(o->mask);
     sb_o_free_search(o);
@@ -498,6 +501,7 @@ bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int gra
     if (!o)
         return true;
     int64_t until = sb_mono_ms() + grace_ms;
+    atomic_store(&o->hooks_give_up, true);
     char *text = sb_format("%s", reason);
     sb_queue_post_letter(o->mail, &o->stop, MAIL_STOP, text, free);
     pthread_join(o->thread, NULL);

@@ -17,6 +17,7 @@
 #include <signalbox/ledger/mask.h>
 #include <signalbox/model/watch_event.h>
 #include <signalbox/mongo/write_door.h>
+#include <signalbox/orchestrator/hooks.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
 #include <signalbox/policy/autonomy.h>
@@ -107,6 +108,8 @@ struct run {
     bool stopping;     /* the abort ends with the card as it is, not with a roll back */
     bool away;         /* a worker has something of this run; its mail will come */
     bool polling;      /* a progress read is away */
+    int64_t let;       /* the step that the hooks before a step have let pass; 0: none */
+    int64_t held_up;   /* times in a row that they did not */
     bool fresh;        /* the step's facts were read and policy was asked just now: it may be sent */
     bool forward_away; /* the step's own command has not answered yet (an undo may have overtaken it) */
     bool undo_again;   /* it answered after the undo was sent, and may have come after it: the undo may be needed twice */
@@ -163,7 +166,9 @@ struct sequel {
 struct held_case {
     struct sb_case case_;
     struct sequel *sequel; /* NULL: it was asked for by itself */
-    bool consulting; /* a specialist is at work for it */
+    bool consulting; /* a specialist is at work for it, or it is being found out what it touches */
+    struct sb_evidence *impact; /* what was found out about the place it speaks of; passed on by the first hand-off */
+    size_t impact_n;
     bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
@@ -294,6 +299,8 @@ struct sb_orchestrator {
     int64_t next_tick_ms, next_settle_ms, next_survey_ms;
     struct survey survey;
     bool surveying;
+    char *backups_said;       /* what the Backup Guardian found last, and */
+    int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
     bool looking_at_backups, reviewing; /* a worker is; one at a time */
     bool ledger_was_ok;
     struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
@@ -304,6 +311,11 @@ struct sb_orchestrator {
     int64_t recurring_again_ms;
     int64_t clock_wall, clock_mono; /* both clocks at the last look; 0: there was none */
     int64_t clock_floor;      /* wall: of the newest entry when this owner began; 0: there was none, or a seed makes the clock */
+    struct telling_hook *hooks_first, **hooks_end; /* hook_run.c's: what is still to be told, in order */
+    size_t hooks_n;
+    bool hook_away;           /* one is being told */
+    int64_t hooks_lost;       /* not told, because too much waited */
+    atomic_bool hooks_give_up; /* read by workers */
     int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
 };
 
@@ -584,7 +596,7 @@ const struct route *sb_o_route(int intent, const struct sb_slots *slots, const s
 struct handing {
     int from, to; /* enum sb_specialist */
     bool back;    /* `from` was consulted and says what it found */
-    const char *why, *risk;
+    const char *why, *risk, *otherwise; /* otherwise: NULL, or what would have led elsewhere */
     const struct sb_evidence *evidence; /* what is passed on */
     size_t n;
 };
@@ -783,5 +795,29 @@ void sb_porter_free(struct sb_porter *p); /* when nobody posts any more */
 
 /* A seat for another process: who it is comes from its uid and pid. */
 int64_t sb_orchestrator_sit_as(struct sb_orchestrator *o, struct sb_queue *news, uid_t uid, pid_t pid);
+
+/* ---- hook_run.c: commands of the operator's that are told what happens ---- */
+
+/* An entry is on the record; fresh: it is the first about its anomaly. */
+void sb_o_tell_hooks(struct sb_orchestrator *o, const struct sb_entry *e, bool fresh);
+void sb_o_tick_hooks(struct sb_orchestrator *o);
+void sb_o_free_hooks(struct sb_orchestrator *o);
+
+/* Asks the hooks that stand before a step. True: they are being asked, and sb_o_hooks_answered comes by mail. */
+bool sb_o_ask_hooks(struct sb_orchestrator *o, struct held_card *card, int64_t step);
+/* execute.c's: why NULL: the step may go on. */
+void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int64_t step, const char *why);
+
+/* ---- impact.c: what a request would touch ---- */
+
+/* The case names a collection or a database, and there is a connection: finds out about it, and comes back by sb_o_assessed with
+ * the facts in c->impact. */
+int sb_o_assess(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);
+/* request.c's: goes on with the case. */
+void sb_o_assessed(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *err);
+/* routes.c's: what would have led elsewhere than this one of its table. */
+void sb_routes_otherwise(const struct route *taken, struct sb_str *out);
+/* gate.c's: the windows of the policy as they stand. New object; NULL: out of memory. */
+json_t *sb_o_calendar(const struct sb_orchestrator *o);
 
 #endif

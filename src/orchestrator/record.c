@@ -151,8 +151,10 @@ static int append(struct sb_orchestrator *o, struct sb_entry *e, const struct re
     if (rc && err)
         *err = why;
     if (rc == 0) {
+        bool fresh = refs && refs->anomaly && !refs->anomaly->anomaly.title;
         tell_entry(o, e);
         follow(o, e, refs);
+        sb_o_tell_hooks(o, e, fresh);
     }
     json_decref(e->body);
     sb_record_release(&sb_plan_ref_schema, &e->plan);

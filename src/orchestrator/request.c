@@ -78,7 +78,7 @@ int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct 
 {
     struct sb_handoff handoff = {.from = h->from, .to = h->to, .at = sb_origin_wall_ms(o->opt.origin)};
     struct sb_actor specialist = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, h->from)};
-    int rc = sb_str_set(&handoff.why, h->why) || sb_str_set(&handoff.risk, h->risk);
+    int rc = sb_str_set(&handoff.why, h->why) || sb_str_set(&handoff.risk, h->risk) || sb_str_set(&handoff.otherwise, h->otherwise);
     for (size_t i = 0; rc == 0 && i < h->n; i++)
         rc = pass_on(&handoff, &h->evidence[i]);
     json_t *json = rc ? NULL : sb_record_to_json(&sb_handoff_schema, &handoff);
@@ -90,9 +90,21 @@ int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct 
 /* Along a route, with what is known of the anomaly that it is about (NULL: none). */
 static int hand_on(struct sb_orchestrator *o, struct held_case *c, const struct route *r, const struct held_anomaly *a, struct sb_err *err)
 {
-    struct handing h = {.from = a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, .to = r->to, .why = r->why, .risk = r->risk,
-                        .evidence = a ? a->anomaly.evidence : NULL, .n = a ? a->anomaly.evidence_n : 0};
-    return sb_o_hand_over(o, c, &h, err);
+    struct sb_handoff known = {0}; /* what is passed on */
+    int rc = 0;
+    for (size_t i = 0; a && rc == 0 && i < a->anomaly.evidence_n; i++)
+        rc = pass_on(&known, &a->anomaly.evidence[i]);
+    for (size_t i = 0; rc == 0 && i < c->impact_n; i++)
+        rc = pass_on(&known, &c->impact[i]);
+    struct handing h = {.from = a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, .to = r->to, .why = r->why, .risk = r->risk, .evidence = known.evidence, .n = known.evidence_n};
+    struct sb_str other;
+    sb_str_init(&other);
+    sb_routes_otherwise(r, &other);
+    h.otherwise = other.len ? other.p : NULL;
+    rc = rc || !sb_str_ok(&other) ? sb_fail_nomem(err) : sb_o_hand_over(o, c, &h, err);
+    sb_str_release(&other);
+    sb_record_release(&sb_handoff_schema, &known);
+    return rc;
 }
 
 void sb_o_close_case(struct sb_orchestrator *o, struct held_case *c, const char *outcome)
@@ -246,6 +258,24 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
     return answer;
 }
 
+/* Something may come of it, and it speaks of a place: what it would touch is found out first. */
+static bool is_assessed(const struct sb_orchestrator *o, const struct held_case *c)
+{
+    const struct sb_reading_of *r = &c->case_.reading;
+    bool place = r->slots.ns ? strchr(r->slots.ns, '.') != NULL : r->slots.database != NULL;
+    return place && o->telemetry && !r->unclear && sb_o_route(r->intent, &r->slots, NULL) && r->intent != SB_INTENT_BACKUP_CHECK && r->intent != SB_INTENT_STATUS;
+}
+
+void sb_o_assessed(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *failed)
+{
+    struct sb_err err = *failed;
+    c->consulting = false;
+    char *answer = err.code == SB_OK ? follow(o, c, &err) : NULL;
+    if (err.code != SB_OK || answer) /* else a specialist is at work */
+        sb_o_finish_consult(o, c, NULL, &err, answer ? answer : "");
+    free(answer);
+}
+
 char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor, bool read_only, const struct sb_o_planned *planned, const char *ns,
                         struct held_case **c, struct sb_err *err)
 {
@@ -264,6 +294,8 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
             sb_fail(err, SB_EPOLICY, "policy refuses this request: %s", why);
         else if (decision >= 0 && reading.intent != SB_INTENT_NONE && reading.intent != SB_INTENT_BACKUP_CHECK && reading.slots.ns && !known_namespace(o, reading.slots.ns))
             no_such_namespace(o, reading.slots.ns, err);
+        else if (decision >= 0 && is_assessed(o, *c))
+            sb_o_assess(o, *c, err);
         else if (decision >= 0)
             answer = follow(o, *c, err);
     }

@@ -65,6 +65,15 @@ static const char *const conditions[] = {[ALWAYS] = "", [HAS_NAMESPACE] = "it na
                                          [IS_CODE_OR_CHANGE] = "the anomaly that is going on is one of code, or of a change", [IS_LOAD] = "the anomaly that is going on is one of load",
                                          [IS_OTHER] = "the anomaly that is going on is of another class"};
 
+void sb_routes_otherwise(const struct route *taken, struct sb_str *out)
+{
+    for (size_t i = 0; i < SB_COUNT(routes); i++) {
+        const struct route *r = &routes[i];
+        if (r->intent == taken->intent && r != taken && r->condition != ALWAYS)
+            sb_str_addf(out, "%sto %s, if %s", out->len ? "; " : "", sb_name(&sb_specialists, r->to), conditions[r->condition]);
+    }
+}
+
 void sb_routes_known(struct sb_str *out)
 {
     for (int intent = SB_INTENT_NONE + 1; intent <= SB_INTENT_STATUS; intent++)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How well requests are understood: two halves of a set of sentences, each behind its intent. Rules are written looking at
- * the first half; of the second one only figures are told, so that it stays what the rules have not seen. Of each half at
- * least 95 of 100 must be read right, none that is ours refused, and all that is not ours refused. A third file holds what
- * was written later to mend the rules by. Prints how often a reading was right by how sure it was, over the two halves. */
+ * How well requests are understood: two pairs of halves, sentences behind their intents. Rules are written, and what words
+ * lean to is learnt (`make learn`), looking at the first and the third file; of the second and the fourth only figures are told,
+ * so that they stay what has not been seen. The later pair is the harder one: other voices, and its sentences were written
+ * before the rules were mended by its first half. A fifth file holds what was written in between. Prints how often a reading was
+ * right by how sure it was, over the halves not seen, and what was taken for what in all. */
 #include "test.h"
 
 #include <signalbox/base/file.h>
@@ -19,6 +20,8 @@ struct tally {
     size_t in_bucket[BUCKETS], right_in[BUCKETS];
     int64_t sure[BUCKETS]; /* sums */
 };
+
+static size_t taken_for[SB_INTENT_STATUS + 1][SB_INTENT_STATUS + 1]; /* what it is, what it was read as: in the halves not seen */
 
 static struct sb_intake *shipped(void)
 {
@@ -37,7 +40,7 @@ static struct sb_intake *shipped(void)
     return in;
 }
 
-static void read_one(const struct sb_intake *in, char *line, bool tell, struct tally *t)
+static void read_one(const struct sb_intake *in, char *line, bool seen, struct tally *t)
 {
     char *tab = strchr(line, '\t');
     struct sb_reading_of r;
@@ -56,12 +59,14 @@ static void read_one(const struct sb_intake *in, char *line, bool tell, struct t
     t->in_bucket[bucket]++;
     t->right_in[bucket] += right;
     t->sure[bucket] += r.confidence_ppm;
-    if (!right && tell)
+    if (!seen)
+        taken_for[wanted][r.intent]++;
+    if (!right && seen)
         print_message("  %s, read as %s (%s): %s\n", line, sb_name(&sb_intents, r.intent), r.reason, tab + 1);
     sb_record_release(&sb_reading_of_schema, &r);
 }
 
-static void read_half(const struct sb_intake *in, const char *name, bool tell, struct tally *t)
+static void read_half(const struct sb_intake *in, const char *name, bool seen, struct tally *t)
 {
     char path[128], *rest, *line;
     struct sb_str text;
@@ -71,32 +76,45 @@ static void read_half(const struct sb_intake *in, const char *name, bool tell, s
     sb_assert_ok(sb_file_read(path, 1 << 20, &text, &err), err);
     for (line = strtok_r(text.p, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         if (line[0] != '#')
-            read_one(in, line, tell, t);
+            read_one(in, line, seen, t);
     sb_str_release(&text);
     print_message("%s: %zu of %zu right (%.1f %%); ours but refused: %zu; not ours but taken: %zu\n", name, t->right, t->n, 100.0 * (double)t->right / (double)t->n, t->refused, t->taken);
+}
+
+static void print_confusion(void)
+{
+    print_message("what it is, and how often what was read, in the halves not seen:\n");
+    for (int i = 0; i <= SB_INTENT_STATUS; i++) {
+        print_message("%-20s", sb_name(&sb_intents, i));
+        for (int j = 0; j <= SB_INTENT_STATUS; j++)
+            if (taken_for[i][j])
+                print_message(" %s %zu", i == j ? "right" : sb_name(&sb_intents, j), taken_for[i][j]);
+        print_message("\n");
+    }
 }
 
 static void both_halves(void **state)
 {
     (void)state;
+    static const struct { const char *name; bool seen; size_t least, percent, refused; } files[] = {
+        {"first", true, 240, 97, 0}, {"second", false, 240, 95, 0}, {"third", true, 800, 97, 2}, {"fourth", false, 180, 95, 4}, {"more", true, 2000, 97, 5}};
     struct sb_intake *in = shipped();
-    struct tally t[2] = {{0}}, more = {0};
-    read_half(in, "first", true, &t[0]);
-    read_half(in, "second", false, &t[1]);
-    read_half(in, "more", true, &more);
+    struct tally t[SB_COUNT(files)] = {{0}};
+    for (size_t i = 0; i < SB_COUNT(files); i++)
+        read_half(in, files[i].name, files[i].seen, &t[i]);
     print_message("sure      sentences   said   right\n");
-    for (size_t i = 0; i < BUCKETS; i++) {
-        size_t n = t[0].in_bucket[i] + t[1].in_bucket[i], right = t[0].right_in[i] + t[1].right_in[i];
+    for (size_t b = 0; b < BUCKETS; b++) {
+        size_t n = t[1].in_bucket[b] + t[3].in_bucket[b], right = t[1].right_in[b] + t[3].right_in[b];
         if (n)
-            print_message("%3zu-%3zu %% %8zu  %5.1f  %6.1f %%\n", i * 10, i * 10 + 10, n, (double)(t[0].sure[i] + t[1].sure[i]) / 1e4 / (double)n, 100.0 * (double)right / (double)n);
+            print_message("%3zu-%3zu %% %8zu  %5.1f  %6.1f %%\n", b * 10, b * 10 + 10, n, (double)(t[1].sure[b] + t[3].sure[b]) / 1e4 / (double)n, 100.0 * (double)right / (double)n);
     }
-    for (size_t i = 0; i < SB_COUNT(t); i++) {
-        assert_true(t[i].n >= 240);
-        assert_true(t[i].right * 100 >= t[i].n * 95);
-        assert_int_equal(t[i].refused, 0);
+    print_confusion();
+    for (size_t i = 0; i < SB_COUNT(files); i++) {
+        assert_true(t[i].n >= files[i].least);
+        assert_true(t[i].right * 100 >= t[i].n * files[i].percent);
+        assert_true(t[i].refused <= files[i].refused);
         assert_int_equal(t[i].taken, 0);
     }
-    assert_true(more.right * 100 >= more.n * 95);
     sb_intake_free(in);
 }
 

@@ -81,6 +81,40 @@ class Sim:
                 self.process.wait()
 
 
+def trace(entries):
+    """No action without what it goes back to: each command that was sent to change something has, before it on the record, a request
+    (a person's, a schedule's or an anomaly's), a hand-off, a card with evidence, the policy that is named, its verdict, and a decision:
+    approvals of exactly these bytes as many as the verdict wants, or a verdict that wants none."""
+    seen = {}
+    for e in entries:
+        seen.setdefault(e["kind"], []).append(e)
+        if e["kind"] != "step.intent":
+            continue
+        case, card, hash, where = e["plan"].get("case"), e["plan"].get("card"), e["plan"].get("hash"), "entry %d (%s)" % (e["seq"], e["body"]["command"][:60])
+
+        def before(kind, test):
+            return [x for x in seen.get(kind, []) if test(x)]
+        require(before("request", lambda x: x["body"]["case"]["id"] == case), "%s goes back to no request" % where)
+        require(before("intent", lambda x: x["plan"].get("case") == case), "%s: nothing says how its request was read" % where)
+        require(before("handoff", lambda x: x["plan"].get("case") == case), "%s: nobody was called for its case" % where)
+        made = [x for x in seen.get("recommendation", []) + seen.get("edit", []) if x["plan"].get("card") == card]
+        require(made and made[0]["body"]["card"]["evidence"], "%s rests on no evidence" % where)
+        policies = [x["body"]["policy"]["sha256"] for x in seen.get("policy.load", [])]
+        require(e["policy"] in policies, "%s names a policy that never came into force" % where)
+        verdicts = before("verdict", lambda x: x["plan"].get("card") == card)
+        require(verdicts and all(v["policy"] in policies for v in verdicts), "%s was not asked of policy" % where)
+        if e["body"]["undo"]:
+            require(before("state", lambda x: x["plan"].get("card") == card and x["body"]["to"] == "rolling_back") or
+                    before("state", lambda x: x["plan"].get("card") == card and x["body"]["event"] == "stop"), "%s: nobody wanted it taken back" % where)
+            continue
+        last = [v for v in verdicts if v["body"]["stage"] == "execute"]
+        require(last and last[-1]["body"]["verdict"]["decision"] == "allow", "%s: the last verdict before it is not to go on" % where)
+        given = before("approval", lambda x: x["plan"].get("card") == card and x["body"]["approval"]["hash"] == hash)
+        wanted = max([v["body"]["verdict"]["requires"]["approvals"] for v in verdicts if v["plan"].get("hash") == hash] or [0])
+        require(len(given) >= wanted and (given or before("state", lambda x: x["plan"].get("card") == card and x["body"]["event"] == "allow")),
+                "%s: %d approvals of these bytes, policy wanted %d" % (where, len(given), wanted))
+
+
 class Lab:
     """A state folder of its own, a simulator behind the proxy, and commands that talk to the owner."""
 
@@ -244,6 +278,7 @@ class Lab:
         """The chain, by the ledger's own verifier in a process of its own."""
         done = subprocess.run([BUILD + "/tests/e2e/crash_owner", "--verify", self.state], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         require(done.returncode == 0, "the record is broken: " + done.stdout)
+        trace(self.entries())
 
     def check_record(self, id):
         """What must be true of a card's record once it has come to an end."""

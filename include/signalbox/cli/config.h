@@ -23,16 +23,18 @@
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
  *   criticality shop.orders 5                          # weighs five times in what specialists rank; of a database: criticality shop 2
+ *   hook state.failed /usr/local/bin/page              # a command that is told of it (orchestrator/hooks.h); `hook before.step` is asked first
  *   schedule often every 6h run status                 # at the multiples of it since 1970-01-01T00:00Z
  *
  * A wrong line is a problem with file and line, and the rest is used; a wrong line that guards safety (environment, policy,
- * uri_file) makes the program stop. Thread: read once, then constant.
+ * uri_file, hook before.step) makes the program stop. Thread: read once, then constant.
  */
 #ifndef SIGNALBOX_CLI_CONFIG_H
 #define SIGNALBOX_CLI_CONFIG_H
 
 #include <signalbox/base/conf.h>
 #include <signalbox/orchestrator/criticality.h>
+#include <signalbox/orchestrator/hooks.h>
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
@@ -44,6 +46,8 @@ struct sb_config_deployment {
     size_t backups_n;
     struct sb_criticality *criticality; /* each place once */
     size_t criticality_n;
+    struct sb_event_hook *hooks;
+    size_t hooks_n;
 };
 
 struct sb_config {

@@ -44,6 +44,7 @@ struct sb_handoff {
     int64_t at;   /* wall */
     char *why;    /* why this one next */
     char *risk;   /* the risk that was seen */
+    char *otherwise; /* what would have led elsewhere: "to index_optimizer, if it names a collection"; NULL: nothing */
     struct sb_evidence *evidence; /* what was passed on */
     size_t evidence_n;
 };

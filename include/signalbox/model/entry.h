@@ -47,6 +47,7 @@ enum sb_entry_kind {
     SB_ENTRY_HUSH,            /* {"hush","said"} a blackout begins, or somebody judged an anomaly */
     SB_ENTRY_HUSH_END,        /* {"id","reason"} it ends before its time, or what was said is taken back */
     SB_ENTRY_REMARK,          /* {"remark"} a note about an anomaly */
+    SB_ENTRY_HOOK,            /* {"event","command","try","outcome","status","millis","output"} a command of the operator's was told of something */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

@@ -15,6 +15,7 @@
 #include <signalbox/model/message.h>
 #include <signalbox/mongo/server.h>
 #include <signalbox/orchestrator/criticality.h>
+#include <signalbox/orchestrator/hooks.h>
 #include <signalbox/orchestrator/schedule.h>
 #include <signalbox/policy/verifier.h>
 
@@ -52,6 +53,8 @@ struct sb_orchestrator_options {
     size_t backups_n;
     const struct sb_criticality *criticality; /* of collections; must outlive it */
     size_t criticality_n;
+    const struct sb_event_hook *hooks; /* must outlive it */
+    size_t hooks_n;
     bool socket;                  /* listen on state_dir/socket for other consoles */
     const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */
 };

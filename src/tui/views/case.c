@@ -20,6 +20,10 @@ static void handoff(const struct sb_tui *t, const struct sb_handoff *h, struct s
     view_label(p, "Risk");
     bool risk = h->risk && h->risk[0];
     sb_page_wrap(p, risk ? SB_ROLE_DOUBT : SB_ROLE_DIM, LABEL, risk ? h->risk : "none was seen");
+    if (h->otherwise) {
+        view_label(p, "Else");
+        sb_page_wrap(p, SB_ROLE_DIM, LABEL, h->otherwise);
+    }
     view_label(p, "Passed on");
     if (h->evidence_n)
         sb_page_textf(p, SB_ROLE_TEXT, "%zu fact%s", h->evidence_n, h->evidence_n == 1 ? "" : "s");
