@@ -15,8 +15,6 @@
 #define VERIFY_EVERY_MS 1000
 #define VERIFY_FOR_MS 120000   /* a command that was answered is read back for so long */
 
-static void begin_step(struct sb_orchestrator *o, struct held_card *card);
-
 static struct sb_step *step_of(struct held_card *card)
 {
     return card->run.step >= 1 && (size_t)card->run.step <= card->card.steps_n ? &card->card.steps[card->run.step - 1] : NULL;
@@ -110,6 +108,20 @@ static bool interlocked(struct sb_orchestrator *o, struct held_card *card)
     return false;
 }
 
+/* A later phase waits for the one before it; where that will never be done, it ends. */
+static bool waits_its_turn(struct sb_orchestrator *o, struct held_card *card)
+{
+    char why[200];
+    bool never = false;
+    if (!sb_o_phase_waits(o, card, &never, why, sizeof why))
+        return false;
+    if (never)
+        sb_o_move(o, card, SB_EV_EXPIRE, NULL, why, NULL);
+    else
+        wait_for(o, card, why, TRY_AGAIN_MS);
+    return true;
+}
+
 /* Why a plan that was approved needs more by now; it goes on the record and the screen. */
 static void require_again(struct sb_orchestrator *o, struct held_card *card, bool waiting)
 {
@@ -143,7 +155,7 @@ static void go_on(struct sb_orchestrator *o, struct held_card *card)
     int decision = sb_o_gate(o, card, "execute", NULL, NULL, false, &err);
     if (decision == SB_ALLOW) {
         card->run.fresh = true;
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
     } else if (decision == SB_REQUIRE) {
         require_again(o, card, false);
     } else {
@@ -198,6 +210,8 @@ void sb_o_try_start(struct sb_orchestrator *o, struct held_card *card)
 {
     if (!sb_o_may_send(o, card) || card->run.away || !card->card.steps_n || !sb_ledger_writable(o->ledger, NULL))
         return;
+    if (!card->run.started && waits_its_turn(o, card))
+        return;
     if (interlocked(o, card)) /* what would be read now is already changing */
         return;
     precheck(o, card, &card->card.steps[0]);
@@ -242,7 +256,7 @@ static int record_verified(struct sb_orchestrator *o, struct held_card *card, co
                        json_pack("{s:I,s:b,s:b,s:o}", "step", (json_int_t)card->run.step, "undo", card->run.undoing, "ok", ok, "checks", sb_o_checks_json(c)), NULL);
 }
 
-static void step_done(struct sb_orchestrator *o, struct held_card *card)
+void sb_o_step_done(struct sb_orchestrator *o, struct held_card *card)
 {
     card->run.phase = PHASE_NONE;
     card->run.step++;
@@ -251,7 +265,7 @@ static void step_done(struct sb_orchestrator *o, struct held_card *card)
     if ((size_t)card->run.step > card->card.steps_n)
         sb_o_must_move(o, card, SB_EV_STEPS_DONE, "every step was read back");
     else if (card->card.state == SB_EXECUTING)
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
 }
 
 static bool building_ours(const struct held_card *card, const struct checking *c)
@@ -292,7 +306,7 @@ static void verified(struct sb_orchestrator *o, struct checking *c)
             if (undoing)
                 sb_o_undo_verified(o, card);
             else
-                step_done(o, card);
+                sb_o_step_done(o, card);
         }
     } else if (failure && failure->truth == CHECK_FALSE && !waits && undoing && card->run.undo_again) {
         card->run.undo_again = card->run.sent = false;
@@ -324,7 +338,7 @@ void sb_o_verify(struct sb_orchestrator *o, struct held_card *card)
 
 /* ---- forward ---- */
 
-static void begin_step(struct sb_orchestrator *o, struct held_card *card)
+void sb_o_begin_step(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_step *s = step_of(card);
@@ -341,8 +355,12 @@ static void begin_step(struct sb_orchestrator *o, struct held_card *card)
         return;
     }
     card->run.fresh = false;
+    if (sb_step_iterates(s)) {
+        sb_o_iterate(o, card);
+        return;
+    }
     char *command = sb_format("%s", s->action); /* the fold of the intent may move the card's memory */
-    if (!command || sb_o_send(o, card, command, false, &err)) {
+    if (!command || sb_o_send(o, card, command, false, NULL, &err)) {
         card->run.phase = PHASE_NONE;
         sb_o_must_move(o, card, SB_EV_STEP_FAILED, command ? err.msg : "out of memory");
     }
@@ -358,7 +376,7 @@ void sb_o_run(struct sb_orchestrator *o, struct held_card *card)
     if (card->run.unanswered && !card->run.sent)
         sb_o_must_move(o, card, SB_EV_LOST, "whether its last step happened is not known");
     else
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
 }
 
 void sb_o_sent_forward(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken)
@@ -401,7 +419,7 @@ static void tick_run(struct sb_orchestrator *o, struct held_card *card, int64_t 
     else if (card->run.phase == PHASE_VERIFY)
         check_now(o, card);
     else if (card->run.phase == PHASE_PRECHECK && state == SB_EXECUTING)
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
     else if (card->run.phase == PHASE_PROBE || state == SB_IN_DOUBT)
         sb_o_probe(o, card);
 }
