@@ -633,7 +633,7 @@ void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, cons
 void sb_o_drop_work(struct held_card *card);
 int64_t sb_o_until_turn(const struct sb_orchestrator *o); /* milliseconds until such a step is due, INT64_MAX: none is; and its turn */
 void sb_o_tick_turns(struct sb_orchestrator *o);
-/* Sets how large the batches are and how far apart, from the next one on. */
+/* Sets how large the batches of the running step are and how far apart, from the next one on. */
 int sb_o_turn_knobs(struct sb_orchestrator *o, const struct seat *s, struct held_card *card, const struct sb_edit *e, struct sb_err *err);
 bool sb_o_has_knobs(const struct held_card *card, const struct sb_edit *e); /* it is such a step that runs, and only they are to be set */
 
