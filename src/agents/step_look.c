@@ -56,8 +56,7 @@ static bool set_by_diff(const bson_t *diff, const char *path, bson_iter_t *out)
     return rest[0] && bson_iter_init_find(&it, diff, sub) && sb_sub_document(&it, &doc) && set_by_diff(&doc, rest, out);
 }
 
-/* The value that a write, the `o` of its entry, gives to a path: a whole document, a difference, or modifiers. */
-static bool set_by(const bson_t *o, const char *path, bson_iter_t *out)
+bool sb_write_sets(const bson_t *o, const char *path, bson_iter_t *out)
 {
     bson_iter_t it, at;
     bson_t doc;
@@ -98,7 +97,7 @@ static void judge(struct look *l, const bson_t *entry, int64_t seconds)
         return;
     if (!bson_iter_init_find(&it, entry, "o") || !sb_sub_document(&it, &o))
         return;
-    bool field = set_by(&o, w->field, &a), renamed = w->new_field && set_by(&o, w->new_field, &b);
+    bool field = sb_write_sets(&o, w->field, &a), renamed = w->new_field && sb_write_sets(&o, w->new_field, &b);
     bool both = sb_streq(w->how, "both_written");
     bool broken = both ? field && !(renamed && same_value(&a, &b)) : field;
     if (broken) {

@@ -23,8 +23,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab as L  # noqa: E402
 
 SCENARIO = os.path.join(HERE, "crash.scenario")
-QUIET = 1500       # documents that nobody writes but the plan
-BUSY = 300         # documents that the writers change
+QUIET = 1000       # documents that nobody writes but the plan
+BUSY = 200         # documents that the writers change
 NS = "shop.people"
 
 
@@ -161,12 +161,12 @@ def rename(lab, client, writers):
     approved(lab, fill)
     writers.turn("customer_name", "name")
     # the backfill, paused, turned, killed, and its primary gone
-    lab.until("three batches", lambda: len(batches(lab, fill)) >= 3)
+    lab.until("a batch", lambda: batches(lab, fill))
     L.require(lab.state_of(both) == "done", "the backfill has begun before the phase in front of it was done")
     lab.run("cards", "pause", fill)
     lab.until("the answer to the batch that was away", lambda: not lab.open_intents())
     stands = len(batches(lab, fill))
-    lab.run("cards", "edit", fill, "--set", "batch_docs=100", "--set", "batch_delay_ms=40")
+    lab.run("cards", "edit", fill, "--set", "batch_docs=50", "--set", "batch_delay_ms=40")
     L.require(len(batches(lab, fill)) == stands, "a batch was sent while it was paused")
     lab.run("cards", "resume", fill)
     kill_in_the_middle(lab, fill, stands + 2)
@@ -181,7 +181,7 @@ def rename(lab, client, writers):
     # nobody writes the old one any more, and it is removed
     approved(lab, contract)
     writers.turn("name")
-    kill_in_the_middle(lab, contract, 3)
+    kill_in_the_middle(lab, contract, 2)
     lab.until_state(contract, "done")
     writers.end()
     check_documents(coll, {id: {"_id": id, "name": name} for id, name in writers.names.items()}, "at the end")
