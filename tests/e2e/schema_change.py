@@ -125,7 +125,7 @@ def fill(db, names):
     db.twice.create_index("fresh", unique=True, partialFilterExpression={"fresh": {"$exists": True}})
     db.create_collection("strict", validator={"$jsonSchema": {"properties": {"_id": {}, "a": {}}, "additionalProperties": False}})
     db.strict.insert_one({"_id": 1, "a": 1})
-    db.mixed.insert_many([{"_id": i} for i in MIXED] + [{"_id": "kept", "state": "old"}])
+    db.mixed.insert_many([{"_id": i, "legacy": 1} for i in MIXED] + [{"_id": "kept", "state": "old"}])
     db.gone.insert_many([{"_id": i} for i in range(2000)])
 
 
@@ -200,6 +200,31 @@ def rename(lab, client, writers):
         lab.check_record(id)
 
 
+def remove(lab, coll):
+    """A field that nobody writes any more, while others are written; there is no way back, and the card says so."""
+    looking, contract = [c["id"] for c in lab.ask("remove field legacy from shop.mixed")["cards"]]
+    L.require(lab.card(contract)["steps"][0]["undo_label"] == "impossible", "the card does not say that nothing brings it back")
+    approved(lab, contract)
+    over = threading.Event()
+
+    def write():
+        n = 0
+        while not over.is_set():
+            coll.update_one({"_id": 10 + n % 300}, {"$set": {"seen": n}})
+            n += 1
+            time.sleep(0.02)
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        lab.until_state(contract, "done")
+    finally:
+        over.set()
+        writer.join()
+    L.require(coll.count_documents({"legacy": {"$exists": True}}) == 0, "documents still have the field")
+    lab.check_record(looking)
+    lab.check_record(contract)
+
+
 def add_and_lose(lab, client):
     """A field with one value, for ids of several types; and a collection that goes away under it."""
     db = client.shop
@@ -211,6 +236,7 @@ def add_and_lose(lab, client):
     lab.run("cards", "rollback", card, "--target", "shop.mixed")
     lab.until_state(card, "rolled_back")
     L.require(db.mixed.count_documents({"state": {"$exists": True}}) == 1, "what was added has not been taken back")
+    remove(lab, db.mixed)
     card = lab.ask('add field state with default 1 to shop.gone')["cards"][0]["id"]
     approved(lab, card)
     lab.until("two batches", lambda: len(batches(lab, card)) >= 2)
@@ -226,12 +252,12 @@ def others(lab, client, writers):
     add_and_lose(lab, client)
 
 
-PARTS = (("rename", rename, "a rename in four phases with two crashes and a step-down, and back"),
-         ("others", others, "an added field, a collection that goes away, and what is refused"))
+PARTS = (("rename", rename, 40, "a rename in four phases with two crashes and a step-down, and back"),
+         ("others", others, 60, "a field that is added, one that is removed, a collection that goes away, and what is refused"))
 
 
-def run(part, says):
-    lab = L.Lab(SCENARIO, speed=40)
+def run(part, speed, says):
+    lab = L.Lab(SCENARIO, speed=speed)
     client = pymongo.MongoClient(lab.sim.uri, serverSelectionTimeoutMS=20000)
     writers = Writers(client.shop.people)
     try:
@@ -257,7 +283,7 @@ def run(part, says):
 
 
 def main():
-    return 0 if all([run(part, says) for name, part, says in PARTS if len(sys.argv) < 2 or sys.argv[1] == name]) else 1
+    return 0 if all([run(part, speed, says) for name, part, speed, says in PARTS if len(sys.argv) < 2 or sys.argv[1] == name]) else 1
 
 
 if __name__ == "__main__":
