@@ -214,10 +214,8 @@ static void finish(struct sb_orchestrator *o, struct held_card *card, struct ite
     bool undo = w->undo, looked = !sb_streq(s->work.how, "batches");
     char text[300];
     snprintf(text, sizeof text, "%.200s; %" PRId64 " documents changed", why, w->changed);
-    int rc = looked ? sb_o_record_outcome(o, card, w->step, card->run.tries, undo, "ok", why) : 0;
-    rc = rc ? rc : sb_o_record(o, SB_ENTRY_STEP_VERIFIED, NULL, &(struct refs){.card = card},
-                               json_pack("{s:I,s:b,s:b,s:o}", "step", (json_int_t)w->step, "undo", undo, "ok", 1, "checks", proof(s->work.how, looked ? why : text)), NULL);
-    if (rc) {
+    if (sb_o_record(o, SB_ENTRY_STEP_VERIFIED, NULL, &(struct refs){.card = card},
+                    json_pack("{s:I,s:b,s:b,s:o}", "step", (json_int_t)w->step, "undo", undo, "ok", 1, "checks", proof(s->work.how, looked ? why : text)), NULL)) {
         again(card, TRY_AGAIN_MS);
         return;
     }
@@ -323,7 +321,8 @@ static int ask_next(struct sb_orchestrator *o, struct held_card *card, const str
     return card->run.away ? 0 : -1;
 }
 
-/* Looking at writes sends nothing; that it has begun, and from when on writes count, is put on the record all the same. */
+/* Looking at writes sends nothing; that it has begun, and from when on writes count, is put on the record all the same, and with
+ * it that nothing of it is open: it may be stopped at any moment. */
 static int begin_look(struct sb_orchestrator *o, struct held_card *card, struct iterating *w, struct sb_err *err)
 {
     struct sb_permit unused;
@@ -342,7 +341,7 @@ static int begin_look(struct sb_orchestrator *o, struct held_card *card, struct 
     card->run.tries = tries;
     card->run.started = w->step > card->run.started ? w->step : card->run.started;
     w->place.since = since;
-    return 0;
+    return sb_o_record_outcome(o, card, w->step, tries, false, "ok", "nothing was sent: the looking has begun") ? sb_fail(err, SB_ELEDGER, "the record cannot be written") : 0;
 }
 
 /* ---- between two turns ---- */
