@@ -13,17 +13,38 @@ static void print_evidence(const struct sb_evidence *e, size_t n)
         sb_print("  [%s] %s%s%s: %s\n      from %s\n", e[i].coverage, e[i].ns ? e[i].ns : "", e[i].ns ? " " : "", e[i].what ? e[i].what : "", e[i].value, e[i].source);
 }
 
+/* How a step goes that is more than one command. */
+static void work(const struct sb_step_work *w)
+{
+    if (sb_streq(w->how, "batches"))
+        sb_print("    in batches of %" PRId64 " documents by _id, at least %" PRId64 " ms apart while others work; held back by a lag over %" PRId64 " s, more than %" PRId64 " queued, a cache over %" PRId64
+                 " %%, an oplog under %" PRId64 " s\n",
+                 w->docs, w->delay_ms, w->max_lag_s, w->max_queued, w->max_cache_ppm / 10000, w->min_oplog_s);
+    else if (w->how)
+        sb_print("    until %" PRId64 " writes have kept to it, for %" PRId64 " s without one that did not\n", w->writes, w->quiet_s);
+}
+
 static void contract(const struct sb_card *c)
 {
     sb_print("%s revision %" PRId64 " of %s: %s\n  why: %s\n  risk %s, confidence %.0f %%, written by %s, asked for by %s\n", c->id, c->revision, c->case_id, c->title,
              c->why, sb_name(&sb_levels, c->risk), (double)c->confidence_ppm / 1e4, c->author, c->requested_by);
-    for (size_t i = 0; i < c->steps_n; i++)
+    if (c->phase)
+        sb_print("  phase %s%s%s\n", c->phase, c->after ? ", after " : "", c->after ? c->after : "");
+    for (size_t i = 0; i < c->steps_n; i++) {
         sb_print("  step %" PRId64 " (class %s, %s)\n    do    %s\n    undo  %s\n          %s\n", c->steps[i].n, sb_name(&sb_step_classes, c->steps[i].class_),
                  sb_name(&sb_controls, c->steps[i].control), c->steps[i].action, c->steps[i].undo, sb_name(&sb_undo_labels, c->steps[i].undo_label));
+        work(&c->steps[i].work);
+    }
+    for (size_t i = 0; i < c->notes_n; i++) {
+        sb_print("  %s\n", c->notes[i].title);
+        for (size_t k = 0; k < c->notes[i].lines_n; k++)
+            sb_print("    | %s\n", c->notes[i].lines[k]);
+    }
     const struct sb_blast_radius *b = &c->blast_radius;
     sb_print("  touches %" PRId64 " documents, %" PRId64 " bytes, on %" PRId64 " members; %.1f reads/s, %.1f writes/s; lock: %s\n", b->documents, b->bytes, b->members,
              (double)b->reads_per_s_milli / 1000, (double)b->writes_per_s_milli / 1000, b->lock);
-    sb_print("  saves %.0f documents examined a second; costs about %" PRId64 " bytes and %.1f keys written a second\n", (double)c->impact.docs_saved / 1000,
+    if (c->kind == SB_KIND_CREATE_INDEX)
+        sb_print("  saves %.0f documents examined a second; costs about %" PRId64 " bytes and %.1f keys written a second\n", (double)c->impact.docs_saved / 1000,
              c->impact.bytes, (double)c->impact.writes_per_s_milli / 1000);
     sb_print("evidence\n");
     print_evidence(c->evidence, c->evidence_n);

@@ -12,6 +12,21 @@ static const struct sb_member check_members[] = {
 };
 const struct sb_schema sb_check_schema = SB_SCHEMA("check", struct sb_check, check_members);
 
+static const struct sb_member work_members[] = {
+    SB_MEMBER(struct sb_step_work, how, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_step_work, field, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_step_work, new_field, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_step_work, docs, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_step_work, delay_ms, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_step_work, max_lag_s, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_step_work, max_queued, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_step_work, max_cache_ppm, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_step_work, min_oplog_s, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_step_work, writes, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_step_work, quiet_s, SB_INT, 0, NULL),
+};
+const struct sb_schema sb_step_work_schema = SB_SCHEMA("work", struct sb_step_work, work_members);
+
 static const struct sb_member step_members[] = {
     SB_MEMBER(struct sb_step, n, SB_INT, SB_NEEDED, NULL),
     SB_MEMBER_AS("class", struct sb_step, class_, SB_ENUM, SB_NEEDED, &sb_step_classes),
@@ -22,6 +37,7 @@ static const struct sb_member step_members[] = {
     SB_MEMBER(struct sb_step, control, SB_ENUM, SB_NEEDED, &sb_controls),
     SB_LIST(struct sb_step, check_before, SB_RECS, SB_ALWAYS, &sb_check_schema),
     SB_LIST(struct sb_step, check_after, SB_RECS, SB_ALWAYS, &sb_check_schema),
+    SB_MEMBER(struct sb_step, work, SB_REC, 0, &sb_step_work_schema), /* not there when empty, so that no other card's hash changes */
 };
 const struct sb_schema sb_step_schema = SB_SCHEMA("step", struct sb_step, step_members);
 
@@ -100,11 +116,34 @@ int sb_check_add(struct sb_check **list, size_t *n, const char *check, const cha
     return !c || sb_str_set(&c->check, check) || sb_str_set(&c->ns, ns) || sb_str_set(&c->name, name) || sb_str_set(&c->value, value) ? -1 : 0;
 }
 
+int sb_side_note_add(struct sb_card *c, const char *title, const char *text)
+{
+    struct sb_side_note *n = SB_PUSH(c->notes);
+    if (!n || sb_str_set(&n->title, title))
+        return -1;
+    for (const char *p = text; *p;) {
+        size_t len = strcspn(p, "\n");
+        char *line = sb_strdup_n(p, len);
+        int rc = !line || sb_strs_push(&n->lines, &n->lines_n, line);
+        free(line);
+        if (rc)
+            return -1;
+        p += len + (p[len] == '\n');
+    }
+    return 0;
+}
+
 static const struct sb_member rejected_members[] = {
     SB_MEMBER(struct sb_rejected, key, SB_STR, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_rejected, reason, SB_STR, SB_ALWAYS, NULL),
 };
 static const struct sb_schema rejected_schema = SB_SCHEMA("rejected", struct sb_rejected, rejected_members);
+
+static const struct sb_member side_note_members[] = {
+    SB_MEMBER(struct sb_side_note, title, SB_STR, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_side_note, lines, SB_STRS, SB_ALWAYS, NULL),
+};
+static const struct sb_schema side_note_schema = SB_SCHEMA("note", struct sb_side_note, side_note_members);
 
 static const struct sb_member impact_members[] = {
     SB_MEMBER(struct sb_impact, score_ppm, SB_INT, SB_ALWAYS, NULL),
@@ -186,8 +225,11 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, approve_by, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_card, execute_by, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_card, needs_person, SB_BOOL, 0, NULL), /* not there when false, so that no other card's hash changes */
-    SB_MEMBER(struct sb_card, author_signs, SB_STR, 0, NULL), /* the same */
-#define CONTRACT 30
+    SB_MEMBER(struct sb_card, author_signs, SB_STR, 0, NULL), /* the same, and of those below */
+    SB_MEMBER(struct sb_card, phase, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_card, after, SB_STR, 0, NULL),
+    SB_LIST(struct sb_card, notes, SB_RECS, 0, &side_note_schema),
+#define CONTRACT 33
     SB_MEMBER(struct sb_card, hash, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, state, SB_ENUM, 0, &sb_states),
     SB_MEMBER(struct sb_card, policy, SB_REC, SB_ALWAYS, &sb_policy_verdict_schema),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/model/entry.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 static const char *const kind_text[SB_ENTRY_KINDS] = {
@@ -17,6 +18,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_SCHEDULE] = "schedule", [SB_ENTRY_CLOCK] = "clock", [SB_ENTRY_MARK] = "mark",
     [SB_ENTRY_HUSH] = "hush", [SB_ENTRY_HUSH_END] = "hush.end", [SB_ENTRY_REMARK] = "remark",
     [SB_ENTRY_HOOK] = "hook",
+    [SB_ENTRY_KNOBS] = "step.knobs",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 
@@ -143,11 +145,16 @@ static int fold_review(struct sb_card *card, const struct sb_entry *e, struct sb
 
 static int fold_step(struct sb_card *card, const struct sb_entry *e, const char *phase, struct sb_err *err)
 {
-    if (sb_str_set(&card->progress.phase, phase))
+    int64_t batch = sb_json_int(e->body, "batch");
+    char text[64];
+    snprintf(text, sizeof text, "batch %" PRId64, batch);
+    if (sb_str_set(&card->progress.phase, batch ? text : phase))
         return sb_fail_nomem(err);
     card->progress.step = sb_json_int(e->body, "step");
     card->progress.undoing = json_is_true(json_object_get(e->body, "undo"));
-    card->progress.done = card->progress.total = card->progress.eta_ms = 0;
+    card->progress.done = sb_json_int(e->body, "done");
+    card->progress.total = sb_json_int(e->body, "total");
+    card->progress.eta_ms = sb_json_int(e->body, "eta_ms");
     free(card->progress.alarm);
     card->progress.alarm = NULL;
     return 0;

@@ -81,6 +81,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_HUSH_END] = "{id} ended: {reason}",
     [SB_ENTRY_REMARK] = "noted: {remark.text}",
     [SB_ENTRY_HOOK] = "hook {event}, try {#try}: {command} {outcome}",
+    [SB_ENTRY_KNOBS] = "batches of {#docs} documents from here on, {#delay_ms} ms apart",
 };
 
 /* What else is put into lines, the words of a duration among it. */

@@ -15,6 +15,7 @@ static const struct {
     {"dropIndexes", false},
     {"collMod", false},
     {"profile", false},
+    {"update", false},
 };
 
 /* Drops a collection's validator or TTL by collMod are later cards; today's collMod only hides or shows an index. */
@@ -38,6 +39,40 @@ static int look_at_profile(const bson_t *command, struct sb_err *err)
     if (bson_iter_init_find(&it, command, "profile") && BSON_ITER_HOLDS_INT(&it) && (bson_iter_as_int64(&it) == 0 || bson_iter_as_int64(&it) == 1))
         return 0;
     return sb_fail(err, SB_EPOLICY, "the profiler may only be set to level 0 or 1");
+}
+
+/* One statement that changes documents by a pipeline of $set and $unset, within a range of _id: a batch. It inserts nothing. */
+static int look_at_update(const bson_t *command, struct sb_err *err)
+{
+    static const char *const members[] = {"q", "u", "multi", "hint"};
+    bson_iter_t it, list, field, at;
+    int n = 0;
+    if (!bson_iter_init_find(&it, command, "updates") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
+        return sb_fail(err, SB_EPOLICY, "an update without its statement");
+    for (; bson_iter_next(&list); n++) {
+        bool known = true, range, pipeline;
+        if (!BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &field))
+            return sb_fail(err, SB_EPOLICY, "an update whose statement is no document");
+        while (bson_iter_next(&field)) {
+            bool member = false;
+            for (size_t i = 0; i < SB_COUNT(members); i++)
+                member |= strcmp(bson_iter_key(&field), members[i]) == 0;
+            known &= member;
+        }
+        range = bson_iter_recurse(&list, &field) && bson_iter_find_descendant(&field, "q._id", &at) && BSON_ITER_HOLDS_DOCUMENT(&at);
+        pipeline = bson_iter_recurse(&list, &field) && bson_iter_find_descendant(&field, "u", &at) && BSON_ITER_HOLDS_ARRAY(&at);
+        if (!known || !range || !pipeline || n)
+            return sb_fail(err, SB_EPOLICY, "an update may hold one statement: a filter with a range of _id, and a pipeline");
+        bson_iter_t stages, stage;
+        bson_iter_recurse(&at, &stages);
+        while (bson_iter_next(&stages)) {
+            bool fits = BSON_ITER_HOLDS_DOCUMENT(&stages) && bson_iter_recurse(&stages, &stage) && bson_iter_next(&stage) &&
+                        (strcmp(bson_iter_key(&stage), "$set") == 0 || strcmp(bson_iter_key(&stage), "$unset") == 0);
+            if (!fits || bson_iter_next(&stage))
+                return sb_fail(err, SB_EPOLICY, "an update's pipeline may hold $set and $unset, one a stage");
+        }
+    }
+    return n ? 0 : sb_fail(err, SB_EPOLICY, "an update without its statement");
 }
 
 /* Parses and checks; returns the command without "$db" (the caller destroys it), its database and its row. */
@@ -78,6 +113,8 @@ static bson_t *prepare(const char *text, char *db, size_t db_cap, size_t *row, s
     if (strcmp(writes[*row].name, "collMod") == 0 && look_at_collmod(all, err))
         goto out;
     if (strcmp(writes[*row].name, "profile") == 0 && look_at_profile(all, err))
+        goto out;
+    if (strcmp(writes[*row].name, "update") == 0 && look_at_update(all, err))
         goto out;
     command = bson_new();
     bson_copy_to_excluding_noinit(all, command, "$db", NULL);

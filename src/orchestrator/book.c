@@ -54,6 +54,7 @@ struct held_anomaly *sb_o_anomaly(struct sb_orchestrator *o, const char *id)
 static void free_card(struct held_card *c)
 {
     sb_o_drop_results(c);
+    sb_o_drop_work(c);
     sb_o_forget_events(c);
     sb_card_release(&c->card);
     free(c);

@@ -206,6 +206,36 @@ static void check_profile(struct checking *c, const struct sb_check *k, struct c
     sb_conn_close(conn);
 }
 
+static bool take_offender(void *ctx, const bson_t *doc)
+{
+    (void)doc;
+    *(bool *)ctx = true;
+    return false;
+}
+
+/* No document fits the query; looked for on the primary, up to the first one. What it says is not shown: it may be anybody's. */
+static void check_none_match(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    struct sb_err err = SB_ERR_INIT;
+    char db[64], coll[192];
+    bool found = false;
+    bson_t *query = k->value ? bson_new_from_json((const uint8_t *)k->value, -1, NULL) : NULL;
+    struct sb_conn *conn = query && sb_ns_split(k->ns, db, coll) ? sb_conn_to_primary(c->o->opt.server, SB_LANE_BULK, &err) : NULL;
+    int64_t n = -1;
+    if (conn) {
+        bson_t *find = BCON_NEW("find", BCON_UTF8(coll), "filter", BCON_DOCUMENT(query), "projection", "{", "_id", BCON_INT32(1), "}", "limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true));
+        n = sb_read_cursor(conn, db, find, 1, take_offender, &found, &err);
+        bson_destroy(find);
+    }
+    if (n < 0)
+        sb_o_check_result(r, CHECK_UNKNOWN, "whether a document of %.80s stands in the way cannot be seen: %.120s", k->ns, err.msg);
+    else
+        sb_o_check_result(r, found ? CHECK_FALSE : CHECK_TRUE, "%s document of %.80s fits %.120s", found ? "a" : "no", k->ns, k->value);
+    sb_conn_close(conn);
+    if (query)
+        bson_destroy(query);
+}
+
 static bool about_catalogue(const char *check)
 {
     return sb_streq(check, "collection") || sb_starts_with(check, "index_") || sb_streq(check, "no_build");
@@ -239,6 +269,8 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_quiet(c, k, r);
     else if (sb_streq(k->check, "profile"))
         check_profile(c, k, r);
+    else if (sb_streq(k->check, "none_match"))
+        check_none_match(c, k, r);
     else
         sb_o_check_result(r, CHECK_FALSE, "the check %.100s is not known to this version", k->check);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define EVIDENCE_MS 300000 /* how far back the operations count when no anomaly says since when */
+#define PHASES_WITHIN_S (90 * 86400)
 #define LOOK_BACK_MS 15000 /* the workload counts by buckets of ten seconds: the one in which it began belongs to it */
 
 struct consult {
@@ -259,8 +260,9 @@ int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *n
     if (mark_read_only(o, draft, err))
         return -1;
     draft->created_at = now;
-    draft->approve_by = now + o->opt.approve_within_s * 1000;
-    draft->execute_by = now + o->opt.execute_within_s * 1000;
+    int64_t longer_s = draft->phase ? PHASES_WITHIN_S : 0; /* a plan of phases spans weeks: its later ones have to wait */
+    draft->approve_by = now + (o->opt.approve_within_s + longer_s) * 1000;
+    draft->execute_by = now + (o->opt.execute_within_s + longer_s) * 1000;
     struct held_card *card = sb_o_new_card(o);
     if (!card || sb_str_set(&card->card.id, draft->id) || sb_str_set(&card->card.case_id, draft->case_id)) {
         if (card)

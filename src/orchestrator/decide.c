@@ -90,6 +90,8 @@ static int roll_back(struct sb_orchestrator *o, struct seat *s, struct held_card
         sb_lifecycle_reason(why, sizeof why, (enum sb_state)c->card.state, SB_EV_ROLLBACK);
         return sb_fail(err, SB_ESTATE, "%s: %s", c->card.id, why);
     }
+    if (sb_o_phase_may_go_back(o, c, err))
+        return -1;
     if (c->card.environment == SB_ENV_PROD && !sb_streq(d->target, c->card.target))
         return sb_fail(err, SB_EPOLICY, "type the target's name, %s, to roll %s back (from a shell: --target %s)", c->card.target, c->card.id, c->card.target);
     int decision = sb_o_gate(o, c, "execute", &s->actor, &(struct extra){s->actor.principal, false}, true, err);
@@ -143,6 +145,8 @@ static const char *said_of_pause(const struct held_card *c)
 {
     if (c->card.kind == SB_KIND_CREATE_INDEX && (c->run.forward_away || c->run.unanswered))
         return "paused: no further step starts. An index build cannot be paused: it goes on to its end; stop aborts it";
+    if (c->run.work)
+        return "paused: the batch that is away ends, and no further one starts";
     return c->run.forward_away ? "paused: no further step starts; the command that is away cannot be paused" : "paused: no further step starts";
 }
 
@@ -155,9 +159,10 @@ static const char *said_of_stop(const struct held_card *c)
 
 static const char *said(int type, const struct held_card *c)
 {
+    bool runs = c->card.state == SB_EXECUTING || c->card.state == SB_PAUSED || c->card.state == SB_ROLLING_BACK;
     switch (type) {
     case SB_ASK_APPROVE: return "approved";
-    case SB_ASK_EDIT: return "edited; its approvals are void";
+    case SB_ASK_EDIT: return runs ? "goes on with its batches as set now; what was approved is unchanged" : "edited; its approvals are void";
     case SB_ASK_REJECT: return "rejected";
     case SB_ASK_PAUSE: return said_of_pause(c);
     case SB_ASK_RESUME: return "resumed";

@@ -233,6 +233,8 @@ out:
 
 int sb_o_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_err *err)
 {
+    if (sb_o_has_knobs(c, e))
+        return sb_o_turn_knobs(o, s, c, e, err);
     return make_edit(o, s, seq, c, e, NULL, err);
 }
 

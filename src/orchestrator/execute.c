@@ -15,8 +15,6 @@
 #define VERIFY_EVERY_MS 1000
 #define VERIFY_FOR_MS 120000   /* a command that was answered is read back for so long */
 
-static void begin_step(struct sb_orchestrator *o, struct held_card *card);
-
 static struct sb_step *step_of(struct held_card *card)
 {
     return card->run.step >= 1 && (size_t)card->run.step <= card->card.steps_n ? &card->card.steps[card->run.step - 1] : NULL;
@@ -93,7 +91,7 @@ static const char *obstacle(const struct sb_orchestrator *o, const struct checki
 }
 
 /* The interlocking: one plan at a time moves on a collection (or a database, where a card is about one). Their facts would
- * change under each other's feet. True: the card waits for another one. */
+ * change under each other's feet. One that only looks moves nothing, and may look for weeks. True: the card waits for another one. */
 static bool interlocked(struct sb_orchestrator *o, struct held_card *card)
 {
     char why[160];
@@ -101,13 +99,27 @@ static bool interlocked(struct sb_orchestrator *o, struct held_card *card)
         const struct held_card *other = o->cards[i];
         int s = other->card.state;
         bool moves = s == SB_EXECUTING || s == SB_PAUSED || s == SB_ROLLING_BACK || s == SB_IN_DOUBT || other->run.forward_away || other->run.stopping;
-        if (other == card || !moves || !sb_streq(other->card.target, card->card.target) || !sb_streq(other->card.deployment_id, card->card.deployment_id))
+        if (other == card || !moves || card->card.kind == SB_KIND_OBSERVE || other->card.kind == SB_KIND_OBSERVE || !sb_streq(other->card.target, card->card.target) || !sb_streq(other->card.deployment_id, card->card.deployment_id))
             continue;
         snprintf(why, sizeof why, "%s is %s on %.80s", other->card.id, sb_name(&sb_states, s), card->card.target);
         wait_for(o, card, why, TRY_AGAIN_MS);
         return true;
     }
     return false;
+}
+
+/* A later phase waits for the one before it; where that will never be done, it ends. */
+static bool waits_its_turn(struct sb_orchestrator *o, struct held_card *card)
+{
+    char why[200];
+    bool never = false;
+    if (!sb_o_phase_waits(o, card, &never, why, sizeof why))
+        return false;
+    if (never)
+        sb_o_move(o, card, SB_EV_EXPIRE, NULL, why, NULL);
+    else
+        wait_for(o, card, why, TRY_AGAIN_MS);
+    return true;
 }
 
 /* Why a plan that was approved needs more by now; it goes on the record and the screen. */
@@ -147,7 +159,7 @@ static void go_on(struct sb_orchestrator *o, struct held_card *card)
         ; /* their answer comes by mail */
     } else if (decision == SB_ALLOW) {
         card->run.fresh = true;
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
     } else if (decision == SB_REQUIRE) {
         require_again(o, card, false);
     } else {
@@ -212,7 +224,7 @@ void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int6
     if (waiting)
         sb_o_try_start(o, card);
     else
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
 }
 
 static void precheck(struct sb_orchestrator *o, struct held_card *card, const struct sb_step *s)
@@ -227,6 +239,8 @@ static void precheck(struct sb_orchestrator *o, struct held_card *card, const st
 void sb_o_try_start(struct sb_orchestrator *o, struct held_card *card)
 {
     if (!sb_o_may_send(o, card) || card->run.away || !card->card.steps_n || !sb_ledger_writable(o->ledger, NULL))
+        return;
+    if (!card->run.started && waits_its_turn(o, card))
         return;
     if (interlocked(o, card)) /* what would be read now is already changing */
         return;
@@ -272,7 +286,7 @@ static int record_verified(struct sb_orchestrator *o, struct held_card *card, co
                        json_pack("{s:I,s:b,s:b,s:o}", "step", (json_int_t)card->run.step, "undo", card->run.undoing, "ok", ok, "checks", sb_o_checks_json(c)), NULL);
 }
 
-static void step_done(struct sb_orchestrator *o, struct held_card *card)
+void sb_o_step_done(struct sb_orchestrator *o, struct held_card *card)
 {
     card->run.phase = PHASE_NONE;
     card->run.step++;
@@ -281,7 +295,7 @@ static void step_done(struct sb_orchestrator *o, struct held_card *card)
     if ((size_t)card->run.step > card->card.steps_n)
         sb_o_must_move(o, card, SB_EV_STEPS_DONE, "every step was read back");
     else if (card->card.state == SB_EXECUTING)
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
 }
 
 static bool building_ours(const struct held_card *card, const struct checking *c)
@@ -322,7 +336,7 @@ static void verified(struct sb_orchestrator *o, struct checking *c)
             if (undoing)
                 sb_o_undo_verified(o, card);
             else
-                step_done(o, card);
+                sb_o_step_done(o, card);
         }
     } else if (failure && failure->truth == CHECK_FALSE && !waits && undoing && card->run.undo_again) {
         card->run.undo_again = card->run.sent = false;
@@ -354,7 +368,7 @@ void sb_o_verify(struct sb_orchestrator *o, struct held_card *card)
 
 /* ---- forward ---- */
 
-static void begin_step(struct sb_orchestrator *o, struct held_card *card)
+void sb_o_begin_step(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_step *s = step_of(card);
@@ -372,8 +386,12 @@ static void begin_step(struct sb_orchestrator *o, struct held_card *card)
     }
     card->run.fresh = false;
     card->run.let = 0;
+    if (sb_step_iterates(s)) {
+        sb_o_iterate(o, card);
+        return;
+    }
     char *command = sb_format("%s", s->action); /* the fold of the intent may move the card's memory */
-    if (!command || sb_o_send(o, card, command, false, &err)) {
+    if (!command || sb_o_send(o, card, command, false, NULL, &err)) {
         card->run.phase = PHASE_NONE;
         sb_o_must_move(o, card, SB_EV_STEP_FAILED, command ? err.msg : "out of memory");
     }
@@ -389,7 +407,7 @@ void sb_o_run(struct sb_orchestrator *o, struct held_card *card)
     if (card->run.unanswered && !card->run.sent)
         sb_o_must_move(o, card, SB_EV_LOST, "whether its last step happened is not known");
     else
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
 }
 
 void sb_o_sent_forward(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken)
@@ -432,7 +450,7 @@ static void tick_run(struct sb_orchestrator *o, struct held_card *card, int64_t 
     else if (card->run.phase == PHASE_VERIFY)
         check_now(o, card);
     else if (card->run.phase == PHASE_PRECHECK && state == SB_EXECUTING)
-        begin_step(o, card);
+        sb_o_begin_step(o, card);
     else if (card->run.phase == PHASE_PROBE || state == SB_IN_DOUBT)
         sb_o_probe(o, card);
 }

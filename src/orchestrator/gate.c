@@ -123,6 +123,9 @@ const char *sb_o_action_kind(const struct sb_card *c)
     case SB_KIND_DROP_INDEX: return "index.drop";
     case SB_KIND_HIDE_INDEX: return "index.hide";
     case SB_KIND_PROFILE: return "profile.set";
+    case SB_KIND_OBSERVE: return "schema.observe";
+    case SB_KIND_BACKFILL: return "schema.backfill";
+    case SB_KIND_CONTRACT: return "schema.contract";
     default: return "advice";
     }
 }
@@ -157,6 +160,12 @@ static json_int_t ttl_of(const json_t *options)
     return text && sb_parse_i64(text, &n) == 0 ? (json_int_t)n : v ? 0 : -1;
 }
 
+static const char *class_of(const struct sb_card *c, bool rollback)
+{
+    bool costly = c->kind == SB_KIND_CREATE_INDEX || c->kind == SB_KIND_DROP_INDEX || c->kind == SB_KIND_BACKFILL || c->kind == SB_KIND_CONTRACT;
+    return rollback ? "reversible" : c->kind == SB_KIND_OBSERVE ? "read" : costly ? "costly" : "reversible";
+}
+
 static json_t *action_json(const struct sb_card *c, bool rollback)
 {
     bool has_undo = c->steps_n > 0, lossless = true;
@@ -169,7 +178,7 @@ static json_t *action_json(const struct sb_card *c, bool rollback)
     json_int_t ttl = ttl_of(options);
     json_decref(options);
     json_t *a = json_pack("{s:s,s:s,s:[s],s:o,s:s,s:b,s:b,s:I,s:I,s:I,s:b}", "kind", rollback ? "rollback" : sb_o_action_kind(c), "class",
-                          rollback ? "reversible" : c->kind == SB_KIND_CREATE_INDEX || c->kind == SB_KIND_DROP_INDEX ? "costly" : "reversible", "ns", c->target,
+                          class_of(c, rollback), "ns", c->target,
                           "commands", commands_json(c), "risk", sb_name(&sb_levels, c->risk), "reversible", lossless, "has_undo", has_undo, "est_docs",
                           (json_int_t)c->blast_radius.documents, "est_bytes", (json_int_t)c->blast_radius.est_bytes, "est_duration_s",
                           (json_int_t)(c->blast_radius.est_duration_ms / 1000), "own", rollback);

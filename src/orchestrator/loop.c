@@ -352,13 +352,17 @@ static void *orchestrator_main(void *arg)
     while (!o->stopping) {
         struct sb_mail mail;
         int64_t left = o->next_tick_ms - sb_mono_ms(), due = sb_o_until_due(o);
+        int64_t turn = sb_o_until_turn(o);
         left = due < left ? due : left;
+        left = turn < left ? turn : left;
         if (sb_queue_wait(o->mail, &mail, left > 0 ? (int)left : 0))
             take_mail(o, &mail);
         if (sb_mono_ms() >= o->next_tick_ms || sb_o_until_due(o) == 0) {
             o->next_tick_ms = sb_mono_ms() + TICK_MS;
             tick(o);
         }
+        if (sb_o_until_turn(o) == 0)
+            sb_o_tick_turns(o);
         note_busy(o);
     }
     record_sampler(o, true);

@@ -10,6 +10,7 @@
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/profile_card.h>
+#include <signalbox/agents/step_iterator.h>
 #include <signalbox/base/hash.h>
 #include <signalbox/base/sshsig.h>
 #include <signalbox/bus/pool.h>
@@ -92,10 +93,12 @@ enum phase {
     PHASE_PRECHECK, /* reading the facts before anything starts */
     PHASE_SEND,     /* a command is away */
     PHASE_VERIFY,   /* reading back */
+    PHASE_ITERATE,  /* between two turns of a step that is many commands */
     PHASE_PROBE,    /* finding out what an open intent did */
 };
 
 struct sending;
+struct iterating;
 
 struct run {
     enum phase phase;
@@ -131,6 +134,7 @@ struct run {
     char owed_note[256];
     bool unsent;        /* an intent was refused: whether it is on the record all the same is not known */
     struct sending *unrecorded; /* answers that could not be recorded yet */
+    struct iterating *work; /* iterate.c's: of the present step, when it is many commands; NULL: not taken up yet */
 };
 
 struct watching {
@@ -636,6 +640,9 @@ int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *c, const ch
 /* Has the Data Architect look at a sample of a collection. */
 int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 
+/* Has the Data Architect plan a change of a field of a collection. */
+int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+
 /* What failed a short while ago is not proposed again by a specialist; where a person asks for it, the card says so first.
  * 1: it is not to be proposed, and `out` says why. */
 int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct sb_str *out, struct sb_err *err);
@@ -656,14 +663,26 @@ bool sb_o_may_send(const struct sb_orchestrator *o, const struct held_card *card
 void sb_o_try_start(struct sb_orchestrator *o, struct held_card *card);   /* approved or scheduled: facts, policy, go */
 void sb_o_run(struct sb_orchestrator *o, struct held_card *card);         /* SB_DO_RUN */
 void sb_o_verify(struct sb_orchestrator *o, struct held_card *card);      /* reads back what was sent, forward or undo */
+void sb_o_begin_step(struct sb_orchestrator *o, struct held_card *card);  /* facts and policy first */
+void sb_o_step_done(struct sb_orchestrator *o, struct held_card *card);   /* it was read back */
 void sb_o_hold(struct held_card *card);                                   /* whatever is away decides nothing any more */
 void sb_o_tick_runs(struct sb_orchestrator *o);
 int sb_o_refresh(struct sb_orchestrator *o, struct held_card *card, struct sb_err *err); /* a stale card's facts are read again */
 
 /* ---- send.c: intent, command, result ---- */
 
-/* Records the intent of the present step, or of its undo, and sends. -1 with err: nothing was sent. */
-int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *command, bool undo, struct sb_err *err);
+/* One of the many commands of a step. */
+struct batch {
+    int64_t n;           /* from 1 */
+    int64_t pass;        /* of the walk over the collection */
+    const char *to;      /* the place that is reached by it */
+    int64_t done, total; /* documents, with it */
+    int64_t eta_ms;
+};
+
+/* Records the intent of the present step, or of its undo, and sends. batch: NULL where the command is the whole step. -1 with
+ * err: nothing was sent. */
+int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *command, bool undo, const struct batch *batch, struct sb_err *err);
 void sb_o_sent_forward(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
 void sb_o_sent_undo(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
 void sb_o_tick_results(struct sb_orchestrator *o, struct held_card *card); /* answers and events that could not be recorded */
@@ -671,6 +690,30 @@ void sb_o_drop_results(struct held_card *card);
 
 /* As sb_o_move by the orchestrator itself; when it cannot be recorded it is owed, and tried again. */
 void sb_o_must_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event event, const char *note);
+
+/* ---- iterate.c: a step that is many commands ---- */
+
+void sb_o_iterate(struct sb_orchestrator *o, struct held_card *card);     /* the next turn of the present step, or of its undo */
+void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
+void sb_o_drop_work(struct held_card *card);
+int64_t sb_o_until_turn(const struct sb_orchestrator *o); /* milliseconds until such a step is due, INT64_MAX: none is; and its turn */
+void sb_o_tick_turns(struct sb_orchestrator *o);
+/* Sets how large the batches of the running step are and how far apart, from the next one on. */
+int sb_o_turn_knobs(struct sb_orchestrator *o, const struct seat *s, struct held_card *card, const struct sb_edit *e, struct sb_err *err);
+bool sb_o_has_knobs(const struct held_card *card, const struct sb_edit *e); /* it is such a step that runs, and only they are to be set */
+
+/* pressure.c: why nothing is added to the load now, by the limits of a step; false: nothing speaks against it. *critical: so
+ * much that a person should look. */
+bool sb_o_pressure(const struct sb_orchestrator *o, const struct sb_step_work *w, bool *critical, char *why, size_t cap);
+/* The operations a second on the primary, in deployment time; -1 not known. */
+int64_t sb_o_foreground(const struct sb_orchestrator *o);
+
+/* ---- phases.c: cards that follow each other ---- */
+
+/* The card that this one comes after is not done: why, and whether it never will be. False: nothing stands before it. */
+bool sb_o_phase_waits(struct sb_orchestrator *o, const struct held_card *card, bool *never, char *why, size_t cap);
+/* A later phase has begun: it has to be taken back first. */
+int sb_o_phase_may_go_back(struct sb_orchestrator *o, const struct held_card *card, struct sb_err *err);
 
 /* ---- undo.c: the plan backward ---- */
 

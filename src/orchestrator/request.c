@@ -223,7 +223,7 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
     const struct route *route = sb_o_route(r->intent, &r->slots, a);
     char *answer = NULL;
     bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_INDEX_RETIRE || r->intent == SB_INTENT_ANOMALY_WATCH ||
-                    r->intent == SB_INTENT_SCHEMA_REVIEW;
+                    r->intent == SB_INTENT_SCHEMA_REVIEW || r->intent == SB_INTENT_SCHEMA_CHANGE;
     if (!route && wants_ns) {
         ask_which(o, c->case_.text, err);
     } else if (!route) {
@@ -234,6 +234,8 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
     } else if (r->intent == SB_INTENT_INDEX_REVIEW && !a) {
         sb_o_consult_review(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
+    } else if (r->intent == SB_INTENT_SCHEMA_CHANGE) {
+        sb_o_consult_change(o, c, r->slots.ns, err);
     } else if (route->to == SB_BY_DATA_ARCHITECT) {
         sb_o_consult_schema(o, c, r->slots.ns, err);
     } else if (route->to == SB_BY_BACKUP_GUARDIAN) {

@@ -19,6 +19,7 @@ static const struct route routes[] = {
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_LOAD, SB_BY_ORCHESTRATOR, "more of the same operations at the same cost: an index would not help", "none: nothing is proposed"},
     {SB_INTENT_ANOMALY_INVESTIGATE, IS_OTHER, SB_BY_ORCHESTRATOR, "no specialist of this version has a remedy for this class", "none: nothing is proposed"},
     {SB_INTENT_SCHEMA_REVIEW, HAS_NAMESPACE, SB_BY_DATA_ARCHITECT, "the request is about what the documents of one collection look like", "a sample is read, by a bounded load and from a secondary where there is one"},
+    {SB_INTENT_SCHEMA_CHANGE, HAS_NAMESPACE, SB_BY_DATA_ARCHITECT, "the request changes what the documents of one collection look like", "every document is changed, and the applications have to follow: in phases, each with its gate"},
     {SB_INTENT_BACKUP_CHECK, ALWAYS, SB_BY_BACKUP_GUARDIAN, "the request is about what could be brought back", "none: what lies there is read, and nothing is restored"},
     {SB_INTENT_STATUS, ALWAYS, SB_BY_ORCHESTRATOR, "the cluster's state is known here", "none: nothing is read or changed"},
 };
@@ -28,7 +29,6 @@ static const struct {
     int intent;
     const char *way;
 } ways[] = {
-    {SB_INTENT_SCHEMA_CHANGE, "no specialist of this version changes a schema. `signalbox schema NS` shows what the documents look like now, and with --against FILE what changed since"},
     {SB_INTENT_SCHEMA_VALIDATE, "it is done from a shell: `signalbox schema --validator NS` proposes a validator from the documents and counts who would not keep to it, and to the one that is there"},
     {SB_INTENT_OPS_CURRENT, "no specialist of this version lists what is running. In mongosh: db.currentOp(); what was slow is in `signalbox digest LOG`"},
     {SB_INTENT_OPS_KILL, "nothing in this version ends an operation. In mongosh: db.killOp(ID), when it is no index build (that one ends by dropIndexes)"},

@@ -18,6 +18,7 @@ struct sending {
     struct sb_write_result result;
     int64_t step, tries, turn;
     bool undo;
+    struct batch batch; /* n 0: the command is the whole step. `to` is not held */
 };
 
 static void free_sending(void *p)
@@ -61,7 +62,7 @@ static char *start_nonce(const struct held_card *card)
     return sb_format("%s", card->card.hash); /* policy allowed it by itself: of these bytes, once */
 }
 
-int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *command, bool undo, struct sb_err *err)
+int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *command, bool undo, const struct batch *batch, struct sb_err *err)
 {
     struct sending *s = calloc(1, sizeof *s);
     int64_t tries = (undo ? card->run.undo_tries : card->run.tries) + 1;
@@ -77,8 +78,16 @@ int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *com
     s->step = card->run.step;
     s->tries = tries;
     s->undo = undo;
+    if (batch)
+        s->batch = *batch;
+    s->batch.to = NULL;
     sb_hook(undo ? "undo.intent.before" : "execute.intent.before");
     json_t *body = json_pack("{s:I,s:I,s:b}", "step", (json_int_t)s->step, "try", (json_int_t)tries, "undo", undo);
+    if (batch && body && json_object_update_new(body, json_pack("{s:I,s:I,s:s?,s:I,s:I}", "batch", (json_int_t)batch->n, "pass", (json_int_t)batch->pass, "to", batch->to, "done",
+                                                                (json_int_t)batch->done, "total", (json_int_t)batch->total))) {
+        json_decref(body);
+        body = NULL;
+    }
     int rc = sb_o_record_intent(o, card, body, command, nonce, &s->permit, err);
     free(nonce);
     if (rc) {
@@ -113,13 +122,26 @@ static const char *outcome_name(enum sb_outcome outcome)
     return outcome == SB_OUTCOME_OK ? "ok" : outcome == SB_OUTCOME_FAILED ? "failed" : "unknown";
 }
 
+/* How many documents an update has changed, by its reply. */
+static json_int_t changed(const char *reply)
+{
+    json_t *json = reply ? json_loads(reply, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+    json_int_t n = json_integer_value(json_object_get(json, "nModified"));
+    json_decref(json);
+    return n;
+}
+
 static int record_result(struct sb_orchestrator *o, struct held_card *card, const struct sending *s)
 {
-    return sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card},
-                       json_pack("{s:I,s:I,s:b,s:s,s:I,s:o,s:o,s:I}", "step", (json_int_t)s->step, "try", (json_int_t)s->tries, "undo", s->undo, "outcome",
-                                 outcome_name(s->result.outcome), "code", (json_int_t)s->result.code, "message",
-                                 sb_o_words(s->result.message[0] ? s->result.message : NULL), "reply", sb_o_words(s->result.reply), "millis",
-                                 (json_int_t)s->result.millis), NULL);
+    json_t *body = json_pack("{s:I,s:I,s:b,s:s,s:I,s:o,s:o,s:I}", "step", (json_int_t)s->step, "try", (json_int_t)s->tries, "undo", s->undo, "outcome",
+                             outcome_name(s->result.outcome), "code", (json_int_t)s->result.code, "message", sb_o_words(s->result.message[0] ? s->result.message : NULL),
+                             "reply", sb_o_words(s->result.reply), "millis", (json_int_t)s->result.millis);
+    if (body && s->batch.n && json_object_update_new(body, json_pack("{s:I,s:I,s:I,s:I,s:I}", "batch", (json_int_t)s->batch.n, "changed", changed(s->result.reply), "done",
+                                                                     (json_int_t)s->batch.done, "total", (json_int_t)s->batch.total, "eta_ms", (json_int_t)s->batch.eta_ms))) {
+        json_decref(body);
+        body = NULL;
+    }
+    return sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card}, body, NULL);
 }
 
 /* What a step altered may be why something deviates next. */
@@ -134,10 +156,12 @@ static void tell_change(struct sb_orchestrator *o, const struct sb_card *c, cons
 static void answered(struct sb_orchestrator *o, struct held_card *card, struct sending *s)
 {
     bool overtaken = s->turn != card->run.turn;
-    if (s->result.outcome == SB_OUTCOME_OK)
+    if (s->result.outcome == SB_OUTCOME_OK && s->batch.n <= 1) /* of many, the first one tells of all */
         tell_change(o, &card->card, s);
     sb_hook(s->undo ? "undo.result.after" : "execute.result.after");
-    if (s->undo)
+    if (s->batch.n)
+        sb_o_batch_answered(o, card, &s->result, overtaken);
+    else if (s->undo)
         sb_o_sent_undo(o, card, &s->result, overtaken);
     else
         sb_o_sent_forward(o, card, &s->result, overtaken);

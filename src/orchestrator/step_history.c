@@ -17,7 +17,7 @@ static void take_state(struct history *h, const struct sb_entry *e)
 static void take_intent(struct history *h, const struct sb_entry *e, bool undo, int64_t step)
 {
     struct sent_last *s = undo ? &h->back : &h->forward;
-    *s = (struct sent_last){.step = step, .tries = sb_json_int(e->body, "try")};
+    *s = (struct sent_last){.step = step, .tries = sb_json_int(e->body, "try"), .batch = sb_json_int(e->body, "batch") > 0};
     h->last_back = undo;
     if (undo) {
         h->undo_tries = s->tries > h->undo_tries ? s->tries : h->undo_tries;
@@ -81,12 +81,12 @@ int sb_o_step_history(struct sb_orchestrator *o, const struct sb_card *card, str
 
 bool sb_sent_in_doubt(const struct sent_last *s)
 {
-    return s->step && !s->verified && (s->outcome == NO_OUTCOME || s->outcome == OUTCOME_UNKNOWN);
+    return s->step && !s->verified && !s->batch && (s->outcome == NO_OUTCOME || s->outcome == OUTCOME_UNKNOWN);
 }
 
 bool sb_sent_unverified(const struct sent_last *s)
 {
-    return s->step && !s->verified && s->outcome == OUTCOME_OK;
+    return s->step && !s->verified && !s->batch && s->outcome == OUTCOME_OK;
 }
 
 bool sb_sent_refused(const struct sent_last *s)

@@ -14,6 +14,7 @@ struct sent_last {
     int64_t tries;
     enum outcome outcome;
     bool recovered;      /* the outcome was found by looking */
+    bool batch;          /* one of many of its step: it is sent again rather than doubted, for it fits only what is not changed yet */
     bool verified;
     char why[256];       /* a failure's words */
 };

@@ -75,13 +75,22 @@ static void undo_next(struct sb_orchestrator *o, struct held_card *card)
         sb_o_verify(o, card);
         return;
     }
+    if (sb_step_iterates(s) && !sb_streq(s->work.how, "batches")) { /* it has changed nothing */
+        card->run.step--;
+        undo_next(o, card);
+        return;
+    }
+    if (sb_step_iterates(s) && s->undo) {
+        sb_o_iterate(o, card);
+        return;
+    }
     const char *text = card->run.hiding ? s->hide : s->undo;
     char *command = text ? sb_format("%s", text) : NULL; /* the fold of the intent may move the card's memory */
     if (!text)
         sb_o_undo_failed(o, card, "the step has no undo");
     else if (!command)
         sb_o_undo_failed(o, card, "out of memory");
-    else if (sb_o_send(o, card, command, true, &err))
+    else if (sb_o_send(o, card, command, true, NULL, &err))
         sb_o_undo_failed(o, card, err.msg);
     free(command);
 }

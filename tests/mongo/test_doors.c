@@ -59,12 +59,24 @@ static void writes_are_a_short_list(void **state)
     static const char *const good[] = {
         "{\"createIndexes\": \"c\", \"indexes\": [], \"$db\": \"shop\"}", "{\"dropIndexes\": \"c\", \"index\": \"a_1\", \"$db\": \"shop\"}",
         "{\"collMod\": \"c\", \"index\": {\"name\": \"a\", \"hidden\": true}, \"$db\": \"shop\"}", "{\"profile\": 1, \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": {\"$gt\": 1, \"$lte\": 9}, \"a\": {\"$exists\": true}}, \"u\": [{\"$set\": {\"b\": \"$a\"}}], \"multi\": true, \"hint\": {\"_id\": 1}}], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": {\"$lte\": 9}}, \"u\": [{\"$unset\": \"a\"}], \"multi\": true}], \"$db\": \"shop\"}",
     };
     static const char *const bad[] = {
         "{\"createIndexes\": \"c\"}", "{\"createIndexes\": \"c\", \"$db\": \"\"}", "{\"createIndexes\": \"c\", \"$db\": \"admin\"}",
         "{\"createIndexes\": \"c\", \"$db\": \"local\"}", "{\"createIndexes\": \"c\", \"$db\": \"config\"}", "{\"drop\": \"c\", \"$db\": \"shop\"}",
         "{\"insert\": \"c\", \"$db\": \"shop\"}", "{\"collMod\": \"c\", \"validator\": {}, \"$db\": \"shop\"}", "{\"profile\": 2, \"$db\": \"shop\"}",
-        "{\"profile\": -1, \"$db\": \"shop\"}", "{\"dropDatabase\": 1, \"$db\": \"shop\"}", "not json", "{\"$db\": \"shop\"}", "{}",
+        "{\"profile\": -1, \"$db\": \"shop\"}", "{\"dropDatabase\": 1, \"$db\": \"shop\"}", "{\"update\": \"c\", \"updates\": [{\"q\": {\"a\": 1}, \"u\": [{\"$set\": {\"b\": 1}}], \"multi\": true}], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": 1}, \"u\": [{\"$set\": {\"b\": 1}}]}], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": {\"$gt\": 1}}, \"u\": {\"$set\": {\"b\": 1}}}], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": {\"$gt\": 1}}, \"u\": [{\"$replaceWith\": {}}]}], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": {\"$gt\": 1}}, \"u\": [{\"$set\": {\"b\": 1}}], \"upsert\": true}], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": {\"$gt\": 1}}, \"u\": [{\"$set\": {\"b\": 1}}]}, {\"q\": {\"_id\": {\"$gt\": 1}}, \"u\": [{\"$unset\": \"c\"}]}], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"updates\": [1], \"$db\": \"shop\"}",
+        "{\"update\": \"c\", \"$db\": \"shop\"}",
+        "{\"delete\": \"c\", \"$db\": \"shop\"}",
+        "not json", "{\"$db\": \"shop\"}", "{}",
     };
     for (size_t i = 0; i < SB_COUNT(good); i++) {
         struct sb_err err = SB_ERR_INIT;

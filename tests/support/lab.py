@@ -292,7 +292,7 @@ class Lab:
         require(not intents or starts and starts[0]["seq"] < intents[0]["seq"], "%s: an intent before the start" % id)
         for e in self.open_intents():
             raise Failure("entry %d, an intent (%s), has no outcome" % (e["seq"], e["body"]["command"]))
-        for e in self.open_intents(known=("ok", "failed")):
+        for e in [e for e in self.open_intents(known=("ok", "failed")) if e["plan"]["card"] == id]:
             later = [x for x in mine if x["seq"] > e["seq"] and x["kind"] in ("step.verified", "step.intent")]
             require(later, "entry %d, an intent, is in doubt to the end" % e["seq"])
         keys = [(e["body"]["step"], e["body"]["try"], e["body"]["undo"]) for e in intents]
@@ -305,7 +305,7 @@ class Lab:
         if self.proxy:
             require(not self.proxy.problems, "; ".join(self.proxy.problems))
             for w in self.proxy.writes:
-                require(w.name in ("createIndexes", "dropIndexes", "collMod", "profile"), "%s was sent" % w.name)
+                require(w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.name)
 
     def close(self):
         if self.owner and self.owner.poll() is None:

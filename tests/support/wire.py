@@ -34,6 +34,8 @@ def is_read(name, doc):
 
 def extended_json(value):
     """Canonical Extended JSON as libbson writes it: this is what the program hashes and a person approves."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bson.int64.Int64):

@@ -32,6 +32,7 @@
  *                                 any member; of a transaction that is idle a server tells no collection: it counts for each
  *   collection     ns value       the collection exists and has this UUID (value may be empty: it exists)
  *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
+ *   none_match     ns value       no document of the collection fits this query (Extended JSON)
  */
 struct sb_check {
     char *check;
@@ -43,6 +44,19 @@ extern const struct sb_schema sb_check_schema;
 
 /* Adds one to a step's check_before or check_after, all copied; NULL where it has none. -1 out of memory. */
 int sb_check_add(struct sb_check **list, size_t *n, const char *check, const char *ns, const char *name, const char *value);
+
+/* How a step is carried out that is more than one command: by the step iterator of this name (agents/step_iterator.h), which
+ * derives each command from the step's own. */
+struct sb_step_work {
+    char *how;         /* "batches", "both_written", "unwritten"; NULL: the step is one command */
+    char *field, *new_field; /* what is looked for in the writes; may be NULL */
+    int64_t docs;      /* batches: documents in one */
+    int64_t delay_ms;  /* between two of them, at least */
+    int64_t max_lag_s, max_queued, max_cache_ppm, min_oplog_s; /* it waits while one of them is broken; 0: not looked at */
+    int64_t writes;    /* looking at writes: so many at least */
+    int64_t quiet_s;   /* for so long none of them may break the rule */
+};
+extern const struct sb_schema sb_step_work_schema;
 
 struct sb_step {
     int64_t n;        /* from 1 */
@@ -56,6 +70,7 @@ struct sb_step {
     size_t check_before_n;
     struct sb_check *check_after;
     size_t check_after_n;
+    struct sb_step_work work;
 };
 extern const struct sb_schema sb_step_schema;
 
@@ -138,6 +153,16 @@ struct sb_rejected {
     char *reason;
 };
 
+/* What the card hands to people to do outside the database: a piece of code, a manual step. */
+struct sb_side_note {
+    char *title; /* "Node.js: write both fields" */
+    char **lines;
+    size_t lines_n;
+};
+/* Appends one, its text split at line ends; -1 out of memory. */
+struct sb_card;
+int sb_side_note_add(struct sb_card *c, const char *title, const char *text) SB_MUST_USE;
+
 /* What the advice expects to change; INTERFACE's ADVICE takes its impact and cost from here. */
 struct sb_impact {
     int64_t score_ppm;      /* share of the namespace's total operation time it would save */
@@ -217,6 +242,10 @@ struct sb_card {
     struct sb_watch watch;
     int64_t approve_by, execute_by; /* wall */
     char *author_signs; /* as whom the author says to sign approvals; NULL: not said, or no person */
+    char *phase;       /* "2 of 4: backfill"; NULL: the card is no part of a longer plan */
+    char *after;       /* the card that has to be done before this one starts; NULL: none */
+    struct sb_side_note *notes;
+    size_t notes_n;
     bool needs_person; /* whatever policy lets go by itself: it was asked for from a read-only seat, which decides nothing */
     /* the life */
     char *hash;

@@ -28,8 +28,8 @@ enum sb_entry_kind {
     SB_ENTRY_APPROVAL,        /* {"approval","statement"} */
     SB_ENTRY_APPROVAL_VOID,   /* {"reason"} */
     SB_ENTRY_STATE,           /* {"event","from","to","note"} */
-    SB_ENTRY_STEP_INTENT,     /* {"step","try","undo","command","sha256","nonce"} durable before anything is sent */
-    SB_ENTRY_STEP_RESULT,     /* {"step","try","undo","outcome","reply","millis"} outcome ok, failed or unknown */
+    SB_ENTRY_STEP_INTENT,     /* {"step","try","undo","command","sha256","nonce"} durable before anything is sent; of a batch also {"batch","pass","to","done","total"} */
+    SB_ENTRY_STEP_RESULT,     /* {"step","try","undo","outcome","reply","millis"} outcome ok, failed or unknown; of a batch also {"batch","changed","done","total","eta_ms"} */
     SB_ENTRY_STEP_VERIFIED,   /* {"step","undo","ok","checks"} what a read-back found */
     SB_ENTRY_STEP_PROBE,      /* {"step","undo","found","detail"} found done, not_done, running or unknown */
     SB_ENTRY_WATCH,           /* {"report"} watch opened, a sample summary, or its verdict */
@@ -48,6 +48,7 @@ enum sb_entry_kind {
     SB_ENTRY_HUSH_END,        /* {"id","reason"} it ends before its time, or what was said is taken back */
     SB_ENTRY_REMARK,          /* {"remark"} a note about an anomaly */
     SB_ENTRY_HOOK,            /* {"event","command","try","outcome","status","millis","output"} a command of the operator's was told of something */
+    SB_ENTRY_KNOBS,           /* {"docs","delay_ms"} of the batches of a running step, from here on */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

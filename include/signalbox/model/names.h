@@ -52,6 +52,9 @@ enum sb_card_kind {
     SB_KIND_DROP_INDEX,
     SB_KIND_HIDE_INDEX,
     SB_KIND_PROFILE, /* switch the profiler on for a while, then restore what was set */
+    SB_KIND_OBSERVE,  /* look at the writes until they all keep to a rule; changes nothing */
+    SB_KIND_BACKFILL, /* change documents to what they will be, in batches; nothing is lost by it */
+    SB_KIND_CONTRACT, /* take from the documents what is no longer needed, in batches */
 };
 extern const struct sb_names sb_card_kinds;
 

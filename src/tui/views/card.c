@@ -303,6 +303,10 @@ void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_pag
     view_label(p, "What");
     sb_page_wrap(p, SB_ROLE_STRONG, LABEL, c->title);
     where(t, c, p);
+    if (c->phase) {
+        view_label(p, "Phase");
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s%s%s", c->phase, c->after ? ", after " : "", c->after ? c->after : "");
+    }
     view_label(p, "Why");
     sb_page_wrap(p, SB_ROLE_TEXT, LABEL, c->why);
     view_label(p, "Risk");
@@ -345,6 +349,21 @@ static void checks(struct sb_page *p, const char *label, const struct sb_check *
     }
 }
 
+/* How a step goes that is more than one command. */
+static void work(struct sb_page *p, const struct sb_step_work *w)
+{
+    if (!w->how)
+        return;
+    view_label(p, "how");
+    if (sb_streq(w->how, "batches"))
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL + 2,
+                      "in batches of %" PRId64 " documents by _id, at least %" PRId64 " ms apart while others work; held back by a lag over %" PRId64 " s, more than %" PRId64 " queued, a cache over %" PRId64
+                      " %%, an oplog under %" PRId64 " s",
+                      w->docs, w->delay_ms, w->max_lag_s, w->max_queued, w->max_cache_ppm / 10000, w->min_oplog_s);
+    else
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL + 2, "until %" PRId64 " writes have kept to it, for %" PRId64 " s without one that did not", w->writes, w->quiet_s);
+}
+
 void view_commands(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
     static const char *const classes[] = {"may be repeated", "checked before it is done", "cannot be taken back by repeating"};
@@ -360,7 +379,17 @@ void view_commands(const struct sb_tui *t, const struct sb_card *c, struct sb_pa
         checks(p, "before", s->check_before, s->check_before_n);
         view_label(p, "do");
         sb_page_exact(p, SB_ROLE_COMMAND, LABEL, s->action);
+        work(p, &s->work);
         checks(p, "after", s->check_after, s->check_after_n);
+    }
+    for (size_t i = 0; i < c->notes_n; i++) {
+        view_heading(p, "");
+        sb_page_wrap(p, SB_ROLE_TITLE, 0, c->notes[i].title);
+        for (size_t k = 0; k < c->notes[i].lines_n; k++) {
+            sb_page_line(p);
+            sb_page_text(p, SB_ROLE_TEXT, "  ");
+            sb_page_exact(p, SB_ROLE_COMMAND, 2, c->notes[i].lines[k]);
+        }
     }
     if (c->steps_n == 0) {
         sb_page_line(p);

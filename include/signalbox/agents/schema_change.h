@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema_change.h - a change of a field, as the phases of a plan.
+ *
+ * What would break it is looked for before anything is planned: on the servers, with bounded reads. What cannot be carried out
+ * safely is refused with the reason and leads to no card. A plan is several cards of one case, each after the one before it:
+ *
+ *   rename    write both (measured) -> copy the value in batches -> read the new, stop writing the old (measured) -> remove the old
+ *   add       give it to all documents that lack it, in batches; its sweeps catch those written meanwhile
+ *   remove    stop writing it (measured) -> remove it in batches
+ *
+ * Nothing is changed here. Thread: any worker; blocks for some seconds at most. */
+#ifndef SIGNALBOX_AGENTS_SCHEMA_CHANGE_H
+#define SIGNALBOX_AGENTS_SCHEMA_CHANGE_H
+
+#include <signalbox/agents/schema_read.h>
+#include <signalbox/model/card.h>
+#include <signalbox/mongo/server.h>
+
+enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE };
+
+#define SB_CHANGE_CARDS 4 /* at most */
+
+struct sb_change_question {
+    enum sb_change_kind change;
+    const char *ns, *field;
+    const char *new_field; /* of a rename */
+    const char *value;     /* of an added field: Extended JSON of {"v": ...} */
+    int64_t first_card;    /* the number of the first card; the others follow */
+    const char *case_id, *deployment, *deployment_id, *requested_by;
+    int environment;       /* enum sb_environment */
+    bool simulated;
+    int64_t members;
+    int64_t now;           /* deployment time */
+};
+
+struct sb_change_plan {
+    struct sb_card card[SB_CHANGE_CARDS];
+    size_t n;
+    struct sb_reads reads; /* what was read, for the record; filled in also after a refusal */
+};
+
+/* SB_EINPUT, SB_ESTATE: it is refused, and the message says why. Release the plan in any case. */
+int sb_schema_change(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err);
+void sb_change_plan_release(struct sb_change_plan *p);
+
+#endif

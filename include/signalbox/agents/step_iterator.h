@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * step_iterator.h - long work as many small commands: what the next one is.
+ *
+ * A specialist writes the iterator, orchestrator/execute drives it: it asks for the next turn, puts the intent on the record,
+ * sends, records the answer with the place the work has come to, rests, and asks again. The iterator holds nothing between two
+ * turns: the place is on the record, so that after a crash the same question gets the same answer. The way back is the same
+ * iterator over the step's undo.
+ *
+ * "batches": the step's update (one statement, `multi`, a pipeline) over one range of _id after the other. The filter fits only
+ * what is not changed yet, so that a batch that is sent twice changes nothing twice; a range in which nothing fits is passed
+ * without a command. The walk is followed by sweeps over the whole collection until one finds nothing: that is the re-scan for
+ * offenders and catches late writers. Ranges stay within one type of _id, as the server's comparisons do.
+ * "both_written", "unwritten": the record of writes (oplog) since a moment is read until, for as long as the step says, every
+ * write that sets `field` has set `new_field` to the same value; or no write has set `field`. It sends nothing.
+ *
+ * Thread: any worker; blocks for some seconds at most. */
+#ifndef SIGNALBOX_AGENTS_STEP_ITERATOR_H
+#define SIGNALBOX_AGENTS_STEP_ITERATOR_H
+
+#include <signalbox/model/card.h>
+#include <signalbox/mongo/server.h>
+
+#define SB_STEP_PASSES 6 /* a walk and its sweeps; what is still found then is told */
+
+enum sb_turn {
+    SB_TURN_SEND,   /* command */
+    SB_TURN_WAIT,   /* nothing to send now; why says what is waited for */
+    SB_TURN_DONE,   /* all is done, and was looked at again; why tells what was found */
+    SB_TURN_FAILED, /* it cannot go on; why */
+};
+
+struct sb_place { /* where the work stands */
+    char *at;       /* the _id up to which all is done, as canonical Extended JSON {"_id": ...}; NULL: at the beginning */
+    int64_t pass;   /* 1: the walk; 2...: sweeps */
+    bool dirty;     /* this pass has found something to do */
+    int64_t docs;   /* walked over in this pass */
+    int64_t since;  /* looking at writes: deployment time from which on they count */
+    int64_t seen;   /* and how many there were */
+};
+
+struct sb_turn_question {
+    const struct sb_step *step;
+    bool undo;
+    const char *ns, *uuid; /* uuid: the collection it has to be, 32 hex digits; empty: not known */
+    int64_t docs;          /* in a batch */
+    int64_t now;           /* deployment time */
+    struct sb_place place;
+};
+
+struct sb_turn_answer {
+    enum sb_turn turn;
+    char *command;        /* SEND: canonical Extended JSON with "$db" last */
+    struct sb_place next; /* where the work stands once that is done */
+    char why[256];
+};
+
+bool sb_step_iterates(const struct sb_step *s);
+
+/* -1: the servers did not answer, or memory is short: it may be asked again. Release the answer after a success. */
+int sb_step_next(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
+void sb_turn_answer_release(struct sb_turn_answer *a);
+
+#endif

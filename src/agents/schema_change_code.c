@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the applications have to do in a phase, as code for Node.js and Python. Names come from the request and from the server:
+ * they stand as JSON strings, which both languages read as the same text. */
+#include "schema_change_private.h"
+
+#include <signalbox/base/json.h>
+#include <signalbox/base/str.h>
+
+#include <string.h>
+
+struct names {
+    char *field, *fresh, *coll; /* quoted */
+};
+
+static char *quoted(const char *text)
+{
+    struct sb_str s;
+    struct sb_err err = SB_ERR_INIT;
+    sb_str_init(&s);
+    if (text && sb_json_string(&s, text, strlen(text), &err) == 0)
+        return sb_str_take(&s);
+    sb_str_release(&s);
+    return text ? NULL : sb_format("\"\"");
+}
+
+/* Reads a path within a document: doc?.["a"]?.["b"], or doc.get("a", {}).get("b"). */
+static char *reading(const char *path, bool python)
+{
+    struct sb_str s;
+    sb_str_init(&s);
+    sb_str_adds(&s, "doc");
+    for (const char *p = path; *p; p += strcspn(p, "."), p += *p == '.') {
+        char *part = sb_strdup_n(p, strcspn(p, ".")), *q = part ? quoted(part) : NULL;
+        bool last = p[strcspn(p, ".")] == '\0';
+        if (python)
+            sb_str_addf(&s, last ? ".get(%s)" : ".get(%s, {})", q ? q : "?");
+        else
+            sb_str_addf(&s, "?.[%s]", q ? q : "?");
+        free(part);
+        free(q);
+    }
+    return sb_str_take(&s);
+}
+
+/* Takes text. */
+static int note(struct sb_card *card, const char *title, char *text)
+{
+    int rc = text ? sb_side_note_add(card, title, text) : -1;
+    free(text);
+    return rc;
+}
+
+static int write_both(const struct names *n, struct sb_card *card)
+{
+    return note(card, "Node.js: write both fields, in every insert and update that writes the old one",
+                sb_format("const both = (value) => ({ [%s]: value, [%s]: value });\n"
+                          "await db.collection(%s).updateOne({ _id: id }, { $set: both(value) });\n"
+                          "// an insert: both fields in the document; a $unset: of both",
+                          n->field, n->fresh, n->coll)) ||
+                   note(card, "Python: write both fields, in every insert and update that writes the old one",
+                        sb_format("def both(value):\n    return {%s: value, %s: value}\n"
+                                  "db[%s].update_one({\"_id\": id}, {\"$set\": both(value)})\n"
+                                  "# an insert: both fields in the document; a $unset: of both",
+                                  n->field, n->fresh, n->coll))
+               ? -1
+               : 0;
+}
+
+static int read_new(const struct sb_change_question *q, const struct names *n, struct sb_card *card)
+{
+    char *js = reading(q->new_field, false), *js_old = reading(q->field, false), *py = reading(q->new_field, true), *py_old = reading(q->field, true);
+    int rc = !js || !js_old || !py || !py_old ||
+                     note(card, "Node.js: read the new field, then write it alone",
+                          sb_format("const value = %s ?? %s;  // first: wherever it is read\n"
+                                    "await db.collection(%s).updateOne({ _id: id }, { $set: { [%s]: value } });  // then: wherever it is written",
+                                    js, js_old, n->coll, n->fresh)) ||
+                     note(card, "Python: read the new field, then write it alone",
+                          sb_format("value = %s  # first: wherever it is read\nif value is None:\n    value = %s\n"
+                                    "db[%s].update_one({\"_id\": id}, {\"$set\": {%s: value}})  # then: wherever it is written",
+                                    py, py_old, n->coll, n->fresh))
+                 ? -1
+                 : 0;
+    free(js);
+    free(js_old);
+    free(py);
+    free(py_old);
+    return rc;
+}
+
+static int stop_writing(const struct names *n, struct sb_card *card)
+{
+    return note(card, "Every application: stop reading and writing the field",
+                sb_format("Whatever writes %s has to stop, and whatever reads it has to do without.\n"
+                          "That nobody writes it is measured here; who reads it a server does not tell.",
+                          n->field));
+}
+
+int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_card *card)
+{
+    struct names n = {quoted(q->field), quoted(q->new_field), quoted(strchr(q->ns, '.') + 1)};
+    int rc = !n.field || !n.fresh || !n.coll ? -1 : 0;
+    if (rc == 0 && q->change == SB_CHANGE_RENAME && phase == 0)
+        rc = write_both(&n, card);
+    else if (rc == 0 && q->change == SB_CHANGE_RENAME && phase == 2)
+        rc = read_new(q, &n, card);
+    else if (rc == 0 && q->change == SB_CHANGE_REMOVE && phase == 0)
+        rc = stop_writing(&n, card);
+    free(n.field);
+    free(n.fresh);
+    free(n.coll);
+    return rc;
+}

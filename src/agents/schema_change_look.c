@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What would break a change of a field, looked for before anything is planned. Each question stops at the first document that
+ * answers it, and has a time limit; where that is not enough the card says that it is not known. */
+#include "schema_change_private.h"
+
+#include "architect_read.h"
+#include "bson_get.h"
+
+#include <signalbox/agents/catalogue.h>
+#include <signalbox/base/str.h>
+#include <signalbox/mongo/read_door.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MAX_TIME_EXCEEDED 50
+#define LARGE_DOCUMENT (15 << 20) /* with a field twice it might pass the 16 MiB that a document may have */
+#define MAX_FIELD 200
+
+void sb_change_facts_release(struct change_facts *f)
+{
+    for (size_t i = 0; i < f->evidence_n; i++)
+        sb_record_release(&sb_evidence_schema, &f->evidence[i]);
+    free(f->evidence);
+    free(f->indexes);
+    memset(f, 0, sizeof *f);
+}
+
+/* ---- names ---- */
+
+static int check_name(const char *name, const char *what, struct sb_err *err)
+{
+    size_t n = name ? strlen(name) : 0;
+    if (n == 0 || n > MAX_FIELD || name[0] == '.' || name[n - 1] == '.' || strstr(name, ".."))
+        return sb_fail(err, SB_EINPUT, "the %s has 1 to %d bytes, and no part of a path may be empty", what, MAX_FIELD);
+    if (strcmp(name, "_id") == 0 || sb_starts_with(name, "_id."))
+        return sb_fail(err, SB_EINPUT, "_id cannot be changed: a document keeps it for life");
+    for (const char *p = name; *p; p += strcspn(p, "."), p += *p == '.') {
+        size_t len = strcspn(p, ".");
+        if (*p == '$' || memchr(p, '$', len))
+            return sb_fail(err, SB_EINPUT, "the %s holds a $, which commands would take for an operator", what);
+        if (strspn(p, "0123456789") == len)
+            return sb_fail(err, SB_EINPUT, "the %s names a position in an array: such a field cannot be moved by a pipeline", what);
+    }
+    if (strpbrk(name, "{}[]"))
+        return sb_fail(err, SB_EINPUT, "the %s holds a bracket", what);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7F)
+            return sb_fail(err, SB_EINPUT, "the %s holds control characters", what);
+    return 0;
+}
+
+static bool path_within(const char *inner, const char *outer)
+{
+    size_t n = strlen(outer);
+    return strncmp(inner, outer, n) == 0 && inner[n] == '.';
+}
+
+int sb_change_names(const struct sb_change_question *q, struct sb_err *err)
+{
+    if (check_name(q->field, "field's name", err))
+        return -1;
+    if (q->change != SB_CHANGE_RENAME)
+        return 0;
+    if (check_name(q->new_field, "field's new name", err))
+        return -1;
+    if (strcmp(q->field, q->new_field) == 0)
+        return sb_fail(err, SB_EINPUT, "the field is called %.100s already", q->field);
+    if (path_within(q->field, q->new_field) || path_within(q->new_field, q->field))
+        return sb_fail(err, SB_EINPUT, "one of %.90s and %.90s lies within the other: they cannot stand beside each other for a while", q->field, q->new_field);
+    return 0;
+}
+
+/* ---- the server's answers ---- */
+
+struct looking {
+    struct sb_conn *conn;
+    const struct sb_change_question *q;
+    struct change_facts *f;
+    char kind[32];
+    bson_t options; /* of the collection */
+    bool found, have_options, capped, sharded, on_shard_key;
+    struct sb_str on_field;
+    bool unique_new;
+    bool failed;
+};
+
+static int evidence(struct looking *l, const char *what, const char *value, const char *coverage)
+{
+    return sb_evidence_add(&l->f->evidence, &l->f->evidence_n, sb_conn_name(l->conn), l->q->ns, what, value, coverage, l->q->now);
+}
+
+static bool take_collection(void *ctx, const bson_t *doc)
+{
+    struct looking *l = ctx;
+    bson_iter_t it, at;
+    bson_t options;
+    l->found = true;
+    if (bson_iter_init_find(&it, doc, "type") && BSON_ITER_HOLDS_UTF8(&it))
+        snprintf(l->kind, sizeof l->kind, "%s", bson_iter_utf8(&it, NULL));
+    if (bson_iter_init_find(&it, doc, "options") && sb_sub_document(&it, &options) && !l->have_options) {
+        bson_copy_to(&options, &l->options);
+        l->have_options = true;
+        l->capped = bson_iter_init_find(&at, &options, "capped") && bson_iter_as_bool(&at);
+    }
+    if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "info.uuid", &at) && BSON_ITER_HOLDS_BINARY(&at)) {
+        bson_subtype_t subtype;
+        uint32_t len;
+        const uint8_t *data;
+        bson_iter_binary(&at, &subtype, &len, &data);
+        for (uint32_t i = 0; len == 16 && i < len; i++)
+            snprintf(l->f->uuid + 2 * i, 3, "%02x", data[i]);
+    }
+    return false;
+}
+
+static bool touches(const bson_t *key, const char *field)
+{
+    bson_iter_t it;
+    for (bool more = bson_iter_init(&it, key) && bson_iter_next(&it); more; more = bson_iter_next(&it))
+        if (strcmp(bson_iter_key(&it), field) == 0 || path_within(bson_iter_key(&it), field) || path_within(field, bson_iter_key(&it)))
+            return true;
+    return false;
+}
+
+static bool take_index(void *ctx, const bson_t *doc)
+{
+    struct looking *l = ctx;
+    bson_iter_t it;
+    bson_t key;
+    if (!bson_iter_init_find(&it, doc, "key") || !sb_sub_document(&it, &key))
+        return true;
+    bool unique = bson_iter_init_find(&it, doc, "unique") && bson_iter_as_bool(&it);
+    if (touches(&key, l->q->field))
+        sb_str_addf(&l->on_field, "%s%.120s%s", l->on_field.len ? ", " : "", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?", unique ? " (unique)" : "");
+    if (l->q->change != SB_CHANGE_REMOVE && unique && touches(&key, l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->field))
+        l->unique_new = true;
+    return true;
+}
+
+static bool take_shard_key(void *ctx, const bson_t *doc)
+{
+    struct looking *l = ctx;
+    bson_iter_t it;
+    bson_t key;
+    l->sharded = true;
+    if (bson_iter_init_find(&it, doc, "key") && sb_sub_document(&it, &key))
+        l->on_shard_key = touches(&key, l->q->field) || (l->q->new_field && touches(&key, l->q->new_field));
+    return false;
+}
+
+static bool take_one(void *ctx, const bson_t *doc)
+{
+    (void)doc;
+    *(bool *)ctx = true;
+    return false;
+}
+
+/* Is there a document that fits? 1, 0, -1; 2: it took too long, or the server cannot tell. filter is destroyed. */
+static int any(struct looking *l, bson_t *filter, struct sb_err *err)
+{
+    bool found = false;
+    bson_t *c = BCON_NEW("find", BCON_UTF8(l->f->coll), "filter", BCON_DOCUMENT(filter), "projection", "{", "_id", BCON_INT32(1), "}", "limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true));
+    int64_t n = sb_read_cursor(l->conn, l->f->db, c, 1, take_one, &found, err);
+    bson_destroy(c);
+    bson_destroy(filter);
+    if (n < 0 && err->code == SB_ECOMMAND && (err->detail == MAX_TIME_EXCEEDED || sb_server_lacks(err->detail))) {
+        *err = (struct sb_err)SB_ERR_INIT;
+        return 2;
+    }
+    return n < 0 ? -1 : found;
+}
+
+static int read_collection(struct looking *l, struct sb_err *err)
+{
+    bson_t *list = BCON_NEW("listCollections", BCON_INT32(1), "filter", "{", "name", BCON_UTF8(l->f->coll), "}");
+    int64_t n = sb_read_cursor(l->conn, l->f->db, list, 1, take_collection, l, err);
+    bson_destroy(list);
+    if (n < 0)
+        return -1;
+    if (!l->found)
+        return sb_fail(err, SB_EINPUT, "there is no collection %.200s", l->q->ns);
+    if (strcmp(l->kind, "view") == 0)
+        return sb_fail(err, SB_EINPUT, "%.200s is a view: change the collection behind it", l->q->ns);
+    if (strcmp(l->kind, "timeseries") == 0)
+        return sb_fail(err, SB_EINPUT, "%.200s is a time series: its measurements cannot be updated field by field", l->q->ns);
+    if (l->capped)
+        return sb_fail(err, SB_EINPUT, "%.200s is capped: its documents may not grow or shrink", l->q->ns);
+    bson_t *indexes = BCON_NEW("listIndexes", BCON_UTF8(l->f->coll));
+    n = sb_read_cursor(l->conn, l->f->db, indexes, 100, take_index, l, err);
+    bson_destroy(indexes);
+    bson_t *stats = BCON_NEW("collStats", BCON_UTF8(l->f->coll)), reply;
+    int rc = n < 0 ? -1 : sb_read(l->conn, l->f->db, stats, &reply, err);
+    bson_destroy(stats);
+    if (rc)
+        return -1;
+    bson_iter_t it;
+    l->f->documents = bson_iter_init_find(&it, &reply, "count") && BSON_ITER_HOLDS_NUMBER(&it) ? bson_iter_as_int64(&it) : 0;
+    l->f->bytes = bson_iter_init_find(&it, &reply, "size") && BSON_ITER_HOLDS_NUMBER(&it) ? bson_iter_as_int64(&it) : 0;
+    bson_destroy(&reply);
+    bson_t *config = BCON_NEW("find", "collections", "filter", "{", "_id", BCON_UTF8(l->q->ns), "}", "limit", BCON_INT64(1));
+    struct sb_err none = SB_ERR_INIT; /* where there is no sharding there is no such collection, or nobody may read it */
+    sb_read_cursor(l->conn, "config", config, 1, take_shard_key, l, &none);
+    bson_destroy(config);
+    if (l->on_shard_key)
+        return sb_fail(err, SB_EINPUT, "%.100s is part of the shard key of %.150s: the key says where a document lives", l->q->field, l->q->ns);
+    return 0;
+}
+
+/* ---- the validator ---- */
+
+static bool named(const bson_t *doc, const char *path, const char *name)
+{
+    bson_iter_t it, at, item;
+    if (!bson_iter_init(&it, doc) || !bson_iter_find_descendant(&it, path, &at))
+        return false;
+    if (BSON_ITER_HOLDS_DOCUMENT(&at))
+        return bson_iter_recurse(&at, &item) && bson_iter_find(&item, name);
+    for (bool more = BSON_ITER_HOLDS_ARRAY(&at) && bson_iter_recurse(&at, &item) && bson_iter_next(&item); more; more = bson_iter_next(&item))
+        if (BSON_ITER_HOLDS_UTF8(&item) && strcmp(bson_iter_utf8(&item, NULL), name) == 0)
+            return true;
+    return false;
+}
+
+static int check_validator(struct looking *l, struct sb_err *err)
+{
+    bson_iter_t it, at;
+    const char *added = l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->change == SB_CHANGE_ADD ? l->q->field : NULL;
+    if (!l->have_options || !bson_iter_init_find(&it, &l->options, "validator"))
+        return 0;
+    l->f->validated = true;
+    bool closed = bson_iter_init(&it, &l->options) && bson_iter_find_descendant(&it, "validator.$jsonSchema.additionalProperties", &at) && BSON_ITER_HOLDS_BOOL(&at) && !bson_iter_bool(&at);
+    if (closed && added && !named(&l->options, "validator.$jsonSchema.properties", added))
+        return sb_fail(err, SB_ESTATE, "the validator of %.120s allows no field %.80s (additionalProperties is false): it would refuse each changed document. Let it allow the field first", l->q->ns, added);
+    if (l->q->change != SB_CHANGE_ADD && named(&l->options, "validator.$jsonSchema.required", l->q->field))
+        return sb_fail(err, SB_ESTATE, "the validator of %.120s requires %.80s, which the plan takes away at its end. Let it be optional first", l->q->ns, l->q->field);
+    return evidence(l, "validator", "there is one; it neither forbids the field that comes nor requires the one that goes", "measured") ? sb_fail_nomem(err) : 0;
+}
+
+/* ---- the documents ---- */
+
+/* A part of the path, before its last one, that holds an array somewhere. 0 or the refusal. */
+static int check_arrays(struct looking *l, const char *path, struct sb_err *err)
+{
+    char part[MAX_FIELD + 1];
+    for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
+        snprintf(part, sizeof part, "%.*s", (int)(dot - path), path);
+        int found = any(l, BCON_NEW(part, "{", "$type", "array", "}"), err);
+        if (found < 0)
+            return -1;
+        if (found == 1)
+            return sb_fail(err, SB_EINPUT, "%.100s goes through %.100s, which holds an array in some documents: the field of each of its elements cannot be moved by one path", path, part);
+        if (found == 2 && evidence(l, part, "not known whether some document holds an array here: looking took too long", "unknown"))
+            return sb_fail_nomem(err);
+    }
+    return 0;
+}
+
+static bson_t *of_expression(const char *operator, const char *a, const char *b)
+{
+    char left[MAX_FIELD + 2], right[MAX_FIELD + 2];
+    snprintf(left, sizeof left, "$%s", a);
+    snprintf(right, sizeof right, "$%s", b);
+    return BCON_NEW("$expr", "{", operator, "[", BCON_UTF8(left), BCON_UTF8(right), "]", "}");
+}
+
+static int check_rename(struct looking *l, struct sb_err *err)
+{
+    const struct sb_change_question *q = l->q;
+    bson_t *other = of_expression("$ne", q->field, q->new_field), *filter = BCON_NEW(q->new_field, "{", "$exists", BCON_BOOL(true), "}");
+    bson_concat(filter, other);
+    bson_destroy(other);
+    int found = any(l, filter, err);
+    if (found < 0)
+        return -1;
+    if (found == 1)
+        return sb_fail(err, SB_EINPUT, "%.90s exists already, with another value than %.90s: the rename would have to overwrite it. Is it a field of its own?", q->new_field, q->field);
+    if (evidence(l, q->new_field, found ? "not known whether it exists: looking took too long; a batch never overwrites it" : "no document holds it with another value", found ? "unknown" : "measured"))
+        return sb_fail_nomem(err);
+    return check_arrays(l, q->new_field, err);
+}
+
+static bool take_duplicate(void *ctx, const bson_t *doc)
+{
+    return take_one(ctx, doc);
+}
+
+/* The values that come under a unique index: two the same would stop the plan in the middle. */
+static int check_unique(struct looking *l, struct sb_err *err)
+{
+    bool twice = false;
+    char path[MAX_FIELD + 2];
+    if (!l->unique_new)
+        return 0;
+    if (l->q->change == SB_CHANGE_ADD)
+        return sb_fail(err, SB_EINPUT, "a unique index is on %.150s: the same value cannot be given to every document", l->q->field);
+    snprintf(path, sizeof path, "$%s", l->q->field);
+    bson_t *c = BCON_NEW("aggregate", BCON_UTF8(l->f->coll), "pipeline", "[", "{", "$group", "{", "_id", BCON_UTF8(path), "n", "{", "$sum", BCON_INT32(1), "}", "}", "}", "{", "$match", "{", "n", "{", "$gt",
+                         BCON_INT32(1), "}", "}", "}", "{", "$limit", BCON_INT32(1), "}", "]", "cursor", "{", "}", "allowDiskUse", BCON_BOOL(false));
+    int64_t n = sb_read_cursor(l->conn, l->f->db, c, 1, take_duplicate, &twice, err);
+    bson_destroy(c);
+    if (n < 0 && err->code != SB_ECOMMAND)
+        return -1;
+    if (n < 0)
+        return sb_fail(err, SB_ESTATE, "a unique index is on %.90s, and whether %.90s holds a value twice could not be found out in time", l->q->new_field, l->q->field);
+    if (twice)
+        return sb_fail(err, SB_EINPUT, "a unique index is on %.90s, and %.90s holds a value twice (or is missing in two documents)", l->q->new_field, l->q->field);
+    return evidence(l, l->q->field, "every value once, as the unique index on the new name wants it", "measured") ? sb_fail_nomem(err) : 0;
+}
+
+static int check_documents(struct looking *l, struct sb_err *err)
+{
+    const struct sb_change_question *q = l->q;
+    int found = q->change == SB_CHANGE_ADD ? 1 : any(l, BCON_NEW(q->field, "{", "$exists", BCON_BOOL(true), "}"), err);
+    if (found < 0)
+        return -1;
+    if (found == 0)
+        return sb_fail(err, SB_EINPUT, "no document of %.150s holds %.100s", q->ns, q->field);
+    if (check_arrays(l, q->field, err) || (q->change == SB_CHANGE_RENAME && check_rename(l, err)) || check_unique(l, err))
+        return -1;
+    if (q->change == SB_CHANGE_REMOVE)
+        return 0;
+    found = any(l, BCON_NEW("$expr", "{", "$gt", "[", "{", "$bsonSize", "$$ROOT", "}", BCON_INT32(LARGE_DOCUMENT), "]", "}"), err);
+    if (found < 0)
+        return -1;
+    if (found == 1)
+        return sb_fail(err, SB_EINPUT, "a document of %.150s is larger than %d MiB: with the field twice it may pass the 16 MiB that the server allows", q->ns, LARGE_DOCUMENT >> 20);
+    return evidence(l, "the largest document", found ? "not known: the server cannot tell in time; one that would pass 16 MiB stops the plan at its batch" : "below 15 MiB", found ? "unknown" : "measured")
+               ? sb_fail_nomem(err)
+               : 0;
+}
+
+int sb_change_look(const struct sb_server *server, const struct sb_change_question *q, struct change_facts *f, struct sb_reads *reads, struct sb_err *err)
+{
+    struct looking l = {.q = q, .f = f};
+    memset(f, 0, sizeof *f);
+    sb_str_init(&l.on_field);
+    int rc = -1;
+    if (!sb_ns_split(q->ns, f->db, f->coll)) {
+        sb_fail(err, SB_EINPUT, "\"%.100s\" is not a collection; write it as database.collection", q->ns);
+        goto out;
+    }
+    if (!(l.conn = sb_architect_connect(server, reads, err)) || read_collection(&l, err) || check_validator(&l, err) || check_documents(&l, err))
+        goto out;
+    if (l.on_field.len && (evidence(&l, "indexes on the field", l.on_field.p, "measured") || sb_str_set(&f->indexes, l.on_field.p)))
+        sb_fail_nomem(err);
+    else
+        rc = 0;
+out:
+    sb_conn_close(l.conn);
+    sb_str_release(&l.on_field);
+    if (l.have_options)
+        bson_destroy(&l.options);
+    return rc;
+}

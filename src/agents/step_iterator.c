@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/agents/step_iterator.h>
+
+#include "step_iterator_kinds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *how;
+    int (*next)(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
+} kinds[] = {
+    {"batches", sb_next_batch},
+    {"both_written", sb_next_look},
+    {"unwritten", sb_next_look},
+};
+
+bool sb_step_iterates(const struct sb_step *s)
+{
+    return s->work.how != NULL;
+}
+
+int sb_step_next(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
+{
+    *out = (struct sb_turn_answer){.next = q->place};
+    out->next.at = NULL;
+    if (sb_str_set(&out->next.at, q->place.at))
+        return sb_fail_nomem(err);
+    for (size_t i = 0; i < SB_COUNT(kinds); i++) {
+        if (!sb_streq(q->step->work.how, kinds[i].how))
+            continue;
+        if (kinds[i].next(server, q, out, err) == 0)
+            return 0;
+        sb_turn_answer_release(out);
+        return -1;
+    }
+    out->turn = SB_TURN_FAILED;
+    snprintf(out->why, sizeof out->why, "this version does not know how \"%.60s\" is done", q->step->work.how);
+    return 0;
+}
+
+void sb_turn_answer_release(struct sb_turn_answer *a)
+{
+    free(a->command);
+    free(a->next.at);
+    memset(a, 0, sizeof *a);
+}

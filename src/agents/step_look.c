@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The step iterators "both_written" and "unwritten": do the applications write as the next phase needs it? The oplog tells what
+ * each write has set, whoever made it. It is read onwards from where the last turn ended; one write that breaks the rule and the
+ * counting begins anew behind it. An update whose one value is there already is told without it: such a write may look as if it
+ * broke the rule, which costs time and nothing else. */
+#include "step_iterator_kinds.h"
+
+#include "bson_get.h"
+
+#include <signalbox/agents/catalogue.h>
+#include <signalbox/mongo/read_door.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MOST_ENTRIES 20000 /* in one turn */
+
+struct look {
+    const struct sb_turn_question *q;
+    struct sb_place *place;
+    uint32_t t, i; /* of the last entry */
+    int64_t read, broken;
+    char example[120];
+};
+
+/* ---- what a write has set ---- */
+
+/* The value at the rest of a dotted path within a value; false: there is none. */
+static bool within(bson_iter_t *at, const char *rest, bson_iter_t *out)
+{
+    bson_iter_t inner;
+    if (!rest[0]) {
+        *out = *at;
+        return true;
+    }
+    return BSON_ITER_HOLDS_DOCUMENT(at) && bson_iter_recurse(at, &inner) && bson_iter_find_descendant(&inner, rest, out);
+}
+
+/* The value that a difference of the server ({u: changed, i: new, s<field>: within}) gives to a path. */
+static bool set_by_diff(const bson_t *diff, const char *path, bson_iter_t *out)
+{
+    size_t n = strcspn(path, ".");
+    const char *rest = path[n] ? path + n + 1 : path + n;
+    char name[256], sub[260];
+    bson_iter_t it, at;
+    bson_t doc;
+    if (n >= sizeof name)
+        return false;
+    snprintf(name, sizeof name, "%.*s", (int)n, path);
+    snprintf(sub, sizeof sub, "s%s", name);
+    static const char *const parts[] = {"u", "i"};
+    for (size_t k = 0; k < SB_COUNT(parts); k++)
+        if (bson_iter_init_find(&it, diff, parts[k]) && sb_sub_document(&it, &doc) && bson_iter_init_find(&at, &doc, name) && within(&at, rest, out))
+            return true;
+    return rest[0] && bson_iter_init_find(&it, diff, sub) && sb_sub_document(&it, &doc) && set_by_diff(&doc, rest, out);
+}
+
+bool sb_write_sets(const bson_t *o, const char *path, bson_iter_t *out)
+{
+    bson_iter_t it, at;
+    bson_t doc;
+    if (bson_iter_init_find(&it, o, "diff") && sb_sub_document(&it, &doc) && bson_has_field(o, "$v"))
+        return set_by_diff(&doc, path, out);
+    if (bson_iter_init_find(&it, o, "$set") && sb_sub_document(&it, &doc)) {
+        for (bool more = bson_iter_init(&at, &doc) && bson_iter_next(&at); more; more = bson_iter_next(&at)) {
+            size_t n = strlen(bson_iter_key(&at));
+            if (strcmp(bson_iter_key(&at), path) == 0 && within(&at, "", out))
+                return true;
+            if (strncmp(bson_iter_key(&at), path, n) == 0 && path[n] == '.' && within(&at, path + n + 1, out))
+                return true;
+        }
+        return false;
+    }
+    return !bson_has_field(o, "$v") && bson_iter_init(&it, o) && bson_iter_find_descendant(&it, path, out);
+}
+
+static bool same_value(bson_iter_t *a, bson_iter_t *b)
+{
+    bson_t x = BSON_INITIALIZER, y = BSON_INITIALIZER;
+    BSON_APPEND_VALUE(&x, "v", bson_iter_value(a));
+    BSON_APPEND_VALUE(&y, "v", bson_iter_value(b));
+    bool same = bson_equal(&x, &y);
+    bson_destroy(&x);
+    bson_destroy(&y);
+    return same;
+}
+
+/* ---- one entry ---- */
+
+static void judge(struct look *l, const bson_t *entry, int64_t seconds)
+{
+    const struct sb_step_work *w = &l->q->step->work;
+    bson_iter_t it, a, b;
+    bson_t o;
+    if (!bson_iter_init_find(&it, entry, "ns") || !BSON_ITER_HOLDS_UTF8(&it) || strcmp(bson_iter_utf8(&it, NULL), l->q->ns) != 0)
+        return;
+    if (!bson_iter_init_find(&it, entry, "o") || !sb_sub_document(&it, &o))
+        return;
+    bool field = sb_write_sets(&o, w->field, &a), renamed = w->new_field && sb_write_sets(&o, w->new_field, &b);
+    bool both = sb_streq(w->how, "both_written");
+    bool broken = both ? field && !(renamed && same_value(&a, &b)) : field;
+    if (broken) {
+        l->broken++;
+        snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both ? (renamed ? "with another value than" : "without") : "was still written", both ? w->new_field : "");
+        l->place->since = (seconds + 1) * 1000;
+        l->place->seen = 0;
+    } else if ((both && field) || (!both && (renamed || !w->new_field))) {
+        l->place->seen++;
+    }
+}
+
+static bool take_entry(void *ctx, const bson_t *doc)
+{
+    struct look *l = ctx;
+    bson_iter_t it, ops;
+    bson_t o, list, one;
+    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it))
+        bson_iter_timestamp(&it, &l->t, &l->i);
+    l->read++;
+    bool transaction = bson_iter_init_find(&it, doc, "op") && BSON_ITER_HOLDS_UTF8(&it) && strcmp(bson_iter_utf8(&it, NULL), "c") == 0;
+    if (!transaction) {
+        judge(l, doc, l->t);
+        return true;
+    }
+    if (!bson_iter_init_find(&it, doc, "o") || !sb_sub_document(&it, &o) || !bson_iter_init_find(&ops, &o, "applyOps") || !BSON_ITER_HOLDS_ARRAY(&ops))
+        return true;
+    uint32_t len;
+    const uint8_t *data;
+    bson_iter_array(&ops, &len, &data);
+    if (!bson_init_static(&list, data, len))
+        return true;
+    for (bool more = bson_iter_init(&it, &list) && bson_iter_next(&it); more; more = bson_iter_next(&it))
+        if (sb_sub_document(&it, &one))
+            judge(l, &one, l->t);
+    return true;
+}
+
+/* ---- reading on ---- */
+
+/* The step's own find, from a moment on. */
+static bson_t *from_then_on(const char *command, uint32_t t, uint32_t i, bool behind, struct sb_err *err)
+{
+    bson_t *all = bson_new_from_json((const uint8_t *)command, -1, NULL), *out = bson_new(), filter, ts, sub;
+    bson_iter_t it;
+    bool found = false;
+    for (bool more = all && bson_iter_init(&it, all) && bson_iter_next(&it); more; more = bson_iter_next(&it)) {
+        if (strcmp(bson_iter_key(&it), "filter") == 0 && sb_sub_document(&it, &sub)) {
+            BSON_APPEND_DOCUMENT_BEGIN(out, "filter", &filter);
+            BSON_APPEND_DOCUMENT_BEGIN(&filter, "ts", &ts);
+            BSON_APPEND_TIMESTAMP(&ts, behind ? "$gt" : "$gte", t, i);
+            bson_append_document_end(&filter, &ts);
+            bson_concat(&filter, &sub);
+            bson_append_document_end(out, &filter);
+            found = true;
+        } else if (strcmp(bson_iter_key(&it), "$db") != 0) {
+            BSON_APPEND_VALUE(out, bson_iter_key(&it), bson_iter_value(&it));
+        }
+    }
+    if (all)
+        bson_destroy(all);
+    if (found)
+        return out;
+    bson_destroy(out);
+    sb_fail(err, SB_EINTERNAL, "the step's command is no find that can be read on");
+    return NULL;
+}
+
+static bool take_first(void *ctx, const bson_t *doc)
+{
+    uint32_t *t = ctx, i;
+    bson_iter_t it;
+    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it))
+        bson_iter_timestamp(&it, t, &i);
+    return false;
+}
+
+/* Does the oplog reach back to the moment? 1, 0 with *out saying that it does not, -1. */
+static int reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err)
+{
+    uint32_t oldest = 0;
+    int64_t n = sb_read_cursor_json(c, "local", "{\"find\":\"oplog.rs\",\"sort\":{\"$natural\":1},\"limit\":1,\"projection\":{\"ts\":1}}", 1, take_first, &oldest, err);
+    bool refused = n < 0 && err->code == SB_ECOMMAND;
+    if (n < 0 && !refused)
+        return -1;
+    if (n > 0 && oldest <= since / 1000)
+        return 1;
+    out->turn = SB_TURN_FAILED;
+    if (n > 0)
+        snprintf(out->why, sizeof out->why, "the oplog does not reach back to when the counting began: what was written since is not known");
+    else
+        snprintf(out->why, sizeof out->why, "there is no oplog to be read here, so what the applications write cannot be seen%s%.120s", refused ? ": " : "", refused ? err->msg : "");
+    *err = (struct sb_err)SB_ERR_INIT;
+    return 0;
+}
+
+static int remember(struct sb_place *p, uint32_t t, uint32_t i)
+{
+    bson_t doc = BSON_INITIALIZER;
+    BSON_APPEND_TIMESTAMP(&doc, "_id", t, i);
+    char *json = bson_as_canonical_extended_json(&doc, NULL);
+    int rc = !json || sb_str_set(&p->at, json) ? -1 : 0;
+    bson_free(json);
+    bson_destroy(&doc);
+    return rc;
+}
+
+static void conclude(const struct look *l, struct sb_turn_answer *out)
+{
+    const struct sb_step_work *w = &l->q->step->work;
+    const struct sb_place *p = l->place;
+    int64_t quiet_s = (l->q->now - p->since) / 1000;
+    bool both = sb_streq(w->how, "both_written");
+    if (p->seen >= w->writes && quiet_s >= w->quiet_s && l->read < MOST_ENTRIES) {
+        out->turn = SB_TURN_DONE;
+        if (both)
+            snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too, with the same value", quiet_s, p->seen, w->field, w->new_field);
+        else
+            snprintf(out->why, sizeof out->why, "for %" PRId64 " s no write has set %.60s; %" PRId64 " writes were seen", quiet_s, w->field, p->seen);
+        return;
+    }
+    out->turn = SB_TURN_WAIT;
+    snprintf(out->why, sizeof out->why, "%" PRId64 " of %" PRId64 " writes seen, %" PRId64 " s of %" PRId64 " s without one that breaks the rule%s%.100s", p->seen, w->writes, quiet_s > 0 ? quiet_s : 0,
+             w->quiet_s, l->broken ? "; the last one that did: " : "", l->example);
+}
+
+int sb_next_look(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
+{
+    struct look l = {.q = q, .place = &out->next, .t = (uint32_t)(q->place.since / 1000)};
+    struct sb_conn *c = NULL;
+    bson_t *at = q->place.at ? bson_new_from_json((const uint8_t *)q->place.at, -1, NULL) : NULL, *command = NULL;
+    bson_iter_t it;
+    char db[64], coll[192];
+    int rc = -1;
+    if (at && bson_iter_init_find(&it, at, "_id") && BSON_ITER_HOLDS_TIMESTAMP(&it))
+        bson_iter_timestamp(&it, &l.t, &l.i);
+    if (!sb_ns_split(q->ns, db, coll) || !q->step->work.field) {
+        sb_fail(err, SB_EINTERNAL, "the step does not say which writes are looked at");
+        goto out;
+    }
+    if (!(c = sb_conn_to_primary(server, SB_LANE_BULK, err)))
+        goto out;
+    rc = sb_same_collection(c, db, coll, q->uuid, out->why, sizeof out->why, err);
+    if (rc == 0)
+        out->turn = SB_TURN_FAILED;
+    if (rc == 1 && !at)
+        rc = reaches(c, q->place.since, out, err);
+    if (rc != 1)
+        goto out;
+    command = from_then_on(q->step->action, l.t, l.i, at != NULL, err);
+    rc = command && sb_read_cursor(c, "local", command, MOST_ENTRIES, take_entry, &l, err) >= 0 ? 0 : -1;
+    if (rc == 0 && l.read && remember(&out->next, l.t, l.i))
+        rc = sb_fail_nomem(err);
+    if (rc == 0)
+        conclude(&l, out);
+out:
+    if (rc > 0)
+        rc = 0;
+    sb_conn_close(c);
+    if (command)
+        bson_destroy(command);
+    if (at)
+        bson_destroy(at);
+    return rc;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Having the Data Architect plan a change of a field. A worker looks for what would break it; what comes back is a refusal with
+ * its reason, or the cards of a plan, each after the one before it. */
+#include "private.h"
+
+#include <signalbox/agents/schema_change.h>
+#include <signalbox/base/regex.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+struct change {
+    struct sb_orchestrator *o;
+    struct errand way;
+    struct sb_change_question q; /* its texts point at ours */
+    char *case_id, *ns, *field, *new_field, *value, *deployment, *deployment_id, *requested_by;
+    struct sb_change_plan plan;
+    struct sb_err err;
+};
+
+static void free_change(void *p)
+{
+    struct change *c = p;
+    free(c->case_id);
+    free(c->ns);
+    free(c->field);
+    free(c->new_field);
+    free(c->value);
+    free(c->deployment);
+    free(c->deployment_id);
+    free(c->requested_by);
+    sb_change_plan_release(&c->plan);
+    free(c);
+}
+
+/* ---- what is asked for ---- */
+
+/* The first group of a pattern in a text, copied; NULL: it is not there, or err says what went wrong. */
+static char *found(const char *pattern, const char *text, struct sb_err *err)
+{
+    struct sb_regex *re = sb_regex_new(pattern, SB_REGEX_CASELESS, err);
+    struct sb_match m[2];
+    char *out = NULL;
+    if (re && sb_regex_match(re, text, strlen(text), m, 2, err) == 1 && m[1].to > m[1].from)
+        out = sb_strdup_n(text + m[1].from, m[1].to - m[1].from);
+    sb_regex_free(re);
+    return out;
+}
+
+/* Which change a request asks for, and the value where it gives one. */
+static int read_kind(const struct held_case *held, struct change *c, struct sb_err *err)
+{
+    const struct sb_slots *s = &held->case_.reading.slots;
+    const char *text = held->case_.text;
+    if (!s->field)
+        return sb_fail(err, SB_EINPUT, "Which field? Name it, for example: rename customer_name to name in %s", s->ns);
+    if (s->new_field) {
+        c->q.change = SB_CHANGE_RENAME;
+        return sb_str_set(&c->new_field, s->new_field) ? sb_fail_nomem(err) : 0;
+    }
+    char *removes = found("\\b(remove|drop|delete|unset)\\b", text, err);
+    char *value = found("(?:\\bdefault(?:\\s+(?:value|of|to))?|\\bvalue|\\bwith|\\bto|=)\\s*(\"[^\"\\\\]*\"|-?\\d+(?:\\.\\d+)?|true|false|null)(?![\\w.])", text, err);
+    int rc = 0;
+    if (removes) {
+        c->q.change = SB_CHANGE_REMOVE;
+    } else if (value) {
+        c->q.change = SB_CHANGE_ADD;
+        c->value = sb_format("{\"v\":%s}", value);
+        rc = c->value ? 0 : sb_fail_nomem(err);
+    } else {
+        rc = sb_fail(err, SB_ENO, "This version plans three changes of a field: \"rename A to B in %s\", \"add field A with default VALUE to %s\" (a text in quotes), \"remove field A from %s\". This is another one.", s->ns,
+                     s->ns, s->ns);
+    }
+    free(removes);
+    free(value);
+    return rc;
+}
+
+/* ---- there and back ---- */
+
+static void record_reads(struct sb_orchestrator *o, struct held_case *held, const struct sb_reads *reads)
+{
+    for (size_t i = 0; i < reads->line_n; i++) {
+        const char *line = reads->line[i], *colon = strstr(line, ": ");
+        char *member = sb_format("%.*s", colon ? (int)(colon - line) : 0, line);
+        sb_o_record(o, SB_ENTRY_COMMAND, NULL, &(struct refs){.case_ = held}, json_pack("{s:s?,s:o}", "member", member, "command", sb_o_words(colon ? colon + 2 : line)), NULL);
+        free(member);
+    }
+}
+
+/* The same change is planned already: an open card of a plan on this field of this collection. */
+static const struct held_card *planned(struct sb_orchestrator *o, const struct change *c)
+{
+    for (size_t i = 0; i < o->cards_n; i++) {
+        const struct sb_card *k = &o->cards[i]->card;
+        if (sb_card_open(k) && sb_streq(k->target, c->ns) && k->steps_n && sb_streq(k->steps[0].work.field, c->field) && sb_streq(k->deployment_id, c->deployment_id))
+            return o->cards[i];
+    }
+    return NULL;
+}
+
+static void back(struct sb_orchestrator *o, void *p)
+{
+    struct change *c = p;
+    struct held_case *held = sb_o_case(o, c->case_id);
+    if (!held) {
+        free_change(c);
+        return;
+    }
+    record_reads(o, held, &c->plan.reads);
+    const struct held_card *same = c->err.code == SB_OK ? planned(o, c) : NULL;
+    struct sb_str text;
+    sb_str_init(&text);
+    if (same)
+        sb_str_addf(&text, "%s is about this field already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
+    for (size_t i = 0; i < c->plan.n && !same && c->err.code == SB_OK; i++) {
+        sb_str_addf(&text, "%s%s: %s%s%s", i ? "; " : "", c->plan.card[i].id, c->plan.card[i].phase ? c->plan.card[i].phase : "", c->plan.card[i].phase ? ", " : "", c->plan.card[i].title);
+        sb_o_propose(o, &c->plan.card[i], "proposed by the Data Architect", &c->err);
+        held = sb_o_case(o, c->case_id);
+    }
+    if (held)
+        sb_o_finish_consult(o, held, same ? same->card.id : NULL, &c->err, sb_str_ok(&text) ? text.p : "out of memory");
+    sb_str_release(&text);
+    free_change(c);
+}
+
+static void plan(void *p)
+{
+    struct change *c = p;
+    sb_schema_change(c->o->opt.server, &c->q, &c->plan, &c->err);
+    sb_o_post_done(c->o, &c->way, back, c, free_change);
+}
+
+int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const char *ns, struct sb_err *err)
+{
+    if (!o->connected)
+        return sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
+    struct change *c = calloc(1, sizeof *c);
+    if (!c)
+        return sb_fail_nomem(err);
+    c->o = o;
+    if (read_kind(held, c, err)) {
+        free_change(c);
+        return -1;
+    }
+    if (sb_str_set(&c->case_id, held->case_.id) || sb_str_set(&c->ns, ns) || sb_str_set(&c->field, held->case_.reading.slots.field) || sb_str_set(&c->deployment, o->deployment) ||
+        sb_str_set(&c->deployment_id, o->facts.id) || sb_str_set(&c->requested_by, held->case_.requested_by)) {
+        free_change(c);
+        return sb_fail_nomem(err);
+    }
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .new_field = c->new_field, .value = c->value, .first_card = o->last_card + 1, .case_id = c->case_id,
+                                       .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
+                                       .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1, .now = sb_o_deployment_now(o)};
+    o->last_card += SB_CHANGE_CARDS; /* numbers that lead to no card are left out, never given twice */
+    held->consulting = true;
+    if (!sb_o_work(o, &c->way, plan, c, free_change)) {
+        held->consulting = false;
+        return sb_fail_nomem(err);
+    }
+    return 0;
+}

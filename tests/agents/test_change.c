@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A change of a field, without a server: what a write says in the oplog, and which names are refused at once. */
+#include "../../src/agents/schema_change_private.h"
+#include "../../src/agents/step_iterator_kinds.h"
+#include "test.h"
+
+#include <string.h>
+
+/* The value that a write sets, as JSON; NULL: it does not touch the path. The caller frees it. */
+static char *sets(const char *o, const char *path)
+{
+    bson_error_t e;
+    bson_t *doc = bson_new_from_json((const uint8_t *)o, -1, &e), out = BSON_INITIALIZER;
+    bson_iter_t it;
+    char *json = NULL;
+    if (!doc)
+        fail_msg("%s: %s", o, e.message);
+    if (sb_write_sets(doc, path, &it)) {
+        BSON_APPEND_VALUE(&out, "v", bson_iter_value(&it));
+        json = bson_as_relaxed_extended_json(&out, NULL);
+    }
+    bson_destroy(&out);
+    bson_destroy(doc);
+    return json;
+}
+
+static void a_write_says_what_it_sets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *o, *path, *value;
+    } said[] = {
+        {"{\"_id\": 1, \"name\": \"a\", \"address\": {\"zip\": 7}}", "name", "{ \"v\" : \"a\" }"},
+        {"{\"_id\": 1, \"name\": \"a\", \"address\": {\"zip\": 7}}", "address.zip", "{ \"v\" : 7 }"},
+        {"{\"_id\": 1, \"name\": \"a\"}", "address.zip", NULL},
+        {"{\"$v\": 2, \"diff\": {\"u\": {\"name\": \"b\"}}}", "name", "{ \"v\" : \"b\" }"},
+        {"{\"$v\": 2, \"diff\": {\"i\": {\"name\": \"b\"}}}", "name", "{ \"v\" : \"b\" }"},
+        {"{\"$v\": 2, \"diff\": {\"d\": {\"name\": false}}}", "name", NULL},
+        {"{\"$v\": 2, \"diff\": {\"u\": {\"names\": \"b\"}}}", "name", NULL},
+        {"{\"$v\": 2, \"diff\": {\"saddress\": {\"u\": {\"zip\": 8}}}}", "address.zip", "{ \"v\" : 8 }"},
+        {"{\"$v\": 2, \"diff\": {\"sa\": {\"sb\": {\"i\": {\"c\": 9}}}}}", "a.b.c", "{ \"v\" : 9 }"},
+        {"{\"$v\": 2, \"diff\": {\"i\": {\"address\": {\"zip\": 8}}}}", "address.zip", "{ \"v\" : 8 }"},
+        {"{\"$v\": 2, \"diff\": {\"i\": {\"address\": 5}}}", "address.zip", NULL},
+        {"{\"$v\": 1, \"$set\": {\"name\": \"c\"}}", "name", "{ \"v\" : \"c\" }"},
+        {"{\"$set\": {\"address.zip\": 5}}", "address.zip", "{ \"v\" : 5 }"},
+        {"{\"$set\": {\"address\": {\"zip\": 5}}}", "address.zip", "{ \"v\" : 5 }"},
+        {"{\"$v\": 1, \"$unset\": {\"name\": true}}", "name", NULL},
+    };
+    for (size_t i = 0; i < SB_COUNT(said); i++) {
+        char *value = sets(said[i].o, said[i].path);
+        if (!sb_streq(value, said[i].value))
+            fail_msg("%s sets %s to %s, not to %s", said[i].o, said[i].path, value ? value : "nothing", said[i].value ? said[i].value : "nothing");
+        bson_free(value);
+    }
+}
+
+static void names_that_cannot_be_moved_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *says;
+    } pair[] = {
+        {"a", "b", NULL},          {"a.b", "a.c", NULL},       {"a", "ab", NULL},        {"_id", "a", "_id cannot"}, {"a", "_id", "_id cannot"}, {"_id.x", "a", "_id cannot"},
+        {"a", "a", "already"},     {"a", "a.b", "lies within"}, {"a.b", "a", "lies within"}, {"", "b", "1 to"},       {"a..b", "c", "empty"},       {".a", "c", "empty"},
+        {"a.", "c", "empty"},      {"$a", "c", "holds a $"},   {"a", "b.$c", "holds a $"}, {"a.0", "c", "position"}, {"a", "b\nc", "control"},    {"a}", "c", "bracket"},
+    };
+    for (size_t i = 0; i < SB_COUNT(pair); i++) {
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_change_question q = {.change = SB_CHANGE_RENAME, .ns = "shop.orders", .field = pair[i].from, .new_field = pair[i].to};
+        int rc = sb_change_names(&q, &err);
+        if ((rc == 0) != (pair[i].says == NULL) || (rc && !strstr(err.msg, pair[i].says)))
+            fail_msg("%s to %s: %d %s", pair[i].from, pair[i].to, rc, err.msg);
+    }
+}
+
+static void code_is_handed_over_with_any_name(void **state)
+{
+    (void)state;
+    struct sb_change_question q = {.change = SB_CHANGE_RENAME, .ns = "shop.orders", .field = "old \"name\"", .new_field = "new.name"};
+    for (size_t phase = 0; phase < 4; phase++) {
+        struct sb_card card = {.id = NULL};
+        assert_int_equal(sb_change_code(&q, phase, &card), 0);
+        assert_int_equal(card.notes_n, phase % 2 ? 0 : 2);
+        for (size_t i = 0; i < card.notes_n; i++)
+            for (size_t k = 0; k < card.notes[i].lines_n; k++)
+                assert_null(strstr(card.notes[i].lines[k], "\"old \"name\"\"")); /* it would end the string */
+        sb_card_release(&card);
+    }
+}
+
+static void an_unknown_way_fails_closed(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_turn_answer a;
+    struct sb_step step = {.work.how = (char *)(uintptr_t) "guess"};
+    struct sb_turn_question q = {.step = &step, .ns = "shop.orders", .docs = 1};
+    assert_true(sb_step_iterates(&step));
+    sb_assert_ok(sb_step_next(NULL, &q, &a, &err), err);
+    assert_int_equal(a.turn, SB_TURN_FAILED);
+    assert_null(a.command);
+    sb_turn_answer_release(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_write_says_what_it_sets), cmocka_unit_test(names_that_cannot_be_moved_are_refused), cmocka_unit_test(code_is_handed_over_with_any_name),
+                                       cmocka_unit_test(an_unknown_way_fails_closed)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a backfill at its default knobs costs those who work on the set meanwhile, and how fast it is when nobody does.
+
+One simulated set under a steady foreground: a client of this program finds single documents and times each, first by itself
+and then while a backfill runs, by turns; the row is the 95th percentile with it over that without. On another one, where nobody
+works, the row is documents a second until the backfill has looked at all of them again."""
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+
+import pymongo
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+os.environ.setdefault("SIGNALBOX_BUILD", os.path.join(os.getcwd(), "build", "gcc"))
+os.environ.setdefault("SIGNALBOX", os.path.join(os.environ["SIGNALBOX_BUILD"], "signalbox"))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import lab as L  # noqa: E402
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = float(os.environ.get("BENCH_BACKFILL_SECONDS", "4")) # of one measurement
+DOCUMENTS = int(os.environ.get("BENCH_BACKFILL_DOCUMENTS", "60000"))
+
+
+def row(name, ours, peer, ratio, budget):
+    print("\t".join((name, ours, peer, ratio, budget)), flush=True)
+
+
+def p95(coll, seconds):
+    taken, end, n = [], time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        begun = time.perf_counter()
+        coll.find_one({"_id": n * 7919 % DOCUMENTS})
+        taken.append(time.perf_counter() - begun)
+        n += 1
+        time.sleep(0.004)
+    return sorted(taken)[int(len(taken) * 0.95)]
+
+
+def begin(lab, coll):
+    """The collection, and a backfill of it that has sent its first batch; the card's id."""
+    for i in range(0, DOCUMENTS, 10000):
+        coll.insert_many([{"_id": n} for n in range(i, min(i + 10000, DOCUMENTS))])
+    lab.start()
+    lab.until("a connection", lambda: lab.run("ask", "what is the status of the cluster?", check=False).returncode == 0)
+    card = lab.ask('add field state with default "new" to shop.people')["cards"][0]["id"]
+    lab.until_state(card, "awaiting_approval")
+    lab.approve(card)
+    lab.until("the first batch", lambda: coll.find_one({"_id": 0, "state": "new"}))
+    return card
+
+
+def beside_others():
+    lab = L.Lab(os.path.join(HERE, "..", "e2e", "crash.scenario"), speed=1, proxy=False)
+    client = pymongo.MongoClient(lab.sim.uri)
+    coll = client.shop.people
+    try:
+        card = begin(lab, coll)
+        alone, beside = [], []
+        for i in range(ROUNDS + 1):
+            lab.run("cards", "pause", card)
+            lab.until("the batch that was away", lambda: not lab.open_intents())
+            a = p95(coll, SECONDS)
+            lab.run("cards", "resume", card)
+            b = p95(coll, SECONDS)
+            L.require(lab.state_of(card) == "executing", "the backfill was over before it was measured")
+            if i:  # the first round warms up
+                alone.append(a)
+                beside.append(b)
+        ours, peer = statistics.median(beside), statistics.median(alone)
+        row("p95 of a foreground find, a backfill at its default knobs beside it", "%.2f ms" % (ours * 1e3), "%.2f ms" % (peer * 1e3), "%.2f" % (ours / peer), "<= 1.10 x without")
+    finally:
+        client.close()
+        lab.close()
+
+
+def by_itself():
+    path = os.path.join(tempfile.mkdtemp(), "idle.scenario")
+    with open(path, "w") as f:
+        f.write('title "nobody does anything"\ncollection shop.orders 100\n    field _id "seq(\'order\')"\n')
+    lab = L.Lab(path, speed=1, proxy=False)
+    client = pymongo.MongoClient(lab.sim.uri)
+    try:
+        card = begin(lab, client.shop.people)
+        begun = time.monotonic()
+        lab.until_state(card, "watching", "done")
+        row("documents a second that a backfill changes when nobody else works", "%d /s" % (DOCUMENTS / (time.monotonic() - begun)), "-", "-", "told")
+    finally:
+        client.close()
+        lab.close()
+        shutil.rmtree(os.path.dirname(path))
+
+
+def main():
+    try:
+        beside_others()
+        by_itself()
+    except L.Failure as e:
+        print("backfill: %s" % e, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
