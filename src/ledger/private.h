@@ -12,7 +12,7 @@
 #include <signalbox/ledger/lock.h>
 #include <signalbox/ledger/merkle.h>
 
-#define SB_SETTLE_EVERY 64      /* appends between two updates of the derived tables */
+#define SB_SETTLE_EVERY 256     /* appends between two updates of the derived tables, unless somebody settles before */
 #define SB_CHECKPOINT_EVERY 256 /* entries between two checkpoints */
 
 enum sb_health {

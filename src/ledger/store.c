@@ -141,6 +141,9 @@ static int configure(struct sb_store *s, bool own, struct sb_err *err)
     if (sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
         sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK)
         return sb_store_fail(s, err, "the ledger cannot be set up");
+    int grow = SB_STORE_GROW; /* a wish: without it the file grows by pages */
+    if (own)
+        sqlite3_file_control(s->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &grow);
     return sb_store_sql(s, own ? "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; PRAGMA recursive_triggers=ON; "
                             "PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096"
                           : "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-256; PRAGMA mmap_size=1000000000", err);

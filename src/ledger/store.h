@@ -27,6 +27,7 @@
 #define SB_STORE_VERSION 1
 #define SB_STORE_BUSY_MS 5000
 #define SB_STORE_PIECE 512 /* rows that are read at once */
+#define SB_STORE_GROW (64 << 10) /* bytes by which the file gets longer: a commit that makes no file longer waits for less */
 
 enum sb_store_statement {
     SB_STMT_BEGIN,

@@ -152,10 +152,16 @@ static void begin_clock(struct sb_orchestrator *o)
     }
 }
 
+/* In a seeded run the first seat's login is on the record before the deployment is, however busy the machine. */
+static bool may_connect(const struct sb_orchestrator *o)
+{
+    return o->greeted || !o->opt.origin->seeded;
+}
+
 static void tick(struct sb_orchestrator *o)
 {
     int64_t now = sb_mono_ms();
-    if (!o->connected && !o->connecting && !o->telemetry && now >= o->connect_again_ms)
+    if (!o->connected && !o->connecting && !o->telemetry && now >= o->connect_again_ms && may_connect(o))
         sb_o_start_connecting(o);
     sb_o_tick_due(o);
     expire(o);
@@ -348,7 +354,8 @@ static void note_busy(struct sb_orchestrator *o)
 static void *orchestrator_main(void *arg)
 {
     struct sb_orchestrator *o = arg;
-    sb_o_start_connecting(o);
+    if (may_connect(o))
+        sb_o_start_connecting(o);
     while (!o->stopping) {
         struct sb_mail mail;
         int64_t left = o->next_tick_ms - sb_mono_ms(), due = sb_o_until_due(o);

@@ -286,6 +286,7 @@ struct sb_orchestrator {
     int64_t last_case, last_card, last_anomaly, last_decision;
 
     bool connected, connecting;
+    bool greeted;             /* a seat has said hello */
     int64_t connect_again_ms;
     char *connect_note;       /* why there is no connection yet, and */
     int obstacle;             /* enum sb_obstacle: what kind of reason that is */

@@ -256,8 +256,8 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
     if (!s)
         return;
     const struct sb_seat *said = m->body;
-    bool first = !s->said_hello;
-    s->said_hello = true;
+    bool first = !s->said_hello, begins = !o->greeted && o->opt.origin->seeded;
+    s->said_hello = o->greeted = true;
     s->read_only |= said->read_only;
     if (first && (sb_str_set(&s->how, said->how) || sb_str_set(&s->signs_as, said->signs_as) || (said->tty && sb_str_set(&s->actor.tty, said->tty))))
         return;
@@ -267,6 +267,8 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
     s->unrecorded = sb_streq(s->how, "cli") && looked_today(o, s->actor.principal);
     if (!s->unrecorded)
         record_login(o, s);
+    if (begins)
+        sb_o_start_connecting(o);
     for (size_t i = 0; i < o->anomalies_n; i++)
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_ANOMALY, 0, &o->anomalies[i]->anomaly));
     if (o->hushes.list_n)

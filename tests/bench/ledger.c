@@ -6,8 +6,8 @@
  *                       the last OPEN of them have a card that awaits approval
  *   verify DIR          sb_ledger_verify; prints nanoseconds of CPU time an entry
  *   peer-verify DIR     the peer: SELECTs the same rows in order and hashes each with EVP; the same
- *   append DIR N        N durable appends; prints microseconds each
- *   peer-append DIR N   the peer: the same bytes into a bare table with the same journal and sync settings
+ *   append DIR N        N durable appends, and by turns the peer's: the same bytes into a bare table with the same journal and
+ *                       sync settings; prints the microseconds of one append of either
  *   open DIR            opens as owner and lists what is open; prints microseconds
  *   search DIR [WHAT]   goes through all entries with an expression that fits none; prints nanoseconds of CPU time an entry
  *   page DIR            worst of 200 pages of 50 rows at random places; prints microseconds
@@ -267,55 +267,84 @@ static void peer_verify(const char *dir)
     printf("%" PRId64 "\n", (cpu_ns() - start) / n);
 }
 
+/* ---- durable appends: ours, and the same bytes into a bare table ---- */
+
+/* The i-th append of one side; microseconds are of the whole of it. */
+struct appending {
+    struct sb_ledger *ledger; /* ours */
+    sqlite3 *db;              /* the peer's */
+    sqlite3_stmt *insert;
+    struct sb_str *json; /* of the peer; made beforehand: only the writing is timed */
+    int64_t n, ns;
+};
+
+static void begin_ours(struct appending *a, const char *dir, struct sb_origin *origin, int64_t n)
+{
+    *a = (struct appending){.ledger = own(dir, origin), .n = n};
+}
+
+static void begin_peer(struct appending *a, const char *dir, struct sb_origin *origin, int64_t n)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_hash leaf = {{0}};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/peer.db", dir);
+    *a = (struct appending){.json = calloc((size_t)n, sizeof *a->json), .n = n};
+    a->db = open_db(path, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; CREATE TABLE IF NOT EXISTS entry(seq INTEGER PRIMARY KEY, leaf BLOB, json TEXT)");
+    a->insert = prepare(a->db, "INSERT INTO entry(leaf, json) VALUES(zeroblob(32), ?1)");
+    if (!a->json)
+        die("out of memory");
+    for (int64_t i = 0; i < n; i++) {
+        struct ids ids = {.own = NULL};
+        struct sb_entry e = make_entry(i, INT64_MAX, &ids);
+        struct sb_entry_place where = {"0123456789abcdef0123456789abcdef", &leaf, i + 1, 1, 1, origin};
+        sb_str_init(&a->json[i]);
+        if (sb_entry_encode(&e, &where, &a->json[i], &err))
+            die(err.msg);
+    }
+}
+
+static void append_one(struct appending *a, int64_t i)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct ids ids = {.own = NULL};
+    int64_t start = sb_mono_ns();
+    if (a->ledger) {
+        struct sb_entry e = make_entry(i, INT64_MAX, &ids);
+        if (sb_ledger_append(a->ledger, &e, &err))
+            die(err.msg);
+    } else {
+        sqlite3_bind_text(a->insert, 1, a->json[i].p, (int)a->json[i].len, SQLITE_STATIC);
+        run(a->insert);
+    }
+    a->ns += sb_mono_ns() - start;
+}
+
+static void end_appending(struct appending *a)
+{
+    sb_ledger_close(a->ledger);
+    sqlite3_finalize(a->insert);
+    sqlite3_close(a->db);
+    for (int64_t i = 0; a->json && i < a->n; i++)
+        sb_str_release(&a->json[i]);
+    free(a->json);
+}
+
+/* One append of ours and one of the peer by turns, so that whatever else the machine does meets both. */
 static void append(const char *dir, int64_t n)
 {
     struct sb_origin origin;
-    struct sb_err err = SB_ERR_INIT;
+    struct appending ours, peer;
     sb_origin_system(&origin);
-    struct sb_ledger *l = own(dir, &origin);
-    int64_t start = sb_mono_ns();
+    begin_ours(&ours, dir, &origin, n);
+    begin_peer(&peer, dir, &origin, n);
     for (int64_t i = 0; i < n; i++) {
-        struct ids ids = {.own = NULL};
-        struct sb_entry e = make_entry(i, INT64_MAX, &ids);
-        if (sb_ledger_append(l, &e, &err))
-            die(err.msg);
+        append_one(i % 2 ? &ours : &peer, i);
+        append_one(i % 2 ? &peer : &ours, i);
     }
-    printf("%" PRId64 "\n", (sb_mono_ns() - start) / n / 1000);
-    sb_ledger_close(l);
-}
-
-static void peer_append(const char *dir, int64_t n)
-{
-    struct sb_origin origin;
-    struct sb_err err = SB_ERR_INIT;
-    char path[4096];
-    snprintf(path, sizeof path, "%s/peer.db", dir);
-    sb_origin_system(&origin);
-    sqlite3 *db = open_db(path, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; CREATE TABLE IF NOT EXISTS entry(seq INTEGER PRIMARY KEY, leaf BLOB, json TEXT)");
-    sqlite3_stmt *q = prepare(db, "INSERT INTO entry(leaf, json) VALUES(zeroblob(32), ?1)");
-    struct sb_str *json = calloc((size_t)n, sizeof *json);
-    if (!json)
-        die("out of memory");
-    struct sb_hash leaf = {{0}};
-    for (int64_t i = 0; i < n; i++) { /* its bytes are made beforehand: only the writing is timed */
-        struct ids ids = {.own = NULL};
-        struct sb_entry e = make_entry(i, INT64_MAX, &ids);
-        struct sb_entry_place where = {"0123456789abcdef0123456789abcdef", &leaf, i + 1, 1, 1, &origin};
-        sb_str_init(&json[i]);
-        if (sb_entry_encode(&e, &where, &json[i], &err))
-            die(err.msg);
-    }
-    int64_t start = sb_mono_ns();
-    for (int64_t i = 0; i < n; i++) {
-        sqlite3_bind_text(q, 1, json[i].p, (int)json[i].len, SQLITE_STATIC);
-        run(q);
-    }
-    printf("%" PRId64 "\n", (sb_mono_ns() - start) / n / 1000);
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    for (int64_t i = 0; i < n; i++)
-        sb_str_release(&json[i]);
-    free(json);
+    printf("%" PRId64 " %" PRId64 "\n", ours.ns / n / 1000, peer.ns / n / 1000);
+    end_appending(&ours);
+    end_appending(&peer);
 }
 
 static void open_owner(const char *dir)
@@ -401,8 +430,6 @@ int main(int argc, char **argv)
         peer_verify(argv[2]);
     else if (sb_streq(mode, "append") && n)
         append(argv[2], n);
-    else if (sb_streq(mode, "peer-append") && n)
-        peer_append(argv[2], n);
     else if (sb_streq(mode, "open"))
         open_owner(argv[2]);
     else if (sb_streq(mode, "search"))
@@ -410,7 +437,7 @@ int main(int argc, char **argv)
     else if (sb_streq(mode, "page"))
         pages(argv[2]);
     else
-        die("usage: (fill|verify|peer-verify|append|peer-append|open|search|page) DIR [N [OPEN]]");
+        die("usage: (fill|verify|peer-verify|append|open|search|page) DIR [N [OPEN]]");
     for (size_t i = 0; i < SB_COUNT(kinds); i++)
         json_decref(kinds[i].json);
     return 0;

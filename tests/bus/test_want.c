@@ -26,12 +26,12 @@ static void count_free(void *payload)
     freed++;
 }
 
+static _Thread_local bool no_memory;
+
 #ifndef MALLOC_IS_TAKEN
 
 extern void *__libc_malloc(size_t n);
 void *malloc(size_t n);
-
-static _Thread_local bool no_memory;
 
 void *malloc(size_t n)
 {
@@ -75,6 +75,17 @@ static void control_mail_goes_into_the_reserve(void **state)
     sb_queue_close(q);
     sb_queue_free(q);
 }
+
+#else
+
+static void control_mail_goes_into_the_reserve(void **state)
+{
+    (void)state;
+    (void)count_free;
+    printf("SKIP: the sanitizer has malloc's place\n");
+}
+
+#endif
 
 /* Work that is away, as the orchestrator has it: its payload carries all that it needs on its way there and back. */
 struct errand {
@@ -125,23 +136,6 @@ static void what_is_away_comes_back_without_memory(void **state)
     assert_int_equal(freed, 1);
     sb_queue_free(q);
 }
-
-#else
-
-static void control_mail_goes_into_the_reserve(void **state)
-{
-    (void)state;
-    (void)count_free;
-    printf("SKIP: the sanitizer has malloc's place\n");
-}
-
-static void what_is_away_comes_back_without_memory(void **state)
-{
-    (void)state;
-    printf("SKIP: the sanitizer has malloc's place\n");
-}
-
-#endif
 
 int main(void)
 {

@@ -191,7 +191,7 @@ static void a_file_that_may_not_grow_is_reported_and_loses_nothing(void **state)
             _exit(3);
         while (append_one(l, &seq, &err) == 0)
             told++;
-        if (err.code != SB_ELEDGER || sb_ledger_writable(l, NULL) || told > 100)
+        if (err.code != SB_ELEDGER || sb_ledger_writable(l, NULL) || told > 1000)
             _exit(4);
         if (setrlimit(RLIMIT_FSIZE, &none))
             _exit(5);

@@ -612,8 +612,15 @@ static int open_db_file(const struct original *o)
     return fd;
 }
 
-/* Seeded flips anywhere in the file: each is located, or what is exported is the same. `make test-long`: 20,000 of them in a
- * ledger of 2,000 entries. */
+/* How much of the file is in use, by its own header: it gets longer ahead of that. */
+static uint64_t bytes_in_use(const struct sb_str *db)
+{
+    const unsigned char *h = (const unsigned char *)db->p;
+    return ((uint64_t)h[16] << 8 | h[17]) * ((uint64_t)h[28] << 24 | (uint64_t)h[29] << 16 | (uint64_t)h[30] << 8 | h[31]);
+}
+
+/* Seeded flips anywhere in the file, seven of eight in what is in use of it: each is located, or what is exported is the same.
+ * `make test-long`: 20,000 of them in a ledger of 2,000 entries. */
 static void a_flipped_bit_is_located_or_changes_nothing(void **state)
 {
     (void)state;
@@ -624,7 +631,7 @@ static void a_flipped_bit_is_located_or_changes_nothing(void **state)
     int64_t flips = number_of("SIGNALBOX_FLIPS", 400), located = 0, harmless = 0;
     int fd = open_db_file(&o);
     for (int64_t i = 0; i < flips; i++) {
-        uint64_t bit = sb_rng_below(&rng, o.db.len * 8);
+        uint64_t bit = sb_rng_below(&rng, (i % 8 ? bytes_in_use(&o.db) : o.db.len) * 8);
         flip(fd, &o.db, bit, false);
         struct sb_verify v = check(o.dir);
         if (!v.ok) {
