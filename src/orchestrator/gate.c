@@ -112,6 +112,7 @@ const char *sb_o_action_kind(const struct sb_card *c)
     case SB_KIND_DROP_INDEX: return "index.drop";
     case SB_KIND_HIDE_INDEX: return "index.hide";
     case SB_KIND_PROFILE: return "profile.set";
+    case SB_KIND_WHAT_IF: return "what_if";
     default: return "advice";
     }
 }

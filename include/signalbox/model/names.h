@@ -52,6 +52,7 @@ enum sb_card_kind {
     SB_KIND_DROP_INDEX,
     SB_KIND_HIDE_INDEX,
     SB_KIND_PROFILE, /* switch the profiler on for a while, then restore what was set */
+    SB_KIND_WHAT_IF, /* try an index out on a sample, then take both away */
 };
 extern const struct sb_names sb_card_kinds;
 
