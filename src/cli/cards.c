@@ -307,7 +307,7 @@ static const struct {
 } verbs[] = {
     {"approve", SB_ASK_APPROVE}, {"reject", SB_ASK_REJECT}, {"pause", SB_ASK_PAUSE},       {"resume", SB_ASK_RESUME},   {"stop", SB_ASK_STOP},
     {"rollback", SB_ASK_ROLLBACK}, {"close", SB_ASK_CLOSE}, {"refresh", SB_ASK_REFRESH},
-    {"breakglass", SB_ASK_BREAKGLASS}, {"review", SB_ASK_REVIEW},
+    {"breakglass", SB_ASK_BREAKGLASS}, {"review", SB_ASK_REVIEW}, {"what-if", SB_ASK_WHAT_IF},
 };
 
 /* -1: it is no decision. */

@@ -168,6 +168,12 @@ static int take_end(struct gathering *g, struct life *l, struct sb_record_of *r,
     return add(g, PHASE_VERIFIED_VERDICT, l->verified, e->ts) || add(g, PHASE_ASKED_VERDICT, l->asked, e->ts) ? -1 : 0;
 }
 
+/* What is put back by itself when it has been read is no change, and that it is put back is its plan. */
+static bool is_temporary(const struct life *l)
+{
+    return sb_streq(l->kind, sb_name(&sb_card_kinds, SB_KIND_WHAT_IF)) || sb_streq(l->kind, sb_name(&sb_card_kinds, SB_KIND_PROFILE));
+}
+
 static int take_state(struct gathering *g, const struct sb_entry *e)
 {
     struct life *l = known(g, e->plan.card);
@@ -192,7 +198,7 @@ static int take_state(struct gathering *g, const struct sb_entry *e)
         l->approved = e->ts;
         return add(g, PHASE_PROPOSED_APPROVED, l->first, e->ts);
     case SB_EV_START:
-        g->out->executed += !l->started;
+        g->out->executed += !l->started && !is_temporary(l);
         if (l->started)
             return 0;
         l->started = e->ts;
@@ -212,6 +218,8 @@ static int take_state(struct gathering *g, const struct sb_entry *e)
         return 0;
     case SB_EV_STEP_FAILED:
     case SB_EV_ROLLBACK:
+        if (is_temporary(l))
+            return 0;
         r->reversed += event == SB_EV_ROLLBACK;
         g->out->gone_wrong += !l->wrong && l->started;
         l->wrong |= l->started != 0;

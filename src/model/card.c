@@ -229,7 +229,8 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, phase, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, after, SB_STR, 0, NULL),
     SB_LIST(struct sb_card, notes, SB_RECS, 0, &side_note_schema),
-#define CONTRACT 33
+    SB_MEMBER(struct sb_card, proves, SB_STR, 0, NULL),
+#define CONTRACT 34
     SB_MEMBER(struct sb_card, hash, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, state, SB_ENUM, 0, &sb_states),
     SB_MEMBER(struct sb_card, policy, SB_REC, SB_ALWAYS, &sb_policy_verdict_schema),
@@ -241,6 +242,7 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, closed, SB_BOOL, 0, NULL),
     SB_MEMBER(struct sb_card, anomaly, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, breakglass, SB_REC, 0, &sb_breakglass_schema),
+    SB_LIST(struct sb_card, beside, SB_RECS, 0, &sb_evidence_schema),
 };
 const struct sb_schema sb_card_schema = SB_SCHEMA("card", struct sb_card, card_members);
 static const struct sb_schema contract_schema = {"card", sizeof(struct sb_card), card_members, CONTRACT};

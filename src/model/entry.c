@@ -18,7 +18,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_SCHEDULE] = "schedule", [SB_ENTRY_CLOCK] = "clock", [SB_ENTRY_MARK] = "mark",
     [SB_ENTRY_HUSH] = "hush", [SB_ENTRY_HUSH_END] = "hush.end", [SB_ENTRY_REMARK] = "remark",
     [SB_ENTRY_HOOK] = "hook",
-    [SB_ENTRY_KNOBS] = "step.knobs",
+    [SB_ENTRY_KNOBS] = "step.knobs", [SB_ENTRY_PROOF] = "proof",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 
@@ -91,6 +91,10 @@ static int fold_contract(struct sb_card *card, const struct sb_entry *e, struct 
     if (e->kind == SB_ENTRY_EDIT) { /* approvals stay in the history; they count no more, being of another revision */
         fresh.breakglass = card->breakglass; /* it ends, being for other bytes; its review is still due */
         memset(&card->breakglass, 0, sizeof card->breakglass);
+        fresh.beside = card->beside; /* it names the key that it is about */
+        fresh.beside_n = card->beside_n;
+        card->beside = NULL;
+        card->beside_n = 0;
         fresh.approvals = card->approvals;
         fresh.approvals_n = card->approvals_n;
         card->approvals = NULL;
@@ -160,6 +164,22 @@ static int fold_step(struct sb_card *card, const struct sb_entry *e, const char 
     return 0;
 }
 
+static int fold_proof(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
+{
+    const json_t *list = json_object_get(e->body, "evidence"), *one;
+    size_t i;
+    json_array_foreach(list, i, one) {
+        struct sb_evidence *slot = SB_PUSH(card->beside);
+        if (!slot)
+            return sb_fail_nomem(err);
+        if (sb_record_from_json(&sb_evidence_schema, slot, one, err)) {
+            card->beside_n--;
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int fold_into_card(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
 {
     switch (e->kind) {
@@ -199,6 +219,8 @@ static int fold_into_card(struct sb_card *card, const struct sb_entry *e, struct
     case SB_ENTRY_WATCH:
         REPLACE(card->report, &sb_watch_report_schema, "report");
         return 0;
+    case SB_ENTRY_PROOF:
+        return fold_proof(card, e, err);
     default:
         return 0; /* belongs to the card, changes nothing on it */
     }

@@ -198,6 +198,7 @@ static const struct {
     [SB_ASK_CLOSE] = {"close", &decision_schema},
     [SB_ASK_BREAKGLASS] = {"breakglass", &decision_schema},
     [SB_ASK_REVIEW] = {"review", &decision_schema},
+    [SB_ASK_WHAT_IF] = {"what_if", &decision_schema},
     [SB_ASK_CARD] = {"get_card", &text_schema},
     [SB_ASK_CASE] = {"get_case", &text_schema},
     [SB_ASK_AUDIT] = {"get_audit", &audit_ask_schema},

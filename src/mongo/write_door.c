@@ -16,6 +16,8 @@ static const struct {
     {"collMod", false},
     {"profile", false},
     {"update", false},
+    {"aggregate", false},
+    {"drop", false},
 };
 
 /* Drops a collection's validator or TTL by collMod are later cards; today's collMod only hides or shows an index. */
@@ -75,6 +77,37 @@ static int look_at_update(const bson_t *command, struct sb_err *err)
     return n ? 0 : sb_fail(err, SB_EPOLICY, "an update without its statement");
 }
 
+static bool is_scratch(const bson_iter_t *it)
+{
+    return BSON_ITER_HOLDS_UTF8(it) && strncmp(bson_iter_utf8(it, NULL), SB_SCRATCH_PREFIX, sizeof SB_SCRATCH_PREFIX - 1) == 0;
+}
+
+/* Nothing is dropped but what was made to try something out on. */
+static int look_at_drop(const bson_t *command, struct sb_err *err)
+{
+    bson_iter_t it;
+    if (bson_iter_init_find(&it, command, "drop") && is_scratch(&it))
+        return 0;
+    return sb_fail(err, SB_EPOLICY, "only a collection whose name begins with %s is ever dropped", SB_SCRATCH_PREFIX);
+}
+
+/* An aggregation writes only by a last $out, into such a collection, and reads no such one. */
+static int look_at_aggregate(const bson_t *command, struct sb_err *err)
+{
+    bson_iter_t it, stages, stage;
+    bool out = false, bad = !bson_iter_init_find(&it, command, "aggregate") || !BSON_ITER_HOLDS_UTF8(&it) || is_scratch(&it);
+    bad = bad || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &stages);
+    while (!bad && bson_iter_next(&stages)) {
+        bad = out || !BSON_ITER_HOLDS_DOCUMENT(&stages) || !bson_iter_recurse(&stages, &stage);
+        while (!bad && bson_iter_next(&stage)) {
+            const char *key = bson_iter_key(&stage);
+            out = strcmp(key, "$out") == 0;
+            bad = (out && !is_scratch(&stage)) || (!out && strcmp(key, "$sample") != 0 && strcmp(key, "$unset") != 0);
+        }
+    }
+    return bad || !out ? sb_fail(err, SB_EPOLICY, "an aggregation may only put a sample into a collection whose name begins with %s", SB_SCRATCH_PREFIX) : 0;
+}
+
 /* Parses and checks; returns the command without "$db" (the caller destroys it), its database and its row. */
 static bson_t *prepare(const char *text, char *db, size_t db_cap, size_t *row, struct sb_err *err)
 {
@@ -115,6 +148,10 @@ static bson_t *prepare(const char *text, char *db, size_t db_cap, size_t *row, s
     if (strcmp(writes[*row].name, "profile") == 0 && look_at_profile(all, err))
         goto out;
     if (strcmp(writes[*row].name, "update") == 0 && look_at_update(all, err))
+        goto out;
+    if (strcmp(writes[*row].name, "drop") == 0 && look_at_drop(all, err))
+        goto out;
+    if (strcmp(writes[*row].name, "aggregate") == 0 && look_at_aggregate(all, err))
         goto out;
     command = bson_new();
     bson_copy_to_excluding_noinit(all, command, "$db", NULL);

@@ -89,6 +89,14 @@ static void check_collection(const struct checking *c, const struct sb_check *k,
         sb_o_check_result(r, CHECK_TRUE, "%.100s is the collection it was", k->ns);
 }
 
+static void check_no_collection(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    if (c->catalogue.exists)
+        sb_o_check_result(r, CHECK_FALSE, "%.150s is there", k->ns);
+    else
+        sb_o_check_result(r, CHECK_TRUE, "there is no %.150s", k->ns);
+}
+
 static void check_absent(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     const struct sb_index_info *same = sb_catalogue_index_by_key(&c->catalogue, k->value);
@@ -238,7 +246,7 @@ static void check_none_match(const struct checking *c, const struct sb_check *k,
 
 static bool about_catalogue(const char *check)
 {
-    return sb_streq(check, "collection") || sb_starts_with(check, "index_") || sb_streq(check, "no_build");
+    return sb_streq(check, "collection") || sb_streq(check, "collection_absent") || sb_starts_with(check, "index_") || sb_streq(check, "no_build");
 }
 
 static void run_check(struct checking *c, const struct sb_check *k, struct check_result *r)
@@ -251,6 +259,8 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         sb_o_check_members(c, r);
     else if (sb_streq(k->check, "collection"))
         check_collection(c, k, r);
+    else if (sb_streq(k->check, "collection_absent"))
+        check_no_collection(c, k, r);
     else if (sb_streq(k->check, "index_absent"))
         check_absent(c, k, r);
     else if (sb_streq(k->check, "index_built"))

@@ -171,6 +171,7 @@ static const char *said(int type, const struct held_card *c)
     case SB_ASK_BREAKGLASS: return "has its soft rules lifted for a while; somebody else has to review that afterwards";
     case SB_ASK_REVIEW: return "is reviewed";
     case SB_ASK_REFRESH: return "is being measured anew";
+    case SB_ASK_WHAT_IF: return "is tried out by a card of its own";
     default: return "closed";
     }
 }
@@ -210,6 +211,8 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
         rc = sb_o_review(o, s, c, d, &err);
     else if (c && m->type == SB_ASK_REFRESH)
         rc = measure_anew(o, c, &err);
+    else if (c && m->type == SB_ASK_WHAT_IF)
+        rc = sb_o_consult_what_if(o, s, m->seq, c, &err);
     else if (c)
         rc = simple(o, s, c, m->type, d, &err);
     if (rc < 0 && err.code == SB_OK)

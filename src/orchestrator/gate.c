@@ -126,6 +126,7 @@ const char *sb_o_action_kind(const struct sb_card *c)
     case SB_KIND_OBSERVE: return "schema.observe";
     case SB_KIND_BACKFILL: return "schema.backfill";
     case SB_KIND_CONTRACT: return "schema.contract";
+    case SB_KIND_WHAT_IF: return "what_if";
     default: return "advice";
     }
 }

@@ -825,6 +825,10 @@ int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, ch
 
 json_t *sb_o_health(const struct sb_orchestrator *o);
 
+/* ---- consult_whatif.c: a card's index is to be tried out. 1: the answer comes later ---- */
+
+int sb_o_consult_what_if(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, struct sb_err *err);
+
 /* ---- guard.c: at each look at a running build. What passes its limit stands on the card, and may be aborted by itself ---- */
 
 void sb_o_guard_build(struct sb_orchestrator *o, struct held_card *card);

@@ -3,6 +3,7 @@
  * The watch window: what the card promised, measured in deployment time, and the verdict: PASS, FAIL or INCONCLUSIVE. */
 #include "private.h"
 
+#include <signalbox/agents/whatif_card.h>
 #include <signalbox/base/hook.h>
 #include <signalbox/mongo/read_door.h>
 
@@ -36,6 +37,9 @@ struct taking {
     char **members;
     size_t members_n;
     char *primary;
+    char *scratch;                 /* of a what-if: its collection; NULL: it is none */
+    json_t *sensitive;
+    int64_t all;                   /* documents that its sample stands for */
 };
 
 static void free_taking(void *p)
@@ -58,6 +62,8 @@ static void free_taking(void *p)
     free(t->ns);
     free(t->index);
     free(t->db);
+    free(t->scratch);
+    json_decref(t->sensitive);
     free(t);
 }
 
@@ -90,6 +96,20 @@ static void unmeasured(struct sb_watch_reading *r, const char *note)
 
 /* ---- 1. on the telemetry thread ---- */
 
+/* The explain of a shape on the scratch collection. */
+static void try_shape(struct taking *t, size_t i, const struct sb_view *view)
+{
+    const struct sb_criterion *c = &t->criteria[i];
+    const struct sb_work *w = sb_workload_find(sb_view_workload(view), t->ns, c->subject);
+    if (w && sb_what_if_leaves_out(t->sensitive, w->shape)) {
+        unmeasured(&t->readings[i], "it asks for a sensitive field, which is not copied");
+        return;
+    }
+    char *own = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
+    t->explains[i] = sb_what_if_explain(own, t->scratch, sb_streq(c->metric, "what_if_docs_without"));
+    free(own);
+}
+
 static void read_series(struct taking *t, size_t i, const struct sb_view *view)
 {
     struct sb_criterion *c = &t->criteria[i];
@@ -110,6 +130,8 @@ static void read_series(struct taking *t, size_t i, const struct sb_view *view)
             measured(r, c, (int64_t)sb_work_window_quantile(sb_view_workload(view), w, t->from, t->now + 1, 0.95) * 1000, (int64_t)s.timed);
         else
             unmeasured(r, s.timed ? "too few slow operations to judge" : "none was slow enough to be written down");
+    } else if (t->scratch && sb_starts_with(c->metric, "what_if_docs")) {
+        try_shape(t, i, view);
     } else if (sb_streq(c->metric, "shape_docs_per_returned")) {
         t->explains[i] = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
     }
@@ -156,6 +178,8 @@ static void explain_shape(struct taking *t, const char *explain, const struct sb
     struct sb_err err = SB_ERR_INIT;
     bson_t reply;
     int64_t docs, returned;
+    if (!explain && r->note)
+        return;
     if (!explain) {
         unmeasured(r, "no example of the shape was kept, so it could not be explained");
         return;
@@ -174,7 +198,7 @@ static void explain_shape(struct taking *t, const char *explain, const struct sb
         if (told && docs == 0 && returned == 0 && c->predicted > 0)
             unmeasured(r, "the example finds nothing by now, and reads nothing to find that out");
         else if (told)
-            measured(r, c, (docs + returned / 2) / (returned ? returned : 1), 1);
+            measured(r, c, (docs + returned / 2) / (returned ? returned : 1), t->scratch ? docs : 1);
         else
             unmeasured(r, "the server's explain has no executionStats");
         bson_destroy(&reply);
@@ -209,13 +233,22 @@ static void read_on_worker(void *p)
     struct sb_members m = {(const char *const *)t->members, t->members_n, t->primary};
     struct sb_catalogue cat;
     struct sb_err err = SB_ERR_INIT;
-    bool have = sb_catalogue_read(t->o->opt.server, &m, t->ns, &cat, &err) == 0;
+    char *scratch = t->scratch ? sb_format("%s.%s", t->db, t->scratch) : NULL;
+    bool have = sb_catalogue_read(t->o->opt.server, &m, scratch ? scratch : t->ns, &cat, &err) == 0;
+    free(scratch);
     const struct sb_index_info *index = have ? sb_catalogue_index(&cat, t->index) : NULL;
     for (size_t i = 0; i < t->criteria_n; i++) {
         const struct sb_criterion *c = &t->criteria[i];
         struct sb_watch_reading *r = &t->readings[i];
         if (sb_streq(c->metric, "shape_docs_per_returned")) {
             explain_shape(t, t->explains[i], c, r);
+        } else if (sb_starts_with(c->metric, "what_if_docs")) {
+            explain_shape(t, t->explains[i], c, r);
+        } else if (sb_streq(c->metric, "what_if_bytes")) {
+            if (index && index->bytes && cat.documents > 0)
+                measured(r, c, (int64_t)((double)index->bytes * (double)t->all / (double)cat.documents), cat.documents);
+            else
+                unmeasured(r, "the server does not tell its size");
         } else if (sb_streq(c->metric, "index_keys_per_s_milli")) {
             read_keys(t, have ? index : NULL, c, r);
         } else if (sb_streq(c->metric, "index_uses")) {
@@ -397,17 +430,55 @@ void sb_o_take_back_failed(struct sb_orchestrator *o, struct held_card *card)
         sb_o_notice(o, SB_HIGH, "%s failed its watch window and is not rolled back by itself: %s", c->id, err.msg[0] ? err.msg : "policy wants it approved");
 }
 
-/* A profiler that was switched on for a while is put back when the while is over: that is its whole plan. */
-static void end_profile(struct sb_orchestrator *o, struct held_card *card)
+/* A profiler that was switched on for a while is put back when the while is over, and what was made to try an index out on is dropped:
+ * that is their whole plan. */
+static void end_by_itself(struct sb_orchestrator *o, struct held_card *card)
 {
+    bool tried = card->card.kind == SB_KIND_WHAT_IF;
     struct sb_err err = SB_ERR_INIT;
     card->watch.next_ms = sb_mono_ms() + PUT_BACK_AGAIN_MS;
     int decision = sb_o_may_send(o, card) ? sb_o_gate(o, card, "execute", NULL, NULL, true, &err)
                                           : sb_fail(&err, SB_EPOLICY, "this console may not write to the deployment");
     if (decision == SB_ALLOW || decision == SB_REQUIRE)
-        sb_o_move(o, card, SB_EV_ROLLBACK, NULL, "its time is over; what was set before is put back", NULL);
+        sb_o_move(o, card, SB_EV_ROLLBACK, NULL, tried ? "it was tried out; the sample and its index are dropped" : "its time is over; what was set before is put back", NULL);
     else
-        sb_o_notice(o, SB_HIGH, "%s: the profiler could not be put back: %s", card->card.id, err.msg);
+        sb_o_notice(o, SB_HIGH, "%s: %s: %s", card->card.id, tried ? "the sample could not be dropped" : "the profiler could not be put back", err.msg);
+}
+
+/* What was found out goes beside the card that it is about: nothing of that is voided. */
+static void prove(struct sb_orchestrator *o, const struct held_card *tried)
+{
+    struct held_card *of = sb_o_card(o, tried->card.proves);
+    struct sb_evidence *list = NULL;
+    size_t n = 0;
+    json_t *facts = json_array();
+    if (!of && sb_o_rests(o, tried->card.proves))
+        of = sb_o_wake_card(o, tried->card.proves);
+    int rc = of && facts ? sb_what_if_evidence(&tried->card, &list, &n, tried->watch.last_at) : -1;
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0 && json_array_append_new(facts, sb_record_to_json(&sb_evidence_schema, &list[i])))
+            rc = -1;
+        sb_record_release(&sb_evidence_schema, &list[i]);
+    }
+    free(list);
+    struct sb_actor author = {.principal = tried->card.author};
+    if (rc == 0)
+        rc = sb_o_record(o, SB_ENTRY_PROOF, &author, &(struct refs){.card = of}, json_pack("{s:s,s:O}", "by", tried->card.id, "evidence", facts), NULL);
+    json_decref(facts);
+    if (rc)
+        sb_o_notice(o, SB_MEDIUM, "%s: what was found out could not be put beside %s; it is in its own readings", tried->card.id, tried->card.proves);
+    else
+        sb_o_tell_all(o, SB_NEWS_CARD, &of->card);
+}
+
+/* One reading is all. */
+static void tried_out(struct sb_orchestrator *o, struct held_card *card)
+{
+    card->card.report.measured = true;
+    if (record_report(o, card)) /* no record: it is read again */
+        card->card.report.measured = false;
+    else
+        prove(o, card);
 }
 
 static bool breached_now(const struct sb_card *card)
@@ -466,7 +537,9 @@ static void taken(struct sb_orchestrator *o, void *p)
     bool over = t->now >= r->ends_at;
     bool early = card->watch.breaches_in_a_row >= EARLY_BREACHES && r->operations >= card->card.watch.min_operations;
     free_taking(t);
-    if (over || early) {
+    if (card->card.kind == SB_KIND_WHAT_IF) {
+        tried_out(o, card);
+    } else if (over || early) {
         end_measuring(o, card, false, early);
     } else if (card->watch.last_at - card->watch.recorded_at >= card->card.watch.window_s * 1000 / ENTRIES) {
         record_report(o, card);
@@ -484,11 +557,16 @@ static void take(struct sb_orchestrator *o, struct held_card *card)
     t->o = o;
     t->opened_at = card->card.report.opened_at;
     t->from = t->opened_at + settle_ms(o);
+    const json_t *names = sb_policy_sensitive(o->policy);
+    bool what_if = card->card.kind == SB_KIND_WHAT_IF;
+    t->scratch = what_if ? sb_what_if_scratch(card->card.id) : NULL;
+    t->sensitive = what_if && names ? json_deep_copy(names) : NULL;
+    t->all = what_if ? sb_what_if_all(&card->card) : 0;
     t->keys = card->watch.keys;
     t->keys_at = card->watch.keys_at;
     t->readings = calloc(card->card.watch.criteria_n ? card->card.watch.criteria_n : 1, sizeof *t->readings);
     t->explains = calloc(card->card.watch.criteria_n ? card->card.watch.criteria_n : 1, sizeof *t->explains);
-    int rc = !t->readings || !t->explains || !sb_ns_split(card->card.target, db, coll) || sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) ||
+    int rc = !t->readings || !t->explains || (what_if && (!t->scratch || (names && !t->sensitive))) || !sb_ns_split(card->card.target, db, coll) || sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) ||
              sb_str_set(&t->index, card->card.index_name) || sb_str_set(&t->db, db) || sb_o_members(o, &t->members, &t->members_n, &t->primary);
     for (size_t i = 0; rc == 0 && i < card->card.watch.criteria_n; i++) {
         struct sb_criterion *c = SB_PUSH(t->criteria);
@@ -555,7 +633,14 @@ void sb_o_tick_watches(struct sb_orchestrator *o)
         }
         if (card->card.kind == SB_KIND_PROFILE) {
             if ((over || now > card->watch.overdue_ms) && now >= card->watch.next_ms)
-                end_profile(o, card);
+                end_by_itself(o, card);
+        } else if (card->card.kind == SB_KIND_WHAT_IF) {
+            if (now >= card->watch.next_ms && (card->card.report.measured || now > card->watch.overdue_ms)) {
+                end_by_itself(o, card);
+            } else if (now >= card->watch.next_ms && !card->watch.away) {
+                card->watch.next_ms = now + READ_EVERY_MS;
+                take(o, card);
+            }
         } else if (card->card.report.verdict != SB_VERDICT_NONE) {
             sb_o_follow_verdict(o, card); /* it is on the record, and what follows from it is not yet */
         } else if (follow_events(o, card)) {

@@ -5,6 +5,7 @@
 
 #include "bind.h"
 #include "commands.h"
+#include "ddl.h"
 #include "diag.h"
 #include "view.h"
 
@@ -318,18 +319,47 @@ int sim_find_on_view(struct sim_call *c)
     return rc;
 }
 
+/* The collection that a last stage $out names, of the command's own database, and the stages without it. 0: there is none; -1 with
+ * the error. */
+static int out_stage(struct sim_call *c, struct sim_val *stages, struct sim_w *w, const char **name)
+{
+    struct sim_elem e, last = {0};
+    size_t n = 0, i = 0;
+    if (stages->type != BSON_TYPE_ARRAY)
+        return 0;
+    for (struct sim_iter it = sim_iter_of(stages->p); sim_next(&it, &e); n++)
+        last = e;
+    struct sim_val out = n && last.v.type == BSON_TYPE_DOCUMENT ? sim_find(last.v.p, "$out") : sim_missing;
+    if (!out.type)
+        return 0;
+    if (!sim_is_text(out.type) || !sim_text(out)[0])
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "$out to another database is not simulated");
+    *name = sim_text(out);
+    sim_w_array(w, "pipeline");
+    for (struct sim_iter it = sim_iter_of(stages->p); sim_next(&it, &e) && i + 1 < n; i++)
+        sim_w_val(w, NULL, e.v);
+    sim_w_end(w);
+    const uint8_t *done = sim_w_done(w);
+    if (!done)
+        return sim_fail_nomem(&c->fail);
+    *stages = sim_find(done, "pipeline");
+    return 1;
+}
+
 int sim_cmd_aggregate(struct sim_call *c)
 {
     struct sim_pipeline own = {0};
     struct sim_docs docs = {0};
-    struct sim_w bound;
+    struct sim_w bound, kept;
     struct sim_val cursor = sim_arg(c, "cursor"), stages = sim_arg(c, "pipeline");
     int64_t batch = SIM_FIRST_BATCH;
+    const char *out = NULL;
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
     c->op.pipeline = true;
     sim_w_init(&bound);
-    if (let_stages(c, &stages, &bound))
+    sim_w_init(&kept);
+    if (let_stages(c, &stages, &bound) || out_stage(c, &stages, &kept, &out) < 0)
         goto out;
     if (sim_truth(sim_arg(c, "explain"))) {
         if (sim_pipeline_init(&own, stages, &c->fail) == 0 && set_ns(c, &own) == 0)
@@ -349,11 +379,19 @@ int sim_cmd_aggregate(struct sim_call *c)
     }
     if (sim_pipeline_init(&own, stages, &c->fail) || set_ns(c, &own) || check_source(c, &own) || run_stages(c, c->body, stages, &docs))
         goto out;
+    if (out) {
+        rc = sim_write_out(c, out, &docs);
+        sim_docs_release(&docs); /* it gives nothing back */
+        memset(&docs, 0, sizeof docs);
+        if (rc)
+            goto out;
+    }
     rc = reply_docs(c, &docs, batch < 0 ? 0 : batch);
 out:
     sim_docs_release(&docs);
     sim_pipeline_release(&own);
     sim_w_release(&bound);
+    sim_w_release(&kept);
     return rc;
 }
 

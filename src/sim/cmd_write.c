@@ -200,6 +200,20 @@ static int insert_one(struct sim_call *c, struct sim_coll *coll, const uint8_t *
     return rc;
 }
 
+int sim_write_out(struct sim_call *c, const char *name, const struct sim_docs *docs)
+{
+    char from[sizeof c->ns];
+    static const uint8_t no_options[] = {5, 0, 0, 0, 0};
+    snprintf(from, sizeof from, "%s", c->ns);
+    snprintf(c->ns, sizeof c->ns, "%s.%s", c->db, name);
+    struct sim_coll *old = sim_coll_find(&c->m->cat, c->ns), *coll = NULL;
+    int rc = sim_check_writable(c) || (old && sim_drop_coll(c, old)) || !(coll = sim_create_coll(c, no_options)) ? -1 : 0;
+    for (size_t i = 0; rc == 0 && i < docs->n; i++)
+        rc = insert_one(c, coll, docs->d[i]->bson, 0, &c->fail);
+    snprintf(c->ns, sizeof c->ns, "%s", from);
+    return rc;
+}
+
 int sim_cmd_insert(struct sim_call *c)
 {
     struct sim_batch b;

@@ -145,7 +145,7 @@ int sim_cmd_create(struct sim_call *c)
 
 /* ---- drop ---- */
 
-static int drop_coll(struct sim_call *c, struct sim_coll *coll)
+int sim_drop_coll(struct sim_call *c, struct sim_coll *coll)
 {
     struct sim_w w;
     uint8_t uuid[16];
@@ -195,7 +195,7 @@ int sim_cmd_drop(struct sim_call *c)
         sim_coll_drop(&c->m->cat, coll); /* every member has its own */
         return 0;
     }
-    return drop_coll(c, coll);
+    return sim_drop_coll(c, coll);
 }
 
 int sim_cmd_drop_database(struct sim_call *c)
@@ -215,7 +215,7 @@ int sim_cmd_drop_database(struct sim_call *c)
         any = true;
         if (strcmp(coll->name, "system.profile") == 0)
             sim_coll_drop(cat, coll);
-        else if (drop_coll(c, coll))
+        else if (sim_drop_coll(c, coll))
             return -1;
     }
     if (!any)

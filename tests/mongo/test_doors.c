@@ -57,12 +57,22 @@ static void writes_are_a_short_list(void **state)
 {
     (void)state;
     static const char *const good[] = {
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$sample\": {\"size\": 9}}, {\"$unset\": [\"a\"]}, {\"$out\": \"signalbox_whatif_C-1\"}], \"cursor\": {}, \"$db\": \"shop\"}",
+        "{\"drop\": \"signalbox_whatif_C-1\", \"$db\": \"shop\"}",
         "{\"createIndexes\": \"c\", \"indexes\": [], \"$db\": \"shop\"}", "{\"dropIndexes\": \"c\", \"index\": \"a_1\", \"$db\": \"shop\"}",
         "{\"collMod\": \"c\", \"index\": {\"name\": \"a\", \"hidden\": true}, \"$db\": \"shop\"}", "{\"profile\": 1, \"$db\": \"shop\"}",
         "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": {\"$gt\": 1, \"$lte\": 9}, \"a\": {\"$exists\": true}}, \"u\": [{\"$set\": {\"b\": \"$a\"}}], \"multi\": true, \"hint\": {\"_id\": 1}}], \"$db\": \"shop\"}",
         "{\"update\": \"c\", \"updates\": [{\"q\": {\"_id\": {\"$lte\": 9}}, \"u\": [{\"$unset\": \"a\"}], \"multi\": true}], \"$db\": \"shop\"}",
     };
     static const char *const bad[] = {
+        "{\"drop\": \"c\", \"$db\": \"shop\"}", "{\"drop\": 1, \"$db\": \"shop\"}", "{\"drop\": \"xsignalbox_whatif_1\", \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$out\": \"c\"}], \"$db\": \"shop\"}", "{\"aggregate\": \"c\", \"pipeline\": [{\"$sample\": {\"size\": 9}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$out\": {\"db\": \"x\", \"coll\": \"signalbox_whatif_1\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$out\": \"signalbox_whatif_1\"}, {\"$out\": \"c\"}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$merge\": {\"into\": \"signalbox_whatif_1\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$lookup\": {\"from\": \"d\"}}, {\"$out\": \"signalbox_whatif_1\"}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$out\": \"signalbox_whatif_1\", \"$sample\": {}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"signalbox_whatif_1\", \"pipeline\": [{\"$out\": \"signalbox_whatif_2\"}], \"$db\": \"shop\"}", "{\"aggregate\": \"c\", \"pipeline\": 1, \"$db\": \"shop\"}",
         "{\"createIndexes\": \"c\"}", "{\"createIndexes\": \"c\", \"$db\": \"\"}", "{\"createIndexes\": \"c\", \"$db\": \"admin\"}",
         "{\"createIndexes\": \"c\", \"$db\": \"local\"}", "{\"createIndexes\": \"c\", \"$db\": \"config\"}", "{\"drop\": \"c\", \"$db\": \"shop\"}",
         "{\"insert\": \"c\", \"$db\": \"shop\"}", "{\"collMod\": \"c\", \"validator\": {}, \"$db\": \"shop\"}", "{\"profile\": 2, \"$db\": \"shop\"}",

@@ -31,6 +31,7 @@
  *   quiet          ns value       no operation or transaction has been open on the collection for more than so many seconds, on
  *                                 any member; of a transaction that is idle a server tells no collection: it counts for each
  *   collection     ns value       the collection exists and has this UUID (value may be empty: it exists)
+ *   collection_absent ns          no such collection
  *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
  *   none_match     ns value       no document of the collection fits this query (Extended JSON)
  */
@@ -94,6 +95,7 @@ extern const struct sb_schema sb_blast_radius_schema;
  *   shape_latency_us  shape_docs_per_returned  (subject: fingerprint)    ns_read_latency_us  ns_write_latency_us
  *   (subject: namespace)    index_uses  index_bytes  index_keys_per_s_milli (entered or taken out; subject: index name)
  *   member_lag_s (subject: member)
+ *   what_if_docs  what_if_docs_without  (subject: fingerprint)  what_if_bytes (subject: index name): on a sample
  *   event (watch_event.h): that something happens; limit: so many seconds after the window was opened */
 struct sb_criterion {
     char *metric;
@@ -246,6 +248,7 @@ struct sb_card {
     char *after;       /* the card that has to be done before this one starts; NULL: none */
     struct sb_side_note *notes;
     size_t notes_n;
+    char *proves; /* of a what-if: the card whose index it tries out; NULL: it is none */
     bool needs_person; /* whatever policy lets go by itself: it was asked for from a read-only seat, which decides nothing */
     /* the life */
     char *hash;
@@ -260,6 +263,8 @@ struct sb_card {
     bool closed;       /* a failed card somebody has seen and left */
     char *anomaly;     /* the anomaly that led to it */
     struct sb_breakglass breakglass; /* id NULL: nobody broke the glass for it */
+    struct sb_evidence *beside; /* what was found out since, by trying it out; it voids nothing and is not approved */
+    size_t beside_n;
 };
 extern const struct sb_schema sb_card_schema;
 

@@ -49,6 +49,7 @@ enum sb_entry_kind {
     SB_ENTRY_REMARK,          /* {"remark"} a note about an anomaly */
     SB_ENTRY_HOOK,            /* {"event","command","try","outcome","status","millis","output"} a command of the operator's was told of something */
     SB_ENTRY_KNOBS,           /* {"docs","delay_ms"} of the batches of a running step, from here on */
+    SB_ENTRY_PROOF,           /* {"by","evidence"} what the what-if `by` found out about the card: beside it, no part of what is approved */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

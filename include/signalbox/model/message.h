@@ -30,6 +30,7 @@ enum sb_message_type {
     SB_ASK_CLOSE,    /* a failed card was seen and is left as it is */
     SB_ASK_BREAKGLASS, /* lifts soft rules from the card for a while */
     SB_ASK_REVIEW,   /* looks at that afterwards */
+    SB_ASK_WHAT_IF,  /* struct sb_decision_on: the card's index is tried out on a sample */
     SB_ASK_CARD,     /* struct sb_text: the id; answered by card */
     SB_ASK_CASE,     /* struct sb_text: the id; answered by case */
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */

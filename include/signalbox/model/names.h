@@ -55,6 +55,7 @@ enum sb_card_kind {
     SB_KIND_OBSERVE,  /* look at the writes until they all keep to a rule; changes nothing */
     SB_KIND_BACKFILL, /* change documents to what they will be, in batches; nothing is lost by it */
     SB_KIND_CONTRACT, /* take from the documents what is no longer needed, in batches */
+    SB_KIND_WHAT_IF, /* try an index out on a sample, then take both away */
 };
 extern const struct sb_names sb_card_kinds;
 

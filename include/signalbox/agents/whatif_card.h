@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * whatif_card.h - the card that tries another card's index out on a sample.
+ *
+ * The server copies a random sample of the collection into a scratch collection of the same database ($sample, $out: no document
+ * leaves the server), builds the index there, and the shapes that the card names are explained (executionStats) against it, with the
+ * index and without. Then both are taken away: that is the plan's own undo, done by itself, and found again after a crash. Its load is
+ * on the card: documents, bytes, maxTimeMS. Sensitive fields are left out of the copy ($unset); an index on one of them is not tried
+ * out, and a shape that asks for one is not explained. Errors: SB_ESTATE with the reason where it cannot be tried out. Thread: none.
+ */
+#ifndef SIGNALBOX_AGENTS_WHATIF_CARD_H
+#define SIGNALBOX_AGENTS_WHATIF_CARD_H
+
+#include <signalbox/agents/catalogue.h>
+#include <signalbox/model/card.h>
+#include <signalbox/telemetry/shape.h>
+
+#define SB_WHAT_IF_DOCUMENTS 1000
+
+struct sb_what_if_question {
+    const struct sb_card *card;            /* a create_index card */
+    const struct sb_catalogue *catalogue;  /* of its collection, as it is now */
+    const json_t *sensitive;               /* names of fields, with * for any characters; NULL: none */
+    const char *card_id, *requested_by;    /* of the card to be */
+    bool replicated;
+    int64_t at;                            /* deployment time */
+};
+
+/* Makes the draft. */
+int sb_what_if_card(const struct sb_what_if_question *q, struct sb_card *out, struct sb_err *err);
+
+/* The name of its scratch collection. The caller frees it; NULL out of memory. */
+char *sb_what_if_scratch(const char *card_id);
+
+/* An explain of one shape (sb_index_explain_command) as one on the scratch collection; without: of a full scan. NULL where that
+ * cannot be asked. The caller frees it. */
+char *sb_what_if_explain(const char *explain, const char *scratch, bool without);
+
+/* Documents of the collection that the sample stands for. */
+int64_t sb_what_if_all(const struct sb_card *tried);
+
+/* True when the shape asks for a field that is not copied. */
+bool sb_what_if_leaves_out(const json_t *sensitive, const struct sb_shape *s);
+
+/* What its readings say of the card it is for: one fact for each, measured on a sample of N of M, with bounds for all M. Appends to a
+ * list. -1 out of memory. */
+int sb_what_if_evidence(const struct sb_card *tried, struct sb_evidence **list, size_t *n, int64_t at);
+
+#endif

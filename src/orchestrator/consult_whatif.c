@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A person wants to know what a card's index would bring: a worker reads the collection's catalogue, and a card of its own, in the same
+ * case, proposes to try the index out on a sample. Whether and where that may be done is policy's to say. */
+#include "private.h"
+
+#include <signalbox/agents/whatif_card.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+struct trial {
+    struct sb_orchestrator *o;
+    struct errand way;
+    struct sb_card card; /* a copy of the one that is tried out */
+    char *card_id, *requested_by;
+    char **members;
+    size_t members_n;
+    char *primary;
+    json_t *sensitive;
+    struct sb_catalogue catalogue;
+    bool have, replicated;
+    struct sb_card draft;
+    int64_t seat, seq, at;
+    struct sb_err err;
+};
+
+static void free_trial(void *p)
+{
+    struct trial *t = p;
+    for (size_t i = 0; i < t->members_n; i++)
+        free(t->members[i]);
+    free(t->members);
+    free(t->primary);
+    free(t->card_id);
+    free(t->requested_by);
+    json_decref(t->sensitive);
+    if (t->have)
+        sb_catalogue_release(&t->catalogue);
+    sb_card_release(&t->draft);
+    sb_card_release(&t->card);
+    free(t);
+}
+
+static void back(struct sb_orchestrator *o, void *p)
+{
+    struct trial *t = p;
+    struct held_card *card = sb_o_card(o, t->card.id);
+    for (size_t i = 0; card && t->have && i < t->catalogue.commands_n; i++)
+        sb_o_record(o, SB_ENTRY_COMMAND, NULL, &(struct refs){.card = card}, json_pack("{s:s?,s:o}", "member", t->primary, "command", sb_o_words(t->catalogue.commands[i])), NULL);
+    if (t->err.code == SB_OK)
+        sb_o_propose(o, &t->draft, "proposed by the Index Optimizer", &t->err);
+    const struct held_card *made = t->err.code == SB_OK ? sb_o_card(o, t->card_id) : NULL;
+    if (made && made->card.state == SB_DENIED)
+        sb_fail(&t->err, SB_EPOLICY, "%s was denied: %s", t->card_id, made->card.policy.would_flip_n ? made->card.policy.would_flip[0] : "policy does not allow to try it out here");
+    for (size_t i = 0; made && made->card.state == SB_DENIED && i < made->card.policy.rules_n; i++)
+        if (made->card.policy.rules[i].decides && made->card.policy.rules[i].message)
+            sb_fail(&t->err, SB_EPOLICY, "%s was denied: %s", t->card_id, made->card.policy.rules[i].message);
+    sb_o_answer(o, t->seat, t->seq, &t->err, t->card_id, t->card.case_id, "%s: %s; what is found out will stand beside %s.", t->card_id, made ? made->card.title : "", t->card.id);
+    free_trial(t);
+}
+
+static void read_collection(void *p)
+{
+    struct trial *t = p;
+    struct sb_members m = {(const char *const *)t->members, t->members_n, t->primary};
+    t->have = sb_catalogue_read(t->o->opt.server, &m, t->card.target, &t->catalogue, &t->err) == 0;
+    if (t->have) {
+        struct sb_what_if_question q = {.card = &t->card, .catalogue = &t->catalogue, .sensitive = t->sensitive, .card_id = t->card_id, .requested_by = t->requested_by,
+                                        .replicated = t->replicated, .at = t->at};
+        int ignored = sb_what_if_card(&q, &t->draft, &t->err); /* the error says it */
+        (void)ignored;
+    }
+    sb_o_post_done(t->o, &t->way, back, t, free_trial);
+}
+
+/* 1: the answer comes when the catalogue has been read; -1 with the reason. */
+int sb_o_consult_what_if(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, struct sb_err *err)
+{
+    const struct sb_card *k = &card->card;
+    if (sb_o_may_act(o, card, err))
+        return -1;
+    if (k->kind != SB_KIND_CREATE_INDEX || !sb_card_open(k) || card->run.started)
+        return sb_fail(err, SB_ESTATE, "%s %s: only an index that is still to be built can be tried out", k->id, k->kind == SB_KIND_CREATE_INDEX ? "is past that" : "creates none");
+    for (size_t i = 0; i < o->cards_n; i++)
+        if (sb_streq(o->cards[i]->card.proves, k->id) && sb_card_open(&o->cards[i]->card))
+            return sb_fail(err, SB_ESTATE, "%s is tried out already by %s", k->id, o->cards[i]->card.id);
+    struct trial *t = calloc(1, sizeof *t);
+    if (!t)
+        return sb_fail_nomem(err);
+    t->o = o;
+    t->seat = s->id;
+    t->seq = seq;
+    t->at = sb_o_deployment_now(o);
+    t->replicated = o->facts.hello.set_name[0] != '\0';
+    const json_t *names = sb_policy_sensitive(o->policy);
+    t->sensitive = names ? json_deep_copy(names) : NULL;
+    t->card_id = sb_format("C-%06" PRId64, o->last_card + 1);
+    if (!t->card_id || (names && !t->sensitive) || sb_str_set(&t->requested_by, s->actor.principal) || sb_record_copy(&sb_card_schema, &t->card, k) ||
+        sb_o_members(o, &t->members, &t->members_n, &t->primary)) {
+        free_trial(t);
+        return sb_fail_nomem(err);
+    }
+    o->last_card++; /* a number that leads to no card is left out, never given twice */
+    return sb_o_work(o, &t->way, read_collection, t, free_trial) ? 1 : sb_fail_nomem(err);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A card's index is tried out: on a sample, by a card of its own, whose copy and index are gone afterwards, also where the process
+ * that made them is; and where policy, or a sensitive field, does not let it, the reason is told and nothing is written. */
+#include "lab.h"
+
+#include <signalbox/mongo/write_door.h>
+
+#define SCENARIO "tests/e2e/what-if.scenario"
+#define WITH_LIMIT 3 /* documents to one returned, which an index on the very filter and sort is held to */
+
+static int try_out(struct lab *l, const struct lab_seat *s)
+{
+    return lab_ask(l, s, lab_decision(l, SB_ASK_WHAT_IF, NULL, NULL, NULL));
+}
+
+/* Collections of the database whose names say that they are scratch. */
+static int scratches(struct lab *l)
+{
+    bson_error_t e;
+    bson_t opts = BSON_INITIALIZER;
+    int n = 0;
+    mongoc_database_t *db = mongoc_client_get_database(l->client, "shop");
+    char **names = mongoc_database_get_collection_names_with_opts(db, &opts, &e);
+    assert_non_null(names);
+    for (char **name = names; *name; name++)
+        n += strncmp(*name, SB_SCRATCH_PREFIX, sizeof SB_SCRATCH_PREFIX - 1) == 0;
+    bson_strfreev(names);
+    mongoc_database_destroy(db);
+    return n;
+}
+
+/* Asks until the slow question has been seen and a card is proposed for it. */
+static void propose(struct lab *l)
+{
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!l->have_card || l->card.kind != SB_KIND_CREATE_INDEX || l->card.shapes_n == 0) {
+        lab_ask(l, &l->alice, sb_message_text(SB_ASK_REQUEST, 0, "review the indexes on shop.orders"));
+        for (int i = 0; i < 5; i++)
+            lab_take(l, &l->alice, 0, 100);
+        if (sb_mono_ms() > until)
+            fail_msg("nothing was proposed: %s", l->answer);
+    }
+    lab_until_state(l, SB_AWAITING_APPROVAL);
+}
+
+/* Takes news until the card with this id stands beside its proof, or the trial has ended. */
+static void until_proved(struct lab *l, const char *id)
+{
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!sb_streq(l->card.id, id) || l->card.beside_n == 0)
+        lab_wait(l, until);
+}
+
+static const struct sb_evidence *fact(const struct sb_card *c, const char *begins)
+{
+    for (size_t i = 0; i < c->beside_n; i++)
+        if (sb_starts_with(c->beside[i].what, begins))
+            return &c->beside[i];
+    fail_msg("nothing beside the card begins with %s", begins);
+    return NULL;
+}
+
+static void until_gone(struct lab *l)
+{
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (scratches(l))
+        lab_wait(l, until);
+}
+
+static int count_writes(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    int64_t *of = ctx; /* copies without permit's intent are impossible: what is counted is what was sent, by verb */
+    (void)bytes;
+    (void)n;
+    (void)err;
+    const char *command = sb_json_str(e->body, "command");
+    if (e->kind == SB_ENTRY_STEP_INTENT && command) {
+        of[0] += strstr(command, "\"$out\"") != NULL;
+        of[1] += strstr(command, "\"createIndexes\"") != NULL;
+        of[2] += strstr(command, "\"drop\"") != NULL;
+        of[3] += strstr(command, "\"$unset\"") != NULL;
+    }
+    return 0;
+}
+
+static void an_index_is_tried_out_on_a_sample(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = {.environment = SB_ENV_STAGING, .scenario = SCENARIO, .policy_old = {"\"rules\": ["}, .policy_new = {"\"sensitive\": [\"email\"], \"rules\": ["}};
+    lab_open(&l, &o);
+    propose(&l);
+    char *id = sb_format("%s", l.card.id), *hash = sb_format("%s", l.card.hash);
+    if (try_out(&l, &l.bob) != 0)
+        fail_msg("%s", l.answer);
+    assert_non_null(strstr(l.answer, "what is found out will stand beside "));
+    until_proved(&l, id);
+    assert_string_equal(l.card.hash, hash); /* beside it: nothing that is approved has changed */
+    assert_int_equal(l.card.state, SB_AWAITING_APPROVAL);
+    const struct sb_evidence *with = fact(&l.card, "with the index: documents examined"), *without = fact(&l.card, "without it, as a scan"), *size = fact(&l.card, "size of the index");
+    assert_true(sb_starts_with(with->coverage, "measured on a sample of 1000 of 50"));
+    int64_t a = strtoll(with->value, NULL, 10), b = strtoll(without->value, NULL, 10);
+    if (a < 1 || a > WITH_LIMIT || b < 30 * a) /* a hundredth of the sample has the value */
+        fail_msg("with %s, without %s", with->value, without->value);
+    assert_non_null(strstr(without->value, "1000 examined, so between "));
+    assert_true(strtoll(size->value, NULL, 10) > 20000);
+    until_gone(&l);
+    lab_close(&l);
+    int64_t sent[4] = {0};
+    lab_each_entry(&l, count_writes, sent);
+    assert_int_equal(sent[0], 1);
+    assert_int_equal(sent[1], 1);
+    assert_int_equal(sent[2], 1);
+    assert_int_equal(sent[3], 1); /* the sensitive field stayed behind */
+    assert_int_equal(lab_entries(&l, SB_ENTRY_PROOF, NULL), 1);
+    free(id);
+    free(hash);
+}
+
+static void what_must_not_be_tried_out_is_not(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = {.environment = SB_ENV_PROD, .scenario = SCENARIO};
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(try_out(&l, &l.bob), 4);
+    assert_non_null(strstr(l.answer, "ask on a drill copy or on staging"));
+    assert_int_equal(scratches(&l), 0);
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
+
+    struct lab_options s = {.environment = SB_ENV_STAGING, .scenario = SCENARIO, .policy_old = {"\"rules\": ["},
+                            .policy_new = {"\"sensitive\": [\"customer_id\"], \"rules\": ["}};
+    lab_open(&l, &s);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(try_out(&l, &l.bob), 1);
+    assert_non_null(strstr(l.answer, "customer_id is a sensitive field, which is not copied"));
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
+}
+
+/* The process ends while the copy is there: the next one reads what there is to read, and drops it. */
+static void a_copy_that_was_left_is_dropped(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = {.environment = SB_ENV_STAGING, .scenario = SCENARIO};
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    if (try_out(&l, &l.bob) != 0)
+        fail_msg("%s", l.answer);
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!scratches(&l))
+        lab_wait(&l, until);
+    lab_stop(&l);
+    lab_start(&l, &o);
+    until_gone(&l);
+    lab_close(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_tried_out_on_a_sample), cmocka_unit_test(what_must_not_be_tried_out_is_not),
+                                       cmocka_unit_test(a_copy_that_was_left_is_dropped)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
