@@ -65,7 +65,7 @@ const struct sb_command sb_commands[] = {
      "index that the slow operations want, at most 20, in order of their time times the collection's weight (the config's line\n"
      "\"criticality shop.orders 5\", or of a database), and to a word for each of their shapes: what serves it, or why nothing is\n"
      "proposed. What somebody rejected is not proposed again: it is named with the reason, by whom and when, until it would save twice\n"
-     "the documents, or serves another shape, or somebody asks for its key. Rejections of the last year count.\n\n"
+     "the documents and time, or serves another shape, or somebody asks for its key. Rejections of the last year count.\n\n"
      "A request that asks for several things (\"check the backups and then drop the unused indexes\") becomes a case for each, one after\n"
      "the other; what follows one that could not be done is not begun. What can be read in two ways, or contradicts itself, is asked\n"
      "back. What is not ours (a question for the documentation, an error of an application, the set-up of a driver, work on code,\n"
