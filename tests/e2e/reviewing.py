@@ -10,6 +10,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import lab as L  # noqa: E402
+from outside import Place, check, finish, simulator  # noqa: E402
 
 
 def ask(lab, text):
@@ -89,7 +90,18 @@ def never_there(lab):
         L.require(told["cards"] == [], "a card on %s: %s" % (ns, told))
 
 
+def a_server_that_counts():
+    """A 7.0 of one's own has $queryStats and does not let it be asked: said once; a 5.0 has none, and nothing is missed."""
+    for version, told in (("7.0", True), ("5.0", False)):
+        with Place() as p, simulator("--server-version", version, "--scenario", os.path.join(HERE, "review.scenario"), "--speed", "20") as (line, _):
+            r = p.run("ask", "--uri-file", p.write("uri", line["uri"] + "\n"), "review the indexes of shop")
+            said = (r.stdout + r.stderr).decode()
+            check(r.returncode == 0 and ("$queryStats cannot be asked on" in said) == told, "%s: exit %d: %s" % (version, r.returncode, said))
+
+
 def main():
+    a_server_that_counts()
+    finish()
     lab = L.Lab(os.path.join(HERE, "review.scenario"), environment="prod", proxy=False)
     try:
         with open(lab.dir + "/config/signalbox/config", "a") as f:
