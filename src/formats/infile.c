@@ -21,9 +21,25 @@ struct sb_infile {
     enum sb_infile_kind kind;
     const char *what;
     uint64_t number, bytes;
+    uint64_t taken, limit; /* unpacked bytes; limit 0: none */
 };
 
 /* ---- the buffer ---- */
+
+void sb_infile_limit(struct sb_infile *in, uint64_t bytes)
+{
+    in->limit = bytes;
+}
+
+/* The next bytes of the file, unpacked; of one that has a limit no more than that. */
+static int64_t read_on(struct sb_infile *in, char *p, struct sb_err *err)
+{
+    int64_t n = sb_source_read(in->source, p, BLOCK, err);
+    in->taken += n > 0 ? (uint64_t)n : 0;
+    if (n > 0 && in->limit && in->taken > in->limit)
+        return sb_fail(err, SB_EINPUT, "larger than %llu bytes, which is more than such a file has", (unsigned long long)in->limit);
+    return n;
+}
 
 /* Reads on, behind what is unread, making room for a line or document of up to max bytes: 1, 0 at the end of the file or
  * when max bytes are unread, -1. */
@@ -45,7 +61,7 @@ static int fill(struct sb_infile *in, size_t max, struct sb_err *err)
         in->buf = p;
         in->cap = cap;
     }
-    int64_t n = sb_source_read(in->source, in->buf + in->to, BLOCK, err);
+    int64_t n = read_on(in, in->buf + in->to, err);
     if (n < 0)
         return -1;
     in->eof = n == 0;
@@ -86,7 +102,7 @@ static int pass_over(struct sb_infile *in, struct sb_span *line, struct sb_err *
         }
         in->to = SB_INFILE_MAX_LINE;
         in->bytes += n;
-        int64_t got = in->eof ? 0 : sb_source_read(in->source, rest, BLOCK, err);
+        int64_t got = in->eof ? 0 : read_on(in, rest, err);
         if (got < 0)
             return -1;
         if (got == 0) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/formats/profile.h>
 
+#include "slowop_bson.h"
+
 /* ---- JSON ---- */
 
 enum sb_log_status sb_profile_json(struct sb_scratch *scratch, const char *p, size_t n, struct sb_slow_op *op)
@@ -27,32 +29,6 @@ enum sb_log_status sb_profile_json(struct sb_scratch *scratch, const char *p, si
 }
 
 /* ---- BSON ---- */
-
-static struct sb_span string_of(const bson_iter_t *it)
-{
-    uint32_t n;
-    const char *p = bson_iter_utf8(it, &n);
-    return (struct sb_span){p, p ? n : 0};
-}
-
-static struct sb_doc doc_of(const bson_iter_t *it)
-{
-    const uint8_t *data;
-    uint32_t n;
-    bson_iter_document(it, &n, &data);
-    return (struct sb_doc){data ? SB_DOC_BSON : SB_DOC_NONE, false, (const char *)data, data ? n : 0};
-}
-
-static void take_first_member(const bson_iter_t *command, struct sb_span *key, struct sb_span *value)
-{
-    bson_iter_t first;
-    if (!bson_iter_recurse(command, &first) || !bson_iter_next(&first))
-        return;
-    const char *name = bson_iter_key(&first);
-    *key = (struct sb_span){name, strlen(name)};
-    if (BSON_ITER_HOLDS_UTF8(&first))
-        *value = string_of(&first);
-}
 
 /* Where the members that are plain numbers, flags and strings go. */
 struct number_member {
@@ -89,7 +65,7 @@ static void take_plain_member(struct sb_slow_op *op, const char *key, const bson
     if (BSON_ITER_HOLDS_UTF8(it)) {
         for (size_t i = 0; i < SB_COUNT(strings); i++)
             if (strcmp(key, strings[i].key) == 0)
-                *(struct sb_span *)(void *)((char *)op + strings[i].offset) = string_of(it);
+                *(struct sb_span *)(void *)((char *)op + strings[i].offset) = sb_span_of_utf8(it);
     } else if (BSON_ITER_HOLDS_BOOL(it)) {
         for (size_t i = 0; i < SB_COUNT(flags); i++)
             if (strcmp(key, flags[i].key) == 0)
@@ -111,18 +87,18 @@ bool sb_profile_bson(const bson_t *doc, struct sb_slow_op *op)
     while (bson_iter_next(&it)) {
         const char *key = bson_iter_key(&it);
         if (strcmp(key, "op") == 0 && BSON_ITER_HOLDS_UTF8(&it)) {
-            type = string_of(&it);
+            type = sb_span_of_utf8(&it);
         } else if (strcmp(key, "ts") == 0 && BSON_ITER_HOLDS_DATE_TIME(&it)) {
             op->at_ms = bson_iter_date_time(&it);
         } else if (strcmp(key, "command") == 0 && BSON_ITER_HOLDS_DOCUMENT(&it)) {
-            op->command = doc_of(&it);
-            take_first_member(&it, &first_key, &first_value);
+            op->command = sb_doc_of_document(&it);
+            sb_first_member(&it, &first_key, &first_value);
         } else if (strcmp(key, "resolvedViews") == 0) {
             op->on_view = true;
         } else if (strcmp(key, "collectionType") == 0 && BSON_ITER_HOLDS_UTF8(&it)) {
-            op->on_view = op->on_view || sb_slow_op_type_is_view(string_of(&it));
+            op->on_view = op->on_view || sb_slow_op_type_is_view(sb_span_of_utf8(&it));
         } else if (strcmp(key, "originatingCommand") == 0 && BSON_ITER_HOLDS_DOCUMENT(&it)) {
-            op->originating = doc_of(&it);
+            op->originating = sb_doc_of_document(&it);
         } else {
             take_plain_member(op, key, &it);
         }

@@ -5,6 +5,9 @@
  * orchestrator proposes a card for each index, what gains most first, and says what became of each shape. */
 #include "private.h"
 
+#include <signalbox/agents/counted.h>
+#include <signalbox/agents/running.h>
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -35,6 +38,13 @@ struct reviewing {
     char *primary;
     struct place *places;
     size_t places_n;
+    struct sb_running *running; /* operations that are in no log yet */
+    size_t running_n;
+    char *blind;                /* why they cannot be seen, where they cannot */
+    struct sb_counted *counted; /* shapes that only the server itself has counted */
+    size_t counted_n;
+    char *not_counted;          /* why they cannot be asked for, where a server of this version has them */
+    bool counts;                /* a version that has them */
     struct sb_err err;
 };
 
@@ -62,6 +72,10 @@ static void free_reviewing(void *p)
         sb_index_review_release(&r->places[i].review);
     }
     free(r->places);
+    sb_running_free(r->running, r->running_n);
+    free(r->blind);
+    sb_counted_free(r->counted, r->counted_n);
+    free(r->not_counted);
     free(r);
 }
 
@@ -193,6 +207,18 @@ static void say_rest(const struct reviewing *r, struct sb_str *out)
             said < MOST_FINDINGS ? said++ : left++;
         }
     }
+    for (size_t i = 0; i < r->running_n; i++)
+        if (r->running[i].fingerprint)
+            sb_str_addf(out, "%srunning on %s for %" PRId64 " s: %s %s, plan %s; no log or profile has it yet, and what it reads is not known before it ends", out->len ? "; " : "",
+                        r->running[i].member, r->running[i].running_ms / 1000, r->running[i].ns, r->running[i].shape, r->running[i].plan ? r->running[i].plan : "not told");
+    for (size_t i = 0; i < r->counted_n; i++)
+        if (r->counted[i].fingerprint)
+            sb_str_addf(out, "%scounted by the server: %s %s, %" PRId64 " times, %" PRId64 " documents examined and %" PRId64 " returned in all; no log or profile has it", out->len ? "; " : "",
+                        r->counted[i].ns, r->counted[i].shape, r->counted[i].executions, r->counted[i].docs_examined, r->counted[i].returned > 0 ? r->counted[i].returned : 0);
+    if (r->not_counted)
+        sb_str_addf(out, "%s%s", out->len ? "; " : "", r->not_counted);
+    if (r->blind)
+        sb_str_addf(out, "%s%s", out->len ? "; " : "", r->blind);
     if (left)
         sb_str_addf(out, "; and %zu more shapes: ask about one collection to hear of each", left);
     if (!out->len)
@@ -223,6 +249,26 @@ static void back(struct sb_orchestrator *o, void *p)
 
 /* ---- 3. on the telemetry thread ---- */
 
+/* Of what is running, a shape that the workload has is no news, and one that runs twice is said once. */
+static void forget_known(struct reviewing *r, const struct sb_workload *w)
+{
+    for (size_t i = 0; i < r->running_n; i++) {
+        struct sb_running *x = &r->running[i];
+        bool known = sb_workload_find(w, x->ns, x->fingerprint) != NULL;
+        for (size_t k = 0; k < i && !known; k++)
+            known = sb_streq(r->running[k].ns, x->ns) && sb_streq(r->running[k].fingerprint, x->fingerprint);
+        if (known) {
+            free(x->fingerprint);
+            x->fingerprint = NULL;
+        }
+    }
+    for (size_t i = 0; i < r->counted_n; i++) /* the same of what the server has counted */
+        if (sb_workload_find(w, r->counted[i].ns, r->counted[i].fingerprint)) {
+            free(r->counted[i].fingerprint);
+            r->counted[i].fingerprint = NULL;
+        }
+}
+
 static void advise(void *p, const struct sb_view *view)
 {
     struct reviewing *r = p;
@@ -235,6 +281,7 @@ static void advise(void *p, const struct sb_view *view)
         if (at->read)
             sb_index_review(&q, &at->review, &r->err);
     }
+    forget_known(r, sb_view_workload(view));
     sb_o_post_done(r->o, &r->way, back, r, free_reviewing);
 }
 
@@ -252,6 +299,9 @@ static void read_catalogues(void *p)
         at->read = sb_catalogue_read(r->o->opt.server, &m, at->ns, &at->catalogue, &at->err) == 0 &&
                    (!at->catalogue.exists || sb_catalogue_sample(r->o->opt.server, &m, &at->catalogue, (const char *const *)at->paths, at->paths_n, SB_INDEX_SAMPLE, &at->err) == 0);
     }
+    sb_running_read(r->o->opt.server, &m, r->about, &r->running, &r->running_n, &r->blind, &r->err);
+    if (r->counts && r->err.code == SB_OK)
+        sb_counted_read(r->o->opt.server, &m, r->about, &r->counted, &r->counted_n, &r->not_counted, &r->err);
     sb_o_view(r->o, &r->way, advise, r, free_reviewing);
 }
 
@@ -324,6 +374,7 @@ int sb_o_consult_review(struct sb_orchestrator *o, struct held_case *held, const
     if (!r)
         return sb_fail_nomem(err);
     r->o = o;
+    r->counts = o->facts.version_number >= 70000;
     r->environment = o->opt.environment;
     r->simulated = o->facts.simulated;
     r->replicated = o->facts.hello.set_name[0] != '\0';

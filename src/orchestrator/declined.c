@@ -148,10 +148,16 @@ static bool serves_another(const struct sb_card *now, const struct sb_card *then
     return false;
 }
 
+static bool is_much_more(int64_t now, int64_t then)
+{
+    return now / MUCH_MORE >= (then > 0 ? then : 1);
+}
+
+/* Of an index that is to be made both: a rate that is told by few operations leaps, but their time does not. */
 static bool has_changed(const struct sb_card *now, const struct sb_card *then)
 {
-    int64_t before = gain_of(then) > 0 ? gain_of(then) : 1;
-    return gain_of(now) / MUCH_MORE >= before || serves_another(now, then);
+    bool time = now->kind != SB_KIND_CREATE_INDEX || is_much_more(now->impact.time_ms, then->impact.time_ms);
+    return (is_much_more(gain_of(now), gain_of(then)) && time) || serves_another(now, then);
 }
 
 int sb_o_declined_before(struct sb_orchestrator *o, const struct sb_card *draft, struct sb_str *out, struct sb_err *err)
@@ -169,8 +175,8 @@ int sb_o_declined_before(struct sb_orchestrator *o, const struct sb_card *draft,
         double then = (double)gain_of(&d->card), now = (double)gain_of(draft);
         sb_str_addf(out, "%s declined it on %.10s at %.5sZ (%s): %s. It is proposed again when ", d->by ? d->by : "somebody", at, at + 11, d->card.id, d->reason ? d->reason : "no reason was given");
         if (draft->kind == SB_KIND_CREATE_INDEX)
-            sb_str_addf(out, "it would save %d times the documents of then (%.1f a second; now it is %.1f), or serves a shape that it did not serve then; whoever names its key gets it at once", MUCH_MORE,
-                        then / 1000, now / 1000);
+            sb_str_addf(out, "it would save %d times the documents and the time of then (%.1f documents a second, %.1f s; now %.1f and %.1f s), or serves a shape that it did not serve then; whoever names its key gets it at once",
+                        MUCH_MORE, then / 1000, (double)d->card.impact.time_ms / 1000, now / 1000, (double)draft->impact.time_ms / 1000);
         else
             sb_str_addf(out, "it has grown to %d times its size of then (%.0f bytes; now it is %.0f)", MUCH_MORE, then, now);
         return sb_str_ok(out) ? 1 : sb_fail_nomem(err);

@@ -5,6 +5,7 @@
 
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/formats/mongolog.h>
+#include <signalbox/formats/profile.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -240,11 +241,139 @@ static void cards_stand_in_order_and_say_what_else_there_was(void **state)
     sb_index_review_release(&r);
 }
 
+/* ---- bad input ---- */
+
+static void told_by_profile(struct sb_workload *w, const bson_t *command)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_slow_op op;
+    bson_t doc = BSON_INITIALIZER;
+    BSON_APPEND_UTF8(&doc, "op", "query");
+    BSON_APPEND_UTF8(&doc, "ns", "s.c");
+    BSON_APPEND_DOCUMENT(&doc, "command", command);
+    BSON_APPEND_UTF8(&doc, "planSummary", "COLLSCAN");
+    BSON_APPEND_INT32(&doc, "docsExamined", 20000);
+    BSON_APPEND_INT32(&doc, "nreturned", 3);
+    BSON_APPEND_INT32(&doc, "millis", 200);
+    BSON_APPEND_DATE_TIME(&doc, "ts", NOW_MS);
+    assert_true(sb_profile_bson(&doc, &op));
+    for (int i = 0; i < 20; i++)
+        sb_assert_ok(sb_workload_add(w, &op, &err), err);
+    bson_destroy(&doc);
+}
+
+static void find_by(struct sb_workload *w, const bson_t *filter)
+{
+    bson_t command = BSON_INITIALIZER;
+    BSON_APPEND_UTF8(&command, "find", "c");
+    BSON_APPEND_DOCUMENT(&command, "filter", filter);
+    told_by_profile(w, &command);
+    bson_destroy(&command);
+}
+
+static void find_by_name(struct sb_workload *w, const char *name, int n)
+{
+    bson_t filter = BSON_INITIALIZER;
+    bson_append_int32(&filter, name, n, 1);
+    find_by(w, &filter);
+    bson_destroy(&filter);
+}
+
+/* 200 fields, 60 levels, names that no key may hold, a cut command: a reason for each, and no index. */
+static void hostile_shapes(struct sb_workload *w)
+{
+    static char longest[10241];
+    bson_t many = BSON_INITIALIZER, *deep = BCON_NEW("0", BCON_INT32(1));
+    memset(longest, 'x', sizeof longest - 1);
+    for (int i = 0; i < 200; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "f%d", i);
+        BSON_APPEND_INT32(&many, name, i);
+    }
+    find_by(w, &many);
+    for (int i = 0; i < 60; i++) {
+        bson_t *outer = BCON_NEW("$nor", "[", BCON_DOCUMENT(deep), "]");
+        bson_destroy(deep);
+        deep = outer;
+    }
+    find_by(w, deep);
+    bson_destroy(deep);
+    bson_destroy(&many);
+    find_by_name(w, longest, -1);
+    find_by_name(w, "", 0);
+    find_by_name(w, "$a", -1);
+    find_by_name(w, "a..b", -1);
+    find_by_name(w, "a\x9a", -1);
+    bson_t *cut = BCON_NEW("$truncated", BCON_UTF8("{ find: \"c\", filter: { a: 1"));
+    told_by_profile(w, cut);
+    bson_destroy(cut);
+}
+
+static void ask(struct sb_workload *w, struct sb_catalogue *c, struct sb_index_review *r)
+{
+    struct sb_history *h = sb_history_new();
+    struct sb_err err = SB_ERR_INIT;
+    assert_non_null(h);
+    struct sb_index_question q = {.ns = c->ns, .from = NOW_MS - 60000, .to = NOW_MS + 1000, .workload = w, .history = h, .catalogue = c, .replicated = true, .card_id = "C-000001", .case_id = "K-000001",
+                                  .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice", .now = NOW_MS};
+    sb_assert_ok(sb_index_review(&q, r, &err), err);
+    sb_history_free(h);
+}
+
+static void bad_input_leads_to_a_reason_and_no_index(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_workload_options o = {.max_shapes = 100, .examples = true, .bucket_ms = 10000, .buckets = 120};
+    struct sb_workload *w = sb_workload_new(&o, &err);
+    struct sb_catalogue c;
+    struct sb_index_review r;
+    assert_non_null(w);
+    hostile_shapes(w);
+    catalogue_of(&c, "");
+    ask(w, &c, &r);
+    for (size_t i = 0; i < r.cards_n; i++)
+        print_error("proposed: %s\n", r.cards[i].index_key);
+    assert_int_equal(r.cards_n, 0);
+    assert_int_equal(r.findings_n, sb_workload_size(w));
+    for (size_t i = 0; i < r.findings_n; i++)
+        assert_true(strlen(r.findings[i].text) > 10);
+    sb_index_review_release(&r);
+
+    /* every type of value is one equality */
+    bson_t *all = BCON_NEW("c", BCON_DOUBLE(1), "k", "{", "x", BCON_INT32(1), "}", "i", BCON_BOOL(true), "t", BCON_DATE_TIME(1), "n", BCON_NULL);
+    find_by(w, all);
+    bson_destroy(all);
+    ask(w, &c, &r);
+    assert_int_equal(r.cards_n, 1);
+    sb_index_review_release(&r);
+
+    /* it has vanished; it is no collection; it is the server's own */
+    static const struct {
+        const char *ns, *type, *says;
+        bool exists;
+    } other[] = {{"s.c", "collection", "there is no such collection", false}, {"s.c", "view", "a view or a time-series", true}, {"s.c", "timeseries", "a view or a time-series", true},
+                 {"local.oplog.rs", "collection", "own databases", true}, {"admin.c", "collection", "own databases", true}, {"config.c", "collection", "own databases", true},
+                 {"s.system.buckets.c", "collection", "system collection", true}, {"s", "collection", "write database.collection", true}, {"s.\x9a", "collection", "no text", true}};
+    for (size_t i = 0; i < SB_COUNT(other); i++) {
+        c.exists = other[i].exists;
+        assert_int_equal(sb_str_set(&c.ns, other[i].ns) || sb_str_set(&c.type, other[i].type), 0);
+        ask(w, &c, &r);
+        assert_int_equal(r.cards_n, 0);
+        if (!strstr(r.summary, other[i].says))
+            fail_msg("%s: %s", other[i].ns, r.summary);
+        sb_index_review_release(&r);
+    }
+    sb_catalogue_release(&c);
+    sb_workload_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_trap),
         cmocka_unit_test(cards_stand_in_order_and_say_what_else_there_was),
+        cmocka_unit_test(bad_input_leads_to_a_reason_and_no_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,6 +323,8 @@ advice_checks() { # the indexes that shapes ask for, and no others; what a log c
     want "$(out '[.advice[].evidence[] | select(.value | test("createIndexes.*\"z\"")) | .what]')" '["to make it anew"]' 'how to make a dropped index anew'
     digest --json --advice --catalogue "$work/advice.log" "$work/advice.log"; want_rc 2 'a log is no catalogue'
     digest --json --advice --catalogue "$work/none" "$work/advice.log"; want_rc 2 'no catalogue'
+    digest --advice --catalogue /dev/zero "$work/advice.log"; want_rc 2 'a catalogue without an end'; want_err 'larger than 268435456 bytes' 'a catalogue without an end'
+    yes '{"a":1}' | head -n 20000 >"$work/others"; digest --advice --catalogue "$work/others" "$work/advice.log"; want_rc 2 'a catalogue of other lines without an end'; want_err 'holds no reply' 'other lines without an end'
     printf '\n{"a":\n' >"$work/half.json"; digest --advice --catalogue "$work/half.json" "$work/advice.log"; want_rc 2 'half a catalogue'; want_err 'half.json:2: not a document' 'half a catalogue'
     digest --json --catalogue "$work/catalogue.json" "$work/advice.log"; want_rc 2 'a catalogue without advice'
     digest --advice "$work/advice.log"; want_rc 0 'advice as text'

@@ -10,6 +10,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import lab as L  # noqa: E402
+from outside import Place, check, finish, simulator  # noqa: E402
 
 
 def ask(lab, text):
@@ -38,11 +39,14 @@ def set_of_cards(lab):
     L.require(again.index("of shop.carts already") < again.index("of shop.orders already"), "the carts weigh fifty times: %s" % again)
     for words in ("fixed beginning", "which is proposed here"):
         L.require(words in again, "%s is not said: %s" % (words, again))
+    L.require("running on " in again and "shop.products update (its filter is not told)" in again, "what is running and in no log is not said: %s" % again)
     return cards
 
 
 def declined(lab):
     """Rejected with a reason: named as that, by whom and when, and by what it would come back; also after a kill."""
+    seen = []
+
     def reject_all():
         for c in open_cards(lab).values():
             lab.run("cards", "reject", c["id"], "--reason", "writes matter more here")
@@ -50,11 +54,12 @@ def declined(lab):
     def says(when):
         def all_declined():
             answer = ask(lab, "review the indexes of shop")["answer"]
+            seen.append(answer)
             reject_all()  # of the first seconds' few operations a rate is not well known: it may look doubled once
             L.require(len(lab.ids()) <= 6, "%s: what was declined is proposed again and again: %s" % (when, answer))
             return answer if answer.count("stays declined: ") == 3 else None
         answer = lab.until("all that was declined", all_declined)
-        for words in (" declined it on 20", "): writes matter more here. It is proposed again when", "2 times the documents of then", "serves a shape that it did not"):
+        for words in (" declined it on 20", "): writes matter more here. It is proposed again when", "2 times the documents and the time of then", "serves a shape that it did not"):
             L.require(words in answer, "%s: %s is not said: %s" % (when, words, answer))
     reject_all()
     says("at once")
@@ -63,7 +68,7 @@ def declined(lab):
     lab.start()
     lab.until("a connection", lambda: lab.run("ask", "how is the cluster?", check=False).returncode == 0)
     says("after a kill and a restart")
-    L.require(len(lab.ids()) == declined_n, "a restart brings back what was declined")
+    L.require(len(lab.ids()) == declined_n, "a restart brings back what was declined: " + "\n".join(seen))
     asked = ask(lab, "create an index on shop.carts {owner: 1}")
     L.require(len(asked["cards"]) == 1, "a person who names the key gets it: %s" % asked["answer"])
     lab.run("cards", "reject", asked["cards"][0]["id"], "--reason", "no")
@@ -85,7 +90,18 @@ def never_there(lab):
         L.require(told["cards"] == [], "a card on %s: %s" % (ns, told))
 
 
+def a_server_that_counts():
+    """A 7.0 of one's own has $queryStats and does not let it be asked: said once; a 5.0 has none, and nothing is missed."""
+    for version, told in (("7.0", True), ("5.0", False)):
+        with Place() as p, simulator("--server-version", version, "--scenario", os.path.join(HERE, "review.scenario"), "--speed", "20") as (line, _):
+            r = p.run("ask", "--uri-file", p.write("uri", line["uri"] + "\n"), "review the indexes of shop")
+            said = (r.stdout + r.stderr).decode()
+            check(r.returncode == 0 and ("$queryStats cannot be asked on" in said) == told, "%s: exit %d: %s" % (version, r.returncode, said))
+
+
 def main():
+    a_server_that_counts()
+    finish()
     lab = L.Lab(os.path.join(HERE, "review.scenario"), environment="prod", proxy=False)
     try:
         with open(lab.dir + "/config/signalbox/config", "a") as f:

@@ -4,11 +4,14 @@
  *
  * Candidates follow the equality-sort-range rule of the MongoDB manual: fields compared for equality first, the most
  * selective of the sample leading; then the sort with its directions; then ranges, two at most. Each arm of an $or asks for
- * itself, and so does the inner side of a $lookup. Keys that share a beginning are merged, so that the fewest serve all. A
- * candidate that an existing index already serves, that would hold two arrays, that serves an operation which returns most
- * of what it reads, that writes pay more for than reads gain, or that finds no room among the collection's indexes is not
- * proposed, and the reason is kept. Nothing is proposed on local, admin, config or system collections. The advice is pure:
- * what has to be read was read into the catalogue before.
+ * itself, and so does the inner side of a $lookup. Keys that share a beginning are merged, so that the fewest serve all. An
+ * index that exists and begins the new one, or holds its fields in another order and is needed for nothing else that was seen,
+ * is named to go; a returned field or two join the key where the documents are then not needed. How many documents a value
+ * leads to is estimated from the sample: a shape that another index of the set serves nearly as well gets none of its own. A
+ * candidate that an existing index already serves or a hidden one would, whose fields have too few values, that would hold two
+ * arrays, that serves an operation which returns most of what it reads, that writes pay more for than reads gain, or that finds
+ * no room among the collection's indexes is not proposed, and the reason is kept. Nothing is proposed on local, admin, config or
+ * system collections. The advice is pure: what has to be read was read into the catalogue before.
  */
 #ifndef SIGNALBOX_AGENTS_INDEX_OPTIMIZER_H
 #define SIGNALBOX_AGENTS_INDEX_OPTIMIZER_H

@@ -52,6 +52,9 @@ int sb_infile_line(struct sb_infile *in, struct sb_span *line, enum sb_line_end 
  * impossible or the file ends within a document. */
 int sb_infile_document(struct sb_infile *in, struct sb_span *document, struct sb_err *err);
 
+/* From now on reading fails when the file has more bytes than that, unpacked: for a file of which all is kept. */
+void sb_infile_limit(struct sb_infile *in, uint64_t bytes);
+
 /* How far reading has come: lines or documents given out, unpacked bytes, and the share of the file in 1/1000 (-1: not
  * known). */
 uint64_t sb_infile_number(const struct sb_infile *in);
