@@ -11,6 +11,9 @@
 
 #define NEAR 0.35  /* a score of so much: not yet as usual again */
 #define ALONE 0.62 /* a score of so much opens an incident; below it, only when a second column alarms with it */
+/* Measured on six columns of noise, of it with memory, with a day and with a heavy tail, 54,000 rows: 21 incidents of nothing, 10
+ * of 12 steps of 8 sd in one column found and 10 of 12 of 5 sd in two; at 0.55 49, 12 and 11; at 0.7 3, 1 and 9. Without more
+ * asked of the young 27 of nothing, and 10 and 11 found. */
 
 /* Of many columns one is always a little out, and two within half a minute's rows by chance: what is one event is there within a
  * few rows. And a detector that has seen little errs often, so more is asked of a young one, less and less with each row. */
@@ -99,7 +102,10 @@ static int describe(const struct sb_columns *c, struct sb_incident *out)
     size_t n = 0;
     char at[SB_TIME_LEN + 1];
     for (const struct column *k = first_out(c, NULL); k; k = first_out(c, k))
-        sb_columns_class_add(&class, k->name);
+        sb_columns_class_add(&class, k->name, k->out.value >= k->out.usual);
+    for (size_t i = 0; i < c->n; i++)
+        if (!c->column[i].in)
+            sb_columns_class_calm(&class, c->column[i].name);
     out->class_ = sb_columns_class_tell(&class, &out->confidence, &out->reason);
     out->unexplained = 1 - out->confidence;
     for (const struct column *k = first_out(c, NULL); k; k = first_out(c, k), n++) {

@@ -269,7 +269,7 @@ const struct sb_command sb_commands[] = {
      "or earlier, by its value.\n"
      "Exit status: 0 done, whether there are alarms or not; 2 something could not be read, or there were no rows.\n",
      sb_cmd_detect},
-    {"incident", "[--json] [--quiet] DIR... | --follow [--json] LOG...", "what went wrong, when and why, from diagnostic data and logs",
+    {"incident", "[--json] [--quiet] DIR... | --follow [--json] (LOG... | --deployment NAME | --uri-file FILE)", "what went wrong, when and why, from diagnostic data and logs",
      "DIR is a member's folder with its diagnostic.data and its logs (plain or packed, rotated ones too), that diagnostic.data\n"
      "itself, or a folder of such. Give all members of a set at once: a member that is gone is seen by the others. Members are\n"
      "called by their folders. A file of spans (OpenTelemetry, OTLP as JSON lines) among them names the services whose calls it\n"
@@ -284,7 +284,9 @@ const struct sb_command sb_commands[] = {
      "  --quiet  no progress bar, no word about what is damaged\n"
      "  --follow LOG is a member's log that still grows: it is read and then followed, through rotations too, until the program is\n"
      "           ended. An incident is told when it begins, with what is known then, and again when it is over; with --json as\n"
-     "           one line each, with \"event\" (open or over) before the keys above\n\n"
+     "           one line each, with \"event\" (open or over) before the keys above. Of a deployment every member is asked once a\n"
+     "           second for its diagnostic data (or what it is made of) and the new lines of its log; lines that were overwritten\n"
+     "           before they were read are counted\n\n"
      "Of a member of which there is a log and no diagnostic data, only what shows in slow operations, connections and states is seen.\n"
      "Damaged chunks are passed over and said with file and offset; lines that cannot be read are counted.\n"
      "Exit status: 0 done, whether there are incidents or not; 2 a folder has neither, or a file cannot be read (what could be\n"

@@ -29,4 +29,11 @@ int sb_feed_permille(const struct sb_feed *f);
 /* Follows logs until the program is ended: each incident on stdout when it begins and when it is over. -1: it cannot go on. */
 int sb_incident_follow(char **paths, size_t n, bool json, struct sb_err *err);
 
+/* The same of a running set: what its members have as diagnostic data and log, asked for once a second. deployment, uri_file:
+ * from the command line, NULL not said. */
+int sb_incident_remote(const char *deployment, const char *uri_file, bool json, struct sb_err *err);
+
+/* On stdout what opened and what is over, on stderr the notes that were not said; *notes of them were. 0 or -1. */
+int sb_incident_tell(struct sb_incidents *in, bool json, size_t *notes, struct sb_err *err);
+
 #endif

@@ -79,35 +79,40 @@ static int look(struct followed *l, struct sb_err *err)
     return 0;
 }
 
-static int print(struct follow *f, const char *event, const struct sb_incident *incident, struct sb_err *err)
+static int print(bool json, const char *event, const struct sb_incident *incident, struct sb_err *err)
 {
-    if (f->json)
+    if (json)
         return sb_incident_print_event(event, incident, err);
     if (sb_print("%s: ", event))
         return sb_fail(err, SB_EIO, "cannot write the result to standard output");
     return sb_incident_print_text(incident, err);
 }
 
-static int tell(struct follow *f, struct sb_err *err)
+int sb_incident_tell(struct sb_incidents *in, bool json, size_t *notes, struct sb_err *err)
 {
     struct sb_incident one;
-    int rc = sb_incidents_opened(f->in, &one, err);
+    int rc = sb_incidents_opened(in, &one, err);
     if (rc < 0)
         return -1;
     if (rc > 0) {
-        rc = print(f, "open", &one, err);
+        rc = print(json, "open", &one, err);
         sb_incident_release(&one);
     }
-    while (rc == 0 && sb_incidents_take(f->in, &one)) {
-        rc = print(f, "over", &one, err);
+    while (rc == 0 && sb_incidents_take(in, &one)) {
+        rc = print(json, "over", &one, err);
         sb_incident_release(&one);
     }
-    for (const char *note; rc == 0 && (note = sb_incidents_note(f->in, f->notes)) != NULL; f->notes++) {
+    for (const char *note; rc == 0 && (note = sb_incidents_note(in, *notes)) != NULL; ++*notes) {
         struct sb_err said = SB_ERR_INIT;
         sb_fail(&said, SB_EINPUT, "%s", note);
         sb_complain(&said);
     }
     return rc;
+}
+
+static int tell(struct follow *f, struct sb_err *err)
+{
+    return sb_incident_tell(f->in, f->json, &f->notes, err);
 }
 
 /* Hands on the earliest line of all: 1, 0 there is none now, -1. */

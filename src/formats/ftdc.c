@@ -145,6 +145,14 @@ int sb_ftdc_decode(struct sb_ftdc_decoder *d, const uint8_t *data, size_t n, str
     return 0;
 }
 
+int sb_ftdc_flatten(struct sb_ftdc_decoder *d, const uint8_t *doc, size_t n, struct sb_ftdc_chunk *out, struct sb_err *err)
+{
+    if (sb_ftdc_table_read(&d->table, doc, n, err))
+        return -1;
+    *out = (struct sb_ftdc_chunk){d->table.metrics, d->table.n, 1, d->table.first, doc, n, 0};
+    return 0;
+}
+
 const int64_t *sb_ftdc_column(const struct sb_ftdc_chunk *chunk, const char *path)
 {
     for (size_t i = 0; i < chunk->metrics_n; i++)

@@ -20,6 +20,7 @@ static const struct {
     {"explain", NEEDS_LOOK},
     {"find", TAKES_MAX_TIME},
     {"getCmdLineOpts", 0},
+    {"getDiagnosticData", 0},
     {"getLog", 0},
     {"getMore", 0},
     {"getParameter", 0},

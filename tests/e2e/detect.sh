@@ -98,6 +98,17 @@ want "$(jq -c '[.[] | .confidence as $sure | .causes[] | select(.confidence > $s
 want "$(jq -c '.[] | select(.from >= "2023-11-15T18:10" and .from <= "2023-11-15T18:20") | [.from, .class, ([.signals[].metric] | contains(["cpu", "latency_ms"])), (.causes | length > 0), (.unexplained >= 0)]' "$work/out")" \
     '["2023-11-15T18:13:20.000Z","infrastructure",true,true,true]' 'what the incident says'
 detect; grep -q 'latency_ms' "$work/out" || fail 'columns as text name no column'
+# the class: by what is out, which way, and what stayed calm; and why where it is not known
+class_of() { awk -v names="$1" -v steps="$2" 'BEGIN { srand(9); n = split(steps, by, ","); print "time," names; for (i = 0; i < 1400; i++) { printf "%d", 1700000000 + i * 60
+    for (k = 1; k <= n; k++) printf ",%.3f", 50 + rand() + (i >= 1200 && i < 1240 ? by[k] : 0); print "" } }' >"$work/in"; detect --json; jq -r '.[] | select(.from >= "2023-11-15T18:10" and .from <= "2023-11-15T18:20") | "\(.class): \(.reason)"' "$work/out"; }
+class_is() { case $(class_of "$1" "$2") in "$3: "*"$4"*) ;; *) fail "columns $1 by $2 are called: $(class_of "$1" "$2"), not $3" ;; esac; }
+class_is ops_per_s,cpu_percent,disk 20,20,20 load '"ops"'
+class_is ops_per_s,docs_examined,latency 0,30,30 code '"examined"'
+class_is ops_per_s,docs_examined,latency 0,0,40 infrastructure 'at no higher rate and the usual cost'
+class_is requests,errors_per_s,x 0,40,0 code 'fail at the usual rate'
+class_is requests,y,x -40,0,0 dependency 'less is asked'
+class_is x,y,latency 0,0,40 unknown 'no column tells of the rate'
+class_is x,y,z 0,0,40 unknown 'do not say what they measure'
 # six columns in which nothing happens: noise is no incident, whichever two of them are a little out at the same time
 noise() { awk 'function r() { x = x * 16807 % 2147483647; return x / 2147483647 } function g(  s, j) { s = 0; for (j = 0; j < 12; j++) s += r(); return s - 6 }
     BEGIN { x = '"$1"'; print "ts,a,b,c,d,e,f"; for (i = 0; i < 3000; i++) printf "%d,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", 1700000000 + i * 60, 100 + 5 * g(), g(), 20 + g(), 7 + 2 * g(), 50 + g(), 3 + g() }'; }

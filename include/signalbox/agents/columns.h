@@ -7,8 +7,8 @@
  * out opens an incident, and so do two that alarm within SB_COLUMNS_TOGETHER rows; in the first thousand rows both must be
  * further out. What goes out while it is open joins it. It is over when none of its columns was near its line for
  * SB_COLUMNS_QUIET rows, and none alarmed for SB_COLUMNS_JOIN. Nothing but the names says what a column means: the class is told
- * from words in them ("latency", "cpu", "lag", ...) with a confidence that is never high, and is unknown where they say
- * nothing; the first column to go out is the first suspect. Memory: one detector a column and SB_COLUMNS_MAX_INCIDENTS
+ * from words in them ("ops", "cpu", "lag", ...), which way they went and what stayed calm, with a confidence that is never high,
+ * and is unknown where that says nothing, with the reason why; the first column to go out is the first suspect. Memory: one detector a column and SB_COLUMNS_MAX_INCIDENTS
  * incidents. Thread: one owner; no I/O.
  */
 #ifndef SIGNALBOX_AGENTS_COLUMNS_H

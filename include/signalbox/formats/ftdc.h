@@ -51,6 +51,9 @@ void sb_ftdc_decoder_free(struct sb_ftdc_decoder *d);
 /* Decodes what a metrics document has as `data`. -1: SB_EINPUT and what is wrong with it, or SB_ENOMEM. */
 int sb_ftdc_decode(struct sb_ftdc_decoder *d, const uint8_t *data, size_t n, struct sb_ftdc_chunk *out, struct sb_err *err);
 
+/* A document of the same kind as it stands, as getDiagnosticData answers it: a chunk of one sample. */
+int sb_ftdc_flatten(struct sb_ftdc_decoder *d, const uint8_t *doc, size_t n, struct sb_ftdc_chunk *out, struct sb_err *err);
+
 /* The first metric of exactly this path: its values, or NULL. */
 const int64_t *sb_ftdc_column(const struct sb_ftdc_chunk *chunk, const char *path);
 
