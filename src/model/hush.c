@@ -51,7 +51,7 @@ const char *sb_anomaly_must_speak(const struct sb_anomaly *a, int64_t oplog_wind
             return "data may be lost: a member takes back writes";
         if (sb_starts_with(metric, "backup."))
             return "backups fail";
-        bool lag = strcmp(metric, "member.lag_s") == 0 || sb_starts_with(metric, "replication.lag");
+        bool lag = strcmp(metric, "member.lag_s") == 0 || sb_starts_with(metric, "replication_lag");
         if (lag && oplog_window_s >= 0 && a->signals[i].value >= oplog_window_s)
             return "a member is further behind than the oplog reaches back";
     }

@@ -192,6 +192,9 @@ static void scopes_and_limits(void **state)
     assert_ptr_equal(sb_hushed_by(&h, &a, 5, -1), &list[1]);
     assert_ptr_equal(sb_hushed_by(&h, &a, 5, 501), &list[1]);
     assert_null(sb_hushed_by(&h, &a, 5, 500));  /* further behind than the oplog reaches back */
+    assert_int_equal(sb_str_set(&g->metric, "replication_lag_s"), 0); /* as the incident engine calls it */
+    assert_null(sb_hushed_by(&h, &a, 5, 500));
+    assert_ptr_equal(sb_hushed_by(&h, &a, 5, 501), &list[1]);
     assert_null(sb_hushed_by(&h, &a, 1000, -1)); /* over */
     assert_int_equal(sb_strs_push(&a.members, &a.members_n, "db3:27017"), 0);
     assert_null(sb_hushed_by(&h, &a, 5, -1)); /* of another member too */
