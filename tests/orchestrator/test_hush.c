@@ -203,6 +203,8 @@ static void scopes_and_limits(void **state)
     sb_anomaly_likeness(&a, &like);
     list[0].like = sb_str_take(&like);
     assert_ptr_equal(sb_hushed_by(&h, &a, 5, -1), &list[0]);
+    a.class_ = SB_CLASS_UNKNOWN; /* as at the first moment */
+    assert_ptr_equal(sb_hushed_by(&h, &a, 5, -1), &list[0]);
     list[1].kind = SB_HUSH_USEFUL;
     assert_int_equal(sb_str_set(&list[1].like, list[0].like), 0);
     assert_null(sb_hushed_by(&h, &a, 5, -1)); /* somebody found one like it useful */
