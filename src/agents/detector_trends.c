@@ -109,8 +109,7 @@ struct line {
 
 static struct line fit(const struct level *l)
 {
-    static double slopes[SB_LEVEL_VALUES * (SB_LEVEL_VALUES - 1) / 2]; /* the telemetry thread's alone */
-    double rest[SB_LEVEL_VALUES];
+    double slopes[SB_LEVEL_VALUES * (SB_LEVEL_VALUES - 1) / 2], rest[SB_LEVEL_VALUES];
     size_t n = l->n, pairs = 0;
     for (size_t i = 0; i < n; i++)
         for (size_t k = i + 1; k < n; k++)

@@ -27,20 +27,12 @@ const struct sb_schema sb_hush_schema = SB_SCHEMA("hush", struct sb_hush, member
 static const struct sb_member list_members[] = {SB_LIST(struct sb_hushes, list, SB_RECS, SB_ALWAYS, &sb_hush_schema)};
 const struct sb_schema sb_hushes_schema = SB_SCHEMA("hushes", struct sb_hushes, list_members);
 
-static const struct sb_signal *worst(const struct sb_anomaly *a)
-{
-    const struct sb_signal *w = NULL;
-    for (size_t i = 0; i < a->signals_n; i++)
-        if (!w || a->signals[i].score_ppm > w->score_ppm)
-            w = &a->signals[i];
-    return w;
-}
-
+/* Not by its class: that is known only after a while, and it is to be quiet from the first moment. */
 void sb_anomaly_likeness(const struct sb_anomaly *a, struct sb_str *out)
 {
-    const struct sb_signal *w = worst(a);
-    const char *of = a->namespaces_n ? a->namespaces[0] : w && w->subject ? w->subject : "";
-    sb_str_addf(out, "%s %s %s", sb_name(&sb_anomaly_classes, a->class_), w && w->metric ? w->metric : "", of);
+    const struct sb_signal *first = a->signals_n ? &a->signals[0] : NULL;
+    const char *of = a->namespaces_n ? a->namespaces[0] : first && first->subject ? first->subject : "";
+    sb_str_addf(out, "%s%s%s", first && first->metric ? first->metric : "", of[0] ? " of " : "", of);
 }
 
 const char *sb_anomaly_must_speak(const struct sb_anomaly *a, int64_t oplog_window_s)
@@ -51,7 +43,7 @@ const char *sb_anomaly_must_speak(const struct sb_anomaly *a, int64_t oplog_wind
             return "data may be lost: a member takes back writes";
         if (sb_starts_with(metric, "backup."))
             return "backups fail";
-        bool lag = strcmp(metric, "member.lag_s") == 0 || sb_starts_with(metric, "replication.lag");
+        bool lag = strcmp(metric, "member.lag_s") == 0 || sb_starts_with(metric, "replication_lag");
         if (lag && oplog_window_s >= 0 && a->signals[i].value >= oplog_window_s)
             return "a member is further behind than the oplog reaches back";
     }

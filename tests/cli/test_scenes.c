@@ -15,6 +15,13 @@
 
 #define TOLD 16
 
+/* Sanitizers make everything eight times as slow, and the whole suite has to end in time. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define EVERY 5
+#else
+#define EVERY 1
+#endif
+
 struct told {
     char id[16], title[200], reason[300], names[400], causes[600];
     int64_t from, detected, to;
@@ -357,9 +364,11 @@ static void test_each_scenario_is_told_as_what_it_is(void **state)
     const char *only = getenv("SIGNALBOX_SCENE"), *n = getenv("SIGNALBOX_SEEDS");
     uint64_t seeds = n ? strtoul(n, NULL, 10) : 0;
     unsigned bad = 0, runs = 0;
+    if (EVERY > 1)
+        print_message("under a sanitizer: every %dth scenario only\n", EVERY);
     for (size_t i = 0; i < SB_COUNT(expected); i++) {
         const struct expected *e = &expected[i];
-        if (only ? strcmp(only, e->scenario) != 0 : e->heavy && !seeds)
+        if (only ? strcmp(only, e->scenario) != 0 : (e->heavy || i % EVERY) && !seeds)
             continue;
         uint64_t own = 1 + i * 3 % 10;
         for (uint64_t seed = seeds ? 1 : own; seed <= (seeds ? seeds : own); seed++) {

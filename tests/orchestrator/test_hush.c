@@ -193,6 +193,9 @@ static void scopes_and_limits(void **state)
     assert_ptr_equal(sb_hushed_by(&h, &a, 5, -1), &list[1]);
     assert_ptr_equal(sb_hushed_by(&h, &a, 5, 501), &list[1]);
     assert_null(sb_hushed_by(&h, &a, 5, 500));  /* further behind than the oplog reaches back */
+    assert_int_equal(sb_str_set(&g->metric, "replication_lag_s"), 0); /* as the incident engine calls it */
+    assert_null(sb_hushed_by(&h, &a, 5, 500));
+    assert_ptr_equal(sb_hushed_by(&h, &a, 5, 501), &list[1]);
     assert_null(sb_hushed_by(&h, &a, 1000, -1)); /* over */
     assert_int_equal(sb_strs_push(&a.members, &a.members_n, "db3:27017"), 0);
     assert_null(sb_hushed_by(&h, &a, 5, -1)); /* of another member too */
@@ -200,6 +203,8 @@ static void scopes_and_limits(void **state)
     sb_str_init(&like);
     sb_anomaly_likeness(&a, &like);
     list[0].like = sb_str_take(&like);
+    assert_ptr_equal(sb_hushed_by(&h, &a, 5, -1), &list[0]);
+    a.class_ = SB_CLASS_UNKNOWN; /* as at the first moment */
     assert_ptr_equal(sb_hushed_by(&h, &a, 5, -1), &list[0]);
     list[1].kind = SB_HUSH_USEFUL;
     assert_int_equal(sb_str_set(&list[1].like, list[0].like), 0);

@@ -18,7 +18,7 @@ SIZES = [(80, 24), (200, 60)]
 SESSION = [
     ("panes", [], "Approvals 1"),
     ("incident", ["1", "Enter", "a"], "Picture"),
-    ("card", ["Escape", "3", "Enter"], "[1 summary"),
+    ("card", ["Escape", "Escape", "3", "Enter"], "[1 summary"),
     ("commands", ["End", "2"], "createIndexes"),
     ("evidence", ["End", "3"], "sampled"),
     ("policy", ["4"], "APP-01"),

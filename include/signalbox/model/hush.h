@@ -38,7 +38,7 @@ struct sb_hushes {
 };
 extern const struct sb_schema sb_hushes_schema;
 
-/* Appends what makes two anomalies alike: the class, the measure that is furthest out, and what it is of. */
+/* Appends what makes two anomalies alike: the measure that went out first, and what it is of. */
 void sb_anomaly_likeness(const struct sb_anomaly *a, struct sb_str *out);
 
 /* Why it is announced whatever anybody said ("data may be lost"); NULL: it may be hushed. oplog_window_s: of the shortest

@@ -98,7 +98,7 @@ static int rest(const struct sb_page *p, int behind, int least)
     return w > least ? w : least;
 }
 
-#define SPARK_FROM 110 /* as wide as this there is room for the last minutes of what is furthest out */
+#define SPARK_FROM 92 /* as wide as this there is room for the last minutes of what is furthest out */
 #define SPARK_CELLS 12
 
 static void feed_spark(const struct sb_plot *plot, struct sb_page *p)
