@@ -15,7 +15,7 @@
 #define MAX_LAG_S 10
 #define MAX_QUEUED 20
 #define MAX_CACHE_PPM 850000
-#define MIN_OPLOG_S 900
+#define MIN_OPLOG_S 120 /* twelve times the lag that is borne */
 #define LOOK_WRITES 20
 #define LOOK_QUIET_S 60
 #define WATCH_S 60

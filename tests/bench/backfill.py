@@ -6,7 +6,6 @@ One simulated set under a steady foreground: a client of this program finds sing
 and then while a backfill runs, by turns; the row is the 95th percentile with it over that without. On another one, where nobody
 works, the row is documents a second until the backfill has looked at all of them again."""
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -41,20 +40,27 @@ def p95(coll, seconds):
 
 
 def begin(lab, coll):
-    """The collection, and a backfill of it that has sent its first batch; the card's id."""
-    for i in range(0, DOCUMENTS, 10000):
-        coll.insert_many([{"_id": n} for n in range(i, min(i + 10000, DOCUMENTS))])
+    """A backfill of the collection that has sent its first batch; the card's id."""
     lab.start()
     lab.until("a connection", lambda: lab.run("ask", "what is the status of the cluster?", check=False).returncode == 0)
     card = lab.ask('add field state with default "new" to shop.people')["cards"][0]["id"]
     lab.until_state(card, "awaiting_approval")
     lab.approve(card)
-    lab.until("the first batch", lambda: coll.find_one({"_id": 0, "state": "new"}))
+    lab.until("the first batch", lambda: coll.find_one({"state": "new"}))
     return card
 
 
-def beside_others():
-    lab = L.Lab(os.path.join(HERE, "..", "e2e", "crash.scenario"), speed=1, proxy=False)
+def scenario(folder, rest):
+    """A set whose documents are there from the beginning: what fills them in is not in the oplog."""
+    path = os.path.join(folder, "backfill.scenario")
+    with open(path, "w") as f:
+        f.write('%s\ncollection shop.people %d\n    field _id "seq(\'people\')"\n' % (rest, DOCUMENTS))
+    return path
+
+
+def beside_others(folder):
+    with open(os.path.join(HERE, "..", "e2e", "crash.scenario")) as f:
+        lab = L.Lab(scenario(folder, f.read()), speed=1, proxy=False)
     client = pymongo.MongoClient(lab.sim.uri)
     coll = client.shop.people
     try:
@@ -77,11 +83,8 @@ def beside_others():
         lab.close()
 
 
-def by_itself():
-    path = os.path.join(tempfile.mkdtemp(), "idle.scenario")
-    with open(path, "w") as f:
-        f.write('title "nobody does anything"\ncollection shop.orders 100\n    field _id "seq(\'order\')"\n')
-    lab = L.Lab(path, speed=1, proxy=False)
+def by_itself(folder):
+    lab = L.Lab(scenario(folder, 'title "nobody does anything"'), speed=1, proxy=False)
     client = pymongo.MongoClient(lab.sim.uri)
     try:
         card = begin(lab, client.shop.people)
@@ -91,13 +94,13 @@ def by_itself():
     finally:
         client.close()
         lab.close()
-        shutil.rmtree(os.path.dirname(path))
 
 
 def main():
     try:
-        beside_others()
-        by_itself()
+        with tempfile.TemporaryDirectory() as folder:
+            beside_others(folder)
+            by_itself(folder)
     except L.Failure as e:
         print("backfill: %s" % e, file=sys.stderr)
         return 1
