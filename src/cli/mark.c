@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signalbox/base/clock.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/session.h>
 
 #define ANSWER_MS 30000
 #define CONNECT_MS 5000 /* whether the deployment is a simulated one stands in the entry; a release does not wait for longer */
-
-static void wait_connected(struct sb_session *s)
-{
-    bool there = false;
-    for (int64_t until = sb_mono_ms() + CONNECT_MS, left; !there && (left = until - sb_mono_ms()) > 0;) {
-        struct sb_message *m = sb_session_wait(s, SB_NEWS_STRIP, -1, (int)left);
-        if (!m)
-            return;
-        there = ((const struct sb_strip *)m->body)->samples > 0;
-        sb_message_free(m);
-    }
-}
 
 static struct sb_message *mark(struct sb_session *s, const char *text, const char *ns, const char *app, struct sb_err *err)
 {
@@ -50,7 +37,7 @@ int sb_cmd_mark(int argc, char **argv)
         return sb_complain(&err);
     sb_session_ask(s, sb_message_hello(1, "cli", false));
     if (sb_session_owns(s))
-        wait_connected(s);
+        sb_session_connected(s, CONNECT_MS);
     struct sb_message *m = mark(s, argv[1], ns, app, &err);
     int status = m ? 0 : sb_complain(&err);
     if (m) {

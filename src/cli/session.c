@@ -416,6 +416,18 @@ struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, 
     }
 }
 
+void sb_session_connected(struct sb_session *s, int timeout_ms)
+{
+    bool there = false;
+    for (int64_t until = sb_mono_ms() + timeout_ms, left; !there && (left = until - sb_mono_ms()) > 0;) {
+        struct sb_message *m = sb_session_wait(s, SB_NEWS_STRIP, -1, (int)left);
+        if (!m)
+            return;
+        there = ((const struct sb_strip *)m->body)->samples > 0;
+        sb_message_free(m);
+    }
+}
+
 void sb_session_last_word(struct sb_session *s, int (*word)(void *ctx, int status), void *ctx)
 {
     s->last_word = word;

@@ -453,7 +453,7 @@ static void finish(struct root *r, const struct sb_entry *oplog)
         read_data(r->b, r->dir, oplog->name, oplog->name, NULL, strcmp(oplog->name, "oplog.bson") != 0);
     if (!r->b->options.quick) {
         read_all(r);
-        if (r->b->problems.all == 0 && !r->b->nomem)
+        if (r->b->problems.all == 0 && !r->b->nomem && !r->b->stopped)
             r->b->level = 2;
     }
     for (size_t k = 0; k < r->n; k++) {

@@ -14,7 +14,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_CASE_CLOSE] = "case.close", [SB_ENTRY_ANOMALY] = "anomaly", [SB_ENTRY_ACK] = "ack",
     [SB_ENTRY_SAMPLER] = "sampler", [SB_ENTRY_REFUSED] = "refused",
     [SB_ENTRY_BREAKGLASS] = "breakglass", [SB_ENTRY_REVIEW] = "review", [SB_ENTRY_AUTONOMY] = "autonomy",
-    [SB_ENTRY_SCHEDULE] = "schedule", [SB_ENTRY_CLOCK] = "clock", [SB_ENTRY_MARK] = "mark",
+    [SB_ENTRY_SCHEDULE] = "schedule", [SB_ENTRY_CLOCK] = "clock", [SB_ENTRY_MARK] = "mark", [SB_ENTRY_DRILL] = "drill",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 

@@ -77,6 +77,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_SCHEDULE] = "schedule {name} {event}: {when} run \"{request}\"",
     [SB_ENTRY_CLOCK] = SET_FORWARD,
     [SB_ENTRY_MARK] = "marked, {about}: {text}",
+    [SB_ENTRY_DRILL] = "drill {drill} {event}: {about}",
 };
 
 /* What else is put into lines, the words of a duration among it. */

@@ -189,6 +189,7 @@ static const struct {
     [SB_ASK_AUDIT] = {"get_audit", &audit_ask_schema},
     [SB_ASK_ACK] = {"ack", &text_schema},
     [SB_ASK_MARK] = {"mark", &mark_schema},
+    [SB_ASK_DRILL] = {"drill", &text_schema},
     [SB_ASK_OWNER] = {"get_owner", &text_schema},
     [SB_ASK_BYE] = {"leave", &text_schema},
     [SB_NEWS_WELCOME] = {"welcome", &welcome_schema},

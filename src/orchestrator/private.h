@@ -228,6 +228,12 @@ struct sb_orchestrator {
     char *waivers_path;       /* NULL: none */
     struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_levels *levels;   /* levels.c's; the same */
+    struct drills {
+        int64_t looked;               /* entries up to this one were looked at */
+        int64_t passed_at, failed_at; /* wall: of the last one that passed, and that failed; 0: none */
+        int64_t level;                /* which the last one that passed has shown */
+        char id[24];                  /* of that one */
+    } drills;
     struct sb_mask *mask;     /* of what policy calls sensitive */
     struct sb_intake *intake;
     struct {
@@ -386,6 +392,17 @@ void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
 /* ---- mark.c ---- */
 
 void sb_o_mark(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+
+/* ---- drills.c ---- */
+
+/* Takes a drill over from the drills' ledger: only what stands there counts, never what somebody says of it. */
+void sb_o_take_drill(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+
+/* What the record holds of them up to now. */
+int sb_o_drills(struct sb_orchestrator *o, struct drills *out, struct sb_err *err);
+
+/* Adds what they say to a policy input; *lowered (-1: not) comes down to L3 while the last one failed. */
+int sb_o_recovery(struct sb_orchestrator *o, json_t *in, int64_t *lowered, struct sb_err *err);
 
 /* Tells the detector of a change that is on the record. ns, app: NULL any. alters: the database itself. */
 void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, const char *app, bool alters);

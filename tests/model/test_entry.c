@@ -72,6 +72,7 @@ static void recurring_work_is_told_in_words(void **state)
         {SB_ENTRY_REQUEST, json_pack("{s:{s:s},s:s,s:i}", "case", "text", "a", "planned", "P", "missed", 3), "\"a\", planned for P; 3 before it were missed"},
         {SB_ENTRY_SCHEDULE, json_pack("{s:s,s:s,s:s,s:s}", "event", "began", "name", "nightly", "when", "every 6h", "request", "faster"), "schedule nightly began: every 6h run \"faster\""},
         {SB_ENTRY_MARK, json_pack("{s:s,s:s,s:s}", "text", "release 4.2", "ns", "shop", "about", "shop"), "marked, shop: release 4.2"},
+        {SB_ENTRY_DRILL, json_pack("{s:s,s:s,s:s}", "drill", "D-1", "event", "ended", "about", "/b failed: cut"), "drill D-1 ended: /b failed: cut"},
         {SB_ENTRY_CLOCK, json_pack("{s:I,s:i,s:i}", "jump_ms", (json_int_t)7200000, "mono_ms", 5, "already_run", 0), "the clock was set forward by 2 h 00 min"},
         {SB_ENTRY_CLOCK, json_pack("{s:I,s:i}", "jump_ms", (json_int_t)-5000, "already_run", 1),
          "the clock was set back by 5 s; 1 planned run still to come by it has run already and will not run again"},

@@ -44,6 +44,7 @@ enum sb_entry_kind {
     SB_ENTRY_SCHEDULE,        /* {"event","name","when","request"} recurring work came into being, changed or ended; event began or ended */
     SB_ENTRY_CLOCK,           /* {"jump_ms","mono_ms","already_run"} somebody set the wall clock; its runs ahead of now that will not be repeated */
     SB_ENTRY_MARK,            /* {"text","ns","app","about"} somebody says that something was changed: a release, a setting */
+    SB_ENTRY_DRILL,           /* {"event","drill",...} a restore into a throw-away deployment; event began or ended (orchestrator/drill.h) */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

@@ -34,6 +34,7 @@ enum sb_message_type {
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
     SB_ASK_ACK,      /* struct sb_text: id of an anomaly taken by this seat */
     SB_ASK_MARK,     /* struct sb_marker: a change that somebody makes, for the detector to know of */
+    SB_ASK_DRILL,    /* struct sb_text: the id of a drill that has ended, to be taken over from the drills' ledger */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */
