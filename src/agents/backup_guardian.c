@@ -309,6 +309,8 @@ static int check_folder(struct sb_backups *list, const char *path, const struct 
         char *db = folder_name(path);
         if (b && db) {
             b->encrypted = 0;
+            if (strstr(db, ".partial-"))
+                sb_backup_problem(b, "unfinished", NULL, NULL, -1, "its name says that it was not finished: whatever made it was stopped");
             if (look == SB_DUMP_ROOT)
                 sb_dump_root(b, dir);
             else

@@ -12,7 +12,7 @@
 
 struct sb_backup_words {
     bool json, quiet, quick, full, keep;
-    const char *deployment, *into, *source, *until, *checks;
+    const char *deployment, *uri_file, *into, *source, *until, *checks;
 };
 
 /* The bar on standard error: begun with the bytes that there are to read, told of those that were read, ended. */
@@ -48,6 +48,7 @@ void sb_backup_wrap(struct sb_str *out, const char *text, int indent, int at);
 /* The other subcommands: exit status. */
 int sb_backup_differ(const struct sb_backup_words *words, const char *a, const char *b);
 int sb_backup_status(const struct sb_backup_words *words);
+int sb_backup_making(const struct sb_backup_words *words, const char *path, char *const *places, size_t n);
 int sb_backup_drill(const struct sb_backup_words *words, const char *path);
 
 #endif

@@ -200,7 +200,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done; 1 (--against) there is a difference; 2 a file cannot be read, or not to its end (what was read is told all\n"
      "the same), or there is no such collection; 3 the server is out of reach.\n",
      sb_cmd_schema},
-    {"backup", "[--json] [--quiet] (check [--quick] PATH... | compare A B | status [--full] [--deployment NAME] | drill PATH --into FILE)", "what backups there are, how far they are shown to be whole, and real restores of them",
+    {"backup", "[--json] [--quiet] (check [--quick] PATH... | compare A B | status [--full] [--deployment NAME] | drill PATH --into FILE | make PATH [NS...])", "what backups there are, how far they are shown to be whole, and real restores of them",
      "  check PATH    what lies there, problem by problem with its place: a folder of mongodump's (plain or --gzip), an archive,\n"
      "                one .bson, a store of Percona Backup for MongoDB or one NAME.pbm.json in it, a snapshot manifest, or a\n"
      "                folder of such things. Nothing is written, no link in a backup is followed, nothing outside it is opened\n"
@@ -212,7 +212,11 @@ const struct sb_command sb_commands[] = {
      "                once was there and is gone cannot be told: no record is kept of it\n"
      "  drill PATH --into FILE   restores a folder or archive of mongodump's, for real, into the throw-away deployment whose\n"
      "                connection string is in FILE: options, validators, documents, the oplog, indexes, views. Compares what is there\n"
-     "                then with what the backup holds, measures, clears it away, and writes it down\n\n"
+     "                then with what the backup holds, measures, clears it away, and writes it down\n"
+     "  make PATH [NS...]        dumps databases and collections (NS: shop, shop.orders; none: all) of a deployment (--deployment NAME,\n"
+     "                --uri-file FILE or SIGNALBOX_URI) into the new folder PATH, in mongodump's format, from a secondary where there\n"
+     "                is one. With the member's oplog it is of one moment; without one it says that it is not. A manifest of the\n"
+     "                SHA-256 of each file is in it, which `check` compares. PATH is there when the dump is whole, and not before\n\n"
      "  --deployment NAME        (drill) whose backup it is; not needed where the backup lies in a place that the config names\n"
      "  --until TIME             of the oplog only what is not later\n"
      "  --source FILE            also say in what the deployment of this connection string differs by now; only reads\n"
@@ -230,8 +234,8 @@ const struct sb_command sb_commands[] = {
      "admin, local and config; a time series, a transaction in several entries and a rename in the oplog end the drill as failed.\n\n"
      "  --quick       level 1 only      --full   (status) level 2 instead of 1      --quiet   no progress bar\n\n"
      "Levels, told as shown and never more: L0 it exists. L1 metadata are whole and agree with the files and their sizes. L2 every\n"
-     "byte was read, and every checksum, every BSON document and the oplog's order are right. A drill shows L3 it was restored with its indexes; L4 and what is there is\n"
-     "what the backup holds; L5 and the operator's checks passed.\n"
+     "byte was read, and every checksum, every BSON document and the oplog's order are right. A drill shows L3 it was restored with its\n"
+     "indexes; L4 and what is there is what the backup holds; L5 and the operator's checks passed.\n"
      "Usable: L1 at least, and no problem found as far as was read. A problem would stop or falsify a restore or lose a part of it;\n"
      "what only should be known stands apart (JSON: notes). An oplog slice that is missing is a gap, not a problem: the backup\n"
      "itself can be restored.\n"

@@ -51,7 +51,14 @@ is .restored.oplog_entries 20
 drill 1 "$work/validator"
 is .ok false; is .stage restore; is .left null
 empty "what this server refuses"
-echo "ok: a folder, an archive with its oplog, and options that it refuses"
+"$SIGNALBOX" backup --quiet drill "$work/good" --keep --into "$work/uri" >"$work/out" || fail "a drill that is kept"
+"$SIGNALBOX" backup --json --quiet make "$work/made" shop --uri-file "$work/uri" >"$work/out" 2>"$work/err" || fail "make: $(cat "$work/err")"
+is .consistent false; is .documents 500
+cmp -s "$work/good/shop/orders.bson" "$work/made/shop/orders.bson" || fail "the dump of what was restored is another one"
+"$SIGNALBOX" backup --json check "$work/made" >"$work/out" || fail "the dump is not usable"
+[ "$(jq -c '[.[0].notes[].code]' "$work/out")" = '["not_one_moment"]' ] || fail "it does not say that it is not of one moment"
+drill 0 "$work/good"; is .level L4
+echo "ok: a folder, an archive with its oplog, options that it refuses, and a dump of it"
 
 data="${SIGNALBOX_TEST_DATA:-../shared/data}/backups/mongodump"
 if [ ! -d "$data" ]; then
