@@ -7,12 +7,10 @@
 
 #include <signalbox/base/file.h>
 #include <signalbox/base/json.h>
-#include <signalbox/base/record.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/config.h>
 #include <signalbox/cli/session.h>
 #include <signalbox/cli/when.h>
-#include <signalbox/ledger/ledger.h>
 #include <signalbox/orchestrator/drill.h>
 
 #include <errno.h>
@@ -24,74 +22,6 @@
 #define ANSWER_MS 30000
 #define CONNECT_MS 5000
 #define CHECKS_MAX (1 << 20)
-
-struct watched {
-    char **ids, **names;
-    size_t ids_n, names_n;
-};
-
-static int add(struct watched *w, const char *id, const char *name, struct sb_err *err)
-{
-    return sb_strs_push(&w->ids, &w->ids_n, id) || sb_strs_push(&w->names, &w->names_n, name) ? sb_fail_nomem(err) : 0;
-}
-
-static void release(struct watched *w)
-{
-    for (size_t i = 0; i < w->ids_n; i++)
-        free(w->ids[i]);
-    for (size_t i = 0; i < w->names_n; i++)
-        free(w->names[i]);
-    free(w->ids);
-    free(w->names);
-}
-
-/* ---- what is watched ---- */
-
-/* What names were bound to, by the record. */
-static int add_bound(struct watched *w, const char *state_dir, struct sb_err *err)
-{
-    int64_t *seqs = NULL;
-    size_t n = 0;
-    if (sb_ledger_find(state_dir, NULL))
-        return 0;
-    struct sb_ledger *l = sb_ledger_open(state_dir, SB_LEDGER_READ, NULL, err);
-    int rc = l ? sb_ledger_seqs_of(l, 1, sb_ledger_head(l), SB_ENTRY_BOUND, &seqs, &n, err) : -1;
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct sb_entry e;
-        if ((rc = sb_ledger_entry(l, seqs[i], &e, err)))
-            break;
-        const char *id = sb_json_str(e.body, "id"), *name = sb_json_str(e.body, "deployment");
-        if (e.kind == SB_ENTRY_BOUND && id && name)
-            rc = add(w, id, name, err);
-        sb_entry_release(&e);
-    }
-    free(seqs);
-    sb_ledger_close(l);
-    return rc;
-}
-
-/* Asks a deployment of the config who it is; one that was never seen and does not answer now might be the target. */
-static int add_asked(struct watched *w, const struct sb_config_deployment *d, struct sb_err *err)
-{
-    struct sb_deployment_facts facts;
-    struct sb_err why = SB_ERR_INIT;
-    struct sb_str uri;
-    sb_str_init(&uri);
-    struct sb_server *server = d->uri_file && sb_uri_from_file(d->uri_file, &uri, &why) == 0 ? sb_server_new(uri.p, true, &why) : NULL;
-    struct sb_conn *c = server ? sb_conn_to_primary(server, SB_LANE_CONTROL, &why) : NULL;
-    int rc = 0;
-    if (c && sb_deployment_identify(c, &facts, &why) == 0) {
-        rc = add(w, facts.id, d->name, err);
-        sb_deployment_facts_release(&facts);
-    } else if (d->uri_file && !sb_strs_has(w->names, w->names_n, d->name)) {
-        rc = sb_fail(err, SB_EPOLICY, "the deployment %s of the config was never seen and does not answer now, so that nobody can tell that the target is another one: %s", d->name, why.msg);
-    }
-    sb_conn_close(c);
-    sb_server_free(server);
-    explicit_bzero(uri.p, uri.len);
-    sb_str_release(&uri);
-    return rc;
-}
 
 /* ---- the target ---- */
 
@@ -252,13 +182,13 @@ static int read_until(const char *word, uint64_t *until, struct sb_err *err)
     return 0;
 }
 
-static int prepare(struct sb_drill_options *o, const struct sb_backup_words *words, const struct sb_config *config, struct watched *w, const char *state_dir, struct sb_err *err)
+static int prepare(struct sb_drill_options *o, const struct sb_backup_words *words, const struct sb_config *config, struct sb_drill_watched *w, struct sb_drill_known *known, const char *state_dir, struct sb_err *err)
 {
-    if (read_until(words->until, &o->until, err) || add_bound(w, state_dir, err))
-        return -1;
     for (size_t i = 0; i < config->deployments_n; i++)
-        if (add_asked(w, &config->deployments[i], err))
+        if (sb_drill_know(known, config->deployments[i].name, config->deployments[i].uri_file, err))
             return -1;
+    if (read_until(words->until, &o->until, err) || sb_drill_watched_find(w, state_dir, known, err))
+        return -1;
     if (words->deployment && !sb_config_deployment(config, words->deployment))
         return sb_fail(err, SB_EUSAGE, "there is no deployment \"%s\" in the config", words->deployment);
     o->deployment = words->deployment ? words->deployment : whose(config, o->path);
@@ -266,9 +196,7 @@ static int prepare(struct sb_drill_options *o, const struct sb_backup_words *wor
         return -1;
     if (words->checks && !json_is_object(o->checks))
         return sb_fail(err, SB_EINPUT, "%s is JSON, but no object", words->checks);
-    o->watched = w->ids;
-    o->watched_names = w->names;
-    o->watched_n = w->ids_n;
+    o->watched = w;
     o->target = server_of(words->into, false, err);
     o->source = o->target && words->source ? server_of(words->source, true, err) : NULL;
     return o->target && (o->source || !words->source) ? 0 : -1;
@@ -293,7 +221,8 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_config config;
-    struct watched w = {NULL, NULL, 0, 0};
+    struct sb_drill_watched w = {NULL, NULL, 0, 0};
+    struct sb_drill_known known = {NULL, NULL, 0};
     struct sb_origin origin;
     struct sb_backup_bar bar;
     struct sb_str state;
@@ -312,7 +241,7 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     }
     char *dir = rc == 0 && sb_path_state(&state, &err) == 0 ? sb_drill_folder(state.p) : NULL;
     o.dir = dir;
-    rc = dir ? prepare(&o, words, &config, &w, state.p, &err) : -1;
+    rc = dir ? prepare(&o, words, &config, &w, &known, state.p, &err) : -1;
     sb_backup_bar_begin(&bar, rc == 0 ? sb_backups_size(path) : 0, rc == 0 && !words->quiet);
     if (rc == 0)
         rc = sb_drill(&o, &report, &err);
@@ -328,7 +257,8 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     sb_server_free((struct sb_server *)(uintptr_t)o.target);
     sb_server_free((struct sb_server *)(uintptr_t)o.source);
     sb_mongo_cleanup();
-    release(&w);
+    sb_drill_watched_release(&w);
+    sb_drill_known_release(&known);
     sb_config_release(&config);
     sb_str_release(&state);
     free(dir);

@@ -20,9 +20,10 @@ static bool same_deployment(const char *a, const char *b)
 
 static int not_watched(const struct drill *d, struct sb_err *err)
 {
-    for (size_t i = 0; i < d->o->watched_n; i++)
-        if (same_deployment(d->facts.id, d->o->watched[i]))
-            return sb_fail(err, SB_EPOLICY, "the target is the deployment %s (%s), which is watched: nothing is ever restored into such a one", d->o->watched_names[i], d->facts.id);
+    const struct sb_drill_watched *w = d->o->watched;
+    for (size_t i = 0; i < w->ids_n; i++)
+        if (same_deployment(d->facts.id, w->ids[i]))
+            return sb_fail(err, SB_EPOLICY, "the target is the deployment %s (%s), which is watched: nothing is ever restored into such a one", w->names[i], d->facts.id);
     if (d->o->source) {
         struct sb_deployment_facts source;
         struct sb_conn *c = sb_conn_to_primary(d->o->source, SB_LANE_CONTROL, err);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNTS 3        /* level from which on a restore was made */
 #define WITH_A_PERSON 3 /* autonomy: nothing is done by itself */
 
 char *sb_drill_folder(const char *state_dir)
@@ -20,20 +19,6 @@ char *sb_drill_folder(const char *state_dir)
 }
 
 /* ---- what the record holds ---- */
-
-static bool counts_here(const struct sb_orchestrator *o, const struct sb_entry *e)
-{
-    return e->kind == SB_ENTRY_DRILL && sb_streq(e->plan.deployment, o->deployment) && sb_streq(sb_json_str(e->body, "event"), "ended") &&
-           !sb_streq(sb_json_str(e->body, "stage"), "guard"); /* refused by its target: that tells nothing of the backup */
-}
-
-/* What it shows: of a simulated target as much as of any, where what is watched is simulated itself. */
-static int64_t level_here(const struct sb_orchestrator *o, const struct sb_entry *e)
-{
-    bool simulated = sb_streq(sb_json_str(json_object_get(e->body, "cap"), "code"), "simulated");
-    const char *level = sb_json_str(e->body, simulated && o->facts.simulated ? "level" : "policy_level");
-    return level && level[0] == 'L' && level[1] >= '0' && level[1] <= '5' ? level[1] - '0' : 0;
-}
 
 static int64_t ended_at(const struct sb_entry *e)
 {
@@ -51,13 +36,13 @@ int sb_o_drills(struct sb_orchestrator *o, struct drills *out, struct sb_err *er
         struct sb_entry e;
         if ((rc = sb_ledger_entry(o->ledger, seqs[i], &e, err)))
             break;
-        bool ok = json_is_true(json_object_get(e.body, "ok"));
+        int level = sb_streq(e.plan.deployment, o->deployment) ? sb_drill_level(&e) : -1;
         int64_t at = ended_at(&e);
-        if (counts_here(o, &e) && ok && level_here(o, &e) >= COUNTS && at > o->drills.passed_at) {
+        if (level >= SB_DRILL_COUNTS && at > o->drills.passed_at) {
             o->drills.passed_at = at;
-            o->drills.level = level_here(o, &e);
+            o->drills.level = level;
             snprintf(o->drills.id, sizeof o->drills.id, "%s", sb_json_str(e.body, "drill") ? sb_json_str(e.body, "drill") : "");
-        } else if (counts_here(o, &e) && !ok && at > o->drills.failed_at) {
+        } else if (level == 0 && at > o->drills.failed_at) {
             o->drills.failed_at = at;
         }
         sb_entry_release(&e);
@@ -147,17 +132,26 @@ static int take_over(struct sb_orchestrator *o, const struct sb_actor *actor, co
     return rc;
 }
 
-void sb_o_take_drill(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
+int sb_o_enter_drill(struct sb_orchestrator *o, const struct sb_actor *actor, const char *id, bool *ok, struct sb_err *err)
 {
-    const struct seat *s = sb_o_seat(o, seat);
-    const char *id = ((const struct sb_text *)m->body)->text;
-    struct taking_over t = {.id = id ? id : ""};
-    struct sb_err err = SB_ERR_INIT;
-    if (take_over(o, &s->actor, t.id, &t, &err) == 0 && counts_here(o, &(struct sb_entry){.kind = SB_ENTRY_DRILL, .plan = t.e.plan, .body = t.e.body}) &&
-        !json_is_true(json_object_get(t.e.body, "ok")))
-        sb_o_notice(o, SB_HIGH, "The restore drill %s failed (%s): nothing is done by itself on %s until one passes", t.id,
-                    sb_json_str(t.e.body, "cause") ? sb_json_str(t.e.body, "cause") : "?", o->deployment);
-    sb_o_answer(o, seat, m->seq, &err, NULL, NULL, "On the record of %s: drill %s", o->deployment, t.id);
+    struct taking_over t = {.id = id};
+    int rc = take_over(o, actor, id, &t, err);
+    *ok = rc == 0 && json_is_true(json_object_get(t.e.body, "ok"));
+    t.e.kind = SB_ENTRY_DRILL;
+    t.e.plan.simulated = o->facts.simulated;
+    if (rc == 0 && sb_drill_level(&t.e) == 0)
+        sb_o_notice(o, SB_HIGH, "The restore drill %s failed (%s): nothing is done by itself on %s until one passes", id, sb_json_str(t.e.body, "cause") ? sb_json_str(t.e.body, "cause") : "?",
+                    o->deployment);
     json_decref(t.e.body);
     free(t.e.plan.deployment);
+    return rc;
+}
+
+void sb_o_take_drill(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
+{
+    const char *id = ((const struct sb_text *)m->body)->text;
+    struct sb_err err = SB_ERR_INIT;
+    bool ok;
+    sb_o_enter_drill(o, &sb_o_seat(o, seat)->actor, id ? id : "", &ok, &err);
+    sb_o_answer(o, seat, m->seq, &err, NULL, NULL, "On the record of %s: drill %s", o->deployment, id ? id : "");
 }

@@ -278,7 +278,7 @@ struct sb_orchestrator {
     int64_t next_tick_ms, next_settle_ms, next_survey_ms;
     struct survey survey;
     bool surveying;
-    bool looking_at_backups, reviewing; /* a worker is; one at a time */
+    bool looking_at_backups, reviewing, drilling; /* a worker is; one at a time */
     bool ledger_was_ok;
     struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
     struct sb_due_list runs_due; /* schedules by name */
@@ -397,6 +397,9 @@ void sb_o_mark(struct sb_orchestrator *o, int64_t seat, const struct sb_message 
 
 /* Takes a drill over from the drills' ledger: only what stands there counts, never what somebody says of it. */
 void sb_o_take_drill(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+
+/* The same for one that this process has made itself; *ok: it passed. */
+int sb_o_enter_drill(struct sb_orchestrator *o, const struct sb_actor *actor, const char *id, bool *ok, struct sb_err *err);
 
 /* What the record holds of them up to now. */
 int sb_o_drills(struct sb_orchestrator *o, struct drills *out, struct sb_err *err);
@@ -584,6 +587,9 @@ int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const c
 
 /* Has the Backup Guardian look at the deployment's backups. place: a database or a collection that is to be in them; NULL: any. */
 int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *c, const char *place, struct sb_err *err);
+
+/* Has the newest backup that can be restored here restored into the throw-away deployment of the config, and compared. */
+int sb_o_consult_drill(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);
 
 /* Has the Data Architect look at a sample of a collection. */
 int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);

@@ -221,6 +221,8 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
     } else if (route->to == SB_BY_DATA_ARCHITECT) {
         sb_o_consult_schema(o, c, r->slots.ns, err);
+    } else if (r->intent == SB_INTENT_BACKUP_DRILL) {
+        sb_o_consult_drill(o, c, err);
     } else if (route->to == SB_BY_BACKUP_GUARDIAN) {
         sb_o_consult_backup(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
     } else if (route->to == SB_BY_INDEX_OPTIMIZER) {

@@ -12,6 +12,8 @@
 
 #include <signalbox/model/message.h>
 
+#define SB_DRILL_COUNTS 3 /* from this level on a restore was made */
+
 enum sb_entry_kind {
     SB_ENTRY_START,           /* {"version","pid","read_only","members"} an owner began */
     SB_ENTRY_STOP,            /* {"reason"} */
@@ -93,6 +95,10 @@ int sb_case_fold(struct sb_case *c, const struct sb_entry *e, struct sb_err *err
 
 /* Folds ANOMALY and ACK. */
 int sb_anomaly_fold(struct sb_anomaly *a, const struct sb_entry *e, struct sb_err *err);
+
+/* What an entry says of whether the deployment's backups can be restored: -1 nothing (it is no end of a drill, or its target was
+ * refused), 0 it failed, else the level that counts. A simulated target counts where what is watched is simulated. */
+int sb_drill_level(const struct sb_entry *e);
 
 /* Appends one line for people: "approved by alice", "step 1: createIndexes sent". Holds text from outside. */
 void sb_entry_text(const struct sb_entry *e, struct sb_str *out);

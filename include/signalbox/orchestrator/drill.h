@@ -27,6 +27,25 @@
 #include <signalbox/base/clock.h>
 #include <signalbox/mongo/server.h>
 
+/* The ids of all deployments that are watched, and their names. */
+struct sb_drill_watched {
+    char **ids, **names;
+    size_t ids_n, names_n;
+};
+
+/* Deployments that a config describes: name, and the file with the connection string (NULL: none). */
+struct sb_drill_known {
+    char **names, **uri_files;
+    size_t n;
+};
+int sb_drill_know(struct sb_drill_known *known, const char *name, const char *uri_file, struct sb_err *err);
+void sb_drill_known_release(struct sb_drill_known *known);
+
+/* By the record of a state folder, and by asking each that is known who it is. One that was never seen and does not answer now
+ * might be the target: that is an error. Release it also after one. */
+int sb_drill_watched_find(struct sb_drill_watched *w, const char *state_dir, const struct sb_drill_known *known, struct sb_err *err);
+void sb_drill_watched_release(struct sb_drill_watched *w);
+
 struct sb_drill_options {
     const char *dir;            /* of the drills' ledger; made when it is missing */
     struct sb_origin *origin;
@@ -36,9 +55,7 @@ struct sb_drill_options {
     const struct sb_server *target;
     const char *target_file;    /* the file with its connection string */
     const struct sb_server *source; /* to compare with what is there now; NULL: not asked for */
-    char *const *watched;       /* ids of all deployments that are watched, */
-    char *const *watched_names; /* and their names */
-    size_t watched_n;
+    const struct sb_drill_watched *watched;
     uint64_t until;             /* time of the oplog to stop at; 0: its end */
     const json_t *checks;       /* NULL: none */
     bool keep;                  /* do not clear the target afterwards */
