@@ -255,7 +255,7 @@ static int mark_read_only(struct sb_orchestrator *o, struct sb_card *draft, stru
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
 {
     int64_t now = sb_origin_wall_ms(o->opt.origin);
-    if (mark_read_only(o, draft, err))
+    if (mark_read_only(o, draft, err) || sb_o_tell_drill(o, draft, err))
         return -1;
     draft->created_at = now;
     draft->approve_by = now + o->opt.approve_within_s * 1000;

@@ -68,6 +68,48 @@ int sb_o_recovery(struct sb_orchestrator *o, json_t *in, int64_t *lowered, struc
     return recovery && json_object_set_new(in, "recovery", recovery) == 0 ? 0 : sb_fail_nomem(err);
 }
 
+int sb_o_tell_drill(struct sb_orchestrator *o, struct sb_card *draft, struct sb_err *err)
+{
+    struct drills d;
+    char age[64], failed[64];
+    int64_t now = sb_origin_wall_ms(o->opt.origin);
+    if (sb_o_drills(o, &d, err))
+        return -1;
+    if (!d.passed_at && !d.failed_at) /* nobody has ever made one: the rules that want one say so */
+        return 0;
+    sb_duration_format(age, sizeof age, now - d.passed_at);
+    sb_duration_format(failed, sizeof failed, now - d.failed_at);
+    char *value = d.passed_at && d.failed_at > d.passed_at
+                      ? sb_format("%s before this card, drill %s, shown to L%" PRId64 "; the last drill, %s before it, FAILED", age, d.id, d.level, failed)
+                  : d.passed_at ? sb_format("%s before this card, drill %s, shown to L%" PRId64, age, d.id, d.level)
+                                : sb_format("none; the last drill, %s before this card, FAILED", failed);
+    int rc = value ? sb_evidence_add(&draft->evidence, &draft->evidence_n, "the record of restore drills", NULL, "last proven restore", value, "measured", sb_o_deployment_now(o)) : -1;
+    free(value);
+    return rc ? sb_fail_nomem(err) : 0;
+}
+
+int sb_o_drill_rates(struct sb_orchestrator *o, struct sb_rto_drill **list, size_t *n, struct sb_err *err)
+{
+    int64_t *seqs = NULL;
+    size_t seqs_n = 0;
+    int rc = sb_ledger_seqs_of(o->ledger, 1, sb_ledger_head(o->ledger), SB_ENTRY_DRILL, &seqs, &seqs_n, err);
+    for (size_t i = 0; rc == 0 && i < seqs_n; i++) {
+        struct sb_entry e;
+        if ((rc = sb_ledger_entry(o->ledger, seqs[i], &e, err)))
+            break;
+        if (sb_streq(e.plan.deployment, o->deployment) && sb_drill_level(&e) >= SB_DRILL_COUNTS) {
+            struct sb_rto_drill *d = sb_list_push((void **)list, n, sizeof **list);
+            if (d)
+                *d = (struct sb_rto_drill){(uint64_t)sb_json_int(json_object_get(e.body, "backup"), "files_bytes"), sb_json_int(e.body, "restore_ms")};
+            else
+                rc = sb_fail_nomem(err);
+        }
+        sb_entry_release(&e);
+    }
+    free(seqs);
+    return rc;
+}
+
 /* ---- taking one over ---- */
 
 struct taking_over {

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <signalbox/agents/anomaly_detector.h>
+#include <signalbox/agents/backup_rto.h>
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/profile_card.h>
@@ -404,6 +405,12 @@ int sb_o_enter_drill(struct sb_orchestrator *o, const struct sb_actor *actor, co
 /* What the record holds of them up to now. */
 int sb_o_drills(struct sb_orchestrator *o, struct drills *out, struct sb_err *err);
 
+/* Appends the drills that passed, oldest first, to a list that the caller frees. */
+int sb_o_drill_rates(struct sb_orchestrator *o, struct sb_rto_drill **list, size_t *n, struct sb_err *err);
+
+/* Puts the last proven restore among a card's evidence, where any drill is on the record. */
+int sb_o_tell_drill(struct sb_orchestrator *o, struct sb_card *draft, struct sb_err *err);
+
 /* Adds what they say to a policy input; *lowered (-1: not) comes down to L3 while the last one failed. */
 int sb_o_recovery(struct sb_orchestrator *o, json_t *in, int64_t *lowered, struct sb_err *err);
 
@@ -585,8 +592,9 @@ const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_car
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 
-/* Has the Backup Guardian look at the deployment's backups. place: a database or a collection that is to be in them; NULL: any. */
-int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *c, const char *place, struct sb_err *err);
+/* Has the Backup Guardian look at the deployment's backups. place: a database or a collection that is to be in them; NULL: any.
+ * plan: asked for are the steps of a recovery. */
+int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *c, const char *place, bool plan, struct sb_err *err);
 
 /* Has the newest backup that can be restored here restored into the throw-away deployment of the config, and compared. */
 int sb_o_consult_drill(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);

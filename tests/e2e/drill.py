@@ -220,6 +220,32 @@ def never_what_is_watched(place, target):
     check(target.held() == [], "something was written to what is watched: %s" % target.held())
 
 
+def on_request(place, target, source):
+    """Asked for in words: the newest dump below the config's place, into the target that the config names."""
+    made = dumps.folder(place.dir + "/store/newest", shop(), OPLOG)
+    dumps.folder(place.dir + "/store/older", shop(), [entry(-9, "n", "", {})])
+    begin = "deployment live\nset uri_file %s\nset environment dev\nbackup %s\n" % (source.file, place.dir + "/store")
+    with open(place.config + "/config", "w") as f:
+        f.write(begin)
+    r = place.run("ask", "run a restore drill")
+    check(r.returncode == 1 and b"set drill_uri_file" in r.stderr, "no target is named: %d %s" % (r.returncode, r.stderr.decode()[:300]))
+    with open(place.config + "/config", "w") as f:
+        f.write(begin + "set drill_uri_file %s\n" % target.file)
+    r = place.run("ask", "run a restore drill")
+    check(r.returncode == 0 and made.encode() in r.stdout and b"shown to L4" in r.stdout and target.held() == [], "on request: %d %s%s" % (r.returncode, r.stdout.decode()[:300], r.stderr.decode()[:300]))
+    r = place.run("audit", "export")
+    ends = [e for e in map(json.loads, r.stdout.splitlines()) if e["kind"] == "drill"]
+    check(len(ends) == 1 and ends[0]["body"]["ok"] and ends[0]["plan"]["deployment"] == "live" and ends[0]["plan"]["simulated"] and ends[0]["body"]["ended_at"], "the record: %s" % ends)
+    got = drill(place, target, made, what="from a shell, of a place of the config")
+    check(got["recorded"] == "on the record of live", "from a shell: %s" % got["recorded"])
+    with open(place.config + "/config", "w") as f:
+        f.write(begin + "set drill_uri_file %s\n" % source.file)
+    r = place.run("ask", "run a restore drill")
+    check(r.returncode == 1 and b"is the deployment live" in r.stderr and source.held() == [], "into itself: %d %s" % (r.returncode, r.stderr.decode()[:300]))
+    os.unlink(place.config + "/config")
+    shutil.rmtree(place.state)
+
+
 def checked(place, target):
     path = dumps.folder(place.dir + "/checked", [Collection("shop", "orders", [{"_id": i, "a": i % 5} for i in range(50)])])
     health = place.write("health", b"#!/bin/sh\nexec grep -q mongodb:// \"$SIGNALBOX_DRILL_URI_FILE\"\n")
@@ -271,6 +297,7 @@ def main():
             broken(place, target)
             guarded(place, target)
             checked(place, target)
+            on_request(place, target, source)
             killed(place, target)
             verify(place, "at the end")
             never_what_is_watched(place, source)
