@@ -238,6 +238,25 @@ def on_request(place, target, source):
     check(len(ends) == 1 and ends[0]["body"]["ok"] and ends[0]["plan"]["deployment"] == "live" and ends[0]["plan"]["simulated"] and ends[0]["body"]["ended_at"], "the record: %s" % ends)
     got = drill(place, target, made, what="from a shell, of a place of the config")
     check(got["recorded"] == "on the record of live", "from a shell: %s" % got["recorded"])
+    # what status says now: the deployment's own oplog against a backup of 2023, the time that the two drills took, and the schedule
+    source.client.spare.one.insert_one({"_id": "at risk"})
+    os.rename(place.dir + "/store/older", place.dir + "/moved")
+    with open(place.config + "/config", "a") as f:
+        f.write("schedule weekly at 02:30 mon run \"run a restore drill\"\n")
+    said = json.loads(place.run("backup", "--json", "status").stdout)[0]
+    entries_of = list(source.client.local.oplog["rs"].find())
+    writes = [e["ts"] for e in entries_of if e["op"] in "iudc"]
+    check(said["live"]["unprotected_since"][:19] == writes[0].as_datetime().strftime("%Y-%m-%dT%H:%M:%S") and said["live"]["covers_newest"] is False and
+          said["live"]["oplog_from"][:19] == entries_of[0]["ts"].as_datetime().strftime("%Y-%m-%dT%H:%M:%S"), "live: %s" % said["live"])
+    took = sorted([ends[0]["body"]["restore_ms"], got["restore_ms"]])
+    check(said["rto"]["drills"] == 2 and said["rto"]["least_ms"] == took[0] + 1 and said["rto"]["most_ms"] == took[1] + 1 and not said["rto"]["extrapolated"], "rto: %s, took %s" % (said["rto"], took))
+    check(said["last_drill"]["ok"] and said["last_drill"]["level"] == 4 and said["schedules"] == [{"name": "weekly", "runs": 0, "completed_at": None}] and said["drilled_and_gone"] == [], "status: %s" % said)
+    text = place.run("backup", "status").stdout.decode()
+    flat = " ".join(text.split())
+    check(all(w in flat for w in ("NEVER come to its end", "by the rates of 2 drills", "NOT to the newest backup")) and all(len(line) <= 80 for line in text.splitlines()), "status: %s" % text)
+    r = place.run("ask", "restore plan for the cluster")
+    check(r.returncode == 0 and b"by the rates of 2 drills" in r.stdout and b"--oplogReplay" in r.stdout and b"minutes of it by now" in r.stdout, "the plan: %s" % r.stdout.decode())
+    source.client.spare.one.drop()
     with open(place.config + "/config", "w") as f:
         f.write(begin + "set drill_uri_file %s\n" % source.file)
     r = place.run("ask", "run a restore drill")
