@@ -85,6 +85,8 @@ static int hand_members(struct sb_restore *r, const char *command, const char *n
     int rc = members && !object ? sb_fail(err, SB_EINPUT, "the options of %s are no JSON", ns) : sb_restore_begin(&text, command, ns, err);
     if (object) {
         json_object_del(object, "autoIndexId");
+        json_object_del(object, command); /* options are of outside: they do not say what is done, and where */
+        json_object_del(object, "$db");
         char *rest = json_object_size(object) ? json_dumps(object, JSON_COMPACT) : NULL;
         if (rest) {
             sb_str_addc(&text, ',');
