@@ -60,6 +60,8 @@ bool sb_restore_altered(const struct sb_restore *r, const char *ns)
 int sb_restore_begin(struct sb_str *out, const char *command, const char *ns, struct sb_err *err)
 {
     const char *coll = strchr(ns, '.');
+    if (!sb_utf8_valid(ns, strlen(ns)))
+        return sb_fail(err, SB_EINPUT, "a collection whose name is not UTF-8: no server takes it");
     sb_str_addf(out, "{\"%s\":", command);
     if (sb_json_string(out, coll + 1, strlen(coll + 1), err))
         return -1;

@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             err = (struct sb_err)SB_ERR_INIT;
         at += (size_t)n;
     }
-    check(sb_restore_flush(r, &err) == 0);
+    if (sb_restore_flush(r, &err)) /* of a collection whose name is no UTF-8 */
+        check(err.code == SB_EINPUT && err.msg[0]);
     sb_restore_free(r);
     return 0;
 }
