@@ -64,6 +64,15 @@ def replay(docs, path):
     return docs
 
 
+def same_oplog(client, path, namespaces, what):
+    """Its oplog is the member's own of that stretch, but for what was not asked for."""
+    with open(path + "/oplog.bson", "rb") as f:
+        there = list(bson.decode_file_iter(f))
+    stretch = {"$gte": there[0]["ts"], "$lte": there[-1]["ts"]}
+    mine = [e for e in client.local["oplog.rs"].find({"ts": stretch}) if e["op"] == "n" or e["ns"] in namespaces]
+    check([(e["ts"], e["op"], e["o"]) for e in there] == [(e["ts"], e["op"], e["o"]) for e in mine], "%s: %d entries of the oplog, and %d there" % (what, len(there), len(mine)))
+
+
 def main():
     with Place() as place:
         sim = subprocess.Popen([PROGRAM, "sim", "--scenario", place.write("shop.scenario", SCENARIO)], stdout=subprocess.PIPE, env=place.env)
@@ -91,6 +100,7 @@ def main():
                     meta = json.load(f)
                 if meta["type"] != "view":
                     check(read(path[:-len(".metadata.json")] + ".bson") == {repr(d["_id"]): d for d in shop.still[meta["collectionName"]].find()}, "%r holds other documents" % meta["collectionName"])
+            same_oplog(shop, everything, ["shop.orders"], "everything")
             check(os.stat(everything).st_mode & 0o777 == 0o700 and os.stat(everything + "/shop/orders.bson").st_mode & 0o777 == 0o600, "others may read it")
 
             # while somebody writes: the copy and its oplog give what was there at the oplog's last moment, which a drill gives too
@@ -103,6 +113,7 @@ def main():
 
             got = made(place, place.dir + "/some", "still.plain", "shop", what="some")
             check({c["ns"] for c in checked(place, place.dir + "/some", "some")["collections"]} == {"still.plain", "shop.orders"}, "some: others were taken")
+            same_oplog(shop, place.dir + "/some", ["shop.orders", "still.plain"], "some")
             namespaces = {e["ns"] for e in bson.decode_file_iter(open(place.dir + "/some/oplog.bson", "rb"))}
             check(namespaces <= {"", "shop.orders", "still.plain"}, "some: the oplog has what was not asked for: %s" % namespaces)
             check("nothing of still.nowhere" in made(place, place.dir + "/none", "still.nowhere", status=2, what="of nothing") and not os.path.exists(place.dir + "/none"), "of nothing: it is there")
