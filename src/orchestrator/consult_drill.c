@@ -119,6 +119,8 @@ int sb_o_consult_drill(struct sb_orchestrator *o, struct held_case *held, struct
 {
     if (o->drilling)
         return sb_fail(err, SB_ESTATE, "A drill is going on: ask again when it has ended.");
+    if (held->read_only || sb_server_read_only(o->opt.server))
+        return sb_fail(err, SB_EPOLICY, "This console is read-only, and a drill writes, if only into a throw-away deployment: ask from one that is not.");
     if (!o->opt.drill_uri_file)
         return sb_fail(err, SB_ENO, "The config names no throw-away deployment to restore into. Write \"set drill_uri_file FILE\" below \"deployment %s\" there and start signalbox again, or use "
                                     "`signalbox backup drill PATH --into FILE` at once.", o->deployment);
