@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/agents/backup_answer.h>
 
+#include "backup_plan.h"
+
 #include <signalbox/base/clock.h>
 #include <signalbox/base/str.h>
 
@@ -232,7 +234,9 @@ int sb_backup_answer(const struct sb_backup_question *q, struct sb_backup_said *
         rc = add_rest(&l);
     const struct sb_backup *newest = sb_backups_newest(&l.list, q->place);
     out->good = newest != NULL;
-    if (newest)
+    if (newest && q->plan)
+        sb_backup_plan(&text, newest, q->deployment, q->place, q->now, q->drills, q->drills_n);
+    else if (newest)
         tell_good(&text, &l, newest);
     else
         tell_bad(&text, &l);

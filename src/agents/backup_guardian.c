@@ -142,7 +142,7 @@ static int check_archive(struct sb_backup *b, const char *path, struct sb_err *e
     sb_backup_say(b, &b->packing, packings[sb_source_packing(source)]);
     bool prelude = sb_dump_archive(b, source, base_name(path), true);
     b->level = prelude ? 1 : 0;
-    if (prelude && !b->options.quick && !b->problems.all && !b->nomem)
+    if (prelude && !b->options.quick && !b->problems.all && !b->nomem && !b->stopped)
         b->level = 2;
     use_oplog_time(b);
     return 0;
@@ -309,6 +309,8 @@ static int check_folder(struct sb_backups *list, const char *path, const struct 
         char *db = folder_name(path);
         if (b && db) {
             b->encrypted = 0;
+            if (strstr(db, ".partial-"))
+                sb_backup_problem(b, "unfinished", NULL, NULL, -1, "its name says that it was not finished: whatever made it was stopped");
             if (look == SB_DUMP_ROOT)
                 sb_dump_root(b, dir);
             else

@@ -120,3 +120,32 @@ uint64_t sb_fnv1a(uint64_t seed, const void *p, size_t n)
         seed = (seed ^ b[i]) * UINT64_C(0x100000001b3);
     return seed;
 }
+
+struct sb_digest {
+    SHA256_CTX ctx;
+};
+
+struct sb_digest *sb_digest_new(void)
+{
+    struct sb_digest *d = calloc(1, sizeof *d);
+    if (d && SHA256_Init(&d->ctx) != 1) {
+        free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void sb_digest_free(struct sb_digest *d)
+{
+    free(d);
+}
+
+int sb_digest_add(struct sb_digest *d, const void *p, size_t n)
+{
+    return n == 0 || SHA256_Update(&d->ctx, p, n) == 1 ? 0 : -1;
+}
+
+int sb_digest_end(struct sb_digest *d, struct sb_hash *out)
+{
+    return SHA256_Final(out->bytes, &d->ctx) == 1 && SHA256_Init(&d->ctx) == 1 ? 0 : -1;
+}

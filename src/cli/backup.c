@@ -81,22 +81,35 @@ int sb_cmd_backup(int argc, char **argv)
     struct sb_backup_words words = {0};
     const struct sb_option known[] = {
         {"--json", &words.json, NULL}, {"--quiet", &words.quiet, NULL},           {"--quick", &words.quick, NULL},
-        {"--full", &words.full, NULL}, {"--deployment", NULL, &words.deployment},
+        {"--full", &words.full, NULL}, {"--deployment", NULL, &words.deployment}, {"--keep", &words.keep, NULL},
+        {"--into", NULL, &words.into}, {"--source", NULL, &words.source},         {"--until", NULL, &words.until},
+        {"--checks", NULL, &words.checks},                                        {"--uri-file", NULL, &words.uri_file},
     };
     int n = sb_options_read(argc, argv, known, SB_COUNT(known));
     if (n < 0)
         return 2;
     const char *what = n ? argv[1] : "";
-    bool status = strcmp(what, "status") == 0;
-    if ((words.full || words.deployment) && !status)
-        return sb_usage_error("--full and --deployment belong to backup status");
+    bool status = strcmp(what, "status") == 0, drill = strcmp(what, "drill") == 0, making = strcmp(what, "make") == 0;
+    if (words.full && !status)
+        return sb_usage_error("--full belongs to backup status");
+    if (words.deployment && !status && !drill && !making)
+        return sb_usage_error("--deployment belongs to backup status, drill and make");
+    if (words.uri_file && !making)
+        return sb_usage_error("--uri-file belongs to backup make");
+    if ((words.keep || words.into || words.source || words.until || words.checks) && !drill)
+        return sb_usage_error("--into, --source, --until, --checks and --keep belong to backup drill");
     if (words.quick && strcmp(what, "check") != 0)
         return sb_usage_error("--quick belongs to backup check: a comparison reads everything, and status does only with --full");
     if (strcmp(what, "check") == 0)
         return n > 1 ? check(&words, n - 1, argv + 2) : sb_usage_error("backup check wants paths: signalbox backup [--json] check PATH...");
     if (strcmp(what, "compare") == 0)
         return n == 3 ? sb_backup_differ(&words, argv[2], argv[3]) : sb_usage_error("backup compare wants two backups: signalbox backup [--json] compare A B");
+    if (drill)
+        return n == 2 && words.into ? sb_backup_drill(&words, argv[2])
+                                    : sb_usage_error("backup drill wants a backup and a file with the target's connection string: signalbox backup drill PATH --into FILE");
+    if (making)
+        return n > 1 ? sb_backup_making(&words, argv[2], argv + 3, (size_t)n - 2) : sb_usage_error("backup make wants a path that is not there yet: signalbox backup make PATH [NS...]");
     if (status)
         return n == 1 ? sb_backup_status(&words) : sb_usage_error("backup status takes no more words: the paths come from the config");
-    return sb_usage_error("backup: check, compare or status? (see: signalbox help backup)");
+    return sb_usage_error("backup: check, compare, status, drill or make? (see: signalbox help backup)");
 }

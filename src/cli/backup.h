@@ -11,8 +11,8 @@
 #include <signalbox/cli/bar.h>
 
 struct sb_backup_words {
-    bool json, quiet, quick, full;
-    const char *deployment;
+    bool json, quiet, quick, full, keep;
+    const char *deployment, *uri_file, *into, *source, *until, *checks;
 };
 
 /* The bar on standard error: begun with the bytes that there are to read, told of those that were read, ended. */
@@ -45,8 +45,10 @@ void sb_backup_size(struct sb_str *out, uint64_t bytes);
  * column `at`. */
 void sb_backup_wrap(struct sb_str *out, const char *text, int indent, int at);
 
-/* The other two subcommands: exit status. */
+/* The other subcommands: exit status. */
 int sb_backup_differ(const struct sb_backup_words *words, const char *a, const char *b);
 int sb_backup_status(const struct sb_backup_words *words);
+int sb_backup_making(const struct sb_backup_words *words, const char *path, char *const *places, size_t n);
+int sb_backup_drill(const struct sb_backup_words *words, const char *path);
 
 #endif

@@ -2,14 +2,16 @@
  *
  * backup_status.c - `signalbox backup status`: the stores that the config names for each deployment, as they are now.
  */
-#include "backup.h"
+#include "backup_goals.h"
 
 #include <signalbox/base/clock.h>
+#include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/config.h>
+#include <signalbox/mongo/server.h>
 
-/* No entry of the ledger is about backups, so that what is gone cannot be told from what never was. */
-static const char gone[] = "cannot be known: no record is kept of the backups that were once seen";
+/* Entries of the ledger are about the backups that were drilled and no others. */
+static const char gone[] = "cannot be known of backups that were never drilled: no record is kept of them";
 
 /* What is there for a deployment. */
 struct found {
@@ -18,6 +20,7 @@ struct found {
     const struct sb_backup *newest; /* usable, with the newest point to restore to that is known */
     int64_t point_ms;               /* that point */
     size_t usable;
+    struct sb_goals goals;
     struct sb_str unreadable; /* paths that could not be looked at, and why */
 };
 
@@ -56,10 +59,17 @@ static json_t *found_json(const struct found *f, int64_t now_ms)
     json_t *last = f->newest ? sb_backup_json(f->newest) : json_null();
     if (json_is_object(last))
         json_object_del(last, "collections");
-    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "deployment", f->deployment->name, "backups", (int)f->list.n, "usable", (int)f->usable, "last_good", last, "rpo_s",
+    json_t *more = sb_goals_json(&f->goals, now_ms);
+    json_t *out = json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "deployment", f->deployment->name, "backups", (int)f->list.n, "usable", (int)f->usable, "last_good", last, "rpo_s",
                      f->newest ? json_integer((now_ms - f->point_ms) / 1000) : json_null(), "rpo_by", sb_backup_text_json(f->newest ? f->newest->taken_from : NULL),
                      "restorable", restorable(f), "unreadable",
                      f->unreadable.len ? sb_backup_text_json(f->unreadable.p) : json_null(), "gone", gone);
+    if (out && (!more || json_object_update(out, more))) {
+        json_decref(out);
+        out = NULL;
+    }
+    json_decref(more);
+    return out;
 }
 
 /* ---- text ---- */
@@ -116,7 +126,8 @@ static void tell(struct sb_str *out, const struct found *f, int64_t now_ms)
     }
     if (f->unreadable.len)
         line(out, "not there", f->unreadable.p);
-    line(out, "gone", gone);
+    sb_goals_tell(out, &f->goals, f->newest, now_ms);
+    line(out, f->goals.gone_n ? "" : "gone", gone);
 }
 
 static int answer(const struct sb_backup_words *words, const struct found *found, size_t n)
@@ -149,12 +160,19 @@ int sb_backup_status(const struct sb_backup_words *words)
     struct sb_err err = SB_ERR_INIT;
     struct sb_config config;
     struct sb_backup_bar bar;
+    struct sb_str state;
     struct found *found = NULL;
     size_t n = 0;
     int status = 0;
     if (sb_config_use(&config, NULL, &err)) {
         sb_config_release(&config);
         return sb_complain(&err);
+    }
+    sb_str_init(&state);
+    sb_mongo_init();
+    if (sb_path_state_seen(&state, &err)) {
+        status = sb_complain(&err);
+        goto out;
     }
     sb_backup_bar_begin(&bar, 0, false);
     struct sb_backup_options options = {.quick = !words->full, .read = sb_backup_bar_read, .ctx = &bar};
@@ -174,6 +192,11 @@ int sb_backup_status(const struct sb_backup_words *words)
             continue;
         found[n].deployment = d;
         look(&found[n], &options);
+        if (sb_goals_find(&found[n].goals, d, state.p, found[n].newest, &err)) { /* what lies there is told all the same */
+            sb_complain(&err);
+            err = (struct sb_err)SB_ERR_INIT;
+            status = 1;
+        }
         status |= found[n].newest && !found[n].unreadable.len && found[n].usable == found[n].list.n ? 0 : 1;
         n++;
     }
@@ -187,8 +210,11 @@ out:
     for (size_t i = 0; i < n; i++) {
         sb_backups_release(&found[i].list);
         sb_str_release(&found[i].unreadable);
+        sb_goals_release(&found[i].goals);
     }
     free(found);
     sb_config_release(&config);
+    sb_str_release(&state);
+    sb_mongo_cleanup();
     return status;
 }

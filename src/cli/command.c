@@ -223,7 +223,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done; 1 (--against) there is a difference; 2 a file cannot be read, or not to its end (what was read is told all\n"
      "the same), or there is no such collection; 3 the server is out of reach.\n",
      sb_cmd_schema},
-    {"backup", "[--json] [--quiet] (check [--quick] PATH... | compare A B | status [--full] [--deployment NAME])", "what backups there are, and how far they are shown to be whole",
+    {"backup", "[--json] [--quiet] (check [--quick] PATH... | compare A B | status [--full] [--deployment NAME] | drill PATH --into FILE | make PATH [NS...])", "what backups there are, how far they are shown to be whole, and real restores of them",
      "  check PATH    what lies there, problem by problem with its place: a folder of mongodump's (plain or --gzip), an archive,\n"
      "                one .bson, a store of Percona Backup for MongoDB or one NAME.pbm.json in it, a snapshot manifest, or a\n"
      "                folder of such things. Nothing is written, no link in a backup is followed, nothing outside it is opened\n"
@@ -232,10 +232,35 @@ const struct sb_command sb_commands[] = {
      "  status        for each deployment of the config with lines \"backup PATH\": the newest usable backup, how old what it\n"
      "                brings back is (RPO), and what cannot be used. A backup whose time only its files\' time tells (a copy has a\n"
      "                new one) counts where no other is. `ask \"are our backups good?\"` answers with the same one. What\n"
-     "                once was there and is gone cannot be told: no record is kept of it\n\n"
+     "                once was there and is gone cannot be told, but of those that were drilled. The deployment is asked for its\n"
+     "                oplog: how far it reaches back, and the oldest write that is in no backup. How long a restore takes is told by\n"
+     "                the rates of the drills on the record, from the best to the worst; which schedules never came to their end\n"
+     "  drill PATH --into FILE   restores a folder or archive of mongodump's, for real, into the throw-away deployment whose\n"
+     "                connection string is in FILE: options, validators, documents, the oplog, indexes, views. Compares what is there\n"
+     "                then with what the backup holds, measures, clears it away, and writes it down\n"
+     "  make PATH [NS...]        dumps databases and collections (NS: shop, shop.orders; none: all) of a deployment (--deployment NAME,\n"
+     "                --uri-file FILE or SIGNALBOX_URI) into the new folder PATH, in mongodump's format, from a secondary where there\n"
+     "                is one. With the member's oplog it is of one moment; without one it says that it is not. A manifest of the\n"
+     "                SHA-256 of each file is in it, which `check` compares. PATH is there when the dump is whole, and not before\n\n"
+     "  --deployment NAME        (drill) whose backup it is; not needed where the backup lies in a place that the config names\n"
+     "  --until TIME             of the oplog only what is not later\n"
+     "  --source FILE            also say in what the deployment of this connection string differs by now; only reads\n"
+     "  --checks FILE            the operator's own, for L5: {\"sentinels\": [{\"ns\", \"filter\"}], \"queries\": [{\"name\", \"ns\", \"filter\",\n"
+     "                           \"at_least\", \"at_most\"}], \"health\": [\"program\", \"argument\"]}; the program finds the name of FILE in\n"
+     "                           $SIGNALBOX_DRILL_URI_FILE\n"
+     "  --keep                   leave what was restored; the next drill into this target clears it away\n"
+     "A target holds nothing, or an operator has written {_id: \"scratch\"} into its collection signalbox.scratch, which says that all\n"
+     "in it may go. Who it is and its marks are read again before each write; one that the config names, or that was ever watched\n"
+     "from here, is refused by the set's own id, as is one that cannot be told from them. Each write has its intent in the drills'\n"
+     "ledger (drills/ in the state folder; XDG_STATE_HOME=...state/signalbox/drills signalbox audit verify), and only that lets it\n"
+     "out. The end of a drill is also on the record of the deployment, where policy finds it (recovery.drill_age_s). A target that\n"
+     "is no mongod of the backup's version counts for a policy as L2 and says so; a simulated one counts for a simulated deployment.\n"
+     "After a kill -9 the next drill into the target clears away what is left. Not restored: users, roles and whatever else is in\n"
+     "admin, local and config; a time series, a transaction in several entries and a rename in the oplog end the drill as failed.\n\n"
      "  --quick       level 1 only      --full   (status) level 2 instead of 1      --quiet   no progress bar\n\n"
      "Levels, told as shown and never more: L0 it exists. L1 metadata are whole and agree with the files and their sizes. L2 every\n"
-     "byte was read, and every checksum, every BSON document and the oplog's order are right. L3 to L5 need a restore.\n"
+     "byte was read, and every checksum, every BSON document and the oplog's order are right. A drill shows L3 it was restored with its\n"
+     "indexes; L4 and what is there is what the backup holds; L5 and the operator's checks passed.\n"
      "Usable: L1 at least, and no problem found as far as was read. A problem would stop or falsify a restore or lose a part of it;\n"
      "what only should be known stands apart (JSON: notes). An oplog slice that is missing is a gap, not a problem: the backup\n"
      "itself can be restored.\n"
@@ -251,7 +276,7 @@ const struct sb_command sb_commands[] = {
      "Several volumes of one member need atomic or fsync_locked: else they are of different moments.\n\n"
      "Memory stays under 100 MB whatever the size of the data; metadata of a store (16 MiB of JSON at most) may take more.\n"
      "Exit status: 0 usable (compare: the same); 1 a problem in one of them (compare: different, or not wholly read); 2 bad usage, or\n"
-     "a path that is not there.\n",
+     "a path that is not there. drill: 0 passed; 1 failed, and why; 2; 4 this target is not written to; 5 the drills' ledger cannot be.\n",
      sb_cmd_backup},
     {"detect", "[--train N] [--json] <FILE", "anomaly scores for a CSV stream, each row answered at once",
      "Reads CSV on standard input. Two columns, a time and a value: each row is answered as soon as it is read by\n"

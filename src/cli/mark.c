@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signalbox/base/clock.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/session.h>
 
@@ -8,18 +7,6 @@
 
 #define ANSWER_MS 30000
 #define CONNECT_MS 5000 /* whether the deployment is a simulated one stands in the entry; a release does not wait for longer */
-
-static void wait_connected(struct sb_session *s)
-{
-    bool there = false;
-    for (int64_t until = sb_mono_ms() + CONNECT_MS, left; !there && (left = until - sb_mono_ms()) > 0;) {
-        struct sb_message *m = sb_session_wait(s, SB_NEWS_STRIP, -1, (int)left);
-        if (!m)
-            return;
-        there = ((const struct sb_strip *)m->body)->samples > 0;
-        sb_message_free(m);
-    }
-}
 
 struct args {
     bool json, silenced;
@@ -155,7 +142,7 @@ int sb_cmd_mark(int argc, char **argv)
         status = tell_silenced(s, &a, &err);
     } else {
         if (sb_session_owns(s))
-            wait_connected(s);
+            sb_session_connected(s, CONNECT_MS);
         status = ask(s, &a, &err);
     }
     sb_session_close(s, a.silenced ? "what is silenced was told" : "the mark was made", status);

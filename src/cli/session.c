@@ -12,6 +12,7 @@
 #include <signalbox/cli/session.h>
 #include <signalbox/cli/signers.h>
 #include <signalbox/cli/target.h>
+#include <signalbox/orchestrator/drill.h>
 #include <signalbox/orchestrator/orchestrator.h>
 
 #include <errno.h>
@@ -38,6 +39,7 @@ struct sb_session {
     struct sb_queue *news;
     struct sb_process sim;
     struct sb_target to;
+    struct sb_drill_known known; /* the config's deployments */
     char *state_dir, *target;
     struct sb_str policy, policy_signature, shadow, intents;
     const char *policy_path, *shadow_path;
@@ -177,6 +179,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .intents_text = s->intents.p, .intents_len = s->intents.len, .intents_path = intents_path, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
         .recurring = s->o.recurring, .schedules = s->to.described ? s->to.described->schedules : NULL, .schedules_n = s->to.described ? s->to.described->schedules_n : 0,
         .criticality = s->to.described ? s->to.described->criticality : NULL, .criticality_n = s->to.described ? s->to.described->criticality_n : 0,
+        .drill_uri_file = s->to.described ? s->to.described->drill_uri_file : NULL, .known = &s->known,
         .backups = s->to.described ? s->to.described->backups : NULL, .backups_n = s->to.described ? s->to.described->backups_n : 0,
         .hooks = s->to.described ? s->to.described->hooks : NULL, .hooks_n = s->to.described ? s->to.described->hooks_n : 0,
     };
@@ -250,6 +253,8 @@ static int prepare(struct sb_session *s, struct sb_err *err)
     const struct sb_session_options *o = &s->o;
     int rc = sb_config_use(&s->config, &s->config_problems, err) || sb_path_state(&state, err) || !(s->state_dir = sb_str_take(&state)) ? -1 : 0;
     sb_str_release(&state);
+    for (size_t i = 0; rc == 0 && i < s->config.deployments_n; i++)
+        rc = sb_drill_know(&s->known, s->config.deployments[i].name, s->config.deployments[i].uri_file, err);
     if (rc)
         return -1;
     const char *env = getenv("SIGNALBOX_URI");
@@ -418,6 +423,18 @@ struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, 
     }
 }
 
+void sb_session_connected(struct sb_session *s, int timeout_ms)
+{
+    bool there = false;
+    for (int64_t until = sb_mono_ms() + timeout_ms, left; !there && (left = until - sb_mono_ms()) > 0;) {
+        struct sb_message *m = sb_session_wait(s, SB_NEWS_STRIP, -1, (int)left);
+        if (!m)
+            return;
+        there = ((const struct sb_strip *)m->body)->samples > 0;
+        sb_message_free(m);
+    }
+}
+
 void sb_session_last_word(struct sb_session *s, int (*word)(void *ctx, int status), void *ctx)
 {
     s->last_word = word;
@@ -445,6 +462,7 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     if (s->news)
         sb_queue_free(s->news);
     sb_target_release(&s->to);
+    sb_drill_known_release(&s->known);
     sb_str_release(&s->policy);
     sb_str_release(&s->policy_signature);
     sb_str_release(&s->shadow);

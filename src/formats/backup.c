@@ -4,6 +4,7 @@
 #include <signalbox/base/array.h>
 #include <signalbox/base/str.h>
 
+#include <endian.h>
 #include <stdarg.h>
 
 int sb_backup_init(struct sb_backup *b, const char *path, const struct sb_backup_options *options, struct sb_err *err)
@@ -40,9 +41,11 @@ static void release_collection(struct sb_backup_collection *c)
     for (size_t i = 0; i < c->indexes_n; i++) {
         free(c->indexes[i].name);
         free(c->indexes[i].spec);
+        free(c->indexes[i].raw);
     }
     free(c->indexes);
     free(c->options);
+    free(c->raw);
     free(c->ns);
 }
 
@@ -205,6 +208,26 @@ void sb_backup_sort(struct sb_backup *b)
     qsort(b->collections, b->collections_n, sizeof *b->collections, by_name);
     if (!index_again(b, b->slots_n))
         b->nomem = true;
+}
+
+void sb_backup_add_up(struct sb_backup *b, uint64_t sum[4], const unsigned char *p, size_t n)
+{
+    struct sb_hash hash;
+    struct sb_slice all = {p, n};
+    if (!b->hasher)
+        return;
+    if (sb_hasher_slices(b->hasher, &hash, &all, 1)) {
+        b->nomem = true;
+        return;
+    }
+    unsigned carry = 0;
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t word;
+        memcpy(&word, hash.bytes + 8 * i, sizeof word);
+        unsigned __int128 all_of = (unsigned __int128)sum[i] + le64toh(word) + carry;
+        sum[i] = (uint64_t)all_of;
+        carry = (unsigned)(all_of >> 64);
+    }
 }
 
 /* Does some part of a path-like name lead upwards? */

@@ -7,7 +7,6 @@
 #include <signalbox/formats/checksum.h>
 
 #include <bson/bson.h>
-#include <endian.h>
 #include <inttypes.h>
 
 /* So many times of entries are kept to look an earlier one up: 8 MiB. */
@@ -36,24 +35,6 @@ void sb_docs_release(struct sb_docs *d)
     free(d->ns);
     free(d->seen);
     memset(d, 0, sizeof *d);
-}
-
-static void add_up(struct sb_docs *d, const unsigned char *p, size_t n)
-{
-    struct sb_hash hash;
-    struct sb_slice all = {p, n};
-    if (sb_hasher_slices(d->b->hasher, &hash, &all, 1)) {
-        d->b->nomem = true;
-        return;
-    }
-    unsigned carry = 0;
-    for (size_t i = 0; i < 4; i++) {
-        uint64_t word;
-        memcpy(&word, hash.bytes + 8 * i, sizeof word);
-        unsigned __int128 sum = (unsigned __int128)d->sum[i] + le64toh(word) + carry;
-        d->sum[i] = (uint64_t)sum;
-        carry = (unsigned)(sum >> 64);
-    }
 }
 
 /* ---- oplog entries ---- */
@@ -169,8 +150,9 @@ void sb_docs_take(struct sb_docs *d, const unsigned char *p, size_t n, uint64_t 
         take_entry(d, p, n, at);
     else if (!look.has_id && d->no_id++ == 0)
         sb_backup_note(d->b, "no_id", d->file, d->ns, (int64_t)at, "a document without an _id: of a view or a special collection, or damaged");
-    if (d->b->hasher)
-        add_up(d, p, n);
+    sb_backup_add_up(d->b, d->sum, p, n);
+    if (d->b->options.document && !d->b->stopped)
+        d->b->stopped = !d->b->options.document(d->b->options.ctx, d->ns, p, n);
 }
 
 /* Reading failed: gzip or snappy data that are damaged, or the disk. */
@@ -184,8 +166,8 @@ bool sb_docs_read(struct sb_docs *d, struct sb_window *w)
 {
     struct sb_err err = SB_ERR_INIT;
     const unsigned char *p;
-    int64_t have;
-    while ((have = sb_window_want(w, 4, &p, &err)) > 0) {
+    int64_t have = 0;
+    while (!d->b->stopped && (have = sb_window_want(w, 4, &p, &err)) > 0) {
         uint64_t at = sb_window_at(w);
         if (have < 4) {
             sb_backup_problem(d->b, "truncated", d->file, d->ns, (int64_t)at, "the file ends within the length of a document");
@@ -208,7 +190,7 @@ bool sb_docs_read(struct sb_docs *d, struct sb_window *w)
     }
     if (have < 0)
         return unreadable(d, w, &err);
-    if (sb_source_trailing(w->source)) {
+    if (!d->b->stopped && sb_source_trailing(w->source)) {
         sb_backup_problem(d->b, "trailing_bytes", d->file, d->ns, -1, "bytes that are not gzip data stand behind it: mongorestore refuses such a file");
         return false;
     }

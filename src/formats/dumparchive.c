@@ -271,6 +271,8 @@ static bool read_block(struct reading *r)
         if (part)
             sb_docs_take(&part->docs, p, n, at);
         sb_window_take(&r->w, n);
+        if (r->b->stopped)
+            return false;
     }
 }
 
@@ -301,12 +303,13 @@ bool sb_dump_archive(struct sb_backup *b, struct sb_source *source, const char *
     uint64_t before = b->problems.all;
     bool whole = read_prelude(r), fine = whole && b->problems.all == before;
     if (whole && !b->options.quick) {
-        while (read_block(r))
+        while (!b->stopped && read_block(r))
             ;
-        for (size_t i = 0; i < r->parts_n; i++)
+        for (size_t i = 0; i < r->parts_n && !b->stopped; i++)
             end_part(r, &r->parts[i]);
-        end_part(r, &r->oplog);
-        if (sb_source_trailing(source))
+        if (!b->stopped)
+            end_part(r, &r->oplog);
+        if (!b->stopped && sb_source_trailing(source))
             sb_backup_problem(b, "trailing_bytes", file, NULL, -1, "bytes that are not gzip data stand behind it: mongorestore refuses such a file");
     }
     for (size_t i = 0; i < r->parts_n; i++)

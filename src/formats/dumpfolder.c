@@ -5,6 +5,7 @@
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/str.h>
+#include <signalbox/formats/dumpwrite.h>
 #include <signalbox/formats/mongodump.h>
 
 #include <ctype.h>
@@ -415,6 +416,76 @@ static void open_database(struct root *r, int from, const char *name, const char
         look_at(d, list, only);
 }
 
+/* ---- the manifest of a dump that this program has made ---- */
+
+static void check_digest(struct sb_backup *b, int dir, const char *path, const char *sha256)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_hash hash;
+    char hex[SB_HEX_LEN + 1], *chunk = malloc(1 << 16);
+    struct sb_digest *digest = sb_digest_new();
+    struct sb_source *source = sb_folder_source(dir, path, path, true, &err);
+    int64_t n = 0;
+    while (chunk && digest && source && (n = sb_source_read(source, chunk, 1 << 16, &err)) > 0)
+        if (sb_digest_add(digest, chunk, (size_t)n))
+            b->nomem = true;
+    b->nomem |= !chunk || !digest || (digest && sb_digest_end(digest, &hash));
+    if (!source || n < 0)
+        sb_backup_problem(b, "unreadable", path, NULL, -1, "%s", err.msg);
+    else if (!b->nomem) {
+        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
+        if (strcmp(hex, sha256) != 0)
+            sb_backup_problem(b, "sha256_mismatch", path, NULL, -1, "its bytes are not those that were written: the manifest has another SHA-256");
+    }
+    sb_source_close(source);
+    sb_digest_free(digest);
+    free(chunk);
+}
+
+static void check_listed(struct sb_backup *b, int dir, const json_t *file)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct stat st;
+    const char *path = json_string_value(json_object_get(file, "path")), *sha256 = json_string_value(json_object_get(file, "sha256"));
+    const json_t *bytes = json_object_get(file, "bytes");
+    if (!path || !sha256 || !json_is_integer(bytes)) {
+        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "a file in its list has no path, size or SHA-256");
+        return;
+    }
+    int fd = sb_folder_file(dir, path, &st, &err);
+    if (fd < 0) {
+        sb_backup_problem(b, "file_missing", path, NULL, -1, "the manifest lists it: %s", err.msg);
+        return;
+    }
+    close(fd);
+    if (st.st_size != json_integer_value(bytes))
+        sb_backup_problem(b, "size_mismatch", path, NULL, -1, "it has %lld bytes, and the manifest says %lld", (long long)st.st_size, (long long)json_integer_value(bytes));
+    else if (!b->options.quick)
+        check_digest(b, dir, path, sha256);
+}
+
+static void read_manifest(struct sb_backup *b, int dir)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str text;
+    json_t *json = NULL, *file;
+    size_t i;
+    sb_str_init(&text);
+    if (sb_folder_text(b, dir, SB_DUMP_MANIFEST, SB_DUMP_MANIFEST, SB_STORE_METADATA_MAX, &text, &err))
+        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "%s", err.msg);
+    else
+        json = sb_dump_json(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, text.p, text.len);
+    if (json && !json_is_array(json_object_get(json, "files")))
+        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "it lists no files");
+    json_array_foreach(json_object_get(json, "files"), i, file)
+        check_listed(b, dir, file);
+    if (json_is_false(json_object_get(json, "consistent")))
+        sb_backup_note(b, "not_one_moment", SB_DUMP_MANIFEST, NULL, -1, "its collections are of different moments: %s",
+                       json_string_value(json_object_get(json, "how")) ? json_string_value(json_object_get(json, "how")) : "there was no oplog");
+    json_decref(json);
+    sb_str_release(&text);
+}
+
 static void look_at_top(struct root *r, const struct sb_entry *e, const struct sb_entry **oplog)
 {
     bool is_oplog = strcmp(e->name, "oplog.bson") == 0 || strcmp(e->name, "oplog.bson.gz") == 0;
@@ -423,7 +494,9 @@ static void look_at_top(struct root *r, const struct sb_entry *e, const struct s
         return;
     r->b->files++;
     r->b->bytes += e->size;
-    if (prelude) {
+    if (strcmp(e->name, SB_DUMP_MANIFEST) == 0) {
+        read_manifest(r->b, r->dir);
+    } else if (prelude) {
         read_prelude(r->b, r->dir, e->name, e->name);
     } else if (is_oplog) {
         if (*oplog)
@@ -453,7 +526,7 @@ static void finish(struct root *r, const struct sb_entry *oplog)
         read_data(r->b, r->dir, oplog->name, oplog->name, NULL, strcmp(oplog->name, "oplog.bson") != 0);
     if (!r->b->options.quick) {
         read_all(r);
-        if (r->b->problems.all == 0 && !r->b->nomem)
+        if (r->b->problems.all == 0 && !r->b->nomem && !r->b->stopped)
             r->b->level = 2;
     }
     for (size_t k = 0; k < r->n; k++) {

@@ -128,11 +128,12 @@ static bool take_index(struct sb_backup *b, struct sb_backup_collection *c, cons
     json_t *copy = json_copy((json_t *)(uintptr_t)index);
     if (copy)
         json_object_del(copy, "ns");
-    struct sb_backup_index fresh = {sb_format("%s", name), copy ? text_of(copy, "key") : NULL};
+    struct sb_backup_index fresh = {sb_format("%s", name), copy ? text_of(copy, "key") : NULL, copy && b->options.raw ? json_dumps(copy, JSON_COMPACT) : NULL};
     json_decref(copy);
-    if (!fresh.name || !fresh.spec || SB_GROW(c->indexes, c->indexes_cap, c->indexes_n + 1)) {
+    if (!fresh.name || !fresh.spec || (b->options.raw && !fresh.raw) || SB_GROW(c->indexes, c->indexes_cap, c->indexes_n + 1)) {
         free(fresh.name);
         free(fresh.spec);
+        free(fresh.raw);
         b->nomem = true;
         return false;
     }
@@ -171,6 +172,8 @@ struct sb_backup_collection *sb_dump_metadata(struct sb_backup *b, const json_t 
         if (options && !json_is_object(options))
             sb_backup_problem(b, "metadata_invalid", file, ns, at, "its options are no object");
         else if (!c->options && !(c->options = options ? text_of(options, NULL) : sb_format("{}")))
+            b->nomem = true;
+        else if (b->options.raw && !c->raw && !(c->raw = options ? json_dumps(options, JSON_COMPACT) : sb_format("{}")))
             b->nomem = true;
         if (uuid && !(json_is_string(uuid) && (is_hex(json_string_value(uuid), 32) || !json_string_value(uuid)[0])))
             sb_backup_problem(b, "metadata_invalid", file, ns, at, "its UUID is none");

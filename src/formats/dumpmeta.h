@@ -6,7 +6,7 @@
 #define SIGNALBOX_SRC_FORMATS_DUMPMETA_H
 
 #include <jansson.h>
-#include <signalbox/formats/backup.h>
+#include <signalbox/formats/mongodump.h>
 
 #define SB_DUMP_METADATA_MAX ((size_t)1 << 20) /* of a collection: as trees in memory it takes up to forty times as much */
 #define SB_STORE_METADATA_MAX ((size_t)16 << 20) /* of a backup in a store, which lists its files */
@@ -16,9 +16,5 @@ json_t *sb_dump_json(struct sb_backup *b, const char *code, const char *file, co
 
 /* The collection's name as the metadata have it; NULL: they do not say. Borrowed. */
 const char *sb_dump_metadata_name(const json_t *metadata);
-
-/* Takes options and indexes over into the collection db.name; what is missing or wrong is told. NULL: not even a collection
- * could be made of it. */
-struct sb_backup_collection *sb_dump_metadata(struct sb_backup *b, const json_t *metadata, const char *db, const char *name, const char *file, int64_t at);
 
 #endif

@@ -18,7 +18,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_SCHEDULE] = "schedule", [SB_ENTRY_CLOCK] = "clock", [SB_ENTRY_MARK] = "mark",
     [SB_ENTRY_HUSH] = "hush", [SB_ENTRY_HUSH_END] = "hush.end", [SB_ENTRY_REMARK] = "remark",
     [SB_ENTRY_HOOK] = "hook",
-    [SB_ENTRY_KNOBS] = "step.knobs", [SB_ENTRY_PROOF] = "proof",
+    [SB_ENTRY_KNOBS] = "step.knobs", [SB_ENTRY_PROOF] = "proof", [SB_ENTRY_DRILL] = "drill",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 
@@ -302,4 +302,14 @@ int sb_anomaly_fold(struct sb_anomaly *a, const struct sb_entry *e, struct sb_er
         *slot = fresh;
     }
     return 0;
+}
+
+int sb_drill_level(const struct sb_entry *e)
+{
+    if (e->kind != SB_ENTRY_DRILL || !sb_streq(sb_json_str(e->body, "event"), "ended") || sb_streq(sb_json_str(e->body, "stage"), "guard"))
+        return -1;
+    bool simulated = sb_streq(sb_json_str(json_object_get(e->body, "cap"), "code"), "simulated");
+    const char *level = sb_json_str(e->body, simulated && e->plan.simulated ? "level" : "policy_level");
+    bool ok = json_is_true(json_object_get(e->body, "ok"));
+    return ok && level && level[0] == 'L' && level[1] >= '1' && level[1] <= '5' ? level[1] - '0' : 0;
 }

@@ -208,6 +208,7 @@ static const struct {
     [SB_ASK_REMARK] = {"remark", &remark_on_schema},
     [SB_ASK_BLACKOUT] = {"blackout", &sb_hush_schema},
     [SB_ASK_LIFT] = {"lift", &remark_on_schema},
+    [SB_ASK_DRILL] = {"drill", &text_schema},
     [SB_ASK_OWNER] = {"get_owner", &text_schema},
     [SB_ASK_BYE] = {"leave", &text_schema},
     [SB_NEWS_WELCOME] = {"welcome", &welcome_schema},

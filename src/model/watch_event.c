@@ -134,5 +134,9 @@ enum sb_event_seen sb_event_look(const struct sb_criterion *c, const struct sb_e
     }
     if (!sb_streq(sb_name(&sb_entry_kinds, e->kind), c->subject))
         return SB_EVENT_NOT;
+    if (e->kind == SB_ENTRY_DRILL) {
+        int level = sb_drill_level(e);
+        return level >= SB_DRILL_COUNTS ? SB_EVENT_PASSED : level == 0 ? SB_EVENT_FAILED : SB_EVENT_NOT;
+    }
     return json_is_false(json_object_get(e->body, "ok")) ? SB_EVENT_FAILED : SB_EVENT_PASSED;
 }

@@ -85,6 +85,7 @@ static int ask_build(struct sb_conn *c, struct sb_deployment_facts *f, char *inc
     }
     f->version_number = part[0] * 10000 + part[1] * 100 + part[2];
     f->simulated = get_bool(&reply, "signalbox.simulated");
+    f->mongod = !f->simulated && bson_has_field(&reply, "storageEngines") && !bson_has_field(&reply, "ferretdbVersion");
     f->speed = f->simulated ? get_int(&reply, "signalbox.speed") : 1;
     if (f->speed < 1)
         f->speed = 1;

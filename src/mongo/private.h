@@ -30,6 +30,14 @@ struct sb_conn {
 /* Translates what the driver says of connection c; `what` names the command or the deed. */
 int sb_mongo_error(struct sb_conn *c, const bson_error_t *e, const char *what, struct sb_err *err);
 
+/* What both doors do: does the permit hold for this command there; sending it, the answer into out (an ok that hides a failure is
+ * one); what a failure of the driver's says of the command `name`. */
+struct sb_permit;
+struct sb_write_result;
+int sb_permit_check(const struct sb_server *s, const char *deployment_id, const struct sb_permit *permit, const char *command, struct sb_err *err);
+void sb_write_send(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out);
+void sb_write_failed(struct sb_conn *c, const bson_error_t *e, const char *name, struct sb_write_result *out);
+
 /* The driver's way to a stream (mongoc_stream_initiator_t; conn is the struct sb_conn): every reply is checked to be well
  * formed before the driver sees its end. */
 mongoc_stream_t *sb_checked_connect(const mongoc_uri_t *uri, const mongoc_host_list_t *host, void *conn, bson_error_t *error);

@@ -171,8 +171,7 @@ int sb_write_allowed(const char *text, struct sb_err *err)
     return 0;
 }
 
-static int check_permit(const struct sb_server *s, const char *deployment_id, const struct sb_permit *permit, const char *command,
-                        struct sb_err *err)
+int sb_permit_check(const struct sb_server *s, const char *deployment_id, const struct sb_permit *permit, const char *command, struct sb_err *err)
 {
     if (s->read_only)
         return sb_fail(err, SB_EPOLICY, "this console is read-only");
@@ -220,7 +219,27 @@ static bool hidden_failure(const bson_t *reply, struct sb_write_result *out)
     return false;
 }
 
-static void send_command(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out)
+void sb_write_failed(struct sb_conn *c, const bson_error_t *e, const char *name, struct sb_write_result *out)
+{
+    struct sb_err err = SB_ERR_INIT;
+    sb_mongo_error(c, e, name, &err);
+    out->code = err.detail;
+    snprintf(out->message, sizeof out->message, "%s", err.msg);
+    /* no server found, or the login refused: nothing was sent. A server's answer: it did not happen, except where the server itself lost
+     * the thread (interrupted, stepping down, an exceeded time limit). Anything else: nobody knows. */
+    static const int64_t unsure[] = {50, 64, 89, 91, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
+    out->outcome = SB_OUTCOME_UNKNOWN;
+    if (e->domain == MONGOC_ERROR_SERVER_SELECTION || (e->domain == MONGOC_ERROR_CLIENT && e->code == MONGOC_ERROR_CLIENT_AUTHENTICATE))
+        out->outcome = SB_OUTCOME_FAILED;
+    if (err.code == SB_ECOMMAND) {
+        out->outcome = SB_OUTCOME_FAILED;
+        for (size_t i = 0; i < SB_COUNT(unsure); i++)
+            if (out->code == unsure[i])
+                out->outcome = SB_OUTCOME_UNKNOWN;
+    }
+}
+
+void sb_write_send(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out)
 {
     bson_error_t e = {0};
     bson_t reply;
@@ -229,23 +248,8 @@ static void send_command(struct sb_conn *c, const char *db, const bson_t *comman
     if (ok && !hidden_failure(&reply, out))
         out->outcome = SB_OUTCOME_OK;
     if (!ok) {
-        struct sb_err err = SB_ERR_INIT;
         bson_iter_t it;
-        sb_mongo_error(c, &e, bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command", &err);
-        out->code = err.detail;
-        snprintf(out->message, sizeof out->message, "%s", err.msg);
-        /* no server found, or the login refused: nothing was sent. A server's answer: it did not happen, except where the server itself lost
-         * the thread (interrupted, stepping down, an exceeded time limit). Anything else: nobody knows. */
-        static const int64_t unsure[] = {50, 64, 89, 91, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
-        out->outcome = SB_OUTCOME_UNKNOWN;
-        if (e.domain == MONGOC_ERROR_SERVER_SELECTION || (e.domain == MONGOC_ERROR_CLIENT && e.code == MONGOC_ERROR_CLIENT_AUTHENTICATE))
-            out->outcome = SB_OUTCOME_FAILED;
-        if (err.code == SB_ECOMMAND) {
-            out->outcome = SB_OUTCOME_FAILED;
-            for (size_t i = 0; i < SB_COUNT(unsure); i++)
-                if (out->code == unsure[i])
-                    out->outcome = SB_OUTCOME_UNKNOWN;
-        }
+        sb_write_failed(c, &e, bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command", out);
     }
     if (!bson_empty(&reply))
         keep_reply(out, &reply);
@@ -264,7 +268,7 @@ void sb_write(const struct sb_server *s, const char *executor_uri, const char *d
     mongoc_uri_t *uri = NULL;
     int64_t start = sb_mono_ms();
     bson_t *command = prepare(text, db, sizeof db, &row, &err);
-    if (!command || check_permit(s, deployment_id, permit, text, &err))
+    if (!command || sb_permit_check(s, deployment_id, permit, text, &err))
         goto out;
     permit->used = true;
     uri = executor_uri ? mongoc_uri_new(executor_uri) : mongoc_uri_copy(s->uri);
@@ -277,7 +281,7 @@ void sb_write(const struct sb_server *s, const char *executor_uri, const char *d
     c = sb_conn_found(uri, 3000, 5000, writes[row].waits ? INT32_MAX : 15000, &err);
     if (!c)
         goto out;
-    send_command(c, db, command, out);
+    sb_write_send(c, db, command, out);
 out:
     if (err.code != SB_OK)
         snprintf(out->message, sizeof out->message, "%s", err.msg);

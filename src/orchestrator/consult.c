@@ -257,7 +257,7 @@ static int mark_read_only(struct sb_orchestrator *o, struct sb_card *draft, stru
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
 {
     int64_t now = sb_origin_wall_ms(o->opt.origin);
-    if (mark_read_only(o, draft, err))
+    if (mark_read_only(o, draft, err) || sb_o_tell_drill(o, draft, err))
         return -1;
     draft->created_at = now;
     int64_t longer_s = draft->phase ? PHASES_WITHIN_S : 0; /* a plan of phases spans weeks: its later ones have to wait */

@@ -13,6 +13,7 @@ struct look {
     struct errand way;
     struct sb_backup_question q; /* its texts point at ours, its paths at the options' */
     char *case_id, *deployment, *place;
+    struct sb_rto_drill *drills;
     struct sb_backup_said said;
     struct sb_err err;
 };
@@ -23,6 +24,7 @@ static void free_look(void *p)
     free(l->case_id);
     free(l->deployment);
     free(l->place);
+    free(l->drills);
     sb_backup_said_release(&l->said);
     free(l);
 }
@@ -51,7 +53,7 @@ static void look(void *p)
     sb_o_post_done(l->o, &l->way, back, l, free_look);
 }
 
-int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *held, const char *place, struct sb_err *err)
+int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *held, const char *place, bool plan, struct sb_err *err)
 {
     if (o->looking_at_backups)
         return sb_fail(err, SB_ESTATE, "The backups are being looked at for another request: ask again when that is answered.");
@@ -64,7 +66,12 @@ int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *held, const
         return sb_fail_nomem(err);
     }
     l->q = (struct sb_backup_question){.deployment = l->deployment, .place = l->place, .paths = o->opt.backups, .paths_n = o->opt.backups_n,
-                                       .now = sb_origin_wall_ms(o->opt.origin), .taken_at = sb_o_deployment_now(o)};
+                                       .now = sb_origin_wall_ms(o->opt.origin), .taken_at = sb_o_deployment_now(o), .plan = plan};
+    if (plan && sb_o_drill_rates(o, &l->drills, &l->q.drills_n, err)) {
+        free_look(l);
+        return -1;
+    }
+    l->q.drills = l->drills;
     held->consulting = o->looking_at_backups = true;
     if (!sb_o_work(o, &l->way, look, l, free_look)) {
         held->consulting = o->looking_at_backups = false;

@@ -262,6 +262,10 @@ static json_t *card_input(struct sb_orchestrator *o, struct held_card *held, con
     json_t *in = base_input(o, stage, actor);
     if (!in)
         return NULL;
+    if (sb_o_recovery(o, in, &lowered, &why)) { /* what is not known denies or asks by the rules that want it */
+        sb_o_notice(o, SB_MEDIUM, "What came of restore drills cannot be read, so nothing is done by itself: %s", why.msg);
+        lowered = 0;
+    }
     if (lowered >= 0 && set(in, "autonomy", json_pack("{s:I}", "lowered_to", (json_int_t)lowered))) {
         json_decref(in);
         return NULL;

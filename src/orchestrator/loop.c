@@ -269,6 +269,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
     case SB_ASK_LIFT:
         sb_o_lift(o, a->seat, m);
         break;
+    case SB_ASK_DRILL:
+        sb_o_take_drill(o, a->seat, m);
+        break;
     case SB_ASK_OWNER:
         sb_o_tell_owner(o, a->seat, m->seq);
         break;

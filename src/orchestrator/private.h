@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <signalbox/agents/anomaly_detector.h>
+#include <signalbox/agents/backup_rto.h>
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/profile_card.h>
@@ -258,6 +259,12 @@ struct sb_orchestrator {
     struct sb_declined *declined; /* declined.c's; NULL: not read yet */
     struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_levels *levels;   /* levels.c's; the same */
+    struct drills {
+        int64_t looked;               /* entries up to this one were looked at */
+        int64_t passed_at, failed_at; /* wall: of the last one that passed, and that failed; 0: none */
+        int64_t level;                /* which the last one that passed has shown */
+        char id[24];                  /* of that one */
+    } drills;
     struct sb_mask *mask;     /* of what policy calls sensitive */
     struct sb_intake *intake;
     struct {
@@ -306,7 +313,7 @@ struct sb_orchestrator {
     bool surveying;
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
-    bool looking_at_backups, reviewing; /* a worker is; one at a time */
+    bool looking_at_backups, reviewing, drilling; /* a worker is; one at a time */
     bool ledger_was_ok;
     struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
     struct sb_due_list runs_due; /* schedules by name */
@@ -438,6 +445,25 @@ void sb_o_lift(struct sb_orchestrator *o, int64_t seat, const struct sb_message 
 void sb_o_remark(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_tell_levels(struct sb_orchestrator *o, const struct survey *s); /* to the detector, whose trends they are */
 
+/* ---- drills.c ---- */
+
+/* Takes a drill over from the drills' ledger: only what stands there counts, never what somebody says of it. */
+void sb_o_take_drill(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+
+/* The same for one that this process has made itself; *ok: it passed. */
+int sb_o_enter_drill(struct sb_orchestrator *o, const struct sb_actor *actor, const char *id, bool *ok, struct sb_err *err);
+
+/* What the record holds of them up to now. */
+int sb_o_drills(struct sb_orchestrator *o, struct drills *out, struct sb_err *err);
+
+/* Appends the drills that passed, oldest first, to a list that the caller frees. */
+int sb_o_drill_rates(struct sb_orchestrator *o, struct sb_rto_drill **list, size_t *n, struct sb_err *err);
+
+/* Puts the last proven restore among a card's evidence, where any drill is on the record. */
+int sb_o_tell_drill(struct sb_orchestrator *o, struct sb_card *draft, struct sb_err *err);
+
+/* Adds what they say to a policy input; *lowered (-1: not) comes down to L3 while the last one failed. */
+int sb_o_recovery(struct sb_orchestrator *o, json_t *in, int64_t *lowered, struct sb_err *err);
 
 /* Tells the detector of a change that is on the record. ns, app: NULL any. alters: the database itself. */
 void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, const char *app, bool alters);
@@ -635,8 +661,12 @@ const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_car
 /* Has the Anomaly Detector propose a closer look: the profiler on for a while. */
 int sb_o_consult_profile(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 
-/* Has the Backup Guardian look at the deployment's backups. place: a database or a collection that is to be in them; NULL: any. */
-int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *c, const char *place, struct sb_err *err);
+/* Has the Backup Guardian look at the deployment's backups. place: a database or a collection that is to be in them; NULL: any.
+ * plan: asked for are the steps of a recovery. */
+int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *c, const char *place, bool plan, struct sb_err *err);
+
+/* Has the newest backup that can be restored here restored into the throw-away deployment of the config, and compared. */
+int sb_o_consult_drill(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);
 
 /* Has the Data Architect look at a sample of a collection. */
 int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);

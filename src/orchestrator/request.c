@@ -238,8 +238,10 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         sb_o_consult_change(o, c, r->slots.ns, err);
     } else if (route->to == SB_BY_DATA_ARCHITECT) {
         sb_o_consult_schema(o, c, r->slots.ns, err);
+    } else if (r->intent == SB_INTENT_BACKUP_DRILL) {
+        sb_o_consult_drill(o, c, err);
     } else if (route->to == SB_BY_BACKUP_GUARDIAN) {
-        sb_o_consult_backup(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
+        sb_o_consult_backup(o, c, r->slots.ns ? r->slots.ns : r->slots.database, r->intent == SB_INTENT_BACKUP_RESTORE, err);
     } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
         const char *ns = r->slots.ns ? r->slots.ns : a && a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL;
         if (!ns)

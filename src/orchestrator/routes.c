@@ -21,6 +21,8 @@ static const struct route routes[] = {
     {SB_INTENT_SCHEMA_REVIEW, HAS_NAMESPACE, SB_BY_DATA_ARCHITECT, "the request is about what the documents of one collection look like", "a sample is read, by a bounded load and from a secondary where there is one"},
     {SB_INTENT_SCHEMA_CHANGE, HAS_NAMESPACE, SB_BY_DATA_ARCHITECT, "the request changes what the documents of one collection look like", "every document is changed, and the applications have to follow: in phases, each with its gate"},
     {SB_INTENT_BACKUP_CHECK, ALWAYS, SB_BY_BACKUP_GUARDIAN, "the request is about what could be brought back", "none: what lies there is read, and nothing is restored"},
+    {SB_INTENT_BACKUP_DRILL, ALWAYS, SB_BY_BACKUP_GUARDIAN, "the request is about proof that a backup can be restored", "it writes, into the throw-away deployment of the config and nowhere else"},
+    {SB_INTENT_BACKUP_RESTORE, ALWAYS, SB_BY_BACKUP_GUARDIAN, "the request is about bringing something back: the steps of it, its time and its loss", "none: what lies there is read, and nothing is restored"},
     {SB_INTENT_STATUS, ALWAYS, SB_BY_ORCHESTRATOR, "the cluster's state is known here", "none: nothing is read or changed"},
 };
 
@@ -32,8 +34,6 @@ static const struct {
     {SB_INTENT_SCHEMA_VALIDATE, "it is done from a shell: `signalbox schema --validator NS` proposes a validator from the documents and counts who would not keep to it, and to the one that is there"},
     {SB_INTENT_OPS_CURRENT, "no specialist of this version lists what is running. In mongosh: db.currentOp(); what was slow is in `signalbox digest LOG`"},
     {SB_INTENT_OPS_KILL, "nothing in this version ends an operation. In mongosh: db.killOp(ID), when it is no index build (that one ends by dropIndexes)"},
-    {SB_INTENT_BACKUP_DRILL, "this version restores nothing. `signalbox backup check PATH` reads every byte of a backup, and `signalbox backup compare A B` two of them"},
-    {SB_INTENT_BACKUP_RESTORE, "this version restores nothing: mongorestore or pbm does. `signalbox backup check PATH` says first whether it is whole; ask \"are our backups good?\" which one is the newest"},
     {SB_INTENT_CAPACITY_PREPARE, "no specialist of this version plans capacity. What eases writes is to have fewer indexes: ask \"retire unused indexes on DATABASE\""},
     {SB_INTENT_POLICY_CHECK, "it is done from a shell: `signalbox policy explain DECISION` tells a verdict, `signalbox policy eval INPUT` asks for one"},
     {SB_INTENT_REPORT, "it is done from a shell: `signalbox report`"},

@@ -206,7 +206,7 @@ def status_and_usage(place):
     one_sentence(place.run("backup", "status", "--deployment", "nobody"), 2, "nobody")
     one_sentence(place.run("backup", "check"), 2, "PATH")
     one_sentence(place.run("backup", "compare", "x"), 2, "two backups")
-    one_sentence(place.run("backup", "look"), 2, "check, compare or status")
+    one_sentence(place.run("backup", "look"), 2, "check, compare, status, drill or make")
     one_sentence(place.run("backup", "check", place.dir + "/nowhere"), 2, "nowhere")
     one_sentence(place.run("backup", "compare", place.dir + "/store", place.dir + "/nowhere"), 2, "nowhere")
     dumps.write(place.config + "/config", ("deployment shop\nset environment dev\nbackup %s\nbackup %s\n" % (dumps.folder(place.dir + "/store/copied", shop()), good)).encode())

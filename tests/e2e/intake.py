@@ -55,7 +55,7 @@ def in_turn(p):
 def routes(p):
     for text, status, words in (("shop.orders is slow", 0, ("read as index.review (", "ns shop.orders", "1. index_optimizer", "(so it is)", "risk: ")),
                                 ("why did latency jump at 14:05?", 0, ("read as anomaly.investigate", "time 14:05", "1. index_optimizer, if the anomaly that is going on is one of code")),
-                                ("are our backups good?", 0, ("read as backup.check", "1. backup_guardian (so it is): ", "risk: ")), ("restore shop to 14:00", 1, ("read as backup.restore", "no hand-off: this version restores nothing")),
+                                ("are our backups good?", 0, ("read as backup.check", "1. backup_guardian (so it is): ", "risk: ")), ("restore shop to 14:00", 0, ("read as backup.restore", "1. backup_guardian (so it is): the request is about bringing something back")),
                                 ("find personal data in crm.users", 0, ("read as schema.review", "1. data_architect, if it names a collection (so it is)")), ("rename a to b in shop.orders", 0, ("read as schema.change", "1. data_architect", "in phases")),
                                 ("write me a poem", 2, ("read as none", "conversation")), ("rename a to a in shop.orders", 2, ("not clear: ",)),
                                 ("show the cluster status and then watch shop.orders", 0, ("read as status", "read as anomaly.watch", "1. anomaly_detector"))):

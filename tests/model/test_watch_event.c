@@ -86,12 +86,29 @@ static void an_entry_of_its_kind_is_the_event(void **state)
     assert_int_equal(look("review within 1h", SB_ENTRY_REQUEST, NULL, json_object(), NULL), SB_EVENT_NOT);
 }
 
+static json_t *drill(const char *event, int ok, const char *stage, const char *level)
+{
+    return json_pack("{s:s,s:b,s:s,s:s}", "event", event, "ok", ok, "stage", stage, "policy_level", level);
+}
+
+static void a_drill_is_one_that_was_made_and_counts(void **state)
+{
+    (void)state;
+    const char *event = "drill within 24h";
+    assert_int_equal(look(event, SB_ENTRY_DRILL, NULL, drill("ended", 1, "compare", "L4"), NULL), SB_EVENT_PASSED);
+    assert_int_equal(look(event, SB_ENTRY_DRILL, NULL, drill("ended", 0, "compare", "L3"), NULL), SB_EVENT_FAILED);
+    assert_int_equal(look(event, SB_ENTRY_DRILL, NULL, drill("ended", 1, "compare", "L2"), NULL), SB_EVENT_NOT);
+    assert_int_equal(look(event, SB_ENTRY_DRILL, NULL, drill("ended", 0, "guard", "L1"), NULL), SB_EVENT_NOT);
+    assert_int_equal(look(event, SB_ENTRY_DRILL, NULL, drill("began", 1, "compare", "L4"), NULL), SB_EVENT_NOT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_read_and_written),
         cmocka_unit_test(a_run_of_a_schedule_is_done_with_its_case),
         cmocka_unit_test(an_entry_of_its_kind_is_the_event),
+        cmocka_unit_test(a_drill_is_one_that_was_made_and_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

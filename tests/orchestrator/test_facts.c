@@ -265,6 +265,75 @@ static void decide(struct fixture *f, int number, int64_t revision, const char *
     sb_card_release(&c);
 }
 
+/* A drill's end on the record of prod1, `days` before now. */
+static void drilled(struct fixture *f, int64_t days, bool ok, const char *level, const char *cap, const char *stage, bool simulated, const char *deployment)
+{
+    char at[SB_TIME_LEN + 1];
+    struct sb_err err = SB_ERR_INIT;
+    sb_time_format(at, sb_origin_wall_ms(&f->origin) - days * DAY_MS);
+    struct sb_entry e = {.kind = SB_ENTRY_DRILL, .actor = {.principal = (char *)(uintptr_t)"alice"}};
+    e.plan.deployment = (char *)(uintptr_t)deployment;
+    e.plan.simulated = simulated;
+    e.body = json_pack("{s:s,s:s,s:b,s:s,s:s,s:s,s:o,s:s}", "event", "ended", "drill", "D-1", "ok", ok, "stage", stage, "level", level, "policy_level", cap ? "L2" : level, "cap",
+                       cap ? json_pack("{s:s,s:s}", "code", cap, "why", "w") : json_null(), "ended_at", at);
+    sb_assert_ok(sb_ledger_append(f->o.ledger, &e, &err), err);
+    json_decref(e.body);
+}
+
+#define recovery_is(f, days, level) recovery_at(f, days, level, __LINE__)
+static void recovery_at(struct fixture *f, int64_t days, int64_t lowered_to, int line)
+{
+    struct sb_err err = SB_ERR_INIT;
+    json_t *in = json_object();
+    int64_t lowered = -1;
+    sb_assert_ok(sb_o_recovery(&f->o, in, &lowered, &err), err);
+    const json_t *recovery = json_object_get(in, "recovery");
+    int64_t age = recovery ? sb_json_int(recovery, "drill_age_s") : -1;
+    if ((days < 0 ? age != -1 : age < days * 86400 || age > days * 86400 + 3600) || lowered != lowered_to)
+        fail_msg("line %d: drill_age_s %lld, lowered to %lld", line, (long long)age, (long long)lowered);
+    json_decref(in);
+}
+
+static void the_last_drill_is_a_fact(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "drills");
+    f.o.deployment = (char *)(uintptr_t)"prod1";
+    struct sb_card c = card("C-000001", "prod1", SB_ENV_PROD, "x_1");
+    struct sb_err err = SB_ERR_INIT;
+    recovery_is(&f, -1, -1);
+    sb_assert_ok(sb_o_tell_drill(&f.o, &c, &err), err);
+    assert_int_equal(c.evidence_n, 0);
+    drilled(&f, 1, true, "L4", NULL, "compare", false, "other");
+    drilled(&f, 1, true, "L4", "no_mongod", "compare", false, "prod1"); /* counts as L2 */
+    drilled(&f, 1, true, "L4", "simulated", "compare", false, "prod1"); /* for no deployment that is real */
+    drilled(&f, 1, false, "L0", NULL, "guard", false, "prod1");         /* its target was refused: nothing of the backup */
+    recovery_is(&f, -1, -1);
+    drilled(&f, 9, true, "L4", NULL, "compare", false, "prod1");
+    recovery_is(&f, 9, -1);
+    drilled(&f, 3, false, "L2", NULL, "restore", false, "prod1");
+    recovery_is(&f, 9, 3); /* nothing is done by itself while the last one failed */
+    drilled(&f, 0, true, "L3", NULL, "compare", false, "prod1");
+    recovery_is(&f, 0, -1);
+    drilled(&f, 5, true, "L5", NULL, "checks", false, "prod1"); /* put on the record later: it is no newer for that */
+    recovery_is(&f, 0, -1);
+    sb_assert_ok(sb_o_tell_drill(&f.o, &c, &err), err);
+    assert_int_equal(c.evidence_n, 1);
+    assert_string_equal(c.evidence[0].what, "last proven restore");
+    assert_non_null(strstr(c.evidence[0].value, "shown to L3"));
+    sb_ledger_close(f.o.ledger);
+    sb_card_release(&c);
+
+    set_up(&f, "drills-simulated");
+    f.o.deployment = (char *)(uintptr_t)"demo";
+    drilled(&f, 2, true, "L4", "simulated", "compare", true, "demo");
+    recovery_is(&f, 2, -1);
+    drilled(&f, 1, false, "L2", "simulated", "restore", true, "demo");
+    recovery_is(&f, 2, 3);
+    sb_ledger_close(f.o.ledger);
+}
+
 static void record_is(struct fixture *f, int64_t decisions, int64_t accepted, int64_t back, int64_t reversed)
 {
     struct sb_autonomy_record r;
@@ -365,6 +434,7 @@ int main(void)
         cmocka_unit_test(what_failed_its_watch_is_known_for_a_week),
         cmocka_unit_test(what_was_carried_out_outlives_a_restart),
         cmocka_unit_test(a_level_is_lowered_by_its_record_and_raised_by_policy),
+        cmocka_unit_test(the_last_drill_is_a_fact),
         cmocka_unit_test(waivers_are_read_anew_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

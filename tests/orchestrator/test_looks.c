@@ -110,8 +110,10 @@ static void backups_are_looked_at(void **state)
     says(&l, "shop.orders is in it");
     assert_int_equal(ask(&l, "is there a backup of shop.gone from this week?"), 1); /* no such collection now: it may be in a backup all the same */
     says(&l, "No: the one usable backup of lab does not hold shop.gone.");
-    assert_int_equal(ask(&l, "run a restore drill"), 1);
-    says(&l, "`signalbox backup check PATH`");
+    assert_int_equal(ask(&l, "run a restore drill"), 4);
+    says(&l, "This console is read-only, and a drill writes");
+    assert_int_equal(ask(&l, "restore plan for the cluster"), 0);
+    says(&l, "1. Stop every writer");
     lab_close(&l);
     struct seen s = look_at_case(&l, "K-000001", "backup_guardian", "backup, mongodump-directory", "estimated");
     assert_true(s.back == 1 && s.have_fact && s.commands == 0 && s.cards == 0 && s.real == 0);

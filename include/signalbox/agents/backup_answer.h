@@ -9,6 +9,7 @@
 #define SIGNALBOX_AGENTS_BACKUP_ANSWER_H
 
 #include <signalbox/agents/backup_guardian.h>
+#include <signalbox/agents/backup_rto.h>
 #include <signalbox/model/evidence.h>
 
 #define SB_BACKUP_EVIDENCE 20 /* backups that become a fact each; the others are counted in one */
@@ -20,6 +21,9 @@ struct sb_backup_question {
     size_t paths_n;
     int64_t now;          /* wall */
     int64_t taken_at;     /* deployment time, of the evidence */
+    bool plan;            /* asked for are the steps of a recovery, */
+    const struct sb_rto_drill *drills; /* whose time these tell */
+    size_t drills_n;
 };
 
 struct sb_backup_said {

@@ -42,6 +42,14 @@ int sb_hasher_many(struct sb_hasher *h, struct sb_hash *out, const struct sb_sli
 /* Of a byte and two digests: the inner node of a Merkle tree. */
 int sb_hasher_node(struct sb_hasher *h, struct sb_hash *out, uint8_t first, const struct sb_hash *left, const struct sb_hash *right);
 
+/* A digest of bytes that come one after the other. NULL from _new: out of memory. _add and _end: 0, or -1 where libcrypto fails;
+ * after _end it begins anew. */
+struct sb_digest;
+struct sb_digest *sb_digest_new(void);
+void sb_digest_free(struct sb_digest *d);
+int sb_digest_add(struct sb_digest *d, const void *p, size_t n);
+int sb_digest_end(struct sb_digest *d, struct sb_hash *out);
+
 /* Are these SB_HASH_LEN bytes the same? In line: verifying a ledger asks it for each entry. Not for secrets. */
 static inline bool sb_hash_same(const void *a, const void *b)
 {

@@ -77,6 +77,9 @@ void sb_session_last_word(struct sb_session *s, int (*word)(void *ctx, int statu
  * with this status. */
 void sb_session_close(struct sb_session *s, const char *reason, int status);
 
+/* For an owner: waits until the deployment has answered once, at most timeout_ms. What else comes meanwhile is dropped. */
+void sb_session_connected(struct sb_session *s, int timeout_ms);
+
 /* Waits for the next news of this kind (-1: any), at most timeout_ms. The caller frees it. Everything else is dropped. NULL:
  * nothing came, or the other side has gone. */
 struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, int timeout_ms);

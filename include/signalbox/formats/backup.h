@@ -43,6 +43,7 @@ struct sb_backup_findings {
 
 struct sb_backup_index {
     char *name, *spec; /* spec: JSON, fields but the key's sorted, numbers plain */
+    char *raw;         /* as it was written, in its order; only when asked for */
 };
 
 struct sb_backup_collection {
@@ -51,6 +52,7 @@ struct sb_backup_collection {
     uint64_t sum[4]; /* the documents' SHA-256 added modulo 2^256; only when asked for */
     bool data, metadata, view, series;
     char *options; /* JSON as above; NULL: none known */
+    char *raw;     /* the same as they were written, only when asked for */
     struct sb_backup_index *indexes;
     size_t indexes_n, indexes_cap;
 };
@@ -69,6 +71,10 @@ struct sb_backup_ranges {
 struct sb_backup_options {
     bool quick; /* level 1 only */
     bool sums;  /* add up the documents' hashes */
+    bool raw;   /* keep options and indexes as they were written, too */
+    /* NULL, or given each document that is whole, of a collection or (ns NULL) an entry of the oplog, as it goes by. It may not
+     * keep the bytes. False: no more is read, and nothing follows from what was not. */
+    bool (*document)(void *ctx, const char *ns, const unsigned char *p, size_t n);
     void (*read)(void *ctx, uint64_t bytes); /* NULL, or told of bytes that were read from files */
     void *ctx;
 };
@@ -93,6 +99,7 @@ struct sb_backup {
     uint64_t files, bytes; /* as they lie there */
     bool no_codec; /* some of it is packed in a way that cannot be unpacked here */
     bool nomem;    /* something could not be kept */
+    bool stopped;  /* whoever was given the documents wanted no more */
     struct sb_backup_options options;
     struct sb_hasher *hasher;
 };
@@ -122,6 +129,9 @@ void sb_backup_range(struct sb_backup *b, struct sb_backup_ranges *to, uint64_t 
 void sb_backup_say(struct sb_backup *b, char **slot, const char *text);
 
 void sb_backup_sort(struct sb_backup *b); /* the collections, by name */
+
+/* Adds a document's SHA-256 to a sum modulo 2^256, where sums were asked for: the same documents in any order give the same sum. */
+void sb_backup_add_up(struct sb_backup *b, uint64_t sum[4], const unsigned char *p, size_t n);
 
 /* What is wrong with a database's or a collection's name, to follow "its name"; NULL: nothing. Such a name may lead out of a
  * folder, or cannot be of a collection at all. */

@@ -14,6 +14,7 @@
 #ifndef SIGNALBOX_FORMATS_MONGODUMP_H
 #define SIGNALBOX_FORMATS_MONGODUMP_H
 
+#include <jansson.h>
 #include <signalbox/formats/backup.h>
 #include <signalbox/formats/source.h>
 
@@ -34,6 +35,10 @@ void sb_dump_root(struct sb_backup *b, int dir);
 
 /* Reads the folder of one database. only: the escaped name of the one collection that is wanted; NULL: all. */
 void sb_dump_database(struct sb_backup *b, int dir, const char *db, const char *only);
+
+/* Takes options and indexes, as mongodump writes them beside the documents, over into the collection db.name; what is missing or
+ * wrong is told of `file` and its byte (-1: none). NULL: not even a collection could be made of it. */
+struct sb_backup_collection *sb_dump_metadata(struct sb_backup *b, const json_t *metadata, const char *db, const char *name, const char *file, int64_t at);
 
 /* The base name of a file of documents ("orders" of orders.bson or orders.bson.gz), heap; NULL: it is none. */
 char *sb_dump_data_name(const char *file);

@@ -12,6 +12,8 @@
 
 #include <signalbox/model/message.h>
 
+#define SB_DRILL_COUNTS 3 /* from this level on a restore was made */
+
 enum sb_entry_kind {
     SB_ENTRY_START,           /* {"version","pid","read_only","members"} an owner began */
     SB_ENTRY_STOP,            /* {"reason"} */
@@ -50,6 +52,7 @@ enum sb_entry_kind {
     SB_ENTRY_HOOK,            /* {"event","command","try","outcome","status","millis","output"} a command of the operator's was told of something */
     SB_ENTRY_KNOBS,           /* {"docs","delay_ms"} of the batches of a running step, from here on */
     SB_ENTRY_PROOF,           /* {"by","evidence"} what the what-if `by` found out about the card: beside it, no part of what is approved */
+    SB_ENTRY_DRILL,           /* {"event","drill",...} a restore into a throw-away deployment; event began or ended (orchestrator/drill.h) */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;
@@ -98,6 +101,10 @@ int sb_case_fold(struct sb_case *c, const struct sb_entry *e, struct sb_err *err
 
 /* Folds ANOMALY, ACK and REMARK. */
 int sb_anomaly_fold(struct sb_anomaly *a, const struct sb_entry *e, struct sb_err *err);
+
+/* What an entry says of whether the deployment's backups can be restored: -1 nothing (it is no end of a drill, or its target was
+ * refused), 0 it failed, else the level that counts. A simulated target counts where what is watched is simulated. */
+int sb_drill_level(const struct sb_entry *e);
 
 /* Appends one line for people: "approved by alice", "step 1: createIndexes sent". Holds text from outside. */
 void sb_entry_text(const struct sb_entry *e, struct sb_str *out);

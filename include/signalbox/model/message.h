@@ -40,6 +40,7 @@ enum sb_message_type {
     SB_ASK_REMARK,   /* struct sb_remark_on: a note into the record of an anomaly */
     SB_ASK_BLACKOUT, /* struct sb_hush: its scope, reason and until; the rest is ignored */
     SB_ASK_LIFT,     /* struct sb_remark_on: ends a blackout, or forgets what was said of an anomaly; id: the hush's, or the anomaly's */
+    SB_ASK_DRILL,    /* struct sb_text: the id of a drill that has ended, to be taken over from the drills' ledger */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */

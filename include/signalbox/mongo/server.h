@@ -85,6 +85,7 @@ struct sb_deployment_facts {
     int64_t version_number; /* 5.0.7 -> 50007 */
     char id[128];           /* "rs:<replicaSetId>", "cluster:<id>" or "standalone:<host:port>", and for a simulator its incarnation */
     bool simulated;
+    bool mongod;            /* it is MongoDB's own server, and no other that speaks its protocol */
     int64_t speed;          /* of a simulator's clock; 1 elsewhere */
     char **blind;           /* sentences */
     size_t blind_n;

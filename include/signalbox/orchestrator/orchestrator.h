@@ -20,6 +20,7 @@
 #include <signalbox/policy/verifier.h>
 
 struct sb_orchestrator;
+struct sb_drill_known;
 
 struct sb_orchestrator_options {
     const char *state_dir;        /* the ledger's folder; copied, as are all texts */
@@ -55,6 +56,8 @@ struct sb_orchestrator_options {
     size_t criticality_n;
     const struct sb_event_hook *hooks; /* must outlive it */
     size_t hooks_n;
+    const char *drill_uri_file;   /* of the throw-away deployment that drills restore into; NULL: none is named */
+    const struct sb_drill_known *known; /* every deployment of the config; must outlive it; NULL: none */
     bool socket;                  /* listen on state_dir/socket for other consoles */
     const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */
 };

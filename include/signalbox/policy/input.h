@@ -30,8 +30,9 @@
  *   health      members, members_up, lag_s, primary: true when it is known, builds: on the collection, queued, cache_ppm,
  *               oldest_op_s: the oldest operation on the collection (like builds it is read right before a step), oplog_window_s:
  *               of the shortest oplog, as long as it will be when it is full, disk_free_ppm: of the fullest member
- *   recovery    backup_age_s: of the newest usable backup; drill_age_s: of the last drill that passed; nothing measures them
- *               yet: a rule that needs one cannot be decided, which denies in prod and asks elsewhere
+ *   recovery    backup_age_s: of the newest usable backup; which nothing measures yet; drill_age_s: of the last drill that
+ *               passed, by level 3 at least. A rule that needs one which is not there cannot be decided, which denies in prod and
+ *               asks elsewhere
  *   clock       utc: RFC 3339
  *   calendar    NAME: {active, next, next_local, kind, tz, tzdata, definition, overrun}: each window of the bundle
  *   model       confidence_ppm; brier_ppm and samples: how well its confidences were borne out

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dumpwrite.h - writing a dump as mongodump does: a folder that mongorestore, mongodump.h and any reader of BSON can read.
+ *
+ * Everything is written into a folder beside the one that was asked for, whose name ends in ".partial-" and six characters, is
+ * synced to disk and gets its name in one rename at the end: what has the name is whole. A file signalbox-manifest.json, which
+ * other tools pass over, holds the size and SHA-256 of every file, so that a changed byte is found also where BSON has no
+ * checksum: {"signalbox_dump": 1, "taken_at", "deployment_id", "consistent", "how", "files": [{"path", "bytes", "sha256"}]}.
+ * Files are of mode 0600, folders 0700. A name is escaped as in a URL; one that is too long for a file ("%24" and a digest of
+ * it behind the first 208 characters) stands whole in its metadata. Thread: one owner.
+ */
+#ifndef SIGNALBOX_FORMATS_DUMPWRITE_H
+#define SIGNALBOX_FORMATS_DUMPWRITE_H
+
+#include <jansson.h>
+#include <signalbox/base/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SB_DUMP_MANIFEST "signalbox-manifest.json"
+
+struct sb_dump_writer;
+
+/* path must not be there yet. */
+struct sb_dump_writer *sb_dump_writer_new(const char *path, struct sb_err *err);
+
+/* Removes what was written unless it was finished. NULL is fine. */
+void sb_dump_writer_free(struct sb_dump_writer *w);
+
+/* The metadata of a collection, the text as mongodump writes it. */
+int sb_dump_writer_metadata(struct sb_dump_writer *w, const char *db, const char *collection, const char *text, struct sb_err *err);
+
+/* From here on documents are those of this collection; db NULL: entries of the oplog. */
+int sb_dump_writer_open(struct sb_dump_writer *w, const char *db, const char *collection, struct sb_err *err);
+int sb_dump_writer_add(struct sb_dump_writer *w, const unsigned char *p, size_t n, struct sb_err *err);
+
+/* The prelude, the manifest (whose other members are `about`'s; borrowed), and the name. */
+int sb_dump_writer_finish(struct sb_dump_writer *w, const char *server_version, json_t *about, struct sb_err *err);
+
+#endif

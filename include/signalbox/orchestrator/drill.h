@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * drill.h - a restore that is really made: into a throw-away deployment, measured, compared, cleaned up, on the record.
+ *
+ * A drill has a ledger of its own kind, because its target is no deployment that is watched and because a restore is many
+ * writes: the folder DIR holds one, like any other, which all drills of a state folder share. Each write is an INTENT there,
+ * and only that yields the permit that the scratch door (mongo/scratch_door.h) wants. A drill begins and ends with an entry of the
+ * kind `drill`. Its end is what counts elsewhere: the deployment's own ledger takes it over from there.
+ *
+ * What is refused: a target that calls itself by the id of any deployment that is watched; one that is not empty and carries no
+ * operator's mark; a backup that does not pass level 1. A drill that was killed left its mark at the target: the next drill
+ * into it finds the mark, looks its nonce up in the ledger, and clears away what that one had restored before it begins.
+ *
+ * The levels that it shows: L2 every byte was read and all checks held; L3 it was restored, with its indexes; L4 and what is
+ * there is what the backup holds, by counts, contents, indexes, options and a sample by _id; L5 and the checks of the
+ * operator's own file passed. policy_level is what a policy may go by: at most L2 where the target is no mongod of the
+ * backup's version (cap says why). Thread: one; blocks for as long as a restore takes.
+ *
+ * The checks' file: {"sentinels": [{"ns", "filter"}], "queries": [{"name", "ns", "filter", "at_least", "at_most"}],
+ * "health": ["program", "argument"...]}: a sentinel must be found, a query must count within its limits, the program must exit
+ * with 0; it finds the file with the target's connection string in $SIGNALBOX_DRILL_URI_FILE.
+ */
+#ifndef SIGNALBOX_ORCHESTRATOR_DRILL_H
+#define SIGNALBOX_ORCHESTRATOR_DRILL_H
+
+#include <jansson.h>
+#include <signalbox/base/clock.h>
+#include <signalbox/mongo/server.h>
+
+/* The ids of all deployments that are watched, and their names. */
+struct sb_drill_watched {
+    char **ids, **names;
+    size_t ids_n, names_n;
+};
+
+/* Deployments that a config describes: name, and the file with the connection string (NULL: none). */
+struct sb_drill_known {
+    char **names, **uri_files;
+    size_t n;
+};
+int sb_drill_know(struct sb_drill_known *known, const char *name, const char *uri_file, struct sb_err *err);
+void sb_drill_known_release(struct sb_drill_known *known);
+
+/* By the record of a state folder, and by asking each that is known who it is. One that was never seen and does not answer now
+ * might be the target: that is an error. Release it also after one. */
+int sb_drill_watched_find(struct sb_drill_watched *w, const char *state_dir, const struct sb_drill_known *known, struct sb_err *err);
+void sb_drill_watched_release(struct sb_drill_watched *w);
+
+struct sb_drill_options {
+    const char *dir;            /* of the drills' ledger; made when it is missing */
+    struct sb_origin *origin;
+    const char *by;             /* who asked */
+    const char *deployment;     /* whose backup it is; NULL: not said */
+    const char *path;           /* of the backup: a folder or archive of mongodump's */
+    const struct sb_server *target;
+    const char *target_file;    /* the file with its connection string */
+    const struct sb_server *source; /* to compare with what is there now; NULL: not asked for */
+    const struct sb_drill_watched *watched;
+    uint64_t until;             /* time of the oplog to stop at; 0: its end */
+    const json_t *checks;       /* NULL: none */
+    bool keep;                  /* do not clear the target afterwards */
+    void (*read)(void *ctx, uint64_t bytes); /* NULL, or told of bytes that were read of the backup */
+    void *ctx;
+};
+
+/* The folder of the drills' ledger below a state folder, heap; NULL: out of memory. */
+char *sb_drill_folder(const char *state_dir);
+
+/* Makes a drill. *report (the caller's) is its last entry's body, also when it failed, which is no error here: ask its "ok".
+ * -1: there was none, because of the ledger or of memory. */
+int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *err);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "private.h"
+
+#include <signalbox/base/clock.h>
+#include <signalbox/base/record.h>
+#include <signalbox/mongo/scratch_door.h>
+
+#define SOCKET_MS 600000
+
+struct sb_scratch {
+    const struct sb_server *server;
+    struct sb_conn *conn;
+    char id[128], nonce[40];
+    bool by_operator;
+};
+
+/* What a drill does. `docs`: the member whose documents may come beside the command. */
+static const struct {
+    const char *name, *docs;
+} writes[] = {
+    {"insert", "documents"}, {"update", "updates"}, {"delete", "deletes"}, {"create", NULL}, {"createIndexes", NULL}, {"dropIndexes", NULL}, {"drop", NULL},
+};
+
+static bool of_the_server(const char *db)
+{
+    return strcmp(db, "admin") == 0 || strcmp(db, "local") == 0 || strcmp(db, "config") == 0;
+}
+
+/* ---- what there is ---- */
+
+struct looking {
+    struct sb_conn *c;
+    struct sb_scratch_seen *seen;
+    const char *db;
+    char **dbs;
+    size_t dbs_n;
+    bool nomem;
+};
+
+static const char *text_of(const bson_t *doc, const char *key)
+{
+    bson_iter_t it;
+    return bson_iter_init_find(&it, doc, key) && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "";
+}
+
+static bool take_mark(void *ctx, const bson_t *doc)
+{
+    struct sb_scratch_seen *seen = ctx;
+    const char *id = text_of(doc, "_id");
+    seen->by_operator |= strcmp(id, "scratch") == 0;
+    if (strcmp(id, "drill") == 0) {
+        seen->by_drill = true;
+        snprintf(seen->drill, sizeof seen->drill, "%s", text_of(doc, "drill"));
+        snprintf(seen->nonce, sizeof seen->nonce, "%s", text_of(doc, "nonce"));
+    }
+    return true;
+}
+
+static int read_marks(struct sb_conn *c, struct sb_scratch_seen *seen, struct sb_err *err)
+{
+    return sb_read_cursor_json(c, SB_SCRATCH_DB, "{\"find\": \"" SB_SCRATCH_COLL "\", \"filter\": {\"_id\": {\"$in\": [\"scratch\", \"drill\"]}}}", 10, take_mark, seen, err) < 0 ? -1 : 0;
+}
+
+static bool take_collection(void *ctx, const bson_t *doc)
+{
+    struct looking *l = ctx;
+    const char *name = text_of(doc, "name");
+    if ((strcmp(l->db, SB_SCRATCH_DB) == 0 && strcmp(name, SB_SCRATCH_COLL) == 0) || strcmp(name, "system.views") == 0 || strcmp(name, "system.profile") == 0)
+        return true; /* a server keeps the latter two when all views are dropped, and when nothing is profiled any more */
+    if (l->seen->held_n < SB_SCRATCH_HELD && !(l->seen->held[l->seen->held_n++] = sb_format("%s.%s", l->db, name))) {
+        l->seen->held_n--;
+        l->nomem = true;
+    }
+    l->seen->held_all++;
+    return true;
+}
+
+static int take_databases(struct looking *l, const bson_t *reply, struct sb_err *err)
+{
+    bson_iter_t it, list, field;
+    if (!bson_iter_init_find(&it, reply, "databases") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
+        return sb_fail(err, SB_ESERVER, "%s: listDatabases names no databases", sb_conn_name(l->c));
+    while (bson_iter_next(&list))
+        if (BSON_ITER_HOLDS_DOCUMENT(&list) && bson_iter_recurse(&list, &field) && bson_iter_find(&field, "name") && BSON_ITER_HOLDS_UTF8(&field) &&
+            sb_strs_push(&l->dbs, &l->dbs_n, bson_iter_utf8(&field, NULL)))
+            return sb_fail_nomem(err);
+    return 0;
+}
+
+int sb_scratch_look(struct sb_conn *c, struct sb_scratch_seen *seen, struct sb_err *err)
+{
+    struct looking l = {.c = c, .seen = seen};
+    bson_t reply;
+    memset(seen, 0, sizeof *seen);
+    int rc = sb_read_json(c, "admin", "{\"listDatabases\": 1, \"nameOnly\": true}", &reply, err);
+    if (rc == 0) {
+        rc = take_databases(&l, &reply, err);
+        bson_destroy(&reply);
+    }
+    for (size_t i = 0; rc == 0 && i < l.dbs_n; i++) {
+        l.db = l.dbs[i];
+        if (!of_the_server(l.db))
+            rc = sb_read_cursor_json(c, l.db, "{\"listCollections\": 1, \"nameOnly\": true}", INT64_MAX, take_collection, &l, err) < 0 ? -1 : 0;
+    }
+    if (rc == 0)
+        rc = read_marks(c, seen, err);
+    if (rc == 0 && l.nomem)
+        rc = sb_fail_nomem(err);
+    for (size_t i = 0; i < l.dbs_n; i++)
+        free(l.dbs[i]);
+    free(l.dbs);
+    return rc;
+}
+
+void sb_scratch_seen_release(struct sb_scratch_seen *seen)
+{
+    for (size_t i = 0; i < seen->held_n; i++)
+        free(seen->held[i]);
+    memset(seen, 0, sizeof *seen);
+}
+
+/* ---- the door ---- */
+
+struct sb_scratch *sb_scratch_open(const struct sb_server *s, const char *deployment_id, const char *nonce, bool by_operator, struct sb_err *err)
+{
+    struct sb_scratch *d = calloc(1, sizeof *d);
+    mongoc_uri_t *uri = d ? mongoc_uri_copy(s->uri) : NULL;
+    if (!uri) {
+        free(d);
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    d->server = s;
+    d->by_operator = by_operator;
+    snprintf(d->id, sizeof d->id, "%s", deployment_id);
+    snprintf(d->nonce, sizeof d->nonce, "%s", nonce);
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
+    d->conn = sb_conn_found(uri, 3000, 5000, SOCKET_MS, err);
+    mongoc_uri_destroy(uri);
+    if (!d->conn) {
+        free(d);
+        return NULL;
+    }
+    d->conn->max_time_ms = 4000;
+    return d;
+}
+
+void sb_scratch_close(struct sb_scratch *d)
+{
+    if (!d)
+        return;
+    sb_conn_close(d->conn);
+    free(d);
+}
+
+static int check_place(struct sb_scratch *d, bool marking, struct sb_err *err)
+{
+    struct sb_deployment_facts facts;
+    struct sb_scratch_seen seen = {.by_operator = false};
+    if (sb_deployment_identify(d->conn, &facts, err))
+        return -1;
+    bool same = strcmp(facts.id, d->id) == 0;
+    if (!same)
+        sb_fail(err, SB_EPOLICY, "%s calls itself %s now, and was %s: nothing more is written to it", sb_conn_name(d->conn), facts.id, d->id);
+    sb_deployment_facts_release(&facts);
+    if (!same || read_marks(d->conn, &seen, err))
+        return -1;
+    if (d->by_operator && !seen.by_operator)
+        return sb_fail(err, SB_EPOLICY, "the mark {_id: \"scratch\"} is gone from " SB_SCRATCH_DB "." SB_SCRATCH_COLL " of %s: nothing more is written to it", sb_conn_name(d->conn));
+    if (marking ? seen.by_drill : !seen.by_drill || strcmp(seen.nonce, d->nonce) != 0)
+        return sb_fail(err, SB_EPOLICY, marking ? "%s carries the mark of another drill" : "the mark of this drill is gone from %s: nothing more is written to it", sb_conn_name(d->conn));
+    return 0;
+}
+
+/* The command without "$db" and what stands for its documents; NULL: it may not be sent, or not with these documents. */
+static bson_t *prepare(const char *text, const struct sb_scratch_docs *docs, char *db, size_t db_cap, size_t *row, struct sb_err *err)
+{
+    bson_error_t e;
+    bson_t *all = bson_new_from_json((const uint8_t *)text, -1, &e), *command = NULL;
+    bson_iter_t it, in;
+    struct sb_hash hash;
+    char hex[SB_HEX_LEN + 1];
+    if (!all) {
+        sb_fail(err, SB_EINPUT, "a command that is not Extended JSON: %s", e.message);
+        return NULL;
+    }
+    const char *name = bson_iter_init(&it, all) && bson_iter_next(&it) ? bson_iter_key(&it) : "";
+    for (*row = 0; *row < SB_COUNT(writes) && strcmp(name, writes[*row].name) != 0; ++*row)
+        ;
+    snprintf(db, db_cap, "%s", text_of(all, "$db"));
+    if (*row == SB_COUNT(writes)) {
+        sb_fail(err, SB_EPOLICY, "the command %s is not on the list of what a drill writes", name);
+        goto out;
+    }
+    if (!db[0] || strlen(text_of(all, "$db")) >= db_cap || of_the_server(db)) {
+        sb_fail(err, SB_EPOLICY, "nothing is ever written to the database \"%s\"", db);
+        goto out;
+    }
+    const char *key = writes[*row].docs;
+    if (docs) {
+        if (!key || !bson_iter_init_find(&it, all, key) || !BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &in) || !bson_iter_find(&in, "sha256") ||
+            !BSON_ITER_HOLDS_UTF8(&in) || sb_hash_bytes(&hash, docs->p, docs->bytes, err)) {
+            sb_fail(err, SB_EINTERNAL, "a command that does not say which documents go with it");
+            goto out;
+        }
+        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
+        if (strcmp(hex, bson_iter_utf8(&in, NULL)) != 0) {
+            sb_fail(err, SB_EPOLICY, "the command is for other documents than these");
+            goto out;
+        }
+    }
+    command = bson_new();
+    if (docs)
+        bson_copy_to_excluding_noinit(all, command, "$db", key, NULL);
+    else
+        bson_copy_to_excluding_noinit(all, command, "$db", NULL);
+out:
+    bson_destroy(all);
+    return command;
+}
+
+/* The documents as they lie behind one another; NULL: out of memory, or they are none. */
+static bson_t *split(const struct sb_scratch_docs *docs)
+{
+    bson_t *list = calloc(docs->n ? docs->n : 1, sizeof *list);
+    size_t at = 0;
+    uint64_t i = 0;
+    for (; list && i < docs->n && docs->bytes - at >= 5; i++) {
+        uint32_t n;
+        memcpy(&n, docs->p + at, 4);
+        n = BSON_UINT32_FROM_LE(n);
+        if (n > docs->bytes - at || !bson_init_static(&list[i], docs->p + at, n))
+            break;
+        at += n;
+    }
+    if (list && (i != docs->n || at != docs->bytes)) {
+        free(list);
+        list = NULL;
+    }
+    return list;
+}
+
+/* By the driver's own way, which splits by what the server takes at once. */
+static void send_insert(struct sb_conn *c, const char *db, const bson_t *command, const bson_t *list, size_t n, struct sb_write_result *out)
+{
+    bson_error_t e = {0};
+    bson_t opts, reply;
+    bson_iter_t it;
+    const char *name = text_of(command, "insert");
+    const bson_t **pointers = malloc(n * sizeof *pointers);
+    mongoc_collection_t *coll = pointers ? mongoc_client_get_collection(c->client, db, name) : NULL;
+    if (!coll) {
+        snprintf(out->message, sizeof out->message, "memory ran out");
+        free(pointers);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        pointers[i] = &list[i];
+    bson_init(&opts);
+    BSON_APPEND_BOOL(&opts, "validate", false); /* the driver's own look at names: they were in a database before */
+    BSON_APPEND_BOOL(&opts, "ordered", true);
+    if (bson_iter_init_find(&it, command, "bypassDocumentValidation") && bson_iter_as_bool(&it))
+        BSON_APPEND_BOOL(&opts, "bypassDocumentValidation", true);
+    c->refused[0] = '\0';
+    if (mongoc_collection_insert_many(coll, pointers, n, &opts, &reply, &e))
+        out->outcome = SB_OUTCOME_OK;
+    else
+        sb_write_failed(c, &e, "insert", out);
+    bson_destroy(&reply);
+    bson_destroy(&opts);
+    mongoc_collection_destroy(coll);
+    free(pointers);
+}
+
+static void send_with(struct sb_conn *c, const char *db, bson_t *command, size_t row, const struct sb_scratch_docs *docs, struct sb_write_result *out)
+{
+    bson_t *list = split(docs), array;
+    if (!list) {
+        snprintf(out->message, sizeof out->message, "the documents of a write cannot be taken apart");
+        return;
+    }
+    if (strcmp(writes[row].name, "insert") == 0) {
+        send_insert(c, db, command, list, docs->n, out);
+    } else {
+        BSON_APPEND_ARRAY_BEGIN(command, writes[row].docs, &array);
+        for (uint64_t i = 0; i < docs->n; i++) {
+            char key[24];
+            snprintf(key, sizeof key, "%llu", (unsigned long long)i);
+            BSON_APPEND_DOCUMENT(&array, key, &list[i]);
+        }
+        bson_append_array_end(command, &array);
+        sb_write_send(c, db, command, out);
+    }
+    free(list);
+}
+
+void sb_scratch_write(struct sb_scratch *d, struct sb_permit *permit, const char *text, const struct sb_scratch_docs *docs, struct sb_write_result *out)
+{
+    struct sb_err err = SB_ERR_INIT;
+    char db[128];
+    size_t row = 0;
+    int64_t start = sb_mono_ms();
+    memset(out, 0, sizeof *out);
+    out->outcome = SB_OUTCOME_FAILED;
+    bson_t *command = prepare(text, docs, db, sizeof db, &row, &err);
+    if (!command || sb_permit_check(d->server, d->id, permit, text, &err))
+        goto out;
+    permit->used = true;
+    bool marking = strcmp(db, SB_SCRATCH_DB) == 0 && strcmp(text_of(command, "insert"), SB_SCRATCH_COLL) == 0;
+    if (check_place(d, marking, &err))
+        goto out;
+    if (docs)
+        send_with(d->conn, db, command, row, docs, out);
+    else
+        sb_write_send(d->conn, db, command, out);
+out:
+    if (err.code != SB_OK) {
+        out->code = err.detail;
+        snprintf(out->message, sizeof out->message, "%s", err.msg);
+    }
+    out->millis = sb_mono_ms() - start;
+    if (command)
+        bson_destroy(command);
+}
+
+int sb_scratch_docs_text(struct sb_str *out, const char *key, const struct sb_scratch_docs *docs, struct sb_err *err)
+{
+    struct sb_hash hash;
+    char hex[SB_HEX_LEN + 1];
+    if (sb_hash_bytes(&hash, docs->p, docs->bytes, err))
+        return -1;
+    sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
+    sb_str_addf(out, "\"%s\":{\"n\":%llu,\"bytes\":%zu,\"sha256\":\"%s\"}", key, (unsigned long long)docs->n, docs->bytes, hex);
+    return 0;
+}

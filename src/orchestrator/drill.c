@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "drill.h"
+
+#include <signalbox/base/file.h>
+#include <signalbox/base/hook.h>
+#include <signalbox/base/json.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- the record ---- */
+
+static json_t *words(const char *text)
+{
+    return text ? sb_json_of_bytes(text, strlen(text)) : json_null();
+}
+
+static void fill(struct drill *d, struct sb_entry *e)
+{
+    e->actor.principal = (char *)(uintptr_t)d->o->by;
+    e->plan.deployment = (char *)(uintptr_t)d->o->deployment;
+    e->plan.simulated = d->facts.simulated;
+}
+
+/* Takes the body. */
+static int record(struct drill *d, int kind, json_t *body, struct sb_err *err)
+{
+    struct sb_entry e = {.kind = kind, .body = body};
+    fill(d, &e);
+    int rc = body ? sb_ledger_append(d->ledger, &e, err) : sb_fail_nomem(err);
+    json_decref(body);
+    return rc;
+}
+
+static const char *outcome_name(enum sb_outcome outcome)
+{
+    return outcome == SB_OUTCOME_OK ? "ok" : outcome == SB_OUTCOME_FAILED ? "failed" : "unknown";
+}
+
+int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct sb_err *err)
+{
+    struct sb_scratch_docs docs = {step->docs, step->bytes, step->n};
+    struct sb_write_result result;
+    struct sb_permit permit;
+    struct sb_str text;
+    sb_str_init(&text);
+    sb_str_adds(&text, step->command);
+    int rc = 0;
+    if (step->docs) {
+        sb_str_addc(&text, ',');
+        rc = sb_scratch_docs_text(&text, step->docs_key, &docs, err);
+        sb_str_addc(&text, '}');
+    }
+    if (rc == 0 && !sb_str_ok(&text))
+        rc = sb_fail_nomem(err);
+    struct sb_entry e = {.kind = SB_ENTRY_STEP_INTENT, .body = json_pack("{s:I,s:i,s:b,s:s}", "step", (json_int_t)++d->steps, "try", 1, "undo", d->undo, "drill", d->id)};
+    fill(d, &e);
+    sb_hook("drill.intent.before");
+    if (rc == 0)
+        rc = sb_ledger_intent(d->ledger, &e, text.p, d->facts.id, NULL, &permit, err);
+    json_decref(e.body);
+    if (rc == 0) {
+        sb_hook("drill.send.before");
+        sb_scratch_write(d->door, &permit, text.p, step->docs ? &docs : NULL, &result);
+        sb_hook("drill.send.after");
+        bool fine = result.outcome == SB_OUTCOME_OK || (result.outcome == SB_OUTCOME_FAILED && step->forgive && result.code == step->forgive);
+        rc = record(d, SB_ENTRY_STEP_RESULT, json_pack("{s:I,s:i,s:b,s:s,s:I,s:o,s:I}", "step", (json_int_t)d->steps, "try", 1, "undo", d->undo, "outcome", outcome_name(result.outcome), "code",
+                                                       (json_int_t)result.code, "message", words(result.message[0] ? result.message : NULL), "millis", (json_int_t)result.millis), err);
+        if (rc == 0 && !fine)
+            rc = sb_fail(err, result.outcome == SB_OUTCOME_UNKNOWN ? SB_ESERVER : SB_ECOMMAND, "%s", result.message);
+        sb_write_result_release(&result);
+    }
+    sb_str_release(&text);
+    return rc;
+}
+
+static int write_step(void *ctx, const struct sb_restore_step *step, struct sb_err *err)
+{
+    return sb_drill_write(ctx, step, err);
+}
+
+/* ---- drills that were killed ---- */
+
+struct abandoned {
+    struct drill *d;
+    char id[16];
+    bool open;
+};
+
+static int find_open(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct abandoned *a = ctx;
+    (void)bytes, (void)n, (void)err;
+    if (e->kind == SB_ENTRY_DRILL) {
+        a->open = sb_streq(sb_json_str(e->body, "event"), "began");
+        snprintf(a->id, sizeof a->id, "%s", sb_json_str(e->body, "drill") ? sb_json_str(e->body, "drill") : "");
+    }
+    return 0;
+}
+
+/* Drills come one after the other: only the last one can be open, and whoever made it is gone, or we had not got the lock. */
+static int end_abandoned(struct drill *d, struct sb_err *err)
+{
+    struct abandoned a = {.d = d};
+    if (sb_ledger_range(d->ledger, 1, 0, find_open, &a, err))
+        return -1;
+    return a.open ? record(d, SB_ENTRY_DRILL, json_pack("{s:s,s:s,s:b,s:s,s:s,s:s}", "event", "ended", "drill", a.id, "ok", false, "stage", "killed", "cause",
+                                                        "its process ended before it did", "about", "failed: its process ended before it did"), err)
+                  : 0;
+}
+
+/* ---- the looks at the backup ---- */
+
+static void told(void *ctx, uint64_t bytes)
+{
+    struct drill *d = ctx;
+    if (d->o->read)
+        d->o->read(d->o->ctx, bytes);
+}
+
+static int look(struct drill *d, struct sb_backups *list, const struct sb_backup_options *options, struct sb_err *err)
+{
+    if (sb_backups_check(list, d->o->path, options, err))
+        return -1;
+    const struct sb_backup *b = list->n ? &list->items[0] : NULL;
+    if (list->n != 1)
+        return sb_fail(err, SB_EINPUT, "%s holds %zu backups: a drill restores one", d->o->path, list->n);
+    if (d->fault.code != SB_OK) {
+        *err = d->fault;
+        return -1;
+    }
+    if (b->problems.n)
+        return sb_fail(err, SB_EINPUT, "the backup is damaged: %s: %s%s%s", b->problems.items[0].code, b->problems.items[0].file ? b->problems.items[0].file : "",
+                       b->problems.items[0].file ? ": " : "", b->problems.items[0].what);
+    if (b->kind != SB_BACKUP_DUMP_FOLDER && b->kind != SB_BACKUP_DUMP_ARCHIVE)
+        return sb_fail(err, SB_EINPUT, "a backup of the kind %s is not restored by this program: only folders and archives of mongodump are", sb_backup_kind_name(b->kind));
+    return b->nomem ? sb_fail_nomem(err) : 0;
+}
+
+static bool take_document(void *ctx, const char *ns, const unsigned char *p, size_t n)
+{
+    struct drill *d = ctx;
+    if (!ns)
+        return true; /* the oplog's time comes later */
+    sb_drill_sample(d, ns, p, n);
+    return sb_restore_document(d->restore, ns, p, n, &d->fault) == 0;
+}
+
+static bool take_entry(void *ctx, const char *ns, const unsigned char *p, size_t n)
+{
+    struct drill *d = ctx;
+    return ns || sb_restore_entry(d->restore, d->o->until, p, n, &d->fault) == 0;
+}
+
+/* ---- a drill ---- */
+
+static int begin(struct drill *d, struct sb_err *err)
+{
+    const struct sb_backup *b = &d->plan.items[0];
+    return record(d, SB_ENTRY_DRILL, json_pack("{s:s,s:s,s:s,s:b,s:o,s:s,s:o,s:o}", "event", "began", "drill", d->id, "nonce", d->nonce, "marked_by_operator", d->by_operator, "path", words(b->path),
+                                               "target", d->facts.id, "server", words(sb_server_shown(d->o->target)), "about", words(b->path)), err);
+}
+
+static int restore(struct drill *d, struct sb_err *err)
+{
+    struct sb_backup_options data = {.sums = true, .read = told, .document = take_document, .ctx = d};
+    struct sb_backup_options oplog = {.quick = d->plan.items[0].kind == SB_BACKUP_DUMP_FOLDER, .document = take_entry, .ctx = d};
+    int64_t from = sb_mono_ms(), compared;
+    d->stage = "restore";
+    d->restore = sb_restore_new(&d->plan.items[0], write_step, d, err);
+    if (!d->restore || (d->by_operator && sb_restore_drop(d->restore, err)) || sb_restore_create(d->restore, err) || look(d, &d->data, &data, err) ||
+        sb_restore_flush(d->restore, err))
+        return -1;
+    d->level = 2;
+    d->restore_ms = sb_mono_ms() - from;
+    d->stage = "compare";
+    if (sb_drill_as_before(d, err) || sb_drill_compare(d, true, err) || sb_drill_look_up(d, err))
+        return -1;
+    compared = sb_mono_ms();
+    d->compare_ms = compared - from - d->restore_ms;
+    d->stage = "restore";
+    if (d->data.items[0].oplog_entries && (look(d, &d->oplog, &oplog, err) || sb_restore_flush(d->restore, err)))
+        return -1;
+    if (sb_restore_indexes(d->restore, err) || sb_restore_views(d->restore, err))
+        return -1;
+    d->restore_ms += sb_mono_ms() - compared;
+    d->level = 3;
+    return 0;
+}
+
+static int compare(struct drill *d, struct sb_err *err)
+{
+    int64_t from = sb_mono_ms();
+    d->stage = "compare";
+    if (sb_drill_compare(d, false, err))
+        return -1;
+    d->level = 4;
+    d->compare_ms += sb_mono_ms() - from;
+    d->stage = "checks";
+    if (!d->o->checks)
+        return 0;
+    if (sb_drill_checks(d, err))
+        return -1;
+    d->level = 5;
+    return 0;
+}
+
+static int run(struct drill *d, struct sb_err *err)
+{
+    struct sb_backup_options plan = {.quick = true, .raw = true};
+    d->stage = "backup";
+    if (look(d, &d->plan, &plan, err))
+        return -1;
+    d->level = d->plan.items[0].level;
+    for (size_t i = 0; i < d->plan.items[0].collections_n; i++)
+        if (strcmp(d->plan.items[0].collections[i].ns, SB_SCRATCH_DB "." SB_SCRATCH_COLL) == 0)
+            return sb_fail(err, SB_EINPUT, "the backup holds " SB_SCRATCH_DB "." SB_SCRATCH_COLL " itself, by whose documents a target is known");
+    d->stage = "guard";
+    if (sb_drill_guard(d, err) || begin(d, err) || sb_drill_mark(d, err))
+        return -1;
+    return restore(d, err) || compare(d, err) ? -1 : 0;
+}
+
+/* ---- what came of it ---- */
+
+static json_t *counts(const struct drill *d)
+{
+    struct sb_restore_counts c = d->restore ? sb_restore_counts(d->restore) : (struct sb_restore_counts){.collections = 0};
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "collections", (json_int_t)c.collections, "documents", (json_int_t)c.documents, "bytes", (json_int_t)c.bytes, "indexes",
+                     (json_int_t)c.indexes, "views", (json_int_t)c.views, "oplog_entries", (json_int_t)c.entries, "oplog_entries_later", (json_int_t)c.later, "skipped", (json_int_t)c.skipped);
+}
+
+static json_t *backup_of(const struct drill *d)
+{
+    const struct sb_backup *b = d->plan.n ? &d->plan.items[0] : NULL;
+    char taken[SB_TIME_LEN + 1];
+    sb_time_format(taken, b ? b->taken_at_ms : 0);
+    return json_pack("{s:o,s:s,s:o,s:o,s:I}", "path", words(d->o->path), "kind", b ? sb_backup_kind_name(b->kind) : "unknown", "taken_at", b && b->taken_at_ms ? json_string(taken) : json_null(),
+                     "version", words(b ? b->server_version : NULL), "files_bytes", (json_int_t)(b ? b->bytes : 0));
+}
+
+static json_t *about(const struct drill *d, bool ok)
+{
+    char took[64];
+    sb_duration_format(took, sizeof took, d->restore_ms);
+    char *text = ok ? sb_format("%s restored in %s, shown to L%d", d->o->path, took, d->level) : sb_format("%s failed: %s", d->o->path, d->fault.msg);
+    json_t *v = words(text);
+    free(text);
+    return v;
+}
+
+static json_t *report_of(struct drill *d, bool ok, int64_t total_ms, const char *left)
+{
+    const char *code = NULL, *cap = sb_drill_cap(d, &code);
+    struct sb_restore_counts c = d->restore ? sb_restore_counts(d->restore) : (struct sb_restore_counts){.collections = 0};
+    char level[] = {'L', (char)('0' + d->level), '\0'}, counted[] = {'L', (char)('0' + (cap && d->level > 2 ? 2 : d->level)), '\0'};
+    char digest[SB_HEX_LEN + 1] = "", until[32];
+    if (d->data.n)
+        sb_drill_digest(d, digest, NULL);
+    snprintf(until, sizeof until, "%" PRIu64 ":%" PRIu64, c.last >> 32, c.last & UINT32_MAX);
+    json_t *v = json_pack("{s:s,s:s,s:b,s:o,s:s,s:o,s:s,s:s,s:o}", "event", "ended", "drill", d->id, "ok", ok, "cause", ok ? json_null() : words(d->fault.msg), "stage", d->stage, "about",
+                          about(d, ok), "level", level, "policy_level", counted, "cap", cap ? json_pack("{s:s,s:s}", "code", code, "why", cap) : json_null());
+    json_t *more = json_pack("{s:o,s:{s:s,s:o,s:s,s:b},s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I}", "backup", backup_of(d), "target", "id", d->facts.id, "server", words(sb_server_shown(d->o->target)), "version",
+                             d->facts.version, "simulated", d->facts.simulated, "restored", counts(d), "until", c.last ? json_string(until) : json_null(), "digest",
+                             digest[0] ? json_string(digest) : json_null(), "restore_ms", (json_int_t)d->restore_ms, "compare_ms", (json_int_t)d->compare_ms, "total_ms", (json_int_t)total_ms,
+                             "bytes_per_s", (json_int_t)(d->restore_ms > 0 ? c.bytes * 1000 / (uint64_t)d->restore_ms : 0), "steps", (json_int_t)d->steps);
+    json_t *found = json_pack("{s:O,s:I,s:{s:I,s:I},s:O,s:o,s:b}", "differences", d->differences, "differences_found", (json_int_t)d->differences_n, "sample", "looked_up", (json_int_t)d->looked_up,
+                              "same", (json_int_t)d->same, "checks", d->checked, "left", words(left), "kept", d->marked);
+    if (!v || !more || !found || json_object_update(v, more) || json_object_update(v, found)) {
+        json_decref(v);
+        v = NULL;
+    }
+    json_decref(more);
+    json_decref(found);
+    return v;
+}
+
+static void release(struct drill *d)
+{
+    for (size_t i = 0; i < SB_DRILL_SAMPLES; i++) {
+        free(d->samples[i].ns);
+        free(d->samples[i].p);
+    }
+    sb_restore_free(d->restore);
+    sb_scratch_close(d->door);
+    sb_conn_close(d->conn);
+    sb_deployment_facts_release(&d->facts);
+    sb_backups_release(&d->plan);
+    sb_backups_release(&d->data);
+    sb_backups_release(&d->oplog);
+    sb_ledger_close(d->ledger);
+    json_decref(d->differences);
+    json_decref(d->checked);
+}
+
+int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *err)
+{
+    struct drill *d = calloc(1, sizeof *d);
+    int64_t from = sb_mono_ms();
+    struct sb_err why = SB_ERR_INIT;
+    int rc = -1;
+    *report = NULL;
+    if (!d)
+        return sb_fail_nomem(err);
+    *d = (struct drill){.o = o, .stage = "backup", .differences = json_array(), .checked = json_array()};
+    if (!d->differences || !d->checked) {
+        sb_fail_nomem(err);
+        goto out;
+    }
+    if (sb_origin_nonce(o->origin, d->nonce, err) || sb_dir_make(o->dir, 0700, err) || !(d->ledger = sb_ledger_open(o->dir, SB_LEDGER_OWN, o->origin, err)) || end_abandoned(d, err))
+        goto out;
+    snprintf(d->id, sizeof d->id, "D-%.10s", d->nonce);
+    sb_rng_seed(&d->rng, (uint64_t)sb_fnv1a(SB_FNV_START, d->nonce, 32));
+    bool ok = run(d, &d->fault) == 0;
+    json_t *source = ok && o->source ? sb_drill_source(d) : NULL;
+    if (d->marked && !o->keep)
+        sb_drill_clear(d, &why);
+    *report = report_of(d, ok, sb_mono_ms() - from, why.code != SB_OK ? why.msg : NULL);
+    if (*report && source)
+        json_object_set(*report, "source", source);
+    json_decref(source);
+    sb_hook("drill.end.before");
+    rc = record(d, SB_ENTRY_DRILL, json_incref(*report), err);
+out:
+    release(d);
+    free(d);
+    if (rc) {
+        json_decref(*report);
+        *report = NULL;
+    }
+    return rc;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * drill.h (private) - what the files of a drill know of each other. */
+#ifndef SIGNALBOX_SRC_ORCHESTRATOR_DRILL_H
+#define SIGNALBOX_SRC_ORCHESTRATOR_DRILL_H
+
+#include <signalbox/agents/backup_guardian.h>
+#include <signalbox/agents/backup_restore.h>
+#include <signalbox/ledger/ledger.h>
+#include <signalbox/mongo/scratch_door.h>
+#include <signalbox/orchestrator/drill.h>
+
+#define SB_DRILL_SAMPLES 64
+
+/* A document that is looked up by its _id afterwards. */
+struct sb_drill_sample {
+    char *ns;
+    unsigned char *p;
+    size_t n;
+};
+
+struct drill {
+    const struct sb_drill_options *o;
+    struct sb_ledger *ledger;
+    struct sb_conn *conn; /* reads from the target */
+    struct sb_deployment_facts facts;
+    struct sb_scratch *door;
+    struct sb_restore *restore;
+    struct sb_backups plan, data, oplog; /* the three looks at the backup */
+    char id[16], nonce[33];
+    const char *stage; /* guard, backup, restore, compare, checks */
+    bool by_operator;  /* the target has the operator's mark: what else is on it stays */
+    bool marked;       /* ours is there */
+    bool undo;         /* writes that clear away */
+    int64_t steps;
+    int level;
+    int64_t restore_ms, compare_ms;
+    struct sb_err fault; /* the first cause; code SB_OK: none */
+    struct sb_drill_sample samples[SB_DRILL_SAMPLES];
+    uint64_t sampled;
+    struct sb_rng rng;
+    json_t *differences; /* at most 20 */
+    uint64_t differences_n;
+    json_t *checked;     /* what the operator's checks found */
+    uint64_t looked_up, same;
+};
+
+/* One write: INTENT, the door, RESULT. docs as in the step. */
+int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct sb_err *err);
+
+/* ---- drill_guard.c: may it be written to at all; the mark; clearing away ---- */
+
+int sb_drill_guard(struct drill *d, struct sb_err *err);
+int sb_drill_mark(struct drill *d, struct sb_err *err);
+int sb_drill_clear(struct drill *d, struct sb_err *err);
+
+/* Why the level does not count for policy beyond L2; code is a word of it. NULL: it counts. */
+const char *sb_drill_cap(const struct drill *d, const char **code);
+
+/* ---- drill_compare.c ---- */
+
+void sb_drill_sample(struct drill *d, const char *ns, const unsigned char *p, size_t n);
+
+/* What is there against what the backup holds: with documents counts and contents, without them indexes and options. */
+int sb_drill_compare(struct drill *d, bool documents, struct sb_err *err);
+int sb_drill_look_up(struct drill *d, struct sb_err *err);
+int sb_drill_checks(struct drill *d, struct sb_err *err);
+
+/* The differences between the source as it is now and the backup, as a report; NULL: they could not be had. */
+json_t *sb_drill_source(struct drill *d);
+
+/* Was this very backup (by path and time) drilled before, with another content? A bare .bson has no checksum, so that only the
+ * record tells that a value in it was altered. */
+int sb_drill_as_before(struct drill *d, struct sb_err *err);
+
+/* Over namespaces, counts and contents of what was read: the same backup gives the same. */
+int sb_drill_digest(const struct drill *d, char hex[SB_HEX_LEN + 1], struct sb_err *err);
+
+#endif
