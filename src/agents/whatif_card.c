@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/model/permit.h>
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/whatif_card.h>
-#include <signalbox/mongo/write_door.h>
 
 #include <inttypes.h>
 #include <math.h>

@@ -19,4 +19,7 @@ struct sb_permit {
     bool used;
 };
 
+/* What begins the name of a collection that is tried out on: the only ones that $out may fill, and that are dropped. */
+#define SB_SCRATCH_PREFIX "signalbox_whatif_"
+
 #endif

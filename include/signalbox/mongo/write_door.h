@@ -15,9 +15,6 @@
 #include <signalbox/model/permit.h>
 #include <signalbox/mongo/server.h>
 
-/* What begins the name of a collection that is tried out on: the only ones that $out may fill, and that are dropped. */
-#define SB_SCRATCH_PREFIX "signalbox_whatif_"
-
 enum sb_outcome {
     SB_OUTCOME_OK,      /* the server said so */
     SB_OUTCOME_FAILED,  /* the server refused, or nothing was ever sent: it did not happen */
