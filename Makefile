@@ -302,6 +302,7 @@ help:
 	 'make race-long   two consoles at the same card, 10,000 times: minutes' \
 	 'make soak        three calm days in virtual time: nothing may be said' \
 	 'make bench       measurements against peers, as ratios' 'make accept      take the screens as they are drawn now' \
+	 'make learn       what words lean to, anew from the sentences' \
 	 'make screenshots pictures of the real screen' 'make setup       install what the build needs (Debian)' \
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 

@@ -11,6 +11,7 @@
 #define SILENCE_MS 120000         /* real time without any news */
 #define APPROVED_MS 5000          /* real time in which an approval takes effect */
 #define AWAY_MS 20000             /* real time without a sample */
+#define SILENT_MS 3000             /* a sample comes every second */
 
 struct tour {
     struct sb_session *s;
@@ -206,7 +207,8 @@ static void tell_card_news(struct tour *t, const struct sb_card *c)
     } else if (moved && !sb_card_open(c)) {
         t->over = true;
     } else if (moved && c->state == SB_FAILED) {
-        sb_fail(&t->err, SB_ENO, "%s failed: %s", c->id, c->note ? c->note : "");
+        bool silent = sb_mono_ms() - t->sampled_at > SILENT_MS; /* then it is the server's silence that it failed of */
+        sb_fail(&t->err, silent ? SB_ESERVER : SB_ENO, "%s failed: %s", c->id, c->note ? c->note : "");
         t->over = true;
     }
 }

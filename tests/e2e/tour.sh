@@ -32,7 +32,7 @@ for i in $(seq 1500); do grep -q '^== Approval' "$work/frozen.out" && break; sle
 pkill -STOP -f -- "sim --scenario slow-orders --seed 7654321"
 wait
 [ "$(cat "$work/frozen.rc")" = 3 ] || fail "with its server frozen a tour ended with $(cat "$work/frozen.rc")" "$work/frozen.err"
-has "$work/frozen.err" '^signalbox: .*no sample for 20 s: .*out of reach'
+has "$work/frozen.err" '^signalbox: .*(no sample for 20 s|C-000001 failed): .*out of reach'
 [ "$(cat "$work/strict.rc")" = 4 ] || fail "strict-prod ended with $(cat "$work/strict.rc")" "$work/strict.out"
 has "$work/strict.err" '^signalbox: C-000001 still waits: policy wants other or more approvals'
 [ "$(cat "$work/gone.rc")" = 3 ] || fail "without its server a tour ended with $(cat "$work/gone.rc")" "$work/gone.err"
