@@ -47,7 +47,7 @@ def main():
         said = run.communicate()[1]
         sim.terminate()
         sim.wait()
-    if said.count("it answers again") != 1 or said.count(info["members"][0]) != 2:
+    if said.count("it answers again") != 1 or said.count("signalbox: " + info["members"][0] + ": ") != 2:
         fail("a member that does not answer, and does again, is said once each: " + said)
     for words, status in ((["--follow", "--uri-file", uri], 3), (["--uri-file", uri], 2), (["--follow", "--uri-file", uri, work], 2), (["--follow", "--uri-file", work + "/none"], 2)):
         done = subprocess.run([PROGRAM, "incident", *words], capture_output=True, text=True, env=env, timeout=60)
