@@ -331,6 +331,15 @@ static int check_documents(struct looking *l, struct sb_err *err)
                : 0;
 }
 
+/* What every card of the plan rests on, whatever else was found. */
+static int tell_size(struct looking *l)
+{
+    char *size = sb_format("%" PRId64 " documents, %" PRId64 " bytes", l->f->documents, l->f->bytes);
+    int rc = size ? evidence(l, "the collection", size, "measured") : -1;
+    free(size);
+    return rc || evidence(l, "indexes on the field", l->on_field.len ? l->on_field.p : "none", "measured") ? -1 : 0;
+}
+
 int sb_change_look(const struct sb_server *server, const struct sb_change_question *q, struct change_facts *f, struct sb_reads *reads, struct sb_err *err)
 {
     struct looking l = {.q = q, .f = f};
@@ -343,7 +352,7 @@ int sb_change_look(const struct sb_server *server, const struct sb_change_questi
     }
     if (!(l.conn = sb_architect_connect(server, reads, err)) || read_collection(&l, err) || check_validator(&l, err) || check_documents(&l, err))
         goto out;
-    if (l.on_field.len && (evidence(&l, "indexes on the field", l.on_field.p, "measured") || sb_str_set(&f->indexes, l.on_field.p)))
+    if (tell_size(&l) || (l.on_field.len && sb_str_set(&f->indexes, l.on_field.p)))
         sb_fail_nomem(err);
     else
         rc = 0;
