@@ -4,7 +4,7 @@
  * its limit and how to end it; where policy grants that, it ends by itself. */
 #include "lab.h"
 
-#define SCENARIO "tests/scenarios/lag-during-build.scenario"
+#define SCENARIO "tests/e2e/lag-during-build.scenario"
 
 static void until_alarm(struct lab *l)
 {
