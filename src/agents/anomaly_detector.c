@@ -21,6 +21,8 @@ struct sb_detector *sb_detector_new(struct sb_err *err)
     else if (!(d->judge.engine = sb_incidents_new(err))) {
         free(d);
         d = NULL;
+    } else {
+        sb_incidents_watch_live(d->judge.engine);
     }
     return d;
 }

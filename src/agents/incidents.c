@@ -17,6 +17,8 @@
 #define MISSING_MS 3600000  /* without a sample for so long: there is a file missing */
 #define LOOK_BACK_MS 30000  /* what began earlier did not begin this */
 #define FRESH_MS 10000      /* a reading that old says nothing of now */
+#define LEAST_WAITED_MS 50  /* what a worse latency must cost in a second: a twentieth of one client's time */
+#define SLOW_MS 100         /* or each operation is slow by the server's own measure */
 #define MOVED_MS 3000       /* a change of primary is an impact of its own for so long */
 #define MAX_NOTES 64
 
@@ -155,6 +157,16 @@ static bool cause_beside(const struct sb_incidents *in, const struct member *m)
            out(m, SB_READING_IOWAIT) || out(m, SB_READING_APP_EVICTIONS) || out(m, SB_READING_BACKUP_CURSOR) || in->log.builds_n > 0 || in->log.locked;
 }
 
+/* A few operations of a new kind among many quick ones, a nightly job's, raise the mean by any factor and cost nobody anything:
+ * what counts is how much longer all that was asked for took. */
+static bool costs_nothing(const struct sb_incidents *in, const struct watch w[SB_READINGS_N], enum sb_reading r)
+{
+    if (!in->live || in->open.is || (r != SB_READING_READ_MS && r != SB_READING_WRITE_MS))
+        return false;
+    double rate = w[r == SB_READING_READ_MS ? SB_READING_READS : SB_READING_WRITES].now;
+    return w[r].now < SLOW_MS && (w[r].now - w[r].before) * rate < LEAST_WAITED_MS;
+}
+
 static void look_at(const struct sb_incidents *in, const struct member *m, struct impact *impact)
 {
     static const enum sb_reading latencies[] = {SB_READING_READ_MS, SB_READING_WRITE_MS, SB_READING_COMMAND_MS};
@@ -174,10 +186,10 @@ static void look_at(const struct sb_incidents *in, const struct member *m, struc
     if (m->sampled ? !fresh(in, m) : !m->heard.second)
         return;
     for (int r = 0; r < SB_READINGS_N; r++)
-        if (r != SB_READING_LAG && sb_reading_is_impact((enum sb_reading)r) && w[r].deviating)
+        if (r != SB_READING_LAG && sb_reading_is_impact((enum sb_reading)r) && w[r].deviating && !costs_nothing(in, w, (enum sb_reading)r))
             hurt(in, impact, w[r].onset_ms);
     for (size_t i = 0; i < SB_COUNT(latencies); i++)
-        if (w[latencies[i]].soft && cause_beside(in, m))
+        if (w[latencies[i]].soft && !costs_nothing(in, w, latencies[i]) && cause_beside(in, m))
             hurt(in, impact, w[latencies[i]].soft_onset_ms);
     if (m->role == AS_PRIMARY && w[SB_READING_OPS].deviating && w[SB_READING_CPU].deviating && w[SB_READING_CPU].now >= 90) /* twice the work, and no room left */
         hurt(in, impact, w[SB_READING_OPS].onset_ms);
@@ -524,6 +536,11 @@ int sb_incidents_opened(struct sb_incidents *in, struct sb_incident *out_, struc
         return 0;
     in->open.told = true;
     return sb_incidents_describe(in, false, out_) ? sb_fail_nomem(err) : 1;
+}
+
+void sb_incidents_watch_live(struct sb_incidents *in)
+{
+    in->live = true;
 }
 
 void sb_incidents_beside(struct sb_incidents *in, int64_t since_ms)

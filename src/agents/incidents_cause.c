@@ -233,7 +233,7 @@ static int primary_moved(struct sb_incidents *in, struct verdict *v)
     v->event = e;
     if (e)
         return decided(v, SB_CLASS_MAINTENANCE, 0.8, "an operator's command made another member primary");
-    return decided(v, SB_CLASS_INFRASTRUCTURE, 0.6, "another member became primary, and nobody asked for it");
+    return decided(v, SB_CLASS_INFRASTRUCTURE, 0.6, "another member became primary, and no command that asks for it was seen");
 }
 
 /* A collMod is logged with the collection's name alone. */

@@ -31,6 +31,10 @@ struct sb_incidents;
 struct sb_incidents *sb_incidents_new(struct sb_err *err);
 void sb_incidents_free(struct sb_incidents *in);
 
+/* It watches day and night: a worse latency opens nothing while all that is asked for waits but little longer for it, as when a
+ * nightly job adds a few slow reads to many quick ones. Of a recording that is looked at once everything is told. */
+void sb_incidents_watch_live(struct sb_incidents *in);
+
 /* A member that samples and lines will be of, by the name it is reported with: its number, or -1 out of memory. */
 int sb_incidents_member(struct sb_incidents *in, const char *name, struct sb_err *err);
 
