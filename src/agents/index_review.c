@@ -88,11 +88,9 @@ static char *outcome(const struct reviewing *v, const struct candidate *c, const
     return sb_format("no index of the set serves it");
 }
 
-static int find_out(const struct reviewing *v, const struct candidate *c, struct sb_index_review *out)
+/* Takes both texts; NULL: there was no memory for it. */
+static int note_down(char *subject, char *text, struct sb_index_review *out)
 {
-    const struct sb_shape *s = c->work->shape;
-    char *subject = sb_format("%s%s%s %s%s%s%s", c->inner ? c->work->ns : "", c->inner ? " " : "", s->op, s->text, s->sort[0] ? " sort " : "", s->sort, c->arm ? ", one arm" : "");
-    char *text = outcome(v, c, out);
     struct sb_finding *f = subject && text ? SB_PUSH(out->findings) : NULL;
     if (!f) {
         free(subject);
@@ -101,6 +99,13 @@ static int find_out(const struct reviewing *v, const struct candidate *c, struct
     }
     *f = (struct sb_finding){subject, text};
     return 0;
+}
+
+static int find_out(const struct reviewing *v, const struct candidate *c, struct sb_index_review *out)
+{
+    const struct sb_shape *s = c->work->shape;
+    return note_down(sb_format("%s%s%s %s%s%s%s", c->inner ? c->work->ns : "", c->inner ? " " : "", s->op, s->text, s->sort[0] ? " sort " : "", s->sort, c->arm ? ", one arm" : ""),
+                     outcome(v, c, out), out);
 }
 
 static int conclude(struct sb_index_review *out, char *summary, struct sb_err *err)
@@ -131,6 +136,8 @@ int sb_index_review(const struct sb_index_question *q, struct sb_index_review *o
     const char *no = sb_index_forbidden(q);
     memset(out, 0, sizeof *out);
     int rc = no ? conclude(out, sb_format("no index is proposed for %s: %s", q->ns, no), err) : review(&v, out, err);
+    for (size_t i = 0; rc == 0 && i < q->catalogue->uneven_n; i++)
+        rc = note_down(sb_format("indexes of the members"), sb_format("%s", q->catalogue->uneven[i]), out) ? sb_fail_nomem(err) : 0;
     free(v.plan);
     free(v.all);
     if (rc)
