@@ -5,6 +5,7 @@ says, a word for every shape, and what a person declined stays declined, over a 
 import json
 import os
 import sys
+import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -56,13 +57,15 @@ def declined(lab):
             answer = ask(lab, "review the indexes of shop")["answer"]
             seen.append(answer)
             reject_all()  # of the first seconds' few operations a rate is not well known: it may look doubled once
-            L.require(len(lab.ids()) <= 6, "%s: what was declined is proposed again and again: %s" % (when, answer))
+            L.require(len(lab.ids()) <= 9, "%s: what was declined is proposed again and again: %s" % (when, answer))
             return answer if answer.count("stays declined: ") == 3 else None
         answer = lab.until("all that was declined", all_declined)
         for words in (" declined it on 20", "): writes matter more here. It is proposed again when", "2 times the documents and the time of then", "serves a shape that it did not"):
             L.require(words in answer, "%s: %s is not said: %s" % (when, words, answer))
     reject_all()
     says("at once")
+    time.sleep(16)  # a whole window of evidence: what was declined of the first few operations may have doubled until then
+    says("when the workload is known well")
     declined_n = len(lab.ids())
     lab.kill()
     lab.start()
