@@ -24,26 +24,9 @@ struct sb_declined {
 
 /* ---- reading the record ---- */
 
-struct looking {
-    int64_t *seqs;
-    size_t seqs_n;
-};
-
-static bool says(const char *bytes, size_t n, const char *what)
+static bool wants(const char *bytes, size_t n)
 {
-    return memmem(bytes, n, what, strlen(what)) != NULL;
-}
-
-static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
-{
-    struct looking *k = ctx;
-    if (!says(bytes, n, "\"kind\":\"state\"") || !(says(bytes, n, "\"to\":\"rejected\"") || says(bytes, n, "\"to\":\"approved\"")))
-        return 0;
-    int64_t *slot = SB_PUSH(k->seqs);
-    if (!slot)
-        return sb_fail_nomem(err);
-    *slot = seq;
-    return 0;
+    return sb_o_says(bytes, n, "\"kind\":\"state\"") && (sb_o_says(bytes, n, "\"to\":\"rejected\"") || sb_o_says(bytes, n, "\"to\":\"approved\""));
 }
 
 /* "rejected by alice: too large" is what a person wrote behind the colon. */
@@ -76,41 +59,11 @@ static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
     return rc;
 }
 
-/* The first entry that is young enough. */
-static int64_t begin_at(struct sb_orchestrator *o, int64_t since_ms)
-{
-    int64_t low = 1, high = sb_ledger_head(o->ledger) + 1;
-    while (low < high) {
-        struct sb_entry e;
-        int64_t middle = low + (high - low) / 2;
-        if (sb_ledger_entry(o->ledger, middle, &e, NULL))
-            return 1;
-        if (e.ts < since_ms)
-            low = middle + 1;
-        else
-            high = middle;
-        sb_entry_release(&e);
-    }
-    return low;
-}
-
 static int catch_up(struct sb_orchestrator *o, struct sb_err *err)
 {
-    struct looking k = {NULL, 0};
     if (!o->declined && !(o->declined = calloc(1, sizeof *o->declined)))
         return sb_fail_nomem(err);
-    if (!o->declined->next_seq)
-        o->declined->next_seq = begin_at(o, sb_origin_wall_ms(o->opt.origin) - REACH_MS);
-    int64_t head = sb_ledger_head(o->ledger);
-    int rc = o->declined->next_seq > head ? 0 : sb_ledger_bytes(o->ledger, o->declined->next_seq, head, look, &k, err);
-    for (size_t i = 0; rc == 0 && i < k.seqs_n; i++) {
-        rc = take(o, k.seqs[i], err);
-        o->declined->next_seq = rc ? k.seqs[i] : k.seqs[i] + 1; /* after a failure each is still counted once */
-    }
-    if (rc == 0)
-        o->declined->next_seq = head + 1;
-    free(k.seqs);
-    return rc;
+    return sb_o_follow(o, &o->declined->next_seq, REACH_MS, wants, take, err);
 }
 
 void sb_o_free_declined(struct sb_orchestrator *o)

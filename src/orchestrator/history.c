@@ -49,30 +49,16 @@ int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1])
 
 /* ---- reading the record ---- */
 
-struct looking {
-    int64_t *seqs;
-    size_t seqs_n;
-};
-
-static bool says(const char *bytes, size_t n, const char *what)
+static bool wants(const char *bytes, size_t n)
 {
-    return memmem(bytes, n, what, strlen(what)) != NULL;
-}
-
-static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
-{
-    struct looking *k = ctx;
-    bool person = says(bytes, n, "\"kind\":\"breakglass\"") || says(bytes, n, "\"kind\":\"review\"") ||
-                  (says(bytes, n, "\"kind\":\"approval\"") && says(bytes, n, "\"signature\":"));
-    if (!person && (!says(bytes, n, "\"kind\":\"state\"") ||
-        !(says(bytes, n, "\"event\":\"start\"") || says(bytes, n, "\"to\":\"done\"") || says(bytes, n, "\"to\":\"rolled_back\"") ||
-          says(bytes, n, "\"event\":\"watch_fail\"") || says(bytes, n, "\"to\":\"approved\"") || says(bytes, n, "\"to\":\"rejected\"") || says(bytes, n, "\"to\":\"expired\""))))
-        return 0;
-    int64_t *slot = SB_PUSH(k->seqs);
-    if (!slot)
-        return sb_fail_nomem(err);
-    *slot = seq;
-    return 0;
+    static const char *const moves[] = {"\"event\":\"start\"", "\"to\":\"done\"", "\"to\":\"rolled_back\"", "\"event\":\"watch_fail\"", "\"to\":\"approved\"",
+                                        "\"to\":\"rejected\"", "\"to\":\"expired\""};
+    bool person = sb_o_says(bytes, n, "\"kind\":\"breakglass\"") || sb_o_says(bytes, n, "\"kind\":\"review\"") ||
+                  (sb_o_says(bytes, n, "\"kind\":\"approval\"") && sb_o_says(bytes, n, "\"signature\":"));
+    bool moved = false, state = !person && sb_o_says(bytes, n, "\"kind\":\"state\"");
+    for (size_t i = 0; state && !moved && i < SB_COUNT(moves); i++)
+        moved = sb_o_says(bytes, n, moves[i]);
+    return person || moved;
 }
 
 static enum happening what_became(const char *event, const char *to)
@@ -137,41 +123,11 @@ static int take(struct sb_orchestrator *o, int64_t seq, struct sb_err *err)
     return rc;
 }
 
-/* The first entry that is young enough. */
-static int64_t begin_at(struct sb_orchestrator *o, int64_t since_ms)
-{
-    int64_t low = 1, high = sb_ledger_head(o->ledger) + 1;
-    while (low < high) {
-        struct sb_entry e;
-        int64_t middle = low + (high - low) / 2;
-        if (sb_ledger_entry(o->ledger, middle, &e, NULL))
-            return 1;
-        if (e.ts < since_ms)
-            low = middle + 1;
-        else
-            high = middle;
-        sb_entry_release(&e);
-    }
-    return low;
-}
-
 static int catch_up(struct sb_orchestrator *o, struct sb_err *err)
 {
-    struct looking k = {NULL, 0};
     if (!o->history && !(o->history = calloc(1, sizeof *o->history)))
         return sb_fail_nomem(err);
-    if (!o->history->next_seq)
-        o->history->next_seq = begin_at(o, sb_origin_wall_ms(o->opt.origin) - REACH_DAYS * DAY_MS);
-    int64_t head = sb_ledger_head(o->ledger);
-    int rc = o->history->next_seq > head ? 0 : sb_ledger_bytes(o->ledger, o->history->next_seq, head, look, &k, err);
-    for (size_t i = 0; rc == 0 && i < k.seqs_n; i++) {
-        rc = take(o, k.seqs[i], err);
-        o->history->next_seq = rc ? k.seqs[i] : k.seqs[i] + 1; /* after a failure each is still counted once */
-    }
-    if (rc == 0)
-        o->history->next_seq = head + 1;
-    free(k.seqs);
-    return rc;
+    return sb_o_follow(o, &o->history->next_seq, REACH_DAYS * DAY_MS, wants, take, err);
 }
 
 /* ---- what it comes to ---- */

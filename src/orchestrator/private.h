@@ -497,6 +497,14 @@ int sb_o_add_waivers(struct sb_orchestrator *o, json_t *input, struct sb_err *er
  * not be asked. */
 json_t *sb_o_shadow(const struct sb_orchestrator *o, const json_t *asked, const struct sb_policy_verdict *v);
 
+/* ---- follow.c ---- */
+
+/* Gives take each entry that is wanted by its bytes, from *next_seq on (0: as far back as reach_ms) to the head, and moves *next_seq
+ * behind what was taken. take's entry that failed comes again the next time. */
+int sb_o_follow(struct sb_orchestrator *o, int64_t *next_seq, int64_t reach_ms, bool (*wants)(const char *bytes, size_t n),
+                int (*take)(struct sb_orchestrator *o, int64_t seq, struct sb_err *err), struct sb_err *err);
+bool sb_o_says(const char *bytes, size_t n, const char *what); /* the bytes of an entry */
+
 /* ---- history.c ---- */
 
 /* What a card does, the same whatever its number and deployment: SHA-256 in hexadecimal. */
