@@ -124,7 +124,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done; 1 not possible in this state, or the record cannot be read; 2 bad input, no such card, no ledger; 4 policy\n"
      "refused; 5 the ledger cannot be written.\n",
      sb_cmd_cards},
-    {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
+    {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH] [--metrics ADDRESS]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
      "join it through a socket in the state folder; those of other users in a group where the config says: set group NAME.\n"
      "Needs a config, a file with a connection string, or SIGNALBOX_URI. A server that does not answer is tried again every\n"
@@ -136,7 +136,9 @@ const struct sb_command sb_commands[] = {
      "ran, the newest is caught up once; what a failed one asked for is asked again at its next time. `ask status` lists them.\n\n"
      "  --deployment NAME   a deployment of the config\n"
      "  --uri-file FILE     a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
-     "  --policy NAME|PATH  default, strict-prod, training, or a file\n\n"
+     "  --policy NAME|PATH  default, strict-prod, training, or a file\n"
+     "  --metrics ADDRESS   for Prometheus, GET /metrics on 127.0.0.1:PORT, [::1]:PORT or unix:/PATH (mode 0600): the program's own\n"
+     "                      health and load on the members, the ledger, ages of the queue, anomalies that go on\n\n"
      "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
      "process owns it.\n",
      sb_cmd_serve},
