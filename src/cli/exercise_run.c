@@ -38,10 +38,11 @@ static int64_t first_entry(const struct exercise_run *run, struct sb_ledger *l)
 /* 1: measured; 0: nothing is on record yet; -1 with err. */
 static int measure(struct exercise_run *run, struct sb_ledger *l, struct exercise_result *r, struct sb_err *err)
 {
-    int64_t from = first_entry(run, l);
-    if (!from)
+    if (!run->first)
+        run->first = first_entry(run, l); /* goes through the whole ledger, so once */
+    if (!run->first)
         return 0;
-    if (sb_exercise_score(l, from, &run->x, run->begun_at, sb_origin_wall_ms(sb_session_origin(run->session)), r, err))
+    if (sb_exercise_score(l, run->first, &run->x, run->begun_at, sb_origin_wall_ms(sb_session_origin(run->session)), r, err))
         return -1;
     r->speed = run->speed;
     return 1;

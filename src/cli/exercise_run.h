@@ -18,6 +18,7 @@ struct exercise_run {
     int64_t started_at, begun_at; /* by the clock of the record: the simulated one began; the trouble begins */
     pthread_t thread;
     bool watching;
+    int64_t first; /* the entry with which this run began: the thread's, and whoever has joined it; 0: not found yet */
     pthread_mutex_t lock; /* of leaving */
     pthread_cond_t bell;
     bool leaving;
