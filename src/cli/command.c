@@ -10,7 +10,7 @@
 
 /* In the order in which a newcomer needs them. */
 const struct sb_command sb_commands[] = {
-    {"demo", "[--scenario NAME|PATH] [--seed N] [--speed N] [--tour] [--policy NAME|PATH]", "the console on a simulated replica set",
+    {"demo", "[--scenario NAME|PATH [--debrief FILE | --check]] [--seed N] [--speed N] [--tour] [--policy NAME|PATH] | --list", "the console on a simulated replica set",
      "Starts the simulated replica set (a process of its own) and opens the console on it. Without a terminal, or with --tour,\n"
      "runs one whole case as text: anomaly, evidence, card, policy, approval, execution, verification, audit.\n\n"
      "  --scenario NAME|PATH  what happens (see: signalbox sim --list). Default slow-orders\n"
@@ -18,6 +18,11 @@ const struct sb_command sb_commands[] = {
      "  --speed N             simulated seconds in a real one, 1 to 100. Default 20\n"
      "  --server-version V    of the simulated server: 5.0, 6.0, 7.0 or 8.0. Default 5.0\n"
      "  --tour                as text\n"
+     "  --list                the exercises: scenarios that say what is to be done in them. Asked for by name in a terminal, one is an\n"
+     "                        exercise: what is on call is told, then hints; on leaving, the times to notice, decide and recover,\n"
+     "                        what was right and what was missed, also on the record, marked as simulated\n"
+     "  --debrief FILE        that debrief as Markdown, too\n"
+     "  --check               only reads the exercise and says what counts, or what is wrong with its file, by line\n"
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   as in the console\n\n"
      "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
@@ -119,7 +124,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done; 1 not possible in this state, or the record cannot be read; 2 bad input, no such card, no ledger; 4 policy\n"
      "refused; 5 the ledger cannot be written.\n",
      sb_cmd_cards},
-    {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH]", "the orchestrator without a screen",
+    {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH] [--metrics ADDRESS]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
      "join it through a socket in the state folder; those of other users in a group where the config says: set group NAME.\n"
      "Needs a config, a file with a connection string, or SIGNALBOX_URI. A server that does not answer is tried again every\n"
@@ -131,7 +136,9 @@ const struct sb_command sb_commands[] = {
      "ran, the newest is caught up once; what a failed one asked for is asked again at its next time. `ask status` lists them.\n\n"
      "  --deployment NAME   a deployment of the config\n"
      "  --uri-file FILE     a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
-     "  --policy NAME|PATH  default, strict-prod, training, or a file\n\n"
+     "  --policy NAME|PATH  default, strict-prod, training, or a file\n"
+     "  --metrics ADDRESS   for Prometheus, GET /metrics on 127.0.0.1:PORT, [::1]:PORT or unix:/PATH (mode 0600): the program's own\n"
+     "                      health and load on the members, the ledger, ages of the queue, anomalies that go on\n\n"
      "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
      "process owns it.\n",
      sb_cmd_serve},

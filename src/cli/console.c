@@ -73,6 +73,8 @@ int sb_console_run(const struct sb_console_options *o)
     struct sb_session *s = sb_session_begin(&o->session, &err);
     if (!s)
         return sb_complain(&err);
+    if (o->begun)
+        o->begun(o->ctx, s);
     const struct sb_config *config = sb_session_config(s);
     struct loaded theme = {.name = NULL}, mono = {.name = NULL}, keys = {.name = NULL}, base = {.name = NULL};
     const char *theme_name = o->theme ? o->theme : config->theme ? config->theme : "dark";

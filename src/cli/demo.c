@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "exercise_run.h"
 #include "simulator.h"
 
 #include <signalbox/base/file.h>
@@ -64,13 +65,31 @@ static int ledger_is_free(struct sb_err *err)
     return rc;
 }
 
+/* Of a scenario that was asked for by name: who only opens the demo is looking around. */
+static int exercise_of(const struct sb_simulation *sim, struct exercise_run *run, struct sb_err *err)
+{
+    run->speed = sim->speed;
+    return sim->scenario ? sb_exercise_load(sim->scenario, &run->x, err) : 0;
+}
+
+static int check_only(const struct exercise *x)
+{
+    if (!x->name)
+        return sb_usage_error("demo: --check wants a --scenario");
+    if (!x->level)
+        return sb_usage_error("%s is a scenario and no exercise: it has no row that begins with exercise", x->name);
+    return sb_exercise_print(x) ? 1 : 0;
+}
+
 int sb_cmd_demo(int argc, char **argv)
 {
-    bool tour = false;
+    bool tour = false, list = false, check = false;
+    struct exercise_run run = {.speed = 1};
     const char *scenario = NULL, *seed = NULL, *speed = NULL, *policy = NULL, *theme = NULL, *keymap = NULL, *version = NULL;
     const struct sb_option options[] = {{"--tour", &tour, NULL},     {"--scenario", NULL, &scenario}, {"--seed", NULL, &seed}, {"--speed", NULL, &speed},
                                         {"--policy", NULL, &policy}, {"--theme", NULL, &theme},       {"--keymap", NULL, &keymap},
-                                        {"--server-version", NULL, &version}};
+                                        {"--server-version", NULL, &version}, {"--list", &list, NULL}, {"--check", &check, NULL},
+                                        {"--debrief", NULL, &run.debrief}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -80,11 +99,24 @@ int sb_cmd_demo(int argc, char **argv)
     if (sb_option_number("demo", "--seed", seed, 0, INT64_MAX, &sim.seed) || sb_option_number("demo", "--speed", speed, 1, MAX_SPEED, &sim.speed))
         return 2;
     struct sb_err err = SB_ERR_INIT;
-    if (sb_simulation_check(&sim, &err) || ledger_is_free(&err))
+    if (list)
+        return sb_exercise_list(&err) ? sb_complain(&err) : 0;
+    if (sb_simulation_check(&sim, &err) || exercise_of(&sim, &run, &err))
         return sb_complain(&err);
+    if (check || ledger_is_free(&err)) {
+        int status = check ? check_only(&run.x) : sb_complain(&err);
+        sb_exercise_release(&run.x);
+        return status;
+    }
     struct sb_session_options o = {.simulation = &sim, .policy = policy};
-    if (!tour && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-        return sb_console_run(&(struct sb_console_options){.session = o, .theme = theme, .keymap = keymap});
+    if (!tour && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        int status = sb_console_run(&(struct sb_console_options){.session = o, .theme = theme, .keymap = keymap, .begun = run.x.level ? sb_exercise_begun : NULL, .ctx = &run});
+        sb_exercise_release(&run.x);
+        return status;
+    }
+    sb_exercise_release(&run.x); /* a tour is nobody's exercise */
+    if (run.debrief)
+        return sb_usage_error("demo: --debrief is of an exercise, which wants a terminal and a person at it");
     struct sb_session *s = sb_session_open(&o, &err);
     if (!s)
         return sb_complain(&err);

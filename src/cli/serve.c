@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "metrics.h"
+
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/session.h>
 
@@ -34,20 +36,23 @@ static bool tell_welcome(const struct sb_welcome *w, bool connected)
 }
 
 /* Tells on stderr what a person who looks at the log wants to know, until a signal comes. */
-static void serve(struct sb_session *s, int signals)
+static void serve(struct sb_session *s, int signals, struct metrics_door *door, struct metrics *metrics)
 {
     char *told = NULL, *ledger_told = NULL;
     bool connected = false;
     struct sb_queue *news = sb_session_news(s);
     for (;;) {
-        struct pollfd fds[2] = {{signals, POLLIN, 0}, {sb_queue_fd(news), POLLIN, 0}};
-        if (poll(fds, 2, -1) < 0)
+        struct pollfd fds[2 + SB_METRICS_FDS] = {{signals, POLLIN, 0}, {sb_queue_fd(news), POLLIN, 0}};
+        int within = door ? sb_metrics_door_wants(door, fds + 2) : -1;
+        if (poll(fds, door ? SB_COUNT(fds) : 2, within) < 0)
             continue;
         if (fds[0].revents)
             break;
         struct sb_mail mail;
         while (sb_queue_take(news, &mail)) {
             struct sb_message *m = mail.payload;
+            if (metrics)
+                sb_metrics_take(metrics, m);
             if (m->type == SB_NEWS_NOTICE)
                 sb_usage_error("%s", ((const struct sb_notice *)m->body)->text);
             else if (m->type == SB_NEWS_WELCOME)
@@ -56,6 +61,8 @@ static void serve(struct sb_session *s, int signals)
                 tell_strip(m->body, connected, &told, &ledger_told);
             sb_message_free(m);
         }
+        if (door)
+            sb_metrics_door_serve(door, metrics, fds + 2);
     }
     free(told);
     free(ledger_told);
@@ -63,14 +70,22 @@ static void serve(struct sb_session *s, int signals)
 
 int sb_cmd_serve(int argc, char **argv)
 {
-    const char *deployment = NULL, *uri_file = NULL, *policy = NULL;
-    const struct sb_option options[] = {{"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}, {"--policy", NULL, &policy}};
+    const char *deployment = NULL, *uri_file = NULL, *policy = NULL, *address = NULL;
+    const struct sb_option options[] = {{"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}, {"--policy", NULL, &policy}, {"--metrics", NULL, &address}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (words > 0)
         return sb_usage_error("serve takes no other words (see: signalbox help serve)");
     struct sb_err err = SB_ERR_INIT;
+    struct metrics *metrics = address ? sb_metrics_new() : NULL;
+    struct metrics_door *door = metrics ? sb_metrics_door_open(address, &err) : NULL;
+    if (address && !door) {
+        if (err.code == SB_OK)
+            sb_fail_nomem(&err);
+        sb_metrics_free(metrics);
+        return sb_complain(&err);
+    }
     sigset_t wanted;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
@@ -79,13 +94,15 @@ int sb_cmd_serve(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &wanted, NULL); /* before any thread: signals come as reads here and nowhere else */
     int signals = signalfd(-1, &wanted, SFD_CLOEXEC);
     struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .policy = policy, .recurring = true}, &err);
-    if (!s) {
-        close(signals);
-        return sb_complain(&err);
+    if (s) {
+        sb_session_ask(s, sb_message_hello(1, "serve", false));
+        serve(s, signals, door, metrics);
     }
-    sb_session_ask(s, sb_message_hello(1, "serve", false));
-    serve(s, signals);
+    sb_metrics_door_close(door);
+    sb_metrics_free(metrics);
     close(signals);
+    if (!s)
+        return sb_complain(&err);
     sb_session_close(s, "a signal asked for it", 0);
     return 0;
 }

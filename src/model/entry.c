@@ -19,6 +19,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_HUSH] = "hush", [SB_ENTRY_HUSH_END] = "hush.end", [SB_ENTRY_REMARK] = "remark",
     [SB_ENTRY_HOOK] = "hook",
     [SB_ENTRY_KNOBS] = "step.knobs", [SB_ENTRY_PROOF] = "proof", [SB_ENTRY_DRILL] = "drill",
+    [SB_ENTRY_EXERCISE] = "exercise",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fuzzes what people write: the line format, and the theme, keymap, config and intents read from it. The first byte says
+ * Fuzzes what people write: the line format, and the theme, keymap, config, exercise and intents read from it. The first byte says
  * which. Words survive being written out and read again; a problem is one line with its place; a theme is usable whatever
  * was wrong with it; no keymap puts a deliberate action on Enter or Space or takes `q` away; a connection string in the
  * config stops the program, and a schedule that was taken has its planned times. */
 #include "fuzz.h"
+
+#include "../../src/cli/exercise.h"
 
 #include <signalbox/cli/config.h>
 #include <signalbox/orchestrator/intake.h>
@@ -135,6 +137,28 @@ static void fuzz_intents(const char *p, size_t n, struct sb_problems *problems)
     sb_intake_free(in);
 }
 
+/* ---- what a team writes for its rota ---- */
+
+static void fuzz_exercise(const char *p, size_t n)
+{
+    struct exercise x;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str line;
+    if (sb_exercise_parse(p, n, "fuzz", "fuzz", &x, &err)) {
+        check(err.code != SB_OK && strncmp(err.msg, "fuzz:", 5) == 0);
+        return;
+    }
+    bool right = false;
+    sb_str_init(&line);
+    for (size_t i = 0; i < x.aims_n; i++) {
+        right |= !x.aims[i].wrong;
+        check(x.aims[i].why && sb_exercise_aim_say(&x.aims[i], &line) == 0);
+    }
+    check(x.level == 0 || (right && x.brief && x.story));
+    sb_str_release(&line);
+    sb_exercise_release(&x);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -146,6 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 'T': fuzz_theme(p, size - 1, &problems); break;
     case 'K': fuzz_keymap(p, size - 1, &problems); break;
     case 'C': fuzz_config(p, size - 1, &problems); break;
+    case 'X': fuzz_exercise(p, size - 1); break;
     case 'I': fuzz_intents(p, size - 1, &problems); break;
     default: fuzz_rows(p, size - 1, &problems);
     }

@@ -75,6 +75,7 @@ static void recurring_work_is_told_in_words(void **state)
         {SB_ENTRY_HOOK, json_pack("{s:s,s:s,s:i,s:s}", "event", "state.failed", "command", "/bin/page", "try", 2, "outcome", "ended with 1"),
          "hook state.failed, try 2: /bin/page ended with 1"},
         {SB_ENTRY_PROOF, json_pack("{s:s,s:[]}", "by", "C-000002", "evidence"), "tried out by C-000002"},
+        {SB_ENTRY_EXERCISE, json_pack("{s:{s:s,s:s,s:b}}", "result", "exercise", "surge", "who", "alice", "right", 0), "exercise surge by alice: not right"},
         {SB_ENTRY_DRILL, json_pack("{s:s,s:s,s:s}", "drill", "D-1", "event", "ended", "about", "/b failed: cut"), "drill D-1 ended: /b failed: cut"},
         {SB_ENTRY_CLOCK, json_pack("{s:I,s:i,s:i}", "jump_ms", (json_int_t)7200000, "mono_ms", 5, "already_run", 0), "the clock was set forward by 2 h 00 min"},
         {SB_ENTRY_CLOCK, json_pack("{s:I,s:i}", "jump_ms", (json_int_t)-5000, "already_run", 1),

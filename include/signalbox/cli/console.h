@@ -10,6 +10,8 @@
 struct sb_console_options {
     struct sb_session_options session;
     const char *theme, *keymap; /* a built-in name or a path; NULL: the config's, else dark and default */
+    void (*begun)(void *ctx, struct sb_session *s); /* called once, before the screen is there; NULL: nobody */
+    void *ctx;
 };
 
 /* Runs until the person leaves or the terminal goes. Returns the exit status. */

@@ -16,6 +16,7 @@
  *   at DURATION HAPPENS
  *   every DURATION [from DURATION] HAPPENS
  *   when index DB.NAME FIELD HAPPENS
+ *   exercise ...                             passed over here: what somebody who trains on it is told (cli/exercise.h)
  *
  * HAPPENS is one of
  *   start APP | stop APP | stop-all DB.NAME
