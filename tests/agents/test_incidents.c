@@ -8,6 +8,7 @@
 #include <signalbox/base/clock.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define START INT64_C(1795424400000)
@@ -16,7 +17,7 @@
 /* What a second of the set is like; 0 of a factor is 1. */
 struct weather {
     double ops, read_ms, write_ms, examined, errors, conflicts, connections, connecting, others_cpu, iowait;
-    double active, idle_transactions, docs_written, cursors;
+    double active, idle_transactions, docs_written, cursors, reads, journal_ms, disk, lock_wait_ms, pages_read;
     bool no_writes, no_ops;
     int lagging, frozen, down, unseen; /* members, -1 none; unseen: frozen, and the others know by now */
 };
@@ -92,7 +93,7 @@ static void live(struct world *w, int i, const struct weather *x)
 {
     struct sb_vitals *v = &w->v[i];
     bool lead = i == w->primary;
-    double ops = x->no_ops || !lead ? 0.3 : or_one(x->ops) * noise(w), reads = 60 * ops, writes = x->no_writes ? 0 : 20 * ops;
+    double ops = x->no_ops || !lead ? 0.3 : or_one(x->ops) * noise(w), reads = 60 * ops * or_one(x->reads), writes = x->no_writes ? 0 : 20 * ops;
     double read_ms = 2 * or_one(x->read_ms) * noise(w), write_ms = 15 * or_one(x->write_ms) * noise(w);
     add(v, SB_VITAL_UPTIME_MS, 1000);
     add(v, SB_VITAL_READ_OPS, reads + 20);
@@ -111,6 +112,12 @@ static void live(struct world *w, int i, const struct weather *x)
     add(v, SB_VITAL_CPU_IDLE_MS, 2000 * (1 - 0.4 * noise(w)) * (1 - x->others_cpu) - 2000 * x->iowait * 0.5);
     add(v, SB_VITAL_CPU_IOWAIT_MS, 2000 * x->iowait * 0.5);
     add(v, SB_VITAL_OWN_USER_US, 300000 * noise(w));
+    add(v, SB_VITAL_JOURNAL_SYNCS, 10);
+    add(v, SB_VITAL_JOURNAL_SYNC_US, 10 * (2 + x->journal_ms) * 1000 * noise(w));
+    add(v, SB_VITAL_LOCK_WAIT_US, x->lock_wait_ms * 1000);
+    add(v, SB_VITAL_PAGES_READ, 20 + x->pages_read);
+    v->disk_busy_ms[0] += (int64_t)(1000 * fmin(0.1 * noise(w) + x->disk, 1));
+    v->disks_n = 1;
     v->value[SB_VITAL_CONNECTIONS] = 40 + (int64_t)x->connections;
     v->value[SB_VITAL_CONNECTIONS_ACTIVE] = 12 + (int64_t)x->active;
     v->value[SB_VITAL_TRANSACTIONS_OPEN] = v->value[SB_VITAL_TRANSACTIONS_IDLE] = (int64_t)x->idle_transactions;
@@ -150,7 +157,7 @@ static void say(struct world *w, int member, const char *id_and_rest)
     struct sb_slow_op op;
     struct sb_err err = SB_ERR_INIT;
     sb_time_format(at, w->t);
-    int n = snprintf(line, sizeof line, "{\"t\":{\"$date\":\"%s\"},\"s\":\"I\",\"c\":\"X\",%s}", at, id_and_rest);
+    int n = snprintf(line, sizeof line, "{\"t\":{\"$date\":\"%s\"},\"s\":\"I\",%s%s}", at, strncmp(id_and_rest, "\"c\"", 3) == 0 ? "" : "\"c\":\"X\",", id_and_rest);
     assert_int_equal(sb_mongolog_line(&w->reader, line, (size_t)n, &l, &op), SB_LOG_GOOD);
     sb_assert_ok(sb_incidents_log(w->in, member, &l, l.slow ? &op : NULL, &err), err);
 }
@@ -495,6 +502,128 @@ static void test_compound_causes_are_named_together(void **state)
     teardown_world(&w);
 }
 
+static const struct sb_incident_cause *beside(const struct sb_incident *in)
+{
+    for (size_t i = 0; i < in->causes_n; i++)
+        if (in->causes[i].beside)
+            return &in->causes[i];
+    return NULL;
+}
+
+/* A bad query of a release, and twice the traffic at the same time: both are named, and how much neither explains. */
+static void test_a_release_and_a_sale_at_once_are_both_named(void **state)
+{
+    (void)state;
+    for (int sale = 0; sale < 3; sale++) { /* without it; with it; and where it is the release itself that sends so much */
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        connect_app(&w, "shop-2");
+        x.examined = 500;
+        x.read_ms = 6;
+        x.ops = sale ? 2.5 : 1;
+        for (int i = 0; i < 60; i++) {
+            for (int k = 0; k < (sale == 2 ? 120 : 4); k++)
+                slow(&w, "shop.orders", "shop-2", "{\"find\":\"orders\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":60000,\"nreturned\":1,\"durationMillis\":300");
+            run(&w, 1, &x);
+        }
+        run(&w, 60, &calm);
+        assert_int_equal(w.n, 1);
+        const struct sb_incident *got = &w.got[0];
+        assert_int_equal(got->class_, SB_CLASS_CODE);
+        assert_string_equal(got->apps[0], "shop-2");
+        const struct sb_incident_cause *other = beside(got);
+        if ((other != NULL) != (sale == 1))
+            fail_msg("sale %d: %s", sale, got->reason);
+        assert_true((strstr(got->reason, "at a flat rate") != NULL) == (sale == 0));
+        if (other) {
+            assert_non_null(strstr(other->what, "times the operations come"));
+            assert_non_null(strstr(got->reason, other->what));
+            assert_true(other->confidence < got->causes[0].confidence);
+            assert_true(got->unexplained > 0 && got->unexplained < 0.6);
+        }
+        teardown_world(&w);
+    }
+}
+
+/* An index is built, and an application that came meanwhile has another collection read whole. */
+static void test_a_scan_beside_an_operator_s_work_is_named(void **state)
+{
+    (void)state;
+    for (int scans = 0; scans < 2; scans++) {
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        say(&w, 0, "\"id\":20384,\"ctx\":\"i\",\"msg\":\"Index build: starting\",\"attr\":{\"buildUUID\":{\"uuid\":1},\"namespace\":\"shop.orders\",\"properties\":{\"name\":\"a_1\"}}");
+        connect_app(&w, "search-3");
+        x.write_ms = 4;
+        x.examined = scans ? 500 : 1;
+        for (int i = 0; i < 60; i++) {
+            if (scans)
+                slow(&w, "crm.users", "search-3", "{\"find\":\"users\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":20000,\"nreturned\":1,\"durationMillis\":200");
+            run(&w, 1, &x);
+        }
+        run(&w, 60, &calm);
+        assert_int_equal(w.n, 1);
+        assert_int_equal(w.got[0].class_, SB_CLASS_MAINTENANCE);
+        assert_string_equal(w.got[0].namespaces[0], "shop.orders");
+        assert_true((beside(&w.got[0]) != NULL) == (scans == 1));
+        assert_true(!scans || (w.got[0].namespaces_n == 2 && strcmp(w.got[0].namespaces[1], "crm.users") == 0 && strcmp(w.got[0].apps[0], "search-3") == 0));
+        teardown_world(&w);
+    }
+}
+
+/* The metrics count open transactions; whose they are is told by the sessions while they last, or by the log when they end. */
+static void test_a_transaction_left_open_has_its_application_named(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        say(&w, 0, "\"id\":51800,\"ctx\":\"conn88\",\"msg\":\"client metadata\",\"attr\":{\"remote\":\"1.2.3.4:5\",\"doc\":{\"application\":{\"name\":\"report\"}}}");
+        say(&w, 0, "\"id\":51800,\"ctx\":\"conn89\",\"msg\":\"client metadata\",\"attr\":{\"remote\":\"1.2.3.4:6\",\"doc\":{\"application\":{\"name\":\"other\"}}}");
+        run(&w, 60, &calm);
+        x.idle_transactions = 1;
+        for (int i = 0; i < 60; i++) {
+            if (how == 0 && i % 5 == 4) {
+                sb_incidents_transaction(w.in, 0, &(struct sb_open_transaction){"report", "1.2.3.4:5", i * 1000 + 2000, i * 1000}, w.t);
+                sb_incidents_transaction(w.in, 0, &(struct sb_open_transaction){"quick", "1.2.3.4:7", 900, 800}, w.t);
+            }
+            run(&w, 1, &x);
+        }
+        if (how == 1)
+            say(&w, 0, "\"c\":\"TXN\",\"id\":51802,\"ctx\":\"conn88\",\"msg\":\"transaction\",\"attr\":{\"parameters\":{\"txnNumber\":1},\"terminationCause\":\"aborted\",\"timeActiveMicros\":12000,"
+                       "\"timeInactiveMicros\":59988000,\"durationMillis\":60000}");
+        run(&w, 60, &calm);
+        assert_int_equal(w.n, 1);
+        assert_int_equal(w.got[0].class_, SB_CLASS_CODE);
+        assert_int_equal(w.got[0].apps_n, how < 2);
+        if (how < 2) {
+            assert_string_equal(w.got[0].apps[0], "report");
+            assert_string_equal(w.got[0].causes[0].what, "a transaction of report that is left open");
+            assert_non_null(strstr(w.got[0].causes[0].evidence, how ? "log of member-0: open for 60 s, 59 s of them idle" : "$currentOp of member-0: open for 61 s, 59 s of them idle, from 1.2.3.4:5"));
+        }
+        teardown_world(&w);
+    }
+}
+
+/* A member falls behind: more reads have no part in it, more writes are why. */
+static void test_only_writes_make_a_member_lag(void **state)
+{
+    (void)state;
+    for (int writes = 0; writes < 2; writes++) {
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        x.lagging = 1;
+        x.reads = writes ? 1 : 4;
+        x.ops = writes ? 4 : 1;
+        one_after(&w, &x, writes ? SB_CLASS_LOAD : SB_CLASS_INFRASTRUCTURE);
+        teardown_world(&w);
+    }
+}
+
 static void test_what_is_missing_is_no_cause(void **state)
 {
     (void)state;
@@ -576,6 +705,10 @@ int main(void)
         cmocka_unit_test(test_an_operator_s_work_is_maintenance),
         cmocka_unit_test(test_a_job_that_reads_is_maintenance),
         cmocka_unit_test(test_compound_causes_are_named_together),
+        cmocka_unit_test(test_a_release_and_a_sale_at_once_are_both_named),
+        cmocka_unit_test(test_a_scan_beside_an_operator_s_work_is_named),
+        cmocka_unit_test(test_a_transaction_left_open_has_its_application_named),
+        cmocka_unit_test(test_only_writes_make_a_member_lag),
         cmocka_unit_test(test_what_is_missing_is_no_cause),
         cmocka_unit_test(test_after_the_clock_went_back_it_goes_on),
         cmocka_unit_test(test_what_stays_becomes_usual),
