@@ -95,12 +95,29 @@ static const char *place_of(const struct sb_incidents *in, const struct guest *g
     return most ? most->ns : NULL;
 }
 
+/* A collMod is logged with the collection's name alone: of the collections of that name of which operations were logged there may be
+ * one only. NULL: it names none, or more than one could be meant. */
+static const char *place_of_event(const struct sb_incidents *in, const struct event *e)
+{
+    const char *found = NULL;
+    size_t n = e ? strlen(e->ns) : 0;
+    if (!n || strchr(e->ns, '.'))
+        return n ? e->ns : NULL;
+    for (size_t i = 0; i < in->log.deeds_n; i++) {
+        const char *ns = in->log.deeds[i].ns, *dot = strchr(ns, '.');
+        if (!dot || strcmp(dot + 1, e->ns) != 0)
+            continue;
+        if (found && strcmp(found, ns) != 0)
+            return NULL;
+        found = ns;
+    }
+    return found;
+}
+
 static int add_names(struct sb_incidents *in, const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
 {
-    bool whole = v->event && strchr(v->event->ns, '.'); /* else its collection's name alone, or none */
-    if (whole && sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->event->ns))
-        return -1;
-    if (!whole && add_deed_names(v, out))
+    const char *whole = place_of_event(in, v->event);
+    if (whole ? sb_incident_add_name(&out->namespaces, &out->namespaces_n, whole) : add_deed_names(v, out))
         return -1;
     if (v->guest && sb_incident_add_name(&out->apps, &out->apps_n, v->guest->name))
         return -1;

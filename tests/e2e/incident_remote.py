@@ -9,6 +9,8 @@ import sys
 import tempfile
 import threading
 
+import pymongo
+
 PROGRAM = os.environ["SIGNALBOX"]
 failures = []
 
@@ -16,6 +18,17 @@ failures = []
 def fail(what):
     failures.append(what)
     print("FAIL: " + what)
+
+
+def check_diagnostic_data(info):
+    """What the follower decodes is there, of every member, in the shape of a real server's."""
+    for member in info["members"]:
+        client = pymongo.MongoClient("mongodb://%s/?directConnection=true" % member, serverSelectionTimeoutMS=20000)
+        data = client.admin.command("getDiagnosticData")["data"]
+        members = [m["name"] for m in data.get("replSetGetStatus", {}).get("members", [])]
+        if list(data) != ["start", "serverStatus", "replSetGetStatus", "end"] or data["serverStatus"]["opLatencies"]["reads"]["ops"] < 0 or members != info["members"]:
+            fail("the diagnostic data of %s: %s" % (member, list(data)))
+        client.close()
 
 
 def main():
@@ -31,6 +44,7 @@ def main():
     info = json.loads(sim.stdout.readline())
     with open(os.open(uri, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
         out.write(info["uri"] + "\n")
+    check_diagnostic_data(info)
     run = subprocess.Popen([PROGRAM, "incident", "--follow", "--json", "--uri-file", uri], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     watchdog = threading.Timer(90, run.kill)  # whoever waits for a line that does not come gets the end of the stream
     watchdog.start()
