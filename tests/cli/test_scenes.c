@@ -360,6 +360,8 @@ static void judge(const struct show *s, const struct expected *e, char *wrong, s
         snprintf(wrong, cap, "is told as %s: %s (%s)", sb_name(&sb_anomaly_classes, k->class_), k->title, k->reason);
     else if (e->named && !strstr(k->names, e->named) && !strstr(k->causes, e->named))
         snprintf(wrong, cap, "does not name %s: %s; %s", e->named, k->names, k->causes);
+    else if (strcmp(e->scenario, "release-plus-load") == 0 && (!strstr(k->causes, "times the operations come") || !strstr(k->reason, "beside it")))
+        snprintf(wrong, cap, "does not name the load beside it: %s; %s", k->reason, k->causes);
     else if (e->ends > 0 && e->until >= e->ends + 60 && !k->to)
         snprintf(wrong, cap, "has not ended by itself %.0f s after its end", e->until - e->ends);
     else if (s->told_n > 2)
