@@ -428,7 +428,8 @@ static bool leaps(const struct sb_incidents *in, const struct member *m, const s
     bool others = false;
     for (size_t i = 0; i < in->members_n; i++)
         others |= in->members[i] != m && in->members[i]->sampled && speaks(in, in->members[i]);
-    return m->sampled && others && speaks(in, m) && v->at_ms - now_before >= GAP_MS && v->at_ms - m->last_ms >= GAP_MS;
+    int64_t gap = v->at_ms - m->last_ms;
+    return m->sampled && others && speaks(in, m) && v->at_ms - now_before >= GAP_MS && gap >= GAP_MS && gap < MISSING_MS;
 }
 
 static void take_news(struct sb_incidents *in, struct member *m, enum sb_pulse_news news, const struct sb_vitals *v, int64_t now_before)
@@ -443,7 +444,7 @@ static void take_news(struct sb_incidents *in, struct member *m, enum sb_pulse_n
     if (news == SB_PULSE_BACK && gap < -1500)
         sb_incidents_say(in, "%s: its clock went back by %" PRId64 " s to %s", m->name, -gap / 1000, at);
     if (news == SB_PULSE_ON && leaps(in, m, v, now_before))
-        sb_incidents_say(in, "%s: its clock went forward by %" PRId64 " s to %s, and the others' did not", m->name, gap / 1000, at);
+        sb_incidents_say(in, "%s: its clock went forward by %" PRId64 " s to %s", m->name, gap / 1000, at);
     else if (news == SB_PULSE_ON && m->sampled && gap >= MISSING_MS && !m->hole)
         sb_incidents_say(in, "%s: there are no samples for %" PRId64 " s before %s", m->name, gap / 1000, at);
     else if (news == SB_PULSE_ON && m->sampled && gap >= GAP_MS && !m->hole) {

@@ -364,6 +364,22 @@ static int a_member_lags(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer applies what the primary writes, at the usual rate of writes");
 }
 
+#define EACH_DOES 3 /* operations on a connection that is not kept */
+
+/* How much more it is than usually, on the leader while the incident is open. */
+static double added(struct sb_incidents *in, enum sb_reading r)
+{
+    const struct member *m = sb_incidents_leader(in);
+    const struct watch *w = m ? &m->watch[m->role][r] : NULL;
+    return w && w->sum_n ? w->sum / w->sum_n - sb_baseline_median(&w->usual) : 0;
+}
+
+/* More operations, and not only those for which each of the new connections was made. */
+static bool came_to_work(struct sb_incidents *in)
+{
+    return more_work(in) && added(in, SB_READING_OPS) > EACH_DOES * added(in, SB_READING_CONNECTING);
+}
+
 static int connections_grew(struct sb_incidents *in, struct verdict *v)
 {
     int64_t connections = INT64_MAX, slow = INT64_MAX;
@@ -379,7 +395,7 @@ static int connections_grew(struct sb_incidents *in, struct verdict *v)
     }
     if (connections == INT64_MAX || slow < connections - 5000) /* who waits connects once more: then that is the effect */
         return 0;
-    if (more_work(in) || sb_told(in, SB_READING_CONFLICTS) || sb_told(in, SB_READING_EXAMINED_PER_OP)) /* they came to work */
+    if (came_to_work(in) || sb_told(in, SB_READING_CONFLICTS) || sb_told(in, SB_READING_EXAMINED_PER_OP)) /* they came to work */
         return 0;
     v->guest = busiest_guest(in, 1);
     return decided(v, SB_CLASS_DEPENDENCY, 0.9, "a client's connections grew, not its work");

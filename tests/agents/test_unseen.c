@@ -168,21 +168,22 @@ static void test_more_work_is_made_by_no_setting(void **state)
     }
 }
 
-/* One application opens connections, and does its work on them as before; and one that works on all that it opens. */
+/* One application opens connections, and does its work on them as before; one that works on all that it opens; and one that makes a
+ * connection for each operation and keeps none. */
 static void test_a_storm_of_connections_and_one_of_work(void **state)
 {
     (void)state;
-    for (int works = 0; works < 2; works++) {
+    for (int works = 0; works < 3; works++) {
         struct world w;
         struct weather x = calm;
         world_after_calm(&w);
         for (int i = 0; i < 200; i++)
             connect_app(&w, i % 10 ? "mobile" : "shop");
         x.connections = 300;
-        x.connecting = 30;
+        x.connecting = works == 2 ? 250 : 30;
         x.ops = works ? 5 : 1;
         x.read_ms = x.write_ms = works ? 2.2 : 1;
-        const struct sb_incident *got = one_after(&w, &x, works ? SB_CLASS_LOAD : SB_CLASS_DEPENDENCY);
+        const struct sb_incident *got = one_after(&w, &x, works == 1 ? SB_CLASS_LOAD : SB_CLASS_DEPENDENCY);
         assert_string_equal(got->apps[0], "mobile");
         teardown_world(&w);
     }
