@@ -312,7 +312,7 @@ const struct sb_command sb_commands[] = {
      "           ended. An incident is told when it begins, with what is known then, and again when it is over; with --json as\n"
      "           one line each, with \"event\" (open or over) before the keys above. Of a deployment every member is asked once a\n"
      "           second for its diagnostic data (or what it is made of) and the new lines of its log; lines that were overwritten\n"
-     "           before they were read are counted\n\n"
+     "           before they were read are counted; while transactions are left open its sessions are asked whose they are\n\n"
      "Of a member of which there is a log and no diagnostic data, only what shows in slow operations, connections and states is seen.\n"
      "Damaged chunks are passed over and said with file and offset; lines that cannot be read are counted.\n"
      "Exit status: 0 done, whether there are incidents or not; 2 a folder has neither, or a file cannot be read (what could be\n"

@@ -31,6 +31,31 @@ def check_diagnostic_data(info):
         client.close()
 
 
+def follow_a_transaction(work, env):
+    """A transaction that is left open has its application named while it is open."""
+    scenario = open("tests/scenarios/long-transaction.scenario").read()
+    if "at 240s snapshot report" not in scenario:
+        fail("the scenario of a transaction is another one now")
+    path, uri = work + "/open.scenario", work + "/open-uri"
+    open(path, "w").write(scenario.replace("at 240s snapshot report", "at 40s snapshot report"))
+    sim = subprocess.Popen([PROGRAM, "sim", "--scenario", path, "--speed", "20"], stdout=subprocess.PIPE, text=True, env=env)
+    with open(os.open(uri, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+        out.write(json.loads(sim.stdout.readline())["uri"] + "\n")
+    run = subprocess.Popen([PROGRAM, "incident", "--follow", "--json", "--uri-file", uri], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
+    watchdog = threading.Timer(90, run.kill)
+    watchdog.start()
+    try:
+        opened = json.loads(run.stdout.readline() or "{}")
+        if opened.get("class") != "code" or opened.get("apps") != ["report"] or "$currentOp of " not in opened["causes"][0]["evidence"]:
+            fail("a transaction that is left open: %s" % opened)
+    finally:
+        watchdog.cancel()
+        run.terminate()
+        run.communicate()
+        sim.terminate()
+        sim.wait()
+
+
 def main():
     work = tempfile.mkdtemp()
     env = dict(os.environ, HOME=work, XDG_STATE_HOME=work, XDG_CONFIG_HOME=work)
@@ -63,6 +88,7 @@ def main():
         sim.wait()
     if said.count("it answers again") != 1 or said.count("signalbox: " + info["members"][0] + ": ") != 2:
         fail("a member that does not answer, and does again, is said once each: " + said)
+    follow_a_transaction(work, env)
     for words, status in ((["--follow", "--uri-file", uri], 3), (["--uri-file", uri], 2), (["--follow", "--uri-file", uri, work], 2), (["--follow", "--uri-file", work + "/none"], 2)):
         done = subprocess.run([PROGRAM, "incident", *words], capture_output=True, text=True, env=env, timeout=60)
         if done.returncode != status or done.stdout or not done.stderr:
