@@ -92,7 +92,8 @@ static bool judge(const struct sb_backup_seen *b, size_t n, int64_t wall, char *
     else
         *title = sb_format("a backup is overdue; the last good one is of %.16sZ", last);
     if (failed || !r.last) {
-        *why = sb_format("%.*s", NAMED, newest->what ? newest->what : "what is wrong with it is not known");
+        const char *what = newest->what ? newest->what : "what is wrong with it is not known";
+        *why = sb_format("%.*s", (int)(strlen(what) > NAMED ? sb_utf8_whole(what, NAMED) : strlen(what)), what);
     } else {
         sb_time_format(due, overdue_at(&r));
         *why = sb_format("one came every %.1f h (give or take %.1f h), and none has come by %.16sZ", r.interval / 3600000, r.spread / 3600000, due);

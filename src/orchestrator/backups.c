@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define AGAIN_MS (15 * 60 * 1000)
-#define FIRST_MS 20000 /* after the start: first the deployment */
+#define FIRST_MS 3000  /* after the connection: first the deployment */
 #define MOST 1000      /* the newest; a folder that holds more is said by its count elsewhere */
 
 struct look_at_backups {
@@ -53,7 +53,13 @@ static int add(struct look_at_backups *w, const struct sb_backup *b)
 {
     const struct sb_backup_finding *first = b->problems.n ? &b->problems.items[0] : NULL;
     int64_t point = sb_backup_point(b);
-    char *what = sb_format("%s%s%s%s%s", b->path ? b->path : "", b->name ? " " : "", b->name ? b->name : "", first ? ": " : "", first && first->what ? first->what : "");
+    const char *where = first ? (first->file ? first->file : first->ns) : NULL;
+    char *raw = sb_format("%s%s%s%s%s%s%s", b->path ? b->path : "", b->name ? " " : "", b->name ? b->name : "", where ? ": " : "", where ? where : "", first ? ": " : "",
+                          first && first->what ? first->what : "");
+    json_t *words = raw ? sb_json_of_bytes(raw, strlen(raw)) : NULL; /* a file's name need not be text */
+    char *what = words ? sb_format("%s", json_string_value(words)) : NULL;
+    json_decref(words);
+    free(raw);
     struct sb_backup_seen *s = what ? sb_list_push((void **)&w->seen, &w->n, sizeof *w->seen) : NULL;
     if (!s) {
         free(what);

@@ -6,6 +6,7 @@
 #include "lab.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static int64_t next_detected;
 
@@ -238,6 +239,46 @@ static void a_trend_is_not_told_again_after_a_restart(void **state)
     forget(&h);
 }
 
+static void put_file(const char *dir, const char *name, const char *bytes, size_t n)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* What lies at the place of the backups is looked at without being asked for, and one that cannot be used is announced under a
+ * blackout too. */
+static void a_backup_that_cannot_be_used_is_announced(void **state)
+{
+    (void)state;
+    char *root = sb_format("%s/dump\xff", sb_test_dir()), *db = sb_format("%s/shop", root); /* a name that is no UTF-8 */
+    assert_int_equal(mkdir(root, 0700) || mkdir(db, 0700), 0);
+    put_file(db, "orders.bson", "\5\0\0\0", 5);
+    put_file(db, "orders.metadata.json", "{\"options\":", 11);
+    char *paths[] = {root};
+    struct lab l;
+    struct heard h = {0};
+    lab_open(&l, &(struct lab_options){.backups = paths, .backups_n = 1});
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!(h.have_anomaly && h.anomaly.signals_n && sb_streq(h.anomaly.signals[0].metric, "backup.failed")) && sb_mono_ms() < until)
+        hear(&l.alice, &h, 200);
+    assert_true(h.have_anomaly);
+    assert_string_equal(h.anomaly.title, "no backup here can be used");
+    assert_null(h.anomaly.hushed);
+    assert_int_equal(h.anomaly.severity, SB_HIGH);
+    assert_non_null(strstr(h.anomaly.class_reason, "orders"));
+    assert_int_equal(judge(&l, h.anomaly.id, SB_HUSH_NOISE), 0);
+    assert_non_null(sb_anomaly_must_speak(&h.anomaly, -1));
+    lab_stop(&l);
+    lab_end(&l);
+    forget(&h);
+    free(db);
+    free(root);
+}
+
 static void scopes_and_limits(void **state)
 {
     (void)state;
@@ -276,6 +317,7 @@ static void scopes_and_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts), cmocka_unit_test(a_trend_is_not_told_again_after_a_restart)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts), cmocka_unit_test(a_trend_is_not_told_again_after_a_restart),
+                                       cmocka_unit_test(a_backup_that_cannot_be_used_is_announced)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
