@@ -13,6 +13,8 @@
 #include <math.h>
 
 #define LOAD_SURE 0.6     /* that there are more operations is counted; that they matter is not */
+#define ALSO_MORE 1.3     /* times, of reads and of writes */
+#define LEAST_RATE 1.0    /* a second, below which there are none to speak of */
 #define SCAN_SURE 0.5
 #define SCANS_EACH 1000   /* documents an operation */
 #define SCANS_SHARE 0.4   /* of all that applications had examined */
@@ -87,6 +89,18 @@ static int words_of(struct verdict *v, struct part *p, char *what, char *evidenc
     return 0;
 }
 
+/* More customers read more and write more. One application whose quick operations are in no log adds to one of the two. */
+static bool of_every_kind(const struct member *m)
+{
+    for (size_t i = 0; i < SB_COUNT(kinds); i++) {
+        const struct watch *rate = &m->watch[AS_PRIMARY][kinds[i].rate];
+        double usual = sb_baseline_median(&rate->usual);
+        if (usual >= LEAST_RATE && !(lately(rate) >= ALSO_MORE * usual))
+            return false;
+    }
+    return true;
+}
+
 /* Twice the operations, and not those of the suspects. Who is gone or who moved makes its clients come again: that is an effect. */
 static int more_operations(struct sb_incidents *in, const struct member *m, struct verdict *v)
 {
@@ -96,7 +110,7 @@ static int more_operations(struct sb_incidents *in, const struct member *m, stru
     if (!apart || v->member || !ops->told || !(usual > 0) || !sb_baseline_warm(&ops->usual))
         return 0;
     double others = now - of_suspects(in, m, v), growth = others / usual, all, load, theirs = 0;
-    if (!(growth >= SB_STILL_MORE))
+    if (!(growth >= SB_STILL_MORE) || !of_every_kind(m))
         return 0;
     added_time(m, growth, &all, &load);
     for (size_t i = 0; i < v->deeds_n; i++)
