@@ -211,6 +211,12 @@ static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.95, "a member went away without shutting down, and started again");
     if (frozen)
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member stood still and went on as the same process");
+    if (gone->unwell_state == 9)
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member takes back writes that it had taken and the set has not (ROLLBACK)");
+    if (gone->unwell_state == 5)
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.75, "a member answers the others and serves nobody: it copies the data anew (STARTUP2)");
+    if (gone->unwell_state == 3)
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.75, "a member answers the others and serves nobody (RECOVERING): it has fallen too far behind, or was told so");
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer answers the others");
 }
 

@@ -64,6 +64,7 @@ struct member {
     int64_t state_seen_ms;
     /* its life; times are 0 where it did not happen */
     bool down;
+    int unwell_state;         /* in which the others see it while it answers them (3 RECOVERING, ...); 8 it does not answer; 0 well */
     int64_t down_ms, up_ms;   /* others began and ceased to see it unwell */
     int64_t stopped_ms;       /* it said that it shuts down in order */
     int64_t unclean_ms;       /* it said that it had not been */

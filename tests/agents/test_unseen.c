@@ -126,6 +126,33 @@ static void test_a_member_that_starts_again(void **state)
     }
 }
 
+/* It is not silent: what it does instead of serving is said. Where it was silent first, that is what happened. */
+static void test_a_member_that_serves_nobody(void **state)
+{
+    (void)state;
+    static const struct {
+        int state;
+        const char *said;
+    } states[] = {{3, "RECOVERING"}, {5, "STARTUP2"}, {9, "ROLLBACK"}};
+    for (size_t i = 0; i < SB_COUNT(states); i++)
+        for (int silent = 0; silent < 2; silent++) {
+            struct world w;
+            struct weather x = calm, gone = calm;
+            world_after_calm(&w);
+            gone.down = 2;
+            x.state = states[i].state;
+            run(&w, silent ? 20 : 0, &gone);
+            run(&w, silent ? 40 : 60, &x);
+            run(&w, 60, &calm);
+            assert_int_equal(w.n, 1);
+            assert_int_equal(w.got[0].class_, SB_CLASS_INFRASTRUCTURE);
+            assert_string_equal(w.got[0].members[0], "member-2");
+            if ((strstr(w.got[0].reason, states[i].said) != NULL) == silent)
+                fail_msg("%s, %s: %s", states[i].said, silent ? "after a silence" : "at once", w.got[0].reason);
+            teardown_world(&w);
+        }
+}
+
 /* What is kept out is not in the log, and the command names no database: which collection it is, older operations tell. */
 static void test_a_validator_that_keeps_writes_out_is_a_change(void **state)
 {
@@ -197,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_a_scan_elsewhere_that_fills_the_cache_is_code),
         cmocka_unit_test(test_a_clock_that_is_wrong_hurts_nobody),
         cmocka_unit_test(test_a_member_that_starts_again),
+        cmocka_unit_test(test_a_member_that_serves_nobody),
         cmocka_unit_test(test_a_validator_that_keeps_writes_out_is_a_change),
         cmocka_unit_test(test_more_work_is_made_by_no_setting),
         cmocka_unit_test(test_a_storm_of_connections_and_one_of_work),

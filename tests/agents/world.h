@@ -25,6 +25,7 @@ struct weather {
     double active, idle_transactions, docs_written, cursors, reads, journal_ms, disk, lock_wait_ms, pages_read;
     bool no_writes, no_ops;
     int lagging, frozen, down, unseen; /* members, -1 none; unseen: frozen, and the others know by now */
+    int state; /* member 2 is in; 0 as ever */
 };
 static const struct weather calm = {.lagging = -1, .frozen = -1, .down = -1, .unseen = -1};
 
@@ -133,7 +134,7 @@ static WORLD_UNUSED void live(struct world *w, int i, const struct weather *x)
     v->peers_n = MEMBERS;
     for (int p = 0; p < MEMBERS; p++) {
         bool gone = p == x->down || p == x->unseen;
-        v->peer[p] = (struct sb_peer){.state = gone ? 8 : p == w->primary ? 1 : 2, .healthy = !gone, .self = p == i, .sync_source = -1,
+        v->peer[p] = (struct sb_peer){.state = gone ? 8 : p == 2 && x->state ? x->state : p == w->primary ? 1 : 2, .healthy = !gone, .self = p == i, .sync_source = -1,
                                       .applied_ms = w->t - (p == x->lagging ? (int64_t)(w->lag * 1000) : 0)};
     }
 }
