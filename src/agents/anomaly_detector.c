@@ -55,6 +55,7 @@ void sb_detector_free(struct sb_detector *d)
     sb_detector_free_changes(d);
     sb_judge_release(&d->judge);
     sb_trends_release(&d->trends);
+    sb_anomaly_release(&d->backups.told);
     free(d);
 }
 
@@ -344,7 +345,7 @@ bool sb_detector_take(struct sb_detector *d, const struct sb_workload *workload,
         }
         return true;
     }
-    return sb_trends_take(d, out);
+    return sb_backups_take(d, out) || sb_trends_take(d, out);
 }
 
 void sb_detector_warmup(const struct sb_detector *d, int64_t *done, int64_t *need)

@@ -145,7 +145,18 @@ struct trends {
     size_t n;
 };
 
+/* That backups fail, as it was told. */
+struct backup_watch {
+    int64_t number; /* 0: nothing is told */
+    bool changed;
+    struct sb_anomaly told;
+};
+
+/* detector_backups.c */
+bool sb_backups_take(struct sb_detector *d, struct sb_anomaly *out);
+
 /* detector_trends.c */
+void sb_trends_series(struct sb_detector *d, enum sb_limit_kind kind, const int64_t *at, const double *value, size_t n); /* all that is known of it, anew */
 void sb_trends_release(struct trends *t);
 void sb_trends_frame(struct sb_detector *d, const struct sb_frame *f);
 bool sb_trends_take(struct sb_detector *d, struct sb_anomaly *out);
@@ -166,6 +177,7 @@ struct judge {
 struct sb_detector {
     struct judge judge;
     struct trends trends;
+    struct backup_watch backups;
     struct change changes[SB_CHANGES_KEPT]; /* a ring: the oldest is at changes_next once it is full */
     size_t changes_n, changes_next;
     struct member_life *lives;

@@ -10,7 +10,6 @@
 #define SHAPES_NAMED 5
 #define LOOK_BACK_MS 15000 /* operations are logged when they end: they began before the deviation was seen */
 #define PPM 1000000.0
-#define TWO_CAUSES 1.7 /* times the rate: load is one of them */
 
 struct ratios {
     double rate;      /* the largest growth of a collection's operations */
@@ -79,7 +78,7 @@ static int classify(const struct ratios *r, const struct change *altered, struct
         return SB_CLASS_CHANGE;
     }
     if (r->latency > 1 && r->examined >= 1.5) {
-        sb_str_addf(why, "each read examines %.1f times the documents it did, while operations came at %.1f times the rate", r->examined, r->rate);
+        sb_str_addf(why, "each read examines %.1f times the documents it did", r->examined);
         *confidence_ppm = r->rate < 1.5 ? 900000 : 650000;
         return SB_CLASS_CODE;
     }
@@ -344,13 +343,6 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
         out->confidence_ppm = o->told.confidence_ppm;
         if (sb_str_set(&out->class_reason, o->told.class_reason))
             return -1;
-    }
-    if (out->class_ == SB_CLASS_CODE && r.rate >= TWO_CAUSES && !strstr(out->class_reason, "times the rate")) { /* one does not hide the other */
-        char *both = sb_format("%s; beside it operations came at %.1f times the rate", out->class_reason, r.rate);
-        if (!both)
-            return -1;
-        free(out->class_reason);
-        out->class_reason = both;
     }
     if (sb_detector_tell_story(d, o, out))
         return -1;

@@ -85,7 +85,7 @@ static void set_verdict(struct open_anomaly *o, struct sb_incident *v, int64_t a
         sb_incident_release(v);
         return;
     }
-    o->changed |= !o->verdict.title || v->class_ != o->verdict.class_;
+    o->changed |= !o->verdict.title || v->class_ != o->verdict.class_ || v->causes_n != o->verdict.causes_n;
     sb_incident_release(&o->verdict);
     o->verdict = *v;
 }
@@ -130,6 +130,8 @@ void sb_judge_frame(struct sb_detector *d, const struct sb_frame *f)
         return;
     for (size_t i = 0; i < f->peers_n; i++)
         j->lost += sb_incidents_peer(j->engine, i, f->peers[i].name, NULL) != 0;
+    for (size_t i = 0; i < f->idle_n; i++)
+        sb_incidents_transaction(j->engine, m, &(struct sb_open_transaction){f->idle[i].app, f->idle[i].client, f->idle[i].open_ms, f->idle[i].idle_ms}, f->at);
     sb_incidents_beside(j->engine, own_impact(d));
     if (sb_incidents_sample(j->engine, m, f->vitals, NULL))
         j->lost++;
@@ -180,10 +182,10 @@ static int add_names(char *const *from, size_t n, char ***to, size_t *to_n)
 
 static int add_causes(const struct sb_incident *v, struct sb_anomaly *out)
 {
-    bool shapes = out->causes_n > 0; /* operations are suspects already, with their shapes */
+    bool shapes = out->causes_n > 0; /* operations are suspects already, with their shapes: then what happened, and what stands beside them */
     for (size_t i = 0; i < v->causes_n; i++) {
         const struct sb_incident_cause *c = &v->causes[i];
-        if (shapes && sb_starts_with(c->evidence ? c->evidence : "", "log of ") == false)
+        if (shapes && !c->beside && !c->at_ms)
             continue;
         struct sb_cause *k = SB_PUSH(out->causes);
         if (!k || sb_str_set(&k->what, c->what) || sb_str_set(&k->evidence, c->evidence))
@@ -201,6 +203,21 @@ static bool surer(const struct sb_incident *v, const struct sb_anomaly *out)
     return v->class_ != SB_CLASS_UNKNOWN && (out->class_ == SB_CLASS_UNKNOWN || v->confidence >= SURE || v->confidence * PPM >= (double)out->confidence_ppm);
 }
 
+/* One cause does not hide the other. */
+static int add_beside(const struct sb_incident *v, struct sb_anomaly *out)
+{
+    for (size_t i = 0; i < v->causes_n; i++) {
+        if (!v->causes[i].beside || strstr(out->class_reason, v->causes[i].what))
+            continue;
+        char *both = sb_format("%s; beside it %s", out->class_reason, v->causes[i].what);
+        if (!both)
+            return -1;
+        free(out->class_reason);
+        out->class_reason = both;
+    }
+    return 0;
+}
+
 int sb_judge_class(const struct open_anomaly *o, struct sb_anomaly *out)
 {
     if (!o->verdict.title || !surer(&o->verdict, out))
@@ -209,7 +226,7 @@ int sb_judge_class(const struct open_anomaly *o, struct sb_anomaly *out)
     out->class_ = o->verdict.class_;
     if (!agrees || (double)out->confidence_ppm < o->verdict.confidence * PPM)
         out->confidence_ppm = (int64_t)(o->verdict.confidence * PPM);
-    return agrees ? 0 : sb_str_set(&out->class_reason, o->verdict.reason);
+    return agrees ? add_beside(&o->verdict, out) : sb_str_set(&out->class_reason, o->verdict.reason);
 }
 
 int sb_judge_tell(const struct open_anomaly *o, struct sb_anomaly *out)

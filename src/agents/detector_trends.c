@@ -38,6 +38,7 @@ static const struct {
     [SB_LIMIT_DISK] = {"disk.used", "%", "the fullest disk", false, {90, 95, 99, 100, 100}},
     [SB_LIMIT_OPLOG] = {"oplog.window", "h", "the shortest oplog", true, {24, 12, 6, 3, 1}},
     [SB_LIMIT_CONNECTIONS] = {"connections.used", "%", "the connections", false, {80, 95, 100, 100, 100}},
+    [SB_LIMIT_BACKUP] = {"backup.usable_of_ten", "%", "backups of the last ten that can be used", true, {90, 75, 50, 25, 1}},
     [SB_LIMIT_SCAN] = {"docs_examined_per_returned", "docs", "documents examined for each returned", false, {1000, 10000, 1e5, 1e6, 1e7}},
 };
 
@@ -230,6 +231,18 @@ void sb_detector_level(struct sb_detector *d, enum sb_limit_kind kind, const cha
     struct level *l = isfinite(value) && at > 0 ? level_of(&d->trends, kind, subject) : NULL;
     if (l && keep(l, at, value))
         judge(d, l);
+}
+
+void sb_trends_series(struct sb_detector *d, enum sb_limit_kind kind, const int64_t *at, const double *value, size_t n)
+{
+    struct level *l = n ? level_of(&d->trends, kind, "") : NULL;
+    if (!l)
+        return;
+    l->n = 0;
+    l->gap_ms = FIRST_GAP_MS;
+    for (size_t i = 0; i < n; i++)
+        keep(l, at[i], value[i]);
+    judge(d, l);
 }
 
 void sb_trends_frame(struct sb_detector *d, const struct sb_frame *f)

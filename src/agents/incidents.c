@@ -131,9 +131,15 @@ static void hurt(const struct sb_incidents *in, struct impact *i, int64_t onset_
     i->is = true;
 }
 
+/* As many samples of all came since its own as come in two rounds: whatever its clock says, it is not silent. */
+static bool speaks(const struct sb_incidents *in, const struct member *m)
+{
+    return in->samples - m->last_seq <= 2 * in->members_n;
+}
+
 static bool fresh(const struct sb_incidents *in, const struct member *m)
 {
-    return in->now_ms - m->last_ms < FRESH_MS;
+    return in->now_ms - m->last_ms < FRESH_MS || speaks(in, m);
 }
 
 static bool out(const struct member *m, enum sb_reading r)
@@ -146,7 +152,7 @@ bool sb_incidents_stands_still(const struct sb_incidents *in, const struct membe
 {
     bool stopping = m->stopped_ms && m->stopped_ms >= m->last_ms - 60000;
     int64_t silent = in->now_ms - m->last_ms;
-    return m->sampled && !m->hole && silent >= (stopping ? 60000 : STILL_MS) && silent < MISSING_MS;
+    return m->sampled && !m->hole && !speaks(in, m) && silent >= (stopping ? 60000 : STILL_MS) && silent < MISSING_MS;
 }
 
 /* Something beside a latency that is only somewhat high, that would make it so. */
@@ -416,7 +422,17 @@ static void restart(struct member *m, int64_t at_ms)
                                                .peak = m->watch[role][r].peak, .onset_ms = m->watch[role][r].onset_ms};
 }
 
-static void take_news(struct sb_incidents *in, struct member *m, enum sb_pulse_news news, const struct sb_vitals *v)
+/* It is far ahead of its own last sample and of the others, and was not silent: its clock was set. */
+static bool leaps(const struct sb_incidents *in, const struct member *m, const struct sb_vitals *v, int64_t now_before)
+{
+    bool others = false;
+    for (size_t i = 0; i < in->members_n; i++)
+        others |= in->members[i] != m && in->members[i]->sampled && speaks(in, in->members[i]);
+    int64_t gap = v->at_ms - m->last_ms;
+    return m->sampled && others && speaks(in, m) && v->at_ms - now_before >= GAP_MS && gap >= GAP_MS && gap < MISSING_MS;
+}
+
+static void take_news(struct sb_incidents *in, struct member *m, enum sb_pulse_news news, const struct sb_vitals *v, int64_t now_before)
 {
     int64_t gap = v->at_ms - m->last_ms;
     char at[SB_TIME_LEN + 1];
@@ -427,7 +443,9 @@ static void take_news(struct sb_incidents *in, struct member *m, enum sb_pulse_n
     }
     if (news == SB_PULSE_BACK && gap < -1500)
         sb_incidents_say(in, "%s: its clock went back by %" PRId64 " s to %s", m->name, -gap / 1000, at);
-    if (news == SB_PULSE_ON && m->sampled && gap >= MISSING_MS && !m->hole)
+    if (news == SB_PULSE_ON && leaps(in, m, v, now_before))
+        sb_incidents_say(in, "%s: its clock went forward by %" PRId64 " s to %s", m->name, gap / 1000, at);
+    else if (news == SB_PULSE_ON && m->sampled && gap >= MISSING_MS && !m->hole)
         sb_incidents_say(in, "%s: there are no samples for %" PRId64 " s before %s", m->name, gap / 1000, at);
     else if (news == SB_PULSE_ON && m->sampled && gap >= GAP_MS && !m->hole) {
         m->silent_ms = m->last_ms;
@@ -490,9 +508,10 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
     double reading[SB_READINGS_N];
     int former = in->primary;
     enum sb_pulse_news news = sb_pulse_take(&m->pulse, v, reading);
+    int64_t now_before = in->now_ms;
     in->now_ms = v->at_ms > in->now_ms ? v->at_ms : in->now_ms;
     in->first_ms = in->first_ms ? in->first_ms : v->at_ms;
-    take_news(in, m, news, v);
+    take_news(in, m, news, v, now_before);
     int64_t state = v->value[SB_VITAL_STATE];
     set_role(m, state == 1 || state == SB_VITAL_ABSENT ? AS_PRIMARY : AS_SECONDARY, former >= 0 ? in->members[former] : NULL);
     if (!m->sampled) /* what its log alone told is told better now */

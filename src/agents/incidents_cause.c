@@ -8,12 +8,11 @@
 #include <math.h>
 
 #define BUSY_SHARE 0.4      /* of the incident's time, for an operator's command to be what it is about */
-#define MORE 1.8            /* times the operations: more of the same */
 #define COSTLIER 3.0        /* times the documents examined an operation */
 
 /* ---- asking ---- */
 
-static bool told(const struct sb_incidents *in, enum sb_reading r)
+bool sb_told(const struct sb_incidents *in, enum sb_reading r)
 {
     for (size_t i = 0; i < in->members_n; i++)
         for (int role = 0; role < ROLES; role++)
@@ -79,7 +78,7 @@ static const struct guest *guest_of(const struct sb_incidents *in, const char *a
     return NULL;
 }
 
-static bool newcomer(const struct sb_incidents *in, const char *app)
+bool sb_newcomer(const struct sb_incidents *in, const char *app)
 {
     const struct guest *g = app[0] ? guest_of(in, app) : NULL;
     return g && g->first_ms >= in->open.from_ms - SB_NEAR_MS && in->open.from_ms - in->first_ms > 2 * SB_NEAR_MS;
@@ -166,7 +165,7 @@ static void suspect_newcomer(struct sb_incidents *in, struct verdict *v)
 {
     for (size_t i = 0; i < in->log.guests_n; i++) {
         const struct guest *g = &in->log.guests[i];
-        if (newcomer(in, g->name) && (!v->guest || g->during > v->guest->during))
+        if (sb_newcomer(in, g->name) && (!v->guest || g->during > v->guest->during))
             v->guest = g;
     }
 }
@@ -212,6 +211,12 @@ static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.95, "a member went away without shutting down, and started again");
     if (frozen)
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member stood still and went on as the same process");
+    if (gone->unwell_state == 9)
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member takes back writes that it had taken and the set has not (ROLLBACK)");
+    if (gone->unwell_state == 5)
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.75, "a member answers the others and serves nobody: it copies the data anew (STARTUP2)");
+    if (gone->unwell_state == 3)
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.75, "a member answers the others and serves nobody (RECOVERING): it has fallen too far behind, or was told so");
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer answers the others");
 }
 
@@ -253,9 +258,15 @@ static bool scans_on(const struct sb_incidents *in, const char *ns)
     return false;
 }
 
+static bool more_work(struct sb_incidents *in)
+{
+    double ops = growth(in, SB_READING_OPS);
+    return ops >= SB_MORE || (sb_told(in, SB_READING_OPS) && ops >= SB_STILL_MORE);
+}
+
 static bool fits(struct sb_incidents *in, const struct event *e)
 {
-    bool examined = told(in, SB_READING_EXAMINED_PER_OP) || told(in, SB_READING_COLLECTION_SCANS);
+    bool examined = sb_told(in, SB_READING_EXAMINED_PER_OP) || sb_told(in, SB_READING_COLLECTION_SCANS);
     switch (e->kind) {
     case EVENT_INDEX_DROP:
     case EVENT_INDEX_HIDE:
@@ -263,14 +274,14 @@ static bool fits(struct sb_incidents *in, const struct event *e)
     case EVENT_PLAN_FILTER:
         return examined;
     case EVENT_BUILD_END: /* a new index that is used instead of a better one, or that does not let in what is there twice */
-        return (examined && scans_on(in, e->ns)) || (told(in, SB_READING_ERRORS) && in->log.builds_n == 0);
+        return (examined && scans_on(in, e->ns)) || (sb_told(in, SB_READING_ERRORS) && in->log.builds_n == 0);
     case EVENT_VALIDATOR:
-        return told(in, SB_READING_ERRORS) || told(in, SB_READING_WRITE_MS);
+        return sb_told(in, SB_READING_ERRORS) || sb_told(in, SB_READING_WRITE_MS);
     case EVENT_COLLMOD:
     case EVENT_PARAMETER:
     case EVENT_RECONFIG:
     case EVENT_CONSTANT:
-        return true;
+        return !more_work(in); /* no setting makes clients ask for more */
     default:
         return false;
     }
@@ -315,7 +326,7 @@ static int operator_at_work(struct sb_incidents *in, struct verdict *v)
     for (size_t i = 0; i < in->log.deeds_n; i++)
         if (in->log.deeds[i].operator_)
             ms += in->log.deeds[i].during.ms;
-    if (busy < BUSY_SHARE && (in->log.open_s == 0 || ms / 1000 / in->log.open_s < BUSY_SHARE) && !told(in, SB_READING_BACKUP_CURSOR))
+    if (busy < BUSY_SHARE && (in->log.open_s == 0 || ms / 1000 / in->log.open_s < BUSY_SHARE) && !sb_told(in, SB_READING_BACKUP_CURSOR))
         return 0;
     for (size_t i = 0; i < SB_COUNT(kinds) && !v->event; i++)
         v->event = first_of(in, kinds[i], in->open.from_ms - SB_NEAR_MS, in->open.last_ms);
@@ -325,12 +336,12 @@ static int operator_at_work(struct sb_incidents *in, struct verdict *v)
 /* Documents by the batch, from an application that came for it: a job. From one that is always here: its code. */
 static int bulk_work(struct sb_incidents *in, struct verdict *v)
 {
-    if (!told(in, SB_READING_DOCS_WRITTEN) && !told(in, SB_READING_TTL_DELETES))
+    if (!sb_told(in, SB_READING_DOCS_WRITTEN) && !sb_told(in, SB_READING_TTL_DELETES))
         return 0;
-    v->event = told(in, SB_READING_TTL_DELETES) ? first_of(in, EVENT_BUILD_END, in->open.from_ms - 90000, in->open.last_ms) : NULL;
+    v->event = sb_told(in, SB_READING_TTL_DELETES) ? first_of(in, EVENT_BUILD_END, in->open.from_ms - 90000, in->open.last_ms) : NULL;
     if (v->event) /* the server looks for expired documents once a minute */
         return decided(v, SB_CLASS_CHANGE, 0.7, "the server deletes expired documents by the batch since an index was built");
-    if (told(in, SB_READING_TTL_DELETES))
+    if (sb_told(in, SB_READING_TTL_DELETES))
         return decided(v, SB_CLASS_MAINTENANCE, 0.6, "the server itself deletes expired documents by the batch");
     double share = rank(in, BY_WRITTEN, v);
     bool batch = v->deeds_n && v->deed[0]->bulk && share >= 0.4;
@@ -340,14 +351,15 @@ static int bulk_work(struct sb_incidents *in, struct verdict *v)
         suspect_newcomer(in, v);
     if (!batch)
         return decided(v, SB_CLASS_MAINTENANCE, 0.5, "many documents are written by few operations, as jobs do");
-    if (newcomer(in, v->deed[0]->app) || called_a_job(v->deed[0]->app) || !v->deed[0]->app[0])
+    if (sb_newcomer(in, v->deed[0]->app) || called_a_job(v->deed[0]->app) || !v->deed[0]->app[0])
         return decided(v, SB_CLASS_MAINTENANCE, 0.85, "documents are written by the batch, for as long as an application is there that came for it");
     return decided(v, SB_CLASS_CODE, 0.6, "an application that is always here writes documents by the batch");
 }
 
+/* More reads make no member lag; more writes do, and then they are the cause. */
 static int a_member_lags(struct sb_incidents *in, struct verdict *v)
 {
-    if (!told(in, SB_READING_LAG) || growth(in, SB_READING_OPS) >= MORE)
+    if (!sb_told(in, SB_READING_LAG) || growth(in, SB_READING_WRITES) >= SB_MORE || growth(in, SB_READING_DOCS_WRITTEN) >= SB_MORE)
         return 0;
     for (size_t i = 0; i < in->members_n; i++) {
         const struct member *m = in->members[i];
@@ -356,6 +368,22 @@ static int a_member_lags(struct sb_incidents *in, struct verdict *v)
             v->member = m;
     }
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer applies what the primary writes, at the usual rate of writes");
+}
+
+#define EACH_DOES 3 /* operations on a connection that is not kept */
+
+/* How much more it is than usually, on the leader while the incident is open. */
+static double added(struct sb_incidents *in, enum sb_reading r)
+{
+    const struct member *m = sb_incidents_leader(in);
+    const struct watch *w = m ? &m->watch[m->role][r] : NULL;
+    return w && w->sum_n ? w->sum / w->sum_n - sb_baseline_median(&w->usual) : 0;
+}
+
+/* More operations, and not only those for which each of the new connections was made. */
+static bool came_to_work(struct sb_incidents *in)
+{
+    return more_work(in) && added(in, SB_READING_OPS) > EACH_DOES * added(in, SB_READING_CONNECTING);
 }
 
 static int connections_grew(struct sb_incidents *in, struct verdict *v)
@@ -373,18 +401,22 @@ static int connections_grew(struct sb_incidents *in, struct verdict *v)
     }
     if (connections == INT64_MAX || slow < connections - 5000) /* who waits connects once more: then that is the effect */
         return 0;
+    if (came_to_work(in) || sb_told(in, SB_READING_CONFLICTS) || sb_told(in, SB_READING_EXAMINED_PER_OP)) /* they came to work */
+        return 0;
     v->guest = busiest_guest(in, 1);
     return decided(v, SB_CLASS_DEPENDENCY, 0.9, "a client's connections grew, not its work");
 }
 
 static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
 {
-    bool errors = told(in, SB_READING_ERRORS) && growth(in, SB_READING_ERRORS) >= 2 * growth(in, SB_READING_OPS);
-    bool conflicts = told(in, SB_READING_CONFLICTS), left = told(in, SB_READING_TRANSACTIONS_IDLE), cursors = told(in, SB_READING_CURSORS);
+    bool errors = sb_told(in, SB_READING_ERRORS) && growth(in, SB_READING_ERRORS) >= 2 * growth(in, SB_READING_OPS);
+    bool conflicts = sb_told(in, SB_READING_CONFLICTS), left = sb_told(in, SB_READING_TRANSACTIONS_IDLE), cursors = sb_told(in, SB_READING_CURSORS);
     if (!errors && !conflicts && !left && !cursors)
         return 0;
     if (errors || conflicts) /* who only waited is not who made them wait */
         rank(in, conflicts ? BY_CONFLICTS : BY_ERRORS, v);
+    if ((left || conflicts) && (v->holder = sb_held_longest(in)) && left && !errors && !conflicts)
+        return decided(v, SB_CLASS_CODE, 0.85, "a transaction is left open without working, and what it holds cannot be let go");
     if (v->deeds_n == 0)
         suspect_newcomer(in, v);
     if (v->deeds_n == 0 && !v->guest) /* a known one that connected again: another release of it, perhaps */
@@ -398,16 +430,16 @@ static int errors_or_conflicts(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_CODE, 0.75, "cursors are opened and not closed");
 }
 
-static int costlier_operations(struct sb_incidents *in, struct verdict *v)
+static int costlier(struct sb_incidents *in, struct verdict *v)
 {
-    bool examined = told(in, SB_READING_EXAMINED_PER_OP) || growth(in, SB_READING_EXAMINED_PER_OP) >= COSTLIER ||
-                    (told(in, SB_READING_LOGGED) && told(in, SB_READING_EXAMINED)); /* of a log there are too few operations to have a usual mean */
-    bool much = told(in, SB_READING_DOCS_RETURNED) || told(in, SB_READING_BYTES_OUT) || told(in, SB_READING_SORTS);
+    bool examined = sb_told(in, SB_READING_EXAMINED_PER_OP) || growth(in, SB_READING_EXAMINED_PER_OP) >= COSTLIER ||
+                    (sb_told(in, SB_READING_LOGGED) && sb_told(in, SB_READING_EXAMINED)); /* of a log there are too few operations to have a usual mean */
+    bool much = sb_told(in, SB_READING_DOCS_RETURNED) || sb_told(in, SB_READING_BYTES_OUT) || sb_told(in, SB_READING_SORTS);
     if (!examined && !much)
         return 0;
-    rank(in, examined ? BY_EXAMINED : told(in, SB_READING_DOCS_RETURNED) ? BY_RETURNED : BY_TIME, v);
+    rank(in, examined ? BY_EXAMINED : sb_told(in, SB_READING_DOCS_RETURNED) ? BY_RETURNED : BY_TIME, v);
     const struct deed *d = v->deeds_n ? v->deed[0] : NULL;
-    if (!examined && growth(in, SB_READING_OPS) >= MORE)
+    if (!examined && growth(in, SB_READING_OPS) >= SB_MORE)
         return 0;
     if (d && d->unfiltered && called_a_job(d->app))
         return decided(v, SB_CLASS_MAINTENANCE, 0.8, "whole collections are read, by an application that is called a job");
@@ -416,12 +448,20 @@ static int costlier_operations(struct sb_incidents *in, struct verdict *v)
     if (!d && v->guest && called_a_job(v->guest->name))
         return decided(v, SB_CLASS_MAINTENANCE, 0.65, "more is read than before, since an application is there that is called a job");
     if (!d)
-        return decided(v, SB_CLASS_CODE, v->guest ? 0.7 : 0.5, "each operation examines more than before, at a flat rate");
-    if (newcomer(in, d->app) || d->first_ms < in->open.from_ms - SB_NEAR_MS || came_anew(in, d->app) || !in->log.guests_n)
-        return decided(v, SB_CLASS_CODE, newcomer(in, d->app) ? 0.95 : 0.7, "operations of an application examine more than before, at a flat rate");
+        return decided(v, SB_CLASS_CODE, v->guest ? 0.7 : 0.5, "each operation examines more than before");
+    if (sb_newcomer(in, d->app) || d->first_ms < in->open.from_ms - SB_NEAR_MS || came_anew(in, d->app) || !in->log.guests_n)
+        return decided(v, SB_CLASS_CODE, sb_newcomer(in, d->app) ? 0.95 : 0.7, "operations of an application examine more than before");
     if (d->replanned || !d->scan)
         return decided(v, SB_CLASS_CHANGE, 0.5, "the plan of a query changed, and its application did not: no connection of it is new");
-    return decided(v, SB_CLASS_CODE, 0.6, "operations of a new shape examine whole collections, at a flat rate");
+    return decided(v, SB_CLASS_CODE, 0.6, "operations of a new shape examine whole collections");
+}
+
+static int costlier_operations(struct sb_incidents *in, struct verdict *v)
+{
+    if (!costlier(in, v))
+        return 0;
+    sb_str_adds(&v->reason, v->class_ == SB_CLASS_CODE && growth(in, SB_READING_OPS) < SB_STILL_MORE ? ", at a flat rate" : "");
+    return 1;
 }
 
 /* "checkout-4.3", "crm/2.1": an application that says which release of it this is. */
@@ -435,15 +475,14 @@ static bool says_its_release(const char *app)
 
 static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
 {
-    double ops = growth(in, SB_READING_OPS);
-    if (ops < MORE && !(told(in, SB_READING_OPS) && ops >= 1.5))
+    if (!more_work(in))
         return 0;
     rank(in, BY_TIME, v);
     const char *app = v->deeds_n ? v->deed[0]->app : "";
-    if (newcomer(in, app) && called_a_job(app))
+    if (sb_newcomer(in, app) && called_a_job(app))
         return decided(v, SB_CLASS_MAINTENANCE, 0.7, "there are more operations, for as long as an application is there that is called a job");
     v->guest = busiest_guest(in, 3); /* the pool of who sends more grows */
-    if (v->guest && newcomer(in, v->guest->name) && says_its_release(v->guest->name))
+    if (v->guest && sb_newcomer(in, v->guest->name) && says_its_release(v->guest->name))
         return decided(v, SB_CLASS_CODE, 0.6, "there are more operations since another release of an application is there");
     return decided(v, SB_CLASS_LOAD, 0.9, "there are more operations, and each examines no more than before");
 }
@@ -451,7 +490,7 @@ static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
 /* Not the rate of all operations nor what they examine, and yet the server itself works more: one kind of operation. */
 static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
 {
-    if (!told(in, SB_READING_OWN_CPU) && growth(in, SB_READING_CPU_PER_OP) < MORE)
+    if (!sb_told(in, SB_READING_OWN_CPU) && growth(in, SB_READING_CPU_PER_OP) < SB_MORE)
         return 0;
     rank(in, BY_TIME, v);
     const struct deed *d = v->deeds_n ? v->deed[0] : NULL;
@@ -459,7 +498,7 @@ static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
         return 0;
     double before = d->before.count / SB_BEFORE_S;
     double now = in->log.open_s ? (double)d->during.count / in->log.open_s : 0;
-    if (newcomer(in, d->app))
+    if (sb_newcomer(in, d->app))
         return decided(v, SB_CLASS_CODE, 0.7, "most of the added time goes to an application that came with it");
     if (d->first_ms < in->open.from_ms - SB_NEAR_MS && now >= 3 * before)
         return decided(v, SB_CLASS_LOAD, 0.6, "there are more operations of one known kind, and each costs what it did");
@@ -470,7 +509,7 @@ static int work_of_one_kind(struct sb_incidents *in, struct verdict *v)
 static int more_is_logged(struct sb_incidents *in, struct verdict *v)
 {
     double count = 0, ms = 0, count_before = 0, ms_before = 0;
-    if (!told(in, SB_READING_LOGGED))
+    if (!sb_told(in, SB_READING_LOGGED))
         return 0;
     for (size_t i = 0; i < in->log.deeds_n; i++) {
         const struct deed *d = &in->log.deeds[i];
@@ -481,7 +520,7 @@ static int more_is_logged(struct sb_incidents *in, struct verdict *v)
     }
     if (count == 0 || count_before == 0 || in->log.open_s == 0 || ms / count > 1.6 * ms_before / count_before)
         return 0;
-    if (count / in->log.open_s < MORE * count_before / SB_BEFORE_S)
+    if (count / in->log.open_s < SB_MORE * count_before / SB_BEFORE_S)
         return 0;
     rank(in, BY_TIME, v);
     v->guest = busiest_guest(in, 3);
@@ -490,19 +529,23 @@ static int more_is_logged(struct sb_incidents *in, struct verdict *v)
 
 static int clients_wait_elsewhere(struct sb_incidents *in, struct verdict *v)
 {
-    if (!told(in, SB_READING_IDLE) || told(in, SB_READING_STALL) || told(in, SB_READING_EXAMINED))
+    if (!sb_told(in, SB_READING_IDLE) || sb_told(in, SB_READING_STALL) || sb_told(in, SB_READING_EXAMINED))
         return 0;
     return decided(v, SB_CLASS_DEPENDENCY, 0.7, "fewer operations come from as many connections, and none waits here");
 }
 
 static int a_lock_is_held(struct sb_incidents *in, struct verdict *v)
 {
-    bool queued = told(in, SB_READING_QUEUE) || told(in, SB_READING_STALL);
-    v->event = queued || told(in, SB_READING_LOCK_WAIT) ? first_of(in, EVENT_OPERATOR, in->open.from_ms - SB_NEAR_MS, in->open.last_ms) : NULL;
+    bool queued = sb_told(in, SB_READING_QUEUE) || sb_told(in, SB_READING_STALL);
+    v->event = queued || sb_told(in, SB_READING_LOCK_WAIT) ? first_of(in, EVENT_OPERATOR, in->open.from_ms - SB_NEAR_MS, in->open.last_ms) : NULL;
     if (v->event) /* it is logged when it begins; how long it takes, only when it has ended */
         return decided(v, SB_CLASS_MAINTENANCE, 0.75, "operations wait, and an operator's command that locks a collection began with it");
-    if (!told(in, SB_READING_LOCK_WAIT) && !told(in, SB_READING_TRANSACTIONS))
+    if (!sb_told(in, SB_READING_LOCK_WAIT) && !sb_told(in, SB_READING_TRANSACTIONS))
         return 0;
+    if (sb_told(in, SB_READING_JOURNAL_MS) || sb_told(in, SB_READING_IOWAIT)) /* who waits for the disk holds the lock for so long */
+        return 0;
+    if ((v->holder = sb_held_longest(in)))
+        return decided(v, SB_CLASS_CODE, 0.75, "operations wait for what a transaction holds that is left open");
     rank(in, BY_TIME, v);
     return decided(v, SB_CLASS_CODE, 0.5, "operations wait for a lock that another one holds");
 }
@@ -523,11 +566,11 @@ static int the_host(struct sb_incidents *in, struct verdict *v)
     v->member = worst ? worst : sb_incidents_leader(in);
     rank(in, BY_TIME, v);
     v->deeds_n = 0; /* they wait like the others */
-    if (told(in, SB_READING_OTHER_CPU))
+    if (sb_told(in, SB_READING_OTHER_CPU))
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.8, "something else on the host takes the processor, at the usual rate and cost of operations");
-    if (told(in, SB_READING_IOWAIT) || told(in, SB_READING_DISK) || told(in, SB_READING_JOURNAL_MS))
+    if (sb_told(in, SB_READING_IOWAIT) || sb_told(in, SB_READING_DISK) || sb_told(in, SB_READING_JOURNAL_MS))
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.8, "the disk is slow, at the usual rate and cost of operations");
-    if (told(in, SB_READING_FLOW) || told(in, SB_READING_MAJORITY_MS))
+    if (sb_told(in, SB_READING_FLOW) || sb_told(in, SB_READING_MAJORITY_MS))
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.6, "writes wait for other members, at the usual rate and cost of operations");
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.4, "operations take longer, and neither their rate nor their cost explains it");
 }
@@ -544,5 +587,7 @@ int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
         if (classes[i](in, v))
             break;
     explain(in, v);
+    if (sb_incidents_beside_it(in, v))
+        return -1;
     return sb_str_ok(&v->reason) ? 0 : -1;
 }

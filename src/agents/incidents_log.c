@@ -124,7 +124,7 @@ static struct guest *guest_of(struct chronicle *c, struct sb_span app, int64_t a
     return &c->guests[oldest];
 }
 
-static int take_connection(struct sb_incidents *in, const struct sb_log_line *line)
+static int take_connection(struct sb_incidents *in, int member, const struct sb_log_line *line)
 {
     int64_t open;
     struct sb_span remote, app;
@@ -133,6 +133,7 @@ static int take_connection(struct sb_incidents *in, const struct sb_log_line *li
     struct guest *g = guest_of(&in->log, app, line->at_ms);
     if (!g)
         return -1;
+    sb_held_connected(in, member, line, app);
     g->last_ms = line->at_ms;
     sb_tally_at(g->cell, line->at_ms)->count++;
     g->during += in->open.is;
@@ -431,5 +432,5 @@ int sb_chronicle_line(struct sb_incidents *in, int member, const struct sb_log_l
             take_known(in, member, line, &catalogue[i]);
             return 0;
         }
-    return take_connection(in, line);
+    return sb_held_line(in, member, line) ? 0 : take_connection(in, member, line);
 }

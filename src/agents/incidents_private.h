@@ -64,6 +64,7 @@ struct member {
     int64_t state_seen_ms;
     /* its life; times are 0 where it did not happen */
     bool down;
+    int unwell_state;         /* in which the others see it while it answers them (3 RECOVERING, ...); 8 it does not answer; 0 well */
     int64_t down_ms, up_ms;   /* others began and ceased to see it unwell */
     int64_t stopped_ms;       /* it said that it shuts down in order */
     int64_t unclean_ms;       /* it said that it had not been */
@@ -132,6 +133,36 @@ struct spans {
     struct trace *trace; /* SB_TRACES, by their ids; NULL before the first span */
 };
 
+/* ---- transactions that are left open: incidents_held.c ---- */
+
+struct holder { /* of one session's transaction, as it was last told */
+    int member;
+    bool logged;            /* by its end, not while it is open */
+    int64_t since_ms, seen_ms, idle_ms;
+    char app[128], client[64];
+};
+
+struct seat { /* who sits at a connection: a transaction's line has no other name */
+    int member;
+    char ctx[16], app[64];
+};
+
+#define HOLDERS 32
+#define SEATS 512
+
+struct held {
+    struct holder holder[HOLDERS]; /* a ring */
+    uint64_t holders_n;
+    struct seat seat[SEATS];       /* a ring */
+    uint64_t seats_n;
+};
+
+void sb_held_connected(struct sb_incidents *in, int member, const struct sb_log_line *line, struct sb_span app);
+bool sb_held_line(struct sb_incidents *in, int member, const struct sb_log_line *line); /* it was a transaction's */
+
+/* The one that was idle for longest while the incident was open; NULL none is known. */
+const struct holder *sb_held_longest(const struct sb_incidents *in);
+
 enum event_kind {
     EVENT_INDEX_DROP,
     EVENT_INDEX_HIDE,
@@ -169,6 +200,7 @@ struct chronicle {
     struct guest *guests;
     size_t guests_n, guests_cap;
     struct spans spans;
+    struct held held;
     struct event event[EVENTS]; /* a ring */
     uint64_t events_n;
     struct {
@@ -247,6 +279,14 @@ const struct call *sb_spans_suspect(const struct sb_incidents *in, const char *n
 
 /* ---- the verdict: incidents_cause.c, and its words: incidents_report.c ---- */
 
+struct part { /* another cause, beside the one that decided */
+    int class_;
+    double confidence;
+    double share;            /* of the added time; 0 not known */
+    char *what, *evidence;   /* owned by the verdict */
+    const struct deed *deed; /* NULL: none of its own */
+};
+
 struct verdict {
     int class_;
     double confidence;
@@ -256,10 +296,25 @@ struct verdict {
     size_t deeds_n;
     const struct guest *guest;   /* the application, where no operation of its own was logged */
     const struct member *member; /* the culprit */
+    const struct holder *holder; /* the transaction that is left open */
     double explained;            /* share of the added time that the deeds explain; 0 not known */
+    struct part part[2];
+    size_t parts_n;
 };
 
+#define SB_MORE 1.8       /* times the operations: more of the same */
+#define SB_STILL_MORE 1.5 /* where that was seen for seconds on end: what is calm again at its end counts in the mean */
+
 int sb_incidents_judge(struct sb_incidents *in, struct verdict *v); /* -1 out of memory */
+void sb_verdict_release(struct verdict *v);
+double sb_verdict_unexplained(const struct verdict *v);
+
+/* What the judgement asks. */
+bool sb_told(const struct sb_incidents *in, enum sb_reading r);             /* it deviated, on any member */
+bool sb_newcomer(const struct sb_incidents *in, const char *app);           /* it came with the incident, or just before */
+
+/* Other causes of their own: incidents_beside.c. -1 out of memory. */
+int sb_incidents_beside_it(struct sb_incidents *in, struct verdict *v);
 int sb_incidents_describe(struct sb_incidents *in, bool ended, struct sb_incident *out);
 
 /* The member that the clients of the set write to, or the only one. NULL none is known. */

@@ -95,15 +95,38 @@ static const char *place_of(const struct sb_incidents *in, const struct guest *g
     return most ? most->ns : NULL;
 }
 
+/* A collMod is logged with the collection's name alone: of the collections of that name of which operations were logged there may be
+ * one only. NULL: it names none, or more than one could be meant. */
+static const char *place_of_event(const struct sb_incidents *in, const struct event *e)
+{
+    const char *found = NULL;
+    size_t n = e ? strlen(e->ns) : 0;
+    if (!n || strchr(e->ns, '.'))
+        return n ? e->ns : NULL;
+    for (size_t i = 0; i < in->log.deeds_n; i++) {
+        const char *ns = in->log.deeds[i].ns, *dot = strchr(ns, '.');
+        if (!dot || strcmp(dot + 1, e->ns) != 0)
+            continue;
+        if (found && strcmp(found, ns) != 0)
+            return NULL;
+        found = ns;
+    }
+    return found;
+}
+
 static int add_names(struct sb_incidents *in, const struct verdict *v, const struct signal *s, size_t n, struct sb_incident *out)
 {
-    bool whole = v->event && strchr(v->event->ns, '.'); /* else its collection's name alone, or none */
-    if (whole && sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->event->ns))
-        return -1;
-    if (!whole && add_deed_names(v, out))
+    const char *whole = place_of_event(in, v->event);
+    if (whole ? sb_incident_add_name(&out->namespaces, &out->namespaces_n, whole) : add_deed_names(v, out))
         return -1;
     if (v->guest && sb_incident_add_name(&out->apps, &out->apps_n, v->guest->name))
         return -1;
+    if (v->holder && sb_incident_add_name(&out->apps, &out->apps_n, v->holder->app))
+        return -1;
+    for (size_t i = 0; i < v->parts_n; i++)
+        if (v->part[i].deed && (sb_incident_add_name(&out->namespaces, &out->namespaces_n, v->part[i].deed->ns) ||
+                                sb_incident_add_name(&out->apps, &out->apps_n, v->part[i].deed->app)))
+            return -1;
     if (v->guest && v->class_ == SB_CLASS_CODE && sb_incident_add_name(&out->namespaces, &out->namespaces_n, place_of(in, v->guest)))
         return -1;
     return add_members(in, v, s, n, out);
@@ -184,6 +207,20 @@ static int add_other_events(const struct sb_incidents *in, const struct verdict 
     return 0;
 }
 
+static int add_holder_cause(const struct sb_incidents *in, const struct verdict *v, struct sb_incident *out)
+{
+    const struct holder *o = v->holder;
+    char *what = sb_format("a transaction%s%s that is left open", o->app[0] ? " of " : "", o->app);
+    char *evidence = sb_format("%s of %s: open for %" PRId64 " s, %" PRId64 " s of them idle%s%s", o->logged ? "log" : "$currentOp", in->members[o->member]->name,
+                               (o->seen_ms - o->since_ms) / 1000, o->idle_ms / 1000, o->client[0] ? ", from " : "", o->client);
+    int rc = what && evidence ? sb_incident_add_cause(out, what, evidence, v->confidence) : -1;
+    if (rc == 0)
+        out->causes[out->causes_n - 1].at_ms = o->since_ms;
+    free(what);
+    free(evidence);
+    return rc;
+}
+
 static int add_causes(const struct sb_incidents *in, const struct verdict *v, struct sb_incident *out)
 {
     double confidence = v->confidence;
@@ -206,9 +243,16 @@ static int add_causes(const struct sb_incidents *in, const struct verdict *v, st
         if (rc)
             return -1;
     }
+    if (v->holder && add_holder_cause(in, v, out))
+        return -1;
     for (size_t i = 0; i < v->deeds_n; i++)
         if (add_deed_cause(v, i, confidence * (out->causes_n ? 0.5 : 1) / (double)(i + 1), out))
             return -1;
+    for (size_t i = 0; i < v->parts_n; i++) {
+        if (sb_incident_add_cause(out, v->part[i].what, v->part[i].evidence, v->part[i].confidence))
+            return -1;
+        out->causes[out->causes_n - 1].beside = true;
+    }
     if (out->causes_n == 0 && sb_incident_add_cause(out, sb_name(&sb_anomaly_classes, v->class_), v->reason.p, confidence))
         return -1;
     return add_other_events(in, v, out);
@@ -302,7 +346,7 @@ int sb_incidents_describe(struct sb_incidents *in, bool ended, struct sb_inciden
     out->severity = severity(in, s, n);
     out->class_ = v.class_;
     out->confidence = v.confidence;
-    out->unexplained = 1 - v.confidence * (v.explained > 0 && v.class_ == SB_CLASS_CODE ? v.explained : 1);
+    out->unexplained = sb_verdict_unexplained(&v);
     if (rc == 0)
         rc = add_signals(in, s, n, out) || add_names(in, &v, s, n, out) || add_causes(in, &v, out) || add_service(in, &v, out) ? -1 : 0;
     if (out->causes_n)
@@ -310,6 +354,7 @@ int sb_incidents_describe(struct sb_incidents *in, bool ended, struct sb_inciden
     out->title = title(&v, s, n, out);
     out->reason = sb_str_take(&v.reason);
     free(s);
+    sb_verdict_release(&v);
     if (rc || !out->title || !out->reason) {
         sb_incident_release(out);
         return -1;

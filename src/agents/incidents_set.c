@@ -8,6 +8,7 @@
 #define UNWELL_SAMPLES 2      /* in a row, of one that sees it: what others see rests on several heartbeats already */
 #define STOPPING_SAMPLES 15   /* when it said that it stops: a restart for maintenance is shorter */
 #define VIEW_FRESH_MS 5000
+#define STATE_DOWN 8
 
 struct member *sb_incidents_at_place(struct sb_incidents *in, int place)
 {
@@ -111,6 +112,20 @@ static void take_place(struct sb_incidents *in, struct member *o, int place)
     o->place = place;
 }
 
+/* Silence is worse than a state in which it serves nobody: it stays so until the member is well again or it is over. */
+static void note_state(struct sb_incidents *in, int place, const struct sb_peer *p)
+{
+    struct member *m = sb_incidents_at_place(in, place);
+    if (!m)
+        return;
+    if (well(p))
+        m->unwell_state = m->down || in->open.is ? m->unwell_state : 0;
+    else if (!p->healthy)
+        m->unwell_state = STATE_DOWN;
+    else if (m->unwell_state != STATE_DOWN)
+        m->unwell_state = p->state;
+}
+
 int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vitals *v, struct sb_err *err)
 {
     struct member *o = in->members[observer];
@@ -123,6 +138,7 @@ int sb_incidents_peers(struct sb_incidents *in, int observer, const struct sb_vi
             leader = (int)i;
         if (p->self || p->state == 0)
             continue;
+        note_state(in, (int)i, p);
         if (well(p)) {
             o->saw_well[i] = true;
             o->bad[i] = 0;

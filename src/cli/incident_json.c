@@ -64,6 +64,8 @@ static json_t *one(const struct sb_incident *in, const char *event, bool *ok)
         sb_put(c, "what", sb_json_of(in->causes[i].what), ok);
         sb_put(c, "evidence", sb_json_of(in->causes[i].evidence), ok);
         sb_put(c, "confidence", number(in->causes[i].confidence), ok);
+        if (in->causes[i].beside) /* another one than the first, at the same time */
+            sb_put(c, "beside", json_true(), ok);
         sb_put_last(causes, c, ok);
     }
     sb_put(o, "causes", causes, ok);

@@ -10,11 +10,13 @@
 #include <signalbox/cli/config.h>
 #include <signalbox/cli/target.h>
 #include <signalbox/mongo/read_door.h>
+#include <signalbox/telemetry/sample.h>
 
 #include <time.h>
 
 #define EVERY_MS 1000     /* of the deployment's time */
 #define RETRY_ROUNDS 10   /* before a member that did not answer is asked again */
+#define SESSIONS_EVERY 5  /* of such samples, its sessions are asked whose transactions those are */
 #define MAX_LINES 2000    /* more than a reply of getLog has */
 
 struct asked {
@@ -24,7 +26,8 @@ struct asked {
     int64_t lines_seen; /* totalLinesWritten of the last reply; -1 none */
     uint64_t lost;      /* lines that were overwritten unread */
     bool said_lost, plain; /* plain: it does not give its diagnostic data */
-    bool logless;
+    bool logless, sessionless;
+    unsigned looks; /* samples in which it said that transactions are open and idle */
     struct sb_str text; /* the new lines of this round */
 };
 
@@ -114,6 +117,31 @@ static int ask_metrics(struct asked *a, bson_t *out, struct sb_err *err)
     return 0;
 }
 
+static bool take_session(void *ctx, const bson_t *doc)
+{
+    return sb_sample_transaction(ctx, doc);
+}
+
+/* Whose the transactions are that are left open. What cannot be asked is not known, and no reason to give up. */
+static int ask_sessions(struct remote *r, struct asked *a, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    int64_t idle = r->vitals.value[SB_VITAL_TRANSACTIONS_IDLE];
+    if (a->sessionless || idle == SB_VITAL_ABSENT || idle <= 0 || a->looks++ % SESSIONS_EVERY)
+        return 0;
+    struct sb_sample *s = sb_sample_new(sb_conn_name(a->conn), r->vitals.at_ms);
+    if (!s)
+        return sb_fail_nomem(err);
+    if (sb_read_cursor_json(a->conn, "admin", SB_SAMPLE_TRANSACTIONS, SB_IDLE_TRANSACTIONS, take_session, s, &why) < 0 && why.code == SB_ECOMMAND) {
+        a->sessionless = true;
+        say(a, "whose transactions are left open is not to be had: %s", why.msg);
+    }
+    for (size_t i = 0; i < s->idle_n; i++)
+        sb_incidents_transaction(r->in, a->member, &(struct sb_open_transaction){s->idle[i].app, s->idle[i].client, s->idle[i].open_ms, s->idle[i].idle_ms}, r->vitals.at_ms);
+    sb_sample_free(s);
+    return 0;
+}
+
 /* 0, or -1: *err says why, SB_ENOMEM or of the server. */
 static int sample(struct remote *r, struct asked *a, struct sb_err *err)
 {
@@ -126,7 +154,7 @@ static int sample(struct remote *r, struct asked *a, struct sb_err *err)
         rc = sb_fail(err, SB_ESERVER, "its metrics have no time");
     if (rc == 0 && learn_hosts(r, &doc, err) == 0) {
         sb_vitals_read(&r->map, &chunk, 0, &r->vitals);
-        rc = sb_incidents_sample(r->in, a->member, &r->vitals, err);
+        rc = sb_incidents_sample(r->in, a->member, &r->vitals, err) || ask_sessions(r, a, err) ? -1 : 0;
     }
     bson_destroy(&doc);
     return rc;

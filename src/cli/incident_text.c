@@ -67,7 +67,7 @@ static void add_incident(struct sb_str *out, const struct sb_incident *in)
     add_names(out, "applications", in->apps, in->apps_n);
     add_signals(out, in);
     for (size_t i = 0; i < in->causes_n; i++)
-        sb_str_addf(out, "  %-12s %zu. %s (%.0f %%)\n%18s%s\n", i ? "" : "causes", i + 1, in->causes[i].what, in->causes[i].confidence * 100, "",
+        sb_str_addf(out, "  %-12s %zu. %s (%.0f %%%s)\n%18s%s\n", i ? "" : "causes", i + 1, in->causes[i].what, in->causes[i].confidence * 100, in->causes[i].beside ? ", beside the first" : "", "",
                     in->causes[i].evidence);
     sb_str_addf(out, "  %-12s %.0f %%\n\n", "unexplained", in->unexplained * 100);
 }

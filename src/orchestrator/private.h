@@ -308,11 +308,14 @@ struct sb_orchestrator {
     char **namespaces;        /* known collections, for intake */
     size_t namespaces_n;
     size_t namespaces_told;   /* the telemetry thread's: how many it has told of */
-    int64_t next_tick_ms, next_settle_ms, next_survey_ms;
+    int64_t next_tick_ms, next_settle_ms, next_survey_ms, next_backups_ms;
+    int64_t started_ms;      /* first tick */
+    bool trends_settled;     /* those of before the start were found again, or ended */
     struct survey survey;
     bool surveying;
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
+    bool watching_backups; /* whether they still come */
     bool looking_at_backups, reviewing, drilling; /* a worker is; one at a time */
     bool ledger_was_ok;
     struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
@@ -619,6 +622,7 @@ void sb_o_free_sequel(struct sequel *s);
 char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
+void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool trends); /* those of before the start that nobody told of again */
 
 /* Who is asked next, and why (routes.c). */
 struct route {
@@ -856,6 +860,7 @@ void sb_o_check_members(struct checking *c, struct check_result *r);
 
 /* On the orchestrator's thread: has it done now and then; the last one, NULL when there is none that is recent. */
 void sb_o_tick_survey(struct sb_orchestrator *o);
+void sb_o_tick_backups(struct sb_orchestrator *o); /* whether they still come and can be used: backups.c */
 const struct survey *sb_o_survey(const struct sb_orchestrator *o);
 
 /* The members as they are known now, for a read. Copies. */

@@ -391,8 +391,23 @@ static void speak_up(struct sb_orchestrator *o, struct held_anomaly *a)
     free(still);
 }
 
+#define TREND_AGAIN_MS (90 * 60 * 1000) /* a trend that goes on has been seen again by then */
+
+/* A trend of before the start that the detector has not found again is over. */
+static void end_lost_trends(struct sb_orchestrator *o)
+{
+    int64_t now = sb_mono_ms();
+    if (o->started_ms == 0)
+        o->started_ms = now;
+    if (now - o->started_ms >= TREND_AGAIN_MS && !o->trends_settled) {
+        o->trends_settled = true;
+        sb_o_close_old_anomalies(o, true);
+    }
+}
+
 void sb_o_tick_anomalies(struct sb_orchestrator *o)
 {
+    end_lost_trends(o);
     for (size_t i = 0; i < o->anomalies_n; i++)
         if (o->anomalies[i]->anomaly.hushed && !o->anomalies[i]->anomaly.to)
             speak_up(o, o->anomalies[i]);
@@ -401,9 +416,33 @@ void sb_o_tick_anomalies(struct sb_orchestrator *o)
             route_anomaly(o, o->anomalies[i]);
 }
 
+/* The same trend, told before this program was started again: the detector has learned it anew. NULL: there is none. */
+static struct held_anomaly *told_before(struct sb_orchestrator *o, const struct sb_anomaly *fresh)
+{
+    struct held_anomaly *found = NULL;
+    for (size_t i = 0; i < o->anomalies_n && fresh->trend && fresh->signals_n; i++) {
+        const struct sb_anomaly *a = &o->anomalies[i]->anomaly;
+        if (!o->anomalies[i]->detector_id && a->trend && !a->to && a->signals_n && sb_streq(a->signals[0].metric, fresh->signals[0].metric) &&
+            sb_streq(a->signals[0].subject, fresh->signals[0].subject))
+            found = o->anomalies[i];
+    }
+    return found;
+}
+
+/* It has not come twice as near: as in the detector, that alone is news. */
+static bool is_no_news(const struct sb_anomaly *was, const struct sb_anomaly *is)
+{
+    return !is->to && is->limit_at - is->detected_at > (was->limit_at - was->detected_at) / 2;
+}
+
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *fresh)
 {
-    struct held_anomaly *a = of_detector(o, fresh->id);
+    struct held_anomaly *a = of_detector(o, fresh->id), *before = a ? NULL : told_before(o, fresh);
+    if (before && (before->detector_id = sb_format("%s", fresh->id))) {
+        a = before;
+        if (is_no_news(&a->anomaly, fresh))
+            return;
+    }
     struct sb_actor detector = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_ANOMALY_DETECTOR)};
     char *detector_id = fresh->id;
     bool is_new = !a;

@@ -52,6 +52,7 @@ const struct sim_command sim_commands[] = {
     {"fsyncUnlock", NULL, SIM_ADMIN, sim_cmd_fsync_unlock, NULL, NULL, ""},
     {"getCmdLineOpts", NULL, SIM_ADMIN, sim_cmd_get_cmd_line_opts, NULL, NULL, "get argv"},
     {"getDefaultRWConcern", NULL, SIM_ADMIN, sim_cmd_get_default_rw_concern, NULL, NULL, "get the current read/write concern defaults (cluster-wide)"},
+    {"getDiagnosticData", NULL, SIM_ADMIN, sim_cmd_get_diagnostic_data, NULL, NULL, "latest diagnostic data collection snapshot"},
     {"getFreeMonitoringStatus", NULL, SIM_ADMIN, sim_cmd_get_free_monitoring, NULL, NULL, "Indicates free monitoring status"},
     {"getLog", NULL, SIM_ADMIN, sim_cmd_get_log, NULL, NULL, "{ getLog : '*' }  OR { getLog : 'global' }"},
     {"getMore", NULL, SIM_COUNTS_READ | SIM_OWN_COUNTER, sim_cmd_get_more, "getMore", " collection batchSize term lastKnownCommittedOpTime ",

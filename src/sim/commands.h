@@ -11,7 +11,7 @@
 #define SIM_EACH_COMMAND(X)                                                                                                                        \
     X(abort_transaction) X(aggregate) X(build_info) X(coll_mod) X(commit_transaction) X(coll_stats) X(conn_pool_stats) X(connection_status) X(count) X(create) X(create_indexes)             \
     X(current_op) X(data_size) X(db_hash) X(db_stats) X(delete) X(distinct) X(drop) X(drop_database) X(drop_indexes) X(end_sessions)             \
-    X(explain) X(features) X(find) X(find_and_modify) X(fsync) X(fsync_unlock) X(get_cmd_line_opts) X(get_default_rw_concern) X(get_free_monitoring)            \
+    X(explain) X(features) X(find) X(find_and_modify) X(fsync) X(fsync_unlock) X(get_cmd_line_opts) X(get_default_rw_concern) X(get_diagnostic_data) X(get_free_monitoring)            \
     X(get_log) X(get_more) X(get_parameter) X(hello) X(host_info) X(insert) X(is_master) X(kill_cursors) X(kill_op) X(kill_sessions) X(list_collections)       \
     X(list_commands) X(list_databases) X(list_indexes) X(lock_info) X(log_rotate) X(ping) X(plan_cache_clear) X(profile) X(refresh_sessions)       \
     X(rename_collection) X(sasl_start) X(repl_freeze) X(repl_get_config) X(repl_get_rbid) X(repl_get_status) X(repl_reconfig) X(repl_step_down) X(server_status)                      \

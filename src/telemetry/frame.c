@@ -229,7 +229,8 @@ bool sb_telemetry_frame(struct sb_telemetry *t, struct member_state *m, struct s
         s->vitals.value[SB_VITAL_STATE] = m->last_state;
     else if (s->vitals.value[SB_VITAL_STATE] != SB_VITAL_ABSENT)
         m->last_state = s->vitals.value[SB_VITAL_STATE];
-    *f = (struct sb_frame){.at = s->at, .wall = s->wall, .member = m->name, .is_primary = is_primary, .vitals = &s->vitals, .peers = s->peers, .peers_n = s->peers_n};
+    *f = (struct sb_frame){.at = s->at, .wall = s->wall, .member = m->name, .is_primary = is_primary, .vitals = &s->vitals, .peers = s->peers, .peers_n = s->peers_n,
+                           .idle = s->idle, .idle_n = s->idle_n};
     f->dt_s = m->have ? (double)(s->at - m->last_at) / 1000 : 0;
     for (int i = 0; i < SB_METRIC_N; i++)
         f->rate[i] = rate_of(m, s, i, f->dt_s);

@@ -39,6 +39,7 @@ struct sb_sampling_lane {
     bool is_primary;
     uint64_t polls;
     int64_t top_every, log_seen, log_next_ms;
+    bool no_sessions; /* the server does not let us see them */
     struct tailed *tailed;
     size_t tailed_n;
     uint64_t commands_before, errors_before;
@@ -130,6 +131,18 @@ static void poll_log(struct sb_sampling_lane *l, struct sb_sample *s)
     bson_destroy(&reply);
 }
 
+static bool take_transaction(void *ctx, const bson_t *doc)
+{
+    return sb_sample_transaction(ctx, doc);
+}
+
+static void poll_transactions(struct sb_sampling_lane *l, struct sb_sample *s)
+{
+    struct sb_err err = SB_ERR_INIT;
+    if (sb_read_cursor_json(l->conn, "admin", SB_SAMPLE_TRANSACTIONS, SB_IDLE_TRANSACTIONS, take_transaction, s, &err) < 0 && err.code == SB_ECOMMAND)
+        l->no_sessions = true;
+}
+
 struct profile_take {
     struct sb_sample *sample;
     struct tailed *tailed;
@@ -195,6 +208,8 @@ static void poll_member(struct sb_sampling_lane *l)
             poll_replication(l, s);
         if (l->top_every != INT64_MAX && l->polls % (uint64_t)(l->top_every * (l->is_primary ? 1 : SECONDARY_EVERY)) == 0)
             poll_top(l, s);
+        if (rare && !l->no_sessions && sb_sample_wants_transactions(s))
+            poll_transactions(l, s);
         bool wanted = take_want_log(l);
         if (now_ms() >= l->log_next_ms - (wanted ? LOG_EVERY_MS - LOG_LEAST_GAP_MS : 0)) {
             poll_log(l, s);

@@ -147,6 +147,30 @@ static void take_peer(struct sb_sample *s, const bson_iter_t *member)
     s->peers_n++;
 }
 
+bool sb_sample_wants_transactions(const struct sb_sample *s)
+{
+    return s->vitals.value[SB_VITAL_TRANSACTIONS_IDLE] != SB_VITAL_ABSENT && s->vitals.value[SB_VITAL_TRANSACTIONS_IDLE] > 0;
+}
+
+bool sb_sample_transaction(struct sb_sample *s, const bson_t *doc)
+{
+    bson_iter_t it;
+    int64_t open_us = number(doc, "transaction.timeOpenMicros"), idle_us = number(doc, "transaction.timeInactiveMicros");
+    if (open_us < 0 || idle_us < 0)
+        return true;
+    if (s->idle_n == SB_COUNT(s->idle))
+        return false;
+    struct sb_idle_transaction *t = &s->idle[s->idle_n++];
+    memset(t, 0, sizeof *t);
+    t->open_ms = open_us / 1000;
+    t->idle_ms = idle_us / 1000;
+    if (bson_iter_init_find(&it, doc, "appName"))
+        copy_utf8(t->app, sizeof t->app, &it);
+    if (bson_iter_init_find(&it, doc, "client"))
+        copy_utf8(t->client, sizeof t->client, &it);
+    return true;
+}
+
 void sb_sample_repl_status(struct sb_sample *s, const bson_t *reply)
 {
     bson_iter_t it, one;

@@ -211,6 +211,49 @@ char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a)
 
 /* ---- for the next shift ---- */
 
+#define SHIFT_MS (INT64_C(12) * 3600 * 1000) /* what ended within so long is told too */
+
+static void listed(struct sb_str *out, const char *before, char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        sb_str_adds(out, i ? ", " : before);
+        md(out, list[i]);
+    }
+}
+
+/* What whoever takes over asks first: since when, where, why, who. */
+static void first_questions(const struct sb_anomaly *a, struct sb_str *out)
+{
+    sb_str_adds(out, "  - since ");
+    md_time(out, a->from);
+    listed(out, "; collections ", a->namespaces, a->namespaces_n);
+    listed(out, "; applications ", a->apps, a->apps_n);
+    listed(out, "; members ", a->members, a->members_n);
+    sb_str_adds(out, "\n  - because: ");
+    md(out, a->class_reason);
+    sb_str_addc(out, '\n');
+    if (a->trend) {
+        sb_str_adds(out, "  - the limit is crossed between ");
+        md_time(out, a->limit_from);
+        sb_str_adds(out, " and ");
+        if (a->limit_to)
+            md_time(out, a->limit_to);
+        else
+            sb_str_adds(out, "later, perhaps never");
+        sb_str_addc(out, '\n');
+    }
+    if (a->causes_n) {
+        sb_str_addf(out, "  - first suspect (%" PRId64 " %%; %" PRId64 " %% not explained): ", a->causes[0].confidence_ppm / 10000, a->unexplained_ppm / 10000);
+        md(out, a->causes[0].what);
+        sb_str_addc(out, '\n');
+    }
+    if (a->case_id) {
+        sb_str_adds(out, "  - looked into as ");
+        md(out, a->case_id);
+        sb_str_addc(out, '\n');
+    }
+}
+
 static void line_of(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_str *out)
 {
     char lasted[TEXT_MAX];
@@ -223,6 +266,7 @@ static void line_of(const struct sb_tui *t, const struct sb_anomaly *a, struct s
     sb_str_adds(out, a->hushed ? "; not announced): " : "): ");
     md(out, a->title);
     sb_str_addc(out, '\n');
+    first_questions(a, out);
     for (size_t i = 0; i < a->remarks_n; i++) {
         sb_str_adds(out, "  - ");
         md(out, a->remarks[i].by);
@@ -247,6 +291,29 @@ static size_t open_anomalies(const struct sb_tui *t, bool trend, struct sb_str *
     return n;
 }
 
+static void ended(const struct sb_tui *t, struct sb_str *out)
+{
+    char lasted[TEXT_MAX];
+    int64_t now = deployment_now(t) ? deployment_now(t) : t->wall;
+    size_t n = 0;
+    for (size_t i = 0; i < t->anomalies; i++) {
+        const struct sb_anomaly *a = &t->anomaly[i]->anomaly;
+        if (!a->to || a->trend || now - a->to > SHIFT_MS)
+            continue;
+        fmt_left(lasted, gap(a->from, a->to));
+        sb_str_adds(out, "- ");
+        md(out, a->id);
+        sb_str_addf(out, " (%s, lasted %s, ended ", sb_name(&sb_anomaly_classes, a->class_), lasted);
+        md_time(out, a->to);
+        sb_str_adds(out, "): ");
+        md(out, a->title);
+        sb_str_addc(out, '\n');
+        n++;
+    }
+    if (!n)
+        sb_str_adds(out, "None.\n");
+}
+
 char *sb_tui_hand_over(const struct sb_tui *t)
 {
     struct sb_str out, text;
@@ -257,6 +324,8 @@ char *sb_tui_hand_over(const struct sb_tui *t)
     open_anomalies(t, false, &out);
     sb_str_adds(&out, "\n## Coming\n\n");
     open_anomalies(t, true, &out);
+    sb_str_adds(&out, "\n## Over, in the last 12 hours\n\n");
+    ended(t, &out);
     sb_str_adds(&out, "\n## Open plans\n\n");
     size_t plans = 0;
     for (size_t i = 0; i < t->cards; i++) {

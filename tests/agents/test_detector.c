@@ -7,6 +7,7 @@
 #include <signalbox/agents/anomaly_detector.h>
 #include <signalbox/base/clock.h>
 #include <signalbox/formats/mongolog.h>
+#include <signalbox/model/hush.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -505,6 +506,79 @@ static void a_set_without_a_primary_is_told(void **state)
     shop_release(&s);
 }
 
+#define HOUR_MS INT64_C(3600000)
+
+static void backups(struct shop *s, int64_t wall, const struct sb_backup_seen *list, size_t n)
+{
+    sb_detector_backups(s->d, s->at += 60000, wall, list, n);
+    take_news(s);
+}
+
+/* One that fails, one that does not come, and a good one after each: the times of those before are the schedule. */
+static void a_backup_that_fails_or_does_not_come_is_told(void **state)
+{
+    (void)state;
+    struct shop s;
+    struct sb_backup_seen b[9];
+    int64_t t = INT64_C(1795000000000);
+    shop_init(&s, 5);
+    for (int i = 0; i < 7; i++)
+        b[i] = (struct sb_backup_seen){t + (6 - i) * 24 * HOUR_MS + i * 60000, true, "dump"}; /* in no order */
+    int64_t last = t + 6 * 24 * HOUR_MS;
+    backups(&s, last + HOUR_MS, b, 7);
+    backups(&s, last + 24 * HOUR_MS, b, 7);
+    backups(&s, last + 30 * HOUR_MS, b, 7); /* late, but not yet overdue */
+    assert_int_equal(s.opened, 0);
+    backups(&s, last + 32 * HOUR_MS, b, 7);
+    assert_int_equal(s.opened, 1);
+    assert_string_equal(s.last.signals[0].metric, "backup.missed");
+    assert_int_equal(s.last.signals[0].value, 32);
+    assert_non_null(strstr(s.last.class_reason, "one came every 24.0 h"));
+    assert_string_equal(sb_anomaly_must_speak(&s.last, -1), "backups fail");
+    backups(&s, last + 33 * HOUR_MS, b, 7); /* it is told once */
+    assert_int_equal(s.closed, 0);
+    b[7] = (struct sb_backup_seen){last + 33 * HOUR_MS, true, "dump"};
+    backups(&s, last + 34 * HOUR_MS, b, 8);
+    assert_int_equal(s.closed, 1);
+    b[8] = (struct sb_backup_seen){last + 57 * HOUR_MS, false, "/backups/tuesday: shop/orders.bson is cut off"};
+    backups(&s, last + 58 * HOUR_MS, b, 9);
+    assert_int_equal(s.opened, 2);
+    assert_string_equal(s.last.signals[0].metric, "backup.failed");
+    assert_non_null(strstr(s.last.class_reason, "orders.bson is cut off"));
+    assert_int_equal(s.last.severity, SB_HIGH);
+    b[8].usable = true;
+    backups(&s, last + 59 * HOUR_MS, b, 9);
+    assert_int_equal(s.closed, 2);
+    for (int i = 0; i < 3; i++)
+        b[i].usable = false;
+    backups(&s, last + 60 * HOUR_MS, b, 3); /* and none at all */
+    assert_string_equal(s.last.title, "no backup here can be used");
+    backups(&s, last + 61 * HOUR_MS, NULL, 0); /* a place that is empty is said by who is asked: no backups are kept here */
+    shop_release(&s);
+}
+
+/* More and more of them fail: the trend has its date, also when all of it is learned at once. */
+static void backups_that_become_fewer_are_a_trend(void **state)
+{
+    (void)state;
+    for (int fails = 0; fails < 2; fails++) {
+        struct shop s;
+        struct sb_backup_seen b[60];
+        int64_t t = INT64_C(1795000000000);
+        shop_init(&s, 6);
+        for (int i = 0; i < 60; i++)
+            b[i] = (struct sb_backup_seen){t + i * 6 * HOUR_MS, !fails || i % 10 >= i / 10 || i == 59, "dump"};
+        backups(&s, b[59].taken_at + HOUR_MS, b, 60);
+        assert_int_equal(s.opened, fails);
+        if (fails) {
+            assert_true(s.last.trend && s.last.limit_at > b[59].taken_at);
+            assert_string_equal(s.last.signals[0].metric, "backup.usable_of_ten");
+            assert_true(s.last.limit_from <= s.last.limit_at && (!s.last.limit_to || s.last.limit_to >= s.last.limit_at));
+        }
+        shop_release(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -524,6 +598,8 @@ int main(void)
         cmocka_unit_test(a_silence_does_not_take_over_what_was_there),
         cmocka_unit_test(flapping_and_strangers_are_no_deaths),
         cmocka_unit_test(a_set_without_a_primary_is_told),
+        cmocka_unit_test(a_backup_that_fails_or_does_not_come_is_told),
+        cmocka_unit_test(backups_that_become_fewer_are_a_trend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

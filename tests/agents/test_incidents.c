@@ -2,200 +2,7 @@
  *
  * The engine of `signalbox incident` on a set of three whose every second is made here: what is calm stays unsaid, what hurts
  * is said within 20 s, and its class follows from what else is to be seen. */
-#include "test.h"
-
-#include <signalbox/agents/incidents.h>
-#include <signalbox/base/clock.h>
-
-#include <inttypes.h>
-#include <string.h>
-
-#define START INT64_C(1795424400000)
-#define MEMBERS 3
-
-/* What a second of the set is like; 0 of a factor is 1. */
-struct weather {
-    double ops, read_ms, write_ms, examined, errors, conflicts, connections, connecting, others_cpu, iowait;
-    double active, idle_transactions, docs_written, cursors;
-    bool no_writes, no_ops;
-    int lagging, frozen, down, unseen; /* members, -1 none; unseen: frozen, and the others know by now */
-};
-static const struct weather calm = {.lagging = -1, .frozen = -1, .down = -1, .unseen = -1};
-
-struct world {
-    struct sb_incidents *in;
-    struct sb_vitals v[MEMBERS];
-    struct sb_mongolog reader;
-    int64_t t;
-    uint64_t noise;
-    double lag, left[SB_VITALS_N];
-    int primary;
-    struct sb_incident got[8];
-    size_t n;
-};
-
-static double noise(struct world *w)
-{
-    w->noise = w->noise * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return 0.85 + 0.3 * (double)(w->noise >> 40) / (double)(1 << 24);
-}
-
-static double or_one(double factor)
-{
-    return factor > 0 ? factor : 1;
-}
-
-static void setup_world(struct world *w)
-{
-    struct sb_err err = SB_ERR_INIT;
-    memset(w, 0, sizeof *w);
-    w->in = sb_incidents_new(&err);
-    w->t = START;
-    w->noise = 7;
-    sb_mongolog_init(&w->reader);
-    assert_non_null(w->in);
-    for (int i = 0; i < MEMBERS; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "member-%d", i);
-        assert_int_equal(sb_incidents_member(w->in, name, &err), i);
-        for (int k = 0; k < SB_VITALS_N; k++)
-            w->v[i].value[k] = 1000;
-        w->v[i].value[SB_VITAL_PID] = 100 + i;
-        w->v[i].value[SB_VITAL_BACKUP_CURSOR] = w->v[i].value[SB_VITAL_FLOW_LAGGED] = w->v[i].value[SB_VITAL_QUEUED] = 0;
-        w->v[i].value[SB_VITAL_CPUS] = 2;
-        w->v[i].value[SB_VITAL_CACHE_MAX] = 256 << 20;
-        w->v[i].value[SB_VITAL_CACHE_BYTES] = 200 << 20;
-        w->v[i].value[SB_VITAL_CACHE_DIRTY] = 10 << 20;
-    }
-}
-
-static void collect(struct world *w)
-{
-    while (w->n < SB_COUNT(w->got) && sb_incidents_take(w->in, &w->got[w->n]))
-        w->n++;
-}
-
-static void teardown_world(struct world *w)
-{
-    for (size_t i = 0; i < w->n; i++)
-        sb_incident_release(&w->got[i]);
-    sb_mongolog_release(&w->reader);
-    sb_incidents_free(w->in);
-}
-
-static void add(struct sb_vitals *v, enum sb_vital which, double much)
-{
-    v->value[which] += (int64_t)(much + 0.5);
-}
-
-static void live(struct world *w, int i, const struct weather *x)
-{
-    struct sb_vitals *v = &w->v[i];
-    bool lead = i == w->primary;
-    double ops = x->no_ops || !lead ? 0.3 : or_one(x->ops) * noise(w), reads = 60 * ops, writes = x->no_writes ? 0 : 20 * ops;
-    double read_ms = 2 * or_one(x->read_ms) * noise(w), write_ms = 15 * or_one(x->write_ms) * noise(w);
-    add(v, SB_VITAL_UPTIME_MS, 1000);
-    add(v, SB_VITAL_READ_OPS, reads + 20);
-    add(v, SB_VITAL_GETMORES, 20);
-    add(v, SB_VITAL_READ_US, (reads + 20) * read_ms * 1000);
-    add(v, SB_VITAL_WRITE_OPS, writes);
-    add(v, SB_VITAL_WRITE_US, writes * write_ms * 1000);
-    add(v, SB_VITAL_COMMAND_OPS, 60);
-    add(v, SB_VITAL_COMMAND_US, 60 * 900 * noise(w));
-    add(v, SB_VITAL_INSERTS, lead ? writes + x->docs_written : 0);
-    add(v, SB_VITAL_RETURNED, reads * 5);
-    add(v, SB_VITAL_EXAMINED, reads * 5 * or_one(x->examined));
-    add(v, SB_VITAL_ASSERTS, lead ? x->errors : 0);
-    add(v, SB_VITAL_CONFLICTS, lead ? x->conflicts : 0);
-    add(v, SB_VITAL_CONNECTIONS_MADE, 1 + x->connecting);
-    add(v, SB_VITAL_CPU_IDLE_MS, 2000 * (1 - 0.4 * noise(w)) * (1 - x->others_cpu) - 2000 * x->iowait * 0.5);
-    add(v, SB_VITAL_CPU_IOWAIT_MS, 2000 * x->iowait * 0.5);
-    add(v, SB_VITAL_OWN_USER_US, 300000 * noise(w));
-    v->value[SB_VITAL_CONNECTIONS] = 40 + (int64_t)x->connections;
-    v->value[SB_VITAL_CONNECTIONS_ACTIVE] = 12 + (int64_t)x->active;
-    v->value[SB_VITAL_TRANSACTIONS_OPEN] = v->value[SB_VITAL_TRANSACTIONS_IDLE] = (int64_t)x->idle_transactions;
-    v->value[SB_VITAL_CURSORS] = 5 + (int64_t)x->cursors;
-    v->value[SB_VITAL_STATE] = lead ? 1 : 2;
-    v->at_ms = w->t;
-    v->peers_n = MEMBERS;
-    for (int p = 0; p < MEMBERS; p++) {
-        bool gone = p == x->down || p == x->unseen;
-        v->peer[p] = (struct sb_peer){.state = gone ? 8 : p == w->primary ? 1 : 2, .healthy = !gone, .self = p == i, .sync_source = -1,
-                                      .applied_ms = w->t - (p == x->lagging ? (int64_t)(w->lag * 1000) : 0)};
-    }
-}
-
-static void run(struct world *w, int seconds, const struct weather *x)
-{
-    struct sb_err err = SB_ERR_INIT;
-    for (int s = 0; s < seconds; s++, w->t += 1000) {
-        w->lag = x->lagging >= 0 ? w->lag + 1 : 0;
-        for (int i = 0; i < MEMBERS; i++) {
-            bool out = i == x->frozen || i == x->down || i == x->unseen;
-            if (out) {
-                add(&w->v[i], SB_VITAL_UPTIME_MS, 1000);
-                continue;
-            }
-            live(w, i, x);
-            sb_assert_ok(sb_incidents_sample(w->in, i, &w->v[i], &err), err);
-        }
-    }
-    collect(w);
-}
-
-static void say(struct world *w, int member, const char *id_and_rest)
-{
-    char line[2048], at[SB_TIME_LEN + 1];
-    struct sb_log_line l;
-    struct sb_slow_op op;
-    struct sb_err err = SB_ERR_INIT;
-    sb_time_format(at, w->t);
-    int n = snprintf(line, sizeof line, "{\"t\":{\"$date\":\"%s\"},\"s\":\"I\",\"c\":\"X\",%s}", at, id_and_rest);
-    assert_int_equal(sb_mongolog_line(&w->reader, line, (size_t)n, &l, &op), SB_LOG_GOOD);
-    sb_assert_ok(sb_incidents_log(w->in, member, &l, l.slow ? &op : NULL, &err), err);
-}
-
-static void connect_app(struct world *w, const char *app)
-{
-    char text[512];
-    snprintf(text, sizeof text, "\"id\":51800,\"ctx\":\"conn1\",\"msg\":\"client metadata\",\"attr\":{\"remote\":\"1.2.3.4:5\",\"doc\":{\"application\":{\"name\":\"%s\"}}}", app);
-    say(w, w->primary, text);
-}
-
-static void slow(struct world *w, const char *ns, const char *app, const char *command, const char *more)
-{
-    char text[1500];
-    snprintf(text, sizeof text, "\"id\":51803,\"ctx\":\"conn1\",\"msg\":\"Slow query\",\"attr\":{\"type\":\"command\",\"ns\":\"%s\",\"appName\":\"%s\",\"command\":%s,%s}",
-             ns, app, command, more);
-    say(w, w->primary, text);
-}
-
-/* 200 s of calm, the disturbance for a minute, 60 s of calm: exactly one incident, found in time. */
-static const struct sb_incident *one_after(struct world *w, const struct weather *x, int class_)
-{
-    int64_t began = w->t;
-    run(w, 60, x);
-    run(w, 60, &calm);
-    if (w->n != 1)
-        fail_msg("%zu incidents instead of one", w->n);
-    const struct sb_incident *got = &w->got[0];
-    if (got->class_ != class_)
-        fail_msg("class %s instead of %s: %s", sb_name(&sb_anomaly_classes, got->class_), sb_name(&sb_anomaly_classes, class_), got->reason);
-    if (got->detected_ms - began > 20000 || got->detected_ms < began)
-        fail_msg("found after %" PRId64 " ms", got->detected_ms - began);
-    assert_true(got->from_ms >= began - 5000 && got->from_ms <= began + 20000);
-    assert_true(got->to_ms > began + 50000 && got->to_ms < began + 80000);
-    assert_true(got->title && got->title[0] && got->reason && got->reason[0] && got->causes_n && got->signals_n);
-    return got;
-}
-
-static void world_after_calm(struct world *w)
-{
-    setup_world(w);
-    connect_app(w, "shop");
-    run(w, 200, &calm);
-    assert_int_equal(w->n, 0);
-}
+#include "world.h"
 
 static void test_calm_is_not_told(void **state)
 {
@@ -495,6 +302,129 @@ static void test_compound_causes_are_named_together(void **state)
     teardown_world(&w);
 }
 
+static const struct sb_incident_cause *beside(const struct sb_incident *in)
+{
+    for (size_t i = 0; i < in->causes_n; i++)
+        if (in->causes[i].beside)
+            return &in->causes[i];
+    return NULL;
+}
+
+/* A bad query of a release, and twice the traffic at the same time: both are named, and how much neither explains. */
+static void test_a_release_and_a_sale_at_once_are_both_named(void **state)
+{
+    (void)state;
+    for (int sale = 0; sale < 4; sale++) { /* without it; with it; where it is the release that sends so much; and where that is not logged */
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        connect_app(&w, "shop-2");
+        x.examined = 500;
+        x.read_ms = 6;
+        x.ops = sale && sale < 3 ? 2.5 : 1;
+        x.reads = sale == 3 ? 3.5 : 1;
+        for (int i = 0; i < 60; i++) {
+            for (int k = 0; k < (sale == 2 ? 120 : 4); k++)
+                slow(&w, "shop.orders", "shop-2", "{\"find\":\"orders\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":60000,\"nreturned\":1,\"durationMillis\":300");
+            run(&w, 1, &x);
+        }
+        run(&w, 60, &calm);
+        assert_int_equal(w.n, 1);
+        const struct sb_incident *got = &w.got[0];
+        assert_int_equal(got->class_, SB_CLASS_CODE);
+        assert_string_equal(got->apps[0], "shop-2");
+        const struct sb_incident_cause *other = beside(got);
+        if ((other != NULL) != (sale == 1))
+            fail_msg("sale %d: %s", sale, got->reason);
+        assert_true((strstr(got->reason, "at a flat rate") != NULL) == (sale == 0));
+        if (other) {
+            assert_non_null(strstr(other->what, "times the operations come"));
+            assert_non_null(strstr(got->reason, other->what));
+            assert_true(other->confidence < got->causes[0].confidence);
+            assert_true(got->unexplained > 0 && got->unexplained < 0.6);
+        }
+        teardown_world(&w);
+    }
+}
+
+/* An index is built, and an application that came meanwhile has another collection read whole. */
+static void test_a_scan_beside_an_operator_s_work_is_named(void **state)
+{
+    (void)state;
+    for (int scans = 0; scans < 2; scans++) {
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        say(&w, 0, "\"id\":20384,\"ctx\":\"i\",\"msg\":\"Index build: starting\",\"attr\":{\"buildUUID\":{\"uuid\":1},\"namespace\":\"shop.orders\",\"properties\":{\"name\":\"a_1\"}}");
+        connect_app(&w, "search-3");
+        x.write_ms = 4;
+        x.examined = scans ? 500 : 1;
+        for (int i = 0; i < 60; i++) {
+            if (scans)
+                slow(&w, "crm.users", "search-3", "{\"find\":\"users\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":20000,\"nreturned\":1,\"durationMillis\":200");
+            run(&w, 1, &x);
+        }
+        run(&w, 60, &calm);
+        assert_int_equal(w.n, 1);
+        assert_int_equal(w.got[0].class_, SB_CLASS_MAINTENANCE);
+        assert_string_equal(w.got[0].namespaces[0], "shop.orders");
+        assert_true((beside(&w.got[0]) != NULL) == (scans == 1));
+        assert_true(!scans || (w.got[0].namespaces_n == 2 && strcmp(w.got[0].namespaces[1], "crm.users") == 0 && strcmp(w.got[0].apps[0], "search-3") == 0));
+        teardown_world(&w);
+    }
+}
+
+/* The metrics count open transactions; whose they are is told by the sessions while they last, or by the log when they end. */
+static void test_a_transaction_left_open_has_its_application_named(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        say(&w, 0, "\"id\":51800,\"ctx\":\"conn88\",\"msg\":\"client metadata\",\"attr\":{\"remote\":\"1.2.3.4:5\",\"doc\":{\"application\":{\"name\":\"report\"}}}");
+        say(&w, 0, "\"id\":51800,\"ctx\":\"conn89\",\"msg\":\"client metadata\",\"attr\":{\"remote\":\"1.2.3.4:6\",\"doc\":{\"application\":{\"name\":\"other\"}}}");
+        run(&w, 60, &calm);
+        x.idle_transactions = 1;
+        for (int i = 0; i < 60; i++) {
+            if (how == 0 && i % 5 == 4) {
+                sb_incidents_transaction(w.in, 0, &(struct sb_open_transaction){"report", "1.2.3.4:5", i * 1000 + 2000, i * 1000}, w.t);
+                sb_incidents_transaction(w.in, 0, &(struct sb_open_transaction){"quick", "1.2.3.4:7", 900, 800}, w.t);
+            }
+            run(&w, 1, &x);
+        }
+        if (how == 1)
+            say(&w, 0, "\"c\":\"TXN\",\"id\":51802,\"ctx\":\"conn88\",\"msg\":\"transaction\",\"attr\":{\"parameters\":{\"txnNumber\":1},\"terminationCause\":\"aborted\",\"timeActiveMicros\":12000,"
+                       "\"timeInactiveMicros\":59988000,\"durationMillis\":60000}");
+        run(&w, 60, &calm);
+        assert_int_equal(w.n, 1);
+        assert_int_equal(w.got[0].class_, SB_CLASS_CODE);
+        assert_int_equal(w.got[0].apps_n, how < 2);
+        if (how < 2) {
+            assert_string_equal(w.got[0].apps[0], "report");
+            assert_string_equal(w.got[0].causes[0].what, "a transaction of report that is left open");
+            assert_non_null(strstr(w.got[0].causes[0].evidence, how ? "log of member-0: open for 60 s, 59 s of them idle" : "$currentOp of member-0: open for 61 s, 59 s of them idle, from 1.2.3.4:5"));
+        }
+        teardown_world(&w);
+    }
+}
+
+/* A member falls behind: more reads have no part in it, more writes are why. */
+static void test_only_writes_make_a_member_lag(void **state)
+{
+    (void)state;
+    for (int writes = 0; writes < 2; writes++) {
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        x.lagging = 1;
+        x.reads = writes ? 1 : 4;
+        x.ops = writes ? 4 : 1;
+        one_after(&w, &x, writes ? SB_CLASS_LOAD : SB_CLASS_INFRASTRUCTURE);
+        teardown_world(&w);
+    }
+}
+
 static void test_what_is_missing_is_no_cause(void **state)
 {
     (void)state;
@@ -576,6 +506,10 @@ int main(void)
         cmocka_unit_test(test_an_operator_s_work_is_maintenance),
         cmocka_unit_test(test_a_job_that_reads_is_maintenance),
         cmocka_unit_test(test_compound_causes_are_named_together),
+        cmocka_unit_test(test_a_release_and_a_sale_at_once_are_both_named),
+        cmocka_unit_test(test_a_scan_beside_an_operator_s_work_is_named),
+        cmocka_unit_test(test_a_transaction_left_open_has_its_application_named),
+        cmocka_unit_test(test_only_writes_make_a_member_lag),
         cmocka_unit_test(test_what_is_missing_is_no_cause),
         cmocka_unit_test(test_after_the_clock_went_back_it_goes_on),
         cmocka_unit_test(test_what_stays_becomes_usual),

@@ -22,6 +22,12 @@ static void check_sample(const struct sb_sample *s)
         ends(s->peers[i].name, sizeof s->peers[i].name);
         ends(s->peers[i].state, sizeof s->peers[i].state);
     }
+    check(s->idle_n <= SB_COUNT(s->idle));
+    for (size_t i = 0; i < s->idle_n; i++) {
+        ends(s->idle[i].app, sizeof s->idle[i].app);
+        ends(s->idle[i].client, sizeof s->idle[i].client);
+        check(s->idle[i].open_ms >= 0 && s->idle[i].idle_ms >= 0);
+    }
     for (size_t i = 0; i < s->ns_n; i++)
         check(s->ns[i].ns != NULL);
     size_t lines = 0;
@@ -42,6 +48,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t n = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
         if (n < 5 || n > (size_t)(end - p) || !bson_init_static(&reply, p, n))
             break;
+        if (data[0] & 128) {
+            check(sb_sample_transaction(s, &reply) || s->idle_n == SB_COUNT(s->idle));
+            check_sample(s);
+            p += n;
+            continue;
+        }
         switch (data[0] % 4) {
         case 0: sb_sample_server_status(s, &reply); break;
         case 1: sb_sample_repl_status(s, &reply); break;

@@ -6,6 +6,7 @@
 #include "lab.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static int64_t next_detected;
 
@@ -180,6 +181,104 @@ static void what_is_said_counts(void **state)
     free(dark);
 }
 
+/* As the detector tells a trend, which has no fence of its own. */
+static void tell_trend(struct lab *l, const char *detector_id, int64_t left_ms)
+{
+    struct found *mail = calloc(1, sizeof *mail);
+    assert_non_null(mail);
+    struct sb_anomaly *a = &mail->anomaly;
+    struct sb_signal *g = SB_PUSH(a->signals);
+    a->from = a->detected_at = sb_wall_ms();
+    a->trend = true;
+    a->limit_at = a->limit_from = a->limit_to = a->detected_at + left_ms;
+    a->severity = SB_LOW;
+    assert_true(g && (a->id = sb_format("%s", detector_id)) && sb_str_set(&a->title, "the fullest disk: 90 %") == 0 && sb_str_set(&a->class_reason, "test") == 0 &&
+                sb_str_set(&g->metric, "disk.used") == 0 && sb_str_set(&g->subject, "") == 0 && sb_str_set(&g->unit, "%") == 0);
+    assert_true(sb_queue_post(l->o->mail, MAIL_ANOMALY, mail, sb_o_free_found));
+}
+
+static int count_trend(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes;
+    (void)n;
+    (void)err;
+    const json_t *a = json_object_get(e->body, "anomaly");
+    *(int *)ctx += e->kind == SB_ENTRY_ANOMALY && json_is_true(json_object_get(a, "trend"));
+    return 0;
+}
+
+static int trends_told(struct lab *l)
+{
+    int n = 0;
+    lab_each_entry(l, count_trend, &n);
+    return n;
+}
+
+/* The detector learns a trend anew after a restart: it is the one that was told, unless it has come twice as near. */
+static void a_trend_is_not_told_again_after_a_restart(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct heard h = {0};
+    const struct lab_options options = {.scenario = NULL};
+    const int64_t day = INT64_C(86400000);
+    lab_open(&l, &options);
+    tell_trend(&l, "D-801", 10 * day);
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM); /* mail keeps its order: the trend was taken before this */
+    lab_stop(&l);
+    assert_int_equal(trends_told(&l), 1);
+    for (int near = 0; near < 2; near++) {
+        lab_start(&l, &options);
+        tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM); /* it is connected, and has recovered */
+        tell_trend(&l, "D-2", near ? 4 * day : 9 * day);
+        tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+        lab_stop(&l);
+        assert_int_equal(trends_told(&l), 1 + near);
+    }
+    lab_end(&l);
+    forget(&h);
+}
+
+static void put_file(const char *dir, const char *name, const char *bytes, size_t n)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* What lies at the place of the backups is looked at without being asked for, and one that cannot be used is announced under a
+ * blackout too. */
+static void a_backup_that_cannot_be_used_is_announced(void **state)
+{
+    (void)state;
+    char *root = sb_format("%s/dump\xff", sb_test_dir()), *db = sb_format("%s/shop", root); /* a name that is no UTF-8 */
+    assert_int_equal(mkdir(root, 0700) || mkdir(db, 0700), 0);
+    put_file(db, "orders.bson", "\5\0\0\0", 5);
+    put_file(db, "orders.metadata.json", "{\"options\":", 11);
+    char *paths[] = {root};
+    struct lab l;
+    struct heard h = {0};
+    lab_open(&l, &(struct lab_options){.backups = paths, .backups_n = 1});
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!(h.have_anomaly && h.anomaly.signals_n && sb_streq(h.anomaly.signals[0].metric, "backup.failed")) && sb_mono_ms() < until)
+        hear(&l.alice, &h, 200);
+    assert_true(h.have_anomaly);
+    assert_string_equal(h.anomaly.title, "no backup here can be used");
+    assert_null(h.anomaly.hushed);
+    assert_int_equal(h.anomaly.severity, SB_HIGH);
+    assert_non_null(strstr(h.anomaly.class_reason, "orders"));
+    assert_int_equal(judge(&l, h.anomaly.id, SB_HUSH_NOISE), 0);
+    assert_non_null(sb_anomaly_must_speak(&h.anomaly, -1));
+    lab_stop(&l);
+    lab_end(&l);
+    forget(&h);
+    free(db);
+    free(root);
+}
+
 static void scopes_and_limits(void **state)
 {
     (void)state;
@@ -218,6 +317,7 @@ static void scopes_and_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts), cmocka_unit_test(a_trend_is_not_told_again_after_a_restart),
+                                       cmocka_unit_test(a_backup_that_cannot_be_used_is_announced)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

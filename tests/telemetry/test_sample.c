@@ -107,6 +107,38 @@ static void the_log_is_taken_once_and_gaps_are_counted(void **state)
     sb_sample_free(s);
 }
 
+/* Asked for only where transactions are open and idle; what is none, or says nonsense, is passed over. */
+static void transactions_that_are_left_open(void **state)
+{
+    (void)state;
+    struct sb_sample *s = sb_sample_new("m:1", 1);
+    assert_non_null(s);
+    static const char *const odd[] = {"{}", "{\"transaction\": 5}", "{\"type\": \"idleSession\", \"transaction\": {\"timeOpenMicros\": -5, \"timeInactiveMicros\": 1}}",
+                                      "{\"transaction\": {\"timeOpenMicros\": \"7\", \"timeInactiveMicros\": 1}}"};
+    assert_false(sb_sample_wants_transactions(s));
+    for (int64_t idle = 0; idle < 2; idle++) {
+        s->vitals.value[SB_VITAL_TRANSACTIONS_IDLE] = idle;
+        assert_int_equal(sb_sample_wants_transactions(s), idle);
+    }
+    for (size_t i = 0; i < SB_COUNT(odd); i++) {
+        bson_t *d = doc(odd[i]);
+        assert_true(sb_sample_transaction(s, d));
+        bson_destroy(d);
+    }
+    assert_int_equal(s->idle_n, 0);
+    bson_t *one = doc("{\"type\": \"idleSession\", \"client\": \"10.0.0.7:41234\", \"appName\": \"report\", \"transaction\": {\"timeOpenMicros\": 12000000, \"timeInactiveMicros\": 11000000}}");
+    for (int i = 0; i < SB_IDLE_TRANSACTIONS; i++)
+        assert_true(sb_sample_transaction(s, one));
+    assert_false(sb_sample_transaction(s, one)); /* there is no more room */
+    assert_int_equal(s->idle_n, SB_IDLE_TRANSACTIONS);
+    assert_string_equal(s->idle[0].app, "report");
+    assert_string_equal(s->idle[0].client, "10.0.0.7:41234");
+    assert_int_equal(s->idle[0].open_ms, 12000);
+    assert_int_equal(s->idle[0].idle_ms, 11000);
+    bson_destroy(one);
+    sb_sample_free(s);
+}
+
 static void what_is_missing_or_odd_stays_unset(void **state)
 {
     (void)state;
@@ -138,6 +170,7 @@ int main(void)
         cmocka_unit_test(a_real_server_status_has_every_metric_of_its_version),
         cmocka_unit_test(real_members_and_top),
         cmocka_unit_test(the_log_is_taken_once_and_gaps_are_counted),
+        cmocka_unit_test(transactions_that_are_left_open),
         cmocka_unit_test(what_is_missing_or_odd_stays_unset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

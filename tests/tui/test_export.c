@@ -135,6 +135,9 @@ static void an_incident_is_written_down(void **state)
                                         "| 2026-11-24T14:04:28.000Z | marker | release checkout 4.12.0 (marked by carol) |", "## Signals", "1. (82 %) release checkout", "Not explained: 12 %",
                                         "## What was done", "## Notes", "flag is off \\\\u\\{202e\\} since 14:05", "## Evidence", "sampled 0.4 %"};
     static const char *const shift[] = {"# Hand-over: shop (prod, SIMULATED)", "## Going on", "A-000001 (code, high, for 41 s; bob)", "A-000003 (maintenance, medium, for 3 min 12 s; not taken; not announced)",
+                                        "  - since 2026-11-24T14:04:31.000Z; collections shop.orders; applications checkout; members db1.shop.example:27017\n",
+                                        "  - because: a shape never seen before has 96 % of the time", "  - first suspect (82 %; 12 % not explained): release checkout 4.12.0", "looked into as K-000001",
+                                        "the limit is crossed between 2026-11-26T01:00:00.000Z and 2026-11-26T06:20:00.000Z", "## Over, in the last 12 hours\n\nNone.",
                                         "## Coming", "A-000002 (trend, low", "## Open plans", "C-000001 (awaiting_approval)", "H-7 blackout by carol"};
     struct console c;
     console_open(&c, keymap, 120, 40);

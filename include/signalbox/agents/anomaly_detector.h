@@ -61,8 +61,18 @@ void sb_detector_change(struct sb_detector *d, const struct sb_change *change);
 /* A level that has a limit, as it stands now: the fullest disk's used share in percent, the shortest oplog's window in hours. (Of
  * connections and of what is examined for each document returned the frames tell.) One that moves steadily towards its limit is
  * told as a trend, with the date (detector_trends.c). subject: "" the whole set. */
-enum sb_limit_kind { SB_LIMIT_DISK, SB_LIMIT_OPLOG, SB_LIMIT_CONNECTIONS, SB_LIMIT_SCAN, SB_LIMITS };
+enum sb_limit_kind { SB_LIMIT_DISK, SB_LIMIT_OPLOG, SB_LIMIT_CONNECTIONS, SB_LIMIT_SCAN, SB_LIMIT_BACKUP, SB_LIMITS };
 void sb_detector_level(struct sb_detector *d, enum sb_limit_kind kind, const char *subject, int64_t at, double value);
+
+/* What lies where the backups are kept, in any order, all of it each time; copied. A newest backup that cannot be used, none that
+ * can, and one that is overdue (by the times of those before it) are an anomaly until there is a usable one again; of how many of
+ * the last ten could be used there is a trend (detector_backups.c). Times are the wall's, at is the deployment's. */
+struct sb_backup_seen {
+    int64_t taken_at; /* 0: not known, it counts for nothing but that it is there */
+    bool usable;
+    const char *what; /* its path, and what is wrong with it */
+};
+void sb_detector_backups(struct sb_detector *d, int64_t at, int64_t wall, const struct sb_backup_seen *list, size_t n);
 
 /* Next news: an anomaly or a trend that opened, changed or closed since it was last given, described with the shapes of `workload` and
  * the totals of `history`. `out` is overwritten (the caller releases it); its id is "D-<n>", the detector's own number.

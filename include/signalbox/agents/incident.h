@@ -23,6 +23,7 @@ struct sb_incident_cause {
     char *what, *evidence;
     double confidence; /* 0..1; they are kept in rank order */
     int64_t at_ms;     /* when it happened; 0 it is no event */
+    bool beside;       /* a cause of its own, beside the one that decided the class */
 };
 
 struct sb_incident {

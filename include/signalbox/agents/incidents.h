@@ -14,7 +14,7 @@
  * become usual; after half an hour it does. A reading says nothing before its 20th value.
  *
  * The class is decided by the evidence up to the end of the incident (incidents_cause.c). Memory: about 160 KB a member,
- * 1,024 kinds of logged operations, 256 applications, 512 calls of services, 256 events, SB_INCIDENTS_MAX incidents. Thread: one owner; no I/O.
+ * 50 KB of who sits at which connection, 1,024 kinds of logged operations, 256 applications, 512 calls of services, 256 events, SB_INCIDENTS_MAX incidents. Thread: one owner; no I/O.
  */
 #ifndef SIGNALBOX_AGENTS_INCIDENTS_H
 #define SIGNALBOX_AGENTS_INCIDENTS_H
@@ -46,6 +46,14 @@ int sb_incidents_sample(struct sb_incidents *in, int member, const struct sb_vit
 
 /* op is NULL unless the line is of a slow operation. */
 int sb_incidents_log(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op, struct sb_err *err);
+
+/* A transaction that is open and idle, as a look at the server's sessions told it at a moment. Nothing is said of it by itself: it is
+ * whose name is told when the metrics show that transactions are left open. Strings are copied. */
+struct sb_open_transaction {
+    const char *app, *client; /* "" not known */
+    int64_t open_ms, idle_ms;
+};
+void sb_incidents_transaction(struct sb_incidents *in, int member, const struct sb_open_transaction *t, int64_t at_ms);
 
 /* A span of a client: what is no call to MongoDB is passed over. It counts from its end on. */
 int sb_incidents_span(struct sb_incidents *in, const struct sb_otlp_span *span, struct sb_err *err);

@@ -78,6 +78,13 @@ struct sb_set_member {
     int64_t optime_s; /* seconds; 0 unknown */
 };
 
+/* A transaction that is open and works at nothing, from $currentOp. */
+struct sb_idle_transaction {
+    char app[128], client[64]; /* "" not told */
+    int64_t open_ms, idle_ms;
+};
+#define SB_IDLE_TRANSACTIONS 8
+
 struct sb_sample {
     char member[256];
     bool ok;           /* serverStatus answered */
@@ -101,6 +108,8 @@ struct sb_sample {
     int64_t log_lines, log_gap; /* lines in `log`; lines that passed unseen before them */
     /* documents of system.profile that were not seen before, back to back BSON, with their databases */
     struct sb_str profile;
+    struct sb_idle_transaction idle[SB_IDLE_TRANSACTIONS]; /* those that the server told first */
+    size_t idle_n;
     int64_t commands, errors; /* sent for this sample */
 };
 
@@ -111,6 +120,14 @@ void sb_sample_free(void *sample);
 void sb_sample_server_status(struct sb_sample *s, const bson_t *reply);
 void sb_sample_repl_status(struct sb_sample *s, const bson_t *reply);
 int sb_sample_top(struct sb_sample *s, const bson_t *reply);
+
+/* Whether it is worth a look at the server's sessions: it said that transactions are open and idle. Then its answer to this
+ * aggregate on admin, a document a call; one that is no idle transaction is passed over. False: there is no room for more. */
+bool sb_sample_wants_transactions(const struct sb_sample *s);
+#define SB_SAMPLE_TRANSACTIONS                                                                                                       \
+    "{\"aggregate\": 1, \"pipeline\": [{\"$currentOp\": {\"allUsers\": true, \"idleSessions\": true}}, "                       \
+    "{\"$match\": {\"type\": \"idleSession\", \"transaction\": {\"$exists\": true}}}, {\"$limit\": 8}], \"cursor\": {}}"
+bool sb_sample_transaction(struct sb_sample *s, const bson_t *doc);
 
 /* Takes the lines of a getLog reply that come after *seen (totalLinesWritten so far; -1 at first, when everything that the
  * server still holds is taken), advances *seen and counts the gap. */

@@ -42,6 +42,8 @@ struct sb_frame {
     const struct sb_vitals *vitals;
     const struct sb_set_member *peers; /* as this member's set status lists them; none where it was not asked this time */
     size_t peers_n;
+    const struct sb_idle_transaction *idle; /* transactions that are left open, where that was asked */
+    size_t idle_n;
     bool log_fresh;               /* log or profile were taken with this sample */
 };
 
