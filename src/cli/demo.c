@@ -66,9 +66,9 @@ static int ledger_is_free(struct sb_err *err)
 
 int sb_cmd_demo(int argc, char **argv)
 {
-    bool tour = false;
+    bool tour = false, presenter = false, line = false;
     const char *scenario = NULL, *seed = NULL, *speed = NULL, *policy = NULL, *theme = NULL, *keymap = NULL, *version = NULL;
-    const struct sb_option options[] = {{"--tour", &tour, NULL},     {"--scenario", NULL, &scenario}, {"--seed", NULL, &seed}, {"--speed", NULL, &speed},
+    const struct sb_option options[] = {{"--tour", &tour, NULL}, {"--presenter", &presenter, NULL}, {"--line", &line, NULL}, {"--scenario", NULL, &scenario}, {"--seed", NULL, &seed}, {"--speed", NULL, &speed},
                                         {"--policy", NULL, &policy}, {"--theme", NULL, &theme},       {"--keymap", NULL, &keymap},
                                         {"--server-version", NULL, &version}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
@@ -84,7 +84,7 @@ int sb_cmd_demo(int argc, char **argv)
         return sb_complain(&err);
     struct sb_session_options o = {.simulation = &sim, .policy = policy};
     if (!tour && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-        return sb_console_run(&(struct sb_console_options){.session = o, .theme = theme, .keymap = keymap});
+        return sb_console_run(&(struct sb_console_options){.session = o, .presenter = presenter, .line = line, .theme = theme, .keymap = keymap});
     struct sb_session *s = sb_session_open(&o, &err);
     if (!s)
         return sb_complain(&err);

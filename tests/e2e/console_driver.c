@@ -3,7 +3,7 @@
  * console_driver: the real main loop of the console on the real terminal, with recorded news instead of an orchestrator.
  * A test program, no part of the product.
  *
- *   console_driver [--theme T] [--keymap K] [--clock TIME] [--log FILE] [--entries N] [--state DIR] [NAME...]
+ *   console_driver [--theme T] [--keymap K] [--clock TIME] [--log FILE] [--entries N] [--state DIR] [--line] [--presenter] [NAME...]
  *
  * After `hello` the recordings NAME of tests/screen/fixture are posted. `approve` is followed by 06 to 09. With --entries
  * the ledger has that many entries, made up when they are asked for. A request "crash SEGV" raises that signal, "bye" ends

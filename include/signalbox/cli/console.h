@@ -9,6 +9,9 @@
 
 struct sb_console_options {
     struct sb_session_options session;
+    bool line;       /* a slow line: sends less */
+    bool presenter;  /* the screen is shown to others: names and values are pseudonyms, and the meeting is opened */
+    int64_t minutes; /* of the meeting, for each card; 0: five */
     const char *theme, *keymap; /* a built-in name or a path; NULL: the config's, else dark and default */
 };
 

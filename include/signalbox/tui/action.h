@@ -26,6 +26,7 @@
     CONTEXT(ANOMALY, "anomaly", PAGE, "an opened anomaly")                     \
     CONTEXT(EDIT, "edit", PAGE, "a card being edited")                         \
     CONTEXT(TEXT, "text", PAGE, "help and messages")                           \
+    CONTEXT(MEETING, "meeting", PAGE, "the meeting")                           \
     CONTEXT(CONFIRM, "confirm", NONE, "a question that wants a deliberate yes") \
     CONTEXT(LINE, "line", NONE, "a line of text being typed")                  \
     CONTEXT(PALETTE, "palette", LINE, "the palette")
@@ -48,7 +49,7 @@ enum sb_action_flags {
 };
 
 #define SB_ACTION_TABLE(ACTION)                                                                                                   \
-    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(EDIT), 0, "open what is selected")            \
+    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(EDIT) | SB_AT(MEETING), 0, "open what is selected")            \
     ACTION(CONFIRM, "confirm", "yes", SB_AT(CONFIRM), SB_DELIBERATE, "yes: do what is asked here")                                \
     ACTION(APPROVE, "approve", "approve", SB_AT_CARDS, SB_DANGEROUS | SB_DELIBERATE, "approve the card or the marked ones, if read")                 \
     ACTION(REJECT, "reject", "reject", SB_AT_CARDS, SB_DANGEROUS, "reject the card, with a reason")                               \
@@ -119,6 +120,12 @@ enum sb_action_flags {
     ACTION(POST_MORTEM, "post-mortem", "", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "write the anomaly into a file as Markdown, with its evidence") \
     ACTION(HAND_OVER, "hand-over", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write a note for the next shift into a file, as Markdown")   \
     ACTION(HUSHES, "silenced", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what is recorded and not announced, and why")                   \
+    ACTION(NEXT_CARD, "next-card", "next", SB_AT(MEETING), 0, "the next card of the agenda")                                      \
+    ACTION(PREVIOUS_CARD, "previous-card", "", SB_AT(MEETING), 0, "the card of the agenda before")                                \
+    ACTION(DECIDE, "record-decision", "decision", SB_AT(MEETING), 0, "write down what the meeting decided of the card, who and why") \
+    ACTION(MINUTES, "minutes", "minutes", SB_AT(MEETING), 0, "write the minutes into a file, as Markdown with hashes")            \
+    ACTION(MORE_TIME, "more-time", "", SB_AT(MEETING), 0, "a minute more for this card")                                          \
+    ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \

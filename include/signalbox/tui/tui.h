@@ -24,13 +24,21 @@
 
 struct sb_tui;
 
+#define SB_TUI_VEIL 16
+
 struct sb_tui_setup {
     const struct sb_keymap *keymap; /* borrowed */
     struct sb_seat seat;            /* who sits here; copied */
     const char *connecting;         /* "shop (127.0.0.1:27017)": what is being connected to; copied */
     const char *problems;           /* what was wrong in theme and keymap files, a line each; shown as messages; may be NULL */
     const char *remembered;         /* of an SB_FX_REMEMBER, may be NULL or wrong: then it is passed over */
+    bool line;                      /* a slow line: one pane at a time, no seconds, figures of members every half minute or
+                                       when a member's state changes */
     bool mouse;                     /* it is on from the beginning */
+    const unsigned char *veil;      /* SB_TUI_VEIL random bytes: this screen is shown to others. All names and values that come
+                                       in are replaced by pseudonyms before they are kept, nothing is approved or edited from
+                                       here, and the meeting is opened at once; NULL: everything is shown as it is */
+    int64_t minutes;                /* of a meeting, for each card; 0: five */
     bool ascii;                     /* the terminal shows nothing else */
     int64_t wall_ms;
 };
