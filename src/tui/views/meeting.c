@@ -47,18 +47,19 @@ static void big_clock(struct sb_page *p, enum sb_role role, const char *text)
     }
 }
 
-static void said(struct sb_page *p, const char *label, enum sb_role role, const char *text)
+static void said(struct sb_page *p, bool roomy, const char *label, enum sb_role role, const char *text)
 {
     int at = margin(p) + 11;
     if (!text || !text[0])
         return;
-    sb_page_line(p);
+    if (roomy)
+        sb_page_line(p);
     begin(p);
     sb_page_field(p, SB_ROLE_DIM, 11, label);
     sb_page_wrap(p, role, at, text);
 }
 
-static void of_card(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+static void of_card(const struct sb_tui *t, const struct sb_card *c, bool roomy, struct sb_page *p)
 {
     char text[3 * TEXT_MAX], docs[TEXT_MAX], size[TEXT_MAX], took[TEXT_MAX], left[TEXT_MAX];
     int worst = SB_UNDO_LOSSLESS;
@@ -67,33 +68,35 @@ static void of_card(const struct sb_tui *t, const struct sb_card *c, struct sb_p
     sb_page_line(p);
     begin(p);
     sb_page_wrap(p, SB_ROLE_STRONG, margin(p), c->title);
-    said(p, "Where", SB_ROLE_STRONG, c->target);
-    said(p, "Why", SB_ROLE_TEXT, c->why);
+    if (!roomy)
+        sb_page_line(p);
+    said(p, roomy, "Where", SB_ROLE_STRONG, c->target);
+    said(p, roomy, "Why", SB_ROLE_TEXT, c->why);
     fmt_count(docs, c->blast_radius.documents);
     fmt_bytes(size, c->blast_radius.bytes);
     fmt_left(took, c->blast_radius.est_duration_ms);
     snprintf(text, sizeof text, "%s documents, %s; about %s of work", docs, size, took);
-    said(p, "Touches", SB_ROLE_TEXT, text);
-    said(p, "Risk", level_role(c->risk), sb_name(&sb_levels, c->risk));
-    said(p, "Undo", worst == SB_UNDO_LOSSLESS ? SB_ROLE_GOOD : SB_ROLE_BAD, c->steps_n == 0 ? "nothing to take back" : sb_name(&sb_undo_labels, worst));
+    said(p, roomy, "Touches", SB_ROLE_TEXT, text);
+    said(p, roomy, "Risk", level_role(c->risk), sb_name(&sb_levels, c->risk));
+    said(p, roomy, "Undo", worst == SB_UNDO_LOSSLESS ? SB_ROLE_GOOD : SB_ROLE_BAD, c->steps_n == 0 ? "nothing to take back" : sb_name(&sb_undo_labels, worst));
     fmt_words(text, sb_name(&sb_states, c->state));
     if (c->state == SB_AWAITING_APPROVAL && c->approve_by) {
         int64_t until = gap(t->wall, c->approve_by);
         fmt_left(left, until > 0 ? until : 0);
         snprintf(text, sizeof text, "awaits approval: %zu of %" PRId64 " given, %s left", sb_card_approvals(c), sb_card_approvals_wanted(c), left);
     }
-    said(p, "State", state_role(c->state), text);
-    said(p, "Hash", SB_ROLE_DIM, c->hash);
+    said(p, roomy, "State", state_role(c->state), text);
+    said(p, roomy, "Hash", SB_ROLE_DIM, c->hash);
 }
 
-static void decided(const struct sb_tui *t, const char *id, struct sb_page *p)
+static void decided(const struct sb_tui *t, const char *id, bool roomy, struct sb_page *p)
 {
     const struct decision *d = meeting_decision(t, id);
     struct sb_str text;
     sb_str_init(&text);
     if (d)
         sb_str_addf(&text, "%s by %s: %s", d->what, d->names, d->reason);
-    said(p, "Decision", d ? SB_ROLE_GOOD : SB_ROLE_DOUBT, d ? text.p : "none yet");
+    said(p, roomy, "Decision", d ? SB_ROLE_GOOD : SB_ROLE_DOUBT, d ? text.p : "none yet");
     sb_str_release(&text);
 }
 
@@ -116,6 +119,7 @@ void view_meeting(const struct sb_tui *t, struct sb_page *p, int rows)
     const struct agenda_item *item = meeting_item(t);
     const struct sb_card *c = item ? whole_card(t, item->id) : NULL;
     char clock[TEXT_MAX];
+    bool roomy = rows >= BIG_ROWS;
     if (!item) {
         sb_page_line(p);
         begin(p);
@@ -123,14 +127,14 @@ void view_meeting(const struct sb_tui *t, struct sb_page *p, int rows)
         return;
     }
     if (c) {
-        of_card(t, c, p);
+        of_card(t, c, roomy, p);
     } else {
         sb_page_line(p);
         begin(p);
         sb_page_textf(p, SB_ROLE_DOUBT, "%s was asked for and has not come yet.", item->id);
     }
-    decided(t, item->id, p);
-    if (rows < BIG_ROWS || (int)p->row_n + 7 > rows)
+    decided(t, item->id, roomy, p);
+    if (!roomy || (int)p->row_n + 7 > rows)
         return;
     sb_page_line(p);
     sb_page_line(p);
