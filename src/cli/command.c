@@ -22,7 +22,7 @@ const struct sb_command sb_commands[] = {
      "  --theme, --keymap NAME|PATH, --line, --presenter   as in the console\n\n"
      "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
      sb_cmd_demo},
-    {"console", "[--deployment NAME | --uri-file FILE] [--read-only] [--line] [--presenter [--minutes N]]", "the console on a real deployment",
+    {"console", "[--deployment NAME | --uri-file FILE] [--read-only] [--aloud | --line] [--presenter [--minutes N]]", "the console on a real deployment",
      "Joins the signalbox of this user that owns the ledger, or becomes it; one that watches another deployment, or\n"
      "goes by another policy, than is named here is not joined; a policy that the config sets is named, too. ? is help, q leaves,\n"
      ": is the palette, F2 the mouse.\n\n"
@@ -33,6 +33,9 @@ const struct sb_command sb_commands[] = {
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
+     "  --aloud               as lines of text, for a screen reader or a braille line, and for a terminal that cannot place text:\n"
+     "                        what happens is announced, a line each; a word and Enter asks (help tells them). Nothing is\n"
+     "                        approved from it: signalbox cards does that as text, too\n"
      "  --line                for a slow line: no colours, one pane at a time (Tab goes to the next), no seconds on the clock, and\n"
      "                        the members' figures only every half minute, or when a member's state changes\n"
      "  --presenter           for a screen that others see: names and values of the deployment come as pseudonyms, the same one for\n"

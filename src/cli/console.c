@@ -128,12 +128,13 @@ int sb_console_run(const struct sb_console_options *o)
 int sb_cmd_console(int argc, char **argv)
 {
     struct sb_console_options o = {.session = {.attach = true, .recurring = true}};
-    bool read_only = false;
+    bool read_only = false, aloud = false;
     const char *minutes = NULL;
     const struct sb_option options[] = {
         {"--deployment", NULL, &o.session.deployment}, {"--uri-file", NULL, &o.session.uri_file}, {"--read-only", &read_only, NULL},
         {"--policy", NULL, &o.session.policy},         {"--theme", NULL, &o.theme},               {"--keymap", NULL, &o.keymap},
         {"--presenter", &o.presenter, NULL},           {"--minutes", NULL, &minutes},                     {"--line", &o.line, NULL},
+        {"--aloud", &aloud, NULL},
     };
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
@@ -142,8 +143,10 @@ int sb_cmd_console(int argc, char **argv)
         return sb_usage_error("console takes no other words (see: signalbox help console)");
     if (sb_option_number("console", "--minutes", minutes, 1, 240, &o.minutes))
         return 2;
+    o.session.read_only = read_only;
+    if (aloud)
+        return o.presenter || o.line ? sb_usage_error("console: --aloud has no screen, so --line and --presenter are not for it") : sb_console_aloud(&o.session);
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return sb_usage_error("console needs a terminal; without one use: signalbox serve, ask and cards");
-    o.session.read_only = read_only;
     return sb_console_run(&o);
 }

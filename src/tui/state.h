@@ -597,6 +597,7 @@ bool batch_holds(struct sb_tui *t);                    /* they are as they were 
 void batch_send(struct sb_tui *t, struct sb_effects *fx);
 void batch_answer(struct sb_tui *t, int64_t seq, bool ok); /* to one of those that were sent; said when all are there */
 void batch_release(struct confirm *q);
+void pause_all(struct sb_tui *t, struct sb_effects *fx); /* whatever is marked or selected */
 
 /* ---- edit.c and others ---- */
 void edit_open(struct sb_tui *t, const struct sb_card *card, struct sb_effects *fx);

@@ -63,6 +63,25 @@ def approval(face):
     return cost, keys + len("shop.orders") + 1
 
 
+def incident():
+    """A scripted incident, from the alarm on the screen to the decision: each key, and the screens passed."""
+    t = console(80, 24, RECORDED, term="xterm-256color")
+    t.wait("A-000001" if "A-000001" in t.flat() else "Anomalies")
+    keys = screens = 0
+    for key, then, screen in ((b"1", "Anomalies", 0), (b"a", "Anomalies", 0), (b"\r", "Anomaly A-000001", 1), (b"c", "Case K-", 1), (b"\r", "[1 summary", 1), (b"\x1b[6~", "Hash", 1),
+                              (b"2", "[2 commands]", 1), (b"A", "Approve", 1)):
+        t.send(key)
+        t.wait(then)
+        keys += 1
+        screens += screen
+    t.send("shop.orders")
+    t.wait("> shop.orders")
+    t.send("\r")
+    t.gone("> shop.orders")
+    print("an incident from alarm to decision: %d keys, and %d more for the name that prod wants typed; %d screens" % (keys + 1, len("shop.orders"), screens + 1))
+    t.close()
+
+
 def dumb():
     t = Terminal([os.environ["SIGNALBOX"], "demo"], 80, 24, term="dumb", env={"XDG_STATE_HOME": tempfile.mkdtemp(), "XDG_CONFIG_HOME": tempfile.mkdtemp()})
     t.end()
@@ -73,6 +92,7 @@ def dumb():
 for kind in ("xterm-256color", "screen", "linux", "vt100"):
     meeting(kind)
 dumb()
+incident()
 usual, keys = approval("none")
 line, _ = approval("line")
 print("one whole approval, %d keys: %d bytes on the line face, %d on the usual one (%.2f)" % (keys, line, usual, line / usual))

@@ -18,4 +18,7 @@ struct sb_console_options {
 /* Runs until the person leaves or the terminal goes. Returns the exit status. */
 int sb_console_run(const struct sb_console_options *o);
 
+/* The same as lines of text on standard output, with words read from standard input; needs no terminal. The exit status. */
+int sb_console_aloud(const struct sb_session_options *o);
+
 #endif

@@ -125,6 +125,7 @@ enum sb_action_flags {
     ACTION(DECIDE, "record-decision", "decision", SB_AT(MEETING), 0, "write down what the meeting decided of the card, who and why") \
     ACTION(MINUTES, "minutes", "minutes", SB_AT(MEETING), 0, "write the minutes into a file, as Markdown with hashes")            \
     ACTION(MORE_TIME, "more-time", "", SB_AT(MEETING), 0, "a minute more for this card")                                          \
+    ACTION(PAUSE_ALL, "pause-all", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "pause every execution at once, each between two of its steps") \
     ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
