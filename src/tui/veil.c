@@ -181,7 +181,7 @@ static void one_word(const struct veil *v, const char *word, size_t n, enum read
             sb_str_addc(out, word[0]);
         else
             pseudonym(v, lower, n, out);
-    } else if (as == AS_PROSE && !v->full && measure(word, n, &digits)) {
+    } else if (as == AS_PROSE && !v->full && !learned(v, lower) && measure(word, n, &digits)) {
         figure(v, word, digits, out);
         sb_str_add(out, word + digits, n - digits);
     } else if (harmless(v, plain, lower, as)) {
