@@ -605,6 +605,7 @@ void edit_release(struct edit *e);
 void edit_change(struct sb_tui *t, const char *value);
 void edit_as_text(const struct sb_tui *t, struct sb_str *out);
 void edit_from_text(struct sb_tui *t, const char *text);
+char *plots_svg(const struct sb_anomaly *a); /* NULL out of memory */
 void export_as(struct sb_tui *t, const char *form, struct sb_effects *fx);
 size_t edit_changes(const struct edit *e);
 struct sb_message *edit_message(const struct sb_tui *t);

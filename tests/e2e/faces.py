@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import xml.dom.minidom
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from terminal import RECORDED, Terminal, check, console
@@ -82,6 +83,21 @@ def incident():
     t.close()
 
 
+def plots():
+    """The series of an anomaly leave as a picture that others can read."""
+    with tempfile.TemporaryDirectory() as state:
+        t = console(80, 24, ["01-connect", "03-calm", "12-incident"], options=("--state", state), term="xterm-256color")
+        t.wait("Anomalies")
+        for keys, then in ((b"1", "Anomalies"), (b"\r", "Anomaly A-"), (b"W", "Export as"), (b"\x15plots\r", "Written to")):
+            t.send(keys)
+            t.wait(then)
+        files = glob.glob(state + "/screen-*.svg")
+        check(len(files) == 1, "%d pictures were written" % len(files))
+        picture = xml.dom.minidom.parse(files[0])
+        check(len(picture.getElementsByTagName("polyline")) > 0, "nothing is drawn in the picture")
+        t.close()
+
+
 def dumb():
     t = Terminal([os.environ["SIGNALBOX"], "demo"], 80, 24, term="dumb", env={"XDG_STATE_HOME": tempfile.mkdtemp(), "XDG_CONFIG_HOME": tempfile.mkdtemp()})
     t.end()
@@ -92,6 +108,7 @@ def dumb():
 for kind in ("xterm-256color", "screen", "linux", "vt100"):
     meeting(kind)
 dumb()
+plots()
 incident()
 usual, keys = approval("none")
 line, _ = approval("line")

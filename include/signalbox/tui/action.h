@@ -110,7 +110,7 @@ enum sb_action_flags {
     ACTION(JUMP_FORWARD, "jump-forward", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "to the place that was left by jumping back")          \
     ACTION(COUNT, "count", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "do the next movement that many times: a digit of the number, or four times with another key") \
     ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the marked rows, the selected one, or the page")                                  \
-    ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json or svg")               \
+    ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json, svg; of an anomaly: plots")               \
     ACTION(USEFUL, "useful", "useful", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it was useful: others like it are announced, whatever is said of them")   \
     ACTION(NOISE, "noise", "noise", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it is noise: others like it stay quiet for a week, unless they are worse")   \
     ACTION(KNOWN, "known", "known", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it is known: others like it stay quiet for a week, unless they are worse")   \

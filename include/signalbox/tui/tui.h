@@ -74,6 +74,7 @@ enum sb_effect_kind {
     SB_FX_EXPORT_SVG,  /* or as a picture */
     SB_FX_EXPORT_JSON, /* text: the document, into a file */
     SB_FX_EXPORT_MD,   /* text: the same as Markdown */
+    SB_FX_EXPORT_PLOTS, /* text: an SVG picture of its own, into a file */
     SB_FX_EDITOR,  /* text: into the person's editor; SB_TUI_EDITED brings it back */
     SB_FX_REMEMBER, /* text: how the panes stand, for sb_tui_setup.remembered of the next time; that one stands alone is not in it */
     SB_FX_MOUSE_ON,  /* ask the terminal for the mouse's reports, */

@@ -199,7 +199,7 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor)
     else if (t->line_for == LINE_FILTER)
         sb_page_textf(p, SB_ROLE_KEY, " Filter %s: ", pane_name(t->focus));
     else if (t->line_for == LINE_EXPORT)
-        sb_page_text(p, SB_ROLE_REQUEST, " Export as text, json or svg: ");
+        sb_page_text(p, SB_ROLE_REQUEST, " Export as text, json, svg or plots: ");
     else if (t->line_for == LINE_REMARK)
         sb_page_textf(p, SB_ROLE_REQUEST, " Note on %s: ", t->line_card ? t->line_card : "");
     else if (t->line_for == LINE_DECISION)
