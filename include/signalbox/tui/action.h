@@ -75,6 +75,11 @@ enum sb_action_flags {
     ACTION(HANDOFFS, "tab-handoffs", "", SB_AT(CARD), 0, "card: hand-offs: why each specialist was called, with which facts and risk") \
     ACTION(NEXT_TAB, "next-tab", "tabs", SB_AT(CARD), 0, "next tab of the card")                                                  \
     ACTION(PREVIOUS_TAB, "previous-tab", "", SB_AT(CARD), 0, "previous tab of the card")                                          \
+    ACTION(DECIDE, "record-decision", "decision", SB_AT(MEETING), 0, "write down what the meeting decided of the card, who and why") \
+    ACTION(NEXT_CARD, "next-card", "next", SB_AT(MEETING), 0, "the next card of the agenda")                                      \
+    ACTION(PREVIOUS_CARD, "previous-card", "", SB_AT(MEETING), 0, "the card of the agenda before")                                \
+    ACTION(MINUTES, "minutes", "minutes", SB_AT(MEETING), 0, "write the minutes into a file, as Markdown with hashes")            \
+    ACTION(MORE_TIME, "more-time", "", SB_AT(MEETING), 0, "a minute more for this card")                                          \
     ACTION(REQUEST, "request", "request", SB_AT(MAIN) | SB_AT(PAGE), 0, "ask for something in plain language")                    \
     ACTION(UP, "up", "", SB_AT_MOVING | SB_AT(LINE), 0, "one row up; in a line: the request before")                              \
     ACTION(DOWN, "down", "", SB_AT_MOVING | SB_AT(LINE), 0, "one row down; in a line: the request after")                         \
@@ -120,11 +125,6 @@ enum sb_action_flags {
     ACTION(POST_MORTEM, "post-mortem", "", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "write the anomaly into a file as Markdown, with its evidence") \
     ACTION(HAND_OVER, "hand-over", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write a note for the next shift into a file, as Markdown")   \
     ACTION(HUSHES, "silenced", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what is recorded and not announced, and why")                   \
-    ACTION(NEXT_CARD, "next-card", "next", SB_AT(MEETING), 0, "the next card of the agenda")                                      \
-    ACTION(PREVIOUS_CARD, "previous-card", "", SB_AT(MEETING), 0, "the card of the agenda before")                                \
-    ACTION(DECIDE, "record-decision", "decision", SB_AT(MEETING), 0, "write down what the meeting decided of the card, who and why") \
-    ACTION(MINUTES, "minutes", "minutes", SB_AT(MEETING), 0, "write the minutes into a file, as Markdown with hashes")            \
-    ACTION(MORE_TIME, "more-time", "", SB_AT(MEETING), 0, "a minute more for this card")                                          \
     ACTION(PAUSE_ALL, "pause-all", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "pause every execution at once, each between two of its steps") \
     ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
