@@ -10,7 +10,7 @@
 
 /* In the order in which a newcomer needs them. */
 const struct sb_command sb_commands[] = {
-    {"demo", "[--scenario NAME|PATH [--debrief FILE | --check]] [--seed N] [--speed N] [--tour] [--policy NAME|PATH] | --list", "the console on a simulated replica set",
+    {"demo", "[--scenario NAME|PATH [--debrief FILE | --check]] [--seed N] [--speed N] [--tour] [--line] [--presenter] [--policy NAME|PATH] | --list", "the console on a simulated replica set",
      "Starts the simulated replica set (a process of its own) and opens the console on it. Without a terminal, or with --tour,\n"
      "runs one whole case as text: anomaly, evidence, card, policy, approval, execution, verification, audit.\n\n"
      "  --scenario NAME|PATH  what happens (see: signalbox sim --list). Default slow-orders\n"
@@ -24,10 +24,10 @@ const struct sb_command sb_commands[] = {
      "  --debrief FILE        that debrief as Markdown, too\n"
      "  --check               only reads the exercise and says what counts, or what is wrong with its file, by line\n"
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
-     "  --theme, --keymap NAME|PATH   as in the console\n\n"
+     "  --theme, --keymap NAME|PATH, --line, --presenter   as in the console\n\n"
      "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
      sb_cmd_demo},
-    {"console", "[--deployment NAME | --uri-file FILE] [--read-only]", "the console on a real deployment",
+    {"console", "[--deployment NAME | --uri-file FILE] [--read-only] [--aloud | --line] [--presenter [--minutes N]]", "the console on a real deployment",
      "Joins the signalbox of this user that owns the ledger, or becomes it; one that watches another deployment, or\n"
      "goes by another policy, than is named here is not joined; a policy that the config sets is named, too. ? is help, q leaves,\n"
      ": is the palette, F2 the mouse.\n\n"
@@ -38,6 +38,16 @@ const struct sb_command sb_commands[] = {
      "  --policy NAME|PATH    default, strict-prod, training, or a file\n"
      "  --theme, --keymap NAME|PATH   a built-in name (dark, light, high-contrast, colour-blind-safe, mono; default, vi,\n"
      "                        emacs) or a file\n\n"
+     "  --aloud               as lines of text, for a screen reader or a braille line, and for a terminal that cannot place text:\n"
+     "                        what happens is announced, a line each; a word and Enter asks (help tells them). Nothing is\n"
+     "                        approved from it: signalbox cards does that as text, too\n"
+     "  --line                for a slow line: no colours, one pane at a time (Tab goes to the next), no seconds on the clock, and\n"
+     "                        the members' figures only every half minute, or when a member's state changes\n"
+     "  --presenter           for a screen that others see: names and values of the deployment come as pseudonyms, the same one for\n"
+     "                        the same word, and of figures the first two digits; nothing is approved or edited from here. Opens\n"
+     "                        the meeting (F6): the cards that await approval, one a screen, with a clock; what is decided is\n"
+     "                        written down with names and reason, into the record too, and exported as minutes with hashes\n"
+     "  --minutes N           of the meeting, for each card, 1 to 240. Default 5\n\n"
      "A server that is out of reach, or refuses the login, is said on the screen and tried again every 2 s.\n\n"
      "Exit status: 0 left; 2 bad input, or no terminal; 5 the ledger cannot be written.\n",
      sb_cmd_console},

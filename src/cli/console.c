@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/file.h>
+#include <signalbox/base/rng.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/console.h>
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/screen.h>
+#include <signalbox/tui/tui.h>
 
 #include <pwd.h>
 #include <signal.h>
@@ -85,6 +87,9 @@ int sb_console_run(const struct sb_console_options *o)
     sb_str_init(&base.text);
     int rc = load(&base, "keymaps", "keys", "default", &err) || load(&mono, "themes", "theme", "mono", &err) ||
              load(&theme, "themes", "theme", theme_name, &err) || (!sb_streq(keymap, "default") && load(&keys, "keymaps", "keys", keymap, &err));
+    unsigned char veil[SB_TUI_VEIL];
+    if (rc == 0 && o->presenter)
+        rc = sb_random_bytes(veil, sizeof veil, &err);
     int end = -1;
     struct sb_str panes;
     sb_str_init(&panes);
@@ -95,6 +100,9 @@ int sb_console_run(const struct sb_console_options *o)
         screen.osc52 = config->clipboard;
         screen.problems = sb_session_config_problems(s);
         screen.mouse = config->mouse;
+        screen.veil = o->presenter ? veil : NULL;
+        screen.minutes = o->minutes;
+        screen.line = o->line;
         screen.signing_key = config->approval_signers ? config->signing_key : NULL;
         screen.signing_name = config->signing_name;
         screen.remembered = recall(sb_session_state_dir(s), &panes);
@@ -122,18 +130,25 @@ int sb_console_run(const struct sb_console_options *o)
 int sb_cmd_console(int argc, char **argv)
 {
     struct sb_console_options o = {.session = {.attach = true, .recurring = true}};
-    bool read_only = false;
+    bool read_only = false, aloud = false;
+    const char *minutes = NULL;
     const struct sb_option options[] = {
         {"--deployment", NULL, &o.session.deployment}, {"--uri-file", NULL, &o.session.uri_file}, {"--read-only", &read_only, NULL},
         {"--policy", NULL, &o.session.policy},         {"--theme", NULL, &o.theme},               {"--keymap", NULL, &o.keymap},
+        {"--presenter", &o.presenter, NULL},           {"--minutes", NULL, &minutes},                     {"--line", &o.line, NULL},
+        {"--aloud", &aloud, NULL},
     };
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (words > 0)
         return sb_usage_error("console takes no other words (see: signalbox help console)");
+    if (sb_option_number("console", "--minutes", minutes, 1, 240, &o.minutes))
+        return 2;
+    o.session.read_only = read_only;
+    if (aloud)
+        return o.presenter || o.line ? sb_usage_error("console: --aloud has no screen, so --line and --presenter are not for it") : sb_console_aloud(&o.session);
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return sb_usage_error("console needs a terminal; without one use: signalbox serve, ask and cards");
-    o.session.read_only = read_only;
     return sb_console_run(&o);
 }

@@ -83,10 +83,10 @@ static int check_only(const struct exercise *x)
 
 int sb_cmd_demo(int argc, char **argv)
 {
-    bool tour = false, list = false, check = false;
+    bool tour = false, list = false, check = false, presenter = false, line = false;
     struct exercise_run run = {.speed = 1};
     const char *scenario = NULL, *seed = NULL, *speed = NULL, *policy = NULL, *theme = NULL, *keymap = NULL, *version = NULL;
-    const struct sb_option options[] = {{"--tour", &tour, NULL},     {"--scenario", NULL, &scenario}, {"--seed", NULL, &seed}, {"--speed", NULL, &speed},
+    const struct sb_option options[] = {{"--tour", &tour, NULL}, {"--presenter", &presenter, NULL}, {"--line", &line, NULL}, {"--scenario", NULL, &scenario}, {"--seed", NULL, &seed}, {"--speed", NULL, &speed},
                                         {"--policy", NULL, &policy}, {"--theme", NULL, &theme},       {"--keymap", NULL, &keymap},
                                         {"--server-version", NULL, &version}, {"--list", &list, NULL}, {"--check", &check, NULL},
                                         {"--debrief", NULL, &run.debrief}};
@@ -110,7 +110,7 @@ int sb_cmd_demo(int argc, char **argv)
     }
     struct sb_session_options o = {.simulation = &sim, .policy = policy};
     if (!tour && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
-        int status = sb_console_run(&(struct sb_console_options){.session = o, .theme = theme, .keymap = keymap, .begun = run.x.level ? sb_exercise_begun : NULL, .ctx = &run});
+        int status = sb_console_run(&(struct sb_console_options){.session = o, .presenter = presenter, .line = line, .theme = theme, .keymap = keymap, .begun = run.x.level ? sb_exercise_begun : NULL, .ctx = &run});
         sb_exercise_release(&run.x);
         return status;
     }

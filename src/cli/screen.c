@@ -170,7 +170,7 @@ static int take_signals(struct screen *s, sigset_t *before, struct sb_err *err)
 static int load(struct screen *s, struct sb_problems *problems, struct sb_err *err)
 {
     const struct sb_screen_options *o = s->o;
-    const struct sb_screen_file *theme_file = sb_backend_colors(s->backend) || !o->mono.len ? &o->theme : &o->mono;
+    const struct sb_screen_file *theme_file = (sb_backend_colors(s->backend) && !o->line) || !o->mono.len ? &o->theme : &o->mono;
     if (sb_theme_parse(&s->theme, theme_file->text, theme_file->len, theme_file->path, problems, err))
         return -1;
     sb_backend_dress(s->backend, &s->theme);
@@ -198,7 +198,8 @@ static int open_tui(struct screen *s, struct sb_err *err)
     int rc = load(s, &problems, err);
     if (rc == 0) {
         struct sb_tui_setup setup = {.keymap = s->keymap, .seat = s->o->seat, .connecting = s->o->connecting, .problems = problems.text.p,
-                                     .ascii = sb_backend_ascii(s->backend), .remembered = s->o->remembered, .mouse = s->o->mouse, .wall_ms = screen_now(s)};
+                                     .ascii = sb_backend_ascii(s->backend), .remembered = s->o->remembered, .mouse = s->o->mouse,
+                                     .line = s->o->line, .veil = s->o->veil, .minutes = s->o->minutes, .wall_ms = screen_now(s)};
         s->tui = sb_tui_new(&setup, err);
         rc = s->tui ? 0 : -1;
     }

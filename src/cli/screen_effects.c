@@ -186,6 +186,7 @@ void screen_run_effects(struct screen *s)
         case SB_FX_EXPORT_TEXT: case SB_FX_EXPORT_SVG: s->export = (int)one->kind; break;
         case SB_FX_EXPORT_JSON: write_down(s, "json", one->text, strlen(one->text)); break;
         case SB_FX_EXPORT_MD: write_down(s, "md", one->text, strlen(one->text)); break;
+        case SB_FX_EXPORT_PLOTS: write_down(s, "svg", one->text, strlen(one->text)); break;
         case SB_FX_EDITOR:
             if (one->text)
                 edit(s, one->text);

@@ -276,17 +276,18 @@ void sb_o_remark(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
     const struct seat *s = sb_o_seat(o, seat);
     const struct sb_remark_on *r = m->body;
     struct held_anomaly *a = sb_o_anomaly(o, r->id);
+    struct held_card *c = a ? NULL : sb_o_card(o, r->id);
     struct sb_err err = SB_ERR_INIT;
     char at[SB_TIME_LEN + 1];
     sb_time_format(at, sb_origin_wall_ms(o->opt.origin));
-    if (!a)
-        sb_fail(&err, SB_EINPUT, "there is no anomaly of this number");
+    if (!a && !c)
+        sb_fail(&err, SB_EINPUT, "there is no anomaly and no card of this number");
     else if (!r->text || !r->text[strspn(r->text, " \t\r\n")])
         sb_fail(&err, SB_EINPUT, "an empty note");
     else if (strlen(r->text) > SB_REMARK_MOST)
         sb_fail(&err, SB_EINPUT, "a note has at most %d bytes", SB_REMARK_MOST);
     else
-        sb_o_record(o, SB_ENTRY_REMARK, &s->actor, &(struct refs){.anomaly = a},
+        sb_o_record(o, SB_ENTRY_REMARK, &s->actor, &(struct refs){.anomaly = a, .card = c},
                     json_pack("{s:{s:s,s:o,s:o}}", "remark", "at", at, "by", sb_o_words(s->actor.principal), "text", sb_o_words(r->text)), &err);
     sb_o_answer(o, seat, m->seq, &err, NULL, NULL, "Noted on %s.", r->id);
 }

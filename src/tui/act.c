@@ -85,6 +85,9 @@ static void open_link(struct sb_tui *t, struct sb_effects *fx)
             view_open(t, VIEW_CARD, c->cards[v->link - 1], fx);
         else if (c && c->anomaly && (size_t)v->link == c->cards_n + 1)
             view_open(t, VIEW_ANOMALY, c->anomaly, fx);
+    } else if (v->kind == VIEW_MEETING) {
+        if (v->id)
+            view_open(t, VIEW_CARD, v->id, fx);
     } else if (v->kind == VIEW_ANOMALY) {
         const struct held_anomaly *a = find_anomaly(t, v->id);
         if (a && a->anomaly.case_id)
@@ -189,6 +192,7 @@ static void quit(struct sb_tui *t, struct sb_effects *fx)
         confirm_open(t, CONFIRM_QUIT, NULL, fx);
         return;
     }
+    meeting_leave(t, fx);
     fx_ask_text(t, fx, SB_ASK_BYE, t->seat.who ? t->seat.who : "");
     fx_add(fx, SB_FX_QUIT, NULL, NULL);
 }
@@ -292,6 +296,7 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
         mouse_switch(t, !t->mouse, fx);
         say(t, false, t->mouse ? "The mouse is on: a click selects, the wheel scrolls; hold Shift to select text for the terminal." : "The mouse is off.");
         break;
+    case SB_ACT_PAUSE_ALL: pause_all(t, fx); break;
     case SB_ACT_REDRAW: fx_add(fx, SB_FX_REDRAW, NULL, NULL); break;
     case SB_ACT_SUSPEND: suspend(t, fx); break;
     case SB_ACT_QUIT: quit(t, fx); break;
@@ -299,7 +304,7 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_JUMP_FORWARD: place_go(t, 1, fx); break;
     case SB_ACT_BACK: back(t, fx); break;
     default:
-        if (!act_on_anomaly(t, action, fx))
+        if (!act_on_anomaly(t, action, fx) && !meeting_act(t, action, fx))
             decide(t, action, fx);
     }
 }

@@ -226,3 +226,28 @@ void batch_answer(struct sb_tui *t, int64_t seq, bool ok)
         say(t, false, "All %lld cards are approved, each by its own hash.", (long long)s->n);
     s->n = 0;
 }
+
+/* Those whose step cannot be paused are paused behind it: the orchestrator says so of each. */
+void pause_all(struct sb_tui *t, struct sb_effects *fx)
+{
+    size_t n = 0;
+    if (!t->welcomed || t->bye || t->welcome.read_only) {
+        say(t, true, t->welcome.read_only ? "This console is read-only: nothing can be paused from here." : "Nobody is there who could pause anything.");
+        return;
+    }
+    for (size_t i = 0; i < t->cards; i++) {
+        const struct sb_card_row *row = &t->card[i]->row;
+        struct sb_message *m = row->state == SB_EXECUTING ? sb_message_new(SB_ASK_PAUSE, 0) : NULL;
+        struct sb_decision_on *d = m ? m->body : NULL;
+        if (row->state != SB_EXECUTING)
+            continue;
+        if (!d || sb_str_set(&d->card, row->id)) {
+            sb_message_free(m);
+            say(t, true, "Out of memory: %s was not paused.", row->id);
+            return;
+        }
+        fx_ask(t, fx, m);
+        n++;
+    }
+    say(t, false, n ? "Asked for a pause of %zu execution%s." : "Nothing is being executed.", n, n == 1 ? "" : "s");
+}

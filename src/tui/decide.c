@@ -122,6 +122,10 @@ bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const str
         snprintf(out, 512, "This console is read-only: %s is not available.", sb_actions[action].name);
         return true;
     }
+    if (t->veil && action != SB_ACT_REJECT && action != SB_ACT_PAUSE && action != SB_ACT_STOP) {
+        snprintf(out, 512, "This screen shows pseudonyms: %s needs the card as it is, on another console or with signalbox cards.", sb_actions[action].name);
+        return true;
+    }
     if (t->bye || !t->welcomed) {
         snprintf(out, 512, t->bye ? "The orchestrator has ended: nothing can be decided any more." : "Not connected yet: nothing can be decided.");
         return true;

@@ -94,5 +94,16 @@ void export_as(struct sb_tui *t, const char *form, struct sb_effects *fx)
             say(t, true, "Out of memory: nothing was exported.");
         return;
     }
-    say(t, true, "Nothing is exported as \"%s\": there are text, json and svg.", form);
+    const struct sb_anomaly *a = sb_streq(form, "plots") ? anomaly_in_focus(t) : NULL;
+    if (a && a->plots_n) {
+        char *text = plots_svg(a);
+        if (text)
+            fx_add(fx, SB_FX_EXPORT_PLOTS, NULL, text);
+        else
+            say(t, true, "Out of memory: nothing was exported.");
+    } else if (sb_streq(form, "plots")) {
+        say(t, false, a ? "%s has no series to be drawn." : "Plots are of an anomaly: none is selected.", a ? a->id : "");
+    } else {
+        say(t, true, "Nothing is exported as \"%s\": there are text, json, svg and, of an anomaly, plots.", form);
+    }
 }

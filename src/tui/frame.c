@@ -73,7 +73,7 @@ static void lay_out(struct sb_tui *t, int w, int h, int status_lines)
     sb_layout_init(l, SB_BELOW);
     sb_layout_add(l, 0, "header", SB_BELOW, SB_FIXED, 1, 0);
     int most = h < 16 ? 1 : h < 34 ? 3 : h < 50 ? 5 : 9;
-    int strip = v->kind == VIEW_PANES || h >= 34 ? view_strip_lines(t) : 0;
+    int strip = v->kind == VIEW_PANES || (h >= 34 && v->kind != VIEW_MEETING) ? view_strip_lines(t) : 0;
     if (strip > most)
         strip = most;
     sb_layout_add(l, 0, "strip", SB_BELOW, SB_FIXED, strip, 0);
@@ -212,6 +212,9 @@ static void make_page(struct sb_tui *t, const struct view *v)
     } else if (v->kind == VIEW_HUSHES) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "Silenced");
         view_hushes(t, &f->body);
+    } else if (v->kind == VIEW_MEETING) {
+        view_meeting_title(t, &f->title);
+        view_meeting(t, &f->body, (int)f->body_rows);
     } else if (v->kind == VIEW_MESSAGES) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "Messages of this session, the newest first");
         view_messages(t, &f->body);
@@ -359,6 +362,7 @@ void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
 {
     struct frame *f = &t->frame;
     panes_list_new(t, fx);
+    meeting_fill(t);
     f->w = w;
     f->h = h;
     f->cursor_x = f->cursor_y = -1;
@@ -399,6 +403,6 @@ void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
 int64_t sb_tui_tick_in(const struct sb_tui *t)
 {
     /* the clock in the header: the next full second; or the page that follows the selection */
-    int64_t clock = 1000 - (t->wall % 1000 + 1000) % 1000, rest = t->frame.detail_stays ? rest_ms(t) : 0;
+    int64_t unit = t->slow ? 60000 : 1000, clock = unit - (t->wall % unit + unit) % unit, rest = t->frame.detail_stays ? rest_ms(t) : 0;
     return t->frame.too_small ? -1 : rest && rest < clock ? rest : clock;
 }

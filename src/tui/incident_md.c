@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void md(struct sb_str *out, const char *text)
+void md(struct sb_str *out, const char *text)
 {
     struct sb_str plain;
     sb_str_init(&plain);
@@ -24,7 +24,7 @@ static void md(struct sb_str *out, const char *text)
     sb_str_release(&plain);
 }
 
-static void md_time(struct sb_str *out, int64_t ms)
+void md_time(struct sb_str *out, int64_t ms)
 {
     char at[SB_TIME_LEN + 1];
     if (ms)

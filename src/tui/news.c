@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STRIP_MS 30000 /* on a slow line */
+#define YEAR_MS INT64_C(31556952000)
+
 /* What a plan has come to is said wherever one is looking, and in the place of what was said of it on the way. */
 static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
 {
@@ -17,6 +20,27 @@ static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
     if (ended)
         say(t, c->state != SB_ROLLED_BACK && (c->state != SB_DONE || (judged && c->report.verdict != SB_VERDICT_PASS)), "%s is %s%s%s%s%s", c->id, state,
             judged ? ": " : "", judged ? sb_name(&sb_verdicts, c->report.verdict) : "", why && why[0] ? ": " : "", why ? why : "");
+}
+
+/* What one wants to know at once, also on a slow line: a member's state, the ledger, what stands in the way. */
+static bool strip_matters(const struct sb_strip *old, const struct sb_strip *fresh)
+{
+    bool matters = old->members_n != fresh->members_n || old->ledger_ok != fresh->ledger_ok || old->obstacle != fresh->obstacle || !sb_streq(old->note, fresh->note);
+    for (size_t i = 0; i < fresh->members_n && !matters; i++)
+        matters = old->members[i].healthy != fresh->members[i].healthy || !sb_streq(old->members[i].state, fresh->members[i].state);
+    return matters;
+}
+
+void strip_show(struct sb_tui *t, bool now)
+{
+    int64_t since = gap(t->strip_shown, t->wall);
+    if (!t->have_late || (!now && since >= 0 && since < STRIP_MS))
+        return;
+    sb_record_release(sb_message_schema(SB_NEWS_STRIP), &t->strip);
+    t->strip = t->late;
+    memset(&t->late, 0, sizeof t->late);
+    t->have_late = false;
+    t->strip_shown = t->wall;
 }
 
 enum listing {
@@ -56,6 +80,11 @@ static void answer_news(struct sb_tui *t, const struct sb_answer *a)
 void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
 {
     enum listing listing = LIST_NOW;
+    if (t->veil && veil_message(t->veil, m, (int)(1970 + t->wall / YEAR_MS))) {
+        sb_message_free(m);
+        say(t, true, "Out of memory: something that came cannot be shown.");
+        return;
+    }
     switch (m->type) {
     case SB_NEWS_WELCOME:
         sb_record_release(sb_message_schema(m->type), &t->welcome);
@@ -64,9 +93,11 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         t->welcomed = true;
         break;
     case SB_NEWS_STRIP:
-        sb_record_release(sb_message_schema(m->type), &t->strip);
-        t->strip = *(struct sb_strip *)m->body;
-        memset(m->body, 0, sizeof t->strip);
+        sb_record_release(sb_message_schema(m->type), &t->late);
+        t->late = *(struct sb_strip *)m->body;
+        memset(m->body, 0, sizeof t->late);
+        t->have_late = true;
+        strip_show(t, !t->slow || !t->have_strip || strip_matters(&t->strip, &t->late));
         t->have_strip = true;
         break;
     case SB_NEWS_HUSHES:

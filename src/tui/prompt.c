@@ -84,6 +84,9 @@ void line_submit(struct sb_tui *t, struct sb_effects *fx)
         else
             remark_send(t, t->line_card, text, fx);
         break;
+    case LINE_DECISION:
+        meeting_decided(t, t->line_card, text, fx);
+        break;
     case LINE_BLACKOUT:
         blackout_send(t, t->line_card, text, fx);
         break;

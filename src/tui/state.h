@@ -6,6 +6,8 @@
 #ifndef SIGNALBOX_SRC_TUI_STATE_H
 #define SIGNALBOX_SRC_TUI_STATE_H
 
+#include "veil.h"
+
 #include <signalbox/base/regex.h>
 #include <signalbox/term/page.h>
 #include <signalbox/tui/layout.h>
@@ -159,7 +161,7 @@ struct pane {
     size_t n, cap;
 };
 
-enum view_kind { VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES };
+enum view_kind { VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING };
 enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
 
 struct view {
@@ -185,7 +187,7 @@ struct reading {
 };
 
 enum overlay { OVER_NONE, OVER_LINE, OVER_CONFIRM, OVER_PALETTE };
-enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT, LINE_REMARK, LINE_BLACKOUT };
+enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT, LINE_REMARK, LINE_BLACKOUT, LINE_DECISION };
 enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT, CONFIRM_BATCH };
 
 /* One of several cards that are approved with one sequence: as it was shown. */
@@ -245,6 +247,31 @@ struct places {
 struct past_filter {
     int pane;
     char *text;
+};
+
+/* A meeting about the cards that await approval. */
+#define AGENDA_MOST 500
+struct agenda_item {
+    char *id;
+    int64_t spent_ms, limit_ms;
+};
+
+struct decision {
+    char *card, *hash, *title;
+    int64_t revision;
+    const char *what; /* approved, rejected, deferred */
+    char *names, *reason;
+    int64_t at;
+};
+
+struct meeting {
+    struct agenda_item *item;
+    size_t items, items_cap, at;
+    struct decision *decision; /* as they were made; of a card the last one counts */
+    size_t decisions, decisions_cap;
+    size_t unwritten;          /* of them in no file yet */
+    int64_t began, seen;       /* seen: wall time of the last tick, 0: it is not open */
+    int64_t minutes;           /* for each card */
 };
 
 struct search {
@@ -351,6 +378,13 @@ struct sb_tui {
     struct reading read[2]; /* of the opened card: summary, commands */
     char *read_hash;        /* the contract they belong to */
     char *read_card;
+
+    bool slow;              /* the face for a slow line */
+    struct sb_strip late;   /* the newest strip while an older one is shown */
+    bool have_late;
+    int64_t strip_shown;    /* wall time at which the shown one was put up */
+    struct meeting meeting;
+    struct veil *veil;      /* everything that is held has passed it; NULL: there is none */
 
     struct frame frame;
 };
@@ -501,6 +535,7 @@ void reading_note(struct reading *r, const struct sb_page *p, size_t top, size_t
 
 /* ---- keys.c, news.c: what comes in ---- */
 void take_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx);
+void strip_show(struct sb_tui *t, bool now); /* the newest strip: now, or when it is its turn */
 void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx); /* takes m */
 
 /* ---- move.c ---- */
@@ -538,6 +573,21 @@ bool act_on_anomaly(struct sb_tui *t, enum sb_action action, struct sb_effects *
 char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a);             /* NULL out of memory */
 void view_hushes(const struct sb_tui *t, struct sb_page *p);
 
+void md(struct sb_str *out, const char *text); /* as plain text within Markdown */
+void md_time(struct sb_str *out, int64_t ms);
+
+/* ---- meeting.c, meeting_md.c ---- */
+const struct agenda_item *meeting_item(const struct sb_tui *t); /* in sight; NULL: the agenda is empty */
+const struct decision *meeting_decision(const struct sb_tui *t, const char *card); /* the last; NULL: none */
+void meeting_fill(struct sb_tui *t);
+void meeting_tick(struct sb_tui *t, int64_t wall);
+void meeting_open(struct sb_tui *t, struct sb_effects *fx);
+void meeting_leave(struct sb_tui *t, struct sb_effects *fx); /* writes the minutes, if something is in no file yet */
+bool meeting_act(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */
+void meeting_decided(struct sb_tui *t, const char *id, const char *text, struct sb_effects *fx);
+void meeting_release(struct meeting *m);
+char *md_minutes(const struct sb_tui *t); /* NULL out of memory */
+
 /* ---- batch.c ---- */
 bool batch_meant(const struct sb_tui *t);              /* approve means the marked cards, not the selected one */
 bool batch_refused(const struct sb_tui *t, char out[512]);
@@ -547,6 +597,7 @@ bool batch_holds(struct sb_tui *t);                    /* they are as they were 
 void batch_send(struct sb_tui *t, struct sb_effects *fx);
 void batch_answer(struct sb_tui *t, int64_t seq, bool ok); /* to one of those that were sent; said when all are there */
 void batch_release(struct confirm *q);
+void pause_all(struct sb_tui *t, struct sb_effects *fx); /* whatever is marked or selected */
 
 /* ---- edit.c and others ---- */
 void edit_open(struct sb_tui *t, const struct sb_card *card, struct sb_effects *fx);
@@ -554,6 +605,7 @@ void edit_release(struct edit *e);
 void edit_change(struct sb_tui *t, const char *value);
 void edit_as_text(const struct sb_tui *t, struct sb_str *out);
 void edit_from_text(struct sb_tui *t, const char *text);
+char *plots_svg(const struct sb_anomaly *a); /* NULL out of memory */
 void export_as(struct sb_tui *t, const char *form, struct sb_effects *fx);
 size_t edit_changes(const struct edit *e);
 struct sb_message *edit_message(const struct sb_tui *t);
@@ -593,6 +645,8 @@ void view_anomaly(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_
 void view_edit(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
 void view_help(const struct sb_tui *t, enum sb_context context, struct sb_page *p);
 void view_messages(const struct sb_tui *t, struct sb_page *p);
+void view_meeting_title(const struct sb_tui *t, struct sb_page *p);
+void view_meeting(const struct sb_tui *t, struct sb_page *p, int rows);
 void view_confirm(const struct sb_tui *t, struct sb_page *p);
 void view_palette(const struct sb_tui *t, struct sb_page *p, size_t rows);
 void view_facts(const struct sb_tui *t, const struct sb_evidence *e, size_t n, struct sb_page *p);

@@ -135,6 +135,7 @@ enum sb_context context_behind(const struct sb_tui *t)
     case VIEW_ANOMALY: return SB_IN_ANOMALY;
     case VIEW_EDIT: return SB_IN_EDIT;
     case VIEW_HELP: case VIEW_MESSAGES: case VIEW_HUSHES: return SB_IN_TEXT;
+    case VIEW_MEETING: return SB_IN_MEETING;
     }
     return SB_IN_GLOBAL;
 }
@@ -172,6 +173,9 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
 {
     if (event->wall_ms > 0)
         t->wall = event->wall_ms;
+    meeting_tick(t, t->wall);
+    if (event->kind != SB_TUI_NEWS)
+        strip_show(t, event->kind == SB_TUI_KEY);
     if (event->kind != SB_TUI_NEWS)
         panes_list_new(t, fx);
     switch (event->kind) {
@@ -220,6 +224,17 @@ static void each_page(struct sb_tui *t, void (*fn)(struct sb_page *))
     }
 }
 
+/* What the caller tells of the deployment is veiled as what comes later. */
+static int veil_own(struct sb_tui *t)
+{
+    char *name = t->veil && t->connecting ? veil_name(t->veil, t->connecting) : NULL;
+    if (!t->veil || !t->connecting)
+        return 0;
+    free(t->connecting);
+    t->connecting = name;
+    return name ? 0 : -1;
+}
+
 struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
 {
     struct sb_tui *t = calloc(1, sizeof *t);
@@ -230,6 +245,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     t->keymap = setup->keymap;
     t->ascii = setup->ascii;
     t->mouse = setup->mouse;
+    t->slow = t->zoomed = setup->line;
     t->wall = setup->wall_ms;
     t->views = 1;
     line_init(&t->line);
@@ -238,10 +254,16 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     for (int p = 0; p < PANES; p++)
         t->pane[p].room = ROOM_FIRST;
     recall_panes(t, setup->remembered);
+    t->meeting.minutes = setup->minutes > 0 ? setup->minutes : 5;
+    if (setup->veil && !(t->veil = veil_new(setup->veil))) {
+        sb_fail_nomem(err);
+        sb_tui_free(t);
+        return NULL;
+    }
     t->seat.read_only = setup->seat.read_only;
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->seat.signs_as, setup->seat.signs_as) ||
-        sb_str_set(&t->connecting, setup->connecting)) {
+        sb_str_set(&t->connecting, setup->connecting) || veil_own(t)) {
         sb_fail_nomem(err);
         sb_tui_free(t);
         return NULL;
@@ -279,6 +301,8 @@ void sb_tui_free(struct sb_tui *t)
     line_release(&t->line);
     free(t->line_card);
     places_release(t);
+    meeting_release(&t->meeting);
+    veil_free(t->veil);
     while (t->past_filters)
         free(t->past_filter[--t->past_filters].text);
     free(t->filter_before);
@@ -290,6 +314,7 @@ void sb_tui_free(struct sb_tui *t)
     free(t->read_card);
     sb_record_release(sb_message_schema(SB_NEWS_WELCOME), &t->welcome);
     sb_record_release(sb_message_schema(SB_NEWS_STRIP), &t->strip);
+    sb_record_release(sb_message_schema(SB_NEWS_STRIP), &t->late);
     sb_record_release(&sb_hushes_schema, &t->hushes);
     sb_record_release(sb_message_schema(SB_ASK_HELLO), &t->seat);
     free(t->connecting);
@@ -305,4 +330,6 @@ void sb_tui_start(struct sb_tui *t, struct sb_effects *fx)
     if (m)
         ((struct sb_audit_ask *)m->body)->limit = AUDIT_PAGE;
     t->audit.asked = fx_ask(t, fx, m);
+    if (t->veil)
+        meeting_open(t, fx);
 }

@@ -60,7 +60,7 @@ void whole_limit(struct sb_tui *t)
 static const char *in_focus(const struct sb_tui *t)
 {
     const struct view *v = top_view_of(t);
-    if (v->kind == VIEW_CARD || v->kind == VIEW_EDIT)
+    if (v->kind == VIEW_CARD || v->kind == VIEW_EDIT || v->kind == VIEW_MEETING)
         return v->id;
     const struct held_card *held = v->kind == VIEW_PANES ? pane_held(t) : NULL;
     return held ? held->row.id : NULL;

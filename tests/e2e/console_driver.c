@@ -3,7 +3,7 @@
  * console_driver: the real main loop of the console on the real terminal, with recorded news instead of an orchestrator.
  * A test program, no part of the product.
  *
- *   console_driver [--theme T] [--keymap K] [--clock TIME] [--log FILE] [--entries N] [--state DIR] [NAME...]
+ *   console_driver [--theme T] [--keymap K] [--clock TIME] [--log FILE] [--entries N] [--state DIR] [--face line|presenter] [NAME...]
  *
  * After `hello` the recordings NAME of tests/screen/fixture are posted. `approve` is followed by 06 to 09. With --entries
  * the ledger has that many entries, made up when they are asked for. A request "crash SEGV" raises that signal, "bye" ends
@@ -16,6 +16,7 @@
 #include <signalbox/bus/pool.h>
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/screen.h>
+#include <signalbox/tui/tui.h>
 
 #include <inttypes.h>
 #include <signal.h>
@@ -164,10 +165,10 @@ static struct sb_screen_file built_in(const char *folder, const char *name, cons
 
 int main(int argc, char **argv)
 {
-    const char *theme = "dark", *keymap = "default", *clock = NULL, *log = NULL, *entries = NULL, *state = NULL;
+    const char *theme = "dark", *keymap = "default", *clock = NULL, *log = NULL, *entries = NULL, *state = NULL, *face = NULL;
     const struct {
         const char *name, **value;
-    } options[] = {{"--theme", &theme}, {"--keymap", &keymap}, {"--clock", &clock}, {"--log", &log}, {"--entries", &entries}, {"--state", &state}};
+    } options[] = {{"--theme", &theme}, {"--keymap", &keymap}, {"--clock", &clock}, {"--log", &log}, {"--entries", &entries}, {"--state", &state}, {"--face", &face}};
     int first = 1;
     for (bool found = true; found && first + 1 < argc;) {
         found = false;
@@ -195,6 +196,9 @@ int main(int argc, char **argv)
         .theme = built_in("themes", theme, "theme"), .mono = built_in("themes", "mono", "theme"), .keymap = {built_in("keymaps", keymap, "keys")},
         .state_dir = state, .osc52 = state != NULL, .origin = clock ? &origin : NULL,
     };
+    static const unsigned char veil[SB_TUI_VEIL] = "not a random one";
+    o.line = sb_streq(face, "line");
+    o.veil = sb_streq(face, "presenter") ? veil : NULL;
     int end = sb_screen_run(&o, &err);
     static const char *const ends[] = {"left", "gone", "stopped"};
     if (d.log) {

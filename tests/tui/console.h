@@ -50,7 +50,7 @@ static inline void console_take(struct console *c)
             c->copied = fx->text;
             fx->text = NULL;
             break;
-        case SB_FX_EXPORT_JSON: case SB_FX_EXPORT_MD: case SB_FX_EDITOR: case SB_FX_REMEMBER:
+        case SB_FX_EXPORT_JSON: case SB_FX_EXPORT_MD: case SB_FX_EXPORT_PLOTS: case SB_FX_EDITOR: case SB_FX_REMEMBER:
             free(c->written);
             c->written = fx->text;
             fx->text = NULL;

@@ -327,6 +327,28 @@ static void a_refusal_is_not_covered_by_later_answers(void **state)
     }
 }
 
+static void one_key_pauses_everything(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    press(&c, "F7");
+    assert_shows(&c, "Nothing is being executed");
+    for (int i = 1; i <= 3; i++) {
+        char line[200];
+        snprintf(line, sizeof line, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"id\":\"C-00010%d\",\"state\":\"%s\"}}", i, i == 3 ? "approved" : "executing");
+        console_json(&c, line);
+    }
+    press(&c, "1 F7"); /* wherever one is */
+    assert_shows(&c, "Asked for a pause of 2 executions");
+    assert_int_equal(asked(&c, SB_ASK_PAUSE, NULL), 2);
+    console_play(&c, "read-only");
+    press(&c, "F7");
+    assert_shows(&c, "read-only");
+    assert_int_equal(asked(&c, SB_ASK_PAUSE, NULL), 2);
+    console_close(&c);
+}
+
 int main(void)
 {
     keymap = keymap_of("default");
@@ -344,6 +366,7 @@ int main(void)
         cmocka_unit_test(read_only_and_one_mark_are_no_batch),
         cmocka_unit_test(one_that_is_mine_forbids_it),
         cmocka_unit_test(a_refusal_is_not_covered_by_later_answers),
+        cmocka_unit_test(one_key_pauses_everything),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     sb_keymap_free(keymap);

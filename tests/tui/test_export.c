@@ -256,6 +256,38 @@ static void columns_are_chosen_and_remembered(void **state)
     console_close(&c);
 }
 
+static void an_anomaly_is_exported_as_a_picture(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, keymap, 120, 40);
+    console_play(&c, "01-connect");
+    press(&c, "1 W C-u");
+    type_text(&c, "plots");
+    press(&c, "Enter");
+    assert_shows(&c, "none is selected");
+    console_json(&c, "{\"type\":\"anomaly\",\"seq\":0,\"body\":{\"id\":\"A-000007\",\"title\":\"Reads <of> \\\"a&b\\\"\",\"detected_at\":\"2026-11-24T14:05:12.000Z\",\"plots\":["
+                     "{\"metric\":\"ns.read_latency_us\",\"subject\":\"shop.orders\",\"unit\":\"us\",\"from\":\"2026-11-24T14:04:12.000Z\",\"step_ms\":10000,\"low\":100,\"high\":200,\"began\":4,"
+                     "\"values\":\"100 150 - 120 1000 500 9223372036854775807 - 7\"},{\"metric\":\"empty\",\"values\":\"\",\"began\":-1}]}}");
+    press(&c, "1 Enter W C-u");
+    type_text(&c, "plots");
+    press(&c, "Enter");
+    assert_non_null(c.written);
+    static const char *const parts[] = {"<svg ", "A-000007: Reads &lt;of&gt; &quot;a&amp;b&quot;", "ns.read_latency_us of shop.orders", "class=\"band\"", "class=\"began\"", "<circle class=\"curve\"", "</svg>\n"};
+    for (size_t i = 0; i < SB_COUNT(parts); i++)
+        if (!strstr(c.written, parts[i]))
+            fail_msg("\"%s\" is not in the picture:\n%s", parts[i], c.written);
+    size_t stretches = 0;
+    for (const char *p = c.written; (p = strstr(p, "<polyline")); p++)
+        stretches++;
+    assert_int_equal(stretches, 2); /* broken where nothing was measured; a single value is a dot */
+    /* the highest is at the upper edge (40 + 40), the lowest stays inside */
+    const char *second = strstr(strstr(c.written, "<polyline") + 1, "<polyline");
+    assert_non_null(strstr(second, ",80.00\""));
+    assert_null(strstr(c.written, "-1."));
+    console_close(&c);
+}
+
 int main(void)
 {
     keymap = keymap_of("default");
@@ -266,7 +298,7 @@ int main(void)
         cmocka_unit_test(what_is_seen_is_exported), cmocka_unit_test(an_incident_is_written_down),
         cmocka_unit_test(a_pane_gets_more_room_or_less),
         cmocka_unit_test(columns_are_chosen_and_remembered),
-        cmocka_unit_test(the_panes_stand_as_they_were_left),
+        cmocka_unit_test(the_panes_stand_as_they_were_left), cmocka_unit_test(an_anomaly_is_exported_as_a_picture),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sb_keymap_free(keymap);

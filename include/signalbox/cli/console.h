@@ -9,6 +9,9 @@
 
 struct sb_console_options {
     struct sb_session_options session;
+    bool line;       /* a slow line: sends less */
+    bool presenter;  /* the screen is shown to others: names and values are pseudonyms, and the meeting is opened */
+    int64_t minutes; /* of the meeting, for each card; 0: five */
     const char *theme, *keymap; /* a built-in name or a path; NULL: the config's, else dark and default */
     void (*begun)(void *ctx, struct sb_session *s); /* called once, before the screen is there; NULL: nobody */
     void *ctx;
@@ -16,5 +19,8 @@ struct sb_console_options {
 
 /* Runs until the person leaves or the terminal goes. Returns the exit status. */
 int sb_console_run(const struct sb_console_options *o);
+
+/* The same as lines of text on standard output, with words read from standard input; needs no terminal. The exit status. */
+int sb_console_aloud(const struct sb_session_options *o);
 
 #endif

@@ -34,6 +34,9 @@ struct sb_screen_options {
     const char *problems;                             /* of other files, a line each, told as messages; may be NULL */
     const char *state_dir;                            /* for copied and exported text, edits and standard error; NULL: neither is kept */
     const char *remembered;                           /* the text of SB_SCREEN_PANES, or NULL */
+    const unsigned char *veil;                        /* as in sb_tui_setup */
+    int64_t minutes;                                  /* the same */
+    bool line;                                        /* as in sb_tui_setup; mono is used whatever the terminal can */
     bool mouse;                                       /* its reports are asked for from the beginning */
     bool osc52;                                       /* copying also sets the terminal's clipboard */
     const char *signing_key;                          /* an approval is signed with it before it is asked; NULL: none is signed here */

@@ -37,7 +37,7 @@ enum sb_message_type {
     SB_ASK_ACK,      /* struct sb_text: id of an anomaly taken by this seat */
     SB_ASK_MARK,     /* struct sb_marker: a change that somebody makes, for the detector to know of */
     SB_ASK_FEEDBACK, /* struct sb_feedback: what somebody thinks of an anomaly */
-    SB_ASK_REMARK,   /* struct sb_remark_on: a note into the record of an anomaly */
+    SB_ASK_REMARK,   /* struct sb_remark_on: a note into the record of an anomaly, or of a card */
     SB_ASK_BLACKOUT, /* struct sb_hush: its scope, reason and until; the rest is ignored */
     SB_ASK_LIFT,     /* struct sb_remark_on: ends a blackout, or forgets what was said of an anomaly; id: the hush's, or the anomaly's */
     SB_ASK_DRILL,    /* struct sb_text: the id of a drill that has ended, to be taken over from the drills' ledger */

@@ -26,6 +26,7 @@
     CONTEXT(ANOMALY, "anomaly", PAGE, "an opened anomaly")                     \
     CONTEXT(EDIT, "edit", PAGE, "a card being edited")                         \
     CONTEXT(TEXT, "text", PAGE, "help and messages")                           \
+    CONTEXT(MEETING, "meeting", PAGE, "the meeting")                           \
     CONTEXT(CONFIRM, "confirm", NONE, "a question that wants a deliberate yes") \
     CONTEXT(LINE, "line", NONE, "a line of text being typed")                  \
     CONTEXT(PALETTE, "palette", LINE, "the palette")
@@ -48,7 +49,7 @@ enum sb_action_flags {
 };
 
 #define SB_ACTION_TABLE(ACTION)                                                                                                   \
-    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(EDIT), 0, "open what is selected")            \
+    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(EDIT) | SB_AT(MEETING), 0, "open what is selected")            \
     ACTION(CONFIRM, "confirm", "yes", SB_AT(CONFIRM), SB_DELIBERATE, "yes: do what is asked here")                                \
     ACTION(APPROVE, "approve", "approve", SB_AT_CARDS, SB_DANGEROUS | SB_DELIBERATE, "approve the card or the marked ones, if read")                 \
     ACTION(REJECT, "reject", "reject", SB_AT_CARDS, SB_DANGEROUS, "reject the card, with a reason")                               \
@@ -74,6 +75,11 @@ enum sb_action_flags {
     ACTION(HANDOFFS, "tab-handoffs", "", SB_AT(CARD), 0, "card: hand-offs: why each specialist was called, with which facts and risk") \
     ACTION(NEXT_TAB, "next-tab", "tabs", SB_AT(CARD), 0, "next tab of the card")                                                  \
     ACTION(PREVIOUS_TAB, "previous-tab", "", SB_AT(CARD), 0, "previous tab of the card")                                          \
+    ACTION(DECIDE, "record-decision", "decision", SB_AT(MEETING), 0, "write down what the meeting decided of the card, who and why") \
+    ACTION(NEXT_CARD, "next-card", "next", SB_AT(MEETING), 0, "the next card of the agenda")                                      \
+    ACTION(PREVIOUS_CARD, "previous-card", "", SB_AT(MEETING), 0, "the card of the agenda before")                                \
+    ACTION(MINUTES, "minutes", "minutes", SB_AT(MEETING), 0, "write the minutes into a file, as Markdown with hashes")            \
+    ACTION(MORE_TIME, "more-time", "", SB_AT(MEETING), 0, "a minute more for this card")                                          \
     ACTION(REQUEST, "request", "request", SB_AT(MAIN) | SB_AT(PAGE), 0, "ask for something in plain language")                    \
     ACTION(UP, "up", "", SB_AT_MOVING | SB_AT(LINE), 0, "one row up; in a line: the request before")                              \
     ACTION(DOWN, "down", "", SB_AT_MOVING | SB_AT(LINE), 0, "one row down; in a line: the request after")                         \
@@ -109,7 +115,7 @@ enum sb_action_flags {
     ACTION(JUMP_FORWARD, "jump-forward", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "to the place that was left by jumping back")          \
     ACTION(COUNT, "count", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "do the next movement that many times: a digit of the number, or four times with another key") \
     ACTION(COPY, "copy", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "copy the marked rows, the selected one, or the page")                                  \
-    ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json or svg")               \
+    ACTION(EXPORT, "export", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write what is seen into a file: text, json, svg; of an anomaly: plots")               \
     ACTION(USEFUL, "useful", "useful", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it was useful: others like it are announced, whatever is said of them")   \
     ACTION(NOISE, "noise", "noise", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it is noise: others like it stay quiet for a week, unless they are worse")   \
     ACTION(KNOWN, "known", "known", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "it is known: others like it stay quiet for a week, unless they are worse")   \
@@ -119,6 +125,8 @@ enum sb_action_flags {
     ACTION(POST_MORTEM, "post-mortem", "", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "write the anomaly into a file as Markdown, with its evidence") \
     ACTION(HAND_OVER, "hand-over", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write a note for the next shift into a file, as Markdown")   \
     ACTION(HUSHES, "silenced", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what is recorded and not announced, and why")                   \
+    ACTION(PAUSE_ALL, "pause-all", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "pause every execution at once, each between two of its steps") \
+    ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \

@@ -24,13 +24,21 @@
 
 struct sb_tui;
 
+#define SB_TUI_VEIL 16
+
 struct sb_tui_setup {
     const struct sb_keymap *keymap; /* borrowed */
     struct sb_seat seat;            /* who sits here; copied */
     const char *connecting;         /* "shop (127.0.0.1:27017)": what is being connected to; copied */
     const char *problems;           /* what was wrong in theme and keymap files, a line each; shown as messages; may be NULL */
     const char *remembered;         /* of an SB_FX_REMEMBER, may be NULL or wrong: then it is passed over */
+    bool line;                      /* a slow line: one pane at a time, no seconds, figures of members every half minute or
+                                       when a member's state changes */
     bool mouse;                     /* it is on from the beginning */
+    const unsigned char *veil;      /* SB_TUI_VEIL random bytes: this screen is shown to others. All names and values that come
+                                       in are replaced by pseudonyms before they are kept, nothing is approved or edited from
+                                       here, and the meeting is opened at once; NULL: everything is shown as it is */
+    int64_t minutes;                /* of a meeting, for each card; 0: five */
     bool ascii;                     /* the terminal shows nothing else */
     int64_t wall_ms;
 };
@@ -66,6 +74,7 @@ enum sb_effect_kind {
     SB_FX_EXPORT_SVG,  /* or as a picture */
     SB_FX_EXPORT_JSON, /* text: the document, into a file */
     SB_FX_EXPORT_MD,   /* text: the same as Markdown */
+    SB_FX_EXPORT_PLOTS, /* text: an SVG picture of its own, into a file */
     SB_FX_EDITOR,  /* text: into the person's editor; SB_TUI_EDITED brings it back */
     SB_FX_REMEMBER, /* text: how the panes stand, for sb_tui_setup.remembered of the next time; that one stands alone is not in it */
     SB_FX_MOUSE_ON,  /* ask the terminal for the mouse's reports, */

@@ -49,6 +49,7 @@ void view_header(const struct sb_tui *t, struct sb_page *p)
     const struct sb_welcome *w = &t->welcome;
     char clock[TEXT_MAX], text[TEXT_MAX];
     fmt_clock(clock, t->wall);
+    clock[t->slow ? strlen("hh:mm") : strlen(clock)] = '\0';
     p->fill = SB_ROLE_HEADER;
     sb_page_line(p);
     sb_page_text(p, SB_ROLE_HEADER, p->width >= 72 ? " signalbox  " : " ");
@@ -56,7 +57,7 @@ void view_header(const struct sb_tui *t, struct sb_page *p)
         sb_page_textf(p, SB_ROLE_HEADER, "connecting to %s", t->connecting ? t->connecting : "the orchestrator");
     } else {
         /* the flags come before everything that may be cut */
-        int room = p->width - sb_page_column(p) - 10 - 12 - (w->simulated ? 18 : 0) - (w->read_only ? 14 : 0);
+        int room = p->width - sb_page_column(p) - 10 - 12 - (w->simulated ? 18 : 0) - (w->read_only ? 14 : 0) - (t->veil ? 14 : 0);
         int want = sb_text_width(w->deployment, t->ascii);
         sb_page_field(p, SB_ROLE_HEADER, want < room ? want : room > 8 ? room : 8, w->deployment);
         bool prod = w->environment == SB_ENV_PROD;
@@ -69,6 +70,8 @@ void view_header(const struct sb_tui *t, struct sb_page *p)
             flag(p, SB_ROLE_SIMULATED, text);
         if (w->read_only)
             flag(p, SB_ROLE_READ_ONLY, "READ-ONLY");
+        if (t->veil)
+            flag(p, SB_ROLE_READ_ONLY, "PRESENTER");
         if (t->have_strip && !t->strip.ledger_ok)
             flag(p, SB_ROLE_ENV_PROD, "LEDGER STOPPED");
         if (glass_is_broken(t))
@@ -86,6 +89,7 @@ void view_header(const struct sb_tui *t, struct sb_page *p)
     snprintf(both, sizeof both, "%sZ ", clock);
     if (apart > 2000 || apart < -2000) { /* a simulated deployment lives in its own time */
         fmt_clock(text, deployment_now(t));
+        text[t->slow ? strlen("hh:mm") : strlen(text)] = '\0';
         snprintf(both, sizeof both, "there %sZ  here %sZ ", text, clock);
         if (sb_page_column(p) + (int)strlen(both) > p->width)
             snprintf(both, sizeof both, "%sZ ", clock);
@@ -195,9 +199,11 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor)
     else if (t->line_for == LINE_FILTER)
         sb_page_textf(p, SB_ROLE_KEY, " Filter %s: ", pane_name(t->focus));
     else if (t->line_for == LINE_EXPORT)
-        sb_page_text(p, SB_ROLE_REQUEST, " Export as text, json or svg: ");
+        sb_page_text(p, SB_ROLE_REQUEST, " Export as text, json, svg or plots: ");
     else if (t->line_for == LINE_REMARK)
         sb_page_textf(p, SB_ROLE_REQUEST, " Note on %s: ", t->line_card ? t->line_card : "");
+    else if (t->line_for == LINE_DECISION)
+        sb_page_textf(p, SB_ROLE_REQUEST, " %s was ", t->line_card ? t->line_card : "");
     else if (t->line_for == LINE_BLACKOUT)
         sb_page_text(p, SB_ROLE_REQUEST, " Blackout, how long and why (30m index build): ");
     else if (t->line_for == LINE_VALUE)

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The faces of the console on a pseudo-terminal: the meeting with its pseudonyms and minutes on five kinds of terminal, and what
+one whole approval costs in bytes on the face for a slow line and on the usual one."""
+import glob
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import xml.dom.minidom
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from terminal import RECORDED, Terminal, check, console
+
+SECRETS = (b"shop", b"status_1", b"db1", b"27017", b"alice")
+
+
+def meeting(term):
+    with tempfile.TemporaryDirectory() as state:
+        t = console(80, 24, RECORDED + ["11-more"], options=("--face", "presenter", "--state", state), term=term)
+        t.wait("card 1 of")
+        t.send("d")
+        t.wait("was approved by")
+        t.send("Ann, Ben: tried out on staging\r")
+        t.wait("approved by Ann, Ben: tried out on staging")
+        t.wait("1 decided")
+        for keys in (b"\x1b[C", b"\x1b[C", b"\r", b"2", b"3", b"4", b"7"):  # through the agenda, and through a card's tabs
+            t.send(keys)
+        t.wait("[7 history")
+        t.send("\x1b")
+        t.wait("Meeting")
+        t.send("\x1b")
+        t.wait("Approvals")
+        t.send("q")
+        check(t.end() == 0, "q does not leave the meeting")
+        files = glob.glob(state + "/screen-*.md")
+        check(len(files) == 1, "%s: leaving wrote %d minutes" % (term, len(files)))
+        text = open(files[0]).read()
+        body, _, rest = text.rpartition("\nSHA-256")
+        check(hashlib.sha256(body.encode()).hexdigest() in rest, "the minutes' own hash is another")
+        check(re.search(r"- By: Ann, Ben\n- Reason: tried out on staging\n- Revision: 1\n- Hash: [0-9a-f]{64}\n", text), "the decision is not in the minutes:\n" + text)
+        for secret in SECRETS:
+            check(secret not in bytes(t.bytes), "%s: %r was sent to the shown screen" % (term, secret))
+            check(secret.decode() not in text, "%r is in the minutes" % secret)
+        t.close()
+
+
+def approval(face):
+    """Bytes from an idle console over reading and approving a card to its verdict, and the keys it takes."""
+    t = console(80, 24, RECORDED, options=("--face", face), term="xterm-256color")
+    t.wait("C-000001" if face == "none" else "Anomalies")
+    start, keys = len(t.bytes), 0
+    for key, then in ((b"3", "Approvals"), (b"\r", "[1 summary"), (b"\x1b[6~", "Hash"), (b"2", "[2 commands]"), (b"A", "Approve")):
+        t.send(key)
+        t.wait(then)
+        keys += 1
+    t.send("shop.orders")
+    t.wait("> shop.orders")
+    t.send("\r")
+    t.wait("PASS")
+    cost = len(t.bytes) - start
+    t.close()
+    return cost, keys + len("shop.orders") + 1
+
+
+def incident():
+    """A scripted incident, from the alarm on the screen to the decision: each key, and the screens passed."""
+    t = console(80, 24, RECORDED, term="xterm-256color")
+    t.wait("A-000001" if "A-000001" in t.flat() else "Anomalies")
+    keys = screens = 0
+    for key, then, screen in ((b"1", "Anomalies", 0), (b"a", "Anomalies", 0), (b"\r", "Anomaly A-000001", 1), (b"c", "Case K-", 1), (b"\r", "[1 summary", 1), (b"\x1b[6~", "Hash", 1),
+                              (b"2", "[2 commands]", 1), (b"A", "Approve", 1)):
+        t.send(key)
+        t.wait(then)
+        keys += 1
+        screens += screen
+    t.send("shop.orders")
+    t.wait("> shop.orders")
+    t.send("\r")
+    t.gone("> shop.orders")
+    print("an incident from alarm to decision: %d keys, and %d more for the name that prod wants typed; %d screens" % (keys + 1, len("shop.orders"), screens + 1))
+    t.close()
+
+
+def plots():
+    """The series of an anomaly leave as a picture that others can read."""
+    with tempfile.TemporaryDirectory() as state:
+        t = console(80, 24, ["01-connect", "03-calm", "12-incident"], options=("--state", state), term="xterm-256color")
+        t.wait("Anomalies")
+        for keys, then in ((b"1", "Anomalies"), (b"\r", "Anomaly A-"), (b"W", "Export as"), (b"\x15plots\r", "Written to")):
+            t.send(keys)
+            t.wait(then)
+        files = glob.glob(state + "/screen-*.svg")
+        check(len(files) == 1, "%d pictures were written" % len(files))
+        picture = xml.dom.minidom.parse(files[0])
+        check(len(picture.getElementsByTagName("polyline")) > 0, "nothing is drawn in the picture")
+        t.close()
+
+
+def dumb():
+    t = Terminal([os.environ["SIGNALBOX"], "demo"], 80, 24, term="dumb", env={"XDG_STATE_HOME": tempfile.mkdtemp(), "XDG_CONFIG_HOME": tempfile.mkdtemp()})
+    t.end()
+    check("TERM=dumb cannot place text" in t.flat(), "a dumb terminal is not told in words:\n" + t.text())
+    t.close()
+
+
+for kind in ("xterm-256color", "screen", "linux", "vt100"):
+    meeting(kind)
+dumb()
+plots()
+incident()
+usual, keys = approval("none")
+line, _ = approval("line")
+print("one whole approval, %d keys: %d bytes on the line face, %d on the usual one (%.2f)" % (keys, line, usual, line / usual))
+check(line < usual, "the face for a slow line sends %d bytes, the usual one %d" % (line, usual))
