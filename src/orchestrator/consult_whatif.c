@@ -5,6 +5,7 @@
 #include "private.h"
 
 #include <signalbox/agents/whatif_card.h>
+#include <signalbox/mongo/read_door.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -60,12 +61,37 @@ static void back(struct sb_orchestrator *o, void *p)
     free_trial(t);
 }
 
+static bool pass_over(void *ctx, const bson_t *doc)
+{
+    (void)ctx;
+    (void)doc;
+    return false;
+}
+
+/* A server that takes no sample is asked for one before anything is written: what only looks like a mongod may not know $sample. */
+static int look_for_sample(const struct trial *t, struct sb_err *err)
+{
+    char db[64], coll[192];
+    struct sb_err why = SB_ERR_INIT;
+    const char *member = t->primary ? t->primary : t->members_n ? t->members[0] : NULL;
+    if (!sb_ns_split(t->card.target, db, coll) || !member)
+        return sb_fail(err, SB_ESERVER, "no primary is known, so %s cannot be tried out", t->card.id);
+    struct sb_conn *conn = sb_conn_to_member(t->o->opt.server, member, SB_LANE_CONTROL, err);
+    bson_t *command = BCON_NEW("aggregate", BCON_UTF8(coll), "pipeline", "[", "{", "$sample", "{", "size", BCON_INT32(1), "}", "}", "]", "cursor", "{", "}");
+    int rc = conn && sb_read_cursor(conn, db, command, 1, pass_over, NULL, &why) < 0 ? -1 : 0;
+    bson_destroy(command);
+    sb_conn_close(conn);
+    if (!conn)
+        return -1;
+    return rc ? sb_fail(err, why.code == SB_ECOMMAND ? SB_ESTATE : why.code, "%s cannot be tried out on this server, which gives no sample of its documents ($sample: %s); its numbers stay estimates", t->card.id, why.msg) : 0;
+}
+
 static void read_collection(void *p)
 {
     struct trial *t = p;
     struct sb_members m = {(const char *const *)t->members, t->members_n, t->primary};
     t->have = sb_catalogue_read(t->o->opt.server, &m, t->card.target, &t->catalogue, &t->err) == 0;
-    if (t->have) {
+    if (t->have && look_for_sample(t, &t->err) == 0) {
         struct sb_what_if_question q = {.card = &t->card, .catalogue = &t->catalogue, .sensitive = t->sensitive, .card_id = t->card_id, .requested_by = t->requested_by,
                                         .replicated = t->replicated, .at = t->at};
         int ignored = sb_what_if_card(&q, &t->draft, &t->err); /* the error says it */

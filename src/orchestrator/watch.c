@@ -32,7 +32,7 @@ struct taking {
     int64_t from, opened_at;
     int64_t now;                   /* deployment time of the reading */
     struct sb_ns_work work;
-    char **explains;               /* one a criterion; NULL: it is not explained, or there is no example of the shape */
+    char **explains;               /* one a criterion, on the collection itself; NULL: it is not explained, or there is no example of the shape */
     int64_t keys, keys_at;         /* written to the index until then, at an earlier reading; keys -1: none yet */
     char **members;
     size_t members_n;
@@ -96,7 +96,7 @@ static void unmeasured(struct sb_watch_reading *r, const char *note)
 
 /* ---- 1. on the telemetry thread ---- */
 
-/* The explain of a shape on the scratch collection. */
+/* The explain of a shape that is to be explained on the scratch collection. */
 static void try_shape(struct taking *t, size_t i, const struct sb_view *view)
 {
     const struct sb_criterion *c = &t->criteria[i];
@@ -105,9 +105,7 @@ static void try_shape(struct taking *t, size_t i, const struct sb_view *view)
         unmeasured(&t->readings[i], "it asks for a sensitive field, which is not copied");
         return;
     }
-    char *own = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
-    t->explains[i] = sb_what_if_explain(own, t->scratch, sb_streq(c->metric, "what_if_docs_without"));
-    free(own);
+    t->explains[i] = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
 }
 
 static void read_series(struct taking *t, size_t i, const struct sb_view *view)
@@ -173,36 +171,85 @@ static bool examined(const bson_t *reply, int64_t *docs, int64_t *returned)
     return false;
 }
 
-static void explain_shape(struct taking *t, const char *explain, const struct sb_criterion *c, struct sb_watch_reading *r)
+/* An explain runs the query: on a secondary where there is one. */
+static struct sb_conn *connect_reader(const struct taking *t, struct sb_err *err)
+{
+    const char *member = t->members_n ? t->members[0] : t->primary;
+    for (size_t i = 0; t->primary && i < t->members_n; i++)
+        if (strcmp(t->members[i], t->primary) != 0) {
+            member = t->members[i];
+            break;
+        }
+    return member ? sb_conn_to_member(t->o->opt.server, member, SB_LANE_CONTROL, err) : NULL;
+}
+
+static void explain_on(struct taking *t, struct sb_conn *conn, const char *explain, const struct sb_criterion *c, struct sb_watch_reading *r)
 {
     struct sb_err err = SB_ERR_INIT;
     bson_t reply;
     int64_t docs, returned;
+    if (sb_read_json(conn, t->db, explain, &reply, &err)) {
+        unmeasured(r, err.msg);
+        return;
+    }
+    bool told = examined(&reply, &docs, &returned);
+    if (told && docs == 0 && returned == 0 && c->predicted > 0)
+        unmeasured(r, "the example finds nothing by now, and reads nothing to find that out");
+    else if (told)
+        measured(r, c, (docs + returned / 2) / (returned ? returned : 1), t->scratch ? docs : 1);
+    else
+        unmeasured(r, "the server's explain has no executionStats");
+    bson_destroy(&reply);
+}
+
+/* On the sample, by the plan that the shape has on the collection today. */
+static void explain_as_today(struct taking *t, struct sb_conn *conn, const char *explain, const struct sb_criterion *c, struct sb_watch_reading *r)
+{
+    struct sb_err err = SB_ERR_INIT;
+    bson_t reply;
+    char why[128] = "", *plan = sb_what_if_plan(explain), *hint = NULL, *trial = NULL;
+    if (!plan || sb_read_json(conn, t->db, plan, &reply, &err)) {
+        unmeasured(r, err.msg[0] ? err.msg : "out of memory");
+    } else {
+        hint = sb_what_if_today(&reply, why, sizeof why);
+        bson_destroy(&reply);
+        trial = hint ? sb_what_if_explain(explain, t->scratch, hint) : NULL;
+        if (!hint)
+            unmeasured(r, why[0] ? why : "out of memory");
+        else if (!trial)
+            unmeasured(r, "such an operation takes no hint, so it cannot be held to today's plan");
+        else
+            explain_on(t, conn, trial, c, r);
+    }
+    if (r->measured) {
+        free(r->note);
+        r->note = strcmp(hint, "$natural") == 0 ? sb_format("which is a scan") : sb_format("which is by the index %s", hint);
+    }
+    free(plan);
+    free(hint);
+    free(trial);
+}
+
+static void explain_shape(struct taking *t, const char *explain, const struct sb_criterion *c, struct sb_watch_reading *r)
+{
+    struct sb_err err = SB_ERR_INIT;
     if (!explain && r->note)
         return;
     if (!explain) {
         unmeasured(r, "no example of the shape was kept, so it could not be explained");
         return;
     }
-    const char *member = t->members_n ? t->members[0] : t->primary;
-    for (size_t i = 0; t->primary && i < t->members_n; i++) /* it runs the query: on a secondary where there is one */
-        if (strcmp(t->members[i], t->primary) != 0) {
-            member = t->members[i];
-            break;
-        }
-    struct sb_conn *conn = member ? sb_conn_to_member(t->o->opt.server, member, SB_LANE_CONTROL, &err) : NULL;
-    if (!conn || sb_read_json(conn, t->db, explain, &reply, &err)) {
+    struct sb_conn *conn = connect_reader(t, &err);
+    char *trial = sb_streq(c->metric, "what_if_docs") ? sb_what_if_explain(explain, t->scratch, NULL) : NULL;
+    if (!conn)
         unmeasured(r, err.msg[0] ? err.msg : "no member to ask");
-    } else {
-        bool told = examined(&reply, &docs, &returned);
-        if (told && docs == 0 && returned == 0 && c->predicted > 0)
-            unmeasured(r, "the example finds nothing by now, and reads nothing to find that out");
-        else if (told)
-            measured(r, c, (docs + returned / 2) / (returned ? returned : 1), t->scratch ? docs : 1);
-        else
-            unmeasured(r, "the server's explain has no executionStats");
-        bson_destroy(&reply);
-    }
+    else if (sb_streq(c->metric, "what_if_docs_without"))
+        explain_as_today(t, conn, explain, c, r);
+    else if (sb_streq(c->metric, "what_if_docs") && !trial)
+        unmeasured(r, "its example cannot be explained on the sample");
+    else
+        explain_on(t, conn, trial ? trial : explain, c, r);
+    free(trial);
     sb_conn_close(conn);
 }
 
