@@ -44,6 +44,19 @@ static const struct sb_index_info *text_index(const struct sb_catalogue *c)
     return NULL;
 }
 
+/* The key begins with the collection's shard key; also where that is not known. */
+static bool on_shard_key(const struct sb_catalogue *c, const bson_t *key)
+{
+    bson_t *shard = c->shard_key ? bson_new_from_json((const uint8_t *)c->shard_key, -1, NULL) : NULL;
+    bson_iter_t it, own;
+    bool begins = bson_iter_init(&own, key);
+    for (bool more = shard && bson_iter_init(&it, shard); more && begins && bson_iter_next(&it);)
+        begins = bson_iter_next(&own) && strcmp(bson_iter_key(&own), bson_iter_key(&it)) == 0 && BSON_ITER_HOLDS_NUMBER(&it);
+    if (shard)
+        bson_destroy(shard);
+    return begins;
+}
+
 /* Two fields of the key that are arrays in the sample: *a and *b, or NULL. */
 static void two_arrays(const struct sb_index_question *q, const bson_t *key, const char **a, const char **b)
 {
@@ -87,6 +100,8 @@ bool sb_build_fails(const struct sb_index_question *q, const bson_t *key, const 
         snprintf(why, cap, "a wildcard index is not unique, sparse or hashed, and no documents expire by it");
     else if (wants(options, "sparse") && bson_has_field(options, "partialFilterExpression"))
         snprintf(why, cap, "an index is sparse or has a filter, not both");
+    else if (unique && !on_shard_key(q->catalogue, key))
+        snprintf(why, cap, "a unique index of a sharded collection begins with its shard key: no shard knows the values of another");
     if (why[0])
         return true;
     two_arrays(q, key, &a, &b);

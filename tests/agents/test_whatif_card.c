@@ -115,9 +115,45 @@ static void an_explain_becomes_one_on_the_sample(void **state)
     free(plan);
 }
 
+/* What has vanished, is none, or is too small; what policy hides. Each has its reason, and no card. */
+static void what_cannot_be_tried_out_has_a_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *sensitive, *says; /* says NULL: it can */
+        bool exists;
+        int64_t documents;
+    } rows[] = {
+        {"collection", NULL, NULL, true, 5000},
+        {"collection", NULL, "not there", false, 0},
+        {"view", NULL, "no plain collection", true, 5000},
+        {"timeseries", NULL, "no plain collection", true, 5000},
+        {"collection", NULL, "too few", true, 19},
+        {"collection", "a", "a is a sensitive field", true, 5000},
+        {"collection", "a*", "by a pattern", true, 5000},
+        {"collection", "b", NULL, true, 5000},
+    };
+    for (size_t i = 0; i < SB_COUNT(rows); i++) {
+        struct sb_catalogue cat = {.exists = rows[i].exists, .type = (char *)(uintptr_t)rows[i].type, .documents = rows[i].documents, .average_bytes = 100, .members = 3};
+        struct sb_step step = {.action = (char *)(uintptr_t)"{\"createIndexes\":\"orders\",\"indexes\":[{\"key\":{\"a\":1},\"name\":\"a_1\"}],\"$db\":\"shop\"}"};
+        struct sb_card card = {.id = (char *)(uintptr_t)"C-000001", .kind = SB_KIND_CREATE_INDEX, .target = (char *)(uintptr_t)"shop.orders", .index_key = (char *)(uintptr_t)"{\"a\":1}",
+                               .index_name = (char *)(uintptr_t)"a_1", .steps = &step, .steps_n = 1}, out;
+        json_t *sensitive = rows[i].sensitive ? json_pack("[s]", rows[i].sensitive) : NULL;
+        struct sb_what_if_question q = {.card = &card, .catalogue = &cat, .sensitive = sensitive, .card_id = "C-000002", .requested_by = "alice", .replicated = true};
+        struct sb_err err = SB_ERR_INIT;
+        int rc = sb_what_if_card(&q, &out, &err);
+        if ((rc == 0) != !rows[i].says || (rc && !strstr(err.msg, rows[i].says)))
+            fail_msg("row %zu: %s", i, rc ? err.msg : "a card");
+        if (rc == 0)
+            sb_card_release(&out);
+        json_decref(sensitive);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_copied_without_what_it_does_to_documents), cmocka_unit_test(todays_plan_is_read_from_every_explain),
-                                       cmocka_unit_test(a_plan_without_end_is_not_followed), cmocka_unit_test(an_explain_becomes_one_on_the_sample)};
+                                       cmocka_unit_test(a_plan_without_end_is_not_followed), cmocka_unit_test(an_explain_becomes_one_on_the_sample),
+                                       cmocka_unit_test(what_cannot_be_tried_out_has_a_reason)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
