@@ -156,6 +156,8 @@ char *sb_what_if_explain(const char *explain, const char *scratch, const char *h
         }
         bson_append_document_end(&c, &sub);
         BSON_APPEND_UTF8(&c, "verbosity", "executionStats");
+        if (!ok)
+            bson_destroy(&c);
     }
     if (own)
         bson_destroy(own);
