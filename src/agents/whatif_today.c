@@ -107,6 +107,16 @@ static void take_stage(struct plan *p, const char *stage)
     p->by_id |= strcmp(stage, "IDHACK") == 0;
 }
 
+/* A plan within a plan, and none of what it is about: a filter may hold a field that is called "stage". */
+static bool is_plan(const char *key)
+{
+    static const char *const plans[] = {"inputStage", "thenStage", "elseStage", "innerStage", "outerStage", "queryPlan", "winningPlan"};
+    bool plan = key[0] >= '0' && key[0] <= '9'; /* of inputStages, or shards */
+    for (size_t i = 0; i < SB_COUNT(plans) && !plan; i++)
+        plan = strcmp(key, plans[i]) == 0;
+    return plan;
+}
+
 static void walk(struct plan *p, const bson_iter_t *plan, int depth)
 {
     bson_iter_t it, in;
@@ -123,8 +133,7 @@ static void walk(struct plan *p, const bson_iter_t *plan, int depth)
             p->several |= p->index[0] && strcmp(p->index, name) != 0;
             p->too_deep |= strlen(name) >= sizeof p->index;
             snprintf(p->index, sizeof p->index, "%s", name);
-        } else if ((BSON_ITER_HOLDS_DOCUMENT(&it) || BSON_ITER_HOLDS_ARRAY(&it)) && strcmp(key, "rejectedPlans") != 0 && strcmp(key, "slotBasedPlan") != 0 && strcmp(key, "filter") != 0 &&
-                   strcmp(key, "parsedQuery") != 0 && strcmp(key, "indexBounds") != 0) {
+        } else if (BSON_ITER_HOLDS_ARRAY(&it) || (BSON_ITER_HOLDS_DOCUMENT(&it) && is_plan(key))) {
             in = it;
             walk(p, &in, depth - 1);
         }

@@ -56,6 +56,8 @@ static void todays_plan_is_read_from_every_explain(void **state)
         {"{\"queryPlanner\":{\"winningPlan\":{\"stage\":\"COLLSCAN\",\"filter\":{}}}}", "$natural", NULL},
         {"{\"queryPlanner\":{\"winningPlan\":{\"stage\":\"FETCH\",\"inputStage\":{\"stage\":\"IXSCAN\",\"indexName\":\"a_1\",\"keyPattern\":{\"a\":1}}},\"rejectedPlans\":[{\"stage\":\"IXSCAN\",\"indexName\":\"b_1\"}]}}", "a_1", NULL},
         {"{\"queryPlanner\":{\"winningPlan\":{\"isCached\":false,\"queryPlan\":{\"stage\":\"FETCH\",\"inputStage\":{\"stage\":\"IXSCAN\",\"indexName\":\"a_1\"}},\"slotBasedPlan\":{\"stages\":\"...\"}}}}", "a_1", NULL},
+        {"{\"queryPlanner\":{\"winningPlan\":{\"stage\":\"COLLSCAN\",\"filter\":{\"stage\":\"IXSCAN\",\"indexName\":\"a_1\",\"a\":{\"indexName\":\"b_1\"}}}}}", "$natural", NULL},
+        {"{\"queryPlanner\":{\"winningPlan\":{\"stage\":\"SHARD_MERGE\",\"shards\":[{\"shardName\":\"s0\",\"winningPlan\":{\"stage\":\"IXSCAN\",\"indexName\":\"a_1\"}}]}}}", "a_1", NULL},
         {"{\"queryPlanner\":{\"winningPlan\":{\"stage\":\"IDHACK\"}}}", "_id_", NULL},
         {"{\"queryPlanner\":{\"winningPlan\":{\"stage\":\"EXPRESS_IXSCAN\",\"indexName\":\"a_1\"}}}", "a_1", NULL},
         {"{\"stages\":[{\"$cursor\":{\"queryPlanner\":{\"winningPlan\":{\"stage\":\"COLLSCAN\"}}}},{\"$group\":{}}]}", "$natural", NULL},
