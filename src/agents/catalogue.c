@@ -64,6 +64,8 @@ static const struct sb_member catalogue_members[] = {
     SB_MEMBER(struct sb_catalogue, average_bytes, SB_INT, SB_ALWAYS, NULL),
     SB_LIST(struct sb_catalogue, indexes, SB_RECS, SB_ALWAYS, &sb_index_info_schema),
     SB_LIST(struct sb_catalogue, builds, SB_RECS, SB_ALWAYS, &build_schema),
+    SB_MEMBER(struct sb_catalogue, sharded, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_catalogue, shard_key, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_catalogue, knows_builds, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_catalogue, members, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_catalogue, members_answered, SB_INT, SB_ALWAYS, NULL),
@@ -89,7 +91,27 @@ const struct sb_index_info *sb_catalogue_index(const struct sb_catalogue *c, con
     return NULL;
 }
 
-/* Two key patterns are the same when their fields are, in order; 1, 1.0 and NumberLong(1) are one direction. */
+/* The field of a key at it is this one: 1, 1.0 and NumberLong(1) are one direction. */
+static bool same_field(const struct sb_index_field *f, const bson_iter_t *it)
+{
+    return sb_streq(f->path, bson_iter_key(it)) &&
+           (BSON_ITER_HOLDS_NUMBER(it) ? f->direction == (bson_iter_as_int64(it) < 0 ? -1 : 1) : BSON_ITER_HOLDS_UTF8(it) && sb_streq(f->kind, bson_iter_utf8(it, NULL)));
+}
+
+bool sb_catalogue_on_shard_key(const struct sb_catalogue *c, const struct sb_index_info *index)
+{
+    bson_t *key = c->shard_key ? bson_new_from_json((const uint8_t *)c->shard_key, -1, NULL) : NULL;
+    bson_iter_t it;
+    size_t i = 0;
+    bool begins = c->sharded;
+    for (bool more = key && bson_iter_init(&it, key); more && begins && bson_iter_next(&it); i++)
+        begins = i < index->fields_n && same_field(&index->fields[i], &it);
+    if (key)
+        bson_destroy(key);
+    return begins;
+}
+
+/* Two key patterns are the same when their fields are, in order. */
 static bool same_key(const struct sb_index_info *index, const bson_t *key)
 {
     bson_iter_t it;
@@ -99,11 +121,7 @@ static bool same_key(const struct sb_index_info *index, const bson_t *key)
     while (bson_iter_next(&it)) {
         if (i == index->fields_n)
             return false;
-        const struct sb_index_field *f = &index->fields[i++];
-        if (!sb_streq(f->path, bson_iter_key(&it)))
-            return false;
-        if (BSON_ITER_HOLDS_NUMBER(&it) ? f->direction != (bson_iter_as_int64(&it) < 0 ? -1 : 1)
-                                        : !BSON_ITER_HOLDS_UTF8(&it) || !sb_streq(f->kind, bson_iter_utf8(&it, NULL)))
+        if (!same_field(&index->fields[i++], &it))
             return false;
     }
     return i == index->fields_n;

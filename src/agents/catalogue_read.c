@@ -2,6 +2,7 @@
  *
  * The reads behind a catalogue. Each command that was sent is noted for the record. */
 #include "bson_get.h"
+#include "catalogue_shards.h"
 
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/mongo/read_door.h>
@@ -17,6 +18,7 @@ struct reading {
     bool failed; /* out of memory */
     const char *member; /* of the callback */
     bool seen[MAX_INDEXES]; /* on that member */
+    struct sb_shards shards; /* what a mongos tells of them */
 };
 
 static void note(struct reading *r, const char *member, const char *command)
@@ -109,6 +111,8 @@ static void take_stats(struct reading *r, const bson_t *reply)
 {
     r->c->documents = int_field(reply, "count");
     r->c->bytes = int_field(reply, "size");
+    bson_iter_t sharded;
+    r->c->sharded = bson_iter_init_find(&sharded, reply, "sharded") && bson_iter_as_bool(&sharded);
     r->c->average_bytes = r->c->documents ? r->c->bytes / r->c->documents : 0;
     take_written(r->c, reply);
     bson_iter_t it, one;
@@ -176,6 +180,7 @@ static bool take_use(void *ctx, const bson_t *doc)
     if (!bson_iter_init_find(&it, doc, "name") || !BSON_ITER_HOLDS_UTF8(&it))
         return true;
     const char *name = bson_iter_utf8(&it, NULL);
+    sb_shards_take(&r->shards, doc);
     if (!sb_catalogue_index(r->c, name) && !(bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it)))
         uneven(r, "%.120s is on %.100s and not on the primary", name, r->member);
     for (size_t i = 0; i < r->c->indexes_n; i++) {
@@ -288,6 +293,30 @@ static void ask_member(struct reading *r, const struct sb_server *server, const 
     sb_conn_close(conn);
 }
 
+static bool take_shard_key(void *ctx, const bson_t *doc)
+{
+    struct reading *r = ctx;
+    bson_iter_t it;
+    bson_t key;
+    char *text = bson_iter_init_find(&it, doc, "key") && sb_sub_document(&it, &key) ? bson_as_canonical_extended_json(&key, NULL) : NULL;
+    if (text && sb_str_set(&r->c->shard_key, text))
+        r->failed = true;
+    bson_free(text);
+    return false;
+}
+
+/* Which indexes the shard key rests on is known by its key only. */
+static void ask_shard_key(struct reading *r, struct sb_conn *conn)
+{
+    struct sb_err err = SB_ERR_INIT;
+    bson_t *find = BCON_NEW("find", "collections", "filter", "{", "_id", BCON_UTF8(r->c->ns), "}", "limit", BCON_INT64(1));
+    if (each(r, conn, "config", find, take_shard_key, &err) < 0)
+        blind(r, "the shard key: %s", err.msg);
+    else if (!r->c->shard_key)
+        blind(r, "the shard key: config.collections does not tell it");
+    bson_destroy(find);
+}
+
 static int ask_primary(struct reading *r, struct sb_conn *conn, struct sb_err *err)
 {
     struct sb_err why = SB_ERR_INIT;
@@ -320,6 +349,8 @@ static int ask_primary(struct reading *r, struct sb_conn *conn, struct sb_err *e
     if (sb_read(conn, r->db, stats, &reply, &why) == 0) {
         take_stats(r, &reply);
         bson_destroy(&reply);
+        if (r->c->sharded)
+            ask_shard_key(r, conn);
     } else {
         blind(r, "size of the collection: %s", why.msg);
     }
@@ -349,9 +380,12 @@ int sb_catalogue_read(const struct sb_server *server, const struct sb_members *m
         goto out;
     for (size_t i = 0; out->exists && i < members->data_n; i++)
         ask_member(&r, server, members->data[i]);
+    if (sb_shards_tell(&r.shards, out))
+        r.failed = true;
     rc = r.failed ? sb_fail_nomem(err) : 0;
 out:
     sb_conn_close(conn);
+    sb_shards_release(&r.shards);
     if (rc)
         sb_catalogue_release(out);
     return rc;

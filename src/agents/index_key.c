@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A key pattern as people write it. */
-#include <signalbox/agents/index_optimizer.h>
+#include "optimizer.h"
 
 #include <string.h>
 
@@ -62,6 +62,17 @@ static int check_field(const bson_iter_t *it, struct sb_err *err)
     return sb_fail(err, SB_EINPUT, "the direction of %s must be 1, -1, or \"hashed\", \"text\", \"2d\", \"2dsphere\"", name);
 }
 
+bson_t *sb_written_document(const char *text)
+{
+    struct sb_str quoted;
+    bson_error_t e;
+    sb_str_init(&quoted);
+    quote_names(text, &quoted);
+    bson_t *doc = sb_str_ok(&quoted) ? bson_new_from_json((const uint8_t *)quoted.p, (ssize_t)quoted.len, &e) : NULL;
+    sb_str_release(&quoted);
+    return doc;
+}
+
 /* One document and nothing else: a brace at each end, none outside quotes in between. (The JSON reader stops at the end of
  * the first document and would not see what follows.) */
 static bool one_flat_document(const char *text)
@@ -94,12 +105,7 @@ char *sb_index_key_read(const char *text, struct sb_err *err)
         sb_fail(err, SB_EINPUT, "an index key longer than %d bytes", MAX_KEY_TEXT);
         return NULL;
     }
-    struct sb_str quoted;
-    sb_str_init(&quoted);
-    quote_names(text, &quoted);
-    bson_error_t e;
-    bson_t *doc = one_flat_document(text) && sb_str_ok(&quoted) ? bson_new_from_json((const uint8_t *)quoted.p, (ssize_t)quoted.len, &e) : NULL;
-    sb_str_release(&quoted);
+    bson_t *doc = one_flat_document(text) ? sb_written_document(text) : NULL;
     if (!doc) {
         sb_fail(err, SB_EINPUT, "the index key is not a document such as {\"status\": 1, \"created_at\": -1}");
         return NULL;

@@ -248,12 +248,20 @@ static int make_asked(const struct sb_index_question *q, const char *name, const
 {
     struct answer_to_asked a = {.all = NULL};
     bson_t *key = bson_new_from_json((const uint8_t *)q->key, -1, NULL), *options = bson_new_from_json((const uint8_t *)(q->options ? q->options : "{}"), -1, NULL);
+    char fails[512];
     int rc = -1;
-    if (!key || !options || look_for_use(q, key, options, &a)) {
+    if (!key || !options) {
+        sb_fail_nomem(err);
+    } else if (sb_build_fails(q, key, options, fails, sizeof fails)) {
+        rc = conclude(out, sb_format("no index on %s of %s is proposed: %s", shown, q->ns, fails)) ? sb_fail_nomem(err) : 0;
+    } else if (look_for_use(q, key, options, &a)) {
         sb_fail_nomem(err);
     } else if (sb_index_card(q, q->key, name, a.serves ? &a.lead : NULL, a.helps ? &a.helped : NULL, a.all, a.n, &out->card, err) == 0) {
         out->proposes = true;
-        rc = (a.bars && sb_options_warn_of_use(&a.barred, a.bar, &out->card)) || sb_options_warn(q, options, key, &out->card) ? sb_fail_nomem(err) : conclude(out, a.serves ? sb_format("an index on %s of %s, as it was asked for; it would serve %s %s", shown, q->ns, a.lead.work->shape->op, a.lead.work->shape->text)
+        rc = (fails[0] && sb_card_warn(&out->card, SB_MEDIUM, sb_format("%s", fails))) || (a.bars && sb_options_warn_of_use(&a.barred, a.bar, &out->card)) ||
+                     sb_options_warn(q, options, key, &out->card)
+                 ? sb_fail_nomem(err)
+                 : conclude(out, a.serves ? sb_format("an index on %s of %s, as it was asked for; it would serve %s %s", shown, q->ns, a.lead.work->shape->op, a.lead.work->shape->text)
                            : sb_format("an index on %s of %s, as it was asked for; no operation that needs it was seen", shown, q->ns));
     }
     if (key)
@@ -264,6 +272,24 @@ static int make_asked(const struct sb_index_question *q, const char *name, const
     return rc;
 }
 
+/* What was asked for and the index on the same key is not; NULL: nothing. */
+static const char *lacking(const struct sb_index_question *q, const struct sb_index_info *same)
+{
+    bson_t *options = q->options ? bson_new_from_json((const uint8_t *)q->options, -1, NULL) : NULL;
+    bson_iter_t it;
+    const char *lacks = NULL;
+    if (options) {
+        bool unique = bson_iter_init_find(&it, options, "unique") && bson_iter_as_bool(&it), sparse = bson_iter_init_find(&it, options, "sparse") && bson_iter_as_bool(&it);
+        lacks = unique && !same->unique                                                       ? "unique"
+                : sparse && !same->sparse                                                     ? "sparse"
+                : bson_has_field(options, "expireAfterSeconds") && !same->ttl                 ? "one by which documents expire"
+                : bson_has_field(options, "partialFilterExpression") && !same->partial        ? "partial"
+                                                                                              : NULL;
+        bson_destroy(options);
+    }
+    return lacks;
+}
+
 static int advise_asked(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err)
 {
     const struct sb_index_info *same = sb_catalogue_index_by_key(q->catalogue, q->key);
@@ -271,7 +297,9 @@ static int advise_asked(const struct sb_index_question *q, struct sb_index_advic
     if (!shown)
         return sb_fail_nomem(err);
     if (same) {
-        int rc = conclude(out, sb_format("%s already has an index on %s: %s%s", q->ns, shown, same->name, same->hidden ? " (it is hidden)" : ""));
+        const char *lacks = lacking(q, same);
+        int rc = conclude(out, sb_format("%s already has an index on %s: %s%s%s%s%s", q->ns, shown, same->name, same->hidden ? " (it is hidden)" : "", lacks ? "; it is not " : "", lacks ? lacks : "",
+                                         lacks ? ", and this console does not make it so in place: ask to retire it first, or alter it by hand" : ""));
         free(shown);
         return rc;
     }

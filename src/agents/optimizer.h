@@ -45,6 +45,9 @@ bool sb_field_before(const struct sb_index_question *q, const struct key_field *
 /* True when a key with these fields would run through two arrays, which no index may. */
 bool sb_fields_parallel(const struct sb_index_question *q, const struct sb_shape *s, const struct key_field *f, size_t n);
 
+/* Two arrays, or one that is met twice? What stands beside what in one $elemMatch is one array. */
+bool sb_paths_parallel(const char *a, const char *b);
+
 /* optimizer_judge.c. Fills sums, ratio and, when nothing may be proposed for it, why_not. */
 void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q);
 
@@ -167,11 +170,21 @@ enum fit {
 /* first: the leading field of the index. why: what stands in the way, unless it is FIT_WHOLE. */
 enum fit sb_options_fit(const bson_t *options, const struct candidate *c, const char *first, char *why, size_t cap);
 
+/* Appends a warning to the card's reason, and raises its risk. Takes text. -1 out of memory, or there is no text. */
+int sb_card_warn(struct sb_card *card, int risk, char *text);
+
 /* Appends to the card's reason what these options do to the documents, or need of them. -1 out of memory, as the next. */
 int sb_options_warn(const struct sb_index_question *q, const bson_t *options, const bson_t *key, struct sb_card *card);
 
 /* The same about a shape that cannot use it, or not always. */
 int sb_options_warn_of_use(const struct candidate *c, const char *why, struct sb_card *card);
+
+/* optimizer_fails.c. True: the server refuses to build it, or the build would fail in what the sample saw; why (cap bytes) says it.
+ * Otherwise why says of what it may fail on ("": of nothing that is known). key, options: parsed. */
+bool sb_build_fails(const struct sb_index_question *q, const bson_t *key, const bson_t *options, char *why, size_t cap);
+
+/* index_key.c. A document as people write it, names with or without quotes; NULL: it is none, or there is no memory. */
+bson_t *sb_written_document(const char *text);
 
 /* optimizer_explain.c. The operation that was kept as an example, parsed; NULL when there is none that is whole. */
 bson_t *sb_example_document(const struct sb_doc *d);

@@ -108,14 +108,26 @@ static char *hide_command(const struct sb_card *card, const char *db, const char
     return take_json(&c);
 }
 
-/* What it has deleted does not come back with the drop. */
-static bool expires(const struct sb_card *card)
+static bool has_option(const struct sb_card *card, const char *name)
 {
     bson_t *options = bson_new_from_json((const uint8_t *)(card->index_options ? card->index_options : "{}"), -1, NULL);
-    bool yes = options && bson_has_field(options, "expireAfterSeconds");
+    bson_iter_t it;
+    bool yes = options && bson_iter_init_find(&it, options, name) && (!BSON_ITER_HOLDS_BOOL(&it) || bson_iter_bool(&it));
     if (options)
         bson_destroy(options);
     return yes;
+}
+
+/* What it has deleted does not come back with the drop. */
+static bool expires(const struct sb_card *card)
+{
+    return has_option(card, "expireAfterSeconds");
+}
+
+/* It is there for something else than to be read by: to keep values apart, to let documents expire, or to be looked at later. */
+static bool serves_no_reads(const struct sb_card *card)
+{
+    return has_option(card, "unique") || expires(card) || has_option(card, "hidden");
 }
 
 static int set_step(struct sb_card *card, const char *ns, const char *uuid, char *action, char *undo, char *hide)
@@ -335,7 +347,8 @@ static int index_criteria(const struct sb_index_question *q, const struct candid
     int64_t expected = 1;
     if (lead && q->to > q->from)
         expected = (int64_t)lead->sums.count * w->window_s * 1000 / (q->to - q->from) / 3;
-    if (criterion(w, "index_uses", card->index_name, "operations that used the index", "", true, (struct limits){0, expected > 0 ? expected : 1, true, NULL},
+    if (!serves_no_reads(card) &&
+        criterion(w, "index_uses", card->index_name, "operations that used the index", "", true, (struct limits){0, expected > 0 ? expected : 1, true, NULL},
                   true, "drop"))
         return -1;
     int64_t bytes = card->impact.bytes, keys = cost->keys_per_s_milli.most;
@@ -545,10 +558,10 @@ static int describe(const struct sb_index_question *q, const struct candidate *l
     return 0;
 }
 
-/* What the shape needs that the index is for; where a person asked for a key, nothing but the key. */
+/* What the shape needs that the index is for; where a person asked for a key, what was asked for with it. */
 static int set_options(const struct sb_index_question *q, const struct candidate *lead, struct sb_card *card)
 {
-    char *options = lead && !q->key ? sb_candidate_options(lead) : sb_format("{ }");
+    char *options = lead && !q->key ? sb_candidate_options(lead) : sb_format("%s", q->options ? q->options : "{ }");
     free(card->index_options);
     card->index_options = options;
     return options ? 0 : -1;

@@ -34,6 +34,8 @@ static void stand_for_beginnings(const struct sb_index_question *q, struct plann
 {
     for (size_t i = 0; i < q->catalogue->indexes_n && p->replaces_n < SB_COUNT(p->replaces); i++) {
         const struct sb_index_info *x = &q->catalogue->indexes[i];
+        if (sb_catalogue_on_shard_key(q->catalogue, x))
+            continue;
         struct order there, merged;
         if (!plain(x) || !sb_order_of_index(&there, x) || there.n >= o->n)
             continue;
@@ -95,6 +97,8 @@ static void stand_for_other_orders(const struct sb_index_question *q, const stru
 {
     for (size_t i = 0; i < q->catalogue->indexes_n && p->replaces_n < SB_COUNT(p->replaces); i++) {
         const struct sb_index_info *x = &q->catalogue->indexes[i];
+        if (sb_catalogue_on_shard_key(q->catalogue, x))
+            continue;
         struct order there;
         bool known = x->spec && plain(x) && !replaced(p, x) && sb_order_of_index(&there, x); /* of one that a log names its properties are not known */
         if (known && there.n >= o->n && not_in(&there, o) == 0 && take_over(q, all, n, x, o))

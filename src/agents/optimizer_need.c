@@ -151,8 +151,7 @@ static const char *array_of(const struct sb_index_question *q, const struct sb_s
     return f && f->array ? path : NULL;
 }
 
-/* Two arrays, or one that is met twice? What stands beside what in one $elemMatch is one array. */
-static bool two_arrays(const char *a, const char *b)
+bool sb_paths_parallel(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
     const char *longer = n > m ? a : b;
@@ -166,7 +165,7 @@ bool sb_fields_parallel(const struct sb_index_question *q, const struct sb_shape
         const char *a = array_of(q, s, f[i].path);
         for (size_t k = 0; a && k < i; k++) {
             const char *b = array_of(q, s, f[k].path);
-            if (b && two_arrays(a, b))
+            if (b && sb_paths_parallel(a, b))
                 return true;
         }
     }

@@ -80,6 +80,10 @@ enum fit sb_options_fit(const bson_t *options, const struct candidate *c, const 
     const struct sb_shape *s = c->work->shape;
     bson_iter_t it, filter;
     const char *path = "?";
+    if (bson_iter_init_find(&it, options, "hidden") && bson_iter_as_bool(&it)) {
+        snprintf(why, cap, "it is to be hidden, so no operation uses it before it is unhidden");
+        return FIT_NOT;
+    }
     if (bson_iter_init_find(&it, options, "sparse") && bson_iter_as_bool(&it) && !asks_for(s, first)) {
         snprintf(why, cap, "it is sparse, and documents without %.120s are wanted as well", first);
         return FIT_NOT;
@@ -102,7 +106,7 @@ enum fit sb_options_fit(const bson_t *options, const struct candidate *c, const 
 
 /* ---- what it means for the documents ---- */
 
-static int warn(struct sb_card *card, int risk, char *text)
+int sb_card_warn(struct sb_card *card, int risk, char *text)
 {
     char *why = text ? sb_format("%s Warning: %s.", card->why, text) : NULL;
     free(text);
@@ -138,14 +142,14 @@ static int warn_of_unique(const struct sb_index_question *q, const bson_t *optio
     const struct sb_field_fact *f = cat->sampled > 0 && bson_count_keys(key) == 1 ? sb_field_fact_of(cat, path) : NULL;
     bool all = !bson_has_field(options, "sparse") && !bson_has_field(options, "partialFilterExpression");
     if (f && f->present_ppm && f->distinct_ppm < 1000000)
-        return warn(card, SB_MEDIUM, sb_format("it is to be unique, and values of %s repeat in the sample (%.1f %% are distinct): the build fails at the first that is there twice", path,
+        return sb_card_warn(card, SB_MEDIUM, sb_format("it is to be unique, and values of %s repeat in the sample (%.1f %% are distinct): the build fails at the first that is there twice", path,
                                                (double)f->distinct_ppm / 1e4));
     if (f && all && f->present_ppm < 1000000)
-        return warn(card, SB_MEDIUM, sb_format("it is to be unique, and %.1f %% of the sampled documents have no %s: the build fails at the second of them",
+        return sb_card_warn(card, SB_MEDIUM, sb_format("it is to be unique, and %.1f %% of the sampled documents have no %s: the build fails at the second of them",
                                                100 - (double)f->present_ppm / 1e4, path));
     if (f && f->present_ppm && cat->sampled >= cat->documents)
         return 0;
-    return warn(card, SB_MEDIUM, sb_format("it is to be unique, and that its key is so is not known (%" PRId64 " of %" PRId64 " documents were sampled): the build fails at the first that is there twice",
+    return sb_card_warn(card, SB_MEDIUM, sb_format("it is to be unique, and that its key is so is not known (%" PRId64 " of %" PRId64 " documents were sampled): the build fails at the first that is there twice",
                                            cat->sampled, cat->documents));
 }
 
@@ -153,10 +157,10 @@ static int warn_of_expiry(const bson_iter_t *seconds, const bson_t *key, struct 
 {
     bson_iter_t it;
     if (bson_count_keys(key) != 1)
-        return warn(card, SB_MEDIUM, sb_format("documents expire by an index on one field only: the server refuses it on %u", bson_count_keys(key)));
+        return sb_card_warn(card, SB_MEDIUM, sb_format("documents expire by an index on one field only: the server refuses it on %u", bson_count_keys(key)));
     if (!bson_iter_init(&it, key) || !bson_iter_next(&it))
         return 0;
-    return warn(card, SB_HIGH, sb_format("the server deletes each document %" PRId64 " s after the date in its %s; dropping the index brings none of them back", bson_iter_as_int64(seconds),
+    return sb_card_warn(card, SB_HIGH, sb_format("the server deletes each document %" PRId64 " s after the date in its %s; dropping the index brings none of them back", bson_iter_as_int64(seconds),
                                          bson_iter_key(&it)));
 }
 
@@ -168,12 +172,12 @@ int sb_options_warn(const struct sb_index_question *q, const bson_t *options, co
     if (bson_iter_init_find(&it, options, "expireAfterSeconds") && warn_of_expiry(&it, key, card))
         return -1;
     if (bson_iter_init_find(&it, options, "sparse") && bson_iter_as_bool(&it))
-        return warn(card, SB_MEDIUM, sb_format("documents without its fields are not in it, so who asks for null cannot use it"));
+        return sb_card_warn(card, SB_MEDIUM, sb_format("documents without its fields are not in it, so who asks for null cannot use it"));
     return 0;
 }
 
 int sb_options_warn_of_use(const struct candidate *c, const char *why, struct sb_card *card)
 {
     const struct sb_shape *s = c->work->shape;
-    return warn(card, SB_MEDIUM, sb_format("for %s %s%s%s: %s", s->op, s->text, s->sort[0] ? " sorted by " : "", s->sort, why));
+    return sb_card_warn(card, SB_MEDIUM, sb_format("for %s %s%s%s: %s", s->op, s->text, s->sort[0] ? " sorted by " : "", s->sort, why));
 }

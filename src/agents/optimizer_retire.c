@@ -123,8 +123,10 @@ static bool in_a_plan(const struct sb_workload *w, const char *ns, const struct 
 }
 
 /* What it is for beside finding documents; NULL: nothing. */
-static const char *other_purpose(const struct sb_index_info *x)
+static const char *other_purpose(const struct sb_catalogue *c, const struct sb_index_info *x)
 {
+    if (sb_catalogue_on_shard_key(c, x))
+        return c->shard_key ? "the shard key rests on it: without it no chunk is split, moved or found" : "the collection is sharded and its shard key could not be read: it may rest on this one";
     if (x->unique)
         return "it is unique: it keeps values from being there twice, whether it is read or not";
     if (x->ttl)
@@ -161,7 +163,7 @@ static bool look_redundant(struct retire *r, const struct sb_catalogue *c, const
     if (!r->by)
         return false;
     bool same = r->by->fields_n == x->fields_n;
-    const char *other = x->unique && r->by->unique && same ? NULL : other_purpose(x);
+    const char *other = x->unique && r->by->unique && same && !sb_catalogue_on_shard_key(c, x) ? NULL : other_purpose(c, x);
     if (other)
         return verdict(r, RETIRE_KEEP, "%s begins with its key, but %s", r->by->name, other);
     if (x->sparse)
@@ -178,7 +180,7 @@ static bool look_dead(struct retire *r, const struct sb_catalogue *c, const stru
     int64_t counted = x->since_all ? now_ms - x->since_all : 0;
     if (x->uses > 0 || !c->knows_index_stats || x->members == 0)
         return false;
-    const char *other = other_purpose(x);
+    const char *other = other_purpose(c, x);
     if (in_a_plan(w, c->ns, x))
         return verdict(r, RETIRE_KEEP, "its counters stand at 0, but a logged operation used it");
     if (other)

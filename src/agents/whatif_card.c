@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signalbox/model/permit.h>
+#include "whatif.h"
+
 #include <signalbox/agents/index_optimizer.h>
-#include <signalbox/agents/whatif_card.h>
+#include <signalbox/model/permit.h>
 
 #include <inttypes.h>
 #include <math.h>
@@ -25,32 +26,6 @@ char *sb_what_if_scratch(const char *card_id)
 }
 
 /* ---- what must not be copied ---- */
-
-static bool like(const char *pattern, const char *text)
-{
-    if (*pattern == '\0')
-        return *text == '\0';
-    if (*pattern == '*')
-        return like(pattern + 1, text) || (*text && like(pattern, text + 1));
-    return *text && *pattern == *text && like(pattern + 1, text + 1);
-}
-
-/* True when a part of the path has a name of the list. */
-static bool is_sensitive(const json_t *names, const char *path)
-{
-    const json_t *one;
-    size_t i;
-    for (const char *p = path; p && *p; p = strchr(p, '.') ? strchr(p, '.') + 1 : NULL) {
-        char part[128];
-        snprintf(part, sizeof part, "%.*s", (int)strcspn(p, "."), p);
-        json_array_foreach(names, i, one) {
-            const char *name = json_string_value(one);
-            if (name && strlen(name) < 64 && like(name, part))
-                return true;
-        }
-    }
-    return false;
-}
 
 /* The fields that are left out. */
 static size_t append_unset(const struct sb_what_if_question *q, bson_t *pipeline)
@@ -133,7 +108,7 @@ static char *small_command(const char *verb, const char *scratch, const char *in
 }
 
 /* The card's own createIndexes, on the scratch collection. */
-static char *build_command(const struct sb_what_if_question *q, const char *scratch)
+static char *build_command(const struct sb_what_if_question *q, const char *scratch, int step)
 {
     bson_t *own = bson_new_from_json((const uint8_t *)q->card->steps[0].action, -1, NULL), c;
     char comment[96];
@@ -146,7 +121,7 @@ static char *build_command(const struct sb_what_if_question *q, const char *scra
         if (strcmp(key, "createIndexes") == 0)
             BSON_APPEND_UTF8(&c, key, scratch);
         else if (strcmp(key, "comment") == 0)
-            BSON_APPEND_UTF8(&c, key, (snprintf(comment, sizeof comment, "signalbox %s/2", q->card_id), comment));
+            BSON_APPEND_UTF8(&c, key, (snprintf(comment, sizeof comment, "signalbox %s/%d", q->card_id, step), comment));
         else
             bson_append_iter(&c, key, -1, &it);
     }
@@ -154,9 +129,9 @@ static char *build_command(const struct sb_what_if_question *q, const char *scra
     return take_json(&c);
 }
 
-char *sb_what_if_explain(const char *explain, const char *scratch, bool without)
+char *sb_what_if_explain(const char *explain, const char *scratch, const char *hint)
 {
-    bson_t *own = explain ? bson_new_from_json((const uint8_t *)explain, -1, NULL) : NULL, c, sub, hint;
+    bson_t *own = explain ? bson_new_from_json((const uint8_t *)explain, -1, NULL) : NULL, c, sub, natural;
     bson_iter_t it, in;
     bool ok = own && bson_iter_init_find(&it, own, "explain") && BSON_ITER_HOLDS_DOCUMENT(&it) && bson_iter_recurse(&it, &in);
     if (ok) {
@@ -165,20 +140,24 @@ char *sb_what_if_explain(const char *explain, const char *scratch, bool without)
         BSON_APPEND_DOCUMENT_BEGIN(&c, "explain", &sub);
         while (bson_iter_next(&in)) {
             const char *key = bson_iter_key(&in);
-            ok &= !first || strcmp(key, "distinct") != 0 || !without; /* it takes no hint */
+            ok &= !first || strcmp(key, "distinct") != 0 || !hint; /* it takes no hint */
             if (first)
                 BSON_APPEND_UTF8(&sub, key, scratch);
             else if (strcmp(key, "hint") != 0)
                 bson_append_iter(&sub, key, -1, &in);
             first = false;
         }
-        if (without) {
-            BSON_APPEND_DOCUMENT_BEGIN(&sub, "hint", &hint);
-            BSON_APPEND_INT32(&hint, "$natural", 1);
-            bson_append_document_end(&sub, &hint);
+        if (hint && strcmp(hint, "$natural") == 0) {
+            BSON_APPEND_DOCUMENT_BEGIN(&sub, "hint", &natural);
+            BSON_APPEND_INT32(&natural, "$natural", 1);
+            bson_append_document_end(&sub, &natural);
+        } else if (hint) {
+            BSON_APPEND_UTF8(&sub, "hint", hint);
         }
         bson_append_document_end(&c, &sub);
         BSON_APPEND_UTF8(&c, "verbosity", "executionStats");
+        if (!ok)
+            bson_destroy(&c);
     }
     if (own)
         bson_destroy(own);
@@ -187,7 +166,59 @@ char *sb_what_if_explain(const char *explain, const char *scratch, bool without)
     return take_json(&c);
 }
 
+char *sb_what_if_plan(const char *explain)
+{
+    bson_t *own = explain ? bson_new_from_json((const uint8_t *)explain, -1, NULL) : NULL, c;
+    if (!own)
+        return NULL;
+    bson_init(&c);
+    bson_copy_to_excluding_noinit(own, &c, "verbosity", NULL);
+    BSON_APPEND_UTF8(&c, "verbosity", "queryPlanner");
+    bson_destroy(own);
+    return take_json(&c);
+}
+
 /* ---- the card ---- */
+
+/* One more index on the sample. Takes action. */
+static int add_build(const char *ns, const char *db, const char *scratch, const char *card_id, const char *name, const char *key, char *action, struct sb_card *out)
+{
+    struct sb_step *s = action ? SB_PUSH(out->steps) : NULL;
+    if (!s) {
+        free(action);
+        return -1;
+    }
+    s->n = (int64_t)out->steps_n;
+    s->class_ = SB_STEP_IDEMPOTENT;
+    s->control = SB_CONTROL_NEITHER;
+    s->undo_label = SB_UNDO_LOSSLESS;
+    s->action = action;
+    s->undo = small_command("dropIndexes", scratch, name, card_id, (int)s->n, db);
+    return !s->undo || sb_check_add(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) || sb_check_add(&s->check_before, &s->check_before_n, "index_absent", ns, name, key) ||
+                   sb_check_add(&s->check_after, &s->check_after_n, "index_built", ns, name, key)
+               ? -1
+               : 0;
+}
+
+/* The indexes that there are, so that what the shapes do without the new one is what they do today. */
+static int add_existing(const struct sb_what_if_question *q, const char *ns, const char *db, const char *scratch, struct sb_card *out)
+{
+    size_t built = 0, left = 0;
+    int rc = 0;
+    for (size_t i = 0; i < q->catalogue->indexes_n && rc == 0; i++) {
+        const struct sb_index_info *x = &q->catalogue->indexes[i];
+        if (sb_streq(x->name, "_id_") || x->hidden || x->building)
+            continue; /* the sample has its own; and no shape uses the others */
+        char *action = built < SB_WHAT_IF_INDEXES ? sb_what_if_copy_index(x, q->sensitive, scratch, q->card_id, (int)out->steps_n + 1, q->replicated, db) : NULL;
+        left += !action;
+        built += action != NULL;
+        rc = action ? add_build(ns, db, scratch, q->card_id, x->name, x->key, action, out) : 0;
+    }
+    char *value = rc == 0 ? sb_format("%zu%s", built, left ? "; of those that are left out (special ones, ones on sensitive fields, and those beyond 8) today's plan is not measured" : "") : NULL;
+    rc = !value || sb_evidence_add(&out->evidence, &out->evidence_n, "listIndexes", q->card->target, "of today's indexes on the sample", value, "measured", q->at) ? -1 : 0;
+    free(value);
+    return rc;
+}
 
 static int add_steps(const struct sb_what_if_question *q, const char *db, const char *coll, const char *scratch, int64_t documents, struct sb_card *out)
 {
@@ -210,24 +241,11 @@ static int add_steps(const struct sb_what_if_question *q, const char *db, const 
                  ? -1
                  : 0;
     }
-    s = rc == 0 ? SB_PUSH(out->steps) : NULL;
-    if (s) {
-        s->n = 2;
-        s->class_ = SB_STEP_IDEMPOTENT;
-        s->control = SB_CONTROL_NEITHER;
-        s->undo_label = SB_UNDO_LOSSLESS;
-        s->action = build_command(q, scratch);
-        s->undo = small_command("dropIndexes", scratch, q->card->index_name, q->card_id, 2, db);
-        rc = !s->action || !s->undo || sb_check_add(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
-                     sb_check_add(&s->check_before, &s->check_before_n, "index_absent", ns, q->card->index_name, q->card->index_key) ||
-                     sb_check_add(&s->check_after, &s->check_after_n, "index_built", ns, q->card->index_name, q->card->index_key)
-                 ? -1
-                 : 0;
-    } else {
-        rc = -1;
-    }
+    if (rc == 0)
+        rc = add_existing(q, ns, db, scratch, out) ||
+             add_build(ns, db, scratch, q->card_id, q->card->index_name, q->card->index_key, build_command(q, scratch, (int)out->steps_n + 1), out);
     free(ns);
-    return rc;
+    return rc ? -1 : 0;
 }
 
 static int criterion(struct sb_card *out, const char *metric, const char *subject, const char *unit, char *label, const struct sb_criterion *claim)
@@ -256,7 +274,7 @@ static int add_criteria(const struct sb_what_if_question *q, struct sb_card *out
         const struct sb_criterion *k = &w->criteria[i];
         if (sb_streq(k->metric, "shape_docs_per_returned"))
             rc = criterion(out, "what_if_docs", k->subject, "docs", sb_format("with the index: %s", k->label), k) ||
-                 criterion(out, "what_if_docs_without", k->subject, "docs", sb_format("without it, as a scan: %s", k->label), NULL);
+                 criterion(out, "what_if_docs_without", k->subject, "docs", sb_format("without it, by today's plan: %s", k->label), NULL);
         else if (sb_streq(k->metric, "index_bytes"))
             rc = criterion(out, "what_if_bytes", q->card->index_name, "bytes", sb_format("size of the index, for all documents"), k);
     }
@@ -282,8 +300,8 @@ static int describe(const struct sb_what_if_question *q, const char *db, const c
     b->est_duration_ms = 2000;
     b->lock = sb_format("none on %s; the copy reads %" PRId64 " documents (at most %d s a command) and writes them to %s, on every member", k->target, documents, MAX_TIME_MS / 1000, scratch);
     out->title = sb_format("Try %s out on %" PRId64 " documents of %s", k->index_name, documents, k->target);
-    out->why = sb_format("%s asked what %s would bring. A sample of %" PRId64 " of %" PRId64 " documents is copied within the server to %s, the index is built there, the shapes of %s are "
-                         "explained with it and without, and then both are taken away by themselves. %s",
+    out->why = sb_format("%s asked what %s would bring. A sample of %" PRId64 " of %" PRId64 " documents is copied within the server to %s, today's indexes and then this one are built there, the shapes of %s are "
+                         "explained with it and by the plans that they have today, and then all is taken away by itself. %s",
                          q->requested_by, k->id, documents, q->catalogue->documents, scratch, k->id,
                          json_array_size(q->sensitive) ? "Sensitive fields are not copied." : "No field is named sensitive, so whole documents are copied.");
     int rc = ns && b->lock && out->title && out->why && sb_str_set(&out->id, q->card_id) == 0 && sb_str_set(&out->case_id, k->case_id) == 0 &&
@@ -317,7 +335,7 @@ static const char *obstacle(const struct sb_what_if_question *q, char *why, size
     else if (has_pattern(q->sensitive))
         snprintf(why, cap, "policy names sensitive fields by a pattern: which of them a document has is not known before it is copied");
     for (bool more = !why[0] && bson_iter_init(&it, key); more && bson_iter_next(&it) && !why[0];)
-        if (is_sensitive(q->sensitive, bson_iter_key(&it)))
+        if (sb_what_if_sensitive(q->sensitive, bson_iter_key(&it)))
             snprintf(why, cap, "%s is a sensitive field, which is not copied: an index on it cannot be tried out", bson_iter_key(&it));
     if (key)
         bson_destroy(key);
@@ -359,10 +377,10 @@ int64_t sb_what_if_all(const struct sb_card *tried)
 bool sb_what_if_leaves_out(const json_t *sensitive, const struct sb_shape *s)
 {
     for (size_t i = 0; i < s->predicates_n; i++)
-        if (is_sensitive(sensitive, s->predicates[i].path))
+        if (sb_what_if_sensitive(sensitive, s->predicates[i].path))
             return true;
     for (size_t i = 0; i < s->sorts_n; i++)
-        if (is_sensitive(sensitive, s->sorts[i].path))
+        if (sb_what_if_sensitive(sensitive, s->sorts[i].path))
             return true;
     return false;
 }
@@ -389,6 +407,8 @@ int sb_what_if_evidence(const struct sb_card *tried, struct sb_evidence **list, 
         bounds(r->samples, times, &low, &high);
         if (!r->measured)
             value = sb_format("not measured: %s", r->note ? r->note : "");
+        else if (sb_streq(c->metric, "what_if_docs_without") && r->note)
+            value = sb_format("%" PRId64 " to 1, %s; %" PRId64 " examined, so between %.0f and %.0f among all %" PRId64 " (95 %%)", r->value, r->note, r->samples, low, high, all);
         else if (sb_streq(c->metric, "what_if_bytes"))
             value = sb_format("%" PRId64 " bytes for all %" PRId64 " documents, from the sample's index", r->value, all);
         else

@@ -149,7 +149,7 @@ static struct consult *new_consult(struct sb_orchestrator *o, const char *card_i
     return c;
 }
 
-int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const char *ns, const char *key, const char *name,
+int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const char *ns, const char *key, const char *options, const char *name,
                        const struct held_anomaly *anomaly, struct sb_err *err)
 {
     char id[32];
@@ -157,6 +157,11 @@ int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *held, const 
     struct consult *c = new_consult(o, id, held->case_.id, held->case_.requested_by, ns, key, name, anomaly, err);
     if (!c)
         return -1;
+    if (sb_str_set(&c->options, options)) {
+        free_consult(c);
+        return sb_fail_nomem(err);
+    }
+    c->q.options = c->options;
     o->last_card++; /* a number that leads to no card is left out, never given twice */
     held->consulting = true;
     sb_o_view(o, &c->way, find_paths, c, free_consult);
@@ -337,7 +342,10 @@ static void back(struct sb_orchestrator *o, void *p)
         sb_str_init(&failed);
         sb_str_init(&declined);
         if (same) {
-            text = sb_format("%s proposes this index already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
+            text = !c->key || sb_streq(same->card.index_options, c->advice.card.index_options)
+                       ? sb_format("%s proposes this index already (%s)", same->card.id, sb_name(&sb_states, same->card.state))
+                       : sb_format("%s proposes an index on this key already (%s), with the options %s and not %s: edit that card, or reject it and ask again", same->card.id,
+                                   sb_name(&sb_states, same->card.state), same->card.index_options, c->advice.card.index_options);
             about = sb_format("%s", same->card.id);
         } else if (!c->key && sb_o_declined_before(o, &c->advice.card, &declined, &err)) {
             text = declined.len ? sb_format("no index is proposed for %s: the one on %s stays declined: %s", c->ns, c->advice.card.index_name, declined.p) : NULL;

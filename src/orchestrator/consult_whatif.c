@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A person wants to know what a card's index would bring: a worker reads the collection's catalogue, and a card of its own, in the same
- * case, proposes to try the index out on a sample. Whether and where that may be done is policy's to say. */
-#include "private.h"
+ * case, proposes to try the index out on a sample. Whether that may be done here is policy's to say. Where it denies it, and the
+ * config names another deployment for it (staging, or a drill's copy), the trial is made there at once, with a ledger of its own. */
+#include "trial.h"
 
 #include <signalbox/agents/whatif_card.h>
+#include <signalbox/mongo/read_door.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -21,6 +23,10 @@ struct trial {
     struct sb_catalogue catalogue;
     bool have, replicated;
     struct sb_card draft;
+    char **explains, **notes; /* elsewhere: one a criterion of the card */
+    char *dir, *where, *reader;
+    struct sb_evidence *found;
+    size_t found_n;
     int64_t seat, seq, at;
     struct sb_err err;
 };
@@ -35,12 +41,101 @@ static void free_trial(void *p)
     free(t->card_id);
     free(t->requested_by);
     json_decref(t->sensitive);
+    for (size_t i = 0; i < t->card.watch.criteria_n; i++) {
+        free(t->explains ? t->explains[i] : NULL);
+        free(t->notes ? t->notes[i] : NULL);
+    }
+    free(t->explains);
+    free(t->notes);
+    free(t->dir);
+    free(t->where);
+    free(t->reader);
+    for (size_t i = 0; i < t->found_n; i++)
+        sb_record_release(&sb_evidence_schema, &t->found[i]);
+    free(t->found);
     if (t->have)
         sb_catalogue_release(&t->catalogue);
     sb_card_release(&t->draft);
     sb_card_release(&t->card);
     free(t);
 }
+
+/* ---- elsewhere ---- */
+
+/* What was found out goes beside the card: nothing of it is voided. */
+static int keep(struct sb_orchestrator *o, struct trial *t, struct held_card *card)
+{
+    json_t *facts = json_array();
+    int rc = facts ? 0 : -1;
+    for (size_t i = 0; i < t->found_n && rc == 0; i++)
+        rc = json_array_append_new(facts, sb_record_to_json(&sb_evidence_schema, &t->found[i]));
+    struct sb_actor author = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)};
+    if (rc == 0)
+        rc = sb_o_record(o, SB_ENTRY_PROOF, &author, &(struct refs){.card = card}, json_pack("{s:s,s:O}", "by", t->where, "evidence", facts), &t->err);
+    json_decref(facts);
+    return rc;
+}
+
+static void back_from_elsewhere(struct sb_orchestrator *o, void *p)
+{
+    struct trial *t = p;
+    struct held_card *card = sb_o_card(o, t->card.id);
+    if (!card && sb_o_rests(o, t->card.id))
+        card = sb_o_wake_card(o, t->card.id);
+    if (t->err.code == SB_OK && card && keep(o, t, card) == 0)
+        sb_o_tell_all(o, SB_NEWS_CARD, &card->card);
+    else
+        sb_o_notice(o, SB_MEDIUM, "%s could not be tried out elsewhere: %s", t->card.id, t->err.code != SB_OK ? t->err.msg : "what was found out could not be put beside it");
+    free_trial(t);
+}
+
+static void try_there(void *p)
+{
+    struct trial *t = p;
+    struct trial_elsewhere e = {.dir = t->dir, .by = t->requested_by, .deployment = t->o->deployment, .uri_file = t->o->opt.what_if_uri_file, .source = t->o->opt.server,
+                                .source_id = t->card.deployment_id, .source_member = t->reader, .card = &t->card, .today = &t->catalogue, .sensitive = t->sensitive, .explains = t->explains,
+                                .notes = t->notes, .at = t->at};
+    int ignored = sb_o_try_elsewhere(&e, &t->found, &t->found_n, &t->where, &t->err); /* the error says it */
+    (void)ignored;
+    sb_o_post_done(t->o, &t->way, back_from_elsewhere, t, free_trial);
+}
+
+/* On the telemetry thread: the operations that are kept as examples. */
+static void find_examples(void *p, const struct sb_view *view)
+{
+    struct trial *t = p;
+    for (size_t i = 0; i < t->card.watch.criteria_n; i++) {
+        const struct sb_criterion *c = &t->card.watch.criteria[i];
+        if (!sb_streq(c->metric, "shape_docs_per_returned"))
+            continue;
+        const struct sb_work *w = sb_workload_find(sb_view_workload(view), t->card.target, c->subject);
+        if (w && sb_what_if_leaves_out(t->sensitive, w->shape))
+            t->notes[i] = sb_format("it asks for a sensitive field, which is not copied");
+        else
+            t->explains[i] = sb_index_explain_command(sb_view_workload(view), t->card.target, c->subject);
+    }
+    sb_o_work(t->o, &t->way, try_there, t, free_trial);
+}
+
+/* True: t is on its way. */
+static bool go_elsewhere(struct sb_orchestrator *o, struct trial *t)
+{
+    size_t n = t->card.watch.criteria_n ? t->card.watch.criteria_n : 1;
+    const char *reader = t->primary ? t->primary : t->members_n ? t->members[0] : NULL;
+    for (size_t i = 0; t->primary && i < t->members_n; i++) /* it only plans, but on a secondary where there is one */
+        if (strcmp(t->members[i], t->primary) != 0)
+            reader = t->members[i];
+    t->explains = calloc(n, sizeof *t->explains);
+    t->notes = calloc(n, sizeof *t->notes);
+    t->dir = sb_format("%s/trials", o->opt.state_dir);
+    if (!t->explains || !t->notes || !t->dir || !t->have || sb_str_set(&t->reader, reader))
+        return false;
+    t->err = (struct sb_err)SB_ERR_INIT;
+    sb_o_view(o, &t->way, find_examples, t, free_trial);
+    return true;
+}
+
+/* ---- here ---- */
 
 static void back(struct sb_orchestrator *o, void *p)
 {
@@ -56,8 +151,42 @@ static void back(struct sb_orchestrator *o, void *p)
     for (size_t i = 0; made && made->card.state == SB_DENIED && i < made->card.policy.rules_n; i++)
         if (made->card.policy.rules[i].decides && made->card.policy.rules[i].message)
             sb_fail(&t->err, SB_EPOLICY, "%s was denied: %s", t->card_id, made->card.policy.rules[i].message);
+    if (made && made->card.state == SB_DENIED && o->opt.what_if_uri_file) {
+        struct sb_err none = SB_ERR_INIT;
+        sb_o_answer(o, t->seat, t->seq, &none, t->card.id, t->card.case_id, "%s. It is tried out on the deployment that the config names for it; what is found out will stand beside %s.", t->err.msg, t->card.id);
+        if (!go_elsewhere(o, t)) {
+            sb_o_notice(o, SB_MEDIUM, "%s could not be tried out elsewhere: out of memory", t->card.id);
+            free_trial(t);
+        }
+        return;
+    }
     sb_o_answer(o, t->seat, t->seq, &t->err, t->card_id, t->card.case_id, "%s: %s; what is found out will stand beside %s.", t->card_id, made ? made->card.title : "", t->card.id);
     free_trial(t);
+}
+
+static bool pass_over(void *ctx, const bson_t *doc)
+{
+    (void)ctx;
+    (void)doc;
+    return false;
+}
+
+/* A server that takes no sample is asked for one before anything is written: what only looks like a mongod may not know $sample. */
+static int look_for_sample(const struct trial *t, struct sb_err *err)
+{
+    char db[64], coll[192];
+    struct sb_err why = SB_ERR_INIT;
+    const char *member = t->primary ? t->primary : t->members_n ? t->members[0] : NULL;
+    if (!sb_ns_split(t->card.target, db, coll) || !member)
+        return sb_fail(err, SB_ESERVER, "no primary is known, so %s cannot be tried out", t->card.id);
+    struct sb_conn *conn = sb_conn_to_member(t->o->opt.server, member, SB_LANE_CONTROL, err);
+    bson_t *command = BCON_NEW("aggregate", BCON_UTF8(coll), "pipeline", "[", "{", "$sample", "{", "size", BCON_INT32(1), "}", "}", "]", "cursor", "{", "}");
+    int rc = conn && sb_read_cursor(conn, db, command, 1, pass_over, NULL, &why) < 0 ? -1 : 0;
+    bson_destroy(command);
+    sb_conn_close(conn);
+    if (!conn)
+        return -1;
+    return rc ? sb_fail(err, why.code == SB_ECOMMAND ? SB_ESTATE : why.code, "%s cannot be tried out on this server, which gives no sample of its documents ($sample: %s); its numbers stay estimates", t->card.id, why.msg) : 0;
 }
 
 static void read_collection(void *p)
@@ -65,7 +194,7 @@ static void read_collection(void *p)
     struct trial *t = p;
     struct sb_members m = {(const char *const *)t->members, t->members_n, t->primary};
     t->have = sb_catalogue_read(t->o->opt.server, &m, t->card.target, &t->catalogue, &t->err) == 0;
-    if (t->have) {
+    if (t->have && look_for_sample(t, &t->err) == 0) {
         struct sb_what_if_question q = {.card = &t->card, .catalogue = &t->catalogue, .sensitive = t->sensitive, .card_id = t->card_id, .requested_by = t->requested_by,
                                         .replicated = t->replicated, .at = t->at};
         int ignored = sb_what_if_card(&q, &t->draft, &t->err); /* the error says it */

@@ -4,6 +4,7 @@
  * the collections there are. */
 #include "intake_slots.h"
 
+#include <signalbox/agents/index_asked.h>
 #include <signalbox/base/regex.h>
 #include <signalbox/base/str.h>
 #include <signalbox/model/names.h>
@@ -185,9 +186,10 @@ static int contradictions(const char *request, const struct sb_word *words, size
         bool with_field = field && (size_t)k > field && memcmp(at + k - field, s->field, field) == 0; /* users.email, of crm.users */
         if (has_form(w, SB_FORM_NAME) && s->ns && strchr(s->ns, '.') && !equals(s->ns, at, (size_t)k) && !with_field)
             return contradict(r, sb_format("the request names two collections, %s and %.*s: ask for one at a time", s->ns, k, at), err);
-        if (has_form(w, SB_FORM_KEY) && key && r->intent == SB_INTENT_INDEX_CREATE)
+        bool is_key = has_form(w, SB_FORM_KEY) && sb_index_document_of(request, w->from) == SB_INDEX_DOCUMENT_KEY;
+        if (is_key && key && r->intent == SB_INTENT_INDEX_CREATE)
             return contradict(r, sb_format("the request names two keys, %s and %.*s: ask for one index at a time", s->key ? s->key : "{...}", k, at), err);
-        key = has_form(w, SB_FORM_KEY) ? w : key;
+        key = is_key ? w : key;
     }
     return 0;
 }

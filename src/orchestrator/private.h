@@ -645,8 +645,8 @@ struct handing {
 };
 int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct handing *h, struct sb_err *err);
 
-/* Has the Index Optimizer look at a collection for a case. */
-int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *name,
+/* Has the Index Optimizer look at a collection for a case. key, options (both Extended JSON), name: of an index that was asked for, or NULL. */
+int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *options, const char *name,
                        const struct held_anomaly *anomaly, struct sb_err *err);
 
 /* Has the Index Optimizer say what the key and options of an edited card serve, and then makes the edit: sb_o_edit_advised. */

@@ -4,6 +4,7 @@
  * table (routes.c), so that a hand-off can say why. */
 #include "private.h"
 
+#include <signalbox/agents/index_asked.h>
 #include <signalbox/base/hook.h>
 #include <signalbox/orchestrator/nearest.h>
 #include <signalbox/orchestrator/routes.h>
@@ -199,6 +200,25 @@ static void no_such_namespace(const struct sb_orchestrator *o, const char *ns, s
                 o->namespaces_n > 1 ? o->namespaces[1] : "");
 }
 
+/* The index that is asked for in so many words. Options without a key are of the field that is named: whoever wants a unique index
+ * gets no other one. */
+static int read_asked(const struct held_case *c, struct sb_index_asked *asked, struct sb_err *err)
+{
+    const struct sb_slots *s = &c->case_.reading.slots;
+    if (sb_index_asked_read(c->case_.text, asked, err))
+        return -1;
+    if (asked->key || !asked->options || !s->ns)
+        return 0;
+    if (!s->field)
+        return sb_fail(err, SB_EINPUT, "On which field is the index to be? Write its key, for example: create a unique index on %s {email: 1}", s->ns);
+    char *text = sb_format("{\"%s\": 1}", s->field);
+    asked->key = text ? sb_index_key_read(text, err) : NULL;
+    if (!text)
+        sb_fail_nomem(err);
+    free(text);
+    return asked->key ? 0 : -1;
+}
+
 /* Follows the reading of a request. Returns a sentence for the asker (taken), or NULL when the answer comes later. */
 static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err)
 {
@@ -213,12 +233,12 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         sb_fail(err, SB_EINPUT, "That is not clear: %s. Say which is meant.", r->unclear);
         return NULL;
     }
-    char *key = NULL;
-    if (r->slots.key && r->intent == SB_INTENT_INDEX_CREATE && !(key = sb_index_key_read(r->slots.key, err)))
-        return NULL;
-    if (r->intent == SB_INTENT_ANOMALY_INVESTIGATE && !a) {
-        free(key);
+    if (r->intent == SB_INTENT_ANOMALY_INVESTIGATE && !a)
         return sb_format("No anomaly is going on%s%s.", r->slots.ns ? " about " : "", r->slots.ns ? r->slots.ns : "");
+    struct sb_index_asked asked = {NULL, NULL, NULL};
+    if (r->intent == SB_INTENT_INDEX_CREATE && read_asked(c, &asked, err)) {
+        sb_index_asked_release(&asked);
+        return NULL;
     }
     const struct route *route = sb_o_route(r->intent, &r->slots, a);
     char *answer = NULL;
@@ -247,7 +267,7 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         if (!ns)
             sb_fail(err, SB_EINPUT, "Which collection? The anomaly names none.");
         else
-            sb_o_consult_index(o, c, ns, key, r->slots.index, a, err);
+            sb_o_consult_index(o, c, ns, asked.key, asked.options, r->slots.index ? r->slots.index : asked.name, a, err);
     } else if (route->to == SB_BY_ANOMALY_DETECTOR) {
         sb_o_consult_profile(o, c, r->slots.ns, err);
     } else if (r->intent == SB_INTENT_STATUS) {
@@ -258,7 +278,7 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
     } else {
         answer = sb_format("%s: %s. %s", a ? a->anomaly.title : "", a ? a->anomaly.class_reason : "", route->why);
     }
-    free(key);
+    sb_index_asked_release(&asked);
     return answer;
 }
 
@@ -354,7 +374,7 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
         sb_fail(&err, SB_EPOLICY, "policy refuses to look into it: %s", why);
     else if (decision >= 0 && hand_on(o, c, route, a, &err) == 0) {
         if (route->to == SB_BY_INDEX_OPTIMIZER && a->anomaly.namespaces_n)
-            sb_o_consult_index(o, c, a->anomaly.namespaces[0], NULL, NULL, a, &err);
+            sb_o_consult_index(o, c, a->anomaly.namespaces[0], NULL, NULL, NULL, a, &err);
         else
             sb_o_close_case(o, c, route->why);
     }

@@ -2,7 +2,7 @@
  *
  * A request that asks for several things becomes several cases, one after the other: the next begins when the one before it
  * has been answered, and does not begin when that one could not be done. The asker gets one answer, at the end. */
-#include "private.h"
+#include "prove.h"
 
 #include <string.h>
 
@@ -78,7 +78,8 @@ static void begin(struct sb_orchestrator *o, int64_t seat, int64_t seq, const ch
 
 void sb_o_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text)
 {
-    begin(o, seat, seq, text ? text : "", NULL);
+    if (!sb_o_prove(o, seat, seq, text ? text : ""))
+        begin(o, seat, seq, text ? text : "", NULL);
 }
 
 void sb_o_answer_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, struct held_case *c, const char *about, const struct sb_err *err, const char *text)

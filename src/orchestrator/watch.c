@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The watch window: what the card promised, measured in deployment time, and the verdict: PASS, FAIL or INCONCLUSIVE. */
-#include "private.h"
+#include "trial.h"
 
 #include <signalbox/agents/whatif_card.h>
 #include <signalbox/base/hook.h>
@@ -32,7 +32,7 @@ struct taking {
     int64_t from, opened_at;
     int64_t now;                   /* deployment time of the reading */
     struct sb_ns_work work;
-    char **explains;               /* one a criterion; NULL: it is not explained, or there is no example of the shape */
+    char **explains;               /* one a criterion, on the collection itself; NULL: it is not explained, or there is no example of the shape */
     int64_t keys, keys_at;         /* written to the index until then, at an earlier reading; keys -1: none yet */
     char **members;
     size_t members_n;
@@ -67,14 +67,6 @@ static void free_taking(void *p)
     free(t);
 }
 
-static void measured(struct sb_watch_reading *r, const struct sb_criterion *c, int64_t value, int64_t samples)
-{
-    r->measured = true;
-    r->value = value;
-    r->samples = samples;
-    r->breached = c->at_least ? value < c->limit : value > c->limit;
-}
-
 int64_t sb_o_deployment_now(const struct sb_orchestrator *o)
 {
     if (!o->have_strip || !o->strip.at)
@@ -88,26 +80,18 @@ static int64_t settle_ms(const struct sb_orchestrator *o)
     return SETTLE_MS + 2 * o->sample_period_ms * o->facts.speed;
 }
 
-static void unmeasured(struct sb_watch_reading *r, const char *note)
-{
-    int ignored = sb_str_set(&r->note, note); /* out of memory: unmeasured without a word is still unmeasured */
-    (void)ignored;
-}
-
 /* ---- 1. on the telemetry thread ---- */
 
-/* The explain of a shape on the scratch collection. */
+/* The explain of a shape that is to be explained on the scratch collection. */
 static void try_shape(struct taking *t, size_t i, const struct sb_view *view)
 {
     const struct sb_criterion *c = &t->criteria[i];
     const struct sb_work *w = sb_workload_find(sb_view_workload(view), t->ns, c->subject);
     if (w && sb_what_if_leaves_out(t->sensitive, w->shape)) {
-        unmeasured(&t->readings[i], "it asks for a sensitive field, which is not copied");
+        sb_o_unmeasured(&t->readings[i], "it asks for a sensitive field, which is not copied");
         return;
     }
-    char *own = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
-    t->explains[i] = sb_what_if_explain(own, t->scratch, sb_streq(c->metric, "what_if_docs_without"));
-    free(own);
+    t->explains[i] = sb_index_explain_command(sb_view_workload(view), t->ns, c->subject);
 }
 
 static void read_series(struct taking *t, size_t i, const struct sb_view *view)
@@ -118,18 +102,18 @@ static void read_series(struct taking *t, size_t i, const struct sb_view *view)
     if (reads || writes) {
         int64_t n = reads ? t->work.reads : t->work.writes, us = reads ? t->work.read_us : t->work.write_us;
         if (n >= LEAST_SAMPLES)
-            measured(r, c, us / n, n);
+            sb_o_measured(r, c, us / n, n);
         else
-            unmeasured(r, n ? "too few operations yet" : "no such operation was seen");
+            sb_o_unmeasured(r, n ? "too few operations yet" : "no such operation was seen");
     } else if (sb_streq(c->metric, "shape_latency_us")) {
         const struct sb_work *w = sb_workload_find(sb_view_workload(view), t->ns, c->subject);
         struct sb_work_sums s = {0};
         if (w)
             s = sb_work_window(sb_view_workload(view), w, t->from, t->now + 1, NULL);
         if (s.timed >= LEAST_SAMPLES)
-            measured(r, c, (int64_t)sb_work_window_quantile(sb_view_workload(view), w, t->from, t->now + 1, 0.95) * 1000, (int64_t)s.timed);
+            sb_o_measured(r, c, (int64_t)sb_work_window_quantile(sb_view_workload(view), w, t->from, t->now + 1, 0.95) * 1000, (int64_t)s.timed);
         else
-            unmeasured(r, s.timed ? "too few slow operations to judge" : "none was slow enough to be written down");
+            sb_o_unmeasured(r, s.timed ? "too few slow operations to judge" : "none was slow enough to be written down");
     } else if (t->scratch && sb_starts_with(c->metric, "what_if_docs")) {
         try_shape(t, i, view);
     } else if (sb_streq(c->metric, "shape_docs_per_returned")) {
@@ -151,58 +135,34 @@ static void read_view(void *p, const struct sb_view *view)
 
 /* ---- 2. on a worker ---- */
 
-static int64_t int_at(const bson_t *doc, const char *path, int64_t missing)
+/* An explain runs the query: on a secondary where there is one. */
+static struct sb_conn *connect_reader(const struct taking *t, struct sb_err *err)
 {
-    bson_iter_t it, at;
-    return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_NUMBER(&at) ? bson_iter_as_int64(&at) : missing;
-}
-
-/* A find has executionStats at the top, an aggregation below its first stage. */
-static bool examined(const bson_t *reply, int64_t *docs, int64_t *returned)
-{
-    static const char *const places[] = {"executionStats", "stages.0.$cursor.executionStats"};
-    for (size_t i = 0; i < SB_COUNT(places); i++) {
-        char path[96];
-        snprintf(path, sizeof path, "%s.totalDocsExamined", places[i]);
-        *docs = int_at(reply, path, -1);
-        snprintf(path, sizeof path, "%s.nReturned", places[i]);
-        *returned = int_at(reply, path, -1);
-        if (*docs >= 0 && *returned >= 0)
-            return true;
-    }
-    return false;
+    const char *member = t->members_n ? t->members[0] : t->primary;
+    for (size_t i = 0; t->primary && i < t->members_n; i++)
+        if (strcmp(t->members[i], t->primary) != 0) {
+            member = t->members[i];
+            break;
+        }
+    return member ? sb_conn_to_member(t->o->opt.server, member, SB_LANE_CONTROL, err) : NULL;
 }
 
 static void explain_shape(struct taking *t, const char *explain, const struct sb_criterion *c, struct sb_watch_reading *r)
 {
     struct sb_err err = SB_ERR_INIT;
-    bson_t reply;
-    int64_t docs, returned;
     if (!explain && r->note)
         return;
     if (!explain) {
-        unmeasured(r, "no example of the shape was kept, so it could not be explained");
+        sb_o_unmeasured(r, "no example of the shape was kept, so it could not be explained");
         return;
     }
-    const char *member = t->members_n ? t->members[0] : t->primary;
-    for (size_t i = 0; t->primary && i < t->members_n; i++) /* it runs the query: on a secondary where there is one */
-        if (strcmp(t->members[i], t->primary) != 0) {
-            member = t->members[i];
-            break;
-        }
-    struct sb_conn *conn = member ? sb_conn_to_member(t->o->opt.server, member, SB_LANE_CONTROL, &err) : NULL;
-    if (!conn || sb_read_json(conn, t->db, explain, &reply, &err)) {
-        unmeasured(r, err.msg[0] ? err.msg : "no member to ask");
-    } else {
-        bool told = examined(&reply, &docs, &returned);
-        if (told && docs == 0 && returned == 0 && c->predicted > 0)
-            unmeasured(r, "the example finds nothing by now, and reads nothing to find that out");
-        else if (told)
-            measured(r, c, (docs + returned / 2) / (returned ? returned : 1), t->scratch ? docs : 1);
-        else
-            unmeasured(r, "the server's explain has no executionStats");
-        bson_destroy(&reply);
-    }
+    struct sb_conn *conn = connect_reader(t, &err);
+    if (!conn)
+        sb_o_unmeasured(r, err.msg[0] ? err.msg : "no member to ask");
+    else if (t->scratch)
+        sb_o_read_trial(&(struct trial_read){conn, conn, t->db, t->scratch}, explain, c, r);
+    else
+        sb_o_read_explain(conn, t->db, explain, c, r);
     sb_conn_close(conn);
 }
 
@@ -212,13 +172,13 @@ static void read_keys(struct taking *t, const struct sb_index_info *index, const
     bool told = index && index->knows_written;
     int64_t keys = told ? index->written - t->keys : 0, ms = t->now - t->keys_at;
     if (!told)
-        unmeasured(r, "the server does not tell how many keys were written to it");
+        sb_o_unmeasured(r, "the server does not tell how many keys were written to it");
     else if (t->keys < 0 || keys < 0 || ms <= 0)
-        unmeasured(r, "counted from now on");
+        sb_o_unmeasured(r, "counted from now on");
     else if (keys < LEAST_SAMPLES)
-        unmeasured(r, "too few keys yet");
+        sb_o_unmeasured(r, "too few keys yet");
     else
-        measured(r, c, (int64_t)((double)keys * 1e6 / (double)ms), keys);
+        sb_o_measured(r, c, (int64_t)((double)keys * 1e6 / (double)ms), keys);
     if (told && (t->keys < 0 || keys < 0)) { /* fewer than before: another primary, which has counted for itself */
         t->keys = index->written;
         t->keys_at = t->now;
@@ -246,21 +206,21 @@ static void read_on_worker(void *p)
             explain_shape(t, t->explains[i], c, r);
         } else if (sb_streq(c->metric, "what_if_bytes")) {
             if (index && index->bytes && cat.documents > 0)
-                measured(r, c, (int64_t)((double)index->bytes * (double)t->all / (double)cat.documents), cat.documents);
+                sb_o_measured(r, c, (int64_t)((double)index->bytes * (double)t->all / (double)cat.documents), cat.documents);
             else
-                unmeasured(r, "the server does not tell its size");
+                sb_o_unmeasured(r, "the server does not tell its size");
         } else if (sb_streq(c->metric, "index_keys_per_s_milli")) {
             read_keys(t, have ? index : NULL, c, r);
         } else if (sb_streq(c->metric, "index_uses")) {
             if (index && cat.knows_index_stats)
-                measured(r, c, index->uses, 1);
+                sb_o_measured(r, c, index->uses, 1);
             else
-                unmeasured(r, !have ? err.msg : index ? "the server has no $indexStats" : "the index is not there");
+                sb_o_unmeasured(r, !have ? err.msg : index ? "the server has no $indexStats" : "the index is not there");
         } else if (sb_streq(c->metric, "index_bytes")) {
             if (index && index->bytes)
-                measured(r, c, index->bytes, 1);
+                sb_o_measured(r, c, index->bytes, 1);
             else
-                unmeasured(r, "the server does not tell its size");
+                sb_o_unmeasured(r, "the server does not tell its size");
         }
     }
     if (have)

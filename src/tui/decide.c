@@ -28,6 +28,7 @@ static int ask_of(enum sb_action action, const struct sb_card *c)
     switch (action) {
     case SB_ACT_PAUSE: return c->state == SB_PAUSED ? SB_ASK_RESUME : SB_ASK_PAUSE;
     case SB_ACT_REFRESH: return SB_ASK_REFRESH;
+    case SB_ACT_PROVE: return SB_ASK_WHAT_IF;
     default: return -1;
     }
 }
@@ -133,6 +134,10 @@ bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const str
     if (!c) {
         const char *awaited = whole_awaited(t);
         snprintf(out, 512, awaited ? "%.100s was asked for and has not come yet: once more." : "No card is selected.", awaited);
+        return true;
+    }
+    if (action == SB_ACT_PROVE && (c->kind != SB_KIND_CREATE_INDEX || !sb_card_open(c))) {
+        snprintf(out, 512, "%.100s %s: only an index that is still to be built can be tried out.", c->id, c->kind == SB_KIND_CREATE_INDEX ? "is past that" : "creates no index");
         return true;
     }
     int event = event_of(action, c);

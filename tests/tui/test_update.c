@@ -53,7 +53,7 @@ static void go_to(struct console *c, enum sb_context context)
 static bool dangerous_ask(int type)
 {
     return type == SB_ASK_APPROVE || type == SB_ASK_EDIT || type == SB_ASK_REJECT || type == SB_ASK_PAUSE || type == SB_ASK_RESUME || type == SB_ASK_STOP ||
-           type == SB_ASK_ROLLBACK || type == SB_ASK_REFRESH || type == SB_ASK_CLOSE;
+           type == SB_ASK_ROLLBACK || type == SB_ASK_REFRESH || type == SB_ASK_CLOSE || type == SB_ASK_WHAT_IF;
 }
 
 static void open_full(struct console *c, struct sb_keymap *everything, int w, int h)

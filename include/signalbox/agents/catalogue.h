@@ -66,6 +66,8 @@ struct sb_catalogue {
     size_t indexes_n;
     struct sb_build_info *builds; /* running on this collection */
     size_t builds_n;
+    bool sharded;
+    char *shard_key;         /* canonical Extended JSON, in order; NULL: it is not sharded, or its key could not be read */
     bool knows_builds;       /* $currentOp answered on every member */
     int64_t members, members_answered; /* asked for $indexStats; answered */
     bool knows_index_stats;
@@ -125,6 +127,10 @@ const struct sb_index_info *sb_catalogue_index_by_key(const struct sb_catalogue 
 
 /* The same of one index. */
 bool sb_catalogue_index_has_key(const struct sb_index_info *index, const char *key);
+
+/* True when a shard key rests on this index, or may, because it could not be read: without it the server refuses to split, move and
+ * find chunks, and mostly the drop itself. */
+bool sb_catalogue_on_shard_key(const struct sb_catalogue *c, const struct sb_index_info *index);
 
 enum sb_built { SB_NOT_THERE, SB_BUILDING, SB_BUILT_UNPROVEN, SB_BUILT };
 

@@ -3,8 +3,9 @@
  * whatif_card.h - the card that tries another card's index out on a sample.
  *
  * The server copies a random sample of the collection into a scratch collection of the same database ($sample, $out: no document
- * leaves the server), builds the index there, and the shapes that the card names are explained (executionStats) against it, with the
- * index and without. Then both are taken away: that is the plan's own undo, done by itself, and found again after a crash. Its load is
+ * leaves the server), builds there the ordered indexes that the collection has today and then the new one, and the shapes that the
+ * card names are explained (executionStats) against it: as the server plans them with the index, and by the plan that they have on
+ * the collection itself today (an explain that runs nothing tells it), which is what they do without. Then all is taken away: that is the plan's own undo, done by itself, and found again after a crash. Its load is
  * on the card: documents, bytes, maxTimeMS. Sensitive fields are left out of the copy ($unset); an index on one of them is not tried
  * out, and a shape that asks for one is not explained. Errors: SB_ESTATE with the reason where it cannot be tried out. Thread: none.
  */
@@ -16,6 +17,7 @@
 #include <signalbox/telemetry/shape.h>
 
 #define SB_WHAT_IF_DOCUMENTS 1000
+#define SB_WHAT_IF_INDEXES 8 /* of those that the collection has, which are built on the sample */
 
 struct sb_what_if_question {
     const struct sb_card *card;            /* a create_index card */
@@ -32,9 +34,16 @@ int sb_what_if_card(const struct sb_what_if_question *q, struct sb_card *out, st
 /* The name of its scratch collection. The caller frees it; NULL out of memory. */
 char *sb_what_if_scratch(const char *card_id);
 
-/* An explain of one shape (sb_index_explain_command) as one on the scratch collection; without: of a full scan. NULL where that
- * cannot be asked. The caller frees it. */
-char *sb_what_if_explain(const char *explain, const char *scratch, bool without);
+/* An explain of one shape (sb_index_explain_command) as one on the scratch collection. hint: the name of the index that it has to
+ * use, "$natural": none of them; NULL: what the server chooses. NULL where that cannot be asked. The caller frees it. */
+char *sb_what_if_explain(const char *explain, const char *scratch, const char *hint);
+
+/* The same explain on the collection itself, which only plans: nothing is run. NULL out of memory. The caller frees it. */
+char *sb_what_if_plan(const char *explain);
+
+/* What such a reply says of today's plan: a hint that leads to the same (heap), or NULL with why it cannot be told in words (cap bytes,
+ * "": out of memory). */
+char *sb_what_if_today(const bson_t *reply, char *why, size_t cap);
 
 /* Documents of the collection that the sample stands for. */
 int64_t sb_what_if_all(const struct sb_card *tried);

@@ -115,11 +115,11 @@ static void possible(const struct sb_tui *t, const struct sb_card *c, struct sb_
         if (!(sb_actions[a].flags & SB_DANGEROUS) || !(sb_actions[a].contexts & SB_AT(CARD)))
             continue;
         bool no = decision_refused(t, (enum sb_action)a, c, why);
-        const char *keys = sb_keymap_keys(t->keymap, SB_IN_CARD, (enum sb_action)a);
+        const char *keys = sb_keymap_keys(t->keymap, SB_IN_CARD, (enum sb_action)a), *label = sb_actions[a].label[0] ? sb_actions[a].label : sb_actions[a].name;
         sb_page_line(p);
         sb_page_text(p, SB_ROLE_TEXT, "  ");
         sb_page_field(p, SB_ROLE_KEY, 4, keys);
-        sb_page_field(p, no ? SB_ROLE_DIM : SB_ROLE_STRONG, 14, a == SB_ACT_PAUSE && c->state == SB_PAUSED ? "resume" : sb_actions[a].label);
+        sb_page_field(p, no ? SB_ROLE_DIM : SB_ROLE_STRONG, 14, a == SB_ACT_PAUSE && c->state == SB_PAUSED ? "resume" : label);
         sb_page_wrap(p, no ? SB_ROLE_TEXT : SB_ROLE_GOOD, 20, no ? why : "yes");
     }
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the what-if know of each other. */
+#ifndef SIGNALBOX_AGENTS_WHATIF_H
+#define SIGNALBOX_AGENTS_WHATIF_H
+
+#include <signalbox/agents/whatif_card.h>
+
+/* True when a part of the path has a name of the list, in which * stands for any characters. */
+bool sb_what_if_sensitive(const json_t *names, const char *path);
+
+/* The command that builds an index as it is on the collection on the sample: without what would keep documents apart, let them expire
+ * or hide it. NULL: it is none of ordered fields, asks for a sensitive one, or there is no memory. The caller frees it. */
+char *sb_what_if_copy_index(const struct sb_index_info *x, const json_t *sensitive, const char *scratch, const char *card_id, int step, bool replicated, const char *db);
+
+#endif
