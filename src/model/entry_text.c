@@ -84,6 +84,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_KNOBS] = "batches of {#docs} documents from here on, {#delay_ms} ms apart",
     [SB_ENTRY_PROOF] = "tried out by {by}",
     [SB_ENTRY_DRILL] = "drill {drill} {event}: {about}",
+    [SB_ENTRY_HELD] = STEP "{event}: {why}",
 };
 
 /* What else is put into lines, the words of a duration among it. */
