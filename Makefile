@@ -270,11 +270,13 @@ bench-run: all bench-programs $(HELPERS) $(VENV)/.ready
 
 # ---- the rest ----
 
-# kill -9 at every named point of a job, each at several visits, and at random moments: 40 of them, or 1,000 (a quarter of an
+# kill -9 at every named point of a job, each at several visits, at every boundary of a batch, and at random moments: 40 of them, or 1,000 (a quarter of an
 # hour; in portions with SIGNALBOX_CRASH_MOMENTS and SIGNALBOX_CRASH_SEED)
-CRASH = SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/crash_job.py
+CRASH_ENV = SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8
+CRASH = $(CRASH_ENV) tests/e2e/crash_job.py
 crash: setup-test all $(HELPERS) $(VENV)/.ready
 	@$(CRASH) --long
+	@$(CRASH_ENV) tests/e2e/backfill_crash.py --long
 crash-long: crash
 	@SIGNALBOX_CRASH_MOMENTS=$${SIGNALBOX_CRASH_MOMENTS:-1000} $(CRASH) --moments
 

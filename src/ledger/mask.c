@@ -200,6 +200,45 @@ static json_t *hide_value(struct walk *w, const json_t *value)
     return out;
 }
 
+/* Names of fields in a server's own notation: { customer.email: "ann", n: 1 }. What looks like one within a value counts, too. */
+static bool names_sensitive(const struct sb_mask *m, const char *p, const char *end)
+{
+    char name[256];
+    for (const char *from = p; p < end; p++) {
+        if (*p == ':' && p > from) {
+            snprintf(name, sizeof name, "%.*s", (int)(p - from < 255 ? p - from : 255), from);
+            if (sensitive(m, name))
+                return true;
+        }
+        if (strchr(" {}\",:", *p))
+            from = p + 1;
+    }
+    return false;
+}
+
+/* What a server says of a key that is there twice holds the key: it becomes a digest where one of its fields is sensitive. A text
+ * that was cut is masked to its end. */
+static json_t *walk_words(struct walk *w, json_t *value)
+{
+    static const char before[] = "dup key: ";
+    const char *text = json_string_value(value), *key = strstr(text, before), *end = strrchr(text, '}');
+    if (!key)
+        return json_incref(value);
+    key += sizeof before - 1;
+    end = end && end > key ? end + 1 : text + strlen(text);
+    if (!names_sensitive(w->m, key, end))
+        return json_incref(value);
+    json_t *whole = json_stringn(key, (size_t)(end - key)), *hidden = whole ? hide_value(w, whole) : NULL;
+    char *said = hidden ? sb_format("%.*s{ %s }%s", (int)(key - text), text, json_string_value(hidden), end) : NULL;
+    json_t *out = said ? json_string(said) : NULL;
+    json_decref(whole);
+    json_decref(hidden);
+    free(said);
+    if (!out && w->err->code == SB_OK)
+        sb_fail_nomem(w->err);
+    return out;
+}
+
 /* A text that holds a JSON object or list is walked and written again in its order. */
 static json_t *walk_text(struct walk *w, json_t *value)
 {
@@ -207,7 +246,7 @@ static json_t *walk_text(struct walk *w, json_t *value)
     json_t *inside = *text == '{' || *text == '[' ? json_loadb(text, json_string_length(value), JSON_REJECT_DUPLICATES, NULL) : NULL;
     size_t before = json_array_size(w->masked);
     if (!inside)
-        return json_incref(value);
+        return walk_words(w, value);
     json_t *out = walk(w, inside, false);
     json_decref(inside);
     if (!out || json_array_size(w->masked) == before) {

@@ -20,6 +20,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_HOOK] = "hook",
     [SB_ENTRY_KNOBS] = "step.knobs", [SB_ENTRY_PROOF] = "proof", [SB_ENTRY_DRILL] = "drill",
     [SB_ENTRY_EXERCISE] = "exercise",
+    [SB_ENTRY_HELD] = "step.held",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 
@@ -165,6 +166,19 @@ static int fold_step(struct sb_card *card, const struct sb_entry *e, const char 
     return 0;
 }
 
+/* What has been changed so far stays as it was shown. */
+static int fold_held(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
+{
+    const char *since = sb_json_str(e->body, "since"), *why = sb_json_str(e->body, "why"), *event = sb_json_str(e->body, "event");
+    if (!event || !why)
+        return unusable(e, "held", err);
+    card->progress.step = sb_json_int(e->body, "step");
+    card->progress.undoing = json_is_true(json_object_get(e->body, "undo"));
+    free(card->progress.phase);
+    card->progress.phase = since ? sb_format("%s since %.19sZ: %s", event, since, why) : sb_format("%s: %s", event, why);
+    return card->progress.phase ? 0 : sb_fail_nomem(err);
+}
+
 static int fold_proof(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
 {
     const json_t *list = json_object_get(e->body, "evidence"), *one;
@@ -220,6 +234,8 @@ static int fold_into_card(struct sb_card *card, const struct sb_entry *e, struct
     case SB_ENTRY_WATCH:
         REPLACE(card->report, &sb_watch_report_schema, "report");
         return 0;
+    case SB_ENTRY_HELD:
+        return fold_held(card, e, err);
     case SB_ENTRY_PROOF:
         return fold_proof(card, e, err);
     default:

@@ -85,6 +85,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_PROOF] = "tried out by {by}",
     [SB_ENTRY_DRILL] = "drill {drill} {event}: {about}",
     [SB_ENTRY_EXERCISE] = "exercise {result.exercise} by {result.who}: {+result.right|right|not right}",
+    [SB_ENTRY_HELD] = STEP "{event}: {why}",
 };
 
 /* What else is put into lines, the words of a duration among it. */

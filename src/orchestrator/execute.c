@@ -46,8 +46,8 @@ static bool seen_members(const struct sb_orchestrator *o)
     return o->have_strip && o->strip.samples >= (int64_t)o->strip.members_n;
 }
 
-/* Keeps the card waiting, and says why once. */
-static void wait_for(struct sb_orchestrator *o, struct held_card *card, const char *why, int64_t again_ms)
+/* Keeps the card waiting, and says why once. by: what holds back a step of many commands that has begun. */
+static void wait_because(struct sb_orchestrator *o, struct held_card *card, const char *by, const char *why, int64_t again_ms)
 {
     bool told = sb_streq(card->run.waits, why);
     snprintf(card->run.waits, sizeof card->run.waits, "%s", why);
@@ -56,8 +56,15 @@ static void wait_for(struct sb_orchestrator *o, struct held_card *card, const ch
         sb_o_move(o, card, SB_EV_WAIT, NULL, card->run.waits, NULL);
     else if (!told)
         sb_o_notice(o, SB_MEDIUM, "%s waits: %s", card->card.id, why);
+    if (card->card.state == SB_EXECUTING && card->run.work)
+        sb_o_hold_back(o, card, by, why);
     if (card->card.state == SB_EXECUTING)
         card->run.phase = PHASE_PRECHECK;
+}
+
+static void wait_for(struct sb_orchestrator *o, struct held_card *card, const char *why, int64_t again_ms)
+{
+    wait_because(o, card, "facts", why, again_ms);
 }
 
 /* The same where policy is what it waits for. Where that is a window, the clock wakes it when the window opens. */
@@ -67,12 +74,12 @@ static void wait_for_policy(struct sb_orchestrator *o, struct held_card *card, c
     bool waiting = card->card.state == SB_APPROVED || card->card.state == SB_SCHEDULED;
     char text[sizeof card->run.waits], at[SB_TIME_LEN + 1];
     sb_time_format(at, by);
-    snprintf(text, sizeof text, "%s%s%.*s%s", why, opens && by && opens > by ? "; it expires before that, at " : "", opens && by && opens > by ? 16 : 0, at,
-             opens && by && opens > by ? "Z" : "");
-    bool timed = waiting && opens && sb_due_set(&o->openings, card->card.id, opens, NULL) == 0;
+    bool expires = waiting && opens && by && opens > by;
+    snprintf(text, sizeof text, "%s%s%.*s%s", why, expires ? "; it expires before that, at " : "", expires ? 16 : 0, at, expires ? "Z" : "");
+    bool timed = (waiting || card->card.state == SB_EXECUTING) && opens && sb_due_set(&o->openings, card->card.id, opens, NULL) == 0;
     if (timed && card->card.state == SB_SCHEDULED && !sb_streq(card->card.note, text))
         sb_o_move(o, card, SB_EV_WAIT, NULL, text, NULL);
-    wait_for(o, card, text, !timed ? DENIED_AGAIN_MS : o->waivers_path ? WAIVER_MS : REVIEW_MS);
+    wait_because(o, card, "policy", text, !timed ? DENIED_AGAIN_MS : o->waivers_path ? WAIVER_MS : REVIEW_MS);
 }
 
 /* Why the facts that were read do not let the step begin; NULL: they do. *unknown: they could not be read, or it is only for

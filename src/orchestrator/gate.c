@@ -378,6 +378,21 @@ static int64_t freezes_end(json_t *calendar, const struct sb_policy_verdict *v)
     return last;
 }
 
+/* When a window closes, or a freeze begins, that is not so yet; 0: none in sight. */
+static int64_t next_change(json_t *calendar)
+{
+    const char *name;
+    json_t *state;
+    int64_t first = 0, at;
+    json_object_foreach(calendar, name, state) {
+        const char *next = sb_json_str(state, "next");
+        bool open = json_is_true(json_object_get(state, "active")) != sb_streq(sb_json_str(state, "kind"), "deny");
+        if (open && next && sb_time_parse(next, strlen(next), &at) == 0 && (!first || at < first))
+            first = at;
+    }
+    return first;
+}
+
 int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *stage, const struct sb_actor *actor, const struct extra *extra,
               bool rollback, struct sb_err *err)
 {
@@ -389,6 +404,7 @@ int sb_o_gate(struct sb_orchestrator *o, struct held_card *card, const char *sta
         return -1;
     }
     int decision = v.decision;
+    card->run.asks_at = next_change(json_object_get(in, "calendar"));
     if (decision == SB_REQUIRE && v.waits_for_n) {
         /* everything else is there: to whoever is about to send a step this is a "not now", which is asked again */
         decision = SB_DENY;

@@ -52,6 +52,7 @@ static struct sb_step *step_of(struct held_card *card)
 /* ---- where it stands, by the record ---- */
 
 struct recall {
+    struct held_card *card;
     struct iterating *w;
     int64_t tries;
     struct sb_place sent; /* of the newest intent */
@@ -64,6 +65,10 @@ static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, si
     struct iterating *w = r->w;
     (void)bytes;
     (void)n;
+    if (e->kind == SB_ENTRY_HELD) {
+        sb_o_hold_recall(r->card, e);
+        return 0;
+    }
     if (e->kind == SB_ENTRY_KNOBS) {
         w->docs = sb_json_int(e->body, "docs");
         w->delay_ms = sb_json_int(e->body, "delay_ms");
@@ -109,7 +114,7 @@ static struct iterating *take_up(struct sb_orchestrator *o, struct held_card *ca
     }
     *w = (struct iterating){.step = card->run.step, .undo = card->run.undoing, .place.pass = 1, .docs = s->work.docs, .delay_ms = s->work.delay_ms};
     card->run.work = w;
-    struct recall r = {.w = w};
+    struct recall r = {.card = card, .w = w};
     int rc = sb_ledger_by_ref(o->ledger, card->card.id, take_entry, &r, err);
     free(r.sent.at);
     if (rc) {
@@ -169,6 +174,13 @@ static void fail(struct sb_orchestrator *o, struct held_card *card, const struct
     }
     card->run.phase = PHASE_NONE;
     sb_o_must_move(o, card, SB_EV_STEP_FAILED, text);
+}
+
+/* Policy is asked again now and then, and when one of its windows closes or a freeze begins. The way back is not held up. */
+static bool policy_due(const struct sb_orchestrator *o, const struct held_card *card, const struct iterating *w)
+{
+    bool turned = card->run.asks_at && sb_origin_wall_ms(o->opt.origin) >= card->run.asks_at;
+    return !w->undo && (turned || sb_mono_ms() - w->asked_ms >= ASK_POLICY_MS);
 }
 
 /* ---- a turn ---- */
@@ -264,6 +276,8 @@ static void turn_back(struct sb_orchestrator *o, void *p)
             show(o, card, w, t->err.msg);
             again(card, TRY_AGAIN_MS);
         }
+    } else if (t->a.turn == SB_TURN_SEND && policy_due(o, card, w)) {
+        again(card, 0); /* its window may have closed while the batch was looked for */
     } else if (t->a.turn == SB_TURN_SEND) {
         take_place(&w->next, &t->a.next);
         send(o, card, w, t->a.command);
@@ -347,13 +361,12 @@ static int begin_look(struct sb_orchestrator *o, struct held_card *card, struct 
 
 /* ---- between two turns ---- */
 
-/* Policy is asked again now and then. False: it does not allow the next turn, and that is being seen to. */
+/* False: policy does not allow the next turn, and that is being seen to. */
 static bool still_allowed(struct sb_orchestrator *o, struct held_card *card, struct iterating *w)
 {
-    int64_t now = sb_mono_ms();
-    if (w->undo || now - w->asked_ms < ASK_POLICY_MS)
+    if (!policy_due(o, card, w))
         return true;
-    w->asked_ms = now;
+    w->asked_ms = sb_mono_ms();
     if (sb_o_gate(o, card, "execute", NULL, NULL, false, NULL) == SB_ALLOW)
         return true;
     card->run.fresh = false; /* what it waits for, and until when, is found out as before any step */
@@ -364,21 +377,31 @@ static bool still_allowed(struct sb_orchestrator *o, struct held_card *card, str
 /* The servers are pressed: it waits, or a person is called. */
 static bool held_back(struct sb_orchestrator *o, struct held_card *card, struct iterating *w)
 {
-    char why[200], note[240];
-    bool critical = false;
+    char note[sizeof card->run.owed_note];
+    struct sb_o_pressure p;
     const struct sb_step *s = step_of(card);
-    if (!sb_o_pressure(o, &s->work, &critical, why, sizeof why))
+    if (!sb_o_pressure(o, &s->work, &p))
         return false;
-    if (critical && !w->undo) {
-        snprintf(note, sizeof note, "critical load: %s; resume it when that is over", why);
+    sb_o_hold_back(o, card, p.by, p.why);
+    if (p.critical && !w->undo) {
+        snprintf(note, sizeof note, "critical load: %s; resume it when that is over", p.why);
         card->run.phase = PHASE_NONE;
         sb_o_must_move(o, card, SB_EV_PAUSE, note);
         return true;
     }
-    snprintf(note, sizeof note, "held back: %s", why);
-    show(o, card, w, note);
     again(card, LOOK_AGAIN_MS);
     return true;
+}
+
+bool sb_o_batches_run(const struct sb_orchestrator *o)
+{
+    for (size_t i = 0; i < o->cards_n; i++) {
+        const struct held_card *c = o->cards[i];
+        bool runs = c->card.state == SB_EXECUTING || c->card.state == SB_ROLLING_BACK;
+        if (runs && c->run.work && c->run.work->docs > 0)
+            return true;
+    }
+    return false;
 }
 
 void sb_o_iterate(struct sb_orchestrator *o, struct held_card *card)
@@ -398,8 +421,12 @@ void sb_o_iterate(struct sb_orchestrator *o, struct held_card *card)
     }
     const struct sb_step *s = step_of(card);
     bool batches = sb_streq(s->work.how, "batches");
-    if (!still_allowed(o, card, w) || (batches && held_back(o, card, w)))
+    if ((batches && held_back(o, card, w)) || !still_allowed(o, card, w))
         return;
+    if (sb_o_hold_over(o, card)) { /* what cannot be recorded is not sent */
+        again(card, TRY_AGAIN_MS);
+        return;
+    }
     if (!batches && !w->place.since && begin_look(o, card, w, &err))
         fail(o, card, w, err.msg);
     else if (ask_next(o, card, w))

@@ -131,6 +131,9 @@ struct run {
     int64_t over;       /* looks in a row at which one was passed */
     char waits[256];    /* what it waits for, as the seats were told */
     int64_t opens_at;   /* wall: when the windows that policy waits for may be open, by its last answer; 0: it waits for none */
+    int64_t asks_at;    /* wall: when a window closes or a freeze begins, by policy's last answer: it is asked again then; 0: no such moment */
+    char held_by[16];   /* what holds the running step back, by the record; empty: nothing */
+    int64_t held_since; /* wall; 0: nothing does */
     int owed;           /* an event that could not be recorded, and is tried again; -1 none */
     char owed_note[256];
     bool unsent;        /* an intent was refused: whether it is on the record all the same is not known */
@@ -311,6 +314,7 @@ struct sb_orchestrator {
     int64_t next_tick_ms, next_settle_ms, next_survey_ms, next_backups_ms;
     int64_t started_ms;      /* first tick */
     bool trends_settled;     /* those of before the start were found again, or ended */
+    int64_t survey_asked_ms; /* mono: when one was last begun */
     struct survey survey;
     bool surveying;
     char *backups_said;       /* what the Backup Guardian found last, and */
@@ -745,11 +749,26 @@ void sb_o_tick_turns(struct sb_orchestrator *o);
 int sb_o_turn_knobs(struct sb_orchestrator *o, const struct seat *s, struct held_card *card, const struct sb_edit *e, struct sb_err *err);
 bool sb_o_has_knobs(const struct held_card *card, const struct sb_edit *e); /* it is such a step that runs, and only they are to be set */
 
-/* pressure.c: why nothing is added to the load now, by the limits of a step; false: nothing speaks against it. *critical: so
- * much that a person should look. */
-bool sb_o_pressure(const struct sb_orchestrator *o, const struct sb_step_work *w, bool *critical, char *why, size_t cap);
+bool sb_o_batches_run(const struct sb_orchestrator *o); /* some step sends one batch after the other now */
+
+/* ---- pressure.c ---- */
+
+struct sb_o_pressure {
+    const char *by; /* "lag", "queue", "cache", "oplog", or "unknown": it cannot be measured */
+    bool critical;  /* so much that a person should look */
+    char why[200];
+};
+/* Why nothing is added to the load now, by the limits of a step; false: nothing speaks against it. */
+bool sb_o_pressure(const struct sb_orchestrator *o, const struct sb_step_work *w, struct sb_o_pressure *p);
 /* The operations a second on the primary, in deployment time; -1 not known. */
 int64_t sb_o_foreground(const struct sb_orchestrator *o);
+
+/* ---- held.c: a running step that sends nothing more for now ---- */
+
+void sb_o_hold_back(struct sb_orchestrator *o, struct held_card *card, const char *by, const char *why);
+/* It is sent again, or gone on with otherwise. -1: that cannot be recorded, and nothing may be sent. */
+int sb_o_hold_over(struct sb_orchestrator *o, struct held_card *card) SB_MUST_USE;
+void sb_o_hold_recall(struct held_card *card, const struct sb_entry *e); /* of an SB_ENTRY_HELD, for a new owner */
 
 /* ---- phases.c: cards that follow each other ---- */
 

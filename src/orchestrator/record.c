@@ -213,6 +213,20 @@ static void carry_out(struct sb_orchestrator *o, struct held_card *card, unsigne
     }
 }
 
+/* Words that may be a server's, without what policy calls sensitive. NULL: they cannot be masked. */
+static json_t *masked_words(const struct sb_orchestrator *o, const char *text)
+{
+    struct sb_str out;
+    json_t *words = sb_o_words(text);
+    if (!json_is_string(words))
+        return words;
+    sb_str_init(&out);
+    json_t *masked = sb_mask_text(o->mask, json_string_value(words), &out, NULL) == 0 ? json_string(out.p ? out.p : "") : NULL;
+    sb_str_release(&out);
+    json_decref(words);
+    return masked;
+}
+
 int sb_o_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event event, const struct sb_actor *actor, const char *note,
               struct sb_err *err)
 {
@@ -224,7 +238,7 @@ int sb_o_move(struct sb_orchestrator *o, struct held_card *card, enum sb_event e
         return sb_fail(err, SB_ESTATE, "%s: %s", card->card.id, why);
     }
     json_t *body = json_pack("{s:s,s:s,s:s,s:o}", "event", sb_name(&sb_events, event), "from", sb_name(&sb_states, from), "to",
-                             sb_name(&sb_states, t->to), "note", sb_o_words(note));
+                             sb_name(&sb_states, t->to), "note", masked_words(o, note));
     if (sb_o_record(o, SB_ENTRY_STATE, actor, &(struct refs){.card = card}, body, err))
         return -1;
     sb_hook("record.moved");

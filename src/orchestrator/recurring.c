@@ -268,7 +268,7 @@ void sb_o_tick_due(struct sb_orchestrator *o)
     watch_clock(o);
     while ((id = sb_due_take(&o->openings, sb_origin_wall_ms(o->opt.origin)))) {
         struct held_card *card = sb_o_card(o, id);
-        if (card && card->card.state == SB_SCHEDULED)
+        if (card && (card->card.state == SB_SCHEDULED || (card->card.state == SB_EXECUTING && card->run.phase == PHASE_PRECHECK)))
             card->run.next_ms = 0; /* facts and policy, now */
         free(id);
     }

@@ -9,7 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define AGAIN_MS 60000 /* between two surveys while nothing is about to start */
+#define AGAIN_MS 60000 /* between two surveys while nothing runs that is to be held back by one */
+#define RUNNING_MS 5000
 #define OLD_MS 180000  /* what was surveyed longer ago is not known any more */
 #define OPS_LOOKED_AT 1000
 
@@ -215,9 +216,11 @@ static void survey_work(void *p)
 void sb_o_tick_survey(struct sb_orchestrator *o)
 {
     int64_t now = sb_mono_ms();
-    if (!o->connected || o->surveying || now < o->next_survey_ms)
+    bool due = now >= o->next_survey_ms || (sb_o_batches_run(o) && now - o->survey.taken_mono >= RUNNING_MS && now - o->survey_asked_ms >= RUNNING_MS);
+    if (!o->connected || o->surveying || !due)
         return;
     o->next_survey_ms = now + AGAIN_MS;
+    o->survey_asked_ms = now;
     struct surveying *s = calloc(1, sizeof *s);
     if (!s)
         return;

@@ -373,12 +373,23 @@ static void take_seats(struct sim *s, const struct sim_scenario *sc)
     }
 }
 
+static void take_oplog(struct sim *s, const struct sim_scenario *sc)
+{
+    for (int i = 0; sc->oplog_bytes && i < s->members; i++) {
+        struct sim_coll *oplog = sim_coll_find(&s->member[i].cat, "local.oplog.rs");
+        if (oplog)
+            oplog->max_bytes = (uint64_t)sc->oplog_bytes;
+    }
+    s->oplog_bytes = sc->oplog_bytes ? sc->oplog_bytes : s->oplog_bytes;
+}
+
 int sim_clients_load(struct sim *s, const struct sim_scenario *sc, struct sb_err *err)
 {
     struct sim_clients *t = s->clients;
     t->sc = sc;
     s->costs = sc->costs;
     take_seats(s, sc);
+    take_oplog(s, sc);
     for (size_t i = 0; i < sc->data_n; i++)
         if (sim_load_data(s, &sc->data[i], &t->sequences, err))
             return -1;

@@ -48,7 +48,8 @@ static void what_is_named_is_masked_wherever_it_stands(void **state)
     assert_string_not_equal(ann, bob);
     json_t *body = body_of("{\"member\":\"db1\",\"command\":\"{\\\"find\\\":\\\"users\\\",\\\"filter\\\":{\\\"z\\\":1,\\\"customer.EMail\\\":{\\\"$in\\\":[\\\"ann@example.org\\\",\\\"bob@example.org\\\"]},"
                            "\\\"a\\\":2.5}}\",\"reply\":{\"docs\":[{\"email\":\"ann@example.org\",\"name\":\"Ann\",\"cards\":{\"$oid\":\"65a000000000000000000001\"},\"my_ssn_2\":7,\"a/b\":{\"email\":null}}]},"
-                           "\"note\":\"email ann@example.org\"}");
+                           "\"note\":\"email ann@example.org\",\"said\":\"E11000 duplicate key error collection: a.b dup key: { n: 1, c.email: \\\"ann@example.org\\\" }: done\","
+                           "\"cut\":\"E11000 dup key: { email: \\\"ann@exa\",\"plain\":\"E11000 dup key: { total: 7 }\"}");
     sb_assert_ok(sb_mask_body(m, body, &err), err);
     char *command = sb_format("{\"find\":\"users\",\"filter\":{\"z\":1,\"customer.EMail\":{\"$in\":[\"%s\",\"%s\"]},\"a\":2.5}}", ann, bob);
     assert_string_equal(json_string_value(json_object_get(body, "command")), command); /* in its order */
@@ -58,7 +59,11 @@ static void what_is_named_is_masked_wherever_it_stands(void **state)
     assert_string_equal(json_string_value(json_object_get(doc, "my_ssn_2")), number);
     assert_string_equal(json_string_value(json_object_get(doc, "name")), "Ann");
     assert_string_equal(json_string_value(json_object_get(body, "note")), "email ann@example.org"); /* a text that is no JSON */
-    static const char *const pointers[] = {"/command/filter/customer.EMail/$in/0", "/command/filter/customer.EMail/$in/1", "/reply/docs/0/email", "/reply/docs/0/cards", "/reply/docs/0/my_ssn_2"};
+    const char *said = json_string_value(json_object_get(body, "said")), *cut = json_string_value(json_object_get(body, "cut"));
+    assert_true(sb_starts_with(said, "E11000 duplicate key error collection: a.b dup key: { masked:") && strstr(said, " }: done") && !strstr(said, "ann"));
+    assert_true(sb_starts_with(cut, "E11000 dup key: { masked:") && !strstr(cut, "ann"));
+    assert_string_equal(json_string_value(json_object_get(body, "plain")), "E11000 dup key: { total: 7 }");
+    static const char *const pointers[] = {"/command/filter/customer.EMail/$in/0", "/command/filter/customer.EMail/$in/1", "/reply/docs/0/email", "/reply/docs/0/cards", "/reply/docs/0/my_ssn_2", "/said", "/cut"};
     json_t *masked = json_object_get(body, "masked");
     assert_int_equal(json_array_size(masked), SB_COUNT(pointers));
     for (size_t i = 0; i < SB_COUNT(pointers); i++)

@@ -51,6 +51,10 @@ static void a_card_is_the_fold_of_its_entries(void **state)
     assert_true(card.approvals[0].voided);
     apply(&card, SB_ENTRY_STEP_INTENT, json_pack("{s:i,s:b,s:s}", "step", 1, "undo", 0, "command", "{}"));
     assert_int_equal(card.progress.step, 1);
+    apply(&card, SB_ENTRY_HELD, json_pack("{s:s,s:i,s:b,s:s,s:s,s:s}", "event", "held back", "step", 1, "undo", 0, "by", "lag", "why", "b is 30 s behind", "since", "2026-11-23T09:05:06.789Z"));
+    assert_string_equal(card.progress.phase, "held back since 2026-11-23T09:05:06Z: b is 30 s behind");
+    apply(&card, SB_ENTRY_HELD, json_pack("{s:s,s:i,s:b,s:s,s:s,s:i}", "event", "goes on", "step", 1, "undo", 0, "by", "lag", "why", "over", "for_ms", 5));
+    assert_string_equal(card.progress.phase, "goes on: over");
     apply(&card, SB_ENTRY_STATE, json_pack("{s:s,s:s,s:s}", "event", "close", "from", "failed", "to", "failed"));
     assert_true(card.closed);
     assert_null(card.progress.phase);
@@ -77,6 +81,8 @@ static void recurring_work_is_told_in_words(void **state)
         {SB_ENTRY_PROOF, json_pack("{s:s,s:[]}", "by", "C-000002", "evidence"), "tried out by C-000002"},
         {SB_ENTRY_EXERCISE, json_pack("{s:{s:s,s:s,s:b}}", "result", "exercise", "surge", "who", "alice", "right", 0), "exercise surge by alice: not right"},
         {SB_ENTRY_DRILL, json_pack("{s:s,s:s,s:s}", "drill", "D-1", "event", "ended", "about", "/b failed: cut"), "drill D-1 ended: /b failed: cut"},
+        {SB_ENTRY_HELD, json_pack("{s:s,s:i,s:b,s:s,s:s}", "event", "held back", "step", 1, "undo", 0, "by", "lag", "why", "b is 30 s behind"), "step 1: held back: b is 30 s behind"},
+        {SB_ENTRY_HELD, json_pack("{s:s,s:i,s:b,s:s}", "event", "goes on", "step", 2, "undo", 1, "why", "over"), "step 2 (undo): goes on: over"},
         {SB_ENTRY_CLOCK, json_pack("{s:I,s:i,s:i}", "jump_ms", (json_int_t)7200000, "mono_ms", 5, "already_run", 0), "the clock was set forward by 2 h 00 min"},
         {SB_ENTRY_CLOCK, json_pack("{s:I,s:i}", "jump_ms", (json_int_t)-5000, "already_run", 1),
          "the clock was set back by 5 s; 1 planned run still to come by it has run already and will not run again"},

@@ -92,6 +92,54 @@ static void rolled_back_long_after(void **state)
     lab_close(&l);
 }
 
+/* Until the first member's clock says so; the lab has no owner meanwhile, and no connection. */
+static void until_server_time(const struct lab *l, int64_t at)
+{
+    json_t *ready = json_loads(l->line, 0, NULL);
+    char uri[128];
+    snprintf(uri, sizeof uri, "mongodb://%s/?directConnection=true", json_string_value(json_array_get(json_object_get(ready, "members"), 0)));
+    mongoc_client_t *client = mongoc_client_new(uri);
+    bson_t *command = BCON_NEW("serverStatus", BCON_INT32(1));
+    for (int64_t now = 0; now < at;) {
+        bson_t reply;
+        bson_iter_t it;
+        bson_error_t e;
+        if (!mongoc_client_command_simple(client, "admin", command, NULL, &reply, &e))
+            fail_msg("%s", e.message);
+        now = bson_iter_init_find(&it, &reply, "localTime") ? bson_iter_date_time(&it) : at;
+        bson_destroy(&reply);
+        usleep(50000);
+    }
+    bson_destroy(command);
+    mongoc_client_destroy(client);
+    json_decref(ready);
+}
+
+/* Between its first third and its end there is no owner: what was seen was good, and says nothing of the rest. */
+static void a_window_that_was_observed_in_part_proves_nothing(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &(struct lab_options){.environment = SB_ENV_STAGING});
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_edit(&l, &l.alice, "watch_window_s", "180"), 0);
+    lab_until_revision(&l, 2);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_WATCHING);
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (l.card.report.observed_s < 40)
+        lab_wait(&l, until);
+    assert_true(l.card.report.observed_s < 120);
+    int64_t ends = l.card.report.ends_at;
+    lab_stop(&l);
+    until_server_time(&l, ends + 10000);
+    lab_start(&l, &(struct lab_options){.environment = SB_ENV_STAGING});
+    lab_until_state(&l, SB_DONE);
+    assert_int_equal(l.card.report.verdict, SB_VERDICT_INCONCLUSIVE);
+    assert_non_null(strstr(l.card.report.reason, "the window was observed for "));
+    lab_close(&l);
+}
+
 /* Deployment time is carried on by the monotonic clock from the newest sample, at the pace of the deployment's own clock. */
 static void deployment_time_between_two_samples(void **state)
 {
@@ -113,6 +161,7 @@ int main(void)
         cmocka_unit_test(what_was_found_running_can_be_stopped),
         cmocka_unit_test(a_read_only_owner_goes_on_with_nothing),
         cmocka_unit_test(rolled_back_long_after),
+        cmocka_unit_test(a_window_that_was_observed_in_part_proves_nothing),
         cmocka_unit_test(deployment_time_between_two_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

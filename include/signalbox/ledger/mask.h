@@ -7,7 +7,8 @@
  * that is kept in the file mask-salt beside the ledger (mode 0600, made at first use), over the value's canonical form. The
  * same value has the same digest, so that equality can be shown, and whoever has the salt can show that a digest is of a
  * value; nobody else can try values out. Texts that hold JSON (a command, a reply) are looked into as well: canonical or
- * relaxed Extended JSON is masked and written again, a text that is no JSON stays as it is. Operators stay readable:
+ * relaxed Extended JSON is masked and written again; of a text that is no JSON only the key is masked that a server says is there
+ * twice ("dup key: { email: ... }"). Operators stay readable:
  * {"email": {"$in": ["a", "b"]}} keeps its shape, and each constant is masked by itself.
  *
  * Thread: a mask is constant after it was opened.

@@ -13,6 +13,7 @@
  *       find|count|aggregate|insert|update|delete|modify DB.NAME rate PER_SECOND [filter T] [sort T] [limit N] [skip N]
  *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME] [batch N]
  *   member N [priority P] [hidden] [votes 0] [delay DURATION]   hidden, delayed and voteless ones get priority 0
+ *   oplog BYTES                             of each member
  *   at DURATION HAPPENS
  *   every DURATION [from DURATION] HAPPENS
  *   when index DB.NAME FIELD HAPPENS
@@ -120,6 +121,7 @@ struct sim_scenario {
     size_t apps_n, apps_cap;
     struct sim_happening *events;
     size_t events_n, events_cap;
+    int64_t oplog_bytes; /* 0: not said */
 };
 
 /* Reads a scenario. NULL when it has problems (all of them in err, one a line) or memory runs out. */
