@@ -36,7 +36,7 @@ static int check(const struct sb_backup_words *words, int n, char **paths)
     for (int i = 0; i < n && !words->quick; i++)
         all += sb_backups_size(paths[i]);
     sb_backup_bar_begin(&bar, all, !words->quiet);
-    struct sb_backup_options options = {.quick = words->quick, .read = sb_backup_bar_read, .ctx = &bar};
+    struct sb_backup_options options = {.key = words->key, .quick = words->quick, .read = sb_backup_bar_read, .ctx = &bar};
     for (int i = 0; i < n; i++)
         if (sb_backups_check(&list, paths[i], &options, &err)) {
             sb_backup_bar_end(&bar);
@@ -84,12 +84,24 @@ int sb_cmd_backup(int argc, char **argv)
         {"--full", &words.full, NULL}, {"--deployment", NULL, &words.deployment}, {"--keep", &words.keep, NULL},
         {"--into", NULL, &words.into}, {"--source", NULL, &words.source},         {"--until", NULL, &words.until},
         {"--checks", NULL, &words.checks},                                        {"--uri-file", NULL, &words.uri_file},
+        {"--archive", &words.archive, NULL}, {"--gzip", &words.gzip, NULL},       {"--key-file", NULL, &words.key_file},
     };
     int n = sb_options_read(argc, argv, known, SB_COUNT(known));
     if (n < 0)
         return 2;
     const char *what = n ? argv[1] : "";
     bool status = strcmp(what, "status") == 0, drill = strcmp(what, "drill") == 0, making = strcmp(what, "make") == 0;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_seal_key key;
+    if (words.key_file && (status || strcmp(what, "compare") == 0))
+        return sb_usage_error("--key-file belongs to backup check, make and drill");
+    if ((words.archive || words.gzip) && !making)
+        return sb_usage_error("--archive and --gzip belong to backup make");
+    if (making && (words.gzip || words.key_file) && !words.archive)
+        return sb_usage_error("--gzip and --key-file want --archive: one file is packed and sealed, not a folder");
+    if (words.key_file && sb_seal_key_read(&key, words.key_file, &err))
+        return sb_complain(&err);
+    words.key = words.key_file ? &key : NULL;
     if (words.full && !status)
         return sb_usage_error("--full belongs to backup status");
     if (words.deployment && !status && !drill && !making)

@@ -228,7 +228,7 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     struct sb_str state;
     json_t *report = NULL;
     const struct passwd *user = getpwuid(getuid());
-    struct sb_drill_options o = {.path = path, .by = user ? user->pw_name : "?", .origin = &origin, .target_file = words->into, .keep = words->keep, .read = sb_backup_bar_read, .ctx = &bar};
+    struct sb_drill_options o = {.path = path, .by = user ? user->pw_name : "?", .origin = &origin, .target_file = words->into, .keep = words->keep, .key = words->key, .read = sb_backup_bar_read, .ctx = &bar};
     int status;
     struct stat st;
     sb_str_init(&state);

@@ -163,8 +163,8 @@ static int begin(struct drill *d, struct sb_err *err)
 
 static int restore(struct drill *d, struct sb_err *err)
 {
-    struct sb_backup_options data = {.sums = true, .read = told, .document = take_document, .ctx = d};
-    struct sb_backup_options oplog = {.quick = d->plan.items[0].kind == SB_BACKUP_DUMP_FOLDER, .document = take_entry, .ctx = d};
+    struct sb_backup_options data = {.key = d->o->key, .sums = true, .read = told, .document = take_document, .ctx = d};
+    struct sb_backup_options oplog = {.key = d->o->key, .quick = d->plan.items[0].kind == SB_BACKUP_DUMP_FOLDER, .document = take_entry, .ctx = d};
     int64_t from = sb_mono_ms(), compared;
     d->stage = "restore";
     d->restore = sb_restore_new(&d->plan.items[0], write_step, d, err);
@@ -207,7 +207,7 @@ static int compare(struct drill *d, struct sb_err *err)
 
 static int run(struct drill *d, struct sb_err *err)
 {
-    struct sb_backup_options plan = {.quick = true, .raw = true};
+    struct sb_backup_options plan = {.key = d->o->key, .quick = true, .raw = true};
     d->stage = "backup";
     if (look(d, &d->plan, &plan, err))
         return -1;

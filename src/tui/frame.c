@@ -212,6 +212,12 @@ static void make_page(struct sb_tui *t, const struct view *v)
     } else if (v->kind == VIEW_HUSHES) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "Silenced");
         view_hushes(t, &f->body);
+    } else if (v->kind == VIEW_RECOVERY) {
+        sb_page_text(&f->title, SB_ROLE_TITLE, "What could be brought back");
+        view_recovery(t, &f->body);
+    } else if (v->kind == VIEW_BACKUP) {
+        sb_page_textf(&f->title, SB_ROLE_TITLE, "Backup %s", v->id ? v->id : "");
+        view_backup(t, v->id, &f->body);
     } else if (v->kind == VIEW_MESSAGES) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "Messages of this session, the newest first");
         view_messages(t, &f->body);

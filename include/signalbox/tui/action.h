@@ -24,6 +24,7 @@
     CONTEXT(CARD, "card", PAGE, "an opened card")                              \
     CONTEXT(CASE, "case", PAGE, "an opened case")                              \
     CONTEXT(ANOMALY, "anomaly", PAGE, "an opened anomaly")                     \
+    CONTEXT(RECOVERY, "recovery", PAGE, "what could be brought back, or one backup") \
     CONTEXT(EDIT, "edit", PAGE, "a card being edited")                         \
     CONTEXT(TEXT, "text", PAGE, "help and messages")                           \
     CONTEXT(CONFIRM, "confirm", NONE, "a question that wants a deliberate yes") \
@@ -48,7 +49,7 @@ enum sb_action_flags {
 };
 
 #define SB_ACTION_TABLE(ACTION)                                                                                                   \
-    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(EDIT), 0, "open what is selected")            \
+    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(RECOVERY) | SB_AT(EDIT), 0, "open what is selected") \
     ACTION(CONFIRM, "confirm", "yes", SB_AT(CONFIRM), SB_DELIBERATE, "yes: do what is asked here")                                \
     ACTION(APPROVE, "approve", "approve", SB_AT_CARDS, SB_DANGEROUS | SB_DELIBERATE, "approve the card or the marked ones, if read")                 \
     ACTION(REJECT, "reject", "reject", SB_AT_CARDS, SB_DANGEROUS, "reject the card, with a reason")                               \
@@ -119,6 +120,8 @@ enum sb_action_flags {
     ACTION(POST_MORTEM, "post-mortem", "", SB_AT(ANOMALIES) | SB_AT(ANOMALY), 0, "write the anomaly into a file as Markdown, with its evidence") \
     ACTION(HAND_OVER, "hand-over", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "write a note for the next shift into a file, as Markdown")   \
     ACTION(HUSHES, "silenced", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what is recorded and not announced, and why")                   \
+    ACTION(RECOVERY, "recovery", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what could be brought back: backups, gaps, drills, and what is asked of them") \
+    ACTION(DRILL, "drill", "", SB_AT_CARDS | SB_AT(RECOVERY), 0, "ask for a restore drill: the newest backup into the throw-away deployment") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
