@@ -85,6 +85,7 @@ int sb_cmd_backup(int argc, char **argv)
         {"--into", NULL, &words.into}, {"--source", NULL, &words.source},         {"--until", NULL, &words.until},
         {"--checks", NULL, &words.checks},                                        {"--uri-file", NULL, &words.uri_file},
         {"--archive", &words.archive, NULL}, {"--gzip", &words.gzip, NULL},       {"--key-file", NULL, &words.key_file},
+        {"--start", NULL, &words.start},
     };
     int n = sb_options_read(argc, argv, known, SB_COUNT(known));
     if (n < 0)
@@ -108,8 +109,8 @@ int sb_cmd_backup(int argc, char **argv)
         return sb_usage_error("--deployment belongs to backup status, drill and make");
     if (words.uri_file && !making)
         return sb_usage_error("--uri-file belongs to backup make");
-    if ((words.keep || words.into || words.source || words.until || words.checks) && !drill)
-        return sb_usage_error("--into, --source, --until, --checks and --keep belong to backup drill");
+    if ((words.keep || words.into || words.start || words.source || words.until || words.checks) && !drill)
+        return sb_usage_error("--into, --start, --source, --until, --checks and --keep belong to backup drill");
     if (words.quick && strcmp(what, "check") != 0)
         return sb_usage_error("--quick belongs to backup check: a comparison reads everything, and status does only with --full");
     if (strcmp(what, "check") == 0)
@@ -117,8 +118,8 @@ int sb_cmd_backup(int argc, char **argv)
     if (strcmp(what, "compare") == 0)
         return n == 3 ? sb_backup_differ(&words, argv[2], argv[3]) : sb_usage_error("backup compare wants two backups: signalbox backup [--json] compare A B");
     if (drill)
-        return n == 2 && words.into ? sb_backup_drill(&words, argv[2])
-                                    : sb_usage_error("backup drill wants a backup and a file with the target's connection string: signalbox backup drill PATH --into FILE");
+        return n == 2 && !words.into != !words.start && !(words.start && words.keep) ? sb_backup_drill(&words, argv[2])
+                                    : sb_usage_error("backup drill wants a backup and a file with the target's connection string: signalbox backup drill PATH --into FILE; or --start PROGRAM, without --keep");
     if (making)
         return n > 1 ? sb_backup_making(&words, argv[2], argv + 3, (size_t)n - 2) : sb_usage_error("backup make wants a path that is not there yet: signalbox backup make PATH [NS...]");
     if (status)

@@ -3,6 +3,7 @@
 
 #include <bson/bson.h>
 #include <signalbox/base/file.h>
+#include <signalbox/base/record.h>
 #include <signalbox/base/str.h>
 #include <signalbox/formats/checksum.h>
 
@@ -17,7 +18,10 @@ struct sb_archive {
     int fd;
     char *name;
     bool begun; /* the prelude has its end */
+    char **views; /* "db", "name", "db", ...: the format wants an end of each */
+    size_t views_n;
     char *db, *collection; /* whose documents come; NULL: nobody's */
+    bool any;              /* one came */
     uint64_t crc;
     bool gzip;
     z_stream z;
@@ -123,6 +127,9 @@ void sb_archive_free(struct sb_archive *a)
         deflateEnd(&a->z);
     sb_seal_free(a->seal);
     explicit_bzero(a->waiting, sizeof a->waiting);
+    for (size_t i = 0; i < a->views_n; i++)
+        free(a->views[i]);
+    free(a->views);
     free(a->db);
     free(a->collection);
     free(a->name);
@@ -133,29 +140,40 @@ int sb_archive_metadata(struct sb_archive *a, const char *db, const char *collec
 {
     if (a->begun)
         return sb_fail(err, SB_EINTERNAL, "%s.%s comes after the archive's prelude was ended", db, collection);
+    if (strcmp(type, "view") == 0 && (sb_strs_push(&a->views, &a->views_n, db) || sb_strs_push(&a->views, &a->views_n, collection)))
+        return sb_fail_nomem(err);
     return put_bson(a, BCON_NEW("db", BCON_UTF8(db), "collection", BCON_UTF8(collection), "metadata", BCON_UTF8(text), "size", BCON_INT32(0), "type", BCON_UTF8(type)), err);
 }
 
-static int put_header(struct sb_archive *a, bool eof, struct sb_err *err)
+static int put_header(struct sb_archive *a, const char *db, const char *collection, bool eof, struct sb_err *err)
 {
-    return put_bson(a, BCON_NEW("db", BCON_UTF8(a->db), "collection", BCON_UTF8(a->collection), "EOF", BCON_BOOL(eof), "CRC", BCON_INT64(eof ? (int64_t)a->crc : 0)), err);
+    return put_bson(a, BCON_NEW("db", BCON_UTF8(db), "collection", BCON_UTF8(collection), "EOF", BCON_BOOL(eof), "CRC", BCON_INT64(eof ? (int64_t)a->crc : 0)), err);
+}
+
+/* The end of a namespace's documents, with their checksum. */
+static int put_end(struct sb_archive *a, const char *db, const char *collection, struct sb_err *err)
+{
+    return put_header(a, db, collection, true, err) || put(a, terminator, sizeof terminator, err) ? -1 : 0;
 }
 
 static int close_namespace(struct sb_archive *a, struct sb_err *err)
 {
-    int rc = !a->collection ? 0 : put(a, terminator, sizeof terminator, err) || put_header(a, true, err) || put(a, terminator, sizeof terminator, err) ? -1 : 0;
+    int rc = !a->collection ? 0 : (a->any && put(a, terminator, sizeof terminator, err)) || put_end(a, a->db, a->collection, err) ? -1 : 0;
     free(a->db);
     free(a->collection);
     a->db = a->collection = NULL;
+    a->any = false;
     a->crc = 0;
     return rc;
 }
 
 static int end_prelude(struct sb_archive *a, struct sb_err *err)
 {
-    bool first = !a->begun;
+    int rc = a->begun ? 0 : put(a, terminator, sizeof terminator, err);
+    for (size_t i = 0; !a->begun && rc == 0 && i + 1 < a->views_n; i += 2)
+        rc = put_end(a, a->views[i], a->views[i + 1], err);
     a->begun = true;
-    return first ? put(a, terminator, sizeof terminator, err) : 0;
+    return rc;
 }
 
 int sb_archive_open(struct sb_archive *a, const char *db, const char *collection, struct sb_err *err)
@@ -164,11 +182,14 @@ int sb_archive_open(struct sb_archive *a, const char *db, const char *collection
         return -1;
     a->db = sb_format("%s", db);
     a->collection = sb_format("%s", collection);
-    return a->db && a->collection ? put_header(a, false, err) : sb_fail_nomem(err);
+    return a->db && a->collection ? 0 : sb_fail_nomem(err);
 }
 
 int sb_archive_add(struct sb_archive *a, const unsigned char *document, size_t n, struct sb_err *err)
 {
+    if (!a->any && put_header(a, a->db, a->collection, false, err))
+        return -1;
+    a->any = true;
     a->crc = sb_crc64(a->crc, document, n);
     return put(a, document, n, err);
 }

@@ -20,6 +20,7 @@
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
  *   set drill_uri_file PATH           # the throw-away deployment that `ask "run a restore drill"` restores into (help backup)
+ *   set drill_start PROGRAM           # or: what starts one for each drill and ends it afterwards (help backup)
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
@@ -39,7 +40,7 @@
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
-    char *name, *uri_file, *executor_uri_file, *drill_uri_file;
+    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start;
     int environment; /* enum sb_environment; 0 is prod */
     struct sb_schedule *schedules; /* each name once */
     size_t schedules_n;

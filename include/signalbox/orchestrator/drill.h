@@ -55,6 +55,7 @@ struct sb_drill_options {
     const char *path;           /* of the backup: a folder or archive of mongodump's */
     const struct sb_server *target;
     const char *target_file;    /* the file with its connection string */
+    const char *started_by;     /* the program that started it for this drill; NULL: it was there */
     const struct sb_server *source; /* to compare with what is there now; NULL: not asked for */
     const struct sb_drill_watched *watched;
     uint64_t until;             /* time of the oplog to stop at; 0: its end */
