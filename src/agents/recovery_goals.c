@@ -259,19 +259,37 @@ static void durations(struct goals *g)
 
 /* ---- the backups as such ---- */
 
+/* "5.2 MB"; heap. */
+static char *size_text(int64_t bytes)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB"};
+    int64_t unit = 1000;
+    size_t u = 0;
+    if (llabs(bytes) < unit)
+        return sb_format("%" PRId64 " bytes", bytes);
+    while (u + 1 < SB_COUNT(units) && llabs(bytes) >= unit * 1000) {
+        unit *= 1000;
+        u++;
+    }
+    return sb_format("%" PRId64 ".%d %s", bytes / unit, (int)(llabs(bytes) % unit * 10 / unit), units[u]);
+}
+
 static void sizes(struct goals *g, const int64_t *bytes, size_t n, double per_day)
 {
-    int64_t usual;
+    int64_t middle;
     if (!n)
         return;
-    bool far = sb_far_out(bytes, n - 1, bytes[n - 1], &usual);
-    char *value = sb_format("%" PRId64 ".%" PRId64 " MB", bytes[n - 1] / 1000000, bytes[n - 1] / 100000 % 10);
-    if (usual)
-        add(g, "backup size", value, far ? SB_GOAL_MISSED : SB_GOAL_MET, "the usual is %" PRId64 ".%" PRId64 " MB; it changes by %+.1f MB a day%s", usual / 1000000, usual / 100000 % 10,
-            per_day / 1e6, far ? "; this one is far from it" : "");
+    bool far = sb_far_out(bytes, n - 1, bytes[n - 1], &middle);
+    char *value = size_text(bytes[n - 1]), *usual = size_text(middle), *daily = size_text((int64_t)per_day);
+    if (!value || !usual || !daily)
+        g->rc = -1;
+    else if (middle)
+        add(g, "backup size", value, far ? SB_GOAL_MISSED : SB_GOAL_MET, "the usual is %s; it grows by %s a day%s", usual, daily, far ? "; this one is far from it" : "");
     else
         add(g, "backup size", value, SB_GOAL_SEEN, "too few backups to tell what is usual");
     free(value);
+    free(usual);
+    free(daily);
 }
 
 static void encryption(struct goals *g)
@@ -343,14 +361,16 @@ static void places(struct goals *g, const int64_t *at, const int64_t *bytes, siz
     if (!devices)
         return;
     char *value = sb_format("%zu file system%s", devices, devices == 1 ? "" : "s");
-    add(g, "failure domain", value, SB_GOAL_SEEN, "%zu of them remote%s", remote, devices == 1 ? "; what destroys it destroys every backup" : "");
+    add(g, "failure domain", value, SB_GOAL_SEEN, "%s%s", remote == devices ? "remote" : remote ? "some of them remote" : "of this host", devices == 1 ? "; what destroys it destroys every backup" : "");
     free(value);
     int64_t need = g->newest ? (int64_t)g->newest->bytes : 0, span = n > 1 ? at[n - 1] - at[0] : 0;
     double daily = 0;
     for (size_t i = 1; i < n; i++)
         daily += (double)bytes[i];
     daily = span > 0 ? daily / ((double)span / (double)DAY_MS) : 0;
-    value = sb_format("%" PRId64 ".%" PRId64 " GB", least / 1000000000, least / 100000000 % 10);
+    value = size_text(least);
+    if (!value)
+        g->rc = -1;
     struct sb_recovery_goal *to = add(g, "free space", value, least < need ? SB_GOAL_MISSED : SB_GOAL_MET, "at %s; %s", where, least < need ? "the next backup does not fit" : "the next backup fits");
     free(value);
     double days = daily > 0 ? (double)least / daily : 0;
