@@ -223,7 +223,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done; 1 (--against) there is a difference; 2 a file cannot be read, or not to its end (what was read is told all\n"
      "the same), or there is no such collection; 3 the server is out of reach.\n",
      sb_cmd_schema},
-    {"backup", "[--json] [--quiet] (check [--quick] PATH... | compare A B | status [--full] [--deployment NAME] | drill PATH --into FILE | make PATH [NS...] [--archive])", "what backups there are, how far they are shown to be whole, and real restores of them",
+    {"backup", "[--json] [--quiet] (check [--quick] PATH... | compare A B | status [--full] [--deployment NAME] | drill PATH (--into FILE | --start PROGRAM) | make PATH [NS...] [--archive])", "what backups there are, how far they are shown to be whole, and real restores of them",
      "  check PATH    what lies there, problem by problem with its place: a folder of mongodump's (plain or --gzip), an archive,\n"
      "                one .bson, a store of Percona Backup for MongoDB or one NAME.pbm.json in it, a snapshot manifest, or a\n"
      "                folder of such things. Nothing is written, no link in a backup is followed, nothing outside it is opened\n"
@@ -257,6 +257,12 @@ const struct sb_command sb_commands[] = {
      "                           id\" key)), salt (32 bytes); the file's key is HMAC-SHA-256(KEY, \"signalbox seal 1\" salt); a chunk's\n"
      "                           nonce 4 bytes of 0, its number in 7 (big endian), 1 in the last chunk and else 0; the header is\n"
      "                           authenticated with each. Without its key nothing of it can be restored by anybody\n"
+     "  --start PROGRAM          (drill, instead of --into) what starts the throw-away deployment, a container or a mongod, and ends it\n"
+     "                           afterwards: `PROGRAM start DIR` ends with 0 once it answers, and the first line that it says is the\n"
+     "                           connection string (what it leaves running must not hold on to its output); `PROGRAM stop DIR` ends it,\n"
+     "                           as often as asked. DIR is a fresh folder. After a kill -9 the next drill has it stopped. An absolute\n"
+     "                           path that only its owner may write; run without a shell, with PATH, HOME and the locale alone. In the\n"
+     "                           config of a deployment: set drill_start PROGRAM\n"
      "  --deployment NAME        (drill) whose backup it is; not needed where the backup lies in a place that the config names\n"
      "  --until TIME             of the oplog only what is not later\n"
      "  --source FILE            also say in what the deployment of this connection string differs by now; only reads\n"
