@@ -127,8 +127,9 @@ static void goals(const struct sb_recovery *r, struct sb_page *p)
 
 /* ---- backups and drills ---- */
 
-static void ladder(struct sb_page *p, int64_t level, int64_t counts, bool drilled)
+static void ladder(struct sb_page *p, int64_t said, int64_t counts, bool drilled)
 {
+    int64_t level = said < 0 ? 0 : said > 5 ? 5 : said;
     sb_page_bar(p, 6, level + 1, 6);
     sb_page_textf(p, level >= 3 ? SB_ROLE_GOOD : SB_ROLE_DOUBT, " L%" PRId64, level);
     sb_page_field(p, SB_ROLE_DIM, 14, counts < level ? drilled ? " (L2 counts)" : "" : "");
