@@ -114,6 +114,17 @@ static const char *encrypted_by(const unsigned char *p, size_t n)
     return NULL;
 }
 
+/* Without a key that is all that can be known of it. */
+static bool is_sealed(const char *path)
+{
+    unsigned char head[8];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    bool yes = fd >= 0 && read(fd, head, sizeof head) == (ssize_t)sizeof head && sb_seal_begins(head, sizeof head);
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
 static void set_file_time(struct sb_backup *b, const struct stat *st)
 {
     b->files = 1;
@@ -134,11 +145,11 @@ static int check_archive(struct sb_backup *b, const char *path, struct sb_err *e
 {
     static const char *const packings[] = {
         [SB_PACKING_NONE] = "none", [SB_PACKING_GZIP] = "gzip", [SB_PACKING_ZSTD] = "zstd", [SB_PACKING_FRAMED] = "snappy or s2", [SB_PACKING_LZ4] = "lz4"};
-    struct sb_source *source = sb_source_open(path, err);
+    struct sb_source *source = sb_source_open_sealed(path, b->options.key, err);
     if (!source)
         return -1;
     b->kind = SB_BACKUP_DUMP_ARCHIVE;
-    b->encrypted = 0;
+    b->encrypted = sb_source_sealed(source);
     sb_backup_say(b, &b->packing, packings[sb_source_packing(source)]);
     bool prelude = sb_dump_archive(b, source, base_name(path), true);
     b->level = prelude ? 1 : 0;
@@ -198,7 +209,7 @@ static int check_file(struct sb_backups *list, const char *path, const struct st
         goto out;
     set_file_time(b, st);
     rc = 0;
-    struct sb_source *source = sb_source_open(path, &why);
+    struct sb_source *source = sb_source_open_sealed(path, options->key, &why);
     while (source && got > 0 && (size_t)n < sizeof head) {
         got = sb_source_read(source, head + n, sizeof head - (size_t)n, &why);
         n += got > 0 ? got : 0;
@@ -208,14 +219,16 @@ static int check_file(struct sb_backups *list, const char *path, const struct st
         b->files = b->bytes = 0;
         rc = check_data_file(b, path, data, err);
     } else if (!source || got < 0) {
-        b->kind = ends(path, ".archive") || ends(path, ".archive.gz") ? SB_BACKUP_DUMP_ARCHIVE : SB_BACKUP_UNKNOWN;
-        sb_backup_problem(b, why.detail == ENOTSUP ? "codec_missing" : why.code == SB_EINPUT && source ? "packing_damaged" : "unreadable", base_name(path), NULL, -1, "%s", why.msg);
+        bool locked = !source && (why.detail == EACCES || why.detail == EKEYREJECTED) && is_sealed(path);
+        b->kind = locked || ends(path, ".archive") || ends(path, ".archive.gz") ? SB_BACKUP_DUMP_ARCHIVE : SB_BACKUP_UNKNOWN;
+        b->encrypted = locked ? 1 : b->encrypted;
+        sb_backup_problem(b, locked && why.detail == EKEYREJECTED ? "key_wrong" : locked ? "key_missing" : why.detail == ENOTSUP ? "codec_missing" : why.code == SB_EINPUT && source ? "packing_damaged" : "unreadable", base_name(path), NULL, -1, "%s", why.msg);
     } else if (sb_dump_archive_begins(head, (size_t)n)) {
         rc = check_archive(b, path, err);
     } else if (sb_snapshot_look((const char *)head, (size_t)n)) {
         struct sb_str text;
         sb_str_init(&text);
-        source = sb_source_open(path, err);
+        source = sb_source_open_sealed(path, options->key, err);
         while (source && text.len <= MANIFEST_MAX && (got = sb_source_read(source, head, sizeof head, err)) > 0)
             sb_str_add(&text, head, (size_t)got);
         sb_source_close(source);
@@ -258,7 +271,7 @@ static bool is_backup_inside(int dir, const char *path, const char *name)
         char *inner = sb_format("%s/%s", path, name);
         struct sb_source *source = inner ? sb_source_open(inner, NULL) : NULL;
         unsigned char head[4];
-        found = source && sb_source_read(source, head, sizeof head, NULL) == sizeof head && sb_dump_archive_begins(head, sizeof head);
+        found = source ? sb_source_read(source, head, sizeof head, NULL) == sizeof head && sb_dump_archive_begins(head, sizeof head) : inner && is_sealed(inner);
         sb_source_close(source);
         free(inner);
     }

@@ -58,6 +58,7 @@ static bool take_index(void *ctx, const bson_t *doc)
 static int write_metadata(struct making *m, size_t i)
 {
     struct sb_str text, name;
+    const char *type = m->views[i] ? "view" : m->series[i] ? "timeseries" : "collection";
     bson_t *command = BCON_NEW("listIndexes", BCON_UTF8(m->names[i]));
     sb_str_init(&text);
     sb_str_init(&name);
@@ -65,9 +66,9 @@ static int write_metadata(struct making *m, size_t i)
     int rc = m->views[i] || sb_read_cursor(m->c, m->db, command, INT64_MAX, take_index, m, m->err) >= 0 ? m->rc : -1;
     if (rc == 0)
         rc = sb_json_string(&name, m->names[i], strlen(m->names[i]), m->err);
-    sb_str_addf(&text, "{%s,\"indexes\":[%s],\"collectionName\":%s,\"type\":\"%s\"}", m->described[i], m->indexes.p, name.p, m->views[i] ? "view" : m->series[i] ? "timeseries" : "collection");
+    sb_str_addf(&text, "{%s,\"indexes\":[%s],\"collectionName\":%s,\"type\":\"%s\"}", m->described[i], m->indexes.p, name.p, type);
     if (rc == 0)
-        rc = sb_str_ok(&text) && sb_str_ok(&name) && sb_str_ok(&m->indexes) ? sb_dump_writer_metadata(m->w, m->db, m->names[i], text.p, m->err) : sb_fail_nomem(m->err);
+        rc = sb_str_ok(&text) && sb_str_ok(&name) && sb_str_ok(&m->indexes) ? sb_dump_writer_metadata(m->w, m->db, m->names[i], text.p, type, m->err) : sb_fail_nomem(m->err);
     bson_destroy(command);
     sb_str_release(&text);
     sb_str_release(&name);
@@ -155,6 +156,15 @@ static bool take_collection(void *ctx, const bson_t *doc)
     return m->rc == 0;
 }
 
+static void swap_names(struct making *m, struct making *other)
+{
+    struct making was = *m;
+    m->names = other->names, m->described = other->described, m->series = other->series, m->views = other->views;
+    m->names_n = other->names_n, m->described_n = other->described_n, m->kinds_n = other->kinds_n;
+    other->names = was.names, other->described = was.described, other->series = was.series, other->views = was.views;
+    other->names_n = was.names_n, other->described_n = was.described_n, other->kinds_n = was.kinds_n;
+}
+
 static void forget_names(struct making *m)
 {
     for (size_t i = 0; i < m->names_n; i++)
@@ -170,15 +180,37 @@ static void forget_names(struct making *m)
     m->names_n = m->described_n = m->kinds_n = 0;
 }
 
-static int write_database(struct making *m, const char *db)
+/* The collections of a database, with their metadata; m then holds their names. */
+static int describe_database(struct making *m, const char *db)
 {
     m->db = db;
     int rc = sb_read_cursor_json(m->c, db, "{\"listCollections\": 1}", INT64_MAX, take_collection, m, m->err) < 0 ? -1 : m->rc;
     for (size_t i = 0; rc == 0 && i < m->names_n; i++) {
-        rc = write_metadata(m, i) || (!m->views[i] && write_documents(m, i)) ? -1 : 0;
+        rc = write_metadata(m, i);
         m->made->collections++;
     }
-    forget_names(m);
+    return rc;
+}
+
+/* An archive wants the metadata of all before the documents of any; a folder does not mind. */
+static int write_databases(struct making *m)
+{
+    struct making *each = calloc(m->dbs_n + 1, sizeof *each); /* only the lists of each are used */
+    int rc = each ? 0 : sb_fail_nomem(m->err);
+    for (size_t i = 0; rc == 0 && i < m->dbs_n; i++) {
+        rc = describe_database(m, m->dbs[i]);
+        swap_names(m, &each[i]);
+    }
+    for (size_t i = 0; rc == 0 && i < m->dbs_n; i++) {
+        m->db = m->dbs[i];
+        swap_names(m, &each[i]);
+        for (size_t k = 0; rc == 0 && k < m->names_n; k++)
+            rc = m->views[k] ? 0 : write_documents(m, k);
+        swap_names(m, &each[i]);
+    }
+    for (size_t i = 0; each && i < m->dbs_n; i++)
+        forget_names(&each[i]);
+    free(each);
     return rc;
 }
 
@@ -337,8 +369,10 @@ int sb_backup_make(struct sb_conn *c, const struct sb_make_options *o, struct sb
     memset(made, 0, sizeof *made);
     sb_str_init(&m.indexes);
     int rc = !m.found ? sb_fail_nomem(err) : newest(&m, &made->from) || list_databases(&m) ? -1 : 0;
-    for (size_t i = 0; rc == 0 && i < m.dbs_n; i++)
-        rc = write_database(&m, m.dbs[i]);
+    if (rc == 0 && made->from)
+        rc = sb_dump_writer_announce_oplog(w, err);
+    if (rc == 0)
+        rc = write_databases(&m);
     for (size_t i = 0; rc == 0 && i < o->places_n; i++)
         if (!m.found[i])
             rc = sb_fail(err, SB_EINPUT, "there is nothing of %s to dump", o->places[i]);

@@ -36,7 +36,7 @@ static int check(const struct sb_backup_words *words, int n, char **paths)
     for (int i = 0; i < n && !words->quick; i++)
         all += sb_backups_size(paths[i]);
     sb_backup_bar_begin(&bar, all, !words->quiet);
-    struct sb_backup_options options = {.quick = words->quick, .read = sb_backup_bar_read, .ctx = &bar};
+    struct sb_backup_options options = {.key = words->key, .quick = words->quick, .read = sb_backup_bar_read, .ctx = &bar};
     for (int i = 0; i < n; i++)
         if (sb_backups_check(&list, paths[i], &options, &err)) {
             sb_backup_bar_end(&bar);
@@ -84,20 +84,33 @@ int sb_cmd_backup(int argc, char **argv)
         {"--full", &words.full, NULL}, {"--deployment", NULL, &words.deployment}, {"--keep", &words.keep, NULL},
         {"--into", NULL, &words.into}, {"--source", NULL, &words.source},         {"--until", NULL, &words.until},
         {"--checks", NULL, &words.checks},                                        {"--uri-file", NULL, &words.uri_file},
+        {"--archive", &words.archive, NULL}, {"--gzip", &words.gzip, NULL},       {"--key-file", NULL, &words.key_file},
+        {"--start", NULL, &words.start},
     };
     int n = sb_options_read(argc, argv, known, SB_COUNT(known));
     if (n < 0)
         return 2;
     const char *what = n ? argv[1] : "";
     bool status = strcmp(what, "status") == 0, drill = strcmp(what, "drill") == 0, making = strcmp(what, "make") == 0;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_seal_key key;
+    if (words.key_file && (status || strcmp(what, "compare") == 0))
+        return sb_usage_error("--key-file belongs to backup check, make and drill");
+    if ((words.archive || words.gzip) && !making)
+        return sb_usage_error("--archive and --gzip belong to backup make");
+    if (making && (words.gzip || words.key_file) && !words.archive)
+        return sb_usage_error("--gzip and --key-file want --archive: one file is packed and sealed, not a folder");
+    if (words.key_file && sb_seal_key_read(&key, words.key_file, &err))
+        return sb_complain(&err);
+    words.key = words.key_file ? &key : NULL;
     if (words.full && !status)
         return sb_usage_error("--full belongs to backup status");
     if (words.deployment && !status && !drill && !making)
         return sb_usage_error("--deployment belongs to backup status, drill and make");
     if (words.uri_file && !making)
         return sb_usage_error("--uri-file belongs to backup make");
-    if ((words.keep || words.into || words.source || words.until || words.checks) && !drill)
-        return sb_usage_error("--into, --source, --until, --checks and --keep belong to backup drill");
+    if ((words.keep || words.into || words.start || words.source || words.until || words.checks) && !drill)
+        return sb_usage_error("--into, --start, --source, --until, --checks and --keep belong to backup drill");
     if (words.quick && strcmp(what, "check") != 0)
         return sb_usage_error("--quick belongs to backup check: a comparison reads everything, and status does only with --full");
     if (strcmp(what, "check") == 0)
@@ -105,8 +118,8 @@ int sb_cmd_backup(int argc, char **argv)
     if (strcmp(what, "compare") == 0)
         return n == 3 ? sb_backup_differ(&words, argv[2], argv[3]) : sb_usage_error("backup compare wants two backups: signalbox backup [--json] compare A B");
     if (drill)
-        return n == 2 && words.into ? sb_backup_drill(&words, argv[2])
-                                    : sb_usage_error("backup drill wants a backup and a file with the target's connection string: signalbox backup drill PATH --into FILE");
+        return n == 2 && !words.into != !words.start && !(words.start && words.keep) ? sb_backup_drill(&words, argv[2])
+                                    : sb_usage_error("backup drill wants a backup and a file with the target's connection string: signalbox backup drill PATH --into FILE; or --start PROGRAM, without --keep");
     if (making)
         return n > 1 ? sb_backup_making(&words, argv[2], argv + 3, (size_t)n - 2) : sb_usage_error("backup make wants a path that is not there yet: signalbox backup make PATH [NS...]");
     if (status)

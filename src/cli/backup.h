@@ -11,8 +11,9 @@
 #include <signalbox/cli/bar.h>
 
 struct sb_backup_words {
-    bool json, quiet, quick, full, keep;
-    const char *deployment, *uri_file, *into, *source, *until, *checks;
+    bool json, quiet, quick, full, keep, archive, gzip;
+    const char *deployment, *uri_file, *into, *source, *until, *checks, *key_file, *start;
+    const struct sb_seal_key *key; /* of that file; NULL: none was named */
 };
 
 /* The bar on standard error: begun with the bytes that there are to read, told of those that were read, ended. */

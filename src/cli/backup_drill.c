@@ -12,6 +12,7 @@
 #include <signalbox/cli/session.h>
 #include <signalbox/cli/when.h>
 #include <signalbox/orchestrator/drill.h>
+#include <signalbox/orchestrator/drill_target.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -197,7 +198,7 @@ static int prepare(struct sb_drill_options *o, const struct sb_backup_words *wor
     if (words->checks && !json_is_object(o->checks))
         return sb_fail(err, SB_EINPUT, "%s is JSON, but no object", words->checks);
     o->watched = w;
-    o->target = server_of(words->into, false, err);
+    o->target = server_of(o->target_file, false, err);
     o->source = o->target && words->source ? server_of(words->source, true, err) : NULL;
     return o->target && (o->source || !words->source) ? 0 : -1;
 }
@@ -226,9 +227,11 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     struct sb_origin origin;
     struct sb_backup_bar bar;
     struct sb_str state;
+    struct sb_drill_target started = {.lock = {-1}};
+    struct sb_err why = SB_ERR_INIT;
     json_t *report = NULL;
     const struct passwd *user = getpwuid(getuid());
-    struct sb_drill_options o = {.path = path, .by = user ? user->pw_name : "?", .origin = &origin, .target_file = words->into, .keep = words->keep, .read = sb_backup_bar_read, .ctx = &bar};
+    struct sb_drill_options o = {.path = path, .by = user ? user->pw_name : "?", .origin = &origin, .target_file = words->into, .keep = words->keep, .key = words->key, .read = sb_backup_bar_read, .ctx = &bar};
     int status;
     struct stat st;
     sb_str_init(&state);
@@ -241,6 +244,15 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     }
     char *dir = rc == 0 && sb_path_state(&state, &err) == 0 ? sb_drill_folder(state.p) : NULL;
     o.dir = dir;
+    if (dir && words->start) {
+        if (sb_drill_target_start(&started, dir, words->start, &err)) {
+            free(dir);
+            dir = NULL;
+        } else {
+            o.target_file = started.uri_file;
+            o.started_by = words->start;
+        }
+    }
     rc = dir ? prepare(&o, words, &config, &w, &known, state.p, &err) : -1;
     sb_backup_bar_begin(&bar, rc == 0 ? sb_backups_size(path) : 0, rc == 0 && !words->quiet);
     if (rc == 0)
@@ -254,6 +266,10 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     }
     json_decref(report);
     json_decref((json_t *)(uintptr_t)o.checks);
+    if (sb_drill_target_stop(&started, &why)) { /* it is on disk what is to be ended: the next drill tries again */
+        int failed = sb_complain(&why);
+        status = status ? status : failed;
+    }
     sb_server_free((struct sb_server *)(uintptr_t)o.target);
     sb_server_free((struct sb_server *)(uintptr_t)o.source);
     sb_mongo_cleanup();

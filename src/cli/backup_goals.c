@@ -6,47 +6,13 @@
 #include "backup_goals.h"
 
 #include <signalbox/base/clock.h>
-#include <signalbox/base/json.h>
 #include <signalbox/base/record.h>
 #include <signalbox/cli/config.h>
-#include <signalbox/ledger/ledger.h>
-#include <signalbox/mongo/read_door.h>
+#include <signalbox/cli/session.h>
 
 #include <inttypes.h>
 
-/* ---- the deployment ---- */
-
-static bool take_ts(void *ctx, const bson_t *doc)
-{
-    uint64_t *ts = ctx;
-    bson_iter_t it;
-    uint32_t t, i;
-    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it)) {
-        bson_iter_timestamp(&it, &t, &i);
-        *ts = (uint64_t)t << 32 | i;
-    }
-    return false;
-}
-
-static int one_entry(struct sb_conn *c, const char *command, uint64_t *ts, struct sb_err *err)
-{
-    *ts = 0;
-    return sb_read_cursor_json(c, "local", command, 1, take_ts, ts, err) < 0 ? -1 : 0;
-}
-
-static int ask(struct sb_goals *g, struct sb_conn *c, uint64_t point, struct sb_err *err)
-{
-    char first_write[256];
-    snprintf(first_write, sizeof first_write,
-             "{\"find\": \"oplog.rs\", \"filter\": {\"ts\": {\"$gt\": {\"$timestamp\": {\"t\": %" PRIu64 ", \"i\": %" PRIu64 "}}}, \"op\": {\"$in\": [\"i\", \"u\", \"d\", \"c\"]}}, \"limit\": 1}",
-             point >> 32, point & UINT32_MAX);
-    return one_entry(c, "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": 1}, \"limit\": 1}", &g->oplog_from, err) ||
-                   one_entry(c, "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": -1}, \"limit\": 1}", &g->oplog_to, err) || one_entry(c, first_write, &g->unprotected, err)
-               ? -1
-               : 0;
-}
-
-static void look_live(struct sb_goals *g, const struct sb_config_deployment *d, uint64_t point)
+static void look_live(struct sb_goals *g, const struct sb_config_deployment *d, const struct sb_backup *newest)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_str uri;
@@ -54,11 +20,7 @@ static void look_live(struct sb_goals *g, const struct sb_config_deployment *d, 
     if (!d->uri_file)
         sb_fail(&err, SB_EUSAGE, "the config names no connection string for it");
     struct sb_server *server = d->uri_file && sb_uri_from_file(d->uri_file, &uri, &err) == 0 ? sb_server_new(uri.p, true, &err) : NULL;
-    struct sb_conn *c = server ? sb_conn_to_primary(server, SB_LANE_CONTROL, &err) : NULL;
-    g->live = c && ask(g, c, point, &err) == 0 && g->oplog_to;
-    if (!g->live)
-        snprintf(g->blind, sizeof g->blind, "%s", err.code != SB_OK ? err.msg : "it has no oplog");
-    sb_conn_close(c);
+    sb_backup_live(&g->now, server, err.msg, newest);
     sb_server_free(server);
     explicit_bzero(uri.p, uri.len);
     sb_str_release(&uri);
@@ -66,110 +28,64 @@ static void look_live(struct sb_goals *g, const struct sb_config_deployment *d, 
 
 /* ---- the record ---- */
 
-static int take_drill(struct sb_goals *g, const char *deployment, const struct sb_entry *e, struct sb_err *err)
+static int take_drills(struct sb_goals *g, struct sb_err *err)
 {
-    const char *path = sb_json_str(json_object_get(e->body, "backup"), "path");
-    int level = sb_streq(e->plan.deployment, deployment) ? sb_drill_level(e) : -1;
-    if (level < 0)
-        return 0;
-    g->drill_at = e->ts;
-    g->drill_level = level;
-    snprintf(g->drill, sizeof g->drill, "%s", sb_json_str(e->body, "about") ? sb_json_str(e->body, "about") : "?");
-    if (path && access(path, F_OK) && !sb_strs_has(g->gone, g->gone_n, path) && sb_strs_push(&g->gone, &g->gone_n, path))
-        return sb_fail_nomem(err);
-    if (level < SB_DRILL_COUNTS)
-        return 0;
-    struct sb_rto_drill *d = SB_PUSH(g->drills);
-    if (!d)
-        return sb_fail_nomem(err);
-    *d = (struct sb_rto_drill){(uint64_t)sb_json_int(json_object_get(e->body, "backup"), "files_bytes"), sb_json_int(e->body, "restore_ms")};
+    for (size_t i = 0; i < g->seen_n; i++) {
+        const struct sb_recovery_drill *d = &g->seen[i];
+        if (d->path && access(d->path, F_OK) && !sb_strs_has(g->gone, g->gone_n, d->path) && sb_strs_push(&g->gone, &g->gone_n, d->path))
+            return sb_fail_nomem(err);
+        if (d->counts < SB_DRILL_COUNTS)
+            continue;
+        struct sb_rto_drill *to = SB_PUSH(g->drills);
+        if (!to)
+            return sb_fail_nomem(err);
+        *to = (struct sb_rto_drill){(uint64_t)d->bytes, d->restore_ms};
+    }
     return 0;
 }
 
-static int look_at_drills(struct sb_goals *g, struct sb_ledger *l, const char *deployment, struct sb_err *err)
+static int look_at_record(struct sb_goals *g, const struct sb_config_deployment *d, const char *state_dir, int64_t now, struct sb_err *err)
 {
-    int64_t *seqs = NULL;
-    size_t n = 0;
-    int rc = sb_ledger_seqs_of(l, 1, sb_ledger_head(l), SB_ENTRY_DRILL, &seqs, &n, err);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct sb_entry e;
-        rc = sb_ledger_entry(l, seqs[i], &e, err);
-        if (rc == 0) {
-            rc = take_drill(g, deployment, &e, err);
-            sb_entry_release(&e);
-        }
-    }
-    free(seqs);
+    struct sb_ledger *l = sb_ledger_open(state_dir, SB_LEDGER_READ, NULL, err);
+    int rc = l ? sb_recovery_drills(l, d->name, &g->seen, &g->seen_n, err) : -1;
+    for (size_t i = 0; rc == 0 && i < g->schedules_n; i++)
+        rc = sb_recovery_run_of(l, d->name, &d->schedules[i], now, &g->schedules[i], err);
+    sb_ledger_close(l);
+    return rc ? -1 : take_drills(g, err);
+}
+
+/* What the policy of the config asks. */
+static int find_limits(struct sb_recovery_limits *limits, const char *policy, struct sb_err *err)
+{
+    struct sb_str text;
+    const char *path;
+    sb_str_init(&text);
+    struct sb_policy *p = sb_policy_text_of(policy ? policy : "default", &text, &path, err) ? NULL : sb_policy_load(text.p, text.len, path, &sb_zones_of_system, err);
+    *limits = p ? sb_recovery_limits_of(p) : SB_NO_LIMITS;
+    int rc = p ? 0 : -1;
+    sb_policy_free(p);
+    sb_str_release(&text);
     return rc;
 }
 
-struct runs {
-    struct sb_ledger *l;
-    const char *deployment;
-    char **cases;
-    size_t cases_n;
-    struct sb_goal_schedule *to;
-    bool closed;
-};
-
-static int take_run(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+int sb_goals_find(struct sb_goals *g, const struct sb_config_deployment *d, const char *policy, const char *state_dir, const struct sb_backups *list, struct sb_err *err)
 {
-    struct runs *r = ctx;
-    (void)bytes, (void)n;
-    if (e->kind != SB_ENTRY_REQUEST || !e->plan.case_id || !sb_streq(e->plan.deployment, r->deployment))
-        return 0;
-    r->to->runs++;
-    return sb_strs_push(&r->cases, &r->cases_n, e->plan.case_id) ? sb_fail_nomem(err) : 0;
-}
-
-static int take_close(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
-{
-    struct runs *r = ctx;
-    (void)bytes, (void)n, (void)err;
-    if (e->kind != SB_ENTRY_CASE_CLOSE || json_is_true(json_object_get(e->body, "unfinished")))
-        return 0;
-    r->to->completed_at = e->ts;
-    r->closed = true;
-    return 1;
-}
-
-/* The newest run that has come to its end. */
-static int look_at_schedule(struct sb_goal_schedule *s, struct sb_ledger *l, const char *deployment, struct sb_err *err)
-{
-    struct runs r = {.l = l, .deployment = deployment, .to = s};
-    char *ref = sb_format("schedule:%s", s->name);
-    int rc = ref ? sb_ledger_by_ref(l, ref, take_run, &r, err) : sb_fail_nomem(err);
-    for (size_t i = r.cases_n; rc == 0 && i > 0 && !r.closed; i--)
-        rc = sb_ledger_by_ref(l, r.cases[i - 1], take_close, &r, err);
-    for (size_t i = 0; i < r.cases_n; i++)
-        free(r.cases[i]);
-    free(r.cases);
-    free(ref);
-    return rc;
-}
-
-int sb_goals_find(struct sb_goals *g, const struct sb_config_deployment *d, const char *state_dir, const struct sb_backup *newest, struct sb_err *err)
-{
+    const struct sb_backup *newest = sb_backups_newest(list, NULL);
+    int64_t now = sb_wall_ms();
     memset(g, 0, sizeof *g);
-    uint64_t point = newest && newest->oplog_to && !newest->pitr.n ? newest->oplog_to : (uint64_t)(newest ? sb_backup_point(newest) / 1000 : 0) << 32;
-    look_live(g, d, point);
-    g->covered = g->live && newest && g->oplog_from <= point;
+    look_live(g, d, newest);
     for (size_t i = 0; i < d->schedules_n; i++) {
-        struct sb_goal_schedule *s = SB_PUSH(g->schedules);
+        struct sb_recovery_run *s = SB_PUSH(g->schedules);
         if (!s)
             return sb_fail_nomem(err);
         s->name = d->schedules[i].name;
     }
-    if (sb_ledger_find(state_dir, NULL))
-        return 0;
-    struct sb_ledger *l = sb_ledger_open(state_dir, SB_LEDGER_READ, NULL, err);
-    int rc = l ? look_at_drills(g, l, d->name, err) : -1;
-    for (size_t i = 0; rc == 0 && i < g->schedules_n; i++)
-        rc = look_at_schedule(&g->schedules[i], l, d->name, err);
-    sb_ledger_close(l);
+    int rc = sb_ledger_find(state_dir, NULL) ? 0 : look_at_record(g, d, state_dir, now, err);
     if (newest)
         sb_rto_estimate(g->drills, g->drills_n, newest->bytes, &g->rto);
-    return rc;
+    struct sb_recovery_input in = {.deployment = d->name, .now = now, .paths = d->backups, .paths_n = d->backups_n, .backups = list, .drills = g->seen, .drills_n = g->seen_n, .live = &g->now,
+                                   .runs = g->schedules, .runs_n = g->schedules_n};
+    return rc || find_limits(&in.limits, policy, err) ? -1 : sb_recoverability(&in, &g->recovery, err);
 }
 
 void sb_goals_release(struct sb_goals *g)
@@ -179,18 +95,48 @@ void sb_goals_release(struct sb_goals *g)
     free(g->gone);
     free(g->drills);
     free(g->schedules);
+    for (size_t i = 0; i < g->seen_n; i++)
+        sb_record_release(&sb_recovery_drill_schema, &g->seen[i]);
+    free(g->seen);
+    sb_record_release(&sb_recovery_schema, &g->recovery);
     memset(g, 0, sizeof *g);
 }
 
 /* ---- told ---- */
 
+/* Heap. */
+static char *about_drill(const struct sb_recovery_drill *d)
+{
+    char took[64];
+    sb_duration_format(took, sizeof took, d->restore_ms);
+    const char *path = d->path ? d->path : "?";
+    return d->ok ? sb_format("%s restored in %s, shown to L%" PRId64, path, took, d->level) : sb_format("%s failed: %s", path, d->cause ? d->cause : "?");
+}
+
 static json_t *live_json(const struct sb_goals *g, int64_t now)
 {
-    if (!g->live)
-        return json_pack("{s:o}", "blind", sb_backup_text_json(g->blind));
-    return json_pack("{s:o,s:o,s:I,s:b,s:o,s:o}", "oplog_from", sb_backup_ts_json(g->oplog_from), "oplog_to", sb_backup_ts_json(g->oplog_to), "oplog_window_s",
-                     (json_int_t)((g->oplog_to >> 32) - (g->oplog_from >> 32)), "covers_newest", g->covered, "unprotected_since", sb_backup_ts_json(g->unprotected), "unprotected_s",
-                     g->unprotected ? json_integer(now / 1000 - (int64_t)(g->unprotected >> 32)) : json_null());
+    if (!g->now.known)
+        return json_pack("{s:o}", "blind", sb_backup_text_json(g->now.blind));
+    return json_pack("{s:o,s:o,s:I,s:b,s:o,s:o}", "oplog_from", sb_backup_ts_json(g->now.oplog_from), "oplog_to", sb_backup_ts_json(g->now.oplog_to), "oplog_window_s",
+                     (json_int_t)((g->now.oplog_to >> 32) - (g->now.oplog_from >> 32)), "covers_newest", g->now.covers, "unprotected_since", sb_backup_ts_json(g->now.unprotected), "unprotected_s",
+                     g->now.unprotected ? json_integer(now / 1000 - (int64_t)(g->now.unprotected >> 32)) : json_null());
+}
+
+static json_t *last_drill_json(const struct sb_goals *g)
+{
+    const struct sb_recovery_drill *d = g->seen_n ? &g->seen[g->seen_n - 1] : NULL;
+    char *about = d ? about_drill(d) : NULL;
+    json_t *v = d ? json_pack("{s:o,s:b,s:i,s:o}", "at", sb_backup_ms_json(d->at), "ok", d->counts > 0, "level", (int)d->counts, "about", sb_backup_text_json(about)) : json_null();
+    free(about);
+    return v;
+}
+
+/* One list of what could be brought back. */
+static json_t *part_of(const struct sb_goals *g, const char *key)
+{
+    json_t *all = sb_record_to_json(&sb_recovery_schema, &g->recovery), *part = json_incref(json_object_get(all, key));
+    json_decref(all);
+    return part ? part : json_array();
 }
 
 json_t *sb_goals_json(const struct sb_goals *g, int64_t now)
@@ -200,12 +146,12 @@ json_t *sb_goals_json(const struct sb_goals *g, int64_t now)
         json_array_append_new(gone, sb_backup_text_json(g->gone[i]));
     for (size_t i = 0; i < g->schedules_n; i++)
         json_array_append_new(schedules, json_pack("{s:s,s:I,s:o}", "name", g->schedules[i].name, "runs", (json_int_t)g->schedules[i].runs, "completed_at", sb_backup_ms_json(g->schedules[i].completed_at)));
-    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "live", live_json(g, now), "rto",
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "live", live_json(g, now), "rto",
                      g->rto.n ? json_pack("{s:I,s:I,s:I,s:I,s:I,s:b}", "drills", (json_int_t)g->rto.n, "largest_bytes", (json_int_t)g->rto.largest, "least_ms", (json_int_t)g->rto.least_ms, "middle_ms",
                                           (json_int_t)g->rto.middle_ms, "most_ms", (json_int_t)g->rto.most_ms, "extrapolated", g->rto.times_ppm > 2000000)
                               : json_null(),
-                     "last_drill", g->drill_at ? json_pack("{s:o,s:b,s:i,s:o}", "at", sb_backup_ms_json(g->drill_at), "ok", g->drill_level > 0, "level", g->drill_level, "about", sb_backup_text_json(g->drill)) : json_null(),
-                     "schedules", schedules, "drilled_and_gone", gone);
+                     "last_drill", last_drill_json(g),
+                     "schedules", schedules, "drilled_and_gone", gone, "objectives", part_of(g, "goals"), "environments", part_of(g, "places"), "drills", part_of(g, "drills"));
 }
 
 static void line(struct sb_str *out, const char *label, struct sb_str *text)
@@ -219,25 +165,63 @@ static void line(struct sb_str *out, const char *label, struct sb_str *text)
 static void tell_live(struct sb_str *out, const struct sb_goals *g, const struct sb_backup *newest, int64_t now, struct sb_str *text)
 {
     char age[64];
-    if (!g->live) {
-        sb_str_addf(text, "not known: %s", g->blind);
+    if (!g->now.known) {
+        sb_str_addf(text, "not known: %s", g->now.blind);
         line(out, "oplog now", text);
         return;
     }
-    sb_duration_format(age, sizeof age, (int64_t)((g->oplog_to >> 32) - (g->oplog_from >> 32)) * 1000);
+    sb_duration_format(age, sizeof age, (int64_t)((g->now.oplog_to >> 32) - (g->now.oplog_from >> 32)) * 1000);
     sb_str_addf(text, "reaches back %s, to ", age);
-    sb_backup_moment(text, (int64_t)(g->oplog_from >> 32) * 1000);
+    sb_backup_moment(text, (int64_t)(g->now.oplog_from >> 32) * 1000);
     if (newest)
-        sb_str_adds(text, g->covered ? ": over the newest backup" : ": NOT to the newest backup; what was written in between is in neither");
+        sb_str_adds(text, g->now.covers ? ": over the newest backup" : ": NOT to the newest backup; what was written in between is in neither");
     line(out, "oplog now", text);
-    if (g->unprotected) {
-        sb_duration_format(age, sizeof age, now - (int64_t)(g->unprotected >> 32) * 1000);
-        sb_backup_moment(text, (int64_t)(g->unprotected >> 32) * 1000);
-        sb_str_addf(text, ", %s ago%s", age, g->covered ? "" : ", or before");
+    if (g->now.unprotected) {
+        sb_duration_format(age, sizeof age, now - (int64_t)(g->now.unprotected >> 32) * 1000);
+        sb_backup_moment(text, (int64_t)(g->now.unprotected >> 32) * 1000);
+        sb_str_addf(text, ", %s ago%s", age, g->now.covers ? "" : ", or before");
     } else {
         sb_str_adds(text, "none: nothing was written since");
     }
     line(out, "at risk since", text);
+}
+
+/* Each goal with its limit, and when that is crossed. */
+static void tell_asked(struct sb_str *out, const struct sb_goals *g, struct sb_str *text)
+{
+    static const char *const words[SB_GOAL_STATES] = {[SB_GOAL_BLIND] = "?", [SB_GOAL_SEEN] = "", [SB_GOAL_MET] = "met", [SB_GOAL_MISSED] = "MISSED"};
+    for (size_t i = 0; i < g->recovery.goals_n; i++) {
+        const struct sb_recovery_goal *o = &g->recovery.goals[i];
+        sb_str_addf(text, "%s%s%s: %s", words[o->state], words[o->state][0] ? " " : "", o->name, o->value ? o->value : "not known");
+        if (o->limit)
+            sb_str_addf(text, " (%s)", o->limit);
+        if (o->crosses) {
+            sb_str_adds(text, o->state == SB_GOAL_MISSED ? ", crossed at " : ", crossed by ");
+            sb_backup_moment(text, o->crosses);
+        }
+        if (o->note)
+            sb_str_addf(text, ": %s", o->note);
+        line(out, i ? "" : "asked of it", text);
+    }
+}
+
+static void tell_places(struct sb_str *out, const struct sb_goals *g, struct sb_str *text)
+{
+    char best[64], worst[64];
+    for (size_t i = 0; i < g->recovery.places_n; i++) {
+        const struct sb_recovery_place *p = &g->recovery.places[i];
+        sb_duration_format(best, sizeof best, p->best_ms);
+        sb_duration_format(worst, sizeof worst, p->worst_ms);
+        sb_str_addf(text, "%s: %" PRId64 " of %" PRId64 " drills passed, to L%" PRId64 "%s", p->target, p->passed, p->drills, p->level, p->counts < p->level ? " (L2 counts)" : "");
+        if (p->passed)
+            sb_str_addf(text, ", in %s to %s", best, worst);
+        sb_str_addf(text, "; the last one, of %s, ", p->last_path ? p->last_path : "?");
+        if (p->cause)
+            sb_str_addf(text, "FAILED: %s", p->cause);
+        else
+            sb_str_addf(text, "with %" PRId64 " differences", p->differences);
+        line(out, i ? "" : "restored into", text);
+    }
 }
 
 void sb_goals_tell(struct sb_str *out, const struct sb_goals *g, const struct sb_backup *newest, int64_t now)
@@ -248,9 +232,11 @@ void sb_goals_tell(struct sb_str *out, const struct sb_goals *g, const struct sb
     tell_live(out, g, newest, now, &text);
     sb_rto_text(&g->rto, &text);
     line(out, "restore takes", &text);
-    if (g->drill_at) {
-        sb_duration_format(age, sizeof age, now - g->drill_at);
-        sb_str_addf(&text, "%s ago: %s", age, g->drill);
+    if (g->seen_n) {
+        char *about = about_drill(&g->seen[g->seen_n - 1]);
+        sb_duration_format(age, sizeof age, now - g->seen[g->seen_n - 1].at);
+        sb_str_addf(&text, "%s ago: %s", age, about ? about : "?");
+        free(about);
         line(out, "last drill", &text);
     }
     for (size_t i = 0; i < g->schedules_n; i++) {
@@ -265,5 +251,7 @@ void sb_goals_tell(struct sb_str *out, const struct sb_goals *g, const struct sb
         sb_str_addf(&text, "%s was drilled, and is not there any more", g->gone[i]);
         line(out, i ? "" : "gone", &text);
     }
+    tell_asked(out, g, &text);
+    tell_places(out, g, &text);
     sb_str_release(&text);
 }

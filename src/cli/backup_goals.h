@@ -8,36 +8,28 @@
 #include "backup.h"
 
 #include <signalbox/agents/backup_rto.h>
+#include <signalbox/orchestrator/recovery.h>
 #include <unistd.h>
 
 struct sb_config_deployment;
 
-struct sb_goal_schedule {
-    const char *name; /* the config's */
-    int64_t runs;
-    int64_t completed_at; /* wall: when the newest one that did came to its end; 0: none did */
-};
-
 struct sb_goals {
-    bool live;             /* the deployment has told its oplog; else */
-    char blind[400];       /* why not */
-    uint64_t oplog_from, oplog_to; /* seconds << 32 | ordinal */
-    uint64_t unprotected;  /* the first write in it after what the newest backup brings back; 0: none */
-    bool covered;          /* it reaches back to the newest backup */
-    struct sb_rto_drill *drills;
+    struct sb_backup_live now;
+    struct sb_recovery_drill *seen; /* every drill on the record, oldest first */
+    size_t seen_n;
+    struct sb_rto_drill *drills;    /* of those what counts for a restore's time */
     size_t drills_n;
-    struct sb_rto rto;     /* of the newest backup */
-    int64_t drill_at;      /* of the last one; 0: none */
-    int drill_level;       /* 0: it failed */
-    char drill[400];
-    struct sb_goal_schedule *schedules;
+    struct sb_rto rto;              /* of the newest backup */
+    struct sb_recovery_run *schedules;
     size_t schedules_n;
-    char **gone;           /* paths that were drilled and are not there any more */
+    char **gone;                    /* paths that were drilled and are not there any more */
     size_t gone_n;
+    struct sb_recovery recovery;    /* all of it against what is asked */
 };
 
-/* Asks the deployment (it need not answer) and reads the record. Release it also after a failure; the config must outlive it. */
-int sb_goals_find(struct sb_goals *g, const struct sb_config_deployment *d, const char *state_dir, const struct sb_backup *newest, struct sb_err *err);
+/* Asks the deployment (it need not answer) and reads the record. policy: the config's; NULL: the built-in one. Release it also
+ * after a failure; the config must outlive it. */
+int sb_goals_find(struct sb_goals *g, const struct sb_config_deployment *d, const char *policy, const char *state_dir, const struct sb_backups *list, struct sb_err *err);
 void sb_goals_release(struct sb_goals *g);
 
 json_t *sb_goals_json(const struct sb_goals *g, int64_t now);

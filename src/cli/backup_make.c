@@ -72,7 +72,8 @@ static int make(const struct sb_backup_words *words, const char *path, char *con
     int64_t began = sb_wall_ms();
     json_t *told = NULL;
     struct sb_conn *c = choose(server, &facts, err);
-    struct sb_dump_writer *w = c ? sb_dump_writer_new(path, err) : NULL;
+    struct sb_dump_archive_options archive = {.server_version = facts.version, .gzip = words->gzip, .key = words->key};
+    struct sb_dump_writer *w = !c ? NULL : words->archive ? sb_dump_writer_archive(path, &archive, err) : sb_dump_writer_new(path, err);
     sb_backup_bar_begin(&bar, 0, w && !words->quiet);
     struct sb_make_options options = {.places = places, .places_n = n, .read = sb_backup_bar_read, .ctx = &bar};
     int rc = w ? sb_backup_make(c, &options, w, &made, err) : -1;

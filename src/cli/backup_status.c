@@ -192,7 +192,7 @@ int sb_backup_status(const struct sb_backup_words *words)
             continue;
         found[n].deployment = d;
         look(&found[n], &options);
-        if (sb_goals_find(&found[n].goals, d, state.p, found[n].newest, &err)) { /* what lies there is told all the same */
+        if (sb_goals_find(&found[n].goals, d, config.policy, state.p, &found[n].list, &err)) { /* what lies there is told all the same */
             sb_complain(&err);
             err = (struct sb_err)SB_ERR_INIT;
             status = 1;

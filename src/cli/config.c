@@ -128,10 +128,12 @@ static void set_deployment(struct reading *r, const struct sb_conf_row *row, str
         set_text(r, &d->drill_uri_file, row, problems);
     } else if (strcmp(name, "what_if_uri_file") == 0) {
         set_text(r, &d->what_if_uri_file, row, problems);
+    } else if (strcmp(name, "drill_start") == 0) {
+        set_text(r, &d->drill_start, row, problems);
     } else if (strcmp(name, "uri") == 0) {
         say(problems, row, r, true, "a connection string may hold a password: put it into a file of mode 600 and write: set uri_file PATH");
     } else {
-        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file, drill_uri_file, what_if_uri_file and environment");
+        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file, drill_uri_file, drill_start, what_if_uri_file and environment");
     }
 }
 
@@ -324,6 +326,7 @@ void sb_config_release(struct sb_config *c)
         free(c->deployments[i].criticality);
         free(c->deployments[i].drill_uri_file);
         free(c->deployments[i].what_if_uri_file);
+        free(c->deployments[i].drill_start);
     }
     free(c->deployments);
     memset(c, 0, sizeof *c);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/formats/dumpwrite.h>
 
+#include "archivewrite.h"
+
 #include <signalbox/base/base64.h>
 #include <signalbox/base/file.h>
 #include <signalbox/base/hash.h>
@@ -34,6 +36,7 @@ struct sb_dump_writer {
     size_t len;
     uint64_t bytes;
     struct sb_digest *digest;
+    struct sb_archive *archive; /* NULL: it is a folder */
 };
 
 /* ---- names ---- */
@@ -135,7 +138,7 @@ static int check_name(const char *db, const char *collection, struct sb_err *err
 
 /* ---- the writer ---- */
 
-struct sb_dump_writer *sb_dump_writer_new(const char *path, struct sb_err *err)
+static struct sb_dump_writer *make_writer(const char *path, bool folder, struct sb_err *err)
 {
     struct sb_dump_writer *w = calloc(1, sizeof *w);
     size_t n = strlen(path);
@@ -152,9 +155,9 @@ struct sb_dump_writer *sb_dump_writer_new(const char *path, struct sb_err *err)
         goto fail;
     }
     char *partial = sb_format("%s.partial-XXXXXX", w->path);
-    if (!partial || !mkdtemp(partial)) {
+    if (!partial || (folder ? !mkdtemp(partial) : (w->fd = mkostemp(partial, O_CLOEXEC)) < 0)) {
         if (partial)
-            sb_fail_errno(err, errno, "cannot make a folder beside %s", w->path);
+            sb_fail_errno(err, errno, "cannot make a %s beside %s", folder ? "folder" : "file", w->path);
         else
             sb_fail_nomem(err);
         free(partial);
@@ -165,6 +168,20 @@ struct sb_dump_writer *sb_dump_writer_new(const char *path, struct sb_err *err)
 fail:
     if (w)
         w->fd = -1;
+    sb_dump_writer_free(w);
+    return NULL;
+}
+
+struct sb_dump_writer *sb_dump_writer_new(const char *path, struct sb_err *err)
+{
+    return make_writer(path, true, err);
+}
+
+struct sb_dump_writer *sb_dump_writer_archive(const char *path, const struct sb_dump_archive_options *o, struct sb_err *err)
+{
+    struct sb_dump_writer *w = make_writer(path, false, err);
+    if (w && (w->archive = sb_archive_new(w->fd, w->partial, o, err)))
+        return w;
     sb_dump_writer_free(w);
     return NULL;
 }
@@ -183,6 +200,7 @@ void sb_dump_writer_free(struct sb_dump_writer *w)
         close(w->fd);
     if (w->partial && !w->finished)
         nftw(w->partial, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    sb_archive_free(w->archive);
     json_decref(w->files);
     sb_digest_free(w->digest);
     free(w->buffer);
@@ -192,7 +210,7 @@ void sb_dump_writer_free(struct sb_dump_writer *w)
     free(w);
 }
 
-int sb_dump_writer_add(struct sb_dump_writer *w, const unsigned char *p, size_t n, struct sb_err *err)
+static int add_bytes(struct sb_dump_writer *w, const unsigned char *p, size_t n, struct sb_err *err)
 {
     while (n) {
         size_t part = n < BUFFER - w->len ? n : BUFFER - w->len;
@@ -206,19 +224,32 @@ int sb_dump_writer_add(struct sb_dump_writer *w, const unsigned char *p, size_t 
     return 0;
 }
 
-int sb_dump_writer_metadata(struct sb_dump_writer *w, const char *db, const char *collection, const char *text, struct sb_err *err)
+int sb_dump_writer_add(struct sb_dump_writer *w, const unsigned char *p, size_t n, struct sb_err *err)
 {
-    return check_name(db, collection, err) || open_file(w, name_of(db, collection, ".metadata.json"), err) ||
-                   sb_dump_writer_add(w, (const unsigned char *)text, strlen(text), err)
-               ? -1
-               : 0;
+    return w->archive ? sb_archive_add(w->archive, p, n, err) : add_bytes(w, p, n, err);
+}
+
+int sb_dump_writer_metadata(struct sb_dump_writer *w, const char *db, const char *collection, const char *text, const char *type, struct sb_err *err)
+{
+    if (check_name(db, collection, err))
+        return -1;
+    if (w->archive)
+        return sb_archive_metadata(w->archive, db, collection, text, type, err);
+    return open_file(w, name_of(db, collection, ".metadata.json"), err) || add_bytes(w, (const unsigned char *)text, strlen(text), err) ? -1 : 0;
+}
+
+int sb_dump_writer_announce_oplog(struct sb_dump_writer *w, struct sb_err *err)
+{
+    return w->archive ? sb_archive_metadata(w->archive, "", "oplog", "", "", err) : 0;
 }
 
 int sb_dump_writer_open(struct sb_dump_writer *w, const char *db, const char *collection, struct sb_err *err)
 {
-    if (!db)
-        return open_file(w, sb_format("oplog.bson"), err);
-    return check_name(db, collection, err) || open_file(w, name_of(db, collection, ".bson"), err) ? -1 : 0;
+    if (db && check_name(db, collection, err))
+        return -1;
+    if (w->archive)
+        return sb_archive_open(w->archive, db ? db : "", db ? collection : "oplog", err);
+    return open_file(w, db ? name_of(db, collection, ".bson") : sb_format("oplog.bson"), err) ? -1 : 0;
 }
 
 /* ---- the end ---- */
@@ -228,7 +259,7 @@ static int write_json(struct sb_dump_writer *w, const char *name, const json_t *
     char *text = json_dumps(v, JSON_INDENT(1));
     int rc = text && v ? open_file(w, sb_format("%s", name), err) : sb_fail_nomem(err);
     if (rc == 0)
-        rc = sb_dump_writer_add(w, (const unsigned char *)text, strlen(text), err);
+        rc = add_bytes(w, (const unsigned char *)text, strlen(text), err);
     free(text);
     return rc;
 }
@@ -256,7 +287,7 @@ static int sync_above(const char *path)
     return rc;
 }
 
-int sb_dump_writer_finish(struct sb_dump_writer *w, const char *server_version, json_t *about, struct sb_err *err)
+static int end_folder(struct sb_dump_writer *w, const char *server_version, json_t *about, struct sb_err *err)
 {
     json_t *prelude = json_pack("{s:s,s:s}", "ServerVersion", server_version, "ToolVersion", "signalbox"), *manifest = json_pack("{s:i}", "signalbox_dump", 1);
     int rc = write_json(w, "prelude.json", prelude, err) || close_file(w, err) ? -1 : 0;
@@ -264,15 +295,28 @@ int sb_dump_writer_finish(struct sb_dump_writer *w, const char *server_version, 
         rc = sb_fail_nomem(err);
     if (rc == 0)
         rc = write_json(w, SB_DUMP_MANIFEST, manifest, err) || close_file(w, err) ? -1 : 0;
+    json_decref(prelude);
+    json_decref(manifest);
+    return rc;
+}
+
+static int end_archive(struct sb_dump_writer *w, struct sb_err *err)
+{
+    if (sb_archive_end(w->archive, err))
+        return -1;
+    return fsync(w->fd) ? sb_fail_errno(err, errno, "cannot write %s", w->partial) : 0;
+}
+
+int sb_dump_writer_finish(struct sb_dump_writer *w, const char *server_version, json_t *about, struct sb_err *err)
+{
+    int rc = w->archive ? end_archive(w, err) : end_folder(w, server_version, about, err);
     sb_hook("dump.finish.before");
-    if (rc == 0 && (nftw(w->partial, sync_one, 16, FTW_PHYS) || renameat2(AT_FDCWD, w->partial, AT_FDCWD, w->path, RENAME_NOREPLACE)))
+    if (rc == 0 && ((!w->archive && nftw(w->partial, sync_one, 16, FTW_PHYS)) || renameat2(AT_FDCWD, w->partial, AT_FDCWD, w->path, RENAME_NOREPLACE)))
         rc = sb_fail_errno(err, errno, "cannot give the dump its name, %s", w->path);
     if (rc == 0) {
         w->finished = true;
         if (sync_above(w->path))
             rc = sb_fail_errno(err, errno, "the dump %s is whole, and whether its name is on the disk is not known", w->path);
     }
-    json_decref(prelude);
-    json_decref(manifest);
     return rc;
 }

@@ -50,10 +50,17 @@ struct sb_source {
     struct sb_framed *framed;
     const unsigned char *block; /* what was unpacked and not yet given out */
     size_t block_n;
+    const struct sb_seal_key *key;
+    struct sb_seal *seal;  /* NULL: it is not sealed */
+    unsigned char *sealed; /* a chunk with its tag, and the byte behind it, by which the last one is known */
+    size_t sealed_n;
+    unsigned char *opened; /* [opened_from, opened_n) was not given out yet */
+    size_t opened_from, opened_n;
+    bool opened_last;
 };
 
 /* read(2) through EINTR: bytes, 0 or -1. */
-static int64_t read_fd(struct sb_source *s, void *p, size_t cap, struct sb_err *err)
+static int64_t read_raw(struct sb_source *s, void *p, size_t cap, struct sb_err *err)
 {
     ssize_t n;
     do
@@ -63,6 +70,48 @@ static int64_t read_fd(struct sb_source *s, void *p, size_t cap, struct sb_err *
         return sb_fail_errno(err, errno, "cannot read %s", s->path);
     s->taken += (uint64_t)n;
     return n;
+}
+
+/* Opens the next chunk. */
+static int next_chunk(struct sb_source *s, struct sb_err *err)
+{
+    size_t whole = sb_seal_chunk(s->seal) + SB_SEAL_TAG;
+    while (s->sealed_n <= whole) {
+        int64_t n = read_raw(s, s->sealed + s->sealed_n, whole + 1 - s->sealed_n, err);
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        s->sealed_n += (size_t)n;
+    }
+    s->opened_last = s->sealed_n <= whole;
+    size_t n = s->opened_last ? s->sealed_n : whole;
+    if (sb_seal_open(s->seal, s->sealed, n, s->opened_last, s->opened, err)) {
+        sb_err_prefix(err, "%s", s->path);
+        return -1;
+    }
+    s->opened_from = 0;
+    s->opened_n = n - SB_SEAL_TAG;
+    memmove(s->sealed, s->sealed + n, s->sealed_n - n);
+    s->sealed_n -= n;
+    return 0;
+}
+
+/* The file's bytes, opened where they are sealed. */
+static int64_t read_fd(struct sb_source *s, void *p, size_t cap, struct sb_err *err)
+{
+    if (!s->seal)
+        return read_raw(s, p, cap, err);
+    while (s->opened_from == s->opened_n) {
+        if (s->opened_last)
+            return 0;
+        if (next_chunk(s, err))
+            return -1;
+    }
+    size_t n = s->opened_n - s->opened_from < cap ? s->opened_n - s->opened_from : cap;
+    memcpy(p, s->opened + s->opened_from, n);
+    s->opened_from += n;
+    return (int64_t)n;
 }
 
 /* Makes packed bytes available: false at the end of the file (or on error, with *rc -1). */
@@ -256,20 +305,56 @@ static int look_at_fd(struct sb_source *s, struct sb_err *err)
     return 0;
 }
 
-/* Reads the first bytes, which stay in `packed`, and sets up what they ask for. */
-static int detect(struct sb_source *s, struct sb_err *err)
+static int head(struct sb_source *s, size_t wanted, struct sb_err *err)
 {
-    while (s->to < SB_FRAMED_HEADER) {
+    while (s->to < wanted && !s->eof) {
         int64_t n = read_fd(s, s->packed + s->to, PACKED_BLOCK - s->to, err);
         if (n < 0)
             return -1;
         s->to += (size_t)n;
-        if (n == 0) {
-            s->eof = true;
-            break;
-        }
+        s->eof = n == 0;
     }
+    return 0;
+}
+
+/* What was read becomes the beginning of the first chunk, and what is inside it is looked at like the beginning of a file. */
+static int open_seal(struct sb_source *s, struct sb_err *err)
+{
+    if (!s->key) {
+        sb_fail(err, SB_EINPUT, "%s is sealed: it wants its key (--key-file)", s->path);
+        if (err)
+            err->detail = EACCES;
+        return -1;
+    }
+    if (head(s, SB_SEAL_HEADER, err))
+        return -1;
+    if (s->to < SB_SEAL_HEADER)
+        return sb_fail(err, SB_EINPUT, "%s is sealed, and cut off within its header", s->path);
+    struct sb_seal *seal = sb_seal_of(s->key, s->packed, err);
+    if (!seal) {
+        sb_err_prefix(err, "%s", s->path);
+        return -1;
+    }
+    s->sealed = malloc(PACKED_BLOCK + sb_seal_chunk(seal) + SB_SEAL_TAG + 1);
+    s->opened = malloc(sb_seal_chunk(seal));
+    s->seal = seal;
+    if (!s->sealed || !s->opened)
+        return sb_fail_nomem(err);
+    s->sealed_n = s->to - SB_SEAL_HEADER;
+    memcpy(s->sealed, s->packed + SB_SEAL_HEADER, s->sealed_n);
+    s->to = 0;
+    s->eof = false;
+    return 0;
+}
+
+/* Reads the first bytes, which stay in `packed`, and sets up what they ask for. */
+static int detect(struct sb_source *s, struct sb_err *err)
+{
+    if (head(s, SB_FRAMED_HEADER, err))
+        return -1;
     const unsigned char *p = s->packed;
+    if (!s->seal && sb_seal_begins(p, s->to))
+        return open_seal(s, err) ? -1 : detect(s, err);
     if (s->to >= 2 && p[0] == 0x1f && p[1] == 0x8b) {
         s->packing = SB_PACKING_GZIP;
         return open_gzip(s, err);
@@ -290,7 +375,7 @@ static int detect(struct sb_source *s, struct sb_err *err)
 }
 
 /* fd < 0: the path is opened. */
-static struct sb_source *open_source(int fd, const char *path, bool plain, struct sb_err *err)
+static struct sb_source *open_source(int fd, const char *path, const struct sb_seal_key *key, bool plain, struct sb_err *err)
 {
     struct sb_source *s = calloc(1, sizeof *s);
     if (!s) {
@@ -300,6 +385,7 @@ static struct sb_source *open_source(int fd, const char *path, bool plain, struc
         return NULL;
     }
     s->fd = fd;
+    s->key = key;
     s->path = sb_format("%s", path);
     s->packed = malloc(PACKED_BLOCK);
     if (!s->path || !s->packed)
@@ -312,12 +398,22 @@ static struct sb_source *open_source(int fd, const char *path, bool plain, struc
 
 struct sb_source *sb_source_open(const char *path, struct sb_err *err)
 {
-    return open_source(-1, path, false, err);
+    return open_source(-1, path, NULL, false, err);
+}
+
+struct sb_source *sb_source_open_sealed(const char *path, const struct sb_seal_key *key, struct sb_err *err)
+{
+    return open_source(-1, path, key, false, err);
+}
+
+bool sb_source_sealed(const struct sb_source *s)
+{
+    return s->seal != NULL;
 }
 
 struct sb_source *sb_source_open_fd(int fd, const char *name, bool plain, struct sb_err *err)
 {
-    return open_source(fd, name, plain, err);
+    return open_source(fd, name, NULL, plain, err);
 }
 
 void sb_source_close(struct sb_source *s)
@@ -333,6 +429,9 @@ void sb_source_close(struct sb_source *s)
     if (s->fd > STDIN_FILENO)
         close(s->fd);
     sb_framed_free(s->framed);
+    sb_seal_free(s->seal);
+    free(s->sealed);
+    free(s->opened);
     free(s->packed);
     free(s->path);
     free(s);

@@ -8,6 +8,7 @@
 #include <signalbox/agents/backup_guardian.h>
 #include <signalbox/base/json.h>
 #include <signalbox/orchestrator/drill.h>
+#include <signalbox/orchestrator/drill_target.h>
 
 #include <string.h>
 
@@ -100,10 +101,17 @@ static void make(void *p)
     json_t *report = NULL;
     sb_str_init(&uri);
     sb_origin_system(&origin);
+    const char *program = d->o->opt.drill_start;
+    struct sb_drill_target started = {.lock = {-1}};
+    struct sb_err why = SB_ERR_INIT;
     char *path = choose(d, &d->err);
+    if (path && program && (sb_drill_target_start(&started, d->dir, program, &d->err) || sb_str_set(&d->uri_file, started.uri_file))) {
+        free(path);
+        path = NULL;
+    }
     struct sb_server *target = path && sb_uri_from_file(d->uri_file, &uri, &d->err) == 0 ? sb_server_new(uri.p, false, &d->err) : NULL;
     if (target && sb_drill_watched_find(&watched, d->o->opt.state_dir, d->o->opt.known, &d->err) == 0) {
-        struct sb_drill_options options = {.dir = d->dir, .origin = &origin, .by = d->by, .deployment = d->deployment, .path = path, .target = target, .target_file = d->uri_file, .watched = &watched};
+        struct sb_drill_options options = {.dir = d->dir, .origin = &origin, .by = d->by, .deployment = d->deployment, .path = path, .target = target, .target_file = d->uri_file, .started_by = program, .watched = &watched};
         if (sb_drill(&options, &report, &d->err) == 0)
             keep(d, report);
     }
@@ -112,6 +120,13 @@ static void make(void *p)
     sb_server_free(target);
     explicit_bzero(uri.p, uri.len);
     sb_str_release(&uri);
+    if (sb_drill_target_stop(&started, &why) && d->text) {
+        char *text = sb_format("%s; what was started for it may be running: %s", d->text, why.msg);
+        if (text) {
+            free(d->text);
+            d->text = text;
+        }
+    }
     free(path);
     sb_o_post_done(d->o, &d->way, back, d, free_drilling);
 }
@@ -122,7 +137,7 @@ int sb_o_consult_drill(struct sb_orchestrator *o, struct held_case *held, struct
         return sb_fail(err, SB_ESTATE, "A drill is going on: ask again when it has ended.");
     if (held->read_only || sb_server_read_only(o->opt.server))
         return sb_fail(err, SB_EPOLICY, "This console is read-only, and a drill writes, if only into a throw-away deployment: ask from one that is not.");
-    if (!o->opt.drill_uri_file)
+    if (!o->opt.drill_uri_file && !o->opt.drill_start)
         return sb_fail(err, SB_ENO, "The config names no throw-away deployment to restore into. Write \"set drill_uri_file FILE\" below \"deployment %s\" there and start signalbox again, or use "
                                     "`signalbox backup drill PATH --into FILE` at once.", o->deployment);
     struct drilling *d = calloc(1, sizeof *d);

@@ -61,11 +61,17 @@ int sb_o_recovery(struct sb_orchestrator *o, json_t *in, int64_t *lowered, struc
         return -1;
     if (d.failed_at > d.passed_at && (*lowered < 0 || *lowered > WITH_A_PERSON))
         *lowered = WITH_A_PERSON;
-    if (!d.passed_at)
-        return 0;
     int64_t age = sb_origin_wall_ms(o->opt.origin) - d.passed_at;
-    json_t *recovery = json_pack("{s:I}", "drill_age_s", (json_int_t)(age > 0 ? age / 1000 : 0));
-    return recovery && json_object_set_new(in, "recovery", recovery) == 0 ? 0 : sb_fail_nomem(err);
+    json_t *recovery = json_object();
+    if (!recovery || sb_o_add_recovery(o, recovery) || (d.passed_at && json_object_set_new(recovery, "drill_age_s", json_integer(age > 0 ? age / 1000 : 0)))) {
+        json_decref(recovery);
+        return sb_fail_nomem(err);
+    }
+    if (json_object_size(recovery) == 0) {
+        json_decref(recovery);
+        return 0;
+    }
+    return json_object_set_new(in, "recovery", recovery) ? sb_fail_nomem(err) : 0;
 }
 
 int sb_o_tell_drill(struct sb_orchestrator *o, struct sb_card *draft, struct sb_err *err)

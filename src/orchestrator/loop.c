@@ -172,6 +172,7 @@ static void tick(struct sb_orchestrator *o)
     sb_o_tick_watches(o);
     sb_o_tick_survey(o);
     sb_o_tick_backups(o);
+    sb_o_tick_recovery(o);
     sb_o_tick_rest(o);
     record_sampler(o, false);
     if (now >= o->next_settle_ms) {
@@ -272,6 +273,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         break;
     case SB_ASK_DRILL:
         sb_o_take_drill(o, a->seat, m);
+        break;
+    case SB_ASK_RECOVERY:
+        sb_o_ask_recovery(o, a->seat, m->seq);
         break;
     case SB_ASK_OWNER:
         sb_o_tell_owner(o, a->seat, m->seq);
@@ -410,6 +414,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_due(o);
     sb_o_free_hooks(o);
     free(o->backups_said);
+    sb_record_release(&sb_recovery_schema, &o->recovery);
     sb_o_forget_lookers(o);
     sb_mask_close(o->mask);
     sb_o_free_search(o);

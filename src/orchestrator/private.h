@@ -320,7 +320,15 @@ struct sb_orchestrator {
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
     bool watching_backups; /* whether they still come */
-    bool looking_at_backups, reviewing, drilling; /* a worker is; one at a time */
+    bool looking_at_backups, reviewing, drilling, regarding; /* a worker is; one at a time */
+    struct sb_recovery recovery; /* what could be brought back, as it was looked at last; at 0: never */
+    struct recovery_facts {
+        int64_t point;           /* wall: of the newest backup; 0: there is none */
+        int64_t lost_since;      /* wall: of the first write that is in none; 0: there was none when it was looked at */
+        bool lost_known;
+        int64_t restore_s;       /* -1: not known */
+    } recovery_facts;
+    int64_t regard_again_ms;     /* mono */
     bool ledger_was_ok;
     struct sb_due_list openings; /* cards by id: when the window opens that each waits for */
     struct sb_due_list runs_due; /* schedules by name */
@@ -471,6 +479,12 @@ int sb_o_tell_drill(struct sb_orchestrator *o, struct sb_card *draft, struct sb_
 
 /* Adds what they say to a policy input; *lowered (-1: not) comes down to L3 while the last one failed. */
 int sb_o_recovery(struct sb_orchestrator *o, json_t *in, int64_t *lowered, struct sb_err *err);
+
+/* What could be brought back: recovery.c. */
+void sb_o_ask_recovery(struct sb_orchestrator *o, int64_t seat, int64_t seq);
+void sb_o_tell_recovery(struct sb_orchestrator *o, int64_t seat); /* seat 0: to all */
+void sb_o_tick_recovery(struct sb_orchestrator *o);
+int sb_o_add_recovery(const struct sb_orchestrator *o, json_t *recovery); /* what was found, to the object of a policy's input; -1: out of memory */
 
 /* Tells the detector of a change that is on the record. ns, app: NULL any. alters: the database itself. */
 void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, const char *app, bool alters);

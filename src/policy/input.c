@@ -64,6 +64,8 @@ const struct sb_fact sb_facts[] = {
     {"health.disk_free_ppm", I, NULL},
     {"recovery.backup_age_s", I, NULL},
     {"recovery.drill_age_s", I, NULL},
+    {"recovery.loss_s", I, NULL},
+    {"recovery.restore_s", I, NULL},
     {"clock.utc", S, NULL},
     {"model.confidence_ppm", I, NULL},
     {"model.brier_ppm", I, NULL},

@@ -92,6 +92,8 @@ static void open_link(struct sb_tui *t, struct sb_effects *fx)
         const struct held_anomaly *a = find_anomaly(t, v->id);
         if (a && a->anomaly.case_id)
             view_open(t, VIEW_CASE, a->anomaly.case_id, fx);
+    } else if (v->kind == VIEW_RECOVERY) {
+        open_backup(t, v->link, fx);
     }
 }
 
@@ -304,7 +306,7 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_JUMP_FORWARD: place_go(t, 1, fx); break;
     case SB_ACT_BACK: back(t, fx); break;
     default:
-        if (!act_on_anomaly(t, action, fx) && !meeting_act(t, action, fx))
+        if (!act_on_anomaly(t, action, fx) && !meeting_act(t, action, fx) && !act_on_recovery(t, action, fx))
             decide(t, action, fx);
     }
 }

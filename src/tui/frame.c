@@ -215,6 +215,12 @@ static void make_page(struct sb_tui *t, const struct view *v)
     } else if (v->kind == VIEW_MEETING) {
         view_meeting_title(t, &f->title);
         view_meeting(t, &f->body, (int)f->body_rows);
+    } else if (v->kind == VIEW_RECOVERY) {
+        sb_page_text(&f->title, SB_ROLE_TITLE, "What could be brought back");
+        view_recovery(t, &f->body);
+    } else if (v->kind == VIEW_BACKUP) {
+        sb_page_textf(&f->title, SB_ROLE_TITLE, "Backup %s", v->id ? v->id : "");
+        view_backup(t, v->id, &f->body);
     } else if (v->kind == VIEW_MESSAGES) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "Messages of this session, the newest first");
         view_messages(t, &f->body);

@@ -100,6 +100,12 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         strip_show(t, !t->slow || !t->have_strip || strip_matters(&t->strip, &t->late));
         t->have_strip = true;
         break;
+    case SB_NEWS_RECOVERY:
+        sb_record_release(&sb_recovery_schema, &t->recovery);
+        t->recovery = *(struct sb_recovery *)m->body;
+        memset(m->body, 0, sizeof t->recovery);
+        listing = LISTED;
+        break;
     case SB_NEWS_HUSHES:
         sb_record_release(&sb_hushes_schema, &t->hushes);
         t->hushes = *(struct sb_hushes *)m->body;

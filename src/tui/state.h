@@ -161,7 +161,9 @@ struct pane {
     size_t n, cap;
 };
 
-enum view_kind { VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING };
+enum view_kind {
+    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP
+};
 enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
 
 struct view {
@@ -333,6 +335,7 @@ struct sb_tui {
     struct held_anomaly **anomaly;
     size_t anomalies, anomalies_cap;
     struct sb_hushes hushes; /* in force */
+    struct sb_recovery recovery; /* at 0: it has not come yet */
     struct sb_case *cases;
     size_t cases_n, cases_cap;
     struct audit audit;
@@ -572,6 +575,13 @@ void blackout_send(struct sb_tui *t, const char *id, const char *text, struct sb
 bool act_on_anomaly(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);  /* false: not such an action */
 char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a);             /* NULL out of memory */
 void view_hushes(const struct sb_tui *t, struct sb_page *p);
+void view_recovery(const struct sb_tui *t, struct sb_page *p);
+void view_backup(const struct sb_tui *t, const char *id, struct sb_page *p);
+
+/* ---- recovery.c ---- */
+bool act_on_recovery(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
+const struct sb_recovery_backup *find_backup(const struct sb_tui *t, const char *id); /* NULL: it is not listed */
+void open_backup(struct sb_tui *t, int link, struct sb_effects *fx);
 
 void md(struct sb_str *out, const char *text); /* as plain text within Markdown */
 void md_time(struct sb_str *out, int64_t ms);

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -220,6 +221,23 @@ def never_what_is_watched(place, target):
     check(target.held() == [], "something was written to what is watched: %s" % target.held())
 
 
+def the_page(place):
+    """What the console's page is told by the owner of the deployment, as a console asks for it."""
+    with place.background("serve", "--deployment", "live"), socket.socket(socket.AF_UNIX) as s:
+        wait_until("the socket of serve", lambda: os.path.exists(place.state + "/socket"))
+        s.connect(place.state + "/socket")
+        s.settimeout(LIMIT)
+        for seq, (kind, body) in enumerate((("hello", {"how": "console"}), ("get_recovery", {"text": ""})), 1):
+            s.sendall((json.dumps({"type": kind, "seq": seq, "body": body}) + "\n").encode())
+        found = None
+        for line in s.makefile("r"):
+            m = json.loads(line)
+            found = m["body"] if m["type"] == "recovery" else found
+            if found and any(g["name"] == "oplog window" and g["state"] != "blind" for g in found["goals"]):
+                return found
+    return found
+
+
 def on_request(place, target, source):
     """Asked for in words: the newest dump below the config's place, into the target that the config names."""
     made = dumps.folder(place.dir + "/store/newest", shop(), OPLOG)
@@ -251,6 +269,14 @@ def on_request(place, target, source):
     took = sorted([ends[0]["body"]["restore_ms"], got["restore_ms"]])
     check(said["rto"]["drills"] == 2 and said["rto"]["least_ms"] == took[0] + 1 and said["rto"]["most_ms"] == took[1] + 1 and not said["rto"]["extrapolated"], "rto: %s, took %s" % (said["rto"], took))
     check(said["last_drill"]["ok"] and said["last_drill"]["level"] == 4 and said["schedules"] == [{"name": "weekly", "runs": 0, "completed_at": None}] and said["drilled_and_gone"] == [], "status: %s" % said)
+    goals = {g["name"]: g for g in said["objectives"]}
+    check(goals["loss now"]["state"] == "seen" and "since the newest backup" in goals["loss now"]["note"] and goals["oplog window"]["state"] == "missed" and goals["drill age"]["value"] and
+          goals["schedule weekly"]["value"] == "never completed" and goals["version"]["state"] == "missed", "objectives: %s" % said["objectives"])
+    check(len(said["environments"]) == 1 and said["environments"][0]["drills"] == said["environments"][0]["passed"] == 2 and said["environments"][0]["worst_ms"] == took[1] and
+          said["environments"][0]["last_path"] == made and len(said["drills"]) == 2, "environments: %s" % said["environments"])
+    page = the_page(place)
+    check([b["path"] for b in page["backups"]] == [made] and page["backups"][0]["level"] == 4 and page["drills_all"] == 2 and page["drills"][0]["id"] == got["drill"] and
+          {g["name"]: g["state"] for g in page["goals"]} == {n: g["state"] for n, g in goals.items()}, "the page: %s" % page)
     text = place.run("backup", "status").stdout.decode()
     flat = " ".join(text.split())
     check(all(w in flat for w in ("NEVER come to its end", "by the rates of 2 drills", "NOT to the newest backup")) and all(len(line) <= 80 for line in text.splitlines()), "status: %s" % text)

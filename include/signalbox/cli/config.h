@@ -21,6 +21,7 @@
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
  *   set drill_uri_file PATH           # the throw-away deployment that `ask "run a restore drill"` restores into (help backup)
  *   set what_if_uri_file PATH         # where an index is tried out when policy denies it here: staging, or a drill's copy (help cards)
+ *   set drill_start PROGRAM           # or: what starts one for each drill and ends it afterwards (help backup)
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
@@ -40,7 +41,7 @@
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
-    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *what_if_uri_file;
+    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start, *what_if_uri_file;
     int environment; /* enum sb_environment; 0 is prod */
     struct sb_schedule *schedules; /* each name once */
     size_t schedules_n;

@@ -14,6 +14,7 @@
 
 #include <signalbox/base/error.h>
 #include <signalbox/base/hash.h>
+#include <signalbox/base/seal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -72,6 +73,7 @@ struct sb_backup_options {
     bool quick; /* level 1 only */
     bool sums;  /* add up the documents' hashes */
     bool raw;   /* keep options and indexes as they were written, too */
+    const struct sb_seal_key *key; /* of what is sealed; it must outlive the backup. NULL: there is none */
     /* NULL, or given each document that is whole, of a collection or (ns NULL) an entry of the oplog, as it goes by. It may not
      * keep the bytes. False: no more is read, and nothing follows from what was not. */
     bool (*document)(void *ctx, const char *ns, const unsigned char *p, size_t n);

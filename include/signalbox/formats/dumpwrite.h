@@ -7,13 +7,17 @@
  * other tools pass over, holds the size and SHA-256 of every file, so that a changed byte is found also where BSON has no
  * checksum: {"signalbox_dump": 1, "taken_at", "deployment_id", "consistent", "how", "files": [{"path", "bytes", "sha256"}]}.
  * Files are of mode 0600, folders 0700. A name is escaped as in a URL; one that is too long for a file ("%24" and a digest of
- * it behind the first 208 characters) stands whole in its metadata. Thread: one owner.
+ * it behind the first 208 characters) stands whole in its metadata.
+ *
+ * Or everything goes into one file, an archive as mongodump writes it: the metadata of all collections must come first then. It
+ * may be packed with gzip and sealed with a key (base/seal.h), inside which it is the same archive. Thread: one owner.
  */
 #ifndef SIGNALBOX_FORMATS_DUMPWRITE_H
 #define SIGNALBOX_FORMATS_DUMPWRITE_H
 
 #include <jansson.h>
 #include <signalbox/base/error.h>
+#include <signalbox/base/seal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,17 +29,29 @@ struct sb_dump_writer;
 /* path must not be there yet. */
 struct sb_dump_writer *sb_dump_writer_new(const char *path, struct sb_err *err);
 
+struct sb_dump_archive_options {
+    const char *server_version;
+    bool gzip;
+    const struct sb_seal_key *key; /* NULL: it is not sealed */
+};
+struct sb_dump_writer *sb_dump_writer_archive(const char *path, const struct sb_dump_archive_options *o, struct sb_err *err);
+
 /* Removes what was written unless it was finished. NULL is fine. */
 void sb_dump_writer_free(struct sb_dump_writer *w);
 
-/* The metadata of a collection, the text as mongodump writes it. */
-int sb_dump_writer_metadata(struct sb_dump_writer *w, const char *db, const char *collection, const char *text, struct sb_err *err);
+/* The metadata of a collection, the text as mongodump writes it. type: "collection", "view", "timeseries". */
+int sb_dump_writer_metadata(struct sb_dump_writer *w, const char *db, const char *collection, const char *text, const char *type, struct sb_err *err);
+
+/* There will be an oplog: to be said before the first document. */
+int sb_dump_writer_announce_oplog(struct sb_dump_writer *w, struct sb_err *err);
 
 /* From here on documents are those of this collection; db NULL: entries of the oplog. */
 int sb_dump_writer_open(struct sb_dump_writer *w, const char *db, const char *collection, struct sb_err *err);
+
+/* One whole document. */
 int sb_dump_writer_add(struct sb_dump_writer *w, const unsigned char *p, size_t n, struct sb_err *err);
 
-/* The prelude, the manifest (whose other members are `about`'s; borrowed), and the name. */
+/* The prelude, the manifest (whose other members are `about`'s; borrowed; an archive has none), and the name. */
 int sb_dump_writer_finish(struct sb_dump_writer *w, const char *server_version, json_t *about, struct sb_err *err);
 
 #endif

@@ -4,13 +4,16 @@
  * their first bytes.
  *
  * zlib is linked; snappy and S2 are unpacked here; libzstd is looked for when a zstd file is opened. What cannot be unpacked
- * (zstd without that library, lz4) is an error that says so, with ENOTSUP as its detail. "-" is standard input. Reading is
+ * (zstd without that library, lz4) is an error that says so, with ENOTSUP as its detail. What was sealed
+ * (base/seal.h) is opened with its key, and is packed inside like any other; without the key it is an error with EACCES as its
+ * detail. "-" is standard input. Reading is
  * sequential; memory is constant: 64 KiB, and up to 9 MiB for snappy and S2. Thread: one owner.
  */
 #ifndef SIGNALBOX_FORMATS_SOURCE_H
 #define SIGNALBOX_FORMATS_SOURCE_H
 
 #include <signalbox/base/error.h>
+#include <signalbox/base/seal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +24,10 @@ struct sb_source;
 
 /* Errors: SB_EINPUT (it cannot be opened, is a folder, or is packed in a way that cannot be undone here). */
 struct sb_source *sb_source_open(const char *path, struct sb_err *err);
+
+/* The same with a key for what is sealed; it must outlive the source. NULL: there is none. */
+struct sb_source *sb_source_open_sealed(const char *path, const struct sb_seal_key *key, struct sb_err *err);
+bool sb_source_sealed(const struct sb_source *s);
 
 /* The same for a descriptor, which is taken over (and closed when this fails); name is for messages. plain: the bytes are what
  * they are, whatever they look like. */

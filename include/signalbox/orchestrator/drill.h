@@ -25,6 +25,7 @@
 
 #include <jansson.h>
 #include <signalbox/base/clock.h>
+#include <signalbox/base/seal.h>
 #include <signalbox/mongo/server.h>
 
 /* The ids of all deployments that are watched, and their names. */
@@ -54,10 +55,12 @@ struct sb_drill_options {
     const char *path;           /* of the backup: a folder or archive of mongodump's */
     const struct sb_server *target;
     const char *target_file;    /* the file with its connection string */
+    const char *started_by;     /* the program that started it for this drill; NULL: it was there */
     const struct sb_server *source; /* to compare with what is there now; NULL: not asked for */
     const struct sb_drill_watched *watched;
     uint64_t until;             /* time of the oplog to stop at; 0: its end */
     const json_t *checks;       /* NULL: none */
+    const struct sb_seal_key *key; /* of a sealed backup; NULL: none */
     bool keep;                  /* do not clear the target afterwards */
     void (*read)(void *ctx, uint64_t bytes); /* NULL, or told of bytes that were read of the backup */
     void *ctx;

@@ -85,6 +85,10 @@ int64_t sb_policy_breakglass_ms(const struct sb_policy *p, const char *who);
 /* Appends the names of the groups that this person may speak for. */
 int sb_policy_groups_of(const struct sb_policy *p, const char *who, char ***names, size_t *n) SB_MUST_USE;
 
+/* The tightest bound that the bundle's checks set on a number of the input ("recovery.drill_age_s"): the least `le`, or with
+ * `least` the greatest `ge`; -1: none does. To be shown beside the measure; nothing is decided by it. */
+int64_t sb_policy_limit(const struct sb_policy *p, const char *fact, bool least);
+
 /* The names of fields whose values must not be recorded ("sensitive": ["email", "*ssn*"]); NULL: none. Borrowed. */
 const json_t *sb_policy_sensitive(const struct sb_policy *p);
 

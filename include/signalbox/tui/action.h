@@ -24,6 +24,7 @@
     CONTEXT(CARD, "card", PAGE, "an opened card")                              \
     CONTEXT(CASE, "case", PAGE, "an opened case")                              \
     CONTEXT(ANOMALY, "anomaly", PAGE, "an opened anomaly")                     \
+    CONTEXT(RECOVERY, "recovery", PAGE, "what could be brought back, or one backup") \
     CONTEXT(EDIT, "edit", PAGE, "a card being edited")                         \
     CONTEXT(TEXT, "text", PAGE, "help and messages")                           \
     CONTEXT(MEETING, "meeting", PAGE, "the meeting")                           \
@@ -49,7 +50,7 @@ enum sb_action_flags {
 };
 
 #define SB_ACTION_TABLE(ACTION)                                                                                                   \
-    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(EDIT) | SB_AT(MEETING), 0, "open what is selected")            \
+    ACTION(OPEN, "open", "open", SB_AT(MAIN) | SB_AT(CASE) | SB_AT(ANOMALY) | SB_AT(RECOVERY) | SB_AT(EDIT) | SB_AT(MEETING), 0, "open what is selected") \
     ACTION(CONFIRM, "confirm", "yes", SB_AT(CONFIRM), SB_DELIBERATE, "yes: do what is asked here")                                \
     ACTION(APPROVE, "approve", "approve", SB_AT_CARDS, SB_DANGEROUS | SB_DELIBERATE, "approve the card or the marked ones, if read")                 \
     ACTION(REJECT, "reject", "reject", SB_AT_CARDS, SB_DANGEROUS, "reject the card, with a reason")                               \
@@ -128,6 +129,8 @@ enum sb_action_flags {
     ACTION(HUSHES, "silenced", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what is recorded and not announced, and why")                   \
     ACTION(PAUSE_ALL, "pause-all", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "pause every execution at once, each between two of its steps") \
     ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
+    ACTION(RECOVERY, "recovery", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what could be brought back: backups, gaps, drills, and what is asked of them") \
+    ACTION(DRILL, "drill", "", SB_AT_CARDS | SB_AT(RECOVERY), 0, "ask for a restore drill: the newest backup into the throw-away deployment") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/agents/backup_live.h>
+
+#include <signalbox/agents/backup_guardian.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+static bool take_ts(void *ctx, const bson_t *doc)
+{
+    uint64_t *ts = ctx;
+    bson_iter_t it;
+    uint32_t t, i;
+    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it)) {
+        bson_iter_timestamp(&it, &t, &i);
+        *ts = (uint64_t)t << 32 | i;
+    }
+    return false;
+}
+
+static int one_entry(struct sb_conn *c, const char *command, uint64_t *ts, struct sb_err *err)
+{
+    *ts = 0;
+    return sb_read_cursor_json(c, "local", command, 1, take_ts, ts, err) < 0 ? -1 : 0;
+}
+
+static int ask(struct sb_backup_live *l, struct sb_conn *c, uint64_t point, struct sb_err *err)
+{
+    struct sb_deployment_facts facts;
+    char first_write[256];
+    if (sb_deployment_identify(c, &facts, err))
+        return -1;
+    snprintf(l->version, sizeof l->version, "%s", facts.version);
+    sb_deployment_facts_release(&facts);
+    snprintf(first_write, sizeof first_write,
+             "{\"find\": \"oplog.rs\", \"filter\": {\"ts\": {\"$gt\": {\"$timestamp\": {\"t\": %" PRIu64 ", \"i\": %" PRIu64 "}}}, \"op\": {\"$in\": [\"i\", \"u\", \"d\", \"c\"]}}, \"limit\": 1}",
+             point >> 32, point & UINT32_MAX);
+    return one_entry(c, "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": 1}, \"limit\": 1}", &l->oplog_from, err) ||
+                   one_entry(c, "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": -1}, \"limit\": 1}", &l->oplog_to, err) || one_entry(c, first_write, &l->unprotected, err)
+               ? -1
+               : 0;
+}
+
+void sb_backup_live(struct sb_backup_live *out, const struct sb_server *server, const char *why, const struct sb_backup *newest)
+{
+    struct sb_err err = SB_ERR_INIT;
+    uint64_t point = newest && newest->oplog_to && !newest->pitr.n ? newest->oplog_to : (uint64_t)(newest ? sb_backup_point(newest) / 1000 : 0) << 32;
+    memset(out, 0, sizeof *out);
+    struct sb_conn *c = server ? sb_conn_to_primary(server, SB_LANE_CONTROL, &err) : NULL;
+    out->known = c && ask(out, c, point, &err) == 0 && out->oplog_to;
+    if (!out->known)
+        snprintf(out->blind, sizeof out->blind, "%s", !server ? why : err.code != SB_OK ? err.msg : "it has no oplog");
+    out->covers = out->known && newest && out->oplog_from <= point;
+    sb_conn_close(c);
+}
