@@ -98,6 +98,8 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "intents") == 0)
         set_text(r, &c->intents, row, problems);
+    else if (strcmp(name, "routes") == 0)
+        set_text(r, &c->routes, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
     else if (strcmp(name, "group") == 0)
@@ -107,7 +109,7 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, clipboard, mouse, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, routes, clipboard, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -304,6 +306,7 @@ void sb_config_release(struct sb_config *c)
     free(c->witness);
     free(c->group);
     free(c->intents);
+    free(c->routes);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);

@@ -11,6 +11,7 @@
  *   set signing_name NAME             # who you are in that file; without it the operating system's name
  *   set shadow_policy strict-prod     # is asked beside it and recorded, and decides nothing
  *   set intents PATH                  # how requests are understood, in place of the built-in file (orchestrator/intents.data)
+ *   set routes PATH                   # who is asked about what, before the built-in file (orchestrator/routes.data)
  *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
  *   set clipboard on                  # copying also sets the terminal's clipboard (OSC 52); off when not said
@@ -52,7 +53,7 @@ struct sb_config_deployment {
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group, *intents; /* NULL: not said */
+    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group, *intents, *routes; /* NULL: not said */
     bool clipboard;
     struct sb_config_deployment *deployments;
     size_t deployments_n;

@@ -45,6 +45,10 @@ struct sb_orchestrator_options {
     const char *intents_text;
     const char *intents_path; /* what messages call it; NULL: intents.data */
     size_t intents_len;
+    const char *routes_text;      /* the built-in ones (routes.data) */
+    size_t routes_len;
+    const char *own_routes_text, *own_routes_path; /* that come before them; NULL: none */
+    size_t own_routes_len;
     int64_t sample_ms;            /* 0: one second, less on a fast simulator */
     int64_t approve_within_s, execute_within_s; /* 0: four and eight hours */
     bool recurring;               /* this owner runs what recurs; not when the server is read-only */
