@@ -22,10 +22,10 @@ static json_t *request_body(json_t *case_, const struct sb_o_planned *planned)
     return json_pack("{s:o,s:s,s:s,s:I}", "case", case_, "event", planned->event, "planned", at, "missed", (json_int_t)planned->missed);
 }
 
-static struct held_case *open_case(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor,
+/* c: a new one, NULL when memory was short; it is let go of after a failure. */
+static struct held_case *open_case(struct sb_orchestrator *o, struct held_case *c, const char *text, const char *by, const struct sb_actor *actor,
                                    struct held_anomaly *a, const struct sb_o_planned *planned, struct sb_err *err)
 {
-    struct held_case *c = sb_o_new_case(o);
     struct sb_case fresh = {.opened_at = sb_origin_wall_ms(o->opt.origin)};
     if (!c) {
         sb_fail_nomem(err);
@@ -266,7 +266,7 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
     if (!text || text[strspn(text, " \t\r\n")] == '\0') {
         sb_fail(err, SB_EINPUT, "an empty request");
     } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, err) == 0 &&
-               (reading.slots.ns || reading.intent == SB_INTENT_NONE || sb_str_set(&reading.slots.ns, ns) == 0) && (*c = open_case(o, text, by, actor, NULL, planned, err))) {
+               (reading.slots.ns || reading.intent == SB_INTENT_NONE || sb_str_set(&reading.slots.ns, ns) == 0) && (*c = open_case(o, sb_o_new_case(o), text, by, actor, NULL, planned, err))) {
         (*c)->read_only = read_only || sb_server_read_only(o->opt.server);
         if (planned)
             sb_hook("schedule.run.recorded");
@@ -316,7 +316,7 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_actor detector = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_ANOMALY_DETECTOR)};
-    struct held_case *c = open_case(o, a->anomaly.title, detector.principal, &detector, a, NULL, &err);
+    struct held_case *c = open_case(o, sb_o_new_case(o), a->anomaly.title, detector.principal, &detector, a, NULL, &err);
     if (!c)
         return;
     struct sb_reading_of reading = {.intent = SB_INTENT_ANOMALY_INVESTIGATE, .confidence_ppm = 1000000};
@@ -347,7 +347,7 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
 
 int sb_o_own_incident(struct sb_orchestrator *o, int specialist, const char *title, const char *risk, const struct sb_evidence *evidence, size_t n, const char *outcome, struct sb_err *err)
 {
-    struct held_case *c = open_case(o, title, o->self.principal, NULL, NULL, NULL, err);
+    struct held_case *c = open_case(o, sb_o_add_case(o), title, o->self.principal, NULL, NULL, NULL, err); /* in the midst of a card's end: nothing is let go of */
     struct sb_reading_of reading = {.intent = SB_INTENT_ANOMALY_INVESTIGATE, .confidence_ppm = 1000000};
     if (!c)
         return -1;

@@ -26,7 +26,7 @@ static int look_at_entry(void *ctx, const struct sb_entry *e, const char *bytes,
     if (e->kind != SB_ENTRY_HANDOFF || !sb_streq(sb_json_str(json_object_get(e->body, "handoff"), "from"), "orchestrator"))
         return 0;
     const char *otherwise = sb_json_str(json_object_get(e->body, "handoff"), "otherwise");
-    s->elsewhere += otherwise && sb_streq(otherwise, "to index_optimizer, if it names a collection");
+    s->elsewhere += otherwise && sb_streq(otherwise, "to index_optimizer (index.key), if it names a collection");
     s->handoffs++;
     const json_t *fact;
     size_t i;
