@@ -3,6 +3,7 @@
  * A request, or an anomaly, becomes a case: read, gated, handed over, followed to its outcome. Who is asked next is a
  * table (routes.c), so that a hand-off can say why. */
 #include "private.h"
+#include "rephrase.h"
 
 #include <signalbox/base/hook.h>
 #include <signalbox/orchestrator/nearest.h>
@@ -275,6 +276,8 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
             sb_fail(err, SB_EPOLICY, "policy refuses this request: %s", why);
         else if (decision >= 0 && reading.intent != SB_INTENT_NONE && reading.intent != SB_INTENT_BACKUP_CHECK && reading.slots.ns && !known_namespace(o, reading.slots.ns))
             no_such_namespace(o, reading.slots.ns, err);
+        else if (decision >= 0 && sb_o_may_rephrase(o, *c))
+            sb_o_rephrase(o, *c, err);
         else if (decision >= 0 && is_assessed(o, *c))
             sb_o_assess(o, *c, err);
         else if (decision >= 0)
@@ -282,6 +285,27 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
     }
     sb_record_release(&sb_reading_of_schema, &reading);
     return answer;
+}
+
+void sb_o_rephrased(struct sb_orchestrator *o, struct held_case *c, const struct sb_reading_of *fresh)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_actor actor = {.principal = c->case_.requested_by};
+    char why[512], *answer = NULL;
+    c->consulting = false;
+    int decision = !fresh ? SB_ALLOW : record_reading(o, c, fresh, &err) ? -1 : sb_o_gate_request(o, c, &actor, why, sizeof why, &err);
+    const char *ns = c->case_.reading.slots.ns;
+    if (decision == SB_DENY)
+        sb_fail(&err, SB_EPOLICY, "policy refuses this request: %s", why);
+    else if (decision >= 0 && fresh && c->case_.reading.intent != SB_INTENT_BACKUP_CHECK && ns && !known_namespace(o, ns))
+        no_such_namespace(o, ns, &err);
+    else if (decision >= 0 && is_assessed(o, c) && sb_o_assess(o, c, &err) == 0)
+        return; /* sb_o_assessed goes on */
+    else if (decision >= 0 && err.code == SB_OK)
+        answer = follow(o, c, &err);
+    if (err.code != SB_OK || answer) /* else a specialist is at work */
+        sb_o_finish_consult(o, c, NULL, &err, answer ? answer : "");
+    free(answer);
 }
 
 char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err)
