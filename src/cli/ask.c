@@ -88,7 +88,7 @@ int sb_cmd_ask(int argc, char **argv)
     if (words != 1)
         return sb_usage_error("ask takes one request in quotes (see: signalbox help ask)");
     if (dry_run)
-        return sb_dry_run(intents, routes, argv[1], json);
+        return sb_dry_run(intents, routes, deployment, argv[1], json);
     if (intents || routes)
         return sb_usage_error("ask: --intents and --routes go with --dry-run or --lint, --intents also with --classify; for requests it is set in the config");
     struct sb_err err = SB_ERR_INIT;

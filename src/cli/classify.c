@@ -5,6 +5,7 @@
 #include <signalbox/cli/config.h>
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/routes.h>
+#include <signalbox/cli/stake.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -214,7 +215,7 @@ static void print_routes(const struct sb_route_told *told, size_t n)
 }
 
 /* Returns the exit status for this part. */
-static int tell_route(const struct sb_routes *routes, const struct sb_reading_of *r, json_t *out)
+static int tell_route(const struct sb_routes *routes, const struct sb_config_deployment *d, const struct sb_reading_of *r, json_t *out)
 {
     struct sb_route_told told[ROUTES_MAX];
     bool readable = r->intent != SB_INTENT_NONE && !r->unclear;
@@ -222,8 +223,9 @@ static int tell_route(const struct sb_routes *routes, const struct sb_reading_of
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, route_json(&told[i]));
+    json_t *stake = d && readable ? sb_stake(d, &r->slots) : json_array();
     if (out) {
-        json_array_append_new(out, json_pack("{s:o,s:o}", "reading", reading_json(r), "route", list));
+        json_array_append_new(out, json_pack("{s:o,s:o,s:O}", "reading", reading_json(r), "route", list, "impact", stake));
     } else {
         json_decref(list);
         sb_print("read as %s (%" PRId64 " %%): %s\n", sb_name(&sb_intents, r->intent), r->confidence_ppm / 10000, r->reason);
@@ -233,19 +235,32 @@ static int tell_route(const struct sb_routes *routes, const struct sb_reading_of
         else if (readable && !n)
             sb_print("  no hand-off: %s\n", sb_routes_instead(routes, r->intent));
         print_routes(told, n);
+        sb_stake_print(stake);
     }
+    json_decref(stake);
     for (size_t i = 0; i < n; i++)
         sb_str_release(&told[i].when);
     return !readable ? 2 : n ? 0 : 1;
 }
 
-int sb_dry_run(const char *intents, const char *own_routes, const char *text, bool json)
+int sb_dry_run(const char *intents, const char *own_routes, const char *deployment, const char *text, bool json)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_match part[SB_INTAKE_PARTS_MAX];
     int status = 0;
     struct sb_intake *in = sb_intake_load(intents, &status);
     struct sb_routes *routes = in ? sb_routes_load(own_routes, &status) : NULL;
+    struct sb_problems told_already; /* by who loaded the others */
+    struct sb_config config = {0};
+    sb_problems_init(&told_already);
+    if (routes && sb_config_load(&config, &told_already, &err))
+        status = sb_complain(&err);
+    const struct sb_config_deployment *d = deployment ? sb_config_deployment(&config, deployment) : config.deployments_n == 1 ? &config.deployments[0] : NULL;
+    if (routes && deployment && !d) {
+        status = sb_usage_error("the config has no deployment %s", deployment);
+        sb_routes_free(routes);
+        routes = NULL;
+    }
     json_t *out = json ? json_array() : NULL;
     size_t n = routes ? sb_intake_parts(in, text, part, SB_COUNT(part)) : 0;
     if (routes && n == 0) { /* it says itself what is wrong with it */
@@ -258,7 +273,7 @@ int sb_dry_run(const char *intents, const char *own_routes, const char *text, bo
             status = sb_complain(&err);
             break;
         }
-        int rc = tell_route(routes, &r, out);
+        int rc = tell_route(routes, d, &r, out);
         status = rc > status ? rc : status;
         sb_record_release(&sb_reading_of_schema, &r);
     }
@@ -266,6 +281,8 @@ int sb_dry_run(const char *intents, const char *own_routes, const char *text, bo
         sb_print_json(out);
     else
         json_decref(out);
+    sb_config_release(&config);
+    sb_problems_release(&told_already);
     sb_routes_free(routes);
     sb_intake_free(in);
     return status;

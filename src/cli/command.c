@@ -52,7 +52,7 @@ const struct sb_command sb_commands[] = {
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --read-only        only looks: a card that comes of it waits for a person, whatever policy lets go by itself\n"
      "  --dry-run          asks nobody: how it is read, what it is about, and which specialists it would go to, first and one after\n"
-     "                     another, with the reasons and the facts that decide\n"
+     "                     another, with the reasons and the facts that decide; and what the config tells of the place it names\n"
      "  --classify         read one request a line on stdin, print only how each is understood, as JSON, a line for each line:\n"
      "                     {\"intent\",\"confidence\",\"runner_up\",\"slots\":{},\"reason\"}, and \"unclear\", \"warning\", \"then\":[] where there is\n"
      "                     something to say\n"

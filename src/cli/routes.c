@@ -16,15 +16,16 @@ const char *sb_routes_built_in(size_t *len)
 struct sb_routes *sb_routes_load(const char *name, int *status)
 {
     struct sb_err err = SB_ERR_INIT;
-    struct sb_problems problems;
+    struct sb_problems problems, of_config; /* what is wrong with the config is told by who reads all of it */
     struct sb_config config = {0};
     struct sb_str own;
     struct sb_routes *r = NULL;
     size_t len;
     const char *text = sb_routes_built_in(&len);
     sb_problems_init(&problems);
+    sb_problems_init(&of_config);
     sb_str_init(&own);
-    int rc = name ? 0 : sb_config_use(&config, NULL, &err);
+    int rc = name ? 0 : sb_config_load(&config, &of_config, &err);
     const char *path = name ? name : config.routes;
     if (rc == 0 && path)
         rc = sb_file_read_named(path, SB_CONF_MAX_BYTES, &own, &err);
@@ -39,6 +40,7 @@ struct sb_routes *sb_routes_load(const char *name, int *status)
     }
     sb_str_release(&own);
     sb_problems_release(&problems);
+    sb_problems_release(&of_config);
     sb_config_release(&config);
     return r;
 }

@@ -183,6 +183,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .own_routes_text = own ? s->routes.p ? s->routes.p : "" : NULL, .own_routes_len = s->routes.len, .own_routes_path = own, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
         .recurring = s->o.recurring, .schedules = s->to.described ? s->to.described->schedules : NULL, .schedules_n = s->to.described ? s->to.described->schedules_n : 0,
         .criticality = s->to.described ? s->to.described->criticality : NULL, .criticality_n = s->to.described ? s->to.described->criticality_n : 0,
+        .retentions = s->to.described ? s->to.described->retentions : NULL, .retentions_n = s->to.described ? s->to.described->retentions_n : 0,
         .drill_uri_file = s->to.described ? s->to.described->drill_uri_file : NULL, .known = &s->known,
         .backups = s->to.described ? s->to.described->backups : NULL, .backups_n = s->to.described ? s->to.described->backups_n : 0,
         .hooks = s->to.described ? s->to.described->hooks : NULL, .hooks_n = s->to.described ? s->to.described->hooks_n : 0,

@@ -30,6 +30,8 @@ struct lab_options {
     size_t schedules_n;
     char *const *backups;
     size_t backups_n;
+    const struct sb_retention *retentions;
+    size_t retentions_n;
 };
 
 struct lab_seat {
@@ -116,7 +118,7 @@ static inline void lab_start(struct lab *l, const struct lab_options *o)
         .policy_len = l->policy.len, .policy_path = "test", .intents_text = l->intents.p, .intents_len = l->intents.len, .routes_text = l->routes.p, .routes_len = l->routes.len,
         .approve_within_s = o->approve_within_s, .execute_within_s = o->execute_within_s, .recurring = o->schedules_n > 0,
         .schedules = o->schedules, .schedules_n = o->schedules_n,
-        .backups = o->backups, .backups_n = o->backups_n};
+        .backups = o->backups, .backups_n = o->backups_n, .retentions = o->retentions, .retentions_n = o->retentions_n};
     l->o = sb_orchestrator_start(&opt, &err);
     if (!l->o)
         fail_msg("%s", err.msg);

@@ -23,8 +23,9 @@ int sb_print_intents(void);
  * a line could not be read as text (it is answered as none, with the reason) or the file is wrong. */
 int sb_classify(const char *intents);
 
-/* Prints how the request is read and the specialists it would go to, in order, with the reasons. Exit status: 0 it would go to
+/* Prints how the request is read and the specialists it would go to, in order, with the reasons, and what the config tells of the
+ * place it names (deployment: of the config; NULL: the only one there, if it is). Exit status: 0 it would go to
  * one, 1 it is understood and nobody takes it, 2 it is not understood, not ours, or not clear. */
-int sb_dry_run(const char *intents, const char *own_routes, const char *text, bool json);
+int sb_dry_run(const char *intents, const char *own_routes, const char *deployment, const char *text, bool json);
 
 #endif

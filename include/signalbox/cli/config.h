@@ -25,6 +25,7 @@
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
  *   criticality shop.orders 5                          # weighs five times in what specialists rank; of a database: criticality shop 2
+ *   retention shop.invoices 3650d "tax law"            # what has to be kept, and why; of a database: retention shop 90d "contract"
  *   hook state.failed /usr/local/bin/page              # a command that is told of it (orchestrator/hooks.h); `hook before.step` is asked first
  *   schedule often every 6h run status                 # at the multiples of it since 1970-01-01T00:00Z
  *
@@ -37,6 +38,7 @@
 #include <signalbox/base/conf.h>
 #include <signalbox/orchestrator/criticality.h>
 #include <signalbox/orchestrator/hooks.h>
+#include <signalbox/orchestrator/retention.h>
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
@@ -48,6 +50,8 @@ struct sb_config_deployment {
     size_t backups_n;
     struct sb_criticality *criticality; /* each place once */
     size_t criticality_n;
+    struct sb_retention *retentions; /* each place once */
+    size_t retentions_n;
     struct sb_event_hook *hooks;
     size_t hooks_n;
 };

@@ -16,6 +16,7 @@
 #include <signalbox/mongo/server.h>
 #include <signalbox/orchestrator/criticality.h>
 #include <signalbox/orchestrator/hooks.h>
+#include <signalbox/orchestrator/retention.h>
 #include <signalbox/orchestrator/schedule.h>
 #include <signalbox/policy/verifier.h>
 
@@ -58,6 +59,8 @@ struct sb_orchestrator_options {
     size_t backups_n;
     const struct sb_criticality *criticality; /* of collections; must outlive it */
     size_t criticality_n;
+    const struct sb_retention *retentions; /* the same */
+    size_t retentions_n;
     const struct sb_event_hook *hooks; /* must outlive it */
     size_t hooks_n;
     const char *drill_uri_file;   /* of the throw-away deployment that drills restore into; NULL: none is named */
