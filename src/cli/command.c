@@ -170,7 +170,7 @@ const struct sb_command sb_commands[] = {
      "what the watch windows said; how sure it was of what then passed or failed; and what it predicted, number by number: kept, missed\n"
      "(it was called an estimate), broken (it was not), and the median factor between measured and predicted. A median has the bounds\n"
      "that hold it with 95 %, from its order statistics; of fewer than six values it has none. A share has its Wilson interval.\n"
-     "Simulated deployments are left out.\n\n"
+     "Each is drawn beside the others on one axis. Simulated deployments are left out.\n\n"
      "  --since T, --until T  what began in between: 2026-11-23, 2026-11-23T09:05, or 30d (ago), 12h\n"
      "  --split T             what began before T and after it, beside each other: shorter, longer, or no difference shown\n"
      "  --simulated           of simulated deployments, and nothing else\n"
