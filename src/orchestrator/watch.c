@@ -630,6 +630,35 @@ void sb_o_tail_profiles(struct sb_orchestrator *o)
     free(dbs);
 }
 
+/* From here on the Anomaly Detector's series decide: the case says so, and by which limits. */
+static void hand_to_watch(struct sb_orchestrator *o, const struct held_card *card)
+{
+    const struct sb_card *c = &card->card;
+    struct held_case *held = c->case_id ? sb_o_case(o, c->case_id) : NULL;
+    struct sb_evidence *facts = NULL;
+    struct sb_err err = SB_ERR_INIT;
+    size_t n = 0;
+    int rc = 0;
+    if (!held)
+        return;
+    for (size_t i = 0; rc == 0 && i < c->watch.criteria_n; i++) {
+        const struct sb_criterion *k = &c->watch.criteria[i];
+        char *limit = sb_format("%s %" PRId64 " %s", k->at_least ? "at least" : "at most", k->limit, k->unit ? k->unit : "");
+        rc = limit ? sb_evidence_add(&facts, &n, "the card", c->target, k->label ? k->label : k->metric, limit, "measured", card->card.report.opened_at) : -1;
+        free(limit);
+    }
+    char *why = sb_format("%s is carried out: whether it did harm is measured for %" PRId64 " s now", c->id, c->watch.window_s);
+    rc = rc || !why ? sb_fail_nomem(&err)
+                    : sb_o_hand_over(o, held, &(struct handing){.from = SB_BY_ORCHESTRATOR, .to = SB_BY_ANOMALY_DETECTOR, .why = why, .risk = "a window sees what happens in it, and no nightly job after it",
+                                                                .otherwise = "to whoever wrote it, if it fails", .evidence = facts, .n = n}, &err);
+    if (rc)
+        sb_o_notice(o, SB_MEDIUM, "%s is watched, and the hand-off is not on the record: %s", c->id, err.msg);
+    for (size_t i = 0; i < n; i++)
+        sb_record_release(&sb_evidence_schema, &facts[i]);
+    free(facts);
+    free(why);
+}
+
 void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_watch_report *r = &card->card.report;
@@ -645,6 +674,7 @@ void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
     sb_hook("watch.open.before");
     record_report(o, card);
     sb_hook("watch.open.after");
+    hand_to_watch(o, card);
     if (card->card.kind == SB_KIND_PROFILE)
         sb_o_tail_profiles(o);
 }

@@ -40,6 +40,8 @@ def a_level_is_lowered(lab):
     lab.approve(id)
     lab.until_state(id, "watching")
     L.require(not lowered(lab), "lowered without a failure")
+    watched = lab.until("the hand-off to the watch", lambda: [e["body"]["handoff"] for e in lab.entries("handoff") if e["body"]["handoff"]["to"] == "anomaly_detector"])
+    L.require(len(watched) == 1 and watched[0]["why"].startswith(id + " is carried out") and all(f["value"].startswith("at ") for f in watched[0]["evidence"]) and watched[0]["evidence"], "the watch: %s" % watched)
     lab.run("cards", "rollback", id)
     lab.until_state(id, "rolled_back")
     lab.until("the level", lambda: lowered(lab))
