@@ -249,13 +249,13 @@ int64_t sb_json_int(const json_t *object, const char *key)
 
 json_t *sb_json_of_bytes(const char *bytes, size_t n)
 {
-    if (sb_utf8_valid(bytes, n))
+    if (sb_utf8_valid(bytes, n) && !memchr(bytes, '\0', n))
         return json_stringn_nocheck(bytes, n);
-    struct sb_str out;
+    struct sb_str out; /* a NUL too: no reader of ours takes it */
     sb_str_init(&out);
     for (size_t i = 0; i < n;) {
         uint32_t point;
-        size_t len = sb_utf8_decode(bytes + i, n - i, &point);
+        size_t len = bytes[i] ? sb_utf8_decode(bytes + i, n - i, &point) : 0;
         sb_str_add(&out, len ? bytes + i : "\xEF\xBF\xBD", len ? len : 3);
         i += len ? len : 1;
     }

@@ -3,6 +3,7 @@
 #include <signalbox/cli/card_text.h>
 #include <signalbox/cli/classify.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/cli/routes.h>
 #include <signalbox/cli/session.h>
 
 #include <stdio.h>
@@ -68,23 +69,28 @@ static json_t *fetch_cards(struct sb_session *s, const struct sb_answer *a, bool
 
 int sb_cmd_ask(int argc, char **argv)
 {
-    bool json = false, only_classify = false, dry_run = false, print_intents = false, read_only = false;
-    const char *deployment = NULL, *uri_file = NULL, *intents = NULL;
+    bool json = false, only_classify = false, dry_run = false, print_intents = false, print_routes = false, lint = false, read_only = false;
+    const char *deployment = NULL, *uri_file = NULL, *intents = NULL, *routes = NULL;
     const struct sb_option options[] = {{"--json", &json, NULL}, {"--classify", &only_classify, NULL}, {"--dry-run", &dry_run, NULL}, {"--intents", NULL, &intents}, {"--print-intents", &print_intents, NULL},
+                                        {"--routes", NULL, &routes}, {"--print-routes", &print_routes, NULL}, {"--lint", &lint, NULL},
                                         {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}, {"--read-only", &read_only, NULL}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (print_intents)
         return words == 0 && argc == 2 ? sb_print_intents() : sb_usage_error("ask --print-intents stands alone");
+    if (print_routes)
+        return words == 0 && argc == 2 ? sb_print_routes() : sb_usage_error("ask --print-routes stands alone");
+    if (lint)
+        return words == 0 && !only_classify && !dry_run ? sb_lint_requests(intents, routes) : sb_usage_error("ask --lint takes no request");
     if (only_classify)
-        return words == 0 && !dry_run ? sb_classify(intents) : sb_usage_error("ask --classify reads one request a line on its standard input");
+        return words == 0 && !dry_run && !routes ? sb_classify(intents) : sb_usage_error("ask --classify reads one request a line on its standard input");
     if (words != 1)
         return sb_usage_error("ask takes one request in quotes (see: signalbox help ask)");
     if (dry_run)
-        return sb_dry_run(intents, argv[1], json);
-    if (intents)
-        return sb_usage_error("ask: --intents goes with --classify or --dry-run; for requests it is set in the config");
+        return sb_dry_run(intents, routes, deployment, argv[1], json);
+    if (intents || routes)
+        return sb_usage_error("ask: --intents and --routes go with --dry-run or --lint, --intents also with --classify; for requests it is set in the config");
     struct sb_err err = SB_ERR_INIT;
     struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .read_only = read_only, .attach = true}, &err);
     if (!s)

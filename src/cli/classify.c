@@ -4,15 +4,15 @@
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/config.h>
 #include <signalbox/cli/embed.h>
-#include <signalbox/orchestrator/intake.h>
-#include <signalbox/orchestrator/routes.h>
+#include <signalbox/cli/routes.h>
+#include <signalbox/cli/stake.h>
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ROUTES_MAX 16
+#define ROUTES_MAX 40
 
 int sb_intents_text(const char *name, struct sb_str *text, const char **path, struct sb_err *err)
 {
@@ -36,8 +36,7 @@ int sb_print_intents(void)
     return rc;
 }
 
-/* NULL: said on stderr, status says how. */
-static struct sb_intake *load(const char *name, int *status)
+struct sb_intake *sb_intake_load(const char *name, int *status)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_problems problems;
@@ -150,7 +149,7 @@ int sb_classify(const char *intents)
     struct sb_str line;
     int status = 0, rc = 0;
     bool nul;
-    struct sb_intake *in = load(intents, &rc);
+    struct sb_intake *in = sb_intake_load(intents, &rc);
     sb_str_init(&line);
     for (uint64_t number = 1; in && rc == 0 && next_line(&line, &nul); number++) {
         struct sb_err bad = SB_ERR_INIT;
@@ -183,7 +182,9 @@ int sb_classify(const char *intents)
 
 static json_t *route_json(const struct sb_route_told *t)
 {
-    return json_pack("{s:s,s:b,s:s,s:s,s:s}", "to", sb_name(&sb_specialists, t->to), "taken", t->taken, "when", t->when, "why", t->why, "risk", t->risk);
+    const struct sb_route *r = t->route;
+    return json_pack("{s:s,s:s,s:s?,s:b,s:s,s:s,s:s}", "to", sb_name(&sb_specialists, r->to), "task", sb_name(&sb_tasks, r->task), "after", r->after ? sb_name(&sb_tasks, r->after) : NULL, "taken", t->taken, "when",
+                     t->when.len ? t->when.p : "", "why", r->why, "risk", r->risk);
 }
 
 static void print_slots(const struct sb_slots *slots)
@@ -199,41 +200,70 @@ static void print_slots(const struct sb_slots *slots)
     json_decref(json);
 }
 
+/* Who may be asked first, and below it who comes after whom. */
+static void print_routes(const struct sb_route_told *told, size_t n)
+{
+    size_t step = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct sb_route *r = told[i].route;
+        if (r->after)
+            sb_print("     then, after %s: %s (%s)", sb_name(&sb_tasks, r->after), sb_name(&sb_specialists, r->to), sb_name(&sb_tasks, r->task));
+        else
+            sb_print("  %zu. %s", ++step, sb_name(&sb_specialists, r->to));
+        sb_print("%s%s%s: %s; risk: %s\n", told[i].when.len ? ", if " : "", told[i].when.len ? told[i].when.p : "", told[i].taken ? " (so it is)" : "", r->why, r->risk);
+    }
+}
+
 /* Returns the exit status for this part. */
-static int tell_route(const struct sb_reading_of *r, json_t *out)
+static int tell_route(const struct sb_routes *routes, const struct sb_config_deployment *d, const struct sb_reading_of *r, json_t *out)
 {
     struct sb_route_told told[ROUTES_MAX];
     bool readable = r->intent != SB_INTENT_NONE && !r->unclear;
-    size_t n = readable ? sb_routes_of(r, told, SB_COUNT(told)) : 0, step = 0;
-    json_t *routes = json_array();
+    size_t n = readable ? sb_routes_of(routes, r, told, SB_COUNT(told)) : 0;
+    json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(routes, route_json(&told[i]));
+        json_array_append_new(list, route_json(&told[i]));
+    json_t *stake = d && readable ? sb_stake(d, &r->slots) : json_array();
     if (out) {
-        json_array_append_new(out, json_pack("{s:o,s:o}", "reading", reading_json(r), "route", routes));
-        return !readable ? 2 : n ? 0 : 1;
+        json_array_append_new(out, json_pack("{s:o,s:o,s:O}", "reading", reading_json(r), "route", list, "impact", stake));
+    } else {
+        json_decref(list);
+        sb_print("read as %s (%" PRId64 " %%): %s\n", sb_name(&sb_intents, r->intent), r->confidence_ppm / 10000, r->reason);
+        print_slots(&r->slots);
+        if (r->unclear)
+            sb_print("  not clear: %s\n", r->unclear);
+        else if (readable && !n)
+            sb_print("  no hand-off: %s\n", sb_routes_instead(routes, r->intent));
+        print_routes(told, n);
+        sb_stake_print(stake);
     }
-    json_decref(routes);
-    sb_print("read as %s (%" PRId64 " %%): %s\n", sb_name(&sb_intents, r->intent), r->confidence_ppm / 10000, r->reason);
-    print_slots(&r->slots);
-    if (r->unclear)
-        sb_print("  not clear: %s\n", r->unclear);
-    else if (readable && !n)
-        sb_print("  no hand-off: %s\n", sb_routes_instead(r->intent));
+    json_decref(stake);
     for (size_t i = 0; i < n; i++)
-        sb_print("  %zu. %s%s%s%s: %s; risk: %s\n", ++step, sb_name(&sb_specialists, told[i].to), told[i].when[0] ? ", if " : "", told[i].when,
-                 told[i].taken ? " (so it is)" : "", told[i].why, told[i].risk);
+        sb_str_release(&told[i].when);
     return !readable ? 2 : n ? 0 : 1;
 }
 
-int sb_dry_run(const char *intents, const char *text, bool json)
+int sb_dry_run(const char *intents, const char *own_routes, const char *deployment, const char *text, bool json)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_match part[SB_INTAKE_PARTS_MAX];
     int status = 0;
-    struct sb_intake *in = load(intents, &status);
+    struct sb_intake *in = sb_intake_load(intents, &status);
+    struct sb_routes *routes = in ? sb_routes_load(own_routes, &status) : NULL;
+    struct sb_problems told_already; /* by who loaded the others */
+    struct sb_config config = {0};
+    sb_problems_init(&told_already);
+    if (routes && sb_config_load(&config, &told_already, &err))
+        status = sb_complain(&err);
+    const struct sb_config_deployment *d = deployment ? sb_config_deployment(&config, deployment) : config.deployments_n == 1 ? &config.deployments[0] : NULL;
+    if (routes && deployment && !d) {
+        status = sb_usage_error("the config has no deployment %s", deployment);
+        sb_routes_free(routes);
+        routes = NULL;
+    }
     json_t *out = json ? json_array() : NULL;
-    size_t n = in ? sb_intake_parts(in, text, part, SB_COUNT(part)) : 0;
-    if (in && n == 0) { /* it says itself what is wrong with it */
+    size_t n = routes ? sb_intake_parts(in, text, part, SB_COUNT(part)) : 0;
+    if (routes && n == 0) { /* it says itself what is wrong with it */
         part[0] = (struct sb_match){0, strlen(text)};
         n = 1;
     }
@@ -243,14 +273,17 @@ int sb_dry_run(const char *intents, const char *text, bool json)
             status = sb_complain(&err);
             break;
         }
-        int rc = tell_route(&r, out);
+        int rc = tell_route(routes, d, &r, out);
         status = rc > status ? rc : status;
         sb_record_release(&sb_reading_of_schema, &r);
     }
-    if (out && err.code == SB_OK && in)
+    if (out && err.code == SB_OK && routes)
         sb_print_json(out);
     else
         json_decref(out);
+    sb_config_release(&config);
+    sb_problems_release(&told_already);
+    sb_routes_free(routes);
     sb_intake_free(in);
     return status;
 }

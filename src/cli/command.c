@@ -58,7 +58,7 @@ const struct sb_command sb_commands[] = {
      "  help edit      what can be edited on a card, and how it is written\n"
      "  help --man     the manual page, as troff source\n",
      sb_cmd_help},
-    {"ask", "[--json] [--read-only] [--deployment NAME | --uri-file FILE] \"TEXT\" | --dry-run \"TEXT\" | --classify", "one request in plain language, through the whole chain",
+    {"ask", "[--json] [--read-only] [--deployment NAME | --uri-file FILE] \"TEXT\" | --dry-run \"TEXT\" | --classify | --lint", "one request in plain language, through the whole chain",
      "Joins the signalbox that owns the ledger; without one, connects by itself for as long as it takes. One that\n"
      "watches another deployment than is named here, or goes by another policy than the config sets, is not joined. Prints the\n"
      "answer and the cards it led to. A card waits for its approval, unless policy lets such a one go by itself.\n\n"
@@ -66,13 +66,17 @@ const struct sb_command sb_commands[] = {
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n"
      "  --read-only        only looks: a card that comes of it waits for a person, whatever policy lets go by itself\n"
-     "  --dry-run          asks nobody: how it is read, what it is about, and which specialists it would go to, with the reasons\n"
+     "  --dry-run          asks nobody: how it is read, what it is about, and which specialists it would go to, first and one after\n"
+     "                     another, with the reasons and the facts that decide; and what the config tells of the place it names\n"
      "  --classify         read one request a line on stdin, print only how each is understood, as JSON, a line for each line:\n"
      "                     {\"intent\",\"confidence\",\"runner_up\",\"slots\":{},\"reason\"}, and \"unclear\", \"warning\", \"then\":[] where there is\n"
      "                     something to say\n"
      "  --intents FILE     with one of these two: how requests are understood, in place of what is built in or set in the config\n"
      "                     (set intents FILE). What is wrong in it is told by file and line\n"
-     "  --print-intents    the built-in file, to begin one's own with\n\n"
+     "  --print-intents    the built-in file, to begin one's own with\n"
+     "  --routes FILE      with --dry-run or --lint: who is asked about what and who next, before what is built in (set routes FILE)\n"
+     "  --print-routes     the built-in file, whose head explains its lines\n"
+     "  --lint             say what is wrong in these two files, by file and line, or in those of the config: exit 2\n\n"
      "\"are our backups good?\" looks at the paths of the config's lines \"backup PATH\", by level 1 (help backup); \"review the schema of\n"
      "shop.orders\" reads a sample of at most 1,000 documents. Neither leads to a card; what was found is evidence of the case\n"
      "(audit show CASE). \"rename A to B in NS\", \"add field A with default VALUE to NS\" and \"remove field A from NS\" lead to the cards\n"
@@ -191,7 +195,7 @@ const struct sb_command sb_commands[] = {
      "what the watch windows said; how sure it was of what then passed or failed; and what it predicted, number by number: kept, missed\n"
      "(it was called an estimate), broken (it was not), and the median factor between measured and predicted. A median has the bounds\n"
      "that hold it with 95 %, from its order statistics; of fewer than six values it has none. A share has its Wilson interval.\n"
-     "Simulated deployments are left out.\n\n"
+     "Each is drawn beside the others on one axis. Simulated deployments are left out.\n\n"
      "  --since T, --until T  what began in between: 2026-11-23, 2026-11-23T09:05, or 30d (ago), 12h\n"
      "  --split T             what began before T and after it, beside each other: shorter, longer, or no difference shown\n"
      "  --simulated           of simulated deployments, and nothing else\n"

@@ -98,6 +98,8 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->waivers, row, problems);
     else if (strcmp(name, "intents") == 0)
         set_text(r, &c->intents, row, problems);
+    else if (strcmp(name, "routes") == 0)
+        set_text(r, &c->routes, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
     else if (strcmp(name, "group") == 0)
@@ -107,7 +109,7 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, clipboard, mouse, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, routes, clipboard, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -195,6 +197,33 @@ static void add_criticality(struct reading *r, const struct sb_conf_row *row, st
         sb_criticality_release(&fresh);
 }
 
+/* "retention PLACE DAYS REASON": what has to be kept. */
+static void add_retention(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    struct sb_config_deployment *d = r->c->deployments_n ? &r->c->deployments[r->c->deployments_n - 1] : NULL;
+    struct sb_retention fresh, *slot;
+    struct sb_err err = SB_ERR_INIT;
+    if (!d) {
+        say(problems, row, r, false, "retention PLACE DAYS REASON has its place in the section of a deployment");
+        return;
+    }
+    for (size_t i = 0; i < d->retentions_n; i++)
+        if (sb_streq(d->retentions[i].place, row->word[1])) {
+            say(problems, row, r, false, "the retention of this place was said before");
+            return;
+        }
+    if (d->retentions_n >= SB_RETENTIONS_MAX) {
+        say(problems, row, r, false, "there are more than 200 retention lines for one deployment");
+    } else if (sb_retention_read(&fresh, row->word[1], row->word[2], row->word[3], &err)) {
+        say(problems, row, r, false, err.msg);
+    } else if ((slot = SB_PUSH(d->retentions))) {
+        *slot = fresh;
+    } else {
+        say(problems, row, r, false, "out of memory");
+        sb_retention_release(&fresh);
+    }
+}
+
 /* "hook EVENT COMMAND...": one that holds up steps guards safety. */
 static void add_hook(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
 {
@@ -246,9 +275,11 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
         add_backup(r, row, problems);
     } else if (row->n == 3 && strcmp(row->word[0], "criticality") == 0) {
         add_criticality(r, row, problems);
+    } else if (row->n == 4 && strcmp(row->word[0], "retention") == 0) {
+        add_retention(r, row, problems);
     } else {
         say(problems, row, r, may_guard(row), "must be: set NAME VALUE, or: deployment NAME, or in one: schedule NAME ..., hook EVENT COMMAND, backup PATH, "
-                                              "criticality PLACE WEIGHT");
+                                              "criticality PLACE WEIGHT, retention PLACE DAYS REASON");
     }
 }
 
@@ -308,6 +339,7 @@ void sb_config_release(struct sb_config *c)
     free(c->witness);
     free(c->group);
     free(c->intents);
+    free(c->routes);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);
@@ -324,6 +356,9 @@ void sb_config_release(struct sb_config *c)
         for (size_t k = 0; k < c->deployments[i].criticality_n; k++)
             sb_criticality_release(&c->deployments[i].criticality[k]);
         free(c->deployments[i].criticality);
+        for (size_t k = 0; k < c->deployments[i].retentions_n; k++)
+            sb_retention_release(&c->deployments[i].retentions[k]);
+        free(c->deployments[i].retentions);
         free(c->deployments[i].drill_uri_file);
         free(c->deployments[i].what_if_uri_file);
         free(c->deployments[i].drill_start);

@@ -37,6 +37,9 @@ static void hooks_text(struct sb_str *out)
     sb_str_adds(out, "In the config, in the section of a deployment: hook EVENT [within DURATION] COMMAND [ARGUMENT...], or shell \"LINE\" in place of\n"
                      "the command. COMMAND is an absolute path. It gets one JSON object on its standard input, and none of the environment's secrets.\n\n"
                      "  before.step           asked before a step of a plan is sent; until it ends with 0 the step waits, and is asked for again\n"
+                     "  rephrase              asked when a request was not understood, or is not clear: {\"ask\":\"rephrase\",\"request\",\"intents\"}; it\n"
+                     "                        answers {\"request\":\"...\"} in other words, which are marked as not the asker's and may name nothing\n"
+                     "                        that the request does not\n"
                      "  anomaly.began         the first entry about an anomaly\n"
                      "  anomaly.over          its last\n"
                      "  state.STATE           a card has come into this state (help states)\n");

@@ -133,10 +133,12 @@ static int print_text(const struct told *t, const struct args *a)
         sb_print("%" PRId64 " %s are left out%s\n", out, a->simulated ? "of deployments that are not simulated" : "of simulated deployments", a->simulated ? "" : "; --simulated tells those");
     sb_print("\n%-25s%10s %25s %10s %5s\n", "Cycle time", "median", "with 95 % between", "p90", "n");
     print_phases(t, PHASE_ASKED_PROPOSED, PHASE_ASKED_VERDICT);
+    sb_report_plot(t->medians[0], t->n > 1 ? t->medians[1] : NULL, PHASE_ASKED_PROPOSED, PHASE_ASKED_VERDICT);
     sb_print("\nIncidents: %" PRId64 "%s\n", t->of[0].incidents, t->n > 1 ? " before the date" : "");
     if (t->n > 1)
         sb_print("           %" PRId64 " after it\n", t->of[1].incidents);
     print_phases(t, PHASE_BEGAN_DETECTED, PHASE_LASTED);
+    sb_report_plot(t->medians[0], t->n > 1 ? t->medians[1] : NULL, PHASE_BEGAN_DETECTED, PHASE_LASTED);
     sb_print("\nChanges\n");
     for (size_t i = 0; i < t->n; i++)
         print_wrong(t->n < 2 ? "" : i ? "after it: " : "before the date: ", &t->of[i], &t->wrong[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report.h - what the record says of the work, as numbers: gathered (report_gather.c), counted (report_numbers.c), told (report.c).
+ * report.h - what the record says of the work, as numbers: gathered (report_gather.c), counted (report_numbers.c), told
+ * (report.c), drawn (report_plot.c).
  *
  * Everything is read from entries. Those of a simulated deployment count only when nothing but they are asked for. */
 #ifndef SIGNALBOX_CLI_REPORT_H
@@ -94,6 +95,12 @@ int64_t sb_record_said_ppm(const struct sb_record_of *r);
 /* Reads the whole record once, for all n spans. Release them also after a failure. */
 int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err);
 void sb_report_release(struct sb_report *r);
+
+/* Draws these phases as rows of characters; after: the other side of a date, or NULL. Nothing where nothing was measured. */
+void sb_report_plot(const struct sb_median *before, const struct sb_median *after, enum sb_phase from, enum sb_phase to);
+#define SB_PLOT_ROW 40
+/* One row, on an axis from 0 to `most` milliseconds. */
+void sb_report_plot_row(char out[SB_PLOT_ROW + 1], const struct sb_median *m, int64_t most);
 
 /* The note for the next shift (handover.c): the exit status. */
 int sb_report_hand_over(const char *deployment, const char *uri_file);

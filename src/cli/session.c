@@ -5,6 +5,7 @@
 #include <signalbox/base/process.h>
 #include <signalbox/bus/pool.h>
 #include <signalbox/cli/classify.h>
+#include <signalbox/cli/routes.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/join.h>
@@ -41,7 +42,7 @@ struct sb_session {
     struct sb_target to;
     struct sb_drill_known known; /* the config's deployments */
     char *state_dir, *target;
-    struct sb_str policy, policy_signature, shadow, intents;
+    struct sb_str policy, policy_signature, shadow, intents, routes;
     const char *policy_path, *shadow_path;
     bool policy_built_in, signed_policy;
     struct sb_policy_signers signers; /* when signed_policy */
@@ -156,8 +157,10 @@ static int check_executor(struct sb_session *s, struct sb_err *err)
 /* All that may take a while: on the opener's thread. */
 static int start(struct sb_session *s, struct sb_err *err)
 {
-    const char *intents_path;
-    if (sb_intents_text(s->config.intents, &s->intents, &intents_path, err))
+    const char *intents_path, *own = s->config.routes;
+    size_t routes_len;
+    const char *routes = sb_routes_built_in(&routes_len);
+    if (sb_intents_text(s->config.intents, &s->intents, &intents_path, err) || (own && sb_file_read_named(own, SB_CONF_MAX_BYTES, &s->routes, err)))
         return -1;
     if (s->o.simulation && sb_simulator_await(&s->sim, &s->to.uri, err))
         return -1;
@@ -176,9 +179,11 @@ static int start(struct sb_session *s, struct sb_err *err)
         .policy_built_in = s->policy_built_in, .verifier = s->signed_policy ? &s->signers.verifier : NULL,
         .approvers = s->signed_approvals ? &s->approvers.verifier : NULL,
         .shadow_text = s->shadow_path ? s->shadow.p : NULL, .shadow_len = s->shadow.len, .shadow_path = s->shadow_path, .waivers_path = s->config.waivers,
-        .intents_text = s->intents.p, .intents_len = s->intents.len, .intents_path = intents_path, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
+        .intents_text = s->intents.p, .intents_len = s->intents.len, .intents_path = intents_path, .routes_text = routes, .routes_len = routes_len,
+        .own_routes_text = own ? s->routes.p ? s->routes.p : "" : NULL, .own_routes_len = s->routes.len, .own_routes_path = own, .sample_ms = s->o.sample_ms, .socket = true, .group = s->config.group,
         .recurring = s->o.recurring, .schedules = s->to.described ? s->to.described->schedules : NULL, .schedules_n = s->to.described ? s->to.described->schedules_n : 0,
         .criticality = s->to.described ? s->to.described->criticality : NULL, .criticality_n = s->to.described ? s->to.described->criticality_n : 0,
+        .retentions = s->to.described ? s->to.described->retentions : NULL, .retentions_n = s->to.described ? s->to.described->retentions_n : 0,
         .drill_uri_file = s->to.described ? s->to.described->drill_uri_file : NULL,
         .drill_start = s->to.described ? s->to.described->drill_start : NULL,
         .what_if_uri_file = s->to.described ? s->to.described->what_if_uri_file : NULL, .known = &s->known,
@@ -288,6 +293,7 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     sb_target_init(&s->to);
     sb_str_init(&s->policy);
     sb_str_init(&s->intents);
+    sb_str_init(&s->routes);
     sb_str_init(&s->policy_signature);
     sb_str_init(&s->shadow);
     pthread_mutex_init(&s->lock, NULL);
@@ -469,6 +475,7 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     sb_str_release(&s->policy_signature);
     sb_str_release(&s->shadow);
     sb_str_release(&s->intents);
+    sb_str_release(&s->routes);
     if (s->signed_policy)
         sb_policy_signers_release(&s->signers);
     if (s->signed_approvals)

@@ -70,6 +70,7 @@ static void free_anomaly(struct held_anomaly *a)
 static void free_case(struct held_case *c)
 {
     sb_o_free_sequel(c->sequel);
+    free(c->chain.said);
     for (size_t i = 0; i < c->impact_n; i++)
         sb_record_release(&sb_evidence_schema, &c->impact[i]);
     free(c->impact);

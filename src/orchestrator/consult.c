@@ -285,6 +285,13 @@ int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *n
 
 void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const char *about, const struct sb_err *err, const char *text)
 {
+    if (!about && sb_o_chain_on(o, held, err, text))
+        return;
+    struct sb_err none = SB_ERR_INIT;
+    if (held->chain.said) { /* the first one succeeded, and what came of the others is in it */
+        err = &none;
+        text = held->chain.said;
+    }
     held->consulting = false;
     if (!held->case_.cards_n) /* no card: the reason is the case's outcome */
         sb_o_record(o, SB_ENTRY_CASE_CLOSE, NULL, &(struct refs){.case_ = held}, json_pack("{s:s}", "outcome", err->code != SB_OK ? err->msg : text), NULL);
@@ -359,6 +366,7 @@ static void back(struct sb_orchestrator *o, void *p)
     } else if (err.code == SB_OK) {
         struct sb_str s;
         sb_str_init(&s);
+        held->chain.documents = c->advice.findings_n > 0;
         sb_str_adds(&s, c->advice.summary);
         for (size_t i = 0; i < c->advice.findings_n && i < 5; i++)
             sb_str_addf(&s, "; %s: %s", c->advice.findings[i].subject, c->advice.findings[i].text);

@@ -240,6 +240,10 @@ static void back(struct sb_orchestrator *o, void *p)
         record_reads(o, held, &r->places[i]);
     if (err.code == SB_OK && propose_all(o, r, &text, &err) == 0)
         say_rest(r, &text);
+    for (size_t i = 0, cards = 0; i < r->places_n; i++) {
+        cards += r->places[i].review.cards_n;
+        held->chain.documents = cards == 0 && (held->chain.documents || r->places[i].review.findings_n > 0);
+    }
     json_t *words = sb_o_words(text.len && sb_str_ok(&text) ? text.p : "out of memory");
     sb_o_finish_consult(o, held, NULL, &err, words ? json_string_value(words) : "out of memory");
     json_decref(words);

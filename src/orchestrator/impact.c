@@ -227,6 +227,15 @@ static void add_fields(struct facts *f)
         fact(f, "find on the primary", "sensitive fields", "estimated", sb_format("%s in %" PRId64 " documents", i->fields_n ? i->fields.p : "none", i->looked_at));
 }
 
+static void add_retention(struct facts *f)
+{
+    const struct sb_retention *r = sb_retention_of(f->o->opt.retentions, f->o->opt.retentions_n, f->i->ns);
+    if (r)
+        fact(f, "the config", "regulated retention", "measured", sb_format("%s is kept for %" PRId64 " days: %s; what removes anything of it before that breaks it", r->place, r->days, r->why));
+    else
+        fact(f, "the config", "regulated retention", "blind", sb_format("the config names none for it"));
+}
+
 /* Other plans on the same place: what they mean for one that may come of this. */
 static void add_plans(struct facts *f)
 {
@@ -287,6 +296,7 @@ static int gather(struct sb_orchestrator *o, struct held_case *c, const struct i
     add_size(&f);
     add_traffic(&f);
     add_fields(&f);
+    add_retention(&f);
     add_plans(&f);
     add_windows(&f);
     add_recoverability(&f);

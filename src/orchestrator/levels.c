@@ -5,6 +5,8 @@
  * so until another bundle comes into force: a level rises by a change of policy only. */
 #include "private.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY_MS INT64_C(86400000)
@@ -99,6 +101,29 @@ void sb_o_free_levels(struct sb_orchestrator *o)
 
 /* ---- the report card ---- */
 
+/* Whoever proposed it has an incident of its own: with what it rests on, and what it takes for the level to come back. */
+static int tell_agent(struct sb_orchestrator *o, const struct sb_card *card, const char *kind, const struct sb_autonomy_review *v, const struct sb_autonomy_record *r, struct sb_err *err)
+{
+    const char *env = sb_name(&sb_environments, card->environment);
+    int author = sb_name_find(&sb_specialists, card->author);
+    int64_t now = sb_o_deployment_now(o);
+    struct sb_evidence *facts = NULL;
+    size_t n = 0;
+    char *title = sb_format("%s of the %s in %s is lowered from L%d to L%d: %s", kind, author > SB_BY_ORCHESTRATOR ? card->author : "specialists", env, v->level, v->lowered_to, v->reason);
+    char *record = sb_format("%" PRId64 " decided on, %" PRId64 " accepted, %" PRId64 " taken back in their watch, %" PRId64 " undone later", r->decisions, r->accepted, r->rolled_back, r->reversed);
+    int rc = !title || !record || sb_evidence_add(&facts, &n, "the ledger", NULL, "what came of its proposals in 30 days", record, "measured", now) ||
+             sb_evidence_add(&facts, &n, "the ledger", card->target, "the card that broke the limit", card->id, "measured", now);
+    rc = rc ? sb_fail_nomem(err)
+            : sb_o_own_incident(o, author > SB_BY_ORCHESTRATOR ? author : SB_BY_ORCHESTRATOR, title, "what it proposes further may do the same harm: it is advice until somebody answers for it", facts, n,
+                                "what it proposes is not carried out above the lowered level; another bundle of policy, signed where signers are set, is what brings the level back", err);
+    for (size_t i = 0; i < n; i++)
+        sb_record_release(&sb_evidence_schema, &facts[i]);
+    free(facts);
+    free(title);
+    free(record);
+    return rc;
+}
+
 static int lower(struct sb_orchestrator *o, struct held_card *card, const char *kind, const struct sb_autonomy_review *v, const struct sb_autonomy_record *r,
                  struct sb_err *err)
 {
@@ -110,7 +135,12 @@ static int lower(struct sb_orchestrator *o, struct held_card *card, const char *
                               v->reason, "record", record), err))
         return -1;
     sb_o_notice(o, SB_HIGH, "%s in %s is lowered from L%d to L%d until the policy is changed: %s", kind, sb_name(&sb_environments, env), v->level, v->lowered_to, v->reason);
-    return note_lowered(o->levels, kind, env, v->lowered_to) ? sb_fail_nomem(err) : 0;
+    if (note_lowered(o->levels, kind, env, v->lowered_to))
+        return sb_fail_nomem(err);
+    struct sb_err untold = SB_ERR_INIT;
+    if (tell_agent(o, &card->card, kind, v, r, &untold)) /* the level is lowered all the same */
+        sb_o_notice(o, SB_MEDIUM, "the incident on %s is not on the record: %s", kind, untold.msg);
+    return 0;
 }
 
 /* The level the record has brought this kind down to, or -1. */

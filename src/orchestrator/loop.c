@@ -407,6 +407,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
         sb_record_release(sb_message_schema(SB_NEWS_STRIP), &o->strip);
     sb_record_release(&sb_actor_schema, &o->self);
     sb_intake_free(o->intake);
+    sb_routes_free(o->routes);
     sb_o_free_policy(o);
     sb_o_free_declined(o);
     sb_o_free_history(o);
@@ -437,7 +438,9 @@ static int load_rules(struct sb_orchestrator *o, const struct sb_orchestrator_op
     struct sb_problems problems;
     sb_problems_init(&problems);
     o->intake = sb_intake_new(opt->intents_text, opt->intents_len, opt->intents_path ? opt->intents_path : "intents.data", &problems, err);
-    int rc = o->intake ? 0 : -1;
+    if (o->intake)
+        o->routes = sb_routes_new(opt->own_routes_text, opt->own_routes_len, opt->own_routes_path, opt->routes_text, opt->routes_len, &problems, err);
+    int rc = o->intake && o->routes ? 0 : -1;
     if (rc == 0 && problems.count)
         rc = sb_fail(err, SB_EINPUT, "%s", problems.text.p);
     sb_problems_release(&problems);

@@ -6,6 +6,7 @@
 #define SIGNALBOX_ORCHESTRATOR_PRIVATE_H
 
 #include <pthread.h>
+#include <signalbox/agents/index_asked.h>
 #include <signalbox/agents/anomaly_detector.h>
 #include <signalbox/agents/backup_rto.h>
 #include <signalbox/agents/catalogue.h>
@@ -22,6 +23,7 @@
 #include <signalbox/orchestrator/hooks.h>
 #include <signalbox/orchestrator/intake.h>
 #include <signalbox/orchestrator/orchestrator.h>
+#include <signalbox/orchestrator/routes.h>
 #include <signalbox/policy/autonomy.h>
 #include <signalbox/policy/input.h>
 #include <signalbox/policy/policy.h>
@@ -171,8 +173,20 @@ struct sequel {
     size_t cards_n;
 };
 
+/* Where a case stands on its way from one specialist to the next. */
+struct chain {
+    int task;            /* enum sb_task: the last one; SB_TASK_NONE: there was none */
+    int by;              /* enum sb_specialist: whose it is */
+    unsigned done;       /* tasks, as bits */
+    int depth;           /* how many */
+    size_t cards_before; /* of the case, when the last one began */
+    bool documents;      /* the last one found that no index helps what is slow */
+    char *said;          /* what they have said so far; NULL: nothing */
+};
+
 struct held_case {
     struct sb_case case_;
+    struct chain chain;
     struct sequel *sequel; /* NULL: it was asked for by itself */
     bool consulting; /* a specialist is at work for it, or it is being found out what it touches */
     struct sb_evidence *impact; /* what was found out about the place it speaks of; passed on by the first hand-off */
@@ -270,6 +284,7 @@ struct sb_orchestrator {
     } drills;
     struct sb_mask *mask;     /* of what policy calls sensitive */
     struct sb_intake *intake;
+    struct sb_routes *routes;
     struct {
         char *match;
         unsigned flags;
@@ -638,20 +653,12 @@ void sb_o_answer_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, s
 void sb_o_free_sequel(struct sequel *s);
 /* The same by a schedule: the case it is recorded as, the caller's to free. NULL with err: nothing was recorded as far as is known. */
 char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err);
+/* An incident on one of our own: a case that is opened and closed by itself, with a hand-off to the specialist that it is about.
+ * title: what has happened; outcome: what follows from it. */
+int sb_o_own_incident(struct sb_orchestrator *o, int specialist, const char *title, const char *risk, const struct sb_evidence *evidence, size_t n, const char *outcome, struct sb_err *err);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
 void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool trends); /* those of before the start that nobody told of again */
-
-/* Who is asked next, and why (routes.c). */
-struct route {
-    int intent;
-    int condition; /* what has to hold */
-    int to;        /* specialist; SB_BY_ORCHESTRATOR: it answers by itself */
-    const char *why;
-    const char *risk;
-};
-/* The first route of this intent whose condition holds; NULL: there is none. */
-const struct route *sb_o_route(int intent, const struct sb_slots *slots, const struct held_anomaly *a);
 
 /* One specialist after another. */
 struct handing {
@@ -662,6 +669,23 @@ struct handing {
     size_t n;
 };
 int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct handing *h, struct sb_err *err);
+/* Adds a fact to what a hand-off passes on; what is no UTF-8 in it becomes U+FFFD. */
+int sb_o_pass_on(struct sb_handoff *h, const struct sb_evidence *e);
+/* How the cluster is, in a sentence; NULL: out of memory. */
+char *sb_o_status(struct sb_orchestrator *o);
+
+/* ---- chain.c ---- */
+
+/* The facts that a first route goes by. a: the anomaly that the request is about; NULL none. */
+unsigned sb_o_route_facts(struct sb_orchestrator *o, const struct sb_slots *slots, const struct held_anomaly *a);
+/* Whose the route's task is: of a suspect, whoever wrote its plan. enum sb_specialist. */
+int sb_o_route_to(struct sb_orchestrator *o, const struct sb_route *r, const struct held_anomaly *a);
+/* Has a route's task done. A sentence for the asker (the caller's to free), or NULL: err says what is wrong, or a specialist is at
+ * work. */
+char *sb_o_perform(struct sb_orchestrator *o, struct held_case *c, const struct sb_route *r, const struct held_anomaly *a, const struct sb_index_asked *asked, struct sb_err *err);
+/* The case's task has ended with this: goes on with the next one. True: a specialist is at work again. False: it was the last, and
+ * chain.said holds what all of them said (NULL: the only one failed). */
+bool sb_o_chain_on(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *failed, const char *text);
 
 /* Has the Index Optimizer look at a collection for a case. key, options (both Extended JSON), name: of an index that was asked for, or NULL. */
 int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *key, const char *options, const char *name,
@@ -939,8 +963,6 @@ void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int6
 int sb_o_assess(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);
 /* request.c's: goes on with the case. */
 void sb_o_assessed(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *err);
-/* routes.c's: what would have led elsewhere than this one of its table. */
-void sb_routes_otherwise(const struct route *taken, struct sb_str *out);
 /* gate.c's: the windows of the policy as they stand. New object; NULL: out of memory. */
 json_t *sb_o_calendar(const struct sb_orchestrator *o);
 

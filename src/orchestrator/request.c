@@ -3,11 +3,10 @@
  * A request, or an anomaly, becomes a case: read, gated, handed over, followed to its outcome. Who is asked next is a
  * table (routes.c), so that a hand-off can say why. */
 #include "private.h"
+#include "rephrase.h"
 
-#include <signalbox/agents/index_asked.h>
 #include <signalbox/base/hook.h>
 #include <signalbox/orchestrator/nearest.h>
-#include <signalbox/orchestrator/routes.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -24,10 +23,10 @@ static json_t *request_body(json_t *case_, const struct sb_o_planned *planned)
     return json_pack("{s:o,s:s,s:s,s:I}", "case", case_, "event", planned->event, "planned", at, "missed", (json_int_t)planned->missed);
 }
 
-static struct held_case *open_case(struct sb_orchestrator *o, const char *text, const char *by, const struct sb_actor *actor,
+/* c: a new one, NULL when memory was short; it is let go of after a failure. */
+static struct held_case *open_case(struct sb_orchestrator *o, struct held_case *c, const char *text, const char *by, const struct sb_actor *actor,
                                    struct held_anomaly *a, const struct sb_o_planned *planned, struct sb_err *err)
 {
-    struct held_case *c = sb_o_new_case(o);
     struct sb_case fresh = {.opened_at = sb_origin_wall_ms(o->opt.origin)};
     if (!c) {
         sb_fail_nomem(err);
@@ -61,8 +60,7 @@ static int record_reading(struct sb_orchestrator *o, struct held_case *c, const 
                        json_pack("{s:o}", "reading", sb_record_to_json(&sb_reading_of_schema, reading)), err);
 }
 
-/* Adds a fact; what is no UTF-8 in it becomes U+FFFD. */
-static int pass_on(struct sb_handoff *h, const struct sb_evidence *e)
+int sb_o_pass_on(struct sb_handoff *h, const struct sb_evidence *e)
 {
     json_t *source = sb_o_words(e->source), *ns = sb_o_words(e->ns), *what = sb_o_words(e->what), *value = sb_o_words(e->value);
     int rc = source && ns && what && value
@@ -81,7 +79,7 @@ int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct 
     struct sb_actor specialist = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, h->from)};
     int rc = sb_str_set(&handoff.why, h->why) || sb_str_set(&handoff.risk, h->risk) || sb_str_set(&handoff.otherwise, h->otherwise);
     for (size_t i = 0; rc == 0 && i < h->n; i++)
-        rc = pass_on(&handoff, &h->evidence[i]);
+        rc = sb_o_pass_on(&handoff, &h->evidence[i]);
     json_t *json = rc ? NULL : sb_record_to_json(&sb_handoff_schema, &handoff);
     rc = sb_o_record(o, SB_ENTRY_HANDOFF, h->back ? &specialist : NULL, &(struct refs){.case_ = c}, json ? json_pack("{s:o}", "handoff", json) : NULL, err);
     sb_record_release(&sb_handoff_schema, &handoff);
@@ -89,20 +87,21 @@ int sb_o_hand_over(struct sb_orchestrator *o, struct held_case *c, const struct 
 }
 
 /* Along a route, with what is known of the anomaly that it is about (NULL: none). */
-static int hand_on(struct sb_orchestrator *o, struct held_case *c, const struct route *r, const struct held_anomaly *a, struct sb_err *err)
+static int hand_on(struct sb_orchestrator *o, struct held_case *c, const struct sb_route *r, const struct held_anomaly *a, struct sb_err *err)
 {
     struct sb_handoff known = {0}; /* what is passed on */
     int rc = 0;
     for (size_t i = 0; a && rc == 0 && i < a->anomaly.evidence_n; i++)
-        rc = pass_on(&known, &a->anomaly.evidence[i]);
+        rc = sb_o_pass_on(&known, &a->anomaly.evidence[i]);
     for (size_t i = 0; rc == 0 && i < c->impact_n; i++)
-        rc = pass_on(&known, &c->impact[i]);
-    struct handing h = {.from = a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, .to = r->to, .why = r->why, .risk = r->risk, .evidence = known.evidence, .n = known.evidence_n};
+        rc = sb_o_pass_on(&known, &c->impact[i]);
+    struct handing h = {.from = a ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR, .to = sb_o_route_to(o, r, a), .why = r->why, .risk = r->risk, .evidence = known.evidence, .n = known.evidence_n};
     struct sb_str other;
     sb_str_init(&other);
-    sb_routes_otherwise(r, &other);
+    sb_routes_otherwise(o->routes, r, &other);
     h.otherwise = other.len ? other.p : NULL;
     rc = rc || !sb_str_ok(&other) ? sb_fail_nomem(err) : sb_o_hand_over(o, c, &h, err);
+    c->chain.by = h.to;
     sb_str_release(&other);
     sb_record_release(&sb_handoff_schema, &known);
     return rc;
@@ -134,6 +133,14 @@ static void describe_status(const struct sb_orchestrator *o, struct sb_str *out)
     }
     sb_str_addf(out, "; %zu %s going on, %zu open %s", going_on, going_on == 1 ? "anomaly" : "anomalies", open, open == 1 ? "card" : "cards");
     sb_o_describe_schedules(o, out);
+}
+
+char *sb_o_status(struct sb_orchestrator *o)
+{
+    struct sb_str s;
+    sb_str_init(&s);
+    describe_status(o, &s);
+    return sb_str_take(&s);
 }
 
 /* The anomaly that is going on about this collection, or about anything when none is named. */
@@ -178,7 +185,7 @@ static void refuse(const struct sb_orchestrator *o, const struct sb_reading_of *
 {
     struct sb_str known;
     sb_str_init(&known);
-    sb_routes_known(&known);
+    sb_routes_known(o->routes, &known);
     if (r->foreign)
         sb_fail(err, SB_EINPUT, "That is %s, not something this console can act on: it works on the deployment. What can be asked: %s; for example: %s", r->foreign, known.p,
                 sb_intake_example(o->intake, SB_INTENT_INDEX_REVIEW));
@@ -240,54 +247,24 @@ static char *follow(struct sb_orchestrator *o, struct held_case *c, struct sb_er
         sb_index_asked_release(&asked);
         return NULL;
     }
-    const struct route *route = sb_o_route(r->intent, &r->slots, a);
+    const struct sb_route *route = sb_routes_first(o->routes, r->intent, sb_o_route_facts(o, &r->slots, a));
     char *answer = NULL;
-    bool wants_ns = r->intent == SB_INTENT_INDEX_REVIEW || r->intent == SB_INTENT_INDEX_CREATE || r->intent == SB_INTENT_INDEX_RETIRE || r->intent == SB_INTENT_ANOMALY_WATCH ||
-                    r->intent == SB_INTENT_SCHEMA_REVIEW || r->intent == SB_INTENT_SCHEMA_CHANGE;
-    if (!route && wants_ns) {
+    if (!route && !(sb_route_facts(&r->slots) & SB_FACT_NAMESPACE) && sb_routes_first(o->routes, r->intent, ~0u))
         ask_which(o, c->case_.text, err);
-    } else if (!route) {
-        sb_fail(err, SB_ENO, "Understood as %s (%s), but %s.", sb_name(&sb_intents, r->intent), r->reason, sb_routes_instead(r->intent));
-    } else if (hand_on(o, c, route, a, err)) {
-        /* err says why */
-    } else if (r->intent == SB_INTENT_INDEX_RETIRE) {
-        sb_o_consult_retire(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
-    } else if (r->intent == SB_INTENT_INDEX_REVIEW && !a) {
-        sb_o_consult_review(o, c, r->slots.ns ? r->slots.ns : r->slots.database, err);
-    } else if (r->intent == SB_INTENT_SCHEMA_CHANGE) {
-        sb_o_consult_change(o, c, r->slots.ns, err);
-    } else if (route->to == SB_BY_DATA_ARCHITECT) {
-        sb_o_consult_schema(o, c, r->slots.ns, err);
-    } else if (r->intent == SB_INTENT_BACKUP_DRILL) {
-        sb_o_consult_drill(o, c, err);
-    } else if (route->to == SB_BY_BACKUP_GUARDIAN) {
-        sb_o_consult_backup(o, c, r->slots.ns ? r->slots.ns : r->slots.database, r->intent == SB_INTENT_BACKUP_RESTORE, err);
-    } else if (route->to == SB_BY_INDEX_OPTIMIZER) {
-        const char *ns = r->slots.ns ? r->slots.ns : a && a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL;
-        if (!ns)
-            sb_fail(err, SB_EINPUT, "Which collection? The anomaly names none.");
-        else
-            sb_o_consult_index(o, c, ns, asked.key, asked.options, r->slots.index ? r->slots.index : asked.name, a, err);
-    } else if (route->to == SB_BY_ANOMALY_DETECTOR) {
-        sb_o_consult_profile(o, c, r->slots.ns, err);
-    } else if (r->intent == SB_INTENT_STATUS) {
-        struct sb_str s;
-        sb_str_init(&s);
-        describe_status(o, &s);
-        answer = sb_str_take(&s);
-    } else {
-        answer = sb_format("%s: %s. %s", a ? a->anomaly.title : "", a ? a->anomaly.class_reason : "", route->why);
-    }
+    else if (!route)
+        sb_fail(err, SB_ENO, "Understood as %s (%s), but %s.", sb_name(&sb_intents, r->intent), r->reason, sb_routes_instead(o->routes, r->intent));
+    else if (hand_on(o, c, route, a, err) == 0)
+        answer = sb_o_perform(o, c, route, a, &asked, err);
     sb_index_asked_release(&asked);
     return answer;
 }
 
 /* Something may come of it, and it speaks of a place: what it would touch is found out first. */
-static bool is_assessed(const struct sb_orchestrator *o, const struct held_case *c)
+static bool is_assessed(struct sb_orchestrator *o, const struct held_case *c)
 {
     const struct sb_reading_of *r = &c->case_.reading;
     bool place = r->slots.ns ? strchr(r->slots.ns, '.') != NULL : r->slots.database != NULL;
-    return place && o->telemetry && !r->unclear && sb_o_route(r->intent, &r->slots, NULL) && r->intent != SB_INTENT_BACKUP_CHECK && r->intent != SB_INTENT_STATUS;
+    return place && o->telemetry && !r->unclear && sb_routes_first(o->routes, r->intent, sb_o_route_facts(o, &r->slots, NULL)) && r->intent != SB_INTENT_BACKUP_CHECK && r->intent != SB_INTENT_STATUS;
 }
 
 void sb_o_assessed(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *failed)
@@ -309,7 +286,7 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
     if (!text || text[strspn(text, " \t\r\n")] == '\0') {
         sb_fail(err, SB_EINPUT, "an empty request");
     } else if (sb_intake_read(o->intake, text, o->namespaces, o->namespaces_n, &reading, err) == 0 &&
-               (reading.slots.ns || reading.intent == SB_INTENT_NONE || sb_str_set(&reading.slots.ns, ns) == 0) && (*c = open_case(o, text, by, actor, NULL, planned, err))) {
+               (reading.slots.ns || reading.intent == SB_INTENT_NONE || sb_str_set(&reading.slots.ns, ns) == 0) && (*c = open_case(o, sb_o_new_case(o), text, by, actor, NULL, planned, err))) {
         (*c)->read_only = read_only || sb_server_read_only(o->opt.server);
         if (planned)
             sb_hook("schedule.run.recorded");
@@ -318,6 +295,8 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
             sb_fail(err, SB_EPOLICY, "policy refuses this request: %s", why);
         else if (decision >= 0 && reading.intent != SB_INTENT_NONE && reading.intent != SB_INTENT_BACKUP_CHECK && reading.slots.ns && !known_namespace(o, reading.slots.ns))
             no_such_namespace(o, reading.slots.ns, err);
+        else if (decision >= 0 && sb_o_may_rephrase(o, *c))
+            sb_o_rephrase(o, *c, err);
         else if (decision >= 0 && is_assessed(o, *c))
             sb_o_assess(o, *c, err);
         else if (decision >= 0)
@@ -325,6 +304,27 @@ char *sb_o_take_request(struct sb_orchestrator *o, const char *text, const char 
     }
     sb_record_release(&sb_reading_of_schema, &reading);
     return answer;
+}
+
+void sb_o_rephrased(struct sb_orchestrator *o, struct held_case *c, const struct sb_reading_of *fresh)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_actor actor = {.principal = c->case_.requested_by};
+    char why[512], *answer = NULL;
+    c->consulting = false;
+    int decision = !fresh ? SB_ALLOW : record_reading(o, c, fresh, &err) ? -1 : sb_o_gate_request(o, c, &actor, why, sizeof why, &err);
+    const char *ns = c->case_.reading.slots.ns;
+    if (decision == SB_DENY)
+        sb_fail(&err, SB_EPOLICY, "policy refuses this request: %s", why);
+    else if (decision >= 0 && fresh && c->case_.reading.intent != SB_INTENT_BACKUP_CHECK && ns && !known_namespace(o, ns))
+        no_such_namespace(o, ns, &err);
+    else if (decision >= 0 && is_assessed(o, c) && sb_o_assess(o, c, &err) == 0)
+        return; /* sb_o_assessed goes on */
+    else if (decision >= 0 && err.code == SB_OK)
+        answer = follow(o, c, &err);
+    if (err.code != SB_OK || answer) /* else a specialist is at work */
+        sb_o_finish_consult(o, c, NULL, &err, answer ? answer : "");
+    free(answer);
 }
 
 char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned *planned, const char *text, struct sb_err *err)
@@ -359,7 +359,7 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_actor detector = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_ANOMALY_DETECTOR)};
-    struct held_case *c = open_case(o, a->anomaly.title, detector.principal, &detector, a, NULL, &err);
+    struct held_case *c = open_case(o, sb_o_new_case(o), a->anomaly.title, detector.principal, &detector, a, NULL, &err);
     if (!c)
         return;
     struct sb_reading_of reading = {.intent = SB_INTENT_ANOMALY_INVESTIGATE, .confidence_ppm = 1000000};
@@ -369,19 +369,37 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
         rc = record_reading(o, c, &reading, &err);
     sb_record_release(&sb_reading_of_schema, &reading);
     int decision = rc ? -1 : sb_o_gate_request(o, c, &detector, why, sizeof why, &err);
-    const struct route *route = sb_o_route(SB_INTENT_ANOMALY_INVESTIGATE, &c->case_.reading.slots, a);
+    const struct sb_route *route = sb_routes_first(o->routes, SB_INTENT_ANOMALY_INVESTIGATE, sb_o_route_facts(o, &c->case_.reading.slots, a));
+    char *answer = NULL;
     if (decision == SB_DENY)
         sb_fail(&err, SB_EPOLICY, "policy refuses to look into it: %s", why);
-    else if (decision >= 0 && hand_on(o, c, route, a, &err) == 0) {
-        if (route->to == SB_BY_INDEX_OPTIMIZER && a->anomaly.namespaces_n)
-            sb_o_consult_index(o, c, a->anomaly.namespaces[0], NULL, NULL, NULL, a, &err);
-        else
-            sb_o_close_case(o, c, route->why);
-    }
+    else if (decision >= 0 && !route)
+        sb_fail(&err, SB_ENO, "no route leads on from here: %s", sb_routes_instead(o->routes, SB_INTENT_ANOMALY_INVESTIGATE));
+    else if (decision >= 0 && route->task == SB_TASK_INDEX_ADVISE && !a->anomaly.namespaces_n)
+        sb_fail(&err, SB_ENO, "%s", route->why); /* nothing to look at */
+    else if (decision >= 0 && hand_on(o, c, route, a, &err) == 0)
+        answer = sb_o_perform(o, c, route, a, NULL, &err);
+    if (answer)
+        sb_o_close_case(o, c, route->task == SB_TASK_ANSWER ? route->why : answer);
+    free(answer);
     if (err.code != SB_OK)
         sb_o_close_case(o, c, err.msg);
     if (sb_str_set(&a->anomaly.case_id, c->case_.id) == 0)
         sb_o_tell_all(o, SB_NEWS_ANOMALY, &a->anomaly);
+}
+
+int sb_o_own_incident(struct sb_orchestrator *o, int specialist, const char *title, const char *risk, const struct sb_evidence *evidence, size_t n, const char *outcome, struct sb_err *err)
+{
+    struct held_case *c = open_case(o, sb_o_add_case(o), title, o->self.principal, NULL, NULL, NULL, err); /* in the midst of a card's end: nothing is let go of */
+    struct sb_reading_of reading = {.intent = SB_INTENT_ANOMALY_INVESTIGATE, .confidence_ppm = 1000000};
+    if (!c)
+        return -1;
+    int rc = sb_str_set(&reading.reason, "an incident on a specialist of this console") ? sb_fail_nomem(err) : record_reading(o, c, &reading, err);
+    if (rc == 0)
+        rc = sb_o_hand_over(o, c, &(struct handing){.from = SB_BY_ORCHESTRATOR, .to = specialist, .why = title, .risk = risk, .evidence = evidence, .n = n}, err);
+    sb_record_release(&sb_reading_of_schema, &reading);
+    sb_o_close_case(o, c, rc ? err->msg : outcome);
+    return rc;
 }
 
 /* An anomaly is looked into once its operations explain it, or when it has gone on without that for a while (deployment

@@ -367,6 +367,34 @@ static void conclude(struct sb_orchestrator *o, struct held_card *card, bool ove
     sb_o_follow_verdict(o, card);
 }
 
+/* What has failed is an incident on whoever wrote its commands (the operator, where somebody has edited them), with the readings that decided; its rollback stands on the card. */
+static void tell_author(struct sb_orchestrator *o, const struct held_card *card, bool begun)
+{
+    const struct sb_card *c = &card->card;
+    struct sb_evidence *facts = NULL;
+    size_t n = 0;
+    struct sb_err err = SB_ERR_INIT;
+    int author = sb_name_find(&sb_specialists, c->author), rc = 0;
+    char *title = sb_format("%s failed its watch window: %.300s", c->id, c->report.reason ? c->report.reason : "no reason was given");
+    char *outcome = begun ? sb_format("%s is being rolled back, as policy grants", c->id) : sb_format("the rollback of %s is prepared and waits for a person: signalbox cards rollback %s", c->id, c->id);
+    for (size_t i = 0; rc == 0 && i < c->report.readings_n; i++) {
+        char value[64];
+        snprintf(value, sizeof value, "%" PRId64 ", limit %" PRId64, c->report.readings[i].value, c->watch.criteria[i].limit);
+        if (c->report.readings[i].measured && c->report.readings[i].breached)
+            rc = sb_evidence_add(&facts, &n, "the watch window", c->target, c->watch.criteria[i].label, value, "measured", card->watch.last_at);
+    }
+    rc = rc || !title || !outcome || sb_evidence_add(&facts, &n, "the watch window", c->target, "card", c->id, "measured", card->watch.last_at)
+             ? sb_fail_nomem(&err)
+             : sb_o_own_incident(o, author > SB_BY_ORCHESTRATOR ? author : SB_BY_OPERATOR, title, "what was changed may go on doing harm until it is taken back", facts, n, outcome, &err);
+    if (rc)
+        sb_o_notice(o, SB_MEDIUM, "%s failed its watch window, and the incident is not on the record: %s", c->id, err.msg);
+    for (size_t i = 0; i < n; i++)
+        sb_record_release(&sb_evidence_schema, &facts[i]);
+    free(facts);
+    free(title);
+    free(outcome);
+}
+
 void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card)
 {
     int verdict = card->card.report.verdict;
@@ -374,6 +402,8 @@ void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card)
     snprintf(note, sizeof note, "verdict %s: %.400s", sb_name(&sb_verdicts, verdict), card->card.report.reason ? card->card.report.reason : "");
     sb_o_move(o, card, verdict == SB_VERDICT_PASS ? SB_EV_WATCH_PASS : verdict == SB_VERDICT_FAIL ? SB_EV_WATCH_FAIL : SB_EV_WATCH_INCONCLUSIVE, NULL, note, NULL);
     sb_o_take_back_failed(o, card);
+    if (verdict == SB_VERDICT_FAIL && card->card.state != SB_WATCHING) /* else the move could not be recorded, and comes again */
+        tell_author(o, card, card->card.state != SB_FAILED);
 }
 
 void sb_o_take_back_failed(struct sb_orchestrator *o, struct held_card *card)
@@ -560,6 +590,35 @@ void sb_o_tail_profiles(struct sb_orchestrator *o)
     free(dbs);
 }
 
+/* From here on the Anomaly Detector's series decide: the case says so, and by which limits. */
+static void hand_to_watch(struct sb_orchestrator *o, const struct held_card *card)
+{
+    const struct sb_card *c = &card->card;
+    struct held_case *held = c->case_id ? sb_o_case(o, c->case_id) : NULL;
+    struct sb_evidence *facts = NULL;
+    struct sb_err err = SB_ERR_INIT;
+    size_t n = 0;
+    int rc = 0;
+    if (!held)
+        return;
+    for (size_t i = 0; rc == 0 && i < c->watch.criteria_n; i++) {
+        const struct sb_criterion *k = &c->watch.criteria[i];
+        char *limit = sb_format("%s %" PRId64 " %s", k->at_least ? "at least" : "at most", k->limit, k->unit ? k->unit : "");
+        rc = limit ? sb_evidence_add(&facts, &n, "the card", c->target, k->label ? k->label : k->metric, limit, "measured", card->card.report.opened_at) : -1;
+        free(limit);
+    }
+    char *why = sb_format("%s is carried out: whether it did harm is measured for %" PRId64 " s now", c->id, c->watch.window_s);
+    rc = rc || !why ? sb_fail_nomem(&err)
+                    : sb_o_hand_over(o, held, &(struct handing){.from = SB_BY_ORCHESTRATOR, .to = SB_BY_ANOMALY_DETECTOR, .why = why, .risk = "a window sees what happens in it, and no nightly job after it",
+                                                                .otherwise = "to whoever wrote it, if it fails", .evidence = facts, .n = n}, &err);
+    if (rc)
+        sb_o_notice(o, SB_MEDIUM, "%s is watched, and the hand-off is not on the record: %s", c->id, err.msg);
+    for (size_t i = 0; i < n; i++)
+        sb_record_release(&sb_evidence_schema, &facts[i]);
+    free(facts);
+    free(why);
+}
+
 void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_watch_report *r = &card->card.report;
@@ -575,6 +634,7 @@ void sb_o_open_watch(struct sb_orchestrator *o, struct held_card *card)
     sb_hook("watch.open.before");
     record_report(o, card);
     sb_hook("watch.open.after");
+    hand_to_watch(o, card);
     if (card->card.kind == SB_KIND_PROFILE)
         sb_o_tail_profiles(o);
 }

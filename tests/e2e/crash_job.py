@@ -99,7 +99,8 @@ class Job(L.Lab):
 
     def finish(self, state, trace=True, builds=1):
         """The end: the record, the chain, the server."""
-        self.until("the end of the case", lambda: self.restart() or self.entries("case.close"))
+        case = next(e["plan"]["case"] for e in self.entries("recommendation") if e["plan"]["card"] == self.id)
+        self.until("the end of the case", lambda: self.restart() or [e for e in self.entries("case.close") if e["plan"]["case"] == case])
         self.stop()
         if self.owner.returncode == -9:  # it died in its goodbye
             self.restart()

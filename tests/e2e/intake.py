@@ -54,7 +54,7 @@ def in_turn(p):
 
 def routes(p):
     for text, status, words in (("shop.orders is slow", 0, ("read as index.review (", "ns shop.orders", "1. index_optimizer", "(so it is)", "risk: ")),
-                                ("why did latency jump at 14:05?", 0, ("read as anomaly.investigate", "time 14:05", "1. index_optimizer, if the anomaly that is going on is one of code")),
+                                ("why did latency jump at 14:05?", 0, ("read as anomaly.investigate", "time 14:05", "1. orchestrator, if the first suspect is a card of ours", "2. index_optimizer, if the anomaly that is going on is one of code")),
                                 ("are our backups good?", 0, ("read as backup.check", "1. backup_guardian (so it is): ", "risk: ")), ("restore shop to 14:00", 0, ("read as backup.restore", "1. backup_guardian (so it is): the request is about bringing something back")),
                                 ("find personal data in crm.users", 0, ("read as schema.review", "1. data_architect, if it names a collection (so it is)")), ("rename a to b in shop.orders", 0, ("read as schema.change", "1. data_architect", "in phases")),
                                 ("write me a poem", 2, ("read as none", "conversation")), ("rename a to a in shop.orders", 2, ("not clear: ",)),
@@ -63,7 +63,7 @@ def routes(p):
         out = r.stdout.decode()
         check(r.returncode == status and all(w in out for w in words) and not r.stderr, "--dry-run %s: exit %d, %s%s" % (text, r.returncode, out, r.stderr))
         told = json.loads(p.run("ask", "--dry-run", "--json", text).stdout)
-        check(all(set(t) == {"reading", "route"} and KEYS <= set(t["reading"]) for t in told) and (status or told[0]["route"][0]["why"]), "--dry-run --json %s: %s" % (text, told))
+        check(all(set(t) == {"reading", "route", "impact"} and KEYS <= set(t["reading"]) for t in told) and (status or told[0]["route"][0]["why"]), "--dry-run --json %s: %s" % (text, told))
     r = p.run("ask", "--dry-run", b"\xff")
     check(r.returncode == 2 and b"not UTF-8" in r.stderr, "no text: %s" % r.stderr)
     check(not p.run("ask", "--dry-run", "a", "b").returncode == 0 and p.run("ask", "--intents", "x", "status").returncode == 2, "options that do not go together")
@@ -85,8 +85,39 @@ def own_file(p):
     check(r.returncode == 0 and json.loads(r.stdout)["intent"] == "report", "set in the config: %s" % r.stderr)
 
 
+def own_routes(p):
+    p.write("config/signalbox/config", "")
+    good = p.write("routes", 'route status to backup.check because "first things first" risk "none"\nforget index.review\ninstead index.review "ask Kim"\n')
+    wrong = p.write("wrong-routes", "route status to nowhere\nthen status after trend to status because \"x\" risk \"y\"\nroute index.review to index.review because \"x\" risk \"y\"\n")
+    r = p.run("ask", "--dry-run", "status", "--routes", good)
+    check(r.returncode == 0 and b"1. backup_guardian (so it is): first things first" in r.stdout, "routes of one's own: %s%s" % (r.stdout, r.stderr))
+    r = p.run("ask", "--dry-run", "shop.orders is slow", "--routes", good)
+    check(r.returncode == 1 and b"no hand-off: ask Kim" in r.stdout, "what is forgotten: %s%s" % (r.stdout, r.stderr))
+    r = p.run("ask", "--lint", "--routes", wrong)
+    check(r.returncode == 2 and all(("%s:%d: " % (wrong, n)).encode() in r.stderr for n in (1, 3)) and not r.stdout, "wrong routes: %d %s" % (r.returncode, r.stderr))
+    r = p.run("ask", "--lint", "--routes", good)
+    check(r.returncode == 0 and b"nothing is wrong" in r.stdout, "good routes: %s%s" % (r.stdout, r.stderr))
+    with open(os.path.join(HERE, "..", "..", "src", "orchestrator", "routes.data"), "rb") as f:
+        check(p.run("ask", "--print-routes").stdout == f.read(), "the built-in routes as they are printed")
+    said = p.run("ask", "--dry-run", "rename a to b in shop.orders").stdout.decode().splitlines()
+    order = [next(i for i, line in enumerate(said) if w in line) for w in ("1. data_architect", "after schema.change: index_optimizer", "after index.review: backup_guardian", "after backup.check: anomaly_detector")]
+    check(order == sorted(order), "the chain of a change: %s" % said)
+    p.write("config/signalbox/config", 'deployment one\nset environment prod\ncriticality shop.orders 7\nretention shop 90d "a contract"\nretention shop.invoices 3650d "tax law"\n')
+    out = p.run("ask", "--dry-run", "remove field total from shop.invoices").stdout.decode()
+    check(all(w in out for w in ("one, prod", "3650 days: tax law", "no place where backups lie")), "what is at stake: %s" % out)
+    told = json.loads(p.run("ask", "--dry-run", "--json", "--deployment", "one", "speed up shop.orders").stdout)[0]["impact"]
+    check({"what": "criticality", "value": "7"} in told and {"what": "regulated retention", "value": "90 days: a contract"} in told, "what is at stake: %s" % told)
+    check(p.run("ask", "--dry-run", "--deployment", "other", "status").returncode == 2, "no such deployment")
+    p.write("config/signalbox/config", 'deployment one\nretention shop 0d "x"\nretention shop 9 "x"\nretention shop 9d ""\n')
+    r = p.run("ask", "--dry-run", "status")
+    check(all((":%d: " % n).encode() in r.stderr for n in (2, 3, 4)), "wrong retentions: %s" % r.stderr)
+    p.write("config/signalbox/config", "set routes %s\n" % wrong)
+    r = p.run("ask", "--dry-run", "status")
+    check(r.returncode == 2 and b"nowhere" in r.stderr, "wrong routes in the config: %d %s" % (r.returncode, r.stderr))
+
+
 with Place() as place:
-    for part in (at_once, hostile, in_turn, routes, own_file):
+    for part in (at_once, hostile, in_turn, routes, own_file, own_routes):
         print(part.__name__, flush=True)
         part(place)
 finish()

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A level that the program lowers by itself: one proposal that had to be taken back, where policy bears none. And a level at
+"""A level that the program lowers by itself: one proposal that had to be taken back, where policy bears none; it comes back by a signed bundle. And a level at
 which low risk goes by itself, which is not lent to who may only look."""
 import json
 import os
+import subprocess
 import sys
 import traceback
 
@@ -12,7 +13,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab as L  # noqa: E402
 
 
-def set_up(lab):
+def set_up(lab, *more):
     with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
         bundle = json.load(f)
     bundle.update(tests=[], inputs={})
@@ -24,7 +25,8 @@ def set_up(lab):
     with open(config) as f:
         rest = f.read()
     with open(config, "w") as f:
-        f.write("set policy %s\n%s" % (path, rest))
+        f.write("set policy %s\n%s%s" % (path, "".join(line + "\n" for line in more), rest))
+    return path
 
 
 def lowered(lab):
@@ -38,6 +40,8 @@ def a_level_is_lowered(lab):
     lab.approve(id)
     lab.until_state(id, "watching")
     L.require(not lowered(lab), "lowered without a failure")
+    watched = lab.until("the hand-off to the watch", lambda: [e["body"]["handoff"] for e in lab.entries("handoff") if e["body"]["handoff"]["to"] == "anomaly_detector"])
+    L.require(len(watched) == 1 and watched[0]["why"].startswith(id + " is carried out") and all(f["value"].startswith("at ") for f in watched[0]["evidence"]) and watched[0]["evidence"], "the watch: %s" % watched)
     lab.run("cards", "rollback", id)
     lab.until_state(id, "rolled_back")
     lab.until("the level", lambda: lowered(lab))
@@ -45,6 +49,12 @@ def a_level_is_lowered(lab):
     L.require([(t["kind"], t["environment"], t["level"], t["lowered_to"], t["simulated"]) for t in told] == [("index.create", "staging", 2, 1, True)], told)
     L.require("index.create in staging is lowered from L2 to L1 until the policy is changed" in lab.log(), lab.log())
     L.require("lowered to L1 by the record of lab (SIMULATED)" in lab.run("policy", "levels").stdout, "the levels do not say so")
+
+    # whoever proposed it has an incident of its own, with what it rests on
+    told = [e["body"]["handoff"] for e in lab.entries("handoff") if "is lowered from L2 to L1" in e["body"]["handoff"]["why"]]
+    L.require(len(told) == 1 and (told[0]["from"], told[0]["to"]) == ("orchestrator", "index_optimizer"), told)
+    L.require([f["value"] for f in told[0]["evidence"]][1:] == [id] and "taken back in their watch" in told[0]["evidence"][0]["value"], told)
+    L.require(any("another bundle of policy" in e["body"]["outcome"] for e in lab.entries("case.close")), "the incident does not say what brings it back")
 
     # the next one is proposed and may be approved, and is not carried out: also by the next process
     lab.run("ask", "--json", "create an index on shop.orders {total: 1}")
@@ -57,6 +67,49 @@ def a_level_is_lowered(lab):
     lab.until("the denial", lambda: "is at level 1 in staging" in lab.card(other)["note"])
     L.require(lab.state_of(other) == "scheduled" and len(lowered(lab)) == 1, "%s, %s" % (lab.state_of(other), lowered(lab)))
     L.require(len(lab.entries("step.intent")) == 2, "something was sent")  # the first card's step and its undo
+    lab.stop()
+
+
+def sign(path, key):
+    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", "signalbox-policy", "-f", key, path], check=True, stderr=subprocess.DEVNULL)
+
+
+def it_returns_by_a_signed_decision(lab):
+    """Lowered by its record; an unsigned bundle changes nothing; one that is signed brings it back, and what waited is carried out."""
+    key, signers = lab.dir + "/alice", lab.dir + "/signers"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "alice", "-f", key], check=True)
+    with open(key + ".pub") as f, open(signers, "w") as out:
+        out.write('alice namespaces="signalbox-policy" %s\n' % " ".join(f.read().split()[:2]))
+    path = set_up(lab, "set policy_signers " + signers)
+    sign(path, key)
+    lab.start()
+    id = lab.propose(window=None)
+    lab.approve(id)
+    lab.until_state(id, "watching")
+    lab.run("cards", "rollback", id)
+    lab.until_state(id, "rolled_back")
+    lab.until("the level", lambda: lowered(lab))
+    lab.run("ask", "--json", "create an index on shop.orders {total: 1}")
+    other = lab.until("a second card", lambda: [i for i in lab.ids() if i != id] or None)[0]
+    lab.until_state(other, "awaiting_approval")
+    lab.stop()
+    with open(path) as f:
+        bundle = json.load(f)
+    bundle["version"] += ".1"
+    with open(path, "w") as f:
+        json.dump(bundle, f)
+    lab.start()
+    lab.until("the refusal", lambda: "the policy was not taken" in json.dumps(lab.entries("refused")))
+    lab.until_state(other, "awaiting_approval")
+    lab.approve(other)
+    lab.until("the denial", lambda: "is at level 1 in staging" in lab.card(other)["note"])
+    L.require(lab.state_of(other) == "scheduled" and len(lab.entries("step.intent")) == 2, "an unsigned bundle brought it back: %s" % lab.state_of(other))
+    lab.stop()
+    os.unlink(path + ".sig")
+    sign(path, key)
+    lab.start()
+    lab.until_state(other, "watching", "done")
+    L.require([e["body"].get("signer") for e in lab.entries("policy.load")][-1] == "alice", "who signed is not on the record")
     lab.stop()
 
 
@@ -100,7 +153,7 @@ def nothing_goes_by_itself_for_who_only_looks(lab):
 
 
 def main():
-    for case in (a_level_is_lowered, nothing_goes_by_itself_for_who_only_looks):
+    for case in (a_level_is_lowered, it_returns_by_a_signed_decision, nothing_goes_by_itself_for_who_only_looks):
         lab = L.Lab(os.path.join(HERE, "crash.scenario"), proxy=False)
         try:
             case(lab)

@@ -104,6 +104,8 @@ def spans(lab):
     L.require(counts == [3, 4] and sides["before"]["entries"] + sides["after"]["entries"] == whole["entries"], "two sides: %s" % counts)
     text = lab.run("report", "--simulated", "--split", at).stdout
     L.require("too few to compare" in text and max(map(len, text.splitlines())) <= 80, "the text: " + text)
+    drawn = [line.split("|")[1] for line in text.splitlines() if line.count("|") == 2]
+    L.require(len(drawn) > 6 and {len(row) for row in drawn} == {40} and any("o" in row for row in drawn) and all(row.rfind("o") <= row.find(">") for row in drawn if ">" in row and "[" not in row), "the plot: " + text)
     csv = lab.run("report", "--simulated", "--csv").stdout.splitlines()
     L.require(csv[0] == "side,measure,n,median,low,high,p90" and len(csv) == 10 and all(line.count(",") == 6 for line in csv), "CSV: %s" % csv)
     for words, said in ((("--since", "never"), "take a time"), (("--since", "2026-01-02", "--until", "2026-01-01"), "follow one another"), (("--json", "--csv"), "not both"), (("x",), "no other words"),

@@ -31,6 +31,8 @@ struct lab_options {
     char *const *backups;
     size_t backups_n;
     const char *what_if_uri_file; /* NULL: none */
+    const struct sb_retention *retentions;
+    size_t retentions_n;
 };
 
 struct lab_seat {
@@ -46,7 +48,7 @@ struct lab {
     struct sb_origin origin;
     struct sb_orchestrator *o;
     struct lab_seat alice, bob; /* two persons: uid 0 and 65534 */
-    struct sb_str policy, intents, notices;
+    struct sb_str policy, intents, routes, notices;
     int64_t seq, samples;
     struct sb_card card;        /* the newest news of a card */
     bool have_card;
@@ -114,10 +116,11 @@ static inline void lab_start(struct lab *l, const struct lab_options *o)
     assert_non_null(l->server);
     struct sb_orchestrator_options opt = {
         .state_dir = l->dir, .origin = &l->origin, .server = l->server, .deployment = "lab", .environment = o->environment, .policy_text = l->policy.p,
-        .policy_len = l->policy.len, .policy_path = "test", .intents_text = l->intents.p, .intents_len = l->intents.len,
+        .policy_len = l->policy.len, .policy_path = "test", .intents_text = l->intents.p, .intents_len = l->intents.len, .routes_text = l->routes.p, .routes_len = l->routes.len,
         .approve_within_s = o->approve_within_s, .execute_within_s = o->execute_within_s, .recurring = o->schedules_n > 0,
         .schedules = o->schedules, .schedules_n = o->schedules_n,
-        .what_if_uri_file = o->what_if_uri_file, .backups = o->backups, .backups_n = o->backups_n};
+        .what_if_uri_file = o->what_if_uri_file,
+        .backups = o->backups, .backups_n = o->backups_n, .retentions = o->retentions, .retentions_n = o->retentions_n};
     l->o = sb_orchestrator_start(&opt, &err);
     if (!l->o)
         fail_msg("%s", err.msg);
@@ -136,9 +139,11 @@ static inline void lab_open(struct lab *l, const struct lab_options *o)
     sb_mongo_init();
     sb_str_init(&l->policy);
     sb_str_init(&l->intents);
+    sb_str_init(&l->routes);
     sb_str_init(&l->notices);
     sb_assert_ok(sb_file_read("policy/default.json", 1 << 20, &l->policy, &err), err);
     sb_assert_ok(sb_file_read("src/orchestrator/intents.data", 1 << 20, &l->intents, &err), err);
+    sb_assert_ok(sb_file_read("src/orchestrator/routes.data", 1 << 20, &l->routes, &err), err);
     for (size_t i = 0; i < 2; i++)
         if (o->policy_old[i])
             lab_replace(&l->policy, o->policy_old[i], o->policy_new[i]);
@@ -183,6 +188,7 @@ static inline void lab_end(struct lab *l)
     sb_process_stop(&l->sim, 2000);
     sb_str_release(&l->policy);
     sb_str_release(&l->intents);
+    sb_str_release(&l->routes);
     sb_str_release(&l->notices);
 }
 

@@ -26,7 +26,7 @@ static int look_at_entry(void *ctx, const struct sb_entry *e, const char *bytes,
     if (e->kind != SB_ENTRY_HANDOFF || !sb_streq(sb_json_str(json_object_get(e->body, "handoff"), "from"), "orchestrator"))
         return 0;
     const char *otherwise = sb_json_str(json_object_get(e->body, "handoff"), "otherwise");
-    s->elsewhere += otherwise && sb_streq(otherwise, "to index_optimizer, if it names a collection");
+    s->elsewhere += otherwise && sb_streq(otherwise, "to index_optimizer (index.key), if it names a collection");
     s->handoffs++;
     const json_t *fact;
     size_t i;
@@ -54,6 +54,7 @@ static void what_it_touches_is_known_first(void **state)
         {"K-000001", "size", " documents, ", "measured"},
         {"K-000001", "traffic", " writes a second", "measured"},
         {"K-000001", "sensitive fields", "customer_id in 20 documents", "estimated"},
+        {"K-000001", "regulated retention", "shop.orders is kept for 90 days: a contract", "measured"},
         {"K-000001", "other plans here", "none is open", "measured"},
         {"K-000001", "change windows", "window ", "measured"},
         {"K-000001", "what could be brought back", "the config names no place", "blind"},
@@ -63,7 +64,8 @@ static void what_it_touches_is_known_first(void **state)
         {"K-000003", "other plans here", "C-000001 (awaiting_approval)", "measured"},
     };
     struct lab l;
-    lab_open(&l, &(struct lab_options){.environment = SB_ENV_PROD, .policy_old = {"\"rules\":"}, .policy_new = {"\"sensitive\": [\"*CUSTOMER*\"], \"rules\":"}});
+    struct sb_retention kept = {.place = (char *)"shop.orders", .days = 90, .why = (char *)"a contract"};
+    lab_open(&l, &(struct lab_options){.environment = SB_ENV_PROD, .retentions = &kept, .retentions_n = 1, .policy_old = {"\"rules\":"}, .policy_new = {"\"sensitive\": [\"*CUSTOMER*\"], \"rules\":"}});
     int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
     while (l.samples < 20) /* so that there is traffic to tell of, and a connection for the first request */
         lab_wait(&l, until);

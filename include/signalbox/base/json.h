@@ -40,7 +40,7 @@ int sb_json_string(struct sb_str *out, const char *bytes, size_t n, struct sb_er
 const char *sb_json_str(const json_t *object, const char *key);
 int64_t sb_json_int(const json_t *object, const char *key);
 
-/* Bytes of outside as a string: what is no UTF-8 becomes U+FFFD. New, or NULL out of memory. */
+/* Bytes of outside as a string: what is no UTF-8, and a NUL, becomes U+FFFD. New, or NULL out of memory. */
 json_t *sb_json_of_bytes(const char *bytes, size_t n);
 
 /* Follows a dotted path of object keys ("action.index.name"); NULL where it ends early. Borrowed. */

@@ -11,6 +11,7 @@
  *   set signing_name NAME             # who you are in that file; without it the operating system's name
  *   set shadow_policy strict-prod     # is asked beside it and recorded, and decides nothing
  *   set intents PATH                  # how requests are understood, in place of the built-in file (orchestrator/intents.data)
+ *   set routes PATH                   # who is asked about what, before the built-in file (orchestrator/routes.data)
  *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
  *   set clipboard on                  # copying also sets the terminal's clipboard (OSC 52); off when not said
@@ -26,6 +27,7 @@
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
  *   criticality shop.orders 5                          # weighs five times in what specialists rank; of a database: criticality shop 2
+ *   retention shop.invoices 3650d "tax law"            # what has to be kept, and why; of a database: retention shop 90d "contract"
  *   hook state.failed /usr/local/bin/page              # a command that is told of it (orchestrator/hooks.h); `hook before.step` is asked first
  *   schedule often every 6h run status                 # at the multiples of it since 1970-01-01T00:00Z
  *
@@ -38,6 +40,7 @@
 #include <signalbox/base/conf.h>
 #include <signalbox/orchestrator/criticality.h>
 #include <signalbox/orchestrator/hooks.h>
+#include <signalbox/orchestrator/retention.h>
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
@@ -49,12 +52,14 @@ struct sb_config_deployment {
     size_t backups_n;
     struct sb_criticality *criticality; /* each place once */
     size_t criticality_n;
+    struct sb_retention *retentions; /* each place once */
+    size_t retentions_n;
     struct sb_event_hook *hooks;
     size_t hooks_n;
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group, *intents; /* NULL: not said */
+    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group, *intents, *routes; /* NULL: not said */
     bool clipboard;
     struct sb_config_deployment *deployments;
     size_t deployments_n;

@@ -16,6 +16,7 @@
 #include <signalbox/mongo/server.h>
 #include <signalbox/orchestrator/criticality.h>
 #include <signalbox/orchestrator/hooks.h>
+#include <signalbox/orchestrator/retention.h>
 #include <signalbox/orchestrator/schedule.h>
 #include <signalbox/policy/verifier.h>
 
@@ -45,6 +46,10 @@ struct sb_orchestrator_options {
     const char *intents_text;
     const char *intents_path; /* what messages call it; NULL: intents.data */
     size_t intents_len;
+    const char *routes_text;      /* the built-in ones (routes.data) */
+    size_t routes_len;
+    const char *own_routes_text, *own_routes_path; /* that come before them; NULL: none */
+    size_t own_routes_len;
     int64_t sample_ms;            /* 0: one second, less on a fast simulator */
     int64_t approve_within_s, execute_within_s; /* 0: four and eight hours */
     bool recurring;               /* this owner runs what recurs; not when the server is read-only */
@@ -54,6 +59,8 @@ struct sb_orchestrator_options {
     size_t backups_n;
     const struct sb_criticality *criticality; /* of collections; must outlive it */
     size_t criticality_n;
+    const struct sb_retention *retentions; /* the same */
+    size_t retentions_n;
     const struct sb_event_hook *hooks; /* must outlive it */
     size_t hooks_n;
     const char *drill_uri_file;   /* of the throw-away deployment that drills restore into; NULL: none is named */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One case goes over several specialists, really: each hand-off is on the record with its reason, its risk and the evidence that
+ * it passes on, in order; the answer holds what each of them said. */
+#include "lab.h"
+
+struct step {
+    const char *case_id, *from, *to;
+};
+
+struct walk {
+    const struct step *wanted;
+    size_t n, at;
+    struct sb_str told;
+};
+
+static int walk_entry(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct walk *w = ctx;
+    const json_t *h = json_object_get(e->body, "handoff");
+    (void)bytes;
+    (void)n;
+    (void)err;
+    if (e->kind != SB_ENTRY_HANDOFF)
+        return 0;
+    const char *from = sb_json_str(h, "from"), *to = sb_json_str(h, "to"), *why = sb_json_str(h, "why"), *risk = sb_json_str(h, "risk");
+    sb_str_addf(&w->told, "  %s %s -> %s: %s (%zu facts)\n", e->plan.case_id, from, to, why, json_array_size(json_object_get(h, "evidence")));
+    if (sb_streq(to, "orchestrator")) /* it says what it found: not the way on */
+        return 0;
+    assert_true(why && why[0] && risk && risk[0]);
+    assert_true(json_array_size(json_object_get(h, "evidence")) > 0);
+    if (w->at < w->n && sb_streq(e->plan.case_id, w->wanted[w->at].case_id) && sb_streq(from, w->wanted[w->at].from) && sb_streq(to, w->wanted[w->at].to))
+        w->at++;
+    return 0;
+}
+
+static void says_all(const struct lab *l, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strstr(l->answer, words[i]))
+            fail_msg("the answer does not say \"%s\", but: %s", words[i], l->answer);
+}
+
+static void one_after_another(void **state)
+{
+    (void)state;
+    static const struct step wanted[] = {
+        {"K-000001", "orchestrator", "index_optimizer"}, {"K-000001", "index_optimizer", "data_architect"}, {"K-000001", "data_architect", "anomaly_detector"},
+        {"K-000002", "orchestrator", "data_architect"},  {"K-000002", "data_architect", "index_optimizer"}, {"K-000002", "index_optimizer", "anomaly_detector"},
+    };
+    struct lab l;
+    lab_open(&l, &(struct lab_options){.environment = SB_ENV_STAGING});
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (l.samples < 5)
+        lab_wait(&l, until);
+    assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_REQUEST, 0, "prepare shop.orders for higher write load")), 0);
+    says_all(&l, (const char *const[]){"Then the data_architect: ", "Then the anomaly_detector: "}, 2);
+    assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_REQUEST, 0, "add field source with default \"web\" to shop.orders")), 0);
+    says_all(&l, (const char *const[]){"C-", "Then the index_optimizer: ", "Then the anomaly_detector: ", " is watched for "}, 4);
+    lab_close(&l);
+    struct walk w = {.wanted = wanted, .n = SB_COUNT(wanted)};
+    sb_str_init(&w.told);
+    lab_each_entry(&l, walk_entry, &w);
+    if (w.at != w.n)
+        fail_msg("the way ends before %s, %s -> %s:\n%s", wanted[w.at].case_id, wanted[w.at].from, wanted[w.at].to, w.told.p ? w.told.p : "nothing");
+    sb_str_release(&w.told);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_after_another),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
