@@ -4,12 +4,14 @@
 #include <signalbox/sim/profile.h>
 #include <signalbox/sim/contend.h>
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 void sim_op_init(struct sim_op *op, struct sim_conn *conn)
 {
-    memset(op, 0, sizeof *op);
+    memset(op, 0, offsetof(struct sim_op, ns));
+    op->ns[0] = op->replan_reason[0] = op->error_msg[0] = '\0';
     op->m = conn->m;
     op->conn = conn;
     op->type = "command";
@@ -64,7 +66,8 @@ void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_ma
     op->collscan = op->in_order = t.collscan;
     op->from_multi = e->from_multi;
     op->replanned = e->replanned;
-    memcpy(op->replan_reason, e->replan_reason, sizeof op->replan_reason);
+    if (e->replanned)
+        memcpy(op->replan_reason, e->replan_reason, sizeof op->replan_reason);
     op->has_hash = e->has_hash;
     op->query_hash = e->query_hash;
     op->plan_cache_key = e->plan_cache_key;
@@ -94,7 +97,7 @@ void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_ma
 /* Waits that end before the work begins. A statement runs under its command's ticket. */
 static void wait_to_begin(struct sim_op *op)
 {
-    struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
+    struct sim_coll *c = op->counts_write && op->in_top ? coll_of(op) : NULL;
     if (!op->is_statement && (op->counts_read || op->counts_write))
         op->ticket_us = sim_wait_ticket(op->m, op->counts_write);
     /* who is answered at once waits for nobody */
@@ -232,8 +235,8 @@ static void count_latency(struct sim_op *op)
 /* While an index is built, what happens to its keys goes to a table beside it, and from there into the index. */
 static void count_side_writes(const struct sim_op *op)
 {
-    const struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
     int64_t rows = (op->ninserted > 0 ? op->ninserted : 0) + (op->ndeleted > 0 ? op->ndeleted : 0);
+    const struct sim_coll *c = rows && op->in_top ? coll_of(op) : NULL;
     for (unsigned i = 0; rows && c && i < c->indexes; i++)
         if (c->index[i]->building) {
             op->m->n.wt_inserts += rows;

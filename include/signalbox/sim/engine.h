@@ -326,6 +326,7 @@ struct sim {
     int64_t last_wall_ms, commit_wall_ms, commit_term;
     int64_t oplog_bytes;
     struct sim_cursors *cursors;
+    struct sim_arena_block *spare_plan; /* what one question's plan lay in, for the next */
     struct sim_sessions *sessions;
     struct sim_txns *txns;
     struct sim_builds *builds;
