@@ -298,7 +298,7 @@ int sim_queued(const struct sim_member *m, bool write)
     int64_t now = m->sim->now;
     int n = 0;
     for (const struct sim_running *r = m->running; r; r = r->next)
-        n += r->takes_core && r->write == write && (now < r->ticket_at || now < r->lock_until);
+        n += r->takes_core && r->write == write && now >= r->flow_until && (now < r->ticket_at || now < r->lock_until);
     return n;
 }
 

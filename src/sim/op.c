@@ -4,6 +4,8 @@
 #include <signalbox/sim/profile.h>
 #include <signalbox/sim/contend.h>
 
+#include "flow.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,10 +100,15 @@ void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_ma
 static void wait_to_begin(struct sim_op *op)
 {
     struct sim_coll *c = op->counts_write && op->in_top ? coll_of(op) : NULL;
+    if (op->counts_write && !op->is_statement && !op->in_txn) {
+        op->flow_us = sim_flow_wait(op->m, op->works / 1000 + 1);
+        if (!op->conn->timed) /* who is answered at once waits for nobody */
+            op->flow_us = 0;
+        op->m->n.flow_us += op->flow_us + (op->works / 1000 + 1) * 2;
+    }
     if (!op->is_statement && (op->counts_read || op->counts_write))
         op->ticket_us = sim_wait_ticket(op->m, op->counts_write);
-    /* who is answered at once waits for nobody */
-    int64_t lock = op->counts_write && op->conn->timed ? sim_wait_lock(op->m, c) - op->ticket_us : 0;
+    int64_t lock = op->counts_write && op->conn->timed ? sim_wait_lock(op->m, c) - op->flow_us - op->ticket_us : 0;
     if (lock <= 0)
         return;
     op->lock_us += lock;
@@ -166,13 +173,13 @@ bool sim_op_time(struct sim_op *op)
         op->wait_us = wait_for_others(op);
     cpu += op->is_statement || !op->inner_us ? cpu * (double)op->conflicts : 0; /* each attempt worked in vain */
     op->cpu_us = (int64_t)cpu + op->inner_cpu_us;
-    op->latency_us = (int64_t)us + op->inner_us + op->ticket_us + op->lock_us + op->conflict_us + op->read_us + op->evict_us - before + op->wait_us;
+    op->latency_us = (int64_t)us + op->inner_us + op->flow_us + op->ticket_us + op->lock_us + op->conflict_us + op->read_us + op->evict_us - before + op->wait_us;
     return op->max_time_ms && op->latency_us > op->max_time_ms * 1000;
 }
 
 int64_t sim_op_working(const struct sim_op *op)
 {
-    return op->latency_us - op->ticket_us - op->lock_us - op->wait_us;
+    return op->latency_us - op->flow_us - op->ticket_us - op->lock_us - op->wait_us;
 }
 
 int64_t sim_bucket_lower(unsigned b)
@@ -410,7 +417,8 @@ static void occupy(struct sim_op *op)
     r->to = s->now + op->latency_us;
     r->write = op->counts_write;
     r->takes_core = true;
-    r->ticket_at = s->now + op->ticket_us;
+    r->flow_until = s->now + op->flow_us;
+    r->ticket_at = r->flow_until + op->ticket_us;
     r->lock_until = r->ticket_at + op->lock_us;
     r->works_until = r->to - op->wait_us;
     r->yields = op->works / 1000;

@@ -54,6 +54,7 @@ struct sim_op {
     int64_t cpu_us, latency_us, wait_us; /* wait: for the journal and for other members */
     int64_t ticket_us, lock_us, conflict_us, read_us, evict_us; /* other waits, in the latency too */
     int64_t conflicts, read_bytes;
+    int64_t flow_us; /* held back by flow control, in the latency too */
     /* texts: only their first byte is set at the beginning */
     char ns[272];
     char replan_reason[160];
