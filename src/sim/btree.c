@@ -7,6 +7,7 @@
 
 #define FANOUT 64
 #define MAX_LEVELS 16
+#define MOST_ASKED 1536 /* bytes of a leaf's keys that are asked for before the search: of short keys all */
 
 struct sim_node {
     bool leaf;
@@ -181,8 +182,8 @@ static const struct sim_node *down(const struct sim_node *x, const uint8_t *key,
     const struct sim_node *y = x->child[child_of(x, key, n)];
     for (unsigned i = 0; i < FANOUT; i += 16)
         __builtin_prefetch(&y->end[i]);
-    for (unsigned i = 1; y->leaf && i < 4; i++)
-        __builtin_prefetch(y->keys + y->used / 4 * i);
+    for (uint32_t at = 0; y->leaf && at < y->used && at < MOST_ASKED; at += 64)
+        __builtin_prefetch(y->keys + at);
     return y;
 }
 
@@ -426,6 +427,14 @@ const uint8_t *sim_cursor_key(const struct sim_cursor *c, size_t *n)
     uint32_t from = begin_of(c->leaf, c->at);
     *n = c->leaf->end[c->at] - from;
     return c->leaf->keys + from;
+}
+
+const uint8_t *sim_cursor_peek(const struct sim_cursor *c, size_t *n)
+{
+    if (c->version != c->tree->version || !c->leaf || c->at + 1u >= c->leaf->n)
+        return NULL;
+    *n = c->leaf->end[c->at + 1] - c->leaf->end[c->at];
+    return c->leaf->keys + c->leaf->end[c->at];
 }
 
 int sim_cursor_save(struct sim_cursor *c)

@@ -207,6 +207,14 @@ static enum sim_state step(struct sim_stage *s, struct sim_row *row)
     return SIM_ADVANCED;
 }
 
+void sim_scan_ask(const struct sim_stage *s, bool whole)
+{
+    size_t n;
+    const uint8_t *next = s->positioned && !s->must_seek && !s->scan->backward ? sim_cursor_peek(&s->cursor, &n) : NULL;
+    if (next)
+        sim_records_ask(&s->coll->records, sim_key_rid_of(next, n), whole);
+}
+
 enum sim_state sim_work_scan(struct sim_stage *s, struct sim_row *row)
 {
     enum sim_state state = step(s, row);
