@@ -32,7 +32,7 @@ struct sim_find *sim_find_new(struct sim_call *c, const uint8_t *source, struct 
 {
     struct sim_find *x = malloc(sizeof *x);
     if (x)
-        *x = (struct sim_find){NULL};
+        *x = (struct sim_find){.source = NULL};
     struct sim_doc *copied = source == c->body ? c->op.command : NULL; /* with more in it when $db came beside the body */
     bool whole = copied && sim_doc_len(copied->bson) == sim_doc_len(source);
     if (!x || !(x->source = whole ? sim_doc_ref(copied) : sim_doc_new(source))) {
