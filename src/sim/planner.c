@@ -357,7 +357,11 @@ static struct sim_stage *scan_stage(struct ctx *x, enum sim_stage_kind kind, con
         return NULL;
     s->scan = scan;
     s->filter = acc->on_key;
-    return sim_scan_prepare(x->a, scan, &s->seek) ? s : NULL;
+    struct sb_str room; /* not the stage's own: a plan may be given up before anybody releases its stages */
+    sb_str_init(&room);
+    bool prepared = sim_scan_prepare(x->a, scan, &room);
+    sb_str_release(&room);
+    return prepared ? s : NULL;
 }
 
 struct covering {

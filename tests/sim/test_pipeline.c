@@ -193,6 +193,7 @@ static void test_refusals(void **state)
 static const struct {
     const char *more, *batch;
 } finds[] = {
+    {"'filter':{'$or':[{'_id':2},{'v':10}]},'projection':{'k':1}", "[{'_id':1,'k':'a'},{'_id':2,'k':'b'}]"}, /* one branch has an index, the other none */
     {"'filter':{'_id':1},'projection':{'k':1}", "[{'_id':1,'k':'a'}]"},
     {"'filter':{'_id':1},'projection':{'k':1,'_id':0}", "[{'k':'a'}]"},
     {"'filter':{'_id':1},'projection':{'tags':0,'s.w':0}", "[{'_id':1,'k':'a','v':10,'s':{'u':1}}]"},
