@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/btree.h>
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FANOUT 64
 #define MAX_LEVELS 16
+#define MOST_ASKED 1536 /* bytes of a leaf's keys that are asked for before the search: of short keys all */
 
 struct sim_node {
     bool leaf;
@@ -141,6 +143,13 @@ static uint32_t begin_of(const struct sim_node *x, unsigned i)
 static int compare(const struct sim_node *x, unsigned i, const uint8_t *key, size_t n)
 {
     uint32_t from = begin_of(x, i), len = x->end[i] - from;
+    if (len >= 8 && n >= 8) { /* most keys differ in their first bytes: no call for these */
+        uint64_t a, b;
+        memcpy(&a, x->keys + from, 8);
+        memcpy(&b, key, 8);
+        if (a != b)
+            return be64toh(a) < be64toh(b) ? -1 : 1;
+    }
     int c = memcmp(x->keys + from, key, len < n ? len : n);
     return c ? c : (len > n) - (len < n);
 }
@@ -164,6 +173,18 @@ static unsigned child_of(const struct sim_node *x, const uint8_t *key, size_t n)
 {
     unsigned i = lower(x, key, n);
     return i < x->n && compare(x, i, key, n) == 0 ? i + 1 : i;
+}
+
+/* The same. What a search in that child will look at is asked for at once: a big tree lies in no cache, and a search would
+ * wait for one line after the other. */
+static const struct sim_node *down(const struct sim_node *x, const uint8_t *key, size_t n)
+{
+    const struct sim_node *y = x->child[child_of(x, key, n)];
+    for (unsigned i = 0; i < FANOUT; i += 16)
+        __builtin_prefetch(&y->end[i]);
+    for (uint32_t at = 0; y->leaf && at < y->used && at < MOST_ASKED; at += 64)
+        __builtin_prefetch(y->keys + at);
+    return y;
 }
 
 static int reserve(struct sim_btree *t, struct sim_node *x, uint32_t need)
@@ -375,7 +396,7 @@ bool sim_cursor_seek(struct sim_cursor *c, const uint8_t *key, size_t n)
 {
     const struct sim_node *x = c->tree->root;
     while (!x->leaf)
-        x = x->child[child_of(x, key, n)];
+        x = down(x, key, n);
     c->leaf = x;
     c->at = lower(x, key, n);
     return settle(c, true);
@@ -385,7 +406,7 @@ bool sim_cursor_seek_back(struct sim_cursor *c, const uint8_t *key, size_t n)
 {
     const struct sim_node *x = c->tree->root;
     while (!x->leaf)
-        x = x->child[child_of(x, key, n)];
+        x = down(x, key, n);
     c->leaf = x;
     unsigned i = lower(x, key, n);
     if (i < x->n && compare(x, i, key, n) == 0) {
@@ -406,6 +427,14 @@ const uint8_t *sim_cursor_key(const struct sim_cursor *c, size_t *n)
     uint32_t from = begin_of(c->leaf, c->at);
     *n = c->leaf->end[c->at] - from;
     return c->leaf->keys + from;
+}
+
+const uint8_t *sim_cursor_peek(const struct sim_cursor *c, size_t *n)
+{
+    if (c->version != c->tree->version || !c->leaf || c->at + 1u >= c->leaf->n)
+        return NULL;
+    *n = c->leaf->end[c->at + 1] - c->leaf->end[c->at];
+    return c->leaf->keys + c->leaf->end[c->at];
 }
 
 int sim_cursor_save(struct sim_cursor *c)

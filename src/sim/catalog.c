@@ -4,6 +4,8 @@
 #include <signalbox/sim/catalog.h>
 #include <signalbox/sim/plan_cache.h>
 
+#include "mix.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +48,7 @@ void sim_catalog_release(struct sim_catalog *c)
 
 static size_t slot_of(const struct sim_catalog *c, const char *ns)
 {
-    return sb_fnv1a(SB_FNV_START, ns, strlen(ns)) & (c->slots - 1);
+    return sim_mix(SB_FNV_START, ns, strlen(ns)) & (c->slots - 1);
 }
 
 /* Builds the table anew: collections come and go rarely. */

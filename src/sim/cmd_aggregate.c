@@ -8,6 +8,7 @@
 #include "ddl.h"
 #include "diag.h"
 #include "view.h"
+#include "write_out.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -319,33 +320,6 @@ int sim_find_on_view(struct sim_call *c)
     return rc;
 }
 
-/* The collection that a last stage $out names, of the command's own database, and the stages without it. 0: there is none; -1 with
- * the error. */
-static int out_stage(struct sim_call *c, struct sim_val *stages, struct sim_w *w, const char **name)
-{
-    struct sim_elem e, last = {0};
-    size_t n = 0, i = 0;
-    if (stages->type != BSON_TYPE_ARRAY)
-        return 0;
-    for (struct sim_iter it = sim_iter_of(stages->p); sim_next(&it, &e); n++)
-        last = e;
-    struct sim_val out = n && last.v.type == BSON_TYPE_DOCUMENT ? sim_find(last.v.p, "$out") : sim_missing;
-    if (!out.type)
-        return 0;
-    if (!sim_is_text(out.type) || !sim_text(out)[0])
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "$out to another database is not simulated");
-    *name = sim_text(out);
-    sim_w_array(w, "pipeline");
-    for (struct sim_iter it = sim_iter_of(stages->p); sim_next(&it, &e) && i + 1 < n; i++)
-        sim_w_val(w, NULL, e.v);
-    sim_w_end(w);
-    const uint8_t *done = sim_w_done(w);
-    if (!done)
-        return sim_fail_nomem(&c->fail);
-    *stages = sim_find(done, "pipeline");
-    return 1;
-}
-
 int sim_cmd_aggregate(struct sim_call *c)
 {
     struct sim_pipeline own = {0};
@@ -353,13 +327,13 @@ int sim_cmd_aggregate(struct sim_call *c)
     struct sim_w bound, kept;
     struct sim_val cursor = sim_arg(c, "cursor"), stages = sim_arg(c, "pipeline");
     int64_t batch = SIM_FIRST_BATCH;
-    const char *out = NULL;
+    struct sim_out out;
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
     c->op.pipeline = true;
     sim_w_init(&bound);
     sim_w_init(&kept);
-    if (let_stages(c, &stages, &bound) || out_stage(c, &stages, &kept, &out) < 0)
+    if (let_stages(c, &stages, &bound) || sim_out_read(c, &stages, &kept, &out))
         goto out;
     if (sim_truth(sim_arg(c, "explain"))) {
         if (sim_pipeline_init(&own, stages, &c->fail) == 0 && set_ns(c, &own) == 0)
@@ -379,8 +353,8 @@ int sim_cmd_aggregate(struct sim_call *c)
     }
     if (sim_pipeline_init(&own, stages, &c->fail) || set_ns(c, &own) || check_source(c, &own) || run_stages(c, c->body, stages, &docs))
         goto out;
-    if (out) {
-        rc = sim_write_out(c, out, &docs);
+    if (out.ns[0]) {
+        rc = sim_out_write(c, &out, &docs);
         sim_docs_release(&docs); /* it gives nothing back */
         memset(&docs, 0, sizeof docs);
         if (rc)

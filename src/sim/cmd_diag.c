@@ -7,6 +7,7 @@
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/plan_cache.h>
 #include <signalbox/sim/txn.h>
+#include <signalbox/sim/wait.h>
 
 #include "commands.h"
 #include "diag.h"
@@ -79,11 +80,15 @@ static void put_flow(struct sim_w *w, const struct sim_running *r)
         }
     }
     sim_w_end(w);
-    sim_w_bool(w, "waitingForFlowControl", false);
+    bool held_back = r && r->flow_until > r->from;
+    int64_t now = held_back ? r->m->sim->now : 0;
+    sim_w_bool(w, "waitingForFlowControl", held_back && now < r->flow_until);
     sim_w_doc(w, "flowControlStats");
     if (r && r->write) {
         sim_w_i64(w, "acquireCount", r->yields + 1);
-        sim_w_i64(w, "timeAcquiringMicros", r->yields * 4 + 8);
+        if (held_back)
+            sim_w_i64(w, "acquireWaitCount", 1);
+        sim_w_i64(w, "timeAcquiringMicros", r->yields * 4 + 8 + (held_back ? (now < r->flow_until ? now : r->flow_until) - r->from : 0));
     }
     sim_w_end(w);
 }
@@ -217,12 +222,29 @@ static struct sim_doc *snapshot_doc(const struct sim *s, const struct sim_member
     return doc_of(&w);
 }
 
-static bool is_busy(const struct sim_member *m, const struct sim_conn *conn)
+static int is_of(void *ctx, const struct sim_running *r)
+{
+    return r->conn == ctx;
+}
+
+static bool is_busy(const struct sim_member *m, struct sim_conn *conn)
 {
     for (const struct sim_running *r = m->running; r; r = r->next)
         if (r->conn == conn)
             return true;
-    return false;
+    return sim_waits_each(m, is_of, conn) != 0;
+}
+
+struct listing {
+    struct sim_call *c;
+    struct sim_docs *out;
+};
+
+/* A command that waits for the set, for a transaction or for data is as active as one that works. */
+static int list_waiting(void *ctx, const struct sim_running *r)
+{
+    struct listing *l = ctx;
+    return sim_docs_add(l->out, running_doc(l->c->s, l->c->m, r));
 }
 
 int sim_current_ops(struct sim_call *c, bool idle, bool sessions, struct sim_docs *out)
@@ -239,7 +261,9 @@ int sim_current_ops(struct sim_call *c, bool idle, bool sessions, struct sim_doc
         rc = sim_docs_add(out, thread_doc(c->s, c->m, threads[i], 80 + (int)i));
     for (const struct sim_snapshot *x = c->m->snapshots; rc == 0 && x; x = x->next)
         rc = sim_docs_add(out, snapshot_doc(c->s, c->m, x));
-    for (const struct sim_conn *conn = c->m->conns; rc == 0 && idle && conn; conn = conn->next)
+    if (rc == 0)
+        rc = sim_waits_each(c->m, list_waiting, &(struct listing){c, out});
+    for (struct sim_conn *conn = c->m->conns; rc == 0 && idle && conn; conn = conn->next)
         if (conn != c->conn && !is_busy(c->m, conn))
             rc = sim_docs_add(out, idle_doc(c->s, conn));
     if (rc == 0 && sessions)

@@ -30,7 +30,9 @@ void sim_count_operators(struct sim_member *m, const struct sim_expr *e)
 
 struct sim_find *sim_find_new(struct sim_call *c, const uint8_t *source, struct sim_query *q, const uint8_t *filter, const uint8_t *projection)
 {
-    struct sim_find *x = calloc(1, sizeof *x);
+    struct sim_find *x = malloc(sizeof *x);
+    if (x)
+        *x = (struct sim_find){.source = NULL};
     struct sim_doc *copied = source == c->body ? c->op.command : NULL; /* with more in it when $db came beside the body */
     bool whole = copied && sim_doc_len(copied->bson) == sim_doc_len(source);
     if (!x || !(x->source = whole ? sim_doc_ref(copied) : sim_doc_new(source))) {
@@ -44,11 +46,16 @@ struct sim_find *sim_find_new(struct sim_call *c, const uint8_t *source, struct 
         q->sort = base + (q->sort - source);
     if (q->hint.type && q->hint.p >= source && q->hint.p < source + sim_doc_len(source))
         q->hint.p = base + (q->hint.p - source);
-    if (!(x->filter = sim_filter_new(filter ? filter : empty_doc, &c->fail)))
+    if (!filter)
+        filter = empty_doc;
+    bool inside = filter >= source && filter < source + sim_doc_len(source);
+    x->filter = inside ? sim_filter_over(base + (filter - source), &c->fail) : sim_filter_new(filter, &c->fail);
+    if (!x->filter)
         goto fail;
     sim_count_operators(c->m, x->filter->root);
     if (projection && !(x->projection = sim_projection_new(projection, &c->fail)) && c->fail.code)
         goto fail;
+    q->spare = &c->s->spare_plan;
     q->ns = c->ns;
     q->coll = sim_coll_find(&c->m->cat, c->ns);
     q->filter = x->filter->root;

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "ddl.h"
 #include "validation.h"
+#include "write_out.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -200,18 +201,9 @@ static int insert_one(struct sim_call *c, struct sim_coll *coll, const uint8_t *
     return rc;
 }
 
-int sim_write_out(struct sim_call *c, const char *name, const struct sim_docs *docs)
+int sim_write_insert(struct sim_call *c, struct sim_coll *coll, const uint8_t *doc)
 {
-    char from[sizeof c->ns];
-    static const uint8_t no_options[] = {5, 0, 0, 0, 0};
-    snprintf(from, sizeof from, "%s", c->ns);
-    snprintf(c->ns, sizeof c->ns, "%s.%s", c->db, name);
-    struct sim_coll *old = sim_coll_find(&c->m->cat, c->ns), *coll = NULL;
-    int rc = sim_check_writable(c) || (old && sim_drop_coll(c, old)) || !(coll = sim_create_coll(c, no_options)) ? -1 : 0;
-    for (size_t i = 0; rc == 0 && i < docs->n; i++)
-        rc = insert_one(c, coll, docs->d[i]->bson, 0, &c->fail);
-    snprintf(c->ns, sizeof c->ns, "%s", from);
-    return rc;
+    return insert_one(c, coll, doc, 0, &c->fail);
 }
 
 int sim_cmd_insert(struct sim_call *c)
@@ -521,6 +513,23 @@ static int run_statement(struct sim_call *c, struct statement *st, struct sim_fa
     int rc = st->multi ? run_multi(c, st, f) : run_single(c, st, f);
     if (rc == 0 && st->update && st->upsert && st->matched == 0)
         rc = upsert(c, st, f);
+    return rc;
+}
+
+int sim_write_update(struct sim_call *c, const uint8_t *doc, int64_t *matched)
+{
+    struct statement st = {0};
+    sim_op_init(&st.op, c->conn);
+    c->m->next_opid--; /* part of its command's operation */
+    struct sim_fail f = SIM_FAIL_INIT;
+    int rc = open_statement(c, doc, true, false, &st, &f) ? -1 : run_statement(c, &st, &f);
+    if (rc)
+        c->fail = f;
+    c->op.work.docs_written += st.op.work.docs_written;
+    c->op.work.keys_written += st.op.work.keys_written;
+    c->op.work.bytes_written += st.op.work.bytes_written;
+    *matched = st.matched;
+    statement_release(&st);
     return rc;
 }
 

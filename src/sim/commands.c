@@ -133,7 +133,7 @@ bool sim_command_in_api(const struct sim *s, const struct sim_command *c)
 const char *sim_command_refuses(const struct sim_command *c)
 {
     for (size_t i = 0; i < SB_COUNT(refused); i++)
-        if (strcmp(refused[i].command, c->name) == 0)
+        if (refused[i].command[0] == c->name[0] && strcmp(refused[i].command, c->name) == 0) /* every command comes this way */
             return refused[i].options;
     return "";
 }

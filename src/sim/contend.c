@@ -15,7 +15,7 @@ static int by_time(const void *a, const void *b)
 /* An index build gives its ticket back again and again: nobody waits for its end. */
 static bool holds(const struct sim_running *r, bool write, int64_t now)
 {
-    return r->takes_core && r->write == write && now < r->works_until && r->works_until != INT64_MAX;
+    return r->takes_core && r->write == write && now >= r->flow_until && now < r->works_until && r->works_until != INT64_MAX;
 }
 
 int64_t sim_wait_ticket(const struct sim_member *m, bool write)

@@ -38,11 +38,10 @@ void sim_find_free(struct sim_find *q)
 
 struct sim_open_cursor *sim_open_cursor_new(struct sim_member *m, const char *ns, int64_t now_us)
 {
-    struct sim_open_cursor *c = calloc(1, sizeof *c);
+    struct sim_open_cursor *c = malloc(sizeof *c);
     if (!c)
         return NULL;
-    c->m = m;
-    c->created_us = c->used_us = now_us;
+    *c = (struct sim_open_cursor){.m = m, .created_us = now_us, .used_us = now_us};
     memcpy(c->ns, ns, strnlen(ns, sizeof c->ns - 1)); /* the rest is zero */
     return c;
 }

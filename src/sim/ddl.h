@@ -15,10 +15,6 @@ struct sim_coll *sim_create_coll(struct sim_call *c, const uint8_t *options);
 /* Drops the collection, on the others by the oplog. */
 int sim_drop_coll(struct sim_call *c, struct sim_coll *coll);
 
-/* cmd_write.c. A collection of the command's database anew, with these documents: what $out does. */
-struct sim_docs;
-int sim_write_out(struct sim_call *c, const char *name, const struct sim_docs *docs);
-
 /* Applies a command entry to the primary and logs it. */
 int sim_change_catalog(struct sim_call *c, const char *db, const uint8_t *uuid, const uint8_t *o, const uint8_t *o2);
 

@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "view.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,8 @@ int sim_check_fields(struct sim_call *c, const struct sim_command *cmd, const ui
     const char *refused = sim_command_refuses(cmd);
     sim_next(&it, &e); /* the command itself */
     while (sim_next(&it, &e)) {
+        if (e.key[0] == '$' && listed(common, e.key, e.key_n))
+            continue;
         bool plain = strcmp(e.key, "collation") == 0 && sim_is_simple_collation(e.v); /* what there is without any */
         if (!plain && listed(refused, e.key, e.key_n) && sim_truth(e.v))
             return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "the option %.100s of %s is not simulated", e.key, cmd->name);
@@ -158,17 +161,24 @@ const uint8_t *sim_batch_next(struct sim_batch *b)
 
 /* ---- replies ---- */
 
+/* {$clusterTime: {clusterTime, signature: {hash, keyId: 0}}, operationTime}: every reply ends so, and only two of its values
+ * ever change. The lengths are those of the documents; no hash is 20 zeros. */
+#define ZERO_8 "\0\0\0\0\0\0\0\0"
+static const uint8_t tail[] = "\x82\0\0\0"
+                              "\x03$clusterTime\0\x58\0\0\0" "\x11" "clusterTime\0" ZERO_8
+                              "\x03signature\0\x33\0\0\0" "\x05hash\0\x14\0\0\0\0" ZERO_8 ZERO_8 "\0\0\0\0" "\x12keyId\0" ZERO_8 "\0" "\0"
+                              "\x11operationTime\0" ZERO_8;
+#define CLUSTER_TIME_AT 35
+#define OPERATION_TIME_AT 121
+_Static_assert(sizeof tail == 0x82, "the tail of a reply says its own length");
+
 static const uint8_t *reply_tail(struct sim *s, struct sim_member *m, struct sim_w *w)
 {
-    static const uint8_t no_hash[20];
-    sim_w_doc(w, "$clusterTime");
-    sim_w_ts(w, "clusterTime", s->last_ts);
-    sim_w_doc(w, "signature");
-    sim_w_binary(w, "hash", BSON_SUBTYPE_BINARY, no_hash, sizeof no_hash);
-    sim_w_i64(w, "keyId", 0);
-    sim_w_end(w);
-    sim_w_end(w);
-    sim_w_ts(w, "operationTime", m->applied_ts);
+    uint8_t doc[sizeof tail];
+    memcpy(doc, tail, sizeof tail);
+    sim_val_i64(doc + CLUSTER_TIME_AT, (int64_t)s->last_ts);
+    sim_val_i64(doc + OPERATION_TIME_AT, (int64_t)m->applied_ts);
+    sim_w_all(w, doc);
     return sim_w_done(w);
 }
 
@@ -400,7 +410,9 @@ static void account(struct sim_call *c, const uint8_t *reply)
 
 static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w)
 {
-    memset(c, 0, sizeof *c);
+    memset(c, 0, offsetof(struct sim_call, db));
+    c->db[0] = c->ns[0] = '\0';
+    sim_fail_init(&c->fail);
     c->s = conn->m->sim;
     c->m = conn->m;
     c->conn = conn;
@@ -413,8 +425,10 @@ static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_re
     c->m->n.bytes_in += (int64_t)rq->bytes;
     sim_w_clear(w);
     struct sim_iter it = sim_iter_of(c->body);
-    while (c->fields_n < SIM_CALL_FIELDS && sim_next(&it, &c->field[c->fields_n]))
+    while (c->fields_n < SIM_CALL_FIELDS && sim_next(&it, &c->field[c->fields_n])) {
+        c->fields_named |= sim_name_bit(c->field[c->fields_n].key, c->field[c->fields_n].key_n);
         c->fields_n++;
+    }
     c->more_fields = c->fields_n == SIM_CALL_FIELDS;
 }
 

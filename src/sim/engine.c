@@ -14,6 +14,7 @@
 #include <signalbox/sim/txn.h>
 #include <signalbox/sim/wait.h>
 
+#include "mix.h"
 #include "setup.h"
 
 #include <inttypes.h>
@@ -78,7 +79,7 @@ void sim_run_until(struct sim *s, int64_t us)
 
 void sim_trace(struct sim *s, const void *bytes, size_t n)
 {
-    s->trace = sb_fnv1a(s->trace, bytes, n);
+    s->trace = sim_mix(s->trace, bytes, n);
 }
 
 uint64_t sim_trace_hash(const struct sim *s)
@@ -297,7 +298,7 @@ int sim_queued(const struct sim_member *m, bool write)
     int64_t now = m->sim->now;
     int n = 0;
     for (const struct sim_running *r = m->running; r; r = r->next)
-        n += r->takes_core && r->write == write && (now < r->ticket_at || now < r->lock_until);
+        n += r->takes_core && r->write == write && now >= r->flow_until && (now < r->ticket_at || now < r->lock_until);
     return n;
 }
 
@@ -458,5 +459,6 @@ void sim_free(struct sim *s)
     free(s->change);
     for (int i = 0; i < s->members; i++)
         member_release(&s->member[i]);
+    sim_arena_spare_free(&s->spare_plan);
     free(s);
 }

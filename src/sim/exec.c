@@ -4,6 +4,7 @@
 #include <signalbox/sim/exec.h>
 #include <signalbox/sim/plan_cache.h>
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,7 +229,10 @@ static int choose(struct sim_exec *e, struct sim_stage **plans, size_t n, struct
         for (size_t i = 0; i < n; i++)
             c[i].root = plans[i];
     }
-    size_t best = run_trial(e, c, n);
+    e->rejected = sim_arena_get(&e->arena, n * sizeof(struct sim_stage *));
+    e->trials = sim_arena_get(&e->arena, n * sizeof(struct sim_doc *));
+    size_t best = e->arena.failed ? 0 : run_trial(e, c, n);
+    c[best].failed = c[best].failed || e->arena.failed;
     e->from_multi = true;
     if (c[best].failed) {
         *f = e->fail.code ? e->fail : *f;
@@ -257,13 +261,16 @@ static int choose(struct sim_exec *e, struct sim_stage **plans, size_t n, struct
 
 struct sim_exec *sim_exec_new(const struct sim_query *q, struct sim_fail *f)
 {
-    struct sim_arena arena = {0};
-    struct sim_exec *e = sim_arena_get(&arena, sizeof *e); /* with its plans in one piece: most questions need no more */
+    struct sim_arena arena = {.spare = q->spare};
+    struct sim_exec *e = sim_arena_room(&arena, sizeof *e); /* with its plans in one piece: most questions need no more */
     struct sim_stage *plans[SIM_MAX_PLANS] = {NULL};
     if (!e) {
         sim_fail_nomem(f);
         return NULL;
     }
+    memset(e, 0, offsetof(struct sim_exec, replan_reason));
+    e->replan_reason[0] = '\0';
+    sim_fail_init(&e->fail);
     e->arena = arena;
     e->q = *q;
     e->coll_id = q->coll ? q->coll->id : 0;

@@ -68,6 +68,7 @@ static void forget_process(struct sim_member *m)
 {
     struct sim *s = m->sim;
     memset(&m->n, 0, sizeof m->n);
+    memset(&m->flow, 0, sizeof m->flow);
     sim_log_release(m);
     memset(m->log, 0, sizeof m->log);
     memset(m->startup, 0, sizeof m->startup);

@@ -37,14 +37,12 @@ void sim_filter_free(struct sim_filter *m)
 
 static struct sim_expr *expr_new(enum sim_kind kind, const char *path, size_t n, struct sim_fail *f)
 {
-    struct sim_expr *e = calloc(1, sizeof *e);
+    struct sim_expr *e = malloc(sizeof *e);
     if (!e) {
         sim_fail_nomem(f);
         return NULL;
     }
-    e->kind = kind;
-    e->path = path ? path : "";
-    e->path_n = (uint32_t)n;
+    *e = (struct sim_expr){.kind = kind, .path = path ? path : "", .path_n = (uint32_t)n};
     if (!path)
         return e;
     for (size_t from = 0;;) {
@@ -542,13 +540,25 @@ static int canonical(struct sim_expr **slot)
 
 struct sim_filter *sim_filter_new(const uint8_t *filter, struct sim_fail *f)
 {
-    struct sim_filter *m = calloc(1, sizeof *m);
-    if (!m || !(m->source = sim_doc_new(filter))) {
-        free(m);
+    struct sim_doc *copy = sim_doc_new(filter);
+    struct sim_filter *m = copy ? sim_filter_over(copy->bson, f) : NULL;
+    if (m)
+        m->source = copy;
+    else
+        sim_doc_unref(copy);
+    if (!copy)
+        sim_fail_nomem(f);
+    return m;
+}
+
+struct sim_filter *sim_filter_over(const uint8_t *filter, struct sim_fail *f)
+{
+    struct sim_filter *m = malloc(sizeof *m);
+    if (!m) {
         sim_fail_nomem(f);
         return NULL;
     }
-    m->root = parse_and(m->source->bson, 0, f);
+    *m = (struct sim_filter){.root = parse_and(filter, 0, f)};
     if (m->root && canonical(&m->root)) {
         expr_free(m->root);
         m->root = NULL;

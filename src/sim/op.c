@@ -4,12 +4,16 @@
 #include <signalbox/sim/profile.h>
 #include <signalbox/sim/contend.h>
 
+#include "flow.h"
+
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 void sim_op_init(struct sim_op *op, struct sim_conn *conn)
 {
-    memset(op, 0, sizeof *op);
+    memset(op, 0, offsetof(struct sim_op, ns));
+    op->ns[0] = op->replan_reason[0] = op->error_msg[0] = '\0';
     op->m = conn->m;
     op->conn = conn;
     op->type = "command";
@@ -64,7 +68,8 @@ void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_ma
     op->collscan = op->in_order = t.collscan;
     op->from_multi = e->from_multi;
     op->replanned = e->replanned;
-    memcpy(op->replan_reason, e->replan_reason, sizeof op->replan_reason);
+    if (e->replanned)
+        memcpy(op->replan_reason, e->replan_reason, sizeof op->replan_reason);
     op->has_hash = e->has_hash;
     op->query_hash = e->query_hash;
     op->plan_cache_key = e->plan_cache_key;
@@ -94,11 +99,16 @@ void sim_op_exec(struct sim_op *op, const struct sim_exec *e, struct sim_exec_ma
 /* Waits that end before the work begins. A statement runs under its command's ticket. */
 static void wait_to_begin(struct sim_op *op)
 {
-    struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
+    struct sim_coll *c = op->counts_write && op->in_top ? coll_of(op) : NULL;
+    if (op->counts_write && !op->is_statement && !op->in_txn) {
+        op->flow_us = sim_flow_wait(op->m, op->works / 1000 + 1);
+        if (!op->conn->timed) /* who is answered at once waits for nobody */
+            op->flow_us = 0;
+        op->m->n.flow_us += op->flow_us + (op->works / 1000 + 1) * 2;
+    }
     if (!op->is_statement && (op->counts_read || op->counts_write))
         op->ticket_us = sim_wait_ticket(op->m, op->counts_write);
-    /* who is answered at once waits for nobody */
-    int64_t lock = op->counts_write && op->conn->timed ? sim_wait_lock(op->m, c) - op->ticket_us : 0;
+    int64_t lock = op->counts_write && op->conn->timed ? sim_wait_lock(op->m, c) - op->flow_us - op->ticket_us : 0;
     if (lock <= 0)
         return;
     op->lock_us += lock;
@@ -163,13 +173,13 @@ bool sim_op_time(struct sim_op *op)
         op->wait_us = wait_for_others(op);
     cpu += op->is_statement || !op->inner_us ? cpu * (double)op->conflicts : 0; /* each attempt worked in vain */
     op->cpu_us = (int64_t)cpu + op->inner_cpu_us;
-    op->latency_us = (int64_t)us + op->inner_us + op->ticket_us + op->lock_us + op->conflict_us + op->read_us + op->evict_us - before + op->wait_us;
+    op->latency_us = (int64_t)us + op->inner_us + op->flow_us + op->ticket_us + op->lock_us + op->conflict_us + op->read_us + op->evict_us - before + op->wait_us;
     return op->max_time_ms && op->latency_us > op->max_time_ms * 1000;
 }
 
 int64_t sim_op_working(const struct sim_op *op)
 {
-    return op->latency_us - op->ticket_us - op->lock_us - op->wait_us;
+    return op->latency_us - op->flow_us - op->ticket_us - op->lock_us - op->wait_us;
 }
 
 int64_t sim_bucket_lower(unsigned b)
@@ -232,8 +242,8 @@ static void count_latency(struct sim_op *op)
 /* While an index is built, what happens to its keys goes to a table beside it, and from there into the index. */
 static void count_side_writes(const struct sim_op *op)
 {
-    const struct sim_coll *c = op->in_top ? coll_of(op) : NULL;
     int64_t rows = (op->ninserted > 0 ? op->ninserted : 0) + (op->ndeleted > 0 ? op->ndeleted : 0);
+    const struct sim_coll *c = rows && op->in_top ? coll_of(op) : NULL;
     for (unsigned i = 0; rows && c && i < c->indexes; i++)
         if (c->index[i]->building) {
             op->m->n.wt_inserts += rows;
@@ -407,7 +417,8 @@ static void occupy(struct sim_op *op)
     r->to = s->now + op->latency_us;
     r->write = op->counts_write;
     r->takes_core = true;
-    r->ticket_at = s->now + op->ticket_us;
+    r->flow_until = s->now + op->flow_us;
+    r->ticket_at = r->flow_until + op->ticket_us;
     r->lock_until = r->ticket_at + op->lock_us;
     r->works_until = r->to - op->wait_us;
     r->yields = op->works / 1000;

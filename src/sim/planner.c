@@ -49,7 +49,6 @@ struct access {
     struct sim_intervals values[SIM_MAX_FIELDS];
     bool used[SIM_MAX_FIELDS];
     const struct sim_expr *residual, *on_key; /* what the document (the key) must still be asked; NULL nothing */
-    bool any;
     int sort; /* 0 not given, 1 forward, -1 backward */
     size_t explode; /* scans to merge for the sort; 1 one */
 };
@@ -156,7 +155,7 @@ static void bound_hashed(struct ctx *x, struct access *acc, unsigned i, enum sim
         if (p->group || !on_field(p, &acc->index->field[i]) || !sim_bounds_hashed(x->a, p->e, &v))
             continue;
         acc->values[i] = sim_bounds_intersect(x->a, &acc->values[i], &v);
-        acc->used[i] = acc->any = true;
+        acc->used[i] = true;
         done[p->child] = SIM_FETCH;
         handled[p->child] = true;
     }
@@ -191,7 +190,7 @@ static void bound_field(struct ctx *x, struct access *acc, unsigned i, int *grou
         if (!sim_bounds(x->a, p->e, multikey, acc->index->sparse, &v, &exact))
             continue;
         acc->values[i] = sim_bounds_intersect(x->a, &acc->values[i], &v);
-        acc->used[i] = acc->any = true;
+        acc->used[i] = true;
         if (p->group && !*group)
             *group = p->group;
         if (!p->group && p->e->kind != SIM_ELEM_OBJECT) {
@@ -307,8 +306,9 @@ static bool consider(struct ctx *x, struct sim_index *index, bool forced, struct
     if (!done || !handled)
         return false;
     bool *residual = handled + n, *on_key = residual + n;
-    memset(acc, 0, sizeof *acc);
     acc->index = index;
+    memset(acc->used, 0, index->fields * sizeof acc->used[0]); /* values are filled field by field */
+    acc->sort = 0;
     acc->explode = 1;
     for (unsigned i = 0; i < index->fields; i++)
         bound_field(x, acc, i, &group, done, handled);
@@ -353,10 +353,15 @@ static struct sim_stage *scan_stage(struct ctx *x, enum sim_stage_kind kind, con
     if (!(scan->name = sim_arena_copy(x->a, acc->index->name, strlen(acc->index->name) + 1)))
         return NULL;
     scan->backward = acc->sort < 0;
-    memcpy(scan->values, values, sizeof scan->values);
+    if (!(scan->values = sim_arena_copy(x->a, values, acc->index->fields * sizeof *values)))
+        return NULL;
     s->scan = scan;
     s->filter = acc->on_key;
-    return sim_scan_prepare(x->a, scan) ? s : NULL;
+    struct sb_str room; /* not the stage's own: a plan may be given up before anybody releases its stages */
+    sb_str_init(&room);
+    bool prepared = sim_scan_prepare(x->a, scan, &room);
+    sb_str_release(&room);
+    return prepared ? s : NULL;
 }
 
 struct covering {
@@ -411,7 +416,7 @@ static struct sim_stage *merged(struct ctx *x, const struct access *acc)
     m->pattern = x->q->sort;
     for (size_t combination = 0; combination < n; combination++) {
         struct sim_intervals values[SIM_MAX_FIELDS];
-        memcpy(values, acc->values, sizeof values);
+        memcpy(values, acc->values, acc->index->fields * sizeof *values);
         size_t rest = combination, count = n;
         for (unsigned i = 0; i < acc->index->fields && count > 1; i++) {
             if (values[i].n < 2 || !all_points(&values[i]))

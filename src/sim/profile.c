@@ -65,7 +65,9 @@ static void put_locks(struct sim_w *w, const struct sim_op *op, bool late)
     sim_w_doc(w, "flowControl");
     if (op->counts_write && !op->in_txn) {
         sim_w_i64(w, "acquireCount", yields + 1);
-        sim_w_i64(w, "timeAcquiringMicros", 1 + (yields + 1) * 2);
+        if (op->flow_us)
+            sim_w_i64(w, "acquireWaitCount", 1);
+        sim_w_i64(w, "timeAcquiringMicros", 1 + (yields + 1) * 2 + op->flow_us);
     }
     sim_w_end(w);
 }

@@ -85,6 +85,19 @@ struct sim_doc *sim_records_get(const struct sim_records *r, uint64_t id)
     return r->chunks[id / SIM_CHUNK]->doc[id % SIM_CHUNK];
 }
 
+void sim_records_ask(const struct sim_records *r, uint64_t id, bool whole)
+{
+    if (id < r->first || id >= r->next || !r->chunks[id / SIM_CHUNK])
+        return;
+    struct sim_doc *const *slot = &r->chunks[id / SIM_CHUNK]->doc[id % SIM_CHUNK];
+    if (!whole) {
+        __builtin_prefetch(slot);
+    } else if (*slot) {
+        __builtin_prefetch(*slot, 1); /* it will be counted */
+        __builtin_prefetch((const char *)*slot + 64);
+    }
+}
+
 void sim_records_set(struct sim_records *r, uint64_t id, struct sim_doc *d)
 {
     struct sim_doc **slot = &r->chunks[id / SIM_CHUNK]->doc[id % SIM_CHUNK];

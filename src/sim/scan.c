@@ -7,48 +7,48 @@
 
 #include <string.h>
 
-static bool encode(struct sim_arena *a, struct sim_val v, bool descending, const uint8_t **p, uint32_t *n)
+static bool encode(struct sim_arena *a, struct sb_str *room, struct sim_val v, bool descending, const uint8_t **p, uint32_t *n)
 {
-    struct sb_str s;
-    sb_str_init(&s);
-    sim_key_field(&s, v, descending);
-    *n = (uint32_t)s.len;
-    *p = sb_str_ok(&s) ? sim_arena_copy(a, s.p, s.len) : NULL;
-    sb_str_release(&s);
+    sb_str_clear(room);
+    sim_key_field(room, v, descending);
+    *n = (uint32_t)room->len;
+    *p = sb_str_ok(room) ? sim_arena_copy(a, room->p, room->len) : NULL;
     return *p != NULL;
 }
 
 /* The intervals of field i in the order of the tree: a descending field turns them about. */
-static bool prepare_field(struct sim_arena *a, struct sim_scan *s, unsigned i)
+static bool prepare_field(struct sim_arena *a, struct sim_scan *s, unsigned i, struct sb_str *room)
 {
     const struct sim_intervals *v = &s->values[i];
     bool down = s->index->field[i].descending;
     s->field[i].n = v->n;
     s->field[i].all = sim_bounds_is_all(v);
-    if (!(s->field[i].r = sim_arena_get(a, (v->n ? v->n : 1) * sizeof *s->field[i].r)))
+    if (!(s->field[i].r = sim_arena_room(a, (v->n ? v->n : 1) * sizeof *s->field[i].r)))
         return false;
     for (size_t k = 0; k < v->n; k++) {
         const struct sim_interval *iv = &v->iv[down ? v->n - 1 - k : k];
         struct sim_range *r = &s->field[i].r[k];
         r->from_in = down ? iv->hi_in : iv->lo_in;
         r->to_in = down ? iv->lo_in : iv->hi_in;
-        if (!encode(a, down ? iv->hi : iv->lo, down, &r->from, &r->from_n))
+        if (!encode(a, room, down ? iv->hi : iv->lo, down, &r->from, &r->from_n))
             return false;
         if (iv->lo.p == iv->hi.p && iv->lo.type == iv->hi.type) { /* a point: most of what is asked for */
             r->to = r->from;
             r->to_n = r->from_n;
-        } else if (!encode(a, down ? iv->lo : iv->hi, down, &r->to, &r->to_n)) {
+        } else if (!encode(a, room, down ? iv->lo : iv->hi, down, &r->to, &r->to_n)) {
             return false;
         }
     }
     return true;
 }
 
-bool sim_scan_prepare(struct sim_arena *a, struct sim_scan *s)
+bool sim_scan_prepare(struct sim_arena *a, struct sim_scan *s, struct sb_str *room)
 {
     unsigned i = 0;
+    if (!(s->field = sim_arena_room(a, s->index->fields * sizeof *s->field)))
+        return false;
     for (unsigned k = 0; k < s->index->fields; k++)
-        if (!prepare_field(a, s, k))
+        if (!prepare_field(a, s, k, room))
             return false;
     while (i < s->index->fields && s->values[i].n == 1 && sim_interval_is_point(&s->values[i].iv[0]))
         i++;
@@ -205,6 +205,14 @@ static enum sim_state step(struct sim_stage *s, struct sim_row *row)
         s->must_seek = true;
     }
     return SIM_ADVANCED;
+}
+
+void sim_scan_ask(const struct sim_stage *s, bool whole)
+{
+    size_t n;
+    const uint8_t *next = s->positioned && !s->must_seek && !s->scan->backward ? sim_cursor_peek(&s->cursor, &n) : NULL;
+    if (next)
+        sim_records_ask(&s->coll->records, sim_key_rid_of(next, n), whole);
 }
 
 enum sim_state sim_work_scan(struct sim_stage *s, struct sim_row *row)

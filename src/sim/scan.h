@@ -8,4 +8,7 @@
 
 enum sim_state sim_work_scan(struct sim_stage *s, struct sim_row *row);
 
+/* Asks the memory for where the next row's document is kept, or for the document: whoever comes for it waits less. */
+void sim_scan_ask(const struct sim_stage *s, bool whole);
+
 #endif

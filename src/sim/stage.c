@@ -64,15 +64,20 @@ static enum sim_state work_idhack(struct sim_stage *s, struct sim_row *row)
 static enum sim_state work_fetch(struct sim_stage *s, struct sim_row *row)
 {
     enum sim_state state = sim_work(s->child, row);
+    bool by_index = s->child->kind == SIM_IXSCAN;
     s->eof = s->child->eof;
     if (state != SIM_ADVANCED)
         return state;
+    if (by_index)
+        sim_scan_ask(s->child, false);
     if (row->doc)
         s->already_had++;
     else if (resolve(s->coll, row))
         s->docs_examined++;
     else
         return SIM_NEED_TIME;
+    if (by_index)
+        sim_scan_ask(s->child, true);
     if (s->filter && !sim_match(s->filter, row->doc->bson)) {
         sim_row_release(row);
         return SIM_NEED_TIME;

@@ -6,6 +6,7 @@
 #include <signalbox/sim/txn.h>
 
 #include "commands.h"
+#include "flow.h"
 #include "status.h"
 
 #include <string.h>
@@ -135,15 +136,17 @@ static void put_extra_info(struct sim_call *c)
 static void put_flow_control(struct sim_call *c)
 {
     struct sim_w *w = c->reply;
+    const struct sim_flow *f = &c->m->flow;
+    sim_flow_look(c->m);
     sim_w_doc(w, "flowControl");
     sim_w_bool(w, "enabled", true);
-    sim_w_i32(w, "targetRateLimit", 1000000000);
+    sim_w_i32(w, "targetRateLimit", f->rate ? f->rate : SIM_FLOW_MOST);
     sim_w_i64(w, "timeAcquiringMicros", c->m->n.flow_us);
     sim_w_f64(w, "locksPerKiloOp", c->m->primary ? 1000 : 0);
-    sim_w_i32(w, "sustainerRate", 0);
-    sim_w_bool(w, "isLagged", false);
-    sim_w_i32(w, "isLaggedCount", 0);
-    sim_w_i64(w, "isLaggedTimeMicros", 0);
+    sim_w_i32(w, "sustainerRate", c->m->primary ? f->sustained : 0);
+    sim_w_bool(w, "isLagged", f->lagged);
+    sim_w_i32(w, "isLaggedCount", f->count);
+    sim_w_i64(w, "isLaggedTimeMicros", f->lagged_us);
     sim_w_end(w);
 }
 
@@ -151,7 +154,7 @@ static int waiting_for_ticket(const struct sim_member *m, bool write)
 {
     int n = 0;
     for (const struct sim_running *r = m->running; r; r = r->next)
-        n += r->takes_core && r->write == write && m->sim->now < r->ticket_at;
+        n += r->takes_core && r->write == write && m->sim->now >= r->flow_until && m->sim->now < r->ticket_at;
     return n;
 }
 

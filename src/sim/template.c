@@ -4,6 +4,7 @@
 #include <signalbox/sim/template.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,10 @@
 #define MAX_ARGS 64
 
 enum kind { LITERAL, DOCUMENT, LIST, CALL };
+
+#define MOST_WHOLE 1e15     /* numbers that are counted with: a double holds each of them exactly */
+#define MOST_TEXT 16000000  /* characters: a document holds no more */
+#define MOST_REPEATED 100000
 
 enum fn { INT, LONG, DOUBLE, DECIMAL, BOOLEAN, OID, NOW, AGO, PICK, SKEW, EMAIL, PERSON, TEXT, CHOICE, WEIGHTED, REPEAT, SEQ, RECENT, OLDEST };
 
@@ -156,11 +161,6 @@ static struct sim_template *parse_number(struct parse *s)
         return NULL;
     double d = strtod(s->p, &end);
     bool real = memchr(s->p, '.', (size_t)(end - s->p)) || memchr(s->p, 'e', (size_t)(end - s->p));
-    if (end == s->p || !isfinite(d)) {
-        sim_template_free(t);
-        wrong(s, "no value");
-        return NULL;
-    }
     static const struct {
         char unit;
         double ms;
@@ -171,10 +171,15 @@ static struct sim_template *parse_number(struct parse *s)
             end++;
             break;
         }
+    if (end == s->p || !isfinite(d)) {
+        sim_template_free(t);
+        wrong(s, "no value");
+        return NULL;
+    }
     s->p = end;
     t->number = d;
     sim_w_init(&w);
-    if (real)
+    if (real || fabs(d) > MOST_WHOLE)
         sim_w_f64(&w, "v", d);
     else
         sim_w_int(&w, "v", (int64_t)d);
@@ -236,6 +241,20 @@ static int parse_members(struct sim_template *t, char end, struct parse *s)
     return take(s, end) ? 0 : wrong(s, "a comma or an end is missing");
 }
 
+/* What the functions count with is a whole number sooner or later, and some of them make as much as they are told. */
+static int check_numbers(const struct sim_template *t, struct parse *s)
+{
+    double least = t->fn == AGO || t->fn == TEXT || t->fn == REPEAT ? 0 : -MOST_WHOLE;
+    double most = t->fn == TEXT ? MOST_TEXT : t->fn == REPEAT ? MOST_REPEATED : MOST_WHOLE;
+    for (size_t i = 0; i < t->n && t->fn != DOUBLE && t->fn != DECIMAL; i++)
+        if (t->sub[i]->kind == LITERAL && !t->sub[i]->string && !(t->fn == REPEAT && i == 2) && (t->sub[i]->number < least || t->sub[i]->number > most)) {
+            char what[100];
+            snprintf(what, sizeof what, "a function needs a number from %.0f to %.0f in front of here", least, most);
+            return wrong(s, what);
+        }
+    return 0;
+}
+
 static int check_call(const struct sim_template *t, struct parse *s)
 {
     if ((int)t->n < functions[t->fn].least || (int)t->n > functions[t->fn].most)
@@ -253,7 +272,7 @@ static int check_call(const struct sim_template *t, struct parse *s)
         return wrong(s, "weighted() needs a weight behind each value");
     if ((t->fn <= DECIMAL || t->fn == REPEAT || (t->fn == AGO && t->n == 2)) && t->sub[0]->number > t->sub[1]->number)
         return wrong(s, "the first number is greater than the second in front of here");
-    return 0;
+    return check_numbers(t, s);
 }
 
 static struct sim_template *parse_word(struct parse *s)

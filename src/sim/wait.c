@@ -22,6 +22,10 @@ struct wait {
     const char *primary_field; /* TOPOLOGY */
     uint64_t ts;               /* CONCERN: of the entry; */
     int64_t members;           /* 0: a majority */
+    struct sim_doc *command;   /* who waits, as currentOp tells it: */
+    const char *op;
+    int32_t opid;
+    char ns[272];
     struct sim_doc *reply;     /* so far */
     bool whole;                /* the reply has its end already */
     struct sim_doc *wc;        /* as given; NULL: the default */
@@ -47,6 +51,7 @@ struct sim_waits *sim_waits_new(void)
 
 static void wait_free(struct wait *w)
 {
+    sim_doc_unref(w->command);
     sim_doc_unref(w->reply);
     sim_doc_unref(w->wc);
     free(w->bytes);
@@ -80,6 +85,17 @@ static struct wait *take_out(struct sim *s, const struct wait *w)
             return found;
         }
     return NULL;
+}
+
+int sim_waits_each(const struct sim_member *m, int (*fn)(void *ctx, const struct sim_running *r), void *ctx)
+{
+    int rc = 0;
+    for (struct wait *w = m->sim->waits->first; rc == 0 && w; w = w->next) {
+        struct sim_running r = {.m = w->m, .opid = w->opid, .conn = w->conn, .op = w->op, .ns = w->ns, .command = w->command, .from = w->since_us};
+        if (w->m == m)
+            rc = fn(ctx, &r);
+    }
+    return rc;
 }
 
 void sim_wait_forget(struct sim *s, const struct sim_conn *conn)
@@ -268,6 +284,15 @@ static struct wait *begin(struct sim_call *c, enum kind kind, int64_t until_us)
     w->m = c->m;
     w->conn = c->conn;
     w->since_us = c->s->now;
+    w->command = c->op.command ? sim_doc_ref(c->op.command) : sim_doc_new(c->body);
+    w->op = c->op.type;
+    w->opid = c->op.opid;
+    snprintf(w->ns, sizeof w->ns, "%s", c->op.ns);
+    if (!w->command) {
+        wait_free(w);
+        sim_fail_nomem(&c->fail);
+        return NULL;
+    }
     if (until_us && deadline(c->s, w->number, until_us)) {
         wait_free(w);
         sim_fail_nomem(&c->fail);

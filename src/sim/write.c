@@ -39,13 +39,32 @@ static void put_u64(uint8_t *p, uint64_t v)
     put_u32(p + 4, (uint32_t)(v >> 32));
 }
 
+/* Puts n bytes at the end. Mostly there is room for them: a reply has dozens of elements, and a find is little more than
+ * its reply. */
+static void put(struct sim_w *w, const void *bytes, size_t n)
+{
+    struct sb_str *s = &w->out;
+    if (n == 0 || s->failed || s->cap - s->len <= n) {
+        sb_str_add(s, bytes, n);
+        return;
+    }
+    memcpy(s->p + s->len, bytes, n);
+    s->len += n;
+    s->p[s->len] = '\0';
+}
+
+static void put_byte(struct sim_w *w, uint8_t b)
+{
+    put(w, &b, 1);
+}
+
 void sim_w_end(struct sim_w *w)
 {
     if (w->depth == 0) {
         w->failed = true;
         return;
     }
-    sb_str_addc(&w->out, '\0');
+    put_byte(w, 0);
     size_t at = w->open[--w->depth].at;
     if (!sb_str_ok(&w->out) || w->out.len - at > INT32_MAX)
         w->failed = true;
@@ -74,11 +93,11 @@ static size_t number_name(uint32_t v, char out[10])
     return i;
 }
 
-/* Type, name, NUL and n bytes of a value. Small ones are put together first: one call into the growing buffer. */
+/* Type, name, NUL and n bytes of a value. */
 static void element(struct sim_w *w, uint8_t type, const char *key, size_t key_n, const void *value, size_t n)
 {
     char number[10];
-    uint8_t small[128];
+    struct sb_str *s = &w->out;
     if (w->depth == 0) {
         w->failed = true;
         return;
@@ -87,19 +106,22 @@ static void element(struct sim_w *w, uint8_t type, const char *key, size_t key_n
         key_n = number_name(w->open[w->depth - 1].index++, number);
         key = number;
     }
-    if (key_n + n + 2 <= sizeof small) {
-        small[0] = type;
-        memcpy(small + 1, key, key_n);
-        small[1 + key_n] = 0;
-        if (n)
-            memcpy(small + 2 + key_n, value, n);
-        sb_str_add(&w->out, small, key_n + n + 2);
+    if (s->failed || s->cap - s->len <= key_n + n + 2) {
+        sb_str_addc(s, (char)type);
+        sb_str_add(s, key, key_n);
+        sb_str_addc(s, '\0');
+        sb_str_add(s, value, n);
         return;
     }
-    sb_str_addc(&w->out, (char)type);
-    sb_str_add(&w->out, key, key_n);
-    sb_str_addc(&w->out, '\0');
-    sb_str_add(&w->out, value, n);
+    char *p = s->p + s->len;
+    *p++ = (char)type;
+    memcpy(p, key, key_n);
+    p += key_n;
+    *p++ = '\0';
+    if (n)
+        memcpy(p, value, n);
+    p[n] = '\0';
+    s->len += key_n + n + 2;
 }
 
 static void head_n(struct sim_w *w, uint8_t type, const char *key, size_t key_n)
@@ -186,9 +208,9 @@ void sim_w_text_n(struct sim_w *w, const char *key, const char *text, size_t n)
     uint8_t b[4];
     put_u32(b, (uint32_t)n + 1);
     head(w, BSON_TYPE_UTF8, key);
-    sb_str_add(&w->out, b, 4);
-    sb_str_add(&w->out, text, n);
-    sb_str_addc(&w->out, '\0');
+    put(w, b, 4);
+    put(w, text, n);
+    put_byte(w, 0);
 }
 
 void sim_w_text(struct sim_w *w, const char *key, const char *text)
@@ -223,7 +245,7 @@ void sim_w_ts(struct sim_w *w, const char *key, uint64_t ts)
 void sim_w_oid(struct sim_w *w, const char *key, const uint8_t oid[12])
 {
     head(w, BSON_TYPE_OID, key);
-    sb_str_add(&w->out, oid, 12);
+    put(w, oid, 12);
 }
 
 void sim_w_binary(struct sim_w *w, const char *key, uint8_t subtype, const void *bytes, size_t n)
@@ -232,8 +254,8 @@ void sim_w_binary(struct sim_w *w, const char *key, uint8_t subtype, const void 
     put_u32(b, (uint32_t)n);
     b[4] = subtype;
     head(w, BSON_TYPE_BINARY, key);
-    sb_str_add(&w->out, b, 5);
-    sb_str_add(&w->out, bytes, n);
+    put(w, b, 5);
+    put(w, bytes, n);
 }
 
 void sim_w_uuid(struct sim_w *w, const char *key, const uint8_t uuid[16])
@@ -250,7 +272,7 @@ static void open_n(struct sim_w *w, uint8_t type, const char *key, size_t key_n)
     }
     w->open[w->depth].at = w->out.len;
     w->open[w->depth++].index = 0;
-    sb_str_add(&w->out, "\0\0\0\0", 4);
+    put(w, "\0\0\0\0", 4);
 }
 
 void sim_w_doc_n(struct sim_w *w, const char *key, size_t key_n)
@@ -276,16 +298,16 @@ void sim_w_array(struct sim_w *w, const char *key)
 void sim_w_copy(struct sim_w *w, const char *key, const uint8_t *doc)
 {
     head(w, BSON_TYPE_DOCUMENT, key);
-    sb_str_add(&w->out, doc, sim_doc_len(doc));
+    put(w, doc, sim_doc_len(doc));
 }
 
 void sim_w_copy_array(struct sim_w *w, const char *key, const uint8_t *doc)
 {
     head(w, BSON_TYPE_ARRAY, key);
-    sb_str_add(&w->out, doc, sim_doc_len(doc));
+    put(w, doc, sim_doc_len(doc));
 }
 
 void sim_w_all(struct sim_w *w, const uint8_t *doc)
 {
-    sb_str_add(&w->out, doc + 4, sim_doc_len(doc) - 5);
+    put(w, doc + 4, sim_doc_len(doc) - 5);
 }

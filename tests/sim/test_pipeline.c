@@ -193,6 +193,7 @@ static void test_refusals(void **state)
 static const struct {
     const char *more, *batch;
 } finds[] = {
+    {"'filter':{'$or':[{'_id':2},{'v':10}]},'projection':{'k':1}", "[{'_id':1,'k':'a'},{'_id':2,'k':'b'}]"}, /* one branch has an index, the other none */
     {"'filter':{'_id':1},'projection':{'k':1}", "[{'_id':1,'k':'a'}]"},
     {"'filter':{'_id':1},'projection':{'k':1,'_id':0}", "[{'k':'a'}]"},
     {"'filter':{'_id':1},'projection':{'tags':0,'s.w':0}", "[{'_id':1,'k':'a','v':10,'s':{'u':1}}]"},
@@ -573,6 +574,77 @@ static void test_a_cursor_waits_for_data(void **state)
     assert_int_equal(rig_int(reply, "opcounters.getmore") - getmores, 4); /* however often they were run */
 }
 
+/* ---- $out, $merge ---- */
+
+static void aggregate(const char *stages)
+{
+    char json[900];
+    snprintf(json, sizeof json, "{'aggregate':'c','pipeline':[%s],'cursor':{}}", stages);
+    rig_gives(&r, "t", json, "cursor.firstBatch", "[]"); /* what is written is not given back */
+}
+
+static void refused(const char *stages, int32_t code, const char *words)
+{
+    char json[900];
+    snprintf(json, sizeof json, "{'aggregate':'c','pipeline':[%s],'cursor':{}}", stages);
+    rig_fails(&r, "t", json, code, words);
+}
+
+#define GROUP "{'$match':{'k':{'$ne':'c'}}},{'$group':{'_id':'$k','n':{'$sum':1}}}"
+
+static void test_out(void **state)
+{
+    (void)state;
+    static const char all[] = "{'find':'made','sort':{'_id':1}}";
+    aggregate(GROUP ",{'$out':'made'}");
+    rig_gives(&r, "t", all, "cursor.firstBatch", "[{'_id':null,'n':1},{'_id':'a','n':3},{'_id':'b','n':1}]");
+    aggregate("{'$match':{'_id':2}},{'$project':{'k':1}},{'$out':{'db':'t','coll':'made'}}"); /* in the place of what was there */
+    rig_gives(&r, "t", all, "cursor.firstBatch", "[{'_id':2,'k':'b'}]");
+    aggregate("{'$match':{'_id':2}},{'$project':{'k':1}},{'$out':{'db':'u','coll':'made'}}");
+    rig_gives(&r, "u", all, "cursor.firstBatch", "[{'_id':2,'k':'b'}]");
+    rig_pass(&r, 1);
+    rig_same_text("a secondary has it", rig_at(rig_ok_on(&r, 1, "u", all), "cursor.firstBatch"), "[{'_id':2,'k':'b'}]");
+    refused("{'$out':'made'},{'$match':{}}", 40601, "can only be the final stage");
+    refused("{'$out':7}", 16990, "wants the name of a collection");
+    refused("{'$out':'system.profile'}", 73, "cannot write to");
+}
+
+static void test_merge(void **state)
+{
+    (void)state;
+    static const char all[] = "{'find':'sums','sort':{'_id':1}}";
+    rig_ok(&r, "t", "{'insert':'sums','documents':[{'_id':'a','n':1,'kept':true},{'_id':'z','n':9}]}");
+    aggregate("{'$match':{'k':'c'}},{'$group':{'_id':'$k','n':{'$sum':1}}},{'$merge':'sums'}");
+    rig_gives(&r, "t", all, "cursor.firstBatch", "[{'_id':'a','n':1,'kept':true},{'_id':'c','n':1},{'_id':'z','n':9}]");
+    aggregate("{'$match':{'k':'a'}},{'$group':{'_id':'$k','n':{'$sum':1}}},{'$merge':{'into':'sums'}}");
+    rig_gives(&r, "t", all, "cursor.firstBatch", "[{'_id':'a','n':3,'kept':true},{'_id':'c','n':1},{'_id':'z','n':9}]");
+    aggregate("{'$match':{'k':{'$in':['a','b']}}},{'$group':{'_id':'$k','m':{'$sum':1}}},"
+              "{'$merge':{'into':{'db':'t','coll':'sums'},'whenMatched':'replace','whenNotMatched':'discard'}}");
+    rig_gives(&r, "t", all, "cursor.firstBatch", "[{'_id':'a','m':3},{'_id':'c','n':1},{'_id':'z','n':9}]");
+    aggregate("{'$match':{'k':{'$in':['a','b']}}},{'$group':{'_id':'$k','m':{'$sum':10}}},{'$merge':{'into':'sums','whenMatched':'keepExisting'}}");
+    rig_gives(&r, "t", all, "cursor.firstBatch", "[{'_id':'a','m':3},{'_id':'b','m':10},{'_id':'c','n':1},{'_id':'z','n':9}]");
+    aggregate("{'$match':{'k':'a'}},{'$group':{'_id':'$k','m':{'$sum':2}}},"
+              "{'$merge':{'into':'sums','whenMatched':[{'$set':{'m':{'$add':['$m','$$new.m']},'by':'$$x'}}],'let':{'new':'$$ROOT','x':{'$concat':['s','um']}}}}");
+    rig_gives(&r, "t", "{'find':'sums','filter':{'_id':'a'}}", "cursor.firstBatch", "[{'_id':'a','m':9,'by':'sum'}]");
+    refused("{'$match':{'k':'a'}},{'$group':{'_id':'$k'}},{'$merge':{'into':'sums','whenMatched':'fail'}}", 11000, "E11000 duplicate key");
+    refused("{'$match':{'_id':1}},{'$project':{'_id':'none'}},{'$merge':{'into':'sums','whenNotMatched':'fail'}}", 13113, "could not find a matching document");
+    /* by another field: only with a unique index over it */
+    rig_ok(&r, "t", "{'insert':'by_k','documents':[{'_id':1,'k':'a'}]}");
+    refused("{'$match':{'k':'a'}},{'$merge':{'into':'by_k','on':'k'}}", 51183, "Cannot find index");
+    rig_ok(&r, "t", "{'createIndexes':'by_k','indexes':[{'key':{'k':1},'name':'k_1','unique':true}]}");
+    aggregate("{'$match':{'k':'b'}},{'$project':{'_id':0,'k':1,'v':1}},{'$merge':{'into':'by_k','on':'k'}}");
+    aggregate("{'$match':{'_id':3}},{'$project':{'_id':0,'k':1,'v':1}},{'$merge':{'into':'by_k','on':['k']}}");
+    rig_gives(&r, "t", "{'find':'by_k','sort':{'k':1},'projection':{'_id':0}}", "cursor.firstBatch", "[{'k':'a','v':30.5},{'k':'b','v':20}]");
+    refused("{'$project':{'_id':0,'v':1}},{'$merge':{'into':'by_k','on':'k'}}", 51132, "'on' field 'k' cannot be missing");
+    refused("{'$merge':{'into':'sums','how':1}}", 40415, "unknown field");
+    refused("{'$merge':{'into':'sums','whenMatched':'twice'}}", 2, "not a valid value");
+    refused("{'$merge':7}", 51182, "requires a string or object");
+    refused("{'$merge':'sums'},{'$limit':1}", 40601, "can only be the final stage");
+    rig_same_text("not on a secondary", rig_at(rig_on(&r, 1, "t", "{'aggregate':'c','pipeline':[{'$merge':'sums'}],'cursor':{}}"), "codeName"), "'NotWritablePrimary'");
+    rig_pass(&r, 1);
+    rig_same_text("a secondary has it", rig_at(rig_ok_on(&r, 1, "t", "{'find':'sums','filter':{'_id':'a'}}"), "cursor.firstBatch"), "[{'_id':'a','m':9,'by':'sum'}]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -588,6 +660,8 @@ int main(void)
         cmocka_unit_test(test_an_expression_fails_the_command),
         cmocka_unit_test(test_a_cursor_is_tailed),
         cmocka_unit_test(test_a_cursor_waits_for_data),
+        cmocka_unit_test(test_out),
+        cmocka_unit_test(test_merge),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -461,6 +461,114 @@ static void test_lag(void **state)
     end(&r);
 }
 
+/* ---- flow control ---- */
+
+static void insert_one(struct rig *r, int id)
+{
+    char json[100];
+    snprintf(json, sizeof json, "{'insert':'flow','documents':[{'_id':%d}],'writeConcern':{'w':1}}", id);
+    rig_ok(r, "shop", json);
+}
+
+static const uint8_t *flow_of(struct rig *r)
+{
+    struct sim_val flow = sim_path(rig_ok(r, "admin", "{'serverStatus':1}"), "flowControl");
+    assert_int_equal(flow.type, BSON_TYPE_DOCUMENT);
+    return flow.p;
+}
+
+/* The writer that flow control holds back, as currentOp tells it; NULL none. */
+static const uint8_t *held_back(struct rig *r)
+{
+    const uint8_t *reply = rig_ok(r, "admin", "{'aggregate':1,'pipeline':[{'$currentOp':{}},{'$match':{'waitingForFlowControl':true}}],'cursor':{}}");
+    struct sim_val first = sim_path(reply, "cursor.firstBatch.0");
+    return first.type ? first.p : NULL;
+}
+
+/* A majority that stays behind holds the primary's writers back; one member alone does not. */
+static void test_flow_control(void **state)
+{
+    struct rig r;
+    int id = 0;
+    (void)state;
+    begin(&r);
+    rig_pass(&r, 5);
+    r.s->member[1].lag_us = 40000000;
+    for (; id < 12; id++) {
+        insert_one(&r, id);
+        rig_pass(&r, 1);
+    }
+    const uint8_t *flow = flow_of(&r);
+    assert_false(sim_truth(sim_find(flow, "isLagged")));
+    assert_int_equal(sim_int(sim_find(flow, "targetRateLimit"), 0), 1000000000);
+    r.s->member[2].lag_us = 40000000;
+    for (; id < 24; id++) {
+        insert_one(&r, id);
+        rig_pass(&r, 1);
+    }
+    flow = flow_of(&r);
+    assert_true(sim_truth(sim_find(flow, "isLagged")));
+    assert_int_equal(sim_int(sim_find(flow, "isLaggedCount"), 0), 1);
+    assert_int_equal(sim_int(sim_find(flow, "targetRateLimit"), 0), 100);
+    int64_t waited = sim_int(sim_find(flow, "timeAcquiringMicros"), 0);
+    assert_in_range(sim_int(sim_find(flow, "isLaggedTimeMicros"), 0), 3000000, 9000000);
+    r.conn[0]->timed = true; /* as an app of a scenario, which waits */
+    for (int last = id + 60; id < last; id++)
+        insert_one(&r, id);
+    assert_in_range(r.conn[0]->latency_us, 400000, 700000); /* behind some sixty others, at a hundred a second */
+    const uint8_t *op = held_back(&r);
+    assert_non_null(op);
+    assert_int_equal(sim_int(sim_path(op, "flowControlStats.acquireWaitCount"), 0), 1);
+    assert_true(sim_int(sim_find(flow_of(&r), "timeAcquiringMicros"), 0) > waited + 10000000);
+    rig_pass(&r, 2);
+    assert_null(held_back(&r));
+    r.s->member[1].lag_us = r.s->member[2].lag_us = 0;
+    sim_apply_wake(r.s);
+    rig_pass(&r, 45);
+    flow = flow_of(&r);
+    assert_false(sim_truth(sim_find(flow, "isLagged")));
+    assert_in_range(sim_int(sim_find(flow, "targetRateLimit"), 0), 100, 999999999); /* it grows by steps */
+    rig_pass(&r, 400);
+    assert_int_equal(sim_int(sim_find(flow_of(&r), "targetRateLimit"), 0), 1000000000);
+    insert_one(&r, id);
+    assert_true(r.conn[0]->latency_us < 100000);
+    assert_false(sim_truth(sim_path(rig_ok_on(&r, 1, "admin", "{'serverStatus':1}"), "flowControl.isLagged")));
+    end(&r);
+}
+
+/* ---- what waits is under way ---- */
+
+static int64_t under_way(struct rig *r, const char *command)
+{
+    char json[300];
+    snprintf(json, sizeof json, "{'aggregate':1,'pipeline':[{'$currentOp':{}},{'$match':{'active':true,'command.%s':{'$exists':true}}},{'$count':'n'}],'cursor':{}}", command);
+    struct sim_conn *waiting = r->conn[0], *own = sim_conn_open(&r->s->member[0], "127.0.0.1:50001", false);
+    assert_non_null(own);
+    r->conn[0] = own;
+    int64_t n = sim_int(sim_path(rig_ok(r, "admin", json), "cursor.firstBatch.0.n"), 0);
+    r->conn[0] = waiting;
+    sim_conn_close(own);
+    return n;
+}
+
+static void test_waiting_is_under_way(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin(&r);
+    rig_pass(&r, 5);
+    assert_int_equal(under_way(&r, "insert"), 0);
+    r.s->member[1].frozen = r.s->member[2].frozen = true;
+    send_now(&r, 0, "shop", "{'insert':'a','documents':[{'_id':1}],'writeConcern':{'w':3}}");
+    rig_pass(&r, 2);
+    assert_int_equal(under_way(&r, "insert"), 1);
+    r.s->member[1].frozen = r.s->member[2].frozen = false;
+    sim_apply_wake(r.s);
+    rig_pass(&r, 1);
+    assert_int_equal(under_way(&r, "insert"), 0);
+    end(&r);
+}
+
 /* ---- configuration ---- */
 
 static void test_reconfig(void **state)
@@ -1004,6 +1112,8 @@ int main(void)
         cmocka_unit_test(test_hello_waits_for_a_change),
         cmocka_unit_test(test_write_waits_for_its_concern),
         cmocka_unit_test(test_lag),
+        cmocka_unit_test(test_flow_control),
+        cmocka_unit_test(test_waiting_is_under_way),
         cmocka_unit_test(test_reconfig),
         cmocka_unit_test(test_build_survives_step_down),
         cmocka_unit_test(test_build_waits_for_a_killed_member),

@@ -52,6 +52,9 @@ bool sim_cursor_prev(struct sim_cursor *c);
 /* The key at the position, valid until the tree changes. */
 const uint8_t *sim_cursor_key(const struct sim_cursor *c, size_t *n);
 
+/* The key behind the position, without going there; NULL when it lies in another leaf or there is none. Valid as above. */
+const uint8_t *sim_cursor_peek(const struct sim_cursor *c, size_t *n);
+
 /* Before others may change the tree: remembers the key. 0, or -1 out of memory. The next sim_cursor_next (_prev) then goes
  * on behind (before) that key, wherever it is now or was. */
 int sim_cursor_save(struct sim_cursor *c);

@@ -79,14 +79,10 @@ struct sim_call {
     const struct sim_request *rq;
     const struct sim_command *cmd;
     const uint8_t *body;
-    struct sim_elem field[SIM_CALL_FIELDS]; /* of the body, the first of them */
     unsigned fields_n;
+    uint64_t fields_named; /* a bit for each of their names: sim_name_bit */
     bool more_fields;
-    char db[128];
-    char ns[272];      /* db.collection for commands on a collection */
     struct sim_w *reply;
-    struct sim_fail fail;
-    struct sim_op op;
     bool later;        /* the reply comes by itself */
     struct sim_doc *so_far; /* the reply of a write that waits for its concern (wait.h owns it) */
     bool rolled_back;  /* nothing is to be counted */
@@ -101,12 +97,26 @@ struct sim_call {
     int64_t w_needs;   /* members a write must reach; 0 unacknowledged */
     bool w_majority;
     struct sim_val wc; /* writeConcern as given; missing: the default */
+    /* the rest is not zeroed but begun */
+    char db[128];
+    char ns[272]; /* db.collection for commands on a collection */
+    struct sim_elem field[SIM_CALL_FIELDS]; /* of the body, the first of them */
+    struct sim_fail fail;
+    struct sim_op op;
 };
+
+/* Most names that are asked for are not there: a bit of the first letter, the last one and the length tells. */
+static inline uint64_t sim_name_bit(const char *name, size_t n)
+{
+    return UINT64_C(1) << ((n ? (unsigned char)name[0] * 5u + (unsigned char)name[n - 1] * 3u : 0) + n) % 64;
+}
 
 /* Value of a field of the command. The names were found once, when it came. */
 static inline struct sim_val sim_arg(const struct sim_call *c, const char *name)
 {
     size_t n = strlen(name);
+    if (!c->more_fields && !(c->fields_named & sim_name_bit(name, n)))
+        return sim_missing;
     for (unsigned i = 0; i < c->fields_n; i++)
         if (c->field[i].key_n == n && memcmp(c->field[i].key, name, n) == 0)
             return c->field[i].v;

@@ -77,6 +77,7 @@ struct sim_running {
     struct sim_doc *command;
     int64_t from, to; /* to: INT64_MAX until somebody ends it */
     bool write, takes_core;
+    int64_t flow_until;  /* flow control holds it back until then; 0 it does not; then it ... */
     int64_t ticket_at;   /* waits for a ticket until then ... */
     int64_t lock_until;  /* ... then, with the ticket, for a lock ... */
     int64_t works_until; /* ... then works until then, and at last waits for the journal and for other members */
@@ -124,7 +125,7 @@ struct sim_counters {
     int64_t txn_begins, txn_commits, txn_rollbacks;
     int64_t checkpoint_until_us, checkpoints, checkpoint_ms_total, checkpoint_ms_last, checkpoint_ms_max, checkpoint_ms_min;
     int64_t evicted_clean, evicted_dirty, app_evictions;
-    int64_t flow_us;
+    int64_t flow_us; /* waited for flow control's tickets */
     int64_t app_evicted_dirty, app_evict_us, eviction_failed, disk_us;
     int64_t ticket_waits_of[2], ticket_wait_us_of[2]; /* writes, reads */
     int64_t lock_waits, lock_wait_us, sorted_keys, sort_spills, over_time;
@@ -210,6 +211,17 @@ struct sim_role {
     struct sb_rng rng;
 };
 
+/* How a primary holds its writers back while the majority does not follow: flow.h. */
+struct sim_flow {
+    bool lagged;
+    int64_t looked_us;        /* when it was last looked at; 0 never */
+    int64_t count, lagged_us; /* since the start of the process: how often, and for how long in all */
+    int64_t rate;             /* tickets a second; 0: as many as anybody wants */
+    int64_t next_us;          /* when the next one is given out */
+    uint64_t majority_at;     /* how far in the stream the majority was then */
+    int64_t sustained;        /* entries a second that it took */
+};
+
 struct sim_log_line {
     char *text; /* at most SIM_LOG_CHARS characters */
 };
@@ -236,6 +248,7 @@ struct sim_member {
     struct sim_running *running;
     int running_n;
     double dirty_bytes;
+    struct sim_flow flow;
     int64_t dropped_idents; /* files of indexes and collections that are gone, kept until the next checkpoint */
     struct sim_store store;
     struct sim_snapshot *snapshots;
@@ -326,6 +339,7 @@ struct sim {
     int64_t last_wall_ms, commit_wall_ms, commit_term;
     int64_t oplog_bytes;
     struct sim_cursors *cursors;
+    struct sim_arena_block *spare_plan; /* what one question's plan lay in, for the next */
     struct sim_sessions *sessions;
     struct sim_txns *txns;
     struct sim_builds *builds;

@@ -30,6 +30,7 @@ struct sim_query {
     bool multi, remove;   /* writes; remove: a findAndModify that deletes */
     bool allow_disk, no_cache, keep_trials;
     int64_t now_us;
+    struct sim_arena_block **spare; /* where the memory of plans waits for the next: arena.h */
 };
 
 /* match_tree.c: the question as error messages tell it. */
@@ -42,18 +43,19 @@ struct sim_exec {
     struct sim_query q;
     uint64_t coll_id;
     struct sim_stage *root;
-    struct sim_stage *rejected[SIM_MAX_PLANS];
+    struct sim_stage **rejected; /* in the arena, of a trial */
     size_t rejected_n;
     struct sim_row *buffer; /* rows of the trial */
     size_t buffer_n, buffer_at, buffer_cap;
     bool from_multi, replanned, cached, has_hash, eof;
     bool newer_names; /* those of 8.0 */
     bool can_fail;    /* an $expr of the filter can */
-    char replan_reason[160];
     uint32_t query_hash, plan_cache_key;
     int64_t trial_keys, trial_docs; /* of plans that lost */
-    struct sim_doc *trials[SIM_MAX_PLANS]; /* allPlansExecution, when kept */
+    struct sim_doc **trials; /* allPlansExecution, when kept; in the arena */
     size_t trials_n;
+    /* the rest is not zeroed but begun */
+    char replan_reason[160];
     struct sim_fail fail;
 };
 

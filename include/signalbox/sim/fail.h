@@ -76,6 +76,14 @@ struct sim_fail {
 
 #define SIM_FAIL_INIT {0, "", NULL}
 
+/* The same as that, without writing all of the message's room. */
+static inline void sim_fail_init(struct sim_fail *f)
+{
+    f->code = 0;
+    f->msg[0] = '\0';
+    f->extra = NULL;
+}
+
 /* Fills f (never NULL), cutting a long message, and returns -1. */
 int sim_fail(struct sim_fail *f, int32_t code, const char *fmt, ...) SB_PRINTF(3, 4);
 int sim_fail_nomem(struct sim_fail *f);

@@ -6,7 +6,7 @@
  * $and $or $nor $comment $jsonSchema $expr (expr.h); anything else is the server's error. The tree is in the server's canonical
  * form: $ne and $nin become $not, $all becomes $and, nested $and are flattened, single-branch $and and $or vanish, and
  * branches are sorted by kind, then path, so that equal questions have equal trees. Paths go through arrays as the
- * server's do. Thread: a filter is read by one thread; it keeps a copy of the query document.
+ * server's do. Thread: a filter is read by one thread; it keeps a copy of the query document unless somebody else does.
  */
 #ifndef SIGNALBOX_SIM_MATCH_H
 #define SIGNALBOX_SIM_MATCH_H
@@ -59,12 +59,13 @@ struct sim_expr {
 };
 
 struct sim_filter {
-    struct sim_doc *source;
+    struct sim_doc *source; /* the copy; NULL: of bytes that somebody else keeps */
     struct sim_expr *root; /* an $and without branches matches everything */
 };
 
 /* NULL after a failure. filter must be valid BSON. */
 struct sim_filter *sim_filter_new(const uint8_t *filter, struct sim_fail *f);
+struct sim_filter *sim_filter_over(const uint8_t *filter, struct sim_fail *f); /* without a copy: filter must outlive it */
 void sim_filter_free(struct sim_filter *m);
 
 /* A failure inside $expr (a sum of texts) matches nothing and is kept: whoever reads for a command looks at it afterwards. */

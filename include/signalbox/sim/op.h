@@ -21,7 +21,6 @@ struct sim_op {
     bool counts_read, counts_write;
     enum sim_top_kind top;
     bool in_top;
-    char ns[272];
     const char *base; /* ns is a view: the collection that is read for it; else NULL */
     int32_t opid;
     struct sim_doc *command, *originating;
@@ -32,7 +31,6 @@ struct sim_op {
     int64_t keys, docs;
     bool has_sort, used_disk, from_multi, replanned, exhausted, collscan, tailable;
     bool in_order; /* reads documents one after the other, as a scan and its later batches do */
-    char replan_reason[160];
     struct sb_str plan;
     struct sim_doc *exec_stats;
     bool has_hash;
@@ -51,12 +49,16 @@ struct sim_op {
     uint64_t hot_id;                /* the one document it changed; 0: none, or several */
     bool keeps_old;                 /* what it wrote were changes of documents that exist */
     int32_t error;
-    char error_msg[512];
     int64_t max_time_ms; /* 0 none */
     /* results */
     int64_t cpu_us, latency_us, wait_us; /* wait: for the journal and for other members */
     int64_t ticket_us, lock_us, conflict_us, read_us, evict_us; /* other waits, in the latency too */
     int64_t conflicts, read_bytes;
+    int64_t flow_us; /* held back by flow control, in the latency too */
+    /* texts: only their first byte is set at the beginning */
+    char ns[272];
+    char replan_reason[160];
+    char error_msg[512];
 };
 
 void sim_op_init(struct sim_op *op, struct sim_conn *conn);

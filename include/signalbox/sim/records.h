@@ -50,6 +50,9 @@ int sim_records_put(struct sim_records *r, uint64_t id, struct sim_doc *d);
 /* Borrowed; NULL where there is no such record. */
 struct sim_doc *sim_records_get(const struct sim_records *r, uint64_t id);
 
+/* Asks the memory for where that record is kept (whole: for the document there), so that it comes while other things are done. */
+void sim_records_ask(const struct sim_records *r, uint64_t id, bool whole);
+
 /* Replaces the document of an existing record, taking the reference. */
 void sim_records_set(struct sim_records *r, uint64_t id, struct sim_doc *d);
 void sim_records_remove(struct sim_records *r, uint64_t id);

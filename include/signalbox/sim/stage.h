@@ -57,16 +57,17 @@ struct sim_scan {
     const char *name; /* of the index, a copy: it outlives it */
     bool backward;
     bool simple; /* points, then one range, then everything: one stretch of keys, whose end is not examined */
-    struct sim_intervals values[SIM_MAX_FIELDS]; /* ascending, for explain */
-    struct {
+    struct sim_intervals *values; /* of each field of the index; ascending, for explain */
+    struct sim_ranges {
         struct sim_range *r;
         size_t n;
         bool all;
-    } field[SIM_MAX_FIELDS];
+    } *field; /* as many */
 };
 
-/* Fills scan->field and scan->simple from scan->values. False out of memory. */
-bool sim_scan_prepare(struct sim_arena *a, struct sim_scan *scan);
+/* Makes scan->field and fills it and scan->simple from scan->values. False out of memory.
+ * room: a string that may be written over. */
+bool sim_scan_prepare(struct sim_arena *a, struct sim_scan *scan, struct sb_str *room);
 
 struct sim_stage {
     enum sim_stage_kind kind;

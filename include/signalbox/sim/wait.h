@@ -39,6 +39,9 @@ void sim_transaction_over(struct sim *s);
 /* A getMore on a capped collection that has nothing new: it is run again when there is something, and at until_us. 0, or -1. */
 int sim_await_data(struct sim_call *c, const struct sim_coll *coll, int64_t until_us);
 
+/* Each command that waits on the member, as an operation under way (for currentOp), until fn gives something else than 0. */
+int sim_waits_each(const struct sim_member *m, int (*fn)(void *ctx, const struct sim_running *r), void *ctx);
+
 /* The connection ends. */
 void sim_wait_forget(struct sim *s, const struct sim_conn *conn);
 
