@@ -319,9 +319,14 @@ int sim_find_on_view(struct sim_call *c)
     return rc;
 }
 
-/* The collection that a last stage $out names, of the command's own database, and the stages without it. 0: there is none; -1 with
- * the error. */
-static int out_stage(struct sim_call *c, struct sim_val *stages, struct sim_w *w, const char **name)
+/* What a last stage writes, and the stages without it. */
+struct written {
+    const char *out;      /* $out: this collection of the command's own database */
+    struct sim_val merge; /* $merge */
+};
+
+/* -1 with the error. */
+static int written_by(struct sim_call *c, struct sim_val *stages, struct sim_w *w, struct written *to)
 {
     struct sim_elem e, last = {0};
     size_t n = 0, i = 0;
@@ -330,11 +335,12 @@ static int out_stage(struct sim_call *c, struct sim_val *stages, struct sim_w *w
     for (struct sim_iter it = sim_iter_of(stages->p); sim_next(&it, &e); n++)
         last = e;
     struct sim_val out = n && last.v.type == BSON_TYPE_DOCUMENT ? sim_find(last.v.p, "$out") : sim_missing;
-    if (!out.type)
+    to->merge = n && last.v.type == BSON_TYPE_DOCUMENT ? sim_find(last.v.p, "$merge") : sim_missing;
+    if (!out.type && !to->merge.type)
         return 0;
-    if (!sim_is_text(out.type) || !sim_text(out)[0])
+    if (out.type && (!sim_is_text(out.type) || !sim_text(out)[0]))
         return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "$out to another database is not simulated");
-    *name = sim_text(out);
+    to->out = out.type ? sim_text(out) : NULL;
     sim_w_array(w, "pipeline");
     for (struct sim_iter it = sim_iter_of(stages->p); sim_next(&it, &e) && i + 1 < n; i++)
         sim_w_val(w, NULL, e.v);
@@ -343,7 +349,7 @@ static int out_stage(struct sim_call *c, struct sim_val *stages, struct sim_w *w
     if (!done)
         return sim_fail_nomem(&c->fail);
     *stages = sim_find(done, "pipeline");
-    return 1;
+    return 0;
 }
 
 int sim_cmd_aggregate(struct sim_call *c)
@@ -353,13 +359,13 @@ int sim_cmd_aggregate(struct sim_call *c)
     struct sim_w bound, kept;
     struct sim_val cursor = sim_arg(c, "cursor"), stages = sim_arg(c, "pipeline");
     int64_t batch = SIM_FIRST_BATCH;
-    const char *out = NULL;
+    struct written to = {NULL, sim_missing};
     int rc = -1;
     c->op.top = SIM_TOP_COMMANDS;
     c->op.pipeline = true;
     sim_w_init(&bound);
     sim_w_init(&kept);
-    if (let_stages(c, &stages, &bound) || out_stage(c, &stages, &kept, &out) < 0)
+    if (let_stages(c, &stages, &bound) || written_by(c, &stages, &kept, &to))
         goto out;
     if (sim_truth(sim_arg(c, "explain"))) {
         if (sim_pipeline_init(&own, stages, &c->fail) == 0 && set_ns(c, &own) == 0)
@@ -379,8 +385,8 @@ int sim_cmd_aggregate(struct sim_call *c)
     }
     if (sim_pipeline_init(&own, stages, &c->fail) || set_ns(c, &own) || check_source(c, &own) || run_stages(c, c->body, stages, &docs))
         goto out;
-    if (out) {
-        rc = sim_write_out(c, out, &docs);
+    if (to.out || to.merge.type) {
+        rc = to.out ? sim_write_out(c, to.out, &docs) : sim_write_merge(c, to.merge, &docs);
         sim_docs_release(&docs); /* it gives nothing back */
         memset(&docs, 0, sizeof docs);
         if (rc)

@@ -637,6 +637,27 @@ static int run_statements(struct sim_call *c, bool update)
     return 0;
 }
 
+int sim_run_update(struct sim_call *c, const uint8_t *statement)
+{
+    struct statement st = {0};
+    struct sim_fail f = SIM_FAIL_INIT;
+    sim_op_init(&st.op, c->conn);
+    c->m->next_opid--;
+    c->m->n.op[SIM_OP_UPDATE]++;
+    st.op.keys_inserted = st.op.keys_deleted = 0;
+    int rc = open_statement(c, statement, true, false, &st, &f);
+    if (rc == 0) {
+        sim_exec_count_accesses(st.find->exec);
+        rc = run_statement(c, &st, &f);
+    }
+    if (rc == 0)
+        account(c, &st, statement, &f);
+    else
+        c->fail = f;
+    statement_release(&st);
+    return rc;
+}
+
 int sim_cmd_update(struct sim_call *c)
 {
     return run_statements(c, true);

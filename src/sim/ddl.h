@@ -19,6 +19,12 @@ int sim_drop_coll(struct sim_call *c, struct sim_coll *coll);
 struct sim_docs;
 int sim_write_out(struct sim_call *c, const char *name, const struct sim_docs *docs);
 
+/* cmd_write.c. One statement of an update, of c->ns, counted as such. -1 with c->fail. */
+int sim_run_update(struct sim_call *c, const uint8_t *statement);
+
+/* merge.c. These documents into another collection of the command's database, as $merge says. */
+int sim_write_merge(struct sim_call *c, struct sim_val spec, const struct sim_docs *docs);
+
 /* Applies a command entry to the primary and logs it. */
 int sim_change_catalog(struct sim_call *c, const char *db, const uint8_t *uuid, const uint8_t *o, const uint8_t *o2);
 

@@ -43,15 +43,15 @@ int sim_docs_add(struct sim_docs *docs, struct sim_doc *d)
 static int kind_of(const char *name, struct sim_fail *f)
 {
     static const char *const others[] = {"$bucketAuto", "$changeStream", "$geoNear", "$graphLookup", "$listLocalSessions",
-                                         "$listSessions", "$merge", "$redact", "$search",
+                                         "$listSessions", "$redact", "$search",
                                          "$setWindowFields", "$backupCursor", "$documents"};
     if (strcmp(name, "$set") == 0)
         return SIM_PIPE_ADD_FIELDS;
     for (int i = 0; i < SIM_PIPE_KINDS; i++)
         if (strcmp(name, names[i]) == 0)
             return i;
-    if (strcmp(name, "$out") == 0)
-        return sim_fail(f, 40601, "$out can only be the final stage in the pipeline");
+    if (strcmp(name, "$out") == 0 || strcmp(name, "$merge") == 0)
+        return sim_fail(f, 40601, "%s can only be the final stage in the pipeline", name);
     for (size_t i = 0; i < SB_COUNT(others); i++)
         if (strcmp(name, others[i]) == 0)
             return sim_fail(f, SIM_NOT_IMPLEMENTED, "the stage %s is not simulated", name);
