@@ -9,12 +9,13 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 struct change {
     struct sb_orchestrator *o;
     struct errand way;
     struct sb_change_question q; /* its texts point at ours */
-    char *case_id, *ns, *field, *new_field, *value, *deployment, *deployment_id, *requested_by;
+    char *case_id, *ns, *field, *new_field, *value, *expression, *type, *from_type, *deployment, *deployment_id, *requested_by;
     struct sb_change_plan plan;
     struct sb_err err;
 };
@@ -27,6 +28,9 @@ static void free_change(void *p)
     free(c->field);
     free(c->new_field);
     free(c->value);
+    free(c->expression);
+    free(c->type);
+    free(c->from_type);
     free(c->deployment);
     free(c->deployment_id);
     free(c->requested_by);
@@ -48,6 +52,64 @@ static char *found(const char *pattern, const char *text, struct sb_err *err)
     return out;
 }
 
+/* A type's name as BSON has it, copied; NULL: it is none of those between which is converted. */
+static char *type_of(const char *word)
+{
+    static const char *const names[][2] = {{"str", "string"}, {"int32", "int"}, {"integer", "int"}, {"int64", "long"}, {"float", "double"}, {"number", "double"}, {"decimal128", "decimal"},
+                                           {"isodate", "date"}, {"iso date", "date"}, {"timestamp", "date"}, {"objectid", "objectId"}, {"object id", "objectId"}};
+    for (size_t i = 0; word && i < SB_COUNT(names); i++)
+        if (strcasecmp(word, names[i][0]) == 0)
+            return sb_format("%s", names[i][1]);
+    char *own = word ? sb_format("%s", word) : NULL;
+    for (char *p = own; p && *p; p++)
+        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
+    return own;
+}
+
+/* How a field is computed: the JSON value behind "computed as", {"v": it}. NULL: nothing of that is said, or err. Braces within texts
+ * do not count. */
+static char *computed(const char *text, struct sb_err *err)
+{
+    char *begin = found("\\b(?:computed|calculated|derived)\\s+(?:as|from|by|with)\\s*([{\"$].*)$", text, err), *out = NULL;
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; begin && begin[i] && !out; i++) {
+        if (quoted && begin[i] == '\\' && begin[i + 1])
+            i++;
+        else if (begin[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (begin[i] == '{' || begin[i] == '['))
+            depth++;
+        else if (!quoted && (begin[i] == '}' || begin[i] == ']'))
+            depth--;
+        bool over = depth == 0 && !quoted;
+        if (over && begin[0] == '$' ? begin[i + 1] == '\0' || begin[i + 1] == ' ' : over)
+            out = begin[0] == '$' ? sb_format("{\"v\":\"%.*s\"}", (int)(i + 1), begin) : sb_format("{\"v\":%.*s}", (int)(i + 1), begin);
+    }
+    if (begin && !out && err->code == SB_OK)
+        sb_fail(err, SB_EINPUT, "how the field is computed is not written to its end: a brace or a quote is missing");
+    free(begin);
+    return out;
+}
+
+#define VALUE "(\"[^\"\\\\]*\"|-?\\d+(?:\\.\\d+)?|true|false|null)(?![\\w.])"
+#define TYPE "(string|str|int|int32|int64|integer|long|double|float|decimal|decimal128|iso ?date|date|timestamp|object ?id|number)\\b"
+
+/* "convert A from string to date in NS, replacing what does not parse with null" */
+static int read_retype(const char *text, struct change *c, const char *type, struct sb_err *err)
+{
+    char *from = found("\\bfrom\\s+(?:an?\\s+)?" TYPE, text, err);
+    char *otherwise = found("(?:\\bparse|\\bconvert(?:ed)?|\\binvalid|\\bunparsable|\\boffenders?)\\b[^,;]{0,30}?(?:\\bwith|\\bto|\\bas|\\bbecomes?|=)\\s*" VALUE, text, err);
+    c->q.change = SB_CHANGE_RETYPE;
+    c->type = type_of(type);
+    c->from_type = type_of(from);
+    c->value = otherwise ? sb_format("{\"v\":%s}", otherwise) : NULL;
+    int rc = err->code != SB_OK ? -1 : !c->type || (from && !c->from_type) || (otherwise && !c->value) ? sb_fail_nomem(err) : 0;
+    free(from);
+    free(otherwise);
+    return rc;
+}
+
 /* Which change a request asks for, and the value where it gives one. */
 static int read_kind(const struct held_case *held, struct change *c, struct sb_err *err)
 {
@@ -59,8 +121,19 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
         c->q.change = SB_CHANGE_RENAME;
         return sb_str_set(&c->new_field, s->new_field) ? sb_fail_nomem(err) : 0;
     }
+    char *converts = s->type ? found("\\b(convert|cast|retype|change|turn|migrate)\\b", text, err) : NULL;
+    if (converts) {
+        free(converts);
+        return read_retype(text, c, s->type, err);
+    }
+    if ((c->expression = computed(text, err))) {
+        c->q.change = SB_CHANGE_ADD;
+        return 0;
+    }
+    if (err->code != SB_OK)
+        return -1;
     char *removes = found("\\b(remove|drop|delete|unset)\\b", text, err);
-    char *value = found("(?:\\bdefault(?:\\s+(?:value|of|to))?|\\bvalue|\\bwith|\\bto|=)\\s*(\"[^\"\\\\]*\"|-?\\d+(?:\\.\\d+)?|true|false|null)(?![\\w.])", text, err);
+    char *value = found("(?:\\bdefault(?:\\s+(?:value|of|to))?|\\bvalue|\\bwith|\\bto|=)\\s*" VALUE, text, err);
     int rc = 0;
     if (removes) {
         c->q.change = SB_CHANGE_REMOVE;
@@ -69,8 +142,9 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
         c->value = sb_format("{\"v\":%s}", value);
         rc = c->value ? 0 : sb_fail_nomem(err);
     } else {
-        rc = sb_fail(err, SB_ENO, "This version plans three changes of a field: \"rename A to B in %s\", \"add field A with default VALUE to %s\" (a text in quotes), \"remove field A from %s\". This is another one.", s->ns,
-                     s->ns, s->ns);
+        rc = sb_fail(err, SB_ENO, "This version plans these changes of a field: \"rename A to B in %s\", \"add field A with default VALUE to %s\" (a text in quotes), \"add field A computed as EXPRESSION to %s\", \"convert A from "
+                     "string to date in %s\", \"remove field A from %s\". This is another one.",
+                     s->ns, s->ns, s->ns, s->ns, s->ns);
     }
     free(removes);
     free(value);
@@ -149,7 +223,8 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return sb_fail_nomem(err);
     }
-    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .new_field = c->new_field, .value = c->value, .first_card = o->last_card + 1, .case_id = c->case_id,
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
+                                       .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1, .now = sb_o_deployment_now(o)};
     o->last_card += SB_CHANGE_CARDS; /* numbers that lead to no card are left out, never given twice */
