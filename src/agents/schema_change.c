@@ -126,6 +126,10 @@ static int begin_card(const struct change_maker *p, size_t i, struct sb_card *c,
         const struct sb_evidence *e = &p->f->evidence[k];
         rc = sb_evidence_add(&c->evidence, &c->evidence_n, e->source, e->ns, e->what, e->value, e->coverage, e->taken_at);
     }
+    for (size_t k = 0; rc == 0 && q->uses && k < q->uses->n; k++) {
+        const struct sb_evidence *e = &q->uses->item[k];
+        rc = sb_evidence_add(&c->evidence, &c->evidence_n, e->source, e->ns, e->what, e->value, e->coverage, e->taken_at);
+    }
     return rc || sb_change_code(q, i, c) ? -1 : 0;
 }
 

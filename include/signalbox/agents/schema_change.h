@@ -19,7 +19,7 @@
 #ifndef SIGNALBOX_AGENTS_SCHEMA_CHANGE_H
 #define SIGNALBOX_AGENTS_SCHEMA_CHANGE_H
 
-#include <signalbox/agents/schema_read.h>
+#include <signalbox/agents/schema_depends.h>
 #include <signalbox/model/card.h>
 #include <signalbox/mongo/server.h>
 
@@ -35,6 +35,7 @@ struct sb_change_question {
     const char *expression; /* how a server computes it, the same way */
     const char *type, *from_type; /* of a retype, as BSON names them; the second may be NULL: the documents say it */
     const char *otherwise; /* of a retype: what values become that cannot be converted, as value; NULL: they stay as they are */
+    const struct sb_depends *uses; /* who uses the field, by what was heard: it goes on every card; NULL: nobody has listened */
     int64_t first_card;    /* the number of the first card; the others follow */
     const char *case_id, *deployment, *deployment_id, *requested_by;
     int environment;       /* enum sb_environment */
