@@ -124,12 +124,11 @@ static bool allows(const struct change_look *l, const char *type)
 /* What the ones become that do not convert must not be what is converted. */
 static int check_otherwise(const struct change_look *l, struct sb_err *err)
 {
-    static const char *const texts[] = {"string"};
     bson_t *v = sb_change_value(l->q->otherwise);
     bson_iter_t it;
     if (l->q->otherwise && !v)
         return sb_fail(err, SB_EINPUT, "what values become that do not convert cannot be read: write it as JSON");
-    bool same = v && bson_iter_init_find(&it, v, "v") && BSON_ITER_HOLDS_UTF8(&it) && strcmp(l->f->from_type, texts[0]) == 0;
+    bool same = v && bson_iter_init_find(&it, v, "v") && BSON_ITER_HOLDS_UTF8(&it) && strcmp(l->f->from_type, "string") == 0;
     if (v)
         bson_destroy(v);
     return same ? sb_fail(err, SB_EINPUT, "values that do not convert cannot become a string: that is the type that goes") : 0;
