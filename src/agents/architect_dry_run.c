@@ -19,16 +19,13 @@ struct run {
 };
 
 /* {$nor: [validator]} */
-static void append_offenders(bson_t *query, const bson_t *validator)
+static bson_t *offenders_of(const bson_t *validator)
 {
-    bson_t list;
-    BSON_APPEND_ARRAY_BEGIN(query, "$nor", &list);
-    BSON_APPEND_DOCUMENT(&list, "0", validator);
-    bson_append_array_end(query, &list);
+    return BCON_NEW("$nor", "[", BCON_DOCUMENT(validator), "]");
 }
 
 /* Those of one range ([i, i + 1) n-ths; n 1: all of them), added to the dry run. */
-static int count_range(struct run *r, const bson_t *validator, int64_t i, int64_t n, struct sb_dry_run *out, struct sb_err *err)
+static int count_range(struct run *r, const bson_t *what, int64_t i, int64_t n, struct sb_dry_run *out, struct sb_err *err)
 {
     bson_t *command = BCON_NEW("count", BCON_UTF8(r->coll)), query, id, reply;
     bson_iter_t it;
@@ -41,7 +38,7 @@ static int count_range(struct run *r, const bson_t *validator, int64_t i, int64_
         bson_append_value(&id, i + 1 == n ? "$lte" : "$lt", -1, i + 1 == n ? &r->edges.high : &to);
         bson_append_document_end(&query, &id);
     }
-    append_offenders(&query, validator);
+    bson_concat(&query, what);
     bson_append_document_end(command, &query);
     int rc = sb_read(r->conn, r->db, command, &reply, err);
     if (rc == 0) {
@@ -62,11 +59,11 @@ static bool take_sample(void *ctx, const bson_t *doc)
     return rc == 0;
 }
 
-static int sample(struct run *r, const bson_t *validator, struct sb_dry_run *out, struct sb_err *err)
+static int sample(struct run *r, const bson_t *what, struct sb_dry_run *out, struct sb_err *err)
 {
     bson_t *command = BCON_NEW("find", BCON_UTF8(r->coll), "projection", "{", "_id", BCON_INT32(1), "}", "limit", BCON_INT64(SB_VALIDATOR_SAMPLES)), filter;
     BSON_APPEND_DOCUMENT_BEGIN(command, "filter", &filter);
-    append_offenders(&filter, validator);
+    bson_concat(&filter, what);
     bson_append_document_end(command, &filter);
     int64_t n = sb_read_cursor(r->conn, r->db, command, SB_VALIDATOR_SAMPLES, take_sample, out, err);
     bson_destroy(command);
@@ -74,7 +71,7 @@ static int sample(struct run *r, const bson_t *validator, struct sb_dry_run *out
 }
 
 /* What the server cannot do, or not within its time, is a note and no failure of the whole. */
-static void dry_run(struct run *r, const bson_t *validator, struct sb_dry_run *out)
+static void dry_run(struct run *r, const bson_t *what, struct sb_dry_run *out)
 {
     struct sb_err why = SB_ERR_INIT;
     int64_t n = r->edges.found && sb_id_divisible(&r->edges) && r->documents > PER_RANGE ? r->documents / PER_RANGE + 1 : 1;
@@ -82,13 +79,24 @@ static void dry_run(struct run *r, const bson_t *validator, struct sb_dry_run *o
     out->offenders = 0;
     int rc = 0;
     for (int64_t i = 0; rc == 0 && i < n; i++)
-        rc = count_range(r, validator, i, n, out, &why);
+        rc = count_range(r, what, i, n, out, &why);
     if (rc == 0 && out->offenders)
-        rc = sample(r, validator, out, &why);
+        rc = sample(r, what, out, &why);
     if (rc) {
         sb_dry_run_release(out);
         snprintf(out->note, sizeof out->note, "not counted: %s", why.msg);
     }
+}
+
+int sb_count_fits(struct sb_conn *c, const char *ns, int64_t documents, const bson_t *what, struct sb_dry_run *out, struct sb_err *err)
+{
+    struct run r = {.conn = c, .documents = documents};
+    *out = (struct sb_dry_run){.offenders = -1};
+    if (!sb_ns_split(ns, r.db, r.coll) || sb_id_edges_find(c, r.db, r.coll, &r.edges, err))
+        return -1;
+    dry_run(&r, what, out);
+    sb_id_edges_release(&r.edges);
+    return 0;
 }
 
 static bool take_options(void *ctx, const bson_t *doc)
@@ -118,17 +126,20 @@ int sb_validator_dry_run(const struct sb_server *server, const char *ns, int64_t
     if ((r.conn = sb_architect_connect(server, NULL, err)) == NULL)
         return -1;
     bson_t *list = BCON_NEW("listCollections", BCON_INT32(1), "filter", "{", "name", BCON_UTF8(r.coll), "}");
-    bson_t *proposed = BCON_NEW("$jsonSchema", BCON_DOCUMENT(schema));
+    bson_t *rule = BCON_NEW("$jsonSchema", BCON_DOCUMENT(schema)), *proposed = offenders_of(rule), *existing = NULL;
     int rc = sb_read_cursor(r.conn, r.db, list, 1, take_options, out, err) < 0 ? -1 : 0;
     if (rc == 0)
         rc = sb_id_edges_find(r.conn, r.db, r.coll, &r.edges, err);
     if (rc == 0) {
         dry_run(&r, proposed, &out->proposed);
-        if (out->validator)
-            dry_run(&r, out->validator, &out->existing);
+        if (out->validator && (existing = offenders_of(out->validator)))
+            dry_run(&r, existing, &out->existing);
     }
     sb_id_edges_release(&r.edges);
+    if (existing)
+        bson_destroy(existing);
     bson_destroy(proposed);
+    bson_destroy(rule);
     bson_destroy(list);
     sb_conn_close(r.conn);
     return rc;

@@ -26,6 +26,11 @@ bool sb_id_divisible(const struct sb_id_edges *e);
 /* The id that lies i n-ths of the way, of an order that can be divided. Holds no memory. */
 bson_value_t sb_id_between(const struct sb_id_edges *e, int64_t i, int64_t n);
 
+/* Counts the documents that fit, by ranges of _id with rests between, and keeps the _id of a few. documents: how many there are,
+ * about. What the server cannot do, or not in time, is a note in *out and no failure. */
+struct sb_dry_run;
+int sb_count_fits(struct sb_conn *c, const char *ns, int64_t documents, const bson_t *what, struct sb_dry_run *out, struct sb_err *err);
+
 /* Rests for as long as what began at this time (sb_mono_ms) took, a second at most. */
 void sb_architect_rest(int64_t began_ms);
 

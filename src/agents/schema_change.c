@@ -20,15 +20,9 @@
 #define LOOK_QUIET_S 60
 #define WATCH_S 60
 
-struct plan {
-    const struct sb_change_question *q;
-    const struct change_facts *f;
-    size_t phases;
-};
-
 /* ---- commands ---- */
 
-static char *text_of(bson_t *doc)
+char *sb_change_json(bson_t *doc)
 {
     char *json = bson_as_canonical_extended_json(doc, NULL), *copy = json ? sb_strdup_n(json, strlen(json)) : NULL;
     bson_free(json);
@@ -37,19 +31,19 @@ static char *text_of(bson_t *doc)
 }
 
 /* An update of all documents that fit q by one stage; both are destroyed. */
-static char *update_command(const struct plan *p, size_t i, const char *what, bson_t *q, bson_t *stage)
+char *sb_change_update(const struct change_maker *p, size_t i, int step, const char *what, bson_t *q, bson_t *stage)
 {
     const struct change_facts *f = p->f;
     char comment[96];
-    snprintf(comment, sizeof comment, "signalbox C-%06" PRId64 "/1%s", p->q->first_card + (int64_t)i, what);
+    snprintf(comment, sizeof comment, "signalbox C-%06" PRId64 "/%d%s", p->q->first_card + (int64_t)i, step, what);
     bson_t *c = BCON_NEW("update", BCON_UTF8(f->coll), "updates", "[", "{", "q", BCON_DOCUMENT(q), "u", "[", BCON_DOCUMENT(stage), "]", "multi", BCON_BOOL(true), "}", "]", "ordered", BCON_BOOL(true),
                          "writeConcern", "{", "w", "majority", "wtimeout", BCON_INT32(MAJORITY_MAX_MS), "}", "maxTimeMS", BCON_INT32(BATCH_MAX_MS), "comment", BCON_UTF8(comment), "$db", BCON_UTF8(f->db));
     bson_destroy(q);
     bson_destroy(stage);
-    return text_of(c);
+    return sb_change_json(c);
 }
 
-static bson_t *exists(const char *a, bool there, const char *b, bool b_there)
+bson_t *sb_change_exists(const char *a, bool there, const char *b, bool b_there)
 {
     bson_t *q = BCON_NEW(a, "{", "$exists", BCON_BOOL(there), "}"), *more = b ? BCON_NEW(b, "{", "$exists", BCON_BOOL(b_there), "}") : NULL;
     if (more) {
@@ -63,7 +57,7 @@ static bson_t *exists(const char *a, bool there, const char *b, bool b_there)
 static bson_t *same_in_both(const struct sb_change_question *q)
 {
     char *a = sb_format("$%s", q->field), *b = sb_format("$%s", q->new_field);
-    bson_t *out = exists(q->field, true, q->new_field, true), *same = BCON_NEW("$expr", "{", "$eq", "[", BCON_UTF8(a ? a : "$a"), BCON_UTF8(b ? b : "$b"), "]", "}");
+    bson_t *out = sb_change_exists(q->field, true, q->new_field, true), *same = BCON_NEW("$expr", "{", "$eq", "[", BCON_UTF8(a ? a : "$a"), BCON_UTF8(b ? b : "$b"), "]", "}");
     bson_concat(out, same);
     bson_destroy(same);
     free(a);
@@ -80,21 +74,9 @@ static bson_t *copying(const char *to, const char *from)
     return stage;
 }
 
-static bson_t *unsetting(const char *field)
+bson_t *sb_change_unsetting(const char *field)
 {
     return BCON_NEW("$unset", BCON_UTF8(field));
-}
-
-/* The value of an added field; NULL: there is none that can be read. */
-static bson_t *value_of(const struct sb_change_question *q)
-{
-    bson_t *v = q->value ? bson_new_from_json((const uint8_t *)q->value, -1, NULL) : NULL;
-    bson_iter_t it;
-    if (v && bson_iter_init_find(&it, v, "v"))
-        return v;
-    if (v)
-        bson_destroy(v);
-    return NULL;
 }
 
 static bson_t *giving(const char *field, const bson_t *v)
@@ -121,14 +103,9 @@ static bson_t *holding(const char *field, const bson_t *v)
     return q;
 }
 
-bson_t *sb_change_left(const struct sb_change_question *q)
-{
-    return q->change == SB_CHANGE_RENAME ? exists(q->field, true, q->new_field, false) : exists(q->field, q->change == SB_CHANGE_REMOVE, NULL, false);
-}
-
 /* ---- a card ---- */
 
-static int begin_card(const struct plan *p, size_t i, struct sb_card *c, const char *phase)
+static int begin_card(const struct change_maker *p, size_t i, struct sb_card *c, const char *phase)
 {
     const struct sb_change_question *q = p->q;
     c->revision = 1;
@@ -149,15 +126,19 @@ static int begin_card(const struct plan *p, size_t i, struct sb_card *c, const c
         const struct sb_evidence *e = &p->f->evidence[k];
         rc = sb_evidence_add(&c->evidence, &c->evidence_n, e->source, e->ns, e->what, e->value, e->coverage, e->taken_at);
     }
+    for (size_t k = 0; rc == 0 && q->uses && k < q->uses->n; k++) {
+        const struct sb_evidence *e = &q->uses->item[k];
+        rc = sb_evidence_add(&c->evidence, &c->evidence_n, e->source, e->ns, e->what, e->value, e->coverage, e->taken_at);
+    }
     return rc || sb_change_code(q, i, c) ? -1 : 0;
 }
 
-static int add_step(const struct plan *p, struct sb_card *c, const char *how)
+static int add_step(const struct change_maker *p, struct sb_card *c, const char *how)
 {
     struct sb_step *s = SB_PUSH(c->steps);
     if (!s)
         return -1;
-    s->n = 1;
+    s->n = (int64_t)c->steps_n;
     s->class_ = SB_STEP_IDEMPOTENT;
     s->control = SB_CONTROL_PAUSABLE;
     s->undo_label = SB_UNDO_LOSSLESS;
@@ -170,7 +151,7 @@ static int add_step(const struct plan *p, struct sb_card *c, const char *how)
 }
 
 /* A phase that looks at writes and changes nothing. */
-static int look_card(const struct plan *p, size_t i, struct sb_card *c, const char *phase, const char *how, char *title, char *why)
+int sb_change_look_card(const struct change_maker *p, size_t i, struct sb_card *c, const char *phase, const char *how, char *title, char *why)
 {
     c->kind = SB_KIND_OBSERVE;
     c->title = title;
@@ -180,24 +161,28 @@ static int look_card(const struct plan *p, size_t i, struct sb_card *c, const ch
     struct sb_step *s = &c->steps[0];
     s->work.writes = LOOK_WRITES;
     s->work.quiet_s = LOOK_QUIET_S;
-    s->action = text_of(BCON_NEW("find", "oplog.rs", "filter", "{", "$or", "[", "{", "ns", BCON_UTF8(p->q->ns), "op", "{", "$in", "[", "i", "u", "]", "}", "}", "{", "op", "c", "o.applyOps.ns",
+    s->action = sb_change_json(BCON_NEW("find", "oplog.rs", "filter", "{", "$or", "[", "{", "ns", BCON_UTF8(p->q->ns), "op", "{", "$in", "[", "i", "u", "]", "}", "}", "{", "op", "c", "o.applyOps.ns",
                                  BCON_UTF8(p->q->ns), "}", "]", "}", "batchSize", BCON_INT32(1000), "$db", "local"));
     c->blast_radius.lock = sb_format("none: the oplog is read, once a second");
     return !s->action || !c->blast_radius.lock ? -1 : 0;
 }
 
-/* A phase that changes documents in batches. action and undo are taken. */
-static int batch_card(const struct plan *p, size_t i, struct sb_card *c, int kind, const char *phase, char *action, char *undo, int label, char *title, char *why)
+int sb_change_open_card(const struct change_maker *p, size_t i, struct sb_card *c, int kind, const char *phase, char *title, char *why)
 {
     c->kind = kind;
     c->title = title;
     c->why = why;
-    if (!title || !why || !action || begin_card(p, i, c, phase) || add_step(p, c, "batches")) {
+    return !title || !why ? -1 : begin_card(p, i, c, phase);
+}
+
+int sb_change_add_batches(const struct change_maker *p, struct sb_card *c, char *action, char *undo, int label)
+{
+    if (!action || add_step(p, c, "batches")) {
         free(action);
         free(undo);
         return -1;
     }
-    struct sb_step *s = &c->steps[0];
+    struct sb_step *s = &c->steps[c->steps_n - 1];
     s->action = action;
     s->undo = undo;
     s->undo_label = label;
@@ -207,29 +192,44 @@ static int batch_card(const struct plan *p, size_t i, struct sb_card *c, int kin
     s->work.max_queued = MAX_QUEUED;
     s->work.max_cache_ppm = MAX_CACHE_PPM;
     s->work.min_oplog_s = MIN_OPLOG_S;
-    c->risk = kind == SB_KIND_CONTRACT ? SB_HIGH : SB_MEDIUM;
+    c->risk = c->kind == SB_KIND_CONTRACT ? SB_HIGH : SB_MEDIUM;
     struct sb_blast_radius *b = &c->blast_radius;
     b->documents = p->f->documents;
     b->bytes = p->f->bytes;
-    b->est_duration_ms = (p->f->documents / BATCH_DOCS + 1) * 2 * BATCH_DELAY_MS;
+    b->est_duration_ms = (p->f->documents / BATCH_DOCS + 1) * (int64_t)(c->steps_n + 1) * BATCH_DELAY_MS;
+    free(b->lock);
     b->lock = sb_format("none beyond each document for the moment it is changed; %d documents a command, at least %d ms apart while others work on the server", BATCH_DOCS, BATCH_DELAY_MS);
     return b->lock ? 0 : -1;
 }
 
+/* A phase that changes documents in batches. action and undo are taken. */
+static int batch_card(const struct change_maker *p, size_t i, struct sb_card *c, int kind, const char *phase, char *action, char *undo, int label, char *title, char *why)
+{
+    if (sb_change_open_card(p, i, c, kind, phase, title, why)) {
+        free(action);
+        free(undo);
+        return -1;
+    }
+    return sb_change_add_batches(p, c, action, undo, label);
+}
+
 /* ---- the plans ---- */
 
-static char *label_of(const struct plan *p, const char *verb)
+char *sb_change_title(const struct change_maker *p, const char *verb)
 {
     const struct sb_change_question *q = p->q;
     return q->new_field ? sb_format("%s %s to %s in %s", verb, q->field, q->new_field, q->ns) : sb_format("%s %s in %s", verb, q->field, q->ns);
 }
 
 /* What the operator has to see to by other cards: the indexes on the field that goes. */
-static int mention_indexes(const struct plan *p, struct sb_card *c)
+int sb_change_mention_indexes(const struct change_maker *p, struct sb_card *c)
 {
     if (!p->f->indexes)
         return 0;
-    char *text = p->q->new_field ? sb_format("On %s: %s. Before it is read by its new name, ask for each \"create an index on %s {%s: 1, ...}\"; a sparse or partial one asks for its own field, "
+    char *text = p->q->change == SB_CHANGE_RETYPE
+                     ? sb_format("On %s: %s. The keys change with the values, by batches: a query that compares with a %s finds only what is not converted yet, one that compares with a %s only what is.", p->q->field,
+                                 p->f->indexes, p->f->from_type, p->q->type)
+                 : p->q->new_field ? sb_format("On %s: %s. Before it is read by its new name, ask for each \"create an index on %s {%s: 1, ...}\"; a sparse or partial one asks for its own field, "
                                           "so that it is to be made anew with the new name. After the last phase: \"retire unused indexes on %s\".",
                                           p->q->field, p->f->indexes, p->q->ns, p->q->new_field, p->q->ns)
                               : sb_format("On %s: %s. They serve no query any more once the field is gone: ask \"retire unused indexes on %s\".", p->q->field, p->f->indexes, p->q->ns);
@@ -238,76 +238,117 @@ static int mention_indexes(const struct plan *p, struct sb_card *c)
     return rc;
 }
 
-static int plan_rename(const struct plan *p, struct sb_card *card)
+static int plan_rename(const struct change_maker *p, struct sb_card *card)
 {
     const struct sb_change_question *q = p->q;
-    char *proof = text_of(sb_change_left(q));
+    char *proof = sb_change_json(sb_change_left(q, NULL));
     int rc = !proof ||
-             look_card(p, 0, &card[0], "write both", "both_written", label_of(p, "Both are written: rename"),
+             sb_change_look_card(p, 0, &card[0], "write both", "both_written", sb_change_title(p, "Both are written: rename"),
                        sb_format("The applications write %s and %s side by side from now on. The oplog shows whether every write does, for %d s and %d writes; until then nothing is copied. To go back, deploy the "
                                  "applications as they were.",
                                  q->field, q->new_field, LOOK_QUIET_S, LOOK_WRITES));
     rc = rc || batch_card(p, 1, &card[1], SB_KIND_BACKFILL, "backfill",
-                          update_command(p, 1, "", exists(q->field, true, q->new_field, false), copying(q->new_field, q->field)),
-                          update_command(p, 1, " undo", same_in_both(q), unsetting(q->new_field)), SB_UNDO_LOSSLESS, label_of(p, "Backfill: rename"),
+                          sb_change_update(p, 1, 1, "", sb_change_exists(q->field, true, q->new_field, false), copying(q->new_field, q->field)),
+                          sb_change_update(p, 1, 1, " undo", same_in_both(q), sb_change_unsetting(q->new_field)), SB_UNDO_LOSSLESS, sb_change_title(p, "Backfill: rename"),
                           sb_format("Every document that has %s and not %s gets %s with the same value. Taken back, %s goes wherever it says the same as %s: nothing that only it says is lost.", q->field, q->new_field,
                                     q->new_field, q->new_field, q->field));
-    rc = rc || mention_indexes(p, &card[1]);
-    rc = rc || look_card(p, 2, &card[2], "read the new", "unwritten", label_of(p, "Only the new is written: rename"),
+    rc = rc || sb_change_mention_indexes(p, &card[1]);
+    rc = rc || sb_change_look_card(p, 2, &card[2], "read the new", "unwritten", sb_change_title(p, "Only the new is written: rename"),
                          sb_format("The applications read %s, and then stop writing %s. The oplog shows whether no write sets %s any more, for %d s and %d writes of %s. Who still reads the old name a server does not tell: "
                                    "the code has to.",
                                    q->new_field, q->field, q->field, LOOK_QUIET_S, LOOK_WRITES, q->new_field));
     rc = rc || batch_card(p, 3, &card[3], SB_KIND_CONTRACT, "contract",
-                          update_command(p, 3, "", exists(q->field, true, q->new_field, true), unsetting(q->field)),
-                          update_command(p, 3, " undo", exists(q->field, false, q->new_field, true), copying(q->field, q->new_field)), SB_UNDO_LOSSY, label_of(p, "Contract: rename"),
+                          sb_change_update(p, 3, 1, "", sb_change_exists(q->field, true, q->new_field, true), sb_change_unsetting(q->field)),
+                          sb_change_update(p, 3, 1, " undo", sb_change_exists(q->field, false, q->new_field, true), copying(q->field, q->new_field)), SB_UNDO_LOSSY, sb_change_title(p, "Contract: rename"),
                           sb_format("%s is removed from every document that has %s. Taken back, %s gets the value that %s has then; what only it said is lost.", q->field, q->new_field, q->field, q->new_field));
     if (rc == 0) {
         card[3].needs_person = true;
-        rc = sb_check_add(&card[3].steps[0].check_before, &card[3].steps[0].check_before_n, "none_match", q->ns, NULL, proof) || mention_indexes(p, &card[3]);
+        rc = sb_check_add(&card[3].steps[0].check_before, &card[3].steps[0].check_before_n, "none_match", q->ns, NULL, proof) || sb_change_mention_indexes(p, &card[3]);
     }
     free(proof);
     return rc ? -1 : 0;
 }
 
-static int plan_add(const struct plan *p, struct sb_card *card, struct sb_err *err)
+/* One value for all of them. */
+static int plan_add(const struct change_maker *p, struct sb_card *card, struct sb_err *err)
 {
     const struct sb_change_question *q = p->q;
-    bson_t *v = value_of(q);
+    bson_t *v = sb_change_value(q->value);
     if (!v)
         return sb_fail(err, SB_EINPUT, "the value that %.100s is to have cannot be read: write it as JSON, a text in quotes", q->field);
-    int rc = batch_card(p, 0, &card[0], SB_KIND_BACKFILL, "backfill", update_command(p, 0, "", exists(q->field, false, NULL, false), giving(q->field, v)),
-                        update_command(p, 0, " undo", holding(q->field, v), unsetting(q->field)), SB_UNDO_LOSSY, label_of(p, "Add"),
+    int rc = batch_card(p, 0, &card[0], SB_KIND_BACKFILL, "backfill", sb_change_update(p, 0, 1, "", sb_change_exists(q->field, false, NULL, false), giving(q->field, v)),
+                        sb_change_update(p, 0, 1, " undo", holding(q->field, v), sb_change_unsetting(q->field)), SB_UNDO_LOSSY, sb_change_title(p, "Add"),
                         sb_format("Every document without %s gets it, with one value; those that have it keep theirs. Taken back, it goes wherever it has that value, also where an application wrote the same.", q->field));
     bson_destroy(v);
     return rc;
 }
 
-static int plan_remove(const struct plan *p, struct sb_card *card)
+/* A value for each, from the fields of the same document. */
+static int plan_computed(const struct change_maker *p, struct sb_card *card, struct sb_err *err)
 {
     const struct sb_change_question *q = p->q;
-    int rc = look_card(p, 0, &card[0], "stop writing it", "unwritten", label_of(p, "Nobody writes it: remove"),
+    bson_t *v = sb_change_expression(q, err), *stage = bson_new(), *same = sb_change_exists(q->field, true, NULL, false), set, expr, eq;
+    bson_iter_t it;
+    char path[256];
+    if (v && bson_iter_init_find(&it, v, "v")) {
+        snprintf(path, sizeof path, "$%s", q->field);
+        BSON_APPEND_DOCUMENT_BEGIN(stage, "$set", &set);
+        BSON_APPEND_VALUE(&set, q->field, bson_iter_value(&it));
+        bson_append_document_end(stage, &set);
+        BSON_APPEND_DOCUMENT_BEGIN(same, "$expr", &expr);
+        BSON_APPEND_ARRAY_BEGIN(&expr, "$eq", &eq);
+        BSON_APPEND_UTF8(&eq, "0", path);
+        BSON_APPEND_VALUE(&eq, "1", bson_iter_value(&it));
+        bson_append_array_end(&expr, &eq);
+        bson_append_document_end(same, &expr);
+    }
+    char *action = v ? sb_change_update(p, 0, 1, "", sb_change_left(q, NULL), stage) : NULL, *undo = v ? sb_change_update(p, 0, 1, " undo", same, sb_change_unsetting(q->field)) : NULL;
+    if (!v) {
+        bson_destroy(stage);
+        bson_destroy(same);
+        return -1;
+    }
+    bson_destroy(v);
+    return batch_card(p, 0, &card[0], SB_KIND_BACKFILL, "backfill", action, undo, SB_UNDO_LOSSY, sb_change_title(p, "Add, computed,"),
+                      sb_format("Every document without %s gets it, computed by the server from its other fields; one that lacks those stays without. Those that have it keep theirs. An application that changes what it "
+                                "is computed from has to write it too, from before this begins: it is computed once. Taken back, it goes wherever it says what would be computed then.",
+                                q->field));
+}
+
+static int plan_remove(const struct change_maker *p, struct sb_card *card)
+{
+    const struct sb_change_question *q = p->q;
+    int rc = sb_change_look_card(p, 0, &card[0], "stop writing it", "unwritten", sb_change_title(p, "Nobody writes it: remove"),
                        sb_format("The applications stop using %s. The oplog shows whether no write sets it any more, for %d s and %d writes. Who still reads it a server does not tell.", q->field, LOOK_QUIET_S, LOOK_WRITES));
-    rc = rc || batch_card(p, 1, &card[1], SB_KIND_CONTRACT, "contract", update_command(p, 1, "", exists(q->field, true, NULL, false), unsetting(q->field)), NULL, SB_UNDO_IMPOSSIBLE,
-                          label_of(p, "Contract: remove"), sb_format("%s is removed from every document. There is no way back but a backup: have one read by the Backup Guardian first.", q->field));
+    rc = rc || sb_change_open_card(p, 1, &card[1], SB_KIND_CONTRACT, "contract", sb_change_title(p, "Contract: remove"),
+                                   sb_format("What %s says is kept in a collection beside, then it is removed from every document. Taken back, each document that has none then gets the value it had, until somebody "
+                                             "drops what was kept: from then on there is no way back but a backup.",
+                                             q->field));
+    rc = rc || sb_change_keep(p, 1, &card[1], sb_change_exists(q->field, true, NULL, false));
+    rc = rc || sb_change_add_batches(p, &card[1], sb_change_update(p, 1, 2, "", sb_change_exists(q->field, true, NULL, false), sb_change_unsetting(q->field)), sb_change_put_back(p, 1), SB_UNDO_LOSSLESS);
     if (rc == 0) {
         card[1].needs_person = true;
-        rc = mention_indexes(p, &card[1]);
+        rc = sb_change_mention_indexes(p, &card[1]);
     }
     return rc ? -1 : 0;
 }
 
 int sb_schema_change(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err)
 {
-    static const size_t phases[] = {[SB_CHANGE_RENAME] = 4, [SB_CHANGE_ADD] = 1, [SB_CHANGE_REMOVE] = 2};
+    static const size_t phases[] = {[SB_CHANGE_RENAME] = 4, [SB_CHANGE_ADD] = 1, [SB_CHANGE_REMOVE] = 2, [SB_CHANGE_RETYPE] = 2};
     struct change_facts f = {.documents = 0};
     memset(out, 0, sizeof *out);
     if (sb_change_names(q, err) || sb_change_look(server, q, &f, &out->reads, err)) {
         sb_change_facts_release(&f);
         return -1;
     }
-    struct plan p = {.q = q, .f = &f, .phases = phases[q->change]};
+    struct change_maker p = {.q = q, .f = &f, .phases = phases[q->change]};
     out->n = p.phases;
-    int rc = q->change == SB_CHANGE_RENAME ? plan_rename(&p, out->card) : q->change == SB_CHANGE_ADD ? plan_add(&p, out->card, err) : plan_remove(&p, out->card);
+    int rc = q->change == SB_CHANGE_RENAME   ? plan_rename(&p, out->card)
+             : q->change == SB_CHANGE_REMOVE ? plan_remove(&p, out->card)
+             : q->change == SB_CHANGE_RETYPE ? sb_change_plan_retype(&p, out->card)
+             : q->expression                 ? plan_computed(&p, out->card, err)
+                                             : plan_add(&p, out->card, err);
     if (rc && err->code == SB_OK)
         sb_fail_nomem(err);
     sb_change_facts_release(&f);

@@ -96,6 +96,31 @@ static int stop_writing(const struct names *n, struct sb_card *card)
                           n->field));
 }
 
+/* A value of the new type, as each language writes it. */
+static int write_type(const struct sb_change_question *q, const struct names *n, struct sb_card *card)
+{
+    static const struct {
+        const char *type, *node, *python;
+    } made[] = {
+        {"date", "new Date(value)", "datetime.fromisoformat(value)"},
+        {"decimal", "Decimal128.fromString(String(value))", "Decimal128(str(value))"},
+        {"long", "Long.fromString(String(value))", "Int64(value)"},
+        {"int", "new Int32(value)", "int(value)"},
+        {"double", "new Double(value)", "float(value)"},
+        {"objectId", "ObjectId.createFromHexString(value)", "ObjectId(value)"},
+        {"string", "String(value)", "str(value)"},
+    };
+    for (size_t i = 0; i < SB_COUNT(made); i++)
+        if (sb_streq(q->type, made[i].type))
+            return note(card, "Node.js: read both types, write the new one",
+                        sb_format("// types from \"bson\"; wherever it is read, expect either type\nawait db.collection(%s).updateOne({ _id: id }, { $set: { [%s]: %s } });", n->coll, n->field, made[i].node)) ||
+                           note(card, "Python: read both types, write the new one",
+                                sb_format("# types from bson; wherever it is read, expect either type\ndb[%s].update_one({\"_id\": id}, {\"$set\": {%s: %s}})", n->coll, n->field, made[i].python))
+                       ? -1
+                       : 0;
+    return 0;
+}
+
 int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_card *card)
 {
     struct names n = {quoted(q->field), quoted(q->new_field), quoted(strchr(q->ns, '.') + 1)};
@@ -106,6 +131,8 @@ int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_c
         rc = read_new(q, &n, card);
     else if (rc == 0 && q->change == SB_CHANGE_REMOVE && phase == 0)
         rc = stop_writing(&n, card);
+    else if (rc == 0 && q->change == SB_CHANGE_RETYPE && phase == 0)
+        rc = write_type(q, &n, card);
     free(n.field);
     free(n.fresh);
     free(n.coll);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAX_TIME_EXCEEDED 50
-#define LARGE_DOCUMENT (15 << 20) /* with a field twice it might pass the 16 MiB that a document may have */
+#define LARGE_DOCUMENT (15 << 20) /* with a field more it might pass the 16 MiB that a document may have */
 #define MAX_FIELD 200
 
 void sb_change_facts_release(struct change_facts *f)
@@ -61,6 +61,8 @@ int sb_change_names(const struct sb_change_question *q, struct sb_err *err)
 {
     if (check_name(q->field, "field's name", err))
         return -1;
+    if (q->change == SB_CHANGE_RETYPE && !(q->type && (!q->from_type || sb_change_converts(q->from_type, q->type))))
+        return sb_fail(err, SB_EINPUT, "from %.30s to %.30s there is no way that keeps what a value says", q->from_type ? q->from_type : "?", q->type ? q->type : "?");
     if (q->change != SB_CHANGE_RENAME)
         return 0;
     if (check_name(q->new_field, "field's new name", err))
@@ -74,26 +76,14 @@ int sb_change_names(const struct sb_change_question *q, struct sb_err *err)
 
 /* ---- the server's answers ---- */
 
-struct looking {
-    struct sb_conn *conn;
-    const struct sb_change_question *q;
-    struct change_facts *f;
-    char kind[32];
-    bson_t options; /* of the collection */
-    bool found, have_options, capped, sharded, on_shard_key;
-    struct sb_str on_field;
-    bool unique_new;
-    bool failed;
-};
-
-static int evidence(struct looking *l, const char *what, const char *value, const char *coverage)
+int sb_change_evidence(struct change_look *l, const char *what, const char *value, const char *coverage)
 {
     return sb_evidence_add(&l->f->evidence, &l->f->evidence_n, sb_conn_name(l->conn), l->q->ns, what, value, coverage, l->q->now);
 }
 
 static bool take_collection(void *ctx, const bson_t *doc)
 {
-    struct looking *l = ctx;
+    struct change_look *l = ctx;
     bson_iter_t it, at;
     bson_t options;
     l->found = true;
@@ -126,7 +116,7 @@ static bool touches(const bson_t *key, const char *field)
 
 static bool take_index(void *ctx, const bson_t *doc)
 {
-    struct looking *l = ctx;
+    struct change_look *l = ctx;
     bson_iter_t it;
     bson_t key;
     if (!bson_iter_init_find(&it, doc, "key") || !sb_sub_document(&it, &key))
@@ -134,6 +124,8 @@ static bool take_index(void *ctx, const bson_t *doc)
     bool unique = bson_iter_init_find(&it, doc, "unique") && bson_iter_as_bool(&it);
     if (touches(&key, l->q->field))
         sb_str_addf(&l->on_field, "%s%.120s%s", l->on_field.len ? ", " : "", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?", unique ? " (unique)" : "");
+    if (touches(&key, l->q->field) && bson_has_field(doc, "expireAfterSeconds"))
+        snprintf(l->ttl, sizeof l->ttl, "%s", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?");
     if (l->q->change != SB_CHANGE_REMOVE && unique && touches(&key, l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->field))
         l->unique_new = true;
     return true;
@@ -141,7 +133,7 @@ static bool take_index(void *ctx, const bson_t *doc)
 
 static bool take_shard_key(void *ctx, const bson_t *doc)
 {
-    struct looking *l = ctx;
+    struct change_look *l = ctx;
     bson_iter_t it;
     bson_t key;
     l->sharded = true;
@@ -157,8 +149,7 @@ static bool take_one(void *ctx, const bson_t *doc)
     return false;
 }
 
-/* Is there a document that fits? 1, 0, -1; 2: it took too long, or the server cannot tell. filter is destroyed. */
-static int any(struct looking *l, bson_t *filter, struct sb_err *err)
+int sb_change_any(struct change_look *l, bson_t *filter, struct sb_err *err)
 {
     bool found = false;
     bson_t *c = BCON_NEW("find", BCON_UTF8(l->f->coll), "filter", BCON_DOCUMENT(filter), "projection", "{", "_id", BCON_INT32(1), "}", "limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true));
@@ -172,7 +163,7 @@ static int any(struct looking *l, bson_t *filter, struct sb_err *err)
     return n < 0 ? -1 : found;
 }
 
-static int read_collection(struct looking *l, struct sb_err *err)
+static int read_collection(struct change_look *l, struct sb_err *err)
 {
     bson_t *list = BCON_NEW("listCollections", BCON_INT32(1), "filter", "{", "name", BCON_UTF8(l->f->coll), "}");
     int64_t n = sb_read_cursor(l->conn, l->f->db, list, 1, take_collection, l, err);
@@ -223,7 +214,7 @@ static bool named(const bson_t *doc, const char *path, const char *name)
     return false;
 }
 
-static int check_validator(struct looking *l, struct sb_err *err)
+static int check_validator(struct change_look *l, struct sb_err *err)
 {
     bson_iter_t it, at;
     const char *added = l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->change == SB_CHANGE_ADD ? l->q->field : NULL;
@@ -233,25 +224,25 @@ static int check_validator(struct looking *l, struct sb_err *err)
     bool closed = bson_iter_init(&it, &l->options) && bson_iter_find_descendant(&it, "validator.$jsonSchema.additionalProperties", &at) && BSON_ITER_HOLDS_BOOL(&at) && !bson_iter_bool(&at);
     if (closed && added && !named(&l->options, "validator.$jsonSchema.properties", added))
         return sb_fail(err, SB_ESTATE, "the validator of %.120s allows no field %.80s (additionalProperties is false): it would refuse each changed document. Let it allow the field first", l->q->ns, added);
-    if (l->q->change != SB_CHANGE_ADD && named(&l->options, "validator.$jsonSchema.required", l->q->field))
+    if ((l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_REMOVE) && named(&l->options, "validator.$jsonSchema.required", l->q->field))
         return sb_fail(err, SB_ESTATE, "the validator of %.120s requires %.80s, which the plan takes away at its end. Let it be optional first", l->q->ns, l->q->field);
-    return evidence(l, "validator", "there is one; it neither forbids the field that comes nor requires the one that goes", "measured") ? sb_fail_nomem(err) : 0;
+    return sb_change_evidence(l, "validator", "there is one; it neither forbids the field that comes nor requires the one that goes", "measured") ? sb_fail_nomem(err) : 0;
 }
 
 /* ---- the documents ---- */
 
 /* A part of the path, before its last one, that holds an array somewhere. 0 or the refusal. */
-static int check_arrays(struct looking *l, const char *path, struct sb_err *err)
+static int check_arrays(struct change_look *l, const char *path, struct sb_err *err)
 {
     char part[MAX_FIELD + 1];
     for (const char *dot = strchr(path, '.'); dot; dot = strchr(dot + 1, '.')) {
         snprintf(part, sizeof part, "%.*s", (int)(dot - path), path);
-        int found = any(l, BCON_NEW(part, "{", "$type", "array", "}"), err);
+        int found = sb_change_any(l, BCON_NEW(part, "{", "$type", "array", "}"), err);
         if (found < 0)
             return -1;
         if (found == 1)
             return sb_fail(err, SB_EINPUT, "%.100s goes through %.100s, which holds an array in some documents: the field of each of its elements cannot be moved by one path", path, part);
-        if (found == 2 && evidence(l, part, "not known whether some document holds an array here: looking took too long", "unknown"))
+        if (found == 2 && sb_change_evidence(l, part, "not known whether some document holds an array here: looking took too long", "unknown"))
             return sb_fail_nomem(err);
     }
     return 0;
@@ -265,18 +256,18 @@ static bson_t *of_expression(const char *operator, const char *a, const char *b)
     return BCON_NEW("$expr", "{", operator, "[", BCON_UTF8(left), BCON_UTF8(right), "]", "}");
 }
 
-static int check_rename(struct looking *l, struct sb_err *err)
+static int check_rename(struct change_look *l, struct sb_err *err)
 {
     const struct sb_change_question *q = l->q;
     bson_t *other = of_expression("$ne", q->field, q->new_field), *filter = BCON_NEW(q->new_field, "{", "$exists", BCON_BOOL(true), "}");
     bson_concat(filter, other);
     bson_destroy(other);
-    int found = any(l, filter, err);
+    int found = sb_change_any(l, filter, err);
     if (found < 0)
         return -1;
     if (found == 1)
         return sb_fail(err, SB_EINPUT, "%.90s exists already, with another value than %.90s: the rename would have to overwrite it. Is it a field of its own?", q->new_field, q->field);
-    if (evidence(l, q->new_field, found ? "not known whether it exists: looking took too long; a batch never overwrites it" : "no document holds it with another value", found ? "unknown" : "measured"))
+    if (sb_change_evidence(l, q->new_field, found ? "not known whether it exists: looking took too long; a batch never overwrites it" : "no document holds it with another value", found ? "unknown" : "measured"))
         return sb_fail_nomem(err);
     return check_arrays(l, q->new_field, err);
 }
@@ -287,12 +278,14 @@ static bool take_duplicate(void *ctx, const bson_t *doc)
 }
 
 /* The values that come under a unique index: two the same would stop the plan in the middle. */
-static int check_unique(struct looking *l, struct sb_err *err)
+static int check_unique(struct change_look *l, struct sb_err *err)
 {
     bool twice = false;
     char path[MAX_FIELD + 2];
     if (!l->unique_new)
         return 0;
+    if (l->q->change == SB_CHANGE_RETYPE || l->q->expression)
+        return sb_fail(err, SB_EINPUT, "a unique index is on %.150s: whether two of its values become the same is not known before they do", l->q->field);
     if (l->q->change == SB_CHANGE_ADD)
         return sb_fail(err, SB_EINPUT, "a unique index is on %.150s: the same value cannot be given to every document", l->q->field);
     snprintf(path, sizeof path, "$%s", l->q->field);
@@ -306,13 +299,13 @@ static int check_unique(struct looking *l, struct sb_err *err)
         return sb_fail(err, SB_ESTATE, "a unique index is on %.90s, and whether %.90s holds a value twice could not be found out in time", l->q->new_field, l->q->field);
     if (twice)
         return sb_fail(err, SB_EINPUT, "a unique index is on %.90s, and %.90s holds a value twice (or is missing in two documents)", l->q->new_field, l->q->field);
-    return evidence(l, l->q->field, "every value once, as the unique index on the new name wants it", "measured") ? sb_fail_nomem(err) : 0;
+    return sb_change_evidence(l, l->q->field, "every value once, as the unique index on the new name wants it", "measured") ? sb_fail_nomem(err) : 0;
 }
 
-static int check_documents(struct looking *l, struct sb_err *err)
+static int check_documents(struct change_look *l, struct sb_err *err)
 {
     const struct sb_change_question *q = l->q;
-    int found = q->change == SB_CHANGE_ADD ? 1 : any(l, BCON_NEW(q->field, "{", "$exists", BCON_BOOL(true), "}"), err);
+    int found = q->change == SB_CHANGE_ADD ? 1 : sb_change_any(l, BCON_NEW(q->field, "{", "$exists", BCON_BOOL(true), "}"), err);
     if (found < 0)
         return -1;
     if (found == 0)
@@ -320,30 +313,34 @@ static int check_documents(struct looking *l, struct sb_err *err)
     if (check_arrays(l, q->field, err) || (q->change == SB_CHANGE_RENAME && check_rename(l, err)) || check_unique(l, err))
         return -1;
     if (q->change == SB_CHANGE_REMOVE)
-        return 0;
-    found = any(l, BCON_NEW("$expr", "{", "$gt", "[", "{", "$bsonSize", "$$ROOT", "}", BCON_INT32(LARGE_DOCUMENT), "]", "}"), err);
+        return sb_change_look_kept(l, err);
+    if (q->change == SB_CHANGE_RETYPE && sb_change_look_retype(l, err))
+        return -1;
+    if (q->expression && sb_change_look_computed(l, err))
+        return -1;
+    found = sb_change_any(l, BCON_NEW("$expr", "{", "$gt", "[", "{", "$bsonSize", "$$ROOT", "}", BCON_INT32(LARGE_DOCUMENT), "]", "}"), err);
     if (found < 0)
         return -1;
     if (found == 1)
-        return sb_fail(err, SB_EINPUT, "a document of %.150s is larger than %d MiB: with the field twice it may pass the 16 MiB that the server allows", q->ns, LARGE_DOCUMENT >> 20);
-    return evidence(l, "the largest document", found ? "not known: the server cannot tell in time; one that would pass 16 MiB stops the plan at its batch" : "below 15 MiB", found ? "unknown" : "measured")
+        return sb_fail(err, SB_EINPUT, "a document of %.150s is larger than %d MiB: with what it gets it may pass the 16 MiB that the server allows", q->ns, LARGE_DOCUMENT >> 20);
+    return sb_change_evidence(l, "the largest document", found ? "not known: the server cannot tell in time; one that would pass 16 MiB stops the plan at its batch" : "below 15 MiB", found ? "unknown" : "measured")
                ? sb_fail_nomem(err)
                : 0;
 }
 
 /* What every card of the plan rests on, whatever else was found. */
-static int tell_size(struct looking *l)
+static int tell_size(struct change_look *l)
 {
     char *size = sb_format("%" PRId64 " documents, %" PRId64 " bytes", l->f->documents, l->f->bytes);
-    int rc = size ? evidence(l, "the collection", size, "measured") : -1;
+    int rc = size ? sb_change_evidence(l, "the collection", size, "measured") : -1;
     free(size);
-    return rc || evidence(l, "indexes on the field", l->on_field.len ? l->on_field.p : "none", "measured") ? -1 : 0;
+    return rc || sb_change_evidence(l, "indexes on the field", l->on_field.len ? l->on_field.p : "none", "measured") ? -1 : 0;
 }
 
 int sb_change_look(const struct sb_server *server, const struct sb_change_question *q, struct change_facts *f, struct sb_reads *reads, struct sb_err *err)
 {
-    struct looking l = {.q = q, .f = f};
-    memset(f, 0, sizeof *f);
+    struct change_look l = {.q = q, .f = f};
+    *f = (struct change_facts){.left = -1, .offenders = -1, .before_bytes = -1};
     sb_str_init(&l.on_field);
     int rc = -1;
     if (!sb_ns_split(q->ns, f->db, f->coll)) {

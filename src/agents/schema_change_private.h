@@ -5,6 +5,7 @@
 #define SB_AGENTS_SCHEMA_CHANGE_PRIVATE_H
 
 #include <bson/bson.h>
+#include <signalbox/base/str.h>
 #include <signalbox/agents/schema_change.h>
 
 /* What was found about the collection that the change is for. */
@@ -15,6 +16,10 @@ struct change_facts {
     size_t evidence_n;
     char *indexes; /* names of those on the field, with commas; NULL: none */
     bool validated; /* the collection has a validator */
+    char from_type[24];   /* of a retype */
+    int64_t left;         /* documents that the change comes to; -1: not counted */
+    int64_t offenders;    /* that it cannot come to, and leaves or repairs; -1: not counted */
+    int64_t before_bytes; /* that what is kept of them will take, about; -1: not known */
 };
 void sb_change_facts_release(struct change_facts *f);
 
@@ -25,7 +30,75 @@ int sb_change_names(const struct sb_change_question *q, struct sb_err *err);
 int sb_change_look(const struct sb_server *server, const struct sb_change_question *q, struct change_facts *f, struct sb_reads *reads, struct sb_err *err);
 
 /* The filter of the documents that the change still has to come to: those that the plan's batches fit. The caller destroys it. */
-bson_t *sb_change_left(const struct sb_change_question *q);
+bson_t *sb_change_left(const struct sb_change_question *q, const char *from_type);
+
+/* ---- looking ---- */
+
+struct change_look {
+    struct sb_conn *conn;
+    const struct sb_change_question *q;
+    struct change_facts *f;
+    char kind[32];
+    bson_t options; /* of the collection */
+    bool found, have_options, capped, sharded, on_shard_key;
+    struct sb_str on_field;
+    char ttl[128]; /* a time-to-live index on the field; "": none */
+    bool unique_new;
+};
+
+/* Is there a document that fits? 1, 0, -1; 2: it took too long, or the server cannot tell. filter is destroyed. */
+int sb_change_any(struct change_look *l, bson_t *filter, struct sb_err *err);
+int sb_change_evidence(struct change_look *l, const char *what, const char *value, const char *coverage);
+
+/* What only a retype, or only a computed field, has to look at; and how much of what fields say will be kept. */
+int sb_change_look_retype(struct change_look *l, struct sb_err *err);
+int sb_change_look_computed(struct change_look *l, struct sb_err *err);
+int sb_change_look_kept(struct change_look *l, struct sb_err *err);
+
+/* ---- values ---- */
+
+/* The value that is given, {"v": ...}; NULL: there is none that can be read. The caller destroys it. */
+bson_t *sb_change_value(const char *json);
+
+/* The same of an expression, when it holds nothing but fields, values and operators that give the same for the same document. */
+bson_t *sb_change_expression(const struct sb_change_question *q, struct sb_err *err);
+
+/* Is there a way from a type to another by $convert? */
+bool sb_change_converts(const char *from, const char *to);
+
+/* {"v": what `path` becomes}. to_null: null where it cannot be converted; else what the plan makes of that. */
+bson_t *sb_change_converted(const struct sb_change_question *q, const char *path, bool to_null);
+
+/* Documents of which the retype, or the computing, knows no value. The caller destroys it. */
+bson_t *sb_change_offenders(const struct sb_change_question *q, const char *from_type);
+
+/* ---- cards ---- */
+
+struct change_maker {
+    const struct sb_change_question *q;
+    const struct change_facts *f;
+    size_t phases;
+};
+
+/* Canonical Extended JSON; doc is destroyed. NULL: out of memory. */
+char *sb_change_json(bson_t *doc);
+/* The update of a step (from 1) of card i; q and stage are destroyed. */
+char *sb_change_update(const struct change_maker *m, size_t i, int step, const char *what, bson_t *q, bson_t *stage);
+bson_t *sb_change_exists(const char *a, bool there, const char *b, bool b_there);
+bson_t *sb_change_unsetting(const char *field);
+char *sb_change_title(const struct change_maker *m, const char *verb);
+int sb_change_mention_indexes(const struct change_maker *m, struct sb_card *c);
+
+/* Titles, reasons and commands are taken, also after a failure; NULL of those that must be there fails. */
+int sb_change_look_card(const struct change_maker *m, size_t i, struct sb_card *c, const char *phase, const char *how, char *title, char *why);
+int sb_change_open_card(const struct change_maker *m, size_t i, struct sb_card *c, int kind, const char *phase, char *title, char *why);
+int sb_change_add_batches(const struct change_maker *m, struct sb_card *c, char *action, char *undo, int label);
+
+/* What is kept: the step that keeps it (undone by dropping it; filter is destroyed), and the command that puts it back. */
+int sb_change_keep(const struct change_maker *m, size_t i, struct sb_card *c, bson_t *filter);
+char *sb_change_put_back(const struct change_maker *m, size_t i);
+
+int sb_change_plan_retype(const struct change_maker *m, struct sb_card *card);
 
 /* Code for an application, in this phase (from 0) of the plan. -1 out of memory. */
 int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_card *card);

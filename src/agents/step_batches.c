@@ -15,13 +15,6 @@
 
 #define LOOK_MS 1500 /* ranges are passed for so long in one turn */
 
-/* The parts of the step's update. Borrowed from `all`. */
-struct statement {
-    bson_t *all;
-    bson_t q, u;
-    char db[64], coll[192];
-};
-
 /* One range: ids that were found, in order. */
 struct ids {
     bson_value_t first, last;
@@ -31,7 +24,7 @@ struct ids {
 struct walk {
     struct sb_conn *conn;
     const struct sb_turn_question *q;
-    struct statement s;
+    struct sb_statement s;
     bson_value_t at; /* the lower end, and */
     bool has_at, inclusive;
 };
@@ -58,29 +51,6 @@ static bool take_id(void *ctx, const bson_t *doc)
     bson_value_copy(bson_iter_value(&it), &i->last);
     i->n++;
     return true;
-}
-
-static int open_statement(const char *command, struct statement *s, struct sb_err *err)
-{
-    bson_iter_t it, at;
-    memset(s, 0, sizeof *s);
-    s->all = bson_new_from_json((const uint8_t *)command, -1, NULL);
-    bool ok = s->all && bson_iter_init(&it, s->all) && bson_iter_next(&it) && strcmp(bson_iter_key(&it), "update") == 0 && BSON_ITER_HOLDS_UTF8(&it) &&
-              strlen(bson_iter_utf8(&it, NULL)) < sizeof s->coll;
-    if (ok)
-        snprintf(s->coll, sizeof s->coll, "%s", bson_iter_utf8(&it, NULL));
-    ok = ok && bson_iter_init_find(&it, s->all, "$db") && BSON_ITER_HOLDS_UTF8(&it) && strlen(bson_iter_utf8(&it, NULL)) < sizeof s->db;
-    if (ok)
-        snprintf(s->db, sizeof s->db, "%s", bson_iter_utf8(&it, NULL));
-    ok = ok && bson_iter_init(&it, s->all) && bson_iter_find_descendant(&it, "updates.0.q", &at) && sb_sub_document(&at, &s->q);
-    uint32_t len;
-    const uint8_t *data;
-    ok = ok && bson_iter_init(&it, s->all) && bson_iter_find_descendant(&it, "updates.0.u", &at) && BSON_ITER_HOLDS_ARRAY(&at);
-    if (ok) {
-        bson_iter_array(&at, &len, &data);
-        ok = bson_init_static(&s->u, data, len);
-    }
-    return ok ? 0 : sb_fail(err, SB_EINTERNAL, "the step's command is no update that can be divided");
 }
 
 static void add_range(bson_t *filter, const struct walk *w, const bson_value_t *to)
@@ -170,31 +140,11 @@ static int anything(const struct walk *w, const bson_value_t *to, struct sb_err 
 /* The step's own command over this range, and nothing else of it changed. */
 static char *narrowed(const struct walk *w, const bson_value_t *to)
 {
-    bson_t out = BSON_INITIALIZER, list, one, q, hint;
-    bson_iter_t it;
-    for (bool more = bson_iter_init(&it, w->s.all) && bson_iter_next(&it); more; more = bson_iter_next(&it)) {
-        if (strcmp(bson_iter_key(&it), "updates") != 0) {
-            BSON_APPEND_VALUE(&out, bson_iter_key(&it), bson_iter_value(&it));
-            continue;
-        }
-        BSON_APPEND_ARRAY_BEGIN(&out, "updates", &list);
-        BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
-        BSON_APPEND_DOCUMENT_BEGIN(&one, "q", &q);
-        add_range(&q, w, to);
-        bson_concat(&q, &w->s.q);
-        bson_append_document_end(&one, &q);
-        BSON_APPEND_ARRAY(&one, "u", &w->s.u);
-        BSON_APPEND_BOOL(&one, "multi", true);
-        BSON_APPEND_DOCUMENT_BEGIN(&one, "hint", &hint);
-        BSON_APPEND_INT32(&hint, "_id", 1);
-        bson_append_document_end(&one, &hint);
-        bson_append_document_end(&list, &one);
-        bson_append_array_end(&out, &list);
-    }
-    char *json = bson_as_canonical_extended_json(&out, NULL), *copy = json ? sb_strdup_n(json, strlen(json)) : NULL;
-    bson_free(json);
-    bson_destroy(&out);
-    return copy;
+    bson_t range = BSON_INITIALIZER;
+    add_range(&range, w, to);
+    char *command = sb_statement_narrowed(&w->s, &range);
+    bson_destroy(&range);
+    return command;
 }
 
 static int set_place(struct sb_place *p, const bson_value_t *at)
@@ -213,9 +163,10 @@ static int set_place(struct sb_place *p, const bson_value_t *at)
 static int pass_over(const struct walk *w, struct sb_turn_answer *out)
 {
     struct sb_place *p = &out->next;
-    if (w->q->undo || (p->pass > 1 && !p->dirty)) {
+    bool once = w->q->undo || w->s.merges;
+    if (once || (p->pass > 1 && !p->dirty)) {
         out->turn = SB_TURN_DONE;
-        snprintf(out->why, sizeof out->why, w->q->undo ? "all %" PRId64 " documents were gone over" : "all %" PRId64 " documents were looked at again, and nothing is left to do", p->docs);
+        snprintf(out->why, sizeof out->why, once ? "all %" PRId64 " documents were gone over" : "all %" PRId64 " documents were looked at again, and nothing is left to do", p->docs);
         return 1;
     }
     if (p->pass >= SB_STEP_PASSES) {
@@ -284,16 +235,20 @@ int sb_next_batch(const struct sb_server *server, const struct sb_turn_question 
     bson_t *at = q->place.at ? bson_new_from_json((const uint8_t *)q->place.at, -1, NULL) : NULL;
     bson_iter_t it;
     const char *command = q->undo ? q->step->undo : q->step->action;
-    int rc = -1;
+    char db[64], coll[192];
+    bool target = sb_ns_split(q->ns, db, coll);
+    int rc = target ? -1 : sb_fail(err, SB_EINTERNAL, "the step's collection has no name that can be read");
     if (q->place.at && !(at && bson_iter_init_find(&it, at, "_id"))) {
         sb_fail(err, SB_EINTERNAL, "the place on the record cannot be read");
         goto out;
     }
     if (at)
         move_to(&w, bson_iter_value(&it), false);
-    if (!command || open_statement(command, &w.s, err) || !(w.conn = sb_conn_to_primary(server, SB_LANE_BULK, err)))
+    if (!command || sb_statement_open(command, &w.s, err) || !(w.conn = sb_conn_to_primary(server, SB_LANE_BULK, err)))
         goto out;
-    rc = sb_same_collection(w.conn, w.s.db, w.s.coll, q->uuid, out->why, sizeof out->why, err);
+    rc = target ? sb_same_collection(w.conn, db, coll, q->uuid, out->why, sizeof out->why, err) : -1;
+    if (rc == 1 && strcmp(coll, w.s.coll) != 0) /* what is read stands beside the collection that is changed */
+        rc = sb_same_collection(w.conn, w.s.db, w.s.coll, NULL, out->why, sizeof out->why, err);
     if (rc == 0)
         out->turn = SB_TURN_FAILED;
     if (rc == 1)
@@ -302,8 +257,7 @@ out:
     sb_conn_close(w.conn);
     if (w.has_at)
         bson_value_destroy(&w.at);
-    if (w.s.all)
-        bson_destroy(w.s.all);
+    sb_statement_release(&w.s);
     if (at)
         bson_destroy(at);
     return rc;

@@ -13,6 +13,7 @@ static const struct {
     {"batches", sb_next_batch},
     {"both_written", sb_next_look},
     {"unwritten", sb_next_look},
+    {"retyped", sb_next_look},
 };
 
 bool sb_step_iterates(const struct sb_step *s)

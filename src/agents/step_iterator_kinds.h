@@ -14,6 +14,19 @@ int sb_next_look(const struct sb_server *server, const struct sb_turn_question *
  * modifiers. False: it does not touch the path. `out` borrows from `o`. */
 bool sb_write_sets(const bson_t *o, const char *path, bson_iter_t *out);
 
+/* The one command of a step that goes in batches. q and u borrow from `all`: the filter, and the pipeline. */
+struct sb_statement {
+    bson_t *all;
+    bson_t q, u;
+    bool merges; /* an aggregation that ends in $merge: its filter fits as well what was merged before */
+    char db[64], coll[192];
+};
+int sb_statement_open(const char *command, struct sb_statement *s, struct sb_err *err); /* release it in any case */
+void sb_statement_release(struct sb_statement *s);
+
+/* The same command over a range, {_id: {$gt: .., $lte: ..}}, as canonical Extended JSON. NULL: out of memory. */
+char *sb_statement_narrowed(const struct sb_statement *s, const bson_t *range);
+
 /* 1: the collection is there and is the one; 0: it is not, and *why says how; -1: it could not be asked. */
 struct sb_conn;
 int sb_same_collection(struct sb_conn *c, const char *db, const char *coll, const char *uuid, char *why, size_t cap, struct sb_err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step iterators "both_written" and "unwritten": do the applications write as the next phase needs it? The oplog tells what
+ * The step iterators "both_written", "unwritten" and "retyped": do the applications write as the next phase needs it? The oplog tells what
  * each write has set, whoever made it. It is read onwards from where the last turn ended; one write that breaks the rule and the
  * counting begins anew behind it. An update whose one value is there already is told without it: such a write may look as if it
  * broke the rule, which costs time and nothing else. */
@@ -9,6 +9,7 @@
 #include "bson_get.h"
 
 #include <signalbox/agents/catalogue.h>
+#include <signalbox/formats/bsonscan.h>
 #include <signalbox/mongo/read_door.h>
 
 #include <inttypes.h>
@@ -97,15 +98,16 @@ static void judge(struct look *l, const bson_t *entry, int64_t seconds)
         return;
     if (!bson_iter_init_find(&it, entry, "o") || !sb_sub_document(&it, &o))
         return;
-    bool field = sb_write_sets(&o, w->field, &a), renamed = w->new_field && sb_write_sets(&o, w->new_field, &b);
-    bool both = sb_streq(w->how, "both_written");
-    bool broken = both ? field && !(renamed && same_value(&a, &b)) : field;
+    bool both = sb_streq(w->how, "both_written"), retyped = sb_streq(w->how, "retyped");
+    bool field = sb_write_sets(&o, w->field, &a), renamed = w->new_field && !retyped && sb_write_sets(&o, w->new_field, &b);
+    bool broken = both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field;
     if (broken) {
         l->broken++;
-        snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both ? (renamed ? "with another value than" : "without") : "was still written", both ? w->new_field : "");
+        snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both ? (renamed ? "with another value than" : "without") : retyped ? "was written as" : "was still written",
+                 both || retyped ? w->new_field : "");
         l->place->since = (seconds + 1) * 1000;
         l->place->seen = 0;
-    } else if ((both && field) || (!both && (renamed || !w->new_field))) {
+    } else if (both || retyped ? field : renamed || !w->new_field) {
         l->place->seen++;
     }
 }
@@ -215,6 +217,8 @@ static void conclude(const struct look *l, struct sb_turn_answer *out)
         out->turn = SB_TURN_DONE;
         if (both)
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too, with the same value", quiet_s, p->seen, w->field, w->new_field);
+        else if (sb_streq(w->how, "retyped"))
+            snprintf(out->why, sizeof out->why, "for %" PRId64 " s none of %" PRId64 " writes of %.60s has written a %.20s", quiet_s, p->seen, w->field, w->new_field);
         else
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s no write has set %.60s; %" PRId64 " writes were seen", quiet_s, w->field, p->seen);
         return;

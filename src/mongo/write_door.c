@@ -82,19 +82,57 @@ static bool is_scratch(const bson_iter_t *it)
     return BSON_ITER_HOLDS_UTF8(it) && strncmp(bson_iter_utf8(it, NULL), SB_SCRATCH_PREFIX, sizeof SB_SCRATCH_PREFIX - 1) == 0;
 }
 
-/* Nothing is dropped but what was made to try something out on. */
+static bool is_before(const bson_iter_t *it)
+{
+    return BSON_ITER_HOLDS_UTF8(it) && strncmp(bson_iter_utf8(it, NULL), SB_BEFORE_PREFIX, sizeof SB_BEFORE_PREFIX - 1) == 0;
+}
+
+/* Nothing is dropped but what was made here: to try something out on, or to keep what fields said before. */
 static int look_at_drop(const bson_t *command, struct sb_err *err)
 {
     bson_iter_t it;
-    if (bson_iter_init_find(&it, command, "drop") && is_scratch(&it))
+    if (bson_iter_init_find(&it, command, "drop") && (is_scratch(&it) || is_before(&it)))
         return 0;
-    return sb_fail(err, SB_EPOLICY, "only a collection whose name begins with %s is ever dropped", SB_SCRATCH_PREFIX);
+    return sb_fail(err, SB_EPOLICY, "only a collection whose name begins with %s or %s is ever dropped", SB_SCRATCH_PREFIX, SB_BEFORE_PREFIX);
 }
 
-/* An aggregation writes only by a last $out, into such a collection, and reads no such one. */
+/* The three stages by which fields are kept, and put back: a range of _id, _id and v, and a $merge that keeps what is there, or
+ * that changes documents that are there by a $set. */
+static bool keeps_or_puts_back(const bson_t *command)
+{
+    bson_iter_t it, at, list, stage;
+    static const char *const stages[] = {"$match", "$project", "$merge"};
+    size_t n = 0;
+    bool from_before = bson_iter_init_find(&it, command, "aggregate") && is_before(&it);
+    if (!bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
+        return false;
+    for (; bson_iter_next(&list); n++)
+        if (n == SB_COUNT(stages) || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 ||
+            bson_iter_next(&stage))
+            return false;
+    if (n != SB_COUNT(stages) || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.into", &at) || !BSON_ITER_HOLDS_UTF8(&at) || is_before(&at) == from_before || is_scratch(&at))
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.whenNotMatched", &at) || !BSON_ITER_HOLDS_UTF8(&at) ||
+        strcmp(bson_iter_utf8(&at, NULL), from_before ? "discard" : "insert") != 0)
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.whenMatched", &at))
+        return false;
+    if (!from_before)
+        return BSON_ITER_HOLDS_UTF8(&at) && strcmp(bson_iter_utf8(&at, NULL), "keepExisting") == 0;
+    for (bool more = BSON_ITER_HOLDS_ARRAY(&at) && bson_iter_recurse(&at, &list) && bson_iter_next(&list); more; more = bson_iter_next(&list))
+        if (!BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), "$set") != 0 || bson_iter_next(&stage))
+            return false;
+    return BSON_ITER_HOLDS_ARRAY(&at);
+}
+
+/* An aggregation writes only by a last $out, into such a collection, and reads no such one; or it is about what fields said. */
 static int look_at_aggregate(const bson_t *command, struct sb_err *err)
 {
     bson_iter_t it, stages, stage;
+    if (keeps_or_puts_back(command))
+        return 0;
     bool out = false, bad = !bson_iter_init_find(&it, command, "aggregate") || !BSON_ITER_HOLDS_UTF8(&it) || is_scratch(&it);
     bad = bad || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &stages);
     while (!bad && bson_iter_next(&stages)) {
@@ -105,7 +143,8 @@ static int look_at_aggregate(const bson_t *command, struct sb_err *err)
             bad = (out && !is_scratch(&stage)) || (!out && strcmp(key, "$sample") != 0 && strcmp(key, "$unset") != 0);
         }
     }
-    return bad || !out ? sb_fail(err, SB_EPOLICY, "an aggregation may only put a sample into a collection whose name begins with %s", SB_SCRATCH_PREFIX) : 0;
+    return bad || !out ? sb_fail(err, SB_EPOLICY, "an aggregation may only put a sample into a collection whose name begins with %s, or keep what fields say in one that begins with %s", SB_SCRATCH_PREFIX,
+                               SB_BEFORE_PREFIX) : 0;
 }
 
 /* Parses and checks; returns the command without "$db" (the caller destroys it), its database and its row. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Having the Data Architect plan a change of a field. A worker looks for what would break it; what comes back is a refusal with
+ * Having the Data Architect plan a change of a field. The telemetry thread says who uses it, a worker looks for what would break it; what comes back is a refusal with
  * its reason, or the cards of a plan, each after the one before it. */
 #include "private.h"
 
@@ -9,12 +9,14 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 struct change {
     struct sb_orchestrator *o;
     struct errand way;
     struct sb_change_question q; /* its texts point at ours */
-    char *case_id, *ns, *field, *new_field, *value, *deployment, *deployment_id, *requested_by;
+    char *case_id, *ns, *field, *new_field, *value, *expression, *type, *from_type, *second, *second_expression, *deployment, *deployment_id, *requested_by;
+    struct sb_depends uses;
     struct sb_change_plan plan;
     struct sb_err err;
 };
@@ -27,10 +29,16 @@ static void free_change(void *p)
     free(c->field);
     free(c->new_field);
     free(c->value);
+    free(c->expression);
+    free(c->type);
+    free(c->from_type);
+    free(c->second);
+    free(c->second_expression);
     free(c->deployment);
     free(c->deployment_id);
     free(c->requested_by);
     sb_change_plan_release(&c->plan);
+    sb_depends_release(&c->uses);
     free(c);
 }
 
@@ -48,6 +56,96 @@ static char *found(const char *pattern, const char *text, struct sb_err *err)
     return out;
 }
 
+/* A type's name as BSON has it, copied; NULL: it is none of those between which is converted. */
+static char *type_of(const char *word)
+{
+    static const char *const names[][2] = {{"str", "string"}, {"int32", "int"}, {"integer", "int"}, {"int64", "long"}, {"float", "double"}, {"number", "double"}, {"decimal128", "decimal"},
+                                           {"isodate", "date"}, {"iso date", "date"}, {"timestamp", "date"}, {"objectid", "objectId"}, {"object id", "objectId"}};
+    for (size_t i = 0; word && i < SB_COUNT(names); i++)
+        if (strcasecmp(word, names[i][0]) == 0)
+            return sb_format("%s", names[i][1]);
+    char *own = word ? sb_format("%s", word) : NULL;
+    for (char *p = own; p && *p; p++)
+        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
+    return own;
+}
+
+/* How a field is computed: the JSON value behind "computed as", {"v": it}. NULL: nothing of that is said, or err. Braces within texts
+ * do not count. */
+static char *computed(const char *text, struct sb_err *err)
+{
+    char *begin = found("\\b(?:computed|calculated|derived)\\s+(?:as|from|by|with)\\s*([{\"$].*)$", text, err), *out = NULL;
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; begin && begin[i] && !out; i++) {
+        if (quoted && begin[i] == '\\' && begin[i + 1])
+            i++;
+        else if (begin[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (begin[i] == '{' || begin[i] == '['))
+            depth++;
+        else if (!quoted && (begin[i] == '}' || begin[i] == ']'))
+            depth--;
+        bool over = depth == 0 && !quoted;
+        if (over && begin[0] == '$' ? begin[i + 1] == '\0' || begin[i + 1] == ' ' : over)
+            out = begin[0] == '$' ? sb_format("{\"v\":\"%.*s\"}", (int)(i + 1), begin) : sb_format("{\"v\":%.*s}", (int)(i + 1), begin);
+    }
+    if (begin && !out && err->code == SB_OK)
+        sb_fail(err, SB_EINPUT, "how the field is computed is not written to its end: a brace or a quote is missing");
+    free(begin);
+    return out;
+}
+
+#define VALUE "(\"[^\"\\\\]*\"|-?\\d+(?:\\.\\d+)?|true|false|null)(?![\\w.])"
+#define TYPE "(string|str|int|int32|int64|integer|long|double|float|decimal|decimal128|iso ?date|date|timestamp|object ?id|number)\\b"
+
+/* "convert A from string to date in NS, replacing what does not parse with null" */
+static int read_retype(const char *text, struct change *c, const char *type, struct sb_err *err)
+{
+    char *from = found("\\bfrom\\s+(?:an?\\s+)?" TYPE, text, err);
+    char *otherwise = found("(?:\\bparse|\\bconvert(?:ed)?|\\binvalid|\\bunparsable|\\boffenders?)\\b[^,;]{0,30}?(?:\\bwith|\\bto|\\bas|\\bbecomes?|=)\\s*" VALUE, text, err);
+    c->q.change = SB_CHANGE_RETYPE;
+    c->type = type_of(type);
+    c->from_type = type_of(from);
+    c->value = otherwise ? sb_format("{\"v\":%s}", otherwise) : NULL;
+    int rc = err->code != SB_OK ? -1 : !c->type || (from && !c->from_type) || (otherwise && !c->value) ? sb_fail_nomem(err) : 0;
+    free(from);
+    free(otherwise);
+    return rc;
+}
+
+#define NAME "[\"'`]?([A-Za-z_][A-Za-z0-9_.\\-]{0,119})[\"'`]?"
+#define ANY_NAME "[\"'`]?[A-Za-z_][A-Za-z0-9_.\\-]{0,119}[\"'`]?"
+#define FIELDS "(?:the\\s+)?(?:fields?\\s+)?"
+#define AND "\\s+(?:and|with)\\s+"
+
+/* "split A into B and C": B is the first of exactly two words, C the second. "merge A and B into C": both with a space between. */
+static int read_parts(const char *text, struct change *c, struct sb_err *err)
+{
+    bool splits = false;
+    char *a = found("\\bsplit\\s+" FIELDS NAME "\\s+into\\s+" ANY_NAME AND ANY_NAME, text, err), *b = NULL, *to = NULL;
+    if (a) {
+        splits = true;
+        b = found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" NAME AND ANY_NAME, text, err);
+        to = found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" ANY_NAME AND NAME, text, err);
+    } else if ((a = found("\\b(?:merge|join|combine)\\s+" FIELDS NAME AND ANY_NAME "\\s+into\\s+" ANY_NAME, text, err))) {
+        b = found("\\b(?:merge|join|combine)\\s+" FIELDS ANY_NAME AND NAME "\\s+into\\s+" ANY_NAME, text, err);
+        to = found("\\b(?:merge|join|combine)\\s+" FIELDS ANY_NAME AND ANY_NAME "\\s+into\\s+" NAME, text, err);
+    }
+    int rc = 0;
+    if (a && b && to) {
+        static const char part[] = "{\"v\":{\"$cond\":[{\"$eq\":[{\"$size\":{\"$split\":[{\"$ifNull\":[\"$%s\",\"\"]},\" \"]}},2]},{\"$arrayElemAt\":[{\"$split\":[\"$%s\",\" \"]},%d]},null]}}";
+        c->q.change = SB_CHANGE_ADD;
+        c->expression = splits ? sb_format(part, a, a, 0) : sb_format("{\"v\":{\"$concat\":[\"$%s\",\" \",\"$%s\"]}}", a, b);
+        c->second_expression = splits ? sb_format(part, a, a, 1) : NULL;
+        rc = !c->expression || (splits && !c->second_expression) || sb_str_set(&c->field, splits ? b : to) || (splits && sb_str_set(&c->second, to)) ? sb_fail_nomem(err) : 1;
+    }
+    free(a);
+    free(b);
+    free(to);
+    return err->code != SB_OK ? -1 : rc;
+}
+
 /* Which change a request asks for, and the value where it gives one. */
 static int read_kind(const struct held_case *held, struct change *c, struct sb_err *err)
 {
@@ -59,8 +157,22 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
         c->q.change = SB_CHANGE_RENAME;
         return sb_str_set(&c->new_field, s->new_field) ? sb_fail_nomem(err) : 0;
     }
+    char *converts = s->type ? found("\\b(convert|cast|retype|change|turn|migrate)\\b", text, err) : NULL;
+    if (converts) {
+        free(converts);
+        return read_retype(text, c, s->type, err);
+    }
+    int parts = read_parts(text, c, err);
+    if (parts)
+        return parts < 0 ? -1 : 0;
+    if ((c->expression = computed(text, err))) {
+        c->q.change = SB_CHANGE_ADD;
+        return 0;
+    }
+    if (err->code != SB_OK)
+        return -1;
     char *removes = found("\\b(remove|drop|delete|unset)\\b", text, err);
-    char *value = found("(?:\\bdefault(?:\\s+(?:value|of|to))?|\\bvalue|\\bwith|\\bto|=)\\s*(\"[^\"\\\\]*\"|-?\\d+(?:\\.\\d+)?|true|false|null)(?![\\w.])", text, err);
+    char *value = found("(?:\\bdefault(?:\\s+(?:value|of|to))?|\\bvalue|\\bwith|\\bto|=)\\s*" VALUE, text, err);
     int rc = 0;
     if (removes) {
         c->q.change = SB_CHANGE_REMOVE;
@@ -69,8 +181,9 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
         c->value = sb_format("{\"v\":%s}", value);
         rc = c->value ? 0 : sb_fail_nomem(err);
     } else {
-        rc = sb_fail(err, SB_ENO, "This version plans three changes of a field: \"rename A to B in %s\", \"add field A with default VALUE to %s\" (a text in quotes), \"remove field A from %s\". This is another one.", s->ns,
-                     s->ns, s->ns);
+        rc = sb_fail(err, SB_ENO, "This version plans these changes of a field: \"rename A to B in %s\", \"add field A with default VALUE to %s\" (a text in quotes), \"add field A computed as EXPRESSION to %s\", \"convert A from "
+                     "string to date in %s\", \"split A into B and C in %s\", \"merge A and B into C in %s\", \"remove field A from %s\". This is another one.",
+                     s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns);
     }
     free(removes);
     free(value);
@@ -78,16 +191,6 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
 }
 
 /* ---- there and back ---- */
-
-static void record_reads(struct sb_orchestrator *o, struct held_case *held, const struct sb_reads *reads)
-{
-    for (size_t i = 0; i < reads->line_n; i++) {
-        const char *line = reads->line[i], *colon = strstr(line, ": ");
-        char *member = sb_format("%.*s", colon ? (int)(colon - line) : 0, line);
-        sb_o_record(o, SB_ENTRY_COMMAND, NULL, &(struct refs){.case_ = held}, json_pack("{s:s?,s:o}", "member", member, "command", sb_o_words(colon ? colon + 2 : line)), NULL);
-        free(member);
-    }
-}
 
 /* The same change is planned already: an open card of a plan on this field of this collection. */
 static const struct held_card *planned(struct sb_orchestrator *o, const struct change *c)
@@ -108,7 +211,7 @@ static void back(struct sb_orchestrator *o, void *p)
         free_change(c);
         return;
     }
-    record_reads(o, held, &c->plan.reads);
+    sb_o_record_reads(o, held, &c->plan.reads);
     const struct held_card *same = c->err.code == SB_OK ? planned(o, c) : NULL;
     struct sb_str text;
     sb_str_init(&text);
@@ -125,11 +228,46 @@ static void back(struct sb_orchestrator *o, void *p)
     free_change(c);
 }
 
+/* The second of two fields that one is split into: a card of its own behind the first. */
+static void plan_second(struct change *c)
+{
+    struct sb_change_question q = c->q;
+    struct sb_change_plan more;
+    q.field = c->second;
+    q.expression = c->second_expression;
+    q.first_card++;
+    if (sb_schema_change(c->o->opt.server, &q, &more, &c->err) == 0) {
+        struct sb_card *first = &c->plan.card[0], *second = &c->plan.card[1];
+        *second = more.card[0];
+        memset(&more.card[0], 0, sizeof more.card[0]);
+        c->plan.n = 2;
+        first->phase = sb_format("1 of 2: the first part");
+        second->phase = sb_format("2 of 2: the second part");
+        if (!first->phase || !second->phase || sb_str_set(&second->after, first->id))
+            sb_fail_nomem(&c->err);
+    }
+    for (size_t i = 0; i < more.reads.line_n; i++)
+        if (sb_strs_push(&c->plan.reads.line, &c->plan.reads.line_n, more.reads.line[i]))
+            c->plan.reads.failed = true;
+    c->plan.reads.left_out += more.reads.left_out;
+    sb_change_plan_release(&more);
+}
+
 static void plan(void *p)
 {
     struct change *c = p;
-    sb_schema_change(c->o->opt.server, &c->q, &c->plan, &c->err);
+    c->q.uses = &c->uses;
+    if (c->err.code == SB_OK && sb_schema_change(c->o->opt.server, &c->q, &c->plan, &c->err) == 0 && c->second)
+        plan_second(c);
     sb_o_post_done(c->o, &c->way, back, c, free_change);
+}
+
+/* Who asks for the field and who writes it, by what was heard of it. */
+static void listen(void *p, const struct sb_view *view)
+{
+    struct change *c = p;
+    sb_depends_heard(sb_view_workload(view), c->ns, c->field, sb_view_now(view), &c->uses, &c->err);
+    sb_o_work(c->o, &c->way, plan, c, free_change);
 }
 
 int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const char *ns, struct sb_err *err)
@@ -144,19 +282,17 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return -1;
     }
-    if (sb_str_set(&c->case_id, held->case_.id) || sb_str_set(&c->ns, ns) || sb_str_set(&c->field, held->case_.reading.slots.field) || sb_str_set(&c->deployment, o->deployment) ||
+    if (sb_str_set(&c->case_id, held->case_.id) || sb_str_set(&c->ns, ns) || (!c->field && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
         sb_str_set(&c->deployment_id, o->facts.id) || sb_str_set(&c->requested_by, held->case_.requested_by)) {
         free_change(c);
         return sb_fail_nomem(err);
     }
-    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .new_field = c->new_field, .value = c->value, .first_card = o->last_card + 1, .case_id = c->case_id,
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
+                                       .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1, .now = sb_o_deployment_now(o)};
     o->last_card += SB_CHANGE_CARDS; /* numbers that lead to no card are left out, never given twice */
     held->consulting = true;
-    if (!sb_o_work(o, &c->way, plan, c, free_change)) {
-        held->consulting = false;
-        return sb_fail_nomem(err);
-    }
+    sb_o_view(o, &c->way, listen, c, free_change);
     return 0;
 }

@@ -35,19 +35,23 @@ static void record_read(struct sb_orchestrator *o, struct held_case *held, const
     free(member);
 }
 
+void sb_o_record_reads(struct sb_orchestrator *o, struct held_case *held, const struct sb_reads *reads)
+{
+    for (size_t i = 0; i < reads->line_n; i++)
+        record_read(o, held, reads->line[i]);
+    char *more = reads->left_out ? sb_format("{\"$more\": %" PRIu64 "}", reads->left_out) : NULL;
+    if (reads->left_out)
+        record_read(o, held, more ? more : "{}");
+    free(more);
+}
+
 static void back(struct sb_orchestrator *o, void *p)
 {
     struct review *r = p;
     struct held_case *held = sb_o_case(o, r->case_id);
-    const struct sb_reads *reads = &r->said.reads;
     o->reviewing = false;
-    for (size_t i = 0; held && i < reads->line_n; i++)
-        record_read(o, held, reads->line[i]);
-    if (held && reads->left_out) {
-        char *more = sb_format("{\"$more\": %" PRIu64 "}", reads->left_out);
-        record_read(o, held, more ? more : "{}");
-        free(more);
-    }
+    if (held)
+        sb_o_record_reads(o, held, &r->said.reads);
     if (held && (r->err.code != SB_OK ||
                  sb_o_hand_over(o, held, &(struct handing){.from = SB_BY_DATA_ARCHITECT, .to = SB_BY_ORCHESTRATOR, .back = true, .why = "the documents were looked at; what was found is the answer",
                                                            .risk = "none: nothing is proposed", .evidence = r->said.evidence, .n = r->said.evidence_n}, &r->err)))
@@ -70,6 +74,8 @@ int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *held, const
         return sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
     if (o->reviewing)
         return sb_fail(err, SB_ESTATE, "A collection is being read for another request, and one is read at a time: ask again when that is answered.");
+    if (sb_o_asks_what_depends(held))
+        return sb_o_consult_depends(o, held, ns, err);
     struct review *r = calloc(1, sizeof *r);
     if (!r)
         return sb_fail_nomem(err);

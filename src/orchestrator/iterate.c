@@ -224,7 +224,7 @@ static json_t *proof(const char *how, const char *why)
 static void finish(struct sb_orchestrator *o, struct held_card *card, struct iterating *w, const char *why)
 {
     const struct sb_step *s = step_of(card);
-    bool undo = w->undo, looked = !sb_streq(s->work.how, "batches");
+    bool undo = w->undo, looked = !sb_streq(s->work.how, "batches") || !sb_command_counts(undo ? s->undo : s->action);
     char text[300];
     snprintf(text, sizeof text, "%.200s; %" PRId64 " documents changed", why, w->changed);
     if (sb_o_record(o, SB_ENTRY_STEP_VERIFIED, NULL, &(struct refs){.card = card},

@@ -724,6 +724,10 @@ int sb_o_consult_drill(struct sb_orchestrator *o, struct held_case *c, struct sb
 
 /* Has the Data Architect look at a sample of a collection. */
 int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+int sb_o_consult_depends(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+bool sb_o_asks_what_depends(const struct held_case *held);
+struct sb_reads;
+void sb_o_record_reads(struct sb_orchestrator *o, struct held_case *held, const struct sb_reads *reads); /* what the Data Architect sent */
 
 /* Has the Data Architect plan a change of a field of a collection. */
 int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);

@@ -80,7 +80,7 @@ static void undo_next(struct sb_orchestrator *o, struct held_card *card)
         undo_next(o, card);
         return;
     }
-    if (sb_step_iterates(s) && s->undo) {
+    if (sb_step_iterates(s) && sb_command_divides(s->undo)) {
         sb_o_iterate(o, card);
         return;
     }

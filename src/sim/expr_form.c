@@ -301,6 +301,7 @@ static int switch_eval(struct sim_val args, const uint8_t *doc, struct sim_w *w,
 }
 
 static const struct sim_form forms[] = {
+    {"$convert", sim_convert_check, sim_convert_eval},
     {"$filter", filter_check, filter_eval}, {"$let", let_check, let_eval},          {"$map", map_check, map_eval},
     {"$reduce", reduce_check, reduce_eval}, {"$switch", switch_check, switch_eval},
 };

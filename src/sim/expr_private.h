@@ -42,4 +42,8 @@ struct sim_form {
 
 const struct sim_form *sim_form_find(const char *name);
 
+/* expr_convert.c */
+int sim_convert_check(struct sim_val args, const struct sim_scope *scope, unsigned depth, struct sim_fail *f);
+int sim_convert_eval(struct sim_val args, const uint8_t *doc, struct sim_w *w, const char *key, unsigned depth, struct sim_fail *f);
+
 #endif

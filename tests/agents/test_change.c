@@ -89,6 +89,76 @@ static void code_is_handed_over_with_any_name(void **state)
     }
 }
 
+static void only_what_is_the_same_each_time_is_computed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *says;
+    } asked[] = {
+        {"{\"v\": {\"$multiply\": [\"$price\", \"$qty\"]}}", NULL},
+        {"{\"v\": \"$old.name\"}", NULL},
+        {"{\"v\": {\"$ifNull\": [\"$a\", {\"$literal\": \"$$NOW\"}]}}", NULL},
+        {"{\"v\": {\"$concat\": [\"$a\", \"$$NOW\"]}}", "nothing else"},
+        {"{\"v\": {\"$function\": {\"body\": \"\", \"args\": [\"$a\"], \"lang\": \"js\"}}}", "$function"},
+        {"{\"v\": {\"$cond\": [{\"$eq\": [\"$a\", {\"$rand\": {}}]}, 1, 2]}}", "$rand"},
+        {"{\"v\": {\"$add\": [\"$total\", 1]}}", "what it is to make"},
+        {"{\"v\": {\"$add\": [\"$total.net\", 1]}}", "what it is to make"},
+        {"{\"v\": {\"$add\": [\"$totals\", 1]}}", NULL},
+        {"{\"v\": {\"$add\": [1, 2]}}", "reads no field"},
+        {"{\"v\": {\"$add\": [", "cannot be read"},
+        {"{\"v\": [[[[[[[[[[[[[[\"$a\"]]]]]]]]]]]]]]}", "too large"},
+    };
+    for (size_t i = 0; i < SB_COUNT(asked); i++) {
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_change_question q = {.change = SB_CHANGE_ADD, .ns = "shop.orders", .field = "total", .expression = asked[i].json};
+        bson_t *v = sb_change_expression(&q, &err);
+        if ((v != NULL) != (asked[i].says == NULL) || (!v && !strstr(err.msg, asked[i].says)))
+            fail_msg("%s: %s", asked[i].json, v ? "it was taken" : err.msg);
+        if (v)
+            bson_destroy(v);
+    }
+}
+
+static void a_merge_goes_in_ranges_as_an_update_does(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_statement s;
+    static const char command[] = "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"a\": 1}}, {\"$project\": {\"v\": \"$a\"}}, {\"$merge\": {\"into\": \"d\"}}], \"cursor\": {}, \"$db\": \"shop\"}";
+    bson_t *range = bson_new_from_json((const uint8_t *)"{\"_id\": {\"$lte\": 7}}", -1, NULL);
+    sb_assert_ok(sb_statement_open(command, &s, &err), err);
+    assert_true(s.merges);
+    char *narrowed = sb_statement_narrowed(&s, range);
+    bson_t *got = bson_new_from_json((const uint8_t *)narrowed, -1, NULL);
+    char *json = bson_as_relaxed_extended_json(got, NULL);
+    assert_string_equal(json, "{ \"aggregate\" : \"c\", \"pipeline\" : [ { \"$match\" : { \"_id\" : { \"$lte\" : 7 }, \"a\" : 1 } }, { \"$project\" : { \"v\" : \"$a\" } }, { \"$merge\" : { \"into\" : \"d\" } } ], "
+                              "\"hint\" : { \"_id\" : 1 }, \"cursor\" : {  }, \"$db\" : \"shop\" }");
+    bson_free(json);
+    bson_destroy(got);
+    bson_destroy(range);
+    free(narrowed);
+    sb_statement_release(&s);
+    assert_true(sb_command_divides(command));
+    assert_false(sb_command_counts(command));
+    assert_false(sb_command_divides("{\"drop\": \"c\", \"$db\": \"shop\"}"));
+    assert_false(sb_command_divides(NULL));
+}
+
+static void types_convert_where_a_value_keeps_what_it_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *says;
+    } pair[] = {{"string", "date", NULL}, {NULL, "decimal", NULL}, {"int", "long", NULL}, {"date", "int", "no way"}, {"array", "string", "no way"}, {"string", NULL, "no way"}};
+    for (size_t i = 0; i < SB_COUNT(pair); i++) {
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_change_question q = {.change = SB_CHANGE_RETYPE, .ns = "shop.orders", .field = "at", .from_type = pair[i].from, .type = pair[i].to};
+        int rc = sb_change_names(&q, &err);
+        if ((rc == 0) != (pair[i].says == NULL) || (rc && !strstr(err.msg, pair[i].says)))
+            fail_msg("%zu: %d %s", i, rc, err.msg);
+    }
+}
+
 static void an_unknown_way_fails_closed(void **state)
 {
     (void)state;
@@ -106,6 +176,7 @@ static void an_unknown_way_fails_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_write_says_what_it_sets), cmocka_unit_test(names_that_cannot_be_moved_are_refused), cmocka_unit_test(code_is_handed_over_with_any_name),
-                                       cmocka_unit_test(an_unknown_way_fails_closed)};
+                                       cmocka_unit_test(only_what_is_the_same_each_time_is_computed), cmocka_unit_test(a_merge_goes_in_ranges_as_an_update_does),
+                                       cmocka_unit_test(types_convert_where_a_value_keeps_what_it_says), cmocka_unit_test(an_unknown_way_fails_closed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

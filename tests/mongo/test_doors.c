@@ -58,6 +58,9 @@ static void writes_are_a_short_list(void **state)
     (void)state;
     static const char *const good[] = {
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$sample\": {\"size\": 9}}, {\"$unset\": [\"a\"]}, {\"$out\": \"signalbox_whatif_C-1\"}], \"cursor\": {}, \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$project\": {\"v\": \"$a\"}}, {\"$merge\": {\"into\": \"signalbox_before_1\", \"on\": \"_id\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"signalbox_before_1\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$project\": {\"v\": 1}}, {\"$merge\": {\"into\": \"c\", \"whenMatched\": [{\"$set\": {\"a\": \"$$new.v\"}}], \"whenNotMatched\": \"discard\"}}], \"$db\": \"shop\"}",
+        "{\"drop\": \"signalbox_before_1\", \"$db\": \"shop\"}",
         "{\"drop\": \"signalbox_whatif_C-1\", \"$db\": \"shop\"}",
         "{\"createIndexes\": \"c\", \"indexes\": [], \"$db\": \"shop\"}", "{\"dropIndexes\": \"c\", \"index\": \"a_1\", \"$db\": \"shop\"}",
         "{\"collMod\": \"c\", \"index\": {\"name\": \"a\", \"hidden\": true}, \"$db\": \"shop\"}", "{\"profile\": 1, \"$db\": \"shop\"}",
@@ -66,6 +69,12 @@ static void writes_are_a_short_list(void **state)
     };
     static const char *const bad[] = {
         "{\"drop\": \"c\", \"$db\": \"shop\"}", "{\"drop\": 1, \"$db\": \"shop\"}", "{\"drop\": \"xsignalbox_whatif_1\", \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {}}, {\"$project\": {}}, {\"$merge\": {\"into\": \"signalbox_before_1\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {}}}, {\"$project\": {}}, {\"$merge\": {\"into\": \"d\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {}}}, {\"$project\": {}}, {\"$merge\": {\"into\": \"signalbox_before_1\", \"whenMatched\": \"replace\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"signalbox_before_1\", \"pipeline\": [{\"$match\": {\"_id\": {}}}, {\"$project\": {}}, {\"$merge\": {\"into\": \"c\", \"whenMatched\": \"merge\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"signalbox_before_1\", \"pipeline\": [{\"$match\": {\"_id\": {}}}, {\"$project\": {}}, {\"$merge\": {\"into\": \"c\", \"whenMatched\": [{\"$unset\": \"a\"}], \"whenNotMatched\": \"discard\"}}], \"$db\": \"shop\"}",
+        "{\"aggregate\": \"signalbox_before_1\", \"pipeline\": [{\"$match\": {\"_id\": {}}}, {\"$lookup\": {}}, {\"$merge\": {\"into\": \"c\", \"whenMatched\": [], \"whenNotMatched\": \"discard\"}}], \"$db\": \"shop\"}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$out\": \"c\"}], \"$db\": \"shop\"}", "{\"aggregate\": \"c\", \"pipeline\": [{\"$sample\": {\"size\": 9}}], \"$db\": \"shop\"}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$out\": {\"db\": \"x\", \"coll\": \"signalbox_whatif_1\"}}], \"$db\": \"shop\"}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$out\": \"signalbox_whatif_1\"}, {\"$out\": \"c\"}], \"$db\": \"shop\"}",

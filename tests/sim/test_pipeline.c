@@ -100,13 +100,33 @@ static const struct {
      "'s':{'$second':'$d'},'ms':{'$millisecond':'$d'},'w':{'$dayOfWeek':{'date':'$d'}},'j':{'$dayOfYear':'$d'},'t':{'$dateToString':{'date':'$d','format':'%Y/%m/%d %H:%M:%S.%L %j%%'}},'i':{'$dateToString':{'date':'$d'}},'n':{'$year':'$none'}}}]",
      "[{'y':2024,'mo':2,'da':29,'h':23,'mi':5,'s':7,'ms':89,'w':5,'j':60,'t':'2024/02/29 23:05:07.089 060%','i':'2024-02-29T23:05:07.089Z','n':null}]"},
     {"[{'$limit':1},{'$project':{'_id':0,'t':{'$dateToString':{'date':{'$date':{'$numberLong':'-1'}}}}}}]", "[{'t':'1969-12-31T23:59:59.999Z'}]"},
+    {"[{'$limit':1},{'$project':{'_id':0,'a':{'$convert':{'input':'2024-02-29','to':'date'}},'b':{'$convert':{'input':'2024-02-29T23:05:07.5+01:30','to':'date'}},'c':{'$convert':{'input':'2023-02-29','to':'date','onError':'no'}},"
+     "'d':{'$convert':{'input':'12.50','to':'decimal'}},'e':{'$convert':{'input':' 12','to':'int','onError':null}},'f':{'$convert':{'input':7,'to':'long'}},'g':{'$convert':{'input':'2147483648','to':'int','onError':'$k'}},"
+     "'h':{'$convert':{'input':'$none','to':'int','onNull':'nothing'}},'i':{'$convert':{'input':'$none','to':'int'}}}}]",
+     "[{'a':{'$date':'2024-02-29T00:00:00.000Z'},'b':{'$date':'2024-02-29T21:35:07.500Z'},'c':'no','d':{'$numberDecimal':'12.50'},'e':null,'f':7,'g':'a','h':'nothing','i':null}]"},
 };
+
+static void test_merge_keeps(void **state)
+{
+    (void)state;
+    static const char kept[] = "{'aggregate':'merge_from','pipeline':[{'$match':{'v':{'$exists':true}}},{'$project':{'v':1}},{'$merge':{'into':'merge_into','on':'_id','whenMatched':'keepExisting','whenNotMatched':'insert'}}],'cursor':{}}";
+    rig_ok(&r, "t", "{'insert':'merge_from','documents':[{'_id':1,'v':'a'},{'_id':2,'v':'b'},{'_id':3}]}");
+    rig_ok(&r, "t", kept);
+    rig_gives(&r, "t", "{'find':'merge_into','sort':{'_id':1}}", "cursor.firstBatch", "[{'_id':1,'v':'a'},{'_id':2,'v':'b'}]");
+    rig_ok(&r, "t", "{'update':'merge_from','updates':[{'q':{},'u':{'$set':{'v':'z'}},'multi':true}]}");
+    rig_ok(&r, "t", kept); /* what is there stays, what is new comes */
+    rig_gives(&r, "t", "{'find':'merge_into','sort':{'_id':1}}", "cursor.firstBatch", "[{'_id':1,'v':'a'},{'_id':2,'v':'b'},{'_id':3,'v':'z'}]");
+    rig_ok(&r, "t", "{'delete':'merge_from','deletes':[{'q':{'_id':3},'limit':1}]}");
+    rig_ok(&r, "t", "{'update':'merge_from','updates':[{'q':{'_id':2},'u':{'$set':{'v':'own'}}}]}");
+    rig_ok(&r, "t", "{'aggregate':'merge_into','pipeline':[{'$merge':{'into':'merge_from','whenMatched':[{'$set':{'v':{'$cond':[{'$eq':['$v','z']},'$$new.v','$v']}}}],'whenNotMatched':'discard'}}],'cursor':{}}");
+    rig_gives(&r, "t", "{'find':'merge_from','sort':{'_id':1}}", "cursor.firstBatch", "[{'_id':1,'v':'a'},{'_id':2,'v':'own'}]");
+}
 
 static void test_stages(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SB_COUNT(pipelines); i++) {
-        char text[900];
+        char text[1400];
         snprintf(text, sizeof text, "{'aggregate':'c','pipeline':%s,'cursor':{}}", pipelines[i].pipeline);
         if (pipelines[i].result)
             rig_gives(&r, "t", text, "cursor.firstBatch", pipelines[i].result);
@@ -649,6 +669,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_merge_keeps),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_lookup),
         cmocka_unit_test(test_lookup_is_paid_for),

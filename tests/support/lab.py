@@ -305,7 +305,8 @@ class Lab:
         if self.proxy:
             require(not self.proxy.problems, "; ".join(self.proxy.problems))
             for w in self.proxy.writes:
-                require(w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.name)
+                kept = w.name in ("aggregate", "drop") and '"signalbox_before_' in w.text  # what fields said before a change
+                require(kept or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
 
     def close(self):
         if self.owner and self.owner.poll() is None:

@@ -49,9 +49,9 @@ def extended_json(value):
         assert not re.search(r'["\\\x00-\x1f]', value), value
         return '"%s"' % value
     if isinstance(value, dict):
-        return "{ %s }" % ", ".join('"%s" : %s' % (k, extended_json(v)) for k, v in value.items()) if value else "{ }"
+        return "{ %s }" % ", ".join('"%s" : %s' % (k, extended_json(v)) for k, v in value.items()) if value else "{  }"
     if isinstance(value, list):
-        return "[ %s ]" % ", ".join(extended_json(v) for v in value) if value else "[ ]"
+        return "[ %s ]" % ", ".join(extended_json(v) for v in value) if value else "[  ]"
     raise TypeError(type(value))
 
 

@@ -6,18 +6,24 @@
  * safely is refused with the reason and leads to no card. A plan is several cards of one case, each after the one before it:
  *
  *   rename    write both (measured) -> copy the value in batches -> read the new, stop writing the old (measured) -> remove the old
- *   add       give it to all documents that lack it, in batches; its sweeps catch those written meanwhile
- *   remove    stop writing it (measured) -> remove it in batches
+ *   add       give it to all documents that lack it, in batches; its sweeps catch those written meanwhile. One value for all, or
+ *             one that is computed from other fields of the same document
+ *   remove    stop writing it (measured) -> keep what it says, remove it in batches
+ *   retype    write the new type (measured) -> keep the old values, convert them in batches
+ *
+ * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
+ * no value of a document passes through this program. Taken back, a document gets its old value where it still says what the
+ * change made of it. That way back drops what was kept; it is there until somebody else does.
  *
  * Nothing is changed here. Thread: any worker; blocks for some seconds at most. */
 #ifndef SIGNALBOX_AGENTS_SCHEMA_CHANGE_H
 #define SIGNALBOX_AGENTS_SCHEMA_CHANGE_H
 
-#include <signalbox/agents/schema_read.h>
+#include <signalbox/agents/schema_depends.h>
 #include <signalbox/model/card.h>
 #include <signalbox/mongo/server.h>
 
-enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE };
+enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE };
 
 #define SB_CHANGE_CARDS 4 /* at most */
 
@@ -25,7 +31,11 @@ struct sb_change_question {
     enum sb_change_kind change;
     const char *ns, *field;
     const char *new_field; /* of a rename */
-    const char *value;     /* of an added field: Extended JSON of {"v": ...} */
+    const char *value;     /* of an added field: Extended JSON of {"v": ...}, or */
+    const char *expression; /* how a server computes it, the same way */
+    const char *type, *from_type; /* of a retype, as BSON names them; the second may be NULL: the documents say it */
+    const char *otherwise; /* of a retype: what values become that cannot be converted, as value; NULL: they stay as they are */
+    const struct sb_depends *uses; /* who uses the field, by what was heard: it goes on every card; NULL: nobody has listened */
     int64_t first_card;    /* the number of the first card; the others follow */
     const char *case_id, *deployment, *deployment_id, *requested_by;
     int environment;       /* enum sb_environment */

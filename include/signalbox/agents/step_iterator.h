@@ -11,8 +11,10 @@
  * what is not changed yet, so that a batch that is sent twice changes nothing twice; a range in which nothing fits is passed
  * without a command. The walk is followed by sweeps over the whole collection until one finds nothing: that is the re-scan for
  * offenders and catches late writers. Ranges stay within one type of _id, as the server's comparisons do.
- * "both_written", "unwritten": the record of writes (oplog) since a moment is read until, for as long as the step says, every
- * write that sets `field` has set `new_field` to the same value; or no write has set `field`. It sends nothing.
+ * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps.
+ * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
+ * write that sets `field` has set `new_field` to the same value; or no write has set `field`; or
+ * none has set it to a value of the type `new_field`. It sends nothing.
  *
  * Thread: any worker; blocks for some seconds at most. */
 #ifndef SIGNALBOX_AGENTS_STEP_ITERATOR_H
@@ -56,6 +58,11 @@ struct sb_turn_answer {
 };
 
 bool sb_step_iterates(const struct sb_step *s);
+
+/* Of a step's command, or its undo: does it go in batches, or is it sent as it stands? Do its answers tell how many documents
+ * were changed? Pure. */
+bool sb_command_divides(const char *command);
+bool sb_command_counts(const char *command);
 
 /* -1: the servers did not answer, or memory is short: it may be asked again. Release the answer after a success. */
 int sb_step_next(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);

@@ -19,7 +19,11 @@ struct sb_permit {
     bool used;
 };
 
-/* What begins the name of a collection that is tried out on: the only ones that $out may fill, and that are dropped. */
+/* What begins the name of a collection that holds what fields said before they were changed: $merge fills it, and from it. */
+#define SB_BEFORE_PREFIX "signalbox_before_"
+
+/* What begins the name of a collection that is tried out on: the only ones that $out may fill. These and the
+ * ones above are all that is ever dropped. */
 #define SB_SCRATCH_PREFIX "signalbox_whatif_"
 
 #endif

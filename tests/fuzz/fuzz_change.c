@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fuzzes what a request says of a change: how a field is computed, and the step's command as the record holds it. An expression that
+ * is let through makes a filter and reads no variable; a command that is divided stays one. */
+#include "../../src/agents/schema_change_private.h"
+#include "../../src/agents/step_iterator_kinds.h"
+#include "fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void compute(const char *json)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_change_question q = {.change = SB_CHANGE_ADD, .ns = "shop.orders", .field = "total", .expression = json};
+    bson_t *v = sb_change_expression(&q, &err);
+    check((v != NULL) == (err.code == SB_OK));
+    if (!v)
+        return;
+    bson_t *left = sb_change_left(&q, NULL), *offenders = sb_change_offenders(&q, NULL);
+    check(left && offenders && !bson_empty(left) && !bson_equal(left, offenders));
+    bson_destroy(left);
+    bson_destroy(offenders);
+    bson_destroy(v);
+}
+
+static void divide(const char *json)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_statement s;
+    if (sb_statement_open(json, &s, &err) == 0) {
+        bson_t range = BSON_INITIALIZER;
+        BSON_APPEND_INT32(&range, "_id", 1);
+        char *narrowed = sb_statement_narrowed(&s, &range);
+        check(narrowed != NULL);
+        free(narrowed);
+        bson_destroy(&range);
+    }
+    sb_statement_release(&s);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+    if (!text)
+        return 0;
+    memcpy(text, data, size);
+    text[size] = '\0';
+    if (size && data[0] == '!')
+        divide(text + 1);
+    else
+        compute(text);
+    free(text);
+    return 0;
+}
