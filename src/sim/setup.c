@@ -67,12 +67,49 @@ static int version_doc(struct sim *s, struct sim_member *m)
     return insert(m, "admin.system.version", &w);
 }
 
+/* {"$project": {ts.., its time and namespace.., applyOpsNs: ..}} */
+static void project_entry(struct sim_w *w, bool first)
+{
+    sim_w_doc(w, NULL);
+    sim_w_doc(w, "$project");
+    sim_w_text(w, "_id", "$ts");
+    sim_w_i32(w, "ns", 1);
+    sim_w_i32(w, "ts", 1);
+    sim_w_i32(w, "prevOpTime", 1);
+    sim_w_i32(w, "preImageOpTime", 1);
+    sim_w_i32(w, "postImageOpTime", 1);
+    if (first) {
+        sim_w_doc(w, "applyOpsNs");
+        sim_w_text(w, "$first", "$o.applyOps");
+        sim_w_end(w);
+    } else {
+        sim_w_text(w, "applyOpsNs", "$applyOpsNs.ns");
+    }
+    sim_w_end(w);
+    sim_w_end(w);
+}
+
+/* A view of the oplog that a server makes for itself (for the migration of tenants, gone in 8.0): nobody reads it, everybody who lists
+ * the collections of local sees it. */
+static int oplog_view(struct sim_member *m)
+{
+    struct sim_w w;
+    sim_w_init(&w);
+    sim_w_text(&w, "_id", "local.system.tenantMigration.oplogView");
+    sim_w_text(&w, "viewOn", "oplog.rs");
+    sim_w_array(&w, "pipeline");
+    project_entry(&w, true);
+    project_entry(&w, false);
+    sim_w_end(&w);
+    return insert(m, "local.system.views", &w);
+}
+
 static int own_collections(struct sim *s)
 {
     static const char *const replicated[] = {"admin.system.version", "admin.system.keys", "config.transactions", "config.system.sessions",
                                              "config.system.indexBuilds"},
                       *const local[] = {"local.system.replset", "local.replset.election", "local.replset.minvalid",
-                                        "local.replset.oplogTruncateAfterPoint"};
+                                        "local.replset.oplogTruncateAfterPoint", "local.system.views"};
     uint8_t uuid[16];
     for (int i = 0; i < s->members; i++) {
         struct sim_member *m = &s->member[i];
@@ -85,7 +122,7 @@ static int own_collections(struct sim *s)
                 return -1;
         }
         sim_new_uuid(s, uuid);
-        if (make_coll(s, m, "local.oplog.rs", uuid, s->oplog_bytes) || startup_log(s, m))
+        if (make_coll(s, m, "local.oplog.rs", uuid, s->oplog_bytes) || startup_log(s, m) || (s->version[0] < 8 && oplog_view(m)))
             return -1;
     }
     for (size_t k = 0; k < SB_COUNT(replicated); k++) {

@@ -115,6 +115,10 @@ static const struct expectation expectations[] = {
     {"disk-filling", 60, 230, 1800, 2000, RATE, "opcounters.query", 0.9, 1.1},
     {"disk-filling", 0, 0, 0, 0, MEAN, READS, 0.8, 1.3},
 
+    {"release-with-errors", 60, 230, 250, 350, RATE, "asserts.user", 18, 32},
+    {"release-with-errors", 0, 0, 0, 0, RATE, "metrics.queryExecutor.collectionScans.total", 2, 4},
+    {"release-with-errors", 0, 0, 0, 0, MEAN, READS, 20, 1000},
+    {"release-with-errors", 0, 0, 0, 0, RATE, "opcounters.update", 0.9, 1.1},
     {"release-plus-load", 60, 230, 250, 350, RATE, "opcounters.update", 1.7, 2.3},
     {"release-plus-load", 0, 0, 0, 0, RATE, "metrics.queryExecutor.collectionScans.total", 2, 4},
     {"release-plus-load", 0, 0, 0, 0, MEAN, READS, 20, 1000},
