@@ -325,6 +325,7 @@ static const struct expected {
     {"long-transaction", 240, 840, 330, ANY(SB_CLASS_CODE), "report", false},
     {"backup-running", 240, 540, 660, ANY(SB_CLASS_MAINTENANCE), "mongodump", false},
     {"release-plus-load", 240, 0, 315, ANY(SB_CLASS_CODE), "account-page", false},
+    {"release-with-errors", 240, 0, 315, ANY(SB_CLASS_CODE), "account-page", false},
     {"frozen-member", 300, 420, 520, ANY(SB_CLASS_INFRASTRUCTURE), "27019", false},
     {"lagging-secondary", 300, 600, 720, ANY(SB_CLASS_INFRASTRUCTURE), "27018", false},
     {"killed-primary", 300, 390, 560, ANY(SB_CLASS_INFRASTRUCTURE), "27017", false},
