@@ -105,7 +105,7 @@ void sb_o_free_levels(struct sb_orchestrator *o)
 static int tell_agent(struct sb_orchestrator *o, const struct sb_card *card, const char *kind, const struct sb_autonomy_review *v, const struct sb_autonomy_record *r, struct sb_err *err)
 {
     const char *env = sb_name(&sb_environments, card->environment);
-    int author = sb_name_find(&sb_specialists, card->author);
+    int author = card->author ? sb_name_find(&sb_specialists, card->author) : -1;
     int64_t now = sb_o_deployment_now(o);
     struct sb_evidence *facts = NULL;
     size_t n = 0;

@@ -71,6 +71,8 @@ static const struct sb_evidence *fact(const struct sb_card *c, const char *begin
     for (size_t i = 0; i < c->beside_n; i++)
         if (sb_starts_with(c->beside[i].what, begins))
             return &c->beside[i];
+    for (size_t i = 0; i < c->beside_n; i++)
+        print_message("%s: %s\n", c->beside[i].what, c->beside[i].value);
     fail_msg("nothing beside the card begins with %s", begins);
     return NULL;
 }
@@ -114,7 +116,7 @@ static void an_index_is_tried_out_on_a_sample(void **state)
     assert_int_equal(l.card.state, SB_AWAITING_APPROVAL);
     const struct sb_evidence *with = fact(&l.card, "with the index: documents examined"), *without = fact(&l.card, "without it, by today's plan"), *size = fact(&l.card, "size of the index");
     if (!sb_starts_with(with->coverage, "measured on a sample of 1000 of "))
-        fail_msg("%s", with->coverage);
+        fail_msg("%s: %s", with->coverage, with->value);
     int64_t a = strtoll(with->value, NULL, 10), b = strtoll(without->value, NULL, 10);
     if (a < 1 || a > WITH_LIMIT || b < 30 * a) /* a hundredth of the sample has the value */
         fail_msg("with %s, without %s", with->value, without->value);
