@@ -82,7 +82,8 @@ static int64_t oplog_window(struct sb_conn *conn, struct sb_err *err)
     bson_destroy(&reply);
     if (size <= 0 || most <= 0 || span < 0)
         return sb_fail(err, SB_ESERVER, "collStats does not tell the size of its oplog");
-    return size < most ? (int64_t)((double)span * (double)most / (double)size) : span;
+    /* timestamps are whole seconds: of a set that has just begun they are all the same, and that is no window of nothing */
+    return size < most ? (int64_t)((double)(span + 1) * (double)most / (double)size) : span;
 }
 
 static void read_oplog(struct sb_conn *conn, const char *member, struct survey *s)

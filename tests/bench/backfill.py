@@ -21,7 +21,7 @@ import lab as L  # noqa: E402
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("BENCH_BACKFILL_SECONDS", "4")) # of one measurement
-DOCUMENTS = int(os.environ.get("BENCH_BACKFILL_DOCUMENTS", "60000"))
+DOCUMENTS = int(os.environ.get("BENCH_BACKFILL_DOCUMENTS", "150000"))
 
 
 def row(name, ours, peer, ratio, budget):
