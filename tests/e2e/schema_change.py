@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab as L  # noqa: E402
 
 SCENARIO = os.path.join(HERE, "crash.scenario")
-QUIET = 1000       # documents that nobody writes but the plan
+QUIET = 3000       # documents that nobody writes but the plan
 BUSY = 200         # documents that the writers change
 NS = "shop.people"
 
