@@ -394,6 +394,7 @@ static void a_level_is_lowered_by_its_record_and_raised_by_policy(void **state)
     level_is(&f, -1);
     load_policy(&f, "2026");
     level_is(&f, 2);
+    sb_o_free_book(&f.o); /* the incident's case */
     sb_o_free_levels(&f.o);
     sb_o_free_history(&f.o);
     sb_policy_free(f.o.policy);
