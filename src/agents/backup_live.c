@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bson_get.h"
+
 #include <signalbox/agents/backup_live.h>
 
 #include <signalbox/agents/backup_guardian.h>
@@ -6,22 +8,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-static bool take_ts(void *ctx, const bson_t *doc)
-{
-    uint64_t *ts = ctx;
-    bson_iter_t it;
-    uint32_t t, i;
-    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it)) {
-        bson_iter_timestamp(&it, &t, &i);
-        *ts = (uint64_t)t << 32 | i;
-    }
-    return false;
-}
-
 static int one_entry(struct sb_conn *c, const char *command, uint64_t *ts, struct sb_err *err)
 {
     *ts = 0;
-    return sb_read_cursor_json(c, "local", command, 1, take_ts, ts, err) < 0 ? -1 : 0;
+    return sb_read_cursor_json(c, "local", command, 1, sb_take_ts, ts, err) < 0 ? -1 : 0;
 }
 
 static int ask(struct sb_backup_live *l, struct sb_conn *c, uint64_t point, struct sb_err *err)

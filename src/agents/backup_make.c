@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bson_get.h"
+
 #include <signalbox/agents/backup_make.h>
 
 #include <signalbox/agents/backup_restore.h>
@@ -231,24 +233,12 @@ static int list_databases(struct making *m)
 
 /* ---- the oplog ---- */
 
-static bool take_ts(void *ctx, const bson_t *doc)
-{
-    uint64_t *ts = ctx;
-    bson_iter_t it;
-    uint32_t t, i;
-    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it)) {
-        bson_iter_timestamp(&it, &t, &i);
-        *ts = (uint64_t)t << 32 | i;
-    }
-    return true;
-}
-
 /* The time of the newest entry; 0: there is no oplog here. */
 static int newest(struct making *m, uint64_t *ts)
 {
     struct sb_err why = SB_ERR_INIT;
     *ts = 0;
-    if (sb_read_cursor_json(m->c, "local", "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": -1}, \"limit\": 1}", 1, take_ts, ts, &why) >= 0)
+    if (sb_read_cursor_json(m->c, "local", "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": -1}, \"limit\": 1}", 1, sb_take_ts, ts, &why) >= 0)
         return 0;
     if (why.code == SB_ECOMMAND) /* no such collection, or no right to it: then not by it */
         return snprintf(m->made->how, sizeof m->made->how, "the oplog cannot be read (%s)", why.msg), 0;
@@ -330,7 +320,7 @@ static bool take_entry(void *ctx, const bson_t *doc)
     struct making *m = ctx;
     bson_t kept;
     uint64_t ts = 0;
-    take_ts(&ts, doc);
+    sb_take_ts(&ts, doc);
     if (!m->made->to && ts != m->made->from) {
         m->rc = sb_fail(m->err, SB_ESTATE, "the oplog was overwritten while the dump was made: what was written meanwhile is lost, and the dump would not be of one moment");
         return false;

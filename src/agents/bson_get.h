@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bson_get.h - a document within a document. Private to the room. */
+ * bson_get.h - a document within a document, and the time of an entry of an oplog. Private to the room. */
 #ifndef SIGNALBOX_AGENTS_BSON_GET_H
 #define SIGNALBOX_AGENTS_BSON_GET_H
 
@@ -16,6 +16,20 @@ static inline bool sb_sub_document(const bson_iter_t *it, bson_t *out)
         return false;
     bson_iter_document(it, &len, &data);
     return bson_init_static(out, data, len);
+}
+
+/* Of one entry of an oplog, for sb_read_cursor_json: its ts as one number, the seconds in the upper half, to the uint64_t at ctx; left
+ * as it is where there is none. */
+static inline bool sb_take_ts(void *ctx, const bson_t *doc)
+{
+    uint64_t *ts = ctx;
+    bson_iter_t it;
+    uint32_t t, i;
+    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it)) {
+        bson_iter_timestamp(&it, &t, &i);
+        *ts = (uint64_t)t << 32 | i;
+    }
+    return true;
 }
 
 #endif

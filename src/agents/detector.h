@@ -157,6 +157,7 @@ bool sb_backups_take(struct sb_detector *d, struct sb_anomaly *out);
 
 /* detector_trends.c */
 void sb_trends_series(struct sb_detector *d, enum sb_limit_kind kind, const int64_t *at, const double *value, size_t n); /* all that is known of it, anew */
+double sb_trends_median(double *v, size_t n); /* sorts them; n > 0 */
 void sb_trends_release(struct trends *t);
 void sb_trends_frame(struct sb_detector *d, const struct sb_frame *f);
 bool sb_trends_take(struct sb_detector *d, struct sb_anomaly *out);

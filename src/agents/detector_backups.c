@@ -27,18 +27,6 @@ static int by_time(const void *x, const void *y)
     return (a->taken_at > b->taken_at) - (a->taken_at < b->taken_at);
 }
 
-static int by_size(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
-}
-
-static double median(double *v, size_t n)
-{
-    qsort(v, n, sizeof *v, by_size);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 struct regular {
     int64_t last;            /* usable; 0 there is none */
     double interval, spread; /* ms; NAN not known yet */
@@ -61,10 +49,10 @@ static struct regular rhythm(const struct sb_backup_seen *b, size_t n)
     }
     if (gaps + 1 < LEAST_USABLE)
         return r;
-    r.interval = median(gap, gaps);
+    r.interval = sb_trends_median(gap, gaps);
     for (size_t i = 0; i < gaps; i++)
         off[i] = fabs(gap[i] - r.interval);
-    r.spread = fmax(1.4826 * median(off, gaps), LEAST_SPREAD * r.interval);
+    r.spread = fmax(1.4826 * sb_trends_median(off, gaps), LEAST_SPREAD * r.interval);
     return r;
 }
 

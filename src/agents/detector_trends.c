@@ -96,7 +96,7 @@ static int by_size(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-static double median(double *v, size_t n)
+double sb_trends_median(double *v, size_t n)
 {
     qsort(v, n, sizeof *v, by_size);
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
@@ -115,14 +115,14 @@ static struct line fit(const struct level *l)
     for (size_t i = 0; i < n; i++)
         for (size_t k = i + 1; k < n; k++)
             slopes[pairs++] = (l->value[k] - l->value[i]) / (double)(l->at[k] - l->at[i]);
-    struct line f = {.slope = median(slopes, pairs)};
+    struct line f = {.slope = sb_trends_median(slopes, pairs)};
     double c = SIGMAS * sqrt((double)n * (double)(n - 1) * (double)(2 * n + 5) / 18);
     double low = ((double)pairs - c) / 2, high = ((double)pairs + c) / 2;
     f.least = slopes[low > 0 ? (size_t)low : 0];
     f.most = slopes[high < (double)pairs - 1 ? (size_t)high : pairs - 1];
     for (size_t i = 0; i < n; i++)
         rest[i] = l->value[i] + f.slope * (double)(l->at[n - 1] - l->at[i]);
-    f.now = median(rest, n);
+    f.now = sb_trends_median(rest, n);
     return f;
 }
 
@@ -133,7 +133,7 @@ static bool steady(const struct level *l, double sign)
     for (size_t q = 0; q < 4; q++) {
         size_t from = l->n * q / 4, to = l->n * (q + 1) / 4;
         memcpy(v, l->value + from, (to - from) * sizeof *v);
-        quarter[q] = median(v, to - from) * sign;
+        quarter[q] = sb_trends_median(v, to - from) * sign;
     }
     double rise = quarter[3] - quarter[0];
     return rise > 0 && quarter[1] - quarter[0] > LEAST_QUARTER * rise && quarter[2] - quarter[1] > LEAST_QUARTER * rise && quarter[3] - quarter[2] > LEAST_QUARTER * rise;

@@ -2,20 +2,18 @@
  *
  * Reading what a scenario's file says of it as an exercise. */
 #include "exercise.h"
+#include "simulator.h"
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/conf.h>
 #include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
-#include <signalbox/cli/embed.h>
 #include <signalbox/model/names.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FOLDER "tests/scenarios/"
-#define ENDING ".scenario"
 #define MAX_FILE (1 << 20)
 #define MOST_LEVEL 5
 #define MOST_ROWS 64 /* aims, and hints */
@@ -221,8 +219,7 @@ int sb_exercise_load(const char *scenario, struct exercise *out, struct sb_err *
     char built_in[256];
     size_t len;
     sb_str_init(&text);
-    snprintf(built_in, sizeof built_in, FOLDER "%s" ENDING, scenario);
-    const char *bytes = strchr(scenario, '/') ? NULL : sb_embedded(built_in, &len);
+    const char *bytes = sb_scenario_built_in(scenario, built_in, &len);
     int rc = bytes ? sb_exercise_parse(bytes, len, built_in, scenario, out, err)
                    : sb_file_read_named(scenario, MAX_FILE, &text, err) || sb_exercise_parse(text.p, text.len, scenario, scenario, out, err) ? -1 : 0;
     sb_str_release(&text);
@@ -264,16 +261,10 @@ int sb_exercise_aim_say(const struct exercise_aim *a, struct sb_str *out)
 /* The built-in exercises of a level. */
 static int list_level(int64_t level, struct sb_err *err)
 {
-    for (size_t i = 0; sb_embedded_name(i); i++) {
-        const char *path = sb_embedded_name(i);
-        size_t len, n = strlen(path);
-        if (!sb_starts_with(path, FOLDER))
-            continue;
-        const char *bytes = sb_embedded(path, &len);
-        char name[128];
+    char name[128];
+    for (size_t i = 0; sb_scenario_next(&i, name);) {
         struct exercise x;
-        snprintf(name, sizeof name, "%.*s", (int)(n - strlen(FOLDER) - strlen(ENDING)), path + strlen(FOLDER));
-        if (sb_exercise_parse(bytes, len, path, name, &x, err))
+        if (sb_exercise_load(name, &x, err))
             return -1;
         if (x.level == level)
             sb_print("  %" PRId64 "  %-20s %s\n", level, name, x.brief);

@@ -20,6 +20,24 @@
 #define FOLDER "tests/scenarios/"
 #define ENDING ".scenario"
 
+const char *sb_scenario_built_in(const char *name, char path[256], size_t *len)
+{
+    snprintf(path, 256, FOLDER "%s" ENDING, name);
+    return strchr(name, '/') ? NULL : sb_embedded(path, len);
+}
+
+bool sb_scenario_next(size_t *i, char name[128])
+{
+    const char *path;
+    while ((path = sb_embedded_name((*i)++))) {
+        if (!sb_starts_with(path, FOLDER))
+            continue;
+        snprintf(name, 128, "%.*s", (int)(strlen(path) - strlen(FOLDER) - strlen(ENDING)), path + strlen(FOLDER));
+        return true;
+    }
+    return false;
+}
+
 /* A built-in scenario by name, or a file by a path with a slash in it. */
 static struct sim_scenario *read_scenario(const char *name, struct sb_err *err)
 {
@@ -28,8 +46,7 @@ static struct sim_scenario *read_scenario(const char *name, struct sb_err *err)
     char built_in[256];
     size_t len;
     sb_str_init(&text);
-    snprintf(built_in, sizeof built_in, FOLDER "%s" ENDING, name);
-    const char *bytes = strchr(name, '/') ? NULL : sb_embedded(built_in, &len);
+    const char *bytes = sb_scenario_built_in(name, built_in, &len);
     if (bytes) {
         sc = sim_scenario_parse(bytes, len, built_in, name, err);
     } else if (!strchr(name, '/')) {
@@ -44,15 +61,9 @@ static struct sim_scenario *read_scenario(const char *name, struct sb_err *err)
 
 static int list_scenarios(struct sb_err *err)
 {
-    for (size_t i = 0; sb_embedded_name(i); i++) {
-        const char *path = sb_embedded_name(i);
-        size_t len, n = strlen(path);
-        if (!sb_starts_with(path, FOLDER))
-            continue;
-        const char *bytes = sb_embedded(path, &len);
-        char name[128];
-        snprintf(name, sizeof name, "%.*s", (int)(n - strlen(FOLDER) - strlen(ENDING)), path + strlen(FOLDER));
-        struct sim_scenario *sc = sim_scenario_parse(bytes, len, path, name, err);
+    char name[128];
+    for (size_t i = 0; sb_scenario_next(&i, name);) {
+        struct sim_scenario *sc = read_scenario(name, err);
         if (!sc)
             return -1;
         sb_print("  %-20s %s\n", name, sc->title ? sc->title : "");
