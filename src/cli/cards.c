@@ -14,8 +14,9 @@
 
 struct args {
     bool json, canonical;
-    const char *hash, *target, *reason, *set, *sign, *as, *ticket, *minutes;
+    const char *hash, *target, *reason, *sign, *as, *ticket, *minutes;
     const char *state_dir;
+    const char *sets[SB_OPTION_TIMES + 1]; /* KEY=VALUE, NULL behind the last */
 };
 
 /* ---- what is shown ---- */
@@ -192,19 +193,28 @@ static struct sb_message *signed_decision(struct sb_link *l, struct sb_queue *ne
     return m;
 }
 
-static struct sb_message *edit(const char *id, const char *set, struct sb_err *err)
+static int edit_set(struct sb_edit *e, const char *set)
 {
     const char *eq = strchr(set, '=');
+    struct sb_set *s = SB_PUSH(e->sets);
+    char *key = s ? sb_strdup_n(set, (size_t)(eq - set)) : NULL;
+    int rc = key && !sb_str_set(&s->key, key) && !sb_str_set(&s->value, eq + 1) ? 0 : -1;
+    free(key);
+    return rc;
+}
+
+static struct sb_message *edit(const char *id, const char *const *sets, struct sb_err *err)
+{
     struct sb_message *m = sb_message_new(SB_ASK_EDIT, 2);
     struct sb_edit *e = m ? m->body : NULL;
-    struct sb_set *s = e ? SB_PUSH(e->sets) : NULL;
-    char *key = sb_strdup_n(set, (size_t)(eq - set));
-    if (!s || !key || sb_str_set(&e->card, id) || sb_str_set(&s->key, key) || sb_str_set(&s->value, eq + 1)) {
+    int rc = e ? sb_str_set(&e->card, id) : -1;
+    for (; *sets && rc == 0; sets++)
+        rc = edit_set(e, *sets);
+    if (rc) {
         sb_fail_nomem(err);
         sb_message_free(m);
         m = NULL;
     }
-    free(key);
     return m;
 }
 
@@ -360,7 +370,7 @@ static int run_attached(struct sb_link *l, struct sb_queue *news, const char *ve
     if (sb_streq(verb, "show"))
         return show_attached(l, news, id, a, err);
     if (sb_streq(verb, "edit"))
-        return act(l, news, edit(id, a->set, err), a->json, err);
+        return act(l, news, edit(id, a->sets, err), a->json, err);
     if (a->sign)
         return act(l, news, signed_decision(l, news, verb, id, a, err), a->json, err);
     return act(l, news, decision(type_of(verb), id, a), a->json, err);
@@ -370,7 +380,7 @@ int sb_cmd_cards(int argc, char **argv)
 {
     struct args a = {0};
     const struct sb_option options[] = {{"--json", &a.json, NULL},    {"--canonical", &a.canonical, NULL}, {"--hash", NULL, &a.hash},
-                                        {"--target", NULL, &a.target}, {"--reason", NULL, &a.reason},       {"--set", NULL, &a.set},
+                                        {"--target", NULL, &a.target}, {"--reason", NULL, &a.reason},       {"--set+", NULL, a.sets},
                                         {"--sign", NULL, &a.sign},     {"--as", NULL, &a.as},
                                         {"--ticket", NULL, &a.ticket}, {"--minutes", NULL, &a.minutes}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
@@ -382,7 +392,10 @@ int sb_cmd_cards(int argc, char **argv)
         return sb_usage_error("cards cannot \"%s\" (see: signalbox help cards)", verb);
     if (words > 2 || list != (id == NULL))
         return sb_usage_error("cards takes: list, or VERB ID (see: signalbox help cards)");
-    if (sb_streq(verb, "edit") && (!a.set || !strchr(a.set, '=')))
+    bool sets = a.sets[0] != NULL;
+    for (const char **set = a.sets; *set; set++)
+        sets &= strchr(*set, '=') != NULL;
+    if (sb_streq(verb, "edit") && !sets)
         return sb_usage_error("cards edit needs --set KEY=VALUE (see: signalbox help edit)");
     if (sb_streq(verb, "approve") && !a.hash)
         return sb_usage_error("cards approve needs --hash: what is approved is what cards show told, under its hash");

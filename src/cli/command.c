@@ -132,7 +132,7 @@ const struct sb_command sb_commands[] = {
      "                             by all. Afterwards somebody else says\n"
      "  review ID --reason TEXT [--hash H --sign KEY [--as NAME]]\n"
      "                             what came of it; until then the same person breaks no other glass\n"
-     "  edit ID --set KEY=VALUE [--as NAME]   a new revision; approvals become void, and where the policy wants somebody other than\n"
+     "  edit ID --set KEY=VALUE... [--as NAME]   a new revision; approvals become void, and where the policy wants somebody other than\n"
      "                             the author, whoever edited it cannot approve it: known by account, by NAME (the config's\n"
      "                             signing_name) and by key. Of a card whose batches run, batch_docs=N and batch_delay_ms=N\n"
      "                             set how they go on; what was approved stays as it is\n"

@@ -8,7 +8,7 @@
 static const struct sb_option *find(const struct sb_option *options, size_t n, const char *word, size_t len)
 {
     for (size_t i = 0; i < n; i++)
-        if (strlen(options[i].name) == len && memcmp(options[i].name, word, len) == 0)
+        if (strcspn(options[i].name, "+") == len && memcmp(options[i].name, word, len) == 0)
             return &options[i];
     return NULL;
 }
@@ -35,13 +35,15 @@ int sb_options_read(int argc, char **argv, const struct sb_option *options, size
             if (word[len])
                 return sb_usage_error("%s: %s takes no value", argv[0], o->name), -1;
             *o->flag = true;
-        } else if (word[len]) {
-            *o->value = word + len + 1;
-        } else if (i + 1 < argc) {
-            *o->value = argv[++i];
-        } else {
-            return sb_usage_error("%s: %s needs a value", argv[0], o->name), -1;
+            continue;
         }
+        if (!word[len] && i + 1 == argc)
+            return sb_usage_error("%s: %s needs a value", argv[0], o->name), -1;
+        const char **to = o->value;
+        for (bool many = o->name[len] == '+'; many && *to; to++)
+            if (to + 1 == o->value + SB_OPTION_TIMES)
+                return sb_usage_error("%s: %.*s is given more than %d times", argv[0], (int)len, word, SB_OPTION_TIMES), -1;
+        *to = word[len] ? word + len + 1 : argv[++i];
     }
     return words;
 }

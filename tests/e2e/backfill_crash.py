@@ -23,7 +23,7 @@ import schema_change as S  # noqa: E402
 OWNER = L.BUILD + "/tests/e2e/crash_owner"
 DOCS = 2000        # so that what is left is always more than a batch
 FORWARD = ("iterate.turn:2", "execute.intent.before:2", "ledger.append.committed:2", "execute.send.before:2", "execute.send.after:2", "execute.result.before:2",
-           "execute.result.after:2", "record.moved:1", "iterate.verified:1")
+           "execute.result.after:2", "iterate.verified:1", "record.moved:1")
 BACK = ("undo.intent.before:2", "undo.intent.after:2", "execute.send.after:2", "undo.result.before:2", "undo.result.after:2", "iterate.verified:1", "undo.done:1")
 LONG = "--long" in sys.argv
 

@@ -52,11 +52,14 @@ int sb_cmd_serve(int argc, char **argv);
 int sb_cmd_sim(int argc, char **argv);
 int sb_cmd_version(int argc, char **argv);
 
+enum { SB_OPTION_TIMES = 16 };
+
 /* One option of a command. */
 struct sb_option {
-    const char *name;   /* "--json" */
+    const char *name;   /* "--json"; "--set+" may be given several times */
     bool *flag;         /* set to true when given; or */
-    const char **value; /* set to the word behind it (or behind "=") */
+    const char **value; /* set to the word behind it (or behind "="), the last one; with + an array of SB_OPTION_TIMES + 1 words,
+                           all NULL, that takes them in their order */
 };
 
 /* Reads options anywhere before "--", leaving the other words in argv[1..] in order; returns how many they are, or -1
