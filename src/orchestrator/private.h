@@ -155,6 +155,8 @@ struct watching {
     int64_t opened_seq, opened_ts; /* the entry that opened it; 0: not looked for yet */
     int64_t next_seq;   /* of the ledger: what was not looked at for the events */
     char *run[SB_EVENTS_MAX]; /* by event: the case of the schedule's run that has begun */
+    bool look_wanted;   /* the time of a backup is over: a look that is newer than looked_at decides */
+    int64_t looked_at;
 };
 
 struct held_card {
