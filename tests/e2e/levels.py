@@ -170,7 +170,7 @@ def nothing_goes_by_itself_for_who_only_looks(lab):
 
 def main():
     for case in (a_level_is_lowered, it_returns_by_a_signed_decision, nothing_goes_by_itself_for_who_only_looks):
-        lab = L.Lab(os.path.join(HERE, "crash.scenario"), proxy=False)
+        lab = L.Lab(os.path.join(HERE, "crash.scenario"))
         try:
             case(lab)
             print("ok", case.__name__, flush=True)
