@@ -161,6 +161,12 @@ bool sb_record_equal(const struct sb_schema *s, const void *a, const void *b)
 
 /* ---- to JSON ---- */
 
+/* An entry that cannot be written is worse than one that shows where a text was no text. */
+static json_t *text_to_json(const char *text)
+{
+    return sb_json_of_bytes(text, strlen(text));
+}
+
 /* The member's value, NULL for "left out"; *failed is set when memory ran out. */
 static json_t *member_to_json(const struct sb_member *m, void *r, bool *failed)
 {
@@ -170,7 +176,7 @@ static json_t *member_to_json(const struct sb_member *m, void *r, bool *failed)
     case SB_STR:
         if (!*as_str(m, r) && !always)
             return NULL;
-        v = *as_str(m, r) ? json_string(*as_str(m, r)) : json_null();
+        v = *as_str(m, r) ? text_to_json(*as_str(m, r)) : json_null();
         break;
     case SB_INT:
         if (*as_int(m, r) == 0 && !always)
@@ -216,7 +222,7 @@ static json_t *member_to_json(const struct sb_member *m, void *r, bool *failed)
             return NULL;
         v = json_array();
         for (size_t i = 0; v && i < n; i++) {
-            json_t *one = m->kind == SB_STRS ? json_string((*as_strs(m, r))[i]) : sb_record_to_json(m->sub, item(m, r, i));
+            json_t *one = m->kind == SB_STRS ? text_to_json((*as_strs(m, r))[i]) : sb_record_to_json(m->sub, item(m, r, i));
             if (!one || json_array_append_new(v, one)) {
                 json_decref(v);
                 v = NULL;

@@ -227,7 +227,7 @@ static int levels(const struct args *a, struct sb_err *err)
     if (bundle_load(&b, a, err))
         return -1;
     /* a folder that was named is expected to hold a ledger; in the state folder there need not be one yet */
-    int rc = (a->ledger ? sb_ledger_find(a->ledger, err) : sb_path_state_seen(&dir, err)) == 0 ? sb_policy_levels_command(b.policy, a->ledger ? a->ledger : dir.p, a->json, err) : -1;
+    int rc = (a->ledger ? sb_ledger_find(a->ledger, err) : sb_path_state_seen(&dir, err)) == 0 ? sb_policy_levels_command(b.policy, a->policy != NULL, a->ledger ? a->ledger : dir.p, a->json, err) : -1;
     if (rc < 0 && err->code == SB_ELEDGER)
         err->code = SB_ENO; /* nothing was to be written: the record is broken, or of another program */
     sb_str_release(&dir);

@@ -2,6 +2,7 @@
 #include "policy_levels.h"
 
 #include <signalbox/base/clock.h>
+#include <signalbox/base/hash.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/policy/autonomy.h>
@@ -13,8 +14,12 @@
 
 static const char *const kinds[] = {"index.create", "index.hide", "index.unhide", "index.drop", "profile.set"};
 
+#define CHUNK 10000 /* entries that are looked through at once for the newest bundle */
+
 struct levels {
-    const char *sha256;
+    char sha256[SB_HEX_LEN + 1];
+    struct sb_policy *in_force; /* by the record, where it is another bundle than the config's; NULL */
+    char *since;                /* of that: "DEPLOYMENT since TIME" */
     int64_t *seqs; /* of entries that lowered something */
     size_t seqs_n;
     json_t *list;  /* their bodies, with "at" and "deployment" */
@@ -49,7 +54,38 @@ static int first_load(void *ctx, const struct sb_entry *e, const char *bytes, si
     return 1;
 }
 
-static int read_ledger(struct levels *l, const char *dir, struct sb_err *err)
+/* What came into force last, where that is not the bundle l->sha256. */
+static int find_in_force(struct levels *l, struct sb_ledger *ledger, struct sb_err *err)
+{
+    int64_t *seqs = NULL;
+    size_t n = 0;
+    int rc = 0;
+    bool found = false;
+    for (int64_t to = sb_ledger_head(ledger); rc == 0 && !found && to > 0; to -= CHUNK) {
+        n = 0;
+        rc = sb_ledger_seqs_of(ledger, to > CHUNK ? to - CHUNK + 1 : 1, to, SB_ENTRY_POLICY_LOAD, &seqs, &n, err);
+        while (rc == 0 && !found && n > 0) {
+            struct sb_entry e;
+            char at[SB_TIME_LEN + 1];
+            if ((rc = sb_ledger_entry(ledger, seqs[--n], &e, err)))
+                break;
+            const char *sha256 = sb_json_str(json_object_get(e.body, "policy"), "sha256"), *text = sb_json_str(e.body, "text");
+            found = e.kind == SB_ENTRY_POLICY_LOAD && sha256 && text;
+            if (found && !sb_streq(sha256, l->sha256)) {
+                sb_time_format(at, e.ts);
+                l->since = sb_format("%s since %s", e.plan.deployment ? e.plan.deployment : "", at);
+                l->in_force = l->since ? sb_policy_load(text, strlen(text), "the bundle in force", &sb_zones_of_system, err) : NULL;
+                snprintf(l->sha256, sizeof l->sha256, "%s", sha256);
+                rc = l->in_force ? 0 : l->since ? -1 : sb_fail_nomem(err);
+            }
+            sb_entry_release(&e);
+        }
+    }
+    free(seqs);
+    return rc;
+}
+
+static int read_ledger(struct levels *l, bool named, const char *dir, struct sb_err *err)
 {
     char *path = sb_format("%s/ledger.db", dir);
     if (!path)
@@ -60,7 +96,11 @@ static int read_ledger(struct levels *l, const char *dir, struct sb_err *err)
     int64_t from = 0;
     if (!there)
         return 0;
-    int rc = ledger ? sb_ledger_by_ref(ledger, l->sha256, first_load, &from, err) : -1;
+    int rc = ledger ? 0 : -1;
+    if (rc == 0 && !named)
+        rc = find_in_force(l, ledger, err);
+    if (rc == 0)
+        rc = sb_ledger_by_ref(ledger, l->sha256, first_load, &from, err);
     if (rc == 0 && from)
         rc = sb_ledger_seqs_of(ledger, from, 0, SB_ENTRY_AUTONOMY, &l->seqs, &l->seqs_n, err);
     for (size_t i = 0; rc == 0 && i < l->seqs_n; i++)
@@ -91,24 +131,30 @@ static json_t *levels_json(const struct sb_policy *p, const struct levels *l, in
     return json_pack("{s:o,s:o,s:O}", "policy", sb_record_to_json(&sb_bundle_id_schema, sb_policy_id(p)), "granted", granted, "lowered", l->list);
 }
 
-int sb_policy_levels_command(const struct sb_policy *p, const char *dir, bool json, struct sb_err *err)
+int sb_policy_levels_command(const struct sb_policy *configured, bool named, const char *dir, bool json, struct sb_err *err)
 {
-    const struct sb_bundle_id *id = sb_policy_id(p);
-    struct levels l = {.sha256 = id->sha256, .list = json_array()};
+    struct levels l = {.list = json_array()};
     struct sb_origin origin;
     sb_origin_system(&origin);
     int64_t now = sb_origin_wall_ms(&origin);
-    int rc = l.list ? read_ledger(&l, dir, err) : sb_fail_nomem(err);
+    snprintf(l.sha256, sizeof l.sha256, "%s", sb_policy_id(configured)->sha256);
+    int rc = l.list ? read_ledger(&l, named, dir, err) : sb_fail_nomem(err);
+    const struct sb_policy *p = l.in_force ? l.in_force : configured;
+    const struct sb_bundle_id *id = sb_policy_id(p);
     if (rc == 0 && sb_autonomy_level(p, kinds[0], SB_ENV_PROD, now) < 0)
         rc = sb_fail(err, SB_EINPUT, "%s %s grants no levels: it has no autonomy section", id->bundle, id->version);
     if (rc == 0 && json) {
         rc = sb_print_json(levels_json(p, &l, now)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
     } else if (rc == 0) {
         sb_print("%s %s (%.12s)\n", id->bundle, id->version, id->sha256);
+        if (l.in_force)
+            sb_print("  in force for %s; the config names %s %s (%.12s)\n", l.since, sb_policy_id(configured)->bundle, sb_policy_id(configured)->version, sb_policy_id(configured)->sha256);
         for (size_t i = 0; i < SB_COUNT(kinds); i++)
             for (int env = SB_ENV_PROD; env <= SB_ENV_DEV; env++)
                 print_kind(p, &l, kinds[i], env, now);
     }
+    sb_policy_free(l.in_force);
+    free(l.since);
     free(l.seqs);
     json_decref(l.list);
     return rc;

@@ -364,6 +364,6 @@ const struct sb_edit_key sb_edit_keys[] = {
     {"partial_filter", "a partial index's filter, as Extended JSON; empty for none"},
     {"commit_quorum", "votingMembers, majority, or a number of members"},
     {"watch_window_s", "seconds of the watch window, 60 to 86400"},
-    {"watch_events", "what must happen in time, or it is FAIL: schedule:NAME within 24h; empty for none"},
+    {"watch_events", "what must happen in time, or it is FAIL: backup within 24h, schedule:NAME within 24h; empty for none"},
 };
 const size_t sb_edit_keys_n = SB_COUNT(sb_edit_keys);

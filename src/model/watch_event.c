@@ -7,7 +7,7 @@
 
 #define SUBJECT_MAX 80
 
-static const char schedule[] = "schedule:", within[] = " within ";
+static const char schedule[] = "schedule:", backup[] = "backup", within[] = " within ";
 
 static const struct {
     char letter;
@@ -17,6 +17,11 @@ static const struct {
 bool sb_criterion_is_event(const struct sb_criterion *c)
 {
     return sb_streq(c->metric, "event");
+}
+
+bool sb_criterion_is_backup(const struct sb_criterion *c)
+{
+    return sb_criterion_is_event(c) && sb_streq(c->subject, backup);
 }
 
 /* ---- as text ---- */
@@ -41,15 +46,16 @@ static int64_t read_duration(const char *p, size_t n)
 static bool is_subject(const char *text)
 {
     if (!sb_starts_with(text, schedule))
-        return sb_name_find(&sb_entry_kinds, text) >= 0;
+        return sb_streq(text, backup) || sb_name_find(&sb_entry_kinds, text) >= 0;
     const char *name = text + sizeof schedule - 1;
     return name[0] && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")];
 }
 
 static char *label_of(const char *subject)
 {
-    return sb_starts_with(subject, schedule) ? sb_format("the next run of the schedule %s is completed", subject + sizeof schedule - 1)
-                                             : sb_format("the next %s comes, and is good", subject);
+    return sb_streq(subject, backup)           ? sb_format("the next backup lies there, and is usable")
+           : sb_starts_with(subject, schedule) ? sb_format("the next run of the schedule %s is completed", subject + sizeof schedule - 1)
+                                               : sb_format("the next %s comes, and is good", subject);
 }
 
 static int read_event(const char *p, size_t n, struct sb_criterion *out, struct sb_err *err)
@@ -61,7 +67,7 @@ static int read_event(const char *p, size_t n, struct sb_criterion *out, struct 
     const char *time = middle ? middle + sizeof within - 1 : p;
     int64_t limit = middle ? read_duration(time, (size_t)(p + n - time)) : 0;
     if (!middle || !is_subject(subject))
-        return sb_fail(err, SB_EINPUT, "\"%.*s\" is no event: schedule:NAME, or a kind of entry of the ledger, then \" within \" and a time (schedule:backup within 24h)",
+        return sb_fail(err, SB_EINPUT, "\"%.*s\" is no event: schedule:NAME, backup, or a kind of entry of the ledger, then \" within \" and a time (schedule:backup within 24h)",
                        (int)(n < 120 ? n : 120), p);
     if (limit < SB_EVENT_LEAST_S || limit > SB_EVENT_MOST_S)
         return sb_fail(err, SB_EINPUT, "an event is waited for for 1m to 90d, not for \"%.*s\"", (int)(p + n - time < 40 ? p + n - time : 40), time);

@@ -176,6 +176,15 @@ static int adopt(struct sb_card *fresh, struct sb_card *said, const char *old_ke
 
 /* A new revision: the editor becomes its author, approvals are void, policy is asked again. said: about the new key or options, NULL
  * before that is known. 1: it has to be found out first, and that has begun. */
+/* Nobody would see it. */
+static bool waits_in_vain(const struct sb_orchestrator *o, const struct sb_watch *w)
+{
+    for (size_t i = 0; i < w->criteria_n; i++)
+        if (sb_criterion_is_backup(&w->criteria[i]) && !o->opt.backups_n)
+            return true;
+    return false;
+}
+
 static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, struct held_card *c, const struct sb_edit *e, struct sb_card *said, struct sb_err *err)
 {
     if (sb_o_may_act(o, c, err))
@@ -200,6 +209,10 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
     for (size_t i = 0; i < e->sets_n; i++)
         if (apply_set(&fresh, &e->sets[i], quorum, sizeof quorum, err))
             goto out;
+    if (waits_in_vain(o, &fresh.watch)) {
+        sb_fail(err, SB_EINPUT, "the next backup cannot be waited for: the config names no place where backups lie (\"backup PATH\" below the deployment)");
+        goto out;
+    }
     if (!said && (!sb_streq(fresh.index_key, c->card.index_key) || !sb_streq(fresh.index_options, c->card.index_options))) {
         rc = sb_o_consult_edit(o, s, seq, c, e, &fresh, err) ? -1 : 1;
         goto out;

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a watch window waits for besides what it measures: entries of the ledger that come after it was opened. Looked for
- * again from there after a restart, so that nothing is missed and nothing is kept but what the report says. */
+ * What a watch window waits for besides what it measures: entries of the ledger that come after it was opened, looked for
+ * again from there after a restart, so that nothing is missed and nothing is kept but what the report says; and backups of a
+ * moment behind its opening, by the look that is taken now and then at where they lie. */
 #include "private.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define LOOK_AGAIN_MS (5 * 60 * 1000) /* between two looks while a backup is awaited, and */
+#define LOOK_SOON_MS 30000           /* when its time is over */
+#define QUIET_S 60                   /* a dump whose files were touched less than so long before a look may still be written */
 
 struct hunt {
     struct held_card *card;
@@ -26,10 +31,16 @@ static const struct sb_watch_reading *reading_of(const struct sb_card *c, size_t
     return i < c->report.readings_n ? &c->report.readings[i] : NULL;
 }
 
+/* It came, or was missed, or nobody will ever know. */
+static bool settled(const struct sb_watch_reading *r)
+{
+    return r && (r->measured || r->note);
+}
+
 bool sb_o_events_open(const struct sb_card *c)
 {
     for (size_t i = 0; i < c->watch.criteria_n; i++)
-        if (sb_criterion_is_event(&c->watch.criteria[i]) && !(reading_of(c, i) && reading_of(c, i)->measured))
+        if (sb_criterion_is_event(&c->watch.criteria[i]) && !settled(reading_of(c, i)))
             return true;
     return false;
 }
@@ -101,7 +112,7 @@ static int look(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_e
     bool wanted = false;
     for (size_t i = 0; i < w->criteria_n && !wanted; i++) {
         const struct sb_criterion *c = &w->criteria[i];
-        if (sb_criterion_is_event(c))
+        if (sb_criterion_is_event(c) && !sb_criterion_is_backup(c))
             wanted = sb_starts_with(c->subject, SB_O_SCHEDULE) ? says_kind(bytes, n, "request") || says_kind(bytes, n, "case.close") : says_kind(bytes, n, c->subject);
     }
     if (!wanted)
@@ -175,6 +186,84 @@ static bool look_at_new(struct sb_orchestrator *o, struct held_card *card)
     return news;
 }
 
+/* ---- what lies where backups are kept ---- */
+
+/* A moment of a backup, behind the window's opening: in seconds of the deployment's time, or -1. What is ahead of us is in the
+ * faster time of a simulated deployment; a file's time is ours. */
+static int64_t seconds_behind(const struct sb_orchestrator *o, const struct held_card *card, int64_t at)
+{
+    bool theirs = at > o->recovery.at;
+    int64_t opened = theirs ? card->card.report.opened_at : card->watch.opened_ts;
+    return at <= opened ? -1 : theirs ? (at - opened) / 1000 : (at - opened) * o->facts.speed / 1000;
+}
+
+static bool at_rest(const struct sb_orchestrator *o, const struct sb_recovery_backup *b)
+{
+    int64_t age = o->recovery.at - b->from;
+    return !sb_starts_with(b->kind, "mongodump") || age < 0 || age * o->facts.speed >= QUIET_S * 1000;
+}
+
+static void look_soon(struct sb_orchestrator *o, int64_t ms)
+{
+    int64_t at = sb_mono_ms() + ms;
+    if (o->regard_again_ms > at)
+        o->regard_again_ms = at;
+}
+
+/* The first that came, of those that can be used. */
+static bool take_backup(struct sb_orchestrator *o, struct held_card *card, const struct sb_criterion *k, struct sb_watch_reading *r)
+{
+    const struct sb_recovery_backup *first = NULL;
+    int64_t least = 0;
+    for (size_t i = 0; i < o->recovery.backups_n; i++) {
+        const struct sb_recovery_backup *b = &o->recovery.backups[i];
+        int64_t s = b->usable && at_rest(o, b) ? seconds_behind(o, card, b->from) : -1;
+        if (s >= 0 && (!first || s < least)) {
+            first = b;
+            least = s;
+        }
+    }
+    if (!first) {
+        look_soon(o, LOOK_AGAIN_MS);
+        return false;
+    }
+    char words[64], at[SB_TIME_LEN + 1];
+    sb_time_format(at, first->from);
+    snprintf(words, sizeof words, "a backup of %s", at);
+    note(r, k, least, false, words);
+    return true;
+}
+
+/* Its time is over. What came until then is seen by a look that begins now; one that cannot be taken everywhere proves nothing. */
+static bool miss_backup(struct sb_orchestrator *o, struct held_card *card, const struct sb_criterion *k, struct sb_watch_reading *r, int64_t gone)
+{
+    const char *blind = !o->opt.backups_n ? "the config names no place where backups lie" : NULL, *fault = NULL;
+    if (!blind && !card->watch.look_wanted && !o->regarding) {
+        card->watch.look_wanted = true;
+        card->watch.looked_at = o->recovery.at;
+        look_soon(o, 0);
+    }
+    if (!blind && (!card->watch.look_wanted || o->recovery.at == card->watch.looked_at)) {
+        look_soon(o, LOOK_SOON_MS);
+        return false;
+    }
+    if (!blind && o->recovery.unreadable_n)
+        blind = "not every place where backups lie could be looked at";
+    if (blind)
+        return sb_str_set(&r->note, blind) == 0;
+    for (size_t i = 0; i < o->recovery.backups_n && !fault; i++)
+        if (!o->recovery.backups[i].usable && seconds_behind(o, card, o->recovery.backups[i].from) >= 0)
+            fault = o->recovery.backups[i].fault;
+    char *raw = fault ? sb_format("it has not come in time; what came cannot be used: %.200s", fault) : NULL;
+    json_t *words = raw ? sb_o_words(raw) : NULL;
+    note(r, k, gone, true, json_is_string(words) ? json_string_value(words) : "it has not come in time");
+    json_decref(words);
+    free(raw);
+    return true;
+}
+
+/* ---- all of it ---- */
+
 bool sb_o_look_for_events(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_card *c = &card->card;
@@ -184,8 +273,13 @@ bool sb_o_look_for_events(struct sb_orchestrator *o, struct held_card *card)
     int64_t gone = (sb_o_deployment_now(o) - c->report.opened_at) / 1000;
     for (size_t i = 0; i < c->watch.criteria_n; i++) {
         const struct sb_criterion *k = &c->watch.criteria[i];
-        if (sb_criterion_is_event(k) && !c->report.readings[i].measured && gone > k->limit) {
-            note(&c->report.readings[i], k, gone, true, "it has not come in time");
+        struct sb_watch_reading *r = &c->report.readings[i];
+        if (!sb_criterion_is_event(k) || settled(r))
+            continue;
+        if (sb_criterion_is_backup(k)) {
+            news |= take_backup(o, card, k, r) || (gone > k->limit + QUIET_S && miss_backup(o, card, k, r, gone));
+        } else if (gone > k->limit) {
+            note(r, k, gone, true, "it has not come in time");
             news = true;
         }
     }

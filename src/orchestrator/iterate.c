@@ -87,8 +87,10 @@ static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, si
         w->batches = sb_json_int(e->body, "batch");
         if (r->sent.since && !w->place.since)
             w->place.since = r->sent.since;
-    } else if (sb_json_int(e->body, "try") == r->tries && sb_streq(sb_json_str(e->body, "outcome"), "ok")) {
-        w->changed += sb_json_int(e->body, "changed");
+        return 0;
+    }
+    w->changed += sb_json_int(e->body, "changed"); /* also of one that failed half-way */
+    if (sb_json_int(e->body, "try") == r->tries && sb_streq(sb_json_str(e->body, "outcome"), "ok")) {
         w->place.pass = r->sent.pass;
         w->place.docs = r->sent.docs;
         if (sb_str_set(&w->place.at, r->sent.at))
@@ -489,10 +491,8 @@ void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, cons
     card->run.away = card->run.sent = card->run.unanswered = false;
     card->run.phase = PHASE_NONE;
     bool on = w->undo || card->card.state == SB_EXECUTING;
+    w->changed += sb_o_reply_changed(r->reply);
     if (r->outcome == SB_OUTCOME_OK) {
-        json_t *reply = r->reply ? json_loads(r->reply, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
-        w->changed += json_integer_value(json_object_get(reply, "nModified"));
-        json_decref(reply);
         take_place(&w->place, &w->next);
         w->failures = 0;
         w->size = w->size < w->docs ? w->size + 1 : w->docs;

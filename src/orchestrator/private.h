@@ -155,6 +155,8 @@ struct watching {
     int64_t opened_seq, opened_ts; /* the entry that opened it; 0: not looked for yet */
     int64_t next_seq;   /* of the ledger: what was not looked at for the events */
     char *run[SB_EVENTS_MAX]; /* by event: the case of the schedule's run that has begun */
+    bool look_wanted;   /* the time of a backup is over: a look that is newer than looked_at decides */
+    int64_t looked_at;
 };
 
 struct held_card {
@@ -772,6 +774,8 @@ struct batch {
 /* Records the intent of the present step, or of its undo, and sends. batch: NULL where the command is the whole step. -1 with
  * err: nothing was sent. */
 int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *command, bool undo, const struct batch *batch, struct sb_err *err);
+/* How many documents an update has changed, by its reply; one that failed half-way tells too. */
+int64_t sb_o_reply_changed(const char *reply);
 void sb_o_sent_forward(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
 void sb_o_sent_undo(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
 void sb_o_tick_results(struct sb_orchestrator *o, struct held_card *card); /* answers and events that could not be recorded */

@@ -122,11 +122,10 @@ static const char *outcome_name(enum sb_outcome outcome)
     return outcome == SB_OUTCOME_OK ? "ok" : outcome == SB_OUTCOME_FAILED ? "failed" : "unknown";
 }
 
-/* How many documents an update has changed, by its reply. */
-static json_int_t changed(const char *reply)
+int64_t sb_o_reply_changed(const char *reply)
 {
     json_t *json = reply ? json_loads(reply, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
-    json_int_t n = json_integer_value(json_object_get(json, "nModified"));
+    int64_t n = json_integer_value(json_object_get(json, "nModified"));
     json_decref(json);
     return n;
 }
@@ -136,7 +135,7 @@ static int record_result(struct sb_orchestrator *o, struct held_card *card, cons
     json_t *body = json_pack("{s:I,s:I,s:b,s:s,s:I,s:o,s:o,s:I}", "step", (json_int_t)s->step, "try", (json_int_t)s->tries, "undo", s->undo, "outcome",
                              outcome_name(s->result.outcome), "code", (json_int_t)s->result.code, "message", sb_o_words(s->result.message[0] ? s->result.message : NULL),
                              "reply", sb_o_words(s->result.reply), "millis", (json_int_t)s->result.millis);
-    if (body && s->batch.n && json_object_update_new(body, json_pack("{s:I,s:I,s:I,s:I,s:I}", "batch", (json_int_t)s->batch.n, "changed", changed(s->result.reply), "done",
+    if (body && s->batch.n && json_object_update_new(body, json_pack("{s:I,s:I,s:I,s:I,s:I}", "batch", (json_int_t)s->batch.n, "changed", (json_int_t)sb_o_reply_changed(s->result.reply), "done",
                                                                      (json_int_t)s->batch.done, "total", (json_int_t)s->batch.total, "eta_ms", (json_int_t)s->batch.eta_ms))) {
         json_decref(body);
         body = NULL;

@@ -3,7 +3,9 @@
  * From the truth of the rules to a decision. */
 #include "run.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- results ---- */
 
@@ -30,9 +32,7 @@ static int show_values(struct sb_run *r, const struct sb_rule *rule, struct sb_r
 
 static int add_result(struct sb_run *r, const struct sb_rule *rule, enum sb_truth truth, const char *waiver)
 {
-    struct sb_rule_result *result = SB_PUSH(r->out->rules);
-    if (!result)
-        return -1;
+    struct sb_rule_result *result = &r->out->rules[r->out->rules_n++]; /* room was made for all */
     result->level = rule->level;
     result->effect = rule->effect;
     result->result = (int)truth;
@@ -51,11 +51,24 @@ static int add_result(struct sb_run *r, const struct sb_rule *rule, enum sb_trut
 
 /* ---- rules ---- */
 
+/* Not where coverage and mutants count conditions: there each is a condition of its own. */
+static enum sb_truth match_truth(const struct sb_run *r, const struct sb_rule *rule)
+{
+    if (rule->match == SB_NO_NODE)
+        return SB_TRUE;
+    if (r->probe)
+        return sb_policy_truth(r->p, rule->match, r->facts, NULL, r->probe);
+    signed char *asked = &r->matches[rule->same];
+    if (*asked == UNASKED)
+        *asked = (signed char)sb_policy_truth(r->p, rule->match, r->facts, NULL, NULL);
+    return (enum sb_truth)*asked;
+}
+
 /* Kleene's "and" of match and when; *applies is false when match says no. */
 static enum sb_truth rule_truth(const struct sb_run *r, const struct sb_rule *rule, bool *applies)
 {
     bool every = r->probe && r->probe->test;
-    enum sb_truth match = rule->match == SB_NO_NODE ? SB_TRUE : sb_policy_truth(r->p, rule->match, r->facts, NULL, r->probe);
+    enum sb_truth match = match_truth(r, rule);
     *applies = match != SB_FALSE;
     if (!*applies && !every)
         return SB_FALSE;
@@ -95,8 +108,20 @@ static int run_rule(struct sb_run *r, size_t i)
     return 0;
 }
 
+/* For as many results as there are rules, at once: a list that grows is copied over and over, which a decision feels. */
+static int make_room(struct sb_run *r)
+{
+    size_t cap = 1; /* what SB_PUSH takes for granted */
+    while (cap < r->p->rules_n)
+        cap *= 2;
+    r->out->rules = calloc(cap, sizeof *r->out->rules);
+    return r->out->rules ? 0 : -1;
+}
+
 static int run_rules(struct sb_run *r)
 {
+    if (make_room(r))
+        return -1;
     for (size_t i = 0; i < r->p->rules_n; i++) {
         r->truth[i] = SB_FALSE;
         if (!(r->probe && r->probe->skip == (int)i) && run_rule(r, i))
@@ -173,11 +198,21 @@ static int run(struct sb_run *r)
 int sb_policy_run(const struct sb_policy *p, const json_t *input, const struct sb_probe *probe, struct sb_policy_verdict *out, struct sb_err *err)
 {
     memset(out, 0, sizeof *out);
-    struct sb_run r = {.p = p, .input = input, .probe = probe, .out = out};
+    struct sb_run r;
+    memset(&r, 0, offsetof(struct sb_run, few)); /* what is few is filled in below, as far as it is looked at */
+    memset((char *)&r + offsetof(struct sb_run, out), 0, sizeof r - offsetof(struct sb_run, out));
+    r.p = p;
+    r.input = input;
+    r.probe = probe;
+    r.out = out;
+    bool few = p->rules_n <= FEW_RULES;
     r.facts = p->facts_n <= FEW_FACTS ? r.few : calloc(p->facts_n, sizeof *r.facts);
-    r.truth = calloc(p->rules_n ? p->rules_n : 1, sizeof *r.truth);
-    r.values = calloc(p->rules_n ? p->rules_n : 1, sizeof *r.values);
-    int rc = r.facts && r.truth && r.values ? run(&r) : -1;
+    r.truth = few ? r.few_truths : calloc(p->rules_n, sizeof *r.truth);
+    r.values = few ? memset(r.few_values, 0, p->rules_n * sizeof *r.values) : calloc(p->rules_n, sizeof *r.values);
+    r.matches = few ? r.few_matches : malloc(p->rules_n);
+    if (r.matches)
+        memset(r.matches, UNASKED, p->rules_n);
+    int rc = r.facts && r.truth && r.values && r.matches ? run(&r) : -1;
     if (rc) {
         sb_policy_verdict_release(out);
         sb_fail_nomem(err);
@@ -194,8 +229,12 @@ int sb_policy_run(const struct sb_policy *p, const json_t *input, const struct s
         free(r.facts);
     for (size_t i = 0; r.values && i < p->rules_n; i++)
         json_decref(r.values[i]);
-    free(r.values);
-    free(r.truth);
+    if (r.values != r.few_values)
+        free(r.values);
+    if (r.truth != r.few_truths)
+        free(r.truth);
+    if (r.matches != r.few_matches)
+        free(r.matches);
     return rc;
 }
 

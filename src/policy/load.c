@@ -198,11 +198,15 @@ static int read_head(struct sb_loader *l)
     return sb_str_set(&l->p->id.bundle, name) || sb_str_set(&l->p->id.version, version) ? sb_fail_nomem(l->err) : 0;
 }
 
-/* Rules of one kind look at the same facts; bundles have many of a kind. */
-static void note_alike(struct sb_policy *p)
+/* Rules of one kind look at the same facts, and are for the same plans; bundles have many of a kind. */
+static void note_alike(struct sb_policy *p, const json_t *rules)
 {
     for (size_t i = 0; i < p->rules_n; i++) {
         struct sb_rule *r = &p->rules[i];
+        const json_t *match = json_object_get(json_array_get(rules, i), "match");
+        for (r->same = 0; r->same < i; r->same++)
+            if (match && p->rules[r->same].same == r->same && json_equal(match, json_object_get(json_array_get(rules, r->same), "match")))
+                break;
         for (r->like = 0; r->like < i; r->like++) {
             const struct sb_rule *other = &p->rules[r->like];
             if (other->shown_n == r->shown_n && (r->shown_n == 0 || memcmp(other->shown, r->shown, r->shown_n * sizeof *r->shown) == 0))
@@ -224,7 +228,7 @@ static int read_rules(struct sb_loader *l)
         sb_loader_leave(l, inner);
     }
     sb_loader_leave(l, mark);
-    note_alike(l->p);
+    note_alike(l->p, rules);
     return sb_compile_fact(l, "target.env", &l->p->env) || sb_compile_fact(l, "stage", &l->p->stage) || sb_compile_fact(l, "plan.started", &l->p->started) ||
                    sb_compile_fact(l, "plan.in_step", &l->p->in_step)
                ? -1

@@ -103,6 +103,7 @@ struct sb_rule {
     int *shown;             /* facts whose values a result shows */
     size_t shown_n;
     size_t like;            /* the first rule that shows the same facts: their results share the values */
+    size_t same;            /* the first rule with the same match: it is asked once for all of them */
     int64_t approvals, more_approvals, group_approvals;
     const json_t *groups, *checks, *windows, *redaction; /* lists of strings, or NULL */
     bool not_author, not_executor, typed_target;

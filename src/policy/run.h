@@ -7,6 +7,8 @@
 #include "program.h"
 
 #define FEW_FACTS 256
+#define FEW_RULES 256
+#define UNASKED (-1)
 
 /* How many approvals of a group are wanted. */
 struct sb_group_need {
@@ -19,8 +21,9 @@ struct sb_run {
     const json_t *input;
     const struct sb_probe *probe;
     struct sb_value few[FEW_FACTS], *facts;
-    enum sb_truth *truth; /* of each rule; a waived one is false */
-    json_t **values;      /* of each rule that is the first to look at its facts */
+    enum sb_truth few_truths[FEW_RULES], *truth; /* of each rule; a waived one is false */
+    json_t *few_values[FEW_RULES], **values;     /* of each rule that is the first to look at its facts */
+    signed char few_matches[FEW_RULES], *matches; /* the truth of each match that was asked, by the first rule that has it; else UNASKED */
     struct sb_policy_verdict *out;
     bool prod, execute;
     bool denied, error, allowed;

@@ -78,7 +78,7 @@ def met(lab, card):
 
 
 def main():
-    lab = L.Lab("calm", proxy=False)
+    lab = L.Lab("calm")
     try:
         lab.start()
         card = lab.propose()

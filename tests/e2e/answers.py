@@ -164,7 +164,7 @@ def main():
         print(part.__name__, flush=True)
         part()
     finish()
-    lab = L.Lab(QUICK, environment="prod", proxy=False)
+    lab = L.Lab(QUICK, environment="prod")
     try:
         keep_backups(lab)
         lab.start()

@@ -354,7 +354,7 @@ def main():
         return 77
     failed = 0
     for test in (two_of_a_group_sign, the_console_signs, the_glass_is_broken, the_glass_is_broken_for_what_soft_rules_denied, nobody_approves_his_own_by_any_name):
-        lab = L.Lab(QUICK, proxy=False)
+        lab = L.Lab(QUICK)
         try:
             test(lab)
             print("ok", test.__name__)

@@ -4,11 +4,15 @@
 not, and that is FAIL whatever the measures say."""
 import json
 import os
+import shutil
+import socket
 import sys
+import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import dumps  # noqa: E402
 import lab as L  # noqa: E402
 
 QUICK = os.path.join(HERE, "crash.scenario")
@@ -105,9 +109,93 @@ def it_is_taken_back(lab):
     lab.verify()
 
 
+def look_at_backups(lab):
+    """As a screen asks for it that shows what could be brought back."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(lab.state + "/socket")
+        s.sendall(b'{"type":"hello","seq":1,"body":{"how":"cli"}}\n{"type":"get_recovery","seq":2,"body":{"text":""}}\n')
+        for line in s.makefile("rb"):
+            m = json.loads(line)
+            if m["seq"] == 2 and m["type"] == "answer":
+                return L.require(m["body"]["ok"], "the backups are not looked at: %s" % m)
+
+
+def dump(path, broken=False):
+    """Made by another tool, now."""
+    dumps.folder(path, [dumps.Collection("shop", "orders", [{"_id": i} for i in range(20)])])
+    if broken:
+        os.remove(path + "/shop/orders.bson")
+
+
+def with_backups(lab, path):
+    with open(lab.dir + "/config/signalbox/config", "a") as f:
+        f.write("backup %s\n" % path)
+
+
+def a_backup_comes(lab):
+    """By another tool: it is seen where the config says that backups lie. What lay there before, and what is broken, is not it."""
+    place = lab.dir + "/dumps"
+    lab.start()
+    id = lab.propose()
+    done = lab.run("cards", "edit", id, "--set", "watch_events=backup within 24h", check=False)
+    L.require(done.returncode == 2 and "names no place where backups lie" in done.stderr, "exit %d: %s" % (done.returncode, done.stderr))
+    lab.stop()
+    dump(place + "/monday")
+    with_backups(lab, place)
+    lab.start()
+    lab.until("a connection", lambda: lab.run("ask", "--json", "status", check=False).returncode == 0)
+    watched(lab, id, "backup within 24h")
+    L.require("the next backup lies there, and is usable" in lab.run("cards", "show", id).stdout, "the card does not say what it waits for")
+    dump(place + "/broken", broken=True)
+    look_at_backups(lab)
+    lab.until("the end of measuring", lambda: report(lab, id).get("measured"))
+    L.require(lab.state_of(id) == "watching", "it did not wait: %s" % report(lab, id))
+    lab.kill()
+    before = time.time()
+    dump(place + "/tuesday")
+    lab.start()
+    lab.until("the verdict", lambda: look_at_backups(lab) or lab.state_of(id) == "done")  # while it may still be written it is none
+    seen = awaited(lab, id)
+    L.require(len(seen) == 1 and seen[0]["measured"] and not seen[0].get("breached") and seen[0]["note"].startswith("a backup of 2"), "what was seen: %s" % seen)
+    made = seen[0]["note"][len("a backup of "):]
+    L.require(abs(time.mktime(time.strptime(made[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone - before) < 3600, "not that of now: %s" % made)
+    lab.stop()
+    lab.check_record(id)
+    lab.verify()
+
+
+def a_backup_does_not(lab):
+    """Its time is over: what lies there is looked at once more. A broken one is none, and is named; a place that cannot be
+    looked at proves nothing."""
+    place = lab.dir + "/dumps"
+    dump(place + "/monday")
+    with_backups(lab, place)
+    lab.start()
+    blind = lab.propose()
+    shutil.move(place, place + ".away")
+    watched(lab, blind, "backup within 1m")
+    lab.until_state(blind, "done")
+    said = report(lab, blind)
+    L.require(said["verdict"] == "INCONCLUSIVE", "the verdict: %s" % said)
+    L.require(awaited(lab, blind)[0]["note"] == "not every place where backups lie could be looked at", "the reading: %s" % awaited(lab, blind))
+    shutil.move(place + ".away", place)
+    missed = lab.ask("create an index on shop.orders {total: 1}")["cards"][0]["id"]
+    lab.until_state(missed, "awaiting_approval")
+    lab.run("cards", "edit", missed, "--set", "watch_window_s=60")
+    watched(lab, missed, "backup within 1m")
+    dump(place + "/broken", broken=True)
+    lab.until_state(missed, "failed")  # whatever the measures say
+    said = report(lab, missed)
+    L.require(said["verdict"] == "FAIL" and "it has not come in time; what came cannot be used" in said["reason"], "the verdict: %s" % said)
+    lab.stop()
+    for card in (blind, missed):
+        lab.check_record(card)
+
+
 def main():
     failed = 0
-    for test in (it_comes, it_does_not, it_is_taken_back):
+    tests = (it_comes, it_does_not, it_is_taken_back, a_backup_comes, a_backup_does_not)
+    for test in tests if len(sys.argv) < 2 else [t for t in tests if t.__name__ in sys.argv[1:]]:
         lab = L.Lab(QUICK)
         try:
             test(lab)

@@ -95,7 +95,7 @@ def main():
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         print("SKIP: to become another user wants root and setpriv")
         return 0
-    lab = L.Lab(HERE + "/crash.scenario", proxy=False)
+    lab = L.Lab(HERE + "/crash.scenario")
     try:
         lab.section = lab.dir + "/section"
         shutil.copy(lab.dir + "/config/signalbox/config", lab.section)

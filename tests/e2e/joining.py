@@ -133,7 +133,7 @@ def the_config_says_which_policy(lab):
 
 
 def main():
-    lab = L.Lab(QUICK, proxy=False)
+    lab = L.Lab(QUICK)
     try:
         lab.start()
         for case in (a_read_only_console_joins_as_one, the_owner_refuses_a_read_only_seat, another_deployment_is_not_joined, another_policy_is_not_joined, the_config_says_which_policy):

@@ -50,6 +50,22 @@ def a_level_is_lowered(lab):
     L.require("index.create in staging is lowered from L2 to L1 until the policy is changed" in lab.log(), lab.log())
     L.require("lowered to L1 by the record of lab (SIMULATED)" in lab.run("policy", "levels").stdout, "the levels do not say so")
 
+    # the config names another one for the next start: what is told is of the one in force
+    with open(lab.dir + "/config/signalbox/config", "r+") as f:
+        config = f.read()
+        f.seek(0)
+        f.write(config.replace("bundle.json", "other.json"))
+        f.truncate()
+        with open(lab.dir + "/bundle.json") as was, open(lab.dir + "/other.json", "w") as other:
+            json.dump(dict(json.load(was), bundle="another"), other)
+        f.flush()
+        said = lab.run("policy", "levels").stdout
+        L.require("in force for lab since 2" in said and "; the config names another " in said and "lowered to L1 by the record of lab" in said, "another bundle for the next start: " + said)
+        L.require("lowered" not in lab.run("policy", "--policy", lab.dir + "/other.json", "levels").stdout, "one that is named has its own record")
+        f.seek(0)
+        f.write(config)
+        f.truncate()
+
     # whoever proposed it has an incident of its own, with what it rests on
     told = [e["body"]["handoff"] for e in lab.entries("handoff") if "is lowered from L2 to L1" in e["body"]["handoff"]["why"]]
     L.require(len(told) == 1 and (told[0]["from"], told[0]["to"]) == ("orchestrator", "index_optimizer"), told)
@@ -154,7 +170,7 @@ def nothing_goes_by_itself_for_who_only_looks(lab):
 
 def main():
     for case in (a_level_is_lowered, it_returns_by_a_signed_decision, nothing_goes_by_itself_for_who_only_looks):
-        lab = L.Lab(os.path.join(HERE, "crash.scenario"), proxy=False)
+        lab = L.Lab(os.path.join(HERE, "crash.scenario"))
         try:
             case(lab)
             print("ok", case.__name__, flush=True)

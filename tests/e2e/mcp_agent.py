@@ -104,7 +104,7 @@ def without_an_owner(lab):
 
 
 def main():
-    lab = L.Lab(QUICK, environment="staging", proxy=False)
+    lab = L.Lab(QUICK, environment="staging")
     try:
         lab.start("--policy", "training")
         lab.until("a connection", lambda: lab.run("ask", "how is the cluster?", check=False).returncode == 0)

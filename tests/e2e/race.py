@@ -25,39 +25,85 @@ QUIET = os.path.join(HERE, "race.scenario")
 OWNER = os.path.join(L.BUILD, "tests/e2e/crash_owner")
 INDEX = "customer_id_1_created_at_-1"
 RACES = int(os.environ.get("SIGNALBOX_RACES", "200"))
-WIDTH = 100  # collections: one plan at a time moves on each
-PROPOSERS = 2  # each seat is told everything
+WIDTH = 100  # collections of one round: one plan at a time moves on each
+BURST = 10  # cards that both go for between two barriers
+PROPOSERS = 3
 IN_ONE_LEDGER = 1000
 ROUND = multiprocessing.get_context("fork")
 
 
 class Seat:
-    """A console's connection to the owner."""
+    """A console's connection to the owner. It says no hello, so that it is told nothing but what it asks for: with thousands of
+    cards most of the time would go into news that nobody looks at."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         self.lines = self.socket.makefile("rb")
         self.seq = 0
-        self.ask("hello", {"how": "cli"}, "welcome")
 
-    def ask(self, type, body, *answers):
+    def send(self, type, body):
         self.seq += 1
         self.socket.sendall(json.dumps({"type": type, "seq": self.seq, "body": body}).encode() + b"\n")
+        return self.seq
+
+    def answer(self, seq, type="answer"):
         for line in self.lines:
             m = json.loads(line)
-            if m["seq"] == self.seq and m["type"] in (answers or ("answer",)):
+            if m["seq"] == seq and m["type"] == type:
                 return m["body"]
         raise L.Failure("the owner went away")
 
+    def ask(self, type, body, answer="answer"):
+        return self.answer(self.send(type, body), answer)
 
-def racer(path, cards, start, answers):
+
+def racer(path, rounds, start, answers):
+    try:
+        go_through(path, rounds, start, answers)
+    except Exception as e:  # whoever waits for its answers, and the other one, shall not wait for ever
+        start.abort()
+        answers.put((None, False, "a racer failed: %s" % e))
+
+
+def go_through(path, rounds, start, answers):
     seat = Seat(path)
-    for id, hash in cards:
-        start.wait()
-        body = seat.ask("approve", {"card": id, "hash": hash})
-        answers.put((id, body["ok"], body["text"]))
+    for cards in iter(rounds.get, None):
+        for at in range(0, len(cards), BURST):
+            start.wait()
+            sent = [(id, seat.send("approve", {"card": id, "hash": hash})) for id, hash in cards[at:at + BURST]]
+            for id, seq in sent:
+                body = seat.answer(seq)
+                answers.put((id, body["ok"], body["text"]))
     seat.socket.close()
+
+
+class Racers:
+    """Two processes that go through the cards of each round in step. Begun before there is any thread here."""
+
+    def __init__(self, lab):
+        start, self.answers, self.rounds = ROUND.Barrier(2), ROUND.SimpleQueue(), [ROUND.SimpleQueue() for _ in range(2)]
+        self.both = [ROUND.Process(target=racer, args=(lab.state + "/socket", q, start, self.answers), daemon=True) for q in self.rounds]
+        for p in self.both:
+            p.start()
+
+    def race(self, cards):
+        for q in self.rounds:
+            q.put(cards)
+        told = []
+        while len(told) < 2 * len(cards):
+            told.append(self.answers.get())
+            L.require(told[-1][0], told[-1][2])
+        for id, _ in cards:
+            mine = [ok for card, ok, _ in told if card == id]
+            L.require(len(mine) == 2 and mine.count(True) == 1, "%s: %s" % (id, [t for t in told if t[0] == id]))
+
+    def end(self):
+        for q in self.rounds:
+            q.put(None)
+        for p in self.both:
+            p.join()
+            L.require(p.exitcode == 0, "a racer ended with %d" % p.exitcode)
 
 
 def propose(seat, number, round):
@@ -71,24 +117,18 @@ def propose(seat, number, round):
 
 
 def propose_all(seats, n, round):
-    """As many at once as there are seats: a proposal waits for its specialist more than it works."""
+    """As many at once as there are seats: a proposal waits for its specialist more than it works. Each second round has collections
+    of its own, for while one is proposed the last one is still being raced for."""
     def share(k):
-        return [propose(seats[k], i, round) for i in range(k, n, len(seats))]
+        return [propose(seats[k], i + round % 2 * WIDTH, round // 2) for i in range(k, n, len(seats))]
     with concurrent.futures.ThreadPoolExecutor(len(seats)) as threads:
         return [card for some in threads.map(share, range(len(seats))) for card in some]
 
 
-def race(lab, cards):
-    """Both processes go through the cards in step; what each was answered."""
-    start, answers = ROUND.Barrier(2), ROUND.SimpleQueue()
-    both = [ROUND.Process(target=racer, args=(lab.state + "/socket", cards, start, answers)) for _ in range(2)]
-    for p in both:
-        p.start()
-    told = [answers.get() for _ in range(2 * len(cards))]
-    for p in both:
-        p.join()
-        L.require(p.exitcode == 0, "a racer ended with %d" % p.exitcode)
-    return told
+def end(lab, seat, cards):
+    for id, _ in cards:
+        lab.until("the end of %s" % id, lambda: seat.ask("get_card", {"text": id}, "card")["state"] == "failed")
+        seat.ask("close", {"card": id, "reason": "the race is over"})
 
 
 def without_levels(lab):
@@ -108,35 +148,37 @@ def without_levels(lab):
 def two_processes_race(lab, races):
     without_levels(lab)
     db = lab.sim.direct().race
-    for i in range(WIDTH):
-        db["c%d" % i].insert_many([{"a%d" % k: k for k in range(races // WIDTH + 1)} for _ in range(2)])
+    for i in range(2 * WIDTH):
+        db["c%d" % i].insert_many([{"a%d" % k: k for k in range(races // WIDTH // 2 + 1)} for _ in range(2)])
     lab.start()
     lab.until("a connection", lambda: lab.run("ask", "--json", "create an index on race.c0 {b: 1}", check=False).returncode == 0)
     # each build fails soon, for two documents say the same: what counts here is how often one is sent
-    seats, raced = [Seat(lab.state + "/socket") for _ in range(PROPOSERS)], {}
-    seat = seats[0]
-    while len(raced) < races:
-        n = min(WIDTH, races - len(raced))
-        cards = propose_all(seats, n, len(raced) // WIDTH)
-        told = race(lab, cards)
-        for id, _ in cards:
-            oks = [ok for card, ok, _ in told if card == id]
-            L.require(oks.count(True) == 1, "%s: %s" % (id, [t for t in told if t[0] == id]))
-            raced[id] = None
-        for id, _ in cards:
-            lab.until("the end of %s" % id, lambda: seat.ask("get_card", {"text": id}, "card")["state"] == "failed")
-            seat.ask("close", {"card": id, "reason": "the race is over"})
-    for s in seats:
+    seats, seat, raced, before = [Seat(lab.state + "/socket") for _ in range(PROPOSERS)], Seat(lab.state + "/socket"), [], []
+    racers = Racers(lab)
+    with concurrent.futures.ThreadPoolExecutor(1) as ahead:
+        sizes = [min(WIDTH, races - at) for at in range(0, races, WIDTH)]
+        proposed = ahead.submit(propose_all, seats, sizes[0], 0)
+        for round in range(len(sizes)):
+            cards = proposed.result()
+            if round + 1 < len(sizes):
+                proposed = ahead.submit(propose_all, seats, sizes[round + 1], round + 1)
+            racers.race(cards)
+            end(lab, seat, before)
+            raced, before = raced + [id for id, _ in cards], cards
+    end(lab, seat, before)
+    racers.end()
+    for s in seats + [seat]:
         s.socket.close()
     lab.stop()
 
-    count = {}
+    count, ours = {}, set(raced)
+    L.require(len(ours) == races, "%d cards for %d races" % (len(ours), races))
     for e in lab.entries("approval", "state", "step.intent"):
         id = e["plan"]["card"]
         kind = e["kind"] if e["kind"] != "state" else "start" if e["body"]["event"] == "start" else None
-        if id in raced and kind:
+        if id in ours and kind:
             count.setdefault(id, []).append(kind)
-    wrong = {id: count.get(id) for id in raced if sorted(count.get(id, [])) != ["approval", "start", "step.intent"]}
+    wrong = {id: count.get(id) for id in ours if sorted(count.get(id, [])) != ["approval", "start", "step.intent"]}
     L.require(not wrong, "not one approval, one start and one intent each: %s" % wrong)
     lab.verify()
 

@@ -115,7 +115,7 @@ def spans(lab):
 
 
 def main():
-    lab = L.Lab(QUICK, environment="staging", proxy=False)
+    lab = L.Lab(QUICK, environment="staging")
     try:
         lab.start()
         print("some_work", flush=True)

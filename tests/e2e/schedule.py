@@ -140,7 +140,7 @@ def asked(lab, id):
 def main():
     failed = 0
     for case in (each_planned_time_once, wrong_lines_are_named, a_card_waits_for_its_window):
-        lab = L.Lab(HERE + "/crash.scenario", proxy=False)
+        lab = L.Lab(HERE + "/crash.scenario")
         try:
             case(lab)
             print("ok    %s" % case.__name__)

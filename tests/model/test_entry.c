@@ -32,6 +32,26 @@ static json_t *card_json(int64_t revision, const char *title)
     return json;
 }
 
+/* A server's word in another encoding must not keep an entry from being written. */
+static void a_text_that_is_none_is_written_all_the_same(void **state)
+{
+    (void)state;
+    struct sb_card c = {.revision = 1}, again;
+    struct sb_err err = SB_ERR_INIT;
+    assert_int_equal(sb_str_set(&c.id, "C-000001") || sb_str_set(&c.title, "caf\xe9 \xf0\x9f") || sb_strs_push(&c.blast_radius.namespaces, &c.blast_radius.namespaces_n, "shop.\xff"), 0);
+    json_t *json = sb_record_to_json(&sb_card_schema, &c);
+    assert_non_null(json);
+    sb_assert_ok(sb_record_from_json(&sb_card_schema, &again, json, &err), err);
+    assert_string_equal(again.title, "caf\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd");
+    assert_string_equal(again.blast_radius.namespaces[0], "shop.\xef\xbf\xbd");
+    sb_assert_ok(sb_card_seal(&c, &err), err); /* what is hashed is what is stored */
+    sb_assert_ok(sb_card_seal(&again, &err), err);
+    assert_string_equal(c.hash, again.hash);
+    json_decref(json);
+    sb_card_release(&c);
+    sb_card_release(&again);
+}
+
 static void a_card_is_the_fold_of_its_entries(void **state)
 {
     (void)state;
@@ -158,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_card_is_the_fold_of_its_entries),
+        cmocka_unit_test(a_text_that_is_none_is_written_all_the_same),
         cmocka_unit_test(a_bad_entry_changes_nothing),
         cmocka_unit_test(recurring_work_is_told_in_words), cmocka_unit_test(words_of_the_program_are_looked_for_in_lines),
         cmocka_unit_test(every_kind_has_a_name_and_a_line),

@@ -32,6 +32,9 @@ static void events_are_read_and_written(void **state)
     assert_int_equal(w.criteria[1].limit, 86400);
     assert_true(sb_criterion_is_event(&w.criteria[2]) && !sb_criterion_is_event(&w.criteria[0]));
     reads_back(&w, "schedule:backup within 1d, request within 90m");
+    set(&w, "backup within 1d");
+    assert_true(sb_criterion_is_backup(&w.criteria[1]) && !sb_criterion_is_backup(&w.criteria[0]));
+    reads_back(&w, "backup within 1d");
     set(&w, "request within 61s"); /* in place of those */
     assert_int_equal(w.criteria_n, 2);
     reads_back(&w, "request within 61s");
@@ -39,7 +42,7 @@ static void events_are_read_and_written(void **state)
     assert_int_equal(w.criteria_n, 1);
     reads_back(&w, "");
     static const char *const bad[] = {"x", "request", "request within", "request within 5", "request within 1w", "request within 59s", "request within 91d",
-                                      "request within -1h", "request  within 1h", "nothing within 1h", "schedule: within 1h", "schedule:A within 1h",
+                                      "request within -1h", "request  within 1h", "nothing within 1h", "backups within 1h", "schedule: within 1h", "schedule:A within 1h",
                                       "request within 1h,", ",request within 1h", "request within 99999999999h",
                                       "request within 1h,request within 1h,request within 1h,request within 1h,request within 1h"};
     for (size_t i = 0; i < SB_COUNT(bad); i++) {

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lab.h - a real orchestrator on a real simulator, for tests: the simulator is a process of its own (signalbox sim), the
- * sockets are real, and what the tests do to the server behind the orchestrator's back they do with the driver. Needs
- * SIGNALBOX, the built program, as tests/run sets it. Nothing waits for a fixed time. */
+ * sockets are real, and what the tests do to the server behind the orchestrator's back they do with the driver. Between the two
+ * stands a recording proxy (wire.h): each write has its intent on the record before it, or the lab fails when it ends; a program
+ * that leaves a lab without that fails as well. Needs SIGNALBOX, the built program, as tests/run sets it. Nothing waits for a
+ * fixed time. */
 #ifndef SIGNALBOX_TEST_LAB_H
 #define SIGNALBOX_TEST_LAB_H
 
 #include "../../src/orchestrator/private.h"
 #include "test.h"
+#include "wire.h"
 
 #include <signalbox/base/file.h>
 #include <signalbox/base/process.h>
@@ -44,6 +47,7 @@ struct lab {
     struct sb_process sim;
     char line[4096];
     char dir[128];
+    struct wire wire;
     struct sb_server *server;
     struct sb_origin origin;
     struct sb_orchestrator *o;
@@ -71,8 +75,20 @@ static inline void lab_replace(struct sb_str *text, const char *from, const char
     *text = out;
 }
 
+static int labs_open;
+
+static inline void lab_none_is_left(void)
+{
+    if (labs_open) {
+        fprintf(stderr, "%d labs were not ended: nobody asked what went over their wire\n", labs_open);
+        _exit(1);
+    }
+}
+
+/* The simulator, and the proxy before it, which looks into the record in l->dir. */
 static inline void lab_start_sim(struct lab *l, const char *scenario)
 {
+    static bool watched;
     struct sb_err err = SB_ERR_INIT;
     const char *program = getenv("SIGNALBOX");
     if (!program)
@@ -85,6 +101,17 @@ static inline void lab_start_sim(struct lab *l, const char *scenario)
     l->line[n] = '\0';
     if (n == 0)
         fail_msg("the simulator did not start");
+    json_t *ready = sb_json_parse(l->line, strlen(l->line), "sim", SB_JSON_ALLOW_REAL, &err), *list = json_object_get(ready, "members");
+    const char *members[WIRE_MEMBERS];
+    assert_true(json_array_size(list) > 0 && json_array_size(list) <= WIRE_MEMBERS);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        members[i] = json_string_value(json_array_get(list, i));
+    wire_open(&l->wire, members, json_array_size(list), sb_json_str(ready, "set"), l->dir);
+    json_decref(ready);
+    if (!watched)
+        atexit(lab_none_is_left);
+    watched = true;
+    labs_open++;
 }
 
 static inline void lab_sit(struct lab *l, struct lab_seat *s, uid_t uid)
@@ -112,7 +139,7 @@ static inline void lab_start(struct lab *l, const struct lab_options *o)
         l->origin.start_wall_ms = o->wall;
     }
     l->samples = 0;
-    l->server = sb_server_new(sb_json_str(ready, "uri"), o->read_only, &err);
+    l->server = sb_server_new(l->wire.uri, o->read_only, &err);
     assert_non_null(l->server);
     struct sb_orchestrator_options opt = {
         .state_dir = l->dir, .origin = &l->origin, .server = l->server, .deployment = "lab", .environment = o->environment, .policy_text = l->policy.p,
@@ -186,6 +213,8 @@ static inline void lab_stop(struct lab *l)
 static inline void lab_end(struct lab *l)
 {
     sb_process_stop(&l->sim, 2000);
+    labs_open--;
+    wire_close(&l->wire);
     sb_str_release(&l->policy);
     sb_str_release(&l->intents);
     sb_str_release(&l->routes);

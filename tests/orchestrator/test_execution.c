@@ -318,9 +318,42 @@ static void what_cannot_be_done_in_a_state(void **state)
     lab_close(&l);
 }
 
+/* What all other tests here rest on: a write that no intent stands for is noticed, and so is one that is sent once too often. */
+static void the_wire_notices(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"for the 1. time, and the record holds 0 intents", "for the 2. time, and the record holds 1 intents"};
+    struct lab l;
+    lab_open(&l, &staging);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    lab_until_state(&l, SB_WATCHING);
+    bson_t *command = bson_new_from_json((const uint8_t *)l.card.steps[0].action, -1, NULL), own = BSON_INITIALIZER;
+    assert_non_null(command);
+    lab_stop(&l);
+    assert_int_equal(l.wire.sent_n, 1);
+    assert_int_equal(l.wire.problems.len, 0);
+    mongoc_client_t *client = mongoc_client_new(l.wire.uri);
+    bson_copy_to_excluding_noinit(command, &own, "$db", NULL);
+    assert_true(mongoc_client_command_simple(client, "shop", &own, NULL, NULL, NULL)); /* the same bytes again */
+    bson_t *other = BCON_NEW("drop", BCON_UTF8("orders"));
+    assert_true(mongoc_client_command_simple(client, "shop", other, NULL, NULL, NULL));
+    mongoc_client_destroy(client);
+    bson_destroy(command);
+    bson_destroy(&own);
+    bson_destroy(other);
+    assert_int_equal(l.wire.sent_n, 3);
+    for (size_t i = 0; i < SB_COUNT(words); i++)
+        if (!l.wire.problems.p || !strstr(l.wire.problems.p, words[i]))
+            fail_msg("the wire does not say \"%s\", but: %s", words[i], l.wire.problems.p ? l.wire.problems.p : "");
+    l.wire.problems.len = 0; /* they were meant */
+    lab_end(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_wire_notices),
         cmocka_unit_test(an_index_that_somebody_else_made),
         cmocka_unit_test(a_collection_that_is_gone),
         cmocka_unit_test(somebody_else_builds),

@@ -428,6 +428,16 @@ static void waivers_are_read_anew_each_time(void **state)
     unlink(path);
 }
 
+static void what_a_batch_changed_before_it_failed_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(sb_o_reply_changed("{ \"n\" : 9, \"nModified\" : 7, \"ok\" : 1 }"), 7);
+    assert_int_equal(sb_o_reply_changed("{ \"n\" : 9, \"nModified\" : 7, \"writeErrors\" : [ { \"index\" : 0, \"code\" : 50, \"errmsg\" : \"operation exceeded time limit\" } ], \"ok\" : 1 }"), 7);
+    assert_int_equal(sb_o_reply_changed("{ \"ok\" : 0, \"code\" : 50 }"), 0);
+    assert_int_equal(sb_o_reply_changed("no JSON"), 0);
+    assert_int_equal(sb_o_reply_changed(NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_level_is_lowered_by_its_record_and_raised_by_policy),
         cmocka_unit_test(the_last_drill_is_a_fact),
         cmocka_unit_test(waivers_are_read_anew_each_time),
+        cmocka_unit_test(what_a_batch_changed_before_it_failed_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

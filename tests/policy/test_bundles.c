@@ -73,6 +73,17 @@ static void a_wrong_limit_fails_a_test(void **state)
     free(text);
 }
 
+static void each_says_what_is_asked_of_backups(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(paths); i++) {
+        struct sb_policy *p = shipped(paths[i]);
+        assert_int_equal(sb_policy_limit(p, "recovery.backup_age_s", false), 86400);
+        assert_int_equal(sb_policy_limit(p, "recovery.drill_age_s", false), 604800);
+        sb_policy_free(p);
+    }
+}
+
 static void coverage_and_mutants_find_what_is_not_tested(void **state)
 {
     (void)state;
@@ -128,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shipped_bundles_pass_with_full_coverage_and_no_mutant_left),
         cmocka_unit_test(a_wrong_limit_fails_a_test),
+        cmocka_unit_test(each_says_what_is_asked_of_backups),
         cmocka_unit_test(a_person_is_told_the_groups),
         cmocka_unit_test(coverage_and_mutants_find_what_is_not_tested),
     };

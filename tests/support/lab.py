@@ -3,6 +3,7 @@
 
 Nothing here waits for a fixed time: everything is polled until it is so, or a limit of patience is over.
 """
+import atexit
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -309,9 +311,14 @@ class Lab:
                 require(kept or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
 
     def close(self):
+        """Also of a test that never looked at the wire: each write had its intent before it, or the program ends with 1."""
         if self.owner and self.owner.poll() is None:
             self.kill()
         self.sim.close()
         if self.proxy:
             self.proxy.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+        wrong = self.wire_problems + (self.proxy.problems if self.proxy else [])
+        if wrong:
+            print("FAIL  on the wire: %s" % "; ".join(wrong), flush=True)
+            atexit.register(lambda: (sys.stdout.flush(), os._exit(1)))

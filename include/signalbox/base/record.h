@@ -71,7 +71,7 @@ int sb_record_copy(const struct sb_schema *s, void *dst, const void *src) SB_MUS
 
 bool sb_record_equal(const struct sb_schema *s, const void *a, const void *b);
 
-/* New reference, or NULL out of memory (also when a string is not UTF-8). */
+/* New reference, or NULL out of memory. Where a string is no UTF-8 stands U+FFFD: what is stored, hashed and shown says so. */
 json_t *sb_record_to_json(const struct sb_schema *s, const void *record);
 
 /* dst is overwritten: the record, or a zeroed one and -1. */

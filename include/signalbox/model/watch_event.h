@@ -4,9 +4,11 @@
  *
  * Such a criterion has the metric "event", a limit in seconds from the window's opening, and a subject:
  *   schedule:NAME   the next run of this schedule has come to its end
+ *   backup          a usable backup of a moment behind the window's opening lies where the config says that backups are kept,
+ *                   whoever made it
  *   KIND            the next entry of this kind that the ledger holds of the deployment ("drill"); one whose body says
  *                   "ok": false is a failure; a drill that counts for less than a restore is not it
- * Written for people and in an edit as "KIND within 24h", several with commas between them. Pure.
+ * Written for people and in an edit as "SUBJECT within 24h", several with commas between them. Pure.
  */
 #ifndef SIGNALBOX_MODEL_WATCH_EVENT_H
 #define SIGNALBOX_MODEL_WATCH_EVENT_H
@@ -19,6 +21,9 @@
 #define SB_EVENTS_MAX 4 /* of one watch window */
 
 bool sb_criterion_is_event(const struct sb_criterion *c);
+
+/* An event that no entry of the ledger tells of, but what lies where backups are kept. */
+bool sb_criterion_is_backup(const struct sb_criterion *c);
 
 /* Puts the events that the text names in place of those of the window; an empty text: none. */
 int sb_watch_events_set(struct sb_watch *w, const char *text, struct sb_err *err) SB_MUST_USE;
