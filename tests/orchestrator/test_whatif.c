@@ -191,6 +191,53 @@ static void leave_behind(struct lab *l, const char *uri, mongoc_client_t *client
     assert_int_equal(scratches_of(client), 1);
 }
 
+/* Policy's word about the deployment for trials, in the case. */
+static int count_there(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes, (void)n, (void)err;
+    const json_t *in = json_object_get(e->body, "input"), *target = json_object_get(in, "target"), *health = json_object_get(in, "health");
+    if (e->kind == SB_ENTRY_VERDICT && sb_streq(sb_json_str(target, "deployment"), "what_if") && e->plan.case_id && json_object_get(health, "lag_s") && json_object_get(health, "builds") &&
+        json_integer_value(json_object_get(health, "members_up")) == 3)
+        ++*(int64_t *)ctx;
+    return 0;
+}
+
+/* The health of the deployment for trials decides, and what it says stands beside the card. */
+static void what_is_not_well_is_left_alone(void **state)
+{
+    (void)state;
+    struct lab l, there = {.line = ""};
+    struct sb_err err = SB_ERR_INIT;
+    char file[160], uri[512];
+    snprintf(file, sizeof file, "%s/staging.uri", sb_test_dir());
+    lab_start_sim(&there, SCENARIO);
+    json_t *ready = sb_json_parse(there.line, strlen(there.line), "sim", SB_JSON_ALLOW_REAL, &err);
+    assert_non_null(ready);
+    snprintf(uri, sizeof uri, "%s", sb_json_str(ready, "uri"));
+    json_decref(ready);
+    sb_assert_ok(sb_file_write(file, 0600, uri, strlen(uri), &err), err);
+    struct lab_options o = {.environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .policy_old = {"{\"health.lag_s\": {\"ge\": 10}}"}, .policy_new = {"{\"health.lag_s\": {\"ge\": 0}}"}};
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    char *id = sb_format("%s", l.card.id);
+    assert_int_equal(prove(&l, &l.bob), 0);
+    lab_until_notice(&l, "policy denies it there: a member lags by");
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!sb_streq(l.card.id, id) || l.card.beside_n == 0)
+        lab_wait(&l, until);
+    assert_non_null(strstr(fact(&l.card, "tried out elsewhere")->value, "not tried out: policy denies it there"));
+    mongoc_client_t *client = mongoc_client_new(uri);
+    assert_int_equal(scratches_of(client), 0);
+    mongoc_client_destroy(client);
+    lab_stop(&l);
+    int64_t asked = 0;
+    lab_each_entry(&l, count_there, &asked);
+    assert_int_equal(asked, 1);
+    lab_end(&l);
+    sb_process_stop(&there.sim, 2000);
+    free(id);
+}
+
 /* Policy denies it in prod; on the deployment that the config names it is done, with a ledger of its own, and nothing is written here. */
 static void in_prod_it_is_tried_out_elsewhere(void **state)
 {
@@ -227,12 +274,18 @@ static void in_prod_it_is_tried_out_elsewhere(void **state)
     assert_true(sb_starts_with(with->coverage, "measured on a sample of 1000 of "));
     if (!strstr(without->value, "which is by the index created_at_1"))
         fail_msg("%s", without->value);
+    const struct sb_evidence *cost = fact(&l.card, "what the trial cost there");
+    if (!strstr(cost->value, "1000 documents copied, 2 indexes built on them, ") || !strstr(cost->value, " commands in "))
+        fail_msg("%s", cost->value);
     assert_int_equal(scratches(&l), 0);
     assert_int_equal(scratches_of(client), 0);
     mongoc_client_destroy(client);
     lab_stop(&l);
     assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
     assert_int_equal(lab_entries(&l, SB_ENTRY_PROOF, NULL), 1);
+    int64_t asked = 0;
+    lab_each_entry(&l, count_there, &asked);
+    assert_int_equal(asked, 1);
     struct lab trials = l;
     snprintf(trials.dir, sizeof trials.dir, "%.100s/trials", l.dir);
     int64_t sent[4] = {0};
@@ -287,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_tried_out_on_a_sample), cmocka_unit_test(what_must_not_be_tried_out_is_not),
                                        cmocka_unit_test(in_prod_it_is_tried_out_elsewhere), cmocka_unit_test(elsewhere_is_not_here),
+                                       cmocka_unit_test(what_is_not_well_is_left_alone),
                                        cmocka_unit_test(a_copy_that_was_left_is_dropped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
