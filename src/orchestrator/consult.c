@@ -102,6 +102,10 @@ static void read_catalogue(void *p)
         sb_o_post_done(c->o, &c->way, back, c, free_consult);
         return;
     }
+    if (c->catalogue.exists && sb_catalogue_count_repeats(c->o->opt.server, &m, &c->catalogue, c->key, c->options, &c->err)) {
+        sb_o_post_done(c->o, &c->way, back, c, free_consult);
+        return;
+    }
     sb_o_view(c->o, &c->way, advise, c, free_consult);
 }
 

@@ -136,6 +136,28 @@ static void an_index_is_tried_out_on_a_sample(void **state)
     free(hash);
 }
 
+/* What the example asks for is in no sample: documents of the sample say what is asked for, and that is an estimate. */
+static void an_example_that_is_not_in_the_sample_is_made_of_it(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = {.environment = SB_ENV_STAGING, .scenario = "tests/orchestrator/nobody.scenario"};
+    lab_open(&l, &o);
+    propose(&l);
+    char *id = sb_format("%s", l.card.id);
+    if (prove(&l, &l.bob) != 0)
+        fail_msg("%s", l.answer);
+    until_proved(&l, id);
+    const struct sb_evidence *with = fact(&l.card, "with the index: documents examined"), *without = fact(&l.card, "without it, by today's plan");
+    if (!strstr(with->value, "asked with the values of a document of the sample") || strcmp(with->coverage, "estimated") != 0 || strtoll(with->value, NULL, 10) != 1)
+        fail_msg("with: %s, %s", with->coverage, with->value);
+    if (!strstr(without->value, "which is a scan; 1000 examined") || !sb_starts_with(without->coverage, "measured")) /* that finds nothing either, and reads all to find it out */
+        fail_msg("without: %s, %s", without->coverage, without->value);
+    until_gone(&l);
+    lab_close(&l);
+    free(id);
+}
+
 static void what_must_not_be_tried_out_is_not(void **state)
 {
     (void)state;
@@ -338,7 +360,7 @@ static void a_copy_that_was_left_is_dropped(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_tried_out_on_a_sample), cmocka_unit_test(what_must_not_be_tried_out_is_not),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_tried_out_on_a_sample), cmocka_unit_test(an_example_that_is_not_in_the_sample_is_made_of_it), cmocka_unit_test(what_must_not_be_tried_out_is_not),
                                        cmocka_unit_test(in_prod_it_is_tried_out_elsewhere), cmocka_unit_test(elsewhere_is_not_here),
                                        cmocka_unit_test(what_is_not_well_is_left_alone),
                                        cmocka_unit_test(a_copy_that_was_left_is_dropped)};
