@@ -138,10 +138,11 @@ static void put_field(struct sim_w *w, const struct sim_elem *e, bool apart)
 static void put_one(struct sim_w *w, const struct sim_elem *e)
 {
     struct sim_elem arm;
-    if (is(e->key, "$and", "$or") || is(e->key, "$nor", NULL)) {
+    if ((is(e->key, "$and", "$or") || is(e->key, "$nor", NULL)) && e->v.type == BSON_TYPE_ARRAY) {
         sim_w_array(w, e->key);
         for (struct sim_iter it = sim_iter_of(e->v.p); sim_next(&it, &arm);)
-            put_filter(w, NULL, arm.v.p);
+            if (arm.v.type == BSON_TYPE_DOCUMENT)
+                put_filter(w, NULL, arm.v.p);
         sim_w_end(w);
     } else if (e->key[0] == '$') {
         put_expression(w, e->key, e->v);
