@@ -12,6 +12,7 @@ struct looking {
     const char *about;
     struct sb_counted **list;
     size_t *n;
+    size_t read, told; /* entries; those that tell what was examined */
     bool failed;
 };
 
@@ -50,6 +51,8 @@ static bool take(void *ctx, const bson_t *doc)
     struct sb_query_stat q;
     if (!sb_query_stat_read(doc, SB_NO_TIME, &q))
         return true;
+    k->read++;
+    k->told += q.op.docs_examined >= 0;
     if (*k->n < SB_COUNTED_MOST && is_about(k->about, q.ns) && in_vain(&q) && keep(k, &q))
         k->failed = true;
     sb_query_stat_release(&q);
@@ -58,13 +61,15 @@ static bool take(void *ctx, const bson_t *doc)
 
 int sb_counted_read(const struct sb_server *server, const struct sb_members *members, const char *about, struct sb_counted **list, size_t *n, char **blind, struct sb_err *err)
 {
-    struct looking k = {about, list, n, false};
+    struct looking k = {about, list, n, 0, 0, false};
     const char *member = members->primary ? members->primary : members->data_n ? members->data[0] : NULL;
     struct sb_err why = SB_ERR_INIT;
     struct sb_conn *conn = member ? sb_conn_to_member(server, member, SB_LANE_CONTROL, &why) : NULL;
     bson_t *command = BCON_NEW("aggregate", BCON_INT32(1), "pipeline", "[", "{", "$queryStats", "{", "}", "}", "]", "cursor", "{", "}");
     if (member && (!conn || sb_read_cursor(conn, "admin", command, MOST_ROWS, take, &k, &why) < 0))
         *blind = sb_format("what is too fast to be written down is not seen: $queryStats cannot be asked on %s: %s", member, why.msg);
+    else if (k.read && !k.told)
+        *blind = sb_format("what is too fast to be written down is not judged: $queryStats on %s does not tell the documents that were examined (8.0 does)", member);
     bson_destroy(command);
     sb_conn_close(conn);
     return k.failed ? sb_fail_nomem(err) : 0;

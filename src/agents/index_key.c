@@ -44,12 +44,35 @@ static void quote_names(const char *p, struct sb_str *out)
     }
 }
 
+/* What may begin with $: a wildcard at the end, and below a field what a reference is made of. */
+static bool is_dollar(const char *name, const char *part)
+{
+    size_t n = strcspn(part, ".");
+    static const char *const of_reference[] = {"$id", "$ref", "$db"};
+    for (size_t i = 0; part > name && i < SB_COUNT(of_reference); i++)
+        if (strlen(of_reference[i]) == n && strncmp(of_reference[i], part, n) == 0)
+            return true;
+    return strcmp(part, "$**") == 0;
+}
+
+/* A name that ends in its middle for whoever reads it as C text. */
+static bool has_nul(const char *text)
+{
+    for (const char *p = strchr(text, '\\'); p && p[1]; p = strchr(p + 2, '\\'))
+        if (strncmp(p + 1, "u0000", 5) == 0)
+            return true;
+    return false;
+}
+
 static int check_field(const bson_iter_t *it, struct sb_err *err)
 {
     static const char *const kinds[] = {"hashed", "text", "2d", "2dsphere"};
     const char *name = bson_iter_key(it);
     if (name[0] == '\0' || name[0] == '.' || name[strlen(name) - 1] == '.' || strstr(name, ".."))
         return sb_fail(err, SB_EINPUT, "an index key may not hold the field name \"%s\"", name);
+    for (const char *part = name; part; part = strchr(part, '.') ? strchr(part, '.') + 1 : NULL)
+        if (part[0] == '$' && !is_dollar(name, part))
+            return sb_fail(err, SB_EINPUT, "no field of an index key begins with $, as in \"%s\": only a last part $** does, and $id, $ref and $db of a reference", name);
     if (BSON_ITER_HOLDS_NUMBER(it)) {
         double d = bson_iter_as_double(it);
         if (d == 1 || d == -1)
@@ -103,6 +126,10 @@ char *sb_index_key_read(const char *text, struct sb_err *err)
 {
     if (strlen(text) > MAX_KEY_TEXT) {
         sb_fail(err, SB_EINPUT, "an index key longer than %d bytes", MAX_KEY_TEXT);
+        return NULL;
+    }
+    if (has_nul(text)) {
+        sb_fail(err, SB_EINPUT, "no name of a field holds a NUL character");
         return NULL;
     }
     bson_t *doc = one_flat_document(text) ? sb_written_document(text) : NULL;

@@ -31,7 +31,7 @@ static int fill(struct sb_log_advice *a, const struct log_place *p, const struct
         a->bytes = x->bytes;
     if (r->verdict == RETIRE_KEEP)
         return 0;
-    a->confidence_ppm = r->verdict == RETIRE_REDUNDANT ? REDUNDANT_PPM : DEAD_PPM;
+    a->confidence_ppm = r->verdict == RETIRE_REDUNDANT ? REDUNDANT_PPM : r->months_end ? DEAD_PPM : DEAD_PPM / 2;
     if (p->written && p->all->span_ms > 0)
         a->writes_per_s_milli = (int64_t)((double)p->written * 1e6 / (double)p->all->span_ms);
     return sb_advice_evidence(a, "$indexStats", "uses", sb_format("%" PRId64 " on %" PRId64 " members", x->uses, x->members), c->knows_index_stats ? "measured" : "blind", at) ||

@@ -4,6 +4,7 @@
  * stand in the way of is a warning; the documents of an array may be others than those of the second one. */
 #include "optimizer.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 struct form {
@@ -102,6 +103,9 @@ bool sb_build_fails(const struct sb_index_question *q, const bson_t *key, const 
         snprintf(why, cap, "an index is sparse or has a filter, not both");
     else if (unique && !on_shard_key(q->catalogue, key))
         snprintf(why, cap, "a unique index of a sharded collection begins with its shard key: no shard knows the values of another");
+    else if (unique && q->catalogue->repeats.known && q->catalogue->repeats.keys > 0)
+        snprintf(why, cap, "it is to be unique, and %" PRId64 " of its keys %s there more than once, in %" PRId64 " documents: the build would fail at the first", q->catalogue->repeats.keys,
+                 q->catalogue->repeats.keys == 1 ? "is" : "are", q->catalogue->repeats.documents);
     if (why[0])
         return true;
     two_arrays(q, key, &a, &b);

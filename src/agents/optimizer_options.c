@@ -138,6 +138,8 @@ static int warn_of_unique(const struct sb_index_question *q, const bson_t *optio
     bson_iter_t it;
     if (!bson_iter_init(&it, key) || !bson_iter_next(&it) || known_unique(cat, key))
         return 0;
+    if (cat->repeats.known) /* none is there twice, or there would be no card; what is written until the build has begun is not known */
+        return sb_evidence_add(&card->evidence, &card->evidence_n, "aggregate", q->ns, "keys that are there more than once", "none", "measured", q->to);
     const char *path = bson_iter_key(&it);
     const struct sb_field_fact *f = cat->sampled > 0 && bson_count_keys(key) == 1 ? sb_field_fact_of(cat, path) : NULL;
     bool all = !bson_has_field(options, "sparse") && !bson_has_field(options, "partialFilterExpression");
@@ -149,8 +151,8 @@ static int warn_of_unique(const struct sb_index_question *q, const bson_t *optio
                                                100 - (double)f->present_ppm / 1e4, path));
     if (f && f->present_ppm && cat->sampled >= cat->documents)
         return 0;
-    return sb_card_warn(card, SB_MEDIUM, sb_format("it is to be unique, and that its key is so is not known (%" PRId64 " of %" PRId64 " documents were sampled): the build fails at the first that is there twice",
-                                           cat->sampled, cat->documents));
+    return sb_card_warn(card, SB_MEDIUM, sb_format("it is to be unique, and that its key is so is not known (%" PRId64 " of %" PRId64 " documents were sampled%s%s): the build fails at the first that is there twice",
+                                           cat->sampled, cat->documents, cat->repeats.asked ? "; it was not counted: " : "", cat->repeats.asked ? cat->repeats.why : ""));
 }
 
 static int warn_of_expiry(const bson_iter_t *seconds, const bson_t *key, struct sb_card *card)

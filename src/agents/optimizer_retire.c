@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "optimizer_retire.h"
 
+#include <signalbox/base/zone.h>
+
 #include <inttypes.h>
 #include <string.h>
+
+#define DAY_MS INT64_C(86400000)
 
 /* ---- one index covers another ---- */
 
@@ -174,6 +178,17 @@ static bool look_redundant(struct retire *r, const struct sb_catalogue *c, const
                    same ? "has the same key, as it stands or turned round" : "begins with its key");
 }
 
+/* True when the last day of a month and the first two of the next lie in this time (UTC): *year and *month of the latest such. */
+static bool saw_months_end(int64_t from_ms, int64_t to_ms, int64_t *year, int *month)
+{
+    int64_t to = to_ms / DAY_MS; /* days since 1970, and the first of this month or the one before */
+    int day;
+    sb_date_of_days(to - 2, year, month, &day);
+    int64_t first = to - 2 - (day - 1), last = first - 1;
+    sb_date_of_days(last, year, month, &day);
+    return from_ms <= last * DAY_MS;
+}
+
 static bool look_dead(struct retire *r, const struct sb_catalogue *c, const struct sb_workload *w, int64_t now_ms)
 {
     const struct sb_index_info *x = r->index;
@@ -193,8 +208,14 @@ static bool look_dead(struct retire *r, const struct sb_catalogue *c, const stru
         return verdict(r, RETIRE_KEEP, "not used, but only %" PRId64 " of %" PRId64 " members were asked", c->members_answered, c->members);
     if (counted < SB_RETIRE_AFTER_MS)
         return verdict(r, RETIRE_KEEP, "not used, but its counters were set back %" PRId64 " h ago, by a restart or by itself: a week is needed", counted > 0 ? counted / 3600000 : 0);
-    return verdict(r, RETIRE_DEAD, "no operation used it on any of %" PRId64 " members in %" PRId64 " days; what runs once a month or a quarter may not have come up", x->members,
-                   counted / 86400000);
+    int64_t year;
+    int month;
+    r->months_end = saw_months_end(now_ms - counted, now_ms, &year, &month);
+    if (r->months_end)
+        return verdict(r, RETIRE_DEAD, "no operation used it on any of %" PRId64 " members in %" PRId64 " days, in which the end of %04" PRId64 "-%02d lay; what runs once a quarter may not have come up", x->members,
+                       counted / DAY_MS, year, month);
+    return verdict(r, RETIRE_DEAD, "no operation used it on any of %" PRId64 " members in %" PRId64 " days; no month's end lay in them, so what runs then has not come up: watch it over one", x->members,
+                   counted / DAY_MS);
 }
 
 int sb_retire_look(const struct sb_catalogue *c, const struct sb_workload *w, int64_t now_ms, struct retire **out, size_t *n)

@@ -18,6 +18,7 @@ struct retire {
     const struct sb_index_info *index, *by; /* by: NULL unless it is redundant */
     enum retire_verdict verdict;
     char why[400];
+    bool months_end; /* of a dead one: the end of a month lay in the time without use */
 };
 
 /* now_ms: when the catalogue was read. A new list, in the catalogue's order; indexes of which there is nothing to say are not in

@@ -412,8 +412,10 @@ int sb_what_if_evidence(const struct sb_card *tried, struct sb_evidence **list, 
         else if (sb_streq(c->metric, "what_if_bytes"))
             value = sb_format("%" PRId64 " bytes for all %" PRId64 " documents, from the sample's index", r->value, all);
         else
-            value = sb_format("%" PRId64 " to 1; %" PRId64 " examined, so between %.0f and %.0f among all %" PRId64 " (95 %%)", r->value, r->samples, low, high, all);
-        rc = what && value ? sb_evidence_add(list, n, tried->id, tried->target, what, value, r->measured ? coverage : "blind", at) : -1;
+            value = sb_format("%" PRId64 " to 1%s%s; %" PRId64 " examined, so between %.0f and %.0f among all %" PRId64 " (95 %%)", r->value, r->note ? ", " : "", r->note ? r->note : "", r->samples, low,
+                              high, all);
+        bool guess = r->note && strstr(r->note, SB_WHAT_IF_OF_SAMPLE);
+        rc = what && value ? sb_evidence_add(list, n, tried->id, tried->target, what, value, !r->measured ? "blind" : guess ? "estimated" : coverage, at) : -1;
         free(what);
         free(value);
     }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define MAX_DEPTH 60
+#define MOST_BESIDE 500 /* comparisons that are put together again: more are looked for an index by nobody */
 
 /* ---- the shape as a command ---- */
 
@@ -48,34 +49,133 @@ static bool append_value(bson_t *out, const char *key, const bson_iter_t *it, in
     return (array ? bson_append_array_end(out, &child) : bson_append_document_end(out, &child)) && ok;
 }
 
-/* True when the list holds documents of one member each, no two of the same name: then it says what they say side by side. */
+/* ---- filters: what the server writes apart is put together again ---- */
+
+static bool append_filter(bson_t *out, const char *key, const bson_iter_t *filter, int depth);
+static bool append_condition(bson_t *out, const bson_iter_t *it, int depth);
+
+/* {a: {$gt: ..}}: one member; and of its value, when that is comparisons, the first one's name. */
+static bool one_member(const bson_iter_t *doc, bson_iter_t *member, const char **comparison)
+{
+    bson_iter_t more, in;
+    *comparison = NULL;
+    if (!BSON_ITER_HOLDS_DOCUMENT(doc) || !bson_iter_recurse(doc, member) || !bson_iter_next(member))
+        return false;
+    more = *member;
+    if (BSON_ITER_HOLDS_DOCUMENT(member) && bson_iter_recurse(member, &in) && bson_iter_next(&in) && bson_iter_key(&in)[0] == '$')
+        *comparison = bson_iter_key(&in);
+    return !bson_iter_next(&more);
+}
+
+/* True when the list says what its documents say side by side: each of one member, and where two are of one name, each compares it,
+ * and no two do so in the same way. */
 static bool side_by_side(const bson_iter_t *list)
 {
-    bson_iter_t each, member;
-    bson_t seen = BSON_INITIALIZER;
+    bson_iter_t each, member, other, its;
+    const char *how, *its_how;
+    size_t n = 0;
     bool ok = bson_iter_recurse(list, &each);
     while (ok && bson_iter_next(&each)) {
-        ok = BSON_ITER_HOLDS_DOCUMENT(&each) && bson_iter_recurse(&each, &member) && bson_iter_next(&member) && !bson_has_field(&seen, bson_iter_key(&member)) &&
-             BSON_APPEND_BOOL(&seen, bson_iter_key(&member), true) && !bson_iter_next(&member);
+        ok = ++n <= MOST_BESIDE && one_member(&each, &member, &how) && bson_iter_recurse(list, &other);
+        for (size_t i = 1; ok && i < n; i++)
+            ok = bson_iter_next(&other) && one_member(&other, &its, &its_how) &&
+                 (strcmp(bson_iter_key(&its), bson_iter_key(&member)) != 0 || (how && its_how && strcmp(how, its_how) != 0));
     }
-    bson_destroy(&seen);
     return ok;
 }
 
-static bool append_filter(bson_t *out, const char *key, const bson_iter_t *filter)
+/* Comparisons of one field. What is denied has a name of its own in a command. */
+static bool append_comparisons(bson_t *out, bson_iter_t *in, int depth)
 {
-    bson_iter_t in, each, member;
+    static const struct {
+        const char *denied, *name;
+    } denials[] = {{"$eq", "$ne"}, {"$in", "$nin"}};
+    bool ok = depth > 0;
+    while (ok && bson_iter_next(in)) {
+        const char *key = bson_iter_key(in), *name = NULL;
+        bson_iter_t of;
+        if (strcmp(key, "$not") == 0 && BSON_ITER_HOLDS_DOCUMENT(in) && bson_iter_recurse(in, &of) && bson_iter_next(&of))
+            for (size_t i = 0; i < SB_COUNT(denials); i++)
+                name = strcmp(bson_iter_key(&of), denials[i].denied) == 0 ? denials[i].name : name;
+        if (name)
+            ok = append_value(out, name, &of, depth - 1);
+        else if (strcmp(key, "$elemMatch") == 0 && BSON_ITER_HOLDS_DOCUMENT(in))
+            ok = append_filter(out, key, in, depth - 1);
+        else
+            ok = append_value(out, key, in, depth - 1);
+    }
+    return ok && !in->err_off;
+}
+
+/* All that the list from here on says of the field at it. */
+static bool append_field(bson_t *out, const bson_iter_t *list, const bson_iter_t *from, int depth)
+{
+    bson_iter_t each = *from, member, in;
+    const char *how, *name;
     bson_t child;
-    if (!BSON_ITER_HOLDS_DOCUMENT(filter) || !bson_iter_recurse(filter, &in) || !BSON_APPEND_DOCUMENT_BEGIN(out, key, &child))
+    if (!one_member(&each, &member, &how))
+        return false;
+    name = bson_iter_key(&member);
+    if (!how)
+        return append_condition(out, &member, depth);
+    bson_iter_t before;
+    for (bool more = bson_iter_recurse(list, &before) && bson_iter_next(&before); more && before.off != from->off; more = bson_iter_next(&before))
+        if (one_member(&before, &in, &how) && strcmp(bson_iter_key(&in), name) == 0)
+            return true; /* it was said where it came first */
+    if (!BSON_APPEND_DOCUMENT_BEGIN(out, name, &child))
         return false;
     bool ok = true;
-    while (ok && bson_iter_next(&in)) {
-        bool flat = strcmp(bson_iter_key(&in), "$and") == 0 && BSON_ITER_HOLDS_ARRAY(&in) && side_by_side(&in) && bson_iter_recurse(&in, &each);
-        if (!flat)
-            ok = append_value(&child, bson_iter_key(&in), &in, MAX_DEPTH);
-        while (flat && ok && bson_iter_next(&each))
-            ok = bson_iter_recurse(&each, &member) && append_members(&child, &member, MAX_DEPTH);
+    do {
+        if (ok && one_member(&each, &member, &how) && strcmp(bson_iter_key(&member), name) == 0)
+            ok = bson_iter_recurse(&member, &in) && append_comparisons(&child, &in, depth);
+    } while (ok && bson_iter_next(&each));
+    return bson_append_document_end(out, &child) && ok;
+}
+
+static bool append_arms(bson_t *out, const bson_iter_t *list, int depth)
+{
+    bson_iter_t each;
+    bson_t child;
+    if (!bson_iter_recurse(list, &each) || !BSON_APPEND_ARRAY_BEGIN(out, bson_iter_key(list), &child))
+        return false;
+    bool ok = true;
+    while (ok && bson_iter_next(&each))
+        ok = append_filter(&child, bson_iter_key(&each), &each, depth);
+    return bson_append_array_end(out, &child) && ok;
+}
+
+static bool append_condition(bson_t *out, const bson_iter_t *it, int depth)
+{
+    const char *key = bson_iter_key(it);
+    bson_iter_t in;
+    bson_t child;
+    if (depth <= 0)
+        return false;
+    if (key[0] == '$' && BSON_ITER_HOLDS_ARRAY(it) && strcmp(key, "$and") == 0 && side_by_side(it)) {
+        bool ok = bson_iter_recurse(it, &in);
+        while (ok && bson_iter_next(&in))
+            ok = append_field(out, it, &in, depth - 1);
+        return ok;
     }
+    if (BSON_ITER_HOLDS_ARRAY(it) && (strcmp(key, "$and") == 0 || strcmp(key, "$or") == 0 || strcmp(key, "$nor") == 0))
+        return append_arms(out, it, depth);
+    if (key[0] == '$' || !BSON_ITER_HOLDS_DOCUMENT(it) || !bson_iter_recurse(it, &in))
+        return append_value(out, key, it, depth);
+    if (!BSON_APPEND_DOCUMENT_BEGIN(out, key, &child))
+        return false;
+    bool ok = append_comparisons(&child, &in, depth);
+    return bson_append_document_end(out, &child) && ok;
+}
+
+static bool append_filter(bson_t *out, const char *key, const bson_iter_t *filter, int depth)
+{
+    bson_iter_t in;
+    bson_t child;
+    if (depth <= 0 || !BSON_ITER_HOLDS_DOCUMENT(filter) || !bson_iter_recurse(filter, &in) || !BSON_APPEND_DOCUMENT_BEGIN(out, key, &child))
+        return false;
+    bool ok = true;
+    while (ok && bson_iter_next(&in))
+        ok = append_condition(&child, &in, depth - 1);
     return bson_append_document_end(out, &child) && ok && !in.err_off;
 }
 
@@ -106,7 +206,7 @@ static bool append_pipeline(bson_t *out, const bson_iter_t *pipeline)
             ok = append_value(&list, bson_iter_key(&stage), &stage, MAX_DEPTH);
             continue;
         }
-        ok = BSON_APPEND_DOCUMENT_BEGIN(&list, bson_iter_key(&stage), &child) && append_filter(&child, "$match", &in);
+        ok = BSON_APPEND_DOCUMENT_BEGIN(&list, bson_iter_key(&stage), &child) && append_filter(&child, "$match", &in, MAX_DEPTH);
         ok = bson_append_document_end(&list, &child) && ok;
     }
     return bson_append_array_end(out, &list) && ok;
@@ -115,7 +215,7 @@ static bool append_pipeline(bson_t *out, const bson_iter_t *pipeline)
 static bool append_part(bson_t *out, const char *key, const bson_iter_t *it)
 {
     if (strcmp(key, "filter") == 0 || strcmp(key, "query") == 0)
-        return append_filter(out, key, it);
+        return append_filter(out, key, it, MAX_DEPTH);
     if (strcmp(key, "projection") == 0)
         return append_projection(out, it);
     if (strcmp(key, "pipeline") == 0)

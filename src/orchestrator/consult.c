@@ -10,7 +10,6 @@
 
 #define EVIDENCE_MS 300000 /* how far back the operations count when no anomaly says since when */
 #define PHASES_WITHIN_S (90 * 86400)
-#define LOOK_BACK_MS 15000 /* the workload counts by buckets of ten seconds: the one in which it began belongs to it */
 
 struct consult {
     struct sb_orchestrator *o;
@@ -26,6 +25,7 @@ struct consult {
     char *primary;
     struct sb_catalogue catalogue;
     bool has_catalogue;
+    int64_t shapes, spent_ms; /* that were written down when the advice was given */
     struct sb_index_advice advice;
     struct sb_edit edit; /* what a person wants changed, when that is what it is about */
     char *edited_by;
@@ -77,10 +77,11 @@ static void advise(void *p, const struct sb_view *view)
     c->q.history = sb_view_history(view);
     c->q.catalogue = &c->catalogue;
     c->q.now = c->q.to = now;
-    c->q.from = c->has_anomaly ? c->anomaly.from - LOOK_BACK_MS : now - EVIDENCE_MS;
+    c->q.from = c->has_anomaly ? c->anomaly.from - SB_O_LOOK_BACK_MS : now - EVIDENCE_MS;
     if (now - c->q.from > EVIDENCE_MS)
         c->q.from = now - EVIDENCE_MS;
     c->q.anomaly = c->has_anomaly ? &c->anomaly : NULL;
+    sb_o_written_down(c->q.workload, c->ns, c->q.from, now + 1, &c->shapes, &c->spent_ms);
     sb_index_advise(&c->q, &c->advice, &c->err);
     c->q.workload = NULL;
     c->q.history = NULL;
@@ -98,6 +99,10 @@ static void read_catalogue(void *p)
     }
     c->has_catalogue = true;
     if (c->catalogue.exists && sb_catalogue_sample(c->o->opt.server, &m, &c->catalogue, (const char *const *)c->paths, c->paths_n, SB_INDEX_SAMPLE, &c->err)) {
+        sb_o_post_done(c->o, &c->way, back, c, free_consult);
+        return;
+    }
+    if (c->catalogue.exists && sb_catalogue_count_repeats(c->o->opt.server, &m, &c->catalogue, c->key, c->options, &c->err)) {
         sb_o_post_done(c->o, &c->way, back, c, free_consult);
         return;
     }
@@ -371,6 +376,7 @@ static void back(struct sb_orchestrator *o, void *p)
         for (size_t i = 0; i < c->advice.findings_n && i < 5; i++)
             sb_str_addf(&s, "; %s: %s", c->advice.findings[i].subject, c->advice.findings[i].text);
         text = sb_str_take(&s);
+        sb_o_found_nothing(o, held, c->shapes, c->spent_ms);
     }
     sb_o_finish_consult(o, held, about, &err, text ? text : "out of memory");
     free(about);

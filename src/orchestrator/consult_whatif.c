@@ -2,7 +2,8 @@
  *
  * A person wants to know what a card's index would bring: a worker reads the collection's catalogue, and a card of its own, in the same
  * case, proposes to try the index out on a sample. Whether that may be done here is policy's to say. Where it denies it, and the
- * config names another deployment for it (staging, or a drill's copy), the trial is made there at once, with a ledger of its own. */
+ * config names another deployment for it (staging, or a drill's copy), policy is asked about that one as it is, and the trial is made
+ * there with a ledger of its own. */
 #include "trial.h"
 
 #include <signalbox/agents/whatif_card.h>
@@ -25,6 +26,7 @@ struct trial {
     struct sb_card draft;
     char **explains, **notes; /* elsewhere: one a criterion of the card */
     char *dir, *where, *reader;
+    struct trial_there there; /* as it was right before */
     struct sb_evidence *found;
     size_t found_n;
     int64_t seat, seq, at;
@@ -50,6 +52,7 @@ static void free_trial(void *p)
     free(t->dir);
     free(t->where);
     free(t->reader);
+    sb_o_release_there(&t->there);
     for (size_t i = 0; i < t->found_n; i++)
         sb_record_release(&sb_evidence_schema, &t->found[i]);
     free(t->found);
@@ -82,10 +85,20 @@ static void back_from_elsewhere(struct sb_orchestrator *o, void *p)
     struct held_card *card = sb_o_card(o, t->card.id);
     if (!card && sb_o_rests(o, t->card.id))
         card = sb_o_wake_card(o, t->card.id);
+    if (t->err.code != SB_OK) {
+        sb_o_notice(o, SB_MEDIUM, "%s could not be tried out elsewhere: %s", t->card.id, t->err.msg);
+        json_t *words = sb_o_words(t->err.msg); /* it stands in the case, too */
+        char *value = words ? sb_format("not tried out: %s", json_string_value(words)) : NULL;
+        t->err = (struct sb_err)SB_ERR_INIT;
+        if (!value || sb_str_set(&t->where, "the deployment for trials") || sb_evidence_add(&t->found, &t->found_n, t->where, t->card.target, "tried out elsewhere", value, "blind", t->at))
+            sb_fail_nomem(&t->err);
+        free(value);
+        json_decref(words);
+    }
     if (t->err.code == SB_OK && card && keep(o, t, card) == 0)
         sb_o_tell_all(o, SB_NEWS_CARD, &card->card);
     else
-        sb_o_notice(o, SB_MEDIUM, "%s could not be tried out elsewhere: %s", t->card.id, t->err.code != SB_OK ? t->err.msg : "what was found out could not be put beside it");
+        sb_o_notice(o, SB_MEDIUM, "what came of trying out %s elsewhere could not be put beside it", t->card.id);
     free_trial(t);
 }
 
@@ -98,6 +111,27 @@ static void try_there(void *p)
     int ignored = sb_o_try_elsewhere(&e, &t->found, &t->found_n, &t->where, &t->err); /* the error says it */
     (void)ignored;
     sb_o_post_done(t->o, &t->way, back_from_elsewhere, t, free_trial);
+}
+
+static void begin_there(struct sb_orchestrator *o, void *p)
+{
+    struct trial *t = p;
+    struct held_card *tried = sb_o_card(o, t->card_id), *card = sb_o_card(o, t->card.id);
+    struct held_case *c = sb_o_case(o, t->card.case_id);
+    if (t->err.code == SB_OK && (!tried || !card || !c || !sb_card_open(&card->card)))
+        sb_fail(&t->err, SB_ESTATE, "the card is past that by now");
+    if (t->err.code == SB_OK && sb_o_gate_there(o, tried, c, &t->there, &t->err) == SB_ALLOW)
+        sb_o_work(o, &t->way, try_there, t, free_trial);
+    else
+        back_from_elsewhere(o, t);
+}
+
+static void look_there(void *p)
+{
+    struct trial *t = p;
+    int ignored = sb_o_look_there(t->o->opt.what_if_uri_file, t->card.target, &t->there, &t->err); /* the error says it */
+    (void)ignored;
+    sb_o_post_done(t->o, &t->way, begin_there, t, free_trial);
 }
 
 /* On the telemetry thread: the operations that are kept as examples. */
@@ -114,7 +148,7 @@ static void find_examples(void *p, const struct sb_view *view)
         else
             t->explains[i] = sb_index_explain_command(sb_view_workload(view), t->card.target, c->subject);
     }
-    sb_o_work(t->o, &t->way, try_there, t, free_trial);
+    sb_o_work(t->o, &t->way, look_there, t, free_trial);
 }
 
 /* True: t is on its way. */

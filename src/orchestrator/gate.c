@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Asking policy: every fact frozen into one document, the verdict on the record. */
-#include "private.h"
+#include "trial.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -496,6 +496,45 @@ bool sb_o_gate_abort(struct sb_orchestrator *o, struct held_card *card, struct s
     bool may = v.decision == SB_ALLOW;
     sb_policy_verdict_release(&v);
     return may;
+}
+
+static json_t *health_there(const struct trial_there *h)
+{
+    json_t *out = json_pack("{s:I,s:I,s:b}", "members", (json_int_t)h->members, "members_up", (json_int_t)h->members_up, "primary", 1);
+    const struct {
+        const char *name;
+        int64_t value;
+    } known[] = {{"lag_s", h->lag_s}, {"queued", h->queued}, {"cache_ppm", h->cache_ppm}, {"builds", h->builds}};
+    int rc = out ? 0 : -1;
+    for (size_t i = 0; i < SB_COUNT(known) && rc == 0; i++)
+        rc = known[i].value >= 0 ? set(out, known[i].name, json_integer(known[i].value)) : 0;
+    if (rc)
+        json_decref(out);
+    return rc ? NULL : out;
+}
+
+int sb_o_gate_there(struct sb_orchestrator *o, struct held_card *tried, struct held_case *c, const struct trial_there *h, struct sb_err *err)
+{
+    const struct sb_deployment_facts *f = &h->facts;
+    struct sb_policy_verdict v;
+    json_t *in = card_input(o, tried, "execute", NULL, NULL, false);
+    if (!in || set(in, "health", health_there(h)) ||
+        set(in, "target", json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "deployment", "what_if", "id", f->id, "env", sb_name(&sb_environments, SB_ENV_STAGING), "version", f->version, "topology",
+                                    f->hello.set_name[0] ? "replica_set" : f->hello.is_mongos ? "sharded" : "standalone", "simulated", f->simulated))) {
+        json_decref(in);
+        return sb_fail_nomem(err);
+    }
+    if (ask(o, "execute", NULL, &(struct refs){.case_ = c}, in, &v, err))
+        return -1;
+    const char *why = NULL;
+    for (size_t i = 0; i < v.rules_n && !why; i++)
+        if (v.rules[i].decides)
+            why = v.rules[i].message ? v.rules[i].message : v.rules[i].title;
+    int decision = v.decision;
+    if (decision != SB_ALLOW)
+        sb_fail(err, SB_EPOLICY, "policy %s: %s", decision == SB_DENY ? "denies it there" : "wants more than there is for it", why ? why : "no rule allows it");
+    sb_policy_verdict_release(&v);
+    return decision;
 }
 
 int sb_o_gate_request(struct sb_orchestrator *o, struct held_case *c, const struct sb_actor *actor, char *why, size_t cap, struct sb_err *err)

@@ -216,6 +216,14 @@ struct resting_case {
 struct held_anomaly {
     struct sb_anomaly anomaly;
     char *detector_id; /* "D-3"; NULL: of an earlier process */
+    struct looked {
+        int task;                /* enum sb_task: which way its newest case went */
+        int class_;              /* enum sb_anomaly_class, then */
+        int64_t at;              /* deployment time at which that led to nothing; 0: it has not */
+        int64_t shapes, spent_ms; /* of its operations that had been written down by then, and how long they took together */
+        int times;               /* that it was looked into again */
+        bool asking;             /* the telemetry thread is asked what has been written down since */
+    } looked;
 };
 
 /* ---- survey.c: what the servers can bear ---- */
@@ -660,7 +668,18 @@ char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned 
 int sb_o_own_incident(struct sb_orchestrator *o, int specialist, const char *title, const char *risk, const struct sb_evidence *evidence, size_t n, const char *outcome, struct sb_err *err);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
+void sb_o_route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a, const char *again); /* again: why once more; NULL: the first time */
 void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool trends); /* those of before the start that nobody told of again */
+
+/* ---- again.c: an anomaly that goes on, and whose case led to nothing ---- */
+
+#define SB_O_LOOK_BACK_MS 15000 /* the workload counts by buckets of ten seconds: the one in which it began belongs to it */
+
+/* The operations on a collection of that time that were written down: shapes, and how long they took together. */
+void sb_o_written_down(const struct sb_workload *w, const char *ns, int64_t from, int64_t to, int64_t *shapes, int64_t *spent_ms);
+/* The Index Optimizer has found nothing for this case, with so much written down. */
+void sb_o_found_nothing(struct sb_orchestrator *o, const struct held_case *c, int64_t shapes, int64_t spent_ms);
+void sb_o_tick_again(struct sb_orchestrator *o);
 
 /* One specialist after another. */
 struct handing {

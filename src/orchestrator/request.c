@@ -355,7 +355,7 @@ static struct held_anomaly *of_detector(struct sb_orchestrator *o, const char *i
     return NULL;
 }
 
-static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
+void sb_o_route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a, const char *again)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_actor detector = {.principal = (char *)(uintptr_t)sb_name(&sb_specialists, SB_BY_ANOMALY_DETECTOR)};
@@ -364,13 +364,16 @@ static void route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a)
         return;
     struct sb_reading_of reading = {.intent = SB_INTENT_ANOMALY_INVESTIGATE, .confidence_ppm = 1000000};
     char why[512];
-    int rc = sb_str_set(&reading.reason, a->anomaly.class_reason) || (a->anomaly.namespaces_n && sb_str_set(&reading.slots.ns, a->anomaly.namespaces[0]));
+    char *reason = again ? sb_format("%s; looked into again: %s", a->anomaly.class_reason, again) : sb_format("%s", a->anomaly.class_reason);
+    int rc = sb_str_set(&reading.reason, reason) || !reason || (a->anomaly.namespaces_n && sb_str_set(&reading.slots.ns, a->anomaly.namespaces[0]));
     if (rc == 0)
         rc = record_reading(o, c, &reading, &err);
+    free(reason);
     sb_record_release(&sb_reading_of_schema, &reading);
     int decision = rc ? -1 : sb_o_gate_request(o, c, &detector, why, sizeof why, &err);
     const struct sb_route *route = sb_routes_first(o->routes, SB_INTENT_ANOMALY_INVESTIGATE, sb_o_route_facts(o, &c->case_.reading.slots, a));
     char *answer = NULL;
+    a->looked = (struct looked){.task = route ? (int)route->task : SB_TASK_NONE, .class_ = a->anomaly.class_, .times = a->looked.times};
     if (decision == SB_DENY)
         sb_fail(&err, SB_EPOLICY, "policy refuses to look into it: %s", why);
     else if (decision >= 0 && !route)
@@ -451,7 +454,8 @@ void sb_o_tick_anomalies(struct sb_orchestrator *o)
             speak_up(o, o->anomalies[i]);
     for (size_t i = 0; i < o->anomalies_n; i++)
         if (ripe(o, o->anomalies[i]))
-            route_anomaly(o, o->anomalies[i]);
+            sb_o_route_anomaly(o, o->anomalies[i], NULL);
+    sb_o_tick_again(o);
 }
 
 /* The same trend, told before this program was started again: the detector has learned it anew. NULL: there is none. */
@@ -510,5 +514,5 @@ void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *fresh)
     if (is_new)
         o->last_anomaly++;
     if (ripe(o, a))
-        route_anomaly(o, a);
+        sb_o_route_anomaly(o, a, NULL);
 }

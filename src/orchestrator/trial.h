@@ -6,6 +6,21 @@
 
 #include "private.h"
 
+/* ---- trial_gate.c: may it be tried out on the deployment that the config names? ---- */
+
+struct trial_there {
+    struct sb_deployment_facts facts;
+    int64_t members, members_up, lag_s, queued, cache_ppm, builds; /* -1: not known */
+};
+
+/* How that deployment is now. Blocks; worker threads only. After 0 release it. */
+int sb_o_look_there(const char *uri_file, const char *ns, struct trial_there *h, struct sb_err *err);
+void sb_o_release_there(struct trial_there *h);
+
+/* gate.c's: policy's word about a trial on it of the plan of `tried`, a card that was made for here; the verdict stands in the case.
+ * SB_ALLOW, or another decision and why; -1: it could not be asked or recorded. */
+int sb_o_gate_there(struct sb_orchestrator *o, struct held_card *tried, struct held_case *c, const struct trial_there *h, struct sb_err *err);
+
 /* ---- trial_read.c: what is read of a criterion ---- */
 
 void sb_o_measured(struct sb_watch_reading *r, const struct sb_criterion *c, int64_t value, int64_t samples);
@@ -36,6 +51,9 @@ struct trial_elsewhere {
     char *const *notes;        /* for this reason */
     int64_t at;                /* deployment time */
 };
+
+/* The server that the file names; NULL with the reason. */
+struct sb_server *sb_o_trial_server(const char *uri_file, struct sb_err *err);
 
 /* Copies a sample there, builds today's indexes and the new one, reads, and drops all again; each write an INTENT in the trials'
  * ledger. What an earlier trial that was killed left there is dropped first. Appends what was found out to a list; *where (the caller

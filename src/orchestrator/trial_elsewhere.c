@@ -23,7 +23,7 @@ struct trying {
     bool have;
     struct sb_card tried;      /* its plan is what is done */
     char id[16], db[64], coll[192];
-    int64_t steps;
+    int64_t steps, millis; /* sent, and how long they took there */
 };
 
 /* ---- one write ---- */
@@ -54,6 +54,7 @@ static int send(struct trying *x, const char *command, const char *scratch, bool
     sb_write(x->target, NULL, x->facts.id, &permit, command, &result);
     sb_hook("trial.send.after");
     bool fine = result.outcome == SB_OUTCOME_OK || (undo && result.outcome == SB_OUTCOME_FAILED && result.code == NO_SUCH_COLLECTION);
+    x->millis += result.millis;
     rc = answered(x, &result, undo, err);
     if (rc == 0 && !fine)
         rc = sb_fail(err, result.outcome == SB_OUTCOME_UNKNOWN ? SB_ESERVER : SB_ECOMMAND, "%s", result.message);
@@ -111,15 +112,22 @@ static int clear_left(struct trying *x, struct sb_err *err)
 
 /* ---- where to ---- */
 
-static int connect_target(struct trying *x, struct sb_err *err)
+struct sb_server *sb_o_trial_server(const char *uri_file, struct sb_err *err)
 {
+    struct sb_server *server = NULL;
     struct sb_str uri;
     sb_str_init(&uri);
-    if (sb_uri_from_file(x->t->uri_file, &uri, err) == 0)
-        x->target = sb_server_new(uri.p, false, err);
+    if (sb_uri_from_file(uri_file, &uri, err) == 0)
+        server = sb_server_new(uri.p, false, err);
     if (uri.len)
         explicit_bzero(uri.p, uri.len);
     sb_str_release(&uri);
+    return server;
+}
+
+static int connect_target(struct trying *x, struct sb_err *err)
+{
+    x->target = sb_o_trial_server(x->t->uri_file, err);
     x->conn = x->target ? sb_conn_to_primary(x->target, SB_LANE_BULK, err) : NULL;
     if (!x->conn || sb_deployment_ask(x->conn, &x->facts, err))
         return -1;
@@ -207,6 +215,16 @@ static int read_all(struct trying *x, const char *scratch, struct sb_err *err)
 
 /* ---- all of it ---- */
 
+/* What it cost the deployment that it was made on. */
+static int tell_load(const struct trying *x, const char *where, struct sb_evidence **list, size_t *n)
+{
+    char *load = sb_format("%" PRId64 " documents copied, %zu %s built on them, %" PRId64 " commands in %" PRId64 " ms; no command was let run for more than 10 s", x->tried.blast_radius.documents,
+                           x->tried.steps_n - 1, x->tried.steps_n == 2 ? "index" : "indexes", x->steps, x->millis);
+    int rc = load ? sb_evidence_add(list, n, where, x->t->card->target, "what the trial cost there", load, "measured", x->t->at) : -1;
+    free(load);
+    return rc;
+}
+
 static int try_it(struct trying *x, struct sb_evidence **list, size_t *n, char **where, struct sb_err *err)
 {
     char *scratch = sb_what_if_scratch(x->id);
@@ -226,6 +244,8 @@ static int try_it(struct trying *x, struct sb_evidence **list, size_t *n, char *
     }
     if (sent && drop(x, x->db, scratch, &why) && rc == 0) /* the next trial there drops it */
         rc = sb_evidence_add(list, n, *where, x->t->card->target, "what was left behind", why.msg, "measured", x->t->at) ? sb_fail_nomem(err) : 0;
+    if (rc == 0)
+        rc = tell_load(x, *where, list, n) ? sb_fail_nomem(err) : 0;
     free(scratch);
     return rc;
 }

@@ -44,6 +44,9 @@ static bool examined(const bson_t *reply, int64_t *docs, int64_t *returned)
     return false;
 }
 
+#define MOST_EXAMPLES 5      /* that are made of the sample's documents, */
+#define EXAMPLES_APART 37    /* so many of them apart */
+
 static void explain_on(struct sb_conn *conn, const char *db, const char *explain, bool trial, const struct sb_criterion *c, struct sb_watch_reading *r)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -61,6 +64,45 @@ static void explain_on(struct sb_conn *conn, const char *db, const char *explain
     else
         sb_o_unmeasured(r, "the server's explain has no executionStats");
     bson_destroy(&reply);
+}
+
+/* ---- another example, made of the sample ---- */
+
+static bool pass_document(void *ctx, const bson_t *doc)
+{
+    bson_destroy(ctx);
+    bson_copy_to(doc, ctx);
+    return false;
+}
+
+/* The document of the sample that stands at this place; false: there is none. */
+static bool document_at(const struct trial_read *t, int64_t skip, bson_t *out)
+{
+    struct sb_err err = SB_ERR_INIT;
+    bson_t *find = BCON_NEW("find", BCON_UTF8(t->scratch), "skip", BCON_INT64(skip), "limit", BCON_INT64(1));
+    bson_init(out);
+    int64_t got = sb_read_cursor(t->conn, t->db, find, 1, pass_document, out, &err);
+    bson_destroy(find);
+    return got > 0;
+}
+
+/* What the example asks for may not be in the sample: then documents of the sample say what is asked for. */
+static void explain_of_sample(const struct trial_read *t, const char *explain, const char *hint, const struct sb_criterion *c, struct sb_watch_reading *r)
+{
+    bson_t doc;
+    for (int i = 0; i < MOST_EXAMPLES && !r->measured; i++) {
+        bool there = document_at(t, (int64_t)i * EXAMPLES_APART, &doc);
+        char *other = there ? sb_what_if_example(explain, &doc) : NULL, *trial = other ? sb_what_if_explain(other, t->scratch, hint) : NULL;
+        bson_destroy(&doc);
+        if (trial)
+            explain_on(t->conn, t->db, trial, true, c, r);
+        free(other);
+        free(trial);
+    }
+    if (r->measured) {
+        free(r->note);
+        r->note = sb_format(SB_WHAT_IF_OF_SAMPLE);
+    }
 }
 
 /* On the sample, by the plan that the shape has on the collection today. */
@@ -81,10 +123,14 @@ static void explain_as_today(const struct trial_read *t, const char *explain, co
             sb_o_unmeasured(r, "such an operation takes no hint, so it cannot be held to today's plan");
         else
             explain_on(t->conn, t->db, trial, true, c, r);
+        if (trial && !r->measured)
+            explain_of_sample(t, explain, hint, c, r);
     }
     if (r->measured) {
+        bool of_sample = r->note && strcmp(r->note, SB_WHAT_IF_OF_SAMPLE) == 0;
         free(r->note);
-        r->note = strcmp(hint, "$natural") == 0 ? sb_format("which is a scan") : sb_format("which is by the index %s", hint);
+        r->note = sb_format("%s%s%s%s", strcmp(hint, "$natural") == 0 ? "which is a scan" : "which is by the index ", strcmp(hint, "$natural") == 0 ? "" : hint, of_sample ? ", " : "",
+                            of_sample ? SB_WHAT_IF_OF_SAMPLE : "");
     }
     free(plan);
     free(hint);
@@ -101,9 +147,11 @@ void sb_o_read_trial(const struct trial_read *t, const char *explain, const stru
     char *trial = NULL;
     if (sb_streq(c->metric, "what_if_docs_without"))
         explain_as_today(t, explain, c, r);
-    else if ((trial = sb_what_if_explain(explain, t->scratch, NULL)))
+    else if ((trial = sb_what_if_explain(explain, t->scratch, NULL))) {
         explain_on(t->conn, t->db, trial, true, c, r);
-    else
+        if (!r->measured)
+            explain_of_sample(t, explain, NULL, c, r);
+    } else
         sb_o_unmeasured(r, "its example cannot be explained on the sample");
     free(trial);
 }

@@ -2,6 +2,7 @@
 #include "chatter.h"
 #include "client.h"
 #include "happen.h"
+#include "query_stats.h"
 
 #include <signalbox/base/array.h>
 #include <signalbox/sim/life.h>
@@ -390,6 +391,8 @@ int sim_clients_load(struct sim *s, const struct sim_scenario *sc, struct sb_err
     s->costs = sc->costs;
     take_seats(s, sc);
     take_oplog(s, sc);
+    if (sc->query_stats && !s->query_stats && !(s->query_stats = sim_query_stats_new()))
+        return sb_fail_nomem(err);
     for (size_t i = 0; i < sc->data_n; i++)
         if (sim_load_data(s, &sc->data[i], &t->sequences, err))
             return -1;

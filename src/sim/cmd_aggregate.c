@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "ddl.h"
 #include "diag.h"
+#include "query_stats.h"
 #include "view.h"
 #include "write_out.h"
 
@@ -212,7 +213,20 @@ static int check_source(struct sim_call *c, const struct sim_pipeline *p)
 /* A stage that newer servers know and, but for the vendor's own service, refuse; older ones do not know it. */
 static bool is_query_stats(const struct sim_call *c)
 {
-    return sim_since(c->s, 7) && sim_path(c->body, "pipeline.0.$queryStats").type != 0;
+    return sim_since(c->s, 7) && sim_path(c->body, "pipeline.0.$queryStats").type == BSON_TYPE_DOCUMENT;
+}
+
+static int ask_query_stats(struct sim_call *c, struct sim_val stages, struct sim_docs *docs)
+{
+    if (!c->s->query_stats)
+        return sim_fail(&c->fail, 7373500, "$queryStats is not allowed in the current configuration. You may need to enable the corresponding feature flag");
+    if (strcmp(c->db, "admin") != 0 || !sim_is_number(sim_arg(c, "aggregate").type))
+        return sim_fail(&c->fail, SIM_INVALID_NAMESPACE, "$queryStats must be run against the 'admin' database with {aggregate: 1}");
+    if (sim_count(stages.p) > 1 || !sim_is_empty(sim_path(c->body, "pipeline.0.$queryStats").p))
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "$queryStats with options, or with stages behind it, is not simulated");
+    snprintf(c->ns, sizeof c->ns, "%s.$cmd.aggregate", c->db);
+    snprintf(c->op.ns, sizeof c->op.ns, "%s", c->ns);
+    return sim_query_stats_docs(c, docs);
 }
 
 static void count_stages(struct sim_member *m, const struct sim_pipeline *p)
@@ -348,7 +362,7 @@ int sim_cmd_aggregate(struct sim_call *c)
     if (sim_find(cursor.p, "batchSize").type)
         batch = sim_int(sim_find(cursor.p, "batchSize"), SIM_FIRST_BATCH);
     if (is_query_stats(c)) {
-        sim_fail(&c->fail, 7373500, "$queryStats is not allowed in the current configuration. You may need to enable the corresponding feature flag");
+        rc = ask_query_stats(c, stages, &docs) || reply_docs(c, &docs, batch < 0 ? 0 : batch) ? -1 : 0;
         goto out;
     }
     if (sim_pipeline_init(&own, stages, &c->fail) || set_ns(c, &own) || check_source(c, &own) || run_stages(c, c->body, stages, &docs))

@@ -15,6 +15,7 @@
 #include <signalbox/sim/wait.h>
 
 #include "mix.h"
+#include "query_stats.h"
 #include "setup.h"
 
 #include <inttypes.h>
@@ -449,6 +450,7 @@ void sim_free(struct sim *s)
             s->heap[i].drop(s->heap[i].ctx);
     free(s->heap);
     sim_clients_free(s->clients);
+    sim_query_stats_free(s->query_stats);
     sim_builds_free(s->builds);
     sim_cursors_free(s->cursors);
     sim_sessions_free(s->sessions);

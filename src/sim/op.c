@@ -5,6 +5,7 @@
 #include <signalbox/sim/contend.h>
 
 #include "flow.h"
+#include "query_stats.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -441,5 +442,7 @@ void sim_op_finish(struct sim_op *op)
     occupy(op);
     if (op->error)
         op->m->n.asserts_user++;
+    if (op->m->sim->query_stats)
+        sim_query_stats_count(op->m->sim->query_stats, op);
     record(op);
 }

@@ -438,6 +438,8 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
     } else if (strcmp(word, "oplog") == 0 && row->n == 2) {
         if (sim_read_number(r, row->word[1], 65536, 1e12, &value))
             r->sc->oplog_bytes = (int64_t)value;
+    } else if (strcmp(word, "query-stats") == 0 && row->n == 1) {
+        r->sc->query_stats = true;
     } else if (strcmp(word, "member") == 0) {
         read_seat(r);
     } else if (strcmp(word, "at") == 0) {

@@ -274,14 +274,22 @@ static void write_label(struct sb_shape_builder *b, struct sb_str *text)
         sb_str_adds(text, sb_op_kind_name(b->parts->kind));
 }
 
+/* A filter may be left out: that is an empty one. */
+static bool is_without(const struct sb_shape_builder *b)
+{
+    enum sb_op_kind kind = b->parts->origin;
+    return !b->parts->filter && !b->shape->unknown && (kind == SB_OP_FIND || kind == SB_OP_COUNT || kind == SB_OP_DISTINCT);
+}
+
 /* Hashes everything that makes the shape, each part behind a letter of its own. */
 static int fingerprint(struct sb_shape_builder *b, struct sb_err *err)
 {
+    static const struct sb_node nothing = {.token = T_OBJECT};
     const struct sb_shape_parts *p = b->parts;
     const struct {
         char letter;
         const struct sb_node *node;
-    } sections[] = {{S_FILTER, p->filter},     {S_SORT, p->sort}, {S_PROJECTION, p->projection}, {S_COLLATION, p->collation},
+    } sections[] = {{S_FILTER, is_without(b) ? &nothing : p->filter}, {S_SORT, p->sort}, {S_PROJECTION, p->projection}, {S_COLLATION, p->collation},
                     {S_HINT, p->hint},         {S_DISTINCT, p->distinct}, {S_PIPELINE, p->pipeline}};
     struct sb_str bytes;
     struct sb_hash hash;

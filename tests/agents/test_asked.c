@@ -178,8 +178,89 @@ static void a_build_that_must_fail_is_not_proposed(void **state)
     sb_catalogue_release(&c);
 }
 
+/* Limits of the server, and names that no field of an index may have: a reason each, and no key. */
+static void a_key_that_no_server_takes_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *says;
+    } wrong[] = {{"{\"a\\u0000b\": 1}", "NUL"}, {"{\"\\u0000\": 1}", "NUL"}, {"{'a..b': 1}", "may not hold the field name"}, {"{'.a': 1}", "may not hold the field name"}, {"{'a.': 1}", "may not hold the field name"},
+                {"{'': 1}", "may not hold the field name"}, {"{$a: 1}", "begins with $"}, {"{'a.$b': 1}", "begins with $"}, {"{'$**.a': 1}", "begins with $"}, {"{}", "between 1 and 32"}, {"{a: 1, a: -1}", "stands twice"},
+                {"{a: 2}", "must be 1 or -1"}, {"{a: {b: 1}}", "not a document such as"}, {"{a: [1]}", "must be 1, -1, or"}, {"{a: null}", "must be 1, -1, or"}, {"{a: 'nothing'}", "must be 1, -1, or"}};
+    struct sb_err err = SB_ERR_INIT;
+    for (size_t i = 0; i < SB_COUNT(wrong); i++) {
+        char *key = sb_index_key_read(wrong[i].key, &err);
+        if (key || !strstr(err.msg, wrong[i].says))
+            fail_msg("%s: %s; %s", wrong[i].key, key ? key : "", err.msg);
+        err = (struct sb_err)SB_ERR_INIT;
+    }
+    static const char *const fine[] = {"{'$**': 1}", "{'a.$**': 1}", "{'a.$id': 1}", "{\"a\\\\u0000\": 1}", "{'a.0.b': -1}"};
+    for (size_t i = 0; i < SB_COUNT(fine); i++) {
+        char *key = sb_index_key_read(fine[i], &err);
+        if (!key)
+            fail_msg("%s: %s", fine[i], err.msg);
+        free(key);
+    }
+    struct sb_str many;
+    sb_str_init(&many);
+    for (int n = 32; n <= 33; n++) {
+        sb_str_clear(&many);
+        for (int i = 0; i < n; i++)
+            sb_str_addf(&many, "%sf%d: 1", i ? ", " : "{", i);
+        sb_str_adds(&many, "}");
+        char *key = sb_index_key_read(many.p, &err);
+        assert_true((key != NULL) == (n == 32));
+        free(key);
+    }
+    sb_str_release(&many);
+    char *name = malloc(10300);
+    assert_non_null(name);
+    snprintf(name, 10300, "{%010240d: 1}", 7);
+    assert_null(sb_index_key_read(name, &err));
+    free(name);
+}
+
+/* With as many indexes as the server allows there is no further one, asked for or found. */
+static void the_65th_index_is_not_proposed(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_catalogue c;
+    struct sb_workload_options o = {.max_shapes = 10, .bucket_ms = 10000, .buckets = 12};
+    struct sb_workload *w = sb_workload_new(&o, &err);
+    struct sb_history *h = sb_history_new();
+    char *key = sb_index_key_read("{a: 1}", &err);
+    for (int n = 63; n <= 64; n++) {
+        json_t *json = sb_json_parse(catalogue_text, strlen(catalogue_text), "catalogue", SB_JSON_STRICT, &err);
+        assert_non_null(json);
+        sb_assert_ok(sb_record_from_json(&sb_catalogue_schema, &c, json, &err), err);
+        json_decref(json);
+        while (c.indexes_n < (size_t)n) {
+            struct sb_index_info *x = SB_PUSH(c.indexes);
+            assert_true(x && (x->name = sb_format("x%zu", c.indexes_n)) && (x->key = sb_format("{ \"x%zu\" : 1 }", c.indexes_n)));
+        }
+        struct sb_index_question q = {.ns = "shop.orders", .to = 60000, .now = 60000, .workload = w, .history = h, .catalogue = &c, .key = key, .replicated = true, .card_id = "C-000001", .case_id = "K-000001",
+                                      .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice"};
+        struct sb_index_advice a;
+        struct sb_index_review r;
+        sb_assert_ok(sb_index_advise(&q, &a, &err), err);
+        if (a.proposes != (n == 63) || (n == 64 && !strstr(a.summary, "as many indexes as the server allows (64)")))
+            fail_msg("%d indexes: %s", n, a.summary);
+        sb_index_advice_release(&a);
+        q.key = NULL;
+        sb_assert_ok(sb_index_review(&q, &r, &err), err);
+        assert_true(r.cards_n == 0 && (n == 63 || strstr(r.summary, "(64)")));
+        sb_index_review_release(&r);
+        sb_catalogue_release(&c);
+    }
+    free(key);
+    sb_history_free(h);
+    sb_workload_free(w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_request), cmocka_unit_test(a_document_says_what_it_is_for), cmocka_unit_test(a_build_that_must_fail_is_not_proposed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_request), cmocka_unit_test(a_document_says_what_it_is_for), cmocka_unit_test(a_build_that_must_fail_is_not_proposed),
+                                       cmocka_unit_test(a_key_that_no_server_takes_is_none), cmocka_unit_test(the_65th_index_is_not_proposed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

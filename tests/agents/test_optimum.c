@@ -2,7 +2,8 @@
  *
  * The advice for a live deployment against the best that there is, on real documents. Seeded collections are filled, 60 shapes on
  * 8 of them are run by this file's own executor, what it examined is told to the optimizer as a log would, with a sample of the
- * documents and the indexes that exist; then the same shapes are run with what it proposes, and with every set of indexes. */
+ * documents and the indexes that exist; then the same shapes are run with what it proposes, and with every set of indexes.
+ * SIGNALBOX_OPTIMUM: "FROM TO", the seeds; those from 1000 on were never tuned on. */
 #include "test.h"
 
 #include <signalbox/agents/index_optimizer.h>
@@ -636,8 +637,12 @@ static void as_good_as_the_best_set_of_indexes(void **state)
 {
     (void)state;
     static struct shape shapes[SHAPES];
-    bool good = true;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    const char *wanted = getenv("SIGNALBOX_OPTIMUM");
+    char *rest = NULL;
+    uint64_t from = wanted ? strtoull(wanted, &rest, 10) : 1, to = wanted ? strtoull(rest, NULL, 10) : SEEDS;
+    int within = 0, fewer = 0, runs = 0;
+    double worst = 0;
+    for (uint64_t seed = from; seed <= to; seed++) {
         struct sb_rng r;
         struct tally t = {.ours = 0};
         sb_rng_seed(&r, seed);
@@ -645,9 +650,15 @@ static void as_good_as_the_best_set_of_indexes(void **state)
             one_collection(&r, seed, shapes, SHAPES / COLLECTIONS + (i < SHAPES % COLLECTIONS), &t);
         print_message("seed %llu: %d shapes, %d indexes where %d are needed, %.0f documents examined where the least is %.0f (%.2f %% more)\n", (unsigned long long)seed, t.shapes, t.indexes,
                       t.needed, t.ours, t.best, 100 * (t.ours / t.best - 1));
-        good = good && t.ours <= t.best * 1.05 && t.indexes <= t.needed;
+        within += t.ours <= t.best * 1.05;
+        fewer += t.indexes <= t.needed;
+        worst = t.ours / t.best > worst ? t.ours / t.best : worst;
+        runs++;
     }
-    assert_true(good);
+    print_message("of %d seeds %d examine at most 5 %% more than the least (at worst %.2f %%), and %d have no more indexes than it\n", runs, within, 100 * (worst - 1), fewer);
+    assert_true(runs > 0);
+    assert_int_equal(within, runs);
+    assert_int_equal(fewer, runs);
 }
 
 int main(void)

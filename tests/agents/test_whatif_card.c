@@ -152,10 +152,53 @@ static void what_cannot_be_tried_out_has_a_reason(void **state)
     }
 }
 
+/* An example is made to ask for what a document has. */
+static void an_example_asks_for_what_is_there(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *filter, *document, *becomes; /* NULL: nothing can be asked */
+    } rows[] = {
+        {"{\"a\":1}", "{\"a\":7}", "{ \"a\" : 7 }"},
+        {"{\"a\":1,\"b\":{\"$gt\":3}}", "{\"a\":\"x\",\"b\":1}", "{ \"a\" : \"x\", \"b\" : { \"$gt\" : 3 } }"},
+        {"{\"a\":{\"$eq\":1},\"l.x\":{\"$in\":[1,2]}}", "{\"a\":null,\"l\":[{\"x\":[4,5]},{\"x\":6}]}", "{ \"a\" : null, \"l.x\" : 4 }"},
+        {"{\"a\":1}", "{\"b\":7}", NULL},
+        {"{\"a\":1}", "{\"a\":{\"b\":7}}", NULL},
+        {"{\"a\":1}", "{\"a\":[]}", NULL},
+        {"{\"a\":{\"$gt\":1}}", "{\"a\":7}", NULL},
+        {"{\"$or\":[{\"a\":1}]}", "{\"a\":7}", NULL},
+        {"{\"a\":{\"b\":1}}", "{\"a\":{\"b\":1}}", NULL},
+    };
+    for (size_t i = 0; i < SB_COUNT(rows); i++) {
+        bson_t *doc = bson_new_from_json((const uint8_t *)rows[i].document, -1, NULL);
+        char *find = sb_format("{\"explain\":{\"find\":\"c\",\"filter\":%s,\"limit\":5},\"verbosity\":\"executionStats\"}", rows[i].filter);
+        char *agg = sb_format("{\"explain\":{\"aggregate\":\"c\",\"pipeline\":[{\"$match\":%s},{\"$match\":{\"a\":1}}],\"cursor\":{}},\"verbosity\":\"executionStats\"}", rows[i].filter);
+        const char *asked[] = {find, agg};
+        for (size_t k = 0; k < SB_COUNT(asked); k++) {
+            char *got = sb_what_if_example(asked[k], doc);
+            bson_t *back = got ? bson_new_from_json((const uint8_t *)got, -1, NULL) : NULL;
+            char *text = back ? bson_as_relaxed_extended_json(back, NULL) : NULL;
+            if (!rows[i].becomes != !got || (got && (!strstr(text, rows[i].becomes) || !strstr(text, k ? "{ \"$match\" : { \"a\" : 1 } }" : "\"limit\" : 5"))))
+                fail_msg("%s with %s: %s", asked[k], rows[i].document, text ? text : "nothing");
+            bson_free(text);
+            if (back)
+                bson_destroy(back);
+            free(got);
+        }
+        bson_destroy(doc);
+        free(find);
+        free(agg);
+    }
+    bson_t nothing = BSON_INITIALIZER;
+    assert_null(sb_what_if_example("{", &nothing));
+    assert_null(sb_what_if_example(NULL, &nothing));
+    bson_destroy(&nothing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_copied_without_what_it_does_to_documents), cmocka_unit_test(todays_plan_is_read_from_every_explain),
                                        cmocka_unit_test(a_plan_without_end_is_not_followed), cmocka_unit_test(an_explain_becomes_one_on_the_sample),
-                                       cmocka_unit_test(what_cannot_be_tried_out_has_a_reason)};
+                                       cmocka_unit_test(what_cannot_be_tried_out_has_a_reason), cmocka_unit_test(an_example_asks_for_what_is_there)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

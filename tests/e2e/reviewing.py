@@ -103,8 +103,31 @@ def a_server_that_counts():
             check(r.returncode == 0 and ("$queryStats cannot be asked on" in said) == told, "%s: exit %d: %s" % (version, r.returncode, said))
 
 
+def counted(version):
+    """Where it may be asked: a page that is too fast for the log is named with what the server counted, and nothing is proposed."""
+    with open(os.path.join(HERE, "..", "orchestrator", "again.scenario")) as f:
+        scenario = "query-stats\n" + f.read()
+    with Place() as p, simulator("--server-version", version, "--scenario", p.write("counts.scenario", scenario), "--speed", "20") as (line, _):
+        uri = p.write("uri", line["uri"] + "\n")
+        until = time.monotonic() + L.PATIENCE
+        while True:  # ten executions of it, at least
+            said = (lambda r: (r.stdout + r.stderr).decode())(p.run("ask", "--uri-file", uri, "review the indexes of shop"))
+            if "counted by the server" in said or "(8.0 does)" in said or time.monotonic() > until:
+                return said
+
+
+def a_server_that_lets_itself_be_asked():
+    said = counted("8.0")
+    for words in ('counted by the server: shop.orders find {"customer_id":1} sort {"created_at":-1}, ', " documents examined and ", "no log or profile has it"):
+        check(words in said, "8.0: %s is not said: %s" % (words, said))
+    check("cannot be asked" not in said and "C-0" not in said, "8.0: nothing is proposed for what was counted: %s" % said)
+    said = counted("7.0")
+    check("does not tell the documents that were examined" in said and "counted by the server" not in said, "7.0: %s" % said)
+
+
 def main():
     a_server_that_counts()
+    a_server_that_lets_itself_be_asked()
     finish()
     lab = L.Lab(os.path.join(HERE, "review.scenario"), environment="prod", proxy=False)
     try:

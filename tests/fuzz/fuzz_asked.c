@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fuzzes what the Index Optimizer reads in a new index's cause. The first byte says what the rest is: 'p' a server's explain, of which
- * the plan of today is taken; 's' documents of a mongos's $indexStats, one behind the other; else a request that writes an index out. */
+ * the plan of today is taken; 'e' a document of a sample, of whose values an example is made; 's' documents of a mongos's $indexStats, one behind the other; else a request that writes an index out. */
 #include "fuzz.h"
 
 #include "../../src/agents/catalogue_shards.h"
@@ -18,6 +18,23 @@ static void plan(const uint8_t *data, size_t size)
     char *hint = sb_what_if_today(&reply, why, sizeof why);
     check(hint || why[0]);
     free(hint);
+}
+
+/* What is made of it is the same command on other values. */
+static void example(const uint8_t *data, size_t size)
+{
+    static const char explain[] = "{\"explain\":{\"find\":\"c\",\"filter\":{\"a\":1,\"b.c\":{\"$in\":[1,2]},\"d\":{\"$gt\":3}},\"limit\":5},\"verbosity\":\"executionStats\"}";
+    bson_t doc;
+    if (!bson_init_static(&doc, data, size))
+        return;
+    char *made = sb_what_if_example(explain, &doc);
+    bson_t *back = made ? bson_new_from_json((const uint8_t *)made, -1, NULL) : NULL;
+    if (back) { /* a name or a string of the document that is no text makes none */
+        bson_iter_t it, at;
+        check(bson_iter_init(&it, back) && bson_iter_find_descendant(&it, "explain.filter.d.$gt", &at) && bson_iter_as_int64(&at) == 3);
+        bson_destroy(back);
+    }
+    free(made);
 }
 
 static void shards(const uint8_t *data, size_t size)
@@ -58,6 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size && data[0] == 'p')
         plan(data + 1, size - 1);
+    else if (size && data[0] == 'e')
+        example(data + 1, size - 1);
     else if (size && data[0] == 's')
         shards(data + 1, size - 1);
     else

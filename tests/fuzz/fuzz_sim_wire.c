@@ -4,6 +4,8 @@
  * messages back to back, each two bytes of length (little endian), one byte that says which member and how much time passes
  * after it, and what follows the header's length and ids - opcode and body. Whatever comes, an answer is a whole message with a
  * valid document, the set stays able to answer a ping, and the members end with the same data. */
+#include "../../src/sim/query_stats.h"
+
 #include <signalbox/sim/wire.h>
 
 #include <stdlib.h>
@@ -117,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sim_w scratch;
     struct sb_str out;
     check(s != NULL);
+    check((s->query_stats = sim_query_stats_new()) != NULL); /* every question's shape is written, too */
     sim_w_init(&scratch);
     sb_str_init(&out);
     for (int i = 0; i < SIM_MEMBERS; i++) {

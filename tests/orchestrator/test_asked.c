@@ -9,13 +9,17 @@ static const struct {
     const char *options; /* in the command; NULL: there is no card */
     const char *says;    /* on the card, or in the answer */
 } rows[] = {
-    {"create a unique index on shop.orders {customer_id: 1}", "\"unique\" : true", "values of customer_id repeat in the sample"},
+    {"create a unique index on shop.orders {customer_id: 1, _id: 1}", "\"unique\" : true", "asked for this index"}, /* proved by _id */
+    {"create a unique index on shop.orders {customer_id: 1}", NULL, " there more than once, in "},
+    {"create a unique index on shop.orders {customer_id: 1, total: 1}", NULL, " there more than once, in "},
+    {"create a unique index on shop.orders {created_at: 1, email: 1, total: 1}", "\"unique\" : true", "asked for this index"},
+    {"create a unique index on shop.orders {customer_id: 1} where {_id: {$lt: 2}}", "\"partialFilterExpression\"", "asked for this index"}, /* one document is in it */
     {"create an index on shop.orders {created_at: 1, email: 1} where {total: {$gt: 100}}", "\"partialFilterExpression\" : { \"total\" : { \"$gt\"", "asked for this index"},
     {"create a sparse index on shop.orders {email: 1}", "\"sparse\" : true", "documents without its fields are not in it"},
     {"create an index on shop.orders {created_at: -1} and let documents expire after 30 days", "\"expireAfterSeconds\" : { \"$numberInt\" : \"2592000\" }", "deletes each document 2592000 s after"},
     {"create a hidden index on shop.orders {total: -1}", "\"hidden\" : true", "asked for this index"},
-    {"create an index on shop.orders {customer_id: 1} which is unique", NULL, "C-"}, /* it is there already */
-    {"create an index on shop.orders {customer_id: 1}", NULL, "with the options { \"unique\" : true } and not { }"},
+    {"create an index on shop.orders {created_at: 1, email: 1, total: 1} which is unique", NULL, "C-"}, /* it is there already */
+    {"create an index on shop.orders {created_at: 1, email: 1, total: 1}", NULL, "with the options { \"unique\" : true } and not { }"},
     {"create a unique index on shop.orders {total: 1}", NULL, "total_1; it is not unique"},
     {"create a unique index on shop.orders", NULL, "On which field is the index to be?"},
     {"create a ttl index on shop.orders {email: -1}", NULL, "not said after how long"},

@@ -136,6 +136,28 @@ static void an_index_is_tried_out_on_a_sample(void **state)
     free(hash);
 }
 
+/* What the example asks for is in no sample: documents of the sample say what is asked for, and that is an estimate. */
+static void an_example_that_is_not_in_the_sample_is_made_of_it(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct lab_options o = {.environment = SB_ENV_STAGING, .scenario = "tests/orchestrator/nobody.scenario"};
+    lab_open(&l, &o);
+    propose(&l);
+    char *id = sb_format("%s", l.card.id);
+    if (prove(&l, &l.bob) != 0)
+        fail_msg("%s", l.answer);
+    until_proved(&l, id);
+    const struct sb_evidence *with = fact(&l.card, "with the index: documents examined"), *without = fact(&l.card, "without it, by today's plan");
+    if (!strstr(with->value, "asked with the values of a document of the sample") || strcmp(with->coverage, "estimated") != 0 || strtoll(with->value, NULL, 10) != 1)
+        fail_msg("with: %s, %s", with->coverage, with->value);
+    if (!strstr(without->value, "which is a scan; 1000 examined") || !sb_starts_with(without->coverage, "measured")) /* that finds nothing either, and reads all to find it out */
+        fail_msg("without: %s, %s", without->coverage, without->value);
+    until_gone(&l);
+    lab_close(&l);
+    free(id);
+}
+
 static void what_must_not_be_tried_out_is_not(void **state)
 {
     (void)state;
@@ -191,6 +213,56 @@ static void leave_behind(struct lab *l, const char *uri, mongoc_client_t *client
     assert_int_equal(scratches_of(client), 1);
 }
 
+/* Policy's word about the deployment for trials, in the case. */
+static int count_there(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes, (void)n, (void)err;
+    const json_t *in = json_object_get(e->body, "input"), *target = json_object_get(in, "target"), *health = json_object_get(in, "health");
+    if (e->kind == SB_ENTRY_VERDICT && sb_streq(sb_json_str(target, "deployment"), "what_if") && e->plan.case_id && json_object_get(health, "lag_s") && json_object_get(health, "builds") &&
+        json_integer_value(json_object_get(health, "members_up")) == 3)
+        ++*(int64_t *)ctx;
+    return 0;
+}
+
+/* The health of the deployment for trials decides, and what it says stands beside the card. */
+static void what_is_not_well_is_left_alone(void **state)
+{
+    (void)state;
+    struct lab l, there = {.line = ""};
+    struct sb_err err = SB_ERR_INIT;
+    char file[160], uri[512];
+    const char *dir = sb_test_dir();
+    snprintf(file, sizeof file, "%s/staging.uri", dir);
+    snprintf(there.dir, sizeof there.dir, "%s/trials", dir);
+    lab_start_sim(&there, SCENARIO);
+    json_t *ready = sb_json_parse(there.line, strlen(there.line), "sim", SB_JSON_ALLOW_REAL, &err);
+    assert_non_null(ready);
+    snprintf(uri, sizeof uri, "%s", sb_json_str(ready, "uri"));
+    json_decref(ready);
+    sb_assert_ok(sb_file_write(file, 0600, there.wire.uri, strlen(there.wire.uri), &err), err);
+    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .policy_old = {"{\"health.lag_s\": {\"ge\": 10}}"}, .policy_new = {"{\"health.lag_s\": {\"ge\": 0}}"}};
+    lab_open(&l, &o);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    char *id = sb_format("%s", l.card.id);
+    assert_int_equal(prove(&l, &l.bob), 0);
+    lab_until_notice(&l, "policy denies it there: a member lags by");
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!sb_streq(l.card.id, id) || l.card.beside_n == 0)
+        lab_wait(&l, until);
+    assert_non_null(strstr(fact(&l.card, "tried out elsewhere")->value, "not tried out: policy denies it there"));
+    mongoc_client_t *client = mongoc_client_new(uri);
+    assert_int_equal(scratches_of(client), 0);
+    mongoc_client_destroy(client);
+    lab_stop(&l);
+    int64_t asked = 0;
+    lab_each_entry(&l, count_there, &asked);
+    assert_int_equal(asked, 1);
+    assert_int_equal(l.wire.sent_n + there.wire.sent_n, 0);
+    lab_end(&l);
+    lab_end(&there);
+    free(id);
+}
+
 /* Policy denies it in prod; on the deployment that the config names it is done, with a ledger of its own, and nothing is written here. */
 static void in_prod_it_is_tried_out_elsewhere(void **state)
 {
@@ -229,12 +301,18 @@ static void in_prod_it_is_tried_out_elsewhere(void **state)
     assert_true(sb_starts_with(with->coverage, "measured on a sample of 1000 of "));
     if (!strstr(without->value, "which is by the index created_at_1"))
         fail_msg("%s", without->value);
+    const struct sb_evidence *cost = fact(&l.card, "what the trial cost there");
+    if (!strstr(cost->value, "1000 documents copied, 2 indexes built on them, ") || !strstr(cost->value, " commands in "))
+        fail_msg("%s", cost->value);
     assert_int_equal(scratches(&l), 0);
     assert_int_equal(scratches_of(client), 0);
     mongoc_client_destroy(client);
     lab_stop(&l);
     assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
     assert_int_equal(lab_entries(&l, SB_ENTRY_PROOF, NULL), 1);
+    int64_t asked = 0;
+    lab_each_entry(&l, count_there, &asked);
+    assert_int_equal(asked, 1);
     int64_t sent[4] = {0};
     lab_each_entry(&there, count_writes, sent);
     assert_true(sent[0] == 2 && sent[1] == 2 && sent[2] == 2 && sent[3] == 1); /* a copy and a drop are those of the one before */
@@ -287,8 +365,9 @@ static void a_copy_that_was_left_is_dropped(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_tried_out_on_a_sample), cmocka_unit_test(what_must_not_be_tried_out_is_not),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_tried_out_on_a_sample), cmocka_unit_test(an_example_that_is_not_in_the_sample_is_made_of_it), cmocka_unit_test(what_must_not_be_tried_out_is_not),
                                        cmocka_unit_test(in_prod_it_is_tried_out_elsewhere), cmocka_unit_test(elsewhere_is_not_here),
+                                       cmocka_unit_test(what_is_not_well_is_left_alone),
                                        cmocka_unit_test(a_copy_that_was_left_is_dropped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

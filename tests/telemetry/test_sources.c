@@ -30,13 +30,17 @@ static const struct kind kinds[] = {
     {"find by one field", "query", FIND("\"filter\":{\"a\":5}"), NULL, QFIND("\"filter\":{\"a\":{\"$eq\":\"?number\"}}")},
     {"find by two", "query", FIND("\"filter\":{\"a\":5,\"b\":\"x\"}"), NULL, QFIND("\"filter\":{\"$and\":[{\"a\":{\"$eq\":\"?number\"}},{\"b\":{\"$eq\":\"?string\"}}]}")},
     {"find everything", "query", FIND("\"filter\":{}"), NULL, QFIND("\"filter\":{}")},
-    {"a range", "query", FIND("\"filter\":{\"a\":{\"$gte\":1,\"$lt\":9}}"), NULL, NULL},
+    {"a range", "query", FIND("\"filter\":{\"a\":{\"$gte\":1,\"$lt\":9}}"), NULL, QFIND("\"filter\":{\"$and\":[{\"a\":{\"$gte\":\"?number\"}},{\"a\":{\"$lt\":\"?number\"}}]}")},
     {"one end of a range", "query", FIND("\"filter\":{\"a\":{\"$gte\":1}}"), NULL, QFIND("\"filter\":{\"a\":{\"$gte\":\"?number\"}}")},
     {"a short list", "query", FIND("\"filter\":{\"a\":{\"$in\":[1,2,3]}}"), NULL, QFIND("\"filter\":{\"a\":{\"$in\":\"?array<?number>\"}}")},
     {"a list of more than 200", "query", FIND("\"filter\":{\"a\":{\"$in\":[" LIST50 "," LIST50 "," LIST50 "," LIST50 "," LIST50 "]}}"), NULL, NULL},
-    {"$nin and $ne", "query", FIND("\"filter\":{\"a\":{\"$nin\":[1]},\"b\":{\"$ne\":2}}"), NULL, NULL},
+    {"$nin and $ne", "query", FIND("\"filter\":{\"a\":{\"$nin\":[1]},\"b\":{\"$ne\":2}}"), NULL,
+     QFIND("\"filter\":{\"$and\":[{\"a\":{\"$not\":{\"$in\":\"?array<?number>\"}}},{\"b\":{\"$not\":{\"$eq\":\"?number\"}}}]}")},
     {"$or", "query", FIND("\"filter\":{\"$or\":[{\"a\":1},{\"b\":{\"$gt\":2}}]}"), NULL, QFIND("\"filter\":{\"$or\":[{\"a\":{\"$eq\":\"?number\"}},{\"b\":{\"$gt\":\"?number\"}}]}")},
-    {"$elemMatch", "query", FIND("\"filter\":{\"l\":{\"$elemMatch\":{\"x\":1,\"y\":{\"$gt\":2}}}}"), NULL, NULL},
+    {"$elemMatch", "query", FIND("\"filter\":{\"l\":{\"$elemMatch\":{\"x\":1,\"y\":{\"$gt\":2}}}}"), NULL,
+     QFIND("\"filter\":{\"l\":{\"$elemMatch\":{\"$and\":[{\"x\":{\"$eq\":\"?number\"}},{\"y\":{\"$gt\":\"?number\"}}]}}}")},
+    {"$or of pairs", "query", FIND("\"filter\":{\"s\":1,\"$or\":[{\"a\":1,\"b\":2},{\"c\":{\"$gte\":1,\"$lt\":3}}]}"), NULL,
+     QFIND("\"filter\":{\"$and\":[{\"$or\":[{\"$and\":[{\"a\":{\"$eq\":\"?number\"}},{\"b\":{\"$eq\":\"?number\"}}]},{\"$and\":[{\"c\":{\"$gte\":\"?number\"}},{\"c\":{\"$lt\":\"?number\"}}]}]},{\"s\":{\"$eq\":\"?number\"}}]}")},
     {"$exists", "query", FIND("\"filter\":{\"a\":{\"$exists\":true}}"), NULL, QFIND("\"filter\":{\"a\":{\"$exists\":\"?bool\"}}")},
     {"a regular expression", "query", FIND("\"filter\":{\"a\":{\"$regex\":\"abc\"}}"), NULL, QFIND("\"filter\":{\"a\":{\"$regex\":\"?string\"}}")},
     {"one with a fixed beginning", "query", FIND("\"filter\":{\"a\":{\"$regex\":\"^abc\"}}"), NULL, NULL},
@@ -216,6 +220,12 @@ static void what_is_no_operation_is_passed_over(void **state)
         assert_false(sb_query_stat_read(doc, 1, &q));
         bson_destroy(doc);
     }
+    /* a filter that is left out is an empty one */
+    char with[SB_FINGERPRINT_LEN + 1], without[SB_FINGERPRINT_LEN + 1];
+    const struct kind empty[] = {{"", "query", FIND("\"filter\":{},\"sort\":{\"t\":1}"), NULL, NULL}, {"", "query", FIND("\"sort\":{\"t\":1}"), NULL, NULL}};
+    from_log(&empty[0], "", with);
+    from_log(&empty[1], "", without);
+    assert_string_equal(with, without);
     /* a command that was cut short has no shape, and a duration all the same */
     bson_t *doc = bson_of(sb_format("%s", "{\"type\":\"op\",\"active\":true,\"op\":\"query\",\"ns\":\"s.c\",\"secs_running\":9,\"command\":{\"$truncated\":\"{ find: \\\"c\\\", filter: { a\"}}"));
     struct sb_slow_op op;

@@ -56,6 +56,13 @@ struct sb_build_info {
     int64_t running_ms;
 };
 
+/* Keys that a unique index would meet more than once. */
+struct sb_repeats {
+    bool asked, known;       /* known: they were counted, over the whole collection */
+    int64_t keys, documents; /* such keys, and the documents that have them */
+    char why[160];           /* why they are not known */
+};
+
 struct sb_catalogue {
     char *ns;
     bool exists;
@@ -74,6 +81,7 @@ struct sb_catalogue {
     struct sb_field_fact *fields; /* filled by sb_catalogue_sample */
     size_t fields_n;
     int64_t sampled;         /* documents looked at; 0 none */
+    struct sb_repeats repeats; /* no part of the record */
     char **uneven;           /* indexes that are not the same on every member, in words */
     size_t uneven_n;
     char **blind;
@@ -103,6 +111,11 @@ int sb_catalogue_read_builds(const struct sb_server *server, const struct sb_mem
 /* Adds field facts for these paths, and aside for those of ordered indexes that exist, from a sample of `want` documents, taken on a secondary where there is one. */
 int sb_catalogue_sample(const struct sb_server *server, const struct sb_members *members, struct sb_catalogue *c,
                         const char *const *paths, size_t n, int64_t want, struct sb_err *err);
+
+/* Counts the keys that this index, when its options say unique, would meet more than once. key, options: Extended JSON, NULL: none.
+ * One read of the whole collection on a secondary where there is one, which the server ends after five seconds. -1 out of memory. */
+int sb_catalogue_count_repeats(const struct sb_server *server, const struct sb_members *members, struct sb_catalogue *c, const char *key, const char *options,
+                               struct sb_err *err);
 
 /* The same from documents that come one by one, whoever reads them. The paths, and those of the catalogue, are borrowed until
  * the end. take: a sb_doc_fn; false out of memory. end: puts the facts into the catalogue and frees the sampling; NULL c: only

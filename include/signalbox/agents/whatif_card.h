@@ -38,6 +38,12 @@ char *sb_what_if_scratch(const char *card_id);
  * use, "$natural": none of them; NULL: what the server chooses. NULL where that cannot be asked. The caller frees it. */
 char *sb_what_if_explain(const char *explain, const char *scratch, const char *hint);
 
+/* The same explain, asking for the values of this document where it compares for equality with others (a list: with this one alone):
+ * what the example asked for need not be in a sample. NULL: it compares none so, or the document has not what it compares. The caller
+ * frees it. A reading of such an example has SB_WHAT_IF_OF_SAMPLE in its note, and is an estimate. */
+char *sb_what_if_example(const char *explain, const bson_t *document);
+#define SB_WHAT_IF_OF_SAMPLE "asked with the values of a document of the sample"
+
 /* The same explain on the collection itself, which only plans: nothing is run. NULL out of memory. The caller frees it. */
 char *sb_what_if_plan(const char *explain);
 

@@ -4,7 +4,7 @@
  * counted.
  *
  * The server writes a shape without its values ("?number", "?array<?string>") and every comparison in full ({a: {$eq: "?number"}},
- * several of them below one $and). Here it becomes a command again, so that it has the fingerprint that the same operation has in a
+ * several of them below one $and, two on one field apart, {$not: {$eq}} for $ne). Here it becomes a command again, so that it has the fingerprint that the same operation has in a
  * log; the values are placeholders. What the server leaves out stays unknown: whether a list was longer than 200 values, whether
  * a regular expression begins with a fixed text, and which way $exists asks. Thread: any.
  */

@@ -344,6 +344,7 @@ struct sim {
     struct sim_txns *txns;
     struct sim_builds *builds;
     struct sim_clients *clients;
+    struct sim_query_stats *query_stats; /* NULL: $queryStats may not be asked, as on a server of one's own */
     int version[3];
 };
 

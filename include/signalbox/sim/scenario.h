@@ -14,6 +14,7 @@
  *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME] [batch N]
  *   member N [priority P] [hidden] [votes 0] [delay DURATION]   hidden, delayed and voteless ones get priority 0
  *   oplog BYTES                             of each member
+ *   query-stats                             $queryStats may be asked (from 7.0 on), as on the vendor's own service
  *   at DURATION HAPPENS
  *   every DURATION [from DURATION] HAPPENS
  *   when index DB.NAME FIELD HAPPENS
@@ -122,6 +123,7 @@ struct sim_scenario {
     struct sim_happening *events;
     size_t events_n, events_cap;
     int64_t oplog_bytes; /* 0: not said */
+    bool query_stats;    /* may be asked, from 7.0 on */
 };
 
 /* Reads a scenario. NULL when it has problems (all of them in err, one a line) or memory runs out. */
