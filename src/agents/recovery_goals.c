@@ -138,7 +138,7 @@ static void window(struct goals *g, int64_t usual)
         add_blind(g, "oplog window", "at least", limit, l->blind);
         return;
     }
-    int64_t ms = (int64_t)((l->oplog_to >> 32) - (l->oplog_from >> 32)) * 1000;
+    int64_t ms = l->window_s * 1000;
     sb_duration_format(value, sizeof value, ms);
     sb_duration_format(every, sizeof every, usual);
     bool short_ = (usual && ms < usual) || (g->newest && !l->covers);

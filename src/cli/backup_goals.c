@@ -118,7 +118,7 @@ static json_t *live_json(const struct sb_goals *g, int64_t now)
     if (!g->now.known)
         return json_pack("{s:o}", "blind", sb_backup_text_json(g->now.blind));
     return json_pack("{s:o,s:o,s:I,s:b,s:o,s:o}", "oplog_from", sb_backup_ts_json(g->now.oplog_from), "oplog_to", sb_backup_ts_json(g->now.oplog_to), "oplog_window_s",
-                     (json_int_t)((g->now.oplog_to >> 32) - (g->now.oplog_from >> 32)), "covers_newest", g->now.covers, "unprotected_since", sb_backup_ts_json(g->now.unprotected), "unprotected_s",
+                     (json_int_t)g->now.window_s, "covers_newest", g->now.covers, "unprotected_since", sb_backup_ts_json(g->now.unprotected), "unprotected_s",
                      g->now.unprotected ? json_integer(now / 1000 - (int64_t)(g->now.unprotected >> 32)) : json_null());
 }
 
@@ -170,7 +170,7 @@ static void tell_live(struct sb_str *out, const struct sb_goals *g, const struct
         line(out, "oplog now", text);
         return;
     }
-    sb_duration_format(age, sizeof age, (int64_t)((g->now.oplog_to >> 32) - (g->now.oplog_from >> 32)) * 1000);
+    sb_duration_format(age, sizeof age, g->now.window_s * 1000);
     sb_str_addf(text, "reaches back %s, to ", age);
     sb_backup_moment(text, (int64_t)(g->now.oplog_from >> 32) * 1000);
     if (newest)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What could be brought back if the deployment died now: looked at by a worker when a screen asks for it, and once an hour where
- * the config names backups; told to every screen, and its age and loss to policy. */
+ * What could be brought back if the deployment died now: looked at by a worker when a screen asks for it, and every quarter of an
+ * hour where the config names backups (metadata only of what lies there); told to every screen, to the detector and the record
+ * (backups.c), and its age and loss to policy. */
 #include "private.h"
 
 #include <signalbox/agents/backup_rto.h>
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVERY_MS INT64_C(3600000)
+#define EVERY_MS INT64_C(900000)
 
 struct regard {
     struct sb_orchestrator *o;
@@ -24,6 +25,7 @@ struct regard {
     size_t runs_n;
     struct sb_recovery recovery;
     struct recovery_facts facts;
+    struct sb_o_backups_seen *seen; /* for the detector and the record; NULL: a place could not be read, and nothing is said of what may lie there */
     struct sb_err err;
 };
 
@@ -35,6 +37,7 @@ static void free_regard(void *p)
     free(r->drills);
     free(r->runs);
     free(r->deployment);
+    sb_o_backups_drop(r->seen);
     sb_record_release(&sb_recovery_schema, &r->recovery);
     free(r);
 }
@@ -60,6 +63,9 @@ static void back(struct sb_orchestrator *o, void *p)
         memset(&r->recovery, 0, sizeof r->recovery);
         sb_o_tell_recovery(o, 0);
     }
+    if (r->seen)
+        sb_o_backups_tell(o, r->seen);
+    r->seen = NULL;
     free_regard(r);
 }
 
@@ -105,6 +111,8 @@ static void regard(void *p)
     char **unreadable = NULL;
     size_t unreadable_n = 0;
     if (look(r, &list) == 0) {
+        if (r->in.paths_n && !r->recovery.unreadable_n)
+            r->seen = sb_o_backups_gather(r->o, &list);
         unreadable = r->recovery.unreadable;
         unreadable_n = r->recovery.unreadable_n;
         sb_backup_live(&live, r->o->opt.server, NULL, sb_backups_newest(&list, NULL));
@@ -176,7 +184,7 @@ void sb_o_ask_recovery(struct sb_orchestrator *o, int64_t seat, int64_t seq)
 void sb_o_tick_recovery(struct sb_orchestrator *o)
 {
     struct sb_err err = SB_ERR_INIT;
-    if (!o->opt.backups_n || o->regarding || !o->connected || sb_mono_ms() < o->regard_again_ms)
+    if (!o->opt.backups_n || o->regarding || !o->connected || !o->telemetry || sb_mono_ms() < o->regard_again_ms)
         return;
     if (begin(o, &err)) {
         o->regard_again_ms = sb_mono_ms() + EVERY_MS;

@@ -62,7 +62,7 @@ static void test_goals(void **state)
         add(&list, i == 5 ? "/b/newest" : "/b/older", NOW - (6 - i) * DAY + 12 * HOUR, (uint64_t)(1000000000 + i * 100000000));
     struct sb_recovery_drill drills[] = {drilled("/b/gone", NOW - 5 * DAY, true, 4, 4, 1000000000, 1000000), drilled("/b/older", NOW - 2 * DAY, true, 4, 2, 1000000000, 10000),
                                          drilled("/b/newest", NOW - 6 * HOUR, false, 2, 0, 1500000000, 5000)};
-    struct sb_backup_live live = {.known = true, .oplog_from = (uint64_t)(NOW / 1000 - 48 * 3600) << 32, .oplog_to = (uint64_t)(NOW / 1000) << 32,
+    struct sb_backup_live live = {.known = true, .oplog_from = (uint64_t)(NOW / 1000 - 48 * 3600) << 32, .oplog_to = (uint64_t)(NOW / 1000) << 32, .window_s = 48 * 3600,
                                   .unprotected = (uint64_t)(NOW / 1000 - 3600) << 32, .covers = true, .version = "7.0.14"};
     struct sb_recovery_run runs[] = {{.name = "nightly", .runs = 3, .expected_at = NOW - HOUR}, {.name = "weekly", .runs = 1, .completed_at = NOW - HOUR}};
     struct sb_recovery_input in = {.deployment = "shop", .now = NOW, .backups = &list, .drills = drills, .drills_n = 3, .live = &live, .runs = runs, .runs_n = 2,

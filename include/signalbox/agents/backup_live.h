@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * backup_live.h - the deployment as it is now against its newest backup: how far its oplog reaches back, and the first write that
- * no backup holds. Four light reads from the primary. Thread: the connection's.
+ * no backup holds. Five light reads from the primary. Thread: the connection's.
  */
 #ifndef SIGNALBOX_AGENTS_BACKUP_LIVE_H
 #define SIGNALBOX_AGENTS_BACKUP_LIVE_H
@@ -13,6 +13,7 @@ struct sb_backup_live {
     bool known;                    /* it has told its oplog; else */
     char blind[400];               /* why not */
     uint64_t oplog_from, oplog_to; /* seconds << 32 | ordinal */
+    int64_t window_s;              /* how far it reaches back, as oplog.h has it; from its oldest to its newest where it tells no size */
     uint64_t unprotected;          /* the first write in it after what the newest backup brings back; 0: none */
     bool covers;                   /* it reaches back to the newest backup */
     char version[32];              /* of the server; empty: not known */

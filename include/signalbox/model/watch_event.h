@@ -5,7 +5,8 @@
  * Such a criterion has the metric "event", a limit in seconds from the window's opening, and a subject:
  *   schedule:NAME   the next run of this schedule has come to its end
  *   KIND            the next entry of this kind that the ledger holds of the deployment ("drill"); one whose body says
- *                   "ok": false is a failure; a drill that counts for less than a restore is not it
+ *                   "ok": false is a failure; a drill that counts for less than a restore is not it. "backup": a backup
+ *                   has come to its end since, by whichever tool (entry.h)
  * Written for people and in an edit as "KIND within 24h", several with commas between them. Pure.
  */
 #ifndef SIGNALBOX_MODEL_WATCH_EVENT_H
