@@ -745,6 +745,9 @@ int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct s
 /* Puts a draft on the record as a card and hands it to policy. */
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err);
 
+/* The same of one that says something and asks for nothing: it is over at once. */
+int sb_o_advise(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err);
+
 /* Ends a consultation: the case's outcome where it led to no card, and the answer to whoever asked. */
 /* about: a card of another case that the answer is about; NULL none. */
 void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const char *about, const struct sb_err *err, const char *text);

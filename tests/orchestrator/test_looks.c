@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests that only look: at backups, and at what documents look like. No card comes of them, a seat that decides nothing may
+ * Requests that only look: at backups, and at what documents look like. No card comes of them that asks for anything, a seat that decides nothing may
  * ask, and what was read and found is on the record. */
 #include "lab.h"
 
@@ -113,10 +113,15 @@ static void backups_are_looked_at(void **state)
     assert_int_equal(ask(&l, "run a restore drill"), 4);
     says(&l, "This console is read-only, and a drill writes");
     assert_int_equal(ask(&l, "restore plan for the cluster"), 0);
-    says(&l, "1. Stop every writer");
+    says(&l, "C-000001: Restore plan for lab");
+    lab_until_state(&l, SB_ADVISORY);
+    assert_true(l.card.kind == SB_KIND_ADVISORY && l.card.steps_n == 0 && l.card.notes_n == 8);
+    assert_string_equal(l.card.notes[0].title, "1. Stop every writer");
+    assert_non_null(strstr(l.card.title, "/d\xEF\xBF\xBD"));
+    assert_non_null(strstr(l.card.why, "minutes of it by now"));
     lab_close(&l);
     struct seen s = look_at_case(&l, "K-000001", "backup_guardian", "backup, mongodump-directory", "estimated");
-    assert_true(s.back == 1 && s.have_fact && s.commands == 0 && s.cards == 0 && s.real == 0);
+    assert_true(s.back == 1 && s.have_fact && s.commands == 0 && s.cards == 1 && s.real == 0); /* the card is the plan */
     assert_non_null(strstr(s.outcome, "The newest usable backup of lab is "));
     s = look_at_case(&l, "K-000001", "backup_guardian", "place of backups", "blind");
     assert_true(s.have_fact);
