@@ -17,6 +17,7 @@ struct look {
     const struct sb_backup_question *q;
     struct sb_backup_said *out;
     struct sb_backups list;
+    const struct sb_seal_key *key;
     struct sb_str missing; /* places that could not be looked at, and why */
     size_t missing_n, usable;
 };
@@ -206,7 +207,7 @@ static int add_rest(struct look *l)
 
 static int look_at(struct look *l, const char *path)
 {
-    struct sb_backup_options options = {.quick = true};
+    struct sb_backup_options options = {.quick = true, .key = l->key};
     struct sb_err why = SB_ERR_INIT;
     if (sb_backups_check(&l->list, path, &options, &why) == 0)
         return 0;
@@ -219,7 +220,8 @@ static int look_at(struct look *l, const char *path)
 
 int sb_backup_answer(const struct sb_backup_question *q, struct sb_backup_said *out, struct sb_err *err)
 {
-    struct look l = {.q = q, .out = out};
+    struct sb_seal_key key = {{0}};
+    struct look l = {.q = q, .out = out, .key = sb_backups_key(&key, q->key_file, NULL)}; /* where it cannot be read, what wants it says so */
     struct sb_str text;
     int rc = 0;
     *out = (struct sb_backup_said){.good = false};
@@ -256,6 +258,7 @@ int sb_backup_answer(const struct sb_backup_question *q, struct sb_backup_said *
     sb_str_release(&text);
     sb_str_release(&l.missing);
     sb_backups_release(&l.list);
+    sb_seal_key_forget(&key);
     return rc;
 }
 

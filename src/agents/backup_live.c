@@ -9,6 +9,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+static void read_fcv(struct sb_backup_live *l, struct sb_conn *c)
+{
+    bson_t reply, fcv;
+    bson_iter_t it;
+    if (sb_read_json(c, "admin", "{\"getParameter\": 1, \"featureCompatibilityVersion\": 1}", &reply, NULL))
+        return; /* who may not ask does not know */
+    if (bson_iter_init_find(&it, &reply, "featureCompatibilityVersion") && sb_sub_document(&it, &fcv) && bson_iter_init_find(&it, &fcv, "version") && BSON_ITER_HOLDS_UTF8(&it))
+        snprintf(l->fcv, sizeof l->fcv, "%s", bson_iter_utf8(&it, NULL));
+    bson_destroy(&reply);
+}
+
 static int ask(struct sb_backup_live *l, struct sb_conn *c, uint64_t point, struct sb_err *err)
 {
     struct sb_deployment_facts facts;
@@ -17,6 +28,7 @@ static int ask(struct sb_backup_live *l, struct sb_conn *c, uint64_t point, stru
         return -1;
     snprintf(l->version, sizeof l->version, "%s", facts.version);
     sb_deployment_facts_release(&facts);
+    read_fcv(l, c);
     snprintf(first_write, sizeof first_write,
              "{\"find\": \"oplog.rs\", \"filter\": {\"ts\": {\"$gt\": {\"$timestamp\": {\"t\": %" PRIu64 ", \"i\": %" PRIu64 "}}}, \"op\": {\"$in\": [\"i\", \"u\", \"d\", \"c\"]}}, \"limit\": 1}",
              point >> 32, point & UINT32_MAX);

@@ -37,6 +37,11 @@ int64_t sb_backup_holds(const struct sb_backup *b, const char *place)
     return held;
 }
 
+const struct sb_seal_key *sb_backups_key(struct sb_seal_key *to, const char *file, struct sb_err *err)
+{
+    return file && sb_seal_key_read(to, file, err) == 0 ? to : NULL;
+}
+
 static bool by_file_time(const struct sb_backup *b)
 {
     return sb_streq(b->taken_from, "file time");

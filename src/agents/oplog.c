@@ -13,18 +13,12 @@ int sb_oplog_time(struct sb_conn *c, enum sb_oplog_entry which, uint64_t *ts, st
     return sb_read_cursor_json(c, "local", command, 1, sb_take_ts, ts, err) < 0 ? -1 : 0;
 }
 
-static int64_t number_of(const bson_t *doc, const char *name)
-{
-    bson_iter_t it;
-    return bson_iter_init_find(&it, doc, name) && BSON_ITER_HOLDS_NUMBER(&it) ? bson_iter_as_int64(&it) : -1;
-}
-
 int sb_oplog_window(struct sb_conn *c, uint64_t oldest, uint64_t newest, int64_t *seconds, struct sb_err *err)
 {
     bson_t reply;
     if (sb_read_json(c, "local", "{\"collStats\": \"oplog.rs\"}", &reply, err))
         return -1;
-    int64_t size = number_of(&reply, "size"), most = number_of(&reply, "maxSize"), span = (int64_t)(newest >> 32) - (int64_t)(oldest >> 32);
+    int64_t size = sb_number_of(&reply, "size"), most = sb_number_of(&reply, "maxSize"), span = (int64_t)(newest >> 32) - (int64_t)(oldest >> 32);
     bson_destroy(&reply);
     if (size <= 0 || most <= 0 || span < 0)
         return sb_fail(err, SB_ESERVER, "collStats does not tell the size of its oplog");

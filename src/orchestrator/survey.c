@@ -4,6 +4,7 @@
  * Read on a worker; what a server does not tell stays unknown, with the reason. */
 #include "private.h"
 
+#include <signalbox/agents/disk.h>
 #include <signalbox/agents/oplog.h>
 #include <signalbox/mongo/read_door.h>
 
@@ -29,23 +30,15 @@ static void note(struct survey *s, const char *what, const char *member, const c
 
 /* ---- one member ---- */
 
-/* The file system that holds the data, as dbStats has it. Any database does; admin is always there and small. */
 static void read_disk(struct sb_conn *conn, const char *member, struct survey *s, int64_t *free_bytes)
 {
     struct sb_err err = SB_ERR_INIT;
-    bson_t reply;
-    *free_bytes = -1;
-    if (sb_read_json(conn, "admin", "{\"dbStats\": 1}", &reply, &err)) {
+    int64_t total;
+    if (sb_disk_read(conn, &total, free_bytes, &err)) {
+        *free_bytes = -1;
         note(s, "the disk", member, err.msg);
         return;
     }
-    int64_t total = number_at(&reply, "fsTotalSize"), used = number_at(&reply, "fsUsedSize");
-    bson_destroy(&reply);
-    if (total <= 0 || used < 0 || used > total) {
-        note(s, "the disk", member, "dbStats does not tell fsTotalSize and fsUsedSize");
-        return;
-    }
-    *free_bytes = total - used;
     int64_t ppm = (int64_t)((double)*free_bytes / (double)total * 1e6);
     if (s->disk_free_ppm < 0 || ppm < s->disk_free_ppm)
         s->disk_free_ppm = ppm;

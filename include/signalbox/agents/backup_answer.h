@@ -19,6 +19,7 @@ struct sb_backup_question {
     const char *place;    /* "shop", "shop.orders": what has to be in it; NULL: anything */
     char *const *paths;   /* may be none */
     size_t paths_n;
+    const char *key_file; /* of what is sealed; NULL: none is named */
     int64_t now;          /* wall */
     int64_t taken_at;     /* deployment time, of the evidence */
     bool plan;            /* asked for are the steps of a recovery, as a card that asks for nothing too */

@@ -39,6 +39,9 @@ const struct sb_backup *sb_backups_newest(const struct sb_backups *list, const c
 /* The same of those that bring back a moment not after `until` (0: any): the one that comes nearest to it. */
 const struct sb_backup *sb_backups_best(const struct sb_backups *list, const char *place, int64_t until);
 
+/* The key of the config for what is sealed: read into `to`, which is returned; NULL: none is named (file NULL), or err says why. */
+const struct sb_seal_key *sb_backups_key(struct sb_seal_key *to, const char *file, struct sb_err *err);
+
 /* The bytes of the files at path, for a progress bar; links are not followed. */
 uint64_t sb_backups_size(const char *path);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * backup_live.h - the deployment as it is now against its newest backup: how far its oplog reaches back, and the first write that
- * no backup holds. Five light reads from the primary. Thread: the connection's.
+ * no backup holds. Six light reads from the primary. Thread: the connection's.
  */
 #ifndef SIGNALBOX_AGENTS_BACKUP_LIVE_H
 #define SIGNALBOX_AGENTS_BACKUP_LIVE_H
@@ -17,6 +17,7 @@ struct sb_backup_live {
     uint64_t unprotected;          /* the first write in it after what the newest backup brings back; 0: none */
     bool covers;                   /* it reaches back to the newest backup */
     char version[32];              /* of the server; empty: not known */
+    char fcv[16];                  /* its featureCompatibilityVersion; empty: it does not tell */
 };
 
 /* server NULL: there is none to ask, and `why` says why. newest NULL: there is no backup. What cannot be read is said in `out`. */
