@@ -119,6 +119,7 @@ static void backups_are_looked_at(void **state)
     assert_string_equal(l.card.notes[0].title, "1. Stop every writer");
     assert_non_null(strstr(l.card.title, "/d\xEF\xBF\xBD"));
     assert_non_null(strstr(l.card.why, "minutes of it by now"));
+    assert_string_equal(l.card.evidence[l.card.evidence_n - 1].value, "none: no restore drill is on the record"); /* it is risky */
     lab_close(&l);
     struct seen s = look_at_case(&l, "K-000001", "backup_guardian", "backup, mongodump-directory", "estimated");
     assert_true(s.back == 1 && s.have_fact && s.commands == 0 && s.cards == 1 && s.real == 0); /* the card is the plan */
