@@ -17,6 +17,7 @@ struct look {
     const struct sb_backup_question *q;
     struct sb_backup_said *out;
     struct sb_backups list;
+    const struct sb_seal_key *key;
     struct sb_str missing; /* places that could not be looked at, and why */
     size_t missing_n, usable;
 };
@@ -142,6 +143,10 @@ static void tell_bad(struct sb_str *s, const struct look *l)
     if (q->paths_n == 0) {
         sb_str_addf(s, "Whether %s has backups is not known: the config names no place for them. Write \"backup PATH\" below \"deployment %s\" there, and start signalbox again; "
                        "`signalbox backup check PATH` looks at a place at once.", q->deployment, q->deployment);
+    } else if (l->usable && q->until) {
+        sb_str_addf(s, "No: of the %zu usable backups of %s none brings back a moment before the one that was asked for, ", l->usable, q->deployment);
+        add_moment(s, q->until);
+        sb_str_addc(s, '.');
     } else if (l->usable == 1) {
         sb_str_addf(s, "No: the one usable backup of %s does not hold %s.", q->deployment, q->place);
     } else if (l->usable) {
@@ -202,7 +207,7 @@ static int add_rest(struct look *l)
 
 static int look_at(struct look *l, const char *path)
 {
-    struct sb_backup_options options = {.quick = true};
+    struct sb_backup_options options = {.quick = true, .key = l->key};
     struct sb_err why = SB_ERR_INIT;
     if (sb_backups_check(&l->list, path, &options, &why) == 0)
         return 0;
@@ -215,7 +220,8 @@ static int look_at(struct look *l, const char *path)
 
 int sb_backup_answer(const struct sb_backup_question *q, struct sb_backup_said *out, struct sb_err *err)
 {
-    struct look l = {.q = q, .out = out};
+    struct sb_seal_key key = {{0}};
+    struct look l = {.q = q, .out = out, .key = sb_backups_key(&key, q->key_file, NULL)}; /* where it cannot be read, what wants it says so */
     struct sb_str text;
     int rc = 0;
     *out = (struct sb_backup_said){.good = false};
@@ -232,10 +238,11 @@ int sb_backup_answer(const struct sb_backup_question *q, struct sb_backup_said *
     }
     if (rc == 0 && l.list.n > SB_BACKUP_EVIDENCE)
         rc = add_rest(&l);
-    const struct sb_backup *newest = sb_backups_newest(&l.list, q->place);
+    const struct sb_backup *newest = sb_backups_best(&l.list, q->place, q->until);
+    const struct sb_backup_plan plan = {q, newest};
     out->good = newest != NULL;
-    if (newest && q->plan)
-        sb_backup_plan(&text, newest, q->deployment, q->place, q->now, q->drills, q->drills_n);
+    if (rc == 0 && newest && q->plan && (rc = sb_backup_plan_card(&plan, &out->card)) == 0)
+        sb_str_addf(&text, "%s: %s. %s", out->card.id, out->card.title, out->card.why);
     else if (newest)
         tell_good(&text, &l, newest);
     else
@@ -251,6 +258,7 @@ int sb_backup_answer(const struct sb_backup_question *q, struct sb_backup_said *
     sb_str_release(&text);
     sb_str_release(&l.missing);
     sb_backups_release(&l.list);
+    sb_seal_key_forget(&key);
     return rc;
 }
 
@@ -260,5 +268,6 @@ void sb_backup_said_release(struct sb_backup_said *said)
     for (size_t i = 0; i < said->evidence_n; i++)
         sb_record_release(&sb_evidence_schema, &said->evidence[i]);
     free(said->evidence);
+    sb_card_release(&said->card);
     *said = (struct sb_backup_said){.good = false};
 }

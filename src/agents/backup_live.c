@@ -4,14 +4,20 @@
 #include <signalbox/agents/backup_live.h>
 
 #include <signalbox/agents/backup_guardian.h>
+#include <signalbox/agents/oplog.h>
 
 #include <inttypes.h>
 #include <string.h>
 
-static int one_entry(struct sb_conn *c, const char *command, uint64_t *ts, struct sb_err *err)
+static void read_fcv(struct sb_backup_live *l, struct sb_conn *c)
 {
-    *ts = 0;
-    return sb_read_cursor_json(c, "local", command, 1, sb_take_ts, ts, err) < 0 ? -1 : 0;
+    bson_t reply, fcv;
+    bson_iter_t it;
+    if (sb_read_json(c, "admin", "{\"getParameter\": 1, \"featureCompatibilityVersion\": 1}", &reply, NULL))
+        return; /* who may not ask does not know */
+    if (bson_iter_init_find(&it, &reply, "featureCompatibilityVersion") && sb_sub_document(&it, &fcv) && bson_iter_init_find(&it, &fcv, "version") && BSON_ITER_HOLDS_UTF8(&it))
+        snprintf(l->fcv, sizeof l->fcv, "%s", bson_iter_utf8(&it, NULL));
+    bson_destroy(&reply);
 }
 
 static int ask(struct sb_backup_live *l, struct sb_conn *c, uint64_t point, struct sb_err *err)
@@ -22,13 +28,15 @@ static int ask(struct sb_backup_live *l, struct sb_conn *c, uint64_t point, stru
         return -1;
     snprintf(l->version, sizeof l->version, "%s", facts.version);
     sb_deployment_facts_release(&facts);
+    read_fcv(l, c);
     snprintf(first_write, sizeof first_write,
              "{\"find\": \"oplog.rs\", \"filter\": {\"ts\": {\"$gt\": {\"$timestamp\": {\"t\": %" PRIu64 ", \"i\": %" PRIu64 "}}}, \"op\": {\"$in\": [\"i\", \"u\", \"d\", \"c\"]}}, \"limit\": 1}",
              point >> 32, point & UINT32_MAX);
-    return one_entry(c, "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": 1}, \"limit\": 1}", &l->oplog_from, err) ||
-                   one_entry(c, "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": -1}, \"limit\": 1}", &l->oplog_to, err) || one_entry(c, first_write, &l->unprotected, err)
-               ? -1
-               : 0;
+    if (sb_oplog_time(c, SB_OPLOG_OLDEST, &l->oplog_from, err) || sb_oplog_time(c, SB_OPLOG_NEWEST, &l->oplog_to, err))
+        return -1;
+    if (sb_oplog_window(c, l->oplog_from, l->oplog_to, &l->window_s, NULL))
+        l->window_s = (int64_t)(l->oplog_to >> 32) - (int64_t)(l->oplog_from >> 32);
+    return sb_read_cursor_json(c, "local", first_write, 1, sb_take_ts, &l->unprotected, err) < 0 ? -1 : 0;
 }
 
 void sb_backup_live(struct sb_backup_live *out, const struct sb_server *server, const char *why, const struct sb_backup *newest)

@@ -4,6 +4,7 @@
 #include <signalbox/agents/backup_make.h>
 
 #include <signalbox/agents/backup_restore.h>
+#include <signalbox/agents/oplog.h>
 #include <signalbox/base/json.h>
 #include <signalbox/base/record.h>
 
@@ -237,8 +238,7 @@ static int list_databases(struct making *m)
 static int newest(struct making *m, uint64_t *ts)
 {
     struct sb_err why = SB_ERR_INIT;
-    *ts = 0;
-    if (sb_read_cursor_json(m->c, "local", "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": -1}, \"limit\": 1}", 1, sb_take_ts, ts, &why) >= 0)
+    if (sb_oplog_time(m->c, SB_OPLOG_NEWEST, ts, &why) == 0)
         return 0;
     if (why.code == SB_ECOMMAND) /* no such collection, or no right to it: then not by it */
         return snprintf(m->made->how, sizeof m->made->how, "the oplog cannot be read (%s)", why.msg), 0;

@@ -6,13 +6,22 @@
 
 #include <string.h>
 
-int64_t sb_backup_point(const struct sb_backup *b)
+int64_t sb_backup_reach(const struct sb_backup *b, int64_t until)
 {
     int64_t at = b->taken_at_ms;
-    for (size_t i = 0; i < b->pitr.n; i++)
-        if ((int64_t)(b->pitr.items[i].to >> 32) * 1000 > at)
-            at = (int64_t)(b->pitr.items[i].to >> 32) * 1000;
+    if (until && at > until)
+        return 0;
+    for (size_t i = 0; i < b->pitr.n; i++) {
+        int64_t from = (int64_t)(b->pitr.items[i].from >> 32) * 1000, to = (int64_t)(b->pitr.items[i].to >> 32) * 1000;
+        to = until && to > until ? until : to;
+        at = from <= to && to > at ? to : at;
+    }
     return at;
+}
+
+int64_t sb_backup_point(const struct sb_backup *b)
+{
+    return sb_backup_reach(b, 0);
 }
 
 int64_t sb_backup_holds(const struct sb_backup *b, const char *place)
@@ -28,20 +37,30 @@ int64_t sb_backup_holds(const struct sb_backup *b, const char *place)
     return held;
 }
 
+const struct sb_seal_key *sb_backups_key(struct sb_seal_key *to, const char *file, struct sb_err *err)
+{
+    return file && sb_seal_key_read(to, file, err) == 0 ? to : NULL;
+}
+
 static bool by_file_time(const struct sb_backup *b)
 {
     return sb_streq(b->taken_from, "file time");
 }
 
-const struct sb_backup *sb_backups_newest(const struct sb_backups *list, const char *place)
+const struct sb_backup *sb_backups_best(const struct sb_backups *list, const char *place, int64_t until)
 {
     const struct sb_backup *newest = NULL;
     for (size_t i = 0; i < list->n; i++) {
         const struct sb_backup *b = &list->items[i];
-        if (!sb_backup_usable(b) || (place && sb_backup_holds(b, place) == 0))
+        if (!sb_backup_usable(b) || (place && sb_backup_holds(b, place) == 0) || (until && sb_backup_reach(b, until) <= 0))
             continue;
-        if (!newest || (by_file_time(b) != by_file_time(newest) ? by_file_time(newest) : sb_backup_point(b) > sb_backup_point(newest)))
+        if (!newest || (by_file_time(b) != by_file_time(newest) ? by_file_time(newest) : sb_backup_reach(b, until) > sb_backup_reach(newest, until)))
             newest = b;
     }
     return newest;
+}
+
+const struct sb_backup *sb_backups_newest(const struct sb_backups *list, const char *place)
+{
+    return sb_backups_best(list, place, 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bson_get.h - a document within a document, and the time of an entry of an oplog. Private to the room. */
+ * bson_get.h - a document within a document, a number, and the time of an entry of an oplog. Private to the room. */
 #ifndef SIGNALBOX_AGENTS_BSON_GET_H
 #define SIGNALBOX_AGENTS_BSON_GET_H
 
@@ -16,6 +16,13 @@ static inline bool sb_sub_document(const bson_iter_t *it, bson_t *out)
         return false;
     bson_iter_document(it, &len, &data);
     return bson_init_static(out, data, len);
+}
+
+/* A number of the document, whole; -1: there is none of this name. */
+static inline int64_t sb_number_of(const bson_t *doc, const char *name)
+{
+    bson_iter_t it;
+    return bson_iter_init_find(&it, doc, name) && BSON_ITER_HOLDS_NUMBER(&it) ? bson_iter_as_int64(&it) : -1;
 }
 
 /* Of one entry of an oplog, for sb_read_cursor_json: its ts as one number, the seconds in the upper half, to the uint64_t at ctx; left

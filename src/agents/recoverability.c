@@ -41,6 +41,7 @@ int sb_recovery_take_drill(struct sb_recovery_drill **drills, size_t *n, const s
     d->restore_ms = sb_json_int(e->body, "restore_ms");
     d->compare_ms = sb_json_int(e->body, "compare_ms");
     d->differences = sb_json_int(e->body, "differences_found");
+    d->target_room = sb_json_int(json_object_get(e->body, "target"), "room_bytes");
     d->target = target_of(json_object_get(e->body, "target"));
     return !d->target || sb_str_set(&d->id, sb_json_str(e->body, "drill")) || sb_str_set(&d->path, sb_json_str(backup, "path")) ||
                    (!d->ok && sb_str_set(&d->cause, sb_json_str(e->body, "cause")))
@@ -138,7 +139,12 @@ static int add_backups(const struct sb_recovery_input *in, struct sb_recovery *o
     int rc = order ? 0 : -1;
     for (size_t i = 0; rc == 0 && i < in->backups->n; i++) {
         order[i] = &in->backups->items[i];
-        out->usable += sb_backup_usable(order[i]);
+        if (!sb_backup_usable(order[i]))
+            continue;
+        int64_t kept = order[i]->taken_at_ms > 0 && order[i]->taken_at_ms < in->now ? (in->now - order[i]->taken_at_ms) / 1000 : 0;
+        out->kept_s = kept > out->kept_s ? kept : out->kept_s;
+        out->plain += order[i]->encrypted != 1;
+        out->usable++;
     }
     out->backups_all = (int64_t)in->backups->n;
     if (rc == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * recoverability.h (private) - what the two files of it share. */
+ * recoverability.h (private) - what the files of it share. */
 #ifndef SIGNALBOX_SRC_AGENTS_RECOVERABILITY_H
 #define SIGNALBOX_SRC_AGENTS_RECOVERABILITY_H
 
@@ -8,6 +8,27 @@
 
 /* Adds what is asked of the backups, measured. */
 int sb_recovery_goals(const struct sb_recovery_input *in, struct sb_recovery *out);
+
+/* ---- recovery_goals.c ---- */
+
+struct goals {
+    const struct sb_recovery_input *in;
+    struct sb_recovery *out;
+    const struct sb_backup *newest;
+    int64_t point; /* of it; 0: there is none */
+    int rc;
+};
+
+/* value NULL: blind. */
+struct sb_recovery_goal *sb_goal_add(struct goals *g, const char *name, const char *value, enum sb_goal_state state, const char *fmt, ...) SB_PRINTF(5, 6);
+
+/* "at most 2 h"; limit_s: not -1. */
+void sb_goal_limit(struct goals *g, struct sb_recovery_goal *to, const char *words, int64_t limit_s);
+
+/* ---- recovery_lie.c: at, bytes: the moments and sizes of the usable backups of the newest one's kind, rising, n of them ---- */
+
+void sb_recovery_sizes(struct goals *g, const int64_t *bytes, size_t n, double per_day);
+void sb_recovery_lie(struct goals *g, const int64_t *at, const int64_t *bytes, size_t n);
 
 /* ---- recovery_trend.c: pure ---- */
 

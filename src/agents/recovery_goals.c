@@ -9,25 +9,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #define DAY_MS INT64_C(86400000)
 #define FAR_MS (3650 * (double)DAY_MS) /* what lies further off is no date */
 
-struct goals {
-    const struct sb_recovery_input *in;
-    struct sb_recovery *out;
-    const struct sb_backup *newest;
-    int64_t point; /* of it; 0: there is none */
-    int rc;
-};
-
-/* value NULL: blind. limit_s: -1 none. */
-static struct sb_recovery_goal *add(struct goals *g, const char *name, const char *value, enum sb_goal_state state, const char *fmt, ...) SB_PRINTF(5, 6);
-static struct sb_recovery_goal *add(struct goals *g, const char *name, const char *value, enum sb_goal_state state, const char *fmt, ...)
+struct sb_recovery_goal *sb_goal_add(struct goals *g, const char *name, const char *value, enum sb_goal_state state, const char *fmt, ...)
 {
     static struct sb_recovery_goal nowhere; /* out of memory: it is never read */
     struct sb_recovery_goal *to = SB_PUSH(g->out->goals);
@@ -48,7 +34,7 @@ static struct sb_recovery_goal *add(struct goals *g, const char *name, const cha
     return to;
 }
 
-static void set_limit(struct goals *g, struct sb_recovery_goal *to, const char *words, int64_t limit_s)
+void sb_goal_limit(struct goals *g, struct sb_recovery_goal *to, const char *words, int64_t limit_s)
 {
     char text[64];
     sb_duration_format(text, sizeof text, limit_s * 1000);
@@ -65,18 +51,18 @@ static void add_age(struct goals *g, const char *name, int64_t since, int64_t li
     char age[64];
     int64_t ms = g->in->now - since;
     sb_duration_format(age, sizeof age, ms > 0 ? ms : 0);
-    struct sb_recovery_goal *to = add(g, name, age, limit_s < 0 ? SB_GOAL_SEEN : ms <= limit_s * 1000 ? SB_GOAL_MET : SB_GOAL_MISSED, "%s", note);
+    struct sb_recovery_goal *to = sb_goal_add(g, name, age, limit_s < 0 ? SB_GOAL_SEEN : ms <= limit_s * 1000 ? SB_GOAL_MET : SB_GOAL_MISSED, "%s", note);
     if (limit_s < 0)
         return;
-    set_limit(g, to, "at most", limit_s);
+    sb_goal_limit(g, to, "at most", limit_s);
     to->crosses = since + limit_s * 1000;
 }
 
 static void add_blind(struct goals *g, const char *name, const char *words, int64_t limit_s, const char *why)
 {
-    struct sb_recovery_goal *to = add(g, name, NULL, SB_GOAL_BLIND, "%s", why);
+    struct sb_recovery_goal *to = sb_goal_add(g, name, NULL, SB_GOAL_BLIND, "%s", why);
     if (limit_s >= 0)
-        set_limit(g, to, words, limit_s);
+        sb_goal_limit(g, to, words, limit_s);
 }
 
 /* ---- loss ---- */
@@ -86,14 +72,14 @@ static void loss(struct goals *g)
     const struct sb_backup_live *l = g->in->live;
     const struct sb_recovery_limits *m = &g->in->limits;
     if (!g->newest) {
-        add(g, "loss now", "everything", SB_GOAL_MISSED, "no backup can be used");
-        add(g, "backup age", "no backup", SB_GOAL_MISSED, "no backup can be used");
+        sb_goal_add(g, "loss now", "everything", SB_GOAL_MISSED, "no backup can be used");
+        sb_goal_add(g, "backup age", "no backup", SB_GOAL_MISSED, "no backup can be used");
         return;
     }
     if (l->known && !l->unprotected) {
-        struct sb_recovery_goal *to = add(g, "loss now", "nothing", m->loss_s < 0 ? SB_GOAL_SEEN : SB_GOAL_MET, "nothing was written since the newest backup");
+        struct sb_recovery_goal *to = sb_goal_add(g, "loss now", "nothing", m->loss_s < 0 ? SB_GOAL_SEEN : SB_GOAL_MET, "nothing was written since the newest backup");
         if (m->loss_s >= 0)
-            set_limit(g, to, "at most", m->loss_s);
+            sb_goal_limit(g, to, "at most", m->loss_s);
     } else if (l->known) {
         add_age(g, "loss now", l->covers ? (int64_t)(l->unprotected >> 32) * 1000 : g->point, m->loss_s,
                 l->covers ? "since the first write that is in no backup" : "since the newest backup: the oplog does not reach back to it");
@@ -138,29 +124,29 @@ static void window(struct goals *g, int64_t usual)
         add_blind(g, "oplog window", "at least", limit, l->blind);
         return;
     }
-    int64_t ms = (int64_t)((l->oplog_to >> 32) - (l->oplog_from >> 32)) * 1000;
+    int64_t ms = l->window_s * 1000;
     sb_duration_format(value, sizeof value, ms);
     sb_duration_format(every, sizeof every, usual);
     bool short_ = (usual && ms < usual) || (g->newest && !l->covers);
     struct sb_recovery_goal *to =
-        add(g, "oplog window", value, (limit >= 0 && ms < limit * 1000) || short_ ? SB_GOAL_MISSED : limit < 0 ? SB_GOAL_SEEN : SB_GOAL_MET, "%s%s%s%s",
+        sb_goal_add(g, "oplog window", value, (limit >= 0 && ms < limit * 1000) || short_ ? SB_GOAL_MISSED : limit < 0 ? SB_GOAL_SEEN : SB_GOAL_MET, "%s%s%s%s",
             g->newest && !l->covers ? "it does not reach back to the newest backup: what was written in between is in neither" : g->newest ? "it reaches back over the newest backup" : "",
             usual ? "; a backup comes every " : "", usual ? every : "", usual && ms < usual ? ", which is longer" : "");
     if (limit >= 0)
-        set_limit(g, to, "at least", limit);
+        sb_goal_limit(g, to, "at least", limit);
 }
 
 static void rhythm(struct goals *g, const int64_t *at, size_t n, int64_t usual)
 {
     char value[64], age[64];
     if (!usual) {
-        add(g, "interval", NULL, SB_GOAL_BLIND, "too few backups to tell what is usual");
+        sb_goal_add(g, "interval", NULL, SB_GOAL_BLIND, "too few backups to tell what is usual");
         return;
     }
     sb_duration_format(value, sizeof value, usual);
     sb_duration_format(age, sizeof age, g->in->now - at[n - 1]);
     bool late = g->in->now - at[n - 1] > 2 * usual;
-    struct sb_recovery_goal *to = add(g, "interval", value, late ? SB_GOAL_MISSED : SB_GOAL_MET, "the newest came %s ago%s", age, late ? ": one is overdue" : "");
+    struct sb_recovery_goal *to = sb_goal_add(g, "interval", value, late ? SB_GOAL_MISSED : SB_GOAL_MET, "the newest came %s ago%s", age, late ? ": one is overdue" : "");
     to->crosses = at[n - 1] + 2 * usual;
 }
 
@@ -174,9 +160,9 @@ static void schedules(struct goals *g)
         if (!name)
             g->rc = -1;
         else if (!r->completed_at)
-            add(g, name, "never completed", r->expected_at ? SB_GOAL_MISSED : SB_GOAL_SEEN, "%" PRId64 " runs were begun%s", r->runs, r->expected_at ? "" : ", and none is due yet");
+            sb_goal_add(g, name, "never completed", r->expected_at ? SB_GOAL_MISSED : SB_GOAL_SEEN, "%" PRId64 " runs were begun%s", r->runs, r->expected_at ? "" : ", and none is due yet");
         else
-            add(g, name, age, r->expected_at > r->completed_at ? SB_GOAL_MISSED : SB_GOAL_MET, "ago it came to its end%s", r->expected_at > r->completed_at ? ", and one was due since" : "");
+            sb_goal_add(g, name, age, r->expected_at > r->completed_at ? SB_GOAL_MISSED : SB_GOAL_MET, "ago it came to its end%s", r->expected_at > r->completed_at ? ", and one was due since" : "");
         free(name);
     }
 }
@@ -225,9 +211,9 @@ static void restoring(struct goals *g, double per_day)
         add_blind(g, "restore time", "at most", limit, g->newest ? text.p : "no backup can be used");
     } else {
         sb_duration_format(longest, sizeof longest, rto.most_ms);
-        struct sb_recovery_goal *to = add(g, "restore time", longest, limit < 0 ? SB_GOAL_SEEN : rto.most_ms <= limit * 1000 ? SB_GOAL_MET : SB_GOAL_MISSED, "%s", text.p);
+        struct sb_recovery_goal *to = sb_goal_add(g, "restore time", longest, limit < 0 ? SB_GOAL_SEEN : rto.most_ms <= limit * 1000 ? SB_GOAL_MET : SB_GOAL_MISSED, "%s", text.p);
         if (limit >= 0) {
-            set_limit(g, to, "at most", limit);
+            sb_goal_limit(g, to, "at most", limit);
             to->crosses = grown_to(g, &rto, per_day);
         }
     }
@@ -250,151 +236,11 @@ static void durations(struct goals *g)
     } else if (n) {
         bool far = sb_far_out(rate, n - 1, rate[n - 1], &usual);
         char *value = sb_format("%" PRId64 ".%" PRId64 " MB/s", rate[n - 1] / 1000000, rate[n - 1] / 100000 % 10);
-        add(g, "drill speed", value, far ? SB_GOAL_MISSED : usual ? SB_GOAL_MET : SB_GOAL_SEEN, usual ? "the usual is %" PRId64 ".%" PRId64 " MB/s" : "too few drills to tell what is usual",
+        sb_goal_add(g, "drill speed", value, far ? SB_GOAL_MISSED : usual ? SB_GOAL_MET : SB_GOAL_SEEN, usual ? "the usual is %" PRId64 ".%" PRId64 " MB/s" : "too few drills to tell what is usual",
             usual / 1000000, usual / 100000 % 10);
         free(value);
     }
     free(rate);
-}
-
-/* ---- the backups as such ---- */
-
-/* "5.2 MB"; heap. */
-static char *size_text(int64_t bytes)
-{
-    static const char *const units[] = {"kB", "MB", "GB", "TB"};
-    int64_t unit = 1000;
-    size_t u = 0;
-    if (llabs(bytes) < unit)
-        return sb_format("%" PRId64 " bytes", bytes);
-    while (u + 1 < SB_COUNT(units) && llabs(bytes) >= unit * 1000) {
-        unit *= 1000;
-        u++;
-    }
-    return sb_format("%" PRId64 ".%d %s", bytes / unit, (int)(llabs(bytes) % unit * 10 / unit), units[u]);
-}
-
-static void sizes(struct goals *g, const int64_t *bytes, size_t n, double per_day)
-{
-    int64_t middle;
-    if (!n)
-        return;
-    bool far = sb_far_out(bytes, n - 1, bytes[n - 1], &middle);
-    char *value = size_text(bytes[n - 1]), *usual = size_text(middle), *daily = size_text((int64_t)per_day);
-    if (!value || !usual || !daily)
-        g->rc = -1;
-    else if (middle)
-        add(g, "backup size", value, far ? SB_GOAL_MISSED : SB_GOAL_MET, "the usual is %s; it grows by %s a day%s", usual, daily, far ? "; this one is far from it" : "");
-    else
-        add(g, "backup size", value, SB_GOAL_SEEN, "too few backups to tell what is usual");
-    free(value);
-    free(usual);
-    free(daily);
-}
-
-static void encryption(struct goals *g)
-{
-    size_t yes = 0, no = 0, unknown = 0;
-    for (size_t i = 0; i < g->in->backups->n; i++)
-        if (sb_backup_usable(&g->in->backups->items[i])) {
-            int e = g->in->backups->items[i].encrypted;
-            yes += e == 1;
-            no += e == 0;
-            unknown += e < 0;
-        }
-    if (yes + no + unknown)
-        add(g, "encryption", no ? "NOT all" : unknown ? "not known of all" : "all", SB_GOAL_SEEN, "by what the files hold: %zu encrypted, %zu plain, %zu not known", yes, no, unknown);
-}
-
-static void version(struct goals *g)
-{
-    const char *of = g->newest ? g->newest->server_version : NULL, *now = g->in->live->version;
-    size_t n = of ? strcspn(of, ".") : 0;
-    n += of && of[n] ? 1 + strcspn(of + n + 1, ".") : 0;
-    if (!of || !now[0])
-        add(g, "version", NULL, SB_GOAL_BLIND, "%s", !g->newest ? "no backup can be used" : of ? "the deployment did not say its version" : "the backup does not say of which version it is");
-    else if (strncmp(of, now, n) == 0 && (now[n] == '.' || now[n] == '\0'))
-        add(g, "version", of, SB_GOAL_MET, "the deployment is of %s", now);
-    else
-        add(g, "version", of, SB_GOAL_MISSED, "the deployment is of %s: a restore wants a server of the backup's version first", now);
-}
-
-/* ---- where they lie ---- */
-
-static bool is_remote(const char *path)
-{
-    static const unsigned long kinds[] = {0x6969, 0xff534d42, 0xfe534d42, 0x517b, 0x65735546, 0x00c36400, 0x01021997}; /* nfs, cifs, smb2, smb, fuse, ceph, 9p */
-    struct statfs fs;
-    if (statfs(path, &fs))
-        return false;
-    for (size_t i = 0; i < SB_COUNT(kinds); i++)
-        if ((unsigned long)(uint32_t)fs.f_type == kinds[i])
-            return true;
-    return false;
-}
-
-static void places(struct goals *g, const int64_t *at, const int64_t *bytes, size_t n)
-{
-    dev_t seen[64];
-    size_t devices = 0, remote = 0;
-    int64_t least = -1;
-    const char *where = NULL;
-    for (size_t i = 0; i < g->in->paths_n; i++) {
-        struct stat st;
-        struct statvfs fs;
-        if (stat(g->in->paths[i], &st) || statvfs(g->in->paths[i], &fs))
-            continue;
-        size_t k = 0;
-        while (k < devices && seen[k] != st.st_dev)
-            k++;
-        if (k == devices && devices < SB_COUNT(seen)) {
-            seen[devices++] = st.st_dev;
-            remote += is_remote(g->in->paths[i]);
-        }
-        unsigned __int128 all = (unsigned __int128)fs.f_bavail * fs.f_frsize;
-        int64_t free_ = all > INT64_MAX ? INT64_MAX : (int64_t)all;
-        if (least < 0 || free_ < least) {
-            least = free_;
-            where = g->in->paths[i];
-        }
-    }
-    if (!devices)
-        return;
-    char *value = sb_format("%zu file system%s", devices, devices == 1 ? "" : "s");
-    add(g, "failure domain", value, SB_GOAL_SEEN, "%s%s", remote == devices ? "remote" : remote ? "some of them remote" : "of this host", devices == 1 ? "; what destroys it destroys every backup" : "");
-    free(value);
-    int64_t need = g->newest ? (int64_t)g->newest->bytes : 0, span = n > 1 ? at[n - 1] - at[0] : 0;
-    double daily = 0;
-    for (size_t i = 1; i < n; i++)
-        daily += (double)bytes[i];
-    daily = span > 0 ? daily / ((double)span / (double)DAY_MS) : 0;
-    value = size_text(least);
-    if (!value)
-        g->rc = -1;
-    struct sb_recovery_goal *to = add(g, "free space", value, least < need ? SB_GOAL_MISSED : SB_GOAL_MET, "at %s; %s", where, least < need ? "the next backup does not fit" : "the next backup fits");
-    free(value);
-    double days = daily > 0 ? (double)least / daily : 0;
-    to->crosses = days > 0 && days * (double)DAY_MS < FAR_MS ? g->in->now + (int64_t)(days * (double)DAY_MS) : 0;
-}
-
-static void gone(struct goals *g)
-{
-    size_t n = 0;
-    const char *one = NULL;
-    for (size_t i = g->in->drills_n; i > 0; i--) {
-        const char *path = g->in->drills[i - 1].path;
-        bool before = false;
-        for (size_t k = i; k < g->in->drills_n && !before; k++)
-            before = sb_streq(g->in->drills[k].path, path);
-        if (!path || before || access(path, F_OK) == 0)
-            continue;
-        n++;
-        one = path;
-    }
-    char *value = sb_format("%zu", n);
-    if (g->in->drills_n)
-        add(g, "gone", value, n ? SB_GOAL_SEEN : SB_GOAL_MET, "%s%s", n ? "once drilled and not there any more: " : "every backup that was ever drilled is still there", n ? one : "");
-    free(value);
 }
 
 int sb_recovery_goals(const struct sb_recovery_input *in, struct sb_recovery *out)
@@ -413,13 +259,10 @@ int sb_recovery_goals(const struct sb_recovery_input *in, struct sb_recovery *ou
     durations(&g);
     if (g.newest && at && bytes) {
         rhythm(&g, at, n, usual);
-        sizes(&g, bytes, n, per_day);
+        sb_recovery_sizes(&g, bytes, n, per_day);
     }
     schedules(&g);
-    encryption(&g);
-    version(&g);
-    places(&g, at, bytes, at && bytes ? n : 0);
-    gone(&g);
+    sb_recovery_lie(&g, at, bytes, at && bytes ? n : 0);
     free(at);
     free(bytes);
     return g.rc;

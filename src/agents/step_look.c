@@ -9,6 +9,7 @@
 #include "bson_get.h"
 
 #include <signalbox/agents/catalogue.h>
+#include <signalbox/agents/oplog.h>
 #include <signalbox/formats/bsonscan.h>
 #include <signalbox/mongo/read_door.h>
 
@@ -168,27 +169,18 @@ static bson_t *from_then_on(const char *command, uint32_t t, uint32_t i, bool be
     return NULL;
 }
 
-static bool take_first(void *ctx, const bson_t *doc)
-{
-    uint32_t *t = ctx, i;
-    bson_iter_t it;
-    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it))
-        bson_iter_timestamp(&it, t, &i);
-    return false;
-}
-
 /* Does the oplog reach back to the moment? 1, 0 with *out saying that it does not, -1. */
 static int reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err)
 {
-    uint32_t oldest = 0;
-    int64_t n = sb_read_cursor_json(c, "local", "{\"find\":\"oplog.rs\",\"sort\":{\"$natural\":1},\"limit\":1,\"projection\":{\"ts\":1}}", 1, take_first, &oldest, err);
-    bool refused = n < 0 && err->code == SB_ECOMMAND;
-    if (n < 0 && !refused)
+    uint64_t oldest;
+    int rc = sb_oplog_time(c, SB_OPLOG_OLDEST, &oldest, err);
+    bool refused = rc && err->code == SB_ECOMMAND;
+    if (rc && !refused)
         return -1;
-    if (n > 0 && oldest <= since / 1000)
+    if (oldest && (int64_t)(oldest >> 32) <= since / 1000)
         return 1;
     out->turn = SB_TURN_FAILED;
-    if (n > 0)
+    if (oldest)
         snprintf(out->why, sizeof out->why, "the oplog does not reach back to when the counting began: what was written since is not known");
     else
         snprintf(out->why, sizeof out->why, "there is no oplog to be read here, so what the applications write cannot be seen%s%.120s", refused ? ": " : "", refused ? err->msg : "");

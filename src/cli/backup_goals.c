@@ -72,7 +72,6 @@ int sb_goals_find(struct sb_goals *g, const struct sb_config_deployment *d, cons
 {
     const struct sb_backup *newest = sb_backups_newest(list, NULL);
     int64_t now = sb_wall_ms();
-    memset(g, 0, sizeof *g);
     look_live(g, d, newest);
     for (size_t i = 0; i < d->schedules_n; i++) {
         struct sb_recovery_run *s = SB_PUSH(g->schedules);
@@ -83,7 +82,7 @@ int sb_goals_find(struct sb_goals *g, const struct sb_config_deployment *d, cons
     int rc = sb_ledger_find(state_dir, NULL) ? 0 : look_at_record(g, d, state_dir, now, err);
     if (newest)
         sb_rto_estimate(g->drills, g->drills_n, newest->bytes, &g->rto);
-    struct sb_recovery_input in = {.deployment = d->name, .now = now, .paths = d->backups, .paths_n = d->backups_n, .backups = list, .drills = g->seen, .drills_n = g->seen_n, .live = &g->now,
+    struct sb_recovery_input in = {.deployment = d->name, .now = now, .paths = d->backups, .paths_n = d->backups_n, .key_file = d->backup_key_file, .key_fault = g->key_fault, .backups = list, .drills = g->seen, .drills_n = g->seen_n, .live = &g->now,
                                    .runs = g->schedules, .runs_n = g->schedules_n};
     return rc || find_limits(&in.limits, policy, err) ? -1 : sb_recoverability(&in, &g->recovery, err);
 }
@@ -94,6 +93,7 @@ void sb_goals_release(struct sb_goals *g)
         free(g->gone[i]);
     free(g->gone);
     free(g->drills);
+    free(g->key_fault);
     free(g->schedules);
     for (size_t i = 0; i < g->seen_n; i++)
         sb_record_release(&sb_recovery_drill_schema, &g->seen[i]);
@@ -118,7 +118,7 @@ static json_t *live_json(const struct sb_goals *g, int64_t now)
     if (!g->now.known)
         return json_pack("{s:o}", "blind", sb_backup_text_json(g->now.blind));
     return json_pack("{s:o,s:o,s:I,s:b,s:o,s:o}", "oplog_from", sb_backup_ts_json(g->now.oplog_from), "oplog_to", sb_backup_ts_json(g->now.oplog_to), "oplog_window_s",
-                     (json_int_t)((g->now.oplog_to >> 32) - (g->now.oplog_from >> 32)), "covers_newest", g->now.covers, "unprotected_since", sb_backup_ts_json(g->now.unprotected), "unprotected_s",
+                     (json_int_t)g->now.window_s, "covers_newest", g->now.covers, "unprotected_since", sb_backup_ts_json(g->now.unprotected), "unprotected_s",
                      g->now.unprotected ? json_integer(now / 1000 - (int64_t)(g->now.unprotected >> 32)) : json_null());
 }
 
@@ -170,7 +170,7 @@ static void tell_live(struct sb_str *out, const struct sb_goals *g, const struct
         line(out, "oplog now", text);
         return;
     }
-    sb_duration_format(age, sizeof age, (int64_t)((g->now.oplog_to >> 32) - (g->now.oplog_from >> 32)) * 1000);
+    sb_duration_format(age, sizeof age, g->now.window_s * 1000);
     sb_str_addf(text, "reaches back %s, to ", age);
     sb_backup_moment(text, (int64_t)(g->now.oplog_from >> 32) * 1000);
     if (newest)

@@ -24,11 +24,12 @@ struct sb_goals {
     size_t schedules_n;
     char **gone;                    /* paths that were drilled and are not there any more */
     size_t gone_n;
+    char *key_fault;                /* why the key of the config could not be read; NULL: it could, or none is named */
     struct sb_recovery recovery;    /* all of it against what is asked */
 };
 
-/* Asks the deployment (it need not answer) and reads the record. policy: the config's; NULL: the built-in one. Release it also
- * after a failure; the config must outlive it. */
+/* Asks the deployment (it need not answer) and reads the record. policy: the config's; NULL: the built-in one. All of g but
+ * key_fault is 0 before. Release it also after a failure; the config must outlive it. */
 int sb_goals_find(struct sb_goals *g, const struct sb_config_deployment *d, const char *policy, const char *state_dir, const struct sb_backups *list, struct sb_err *err);
 void sb_goals_release(struct sb_goals *g);
 

@@ -125,8 +125,8 @@ json_t *sb_backup_json(const struct sb_backup *b)
     json_t *v = json_pack("{s:o, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "path", sb_backup_text_json(b->path), "kind", sb_backup_kind_name(b->kind), "level", level, "usable",
                           (int)sb_backup_usable(b), "problems", findings(&b->problems), "collections", collections(b), "oplog", oplog(b), "pitr", ranges(&b->pitr, false), "gaps",
                           ranges(&b->gaps, true), "taken_at", sb_backup_ms_json(b->taken_at_ms), "encrypted", encrypted);
-    json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "name", sb_backup_text_json(b->name), "type", sb_backup_text_json(b->type), "compression",
-                             sb_backup_text_json(b->packing), "mongodb_version", sb_backup_text_json(b->server_version), "tool_version", sb_backup_text_json(b->tool_version), "taken_at_from",
+    json_t *more = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "name", sb_backup_text_json(b->name), "type", sb_backup_text_json(b->type), "compression",
+                             sb_backup_text_json(b->packing), "mongodb_version", sb_backup_text_json(b->server_version), "fcv", sb_backup_text_json(b->fcv), "tool_version", sb_backup_text_json(b->tool_version), "taken_at_from",
                              sb_backup_text_json(b->taken_from), "notes", findings(&b->notes), "problems_found", (json_int_t)b->problems.all, "files", (json_int_t)b->files, "bytes",
                              (json_int_t)b->bytes);
     if (!v || !more || json_object_update(v, more)) {

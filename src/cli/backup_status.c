@@ -21,6 +21,7 @@ struct found {
     int64_t point_ms;               /* that point */
     size_t usable;
     struct sb_goals goals;
+    struct sb_seal_key key;
     struct sb_str unreadable; /* paths that could not be looked at, and why */
 };
 
@@ -191,7 +192,10 @@ int sb_backup_status(const struct sb_backup_words *words)
         if (!d->backups_n || (words->deployment && strcmp(words->deployment, d->name) != 0))
             continue;
         found[n].deployment = d;
+        struct sb_err why = SB_ERR_INIT;
+        options.key = sb_backups_key(&found[n].key, d->backup_key_file, &why);
         look(&found[n], &options);
+        found[n].goals.key_fault = why.code != SB_OK ? sb_format("%s", why.msg) : NULL;
         if (sb_goals_find(&found[n].goals, d, config.policy, state.p, &found[n].list, &err)) { /* what lies there is told all the same */
             sb_complain(&err);
             err = (struct sb_err)SB_ERR_INIT;
@@ -211,6 +215,7 @@ out:
         sb_backups_release(&found[i].list);
         sb_str_release(&found[i].unreadable);
         sb_goals_release(&found[i].goals);
+        sb_seal_key_forget(&found[i].key);
     }
     free(found);
     sb_config_release(&config);

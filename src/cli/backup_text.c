@@ -109,6 +109,8 @@ static void tell_what(struct sb_str *out, const struct sb_backup *b)
         sb_str_addf(&text, ", packed with %s", b->packing);
     if (b->server_version)
         sb_str_addf(&text, ", MongoDB %s", b->server_version);
+    if (b->fcv)
+        sb_str_addf(&text, " (FCV %s)", b->fcv);
     if (b->encrypted == 1)
         sb_str_adds(&text, ", encrypted");
     line(out, "kind", text.p);

@@ -24,6 +24,27 @@ static void work(const struct sb_step_work *w)
         sb_print("    until %" PRId64 " writes have kept to it, for %" PRId64 " s without one that did not\n", w->writes, w->quiet_s);
 }
 
+static void touches(const struct sb_blast_radius *b)
+{
+    sb_print("  touches %" PRId64 " documents, %" PRId64 " bytes, on %" PRId64 " members; %.1f reads/s, %.1f writes/s; lock: %s\n", b->documents, b->bytes, b->members,
+             (double)b->reads_per_s_milli / 1000, (double)b->writes_per_s_milli / 1000, b->lock);
+}
+
+static void watched(const struct sb_watch *w)
+{
+    sb_print("watch criteria\n");
+    for (size_t i = 0; i < w->criteria_n; i++) {
+        const struct sb_criterion *k = &w->criteria[i];
+        sb_print("  %s %s %" PRId64 " %s%s", k->label, k->at_least ? "at least" : "at most", k->limit, k->unit ? k->unit : "", k->decisive ? " (decides)" : "");
+        if (k->has_baseline)
+            sb_print(", now %" PRId64, k->baseline);
+        if (k->has_predicted)
+            sb_print(", predicted %" PRId64 " (%s)", k->predicted, k->badge ? k->badge : SB_BADGE_ESTIMATED);
+        sb_print("\n");
+    }
+    sb_print("  over %" PRId64 " s and at least %" PRId64 " operations\n", w->window_s, w->min_operations);
+}
+
 static void contract(const struct sb_card *c)
 {
     sb_print("%s revision %" PRId64 " of %s: %s\n  why: %s\n  risk %s, confidence %.0f %%, written by %s, asked for by %s\n", c->id, c->revision, c->case_id, c->title,
@@ -40,9 +61,8 @@ static void contract(const struct sb_card *c)
         for (size_t k = 0; k < c->notes[i].lines_n; k++)
             sb_print("    | %s\n", c->notes[i].lines[k]);
     }
-    const struct sb_blast_radius *b = &c->blast_radius;
-    sb_print("  touches %" PRId64 " documents, %" PRId64 " bytes, on %" PRId64 " members; %.1f reads/s, %.1f writes/s; lock: %s\n", b->documents, b->bytes, b->members,
-             (double)b->reads_per_s_milli / 1000, (double)b->writes_per_s_milli / 1000, b->lock);
+    if (c->kind != SB_KIND_ADVISORY)
+        touches(&c->blast_radius);
     if (c->kind == SB_KIND_CREATE_INDEX)
         sb_print("  saves %.0f documents examined a second; costs about %" PRId64 " bytes and %.1f keys written a second\n", (double)c->impact.docs_saved / 1000,
              c->impact.bytes, (double)c->impact.writes_per_s_milli / 1000);
@@ -53,17 +73,8 @@ static void contract(const struct sb_card *c)
     print_evidence(c->beside, c->beside_n);
     for (size_t i = 0; i < c->rejected_n; i++)
         sb_print("  not proposed: %s: %s\n", c->rejected[i].key, c->rejected[i].reason);
-    sb_print("watch criteria\n");
-    for (size_t i = 0; i < c->watch.criteria_n; i++) {
-        const struct sb_criterion *k = &c->watch.criteria[i];
-        sb_print("  %s %s %" PRId64 " %s%s", k->label, k->at_least ? "at least" : "at most", k->limit, k->unit ? k->unit : "", k->decisive ? " (decides)" : "");
-        if (k->has_baseline)
-            sb_print(", now %" PRId64, k->baseline);
-        if (k->has_predicted)
-            sb_print(", predicted %" PRId64 " (%s)", k->predicted, k->badge ? k->badge : SB_BADGE_ESTIMATED);
-        sb_print("\n");
-    }
-    sb_print("  over %" PRId64 " s and at least %" PRId64 " operations\n", c->watch.window_s, c->watch.min_operations);
+    if (c->kind != SB_KIND_ADVISORY)
+        watched(&c->watch);
 }
 
 static void policy(const struct sb_card *c)
@@ -203,8 +214,10 @@ static void whole(const struct sb_card *c)
     sb_print("%s%s, %s\n", sb_name(&sb_states, c->state), c->closed ? " (closed)" : "", c->note ? c->note : "");
     running(c);
     contract(c);
-    sb_print("policy: ");
-    policy(c);
+    if (c->kind != SB_KIND_ADVISORY) {
+        sb_print("policy: ");
+        policy(c);
+    }
     approvals(c);
     if (c->report.opened_at) {
         sb_print("verdict ");

@@ -184,6 +184,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .recurring = s->o.recurring, .schedules = s->to.described ? s->to.described->schedules : NULL, .schedules_n = s->to.described ? s->to.described->schedules_n : 0,
         .criticality = s->to.described ? s->to.described->criticality : NULL, .criticality_n = s->to.described ? s->to.described->criticality_n : 0,
         .retentions = s->to.described ? s->to.described->retentions : NULL, .retentions_n = s->to.described ? s->to.described->retentions_n : 0,
+        .backup_key_file = s->to.described ? s->to.described->backup_key_file : NULL,
         .drill_uri_file = s->to.described ? s->to.described->drill_uri_file : NULL,
         .drill_start = s->to.described ? s->to.described->drill_start : NULL,
         .what_if_uri_file = s->to.described ? s->to.described->what_if_uri_file : NULL, .known = &s->known,

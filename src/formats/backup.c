@@ -65,6 +65,7 @@ void sb_backup_release(struct sb_backup *b)
     free(b->packing);
     free(b->server_version);
     free(b->tool_version);
+    free(b->fcv);
     sb_hasher_free(b->hasher);
     memset(b, 0, sizeof *b);
 }

@@ -132,6 +132,18 @@ static void take_entry(struct sb_docs *d, const unsigned char *p, size_t n, uint
 
 /* ---- documents ---- */
 
+/* Where a whole deployment was dumped, a document of its own says which version's features it was held to. */
+static void take_fcv(struct sb_docs *d, const unsigned char *p, size_t n)
+{
+    bson_t doc;
+    bson_iter_t it;
+    if (!sb_streq(d->ns, "admin.system.version") || !bson_init_static(&doc, p, n) || !bson_iter_init_find(&it, &doc, "_id") || !BSON_ITER_HOLDS_UTF8(&it) ||
+        strcmp(bson_iter_utf8(&it, NULL), "featureCompatibilityVersion") != 0)
+        return;
+    if (bson_iter_init_find(&it, &doc, "version") && BSON_ITER_HOLDS_UTF8(&it))
+        sb_backup_say(d->b, &d->b->fcv, bson_iter_utf8(&it, NULL));
+}
+
 void sb_docs_take(struct sb_docs *d, const unsigned char *p, size_t n, uint64_t at)
 {
     struct sb_bson_look look;
@@ -150,6 +162,8 @@ void sb_docs_take(struct sb_docs *d, const unsigned char *p, size_t n, uint64_t 
         take_entry(d, p, n, at);
     else if (!look.has_id && d->no_id++ == 0)
         sb_backup_note(d->b, "no_id", d->file, d->ns, (int64_t)at, "a document without an _id: of a view or a special collection, or damaged");
+    if (!look.not_utf8)
+        take_fcv(d, p, n);
     sb_backup_add_up(d->b, d->sum, p, n);
     if (d->b->options.document && !d->b->stopped)
         d->b->stopped = !d->b->options.document(d->b->options.ctx, d->ns, p, n);

@@ -141,6 +141,20 @@ static bool take_index(struct sb_backup *b, struct sb_backup_collection *c, cons
     return strcmp(name, "_id_") == 0;
 }
 
+/* An index cannot be built where there is one of its name. */
+static void check_index_names(struct sb_backup *b, const struct sb_backup_collection *c, const char *file, int64_t at)
+{
+    json_t *seen = json_object();
+    for (size_t i = 0; seen && i < c->indexes_n; i++) {
+        if (json_object_get(seen, c->indexes[i].name))
+            sb_backup_problem(b, "metadata_invalid", file, c->ns, at, "two of its indexes are called %s", c->indexes[i].name);
+        else if (json_object_set_new(seen, c->indexes[i].name, json_true()))
+            b->nomem = true;
+    }
+    b->nomem |= !seen;
+    json_decref(seen);
+}
+
 static void take_indexes(struct sb_backup *b, struct sb_backup_collection *c, const json_t *metadata, const char *file, int64_t at)
 {
     const json_t *list = json_object_get(metadata, "indexes"), *index;
@@ -154,6 +168,7 @@ static void take_indexes(struct sb_backup *b, struct sb_backup_collection *c, co
         return;
     json_array_foreach(list, i, index)
         by_id |= take_index(b, c, index, file, at);
+    check_index_names(b, c, file, at);
     if (!by_id && !c->view && !c->series && json_array_size(list))
         sb_backup_note(b, "no_id_index", file, c->ns, at, "indexes are listed, and none on _id");
 }

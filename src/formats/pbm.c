@@ -168,6 +168,7 @@ static void read_facts(struct sb_backup *b, const struct sb_pbm_meta *m)
     sb_backup_say(b, &b->packing, sb_json_str(j, "compression"));
     sb_backup_say(b, &b->server_version, sb_json_str(j, "mongodb_version"));
     sb_backup_say(b, &b->tool_version, sb_json_str(j, "pbm_version"));
+    sb_backup_say(b, &b->fcv, sb_json_str(j, "fcv"));
     b->taken_at_ms = (int64_t)(last >> 32) * 1000;
     b->taken_from = "metadata";
     if (!last || first > last)

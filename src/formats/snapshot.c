@@ -110,6 +110,7 @@ static void check_all(struct manifest *m)
     sb_backup_say(b, &b->type, sb_json_str(m->json, "provider"));
     sb_backup_say(b, &b->name, sb_json_str(m->json, "deployment"));
     sb_backup_say(b, &b->server_version, sb_json_str(m->json, "mongodb_version"));
+    sb_backup_say(b, &b->fcv, sb_json_str(m->json, "fcv"));
     if (begun) { /* what was written later is not in it */
         b->taken_at_ms = from;
         b->taken_from = "metadata";

@@ -39,6 +39,7 @@ static const struct sb_member drill_members[] = {
     SB_MEMBER(struct sb_recovery_drill, compare_ms, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_recovery_drill, differences, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_recovery_drill, cause, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_recovery_drill, target_room, SB_INT, 0, NULL),
 };
 const struct sb_schema sb_recovery_drill_schema = SB_SCHEMA("drill", struct sb_recovery_drill, drill_members);
 
@@ -73,6 +74,9 @@ static const struct sb_member members[] = {
     SB_MEMBER(struct sb_recovery, backups_all, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_recovery, usable, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_recovery, drills_all, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_recovery, kept_s, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_recovery, plain, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_recovery, places_of_files, SB_INT, 0, NULL),
     SB_LIST(struct sb_recovery, backups, SB_RECS, SB_ALWAYS, &sb_recovery_backup_schema),
     SB_LIST(struct sb_recovery, gaps, SB_RECS, SB_ALWAYS, &sb_recovery_gap_schema),
     SB_LIST(struct sb_recovery, drills, SB_RECS, SB_ALWAYS, &sb_recovery_drill_schema),

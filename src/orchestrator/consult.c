@@ -264,7 +264,7 @@ static int mark_read_only(struct sb_orchestrator *o, struct sb_card *draft, stru
     return 0;
 }
 
-int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
+static int put_on_record(struct sb_orchestrator *o, struct sb_card *draft, enum sb_event event, const char *note, struct sb_err *err)
 {
     int64_t now = sb_origin_wall_ms(o->opt.origin);
     if (mark_read_only(o, draft, err) || sb_o_tell_drill(o, draft, err))
@@ -285,7 +285,17 @@ int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *n
         sb_o_forget_card(o, card);
         return -1;
     }
-    return sb_o_move(o, card, SB_EV_PROPOSE, &author, note, err);
+    return sb_o_move(o, card, event, &author, note, err);
+}
+
+int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
+{
+    return put_on_record(o, draft, SB_EV_PROPOSE, note, err);
+}
+
+int sb_o_advise(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
+{
+    return put_on_record(o, draft, SB_EV_ADVISE, note, err);
 }
 
 void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const char *about, const struct sb_err *err, const char *text)

@@ -19,6 +19,7 @@ struct drilling {
     struct sb_evidence *evidence;
     size_t evidence_n;
     char *text;
+    const struct sb_seal_key *key; /* the worker's; NULL: none */
     int64_t taken_at;
     struct sb_err err;
 };
@@ -60,7 +61,7 @@ static void back(struct sb_orchestrator *o, void *p)
 /* The newest usable dump among the deployment's backups, as a path: heap; NULL after err was filled. */
 static char *choose(const struct drilling *d, struct sb_err *err)
 {
-    struct sb_backup_options options = {.quick = true};
+    struct sb_backup_options options = {.quick = true, .key = d->key};
     struct sb_backups list = {NULL, 0, 0};
     const struct sb_backup *best = NULL;
     struct sb_err why = SB_ERR_INIT;
@@ -104,6 +105,8 @@ static void make(void *p)
     const char *program = d->o->opt.drill_start;
     struct sb_drill_target started = {.lock = {-1}};
     struct sb_err why = SB_ERR_INIT;
+    struct sb_seal_key key = {{0}};
+    d->key = sb_backups_key(&key, d->o->opt.backup_key_file, &why); /* where it cannot be read, what wants it cannot be used */
     char *path = choose(d, &d->err);
     if (path && program && (sb_drill_target_start(&started, d->dir, program, &d->err) || sb_str_set(&d->uri_file, started.uri_file))) {
         free(path);
@@ -111,7 +114,7 @@ static void make(void *p)
     }
     struct sb_server *target = path && sb_uri_from_file(d->uri_file, &uri, &d->err) == 0 ? sb_server_new(uri.p, false, &d->err) : NULL;
     if (target && sb_drill_watched_find(&watched, d->o->opt.state_dir, d->o->opt.known, &d->err) == 0) {
-        struct sb_drill_options options = {.dir = d->dir, .origin = &origin, .by = d->by, .deployment = d->deployment, .path = path, .target = target, .target_file = d->uri_file, .started_by = program, .watched = &watched};
+        struct sb_drill_options options = {.dir = d->dir, .origin = &origin, .by = d->by, .deployment = d->deployment, .path = path, .target = target, .target_file = d->uri_file, .started_by = program, .key = d->key, .watched = &watched};
         if (sb_drill(&options, &report, &d->err) == 0)
             keep(d, report);
     }
@@ -120,6 +123,8 @@ static void make(void *p)
     sb_server_free(target);
     explicit_bzero(uri.p, uri.len);
     sb_str_release(&uri);
+    sb_seal_key_forget(&key);
+    why = (struct sb_err)SB_ERR_INIT;
     if (sb_drill_target_stop(&started, &why) && d->text) {
         char *text = sb_format("%s; what was started for it may be running: %s", d->text, why.msg);
         if (text) {

@@ -260,8 +260,8 @@ static json_t *report_of(struct drill *d, bool ok, int64_t total_ms, const char 
     snprintf(until, sizeof until, "%" PRIu64 ":%" PRIu64, c.last >> 32, c.last & UINT32_MAX);
     json_t *v = json_pack("{s:s,s:s,s:b,s:o,s:s,s:o,s:s,s:s,s:o}", "event", "ended", "drill", d->id, "ok", ok, "cause", ok ? json_null() : words(d->fault.msg), "stage", d->stage, "about",
                           about(d, ok), "level", level, "policy_level", counted, "cap", cap ? json_pack("{s:s,s:s}", "code", code, "why", cap) : json_null());
-    json_t *more = json_pack("{s:o,s:{s:s,s:o,s:s,s:b,s:o},s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I}", "backup", backup_of(d), "target", "id", d->facts.id, "server", words(sb_server_shown(d->o->target)), "version",
-                             d->facts.version, "simulated", d->facts.simulated, "started_by", words(d->o->started_by), "restored", counts(d), "until", c.last ? json_string(until) : json_null(), "digest",
+    json_t *more = json_pack("{s:o,s:{s:s,s:o,s:s,s:b,s:o,s:I},s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I}", "backup", backup_of(d), "target", "id", d->facts.id, "server", words(sb_server_shown(d->o->target)), "version",
+                             d->facts.version, "simulated", d->facts.simulated, "started_by", words(d->o->started_by), "room_bytes", (json_int_t)d->room, "restored", counts(d), "until", c.last ? json_string(until) : json_null(), "digest",
                              digest[0] ? json_string(digest) : json_null(), "restore_ms", (json_int_t)d->restore_ms, "compare_ms", (json_int_t)d->compare_ms, "total_ms", (json_int_t)total_ms,
                              "bytes_per_s", (json_int_t)(d->restore_ms > 0 ? c.bytes * 1000 / (uint64_t)d->restore_ms : 0), "steps", (json_int_t)d->steps);
     json_t *found = json_pack("{s:O,s:I,s:{s:I,s:I},s:O,s:o,s:b}", "differences", d->differences, "differences_found", (json_int_t)d->differences_n, "sample", "looked_up", (json_int_t)d->looked_up,

@@ -34,6 +34,7 @@ struct drill {
     bool undo;         /* writes that clear away */
     int64_t steps;
     int level;
+    int64_t room; /* bytes free on the target's disk when it began; 0: it does not tell */
     int64_t restore_ms, compare_ms;
     struct sb_err fault; /* the first cause; code SB_OK: none */
     struct sb_drill_sample samples[SB_DRILL_SAMPLES];

@@ -3,8 +3,10 @@
  * Which deployment a drill may write to, and how it leaves it. */
 #include "drill.h"
 
+#include <signalbox/agents/disk.h>
 #include <signalbox/base/json.h>
 
+#include <inttypes.h>
 #include <string.h>
 
 #define ROUNDS_MAX 100000
@@ -81,7 +83,7 @@ static int clear_leftover(struct drill *d, struct sb_scratch_seen *seen, struct 
     d->marked = false;
     snprintf(d->nonce, sizeof d->nonce, "%s", ours);
     if (rc)
-        sb_err_prefix(err, "what drill %s left on the target could not be cleared away: ", seen->drill);
+        sb_err_prefix(err, "what drill %s left on the target could not be cleared away", seen->drill);
     return rc;
 }
 
@@ -93,6 +95,20 @@ static int must_be_scratch(const struct sb_scratch_seen *seen, struct sb_err *er
         return 0;
     return sb_fail(err, SB_EPOLICY, "the target is not empty: it holds %s%s. Where all in it may go, say so by hand: insert {_id: \"scratch\"} into " SB_SCRATCH_DB "." SB_SCRATCH_COLL " there",
                    seen->held_n ? seen->held[0] : "something", seen->held_all > 1 ? " and more" : "");
+}
+
+/* By the backup's files: what they hold may take less there, or more, which shows then. What an operator's mark lets go makes room. */
+static int must_have_room(struct drill *d, struct sb_err *err)
+{
+    int64_t total;
+    uint64_t need = d->plan.items[0].bytes;
+    if (sb_disk_read(d->conn, &total, &d->room, NULL)) {
+        d->room = 0;
+        return 0;
+    }
+    return !d->by_operator && (uint64_t)d->room < need
+               ? sb_fail(err, SB_EPOLICY, "the target's disk has %" PRId64 " bytes free, and the backup's files are of %" PRIu64, d->room, need)
+               : 0;
 }
 
 int sb_drill_guard(struct drill *d, struct sb_err *err)
@@ -114,7 +130,7 @@ int sb_drill_guard(struct drill *d, struct sb_err *err)
         rc = must_be_scratch(&seen, err);
     d->by_operator = seen.by_operator;
     sb_scratch_seen_release(&seen);
-    return rc;
+    return rc ? rc : must_have_room(d, err);
 }
 
 int sb_drill_mark(struct drill *d, struct sb_err *err)

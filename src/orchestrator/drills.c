@@ -74,6 +74,15 @@ int sb_o_recovery(struct sb_orchestrator *o, json_t *in, int64_t *lowered, struc
     return json_object_set_new(in, "recovery", recovery) ? sb_fail_nomem(err) : 0;
 }
 
+/* Something of it could be lost that only a restore brings back. */
+static bool is_risky(const struct sb_card *draft)
+{
+    bool lossy = false;
+    for (size_t i = 0; i < draft->steps_n; i++)
+        lossy |= draft->steps[i].undo_label != SB_UNDO_LOSSLESS;
+    return lossy || draft->risk >= SB_HIGH;
+}
+
 int sb_o_tell_drill(struct sb_orchestrator *o, struct sb_card *draft, struct sb_err *err)
 {
     struct drills d;
@@ -81,11 +90,13 @@ int sb_o_tell_drill(struct sb_orchestrator *o, struct sb_card *draft, struct sb_
     int64_t now = sb_origin_wall_ms(o->opt.origin);
     if (sb_o_drills(o, &d, err))
         return -1;
-    if (!d.passed_at && !d.failed_at) /* nobody has ever made one: the rules that want one say so */
+    bool none = !d.passed_at && !d.failed_at;
+    if (none && !is_risky(draft)) /* the rules that want one say so */
         return 0;
     sb_duration_format(age, sizeof age, now - d.passed_at);
     sb_duration_format(failed, sizeof failed, now - d.failed_at);
-    char *value = d.passed_at && d.failed_at > d.passed_at
+    char *value = none ? sb_format("none: no restore drill is on the record")
+                  : d.passed_at && d.failed_at > d.passed_at
                       ? sb_format("%s before this card, drill %s, shown to L%" PRId64 "; the last drill, %s before it, FAILED", age, d.id, d.level, failed)
                   : d.passed_at ? sb_format("%s before this card, drill %s, shown to L%" PRId64, age, d.id, d.level)
                                 : sb_format("none; the last drill, %s before this card, FAILED", failed);

@@ -336,7 +336,7 @@ struct sb_orchestrator {
     char **namespaces;        /* known collections, for intake */
     size_t namespaces_n;
     size_t namespaces_told;   /* the telemetry thread's: how many it has told of */
-    int64_t next_tick_ms, next_settle_ms, next_survey_ms, next_backups_ms;
+    int64_t next_tick_ms, next_settle_ms, next_survey_ms;
     int64_t started_ms;      /* first tick */
     bool trends_settled;     /* those of before the start were found again, or ended */
     int64_t survey_asked_ms; /* mono: when one was last begun */
@@ -344,7 +344,6 @@ struct sb_orchestrator {
     bool surveying;
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
-    bool watching_backups; /* whether they still come */
     bool looking_at_backups, reviewing, drilling, regarding; /* a worker is; one at a time */
     struct sb_recovery recovery; /* what could be brought back, as it was looked at last; at 0: never */
     struct recovery_facts {
@@ -509,6 +508,13 @@ int sb_o_recovery(struct sb_orchestrator *o, json_t *in, int64_t *lowered, struc
 void sb_o_ask_recovery(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 void sb_o_tell_recovery(struct sb_orchestrator *o, int64_t seat); /* seat 0: to all */
 void sb_o_tick_recovery(struct sb_orchestrator *o);
+/* What a look says to the detector and to the record: backups.c. Gathered by the worker (NULL: out of memory), told by the owner,
+ * which takes it. */
+struct sb_o_backups_seen;
+struct sb_backups;
+struct sb_o_backups_seen *sb_o_backups_gather(struct sb_orchestrator *o, const struct sb_backups *list);
+void sb_o_backups_tell(struct sb_orchestrator *o, struct sb_o_backups_seen *seen);
+void sb_o_backups_drop(struct sb_o_backups_seen *seen);
 int sb_o_add_recovery(const struct sb_orchestrator *o, json_t *recovery); /* what was found, to the object of a policy's input; -1: out of memory */
 
 /* Tells the detector of a change that is on the record. ns, app: NULL any. alters: the database itself. */
@@ -760,6 +766,9 @@ int sb_o_heed_failure(struct sb_orchestrator *o, struct sb_card *draft, struct s
 /* Puts a draft on the record as a card and hands it to policy. */
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err);
 
+/* The same of one that says something and asks for nothing: it is over at once. */
+int sb_o_advise(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err);
+
 /* Ends a consultation: the case's outcome where it led to no card, and the answer to whoever asked. */
 /* about: a card of another case that the answer is about; NULL none. */
 void sb_o_finish_consult(struct sb_orchestrator *o, struct held_case *held, const char *about, const struct sb_err *err, const char *text);
@@ -944,7 +953,6 @@ void sb_o_check_members(struct checking *c, struct check_result *r);
 
 /* On the orchestrator's thread: has it done now and then; the last one, NULL when there is none that is recent. */
 void sb_o_tick_survey(struct sb_orchestrator *o);
-void sb_o_tick_backups(struct sb_orchestrator *o); /* whether they still come and can be used: backups.c */
 const struct survey *sb_o_survey(const struct sb_orchestrator *o);
 
 /* The members as they are known now, for a read. Copies. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What could be brought back if the deployment died now: looked at by a worker when a screen asks for it, and once an hour where
- * the config names backups; told to every screen, and its age and loss to policy. */
+ * What could be brought back if the deployment died now: looked at by a worker when a screen asks for it, and every quarter of an
+ * hour where the config names backups (metadata only of what lies there); told to every screen, to the detector and the record
+ * (backups.c), and its age and loss to policy. */
 #include "private.h"
 
 #include <signalbox/agents/backup_rto.h>
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVERY_MS INT64_C(3600000)
+#define EVERY_MS INT64_C(900000)
 
 struct regard {
     struct sb_orchestrator *o;
@@ -24,6 +25,9 @@ struct regard {
     size_t runs_n;
     struct sb_recovery recovery;
     struct recovery_facts facts;
+    struct sb_seal_key key;
+    char key_fault[sizeof((struct sb_err *)NULL)->msg];
+    struct sb_o_backups_seen *seen; /* for the detector and the record; NULL: a place could not be read, and nothing is said of what may lie there */
     struct sb_err err;
 };
 
@@ -35,6 +39,8 @@ static void free_regard(void *p)
     free(r->drills);
     free(r->runs);
     free(r->deployment);
+    sb_o_backups_drop(r->seen);
+    sb_seal_key_forget(&r->key);
     sb_record_release(&sb_recovery_schema, &r->recovery);
     free(r);
 }
@@ -60,6 +66,9 @@ static void back(struct sb_orchestrator *o, void *p)
         memset(&r->recovery, 0, sizeof r->recovery);
         sb_o_tell_recovery(o, 0);
     }
+    if (r->seen)
+        sb_o_backups_tell(o, r->seen);
+    r->seen = NULL;
     free_regard(r);
 }
 
@@ -86,9 +95,14 @@ static void note_facts(struct regard *r, const struct sb_backups *list, const st
 
 static int look(struct regard *r, struct sb_backups *list)
 {
-    struct sb_backup_options options = {.quick = true};
+    struct sb_err why = SB_ERR_INIT;
+    struct sb_backup_options options = {.quick = true, .key = sb_backups_key(&r->key, r->in.key_file, &why)};
+    if (why.code != SB_OK) {
+        snprintf(r->key_fault, sizeof r->key_fault, "%s", why.msg);
+        r->in.key_fault = r->key_fault;
+    }
     for (size_t i = 0; i < r->in.paths_n; i++) {
-        struct sb_err why = SB_ERR_INIT;
+        why = (struct sb_err)SB_ERR_INIT;
         if (sb_backups_check(list, r->in.paths[i], &options, &why) == 0)
             continue;
         if (why.code == SB_ENOMEM || sb_strs_push(&r->recovery.unreadable, &r->recovery.unreadable_n, why.msg))
@@ -105,6 +119,8 @@ static void regard(void *p)
     char **unreadable = NULL;
     size_t unreadable_n = 0;
     if (look(r, &list) == 0) {
+        if (r->in.paths_n && !r->recovery.unreadable_n)
+            r->seen = sb_o_backups_gather(r->o, &list);
         unreadable = r->recovery.unreadable;
         unreadable_n = r->recovery.unreadable_n;
         sb_backup_live(&live, r->o->opt.server, NULL, sb_backups_newest(&list, NULL));
@@ -138,7 +154,7 @@ static int begin(struct sb_orchestrator *o, struct sb_err *err)
         free_regard(r);
         return -1;
     }
-    r->in = (struct sb_recovery_input){.deployment = r->deployment, .paths = o->opt.backups, .paths_n = o->opt.backups_n, .drills = r->drills, .drills_n = r->drills_n, .runs = r->runs,
+    r->in = (struct sb_recovery_input){.deployment = r->deployment, .paths = o->opt.backups, .paths_n = o->opt.backups_n, .key_file = o->opt.backup_key_file, .drills = r->drills, .drills_n = r->drills_n, .runs = r->runs,
                                        .runs_n = r->runs_n, .limits = sb_recovery_limits_of(o->policy)};
     o->regarding = true;
     o->regard_again_ms = sb_mono_ms() + EVERY_MS;
@@ -158,6 +174,11 @@ int sb_o_add_recovery(const struct sb_orchestrator *o, json_t *recovery)
         rc = json_object_set_new(recovery, "backup_age_s", json_integer(now > f->point ? (now - f->point) / 1000 : 0));
     if (rc == 0 && f->lost_known) /* where nothing was written when it was looked at, something may have been since */
         rc = json_object_set_new(recovery, "loss_s", json_integer(now > o->recovery.at && !f->lost_since ? (now - o->recovery.at) / 1000 : now > f->lost_since ? (now - f->lost_since) / 1000 : 0));
+    if (rc == 0 && o->recovery.usable)
+        rc = json_object_set_new(recovery, "kept_s", json_integer(o->recovery.kept_s)) || json_object_set_new(recovery, "plain", json_integer(o->recovery.plain)) ||
+                     json_object_set_new(recovery, "places", json_integer(o->recovery.places_of_files))
+                 ? -1
+                 : 0;
     if (rc == 0 && f->point && f->restore_s >= 0)
         rc = json_object_set_new(recovery, "restore_s", json_integer(f->restore_s));
     return rc;
@@ -176,7 +197,7 @@ void sb_o_ask_recovery(struct sb_orchestrator *o, int64_t seat, int64_t seq)
 void sb_o_tick_recovery(struct sb_orchestrator *o)
 {
     struct sb_err err = SB_ERR_INIT;
-    if (!o->opt.backups_n || o->regarding || !o->connected || sb_mono_ms() < o->regard_again_ms)
+    if (!o->opt.backups_n || o->regarding || !o->connected || !o->telemetry || sb_mono_ms() < o->regard_again_ms)
         return;
     if (begin(o, &err)) {
         o->regard_again_ms = sb_mono_ms() + EVERY_MS;

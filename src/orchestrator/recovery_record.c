@@ -77,5 +77,8 @@ struct sb_recovery_limits sb_recovery_limits_of(const struct sb_policy *p)
                                        .backup_age_s = sb_policy_limit(p, "recovery.backup_age_s", false),
                                        .drill_age_s = sb_policy_limit(p, "recovery.drill_age_s", false),
                                        .restore_s = sb_policy_limit(p, "recovery.restore_s", false),
+                                       .kept_s = sb_policy_limit(p, "recovery.kept_s", true),
+                                       .plain = sb_policy_limit(p, "recovery.plain", false),
+                                       .places = sb_policy_limit(p, "recovery.places", true),
                                        .window_s = sb_policy_limit(p, "health.oplog_window_s", true)};
 }

@@ -4,6 +4,8 @@
  * Read on a worker; what a server does not tell stays unknown, with the reason. */
 #include "private.h"
 
+#include <signalbox/agents/disk.h>
+#include <signalbox/agents/oplog.h>
 #include <signalbox/mongo/read_door.h>
 
 #include <inttypes.h>
@@ -28,69 +30,27 @@ static void note(struct survey *s, const char *what, const char *member, const c
 
 /* ---- one member ---- */
 
-/* The file system that holds the data, as dbStats has it. Any database does; admin is always there and small. */
 static void read_disk(struct sb_conn *conn, const char *member, struct survey *s, int64_t *free_bytes)
 {
     struct sb_err err = SB_ERR_INIT;
-    bson_t reply;
-    *free_bytes = -1;
-    if (sb_read_json(conn, "admin", "{\"dbStats\": 1}", &reply, &err)) {
+    int64_t total;
+    if (sb_disk_read(conn, &total, free_bytes, &err)) {
+        *free_bytes = -1;
         note(s, "the disk", member, err.msg);
         return;
     }
-    int64_t total = number_at(&reply, "fsTotalSize"), used = number_at(&reply, "fsUsedSize");
-    bson_destroy(&reply);
-    if (total <= 0 || used < 0 || used > total) {
-        note(s, "the disk", member, "dbStats does not tell fsTotalSize and fsUsedSize");
-        return;
-    }
-    *free_bytes = total - used;
     int64_t ppm = (int64_t)((double)*free_bytes / (double)total * 1e6);
     if (s->disk_free_ppm < 0 || ppm < s->disk_free_ppm)
         s->disk_free_ppm = ppm;
 }
 
-static bool take_ts(void *ctx, const bson_t *doc)
-{
-    bson_iter_t it;
-    uint32_t seconds, increment;
-    if (bson_iter_init_find(&it, doc, "ts") && BSON_ITER_HOLDS_TIMESTAMP(&it)) {
-        bson_iter_timestamp(&it, &seconds, &increment);
-        *(int64_t *)ctx = seconds;
-    }
-    return false;
-}
-
-static int64_t end_of_oplog(struct sb_conn *conn, int order, struct sb_err *err)
-{
-    char command[160];
-    int64_t seconds = -1;
-    snprintf(command, sizeof command, "{\"find\": \"oplog.rs\", \"sort\": {\"$natural\": %d}, \"limit\": 1, \"projection\": {\"ts\": 1}}", order);
-    if (sb_read_cursor_json(conn, "local", command, 1, take_ts, &seconds, err) < 0)
-        return -1;
-    return seconds >= 0 ? seconds : sb_fail(err, SB_ESERVER, "its oplog is empty");
-}
-
-/* From the oldest entry to the newest. One that is not full yet has lost nothing: it will hold as much longer as it has room. */
-static int64_t oplog_window(struct sb_conn *conn, struct sb_err *err)
-{
-    bson_t reply;
-    int64_t from = end_of_oplog(conn, 1, err), to = from < 0 ? -1 : end_of_oplog(conn, -1, err);
-    if (to < 0 || sb_read_json(conn, "local", "{\"collStats\": \"oplog.rs\"}", &reply, err))
-        return -1;
-    int64_t size = number_at(&reply, "size"), most = number_at(&reply, "maxSize"), span = to - from;
-    bson_destroy(&reply);
-    if (size <= 0 || most <= 0 || span < 0)
-        return sb_fail(err, SB_ESERVER, "collStats does not tell the size of its oplog");
-    /* timestamps are whole seconds: of a set that has just begun they are all the same, and that is no window of nothing */
-    return size < most ? (int64_t)((double)(span + 1) * (double)most / (double)size) : span;
-}
-
 static void read_oplog(struct sb_conn *conn, const char *member, struct survey *s)
 {
     struct sb_err err = SB_ERR_INIT;
-    int64_t window = oplog_window(conn, &err);
-    if (window < 0) {
+    uint64_t from = 0, to = 0;
+    int64_t window;
+    if (sb_oplog_time(conn, SB_OPLOG_OLDEST, &from, &err) || sb_oplog_time(conn, SB_OPLOG_NEWEST, &to, &err) ||
+        (from ? sb_oplog_window(conn, from, to, &window, &err) : sb_fail(&err, SB_ESERVER, "its oplog is empty"))) {
         note(s, "the oplog window", member, err.msg);
         s->oplog_unknown = true;
     } else if (s->oplog_window_s < 0 || window < s->oplog_window_s) {

@@ -6,6 +6,7 @@
 #include <signalbox/agents/recoverability.h>
 #include <signalbox/base/str.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #define NOW INT64_C(1795651200000) /* 2026-11-26T00:00:00Z */
@@ -62,11 +63,11 @@ static void test_goals(void **state)
         add(&list, i == 5 ? "/b/newest" : "/b/older", NOW - (6 - i) * DAY + 12 * HOUR, (uint64_t)(1000000000 + i * 100000000));
     struct sb_recovery_drill drills[] = {drilled("/b/gone", NOW - 5 * DAY, true, 4, 4, 1000000000, 1000000), drilled("/b/older", NOW - 2 * DAY, true, 4, 2, 1000000000, 10000),
                                          drilled("/b/newest", NOW - 6 * HOUR, false, 2, 0, 1500000000, 5000)};
-    struct sb_backup_live live = {.known = true, .oplog_from = (uint64_t)(NOW / 1000 - 48 * 3600) << 32, .oplog_to = (uint64_t)(NOW / 1000) << 32,
+    struct sb_backup_live live = {.known = true, .oplog_from = (uint64_t)(NOW / 1000 - 48 * 3600) << 32, .oplog_to = (uint64_t)(NOW / 1000) << 32, .window_s = 48 * 3600,
                                   .unprotected = (uint64_t)(NOW / 1000 - 3600) << 32, .covers = true, .version = "7.0.14"};
     struct sb_recovery_run runs[] = {{.name = "nightly", .runs = 3, .expected_at = NOW - HOUR}, {.name = "weekly", .runs = 1, .completed_at = NOW - HOUR}};
     struct sb_recovery_input in = {.deployment = "shop", .now = NOW, .backups = &list, .drills = drills, .drills_n = 3, .live = &live, .runs = runs, .runs_n = 2,
-                                   .limits = {.loss_s = 7200, .backup_age_s = 6 * 3600, .drill_age_s = 7 * 86400, .restore_s = 2000, .window_s = 24 * 3600}};
+                                   .limits = {.loss_s = 7200, .backup_age_s = 6 * 3600, .drill_age_s = 7 * 86400, .restore_s = 2000, .window_s = 24 * 3600, .kept_s = -1, .plain = -1, .places = -1}};
     assert_int_equal(sb_recoverability(&in, &r, &err), 0);
     expect(&r, "loss now", SB_GOAL_MET, "1 h 00 min", NOW - HOUR + 7200 * 1000);
     expect(&r, "backup age", SB_GOAL_MISSED, "12 h 00 min", NOW - 12 * HOUR + 6 * HOUR);
@@ -87,10 +88,45 @@ static void test_goals(void **state)
     assert_string_equal(r.backups[0].path, "/b/newest");
     assert_string_equal(r.backups[0].fault, "no space left");
     assert_int_equal(r.backups[0].level, 1);
+    expect(&r, "kept", SB_GOAL_SEEN, "5 d 12 h", 0);
+    expect(&r, "key", SB_GOAL_SEEN, "not needed", 0);
+    assert_int_equal(goal(&r, "FCV")->state, SB_GOAL_BLIND);
+    assert_int_equal(goal(&r, "target room")->state, SB_GOAL_BLIND);
     sb_record_release(&sb_recovery_schema, &r);
 
+    in.limits.kept_s = 5 * 86400;
+    in.limits.plain = 5;
+    assert_int_equal(sb_str_set(&list.items[5].fcv, "6.0"), 0);
+    snprintf(live.fcv, sizeof live.fcv, "7.0");
+    drills[1].target_room = 1000; /* less than the newest takes */
+    list.items[4].encrypted = 1;
+    assert_int_equal(sb_recoverability(&in, &r, &err), 0);
+    expect(&r, "kept", SB_GOAL_MET, "5 d 12 h", 0);
+    assert_string_equal(goal(&r, "kept")->limit, "at least 5 d 00 h");
+    expect(&r, "encryption", SB_GOAL_MET, "NOT all", 0);
+    assert_string_equal(goal(&r, "encryption")->limit, "at most 5 not encrypted");
+    expect(&r, "key", SB_GOAL_MET, "there", 0);
+    expect(&r, "FCV", SB_GOAL_MISSED, "6.0", 0);
+    expect(&r, "target room", SB_GOAL_MISSED, "1.0 kB", 0);
+    sb_record_release(&sb_recovery_schema, &r);
+
+    in.limits.kept_s = 6 * 86400;
+    in.limits.plain = 4;
+    snprintf(live.fcv, sizeof live.fcv, "6.0");
+    sb_backup_problem(&list.items[4], "key_wrong", "newest", NULL, -1, "it is of another key");
+    assert_int_equal(sb_recoverability(&in, &r, &err), 0);
+    assert_int_equal(goal(&r, "kept")->state, SB_GOAL_MISSED);
+    assert_int_equal(goal(&r, "encryption")->state, SB_GOAL_MISSED);
+    expect(&r, "key", SB_GOAL_MISSED, "missing", 0);
+    expect(&r, "FCV", SB_GOAL_MET, "6.0", 0);
+    sb_record_release(&sb_recovery_schema, &r);
+    sb_backup_release(&list.items[4]);
+    list.n--;
+    list.items[4] = list.items[5];
+    in.limits.kept_s = in.limits.plain = -1;
+
     live.covers = false;
-    list.items[5].bytes = 5000000000;
+    list.items[4].bytes = 5000000000;
     in.drills_n = 0;
     assert_int_equal(sb_recoverability(&in, &r, &err), 0);
     expect(&r, "loss now", SB_GOAL_MISSED, "12 h 00 min", NOW - 12 * HOUR + 7200 * 1000);

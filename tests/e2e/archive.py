@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -118,6 +119,16 @@ def main():
             check(r.returncode == 0 and json.loads(r.stdout)["level"] == "L4", "a drill of it: %s %s" % (r.stdout[:600], r.stderr[:300]))
             r = place.run("backup", "--json", "--quiet", "drill", sealed, "--into", place.dir + "/spare")
             check(r.returncode == 1 and "key" in json.loads(r.stdout)["cause"], "a drill without the key: %s" % r.stdout[:300])
+
+            os.mkdir(place.dir + "/store")
+            shutil.copy(both, place.dir + "/store/both")
+            for key_line, value, state in (("", "missing", "missed"), ("set backup_key_file %s\n" % key_file, "there", "met"), ("set backup_key_file %s/other\n" % place.dir, "missing", "missed"),
+                                           ("set backup_key_file %s/nowhere\n" % place.dir, "not readable", "missed")):
+                place.write("config/signalbox/config", ("deployment shop\nset environment dev\nbackup %s/store\n" % place.dir + key_line).encode())
+                said = json.loads(place.run("backup", "--json", "status").stdout)[0]
+                goal = {g["name"]: g for g in said["objectives"]}["key"]
+                check((goal["value"], goal["state"]) == (value, state) and (said["last_good"] is not None) == (value == "there"), "status with %r: %s" % (key_line, goal))
+            os.unlink(place.config + "/config")
 
             damages(place, data[sealed], key_file)
             os.chmod(key_file, 0o644)

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
@@ -18,6 +19,7 @@ sys.path.insert(0, HERE)
 import bson
 import dumps
 import pymongo
+import wire
 from bson.timestamp import Timestamp
 from dumps import Collection
 from outside import LIMIT, PROGRAM, Place, check, finish, skip, wait_until
@@ -30,9 +32,10 @@ SCENARIO = 'title "a spare set"\n\ncollection spare.one 1\n    field _id "seq(\'
 class Target:
     """A simulated set of its own, emptied unless told otherwise."""
 
-    def __init__(self, place, name, empty=True):
-        self.process = subprocess.Popen([PROGRAM, "sim", "--members", "1", "--scenario", place.write(name + ".scenario", SCENARIO.encode())], stdout=subprocess.PIPE, env=place.env)
-        self.uri = json.loads(self.process.stdout.readline())["uri"]
+    def __init__(self, place, name, empty=True, more=""):
+        self.process = subprocess.Popen([PROGRAM, "sim", "--members", "1", "--scenario", place.write(name + ".scenario", (SCENARIO + more).encode())], stdout=subprocess.PIPE, env=place.env)
+        said = json.loads(self.process.stdout.readline())
+        self.uri, self.member, self.set_name = said["uri"], said["members"][0], said["set"]
         self.file = place.write(name + ".uri", self.uri.encode())
         os.chmod(self.file, 0o600)
         self.client = pymongo.MongoClient(self.uri, serverSelectionTimeoutMS=20000)
@@ -167,6 +170,27 @@ def broken(place, target):
     fails(place, target, place.write("flipped.archive", data[:at] + b"b" + data[at + 1:]), "restore", "crc_mismatch", what="a flipped byte")
     twice = Collection("shop", "twice", [{"_id": i, "a": 1} for i in range(2)], [{"v": 2, "key": {"a": 1}, "name": "a_1", "unique": True}])
     fails(place, target, dumps.folder(place.dir + "/twice", [twice]), "restore", "duplicate key", what="a unique index that the documents break")
+    sound = dumps.folder(place.dir + "/sound", collections)
+    for command, code, words in (("insert", 14031, "no space left on the disk"), ("createIndexes", 67, "an index of its own mind"), ("create", 13, "not allowed to create")):
+        met = []  # the third insert: the first is the mark, so that the disk is full in mid-restore
+
+        def refuse(write):
+            met.append(write.name)
+            return (code, words) if write.name == command and (command != "insert" or met.count("insert") >= 3) else None
+        proxy = wire.Proxy([target.member], target.set_name, refuse=refuse)
+        through = types.SimpleNamespace(file=place.write("through.uri", proxy.uri.encode()), held=target.held)
+        try:
+            got = fails(place, through, sound, "restore", words, what="a target that answers %d to %s" % (code, command))
+            check(got["target"]["room_bytes"] > 0, "the room on its disk: %s" % got["target"])
+            check(met.count("insert") >= 3 or command != "insert", "it was not refused in the middle: %s" % met)
+        finally:
+            proxy.close()
+    full = Target(place, "full", more="cost disk_bytes 4000\ncost disk_other_bytes 3900\n")
+    try:
+        fails(place, full, sound, "guard", "bytes free, and the backup's files are of", status=4, what="a target whose disk has no room")
+        check(full.held() == [], "something was written where there is no room: %s" % full.held())
+    finally:
+        full.close()
     series = Collection("m", "w", [{"_id": bson.ObjectId()}], options={"timeseries": {"timeField": "t"}}, kind="timeseries")
     fails(place, target, dumps.folder(place.dir + "/series", [series]), "restore", "time series", what="a time series")
     rename = dumps.folder(place.dir + "/rename", collections, [entry(0, "n", "", {}), entry(1, "c", "shop.$cmd", {"renameCollection": "shop.orders", "to": "shop.x"})])
@@ -271,7 +295,8 @@ def on_request(place, target, source):
     check(said["last_drill"]["ok"] and said["last_drill"]["level"] == 4 and said["schedules"] == [{"name": "weekly", "runs": 0, "completed_at": None}] and said["drilled_and_gone"] == [], "status: %s" % said)
     goals = {g["name"]: g for g in said["objectives"]}
     check(goals["loss now"]["state"] == "seen" and "since the newest backup" in goals["loss now"]["note"] and goals["oplog window"]["state"] == "missed" and goals["drill age"]["value"] and
-          goals["schedule weekly"]["value"] == "never completed" and goals["version"]["state"] == "missed", "objectives: %s" % said["objectives"])
+          goals["schedule weekly"]["value"] == "never completed" and goals["version"]["state"] == "missed" and goals["kept"]["state"] == "seen" and goals["key"]["value"] == "not needed" and
+          goals["target room"]["state"] == "met" and goals["FCV"]["state"] == "blind", "objectives: %s" % said["objectives"])
     check(len(said["environments"]) == 1 and said["environments"][0]["drills"] == said["environments"][0]["passed"] == 2 and said["environments"][0]["worst_ms"] == took[1] and
           said["environments"][0]["last_path"] == made and len(said["drills"]) == 2, "environments: %s" % said["environments"])
     page = the_page(place)

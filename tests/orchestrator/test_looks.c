@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests that only look: at backups, and at what documents look like. No card comes of them, a seat that decides nothing may
+ * Requests that only look: at backups, and at what documents look like. No card comes of them that asks for anything, a seat that decides nothing may
  * ask, and what was read and found is on the record. */
 #include "lab.h"
 
@@ -113,10 +113,16 @@ static void backups_are_looked_at(void **state)
     assert_int_equal(ask(&l, "run a restore drill"), 4);
     says(&l, "This console is read-only, and a drill writes");
     assert_int_equal(ask(&l, "restore plan for the cluster"), 0);
-    says(&l, "1. Stop every writer");
+    says(&l, "C-000001: Restore plan for lab");
+    lab_until_state(&l, SB_ADVISORY);
+    assert_true(l.card.kind == SB_KIND_ADVISORY && l.card.steps_n == 0 && l.card.notes_n == 8);
+    assert_string_equal(l.card.notes[0].title, "1. Stop every writer");
+    assert_non_null(strstr(l.card.title, "/d\xEF\xBF\xBD"));
+    assert_non_null(strstr(l.card.why, "minutes of it by now"));
+    assert_string_equal(l.card.evidence[l.card.evidence_n - 1].value, "none: no restore drill is on the record"); /* it is risky */
     lab_close(&l);
     struct seen s = look_at_case(&l, "K-000001", "backup_guardian", "backup, mongodump-directory", "estimated");
-    assert_true(s.back == 1 && s.have_fact && s.commands == 0 && s.cards == 0 && s.real == 0);
+    assert_true(s.back == 1 && s.have_fact && s.commands == 0 && s.cards == 1 && s.real == 0); /* the card is the plan */
     assert_non_null(strstr(s.outcome, "The newest usable backup of lab is "));
     s = look_at_case(&l, "K-000001", "backup_guardian", "place of backups", "blind");
     assert_true(s.have_fact);
@@ -125,6 +131,54 @@ static void backups_are_looked_at(void **state)
     free(paths[1]);
     free(db);
     free(root);
+    free(dir);
+}
+
+static void put_manifest(const char *dir, const char *name, const char *status, int64_t at)
+{
+    char when[SB_TIME_LEN + 1];
+    sb_time_format(when, at);
+    char *text = sb_format("{\"signalbox_snapshot\": 1, \"provider\": \"zfs\", \"created_at\": \"%s\", \"completed_at\": \"%s\", \"status\": \"%s\", "
+                           "\"volumes\": [{\"id\": \"v\", \"member\": \"db1\", \"holds\": [\"data\"], \"size_bytes\": 1024, \"status\": \"%s\"}]}", when, when, status, status);
+    free(write_file(dir, name, text, strlen(text)));
+    free(text);
+}
+
+/* One look of its own after a start; how many completed backups are on the record then. */
+static int64_t completed_after_a_look(struct lab *l)
+{
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    bool looked = false;
+    while (!looked) {
+        struct sb_mail mail;
+        if (sb_queue_wait(l->alice.news, &mail, 200)) {
+            looked = ((struct sb_message *)mail.payload)->type == SB_NEWS_RECOVERY;
+            sb_message_free(mail.payload);
+        }
+        assert_true(sb_mono_ms() < until);
+    }
+    lab_stop(l);
+    return lab_entries(l, SB_ENTRY_BACKUP, "completed");
+}
+
+/* A backup that was there before the record began is no news; one that has come since is, once, also after a restart. */
+static void what_has_come_is_on_the_record(void **state)
+{
+    (void)state;
+    char *dir = sb_format("%s/snapshots", sb_test_dir()), *paths[] = {dir};
+    assert_int_equal(mkdir(dir, 0700), 0);
+    put_manifest(dir, "old.json", "completed", sb_wall_ms() - 86400000);
+    struct lab l;
+    const struct lab_options options = {.environment = SB_ENV_DEV, .backups = paths, .backups_n = 1};
+    lab_open(&l, &options);
+    assert_int_equal(completed_after_a_look(&l), 0);
+    put_manifest(dir, "new.json", "completed", sb_wall_ms());
+    put_manifest(dir, "going-on.json", "pending", sb_wall_ms());
+    for (int again = 0; again < 2; again++) {
+        lab_start(&l, &options);
+        assert_int_equal(completed_after_a_look(&l), 1);
+    }
+    lab_end(&l);
     free(dir);
 }
 
@@ -189,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(backups_are_looked_at),
+        cmocka_unit_test(what_has_come_is_on_the_record),
         cmocka_unit_test(no_place_is_named),
         cmocka_unit_test(a_schema_is_reviewed),
     };

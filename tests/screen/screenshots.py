@@ -5,8 +5,11 @@
 Runs COMMAND in a tmux of its own at each size, types keys, waits for text (never for time), and writes what tmux then shows
 as SVG to FOLDER, and as PNG to PNG_FOLDER. The colours are those that were sent to the terminal.
 
-A shot is NAME, keys, and the text to wait for; the shots of a session are taken one after the other."""
+A shot is NAME, keys, and the text to wait for; the shots of a session are taken one after the other. The page of what could be
+brought back is of a deployment of its own, with backups made and one restored for it: a demo has none. SIGNALBOX_SHOTS=demo or
+recovery takes only these."""
 import html
+import json
 import os
 import re
 import shutil
@@ -29,6 +32,7 @@ SESSION = [
     ("audit", ["Escape", "Escape", "4", "z"], "Audit #"),
     ("help", ["?"], "Keys in the pane Audit"),
 ]
+BACKED_UP = [("recovery", ["V"], "restore time")]
 CELL_W, CELL_H, FONT = 9, 18, 15
 WAIT_S = 120
 
@@ -183,27 +187,81 @@ def svg(screen, width, height):
     return "\n".join(out)
 
 
+def shoot(tmux, shots, width, height, folder, png_folder):
+    for name, keys, text in shots:
+        tmux.keys(keys)
+        tmux.wait(text)
+        tmux.settle()
+        name = "%s-%dx%d" % (name, width, height)
+        path = os.path.join(folder, name + ".svg")
+        with open(path, "w") as f:
+            f.write(svg(tmux.screen(), width, height))
+        subprocess.run(["rsvg-convert", "-o", os.path.join(png_folder, name + ".png"), path], check=True)
+        print(path)
+
+
+class BackedUp:
+    """A simulated deployment in a config, two backups of it, a copy that was cut, and a drill; `command` is the console on it."""
+
+    def __init__(self, program, root):
+        self.processes, self.program, self.root = [], program, root
+        config, state = root + "/config/signalbox", root + "/state"
+        os.makedirs(config)
+        os.makedirs(root + "/backups")
+        self.env = dict(os.environ, XDG_CONFIG_HOME=root + "/config", XDG_STATE_HOME=state)
+        self.command = ["env", "-C", root, "XDG_CONFIG_HOME=" + root + "/config", "XDG_STATE_HOME=" + state, program, "console", "--deployment", "shop"]
+        with open(root + "/spare.scenario", "w") as f:
+            f.write('title "a spare deployment"\n')
+        for name, words in (("shop", ["--seed", "5"]), ("spare", ["--members", "1", "--scenario", root + "/spare.scenario"])):
+            p = subprocess.Popen([program, "sim", *words], stdout=subprocess.PIPE, env=self.env)
+            self.processes.append(p)
+            with open(os.open("%s/%s.uri" % (root, name), os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+                f.write(json.loads(p.stdout.readline())["uri"])
+        with open(config + "/config", "w") as f:
+            f.write("deployment shop\nset environment staging\nset uri_file %s/shop.uri\nset drill_uri_file %s/spare.uri\nbackup backups\n" % (root, root))
+        backups = "backups/"  # as the page names them: no folder of who took the picture
+        self.run("backup", "make", "--quiet", "--deployment", "shop", backups + "folder")
+        self.run("backup", "make", "--quiet", "--deployment", "shop", "--archive", "--gzip", backups + "all.archive.gz")
+        with open(root + "/backups/all.archive.gz", "rb") as whole, open(root + "/backups/cut.archive.gz", "wb") as cut:
+            cut.write(whole.read()[:300])
+        self.run("backup", "drill", "--quiet", "--into", root + "/spare.uri", backups + "folder")
+
+    def run(self, *words):
+        r = subprocess.run([self.program, *words], env=self.env, cwd=self.root, capture_output=True, text=True)
+        if r.returncode:
+            sys.exit("screenshots: %s: exit %d: %s%s" % (" ".join(words), r.returncode, r.stdout, r.stderr))
+
+    def close(self):
+        for p in self.processes:
+            p.kill()
+            p.wait()
+
+
 def main():
     missing = [tool for tool in ("tmux", "rsvg-convert") if not shutil.which(tool)]
     if len(sys.argv) < 4 or missing:
         sys.exit("usage: screenshots.py FOLDER PNG_FOLDER COMMAND..." + (" (not installed: %s)" % ", ".join(missing) if missing else ""))
     folder, png_folder, command = sys.argv[1], sys.argv[2], sys.argv[3:]
-    for width, height in SIZES:
+    only = os.environ.get("SIGNALBOX_SHOTS", "demo recovery").split()
+    for width, height in SIZES if "demo" in only else ():
         # a folder of its own for each: the console remembers how it was left
         tmux = Tmux(width, height, ["%s-%dx%d" % (a, width, height) if a.startswith("XDG_STATE_HOME=") else a for a in command])
         try:
-            for name, keys, text in SESSION:
-                tmux.keys(keys)
-                tmux.wait(text)
-                tmux.settle()
-                name = "%s-%dx%d" % (name, width, height)
-                path = os.path.join(folder, name + ".svg")
-                with open(path, "w") as f:
-                    f.write(svg(tmux.screen(), width, height))
-                subprocess.run(["rsvg-convert", "-o", os.path.join(png_folder, name + ".png"), path], check=True)
-                print(path)
+            shoot(tmux, SESSION, width, height, folder, png_folder)
         finally:
             tmux.close()
+    for width, height in SIZES if "recovery" in only else ():
+        root = os.path.abspath("%s/recovery-%dx%d" % (png_folder, width, height))
+        shop = BackedUp(os.path.abspath(next(a for a in command if os.path.basename(a) == "signalbox")), root)
+        try:
+            tmux = Tmux(width, height, shop.command)
+            try:
+                tmux.wait("PRIMARY")
+                shoot(tmux, BACKED_UP, width, height, folder, png_folder)
+            finally:
+                tmux.close()
+        finally:
+            shop.close()
 
 
 main()

@@ -3,7 +3,8 @@
 
 One listener a member. In what the servers say, each member's address is replaced by that of its listener (both have the
 same length), so that the driver comes back through the proxy. Every command is decoded. Whatever is not on the list of
-reads below is a write: it is kept whole, and `on_write` is asked about it before it goes on.
+reads below is a write: it is kept whole, and `on_write` is asked about it before it goes on. What `refuse` answers to a write
+with (code, message) is said in the server's stead, which does not get to see it.
 """
 import asyncio
 import contextlib
@@ -77,8 +78,8 @@ class Connection:
 class Proxy:
     """Listens for each of `members` ("host:port"); `uri` leads through it."""
 
-    def __init__(self, members, set_name, on_write=None, on_app=None):
-        self.on_write, self.on_app = on_write, on_app
+    def __init__(self, members, set_name, on_write=None, on_app=None, refuse=None):
+        self.on_write, self.on_app, self.refuse = on_write, on_app, refuse
         self.writes, self.connections, self.problems = [], [], []
         self.held = threading.Event()  # while it is set, replies to writes are swallowed and their connections cut
         self.members, self.listeners, self.names = members, [], {}
@@ -122,7 +123,7 @@ class Proxy:
         try:
             host, port = member.split(":")
             up_reader, up = await asyncio.open_connection(host, int(port))
-            tasks = [asyncio.ensure_future(self._up(reader, up, conn)), asyncio.ensure_future(self._down(up_reader, writer, conn))]
+            tasks = [asyncio.ensure_future(self._up(reader, up, conn, writer)), asyncio.ensure_future(self._down(up_reader, writer, conn))]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for t in tasks:
                 t.cancel()
@@ -140,11 +141,22 @@ class Proxy:
         size, _, to, op = struct.unpack("<iiii", head)
         return op, to, head + await reader.readexactly(size - 16)
 
-    async def _up(self, reader, up, conn):
+    @staticmethod
+    def _refusal(raw, code, message):
+        body = bson.encode({"ok": 0.0, "errmsg": message, "code": code})
+        return struct.pack("<iiiiib", 21 + len(body), 1, struct.unpack_from("<i", raw, 4)[0], 2013, 0, 0) + body
+
+    async def _up(self, reader, up, conn, writer):
         try:
             while True:
                 op, _, raw = await self._message(reader)
-                if self._look(op, raw, conn):
+                write = self._look(op, raw, conn)
+                refused = self.refuse(write) if write and self.refuse else None
+                if refused:
+                    writer.write(self._refusal(raw, *refused))
+                    await writer.drain()
+                    continue
+                if write:
                     conn.swallow = self.held.is_set()
                 up.write(raw)
                 await up.drain()
@@ -163,7 +175,7 @@ class Proxy:
             pass
 
     def _look(self, op, raw, conn):
-        """True when it is a write."""
+        """The write that it is, or None."""
         if op == 2004:  # OP_QUERY: only the first handshake
             doc = bson.decode(raw[raw.index(b"\0", 20) + 9:])
         elif op == 2013 and raw[20] == 0:
@@ -171,7 +183,7 @@ class Proxy:
             doc = bson.decode(raw[21:21 + size])
         else:
             self.problems.append("a message that is not understood: opcode %d" % op)
-            return False
+            return None
         name = next(iter(doc))
         conn.commands[name] = conn.commands.get(name, 0) + 1
         app = doc.get("client", {}).get("application", {}).get("name")
@@ -180,9 +192,9 @@ class Proxy:
             if self.on_app:
                 self.on_app(app)
         if is_read(name, doc):
-            return False
+            return None
         write = Write(conn, doc)
         if self.on_write:
             self.on_write(write)
         self.writes.append(write)
-        return True
+        return write

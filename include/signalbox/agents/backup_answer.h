@@ -10,7 +10,7 @@
 
 #include <signalbox/agents/backup_guardian.h>
 #include <signalbox/agents/backup_rto.h>
-#include <signalbox/model/evidence.h>
+#include <signalbox/model/card.h>
 
 #define SB_BACKUP_EVIDENCE 20 /* backups that become a fact each; the others are counted in one */
 
@@ -19,9 +19,14 @@ struct sb_backup_question {
     const char *place;    /* "shop", "shop.orders": what has to be in it; NULL: anything */
     char *const *paths;   /* may be none */
     size_t paths_n;
+    const char *key_file; /* of what is sealed; NULL: none is named */
     int64_t now;          /* wall */
     int64_t taken_at;     /* deployment time, of the evidence */
-    bool plan;            /* asked for are the steps of a recovery, */
+    bool plan;            /* asked for are the steps of a recovery, as a card that asks for nothing too */
+    int64_t until;        /* to this moment (wall); 0: as late as can be */
+    const char *card_id, *case_id, *deployment_id, *requested_by; /* of that card */
+    int environment;
+    bool simulated;
     const struct sb_rto_drill *drills; /* whose time these tell */
     size_t drills_n;
 };
@@ -31,6 +36,7 @@ struct sb_backup_said {
     char *text; /* at most 480 bytes when it is not good */
     struct sb_evidence *evidence; /* a fact a backup, and one a path that could not be looked at (blind) */
     size_t evidence_n;
+    struct sb_card card; /* the plan, by hand; id NULL: none was asked for, or there is nothing to restore */
 };
 
 /* Reads and answers. -1 only when memory ran out: what cannot be read is said in the answer. */

@@ -25,6 +25,9 @@ void sb_backups_release(struct sb_backups *list);
 /* The newest moment that a backup can bring back, wall milliseconds; 0: not known. */
 int64_t sb_backup_point(const struct sb_backup *b);
 
+/* The newest moment not after `until` (0: any) that it can bring back; 0: there is none, or it is not known. */
+int64_t sb_backup_reach(const struct sb_backup *b, int64_t until);
+
 /* Does it hold a collection of this database ("shop"), or this collection ("shop.orders")? How many; -1: it does not list what it
  * holds. */
 int64_t sb_backup_holds(const struct sb_backup *b, const char *place);
@@ -32,6 +35,12 @@ int64_t sb_backup_holds(const struct sb_backup *b, const char *place);
 /* The usable backup with the newest point to restore to. A copy has a new file time and the old content: one whose time only
  * that tells counts where no other is. place: one that is known not to hold it does not count; NULL: any. NULL: there is none. */
 const struct sb_backup *sb_backups_newest(const struct sb_backups *list, const char *place);
+
+/* The same of those that bring back a moment not after `until` (0: any): the one that comes nearest to it. */
+const struct sb_backup *sb_backups_best(const struct sb_backups *list, const char *place, int64_t until);
+
+/* The key of the config for what is sealed: read into `to`, which is returned; NULL: none is named (file NULL), or err says why. */
+const struct sb_seal_key *sb_backups_key(struct sb_seal_key *to, const char *file, struct sb_err *err);
 
 /* The bytes of the files at path, for a progress bar; links are not followed. */
 uint64_t sb_backups_size(const char *path);

@@ -28,14 +28,19 @@ struct sb_recovery_run {
 struct sb_recovery_limits {
     int64_t loss_s, backup_age_s, drill_age_s, restore_s; /* at most */
     int64_t window_s;                                     /* of the oplog, at least */
+    int64_t kept_s;                                       /* how far back the oldest reaches, at least */
+    int64_t plain;                                        /* of those that are not encrypted, at most */
+    int64_t places;                                       /* file systems that they lie on, at least */
 };
-#define SB_NO_LIMITS ((struct sb_recovery_limits){-1, -1, -1, -1, -1})
+#define SB_NO_LIMITS ((struct sb_recovery_limits){-1, -1, -1, -1, -1, -1, -1, -1})
 
 struct sb_recovery_input {
     const char *deployment;
     int64_t now;
     char *const *paths; /* places of the config */
     size_t paths_n;
+    const char *key_file;  /* of the config, for what is sealed; NULL: it names none */
+    const char *key_fault; /* why it could not be read; NULL: it could */
     const struct sb_backups *backups;
     const struct sb_recovery_drill *drills; /* of this deployment, oldest first */
     size_t drills_n;

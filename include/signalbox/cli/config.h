@@ -26,6 +26,7 @@
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
+ *   set backup_key_file PATH          # the key of those that `backup make --key-file` sealed, mode 600: for status, requests and drills
  *   criticality shop.orders 5                          # weighs five times in what specialists rank; of a database: criticality shop 2
  *   retention shop.invoices 3650d "tax law"            # what has to be kept, and why; of a database: retention shop 90d "contract"
  *   hook state.failed /usr/local/bin/page              # a command that is told of it (orchestrator/hooks.h); `hook before.step` is asked first
@@ -44,7 +45,7 @@
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
-    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start, *what_if_uri_file;
+    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start, *what_if_uri_file, *backup_key_file;
     int environment; /* enum sb_environment; 0 is prod */
     struct sb_schedule *schedules; /* each name once */
     size_t schedules_n;

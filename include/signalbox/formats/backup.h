@@ -87,6 +87,7 @@ struct sb_backup {
     char *name;           /* of a backup in a store that holds several; NULL */
     char *type, *packing; /* "logical", "physical", ...; "gzip", "s2", ... NULL: not said */
     char *server_version, *tool_version;
+    char *fcv; /* featureCompatibilityVersion of what was copied; of a dump only what was read to its end tells it */
     int level;
     struct sb_backup_findings problems, notes;
     struct sb_backup_collection *collections;

@@ -55,6 +55,7 @@ enum sb_entry_kind {
     SB_ENTRY_DRILL,           /* {"event","drill",...} a restore into a throw-away deployment; event began or ended (orchestrator/drill.h) */
     SB_ENTRY_EXERCISE,        /* {"result"} what became of an exercise on a simulated deployment (cli/exercise.h) */
     SB_ENTRY_HELD,            /* {"event","step","undo","by","why","since","for_ms"} a running step sends nothing more for now, or again; event "held back" or "goes on" */
+    SB_ENTRY_BACKUP,          /* {"event":"completed","path","name","type","taken_at","taken_from","bytes","about"} a usable backup has come where the config says they lie, made by whichever tool */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

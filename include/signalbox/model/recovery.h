@@ -43,6 +43,7 @@ struct sb_recovery_drill {
     char *target;      /* server and version: where it was restored */
     int64_t bytes, restore_ms, compare_ms, differences;
     char *cause;       /* why it failed; NULL: it did not */
+    int64_t target_room; /* bytes free on the target's disk when it began; 0: it did not tell */
 };
 extern const struct sb_schema sb_recovery_drill_schema;
 
@@ -80,6 +81,9 @@ struct sb_recovery {
     char *deployment;
     int64_t at;        /* when it was looked at */
     int64_t backups_all, usable, drills_all;
+    int64_t kept_s;    /* how far back the oldest usable one reaches; 0: there is none */
+    int64_t plain;     /* usable ones whose data are not known to be encrypted */
+    int64_t places_of_files; /* file systems that they lie on */
     struct sb_recovery_backup *backups; /* newest first */
     size_t backups_n;
     struct sb_recovery_gap *gaps;       /* oldest first; not the one from the newest point until now */

@@ -57,6 +57,7 @@ struct sb_orchestrator_options {
     size_t schedules_n;
     char *const *backups;         /* paths where the deployment's backups lie; must outlive it */
     size_t backups_n;
+    const char *backup_key_file;  /* the key of those that are sealed; NULL: none is named */
     const struct sb_criticality *criticality; /* of collections; must outlive it */
     size_t criticality_n;
     const struct sb_retention *retentions; /* the same */

@@ -31,7 +31,9 @@
  *               oldest_op_s: the oldest operation on the collection (like builds it is read right before a step), oplog_window_s:
  *               of the shortest oplog, as long as it will be when it is full, disk_free_ppm: of the fullest member
  *   recovery    backup_age_s: of the newest usable backup, and loss_s: since the first write that is in none of them, both as the
- *               backups were looked at last (signalbox looks once an hour, and for the page that shows them), and aged since;
+ *               backups were looked at last (signalbox looks every quarter of an hour, and for the page that shows them), and aged
+ *               since; kept_s: how far back the oldest usable one reached then, plain: how many of them are not known to be
+ *               encrypted, places: on how many file systems they lie;
  *               restore_s: how long a restore of the newest takes by the slowest drill; drill_age_s: of the last drill that
  *               passed, by level 3 at least. A rule that needs one which is not there cannot be decided, which denies in prod and
  *               asks elsewhere

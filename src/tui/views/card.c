@@ -296,6 +296,35 @@ static void glass(const struct sb_tui *t, const struct sb_card *c, struct sb_pag
     sb_page_wrap(p, SB_ROLE_TEXT, LABEL, broken ? " (soft rules are lifted from this plan)" : "");
 }
 
+/* What people do by hand, where that is all that the card is about. */
+static void by_hand(const struct sb_card *c, struct sb_page *p)
+{
+    view_label(p, "Steps");
+    for (size_t i = 0; i < c->notes_n; i++) {
+        if (i) {
+            sb_page_line(p);
+            sb_page_tab(p, LABEL);
+        }
+        sb_page_wrap(p, SB_ROLE_STRONG, LABEL, c->notes[i].title);
+        for (size_t k = 0; k < c->notes[i].lines_n; k++)
+            sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s%s", k ? " " : ": ", c->notes[i].lines[k]);
+    }
+}
+
+/* What is asked of those who decide. */
+static void asked_for(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    undo(c, p);
+    approvers(t, c, p);
+    starts(t, c, p);
+    expires(t, c, p);
+    blast(c, p);
+    expected(c, p);
+    view_label(p, "Policy");
+    sb_page_wrap(p, c->policy.decision == SB_DENY ? SB_ROLE_BAD : SB_ROLE_TEXT, LABEL, sb_name(&sb_decisions, c->policy.decision));
+    sb_page_wrapf(p, SB_ROLE_DIM, LABEL, " by %s %s (tab 4)", c->policy.policy.bundle ? c->policy.policy.bundle : "?", c->policy.policy.version ? c->policy.policy.version : "");
+}
+
 void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
 {
     char text[TEXT_MAX];
@@ -313,15 +342,10 @@ void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_pag
     sb_page_wrap(p, level_role(c->risk), LABEL, sb_name(&sb_levels, c->risk));
     fmt_ppm(text, c->confidence_ppm);
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, ", confidence %s", text);
-    undo(c, p);
-    approvers(t, c, p);
-    starts(t, c, p);
-    expires(t, c, p);
-    blast(c, p);
-    expected(c, p);
-    view_label(p, "Policy");
-    sb_page_wrap(p, c->policy.decision == SB_DENY ? SB_ROLE_BAD : SB_ROLE_TEXT, LABEL, sb_name(&sb_decisions, c->policy.decision));
-    sb_page_wrapf(p, SB_ROLE_DIM, LABEL, " by %s %s (tab 4)", c->policy.policy.bundle ? c->policy.policy.bundle : "?", c->policy.policy.version ? c->policy.policy.version : "");
+    if (c->kind == SB_KIND_ADVISORY)
+        by_hand(c, p);
+    else
+        asked_for(t, c, p);
     view_label(p, "Author");
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s, asked by %s, case %s", c->author ? c->author : "?", c->requested_by ? c->requested_by : "?", c->case_id ? c->case_id : "-");
     view_label(p, "State");
