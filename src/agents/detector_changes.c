@@ -121,11 +121,18 @@ int sb_detector_add_changes(const struct sb_detector *d, struct sb_anomaly *out)
     return 0;
 }
 
-const struct change *sb_detector_altered(const struct sb_detector *d, const struct sb_anomaly *a)
+#define PLACES 64 /* collections of one anomaly that are looked at */
+
+const struct change *sb_detector_altered(const struct sb_detector *d, const struct open_anomaly *o)
 {
+    char *places[PLACES];
+    struct sb_anomaly a = {.from = o->from, .namespaces = places};
     const struct change *last = NULL;
+    for (size_t i = 0; i < o->series_n && a.namespaces_n < PLACES; i++)
+        if (o->series[i]->kind < MEMBER_LAG)
+            places[a.namespaces_n++] = o->series[i]->subject;
     for (size_t i = 0; i < d->changes_n; i++)
-        if (d->changes[i].alters && suspect(&d->changes[i], a, AT_ONCE_MS) && (!last || d->changes[i].at >= last->at))
+        if (d->changes[i].alters && suspect(&d->changes[i], &a, AT_ONCE_MS) && (!last || d->changes[i].at >= last->at))
             last = &d->changes[i];
     return last;
 }

@@ -658,7 +658,8 @@ char *sb_o_planned_request(struct sb_orchestrator *o, const struct sb_o_planned 
 int sb_o_own_incident(struct sb_orchestrator *o, int specialist, const char *title, const char *risk, const struct sb_evidence *evidence, size_t n, const char *outcome, struct sb_err *err);
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
-void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool trends); /* those of before the start that nobody told of again */
+bool sb_o_lasts(const struct sb_anomaly *a); /* it goes on while nobody looks, as a trend does, or backups that cannot be used */
+void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool lasting); /* those of before the start that nobody told of again */
 
 /* One specialist after another. */
 struct handing {
