@@ -120,6 +120,7 @@ struct change {
     int64_t at;
     char *what, *ns, *app; /* ns, app: NULL as in struct sb_change */
     bool alters;
+    int64_t seen_at;
 };
 
 #define SB_LEVEL_VALUES 64

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <signalbox/agents/index_asked.h>
+#include <signalbox/agents/alterations.h>
 #include <signalbox/agents/anomaly_detector.h>
 #include <signalbox/agents/backup_rto.h>
 #include <signalbox/agents/catalogue.h>
@@ -335,6 +336,13 @@ struct sb_orchestrator {
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
     bool watching_backups; /* whether they still come */
+    struct {
+        int64_t next_ms;
+        bool looking;
+        struct sb_look last;
+        char **own;           /* namespaces that this program altered since then; NULL: it is not known which */
+        size_t own_n;
+    } altered;
     bool looking_at_backups, reviewing, drilling, regarding; /* a worker is; one at a time */
     struct sb_recovery recovery; /* what could be brought back, as it was looked at last; at 0: never */
     struct recovery_facts {
@@ -502,7 +510,7 @@ void sb_o_tick_recovery(struct sb_orchestrator *o);
 int sb_o_add_recovery(const struct sb_orchestrator *o, json_t *recovery); /* what was found, to the object of a policy's input; -1: out of memory */
 
 /* Tells the detector of a change that is on the record. ns, app: NULL any. alters: the database itself. */
-void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, const char *app, bool alters);
+void sb_o_changed(struct sb_orchestrator *o, const struct sb_change *change); /* at 0: now */
 
 /* ---- search.c ---- */
 
@@ -922,6 +930,12 @@ void sb_o_check_members(struct checking *c, struct check_result *r);
 
 /* On the orchestrator's thread: has it done now and then; the last one, NULL when there is none that is recent. */
 void sb_o_tick_survey(struct sb_orchestrator *o);
+
+/* altered.c; on a worker: -1 out of memory, or there is no more room. hurried: without rests between the commands. */
+int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, bool hurried, struct sb_look *out);
+void sb_o_tick_altered(struct sb_orchestrator *o);
+void sb_o_altered_own(struct sb_orchestrator *o, const char *ns); /* we altered it; NULL: not known what */
+void sb_o_altered_release(struct sb_orchestrator *o);
 void sb_o_tick_backups(struct sb_orchestrator *o); /* whether they still come and can be used: backups.c */
 const struct survey *sb_o_survey(const struct sb_orchestrator *o);
 

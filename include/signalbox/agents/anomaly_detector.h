@@ -37,6 +37,7 @@ struct sb_change {
     const char *ns;   /* "db" or "db.coll" that it is about; NULL: any */
     const char *app;  /* whose; NULL: not said */
     bool alters;      /* the database itself: an index, a validator, a parameter; not what its clients do */
+    int64_t seen_at;  /* it was found by looking, between `at` and then; 0: it was told */
 };
 
 struct sb_detector *sb_detector_new(struct sb_err *err);
