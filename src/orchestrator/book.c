@@ -206,6 +206,7 @@ void sb_o_free_book(struct sb_orchestrator *o)
     free(o->cases);
     free(o->anomalies);
     sb_record_release(&sb_hushes_schema, &o->hushes);
+    sb_habits_release(&o->habits);
     sb_o_altered_release(o);
 }
 

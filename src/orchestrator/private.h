@@ -14,6 +14,7 @@
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/profile_card.h>
 #include <signalbox/agents/step_iterator.h>
+#include <signalbox/model/habit.h>
 #include <signalbox/base/hash.h>
 #include <signalbox/base/sshsig.h>
 #include <signalbox/bus/pool.h>
@@ -309,6 +310,7 @@ struct sb_orchestrator {
     struct held_anomaly **anomalies;
     size_t anomalies_n;
     struct sb_hushes hushes;      /* in force */
+    struct sb_habits habits;      /* what ended, for what comes at the same hour */
     int64_t last_case, last_card, last_anomaly, last_decision;
 
     bool connected, connecting;
@@ -476,6 +478,7 @@ void sb_o_mark(struct sb_orchestrator *o, int64_t seat, const struct sb_message 
 int sb_o_load_hushes(struct sb_orchestrator *o, struct sb_err *err); /* from the record */
 void sb_o_tell_hushes(struct sb_orchestrator *o, int64_t seat);      /* seat 0: to all */
 void sb_o_tick_hushes(struct sb_orchestrator *o);
+void sb_o_ended(struct sb_orchestrator *o, const struct sb_anomaly *a);
 char *sb_o_hushed(struct sb_orchestrator *o, const struct sb_anomaly *a);
 void sb_o_feedback(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_blackout(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);

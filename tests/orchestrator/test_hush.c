@@ -264,6 +264,52 @@ static void a_failed_backup_is_not_told_again_after_a_restart(void **state)
     forget(&h);
 }
 
+/* As the detector tells one that began, or ended, some nights ago. */
+static void tell_night(struct lab *l, const char *detector_id, int64_t from, int64_t to)
+{
+    struct found *mail = calloc(1, sizeof *mail);
+    assert_non_null(mail);
+    struct sb_anomaly *a = &mail->anomaly;
+    struct sb_signal *g = SB_PUSH(a->signals);
+    a->from = a->detected_at = from;
+    a->to = to;
+    a->severity = SB_MEDIUM;
+    a->class_ = SB_CLASS_MAINTENANCE;
+    assert_true(g && (a->id = sb_format("%s", detector_id)) && sb_str_set(&a->title, "Writes of shop.import come at 9 times the rate") == 0 &&
+                sb_str_set(&a->class_reason, "a job") == 0 && sb_str_set(&g->metric, "ns.writes_per_s") == 0 && sb_str_set(&g->subject, "shop.import") == 0 &&
+                sb_str_set(&g->unit, "1/s") == 0 && sb_strs_push(&a->namespaces, &a->namespaces_n, "shop.import") == 0);
+    assert_true(sb_queue_post(l->o->mail, MAIL_ANOMALY, mail, sb_o_free_found));
+}
+
+/* Three nights on the record, also of before a restart: the fourth is quiet and says so. */
+static void a_nightly_job_is_learned_from_the_record(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct heard h = {0};
+    const struct lab_options options = {.scenario = NULL};
+    const int64_t day = INT64_C(86400000), now = INT64_C(1767603600000); /* about the simulator's time */
+    lab_open(&l, &options);
+    for (int night = 3; night >= 1; night--) {
+        char id[16];
+        snprintf(id, sizeof id, "D-70%d", night);
+        tell_night(&l, id, now - night * day, now - night * day + 600000);
+    }
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_null(h.anomaly.hushed);
+    lab_stop(&l);
+    lab_start(&l, &options);
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM); /* it is connected, and has recovered */
+    tell_night(&l, "D-9", now, now + 60000);
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!(h.have_anomaly && h.anomaly.from == now) && sb_mono_ms() < until)
+        hear(&l.alice, &h, 200);
+    assert_non_null(h.anomaly.hushed);
+    assert_non_null(strstr(h.anomaly.hushed, "usual at this hour, on 3 of the last 7 days: A-000003, A-000002, A-000001"));
+    lab_close(&l);
+    forget(&h);
+}
+
 static void put_file(const char *dir, const char *name, const char *bytes, size_t n)
 {
     char path[512];
@@ -343,7 +389,7 @@ static void scopes_and_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts), cmocka_unit_test(a_trend_is_not_told_again_after_a_restart),
-                                       cmocka_unit_test(a_failed_backup_is_not_told_again_after_a_restart),
+                                       cmocka_unit_test(a_failed_backup_is_not_told_again_after_a_restart), cmocka_unit_test(a_nightly_job_is_learned_from_the_record),
                                        cmocka_unit_test(a_backup_that_cannot_be_used_is_announced)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
