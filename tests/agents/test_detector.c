@@ -106,7 +106,7 @@ static void step(struct shop *s, double dt)
     f.rate[SB_METRIC_DOCS_EXAMINED] = noisy(&s->rng, s->examined) * reads / dt;
     f.rate[SB_METRIC_QUEUED] = 0;
     if (s->most_connections > 0) {
-        f.rate[SB_METRIC_CONNECTIONS] = noisy(&s->rng, s->connections);
+        f.rate[SB_METRIC_CONNECTIONS] = s->connections * (1 + (sb_rng_unit(&s->rng) - 0.5) * 0.02);
         f.rate[SB_METRIC_CONNECTIONS_FREE] = s->most_connections - f.rate[SB_METRIC_CONNECTIONS];
     }
     if (s->returned > 0)
@@ -232,9 +232,9 @@ static void a_change_before_it_is_a_suspect(void **state)
         shop_init(&s, 5);
         steps(&s, 120, 5);
         for (size_t i = 0; i < SB_COUNT(told); i++)
-            sb_detector_change(s.d, &(struct sb_change){s.at - told[i].before_s * 1000, told[i].what, told[i].ns, "checkout", told[i].alters});
+            sb_detector_change(s.d, &(struct sb_change){s.at - told[i].before_s * 1000, told[i].what, told[i].ns, "checkout", told[i].alters, 0});
         if (alters)
-            sb_detector_change(s.d, &(struct sb_change){s.at - 10000, "dropped i", "shop.orders", NULL, true});
+            sb_detector_change(s.d, &(struct sb_change){s.at - 10000, "dropped i", "shop.orders", NULL, true, 0});
         s.read_us[0] *= 9;
         s.examined *= 400;
         steps(&s, 12, 5);
@@ -253,7 +253,7 @@ static void a_change_before_it_is_a_suspect(void **state)
     shop_init(&s, 6);
     steps(&s, 120, 5);
     for (int i = 0; i < 3 * SB_CHANGES_KEPT; i++)
-        sb_detector_change(s.d, &(struct sb_change){s.at, "one of many", NULL, NULL, false});
+        sb_detector_change(s.d, &(struct sb_change){s.at, "one of many", NULL, NULL, false, 0});
     s.read_us[0] *= 9;
     steps(&s, 12, 5);
     assert_int_equal(s.last.causes_n, 5);
