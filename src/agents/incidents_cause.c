@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * incidents_cause.c - which class, decided by evidence, in the order in which one explains the others: a member that is gone
+ * incidents_cause.c - which class, decided by evidence (readings of members, their logs, and what a closer look at single collections
+ * shows), in the order in which one explains the others: a member that is gone
  * explains errors; a dropped index explains scans; an operator's command explains slow writes; scans explain a full
  * processor; a full processor alone explains the least. */
 #include "incidents_private.h"
