@@ -120,6 +120,7 @@ struct change {
     int64_t at;
     char *what, *ns, *app; /* ns, app: NULL as in struct sb_change */
     bool alters;
+    int64_t seen_at;
 };
 
 #define SB_LEVEL_VALUES 64
@@ -205,8 +206,8 @@ struct open_anomaly *sb_detector_open(struct sb_detector *d, int64_t from, int64
 void sb_judge_release(struct judge *j);
 void sb_judge_frame(struct sb_detector *d, const struct sb_frame *f);
 bool sb_judge_holds(const struct sb_detector *d, const struct open_anomaly *o); /* an impact of the whole set or of a member goes on */
-/* Its class and its reason where it is surer; its signals, names and suspects beside ours. -1 out of memory. */
-int sb_judge_class(const struct open_anomaly *o, struct sb_anomaly *out);
+/* Its class and its reason; its signals, names and suspects beside ours. -1 out of memory. */
+int sb_judge_class(const struct sb_detector *d, const struct open_anomaly *o, struct sb_anomaly *out);
 int sb_judge_tell(const struct open_anomaly *o, struct sb_anomaly *out);
 
 /* A series has begun to deviate: it joins an anomaly, or makes one. */
@@ -224,7 +225,6 @@ struct life_story {
 /* detector_members.c */
 void sb_detector_life(const struct sb_detector *d, const struct open_anomaly *o, struct life_story *out);
 char *sb_detector_life_title(const struct life_story *l); /* NULL out of memory */
-int sb_detector_life_class(const struct life_story *l, struct sb_str *why, int64_t *confidence_ppm); /* enum sb_anomaly_class */
 
 /* detector_changes.c */
 void sb_detector_free_changes(struct sb_detector *d);
@@ -242,10 +242,13 @@ int sb_detector_tell_story(const struct sb_detector *d, const struct open_anomal
 void sb_detector_rank(struct sb_anomaly *a);
 
 /* The alteration of the database that came so shortly before the anomaly that it explains it; NULL: none did. */
-const struct change *sb_detector_altered(const struct sb_detector *d, const struct sb_anomaly *a);
+const struct change *sb_detector_altered(const struct sb_detector *d, const struct open_anomaly *o);
 
 /* The level of a kind for a subject on a member; NULL not tracked. */
 const struct series *sb_detector_find(const struct sb_detector *d, enum series_kind kind, const char *subject, const char *member);
+
+/* detector_cause.c: what the engine is told of it, except since when. */
+void sb_detector_closer(const struct sb_detector *d, const struct open_anomaly *o, struct sb_closer *out);
 
 /* detector_cause.c: writes the anomaly with class, signals, shapes, suspects. Returns -1 out of memory. */
 int sb_detector_describe(const struct sb_detector *d, struct open_anomaly *o, const struct sb_workload *workload,

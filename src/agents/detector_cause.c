@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Class, evidence and suspects of an anomaly: what the numbers say, with the numbers. */
+ * Title, evidence and suspects of an anomaly: what the numbers say, with the numbers. Its class is the engine's (incidents_cause.c). */
 #include "detector.h"
 
 #include <inttypes.h>
@@ -17,8 +17,6 @@ struct ratios {
     double examined;  /* growth of documents examined per read on the primary; NAN not known */
     bool lag;
     size_t slow_namespaces, known_namespaces; /* with a warm read latency on the primary */
-    double shape_share;    /* of the added time, by one shape that was not there before; 0 none */
-    double shape_examined; /* documents it examined for each one it returned */
     const struct series *lead; /* the deviating latency with the largest growth */
 };
 
@@ -46,7 +44,7 @@ static bool latency(const struct series *s)
 
 static struct ratios look(const struct sb_detector *d, const struct open_anomaly *o)
 {
-    struct ratios r = {1, 1, NAN, false, 0, 0, 0, 0, NULL};
+    struct ratios r = {1, 1, NAN, false, 0, 0, NULL};
     for (size_t i = 0; i < o->series_n; i++) {
         const struct series *s = o->series[i];
         if (s->kind == NS_READ_RATE || s->kind == NS_WRITE_RATE)
@@ -69,49 +67,18 @@ static struct ratios look(const struct sb_detector *d, const struct open_anomaly
     return r;
 }
 
-/* The first that fits, each with the numbers that decided. */
-static int classify(const struct ratios *r, const struct change *altered, struct sb_str *why, int64_t *confidence_ppm)
+/* What is seen of single collections and of who answers, for the engine to judge with. */
+void sb_detector_closer(const struct sb_detector *d, const struct open_anomaly *o, struct sb_closer *out)
 {
-    if (altered && r->latency > 1 && r->examined >= 1.5 && r->rate < 1.5) {
-        sb_str_addf(why, "%s just before it began, and each read examines %.1f times the documents it did", altered->what, r->examined);
-        *confidence_ppm = 900000;
-        return SB_CLASS_CHANGE;
-    }
-    if (r->latency > 1 && r->examined >= 1.5) {
-        sb_str_addf(why, "each read examines %.1f times the documents it did", r->examined);
-        *confidence_ppm = r->rate < 1.5 ? 900000 : 650000;
-        return SB_CLASS_CODE;
-    }
-    if (r->latency > 1 && r->rate < 1.5 && r->shape_share >= 0.5 && r->shape_examined >= 10) {
-        sb_str_addf(why, "a shape not seen before takes %.0f %% of the added time and examines %.0f documents for each one it returns", r->shape_share * 100,
-                    r->shape_examined);
-        *confidence_ppm = 800000;
-        return SB_CLASS_CODE;
-    }
-    if (r->rate >= 1.5 && !(r->examined >= 1.5)) {
-        sb_str_addf(why, "operations came at %.1f times the rate%s", r->rate,
-                    isnan(r->examined) ? "; what each of them examines is not known" : ", and each examines what it did before");
-        *confidence_ppm = isnan(r->examined) ? 600000 : 900000;
-        return SB_CLASS_LOAD;
-    }
-    if (r->lag) {
-        sb_str_adds(why, "a member stopped keeping up, at the usual rate of operations");
-        *confidence_ppm = 800000;
-        return SB_CLASS_INFRASTRUCTURE;
-    }
-    if (r->known_namespaces >= 3 && r->slow_namespaces * 3 >= r->known_namespaces * 2) {
-        sb_str_addf(why, "%zu of %zu collections slowed together, at the usual rate and cost", r->slow_namespaces, r->known_namespaces);
-        *confidence_ppm = 650000;
-        return SB_CLASS_INFRASTRUCTURE;
-    }
-    if (altered) {
-        sb_str_addf(why, "%s just before it began; neither the rate nor what operations examine explains it", altered->what);
-        *confidence_ppm = 500000;
-        return SB_CLASS_CHANGE;
-    }
-    sb_str_adds(why, "neither the rate nor what operations examine explains it");
-    *confidence_ppm = 300000;
-    return SB_CLASS_UNKNOWN;
+    struct ratios r = look(d, o);
+    struct life_story life;
+    const struct change *altered = sb_detector_altered(d, o);
+    sb_detector_life(d, o, &life);
+    *out = (struct sb_closer){.latency = r.latency, .rate = r.rate, .examined = r.examined, .lag = r.lag, .slow = r.slow_namespaces, .known = r.known_namespaces,
+                              .moved = life.moved != NULL, .silent_s = life.silent ? life.silent->value : 0, .headless_s = life.headless ? fmax(life.headless->value, 1) : 0};
+    snprintf(out->altered, sizeof out->altered, "%s", altered ? altered->what : "");
+    snprintf(out->rollback, sizeof out->rollback, "%s", life.rollback ? life.rollback->subject : "");
+    snprintf(out->silent, sizeof out->silent, "%s", life.silent ? life.silent->subject : "");
 }
 
 static void human_us(char *out, size_t cap, double us)
@@ -271,7 +238,7 @@ static double added_time(const struct sb_detector *d, const struct sb_anomaly *a
 }
 
 static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o, const struct sb_workload *workload,
-                      const struct sb_history *history, struct ratios *r, struct sb_anomaly *out)
+                      const struct sb_history *history, struct sb_anomaly *out)
 {
     struct suspect top[SHAPES_NAMED];
     int64_t from = o->from - LOOK_BACK_MS, now = o->closed_at ? o->closed_at : d->now;
@@ -281,19 +248,13 @@ static int add_shapes(const struct sb_detector *d, const struct open_anomaly *o,
         if (add_suspect(&top[i], added, now, out))
             return -1;
         explained += top[i].added_ms * 1000;
-        double share = added > 0 ? fmin(top[i].added_ms * 1000 / added, 1) : 0;
-        if (top[i].before.count == 0 && share > r->shape_share) {
-            uint64_t used = sb_work_used(top[i].work->shape, &top[i].now);
-            r->shape_share = share;
-            r->shape_examined = (double)top[i].now.docs_examined / (double)(used ? used : 1);
-        }
     }
     out->unexplained_ppm = added > 0 ? (int64_t)(fmax(0, 1 - explained / added) * PPM) : (n ? 0 : (int64_t)PPM);
     return 0;
 }
 
 /* The end of an anomaly, in the words in which it was last told: by now the numbers are those of what came after it. */
-static int describe_end(const struct open_anomaly *o, struct sb_anomaly *out)
+static int describe_end(const struct sb_detector *d, const struct open_anomaly *o, struct sb_anomaly *out)
 {
     bool accepted = false;
     for (size_t i = 0; i < o->series_n; i++)
@@ -301,7 +262,7 @@ static int describe_end(const struct open_anomaly *o, struct sb_anomaly *out)
     if (sb_record_copy(&sb_anomaly_schema, out, &o->told))
         return -1;
     out->to = o->closed_at;
-    if (sb_judge_class(o, out))
+    if (o->verdict.title && sb_judge_class(d, o, out)) /* otherwise it stays as it was told */
         return -1;
     char *reason = accepted ? sb_format("%s; nothing was mended: it lasted so long that it counts as usual from now on", out->class_reason) : NULL;
     if (accepted && !reason)
@@ -319,8 +280,6 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
 {
     struct ratios r = look(d, o);
     *height = fmax(r.latency, r.rate);
-    struct sb_str why;
-    sb_str_init(&why);
     out->from = o->from;
     out->detected_at = o->detected_at;
     out->to = o->closed_at;
@@ -331,12 +290,9 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     out->severity = r.latency >= 10 || r.lag || life.rollback || life.silent || life.headless ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
     out->title = by_life ? sb_detector_life_title(&life) : title(o, &r);
     out->id = sb_format("D-%" PRId64, o->number);
-    int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, &r, out) ||
+    int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, out) ||
              sb_detector_add_changes(d, out) || sb_judge_tell(o, out) ? -1 : 0;
-    /* last: it goes by the shapes too */
-    out->class_ = by_life ? sb_detector_life_class(&life, &why, &out->confidence_ppm) : classify(&r, sb_detector_altered(d, out), &why, &out->confidence_ppm);
-    out->class_reason = sb_str_take(&why);
-    if (rc || !out->class_reason || sb_judge_class(o, out))
+    if (rc || sb_judge_class(d, o, out))
         return -1;
     if (out->class_ == SB_CLASS_UNKNOWN && o->told.id && o->told.class_ != SB_CLASS_UNKNOWN) { /* what was known is known still */
         out->class_ = o->told.class_;
@@ -376,7 +332,7 @@ int sb_detector_describe(const struct sb_detector *d, struct open_anomaly *o, co
     struct sb_anomaly told = {0};
     memset(out, 0, sizeof *out);
     double height = o->told_height;
-    int rc = o->closed_at && o->told.id ? describe_end(o, out) : describe(d, o, workload, history, out, &height);
+    int rc = o->closed_at && o->told.id ? describe_end(d, o, out) : describe(d, o, workload, history, out, &height);
     if (rc == 0 && height < o->told_height)
         rc = keep_height(o, out);
     else

@@ -30,7 +30,7 @@ void sb_detector_free_changes(struct sb_detector *d)
 
 void sb_detector_change(struct sb_detector *d, const struct sb_change *change)
 {
-    struct change c = {.at = change->at, .alters = change->alters};
+    struct change c = {.at = change->at, .alters = change->alters, .seen_at = change->seen_at};
     if (sb_str_set(&c.what, change->what) || sb_str_set(&c.ns, change->ns) || sb_str_set(&c.app, change->app)) {
         free_change(&c); /* one suspect less; without its namespace it would be suspected everywhere */
         return;
@@ -83,12 +83,15 @@ static int add(const struct change *c, struct sb_anomaly *out)
     int64_t before = out->from > c->at ? out->from - c->at : 0;
     cause->confidence_ppm = NEAREST_PPM - NEAREST_PPM * 9 / 10 * before / SUSPECT_MS;
     cause->what = sb_format("%s%s%s", c->what, c->app ? ", " : "", c->app ? c->app : "");
-    cause->evidence = sb_format("%s, %" PRId64 " s before it began%s%s", c->alters ? "the database was altered" : "somebody marked it", before / 1000,
+    char span[64] = "";
+    if (c->seen_at > c->at)
+        snprintf(span, sizeof span, " at most, found by looking %" PRId64 " s later", (c->seen_at - c->at) / 1000);
+    cause->evidence = sb_format("%s, %" PRId64 " s before it began%s%s%s", c->seen_at ? "the servers told it" : c->alters ? "the database was altered" : "somebody marked it", before / 1000, span,
                                 c->ns ? "; it is about " : "", c->ns ? c->ns : "");
     if (!cause->what || !cause->evidence)
         return -1;
-    return sb_evidence_add(&out->evidence, &out->evidence_n, c->alters ? "what this program executed" : "a change that was marked", c->ns, cause->what,
-                           cause->evidence, "measured", c->at);
+    const char *source = c->seen_at ? "a look at what was altered" : c->alters ? "what this program executed" : "a change that was marked";
+    return sb_evidence_add(&out->evidence, &out->evidence_n, source, c->ns, cause->what, cause->evidence, "measured", c->at);
 }
 
 static int surer(const void *x, const void *y)
@@ -121,11 +124,18 @@ int sb_detector_add_changes(const struct sb_detector *d, struct sb_anomaly *out)
     return 0;
 }
 
-const struct change *sb_detector_altered(const struct sb_detector *d, const struct sb_anomaly *a)
+#define PLACES 64 /* collections of one anomaly that are looked at */
+
+const struct change *sb_detector_altered(const struct sb_detector *d, const struct open_anomaly *o)
 {
+    char *places[PLACES];
+    struct sb_anomaly a = {.from = o->from, .namespaces = places};
     const struct change *last = NULL;
+    for (size_t i = 0; i < o->series_n && a.namespaces_n < PLACES; i++)
+        if (o->series[i]->kind < MEMBER_LAG)
+            places[a.namespaces_n++] = o->series[i]->subject;
     for (size_t i = 0; i < d->changes_n; i++)
-        if (d->changes[i].alters && suspect(&d->changes[i], a, AT_ONCE_MS) && (!last || d->changes[i].at >= last->at))
+        if (d->changes[i].alters && suspect(&d->changes[i], &a, AT_ONCE_MS) && (!last || d->changes[i].at >= last->at))
             last = &d->changes[i];
     return last;
 }

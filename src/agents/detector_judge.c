@@ -42,25 +42,32 @@ void sb_detector_line(struct sb_detector *d, const char *member, const struct sb
         d->judge.lost++;
 }
 
-/* Since when a series of ours has had an impact; 0: none has one. */
-static int64_t own_impact(const struct sb_detector *d)
-{
-    int64_t since = 0;
-    for (size_t i = 0; i < d->open_n; i++) {
-        const struct open_anomaly *o = d->open[i];
-        for (size_t k = 0; k < o->series_n && !o->closed_at; k++)
-            if (o->series[k]->deviating && sb_series_rules[o->series[k]->kind].impact && (!since || o->series[k]->onset < since))
-                since = o->series[k]->onset;
-    }
-    return since;
-}
-
 static struct open_anomaly *judged(const struct sb_detector *d)
 {
     for (size_t i = 0; i < d->open_n; i++)
         if (d->open[i]->number == d->judge.number && !d->open[i]->closed_at)
             return d->open[i];
     return NULL;
+}
+
+/* What we see, for the engine: of the anomaly that it is judging, or of the one with the earliest impact. */
+static void tell_closer(struct sb_detector *d)
+{
+    const struct open_anomaly *about = judged(d);
+    struct sb_closer seen = {.latency = 1, .rate = 1, .examined = NAN};
+    int64_t since = 0;
+    for (size_t i = 0; i < d->open_n; i++) {
+        const struct open_anomaly *o = d->open[i];
+        for (size_t k = 0; k < o->series_n && !o->closed_at; k++)
+            if (o->series[k]->deviating && sb_series_rules[o->series[k]->kind].impact && (!since || o->series[k]->onset < since)) {
+                since = o->series[k]->onset;
+                about = judged(d) ? about : o;
+            }
+    }
+    if (about)
+        sb_detector_closer(d, about, &seen);
+    seen.since_ms = since;
+    sb_incidents_closer(d->judge.engine, &seen);
 }
 
 /* The one that began with the engine's; NULL: there is none yet. */
@@ -132,7 +139,7 @@ void sb_judge_frame(struct sb_detector *d, const struct sb_frame *f)
         j->lost += sb_incidents_peer(j->engine, i, f->peers[i].name, NULL) != 0;
     for (size_t i = 0; i < f->idle_n; i++)
         sb_incidents_transaction(j->engine, m, &(struct sb_open_transaction){f->idle[i].app, f->idle[i].client, f->idle[i].open_ms, f->idle[i].idle_ms}, f->at);
-    sb_incidents_beside(j->engine, own_impact(d));
+    tell_closer(d);
     if (sb_incidents_sample(j->engine, m, f->vitals, NULL))
         j->lost++;
     sb_incidents_hole(j->engine, m);
@@ -196,37 +203,25 @@ static int add_causes(const struct sb_incident *v, struct sb_anomaly *out)
     return 0;
 }
 
-/* Who sees the whole set and its logs knows better what kind of thing it is than the numbers of a few collections do, unless it
- * is not sure itself. */
-static bool surer(const struct sb_incident *v, const struct sb_anomaly *out)
+/* Of what the engine has no verdict of its own (no readings of members come, or it is judging another one), what we see has to do. */
+int sb_judge_class(const struct sb_detector *d, const struct open_anomaly *o, struct sb_anomaly *out)
 {
-    return v->class_ != SB_CLASS_UNKNOWN && (out->class_ == SB_CLASS_UNKNOWN || v->confidence >= SURE || v->confidence * PPM >= (double)out->confidence_ppm);
-}
-
-/* One cause does not hide the other. */
-static int add_beside(const struct sb_incident *v, struct sb_anomaly *out)
-{
-    for (size_t i = 0; i < v->causes_n; i++) {
-        if (!v->causes[i].beside || strstr(out->class_reason, v->causes[i].what))
-            continue;
-        char *both = sb_format("%s; beside it %s", out->class_reason, v->causes[i].what);
-        if (!both)
-            return -1;
-        free(out->class_reason);
-        out->class_reason = both;
+    const struct sb_incident *v = &o->verdict;
+    if (v->title) {
+        out->class_ = v->class_;
+        out->confidence_ppm = (int64_t)(v->confidence * PPM);
+        return sb_str_set(&out->class_reason, v->reason);
     }
+    struct sb_closer seen;
+    double confidence;
+    char *reason;
+    sb_detector_closer(d, o, &seen);
+    if (sb_incidents_judge_closer(&seen, &out->class_, &confidence, &reason))
+        return -1;
+    free(out->class_reason);
+    out->class_reason = reason;
+    out->confidence_ppm = (int64_t)(confidence * PPM);
     return 0;
-}
-
-int sb_judge_class(const struct open_anomaly *o, struct sb_anomaly *out)
-{
-    if (!o->verdict.title || !surer(&o->verdict, out))
-        return 0;
-    bool agrees = out->class_ == o->verdict.class_; /* then the numbers are the better words */
-    out->class_ = o->verdict.class_;
-    if (!agrees || (double)out->confidence_ppm < o->verdict.confidence * PPM)
-        out->confidence_ppm = (int64_t)(o->verdict.confidence * PPM);
-    return agrees ? add_beside(&o->verdict, out) : sb_str_set(&out->class_reason, o->verdict.reason);
 }
 
 int sb_judge_tell(const struct open_anomaly *o, struct sb_anomaly *out)

@@ -150,26 +150,3 @@ char *sb_detector_life_title(const struct life_story *l)
         return sb_format("no member of %s is primary: it takes no writes", l->headless->subject);
     return sb_format("%s took over as primary from %s", l->moved->subject, l->former);
 }
-
-/* What a change of primary alone was, nobody has told us: a step-down by an operator, or an election by priority. */
-int sb_detector_life_class(const struct life_story *l, struct sb_str *why, int64_t *confidence_ppm)
-{
-    if (l->rollback) {
-        sb_str_adds(why, "a member was primary without the others and has to take back what it alone had written");
-        *confidence_ppm = 950000;
-        return SB_CLASS_INFRASTRUCTURE;
-    }
-    if (l->silent) {
-        sb_str_addf(why, "%s has not answered for %.0f s%s", l->silent->subject, l->silent->value, l->moved ? ", and another member was elected" : "");
-        *confidence_ppm = 900000;
-        return SB_CLASS_INFRASTRUCTURE;
-    }
-    if (l->headless) {
-        sb_str_addf(why, "every member answers, and none has been primary for %.0f s", l->headless->value);
-        *confidence_ppm = 800000;
-        return SB_CLASS_INFRASTRUCTURE;
-    }
-    sb_str_adds(why, "the primary changed while every member answered, as after a step-down or for a member of higher priority");
-    *confidence_ppm = 600000;
-    return SB_CLASS_MAINTENANCE;
-}

@@ -25,7 +25,8 @@
 #define FIRST_GAP_MS 10000
 #define SIGMAS 3.0
 #define LEAST_QUARTER 0.1 /* of the whole rise, in each quarter to the next */
-#define GONE_AFTER 8      /* looks in a row at which it does not hold */
+#define GONE_AFTER 32     /* looks in a row at which it does not hold: half of the values that are kept */
+#define TURNED 4          /* looks that one counts for at which it may as well go the other way */
 
 /* Where the limits are, and in which words. A share is told in percent. What is beyond the first goes for the next: an oplog of
  * five hours is short, and one that will be of two is worse. */
@@ -164,6 +165,13 @@ static bool leads_to_limit(const struct level *l, struct line *f, int64_t when[3
     return when[0] != 0;
 }
 
+/* It may stand still or go back: that is more than a quarter that does not lie beyond the one before it. */
+static bool turned(const struct level *l)
+{
+    struct line f = fit(l);
+    return (limits[l->kind].falls ? -f.most : f.least) <= 0;
+}
+
 static int describe(const struct level *l, const struct line *f, const int64_t when[3], int64_t number, struct sb_anomaly *a)
 {
     char at[SB_TIME_LEN + 1], from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1];
@@ -205,7 +213,8 @@ static void judge(struct sb_detector *d, struct level *l)
     int64_t when[3], now = l->at[l->n - 1];
     struct sb_anomaly fresh;
     if (!leads_to_limit(l, &f, when)) {
-        if (l->number && ++l->gone >= GONE_AFTER) {
+        l->gone += l->number && l->n > 1 && turned(l) ? TURNED : 1;
+        if (l->number && l->gone >= GONE_AFTER) {
             l->told.to = now;
             l->changed = true;
         }

@@ -30,6 +30,7 @@ struct sb_incidents *sb_incidents_new(struct sb_err *err)
         return NULL;
     }
     in->primary = in->former_primary = -1;
+    in->closer = (struct sb_closer){.latency = 1, .rate = 1, .examined = NAN};
     for (size_t i = 0; i < SB_VITAL_MEMBERS; i++) {
         in->lag[i] = NAN;
         in->sync_source[i] = -1;
@@ -275,8 +276,8 @@ int sb_incidents_decide(struct sb_incidents *in, struct sb_err *err)
     struct impact impact = look(in);
     sb_chronicle_tick(in);
     in->hurt = impact.is;
-    if (in->beside_ms)
-        hurt(in, &impact, in->beside_ms);
+    if (in->closer.since_ms)
+        hurt(in, &impact, in->closer.since_ms);
     if (!in->open.is && impact.is)
         open_incident(in, impact.onset_ms);
     if (!in->open.is)
@@ -562,9 +563,29 @@ void sb_incidents_watch_live(struct sb_incidents *in)
     in->live = true;
 }
 
-void sb_incidents_beside(struct sb_incidents *in, int64_t since_ms)
+void sb_incidents_closer(struct sb_incidents *in, const struct sb_closer *seen)
 {
-    in->beside_ms = since_ms;
+    struct sb_closer was = in->closer, *b = &in->closer;
+    *b = *seen;
+    if (!in->open.is)
+        return;
+    b->latency = fmax(b->latency, was.latency);
+    b->rate = fmax(b->rate, was.rate);
+    b->examined = fmax(b->examined, was.examined); /* of NAN and a number, the number */
+    b->silent_s = fmax(b->silent_s, was.silent_s);
+    b->headless_s = fmax(b->headless_s, was.headless_s);
+    b->lag |= was.lag;
+    b->moved |= was.moved;
+    if (was.slow * b->known > b->slow * was.known) {
+        b->slow = was.slow;
+        b->known = was.known;
+    }
+    if (!b->altered[0])
+        memcpy(b->altered, was.altered, sizeof b->altered);
+    if (!b->rollback[0])
+        memcpy(b->rollback, was.rollback, sizeof b->rollback);
+    if (!b->silent[0])
+        memcpy(b->silent, was.silent, sizeof b->silent);
 }
 
 struct sb_incidents_now sb_incidents_now(const struct sb_incidents *in)

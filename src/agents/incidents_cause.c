@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * incidents_cause.c - which class, decided by evidence, in the order in which one explains the others: a member that is gone
+ * incidents_cause.c - which class, decided by evidence (readings of members, their logs, and what a closer look at single collections
+ * shows), in the order in which one explains the others: a member that is gone
  * explains errors; a dropped index explains scans; an operator's command explains slow writes; scans explain a full
  * processor; a full processor alone explains the least. */
 #include "incidents_private.h"
@@ -65,6 +66,12 @@ static const struct event *first_of(const struct sb_incidents *in, enum event_ki
             return e;
     }
     return NULL;
+}
+
+/* Each read examines more than before, on the collections' own numbers. */
+static bool reads_more(const struct sb_closer *b)
+{
+    return b->latency > 1 && b->examined >= SB_STILL_MORE;
 }
 
 /* ---- operations ---- */
@@ -220,6 +227,27 @@ static int somebody_is_gone(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, "a member no longer answers the others");
 }
 
+/* By who answers whom, where the members' own samples do not tell it. */
+static int does_not_answer(struct sb_incidents *in, struct verdict *v)
+{
+    const struct sb_closer *b = &in->closer;
+    const char *who = b->rollback[0] ? b->rollback : b->silent;
+    for (size_t i = 0; who[0] && i < in->members_n; i++)
+        if (strcmp(in->members[i]->name, who) == 0)
+            v->member = in->members[i];
+    if (b->rollback[0])
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.95, "a member was primary without the others and has to take back what it alone had written");
+    if (b->silent[0]) {
+        sb_str_addf(&v->reason, "%s has not answered for %.0f s", b->silent, b->silent_s);
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, b->moved ? ", and another member was elected" : "");
+    }
+    if (b->headless_s > 0) {
+        sb_str_addf(&v->reason, "every member answers, and none has been primary for %.0f s", b->headless_s);
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.8, "");
+    }
+    return 0;
+}
+
 /* The others see it well, and yet it does not even sample itself. */
 static int stands_still(struct sb_incidents *in, struct verdict *v)
 {
@@ -299,6 +327,10 @@ static int something_was_changed(struct sb_incidents *in, struct verdict *v)
         if (surer || (e->kind == found->kind && (led > found_led || (led == found_led && e->at_ms >= found->at_ms))))
             found = e;
     }
+    if (!found && in->closer.altered[0] && reads_more(&in->closer) && in->closer.rate < SB_STILL_MORE) {
+        sb_str_addf(&v->reason, "%s just before it began, and each read examines %.1f times the documents it did", in->closer.altered, in->closer.examined);
+        return decided(v, SB_CLASS_CHANGE, 0.9, "");
+    }
     if (!found)
         return 0;
     v->event = found;
@@ -359,7 +391,8 @@ static int bulk_work(struct sb_incidents *in, struct verdict *v)
 /* More reads make no member lag; more writes do, and then they are the cause. */
 static int a_member_lags(struct sb_incidents *in, struct verdict *v)
 {
-    if (!sb_told(in, SB_READING_LAG) || growth(in, SB_READING_WRITES) >= SB_MORE || growth(in, SB_READING_DOCS_WRITTEN) >= SB_MORE)
+    bool seen = sb_told(in, SB_READING_LAG) || (in->closer.lag && in->closer.rate < SB_STILL_MORE);
+    if (!seen || growth(in, SB_READING_WRITES) >= SB_MORE || growth(in, SB_READING_DOCS_WRITTEN) >= SB_MORE)
         return 0;
     for (size_t i = 0; i < in->members_n; i++) {
         const struct member *m = in->members[i];
@@ -434,9 +467,13 @@ static int costlier(struct sb_incidents *in, struct verdict *v)
 {
     bool examined = sb_told(in, SB_READING_EXAMINED_PER_OP) || growth(in, SB_READING_EXAMINED_PER_OP) >= COSTLIER ||
                     (sb_told(in, SB_READING_LOGGED) && sb_told(in, SB_READING_EXAMINED)); /* of a log there are too few operations to have a usual mean */
+    bool reads = reads_more(&in->closer) && (in->closer.rate < SB_STILL_MORE || !more_work(in));
     bool much = sb_told(in, SB_READING_DOCS_RETURNED) || sb_told(in, SB_READING_BYTES_OUT) || sb_told(in, SB_READING_SORTS);
-    if (!examined && !much)
+    if (!examined && !reads && !much)
         return 0;
+    if (reads)
+        sb_str_addf(&v->reason, "each read examines %.1f times the documents it did: ", in->closer.examined);
+    examined |= reads;
     rank(in, examined ? BY_EXAMINED : sb_told(in, SB_READING_DOCS_RETURNED) ? BY_RETURNED : BY_TIME, v);
     const struct deed *d = v->deeds_n ? v->deed[0] : NULL;
     if (!examined && growth(in, SB_READING_OPS) >= SB_MORE)
@@ -445,6 +482,8 @@ static int costlier(struct sb_incidents *in, struct verdict *v)
         return decided(v, SB_CLASS_MAINTENANCE, 0.8, "whole collections are read, by an application that is called a job");
     if (!d || !d->app[0]) /* a member repeats reads of the primary, to keep its cache warm, and does not say whose they were */
         suspect_newcomer(in, v);
+    if (!d && reads)
+        return decided(v, SB_CLASS_CODE, in->closer.rate < SB_STILL_MORE ? 0.9 : 0.65, "each operation costs more than before");
     if (!d && v->guest && called_a_job(v->guest->name))
         return decided(v, SB_CLASS_MAINTENANCE, 0.65, "more is read than before, since an application is there that is called a job");
     if (!d)
@@ -460,7 +499,8 @@ static int costlier_operations(struct sb_incidents *in, struct verdict *v)
 {
     if (!costlier(in, v))
         return 0;
-    sb_str_adds(&v->reason, v->class_ == SB_CLASS_CODE && growth(in, SB_READING_OPS) < SB_STILL_MORE ? ", at a flat rate" : "");
+    bool flat = growth(in, SB_READING_OPS) < SB_STILL_MORE && in->closer.rate < SB_STILL_MORE;
+    sb_str_adds(&v->reason, v->class_ == SB_CLASS_CODE && flat ? ", at a flat rate" : "");
     return 1;
 }
 
@@ -550,6 +590,19 @@ static int a_lock_is_held(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_CODE, 0.5, "operations wait for a lock that another one holds");
 }
 
+/* Of one collection, though not of all operations together. */
+static int more_of_a_collection(struct sb_incidents *in, struct verdict *v)
+{
+    const struct sb_closer *b = &in->closer;
+    if (b->rate < SB_STILL_MORE || sb_told(in, SB_READING_OTHER_CPU) || sb_told(in, SB_READING_IOWAIT) || sb_told(in, SB_READING_DISK) || sb_told(in, SB_READING_JOURNAL_MS))
+        return 0;
+    rank(in, BY_TIME, v);
+    sb_str_addf(&v->reason, "operations came at %.1f times the rate", b->rate);
+    if (isnan(b->examined))
+        return decided(v, SB_CLASS_LOAD, 0.6, "; what each of them examines is not known");
+    return decided(v, SB_CLASS_LOAD, 0.9, ", and each examines what it did before");
+}
+
 /* What is left: everything is slow, and neither rate nor cost explains it. */
 static int the_host(struct sb_incidents *in, struct verdict *v)
 {
@@ -572,14 +625,28 @@ static int the_host(struct sb_incidents *in, struct verdict *v)
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.8, "the disk is slow, at the usual rate and cost of operations");
     if (sb_told(in, SB_READING_FLOW) || sb_told(in, SB_READING_MAJORITY_MS))
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.6, "writes wait for other members, at the usual rate and cost of operations");
+    const struct sb_closer *b = &in->closer;
+    if (b->known >= 3 && b->slow * 3 >= b->known * 2) {
+        sb_str_addf(&v->reason, "%zu of %zu collections slowed together, at the usual rate and cost", b->slow, b->known);
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.65, "");
+    }
+    if (b->moved && b->latency <= 1 && b->rate <= 1) /* it explains nothing that slowed with it */
+        return decided(v, SB_CLASS_MAINTENANCE, 0.6, "the primary changed while every member answered, as after a step-down or for a member of higher priority");
+    if (b->altered[0]) {
+        sb_str_addf(&v->reason, "%s just before it began; neither the rate nor what operations examine explains it", b->altered);
+        return decided(v, SB_CLASS_CHANGE, 0.5, "");
+    }
+    if (!in->samples && !in->log.heard)
+        return decided(v, SB_CLASS_UNKNOWN, 0.3, "neither the rate nor what operations examine explains it");
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.4, "operations take longer, and neither their rate nor their cost explains it");
 }
 
 int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
 {
     static int (*const classes[])(struct sb_incidents *, struct verdict *) = {
-        somebody_is_gone, something_was_changed, operator_at_work, primary_moved, stands_still, bulk_work, a_member_lags, connections_grew,
-        errors_or_conflicts, clients_wait_elsewhere, costlier_operations, more_of_the_same, more_is_logged, a_lock_is_held, work_of_one_kind, the_host,
+        somebody_is_gone, does_not_answer, something_was_changed, operator_at_work, primary_moved, stands_still, bulk_work, a_member_lags, connections_grew,
+        errors_or_conflicts, clients_wait_elsewhere, costlier_operations, more_of_the_same, more_is_logged, a_lock_is_held, work_of_one_kind,
+        more_of_a_collection, the_host,
     };
     memset(v, 0, sizeof *v);
     sb_str_init(&v->reason);
@@ -590,4 +657,20 @@ int sb_incidents_judge(struct sb_incidents *in, struct verdict *v)
     if (sb_incidents_beside_it(in, v))
         return -1;
     return sb_str_ok(&v->reason) ? 0 : -1;
+}
+
+int sb_incidents_judge_closer(const struct sb_closer *seen, int *class_, double *confidence, char **reason)
+{
+    struct sb_incidents *alone = sb_incidents_new(NULL);
+    struct verdict v;
+    if (!alone)
+        return -1;
+    alone->closer = *seen;
+    int rc = sb_incidents_judge(alone, &v);
+    *class_ = v.class_;
+    *confidence = v.confidence;
+    *reason = rc ? NULL : sb_str_take(&v.reason);
+    sb_verdict_release(&v);
+    sb_incidents_free(alone);
+    return *reason ? 0 : -1;
 }

@@ -239,7 +239,7 @@ struct sb_incidents {
     struct open_incident open;
     bool hurt;                   /* at the last sample, by a reading */
     bool live;                   /* sb_incidents_watch_live */
-    int64_t beside_ms;           /* since when somebody else sees an impact; 0 nobody does */
+    struct sb_closer closer;     /* what somebody else sees */
     struct sb_incident *done;
     size_t done_n, done_at;
     char **notes;

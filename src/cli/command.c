@@ -108,7 +108,9 @@ const struct sb_command sb_commands[] = {
      sb_cmd_ask},
     {"mark", "[--json] [--ns NS] [--app APP] [--blackout D [--member HOST]] [--deployment NAME | --uri-file FILE] \"TEXT\"", "a release, a setting: what the detector should suspect; a blackout",
      "Writes on the record that something was changed, by whom and when; the detector of the signalbox that owns the ledger names it\n"
-     "among the suspects of an anomaly in the ten minutes after it. What this program itself executes is among them anyhow. Without an\n"
+     "among the suspects of an anomaly in the ten minutes after it. What this program itself executes is among them anyhow, and what it\n"
+     "sees others alter, by looking once a minute: collections, indexes, validators, parameters, the feature compatibility version, members,\n"
+     "versions, processes started again, applications and their drivers. Those marks are the Anomaly Detector's. Without an\n"
      "owner the mark is recorded all the same. For the end of a release script: signalbox mark \"shop 4.2\" --ns shop --app checkout\n\n"
      "  --ns NS            the database or the collection it is about. Default: any\n"
      "  --app APP          the application, as it calls itself in its connection string\n"

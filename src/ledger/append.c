@@ -169,6 +169,7 @@ static int append(struct sb_ledger *l, struct sb_entry *e, const char *nonce, st
         l->leaf = leaf;
         e->seq = where.seq;
         e->ts = where.ts;
+        sb_hex_encode(e->hash, leaf.bytes, SB_HASH_LEN);
     }
 out:
     sb_str_release(&json);

@@ -202,6 +202,15 @@ int sb_ledger_by_ref(struct sb_ledger *l, const char *id, sb_ledger_fn fn, void 
     return rc < 0 ? -1 : 0;
 }
 
+/* The entry of a row, once its bytes give the hash beside it. */
+static int decode_checked(struct sb_hasher *hasher, const struct sb_store_row *row, int slack, struct sb_entry *out, struct sb_err *err)
+{
+    if (check_row(hasher, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, slack, out, err))
+        return -1;
+    sb_hex_encode(out->hash, row->leaf, SB_HASH_LEN);
+    return 0;
+}
+
 struct one {
     struct sb_hasher *hasher;
     struct sb_entry *out;
@@ -210,7 +219,7 @@ struct one {
 static int keep(void *ctx, const struct sb_store_row *row, struct sb_err *err)
 {
     const struct one *k = ctx;
-    return check_row(k->hasher, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, 0, k->out, err) ? -1 : 1;
+    return decode_checked(k->hasher, row, 0, k->out, err) ? -1 : 1;
 }
 
 int sb_ledger_entry(struct sb_ledger *l, int64_t seq, struct sb_entry *out, struct sb_err *err)
@@ -232,7 +241,7 @@ int64_t sb_ledger_started(struct sb_ledger *l, const char *nonce, struct sb_err 
 int sb_ledger_add_row(struct sb_ledger *l, struct sb_audit_page *page, const struct sb_store_row *row, struct sb_err *err)
 {
     struct sb_entry e;
-    if (check_row(l->hasher, row, err) || sb_entry_decode(row->json, (size_t)row->json_n, 2, &e, err))
+    if (decode_checked(l->hasher, row, 2, &e, err))
         return -1;
     struct sb_audit_row *slot = SB_PUSH(page->rows);
     int rc = slot ? sb_entry_row(&e, slot) : -1;

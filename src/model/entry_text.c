@@ -248,7 +248,7 @@ int sb_entry_row(const struct sb_entry *e, struct sb_audit_row *row)
     sb_entry_text(e, &line);
     row->text = sb_str_take(&line);
     if (!row->text || sb_str_set(&row->kind, sb_name(&sb_entry_kinds, e->kind)) || sb_str_set(&row->actor, e->actor.principal) ||
-        sb_str_set(&row->case_id, e->plan.case_id) || sb_str_set(&row->card, e->plan.card)) {
+        sb_str_set(&row->case_id, e->plan.case_id) || sb_str_set(&row->card, e->plan.card) || (e->hash[0] && sb_str_set(&row->hash, e->hash))) {
         sb_record_release(&sb_audit_row_schema, row);
         return -1;
     }

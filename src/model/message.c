@@ -82,6 +82,7 @@ static const struct sb_member row_members[] = {
     SB_MEMBER_AS("case", struct sb_audit_row, case_id, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_audit_row, card, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_audit_row, text, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_audit_row, hash, SB_STR, 0, NULL),
 };
 const struct sb_schema sb_audit_row_schema = SB_SCHEMA("audit_row", struct sb_audit_row, row_members);
 

@@ -206,6 +206,8 @@ void sb_o_free_book(struct sb_orchestrator *o)
     free(o->cases);
     free(o->anomalies);
     sb_record_release(&sb_hushes_schema, &o->hushes);
+    sb_habits_release(&o->habits);
+    sb_o_altered_release(o);
 }
 
 /* What is open is all kept, so no room is made for it: of thousands, that would be looked for each time. The newest stay in

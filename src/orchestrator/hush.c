@@ -80,6 +80,12 @@ static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, si
         size_t i = find(o, sb_json_str(e->body, "id"));
         if (i < o->hushes.list_n)
             drop(o, i);
+    } else if (e->kind == SB_ENTRY_ANOMALY) {
+        struct sb_anomaly a;
+        if (sb_record_from_json(&sb_anomaly_schema, &a, json_object_get(e->body, "anomaly"), NULL) == 0) {
+            sb_o_ended(o, &a);
+            sb_anomaly_release(&a);
+        }
     }
     return 0;
 }
@@ -108,9 +114,9 @@ struct named {
 /* Of a million entries hardly one is of these kinds: they are told by their bytes. */
 static int note_named(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
 {
-    static const char kind[] = "\"kind\":\"hush"; /* and hush.end */
+    static const char hush[] = "\"kind\":\"hush" /* and hush.end */, anomaly[] = "\"kind\":\"anomaly\"", ended[] = "\"to\":\"";
     struct named *named = ctx;
-    if (!memmem(bytes, n, kind, sizeof kind - 1))
+    if (!memmem(bytes, n, hush, sizeof hush - 1) && !(memmem(bytes, n, anomaly, sizeof anomaly - 1) && memmem(bytes, n, ended, sizeof ended - 1)))
         return 0;
     int64_t *slot = SB_PUSH(named->seqs);
     if (!slot)
@@ -132,14 +138,34 @@ int sb_o_load_hushes(struct sb_orchestrator *o, struct sb_err *err)
 
 /* ---- what is said ---- */
 
+/* What has ended may be a night's job, of which the next ones are learned. */
+void sb_o_ended(struct sb_orchestrator *o, const struct sb_anomaly *a)
+{
+    if (a->to && sb_habits_learn(&o->habits, a))
+        sb_o_notice(o, SB_LOW, "Out of memory: %s is not remembered as one that came at its hour.", a->id);
+}
+
+static bool called_useful(const struct sb_orchestrator *o, const struct sb_anomaly *a, int64_t now)
+{
+    struct sb_str like;
+    bool useful = false;
+    sb_str_init(&like);
+    sb_anomaly_likeness(a, &like);
+    for (size_t i = 0; i < o->hushes.list_n; i++)
+        useful |= o->hushes.list[i].kind == SB_HUSH_USEFUL && now < o->hushes.list[i].until && sb_streq(o->hushes.list[i].like, like.p);
+    sb_str_release(&like);
+    return useful;
+}
+
 /* What is quiet about it, in words that go into its record; NULL: it is announced, or memory ran out. */
 char *sb_o_hushed(struct sb_orchestrator *o, const struct sb_anomaly *a)
 {
     const struct survey *s = sb_o_survey(o);
-    const struct sb_hush *h = sb_hushed_by(&o->hushes, a, sb_origin_wall_ms(o->opt.origin), s ? s->oplog_window_s : -1);
+    int64_t now = sb_origin_wall_ms(o->opt.origin), window = s ? s->oplog_window_s : -1;
+    const struct sb_hush *h = sb_hushed_by(&o->hushes, a, now, window);
     struct sb_str text;
     if (!h)
-        return NULL;
+        return called_useful(o, a, now) ? NULL : sb_habits_hush(&o->habits, a, o->have_strip ? sb_o_deployment_now(o) : a->detected_at, window);
     sb_str_init(&text);
     sb_hush_text(h, &text);
     return sb_str_take(&text);

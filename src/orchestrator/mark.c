@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Changes that the detector is told of: those that somebody marks, and those that this program makes. A mark goes on the
- * record first; what was executed is there already. */
+ * Changes that the detector is told of: those that somebody marks, those that this program makes, and those that it sees (altered.c).
+ * A mark goes on the record first; what was executed is there already. */
 #include "private.h"
 
 #include <signalbox/agents/anomaly_detector.h>
@@ -12,8 +12,8 @@
 struct telling {
     struct sb_orchestrator *o;
     struct errand way;
-    char *what, *ns, *app;
-    bool alters;
+    struct sb_change change;
+    char *what, *ns, *app; /* its texts */
 };
 
 static void free_telling(void *p)
@@ -29,22 +29,28 @@ static void tell_detector(void *p, const struct sb_view *view)
 {
     struct telling *t = p;
     int64_t now = sb_view_now(view);
-    if (now) /* before the first sample there is nothing that it could explain */
-        sb_detector_change(t->o->detector, &(struct sb_change){now, t->what, t->ns, t->app, t->alters});
+    if (now) { /* before the first sample there is nothing that it could explain */
+        t->change.at = t->change.at ? t->change.at : now;
+        sb_detector_change(t->o->detector, &t->change);
+    }
     free_telling(t);
 }
 
-void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, const char *app, bool alters)
+void sb_o_changed(struct sb_orchestrator *o, const struct sb_change *change)
 {
     struct telling *t = o->telemetry ? calloc(1, sizeof *t) : NULL;
     if (!t)
         return;
     t->o = o;
-    t->alters = alters;
-    if (sb_str_set(&t->what, what) || sb_str_set(&t->ns, ns) || sb_str_set(&t->app, app))
+    t->change = *change;
+    if (sb_str_set(&t->what, change->what) || sb_str_set(&t->ns, change->ns) || sb_str_set(&t->app, change->app)) {
         free_telling(t);
-    else
-        sb_o_view(o, &t->way, tell_detector, t, free_telling);
+        return;
+    }
+    t->change.what = t->what;
+    t->change.ns = t->ns;
+    t->change.app = t->app;
+    sb_o_view(o, &t->way, tell_detector, t, free_telling);
 }
 
 /* One line that can be shown beside others. */
@@ -73,7 +79,7 @@ void sb_o_mark(struct sb_orchestrator *o, int64_t seat, const struct sb_message 
              sb_o_record(o, SB_ENTRY_MARK, &s->actor, NULL,
                          json_pack("{s:o,s:o,s:o,s:o}", "text", sb_o_words(mark->text), "ns", sb_o_words(ns), "app", sb_o_words(app), "about", sb_o_words(about)),
                          &err) == 0)
-        sb_o_changed(o, what, ns, app, false);
+        sb_o_changed(o, &(struct sb_change){.what = what, .ns = ns, .app = app});
     sb_o_answer(o, seat, m->seq, &err, NULL, NULL, "Marked (%s): %s", about ? about : "", mark->text);
     free(about);
     free(what);

@@ -7,12 +7,14 @@
 
 #include <pthread.h>
 #include <signalbox/agents/index_asked.h>
+#include <signalbox/agents/alterations.h>
 #include <signalbox/agents/anomaly_detector.h>
 #include <signalbox/agents/backup_rto.h>
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/agents/profile_card.h>
 #include <signalbox/agents/step_iterator.h>
+#include <signalbox/model/habit.h>
 #include <signalbox/base/hash.h>
 #include <signalbox/base/sshsig.h>
 #include <signalbox/bus/pool.h>
@@ -318,6 +320,7 @@ struct sb_orchestrator {
     struct held_anomaly **anomalies;
     size_t anomalies_n;
     struct sb_hushes hushes;      /* in force */
+    struct sb_habits habits;      /* what ended, for what comes at the same hour */
     int64_t last_case, last_card, last_anomaly, last_decision;
 
     bool connected, connecting;
@@ -344,6 +347,13 @@ struct sb_orchestrator {
     bool surveying;
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
+    struct {
+        int64_t next_ms;
+        bool looking;
+        struct sb_look last;
+        char **own;           /* namespaces that this program altered since then; NULL: it is not known which */
+        size_t own_n;
+    } altered;
     bool looking_at_backups, reviewing, drilling, regarding; /* a worker is; one at a time */
     struct sb_recovery recovery; /* what could be brought back, as it was looked at last; at 0: never */
     struct recovery_facts {
@@ -477,6 +487,7 @@ void sb_o_mark(struct sb_orchestrator *o, int64_t seat, const struct sb_message 
 int sb_o_load_hushes(struct sb_orchestrator *o, struct sb_err *err); /* from the record */
 void sb_o_tell_hushes(struct sb_orchestrator *o, int64_t seat);      /* seat 0: to all */
 void sb_o_tick_hushes(struct sb_orchestrator *o);
+void sb_o_ended(struct sb_orchestrator *o, const struct sb_anomaly *a);
 char *sb_o_hushed(struct sb_orchestrator *o, const struct sb_anomaly *a);
 void sb_o_feedback(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_blackout(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
@@ -518,7 +529,7 @@ void sb_o_backups_drop(struct sb_o_backups_seen *seen);
 int sb_o_add_recovery(const struct sb_orchestrator *o, json_t *recovery); /* what was found, to the object of a policy's input; -1: out of memory */
 
 /* Tells the detector of a change that is on the record. ns, app: NULL any. alters: the database itself. */
-void sb_o_changed(struct sb_orchestrator *o, const char *what, const char *ns, const char *app, bool alters);
+void sb_o_changed(struct sb_orchestrator *o, const struct sb_change *change); /* at 0: now */
 
 /* ---- search.c ---- */
 
@@ -675,7 +686,8 @@ int sb_o_own_incident(struct sb_orchestrator *o, int specialist, const char *tit
 void sb_o_take_anomaly(struct sb_orchestrator *o, struct sb_anomaly *a); /* takes the content */
 void sb_o_tick_anomalies(struct sb_orchestrator *o);
 void sb_o_route_anomaly(struct sb_orchestrator *o, struct held_anomaly *a, const char *again); /* again: why once more; NULL: the first time */
-void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool trends); /* those of before the start that nobody told of again */
+bool sb_o_lasts(const struct sb_anomaly *a); /* it goes on while nobody looks, as a trend does, or backups that cannot be used */
+void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool lasting); /* those of before the start that nobody told of again */
 
 /* ---- again.c: an anomaly that goes on, and whose case led to nothing ---- */
 
@@ -953,6 +965,12 @@ void sb_o_check_members(struct checking *c, struct check_result *r);
 
 /* On the orchestrator's thread: has it done now and then; the last one, NULL when there is none that is recent. */
 void sb_o_tick_survey(struct sb_orchestrator *o);
+
+/* altered.c; on a worker: -1 out of memory, or there is no more room. hurried: without rests between the commands. */
+int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, bool hurried, struct sb_look *out);
+void sb_o_tick_altered(struct sb_orchestrator *o);
+void sb_o_altered_own(struct sb_orchestrator *o, const char *ns); /* we altered it; NULL: not known what */
+void sb_o_altered_release(struct sb_orchestrator *o);
 const struct survey *sb_o_survey(const struct sb_orchestrator *o);
 
 /* The members as they are known now, for a read. Copies. */

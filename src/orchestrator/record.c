@@ -66,6 +66,8 @@ static void follow(struct sb_orchestrator *o, const struct sb_entry *e, const st
     if (r && r->anomaly) {
         if (sb_anomaly_fold(&r->anomaly->anomaly, e, &err))
             sb_o_notice(o, SB_HIGH, "%s could not be brought up to its record: %s", r->anomaly->anomaly.id, err.msg);
+        if (e->kind == SB_ENTRY_ANOMALY)
+            sb_o_ended(o, &r->anomaly->anomaly);
         sb_o_tell_all(o, SB_NEWS_ANOMALY, &r->anomaly->anomaly);
     }
 }

@@ -303,11 +303,11 @@ static void recover_card(struct sb_orchestrator *o, struct held_card *card)
     }
 }
 
-void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool trends)
+void sb_o_close_old_anomalies(struct sb_orchestrator *o, bool lasting)
 {
     for (size_t i = 0; i < o->anomalies_n; i++) {
         struct held_anomaly *a = o->anomalies[i];
-        if (a->detector_id || a->anomaly.to || a->anomaly.trend != trends)
+        if (a->detector_id || a->anomaly.to || sb_o_lasts(&a->anomaly) != lasting)
             continue;
         int64_t to = a->anomaly.to;
         a->anomaly.to = a->anomaly.detected_at; /* how long it went on is not known: it was last seen then */
@@ -332,7 +332,7 @@ static void wake_for_recovery(struct sb_orchestrator *o)
 void sb_o_recover(struct sb_orchestrator *o)
 {
     sb_hook("recover.begin");
-    sb_o_close_old_anomalies(o, false); /* trends go on while we are not looking: request.c */
+    sb_o_close_old_anomalies(o, false); /* the others go on while we are not looking: request.c */
     wake_for_recovery(o);
     for (size_t i = 0; i < o->cards_n; i++) {
         struct held_card *card = o->cards[i];

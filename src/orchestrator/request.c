@@ -432,9 +432,9 @@ static void speak_up(struct sb_orchestrator *o, struct held_anomaly *a)
     free(still);
 }
 
-#define TREND_AGAIN_MS (90 * 60 * 1000) /* a trend that goes on has been seen again by then */
+#define TREND_AGAIN_MS (90 * 60 * 1000) /* a trend that goes on has been seen again by then, and where backups lie was looked at */
 
-/* A trend of before the start that the detector has not found again is over. */
+/* What lasts, is of before the start and was not found again is over. */
 static void end_lost_trends(struct sb_orchestrator *o)
 {
     int64_t now = sb_mono_ms();
@@ -458,22 +458,31 @@ void sb_o_tick_anomalies(struct sb_orchestrator *o)
     sb_o_tick_again(o);
 }
 
-/* The same trend, told before this program was started again: the detector has learned it anew. NULL: there is none. */
+bool sb_o_lasts(const struct sb_anomaly *a)
+{
+    return a->trend || (a->signals_n && a->signals[0].metric && sb_starts_with(a->signals[0].metric, "backup."));
+}
+
+/* The same one, told before this program was started again: the detector has found it anew. NULL: there is none. */
 static struct held_anomaly *told_before(struct sb_orchestrator *o, const struct sb_anomaly *fresh)
 {
     struct held_anomaly *found = NULL;
-    for (size_t i = 0; i < o->anomalies_n && fresh->trend && fresh->signals_n; i++) {
+    for (size_t i = 0; i < o->anomalies_n && sb_o_lasts(fresh) && fresh->signals_n; i++) {
         const struct sb_anomaly *a = &o->anomalies[i]->anomaly;
-        if (!o->anomalies[i]->detector_id && a->trend && !a->to && a->signals_n && sb_streq(a->signals[0].metric, fresh->signals[0].metric) &&
-            sb_streq(a->signals[0].subject, fresh->signals[0].subject))
+        if (o->anomalies[i]->detector_id || a->to || !a->signals_n || !sb_o_lasts(a) || a->trend != fresh->trend)
+            continue;
+        bool same = sb_streq(a->signals[0].metric, fresh->signals[0].metric) && sb_streq(a->signals[0].subject, fresh->signals[0].subject);
+        if (same || !a->trend) /* of backups there is one, whatever is wrong with them */
             found = o->anomalies[i];
     }
     return found;
 }
 
-/* It has not come twice as near: as in the detector, that alone is news. */
+/* As in the detector: of a trend it is news that it has come twice as near, of backups that something else is wrong with them. */
 static bool is_no_news(const struct sb_anomaly *was, const struct sb_anomaly *is)
 {
+    if (!is->trend)
+        return !is->to && sb_streq(was->title, is->title) && sb_streq(was->class_reason, is->class_reason);
     return !is->to && is->limit_at - is->detected_at > (was->limit_at - was->detected_at) / 2;
 }
 

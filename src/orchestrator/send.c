@@ -147,8 +147,10 @@ static int record_result(struct sb_orchestrator *o, struct held_card *card, cons
 static void tell_change(struct sb_orchestrator *o, const struct sb_card *c, const struct sending *s)
 {
     char *what = sb_format("%s %s step %" PRId64 " (%s)", c->id, s->undo ? "took back" : "executed", s->step, c->title);
+    const char *ns = c->blast_radius.namespaces_n == 1 ? c->blast_radius.namespaces[0] : NULL;
     if (what)
-        sb_o_changed(o, what, c->blast_radius.namespaces_n == 1 ? c->blast_radius.namespaces[0] : NULL, NULL, true);
+        sb_o_changed(o, &(struct sb_change){.what = what, .ns = ns, .alters = true});
+    sb_o_altered_own(o, ns);
     free(what);
 }
 

@@ -47,13 +47,20 @@ static void take_log(struct sb_telemetry *t, const struct sb_sample *s)
         if (!eol)
             eol = end;
         enum sb_log_status status = sb_mongolog_line(&reader, p, (size_t)(eol - p), &line, &op);
-        if (status == SB_LOG_BAD)
-            t->log_bad++;
-        else if (status != SB_LOG_NOMEM && line.slow && !ours(&op) && !tailed(t, op.ns))
-            add(t, &op);
-        if ((status == SB_LOG_GOOD || status == SB_LOG_CUT) && t->o.line && !(line.slow && ours(&op)))
-            t->o.line(t->o.ctx, s->member, &line, line.slow ? &op : NULL);
         p = eol + 1;
+        t->log_bad += status == SB_LOG_BAD;
+        if (status == SB_LOG_BAD || status == SB_LOG_NOMEM)
+            continue;
+        if (line.at_ms != SB_NO_TIME)
+            line.at_ms -= s->ahead_ms;
+        if (line.slow && op.at_ms != SB_NO_TIME)
+            op.at_ms -= s->ahead_ms;
+        if (line.slow && ours(&op))
+            continue;
+        if (line.slow && !tailed(t, op.ns))
+            add(t, &op);
+        if (t->o.line)
+            t->o.line(t->o.ctx, s->member, &line, line.slow ? &op : NULL);
     }
     sb_mongolog_release(&reader);
 }
@@ -69,8 +76,11 @@ static void take_profile(struct sb_telemetry *t, const struct sb_sample *s)
         if (n < 5 || n > left)
             return;
         struct sb_slow_op op;
-        if (sb_profile_bson_data(p, n, &op) && !ours(&op))
+        if (sb_profile_bson_data(p, n, &op) && !ours(&op)) {
+            if (op.at_ms != SB_NO_TIME)
+                op.at_ms -= s->ahead_ms;
             add(t, &op);
+        }
         p += n;
         left -= n;
     }

@@ -8,6 +8,13 @@
 #include <signalbox/telemetry/lane.h>
 #include <signalbox/telemetry/telemetry.h>
 
+/* A member's clock, as it showed with its last good sample. */
+struct member_clock {
+    int64_t at, wall; /* its time, and ours then; 0 none yet */
+    double pace;      /* its time that passed in one of ours; 0 not known */
+    int64_t ahead_ms; /* of the set's time; 0 it is as right as the others */
+};
+
 /* What is kept of a member between two samples. */
 struct member_state {
     char *name;
@@ -24,6 +31,7 @@ struct member_state {
     char error[512];
     bool away;                  /* the error is that it is out of reach */
     int64_t commands, errors, first_at, last_wall;
+    struct member_clock clock;
 };
 
 struct sb_view {
@@ -56,6 +64,9 @@ struct sb_telemetry {
     int64_t last_tick_ms;
     bool stopping;
 };
+
+/* clock.c: puts the sample's times by the set's time, where this member's clock is far from it. Before the other two. */
+void sb_telemetry_clock(struct sb_telemetry *t, struct member_state *m, struct sb_sample *s);
 
 /* frame.c: takes one sample in; true when `frame` was filled (it borrows from t and s). */
 bool sb_telemetry_frame(struct sb_telemetry *t, struct member_state *m, struct sb_sample *s, struct sb_frame *frame);

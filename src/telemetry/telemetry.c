@@ -128,6 +128,7 @@ static void take_sample(struct sb_telemetry *t, struct sb_sample *s)
     if (!m)
         return;
     t->log_gaps += s->log_gap;
+    sb_telemetry_clock(t, m, s);
     sb_telemetry_ops(t, s);
     if (sb_telemetry_frame(t, m, s, &frame) && t->o.frame)
         t->o.frame(t->o.ctx, &t->view, &frame);

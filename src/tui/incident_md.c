@@ -132,6 +132,30 @@ static void suspects(const struct sb_anomaly *a, struct sb_str *out)
     sb_str_addf(out, "\nNot explained: %" PRId64 " %%\n", a->unexplained_ppm / 10000);
 }
 
+/* The plans that came of it, as they stand. */
+static void recommended(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_str *out)
+{
+    size_t n = 0;
+    sb_str_adds(out, "\n## What was recommended\n\n");
+    for (size_t i = 0; a->case_id && i < t->cards; i++) {
+        const struct sb_card_row *r = &t->card[i]->row;
+        if (!sb_streq(r->case_id, a->case_id))
+            continue;
+        n++;
+        sb_str_adds(out, "- ");
+        md(out, r->id);
+        sb_str_addf(out, " (%s, %s risk): ", sb_name(&sb_states, r->state), sb_name(&sb_levels, r->risk));
+        md(out, r->title);
+        sb_str_adds(out, ", by ");
+        md(out, r->author);
+        if (t->card[i]->card && t->card[i]->card->hash)
+            sb_str_addf(out, "; revision %" PRId64 ", SHA-256 `%s`", r->revision, t->card[i]->card->hash);
+        sb_str_addc(out, '\n');
+    }
+    if (!n)
+        sb_str_adds(out, "Nothing.\n");
+}
+
 static void done(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_str *out)
 {
     bool any = false;
@@ -140,7 +164,7 @@ static void done(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_s
         if (!sb_streq(r->case_id, a->case_id))
             continue;
         if (!any)
-            sb_str_adds(out, "\n## What was done\n\n| entry | when | who | what |\n|---|---|---|---|\n");
+            sb_str_adds(out, "\n## What was done\n\n| entry | when | who | what | hash in the ledger |\n|---|---|---|---|---|\n");
         any = true;
         sb_str_addf(out, "| #%" PRId64 " | ", r->seq);
         md_time(out, r->ts);
@@ -148,8 +172,15 @@ static void done(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_s
         md(out, r->actor);
         sb_str_adds(out, " | ");
         md(out, r->text);
+        sb_str_adds(out, " | ");
+        md(out, r->hash);
         sb_str_adds(out, " |\n");
     }
+    if (!a->case_id)
+        return;
+    sb_str_adds(out, any ? "\nThese are the entries that the console had loaded; all of them: `signalbox audit show " : "\nWhat was done: `signalbox audit show ");
+    md(out, a->case_id);
+    sb_str_adds(out, "`\n");
 }
 
 static void remarks(const struct sb_anomaly *a, struct sb_str *out)
@@ -202,6 +233,7 @@ char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a)
     timeline(a, &out);
     signals(a, &out);
     suspects(a, &out);
+    recommended(t, a, &out);
     done(t, a, &out);
     remarks(a, &out);
     evidence(a, &out);

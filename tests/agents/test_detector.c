@@ -23,6 +23,8 @@ struct shop {
     double reads[NAMESPACES], read_us[NAMESPACES], writes[NAMESPACES], write_us[NAMESPACES];
     double examined; /* per read */
     double lag;
+    double connections, most_connections; /* 0: not told */
+    double returned; /* documents a read; 0: not told */
     struct sb_anomaly last;
     int opened, closed;
 };
@@ -103,6 +105,12 @@ static void step(struct shop *s, double dt)
     f.rate[SB_METRIC_READ_OPS] = reads / dt;
     f.rate[SB_METRIC_DOCS_EXAMINED] = noisy(&s->rng, s->examined) * reads / dt;
     f.rate[SB_METRIC_QUEUED] = 0;
+    if (s->most_connections > 0) {
+        f.rate[SB_METRIC_CONNECTIONS] = s->connections * (1 + (sb_rng_unit(&s->rng) - 0.5) * 0.02);
+        f.rate[SB_METRIC_CONNECTIONS_FREE] = s->most_connections - f.rate[SB_METRIC_CONNECTIONS];
+    }
+    if (s->returned > 0)
+        f.rate[SB_METRIC_DOCS_RETURNED] = s->returned * reads / dt;
     sb_detector_frame(s->d, &f);
     take_news(s);
 }
@@ -224,9 +232,9 @@ static void a_change_before_it_is_a_suspect(void **state)
         shop_init(&s, 5);
         steps(&s, 120, 5);
         for (size_t i = 0; i < SB_COUNT(told); i++)
-            sb_detector_change(s.d, &(struct sb_change){s.at - told[i].before_s * 1000, told[i].what, told[i].ns, "checkout", told[i].alters});
+            sb_detector_change(s.d, &(struct sb_change){s.at - told[i].before_s * 1000, told[i].what, told[i].ns, "checkout", told[i].alters, 0});
         if (alters)
-            sb_detector_change(s.d, &(struct sb_change){s.at - 10000, "dropped i", "shop.orders", NULL, true});
+            sb_detector_change(s.d, &(struct sb_change){s.at - 10000, "dropped i", "shop.orders", NULL, true, 0});
         s.read_us[0] *= 9;
         s.examined *= 400;
         steps(&s, 12, 5);
@@ -245,7 +253,7 @@ static void a_change_before_it_is_a_suspect(void **state)
     shop_init(&s, 6);
     steps(&s, 120, 5);
     for (int i = 0; i < 3 * SB_CHANGES_KEPT; i++)
-        sb_detector_change(s.d, &(struct sb_change){s.at, "one of many", NULL, NULL, false});
+        sb_detector_change(s.d, &(struct sb_change){s.at, "one of many", NULL, NULL, false, 0});
     s.read_us[0] *= 9;
     steps(&s, 12, 5);
     assert_int_equal(s.last.causes_n, 5);
@@ -557,6 +565,44 @@ static void a_backup_that_fails_or_does_not_come_is_told(void **state)
     shop_release(&s);
 }
 
+/* Connections that grow by a tenth of a percent of the limit a minute, and documents examined for each one returned by five: each is
+ * told once for its next limit, with a date that the true one is near, and within what is said to be sure. */
+static void connections_and_scans_that_grow_have_their_date(void **state)
+{
+    (void)state;
+    for (int scans = 0; scans < 2; scans++) {
+        struct shop s;
+        shop_init(&s, 31);
+        s.most_connections = scans ? 0 : 1000;
+        s.returned = scans ? 1 : 0;
+        int64_t began = s.at, truth = began + (scans ? (1000 - 100) / 5 : (800 - 300) / 1) * INT64_C(60000);
+        int told = 0;
+        for (int i = 0; i < 720; i++) { /* an hour */
+            double minutes = (double)(s.at - began) / 60000;
+            s.connections = 300 + minutes;
+            s.examined = scans ? 100 + 5 * minutes : 1.3;
+            char *before = sb_format("%s", s.last.id ? s.last.id : "");
+            step(&s, 5);
+            told += s.last.trend && !sb_streq(before, s.last.id);
+            free(before);
+        }
+        assert_int_equal(told, 1);
+        assert_string_equal(s.last.signals[0].metric, scans ? "docs_examined_per_returned" : "connections.used");
+        if (llabs(s.last.limit_at - truth) > (truth - began) / 4)
+            fail_msg("said %lld min from the beginning, is %lld", (long long)(s.last.limit_at - began) / 60000, (long long)(truth - began) / 60000);
+        assert_true(s.last.limit_from <= truth && (!s.last.limit_to || truth <= s.last.limit_to));
+        shop_release(&s);
+    }
+    struct shop s; /* and what only wavers has none */
+    shop_init(&s, 32);
+    s.most_connections = 1000;
+    s.connections = 300;
+    s.returned = 1;
+    steps(&s, 720, 5);
+    assert_int_equal(s.opened, 0);
+    shop_release(&s);
+}
+
 /* More and more of them fail: the trend has its date, also when all of it is learned at once. */
 static void backups_that_become_fewer_are_a_trend(void **state)
 {
@@ -600,6 +646,7 @@ int main(void)
         cmocka_unit_test(a_set_without_a_primary_is_told),
         cmocka_unit_test(a_backup_that_fails_or_does_not_come_is_told),
         cmocka_unit_test(backups_that_become_fewer_are_a_trend),
+        cmocka_unit_test(connections_and_scans_that_grow_have_their_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ struct show {
     struct member_state m[SIM_MEMBERS];
     int64_t log_seen[SIM_MEMBERS];
     bool led[SIM_MEMBERS];
+    int64_t ahead_ms[SIM_MEMBERS]; /* its clock is wrong */
     uint64_t polls;
     struct sb_detector *d;
     struct told told[TOLD];
@@ -212,6 +213,11 @@ static void show_second(struct show *s, double at)
     for (int i = 0; i < SIM_MEMBERS; i++) {
         struct sb_sample *p = poll(s, i);
         struct sb_frame f;
+        if (p->ok) {
+            p->at += s->ahead_ms[i];
+            p->vitals.at_ms += s->ahead_ms[i];
+        }
+        sb_telemetry_clock(&s->t, &s->m[i], p);
         sb_telemetry_ops(&s->t, p);
         if (sb_telemetry_frame(&s->t, &s->m[i], p, &f))
             sb_detector_frame(s->d, &f);
@@ -292,6 +298,34 @@ static void test_a_trend_has_its_date_once(void **state)
     live_through(s, "calm", 1500);
     assert_int_equal(s->trend_n, 0);
     assert_int_equal(s->told_n, 0);
+    show_release(s);
+    free(s);
+}
+
+/* ---- clocks ---- */
+
+/* One member's clock is set an hour ahead: the other one's lag is told as before, by the others' time, and until it has caught up. */
+static void test_a_clock_that_is_far_ahead_hides_no_lag(void **state)
+{
+    (void)state;
+    const char *only = getenv("SIGNALBOX_SCENE");
+    if (only && strcmp(only, "clocks") != 0)
+        return;
+    struct show *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    show_init(s, "lagging-secondary", 8);
+    s->print = only != NULL;
+    for (double at = 1; at <= 720; at++) {
+        s->ahead_ms[2] = at >= 100 ? 3600000 : 0;
+        show_second(s, at);
+        assert_true(llabs(s->t.now - sim_now_ms(s->x.r.s)) < 20000); /* the set's time stays that of the two */
+    }
+    if (s->told_n != 1)
+        fail_msg("%zu incidents: %s; %s", s->told_n, s->told[0].title, s->told[1].title);
+    assert_int_equal(s->told[0].class_, SB_CLASS_INFRASTRUCTURE);
+    assert_non_null(strstr(s->told[0].names, "27018"));
+    assert_true(fabs(seconds_of(s, s->told[0].from) - 300) < 45);
+    assert_true(seconds_of(s, s->told[0].to) > 600 && seconds_of(s, s->told[0].to) < 720);
     show_release(s);
     free(s);
 }
@@ -412,6 +446,6 @@ static void test_each_scenario_is_told_as_what_it_is(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_trend_has_its_date_once), cmocka_unit_test(test_each_scenario_is_told_as_what_it_is)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_trend_has_its_date_once), cmocka_unit_test(test_a_clock_that_is_far_ahead_hides_no_lag), cmocka_unit_test(test_each_scenario_is_told_as_what_it_is)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

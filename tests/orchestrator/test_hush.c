@@ -181,36 +181,37 @@ static void what_is_said_counts(void **state)
     free(dark);
 }
 
-/* As the detector tells a trend, which has no fence of its own. */
-static void tell_trend(struct lab *l, const char *detector_id, int64_t left_ms)
+/* As the detector tells what lasts: a trend, or (no time left) backups that cannot be used. It has no fence of its own. */
+static void tell_lasting(struct lab *l, const char *detector_id, int64_t left_ms, const char *title)
 {
     struct found *mail = calloc(1, sizeof *mail);
     assert_non_null(mail);
     struct sb_anomaly *a = &mail->anomaly;
     struct sb_signal *g = SB_PUSH(a->signals);
     a->from = a->detected_at = sb_wall_ms();
-    a->trend = true;
-    a->limit_at = a->limit_from = a->limit_to = a->detected_at + left_ms;
+    a->trend = left_ms > 0;
+    a->limit_at = a->limit_from = a->limit_to = a->trend ? a->detected_at + left_ms : 0;
     a->severity = SB_LOW;
-    assert_true(g && (a->id = sb_format("%s", detector_id)) && sb_str_set(&a->title, "the fullest disk: 90 %") == 0 && sb_str_set(&a->class_reason, "test") == 0 &&
-                sb_str_set(&g->metric, "disk.used") == 0 && sb_str_set(&g->subject, "") == 0 && sb_str_set(&g->unit, "%") == 0);
+    assert_true(g && (a->id = sb_format("%s", detector_id)) && sb_str_set(&a->title, title) == 0 && sb_str_set(&a->class_reason, "test") == 0 &&
+                sb_str_set(&g->metric, a->trend ? "disk.used" : "backup.failed") == 0 && sb_str_set(&g->subject, "") == 0 && sb_str_set(&g->unit, "%") == 0);
     assert_true(sb_queue_post(l->o->mail, MAIL_ANOMALY, mail, sb_o_free_found));
 }
 
-static int count_trend(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+static int count_lasting(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
 {
     (void)bytes;
     (void)n;
     (void)err;
     const json_t *a = json_object_get(e->body, "anomaly");
-    *(int *)ctx += e->kind == SB_ENTRY_ANOMALY && json_is_true(json_object_get(a, "trend"));
+    const char *metric = sb_json_str(json_array_get(json_object_get(a, "signals"), 0), "metric");
+    *(int *)ctx += e->kind == SB_ENTRY_ANOMALY && (json_is_true(json_object_get(a, "trend")) || sb_streq(metric, "backup.failed"));
     return 0;
 }
 
-static int trends_told(struct lab *l)
+static int lasting_told(struct lab *l)
 {
     int n = 0;
-    lab_each_entry(l, count_trend, &n);
+    lab_each_entry(l, count_lasting, &n);
     return n;
 }
 
@@ -223,19 +224,89 @@ static void a_trend_is_not_told_again_after_a_restart(void **state)
     const struct lab_options options = {.scenario = NULL};
     const int64_t day = INT64_C(86400000);
     lab_open(&l, &options);
-    tell_trend(&l, "D-801", 10 * day);
+    tell_lasting(&l, "D-801", 10 * day, "the fullest disk: 90 %");
     tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM); /* mail keeps its order: the trend was taken before this */
     lab_stop(&l);
-    assert_int_equal(trends_told(&l), 1);
+    assert_int_equal(lasting_told(&l), 1);
     for (int near = 0; near < 2; near++) {
         lab_start(&l, &options);
         tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM); /* it is connected, and has recovered */
-        tell_trend(&l, "D-2", near ? 4 * day : 9 * day);
+        tell_lasting(&l, "D-2", near ? 4 * day : 9 * day, "the fullest disk: 90 %");
         tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
         lab_stop(&l);
-        assert_int_equal(trends_told(&l), 1 + near);
+        assert_int_equal(lasting_told(&l), 1 + near);
     }
     lab_end(&l);
+    forget(&h);
+}
+
+/* What lies in the backups' folder lies there after a restart too: said once, unless something else is wrong. */
+static void a_failed_backup_is_not_told_again_after_a_restart(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct heard h = {0};
+    const struct lab_options options = {.scenario = NULL};
+    lab_open(&l, &options);
+    tell_lasting(&l, "D-801", 0, "no backup here can be used");
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+    lab_stop(&l);
+    assert_int_equal(lasting_told(&l), 1);
+    for (int other = 0; other < 2; other++) {
+        lab_start(&l, &options);
+        tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+        tell_lasting(&l, "D-2", 0, other ? "the newest backup cannot be used" : "no backup here can be used");
+        tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+        lab_stop(&l);
+        assert_int_equal(lasting_told(&l), 1 + other);
+    }
+    lab_end(&l);
+    forget(&h);
+}
+
+/* As the detector tells one that began, or ended, some nights ago. */
+static void tell_night(struct lab *l, const char *detector_id, int64_t from, int64_t to)
+{
+    struct found *mail = calloc(1, sizeof *mail);
+    assert_non_null(mail);
+    struct sb_anomaly *a = &mail->anomaly;
+    struct sb_signal *g = SB_PUSH(a->signals);
+    a->from = a->detected_at = from;
+    a->to = to;
+    a->severity = SB_MEDIUM;
+    a->class_ = SB_CLASS_MAINTENANCE;
+    assert_true(g && (a->id = sb_format("%s", detector_id)) && sb_str_set(&a->title, "Writes of shop.import come at 9 times the rate") == 0 &&
+                sb_str_set(&a->class_reason, "a job") == 0 && sb_str_set(&g->metric, "ns.writes_per_s") == 0 && sb_str_set(&g->subject, "shop.import") == 0 &&
+                sb_str_set(&g->unit, "1/s") == 0 && sb_strs_push(&a->namespaces, &a->namespaces_n, "shop.import") == 0);
+    assert_true(sb_queue_post(l->o->mail, MAIL_ANOMALY, mail, sb_o_free_found));
+}
+
+/* Three nights on the record, also of before a restart: the fourth is quiet and says so. */
+static void a_nightly_job_is_learned_from_the_record(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct heard h = {0};
+    const struct lab_options options = {.scenario = NULL};
+    const int64_t day = INT64_C(86400000), now = INT64_C(1767603600000); /* about the simulator's time */
+    lab_open(&l, &options);
+    for (int night = 3; night >= 1; night--) {
+        char id[16];
+        snprintf(id, sizeof id, "D-70%d", night);
+        tell_night(&l, id, now - night * day, now - night * day + 600000);
+    }
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_null(h.anomaly.hushed);
+    lab_stop(&l);
+    lab_start(&l, &options);
+    tell(&l, &h, "shop.orders", "ns.read_latency_us", 5000, SB_MEDIUM); /* it is connected, and has recovered */
+    tell_night(&l, "D-9", now, now + 60000);
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!(h.have_anomaly && h.anomaly.from == now) && sb_mono_ms() < until)
+        hear(&l.alice, &h, 200);
+    assert_non_null(h.anomaly.hushed);
+    assert_non_null(strstr(h.anomaly.hushed, "usual at this hour, on 3 of the last 7 days: A-000003, A-000002, A-000001"));
+    lab_close(&l);
     forget(&h);
 }
 
@@ -318,6 +389,7 @@ static void scopes_and_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts), cmocka_unit_test(a_trend_is_not_told_again_after_a_restart),
+                                       cmocka_unit_test(a_failed_backup_is_not_told_again_after_a_restart), cmocka_unit_test(a_nightly_job_is_learned_from_the_record),
                                        cmocka_unit_test(a_backup_that_cannot_be_used_is_announced)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,13 +12,12 @@
  * a change of primary need no level: they are anomalies as they are.
  *
  * Beside the collections it has the incident engine (incidents.h) see the vitals and the log of every member: what hurts the
- * whole set (errors, connections, conflicts, a stall) is an anomaly too, and the class is the engine's where it is sure. Its one
- * open incident and the anomaly that began with it are one thing, with one start, and close together.
+ * whole set (errors, connections, conflicts, a stall) is an anomaly too. Its one open incident and the anomaly that began with it are
+ * one thing, with one start, and close together.
  *
- * Of single collections: code when each operation examines more than before at a flat rate, load when the rate grew at flat cost for each
- * operation, infrastructure when a member is silent, lag grew or every collection slowed at flat cost,
- * change when the database itself was altered just before operations began to examine more, or before what nothing else
- * explains. The deciding numbers are said.
+ * The class is always the engine's (incidents_cause.c): it is told what is seen here of single collections, of who answers and of what was
+ * altered, and where no readings of members come, or it is judging another incident, it judges by that alone. The deciding numbers
+ * are said.
  * It needs SB_BASELINE_WARMUP values of a series before it says anything about it. No look ahead. Thread: one owner (the
  * telemetry thread); it does no I/O.
  */
@@ -37,6 +36,7 @@ struct sb_change {
     const char *ns;   /* "db" or "db.coll" that it is about; NULL: any */
     const char *app;  /* whose; NULL: not said */
     bool alters;      /* the database itself: an index, a validator, a parameter; not what its clients do */
+    int64_t seen_at;  /* it was found by looking, between `at` and then; 0: it was told */
 };
 
 struct sb_detector *sb_detector_new(struct sb_err *err);

@@ -68,9 +68,25 @@ int sb_incidents_pass(struct sb_incidents *in, int64_t now_ms, struct sb_err *er
 /* The incident that goes on, as far as it is known now, once when it opened: 1, and the caller releases it; 0 there is none
  * that was not told; -1 out of memory. */
 int sb_incidents_opened(struct sb_incidents *in, struct sb_incident *out, struct sb_err *err);
-/* Somebody who looks more closely (at one collection, say) sees an impact since then: it opens an incident and holds it open as
- * the readings' own do, until it is told again. 0: none is seen any more. */
-void sb_incidents_beside(struct sb_incidents *in, int64_t since_ms);
+/* What somebody sees of the same thing who looks more closely: at single collections, at who answers, at what was altered. It counts
+ * in the verdict beside the readings of whole members. Zeroed, with latency and rate 1 and examined NAN, it says nothing. */
+struct sb_closer {
+    int64_t since_ms;        /* an impact is seen since then: it opens an incident, and holds it open as the readings' own do; 0 none (any more) */
+    double latency, rate;    /* the largest growth of a collection's mean latency, and of its operations; 1 none */
+    double examined;         /* growth of the documents examined per read; NAN not known */
+    bool lag;                /* a member does not keep up */
+    size_t slow, known;      /* collections that slowed, of those with a usual level */
+    char altered[200];       /* what was altered in the database just before; "" nothing that is known */
+    char rollback[128], silent[128]; /* the member that takes back writes, that does not answer; "" none */
+    double silent_s, headless_s;     /* for how long; headless_s 0: some member is primary */
+    bool moved;              /* another member became primary */
+};
+
+/* While an incident is open the largest of what was told counts. */
+void sb_incidents_closer(struct sb_incidents *in, const struct sb_closer *seen);
+
+/* The class by that alone, where no readings of the members come: enum sb_anomaly_class. 0, or -1 out of memory. */
+int sb_incidents_judge_closer(const struct sb_closer *seen, int *class_, double *confidence, char **reason) SB_MUST_USE;
 
 struct sb_incidents_now {
     bool open;

@@ -92,6 +92,7 @@ struct sb_entry {
     /* filled in by the ledger */
     int64_t seq;
     int64_t ts;     /* wall */
+    char hash[65];  /* leaf hash of its bytes, hexadecimal; "" where only the bytes were asked for */
 };
 
 void sb_entry_release(struct sb_entry *e);

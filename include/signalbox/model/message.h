@@ -144,6 +144,7 @@ struct sb_audit_row {
     char *case_id; /* JSON key "case" */
     char *card;
     char *text;    /* one line for people */
+    char *hash;    /* leaf hash, hexadecimal; NULL not told */
 };
 extern const struct sb_schema sb_audit_row_schema;
 

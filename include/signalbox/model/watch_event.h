@@ -22,7 +22,7 @@
 
 bool sb_criterion_is_event(const struct sb_criterion *c);
 
-/* An event that no entry of the ledger tells of, but what lies where backups are kept. */
+/* An event that is judged by what lies where backups are kept, not by an entry of the ledger. */
 bool sb_criterion_is_backup(const struct sb_criterion *c);
 
 /* Puts the events that the text names in place of those of the window; an empty text: none. */

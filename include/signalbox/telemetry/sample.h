@@ -92,6 +92,7 @@ struct sb_sample {
     bool away;         /* that is because it is out of reach */
     int64_t at;        /* deployment time; the wall's when the server did not answer */
     int64_t wall;
+    int64_t ahead_ms;  /* taken off `at`, and to be taken off what it wrote down: its clock is so far ahead of the set's */
     int64_t pid, uptime_ms;
     int64_t value[SB_METRIC_N];
     struct sb_vitals vitals; /* the same replies as the row of diagnostic data that they are */

@@ -96,11 +96,53 @@ static void plots(const struct sb_anomaly *a, int64_t now, struct sb_page *p)
     }
 }
 
+/* The place of a moment among the values of a picture; -1: before or behind them. */
+static int64_t place_of(const struct sb_plot *plot, size_t n, int64_t at)
+{
+    int64_t k = plot->step_ms > 0 && at >= plot->from ? (at - plot->from) / plot->step_ms : -1;
+    return k < (int64_t)n ? k : -1;
+}
+
+/* One line for each kind of happening, on the time axis of the first picture, cell for cell. */
+static void axis(const struct sb_anomaly *a, int64_t now, struct sb_page *p)
+{
+    static const char *const kinds[] = {"metric", "log", "marker", "seen"};
+    const struct sb_plot *plot = &a->plots[0];
+    char when[TEXT_MAX];
+    int64_t v[SB_PLOT_MOST];
+    size_t n = sb_plot_values(plot, v), room = p->width > LABEL + 2 ? (size_t)(p->width - LABEL - 2) : 1, from = n > room ? n - room : 0;
+    for (size_t k = 0; k < SB_COUNT(kinds); k++) {
+        bool on[SB_PLOT_MOST] = {false}, any = false;
+        for (size_t i = 0; i < a->timeline_n; i++) {
+            int64_t at = sb_streq(a->timeline[i].kind, kinds[k]) ? place_of(plot, n, a->timeline[i].at) : -1;
+            if (at < (int64_t)from)
+                continue;
+            on[at] = any = true;
+        }
+        if (!any)
+            continue;
+        view_label(p, kinds[k]);
+        for (size_t c = from; c < n; c++)
+            sb_page_mark(p, on[c] ? SB_ROLE_STRONG : SB_ROLE_DIM, on[c] ? SB_MARK_UP : SB_MARK_DOT, 1);
+    }
+    fmt_when(when, plot->from + (int64_t)from * plot->step_ms, now);
+    sb_page_line(p);
+    sb_page_tab(p, LABEL);
+    sb_page_textf(p, SB_ROLE_DIM, "%sZ", when);
+    fmt_when(when, plot->from + (int64_t)n * plot->step_ms, now);
+    if (n - from > 24) {
+        sb_page_tab(p, LABEL + (int)(n - from) - sb_text_width(when, false) - 1);
+        sb_page_textf(p, SB_ROLE_DIM, "%sZ", when);
+    }
+}
+
 static void timeline(const struct sb_anomaly *a, int64_t now, struct sb_page *p)
 {
     char when[TEXT_MAX];
     if (a->timeline_n)
         view_heading(p, "Timeline");
+    if (a->timeline_n && a->plots_n)
+        axis(a, now, p);
     for (size_t i = 0; i < a->timeline_n; i++) {
         const struct sb_happening *h = &a->timeline[i];
         fmt_when(when, h->at, now);

@@ -98,22 +98,31 @@ static int rest(const struct sb_page *p, int behind, int least)
     return w > least ? w : least;
 }
 
-#define SPARK_FROM 92 /* as wide as this there is room for the last minutes of what is furthest out */
+#define SPARK_FROM 76 /* as wide as this there is room for how what is furthest out went */
 #define SPARK_CELLS 12
+#define SPARK_FEW 6   /* where there is less than SPARK_WIDE */
+#define SPARK_WIDE 92
 
-static void feed_spark(const struct sb_plot *plot, struct sb_page *p)
+/* The usual values before it, the moment at which it began, and what came then. */
+static void feed_spark(const struct sb_plot *plot, size_t cells, struct sb_page *p)
 {
     int64_t v[SB_PLOT_MOST], most = plot->high > 0 ? plot->high : 1;
-    size_t n = sb_plot_values(plot, v), from = n > SPARK_CELLS ? n - SPARK_CELLS : 0;
-    for (size_t i = from; i < n; i++)
+    size_t n = sb_plot_values(plot, v), from = n > cells ? n - cells : 0;
+    int end = sb_page_column(p) + (int)cells + 2;
+    if (plot->began >= 0 && (size_t)plot->began < n && (size_t)plot->began < from + cells / 3)
+        from = (size_t)plot->began > cells / 3 ? (size_t)plot->began - cells / 3 : 0;
+    size_t to = from + cells < n ? from + cells : n;
+    for (size_t i = from; i < to; i++)
         most = v[i] > most ? v[i] : most;
-    for (size_t i = from; i < n; i++) {
+    for (size_t i = from; i < to; i++) {
+        if ((int64_t)i == plot->began)
+            sb_page_mark(p, SB_ROLE_STRONG, SB_MARK_BAR, 1);
         if (v[i] < 0)
             sb_page_text(p, SB_ROLE_DIM, " ");
         else
             sb_page_spark(p, v[i] > plot->high || v[i] < plot->low ? SB_ROLE_BAD : SB_ROLE_DIM, &v[i], 1, most);
     }
-    sb_page_tab(p, sb_page_column(p) + 1 + (int)(SPARK_CELLS - (n - from)));
+    sb_page_tab(p, end);
 }
 
 static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_page *p)
@@ -126,7 +135,7 @@ static void anomaly_row(const struct sb_tui *t, const struct sb_anomaly *a, stru
     if (column_shown(t, PANE_ANOMALIES, p->width >= 76))
         column(p, SB_ROLE_TEXT, 15, a->trend ? "trend" : sb_name(&sb_anomaly_classes, a->class_));
     if (a->plots_n && p->width >= SPARK_FROM)
-        feed_spark(&a->plots[0], p);
+        feed_spark(&a->plots[0], p->width >= SPARK_WIDE ? SPARK_CELLS : SPARK_FEW, p);
     struct sb_str state;
     sb_str_init(&state);
     if (over)

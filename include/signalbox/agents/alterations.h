@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * alterations.h - what others alter in a deployment without a word to us: two looks at it, and what differs.
+ *
+ * A look is a list of facts. What could be read is marked by scope, so that what was not answered this time is not "gone". Who reads
+ * it is not said here (orchestrator/altered.c does, from the servers). Pure values; memory is bounded by SB_FACTS_MOST. Errors: -1
+ * only out of memory, or when there is no more room (then the look is whole as far as it goes, and `full`). Thread: any.
+ */
+#ifndef SIGNALBOX_AGENTS_ALTERATIONS_H
+#define SIGNALBOX_AGENTS_ALTERATIONS_H
+
+#include <signalbox/base/array.h>
+#include <signalbox/base/str.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sb_fact_kind {
+    SB_FACT_COLLECTION, /* scope "": name is the namespace */
+    SB_FACT_INDEX,      /* scope is the namespace, value the specification */
+    SB_FACT_VALIDATOR,  /* scope is the namespace; value "" it has none */
+    SB_FACT_PARAMETER,  /* scope is the member */
+    SB_FACT_FCV,        /* scope "" */
+    SB_FACT_TOPOLOGY,   /* scope "": name is the member, value what it may do */
+    SB_FACT_VERSION,    /* scope is the member */
+    SB_FACT_PROCESS,    /* scope is the member; value names the process */
+    SB_FACT_CLIENT,     /* scope "": name is the application, value its driver */
+    SB_FACT_KINDS
+};
+
+struct sb_seen_fact {
+    enum sb_fact_kind kind;
+    char *scope, *name, *value; /* name "": the mark that this kind was read in this scope */
+};
+
+#define SB_FACTS_MOST 20000
+
+struct sb_look {
+    struct sb_seen_fact *fact; /* sorted once it is compared */
+    size_t n, cap;
+    int64_t at;           /* deployment time at which it began */
+    bool full;
+};
+
+/* Adds what was seen; takes copies (values are cut at 200 bytes). */
+int sb_look_add(struct sb_look *l, enum sb_fact_kind kind, const char *scope, const char *name, const char *value) SB_MUST_USE;
+
+/* This kind was read in this scope: what of it is not there is not there. */
+int sb_look_mark(struct sb_look *l, enum sb_fact_kind kind, const char *scope) SB_MUST_USE;
+
+void sb_look_release(struct sb_look *l);
+
+struct sb_alteration {
+    enum sb_fact_kind kind;
+    const char *what; /* "index a_1 of shop.orders is gone" */
+    const char *ns;   /* that it is about; NULL: no collection */
+    const char *app;  /* whose; NULL: nobody's */
+    bool alters;      /* the database itself; an index that was made, a new application and a restart leave what there was */
+};
+
+/* Called once for each difference; it borrows for the call. */
+typedef void (*sb_alteration_fn)(void *ctx, const struct sb_alteration *a);
+
+/* What differs between two looks. Applications that were seen before and are not there now are kept in `now`, so that one that comes
+ * and goes is told once. -1 out of memory: what was told is right. */
+int sb_look_compare(struct sb_look *before, struct sb_look *now, sb_alteration_fn fn, void *ctx) SB_MUST_USE;
+
+#endif
