@@ -106,6 +106,9 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         memset(m->body, 0, sizeof t->recovery);
         listing = LISTED;
         break;
+    case SB_NEWS_OPS: running_take(t, m->seq, m->body); break;
+    case SB_NEWS_REPLAY: replay_take(t, m->seq, m->body); break;
+    case SB_NEWS_LOOKS: company_take(t, m->body); break;
     case SB_NEWS_HUSHES:
         sb_record_release(&sb_hushes_schema, &t->hushes);
         t->hushes = *(struct sb_hushes *)m->body;
@@ -141,7 +144,8 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
     case SB_NEWS_ANSWER:
         audit_failed(t, m->seq);
         whole_answered(t, m->seq, NULL);
-        answer_news(t, m->body);
+        if (!running_failed(t, m->seq, ((const struct sb_answer *)m->body)->text))
+            answer_news(t, m->body);
         batch_answer(t, m->seq, ((const struct sb_answer *)m->body)->ok);
         break;
     case SB_NEWS_BYE: {
