@@ -11,7 +11,9 @@ import pymongo.errors
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+sys.path.insert(0, HERE)
 import lab as L  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 
 class Stuck:
@@ -141,12 +143,65 @@ def refused(lab):
     L.require(len(lab.ids()) == before, "a card came of what is refused: %s" % lab.ids())
 
 
+def escape(t, text):
+    """Leaves the page that says this; the first Escape may only dismiss a message."""
+    for _ in range(100):
+        if text not in t.flat():
+            return
+        t.send("\x1b")
+        t.pump(0.3)
+    t.gone(text)
+
+
+def on_a_screen(lab):
+    """Two consoles join the owner, at both sizes: the update stands below the transaction that it waits for, X proposes, and each
+    console says who else has the card open. The replay is of minutes that the owner has kept."""
+    stuck = Stuck(lab, 4)
+    screens = []
+    try:
+        before = len(lab.ids())
+        for width, height in ((80, 24), (200, 60)):
+            t = Terminal([L.PROGRAM, "console"], width, height, env=lab.env)
+            screens.append(t)
+            t.wait("Approvals")
+            t.send(b"\x1b[15~")
+            t.wait("What runs now")
+            t.wait("update shop.orders %d" % stuck.op["opid"])
+            rows = [line for line in t.text().split("\n") if "conn%d" % stuck.op["connectionId"] in line or " transaction " in line]
+            L.require(len(rows) >= 2 and " transaction " in rows[0] and "\u2514 update" in rows[1], "\n".join(rows))
+        t.send("X")
+        t.wait("It is not ended from here: it is an open transaction")
+        t.send("jX")
+        t.wait("Asked: kill operation %d" % stuck.op["opid"])
+        lab.until("the card", lambda: len(lab.ids()) == before + 1)
+        id = lab.ids()[-1]
+        lab.until_state(id, "awaiting_approval")
+        for t in screens:
+            escape(t, "What runs now")
+            t.send("3\r")
+            t.wait("%s rev 1" % id)
+        for t in screens:
+            t.wait("open too: ")
+        t.send("<")
+        t.wait("[ REPLAY ")
+        t.send("=")
+        t.gone("[ REPLAY ")
+        escape(screens[0], "%s rev 1" % id)
+        t.gone("open too: ")
+        lab.run("cards", "reject", id, "--reason", "seen")
+    finally:
+        for t in screens:
+            t.send("\x1bq")
+            t.close()
+        stuck.close()
+
+
 def main():
     lab = L.Lab("calm", speed=2, proxy=False)
     try:
         lab.start()
         lab.until("a connection", lambda: asked(lab, "what is running?")[0] == 0)
-        for part in (killed, ended_by_itself, refused):
+        for part in (killed, ended_by_itself, refused, on_a_screen):
             part(lab)
             print("kill: %s" % part.__name__.replace("_", " "))
         lab.stop()
