@@ -7,6 +7,8 @@
 #include <signalbox/cli/screen.h>
 #include <signalbox/tui/tui.h>
 
+#include "first_run.h"
+
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -150,5 +152,7 @@ int sb_cmd_console(int argc, char **argv)
         return o.presenter || o.line ? sb_usage_error("console: --aloud has no screen, so --line and --presenter are not for it") : sb_console_aloud(&o.session);
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return sb_usage_error("console needs a terminal; without one use: signalbox serve, ask and cards");
-    return sb_console_run(&o);
+    bool named = o.session.deployment || o.session.uri_file;
+    int first = named ? -1 : sb_first_run(argv);
+    return first >= 0 ? first : sb_console_run(&o);
 }
