@@ -100,6 +100,7 @@ int sb_console_run(const struct sb_console_options *o)
                                            .theme = theme.file, .mono = mono.file, .keymap = {base.file, keys.file},
                                            .state_dir = sb_session_state_dir(s), .origin = sb_session_origin(s)};
         screen.osc52 = config->clipboard;
+        screen.notice = config->notice;
         screen.problems = sb_session_config_problems(s);
         screen.mouse = config->mouse;
         screen.veil = o->presenter ? veil : NULL;

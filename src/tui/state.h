@@ -346,6 +346,8 @@ struct sb_tui {
     char *connecting;
     bool ascii;
     bool mouse;   /* its reports are asked for, and count */
+    bool notices;
+    int64_t noticed; /* wall: of the last one, or when it began */
     int64_t wall; /* of the last event */
     int64_t next_seq;
     bool bye;     /* the orchestrator has ended */

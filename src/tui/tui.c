@@ -249,6 +249,8 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     t->keymap = setup->keymap;
     t->ascii = setup->ascii;
     t->mouse = setup->mouse;
+    t->notices = setup->notices;
+    t->noticed = setup->wall_ms;
     t->slow = t->zoomed = setup->line;
     t->wall = setup->wall_ms;
     t->views = 1;

@@ -204,6 +204,37 @@ static void who_else_looks(void **state)
     console_close(&c);
 }
 
+/* Not what is there at the beginning, not more than one in ten seconds, and nothing of the database. */
+static void a_notice_for_who_looks_elsewhere(void **state)
+{
+    (void)state;
+    for (int wanted = 0; wanted < 2; wanted++) {
+        struct console c;
+        struct sb_err err = SB_ERR_INIT;
+        console_open(&c, keymap, 120, 40);
+        struct sb_tui_setup setup = {.keymap = keymap, .seat = {.who = (char *)"alice", .how = (char *)"console"}, .connecting = "shop", .notices = wanted, .wall_ms = c.clock};
+        sb_tui_free(c.tui);
+        c.tui = sb_tui_new(&setup, &err);
+        assert_non_null(c.tui);
+        console_play(&c, "01-connect");
+        console_play(&c, "04-anomaly");
+        assert_int_equal(c.notices, 0);
+        pass(&c, 11000);
+        console_play(&c, "05-card");
+        assert_int_equal(c.notices, wanted);
+        if (wanted)
+            assert_string_equal(c.notice, "C-000001 awaits approval");
+        console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"id\":\"C-000009\",\"state\":\"failed\"}}");
+        assert_int_equal(c.notices, wanted);
+        pass(&c, 11000);
+        console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"id\":\"C-000009\",\"state\":\"failed\"}}"); /* as it was */
+        assert_int_equal(c.notices, wanted);
+        console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"id\":\"C-000009\",\"state\":\"in_doubt\"}}");
+        assert_int_equal(c.notices, 2 * wanted);
+        console_close(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +242,7 @@ int main(void)
         cmocka_unit_test(the_selection_stays),
         cmocka_unit_test(a_minute_of_before),
         cmocka_unit_test(who_else_looks),
+        cmocka_unit_test(a_notice_for_who_looks_elsewhere),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
