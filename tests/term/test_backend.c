@@ -478,20 +478,20 @@ static void what_is_copied_is_wrapped_for_the_multiplexer(void **state)
 
 static void a_notice_ends_where_it_says(void **state)
 {
-    char out[SB_NOTICE_BYTES], many[1000];
+    char sent[SB_NOTICE_BYTES], many[1000];
     (void)state;
-    sb_notice_bytes(SB_NOTICE_NONE, "C-000001 awaits approval", out);
-    assert_string_equal(out, "");
-    sb_notice_bytes(SB_NOTICE_BELL, "C-000001 awaits approval", out);
-    assert_string_equal(out, "\a");
-    sb_notice_bytes(SB_NOTICE_OSC9, "C-000001 awaits approval", out);
-    assert_string_equal(out, "\x1B]9;Signalbox: C-000001 awaits approval\a");
-    sb_notice_bytes(SB_NOTICE_OSC777, "a\a\x1B]0;x;y\x9C\n", out);
-    assert_string_equal(out, "\x1B]777;notify;Signalbox;a???0?x?y??\a");
+    sb_notice_bytes(SB_NOTICE_NONE, "C-000001 awaits approval", sent);
+    assert_string_equal(sent, "");
+    sb_notice_bytes(SB_NOTICE_BELL, "C-000001 awaits approval", sent);
+    assert_string_equal(sent, "\a");
+    sb_notice_bytes(SB_NOTICE_OSC9, "C-000001 awaits approval", sent);
+    assert_string_equal(sent, "\x1B]9;Signalbox: C-000001 awaits approval\a");
+    sb_notice_bytes(SB_NOTICE_OSC777, "a\a\x1B]0;x;y\x9C\n", sent);
+    assert_string_equal(sent, "\x1B]777;notify;Signalbox;a???0?x?y??\a");
     memset(many, 'm', sizeof many);
     many[sizeof many - 1] = '\0';
-    sb_notice_bytes(SB_NOTICE_OSC777, many, out);
-    assert_int_equal(strlen(out), strlen("\x1B]777;notify;Signalbox;\a") + 120);
+    sb_notice_bytes(SB_NOTICE_OSC777, many, sent);
+    assert_int_equal(strlen(sent), strlen("\x1B]777;notify;Signalbox;\a") + 120);
 }
 
 int main(void)
