@@ -48,6 +48,8 @@ const struct sb_command sb_commands[] = {
      "                        the meeting (F6): the cards that await approval, one a screen, with a clock; what is decided is\n"
      "                        written down with names and reason, into the record too, and exported as minutes with hashes\n"
      "  --minutes N           of the meeting, for each card, 1 to 240. Default 5\n\n"
+     "Without a config, with nothing named and nobody to join, it first asks for a name, the connection string and the\n"
+     "environment, tries them out, says what stays blind, and writes the config when you agree (nothing before that).\n\n"
      "A server that is out of reach, or refuses the login, is said on the screen and tried again every 2 s.\n\n"
      "Exit status: 0 left; 2 bad input, or no terminal; 5 the ledger cannot be written.\n",
      sb_cmd_console},

@@ -4,6 +4,7 @@
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/config.h>
 #include <signalbox/model/names.h>
+#include <signalbox/term/backend.h>
 
 #include <errno.h>
 #include <string.h>
@@ -35,6 +36,17 @@ static void set_switch(struct reading *r, bool *slot, const struct sb_conf_row *
         *slot = row->word[2][1] == 'n';
     else
         say(problems, row, r, false, strcmp(row->word[1], "mouse") == 0 ? "mouse is on or off" : "clipboard is on or off");
+}
+
+static void set_notice(struct reading *r, int *slot, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    static const char *const ways[] = {[SB_NOTICE_NONE] = "off", [SB_NOTICE_BELL] = "bell", [SB_NOTICE_OSC9] = "osc9", [SB_NOTICE_OSC777] = "osc777"};
+    for (size_t i = 0; i < SB_COUNT(ways); i++)
+        if (strcmp(row->word[2], ways[i]) == 0) {
+            *slot = (int)i;
+            return;
+        }
+    say(problems, row, r, false, "notify is off, bell, osc9 or osc777");
 }
 
 /* True when `left` characters put in, taken out or exchanged make the one of the other. */
@@ -106,10 +118,12 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->group, row, problems);
     else if (strcmp(name, "clipboard") == 0)
         set_switch(r, &c->clipboard, row, problems);
+    else if (strcmp(name, "notify") == 0)
+        set_notice(r, &c->notice, row, problems);
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, routes, clipboard, mouse, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, routes, clipboard, notify, mouse, and deployment sections");
 }
 
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)

@@ -7,6 +7,8 @@
 #include <signalbox/cli/screen.h>
 #include <signalbox/tui/tui.h>
 
+#include "first_run.h"
+
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -98,6 +100,7 @@ int sb_console_run(const struct sb_console_options *o)
                                            .theme = theme.file, .mono = mono.file, .keymap = {base.file, keys.file},
                                            .state_dir = sb_session_state_dir(s), .origin = sb_session_origin(s)};
         screen.osc52 = config->clipboard;
+        screen.notice = config->notice;
         screen.problems = sb_session_config_problems(s);
         screen.mouse = config->mouse;
         screen.veil = o->presenter ? veil : NULL;
@@ -150,5 +153,7 @@ int sb_cmd_console(int argc, char **argv)
         return o.presenter || o.line ? sb_usage_error("console: --aloud has no screen, so --line and --presenter are not for it") : sb_console_aloud(&o.session);
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return sb_usage_error("console needs a terminal; without one use: signalbox serve, ask and cards");
-    return sb_console_run(&o);
+    bool named = o.session.deployment || o.session.uri_file;
+    int first = named ? -1 : sb_first_run(argv);
+    return first >= 0 ? first : sb_console_run(&o);
 }

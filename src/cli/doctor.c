@@ -83,7 +83,7 @@ static void print_wrapped(const char *raw)
     sb_str_release(&line);
 }
 
-static int print_text(const struct findings *f, size_t wrong, size_t notes)
+void sb_findings_tell(const struct findings *f)
 {
     for (size_t i = 0; i < f->list_n; i++) {
         sb_print("  %-5s %-10s ", found_names[f->list[i].found], f->list[i].area);
@@ -95,6 +95,11 @@ static int print_text(const struct findings *f, size_t wrong, size_t notes)
             free(mend);
         }
     }
+}
+
+static int print_text(const struct findings *f, size_t wrong, size_t notes)
+{
+    sb_findings_tell(f);
     if (wrong)
         return sb_print("%zu to mend, %zu to know\n", wrong, notes);
     return sb_print(notes ? "nothing is wrong, %zu to know\n" : "nothing is wrong\n", notes);

@@ -29,6 +29,7 @@ struct findings {
 /* mend: "" nothing. */
 void sb_found(struct findings *f, enum found found, const char *area, const char *mend, const char *fmt, ...) SB_PRINTF(5, 6);
 void sb_findings_release(struct findings *f);
+void sb_findings_tell(const struct findings *f); /* on standard output, a line each and its mend */
 
 /* doctor_host.c: terminal, locale, libraries, clock. */
 void sb_doctor_host(struct findings *f);

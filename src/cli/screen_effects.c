@@ -179,6 +179,7 @@ void screen_run_effects(struct screen *s)
             break;
         case SB_FX_QUIT: s->end = SB_SCREEN_LEFT; break;
         case SB_FX_BELL: sb_backend_bell(s->backend); break;
+        case SB_FX_NOTICE: sb_backend_notice(s->backend, s->o->notice, one->text ? one->text : ""); break;
         case SB_FX_FLUSH:
             tcflush(sb_backend_fd(s->backend), TCIFLUSH);
             s->drop_input = true;

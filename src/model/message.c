@@ -32,6 +32,7 @@ static const struct sb_member seat_members[] = {
     SB_MEMBER(struct sb_seat, how, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_seat, tty, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_seat, read_only, SB_BOOL, 0, NULL),
+    SB_MEMBER(struct sb_seat, protocol, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_seat, signs_as, SB_STR, 0, NULL),
 };
 static const struct sb_schema seat_schema = SB_SCHEMA("seat", struct sb_seat, seat_members);
@@ -112,6 +113,18 @@ static const struct sb_member line_members[] = {
     SB_MEMBER(struct sb_member_line, connections, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_member_line, queued, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_member_line, cache_ppm, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_member_line, inserts, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, queries, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, updates, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, deletes, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, getmores, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, commands, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, dirty_ppm, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, resident_mib, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, reading, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, writing, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, bytes_in, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_member_line, bytes_out, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_member_line, blind, SB_STR, 0, NULL),
 };
 const struct sb_schema sb_member_line_schema = SB_SCHEMA("member", struct sb_member_line, line_members);
@@ -140,6 +153,31 @@ static const struct sb_member strip_members[] = {
     SB_MEMBER(struct sb_strip, note, SB_STR, 0, NULL),
 };
 static const struct sb_schema strip_schema = SB_SCHEMA("strip", struct sb_strip, strip_members);
+
+static const struct sb_member replay_ask_members[] = {
+    SB_MEMBER(struct sb_replay_ask, at, SB_TIME, 0, NULL),
+};
+static const struct sb_schema replay_ask_schema = SB_SCHEMA("moment", struct sb_replay_ask, replay_ask_members);
+
+static const struct sb_member replay_members[] = {
+    SB_MEMBER(struct sb_replay, at, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_replay, oldest, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_replay, newest, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_replay, strip, SB_REC, SB_ALWAYS, &strip_schema),
+};
+static const struct sb_schema replay_schema = SB_SCHEMA("replay", struct sb_replay, replay_members);
+
+static const struct sb_member look_members[] = {
+    SB_MEMBER(struct sb_look, who, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_look, how, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_look, card, SB_STR, SB_ALWAYS, NULL),
+};
+static const struct sb_schema look_schema = SB_SCHEMA("look", struct sb_look, look_members);
+
+static const struct sb_member looks_members[] = {
+    SB_LIST(struct sb_looks, list, SB_RECS, SB_ALWAYS, &look_schema),
+};
+static const struct sb_schema looks_schema = SB_SCHEMA("looks", struct sb_looks, looks_members);
 
 static const struct sb_member welcome_members[] = {
     SB_MEMBER(struct sb_welcome, version, SB_STR, SB_ALWAYS, NULL),
@@ -211,6 +249,9 @@ static const struct {
     [SB_ASK_LIFT] = {"lift", &remark_on_schema},
     [SB_ASK_DRILL] = {"drill", &text_schema},
     [SB_ASK_RECOVERY] = {"get_recovery", &text_schema},
+    [SB_ASK_OPS] = {"get_ops", &text_schema},
+    [SB_ASK_REPLAY] = {"get_replay", &replay_ask_schema},
+    [SB_ASK_LOOK] = {"look", &text_schema},
     [SB_ASK_OWNER] = {"get_owner", &text_schema},
     [SB_ASK_BYE] = {"leave", &text_schema},
     [SB_NEWS_WELCOME] = {"welcome", &welcome_schema},
@@ -219,6 +260,9 @@ static const struct {
     [SB_NEWS_ANOMALY] = {"anomaly", &sb_anomaly_schema},
     [SB_NEWS_HUSHES] = {"hushes", &sb_hushes_schema},
     [SB_NEWS_RECOVERY] = {"recovery", &sb_recovery_schema},
+    [SB_NEWS_OPS] = {"ops", &sb_ops_schema},
+    [SB_NEWS_REPLAY] = {"replay", &replay_schema},
+    [SB_NEWS_LOOKS] = {"looks", &looks_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},
     [SB_NEWS_CARDS] = {"cards", &cards_schema},
     [SB_NEWS_CASE] = {"case", &sb_case_schema},
@@ -297,6 +341,7 @@ struct sb_message *sb_message_hello(int64_t seq, const char *how, bool read_only
         return NULL;
     }
     seat->read_only = read_only;
+    seat->protocol = SB_PROTOCOL;
     return m;
 }
 

@@ -18,6 +18,7 @@ static const struct {
     {"update", false},
     {"aggregate", false},
     {"drop", false},
+    {"killOp", false},
 };
 
 /* Drops a collection's validator or TTL by collMod are later cards; today's collMod only hides or shows an index. */
@@ -147,8 +148,23 @@ static int look_at_aggregate(const bson_t *command, struct sb_err *err)
                                SB_BEFORE_PREFIX) : 0;
 }
 
-/* Parses and checks; returns the command without "$db" (the caller destroys it), its database and its row. */
-static bson_t *prepare(const char *text, char *db, size_t db_cap, size_t *row, struct sb_err *err)
+/* One operation of one member, by its number: whose it is was looked at before, and a number is never left open. */
+static int look_at_kill(const bson_t *command, struct sb_err *err)
+{
+    bson_iter_t it;
+    bool one = bson_iter_init_find(&it, command, "killOp") && bson_iter_as_int64(&it) == 1;
+    bool op = bson_iter_init_find(&it, command, "op") && BSON_ITER_HOLDS_INT(&it) && bson_iter_as_int64(&it) > 0 && bson_iter_as_int64(&it) <= INT32_MAX;
+    bool member = bson_iter_init_find(&it, command, "$member") && BSON_ITER_HOLDS_UTF8(&it) && *bson_iter_utf8(&it, NULL);
+    bool comment = bson_iter_init_find(&it, command, "comment");
+    bool admin = bson_iter_init_find(&it, command, "$db") && BSON_ITER_HOLDS_UTF8(&it) && strcmp(bson_iter_utf8(&it, NULL), "admin") == 0;
+    if (one && op && member && admin && bson_count_keys(command) == 4u + comment)
+        return 0;
+    return sb_fail(err, SB_EPOLICY, "killOp may name one operation by its number and the one member that runs it, and nothing else");
+}
+
+/* Parses and checks; returns the command without "$db" and "$member" (the caller destroys it), its database, its row and the member
+ * that it goes to (empty: to the primary). */
+static bson_t *prepare(const char *text, char *db, size_t db_cap, char *member, size_t member_cap, size_t *row, struct sb_err *err)
 {
     bson_error_t e;
     bson_t *all = bson_new_from_json((const uint8_t *)text, -1, &e);
@@ -165,8 +181,10 @@ static bson_t *prepare(const char *text, char *db, size_t db_cap, size_t *row, s
     }
     snprintf(db, db_cap, "%s", bson_iter_utf8(&it, NULL));
     static const char *const never[] = {"admin", "local", "config"};
+    bool kill = bson_iter_init(&it, all) && bson_iter_next(&it) && strcmp(bson_iter_key(&it), "killOp") == 0;
+    member[0] = '\0';
     for (size_t i = 0; i < SB_COUNT(never); i++)
-        if (strcmp(db, never[i]) == 0) {
+        if (strcmp(db, never[i]) == 0 && !kill) {
             sb_fail(err, SB_EPOLICY, "nothing is ever written to the database %s", db);
             goto out;
         }
@@ -192,8 +210,17 @@ static bson_t *prepare(const char *text, char *db, size_t db_cap, size_t *row, s
         goto out;
     if (strcmp(writes[*row].name, "aggregate") == 0 && look_at_aggregate(all, err))
         goto out;
+    if (kill && look_at_kill(all, err))
+        goto out;
+    if (bson_iter_init_find(&it, all, "$member")) {
+        if (!kill || strlen(bson_iter_utf8(&it, NULL)) >= member_cap) {
+            sb_fail(err, SB_EPOLICY, "only killOp goes to a member that is named");
+            goto out;
+        }
+        snprintf(member, member_cap, "%s", bson_iter_utf8(&it, NULL));
+    }
     command = bson_new();
-    bson_copy_to_excluding_noinit(all, command, "$db", NULL);
+    bson_copy_to_excluding_noinit(all, command, "$db", "$member", NULL);
 out:
     bson_destroy(all);
     return command;
@@ -201,9 +228,9 @@ out:
 
 int sb_write_allowed(const char *text, struct sb_err *err)
 {
-    char db[128];
+    char db[128], member[256];
     size_t row;
-    bson_t *command = prepare(text, db, sizeof db, &row, err);
+    bson_t *command = prepare(text, db, sizeof db, member, sizeof member, &row, err);
     if (!command)
         return -1;
     bson_destroy(command);
@@ -301,15 +328,24 @@ void sb_write(const struct sb_server *s, const char *executor_uri, const char *d
     memset(out, 0, sizeof *out);
     out->outcome = SB_OUTCOME_FAILED;
     struct sb_err err = SB_ERR_INIT;
-    char db[128];
+    char db[128], member[256];
     size_t row = 0;
     struct sb_conn *c = NULL;
     mongoc_uri_t *uri = NULL;
+    struct sb_server *executor = NULL;
     int64_t start = sb_mono_ms();
-    bson_t *command = prepare(text, db, sizeof db, &row, &err);
+    bson_t *command = prepare(text, db, sizeof db, member, sizeof member, &row, &err);
     if (!command || sb_permit_check(s, deployment_id, permit, text, &err))
         goto out;
     permit->used = true;
+    if (member[0]) {
+        executor = executor_uri ? sb_server_new(executor_uri, false, &err) : NULL;
+        if (executor || !executor_uri)
+            c = sb_conn_to_member(executor ? executor : s, member, SB_LANE_BULK, &err);
+        if (c)
+            sb_write_send(c, db, command, out);
+        goto out;
+    }
     uri = executor_uri ? mongoc_uri_new(executor_uri) : mongoc_uri_copy(s->uri);
     if (!uri) {
         sb_fail(&err, SB_EUSAGE, "the executor's connection string is not a valid mongodb:// URI");
@@ -326,6 +362,7 @@ out:
         snprintf(out->message, sizeof out->message, "%s", err.msg);
     out->millis = sb_mono_ms() - start;
     sb_conn_close(c);
+    sb_server_free(executor);
     if (uri)
         mongoc_uri_destroy(uri);
     if (command)

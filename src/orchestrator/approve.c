@@ -156,6 +156,8 @@ static int approve_by(struct sb_orchestrator *o, struct seat *s, struct held_car
 int sb_o_approve(struct sb_orchestrator *o, struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
 {
     struct approver a;
+    if (sb_streq(s->how, "console") && s->protocol < SB_PROTOCOL)
+        return sb_fail(err, SB_ESTATE, "%s: this console is older than the program that owns the record and may not show all that is approved: start it again from the same version", c->card.id);
     if (sb_o_may_act(o, c, err) || check_card(o, c, d, err) || sb_o_approver(o, &c->card, s, d, "approve", &a, err))
         return -1;
     int rc = approve_by(o, s, c, d, &a, err);

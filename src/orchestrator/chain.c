@@ -146,6 +146,8 @@ char *sb_o_perform(struct sb_orchestrator *o, struct held_case *c, const struct 
     case SB_TASK_WATCH_WINDOWS: return say_windows(o, c);
     case SB_TASK_TREND: return say_trends(o, place);
     case SB_TASK_SUSPECT: return say_suspect(o, a);
+    case SB_TASK_OPS_CURRENT: sb_o_consult_ops(o, c, false, err); return NULL;
+    case SB_TASK_OPS_KILL: sb_o_consult_ops(o, c, true, err); return NULL;
     case SB_TASK_STATUS: return sb_o_status(o);
     default: return sb_format("%s: %s. %s", a ? a->anomaly.title : "", a ? a->anomaly.class_reason : "", r->why);
     }

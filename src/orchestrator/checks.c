@@ -3,6 +3,7 @@
  * Facts read from the deployment, before a step and after it. The reading happens on a worker; nothing here decides. */
 #include "private.h"
 
+#include <signalbox/agents/kill_card.h>
 #include <signalbox/base/hook.h>
 #include <signalbox/mongo/read_door.h>
 
@@ -244,6 +245,40 @@ static void check_none_match(const struct checking *c, const struct sb_check *k,
         bson_destroy(query);
 }
 
+/* The member is asked for the number anew: whose it is, and whether that may be ended. What has ended by itself is gone too. */
+static void check_op(const struct checking *c, const struct sb_check *k, bool running, struct check_result *r)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_deployment_facts f = {.id = ""};
+    struct sb_kill_of of;
+    struct sb_op op = {.member = NULL};
+    if (!k->name || sb_kill_of(k->value, &of)) {
+        sb_o_check_result(r, CHECK_FALSE, "the card does not say which operation it is about");
+        return;
+    }
+    struct sb_conn *conn = sb_conn_to_member(c->o->opt.server, k->name, SB_LANE_CONTROL, &err);
+    int found = conn && sb_deployment_identify(conn, &f, &err) == 0 ? sb_live_op_find(conn, k->name, of.opid, &op, &err) : -1;
+    bool ours = found == 1 && sb_kill_is(&of, &op);
+    if (found < 0)
+        sb_o_check_result(r, CHECK_UNKNOWN, "%.80s does not tell what it runs: %.150s", k->name, err.msg);
+    else if (!sb_streq(f.id, c->deployment_id))
+        sb_o_check_result(r, CHECK_FALSE, "%.80s is a member of %.100s, not of %.60s", k->name, f.id, c->deployment_id);
+    else if (!running)
+        sb_o_check_result(r, ours ? CHECK_FALSE : CHECK_TRUE, ours ? "operation %.40s still runs on %.100s" : "operation %.40s is gone from %.100s", of.opid, k->name);
+    else if (!found)
+        sb_o_check_result(r, CHECK_FALSE, "operation %.40s does not run on %.100s any more", of.opid, k->name);
+    else if (!ours)
+        sb_o_check_result(r, CHECK_FALSE, "operation %.40s on %.80s is %.30s's by now, not %.30s's", of.opid, k->name, op.connection ? op.connection : "nobody", of.connection);
+    else if (op.barred)
+        sb_o_check_result(r, CHECK_FALSE, "operation %.40s on %.80s is not ended from here: %.100s", of.opid, k->name, op.barred);
+    else
+        sb_o_check_result(r, CHECK_TRUE, "operation %.40s on %.80s is the one that was looked at, and still runs", of.opid, k->name);
+    sb_record_release(&sb_op_schema, &op);
+    if (f.id[0])
+        sb_deployment_facts_release(&f);
+    sb_conn_close(conn);
+}
+
 static bool about_catalogue(const char *check)
 {
     return sb_streq(check, "collection") || sb_streq(check, "collection_absent") || sb_starts_with(check, "index_") || sb_streq(check, "no_build");
@@ -281,6 +316,8 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_profile(c, k, r);
     else if (sb_streq(k->check, "none_match"))
         check_none_match(c, k, r);
+    else if (sb_streq(k->check, "op_running") || sb_streq(k->check, "op_gone"))
+        check_op(c, k, sb_streq(k->check, "op_running"), r);
     else
         sb_o_check_result(r, CHECK_FALSE, "the check %.100s is not known to this version", k->check);
 }

@@ -90,6 +90,8 @@ static int roll_back(struct sb_orchestrator *o, struct seat *s, struct held_card
         sb_lifecycle_reason(why, sizeof why, (enum sb_state)c->card.state, SB_EV_ROLLBACK);
         return sb_fail(err, SB_ESTATE, "%s: %s", c->card.id, why);
     }
+    if (c->card.kind == SB_KIND_KILL_OP)
+        return sb_fail(err, SB_ESTATE, "%s: an operation that was ended cannot be brought back: its client sends it again, or does not", c->card.id);
     if (sb_o_phase_may_go_back(o, c, err))
         return -1;
     if (c->card.environment == SB_ENV_PROD && !sb_streq(d->target, c->card.target))

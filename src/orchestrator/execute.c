@@ -97,8 +97,15 @@ static const char *obstacle(const struct sb_orchestrator *o, const struct checki
     return failure ? failure->text : NULL;
 }
 
+/* One that only looks moves nothing, and may look for weeks; one that ends an operation changes no fact of another plan, and may be
+ * what lets it go on. */
+static bool moves_nothing(const struct held_card *card)
+{
+    return card->card.kind == SB_KIND_OBSERVE || card->card.kind == SB_KIND_KILL_OP;
+}
+
 /* The interlocking: one plan at a time moves on a collection (or a database, where a card is about one). Their facts would
- * change under each other's feet. One that only looks moves nothing, and may look for weeks. True: the card waits for another one. */
+ * change under each other's feet. True: the card waits for another one. */
 static bool interlocked(struct sb_orchestrator *o, struct held_card *card)
 {
     char why[160];
@@ -106,7 +113,7 @@ static bool interlocked(struct sb_orchestrator *o, struct held_card *card)
         const struct held_card *other = o->cards[i];
         int s = other->card.state;
         bool moves = s == SB_EXECUTING || s == SB_PAUSED || s == SB_ROLLING_BACK || s == SB_IN_DOUBT || other->run.forward_away || other->run.stopping;
-        if (other == card || !moves || card->card.kind == SB_KIND_OBSERVE || other->card.kind == SB_KIND_OBSERVE || !sb_streq(other->card.target, card->card.target) || !sb_streq(other->card.deployment_id, card->card.deployment_id))
+        if (other == card || !moves || moves_nothing(card) || moves_nothing(other) || !sb_streq(other->card.target, card->card.target) || !sb_streq(other->card.deployment_id, card->card.deployment_id))
             continue;
         snprintf(why, sizeof why, "%s is %s on %.80s", other->card.id, sb_name(&sb_states, s), card->card.target);
         wait_for(o, card, why, TRY_AGAIN_MS);

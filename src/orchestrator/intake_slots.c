@@ -137,6 +137,15 @@ static int take_dotted(struct sb_slots *s, const char *p, size_t n, bool with_fi
     return take(&s->ns, p, n, err);
 }
 
+/* "db1.example.com:27017": a member, where operations are spoken of. */
+static bool is_member(const char *p, size_t n, int intent)
+{
+    size_t digits = 0;
+    while (digits < n && p[n - 1 - digits] >= '0' && p[n - 1 - digits] <= '9')
+        digits++;
+    return (OF(intent) & (OF(SB_INTENT_OPS_KILL) | OF(SB_INTENT_OPS_CURRENT))) && digits && digits <= 5 && digits < n && p[n - 1 - digits] == ':';
+}
+
 static int find_namespace(const char *request, const struct sb_word *words, size_t n, char *const *known, size_t known_n, struct sb_reading_of *r, struct sb_err *err)
 {
     struct sb_slots *s = &r->slots;
@@ -146,7 +155,7 @@ static int find_namespace(const char *request, const struct sb_word *words, size
             if (equals(known[j], request + words[i].from, words[i].to - words[i].from))
                 return take(&s->ns, known[j], strlen(known[j]), err);
     for (size_t i = 0; i < n; i++)
-        if (has_form(&words[i], SB_FORM_NAME)) /* not known: kept, and said later that it does not exist */
+        if (has_form(&words[i], SB_FORM_NAME) && !is_member(request + words[i].from, words[i].to - words[i].from, r->intent)) /* not known: kept, and said later that it does not exist */
             return take_dotted(s, request + words[i].from, words[i].to - words[i].from, with_field, known, known_n, err);
     for (size_t i = 0; i < n; i++) {
         const char *only = has_form(&words[i], SB_FORM_KNOWN) ? only_of(request + words[i].from, words[i].to - words[i].from, known, known_n) : NULL;

@@ -229,7 +229,7 @@ static void ask_ack(struct sb_orchestrator *o, int64_t seat, const struct sb_mes
 /* More than a look at what there is, a coming or a going. */
 static bool is_act(int type)
 {
-    return type != SB_ASK_HELLO && type != SB_ASK_CARD && type != SB_ASK_CASE && type != SB_ASK_AUDIT && type != SB_ASK_OWNER && type < SB_ASK_BYE;
+    return type != SB_ASK_HELLO && type != SB_ASK_CARD && type != SB_ASK_CASE && type != SB_ASK_AUDIT && type != SB_ASK_OPS && type != SB_ASK_REPLAY && type != SB_ASK_LOOK && type != SB_ASK_OWNER && type < SB_ASK_BYE;
 }
 
 static void take_ask(struct sb_orchestrator *o, struct ask *a)
@@ -277,6 +277,15 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
     case SB_ASK_RECOVERY:
         sb_o_ask_recovery(o, a->seat, m->seq);
         break;
+    case SB_ASK_OPS:
+        sb_o_ask_ops(o, a->seat, m->seq);
+        break;
+    case SB_ASK_REPLAY:
+        sb_o_ask_replay(o, a->seat, m);
+        break;
+    case SB_ASK_LOOK:
+        sb_o_look(o, a->seat, m);
+        break;
     case SB_ASK_OWNER:
         sb_o_tell_owner(o, a->seat, m->seq);
         break;
@@ -300,6 +309,7 @@ static void take_strip(struct sb_orchestrator *o, struct sb_strip *s)
     o->strip = *s;
     free(s);
     o->have_strip = true;
+    sb_o_keep_minute(o);
     sb_o_tell_strip(o);
 }
 
@@ -417,6 +427,8 @@ static void free_orchestrator(struct sb_orchestrator *o)
     free(o->backups_said);
     sb_record_release(&sb_recovery_schema, &o->recovery);
     sb_o_forget_lookers(o);
+    sb_o_free_ops(o);
+    sb_o_free_recorder(o);
     sb_mask_close(o->mask);
     sb_o_free_search(o);
     sb_ledger_close(o->ledger);

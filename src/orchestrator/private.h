@@ -88,6 +88,8 @@ struct seat {
     struct sb_actor actor;
     char *how;
     char *signs_as; /* as it says */
+    char *looks_at; /* the card it has open; NULL: none */
+    int64_t protocol;
     bool said_hello, read_only;
     bool unrecorded; /* it has only looked so far, as this person did today already */
 };
@@ -303,6 +305,8 @@ struct sb_orchestrator {
         struct sb_matcher *matcher, *hint;
     } search;                 /* search.c's: what the ledger was searched for last */
     struct sb_actor self;     /* the orchestrator as an actor */
+    struct watching_ops *ops; /* ops.c's; NULL: nobody has asked yet what runs */
+    struct recorder *recorder; /* recorder.c's; NULL: nothing is kept yet */
 
     char **lookers; /* who has looked at something from a shell on this day (since 1970) */
     size_t lookers_n;
@@ -985,6 +989,21 @@ int sb_o_consult_what_if(struct sb_orchestrator *o, const struct seat *s, int64_
 /* ---- guard.c: at each look at a running build. What passes its limit stands on the card, and may be aborted by itself ---- */
 
 void sb_o_guard_build(struct sb_orchestrator *o, struct held_card *card);
+
+/* ---- ops.c: what runs now, while somebody looks; recorder.c: the strip, minute by minute ---- */
+
+void sb_o_ask_ops(struct sb_orchestrator *o, int64_t seat, int64_t seq);
+void sb_o_free_ops(struct sb_orchestrator *o);
+void sb_o_keep_minute(struct sb_orchestrator *o); /* of the strip, when one is over */
+void sb_o_ask_replay(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_free_recorder(struct sb_orchestrator *o);
+
+/* consult_ops.c: the operations as an answer, or (kill) a card that ends the one that the request names. */
+int sb_o_consult_ops(struct sb_orchestrator *o, struct held_case *c, bool kill, struct sb_err *err);
+
+/* seat.c: which cards are open where. */
+void sb_o_look(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+void sb_o_tell_looks(struct sb_orchestrator *o);
 
 /* ---- attach.c ---- */
 

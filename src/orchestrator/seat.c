@@ -57,10 +57,40 @@ void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id)
     for (size_t i = 0; i < o->seats_n; i++)
         if (o->seats[i] == s)
             o->seats[i] = o->seats[--o->seats_n];
+    bool looked = s->looks_at != NULL;
     sb_record_release(&sb_actor_schema, &s->actor);
     free(s->how);
     free(s->signs_as);
+    free(s->looks_at);
     free(s);
+    if (looked)
+        sb_o_tell_looks(o);
+}
+
+/* Consoles are told; a shell that passes by would not know what to do with it. */
+void sb_o_tell_looks(struct sb_orchestrator *o)
+{
+    struct sb_looks looks = {.list = NULL};
+    bool whole = true;
+    for (size_t i = 0; whole && i < o->seats_n; i++) {
+        const struct seat *s = o->seats[i];
+        struct sb_look *l = s->looks_at ? SB_PUSH(looks.list) : NULL;
+        whole = !s->looks_at || (l && !sb_str_set(&l->who, s->actor.principal) && !sb_str_set(&l->how, s->how) && !sb_str_set(&l->card, s->looks_at));
+    }
+    for (size_t i = 0; whole && i < o->seats_n; i++)
+        if (sb_streq(o->seats[i]->how, "console"))
+            sb_o_tell(o, o->seats[i]->id, sb_message_copy_of(SB_NEWS_LOOKS, 0, &looks));
+    sb_record_release(sb_message_schema(SB_NEWS_LOOKS), &looks);
+}
+
+void sb_o_look(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m)
+{
+    struct seat *s = sb_o_seat(o, seat);
+    const char *card = ((const struct sb_text *)m->body)->text;
+    if (!s || sb_streq(s->looks_at, card))
+        return;
+    if (sb_str_set(&s->looks_at, card && card[0] && strlen(card) < 32 ? card : NULL) == 0)
+        sb_o_tell_looks(o);
 }
 
 static void free_message(void *m)
@@ -259,6 +289,7 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
     bool first = !s->said_hello, begins = !o->greeted && o->opt.origin->seeded;
     s->said_hello = o->greeted = true;
     s->read_only |= said->read_only;
+    s->protocol = said->protocol;
     if (first && (sb_str_set(&s->how, said->how) || sb_str_set(&s->signs_as, said->signs_as) || (said->tty && sb_str_set(&s->actor.tty, said->tty))))
         return;
     sb_o_tell(o, seat, welcome(o, s, m->seq));
@@ -280,6 +311,11 @@ void sb_o_hello(struct sb_orchestrator *o, int64_t seat, const struct sb_message
         sb_o_tell(o, seat, sb_message_copy_of(SB_NEWS_CARD, 0, &o->cards[i]->card));
     if (!o->ledger_was_ok)
         sb_o_tell_by_hand(o, seat);
+    size_t consoles = 0;
+    for (size_t i = 0; i < o->seats_n; i++)
+        consoles += sb_streq(o->seats[i]->how, "console");
+    if (consoles > 1) /* from now on they tell each other what they look at */
+        sb_o_tell_looks(o);
     sb_o_tell_strip(o);
     if (o->policy_alarm)
         sb_o_notice(o, SB_HIGH, "Policy: %s", o->policy_alarm);

@@ -328,6 +328,8 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
     } else if (blind.len) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("not everything that decides could be measured: %s", blind.p);
+    } else if (!w->window_s && !w->criteria_n) {
+        *reason = sb_format("read back: it is done, and there is nothing to be watched");
     } else if (overdue || r->observed_s <= 0 || (double)r->observed_s < LEAST_OBSERVED * (double)(w->window_s - settle_s)) {
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("the window was observed for %" PRId64 " s only, of %" PRId64 " s behind its first %" PRId64 " s", r->observed_s, w->window_s - settle_s, settle_s);

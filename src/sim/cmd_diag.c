@@ -152,6 +152,8 @@ static struct sim_doc *running_doc(const struct sim *s, const struct sim_member 
     }
     if (r->kill_pending)
         sim_w_bool(&w, "killPending", true);
+    if (r->conflicts)
+        sim_w_i64(&w, "writeConflicts", r->conflicts);
     sim_w_int(&w, "numYields", r->yields);
     put_held(&w, r);
     put_flow(&w, r);
@@ -335,8 +337,10 @@ int sim_cmd_kill_op(struct sim_call *c)
             r->kill_pending = true;
             log_kill(c, 20884, "Killed operation", (int32_t)opid);
             sim_build_kill(c->s, c->m, (int32_t)opid);
-            break;
+            return 0;
         }
+    if (sim_wait_kill(c->m, (int32_t)opid))
+        log_kill(c, 20884, "Killed operation", (int32_t)opid);
     return 0;
 }
 

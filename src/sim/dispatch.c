@@ -522,6 +522,8 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
         goto sent;
     }
     sim_op_init(&c.op, conn);
+    if (rq->opid)
+        c.op.opid = rq->opid;
     c.op.counts_read = (c.cmd->flags & SIM_COUNTS_READ) != 0;
     c.op.counts_write = (c.cmd->flags & SIM_COUNTS_WRITE) != 0;
     memcpy(c.op.ns, c.db, strlen(c.db));

@@ -91,7 +91,7 @@ int sim_waits_each(const struct sim_member *m, int (*fn)(void *ctx, const struct
 {
     int rc = 0;
     for (struct wait *w = m->sim->waits->first; rc == 0 && w; w = w->next) {
-        struct sim_running r = {.m = w->m, .opid = w->opid, .conn = w->conn, .op = w->op, .ns = w->ns, .command = w->command, .from = w->since_us};
+        struct sim_running r = {.m = w->m, .opid = w->opid, .conn = w->conn, .op = w->op, .ns = w->ns, .command = w->command, .from = w->since_us, .conflicts = w->kind == BLOCKED};
         if (w->m == m)
             rc = fn(ctx, &r);
     }
@@ -181,6 +181,31 @@ static void end_blocked(struct sim *s, struct wait *w)
     sim_w_release(&out);
 }
 
+/* killOp: what waits for a transaction, for data or for its concern ends at once; of a concern the write stands. */
+bool sim_wait_kill(struct sim_member *m, int32_t opid)
+{
+    struct sim *s = m->sim;
+    for (struct wait *w = s->waits ? s->waits->first : NULL; w; w = w->next) {
+        if (w->m != m || w->opid != opid || w->goes_on)
+            continue;
+        if (w->kind == CONCERN) {
+            end_concern(s, w, SIM_INTERRUPTED, "operation was interrupted");
+            return true;
+        }
+        if (w->kind != BLOCKED && w->kind != TAIL)
+            return false;
+        struct sim_w out;
+        struct sim_fail f = SIM_FAIL_INIT;
+        sim_w_init(&out);
+        sim_fail(&f, SIM_INTERRUPTED, "operation was interrupted");
+        m->n.asserts_user++;
+        answer(s, w, sim_reply_fail(s, m, &out, &f));
+        sim_w_release(&out);
+        return true;
+    }
+    return false;
+}
+
 /* ---- time ---- */
 
 struct deadline {
@@ -223,6 +248,8 @@ static void run_again(struct sim *s, struct wait *w)
     const uint8_t *reply = NULL;
     take_out(s, w);
     sim_w_init(&out);
+    w->rq.opid = w->opid;
+    w->rq.since_us = w->since_us;
     conn->tail_until_us = w->until_us;
     if (sim_dispatch(conn, &w->rq, &out, &reply) == SIM_ANSWERED && reply && conn->answer)
         conn->answer(conn, reply);
@@ -286,7 +313,9 @@ static struct wait *begin(struct sim_call *c, enum kind kind, int64_t until_us)
     w->since_us = c->s->now;
     w->command = c->op.command ? sim_doc_ref(c->op.command) : sim_doc_new(c->body);
     w->op = c->op.type;
-    w->opid = c->op.opid;
+    w->opid = c->rq && c->rq->opid ? c->rq->opid : c->op.opid;
+    if (c->rq && c->rq->opid)
+        w->since_us = c->rq->since_us;
     snprintf(w->ns, sizeof w->ns, "%s", c->op.ns);
     if (!w->command) {
         wait_free(w);

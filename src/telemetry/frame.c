@@ -165,6 +165,19 @@ static void update_line(struct member_state *m, const struct sb_sample *s, const
     l->queued = whole(f->rate[SB_METRIC_QUEUED]);
     double max = f->rate[SB_METRIC_CACHE_MAX];
     l->cache_ppm = max > 0 ? whole(f->rate[SB_METRIC_CACHE_BYTES] / max * 1e6) : -1;
+    const struct {
+        int64_t *to;
+        enum sb_metric of;
+    } rates[] = {{&l->inserts, SB_METRIC_OP_INSERT}, {&l->queries, SB_METRIC_OP_QUERY}, {&l->updates, SB_METRIC_OP_UPDATE}, {&l->deletes, SB_METRIC_OP_DELETE},
+                 {&l->getmores, SB_METRIC_OP_GETMORE}, {&l->commands, SB_METRIC_OP_COMMAND}};
+    for (size_t i = 0; i < SB_COUNT(rates); i++)
+        *rates[i].to = milli(f->rate[rates[i].of]);
+    l->dirty_ppm = max > 0 ? whole(f->rate[SB_METRIC_CACHE_DIRTY] / max * 1e6) : -1;
+    l->resident_mib = whole(f->rate[SB_METRIC_RESIDENT_MIB]);
+    l->reading = whole(f->rate[SB_METRIC_READ_TICKETS_OUT]);
+    l->writing = whole(f->rate[SB_METRIC_WRITE_TICKETS_OUT]);
+    l->bytes_in = whole(f->rate[SB_METRIC_BYTES_IN]);
+    l->bytes_out = whole(f->rate[SB_METRIC_BYTES_OUT]);
     if (isfinite(f->lag_s))
         l->lag_s = whole(f->lag_s);
     if (s->state[0]) {
@@ -199,6 +212,7 @@ static void note_failure(struct sb_telemetry *t, struct member_state *m, const s
     l->healthy = false;
     l->reads_per_s_milli = l->writes_per_s_milli = l->read_latency_us = l->write_latency_us = -1;
     l->connections = l->queued = l->cache_ppm = l->lag_s = -1;
+    sb_member_line_unknown(l);
     int ignored = sb_str_set(&l->state, "DOWN");
     (void)ignored;
     (void)t;

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#define NOTICE_MOST 120
 #define COPY_MAX 74994 /* what common terminals take in one OSC 52, as k9s found */
 #define SCREEN_PIECE 240 /* screen cuts strings off at 768 bytes, older ones at 256 */
 
@@ -111,6 +112,31 @@ bool sb_backend_copy(struct sb_backend *b, const void *text, size_t n)
     sb_str_release(&out);
     free(coded);
     return ok;
+}
+
+void sb_notice_bytes(enum sb_notice_by by, const char *text, char out[SB_NOTICE_BYTES])
+{
+    char plain[NOTICE_MOST + 1];
+    size_t n = 0;
+    for (const char *p = text; *p && n < NOTICE_MOST; p++) {
+        bool fine = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr(" .-:", *p);
+        plain[n++] = fine ? *p : '?';
+    }
+    plain[n] = '\0';
+    out[0] = '\0';
+    if (by == SB_NOTICE_OSC9)
+        snprintf(out, SB_NOTICE_BYTES, "\x1B]9;Signalbox: %s\a", plain);
+    else if (by == SB_NOTICE_OSC777)
+        snprintf(out, SB_NOTICE_BYTES, "\x1B]777;notify;Signalbox;%s\a", plain);
+    else if (by == SB_NOTICE_BELL)
+        snprintf(out, SB_NOTICE_BYTES, "\a");
+}
+
+void sb_backend_notice(struct sb_backend *b, enum sb_notice_by by, const char *text)
+{
+    char all[SB_NOTICE_BYTES];
+    sb_notice_bytes(by, text, all);
+    b->kind->send(b, all, strlen(all));
 }
 
 void sb_backend_forget(struct sb_backend *b)

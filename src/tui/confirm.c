@@ -24,10 +24,12 @@ static bool typeable(const char *name)
     return whole;
 }
 
+/* Nothing is decided while the members of before are on the screen. */
 void confirm_open(struct sb_tui *t, enum confirm_for what, const struct sb_card *card, struct sb_effects *fx)
 {
     struct confirm *q = &t->confirm;
     confirm_close(t);
+    replay_end(t);
     q->what = what;
     if (card) {
         set_text(&q->card, card->id);

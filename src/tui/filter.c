@@ -69,7 +69,7 @@ bool filter_given_up(const struct filter *f)
     return f->undecided >= UNDECIDED_MOST;
 }
 
-static bool fits(struct filter *f, const struct sb_str *words)
+bool filter_fits(struct filter *f, const struct sb_str *words)
 {
     if (filter_given_up(f) || !sb_str_ok(words))
         return true;
@@ -93,7 +93,7 @@ bool filter_fits_card(struct sb_tui *t, int pane, struct held_card *held)
         struct sb_str words;
         sb_str_init(&words);
         card_words(&held->row, &words);
-        held->sieved = (struct sieved){f->number, fits(f, &words)};
+        held->sieved = (struct sieved){f->number, filter_fits(f, &words)};
         sb_str_release(&words);
     }
     return !f->re || held->sieved.fits;
@@ -106,7 +106,7 @@ bool filter_fits_anomaly(struct sb_tui *t, struct held_anomaly *held)
         struct sb_str words;
         sb_str_init(&words);
         anomaly_words(&held->anomaly, &words);
-        held->sieved = (struct sieved){f->number, fits(f, &words)};
+        held->sieved = (struct sieved){f->number, filter_fits(f, &words)};
         sb_str_release(&words);
     }
     return !f->re || held->sieved.fits;
@@ -117,7 +117,7 @@ bool filter_fits_entry(struct sb_tui *t, const struct sb_audit_row *row)
     struct sb_str words;
     sb_str_init(&words);
     sb_audit_row_words(row, &words);
-    bool yes = fits(&t->pane[PANE_AUDIT].filter, &words);
+    bool yes = filter_fits(&t->pane[PANE_AUDIT].filter, &words);
     sb_str_release(&words);
     return yes;
 }
@@ -142,25 +142,36 @@ static bool has_upper(const char *text)
     return false;
 }
 
+static bool is_none(const char *text)
+{
+    return !text || text[strspn(text, " ")] == '\0' || sb_streq(text, "!");
+}
+
+int filter_parse(struct sb_tui *t, const char *text, struct filter *out, struct sb_err *err)
+{
+    bool none = is_none(text), without = !none && text[0] == '!';
+    *out = (struct filter){.number = ++t->filters, .without = without};
+    if (none)
+        return 0;
+    out->caseless = !has_upper(text + without);
+    out->re = sb_regex_new(text + without, out->caseless ? SB_REGEX_CASELESS : 0, err);
+    if (!out->re)
+        return -1;
+    set_text(&out->text, text);
+    if (out->text)
+        return 0;
+    filter_release(out);
+    return sb_fail_nomem(err);
+}
+
 /* Makes this the filter of a pane; NULL or nothing but blanks: none. -1: it is no regular expression, nothing has changed. */
 static int set(struct sb_tui *t, int pane, const char *text, struct sb_effects *fx, struct sb_err *err)
 {
-    struct filter *f = &t->pane[pane].filter;
-    bool none = !text || text[strspn(text, " ")] == '\0' || sb_streq(text, "!"), without = !none && text[0] == '!';
-    if (none ? !f->text : sb_streq(f->text, text))
+    struct filter *f = &t->pane[pane].filter, fresh;
+    if (is_none(text) ? !f->text : sb_streq(f->text, text))
         return 0;
-    struct filter fresh = {.number = ++t->filters, .without = without};
-    if (!none) {
-        fresh.caseless = !has_upper(text + without);
-        fresh.re = sb_regex_new(text + without, fresh.caseless ? SB_REGEX_CASELESS : 0, err);
-        if (!fresh.re)
-            return -1;
-        set_text(&fresh.text, text);
-        if (!fresh.text) {
-            filter_release(&fresh);
-            return sb_fail_nomem(err);
-        }
-    }
+    if (filter_parse(t, text, &fresh, err))
+        return -1;
     filter_release(f);
     *f = fresh;
     if (pane == PANE_AUDIT)

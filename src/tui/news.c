@@ -22,6 +22,24 @@ static void tell_outcome(struct sb_tui *t, const struct sb_card *c)
             judged ? ": " : "", judged ? sb_name(&sb_verdicts, c->report.verdict) : "", why && why[0] ? ": " : "", why ? why : "");
 }
 
+#define NOTICE_MS 10000
+
+/* To somebody who looks elsewhere: which one it is and what it waits for, nothing of the database. What is there at the beginning comes
+ * within the first ten seconds, and is on the screen already. */
+static void notice(struct sb_tui *t, const char *id, const char *what, struct sb_effects *fx)
+{
+    int64_t since = gap(t->noticed, t->wall);
+    if (!t->notices || (since >= 0 && since < NOTICE_MS))
+        return;
+    t->noticed = t->wall;
+    fx_add(fx, SB_FX_NOTICE, NULL, sb_format("%s %s", id ? id : "", what));
+}
+
+static const char *worth_a_notice(int state)
+{
+    return state == SB_AWAITING_APPROVAL ? "awaits approval" : state == SB_FAILED ? "has failed" : state == SB_IN_DOUBT ? "is in doubt" : NULL;
+}
+
 /* What one wants to know at once, also on a slow line: a member's state, the ledger, what stands in the way. */
 static bool strip_matters(const struct sb_strip *old, const struct sb_strip *fresh)
 {
@@ -65,6 +83,8 @@ static enum listing card_news(struct sb_tui *t, struct sb_card *fresh, struct sb
     }
     if (old && old->row.state != fresh->state)
         tell_outcome(t, fresh);
+    if ((!old || old->row.state != fresh->state) && worth_a_notice(fresh->state))
+        notice(t, fresh->id, worth_a_notice(fresh->state), fx);
     if (store_take_card(t, fresh) && listing == LISTED)
         listing = LIST_NOW;
     confirm_check(t);
@@ -106,12 +126,21 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         memset(m->body, 0, sizeof t->recovery);
         listing = LISTED;
         break;
+    case SB_NEWS_OPS: running_take(t, m->seq, m->body); break;
+    case SB_NEWS_REPLAY: replay_take(t, m->seq, m->body); break;
+    case SB_NEWS_LOOKS: company_take(t, m->body); break;
     case SB_NEWS_HUSHES:
         sb_record_release(&sb_hushes_schema, &t->hushes);
         t->hushes = *(struct sb_hushes *)m->body;
         memset(m->body, 0, sizeof t->hushes);
         break;
-    case SB_NEWS_ANOMALY: store_take_anomaly(t, m->body); break;
+    case SB_NEWS_ANOMALY: {
+        const struct sb_anomaly *a = m->body;
+        if (!a->to && !a->hushed && !find_anomaly(t, a->id))
+            notice(t, a->id, "is a new anomaly", fx);
+        store_take_anomaly(t, m->body);
+        break;
+    }
     case SB_NEWS_CARD: {
         char *id = sb_format("%s", ((const struct sb_card *)m->body)->id ? ((const struct sb_card *)m->body)->id : "");
         listing = card_news(t, m->body, fx);
@@ -141,7 +170,8 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
     case SB_NEWS_ANSWER:
         audit_failed(t, m->seq);
         whole_answered(t, m->seq, NULL);
-        answer_news(t, m->body);
+        if (!running_failed(t, m->seq, ((const struct sb_answer *)m->body)->text))
+            answer_news(t, m->body);
         batch_answer(t, m->seq, ((const struct sb_answer *)m->body)->ok);
         break;
     case SB_NEWS_BYE: {

@@ -162,7 +162,7 @@ struct pane {
 };
 
 enum view_kind {
-    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP
+    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP, VIEW_RUNNING
 };
 enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
 
@@ -189,7 +189,7 @@ struct reading {
 };
 
 enum overlay { OVER_NONE, OVER_LINE, OVER_CONFIRM, OVER_PALETTE };
-enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT, LINE_REMARK, LINE_BLACKOUT, LINE_DECISION };
+enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT, LINE_REMARK, LINE_BLACKOUT, LINE_DECISION, LINE_RUNNING };
 enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT, CONFIRM_BATCH };
 
 /* One of several cards that are approved with one sequence: as it was shown. */
@@ -276,6 +276,35 @@ struct meeting {
     int64_t minutes;           /* for each card */
 };
 
+/* What runs now, asked for anew as long as its page is open. */
+enum running_sort { RUNNING_BY_AGE, RUNNING_BY_PLACE, RUNNING_BY_MEMBER, RUNNING_SORTS };
+
+struct running_row {
+    uint32_t op;    /* place in the list */
+    uint32_t depth; /* 0: it waits for nobody that is listed; else it stands below who holds what it waits for */
+};
+
+struct running {
+    struct sb_ops ops;
+    bool have;
+    int64_t asked;      /* seq of the ask that is on its way; 0 none */
+    int64_t asked_wall; /* when the last one was sent */
+    char *wrong;        /* why the last one brought nothing; NULL: it did */
+    struct filter filter;
+    int sort;           /* enum running_sort */
+    bool reversed;
+    struct running_row *row; /* as they are shown */
+    size_t n, cap;
+};
+
+/* A minute of before, while that is what is shown of the members. Everything else stays as it is now. */
+struct replaying {
+    bool on;
+    struct sb_replay of;
+    int64_t asked;  /* seq; 0 none */
+    int64_t wanted; /* the moment that was asked for */
+};
+
 struct search {
     char *text; /* NULL: none yet */
     bool shown; /* its matches are marked */
@@ -317,6 +346,8 @@ struct sb_tui {
     char *connecting;
     bool ascii;
     bool mouse;   /* its reports are asked for, and count */
+    bool notices;
+    int64_t noticed; /* wall: of the last one, or when it began */
     int64_t wall; /* of the last event */
     int64_t next_seq;
     bool bye;     /* the orchestrator has ended */
@@ -387,6 +418,11 @@ struct sb_tui {
     bool have_late;
     int64_t strip_shown;    /* wall time at which the shown one was put up */
     struct meeting meeting;
+    struct running running;
+    struct replaying replay;
+    struct sb_looks looks;  /* who has which card open; */
+    bool company;           /* somebody else sits at a console: they are told what is open here, */
+    char *looked;           /* and this is what they were told last; NULL: nothing */
     struct veil *veil;      /* everything that is held has passed it; NULL: there is none */
 
     struct frame frame;
@@ -447,6 +483,26 @@ const struct sb_card *pane_card(const struct sb_tui *t);       /* the same, when
 const struct sb_anomaly *pane_anomaly(const struct sb_tui *t);
 const struct sb_audit_row *pane_audit(const struct sb_tui *t);
 
+/* ---- running.c, replay.c, company.c ---- */
+bool act_on_running(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */
+void running_want(struct sb_tui *t, struct sb_effects *fx);                          /* asks anew, when it is time and the page is open */
+void running_take(struct sb_tui *t, int64_t seq, struct sb_ops *ops);                /* takes the content */
+bool running_failed(struct sb_tui *t, int64_t seq, const char *why);                 /* true: that was the answer to it */
+void running_only(struct sb_tui *t, const char *text);                               /* lists only what fits the expression */
+void running_release(struct running *r);
+void view_running(const struct sb_tui *t, struct sb_page *p);
+void view_running_title(const struct sb_tui *t, struct sb_page *p);
+const char *running_sort_name(int sort);
+
+bool act_on_replay(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);  /* the same */
+void replay_take(struct sb_tui *t, int64_t seq, struct sb_replay *replay);           /* takes the content */
+void replay_end(struct sb_tui *t);
+const struct sb_strip *shown_strip(const struct sb_tui *t); /* of now, or of the minute that is looked at; for pages only, never for a decision */
+
+void company_take(struct sb_tui *t, struct sb_looks *looks);       /* takes the content */
+void company_tell(struct sb_tui *t, struct sb_effects *fx);        /* which card is open here, when that has changed */
+void view_company(const struct sb_tui *t, const char *card, struct sb_page *p); /* who else has it open */
+
 /* ---- remember.c ---- */
 void remember_panes(const struct sb_tui *t, struct sb_effects *fx);
 void recall_panes(struct sb_tui *t, const char *text);
@@ -464,6 +520,8 @@ bool filter_fits_anomaly(struct sb_tui *t, struct held_anomaly *held);
 bool filter_given_up(const struct filter *f); /* it took too much work: every row is listed */
 bool filter_fits_entry(struct sb_tui *t, const struct sb_audit_row *row);
 void filter_release(struct filter *f);
+int filter_parse(struct sb_tui *t, const char *text, struct filter *out, struct sb_err *err); /* -1: it is no regular expression */
+bool filter_fits(struct filter *f, const struct sb_str *words); /* of a filter that has an expression */
 void row_words(const struct sb_tui *t, int pane, size_t row, struct sb_str *out); /* all a row says, uncut */
 
 /* ---- found.c ---- */

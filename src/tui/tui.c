@@ -137,6 +137,7 @@ enum sb_context context_behind(const struct sb_tui *t)
     case VIEW_HELP: case VIEW_MESSAGES: case VIEW_HUSHES: return SB_IN_TEXT;
     case VIEW_MEETING: return SB_IN_MEETING;
     case VIEW_RECOVERY: case VIEW_BACKUP: return SB_IN_RECOVERY;
+    case VIEW_RUNNING: return SB_IN_RUNNING;
     }
     return SB_IN_GLOBAL;
 }
@@ -190,6 +191,8 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
         break;
     case SB_TUI_SUSPEND: suspend(t, fx); break;
     }
+    running_want(t, fx);
+    company_tell(t, fx);
 }
 
 bool is_watching(const struct sb_tui *t)
@@ -246,6 +249,8 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
     t->keymap = setup->keymap;
     t->ascii = setup->ascii;
     t->mouse = setup->mouse;
+    t->notices = setup->notices;
+    t->noticed = setup->wall_ms;
     t->slow = t->zoomed = setup->line;
     t->wall = setup->wall_ms;
     t->views = 1;
@@ -262,6 +267,7 @@ struct sb_tui *sb_tui_new(const struct sb_tui_setup *setup, struct sb_err *err)
         return NULL;
     }
     t->seat.read_only = setup->seat.read_only;
+    t->seat.protocol = SB_PROTOCOL;
     if (sb_str_set(&t->seat.who, setup->seat.who) || sb_str_set(&t->seat.how, setup->seat.how) || sb_str_set(&t->seat.tty, setup->seat.tty) ||
         sb_str_set(&t->seat.signs_as, setup->seat.signs_as) ||
         sb_str_set(&t->connecting, setup->connecting) || veil_own(t)) {
@@ -303,6 +309,10 @@ void sb_tui_free(struct sb_tui *t)
     free(t->line_card);
     places_release(t);
     meeting_release(&t->meeting);
+    running_release(&t->running);
+    replay_end(t);
+    sb_record_release(sb_message_schema(SB_NEWS_LOOKS), &t->looks);
+    free(t->looked);
     veil_free(t->veil);
     while (t->past_filters)
         free(t->past_filter[--t->past_filters].text);

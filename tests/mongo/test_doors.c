@@ -32,6 +32,11 @@ static void reads_pass_and_nothing_else(void **state)
         "{\"explain\": {\"aggregate\": \"c\", \"pipeline\": [], \"cursor\": {}}}",
     };
     static const char *const bad[] = {
+        "{\"killOp\": 1, \"op\": 4711, \"$db\": \"admin\"}", "{\"killOp\": 1, \"op\": 4711, \"$member\": \"\", \"$db\": \"admin\"}", "{\"killOp\": 1, \"$member\": \"db1:27017\", \"$db\": \"admin\"}",
+        "{\"killOp\": 1, \"op\": \"s1:4711\", \"$member\": \"db1:27017\", \"$db\": \"admin\"}", "{\"killOp\": 1, \"op\": -1, \"$member\": \"db1:27017\", \"$db\": \"admin\"}",
+        "{\"killOp\": 1, \"op\": 4711, \"$member\": \"db1:27017\", \"$db\": \"shop\"}", "{\"killOp\": 1, \"op\": 4711, \"all\": true, \"$member\": \"db1:27017\", \"$db\": \"admin\"}",
+        "{\"killOp\": 2, \"op\": 4711, \"$member\": \"db1:27017\", \"$db\": \"admin\"}", "{\"killOp\": 1, \"op\": 4294967296, \"$member\": \"db1:27017\", \"$db\": \"admin\"}",
+        "{\"dropIndexes\": \"c\", \"index\": \"a_1\", \"$member\": \"db1:27017\", \"$db\": \"shop\"}",
         "{}", "{\"insert\": \"c\"}", "{\"createIndexes\": \"c\"}", "{\"dropIndexes\": \"c\"}", "{\"collMod\": \"c\"}", "{\"drop\": \"c\"}",
         "{\"dropDatabase\": 1}", "{\"eval\": \"1\"}", "{\"shutdown\": 1}", "{\"killOp\": 1, \"op\": 1}", "{\"setParameter\": 1}",
         "{\"profile\": 0}", "{\"profile\": 2}", "{\"profile\": -1, \"slowms\": 0}", "{\"profile\": \"-1\"}", "{\"FIND\": \"c\"}", "{\"find \": \"c\"}",
@@ -61,6 +66,7 @@ static void writes_are_a_short_list(void **state)
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$project\": {\"v\": \"$a\"}}, {\"$merge\": {\"into\": \"signalbox_before_1\", \"on\": \"_id\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
         "{\"aggregate\": \"signalbox_before_1\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$project\": {\"v\": 1}}, {\"$merge\": {\"into\": \"c\", \"whenMatched\": [{\"$set\": {\"a\": \"$$new.v\"}}], \"whenNotMatched\": \"discard\"}}], \"$db\": \"shop\"}",
         "{\"drop\": \"signalbox_before_1\", \"$db\": \"shop\"}",
+        "{\"killOp\": 1, \"op\": 4711, \"comment\": \"x\", \"$member\": \"db1:27017\", \"$db\": \"admin\"}", "{\"killOp\": 1, \"op\": 4711, \"$member\": \"db1:27017\", \"$db\": \"admin\"}",
         "{\"drop\": \"signalbox_whatif_C-1\", \"$db\": \"shop\"}",
         "{\"createIndexes\": \"c\", \"indexes\": [], \"$db\": \"shop\"}", "{\"dropIndexes\": \"c\", \"index\": \"a_1\", \"$db\": \"shop\"}",
         "{\"collMod\": \"c\", \"index\": {\"name\": \"a\", \"hidden\": true}, \"$db\": \"shop\"}", "{\"profile\": 1, \"$db\": \"shop\"}",

@@ -114,7 +114,7 @@ static inline void lab_start_sim(struct lab *l, const char *scenario)
     labs_open++;
 }
 
-static inline void lab_sit(struct lab *l, struct lab_seat *s, uid_t uid)
+static inline void lab_sit_how(struct lab *l, struct lab_seat *s, uid_t uid, const char *how, int64_t protocol)
 {
     struct sb_err err = SB_ERR_INIT;
     s->news = sb_queue_new(16, &err);
@@ -123,8 +123,14 @@ static inline void lab_sit(struct lab *l, struct lab_seat *s, uid_t uid)
     assert_true(s->id > 0);
     struct sb_message *hello = sb_message_new(SB_ASK_HELLO, 0);
     assert_non_null(hello);
-    sb_assert_ok(sb_str_set(&((struct sb_seat *)hello->body)->how, "test"), err);
+    sb_assert_ok(sb_str_set(&((struct sb_seat *)hello->body)->how, how), err);
+    ((struct sb_seat *)hello->body)->protocol = protocol;
     sb_orchestrator_ask(l->o, s->id, hello);
+}
+
+static inline void lab_sit(struct lab *l, struct lab_seat *s, uid_t uid)
+{
+    lab_sit_how(l, s, uid, "test", SB_PROTOCOL);
 }
 
 static inline void lab_start(struct lab *l, const struct lab_options *o)

@@ -69,10 +69,16 @@ static void in_prod_not_by_its_author_and_with_its_target(void **state)
     refused(&l, lab_approve(&l, &l.alice), 4, "wrote this revision");
     refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, l.card.hash, NULL, NULL)), 4, "(from a shell: --target shop.orders)");
     refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_APPROVE, l.card.hash, "shop.Orders", NULL)), 4, "type the target's name");
-    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    struct lab_seat older, same; /* a console of before may not show all that is approved */
+    lab_sit_how(&l, &older, 65534, "console", SB_PROTOCOL - 1);
+    lab_sit_how(&l, &same, 65534, "console", SB_PROTOCOL);
+    refused(&l, lab_ask(&l, &older, lab_decision(&l, SB_ASK_APPROVE, l.card.hash, "shop.orders", NULL)), 1, "this console is older than the program");
+    assert_int_equal(lab_ask(&l, &same, lab_decision(&l, SB_ASK_APPROVE, l.card.hash, "shop.orders", NULL)), 0);
     lab_until_state(&l, SB_WATCHING);
     refused(&l, lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_ROLLBACK, NULL, "shop", NULL)), 4, "type the target's name");
     lab_close(&l);
+    sb_queue_free(older.news);
+    sb_queue_free(same.news);
 }
 
 static void nobody_decides_in_time(void **state)

@@ -38,6 +38,8 @@ static void the_built_in_ones_are_sound(void **state)
         {SB_INTENT_SCHEMA_CHANGE, SB_FACT_NAMESPACE | SB_FACT_PLACE, SB_TASK_SCHEMA_CHANGE, SB_BY_DATA_ARCHITECT},
         {SB_INTENT_CAPACITY_PREPARE, SB_FACT_PLACE, SB_TASK_INDEX_RETIRE, SB_BY_INDEX_OPTIMIZER},
         {SB_INTENT_CAPACITY_PREPARE, 0, SB_TASK_TREND, SB_BY_ANOMALY_DETECTOR},
+        {SB_INTENT_OPS_KILL, 0, SB_TASK_OPS_KILL, SB_BY_ANOMALY_DETECTOR},
+        {SB_INTENT_OPS_CURRENT, SB_FACT_NAMESPACE, SB_TASK_OPS_CURRENT, SB_BY_ANOMALY_DETECTOR},
         {SB_INTENT_BACKUP_CHECK, 0, SB_TASK_BACKUP_CHECK, SB_BY_BACKUP_GUARDIAN},
     };
     for (size_t i = 0; i < SB_COUNT(first); i++) {
@@ -47,8 +49,8 @@ static void the_built_in_ones_are_sound(void **state)
         assert_int_equal(x->to, first[i].to);
     }
     assert_null(sb_routes_first(r, SB_INTENT_INDEX_REVIEW, 0));
-    assert_null(sb_routes_first(r, SB_INTENT_OPS_KILL, ~0u));
-    assert_non_null(strstr(sb_routes_instead(r, SB_INTENT_OPS_KILL), "killOp"));
+    assert_null(sb_routes_first(r, SB_INTENT_REPORT, ~0u));
+    assert_non_null(strstr(sb_routes_instead(r, SB_INTENT_REPORT), "signalbox report"));
     sb_routes_free(r);
     sb_problems_release(&problems);
 }

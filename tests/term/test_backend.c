@@ -476,6 +476,24 @@ static void what_is_copied_is_wrapped_for_the_multiplexer(void **state)
     sb_backend_close(b);
 }
 
+static void a_notice_ends_where_it_says(void **state)
+{
+    char sent[SB_NOTICE_BYTES], many[1000];
+    (void)state;
+    sb_notice_bytes(SB_NOTICE_NONE, "C-000001 awaits approval", sent);
+    assert_string_equal(sent, "");
+    sb_notice_bytes(SB_NOTICE_BELL, "C-000001 awaits approval", sent);
+    assert_string_equal(sent, "\a");
+    sb_notice_bytes(SB_NOTICE_OSC9, "C-000001 awaits approval", sent);
+    assert_string_equal(sent, "\x1B]9;Signalbox: C-000001 awaits approval\a");
+    sb_notice_bytes(SB_NOTICE_OSC777, "a\a\x1B]0;x;y\x9C\n", sent);
+    assert_string_equal(sent, "\x1B]777;notify;Signalbox;a???0?x?y??\a");
+    memset(many, 'm', sizeof many);
+    many[sizeof many - 1] = '\0';
+    sb_notice_bytes(SB_NOTICE_OSC777, many, sent);
+    assert_int_equal(strlen(sent), strlen("\x1B]777;notify;Signalbox;\a") + 120);
+}
+
 int main(void)
 {
     sb_str_init(&out);
@@ -488,6 +506,7 @@ int main(void)
         cmocka_unit_test(colours_and_size_are_the_terminals),
         cmocka_unit_test(a_stopped_terminal_does_not_block),
         cmocka_unit_test(no_terminal_is_refused_in_words),
+        cmocka_unit_test(a_notice_ends_where_it_says),
         cmocka_unit_test(what_is_copied_is_wrapped_for_the_multiplexer),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

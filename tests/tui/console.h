@@ -20,10 +20,10 @@ struct console {
     int64_t clock;
     struct sb_message **ask; /* in order */
     size_t asks, asks_cap;
-    int quits, bells, flushes, redraws, suspends;
+    int quits, notices, bells, flushes, redraws, suspends;
     int exports;
     bool mouse; /* as the terminal was asked for */
-    char *copied, *written; /* written: for a file or an editor */
+    char *notice, *copied, *written; /* written: for a file or an editor */
     bool dropping; /* the rest of a batch of keys was flushed */
     struct sb_str shot;
 };
@@ -41,6 +41,12 @@ static inline void console_take(struct console *c)
             break;
         case SB_FX_QUIT: c->quits++; break;
         case SB_FX_BELL: c->bells++; break;
+        case SB_FX_NOTICE:
+            c->notices++;
+            free(c->notice);
+            c->notice = fx->text;
+            fx->text = NULL;
+            break;
         case SB_FX_FLUSH:
             c->flushes++;
             c->dropping = true;
@@ -100,6 +106,7 @@ static inline void console_close(struct console *c)
     for (size_t i = 0; i < c->asks; i++)
         sb_message_free(c->ask[i]);
     free(c->ask);
+    free(c->notice);
     free(c->copied);
     free(c->written);
     sb_effects_release(&c->fx);

@@ -108,11 +108,12 @@ static void no_view_shows_a_value(void **state)
 {
     (void)state;
     static const int sizes[][2] = {{80, 24}, {200, 60}, {120, 40}, {40, 10}};
-    static const int types[] = {SB_NEWS_WELCOME, SB_NEWS_STRIP, SB_NEWS_ANOMALY, SB_NEWS_CARD, SB_NEWS_CASE, SB_NEWS_ENTRY, SB_NEWS_NOTICE, SB_NEWS_ANSWER, SB_NEWS_AUDIT, SB_NEWS_CARDS, SB_NEWS_HUSHES};
+    static const int types[] = {SB_NEWS_WELCOME, SB_NEWS_STRIP, SB_NEWS_ANOMALY, SB_NEWS_CARD, SB_NEWS_CASE, SB_NEWS_ENTRY, SB_NEWS_NOTICE, SB_NEWS_ANSWER, SB_NEWS_AUDIT, SB_NEWS_CARDS, SB_NEWS_HUSHES,
+                                SB_NEWS_RECOVERY, SB_NEWS_OPS, SB_NEWS_OPS, SB_NEWS_REPLAY, SB_NEWS_LOOKS};
     static const char *const tours[] = {
         "Right Enter 1 2 3 4 5 6 7 8 y Escape M", "Escape Escape 1 y Enter PageDown y M Escape c PageDown y Escape F6", "Escape Escape 2 y Enter 1 y 2 y 3 y 4 y 5 y 6 y 7 y 8 y W C-u j s o n Enter Escape F6",
         "Escape Escape 3 Enter A e u s Escape Escape F6", "Escape Escape 4 y Enter y Escape m y Escape B y Escape H W C-u j s o n Enter F6", "? End Escape", "Escape Escape 3 Space o O Space ' F6", "d Escape Left M",
-        "Escape Escape z W C-u j s o n Enter z F6",
+        "Escape Escape z W C-u j s o n Enter z F6", "Escape F5 y Down X y Down y & x Enter o O y W C-u t e x t Enter Escape F6", "Escape < F5 y < Escape F6", "Escape V y Down Enter y Escape F6",
     };
     struct sb_rng rng;
     sb_rng_seed(&rng, 2611);
@@ -127,6 +128,13 @@ static void no_view_shows_a_value(void **state)
             struct sb_message *m = sb_message_new(types[sb_rng_below(&rng, SB_COUNT(types))], 0);
             assert_non_null(m);
             fill(sb_message_schema(m->type), m->body, &rng, 0);
+            if (m->type == SB_NEWS_REPLAY) { /* only one that was asked for is shown */
+                const struct sb_message *last = NULL;
+                for (size_t i = 0; i < c.asks; i++)
+                    last = c.ask[i]->type == SB_ASK_REPLAY ? c.ask[i] : last;
+                m->seq = last ? last->seq : 0;
+                ((struct sb_replay *)m->body)->at = c.clock;
+            }
             if (m->type == SB_NEWS_CARD && sb_rng_below(&rng, 2))
                 ((struct sb_card *)m->body)->state = SB_AWAITING_APPROVAL;
             console_news(&c, m);
@@ -146,7 +154,7 @@ static void no_view_shows_a_value(void **state)
         }
         written += c.written != NULL;
         copied += c.copied != NULL;
-        assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL) + asked(&c, SB_ASK_EDIT, NULL), 0);
+        assert_int_equal(asked(&c, SB_ASK_APPROVE, NULL) + asked(&c, SB_ASK_EDIT, NULL) + asked(&c, SB_ASK_REQUEST, NULL) + asked(&c, SB_ASK_LOOK, NULL), 0);
         console_close(&c);
     }
     assert_true(shown > 1500 && written > 6 && copied > 6);

@@ -44,7 +44,7 @@ static void go_to(struct console *c, enum sb_context context)
         [SB_IN_ANOMALIES] = {SB_ACT_TO_ANOMALIES}, [SB_IN_PLANS] = {SB_ACT_TO_PLANS}, [SB_IN_APPROVALS] = {SB_ACT_TO_APPROVALS},
         [SB_IN_AUDIT] = {SB_ACT_TO_AUDIT}, [SB_IN_CARD] = {SB_ACT_TO_APPROVALS, SB_ACT_OPEN}, [SB_IN_CASE] = {SB_ACT_TO_APPROVALS, SB_ACT_BOTTOM, SB_ACT_CASE},
         [SB_IN_ANOMALY] = {SB_ACT_TO_ANOMALIES, SB_ACT_OPEN}, [SB_IN_EDIT] = {SB_ACT_TO_APPROVALS, SB_ACT_EDIT}, [SB_IN_TEXT] = {SB_ACT_HELP},
-        [SB_IN_MEETING] = {SB_ACT_MEETING}, [SB_IN_CONFIRM] = {SB_ACT_TO_PLANS, SB_ACT_TOP, SB_ACT_STOP}, [SB_IN_LINE] = {SB_ACT_REQUEST}, [SB_IN_PALETTE] = {SB_ACT_PALETTE},
+        [SB_IN_MEETING] = {SB_ACT_MEETING}, [SB_IN_RUNNING] = {SB_ACT_RUNNING}, [SB_IN_CONFIRM] = {SB_ACT_TO_PLANS, SB_ACT_TOP, SB_ACT_STOP}, [SB_IN_LINE] = {SB_ACT_REQUEST}, [SB_IN_PALETTE] = {SB_ACT_PALETTE},
     };
     for (size_t i = 0; i < SB_COUNT(ways[0]) && ways[context][i]; i++)
         fire(c, ways[context][i]);
@@ -99,7 +99,7 @@ static void random_walks_do_no_harm(void **state)
     struct sb_keymap *everything = keymap_of_everything();
     struct sb_rng rng;
     sb_rng_seed(&rng, 99);
-    static const char *const news[] = {"02-warmup", "03-calm", "04-anomaly", "05-card", "06-approved", "07-executing", "08-watching", "09-pass", "10-fail", "11-more", "ill", "refusing", "staging"};
+    static const char *const news[] = {"02-warmup", "03-calm", "04-anomaly", "05-card", "06-approved", "07-executing", "08-watching", "09-pass", "10-fail", "11-more", "ill", "refusing", "staging", "14-ops", "15-replay", "16-looks"};
     for (int walk = 0; walk < 12; walk++) {
         struct console c;
         open_full(&c, everything, 80, 24);

@@ -15,6 +15,7 @@
  *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
  *   set clipboard on                  # copying also sets the terminal's clipboard (OSC 52); off when not said
+ *   set notify bell                   # or osc9, osc777: a card that awaits approval, a new anomaly, a failure; off when not said
  *   set group dba                     # members of this group of the system may join too; without it, only this user
  *   set mouse on                      # a click selects, the wheel scrolls; off when not said
  *   deployment shop                   # from here on, `set` is about this deployment
@@ -62,6 +63,7 @@ struct sb_config_deployment {
 struct sb_config {
     char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group, *intents, *routes; /* NULL: not said */
     bool clipboard;
+    int notice; /* enum sb_notice_by of the terminal: 0 none */
     struct sb_config_deployment *deployments;
     size_t deployments_n;
     bool mouse;

@@ -38,6 +38,7 @@ struct sb_screen_options {
     int64_t minutes;                                  /* the same */
     bool line;                                        /* as in sb_tui_setup; mono is used whatever the terminal can */
     bool mouse;                                       /* its reports are asked for from the beginning */
+    int notice;                                       /* enum sb_notice_by */
     bool osc52;                                       /* copying also sets the terminal's clipboard */
     const char *signing_key;                          /* an approval is signed with it before it is asked; NULL: none is signed here */
     const char *signing_name;                         /* who signs, in the file of signers; NULL: the operating system's name */

@@ -34,6 +34,9 @@
  *   collection_absent ns          no such collection
  *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
  *   none_match     ns value       no document of the collection fits this query (Extended JSON)
+ *   op_running     ns name value  the member `name` still runs the operation of this number, by the connection and in the session
+ *                                 that the value says (Extended JSON: op, connection, session), and it may be ended
+ *   op_gone        ns name value  it does not run it any more
  */
 struct sb_check {
     char *check;

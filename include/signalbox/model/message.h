@@ -14,6 +14,7 @@
 #include <signalbox/model/card.h>
 #include <signalbox/model/case.h>
 #include <signalbox/model/hush.h>
+#include <signalbox/model/ops.h>
 #include <signalbox/model/recovery.h>
 
 enum sb_message_type {
@@ -43,6 +44,9 @@ enum sb_message_type {
     SB_ASK_LIFT,     /* struct sb_remark_on: ends a blackout, or forgets what was said of an anomaly; id: the hush's, or the anomaly's */
     SB_ASK_DRILL,    /* struct sb_text: the id of a drill that has ended, to be taken over from the drills' ledger */
     SB_ASK_RECOVERY, /* struct sb_text, ignored: what could be brought back; answered by recovery, once it has been looked at */
+    SB_ASK_OPS,      /* struct sb_text, ignored: what runs now; answered by ops. It is read at most every other second, whoever asks */
+    SB_ASK_REPLAY,   /* struct sb_replay_ask; answered by replay */
+    SB_ASK_LOOK,     /* struct sb_text: the card that this seat has open; empty: none */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */
@@ -52,6 +56,9 @@ enum sb_message_type {
     SB_NEWS_ANOMALY, /* struct sb_anomaly: new or changed */
     SB_NEWS_HUSHES,  /* struct sb_hushes: all that are in force */
     SB_NEWS_RECOVERY, /* struct sb_recovery */
+    SB_NEWS_OPS,     /* struct sb_ops */
+    SB_NEWS_REPLAY,  /* struct sb_replay */
+    SB_NEWS_LOOKS,   /* struct sb_looks: which cards are open where, whenever that changes */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
     SB_NEWS_CARDS,   /* struct sb_card_rows: cards as lists show them, of which there are too many to tell each whole */
     SB_NEWS_CASE,    /* struct sb_case: new or changed, whole */
@@ -90,11 +97,14 @@ struct sb_remark_on {
 };
 #define SB_REMARK_MOST 1000
 
+#define SB_PROTOCOL 1 /* grows when a console of before could not read what is told */
+
 struct sb_seat {
     char *who;    /* operating-system user; over a socket the orchestrator replaces it by what SO_PEERCRED says */
     char *how;    /* console, cli, tour */
     char *tty;
     bool read_only; /* it decides nothing, whatever the owner may do */
+    int64_t protocol; /* SB_PROTOCOL of its program; 0: from before there was one */
     char *signs_as; /* as whom it signs what is decided; NULL: it signs nothing. It proves nothing, and is held against nobody but its sayer */
 };
 
@@ -175,9 +185,21 @@ struct sb_member_line {
     int64_t read_latency_us, write_latency_us;     /* -1 unknown */
     int64_t connections, queued;                   /* -1 unknown */
     int64_t cache_ppm;                             /* -1 unknown */
+    /* what mongostat shows; each -1 where it is unknown, or what went in was older */
+    int64_t inserts, queries, updates, deletes, getmores, commands; /* a second, in milli */
+    int64_t dirty_ppm, resident_mib;
+    int64_t reading, writing;                      /* tickets that are out */
+    int64_t bytes_in, bytes_out;                   /* a second */
     char *blind;   /* which checks cannot be made here, and why; NULL: none */
 };
 extern const struct sb_schema sb_member_line_schema;
+
+/* What mongostat shows is not known of it. */
+static inline void sb_member_line_unknown(struct sb_member_line *l)
+{
+    l->inserts = l->queries = l->updates = l->deletes = l->getmores = l->commands = -1;
+    l->dirty_ppm = l->resident_mib = l->reading = l->writing = l->bytes_in = l->bytes_out = -1;
+}
 
 /* What stands between this program and the deployment. */
 enum sb_obstacle {
@@ -207,6 +229,28 @@ struct sb_strip {
     int64_t dropped;   /* telemetry frames coalesced away */
     int obstacle;      /* enum sb_obstacle: what the note is about */
     char *note;        /* one line: "waiting for 127.0.0.1:27017: connection refused"; NULL: all well */
+};
+
+/* A minute of the last 24 hours: as the strip stood at its end. */
+struct sb_replay_ask {
+    int64_t at; /* wall; the newest kept minute that is not after it is answered, or the oldest */
+};
+
+struct sb_replay {
+    int64_t at;             /* wall: of the minute; 0: none is kept yet */
+    int64_t oldest, newest; /* kept */
+    struct sb_strip strip;
+};
+
+/* A card that somebody has open. */
+struct sb_look {
+    char *who, *how;
+    char *card;
+};
+
+struct sb_looks {
+    struct sb_look *list;
+    size_t list_n;
 };
 
 struct sb_welcome {

@@ -56,6 +56,7 @@ enum sb_card_kind {
     SB_KIND_BACKFILL, /* change documents to what they will be, in batches; nothing is lost by it */
     SB_KIND_CONTRACT, /* take from the documents what is no longer needed, in batches */
     SB_KIND_WHAT_IF, /* try an index out on a sample, then take both away */
+    SB_KIND_KILL_OP, /* end one operation of a client */
 };
 extern const struct sb_names sb_card_kinds;
 

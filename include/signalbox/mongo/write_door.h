@@ -3,7 +3,8 @@
  * write_door.h - the one way to change something on a server: it wants a permit.
  *
  * The door refuses a command whose SHA-256 is not the permit's, a permit that was used, one of another deployment, a
- * read-only server, and a command that is not on its short list. It opens a connection of its own (the executor's login)
+ * read-only server, and a command that is not on its short list. killOp goes to the member that its "$member" names, which
+ * is not sent; all others go to the primary. The door opens a connection of its own (the executor's login)
  * and closes it before it returns: nothing can write between RESULT and the next INTENT. createIndexes gets no socket
  * time-out, because a client's time-out says nothing about the build; for the others it is 15 s, and their maxTimeMS is
  * part of the card's command: the door sends what was approved and adds nothing. Thread: any worker; blocks as long as

@@ -24,6 +24,8 @@ struct sim_request {
     size_t seq_n;
     size_t bytes; /* of the message */
     const char *db; /* of an OP_QUERY; NULL: the body's $db */
+    int32_t opid;   /* of a command that has waited and is run again: it is the same operation; 0: it is a new one */
+    int64_t since_us;
 };
 
 enum sim_outcome { SIM_ANSWERED, SIM_LATER /* conn->answer is called with the reply */ };

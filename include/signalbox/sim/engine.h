@@ -86,6 +86,7 @@ struct sim_running {
     char msg[128];
     int64_t done, total; /* progress; total 0: none */
     int64_t yields;
+    int64_t conflicts; /* with the write of a transaction, for which it waits */
     bool kill_pending;
     struct sim_running *next;
 };

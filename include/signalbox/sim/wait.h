@@ -42,6 +42,9 @@ int sim_await_data(struct sim_call *c, const struct sim_coll *coll, int64_t unti
 /* Each command that waits on the member, as an operation under way (for currentOp), until fn gives something else than 0. */
 int sim_waits_each(const struct sim_member *m, int (*fn)(void *ctx, const struct sim_running *r), void *ctx);
 
+/* killOp of this number. True: it was one that waits and can be ended. */
+bool sim_wait_kill(struct sim_member *m, int32_t opid);
+
 /* The connection ends. */
 void sim_wait_forget(struct sim *s, const struct sim_conn *conn);
 

@@ -64,6 +64,16 @@ int sb_backend_flush(struct sb_backend *b);
 
 void sb_backend_bell(struct sb_backend *b);
 
+/* How a person who looks elsewhere is told: by the bell, or by a notification of the desktop, where the terminal makes one of the
+ * sequence (OSC 9 or OSC 777); no answer tells whether it does. */
+enum sb_notice_by { SB_NOTICE_NONE, SB_NOTICE_BELL, SB_NOTICE_OSC9, SB_NOTICE_OSC777 };
+
+/* What is sent for it; empty for NONE. Of the text, letters, digits, blanks and . - : stay, 120 bytes at most: nothing in it can end
+ * the sequence. */
+#define SB_NOTICE_BYTES 200
+void sb_notice_bytes(enum sb_notice_by by, const char *text, char out[SB_NOTICE_BYTES]);
+void sb_backend_notice(struct sb_backend *b, enum sb_notice_by by, const char *text);
+
 /* Asks for reports of the mouse, or for none; at first there are none. They come in as SB_KEY_MOUSE. While they do, the
  * terminal's own selection needs Shift. */
 void sb_backend_mouse(struct sb_backend *b, bool on);

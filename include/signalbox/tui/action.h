@@ -25,6 +25,7 @@
     CONTEXT(CASE, "case", PAGE, "an opened case")                              \
     CONTEXT(ANOMALY, "anomaly", PAGE, "an opened anomaly")                     \
     CONTEXT(RECOVERY, "recovery", PAGE, "what could be brought back, or one backup") \
+    CONTEXT(RUNNING, "running", PAGE, "what runs now")                         \
     CONTEXT(EDIT, "edit", PAGE, "a card being edited")                         \
     CONTEXT(TEXT, "text", PAGE, "help and messages")                           \
     CONTEXT(MEETING, "meeting", PAGE, "the meeting")                           \
@@ -105,10 +106,10 @@ enum sb_action_flags {
     ACTION(SEARCH, "search", "search", SB_AT(MAIN) | SB_AT(PAGE), 0, "search here")                                               \
     ACTION(SEARCH_NEXT, "search-next", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the next place where it was found")                     \
     ACTION(SEARCH_PREVIOUS, "search-previous", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the place before")                              \
-    ACTION(FILTER, "filter", "filter", SB_AT(MAIN), 0, "show only the rows that fit a regular expression (! in front: that do not)")     \
+    ACTION(FILTER, "filter", "filter", SB_AT(MAIN) | SB_AT(RUNNING), 0, "show only the rows that fit a regular expression (! in front: that do not)")     \
     ACTION(UNDO_FILTER, "undo-filter", "", SB_AT(MAIN), 0, "take back the last change of a filter")                               \
-    ACTION(SORT, "sort", "", SB_AT(MAIN), 0, "sort this pane by the next of its columns")                                         \
-    ACTION(REVERSE, "reverse", "", SB_AT(MAIN), 0, "turn the order of this pane round")                                           \
+    ACTION(SORT, "sort", "", SB_AT(MAIN) | SB_AT(RUNNING), 0, "sort this pane by the next of its columns")                                         \
+    ACTION(REVERSE, "reverse", "", SB_AT(MAIN) | SB_AT(RUNNING), 0, "turn the order of this pane round")                                           \
     ACTION(COLUMNS, "columns", "", SB_AT(MAIN), 0, "fewer columns in this pane, all of them, or as many as fit")                  \
     ACTION(MARK, "mark", "", SB_AT(MAIN), 0, "mark the selected row, or take its mark away")                                      \
     ACTION(NEXT_MARK, "next-mark", "", SB_AT(MAIN), 0, "to the next marked row")                                                  \
@@ -131,6 +132,11 @@ enum sb_action_flags {
     ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
     ACTION(RECOVERY, "recovery", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what could be brought back: backups, gaps, drills, and what is asked of them") \
     ACTION(DRILL, "drill", "", SB_AT_CARDS | SB_AT(RECOVERY), 0, "ask for a restore drill: the newest backup into the throw-away deployment") \
+    ACTION(RUNNING, "running", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what runs now: the members as mongostat shows them, operations by age, who waits for whom") \
+    ACTION(END_OPERATION, "end-operation", "end it", SB_AT(RUNNING), 0, "propose a card that ends the selected operation")  \
+    ACTION(REPLAY_BACK, "replay-back", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the members as they were a minute before, through the last 24 hours") \
+    ACTION(REPLAY_ON, "replay-on", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "a minute on, and at last to the present")                    \
+    ACTION(REPLAY_END, "replay-end", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the members as they are now")                              \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \

@@ -35,6 +35,7 @@ struct sb_tui_setup {
     bool line;                      /* a slow line: one pane at a time, no seconds, figures of members every half minute or
                                        when a member's state changes */
     bool mouse;                     /* it is on from the beginning */
+    bool notices;                   /* SB_FX_NOTICE is wanted: at most one in ten seconds, and none of what was there at the beginning */
     const unsigned char *veil;      /* SB_TUI_VEIL random bytes: this screen is shown to others. All names and values that come
                                        in are replaced by pseudonyms before they are kept, nothing is approved or edited from
                                        here, and the meeting is opened at once; NULL: everything is shown as it is */
@@ -68,6 +69,7 @@ enum sb_effect_kind {
     SB_FX_ASK,     /* ask: post it; the receiver takes it */
     SB_FX_QUIT,    /* leave; the orchestrator is told by an ASK before it */
     SB_FX_BELL,
+    SB_FX_NOTICE,  /* text: something wants this person, who may be looking elsewhere; words of ours and ids only */
     SB_FX_FLUSH,   /* throw away what was typed ahead: what it was meant for has changed */
     SB_FX_COPY,    /* text: for the clipboard or a file */
     SB_FX_EXPORT_TEXT, /* what the next frame shows, into a file: as text, */

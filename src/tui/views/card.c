@@ -20,8 +20,8 @@ void view_card_title(const struct sb_tui *t, const struct sb_card *c, struct sb_
         sb_page_bar(p, 12, c->progress.done, c->progress.total);
     }
     sb_page_text(p, SB_ROLE_TEXT, "  ");
+    view_company(t, c->id, p);
     sb_page_field(p, SB_ROLE_STRONG, p->width - sb_page_column(p), c->title);
-    (void)t;
 }
 
 /* How the tabs are written where there is little room: all but the open one without blanks, or without their keys. */

@@ -57,7 +57,7 @@ void view_header(const struct sb_tui *t, struct sb_page *p)
         sb_page_textf(p, SB_ROLE_HEADER, "connecting to %s", t->connecting ? t->connecting : "the orchestrator");
     } else {
         /* the flags come before everything that may be cut */
-        int room = p->width - sb_page_column(p) - 10 - 12 - (w->simulated ? 18 : 0) - (w->read_only ? 14 : 0) - (t->veil ? 14 : 0);
+        int room = p->width - sb_page_column(p) - 10 - 12 - (w->simulated ? 18 : 0) - (w->read_only ? 14 : 0) - (t->veil ? 14 : 0) - (t->replay.on ? 20 : 0);
         int want = sb_text_width(w->deployment, t->ascii);
         sb_page_field(p, SB_ROLE_HEADER, want < room ? want : room > 8 ? room : 8, w->deployment);
         bool prod = w->environment == SB_ENV_PROD;
@@ -74,6 +74,11 @@ void view_header(const struct sb_tui *t, struct sb_page *p)
             flag(p, SB_ROLE_READ_ONLY, "PRESENTER");
         if (t->have_strip && !t->strip.ledger_ok)
             flag(p, SB_ROLE_ENV_PROD, "LEDGER STOPPED");
+        if (t->replay.on) {
+            fmt_when(text, t->replay.of.at, t->wall);
+            sb_page_text(p, SB_ROLE_HEADER, " ");
+            sb_page_textf(p, SB_ROLE_ENV_PROD, "[ REPLAY %sZ ]", text);
+        }
         if (glass_is_broken(t))
             flag(p, SB_ROLE_ENV_PROD, "BREAK-GLASS");
         if (t->bye)
@@ -198,6 +203,8 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor)
         sb_page_text(p, SB_ROLE_KEY, " /");
     else if (t->line_for == LINE_FILTER)
         sb_page_textf(p, SB_ROLE_KEY, " Filter %s: ", pane_name(t->focus));
+    else if (t->line_for == LINE_RUNNING)
+        sb_page_text(p, SB_ROLE_KEY, " Filter what runs: ");
     else if (t->line_for == LINE_EXPORT)
         sb_page_text(p, SB_ROLE_REQUEST, " Export as text, json, svg or plots: ");
     else if (t->line_for == LINE_REMARK)

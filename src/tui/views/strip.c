@@ -8,10 +8,11 @@
 
 int view_strip_lines(const struct sb_tui *t)
 {
-    size_t n = t->have_strip ? t->strip.members_n : 0;
-    if (n == 0 && t->have_strip && t->strip.note && t->frame.w > 2) /* why nobody is seen is told to its end */
-        return 1 + sb_text_width(t->strip.note, t->ascii) / (t->frame.w - 2);
-    return n == 0 ? 1 : (n < 64 ? (int)n : 64) + (t->strip.note ? 1 : 0);
+    const struct sb_strip *s = shown_strip(t);
+    size_t n = t->have_strip ? s->members_n : 0;
+    if (n == 0 && t->have_strip && s->note && t->frame.w > 2) /* why nobody is seen is told to its end */
+        return 1 + sb_text_width(s->note, t->ascii) / (t->frame.w - 2);
+    return n == 0 ? 1 : (n < 64 ? (int)n : 64) + (s->note ? 1 : 0);
 }
 
 static void waiting(const struct sb_tui *t, struct sb_page *p)
@@ -106,7 +107,7 @@ static void in_short(const struct sb_strip *s, struct sb_page *p)
 
 void view_strip(const struct sb_tui *t, struct sb_page *p, int lines)
 {
-    const struct sb_strip *s = &t->strip;
+    const struct sb_strip *s = shown_strip(t);
     if (lines <= 0)
         return;
     if (!t->have_strip || s->members_n == 0) {
