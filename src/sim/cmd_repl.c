@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hello, isMaster, and the replSet commands that change something. */
+#include <signalbox/sim/accounts.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/wait.h>
@@ -119,11 +120,7 @@ static int hello(struct sim_call *c, const char *primary_field)
     if (sim_truth(sim_arg(c, "helloOk")))
         sim_w_bool(w, "helloOk", true);
     sim_put_hello(w, c->m, c->conn, primary_field);
-    if (sim_arg(c, "saslSupportedMechs").type) { /* there are no users */
-        sim_w_array(w, "saslSupportedMechs");
-        sim_w_end(w);
-    }
-    return 0;
+    return sim_hello_login(c);
 }
 
 int sim_cmd_hello(struct sim_call *c)

@@ -64,6 +64,7 @@ struct sim_conn {
     int32_t waiting_opid; /* of the command it waits for; 0 none */
     int64_t tail_until_us; /* of its getMore that is run again after a wait for data: it waits no longer than until then; 0 none */
     int64_t latency_us;   /* of its last command */
+    struct sim_login *login; /* accounts.h; NULL: it has not tried */
 };
 
 /* An operation that runs for a while in virtual time: seen in currentOp, holds a ticket and a core. */
@@ -91,6 +92,10 @@ struct sim_running {
 };
 
 /* ---- counters of a member since its start ---- */
+
+struct sim_logins {
+    int64_t received, successful;
+};
 
 enum sim_opcounter { SIM_OP_INSERT, SIM_OP_QUERY, SIM_OP_UPDATE, SIM_OP_DELETE, SIM_OP_GETMORE, SIM_OP_COMMAND, SIM_OPCOUNTERS };
 
@@ -131,6 +136,7 @@ struct sim_counters {
     int64_t lock_waits, lock_wait_us, sorted_keys, sort_spills, over_time;
     int64_t txns_started, txns_committed, txns_aborted, connections_refused;
     int64_t ttl_passes, ttl_deleted;
+    struct sim_logins logins, speculative_logins; /* by SCRAM-SHA-256 */
 };
 
 /* ---- replication ---- */
@@ -344,6 +350,8 @@ struct sim {
     struct sim_txns *txns;
     struct sim_builds *builds;
     struct sim_clients *clients;
+    const struct sim_accounts *accounts; /* borrowed; NULL: no access control */
+    int64_t certificate_ends_ms; /* 0: its members do not speak TLS */
     int version[3];
 };
 
@@ -357,6 +365,8 @@ struct sim_setup {
     int members;
     int64_t pid;
     int version[3]; /* of the server; 0.0.0: 5.0.7. See sim_version */
+    const struct sim_accounts *accounts; /* borrowed until the set is freed; NULL: no access control */
+    int64_t certificate_ends_ms; /* of the members' TLS; 0: they speak none */
 };
 
 /* "5.0", "6.0", "7.0" or "8.0" to the release that is simulated; false for another text. What differs between them is what
