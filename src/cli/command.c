@@ -373,14 +373,15 @@ const struct sb_command sb_commands[] = {
      "read is reported all the same).\n",
      sb_cmd_incident},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P] [--tls-certificate FILE [--tls-ca FILE]] [--auth-file FILE]", "the simulated replica set alone, for any MongoDB client",
-     "Three members on three loopback ports that speak the MongoDB wire protocol, with a shop's clients at work. The first line\n"
+     "Three members, or as many as are asked for, on loopback ports that speak the MongoDB wire protocol, with a shop's clients\n"
+     "at work. The first line "
      "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}. Runs until a signal ends it.\n\n"
      "  --scenario NAME|PATH  what happens; a name of --list, or a file (its format: tests/scenarios). Default slow-orders\n"
      "  --list                the built-in scenarios\n"
      "  --seed N              the same seed, the same history. Default 1\n"
      "  --speed N             simulated seconds in a real one, 1 to 1000. Default 1\n"
      "  --server-version V    5.0, 6.0, 7.0 or 8.0: whose fields, log lines and wire version it has. Default 5.0\n"
-     "  --members N           1 to 3. Default 3\n"
+     "  --members N           1 to 5. Default: what the scenario says, or 3\n"
      "  --port P              the first member's port; the others follow. Default: any free ones\n"
      "  --start TIME          where simulated time begins. Default: now\n"
      "  --incarnation HEX     32 digits: which deployment this is. Default: another one at each start\n"

@@ -193,9 +193,9 @@ int sb_cmd_sim(int argc, char **argv)
         return list_scenarios(&err) ? sb_complain(&err) : 0;
     struct sb_origin origin;
     sb_origin_system(&origin);
-    int64_t seed_n = 1, speed_n = 1, members_n = SIM_MEMBERS, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
+    int64_t seed_n = 1, speed_n = 1, members_n = 0, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
     if (sb_option_number("sim", "--seed", seed, 0, INT64_MAX, &seed_n) || sb_option_number("sim", "--speed", speed, 1, MAX_SPEED, &speed_n) ||
-        sb_option_number("sim", "--members", members, 1, SIM_MEMBERS, &members_n) || sb_option_number("sim", "--port", port, 1, 65536 - members_n, &port_n))
+        sb_option_number("sim", "--members", members, 1, SIM_MEMBERS_MAX, &members_n) || sb_option_number("sim", "--port", port, 1, 65536 - SIM_MEMBERS_MAX, &port_n))
         return 2;
     if (start && sb_time_parse(start, strlen(start), &start_ms))
         return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z, not \"%s\"", start);
@@ -210,6 +210,8 @@ int sb_cmd_sim(int argc, char **argv)
     struct sim_scenario *sc = read_scenario(scenario, &err);
     if (!sc)
         return sb_complain(&err);
+    if (!members_n)
+        members_n = sc->members ? sc->members : SIM_MEMBERS;
     struct sim_server_options o = {.scenario = sc, .seed = (uint64_t)seed_n, .speed = (double)speed_n, .start_ms = start_ms, .members = (int)members_n,
                                    .port = (int)port_n, .incarnation = incarnation ? incarnation : nonce};
     memcpy(o.version, release, sizeof release);

@@ -68,7 +68,7 @@ static void on_choose(struct sim *s, void *ctx)
 static void check_source(struct sim_member *m)
 {
     struct sim *s = m->sim;
-    if (m->primary)
+    if (m->primary || s->seat[m->id].arbiter)
         return;
     if (m->role.syncing >= 0 && s->now - m->role.peer[m->role.syncing].beat_us < SIM_HEARTBEAT_US)
         m->role.syncing = -1;

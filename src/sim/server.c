@@ -54,7 +54,7 @@ struct listener {
 
 struct sim_server {
     struct sim *s;
-    struct listener listener[SIM_MEMBERS];
+    struct listener listener[SIM_MEMBERS_MAX];
     int members, epoll;
     struct peer *peers;
     int peers_n;
@@ -90,7 +90,7 @@ static int port_of(int fd)
     return getsockname(fd, (struct sockaddr *)&a, &n) ? 0 : ntohs(a.sin_port);
 }
 
-static int listen_all(struct sim_server *v, const struct sim_server_options *o, int port[SIM_MEMBERS], struct sb_err *err)
+static int listen_all(struct sim_server *v, const struct sim_server_options *o, int port[SIM_MEMBERS_MAX], struct sb_err *err)
 {
     for (int i = 0; i < o->members; i++) {
         if ((v->listener[i].fd = bind_port(o->port ? o->port + i : 0, err)) < 0)
@@ -125,7 +125,7 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
     v->tls = o->tls;
     v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sim_w_init(&v->scratch);
-    for (int i = 0; i < SIM_MEMBERS; i++)
+    for (int i = 0; i < SIM_MEMBERS_MAX; i++)
         v->listener[i].fd = -1;
     struct sim_setup setup = {.seed = o->seed, .start_ms = o->start_ms, .speed = o->speed, .scenario_name = o->scenario->name,
                               .incarnation = o->incarnation, .members = o->members, .pid = getpid(), .accounts = o->accounts,
@@ -502,7 +502,7 @@ static int wait_ms(const struct sim_server *v)
 
 static bool is_listener(const struct sim_server *v, const void *p)
 {
-    return p >= (const void *)v->listener && p < (const void *)(v->listener + SIM_MEMBERS);
+    return p >= (const void *)v->listener && p < (const void *)(v->listener + SIM_MEMBERS_MAX);
 }
 
 int sim_server_run(struct sim_server *v, int stop_fd, struct sb_err *err)
@@ -539,7 +539,7 @@ void sim_server_free(struct sim_server *v)
     while (v->peers)
         peer_free(v->peers);
     sim_free(v->s);
-    for (int i = 0; i < SIM_MEMBERS; i++)
+    for (int i = 0; i < SIM_MEMBERS_MAX; i++)
         if (v->listener[i].fd >= 0)
             close(v->listener[i].fd);
     if (v->epoll >= 0)

@@ -16,7 +16,8 @@
 #include <signalbox/sim/fault.h>
 #include <signalbox/sim/store.h>
 
-#define SIM_MEMBERS 3
+#define SIM_MEMBERS 3     /* of a set, unless something else is said */
+#define SIM_MEMBERS_MAX 5
 #define SIM_SET_NAME "rs0"
 #define SIM_LOG_LINES 1024
 #define SIM_LOG_CHARS 1024
@@ -141,7 +142,7 @@ struct sim_counters {
 
 /* ---- replication ---- */
 
-enum sim_member_state { SIM_STARTUP = 0, SIM_IS_PRIMARY = 1, SIM_IS_SECONDARY = 2, SIM_IS_RECOVERING = 3, SIM_STARTUP2 = 5, SIM_DOWN = 8, SIM_IN_ROLLBACK = 9 };
+enum sim_member_state { SIM_STARTUP = 0, SIM_IS_PRIMARY = 1, SIM_IS_SECONDARY = 2, SIM_IS_RECOVERING = 3, SIM_STARTUP2 = 5, SIM_IS_ARBITER = 7, SIM_DOWN = 8, SIM_IN_ROLLBACK = 9 };
 
 struct sim_optime {
     uint64_t ts;
@@ -151,7 +152,7 @@ struct sim_optime {
 /* A member's entry in the set's configuration. */
 struct sim_seat {
     double priority;
-    bool hidden;
+    bool hidden, arbiter; /* an arbiter votes and has no data; the first member is none */
     int votes;
     int64_t delay_s;
 };
@@ -210,11 +211,19 @@ struct sim_role {
     uint64_t elected_ts;
     struct sim_race race;
     struct sim_vote vote;
-    struct sim_peer peer[SIM_MEMBERS];
+    struct sim_peer peer[SIM_MEMBERS_MAX];
     int64_t called[SIM_REASONS], succeeded[SIM_REASONS], higher_term, catch_ups, caught_up_already;
     int64_t rbid, ops_killed, ops_running, step_downs;
     const char *transition; /* "stepUp", "stepDown", "" */
     struct sb_rng rng;
+};
+
+/* An initial sync: a member without data copies that of another one (initial_sync.h). */
+struct sim_copying {
+    bool wanted; /* it has no data, or not all of it */
+    int64_t from_us, until_us;
+    int source; /* -1: nobody to copy from; tried again at until_us */
+    int64_t failed;
 };
 
 /* How a primary holds its writers back while the majority does not follow: flow.h. */
@@ -274,6 +283,7 @@ struct sim_member {
     size_t branch_n;
     uint64_t fork_ts;      /* of the newest entry before the branch */
     int64_t fork_term, fork_wall_ms;
+    struct sim_copying copying;
     bool apply_waiting;    /* an event for it is on its way */
     int64_t applying_until_us; /* the batch in hand keeps a core busy until then */
     int64_t fetched_us;    /* when it last had entries from its source; 0 never */
@@ -325,10 +335,10 @@ struct sim {
     size_t heap_n, heap_cap;
     uint64_t seq;
     int members;
-    struct sim_member member[SIM_MEMBERS];
+    struct sim_member member[SIM_MEMBERS_MAX];
     int primary_id; /* who takes writes now; -1 nobody */
     int64_t term;   /* of the last primary that took writes */
-    struct sim_seat seat[SIM_MEMBERS];
+    struct sim_seat seat[SIM_MEMBERS_MAX];
     int64_t config_version;
     int64_t rollbacks, rolled_back; /* and entries in all of them */
     /* Told when a member's process starts, ends, stops answering or answers again; may be NULL. */
@@ -361,7 +371,7 @@ struct sim_setup {
     double speed;     /* only told to clients */
     const char *scenario_name;
     const char *incarnation; /* 32 hexadecimal digits; NULL: from the seed */
-    int port[SIM_MEMBERS];
+    int port[SIM_MEMBERS_MAX];
     int members;
     int64_t pid;
     int version[3]; /* of the server; 0.0.0: 5.0.7. See sim_version */

@@ -19,7 +19,7 @@ struct sim_server_options {
     uint64_t seed;
     double speed;
     int64_t start_ms;  /* where virtual time begins */
-    int members;       /* 1..SIM_MEMBERS */
+    int members;       /* 1..SIM_MEMBERS_MAX */
     int port;          /* of the first member, the next ones follow; 0: any free ones */
     const char *incarnation; /* as in struct sim_setup */
     int version[3];          /* as in struct sim_setup */
