@@ -6,6 +6,8 @@
 #include <signalbox/sim/rollback.h>
 #include <signalbox/sim/session.h>
 
+#include "rollback_log.h"
+
 #include <signalbox/base/array.h>
 
 #include <stdlib.h>
@@ -286,6 +288,7 @@ int sim_roll_back(struct sim *s, struct sim_member *m)
             return -1;
     s->rollbacks++;
     s->rolled_back += (int64_t)m->branch_n;
+    sim_rollback_tell(m);
     sim_branch_release(m);
     m->applied_ts = m->fork_ts;
     m->applied_term = m->fork_term;

@@ -332,6 +332,7 @@ static const struct expected {
     {"step-down", 300, 360, 480, ANY(SB_CLASS_MAINTENANCE), "27017", false},
     {"initial-sync", 300, 390, 520, ANY(SB_CLASS_INFRASTRUCTURE), "27019", false},
     {"lost-majority", 300, 430, 560, ANY(SB_CLASS_INFRASTRUCTURE), "27018", false},
+    {"rollback", 300, 370, 500, ANY(SB_CLASS_INFRASTRUCTURE), "27017", false},
     {"recorded-bulk", 120, 180, 180, ANY(SB_CLASS_MAINTENANCE), "nightly-import", true},
     {"recorded-collscan", 120, 195, 260, ANY(SB_CLASS_CODE), "checkout-4.2", true},
     {"recorded-connections", 120, 182, 260, ANY(SB_CLASS_DEPENDENCY), "leaky-worker", false},
