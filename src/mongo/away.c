@@ -48,17 +48,28 @@ static bool is(const char *reason, size_t n, const char *text)
     return n == strlen(text) && memcmp(reason, text, n) == 0;
 }
 
-/* What all hosts say; NULL: they do not say the same. Behind TLS a connection that the server ends is told in either of two ways, as
- * chance will have it: closed by one host is taken for closed by all. */
+/* In which of these ways the driver tells of a connection that the server has ended is up to chance: it was about to write, or to read. */
+static bool is_end(const char *reason, size_t n)
+{
+    static const char *const ends[] = {CLOSED, "Server closed connection.", "Failed to write rpc bytes.", "Failed to receive length header from server.",
+                                       "Failed to receive rpc bytes from server."};
+    for (size_t i = 0; i < SB_COUNT(ends); i++)
+        if (is(reason, n, ends[i]))
+            return true;
+    return false;
+}
+
+/* What all hosts say; NULL: they do not say the same. Behind TLS the same end of a connection may also be told as a refused one: ended
+ * by one host is taken for ended by all. */
 static const char *one_reason(const char *message, bool tls, size_t *n)
 {
     const char *at = message, *first = next_reason(&at, n), *other;
     size_t other_n;
     while (first && (other = next_reason(&at, &other_n))) {
-        bool both_end = tls && (is(first, *n, CLOSED) || is(first, *n, REFUSED)) && (is(other, other_n, CLOSED) || is(other, other_n, REFUSED));
+        bool both_end = (is_end(first, *n) || (tls && is(first, *n, REFUSED))) && (is_end(other, other_n) || (tls && is(other, other_n, REFUSED)));
         if (!both_end && (other_n != *n || memcmp(first, other, *n) != 0))
             return NULL;
-        if (both_end && is(other, other_n, CLOSED)) {
+        if (both_end && is_end(other, other_n)) {
             first = other;
             *n = other_n;
         }
@@ -95,7 +106,7 @@ bool sb_away_sentence(char *out, size_t cap, const char *message, bool tls, bool
         snprintf(out, cap, "%s: does this server speak TLS? The connection string wants it (tls=true)", text);
         return false;
     }
-    bool ended = strcmp(text, CLOSED) == 0, refuses = tls && strcmp(text, REFUSED) == 0;
+    bool ended = is_end(text, strlen(text)), refuses = tls && strcmp(text, REFUSED) == 0;
     if (tls && (ended || refuses))
         snprintf(out, cap, "%sthe server ends the connection behind the TLS handshake: it may %s (tlsCertificateKeyFile)", refuses ? "out of reach (" REFUSED "), or " : "",
                  certificate ? "refuse the client's certificate" : "want a certificate of the client's");
