@@ -381,19 +381,26 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done, whether there are incidents or not; 2 a folder has neither, or a file cannot be read (what could be\n"
      "read is reported all the same).\n",
      sb_cmd_incident},
-    {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P]", "the simulated replica set alone, for any MongoDB client",
-     "Three members on three loopback ports that speak the MongoDB wire protocol, with a shop's clients at work. The first line\n"
+    {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--port P] [--tls-certificate FILE [--tls-ca FILE]] [--auth-file FILE]", "the simulated replica set alone, for any MongoDB client",
+     "Three members, or as many as are asked for, on loopback ports that speak the MongoDB wire protocol, with a shop's clients\n"
+     "at work. The first line "
      "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}. Runs until a signal ends it.\n\n"
      "  --scenario NAME|PATH  what happens; a name of --list, or a file (its format: tests/scenarios). Default slow-orders\n"
      "  --list                the built-in scenarios\n"
      "  --seed N              the same seed, the same history. Default 1\n"
      "  --speed N             simulated seconds in a real one, 1 to 1000. Default 1\n"
      "  --server-version V    5.0, 6.0, 7.0 or 8.0: whose fields, log lines and wire version it has. Default 5.0\n"
-     "  --members N           1 to 3. Default 3\n"
+     "  --members N           1 to 5. Default: what the scenario says, or 3\n"
      "  --port P              the first member's port; the others follow. Default: any free ones\n"
      "  --start TIME          where simulated time begins. Default: now\n"
-     "  --incarnation HEX     32 digits: which deployment this is. Default: another one at each start\n\n"
-     "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario (file:line), a port that is taken.\n",
+     "  --incarnation HEX     32 digits: which deployment this is. Default: another one at each start\n"
+     "  --tls-certificate FILE  clients must speak TLS; a PEM file with the certificate of 127.0.0.1 and its key\n"
+     "  --tls-ca FILE         and must show a certificate that this CA (a PEM file) has signed\n"
+     "  --auth-file FILE      clients must log in by SCRAM-SHA-256. A file (mode 600) of accounts, in lines: account NAME [DATABASE],\n"
+     "                        set password PASSWORD, set roles ROLE... of clusterMonitor, readAnyDatabase, readWriteAnyDatabase,\n"
+     "                        dbAdminAnyDatabase and root\n\n"
+     "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario or file of accounts (file:line), a certificate that cannot\n"
+     "be read, a port that is taken.\n",
      sb_cmd_sim},
     {"audit", "[--json] (verify [--full] | show ID | tail [-n N] [--follow] | export | checkpoint | prove N [M] | rebuild)", "the record: is it whole, and what does it tell",
      "  verify      computes everything anew from the entries and names the first one that is not what was recorded; also\n"

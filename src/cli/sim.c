@@ -5,6 +5,7 @@
 #include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/embed.h>
+#include <signalbox/sim/accounts.h>
 #include <signalbox/sim/server.h>
 
 #include <inttypes.h>
@@ -13,10 +14,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_SCENARIO (1 << 20)
 #define MAX_SPEED 1000
+#define MAX_ACCOUNTS (1 << 16)
 #define FOLDER "tests/scenarios/"
 #define ENDING ".scenario"
 
@@ -102,6 +105,7 @@ static void want_descriptors(void)
 static int run(const struct sim_server_options *o, struct sb_err *err)
 {
     want_descriptors();
+    signal(SIGPIPE, SIG_IGN); /* libssl writes to sockets whose client may have gone */
     sigset_t wanted;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
@@ -118,6 +122,47 @@ static int run(const struct sim_server_options *o, struct sb_err *err)
     return rc;
 }
 
+/* ---- who may connect ---- */
+
+struct guards {
+    const char *certificate, *ca, *accounts_file;
+    struct sim_tls *tls;
+    struct sim_accounts *accounts;
+};
+
+static int read_accounts(struct guards *g, struct sb_err *err)
+{
+    struct stat st;
+    struct sb_str text;
+    if (stat(g->accounts_file, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)))
+        return sb_fail(err, SB_EUSAGE, "%s holds passwords and others may read it; run: chmod 600 %s", g->accounts_file, g->accounts_file);
+    sb_str_init(&text);
+    if (sb_file_read_named(g->accounts_file, MAX_ACCOUNTS, &text, err) == 0)
+        g->accounts = sim_accounts_parse(text.p, text.len, g->accounts_file, err);
+    explicit_bzero(text.p, text.len);
+    sb_str_release(&text);
+    return g->accounts ? 0 : -1;
+}
+
+static int guard(struct guards *g, struct sim_server_options *o, struct sb_err *err)
+{
+    if (g->ca && !g->certificate)
+        return sb_fail(err, SB_EUSAGE, "sim: --tls-ca goes with --tls-certificate");
+    if (g->certificate && !(g->tls = sim_tls_new(g->certificate, g->ca, err)))
+        return -1;
+    if (g->accounts_file && read_accounts(g, err))
+        return -1;
+    o->tls = g->tls;
+    o->accounts = g->accounts;
+    return 0;
+}
+
+static void release_guards(struct guards *g)
+{
+    sim_tls_free(g->tls);
+    sim_accounts_free(g->accounts);
+}
+
 int sb_simulation_check(const struct sb_simulation *s, struct sb_err *err)
 {
     int release[3];
@@ -132,10 +177,12 @@ int sb_simulation_check(const struct sb_simulation *s, struct sb_err *err)
 int sb_cmd_sim(int argc, char **argv)
 {
     const char *scenario = "slow-orders", *seed = NULL, *speed = NULL, *members = NULL, *port = NULL, *start = NULL, *incarnation = NULL, *version = "5.0";
+    struct guards guards = {0};
     bool list = false;
     const struct sb_option options[] = {{"--scenario", NULL, &scenario}, {"--seed", NULL, &seed},   {"--speed", NULL, &speed}, {"--members", NULL, &members},
                                         {"--port", NULL, &port},         {"--start", NULL, &start}, {"--incarnation", NULL, &incarnation}, {"--list", &list, NULL},
-                                        {"--server-version", NULL, &version}};
+                                        {"--server-version", NULL, &version}, {"--tls-certificate", NULL, &guards.certificate},
+                                        {"--tls-ca", NULL, &guards.ca}, {"--auth-file", NULL, &guards.accounts_file}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -146,9 +193,9 @@ int sb_cmd_sim(int argc, char **argv)
         return list_scenarios(&err) ? sb_complain(&err) : 0;
     struct sb_origin origin;
     sb_origin_system(&origin);
-    int64_t seed_n = 1, speed_n = 1, members_n = SIM_MEMBERS, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
+    int64_t seed_n = 1, speed_n = 1, members_n = 0, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
     if (sb_option_number("sim", "--seed", seed, 0, INT64_MAX, &seed_n) || sb_option_number("sim", "--speed", speed, 1, MAX_SPEED, &speed_n) ||
-        sb_option_number("sim", "--members", members, 1, SIM_MEMBERS, &members_n) || sb_option_number("sim", "--port", port, 1, 65536 - members_n, &port_n))
+        sb_option_number("sim", "--members", members, 1, SIM_MEMBERS_MAX, &members_n) || sb_option_number("sim", "--port", port, 1, 65536 - SIM_MEMBERS_MAX, &port_n))
         return 2;
     if (start && sb_time_parse(start, strlen(start), &start_ms))
         return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z, not \"%s\"", start);
@@ -163,10 +210,13 @@ int sb_cmd_sim(int argc, char **argv)
     struct sim_scenario *sc = read_scenario(scenario, &err);
     if (!sc)
         return sb_complain(&err);
+    if (!members_n)
+        members_n = sc->members ? sc->members : SIM_MEMBERS;
     struct sim_server_options o = {.scenario = sc, .seed = (uint64_t)seed_n, .speed = (double)speed_n, .start_ms = start_ms, .members = (int)members_n,
                                    .port = (int)port_n, .incarnation = incarnation ? incarnation : nonce};
     memcpy(o.version, release, sizeof release);
-    int rc = run(&o, &err);
+    int rc = guard(&guards, &o, &err) || run(&o, &err) ? -1 : 0;
+    release_guards(&guards);
     sim_scenario_free(sc);
     return rc ? sb_complain(&err) : 0;
 }

@@ -109,6 +109,10 @@ static int ask_identity(struct sb_conn *c, struct sb_deployment_facts *f, const 
                 BSON_ITER_HOLDS_OID(&field))
                 bson_oid_to_string(bson_iter_oid(&field), id);
             bson_destroy(&reply);
+        } else if (why.code == SB_ESERVER) { /* it wants a login, or has gone: by its name alone another set could pass for it */
+            if (err)
+                *err = why;
+            return -1;
         }
         if (!id[0]) {
             blind(f, "the set's identity: replSetGetConfig gave no replicaSetId, so the set is known by its name only");

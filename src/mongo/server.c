@@ -3,6 +3,7 @@
 
 #include <signalbox/base/file.h>
 #include <signalbox/base/record.h>
+#include <signalbox/mongo/away.h>
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -45,11 +46,19 @@ const char *sb_mongo_library(void)
     return mongoc_get_version();
 }
 
-/* The driver's "No suitable servers found: ..." in front of the reasons, which stand in brackets, says what we say already. */
-static const char *reasons(const char *message)
+#define UNAUTHORIZED 13
+
+/* No server was found, or none that may be talked to. */
+static int not_found(struct sb_conn *c, const char *message, struct sb_err *err)
 {
-    const char *found = strchr(message, '[');
-    return found ? found : message;
+    const mongoc_uri_t *uri = mongoc_client_get_uri(c->client);
+    bool certificate = mongoc_uri_get_option_as_utf8(uri, MONGOC_URI_TLSCERTIFICATEKEYFILE, NULL) != NULL;
+    char sentence[900];
+    bool away = sb_away_sentence(sentence, sizeof sentence, message, mongoc_uri_get_tls(uri), certificate);
+    sb_fail(err, SB_ESERVER, "%s: %s", c->name, sentence);
+    if (err && away)
+        err->detail = EHOSTUNREACH;
+    return -1;
 }
 
 int sb_mongo_error(struct sb_conn *c, const bson_error_t *e, const char *what, struct sb_err *err)
@@ -58,17 +67,14 @@ int sb_mongo_error(struct sb_conn *c, const bson_error_t *e, const char *what, s
     if (c->refused[0])
         return sb_fail(err, SB_ESERVER, "%s: %s: the server's reply is not well formed (%s); the connection was closed", where, what, c->refused);
     if (e->domain == MONGOC_ERROR_SERVER || e->domain == MONGOC_ERROR_WRITE_CONCERN) {
-        sb_fail(err, SB_ECOMMAND, "%s: %s: %s", where, what, e->message);
+        bool nobody = e->code == UNAUTHORIZED && strstr(e->message, "requires authentication") && !mongoc_uri_get_username(mongoc_client_get_uri(c->client));
+        sb_fail(err, nobody ? SB_ESERVER : SB_ECOMMAND, "%s: %s: %s%s", where, what, e->message, nobody ? ", and the connection string names no user" : "");
         if (err)
             err->detail = (int64_t)e->code;
         return -1;
     }
-    if (e->domain == MONGOC_ERROR_SERVER_SELECTION && e->code == MONGOC_ERROR_SERVER_SELECTION_FAILURE) {
-        sb_fail(err, SB_ESERVER, "%s: out of reach, or no MongoDB server: %s", where, reasons(e->message));
-        if (err)
-            err->detail = EHOSTUNREACH;
-        return -1;
-    }
+    if (e->domain == MONGOC_ERROR_SERVER_SELECTION && e->code == MONGOC_ERROR_SERVER_SELECTION_FAILURE)
+        return not_found(c, e->message, err);
     if (e->domain == MONGOC_ERROR_CLIENT && e->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
         return sb_fail(err, SB_ESERVER, "%s: the login was refused: %s", where, e->message);
     if (e->domain == MONGOC_ERROR_PROTOCOL && e->code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION)
@@ -131,6 +137,18 @@ static int split_around_hosts(struct sb_server *s, const char *text)
     return s->before && s->after ? 0 : -1;
 }
 
+/* The driver says of a file that it cannot read only that TLS does not begin, and that of every host. */
+static int check_files(const mongoc_uri_t *uri, struct sb_err *err)
+{
+    static const char *const options[] = {MONGOC_URI_TLSCAFILE, MONGOC_URI_TLSCERTIFICATEKEYFILE};
+    for (size_t i = 0; i < SB_COUNT(options); i++) {
+        const char *path = mongoc_uri_get_option_as_utf8(uri, options[i], NULL);
+        if (path && access(path, R_OK))
+            return sb_fail(err, SB_EUSAGE, "the connection string's %s, %s, cannot be read: %s", i ? "tlsCertificateKeyFile" : "tlsCAFile", path, strerrordesc_np(errno));
+    }
+    return 0;
+}
+
 struct sb_server *sb_server_new(const char *text, bool read_only, struct sb_err *err)
 {
     bson_error_t e;
@@ -147,6 +165,8 @@ struct sb_server *sb_server_new(const char *text, bool read_only, struct sb_err 
                                 "%%40 for an @ and %%2F for a / in the password");
         goto fail;
     }
+    if (check_files(s->uri, err))
+        goto fail;
     mongoc_uri_set_option_as_utf8(s->uri, MONGOC_URI_APPNAME, APP_NAME);
     s->shown = show(s->uri);
     if (!s->shown || split_around_hosts(s, text)) {

@@ -36,7 +36,7 @@ struct sim_build {
     struct sim_doc *names; /* {0: "a_1", ...} */
     struct sim_doc *quorum; /* {commitQuorum: ..} */
     struct sim_doc *command;
-    struct part part[SIM_MEMBERS];
+    struct part part[SIM_MEMBERS_MAX];
     struct sim_build_waiter waiter;
     unsigned before; /* indexes before the build */
     int64_t started;
@@ -388,7 +388,7 @@ static void commit_build(struct sim *s, struct sim_build *b)
 static void try_commit(struct sim *s, struct sim_build *b)
 {
     struct sim_val q = sim_find(b->quorum->bson, "commitQuorum");
-    int ready = 0, need = sim_text_is(q, "votingMembers") || !q.type ? sim_votes(s) : sim_text_is(q, "majority") ? sim_majority(s) : (int)sim_int(q, 1);
+    int ready = 0, need = sim_text_is(q, "votingMembers") || !q.type ? sim_data_votes(s) : sim_text_is(q, "majority") ? sim_majority(s) : (int)sim_int(q, 1);
     struct sim_member *p = sim_primary(s);
     for (int i = 0; i < s->members; i++)
         ready += s->seat[i].votes && (b->part[i].phase == READY || b->part[i].phase == DONE);

@@ -122,7 +122,8 @@ void sim_build_log_quorum(struct sim_member *m, const uint8_t build[16], const u
     sim_w_copy_array(&w, "indexNames", names);
     sim_w_array(&w, "commitReadyMembers");
     for (int i = 0; i < m->sim->members; i++)
-        sim_w_text(&w, NULL, m->sim->member[i].name);
+        if (!m->sim->seat[i].arbiter)
+            sim_w_text(&w, NULL, m->sim->member[i].name);
     sim_w_end(&w);
     sim_w_end(&w);
     line(m, "STORAGE", 3856201, m->next_conn, "Index build: commit quorum satisfied", &w);

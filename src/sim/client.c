@@ -48,7 +48,7 @@ static int say_hello(struct sim_client *c)
 static struct sim_member *secondary_of(const struct sim_client *c)
 {
     struct sim *s = c->app->all->s;
-    struct sim_member *found[SIM_MEMBERS];
+    struct sim_member *found[SIM_MEMBERS_MAX];
     unsigned n = 0;
     for (int i = 0; i < s->members; i++) {
         struct sim_member *m = &s->member[i];

@@ -5,9 +5,11 @@
 #include "query_stats.h"
 
 #include <signalbox/base/array.h>
+#include <signalbox/sim/initial_sync.h>
 #include <signalbox/sim/life.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
+#include <signalbox/sim/rollback.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +208,8 @@ static bool happens_to_member(struct sim *s, const struct sim_happening *h)
         sim_kill(m);
     } else if (h->kind == SIM_EVENT_RESTART) {
         sim_restart(m);
+    } else if (h->kind == SIM_EVENT_RESYNC) {
+        sim_resync(m);
     } else if (h->kind == SIM_EVENT_HANG) {
         sim_hang(m);
         if (h->length_us && sim_at(s, s->now + h->length_us, on_wake, m, NULL))
@@ -367,11 +371,19 @@ static void take_seats(struct sim *s, const struct sim_scenario *sc)
 {
     for (int i = 0; i < s->members && i < SIM_SCENARIO_MEMBERS; i++) {
         const struct sim_seat_row *row = &sc->seat[i];
-        bool no_primary = row->hidden || row->no_vote || row->delay_s;
+        bool no_primary = row->hidden || row->no_vote || row->delay_s || row->arbiter;
         if (row->given)
             s->seat[i] = (struct sim_seat){.priority = row->has_priority ? row->priority : no_primary ? 0 : s->seat[i].priority, .hidden = row->hidden,
-                                           .votes = !row->no_vote, .delay_s = row->delay_s};
+                                           .arbiter = row->arbiter, .votes = !row->no_vote, .delay_s = row->delay_s};
+        if (row->given && row->arbiter) {
+            s->member[i].role.state = SIM_IS_ARBITER;
+            s->member[i].role.sync = -1;
+            sim_drop_data(&s->member[i]);
+            sim_forget_oplog(&s->member[i]);
+        }
     }
+    if (sim_data_members(s) < s->members)
+        sim_roles_know(s); /* what each of them is now */
 }
 
 static void take_oplog(struct sim *s, const struct sim_scenario *sc)

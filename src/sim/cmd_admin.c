@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a server says about itself, its parameters, its log, its sessions. */
+#include <signalbox/sim/accounts.h>
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/profile.h>
 #include <signalbox/sim/session.h>
@@ -107,11 +108,21 @@ int sim_cmd_get_cmd_line_opts(struct sim_call *c)
     sim_w_doc(w, "net");
     sim_w_text(w, "bindIp", "127.0.0.1");
     sim_w_i32(w, "port", c->m->port);
+    if (c->s->certificate_ends_ms) {
+        sim_w_doc(w, "tls");
+        sim_w_text(w, "mode", "requireTLS");
+        sim_w_end(w);
+    }
     sim_w_end(w);
     sim_w_doc(w, "replication");
     sim_w_i32(w, "oplogSizeMB", c->s->oplog_bytes >> 20);
     sim_w_text(w, "replSet", SIM_SET_NAME);
     sim_w_end(w);
+    if (c->s->accounts) {
+        sim_w_doc(w, "security");
+        sim_w_text(w, "authorization", "enabled");
+        sim_w_end(w);
+    }
     sim_w_doc(w, "storage");
     sim_w_textf(w, "dbPath", "/simulated/%d", c->m->id);
     sim_w_doc(w, "wiredTiger");
@@ -409,14 +420,7 @@ int sim_cmd_whatsmyuri(struct sim_call *c)
 int sim_cmd_connection_status(struct sim_call *c)
 {
     sim_w_doc(c->reply, "authInfo");
-    sim_w_array(c->reply, "authenticatedUsers");
-    sim_w_end(c->reply);
-    sim_w_array(c->reply, "authenticatedUserRoles");
-    sim_w_end(c->reply);
-    if (sim_truth(sim_arg(c, "showPrivileges"))) {
-        sim_w_array(c->reply, "authenticatedUserPrivileges");
-        sim_w_end(c->reply);
-    }
+    sim_put_login(c->reply, c->conn, sim_truth(sim_arg(c, "showPrivileges")));
     sim_w_end(c->reply);
     return 0;
 }
@@ -481,12 +485,6 @@ int sim_cmd_end_sessions(struct sim_call *c)
 int sim_cmd_kill_sessions(struct sim_call *c)
 {
     return each_session(c, "killSessions", sim_session_end);
-}
-
-/* There are no users, so nobody's password is right. */
-int sim_cmd_sasl_start(struct sim_call *c)
-{
-    return sim_fail(&c->fail, 18, "Authentication failed.");
 }
 
 int sim_cmd_refresh_sessions(struct sim_call *c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * hello, isMaster, and the replSet commands that change something. */
+#include <signalbox/sim/accounts.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
 #include <signalbox/sim/wait.h>
@@ -54,12 +55,23 @@ static void put_hosts(struct sim_w *w, const struct sim *s, const char *name, bo
 {
     bool any = !passive;
     for (int i = 0; i < s->members; i++)
-        any = any || (!s->seat[i].hidden && s->seat[i].priority <= 0);
+        any = any || (!s->seat[i].hidden && !s->seat[i].arbiter && s->seat[i].priority <= 0);
     if (!any)
         return;
     sim_w_array(w, name);
     for (int i = 0; i < s->members; i++)
-        if (!s->seat[i].hidden && (s->seat[i].priority <= 0) == passive)
+        if (!s->seat[i].hidden && !s->seat[i].arbiter && (s->seat[i].priority <= 0) == passive)
+            sim_w_text(w, NULL, s->member[i].name);
+    sim_w_end(w);
+}
+
+static void put_arbiters(struct sim_w *w, const struct sim *s)
+{
+    if (sim_data_members(s) == s->members)
+        return;
+    sim_w_array(w, "arbiters");
+    for (int i = 0; i < s->members; i++)
+        if (s->seat[i].arbiter)
             sim_w_text(w, NULL, s->member[i].name);
     sim_w_end(w);
 }
@@ -73,13 +85,16 @@ void sim_put_set(struct sim_w *w, const struct sim_member *m, const char *primar
     sim_put_topology(w, m);
     put_hosts(w, s, "hosts", false);
     put_hosts(w, s, "passives", true);
+    put_arbiters(w, s);
     sim_w_text(w, "setName", SIM_SET_NAME);
     sim_w_i32(w, "setVersion", m->role.config_version);
     sim_w_bool(w, primary_field, writable);
     sim_w_bool(w, "secondary", m->role.state == SIM_IS_SECONDARY || (m->primary && !writable));
     if (m->role.primary >= 0)
         sim_w_text(w, "primary", s->member[m->role.primary].name);
-    if (seat->priority <= 0)
+    if (seat->arbiter)
+        sim_w_bool(w, "arbiterOnly", true);
+    else if (seat->priority <= 0)
         sim_w_bool(w, "passive", true);
     if (seat->hidden)
         sim_w_bool(w, "hidden", true);
@@ -119,11 +134,7 @@ static int hello(struct sim_call *c, const char *primary_field)
     if (sim_truth(sim_arg(c, "helloOk")))
         sim_w_bool(w, "helloOk", true);
     sim_put_hello(w, c->m, c->conn, primary_field);
-    if (sim_arg(c, "saslSupportedMechs").type) { /* there are no users */
-        sim_w_array(w, "saslSupportedMechs");
-        sim_w_end(w);
-    }
-    return 0;
+    return sim_hello_login(c);
 }
 
 int sim_cmd_hello(struct sim_call *c)

@@ -21,7 +21,7 @@ int sim_cmd_repl_get_config(struct sim_call *c)
         sim_w_doc(w, NULL);
         sim_w_i32(w, "_id", i);
         sim_w_text(w, "host", s->member[i].name);
-        sim_w_bool(w, "arbiterOnly", false);
+        sim_w_bool(w, "arbiterOnly", s->seat[i].arbiter);
         sim_w_bool(w, "buildIndexes", true);
         sim_w_bool(w, "hidden", s->seat[i].hidden);
         sim_w_f64(w, "priority", s->seat[i].priority);
@@ -63,9 +63,9 @@ static int bad(struct sim_call *c, int member, const char *why)
 static int read_seat(struct sim_call *c, int i, const uint8_t *d, struct sim_seat *seat)
 {
     struct sim_val host = sim_find(d, "host"), priority = sim_find(d, "priority"), delay = sim_find(d, "secondaryDelaySecs");
-    if (!sim_text_is(host, c->s->member[i].name) || sim_truth(sim_find(d, "arbiterOnly")))
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "another host, or an arbiter, is not simulated");
-    *seat = (struct sim_seat){.priority = priority.type ? sim_number(priority) : 1, .hidden = sim_truth(sim_find(d, "hidden")),
+    if (!sim_text_is(host, c->s->member[i].name) || sim_truth(sim_find(d, "arbiterOnly")) != c->s->seat[i].arbiter)
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "another host, or a member that becomes an arbiter or ceases to be one, is not simulated");
+    *seat = (struct sim_seat){.priority = priority.type ? sim_number(priority) : 1, .hidden = sim_truth(sim_find(d, "hidden")), .arbiter = c->s->seat[i].arbiter,
                               .votes = (int)sim_int(sim_find(d, "votes"), 1), .delay_s = sim_int(delay, 0)};
     if (!(seat->priority >= 0 && seat->priority <= 1000))
         return bad(c, i, "priority must be between 0 and 1000");
@@ -73,6 +73,8 @@ static int read_seat(struct sim_call *c, int i, const uint8_t *d, struct sim_sea
         return bad(c, i, "votes field value must be 0 or 1");
     if (seat->delay_s < 0 || seat->delay_s > 3600 * 24 * 366)
         return bad(c, i, "secondaryDelaySecs field value is out of range");
+    if (seat->arbiter && (seat->priority > 0 || !seat->votes))
+        return bad(c, i, "priority must be 0 and votes 1 for an arbiter");
     if (seat->hidden && seat->priority > 0)
         return bad(c, i, "priority must be 0 when hidden=true");
     if (seat->delay_s && seat->priority > 0)
@@ -102,7 +104,7 @@ int sim_cmd_repl_reconfig(struct sim_call *c)
 {
     const uint8_t *config = NULL;
     struct sim *s = c->s;
-    struct sim_seat seat[SIM_MEMBERS];
+    struct sim_seat seat[SIM_MEMBERS_MAX];
     struct sim_elem e;
     int n = 0;
     struct sim_val doc = sim_arg(c, "replSetReconfig");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * replSetGetStatus: what a member knows of itself and, by its heartbeats, of the others. */
+#include <signalbox/sim/initial_sync.h>
 #include <signalbox/sim/repl.h>
 #include <signalbox/sim/role.h>
 
@@ -43,7 +44,7 @@ static void put_self(struct sim_w *w, const struct sim *s, const struct sim_memb
     char info[100] = "";
     if (m->role.syncing >= 0)
         snprintf(info, sizeof info, "syncing from: %s", s->member[m->role.syncing].name);
-    else if (!m->primary && (m->role.sync < 0 || sim_is_stale(s, m)) && s->now - m->start_us > SIM_ELECTION_US)
+    else if (!m->primary && sim_bears_data(m) && (m->role.sync < 0 || sim_is_stale(s, m)) && s->now - m->start_us > SIM_ELECTION_US)
         snprintf(info, sizeof info, "Could not find member to sync from");
     sim_w_i32(w, "_id", m->id);
     sim_w_text(w, "name", m->name);
@@ -51,7 +52,8 @@ static void put_self(struct sim_w *w, const struct sim *s, const struct sim_memb
     sim_w_i32(w, "state", m->role.state);
     sim_w_text(w, "stateStr", sim_state_name(m->role.state));
     sim_w_i32(w, "uptime", (s->now - m->start_us) / 1000000);
-    put_times(w, sim_applied(m), m->applied_wall_ms, true);
+    if (!s->seat[m->id].arbiter)
+        put_times(w, sim_applied(m), m->applied_wall_ms, true);
     put_tail(w, s, m->role.sync, info, m->primary ? m->role.elected_ts : 0, m->role.config_version, m->role.config_term);
     sim_w_bool(w, "self", true);
     sim_w_text(w, "lastHeartbeatMessage", "");
@@ -65,7 +67,8 @@ static void put_peer(struct sim_w *w, const struct sim *s, const struct sim_peer
     sim_w_i32(w, "state", p->up ? p->state : SIM_DOWN);
     sim_w_text(w, "stateStr", p->up ? sim_state_name(p->state) : "(not reachable/healthy)");
     sim_w_i32(w, "uptime", p->up ? (s->now - p->up_since_us) / 1000000 : 0);
-    put_times(w, p->applied, p->applied_wall_ms, false);
+    if (!s->seat[x->id].arbiter)
+        put_times(w, p->applied, p->applied_wall_ms, false);
     sim_w_date(w, "lastHeartbeat", p->beat_us / 1000);
     sim_w_date(w, "lastHeartbeatRecv", p->heard_us / 1000);
     sim_w_i64(w, "pingMs", 0);
@@ -139,6 +142,9 @@ int sim_cmd_repl_get_status(struct sim_call *c)
     const struct sim *s = c->s;
     const struct sim_member *m = c->m;
     struct sim_w *w = c->reply;
+    bool initial_sync = true;
+    if (sim_arg_bool(c, "initialSync", &initial_sync))
+        return -1;
     sim_w_text(w, "set", SIM_SET_NAME);
     sim_w_date(w, "date", sim_now_ms(s));
     sim_w_i32(w, "myState", m->role.state);
@@ -147,13 +153,15 @@ int sim_cmd_repl_get_status(struct sim_call *c)
     sim_w_i32(w, "syncSourceId", m->role.sync);
     sim_w_i64(w, "heartbeatIntervalMillis", SIM_HEARTBEAT_US / 1000);
     sim_w_i32(w, "majorityVoteCount", sim_majority(s));
-    sim_w_i32(w, "writeMajorityCount", sim_majority(s));
+    sim_w_i32(w, "writeMajorityCount", sim_majority(s) < sim_data_votes(s) ? sim_majority(s) : sim_data_votes(s));
     sim_w_i32(w, "votingMembersCount", sim_votes(s));
-    sim_w_i32(w, "writableVotingMembersCount", sim_votes(s));
+    sim_w_i32(w, "writableVotingMembersCount", sim_data_votes(s));
     put_optimes(w, s, m);
     int64_t checkpoint = ((s->now - m->start_us) / 60000000 * 60 + m->start_us / 1000000);
     sim_w_ts(w, "lastStableRecoveryTimestamp", (uint64_t)checkpoint << 32 | 1);
     put_elections(w, &m->role);
+    if (initial_sync && m->copying.wanted)
+        sim_put_copying(w, m);
     sim_w_array(w, "members");
     for (int i = 0; i < s->members; i++) {
         sim_w_doc(w, NULL);

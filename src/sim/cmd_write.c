@@ -3,6 +3,7 @@
  * insert, update, delete, findAndModify. */
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
 #include <signalbox/sim/sort.h>
 #include <signalbox/sim/txn.h>
 #include <signalbox/sim/update.h>
@@ -130,7 +131,7 @@ static void begin_errors(struct errors *e)
 /* After everything else: a concern that this set cannot meet. */
 static void put_concern(struct sim_call *c)
 {
-    if (c->w_needs > c->s->members) {
+    if (c->w_needs > sim_data_members(c->s)) {
         sim_w_doc(c->reply, "writeConcernError");
         sim_w_i32(c->reply, "code", SIM_UNSATISFIABLE_WC);
         sim_w_text(c->reply, "codeName", "UnsatisfiableWriteConcern");

@@ -75,6 +75,7 @@ const struct sim_command sim_commands[] = {
     {"listIndexes", NULL, SIM_OPT_IN | SIM_NO_VIEW, sim_cmd_list_indexes, "listIndexes", " cursor includeBuildUUIDs ", "list indexes for a collection"},
     {"lockInfo", NULL, SIM_ADMIN, sim_cmd_lock_info, NULL, NULL, "show all lock info on the server"},
     {"logRotate", NULL, SIM_ADMIN, sim_cmd_log_rotate, NULL, NULL, "rotates log files"},
+    {"logout", NULL, SIM_QUIET | SIM_BEFORE_AUTH, sim_cmd_logout, NULL, NULL, "de-authenticate"},
     {"ping", NULL, SIM_QUIET | SIM_BEFORE_AUTH, sim_cmd_ping, NULL, NULL, "a way to check that the server is alive. responds immediately even if server is in a db lock."},
     {"planCacheClear", NULL, SIM_OPT_IN | SIM_NO_VIEW, sim_cmd_plan_cache_clear, NULL, NULL, "Drops one or all plan cache entries in a collection."},
     {"profile", NULL, 0, sim_cmd_profile, "profile", " slowms sampleRate filter ",
@@ -88,6 +89,7 @@ const struct sim_command sim_commands[] = {
     {"replSetReconfig", NULL, SIM_ADMIN, sim_cmd_repl_reconfig, NULL, NULL,
      "Adjust configuration of a replica set\n{ replSetReconfig : config_object }"},
     {"replSetStepDown", NULL, SIM_ADMIN, sim_cmd_repl_step_down, NULL, NULL, "{ replSetStepDown : <seconds> }"},
+    {"saslContinue", NULL, SIM_QUIET | SIM_BEFORE_AUTH, sim_cmd_sasl_continue, NULL, NULL, "Subsequent steps in a SASL authentication conversation."},
     {"saslStart", NULL, SIM_QUIET | SIM_BEFORE_AUTH, sim_cmd_sasl_start, NULL, NULL, "First step in a SASL authentication conversation."},
     {"serverStatus", NULL, 0, sim_cmd_server_status, NULL, NULL, "returns lots of administrative server statistics"},
     {"setFeatureCompatibilityVersion", NULL, SIM_ADMIN | CHANGE, sim_cmd_set_fcv, NULL, NULL, "Set the API version exposed by this node."},
@@ -124,7 +126,7 @@ bool sim_command_in_api(const struct sim *s, const struct sim_command *c)
 {
     static const char list[] =
         " abortTransaction aggregate collMod commitTransaction create createIndexes delete drop dropDatabase dropIndexes endSessions explain find findAndModify "
-        "getMore hello insert killCursors listCollections listDatabases listIndexes ping refreshSessions saslStart update ";
+        "getMore hello insert killCursors listCollections listDatabases listIndexes ping refreshSessions saslContinue saslStart update ";
     char word[40];
     snprintf(word, sizeof word, " %s ", c->name);
     return strstr(list, word) || (sim_since(s, 6) && strcmp(c->name, "count") == 0);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/sim/accounts.h>
 #include <signalbox/sim/dispatch.h>
 #include <signalbox/sim/expr.h>
 #include <signalbox/sim/repl.h>
@@ -365,7 +366,7 @@ static int check_api(struct sim_call *c)
 
 static int prepare(struct sim_call *c)
 {
-    if (check_api(c) || check_place(c) || sim_check_fields(c, c->cmd, c->body))
+    if (check_api(c) || sim_authorize(c) || check_place(c) || sim_check_fields(c, c->cmd, c->body))
         return -1;
     return common_arguments(c);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/array.h>
 #include <signalbox/base/hash.h>
+#include <signalbox/sim/accounts.h>
 #include <signalbox/sim/apply.h>
 #include <signalbox/sim/build.h>
 #include <signalbox/sim/clients.h>
@@ -165,6 +166,7 @@ struct sim_conn *sim_conn_open(struct sim_member *m, const char *remote, bool in
 static void conn_free(struct sim_conn *c)
 {
     sim_doc_unref(c->metadata);
+    sim_login_free(c->login);
     free(c);
 }
 
@@ -381,6 +383,8 @@ struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
     s->start = s->now = setup->start_ms * 1000;
     s->speed = setup->speed;
     s->members = setup->members;
+    s->accounts = setup->accounts;
+    s->certificate_ends_ms = setup->certificate_ends_ms;
     memcpy(s->version, setup->version, sizeof s->version);
     if (!s->version[0])
         sim_version("5.0", s->version);

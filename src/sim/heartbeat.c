@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define RETRY_US 500000         /* after a refused heartbeat, while there is no primary */
-#define ROLLBACK_US 400000      /* how long one takes */
+#define ROLLBACK_US 3000000     /* how long one takes: back to a checkpoint, and on from there */
 #define CHOOSE_SOURCE_US 950000 /* from losing a sync source to having the next one */
 
 /* ---- whom it follows ---- */
@@ -68,7 +68,7 @@ static void on_choose(struct sim *s, void *ctx)
 static void check_source(struct sim_member *m)
 {
     struct sim *s = m->sim;
-    if (m->primary)
+    if (m->primary || s->seat[m->id].arbiter)
         return;
     if (m->role.syncing >= 0 && s->now - m->role.peer[m->role.syncing].beat_us < SIM_HEARTBEAT_US)
         m->role.syncing = -1;
@@ -84,7 +84,6 @@ static void check_source(struct sim_member *m)
 static void on_rolled_back(struct sim *s, void *ctx)
 {
     struct sim_member *m = ctx;
-    int64_t before = s->rolled_back;
     if (!m->up || m->role.state != SIM_IN_ROLLBACK)
         return;
     if (m->hung || sim_roll_back(s, m)) { /* stopped, or out of memory */
@@ -93,8 +92,6 @@ static void on_rolled_back(struct sim *s, void *ctx)
         return;
     }
     m->role.rbid++;
-    sim_say(m, "ROLLBACK", 21612, "BackgroundSync", "Rollback summary", "syncSource:s commonPoint:o numberOfEntriesObserved:i",
-            m->role.sync >= 0 ? s->member[m->role.sync].name : "", sim_applied(m), s->rolled_back - before);
     m->role.recovering = true;
     m->role.target = sim_others_have(s, m);
     sim_role_enter(m, SIM_IS_RECOVERING, "BackgroundSync");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/build.h>
 #include <signalbox/sim/cursor.h>
+#include <signalbox/sim/initial_sync.h>
 #include <signalbox/sim/life.h>
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/plan_cache.h>
@@ -120,7 +121,7 @@ void sim_restart(struct sim_member *m)
     if (m->up)
         return;
     m->life++;
-    m->pid += SIM_MEMBERS;
+    m->pid += s->members;
     m->up = true;
     m->start_us = s->now;
     m->topology = 0;
@@ -128,10 +129,16 @@ void sim_restart(struct sim_member *m)
     forget_process(m);
     forget_role(m);
     sim_first_lines(m);
-    m->role.recovering = true;
-    m->role.target = m->branch_n ? m->applied : sim_others_have(s, m); /* a branch is found when it sees a primary */
-    sim_role_enter(m, SIM_IS_RECOVERING, "ReplCoord-0");
-    sim_builds_rejoin(s, m);
+    if (s->seat[m->id].arbiter) {
+        sim_role_enter(m, SIM_IS_ARBITER, "ReplCoord-0");
+    } else if (m->copying.wanted) {
+        sim_copying_begin(m);
+    } else {
+        m->role.recovering = true;
+        m->role.target = m->branch_n ? m->applied : sim_others_have(s, m); /* a branch is found when it sees a primary */
+        sim_role_enter(m, SIM_IS_RECOVERING, "ReplCoord-0");
+        sim_builds_rejoin(s, m);
+    }
     sim_heartbeats_soon(m, NOTICE_US);
     sim_role_applied(s, m);
     tell(m);

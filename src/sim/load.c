@@ -11,7 +11,7 @@ struct loading {
     struct sim *s;
     const struct sim_data *d;
     struct sim_making making;
-    struct sim_coll *coll[SIM_MEMBERS];
+    struct sim_coll *coll[SIM_MEMBERS_MAX]; /* NULL: of an arbiter */
     struct sim_w w;
     struct sim_fail f;
 };
@@ -24,6 +24,8 @@ static int make_collections(struct loading *l)
     sim_new_uuid(s, uuid);
     for (int i = 0; i < s->members; i++) {
         struct sim_catalog *cat = &s->member[i].cat;
+        if (s->seat[i].arbiter)
+            continue;
         if (sim_coll_find(cat, l->d->ns))
             return sim_fail(&l->f, SIM_NAMESPACE_EXISTS, "it is a collection of the server's own");
         if (!(l->coll[i] = sim_coll_new(cat, l->d->ns, uuid, no_options, s->now, &l->f)))
@@ -101,7 +103,7 @@ int sim_load_data(struct sim *s, const struct sim_data *d, struct sim_sequences 
         rc = make_index(&l, d->index[i]);
     }
     for (int i = 1; rc == 0 && i < s->members; i++)
-        rc = sim_coll_take_over(l.coll[i], l.coll[0], &l.f);
+        rc = l.coll[i] ? sim_coll_take_over(l.coll[i], l.coll[0], &l.f) : 0;
     if (rc)
         sb_fail(err, SB_EINPUT, "%s:%u: %s: %s", d->path, line, d->ns, l.f.code ? l.f.msg : "out of memory");
     sim_w_release(&l.w);

@@ -3,6 +3,7 @@
 #include <signalbox/sim/op.h>
 #include <signalbox/sim/profile.h>
 #include <signalbox/sim/contend.h>
+#include <signalbox/sim/role.h>
 
 #include "flow.h"
 #include "query_stats.h"
@@ -142,7 +143,7 @@ static double crowd_of_followers(const struct sim_member *m)
     const struct sim *s = m->sim;
     double least = 0;
     for (int i = 0; i < s->members; i++)
-        if (i != m->id && s->member[i].up && !s->member[i].hung) {
+        if (i != m->id && s->member[i].up && !s->member[i].hung && sim_bears_data(&s->member[i])) {
             double crowd = sim_crowd(&s->member[i]);
             least = least > 0 && least < crowd ? least : crowd;
         }

@@ -69,7 +69,7 @@ static void trim_stream(struct sim *s)
 {
     uint64_t least = sim_stream_end(s);
     for (int i = 0; i < s->members; i++)
-        if (s->member[i].applied < least)
+        if (sim_bears_data(&s->member[i]) && s->member[i].applied < least)
             least = s->member[i].applied;
     if (sim_txns_oldest(s) < least)
         least = sim_txns_oldest(s);
@@ -104,7 +104,7 @@ static int64_t lag_of(struct sim *s, struct sim_member *m)
 /* It runs and its entries are those of the set. */
 static bool follows(const struct sim_member *m)
 {
-    return m->up && !m->hung && !m->branch_n;
+    return m->up && !m->hung && !m->branch_n && sim_bears_data(m);
 }
 
 uint64_t sim_others_have(const struct sim *s, const struct sim_member *m)
@@ -510,6 +510,8 @@ void sim_spread(struct sim *s)
 /* Up to where a member has the set's history. */
 static struct sim_optime has_of(const struct sim_member *m)
 {
+    if (!sim_bears_data(m))
+        return (struct sim_optime){0, -1};
     return m->branch_n ? (struct sim_optime){m->fork_ts, m->fork_term} : sim_applied(m);
 }
 
@@ -525,7 +527,7 @@ bool sim_replicated(const struct sim *s, uint64_t ts, int64_t members)
 
 void sim_commit_point(struct sim *s)
 {
-    const struct sim_member *sorted[SIM_MEMBERS];
+    const struct sim_member *sorted[SIM_MEMBERS_MAX];
     int n = 0;
     for (int i = 0; i < s->members; i++) {
         const struct sim_member *m = &s->member[i];

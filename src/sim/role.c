@@ -28,6 +28,7 @@ const char *sim_state_name(enum sim_member_state state)
     case SIM_IS_SECONDARY: return "SECONDARY";
     case SIM_IS_RECOVERING: return "RECOVERING";
     case SIM_STARTUP2: return "STARTUP2";
+    case SIM_IS_ARBITER: return "ARBITER";
     case SIM_DOWN: return "DOWN";
     case SIM_IN_ROLLBACK: return "ROLLBACK";
     }
@@ -49,6 +50,22 @@ int sim_votes(const struct sim *s)
     int n = 0;
     for (int i = 0; i < s->members; i++)
         n += s->seat[i].votes;
+    return n;
+}
+
+int sim_data_members(const struct sim *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->members; i++)
+        n += !s->seat[i].arbiter;
+    return n;
+}
+
+int sim_data_votes(const struct sim *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->members; i++)
+        n += s->seat[i].arbiter ? 0 : s->seat[i].votes;
     return n;
 }
 

@@ -2,8 +2,11 @@
 #include <signalbox/sim/apply.h>
 #include <signalbox/sim/build.h>
 #include <signalbox/sim/repl.h>
+#include <signalbox/sim/role.h>
 #include <signalbox/sim/rollback.h>
 #include <signalbox/sim/session.h>
+
+#include "rollback_log.h"
 
 #include <signalbox/base/array.h>
 
@@ -99,7 +102,7 @@ static int take_branch(struct sim *s, struct sim_member *m)
 
 static bool reachable(const struct sim_member *m)
 {
-    return m->up && !m->hung && m->role.state != SIM_IN_ROLLBACK;
+    return m->up && !m->hung && m->role.state != SIM_IN_ROLLBACK && sim_bears_data(m);
 }
 
 /* The one whose entries the set goes on from: nobody reachable has newer ones that fit the winner's. */
@@ -229,21 +232,42 @@ static int copy_coll(struct sim *s, struct sim_member *m, const struct sim_coll 
     return rc;
 }
 
-/* Everything of the member with the most entries, and its oplog behind our own common part. */
-static int copy_member(struct sim *s, struct sim_member *m)
+void sim_drop_data(struct sim_member *m)
+{
+    for (size_t i = m->cat.n; i-- > 0;)
+        if (is_replicated(m->cat.coll[i]->ns))
+            sim_coll_drop(&m->cat, m->cat.coll[i]);
+}
+
+int sim_copy_data(struct sim *s, struct sim_member *m, const struct sim_member *from)
+{
+    sim_drop_data(m);
+    for (size_t i = 0; i < from->cat.n; i++)
+        if (is_replicated(from->cat.coll[i]->ns) && copy_coll(s, m, from->cat.coll[i]))
+            return -1;
+    return 0;
+}
+
+struct sim_member *sim_best_copy(struct sim *s, const struct sim_member *m)
 {
     struct sim_member *from = NULL;
     for (int i = 0; i < s->members; i++)
         if (i != m->id && reachable(&s->member[i]) && !s->member[i].branch_n && (!from || s->member[i].applied > from->applied))
             from = &s->member[i];
-    if (!from || from->applied < m->applied)
+    return from;
+}
+
+void sim_forget_oplog(struct sim_member *m)
+{
+    trim_oplog(m, 0);
+}
+
+/* Everything of the member with the most entries, and its oplog behind our own common part. */
+static int copy_member(struct sim *s, struct sim_member *m)
+{
+    struct sim_member *from = sim_best_copy(s, m);
+    if (!from || from->applied < m->applied || sim_copy_data(s, m, from))
         return -1;
-    for (size_t i = m->cat.n; i-- > 0;)
-        if (is_replicated(m->cat.coll[i]->ns))
-            sim_coll_drop(&m->cat, m->cat.coll[i]);
-    for (size_t i = 0; i < from->cat.n; i++)
-        if (is_replicated(from->cat.coll[i]->ns) && copy_coll(s, m, from->cat.coll[i]))
-            return -1;
     for (; m->applied < from->applied; m->applied++)
         if (sim_oplog_append(m, sim_change_at(s, m->applied)->entry))
             return -1;
@@ -264,6 +288,7 @@ int sim_roll_back(struct sim *s, struct sim_member *m)
             return -1;
     s->rollbacks++;
     s->rolled_back += (int64_t)m->branch_n;
+    sim_rollback_tell(m);
     sim_branch_release(m);
     m->applied_ts = m->fork_ts;
     m->applied_term = m->fork_term;

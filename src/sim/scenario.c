@@ -394,8 +394,8 @@ static void read_seat(struct sim_reading *r)
     for (size_t i = 2; i < row->n; i++) {
         const char *word = row->word[i], *value = i + 1 < row->n ? row->word[i + 1] : "";
         int64_t us = 0;
-        if (strcmp(word, "hidden") == 0) {
-            seat->hidden = true;
+        if (strcmp(word, "hidden") == 0 || strcmp(word, "arbiter") == 0) {
+            *(word[0] == 'h' ? &seat->hidden : &seat->arbiter) = true;
             continue;
         }
         i++;
@@ -406,10 +406,12 @@ static void read_seat(struct sim_reading *r)
         else if (strcmp(word, "delay") == 0 && sim_read_duration(r, value, &us))
             seat->delay_s = us / 1000000;
         else if (strcmp(word, "priority") != 0 && strcmp(word, "votes") != 0 && strcmp(word, "delay") != 0)
-            sim_read_problem(r, "a member has priority P, hidden, votes 0 or delay DURATION, not %.60s", word);
+            sim_read_problem(r, "a member has priority P, hidden, arbiter, votes 0 or delay DURATION, not %.60s", word);
     }
     if (seat->has_priority && seat->priority > 0 && (seat->hidden || seat->no_vote || seat->delay_s))
         sim_read_problem(r, "a member that is hidden, delayed or without a vote has priority 0");
+    if (seat->arbiter && (member == 0 || seat->hidden || seat->no_vote || seat->delay_s || seat->priority > 0))
+        sim_read_problem(r, "an arbiter is only that, and member 0, which begins as the primary, is none");
 }
 
 static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -440,6 +442,9 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
             r->sc->oplog_bytes = (int64_t)value;
     } else if (strcmp(word, "query-stats") == 0 && row->n == 1) {
         r->sc->query_stats = true;
+    } else if (strcmp(word, "members") == 0 && row->n == 2) {
+        if (sim_read_number(r, row->word[1], 1, SIM_SCENARIO_MEMBERS, &value))
+            r->sc->members = (int)value;
     } else if (strcmp(word, "member") == 0) {
         read_seat(r);
     } else if (strcmp(word, "at") == 0) {

@@ -48,7 +48,7 @@ static bool read_options(struct sim_reading *r, size_t i, struct sim_happening *
             if (!sim_read_duration(r, value, &h->over_us))
                 return false;
         } else if (strcmp(word, "member") == 0 && kinds[h->kind].may_member) {
-            if (!sim_read_number(r, value, 0, 2, &n))
+            if (!sim_read_number(r, value, 0, SIM_SCENARIO_MEMBERS - 1, &n))
                 return false;
             h->member = (int)n;
         } else {
@@ -109,7 +109,7 @@ static void add_event(struct sim_reading *r, struct sim_happening *h, const char
     memset(h, 0, sizeof *h);
 }
 
-/* kill, restart, hang, lag, stepdown: what happens to a member. False: the word is none of these. */
+/* kill, restart, resync, hang, lag, stepdown: what happens to a member. False: the word is none of these. */
 static bool read_fault(struct sim_reading *r, size_t i, struct sim_happening *h)
 {
     static const struct {
@@ -117,7 +117,7 @@ static bool read_fault(struct sim_reading *r, size_t i, struct sim_happening *h)
         enum sim_event_kind kind;
         bool or_primary;
     } faults[] = {{"kill", SIM_EVENT_KILL, true}, {"restart", SIM_EVENT_RESTART, false}, {"hang", SIM_EVENT_HANG, true}, {"lag", SIM_EVENT_LAG, false},
-                  {"stepdown", SIM_EVENT_STEPDOWN, true}};
+                  {"stepdown", SIM_EVENT_STEPDOWN, true}, {"resync", SIM_EVENT_RESYNC, false}};
     const struct sb_conf_row *row = r->row;
     size_t k = 0, left = row->n - i;
     while (i < row->n && k < SB_COUNT(faults) && strcmp(row->word[i], faults[k].name) != 0)
@@ -129,7 +129,7 @@ static bool read_fault(struct sim_reading *r, size_t i, struct sim_happening *h)
     bool lasts = h->kind == SIM_EVENT_HANG && left == 4 && strcmp(row->word[i + 2], "for") == 0;
     size_t want = h->kind == SIM_EVENT_STEPDOWN ? 1 : h->kind == SIM_EVENT_LAG ? 3 : lasts ? 4 : 2;
     if (left != want)
-        sim_read_problem(r, "a fault is kill N, restart N, hang N [for DURATION], lag N DURATION or stepdown");
+        sim_read_problem(r, "a fault is kill N, restart N, resync N, hang N [for DURATION], lag N DURATION or stepdown");
     else if ((want == 1 || sim_read_member(r, row->word[i + 1], faults[k].or_primary, &h->member)) &&
              (want < 3 || sim_read_duration(r, row->word[i + want - 1], &h->length_us)))
         add_event(r, h, "");

@@ -7,6 +7,7 @@
 #include <signalbox/base/hash.h>
 #include <signalbox/base/str.h>
 #include <signalbox/sim/clients.h>
+#include <signalbox/sim/log.h>
 #include <signalbox/sim/server.h>
 #include <signalbox/sim/wire.h>
 
@@ -33,6 +34,7 @@
 struct peer {
     struct sim_server *v;
     int fd;
+    struct sim_tls_conn *tls; /* NULL: it speaks plainly */
     struct sim_conn *conn;
     struct sb_str in, out;
     size_t sent; /* of out */
@@ -52,13 +54,14 @@ struct listener {
 
 struct sim_server {
     struct sim *s;
-    struct listener listener[SIM_MEMBERS];
+    struct listener listener[SIM_MEMBERS_MAX];
     int members, epoll;
     struct peer *peers;
     int peers_n;
     size_t held; /* the sum of theirs */
     int spare;   /* a descriptor to turn clients away with when there are no others */
     struct sim_w scratch;
+    struct sim_tls *tls;
     double speed;
     int64_t real_ns, virtual_us; /* one moment on both clocks */
 };
@@ -87,7 +90,7 @@ static int port_of(int fd)
     return getsockname(fd, (struct sockaddr *)&a, &n) ? 0 : ntohs(a.sin_port);
 }
 
-static int listen_all(struct sim_server *v, const struct sim_server_options *o, int port[SIM_MEMBERS], struct sb_err *err)
+static int listen_all(struct sim_server *v, const struct sim_server_options *o, int port[SIM_MEMBERS_MAX], struct sb_err *err)
 {
     for (int i = 0; i < o->members; i++) {
         if ((v->listener[i].fd = bind_port(o->port ? o->port + i : 0, err)) < 0)
@@ -119,12 +122,14 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
     }
     v->speed = o->speed;
     v->members = o->members;
+    v->tls = o->tls;
     v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sim_w_init(&v->scratch);
-    for (int i = 0; i < SIM_MEMBERS; i++)
+    for (int i = 0; i < SIM_MEMBERS_MAX; i++)
         v->listener[i].fd = -1;
     struct sim_setup setup = {.seed = o->seed, .start_ms = o->start_ms, .speed = o->speed, .scenario_name = o->scenario->name,
-                              .incarnation = o->incarnation, .members = o->members, .pid = getpid()};
+                              .incarnation = o->incarnation, .members = o->members, .pid = getpid(), .accounts = o->accounts,
+                              .certificate_ends_ms = o->tls ? sim_tls_ends_ms(o->tls) : 0};
     memcpy(setup.version, o->version, sizeof setup.version);
     v->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (v->epoll < 0) {
@@ -153,6 +158,8 @@ void sim_server_uri(const struct sim_server *v, struct sb_str *out)
     for (int i = 0; i < v->members; i++)
         sb_str_addf(out, "%s%s", i ? "," : "", v->s->member[i].name);
     sb_str_adds(out, "/?replicaSet=" SIM_SET_NAME);
+    if (v->tls)
+        sb_str_adds(out, "&tls=true");
 }
 
 /* ---- peers ---- */
@@ -165,6 +172,7 @@ static void peer_free(struct peer *p)
         p->next->slot = p->slot;
     v->peers_n--;
     v->held -= p->held;
+    sim_tls_conn_free(p->tls);
     close(p->fd);
     if (p->conn) {
         p->conn->answer = NULL;
@@ -229,8 +237,9 @@ static void accept_one(struct sim_server *v, struct listener *l)
     v->peers_n++;
     snprintf(remote, sizeof remote, "127.0.0.1:%d", ntohs(a.sin_port));
     p->conn = sim_conn_open(l->member, remote, false);
+    p->tls = v->tls ? sim_tls_accept(v->tls, fd) : NULL;
     struct epoll_event e = {.events = EPOLLIN, .data = {.ptr = p}};
-    if (!p->conn || epoll_ctl(v->epoll, EPOLL_CTL_ADD, fd, &e)) {
+    if (!p->conn || (v->tls && !p->tls) || epoll_ctl(v->epoll, EPOLL_CTL_ADD, fd, &e)) {
         peer_free(p);
         return;
     }
@@ -243,7 +252,8 @@ static void accept_one(struct sim_server *v, struct listener *l)
 static void rewatch(struct peer *p)
 {
     size_t unread = p->out.len - p->sent;
-    uint32_t want = p->conn && p->conn->m->hung ? 0 : (unread ? EPOLLOUT : 0) | (p->waiting ? EPOLLRDHUP : p->ending || unread > UNREAD_MAX ? 0 : EPOLLIN);
+    bool writes = unread || (p->tls && sim_tls_wants_write(p->tls));
+    uint32_t want = p->conn && p->conn->m->hung ? 0 : (writes ? EPOLLOUT : 0) | (p->waiting ? EPOLLRDHUP : p->ending || unread > UNREAD_MAX ? 0 : EPOLLIN);
     if (want == p->events)
         return;
     struct epoll_event e = {.events = want, .data = {.ptr = p}};
@@ -255,7 +265,8 @@ static void rewatch(struct peer *p)
 static bool flush(struct peer *p)
 {
     while (p->sent < p->out.len) {
-        ssize_t n = send(p->fd, p->out.p + p->sent, p->out.len - p->sent, MSG_NOSIGNAL);
+        size_t left = p->out.len - p->sent;
+        ssize_t n = p->tls ? sim_tls_send(p->tls, p->out.p + p->sent, left) : send(p->fd, p->out.p + p->sent, left, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno != EAGAIN)
@@ -356,11 +367,35 @@ static void on_late_answer(struct sim_conn *conn, const uint8_t *reply)
         p->events = e.events;
 }
 
+/* As the server says that what came was no TLS, or that the client's certificate is not one of ours. */
+static void tell_broken(struct peer *p)
+{
+    char ctx[32];
+    struct sim_w w;
+    if (!p->conn || !p->tls || !sim_tls_why(p->tls)[0])
+        return;
+    snprintf(ctx, sizeof ctx, "conn%d", p->conn->id);
+    sim_w_init(&w);
+    sim_w_doc(&w, "error");
+    sim_w_i32(&w, "code", 141);
+    sim_w_text(&w, "codeName", "SSLHandshakeFailed");
+    sim_w_textf(&w, "errmsg", "SSL peer: %s", sim_tls_why(p->tls));
+    sim_w_end(&w);
+    sim_w_text(&w, "remote", p->conn->remote);
+    sim_w_i32(&w, "connectionId", p->conn->id);
+    const uint8_t *attr = sim_w_done(&w);
+    if (attr)
+        sim_log(p->conn->m, p->v->s->now, 'I', "NETWORK", 22988, ctx, "Error receiving request from client. Ending connection from remote", attr);
+    sim_w_release(&w);
+}
+
 /* False: the client has gone. */
 static bool read_peer(struct peer *p)
 {
     char chunk[READ_CHUNK];
-    ssize_t n = recv(p->fd, chunk, sizeof chunk, 0);
+    ssize_t n = p->tls ? sim_tls_recv(p->tls, chunk, sizeof chunk) : recv(p->fd, chunk, sizeof chunk, 0);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        tell_broken(p);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
     if (n == 0)
@@ -467,7 +502,7 @@ static int wait_ms(const struct sim_server *v)
 
 static bool is_listener(const struct sim_server *v, const void *p)
 {
-    return p >= (const void *)v->listener && p < (const void *)(v->listener + SIM_MEMBERS);
+    return p >= (const void *)v->listener && p < (const void *)(v->listener + SIM_MEMBERS_MAX);
 }
 
 int sim_server_run(struct sim_server *v, int stop_fd, struct sb_err *err)
@@ -504,7 +539,7 @@ void sim_server_free(struct sim_server *v)
     while (v->peers)
         peer_free(v->peers);
     sim_free(v->s);
-    for (int i = 0; i < SIM_MEMBERS; i++)
+    for (int i = 0; i < SIM_MEMBERS_MAX; i++)
         if (v->listener[i].fd >= 0)
             close(v->listener[i].fd);
     if (v->epoll >= 0)

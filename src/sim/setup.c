@@ -167,11 +167,12 @@ void sim_first_lines(struct sim_member *m)
     attr = sim_w_done(&w);
     if (attr)
         sim_log(m, s->now, 'I', "CONTROL", 23403, "initandlisten", "Build Info", attr);
-    sim_log_startup(m, 'W', "CONTROL", 22120,
-                    "Access control is not enabled for the database. Read and write access to data and configuration is unrestricted", NULL);
+    if (!s->accounts)
+        sim_log_startup(m, 'W', "CONTROL", 22120,
+                        "Access control is not enabled for the database. Read and write access to data and configuration is unrestricted", NULL);
     sim_w_clear(&w);
     sim_w_i32(&w, "port", m->port);
-    sim_w_text(&w, "ssl", "off");
+    sim_w_text(&w, "ssl", s->certificate_ends_ms ? "on" : "off");
     attr = sim_w_done(&w);
     if (attr)
         sim_log(m, s->now, 'I', "NETWORK", 23016, "listener", "Waiting for connections", attr);

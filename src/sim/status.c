@@ -408,8 +408,11 @@ static void put_security(struct sim_call *c)
 {
     static const char *const mechanisms[] = {"MONGODB-X509", "SCRAM-SHA-1", "SCRAM-SHA-256"},
                       *const kinds[] = {"speculativeAuthenticate", "clusterAuthenticate", "authenticate"};
+    const struct sim_logins none = {0, 0}, *const scram[] = {&c->m->n.speculative_logins, &none, &c->m->n.logins};
     struct sim_w *w = c->reply;
     sim_w_doc(w, "security");
+    if (c->s->certificate_ends_ms)
+        sim_w_date(w, "SSLServerCertificateExpirationDate", c->s->certificate_ends_ms);
     sim_w_doc(w, "authentication");
     sim_w_i64(w, "saslSupportedMechsReceived", 0);
     sim_w_doc(w, "mechanisms");
@@ -417,8 +420,9 @@ static void put_security(struct sim_call *c)
         sim_w_doc(w, mechanisms[i]);
         for (size_t k = 0; k < SB_COUNT(kinds); k++) {
             sim_w_doc(w, kinds[k]);
-            sim_w_i64(w, "received", 0);
-            sim_w_i64(w, "successful", 0);
+            const struct sim_logins *n = i == 2 ? scram[k] : &none;
+            sim_w_i64(w, "received", n->received);
+            sim_w_i64(w, "successful", n->successful);
             sim_w_end(w);
         }
         sim_w_end(w);

@@ -49,6 +49,6 @@ void sim_put_mirrored_reads(struct sim_w *w, const struct sim_member *m)
 {
     sim_w_doc(w, "mirroredReads");
     sim_w_i64(w, "seen", m->n.mirrored);
-    sim_w_i64(w, "sent", m->n.mirrored * (SIM_MEMBERS - 1) / 100);
+    sim_w_i64(w, "sent", m->n.mirrored * (m->sim->members - 1) / 100);
     sim_w_end(w);
 }

@@ -379,7 +379,7 @@ int sim_await_concern(struct sim_call *c, bool whole)
 {
     struct sim *s = c->s;
     int64_t members = c->w_majority ? 0 : c->w_needs, limit = c->wc.type ? sim_int(sim_find(c->wc.p, "wtimeout"), 0) : 0;
-    if (c->conn->inside || (!c->w_majority && c->w_needs < 2) || c->w_needs > s->members)
+    if (c->conn->inside || (!c->w_majority && c->w_needs < 2) || c->w_needs > sim_data_members(s))
         return 0;
     sim_spread(s); /* whoever follows well has it by the time a client could ask again */
     if (sim_replicated(s, s->last_ts, members))

@@ -328,7 +328,9 @@ static void test_unreplicated_writes_are_rolled_back(void **state)
     rig_pass(&r, 4);
     assert_int_equal(r.s->rollbacks, 1);
     assert_int_equal(r.s->rolled_back, 3);
-    assert_true(logged(&r.s->member[0], "\"id\":21612,"));
+    assert_true(logged(&r.s->member[0], "\"id\":21609,"));
+    assert_true(logged(&r.s->member[0], "\"affectedNamespaces\":[\"shop.a\"],\"rollbackCommandCounts\":{\"insert\":1,\"update\":1,\"delete\":1},"
+                                        "\"totalEntriesRolledBackIncludingNoops\":3"));
     assert_int_equal(rig_int(rig_ok(&r, "admin", "{'replSetGetRBID':1}"), "rbid"), 2);
     rig_gives(&r, "shop", "{'find':'a','sort':{'_id':1},'$readPreference':{'mode':'secondary'}}", "cursor.firstBatch",
               "[{'_id':1,'n':1},{'_id':2,'n':1},{'_id':4}]");

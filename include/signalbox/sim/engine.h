@@ -16,7 +16,8 @@
 #include <signalbox/sim/fault.h>
 #include <signalbox/sim/store.h>
 
-#define SIM_MEMBERS 3
+#define SIM_MEMBERS 3     /* of a set, unless something else is said */
+#define SIM_MEMBERS_MAX 5
 #define SIM_SET_NAME "rs0"
 #define SIM_LOG_LINES 1024
 #define SIM_LOG_CHARS 1024
@@ -64,6 +65,7 @@ struct sim_conn {
     int32_t waiting_opid; /* of the command it waits for; 0 none */
     int64_t tail_until_us; /* of its getMore that is run again after a wait for data: it waits no longer than until then; 0 none */
     int64_t latency_us;   /* of its last command */
+    struct sim_login *login; /* accounts.h; NULL: it has not tried */
 };
 
 /* An operation that runs for a while in virtual time: seen in currentOp, holds a ticket and a core. */
@@ -92,6 +94,10 @@ struct sim_running {
 };
 
 /* ---- counters of a member since its start ---- */
+
+struct sim_logins {
+    int64_t received, successful;
+};
 
 enum sim_opcounter { SIM_OP_INSERT, SIM_OP_QUERY, SIM_OP_UPDATE, SIM_OP_DELETE, SIM_OP_GETMORE, SIM_OP_COMMAND, SIM_OPCOUNTERS };
 
@@ -132,11 +138,12 @@ struct sim_counters {
     int64_t lock_waits, lock_wait_us, sorted_keys, sort_spills, over_time;
     int64_t txns_started, txns_committed, txns_aborted, connections_refused;
     int64_t ttl_passes, ttl_deleted;
+    struct sim_logins logins, speculative_logins; /* by SCRAM-SHA-256 */
 };
 
 /* ---- replication ---- */
 
-enum sim_member_state { SIM_STARTUP = 0, SIM_IS_PRIMARY = 1, SIM_IS_SECONDARY = 2, SIM_IS_RECOVERING = 3, SIM_STARTUP2 = 5, SIM_DOWN = 8, SIM_IN_ROLLBACK = 9 };
+enum sim_member_state { SIM_STARTUP = 0, SIM_IS_PRIMARY = 1, SIM_IS_SECONDARY = 2, SIM_IS_RECOVERING = 3, SIM_STARTUP2 = 5, SIM_IS_ARBITER = 7, SIM_DOWN = 8, SIM_IN_ROLLBACK = 9 };
 
 struct sim_optime {
     uint64_t ts;
@@ -146,7 +153,7 @@ struct sim_optime {
 /* A member's entry in the set's configuration. */
 struct sim_seat {
     double priority;
-    bool hidden;
+    bool hidden, arbiter; /* an arbiter votes and has no data; the first member is none */
     int votes;
     int64_t delay_s;
 };
@@ -205,11 +212,19 @@ struct sim_role {
     uint64_t elected_ts;
     struct sim_race race;
     struct sim_vote vote;
-    struct sim_peer peer[SIM_MEMBERS];
+    struct sim_peer peer[SIM_MEMBERS_MAX];
     int64_t called[SIM_REASONS], succeeded[SIM_REASONS], higher_term, catch_ups, caught_up_already;
     int64_t rbid, ops_killed, ops_running, step_downs;
     const char *transition; /* "stepUp", "stepDown", "" */
     struct sb_rng rng;
+};
+
+/* An initial sync: a member without data copies that of another one (initial_sync.h). */
+struct sim_copying {
+    bool wanted; /* it has no data, or not all of it */
+    int64_t from_us, until_us;
+    int source; /* -1: nobody to copy from; tried again at until_us */
+    int64_t failed;
 };
 
 /* How a primary holds its writers back while the majority does not follow: flow.h. */
@@ -269,6 +284,7 @@ struct sim_member {
     size_t branch_n;
     uint64_t fork_ts;      /* of the newest entry before the branch */
     int64_t fork_term, fork_wall_ms;
+    struct sim_copying copying;
     bool apply_waiting;    /* an event for it is on its way */
     int64_t applying_until_us; /* the batch in hand keeps a core busy until then */
     int64_t fetched_us;    /* when it last had entries from its source; 0 never */
@@ -320,10 +336,10 @@ struct sim {
     size_t heap_n, heap_cap;
     uint64_t seq;
     int members;
-    struct sim_member member[SIM_MEMBERS];
+    struct sim_member member[SIM_MEMBERS_MAX];
     int primary_id; /* who takes writes now; -1 nobody */
     int64_t term;   /* of the last primary that took writes */
-    struct sim_seat seat[SIM_MEMBERS];
+    struct sim_seat seat[SIM_MEMBERS_MAX];
     int64_t config_version;
     int64_t rollbacks, rolled_back; /* and entries in all of them */
     /* Told when a member's process starts, ends, stops answering or answers again; may be NULL. */
@@ -346,6 +362,8 @@ struct sim {
     struct sim_builds *builds;
     struct sim_clients *clients;
     struct sim_query_stats *query_stats; /* NULL: $queryStats may not be asked, as on a server of one's own */
+    const struct sim_accounts *accounts; /* borrowed; NULL: no access control */
+    int64_t certificate_ends_ms; /* 0: its members do not speak TLS */
     int version[3];
 };
 
@@ -355,10 +373,12 @@ struct sim_setup {
     double speed;     /* only told to clients */
     const char *scenario_name;
     const char *incarnation; /* 32 hexadecimal digits; NULL: from the seed */
-    int port[SIM_MEMBERS];
+    int port[SIM_MEMBERS_MAX];
     int members;
     int64_t pid;
     int version[3]; /* of the server; 0.0.0: 5.0.7. See sim_version */
+    const struct sim_accounts *accounts; /* borrowed until the set is freed; NULL: no access control */
+    int64_t certificate_ends_ms; /* of the members' TLS; 0: they speak none */
 };
 
 /* "5.0", "6.0", "7.0" or "8.0" to the release that is simulated; false for another text. What differs between them is what

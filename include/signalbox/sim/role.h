@@ -36,6 +36,16 @@ void sim_role_enter(struct sim_member *m, enum sim_member_state state, const cha
 int sim_votes(const struct sim *s);
 int sim_majority(const struct sim *s);
 
+/* It has the data of the set, or as much as it has applied: no arbiter, and not in its initial sync. */
+static inline bool sim_bears_data(const struct sim_member *m)
+{
+    return !m->sim->seat[m->id].arbiter && !m->copying.wanted;
+}
+
+/* Members that are meant to bear data, and how many of them vote. */
+int sim_data_members(const struct sim *s);
+int sim_data_votes(const struct sim *s);
+
 /* True when it takes writes at this moment. */
 bool sim_is_writable(const struct sim_member *m);
 

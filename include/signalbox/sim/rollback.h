@@ -25,4 +25,15 @@ int sim_roll_back(struct sim *s, struct sim_member *m);
 
 void sim_branch_release(struct sim_member *m);
 
+/* ---- the data of a whole member: of a rollback, of an initial sync, of an arbiter, which has none ---- */
+
+void sim_drop_data(struct sim_member *m); /* its replicated collections */
+void sim_forget_oplog(struct sim_member *m);
+
+/* The reachable member with the most entries; NULL: there is none. */
+struct sim_member *sim_best_copy(struct sim *s, const struct sim_member *m);
+
+/* Its replicated collections become those of `from`. -1 out of memory. */
+int sim_copy_data(struct sim *s, struct sim_member *m, const struct sim_member *from);
+
 #endif

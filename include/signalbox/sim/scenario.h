@@ -12,7 +12,9 @@
  *   app NAME clients N [stopped] [secondary] [unpooled] [alone]
  *       find|count|aggregate|insert|update|delete|modify DB.NAME rate PER_SECOND [filter T] [sort T] [limit N] [skip N]
  *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME] [batch N]
+ *   members N                               of the set, 1 to 5; not said: 3
  *   member N [priority P] [hidden] [votes 0] [delay DURATION]   hidden, delayed and voteless ones get priority 0
+ *   member N arbiter                        votes and has no data; not member 0
  *   oplog BYTES                             of each member
  *   query-stats                             $queryStats may be asked (from 7.0 on), as on the vendor's own service
  *   at DURATION HAPPENS
@@ -30,6 +32,7 @@
  *   wire FAULT [for DURATION] [member N]                  what clients on sockets meet (fault.h)
  *   kill N|primary | hang N|primary [for DURATION]        kill as kill -9, hang as SIGSTOP
  *   restart N
+ *   resync N                                           loses its data and copies it from another one (initial sync)
  *   lag N DURATION                                        applies that much later; 0s ends it
  *   stepdown                                              as replSetStepDown with its defaults
  *
@@ -44,7 +47,7 @@
 #include <signalbox/sim/cost.h>
 #include <signalbox/sim/template.h>
 
-#define SIM_SCENARIO_MEMBERS 3
+#define SIM_SCENARIO_MEMBERS 5 /* as SIM_MEMBERS_MAX */
 
 enum sim_do { SIM_DO_FIND, SIM_DO_COUNT, SIM_DO_AGGREGATE, SIM_DO_INSERT, SIM_DO_UPDATE, SIM_DO_DELETE, SIM_DO_MODIFY, SIM_DOS };
 
@@ -85,7 +88,7 @@ struct sim_data {
 
 enum sim_event_kind {
     SIM_EVENT_START, SIM_EVENT_STOP, SIM_EVENT_STOP_ALL, SIM_EVENT_RATE, SIM_EVENT_COST, SIM_EVENT_CREATE_INDEX, SIM_EVENT_DROP_INDEX,
-    SIM_EVENT_LOCK, SIM_EVENT_SNAPSHOT, SIM_EVENT_WIRE, SIM_EVENT_KILL, SIM_EVENT_RESTART, SIM_EVENT_HANG, SIM_EVENT_LAG, SIM_EVENT_STEPDOWN,
+    SIM_EVENT_LOCK, SIM_EVENT_SNAPSHOT, SIM_EVENT_WIRE, SIM_EVENT_KILL, SIM_EVENT_RESTART, SIM_EVENT_HANG, SIM_EVENT_LAG, SIM_EVENT_STEPDOWN, SIM_EVENT_RESYNC,
     SIM_EVENTS
 };
 
@@ -108,7 +111,7 @@ struct sim_happening {
 struct sim_seat_row {
     bool given, has_priority;
     double priority;
-    bool hidden, no_vote;
+    bool hidden, no_vote, arbiter;
     int64_t delay_s;
 };
 
@@ -123,6 +126,7 @@ struct sim_scenario {
     struct sim_happening *events;
     size_t events_n, events_cap;
     int64_t oplog_bytes; /* 0: not said */
+    int members;         /* likewise */
     bool query_stats;    /* may be asked, from 7.0 on */
 };
 

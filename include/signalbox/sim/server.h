@@ -12,16 +12,19 @@
 
 #include <signalbox/sim/engine.h>
 #include <signalbox/sim/scenario.h>
+#include <signalbox/sim/tls.h>
 
 struct sim_server_options {
     const struct sim_scenario *scenario; /* borrowed until the server is freed */
     uint64_t seed;
     double speed;
     int64_t start_ms;  /* where virtual time begins */
-    int members;       /* 1..SIM_MEMBERS */
+    int members;       /* 1..SIM_MEMBERS_MAX */
     int port;          /* of the first member, the next ones follow; 0: any free ones */
     const char *incarnation; /* as in struct sim_setup */
     int version[3];          /* as in struct sim_setup */
+    struct sim_tls *tls;     /* borrowed until the server is freed; NULL: clients speak plainly */
+    const struct sim_accounts *accounts; /* likewise; NULL: no access control */
 };
 
 struct sim_server;
@@ -31,7 +34,7 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
 
 struct sim *sim_server_set(struct sim_server *v);
 
-/* Appends mongodb://127.0.0.1:p,...?replicaSet=rs0 */
+/* Appends mongodb://127.0.0.1:p,...?replicaSet=rs0, with TLS &tls=true; never a login. */
 void sim_server_uri(const struct sim_server *v, struct sb_str *out);
 
 /* Serves until stop_fd is readable. -1 when the loop itself cannot go on. */
