@@ -730,6 +730,7 @@ struct sb_reads;
 void sb_o_record_reads(struct sb_orchestrator *o, struct held_case *held, const struct sb_reads *reads); /* what the Data Architect sent */
 
 /* Has the Data Architect plan a change of a field of a collection. */
+int sb_o_consult_validate(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 
 /* What failed a short while ago is not proposed again by a specialist; where a person asks for it, the card says so first.
@@ -908,6 +909,12 @@ const struct check_result *sb_o_first_failure(const struct checking *c, bool unk
 json_t *sb_o_checks_json(const struct checking *c);
 
 void sb_o_check_result(struct check_result *r, enum truth truth, const char *fmt, ...) SB_PRINTF(3, 4);
+
+/* ---- checks_schema.c: on a worker ---- */
+
+void sb_o_check_validator(const struct checking *c, const struct sb_check *k, struct check_result *r);
+void sb_o_check_expires(const struct checking *c, const struct sb_check *k, struct check_result *r); /* by the catalogue */
+void sb_o_check_expiring(const struct checking *c, const struct sb_check *k, struct check_result *r);
 
 /* ---- survey.c, members.c: on a worker ---- */
 

@@ -34,6 +34,9 @@
  *   collection_absent ns          no such collection
  *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
  *   none_match     ns value       no document of the collection fits this query (Extended JSON)
+ *   validator      ns value       the collection's validator, level and action are these (agents/schema_validator.h)
+ *   index_expires  ns name value  there, and lets documents expire after so many seconds
+ *   expiring       ns name value  of the dates at the path `name`, at most so many are older than so many seconds: "seconds/most"
  */
 struct sb_check {
     char *check;
@@ -49,7 +52,7 @@ int sb_check_add(struct sb_check **list, size_t *n, const char *check, const cha
 /* How a step is carried out that is more than one command: by the step iterator of this name (agents/step_iterator.h), which
  * derives each command from the step's own. */
 struct sb_step_work {
-    char *how;         /* "batches", "both_written", "unwritten", "retyped"; NULL: the step is one command */
+    char *how;         /* "batches", "both_written", "unwritten", "retyped", "validated"; NULL: the step is one command */
     char *field, *new_field; /* what is looked for in the writes; may be NULL. Of "retyped" the second is the type that goes */
     int64_t docs;      /* batches: documents in one */
     int64_t delay_ms;  /* between two of them, at least */
