@@ -218,6 +218,7 @@ static const struct {
     [SB_NEWS_ANOMALY] = {"anomaly", &sb_anomaly_schema},
     [SB_NEWS_HUSHES] = {"hushes", &sb_hushes_schema},
     [SB_NEWS_RECOVERY] = {"recovery", &sb_recovery_schema},
+    [SB_NEWS_SCHEMA] = {"schema", &sb_schema_look_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},
     [SB_NEWS_CARDS] = {"cards", &cards_schema},
     [SB_NEWS_CASE] = {"case", &sb_case_schema},

@@ -254,6 +254,8 @@ struct sb_o_planned {
     int64_t at, missed;
 };
 
+#define LOOKS_KEPT 20 /* collections whose last look is compared with the next one */
+
 struct sb_orchestrator {
     struct sb_orchestrator_options opt; /* its texts are ours */
     char *state_dir, *deployment, *executor_uri;
@@ -335,6 +337,8 @@ struct sb_orchestrator {
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
     bool watching_backups; /* whether they still come */
+    struct sb_schema_look looks[LOOKS_KEPT]; /* the last one of each collection that was looked at */
+    size_t looks_n;
     bool looking_at_backups, reviewing, drilling, regarding; /* a worker is; one at a time */
     struct sb_recovery recovery; /* what could be brought back, as it was looked at last; at 0: never */
     struct recovery_facts {

@@ -15,6 +15,7 @@
 #include <signalbox/model/case.h>
 #include <signalbox/model/hush.h>
 #include <signalbox/model/recovery.h>
+#include <signalbox/model/schema_look.h>
 
 enum sb_message_type {
     /* asks */
@@ -52,6 +53,7 @@ enum sb_message_type {
     SB_NEWS_ANOMALY, /* struct sb_anomaly: new or changed */
     SB_NEWS_HUSHES,  /* struct sb_hushes: all that are in force */
     SB_NEWS_RECOVERY, /* struct sb_recovery */
+    SB_NEWS_SCHEMA,  /* struct sb_schema_look: a collection was looked at, for whomever */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
     SB_NEWS_CARDS,   /* struct sb_card_rows: cards as lists show them, of which there are too many to tell each whole */
     SB_NEWS_CASE,    /* struct sb_case: new or changed, whole */

@@ -131,6 +131,11 @@ enum sb_action_flags {
     ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
     ACTION(RECOVERY, "recovery", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what could be brought back: backups, gaps, drills, and what is asked of them") \
     ACTION(DRILL, "drill", "", SB_AT_CARDS | SB_AT(RECOVERY), 0, "ask for a restore drill: the newest backup into the throw-away deployment") \
+    ACTION(SCHEMA, "schema", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what the documents of the selected collection look like, looked at anew") \
+    ACTION(LARGER_BATCHES, "batches-up", "bigger", SB_AT_CARDS, SB_DANGEROUS, "twice as many documents in a batch, while it runs") \
+    ACTION(SMALLER_BATCHES, "batches-down", "smaller", SB_AT_CARDS, SB_DANGEROUS, "half as many documents in a batch, while it runs") \
+    ACTION(LONGER_PAUSES, "pauses-up", "slower", SB_AT_CARDS, SB_DANGEROUS, "twice the pause between two batches, while it runs") \
+    ACTION(SHORTER_PAUSES, "pauses-down", "faster", SB_AT_CARDS, SB_DANGEROUS, "half the pause between two batches, while it runs") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
