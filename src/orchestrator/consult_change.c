@@ -183,6 +183,41 @@ static int check_retention(const struct sb_orchestrator *o, const char *ns, int6
     return sb_fail(err, SB_EPOLICY, "%.150s is kept for %" PRId64 " days (%.120s): its documents may not be deleted after %" PRId64 " s", ns, r->days, r->why, expire_s);
 }
 
+/* Changes that are refused, each with its reason and the way there is; of the first that the text is about. */
+static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
+{
+    static const struct {
+        const char *pattern, *why;
+    } kinds[] = {
+        {"\\b(re-?name)\\w*\\s+(?:the\\s+)?collection\\b",
+         "A collection is not renamed from here: while it happens its old name is gone for every application, view and operation that has it, and policy forbids the command. What is safe is the longer way: a new collection, written beside "
+         "the old one by the applications, and read once it holds all."},
+        {"\\b(capped)\\b",
+         "A collection is not made capped from here: the server copies what fits, drops the rest and every index, and locks the database for as long as that takes. Where old documents are to go, let them expire: \"expire documents in %s 30 "
+         "days after FIELD\"."},
+        {"\\b(time[ -]?series)\\b",
+         "A collection cannot become a time series: the server only creates one empty. Create it beside, let the applications write both, and read it once it reaches back far enough. %s stays as it is."},
+        {"\\b(extract|normali[sz]e|outsource|embed|denormali[sz]e|un-?embed)\\b",
+         "Nothing is moved between collections here: no single write of a server changes two documents, so that a reader would find it in neither or in both, and what is written meanwhile would be lost. The applications write both sides in "
+         "a transaction first; within one document a field is moved by \"rename the field A.B to B in %s\"."},
+        {"\\b(?:keys?|map|maps)\\b.{1,60}\\b(array|list)\\b",
+         "A map whose keys are data becomes an array beside it, computed by the server: 'add field A_list computed as {\"$objectToArray\": \"$A\"} to %s'. Then \"remove field A from ...\" once nobody writes it."},
+        {"\\b(replac|swap|exchang|substitut)\\w*\\s+(?:the\\s+)?(?:field|column|attribute)",
+         "Is the new field to say what the old one says? Then ask: \"rename A to B in %s\". Or is it a field of its own, which begins empty? Then ask for two changes: \"add field B ...\", and \"remove field A ...\" when nobody writes it."},
+    };
+    for (size_t i = 0; i < SB_COUNT(kinds); i++) {
+        char *is = found(kinds[i].pattern, text, err);
+        if (err->code != SB_OK)
+            return -1;
+        if (!is)
+            continue;
+        free(is);
+        const char *at = strstr(kinds[i].why, "%s");
+        return at ? sb_fail(err, SB_ENO, "%.*s%.150s%s", (int)(at - kinds[i].why), kinds[i].why, ns, at + 2) : sb_fail(err, SB_ENO, "%s", kinds[i].why);
+    }
+    return 0;
+}
+
 /* Which change a request asks for, and the value where it gives one. */
 static int read_kind(const struct held_case *held, struct change *c, struct sb_err *err)
 {
@@ -191,6 +226,8 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
     int expires = read_expire(text, c, err);
     if (expires)
         return expires < 0 ? -1 : 0;
+    if (refuse_kind(text, s->ns, err))
+        return -1;
     if (!s->field)
         return sb_fail(err, SB_EINPUT, "Which field? Name it, for example: rename customer_name to name in %s", s->ns);
     if (s->new_field) {
