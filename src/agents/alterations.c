@@ -7,7 +7,7 @@
 
 #define VALUE_MOST 200
 
-int sb_look_add(struct sb_look *l, enum sb_fact_kind kind, const char *scope, const char *name, const char *value)
+int sb_setup_add(struct sb_setup *l, enum sb_fact_kind kind, const char *scope, const char *name, const char *value)
 {
     if (l->n >= SB_FACTS_MOST) {
         l->full = true;
@@ -27,12 +27,12 @@ int sb_look_add(struct sb_look *l, enum sb_fact_kind kind, const char *scope, co
     return 0;
 }
 
-int sb_look_mark(struct sb_look *l, enum sb_fact_kind kind, const char *scope)
+int sb_setup_mark(struct sb_setup *l, enum sb_fact_kind kind, const char *scope)
 {
-    return sb_look_add(l, kind, scope, "", "");
+    return sb_setup_add(l, kind, scope, "", "");
 }
 
-void sb_look_release(struct sb_look *l)
+void sb_setup_release(struct sb_setup *l)
 {
     for (size_t i = 0; i < l->n; i++) {
         free(l->fact[i].scope);
@@ -40,7 +40,7 @@ void sb_look_release(struct sb_look *l)
         free(l->fact[i].value);
     }
     free(l->fact);
-    *l = (struct sb_look){0};
+    *l = (struct sb_setup){0};
 }
 
 /* By kind, scope and name; of one application its drivers too. */
@@ -53,17 +53,17 @@ static int order(const void *x, const void *y)
     return c || a->kind != SB_FACT_CLIENT ? c : strcmp(a->value, b->value);
 }
 
-static const struct sb_seen_fact *find(const struct sb_look *l, const struct sb_seen_fact *f)
+static const struct sb_seen_fact *find(const struct sb_setup *l, const struct sb_seen_fact *f)
 {
     return l->n ? bsearch(f, l->fact, l->n, sizeof *l->fact, order) : NULL;
 }
 
-static bool was_read(const struct sb_look *l, const struct sb_seen_fact *f)
+static bool was_read(const struct sb_setup *l, const struct sb_seen_fact *f)
 {
     return find(l, &(struct sb_seen_fact){f->kind, f->scope, (char *)(uintptr_t)"", (char *)(uintptr_t)""}) != NULL;
 }
 
-static const struct sb_seen_fact *any_driver(const struct sb_look *l, const char *app)
+static const struct sb_seen_fact *any_driver(const struct sb_setup *l, const char *app)
 {
     for (size_t i = 0; i < l->n; i++)
         if (l->fact[i].kind == SB_FACT_CLIENT && strcmp(l->fact[i].name, app) == 0)
@@ -86,7 +86,7 @@ static int tell(const struct telling *t, const struct sb_seen_fact *f, bool alte
     return 0;
 }
 
-static int tell_new(const struct telling *t, const struct sb_look *before, const struct sb_seen_fact *f)
+static int tell_new(const struct telling *t, const struct sb_setup *before, const struct sb_seen_fact *f)
 {
     const struct sb_seen_fact *other;
     switch (f->kind) {
@@ -127,13 +127,13 @@ static int tell_other(const struct telling *t, const struct sb_seen_fact *was, c
 }
 
 /* Applications stay known; of those that come no more the place is limited as all places are. */
-static int keep_clients(const struct sb_look *before, struct sb_look *now)
+static int keep_clients(const struct sb_setup *before, struct sb_setup *now)
 {
     size_t n = now->n;
     for (size_t i = 0; i < before->n; i++) {
         const struct sb_seen_fact *f = &before->fact[i];
-        struct sb_look sorted = {.fact = now->fact, .n = n};
-        if (f->kind == SB_FACT_CLIENT && f->name[0] && !find(&sorted, f) && sb_look_add(now, f->kind, f->scope, f->name, f->value) && !now->full)
+        struct sb_setup sorted = {.fact = now->fact, .n = n};
+        if (f->kind == SB_FACT_CLIENT && f->name[0] && !find(&sorted, f) && sb_setup_add(now, f->kind, f->scope, f->name, f->value) && !now->full)
             return -1;
     }
     if (now->n)
@@ -141,7 +141,7 @@ static int keep_clients(const struct sb_look *before, struct sb_look *now)
     return 0;
 }
 
-int sb_look_compare(struct sb_look *before, struct sb_look *now, sb_alteration_fn fn, void *ctx)
+int sb_setup_compare(struct sb_setup *before, struct sb_setup *now, sb_alteration_fn fn, void *ctx)
 {
     const struct telling t = {fn, ctx};
     int rc = 0;

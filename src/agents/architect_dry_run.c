@@ -99,35 +99,70 @@ int sb_count_fits(struct sb_conn *c, const char *ns, int64_t documents, const bs
     return 0;
 }
 
+static void take_text(const bson_t *doc, const char *path, char *out, size_t cap)
+{
+    bson_iter_t it, field;
+    if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &field) && BSON_ITER_HOLDS_UTF8(&field))
+        snprintf(out, cap, "%s", bson_iter_utf8(&field, NULL));
+}
+
 static bool take_options(void *ctx, const bson_t *doc)
 {
     struct sb_validator_live *live = ctx;
     bson_iter_t it, field;
     const uint8_t *data;
     uint32_t n;
+    live->exists = true;
     if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "options.validator", &field) && BSON_ITER_HOLDS_DOCUMENT(&field)) {
         bson_iter_document(&field, &n, &data);
         if (n > 5)
             live->validator = bson_new_from_data(data, n);
     }
-    if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "options.validationLevel", &field) && BSON_ITER_HOLDS_UTF8(&field))
-        snprintf(live->level, sizeof live->level, "%s", bson_iter_utf8(&field, NULL));
-    if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "options.validationAction", &field) && BSON_ITER_HOLDS_UTF8(&field))
-        snprintf(live->action, sizeof live->action, "%s", bson_iter_utf8(&field, NULL));
+    take_text(doc, "type", live->kind, sizeof live->kind);
+    take_text(doc, "options.validationLevel", live->level, sizeof live->level);
+    take_text(doc, "options.validationAction", live->action, sizeof live->action);
+    if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "info.uuid", &field) && BSON_ITER_HOLDS_BINARY(&field)) {
+        bson_subtype_t subtype;
+        bson_iter_binary(&field, &subtype, &n, &data);
+        for (uint32_t i = 0; n == 16 && i < n; i++)
+            snprintf(live->uuid + 2 * i, 3, "%02x", data[i]);
+    }
     return false;
 }
 
-int sb_validator_dry_run(const struct sb_server *server, const char *ns, int64_t documents, const bson_t *schema, struct sb_validator_live *out, struct sb_err *err)
+int sb_validator_read(struct sb_conn *c, const char *db, const char *coll, struct sb_validator_live *out, struct sb_err *err)
+{
+    *out = (struct sb_validator_live){.proposed = {.offenders = -1}, .existing = {.offenders = -1}, .level = "strict", .action = "error"};
+    bson_t *list = BCON_NEW("listCollections", BCON_INT32(1), "filter", "{", "name", BCON_UTF8(coll), "}");
+    int rc = sb_read_cursor(c, db, list, 1, take_options, out, err) < 0 ? -1 : 0;
+    bson_destroy(list);
+    return rc;
+}
+
+char *sb_validator_state(const bson_t *validator, const char *level, const char *action)
+{
+    bson_t doc = BSON_INITIALIZER;
+    if (validator && !bson_empty(validator)) {
+        BSON_APPEND_DOCUMENT(&doc, "validator", validator);
+        BSON_APPEND_UTF8(&doc, "level", level);
+        BSON_APPEND_UTF8(&doc, "action", action);
+    }
+    char *json = bson_as_canonical_extended_json(&doc, NULL), *copy = json ? sb_format("%s", json) : NULL;
+    bson_free(json);
+    bson_destroy(&doc);
+    return copy;
+}
+
+int sb_validator_dry_run(const struct sb_server *server, const char *ns, int64_t documents, const bson_t *schema, struct sb_reads *reads, struct sb_validator_live *out, struct sb_err *err)
 {
     struct run r = {.documents = documents};
-    *out = (struct sb_validator_live){.proposed = {.offenders = -1}, .existing = {.offenders = -1}, .level = "strict", .action = "error"};
+    *out = (struct sb_validator_live){.proposed = {.offenders = -1}, .existing = {.offenders = -1}};
     if (!sb_ns_split(ns, r.db, r.coll))
         return sb_fail(err, SB_EUSAGE, "%s is not a collection's name; write it as database.collection", ns);
-    if ((r.conn = sb_architect_connect(server, NULL, err)) == NULL)
+    if ((r.conn = sb_architect_connect(server, reads, err)) == NULL)
         return -1;
-    bson_t *list = BCON_NEW("listCollections", BCON_INT32(1), "filter", "{", "name", BCON_UTF8(r.coll), "}");
     bson_t *rule = BCON_NEW("$jsonSchema", BCON_DOCUMENT(schema)), *proposed = offenders_of(rule), *existing = NULL;
-    int rc = sb_read_cursor(r.conn, r.db, list, 1, take_options, out, err) < 0 ? -1 : 0;
+    int rc = sb_validator_read(r.conn, r.db, r.coll, out, err);
     if (rc == 0)
         rc = sb_id_edges_find(r.conn, r.db, r.coll, &r.edges, err);
     if (rc == 0) {
@@ -140,7 +175,6 @@ int sb_validator_dry_run(const struct sb_server *server, const char *ns, int64_t
         bson_destroy(existing);
     bson_destroy(proposed);
     bson_destroy(rule);
-    bson_destroy(list);
     sb_conn_close(r.conn);
     return rc;
 }

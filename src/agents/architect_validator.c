@@ -43,7 +43,7 @@ static size_t allowed_names(const struct sb_seen_types *types, uint64_t all, con
     return n;
 }
 
-static void add_rule(struct proposal *p, const char *rule, uint64_t offenders)
+static void add_rule(struct proposal *p, const char *rule, uint64_t offenders, const char *type)
 {
     struct sb_validator *v = p->out;
     char *path = sb_strdup_n(p->path.p, p->path.len), *text = sb_format("%s", rule);
@@ -53,7 +53,7 @@ static void add_rule(struct proposal *p, const char *rule, uint64_t offenders)
         p->failed = true;
         return;
     }
-    v->rules[v->rules_n++] = (struct sb_validator_rule){path, text, offenders};
+    v->rules[v->rules_n++] = (struct sb_validator_rule){path, text, offenders, type};
 }
 
 static void append_names(bson_t *to, const char *key, const char *const *names, size_t n)
@@ -87,7 +87,7 @@ static void append_types(struct proposal *p, bson_t *to, const struct sb_seen_ty
     sb_str_addf(&rule, "%shas to be", whose);
     for (size_t i = 0; i < n; i++)
         sb_str_addf(&rule, "%s %s", i ? " or" : "", names[i]);
-    add_rule(p, rule.p, offenders);
+    add_rule(p, rule.p, offenders, n == 1 && !whose[0] ? names[0] : NULL);
     p->failed = p->failed || rule.failed;
     sb_str_release(&rule);
 }
@@ -134,7 +134,7 @@ static void append_field(struct proposal *p, bson_t *properties, const struct sb
         return;
     sb_seen_path_add(&p->path, f, before == 0);
     if (required(o, f) && f->count < o->count)
-        add_rule(p, "has to be there", o->count - f->count);
+        add_rule(p, "has to be there", o->count - f->count, NULL);
     BSON_APPEND_DOCUMENT_BEGIN(properties, f->name, &property);
     append_types(p, &property, &f->types, f->count, "");
     append_inside(p, &property, &f->types, f->count, level);

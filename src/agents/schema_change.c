@@ -133,6 +133,14 @@ static int begin_card(const struct change_maker *p, size_t i, struct sb_card *c,
     return rc || sb_change_code(q, i, c) ? -1 : 0;
 }
 
+int sb_change_check_place(const struct change_maker *m, struct sb_step *s)
+{
+    return sb_check_add(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) || sb_check_add(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "collection", m->q->ns, NULL, m->f->uuid)
+               ? -1
+               : 0;
+}
+
 static int add_step(const struct change_maker *p, struct sb_card *c, const char *how)
 {
     struct sb_step *s = SB_PUSH(c->steps);
@@ -142,12 +150,7 @@ static int add_step(const struct change_maker *p, struct sb_card *c, const char 
     s->class_ = SB_STEP_IDEMPOTENT;
     s->control = SB_CONTROL_PAUSABLE;
     s->undo_label = SB_UNDO_LOSSLESS;
-    return sb_str_set(&s->work.how, how) || sb_str_set(&s->work.field, p->q->field) || sb_str_set(&s->work.new_field, p->q->new_field) ||
-                   sb_check_add(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
-                   sb_check_add(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
-                   sb_check_add(&s->check_before, &s->check_before_n, "collection", p->q->ns, NULL, p->f->uuid)
-               ? -1
-               : 0;
+    return sb_str_set(&s->work.how, how) || sb_str_set(&s->work.field, p->q->field) || sb_str_set(&s->work.new_field, p->q->new_field) || sb_change_check_place(p, s) ? -1 : 0;
 }
 
 /* A phase that looks at writes and changes nothing. */
@@ -335,18 +338,19 @@ static int plan_remove(const struct change_maker *p, struct sb_card *card)
 
 int sb_schema_change(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err)
 {
-    static const size_t phases[] = {[SB_CHANGE_RENAME] = 4, [SB_CHANGE_ADD] = 1, [SB_CHANGE_REMOVE] = 2, [SB_CHANGE_RETYPE] = 2};
+    static const size_t phases[] = {[SB_CHANGE_RENAME] = 4, [SB_CHANGE_ADD] = 1, [SB_CHANGE_REMOVE] = 2, [SB_CHANGE_RETYPE] = 2, [SB_CHANGE_EXPIRE] = 0};
     struct change_facts f = {.documents = 0};
     memset(out, 0, sizeof *out);
     if (sb_change_names(q, err) || sb_change_look(server, q, &f, &out->reads, err)) {
         sb_change_facts_release(&f);
         return -1;
     }
-    struct change_maker p = {.q = q, .f = &f, .phases = phases[q->change]};
+    struct change_maker p = {.q = q, .f = &f, .phases = q->change == SB_CHANGE_EXPIRE ? sb_change_expire_phases(&f) : phases[q->change]};
     out->n = p.phases;
     int rc = q->change == SB_CHANGE_RENAME   ? plan_rename(&p, out->card)
              : q->change == SB_CHANGE_REMOVE ? plan_remove(&p, out->card)
              : q->change == SB_CHANGE_RETYPE ? sb_change_plan_retype(&p, out->card)
+             : q->change == SB_CHANGE_EXPIRE ? sb_change_plan_expire(&p, out->card)
              : q->expression                 ? plan_computed(&p, out->card, err)
                                              : plan_add(&p, out->card, err);
     if (rc && err->code == SB_OK)
@@ -359,6 +363,10 @@ void sb_change_plan_release(struct sb_change_plan *p)
 {
     for (size_t i = 0; i < SB_CHANGE_CARDS; i++)
         sb_card_release(&p->card[i]);
+    free(p->text);
+    for (size_t i = 0; i < p->evidence_n; i++)
+        sb_record_release(&sb_evidence_schema, &p->evidence[i]);
+    free(p->evidence);
     sb_reads_release(&p->reads);
     memset(p, 0, sizeof *p);
 }

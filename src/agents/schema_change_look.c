@@ -114,6 +114,20 @@ static bool touches(const bson_t *key, const char *field)
     return false;
 }
 
+/* An index on the field alone, and when documents expire by it. */
+static void take_index_alone(struct change_look *l, const bson_t *doc, const bson_t *key)
+{
+    bson_iter_t it;
+    const char *name = bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?";
+    if (bson_count_keys(key) != 1 || !bson_has_field(key, l->q->field))
+        return;
+    snprintf(l->f->plain_index, sizeof l->f->plain_index, "%s", name);
+    if (bson_iter_init_find(&it, doc, "expireAfterSeconds") && BSON_ITER_HOLDS_NUMBER(&it)) {
+        l->f->ttl_s = bson_iter_as_int64(&it);
+        snprintf(l->f->ttl_name, sizeof l->f->ttl_name, "%s", name);
+    }
+}
+
 static bool take_index(void *ctx, const bson_t *doc)
 {
     struct change_look *l = ctx;
@@ -124,9 +138,11 @@ static bool take_index(void *ctx, const bson_t *doc)
     bool unique = bson_iter_init_find(&it, doc, "unique") && bson_iter_as_bool(&it);
     if (touches(&key, l->q->field))
         sb_str_addf(&l->on_field, "%s%.120s%s", l->on_field.len ? ", " : "", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?", unique ? " (unique)" : "");
+    if (l->q->change == SB_CHANGE_EXPIRE)
+        take_index_alone(l, doc, &key);
     if (touches(&key, l->q->field) && bson_has_field(doc, "expireAfterSeconds"))
         snprintf(l->ttl, sizeof l->ttl, "%s", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?");
-    if (l->q->change != SB_CHANGE_REMOVE && unique && touches(&key, l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->field))
+    if (l->q->change != SB_CHANGE_REMOVE && l->q->change != SB_CHANGE_EXPIRE && unique && touches(&key, l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->field))
         l->unique_new = true;
     return true;
 }
@@ -177,7 +193,7 @@ static int read_collection(struct change_look *l, struct sb_err *err)
     if (strcmp(l->kind, "timeseries") == 0)
         return sb_fail(err, SB_EINPUT, "%.200s is a time series: its measurements cannot be updated field by field", l->q->ns);
     if (l->capped)
-        return sb_fail(err, SB_EINPUT, "%.200s is capped: its documents may not grow or shrink", l->q->ns);
+        return sb_fail(err, SB_EINPUT, "%.200s is capped: its documents %s", l->q->ns, l->q->change == SB_CHANGE_EXPIRE ? "go when it is full, and by no time" : "may not grow or shrink");
     bson_t *indexes = BCON_NEW("listIndexes", BCON_UTF8(l->f->coll));
     n = sb_read_cursor(l->conn, l->f->db, indexes, 100, take_index, l, err);
     bson_destroy(indexes);
@@ -194,7 +210,7 @@ static int read_collection(struct change_look *l, struct sb_err *err)
     struct sb_err none = SB_ERR_INIT; /* where there is no sharding there is no such collection, or nobody may read it */
     sb_read_cursor(l->conn, "config", config, 1, take_shard_key, l, &none);
     bson_destroy(config);
-    if (l->on_shard_key)
+    if (l->on_shard_key && l->q->change != SB_CHANGE_EXPIRE)
         return sb_fail(err, SB_EINPUT, "%.100s is part of the shard key of %.150s: the key says where a document lives", l->q->field, l->q->ns);
     return 0;
 }
@@ -218,7 +234,7 @@ static int check_validator(struct change_look *l, struct sb_err *err)
 {
     bson_iter_t it, at;
     const char *added = l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->change == SB_CHANGE_ADD ? l->q->field : NULL;
-    if (!l->have_options || !bson_iter_init_find(&it, &l->options, "validator"))
+    if (l->q->change == SB_CHANGE_EXPIRE || !l->have_options || !bson_iter_init_find(&it, &l->options, "validator"))
         return 0;
     l->f->validated = true;
     bool closed = bson_iter_init(&it, &l->options) && bson_iter_find_descendant(&it, "validator.$jsonSchema.additionalProperties", &at) && BSON_ITER_HOLDS_BOOL(&at) && !bson_iter_bool(&at);
@@ -310,6 +326,8 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return -1;
     if (found == 0)
         return sb_fail(err, SB_EINPUT, "no document of %.150s holds %.100s", q->ns, q->field);
+    if (q->change == SB_CHANGE_EXPIRE)
+        return sb_change_look_expire(l, err);
     if (check_arrays(l, q->field, err) || (q->change == SB_CHANGE_RENAME && check_rename(l, err)) || check_unique(l, err))
         return -1;
     if (q->change == SB_CHANGE_REMOVE)
@@ -340,7 +358,7 @@ static int tell_size(struct change_look *l)
 int sb_change_look(const struct sb_server *server, const struct sb_change_question *q, struct change_facts *f, struct sb_reads *reads, struct sb_err *err)
 {
     struct change_look l = {.q = q, .f = f};
-    *f = (struct change_facts){.left = -1, .offenders = -1, .before_bytes = -1};
+    *f = (struct change_facts){.left = -1, .offenders = -1, .before_bytes = -1, .ttl_s = -1};
     sb_str_init(&l.on_field);
     int rc = -1;
     if (!sb_ns_split(q->ns, f->db, f->coll)) {

@@ -20,6 +20,11 @@ struct change_facts {
     int64_t left;         /* documents that the change comes to; -1: not counted */
     int64_t offenders;    /* that it cannot come to, and leaves or repairs; -1: not counted */
     int64_t before_bytes; /* that what is kept of them will take, about; -1: not known */
+    char plain_index[128]; /* an index on the field alone; "": none */
+    char ttl_name[128];    /* the one by which documents expire already, and after how many seconds; -1: none */
+    int64_t ttl_s;
+    int64_t expire_s[3], expire_docs[3]; /* the times that it is lowered to, and how many documents go in each step */
+    size_t expire_n;
 };
 void sb_change_facts_release(struct change_facts *f);
 
@@ -54,6 +59,7 @@ int sb_change_evidence(struct change_look *l, const char *what, const char *valu
 int sb_change_look_retype(struct change_look *l, struct sb_err *err);
 int sb_change_look_computed(struct change_look *l, struct sb_err *err);
 int sb_change_look_kept(struct change_look *l, struct sb_err *err);
+int sb_change_look_expire(struct change_look *l, struct sb_err *err);
 
 /* ---- values ---- */
 
@@ -97,6 +103,12 @@ int sb_change_add_batches(const struct change_maker *m, struct sb_card *c, char 
 /* What is kept: the step that keeps it (undone by dropping it; filter is destroyed), and the command that puts it back. */
 int sb_change_keep(const struct change_maker *m, size_t i, struct sb_card *c, bson_t *filter);
 char *sb_change_put_back(const struct change_maker *m, size_t i);
+
+/* The checks that each step begins with: where it goes to, who is up, and which collection it is. */
+int sb_change_check_place(const struct change_maker *m, struct sb_step *s);
+
+size_t sb_change_expire_phases(const struct change_facts *f);
+int sb_change_plan_expire(const struct change_maker *m, struct sb_card *card);
 
 int sb_change_plan_retype(const struct change_maker *m, struct sb_card *card);
 

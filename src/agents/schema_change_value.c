@@ -32,8 +32,8 @@ struct reading {
 static bool known(const char *operator)
 {
     static const char *const operators[] = {
-        "$abs", "$add", "$and", "$arrayElemAt", "$avg", "$ceil", "$cmp", "$concat", "$concatArrays", "$cond", "$convert", "$dateToString", "$dayOfMonth", "$dayOfWeek", "$divide", "$eq", "$first",
-        "$floor", "$gt", "$gte", "$hour", "$ifNull", "$in", "$isArray", "$isNumber", "$last", "$lt", "$lte", "$max", "$min", "$minute", "$mod", "$month", "$multiply", "$ne", "$not", "$or", "$round",
+        "$abs", "$add", "$and", "$arrayElemAt", "$arrayToObject", "$avg", "$ceil", "$cmp", "$concat", "$concatArrays", "$cond", "$convert", "$dateToString", "$dayOfMonth", "$dayOfWeek", "$divide", "$eq", "$first",
+        "$floor", "$gt", "$gte", "$hour", "$ifNull", "$in", "$isArray", "$isNumber", "$last", "$lt", "$lte", "$max", "$min", "$minute", "$mod", "$month", "$multiply", "$ne", "$not", "$objectToArray", "$or", "$round",
         "$second", "$size", "$split", "$strLenCP", "$substrCP", "$subtract", "$sum", "$switch", "$toDate", "$toDecimal", "$toDouble", "$toInt", "$toLong", "$toLower", "$toString", "$toUpper", "$trim",
         "$trunc", "$type", "$year",
     };

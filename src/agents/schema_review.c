@@ -2,6 +2,7 @@
 #include "architect.h"
 
 #include <signalbox/agents/schema_index.h>
+#include <signalbox/agents/schema_look.h>
 #include <signalbox/agents/schema_review.h>
 
 #include <inttypes.h>
@@ -178,6 +179,17 @@ int sb_schema_tell(const struct sb_infer *in, const struct sb_schema_findings *f
     return rc;
 }
 
+static int look(const struct sb_infer *in, const struct sb_schema_findings *findings, const char *ns, const struct sb_schema_coverage *cover, int64_t taken_at, struct sb_schema_said *out,
+                struct sb_err *err)
+{
+    struct sb_str coverage;
+    sb_str_init(&coverage);
+    tell_coverage(&coverage, cover);
+    int rc = sb_str_ok(&coverage) ? sb_schema_look_make(in, findings, ns, taken_at, cover->how == SB_COVERAGE_ALL ? cover->sampled : cover->documents, coverage.p, &out->look, err) : sb_fail_nomem(err);
+    sb_str_release(&coverage);
+    return rc;
+}
+
 int sb_schema_review(const struct sb_server *server, const char *ns, int64_t taken_at, struct sb_schema_said *out, struct sb_err *err)
 {
     struct sb_schema_findings findings = {.n = 0};
@@ -188,7 +200,7 @@ int sb_schema_review(const struct sb_server *server, const char *ns, int64_t tak
     if (rc == 0) {
         sb_infer_finish(in);
         rc = sb_schema_find(in, &findings, err) || sb_schema_find_live_indexes(server, ns, in, cover.how == SB_COVERAGE_ALL, &findings, &out->reads, err) ||
-                     sb_schema_tell(in, &findings, ns, &cover, taken_at, out, err)
+                     sb_schema_tell(in, &findings, ns, &cover, taken_at, out, err) || look(in, &findings, ns, &cover, taken_at, out, err)
                  ? -1
                  : 0;
     }
@@ -206,5 +218,6 @@ void sb_schema_said_release(struct sb_schema_said *said)
         sb_record_release(&sb_evidence_schema, &said->evidence[i]);
     free(said->evidence);
     sb_reads_release(&said->reads);
+    sb_record_release(&sb_schema_look_schema, &said->look);
     *said = (struct sb_schema_said){.evidence_n = 0};
 }

@@ -14,6 +14,7 @@ static const struct {
     {"both_written", sb_next_look},
     {"unwritten", sb_next_look},
     {"retyped", sb_next_look},
+    {"validated", sb_next_look},
 };
 
 bool sb_step_iterates(const struct sb_step *s)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step iterators "both_written", "unwritten" and "retyped": do the applications write as the next phase needs it? The oplog tells what
+ * The step iterators "both_written", "unwritten", "retyped" and "validated": do the applications write as the next phase needs it? The oplog tells what
  * each write has set, whoever made it. It is read onwards from where the last turn ended; one write that breaks the rule and the
  * counting begins anew behind it. An update whose one value is there already is told without it: such a write may look as if it
- * broke the rule, which costs time and nothing else. */
+ * broke the rule, which costs time and nothing else. Whether a document keeps to a validator an update does not tell: those that were
+ * written are asked for, by _id. */
 #include "step_iterator_kinds.h"
 
 #include "bson_get.h"
 
 #include <signalbox/agents/catalogue.h>
 #include <signalbox/agents/oplog.h>
+#include <signalbox/agents/schema_validator.h>
 #include <signalbox/formats/bsonscan.h>
 #include <signalbox/mongo/read_door.h>
 
@@ -17,6 +19,7 @@
 #include <string.h>
 
 #define MOST_ENTRIES 20000 /* in one turn */
+#define MOST_IDS 1000      /* of documents that are asked for in one turn */
 
 struct look {
     const struct sb_turn_question *q;
@@ -24,7 +27,14 @@ struct look {
     uint32_t t, i; /* of the last entry */
     int64_t read, broken;
     char example[120];
+    bson_t *ids; /* an array, of the documents that were written; NULL: the entries themselves tell */
+    uint32_t ids_n;
 };
+
+static bool full(const struct look *l)
+{
+    return l->ids ? l->ids_n >= MOST_IDS : l->read >= MOST_ENTRIES;
+}
 
 /* ---- what a write has set ---- */
 
@@ -90,6 +100,21 @@ static bool same_value(bson_iter_t *a, bson_iter_t *b)
 
 /* ---- one entry ---- */
 
+/* An update names its document in o2, an insert in the document itself. */
+static void note_id(struct look *l, const bson_t *entry, const bson_t *o)
+{
+    bson_iter_t it, id;
+    bson_t o2;
+    char index[16];
+    const char *key;
+    bool update = bson_iter_init_find(&it, entry, "o2") && sb_sub_document(&it, &o2);
+    if (!bson_iter_init_find(&id, update ? &o2 : o, "_id"))
+        return;
+    bson_uint32_to_string(l->ids_n++, &key, index, sizeof index);
+    BSON_APPEND_VALUE(l->ids, key, bson_iter_value(&id));
+    l->place->seen++;
+}
+
 static void judge(struct look *l, const bson_t *entry, int64_t seconds)
 {
     const struct sb_step_work *w = &l->q->step->work;
@@ -99,6 +124,10 @@ static void judge(struct look *l, const bson_t *entry, int64_t seconds)
         return;
     if (!bson_iter_init_find(&it, entry, "o") || !sb_sub_document(&it, &o))
         return;
+    if (l->ids) {
+        note_id(l, entry, &o);
+        return;
+    }
     bool both = sb_streq(w->how, "both_written"), retyped = sb_streq(w->how, "retyped");
     bool field = sb_write_sets(&o, w->field, &a), renamed = w->new_field && !retyped && sb_write_sets(&o, w->new_field, &b);
     bool broken = both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field;
@@ -124,7 +153,7 @@ static bool take_entry(void *ctx, const bson_t *doc)
     bool transaction = bson_iter_init_find(&it, doc, "op") && BSON_ITER_HOLDS_UTF8(&it) && strcmp(bson_iter_utf8(&it, NULL), "c") == 0;
     if (!transaction) {
         judge(l, doc, l->t);
-        return true;
+        return !full(l);
     }
     if (!bson_iter_init_find(&it, doc, "o") || !sb_sub_document(&it, &o) || !bson_iter_init_find(&ops, &o, "applyOps") || !BSON_ITER_HOLDS_ARRAY(&ops))
         return true;
@@ -136,7 +165,7 @@ static bool take_entry(void *ctx, const bson_t *doc)
     for (bool more = bson_iter_init(&it, &list) && bson_iter_next(&it); more; more = bson_iter_next(&it))
         if (sb_sub_document(&it, &one))
             judge(l, &one, l->t);
-    return true;
+    return !full(l);
 }
 
 /* ---- reading on ---- */
@@ -167,6 +196,13 @@ static bson_t *from_then_on(const char *command, uint32_t t, uint32_t i, bool be
     bson_destroy(out);
     sb_fail(err, SB_EINTERNAL, "the step's command is no find that can be read on");
     return NULL;
+}
+
+static bool take_any(void *ctx, const bson_t *doc)
+{
+    (void)doc;
+    *(bool *)ctx = true;
+    return false;
 }
 
 /* Does the oplog reach back to the moment? 1, 0 with *out saying that it does not, -1. */
@@ -205,9 +241,11 @@ static void conclude(const struct look *l, struct sb_turn_answer *out)
     const struct sb_place *p = l->place;
     int64_t quiet_s = (l->q->now - p->since) / 1000;
     bool both = sb_streq(w->how, "both_written");
-    if (p->seen >= w->writes && quiet_s >= w->quiet_s && l->read < MOST_ENTRIES) {
+    if (p->seen >= w->writes && quiet_s >= w->quiet_s && !full(l)) {
         out->turn = SB_TURN_DONE;
-        if (both)
+        if (l->ids)
+            snprintf(out->why, sizeof out->why, "for %" PRId64 " s none of %" PRId64 " writes has left a document that breaks the validator", quiet_s, p->seen);
+        else if (both)
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too, with the same value", quiet_s, p->seen, w->field, w->new_field);
         else if (sb_streq(w->how, "retyped"))
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s none of %" PRId64 " writes of %.60s has written a %.20s", quiet_s, p->seen, w->field, w->new_field);
@@ -220,6 +258,32 @@ static void conclude(const struct look *l, struct sb_turn_answer *out)
              w->quiet_s, l->broken ? "; the last one that did: " : "", l->example);
 }
 
+/* Does a document that was written break the collection's validator, as it stands by now? 0 with the place set; -1. A collection
+ * without one ends the look. */
+static int hold_against(struct look *l, struct sb_conn *c, const char *db, const char *coll, struct sb_turn_answer *out, struct sb_err *err)
+{
+    struct sb_validator_live live;
+    bool found = false;
+    int rc = sb_validator_read(c, db, coll, &live, err);
+    if (rc == 0 && !live.validator) {
+        out->turn = SB_TURN_FAILED;
+        snprintf(out->why, sizeof out->why, "%.60s.%.100s has no validator any more: somebody has taken it away", db, coll);
+    } else if (rc == 0 && l->ids_n) {
+        bson_t *find = BCON_NEW("find", BCON_UTF8(coll), "filter", "{", "_id", "{", "$in", BCON_ARRAY(l->ids), "}", "$nor", "[", BCON_DOCUMENT(live.validator), "]", "}", "projection", "{", "_id", BCON_INT32(1), "}",
+                                "limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true));
+        rc = sb_read_cursor(c, db, find, 1, take_any, &found, err) < 0 ? -1 : 0;
+        bson_destroy(find);
+    }
+    sb_validator_live_release(&live);
+    if (found) {
+        l->broken++;
+        snprintf(l->example, sizeof l->example, "a document of %.60s was written that the validator does not accept", coll);
+        l->place->since = ((int64_t)l->t + 1) * 1000;
+        l->place->seen = 0;
+    }
+    return rc;
+}
+
 int sb_next_look(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
 {
     struct look l = {.q = q, .place = &out->next, .t = (uint32_t)(q->place.since / 1000)};
@@ -230,7 +294,9 @@ int sb_next_look(const struct sb_server *server, const struct sb_turn_question *
     int rc = -1;
     if (at && bson_iter_init_find(&it, at, "_id") && BSON_ITER_HOLDS_TIMESTAMP(&it))
         bson_iter_timestamp(&it, &l.t, &l.i);
-    if (!sb_ns_split(q->ns, db, coll) || !q->step->work.field) {
+    if (sb_streq(q->step->work.how, "validated"))
+        l.ids = bson_new();
+    if (!sb_ns_split(q->ns, db, coll) || (!l.ids && !q->step->work.field)) {
         sb_fail(err, SB_EINTERNAL, "the step does not say which writes are looked at");
         goto out;
     }
@@ -247,12 +313,16 @@ int sb_next_look(const struct sb_server *server, const struct sb_turn_question *
     rc = command && sb_read_cursor(c, "local", command, MOST_ENTRIES, take_entry, &l, err) >= 0 ? 0 : -1;
     if (rc == 0 && l.read && remember(&out->next, l.t, l.i))
         rc = sb_fail_nomem(err);
-    if (rc == 0)
+    if (rc == 0 && l.ids)
+        rc = hold_against(&l, c, db, coll, out, err);
+    if (rc == 0 && out->turn != SB_TURN_FAILED)
         conclude(&l, out);
 out:
     if (rc > 0)
         rc = 0;
     sb_conn_close(c);
+    if (l.ids)
+        bson_destroy(l.ids);
     if (command)
         bson_destroy(command);
     if (at)

@@ -34,7 +34,7 @@ int sb_schema_validate(struct sb_schema_report *r, struct sb_err *err)
     if (sb_validator_propose(r->in, &r->proposed, err))
         return -1;
     r->validated = true;
-    return r->live ? sb_validator_dry_run(r->server, r->ns, r->documents, r->proposed.schema, &r->dry, err) : hold_file(r, err);
+    return r->live ? sb_validator_dry_run(r->server, r->ns, r->documents, r->proposed.schema, NULL, &r->dry, err) : hold_file(r, err);
 }
 
 void sb_schema_validator_release(struct sb_schema_report *r)

@@ -150,6 +150,22 @@ static int fold_review(struct sb_card *card, const struct sb_entry *e, struct sb
     return sb_str_set(&card->breakglass.reviewed_by, by) || sb_str_set(&card->breakglass.review, sb_json_str(e->body, "reason")) ? sb_fail_nomem(err) : 0;
 }
 
+/* The knobs of a step that goes in batches stand as the card says until somebody turns them. */
+static void fold_knobs_of(struct sb_card *card, int64_t step)
+{
+    const struct sb_step *s = step >= 1 && (size_t)step <= card->steps_n ? &card->steps[step - 1] : NULL;
+    if (card->progress.batch_docs || !s || !sb_streq(s->work.how, "batches"))
+        return;
+    card->progress.batch_docs = s->work.docs;
+    card->progress.batch_delay_ms = s->work.delay_ms;
+}
+
+static void fold_knobs(struct sb_card *card, const struct sb_entry *e)
+{
+    card->progress.batch_docs = sb_json_int(e->body, "docs");
+    card->progress.batch_delay_ms = sb_json_int(e->body, "delay_ms");
+}
+
 static int fold_step(struct sb_card *card, const struct sb_entry *e, const char *phase, struct sb_err *err)
 {
     int64_t batch = sb_json_int(e->body, "batch");
@@ -157,6 +173,7 @@ static int fold_step(struct sb_card *card, const struct sb_entry *e, const char 
     snprintf(text, sizeof text, "batch %" PRId64, batch);
     if (sb_str_set(&card->progress.phase, batch ? text : phase))
         return sb_fail_nomem(err);
+    fold_knobs_of(card, sb_json_int(e->body, "step"));
     card->progress.step = sb_json_int(e->body, "step");
     card->progress.undoing = json_is_true(json_object_get(e->body, "undo"));
     card->progress.done = sb_json_int(e->body, "done");
@@ -234,6 +251,9 @@ static int fold_into_card(struct sb_card *card, const struct sb_entry *e, struct
         return fold_step(card, e, json_is_true(json_object_get(e->body, "ok")) ? "verified" : "read-back failed", err);
     case SB_ENTRY_WATCH:
         REPLACE(card->report, &sb_watch_report_schema, "report");
+        return 0;
+    case SB_ENTRY_KNOBS:
+        fold_knobs(card, e);
         return 0;
     case SB_ENTRY_HELD:
         return fold_held(card, e, err);

@@ -263,6 +263,7 @@ static const struct {
     [SB_NEWS_OPS] = {"ops", &sb_ops_schema},
     [SB_NEWS_REPLAY] = {"replay", &replay_schema},
     [SB_NEWS_LOOKS] = {"looks", &looks_schema},
+    [SB_NEWS_SCHEMA] = {"schema", &sb_schema_look_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},
     [SB_NEWS_CARDS] = {"cards", &cards_schema},
     [SB_NEWS_CASE] = {"case", &sb_case_schema},

@@ -21,18 +21,41 @@ static const struct {
     {"killOp", false},
 };
 
-/* Drops a collection's validator or TTL by collMod are later cards; today's collMod only hides or shows an index. */
+static bool listed(const char *key, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(key, list[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A collMod hides or shows an index, or says when its documents expire; or it sets a validator. One of them at a time, a validator
+ * with all that belongs to it: what is not said would stay as somebody else has set it. */
 static int look_at_collmod(const bson_t *command, struct sb_err *err)
 {
-    bson_iter_t it;
+    static const char *const known[] = {"collMod", "index", "validator", "validationLevel", "validationAction", "comment", "$db", "maxTimeMS", "writeConcern"};
+    static const char *const of_index[] = {"name", "hidden", "expireAfterSeconds"};
+    bson_iter_t it, field;
+    bool index = false;
+    int validator = 0;
     bson_iter_init(&it, command);
     while (bson_iter_next(&it)) {
         const char *key = bson_iter_key(&it);
-        if (strcmp(key, "collMod") != 0 && strcmp(key, "index") != 0 && strcmp(key, "comment") != 0 && strcmp(key, "$db") != 0 &&
-            strcmp(key, "maxTimeMS") != 0 && strcmp(key, "writeConcern") != 0)
+        if (!listed(key, known, SB_COUNT(known)))
             return sb_fail(err, SB_EPOLICY, "collMod with %s is not on the list of writes", key);
+        index |= strcmp(key, "index") == 0;
+        validator += (strcmp(key, "validator") == 0 && BSON_ITER_HOLDS_DOCUMENT(&it)) || (strncmp(key, "validation", 10) == 0 && BSON_ITER_HOLDS_UTF8(&it));
+        if (strcmp(key, "index") != 0)
+            continue;
+        if (!BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &field))
+            return sb_fail(err, SB_EPOLICY, "collMod of an index that is no document");
+        while (bson_iter_next(&field))
+            if (!listed(bson_iter_key(&field), of_index, SB_COUNT(of_index)))
+                return sb_fail(err, SB_EPOLICY, "collMod of an index with %s is not on the list of writes", bson_iter_key(&field));
     }
-    return 0;
+    if (index ? validator == 0 : validator == 3)
+        return 0;
+    return sb_fail(err, SB_EPOLICY, "a collMod is about one index, or sets a validator with its level and its action");
 }
 
 /* Level 2 writes down everything: it is never set from here. */
@@ -56,12 +79,8 @@ static int look_at_update(const bson_t *command, struct sb_err *err)
         bool known = true, range, pipeline;
         if (!BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &field))
             return sb_fail(err, SB_EPOLICY, "an update whose statement is no document");
-        while (bson_iter_next(&field)) {
-            bool member = false;
-            for (size_t i = 0; i < SB_COUNT(members); i++)
-                member |= strcmp(bson_iter_key(&field), members[i]) == 0;
-            known &= member;
-        }
+        while (bson_iter_next(&field))
+            known &= listed(bson_iter_key(&field), members, SB_COUNT(members));
         range = bson_iter_recurse(&list, &field) && bson_iter_find_descendant(&field, "q._id", &at) && BSON_ITER_HOLDS_DOCUMENT(&at);
         pipeline = bson_iter_recurse(&list, &field) && bson_iter_find_descendant(&field, "u", &at) && BSON_ITER_HOLDS_ARRAY(&at);
         if (!known || !range || !pipeline || n)

@@ -22,7 +22,7 @@
 
 struct looking {
     struct sb_conn *conn;
-    struct sb_look *out;
+    struct sb_setup *out;
     bool hurried;
     int sent;
     const char *db; /* whose collections are being listed */
@@ -85,14 +85,14 @@ static int read_process(struct looking *k, const char *member)
     if (ask(k, "{\"hello\": 1}", &reply)) {
         if (bson_iter_init(&it, &reply) && bson_iter_find_descendant(&it, "topologyVersion.processId", &at) && BSON_ITER_HOLDS_OID(&at)) {
             bson_oid_to_string(bson_iter_oid(&at), id);
-            rc = sb_look_mark(k->out, SB_FACT_PROCESS, member) || sb_look_add(k->out, SB_FACT_PROCESS, member, "process", id);
+            rc = sb_setup_mark(k->out, SB_FACT_PROCESS, member) || sb_setup_add(k->out, SB_FACT_PROCESS, member, "process", id);
         }
         bson_destroy(&reply);
     }
     if (rc == 0 && ask(k, "{\"buildInfo\": 1}", &reply)) {
         const char *version = text_at(&reply, "version");
         if (version)
-            rc = sb_look_mark(k->out, SB_FACT_VERSION, member) || sb_look_add(k->out, SB_FACT_VERSION, member, "version", version);
+            rc = sb_setup_mark(k->out, SB_FACT_VERSION, member) || sb_setup_add(k->out, SB_FACT_VERSION, member, "version", version);
         bson_destroy(&reply);
     }
     return rc;
@@ -106,9 +106,9 @@ static int read_parameters(struct looking *k, const char *member, bool fcv_too)
     if (!ask(k, "{\"getParameter\": \"*\"}", &reply))
         return 0;
     const char *fcv = text_at(&reply, "featureCompatibilityVersion.version");
-    int rc = sb_look_mark(k->out, SB_FACT_PARAMETER, member);
+    int rc = sb_setup_mark(k->out, SB_FACT_PARAMETER, member);
     if (rc == 0 && fcv && fcv_too)
-        rc = sb_look_mark(k->out, SB_FACT_FCV, "") || sb_look_add(k->out, SB_FACT_FCV, "", "version", fcv);
+        rc = sb_setup_mark(k->out, SB_FACT_FCV, "") || sb_setup_add(k->out, SB_FACT_FCV, "", "version", fcv);
     if (rc == 0 && bson_iter_init(&it, &reply))
         while (rc == 0 && bson_iter_next(&it)) {
             static const char *const none[] = {"ok", "operationTime", "featureCompatibilityVersion"};
@@ -117,7 +117,7 @@ static int read_parameters(struct looking *k, const char *member, bool fcv_too)
             for (size_t i = 0; i < SB_COUNT(none); i++)
                 skip |= strcmp(name, none[i]) == 0;
             char *value = skip ? NULL : value_of(&it);
-            rc = skip ? 0 : value ? sb_look_add(k->out, SB_FACT_PARAMETER, member, name, value) : -1;
+            rc = skip ? 0 : value ? sb_setup_add(k->out, SB_FACT_PARAMETER, member, name, value) : -1;
             free(value);
         }
     bson_destroy(&reply);
@@ -132,7 +132,7 @@ static int read_topology(struct looking *k)
         return 0;
     int rc = 0;
     if (bson_iter_init(&it, &reply) && bson_iter_find_descendant(&it, "config.members", &at) && BSON_ITER_HOLDS_ARRAY(&at) && bson_iter_recurse(&at, &list)) {
-        rc = sb_look_mark(k->out, SB_FACT_TOPOLOGY, "");
+        rc = sb_setup_mark(k->out, SB_FACT_TOPOLOGY, "");
         while (rc == 0 && bson_iter_next(&list)) {
             const char *host = document_at(&list, &member) ? text_at(&member, "host") : NULL;
             static const char *const facts[] = {"priority", "votes", "hidden", "arbiterOnly", "secondaryDelaySecs", "slaveDelay"};
@@ -141,7 +141,7 @@ static int read_topology(struct looking *k)
             for (size_t i = 0; host && i < SB_COUNT(facts); i++)
                 if (bson_iter_init_find(&at, &member, facts[i]) && (BSON_ITER_HOLDS_NUMBER(&at) || BSON_ITER_HOLDS_BOOL(&at)))
                     sb_str_addf(&text, "%s%s %lld", text.len ? ", " : "", facts[i], (long long)bson_iter_as_int64(&at));
-            rc = !host ? 0 : sb_str_ok(&text) ? sb_look_add(k->out, SB_FACT_TOPOLOGY, "", host, text.p) : -1;
+            rc = !host ? 0 : sb_str_ok(&text) ? sb_setup_add(k->out, SB_FACT_TOPOLOGY, "", host, text.p) : -1;
             sb_str_release(&text);
         }
     }
@@ -159,13 +159,13 @@ static bool take_collection(void *ctx, const bson_t *doc)
     char *ns = sb_format("%s.%s", k->db, name), *value = NULL;
     if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "options.validator", &at))
         value = value_of(&at);
-    int rc = !ns || sb_strs_push(&k->ns, &k->ns_n, ns) || sb_look_add(k->out, SB_FACT_COLLECTION, "", ns, "") || sb_look_mark(k->out, SB_FACT_VALIDATOR, ns);
+    int rc = !ns || sb_strs_push(&k->ns, &k->ns_n, ns) || sb_setup_add(k->out, SB_FACT_COLLECTION, "", ns, "") || sb_setup_mark(k->out, SB_FACT_VALIDATOR, ns);
     struct sb_str text;
     sb_str_init(&text);
     const char *level = text_at(doc, "options.validationLevel"), *action = text_at(doc, "options.validationAction");
     if (value)
         sb_str_addf(&text, "%s%s%s%s", level ? level : "", level ? ", " : "", action ? action : "", action ? ": " : ""), sb_str_adds(&text, value);
-    rc = rc || !sb_str_ok(&text) || sb_look_add(k->out, SB_FACT_VALIDATOR, ns, "validator", text.len ? text.p : "");
+    rc = rc || !sb_str_ok(&text) || sb_setup_add(k->out, SB_FACT_VALIDATOR, ns, "validator", text.len ? text.p : "");
     sb_str_release(&text);
     free(value);
     free(ns);
@@ -186,7 +186,7 @@ static bool take_index(void *ctx, const bson_t *doc)
     bson_copy_to_excluding_noinit(doc, &kept, "v", "name", "ns", NULL);
     size_t n;
     char *spec = bson_as_relaxed_extended_json(&kept, &n);
-    x->failed = spec && name ? sb_look_add(x->k->out, SB_FACT_INDEX, x->ns, name, spec) != 0 : !spec;
+    x->failed = spec && name ? sb_setup_add(x->k->out, SB_FACT_INDEX, x->ns, name, spec) != 0 : !spec;
     bson_free(spec);
     bson_destroy(&kept);
     return !x->failed;
@@ -210,7 +210,7 @@ static int read_collections(struct looking *k)
         }
     bson_destroy(&dbs);
     if (whole && k->ns_n < COLLECTIONS) /* of a part nobody knows what is new */
-        rc = sb_look_mark(k->out, SB_FACT_COLLECTION, "");
+        rc = sb_setup_mark(k->out, SB_FACT_COLLECTION, "");
     for (size_t i = 0; i < k->ns_n && rc == 0; i++) {
         struct of_ns x = {k, k->ns[i], false};
         const char *dot = strchr(x.ns, '.');
@@ -218,7 +218,7 @@ static int read_collections(struct looking *k)
         bson_t *command = BCON_NEW("listIndexes", BCON_UTF8(dot + 1));
         rest_a_little(k);
         if (db && command && sb_read_cursor(k->conn, db, command, 100, take_index, &x, NULL) >= 0 && !x.failed)
-            rc = sb_look_mark(k->out, SB_FACT_INDEX, x.ns);
+            rc = sb_setup_mark(k->out, SB_FACT_INDEX, x.ns);
         bson_destroy(command);
         free(db);
         rc = x.failed ? -1 : rc;
@@ -232,7 +232,7 @@ static bool take_client(void *ctx, const bson_t *doc)
     const char *app = text_at(doc, "_id.app"), *driver = text_at(doc, "_id.driver"), *version = text_at(doc, "_id.version");
     char *value = sb_format("%s %s", driver ? driver : "a driver that does not tell", version ? version : "");
     if (app && app[0] && !sb_starts_with(app, "signalbox"))
-        x->failed = !value || sb_look_add(x->k->out, SB_FACT_CLIENT, "", app, value);
+        x->failed = !value || sb_setup_add(x->k->out, SB_FACT_CLIENT, "", app, value);
     free(value);
     return !x->failed;
 }
@@ -247,10 +247,10 @@ static int read_clients(struct looking *k)
                             "{\"$limit\": 200}], \"cursor\": {}}",
                             CLIENTS, take_client, &x, NULL) < 0)
         return 0;
-    return x.failed ? -1 : sb_look_mark(k->out, SB_FACT_CLIENT, "");
+    return x.failed ? -1 : sb_setup_mark(k->out, SB_FACT_CLIENT, "");
 }
 
-int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, bool hurried, struct sb_look *out)
+int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, bool hurried, struct sb_setup *out)
 {
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
@@ -276,7 +276,7 @@ struct altered_look {
     struct errand way;
     char **members, *primary;
     size_t members_n;
-    struct sb_look found;
+    struct sb_setup found;
     bool failed;
 };
 
@@ -287,7 +287,7 @@ static void free_look(void *p)
         free(l->members[i]);
     free(l->members);
     free(l->primary);
-    sb_look_release(&l->found);
+    sb_setup_release(&l->found);
     free(l);
 }
 
@@ -316,7 +316,7 @@ void sb_o_altered_release(struct sb_orchestrator *o)
     free(o->altered.own);
     o->altered.own = NULL;
     o->altered.own_n = 0;
-    sb_look_release(&o->altered.last);
+    sb_setup_release(&o->altered.last);
 }
 
 static void tell(void *ctx, const struct sb_alteration *a)
@@ -340,11 +340,11 @@ static void back(struct sb_orchestrator *o, void *p)
     o->altered.looking = false;
     if (!l->failed) {
         bool first = o->altered.last.at == 0;
-        if (!first && sb_look_compare(&o->altered.last, &l->found, tell, o))
+        if (!first && sb_setup_compare(&o->altered.last, &l->found, tell, o))
             sb_o_notice(o, SB_LOW, "Out of memory: not all of what was altered is told.");
         sb_o_altered_release(o);
         o->altered.last = l->found;
-        l->found = (struct sb_look){0};
+        l->found = (struct sb_setup){0};
     }
     free_look(l);
 }

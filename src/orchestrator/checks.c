@@ -318,6 +318,12 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_none_match(c, k, r);
     else if (sb_streq(k->check, "op_running") || sb_streq(k->check, "op_gone"))
         check_op(c, k, sb_streq(k->check, "op_running"), r);
+    else if (sb_streq(k->check, "validator"))
+        sb_o_check_validator(c, k, r);
+    else if (sb_streq(k->check, "index_expires"))
+        sb_o_check_expires(c, k, r);
+    else if (sb_streq(k->check, "expiring"))
+        sb_o_check_expiring(c, k, r);
     else
         sb_o_check_result(r, CHECK_FALSE, "the check %.100s is not known to this version", k->check);
 }

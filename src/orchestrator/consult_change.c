@@ -6,6 +6,7 @@
 
 #include <signalbox/agents/schema_change.h>
 #include <signalbox/base/regex.h>
+#include <signalbox/orchestrator/retention.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -146,11 +147,87 @@ static int read_parts(const char *text, struct change *c, struct sb_err *err)
     return err->code != SB_OK ? -1 : rc;
 }
 
+#define EXPIRES "\\b(?:expir\\w*|delet\\w*|remov\\w*|purg\\w*|drop\\w*)\\b.{1,160}?\\b"
+#define UNIT "(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|days?|d|weeks?|w|months?|years?|y)"
+
+/* "expire documents in NS 30 days after lastSeen": 1, 0 it is none, -1. A month is 30 days and a year 365. */
+static int read_expire(const char *text, struct change *c, struct sb_err *err)
+{
+    static const struct {
+        const char *unit;
+        int64_t s;
+    } units[] = {{"mo", 30 * 86400}, {"m", 60}, {"s", 1}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {"y", 365 * 86400}};
+    char *number = found(EXPIRES "(\\d{1,9}) ?" UNIT "\\s+after\\b", text, err), *unit = number ? found(EXPIRES "\\d{1,9} ?(" UNIT ")\\s+after\\b", text, err) : NULL;
+    char *field = unit ? found("\\bafter\\s+(?:the\\s+|its\\s+|their\\s+)?(?:field\\s+|date\\s+in\\s+)?" NAME, text, err) : NULL;
+    int64_t n, each = 0;
+    int rc = 0;
+    for (size_t i = 0; field && each == 0 && i < SB_COUNT(units); i++)
+        each = strncasecmp(unit, units[i].unit, strlen(units[i].unit)) == 0 ? units[i].s : 0;
+    if (field && sb_parse_i64(number, &n) == 0) {
+        c->q.change = SB_CHANGE_EXPIRE;
+        c->q.expire_s = n * each;
+        rc = c->q.expire_s >= INT32_MAX ? sb_fail(err, SB_EINPUT, "documents expire after 68 years at the latest: a server takes no longer time") : sb_str_set(&c->field, field) ? sb_fail_nomem(err) : 1;
+    }
+    free(number);
+    free(unit);
+    free(field);
+    return err->code != SB_OK ? -1 : rc;
+}
+
+/* What has to be kept is not deleted before that. */
+static int check_retention(const struct sb_orchestrator *o, const char *ns, int64_t expire_s, struct sb_err *err)
+{
+    const struct sb_retention *r = sb_retention_of(o->opt.retentions, o->opt.retentions_n, ns);
+    if (!r || expire_s >= r->days * 86400)
+        return 0;
+    return sb_fail(err, SB_EPOLICY, "%.150s is kept for %" PRId64 " days (%.120s): its documents may not be deleted after %" PRId64 " s", ns, r->days, r->why, expire_s);
+}
+
+/* Changes that are refused, each with its reason and the way there is; of the first that the text is about. */
+static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
+{
+    static const struct {
+        const char *pattern, *why;
+    } kinds[] = {
+        {"\\b(re-?name)\\w*\\s+(?:the\\s+)?collection\\b",
+         "A collection is not renamed from here: while it happens its old name is gone for every application, view and operation that has it, and policy forbids the command. What is safe is the longer way: a new collection, written beside "
+         "the old one by the applications, and read once it holds all."},
+        {"\\b(capped)\\b",
+         "A collection is not made capped from here: the server copies what fits, drops the rest and every index, and locks the database for as long as that takes. Where old documents are to go, let them expire: \"expire documents in %s 30 "
+         "days after FIELD\"."},
+        {"\\b(time[ -]?series)\\b",
+         "A collection cannot become a time series: the server only creates one empty. Create it beside, let the applications write both, and read it once it reaches back far enough. %s stays as it is."},
+        {"\\b(extract|normali[sz]e|outsource|embed|denormali[sz]e|un-?embed)\\b",
+         "Nothing is moved between collections here: no single write of a server changes two documents, so that a reader would find it in neither or in both, and what is written meanwhile would be lost. The applications write both sides in "
+         "a transaction first; within one document a field is moved by \"rename the field A.B to B in %s\"."},
+        {"\\b(?:keys?|map|maps)\\b.{1,60}\\b(array|list)\\b",
+         "A map whose keys are data becomes an array beside it, computed by the server: 'add field A_list computed as {\"$objectToArray\": \"$A\"} to %s'. Then \"remove field A from ...\" once nobody writes it."},
+        {"\\b(replac|swap|exchang|substitut)\\w*\\s+(?:the\\s+)?(?:field|column|attribute)",
+         "Is the new field to say what the old one says? Then ask: \"rename A to B in %s\". Or is it a field of its own, which begins empty? Then ask for two changes: \"add field B ...\", and \"remove field A ...\" when nobody writes it."},
+    };
+    for (size_t i = 0; i < SB_COUNT(kinds); i++) {
+        char *is = found(kinds[i].pattern, text, err);
+        if (err->code != SB_OK)
+            return -1;
+        if (!is)
+            continue;
+        free(is);
+        const char *at = strstr(kinds[i].why, "%s");
+        return at ? sb_fail(err, SB_ENO, "%.*s%.150s%s", (int)(at - kinds[i].why), kinds[i].why, ns, at + 2) : sb_fail(err, SB_ENO, "%s", kinds[i].why);
+    }
+    return 0;
+}
+
 /* Which change a request asks for, and the value where it gives one. */
 static int read_kind(const struct held_case *held, struct change *c, struct sb_err *err)
 {
     const struct sb_slots *s = &held->case_.reading.slots;
     const char *text = held->case_.text;
+    int expires = read_expire(text, c, err);
+    if (expires)
+        return expires < 0 ? -1 : 0;
+    if (refuse_kind(text, s->ns, err))
+        return -1;
     if (!s->field)
         return sb_fail(err, SB_EINPUT, "Which field? Name it, for example: rename customer_name to name in %s", s->ns);
     if (s->new_field) {
@@ -182,8 +259,8 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
         rc = c->value ? 0 : sb_fail_nomem(err);
     } else {
         rc = sb_fail(err, SB_ENO, "This version plans these changes of a field: \"rename A to B in %s\", \"add field A with default VALUE to %s\" (a text in quotes), \"add field A computed as EXPRESSION to %s\", \"convert A from "
-                     "string to date in %s\", \"split A into B and C in %s\", \"merge A and B into C in %s\", \"remove field A from %s\". This is another one.",
-                     s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns);
+                     "string to date in %s\", \"split A into B and C in %s\", \"merge A and B into C in %s\", \"remove field A from %s\", \"expire documents in %s 30 days after A\". This is another one.",
+                     s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns);
     }
     free(removes);
     free(value);
@@ -282,12 +359,20 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return -1;
     }
+    if (c->q.change == SB_CHANGE_EXPIRE && check_retention(o, ns, c->q.expire_s, err)) {
+        free_change(c);
+        return -1;
+    }
+    if (c->q.change == SB_CHANGE_EXPIRE && !o->facts.simulated && !o->facts.mongod) {
+        free_change(c);
+        return sb_fail(err, SB_ENO, "This server is not MongoDB's own, and is not known to take a collMod that changes when documents expire: nothing is proposed.");
+    }
     if (sb_str_set(&c->case_id, held->case_.id) || sb_str_set(&c->ns, ns) || (!c->field && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
         sb_str_set(&c->deployment_id, o->facts.id) || sb_str_set(&c->requested_by, held->case_.requested_by)) {
         free_change(c);
         return sb_fail_nomem(err);
     }
-    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
                                        .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1, .now = sb_o_deployment_now(o)};

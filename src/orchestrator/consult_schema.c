@@ -4,6 +4,7 @@
  * what was read, what was found and how much of the collection it rests on go on the record. One such read at a time. */
 #include "private.h"
 
+#include <signalbox/agents/schema_look.h>
 #include <signalbox/agents/schema_review.h>
 
 #include <inttypes.h>
@@ -45,6 +46,30 @@ void sb_o_record_reads(struct sb_orchestrator *o, struct held_case *held, const 
     free(more);
 }
 
+/* Compares it with the look before and tells all screens. Kept for the next one; what cannot be kept is only not compared. */
+static void show(struct sb_orchestrator *o, struct sb_schema_look *look)
+{
+    struct sb_schema_look *place = NULL;
+    struct sb_err err = SB_ERR_INIT;
+    for (size_t i = 0; i < o->looks_n; i++)
+        if (sb_streq(o->looks[i].ns, look->ns))
+            place = &o->looks[i];
+    if (place && sb_schema_look_compare(place, look, &err))
+        sb_o_notice(o, SB_MEDIUM, "%s: what has changed cannot be told: %s", look->ns, err.msg);
+    sb_o_tell_all(o, SB_NEWS_SCHEMA, look);
+    if (!place && o->looks_n == LOOKS_KEPT) {
+        sb_record_release(&sb_schema_look_schema, &o->looks[0]);
+        memmove(&o->looks[0], &o->looks[1], (o->looks_n - 1) * sizeof o->looks[0]);
+        place = &o->looks[o->looks_n - 1];
+    } else if (!place) {
+        place = &o->looks[o->looks_n++];
+    } else {
+        sb_record_release(&sb_schema_look_schema, place);
+    }
+    *place = *look;
+    *look = (struct sb_schema_look){.ns = NULL};
+}
+
 static void back(struct sb_orchestrator *o, void *p)
 {
     struct review *r = p;
@@ -52,6 +77,8 @@ static void back(struct sb_orchestrator *o, void *p)
     o->reviewing = false;
     if (held)
         sb_o_record_reads(o, held, &r->said.reads);
+    if (r->err.code == SB_OK && r->said.look.ns)
+        show(o, &r->said.look);
     if (held && (r->err.code != SB_OK ||
                  sb_o_hand_over(o, held, &(struct handing){.from = SB_BY_DATA_ARCHITECT, .to = SB_BY_ORCHESTRATOR, .back = true, .why = "the documents were looked at; what was found is the answer",
                                                            .risk = "none: nothing is proposed", .evidence = r->said.evidence, .n = r->said.evidence_n}, &r->err)))

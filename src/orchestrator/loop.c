@@ -426,6 +426,8 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_hooks(o);
     free(o->backups_said);
     sb_record_release(&sb_recovery_schema, &o->recovery);
+    for (size_t i = 0; i < o->looks_n; i++)
+        sb_record_release(&sb_schema_look_schema, &o->looks[i]);
     sb_o_forget_lookers(o);
     sb_o_free_ops(o);
     sb_o_free_recorder(o);

@@ -268,6 +268,8 @@ struct sb_o_planned {
     int64_t at, missed;
 };
 
+#define LOOKS_KEPT 20 /* collections whose last look is compared with the next one */
+
 struct sb_orchestrator {
     struct sb_orchestrator_options opt; /* its texts are ours */
     char *state_dir, *deployment, *executor_uri;
@@ -354,10 +356,12 @@ struct sb_orchestrator {
     struct {
         int64_t next_ms;
         bool looking;
-        struct sb_look last;
+        struct sb_setup last;
         char **own;           /* namespaces that this program altered since then; NULL: it is not known which */
         size_t own_n;
     } altered;
+    struct sb_schema_look looks[LOOKS_KEPT]; /* the last one of each collection that was looked at */
+    size_t looks_n;
     bool looking_at_backups, reviewing, drilling, regarding; /* a worker is; one at a time */
     struct sb_recovery recovery; /* what could be brought back, as it was looked at last; at 0: never */
     struct recovery_facts {
@@ -773,6 +777,7 @@ struct sb_reads;
 void sb_o_record_reads(struct sb_orchestrator *o, struct held_case *held, const struct sb_reads *reads); /* what the Data Architect sent */
 
 /* Has the Data Architect plan a change of a field of a collection. */
+int sb_o_consult_validate(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
 
 /* What failed a short while ago is not proposed again by a specialist; where a person asks for it, the card says so first.
@@ -957,6 +962,12 @@ json_t *sb_o_checks_json(const struct checking *c);
 
 void sb_o_check_result(struct check_result *r, enum truth truth, const char *fmt, ...) SB_PRINTF(3, 4);
 
+/* ---- checks_schema.c: on a worker ---- */
+
+void sb_o_check_validator(const struct checking *c, const struct sb_check *k, struct check_result *r);
+void sb_o_check_expires(const struct checking *c, const struct sb_check *k, struct check_result *r); /* by the catalogue */
+void sb_o_check_expiring(const struct checking *c, const struct sb_check *k, struct check_result *r);
+
 /* ---- survey.c, members.c: on a worker ---- */
 
 void sb_o_survey_read(const struct sb_server *server, char *const *members, size_t n, bool replicated, struct survey *out);
@@ -971,7 +982,7 @@ void sb_o_check_members(struct checking *c, struct check_result *r);
 void sb_o_tick_survey(struct sb_orchestrator *o);
 
 /* altered.c; on a worker: -1 out of memory, or there is no more room. hurried: without rests between the commands. */
-int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, bool hurried, struct sb_look *out);
+int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, bool hurried, struct sb_setup *out);
 void sb_o_tick_altered(struct sb_orchestrator *o);
 void sb_o_altered_own(struct sb_orchestrator *o, const char *ns); /* we altered it; NULL: not known what */
 void sb_o_altered_release(struct sb_orchestrator *o);

@@ -11,7 +11,7 @@
 
 static const char *const task_list[SB_TASKS] = {
     [SB_TASK_NONE] = "none", [SB_TASK_INDEX_KEY] = "index.key", [SB_TASK_INDEX_ADVISE] = "index.advise", [SB_TASK_INDEX_REVIEW] = "index.review",
-    [SB_TASK_INDEX_RETIRE] = "index.retire", [SB_TASK_SCHEMA_REVIEW] = "schema.review", [SB_TASK_SCHEMA_CHANGE] = "schema.change",
+    [SB_TASK_INDEX_RETIRE] = "index.retire", [SB_TASK_SCHEMA_REVIEW] = "schema.review", [SB_TASK_SCHEMA_CHANGE] = "schema.change", [SB_TASK_SCHEMA_VALIDATE] = "schema.validate",
     [SB_TASK_BACKUP_CHECK] = "backup.check", [SB_TASK_BACKUP_DRILL] = "backup.drill", [SB_TASK_BACKUP_PLAN] = "backup.plan",
     [SB_TASK_WATCH_PROFILE] = "watch.profile", [SB_TASK_WATCH_WINDOWS] = "watch.windows", [SB_TASK_TREND] = "trend", [SB_TASK_SUSPECT] = "suspect",
     [SB_TASK_OPS_CURRENT] = "ops.current", [SB_TASK_OPS_KILL] = "ops.kill", [SB_TASK_STATUS] = "status", [SB_TASK_ANSWER] = "answer"};
@@ -29,6 +29,7 @@ static const struct {
     [SB_TASK_INDEX_RETIRE] = {SB_BY_INDEX_OPTIMIZER, SB_FACT_PLACE, SB_INTENT_NONE},
     [SB_TASK_SCHEMA_REVIEW] = {SB_BY_DATA_ARCHITECT, SB_FACT_NAMESPACE, SB_INTENT_NONE},
     [SB_TASK_SCHEMA_CHANGE] = {SB_BY_DATA_ARCHITECT, SB_FACT_NAMESPACE, SB_INTENT_SCHEMA_CHANGE},
+    [SB_TASK_SCHEMA_VALIDATE] = {SB_BY_DATA_ARCHITECT, SB_FACT_NAMESPACE, SB_INTENT_SCHEMA_VALIDATE},
     [SB_TASK_BACKUP_CHECK] = {SB_BY_BACKUP_GUARDIAN, 0, SB_INTENT_NONE},
     [SB_TASK_BACKUP_DRILL] = {SB_BY_BACKUP_GUARDIAN, 0, SB_INTENT_NONE},
     [SB_TASK_BACKUP_PLAN] = {SB_BY_BACKUP_GUARDIAN, 0, SB_INTENT_NONE},

@@ -79,6 +79,11 @@ bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
     return decision_refused(t, action, card_in_focus(t), out) || (batch && batch_refused(t, out));
 }
 
+bool is_knob(enum sb_action action)
+{
+    return action == SB_ACT_LARGER_BATCHES || action == SB_ACT_SMALLER_BATCHES || action == SB_ACT_LONGER_PAUSES || action == SB_ACT_SHORTER_PAUSES;
+}
+
 /* Of one of a verdict's groups: "2 of dba", or "dba" for one. */
 static const char *group_name(const char *text)
 {
@@ -138,6 +143,11 @@ bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const str
     }
     if (action == SB_ACT_PROVE && (c->kind != SB_KIND_CREATE_INDEX || !sb_card_open(c))) {
         snprintf(out, 512, "%.100s %s: only an index that is still to be built can be tried out.", c->id, c->kind == SB_KIND_CREATE_INDEX ? "is past that" : "creates no index");
+        return true;
+    }
+    bool runs = c->state == SB_EXECUTING || c->state == SB_PAUSED || c->state == SB_ROLLING_BACK;
+    if (is_knob(action) && !(runs && c->progress.batch_docs > 0)) {
+        snprintf(out, 512, "%.100s has no step that goes in batches just now: there is nothing to turn.", c->id);
         return true;
     }
     int event = event_of(action, c);

@@ -129,6 +129,11 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
     case SB_NEWS_OPS: running_take(t, m->seq, m->body); break;
     case SB_NEWS_REPLAY: replay_take(t, m->seq, m->body); break;
     case SB_NEWS_LOOKS: company_take(t, m->body); break;
+    case SB_NEWS_SCHEMA:
+        sb_record_release(&sb_schema_look_schema, &t->look);
+        t->look = *(struct sb_schema_look *)m->body;
+        memset(m->body, 0, sizeof t->look);
+        break;
     case SB_NEWS_HUSHES:
         sb_record_release(&sb_hushes_schema, &t->hushes);
         t->hushes = *(struct sb_hushes *)m->body;

@@ -162,7 +162,7 @@ struct pane {
 };
 
 enum view_kind {
-    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP, VIEW_RUNNING
+    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP, VIEW_RUNNING, VIEW_SCHEMA
 };
 enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
 
@@ -367,6 +367,7 @@ struct sb_tui {
     size_t anomalies, anomalies_cap;
     struct sb_hushes hushes; /* in force */
     struct sb_recovery recovery; /* at 0: it has not come yet */
+    struct sb_schema_look look; /* the last that came; ns NULL: none has */
     struct sb_case *cases;
     size_t cases_n, cases_cap;
     struct audit audit;
@@ -615,6 +616,7 @@ void suspend(struct sb_tui *t, struct sb_effects *fx);
 /* Why the action cannot be done now, in words; false: it can. */
 bool decision_refused(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* the same for a given card */
 bool refused(const struct sb_tui *t, enum sb_action action, char out[512]);
+bool is_knob(enum sb_action action); /* of a step that goes in batches */
 bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const struct sb_card *c, char out[512]); /* however much is read */
 bool offered(const struct sb_tui *t, enum sb_action action); /* who sits here can do it to what is selected, once that is read */
 void decide(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
@@ -634,7 +636,11 @@ bool act_on_anomaly(struct sb_tui *t, enum sb_action action, struct sb_effects *
 char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a);             /* NULL out of memory */
 void view_hushes(const struct sb_tui *t, struct sb_page *p);
 void view_recovery(const struct sb_tui *t, struct sb_page *p);
+void view_schema(const struct sb_tui *t, const char *ns, struct sb_page *p);
 void view_backup(const struct sb_tui *t, const char *id, struct sb_page *p);
+
+/* ---- schema.c ---- */
+bool act_on_schema(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */
 
 /* ---- recovery.c ---- */
 bool act_on_recovery(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);

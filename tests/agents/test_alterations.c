@@ -8,13 +8,13 @@
 
 #include <string.h>
 
-static void add(struct sb_look *l, enum sb_fact_kind kind, const char *scope, const char *name, const char *value)
+static void add(struct sb_setup *l, enum sb_fact_kind kind, const char *scope, const char *name, const char *value)
 {
-    assert_int_equal(sb_look_add(l, kind, scope, name, value), 0);
+    assert_int_equal(sb_setup_add(l, kind, scope, name, value), 0);
 }
 
 /* Everything that is read of a small set. */
-static void read_all(struct sb_look *l)
+static void read_all(struct sb_setup *l)
 {
     static const struct {
         enum sb_fact_kind kind;
@@ -22,10 +22,10 @@ static void read_all(struct sb_look *l)
     } read[] = {{SB_FACT_COLLECTION, ""}, {SB_FACT_INDEX, "shop.orders"}, {SB_FACT_VALIDATOR, "shop.orders"}, {SB_FACT_PARAMETER, "a:1"}, {SB_FACT_FCV, ""},
                 {SB_FACT_TOPOLOGY, ""}, {SB_FACT_VERSION, "a:1"}, {SB_FACT_PROCESS, "a:1"}, {SB_FACT_CLIENT, ""}};
     for (size_t i = 0; i < SB_COUNT(read); i++)
-        assert_int_equal(sb_look_mark(l, read[i].kind, read[i].scope), 0);
+        assert_int_equal(sb_setup_mark(l, read[i].kind, read[i].scope), 0);
 }
 
-static void as_it_was(struct sb_look *l)
+static void as_it_was(struct sb_setup *l)
 {
     read_all(l);
     add(l, SB_FACT_COLLECTION, "", "shop.orders", "");
@@ -57,10 +57,10 @@ static void take(void *ctx, const struct sb_alteration *a)
     t->alters += a->alters;
 }
 
-static struct told compare(struct sb_look *before, struct sb_look *now)
+static struct told compare(struct sb_setup *before, struct sb_setup *now)
 {
     struct told t = {.n = 0};
-    assert_int_equal(sb_look_compare(before, now, take, &t), 0);
+    assert_int_equal(sb_setup_compare(before, now, take, &t), 0);
     return t;
 }
 
@@ -90,7 +90,7 @@ static void each_kind_is_told(void **state)
         {SB_FACT_CLIENT, "checkout", "PyMongo 4.6", "application checkout comes with PyMongo 4.6, was PyMongo 4.5", "", "checkout", false},
     };
     for (size_t i = 0; i < SB_COUNT(changes); i++) {
-        struct sb_look before = {0}, now = {0}, all = {0};
+        struct sb_setup before = {0}, now = {0}, all = {0};
         as_it_was(&before);
         as_it_was(&all);
         for (size_t k = 0; k < all.n; k++)
@@ -107,32 +107,32 @@ static void each_kind_is_told(void **state)
         assert_string_equal(t.ns, changes[i].ns);
         assert_string_equal(t.app, changes[i].app);
         assert_int_equal(t.alters, changes[i].alters);
-        sb_look_release(&before);
-        sb_look_release(&now);
-        sb_look_release(&all);
+        sb_setup_release(&before);
+        sb_setup_release(&now);
+        sb_setup_release(&all);
     }
 }
 
 static void what_was_not_read_is_not_gone(void **state)
 {
     (void)state;
-    struct sb_look before = {0}, now = {0};
+    struct sb_setup before = {0}, now = {0};
     as_it_was(&before);
     struct told t = compare(&before, &now);
     assert_int_equal(t.n, 0);
     assert_int_equal(now.n, 1); /* the application stays known */
-    sb_look_release(&before);
+    sb_setup_release(&before);
     as_it_was(&before);
     t = compare(&now, &before); /* nor is it new when it is read at last */
     assert_int_equal(t.n, 0);
-    sb_look_release(&before);
-    sb_look_release(&now);
+    sb_setup_release(&before);
+    sb_setup_release(&now);
 }
 
 static void an_application_that_comes_and_goes_is_new_once(void **state)
 {
     (void)state;
-    struct sb_look look[5] = {0};
+    struct sb_setup look[5] = {0};
     int news = 0;
     as_it_was(&look[0]);
     for (int i = 1; i < 5; i++) {
@@ -143,13 +143,13 @@ static void an_application_that_comes_and_goes_is_new_once(void **state)
     }
     assert_int_equal(news, 1);
     for (int i = 0; i < 5; i++)
-        sb_look_release(&look[i]);
+        sb_setup_release(&look[i]);
 }
 
 static void its_memory_is_bounded(void **state)
 {
     (void)state;
-    struct sb_look l = {0}, few = {0};
+    struct sb_setup l = {0}, few = {0};
     char name[32], long_one[4000];
     memset(long_one, 'x', sizeof long_one - 1);
     long_one[sizeof long_one - 1] = '\0';
@@ -157,15 +157,15 @@ static void its_memory_is_bounded(void **state)
     read_all(&few);
     for (int i = 0; i < SB_FACTS_MOST + 10; i++) {
         snprintf(name, sizeof name, "p%d", i);
-        int rc = sb_look_add(&l, SB_FACT_PARAMETER, "a:1", name, long_one);
+        int rc = sb_setup_add(&l, SB_FACT_PARAMETER, "a:1", name, long_one);
         assert_int_equal(rc, l.n < SB_FACTS_MOST || !l.full ? 0 : -1);
     }
     assert_true(l.full && l.n == SB_FACTS_MOST);
     assert_int_equal(strlen(l.fact[SB_FACTS_MOST - 1].value), 200);
     assert_int_equal(compare(&few, &l).n, 0); /* what had no room is neither new nor gone */
     assert_int_equal(compare(&l, &few).n, 0);
-    sb_look_release(&l);
-    sb_look_release(&few);
+    sb_setup_release(&l);
+    sb_setup_release(&few);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 
 #include <bson/bson.h>
 #include <signalbox/agents/data_architect.h>
+#include <signalbox/agents/schema_look.h>
 
 #include <math.h>
 #include <string.h>
@@ -222,12 +223,66 @@ static void finds_the_one_duplicate(void **state)
     sb_infer_free(in);
 }
 
+/* A look at documents of which every tenth has a field "b", in a collection of so many. */
+static void look_at(struct sb_schema_look *out, const char *tenth, const char *others, int64_t documents)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_schema_findings findings;
+    struct sb_infer *in = sb_infer_new(&err);
+    for (int i = 0; i < 1000; i++)
+        add(in, i % 10 == 0 ? tenth : others);
+    sb_infer_finish(in);
+    sb_assert_ok(sb_schema_find(in, &findings, &err), err);
+    sb_assert_ok(sb_schema_look_make(in, &findings, "shop.orders", 1, documents, "some", out, &err), err);
+    sb_schema_findings_release(&findings);
+    sb_infer_free(in);
+}
+
+static const struct sb_look_field *looked(const struct sb_schema_look *l, const char *path)
+{
+    for (size_t i = 0; i < l->fields_n; i++)
+        if (sb_streq(l->fields[i].field, path))
+            return &l->fields[i];
+    fail_msg("no field %s", path);
+    return NULL;
+}
+
+static void tells_what_has_changed_since_the_last_look(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_schema_look before, now, same;
+    look_at(&before, "{\"a\": 1, \"b\": [{\"c\": \"x\"}], \"gone\": 1}", "{\"a\": 1, \"often\": 1}", 50000);
+    look_at(&now, "{\"a\": \"s\", \"b\": [{\"c\": \"x\"}], \"fresh\": 1}", "{\"a\": 1}", 50000);
+    look_at(&same, "{\"a\": \"s\", \"b\": [{\"c\": \"x\"}], \"fresh\": 1}", "{\"a\": 1}", 50000);
+    assert_int_equal(looked(&now, "b")->ppm, 100000);
+    assert_int_equal(looked(&now, "b")->depth, 0);
+    assert_int_equal(looked(&now, "b.c")->depth, 1);
+    assert_int_equal(looked(&now, "a")->types_n, 2);
+    assert_int_equal(looked(&now, "a")->types[0].ppm + looked(&now, "a")->types[1].ppm, 1000000);
+    assert_non_null(strstr(looked(&now, "a")->note, "several types"));
+    sb_assert_ok(sb_schema_look_compare(&before, &now, &err), err);
+    assert_string_equal(looked(&now, "a")->drift, "now also string");
+    assert_string_equal(looked(&now, "fresh")->drift, "new");
+    assert_null(looked(&now, "b")->drift);
+    assert_int_equal(now.gone_n, 2);
+    assert_string_equal(now.gone[0], "gone");
+    assert_string_equal(now.gone[1], "often");
+    sb_assert_ok(sb_schema_look_compare(&now, &same, &err), err);
+    for (size_t i = 0; i < same.fields_n; i++)
+        assert_null(same.fields[i].drift);
+    assert_int_equal(same.gone_n, 0);
+    sb_record_release(&sb_schema_look_schema, &before);
+    sb_record_release(&sb_schema_look_schema, &now);
+    sb_record_release(&sb_schema_look_schema, &same);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_texts_by_form), cmocka_unit_test(gives_wilsons_interval),   cmocka_unit_test(folds_without_losing),
         cmocka_unit_test(folds_no_words),      cmocka_unit_test(tells_twins_of_the_rarer), cmocka_unit_test(finds_the_one_duplicate),
-        cmocka_unit_test(tells_persons_by_name),
+        cmocka_unit_test(tells_persons_by_name), cmocka_unit_test(tells_what_has_changed_since_the_last_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,7 @@ def fill(db, names):
     db.create_collection("strict", validator={"$jsonSchema": {"properties": {"_id": {}, "a": {}}, "additionalProperties": False}})
     db.strict.insert_one({"_id": 1, "a": 1})
     db.mixed.insert_many([{"_id": i, "legacy": str(i)} if i is not None else {"_id": i} for i in MIXED] + [{"_id": "kept", "state": "old"}])
+    db.maps.insert_many([{"_id": i, "prices": {"2024-01-%02d" % (k + 1): k * i for k in range(i % 4)}} for i in range(50)])
     db.gone.insert_many([{"_id": i} for i in range(2000)])
 
 
@@ -143,6 +144,12 @@ def refusals(lab):
             ("rename a to fresh in shop.twice", "holds a value twice"),
             ("rename a to b in shop.strict", "additionalProperties"),
             ("rename a to b in shop.nowhere", "no collection"),
+            ("rename collection shop.tags to shop.labels", "is not renamed from here"),
+            ("make shop.tags capped", "expire documents in shop.tags 30 days"),
+            ("convert shop.tags to a time series", "only creates one empty"),
+            ("extract list from shop.tags into shop.lists", "between collections"),
+            ("convert the map field a to an array in shop.tags", "$objectToArray"),
+            ("replace the field a by the field c in shop.tags", "Is the new field to say what the old one says?"),
     ):
         done = lab.run("ask", "--json", text, check=False)
         answer = json.loads(done.stdout) if done.stdout else {"ok": True, "answer": done.stderr}
@@ -245,6 +252,12 @@ def add_and_lose(lab, client):
     lab.run("cards", "rollback", card, "--target", "shop.mixed")
     lab.until_state(card, "rolled_back")
     L.require(db.mixed.count_documents({"state": {"$exists": True}}) == 1, "what was added has not been taken back")
+    # a map whose keys are data, as an array beside it: computed by the server, as the refusal of the other way says
+    card = lab.ask('add field list computed as {"$objectToArray": "$prices"} to shop.maps')["cards"][0]["id"]
+    approved(lab, card)
+    lab.until_state(card, "done")
+    for d in db.maps.find():
+        L.require(d["list"] == [{"k": k, "v": v} for k, v in d["prices"].items()], "the array is not what the map says: %s" % d)
     remove(lab, db.mixed)
     card = lab.ask('add field state with default 1 to shop.gone')["cards"][0]["id"]
     approved(lab, card)

@@ -28,9 +28,9 @@ static void command(struct lab *l, const char *db, const char *json)
         fail_msg("%s: %s", json, error.message);
 }
 
-static void look(struct lab *l, char **members, size_t n, struct sb_look *out)
+static void look(struct lab *l, char **members, size_t n, struct sb_setup *out)
 {
-    *out = (struct sb_look){.at = 1};
+    *out = (struct sb_setup){.at = 1};
     assert_int_equal(sb_o_altered_read(l->server, members, n, members[0], true, out), 0);
     assert_false(out->full);
 }
@@ -39,7 +39,7 @@ static void what_others_alter_is_seen(void **state)
 {
     (void)state;
     struct lab l;
-    struct sb_look before, now;
+    struct sb_setup before, now;
     char *members[8];
     size_t n = 0;
     lab_open(&l, &(struct lab_options){.scenario = NULL});
@@ -52,9 +52,9 @@ static void what_others_alter_is_seen(void **state)
     look(&l, members, n, &before);
     look(&l, members, n, &now);
     struct told none = {.n = 0}, told = {.n = 0};
-    assert_int_equal(sb_look_compare(&before, &now, take, &none), 0);
+    assert_int_equal(sb_setup_compare(&before, &now, take, &none), 0);
     assert_string_equal(none.text, "");
-    sb_look_release(&before);
+    sb_setup_release(&before);
     before = now;
 
     command(&l, "crm", "{\"dropIndexes\": \"leads\", \"index\": \"a_1\"}");
@@ -69,7 +69,7 @@ static void what_others_alter_is_seen(void **state)
     BSON_APPEND_INT32(&ping, "ping", 1);
     assert_true(mongoc_client_command_simple(newcomer, "crm", &ping, NULL, NULL, NULL));
     look(&l, members, n, &now);
-    assert_int_equal(sb_look_compare(&before, &now, take, &told), 0);
+    assert_int_equal(sb_setup_compare(&before, &now, take, &told), 0);
     static const char *const said[] = {"index a_1 of crm.leads is gone", "index b_1 of crm.leads was made", "the validator of crm.leads was set", "collection crm.calls was made",
                                        "parameter transactionLifetimeLimitSeconds of ", " is 45, was 60", "application crm-4.2 is new (mongoc"};
     for (size_t k = 0; k < SB_COUNT(said); k++)
@@ -78,8 +78,8 @@ static void what_others_alter_is_seen(void **state)
     bson_destroy(&ping);
     mongoc_client_destroy(newcomer);
     mongoc_uri_destroy(uri);
-    sb_look_release(&before);
-    sb_look_release(&now);
+    sb_setup_release(&before);
+    sb_setup_release(&now);
     json_decref(ready);
     lab_close(&l);
 }

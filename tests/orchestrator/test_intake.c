@@ -144,6 +144,7 @@ static void slots_are_filled(void **state)
     } said[] = {
         {"rename customer_name to name in shop.orders on Tuesday night", SB_INTENT_SCHEMA_CHANGE,
          "{\"ns\":\"shop.orders\",\"field\":\"customer_name\",\"new_field\":\"name\",\"time\":\"Tuesday night\",\"target\":\"name\"}"},
+        {"expire documents in shop.orders 30 days after created_at", SB_INTENT_SCHEMA_CHANGE, "{\"ns\":\"shop.orders\",\"duration\":\"30 days\"}"},
         {"convert total from string to decimal in shop.orders", SB_INTENT_SCHEMA_CHANGE, "{\"ns\":\"shop.orders\",\"field\":\"total\",\"type\":\"decimal\",\"target\":\"decimal\"}"},
         {"why did latency jump at 14:05?", SB_INTENT_ANOMALY_INVESTIGATE, "{\"time\":\"14:05\"}"},
         {"kill op 123456 on prod", SB_INTENT_OPS_KILL, "{\"deployment\":\"prod\",\"opid\":\"123456\"}"},

@@ -81,6 +81,8 @@ static void chains_lead_over_several(void **state)
     static const struct { int intent; unsigned more; const char *tasks; } wanted[] = {
         {SB_INTENT_SCHEMA_CHANGE, SB_FACT_PROPOSED | SB_FACT_BACKUPS, "schema.change index.review backup.check watch.windows"},
         {SB_INTENT_SCHEMA_CHANGE, SB_FACT_PROPOSED, "schema.change index.review watch.windows"},
+        {SB_INTENT_SCHEMA_VALIDATE, SB_FACT_PROPOSED, "schema.validate watch.windows"},
+        {SB_INTENT_SCHEMA_VALIDATE, SB_FACT_NOTHING, "schema.validate"},
         {SB_INTENT_SCHEMA_CHANGE, SB_FACT_NOTHING, "schema.change"},
         {SB_INTENT_CAPACITY_PREPARE, SB_FACT_NOTHING, "index.retire schema.review trend"},
         {SB_INTENT_INDEX_REVIEW, SB_FACT_NOTHING | SB_FACT_DOCUMENTS, "index.review schema.review"},

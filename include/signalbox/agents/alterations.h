@@ -35,7 +35,7 @@ struct sb_seen_fact {
 
 #define SB_FACTS_MOST 20000
 
-struct sb_look {
+struct sb_setup {
     struct sb_seen_fact *fact; /* sorted once it is compared */
     size_t n, cap;
     int64_t at;           /* deployment time at which it began */
@@ -43,12 +43,12 @@ struct sb_look {
 };
 
 /* Adds what was seen; takes copies (values are cut at 200 bytes). */
-int sb_look_add(struct sb_look *l, enum sb_fact_kind kind, const char *scope, const char *name, const char *value) SB_MUST_USE;
+int sb_setup_add(struct sb_setup *l, enum sb_fact_kind kind, const char *scope, const char *name, const char *value) SB_MUST_USE;
 
 /* This kind was read in this scope: what of it is not there is not there. */
-int sb_look_mark(struct sb_look *l, enum sb_fact_kind kind, const char *scope) SB_MUST_USE;
+int sb_setup_mark(struct sb_setup *l, enum sb_fact_kind kind, const char *scope) SB_MUST_USE;
 
-void sb_look_release(struct sb_look *l);
+void sb_setup_release(struct sb_setup *l);
 
 struct sb_alteration {
     enum sb_fact_kind kind;
@@ -63,6 +63,6 @@ typedef void (*sb_alteration_fn)(void *ctx, const struct sb_alteration *a);
 
 /* What differs between two looks. Applications that were seen before and are not there now are kept in `now`, so that one that comes
  * and goes is told once. -1 out of memory: what was told is right. */
-int sb_look_compare(struct sb_look *before, struct sb_look *now, sb_alteration_fn fn, void *ctx) SB_MUST_USE;
+int sb_setup_compare(struct sb_setup *before, struct sb_setup *now, sb_alteration_fn fn, void *ctx) SB_MUST_USE;
 
 #endif

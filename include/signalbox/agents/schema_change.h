@@ -10,6 +10,10 @@
  *             one that is computed from other fields of the same document
  *   remove    stop writing it (measured) -> keep what it says, remove it in batches
  *   retype    write the new type (measured) -> keep the old values, convert them in batches
+ *   expire    an index by which documents expire, with a time that deletes nothing -> the time lowered in steps, each of which says how
+ *             many documents its first pass deletes, and begins only when no more would go (measured)
+ *
+ * A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
  * no value of a document passes through this program. Taken back, a document gets its old value where it still says what the
@@ -23,7 +27,7 @@
 #include <signalbox/model/card.h>
 #include <signalbox/mongo/server.h>
 
-enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE };
+enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE };
 
 #define SB_CHANGE_CARDS 4 /* at most */
 
@@ -35,6 +39,7 @@ struct sb_change_question {
     const char *expression; /* how a server computes it, the same way */
     const char *type, *from_type; /* of a retype, as BSON names them; the second may be NULL: the documents say it */
     const char *otherwise; /* of a retype: what values become that cannot be converted, as value; NULL: they stay as they are */
+    int64_t expire_s;      /* of documents that expire: so long after the date in `field` */
     const struct sb_depends *uses; /* who uses the field, by what was heard: it goes on every card; NULL: nobody has listened */
     int64_t first_card;    /* the number of the first card; the others follow */
     const char *case_id, *deployment, *deployment_id, *requested_by;
@@ -47,6 +52,9 @@ struct sb_change_question {
 struct sb_change_plan {
     struct sb_card card[SB_CHANGE_CARDS];
     size_t n;
+    char *text; /* what was found, beside what the cards say; NULL: nothing */
+    struct sb_evidence *evidence; /* for it, where there are no cards to hold it */
+    size_t evidence_n;
     struct sb_reads reads; /* what was read, for the record; filled in also after a refusal */
 };
 

@@ -11,6 +11,7 @@
 
 #include <signalbox/agents/schema_read.h>
 #include <signalbox/model/evidence.h>
+#include <signalbox/model/schema_look.h>
 
 #define SB_REVIEW_SAMPLE 1000
 #define SB_REVIEW_FINDINGS 50 /* that become a fact each; the others are counted in one */
@@ -20,6 +21,7 @@ struct sb_schema_said {
     struct sb_evidence *evidence;
     size_t evidence_n;
     struct sb_reads reads; /* also after a failure */
+    struct sb_schema_look look; /* the same for a screen; ns NULL: there is none */
 };
 
 /* taken_at: deployment time, of the evidence. Errors as of sb_schema_read. */

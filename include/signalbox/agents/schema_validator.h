@@ -11,8 +11,7 @@
 #define SIGNALBOX_AGENTS_SCHEMA_VALIDATOR_H
 
 #include <bson/bson.h>
-#include <signalbox/agents/data_architect.h>
-#include <signalbox/mongo/server.h>
+#include <signalbox/agents/schema_read.h>
 
 #define SB_VALIDATOR_SHARE 0.99
 #define SB_VALIDATOR_EVIDENCE 20
@@ -22,6 +21,7 @@
 struct sb_validator_rule {
     char *path, *rule;
     uint64_t offenders;
+    const char *type; /* the one type that values of the field have to have; NULL: several, or another rule */
 };
 
 struct sb_validator {
@@ -52,12 +52,22 @@ void sb_dry_run_release(struct sb_dry_run *d);
 /* The collection's own validator, and both dry runs. Blocks. */
 struct sb_validator_live {
     struct sb_dry_run proposed, existing;
-    bson_t *validator; /* NULL: it has none */
+    bson_t *validator; /* NULL: it has none, or an empty one */
     char level[16], action[16];
+    bool exists;       /* the collection does */
+    char kind[16], uuid[33]; /* "collection", "view", "timeseries"; 32 hex digits; each may be "" */
 };
 
-/* `documents`: how many there are, -1 not known. -1 only when the server cannot be asked at all. */
-int sb_validator_dry_run(const struct sb_server *server, const char *ns, int64_t documents, const bson_t *schema, struct sb_validator_live *out, struct sb_err *err);
-void sb_validator_live_release(struct sb_validator_live *live);
+/* `documents`: how many there are, -1 not known. reads: gets what was sent; NULL: not wanted. -1 only when the server cannot be
+ * asked at all. */
+int sb_validator_dry_run(const struct sb_server *server, const char *ns, int64_t documents, const bson_t *schema, struct sb_reads *reads, struct sb_validator_live *out, struct sb_err *err);
+
+/* Only what it is now, without a dry run. */
+int sb_validator_read(struct sb_conn *c, const char *db, const char *coll, struct sb_validator_live *out, struct sb_err *err);
+void sb_validator_live_release(struct sb_validator_live *live); /* whatever came of it */
+
+/* A validator with its level and its action as one text of canonical Extended JSON, for a check of a card: {"validator", "level",
+ * "action"}. Without a validator the others say nothing and are left out. NULL: out of memory. Pure. */
+char *sb_validator_state(const bson_t *validator, const char *level, const char *action);
 
 #endif

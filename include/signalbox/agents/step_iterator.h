@@ -15,6 +15,8 @@
  * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
  * write that sets `field` has set `new_field` to the same value; or no write has set `field`; or
  * none has set it to a value of the type `new_field`. It sends nothing.
+ * "validated": the same, until no document that was written breaks the validator that the collection has, as it stands when it is
+ * looked at again.
  *
  * Thread: any worker; blocks for some seconds at most. */
 #ifndef SIGNALBOX_AGENTS_STEP_ITERATOR_H

@@ -37,6 +37,9 @@
  *   op_running     ns name value  the member `name` still runs the operation of this number, by the connection and in the session
  *                                 that the value says (Extended JSON: op, connection, session), and it may be ended
  *   op_gone        ns name value  it does not run it any more
+ *   validator      ns value       the collection's validator, level and action are these (agents/schema_validator.h)
+ *   index_expires  ns name value  there, and lets documents expire after so many seconds
+ *   expiring       ns name value  of the dates at the path `name`, at most so many are older than so many seconds: "seconds/most"
  */
 struct sb_check {
     char *check;
@@ -52,7 +55,7 @@ int sb_check_add(struct sb_check **list, size_t *n, const char *check, const cha
 /* How a step is carried out that is more than one command: by the step iterator of this name (agents/step_iterator.h), which
  * derives each command from the step's own. */
 struct sb_step_work {
-    char *how;         /* "batches", "both_written", "unwritten", "retyped"; NULL: the step is one command */
+    char *how;         /* "batches", "both_written", "unwritten", "retyped", "validated"; NULL: the step is one command */
     char *field, *new_field; /* what is looked for in the writes; may be NULL. Of "retyped" the second is the type that goes */
     int64_t docs;      /* batches: documents in one */
     int64_t delay_ms;  /* between two of them, at least */
@@ -210,6 +213,7 @@ struct sb_progress {
     int64_t eta_ms;    /* of deployment time; 0 unknown */
     bool undoing;
     char *quorum;      /* of a build: who must have finished before it is committed; NULL: the server has no such thing */
+    int64_t batch_docs, batch_delay_ms; /* of a step in batches, as its knobs stand; 0 and 0: it is none */
     char *alarm;       /* what has passed its limit since the step began, and how to end it; NULL: nothing */
 };
 

@@ -16,6 +16,7 @@
 #include <signalbox/model/hush.h>
 #include <signalbox/model/ops.h>
 #include <signalbox/model/recovery.h>
+#include <signalbox/model/schema_look.h>
 
 enum sb_message_type {
     /* asks */
@@ -59,6 +60,7 @@ enum sb_message_type {
     SB_NEWS_OPS,     /* struct sb_ops */
     SB_NEWS_REPLAY,  /* struct sb_replay */
     SB_NEWS_LOOKS,   /* struct sb_looks: which cards are open where, whenever that changes */
+    SB_NEWS_SCHEMA,  /* struct sb_schema_look: a collection was looked at, for whomever */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
     SB_NEWS_CARDS,   /* struct sb_card_rows: cards as lists show them, of which there are too many to tell each whole */
     SB_NEWS_CASE,    /* struct sb_case: new or changed, whole */

@@ -57,6 +57,8 @@ enum sb_card_kind {
     SB_KIND_CONTRACT, /* take from the documents what is no longer needed, in batches */
     SB_KIND_WHAT_IF, /* try an index out on a sample, then take both away */
     SB_KIND_KILL_OP, /* end one operation of a client */
+    SB_KIND_VALIDATOR, /* set what the server holds new documents against, and what it does about them */
+    SB_KIND_EXPIRE,    /* let the server delete documents after a time */
 };
 extern const struct sb_names sb_card_kinds;
 

@@ -239,6 +239,12 @@ static void progress(const struct sb_card *c, struct sb_page *p)
     }
     if (g->quorum)
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, "; committed when the quorum has it: %s", g->quorum);
+    if (g->batch_docs > 0) {
+        view_label(p, "Knobs");
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%" PRId64 " documents a batch", g->batch_docs);
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, ", %" PRId64 " ms apart", g->batch_delay_ms);
+        sb_page_wrap(p, SB_ROLE_DIM, LABEL, ", one batch at a time; bigger, smaller, slower and faster turn them while it runs, and the record keeps it");
+    }
     if (g->alarm) {
         view_label(p, "Alarm");
         sb_page_wrap(p, SB_ROLE_BAD, LABEL, g->alarm);

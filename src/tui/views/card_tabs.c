@@ -115,6 +115,8 @@ static void possible(const struct sb_tui *t, const struct sb_card *c, struct sb_
         if (!(sb_actions[a].flags & SB_DANGEROUS) || !(sb_actions[a].contexts & SB_AT(CARD)))
             continue;
         bool no = decision_refused(t, (enum sb_action)a, c, why);
+        if (no && is_knob((enum sb_action)a))
+            continue; /* most cards have none */
         const char *keys = sb_keymap_keys(t->keymap, SB_IN_CARD, (enum sb_action)a), *label = sb_actions[a].label[0] ? sb_actions[a].label : sb_actions[a].name;
         sb_page_line(p);
         sb_page_text(p, SB_ROLE_TEXT, "  ");
