@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report.h - what the record says of the work, as numbers: gathered (report_gather.c), counted (report_numbers.c), told
- * (report.c), drawn (report_plot.c).
+ * report.h - what the record says of the work, as numbers: gathered (report_gather.c, report_agents.c), counted
+ * (report_numbers.c), told (report.c, report_cards.c), drawn (report_plot.c).
  *
  * Everything is read from entries. Those of a simulated deployment count only when nothing but they are asked for. */
 #ifndef SIGNALBOX_CLI_REPORT_H
@@ -60,6 +60,12 @@ struct sb_predictions {
     struct sb_values ratios;      /* measured to predicted, in parts per million */
 };
 
+/* How often something was the case: a key that was edited. */
+struct sb_counted {
+    char *what;
+    int64_t n;
+};
+
 /* What one specialist proposed of one kind, and what came of it. */
 struct sb_record_of {
     char *author, *kind;
@@ -68,6 +74,25 @@ struct sb_record_of {
     int64_t sure_ppm;  /* the confidence of those that passed or failed, added up */
     struct sb_predictions *predictions;
     size_t predictions_n;
+    struct sb_counted *edits; /* by what was edited: cards, each key once a card's edit */
+    size_t edits_n;
+    char **reasons;           /* why it was rejected, the newest last, at most SB_REASONS */
+    size_t reasons_n;
+};
+
+/* What one rule of the Anomaly Detector announced, and what people said of it: of each the last word. */
+struct sb_alarms_of {
+    char *rule;                    /* the measure that went out first */
+    int64_t told, quiet;           /* announced; recorded and not announced */
+    int64_t useful, known, noise;
+};
+
+/* A kind of action, or a rule of alarms, that the program lowered by itself, and what brought it back. */
+struct sb_demotion {
+    char *kind, *environment, *deployment, *reason, *policy;
+    int64_t at, level, to;
+    int64_t back_at;  /* 0: it stands */
+    char *back_by;    /* who signed the bundle; NULL: nobody did */
 };
 
 struct sb_report {
@@ -81,6 +106,10 @@ struct sb_report {
     size_t records_n;
     char **reasons;        /* of rejections, the newest last, at most SB_REASONS */
     size_t reasons_n;
+    struct sb_alarms_of *alarms;
+    size_t alarms_n;
+    struct sb_demotion *demotions;
+    size_t demotions_n;
 };
 #define SB_REASONS 10
 
@@ -95,6 +124,29 @@ int64_t sb_record_said_ppm(const struct sb_record_of *r);
 /* Reads the whole record once, for all n spans. Release them also after a failure. */
 int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err);
 void sb_report_release(struct sb_report *r);
+
+/* ---- the agents (report_agents.c) ---- */
+
+/* The alarms of this rule, begun when it is new; NULL out of memory. */
+struct sb_alarms_of *sb_report_alarms(struct sb_report *r, const char *rule);
+/* One more judgement of an anomaly of this rule in place of an earlier one (-1: there was none). */
+void sb_report_judged(struct sb_alarms_of *a, int before, int mark);
+/* One more edit of what the entry's sets name; a reason of a rejection. 0, or -1 out of memory. */
+int sb_report_edited(struct sb_record_of *r, const struct sb_entry *e);
+int sb_report_reason(char ***reasons, size_t *n, const char *note);
+/* An entry that lowers something, and one of a bundle that came into force. 0, or -1 out of memory. */
+int sb_report_lowered(struct sb_report *r, const struct sb_entry *e);
+int sb_report_bundle(struct sb_report *r, const struct sb_entry *e);
+void sb_report_agents_release(struct sb_report *r);
+
+/* ---- the report cards, told (report_cards.c) ---- */
+
+void sb_report_print_cards(const struct sb_report *r);
+json_t *sb_report_cards_json(const struct sb_report *r);     /* "specialists" */
+json_t *sb_report_alarms_json(const struct sb_report *r);    /* "alarms" */
+json_t *sb_report_demotions_json(const struct sb_report *r); /* "lowered" */
+
+/* ---- drawn ---- */
 
 /* Draws these phases as rows of characters; after: the other side of a date, or NULL. Nothing where nothing was measured. */
 void sb_report_plot(const struct sb_median *before, const struct sb_median *after, enum sb_phase from, enum sb_phase to);

@@ -139,7 +139,7 @@ char *sb_o_hushed(struct sb_orchestrator *o, const struct sb_anomaly *a)
     const struct sb_hush *h = sb_hushed_by(&o->hushes, a, sb_origin_wall_ms(o->opt.origin), s ? s->oplog_window_s : -1);
     struct sb_str text;
     if (!h)
-        return NULL;
+        return sb_anomaly_must_speak(a, s ? s->oplog_window_s : -1) ? NULL : sb_o_alarm_is_advice(o, a);
     sb_str_init(&text);
     sb_hush_text(h, &text);
     return sb_str_take(&text);
@@ -212,8 +212,12 @@ void sb_o_feedback(struct sb_orchestrator *o, int64_t seat, const struct sb_mess
         h.severity = a->anomaly.severity;
         if (sb_str_set(&h.like, like.p) || sb_str_set(&h.anomaly, a->anomaly.id) || sb_str_set(&h.reason, f->reason))
             sb_fail_nomem(&err);
-        else if (forget(o, s, a->anomaly.id, "judged anew", &err) >= 0 && begin(o, s, &h, a, &err) == 0)
+        else if (forget(o, s, a->anomaly.id, "judged anew", &err) >= 0 && begin(o, s, &h, a, &err) == 0) {
+            struct sb_err unseen = SB_ERR_INIT;
             memset(&h, 0, sizeof h); /* it is held */
+            if (sb_o_review_alarms(o, a, &unseen)) /* what was said stands; it is counted again at the next */
+                sb_o_notice(o, SB_MEDIUM, "What was said of other alarms cannot be counted: %s", unseen.msg);
+        }
     }
     sb_o_tell_hushes(o, 0);
     sb_o_answer(o, seat, m->seq, &err, NULL, NULL,

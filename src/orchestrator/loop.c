@@ -412,6 +412,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_declined(o);
     sb_o_free_history(o);
     sb_o_free_levels(o);
+    sb_o_free_alarms(o);
     sb_o_free_due(o);
     sb_o_free_hooks(o);
     free(o->backups_said);

@@ -276,6 +276,7 @@ struct sb_orchestrator {
     struct sb_declined *declined; /* declined.c's; NULL: not read yet */
     struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_levels *levels;   /* levels.c's; the same */
+    struct sb_alarms *alarms;   /* alarms.c's; the same */
     struct drills {
         int64_t looked;               /* entries up to this one were looked at */
         int64_t passed_at, failed_at; /* wall: of the last one that passed, and that failed; 0: none */
@@ -569,6 +570,30 @@ void sb_o_free_history(struct sb_orchestrator *o);
  * record. *lowered: what it stands lowered to; -1: as it was granted. */
 int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t *lowered, struct sb_err *err);
 void sb_o_free_levels(struct sb_orchestrator *o);
+
+/* Since when what came of proposals and alarms counts: thirty days, or since this bundle came into force. */
+int64_t sb_o_counts_since(const struct sb_orchestrator *o);
+/* What a kind stands lowered to; -1: it does not. */
+int sb_o_lowered_to(struct sb_orchestrator *o, const char *kind, int environment, int64_t *to, struct sb_err *err);
+
+/* Lowers it, on the record, with a notice and an incident on whose rule it is. Takes record. */
+struct sb_o_lowering {
+    const char *kind, *reason;
+    int environment, level, to;
+    int by;                                /* enum of sb_specialists; others: all of them */
+    const char *what, *came_of_it;         /* the record in words */
+    const char *ns, *broke_what, *broke;   /* what broke the limit */
+    const char *risk, *outcome;
+};
+int sb_o_lower(struct sb_orchestrator *o, const struct refs *refs, const struct sb_o_lowering *l, json_t *record, struct sb_err *err);
+
+/* ---- alarms.c ---- */
+
+/* After somebody judged an anomaly: a rule of which too many were noise becomes advice. */
+int sb_o_review_alarms(struct sb_orchestrator *o, struct held_anomaly *a, struct sb_err *err);
+/* Why what this rule finds is advice now, in words; NULL: it is announced, or memory ran out. */
+char *sb_o_alarm_is_advice(struct sb_orchestrator *o, const struct sb_anomaly *a);
+void sb_o_free_alarms(struct sb_orchestrator *o);
 
 /* ---- gate.c ---- */
 
