@@ -5,6 +5,7 @@
 
 #include <signalbox/base/clock.h>
 #include <signalbox/base/file.h>
+#include <signalbox/cli/bar.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/when.h>
 
@@ -21,7 +22,7 @@ struct args {
 struct told {
     struct sb_report of[2];
     struct sb_median medians[2][PHASES];
-    struct sb_share wrong[2];
+    struct sb_rate wrong[2];
     size_t n;
 };
 
@@ -68,7 +69,7 @@ static void print_phases(const struct told *t, enum sb_phase from, enum sb_phase
     }
 }
 
-static void print_wrong(const char *when, const struct sb_report *r, const struct sb_share *s)
+static void print_wrong(const char *when, const struct sb_report *r, const struct sb_rate *s)
 {
     sb_print("  %s%" PRId64 " executed, %" PRId64 " went wrong", when, s->n, s->hits);
     if (s->n)
@@ -121,7 +122,7 @@ static json_t *median_json(const struct sb_median *m)
 static json_t *report_json(const struct told *t, size_t i)
 {
     const struct sb_report *r = &t->of[i];
-    const struct sb_share *s = &t->wrong[i];
+    const struct sb_rate *s = &t->wrong[i];
     char from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1];
     sb_time_format(from, r->from);
     sb_time_format(to, r->to);
@@ -170,13 +171,19 @@ static int tell(struct told *t, const struct args *a)
     for (size_t i = 0; i < t->n; i++) {
         for (size_t p = 0; p < PHASES; p++)
             t->medians[i][p] = sb_median_of(&t->of[i].phases[p]);
-        t->wrong[i] = sb_share_of(t->of[i].gone_wrong, t->of[i].executed);
+        t->wrong[i] = sb_rate_of(t->of[i].gone_wrong, t->of[i].executed);
     }
     if (a->csv)
         return print_csv(t);
     if (!a->json)
         return print_text(t, a);
     return sb_print_json(t->n < 2 ? report_json(t, 0) : json_pack("{s:o,s:o}", "before", report_json(t, 0), "after", report_json(t, 1)));
+}
+
+static bool show(void *ctx, int64_t done, int64_t total)
+{
+    sb_bar_show(ctx, done, total, "entry");
+    return true;
 }
 
 static int report(const struct args *a, struct sb_err *err)
@@ -196,9 +203,10 @@ static int report(const struct args *a, struct sb_err *err)
         rc = sb_ledger_find(dir.p, err);
     struct sb_ledger *l = rc == 0 ? sb_ledger_open(dir.p, SB_LEDGER_READ, NULL, err) : NULL;
     if (l)
-        rc = sb_report_gather(l, spans, t.of, t.n, &bar, err);
+        rc = sb_report_gather(l, spans, t.of, t.n, &(struct sb_report_progress){show, &bar}, err);
     else
         rc = -1;
+    sb_bar_clear(&bar);
     if (rc == 0 && tell(&t, a))
         rc = sb_fail(err, SB_EIO, "cannot write");
     if (rc && err->code == SB_ELEDGER)

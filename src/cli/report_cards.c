@@ -39,7 +39,7 @@ static void print_predictions(const struct sb_report *r)
     for (size_t i = 0; i < r->records_n; i++) {
         struct sb_record_of *x = &r->records[i];
         int64_t judged = x->passed + x->failed;
-        struct sb_share s = sb_share_of(x->passed, judged);
+        struct sb_rate s = sb_rate_of(x->passed, judged);
         if (judged)
             sb_print("  %.20s, %.16s: %.0f %% sure, %" PRId64 " of %" PRId64 " passed (95 %%: %.0f to %.0f %%)\n", x->author, x->kind, (double)sb_record_said_ppm(x) / 1e4,
                      x->passed, judged, (double)s.low_ppm / 1e4, (double)s.high_ppm / 1e4);
@@ -60,7 +60,7 @@ static void print_alarms(const struct sb_report *r)
     sb_print("  %-32s%6s%6s%8s%7s%7s\n", "alarms, by what went out first", "told", "quiet", "useful", "known", "noise");
     for (size_t i = 0; i < r->alarms_n; i++) {
         const struct sb_alarms_of *a = &r->alarms[i];
-        struct sb_share s = sb_share_of(a->noise, a->useful + a->known + a->noise);
+        struct sb_rate s = sb_rate_of(a->noise, a->useful + a->known + a->noise);
         sb_print("    %-30.30s%6" PRId64 "%6" PRId64 "%8" PRId64 "%7" PRId64 "%7" PRId64 "\n", a->rule, a->told, a->quiet, a->useful, a->known, a->noise);
         if (s.n)
             sb_print("    %-30s%.0f %% of %" PRId64 " judged were false (95 %%: %.0f to %.0f %%)\n", "", (double)s.ppm / 1e4, s.n, (double)s.low_ppm / 1e4, (double)s.high_ppm / 1e4);
@@ -108,7 +108,7 @@ static json_t *predictions_json(struct sb_record_of *x)
 /* Null where nothing has passed or failed yet. */
 static json_t *calibration_json(const struct sb_record_of *x)
 {
-    struct sb_share s = sb_share_of(x->passed, x->passed + x->failed);
+    struct sb_rate s = sb_rate_of(x->passed, x->passed + x->failed);
     return s.n ? json_pack("{s:f,s:f,s:f,s:f,s:I}", "said", (double)sb_record_said_ppm(x) / 1e6, "passed", (double)s.ppm / 1e6, "low", (double)s.low_ppm / 1e6, "high",
                            (double)s.high_ppm / 1e6, "n", (json_int_t)s.n)
                : json_null();
@@ -148,7 +148,7 @@ json_t *sb_report_alarms_json(const struct sb_report *r)
     json_t *list = json_array();
     for (size_t i = 0; list && i < r->alarms_n; i++) {
         const struct sb_alarms_of *a = &r->alarms[i];
-        struct sb_share s = sb_share_of(a->noise, a->useful + a->known + a->noise);
+        struct sb_rate s = sb_rate_of(a->noise, a->useful + a->known + a->noise);
         json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "rule", a->rule, "told", (json_int_t)a->told, "quiet", (json_int_t)a->quiet, "useful", (json_int_t)a->useful,
                                               "known", (json_int_t)a->known, "noise", (json_int_t)a->noise, "false_alarms",
                                               s.n ? json_pack("{s:f,s:f,s:f,s:I}", "rate", (double)s.ppm / 1e6, "low", (double)s.low_ppm / 1e6, "high", (double)s.high_ppm / 1e6, "n",

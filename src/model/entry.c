@@ -21,6 +21,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_KNOBS] = "step.knobs", [SB_ENTRY_PROOF] = "proof", [SB_ENTRY_DRILL] = "drill",
     [SB_ENTRY_EXERCISE] = "exercise",
     [SB_ENTRY_HELD] = "step.held",
+    [SB_ENTRY_REPORT] = "report",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 

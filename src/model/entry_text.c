@@ -86,6 +86,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_DRILL] = "drill {drill} {event}: {about}",
     [SB_ENTRY_EXERCISE] = "exercise {result.exercise} by {result.who}: {+result.right|right|not right}",
     [SB_ENTRY_HELD] = STEP "{event}: {why}",
+    [SB_ENTRY_REPORT] = "report: {said}",
 };
 
 /* What else is put into lines, the words of a duration among it. */

@@ -147,6 +147,8 @@ char *sb_o_perform(struct sb_orchestrator *o, struct held_case *c, const struct 
     case SB_TASK_TREND: return say_trends(o, place);
     case SB_TASK_SUSPECT: return say_suspect(o, a);
     case SB_TASK_STATUS: return sb_o_status(o);
+    case SB_TASK_REPORT: sb_o_consult_report(o, c, err); return NULL;
+    case SB_TASK_POLICY_REVIEW: return sb_o_review_policy(o);
     default: return sb_format("%s: %s. %s", a ? a->anomaly.title : "", a ? a->anomaly.class_reason : "", r->why);
     }
 }

@@ -178,6 +178,23 @@ int sb_o_lowered_to(struct sb_orchestrator *o, const char *kind, int environment
     return 0;
 }
 
+int sb_o_describe_lowered(struct sb_orchestrator *o, struct sb_str *out, struct sb_err *err)
+{
+    char at[SB_TIME_LEN + 1];
+    const char *slot;
+    json_t *to;
+    size_t n = 0;
+    if (!o->levels && read_levels(o, err))
+        return -1;
+    sb_time_format(at, o->levels->since);
+    sb_str_addf(out, ", since %.16sZ", at);
+    json_object_foreach(o->levels->lowered, slot, to)
+        sb_str_addf(out, "%s%s to L%" PRId64, n++ ? ", " : "; lowered by the record: ", slot, (int64_t)json_integer_value(to));
+    if (!n)
+        sb_str_adds(out, "; nothing is lowered");
+    return 0;
+}
+
 int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t *lowered, struct sb_err *err)
 {
     const char *kind = sb_o_action_kind(&card->card);

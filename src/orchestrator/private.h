@@ -276,6 +276,7 @@ struct sb_orchestrator {
     struct sb_declined *declined; /* declined.c's; NULL: not read yet */
     struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_levels *levels;   /* levels.c's; the same */
+    bool reporting;             /* a worker goes through the record for a page */
     struct sb_alarms *alarms;   /* alarms.c's; the same */
     struct drills {
         int64_t looked;               /* entries up to this one were looked at */
@@ -586,6 +587,20 @@ struct sb_o_lowering {
     const char *risk, *outcome;
 };
 int sb_o_lower(struct sb_orchestrator *o, const struct refs *refs, const struct sb_o_lowering *l, json_t *record, struct sb_err *err);
+
+/* Appends since when this bundle is in force and what was lowered under it. */
+int sb_o_describe_lowered(struct sb_orchestrator *o, struct sb_str *out, struct sb_err *err);
+
+/* ---- policy_review.c ---- */
+
+char *sb_o_review_policy(struct sb_orchestrator *o); /* in a sentence; NULL out of memory */
+
+/* ---- reports.c ---- */
+
+/* A page for the screens, divided so many days ago ("30d"; nothing: not divided): told to all when the record was gone through. */
+void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *split);
+/* A report as a file, for a case. */
+int sb_o_consult_report(struct sb_orchestrator *o, struct held_case *held, struct sb_err *err);
 
 /* ---- alarms.c ---- */
 

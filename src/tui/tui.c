@@ -137,6 +137,7 @@ enum sb_context context_behind(const struct sb_tui *t)
     case VIEW_HELP: case VIEW_MESSAGES: case VIEW_HUSHES: return SB_IN_TEXT;
     case VIEW_MEETING: return SB_IN_MEETING;
     case VIEW_RECOVERY: case VIEW_BACKUP: return SB_IN_RECOVERY;
+    case VIEW_REPORT: return SB_IN_REPORT;
     }
     return SB_IN_GLOBAL;
 }
@@ -318,6 +319,7 @@ void sb_tui_free(struct sb_tui *t)
     sb_record_release(sb_message_schema(SB_NEWS_STRIP), &t->late);
     sb_record_release(&sb_hushes_schema, &t->hushes);
     sb_record_release(&sb_recovery_schema, &t->recovery);
+    sb_record_release(&sb_report_page_schema, &t->report);
     sb_record_release(sb_message_schema(SB_ASK_HELLO), &t->seat);
     free(t->connecting);
     free(t);

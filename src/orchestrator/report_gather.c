@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One pass through the record: each card, case and anomaly is followed from its first entry to its last. */
-#include "report.h"
+#include <signalbox/orchestrator/report.h>
 
 #include <signalbox/base/clock.h>
 #include <signalbox/base/hash.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BAR_EVERY 256 /* entries */
+#define SHOW_EVERY 256 /* entries */
 
 const char *const sb_phase_names[PHASES] = {
     [PHASE_ASKED_PROPOSED] = "request to card", [PHASE_PROPOSED_APPROVED] = "card to approval", [PHASE_APPROVED_STARTED] = "approval to start",
@@ -364,7 +364,7 @@ static int take_for(struct gathering *g, const struct sb_entry *e)
 struct pass {
     struct gathering *of;
     size_t n;
-    struct sb_bar *bar;
+    const struct sb_report_progress *progress;
     int64_t total;
 };
 
@@ -373,8 +373,8 @@ static int take(void *ctx, const struct sb_entry *e, const char *bytes, size_t n
     struct pass *p = ctx;
     (void)bytes;
     (void)n;
-    if (e->seq % BAR_EVERY == 0)
-        sb_bar_show(p->bar, e->seq, p->total, "entry");
+    if (p->progress && e->seq % SHOW_EVERY == 0 && !p->progress->show(p->progress->ctx, e->seq, p->total))
+        return sb_fail(err, SB_ESTATE, "given up");
     for (size_t i = 0; i < p->n; i++)
         if (take_for(&p->of[i], e))
             return sb_fail_nomem(err);
@@ -401,9 +401,9 @@ static void add_waiting(struct gathering *g)
             g->out->queued_ms += now - g->lives[i].waiting;
 }
 
-int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err)
+int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, const struct sb_report_progress *progress, struct sb_err *err)
 {
-    struct pass pass = {calloc(n, sizeof *pass.of), n, bar, sb_ledger_head(l)};
+    struct pass pass = {calloc(n, sizeof *pass.of), n, progress, sb_ledger_head(l)};
     memset(out, 0, n * sizeof *out);
     if (!pass.of)
         return sb_fail_nomem(err);
@@ -416,7 +416,6 @@ int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, st
         gathering_release(&pass.of[i]);
     }
     free(pass.of);
-    sb_bar_clear(bar);
     return rc;
 }
 

@@ -2,7 +2,7 @@
  *
  * What the record says of the agents themselves: alarms that were noise, what of their cards was edited, what they were lowered to and what
  * brought that back. */
-#include "report.h"
+#include <signalbox/orchestrator/report.h>
 
 #include <signalbox/base/json.h>
 #include <signalbox/model/hush.h>
