@@ -45,7 +45,7 @@ static void hooks_text(struct sb_str *out)
                      "  state.STATE           a card has come into this state (help states)\n");
     for (int i = 0; i < SB_ENTRY_KINDS; i++)
         if (i != SB_ENTRY_HOOK)
-            sb_str_addf(out, "  %-21s an entry of this kind\n", sb_name(&sb_entry_kinds, i));
+            sb_str_addf(out, "  %-21s an entry of this kind%s\n", sb_name(&sb_entry_kinds, i), i == SB_ENTRY_REPORT ? "; \"report\" holds its text, file and hash" : "");
 }
 
 static void edit_text(struct sb_str *out)

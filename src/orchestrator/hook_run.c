@@ -220,6 +220,10 @@ static json_t *said_of(const struct sb_orchestrator *o, const struct sb_entry *e
                              "deployment", o->deployment, "environment", sb_name(&sb_environments, o->opt.environment), "simulated", o->facts.simulated, "case", sb_o_words(e->plan.case_id),
                              "card", sb_o_words(e->plan.card), "hash", sb_o_words(e->plan.hash), "revision", (json_int_t)e->plan.revision, "anomaly", sb_o_words(e->plan.anomaly), "state",
                              e->kind == SB_ENTRY_STATE ? sb_json_str(e->body, "to") : NULL, "actor", e->actor.principal, "text", sb_json_of_bytes(text.p ? text.p : "", text.len));
+    if (body && e->kind == SB_ENTRY_REPORT && json_object_set(body, "report", e->body)) { /* whoever sends it on needs no file of ours */
+        json_decref(body);
+        body = NULL;
+    }
     sb_str_release(&text);
     return body;
 }
