@@ -165,6 +165,12 @@ static const struct sb_member watched_members[] = {
 };
 static const struct sb_schema watched_schema = SB_SCHEMA("watched", struct sb_watched, watched_members);
 
+static const struct sb_member stake_members[] = {
+    SB_MEMBER(struct sb_stake_told, place, SB_STR, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_stake_told, facts, SB_RECS, SB_ALWAYS, &sb_evidence_schema),
+};
+const struct sb_schema sb_stake_schema = SB_SCHEMA("stake", struct sb_stake_told, stake_members);
+
 static const struct sb_member notice_members[] = {
     SB_MEMBER(struct sb_notice, severity, SB_ENUM, 0, &sb_levels),
     SB_MEMBER(struct sb_notice, text, SB_STR, SB_ALWAYS, NULL),
@@ -210,6 +216,7 @@ static const struct {
     [SB_ASK_LIFT] = {"lift", &remark_on_schema},
     [SB_ASK_DRILL] = {"drill", &text_schema},
     [SB_ASK_RECOVERY] = {"get_recovery", &text_schema},
+    [SB_ASK_STAKE] = {"get_stake", &text_schema},
     [SB_ASK_REPORT] = {"get_report", &text_schema},
     [SB_ASK_OWNER] = {"get_owner", &text_schema},
     [SB_ASK_BYE] = {"leave", &text_schema},
@@ -219,6 +226,7 @@ static const struct {
     [SB_NEWS_ANOMALY] = {"anomaly", &sb_anomaly_schema},
     [SB_NEWS_HUSHES] = {"hushes", &sb_hushes_schema},
     [SB_NEWS_RECOVERY] = {"recovery", &sb_recovery_schema},
+    [SB_NEWS_STAKE] = {"stake", &sb_stake_schema},
     [SB_NEWS_REPORT] = {"report", &sb_report_page_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},
     [SB_NEWS_CARDS] = {"cards", &cards_schema},

@@ -2,7 +2,7 @@
  *
  * Hooks at work: what is on the record is told to the commands that want to know it, one at a time and in its order; those
  * that stand before a step are asked at once. The work is done by workers; here only lists are kept. */
-#include "private.h"
+#include "summarise.h"
 
 #include <signalbox/base/process.h>
 
@@ -237,6 +237,8 @@ void sb_o_tell_hooks(struct sb_orchestrator *o, const struct sb_entry *e, bool f
         if (!sb_event_hook_guards(h->event) && wants(h, e, fresh))
             enqueue(o, new_telling(o, h, h->event, e->plan.card, e->plan.case_id, e->plan.anomaly, said_of(o, e, h->event)));
     }
+    if (e->kind == SB_ENTRY_RECOMMENDATION || e->kind == SB_ENTRY_EDIT)
+        sb_o_summarise(o, e->plan.card);
     sb_o_tick_hooks(o);
 }
 

@@ -276,6 +276,8 @@ struct sb_orchestrator {
     struct sb_declined *declined; /* declined.c's; NULL: not read yet */
     struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_levels *levels;   /* levels.c's; the same */
+    int summing;                /* commands that sum up evidence are running */
+    bool staking;               /* what a place would have at stake is being found out for a screen */
     bool reporting;             /* a worker goes through the record for a page */
     struct sb_alarms *alarms;   /* alarms.c's; the same */
     struct drills {
@@ -1005,6 +1007,8 @@ void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int6
 /* The case names a collection or a database, and there is a connection: finds out about it, and comes back by sb_o_assessed with
  * the facts in c->impact. */
 int sb_o_assess(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);
+/* The same for a screen, without a case: told as stake, then answered. One at a time. */
+void sb_o_ask_stake(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *place);
 /* request.c's: goes on with the case. */
 void sb_o_assessed(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *err);
 /* gate.c's: the windows of the policy as they stand. New object; NULL: out of memory. */

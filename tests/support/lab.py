@@ -11,6 +11,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -309,9 +310,14 @@ class Lab:
                 require(kept or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
 
     def close(self):
-        if self.owner and self.owner.poll() is None:
-            self.kill()
-        self.sim.close()
-        if self.proxy:
-            self.proxy.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        """Also holds the record that is left against trace, unless something else has failed already."""
+        try:
+            if self.owner and self.owner.poll() is None:
+                self.kill()
+            if not sys.exc_info()[0]:
+                trace(self.entries())
+        finally:
+            self.sim.close()
+            if self.proxy:
+                self.proxy.close()
+            shutil.rmtree(self.dir, ignore_errors=True)

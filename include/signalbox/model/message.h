@@ -44,6 +44,7 @@ enum sb_message_type {
     SB_ASK_LIFT,     /* struct sb_remark_on: ends a blackout, or forgets what was said of an anomaly; id: the hush's, or the anomaly's */
     SB_ASK_DRILL,    /* struct sb_text: the id of a drill that has ended, to be taken over from the drills' ledger */
     SB_ASK_RECOVERY, /* struct sb_text, ignored: what could be brought back; answered by recovery, once it has been looked at */
+    SB_ASK_STAKE,    /* struct sb_text: a place, "db.coll" or "db"; answered by stake: what a request about it would touch */
     SB_ASK_REPORT,   /* struct sb_text: "30d", the date that divides it, or nothing; answered by report, once the record has been gone through */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
@@ -54,6 +55,7 @@ enum sb_message_type {
     SB_NEWS_ANOMALY, /* struct sb_anomaly: new or changed */
     SB_NEWS_HUSHES,  /* struct sb_hushes: all that are in force */
     SB_NEWS_RECOVERY, /* struct sb_recovery */
+    SB_NEWS_STAKE,   /* struct sb_stake_told */
     SB_NEWS_REPORT,  /* struct sb_report_page */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
     SB_NEWS_CARDS,   /* struct sb_card_rows: cards as lists show them, of which there are too many to tell each whole */
@@ -236,6 +238,14 @@ struct sb_watched {
     size_t hosts_n;
     struct sb_bundle_id policy;
 };
+
+/* What a request about a place would touch; what could not be had is among the facts, as blind. */
+struct sb_stake_told {
+    char *place;
+    struct sb_evidence *facts;
+    size_t facts_n;
+};
+extern const struct sb_schema sb_stake_schema;
 
 struct sb_notice {
     int severity; /* enum sb_level */
