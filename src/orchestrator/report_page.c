@@ -117,9 +117,9 @@ static int add_lowered(struct sb_report_page *p, const struct sb_report *r)
     return 0;
 }
 
-int sb_report_page_of(struct sb_report *of, size_t n, int64_t split, bool simulated, struct sb_report_page *out, struct sb_err *err)
+int sb_report_page_of(struct sb_report *of, size_t n, int64_t now, int64_t split, bool simulated, struct sb_report_page *out, struct sb_err *err)
 {
-    *out = (struct sb_report_page){.at = sb_wall_ms(), .split = n > 1 ? split : 0, .simulated = simulated};
+    *out = (struct sb_report_page){.at = now, .split = n > 1 ? split : 0, .simulated = simulated};
     for (size_t i = 0; i < n; i++) {
         out->left_out += of[i].left_out;
         if (add_side(out, &of[i], i > 0) || add_rows(out, &of[i], i > 0) || add_cards(out, &of[i], i > 0) || add_alarms(out, &of[i], i > 0) || add_lowered(out, &of[i])) {

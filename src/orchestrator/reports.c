@@ -54,7 +54,7 @@ static void gather(void *p)
     struct sb_report of[2];
     memset(of, 0, sizeof of);
     struct sb_ledger *l = sb_ledger_open(g->dir, SB_LEDGER_READ, NULL, &g->err);
-    if (l && sb_report_gather(l, spans, of, n, &(struct sb_report_progress){go_on, g}, &g->err) == 0 && sb_report_page_of(of, n, from, g->simulated, &g->page, &g->err))
+    if (l && sb_report_gather(l, spans, of, n, &(struct sb_report_progress){go_on, g}, &g->err) == 0 && sb_report_page_of(of, n, g->now, from, g->simulated, &g->page, &g->err))
         memset(&g->page, 0, sizeof g->page);
     for (size_t i = 0; i < n; i++)
         sb_report_release(&of[i]);
@@ -182,7 +182,7 @@ static char *write_text(struct sb_orchestrator *o, const struct gathering *g)
     char *status = sb_o_status(o);
     add_plain(&s, status ? status : "its state is not known: out of memory");
     free(status);
-    sb_str_addf(&s, "\n\n## What happened\n\n- %" PRId64 " incidents\n- %" PRId64 " changes carried out, %" PRId64 " went wrong\n- cards waited %s for approvals, all together\n", side->incidents,
+    sb_str_addf(&s, "\n\n## What happened\n\n- incidents: %" PRId64 "\n- changes carried out: %" PRId64 ", %" PRId64 " went wrong\n- cards waited %s for approvals, all together\n", side->incidents,
                 side->executed, side->gone_wrong, waited);
     add_phases(&s, &g->page);
     sb_str_adds(&s, "\n## Open\n\n");
@@ -223,8 +223,8 @@ static char *answer(const struct gathering *g, const char *path)
         accepted += g->page.cards[i].accepted;
         rejected += g->page.cards[i].rejected;
     }
-    return sb_format("In the last %" PRId64 " %s: %" PRId64 " incidents; %" PRId64 " changes carried out, %" PRId64 " went wrong; %" PRId64 " cards proposed, %" PRId64 " accepted, %" PRId64
-                     " rejected. All of it: %s",
+    return sb_format("In the last %" PRId64 " %s: incidents %" PRId64 "; changes carried out %" PRId64 ", gone wrong %" PRId64 "; cards proposed %" PRId64 ", accepted %" PRId64 ", rejected %" PRId64
+                     ". All of it: %s",
                      g->days, g->days == 1 ? "day" : "days", s->incidents, s->executed, s->gone_wrong, proposed, accepted, rejected, path);
 }
 

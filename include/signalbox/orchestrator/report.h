@@ -151,6 +151,6 @@ void sb_report_agents_release(struct sb_report *r);
 
 /* One span, or the two sides of a date: reports gathered from the spans [.., split) and [split, ..). out is overwritten; release it
  * with sb_record_release(&sb_report_page_schema, out). */
-int sb_report_page_of(struct sb_report *of, size_t n, int64_t split, bool simulated, struct sb_report_page *out, struct sb_err *err) SB_MUST_USE;
+int sb_report_page_of(struct sb_report *of, size_t n, int64_t now, int64_t split, bool simulated, struct sb_report_page *out, struct sb_err *err) SB_MUST_USE;
 
 #endif

@@ -10,7 +10,7 @@
 
 #define WIDE 110    /* from here on the bounds stand beside the picture */
 #define NAME 24
-#define VALUE 10    /* a duration */
+#define VALUE 11    /* a duration */
 #define BOUNDS 23
 
 /* ---- durations ---- */
@@ -19,6 +19,14 @@ static int cells_of(const struct sb_page *p)
 {
     int cells = p->width - NAME - VALUE - 7 - (p->width >= WIDE ? BOUNDS : 0);
     return cells > SB_PLOT_ROW_MOST ? SB_PLOT_ROW_MOST : cells < 10 ? 10 : cells;
+}
+
+static void fmt_duration(char out[TEXT_MAX], int64_t ms)
+{
+    if (ms < 1000)
+        snprintf(out, TEXT_MAX, "%" PRId64 " ms", ms);
+    else
+        fmt_left(out, ms);
 }
 
 static void axis(struct sb_page *p, int64_t most)
@@ -42,7 +50,7 @@ static void duration(struct sb_page *p, const struct sb_report_page *r, const st
     char row[SB_PLOT_ROW_MOST + 1], middle[TEXT_MAX] = "-", low[TEXT_MAX], high[TEXT_MAX];
     sb_plot_row(row, cells_of(p), x, most);
     if (x->n)
-        fmt_left(middle, x->median);
+        fmt_duration(middle, x->median);
     sb_page_line(p);
     sb_page_fieldf(p, x->after ? SB_ROLE_DIM : SB_ROLE_TEXT, NAME, " %s", x->after ? "   after the date" : x->name);
     sb_page_text(p, SB_ROLE_DIM, "|");
@@ -52,8 +60,8 @@ static void duration(struct sb_page *p, const struct sb_report_page *r, const st
     sb_page_fieldf(p, SB_ROLE_DIM, -5, "%" PRId64, x->n);
     if (p->width < WIDE)
         return;
-    fmt_left(low, x->low);
-    fmt_left(high, x->high);
+    fmt_duration(low, x->low);
+    fmt_duration(high, x->high);
     sb_page_textf(p, SB_ROLE_DIM, x->bounded ? "  %s to %s" : x->n ? "  too few to bound" : "", low, high);
 }
 
@@ -98,8 +106,8 @@ static void side(struct sb_page *p, const struct sb_report_page *r, const struct
     fmt_ppm(high, s->high_ppm);
     fmt_left(waited, s->queued_ms);
     view_label(p, r->sides_n < 2 ? "All" : s->after ? "After" : "Before");
-    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%" PRId64 " incidents; ", s->incidents);
-    sb_page_wrapf(p, s->gone_wrong ? SB_ROLE_BAD : SB_ROLE_TEXT, LABEL, "%" PRId64 " of %" PRId64 " changes went wrong", s->gone_wrong, s->executed);
+    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%" PRId64 " %s; ", s->incidents, s->incidents == 1 ? "incident" : "incidents");
+    sb_page_wrapf(p, s->gone_wrong ? SB_ROLE_BAD : SB_ROLE_TEXT, LABEL, "%" PRId64 " of %" PRId64 " %s went wrong", s->gone_wrong, s->executed, s->executed == 1 ? "change" : "changes");
     if (s->executed)
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, " (95 %%: %s to %s)", low, high);
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "; cards waited %s", waited);
