@@ -2,7 +2,7 @@
 #include <signalbox/model/report.h>
 
 static const struct sb_member row_members[] = {
-    SB_MEMBER(struct sb_report_row, name, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_report_row, what, SB_STR, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_report_row, after, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_report_row, incident, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_report_row, n, SB_INT, SB_ALWAYS, NULL),
@@ -29,7 +29,7 @@ static const struct sb_member side_members[] = {
 const struct sb_schema sb_report_side_schema = SB_SCHEMA("side", struct sb_report_side, side_members);
 
 static const struct sb_member card_members[] = {
-    SB_MEMBER(struct sb_report_card, who, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_report_card, author, SB_STR, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_report_card, kind, SB_STR, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_report_card, after, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_report_card, proposed, SB_INT, SB_ALWAYS, NULL),

@@ -14,7 +14,7 @@ static int add_rows(struct sb_report_page *p, struct sb_report *r, bool after)
     for (size_t i = 0; i < PHASES; i++) {
         struct sb_median m = sb_median_of(&r->phases[i]);
         struct sb_report_row *row = SB_PUSH(p->rows);
-        if (!row || sb_str_set(&row->name, sb_phase_names[i]))
+        if (!row || sb_str_set(&row->what, sb_phase_names[i]))
             return -1;
         row->after = after;
         row->incident = i >= PHASE_BEGAN_DETECTED;
@@ -75,7 +75,7 @@ static int add_cards(struct sb_report_page *p, const struct sb_report *r, bool a
             return -1;
         *c = (struct sb_report_card){.after = after, .proposed = x->proposed, .accepted = x->accepted, .edited = x->edited, .rejected = x->rejected, .expired = x->expired,
                                      .reversed = x->reversed, .passed = x->passed, .failed = x->failed, .said_ppm = sb_record_said_ppm(x), .low_ppm = s.low_ppm, .high_ppm = s.high_ppm};
-        if (sb_str_set(&c->who, x->author) || sb_str_set(&c->kind, x->kind) || add_notes(c, x))
+        if (sb_str_set(&c->author, x->author) || sb_str_set(&c->kind, x->kind) || add_notes(c, x))
             return -1;
     }
     return 0;

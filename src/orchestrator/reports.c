@@ -91,7 +91,7 @@ static void add_phases(struct sb_str *out, const struct sb_report_page *p)
         sb_duration_format(middle, sizeof middle, r->median);
         sb_duration_format(low, sizeof low, r->low);
         sb_duration_format(high, sizeof high, r->high);
-        sb_str_addf(out, "- %s: %s", r->name, middle);
+        sb_str_addf(out, "- %s: %s", r->what, middle);
         if (r->bounded)
             sb_str_addf(out, " (with 95 %% between %s and %s)", low, high);
         sb_str_addf(out, ", of %" PRId64 "\n", r->n);
@@ -103,7 +103,7 @@ static void add_agents(struct sb_str *out, const struct sb_report_page *p)
     for (size_t i = 0; i < p->cards_n; i++) {
         const struct sb_report_card *c = &p->cards[i];
         sb_str_adds(out, "- ");
-        add_plain(out, c->who);
+        add_plain(out, c->author);
         sb_str_addf(out, ", %s: %" PRId64 " proposed, %" PRId64 " accepted, %" PRId64 " edited, %" PRId64 " rejected, %" PRId64 " taken back\n", c->kind, c->proposed, c->accepted, c->edited,
                     c->rejected, c->reversed);
         for (size_t k = 0; k < c->notes_n; k++) {

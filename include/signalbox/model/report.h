@@ -12,7 +12,7 @@
 
 /* A median and between which bounds it lies. */
 struct sb_report_row {
-    char *name;     /* "request to card" */
+    char *what;     /* "request to card" */
     bool after;     /* of the later side of a date */
     bool incident;  /* of incidents, not of cards */
     int64_t n, median, low, high, p90; /* low, high: only where bounded */
@@ -29,7 +29,7 @@ struct sb_report_side {
 extern const struct sb_schema sb_report_side_schema;
 
 struct sb_report_card {
-    char *who, *kind;
+    char *author, *kind;
     bool after;
     int64_t proposed, accepted, edited, rejected, expired, reversed, passed, failed;
     int64_t said_ppm;  /* how sure it was of what passed or failed; -1: nothing has */

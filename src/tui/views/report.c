@@ -52,7 +52,7 @@ static void duration(struct sb_page *p, const struct sb_report_page *r, const st
     if (x->n)
         fmt_duration(middle, x->median);
     sb_page_line(p);
-    sb_page_fieldf(p, x->after ? SB_ROLE_DIM : SB_ROLE_TEXT, NAME, " %s", x->after ? "   after the date" : x->name);
+    sb_page_fieldf(p, x->after ? SB_ROLE_DIM : SB_ROLE_TEXT, NAME, " %s", x->after ? "   after the date" : x->what);
     sb_page_text(p, SB_ROLE_DIM, "|");
     sb_page_text(p, r->sides_n > 1 && x->after ? SB_ROLE_STRONG : SB_ROLE_TEXT, row);
     sb_page_text(p, SB_ROLE_DIM, "|");
@@ -77,7 +77,7 @@ static void change(struct sb_page *p, const struct sb_report_row *before, const 
 static const struct sb_report_row *other_side(const struct sb_report_page *r, const struct sb_report_row *x)
 {
     for (size_t i = 0; i < r->rows_n; i++)
-        if (r->rows[i].after && sb_streq(r->rows[i].name, x->name))
+        if (r->rows[i].after && sb_streq(r->rows[i].what, x->what))
             return &r->rows[i];
     return NULL;
 }
@@ -116,7 +116,7 @@ static void side(struct sb_page *p, const struct sb_report_page *r, const struct
 static void card(struct sb_page *p, const struct sb_report_card *c)
 {
     char said[TEXT_MAX], low[TEXT_MAX], high[TEXT_MAX], passed[TEXT_MAX];
-    char *who = sb_format("%s, %s", c->who ? c->who : "?", c->kind ? c->kind : "?");
+    char *who = sb_format("%s, %s", c->author ? c->author : "?", c->kind ? c->kind : "?");
     sb_page_line(p);
     sb_page_fieldf(p, SB_ROLE_TEXT, 34, " %s", who ? who : "");
     free(who);
