@@ -69,7 +69,7 @@ static void contract(const struct sb_card *c)
     sb_print("evidence\n");
     print_evidence(c->evidence, c->evidence_n);
     if (c->beside_n)
-        sb_print("tried out since (no part of what is approved)\n");
+        sb_print("beside it (no part of what is approved)\n");
     print_evidence(c->beside, c->beside_n);
     for (size_t i = 0; i < c->rejected_n; i++)
         sb_print("  not proposed: %s: %s\n", c->rejected[i].key, c->rejected[i].reason);

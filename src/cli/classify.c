@@ -6,6 +6,7 @@
 #include <signalbox/cli/embed.h>
 #include <signalbox/cli/routes.h>
 #include <signalbox/cli/stake.h>
+#include <signalbox/mongo/server.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -215,7 +216,7 @@ static void print_routes(const struct sb_route_told *told, size_t n)
 }
 
 /* Returns the exit status for this part. */
-static int tell_route(const struct sb_routes *routes, const struct sb_config_deployment *d, const struct sb_reading_of *r, json_t *out)
+static int tell_route(const struct sb_routes *routes, const struct sb_config *config, const struct sb_config_deployment *d, const struct sb_reading_of *r, json_t *out)
 {
     struct sb_route_told told[ROUTES_MAX];
     bool readable = r->intent != SB_INTENT_NONE && !r->unclear;
@@ -223,7 +224,10 @@ static int tell_route(const struct sb_routes *routes, const struct sb_config_dep
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, route_json(&told[i]));
+    struct sb_err unread = SB_ERR_INIT;
     json_t *stake = d && readable ? sb_stake(d, &r->slots) : json_array();
+    if (stake && d && readable && r->intent != SB_INTENT_NONE && sb_stake_live(stake, config, d, &r->slots, &unread))
+        sb_complain(&unread);
     if (out) {
         json_array_append_new(out, json_pack("{s:o,s:o,s:O}", "reading", reading_json(r), "route", list, "impact", stake));
     } else {
@@ -262,6 +266,7 @@ int sb_dry_run(const char *intents, const char *own_routes, const char *deployme
         routes = NULL;
     }
     json_t *out = json ? json_array() : NULL;
+    sb_mongo_init(); /* a short connection may be made */
     size_t n = routes ? sb_intake_parts(in, text, part, SB_COUNT(part)) : 0;
     if (routes && n == 0) { /* it says itself what is wrong with it */
         part[0] = (struct sb_match){0, strlen(text)};
@@ -273,7 +278,7 @@ int sb_dry_run(const char *intents, const char *own_routes, const char *deployme
             status = sb_complain(&err);
             break;
         }
-        int rc = tell_route(routes, d, &r, out);
+        int rc = tell_route(routes, &config, d, &r, out);
         status = rc > status ? rc : status;
         sb_record_release(&sb_reading_of_schema, &r);
     }
@@ -281,6 +286,7 @@ int sb_dry_run(const char *intents, const char *own_routes, const char *deployme
         sb_print_json(out);
     else
         json_decref(out);
+    sb_mongo_cleanup();
     sb_config_release(&config);
     sb_problems_release(&told_already);
     sb_routes_free(routes);

@@ -40,12 +40,15 @@ static void hooks_text(struct sb_str *out)
                      "  rephrase              asked when a request was not understood, or is not clear: {\"ask\":\"rephrase\",\"request\",\"intents\"}; it\n"
                      "                        answers {\"request\":\"...\"} in other words, which are marked as not the asker's and may name nothing\n"
                      "                        that the request does not\n"
+                     "  summarise             gets the evidence of a card that was proposed or edited, without what policy calls sensitive:\n"
+                     "                        {\"ask\":\"summarise\",\"card\",\"evidence\":[]}; it answers {\"summary\":\"...\"}, which is shown beside the\n"
+                     "                        evidence as not the specialist's, if every number and name in it stands there\n"
                      "  anomaly.began         the first entry about an anomaly\n"
                      "  anomaly.over          its last\n"
                      "  state.STATE           a card has come into this state (help states)\n");
     for (int i = 0; i < SB_ENTRY_KINDS; i++)
         if (i != SB_ENTRY_HOOK)
-            sb_str_addf(out, "  %-21s an entry of this kind\n", sb_name(&sb_entry_kinds, i));
+            sb_str_addf(out, "  %-21s an entry of this kind%s\n", sb_name(&sb_entry_kinds, i), i == SB_ENTRY_REPORT ? "; \"report\" holds its text, file and hash" : "");
 }
 
 static void edit_text(struct sb_str *out)

@@ -44,6 +44,18 @@ static int take(struct levels *l, struct sb_ledger *ledger, int64_t seq, struct 
     return rc;
 }
 
+/* Of the alarms only those are told that people found too noisy: the others are announced. */
+static void print_alarms(const struct levels *l)
+{
+    for (size_t i = 0; i < json_array_size(l->list); i++) {
+        const json_t *x = json_array_get(l->list, i);
+        const char *kind = sb_json_str(x, "kind");
+        if (kind && sb_starts_with(kind, "alarm."))
+            sb_print("  %s of %s%s is advice only, %s: %s\n", kind, sb_json_str(x, "deployment"), json_is_true(json_object_get(x, "simulated")) ? " (SIMULATED)" : "", sb_json_str(x, "at"),
+                     sb_json_str(x, "reason") ? sb_json_str(x, "reason") : "");
+    }
+}
+
 /* The first entry of this bundle is where its record begins. */
 static int first_load(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
 {
@@ -152,6 +164,7 @@ int sb_policy_levels_command(const struct sb_policy *configured, bool named, con
         for (size_t i = 0; i < SB_COUNT(kinds); i++)
             for (int env = SB_ENV_PROD; env <= SB_ENV_DEV; env++)
                 print_kind(p, &l, kinds[i], env, now);
+        print_alarms(&l);
     }
     sb_policy_free(l.in_force);
     free(l.since);

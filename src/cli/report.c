@@ -5,6 +5,7 @@
 
 #include <signalbox/base/clock.h>
 #include <signalbox/base/file.h>
+#include <signalbox/cli/bar.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/when.h>
 
@@ -21,7 +22,7 @@ struct args {
 struct told {
     struct sb_report of[2];
     struct sb_median medians[2][PHASES];
-    struct sb_share wrong[2];
+    struct sb_rate wrong[2];
     size_t n;
 };
 
@@ -68,53 +69,13 @@ static void print_phases(const struct told *t, enum sb_phase from, enum sb_phase
     }
 }
 
-static void print_wrong(const char *when, const struct sb_report *r, const struct sb_share *s)
+static void print_wrong(const char *when, const struct sb_report *r, const struct sb_rate *s)
 {
     sb_print("  %s%" PRId64 " executed, %" PRId64 " went wrong", when, s->n, s->hits);
     if (s->n)
         sb_print(": %.1f %% (95 %%: %.1f to %.1f %%)", (double)s->ppm / 1e4, (double)s->low_ppm / 1e4, (double)s->high_ppm / 1e4);
     char waited[32];
     sb_print("\n  %scards waited %s for approvals, all together\n", when, duration(waited, r->queued_ms));
-}
-
-static void print_records(const struct sb_report *r)
-{
-    if (!r->records_n) {
-        sb_print("  nothing was proposed\n");
-        return;
-    }
-    sb_print("  %-32s%6s%6s%6s%6s%6s%6s%5s%5s\n", "", "prop.", "acc.", "edit", "rej.", "exp.", "back", "pass", "fail");
-    for (size_t i = 0; i < r->records_n; i++) {
-        const struct sb_record_of *x = &r->records[i];
-        char *who = sb_format("%s, %s", x->author, x->kind);
-        sb_print("  %-32.32s%6" PRId64 "%6" PRId64 "%6" PRId64 "%6" PRId64 "%6" PRId64 "%6" PRId64 "%5" PRId64 "%5" PRId64 "\n", who ? who : "", x->proposed, x->accepted, x->edited,
-                 x->rejected, x->expired, x->reversed, x->passed, x->failed);
-        if (x->inconclusive)
-            sb_print("  %-32s%" PRId64 " watched without a verdict\n", "", x->inconclusive);
-        free(who);
-    }
-    for (size_t i = 0; i < r->reasons_n; i++)
-        sb_print("  rejected: %s\n", r->reasons[i]);
-}
-
-/* How sure they were and how often they were right; what was predicted and how far it was off. */
-static void print_predictions(const struct sb_report *r)
-{
-    for (size_t i = 0; i < r->records_n; i++) {
-        struct sb_record_of *x = &r->records[i];
-        int64_t judged = x->passed + x->failed;
-        struct sb_share s = sb_share_of(x->passed, judged);
-        if (judged)
-            sb_print("  %.20s, %.16s: %.0f %% sure, %" PRId64 " of %" PRId64 " passed (95 %%: %.0f to %.0f %%)\n", x->author, x->kind, (double)sb_record_said_ppm(x) / 1e4,
-                     x->passed, judged, (double)s.low_ppm / 1e4, (double)s.high_ppm / 1e4);
-        if (x->predictions_n)
-            sb_print("  %-32s%6s%8s%8s%10s\n", "predicted against measured", "kept", "missed", "broken", "factor");
-        for (size_t k = 0; k < x->predictions_n; k++) {
-            struct sb_predictions *p = &x->predictions[k];
-            struct sb_median m = sb_median_of(&p->ratios);
-            sb_print("    %-30s%6" PRId64 "%8" PRId64 "%8" PRId64 "%10.2f\n", p->metric, p->kept, p->missed, p->broken, (double)m.middle / 1e6);
-        }
-    }
 }
 
 static int print_text(const struct told *t, const struct args *a)
@@ -144,8 +105,7 @@ static int print_text(const struct told *t, const struct args *a)
         print_wrong(t->n < 2 ? "" : i ? "after it: " : "before the date: ", &t->of[i], &t->wrong[i]);
     for (size_t i = 0; i < t->n; i++) {
         sb_print("\nSpecialists%s\n", t->n < 2 ? "" : i ? ", after it" : ", before the date");
-        print_records(&t->of[i]);
-        print_predictions(&t->of[i]);
+        sb_report_print_cards(&t->of[i]);
     }
     return sb_print("\n");
 }
@@ -159,45 +119,10 @@ static json_t *median_json(const struct sb_median *m)
                      m->n ? json_integer(m->p90) : json_null());
 }
 
-static json_t *predictions_json(struct sb_record_of *x)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; list && i < x->predictions_n; i++) {
-        struct sb_predictions *p = &x->predictions[i];
-        struct sb_median m = sb_median_of(&p->ratios);
-        json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:I,s:f,s:o,s:o}", "metric", p->metric, "kept", (json_int_t)p->kept, "missed", (json_int_t)p->missed, "broken",
-                                              (json_int_t)p->broken, "median_ratio", (double)m.middle / 1e6, "low", m.bounded ? json_real((double)m.low / 1e6) : json_null(), "high",
-                                              m.bounded ? json_real((double)m.high / 1e6) : json_null()));
-    }
-    return list;
-}
-
-/* Null where nothing has passed or failed yet. */
-static json_t *calibration_json(const struct sb_record_of *x)
-{
-    struct sb_share s = sb_share_of(x->passed, x->passed + x->failed);
-    return s.n ? json_pack("{s:f,s:f,s:f,s:f,s:I}", "said", (double)sb_record_said_ppm(x) / 1e6, "passed", (double)s.ppm / 1e6, "low", (double)s.low_ppm / 1e6, "high",
-                           (double)s.high_ppm / 1e6, "n", (json_int_t)s.n)
-               : json_null();
-}
-
-static json_t *records_json(const struct sb_report *r)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; list && i < r->records_n; i++) {
-        struct sb_record_of *x = &r->records[i];
-        json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "author", x->author, "kind", x->kind, "proposed", (json_int_t)x->proposed, "accepted",
-                                              (json_int_t)x->accepted, "edited", (json_int_t)x->edited, "rejected", (json_int_t)x->rejected, "expired", (json_int_t)x->expired,
-                                              "reversed", (json_int_t)x->reversed, "passed", (json_int_t)x->passed, "failed", (json_int_t)x->failed, "inconclusive",
-                                              (json_int_t)x->inconclusive, "calibration", calibration_json(x), "predictions", predictions_json(x)));
-    }
-    return list;
-}
-
 static json_t *report_json(const struct told *t, size_t i)
 {
     const struct sb_report *r = &t->of[i];
-    const struct sb_share *s = &t->wrong[i];
+    const struct sb_rate *s = &t->wrong[i];
     char from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1];
     sb_time_format(from, r->from);
     sb_time_format(to, r->to);
@@ -206,10 +131,10 @@ static json_t *report_json(const struct told *t, size_t i)
         json_object_set_new(phases, sb_phase_keys[p], median_json(&t->medians[i][p]));
     for (size_t k = 0; reasons && k < r->reasons_n; k++)
         json_array_append_new(reasons, json_string(r->reasons[k]));
-    return json_pack("{s:o,s:o,s:I,s:I,s:o,s:I,s:{s:I,s:I,s:f,s:f,s:f},s:I,s:o,s:o}", "from", r->from ? json_string(from) : json_null(), "to", r->to ? json_string(to) : json_null(),
+    return json_pack("{s:o,s:o,s:I,s:I,s:o,s:I,s:{s:I,s:I,s:f,s:f,s:f},s:I,s:o,s:o,s:o,s:o}", "from", r->from ? json_string(from) : json_null(), "to", r->to ? json_string(to) : json_null(),
                      "entries", (json_int_t)r->entries, "left_out", (json_int_t)r->left_out, "phases", phases, "incidents", (json_int_t)r->incidents, "changes", "executed",
                      (json_int_t)s->n, "gone_wrong", (json_int_t)s->hits, "rate", (double)s->ppm / 1e6, "low", (double)s->low_ppm / 1e6, "high", (double)s->high_ppm / 1e6,
-                     "queued_ms", (json_int_t)r->queued_ms, "specialists", records_json(r), "rejected_because", reasons);
+                     "queued_ms", (json_int_t)r->queued_ms, "specialists", sb_report_cards_json(r), "rejected_because", reasons, "alarms", sb_report_alarms_json(r), "lowered", sb_report_demotions_json(r));
 }
 
 static int print_csv(const struct told *t)
@@ -246,13 +171,19 @@ static int tell(struct told *t, const struct args *a)
     for (size_t i = 0; i < t->n; i++) {
         for (size_t p = 0; p < PHASES; p++)
             t->medians[i][p] = sb_median_of(&t->of[i].phases[p]);
-        t->wrong[i] = sb_share_of(t->of[i].gone_wrong, t->of[i].executed);
+        t->wrong[i] = sb_rate_of(t->of[i].gone_wrong, t->of[i].executed);
     }
     if (a->csv)
         return print_csv(t);
     if (!a->json)
         return print_text(t, a);
     return sb_print_json(t->n < 2 ? report_json(t, 0) : json_pack("{s:o,s:o}", "before", report_json(t, 0), "after", report_json(t, 1)));
+}
+
+static bool show(void *ctx, int64_t done, int64_t total)
+{
+    sb_bar_show(ctx, done, total, "entry");
+    return true;
 }
 
 static int report(const struct args *a, struct sb_err *err)
@@ -272,9 +203,10 @@ static int report(const struct args *a, struct sb_err *err)
         rc = sb_ledger_find(dir.p, err);
     struct sb_ledger *l = rc == 0 ? sb_ledger_open(dir.p, SB_LEDGER_READ, NULL, err) : NULL;
     if (l)
-        rc = sb_report_gather(l, spans, t.of, t.n, &bar, err);
+        rc = sb_report_gather(l, spans, t.of, t.n, &(struct sb_report_progress){show, &bar}, err);
     else
         rc = -1;
+    sb_bar_clear(&bar);
     if (rc == 0 && tell(&t, a))
         rc = sb_fail(err, SB_EIO, "cannot write");
     if (rc && err->code == SB_ELEDGER)

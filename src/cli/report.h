@@ -1,107 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report.h - what the record says of the work, as numbers: gathered (report_gather.c), counted (report_numbers.c), told
- * (report.c), drawn (report_plot.c).
- *
- * Everything is read from entries. Those of a simulated deployment count only when nothing but they are asked for. */
+ * report.h - what the record says of the work (orchestrator/report.h), told (report.c, report_cards.c) and drawn (report_plot.c).
+ */
 #ifndef SIGNALBOX_CLI_REPORT_H
 #define SIGNALBOX_CLI_REPORT_H
 
-#include <signalbox/cli/bar.h>
-#include <signalbox/ledger/ledger.h>
+#include <signalbox/orchestrator/report.h>
 
-/* ---- numbers ---- */
+/* ---- the report cards, told (report_cards.c) ---- */
 
-/* Values of one kind, in milliseconds. */
-struct sb_values {
-    int64_t *of;
-    size_t of_n;
-};
+void sb_report_print_cards(const struct sb_report *r);
+json_t *sb_report_cards_json(const struct sb_report *r);     /* "specialists" */
+json_t *sb_report_alarms_json(const struct sb_report *r);    /* "alarms" */
+json_t *sb_report_demotions_json(const struct sb_report *r); /* "lowered" */
 
-/* Their middle, and between which bounds the middle of what they are a sample of lies, with at least 95 %: by the order statistics
- * alone, so that no shape of a distribution is assumed. bounded: there were enough values (6) to say so. */
-struct sb_median {
-    size_t n;
-    int64_t middle, low, high, p90;
-    bool bounded;
-};
-
-/* Sorts the values. */
-struct sb_median sb_median_of(struct sb_values *v);
-
-/* hits of n, and the Wilson score interval of 95 % (E. B. Wilson, 1927), in parts per million. */
-struct sb_share {
-    int64_t hits, n;
-    int64_t ppm, low_ppm, high_ppm;
-};
-struct sb_share sb_share_of(int64_t hits, int64_t n);
-
-/* ---- what is measured ---- */
-
-enum sb_phase {
-    PHASE_ASKED_PROPOSED,    /* request to first card */
-    PHASE_PROPOSED_APPROVED, /* until the last approval that was needed */
-    PHASE_APPROVED_STARTED,
-    PHASE_STARTED_VERIFIED,
-    PHASE_VERIFIED_VERDICT,
-    PHASE_ASKED_VERDICT,     /* all of it */
-    PHASE_BEGAN_DETECTED,    /* of an incident */
-    PHASE_DETECTED_CAUSE,    /* until a suspect was named */
-    PHASE_LASTED,
-    PHASES
-};
-extern const char *const sb_phase_names[PHASES]; /* "request to card" */
-extern const char *const sb_phase_keys[PHASES];  /* "request_to_card_ms" */
-
-/* What cards of one kind predicted of one measure, and what was measured. */
-struct sb_predictions {
-    char *metric;
-    int64_t kept, missed, broken; /* within what is tolerated; not, and called an estimate; not, and not called one */
-    struct sb_values ratios;      /* measured to predicted, in parts per million */
-};
-
-/* What one specialist proposed of one kind, and what came of it. */
-struct sb_record_of {
-    char *author, *kind;
-    int64_t proposed, accepted, edited, rejected, expired, reversed; /* reversed: rolled back */
-    int64_t passed, failed, inconclusive;                            /* verdicts of watch windows */
-    int64_t sure_ppm;  /* the confidence of those that passed or failed, added up */
-    struct sb_predictions *predictions;
-    size_t predictions_n;
-};
-
-struct sb_report {
-    int64_t from, to;      /* wall: the first and the last entry that counted; 0 none */
-    int64_t entries, left_out; /* left out: of the other kind, simulated or not */
-    struct sb_values phases[PHASES];
-    int64_t executed, gone_wrong; /* cards whose steps were sent; of these failed, rolled back or with a verdict FAIL */
-    int64_t incidents;
-    int64_t queued_ms;     /* that cards waited for an approval, all together */
-    struct sb_record_of *records;
-    size_t records_n;
-    char **reasons;        /* of rejections, the newest last, at most SB_REASONS */
-    size_t reasons_n;
-};
-#define SB_REASONS 10
-
-struct sb_report_span {
-    int64_t since, until; /* wall; what began in [since, until) counts. until 0: no end */
-    bool simulated;
-};
-
-/* How sure it was on average of what then passed or failed, in parts per million; -1: nothing has. */
-int64_t sb_record_said_ppm(const struct sb_record_of *r);
-
-/* Reads the whole record once, for all n spans. Release them also after a failure. */
-int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err);
-void sb_report_release(struct sb_report *r);
+/* ---- drawn ---- */
 
 /* Draws these phases as rows of characters; after: the other side of a date, or NULL. Nothing where nothing was measured. */
 void sb_report_plot(const struct sb_median *before, const struct sb_median *after, enum sb_phase from, enum sb_phase to);
-#define SB_PLOT_ROW 40
-/* One row, on an axis from 0 to `most` milliseconds. */
-void sb_report_plot_row(char out[SB_PLOT_ROW + 1], const struct sb_median *m, int64_t most);
-
 /* The note for the next shift (handover.c): the exit status. */
 int sb_report_hand_over(const char *deployment, const char *uri_file);
 

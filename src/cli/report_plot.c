@@ -1,74 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The report's medians as a plot of characters: a row each on one logarithmic axis, so that minutes and weeks have room beside each
- * other, and two sides of a date can be laid over one another by eye. */
+ * The report's medians as a plot of characters: a row each, so that two sides of a date can be laid over one another by eye. */
 #include "report.h"
 
 #include <signalbox/base/clock.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/tui/plot_row.h>
 
-#include <math.h>
 #include <string.h>
 
 #define LABEL 23
-#define AXIS SB_PLOT_ROW
+#define AXIS 40
 
-/* Where a duration stands on an axis that ends with `most`. */
-static int place(int64_t ms, int64_t most)
+static void print_row(const char *label, const struct sb_report_row *r, int64_t most)
 {
-    if (ms <= 0 || most <= 0)
-        return 0;
-    double at = log((double)ms + 1) / log((double)most + 1) * (AXIS - 1);
-    return at >= AXIS - 1 ? AXIS - 1 : (int)at;
-}
-
-void sb_report_plot_row(char out[AXIS + 1], const struct sb_median *m, int64_t most)
-{
-    memset(out, ' ', AXIS);
-    out[AXIS] = '\0';
-    if (!m->n)
-        return;
-    int middle = place(m->middle, most), p90 = place(m->p90, most);
-    for (int i = middle; i <= p90; i++)
-        out[i] = '.';
-    out[p90] = '>';
-    if (m->bounded) {
-        int low = place(m->low, most), high = place(m->high, most);
-        for (int i = low; i <= high; i++)
-            out[i] = '=';
-        out[low] = '[';
-        out[high] = ']';
-    }
-    out[middle] = 'o';
-}
-
-static void print_row(const char *label, const struct sb_median *m, int64_t most)
-{
-    char row[AXIS + 1], middle[32] = "none";
-    sb_report_plot_row(row, m, most);
-    if (m->n)
-        sb_duration_format(middle, sizeof middle, m->middle);
+    char row[SB_PLOT_ROW_MOST + 1], middle[32] = "none";
+    sb_plot_row(row, AXIS, r, most);
+    if (r->n)
+        sb_duration_format(middle, sizeof middle, r->median);
     sb_print("  %-*s|%s| %s\n", LABEL, label, row, middle);
+}
+
+static struct sb_report_row row_of(const struct sb_median *m)
+{
+    return (struct sb_report_row){.n = (int64_t)m->n, .median = m->middle, .low = m->low, .high = m->high, .p90 = m->p90, .bounded = m->bounded};
 }
 
 void sb_report_plot(const struct sb_median *before, const struct sb_median *after, enum sb_phase from, enum sb_phase to)
 {
-    int64_t most = 0;
+    struct sb_report_row rows[2 * PHASES] = {{0}};
+    size_t n = 0, side = after ? 2 : 1;
     for (size_t p = from; p <= (size_t)to; p++) {
-        most = before[p].n && before[p].p90 > most ? before[p].p90 : most;
-        most = before[p].bounded && before[p].high > most ? before[p].high : most;
-        most = after && after[p].n && after[p].p90 > most ? after[p].p90 : most;
-        most = after && after[p].bounded && after[p].high > most ? after[p].high : most;
+        rows[n++] = row_of(&before[p]);
+        if (after)
+            rows[n++] = row_of(&after[p]);
     }
+    int64_t most = sb_plot_most(rows, n);
     if (!most)
         return;
     char end[32];
     sb_duration_format(end, sizeof end, most);
     sb_print("  %-*s|0%*s|\n", LABEL, "", AXIS - 1, end);
-    for (size_t p = from; p <= (size_t)to; p++) {
-        print_row(sb_phase_names[p], &before[p], most);
-        if (after)
-            print_row("    after the date", &after[p], most);
-    }
+    for (size_t i = 0; i < n; i++)
+        print_row(i % side ? "    after the date" : sb_phase_names[from + i / side], &rows[i], most);
     sb_print("  o: the median, [=]: where it lies with 95 %%, >: nine in ten are shorter;\n  the axis is logarithmic\n");
 }

@@ -10,7 +10,7 @@
 /* Takes value. */
 static int add(json_t *list, const char *what, char *value)
 {
-    int rc = value ? json_array_append_new(list, json_pack("{s:s,s:s}", "what", what, "value", value)) : -1;
+    int rc = value ? json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "what", what, "value", value, "source", "the config")) : -1;
     free(value);
     return rc;
 }
@@ -27,7 +27,6 @@ json_t *sb_stake(const struct sb_config_deployment *d, const struct sb_slots *sl
     rc |= add(list, "regulated retention", r ? sb_format("%" PRId64 " days: %s", r->days, r->why) : sb_format("the config names none"));
     rc |= add(list, "what could be brought back", d->backups_n ? sb_format("%zu places of backups are looked at when it is asked", d->backups_n) : sb_format("the config names no place where backups lie"));
     rc |= add(list, "drills", sb_format(d->drill_uri_file ? "a throw-away deployment is named" : "no throw-away deployment is named"));
-    rc |= add(list, "found out when it is asked", sb_format("size, traffic, applications, sensitive fields, other plans on it, change windows"));
     if (rc) {
         json_decref(list);
         return NULL;
@@ -40,7 +39,10 @@ void sb_stake_print(const json_t *list)
     const json_t *fact;
     size_t i;
     if (json_array_size(list))
-        sb_print("  at stake, by the config alone:\n");
-    json_array_foreach(list, i, fact)
-        sb_print("    %s: %s\n", sb_json_str(fact, "what"), sb_json_str(fact, "value"));
+        sb_print("  at stake:\n");
+    json_array_foreach(list, i, fact) {
+        const char *coverage = sb_json_str(fact, "coverage"), *source = sb_json_str(fact, "source");
+        sb_print("    %s: %s%s%s%s%s%s\n", sb_json_str(fact, "what"), sb_json_str(fact, "value"), source ? " (" : "", source ? source : "", coverage ? ", " : "", coverage ? coverage : "",
+                 source ? ")" : "");
+    }
 }

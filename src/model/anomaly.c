@@ -97,3 +97,8 @@ void sb_anomaly_release(struct sb_anomaly *a)
 {
     sb_record_release(&sb_anomaly_schema, a);
 }
+
+const char *sb_anomaly_rule(const struct sb_anomaly *a)
+{
+    return a->signals_n && a->signals[0].metric ? a->signals[0].metric : "";
+}

@@ -22,6 +22,8 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_EXERCISE] = "exercise",
     [SB_ENTRY_HELD] = "step.held",
     [SB_ENTRY_BACKUP] = "backup",
+    [SB_ENTRY_REPORT] = "report",
+    [SB_ENTRY_SUMMARY] = "summary",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 
@@ -258,6 +260,7 @@ static int fold_into_card(struct sb_card *card, const struct sb_entry *e, struct
     case SB_ENTRY_HELD:
         return fold_held(card, e, err);
     case SB_ENTRY_PROOF:
+    case SB_ENTRY_SUMMARY:
         return fold_proof(card, e, err);
     default:
         return 0; /* belongs to the card, changes nothing on it */

@@ -87,6 +87,8 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_EXERCISE] = "exercise {result.exercise} by {result.who}: {+result.right|right|not right}",
     [SB_ENTRY_HELD] = STEP "{event}: {why}",
     [SB_ENTRY_BACKUP] = "backup {event}: {about}",
+    [SB_ENTRY_REPORT] = "report: {said}",
+    [SB_ENTRY_SUMMARY] = "the evidence of revision {#of} in other words, by an outside program",
 };
 
 /* What else is put into lines, the words of a duration among it. */

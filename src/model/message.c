@@ -204,6 +204,12 @@ static const struct sb_member watched_members[] = {
 };
 static const struct sb_schema watched_schema = SB_SCHEMA("watched", struct sb_watched, watched_members);
 
+static const struct sb_member stake_members[] = {
+    SB_MEMBER(struct sb_stake_told, place, SB_STR, SB_ALWAYS, NULL),
+    SB_LIST(struct sb_stake_told, facts, SB_RECS, SB_ALWAYS, &sb_evidence_schema),
+};
+const struct sb_schema sb_stake_schema = SB_SCHEMA("stake", struct sb_stake_told, stake_members);
+
 static const struct sb_member notice_members[] = {
     SB_MEMBER(struct sb_notice, severity, SB_ENUM, 0, &sb_levels),
     SB_MEMBER(struct sb_notice, text, SB_STR, SB_ALWAYS, NULL),
@@ -252,6 +258,8 @@ static const struct {
     [SB_ASK_OPS] = {"get_ops", &text_schema},
     [SB_ASK_REPLAY] = {"get_replay", &replay_ask_schema},
     [SB_ASK_LOOK] = {"look", &text_schema},
+    [SB_ASK_STAKE] = {"get_stake", &text_schema},
+    [SB_ASK_REPORT] = {"get_report", &text_schema},
     [SB_ASK_OWNER] = {"get_owner", &text_schema},
     [SB_ASK_BYE] = {"leave", &text_schema},
     [SB_NEWS_WELCOME] = {"welcome", &welcome_schema},
@@ -264,6 +272,8 @@ static const struct {
     [SB_NEWS_REPLAY] = {"replay", &replay_schema},
     [SB_NEWS_LOOKS] = {"looks", &looks_schema},
     [SB_NEWS_SCHEMA] = {"schema", &sb_schema_look_schema},
+    [SB_NEWS_STAKE] = {"stake", &sb_stake_schema},
+    [SB_NEWS_REPORT] = {"report", &sb_report_page_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},
     [SB_NEWS_CARDS] = {"cards", &cards_schema},
     [SB_NEWS_CASE] = {"case", &sb_case_schema},

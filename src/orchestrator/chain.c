@@ -150,6 +150,8 @@ char *sb_o_perform(struct sb_orchestrator *o, struct held_case *c, const struct 
     case SB_TASK_OPS_CURRENT: sb_o_consult_ops(o, c, false, err); return NULL;
     case SB_TASK_OPS_KILL: sb_o_consult_ops(o, c, true, err); return NULL;
     case SB_TASK_STATUS: return sb_o_status(o);
+    case SB_TASK_REPORT: sb_o_consult_report(o, c, err); return NULL;
+    case SB_TASK_POLICY_REVIEW: return sb_o_review_policy(o);
     default: return sb_format("%s: %s. %s", a ? a->anomaly.title : "", a ? a->anomaly.class_reason : "", r->why);
     }
 }

@@ -2,7 +2,7 @@
  *
  * Hooks at work: what is on the record is told to the commands that want to know it, one at a time and in its order; those
  * that stand before a step are asked at once. The work is done by workers; here only lists are kept. */
-#include "private.h"
+#include "summarise.h"
 
 #include <signalbox/base/process.h>
 
@@ -220,6 +220,10 @@ static json_t *said_of(const struct sb_orchestrator *o, const struct sb_entry *e
                              "deployment", o->deployment, "environment", sb_name(&sb_environments, o->opt.environment), "simulated", o->facts.simulated, "case", sb_o_words(e->plan.case_id),
                              "card", sb_o_words(e->plan.card), "hash", sb_o_words(e->plan.hash), "revision", (json_int_t)e->plan.revision, "anomaly", sb_o_words(e->plan.anomaly), "state",
                              e->kind == SB_ENTRY_STATE ? sb_json_str(e->body, "to") : NULL, "actor", e->actor.principal, "text", sb_json_of_bytes(text.p ? text.p : "", text.len));
+    if (body && e->kind == SB_ENTRY_REPORT && json_object_set(body, "report", e->body)) { /* whoever sends it on needs no file of ours */
+        json_decref(body);
+        body = NULL;
+    }
     sb_str_release(&text);
     return body;
 }
@@ -233,6 +237,8 @@ void sb_o_tell_hooks(struct sb_orchestrator *o, const struct sb_entry *e, bool f
         if (!sb_event_hook_guards(h->event) && wants(h, e, fresh))
             enqueue(o, new_telling(o, h, h->event, e->plan.card, e->plan.case_id, e->plan.anomaly, said_of(o, e, h->event)));
     }
+    if (e->kind == SB_ENTRY_RECOMMENDATION || e->kind == SB_ENTRY_EDIT)
+        sb_o_summarise(o, e->plan.card);
     sb_o_tick_hooks(o);
 }
 

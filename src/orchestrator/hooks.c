@@ -2,6 +2,7 @@
  *
  * The config's lines of hooks. */
 #include "rephrase.h"
+#include "summarise.h"
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/clock.h>
@@ -26,7 +27,7 @@ bool sb_event_hook_guards(const char *event)
 
 static bool is_event(const char *name)
 {
-    if (strcmp(name, SB_HOOK_BEFORE_STEP) == 0 || strcmp(name, SB_HOOK_REPHRASE) == 0 || strcmp(name, "anomaly.began") == 0 || strcmp(name, "anomaly.over") == 0)
+    if (strcmp(name, SB_HOOK_BEFORE_STEP) == 0 || strcmp(name, SB_HOOK_REPHRASE) == 0 || strcmp(name, SB_HOOK_SUMMARISE) == 0 || strcmp(name, "anomaly.began") == 0 || strcmp(name, "anomaly.over") == 0)
         return true;
     if (strncmp(name, "state.", 6) == 0)
         return sb_name_find(&sb_states, name + 6) >= 0;
@@ -58,7 +59,7 @@ int sb_event_hook_read(struct sb_event_hook *h, const char *const *word, size_t 
     if (n < 2)
         return sb_fail(err, SB_EINPUT, "must be: hook EVENT [within DURATION] COMMAND [ARGUMENT...], or ... shell \"LINE\"");
     if (!is_event(word[0]))
-        return sb_fail(err, SB_EINPUT, "there is no event \"%s\": before.step, rephrase, anomaly.began, anomaly.over, state.STATE, or a kind of entry (signalbox help hooks)", word[0]);
+        return sb_fail(err, SB_EINPUT, "there is no event \"%s\": before.step, rephrase, summarise, anomaly.began, anomaly.over, state.STATE, or a kind of entry (signalbox help hooks)", word[0]);
     if (strcmp(word[1], "within") == 0) {
         if (n < 4 || (h->within_ms = duration_of(word[2])) < 0 || h->within_ms < WITHIN_LEAST_MS || h->within_ms > WITHIN_MOST_MS)
             return sb_fail(err, SB_EINPUT, "within is followed by a duration from 100ms to 5min, and the command");

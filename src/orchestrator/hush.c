@@ -157,6 +157,15 @@ static bool called_useful(const struct sb_orchestrator *o, const struct sb_anoma
     return useful;
 }
 
+/* Nobody has asked for quiet: a nightly job that was learned, or a rule of alarms that was lowered to advice. */
+static char *habit_or_advice(struct sb_orchestrator *o, const struct sb_anomaly *a, int64_t now, int64_t window)
+{
+    if (called_useful(o, a, now))
+        return NULL;
+    char *habit = sb_habits_hush(&o->habits, a, o->have_strip ? sb_o_deployment_now(o) : a->detected_at, window);
+    return habit || sb_anomaly_must_speak(a, window) ? habit : sb_o_alarm_is_advice(o, a);
+}
+
 /* What is quiet about it, in words that go into its record; NULL: it is announced, or memory ran out. */
 char *sb_o_hushed(struct sb_orchestrator *o, const struct sb_anomaly *a)
 {
@@ -165,7 +174,7 @@ char *sb_o_hushed(struct sb_orchestrator *o, const struct sb_anomaly *a)
     const struct sb_hush *h = sb_hushed_by(&o->hushes, a, now, window);
     struct sb_str text;
     if (!h)
-        return called_useful(o, a, now) ? NULL : sb_habits_hush(&o->habits, a, o->have_strip ? sb_o_deployment_now(o) : a->detected_at, window);
+        return habit_or_advice(o, a, now, window);
     sb_str_init(&text);
     sb_hush_text(h, &text);
     return sb_str_take(&text);
@@ -238,8 +247,12 @@ void sb_o_feedback(struct sb_orchestrator *o, int64_t seat, const struct sb_mess
         h.severity = a->anomaly.severity;
         if (sb_str_set(&h.like, like.p) || sb_str_set(&h.anomaly, a->anomaly.id) || sb_str_set(&h.reason, f->reason))
             sb_fail_nomem(&err);
-        else if (forget(o, s, a->anomaly.id, "judged anew", &err) >= 0 && begin(o, s, &h, a, &err) == 0)
+        else if (forget(o, s, a->anomaly.id, "judged anew", &err) >= 0 && begin(o, s, &h, a, &err) == 0) {
+            struct sb_err unseen = SB_ERR_INIT;
             memset(&h, 0, sizeof h); /* it is held */
+            if (sb_o_review_alarms(o, a, &unseen)) /* what was said stands; it is counted again at the next */
+                sb_o_notice(o, SB_MEDIUM, "What was said of other alarms cannot be counted: %s", unseen.msg);
+        }
     }
     sb_o_tell_hushes(o, 0);
     sb_o_answer(o, seat, m->seq, &err, NULL, NULL,

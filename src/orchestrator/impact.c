@@ -22,6 +22,7 @@
 struct impact {
     struct sb_orchestrator *o;
     struct errand way;
+    int64_t seat, seq;      /* who asked, where it is for no case */
     char *case_id, *ns, *database, *collection, *member; /* collection NULL: a whole database; member: who was asked */
     int64_t now;            /* deployment time */
     char **patterns;        /* of fields that policy calls sensitive */
@@ -179,7 +180,8 @@ static void look_around(void *p, const struct sb_view *view)
 /* ---- 3. back on our thread ---- */
 
 struct facts {
-    struct held_case *c;
+    struct sb_evidence **list;
+    size_t *n;
     struct sb_orchestrator *o;
     const struct impact *i;
     int rc;
@@ -187,7 +189,7 @@ struct facts {
 
 static void fact(struct facts *f, const char *source, const char *what, const char *coverage, char *value)
 {
-    f->rc = f->rc || !value || sb_evidence_add(&f->c->impact, &f->c->impact_n, source, f->i->ns, what, value, coverage, f->i->now);
+    f->rc = f->rc || !value || sb_evidence_add(f->list, f->n, source, f->i->ns, what, value, coverage, f->i->now);
     free(value);
 }
 
@@ -289,9 +291,9 @@ static void add_recoverability(struct facts *f)
     fact(f, "the Backup Guardian", "what could be brought back", "stale", sb_format("looked at %.16sZ: %s", at, o->backups_said));
 }
 
-static int gather(struct sb_orchestrator *o, struct held_case *c, const struct impact *i)
+static int gather(struct sb_orchestrator *o, struct sb_evidence **list, size_t *n, const struct impact *i)
 {
-    struct facts f = {.c = c, .o = o, .i = i};
+    struct facts f = {.list = list, .n = n, .o = o, .i = i};
     fact(&f, "the config", "environment", "measured", sb_format("%s%s", sb_name(&sb_environments, o->opt.environment), o->facts.simulated ? ", simulated" : ""));
     add_size(&f);
     add_traffic(&f);
@@ -303,41 +305,94 @@ static int gather(struct sb_orchestrator *o, struct held_case *c, const struct i
     return f.rc;
 }
 
+static void tell_screen(struct sb_orchestrator *o, const struct impact *i)
+{
+    struct sb_stake_told told = {.place = i->ns};
+    struct sb_err err = SB_ERR_INIT;
+    o->staking = false;
+    if (gather(o, &told.facts, &told.facts_n, i))
+        sb_fail_nomem(&err);
+    else
+        sb_o_tell(o, i->seat, sb_message_copy_of(SB_NEWS_STAKE, i->seq, &told));
+    sb_o_answer(o, i->seat, i->seq, &err, NULL, NULL, "What a request about %s would touch was found out", i->ns);
+    for (size_t k = 0; k < told.facts_n; k++)
+        sb_record_release(&sb_evidence_schema, &told.facts[k]);
+    free(told.facts);
+}
+
 static void back(struct sb_orchestrator *o, void *p)
 {
     struct impact *i = p;
-    struct held_case *c = sb_o_case(o, i->case_id);
+    struct held_case *c = i->case_id ? sb_o_case(o, i->case_id) : NULL;
     struct sb_err err = SB_ERR_INIT;
+    for (size_t k = 0; !i->case_id && k < i->commands_n; k++)
+        sb_o_record(o, SB_ENTRY_COMMAND, NULL, NULL, json_pack("{s:s?,s:o}", "member", i->member, "command", sb_o_words(i->commands[k])), NULL);
+    if (!i->case_id)
+        tell_screen(o, i);
     for (size_t k = 0; c && k < i->commands_n; k++)
         sb_o_record(o, SB_ENTRY_COMMAND, NULL, &(struct refs){.case_ = c}, json_pack("{s:s?,s:o}", "member", i->member, "command", sb_o_words(i->commands[k])), NULL);
-    if (c && gather(o, c, i))
+    if (c && gather(o, &c->impact, &c->impact_n, i))
         sb_fail_nomem(&err);
     if (c)
         sb_o_assessed(o, c, &err);
     free_impact(i);
 }
 
-int sb_o_assess(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err)
+/* NULL with err. */
+static struct impact *new_impact(struct sb_orchestrator *o, const char *case_id, const char *place, struct sb_err *err)
 {
-    const struct sb_slots *s = &c->case_.reading.slots;
-    const char *place = s->ns ? s->ns : s->database, *dot = s->ns ? strchr(s->ns, '.') : NULL;
+    const char *dot = strchr(place, '.');
     const json_t *sensitive = sb_policy_sensitive(o->policy);
     struct impact *i = calloc(1, sizeof *i);
-    if (!i)
-        return sb_fail_nomem(err);
+    if (!i) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
     i->o = o;
     i->documents = i->bytes = i->collections = -1;
     sb_str_init(&i->apps);
     sb_str_init(&i->fields);
     i->database = sb_strdup_n(place, dot ? (size_t)(dot - place) : strlen(place));
-    int rc = !i->database || sb_str_set(&i->case_id, c->case_.id) || sb_str_set(&i->ns, place) || (dot && sb_str_set(&i->collection, dot + 1));
+    int rc = !i->database || sb_str_set(&i->case_id, case_id) || sb_str_set(&i->ns, place) || (dot && sb_str_set(&i->collection, dot + 1));
     for (size_t k = 0; rc == 0 && k < json_array_size(sensitive); k++)
         rc = sb_strs_push(&i->patterns, &i->patterns_n, json_string_value(json_array_get(sensitive, k)));
     if (rc) {
         free_impact(i);
-        return sb_fail_nomem(err);
+        sb_fail_nomem(err);
+        return NULL;
     }
+    return i;
+}
+
+int sb_o_assess(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err)
+{
+    const struct sb_slots *s = &c->case_.reading.slots;
+    struct impact *i = new_impact(o, c->case_.id, s->ns ? s->ns : s->database, err);
+    if (!i)
+        return -1;
     c->consulting = true;
     sb_o_view(o, &i->way, look_around, i, free_impact);
     return 0;
+}
+
+void sb_o_ask_stake(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *place)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct impact *i = NULL;
+    if (!place || !place[0] || strlen(place) > 255 || place[0] == '.' || place[strlen(place) - 1] == '.')
+        sb_fail(&err, SB_EINPUT, "a place is a database, or a collection as database.collection");
+    else if (!o->connected || !o->telemetry)
+        sb_fail(&err, SB_ESERVER, "there is no connection yet: %s", o->connect_note ? o->connect_note : "connecting");
+    else if (o->staking)
+        sb_fail(&err, SB_ESTATE, "another place is being looked at; ask again in a moment");
+    else
+        i = new_impact(o, NULL, place, &err);
+    if (!i) {
+        sb_o_answer(o, seat, seq, &err, NULL, NULL, "%s", place ? place : "");
+        return;
+    }
+    i->seat = seat;
+    i->seq = seq;
+    o->staking = true;
+    sb_o_view(o, &i->way, look_around, i, free_impact);
 }

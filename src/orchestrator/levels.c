@@ -101,46 +101,57 @@ void sb_o_free_levels(struct sb_orchestrator *o)
 
 /* ---- the report card ---- */
 
-/* Whoever proposed it has an incident of its own: with what it rests on, and what it takes for the level to come back. */
-static int tell_agent(struct sb_orchestrator *o, const struct sb_card *card, const char *kind, const struct sb_autonomy_review *v, const struct sb_autonomy_record *r, struct sb_err *err)
+/* Whoever it is about has an incident of its own: with what it rests on, and what it takes for the level to come back. */
+static int tell_agent(struct sb_orchestrator *o, const struct sb_o_lowering *l, struct sb_err *err)
 {
-    const char *env = sb_name(&sb_environments, card->environment);
-    int author = card->author ? sb_name_find(&sb_specialists, card->author) : -1;
     int64_t now = sb_o_deployment_now(o);
     struct sb_evidence *facts = NULL;
     size_t n = 0;
-    char *title = sb_format("%s of the %s in %s is lowered from L%d to L%d: %s", kind, author > SB_BY_ORCHESTRATOR ? card->author : "specialists", env, v->level, v->lowered_to, v->reason);
-    char *record = sb_format("%" PRId64 " decided on, %" PRId64 " accepted, %" PRId64 " taken back in their watch, %" PRId64 " undone later", r->decisions, r->accepted, r->rolled_back, r->reversed);
-    int rc = !title || !record || sb_evidence_add(&facts, &n, "the ledger", NULL, "what came of its proposals in 30 days", record, "measured", now) ||
-             sb_evidence_add(&facts, &n, "the ledger", card->target, "the card that broke the limit", card->id, "measured", now);
-    rc = rc ? sb_fail_nomem(err)
-            : sb_o_own_incident(o, author > SB_BY_ORCHESTRATOR ? author : SB_BY_ORCHESTRATOR, title, "what it proposes further may do the same harm: it is advice until somebody answers for it", facts, n,
-                                "what it proposes is not carried out above the lowered level; another bundle of policy, signed where signers are set, is what brings the level back", err);
+    const char *who = l->by > SB_BY_ORCHESTRATOR ? sb_name(&sb_specialists, l->by) : "specialists";
+    char *title = sb_format("%s of the %s in %s is lowered from L%d to L%d: %s", l->kind, who, sb_name(&sb_environments, l->environment), l->level, l->to, l->reason);
+    int rc = !title || sb_evidence_add(&facts, &n, "the ledger", NULL, l->what, l->came_of_it, "measured", now) ||
+             sb_evidence_add(&facts, &n, "the ledger", l->ns, l->broke_what, l->broke, "measured", now);
+    rc = rc ? sb_fail_nomem(err) : sb_o_own_incident(o, l->by > SB_BY_ORCHESTRATOR ? l->by : SB_BY_ORCHESTRATOR, title, l->risk, facts, n, l->outcome, err);
     for (size_t i = 0; i < n; i++)
         sb_record_release(&sb_evidence_schema, &facts[i]);
     free(facts);
     free(title);
-    free(record);
     return rc;
+}
+
+int sb_o_lower(struct sb_orchestrator *o, const struct refs *refs, const struct sb_o_lowering *l, json_t *record, struct sb_err *err)
+{
+    const char *env = sb_name(&sb_environments, l->environment);
+    if (sb_o_record(o, SB_ENTRY_AUTONOMY, NULL, refs,
+                    json_pack("{s:s,s:s,s:i,s:i,s:s,s:o}", "kind", l->kind, "environment", env, "level", l->level, "lowered_to", l->to, "reason", l->reason, "record", record), err))
+        return -1;
+    sb_o_notice(o, SB_HIGH, "%s in %s is lowered from L%d to L%d until the policy is changed: %s", l->kind, env, l->level, l->to, l->reason);
+    if (note_lowered(o->levels, l->kind, l->environment, l->to))
+        return sb_fail_nomem(err);
+    struct sb_err untold = SB_ERR_INIT;
+    if (tell_agent(o, l, &untold)) /* the level is lowered all the same */
+        sb_o_notice(o, SB_MEDIUM, "the incident on %s is not on the record: %s", l->kind, untold.msg);
+    return 0;
 }
 
 static int lower(struct sb_orchestrator *o, struct held_card *card, const char *kind, const struct sb_autonomy_review *v, const struct sb_autonomy_record *r,
                  struct sb_err *err)
 {
-    int env = card->card.environment;
+    int author = card->card.author ? sb_name_find(&sb_specialists, card->card.author) : -1;
     json_t *record = json_pack("{s:I,s:I,s:I,s:I}", "decisions", (json_int_t)r->decisions, "accepted", (json_int_t)r->accepted, "rolled_back", (json_int_t)r->rolled_back,
                                "reversed", (json_int_t)r->reversed);
-    if (sb_o_record(o, SB_ENTRY_AUTONOMY, NULL, &(struct refs){.card = card},
-                    json_pack("{s:s,s:s,s:i,s:i,s:s,s:o}", "kind", kind, "environment", sb_name(&sb_environments, env), "level", v->level, "lowered_to", v->lowered_to, "reason",
-                              v->reason, "record", record), err))
-        return -1;
-    sb_o_notice(o, SB_HIGH, "%s in %s is lowered from L%d to L%d until the policy is changed: %s", kind, sb_name(&sb_environments, env), v->level, v->lowered_to, v->reason);
-    if (note_lowered(o->levels, kind, env, v->lowered_to))
-        return sb_fail_nomem(err);
-    struct sb_err untold = SB_ERR_INIT;
-    if (tell_agent(o, &card->card, kind, v, r, &untold)) /* the level is lowered all the same */
-        sb_o_notice(o, SB_MEDIUM, "the incident on %s is not on the record: %s", kind, untold.msg);
-    return 0;
+    char *came = sb_format("%" PRId64 " decided on, %" PRId64 " accepted, %" PRId64 " taken back in their watch, %" PRId64 " undone later", r->decisions, r->accepted, r->rolled_back, r->reversed);
+    int rc = came ? sb_o_lower(o, &(struct refs){.card = card},
+                               &(struct sb_o_lowering){.kind = kind, .environment = card->card.environment, .level = v->level, .to = v->lowered_to, .reason = v->reason, .by = author,
+                                                       .what = "what came of its proposals in 30 days", .came_of_it = came, .ns = card->card.target,
+                                                       .broke_what = "the card that broke the limit", .broke = card->card.id,
+                                                       .risk = "what it proposes further may do the same harm: it is advice until somebody answers for it",
+                                                       .outcome = "what it proposes is not carried out above the lowered level; another bundle of policy, signed where signers are set, is what brings "
+                                                                  "the level back"},
+                               record, err)
+                  : sb_fail_nomem(err);
+    free(came);
+    return rc;
 }
 
 /* The level the record has brought this kind down to, or -1. */
@@ -150,6 +161,38 @@ static int64_t lowered_to(const struct sb_orchestrator *o, const char *kind, int
     slot_name(slot, kind, environment);
     const json_t *to = json_object_get(o->levels->lowered, slot);
     return to ? json_integer_value(to) : -1;
+}
+
+int64_t sb_o_counts_since(const struct sb_orchestrator *o)
+{
+    int64_t month = sb_origin_wall_ms(o->opt.origin) - RECORD_DAYS * DAY_MS;
+    return o->levels && o->levels->since > month ? o->levels->since : month;
+}
+
+int sb_o_lowered_to(struct sb_orchestrator *o, const char *kind, int environment, int64_t *to, struct sb_err *err)
+{
+    *to = -1;
+    if (!o->levels && read_levels(o, err))
+        return -1;
+    *to = lowered_to(o, kind, environment);
+    return 0;
+}
+
+int sb_o_describe_lowered(struct sb_orchestrator *o, struct sb_str *out, struct sb_err *err)
+{
+    char at[SB_TIME_LEN + 1];
+    const char *slot;
+    json_t *to;
+    size_t n = 0;
+    if (!o->levels && read_levels(o, err))
+        return -1;
+    sb_time_format(at, o->levels->since);
+    sb_str_addf(out, ", since %.16sZ", at);
+    json_object_foreach(o->levels->lowered, slot, to)
+        sb_str_addf(out, "%s%s to L%" PRId64, n++ ? ", " : "; lowered by the record: ", slot, (int64_t)json_integer_value(to));
+    if (!n)
+        sb_str_adds(out, "; nothing is lowered");
+    return 0;
 }
 
 int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t *lowered, struct sb_err *err)
@@ -162,8 +205,7 @@ int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t
     *lowered = -1;
     if (!o->levels && read_levels(o, err))
         return -1;
-    int64_t since = o->levels->since > now - RECORD_DAYS * DAY_MS ? o->levels->since : now - RECORD_DAYS * DAY_MS;
-    if (sb_o_record_of(o, card->card.kind, env, since, &record, err))
+    if (sb_o_record_of(o, card->card.kind, env, sb_o_counts_since(o), &record, err))
         return -1;
     *lowered = lowered_to(o, kind, env);
     if (!sb_autonomy_review(o->policy, kind, env, now, &record, &v) || v.lowered_to >= v.level || (*lowered >= 0 && *lowered <= v.lowered_to))

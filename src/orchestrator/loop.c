@@ -286,6 +286,12 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
     case SB_ASK_LOOK:
         sb_o_look(o, a->seat, m);
         break;
+    case SB_ASK_STAKE:
+        sb_o_ask_stake(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
+        break;
+    case SB_ASK_REPORT:
+        sb_o_ask_report(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
+        break;
     case SB_ASK_OWNER:
         sb_o_tell_owner(o, a->seat, m->seq);
         break;
@@ -422,6 +428,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_declined(o);
     sb_o_free_history(o);
     sb_o_free_levels(o);
+    sb_o_free_alarms(o);
     sb_o_free_due(o);
     sb_o_free_hooks(o);
     free(o->backups_said);

@@ -292,6 +292,10 @@ struct sb_orchestrator {
     struct sb_declined *declined; /* declined.c's; NULL: not read yet */
     struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_levels *levels;   /* levels.c's; the same */
+    int summing;                /* commands that sum up evidence are running */
+    bool staking;               /* what a place would have at stake is being found out for a screen */
+    bool reporting;             /* a worker goes through the record for a page */
+    struct sb_alarms *alarms;   /* alarms.c's; the same */
     struct drills {
         int64_t looked;               /* entries up to this one were looked at */
         int64_t passed_at, failed_at; /* wall: of the last one that passed, and that failed; 0: none */
@@ -604,6 +608,44 @@ void sb_o_free_history(struct sb_orchestrator *o);
  * record. *lowered: what it stands lowered to; -1: as it was granted. */
 int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t *lowered, struct sb_err *err);
 void sb_o_free_levels(struct sb_orchestrator *o);
+
+/* Since when what came of proposals and alarms counts: thirty days, or since this bundle came into force. */
+int64_t sb_o_counts_since(const struct sb_orchestrator *o);
+/* What a kind stands lowered to; -1: it does not. */
+int sb_o_lowered_to(struct sb_orchestrator *o, const char *kind, int environment, int64_t *to, struct sb_err *err);
+
+/* Lowers it, on the record, with a notice and an incident on whose rule it is. Takes record. */
+struct sb_o_lowering {
+    const char *kind, *reason;
+    int environment, level, to;
+    int by;                                /* enum of sb_specialists; others: all of them */
+    const char *what, *came_of_it;         /* the record in words */
+    const char *ns, *broke_what, *broke;   /* what broke the limit */
+    const char *risk, *outcome;
+};
+int sb_o_lower(struct sb_orchestrator *o, const struct refs *refs, const struct sb_o_lowering *l, json_t *record, struct sb_err *err);
+
+/* Appends since when this bundle is in force and what was lowered under it. */
+int sb_o_describe_lowered(struct sb_orchestrator *o, struct sb_str *out, struct sb_err *err);
+
+/* ---- policy_review.c ---- */
+
+char *sb_o_review_policy(struct sb_orchestrator *o); /* in a sentence; NULL out of memory */
+
+/* ---- reports.c ---- */
+
+/* A page for the screens, divided so many days ago ("30d"; nothing: not divided): told to all when the record was gone through. */
+void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *split);
+/* A report as a file, for a case. */
+int sb_o_consult_report(struct sb_orchestrator *o, struct held_case *held, struct sb_err *err);
+
+/* ---- alarms.c ---- */
+
+/* After somebody judged an anomaly: a rule of which too many were noise becomes advice. */
+int sb_o_review_alarms(struct sb_orchestrator *o, struct held_anomaly *a, struct sb_err *err);
+/* Why what this rule finds is advice now, in words; NULL: it is announced, or memory ran out. */
+char *sb_o_alarm_is_advice(struct sb_orchestrator *o, const struct sb_anomaly *a);
+void sb_o_free_alarms(struct sb_orchestrator *o);
 
 /* ---- gate.c ---- */
 
@@ -1044,6 +1086,8 @@ void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int6
 /* The case names a collection or a database, and there is a connection: finds out about it, and comes back by sb_o_assessed with
  * the facts in c->impact. */
 int sb_o_assess(struct sb_orchestrator *o, struct held_case *c, struct sb_err *err);
+/* The same for a screen, without a case: told as stake, then answered. One at a time. */
+void sb_o_ask_stake(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *place);
 /* request.c's: goes on with the case. */
 void sb_o_assessed(struct sb_orchestrator *o, struct held_case *c, const struct sb_err *err);
 /* gate.c's: the windows of the policy as they stand. New object; NULL: out of memory. */

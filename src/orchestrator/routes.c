@@ -14,7 +14,8 @@ static const char *const task_list[SB_TASKS] = {
     [SB_TASK_INDEX_RETIRE] = "index.retire", [SB_TASK_SCHEMA_REVIEW] = "schema.review", [SB_TASK_SCHEMA_CHANGE] = "schema.change", [SB_TASK_SCHEMA_VALIDATE] = "schema.validate",
     [SB_TASK_BACKUP_CHECK] = "backup.check", [SB_TASK_BACKUP_DRILL] = "backup.drill", [SB_TASK_BACKUP_PLAN] = "backup.plan",
     [SB_TASK_WATCH_PROFILE] = "watch.profile", [SB_TASK_WATCH_WINDOWS] = "watch.windows", [SB_TASK_TREND] = "trend", [SB_TASK_SUSPECT] = "suspect",
-    [SB_TASK_OPS_CURRENT] = "ops.current", [SB_TASK_OPS_KILL] = "ops.kill", [SB_TASK_STATUS] = "status", [SB_TASK_ANSWER] = "answer"};
+    [SB_TASK_OPS_CURRENT] = "ops.current", [SB_TASK_OPS_KILL] = "ops.kill", [SB_TASK_STATUS] = "status", [SB_TASK_ANSWER] = "answer",
+    [SB_TASK_REPORT] = "report", [SB_TASK_POLICY_REVIEW] = "policy.review"};
 const struct sb_names sb_tasks = {"task", task_list, SB_TASKS};
 
 /* Whose task it is, what it cannot do without, and the one intent that it is for (SB_INTENT_NONE: any). */
@@ -41,6 +42,8 @@ static const struct {
     [SB_TASK_SUSPECT] = {SB_BY_ORCHESTRATOR, SB_FACT_PLAN, SB_INTENT_NONE},
     [SB_TASK_STATUS] = {SB_BY_ORCHESTRATOR, 0, SB_INTENT_NONE},
     [SB_TASK_ANSWER] = {SB_BY_ORCHESTRATOR, SB_FACT_ANOMALY, SB_INTENT_NONE},
+    [SB_TASK_REPORT] = {SB_BY_ORCHESTRATOR, 0, SB_INTENT_NONE},
+    [SB_TASK_POLICY_REVIEW] = {SB_BY_ORCHESTRATOR, 0, SB_INTENT_NONE},
 };
 
 static const struct {

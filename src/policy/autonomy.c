@@ -19,6 +19,8 @@ static const struct sb_autonomy_limits shipped[SB_AUTONOMY_LEVELS] = {
     [4] = {20, 950000, 10000, 10000, 1},
 };
 
+static const struct sb_alarm_limits shipped_alarms = {8, 500000};
+
 /* ---- reading ---- */
 
 static int read_level(struct sb_loader *l, const json_t *object, const char *key, int *out)
@@ -57,12 +59,13 @@ static int read_limit(struct sb_loader *l, const json_t *v, const char *key, int
 
 static int read_limits(struct sb_loader *l, const json_t *limits)
 {
-    static const char *const levels[] = {"L2", "L3", "L4"};
+    static const char *const levels[] = {"L2", "L3", "L4", "alarms"};
+    static const char *const alarm_keys[] = {"min_judged", "noise_ppm"};
     static const char *const keys[] = {"min_decisions", "accepted_ppm", "rolled_back_ppm", "reversed_ppm", "early_failures"};
     size_t mark = sb_loader_enter(l, "limits");
     if (limits && sb_loader_keys(l, limits, levels, SB_COUNT(levels)))
         return -1;
-    for (size_t i = 0; i < SB_COUNT(levels); i++) {
+    for (size_t i = 0; i < SB_COUNT(levels) - 1; i++) {
         struct sb_autonomy_limits *to = &l->p->limits[i + 2];
         const json_t *v = json_object_get(limits, levels[i]);
         if (!v)
@@ -71,6 +74,14 @@ static int read_limits(struct sb_loader *l, const json_t *limits)
         if (sb_loader_keys(l, v, keys, SB_COUNT(keys)) || read_limit(l, v, keys[0], MAX_COUNT, &to->min_decisions) || read_limit(l, v, keys[1], 1000000, &to->accepted_ppm) ||
             read_limit(l, v, keys[2], 1000000, &to->rolled_back_ppm) || read_limit(l, v, keys[3], 1000000, &to->reversed_ppm) ||
             read_limit(l, v, keys[4], MAX_COUNT, &to->early_failures))
+            return -1;
+        sb_loader_leave(l, inner);
+    }
+    const json_t *alarms = json_object_get(limits, "alarms");
+    if (alarms) {
+        size_t inner = sb_loader_enter(l, "alarms");
+        if (sb_loader_keys(l, alarms, alarm_keys, SB_COUNT(alarm_keys)) || read_limit(l, alarms, alarm_keys[0], MAX_COUNT, &l->p->alarms.min_judged) ||
+            read_limit(l, alarms, alarm_keys[1], 1000000, &l->p->alarms.noise_ppm))
             return -1;
         sb_loader_leave(l, inner);
     }
@@ -83,6 +94,7 @@ int sb_loader_autonomy(struct sb_loader *l)
     static const char *const keys[] = {"default", "levels", "limits"};
     const json_t *v = json_object_get(l->p->tree, "autonomy");
     memcpy(l->p->limits, shipped, sizeof shipped);
+    l->p->alarms = shipped_alarms;
     l->p->level_default = 1;
     l->p->has_autonomy = v != NULL;
     if (!v)
@@ -160,5 +172,19 @@ bool sb_autonomy_review(const struct sb_policy *p, const char *kind, int environ
     for (; sound && out->lowered_to > 1 && breaks(&p->limits[out->lowered_to], r, why, sizeof why); out->lowered_to--)
         if (!out->reason[0])
             snprintf(out->reason, sizeof out->reason, "%s", why);
+    return true;
+}
+
+struct sb_alarm_limits sb_alarm_limits_of(const struct sb_policy *p)
+{
+    return p->alarms;
+}
+
+bool sb_alarm_is_noisy(const struct sb_policy *p, int64_t judged, int64_t noise, char why[200])
+{
+    const struct sb_alarm_limits *m = &p->alarms;
+    if (!m->min_judged || judged < m->min_judged || judged > MAX_COUNT || noise > judged || !share_over(noise, judged, m->noise_ppm))
+        return false;
+    snprintf(why, 200, "%" PRId64 " of %" PRId64 " that people judged were noise; at most %" PRId64 " in a million may be", noise, judged, m->noise_ppm);
     return true;
 }

@@ -137,6 +137,7 @@ struct sb_policy {
     struct sb_grant *levels;
     size_t levels_n, levels_cap;
     struct sb_autonomy_limits limits[SB_AUTONOMY_LEVELS];
+    struct sb_alarm_limits alarms;
     struct sb_batch_grant *batches;
     size_t batches_n, batches_cap;
     bool has_groups;      /* the bundle alone says who is in a group */

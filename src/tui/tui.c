@@ -139,6 +139,7 @@ enum sb_context context_behind(const struct sb_tui *t)
     case VIEW_RECOVERY: case VIEW_BACKUP: return SB_IN_RECOVERY;
     case VIEW_RUNNING: return SB_IN_RUNNING;
     case VIEW_SCHEMA: return SB_IN_PAGE;
+    case VIEW_REPORT: return SB_IN_REPORT;
     }
     return SB_IN_GLOBAL;
 }
@@ -330,6 +331,7 @@ void sb_tui_free(struct sb_tui *t)
     sb_record_release(&sb_hushes_schema, &t->hushes);
     sb_record_release(&sb_recovery_schema, &t->recovery);
     sb_record_release(&sb_schema_look_schema, &t->look);
+    sb_record_release(&sb_report_page_schema, &t->report);
     sb_record_release(sb_message_schema(SB_ASK_HELLO), &t->seat);
     free(t->connecting);
     free(t);

@@ -69,7 +69,7 @@ def main():
         fails = script(lab, "fails", "echo no line to the pager >&2; exit 1\n")
         guard = script(lab, "guard", 'cat >>"%s/guard.told"; [ -e "%s/go" ] || { echo the ticket is not approved; exit 7; }\n' % (lab.dir, lab.dir))
         wrong_lines(lab)
-        configure(lab, "hook state.executing %s" % real, "hook state.awaiting_approval within 300ms %s" % hangs, "hook recommendation %s" % fails, "hook request /not/there",
+        configure(lab, "hook state.executing %s" % real, "hook state.awaiting_approval within 300ms %s" % hangs, "hook recommendation %s" % fails, "hook request /not/there", "hook report %s" % script(lab, "reader", 'cat >"%s/report.told"\n' % lab.dir),
                   "hook approval shell \"read x; echo $x | tee '%s/shell.told' | wc -l\"" % lab.dir, "hook before.step %s" % guard)
         lab.start(env={"SECRET_TOKEN": "hunter2", "SIGNALBOX_URI": "mongodb://u:hunter2@nowhere"})
         id = lab.propose(window=0)
@@ -110,6 +110,13 @@ def main():
         L.require(shell["body"]["output"].strip() == "1" and told(lab, "shell")[0]["event"] == "approval", "%s" % shell)
         shown = lab.run("audit", "show", entry["plan"]["case"]).stdout
         L.require("hook state.executing, try 1" in shown, "the case's chain does not tell of its hooks")
+
+        # a report is written, and whoever wants it is told of it whole
+        lab.run("ask", "morning report")
+        report = lab.until("the report is told", lambda: told(lab, "report"))[0]
+        with open(report["report"]["path"]) as f:
+            text = f.read()
+        L.require(report["event"] == "report" and report["report"]["text"] == text and id in text and "## The specialists" in text, "%s, not %s" % (report, text))
         lab.verify()
         entries = lab.entries()
         for kind in ("request", "intent", "handoff", "recommendation", "policy.load", "verdict", "approval"):

@@ -106,7 +106,10 @@ def own_routes(p):
     out = p.run("ask", "--dry-run", "remove field total from shop.invoices").stdout.decode()
     check(all(w in out for w in ("one, prod", "3650 days: tax law", "no place where backups lie")), "what is at stake: %s" % out)
     told = json.loads(p.run("ask", "--dry-run", "--json", "--deployment", "one", "speed up shop.orders").stdout)[0]["impact"]
-    check({"what": "criticality", "value": "7"} in told and {"what": "regulated retention", "value": "90 days: a contract"} in told, "what is at stake: %s" % told)
+    said = {t["what"]: t["value"] for t in told}
+    check(said.get("criticality") == "7" and said.get("regulated retention") == "90 days: a contract", "what is at stake: %s" % told)
+    blind = [t for t in told if t.get("coverage") == "blind"]
+    check(len(blind) == 2 and "traffic" in blind[-1]["what"], "what cannot be known without a server: %s" % told)
     check(p.run("ask", "--dry-run", "--deployment", "other", "status").returncode == 2, "no such deployment")
     p.write("config/signalbox/config", 'deployment one\nretention shop 0d "x"\nretention shop 9 "x"\nretention shop 9d ""\n')
     r = p.run("ask", "--dry-run", "status")

@@ -128,6 +128,11 @@ def it_returns_by_a_signed_decision(lab):
     L.require([e["body"].get("signer") for e in lab.entries("policy.load")][-1] == "alice", "who signed is not on the record")
     lab.stop()
 
+    # the report tells both: what it was lowered to and why, and who brought it back
+    told = json.loads(lab.run("report", "--simulated", "--json").stdout)
+    L.require([(d["kind"], d["level"], d["lowered_to"], d["back_by"]) for d in told["lowered"]] == [("index.create", 2, 1, "alice")] and told["lowered"][0]["back_at"] > told["lowered"][0]["at"], told["lowered"])
+    L.require("by another bundle signed by alice" in lab.run("report", "--simulated").stdout, "the text does not say who brought it back")
+
 
 def asked_for(lab, known, text, *more):
     lab.run("ask", *more, text)

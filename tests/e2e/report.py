@@ -75,6 +75,7 @@ def agrees(lab, ids):
     L.require(all(abs(a - b) < 2e-6 for a, b in zip((changes["low"], changes["high"]), wilson(len(wrong), len(executed)))), "the Wilson interval: %s" % changes)
     row = told["specialists"][0]
     L.require(len(told["specialists"]) == 1 and (row["proposed"], row["accepted"], row["edited"], row["rejected"]) == (7, 2, 2, 4), "the report card: %s" % told["specialists"])
+    L.require(row["edits"] == {"watch_window_s": 2} and [r.split(": ", 1)[1] for r in row["rejected_because"]] == ["no need for %s" % i for i in ids[:4]], "what was edited, and why some were rejected: %s" % row)
     L.require(row["reversed"] == sum(first(c, "rollback") is not None for c in made) and row["passed"] + row["failed"] + row["inconclusive"] >= 1, "verdicts: %s" % row)
     last = {e["plan"]["card"]: e["body"]["report"] for e in lab.entries("watch") if e["body"]["report"].get("verdict", "NONE") not in ("NONE", "none")}
     claims = [c for r in last.values() for c in r.get("claims", [])]

@@ -264,6 +264,80 @@ static void a_failed_backup_is_not_told_again_after_a_restart(void **state)
     forget(&h);
 }
 
+struct words {
+    int kind;
+    const char *text;
+    int n;
+};
+
+static int count_words(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct words *w = ctx;
+    (void)err;
+    w->n += e->kind == w->kind && memmem(bytes, n, w->text, strlen(w->text)) != NULL;
+    return 0;
+}
+
+/* As one more judgement of an anomaly of its own; what is said of it is about this collection alone. */
+static void judge_one(struct lab *l, struct heard *h, const char *ns, int mark)
+{
+    tell(l, h, ns, "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_int_equal(judge(l, h->anomaly.id, mark), 0);
+}
+
+/* Its owner is told why, what it finds is recorded and opens no case, what may mean lost data speaks all the same, a restart
+ * changes nothing, and another bundle brings it back. */
+static void a_rule_of_noise_becomes_advice(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct heard h = {0};
+    const struct lab_options options = {.scenario = NULL};
+    lab_open(&l, &options);
+    judge_one(&l, &h, "shop.a", SB_HUSH_USEFUL);
+    judge_one(&l, &h, "shop.b", SB_HUSH_KNOWN);
+    judge_one(&l, &h, "shop.c", SB_HUSH_USEFUL);
+    for (int i = 0; i < 4; i++) {
+        char ns[] = "shop.n0";
+        ns[6] = (char)('0' + i);
+        judge_one(&l, &h, ns, SB_HUSH_NOISE);
+    }
+    judge(&l, h.anomaly.id, SB_HUSH_NOISE); /* said twice of one: still one */
+    tell(&l, &h, "crm.users", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_null(h.anomaly.hushed);
+    assert_int_equal(judge(&l, h.anomaly.id, SB_HUSH_NOISE), 0); /* 5 of 8 */
+
+    tell(&l, &h, "hr.people", "ns.read_latency_us", 90000, SB_HIGH);
+    assert_non_null(h.anomaly.hushed);
+    assert_non_null(strstr(h.anomaly.hushed, "advice only"));
+    tell(&l, &h, "shop.a", "ns.read_latency_us", 5000, SB_MEDIUM); /* one like it was useful */
+    assert_null(h.anomaly.hushed);
+    tell(&l, &h, "hr.people", "ns.write_latency_us", 5000, SB_MEDIUM); /* another rule */
+    assert_null(h.anomaly.hushed);
+    tell(&l, &h, "hr.people", "member.rollback", 1, SB_LOW);
+    assert_null(h.anomaly.hushed);
+    lab_stop(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_AUTONOMY, NULL), 1);
+    struct words told = {SB_ENTRY_AUTONOMY, "5 of 8 that people judged were noise", 0}, incident = {SB_ENTRY_HANDOFF, "alarm.ns.read_latency_us of the anomaly_detector in prod is lowered from L1 to L0", 0};
+    lab_each_entry(&l, count_words, &told);
+    lab_each_entry(&l, count_words, &incident);
+    assert_true(told.n == 1 && incident.n == 1);
+    lab_start(&l, &options);
+    tell(&l, &h, "hr.people", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_non_null(h.anomaly.hushed);
+    lab_stop(&l);
+
+    lab_replace(&l.policy, "\"version\": \"", "\"version\": \"9");
+    lab_start(&l, &options);
+    tell(&l, &h, "hr.people", "ns.read_latency_us", 5000, SB_MEDIUM);
+    assert_null(h.anomaly.hushed);
+    assert_int_equal(judge(&l, h.anomaly.id, SB_HUSH_NOISE), 0); /* and the count begins anew */
+    lab_stop(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_AUTONOMY, NULL), 1);
+    lab_end(&l);
+    forget(&h);
+}
+
 /* As the detector tells one that began, or ended, some nights ago. */
 static void tell_night(struct lab *l, const char *detector_id, int64_t from, int64_t to)
 {
@@ -390,6 +464,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts), cmocka_unit_test(a_trend_is_not_told_again_after_a_restart),
                                        cmocka_unit_test(a_failed_backup_is_not_told_again_after_a_restart), cmocka_unit_test(a_nightly_job_is_learned_from_the_record),
+                                       cmocka_unit_test(a_rule_of_noise_becomes_advice),
                                        cmocka_unit_test(a_backup_that_cannot_be_used_is_announced)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

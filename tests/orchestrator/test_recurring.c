@@ -201,6 +201,65 @@ static void a_run_is_a_request_like_any(void **state)
     sb_schedule_release(&s[1]);
 }
 
+struct report_told {
+    int n;
+    char path[512];
+    char sha256[SB_HEX_LEN + 1];
+};
+
+static int take_report(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct report_told *r = ctx;
+    (void)bytes;
+    (void)n;
+    (void)err;
+    if (e->kind != SB_ENTRY_REPORT)
+        return 0;
+    r->n++;
+    snprintf(r->path, sizeof r->path, "%s", sb_json_str(e->body, "path"));
+    snprintf(r->sha256, sizeof r->sha256, "%s", sb_json_str(e->body, "sha256"));
+    return 0;
+}
+
+/* Each morning once, whatever the clock does and however long nobody ran: as a file, whose hash is on the record. */
+static void a_report_each_morning(void **state)
+{
+    (void)state;
+    struct lab l;
+    clock_of = &l.origin;
+    struct sb_schedule s = nightly("morning report");
+    struct lab_options o = {.environment = SB_ENV_STAGING, .wall = utc("2026-11-20T12:00:00Z"), .schedules = &s, .schedules_n = 1};
+    lab_open(&l, &o);
+    until_entries(&l, SB_ENTRY_SCHEDULE, "began", 1);
+    set_clock(&l, utc("2026-11-21T02:00:00Z"), 1);
+    until_entries(&l, SB_ENTRY_REPORT, NULL, 1);
+    set_clock(&l, utc("2026-11-21T00:30:00Z"), 2);
+    set_clock(&l, utc("2026-11-21T03:00:00Z"), 3);
+    lab_stop(&l);
+    o.wall = utc("2026-11-24T09:00:00Z"); /* three mornings later: the newest, once */
+    lab_start(&l, &o);
+    until_entries(&l, SB_ENTRY_REPORT, NULL, 2);
+    lab_close(&l);
+
+    struct report_told told = {0};
+    struct sb_str text;
+    struct sb_hash hash;
+    struct sb_err err = SB_ERR_INIT;
+    char hex[SB_HEX_LEN + 1];
+    lab_each_entry(&l, take_report, &told);
+    sb_str_init(&text);
+    assert_int_equal(told.n, 2);
+    assert_non_null(strstr(told.path, "/reports/2026-11-24-09"));
+    sb_assert_ok(sb_file_read(told.path, 100000, &text, &err), err);
+    sb_assert_ok(sb_hash_slices(&hash, &(struct sb_slice){text.p, text.len}, 1, &err), err);
+    sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
+    assert_string_equal(hex, told.sha256);
+    assert_non_null(strstr(text.p, "# lab (SIMULATED): from 2026-11-23T09:00Z to 2026-11-24T09:00Z"));
+    assert_non_null(strstr(text.p, "## What could be brought back"));
+    sb_str_release(&text);
+    sb_schedule_release(&s);
+}
+
 /* ---- windows ---- */
 
 /* Builds wait for the quiet hours, 20:00 to 05:00 in Berlin. */
@@ -334,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(downtime_and_clocks),
         cmocka_unit_test(a_run_is_a_request_like_any),
+        cmocka_unit_test(a_report_each_morning),
         cmocka_unit_test(a_window_opens),
         cmocka_unit_test(a_freeze_ends),
         cmocka_unit_test(a_freeze_that_ends_too_late),

@@ -116,6 +116,26 @@ static void a_bundle_sets_its_own_limits(void **state)
     kit_refused("'autonomy':{'default':'high'},", KIT_ALLOW, "a level is L0");
 }
 
+static void alarms_have_limits(void **state)
+{
+    (void)state;
+    char why[200];
+    struct sb_policy *p = kit_bundle("", KIT_ALLOW);
+    assert_true(sb_alarm_limits_of(p).min_judged == 8 && sb_alarm_limits_of(p).noise_ppm == 500000);
+    assert_false(sb_alarm_is_noisy(p, 7, 7, why)); /* too few to say */
+    assert_false(sb_alarm_is_noisy(p, 8, 4, why));
+    assert_true(sb_alarm_is_noisy(p, 8, 5, why));
+    assert_non_null(strstr(why, "5 of 8 that people judged were noise"));
+    assert_false(sb_alarm_is_noisy(p, 8, 9, why)); /* more noise than judged is no record */
+    assert_false(sb_alarm_is_noisy(p, INT64_MAX, INT64_MAX, why));
+    sb_policy_free(p);
+    p = kit_bundle("'autonomy':{'limits':{'alarms':{'min_judged':0}}},", KIT_ALLOW);
+    assert_false(sb_alarm_is_noisy(p, 100, 100, why));
+    sb_policy_free(p);
+    kit_refused("'autonomy':{'limits':{'alarms':{'noise_ppm':1000001}}},", KIT_ALLOW, "from 0 to 1000000");
+    kit_refused("'autonomy':{'limits':{'alarms':{'loud':1}}},", KIT_ALLOW, "unknown key");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +143,7 @@ int main(void)
         cmocka_unit_test(the_fact_is_the_lower_of_grant_and_record),
         cmocka_unit_test(shipped_limits_lower_a_level),
         cmocka_unit_test(a_bundle_sets_its_own_limits),
+        cmocka_unit_test(alarms_have_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -311,13 +311,18 @@ class Lab:
                 require(kept or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
 
     def close(self):
-        """Also of a test that never looked at the wire: each write had its intent before it, or the program ends with 1."""
-        if self.owner and self.owner.poll() is None:
-            self.kill()
-        self.sim.close()
-        if self.proxy:
-            self.proxy.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        """Also of a test that never looked at the wire: each write had its intent before it, or the program ends with 1; and what is on
+        the record that is left is held against trace, unless something else has failed already."""
+        try:
+            if self.owner and self.owner.poll() is None:
+                self.kill()
+            if not sys.exc_info()[0]:
+                trace(self.entries())
+        finally:
+            self.sim.close()
+            if self.proxy:
+                self.proxy.close()
+            shutil.rmtree(self.dir, ignore_errors=True)
         wrong = self.wire_problems + (self.proxy.problems if self.proxy else [])
         if wrong:
             print("FAIL  on the wire: %s" % "; ".join(wrong), flush=True)

@@ -97,6 +97,9 @@ struct sb_anomaly {
 };
 extern const struct sb_schema sb_anomaly_schema;
 
+/* By which rule it was announced: the measure that went out first ("ns.read_latency_us"); "" where none is named. */
+const char *sb_anomaly_rule(const struct sb_anomaly *a);
+
 void sb_anomaly_release(struct sb_anomaly *a);
 
 #endif

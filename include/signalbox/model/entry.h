@@ -56,6 +56,8 @@ enum sb_entry_kind {
     SB_ENTRY_EXERCISE,        /* {"result"} what became of an exercise on a simulated deployment (cli/exercise.h) */
     SB_ENTRY_HELD,            /* {"event","step","undo","by","why","since","for_ms"} a running step sends nothing more for now, or again; event "held back" or "goes on" */
     SB_ENTRY_BACKUP,          /* {"event":"completed","path","name","type","taken_at","taken_from","bytes","about"} a usable backup has come where the config says they lie, made by whichever tool */
+    SB_ENTRY_REPORT,          /* {"days","path","sha256","said","text"} a report was written into a file */
+    SB_ENTRY_SUMMARY,         /* {"of","evidence"} the evidence of that revision in other words, by an outside program: beside it, as under proof */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

@@ -17,6 +17,7 @@
 #include <signalbox/model/ops.h>
 #include <signalbox/model/recovery.h>
 #include <signalbox/model/schema_look.h>
+#include <signalbox/model/report.h>
 
 enum sb_message_type {
     /* asks */
@@ -48,6 +49,8 @@ enum sb_message_type {
     SB_ASK_OPS,      /* struct sb_text, ignored: what runs now; answered by ops. It is read at most every other second, whoever asks */
     SB_ASK_REPLAY,   /* struct sb_replay_ask; answered by replay */
     SB_ASK_LOOK,     /* struct sb_text: the card that this seat has open; empty: none */
+    SB_ASK_STAKE,    /* struct sb_text: a place, "db.coll" or "db"; answered by stake: what a request about it would touch */
+    SB_ASK_REPORT,   /* struct sb_text: "30d", the date that divides it, or nothing; answered by report, once the record has been gone through */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */
@@ -61,6 +64,8 @@ enum sb_message_type {
     SB_NEWS_REPLAY,  /* struct sb_replay */
     SB_NEWS_LOOKS,   /* struct sb_looks: which cards are open where, whenever that changes */
     SB_NEWS_SCHEMA,  /* struct sb_schema_look: a collection was looked at, for whomever */
+    SB_NEWS_STAKE,   /* struct sb_stake_told */
+    SB_NEWS_REPORT,  /* struct sb_report_page */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
     SB_NEWS_CARDS,   /* struct sb_card_rows: cards as lists show them, of which there are too many to tell each whole */
     SB_NEWS_CASE,    /* struct sb_case: new or changed, whole */
@@ -280,6 +285,14 @@ struct sb_watched {
     size_t hosts_n;
     struct sb_bundle_id policy;
 };
+
+/* What a request about a place would touch; what could not be had is among the facts, as blind. */
+struct sb_stake_told {
+    char *place;
+    struct sb_evidence *facts;
+    size_t facts_n;
+};
+extern const struct sb_schema sb_stake_schema;
 
 struct sb_notice {
     int severity; /* enum sb_level */

@@ -13,7 +13,7 @@
  * most 5 min). No shell is in between unless the line says so. One that fails is tried twice more, later each time; each try
  * is on the record. `before.step` is asked before a step of a plan is sent, and what does not end with 0 keeps the step from being
  * sent: it is asked again, later each time. `rephrase` is asked to put a request in other words that was not understood: one line
- * of JSON is its answer, held to much (rephrase.h), and it is tried once. Stopping, aborting and rolling back are never held up. What waited to be told when
+ * of JSON is its answer, held to much (rephrase.h), and it is tried once; so is `summarise` with the evidence of a card (summarise.h). Stopping, aborting and rolling back are never held up. What waited to be told when
  * the program ended is not told later. Thread: constant once read.
  */
 #ifndef SIGNALBOX_ORCHESTRATOR_HOOKS_H

@@ -38,6 +38,8 @@ enum sb_task {
     SB_TASK_OPS_KILL,
     SB_TASK_STATUS,
     SB_TASK_ANSWER,
+    SB_TASK_REPORT,
+    SB_TASK_POLICY_REVIEW,
     SB_TASKS
 };
 extern const struct sb_names sb_tasks; /* "index.review" */

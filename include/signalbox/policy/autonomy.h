@@ -25,6 +25,10 @@
  *   L3                20                        80 %                  10 %                  5 %                 2
  *   L4                20                        95 %                   1 %                  1 %                 1
  *
+ * A rule by which the Anomaly Detector announces (the measure that went out first) has limits too, "alarms": {"min_judged": 8,
+ * "noise_ppm": 500000} beside those of the levels, and these when a bundle does not state them: when of so many that people
+ * judged a larger share was noise, what it finds is advice, under this very bundle. min_judged 0: never.
+ *
  * Thread: any; pure.
  */
 #ifndef SIGNALBOX_POLICY_AUTONOMY_H
@@ -55,6 +59,15 @@ struct sb_autonomy_review {
     int lowered_to; /* <= level */
     char reason[200]; /* "" when it stays */
 };
+
+struct sb_alarm_limits {
+    int64_t min_judged; /* useful, known and noise together; 0: the rule stays whatever is said of it */
+    int64_t noise_ppm;  /* of the judged: at most */
+};
+struct sb_alarm_limits sb_alarm_limits_of(const struct sb_policy *p);
+
+/* Whether a rule of alarms of which people called so many noise is too noisy; why then says it in a sentence. */
+bool sb_alarm_is_noisy(const struct sb_policy *p, int64_t judged, int64_t noise, char why[200]);
 
 /* The limits of a level under this bundle. L0 and L1 have none: everything is 0. */
 struct sb_autonomy_limits sb_autonomy_limits_of(const struct sb_policy *p, int level);

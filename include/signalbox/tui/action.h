@@ -29,6 +29,7 @@
     CONTEXT(EDIT, "edit", PAGE, "a card being edited")                         \
     CONTEXT(TEXT, "text", PAGE, "help and messages")                           \
     CONTEXT(MEETING, "meeting", PAGE, "the meeting")                           \
+    CONTEXT(REPORT, "report", PAGE, "the report")                              \
     CONTEXT(CONFIRM, "confirm", NONE, "a question that wants a deliberate yes") \
     CONTEXT(LINE, "line", NONE, "a line of text being typed")                  \
     CONTEXT(PALETTE, "palette", LINE, "the palette")
@@ -131,6 +132,8 @@ enum sb_action_flags {
     ACTION(PAUSE_ALL, "pause-all", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "pause every execution at once, each between two of its steps") \
     ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
     ACTION(RECOVERY, "recovery", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what could be brought back: backups, gaps, drills, and what is asked of them") \
+    ACTION(REPORT, "report", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what the work came to: durations, incidents, the report card of each specialist and rule") \
+    ACTION(DIVIDE, "divide-report", "divide", SB_AT(REPORT), 0, "before and after 1, 7, 30 or 90 days ago, or the whole record") \
     ACTION(DRILL, "drill", "", SB_AT_CARDS | SB_AT(RECOVERY), 0, "ask for a restore drill: the newest backup into the throw-away deployment") \
     ACTION(RUNNING, "running", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what runs now: the members as mongostat shows them, operations by age, who waits for whom") \
     ACTION(END_OPERATION, "end-operation", "end it", SB_AT(RUNNING), 0, "propose a card that ends the selected operation")  \

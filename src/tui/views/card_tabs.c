@@ -43,7 +43,7 @@ void view_evidence(const struct sb_tui *t, const struct sb_card *c, struct sb_pa
         sb_page_text(p, SB_ROLE_DOUBT, "The card rests on no evidence.");
     }
     if (c->beside_n) {
-        view_heading(p, "Tried out since (no part of what is approved)");
+        view_heading(p, "Beside it (no part of what is approved)");
         view_facts(t, c->beside, c->beside_n, p);
     }
     if (c->shapes_n) {

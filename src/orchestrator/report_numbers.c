@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "report.h"
+#include <signalbox/orchestrator/report.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,9 +52,9 @@ int64_t sb_record_said_ppm(const struct sb_record_of *r)
     return judged > 0 ? r->sure_ppm / judged : -1;
 }
 
-struct sb_share sb_share_of(int64_t hits, int64_t n)
+struct sb_rate sb_rate_of(int64_t hits, int64_t n)
 {
-    struct sb_share s = {.hits = hits, .n = n, .high_ppm = 1000000};
+    struct sb_rate s = {.hits = hits, .n = n, .high_ppm = 1000000};
     if (n <= 0)
         return s;
     double p = (double)hits / (double)n, z2 = Z * Z / (double)n;

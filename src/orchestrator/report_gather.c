@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One pass through the record: each card, case and anomaly is followed from its first entry to its last. */
-#include "report.h"
+#include <signalbox/orchestrator/report.h>
 
 #include <signalbox/base/clock.h>
 #include <signalbox/base/hash.h>
 #include <signalbox/base/json.h>
 #include <signalbox/model/claim.h>
+#include <signalbox/model/hush.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#define BAR_EVERY 256 /* entries */
+#define SHOW_EVERY 256 /* entries */
 
 const char *const sb_phase_names[PHASES] = {
     [PHASE_ASKED_PROPOSED] = "request to card", [PHASE_PROPOSED_APPROVED] = "card to approval", [PHASE_APPROVED_STARTED] = "approval to start",
@@ -32,6 +33,7 @@ struct life {
     int64_t asked;        /* card: its case's request */
     int64_t waiting, approved, started, verified;
     bool proposed, accepted, edited, wrong, caused, over;
+    int judged;           /* anomaly: enum sb_hush_kind that somebody said last; -1 nothing */
     int64_t sure_ppm;     /* card: its confidence, as it was proposed or last edited */
     char *author, *kind;
 };
@@ -89,6 +91,7 @@ static struct life *life_of(struct gathering *g, const char *id, const struct sb
         return NULL;
     }
     l->first = e->ts;
+    l->judged = -1;
     l->counts = e->plan.simulated == g->span->simulated && e->ts >= g->span->since && (!g->span->until || e->ts < g->span->until);
     *slot = g->lives_n;
     return l;
@@ -121,18 +124,6 @@ static struct sb_record_of *record_of(struct gathering *g, const struct life *l)
             return &r->records[i];
     struct sb_record_of *n = SB_PUSH(r->records);
     return n && sb_str_set(&n->author, l->author) == 0 && sb_str_set(&n->kind, l->kind) == 0 ? n : NULL;
-}
-
-static int keep_reason(struct sb_report *r, const char *note)
-{
-    if (!note || !note[0])
-        return 0;
-    if (r->reasons_n == SB_REASONS) {
-        free(r->reasons[0]);
-        memmove(r->reasons, r->reasons + 1, (SB_REASONS - 1) * sizeof *r->reasons);
-        r->reasons_n--;
-    }
-    return sb_strs_push(&r->reasons, &r->reasons_n, note);
 }
 
 /* ---- entries ---- */
@@ -212,7 +203,7 @@ static int take_state(struct gathering *g, const struct sb_entry *e)
         return take_end(g, l, r, e, event);
     case SB_EV_REJECT:
         r->rejected++;
-        return keep_reason(g->out, sb_json_str(e->body, "note"));
+        return sb_report_reason(&g->out->reasons, &g->out->reasons_n, sb_json_str(e->body, "note")) || sb_report_reason(&r->reasons, &r->reasons_n, sb_json_str(e->body, "note")) ? -1 : 0;
     case SB_EV_EXPIRE:
         r->expired++;
         return 0;
@@ -270,6 +261,7 @@ static int take_edit(struct gathering *g, const struct sb_entry *e)
     if (r) {
         r->edited += !l->edited;
         l->edited = true;
+        return sb_report_edited(r, e);
     }
     return 0;
 }
@@ -279,6 +271,36 @@ static int64_t time_at(const json_t *object, const char *key)
     const char *text = sb_json_str(object, key);
     int64_t at = 0;
     return text && sb_time_parse(text, strlen(text), &at) == 0 ? at : 0;
+}
+
+/* By which rule it was announced. */
+static int take_alarm(struct gathering *g, struct life *l, const json_t *anomaly)
+{
+    const char *rule = sb_json_str(json_array_get(json_object_get(anomaly, "signals"), 0), "metric");
+    struct sb_alarms_of *of = rule && rule[0] ? sb_report_alarms(g->out, rule) : NULL;
+    if (!rule || !rule[0])
+        return 0;
+    if (!of || sb_str_set(&l->kind, rule))
+        return -1;
+    const char *hushed = sb_json_str(anomaly, "hushed");
+    *(hushed && hushed[0] ? &of->quiet : &of->told) += 1;
+    return 0;
+}
+
+/* What somebody said of it: the last word counts. */
+static int take_hush(struct gathering *g, const struct sb_entry *e)
+{
+    struct life *l = known(g, e->plan.anomaly);
+    const char *name = sb_json_str(json_object_get(e->body, "hush"), "kind");
+    int mark = name ? sb_name_find(&sb_hush_kinds, name) : -1;
+    if (!l || !l->counts || !l->kind || mark < 0)
+        return 0;
+    struct sb_alarms_of *of = sb_report_alarms(g->out, l->kind);
+    if (!of)
+        return -1;
+    sb_report_judged(of, l->judged, mark);
+    l->judged = mark;
+    return 0;
 }
 
 /* Onset, detection and end are of the deployment's time; that a suspect was named is of ours. */
@@ -293,6 +315,8 @@ static int take_anomaly(struct gathering *g, const struct sb_entry *e)
         return l ? 0 : -1;
     int64_t from = time_at(a, "from"), to = time_at(a, "to");
     g->out->incidents += fresh;
+    if (fresh && take_alarm(g, l, a))
+        return -1;
     if (fresh && add(g, PHASE_BEGAN_DETECTED, from, time_at(a, "detected_at")))
         return -1;
     if (!l->caused && json_array_size(json_object_get(a, "causes")) > 0) {
@@ -317,6 +341,12 @@ static int take_for(struct gathering *g, const struct sb_entry *e)
         g->out->from = g->out->from ? g->out->from : e->ts;
         g->out->to = e->ts;
     }
+    if (in && e->kind == SB_ENTRY_AUTONOMY && e->plan.simulated == g->span->simulated)
+        return sb_report_lowered(g->out, e);
+    if (in && e->kind == SB_ENTRY_POLICY_LOAD)
+        return sb_report_bundle(g->out, e);
+    if (e->kind == SB_ENTRY_HUSH)
+        return take_hush(g, e);
     if (e->kind == SB_ENTRY_REQUEST && e->plan.case_id)
         return life_of(g, e->plan.case_id, e) ? 0 : -1;
     if (e->kind == SB_ENTRY_RECOMMENDATION && e->plan.card)
@@ -334,7 +364,7 @@ static int take_for(struct gathering *g, const struct sb_entry *e)
 struct pass {
     struct gathering *of;
     size_t n;
-    struct sb_bar *bar;
+    const struct sb_report_progress *progress;
     int64_t total;
 };
 
@@ -343,8 +373,8 @@ static int take(void *ctx, const struct sb_entry *e, const char *bytes, size_t n
     struct pass *p = ctx;
     (void)bytes;
     (void)n;
-    if (e->seq % BAR_EVERY == 0)
-        sb_bar_show(p->bar, e->seq, p->total, "entry");
+    if (p->progress && e->seq % SHOW_EVERY == 0 && !p->progress->show(p->progress->ctx, e->seq, p->total))
+        return sb_fail(err, SB_ESTATE, "given up");
     for (size_t i = 0; i < p->n; i++)
         if (take_for(&p->of[i], e))
             return sb_fail_nomem(err);
@@ -371,9 +401,9 @@ static void add_waiting(struct gathering *g)
             g->out->queued_ms += now - g->lives[i].waiting;
 }
 
-int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, struct sb_bar *bar, struct sb_err *err)
+int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, struct sb_report *out, size_t n, const struct sb_report_progress *progress, struct sb_err *err)
 {
-    struct pass pass = {calloc(n, sizeof *pass.of), n, bar, sb_ledger_head(l)};
+    struct pass pass = {calloc(n, sizeof *pass.of), n, progress, sb_ledger_head(l)};
     memset(out, 0, n * sizeof *out);
     if (!pass.of)
         return sb_fail_nomem(err);
@@ -386,7 +416,6 @@ int sb_report_gather(struct sb_ledger *l, const struct sb_report_span *spans, st
         gathering_release(&pass.of[i]);
     }
     free(pass.of);
-    sb_bar_clear(bar);
     return rc;
 }
 
@@ -394,6 +423,7 @@ void sb_report_release(struct sb_report *r)
 {
     for (size_t i = 0; i < PHASES; i++)
         free(r->phases[i].of);
+    sb_report_agents_release(r); /* it goes through the records */
     for (size_t i = 0; i < r->records_n; i++) {
         free(r->records[i].author);
         free(r->records[i].kind);
