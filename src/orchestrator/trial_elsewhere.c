@@ -218,7 +218,7 @@ static int read_all(struct trying *x, const char *scratch, struct sb_err *err)
 /* What it cost the deployment that it was made on. */
 static int tell_load(const struct trying *x, const char *where, struct sb_evidence **list, size_t *n)
 {
-    char *load = sb_format("%" PRId64 " documents copied, %zu %s built on them, %" PRId64 " commands in %" PRId64 " ms; no command was let run for more than 10 s", x->tried.blast_radius.documents,
+    char *load = sb_format("%" PRId64 " documents copied, %zu %s built on them, %" PRId64 " commands in %" PRId64 " ms; the copy is ended after 10 s", x->tried.blast_radius.documents,
                            x->tried.steps_n - 1, x->tried.steps_n == 2 ? "index" : "indexes", x->steps, x->millis);
     int rc = load ? sb_evidence_add(list, n, where, x->t->card->target, "what the trial cost there", load, "measured", x->t->at) : -1;
     free(load);
