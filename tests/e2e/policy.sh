@@ -264,16 +264,16 @@ force_checks() {
     serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'site 2026.11.3 - 2' 'a broken one'
     serve_with 'set policy default'; want "$(in_force)" 'default 2026.11.4 -' 'the built-in one'
     version_of 2026.11.2
-    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.3 - 3' 'an older one after another bundle'
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.4 - 3' 'an older one after another bundle'
     version_of 2026.11.4; jq -c '.windows.quiet.tz = "Mars/Olympus"' "$work/site.json" >"$work/t" && mv "$work/t" "$work/site.json"
-    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.3 - 4' 'a missing zone'
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.4 - 4' 'a missing zone'
     # signed ones
     ssh-keygen -q -t ed25519 -N '' -C alice -f "$work/alice" && ssh-keygen -q -t ed25519 -N '' -C mallory -f "$work/mallory" || fail 'ssh-keygen'
     printf 'alice namespaces="signalbox-policy" %s\n' "$(cut -d' ' -f1,2 "$work/alice.pub")" >"$work/signers"
     version_of 2026.11.5
-    serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.3 - 5' 'one that is not signed'
-    sign signalbox-policy mallory; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.3 - 6' 'one signed by somebody else'
-    sign file alice; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.3 - 7' 'one signed for something else'
+    serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.4 - 5' 'one that is not signed'
+    sign signalbox-policy mallory; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.4 - 6' 'one signed by somebody else'
+    sign file alice; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.4 - 7' 'one signed for something else'
     sign signalbox-policy alice; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'site 2026.11.5 alice 7' 'one signed by who may'
     printf ' ' >>"$work/site.json"; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(refused)" 8 'one changed after it was signed'; want "$(in_force | cut -d' ' -f1,2)" 'site 2026.11.5' 'one changed after it was signed'
     serve_with 'set policy default' "set policy_signers $work/nobody"; [ $rc -ne 0 ] || fail 'signers that are not there: it started'
@@ -281,7 +281,7 @@ force_checks() {
     rm -rf "$work/s/state"; printf '{' >"$work/site.json"
     serve_with "set policy $work/site.json"; want_rc 2 'a broken one and nothing before it'; want_err "$work/site.json:1:" 'a broken one and nothing before it'
     # a shadow that is broken is said, and stops nothing
-    serve_with "set shadow_policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.3 - 1' 'a broken shadow'
+    serve_with "set shadow_policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.4 - 1' 'a broken shadow'
     jq -rs '[.[] | select(.kind == "refused")] | last | .body.why' "$work/entries" | grep -q 'the shadow policy is not asked' || fail 'a broken shadow: no reason on the record'
 }
 
