@@ -443,6 +443,7 @@ const struct sb_command sb_commands[] = {
      "  replay            every recorded decision under another bundle: what it would newly deny and newly permit, where it\n"
      "                    would ask for more, and what it could not decide\n\n"
      "  --policy    default, strict-prod, training, or a file; without it the config's, else default\n"
+     "              (levels: what the ledger says is in force)\n"
      "  --ledger    (explain, levels, replay) the folder with the ledger\n"
      "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n\n"
      "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
