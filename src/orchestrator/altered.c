@@ -17,13 +17,14 @@
 #define COLLECTIONS 100   /* that are looked at; the first by name of database, as the server lists them */
 #define CLIENTS 200
 #define BURST 4           /* commands, and then a second's rest: others ask the same member */
+#define REST_SLICES 20
 
 /* ---- on a worker ---- */
 
 struct looking {
     struct sb_conn *conn;
     struct sb_look *out;
-    bool hurried;
+    const atomic_bool *give_up; /* NULL: nobody else asks, and nothing is rested */
     int sent;
     const char *db; /* whose collections are being listed */
     const char *of; /* whose indexes */
@@ -32,16 +33,24 @@ struct looking {
     bool failed;    /* out of memory, or of room */
 };
 
+static bool over(const struct looking *k)
+{
+    return k->give_up && atomic_load(k->give_up);
+}
+
+/* In slices: who ends the program does not wait for it. */
 static void rest_a_little(struct looking *k)
 {
-    if (!k->hurried && ++k->sent % BURST == 0)
-        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    if (!k->give_up || ++k->sent % BURST)
+        return;
+    for (int i = 0; i < REST_SLICES && !over(k); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000000L / REST_SLICES}, NULL);
 }
 
 static bool ask(struct looking *k, const char *command, bson_t *reply)
 {
     rest_a_little(k);
-    return sb_read_json(k->conn, "admin", command, reply, NULL) == 0;
+    return !over(k) && sb_read_json(k->conn, "admin", command, reply, NULL) == 0;
 }
 
 /* One command, whose reply is taken into the look. */
@@ -110,7 +119,7 @@ static int read_databases(struct looking *k)
 static int read_collections(struct looking *k)
 {
     int rc = read_databases(k);
-    for (size_t i = 0; i < k->ns_n && rc == 0; i++) {
+    for (size_t i = 0; i < k->ns_n && rc == 0 && !over(k); i++) {
         k->of = k->ns[i];
         const char *dot = strchr(k->of, '.');
         char *db = sb_strdup_n(k->of, (size_t)(dot - k->of));
@@ -137,11 +146,11 @@ static int read_clients(struct looking *k)
     return k->failed ? -1 : sb_look_mark(k->out, SB_FACT_CLIENT, "");
 }
 
-int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, bool hurried, struct sb_look *out)
+int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, const atomic_bool *give_up, struct sb_look *out)
 {
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
-        struct looking k = {.conn = sb_conn_to_member(server, members[i], SB_LANE_CONTROL, NULL), .out = out, .hurried = hurried};
+        struct looking k = {.conn = sb_conn_to_member(server, members[i], SB_LANE_CONTROL, NULL), .out = out, .give_up = give_up};
         bool leads = primary ? strcmp(members[i], primary) == 0 : n == 1;
         if (!k.conn)
             continue;
@@ -150,6 +159,7 @@ int sb_o_altered_read(const struct sb_server *server, char *const *members, size
         if (rc == 0 && leads)
             rc = take(&k, "{\"getParameter\": 1, \"featureCompatibilityVersion\": 1}", sb_look_take_fcv, "") ||
                  take(&k, "{\"replSetGetConfig\": 1}", sb_look_take_config, "") || read_collections(&k) || read_clients(&k);
+        rc = over(&k) ? -1 : rc;
         for (size_t j = 0; j < k.ns_n; j++)
             free(k.ns[j]);
         free(k.ns);
@@ -241,7 +251,7 @@ static void back(struct sb_orchestrator *o, void *p)
 static void work(void *p)
 {
     struct altered_look *l = p;
-    l->failed = sb_o_altered_read(l->o->opt.server, l->members, l->members_n, l->primary, false, &l->found) != 0 && !l->found.full;
+    l->failed = sb_o_altered_read(l->o->opt.server, l->members, l->members_n, l->primary, &l->o->hooks_give_up, &l->found) != 0 && !l->found.full;
     sb_o_post_done(l->o, &l->way, back, l, free_look);
 }
 
