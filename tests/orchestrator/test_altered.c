@@ -31,7 +31,7 @@ static void command(struct lab *l, const char *db, const char *json)
 static void look(struct lab *l, char **members, size_t n, struct sb_setup *out)
 {
     *out = (struct sb_setup){.at = 1};
-    assert_int_equal(sb_o_altered_read(l->server, members, n, members[0], true, out), 0);
+    assert_int_equal(sb_o_altered_read(l->server, members, n, members[0], NULL, out), 0);
     assert_false(out->full);
 }
 

@@ -12,6 +12,8 @@
 #include <signalbox/base/array.h>
 #include <signalbox/base/str.h>
 
+#include <bson/bson.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,6 +51,20 @@ int sb_setup_add(struct sb_setup *l, enum sb_fact_kind kind, const char *scope, 
 int sb_setup_mark(struct sb_setup *l, enum sb_fact_kind kind, const char *scope) SB_MUST_USE;
 
 void sb_setup_release(struct sb_setup *l);
+
+/* What the servers answer, as facts, with the marks where one reply is all of it: hello, buildInfo, getParameter of
+ * featureCompatibilityVersion, getParameter "*", replSetGetConfig. All: 0, or -1 out of memory or room. */
+int sb_setup_take_hello(struct sb_setup *l, const char *member, const bson_t *reply) SB_MUST_USE;
+int sb_setup_take_build(struct sb_setup *l, const char *member, const bson_t *reply) SB_MUST_USE;
+int sb_setup_take_fcv(struct sb_setup *l, const char *scope, const bson_t *reply) SB_MUST_USE;
+int sb_setup_take_parameters(struct sb_setup *l, const char *member, const bson_t *reply) SB_MUST_USE;
+int sb_setup_take_config(struct sb_setup *l, const char *scope, const bson_t *reply) SB_MUST_USE;
+
+/* One document of listCollections (ns: its namespace, the caller frees it; NULL: it is passed over), of listIndexes, and of clients by
+ * {app, driver, version}. */
+int sb_setup_take_collection(struct sb_setup *l, const char *db, const bson_t *doc, char **ns) SB_MUST_USE;
+int sb_setup_take_index(struct sb_setup *l, const char *ns, const bson_t *doc) SB_MUST_USE;
+int sb_setup_take_client(struct sb_setup *l, const bson_t *doc) SB_MUST_USE;
 
 struct sb_alteration {
     enum sb_fact_kind kind;
