@@ -271,8 +271,10 @@ static int put_on_record(struct sb_orchestrator *o, struct sb_card *draft, enum 
         return -1;
     draft->created_at = now;
     int64_t longer_s = draft->phase ? PHASES_WITHIN_S : 0; /* a plan of phases spans weeks: its later ones have to wait */
-    draft->approve_by = now + (o->opt.approve_within_s + longer_s) * 1000;
-    draft->execute_by = now + (o->opt.execute_within_s + longer_s) * 1000;
+    if (event == SB_EV_PROPOSE) {
+        draft->approve_by = now + (o->opt.approve_within_s + longer_s) * 1000;
+        draft->execute_by = now + (o->opt.execute_within_s + longer_s) * 1000;
+    }
     struct held_card *card = sb_o_new_card(o);
     if (!card || sb_str_set(&card->card.id, draft->id) || sb_str_set(&card->card.case_id, draft->case_id)) {
         if (card)

@@ -115,7 +115,7 @@ static void backups_are_looked_at(void **state)
     assert_int_equal(ask(&l, "restore plan for the cluster"), 0);
     says(&l, "C-000001: Restore plan for lab");
     lab_until_state(&l, SB_ADVISORY);
-    assert_true(l.card.kind == SB_KIND_ADVISORY && l.card.steps_n == 0 && l.card.notes_n == 8);
+    assert_true(l.card.kind == SB_KIND_ADVISORY && l.card.steps_n == 0 && l.card.notes_n == 8 && !l.card.approve_by && !l.card.execute_by);
     assert_string_equal(l.card.notes[0].title, "1. Stop every writer");
     assert_non_null(strstr(l.card.title, "/d\xEF\xBF\xBD"));
     assert_non_null(strstr(l.card.why, "minutes of it by now"));
