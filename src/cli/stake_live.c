@@ -26,6 +26,14 @@ static int add(json_t *list, const char *what, const char *source, const char *c
     return rc;
 }
 
+/* What the config said of it: whoever watches the deployment knows better. */
+static void forget(json_t *list, const char *what)
+{
+    for (size_t i = json_array_size(list); i-- > 0;)
+        if (sb_streq(sb_json_str(json_array_get(list, i), "what"), what))
+            json_array_remove(list, i);
+}
+
 /* ---- the owner ---- */
 
 /* The message of this type that answers seq; an answer that says no becomes err. */
@@ -70,6 +78,7 @@ static int ask_owner(json_t *list, struct sb_link *l, struct sb_queue *news, con
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < told->facts_n; i++) {
         const struct sb_evidence *e = &told->facts[i];
+        forget(list, e->what);
         rc = add(list, e->what ? e->what : "", e->source ? e->source : "", e->coverage ? e->coverage : "", sb_format("%s", e->value ? e->value : ""));
     }
     sb_message_free(m);

@@ -14,7 +14,9 @@ import lab as L  # noqa: E402
 def stake(lab, text):
     done = lab.run("ask", "--dry-run", "--json", text, check=False)
     L.require(done.returncode == 0, "%s: %s%s" % (text, done.stdout, done.stderr))
-    return {f["what"]: f for f in json.loads(done.stdout)[0]["impact"]}
+    facts = json.loads(done.stdout)[0]["impact"]
+    L.require(len({f["what"] for f in facts}) == len(facts), "a fact is told twice: %s" % facts)
+    return {f["what"]: f for f in facts}
 
 
 def main():

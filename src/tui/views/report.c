@@ -62,7 +62,10 @@ static void duration(struct sb_page *p, const struct sb_report_page *r, const st
         return;
     fmt_duration(low, x->low);
     fmt_duration(high, x->high);
-    sb_page_textf(p, SB_ROLE_DIM, x->bounded ? "  %s to %s" : x->n ? "  too few to bound" : "", low, high);
+    if (x->bounded)
+        sb_page_textf(p, SB_ROLE_DIM, "  %s to %s", low, high);
+    else if (x->n)
+        sb_page_text(p, SB_ROLE_DIM, "  too few to bound");
 }
 
 /* Two medians differ when what is sure of one has nothing in common with what is sure of the other. */
