@@ -31,20 +31,41 @@ struct sb_history {
     size_t items_n;
 };
 
+/* A step's command without what is of this card alone: its comment, and where it keeps what fields said before. */
+static int add_command(const struct sb_step *s, struct sb_str *out)
+{
+    bson_t *doc = s->action ? bson_new_from_json((const uint8_t *)s->action, -1, NULL) : NULL, rest = BSON_INITIALIZER;
+    int rc = 0;
+    if (doc) {
+        bson_copy_to_excluding_noinit(doc, &rest, "comment", bson_has_field(doc, "pipeline") ? "pipeline" : NULL, NULL);
+        char *json = bson_as_canonical_extended_json(&rest, NULL);
+        rc = json ? 0 : -1;
+        sb_str_adds(out, json ? json : "");
+        bson_free(json);
+        bson_destroy(doc);
+    }
+    bson_destroy(&rest);
+    sb_str_addf(out, "\n%s\n%s\n%s\n", s->work.how ? s->work.how : "", s->work.field ? s->work.field : "", s->work.new_field ? s->work.new_field : "");
+    return rc;
+}
+
 int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1])
 {
-    /* not the commands as they are sent: their comments name the card */
     const char *const parts[] = {sb_name(&sb_card_kinds, c->kind), c->target, c->index_name, c->index_key, c->index_options};
-    struct sb_slice slices[2 * SB_COUNT(parts)];
+    bool of_documents = c->kind == SB_KIND_OBSERVE || c->kind == SB_KIND_BACKFILL || c->kind == SB_KIND_CONTRACT || c->kind == SB_KIND_VALIDATOR; /* what these do only their steps say */
+    struct sb_str text;
     struct sb_hash hash;
-    for (size_t i = 0; i < SB_COUNT(parts); i++) {
-        slices[2 * i] = (struct sb_slice){parts[i] ? parts[i] : "", parts[i] ? strlen(parts[i]) : 0};
-        slices[2 * i + 1] = (struct sb_slice){"\n", 1};
-    }
-    if (sb_hash_slices(&hash, slices, SB_COUNT(slices), NULL))
-        return -1;
-    sb_hex_encode(out, hash.bytes, SB_HASH_LEN);
-    return 0;
+    sb_str_init(&text);
+    for (size_t i = 0; i < SB_COUNT(parts); i++)
+        sb_str_addf(&text, "%s\n", parts[i] ? parts[i] : "");
+    int rc = 0;
+    for (size_t i = 0; of_documents && i < c->steps_n && rc == 0; i++)
+        rc = add_command(&c->steps[i], &text);
+    rc = rc || !sb_str_ok(&text) || sb_hash_bytes(&hash, text.p, text.len, NULL) ? -1 : 0;
+    sb_str_release(&text);
+    if (rc == 0)
+        sb_hex_encode(out, hash.bytes, SB_HASH_LEN);
+    return rc;
 }
 
 /* ---- reading the record ---- */

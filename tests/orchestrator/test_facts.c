@@ -438,9 +438,35 @@ static void what_a_batch_changed_before_it_failed_counts(void **state)
     assert_int_equal(sb_o_reply_changed(NULL), 0);
 }
 
+/* What a change of documents does only its steps say: two of one kind on one collection are not the same plan. */
+static void fingerprint(char out[SB_HEX_LEN + 1], int kind, const char *field, const char *card)
+{
+    struct sb_card c = {.kind = kind};
+    struct sb_step *s = SB_PUSH(c.steps);
+    assert_non_null(s);
+    s->action = sb_format("{\"update\": \"c\", \"updates\": [{\"q\": {\"%s\": 1}}], \"comment\": \"signalbox %s/1\", \"$db\": \"shop\"}", field, card);
+    assert_int_equal(sb_str_set(&c.target, "shop.c") || sb_str_set(&s->work.how, "batches") || sb_str_set(&s->work.field, field), 0);
+    assert_int_equal(sb_o_fingerprint(&c, out), 0);
+    sb_card_release(&c);
+}
+
+static void a_plan_is_known_again_by_what_it_does(void **state)
+{
+    (void)state;
+    char a[SB_HEX_LEN + 1], same[SB_HEX_LEN + 1], other[SB_HEX_LEN + 1];
+    fingerprint(a, SB_KIND_BACKFILL, "name", "C-000001");
+    fingerprint(same, SB_KIND_BACKFILL, "name", "C-000007");
+    fingerprint(other, SB_KIND_BACKFILL, "city", "C-000001");
+    assert_string_equal(a, same);
+    assert_string_not_equal(a, other);
+    fingerprint(other, SB_KIND_CONTRACT, "name", "C-000001");
+    assert_string_not_equal(a, other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan_is_known_again_by_what_it_does),
         cmocka_unit_test(a_build_is_never_shown_to_go_back),
         cmocka_unit_test(what_failed_its_watch_is_known_for_a_week),
         cmocka_unit_test(what_was_carried_out_outlives_a_restart),
