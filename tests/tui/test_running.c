@@ -182,6 +182,8 @@ static void a_minute_of_before(void **state)
     press(&c, "< =");
     answer_replay(&c, c.clock - 62000, c.clock - 122000);
     assert_null(strstr(screen(&c), "[ REPLAY"));
+    press(&c, "M-6 M-0 <");
+    assert_int_equal(((const struct sb_replay_ask *)c.ask[c.asks - 1]->body)->at, c.clock - 60 * 60000);
     console_close(&c);
 }
 
