@@ -4,6 +4,8 @@
  * it, and the others stay within a band. A broken scenario tells all its problems with their lines. */
 #include "scenes.h"
 
+#include <signalbox/sim/role.h>
+
 #include <glob.h>
 #include <stdlib.h>
 
@@ -252,8 +254,8 @@ static void test_metrics_move_as_they_must(void **state)
 
 static void test_every_scenario_is_measured(void **state)
 {
-    /* slow-orders with other names, whose ends are in tour.sh; and those in which the primary changes, below */
-    static const char *const elsewhere[] = {"no-traffic", "slow-tickets", "wrong-index", "killed-primary", "step-down"};
+    /* slow-orders with other names, whose ends are in tour.sh; and those in which members come and go, below */
+    static const char *const elsewhere[] = {"no-traffic", "slow-tickets", "wrong-index", "killed-primary", "step-down", "lost-majority", "initial-sync", "rollback"};
     glob_t g;
     (void)state;
     assert_int_equal(glob("tests/scenarios/*.scenario", 0, NULL, &g), 0);
@@ -364,6 +366,48 @@ static void test_another_member_takes_over(void **state)
     }
 }
 
+/* Each member's state at moments of a scenario, a digit each: 1 primary, 2 secondary, 5 copying, 8 down, 9 rolling back. */
+static void test_members_come_and_go(void **state)
+{
+    static const struct {
+        const char *scenario;
+        double at;
+        const char *states;
+        bool writes; /* go on in the ten seconds before */
+    } moments[] = {
+        {"initial-sync", 295, "122", true}, {"initial-sync", 350, "128", true},   {"initial-sync", 370, "125", true},   {"initial-sync", 400, "122", true},
+        {"lost-majority", 295, "122", true}, {"lost-majority", 330, "288", false}, {"lost-majority", 415, "288", false}, {"lost-majority", 500, "122", true},
+        {"rollback", 295, "122", true},      {"rollback", 362, "9..", true},       {"rollback", 420, "122", true},
+    };
+    (void)state;
+    struct scene x = {0};
+    for (size_t i = 0; i < SB_COUNT(moments); i++) {
+        bool first = i == 0 || strcmp(moments[i].scenario, moments[i - 1].scenario) != 0;
+        int64_t before[SIM_MEMBERS], done = 0;
+        if (first)
+            scene_init(&x, moments[i].scenario, 7);
+        scene_to(&x, moments[i].at - 10);
+        for (int k = 0; k < SIM_MEMBERS; k++)
+            before[k] = x.r.s->member[k].n.op[SIM_OP_UPDATE];
+        scene_to(&x, moments[i].at);
+        struct sim_member *p = sim_primary(x.r.s);
+        if (p)
+            done = p->n.op[SIM_OP_UPDATE] - before[p->id];
+        for (int k = 0; k < SIM_MEMBERS; k++) {
+            int is = (int)x.r.s->member[k].role.state;
+            if (moments[i].states[k] != '.' && is != moments[i].states[k] - '0')
+                fail_msg("%s at %.0f s: member %d is %s", moments[i].scenario, moments[i].at, k, sim_state_name(x.r.s->member[k].role.state));
+        }
+        if ((done > 30) != moments[i].writes)
+            fail_msg("%s at %.0f s: %d updates in ten seconds", moments[i].scenario, moments[i].at, (int)done);
+        if (i + 1 < SB_COUNT(moments) && strcmp(moments[i].scenario, moments[i + 1].scenario) == 0)
+            continue;
+        for (int k = 0; k < SIM_MEMBERS; k++) /* their connections broke with them */
+            x.r.conn[k] = sim_conn_open(&x.r.s->member[k], "127.0.0.1:50002", false);
+        scene_release(&x);
+    }
+}
+
 static void test_files_do_not_shrink(void **state)
 {
     struct scene x;
@@ -466,11 +510,11 @@ static void test_every_mistake_has_its_line(void **state)
         {APP "aggregate a.b rate 1\n", "3: aggregate wants a pipeline"},
         {APP "aggregate a.b rate 1 pipeline \"{}\"\n", "3: pipeline wants a list of stages, \"[{..}]\""},
         {C "member 1\n", "2: member wants a number and what it is"},
-        {C "member 9 hidden\n", "2: \"9\" is no member (0 to 2)"},
-        {C "member 1 large\n", "2: a member has priority P, hidden, votes 0 or delay DURATION, not large"},
+        {C "member 9 hidden\n", "2: \"9\" is no member (0 to 4)"},
+        {C "member 1 large\n", "2: a member has priority P, hidden, arbiter, votes 0 or delay DURATION, not large"},
         {C "cost cores many\n", "2: \"many\" is no number from 0 to 1e+15"},
-        {C "at 1s kill\n", "2: a fault is kill N, restart N, hang N [for DURATION], lag N DURATION or stepdown"},
-        {C "at 1s kill 7\n", "2: \"7\" is no member (0 to 2, or primary)"},
+        {C "at 1s kill\n", "2: a fault is kill N, restart N, resync N, hang N [for DURATION], lag N DURATION or stepdown"},
+        {C "at 1s kill 7\n", "2: \"7\" is no member (0 to 4, or primary)"},
         {C "at 1s create-index a.b n_1\n", "2: create-index is written: create-index DB.NAME NAME KEY"},
         {APP "every 10ms start x\n", "3: \"10ms\" is no duration (240s, 4m, 1h)"},
         {APP "every 0s start x\n", "3: every wants at least a second"},
@@ -540,7 +584,7 @@ int main(void)
         cmocka_unit_test(test_a_full_member_refuses_and_says_so),
         cmocka_unit_test(test_a_forgotten_transaction_is_seen),
         cmocka_unit_test(test_the_disk_fills),
-        cmocka_unit_test(test_another_member_takes_over),
+        cmocka_unit_test(test_another_member_takes_over), cmocka_unit_test(test_members_come_and_go),
         cmocka_unit_test(test_files_do_not_shrink),
         cmocka_unit_test(test_every_problem_has_its_line),
         cmocka_unit_test(test_every_mistake_has_its_line),
