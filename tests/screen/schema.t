@@ -11,10 +11,10 @@ screen schema
 keys End
 screen schema-end
 news 05-card
-keys Escape 3 Enter >
+keys Escape 3 Enter )
 screen knobs-none
 news 15-batches
 keys End
 screen knobs
-keys > {
+keys ) {
 asks knobs
