@@ -16,6 +16,12 @@ static void take(void *ctx, const struct sb_alteration *a)
     t->n++;
 }
 
+static void take_all_but_clients(void *ctx, const struct sb_alteration *a)
+{
+    if (a->kind != SB_FACT_CLIENT)
+        take(ctx, a);
+}
+
 static void command(struct lab *l, const char *db, const char *json)
 {
     bson_error_t error;
@@ -52,7 +58,7 @@ static void what_others_alter_is_seen(void **state)
     look(&l, members, n, &before);
     look(&l, members, n, &now);
     struct told none = {.n = 0}, told = {.n = 0};
-    assert_int_equal(sb_setup_compare(&before, &now, take, &none), 0);
+    assert_int_equal(sb_setup_compare(&before, &now, take_all_but_clients, &none), 0); /* those of the shop come when they have something to ask */
     assert_string_equal(none.text, "");
     sb_setup_release(&before);
     before = now;
