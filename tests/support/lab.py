@@ -234,15 +234,17 @@ class Lab:
     def propose(self, ns="shop.orders", key="{customer_id: 1, created_at: -1}", window=60):
         """A card that creates an index, with a short watch window; its id."""
         self.until("a connection", lambda: self.run("ask", "--json", "create an index on %s %s" % (ns, key), check=False).returncode == 0
-                   if not self.ids() else True)
-        id = self.ids()[-1]
+                   if not self.ids("create_index") else True)
+        id = self.ids("create_index")[-1]
         self.until_state(id, "awaiting_approval")
         if window:
             self.run("cards", "edit", id, "--set", "watch_window_s=%d" % window)
         return id
 
-    def ids(self):
-        return [e["body"]["card"]["id"] for e in self.entries("recommendation")]
+    def ids(self, kind=None):
+        """Of the cards that were proposed, or of those of one kind."""
+        cards = [e["body"]["card"] for e in self.entries("recommendation")]
+        return [c["id"] for c in cards if kind in (None, c["kind"])]
 
     def approve(self, id, check=True):
         card = self.card(id)
