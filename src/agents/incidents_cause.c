@@ -524,6 +524,10 @@ static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
     v->guest = busiest_guest(in, 3); /* the pool of who sends more grows */
     if (v->guest && sb_newcomer(in, v->guest->name) && says_its_release(v->guest->name))
         return decided(v, SB_CLASS_CODE, 0.6, "there are more operations since another release of an application is there");
+    if (in->closer.rate >= SB_STILL_MORE) {
+        sb_str_addf(&v->reason, "operations came at %.1f times the rate", in->closer.rate);
+        return decided(v, SB_CLASS_LOAD, 0.9, ", and each examines no more than before");
+    }
     return decided(v, SB_CLASS_LOAD, 0.9, "there are more operations, and each examines no more than before");
 }
 

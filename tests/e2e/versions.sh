@@ -25,7 +25,7 @@ for v in 5.0 6.0 7.0 8.0; do
     has "$out" '^== Anomaly$'
     # what was found out while it lasted: a busy machine hears of it later
     XDG_STATE_HOME="$work/$v/state" "$SIGNALBOX" audit export | jq -r 'select(.kind == "anomaly") | .body.anomaly | "class \(.class): \(.class_reason)", (.causes[0].what // "nobody")' >"$work/suspects"
-    has "$work/suspects" '^class code: (each read examines [0-9.]+ times the documents it did|a shape not seen before takes [0-9]+ % of the added time)'
+    has "$work/suspects" '^class code: (each read examines [0-9.]+ times the documents it did|operations of an application examine more than before)'
     has "$work/suspects" '^new shape \{"customer_id":1\} on shop.orders sorted by \{"created_at":-1\} from account-page$'
     has "$out" '\[measured\] shop.orders operations of this shape: [0-9]+ in [0-9]+ s'
     has "$out" 'Create index customer_id_1_created_at_-1 on shop.orders'
