@@ -242,9 +242,19 @@ static void gone(struct goals *g)
         n++;
         one = path;
     }
+    for (size_t i = 0; i < g->in->came_n; i++) {
+        const char *path = g->in->came[i];
+        bool before = false;
+        for (size_t k = 0; k < g->in->drills_n && !before; k++)
+            before = sb_streq(g->in->drills[k].path, path);
+        if (before || access(path, F_OK) == 0)
+            continue;
+        n++;
+        one = path;
+    }
     char *value = sb_format("%zu", n);
-    if (g->in->drills_n)
-        sb_goal_add(g, "gone", value, n ? SB_GOAL_SEEN : SB_GOAL_MET, "%s%s", n ? "once drilled and not there any more: " : "every backup that was ever drilled is still there", n ? one : "");
+    if (g->in->drills_n || g->in->came_n)
+        sb_goal_add(g, "gone", value, n ? SB_GOAL_SEEN : SB_GOAL_MET, "%s%s", n ? "once on the record and not there any more: " : "every backup on the record is still there", n ? one : "");
     free(value);
 }
 

@@ -47,7 +47,7 @@ static int take_drills(struct sb_goals *g, struct sb_err *err)
 static int look_at_record(struct sb_goals *g, const struct sb_config_deployment *d, const char *state_dir, int64_t now, struct sb_err *err)
 {
     struct sb_ledger *l = sb_ledger_open(state_dir, SB_LEDGER_READ, NULL, err);
-    int rc = l ? sb_recovery_drills(l, d->name, &g->seen, &g->seen_n, err) : -1;
+    int rc = l && sb_recovery_drills(l, d->name, &g->seen, &g->seen_n, err) == 0 ? sb_recovery_came(l, d->name, &g->came, &g->came_n, err) : -1;
     for (size_t i = 0; rc == 0 && i < g->schedules_n; i++)
         rc = sb_recovery_run_of(l, d->name, &d->schedules[i], now, &g->schedules[i], err);
     sb_ledger_close(l);
@@ -82,7 +82,7 @@ int sb_goals_find(struct sb_goals *g, const struct sb_config_deployment *d, cons
     int rc = sb_ledger_find(state_dir, NULL) ? 0 : look_at_record(g, d, state_dir, now, err);
     if (newest)
         sb_rto_estimate(g->drills, g->drills_n, newest->bytes, &g->rto);
-    struct sb_recovery_input in = {.deployment = d->name, .now = now, .paths = d->backups, .paths_n = d->backups_n, .key_file = d->backup_key_file, .key_fault = g->key_fault, .backups = list, .drills = g->seen, .drills_n = g->seen_n, .live = &g->now,
+    struct sb_recovery_input in = {.deployment = d->name, .now = now, .paths = d->backups, .paths_n = d->backups_n, .key_file = d->backup_key_file, .key_fault = g->key_fault, .backups = list, .drills = g->seen, .drills_n = g->seen_n, .came = g->came, .came_n = g->came_n, .live = &g->now,
                                    .runs = g->schedules, .runs_n = g->schedules_n};
     return rc || find_limits(&in.limits, policy, err) ? -1 : sb_recoverability(&in, &g->recovery, err);
 }
@@ -94,6 +94,9 @@ void sb_goals_release(struct sb_goals *g)
     free(g->gone);
     free(g->drills);
     free(g->key_fault);
+    for (size_t i = 0; i < g->came_n; i++)
+        free(g->came[i]);
+    free(g->came);
     free(g->schedules);
     for (size_t i = 0; i < g->seen_n; i++)
         sb_record_release(&sb_recovery_drill_schema, &g->seen[i]);

@@ -24,6 +24,8 @@ struct sb_goals {
     size_t schedules_n;
     char **gone;                    /* paths that were drilled and are not there any more */
     size_t gone_n;
+    char **came;                    /* paths of the backups that have come, by the record */
+    size_t came_n;
     char *key_fault;                /* why the key of the config could not be read; NULL: it could, or none is named */
     struct sb_recovery recovery;    /* all of it against what is asked */
 };

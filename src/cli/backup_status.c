@@ -10,8 +10,8 @@
 #include <signalbox/cli/config.h>
 #include <signalbox/mongo/server.h>
 
-/* Entries of the ledger are about the backups that were drilled and no others. */
-static const char gone[] = "cannot be known of backups that were never drilled: no record is kept of them";
+/* Entries of the ledger are about the backups that were drilled, and those that came while a signalbox watched. */
+static const char gone[] = "cannot be known of backups that were never drilled and came while no signalbox watched: no record is kept of them";
 
 /* What is there for a deployment. */
 struct found {

@@ -274,7 +274,7 @@ const struct sb_command sb_commands[] = {
      "  status        for each deployment of the config with lines \"backup PATH\": the newest usable backup, how old what it\n"
      "                brings back is (RPO), and what cannot be used. A backup whose time only its files\' time tells (a copy has a\n"
      "                new one) counts where no other is. `ask \"are our backups good?\"` answers with the same one. What\n"
-     "                once was there and is gone cannot be told, but of those that were drilled. The deployment is asked for its\n"
+     "                once was there and is gone is told of what was drilled or came while a signalbox watched. The deployment is asked for its\n"
      "                oplog: how far it reaches back, and the oldest write that is in no backup. How long a restore takes is told by\n"
      "                the rates of the drills on the record, from the best to the worst, of those only that count for a policy; which\n"
      "                schedules never came to their end. Then everything that is asked of backups (loss, age, oplog window, restore\n"

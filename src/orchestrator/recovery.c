@@ -21,6 +21,8 @@ struct regard {
     char *deployment;
     struct sb_recovery_drill *drills;
     size_t drills_n;
+    char **came;
+    size_t came_n;
     struct sb_recovery_run *runs; /* names are the options' */
     size_t runs_n;
     struct sb_recovery recovery;
@@ -37,6 +39,9 @@ static void free_regard(void *p)
     for (size_t i = 0; i < r->drills_n; i++)
         sb_record_release(&sb_recovery_drill_schema, &r->drills[i]);
     free(r->drills);
+    for (size_t i = 0; i < r->came_n; i++)
+        free(r->came[i]);
+    free(r->came);
     free(r->runs);
     free(r->deployment);
     sb_o_backups_drop(r->seen);
@@ -146,6 +151,8 @@ static int begin(struct sb_orchestrator *o, struct sb_err *err)
         return sb_fail_nomem(err);
     r->o = o;
     int rc = sb_str_set(&r->deployment, o->deployment) ? sb_fail_nomem(err) : sb_recovery_drills(o->ledger, o->deployment, &r->drills, &r->drills_n, err);
+    if (rc == 0)
+        rc = sb_recovery_came(o->ledger, o->deployment, &r->came, &r->came_n, err);
     for (size_t i = 0; rc == 0 && i < o->opt.schedules_n; i++) {
         struct sb_recovery_run *run = SB_PUSH(r->runs);
         rc = run ? sb_recovery_run_of(o->ledger, o->deployment, &o->opt.schedules[i], sb_origin_wall_ms(o->opt.origin), run, err) : sb_fail_nomem(err);
@@ -154,7 +161,7 @@ static int begin(struct sb_orchestrator *o, struct sb_err *err)
         free_regard(r);
         return -1;
     }
-    r->in = (struct sb_recovery_input){.deployment = r->deployment, .paths = o->opt.backups, .paths_n = o->opt.backups_n, .key_file = o->opt.backup_key_file, .drills = r->drills, .drills_n = r->drills_n, .runs = r->runs,
+    r->in = (struct sb_recovery_input){.deployment = r->deployment, .paths = o->opt.backups, .paths_n = o->opt.backups_n, .key_file = o->opt.backup_key_file, .drills = r->drills, .drills_n = r->drills_n, .came = r->came, .came_n = r->came_n, .runs = r->runs,
                                        .runs_n = r->runs_n, .limits = sb_recovery_limits_of(o->policy)};
     o->regarding = true;
     o->regard_again_ms = sb_mono_ms() + EVERY_MS;

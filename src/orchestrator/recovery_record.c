@@ -23,6 +23,27 @@ int sb_recovery_drills(struct sb_ledger *l, const char *deployment, struct sb_re
     return rc;
 }
 
+int sb_recovery_came(struct sb_ledger *l, const char *deployment, char ***paths, size_t *n, struct sb_err *err)
+{
+    int64_t *seqs = NULL;
+    size_t seqs_n = 0;
+    int rc = sb_ledger_seqs_of(l, 1, sb_ledger_head(l), SB_ENTRY_BACKUP, &seqs, &seqs_n, err);
+    for (size_t i = 0; rc == 0 && i < seqs_n; i++) {
+        struct sb_entry e;
+        if ((rc = sb_ledger_entry(l, seqs[i], &e, err)))
+            break;
+        const char *path = sb_json_str(e.body, "path");
+        bool known = !path || !sb_streq(e.plan.deployment, deployment);
+        for (size_t k = 0; k < *n && !known; k++)
+            known = strcmp((*paths)[k], path) == 0;
+        if (!known && sb_strs_push(paths, n, path))
+            rc = sb_fail_nomem(err);
+        sb_entry_release(&e);
+    }
+    free(seqs);
+    return rc;
+}
+
 struct runs {
     const char *deployment;
     char **cases;

@@ -110,6 +110,18 @@ static void test_goals(void **state)
     expect(&r, "target room", SB_GOAL_MISSED, "1.0 kB", 0);
     sb_record_release(&sb_recovery_schema, &r);
 
+    char *came[] = {(char *)(uintptr_t)"/nowhere/at/all", (char *)(uintptr_t)"/"};
+    size_t drills_n = in.drills_n;
+    in.came = came;
+    in.came_n = 2;
+    in.drills_n = 0;
+    assert_int_equal(sb_recoverability(&in, &r, &err), 0);
+    expect(&r, "gone", SB_GOAL_SEEN, "1", 0);
+    assert_non_null(strstr(goal(&r, "gone")->note, "/nowhere/at/all"));
+    sb_record_release(&sb_recovery_schema, &r);
+    in.drills_n = drills_n;
+    in.came_n = 0;
+
     in.limits.kept_s = 6 * 86400;
     in.limits.plain = 4;
     snprintf(live.fcv, sizeof live.fcv, "6.0");

@@ -44,6 +44,8 @@ struct sb_recovery_input {
     const struct sb_backups *backups;
     const struct sb_recovery_drill *drills; /* of this deployment, oldest first */
     size_t drills_n;
+    char *const *came; /* paths of those that have come, by the record */
+    size_t came_n;
     const struct sb_backup_live *live;
     const struct sb_recovery_run *runs;
     size_t runs_n;

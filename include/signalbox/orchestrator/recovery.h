@@ -15,6 +15,10 @@
 /* Appends the drills of a deployment that have ended, oldest first; the list is the caller's also after a failure. */
 int sb_recovery_drills(struct sb_ledger *l, const char *deployment, struct sb_recovery_drill **drills, size_t *n, struct sb_err *err);
 
+/* Appends the paths of the backups of a deployment that have come, by the record, each once; the list is the caller's also after a
+ * failure. */
+int sb_recovery_came(struct sb_ledger *l, const char *deployment, char ***paths, size_t *n, struct sb_err *err);
+
 /* The runs of one schedule, whose name is borrowed. */
 int sb_recovery_run_of(struct sb_ledger *l, const char *deployment, const struct sb_schedule *schedule, int64_t now, struct sb_recovery_run *out, struct sb_err *err);
 
