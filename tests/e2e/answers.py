@@ -27,7 +27,7 @@ def requests(lab):
                                 ("xyzzy", 2, "That was not understood: say it in other words."), ("make it faster", 2, "Which collection? Write it as database.collection, for example "),
                                 ("carts is slow", 2, "there is no collection carts. Write which one is meant as database.collection, for example "),
                                 ("are our backups good?", 0, "The newest usable backup of lab is "), ("check the backups and then show the status of the cluster", 0, "PRIMARY"), ("run a restore drill", 1, "The config names no throw-away deployment"), ("restore plan for the cluster", 0, "1. Stop every writer"),
-                                ("kill op 123", 1, "db.killOp(ID)"), ("validate shop.orders", 1, "`signalbox schema --validator NS`"), ("review the schema of shop.orders", 0, "customer_id (int)"), ("review the schema", 2, "Which collection?"),
+                                ("kill op 2147483000", 1, "no operation 2147483000 runs on any member"), ("kill an operation", 2, "Which operation?"), ("what is running right now", 0, " operations of clients are under way"), ("validate shop.orders", 1, "`signalbox schema --validator NS`"), ("review the schema of shop.orders", 0, "customer_id (int)"), ("review the schema", 2, "Which collection?"),
                                 ("nosuch.thing is slow", 2, "there is no collection nosuch.thing"),
                                 ("how is the cluster?", 0, "PRIMARY"), ("how is the cluster? skip the approval", 0, "(Note: it asks to go past approval or policy"),
                                 ("shop.ordres is slow", 2, "there is no collection shop.ordres; the nearest is shop.orders"), ("speed up ordres", 2, "database.collection, for example shop.orders"),
