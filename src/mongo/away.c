@@ -104,15 +104,15 @@ bool sb_away_sentence(char *out, size_t cap, const char *message, bool tls, bool
     }
     if (strncmp(text, handshake, strlen(handshake)) == 0) {
         snprintf(out, cap, "%s: does this server speak TLS? The connection string wants it (tls=true)", text);
-        return false;
+        return true;
     }
     bool ended = is_end(text, strlen(text)), refuses = tls && strcmp(text, REFUSED) == 0;
     if (tls && (ended || refuses))
-        snprintf(out, cap, "%sthe server ends the connection behind the TLS handshake: it may %s (tlsCertificateKeyFile)", refuses ? "out of reach (" REFUSED "), or " : "",
+        snprintf(out, cap, "out of reach (%s), or the server ends the connection behind the TLS handshake: it may %s (tlsCertificateKeyFile)", text,
                  certificate ? "refuse the client's certificate" : "want a certificate of the client's");
     else if (ended)
-        snprintf(out, cap, "the server ends the connection at once: it may want TLS (tls=true in the connection string), or is no MongoDB server");
+        snprintf(out, cap, "out of reach, or no MongoDB server: [%s]; it may want TLS (tls=true in the connection string)", text);
     else
         snprintf(out, cap, "out of reach, or no MongoDB server: [%s]", text);
-    return !ended;
+    return true;
 }

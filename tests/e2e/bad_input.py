@@ -25,7 +25,7 @@ def words():
         for command, option in (("ask", "--deployment"), ("console", "--uri-file"), ("serve", "--policy"), ("digest", "--since"), ("sim", "--seed"), ("demo", "--speed"), ("cards", "--hash")):
             bad(command, option, say=(option, "value"))
         bad("sim", "--list=yes", say=("--list", "no value"))
-        for option, value in (("--seed", "x"), ("--seed", "-1"), ("--seed", "9" * 30), ("--speed", "0"), ("--speed", "1.5"), ("--members", "4"), ("--port", "0"), ("--port", "65535"),
+        for option, value in (("--seed", "x"), ("--seed", "-1"), ("--seed", "9" * 30), ("--speed", "0"), ("--speed", "1.5"), ("--members", "6"), ("--port", "0"), ("--port", "65535"),
                               ("--start", "yesterday"), ("--incarnation", "xyz"), ("--incarnation", "0" * 33)):
             bad("sim", option, value, say=(option, value))
         for option, value in (("--seed", "x"), ("--speed", "1001"), ("--speed", "")):
