@@ -5,6 +5,7 @@ transaction. What is not ended from here, and what has ended by itself meanwhile
 import os
 import sys
 import threading
+import time
 
 import pymongo
 import pymongo.errors
@@ -144,12 +145,15 @@ def refused(lab):
 
 
 def escape(t, text):
-    """Leaves the page that says this; the first Escape may only dismiss a message."""
+    """Leaves the page that says this; the first Escape may only dismiss a message. What is sent behind it comes late enough not to
+    be Alt with a key."""
     for _ in range(100):
         if text not in t.flat():
             return
         t.send("\x1b")
-        t.pump(0.3)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            t.pump(0.1)
     t.gone(text)
 
 

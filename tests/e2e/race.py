@@ -108,7 +108,7 @@ class Racers:
 
 def propose(seat, number, round):
     for _ in range(3):
-        body = seat.ask("request", {"text": "create a unique index on race.c%d {a%d: 1}" % (number, round)})
+        body = seat.ask("request", {"text": "create a unique index on race.c%d {a%d: 1}" % (number, round + 1)})
         if body["ok"] and body.get("cards"):
             card = seat.ask("get_card", {"text": body["cards"][-1]}, "card")
             if card["state"] == "awaiting_approval":
@@ -149,10 +149,10 @@ def two_processes_race(lab, races):
     without_levels(lab)
     db = lab.sim.direct().race
     for i in range(2 * WIDTH):
-        db["c%d" % i].insert_many([{"a%d" % k: k for k in range(races // WIDTH // 2 + 1)} for _ in range(2)])
+        db["c%d" % i].insert_many([dict({"a%d" % k: k * sign for k in range(1, races // WIDTH // 2 + 2)}, _id=sign) for sign in (1, -1)])
     lab.start()
     lab.until("a connection", lambda: lab.run("ask", "--json", "create an index on race.c0 {b: 1}", check=False).returncode == 0)
-    # each build fails soon, for two documents say the same: what counts here is how often one is sent
+    # each build fails soon, for two documents say the same once it has been proposed: what counts here is how often one is sent
     seats, seat, raced, before = [Seat(lab.state + "/socket") for _ in range(PROPOSERS)], Seat(lab.state + "/socket"), [], []
     racers = Racers(lab)
     with concurrent.futures.ThreadPoolExecutor(1) as ahead:
@@ -160,6 +160,8 @@ def two_processes_race(lab, races):
         proposed = ahead.submit(propose_all, seats, sizes[0], 0)
         for round in range(len(sizes)):
             cards = proposed.result()
+            for i in range(sizes[round]):
+                db["c%d" % (i + round % 2 * WIDTH)].update_one({"_id": -1}, {"$set": {"a%d" % (round // 2 + 1): round // 2 + 1}})
             if round + 1 < len(sizes):
                 proposed = ahead.submit(propose_all, seats, sizes[round + 1], round + 1)
             racers.race(cards)

@@ -37,6 +37,16 @@ class Screen(pyte.Screen):
         self._at(self.margins.top if self.margins else 0, self.reverse_index, count)
 
 
+def one_parameter(method):
+    return lambda self, *args, **how: method(self, *args[:1], **how)
+
+
+# a sequence that was cut off by a terminal that stood still takes the next letters as its end: others pass over what is too much
+for name in ("cursor_up", "cursor_down", "cursor_forward", "cursor_back", "cursor_up1", "cursor_down1", "cursor_to_column", "cursor_to_line", "insert_characters",
+             "insert_lines", "delete_characters", "delete_lines", "erase_characters", "erase_in_line", "erase_in_display", "clear_tab_stop"):
+    setattr(Screen, name, one_parameter(getattr(pyte.Screen, name)))
+
+
 class Stream(pyte.ByteStream):
     csi = dict(pyte.ByteStream.csi, S="scroll_up", T="scroll_down")
     events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
