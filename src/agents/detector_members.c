@@ -140,6 +140,8 @@ char *sb_detector_life_title(const struct life_story *l)
 {
     if (l->rollback)
         return sb_format("%s takes back writes that it had taken and the set has not (ROLLBACK)", l->rollback->subject);
+    if (l->silent && l->moved && strcmp(l->silent->subject, l->moved->subject) == 0)
+        return sb_format("%s, the primary, did not answer, and is primary again", l->silent->subject);
     if (l->silent && l->moved && l->was_primary)
         return sb_format("%s, the primary, does not answer; %s took over", l->silent->subject, l->moved->subject);
     if (l->silent && l->headless)

@@ -425,6 +425,22 @@ static void a_dead_primary_is_one_anomaly(void **state)
     shop_release(&s);
 }
 
+/* By its priority, before all is over. */
+static void a_primary_that_comes_back_is_told(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 7);
+    steps(&s, 60, 5);
+    strips(&s, 10, "PSS");
+    strips(&s, 7, "xPS");
+    strips(&s, 3, "SPS");
+    strips(&s, 3, "PSS");
+    assert_int_equal(s.opened, 1);
+    assert_string_equal(s.last.title, "m0, the primary, did not answer, and is primary again");
+    shop_release(&s);
+}
+
 static void a_step_down_is_maintenance(void **state)
 {
     (void)state;
@@ -639,7 +655,7 @@ int main(void)
         cmocka_unit_test(lag_is_infrastructure),
         cmocka_unit_test(nothing_is_said_before_it_is_warm),
         cmocka_unit_test(a_dead_primary_is_one_anomaly),
-        cmocka_unit_test(a_step_down_is_maintenance),
+        cmocka_unit_test(a_primary_that_comes_back_is_told), cmocka_unit_test(a_step_down_is_maintenance),
         cmocka_unit_test(a_step_down_hides_no_bad_query),
         cmocka_unit_test(a_silence_does_not_take_over_what_was_there),
         cmocka_unit_test(flapping_and_strangers_are_no_deaths),
