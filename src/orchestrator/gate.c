@@ -274,6 +274,7 @@ static json_t *card_input(struct sb_orchestrator *o, struct held_card *held, con
         return NULL;
     }
     if (set(in, "action", action_json(c, rollback)) ||
+        (c->kind == SB_KIND_DROP_INDEX && !rollback && set(json_object_get(in, "action"), "retired", json_boolean(sb_o_hidden_and_watched(o, c)))) ||
         set(in, "plan", plan_json(held)) ||
         set(in, "author", json_pack("{s:s,s:s}", "principal", c->author, "kind", actor_kind(c->author))) || set(in, "editors", editors_json(c)) ||
         set(in, "approvals", approvals_json(c, extra)) || set(in, "model", json_pack("{s:I}", "confidence_ppm", (json_int_t)c->confidence_ppm)) ||
