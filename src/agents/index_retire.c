@@ -118,7 +118,7 @@ static int add_step(struct sb_card *card, const struct choice *c)
 static int criterion(struct sb_watch *w, const char *metric, const char *ns, const char *label, int64_t mean)
 {
     struct sb_criterion *c = SB_PUSH(w->criteria);
-    if (!c || sb_str_set(&c->metric, metric) || sb_str_set(&c->subject, ns) || sb_str_set(&c->label, label) || sb_str_set(&c->unit, "us") || sb_str_set(&c->on_breach, "unhide"))
+    if (!c || sb_str_set(&c->metric, metric) || sb_str_set(&c->subject, ns) || sb_str_set(&c->label, label) || sb_str_set(&c->unit, "us"))
         return -1;
     c->baseline = mean;
     c->has_baseline = true;
@@ -127,19 +127,18 @@ static int criterion(struct sb_watch *w, const char *metric, const char *ns, con
     return 0;
 }
 
-/* Nothing may get worse: reads and writes of the collection, and each of its shapes. */
-static int add_watch(struct sb_card *card, const struct sb_retire_question *q)
+int sb_retire_watch(struct sb_card *card, const struct sb_index_question *q, const struct sb_history *history, int64_t window_s, const char *remedy)
 {
     struct sb_ns_work now;
-    struct sb_index_question one = {.ns = card->target, .workload = q->workload, .from = q->from, .to = q->now};
-    bool known = sb_history_window(q->history, card->target, q->from, q->now, &now);
-    card->watch.window_s = WATCH_WINDOW_S;
+    bool known = sb_history_window(history, card->target, q->from, q->to, &now);
+    card->watch.window_s = window_s;
     card->watch.min_operations = MIN_OPERATIONS;
-    return (known && now.reads && criterion(&card->watch, "ns_read_latency_us", card->target, "mean read latency of the collection", now.read_us / now.reads)) ||
-                   (known && now.writes && criterion(&card->watch, "ns_write_latency_us", card->target, "mean write latency of the collection", now.write_us / now.writes)) ||
-                   sb_index_criteria_of_shapes(&one, NULL, NULL, 0, &card->watch)
-               ? -1
-               : 0;
+    int rc = (known && now.reads && criterion(&card->watch, "ns_read_latency_us", card->target, "mean read latency of the collection", now.read_us / now.reads)) ||
+             (known && now.writes && criterion(&card->watch, "ns_write_latency_us", card->target, "mean write latency of the collection", now.write_us / now.writes)) ||
+             sb_index_criteria_of_shapes(q, NULL, NULL, 0, &card->watch);
+    for (size_t i = 0; i < card->watch.criteria_n && rc == 0; i++)
+        rc = sb_str_set(&card->watch.criteria[i].on_breach, remedy);
+    return rc ? -1 : 0;
 }
 
 static int say(struct sb_card *card, const char *source, const char *what, char *value, const char *coverage, int64_t at)
@@ -157,7 +156,7 @@ static int add_evidence(struct sb_card *card, const struct sb_retire_question *q
              (x->bytes > 0 && say(card, "collStats", "size", sb_format("%" PRId64 " bytes", x->bytes), "measured", q->now)) ||
              (c->r.by && say(card, "listIndexes", "the index that serves instead", sb_format("%s, %s", c->r.by->name, c->r.by->key), "measured", q->now)) ||
              say(card, "listIndexes", "other uses", sb_format("whether a shard key rests on it, and what runs seldom, was not seen"), "blind", q->now) ||
-             say(card, "command", "later, by hand, when a full cycle of the work has gone well without it", sb_retire_drop_command(coll, x->name), "measured", q->now) ||
+             say(card, "command", "later, by a card of its own, when the watch window has passed", sb_retire_drop_command(coll, x->name), "measured", q->now) ||
              (x->spec && say(card, "command", "to make it anew", sb_retire_create_command(coll, x->spec), "measured", q->now));
     return rc ? -1 : 0;
 }
@@ -173,7 +172,7 @@ static int make(const struct sb_retire_question *q, const struct choice *c, stru
     card->risk = c->r.verdict == RETIRE_REDUNDANT ? SB_LOW : SB_MEDIUM;
     card->confidence_ppm = c->r.verdict == RETIRE_REDUNDANT ? REDUNDANT_PPM : c->r.months_end ? DEAD_PPM : DEAD_PPM / 2;
     card->title = sb_format("Hide index %s of %s", x->name, c->c->ns);
-    card->why = sb_format("%s%s. Hidden it still costs writes and still counts as it is, so that nothing is lost yet: it is dropped later, when all has gone well without it.",
+    card->why = sb_format("%s%s. Hidden it still costs writes and still counts as it is, so that nothing is lost yet: when its watch window has passed, a card to drop it is proposed.",
                           c->r.verdict == RETIRE_REDUNDANT ? "" : "Nobody needs it: ", c->r.why);
     card->blast_radius.documents = c->c->documents;
     card->blast_radius.members = c->c->members;
@@ -183,7 +182,7 @@ static int make(const struct sb_retire_question *q, const struct choice *c, stru
                    sb_str_set(&card->deployment, q->deployment) || sb_str_set(&card->deployment_id, q->deployment_id) || sb_str_set(&card->target, c->c->ns) ||
                    sb_str_set(&card->index_name, x->name) || sb_str_set(&card->index_key, x->key) || sb_str_set(&card->index_options, "{ }") ||
                    sb_str_set(&card->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) || sb_str_set(&card->requested_by, q->requested_by) ||
-                   sb_strs_push(&card->blast_radius.namespaces, &card->blast_radius.namespaces_n, c->c->ns) || add_step(card, c) || add_watch(card, q) || add_evidence(card, q, c)
+                   sb_strs_push(&card->blast_radius.namespaces, &card->blast_radius.namespaces_n, c->c->ns) || add_step(card, c) || sb_retire_watch(card, &(struct sb_index_question){.ns = c->c->ns, .workload = q->workload, .from = q->from, .to = q->now}, q->history, WATCH_WINDOW_S, "unhide") || add_evidence(card, q, c)
                ? -1
                : 0;
 }

@@ -203,7 +203,7 @@ static bool look_dead(struct retire *r, const struct sb_catalogue *c, const stru
     if (hinted(w, c->ns, x))
         return verdict(r, RETIRE_KEEP, "not used, but an operation names it (hint) and would fail without it");
     if (x->hidden)
-        return verdict(r, RETIRE_KEEP, "it is hidden: nobody can use it, so that its counters tell nothing; drop it when all is well without it");
+        return verdict(r, RETIRE_KEEP, "it is hidden: nobody can use it, so that its counters tell nothing; drop it when all is well without it (the card that hid it leads to one that drops it, when its watch window has passed)");
     if (c->members_answered < c->members)
         return verdict(r, RETIRE_KEEP, "not used, but only %" PRId64 " of %" PRId64 " members were asked", c->members_answered, c->members);
     if (counted < SB_RETIRE_AFTER_MS)

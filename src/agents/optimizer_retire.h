@@ -30,4 +30,7 @@ char *sb_retire_hide_command(const char *coll, const char *name, bool hidden);
 char *sb_retire_drop_command(const char *coll, const char *name);
 char *sb_retire_create_command(const char *coll, const char *spec);
 
+/* What is watched of a card that hides or drops: nothing of the collection may get worse, neither its reads and writes nor any of its shapes. remedy: what takes the card back. -1 out of memory. */
+int sb_retire_watch(struct sb_card *card, const struct sb_index_question *q, const struct sb_history *history, int64_t window_s, const char *remedy);
+
 #endif

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define WINDOW_S 60       /* the readings are taken at once; after so long it ends without them */
-#define MAX_TIME_MS 10000 /* of each command */
 #define LEAST_DOCUMENTS 20
 
 static char *take_json(bson_t *doc)
@@ -85,7 +84,7 @@ static char *copy_command(const struct sb_what_if_question *q, const char *coll,
     bson_append_array_end(&c, &pipeline);
     BSON_APPEND_DOCUMENT_BEGIN(&c, "cursor", &cursor);
     bson_append_document_end(&c, &cursor);
-    BSON_APPEND_INT32(&c, "maxTimeMS", MAX_TIME_MS);
+    BSON_APPEND_INT32(&c, "maxTimeMS", SB_WHAT_IF_MAX_TIME_MS);
     snprintf(comment, sizeof comment, "signalbox %s/1", q->card_id);
     BSON_APPEND_UTF8(&c, "comment", comment);
     BSON_APPEND_UTF8(&c, "$db", db);
@@ -100,14 +99,14 @@ static char *small_command(const char *verb, const char *scratch, const char *in
     BSON_APPEND_UTF8(&c, verb, scratch);
     if (index)
         BSON_APPEND_UTF8(&c, "index", index);
-    BSON_APPEND_INT32(&c, "maxTimeMS", MAX_TIME_MS);
+    BSON_APPEND_INT32(&c, "maxTimeMS", SB_WHAT_IF_MAX_TIME_MS);
     snprintf(comment, sizeof comment, "signalbox %s/%d undo", card_id, step);
     BSON_APPEND_UTF8(&c, "comment", comment);
     BSON_APPEND_UTF8(&c, "$db", db);
     return take_json(&c);
 }
 
-/* The card's own createIndexes, on the scratch collection. */
+/* The card's own createIndexes, on the scratch collection; a build that takes longer is given up by the server. */
 static char *build_command(const struct sb_what_if_question *q, const char *scratch, int step)
 {
     bson_t *own = bson_new_from_json((const uint8_t *)q->card->steps[0].action, -1, NULL), c;
@@ -120,6 +119,8 @@ static char *build_command(const struct sb_what_if_question *q, const char *scra
         const char *key = bson_iter_key(&it);
         if (strcmp(key, "createIndexes") == 0)
             BSON_APPEND_UTF8(&c, key, scratch);
+        else if (strcmp(key, "$db") == 0)
+            BSON_APPEND_INT32(&c, "maxTimeMS", SB_WHAT_IF_MAX_TIME_MS), bson_append_iter(&c, key, -1, &it);
         else if (strcmp(key, "comment") == 0)
             BSON_APPEND_UTF8(&c, key, (snprintf(comment, sizeof comment, "signalbox %s/%d", q->card_id, step), comment));
         else
@@ -298,7 +299,7 @@ static int describe(const struct sb_what_if_question *q, const char *db, const c
     b->est_bytes = 2 * b->bytes;
     b->members = q->catalogue->members;
     b->est_duration_ms = 2000;
-    b->lock = sb_format("none on %s; the copy reads %" PRId64 " documents (at most %d s a command) and writes them to %s, on every member", k->target, documents, MAX_TIME_MS / 1000, scratch);
+    b->lock = sb_format("none on %s; the copy reads %" PRId64 " documents (at most %d s a command) and writes them to %s, on every member", k->target, documents, SB_WHAT_IF_MAX_TIME_MS / 1000, scratch);
     out->title = sb_format("Try %s out on %" PRId64 " documents of %s", k->index_name, documents, k->target);
     out->why = sb_format("%s asked what %s would bring. A sample of %" PRId64 " of %" PRId64 " documents is copied within the server to %s, today's indexes and then this one are built there, the shapes of %s are "
                          "explained with it and by the plans that they have today, and then all is taken away by itself. %s",

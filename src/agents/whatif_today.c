@@ -82,6 +82,7 @@ char *sb_what_if_copy_index(const struct sb_index_info *x, const json_t *sensiti
     bson_append_array_end(&c, &specs);
     if (replicated)
         BSON_APPEND_UTF8(&c, "commitQuorum", "votingMembers");
+    BSON_APPEND_INT32(&c, "maxTimeMS", SB_WHAT_IF_MAX_TIME_MS);
     snprintf(comment, sizeof comment, "signalbox %s/%d", card_id, step);
     BSON_APPEND_UTF8(&c, "comment", comment);
     BSON_APPEND_UTF8(&c, "$db", db);

@@ -126,16 +126,21 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, routes, clipboard, notify, mouse, and deployment sections");
 }
 
+static void set_environment(struct reading *r, int *environment, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    int found = sb_name_find(&sb_environments, row->word[2]);
+    *environment = found < 0 ? SB_ENV_PROD : found;
+    if (found < 0)
+        say(problems, row, r, true, sb_streq(row->word[1], "environment") ? "environment must be prod, staging or dev" : "what_if_environment must be prod, staging or dev");
+}
+
 static void set_deployment(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
 {
     struct sb_config *c = r->c;
     struct sb_config_deployment *d = &c->deployments[c->deployments_n - 1];
-    const char *name = row->word[1], *value = row->word[2];
+    const char *name = row->word[1];
     if (strcmp(name, "environment") == 0) {
-        int found = sb_name_find(&sb_environments, value);
-        d->environment = found < 0 ? SB_ENV_PROD : found;
-        if (found < 0)
-            say(problems, row, r, true, "environment must be prod, staging or dev");
+        set_environment(r, &d->environment, row, problems);
     } else if (strcmp(name, "uri_file") == 0) {
         set_text(r, &d->uri_file, row, problems);
     } else if (strcmp(name, "executor_uri_file") == 0) {
@@ -144,6 +149,8 @@ static void set_deployment(struct reading *r, const struct sb_conf_row *row, str
         set_text(r, &d->drill_uri_file, row, problems);
     } else if (strcmp(name, "what_if_uri_file") == 0) {
         set_text(r, &d->what_if_uri_file, row, problems);
+    } else if (strcmp(name, "what_if_environment") == 0) {
+        set_environment(r, &d->what_if_environment, row, problems);
     } else if (strcmp(name, "drill_start") == 0) {
         set_text(r, &d->drill_start, row, problems);
     } else if (strcmp(name, "backup_key_file") == 0) {
@@ -151,7 +158,7 @@ static void set_deployment(struct reading *r, const struct sb_conf_row *row, str
     } else if (strcmp(name, "uri") == 0) {
         say(problems, row, r, true, "a connection string may hold a password: put it into a file of mode 600 and write: set uri_file PATH");
     } else {
-        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file, drill_uri_file, drill_start, what_if_uri_file, backup_key_file and environment");
+        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file, drill_uri_file, drill_start, what_if_uri_file, what_if_environment, backup_key_file and environment");
     }
 }
 

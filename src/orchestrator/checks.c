@@ -132,10 +132,35 @@ static void check_gone(const struct checking *c, const struct sb_check *k, struc
 static void check_hidden(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     const struct sb_index_info *i = sb_catalogue_index(&c->catalogue, k->name);
-    if (!i || !i->hidden)
-        sb_o_check_result(r, CHECK_FALSE, "%.100s is %s", k->name, i ? "not hidden" : "not there");
+    if (!i || !i->hidden || i->building)
+        sb_o_check_result(r, CHECK_FALSE, "%.100s is %s", k->name, !i ? "not there" : i->hidden ? "being built" : "not hidden");
+    else if (k->value && k->value[0] && !sb_streq(i->key, k->value))
+        sb_o_check_result(r, CHECK_FALSE, "%.100s has another key now", k->name);
     else
         sb_o_check_result(r, CHECK_TRUE, "%.100s is hidden: no plan uses it, writes still keep it up", k->name);
+}
+
+/* Uses and the time from which some member has counted without a break, as they stood: "uses/since". Hiding and showing an index sets
+ * its counters back on every member, a restart on one. */
+static void check_unused(const struct checking *c, const struct sb_check *k, struct check_result *r)
+{
+    const struct sb_index_info *i = sb_catalogue_index(&c->catalogue, k->name);
+    const char *slash = k->value ? strchr(k->value, '/') : NULL;
+    char *first = slash ? sb_strdup_n(k->value, (size_t)(slash - k->value)) : NULL;
+    int64_t uses, since;
+    if (!first || sb_parse_i64(first, &uses) || sb_parse_i64(slash + 1, &since))
+        sb_o_check_result(r, CHECK_FALSE, "the card does not say how often %.100s had been used", k->name);
+    else if (!i)
+        sb_o_check_result(r, CHECK_FALSE, "%.100s is not there", k->name);
+    else if (!c->catalogue.knows_index_stats || c->catalogue.members_answered < c->catalogue.members)
+        sb_o_check_result(r, CHECK_UNKNOWN, "only %" PRId64 " of %" PRId64 " members say whether %.100s was used", c->catalogue.knows_index_stats ? c->catalogue.members_answered : 0, c->catalogue.members, k->name);
+    else if (i->uses > uses)
+        sb_o_check_result(r, CHECK_FALSE, "%.100s was used %" PRId64 " times since the card was written", k->name, i->uses - uses);
+    else if (i->uses < uses || i->since > since)
+        sb_o_check_result(r, CHECK_FALSE, "the counters of %.100s were set back since the card was written, by a restart or by showing it: whether it was used cannot be told", k->name);
+    else
+        sb_o_check_result(r, CHECK_TRUE, "no member has counted a use of %.100s since the card was written", k->name);
+    free(first);
 }
 
 static void check_shown(const struct checking *c, const struct sb_check *k, struct check_result *r)
@@ -304,6 +329,8 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_gone(c, k, r);
     else if (sb_streq(k->check, "index_hidden"))
         check_hidden(c, k, r);
+    else if (sb_streq(k->check, "index_unused"))
+        check_unused(c, k, r);
     else if (sb_streq(k->check, "index_shown"))
         check_shown(c, k, r);
     else if (sb_streq(k->check, "no_build"))

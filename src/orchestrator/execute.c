@@ -105,14 +105,16 @@ static bool moves_nothing(const struct held_card *card)
 }
 
 /* The interlocking: one plan at a time moves on a collection (or a database, where a card is about one). Their facts would
- * change under each other's feet. True: the card waits for another one. */
+ * change under each other's feet. And an index is dropped only while no other one is watched for doing without: one at a time. True: the
+ * card waits for another one. */
 static bool interlocked(struct sb_orchestrator *o, struct held_card *card)
 {
     char why[160];
     for (size_t i = 0; i < o->cards_n; i++) {
         const struct held_card *other = o->cards[i];
         int s = other->card.state;
-        bool moves = s == SB_EXECUTING || s == SB_PAUSED || s == SB_ROLLING_BACK || s == SB_IN_DOUBT || other->run.forward_away || other->run.stopping;
+        bool watched = s == SB_WATCHING && card->card.kind == SB_KIND_DROP_INDEX && (other->card.kind == SB_KIND_HIDE_INDEX || other->card.kind == SB_KIND_DROP_INDEX);
+        bool moves = watched || s == SB_EXECUTING || s == SB_PAUSED || s == SB_ROLLING_BACK || s == SB_IN_DOUBT || other->run.forward_away || other->run.stopping;
         if (other == card || !moves || moves_nothing(card) || moves_nothing(other) || !sb_streq(other->card.target, card->card.target) || !sb_streq(other->card.deployment_id, card->card.deployment_id))
             continue;
         snprintf(why, sizeof why, "%s is %s on %.80s", other->card.id, sb_name(&sb_states, s), card->card.target);

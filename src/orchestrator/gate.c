@@ -274,6 +274,7 @@ static json_t *card_input(struct sb_orchestrator *o, struct held_card *held, con
         return NULL;
     }
     if (set(in, "action", action_json(c, rollback)) ||
+        (c->kind == SB_KIND_DROP_INDEX && !rollback && set(json_object_get(in, "action"), "retired", json_boolean(sb_o_hidden_and_watched(o, c)))) ||
         set(in, "plan", plan_json(held)) ||
         set(in, "author", json_pack("{s:s,s:s}", "principal", c->author, "kind", actor_kind(c->author))) || set(in, "editors", editors_json(c)) ||
         set(in, "approvals", approvals_json(c, extra)) || set(in, "model", json_pack("{s:I}", "confidence_ppm", (json_int_t)c->confidence_ppm)) ||
@@ -522,7 +523,7 @@ int sb_o_gate_there(struct sb_orchestrator *o, struct held_card *tried, struct h
     struct sb_policy_verdict v;
     json_t *in = card_input(o, tried, "execute", NULL, NULL, false);
     if (!in || set(in, "health", health_there(h)) ||
-        set(in, "target", json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "deployment", "what_if", "id", f->id, "env", sb_name(&sb_environments, SB_ENV_STAGING), "version", f->version, "topology",
+        set(in, "target", json_pack("{s:s,s:s,s:s,s:s,s:s,s:b}", "deployment", "what_if", "id", f->id, "env", sb_name(&sb_environments, o->opt.what_if_environment), "version", f->version, "topology",
                                     f->hello.set_name[0] ? "replica_set" : f->hello.is_mongos ? "sharded" : "standalone", "simulated", f->simulated))) {
         json_decref(in);
         return sb_fail_nomem(err);

@@ -34,6 +34,25 @@ bool sb_o_phase_waits(struct sb_orchestrator *o, const struct held_card *card, b
     return true;
 }
 
+static bool hid_and_passed(const struct sb_card *hid, const struct sb_card *drop)
+{
+    return hid->kind == SB_KIND_HIDE_INDEX && (hid->state == SB_WATCHING || hid->state == SB_DONE) && hid->report.verdict == SB_VERDICT_PASS && sb_streq(hid->target, drop->target) &&
+           sb_streq(hid->index_name, drop->index_name) && sb_streq(hid->index_key, drop->index_key) && sb_streq(hid->deployment_id, drop->deployment_id);
+}
+
+bool sb_o_hidden_and_watched(struct sb_orchestrator *o, const struct sb_card *drop)
+{
+    const struct held_card *held = drop->after ? sb_o_card(o, drop->after) : NULL;
+    struct sb_card read;
+    if (held || !drop->after)
+        return held && hid_and_passed(&held->card, drop);
+    if (sb_ledger_card(o->ledger, drop->after, &read, NULL))
+        return false;
+    bool passed = hid_and_passed(&read, drop);
+    sb_card_release(&read);
+    return passed;
+}
+
 /* Has this card, which comes after another, done something that stands? */
 static bool stands(const struct sb_card *c)
 {
@@ -44,7 +63,7 @@ static bool stands(const struct sb_card *c)
 int sb_o_phase_may_go_back(struct sb_orchestrator *o, const struct held_card *card, struct sb_err *err)
 {
     struct sb_case k;
-    if (!card->card.phase)
+    if (!card->card.phase && card->card.kind != SB_KIND_HIDE_INDEX) /* what is hidden may have been dropped since */
         return 0;
     if (sb_ledger_case(o->ledger, card->card.case_id, &k, err))
         return -1;

@@ -156,6 +156,7 @@ struct watching {
     int64_t last_at;    /* deployment time of the last reading */
     int64_t keys, keys_at; /* written to the index by then, as its first reading told; keys -1: not told yet */
     bool overdue;       /* the window was not observed to its end */
+    bool followed;      /* of a card that hides: what comes after a PASS has been proposed, or why not is said */
     int64_t opened_seq, opened_ts; /* the entry that opened it; 0: not looked for yet */
     int64_t next_seq;   /* of the ledger: what was not looked at for the events */
     char *run[SB_EVENTS_MAX]; /* by event: the case of the schedule's run that has begun */
@@ -798,6 +799,10 @@ int sb_o_consult_review(struct sb_orchestrator *o, struct held_case *c, const ch
 int sb_o_declined_before(struct sb_orchestrator *o, const struct sb_card *draft, struct sb_str *out, struct sb_err *err);
 void sb_o_free_declined(struct sb_orchestrator *o);
 
+/* The watch window of a card that hid an index has passed: has the Index Optimizer propose to drop it, in the same case, and then
+ * follows the verdict. */
+void sb_o_consult_drop(struct sb_orchestrator *o, struct held_card *hidden);
+
 /* The open card for the same index of the same collection that is there already; NULL: there is none. */
 const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_card *draft);
 
@@ -911,6 +916,8 @@ void sb_o_hold_recall(struct held_card *card, const struct sb_entry *e); /* of a
 
 /* The card that this one comes after is not done: why, and whether it never will be. False: nothing stands before it. */
 bool sb_o_phase_waits(struct sb_orchestrator *o, const struct held_card *card, bool *never, char *why, size_t cap);
+/* It drops an index that the card before it has hidden, and that one's watch window has passed. */
+bool sb_o_hidden_and_watched(struct sb_orchestrator *o, const struct sb_card *drop);
 /* A later phase has begun: it has to be taken back first. */
 int sb_o_phase_may_go_back(struct sb_orchestrator *o, const struct held_card *card, struct sb_err *err);
 

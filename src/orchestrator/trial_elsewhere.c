@@ -66,6 +66,7 @@ static int drop(struct trying *x, const char *db, const char *scratch, struct sb
 {
     bson_t c = BSON_INITIALIZER;
     BSON_APPEND_UTF8(&c, "drop", scratch);
+    BSON_APPEND_INT32(&c, "maxTimeMS", SB_WHAT_IF_MAX_TIME_MS);
     BSON_APPEND_UTF8(&c, "$db", db);
     char *text = bson_as_canonical_extended_json(&c, NULL);
     int rc = text ? send(x, text, scratch, true, err) : sb_fail_nomem(err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Whether an index may be tried out on the deployment that the config names for it, now: how that one is, measured right before, is
- * what policy is asked about, by the same rules as for a card here. The config's word makes it a place for trials: to policy it is
- * staging, whatever runs there. */
+ * what policy is asked about, by the same rules as for a card here. To policy it is of the environment that the config says, which is
+ * prod where it says none. */
 #include "trial.h"
 
 #include <signalbox/mongo/read_door.h>

@@ -267,7 +267,7 @@ static const char *text_of(const struct sb_criterion *c)
 /* What takes the card back. gently: an index that made nothing worse but plans is only hidden. */
 static char *remedy_of(const struct sb_card *card, bool gently)
 {
-    return sb_format("%s", card->kind == SB_KIND_HIDE_INDEX ? "unhide" : gently ? "hide" : "drop");
+    return sb_format("%s", card->kind == SB_KIND_HIDE_INDEX ? "unhide" : card->kind == SB_KIND_DROP_INDEX ? "create" : gently ? "hide" : "drop");
 }
 
 /* What was predicted and did not come true stands behind the reason, whatever the verdict is. */
@@ -400,6 +400,11 @@ static void tell_author(struct sb_orchestrator *o, const struct held_card *card,
 void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card)
 {
     int verdict = card->card.report.verdict;
+    if (verdict == SB_VERDICT_PASS && card->card.kind == SB_KIND_HIDE_INDEX && !card->watch.followed) {
+        if (!card->watch.away && o->telemetry)
+            sb_o_consult_drop(o, card); /* and then again from here: the case must not end before its second part is proposed */
+        return;
+    }
     char note[512];
     snprintf(note, sizeof note, "verdict %s: %.400s", sb_name(&sb_verdicts, verdict), card->card.report.reason ? card->card.report.reason : "");
     sb_o_move(o, card, verdict == SB_VERDICT_PASS ? SB_EV_WATCH_PASS : verdict == SB_VERDICT_FAIL ? SB_EV_WATCH_FAIL : SB_EV_WATCH_INCONCLUSIVE, NULL, note, NULL);

@@ -30,6 +30,7 @@ const struct sb_fact sb_facts[] = {
     {"action.holds", L, NULL},
     {"action.level", I, NULL},
     {"action.own", B, NULL},
+    {"action.retired", B, NULL},
     {"plan.case", S, NULL},
     {"plan.card", S, NULL},
     {"plan.revision", I, NULL},

@@ -137,6 +137,10 @@ static void what_cannot_be_tried_out_has_a_reason(void **state)
     };
     for (size_t i = 0; i < SB_COUNT(rows); i++) {
         struct sb_catalogue cat = {.exists = rows[i].exists, .type = (char *)(uintptr_t)rows[i].type, .documents = rows[i].documents, .average_bytes = 100, .members = 3};
+        struct sb_index_field field = {.path = (char *)(uintptr_t)"c", .direction = 1};
+        struct sb_index_info there = {.fields = &field, .fields_n = 1, .name = (char *)(uintptr_t)"c_1", .key = (char *)(uintptr_t)"{\"c\":1}", .spec = (char *)(uintptr_t)"{\"v\":2,\"key\":{\"c\":1},\"name\":\"c_1\"}"};
+        cat.indexes = &there;
+        cat.indexes_n = 1;
         struct sb_step step = {.action = (char *)(uintptr_t)"{\"createIndexes\":\"orders\",\"indexes\":[{\"key\":{\"a\":1},\"name\":\"a_1\"}],\"$db\":\"shop\"}"};
         struct sb_card card = {.id = (char *)(uintptr_t)"C-000001", .kind = SB_KIND_CREATE_INDEX, .target = (char *)(uintptr_t)"shop.orders", .index_key = (char *)(uintptr_t)"{\"a\":1}",
                                .index_name = (char *)(uintptr_t)"a_1", .steps = &step, .steps_n = 1}, out;
@@ -146,6 +150,10 @@ static void what_cannot_be_tried_out_has_a_reason(void **state)
         int rc = sb_what_if_card(&q, &out, &err);
         if ((rc == 0) != !rows[i].says || (rc && !strstr(err.msg, rows[i].says)))
             fail_msg("row %zu: %s", i, rc ? err.msg : "a card");
+        assert_true(rc || out.steps_n == 3);
+        for (size_t k = 0; rc == 0 && k < out.steps_n; k++) /* each command ends by itself */
+            if (!strstr(out.steps[k].action, "\"maxTimeMS\" : { \"$numberInt\" : \"10000\" }") || !strstr(out.steps[k].undo, "\"maxTimeMS\" : { \"$numberInt\" : \"10000\" }"))
+                fail_msg("no bound in time: %s, %s", out.steps[k].action, out.steps[k].undo);
         if (rc == 0)
             sb_card_release(&out);
         json_decref(sensitive);

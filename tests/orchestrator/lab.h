@@ -34,6 +34,7 @@ struct lab_options {
     char *const *backups;
     size_t backups_n;
     const char *what_if_uri_file; /* NULL: none */
+    int what_if_environment;
     const struct sb_retention *retentions;
     size_t retentions_n;
 };
@@ -152,7 +153,7 @@ static inline void lab_start(struct lab *l, const struct lab_options *o)
         .policy_len = l->policy.len, .policy_path = "test", .intents_text = l->intents.p, .intents_len = l->intents.len, .routes_text = l->routes.p, .routes_len = l->routes.len,
         .approve_within_s = o->approve_within_s, .execute_within_s = o->execute_within_s, .recurring = o->schedules_n > 0,
         .schedules = o->schedules, .schedules_n = o->schedules_n,
-        .what_if_uri_file = o->what_if_uri_file,
+        .what_if_uri_file = o->what_if_uri_file, .what_if_environment = o->what_if_environment,
         .backups = o->backups, .backups_n = o->backups_n, .retentions = o->retentions, .retentions_n = o->retentions_n};
     l->o = sb_orchestrator_start(&opt, &err);
     if (!l->o)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An index that nobody needs, on a real simulator: found, hidden, watched, and shown again. */
+ * An index that nobody needs, on a real simulator: found, hidden, watched, and shown again; or dropped by a card of its own, and made
+ * anew. */
 #include "lab.h"
 
 static const struct lab_options staging = {.environment = SB_ENV_STAGING};
@@ -86,11 +87,123 @@ static void not_when_the_other_is_gone(void **state)
     assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 0);
 }
 
+static void until(struct lab *l, int kind, int state)
+{
+    int64_t end = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!l->have_card || l->card.kind != kind || l->card.state != state) {
+        lab_take(l, &l->alice, 0, 200);
+        if (sb_mono_ms() > end)
+            fail_msg("no card of kind %s is %s; the last one is %s (%s); notices: %s", sb_name(&sb_card_kinds, kind), sb_name(&sb_states, state), l->have_card ? sb_name(&sb_states, l->card.state) : "not there",
+                     l->have_card && l->card.note ? l->card.note : "", l->notices.p ? l->notices.p : "");
+    }
+}
+
+/* The window is an hour, so its verdict is written down here, as an owner would that ends right behind it: the next one goes on from
+ * there. */
+static void passes(struct lab *l)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_card hid;
+    int64_t end = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (!l->card.report.opened_at)
+        lab_wait(l, end);
+    assert_int_equal(sb_record_copy(&sb_card_schema, &hid, &l->card), 0);
+    lab_stop(l);
+    hid.report.verdict = SB_VERDICT_PASS;
+    assert_int_equal(sb_str_set(&hid.report.reason, "every criterion was met"), 0);
+    struct sb_ledger *ledger = sb_ledger_open(l->dir, SB_LEDGER_OWN, &l->origin, &err);
+    assert_non_null(ledger);
+    struct sb_entry e = {.kind = SB_ENTRY_WATCH, .actor = {.principal = (char *)(uintptr_t)"orchestrator"}};
+    e.body = json_pack("{s:o}", "report", sb_record_to_json(&sb_watch_report_schema, &hid.report));
+    assert_non_null(e.body);
+    e.plan = (struct sb_plan_ref){.case_id = hid.case_id, .deployment = hid.deployment, .card = hid.id, .revision = hid.revision, .hash = hid.hash, .simulated = hid.simulated};
+    sb_assert_ok(sb_ledger_append(ledger, &e, &err), err);
+    json_decref(e.body);
+    sb_ledger_close(ledger);
+    sb_card_release(&hid);
+    lab_start(l, &staging);
+}
+
+/* Up to the card that drops t. The id of the one that hid it; the caller frees it. */
+static char *propose_drop(struct lab *l)
+{
+    lab_open(l, &staging);
+    lab_command(l, "shop", "{\"createIndexes\": \"orders\", \"indexes\": [{\"key\": {\"total\": 1}, \"name\": \"t\"}, {\"key\": {\"total\": 1, \"customer_id\": 1}, \"name\": \"tc\"}]}");
+    lab_propose(l, "retire unused indexes on shop.orders", SB_AWAITING_APPROVAL);
+    assert_int_equal(lab_approve(l, &l->bob), 0);
+    lab_until_state(l, SB_WATCHING);
+    char *hid = sb_format("%s", l->card.id);
+    passes(l);
+    until(l, SB_KIND_DROP_INDEX, SB_AWAITING_APPROVAL);
+    assert_string_equal(l->card.after, hid);
+    assert_string_equal(l->card.index_name, "t");
+    assert_int_equal(l->card.steps_n, 1);
+    assert_non_null(strstr(l->card.steps[0].action, "\"dropIndexes\" : \"orders\", \"index\" : \"t\""));
+    assert_non_null(strstr(l->card.steps[0].undo, "\"createIndexes\" : \"orders\""));
+    assert_non_null(strstr(l->card.steps[0].undo, "\"hidden\" : true"));
+    return hid;
+}
+
+static void dropped_when_its_watch_has_passed(void **state)
+{
+    (void)state;
+    struct lab l;
+    char *hid = propose_drop(&l);
+    assert_true(is_hidden(&l, "t"));
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    until(&l, SB_KIND_DROP_INDEX, SB_WATCHING);
+    assert_false(lab_has_index(&l, "t"));
+    struct sb_message *m = lab_decision(&l, SB_ASK_ROLLBACK, NULL, l.card.target, "shown again?");
+    assert_int_equal(sb_str_set(&((struct sb_decision_on *)m->body)->card, hid), 0);
+    assert_int_not_equal(lab_ask(&l, &l.bob, m), 0);
+    says(&l, "roll that back first");
+    assert_int_equal(lab_ask(&l, &l.bob, lab_decision(&l, SB_ASK_ROLLBACK, l.card.hash, l.card.target, "a test wants it")), 0);
+    until(&l, SB_KIND_DROP_INDEX, SB_ROLLED_BACK);
+    assert_true(is_hidden(&l, "t"));
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 3);
+    free(hid);
+}
+
+static void stale(const char *behind[], size_t n, const char *note)
+{
+    struct lab l;
+    char *hid = propose_drop(&l);
+    for (size_t i = 0; i < n; i++)
+        lab_command(&l, "shop", behind[i]);
+    assert_int_equal(lab_approve(&l, &l.bob), 0);
+    until(&l, SB_KIND_DROP_INDEX, SB_STALE);
+    if (!strstr(l.card.note, note))
+        fail_msg("\"%s\" does not say \"%s\"", l.card.note, note);
+    assert_true(lab_has_index(&l, "t"));
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_STEP_INTENT, NULL), 1);
+    free(hid);
+}
+
+static void not_when_it_was_used_meanwhile(void **state)
+{
+    (void)state;
+    const char *behind[] = {"{\"collMod\": \"orders\", \"index\": {\"name\": \"t\", \"hidden\": false}}", "{\"find\": \"orders\", \"filter\": {\"total\": 1}, \"hint\": \"t\", \"limit\": 1}"};
+    stale(behind, SB_COUNT(behind), "t was used");
+}
+
+static void not_when_its_counters_were_set_back(void **state)
+{
+    (void)state;
+    const char *behind[] = {"{\"dropIndexes\": \"orders\", \"index\": \"t\"}",
+                            "{\"createIndexes\": \"orders\", \"indexes\": [{\"key\": {\"total\": 1}, \"name\": \"t\", \"hidden\": true}]}"};
+    stale(behind, SB_COUNT(behind), "the counters of t were set back");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hidden_watched_and_shown_again),
         cmocka_unit_test(not_when_the_other_is_gone),
+        cmocka_unit_test(dropped_when_its_watch_has_passed),
+        cmocka_unit_test(not_when_it_was_used_meanwhile),
+        cmocka_unit_test(not_when_its_counters_were_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

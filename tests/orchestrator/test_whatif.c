@@ -240,7 +240,7 @@ static void what_is_not_well_is_left_alone(void **state)
     snprintf(uri, sizeof uri, "%s", sb_json_str(ready, "uri"));
     json_decref(ready);
     sb_assert_ok(sb_file_write(file, 0600, there.wire.uri, strlen(there.wire.uri), &err), err);
-    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .policy_old = {"{\"health.lag_s\": {\"ge\": 10}}"}, .policy_new = {"{\"health.lag_s\": {\"ge\": 0}}"}};
+    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .what_if_environment = SB_ENV_STAGING, .policy_old = {"{\"health.lag_s\": {\"ge\": 10}}"}, .policy_new = {"{\"health.lag_s\": {\"ge\": 0}}"}};
     lab_open(&l, &o);
     lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
     char *id = sb_format("%s", l.card.id);
@@ -279,7 +279,7 @@ static void in_prod_it_is_tried_out_elsewhere(void **state)
     snprintf(uri, sizeof uri, "%s", sb_json_str(ready, "uri"));
     json_decref(ready);
     sb_assert_ok(sb_file_write(file, 0600, there.wire.uri, strlen(there.wire.uri), &err), err);
-    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .policy_old = {"\"rules\": ["}, .policy_new = {"\"sensitive\": [\"total\"], \"rules\": ["}};
+    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .what_if_environment = SB_ENV_STAGING, .policy_old = {"\"rules\": ["}, .policy_new = {"\"sensitive\": [\"total\"], \"rules\": ["}};
     lab_open(&l, &o);
     propose(&l);
     char *id = sb_format("%s", l.card.id), *hash = sb_format("%s", l.card.hash);
@@ -332,7 +332,7 @@ static void elsewhere_is_not_here(void **state)
     struct sb_err err = SB_ERR_INIT;
     char file[160];
     snprintf(file, sizeof file, "%s/here.uri", sb_test_dir());
-    struct lab_options o = {.environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file};
+    struct lab_options o = {.environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .what_if_environment = SB_ENV_STAGING};
     lab_open(&l, &o);
     json_t *ready = sb_json_parse(l.line, strlen(l.line), "sim", SB_JSON_ALLOW_REAL, &err);
     sb_assert_ok(sb_file_write(file, 0600, sb_json_str(ready, "uri"), strlen(sb_json_str(ready, "uri")), &err), err);
@@ -340,6 +340,26 @@ static void elsewhere_is_not_here(void **state)
     lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
     assert_int_equal(prove(&l, &l.bob), 0);
     lab_until_notice(&l, "is this very one");
+    assert_int_equal(scratches(&l), 0);
+    lab_close(&l);
+}
+
+/* What the config says nothing of is prod, and there nothing is copied. */
+static void elsewhere_is_prod_where_nothing_is_said(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct sb_err err = SB_ERR_INIT;
+    char file[160];
+    snprintf(file, sizeof file, "%s/unsaid.uri", sb_test_dir());
+    struct lab_options o = {.environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file};
+    lab_open(&l, &o);
+    json_t *ready = sb_json_parse(l.line, strlen(l.line), "sim", SB_JSON_ALLOW_REAL, &err);
+    sb_assert_ok(sb_file_write(file, 0600, sb_json_str(ready, "uri"), strlen(sb_json_str(ready, "uri")), &err), err);
+    json_decref(ready);
+    lab_propose(&l, LAB_REQUEST, SB_AWAITING_APPROVAL);
+    assert_int_equal(prove(&l, &l.bob), 0);
+    lab_until_notice(&l, "policy denies it there: in prod nothing is copied");
     assert_int_equal(scratches(&l), 0);
     lab_close(&l);
 }
@@ -366,7 +386,7 @@ static void a_copy_that_was_left_is_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(an_index_is_tried_out_on_a_sample), cmocka_unit_test(an_example_that_is_not_in_the_sample_is_made_of_it), cmocka_unit_test(what_must_not_be_tried_out_is_not),
-                                       cmocka_unit_test(in_prod_it_is_tried_out_elsewhere), cmocka_unit_test(elsewhere_is_not_here),
+                                       cmocka_unit_test(in_prod_it_is_tried_out_elsewhere), cmocka_unit_test(elsewhere_is_not_here), cmocka_unit_test(elsewhere_is_prod_where_nothing_is_said),
                                        cmocka_unit_test(what_is_not_well_is_left_alone),
                                        cmocka_unit_test(a_copy_that_was_left_is_dropped)};
     return cmocka_run_group_tests(tests, NULL, NULL);

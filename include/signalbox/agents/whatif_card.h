@@ -17,6 +17,7 @@
 #include <signalbox/telemetry/shape.h>
 
 #define SB_WHAT_IF_DOCUMENTS 1000
+#define SB_WHAT_IF_MAX_TIME_MS 10000 /* of each command */
 #define SB_WHAT_IF_INDEXES 8 /* of those that the collection has, which are built on the sample */
 
 struct sb_what_if_question {

@@ -23,6 +23,7 @@
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
  *   set drill_uri_file PATH           # the throw-away deployment that `ask "run a restore drill"` restores into (help backup)
  *   set what_if_uri_file PATH         # where an index is tried out when policy denies it here: staging, or a drill's copy (help cards)
+ *   set what_if_environment staging   # what that one is to policy: prod, staging, dev; prod when it is missing or unknown
  *   set drill_start PROGRAM           # or: what starts one for each drill and ends it afterwards (help backup)
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
@@ -33,7 +34,7 @@
  *   hook state.failed /usr/local/bin/page              # a command that is told of it (orchestrator/hooks.h); `hook before.step` is asked first
  *   schedule often every 6h run status                 # at the multiples of it since 1970-01-01T00:00Z
  *
- * A wrong line is a problem with file and line, and the rest is used; a wrong line that guards safety (environment, policy,
+ * A wrong line is a problem with file and line, and the rest is used; a wrong line that guards safety (environment, what_if_environment, policy,
  * uri_file, hook before.step) makes the program stop. Thread: read once, then constant.
  */
 #ifndef SIGNALBOX_CLI_CONFIG_H
@@ -48,6 +49,7 @@
 struct sb_config_deployment {
     char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start, *what_if_uri_file, *backup_key_file;
     int environment; /* enum sb_environment; 0 is prod */
+    int what_if_environment; /* the same, of the deployment that what_if_uri_file names */
     struct sb_schedule *schedules; /* each name once */
     size_t schedules_n;
     char **backups; /* paths */

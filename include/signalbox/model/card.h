@@ -24,7 +24,9 @@
  *   index_absent   ns name        no index of this name, and none of the same key
  *   index_built    ns name value  built on every data-bearing member; value is the key pattern
  *   index_gone     ns name
- *   index_hidden   ns name
+ *   index_hidden   ns name value  finished and hidden, with this key pattern (value may be left out: any)
+ *   index_unused   ns name value  no member has counted a use of it, nor have counts been lost: "uses/since" as they stood, the uses
+ *                                 of all members together and the oldest time from which one has counted
  *   index_shown    ns name value  there, with this key pattern, finished and not hidden
  *   no_build       ns             nobody builds an index on the collection
  *   disk           value          so many bytes are free on every member
@@ -149,7 +151,7 @@ struct sb_watch_report {
     size_t claims_n;
     int verdict; /* enum sb_verdict */
     char *reason;
-    char *remedy; /* "hide" or "drop" behind a FAIL */
+    char *remedy; /* "hide", "drop", "unhide" or "create" behind a FAIL */
 };
 extern const struct sb_schema sb_watch_report_schema;
 

@@ -18,6 +18,7 @@
  *               level: the profiling level that profile.set asks for
  *               own: true when it takes back or ends what this very card did (its prepared undo, a drop of the index it
  *               built, an abort of its own build)
+ *               retired: of index.drop: true when the card that it comes after hid this index, and its watch window passed
  *   plan        case, card, revision, sha256, steps; fingerprint: SHA-256 of what it does, the same on any deployment
  *               started: a step of it was sent before; in_step: asked between two batches of one step
  *   actor       who asks now: principal, kind: human, rule, agent; groups

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The card that drops an index which another card has hidden. */
+#include "optimizer_retire.h"
+
+#include <signalbox/agents/index_drop.h>
+#include <signalbox/base/clock.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#define WATCH_WINDOW_S 300
+#define MAX_TIME_MS 30000
+
+/* Why it is not proposed to be dropped; false: it is. */
+static bool speaks_against(const struct sb_drop_question *q, const struct sb_index_info *x, char *why, size_t cap)
+{
+    const struct sb_catalogue *c = q->catalogue;
+    const struct sb_card *h = q->hidden;
+    if (!x)
+        snprintf(why, cap, "it is not there any more");
+    else if (!sb_streq(x->key, h->index_key))
+        snprintf(why, cap, "it has another key now");
+    else if (!x->hidden || x->building)
+        snprintf(why, cap, "it is %s", x->building ? "being built" : "not hidden any more");
+    else if (!x->spec)
+        snprintf(why, cap, "the server does not tell how it would be made anew");
+    else if (!c->knows_index_stats || c->members_answered < c->members)
+        snprintf(why, cap, "only %" PRId64 " of %" PRId64 " members say whether it was used ($indexStats)", c->knows_index_stats ? c->members_answered : 0, c->members);
+    else if (sb_catalogue_on_shard_key(c, x))
+        snprintf(why, cap, "the shard key rests on it, or may");
+    else
+        return false;
+    return true;
+}
+
+/* ---- commands ---- */
+
+static char *finish(bson_t *c, const struct sb_card *card, const char *db, const char *comment_end)
+{
+    char comment[96];
+    snprintf(comment, sizeof comment, "signalbox %s/1%s", card->id, comment_end);
+    BSON_APPEND_UTF8(c, "comment", comment);
+    BSON_APPEND_UTF8(c, "$db", db);
+    char *text = bson_as_canonical_extended_json(c, NULL), *copy = text ? sb_strdup_n(text, strlen(text)) : NULL;
+    bson_free(text);
+    bson_destroy(c);
+    return copy;
+}
+
+static char *drop_command(const struct sb_card *card, const char *db, const char *coll)
+{
+    bson_t c;
+    bson_init(&c);
+    BSON_APPEND_UTF8(&c, "dropIndexes", coll);
+    BSON_APPEND_UTF8(&c, "index", card->index_name);
+    BSON_APPEND_INT32(&c, "maxTimeMS", MAX_TIME_MS);
+    return finish(&c, card, db, "");
+}
+
+/* As the server said that it is: hidden, too. */
+static char *create_command(const struct sb_card *card, const char *db, const char *coll, const char *spec, bool replicated)
+{
+    bson_t *doc = bson_new_from_json((const uint8_t *)spec, -1, NULL), c, specs;
+    if (!doc)
+        return NULL;
+    bson_init(&c);
+    BSON_APPEND_UTF8(&c, "createIndexes", coll);
+    BSON_APPEND_ARRAY_BEGIN(&c, "indexes", &specs);
+    BSON_APPEND_DOCUMENT(&specs, "0", doc);
+    bson_append_array_end(&c, &specs);
+    bson_destroy(doc);
+    if (replicated)
+        BSON_APPEND_UTF8(&c, "commitQuorum", "votingMembers");
+    return finish(&c, card, db, " undo");
+}
+
+/* ---- the card ---- */
+
+static int add_step(struct sb_card *card, const struct sb_drop_question *q, const struct sb_index_info *x)
+{
+    char db[64], coll[192], counted[64];
+    struct sb_step *s = sb_ns_split(card->target, db, coll) ? SB_PUSH(card->steps) : NULL;
+    if (!s)
+        return -1;
+    s->n = 1;
+    s->class_ = SB_STEP_IDEMPOTENT;
+    s->undo_label = SB_UNDO_LOSSLESS; /* it is made anew from the documents */
+    s->control = SB_CONTROL_NEITHER;
+    s->action = drop_command(card, db, coll);
+    s->undo = create_command(card, db, coll, x->spec, q->replicated);
+    snprintf(counted, sizeof counted, "%" PRId64 "/%" PRId64, x->uses, x->since);
+    const char *ns = card->target;
+    return !s->action || !s->undo || sb_check_add(&s->check_before, &s->check_before_n, "primary", NULL, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "members_up", NULL, NULL, NULL) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "collection", ns, NULL, q->catalogue->uuid) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "index_unused", ns, card->index_name, counted) ||
+                   sb_check_add(&s->check_before, &s->check_before_n, "index_hidden", ns, card->index_name, card->index_key) || /* last: what the undo puts back */
+                   sb_check_add(&s->check_after, &s->check_after_n, "index_gone", ns, card->index_name, NULL)
+               ? -1
+               : 0;
+}
+
+static int say(struct sb_card *card, const char *source, const char *what, char *value, int64_t at)
+{
+    int rc = value ? sb_evidence_add(&card->evidence, &card->evidence_n, source, card->target, what, value, "measured", at) : -1;
+    free(value);
+    return rc;
+}
+
+static int add_evidence(struct sb_card *card, const struct sb_drop_question *q, const struct sb_index_info *x)
+{
+    char first[SB_TIME_LEN + 1], all[SB_TIME_LEN + 1];
+    sb_time_format(first, x->since);
+    sb_time_format(all, x->since_all);
+    return say(card, "the watch window", "hidden and watched", sb_format("%s passed: %s", q->hidden->id, q->hidden->report.reason ? q->hidden->report.reason : "no reason was given"), q->now) ||
+                   say(card, "$indexStats", "uses", sb_format("%" PRId64 " on %" PRId64 " of %" PRId64 " members, counted from %s on, by every member from %s on", x->uses, x->members, q->catalogue->members, first, all),
+                       q->now) ||
+                   (x->bytes > 0 && say(card, "collStats", "size", sb_format("%" PRId64 " bytes", x->bytes), q->now))
+               ? -1
+               : 0;
+}
+
+static int make(const struct sb_drop_question *q, const struct sb_index_info *x, struct sb_card *card)
+{
+    const struct sb_card *h = q->hidden;
+    card->revision = 1;
+    card->kind = SB_KIND_DROP_INDEX;
+    card->state = SB_DRAFT;
+    card->environment = h->environment;
+    card->simulated = h->simulated;
+    card->risk = h->risk;
+    card->confidence_ppm = h->confidence_ppm;
+    card->title = sb_format("Drop index %s of %s", h->index_name, h->target);
+    card->why = sb_format("%s hid it, and its watch window of %" PRId64 " s passed. What runs less often than that was not seen: wait with the approval for as long as that takes. Taking it back builds it anew, hidden.", h->id,
+                          h->watch.window_s);
+    card->blast_radius.documents = q->catalogue->documents;
+    card->blast_radius.members = q->catalogue->members;
+    card->blast_radius.lock = sb_format("exclusive on %s for an instant", h->target);
+    card->impact.bytes = x->bytes;
+    return !card->title || !card->why || !card->blast_radius.lock || sb_str_set(&card->id, q->card_id) || sb_str_set(&card->case_id, h->case_id) || sb_str_set(&card->deployment, h->deployment) ||
+                   sb_str_set(&card->deployment_id, h->deployment_id) || sb_str_set(&card->target, h->target) || sb_str_set(&card->index_name, h->index_name) || sb_str_set(&card->index_key, h->index_key) ||
+                   sb_str_set(&card->index_options, "{ }") || sb_str_set(&card->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) || sb_str_set(&card->requested_by, h->requested_by) ||
+                   sb_str_set(&card->phase, "2 of 2: drop what was hidden") || sb_str_set(&card->after, h->id) ||
+                   sb_strs_push(&card->blast_radius.namespaces, &card->blast_radius.namespaces_n, h->target) || add_step(card, q, x) ||
+                   sb_retire_watch(card, &(struct sb_index_question){.ns = h->target, .workload = q->workload, .from = q->from, .to = q->now}, q->history, WATCH_WINDOW_S, "create") ||
+                   add_evidence(card, q, x)
+               ? -1
+               : 0;
+}
+
+int sb_index_drop(const struct sb_drop_question *q, struct sb_card *out, char *why, size_t cap, struct sb_err *err)
+{
+    const struct sb_index_info *x = sb_catalogue_index(q->catalogue, q->hidden->index_name);
+    memset(out, 0, sizeof *out);
+    if (speaks_against(q, x, why, cap))
+        return 0;
+    if (make(q, x, out)) {
+        sb_card_release(out);
+        memset(out, 0, sizeof *out);
+        return sb_fail_nomem(err);
+    }
+    return 1;
+}
