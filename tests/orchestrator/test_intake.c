@@ -287,6 +287,12 @@ static void several_things_are_taken_in_turn(void **state)
         {"restore yesterday's backup to a temp instance and validate", "restore yesterday's backup to a temp instance and validate"},
         {"find never used indexes and drop them on saturday", "find never used indexes and drop them on saturday"},
         {"orders is slow", "orders is slow"},
+        {"index bloat on games.scores, remove what nobody uses", "index bloat on games.scores, remove what nobody uses"},
+        {"there's a hung aggregation on reporting, kill it", "there's a hung aggregation on reporting, kill it"},
+        {"take sunday's dump and restore cms.pages from it", "take sunday's dump and restore cms.pages from it"},
+        {"kill op 5 and find out what caused it", "kill op 5|find out what caused it"},
+        {"shop.orders is slow, check the backups", "shop.orders is slow|check the backups"},
+        {"index travel.bookings by passenger_id and drop the index a_1", "index travel.bookings by passenger_id|drop the index a_1"},
     };
     struct sb_intake *in = shipped();
     for (size_t i = 0; i < SB_COUNT(said); i++) {
