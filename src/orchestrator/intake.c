@@ -94,10 +94,19 @@ static struct stretch stretch(const char *request, const struct sb_word *words, 
     return s;
 }
 
-static bool matches(const struct sb_rule *r, const struct stretch *s, bool *hit, struct sb_match *m)
+/* A word that counts for nothing, quoted or denied, stands in this stretch of the text. */
+static bool counts_not(const struct stretch *s, const struct sb_match *m)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->words[i].denied && s->words[i].from - s->words[0].from < m->to && s->words[i].to - s->words[0].from > m->from)
+            return true;
+    return false;
+}
+
+static bool matches(const struct sb_intake *in, const struct sb_rule *r, const struct stretch *s, bool *hit, struct sb_match *m)
 {
     if (r->re)
-        return s->len && sb_regex_match(r->re, s->text, s->len, m, 1, NULL) == 1;
+        return s->len && sb_regex_match(r->re, s->text, s->len, m, 1, NULL) == 1 && (in->rules.section[r->section].kind != SB_SECTION_INTENT || !counts_not(s, m));
     return sb_rule_matches(r, s->words, s->n, &s->all, hit);
 }
 
@@ -130,7 +139,7 @@ static void weigh(const struct sb_intake *in, const struct stretch *s, enum take
     struct sb_match m[1];
     memset(w, 0, sizeof *w);
     for (size_t i = 0; i < rules->n; i++)
-        if (rules->section[rules->rules[i].section].kind != SB_SECTION_DANGER && matches(&rules->rules[i], s, NULL, m))
+        if (rules->section[rules->rules[i].section].kind != SB_SECTION_DANGER && matches(in, &rules->rules[i], s, NULL, m))
             w->section[rules->rules[i].section] += rules->rules[i].weight;
     for (size_t i = 0; i < rules->sections_n; i++) {
         const struct sb_section *section = &rules->section[i];
@@ -175,8 +184,18 @@ static bool deny(const struct sb_intake *in, struct sb_word *words, size_t n)
     return any && !other;
 }
 
+/* A rule speaks for the intent that weighs most, and not only what words lean to. */
+static bool spoken(const struct sb_intake *in, const struct weights *w)
+{
+    int64_t rules = 0;
+    for (size_t i = 0; i < in->rules.sections_n; i++)
+        if (in->rules.section[i].kind == SB_SECTION_INTENT && in->rules.section[i].intent == w->first)
+            rules += w->section[i];
+    return w->first != SB_INTENT_NONE && rules > 0 && w->intent[w->first] >= LEAST;
+}
+
 /* Whether what stands between quotation marks is left out: always, where anything else speaks for something. True: it was
- * read after all, and may only ask to look. */
+ * read after all, and may only ask to look: so may the few words that stand around it. */
 static bool leave_quotes(const struct sb_intake *in, const char *request, struct sb_word *words, size_t n)
 {
     bool any = false, denied[SB_WORDS_MAX];
@@ -190,7 +209,7 @@ static bool leave_quotes(const struct sb_intake *in, const char *request, struct
     struct weights w;
     struct stretch s = stretch(request, words, n);
     weigh(in, &s, TAKEN_WHOLE, &w);
-    if (w.intent[w.first] >= LEAST || w.foreign >= LEAST)
+    if (spoken(in, &w) || w.foreign >= LEAST)
         return false;
     for (size_t i = 0; i < n; i++)
         words[i].denied = denied[i];
@@ -265,7 +284,7 @@ static void quote(const struct sb_intake *in, const char *request, const struct 
         const struct sb_section *section = &in->rules.section[r->section];
         struct sb_match m[1];
         bool of_it = intent == SB_INTENT_NONE ? r->section == kind : section->kind == SB_SECTION_INTENT && section->intent == intent;
-        if (of_it && r->weight > 0 && matches(r, s, hit, m) && r->re)
+        if (of_it && r->weight > 0 && matches(in, r, s, hit, m) && r->re)
             add_quoted(out, s->text + m[0].from, m[0].to - m[0].from, &count);
     }
     if (count == 0 && !memchr(hit, true, sizeof hit)) /* no rule: what leant to it most */
@@ -306,7 +325,7 @@ static int warn(const struct sb_intake *in, const char *request, struct sb_word 
     struct stretch s = stretch(request, words, n);
     for (size_t i = 0; i < in->rules.n && !out->warning; i++) {
         const struct sb_rule *r = &in->rules.rules[i];
-        if (in->rules.section[r->section].kind == SB_SECTION_DANGER && matches(r, &s, NULL, m) && sb_str_set(&out->warning, in->rules.section[r->section].text))
+        if (in->rules.section[r->section].kind == SB_SECTION_DANGER && matches(in, r, &s, NULL, m) && sb_str_set(&out->warning, in->rules.section[r->section].text))
             return sb_fail_nomem(err);
     }
     for (size_t i = 0; i < n; i++)
@@ -503,7 +522,7 @@ size_t sb_intake_parts(const struct sb_intake *in, const char *request, struct s
     size_t n = read_words(in, request, len, NULL, 0, words, &taken);
     parts[0] = (struct sb_match){0, len};
     for (size_t i = 1; i < n && found + 1 < max; i++) {
-        if (words[i].denied || !may_begin(in, request, words, i))
+        if (words[i].denied || words[i].quoted || !may_begin(in, request, words, i)) /* what is quoted is not cut out of its marks */
             continue;
         size_t end = i + 1, cut = joint(in, words, from, i);
         while (end < n && !may_begin(in, request, words, end))
