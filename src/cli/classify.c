@@ -82,34 +82,16 @@ static json_t *unread_json(const struct sb_err *bad)
     return json_pack("{s:s,s:f,s:s,s:{},s:s}", "intent", "none", "confidence", 1.0, "runner_up", "none", "slots", "reason", bad->msg);
 }
 
-static int read_part(const struct sb_intake *in, const char *text, struct sb_match part, struct sb_reading_of *r, struct sb_err *err)
-{
-    char *words = sb_strdup_n(text + part.from, part.to - part.from);
-    int rc = words ? sb_intake_read(in, words, NULL, 0, r, err) : sb_fail_nomem(err);
-    free(words);
-    return rc;
-}
-
 /* One that asks for several things in turn is read as the first, and what follows stands under "then". NULL with err: it
  * cannot be read. */
 static json_t *whole_json(const struct sb_intake *in, const char *text, struct sb_err *err)
 {
-    struct sb_match part[SB_INTAKE_PARTS_MAX];
-    size_t n = sb_intake_parts(in, text, part, SB_COUNT(part));
+    struct sb_reading_of r[SB_INTAKE_PARTS_MAX];
+    size_t n = sb_intake_read_all(in, text, NULL, 0, r, err);
     json_t *first = NULL, *then = json_array();
-    if (n < 2) {
-        part[0] = (struct sb_match){0, strlen(text)};
-        n = 1;
-    }
     for (size_t i = 0; i < n; i++) {
-        struct sb_reading_of r;
-        if (read_part(in, text, part[i], &r, err)) {
-            json_decref(first);
-            json_decref(then);
-            return NULL;
-        }
-        json_t *json = reading_json(&r);
-        sb_record_release(&sb_reading_of_schema, &r);
+        json_t *json = reading_json(&r[i]);
+        sb_record_release(&sb_reading_of_schema, &r[i]);
         if (i == 0)
             first = json;
         else
@@ -118,7 +100,7 @@ static json_t *whole_json(const struct sb_intake *in, const char *text, struct s
     if (first && n > 1)
         json_object_set(first, "then", then);
     json_decref(then);
-    if (!first)
+    if (n && !first)
         sb_fail_nomem(err);
     return first;
 }
@@ -250,7 +232,7 @@ static int tell_route(const struct sb_routes *routes, const struct sb_config *co
 int sb_dry_run(const char *intents, const char *own_routes, const char *deployment, const char *text, bool json)
 {
     struct sb_err err = SB_ERR_INIT;
-    struct sb_match part[SB_INTAKE_PARTS_MAX];
+    struct sb_reading_of r[SB_INTAKE_PARTS_MAX];
     int status = 0;
     struct sb_intake *in = sb_intake_load(intents, &status);
     struct sb_routes *routes = in ? sb_routes_load(own_routes, &status) : NULL;
@@ -267,20 +249,13 @@ int sb_dry_run(const char *intents, const char *own_routes, const char *deployme
     }
     json_t *out = json ? json_array() : NULL;
     sb_mongo_init(); /* a short connection may be made */
-    size_t n = routes ? sb_intake_parts(in, text, part, SB_COUNT(part)) : 0;
-    if (routes && n == 0) { /* it says itself what is wrong with it */
-        part[0] = (struct sb_match){0, strlen(text)};
-        n = 1;
-    }
+    size_t n = routes ? sb_intake_read_all(in, text, NULL, 0, r, &err) : 0;
+    if (routes && n == 0)
+        status = sb_complain(&err);
     for (size_t i = 0; i < n; i++) {
-        struct sb_reading_of r;
-        if (read_part(in, text, part[i], &r, &err)) {
-            status = sb_complain(&err);
-            break;
-        }
-        int rc = tell_route(routes, &config, d, &r, out);
+        int rc = tell_route(routes, &config, d, &r[i], out);
         status = rc > status ? rc : status;
-        sb_record_release(&sb_reading_of_schema, &r);
+        sb_record_release(&sb_reading_of_schema, &r[i]);
     }
     if (out && err.code == SB_OK && routes)
         sb_print_json(out);

@@ -42,7 +42,8 @@ static void hooks_text(struct sb_str *out)
                      "                        that the request does not\n"
                      "  summarise             gets the evidence of a card that was proposed or edited, without what policy calls sensitive:\n"
                      "                        {\"ask\":\"summarise\",\"card\",\"evidence\":[]}; it answers {\"summary\":\"...\"}, which is shown beside the\n"
-                     "                        evidence as not the specialist's, if every number and name in it stands there\n"
+                     "                        evidence as not the specialist's, if every number and name in it stands there;\n"
+                     "                        two run at a time, 16 cards wait, and the record of one beyond says that none was made\n"
                      "  anomaly.began         the first entry about an anomaly\n"
                      "  anomaly.over          its last\n"
                      "  state.STATE           a card has come into this state (help states)\n");

@@ -24,7 +24,7 @@ struct sb_intake {
     struct sb_rules rules;
     struct sb_slot_patterns *slots;
     struct sb_regex *named;
-    int deny, act, then, imperative; /* classes with a meaning of their own; -1: the file has none */
+    int deny, act, then, imperative, order, bid, says, back; /* classes with a meaning of their own; -1: the file has none */
 };
 
 struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err)
@@ -43,6 +43,10 @@ struct sb_intake *sb_intake_new(const char *text, size_t len, const char *path, 
     in->act = sb_lexicon_class(in->rules.lexicon, "ACT", false);
     in->then = sb_lexicon_class(in->rules.lexicon, "THEN", false);
     in->imperative = sb_lexicon_class(in->rules.lexicon, "IMPERATIVE", false);
+    in->order = sb_lexicon_class(in->rules.lexicon, "ORDER", false);
+    in->bid = sb_lexicon_class(in->rules.lexicon, "BID", false);
+    in->says = sb_lexicon_class(in->rules.lexicon, "SAYS", false);
+    in->back = sb_lexicon_class(in->rules.lexicon, "BACK", false);
     return in;
 }
 
@@ -90,10 +94,19 @@ static struct stretch stretch(const char *request, const struct sb_word *words, 
     return s;
 }
 
-static bool matches(const struct sb_rule *r, const struct stretch *s, bool *hit, struct sb_match *m)
+/* A word that counts for nothing, quoted or denied, stands in this stretch of the text. */
+static bool counts_not(const struct stretch *s, const struct sb_match *m)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->words[i].denied && s->words[i].from - s->words[0].from < m->to && s->words[i].to - s->words[0].from > m->from)
+            return true;
+    return false;
+}
+
+static bool matches(const struct sb_intake *in, const struct sb_rule *r, const struct stretch *s, bool *hit, struct sb_match *m)
 {
     if (r->re)
-        return s->len && sb_regex_match(r->re, s->text, s->len, m, 1, NULL) == 1;
+        return s->len && sb_regex_match(r->re, s->text, s->len, m, 1, NULL) == 1 && (in->rules.section[r->section].kind != SB_SECTION_INTENT || !counts_not(s, m));
     return sb_rule_matches(r, s->words, s->n, &s->all, hit);
 }
 
@@ -126,7 +139,7 @@ static void weigh(const struct sb_intake *in, const struct stretch *s, enum take
     struct sb_match m[1];
     memset(w, 0, sizeof *w);
     for (size_t i = 0; i < rules->n; i++)
-        if (rules->section[rules->rules[i].section].kind != SB_SECTION_DANGER && matches(&rules->rules[i], s, NULL, m))
+        if (rules->section[rules->rules[i].section].kind != SB_SECTION_DANGER && matches(in, &rules->rules[i], s, NULL, m))
             w->section[rules->rules[i].section] += rules->rules[i].weight;
     for (size_t i = 0; i < rules->sections_n; i++) {
         const struct sb_section *section = &rules->section[i];
@@ -171,8 +184,18 @@ static bool deny(const struct sb_intake *in, struct sb_word *words, size_t n)
     return any && !other;
 }
 
+/* A rule speaks for the intent that weighs most, and not only what words lean to. */
+static bool spoken(const struct sb_intake *in, const struct weights *w)
+{
+    int64_t rules = 0;
+    for (size_t i = 0; i < in->rules.sections_n; i++)
+        if (in->rules.section[i].kind == SB_SECTION_INTENT && in->rules.section[i].intent == w->first)
+            rules += w->section[i];
+    return w->first != SB_INTENT_NONE && rules > 0 && w->intent[w->first] >= LEAST;
+}
+
 /* Whether what stands between quotation marks is left out: always, where anything else speaks for something. True: it was
- * read after all, and may only ask to look. */
+ * read after all, and may only ask to look: so may the few words that stand around it. */
 static bool leave_quotes(const struct sb_intake *in, const char *request, struct sb_word *words, size_t n)
 {
     bool any = false, denied[SB_WORDS_MAX];
@@ -186,7 +209,7 @@ static bool leave_quotes(const struct sb_intake *in, const char *request, struct
     struct weights w;
     struct stretch s = stretch(request, words, n);
     weigh(in, &s, TAKEN_WHOLE, &w);
-    if (w.intent[w.first] >= LEAST || w.foreign >= LEAST)
+    if (spoken(in, &w) || w.foreign >= LEAST)
         return false;
     for (size_t i = 0; i < n; i++)
         words[i].denied = denied[i];
@@ -261,7 +284,7 @@ static void quote(const struct sb_intake *in, const char *request, const struct 
         const struct sb_section *section = &in->rules.section[r->section];
         struct sb_match m[1];
         bool of_it = intent == SB_INTENT_NONE ? r->section == kind : section->kind == SB_SECTION_INTENT && section->intent == intent;
-        if (of_it && r->weight > 0 && matches(r, s, hit, m) && r->re)
+        if (of_it && r->weight > 0 && matches(in, r, s, hit, m) && r->re)
             add_quoted(out, s->text + m[0].from, m[0].to - m[0].from, &count);
     }
     if (count == 0 && !memchr(hit, true, sizeof hit)) /* no rule: what leant to it most */
@@ -302,7 +325,7 @@ static int warn(const struct sb_intake *in, const char *request, struct sb_word 
     struct stretch s = stretch(request, words, n);
     for (size_t i = 0; i < in->rules.n && !out->warning; i++) {
         const struct sb_rule *r = &in->rules.rules[i];
-        if (in->rules.section[r->section].kind == SB_SECTION_DANGER && matches(r, &s, NULL, m) && sb_str_set(&out->warning, in->rules.section[r->section].text))
+        if (in->rules.section[r->section].kind == SB_SECTION_DANGER && matches(in, r, &s, NULL, m) && sb_str_set(&out->warning, in->rules.section[r->section].text))
             return sb_fail_nomem(err);
     }
     for (size_t i = 0; i < n; i++)
@@ -422,14 +445,70 @@ static bool may_begin(const struct sb_intake *in, const char *request, const str
     return strcmp(words[i - 1].text, "and") == 0 || strcmp(words[i - 1].text, "also") == 0;
 }
 
-static int strong(const struct sb_intake *in, const char *request, const struct sb_word *words, size_t from, size_t to)
+/* A stretch of words that may be a part, read by itself. */
+struct part {
+    size_t from, to; /* words */
+    int strong;      /* the intent it has beyond doubt; SB_INTENT_NONE: none */
+    int first;       /* the intent that weighs most */
+};
+
+static struct part read_part(const struct sb_intake *in, const char *request, const struct sb_word *words, size_t from, size_t to)
 {
+    struct part p = {.from = from, .to = to, .strong = SB_INTENT_NONE, .first = SB_INTENT_NONE};
     struct weights w;
     struct stretch s = stretch(request, words + from, to - from);
     if (to - from < 2) /* one word alone belongs to what stands before it */
-        return SB_INTENT_NONE;
+        return p;
     weigh(in, &s, TAKEN_WHOLE, &w);
-    return w.intent[w.first] >= PART_LEAST && w.intent[w.first] > w.foreign && w.intent[w.second] * 100 < w.intent[w.first] * CLOSE_PERCENT ? w.first : SB_INTENT_NONE;
+    p.first = w.first;
+    if (w.intent[w.first] >= PART_LEAST && w.intent[w.first] > w.foreign && w.intent[w.second] * 100 < w.intent[w.first] * CLOSE_PERCENT)
+        p.strong = w.first;
+    return p;
+}
+
+static bool any_is(const struct sb_word *words, const struct part *p, int class_)
+{
+    for (size_t i = p->from; i < p->to; i++)
+        if (is(&words[i], class_))
+            return true;
+    return false;
+}
+
+/* It tells to do something, or asks: not only how things are. What is no known verb and has a collection behind it is one too
+ * ("index a.b by c"). */
+static bool orders(const struct sb_intake *in, const struct sb_word *words, const struct part *p)
+{
+    for (size_t i = p->from; i < p->to; i++) {
+        bool named = i + 1 < p->to && is(&words[i + 1], SB_FORM_NAME) && !is(&words[i], SB_FORM_NAME);
+        bool verb = named || is(&words[i], in->order) || is(&words[i], in->imperative) || is(&words[i], in->act);
+        bool begins = i == p->from || words[i - 1].sentence != words[i].sentence || is(&words[i - 1], in->bid);
+        if ((verb && begins) || is(&words[i], SB_FORM_ASKS))
+            return true;
+    }
+    return false;
+}
+
+/* Whether two stretches with an intent each are one request all the same. "index bloat on a.b, remove what nobody uses", "a query
+ * is hung, kill it": the first says no more than why. "take the dump and restore a.b from it", "look at a.b and add indexes where
+ * they lack": the looking is the way to the change. What is to be watched is watched after the change. */
+static bool are_one(const struct sb_intake *in, const char *request, const struct sb_word *words, const struct part *before, const struct part *after)
+{
+    bool refers = any_is(words, after, in->back), asked = in->order < 0 || orders(in, words, before);
+    if (!asked && (refers || !any_is(words, before, in->says)))
+        return true;
+    if (!refers)
+        return false;
+    int whole = read_part(in, request, words, before->from, after->to).first;
+    return (whole == after->strong && looks(before->strong, TAKEN_QUOTED)) ||
+           (whole == before->strong && after->strong != SB_INTENT_ANOMALY_WATCH && !looks(after->strong, TAKEN_QUOTED));
+}
+
+/* Where the words end that stand before the word `i`, without what only joins the two. */
+static size_t joint(const struct sb_intake *in, const struct sb_word *words, size_t from, size_t i)
+{
+    while (i > from + 1 && (is(&words[i - 1], in->then) || strcmp(words[i - 1].text, "and") == 0 || strcmp(words[i - 1].text, "also") == 0))
+        i--;
+    return i;
 }
 
 size_t sb_intake_parts(const struct sb_intake *in, const char *request, struct sb_match *parts, size_t max)
@@ -443,22 +522,41 @@ size_t sb_intake_parts(const struct sb_intake *in, const char *request, struct s
     size_t n = read_words(in, request, len, NULL, 0, words, &taken);
     parts[0] = (struct sb_match){0, len};
     for (size_t i = 1; i < n && found + 1 < max; i++) {
-        if (words[i].denied || !may_begin(in, request, words, i))
+        if (words[i].denied || words[i].quoted || !may_begin(in, request, words, i)) /* what is quoted is not cut out of its marks */
             continue;
-        size_t end = i + 1;
+        size_t end = i + 1, cut = joint(in, words, from, i);
         while (end < n && !may_begin(in, request, words, end))
             end++;
-        int before = strong(in, request, words, from, i), after = strong(in, request, words, i, end);
-        if (before == SB_INTENT_NONE || after == SB_INTENT_NONE || before == after)
+        struct part before = read_part(in, request, words, from, cut), after = read_part(in, request, words, i, joint(in, words, i, end));
+        if (before.strong == SB_INTENT_NONE || after.strong == SB_INTENT_NONE || before.strong == after.strong)
             continue;
-        size_t cut = i;
-        while (cut > from + 1 && (is(&words[cut - 1], in->then) || strcmp(words[cut - 1].text, "and") == 0 || strcmp(words[cut - 1].text, "also") == 0))
-            cut--;
+        if (!is(&words[i - 1], in->then) && are_one(in, request, words, &before, &after))
+            continue;
         parts[found].to = words[cut - 1].to;
         parts[++found] = (struct sb_match){words[i].from, len};
         from = i;
     }
     return found + 1;
+}
+
+size_t sb_intake_read_all(const struct sb_intake *in, const char *request, char *const *namespaces, size_t namespaces_n,
+                          struct sb_reading_of out[SB_INTAKE_PARTS_MAX], struct sb_err *err)
+{
+    struct sb_match part[SB_INTAKE_PARTS_MAX];
+    size_t n = sb_intake_parts(in, request, part, SB_COUNT(part));
+    if (n < 2)
+        return sb_intake_read(in, request, namespaces, namespaces_n, out, err) ? 0 : 1;
+    for (size_t i = 0; i < n; i++) {
+        char *words = sb_strdup_n(request + part[i].from, part[i].to - part[i].from);
+        int rc = words ? sb_intake_read(in, words, namespaces, namespaces_n, &out[i], err) : sb_fail_nomem(err);
+        free(words);
+        if (rc == 0)
+            continue;
+        while (i > 0)
+            sb_record_release(&sb_reading_of_schema, &out[--i]);
+        return 0;
+    }
+    return n;
 }
 
 char *sb_intake_named(const struct sb_intake *in, const char *request)

@@ -89,7 +89,7 @@ static void name_word(const struct sb_lexicon *l, const struct sb_word *w, struc
             break;
         }
     for (size_t block = 0; block < SB_CLASSES_MAX / 64; block++)
-        for (uint64_t left = w->classes.w[block]; left && names->n < NAMES_MAX; left &= left - 1) {
+        for (uint64_t left = w->classes.w[block] & ~l->grammar.w[block]; left && names->n < NAMES_MAX; left &= left - 1) {
             size_t k = block * 64 + (size_t)__builtin_ctzll(left);
             if (k >= SB_FORM_COUNT && isupper((unsigned char)l->classes[k][0])) /* one of small letters is a rule's own word */
                 names->name[names->n++] = l->classes[k];

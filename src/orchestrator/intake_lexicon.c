@@ -54,6 +54,11 @@ int sb_lexicon_class(struct sb_lexicon *l, const char *name, bool create)
     return (int)l->classes_n++;
 }
 
+void sb_lexicon_grammar(struct sb_lexicon *l, int class_)
+{
+    sb_classes_set(&l->grammar, (size_t)class_);
+}
+
 /* ---- stems ---- */
 
 static size_t undouble(char *w, size_t n)

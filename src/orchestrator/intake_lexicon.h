@@ -25,6 +25,7 @@ struct lexicon_phrase {
 struct sb_lexicon {
     char *classes[SB_CLASSES_MAX];
     size_t classes_n;
+    struct sb_classes grammar; /* those that nothing leans on */
     struct lexicon_word *words;
     size_t words_n, words_cap;
     struct lexicon_phrase *phrases;

@@ -36,10 +36,10 @@ static bool is_class_name(const char *w)
 
 static void read_class(struct sb_rules *r, const struct sb_conf_row *row, struct sb_problems *problems)
 {
-    bool plain = strcmp(row->word[0], "plain") == 0;
+    bool plain = strcmp(row->word[0], "plain") == 0, grammar = strcmp(row->word[0], "grammar") == 0;
     size_t from = plain ? 1 : 2;
     if (!plain && (row->n < 3 || !is_class_name(row->word[1]))) {
-        sb_problems_add(problems, row->path, row->line, "must be: class NAME WORD..., the name in capitals");
+        sb_problems_add(problems, row->path, row->line, "must be: %s NAME WORD..., the name in capitals", row->word[0]);
         return;
     }
     int class_ = plain ? -1 : sb_lexicon_class(r->lexicon, row->word[1], true);
@@ -47,6 +47,8 @@ static void read_class(struct sb_rules *r, const struct sb_conf_row *row, struct
         no_memory(row, problems);
     else if (!plain && class_ < SB_FORM_COUNT && class_ != SB_FORM_DURATION && class_ != SB_FORM_CLOCK)
         sb_problems_add(problems, row->path, row->line, "%s is told by its form, not by a list", row->word[1]);
+    if (grammar && class_ >= 0)
+        sb_lexicon_grammar(r->lexicon, class_);
     for (size_t i = from; (plain || class_ >= 0) && i < row->n; i++) {
         const char *w = row->word[i];
         for (const char *p = w; *p; p++)
@@ -208,7 +210,7 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
 {
     struct reading *reading = ctx;
     const char *what = row->word[0];
-    if (strcmp(what, "class") == 0 || strcmp(what, "plain") == 0)
+    if (strcmp(what, "class") == 0 || strcmp(what, "grammar") == 0 || strcmp(what, "plain") == 0)
         read_class(reading->r, row, problems);
     else if (strcmp(what, "match") == 0 || strcmp(what, "terms") == 0)
         read_rule(reading, row, problems);
@@ -220,7 +222,7 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
     else if (strcmp(what, "calibrate") == 0)
         read_calibration(reading->r, row, problems);
     else
-        sb_problems_add(problems, row->path, row->line, "must begin with: class, plain, intent NAME [EXAMPLE], foreign WHAT, danger WHAT, match, terms, lean, or calibrate");
+        sb_problems_add(problems, row->path, row->line, "must begin with: class, grammar, plain, intent NAME [EXAMPLE], foreign WHAT, danger WHAT, match, terms, lean, or calibrate");
 }
 
 int sb_rules_read(struct sb_rules *r, const char *text, size_t len, const char *path, struct sb_problems *problems, struct sb_err *err)

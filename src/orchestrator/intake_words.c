@@ -18,6 +18,7 @@ struct reader {
     const char *text;
     size_t len, at;
     size_t quote_ends; /* inside a quotation up to here */
+    size_t closes;     /* the mark here ends what one before it began: it begins nothing */
     char *const *known;
     size_t known_n;
     struct sb_word *out;
@@ -319,7 +320,10 @@ static void next(struct reader *r)
             form(w, SB_FORM_NAME);
         r->at = end + 1;
     } else if (c == '"' || (c == '\'' && (r->at == 0 || isspace((unsigned char)r->text[r->at - 1])))) {
-        end = r->quote_ends ? 0 : quotation(r, r->at + 1, c == '"' ? "\"" : "'");
+        bool begins = !r->quote_ends && !(r->closes && r->at == r->closes);
+        const char *mark = begins ? memchr(r->text + r->at + 1, c, r->len - r->at - 1) : NULL;
+        end = begins ? quotation(r, r->at + 1, c == '"' ? "\"" : "'") : 0;
+        r->closes = mark && c == '"' ? (size_t)(mark - r->text) : r->closes;
         r->quote_ends = end ? end : r->quote_ends;
         r->at++;
     } else if (c == '$' && r->at + 1 < r->len && isalpha((unsigned char)r->text[r->at + 1])) {

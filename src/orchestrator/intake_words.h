@@ -77,6 +77,8 @@ void sb_lexicon_free(struct sb_lexicon *l);
 
 /* The number of a class, made where there is none (create), else -1: none, out of memory, or there are too many. */
 int sb_lexicon_class(struct sb_lexicon *l, const char *name, bool create);
+/* It says how a sentence is built and not what it is about: nothing leans on it. */
+void sb_lexicon_grammar(struct sb_lexicon *l, int class_);
 /* A word, or several with blanks between them, of this class; class_ -1: plain. 0 or -1. */
 int sb_lexicon_add(struct sb_lexicon *l, int class_, const char *text);
 /* The class that a single word alone makes up: for rules that name a word. -1: out of memory or too many. */

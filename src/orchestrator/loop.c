@@ -445,6 +445,9 @@ static void free_orchestrator(struct sb_orchestrator *o)
     for (size_t i = 0; i < o->namespaces_n; i++)
         free(o->namespaces[i]);
     free(o->namespaces);
+    for (size_t i = 0; i < o->to_sum_n; i++)
+        free(o->to_sum[i]);
+    free(o->to_sum);
     free(o->connect_note);
     free(o->target_error);
     free(o->stop_reason);

@@ -294,6 +294,8 @@ struct sb_orchestrator {
     struct sb_history *history; /* history.c's; NULL: not read yet */
     struct sb_levels *levels;   /* levels.c's; the same */
     int summing;                /* commands that sum up evidence are running */
+    char **to_sum;              /* cards whose evidence waits for one of them, the oldest first */
+    size_t to_sum_n;
     bool staking;               /* what a place would have at stake is being found out for a screen */
     bool reporting;             /* a worker goes through the record for a page */
     struct sb_alarms *alarms;   /* alarms.c's; the same */

@@ -11,6 +11,7 @@
 #define OUTPUT_MOST 2000
 #define SENT_MOST 20000 /* bytes; evidence beyond that is not sent */
 #define AWAY_MOST 2     /* at a time: the workers have other things to do */
+#define WAITING_MOST 16 /* cards */
 
 struct summing {
     struct sb_orchestrator *o;
@@ -40,12 +41,12 @@ static const struct sb_event_hook *summariser(const struct sb_orchestrator *o)
     return NULL;
 }
 
-static void record(struct sb_orchestrator *o, struct held_card *c, const struct summing *s, const char *outcome)
+static void record(struct sb_orchestrator *o, struct held_card *c, const struct sb_event_hook *hook, const struct sb_told *told, const char *outcome)
 {
     sb_o_record(o, SB_ENTRY_HOOK, NULL, &(struct refs){.card = c},
-                json_pack("{s:s,s:o,s:I,s:o,s:I,s:I,s:o}", "event", SB_HOOK_SUMMARISE, "command", sb_o_words(s->hook->argv[s->hook->shell ? s->hook->argv_n - 1 : 0]), "try", (json_int_t)1,
-                          "outcome", sb_o_words(outcome), "status", (json_int_t)s->told.status, "millis", (json_int_t)s->told.ms, "output",
-                          sb_json_of_bytes(s->told.output.p ? s->told.output.p : "", s->told.output.len)), NULL);
+                json_pack("{s:s,s:o,s:I,s:o,s:I,s:I,s:o}", "event", SB_HOOK_SUMMARISE, "command", sb_o_words(hook->argv[hook->shell ? hook->argv_n - 1 : 0]), "try", (json_int_t)1,
+                          "outcome", sb_o_words(outcome), "status", (json_int_t)told->status, "millis", (json_int_t)told->ms, "output",
+                          sb_json_of_bytes(told->output.p ? told->output.p : "", told->output.len)), NULL);
 }
 
 /* Beside the evidence, and marked. */
@@ -66,6 +67,8 @@ static int keep(struct sb_orchestrator *o, struct held_card *c, const struct sum
     return rc;
 }
 
+static void begin_next(struct sb_orchestrator *o);
+
 static void back(struct sb_orchestrator *o, void *p)
 {
     struct summing *s = p;
@@ -84,10 +87,11 @@ static void back(struct sb_orchestrator *o, void *p)
                 keep(o, c, s, words, &s->err) == 0;
     char *outcome = used ? sb_format("its words are shown beside the evidence") : sb_format("not used: %s", s->err.msg);
     if (c)
-        record(o, c, s, outcome ? outcome : "out of memory");
+        record(o, c, s->hook, &s->told, outcome ? outcome : "out of memory");
     free(outcome);
     free(words);
     free_summing(s);
+    begin_next(o);
 }
 
 static void ask(void *p)
@@ -132,26 +136,54 @@ static int compose(const struct sb_orchestrator *o, const struct sb_card *c, str
     return rc || sb_str_ok(out) ? rc : sb_fail_nomem(err);
 }
 
-void sb_o_summarise(struct sb_orchestrator *o, const char *card_id)
+static void begin(struct sb_orchestrator *o, const struct sb_event_hook *hook, const struct held_card *c)
 {
-    const struct sb_event_hook *hook = summariser(o);
-    struct held_card *c = hook && card_id ? sb_o_card(o, card_id) : NULL;
     struct sb_err err = SB_ERR_INIT;
-    if (!c || !c->card.evidence_n || o->summing >= AWAY_MOST)
-        return;
     struct summing *s = calloc(1, sizeof *s);
-    if (!s)
+    if (!s) {
+        sb_o_notice(o, SB_LOW, "The evidence of %s is not summed up: out of memory", c->card.id);
         return;
+    }
     s->o = o;
     s->hook = hook;
     s->revision = c->card.revision;
     sb_str_init(&s->text);
     sb_str_init(&s->told.output);
-    if (sb_str_set(&s->card_id, card_id) || compose(o, &c->card, &s->text, &err)) {
-        sb_o_notice(o, SB_LOW, "The evidence of %s is not summed up: %s", card_id, err.code != SB_OK ? err.msg : "out of memory");
+    if (sb_str_set(&s->card_id, c->card.id) || compose(o, &c->card, &s->text, &err)) {
+        sb_o_notice(o, SB_LOW, "The evidence of %s is not summed up: %s", c->card.id, err.code != SB_OK ? err.msg : "out of memory");
         free_summing(s);
         return;
     }
     if (sb_o_work(o, &s->way, ask, s, free_summing))
         o->summing++;
+}
+
+/* As the card is by now, whatever it was when its turn was asked for. */
+static void begin_next(struct sb_orchestrator *o)
+{
+    const struct sb_event_hook *hook = summariser(o);
+    while (hook && !o->stopping && o->to_sum_n && o->summing < AWAY_MOST) {
+        char *id = o->to_sum[0];
+        struct held_card *c = sb_o_card(o, id);
+        memmove(o->to_sum, o->to_sum + 1, --o->to_sum_n * sizeof *o->to_sum);
+        if (c)
+            begin(o, hook, c);
+        free(id);
+    }
+}
+
+void sb_o_summarise(struct sb_orchestrator *o, const char *card_id)
+{
+    const struct sb_event_hook *hook = summariser(o);
+    struct held_card *c = hook && card_id ? sb_o_card(o, card_id) : NULL;
+    if (!c || !c->card.evidence_n || sb_strs_has(o->to_sum, o->to_sum_n, card_id))
+        return;
+    if (o->to_sum_n == WAITING_MOST || sb_strs_push(&o->to_sum, &o->to_sum_n, card_id)) {
+        struct sb_told none = {0};
+        char *outcome = o->to_sum_n == WAITING_MOST ? sb_format("not made: the evidence of %d other cards waits for its turn", WAITING_MOST) : NULL;
+        record(o, c, hook, &none, outcome ? outcome : "not made: out of memory");
+        free(outcome);
+        return;
+    }
+    begin_next(o);
 }

@@ -7,7 +7,8 @@
  * {"summary":"..."}, within its time. What policy calls sensitive is masked in what is sent, and no credentials are in its
  * environment. What it says is shown beside the evidence, as not the specialist's, and is no part of what is approved: only when
  * every number and every name in it stands in what it was sent, and it asks nobody to do anything. Else it is not used, and the record
- * says why; the card waits for nothing of it. Thread: the orchestrator's; the command runs on a worker.
+ * says why; the card waits for nothing of it. Two run at a time; the evidence of 16 cards waits for its turn, and the record says of a card
+ * beyond those that none was made. Thread: the orchestrator's; the command runs on a worker.
  */
 #ifndef SIGNALBOX_ORCHESTRATOR_SUMMARISE_H
 #define SIGNALBOX_ORCHESTRATOR_SUMMARISE_H

@@ -94,6 +94,43 @@ print(json.dumps({"summary": said.replace("NUMBER", number)}))
     lab.stop()
 
 
+WAITING = 16  # cards, besides the two whose evidence is being summed up
+
+
+def queued(lab):
+    """More cards at once than are summed up at a time: they wait for their turn, and a card beyond those says that none was made."""
+    with open(lab.dir + "/summariser", "w") as f:
+        f.write("""#!/usr/bin/env python3
+import json, os, sys, time
+card = json.loads(sys.stdin.readline())["card"]
+while not os.path.exists(%r):
+    time.sleep(0.05)
+print(json.dumps({"summary": "It is about shop.orders."}))
+""" % (lab.dir + "/go"))
+    with open(lab.dir + "/config/signalbox/config") as f:
+        config = f.read().replace("hook summarise within 5s", "hook summarise within 5min")
+    with open(lab.dir + "/config/signalbox/config", "w") as f:
+        f.write(config)
+    lab.start()
+    lab.until("a connection", lambda: lab.run("ask", "status", check=False).returncode == 0)
+    before, seen = set(lab.ids()), len(lab.entries("hook"))
+
+    def fresh():
+        return [i for i in lab.ids() if i not in before]
+
+    def outcome():
+        return {e["plan"]["card"]: e["body"]["outcome"] for e in lab.entries("hook")[seen:]}
+
+    for i in range(WAITING + 3):
+        lab.run("ask", "create an index on shop.orders {part_%d: 1}" % i, check=False)
+    cards = lab.until("the cards", lambda: fresh() if len(fresh()) == WAITING + 3 else None)
+    L.require(outcome() == {cards[-1]: "not made: the evidence of %d other cards waits for its turn" % WAITING}, outcome())
+    open(lab.dir + "/go", "w").close()
+    told = lab.until("all of them", lambda: outcome() if len(outcome()) == len(cards) else None)
+    L.require(all(told[c] == "its words are shown beside the evidence" for c in cards[:-1]), told)
+    lab.stop()
+
+
 def main():
     lab = L.Lab(os.path.join(HERE, "crash.scenario"), proxy=False)
     try:
@@ -127,6 +164,7 @@ def main():
         L.require(not lab.entries("recommendation") or not any("crm.users" in json.dumps(e) for e in lab.entries("recommendation")), "a card of what was injected")
         lab.stop()
         summaries(lab)
+        queued(lab)
         print("ok", flush=True)
     except Exception:
         traceback.print_exc()

@@ -4,8 +4,9 @@
  * lean to is learnt (`make learn`), looking at the first and the third file; of the second and the fourth only figures are told,
  * so that they stay what has not been seen. The later pair is the harder one: other voices, and its sentences were written
  * before the rules were mended by its first half. `more` holds what was written in between, `fifth` what somebody wrote who had read no rule, and `sixth` what came after. Of `fourth` the four
- * that were refused, of `fifth` the seven, of `sixth` the three and of `seventh` the six that were wrong were looked at once, and mended by rules of their kind;
- * by `eighth` nothing was: what it says is what strangers' sentences come to. Prints how often a reading was
+ * that were refused, of `fifth` the seven, of `sixth` the three, of `seventh` the six and of `eighth` the seven that were wrong were looked at once, and mended by
+ * rules of their kind, and by `ninth` rules were mended as by the first; by `tenth` nothing was: what it says is what strangers' sentences come to. Every file is
+ * read as `ask --classify` reads it, cut into the requests that stand in it. Prints how often a reading was
  * right by how sure it was, over the halves not seen, and what was taken for what in all. */
 #include "test.h"
 
@@ -42,29 +43,44 @@ static struct sb_intake *shipped(void)
     return in;
 }
 
+/* The intents of a request in order, "backup.check+index.retire", as `ask --classify` reads it; how sure of the first. */
+static void read_whole(const struct sb_intake *in, const char *text, char *names, size_t size, struct sb_reading_of *first)
+{
+    struct sb_reading_of r[SB_INTAKE_PARTS_MAX];
+    struct sb_err err = SB_ERR_INIT;
+    size_t n = sb_intake_read_all(in, text, NULL, 0, r, &err), at = 0;
+    sb_assert_ok(n ? 0 : -1, err);
+    for (size_t i = 0; i < n; i++) {
+        at += (size_t)snprintf(names + at, size - at, "%s%s", i ? "+" : "", sb_name(&sb_intents, r[i].intent));
+        assert_true(at < size);
+        if (i)
+            sb_record_release(&sb_reading_of_schema, &r[i]);
+    }
+    *first = r[0];
+}
+
 static void read_one(const struct sb_intake *in, char *line, bool seen, struct tally *t)
 {
-    char *tab = strchr(line, '\t');
+    char *tab = strchr(line, '\t'), names[SB_INTAKE_PARTS_MAX * 32];
     struct sb_reading_of r;
-    struct sb_err err = SB_ERR_INIT;
     assert_non_null(tab);
     *tab = '\0';
-    int wanted = sb_name_find(&sb_intents, line);
-    assert_true(wanted >= 0);
-    sb_assert_ok(sb_intake_read(in, tab + 1, NULL, 0, &r, &err), err);
+    read_whole(in, tab + 1, names, sizeof names, &r);
     size_t bucket = r.confidence_ppm >= 1000000 ? BUCKETS - 1 : (size_t)(r.confidence_ppm * BUCKETS / 1000000);
-    bool right = r.intent == wanted;
+    bool right = strcmp(names, line) == 0, foreign = strcmp(line, "none") == 0;
+    int wanted = sb_name_find(&sb_intents, line), read = sb_name_find(&sb_intents, names); /* -1: several */
+    assert_true(wanted >= 0 || strchr(line, '+'));
     t->n++;
     t->right += right;
-    t->refused += wanted != SB_INTENT_NONE && r.intent == SB_INTENT_NONE;
-    t->taken += wanted == SB_INTENT_NONE && r.intent != SB_INTENT_NONE;
+    t->refused += !foreign && r.intent == SB_INTENT_NONE;
+    t->taken += foreign && !right;
     t->in_bucket[bucket]++;
     t->right_in[bucket] += right;
     t->sure[bucket] += r.confidence_ppm;
-    if (!seen)
-        taken_for[wanted][r.intent]++;
+    if (!seen && wanted >= 0 && read >= 0)
+        taken_for[wanted][read]++;
     if (!right && seen)
-        print_message("  %s, read as %s (%s): %s\n", line, sb_name(&sb_intents, r.intent), r.reason, tab + 1);
+        print_message("  %s, read as %s (%s): %s\n", line, names, r.reason, tab + 1);
     sb_record_release(&sb_reading_of_schema, &r);
 }
 
@@ -101,7 +117,7 @@ static void both_halves(void **state)
     static const struct { const char *name; bool seen; size_t least, percent, refused, taken; } files[] = {
         {"first", true, 240, 97, 0, 0},  {"second", false, 240, 95, 0, 0}, {"third", true, 800, 97, 2, 0},    {"fourth", false, 180, 95, 2, 0},
                  {"more", true, 2000, 97, 5, 0}, {"fifth", false, 150, 95, 0, 0},  {"sixth", false, 95, 95, 0, 0},    {"seventh", false, 200, 95, 0, 0},
-                 {"eighth", false, 100, 93, 1, 1}};
+                 {"eighth", false, 100, 97, 0, 0}, {"ninth", true, 250, 97, 0, 0}, {"tenth", false, 100, 95, 0, 0}};
     struct sb_intake *in = shipped();
     struct tally t[SB_COUNT(files)] = {{0}};
     for (size_t i = 0; i < SB_COUNT(files); i++)

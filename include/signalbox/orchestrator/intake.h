@@ -37,6 +37,11 @@ int sb_intake_read(const struct sb_intake *in, const char *request, char *const 
 #define SB_INTAKE_PARTS_MAX 5
 size_t sb_intake_parts(const struct sb_intake *in, const char *request, struct sb_match *parts, size_t max);
 
+/* Reads each of them, in order; how many, or 0 with err: it cannot be read. The first so many of `out` are overwritten; release
+ * them as the one of sb_intake_read. */
+size_t sb_intake_read_all(const struct sb_intake *in, const char *request, char *const *namespaces, size_t namespaces_n,
+                          struct sb_reading_of out[SB_INTAKE_PARTS_MAX], struct sb_err *err);
+
 /* A request of this intent, as an example. */
 const char *sb_intake_example(const struct sb_intake *in, int intent);
 
