@@ -209,7 +209,7 @@ static char *duration(const struct sb_card *card, const struct sb_rehearsal *r)
     sb_what_if_bounds(r->changed, times, &low, &high);
     high = high > (double)r->all_here ? (double)r->all_here : high;
     double rests = (double)rests_ms(card, r->all_here) / 1e3;
-    return sb_format("%.1f s, between %.1f and %.1f s: %.0f documents to change, between %.0f and %.0f of %" PRId64 ", each as long as there, and at most %.1f s of rests between the batches; what waits for "
+    return sb_format("%.2f s, between %.2f and %.2f s: %.0f documents to change, between %.0f and %.0f of %" PRId64 ", each as long as there, and at most %.2f s of rests between the batches; what waits for "
                      "lag, queue or cache comes on top",
                      met * (double)r->micros / (double)r->changed / 1e6 + rests, low * (double)r->fastest_ns / 1e9, high * (double)r->slowest_ns / 1e9 + rests, met, low, high, r->all_here, rests);
 }
