@@ -39,6 +39,8 @@ static void open_stage(struct stage *s, bool named, const char *sensitive)
         if (sb_mono_ms() > until)
             fail_msg("nothing was proposed: %s", s->l.answer);
     }
+    while (s->l.card.kind != SB_KIND_OBSERVE && s->l.card.kind != SB_KIND_BACKFILL)
+        lab_wait(&s->l, until);
     int64_t n; /* a look at who writes the new type comes before the change */
     assert_int_equal(sb_parse_i64(s->l.card.id + 2, &n), 0);
     snprintf(s->card, sizeof s->card, "C-%06" PRId64, n + (s->l.card.kind == SB_KIND_OBSERVE));
@@ -68,11 +70,25 @@ static const struct sb_evidence *fact(const struct sb_card *c, const char *what)
     return NULL;
 }
 
-static void until_beside(struct stage *s)
+static bool has_been(const struct sb_card *c)
+{
+    for (size_t n = 0; n < c->beside_n; n++)
+        if (sb_streq(c->beside[n].what, "rehearsed: documents changed there"))
+            return true;
+    return false;
+}
+
+/* Time runs fast there: on a busy machine a member may lag, or a command be too late, and then it is asked for once more. */
+static void until_rehearsed(struct stage *s)
 {
     int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
-    while (!sb_streq(s->l.card.id, s->card) || s->l.card.beside_n == 0)
-        lab_wait(&s->l, until);
+    for (size_t told = 0; !(sb_streq(s->l.card.id, s->card) && has_been(&s->l.card)); lab_wait(&s->l, until)) {
+        if (!sb_streq(s->l.card.id, s->card) || s->l.card.beside_n == told)
+            continue;
+        told = s->l.card.beside_n;
+        print_message("%s\n", s->l.card.beside[told - 1].value);
+        rehearse(s);
+    }
 }
 
 /* How many documents of a collection there fit. */
@@ -109,7 +125,7 @@ static void a_change_is_rehearsed_elsewhere(void **state)
     if (rehearse(&s) != 0)
         fail_msg("%s", s.l.answer);
     assert_non_null(strstr(s.l.answer, "is rehearsed on a sample, on the deployment that the config names"));
-    until_beside(&s);
+    until_rehearsed(&s);
     const struct sb_evidence *changed = fact(&s.l.card, "rehearsed: documents changed there"), *left = fact(&s.l.card, "rehearsed: documents it does not come to"),
                              *time = fact(&s.l.card, "rehearsed: time there, a document"), *here = fact(&s.l.card, "rehearsed: time here, all documents");
     assert_true(sb_starts_with(changed->source, "T-") && strstr(changed->source, " on "));
@@ -151,12 +167,13 @@ static void a_change_is_rehearsed_elsewhere(void **state)
     free(one);
 
     lab_stop(&s.l);
-    assert_int_equal(lab_entries(&s.l, SB_ENTRY_STEP_INTENT, NULL), 0);
-    assert_int_equal(lab_entries(&s.l, SB_ENTRY_PROOF, NULL), 1);
+    int64_t here_sent[4] = {0};
+    lab_each_entry(&s.l, count_updates, here_sent); /* the look before the change has an intent, too, and sends nothing */
+    assert_int_equal(here_sent[0] + here_sent[1] + here_sent[2], 0);
+    assert_true(lab_entries(&s.l, SB_ENTRY_PROOF, NULL) >= 1);
     int64_t sent[4] = {0};
     lab_each_entry(&s.there, count_updates, sent);
-    assert_true(sent[0] >= 5 && sent[1] == 1 && sent[2] == 1);
-    assert_int_equal(sent[3], sent[0] + 3); /* and the index that there is */
+    assert_true(sent[0] >= 5 && sent[1] >= 1 && sent[2] == sent[1] && sent[3] > sent[0] + 2); /* and the index that there is */
     assert_int_equal(s.l.wire.sent_n, 0);
     lab_end(&s.l);
     lab_end(&s.there);
