@@ -13,4 +13,14 @@ bool sb_what_if_sensitive(const json_t *names, const char *path);
  * or hide it. NULL: it is none of ordered fields, asks for a sensitive one, or there is no memory. The caller frees it. */
 char *sb_what_if_copy_index(const struct sb_index_info *x, const json_t *sensitive, const char *scratch, const char *card_id, int step, bool replicated, const char *db);
 
+/* The first steps of a trial: the sample is copied to `scratch`, and today's indexes are built on it. -1: out of memory. */
+int sb_what_if_add_copy(const struct sb_what_if_question *q, const char *db, const char *coll, const char *scratch, int64_t documents, struct sb_card *out);
+
+/* True, and why: no sample of the collection can be taken. */
+bool sb_what_if_no_sample(const struct sb_what_if_question *q, char *why, size_t cap);
+
+/* Of a count that was met in a sample, a document of which stands for `times` documents: with 95 % between these, in all of them. Of
+ * none in n, at most 3 / n of all (rule of three). */
+void sb_what_if_bounds(int64_t met, double times, double *low, double *high);
+
 #endif

@@ -221,7 +221,7 @@ static int add_existing(const struct sb_what_if_question *q, const char *ns, con
     return rc;
 }
 
-static int add_steps(const struct sb_what_if_question *q, const char *db, const char *coll, const char *scratch, int64_t documents, struct sb_card *out)
+int sb_what_if_add_copy(const struct sb_what_if_question *q, const char *db, const char *coll, const char *scratch, int64_t documents, struct sb_card *out)
 {
     char *ns = sb_format("%s.%s", db, scratch), room[32];
     struct sb_step *s = ns ? SB_PUSH(out->steps) : NULL;
@@ -242,11 +242,20 @@ static int add_steps(const struct sb_what_if_question *q, const char *db, const 
                  ? -1
                  : 0;
     }
-    if (rc == 0)
-        rc = add_existing(q, ns, db, scratch, out) ||
-             add_build(ns, db, scratch, q->card_id, q->card->index_name, q->card->index_key, build_command(q, scratch, (int)out->steps_n + 1), out);
+    rc = rc || add_existing(q, ns, db, scratch, out) ? -1 : 0;
     free(ns);
-    return rc ? -1 : 0;
+    return rc;
+}
+
+static int add_steps(const struct sb_what_if_question *q, const char *db, const char *coll, const char *scratch, int64_t documents, struct sb_card *out)
+{
+    char *ns = sb_format("%s.%s", db, scratch);
+    int rc = !ns || sb_what_if_add_copy(q, db, coll, scratch, documents, out) ||
+                     add_build(ns, db, scratch, q->card_id, q->card->index_name, q->card->index_key, build_command(q, scratch, (int)out->steps_n + 1), out)
+                 ? -1
+                 : 0;
+    free(ns);
+    return rc;
 }
 
 static int criterion(struct sb_card *out, const char *metric, const char *subject, const char *unit, char *label, const struct sb_criterion *claim)
@@ -320,6 +329,18 @@ static int describe(const struct sb_what_if_question *q, const char *db, const c
     return rc;
 }
 
+bool sb_what_if_no_sample(const struct sb_what_if_question *q, char *why, size_t cap)
+{
+    why[0] = '\0';
+    if (!q->catalogue->exists || (q->catalogue->type && !sb_streq(q->catalogue->type, "collection")))
+        snprintf(why, cap, "%s is not there, or is no plain collection", q->card->target);
+    else if (q->catalogue->documents < LEAST_DOCUMENTS)
+        snprintf(why, cap, "%s has %" PRId64 " documents: too few for a sample", q->card->target, q->catalogue->documents);
+    else if (has_pattern(q->sensitive))
+        snprintf(why, cap, "policy names sensitive fields by a pattern: which of them a document has is not known before it is copied");
+    return why[0] != '\0';
+}
+
 /* Why it cannot be tried out; NULL: it can. */
 static const char *obstacle(const struct sb_what_if_question *q, char *why, size_t cap)
 {
@@ -329,12 +350,8 @@ static const char *obstacle(const struct sb_what_if_question *q, char *why, size
     why[0] = '\0';
     if (k->kind != SB_KIND_CREATE_INDEX || k->steps_n != 1 || !key)
         snprintf(why, cap, "%s does not create an index: there is nothing to try out", k->id);
-    else if (!q->catalogue->exists || (q->catalogue->type && !sb_streq(q->catalogue->type, "collection")))
-        snprintf(why, cap, "%s is not there, or is no plain collection", k->target);
-    else if (q->catalogue->documents < LEAST_DOCUMENTS)
-        snprintf(why, cap, "%s has %" PRId64 " documents: too few for a sample", k->target, q->catalogue->documents);
-    else if (has_pattern(q->sensitive))
-        snprintf(why, cap, "policy names sensitive fields by a pattern: which of them a document has is not known before it is copied");
+    else
+        sb_what_if_no_sample(q, why, cap);
     for (bool more = !why[0] && bson_iter_init(&it, key); more && bson_iter_next(&it) && !why[0];)
         if (sb_what_if_sensitive(q->sensitive, bson_iter_key(&it)))
             snprintf(why, cap, "%s is a sensitive field, which is not copied: an index on it cannot be tried out", bson_iter_key(&it));
@@ -386,8 +403,7 @@ bool sb_what_if_leaves_out(const json_t *sensitive, const struct sb_shape *s)
     return false;
 }
 
-/* Of a count that was met in the sample: with 95 % between these, in all documents. Of none in n, at most 3 / n of all (rule of three). */
-static void bounds(int64_t met, double times, double *low, double *high)
+void sb_what_if_bounds(int64_t met, double times, double *low, double *high)
 {
     double spread = 2 * sqrt((double)met + 1);
     *low = (double)met > spread ? ((double)met - spread) * times : 0;
@@ -405,7 +421,7 @@ int sb_what_if_evidence(const struct sb_card *tried, struct sb_evidence **list, 
         const struct sb_watch_reading *r = &tried->report.readings[i];
         double times = documents > 0 ? (double)all / (double)documents : 1, low, high;
         char *what = sb_format("%s, %s", c->label ? c->label : c->metric, key), *value;
-        bounds(r->samples, times, &low, &high);
+        sb_what_if_bounds(r->samples, times, &low, &high);
         if (!r->measured)
             value = sb_format("not measured: %s", r->note ? r->note : "");
         else if (sb_streq(c->metric, "what_if_docs_without") && r->note)

@@ -197,6 +197,12 @@ static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
          "days after FIELD\"."},
         {"\\b(time[ -]?series)\\b",
          "A collection cannot become a time series: the server only creates one empty. Create it beside, let the applications write both, and read it once it reaches back far enough. %s stays as it is."},
+        {"^\\s*(?:(?:please|can|could|you|we|i|want|need|would|like|to|must|should|have)\\s+){0,6}(archiv)(?:e|ing)\\s",
+         "Documents are not archived from here: no single write of a server moves one to another collection, and what is copied and then deleted can be lost or doubled in between. Copy them with a tool of your own (mongodump --query) and "
+         "read the copy back with \"are our backups good?\"; what is old then goes by \"expire documents in %s 730 days after FIELD\", whose card counts what would be deleted."},
+        {"(?<![.\\w])(shard[- ]keys?\\b|shard\\s+\\w+\\.\\w|sharding\\b)(?![.\\w]*\\s+to\\b)",
+         "Whether %s is ready for a shard key is not worked out here, and nothing is sharded from here. What there is towards it: \"review the schema of NS\" tells in how many documents the field is and with which types, \"what depends on "
+         "NS.FIELD\" who asks for it and which indexes and unique keys it would have to fit, and \"create an index on NS {FIELD: 1}\" leads to the card of the index that a shard key needs."},
         {"\\b(extract|normali[sz]e|outsource|embed|denormali[sz]e|un-?embed)\\b",
          "Nothing is moved between collections here: no single write of a server changes two documents, so that a reader would find it in neither or in both, and what is written meanwhile would be lost. The applications write both sides in "
          "a transaction first; within one document a field is moved by \"rename the field A.B to B in %s\"."},

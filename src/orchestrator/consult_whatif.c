@@ -3,7 +3,7 @@
  * A person wants to know what a card's index would bring: a worker reads the collection's catalogue, and a card of its own, in the same
  * case, proposes to try the index out on a sample. Whether that may be done here is policy's to say. Where it denies it, and the
  * config names another deployment for it (staging, or a drill's copy), policy is asked about that one as it is, and the trial is made
- * there with a ledger of its own. */
+ * there with a ledger of its own. A change of documents is rehearsed only there. */
 #include "trial.h"
 
 #include <signalbox/agents/whatif_card.h>
@@ -116,11 +116,13 @@ static void try_there(void *p)
 static void begin_there(struct sb_orchestrator *o, void *p)
 {
     struct trial *t = p;
-    struct held_card *tried = sb_o_card(o, t->card_id), *card = sb_o_card(o, t->card.id);
+    bool changes = t->card.kind != SB_KIND_CREATE_INDEX;
+    struct held_card *card = sb_o_card(o, t->card.id), *tried = changes ? card : sb_o_card(o, t->card_id);
     struct held_case *c = sb_o_case(o, t->card.case_id);
+    struct held_card rehearsal = {.card = t->draft, .run = {.builds = -1, .oldest_op_s = -1}};
     if (t->err.code == SB_OK && (!tried || !card || !c || !sb_card_open(&card->card)))
         sb_fail(&t->err, SB_ESTATE, "the card is past that by now");
-    if (t->err.code == SB_OK && sb_o_gate_there(o, tried, c, &t->there, &t->err) == SB_ALLOW)
+    if (t->err.code == SB_OK && sb_o_gate_there(o, changes ? &rehearsal : tried, c, &t->there, &t->err) == SB_ALLOW)
         sb_o_work(o, &t->way, try_there, t, free_trial);
     else
         back_from_elsewhere(o, t);
@@ -167,6 +169,35 @@ static bool go_elsewhere(struct sb_orchestrator *o, struct trial *t)
     t->err = (struct sb_err)SB_ERR_INIT;
     sb_o_view(o, &t->way, find_examples, t, free_trial);
     return true;
+}
+
+/* A change is rehearsed there; what it comes to is drafted by the collection of here, for policy. */
+static void back_to_rehearse(struct sb_orchestrator *o, void *p)
+{
+    struct trial *t = p;
+    if (t->err.code != SB_OK) {
+        sb_o_answer(o, t->seat, t->seq, &t->err, t->card.id, t->card.case_id, " ");
+        free_trial(t);
+        return;
+    }
+    sb_o_answer(o, t->seat, t->seq, &t->err, t->card.id, t->card.case_id, "%s is rehearsed on a sample, on the deployment that the config names for it; what is found out will stand beside it.", t->card.id);
+    if (!go_elsewhere(o, t)) {
+        sb_o_notice(o, SB_MEDIUM, "%s could not be tried out elsewhere: out of memory", t->card.id);
+        free_trial(t);
+    }
+}
+
+static void read_to_rehearse(void *p)
+{
+    struct trial *t = p;
+    struct sb_members m = {(const char *const *)t->members, t->members_n, t->primary};
+    struct sb_what_if_question q = {.card = &t->card, .catalogue = &t->catalogue, .sensitive = t->sensitive, .card_id = t->card.id, .requested_by = t->requested_by, .replicated = t->replicated, .at = t->at};
+    t->have = sb_catalogue_read(t->o->opt.server, &m, t->card.target, &t->catalogue, &t->err) == 0;
+    if (t->have) {
+        int ignored = sb_rehearsal_card(&q, &t->draft, &t->err); /* the error says it */
+        (void)ignored;
+    }
+    sb_o_post_done(t->o, &t->way, back_to_rehearse, t, free_trial);
 }
 
 /* ---- here ---- */
@@ -243,8 +274,12 @@ int sb_o_consult_what_if(struct sb_orchestrator *o, const struct seat *s, int64_
     const struct sb_card *k = &card->card;
     if (sb_o_may_act(o, card, err))
         return -1;
-    if (k->kind != SB_KIND_CREATE_INDEX || !sb_card_open(k) || card->run.started)
-        return sb_fail(err, SB_ESTATE, "%s %s: only an index that is still to be built can be tried out", k->id, k->kind == SB_KIND_CREATE_INDEX ? "is past that" : "creates none");
+    bool changes = sb_rehearsable(k);
+    if ((k->kind != SB_KIND_CREATE_INDEX && !changes) || !sb_card_open(k) || card->run.started)
+        return sb_fail(err, SB_ESTATE, "%s %s: only an index that is still to be built is tried out, and only documents that are still to be changed are a rehearsal's", k->id,
+                       k->kind == SB_KIND_CREATE_INDEX || changes ? "is past that" : "does neither");
+    if (changes && !o->opt.what_if_uri_file)
+        return sb_fail(err, SB_ESTATE, "%s is rehearsed on another deployment, staging or a drill's copy, and the config names none: set what_if_uri_file FILE", k->id);
     for (size_t i = 0; i < o->cards_n; i++)
         if (sb_streq(o->cards[i]->card.proves, k->id) && sb_card_open(&o->cards[i]->card))
             return sb_fail(err, SB_ESTATE, "%s is tried out already by %s", k->id, o->cards[i]->card.id);
@@ -264,6 +299,8 @@ int sb_o_consult_what_if(struct sb_orchestrator *o, const struct seat *s, int64_
         free_trial(t);
         return sb_fail_nomem(err);
     }
+    if (changes)
+        return sb_o_work(o, &t->way, read_to_rehearse, t, free_trial) ? 1 : sb_fail_nomem(err);
     o->last_card++; /* a number that leads to no card is left out, never given twice */
     return sb_o_work(o, &t->way, read_collection, t, free_trial) ? 1 : sb_fail_nomem(err);
 }

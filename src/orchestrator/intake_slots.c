@@ -46,6 +46,7 @@ static const struct pattern {
     {SLOT(field), SCHEMA | OF(SB_INTENT_INDEX_CREATE), "\\b(?:fields?|columns?|attributes?|property)\\s+" NOT("on|of|in|from|for|is|are|the|a|that|to|which|and|or|with|has|was|as|does|names?|types?") WORD},
     {SLOT(field), SCHEMA, "\\b(?:the|a|an|missing|obsolete|deprecated|old|new)\\s+" NOT("the|a|new|old|which|mandatory|missing") WORD "\\s+(?:field|column|attribute|property)\\b"},
     {SLOT(new_field), CHANGES, "\\b(?:rename|renaming|renmae)\\b.{1,140}?(?:\\b(?:to|into|as)\\b|->|=>)\\s*" WORD},
+    {SLOT(new_field), CHANGES, "\\bmov(?:e|ing)\\s+(?:the\\s+)?(?:fields?\\s+)?[\"'`]?\\w+(?:\\.[\\w\\-]+)+[\"'`]?\\s+(?:up\\s+)?(?:\\bto\\b|\\binto\\b|->|=>)\\s*" NOT("an?|the|its|own|their|another|separate|other|collection|collections") WORD "(?!\\s+collection)"},
     {SLOT(type), CHANGES, "\\b(?:to|into|as)\\s+(?:an?\\s+)?(" KINDS ")\\b"},
     {SLOT(target), OF(SB_INTENT_BACKUP_RESTORE) | OF(SB_INTENT_BACKUP_DRILL), "\\b(?:into|to|onto|on|in)\\s+(?:an?\\s+|the\\s+|our\\s+)?((?:scratch|spare|sandbox|staging|stage|dev|test|temp|temporary|throw-?away|prod|production)(?:[ \\-](?:instance|cluster|machine|host|box|server|environment))?)\\b"},
     {SLOT(target), OF(SB_INTENT_BACKUP_RESTORE), "\\binto\\s+(?:the\\s+)?" WORD},

@@ -25,8 +25,8 @@ static bool is_card(const char *p, size_t n)
 /* The card that a request wants tried out: it names one, says so with a word, and says nothing else. A new string, or NULL. */
 static char *card_in(const char *text)
 {
-    static const char *const verbs[] = {"prove", "proof", "try", "test", "trial", "what-if", "whatif", "if", "bring"};
-    static const char *const filling[] = {"please", "can", "could", "you", "out", "the", "index", "card", "of", "on", "a", "sample", "what", "would", "for", "its"};
+    static const char *const verbs[] = {"prove", "proof", "try", "test", "trial", "what-if", "whatif", "if", "bring", "rehearse", "rehearsal"};
+    static const char *const filling[] = {"please", "can", "could", "you", "out", "the", "index", "card", "of", "on", "a", "sample", "what", "would", "for", "its", "change", "plan"};
     const char *card = NULL;
     size_t card_n = 0, words = 0;
     bool asks = false;

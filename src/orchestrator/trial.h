@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * trial.h (private) - an index that is tried out on a sample: here, by a card of its own, or on another deployment. */
+ * trial.h (private) - an index that is tried out on a sample: here, by a card of its own, or on another deployment. A change of
+ * documents is rehearsed in the same way, on another deployment only. */
 #ifndef SIGNALBOX_SRC_ORCHESTRATOR_TRIAL_H
 #define SIGNALBOX_SRC_ORCHESTRATOR_TRIAL_H
 
 #include "private.h"
+
+#include <signalbox/agents/rehearsal.h>
 
 /* ---- trial_gate.c: may it be tried out on the deployment that the config names? ---- */
 
@@ -44,7 +47,7 @@ struct trial_elsewhere {
     const char *uri_file;      /* where to */
     const struct sb_server *source;
     const char *source_id, *source_member; /* whom it may not be; who is asked for today's plans */
-    const struct sb_card *card;            /* whose index it is */
+    const struct sb_card *card;            /* whose index, or change, it is */
     const struct sb_catalogue *today;      /* of its collection, for the indexes there are */
     const json_t *sensitive;
     char *const *explains;     /* one a criterion of the card; NULL: it is not explained, */
@@ -55,9 +58,23 @@ struct trial_elsewhere {
 /* The server that the file names; NULL with the reason. */
 struct sb_server *sb_o_trial_server(const char *uri_file, struct sb_err *err);
 
-/* Copies a sample there, builds today's indexes and the new one, reads, and drops all again; each write an INTENT in the trials'
+/* Copies a sample there, builds today's indexes and the new one, or sends the change's updates, reads, and drops all again; each write an INTENT in the trials'
  * ledger. What an earlier trial that was killed left there is dropped first. Appends what was found out to a list; *where (the caller
  * frees it) names trial and place. -1: it was not tried out, with the reason. Blocks; worker threads only. */
 int sb_o_try_elsewhere(const struct trial_elsewhere *t, struct sb_evidence **list, size_t *n, char **where, struct sb_err *err);
+
+/* ---- trial_rehearse.c: a change in batches ---- */
+
+struct rehearsing {
+    const struct sb_server *target;
+    struct sb_conn *conn;
+    const char *ns; /* of the copy */
+    /* Sends one command, on the record: how long it took, there and back, and how many documents it changed. */
+    int (*send)(void *ctx, const char *command, int64_t *micros, int64_t *changed, struct sb_err *err);
+    void *ctx;
+};
+
+/* One step of the draft, to its end; adds to what was measured. -1: it could not be sent, or was refused. Blocks. */
+int sb_o_rehearse(const struct rehearsing *w, const struct sb_step *s, struct sb_rehearsal *r, struct sb_err *err);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trial.h"
 
+#include <signalbox/agents/step_iterator.h>
 #include <signalbox/agents/whatif_card.h>
+#include <signalbox/base/clock.h>
 #include <signalbox/base/file.h>
 #include <signalbox/base/hook.h>
 #include <signalbox/mongo/read_door.h>
@@ -24,6 +26,8 @@ struct trying {
     struct sb_card tried;      /* its plan is what is done */
     char id[16], db[64], coll[192];
     int64_t steps, millis; /* sent, and how long they took there */
+    int64_t last_us, last_changed; /* of the last one: how long, and how many documents it changed */
+    struct sb_rehearsal rehearsal; /* of a change: what was measured */
 };
 
 /* ---- one write ---- */
@@ -39,6 +43,15 @@ static int answered(struct trying *x, const struct sb_write_result *r, bool undo
     return rc;
 }
 
+static int64_t changed_by(const char *reply)
+{
+    struct sb_err ignored = SB_ERR_INIT;
+    json_t *r = reply ? sb_json_parse(reply, strlen(reply), "reply", SB_JSON_ALLOW_REAL, &ignored) : NULL;
+    int64_t n = json_integer_value(json_object_get(r, "nModified"));
+    json_decref(r);
+    return n;
+}
+
 /* scratch: the collection that it is about. */
 static int send(struct trying *x, const char *command, const char *scratch, bool undo, struct sb_err *err)
 {
@@ -51,7 +64,10 @@ static int send(struct trying *x, const char *command, const char *scratch, bool
     if (rc)
         return -1;
     sb_hook("trial.send.before");
+    int64_t since = sb_mono_ns();
     sb_write(x->target, NULL, x->facts.id, &permit, command, &result);
+    x->last_us = (sb_mono_ns() - since) / 1000;
+    x->last_changed = changed_by(result.reply);
     sb_hook("trial.send.after");
     bool fine = result.outcome == SB_OUTCOME_OK || (undo && result.outcome == SB_OUTCOME_FAILED && result.code == NO_SUCH_COLLECTION);
     x->millis += result.millis;
@@ -133,7 +149,7 @@ static int connect_target(struct trying *x, struct sb_err *err)
     if (!x->conn || sb_deployment_ask(x->conn, &x->facts, err))
         return -1;
     if (sb_streq(x->facts.id, x->t->source_id))
-        return sb_fail(err, SB_EPOLICY, "the deployment that the config names to try indexes out on is this very one (%s)", x->facts.id);
+        return sb_fail(err, SB_EPOLICY, "the deployment that the config names for trials is this very one (%s)", x->facts.id);
     return 0;
 }
 
@@ -152,7 +168,45 @@ static int make_plan(struct trying *x, struct sb_err *err)
     mixed.indexes_n = x->t->today->indexes_n;
     struct sb_what_if_question q = {.card = x->t->card, .catalogue = &mixed, .sensitive = x->t->sensitive, .card_id = x->id, .requested_by = x->t->by,
                                     .replicated = x->facts.hello.set_name[0] != '\0', .at = x->t->at};
-    return sb_what_if_card(&q, &x->tried, err);
+    return x->t->card->kind == SB_KIND_CREATE_INDEX ? sb_what_if_card(&q, &x->tried, err) : sb_rehearsal_card(&q, &x->tried, err);
+}
+
+/* ---- what is sent ---- */
+
+struct batch_way {
+    struct trying *x;
+    const char *scratch;
+};
+
+static int send_batch(void *ctx, const char *command, int64_t *micros, int64_t *changed, struct sb_err *err)
+{
+    const struct batch_way *w = ctx;
+    int rc = send(w->x, command, w->scratch, false, err);
+    *micros = w->x->last_us;
+    *changed = w->x->last_changed;
+    return rc;
+}
+
+static int rehearse(struct trying *x, const struct sb_step *s, const char *scratch, struct sb_err *err)
+{
+    struct batch_way way = {x, scratch};
+    char *ns = sb_format("%s.%s", x->db, scratch);
+    int rc = ns ? sb_o_rehearse(&(struct rehearsing){x->target, x->conn, ns, send_batch, &way}, s, &x->rehearsal, err) : sb_fail_nomem(err);
+    free(ns);
+    return rc;
+}
+
+/* One after the other. *sent: how many were begun. */
+static int send_all(struct trying *x, const char *scratch, size_t *sent, struct sb_err *err)
+{
+    int rc = 0;
+    x->rehearsal.sample = x->tried.blast_radius.documents;
+    x->rehearsal.all_here = x->t->today->documents;
+    while (rc == 0 && *sent < x->tried.steps_n) {
+        const struct sb_step *s = &x->tried.steps[(*sent)++];
+        rc = sb_step_iterates(s) ? rehearse(x, s, scratch, err) : send(x, s->action, scratch, false, err);
+    }
+    return rc;
 }
 
 /* ---- what is read ---- */
@@ -219,10 +273,24 @@ static int read_all(struct trying *x, const char *scratch, struct sb_err *err)
 /* What it cost the deployment that it was made on. */
 static int tell_load(const struct trying *x, const char *where, struct sb_evidence **list, size_t *n)
 {
-    char *load = sb_format("%" PRId64 " documents copied, %zu %s built on them, %" PRId64 " commands in %" PRId64 " ms; the copy is ended after 10 s", x->tried.blast_radius.documents,
-                           x->tried.steps_n - 1, x->tried.steps_n == 2 ? "index" : "indexes", x->steps, x->millis);
+    size_t built = 0;
+    for (size_t i = 1; i < x->tried.steps_n; i++)
+        built += !sb_step_iterates(&x->tried.steps[i]);
+    char *load = sb_format("%" PRId64 " documents copied, %zu %s built on them, %" PRId64 " commands in %" PRId64 " ms; the copy is ended after 10 s", x->tried.blast_radius.documents, built,
+                           built == 1 ? "index" : "indexes", x->steps, x->millis);
     int rc = load ? sb_evidence_add(list, n, where, x->t->card->target, "what the trial cost there", load, "measured", x->t->at) : -1;
     free(load);
+    return rc;
+}
+
+static int tell_found(struct trying *x, char *where, struct sb_evidence **list, size_t *n)
+{
+    if (x->t->card->kind != SB_KIND_CREATE_INDEX)
+        return sb_rehearsal_evidence(x->t->card, &x->rehearsal, where, list, n, x->t->at);
+    char *id = x->tried.id;
+    x->tried.id = where;
+    int rc = sb_what_if_evidence(&x->tried, list, n, x->t->at);
+    x->tried.id = id;
     return rc;
 }
 
@@ -232,16 +300,13 @@ static int try_it(struct trying *x, struct sb_evidence **list, size_t *n, char *
     struct sb_err why = SB_ERR_INIT;
     int rc = scratch ? 0 : sb_fail_nomem(err);
     size_t sent = 0;
-    for (; rc == 0 && sent < x->tried.steps_n; sent++)
-        rc = send(x, x->tried.steps[sent].action, scratch, false, err);
+    if (rc == 0)
+        rc = send_all(x, scratch, &sent, err);
     if (rc == 0)
         rc = read_all(x, scratch, err);
     if (rc == 0) { /* the source of each fact is the trial, and where it was made */
         *where = sb_format("%s on %s", x->id, sb_conn_name(x->conn));
-        char *id = x->tried.id;
-        x->tried.id = *where;
-        rc = *where && sb_what_if_evidence(&x->tried, list, n, x->t->at) == 0 ? 0 : sb_fail_nomem(err);
-        x->tried.id = id;
+        rc = *where && tell_found(x, *where, list, n) == 0 ? 0 : sb_fail_nomem(err);
     }
     if (sent && drop(x, x->db, scratch, &why) && rc == 0) /* the next trial there drops it */
         rc = sb_evidence_add(list, n, *where, x->t->card->target, "what was left behind", why.msg, "measured", x->t->at) ? sb_fail_nomem(err) : 0;
@@ -268,6 +333,7 @@ int sb_o_try_elsewhere(const struct trial_elsewhere *t, struct sb_evidence **lis
         rc = clear_left(x, err) || make_plan(x, err) || try_it(x, list, n, where, err) ? -1 : 0;
     }
     sb_card_release(&x->tried);
+    sb_rehearsal_release(&x->rehearsal);
     if (x->have)
         sb_catalogue_release(&x->there);
     sb_deployment_facts_release(&x->facts);

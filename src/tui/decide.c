@@ -141,8 +141,9 @@ bool decision_ruled_out(const struct sb_tui *t, enum sb_action action, const str
         snprintf(out, 512, awaited ? "%.100s was asked for and has not come yet: once more." : "No card is selected.", awaited);
         return true;
     }
-    if (action == SB_ACT_PROVE && (c->kind != SB_KIND_CREATE_INDEX || !sb_card_open(c))) {
-        snprintf(out, 512, "%.100s %s: only an index that is still to be built can be tried out.", c->id, c->kind == SB_KIND_CREATE_INDEX ? "is past that" : "creates no index");
+    bool indexes = c->kind == SB_KIND_CREATE_INDEX, changes = c->kind == SB_KIND_BACKFILL || c->kind == SB_KIND_CONTRACT;
+    if (action == SB_ACT_PROVE && (!(indexes || changes) || !sb_card_open(c))) {
+        snprintf(out, 512, "%.100s %s: only an index that is still to be built, or documents that are still to be changed, can be tried out.", c->id, indexes || changes ? "is past that" : "does neither");
         return true;
     }
     bool runs = c->state == SB_EXECUTING || c->state == SB_PAUSED || c->state == SB_ROLLING_BACK;

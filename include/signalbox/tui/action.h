@@ -61,7 +61,7 @@ enum sb_action_flags {
     ACTION(PAUSE, "pause", "pause", SB_AT_CARDS, SB_DANGEROUS, "pause an execution between two steps, or resume it")              \
     ACTION(STOP, "stop", "stop", SB_AT_CARDS, SB_DANGEROUS, "end an execution where it stands")                                   \
     ACTION(REFRESH, "measure-anew", "measure", SB_AT_CARDS, SB_DANGEROUS, "measure a stale card anew")                            \
-    ACTION(PROVE, "prove", "", SB_AT_CARDS, SB_DANGEROUS, "try the card's index out on a sample, before it is built")             \
+    ACTION(PROVE, "prove", "", SB_AT_CARDS, SB_DANGEROUS, "try the card's index or change out on a sample first")                 \
     ACTION(CLOSE, "close-failed", "close", SB_AT_CARDS, SB_DANGEROUS, "leave a failed card as it is, with a reason")              \
     ACTION(EDIT_TEXT, "edit-as-text", "as text", SB_AT_CARDS | SB_AT(EDIT), SB_DANGEROUS, "edit the values as text, in $VISUAL or $EDITOR")  \
     ACTION(SEND_EDIT, "send-edit", "send", SB_AT(EDIT), SB_DANGEROUS | SB_DELIBERATE, "show the difference and send the edit")    \
