@@ -418,6 +418,8 @@ struct sb_tui {
     char *read_card;
 
     bool slow;              /* the face for a slow line */
+    bool face_chosen;       /* by somebody here: no measurement changes it any more */
+    int64_t answers_ms;     /* what the face was taken for; 0: not for a measurement */
     struct sb_strip late;   /* the newest strip while an older one is shown */
     bool have_late;
     int64_t strip_shown;    /* wall time at which the shown one was put up */
@@ -609,6 +611,10 @@ bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);
 void to_pane(struct sb_tui *t, int pane); /* gives it the keys, and notes the place that is left */
 void show_link(struct sb_tui *t); /* the selected one of the opened page */
 void select_link(struct sb_tui *t, int link); /* of the opened page, and shows it */
+
+/* ---- slow.c ---- */
+void slow_measured(struct sb_tui *t, int64_t ms, struct sb_effects *fx);
+void slow_switch(struct sb_tui *t, struct sb_effects *fx);
 
 /* ---- mouse.c ---- */
 void mouse_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx);
