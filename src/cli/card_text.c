@@ -204,6 +204,18 @@ static void deadline(const struct sb_card *c)
         sb_print("%s %s; ", undecided(c) ? "approve by" : starts ? "execute by" : "ended; its last entry is of", at);
 }
 
+/* What people changed since it was proposed; it is in the commands already. */
+static void edits(const struct sb_card *c)
+{
+    for (size_t i = 0; i < c->edits_n; i++) {
+        const struct sb_card_edit *e = &c->edits[i];
+        sb_print("edited: %s by %s in revision %" PRId64 "\n  - %s\n  + %s\n", e->what ? e->what : "?", e->by ? e->by : "?", e->revision,
+                 e->was && e->was[0] ? e->was : "(none)", e->now && e->now[0] ? e->now : "(none)");
+    }
+    if (c->revision > 1 && c->edits_n == 0)
+        sb_print("edited: everything that can be edited is again as it was first proposed\n");
+}
+
 static void whole(const struct sb_card *c)
 {
     char glass[200];
@@ -213,6 +225,7 @@ static void whole(const struct sb_card *c)
         sb_print("  review: %s\n", c->breakglass.review ? c->breakglass.review : "");
     sb_print("%s%s, %s\n", sb_name(&sb_states, c->state), c->closed ? " (closed)" : "", c->note ? c->note : "");
     running(c);
+    edits(c);
     contract(c);
     if (c->kind != SB_KIND_ADVISORY) {
         sb_print("policy: ");

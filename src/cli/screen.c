@@ -27,6 +27,53 @@ void screen_give(struct screen *s, struct sb_tui_event *event)
     screen_run_effects(s);
 }
 
+/* ---- how late the terminal answers ---- */
+
+static void take_answers(struct screen *s)
+{
+    int64_t ms;
+    if (s->answers == s->input.answers)
+        return;
+    s->answers = s->input.answers;
+    if (s->end < 0 && sb_roundtrip_answered(&s->trip, sb_mono_ms(), &ms) && ms > SB_ROUNDTRIP_SLOW_MS) {
+        struct sb_tui_event event = {.kind = SB_TUI_LINE, .ms = ms};
+        screen_give(s, &event);
+    }
+}
+
+/* Only behind a picture that is out, so that no answer waits for it. Returns what a flush does. */
+static int ask_terminal(struct screen *s)
+{
+    if (!sb_roundtrip_due(&s->trip))
+        return 0;
+    if (!sb_backend_ask(s->backend)) {
+        s->trip.over = true;
+        return 0;
+    }
+    sb_roundtrip_asked(&s->trip, sb_mono_ms()); /* before it goes out: no figure is smaller than what it was */
+    return sb_backend_flush(s->backend);
+}
+
+void screen_settle(struct screen *s)
+{
+    char bytes[256];
+    s->trip.over = true;
+    for (int64_t left; s->end != SB_SCREEN_GONE && (left = sb_roundtrip_left_ms(&s->trip, sb_mono_ms())) > 0;) {
+        struct pollfd fd = {sb_backend_fd(s->backend), POLLIN, 0};
+        if (poll(&fd, 1, (int)left) <= 0)
+            continue;
+        ssize_t n = read(fd.fd, bytes, sizeof bytes);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+            break;
+        s->drop_input = true;
+        if (n > 0)
+            sb_input_feed(&s->input, bytes, (size_t)n);
+        if (s->answers != s->input.answers)
+            s->trip.waiting = false;
+    }
+    s->answers = s->input.answers;
+}
+
 /* ---- what comes in ---- */
 
 static void on_key(void *ctx, const struct sb_key *key)
@@ -47,6 +94,7 @@ static void read_keys(struct screen *s)
         ssize_t n = read(sb_backend_fd(s->backend), bytes, sizeof bytes);
         if (n > 0) {
             sb_input_feed(&s->input, bytes, (size_t)n);
+            take_answers(s);
             total += (size_t)n;
         } else if (n < 0 && errno == EINTR) {
             continue;
@@ -130,6 +178,8 @@ static int turn(struct screen *s, int64_t *key_since, struct sb_err *err)
             return -1;
         waiting = sb_backend_flush(s->backend);
     }
+    if (!waiting)
+        waiting = ask_terminal(s);
     struct pollfd fds[3] = {{sb_backend_fd(s->backend), (short)(POLLIN | (waiting > 0 ? POLLOUT : 0)), 0}, {sb_queue_fd(s->o->news), POLLIN, 0}, {s->signals, POLLIN, 0}};
     int64_t wait = s->dirty && !waiting ? 0 : idle_ms(s, *key_since);
     int ready = poll(fds, 3, (int)wait);
@@ -167,13 +217,23 @@ static int take_signals(struct screen *s, sigset_t *before, struct sb_err *err)
     return s->signals < 0 ? sb_fail_errno(err, errno, "cannot listen to signals") : 0;
 }
 
+int screen_dress(struct screen *s, bool line, struct sb_problems *problems, struct sb_err *err)
+{
+    const struct sb_screen_options *o = s->o;
+    const struct sb_screen_file *file = (sb_backend_colors(s->backend) && !line) || !o->mono.len ? &o->theme : &o->mono;
+    struct sb_theme fresh;
+    if (sb_theme_parse(&fresh, file->text, file->len, file->path, problems, err))
+        return -1;
+    s->theme = fresh;
+    sb_backend_dress(s->backend, &s->theme);
+    return 0;
+}
+
 static int load(struct screen *s, struct sb_problems *problems, struct sb_err *err)
 {
     const struct sb_screen_options *o = s->o;
-    const struct sb_screen_file *theme_file = (sb_backend_colors(s->backend) && !o->line) || !o->mono.len ? &o->theme : &o->mono;
-    if (sb_theme_parse(&s->theme, theme_file->text, theme_file->len, theme_file->path, problems, err))
+    if (screen_dress(s, o->line, problems, err))
         return -1;
-    sb_backend_dress(s->backend, &s->theme);
     s->keymap = sb_keymap_new();
     if (!s->keymap)
         return sb_fail_nomem(err);
@@ -209,7 +269,7 @@ static int open_tui(struct screen *s, struct sb_err *err)
 
 int sb_screen_run(const struct sb_screen_options *o, struct sb_err *err)
 {
-    struct screen s = {.o = o, .signals = -1, .end = -1, .dirty = true, .backend = o->backend};
+    struct screen s = {.o = o, .signals = -1, .end = -1, .dirty = true, .backend = o->backend, .trip = {.over = o->line}};
     sigset_t before;
     int rc = -1;
     sb_cells_init(&s.cells);
@@ -232,6 +292,8 @@ int sb_screen_run(const struct sb_screen_options *o, struct sb_err *err)
         rc = turn(&s, &key_since, err);
 out:
     free(log);
+    if (s.backend)
+        screen_settle(&s);
     if (!o->backend)
         sb_backend_close(s.backend);
     sb_tui_free(s.tui);

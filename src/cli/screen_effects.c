@@ -101,6 +101,13 @@ static bool must_end(void *ctx)
     return s->end >= 0;
 }
 
+/* The terminal is somebody else's for a while. */
+static void leave(struct screen *s)
+{
+    screen_settle(s);
+    sb_backend_leave(s->backend);
+}
+
 static void edit(struct screen *s, const char *text)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -111,7 +118,7 @@ static void edit(struct screen *s, const char *text)
         say(s, true, "There is no state folder to edit in.");
         return;
     }
-    sb_backend_leave(s->backend);
+    leave(s);
     int rc = sb_editor_run(path, text, must_end, s, &out, &err);
     sb_backend_enter(s->backend);
     tcflush(sb_backend_fd(s->backend), TCIFLUSH);
@@ -138,7 +145,7 @@ static bool sign(struct screen *s, struct sb_message *m)
         say(s, true, "Not approved: the card is not here any more.");
         return false;
     }
-    sb_backend_leave(s->backend);
+    leave(s);
     dprintf(sb_backend_fd(s->backend), "signalbox: signing the approval of %s with your SSH key ...\n", card->id);
     int rc = sb_approval_sign("approve", card, s->o->state_dir, s->o->signing_key, s->o->signing_name, d, &err);
     sb_backend_enter(s->backend);
@@ -155,10 +162,21 @@ static bool sign(struct screen *s, struct sb_message *m)
     return false;
 }
 
+/* What is wrong in the theme was said when the console was opened. */
+static void face(struct screen *s, bool line)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_problems problems;
+    sb_problems_init(&problems);
+    if (screen_dress(s, line, &problems, &err))
+        say(s, true, err.msg);
+    sb_problems_release(&problems);
+}
+
 /* The shell gets the terminal; when it continues us we take it again. */
 static void suspend(struct screen *s)
 {
-    sb_backend_leave(s->backend);
+    leave(s);
     kill(getpid(), SIGSTOP);
     sb_backend_enter(s->backend);
     s->dirty = true;
@@ -195,6 +213,7 @@ void screen_run_effects(struct screen *s)
         case SB_FX_REMEMBER: remember(s, one->text); break;
         case SB_FX_COPY: copy(s, one->text); break;
         case SB_FX_MOUSE_ON: case SB_FX_MOUSE_OFF: sb_backend_mouse(s->backend, one->kind == SB_FX_MOUSE_ON); break;
+        case SB_FX_LINE_ON: case SB_FX_LINE_OFF: face(s, one->kind == SB_FX_LINE_ON); break;
         case SB_FX_REDRAW: sb_backend_forget(s->backend); break;
         case SB_FX_SUSPEND: suspend(s); break;
         }

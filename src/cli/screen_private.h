@@ -6,6 +6,7 @@
 
 #include <signalbox/cli/screen.h>
 #include <signalbox/term/keys.h>
+#include <signalbox/term/roundtrip.h>
 #include <signalbox/tui/tui.h>
 
 struct screen {
@@ -21,6 +22,8 @@ struct screen {
     int signals;
     bool drop_input; /* the rest of what was read: it was typed for something else */
     bool dirty;      /* the picture may have changed since it was made */
+    struct sb_roundtrip trip; /* how late the terminal answers */
+    uint64_t answers;         /* of its answers, those that were seen */
     int end;         /* enum sb_screen_end; -1: goes on */
 };
 
@@ -29,6 +32,13 @@ int64_t screen_now(const struct screen *s);
 
 /* Hands an event to the console and carries out what comes of it. */
 void screen_give(struct screen *s, struct sb_tui_event *event);
+
+/* Dresses the screen for a slow line, or as usual. 0 or -1. */
+int screen_dress(struct screen *s, bool line, struct sb_problems *problems, struct sb_err *err);
+
+/* Before somebody else reads from the terminal: takes the answer that may be under way, so that it does not become that reader's
+ * input. Waits no longer than an answer may take; what is typed meanwhile is dropped. */
+void screen_settle(struct screen *s);
 
 /* Carries out what is in s->fx, and what that leads to. */
 void screen_run_effects(struct screen *s);

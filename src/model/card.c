@@ -182,6 +182,16 @@ static const struct sb_member breakglass_members[] = {
 };
 const struct sb_schema sb_breakglass_schema = SB_SCHEMA("breakglass", struct sb_breakglass, breakglass_members);
 
+static const struct sb_member edit_members[] = {
+    SB_MEMBER(struct sb_card_edit, what, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card_edit, was, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card_edit, now, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card_edit, revision, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card_edit, by, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_card_edit, at, SB_TIME, SB_ALWAYS, NULL),
+};
+const struct sb_schema sb_card_edit_schema = SB_SCHEMA("card_edit", struct sb_card_edit, edit_members);
+
 static const struct sb_member progress_members[] = {
     SB_MEMBER(struct sb_progress, step, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_progress, phase, SB_STR, 0, NULL),
@@ -245,6 +255,7 @@ static const struct sb_member card_members[] = {
     SB_MEMBER(struct sb_card, anomaly, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_card, breakglass, SB_REC, 0, &sb_breakglass_schema),
     SB_LIST(struct sb_card, beside, SB_RECS, 0, &sb_evidence_schema),
+    SB_LIST(struct sb_card, edits, SB_RECS, 0, &sb_card_edit_schema),
 };
 const struct sb_schema sb_card_schema = SB_SCHEMA("card", struct sb_card, card_members);
 static const struct sb_schema contract_schema = {"card", sizeof(struct sb_card), card_members, CONTRACT};

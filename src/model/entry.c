@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signalbox/model/card_edit.h>
 #include <signalbox/model/entry.h>
 
 #include <inttypes.h>
@@ -84,6 +85,13 @@ static int body_record(const struct sb_entry *e, const char *key, const struct s
         (slot) = fresh;                                         \
     } while (0)
 
+#define SWAP(a, b)                  \
+    do {                            \
+        __typeof__(a) other = (a);  \
+        (a) = (b);                  \
+        (b) = other;                \
+    } while (0)
+
 static int fold_contract(struct sb_card *card, const struct sb_entry *e, struct sb_err *err)
 {
     struct sb_card fresh;
@@ -93,17 +101,17 @@ static int fold_contract(struct sb_card *card, const struct sb_entry *e, struct 
         sb_card_release(&fresh);
         return -1;
     }
+    sb_card_forget_edits(&fresh); /* never what the entry itself says of them */
+    if (e->kind == SB_ENTRY_EDIT && sb_card_carry_edits(&fresh, card, e->actor.principal, e->ts)) {
+        sb_card_release(&fresh);
+        return sb_fail_nomem(err);
+    }
     if (e->kind == SB_ENTRY_EDIT) { /* approvals stay in the history; they count no more, being of another revision */
-        fresh.breakglass = card->breakglass; /* it ends, being for other bytes; its review is still due */
-        memset(&card->breakglass, 0, sizeof card->breakglass);
-        fresh.beside = card->beside; /* it names the key that it is about */
-        fresh.beside_n = card->beside_n;
-        card->beside = NULL;
-        card->beside_n = 0;
-        fresh.approvals = card->approvals;
-        fresh.approvals_n = card->approvals_n;
-        card->approvals = NULL;
-        card->approvals_n = 0;
+        SWAP(fresh.breakglass, card->breakglass); /* it ends, being for other bytes; its review is still due */
+        SWAP(fresh.beside, card->beside); /* it names the key that it is about */
+        SWAP(fresh.beside_n, card->beside_n);
+        SWAP(fresh.approvals, card->approvals);
+        SWAP(fresh.approvals_n, card->approvals_n);
     }
     sb_card_release(card);
     *card = fresh;

@@ -4,7 +4,10 @@
  * What the card says was said about its key and options. With others nothing of it holds, so the Index Optimizer looks first. */
 #include "private.h"
 
+#include <signalbox/model/card_edit.h>
+
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LEAST_WINDOW_S 60
@@ -107,49 +110,18 @@ static int apply_set(struct sb_card *card, const struct sb_set *set, char *quoru
     return -1;
 }
 
-/* The commit quorum as the present command has it. */
-static void present_quorum(const struct sb_card *card, char *out, size_t cap)
+/* In one line, for the entry and the note. */
+static int describe_diff(struct sb_str *out, const struct sb_card *a, const struct sb_card *b)
 {
-    snprintf(out, cap, "votingMembers");
-    bson_t *doc = card->steps_n ? bson_new_from_json((const uint8_t *)card->steps[0].action, -1, NULL) : NULL;
-    bson_iter_t it;
-    if (doc && bson_iter_init_find(&it, doc, "commitQuorum")) {
-        if (BSON_ITER_HOLDS_UTF8(&it))
-            snprintf(out, cap, "%s", bson_iter_utf8(&it, NULL));
-        else if (BSON_ITER_HOLDS_INT(&it))
-            snprintf(out, cap, "%" PRId64, bson_iter_as_int64(&it));
+    struct sb_card_edit *list = NULL;
+    size_t n = 0;
+    int rc = sb_card_differences(a, b, &list, &n);
+    for (size_t i = 0; i < n; i++) {
+        sb_str_addf(out, "%s%s: %s -> %s", out->len ? "; " : "", list[i].what, list[i].was, list[i].now);
+        sb_record_release(&sb_card_edit_schema, &list[i]);
     }
-    if (doc)
-        bson_destroy(doc);
-}
-
-static void diff_line(struct sb_str *out, const char *what, const char *before, const char *after)
-{
-    if (!sb_streq(before, after))
-        sb_str_addf(out, "%s%s: %s -> %s", out->len ? "; " : "", what, before ? before : "", after ? after : "");
-}
-
-static void describe_diff(struct sb_str *out, const struct sb_card *a, const struct sb_card *b)
-{
-    char before[32], after[32];
-    snprintf(before, sizeof before, "%" PRId64 " s", a->watch.window_s);
-    snprintf(after, sizeof after, "%" PRId64 " s", b->watch.window_s);
-    diff_line(out, "name", a->index_name, b->index_name);
-    diff_line(out, "key", a->index_key, b->index_key);
-    diff_line(out, "options", a->index_options, b->index_options);
-    diff_line(out, "watch window", before, after);
-    char qa[32], qb[32];
-    struct sb_str ea, eb;
-    sb_str_init(&ea);
-    sb_str_init(&eb);
-    sb_watch_events_text(&a->watch, &ea);
-    sb_watch_events_text(&b->watch, &eb);
-    diff_line(out, "watch events", ea.p, eb.p);
-    sb_str_release(&ea);
-    sb_str_release(&eb);
-    present_quorum(a, qa, sizeof qa);
-    present_quorum(b, qb, sizeof qb);
-    diff_line(out, "commit quorum", qa, qb);
+    free(list);
+    return rc || !sb_str_ok(out) ? -1 : 0;
 }
 
 static json_t *sets_json(const struct sb_edit *e)
@@ -200,12 +172,12 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
     }
     struct sb_card fresh;
     struct sb_str diff;
-    char quorum[32];
+    char quorum[SB_QUORUM_MAX];
     int rc = -1;
     if (sb_record_copy(&sb_card_schema, &fresh, &c->card))
         return sb_fail_nomem(err);
     sb_str_init(&diff);
-    present_quorum(&fresh, quorum, sizeof quorum);
+    sb_card_quorum(&fresh, quorum);
     for (size_t i = 0; i < e->sets_n; i++)
         if (apply_set(&fresh, &e->sets[i], quorum, sizeof quorum, err))
             goto out;
@@ -221,7 +193,10 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
         goto out;
     if (sb_index_card_rebuild(&fresh, o->facts.hello.set_name[0] != '\0', quorum, err))
         goto out;
-    describe_diff(&diff, &c->card, &fresh);
+    if (describe_diff(&diff, &c->card, &fresh)) {
+        sb_fail_nomem(err);
+        goto out;
+    }
     if (diff.len == 0) {
         sb_fail(err, SB_EINPUT, "nothing was changed on %s", c->card.id);
         goto out;
@@ -234,6 +209,7 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
     for (size_t i = 0; i < fresh.approvals_n; i++) /* the fold keeps the card's own; the copy must not hold them twice */
         sb_record_release(&sb_approval_schema, &fresh.approvals[i]);
     fresh.approvals_n = 0;
+    sb_card_forget_edits(&fresh); /* and these are made anew by it */
     rc = sb_o_record(o, SB_ENTRY_EDIT, &s->actor, &(struct refs){.card = c},
                      json_pack("{s:o,s:o,s:s}", "card", sb_record_to_json(&sb_card_schema, &fresh), "sets", sets_json(e), "diff", diff.p), err);
     if (rc == 0)

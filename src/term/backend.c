@@ -57,6 +57,13 @@ void sb_backend_bell(struct sb_backend *b)
     b->kind->send(b, "\a", 1);
 }
 
+bool sb_backend_ask(struct sb_backend *b)
+{
+    if (b->answers)
+        b->kind->send(b, SB_WHO_ARE_YOU, strlen(SB_WHO_ARE_YOU));
+    return b->answers;
+}
+
 void sb_backend_mouse(struct sb_backend *b, bool on)
 {
     if (b->mouse == on)

@@ -10,6 +10,8 @@
 #define SB_MOUSE_ON "\x1B[?1000h\x1B[?1006h"
 #define SB_MOUSE_OFF "\x1B[?1006l\x1B[?1000l"
 
+#define SB_WHO_ARE_YOU "\x1B[c" /* DA1 */
+
 struct sb_backend_kind {
     void (*close)(struct sb_backend *b);
     void (*size)(struct sb_backend *b, int *w, int *h);
@@ -26,6 +28,7 @@ struct sb_backend {
     int fd;
     int colors;
     bool ascii;
+    bool answers; /* its description names the question of sb_backend_ask */
     bool mouse; /* its reports were asked for */
     struct sb_cells front; /* what the terminal shows, when `known` */
     bool known;

@@ -366,6 +366,13 @@ static int check_term(const char *term, struct sb_err *err)
     return 0;
 }
 
+/* tmux and screen answer in the terminal's place: how late says nothing of its line. */
+static bool multiplexed(const char *term)
+{
+    const char *tmux = getenv("TMUX"), *screen = getenv("STY");
+    return (tmux && tmux[0]) || (screen && screen[0]) || sb_starts_with(term, "screen") || sb_starts_with(term, "tmux");
+}
+
 static int open_curses(struct terminal *t, const char *term, struct sb_err *err)
 {
     t->out_fd = fcntl(t->base.fd, F_DUPFD_CLOEXEC, 3);
@@ -392,6 +399,8 @@ static int open_curses(struct terminal *t, const char *term, struct sb_err *err)
         bool rgb = COLORS > 256 && tigetflag("RGB") > 0;
         t->base.colors = COLOR_PAIRS <= SB_ROLES ? 0 : rgb ? 1 << 24 : COLORS >= 256 ? 256 : COLORS >= 16 ? 16 : COLORS >= 8 ? 8 : 0;
     }
+    const char *question = tigetstr("u9");
+    t->base.answers = question && question != (char *)-1 && strcmp(question, SB_WHO_ARE_YOU) == 0 && !multiplexed(term);
     curs_set(0);
     collect(t);
     return 0;

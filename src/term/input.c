@@ -209,6 +209,15 @@ static void mouse_report(struct sb_input *in, char final)
     in->fn(in->ctx, &key);
 }
 
+/* "CSI ? 62 ; 22 c": the terminal says who it is. What it says is of no interest, that it answers is. */
+static bool is_identity(const struct sb_input *in)
+{
+    bool is = in->n > 4 && in->held[2] == '?' && in->held[in->n - 1] == 'c';
+    for (size_t i = 3; i + 1 < in->n; i++)
+        is = is && ((in->held[i] >= '0' && in->held[i] <= '9') || in->held[i] == ';');
+    return is;
+}
+
 /* A whole CSI is held, from ESC to the final byte. */
 static void csi_done(struct sb_input *in, char final)
 {
@@ -217,6 +226,11 @@ static void csi_done(struct sb_input *in, char final)
     bool plain = true;
     if (in->n > 3 && in->held[2] == '<') {
         mouse_report(in, final);
+        return;
+    }
+    if (is_identity(in)) {
+        in->answers++;
+        reset(in);
         return;
     }
     for (size_t i = 2; i + 1 < in->n; i++) {
@@ -368,7 +382,8 @@ void sb_input_feed(struct sb_input *in, const char *bytes, size_t n)
 
 int sb_input_wait_ms(const struct sb_input *in)
 {
-    if (in->state == PASTE || (in->state == STRING && in->n > 2))
+    bool report = in->state == CSI && in->n > 2 && in->held[2] == '?'; /* no key begins so: an answer that comes in pieces */
+    if (in->state == PASTE || (in->state == STRING && in->n > 2) || report)
         return 1000;
     if (in->state != GROUND)
         return 25;

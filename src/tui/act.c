@@ -298,6 +298,7 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
         mouse_switch(t, !t->mouse, fx);
         say(t, false, t->mouse ? "The mouse is on: a click selects, the wheel scrolls; hold Shift to select text for the terminal." : "The mouse is off.");
         break;
+    case SB_ACT_LINE_FACE: slow_switch(t, fx); break;
     case SB_ACT_PAUSE_ALL: pause_all(t, fx); break;
     case SB_ACT_REDRAW: fx_add(fx, SB_FX_REDRAW, NULL, NULL); break;
     case SB_ACT_SUSPEND: suspend(t, fx); break;

@@ -55,6 +55,14 @@ static char *plain(const json_t *v)
     return text;
 }
 
+char *edit_plain(const char *text)
+{
+    json_t *v = json_loads(text ? text : "", 0, NULL);
+    char *out = v ? plain(v) : sb_strdup_n(text ? text : "", text ? strlen(text) : 0);
+    json_decref(v);
+    return out;
+}
+
 /* The index document of a createIndexes command. Borrowed; NULL: it is no such command. */
 static const json_t *index_of(const json_t *command)
 {
@@ -106,6 +114,7 @@ void edit_change(struct sb_tui *t, const char *value)
     for (size_t i = 0; i < edit_keys(); i++)
         if (sb_streq(sb_edit_keys[i].key, t->line_card))
             set_text(&t->edit.changed[i], sb_streq(value, t->edit.now[i]) ? NULL : value);
+    t->edit.typed = true;
 }
 
 size_t edit_changes(const struct edit *e)

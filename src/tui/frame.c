@@ -302,6 +302,10 @@ static void make_view(struct sb_tui *t)
         make_card(t, v, f->body_rows);
     } else {
         make_page(t, v);
+        if (v->kind == VIEW_EDIT && t->edit.typed) { /* the page may have grown by it, below the edge */
+            t->edit.typed = false;
+            show_link(t);
+        }
         f->body_top = keep_within(&v->top[v->tab], &f->body, f->body_rows);
     }
 }

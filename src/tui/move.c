@@ -24,16 +24,28 @@ static void scroll_to(struct sb_tui *t, int64_t top)
     v->top[v->tab] = (size_t)(top > most ? (most > 0 ? most : 0) : top < 0 ? 0 : top);
 }
 
-static void show_link(struct sb_tui *t)
+/* The row behind the last of those that belong to a link. */
+static size_t link_end(const struct sb_page *p, size_t row)
+{
+    for (row++; row < p->row_n && !p->row[row].link; row++)
+        continue;
+    return row;
+}
+
+/* All that belongs to it, where the page says so: a value that was typed stands below the row that it is of. */
+void show_link(struct sb_tui *t)
 {
     struct view *v = top_view(t);
-    size_t row = link_row(&t->frame.body, v->link), rows = t->frame.body_rows;
-    if (row == t->frame.body.row_n || rows == 0)
+    const struct sb_page *p = &t->frame.body;
+    size_t row = link_row(p, v->link), rows = t->frame.body_rows, top = v->top[v->tab];
+    if (row == p->row_n || rows == 0)
         return;
-    if (row < v->top[v->tab])
-        scroll_to(t, (int64_t)row);
-    else if (row >= v->top[v->tab] + rows)
-        scroll_to(t, (int64_t)row - (int64_t)rows + 1);
+    size_t last = v->kind == VIEW_EDIT ? link_end(p, row) - 1 : row;
+    if (last >= top + rows)
+        top = last - rows + 1;
+    if (row < top)
+        top = row;
+    scroll_to(t, (int64_t)top);
 }
 
 void select_link(struct sb_tui *t, int link)

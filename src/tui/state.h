@@ -224,6 +224,7 @@ struct edit {
     char *card;
     int64_t revision;
     char *now[EDIT_MAX], *changed[EDIT_MAX]; /* by sb_edit_keys; changed NULL: as it is */
+    bool typed; /* a value was, and is not on the screen yet */
 };
 
 static inline size_t edit_keys(void)
@@ -417,6 +418,8 @@ struct sb_tui {
     char *read_card;
 
     bool slow;              /* the face for a slow line */
+    bool face_chosen;       /* by somebody here: no measurement changes it any more */
+    int64_t answers_ms;     /* what the face was taken for; 0: not for a measurement */
     struct sb_strip late;   /* the newest strip while an older one is shown */
     bool have_late;
     int64_t strip_shown;    /* wall time at which the shown one was put up */
@@ -606,7 +609,12 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx); /
 bool move(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);       /* by rows and pages; false: not such an action */
 bool move_panes(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* from pane to pane, and how they stand; the same */
 void to_pane(struct sb_tui *t, int pane); /* gives it the keys, and notes the place that is left */
+void show_link(struct sb_tui *t); /* the selected one of the opened page */
 void select_link(struct sb_tui *t, int link); /* of the opened page, and shows it */
+
+/* ---- slow.c ---- */
+void slow_measured(struct sb_tui *t, int64_t ms, struct sb_effects *fx);
+void slow_switch(struct sb_tui *t, struct sb_effects *fx);
 
 /* ---- mouse.c ---- */
 void mouse_key(struct sb_tui *t, const struct sb_key *key, struct sb_effects *fx);
@@ -683,6 +691,7 @@ void pause_all(struct sb_tui *t, struct sb_effects *fx); /* whatever is marked o
 /* ---- edit.c and others ---- */
 void edit_open(struct sb_tui *t, const struct sb_card *card, struct sb_effects *fx);
 void edit_release(struct edit *e);
+char *edit_plain(const char *text); /* Extended JSON as a person writes it, any other text as it is; NULL out of memory */
 void edit_change(struct sb_tui *t, const char *value);
 void edit_as_text(const struct sb_tui *t, struct sb_str *out);
 void edit_from_text(struct sb_tui *t, const char *text);
@@ -724,6 +733,8 @@ void view_case(const struct sb_tui *t, const struct sb_case *c, struct sb_page *
 void view_entries(const struct sb_tui *t, const char *card, const char *case_id, struct sb_page *p); /* of either, as far as they are loaded */
 void view_anomaly(const struct sb_tui *t, const struct sb_anomaly *a, struct sb_page *p);
 void view_edit(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p);
+void view_difference(struct sb_page *p, int left, const char *was, const char *now); /* two lines from column left on */
+void view_edits(const struct sb_tui *t, const struct sb_card *c, int left, struct sb_page *p); /* begins in the present line */
 void view_help(const struct sb_tui *t, enum sb_context context, struct sb_page *p);
 void view_messages(const struct sb_tui *t, struct sb_page *p);
 void view_meeting_title(const struct sb_tui *t, struct sb_page *p);

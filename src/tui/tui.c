@@ -191,6 +191,7 @@ void sb_tui_update(struct sb_tui *t, const struct sb_tui_event *event, struct sb
         if (top_view(t)->kind == VIEW_EDIT)
             edit_from_text(t, event->text);
         break;
+    case SB_TUI_LINE: slow_measured(t, event->ms, fx); break;
     case SB_TUI_SUSPEND: suspend(t, fx); break;
     }
     running_want(t, fx);

@@ -248,7 +248,7 @@ static enum reading_as member_as(const struct sb_schema *s, const struct sb_memb
         {"ns", AS_NAME}, {"opid", AS_NAME}, {"plan", AS_FIELDS}, {"proves", AS_ID}, {"requested_by", AS_PERSON}, {"reviewed_by", AS_PERSON}, {"session", AS_NAME}, {"set_name", AS_NAME}, {"sha256", AS_ID}, {"shapes", AS_FIELDS},
         {"subject", AS_NAME}, {"target", AS_NAME}, {"ticket", AS_NAME}, {"undo", AS_COMMAND}, {"who", AS_PERSON},
     };
-    if (s == &sb_check_schema && sb_streq(m->key, "value"))
+    if ((s == &sb_check_schema && sb_streq(m->key, "value")) || (s == &sb_card_edit_schema && (sb_streq(m->key, "was") || sb_streq(m->key, "now"))))
         return AS_COMMAND;
     for (size_t i = 0; i < SB_COUNT(keys); i++)
         if (strcmp(keys[i].key, m->key) == 0)

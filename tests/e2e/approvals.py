@@ -288,6 +288,8 @@ def nobody_approves_his_own_by_any_name(lab):
 
 def sign_on_screen(t, passphrase, outcome):
     t.send("A")
+    t.wait("Edited since it was proposed:")
+    t.wait("watch window by ")
     t.wait("y does it")
     t.send("y")
     t.wait("Enter passphrase")
@@ -295,8 +297,31 @@ def sign_on_screen(t, passphrase, outcome):
     t.wait(outcome)
 
 
+def edit_on_screen(lab, seconds):
+    """The window of the only card, from a console of its own. Its value stands in the page's last rows."""
+    t = Terminal([L.PROGRAM, "console"], 80, 24, env=lab.env)
+    try:
+        t.wait("0/2, ")
+        t.send("3\r")
+        t.wait("[1 summary")
+        t.send("e")
+        t.wait("> name")
+        t.send("\x1b[B" * 7)
+        t.wait("> watch_window_s")
+        t.send("\r\x15%d\r" % seconds)
+        t.wait("\u2192 %d" % seconds)
+        t.send("S")
+        t.wait("+ %d" % seconds)
+        t.send("y")
+        t.wait("rev 3")
+        t.send("q")
+        L.require(t.end() == 0, "the console that edited did not end well")
+    finally:
+        t.close()
+
+
 def the_console_signs(lab):
-    """As bob, whose key wants a passphrase: with a wrong one nothing is approved, and the console is there again."""
+    """What somebody changed on another console is shown as that, where it is read and where it is signed. As bob, whose key wants a passphrase: with a wrong one nothing is approved, and the console is there again."""
     keys, who, both = set_up(lab)
     os.unlink(keys["bob"][0])
     path, public = make_key(lab, "bob", passphrase="sesame")
@@ -308,12 +333,17 @@ def the_console_signs(lab):
         f.write("set signing_key %s\nset signing_name bob\n%s" % (path, rest))
     lab.start()
     id = lab.propose()
+    edit_on_screen(lab, 65)
+    shown = lab.run("cards", "show", id).stdout
+    L.require(" in revision 3\n  - 300 s\n  + 65 s\n" in shown, "the edit is not told:\n" + shown)
     says(approve(lab, id, "--sign", keys["alice"][0], "--as", "alice"), 0, "1 of 2")
     t = Terminal([L.PROGRAM, "console"], 120, 40, env=lab.env)
     try:
         t.wait("1 of 2 approved")
         t.send("3\r")
         t.wait("[1 summary")
+        t.wait("Edited watch window by ")
+        t.wait("- 300 s + 65 s")
         t.send("\x1b[6~" * 4)
         t.wait("[1 summary]")
         t.send("2")

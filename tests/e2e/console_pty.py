@@ -323,6 +323,7 @@ def a_terminal_that_takes_nothing_holds_up_nothing():
             time.sleep(0.05)
         asks = [json.loads(line) for line in open(log.name)]
         check(sum(a.get("type") == "request" for a in asks) == 1, "the request was posted more than once")
+        t.stream.feed = lambda data: None  # what was given up may end within a sequence: where, is the buffer's chance, and pyte is lost then
         t.end()
         t.close()
 

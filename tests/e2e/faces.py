@@ -8,11 +8,13 @@ import os
 import re
 import sys
 import tempfile
+import time
 import xml.dom.minidom
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from terminal import RECORDED, Terminal, check, console
+from terminal import CLOCK, DRIVER, RECORDED, Terminal, check, console
 
+QUESTION = b"\x1b[c"
 SECRETS = (b"shop", b"status_1", b"db1", b"27017", b"alice")
 
 
@@ -89,6 +91,70 @@ def incident():
     t.close()
 
 
+class Late(Terminal):
+    """A terminal that says who it is `after` seconds behind each question; None: never."""
+    after = None
+
+    def pump(self, seconds):
+        start = len(self.bytes)
+        there = super().pump(seconds)
+        for _ in range(bytes(self.bytes[start:]).count(QUESTION) if self.after is not None else 0):
+            time.sleep(self.after)
+            self.send(b"\x1b[?62;22c")
+        return there
+
+
+def late(after, term="xterm-256color", options=()):
+    Late.after = after
+    return Late([DRIVER, "--clock", CLOCK, *options, *RECORDED], 80, 24, term=term)
+
+
+def line_by_itself():
+    """A terminal that answers late gets the face for a slow line, is told, and has a key against it. Its answers are no keys."""
+    with tempfile.TemporaryDirectory() as state:
+        t = late(0.3, options=("--log", state + "/log"))
+        t.wait("ms to answer: this is the face for a slow line. F8 takes it back.")
+        t.send("\x1b")
+        t.wait("slow line: ")
+        check("Approvals" not in t.flat(), "four panes on the face for a slow line")
+        check(bytes(t.bytes).count(QUESTION) == 3, "%d questions" % bytes(t.bytes).count(QUESTION))
+        start = len(t.bytes)
+        t.send("\x1b[19~")
+        t.wait("Approvals")
+        t.wait("The usual face.")
+        check(re.search(rb"\x1b\[[0-9;]*[34]8;5;", bytes(t.bytes[start:])), "the colours did not come back")
+        check("slow line: " not in t.flat(), "the usual face speaks of a slow line")
+        t.send("q")
+        check(t.end() == 0, "q does not leave")
+        t.put_back("a face for a slow line")
+        asked = open(state + "/log").read()
+        check(set(re.findall(r'"type": ?"([a-z_]+)"', asked)) <= {"hello", "get_audit", "leave"}, "something was asked: " + asked)
+        t.close()
+
+
+def no_answer():
+    """Where none comes, everything is as ever; who is not known to answer, or has the face already, is not asked. Leaving at once waits
+    for the answer under way, so that the shell does not get it."""
+    for term, options, questions in (("xterm-256color", (), 1), ("vt100", (), 0), ("screen-256color", (), 0), ("xterm-256color", ("--face", "line"), 0)):
+        t = late(None, term, options)
+        t.wait("Anomalies")
+        t.send("?")
+        t.wait("Keys in")
+        check("slow line: " not in t.flat(), "a face for no answer")
+        check(bytes(t.bytes).count(QUESTION) == questions, "%s was asked %d times" % (term, bytes(t.bytes).count(QUESTION)))
+        t.send("q")
+        check(t.end() == 0, "q does not leave")
+        if term != "vt100":  # which has no other screen to come back from
+            t.put_back("no answer")
+        t.close()
+    t = late(None)
+    t.until(lambda: QUESTION in t.bytes, "the question")
+    t.send("q\x1b[?62;22c")
+    check(t.end() == 0, "q does not leave")
+    t.put_back("an answer under way")
+    t.close()
+
+
 def plots():
     """The series of an anomaly leave as a picture that others can read."""
     with tempfile.TemporaryDirectory() as state:
@@ -114,6 +180,8 @@ def dumb():
 for kind in ("xterm-256color", "screen", "linux", "vt100"):
     meeting(kind)
 dumb()
+line_by_itself()
+no_answer()
 plots()
 incident()
 usual, keys = approval("none")

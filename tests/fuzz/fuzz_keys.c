@@ -57,8 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     drain(&in);
     keys = 0;
-    sb_input_feed(&in, "k", 1);
-    if (keys != 1)
+    uint64_t answers = in.answers;
+    sb_input_feed(&in, "\x1B[?62;22ck\x1B[?1;2", 16);
+    sb_input_feed(&in, "c", 1);
+    if (keys != 1 || in.answers != answers + 2) /* the terminal's answers are no keys */
         abort();
     sb_input_release(&in);
     return 0;

@@ -81,6 +81,72 @@ static void a_card_is_the_fold_of_its_entries(void **state)
     sb_card_release(&card);
 }
 
+static json_t *index_json(int64_t revision, const char *key, int64_t window_s, const char *quorum)
+{
+    struct sb_card c = {.revision = revision, .watch.window_s = window_s};
+    struct sb_step *step = SB_PUSH(c.steps);
+    assert_non_null(step);
+    step->n = 1;
+    step->action = sb_format("{\"createIndexes\":\"orders\",\"commitQuorum\":%s}", quorum);
+    assert_non_null(step->action);
+    /* what an entry says of edits is never believed */
+    struct sb_card_edit *claimed = SB_PUSH(c.edits);
+    assert_non_null(claimed);
+    assert_int_equal(sb_str_set(&claimed->what, "nothing"), 0);
+    assert_int_equal(sb_str_set(&c.id, "C-000001") || sb_str_set(&c.index_key, key) || sb_str_set(&c.index_options, "{}"), 0);
+    json_t *json = sb_record_to_json(&sb_card_schema, &c);
+    sb_card_release(&c);
+    return json;
+}
+
+static void edit_by(struct sb_card *card, const char *who, json_t *to)
+{
+    struct sb_entry e = entry(SB_ENTRY_EDIT, json_pack("{s:o,s:s}", "card", to, "diff", "key: {} -> {\"z\":1}"));
+    struct sb_err err = SB_ERR_INIT;
+    assert_int_equal(sb_str_set(&e.actor.principal, who), 0);
+    sb_assert_ok(sb_card_fold(card, &e, &err), err);
+    sb_entry_release(&e);
+}
+
+static void assert_edit(const struct sb_card *card, size_t i, const char *what, const char *was, const char *now, int64_t revision, const char *by)
+{
+    assert_true(i < card->edits_n);
+    const struct sb_card_edit *e = &card->edits[i];
+    assert_string_equal(e->what, what);
+    assert_string_equal(e->was, was);
+    assert_string_equal(e->now, now);
+    assert_int_equal(e->revision, revision);
+    assert_string_equal(e->by, by);
+    assert_true(e->at > 0);
+}
+
+/* Against the first proposal, however many edits lie between; no longer where it is again as it was. The hash knows nothing of it. */
+static void what_people_changed_stands_on_the_card(void **state)
+{
+    (void)state;
+    struct sb_card card = {0};
+    apply(&card, SB_ENTRY_RECOMMENDATION, json_pack("{s:o}", "card", index_json(1, "{\"a\":1}", 300, "\"votingMembers\"")));
+    assert_int_equal(card.edits_n, 0);
+    edit_by(&card, "bob", index_json(2, "{\"a\":1,\"b\":1}", 300, "{\"$numberInt\":\"2\"}"));
+    assert_int_equal(card.edits_n, 2);
+    assert_edit(&card, 0, "key", "{\"a\":1}", "{\"a\":1,\"b\":1}", 2, "bob");
+    assert_edit(&card, 1, "commit quorum", "votingMembers", "2", 2, "bob");
+    edit_by(&card, "carol", index_json(3, "{\"b\":1,\"a\":1}", 600, "2"));
+    assert_int_equal(card.edits_n, 3);
+    assert_edit(&card, 0, "commit quorum", "votingMembers", "2", 2, "bob");
+    assert_edit(&card, 1, "key", "{\"a\":1}", "{\"b\":1,\"a\":1}", 3, "carol");
+    assert_edit(&card, 2, "watch window", "300 s", "600 s", 3, "carol");
+    struct sb_err err = SB_ERR_INIT;
+    char sealed[SB_HEX_LEN + 1];
+    snprintf(sealed, sizeof sealed, "%s", card.hash);
+    card.edits[0].revision = 9;
+    sb_assert_ok(sb_card_seal(&card, &err), err);
+    assert_string_equal(card.hash, sealed);
+    edit_by(&card, "carol", index_json(4, "{\"a\":1}", 300, "\"votingMembers\""));
+    assert_int_equal(card.edits_n, 0);
+    sb_card_release(&card);
+}
+
 /* What a schedule and a clock put on the record, in words. */
 static void recurring_work_is_told_in_words(void **state)
 {
@@ -179,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_card_is_the_fold_of_its_entries),
+        cmocka_unit_test(what_people_changed_stands_on_the_card),
         cmocka_unit_test(a_text_that_is_none_is_written_all_the_same),
         cmocka_unit_test(a_bad_entry_changes_nothing),
         cmocka_unit_test(recurring_work_is_told_in_words), cmocka_unit_test(words_of_the_program_are_looked_for_in_lines),

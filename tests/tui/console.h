@@ -23,6 +23,7 @@ struct console {
     int quits, notices, bells, flushes, redraws, suspends;
     int exports;
     bool mouse; /* as the terminal was asked for */
+    bool line;
     char *notice, *copied, *written; /* written: for a file or an editor */
     bool dropping; /* the rest of a batch of keys was flushed */
     struct sb_str shot;
@@ -63,6 +64,7 @@ static inline void console_take(struct console *c)
             break;
         case SB_FX_EXPORT_TEXT: case SB_FX_EXPORT_SVG: c->exports++; break;
         case SB_FX_MOUSE_ON: case SB_FX_MOUSE_OFF: c->mouse = fx->kind == SB_FX_MOUSE_ON; break;
+        case SB_FX_LINE_ON: case SB_FX_LINE_OFF: c->line = fx->kind == SB_FX_LINE_ON; break;
         case SB_FX_REDRAW: c->redraws++; break;
         case SB_FX_SUSPEND: c->suspends++; break;
         }

@@ -35,6 +35,33 @@ static void a_read_card_is_approved_by_its_key_and_the_typed_name(void **state)
     console_close(&c);
 }
 
+/* Whoever approves after somebody's edit sees it as one, in the summary and in the question itself. */
+static void an_edit_by_somebody_else_is_shown_as_a_difference(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = {{80, 24}, {200, 60}};
+    for (size_t i = 0; i < SB_COUNT(sizes); i++) {
+        struct console c;
+        console_on_card(&c, keymap, sizes[i][0], sizes[i][1]);
+        press(&c, "3 Enter");
+        assert_not_shown(&c, "Edited");
+        console_play(&c, "17-edited");
+        press(&c, "Home");
+        assert_shows(&c, "Edited name by bob, revision 2");
+        assert_shows(&c, "- {\"customer_id\": 1, \"status\": 1, \"created_at\": -1} + {\"customer_id\": 1, \"created_at\": -1}");
+        assert_shows(&c, "- 300 s + 600 s");
+        press(&c, "PageDown PageDown PageDown 2 PageDown PageDown A");
+        assert_shows(&c, "Edited since it was proposed:");
+        if (sizes[i][0] == 80) /* where the question hides the summary */
+            assert_shows(&c, "proposed: name by bob, revision 2, 14:07:00 - customer_id_1_status_1_created_at_-1 + customer_id_1_created_at_-1");
+        console_json(&c, "{\"type\":\"card\",\"seq\":0,\"base\":\"card.json\",\"body\":{\"revision\":3}}");
+        assert_not_shown(&c, "Edited since it was proposed");
+        press(&c, "1 Home");
+        assert_shows(&c, "everything that can be edited is again as it was first proposed");
+        console_close(&c);
+    }
+}
+
 static void an_unread_card_is_not_approved_and_says_which_tab(void **state)
 {
     (void)state;
@@ -503,6 +530,7 @@ int main(void)
         cmocka_unit_test(who_is_in_no_group_is_not_offered_its_approval),
         cmocka_unit_test(what_is_over_is_not_said_any_more),
         cmocka_unit_test(the_watch_tab_adds_up),
+        cmocka_unit_test(an_edit_by_somebody_else_is_shown_as_a_difference),
         cmocka_unit_test(an_unread_card_is_not_approved_and_says_which_tab),
         cmocka_unit_test(typing_ahead_does_not_approve),
         cmocka_unit_test(keys_before_the_question_is_seen_do_nothing),

@@ -460,6 +460,41 @@ static void a_decision_needs_its_reason(void **state)
     console_close(&c);
 }
 
+static void answers_after(struct console *c, int64_t ms)
+{
+    struct sb_tui_event event = {.kind = SB_TUI_LINE, .wall_ms = c->clock, .ms = ms};
+    sb_tui_update(c->tui, &event, &c->fx);
+    console_take(c);
+    console_frame(c);
+}
+
+/* Measured, the face is taken and told; who has chosen for himself is not overruled. */
+static void a_slow_line_is_told_and_can_be_refused(void **state)
+{
+    (void)state;
+    struct console c;
+    console_on_card(&c, keymap, 80, 24);
+    answers_after(&c, 320);
+    assert_true(c.line);
+    assert_shows(&c, "The terminal takes 320 ms to answer: this is the face for a slow line. F8 takes it back.");
+    press(&c, "Escape");
+    assert_shows(&c, "slow line: 320 ms");
+    assert_not_shown(&c, "Approvals");
+    press(&c, "F8");
+    assert_false(c.line);
+    assert_shows(&c, "Approvals");
+    assert_not_shown(&c, "slow line");
+    answers_after(&c, 900);
+    assert_false(c.line);
+    assert_shows(&c, "Approvals");
+    press(&c, "F8");
+    assert_true(c.line);
+    assert_not_shown(&c, "slow line: 320");
+    press(&c, "m");
+    assert_shows(&c, "The terminal takes 320 ms to answer");
+    console_close(&c);
+}
+
 static void an_edit_sends_only_what_was_changed(void **state)
 {
     (void)state;
@@ -642,6 +677,7 @@ int main(void)
         cmocka_unit_test(too_small_says_so_and_recovers),
         cmocka_unit_test(a_search_finds_and_says_where_it_did_not),
         cmocka_unit_test(a_decision_needs_its_reason),
+        cmocka_unit_test(a_slow_line_is_told_and_can_be_refused),
         cmocka_unit_test(an_edit_sends_only_what_was_changed),
         cmocka_unit_test(copying_gives_the_exact_commands),
         cmocka_unit_test(what_is_copied_is_what_was_meant),

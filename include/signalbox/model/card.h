@@ -196,6 +196,16 @@ struct sb_approval {
 };
 extern const struct sb_schema sb_approval_schema;
 
+/* One thing that people changed since the specialist proposed the card, however often. */
+struct sb_card_edit {
+    char *what;       /* "key", "watch window" */
+    char *was, *now;  /* as first proposed, and as it stands; "": none */
+    int64_t revision; /* the last that changed it */
+    char *by;
+    int64_t at;       /* wall */
+};
+extern const struct sb_schema sb_card_edit_schema;
+
 /* Somebody lifted every soft rule from this plan for a while; somebody else reviews it afterwards. */
 struct sb_breakglass {
     char *id;
@@ -274,6 +284,8 @@ struct sb_card {
     struct sb_breakglass breakglass; /* id NULL: nobody broke the glass for it */
     struct sb_evidence *beside; /* what was found out since, by trying it out; it voids nothing and is not approved */
     size_t beside_n;
+    struct sb_card_edit *edits; /* what differs from the first proposal; the commands hold it already */
+    size_t edits_n;
 };
 extern const struct sb_schema sb_card_schema;
 

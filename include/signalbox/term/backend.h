@@ -74,6 +74,10 @@ enum sb_notice_by { SB_NOTICE_NONE, SB_NOTICE_BELL, SB_NOTICE_OSC9, SB_NOTICE_OS
 void sb_notice_bytes(enum sb_notice_by by, const char *text, char out[SB_NOTICE_BYTES]);
 void sb_backend_notice(struct sb_backend *b, enum sb_notice_by by, const char *text);
 
+/* Asks the terminal who it is (DA1), where its description (terminfo's u9) says that it answers that, and neither tmux nor screen
+ * would answer in its place; false: it was not asked. The answer comes in as struct sb_input's `answers`. */
+bool sb_backend_ask(struct sb_backend *b);
+
 /* Asks for reports of the mouse, or for none; at first there are none. They come in as SB_KEY_MOUSE. While they do, the
  * terminal's own selection needs Shift. */
 void sb_backend_mouse(struct sb_backend *b, bool on);

@@ -5,7 +5,7 @@
  * The decoder is pure: bytes and time-outs in, keys out. It holds back what may be the beginning of a longer sequence;
  * the poll loop waits sb_input_wait_ms and then calls sb_input_timeout. A sequence that was cut off is swallowed, never
  * given out as its letters: on a slow line the tail of an arrow key must not become the key "A". What is pasted (bracketed
- * paste) is one event and never keys. Answers of the terminal (OSC, DCS) are swallowed. Of the mouse's reports (SGR form,
+ * paste) is one event and never keys. Answers of the terminal (OSC, DCS, reports) are swallowed; those to DA1 are counted. Of the mouse's reports (SGR form,
  * which comes only where term/backend.h has asked for it) the plain left button and the wheel are events, all else is
  * swallowed.
  *
@@ -63,6 +63,7 @@ struct sb_input {
     struct sb_str paste;
     size_t paste_end; /* bytes of the closing sequence seen so far */
     bool paste_cut;
+    uint64_t answers; /* to "who are you" (DA1, CSI ? numbers c) that came in; they are no keys */
     sb_key_fn fn;
     void *ctx;
 };

@@ -147,6 +147,7 @@ enum sb_action_flags {
     ACTION(SHORTER_PAUSES, "pauses-down", "faster", SB_AT_CARDS, SB_DANGEROUS, "half the pause between two batches, while it runs") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
+    ACTION(LINE_FACE, "line-face", "", SB_AT(GLOBAL), 0, "the face for a slow line, or the usual one")                             \
     ACTION(REDRAW, "redraw", "", SB_AT(GLOBAL), 0, "paint the whole screen again")                                                \
     ACTION(SUSPEND, "suspend", "", SB_AT(GLOBAL), 0, "give the terminal back to the shell for a while")                           \
     ACTION(SUBMIT, "submit", "", SB_AT(LINE), 0, "take the line as it stands")                                                    \

@@ -53,6 +53,7 @@ enum sb_tui_event_kind {
     SB_TUI_TICK,    /* time has passed */
     SB_TUI_SAY,     /* text: something the caller has to tell the person; bad says how */
     SB_TUI_EDITED,  /* text: as the editor left it */
+    SB_TUI_LINE,    /* ms: the terminal answers as late as on a slow line */
     SB_TUI_SUSPEND, /* somebody wants to stop the process (SIGTSTP) */
 };
 
@@ -63,6 +64,7 @@ struct sb_tui_event {
     struct sb_message *news;
     const char *text;
     bool bad;
+    int64_t ms;
 };
 
 enum sb_effect_kind {
@@ -81,6 +83,8 @@ enum sb_effect_kind {
     SB_FX_REMEMBER, /* text: how the panes stand, for sb_tui_setup.remembered of the next time; that one stands alone is not in it */
     SB_FX_MOUSE_ON,  /* ask the terminal for the mouse's reports, */
     SB_FX_MOUSE_OFF, /* or for none */
+    SB_FX_LINE_ON,  /* dress in the mono theme, as for a slow line, */
+    SB_FX_LINE_OFF, /* or in the usual one */
     SB_FX_REDRAW,  /* paint the whole screen again */
     SB_FX_SUSPEND, /* stop the process; it was allowed */
 };

@@ -65,12 +65,7 @@ static void edit_difference(const struct sb_tui *t, const struct sb_card *c, str
             continue;
         sb_page_line(p);
         sb_page_textf(p, SB_ROLE_DIM, "%s", sb_edit_keys[i].key);
-        sb_page_line(p);
-        sb_page_text(p, SB_ROLE_REMOVED, "- ");
-        sb_page_exact(p, SB_ROLE_REMOVED, 2, t->edit.now[i] ? t->edit.now[i] : "(none)");
-        sb_page_line(p);
-        sb_page_text(p, SB_ROLE_ADDED, "+ ");
-        sb_page_exact(p, SB_ROLE_ADDED, 2, t->edit.changed[i][0] ? t->edit.changed[i] : "(none)");
+        view_difference(p, 0, t->edit.now[i], t->edit.changed[i]);
     }
     sb_page_line(p);
     sb_page_line(p);
@@ -79,6 +74,18 @@ static void edit_difference(const struct sb_tui *t, const struct sb_card *c, str
         sb_page_wrapf(p, SB_ROLE_DANGER, 0, "The %zu approval%s given so far become%s void.", given, given == 1 ? "" : "s", given == 1 ? "s" : "");
     else
         sb_page_wrap(p, SB_ROLE_DIALOG, 0, "The card becomes a new revision, is checked again, and has to be approved as it is then.");
+}
+
+/* What people changed since it was proposed, so that nobody signs an edit that he has not seen as one. */
+static void edited(const struct sb_tui *t, const struct sb_card *c, struct sb_page *p)
+{
+    if (c->revision < 2)
+        return;
+    sb_page_line(p);
+    sb_page_text(p, SB_ROLE_DANGER, "Edited since it was proposed:");
+    sb_page_line(p);
+    view_edits(t, c, 0, p);
+    sb_page_line(p);
 }
 
 /* Every one of them, whole: what it is, where, and what is signed. */
@@ -96,6 +103,7 @@ static void batch(const struct sb_tui *t, struct sb_page *p)
         sb_page_wrapf(p, SB_ROLE_DIALOG, 0, "%zu. %s revision %" PRId64 "  ", i + 1, q->batch[i].card, q->batch[i].revision);
         sb_page_wrap(p, SB_ROLE_STRONG, 0, c->title);
         environment(c, p);
+        edited(t, c, p);
         sb_page_line(p);
         sb_page_exact(p, SB_ROLE_STRONG, 0, q->batch[i].hash);
     }
@@ -122,6 +130,7 @@ void view_confirm(const struct sb_tui *t, struct sb_page *p)
         sb_page_line(p);
     }
     if (q->what == CONFIRM_APPROVE && c) {
+        edited(t, c, p);
         sb_page_line(p);
         sb_page_text(p, SB_ROLE_DIALOG, "These commands, exactly:");
         commands(c, false, p);

@@ -348,6 +348,10 @@ void view_summary(const struct sb_tui *t, const struct sb_card *c, struct sb_pag
     sb_page_wrap(p, level_role(c->risk), LABEL, sb_name(&sb_levels, c->risk));
     fmt_ppm(text, c->confidence_ppm);
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, ", confidence %s", text);
+    if (c->revision > 1) {
+        view_label(p, "Edited");
+        view_edits(t, c, LABEL, p);
+    }
     if (c->kind == SB_KIND_ADVISORY)
         by_hand(c, p);
     else

@@ -169,6 +169,10 @@ void view_status(const struct sb_tui *t, struct sb_page *p)
             itemf(p, SB_ROLE_STATUS, "warm-up %lld of %lld samples", (long long)s->warmup_done, (long long)s->warmup_need);
         fmt_milli(text, s->commands_per_s_milli, "/s");
         itemf(p, SB_ROLE_STATUS, "own load %s", text);
+    }
+    if (t->slow && t->answers_ms)
+        itemf(p, SB_ROLE_STATUS, "slow line: %lld ms", (long long)t->answers_ms);
+    if (t->have_strip) {
         if (s->log_gaps)
             itemf(p, SB_ROLE_STATUS, "%lld log lines unseen", (long long)s->log_gaps);
         if (s->dropped)
