@@ -94,6 +94,8 @@ const struct sb_command sb_commands[] = {
      "createIndex({email: 1}, {unique: true}). What its build would fail on is a warning on the card, or the reason for none: of a\n"
      "unique one the keys that are there more than once are counted before, for five seconds at most. \"prove\n"
      "C-000012\" tries the index of a card out, \"rehearse C-000012\" its change of documents (help cards: what-if).\n\n"
+     "\"retire unused indexes on shop.orders\" leads to a card that hides one that nobody needs. When its watch window has passed,\n"
+     "a card of its own proposes to drop it; taken back, that one builds it anew, hidden.\n\n"
      "\"review the indexes of shop\" looks at every collection of a database (\"speed up shop.orders\": at one) and leads to a card for each\n"
      "index that the slow operations want, at most 20, in order of their time times the collection's weight (the config's line\n"
      "\"criticality shop.orders 5\", or of a database), and to a word for each of their shapes: what serves it, or why nothing is\n"

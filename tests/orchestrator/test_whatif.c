@@ -104,7 +104,7 @@ static void an_index_is_tried_out_on_a_sample(void **state)
 {
     (void)state;
     struct lab l;
-    struct lab_options o = {.environment = SB_ENV_STAGING, .scenario = SCENARIO, .policy_old = {"\"rules\": ["}, .policy_new = {"\"sensitive\": [\"total\"], \"rules\": ["}};
+    struct lab_options o = {.environment = SB_ENV_STAGING, .scenario = SCENARIO, .policy_old = {"\"rules\": [", "{\"health.lag_s\": {\"ge\": 10}}"}, .policy_new = {"\"sensitive\": [\"total\"], \"rules\": [", "{\"health.lag_s\": {\"ge\": 1000}}"}}; /* time runs fast there: a busy machine lags */
     lab_open(&l, &o);
     propose(&l);
     char *id = sb_format("%s", l.card.id), *hash = sb_format("%s", l.card.hash);
@@ -279,7 +279,7 @@ static void in_prod_it_is_tried_out_elsewhere(void **state)
     snprintf(uri, sizeof uri, "%s", sb_json_str(ready, "uri"));
     json_decref(ready);
     sb_assert_ok(sb_file_write(file, 0600, there.wire.uri, strlen(there.wire.uri), &err), err);
-    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .what_if_environment = SB_ENV_STAGING, .policy_old = {"\"rules\": ["}, .policy_new = {"\"sensitive\": [\"total\"], \"rules\": ["}};
+    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = file, .what_if_environment = SB_ENV_STAGING, .policy_old = {"\"rules\": [", "{\"health.lag_s\": {\"ge\": 10}}"}, .policy_new = {"\"sensitive\": [\"total\"], \"rules\": [", "{\"health.lag_s\": {\"ge\": 1000}}"}}; /* time runs fast there: a busy machine lags */
     lab_open(&l, &o);
     propose(&l);
     char *id = sb_format("%s", l.card.id), *hash = sb_format("%s", l.card.hash);
