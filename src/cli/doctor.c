@@ -5,6 +5,7 @@
 
 #include <signalbox/base/record.h>
 #include <signalbox/cli/command.h>
+#include <signalbox/mongo/server.h>
 #include <signalbox/term/glyph.h>
 #include <signalbox/term/vis.h>
 
@@ -145,12 +146,15 @@ static int look(struct findings *f, const char *deployment, const char *uri_file
         sb_doctor_host(f);
         sb_doctor_config(f, &config, problems.text.p);
         sb_doctor_state(f, &config);
-        if (sb_target_find(&target, &config, deployment, uri_file, &why) == 0)
+        if (sb_target_find(&target, &config, deployment, uri_file, &why) == 0) {
+            sb_mongo_init();
             sb_doctor_server(f, &target);
-        else if (deployment || uri_file)
+            sb_mongo_cleanup();
+        } else if (deployment || uri_file) {
             rc = (*err = why, -1);
-        else
+        } else {
             sb_found(f, FOUND_NOTE, "deployment", "signalbox doctor --deployment NAME", "%s", config.deployments_n > 1 ? "the config describes several: none was looked at" : why.msg);
+        }
     }
     if (rc == 0 && f->nomem)
         rc = sb_fail_nomem(err);

@@ -38,7 +38,8 @@ void sb_doctor_host(struct findings *f);
 void sb_doctor_config(struct findings *f, const struct sb_config *c, const char *problems);
 void sb_doctor_state(struct findings *f, const struct sb_config *c);
 
-/* doctor_server.c: can it be reached, what does it let this login read, and which checks stay blind. */
+/* doctor_server.c: can it be reached, what does it let this login read, and which checks stay blind. The driver has begun
+ * and is ended by the caller, once in a process: it cannot begin twice. */
 void sb_doctor_server(struct findings *f, const struct sb_target *t);
 
 #endif

@@ -217,7 +217,6 @@ void sb_doctor_server(struct findings *f, const struct sb_target *t)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_deployment_facts facts;
-    sb_mongo_init();
     struct sb_server *server = sb_server_new(t->uri.p, true, &err);
     struct sb_conn *c = server ? sb_conn_to_primary(server, SB_LANE_CONTROL, &err) : NULL;
     if (!c || sb_deployment_identify(c, &facts, &err)) {
@@ -234,5 +233,4 @@ void sb_doctor_server(struct findings *f, const struct sb_target *t)
     }
     sb_conn_close(c);
     sb_server_free(server);
-    sb_mongo_cleanup();
 }

@@ -343,7 +343,9 @@ int sb_first_run(char **argv)
     if (!is_first(&f, &err))
         goto out;
     sb_print("Signalbox has no config here yet. Four questions, and it is written;\nControl-C leaves everything as it is. On a simulated set first: signalbox demo\n\n");
+    sb_mongo_init();
     rc = name_it(&f, &line) || connect_it(&f, &line) || environment(&f, &line) ? LEFT : write_it(&f, &line, &err);
+    sb_mongo_cleanup();
     if (rc == 0) {
         tour();
         go_on(argv, &line);
