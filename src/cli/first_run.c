@@ -73,50 +73,56 @@ static bool is_first(struct first *f, struct sb_err *err)
 
 /* ---- lines ---- */
 
-/* One line without its end; the terminal echoes it unless it is secret. LEFT: Control-C, or the input has ended. */
-static int read_line(struct sb_str *out, bool secret)
+/* The terminal echoes nothing from here on, and Control-C cannot leave it so; false: it is none. */
+static bool unseen(struct termios *was)
 {
-    struct termios was, now;
-    bool set = secret && tcgetattr(STDIN_FILENO, &was) == 0;
+    if (tcgetattr(STDIN_FILENO, was))
+        return false;
+    struct termios now = *was;
+    now.c_lflag &= ~(tcflag_t)(ECHO | ISIG | ICANON);
+    now.c_cc[VMIN] = 1;
+    now.c_cc[VTIME] = 0;
+    return tcsetattr(STDIN_FILENO, TCSAFLUSH, &now) == 0;
+}
+
+/* One line without its end; raw: the terminal edits none. LEFT: Control-C, or the input has ended. */
+static int read_line(struct sb_str *out, bool raw)
+{
     int rc = LEFT;
     sb_str_clear(out);
-    if (set) {
-        now = was;
-        now.c_lflag &= ~(tcflag_t)(ECHO | ISIG | ICANON); /* so that Control-C cannot leave the terminal without its echo */
-        now.c_cc[VMIN] = 1;
-        now.c_cc[VTIME] = 0;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &now);
-    }
     for (char c; out->len < LINE_MOST;) {
         ssize_t n = read(STDIN_FILENO, &c, 1);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0 || (set && (c == CONTROL('C') || c == CONTROL('D'))))
+        if (n <= 0 || (raw && (c == CONTROL('C') || c == CONTROL('D'))))
             break;
         if (c == '\n' || c == '\r') {
             rc = 0;
             break;
         }
-        if (set && (c == 0x7f || c == '\b'))
+        if (raw && (c == 0x7f || c == '\b'))
             sb_str_truncate(out, out->len ? out->len - 1 : 0);
-        else if (set && c == CONTROL('U'))
+        else if (raw && c == CONTROL('U'))
             sb_str_clear(out);
         else
             sb_str_addc(out, c);
     }
-    if (set) {
-        tcsetattr(STDIN_FILENO, TCSANOW, &was);
-        sb_print("\n");
-    }
     return rc || !sb_str_ok(out) ? LEFT : 0;
 }
 
-/* A question with what Enter means. */
+/* A question with what Enter means. What is secret is not shown from before the question on: whoever pastes at once is not seen either. */
 static int ask(const char *question, const char *otherwise, bool secret, struct sb_str *out)
 {
+    struct termios was;
+    bool raw = secret && unseen(&was);
     sb_print("%s%s%s%s: ", question, otherwise ? " [" : "", otherwise ? otherwise : "", otherwise ? "]" : "");
     fflush(stdout);
-    if (read_line(out, secret))
+    int rc = read_line(out, raw);
+    if (raw) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &was);
+        sb_print("\n");
+    }
+    if (rc)
         return LEFT;
     size_t from = strspn(out->p, " \t"), n = out->len;
     while (n > from && strchr(" \t", out->p[n - 1]))

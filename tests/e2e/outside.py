@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of bad input and of independent clients share: the program as a process, the simulator, small servers."""
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -38,12 +39,18 @@ def npm_package(folder, package, limit=300):
     """Where the modules of a package from npm are, installed into build/FOLDER if they are not; or None after saying why."""
     where = os.path.join(os.getcwd(), "build", folder)
     modules = os.path.join(where, "node_modules")
+    os.makedirs(where, exist_ok=True)
+    with open(os.path.join(where, "lock"), "w") as lock:  # two tests may want the same
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return installed(where, modules, package, limit)
+
+
+def installed(where, modules, package, limit):
     if os.path.isdir(os.path.join(modules, package.split("@")[0])):
         return modules
     if not shutil.which("npm"):
         skip("%s: there is no npm to install it with" % package)
         return None
-    os.makedirs(where, exist_ok=True)
     try:
         r = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", where, package], capture_output=True, timeout=limit)
     except subprocess.TimeoutExpired:
