@@ -25,6 +25,7 @@ struct sb_conn {
     atomic_uint_fast64_t commands, errors;
     void (*told)(void *ctx, const char *member, const char *db, const bson_t *command); /* read_door.h; NULL: nobody is */
     void *told_ctx;
+    char found[512]; /* what was said when no server was found; "" never */
 };
 
 /* Translates what the driver says of connection c; `what` names the command or the deed. */

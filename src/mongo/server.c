@@ -48,12 +48,19 @@ const char *sb_mongo_library(void)
 
 #define UNAUTHORIZED 13
 
+/* A server that failed is not asked again for some seconds; the driver's word for that tells nothing about the server. */
+#define TOO_SOON "No servers yet eligible for rescan"
+
 /* No server was found, or none that may be talked to. */
 static int not_found(struct sb_conn *c, const char *message, struct sb_err *err)
 {
     const mongoc_uri_t *uri = mongoc_client_get_uri(c->client);
     bool certificate = mongoc_uri_get_option_as_utf8(uri, MONGOC_URI_TLSCERTIFICATEKEYFILE, NULL) != NULL;
     char sentence[900];
+    if (c->found[0] && strstr(message, TOO_SOON))
+        message = c->found;
+    else
+        snprintf(c->found, sizeof c->found, "%s", message);
     bool away = sb_away_sentence(sentence, sizeof sentence, message, mongoc_uri_get_tls(uri), certificate);
     sb_fail(err, SB_ESERVER, "%s: %s", c->name, sentence);
     if (err && away)

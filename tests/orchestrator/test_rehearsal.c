@@ -27,7 +27,8 @@ static void open_stage(struct stage *s, bool named, const char *sensitive)
     snprintf(s->uri, sizeof s->uri, "%s", sb_json_str(ready, "uri"));
     json_decref(ready);
     sb_assert_ok(sb_file_write(s->file, 0600, s->there.wire.uri, strlen(s->there.wire.uri), &err), err);
-    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = named ? s->file : NULL};
+    struct lab_options o = {.state_dir = dir, .environment = SB_ENV_PROD, .scenario = SCENARIO, .what_if_uri_file = named ? s->file : NULL, .what_if_environment = SB_ENV_STAGING,
+                              .policy_old = {NULL, "{\"health.lag_s\": {\"ge\": 10}}"}, .policy_new = {NULL, "{\"health.lag_s\": {\"ge\": 1000}}"}}; /* time runs fast there: a busy machine lags */
     if (sensitive) {
         o.policy_old[0] = "\"rules\": [";
         o.policy_new[0] = sensitive;
