@@ -99,8 +99,15 @@ static void plots(const struct sb_anomaly *a, int64_t now, struct sb_page *p)
 /* The place of a moment among the values of a picture; -1: before or behind them. */
 static int64_t place_of(const struct sb_plot *plot, size_t n, int64_t at)
 {
-    int64_t k = plot->step_ms > 0 && at >= plot->from ? (at - plot->from) / plot->step_ms : -1;
-    return k < (int64_t)n ? k : -1;
+    uint64_t k = plot->step_ms > 0 && at >= plot->from ? ((uint64_t)at - (uint64_t)plot->from) / (uint64_t)plot->step_ms : n;
+    return k < n ? (int64_t)k : -1;
+}
+
+/* The moment of a value, the last one there is when the picture tells of none. */
+static int64_t moment_of(const struct sb_plot *plot, size_t k)
+{
+    int64_t after, at;
+    return __builtin_mul_overflow((int64_t)k, plot->step_ms, &after) || __builtin_add_overflow(plot->from, after, &at) ? INT64_MAX : at;
 }
 
 /* One line for each kind of happening, on the time axis of the first picture, cell for cell. */
@@ -125,11 +132,11 @@ static void axis(const struct sb_anomaly *a, int64_t now, struct sb_page *p)
         for (size_t c = from; c < n; c++)
             sb_page_mark(p, on[c] ? SB_ROLE_STRONG : SB_ROLE_DIM, on[c] ? SB_MARK_UP : SB_MARK_DOT, 1);
     }
-    fmt_when(when, plot->from + (int64_t)from * plot->step_ms, now);
+    fmt_when(when, moment_of(plot, from), now);
     sb_page_line(p);
     sb_page_tab(p, LABEL);
     sb_page_textf(p, SB_ROLE_DIM, "%sZ", when);
-    fmt_when(when, plot->from + (int64_t)n * plot->step_ms, now);
+    fmt_when(when, moment_of(plot, n), now);
     if (n - from > 24) {
         sb_page_tab(p, LABEL + (int)(n - from) - sb_text_width(when, false) - 1);
         sb_page_textf(p, SB_ROLE_DIM, "%sZ", when);
