@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * alterations_take.c - what servers answer, as facts of a look. A reply may be anything: what is not as it should be is no fact. */
+#include "bson_get.h"
+
 #include <signalbox/agents/alterations.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #define NO_TEXT "?" /* what cannot be written down: its strings are no text */
-
-static const char *text_at(const bson_t *doc, const char *path)
-{
-    bson_iter_t it, at;
-    return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_UTF8(&at) ? bson_iter_utf8(&at, NULL) : NULL;
-}
 
 /* A value of a document as Extended JSON; NULL: it is no text, or memory ran out. */
 static char *value_of(const bson_iter_t *it)
@@ -32,16 +28,6 @@ static char *value_of(const bson_iter_t *it)
     return out;
 }
 
-static bool document_at(const bson_iter_t *it, bson_t *out)
-{
-    uint32_t len;
-    const uint8_t *data;
-    if (!BSON_ITER_HOLDS_DOCUMENT(it))
-        return false;
-    bson_iter_document(it, &len, &data);
-    return bson_init_static(out, data, len);
-}
-
 int sb_setup_take_hello(struct sb_setup *l, const char *member, const bson_t *reply)
 {
     bson_iter_t it, at;
@@ -54,13 +40,13 @@ int sb_setup_take_hello(struct sb_setup *l, const char *member, const bson_t *re
 
 int sb_setup_take_build(struct sb_setup *l, const char *member, const bson_t *reply)
 {
-    const char *version = text_at(reply, "version");
+    const char *version = sb_text_at(reply, "version");
     return version && (sb_setup_mark(l, SB_FACT_VERSION, member) || sb_setup_add(l, SB_FACT_VERSION, member, "version", version)) ? -1 : 0;
 }
 
 int sb_setup_take_fcv(struct sb_setup *l, const char *scope, const bson_t *reply)
 {
-    const char *version = text_at(reply, "featureCompatibilityVersion.version");
+    const char *version = sb_text_at(reply, "featureCompatibilityVersion.version");
     return version && (sb_setup_mark(l, SB_FACT_FCV, scope) || sb_setup_add(l, SB_FACT_FCV, scope, "version", version)) ? -1 : 0;
 }
 
@@ -91,7 +77,7 @@ int sb_setup_take_parameters(struct sb_setup *l, const char *member, const bson_
 static int take_member(struct sb_setup *l, const char *scope, const bson_t *member)
 {
     static const char *const facts[] = {"priority", "votes", "hidden", "arbiterOnly", "secondaryDelaySecs", "slaveDelay"};
-    const char *host = text_at(member, "host");
+    const char *host = sb_text_at(member, "host");
     struct sb_str text;
     bson_iter_t at;
     sb_str_init(&text);
@@ -111,13 +97,13 @@ int sb_setup_take_config(struct sb_setup *l, const char *scope, const bson_t *re
         return 0;
     int rc = sb_setup_mark(l, SB_FACT_TOPOLOGY, scope);
     while (rc == 0 && bson_iter_next(&list))
-        rc = document_at(&list, &member) ? take_member(l, scope, &member) : 0;
+        rc = sb_sub_document(&list, &member) ? take_member(l, scope, &member) : 0;
     return rc;
 }
 
 int sb_setup_take_collection(struct sb_setup *l, const char *db, const bson_t *doc, char **ns)
 {
-    const char *name = text_at(doc, "name"), *type = text_at(doc, "type"), *level = text_at(doc, "options.validationLevel"), *action = text_at(doc, "options.validationAction");
+    const char *name = sb_text_at(doc, "name"), *type = sb_text_at(doc, "type"), *level = sb_text_at(doc, "options.validationLevel"), *action = sb_text_at(doc, "options.validationAction");
     bson_iter_t it, at;
     struct sb_str text;
     *ns = NULL;
@@ -138,7 +124,7 @@ int sb_setup_take_collection(struct sb_setup *l, const char *db, const bson_t *d
 /* Its specification without what every index has. Field by field: libbson ends the program where a copy of a damaged document fails. */
 int sb_setup_take_index(struct sb_setup *l, const char *ns, const bson_t *doc)
 {
-    const char *name = text_at(doc, "name");
+    const char *name = sb_text_at(doc, "name");
     struct sb_str spec;
     bson_iter_t it;
     if (!name || !name[0] || !bson_iter_init(&it, doc))
@@ -159,7 +145,7 @@ int sb_setup_take_index(struct sb_setup *l, const char *ns, const bson_t *doc)
 
 int sb_setup_take_client(struct sb_setup *l, const bson_t *doc)
 {
-    const char *app = text_at(doc, "_id.app"), *driver = text_at(doc, "_id.driver"), *version = text_at(doc, "_id.version");
+    const char *app = sb_text_at(doc, "_id.app"), *driver = sb_text_at(doc, "_id.driver"), *version = sb_text_at(doc, "_id.version");
     if (!app || !app[0] || sb_starts_with(app, "signalbox"))
         return 0;
     char *value = sb_format("%s%s%s", driver ? driver : "a driver that does not tell", version ? " " : "", version ? version : "");

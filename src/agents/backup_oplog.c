@@ -2,6 +2,7 @@
  *
  * Entries of an oplog as ordinary commands. An entry may come a second time (the oplog begins before the copy of a collection
  * does): each becomes a write that may be made again. */
+#include "bson_get.h"
 #include "restore.h"
 
 #include <signalbox/base/record.h>
@@ -27,16 +28,6 @@ static int refuse(const struct entry *e, struct sb_err *err, const char *what)
                    (unsigned long long)(e->ts & UINT32_MAX), e->op, e->ns, what);
 }
 
-static bool document_of(const bson_iter_t *it, bson_t *out)
-{
-    uint32_t n;
-    const uint8_t *p;
-    if (!BSON_ITER_HOLDS_DOCUMENT(it))
-        return false;
-    bson_iter_document(it, &n, &p);
-    return bson_init_static(out, p, n);
-}
-
 static bool read_entry(const bson_t *doc, struct entry *e)
 {
     bson_iter_t it;
@@ -54,9 +45,9 @@ static bool read_entry(const bson_t *doc, struct entry *e)
         } else if (strcmp(key, "ns") == 0 && BSON_ITER_HOLDS_UTF8(&it)) {
             e->ns = bson_iter_utf8(&it, NULL);
         } else if (strcmp(key, "o") == 0) {
-            e->has_o = document_of(&it, &e->o);
+            e->has_o = sb_sub_document(&it, &e->o);
         } else if (strcmp(key, "o2") == 0) {
-            e->has_o2 = document_of(&it, &e->o2);
+            e->has_o2 = sb_sub_document(&it, &e->o2);
         }
     }
     return e->op[0] && e->has_o;
@@ -125,7 +116,7 @@ static void walk_array(struct diff *d, bson_iter_t *it, const char *path, int de
             bson_append_int64(&d->slice, path, -1, bson_iter_as_int64(it));
         else if (key[0] == 'u' && join(d, full, sizeof full, path, key + 1))
             bson_append_iter(&d->set, full, -1, it);
-        else if (key[0] == 's' && join(d, full, sizeof full, path, key + 1) && document_of(it, &inner))
+        else if (key[0] == 's' && join(d, full, sizeof full, path, key + 1) && sb_sub_document(it, &inner))
             walk_diff(d, &inner, full, depth + 1);
         else if (!d->fault)
             d->fault = "its difference of an array is of a kind that is not known";
@@ -151,7 +142,7 @@ static void walk_diff(struct diff *d, const bson_t *diff, const char *path, int 
             add_fields(d, &d->set, &it, path, false);
         else if (strcmp(key, "d") == 0)
             add_fields(d, &d->unset, &it, path, true);
-        else if (key[0] == 's' && join(d, full, sizeof full, path, key + 1) && document_of(&it, &inner))
+        else if (key[0] == 's' && join(d, full, sizeof full, path, key + 1) && sb_sub_document(&it, &inner))
             walk_diff(d, &inner, full, depth + 1);
         else if (!d->fault)
             d->fault = "its difference is of a kind that is not known";
@@ -213,7 +204,7 @@ static int take_update(struct sb_restore *r, const struct entry *e, struct sb_er
     if (bson_iter_init_find(&it, &e->o, "$v"))
         version = bson_iter_as_int64(&it);
     int rc;
-    if (version == 2 && bson_iter_init_find(&it, &e->o, "diff") && document_of(&it, &diff)) {
+    if (version == 2 && bson_iter_init_find(&it, &e->o, "diff") && sb_sub_document(&it, &diff)) {
         rc = add_diff(r, e, &q, &diff, err);
     } else if (version == 1) {
         bson_init(&u);
@@ -315,7 +306,7 @@ static int take_apply_ops(struct sb_restore *r, struct entry *e, bson_iter_t *li
     int rc = 0;
     while (rc == 0 && bson_iter_next(&it)) {
         struct entry inner = {.ts = e->ts};
-        if (!document_of(&it, &doc) || !read_entry(&doc, &inner))
+        if (!sb_sub_document(&it, &doc) || !read_entry(&doc, &inner))
             rc = refuse(e, err, "one of its operations is not built as such are");
         else
             rc = take(r, &inner, depth + 1, err);

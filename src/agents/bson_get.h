@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bson_get.h - a document within a document, a number, and the time of an entry of an oplog. Private to the room. */
+ * bson_get.h - a document within a document, a text, a number, and the time of an entry of an oplog. Private to the room. */
 #ifndef SIGNALBOX_AGENTS_BSON_GET_H
 #define SIGNALBOX_AGENTS_BSON_GET_H
 
@@ -16,6 +16,13 @@ static inline bool sb_sub_document(const bson_iter_t *it, bson_t *out)
         return false;
     bson_iter_document(it, &len, &data);
     return bson_init_static(out, data, len);
+}
+
+/* The text at a path such as "a.b", borrowed; NULL: there is none. */
+static inline const char *sb_text_at(const bson_t *doc, const char *path)
+{
+    bson_iter_t it, at;
+    return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_UTF8(&at) ? bson_iter_utf8(&at, NULL) : NULL;
 }
 
 /* A number of the document, whole; -1: there is none of this name. */

@@ -16,12 +16,6 @@ void sb_catalogue_replies_release(struct sb_catalogue_replies *r)
     memset(r, 0, sizeof *r);
 }
 
-static const char *text_at(const bson_t *doc, const char *path)
-{
-    bson_iter_t it, at;
-    return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_UTF8(&at) ? bson_iter_utf8(&at, NULL) : NULL;
-}
-
 static int64_t number_at(const bson_t *doc, const char *path)
 {
     bson_iter_t it, at;
@@ -64,14 +58,14 @@ static struct sb_index_info *index_named(struct sb_catalogue *c, const char *nam
 
 static int take_spec(struct sb_catalogue *c, const bson_t *spec)
 {
-    const char *name = text_at(spec, "name");
+    const char *name = sb_text_at(spec, "name");
     struct sb_index_info *x = name ? index_named(c, name) : NULL;
     return !name || (x && x->fields_n) ? 0 : x ? sb_index_info_take(x, spec) : c->indexes_n < MAX_INDEXES ? -1 : 0;
 }
 
 static int take_use(struct sb_catalogue *c, const bson_t *doc)
 {
-    const char *name = text_at(doc, "name");
+    const char *name = sb_text_at(doc, "name");
     bson_t spec;
     bson_iter_t it, at;
     if (!name)
@@ -96,7 +90,7 @@ static int take_use(struct sb_catalogue *c, const bson_t *doc)
 /* A collection that listCollections lists: that it is a view, or a time-series collection. */
 static int take_collection(struct sb_catalogue_replies *r, const char *db, const bson_t *doc)
 {
-    const char *name = text_at(doc, "name"), *type = text_at(doc, "type");
+    const char *name = sb_text_at(doc, "name"), *type = sb_text_at(doc, "type");
     char *ns = name && type ? sb_format("%s.%s", db, name) : NULL;
     struct sb_catalogue *c = ns ? place(r, ns) : NULL;
     int rc = c && sb_str_set(&c->type, type) ? -1 : 0;
@@ -131,7 +125,7 @@ static int take_batch(struct sb_catalogue_replies *r, const char *ns, const bson
 
 static int take_stats(struct sb_catalogue_replies *r, const bson_t *reply)
 {
-    const char *ns = text_at(reply, "ns");
+    const char *ns = sb_text_at(reply, "ns");
     bson_iter_t it, one;
     if (!ns || !bson_iter_init_find(&it, reply, "indexSizes") || !BSON_ITER_HOLDS_DOCUMENT(&it) || !bson_iter_recurse(&it, &one))
         return 0;
@@ -169,7 +163,7 @@ int sb_catalogue_replies_take(struct sb_catalogue_replies *r, const char *line, 
     bson_iter_t it, batch;
     if (bson_iter_init_find(&it, doc, "reply") && sb_sub_document(&it, &inner))
         reply = &inner;
-    const char *ns = text_at(reply, "cursor.ns");
+    const char *ns = sb_text_at(reply, "cursor.ns");
     take_time(r, reply);
     int rc = take_stats(r, reply);
     if (rc == 0 && ns && bson_iter_init(&it, reply) && bson_iter_find_descendant(&it, "cursor.firstBatch", &batch) && BSON_ITER_HOLDS_ARRAY(&batch))

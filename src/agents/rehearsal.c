@@ -59,31 +59,6 @@ static bool left_out(const struct sb_what_if_question *q)
     return is;
 }
 
-/* The card's own update, on the scratch collection. */
-static char *on_scratch(const char *action, const char *scratch, const char *card_id, int step)
-{
-    bson_t *own = bson_new_from_json((const uint8_t *)action, -1, NULL), c;
-    char comment[96];
-    bson_iter_t it;
-    if (!own)
-        return NULL;
-    bson_init(&c);
-    for (bool more = bson_iter_init(&it, own); more && bson_iter_next(&it);) {
-        const char *key = bson_iter_key(&it);
-        if (strcmp(key, "update") == 0)
-            BSON_APPEND_UTF8(&c, key, scratch);
-        else if (strcmp(key, "comment") == 0)
-            BSON_APPEND_UTF8(&c, key, (snprintf(comment, sizeof comment, "signalbox %s/%d", card_id, step), comment));
-        else
-            bson_append_iter(&c, key, -1, &it);
-    }
-    char *text = bson_as_canonical_extended_json(&c, NULL), *copy = text ? sb_strdup_n(text, strlen(text)) : NULL;
-    bson_free(text);
-    bson_destroy(&c);
-    bson_destroy(own);
-    return copy;
-}
-
 static int add_updates(const struct sb_what_if_question *q, const char *scratch, int64_t documents, struct sb_card *out)
 {
     for (size_t i = 0; i < q->card->steps_n; i++) {
@@ -98,7 +73,7 @@ static int add_updates(const struct sb_what_if_question *q, const char *scratch,
         s->class_ = SB_STEP_IDEMPOTENT;
         s->control = SB_CONTROL_PAUSABLE;
         s->undo_label = SB_UNDO_LOSSLESS; /* the copy is dropped */
-        s->action = on_scratch(own->action, scratch, q->card_id, (int)s->n);
+        s->action = sb_what_if_on_scratch(own->action, scratch, q->card_id, (int)s->n, 0);
         s->undo = sb_format("%s", out->steps[0].undo);
         s->work.docs = own->work.docs > 0 && own->work.docs < fifth ? own->work.docs : fifth;
         if (!s->action || !s->undo || sb_str_set(&s->work.how, "batches"))

@@ -106,23 +106,23 @@ static char *small_command(const char *verb, const char *scratch, const char *in
     return take_json(&c);
 }
 
-/* The card's own createIndexes, on the scratch collection; a build that takes longer is given up by the server. */
-static char *build_command(const struct sb_what_if_question *q, const char *scratch, int step)
+char *sb_what_if_on_scratch(const char *action, const char *scratch, const char *card_id, int step, int32_t max_time_ms)
 {
-    bson_t *own = bson_new_from_json((const uint8_t *)q->card->steps[0].action, -1, NULL), c;
+    bson_t *own = bson_new_from_json((const uint8_t *)action, -1, NULL), c;
     char comment[96];
     bson_iter_t it;
     if (!own)
         return NULL;
     bson_init(&c);
-    for (bool more = bson_iter_init(&it, own); more && bson_iter_next(&it);) {
+    bool name = true; /* a command's name comes first */
+    for (bool more = bson_iter_init(&it, own); more && bson_iter_next(&it); name = false) {
         const char *key = bson_iter_key(&it);
-        if (strcmp(key, "createIndexes") == 0)
+        if (strcmp(key, "$db") == 0 && max_time_ms > 0)
+            BSON_APPEND_INT32(&c, "maxTimeMS", max_time_ms);
+        if (name)
             BSON_APPEND_UTF8(&c, key, scratch);
-        else if (strcmp(key, "$db") == 0)
-            BSON_APPEND_INT32(&c, "maxTimeMS", SB_WHAT_IF_MAX_TIME_MS), bson_append_iter(&c, key, -1, &it);
         else if (strcmp(key, "comment") == 0)
-            BSON_APPEND_UTF8(&c, key, (snprintf(comment, sizeof comment, "signalbox %s/%d", q->card_id, step), comment));
+            BSON_APPEND_UTF8(&c, key, (snprintf(comment, sizeof comment, "signalbox %s/%d", card_id, step), comment));
         else
             bson_append_iter(&c, key, -1, &it);
     }
@@ -251,7 +251,8 @@ static int add_steps(const struct sb_what_if_question *q, const char *db, const 
 {
     char *ns = sb_format("%s.%s", db, scratch);
     int rc = !ns || sb_what_if_add_copy(q, db, coll, scratch, documents, out) ||
-                     add_build(ns, db, scratch, q->card_id, q->card->index_name, q->card->index_key, build_command(q, scratch, (int)out->steps_n + 1), out)
+                     add_build(ns, db, scratch, q->card_id, q->card->index_name, q->card->index_key, 
+                              sb_what_if_on_scratch(q->card->steps[0].action, scratch, q->card_id, (int)out->steps_n + 1, SB_WHAT_IF_MAX_TIME_MS), out)
                  ? -1
                  : 0;
     free(ns);
