@@ -437,7 +437,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done, and whole; 1 the record is broken or cannot be read, or a proof does not hold; 2 bad usage, no ledger,\n"
      "no such ID; 5 (rebuild) the ledger cannot be written.\n",
      sb_cmd_audit},
-    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | levels | replay --candidate F)", "policy as code: checked, tested, asked, explained",
+    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | levels | restore KIND | replay --candidate F)", "policy as code: checked, tested, asked, explained",
      "  lint              what is probably a mistake: facts that do not exist, conditions that are never true, rules that\n"
      "                    never decide, overdue reviews; one a line, with file:line:column\n"
      "  test              the bundle's own tests, what they cover, and whether they notice a rule left out or a condition\n"
@@ -447,16 +447,22 @@ const struct sb_command sb_commands[] = {
      "                    and whether it comes out the same again\n"
      "  levels            how much is done without being asked, for each kind of action and environment: what the bundle grants,\n"
      "                    and what the program has taken back from itself because of what came of its proposals, or because\n"
-     "                    too many alarms of one rule were noise\n"
+     "                    too many alarms of one rule were noise; at L0 what is proposed is advice that nobody can approve\n"
+     "  restore KIND      a signed decision that one kind of action (index.create), or one rule of alarms (alarm.ns.read_latency_us),\n"
+     "                    that stands lowered comes back as granted; what came of it before counts no more. Signed by a key that\n"
+     "                    may sign bundles (set policy_signers), checked and recorded by the owner of the ledger\n"
      "  replay            every recorded decision under another bundle: what it would newly deny and newly permit, where it\n"
      "                    would ask for more, and what it could not decide\n\n"
      "  --policy    default, strict-prod, training, or a file; without it the config's, else default\n"
      "              (levels: what the ledger says is in force)\n"
      "  --ledger    (explain, levels, replay) the folder with the ledger\n"
-     "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n\n"
+     "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n"
+     "  --reason TEXT, --sign KEY  (restore) why, and the private key's file, or the .pub of one in the agent; both are needed\n"
+     "  --as NAME   (restore) who signs, as the file of signers has it; without it this user\n"
+     "  --environment E, --deployment N  (restore) where it stands lowered in more than one place\n\n"
      "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
-     "notices, another verdict than the recorded one, a difference in replay, a record that cannot be read; 2 a bundle or an input\n"
-     "is wrong (file:line:column), no ledger; 4 denied.\n",
+     "notices, another verdict than the recorded one, a difference in replay, a record that cannot be read, nothing of this kind that stands lowered; 2 a\n"
+     "bundle or an input is wrong (file:line:column), no ledger; 4 denied, or a signature that does not count.\n",
      sb_cmd_policy},
     {"version", "[--json]", "the program's version",
      "  --json    {\"version\"}\n",

@@ -35,6 +35,7 @@ enum sb_message_type {
     SB_ASK_BREAKGLASS, /* lifts soft rules from the card for a while */
     SB_ASK_REVIEW,   /* looks at that afterwards */
     SB_ASK_WHAT_IF,  /* struct sb_decision_on: the card's index is tried out on a sample */
+    SB_ASK_RESTORE,  /* struct sb_signed: a kind of action, or a rule, that was lowered comes back; the statement says which */
     SB_ASK_CARD,     /* struct sb_text: the id; answered by card */
     SB_ASK_CASE,     /* struct sb_text: the id; answered by case */
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
@@ -81,6 +82,11 @@ const char *sb_message_name(int type);
 
 struct sb_text {
     char *text;
+};
+
+/* A statement in canonical JSON, and the armoured signature of its bytes. */
+struct sb_signed {
+    char *statement, *signature;
 };
 
 /* A change from outside: a release, a setting. */
