@@ -649,8 +649,8 @@ char *sb_o_review_policy(struct sb_orchestrator *o); /* in a sentence; NULL out 
 
 /* ---- reports.c ---- */
 
-/* A page for the screens, divided so many days ago ("30d"; nothing: not divided): told to all when the record was gone through. */
-void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *split);
+/* A page for the screens, divided at a moment ("30d", "2026-11-23"; nothing: not divided): told to all when the record was gone through. */
+void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *moment);
 /* A report as a file, for a case. */
 int sb_o_consult_report(struct sb_orchestrator *o, struct held_case *held, struct sb_err *err);
 

@@ -348,6 +348,10 @@ static int take_for(struct gathering *g, const struct sb_entry *e)
         return sb_report_lowered(g->out, e);
     if (e->kind == SB_ENTRY_POLICY_LOAD)
         return sb_report_bundle(g->out, e);
+    if (in && e->plan.simulated == g->span->simulated && sb_drill_level(e) >= 0) {
+        g->out->drills++;
+        g->out->drills_passed += sb_drill_level(e) > 0;
+    }
     if (e->kind == SB_ENTRY_HUSH)
         return take_hush(g, e);
     if (e->kind == SB_ENTRY_REQUEST && e->plan.case_id)

@@ -30,12 +30,12 @@ static int add_rows(struct sb_report_page *p, struct sb_report *r, bool after)
 
 static int add_side(struct sb_report_page *p, const struct sb_report *r, bool after)
 {
-    struct sb_rate wrong = sb_rate_of(r->gone_wrong, r->executed);
+    struct sb_rate wrong = sb_rate_of(r->gone_wrong, r->executed), drills = sb_rate_of(r->drills_passed, r->drills);
     struct sb_report_side *s = SB_PUSH(p->sides);
     if (!s)
         return -1;
     *s = (struct sb_report_side){.after = after, .from = r->from, .to = r->to, .entries = r->entries, .incidents = r->incidents, .executed = r->executed, .gone_wrong = r->gone_wrong,
-                                 .low_ppm = wrong.low_ppm, .high_ppm = wrong.high_ppm, .queued_ms = r->queued_ms};
+                                 .low_ppm = wrong.low_ppm, .high_ppm = wrong.high_ppm, .queued_ms = r->queued_ms, .drills = r->drills, .drills_passed = r->drills_passed, .drills_low_ppm = drills.low_ppm, .drills_high_ppm = drills.high_ppm};
     return 0;
 }
 

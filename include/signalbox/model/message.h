@@ -51,7 +51,7 @@ enum sb_message_type {
     SB_ASK_REPLAY,   /* struct sb_replay_ask; answered by replay */
     SB_ASK_LOOK,     /* struct sb_text: the card that this seat has open; empty: none */
     SB_ASK_STAKE,    /* struct sb_text: a place, "db.coll" or "db"; answered by stake: what a request about it would touch */
-    SB_ASK_REPORT,   /* struct sb_text: "30d", the date that divides it, or nothing; answered by report, once the record has been gone through */
+    SB_ASK_REPORT,   /* struct sb_text: the moment that divides it (sb_time_when: "30d", "2026-11-23"), or nothing; answered by report, once the record has been gone through */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */

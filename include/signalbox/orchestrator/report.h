@@ -105,6 +105,7 @@ struct sb_report {
     int64_t executed, gone_wrong; /* cards whose steps were sent; of these failed, rolled back or with a verdict FAIL */
     int64_t incidents;
     int64_t queued_ms;     /* that cards waited for an approval, all together */
+    int64_t drills, drills_passed; /* restore drills that were made (a target that was refused is none) */
     struct sb_record_of *records;
     size_t records_n;
     char **reasons;        /* of rejections, the newest last, at most SB_REASONS */
