@@ -296,7 +296,12 @@ int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *n
     int advice = sb_o_is_advice_only(o, draft, why, sizeof why, err);
     if (advice < 0)
         return -1;
-    return advice ? sb_o_advise(o, draft, why, err) : put_on_record(o, draft, SB_EV_PROPOSE, note, err);
+    if (!advice)
+        return put_on_record(o, draft, SB_EV_PROPOSE, note, err);
+    struct held_case *c = sb_o_case(o, draft->case_id);
+    if (c)
+        c->advised = true;
+    return sb_o_advise(o, draft, why, err);
 }
 
 int sb_o_advise(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)

@@ -199,6 +199,7 @@ struct held_case {
     struct sb_evidence *impact; /* what was found out about the place it speaks of; passed on by the first hand-off */
     size_t impact_n;
     bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
+    bool advised;    /* what came of it stands at L0: an advisory card that nobody can approve */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
 

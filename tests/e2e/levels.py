@@ -159,7 +159,7 @@ def one_kind_comes_back_alone(lab):
 
     said = lab.run("ask", "create an index on shop.orders {total: 1}").stdout
     other = lab.until("advice", lambda: [i for i in all_ids(lab) if i != first] or None)[0]
-    L.require(lab.state_of(other) == "advisory" and "lowered to L0" in lab.card(other)["note"] and other in said, "%s: %s; %s" % (other, lab.card(other), said))
+    L.require(lab.state_of(other) == "advisory" and "lowered to L0" in lab.card(other)["note"] and other in said and "This is advice" in said, "%s: %s; %s" % (other, lab.card(other), said))
     refused = lab.run("cards", "approve", other, "--hash", lab.card(other)["hash"], "--target", "shop.orders", check=False)
     L.require(refused.returncode == 1 and "advisory cannot be approved" in refused.stderr, "%s %s" % (refused.returncode, refused.stderr))
 
