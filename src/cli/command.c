@@ -104,6 +104,7 @@ const struct sb_command sb_commands[] = {
      "nothing is proposed for either. What\n"
      "somebody rejected is not proposed again: it is named with the reason, by whom and when, until it would save twice the documents\n"
      "and time, or serves another shape, or somebody asks for its key. Rejections of the last year count.\n\n"
+     "\"report for last week\" and \"report since 2026-11-01\" write a report of that time into the state folder's reports/.\n\n"
      "A request that asks for several things (\"check the backups and then drop the unused indexes\") becomes a case for each, one after\n"
      "the other; what follows one that could not be done is not begun. What can be read in two ways, or contradicts itself, is asked\n"
      "back. What is not ours (a question for the documentation, an error of an application, the set-up of a driver, work on code,\n"

@@ -20,7 +20,7 @@ struct gathering {
     char *dir, *case_id; /* case_id NULL: a screen asked */
     bool simulated;
     int64_t now, split;  /* split: a screen's, the moment that divides it; 0: none */
-    int64_t days;        /* a case's: so many are told */
+    int64_t from, days;  /* a case's: since when it tells, and how many days that are */
     struct sb_report_page page;
     struct sb_err err;
 };
@@ -47,7 +47,7 @@ static void back(struct sb_orchestrator *o, void *p);
 static void gather(void *p)
 {
     struct gathering *g = p;
-    struct sb_report_span spans[2] = {{g->case_id ? g->now - g->days * DAY_MS : 0, g->split, g->simulated}, {g->split, 0, g->simulated}};
+    struct sb_report_span spans[2] = {{g->from, g->split, g->simulated}, {g->split, 0, g->simulated}};
     size_t n = g->split ? 2 : 1;
     struct sb_report of[2];
     memset(of, 0, sizeof of);
@@ -171,7 +171,7 @@ static char *write_text(struct sb_orchestrator *o, const struct gathering *g)
     char from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1], waited[32];
     struct sb_str s;
     sb_str_init(&s);
-    sb_time_format(from, g->now - g->days * DAY_MS);
+    sb_time_format(from, g->from);
     sb_time_format(to, g->now);
     sb_duration_format(waited, sizeof waited, side->queued_ms);
     sb_str_adds(&s, "# ");
@@ -268,16 +268,18 @@ static void back(struct sb_orchestrator *o, void *p)
     free_gathering(g);
 }
 
-static int begin(struct sb_orchestrator *o, const char *case_id, int64_t days, int64_t split, struct sb_err *err)
+/* from: of a case; split: of a screen. */
+static int begin(struct sb_orchestrator *o, const char *case_id, int64_t from, int64_t split, struct sb_err *err)
 {
     struct gathering *g = calloc(1, sizeof *g);
     if (!g)
         return sb_fail_nomem(err);
     g->o = o;
-    g->days = days;
-    g->split = split;
     g->simulated = o->facts.simulated;
     g->now = sb_origin_wall_ms(o->opt.origin);
+    g->from = from;
+    g->days = (g->now - from + DAY_MS - 1) / DAY_MS;
+    g->split = split;
     if (sb_str_set(&g->dir, o->opt.state_dir) || sb_str_set(&g->case_id, case_id)) {
         free_gathering(g);
         return sb_fail_nomem(err);
@@ -308,7 +310,21 @@ void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const
     sb_o_answer(o, seat, seq, &err, NULL, NULL, "The record is being gone through");
 }
 
-/* How far back a request means. */
+/* The first day that is written in a request, 2026-11-23, as a moment; 0: none is; -1: there is no such day. */
+static int64_t day_of(const char *request)
+{
+    for (const char *p = request; *p; p++) {
+        char word[11];
+        int64_t at;
+        snprintf(word, sizeof word, "%.10s", p);
+        bool begins = p == request || !strchr("0123456789-", p[-1]);
+        if (begins && strspn(word, "0123456789-") == 10 && word[4] == '-' && word[7] == '-')
+            return sb_time_when(word, 0, &at) || at <= 0 ? -1 : at;
+    }
+    return 0;
+}
+
+/* How far back a request means, in days. */
 static int64_t span_of(const char *request)
 {
     static const struct {
@@ -323,8 +339,13 @@ static int64_t span_of(const char *request)
 
 int sb_o_consult_report(struct sb_orchestrator *o, struct held_case *held, struct sb_err *err)
 {
+    int64_t now = sb_origin_wall_ms(o->opt.origin), day = day_of(held->case_.text);
+    if (day < 0)
+        return sb_fail(err, SB_EINPUT, "there is no such day as the one that is named: write it as 2026-11-23");
+    if (day >= now)
+        return sb_fail(err, SB_EINPUT, "a report tells what was: the day that is named is still to come");
     held->consulting = true;
-    if (begin(o, held->case_.id, span_of(held->case_.text), 0, err)) {
+    if (begin(o, held->case_.id, day > 0 ? day : now - span_of(held->case_.text) * DAY_MS, 0, err)) {
         held->consulting = false;
         return -1;
     }
