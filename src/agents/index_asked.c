@@ -16,7 +16,7 @@ struct asking {
     const char *text;
     struct sb_index_asked *out;
     bool unique, sparse, hidden, partial; /* partial: it is said, with or without a filter */
-    int64_t seconds;                      /* -1: none; -2: to expire, and after how long is not said */
+    int64_t seconds;                      /* -1: none; -2: to expire, and after how long is not said; -3: after less than nothing */
     bson_t *filter, *collation;
     struct sb_err *err;
 };
@@ -217,8 +217,16 @@ static int64_t span(const char *p)
     return -1;
 }
 
+/* "after -5 seconds", "minus 5 seconds": a sign in front, and no hyphen within a word. */
+static bool is_negative(const char *text, const char *at)
+{
+    const char *word;
+    size_t n = word_before(text, (size_t)(at - text), &word);
+    return (at > text && at[-1] == '-' && (at - text == 1 || strchr(" \t=:", at[-2]))) || (n == 5 && strncasecmp(word, "minus", 5) == 0);
+}
+
 /* How long after which, somewhere behind the word, or right in front of it ("a 30 day TTL"); a bare number is one of seconds only
- * behind expireAfterSeconds. -2: not said. */
+ * behind expireAfterSeconds. -2: not said; -3: below 0. */
 static int64_t expiry(const struct asking *a, size_t word, size_t n)
 {
     const char *p = a->text + word + n, *end = p + strlen(p);
@@ -233,12 +241,12 @@ static int64_t expiry(const struct asking *a, size_t word, size_t n)
             p += a->text + document - 1 - at;
             at = a->text + document - 1;
         } else if (!of_word(at[-1]) && span(at) >= 0) {
-            return span(at);
+            return is_negative(a->text, at) ? -3 : span(at);
         }
     }
     for (size_t at = word; at > 0 && word - at < 24; at--)
         if ((at == 1 || !of_word(a->text[at - 2])) && span(a->text + at - 1) >= 0)
-            return span(a->text + at - 1);
+            return is_negative(a->text, a->text + at - 1) ? -3 : span(a->text + at - 1);
     return -2;
 }
 
@@ -293,6 +301,8 @@ static int write_options(struct asking *a)
     bson_t b;
     if (a->seconds == -2)
         return sb_fail(a->err, SB_EINPUT, "documents are to expire, and it is not said after how long: write, for example, expire after 30 days");
+    if (a->seconds == -3)
+        return sb_fail(a->err, SB_EINPUT, "documents expire some time after the date in them, not before it: write, for example, expire after 30 days");
     if (a->seconds > MOST_SECONDS)
         return sb_fail(a->err, SB_EINPUT, "documents expire after at most %" PRId64 " s", MOST_SECONDS);
     if (a->partial && !a->filter)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -232,6 +233,27 @@ int sb_time_parse(const char *text, size_t n, int64_t *wall_ms)
         return -1;
     int64_t s = days_from_civil(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second - offset_min * 60;
     *wall_ms = s * 1000 + ms;
+    return 0;
+}
+
+#define MOST_AGO 36500
+
+int sb_time_when(const char *word, int64_t now, int64_t *wall_ms)
+{
+    static const char rest[] = "0000-00-00T00:00:00Z";
+    char text[64], *end;
+    size_t n = strlen(word);
+    if (sb_time_parse(word, n, wall_ms) == 0)
+        return 0;
+    if (n == 10 || n == 16 || n == 19) {
+        snprintf(text, sizeof text, "%s%s", word, rest + n);
+        if (sb_time_parse(text, strlen(text), wall_ms) == 0)
+            return 0;
+    }
+    long amount = strtol(word, &end, 10);
+    if (end == word || amount < 0 || amount > MOST_AGO || (strcmp(end, "d") != 0 && strcmp(end, "h") != 0))
+        return -1;
+    *wall_ms = now - (int64_t)amount * (*end == 'd' ? INT64_C(86400000) : INT64_C(3600000));
     return 0;
 }
 

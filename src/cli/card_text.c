@@ -227,7 +227,7 @@ static void whole(const struct sb_card *c)
     running(c);
     edits(c);
     contract(c);
-    if (c->kind != SB_KIND_ADVISORY) {
+    if (c->state != SB_ADVISORY) {
         sb_print("policy: ");
         policy(c);
     }

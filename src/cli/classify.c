@@ -163,10 +163,16 @@ int sb_classify(const char *intents)
 
 /* ---- the route ---- */
 
+/* Who hands the case on at first: where an anomaly is behind it, its detector, with what it has seen. */
+static int handed_by(const struct sb_route *r)
+{
+    return r->needs & (SB_FACT_ANOMALY | SB_FACT_CODE | SB_FACT_LOAD | SB_FACT_PLAN) ? SB_BY_ANOMALY_DETECTOR : SB_BY_ORCHESTRATOR;
+}
+
 static json_t *route_json(const struct sb_route_told *t)
 {
     const struct sb_route *r = t->route;
-    return json_pack("{s:s,s:s,s:s?,s:b,s:s,s:s,s:s}", "to", sb_name(&sb_specialists, r->to), "task", sb_name(&sb_tasks, r->task), "after", r->after ? sb_name(&sb_tasks, r->after) : NULL, "taken", t->taken, "when",
+    return json_pack("{s:s?,s:s,s:s,s:s?,s:b,s:s,s:s,s:s}", "from", r->after ? NULL : sb_name(&sb_specialists, handed_by(r)), "to", sb_name(&sb_specialists, r->to), "task", sb_name(&sb_tasks, r->task), "after", r->after ? sb_name(&sb_tasks, r->after) : NULL, "taken", t->taken, "when",
                      t->when.len ? t->when.p : "", "why", r->why, "risk", r->risk);
 }
 
@@ -193,7 +199,8 @@ static void print_routes(const struct sb_route_told *told, size_t n)
             sb_print("     then, after %s: %s (%s)", sb_name(&sb_tasks, r->after), sb_name(&sb_specialists, r->to), sb_name(&sb_tasks, r->task));
         else
             sb_print("  %zu. %s", ++step, sb_name(&sb_specialists, r->to));
-        sb_print("%s%s%s: %s; risk: %s\n", told[i].when.len ? ", if " : "", told[i].when.len ? told[i].when.p : "", told[i].taken ? " (so it is)" : "", r->why, r->risk);
+        sb_print("%s%s%s: %s%s; risk: %s\n", told[i].when.len ? ", if " : "", told[i].when.len ? told[i].when.p : "", told[i].taken ? " (so it is)" : "", r->why,
+                 !r->after && handed_by(r) == SB_BY_ANOMALY_DETECTOR ? "; from the anomaly_detector, with what it has seen" : "", r->risk);
     }
 }
 

@@ -104,6 +104,7 @@ const struct sb_command sb_commands[] = {
      "nothing is proposed for either. What\n"
      "somebody rejected is not proposed again: it is named with the reason, by whom and when, until it would save twice the documents\n"
      "and time, or serves another shape, or somebody asks for its key. Rejections of the last year count.\n\n"
+     "\"report for last week\" and \"report since 2026-11-01\" write a report of that time into the state folder's reports/.\n\n"
      "A request that asks for several things (\"check the backups and then drop the unused indexes\") becomes a case for each, one after\n"
      "the other; what follows one that could not be done is not begun. What can be read in two ways, or contradicts itself, is asked\n"
      "back. What is not ours (a question for the documentation, an error of an application, the set-up of a driver, work on code,\n"
@@ -211,16 +212,18 @@ const struct sb_command sb_commands[] = {
     {"report", "[--json | --csv] [--since T] [--until T] [--split T] [--simulated] | --handover", "what the work came to, and each specialist's report card",
      "From the record alone: how long it took from a request to its card, its approval, its start, its read-back and its verdict; how soon\n"
      "incidents were found and a suspect named, and how long they lasted; how many changes went wrong (a step failed, a verdict FAIL, or\n"
-     "rolled back); how long cards waited; and of each specialist what was proposed, accepted, edited and what, rejected and why, rolled\n"
+     "rolled back); how many restore drills passed; how long cards waited; and of each specialist what was proposed, accepted, edited and\n"
+     "what, rejected and why, rolled\n"
      "back; of each rule of alarms how many were told and what people called them; what was lowered and what brought it back; and\n"
      "what the watch windows said; how sure it was of what then passed or failed; and what it predicted, number by number: kept, missed\n"
      "(it was called an estimate), broken (it was not), and the median factor between measured and predicted. A median has the bounds\n"
      "that hold it with 95 %, from its order statistics; of fewer than six values it has none. A share has its Wilson interval.\n"
      "Each is drawn beside the others on one axis. Simulated deployments are left out.\n\n"
      "  --since T, --until T  what began in between: 2026-11-23, 2026-11-23T09:05, or 30d (ago), 12h\n"
-     "  --split T             what began before T and after it, beside each other: shorter, longer, or no difference shown\n"
+     "  --split T             what began before T and after it, beside each other: shorter, longer, or no difference shown;\n"
+     "                        T is over, as it is of --since\n"
      "  --simulated           of simulated deployments, and nothing else\n"
-     "  --csv                 the durations: side,measure,n,median,low,high,p90, in milliseconds\n"
+     "  --csv                 side,measure,n,median,low,high,p90: durations in milliseconds, shares (_ppm) in parts per million of n\n"
      "  --ledger DIR          the folder with the ledger, such as a copy\n"
      "  --handover            instead: a note for the next shift as Markdown, from whoever owns the ledger: what goes on and who has\n"
      "                        it, trends and their dates, open plans, what is silenced; with --deployment NAME or --uri-file FILE\n"
@@ -437,7 +440,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done, and whole; 1 the record is broken or cannot be read, or a proof does not hold; 2 bad usage, no ledger,\n"
      "no such ID; 5 (rebuild) the ledger cannot be written.\n",
      sb_cmd_audit},
-    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | levels | replay --candidate F)", "policy as code: checked, tested, asked, explained",
+    {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | levels | restore KIND | replay --candidate F)", "policy as code: checked, tested, asked, explained",
      "  lint              what is probably a mistake: facts that do not exist, conditions that are never true, rules that\n"
      "                    never decide, overdue reviews; one a line, with file:line:column\n"
      "  test              the bundle's own tests, what they cover, and whether they notice a rule left out or a condition\n"
@@ -447,16 +450,22 @@ const struct sb_command sb_commands[] = {
      "                    and whether it comes out the same again\n"
      "  levels            how much is done without being asked, for each kind of action and environment: what the bundle grants,\n"
      "                    and what the program has taken back from itself because of what came of its proposals, or because\n"
-     "                    too many alarms of one rule were noise\n"
+     "                    too many alarms of one rule were noise; at L0 what is proposed is advice that nobody can approve\n"
+     "  restore KIND      a signed decision that one kind of action (index.create), or one rule of alarms (alarm.ns.read_latency_us),\n"
+     "                    that stands lowered comes back as granted; what came of it before counts no more. Signed by a key that\n"
+     "                    may sign bundles (set policy_signers), checked and recorded by the owner of the ledger\n"
      "  replay            every recorded decision under another bundle: what it would newly deny and newly permit, where it\n"
      "                    would ask for more, and what it could not decide\n\n"
      "  --policy    default, strict-prod, training, or a file; without it the config's, else default\n"
      "              (levels: what the ledger says is in force)\n"
      "  --ledger    (explain, levels, replay) the folder with the ledger\n"
-     "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n\n"
+     "  --candidate (replay) that other bundle: a name or a file    --since T  decisions since 90d, 12h, 2026-11-23 or a time\n"
+     "  --reason TEXT, --sign KEY  (restore) why, and the private key's file, or the .pub of one in the agent; both are needed\n"
+     "  --as NAME   (restore) who signs, as the file of signers has it; without it this user\n"
+     "  --environment E, --deployment N  (restore) where it stands lowered in more than one place\n\n"
      "Exit status: 0 allowed, or allowed once what \"requires\" lists is there; 1 findings, a failed test, a mutant that no test\n"
-     "notices, another verdict than the recorded one, a difference in replay, a record that cannot be read; 2 a bundle or an input\n"
-     "is wrong (file:line:column), no ledger; 4 denied.\n",
+     "notices, another verdict than the recorded one, a difference in replay, a record that cannot be read, nothing of this kind that stands lowered; 2 a\n"
+     "bundle or an input is wrong (file:line:column), no ledger; 4 denied, or a signature that does not count.\n",
      sb_cmd_policy},
     {"version", "[--json]", "the program's version",
      "  --json    {\"version\"}\n",

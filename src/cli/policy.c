@@ -4,6 +4,7 @@
 #include "policy_explain.h"
 #include "policy_levels.h"
 #include "policy_replay.h"
+#include "policy_restore.h"
 
 #include <signalbox/base/clock.h>
 #include <signalbox/base/file.h>
@@ -24,6 +25,7 @@
 struct args {
     bool json;
     const char *policy, *ledger, *candidate, *since;
+    struct sb_restore restore;
 };
 
 /* A bundle with the text it came from. */
@@ -235,13 +237,32 @@ static int levels(const struct args *a, struct sb_err *err)
     return rc;
 }
 
+/* ---- restore ---- */
+
+static int restore(const struct args *a, const char *kind, struct sb_err *err)
+{
+    struct bundle b;
+    struct sb_restore r = a->restore;
+    struct sb_str dir;
+    sb_str_init(&dir);
+    if (bundle_load(&b, a, err))
+        return -1;
+    r.what.kind = kind;
+    r.json = a->json;
+    int rc = sb_path_state_seen(&dir, err) ? -1 : sb_policy_restore_command(b.policy, a->policy != NULL, dir.p, &r, err);
+    sb_str_release(&dir);
+    bundle_release(&b);
+    return rc;
+}
+
 /* ---- the command ---- */
 
 int sb_cmd_policy(int argc, char **argv)
 {
     struct args a = {0};
     const struct sb_option options[] = {{"--json", &a.json, NULL}, {"--policy", NULL, &a.policy}, {"--ledger", NULL, &a.ledger}, {"--candidate", NULL, &a.candidate},
-                                        {"--since", NULL, &a.since}};
+                                        {"--since", NULL, &a.since}, {"--environment", NULL, &a.restore.what.environment}, {"--deployment", NULL, &a.restore.what.deployment},
+                                        {"--reason", NULL, &a.restore.reason}, {"--sign", NULL, &a.restore.key}, {"--as", NULL, &a.restore.by}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -254,6 +275,8 @@ int sb_cmd_policy(int argc, char **argv)
         rc = test(&a, &err);
     else if (words == 1 && sb_streq(verb, "levels"))
         rc = levels(&a, &err);
+    else if (words == 2 && sb_streq(verb, "restore"))
+        rc = restore(&a, what, &err);
     else if (words == 2 && sb_streq(verb, "eval"))
         rc = eval(&a, what, &err);
     else if (words == 2 && sb_streq(verb, "explain"))
@@ -266,6 +289,6 @@ int sb_cmd_policy(int argc, char **argv)
     else if (words == 2 && (sb_streq(verb, "lint") || sb_streq(verb, "test")))
         return sb_usage_error("policy %s takes no further word; a bundle is named before it: signalbox policy --policy %s %s", verb, what, verb);
     else
-        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION, levels, replay --candidate F (see: signalbox help policy)");
+        return sb_usage_error("policy takes one of: lint, test, eval INPUT, explain DECISION, levels, restore KIND, replay --candidate F (see: signalbox help policy)");
     return rc < 0 ? sb_complain(&err) : rc;
 }

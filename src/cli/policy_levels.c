@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const kinds[] = {"index.create", "index.hide", "index.unhide", "index.drop", "profile.set"};
-
 #define CHUNK 10000 /* entries that are looked through at once for the newest bundle */
 
 struct levels {
@@ -22,8 +20,23 @@ struct levels {
     char *since;                /* of that: "DEPLOYMENT since TIME" */
     int64_t *seqs; /* of entries that lowered something */
     size_t seqs_n;
-    json_t *list;  /* their bodies, with "at" and "deployment" */
+    json_t *list;  /* their bodies, with "at", "deployment" and "entry", while they stand lowered */
+    json_t *back;  /* the same of what came back, with "by" */
 };
+
+/* What came back stands lowered no more. */
+static int take_back(struct levels *l, json_t *one)
+{
+    for (size_t i = json_array_size(l->list); i-- > 0;) {
+        const json_t *x = json_array_get(l->list, i);
+        if (sb_streq(sb_json_str(x, "kind"), sb_json_str(one, "kind")) && sb_streq(sb_json_str(x, "environment"), sb_json_str(one, "environment")) &&
+            sb_streq(sb_json_str(x, "deployment"), sb_json_str(one, "deployment")))
+            json_array_remove(l->list, i);
+    }
+    json_object_del(one, "statement");
+    json_object_del(one, "signature");
+    return json_array_append(l->back, one);
+}
 
 static int take(struct levels *l, struct sb_ledger *ledger, int64_t seq, struct sb_err *err)
 {
@@ -36,7 +49,8 @@ static int take(struct levels *l, struct sb_ledger *ledger, int64_t seq, struct 
     if (e.kind == SB_ENTRY_AUTONOMY && sb_streq(e.policy, l->sha256)) {
         json_t *one = json_deep_copy(e.body);
         if (!one || json_object_set_new(one, "at", json_string(at)) || json_object_set_new(one, "deployment", json_string(e.plan.deployment ? e.plan.deployment : "")) ||
-            json_object_set_new(one, "simulated", json_boolean(e.plan.simulated)) || json_array_append(l->list, one))
+            json_object_set_new(one, "simulated", json_boolean(e.plan.simulated)) ||
+            (sb_json_str(one, "by") ? take_back(l, one) : json_object_set_new(one, "entry", json_integer((json_int_t)seq)) || json_array_append(l->list, one)))
             rc = sb_fail_nomem(err);
         json_decref(one);
     }
@@ -124,7 +138,7 @@ static int read_ledger(struct levels *l, bool named, const char *dir, struct sb_
 static void print_kind(const struct sb_policy *p, const struct levels *l, const char *kind, int env, int64_t now)
 {
     const char *environment = sb_name(&sb_environments, env);
-    sb_print("  %-13s %-8s %s\n", kind, environment, sb_name(&sb_autonomy_levels, sb_autonomy_level(p, kind, env, now)));
+    sb_print("  %-16s %-8s %s\n", kind, environment, sb_name(&sb_autonomy_levels, sb_autonomy_level(p, kind, env, now)));
     for (size_t i = 0; i < json_array_size(l->list); i++) {
         const json_t *x = json_array_get(l->list, i);
         if (sb_streq(sb_json_str(x, "kind"), kind) && sb_streq(sb_json_str(x, "environment"), environment))
@@ -133,27 +147,51 @@ static void print_kind(const struct sb_policy *p, const struct levels *l, const 
     }
 }
 
+static void print_back(const struct levels *l)
+{
+    for (size_t i = 0; i < json_array_size(l->back); i++) {
+        const json_t *x = json_array_get(l->back, i);
+        sb_print("  %s in %s of %s%s came back, signed by %s, %s: %s\n", sb_json_str(x, "kind"), sb_json_str(x, "environment"), sb_json_str(x, "deployment"),
+                 json_is_true(json_object_get(x, "simulated")) ? " (SIMULATED)" : "", sb_json_str(x, "by"), sb_json_str(x, "at"), sb_json_str(x, "reason") ? sb_json_str(x, "reason") : "");
+    }
+}
+
 static json_t *levels_json(const struct sb_policy *p, const struct levels *l, int64_t now)
 {
     json_t *granted = json_array();
-    for (size_t i = 0; granted && i < SB_COUNT(kinds); i++)
+    for (size_t i = 0; granted && i < SB_AUTONOMY_KINDS; i++)
         for (int env = SB_ENV_PROD; env <= SB_ENV_DEV; env++)
-            json_array_append_new(granted, json_pack("{s:s,s:s,s:i}", "kind", kinds[i], "environment", sb_name(&sb_environments, env), "level",
-                                                     sb_autonomy_level(p, kinds[i], env, now)));
-    return json_pack("{s:o,s:o,s:O}", "policy", sb_record_to_json(&sb_bundle_id_schema, sb_policy_id(p)), "granted", granted, "lowered", l->list);
+            json_array_append_new(granted, json_pack("{s:s,s:s,s:i}", "kind", sb_autonomy_kinds[i], "environment", sb_name(&sb_environments, env), "level",
+                                                     sb_autonomy_level(p, sb_autonomy_kinds[i], env, now)));
+    return json_pack("{s:o,s:o,s:O,s:O}", "policy", sb_record_to_json(&sb_bundle_id_schema, sb_policy_id(p)), "granted", granted, "lowered", l->list, "restored", l->back);
+}
+
+static int levels_read(struct levels *l, const struct sb_policy *configured, bool named, const char *dir, struct sb_err *err)
+{
+    *l = (struct levels){.list = json_array(), .back = json_array()};
+    snprintf(l->sha256, sizeof l->sha256, "%s", sb_policy_id(configured)->sha256);
+    return l->list && l->back ? read_ledger(l, named, dir, err) : sb_fail_nomem(err);
+}
+
+static void levels_release(struct levels *l)
+{
+    sb_policy_free(l->in_force);
+    free(l->since);
+    free(l->seqs);
+    json_decref(l->list);
+    json_decref(l->back);
 }
 
 int sb_policy_levels_command(const struct sb_policy *configured, bool named, const char *dir, bool json, struct sb_err *err)
 {
-    struct levels l = {.list = json_array()};
+    struct levels l;
     struct sb_origin origin;
     sb_origin_system(&origin);
     int64_t now = sb_origin_wall_ms(&origin);
-    snprintf(l.sha256, sizeof l.sha256, "%s", sb_policy_id(configured)->sha256);
-    int rc = l.list ? read_ledger(&l, named, dir, err) : sb_fail_nomem(err);
+    int rc = levels_read(&l, configured, named, dir, err);
     const struct sb_policy *p = l.in_force ? l.in_force : configured;
     const struct sb_bundle_id *id = sb_policy_id(p);
-    if (rc == 0 && sb_autonomy_level(p, kinds[0], SB_ENV_PROD, now) < 0)
+    if (rc == 0 && sb_autonomy_level(p, sb_autonomy_kinds[0], SB_ENV_PROD, now) < 0)
         rc = sb_fail(err, SB_EINPUT, "%s %s grants no levels: it has no autonomy section", id->bundle, id->version);
     if (rc == 0 && json) {
         rc = sb_print_json(levels_json(p, &l, now)) ? sb_fail(err, SB_EIO, "cannot write") : 0;
@@ -161,14 +199,36 @@ int sb_policy_levels_command(const struct sb_policy *configured, bool named, con
         sb_print("%s %s (%.12s)\n", id->bundle, id->version, id->sha256);
         if (l.in_force)
             sb_print("  in force for %s; the config names %s %s (%.12s)\n", l.since, sb_policy_id(configured)->bundle, sb_policy_id(configured)->version, sb_policy_id(configured)->sha256);
-        for (size_t i = 0; i < SB_COUNT(kinds); i++)
+        for (size_t i = 0; i < SB_AUTONOMY_KINDS; i++)
             for (int env = SB_ENV_PROD; env <= SB_ENV_DEV; env++)
-                print_kind(p, &l, kinds[i], env, now);
+                print_kind(p, &l, sb_autonomy_kinds[i], env, now);
         print_alarms(&l);
+        print_back(&l);
     }
-    sb_policy_free(l.in_force);
-    free(l.since);
-    free(l.seqs);
-    json_decref(l.list);
+    levels_release(&l);
+    return rc;
+}
+
+int sb_policy_lowered(const struct sb_policy *configured, bool named, const char *dir, const struct sb_lowered_wanted *w, json_t **out, char sha256[SB_HEX_LEN + 1], struct sb_err *err)
+{
+    struct levels l;
+    int rc = levels_read(&l, configured, named, dir, err);
+    const json_t *found = NULL;
+    for (size_t i = 0; rc == 0 && i < json_array_size(l.list); i++) {
+        const json_t *x = json_array_get(l.list, i);
+        if (!sb_streq(sb_json_str(x, "kind"), w->kind) || (w->environment && !sb_streq(sb_json_str(x, "environment"), w->environment)) ||
+            (w->deployment && !sb_streq(sb_json_str(x, "deployment"), w->deployment)))
+            continue;
+        bool same = found && sb_streq(sb_json_str(found, "environment"), sb_json_str(x, "environment")) && sb_streq(sb_json_str(found, "deployment"), sb_json_str(x, "deployment"));
+        if (found && !same)
+            rc = sb_fail(err, SB_EUSAGE, "%s stands lowered in more than one place: say which with --environment and --deployment", w->kind);
+        found = x; /* the last one of a place is what stands */
+    }
+    if (rc == 0 && !found)
+        rc = sb_fail(err, SB_ENO, "%s does not stand lowered%s%s (see: signalbox policy levels)", w->kind, w->environment ? " in " : "", w->environment ? w->environment : "");
+    if (rc == 0 && !(*out = json_deep_copy(found)))
+        rc = sb_fail_nomem(err);
+    snprintf(sha256, SB_HEX_LEN + 1, "%s", l.sha256);
+    levels_release(&l);
     return rc;
 }

@@ -22,8 +22,9 @@ struct args {
 struct told {
     struct sb_report of[2];
     struct sb_median medians[2][PHASES];
-    struct sb_rate wrong[2];
+    struct sb_rate wrong[2], drills[2];
     size_t n;
+    int64_t split; /* 0: none */
 };
 
 /* ---- text ---- */
@@ -69,13 +70,24 @@ static void print_phases(const struct told *t, enum sb_phase from, enum sb_phase
     }
 }
 
-static void print_wrong(const char *when, const struct sb_report *r, const struct sb_rate *s)
+static void print_rate(const char *when, const char *made, const char *of_these, const struct sb_rate *s)
 {
-    sb_print("  %s%" PRId64 " executed, %" PRId64 " went wrong", when, s->n, s->hits);
+    sb_print("  %s%" PRId64 " %s, %" PRId64 " %s", when, s->n, made, s->hits, of_these);
     if (s->n)
         sb_print(": %.1f %% (95 %%: %.1f to %.1f %%)", (double)s->ppm / 1e4, (double)s->low_ppm / 1e4, (double)s->high_ppm / 1e4);
+    sb_print("\n");
+}
+
+static void print_wrong(const char *when, const struct sb_report *r, const struct sb_rate *s)
+{
     char waited[32];
-    sb_print("\n  %scards waited %s for approvals, all together\n", when, duration(waited, r->queued_ms));
+    print_rate(when, "executed", "went wrong", s);
+    sb_print("  %scards waited %s for approvals, all together\n", when, duration(waited, r->queued_ms));
+}
+
+static const char *side(const struct told *t, size_t i)
+{
+    return t->n < 2 ? "" : i ? "after it: " : "before the date: ";
 }
 
 static int print_text(const struct told *t, const struct args *a)
@@ -92,6 +104,10 @@ static int print_text(const struct told *t, const struct args *a)
     }
     if (out)
         sb_print("%" PRId64 " %s are left out%s\n", out, a->simulated ? "of deployments that are not simulated" : "of simulated deployments", a->simulated ? "" : "; --simulated tells those");
+    if (t->split) {
+        sb_time_format(from, t->split);
+        sb_print("divided at %.16s UTC%s\n", from, !t->of[0].entries ? ": nothing that counts is before it" : !t->of[1].entries ? ": nothing that counts is after it" : "");
+    }
     sb_print("\n%-25s%10s %25s %10s %5s\n", "Cycle time", "median", "with 95 % between", "p90", "n");
     print_phases(t, PHASE_ASKED_PROPOSED, PHASE_ASKED_VERDICT);
     sb_report_plot(t->medians[0], t->n > 1 ? t->medians[1] : NULL, PHASE_ASKED_PROPOSED, PHASE_ASKED_VERDICT);
@@ -102,7 +118,10 @@ static int print_text(const struct told *t, const struct args *a)
     sb_report_plot(t->medians[0], t->n > 1 ? t->medians[1] : NULL, PHASE_BEGAN_DETECTED, PHASE_LASTED);
     sb_print("\nChanges\n");
     for (size_t i = 0; i < t->n; i++)
-        print_wrong(t->n < 2 ? "" : i ? "after it: " : "before the date: ", &t->of[i], &t->wrong[i]);
+        print_wrong(side(t, i), &t->of[i], &t->wrong[i]);
+    sb_print("\nRestore drills\n");
+    for (size_t i = 0; i < t->n; i++)
+        print_rate(side(t, i), "made", "passed", &t->drills[i]);
     for (size_t i = 0; i < t->n; i++) {
         sb_print("\nSpecialists%s\n", t->n < 2 ? "" : i ? ", after it" : ", before the date");
         sb_report_print_cards(&t->of[i]);
@@ -119,10 +138,15 @@ static json_t *median_json(const struct sb_median *m)
                      m->n ? json_integer(m->p90) : json_null());
 }
 
+static json_t *rate_json(const struct sb_rate *s, const char *made, const char *of_these)
+{
+    return json_pack("{s:I,s:I,s:f,s:f,s:f}", made, (json_int_t)s->n, of_these, (json_int_t)s->hits, "rate", (double)s->ppm / 1e6, "low", (double)s->low_ppm / 1e6, "high",
+                     (double)s->high_ppm / 1e6);
+}
+
 static json_t *report_json(const struct told *t, size_t i)
 {
     const struct sb_report *r = &t->of[i];
-    const struct sb_rate *s = &t->wrong[i];
     char from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1];
     sb_time_format(from, r->from);
     sb_time_format(to, r->to);
@@ -131,38 +155,50 @@ static json_t *report_json(const struct told *t, size_t i)
         json_object_set_new(phases, sb_phase_keys[p], median_json(&t->medians[i][p]));
     for (size_t k = 0; reasons && k < r->reasons_n; k++)
         json_array_append_new(reasons, json_string(r->reasons[k]));
-    return json_pack("{s:o,s:o,s:I,s:I,s:o,s:I,s:{s:I,s:I,s:f,s:f,s:f},s:I,s:o,s:o,s:o,s:o}", "from", r->from ? json_string(from) : json_null(), "to", r->to ? json_string(to) : json_null(),
-                     "entries", (json_int_t)r->entries, "left_out", (json_int_t)r->left_out, "phases", phases, "incidents", (json_int_t)r->incidents, "changes", "executed",
-                     (json_int_t)s->n, "gone_wrong", (json_int_t)s->hits, "rate", (double)s->ppm / 1e6, "low", (double)s->low_ppm / 1e6, "high", (double)s->high_ppm / 1e6,
-                     "queued_ms", (json_int_t)r->queued_ms, "specialists", sb_report_cards_json(r), "rejected_because", reasons, "alarms", sb_report_alarms_json(r), "lowered", sb_report_demotions_json(r));
+    return json_pack("{s:o,s:o,s:I,s:I,s:o,s:I,s:o,s:o,s:I,s:o,s:o,s:o,s:o}", "from", r->from ? json_string(from) : json_null(), "to", r->to ? json_string(to) : json_null(),
+                     "entries", (json_int_t)r->entries, "left_out", (json_int_t)r->left_out, "phases", phases, "incidents", (json_int_t)r->incidents, "changes",
+                     rate_json(&t->wrong[i], "executed", "gone_wrong"), "drills", rate_json(&t->drills[i], "made", "passed"), "queued_ms", (json_int_t)r->queued_ms, "specialists", sb_report_cards_json(r), "rejected_because", reasons, "alarms", sb_report_alarms_json(r), "lowered", sb_report_demotions_json(r));
+}
+
+/* Durations in milliseconds; a share in parts per million, of n, where the median stands. */
+static int print_csv_rate(const char *side, const char *measure, const struct sb_rate *s)
+{
+    return s->n ? sb_print("%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",\n", side, measure, s->n, s->ppm, s->low_ppm, s->high_ppm) : sb_print("%s,%s,0,,,,\n", side, measure);
 }
 
 static int print_csv(const struct told *t)
 {
     int rc = sb_print("side,measure,n,median,low,high,p90\n");
-    for (size_t i = 0; i < t->n; i++)
+    for (size_t i = 0; i < t->n; i++) {
+        const char *name = t->n < 2 ? "all" : i ? "after" : "before";
         for (size_t p = 0; p < PHASES; p++) {
             const struct sb_median *m = &t->medians[i][p];
-            rc |= sb_print("%s,%s,%zu,", t->n < 2 ? "all" : i ? "after" : "before", sb_phase_keys[p], m->n);
+            rc |= sb_print("%s,%s,%zu,", name, sb_phase_keys[p], m->n);
             rc |= m->n ? sb_print("%" PRId64 ",", m->middle) : sb_print(",");
             rc |= m->bounded ? sb_print("%" PRId64 ",%" PRId64 ",", m->low, m->high) : sb_print(",,");
             rc |= m->n ? sb_print("%" PRId64 "\n", m->p90) : sb_print("\n");
         }
+        rc |= print_csv_rate(name, "gone_wrong_ppm", &t->wrong[i]) | print_csv_rate(name, "drills_passed_ppm", &t->drills[i]);
+        rc |= sb_print("%s,incidents,%" PRId64 ",,,,\n%s,queued_ms,,%" PRId64 ",,,\n", name, t->of[i].incidents, name, t->of[i].queued_ms);
+    }
     return rc;
 }
 
 /* ---- the command ---- */
 
-static int read_spans(const struct args *a, struct sb_report_span spans[2], size_t *n, struct sb_err *err)
+static int read_spans(const struct args *a, struct sb_report_span spans[2], struct told *t, struct sb_err *err)
 {
-    int64_t since = 0, until = 0, split = 0;
+    int64_t since = 0, until = 0, split = 0, now = sb_wall_ms();
     if ((a->since && sb_when(a->since, &since)) || (a->until && sb_when(a->until, &until)) || (a->split && sb_when(a->split, &split)))
         return sb_fail(err, SB_EUSAGE, "--since, --until and --split take a time: write 2026-11-23, 2026-11-23T09:05:10Z or 30d");
     if ((until && since >= until) || (a->split && (split <= since || (until && split >= until))))
         return sb_fail(err, SB_EUSAGE, "--since, --split and --until have to follow one another");
+    if (since >= now || split >= now)
+        return sb_fail(err, SB_EUSAGE, "--since and --split take a time that is over: %s is still to come", since >= now ? a->since : a->split);
     spans[0] = (struct sb_report_span){since, a->split ? split : until, a->simulated};
     spans[1] = (struct sb_report_span){split, until, a->simulated};
-    *n = a->split ? 2 : 1;
+    t->n = a->split ? 2 : 1;
+    t->split = split;
     return 0;
 }
 
@@ -172,12 +208,15 @@ static int tell(struct told *t, const struct args *a)
         for (size_t p = 0; p < PHASES; p++)
             t->medians[i][p] = sb_median_of(&t->of[i].phases[p]);
         t->wrong[i] = sb_rate_of(t->of[i].gone_wrong, t->of[i].executed);
+        t->drills[i] = sb_rate_of(t->of[i].drills_passed, t->of[i].drills);
     }
     if (a->csv)
         return print_csv(t);
     if (!a->json)
         return print_text(t, a);
-    return sb_print_json(t->n < 2 ? report_json(t, 0) : json_pack("{s:o,s:o}", "before", report_json(t, 0), "after", report_json(t, 1)));
+    char at[SB_TIME_LEN + 1];
+    sb_time_format(at, t->split);
+    return sb_print_json(t->n < 2 ? report_json(t, 0) : json_pack("{s:s,s:o,s:o}", "split", at, "before", report_json(t, 0), "after", report_json(t, 1)));
 }
 
 static bool show(void *ctx, int64_t done, int64_t total)
@@ -196,7 +235,7 @@ static int report(const struct args *a, struct sb_err *err)
     sb_bar_init(&bar, a->quiet);
     if (a->ledger)
         sb_str_adds(&dir, a->ledger);
-    int rc = read_spans(a, spans, &t.n, err);
+    int rc = read_spans(a, spans, &t, err);
     if (rc == 0 && !a->ledger)
         rc = sb_path_state_seen(&dir, err);
     if (rc == 0)

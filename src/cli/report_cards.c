@@ -75,10 +75,12 @@ static void print_demotions(const struct sb_report *r)
         sb_time_format(at, d->at);
         sb_print("  %.16s %s in %s lowered from L%" PRId64 " to L%" PRId64 ": %s\n", at, d->kind, d->environment ? d->environment : "", d->level, d->to, d->reason ? d->reason : "");
         sb_time_format(at, d->back_at);
-        if (d->back_at)
+        if (d->back_at && d->back_why)
+            sb_print("    back since %.16s, by a decision signed by %s: %s\n", at, d->back_by ? d->back_by : "", d->back_why);
+        else if (d->back_at)
             sb_print("    back since %.16s, by another bundle%s%s\n", at, d->back_by ? " signed by " : "", d->back_by ? d->back_by : "");
         else
-            sb_print("    it stands: another bundle of policy brings it back\n");
+            sb_print("    it stands: a signed decision (policy restore) brings it back, or another bundle of policy\n");
     }
 }
 
@@ -166,8 +168,8 @@ json_t *sb_report_demotions_json(const struct sb_report *r)
         char at[SB_TIME_LEN + 1], back[SB_TIME_LEN + 1];
         sb_time_format(at, d->at);
         sb_time_format(back, d->back_at);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s?,s:s?,s:I,s:I,s:s?,s:s?,s:s?}", "at", at, "kind", d->kind, "environment", d->environment, "deployment", d->deployment, "level",
-                                              (json_int_t)d->level, "lowered_to", (json_int_t)d->to, "reason", d->reason, "back_at", d->back_at ? back : NULL, "back_by", d->back_by));
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s?,s:s?,s:I,s:I,s:s?,s:s?,s:s?,s:s?}", "at", at, "kind", d->kind, "environment", d->environment, "deployment", d->deployment, "level",
+                                              (json_int_t)d->level, "lowered_to", (json_int_t)d->to, "reason", d->reason, "back_at", d->back_at ? back : NULL, "back_by", d->back_by, "back_because", d->back_why));
     }
     return list;
 }

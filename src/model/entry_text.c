@@ -43,6 +43,8 @@ static bool tree_yes(void *body, const char *path)
 #define RAN_ONE "; {#already_run} planned run still to come by it has run already and will not run again"
 #define RAN_SOME "; {#already_run} planned runs still to come by it have run already and will not run again"
 
+#define CAME_BACK "{kind} in {environment} back at L{#level}, signed by {by}: {reason}"
+
 /* {path} is a string ("?" where there is none), {path:n} its first n bytes, {#path} a number, {~path} a number as a duration
  * without its sign, {+path|a|b} is a where the member is true and else b, {=path|a} is a where the member is a string. */
 static const char *const templates[SB_ENTRY_KINDS] = {
@@ -92,7 +94,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
 };
 
 /* What else is put into lines, the words of a duration among it. */
-static const char *const others[] = {WATCHING, PLANNED, MISSED_ONE, MISSED_SOME, SET_BACK, RAN_ONE, RAN_SOME, "ms", "min"};
+static const char *const others[] = {CAME_BACK, WATCHING, PLANNED, MISSED_ONE, MISSED_SOME, SET_BACK, RAN_ONE, RAN_SOME, "ms", "min"};
 
 static void add_number(struct sb_str *out, int64_t v)
 {
@@ -194,6 +196,8 @@ void sb_entry_text_from(int kind, const struct sb_entry_fields *f, struct sb_str
         t = WATCHING;
     else if (kind == SB_ENTRY_CLOCK && f->number(f->of, "jump_ms") < 0)
         t = SET_BACK;
+    else if (kind == SB_ENTRY_AUTONOMY && has_text(f, "by", out))
+        t = CAME_BACK;
     fill(t, f, out);
     if (kind == SB_ENTRY_REQUEST || kind == SB_ENTRY_CLOCK)
         fill_rest(kind, f, out);

@@ -6,6 +6,12 @@
 static const struct sb_member text_members[] = {SB_MEMBER(struct sb_text, text, SB_STR, SB_ALWAYS, NULL)};
 static const struct sb_schema text_schema = SB_SCHEMA("text", struct sb_text, text_members);
 
+static const struct sb_member signed_members[] = {
+    SB_MEMBER(struct sb_signed, statement, SB_STR, SB_NEEDED, NULL),
+    SB_MEMBER(struct sb_signed, signature, SB_STR, SB_NEEDED, NULL),
+};
+static const struct sb_schema signed_schema = SB_SCHEMA("signed", struct sb_signed, signed_members);
+
 static const struct sb_member mark_members[] = {
     SB_MEMBER(struct sb_marker, text, SB_STR, SB_NEEDED, NULL),
     SB_MEMBER(struct sb_marker, ns, SB_STR, 0, NULL),
@@ -244,6 +250,7 @@ static const struct {
     [SB_ASK_BREAKGLASS] = {"breakglass", &decision_schema},
     [SB_ASK_REVIEW] = {"review", &decision_schema},
     [SB_ASK_WHAT_IF] = {"what_if", &decision_schema},
+    [SB_ASK_RESTORE] = {"restore", &signed_schema},
     [SB_ASK_CARD] = {"get_card", &text_schema},
     [SB_ASK_CASE] = {"get_case", &text_schema},
     [SB_ASK_AUDIT] = {"get_audit", &audit_ask_schema},

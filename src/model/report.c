@@ -25,6 +25,10 @@ static const struct sb_member side_members[] = {
     SB_MEMBER(struct sb_report_side, low_ppm, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_report_side, high_ppm, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_report_side, queued_ms, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_report_side, drills, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_report_side, drills_passed, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_report_side, drills_low_ppm, SB_INT, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_report_side, drills_high_ppm, SB_INT, SB_ALWAYS, NULL),
 };
 const struct sb_schema sb_report_side_schema = SB_SCHEMA("side", struct sb_report_side, side_members);
 

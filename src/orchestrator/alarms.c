@@ -100,7 +100,7 @@ int sb_o_review_alarms(struct sb_orchestrator *o, struct held_anomaly *a, struct
         return 0;
     if (sb_o_follow(o, &o->alarms->next_seq, REACH_MS, wants, take, err))
         return -1;
-    int64_t since = sb_o_counts_since(o);
+    int64_t since = sb_o_counts_since(o, kind, o->opt.environment);
     for (size_t i = 0; i < o->alarms->items_n; i++) {
         const struct judged *j = &o->alarms->items[i];
         bool counts = j->at >= since && sb_streq(j->rule, rule);
@@ -115,8 +115,7 @@ int sb_o_review_alarms(struct sb_orchestrator *o, struct held_anomaly *a, struct
                                                        .what = "what people said of its alarms in 30 days", .came_of_it = came,
                                                        .ns = a->anomaly.namespaces_n ? a->anomaly.namespaces[0] : NULL, .broke_what = "the anomaly that broke the limit",
                                                        .broke = a->anomaly.id, .risk = "who is called for nothing does not come when it matters: what it finds is advice until somebody answers for it",
-                                                       .outcome = "what this rule finds is recorded, opens no case and rings no bell; another bundle of policy, signed where signers are set, is what "
-                                                                  "brings it back"},
+                                                       .outcome = "what this rule finds is recorded, opens no case and rings no bell; " SB_O_COMES_BACK},
                                json_pack("{s:I,s:I}", "judged", (json_int_t)judged, "noise", (json_int_t)noise), err)
                   : sb_fail_nomem(err);
     free(came);

@@ -292,7 +292,16 @@ static int put_on_record(struct sb_orchestrator *o, struct sb_card *draft, enum 
 
 int sb_o_propose(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)
 {
-    return put_on_record(o, draft, SB_EV_PROPOSE, note, err);
+    char why[256];
+    int advice = sb_o_is_advice_only(o, draft, why, sizeof why, err);
+    if (advice < 0)
+        return -1;
+    if (!advice)
+        return put_on_record(o, draft, SB_EV_PROPOSE, note, err);
+    struct held_case *c = sb_o_case(o, draft->case_id);
+    if (c)
+        c->advised = true;
+    return sb_o_advise(o, draft, why, err);
 }
 
 int sb_o_advise(struct sb_orchestrator *o, struct sb_card *draft, const char *note, struct sb_err *err)

@@ -172,7 +172,7 @@ static void add_outcome(struct outcome *out, const struct happened *x)
     if (x->what == IT_WAS_ACCEPTED) /* its last acceptance counts */
         out->accepted = !x->edited;
     out->done |= x->what == IT_WAS_DONE;
-    out->back |= x->what == IT_WAS_ROLLED_BACK && !out->done;
+    out->back |= x->what == IT_FAILED_ITS_WATCH || (x->what == IT_WAS_ROLLED_BACK && !out->done);
     out->reversed |= x->what == IT_WAS_ROLLED_BACK && out->done;
 }
 

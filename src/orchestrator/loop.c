@@ -259,6 +259,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
     case SB_ASK_MARK:
         sb_o_mark(o, a->seat, m);
         break;
+    case SB_ASK_RESTORE:
+        sb_o_restore(o, a->seat, m);
+        break;
     case SB_ASK_FEEDBACK:
         sb_o_feedback(o, a->seat, m);
         break;

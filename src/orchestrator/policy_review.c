@@ -12,15 +12,13 @@
 #define SOON_DAYS 30
 #define DAY_MS INT64_C(86400000)
 
-static const char *const kinds[] = {"index.create", "index.hide", "index.unhide", "index.drop", "profile.set", "rollback"};
-
 /* Levels that are granted now and are others in thirty days. */
 static void add_ending(struct sb_orchestrator *o, struct sb_str *out)
 {
     int64_t now = sb_origin_wall_ms(o->opt.origin);
     size_t n = 0;
-    for (size_t kind = 0; kind < SB_COUNT(kinds); kind++) {
-        const char *action = kinds[kind];
+    for (size_t kind = 0; kind < SB_AUTONOMY_KINDS; kind++) {
+        const char *action = sb_autonomy_kinds[kind];
         for (int env = SB_ENV_PROD; env <= SB_ENV_DEV; env++) {
             int is = sb_autonomy_level(o->policy, action, env, now), then = sb_autonomy_level(o->policy, action, env, now + SOON_DAYS * DAY_MS);
             if (is == then)

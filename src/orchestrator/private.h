@@ -199,6 +199,7 @@ struct held_case {
     struct sb_evidence *impact; /* what was found out about the place it speaks of; passed on by the first hand-off */
     size_t impact_n;
     bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
+    bool advised;    /* what came of it stands at L0: an advisory card that nobody can approve */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
 
@@ -612,10 +613,18 @@ void sb_o_free_history(struct sb_orchestrator *o);
 int sb_o_review_level(struct sb_orchestrator *o, struct held_card *card, int64_t *lowered, struct sb_err *err);
 void sb_o_free_levels(struct sb_orchestrator *o);
 
-/* Since when what came of proposals and alarms counts: thirty days, or since this bundle came into force. */
-int64_t sb_o_counts_since(const struct sb_orchestrator *o);
+#define SB_O_COMES_BACK "a signed decision about it (policy restore) brings it back, or another bundle of policy, signed where signers are set"
+
+/* Since when what came of proposals and alarms of a kind counts: thirty days, or since this bundle came into force, or since it came back. */
+int64_t sb_o_counts_since(const struct sb_orchestrator *o, const char *kind, int environment);
 /* What a kind stands lowered to; -1: it does not. */
 int sb_o_lowered_to(struct sb_orchestrator *o, const char *kind, int environment, int64_t *to, struct sb_err *err);
+/* From which level, and by which entry; -1 and 0: it does not stand lowered. */
+int sb_o_lowering_of(struct sb_orchestrator *o, const char *kind, int environment, int64_t *level, int64_t *seq, struct sb_err *err);
+/* It is on the record that it comes back: it stands as granted, and what came of it before counts no more. */
+int sb_o_came_back(struct sb_orchestrator *o, const char *kind, int environment, struct sb_err *err);
+/* Whether what a card would do stands at L0, granted or lowered, and so is advice: 1 and why; 0; -1. */
+int sb_o_is_advice_only(struct sb_orchestrator *o, const struct sb_card *c, char *why, size_t cap, struct sb_err *err);
 
 /* Lowers it, on the record, with a notice and an incident on whose rule it is. Takes record. */
 struct sb_o_lowering {
@@ -631,14 +640,18 @@ int sb_o_lower(struct sb_orchestrator *o, const struct refs *refs, const struct 
 /* Appends since when this bundle is in force and what was lowered under it. */
 int sb_o_describe_lowered(struct sb_orchestrator *o, struct sb_str *out, struct sb_err *err);
 
+/* ---- comeback.c ---- */
+
+void sb_o_restore(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+
 /* ---- policy_review.c ---- */
 
 char *sb_o_review_policy(struct sb_orchestrator *o); /* in a sentence; NULL out of memory */
 
 /* ---- reports.c ---- */
 
-/* A page for the screens, divided so many days ago ("30d"; nothing: not divided): told to all when the record was gone through. */
-void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *split);
+/* A page for the screens, divided at a moment ("30d", "2026-11-23"; nothing: not divided): told to all when the record was gone through. */
+void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *moment);
 /* A report as a file, for a case. */
 int sb_o_consult_report(struct sb_orchestrator *o, struct held_case *held, struct sb_err *err);
 
@@ -694,6 +707,10 @@ struct approver {
 int sb_o_approver(struct sb_orchestrator *o, const struct sb_card *c, const struct seat *s, const struct sb_decision_on *d, const char *what, struct approver *a,
                   struct sb_err *err);
 void sb_o_approver_release(struct approver *a);
+
+#define SB_O_SIGNED_WITHIN_MS (10 * 60 * 1000) /* a statement is made for now */
+/* A statement whose text is its own canonical JSON, so that what is recorded gives the signed bytes again. New object; NULL with err. */
+json_t *sb_o_read_statement(const char *text, struct sb_err *err);
 
 /* The key that signed is one of this person's as well: one person, two names. */
 bool sb_o_key_is_also(struct sb_orchestrator *o, const struct sb_decision_on *d, const char *what, const char *who);

@@ -83,6 +83,21 @@ static void demotion_release(struct sb_demotion *d)
     free(d->reason);
     free(d->policy);
     free(d->back_by);
+    free(d->back_why);
+}
+
+/* A signed decision about one kind, or rule: of that place the lowerings that stood. */
+int sb_report_came_back(struct sb_report *r, const struct sb_entry *e)
+{
+    for (size_t i = 0; i < r->demotions_n; i++) {
+        struct sb_demotion *d = &r->demotions[i];
+        if (d->back_at || !sb_streq(d->deployment, e->plan.deployment) || !sb_streq(d->kind, sb_json_str(e->body, "kind")) || !sb_streq(d->environment, sb_json_str(e->body, "environment")))
+            continue;
+        d->back_at = e->ts;
+        if (sb_str_set(&d->back_by, sb_json_str(e->body, "by")) || sb_str_set(&d->back_why, sb_json_str(e->body, "reason")))
+            return -1;
+    }
+    return 0;
 }
 
 int sb_report_lowered(struct sb_report *r, const struct sb_entry *e)

@@ -341,10 +341,17 @@ static int take_for(struct gathering *g, const struct sb_entry *e)
         g->out->from = g->out->from ? g->out->from : e->ts;
         g->out->to = e->ts;
     }
-    if (in && e->kind == SB_ENTRY_AUTONOMY && e->plan.simulated == g->span->simulated)
+    bool back = e->kind == SB_ENTRY_AUTONOMY && sb_json_str(e->body, "by");
+    if (back && e->plan.simulated == g->span->simulated)
+        return sb_report_came_back(g->out, e);
+    if (in && !back && e->kind == SB_ENTRY_AUTONOMY && e->plan.simulated == g->span->simulated)
         return sb_report_lowered(g->out, e);
-    if (in && e->kind == SB_ENTRY_POLICY_LOAD)
+    if (e->kind == SB_ENTRY_POLICY_LOAD)
         return sb_report_bundle(g->out, e);
+    if (in && e->plan.simulated == g->span->simulated && sb_drill_level(e) >= 0) {
+        g->out->drills++;
+        g->out->drills_passed += sb_drill_level(e) > 0;
+    }
     if (e->kind == SB_ENTRY_HUSH)
         return take_hush(g, e);
     if (e->kind == SB_ENTRY_REQUEST && e->plan.case_id)

@@ -30,12 +30,12 @@ static int add_rows(struct sb_report_page *p, struct sb_report *r, bool after)
 
 static int add_side(struct sb_report_page *p, const struct sb_report *r, bool after)
 {
-    struct sb_rate wrong = sb_rate_of(r->gone_wrong, r->executed);
+    struct sb_rate wrong = sb_rate_of(r->gone_wrong, r->executed), drills = sb_rate_of(r->drills_passed, r->drills);
     struct sb_report_side *s = SB_PUSH(p->sides);
     if (!s)
         return -1;
     *s = (struct sb_report_side){.after = after, .from = r->from, .to = r->to, .entries = r->entries, .incidents = r->incidents, .executed = r->executed, .gone_wrong = r->gone_wrong,
-                                 .low_ppm = wrong.low_ppm, .high_ppm = wrong.high_ppm, .queued_ms = r->queued_ms};
+                                 .low_ppm = wrong.low_ppm, .high_ppm = wrong.high_ppm, .queued_ms = r->queued_ms, .drills = r->drills, .drills_passed = r->drills_passed, .drills_low_ppm = drills.low_ppm, .drills_high_ppm = drills.high_ppm};
     return 0;
 }
 
@@ -103,8 +103,10 @@ static int add_lowered(struct sb_report_page *p, const struct sb_report *r)
         const struct sb_demotion *d = &r->demotions[i];
         sb_time_format(at, d->at);
         sb_time_format(back, d->back_at);
-        char *stands = d->back_at ? sb_format("back since %.16s, by another bundle%s%s", back, d->back_by ? " signed by " : "", d->back_by ? d->back_by : "")
-                                  : sb_format("it stands: another bundle of policy brings it back");
+        char *stands = d->back_at && d->back_why
+                           ? sb_format("back since %.16s, by a decision signed by %s: %s", back, d->back_by ? d->back_by : "?", d->back_why)
+                       : d->back_at ? sb_format("back since %.16s, by another bundle%s%s", back, d->back_by ? " signed by " : "", d->back_by ? d->back_by : "")
+                                  : sb_format("it stands: a signed decision (policy restore) brings it back, or another bundle of policy");
         char *line = stands ? sb_format("%.16s %s in %s from L%" PRId64 " to L%" PRId64 ": %s; %s", at, d->kind, d->environment ? d->environment : "?", d->level, d->to,
                                         d->reason ? d->reason : "", stands)
                             : NULL;

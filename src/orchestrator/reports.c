@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define DAY_MS INT64_C(86400000)
-#define DAYS_MOST 3660
 #define TEXT_MOST 60000 /* bytes of a report's text */
 
 struct gathering {
@@ -20,7 +19,8 @@ struct gathering {
     struct errand way;
     char *dir, *case_id; /* case_id NULL: a screen asked */
     bool simulated;
-    int64_t days, now;   /* a screen: the date that divides it is so many days ago, 0 none. A case: so many days are told */
+    int64_t now, split;  /* split: a screen's, the moment that divides it; 0: none */
+    int64_t from, days;  /* a case's: since when it tells, and how many days that are */
     struct sb_report_page page;
     struct sb_err err;
 };
@@ -47,14 +47,12 @@ static void back(struct sb_orchestrator *o, void *p);
 static void gather(void *p)
 {
     struct gathering *g = p;
-    int64_t from = g->now - g->days * DAY_MS;
-    bool divided = !g->case_id && g->days;
-    struct sb_report_span spans[2] = {{g->case_id ? from : 0, divided ? from : 0, g->simulated}, {from, 0, g->simulated}};
-    size_t n = divided ? 2 : 1;
+    struct sb_report_span spans[2] = {{g->from, g->split, g->simulated}, {g->split, 0, g->simulated}};
+    size_t n = g->split ? 2 : 1;
     struct sb_report of[2];
     memset(of, 0, sizeof of);
     struct sb_ledger *l = sb_ledger_open(g->dir, SB_LEDGER_READ, NULL, &g->err);
-    if (l && sb_report_gather(l, spans, of, n, &(struct sb_report_progress){go_on, g}, &g->err) == 0 && sb_report_page_of(of, n, g->now, from, g->simulated, &g->page, &g->err))
+    if (l && sb_report_gather(l, spans, of, n, &(struct sb_report_progress){go_on, g}, &g->err) == 0 && sb_report_page_of(of, n, g->now, g->split, g->simulated, &g->page, &g->err))
         memset(&g->page, 0, sizeof g->page);
     for (size_t i = 0; i < n; i++)
         sb_report_release(&of[i]);
@@ -173,7 +171,7 @@ static char *write_text(struct sb_orchestrator *o, const struct gathering *g)
     char from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1], waited[32];
     struct sb_str s;
     sb_str_init(&s);
-    sb_time_format(from, g->now - g->days * DAY_MS);
+    sb_time_format(from, g->from);
     sb_time_format(to, g->now);
     sb_duration_format(waited, sizeof waited, side->queued_ms);
     sb_str_adds(&s, "# ");
@@ -182,8 +180,8 @@ static char *write_text(struct sb_orchestrator *o, const struct gathering *g)
     char *status = sb_o_status(o);
     add_plain(&s, status ? status : "its state is not known: out of memory");
     free(status);
-    sb_str_addf(&s, "\n\n## What happened\n\n- incidents: %" PRId64 "\n- changes carried out: %" PRId64 ", %" PRId64 " went wrong\n- cards waited %s for approvals, all together\n", side->incidents,
-                side->executed, side->gone_wrong, waited);
+    sb_str_addf(&s, "\n\n## What happened\n\n- incidents: %" PRId64 "\n- changes carried out: %" PRId64 ", %" PRId64 " went wrong\n- cards waited %s for approvals, all together\n- restore drills: %" PRId64 ", %" PRId64 " passed\n", side->incidents,
+                side->executed, side->gone_wrong, waited, side->drills, side->drills_passed);
     add_phases(&s, &g->page);
     sb_str_adds(&s, "\n## Open\n\n");
     add_open(&s, o);
@@ -270,15 +268,18 @@ static void back(struct sb_orchestrator *o, void *p)
     free_gathering(g);
 }
 
-static int begin(struct sb_orchestrator *o, const char *case_id, int64_t days, struct sb_err *err)
+/* from: of a case; split: of a screen. */
+static int begin(struct sb_orchestrator *o, const char *case_id, int64_t from, int64_t split, struct sb_err *err)
 {
     struct gathering *g = calloc(1, sizeof *g);
     if (!g)
         return sb_fail_nomem(err);
     g->o = o;
-    g->days = days;
     g->simulated = o->facts.simulated;
     g->now = sb_origin_wall_ms(o->opt.origin);
+    g->from = from;
+    g->days = (g->now - from + DAY_MS - 1) / DAY_MS;
+    g->split = split;
     if (sb_str_set(&g->dir, o->opt.state_dir) || sb_str_set(&g->case_id, case_id)) {
         free_gathering(g);
         return sb_fail_nomem(err);
@@ -286,34 +287,44 @@ static int begin(struct sb_orchestrator *o, const char *case_id, int64_t days, s
     return sb_o_work(o, &g->way, gather, g, free_gathering) ? 0 : sb_fail(err, SB_ESTATE, "this program is ending");
 }
 
-/* "30d", or nothing: as days. -1: neither. */
-static int64_t days_of(const char *text)
+/* The moment that is meant; 0: none is. */
+static int split_of(const struct sb_orchestrator *o, const char *text, int64_t *split, struct sb_err *err)
 {
-    int64_t n = 0;
-    size_t len = text ? strlen(text) : 0;
-    char digits[8];
-    if (!len)
+    int64_t now = sb_origin_wall_ms(o->opt.origin);
+    *split = 0;
+    if (!text || !text[0])
         return 0;
-    if (len > sizeof digits || text[len - 1] != 'd')
-        return -1;
-    snprintf(digits, sizeof digits, "%.*s", (int)len - 1, text);
-    return sb_parse_i64(digits, &n) || n < 1 || n > DAYS_MOST ? -1 : n;
+    if (sb_time_when(text, now, split) || *split <= 0)
+        return sb_fail(err, SB_EINPUT, "a report is divided at a moment: write 2026-11-23, 2026-11-23T09:05 or 30d");
+    return *split < now ? 0 : sb_fail(err, SB_EINPUT, "a report is divided at a moment that is over: %.40s is still to come", text);
 }
 
-void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *split)
+void sb_o_ask_report(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *moment)
 {
     struct sb_err err = SB_ERR_INIT;
-    int64_t days = days_of(split);
-    if (days < 0)
-        sb_fail(&err, SB_EINPUT, "a report is divided at a number of days ago, such as 30d");
-    else if (o->reporting)
+    int64_t split;
+    if (split_of(o, moment, &split, &err) == 0 && o->reporting)
         sb_fail(&err, SB_ESTATE, "the record is being gone through for another report; ask again in a moment");
-    else if (begin(o, NULL, days, &err) == 0)
+    else if (err.code == SB_OK && begin(o, NULL, 0, split, &err) == 0)
         o->reporting = true;
     sb_o_answer(o, seat, seq, &err, NULL, NULL, "The record is being gone through");
 }
 
-/* How far back a request means. */
+/* The first day that is written in a request, 2026-11-23, as a moment; 0: none is; -1: there is no such day. */
+static int64_t day_of(const char *request)
+{
+    for (const char *p = request; *p; p++) {
+        char word[11];
+        int64_t at;
+        snprintf(word, sizeof word, "%.10s", p);
+        bool begins = p == request || !strchr("0123456789-", p[-1]);
+        if (begins && strspn(word, "0123456789-") == 10 && word[4] == '-' && word[7] == '-')
+            return sb_time_when(word, 0, &at) || at <= 0 ? -1 : at;
+    }
+    return 0;
+}
+
+/* How far back a request means, in days. */
 static int64_t span_of(const char *request)
 {
     static const struct {
@@ -328,8 +339,13 @@ static int64_t span_of(const char *request)
 
 int sb_o_consult_report(struct sb_orchestrator *o, struct held_case *held, struct sb_err *err)
 {
+    int64_t now = sb_origin_wall_ms(o->opt.origin), day = day_of(held->case_.text);
+    if (day < 0)
+        return sb_fail(err, SB_EINPUT, "there is no such day as the one that is named: write it as 2026-11-23");
+    if (day >= now)
+        return sb_fail(err, SB_EINPUT, "a report tells what was: the day that is named is still to come");
     held->consulting = true;
-    if (begin(o, held->case_.id, span_of(held->case_.text), err)) {
+    if (begin(o, held->case_.id, day > 0 ? day : now - span_of(held->case_.text) * DAY_MS, 0, err)) {
         held->consulting = false;
         return -1;
     }

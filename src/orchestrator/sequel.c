@@ -88,7 +88,9 @@ void sb_o_answer_request(struct sb_orchestrator *o, int64_t seat, int64_t seq, s
     const char *answer = err->code != SB_OK ? err->msg : text, *warning = c ? c->case_.reading.warning : NULL;
     if (warning && strstr(answer, warning)) /* it says so already */
         warning = NULL;
-    char *said = warning ? sb_format("%s. (Note: %s.)", text, warning) : NULL;
+    char *said = warning || (c && c->advised) ? sb_format("%s%s%s%s%s", text, c->advised ? ". This is advice: what it would do stands at L0, and nobody can approve it" : "", warning ? ". (Note: " : "",
+                                                          warning ? warning : "", warning ? ".)" : "")
+                                              : NULL;
     struct sb_err failed = *err;
     text = said ? said : text;
     if (failed.code == SB_OK && s && s->rest) {

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define STATEMENT_MAX 8192
-#define SIGNED_WITHIN_MS (10 * 60 * 1000) /* a statement is made for now */
 
 static bool glass(const char *what)
 {
@@ -32,7 +31,7 @@ static bool nonce_is_new(const struct sb_card *c, const char *nonce)
     return true;
 }
 
-static json_t *read_statement(const char *text, struct sb_err *err)
+json_t *sb_o_read_statement(const char *text, struct sb_err *err)
 {
     struct sb_str same;
     size_t n = strlen(text);
@@ -66,7 +65,7 @@ static int statement_fits(struct sb_orchestrator *o, const struct sb_card *c, co
         return sb_fail(err, SB_EINPUT, "what was signed is another review than what is asked");
     if (!by || !by[0] || !is_nonce(nonce))
         return sb_fail(err, SB_EINPUT, "the signed statement does not say by whom, or has no nonce");
-    if (made < now - SIGNED_WITHIN_MS || made > now + SIGNED_WITHIN_MS)
+    if (made < now - SB_O_SIGNED_WITHIN_MS || made > now + SB_O_SIGNED_WITHIN_MS)
         return sb_fail(err, SB_ESTATE, "the statement was not signed just now; sign it again");
     return nonce_is_new(c, nonce) ? 0 : sb_fail(err, SB_ESTATE, "this signed statement was used already");
 }
@@ -138,7 +137,7 @@ int sb_o_approver(struct sb_orchestrator *o, const struct sb_card *c, const stru
         return sb_fail(err, SB_EPOLICY, "this is signed here: signalbox cards %s %s --hash %s --sign KEY, or set signing_key in the config of a console", what, c->id, c->hash);
     if (!o->opt.approvers)
         return is_signed ? sb_fail(err, SB_EPOLICY, "the signature cannot be checked: the config names no approval_signers") : by_seat(o, c, s, what, a, err);
-    if (!(a->statement = read_statement(d->statement, err)))
+    if (!(a->statement = sb_o_read_statement(d->statement, err)))
         return -1;
     a->by = sb_json_str(a->statement, "by");
     if (statement_fits(o, c, d, what, a->statement, err) || check_signature(o, d, what, a->by, a->fingerprint, err)) {

@@ -13,7 +13,11 @@
 static const char *const level_text[SB_AUTONOMY_LEVELS] = {"L0", "L1", "L2", "L3", "L4"};
 const struct sb_names sb_autonomy_levels = {"level", level_text, SB_AUTONOMY_LEVELS};
 
+const char *const sb_autonomy_kinds[SB_AUTONOMY_KINDS] = {"index.create", "index.hide", "index.unhide", "index.drop", "profile.set", "schema.observe", "schema.backfill", "schema.contract",
+                                                          "schema.validator", "schema.expire", "op.kill", "rollback"};
+
 static const struct sb_autonomy_limits shipped[SB_AUTONOMY_LEVELS] = {
+    [1] = {20, 0, 500000, 500000, 5},
     [2] = {10, 600000, 200000, 200000, 3},
     [3] = {20, 800000, 100000, 50000, 2},
     [4] = {20, 950000, 10000, 10000, 1},
@@ -59,14 +63,14 @@ static int read_limit(struct sb_loader *l, const json_t *v, const char *key, int
 
 static int read_limits(struct sb_loader *l, const json_t *limits)
 {
-    static const char *const levels[] = {"L2", "L3", "L4", "alarms"};
+    static const char *const levels[] = {"L1", "L2", "L3", "L4", "alarms"};
     static const char *const alarm_keys[] = {"min_judged", "noise_ppm"};
     static const char *const keys[] = {"min_decisions", "accepted_ppm", "rolled_back_ppm", "reversed_ppm", "early_failures"};
     size_t mark = sb_loader_enter(l, "limits");
     if (limits && sb_loader_keys(l, limits, levels, SB_COUNT(levels)))
         return -1;
     for (size_t i = 0; i < SB_COUNT(levels) - 1; i++) {
-        struct sb_autonomy_limits *to = &l->p->limits[i + 2];
+        struct sb_autonomy_limits *to = &l->p->limits[i + 1];
         const json_t *v = json_object_get(limits, levels[i]);
         if (!v)
             continue;
@@ -142,13 +146,13 @@ static bool breaks(const struct sb_autonomy_limits *m, const struct sb_autonomy_
     if (r->decisions < m->min_decisions) {
         if (!m->early_failures || failures < m->early_failures)
             return false;
-        snprintf(why, cap, "%" PRId64 " of the first %" PRId64 " decisions ended in a rollback or a reversal", failures, r->decisions);
+        snprintf(why, cap, "%" PRId64 " of the first %" PRId64 " decisions failed, were rolled back or were reversed", failures, r->decisions);
         return true;
     }
     if (share_over(r->decisions - r->accepted, r->decisions, 1000000 - m->accepted_ppm))
         snprintf(why, cap, "%" PRId64 " of %" PRId64 " proposals were accepted; at least %" PRId64 " in a million have to be", r->accepted, r->decisions, m->accepted_ppm);
     else if (share_over(r->rolled_back, r->accepted, m->rolled_back_ppm))
-        snprintf(why, cap, "%" PRId64 " of %" PRId64 " were rolled back; at most %" PRId64 " in a million may be", r->rolled_back, r->accepted, m->rolled_back_ppm);
+        snprintf(why, cap, "%" PRId64 " of %" PRId64 " failed their watch or were rolled back; at most %" PRId64 " in a million may be", r->rolled_back, r->accepted, m->rolled_back_ppm);
     else if (share_over(r->reversed, r->accepted, m->reversed_ppm))
         snprintf(why, cap, "%" PRId64 " of %" PRId64 " were reversed later; at most %" PRId64 " in a million may be", r->reversed, r->accepted, m->reversed_ppm);
     else
@@ -169,7 +173,7 @@ bool sb_autonomy_review(const struct sb_policy *p, const char *kind, int environ
         out->lowered_to = 1;
         snprintf(out->reason, sizeof out->reason, "the record of %.60s contradicts itself", kind);
     }
-    for (; sound && out->lowered_to > 1 && breaks(&p->limits[out->lowered_to], r, why, sizeof why); out->lowered_to--)
+    for (; sound && out->lowered_to > 0 && breaks(&p->limits[out->lowered_to], r, why, sizeof why); out->lowered_to--)
         if (!out->reason[0])
             snprintf(out->reason, sizeof out->reason, "%s", why);
     return true;

@@ -93,6 +93,9 @@ void line_submit(struct sb_tui *t, struct sb_effects *fx)
     case LINE_RUNNING:
         running_only(t, text);
         break;
+    case LINE_DIVIDE:
+        report_divide(t, text, fx);
+        break;
     case LINE_FILTER:
         break; /* it has taken effect while it was typed */
     }

@@ -189,7 +189,7 @@ struct reading {
 };
 
 enum overlay { OVER_NONE, OVER_LINE, OVER_CONFIRM, OVER_PALETTE };
-enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT, LINE_REMARK, LINE_BLACKOUT, LINE_DECISION, LINE_RUNNING };
+enum line_for { LINE_REQUEST, LINE_REJECT, LINE_CLOSE, LINE_SEARCH, LINE_VALUE, LINE_FILTER, LINE_EXPORT, LINE_REMARK, LINE_BLACKOUT, LINE_DECISION, LINE_RUNNING, LINE_DIVIDE };
 enum confirm_for { CONFIRM_APPROVE, CONFIRM_STOP, CONFIRM_ROLLBACK, CONFIRM_EDIT, CONFIRM_QUIT, CONFIRM_BATCH };
 
 /* One of several cards that are approved with one sequence: as it was shown. */
@@ -368,7 +368,7 @@ struct sb_tui {
     size_t anomalies, anomalies_cap;
     struct sb_hushes hushes; /* in force */
     struct sb_report_page report; /* at 0: it has not come yet */
-    int report_days;              /* it is divided so many days ago; 0 not */
+    char *report_split;           /* the moment that divides it, as it was written; NULL: none */
     struct sb_recovery recovery; /* at 0: it has not come yet */
     struct sb_schema_look look; /* the last that came; ns NULL: none has */
     struct sb_case *cases;
@@ -656,6 +656,7 @@ bool act_on_schema(struct sb_tui *t, enum sb_action action, struct sb_effects *f
 
 /* ---- report.c ---- */
 bool act_on_report(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */
+void report_divide(struct sb_tui *t, const char *text, struct sb_effects *fx);     /* at a moment that was typed; empty: no more */
 
 /* ---- recovery.c ---- */
 bool act_on_recovery(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);

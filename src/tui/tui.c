@@ -333,6 +333,7 @@ void sb_tui_free(struct sb_tui *t)
     sb_record_release(&sb_recovery_schema, &t->recovery);
     sb_record_release(&sb_schema_look_schema, &t->look);
     sb_record_release(&sb_report_page_schema, &t->report);
+    free(t->report_split);
     sb_record_release(sb_message_schema(SB_ASK_HELLO), &t->seat);
     free(t->connecting);
     free(t);

@@ -381,6 +381,8 @@ static void pages(const char *dir)
     sb_origin_system(&origin);
     sb_rng_seed(&rng, 1);
     struct sb_ledger *l = own(dir, &origin);
+    if (sb_ledger_head(l) < 1)
+        die("the ledger holds no entry: there is no page to measure");
     for (int i = 0; i < 200; i++) {
         struct sb_audit_page page;
         int64_t before = 1 + (int64_t)sb_rng_below(&rng, (uint64_t)sb_ledger_head(l)), start = sb_mono_ns();

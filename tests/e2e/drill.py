@@ -280,6 +280,8 @@ def on_request(place, target, source):
     check(len(ends) == 1 and ends[0]["body"]["ok"] and ends[0]["plan"]["deployment"] == "live" and ends[0]["plan"]["simulated"] and ends[0]["body"]["ended_at"], "the record: %s" % ends)
     got = drill(place, target, made, what="from a shell, of a place of the config")
     check(got["recorded"] == "on the record of live", "from a shell: %s" % got["recorded"])
+    told = json.loads(place.run("report", "--simulated", "--json").stdout)["drills"]
+    check((told["made"], told["passed"], told["rate"], told["high"]) == (2, 2, 1.0, 1.0) and 0.3 < told["low"] < 0.4, "the report: %s" % told)
     # what status says now: the deployment's own oplog against a backup of 2023, the time that the two drills took, and the schedule
     source.client.spare.one.insert_one({"_id": "at risk"})
     os.rename(place.dir + "/store/older", place.dir + "/moved")

@@ -117,6 +117,11 @@ def main():
         with open(report["report"]["path"]) as f:
             text = f.read()
         L.require(report["event"] == "report" and report["report"]["text"] == text and id in text and "## The specialists" in text, "%s, not %s" % (report, text))
+        lab.run("ask", "report since 2026-01-02")
+        lab.until("the report since a day is told", lambda: [r for r in told(lab, "report") if "from 2026-01-02T00:00Z to " in r["report"]["text"]])
+        for day, words in (("2099-01-01", "still to come"), ("2026-13-45", "no such day")):
+            done = lab.run("ask", "report since " + day, check=False)
+            L.require(done.returncode == 2 and words in done.stderr, "since %s: %d %s" % (day, done.returncode, done.stderr))
         lab.verify()
         entries = lab.entries()
         for kind in ("request", "intent", "handoff", "recommendation", "policy.load", "verdict", "approval"):

@@ -53,7 +53,7 @@ def in_turn(p):
 
 
 def routes(p):
-    for text, status, words in (("shop.orders is slow", 0, ("read as index.review (", "ns shop.orders", "1. index_optimizer", "(so it is)", "risk: ")),
+    for text, status, words in (("shop.orders is slow", 0, ("read as index.review (", "ns shop.orders", "1. index_optimizer", "; from the anomaly_detector, with what it has seen; risk: ", "(so it is)", "documents", "data_architect")),
                                 ("why did latency jump at 14:05?", 0, ("read as anomaly.investigate", "time 14:05", "1. orchestrator, if the first suspect is a card of ours", "2. index_optimizer, if the anomaly that is going on is one of code")),
                                 ("are our backups good?", 0, ("read as backup.check", "1. backup_guardian (so it is): ", "risk: ")), ("restore shop to 14:00", 0, ("read as backup.restore", "1. backup_guardian (so it is): the request is about bringing something back")),
                                 ("find personal data in crm.users", 0, ("read as schema.review", "1. data_architect, if it names a collection (so it is)")), ("rename a to b in shop.orders", 0, ("read as schema.change", "1. data_architect", "in phases")),

@@ -13,11 +13,14 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab as L  # noqa: E402
 
 
-def set_up(lab, *more):
+FAILS_ONCE = {"L2": {"min_decisions": 10, "accepted_ppm": 600000, "rolled_back_ppm": 200000, "reversed_ppm": 200000, "early_failures": 1}}
+
+
+def set_up(lab, *more, limits=FAILS_ONCE):
     with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
         bundle = json.load(f)
     bundle.update(tests=[], inputs={})
-    bundle["autonomy"]["limits"] = {"L2": {"min_decisions": 10, "accepted_ppm": 600000, "rolled_back_ppm": 200000, "reversed_ppm": 200000, "early_failures": 1}}
+    bundle["autonomy"]["limits"] = limits
     path = lab.dir + "/bundle.json"
     with open(path, "w") as f:
         json.dump(bundle, f)
@@ -47,7 +50,7 @@ def a_level_is_lowered(lab):
     lab.until("the level", lambda: lowered(lab))
     told = lowered(lab)
     L.require([(t["kind"], t["environment"], t["level"], t["lowered_to"], t["simulated"]) for t in told] == [("index.create", "staging", 2, 1, True)], told)
-    L.require("index.create in staging is lowered from L2 to L1 until the policy is changed" in lab.log(), lab.log())
+    L.require("index.create in staging is lowered from L2 to L1 until a signed decision brings it back" in lab.log(), lab.log())
     L.require("lowered to L1 by the record of lab (SIMULATED)" in lab.run("policy", "levels").stdout, "the levels do not say so")
 
     # the config names another one for the next start: what is told is of the one in force
@@ -90,13 +93,18 @@ def sign(path, key):
     subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", "signalbox-policy", "-f", key, path], check=True, stderr=subprocess.DEVNULL)
 
 
+def signer(lab, name):
+    key = lab.dir + "/" + name
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", key], check=True)
+    with open(key + ".pub") as f, open(lab.dir + "/signers", "w") as out:
+        out.write('%s namespaces="signalbox-policy" %s\n' % (name, " ".join(f.read().split()[:2])))
+    return key
+
+
 def it_returns_by_a_signed_decision(lab):
     """Lowered by its record; an unsigned bundle changes nothing; one that is signed brings it back, and what waited is carried out."""
-    key, signers = lab.dir + "/alice", lab.dir + "/signers"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "alice", "-f", key], check=True)
-    with open(key + ".pub") as f, open(signers, "w") as out:
-        out.write('alice namespaces="signalbox-policy" %s\n' % " ".join(f.read().split()[:2]))
-    path = set_up(lab, "set policy_signers " + signers)
+    key = signer(lab, "alice")
+    path = set_up(lab, "set policy_signers " + lab.dir + "/signers")
     sign(path, key)
     lab.start()
     id = lab.propose(window=None)
@@ -132,6 +140,64 @@ def it_returns_by_a_signed_decision(lab):
     told = json.loads(lab.run("report", "--simulated", "--json").stdout)
     L.require([(d["kind"], d["level"], d["lowered_to"], d["back_by"]) for d in told["lowered"]] == [("index.create", 2, 1, "alice")] and told["lowered"][0]["back_at"] > told["lowered"][0]["at"], told["lowered"])
     L.require("by another bundle signed by alice" in lab.run("report", "--simulated").stdout, "the text does not say who brought it back")
+
+
+def one_kind_comes_back_alone(lab):
+    """So many failures that it only advises any more; one kind comes back by a signed decision about it, and the bundle stays."""
+    mallory, alice = signer(lab, "mallory"), signer(lab, "alice")  # the file holds alice
+    path = set_up(lab, "set policy_signers " + lab.dir + "/signers", limits=dict(FAILS_ONCE, L1=dict(FAILS_ONCE["L2"])))
+    sign(path, alice)
+    lab.start()
+    first = lab.propose(window=None)
+    lab.approve(first)
+    lab.until_state(first, "watching")
+    lab.run("cards", "rollback", first)
+    lab.until_state(first, "rolled_back")
+    lab.until("the level", lambda: lowered(lab))
+    L.require([(t["level"], t["lowered_to"]) for t in lowered(lab)] == [(2, 0)], lowered(lab))
+    L.require(any("advice that nobody can approve" in e["body"]["outcome"] for e in lab.entries("case.close")), "the incident does not say that it is advice")
+
+    said = lab.run("ask", "create an index on shop.orders {total: 1}").stdout
+    other = lab.until("advice", lambda: [i for i in all_ids(lab) if i != first] or None)[0]
+    L.require(lab.state_of(other) == "advisory" and "lowered to L0" in lab.card(other)["note"] and other in said and "This is advice" in said, "%s: %s; %s" % (other, lab.card(other), said))
+    refused = lab.run("cards", "approve", other, "--hash", lab.card(other)["hash"], "--target", "shop.orders", check=False)
+    L.require(refused.returncode == 1 and "advisory cannot be approved" in refused.stderr, "%s %s" % (refused.returncode, refused.stderr))
+
+    def restore(*args, status=0, says="", kind="index.create"):
+        done = lab.run("policy", "restore", kind, *args, check=False)
+        L.require(done.returncode == status and says in done.stdout + done.stderr, "restore %s: %s %s %s" % (args, done.returncode, done.stdout, done.stderr))
+
+    restore("--reason", "looked at", status=2, says="--sign KEY")
+    restore("--reason", "looked at", "--sign", alice, "--as", "alice", kind="index.hide", status=1, says="does not stand lowered")
+    restore("--reason", "looked at", "--sign", mallory, "--as", "alice", status=4, says="the signature does not count")
+    restore("--reason", "looked at", "--sign", alice, "--as", "mallory", status=4, says="the signature does not count")
+    L.require(lowered(lab), "a refused decision brought it back")
+    restore("--reason", "the cause was found: OPS-12", "--sign", alice, "--as", "alice", says="index.create in staging is back at L2")
+    L.require(not lowered(lab), lowered(lab))
+    restore("--reason", "again", "--sign", alice, "--as", "alice", status=1, says="does not stand lowered")
+    L.require("came back, signed by alice" in lab.run("policy", "levels").stdout, lab.run("policy", "levels").stdout)
+    back = [e["body"] for e in lab.entries("autonomy") if "by" in e["body"]]
+    L.require([(b["by"], b["reason"], b["statement"]["t"]) for b in back] == [("alice", "the cause was found: OPS-12", "restore")], back)
+
+    # it stays so for the next process, and the old record counts no more; a new failure does, and wants a decision of its own
+    lab.stop()
+    lab.start()
+    lab.until("a connection", lambda: lab.run("ask", "how is the cluster?", check=False).returncode == 0)
+    third = asked_for(lab, (first, other), "create an index on shop.orders {created_at: 1}")
+    lab.until_state(third, "awaiting_approval")
+    lab.approve(third)
+    lab.until_state(third, "watching")
+    L.require(not lowered(lab), "what was before the decision was counted again")
+    lab.run("cards", "rollback", third)
+    lab.until_state(third, "rolled_back")
+    lab.until("the level once more", lambda: lowered(lab))
+    told = json.loads(lab.run("report", "--simulated", "--json").stdout)["lowered"]
+    L.require([(d["back_by"], d["back_because"]) for d in told] == [("alice", "the cause was found: OPS-12"), (None, None)], told)
+    lab.stop()
+
+
+def all_ids(lab):
+    return sorted({e["plan"]["card"] for e in lab.entries("recommendation")})
 
 
 def asked_for(lab, known, text, *more):
@@ -174,7 +240,7 @@ def nothing_goes_by_itself_for_who_only_looks(lab):
 
 
 def main():
-    for case in (a_level_is_lowered, it_returns_by_a_signed_decision, nothing_goes_by_itself_for_who_only_looks):
+    for case in (a_level_is_lowered, it_returns_by_a_signed_decision, one_kind_comes_back_alone, nothing_goes_by_itself_for_who_only_looks):
         lab = L.Lab(os.path.join(HERE, "crash.scenario"))
         try:
             case(lab)

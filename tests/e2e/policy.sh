@@ -286,11 +286,11 @@ force_checks() {
 }
 
 usage_checks() {
-    for bad in '' 'replay' 'replay --candidate x' 'eval' 'eval a b' 'lint x' 'explain' '--nope lint' 'nothing'; do
+    for bad in '' 'replay' 'replay --candidate x' 'eval' 'eval a b' 'lint x' 'explain' 'restore' 'restore index.create --reason x' 'restore index.create --sign k' '--nope lint' 'nothing'; do
         # shellcheck disable=SC2086
         policy $bad; want_rc 2 "policy $bad"; one_sentence "policy $bad"
     done
-    policy nothing; want_err 'lint, test, eval INPUT, explain DECISION, levels, replay --candidate F' 'what there is'
+    policy nothing; want_err 'lint, test, eval INPUT, explain DECISION, levels, restore KIND, replay --candidate F' 'what there is'
 }
 
 eval_checks

@@ -108,8 +108,12 @@ def spans(lab):
     drawn = [line.split("|")[1] for line in text.splitlines() if line.count("|") == 2]
     L.require(len(drawn) > 6 and {len(row) for row in drawn} == {40} and any("o" in row for row in drawn) and all(row.rfind("o") <= row.find(">") for row in drawn if ">" in row and "[" not in row), "the plot: " + text)
     csv = lab.run("report", "--simulated", "--csv").stdout.splitlines()
-    L.require(csv[0] == "side,measure,n,median,low,high,p90" and len(csv) == 10 and all(line.count(",") == 6 for line in csv), "CSV: %s" % csv)
-    for words, said in ((("--since", "never"), "take a time"), (("--since", "2026-01-02", "--until", "2026-01-01"), "follow one another"), (("--json", "--csv"), "not both"), (("x",), "no other words"),
+    L.require(csv[0] == "side,measure,n,median,low,high,p90" and len(csv) == 14 and all(line.count(",") == 6 for line in csv), "CSV: %s" % csv)
+    rate = next(line for line in csv if line.startswith("all,gone_wrong_ppm,")).split(",")
+    L.require([int(x) for x in rate[2:6]] == [whole["changes"]["executed"]] + [round(whole["changes"][k] * 1e6) for k in ("rate", "low", "high")], "a share with its bounds: %s" % rate)
+    L.require(sides["split"] == at and {line.split(",")[0] for line in lab.run("report", "--simulated", "--csv", "--split", at).stdout.splitlines()[1:]} == {"before", "after"}, "the sides of a date")
+    L.require("divided at %s UTC: nothing that counts is before it" % "2026-01-02T00:00" in lab.run("report", "--simulated", "--split", "2026-01-02").stdout, "a date before the record")
+    for words, said in ((("--since", "never"), "take a time"), (("--split", "2099-01-01"), "still to come"), (("--split", "2026-13-01"), "take a time"), (("--since", "2026-01-02", "--until", "2026-01-01"), "follow one another"), (("--json", "--csv"), "not both"), (("x",), "no other words"),
                         (("--ledger", "/nonexistent"), "no ledger")):
         done = lab.run("report", *words, check=False)
         L.require(done.returncode == 2 and said in done.stderr, "report %s: %d %s" % (words, done.returncode, done.stderr))

@@ -37,6 +37,7 @@ struct lab_options {
     int what_if_environment;
     const struct sb_retention *retentions;
     size_t retentions_n;
+    const struct sb_policy_verifier *verifier; /* of what is decided about policy; the bundle counts as built in then */
 };
 
 struct lab_seat {
@@ -154,7 +155,7 @@ static inline void lab_start(struct lab *l, const struct lab_options *o)
         .approve_within_s = o->approve_within_s, .execute_within_s = o->execute_within_s, .recurring = o->schedules_n > 0,
         .schedules = o->schedules, .schedules_n = o->schedules_n,
         .what_if_uri_file = o->what_if_uri_file, .what_if_environment = o->what_if_environment,
-        .backups = o->backups, .backups_n = o->backups_n, .retentions = o->retentions, .retentions_n = o->retentions_n};
+        .backups = o->backups, .backups_n = o->backups_n, .retentions = o->retentions, .retentions_n = o->retentions_n, .verifier = o->verifier, .policy_built_in = o->verifier != NULL};
     l->o = sb_orchestrator_start(&opt, &err);
     if (!l->o)
         fail_msg("%s", err.msg);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One case goes over several specialists, really: each hand-off is on the record with its reason, its risk and the evidence that
- * it passes on, in order; the answer holds what each of them said. */
+ * it passes on, in order; the answer holds what each of them said. An anomaly whose first suspect is a card of ours goes to its author. */
 #include "lab.h"
+
+#include <stdlib.h>
 
 struct step {
     const char *case_id, *from, *to;
@@ -66,10 +68,81 @@ static void one_after_another(void **state)
     sb_str_release(&w.told);
 }
 
+/* As the detector tells it: what was done before it, and how sure it is of that. */
+static void tell_suspected(struct lab *l, const char *id, const char *ns, const char *first, int64_t sure_ppm)
+{
+    struct found *mail = calloc(1, sizeof *mail);
+    assert_non_null(mail);
+    struct sb_anomaly *a = &mail->anomaly;
+    struct sb_signal *g = SB_PUSH(a->signals);
+    struct sb_cause *c = SB_PUSH(a->causes);
+    assert_true(g && c && sb_str_set(&a->id, id) == 0 && sb_str_set(&a->title, "Reads take longer") == 0 && sb_str_set(&a->class_reason, "test") == 0 && sb_strs_push(&a->namespaces, &a->namespaces_n, ns) == 0 &&
+                sb_str_set(&g->metric, "ns.read_latency_us") == 0 && sb_str_set(&g->subject, ns) == 0 && sb_str_set(&g->unit, "us") == 0 && sb_str_set(&c->what, first) == 0 &&
+                sb_str_set(&c->evidence, "it came shortly before") == 0 && sb_evidence_add(&a->evidence, &a->evidence_n, "detector", ns, "read latency", "9000 us", "measured", sb_wall_ms()) == 0);
+    a->from = a->detected_at = sb_wall_ms();
+    a->severity = SB_HIGH;
+    a->class_ = SB_CLASS_LOAD;
+    c->rank = 1;
+    c->confidence_ppm = sure_ppm;
+    assert_true(sb_queue_post(l->o->mail, MAIL_ANOMALY, mail, sb_o_free_found));
+}
+
+struct told {
+    const char *why, *from, *to;
+    int64_t n;
+};
+
+static int count_handoff(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    struct told *t = ctx;
+    const json_t *h = json_object_get(e->body, "handoff");
+    (void)bytes;
+    (void)n;
+    (void)err;
+    t->n += e->kind == SB_ENTRY_HANDOFF && sb_streq(sb_json_str(h, "from"), t->from) && sb_streq(sb_json_str(h, "to"), t->to) && strstr(sb_json_str(h, "why"), t->why) &&
+            json_array_size(json_object_get(h, "evidence")) > 0 && sb_json_str(h, "otherwise");
+    return 0;
+}
+
+static int find_outcome(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes;
+    (void)n;
+    (void)err;
+    *(int64_t *)ctx += e->kind == SB_ENTRY_CASE_CLOSE && strstr(sb_json_str(e->body, "outcome"), "the first suspect is C-000001 of the index_optimizer") &&
+                       strstr(sb_json_str(e->body, "outcome"), "signalbox cards rollback C-000001");
+    return 0;
+}
+
+static void the_author_of_the_suspect_answers(void **state)
+{
+    (void)state;
+    struct lab l;
+    int64_t outcomes = 0;
+    lab_open(&l, &(struct lab_options){.environment = SB_ENV_STAGING});
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (l.samples < 5)
+        lab_wait(&l, until);
+    assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_REQUEST, 0, "create an index on shop.orders {total: 1}")), 0);
+    tell_suspected(&l, "D-901", "shop.orders", "C-000001: an index on shop.orders", 800000);
+    tell_suspected(&l, "D-902", "shop.carts", "C-000001: an index on shop.orders", 100000);   /* it is not sure enough */
+    tell_suspected(&l, "D-903", "shop.people", "C-000777: an index on shop.orders", 800000);  /* no card of ours */
+    assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_REQUEST, 0, "status")), 0); /* behind them in the same queue */
+    lab_close(&l);
+    struct told suspect = {"the first suspect is a change of ours", "anomaly_detector", "index_optimizer", 0}, other = {"more of the same operations", "anomaly_detector", "orchestrator", 0};
+    lab_each_entry(&l, count_handoff, &suspect);
+    lab_each_entry(&l, count_handoff, &other);
+    lab_each_entry(&l, find_outcome, &outcomes);
+    assert_int_equal(suspect.n, 1);
+    assert_int_equal(other.n, 2);
+    assert_int_equal(outcomes, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_after_another),
+        cmocka_unit_test(the_author_of_the_suspect_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -285,6 +285,81 @@ static void judge_one(struct lab *l, struct heard *h, const char *ns, int mark)
     assert_int_equal(judge(l, h->anomaly.id, mark), 0);
 }
 
+/* Whoever says that he is alice, with a signature that says so. */
+static int verify_alice(void *ctx, const char *name_space, const void *bytes, size_t n, const char *signature, size_t signature_n, const char *who, char **principal, struct sb_err *err)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)n;
+    if (!sb_streq(name_space, "signalbox-policy") || !sb_streq(who, "alice") || signature_n != 5 || memcmp(signature, "alice", 5) != 0)
+        return sb_fail(err, SB_ENO, "not a signature of alice");
+    return sb_str_set(principal, who);
+}
+
+static int find_lowering(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes;
+    (void)n;
+    (void)err;
+    if (e->kind == SB_ENTRY_AUTONOMY)
+        *(int64_t *)ctx = e->seq;
+    return 0;
+}
+
+static int restore(struct lab *l, const char *rule, int64_t entry, const char *by, const char *signature)
+{
+    struct sb_message *m = sb_message_new(SB_ASK_RESTORE, 0);
+    struct sb_signed *said = m ? m->body : NULL;
+    struct sb_str bytes;
+    struct sb_err err = SB_ERR_INIT;
+    assert_non_null(m);
+    sb_str_init(&bytes);
+    json_t *s = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:I}", "t", "restore", "kind", rule, "environment", "prod", "deployment", "lab", "policy", sb_policy_id(l->o->policy)->sha256, "entry",
+                          (json_int_t)entry, "reason", "the limit was wrong", "by", by, "iat", (json_int_t)sb_wall_ms());
+    assert_int_equal(sb_json_canonical(&bytes, s, &err), 0);
+    assert_int_equal(sb_str_set(&said->statement, bytes.p) || sb_str_set(&said->signature, signature), 0);
+    sb_str_release(&bytes);
+    json_decref(s);
+    return lab_ask(l, &l->alice, m);
+}
+
+/* Only that rule, only for the lowering that was signed for, only with the signature; and the old judgements count no more. */
+static void a_rule_comes_back_alone(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct heard h = {0};
+    static const char rule[] = "alarm.ns.read_latency_us";
+    const struct sb_policy_verifier verifier = {verify_alice, NULL};
+    const struct lab_options options = {.verifier = &verifier};
+    int64_t entry = 0;
+    lab_open(&l, &options);
+    for (int i = 0; i < 8; i++) {
+        char ns[] = "shop.n0";
+        ns[6] = (char)('0' + i);
+        judge_one(&l, &h, ns, SB_HUSH_NOISE);
+    }
+    tell(&l, &h, "hr.people", "ns.read_latency_us", 90000, SB_HIGH);
+    assert_non_null(h.anomaly.hushed);
+    lab_stop(&l);
+    lab_each_entry(&l, find_lowering, &entry);
+    assert_true(entry > 0);
+    lab_start(&l, &options);
+    assert_int_not_equal(restore(&l, rule, entry, "alice", "bob"), 0);
+    assert_int_not_equal(restore(&l, rule, entry, "bob", "alice"), 0);
+    assert_int_not_equal(restore(&l, rule, entry - 1, "alice", "alice"), 0);
+    assert_int_not_equal(restore(&l, "alarm.ns.write_latency_us", entry, "alice", "alice"), 0);
+    tell(&l, &h, "hr.people", "ns.read_latency_us", 90000, SB_HIGH);
+    assert_non_null(h.anomaly.hushed);
+    assert_int_equal(restore(&l, rule, entry, "alice", "alice"), 0);
+    assert_int_not_equal(restore(&l, rule, entry, "alice", "alice"), 0); /* it is used up */
+    tell(&l, &h, "hr.people", "ns.read_latency_us", 90000, SB_HIGH);
+    assert_null(h.anomaly.hushed);
+    lab_stop(&l);
+    lab_end(&l);
+    forget(&h);
+}
+
 /* Its owner is told why, what it finds is recorded and opens no case, what may mean lost data speaks all the same, a restart
  * changes nothing, and another bundle brings it back. */
 static void a_rule_of_noise_becomes_advice(void **state)
@@ -465,6 +540,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(scopes_and_limits), cmocka_unit_test(what_is_said_counts), cmocka_unit_test(a_trend_is_not_told_again_after_a_restart),
                                        cmocka_unit_test(a_failed_backup_is_not_told_again_after_a_restart), cmocka_unit_test(a_nightly_job_is_learned_from_the_record),
                                        cmocka_unit_test(a_rule_of_noise_becomes_advice),
+        cmocka_unit_test(a_rule_comes_back_alone),
                                        cmocka_unit_test(a_backup_that_cannot_be_used_is_announced)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
  * so that they stay what has not been seen. The later pair is the harder one: other voices, and its sentences were written
  * before the rules were mended by its first half. `more` holds what was written in between, `fifth` what somebody wrote who had read no rule, and `sixth` what came after. Of `fourth` the four
  * that were refused, of `fifth` the seven, of `sixth` the three, of `seventh` the six and of `eighth` the seven that were wrong were looked at once, and mended by
- * rules of their kind, and by `ninth` rules were mended as by the first; by `tenth` nothing was: what it says is what strangers' sentences come to. Every file is
+ * rules of their kind, and by `ninth` rules were mended as by the first; by `tenth` nothing was: what it says is what strangers' sentences come to; of `eleventh` the five. Every file is
  * read as `ask --classify` reads it, cut into the requests that stand in it. Prints how often a reading was
  * right by how sure it was, over the halves not seen, and what was taken for what in all. */
 #include "test.h"
@@ -117,7 +117,8 @@ static void both_halves(void **state)
     static const struct { const char *name; bool seen; size_t least, percent, refused, taken; } files[] = {
         {"first", true, 240, 97, 0, 0},  {"second", false, 240, 95, 0, 0}, {"third", true, 800, 97, 2, 0},    {"fourth", false, 180, 95, 2, 0},
                  {"more", true, 2000, 97, 5, 0}, {"fifth", false, 150, 95, 0, 0},  {"sixth", false, 95, 95, 0, 0},    {"seventh", false, 200, 95, 0, 0},
-                 {"eighth", false, 100, 97, 0, 0}, {"ninth", true, 250, 97, 0, 0}, {"tenth", false, 100, 95, 0, 0}};
+                 {"eighth", false, 100, 97, 0, 0}, {"ninth", true, 250, 97, 0, 0}, {"tenth", false, 100, 95, 0, 0},
+                 {"eleventh", true, 150, 97, 0, 0}};
     struct sb_intake *in = shipped();
     struct tally t[SB_COUNT(files)] = {{0}};
     for (size_t i = 0; i < SB_COUNT(files); i++)

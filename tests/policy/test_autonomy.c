@@ -64,11 +64,12 @@ static void shipped_limits_lower_a_level(void **state)
 {
     (void)state;
     struct sb_policy *p = kit_bundle(LEVELS, KIT_ALLOW);
-    struct sb_autonomy_limits l2 = sb_autonomy_limits_of(p, 2), l3 = sb_autonomy_limits_of(p, 3), l4 = sb_autonomy_limits_of(p, 4);
+    struct sb_autonomy_limits l1 = sb_autonomy_limits_of(p, 1), l2 = sb_autonomy_limits_of(p, 2), l3 = sb_autonomy_limits_of(p, 3), l4 = sb_autonomy_limits_of(p, 4);
+    assert_true(l1.min_decisions == 20 && l1.accepted_ppm == 0 && l1.rolled_back_ppm == 500000 && l1.reversed_ppm == 500000 && l1.early_failures == 5);
     assert_true(l2.min_decisions == 10 && l2.accepted_ppm == 600000 && l2.rolled_back_ppm == 200000 && l2.reversed_ppm == 200000 && l2.early_failures == 3);
     assert_true(l3.min_decisions == 20 && l3.accepted_ppm == 800000 && l3.rolled_back_ppm == 100000 && l3.reversed_ppm == 50000 && l3.early_failures == 2);
     assert_true(l4.min_decisions == 20 && l4.accepted_ppm == 950000 && l4.rolled_back_ppm == 10000 && l4.reversed_ppm == 10000 && l4.early_failures == 1);
-    assert_int_equal(sb_autonomy_limits_of(p, 1).min_decisions, 0);
+    assert_int_equal(sb_autonomy_limits_of(p, 0).min_decisions, 0);
     assert_int_equal(sb_autonomy_limits_of(p, 9).min_decisions, 0);
 #define L3(d, a, rb, rev, to, says) review_is(p, SB_ENV_PROD, (struct sb_autonomy_record){d, a, rb, rev}, to, says)
 #define L4(d, a, rb, rev, to, says) review_is(p, SB_ENV_STAGING, (struct sb_autonomy_record){d, a, rb, rev}, to, says)
@@ -76,14 +77,20 @@ static void shipped_limits_lower_a_level(void **state)
     L3(20, 16, 0, 0, 3, "");
     L3(20, 15, 0, 0, 2, "15 of 20 proposals were accepted");
     L3(20, 20, 2, 0, 3, "");
-    L3(20, 20, 3, 0, 2, "3 of 20 were rolled back");
+    L3(20, 20, 3, 0, 2, "3 of 20 failed their watch or were rolled back");
     L3(20, 20, 0, 1, 3, "");
     L3(20, 20, 0, 2, 2, "2 of 20 were reversed later");
     L3(20, 20, 0, 5, 1, "5 of 20 were reversed later");
     L3(20, 0, 0, 0, 1, "0 of 20");
     L3(19, 5, 1, 0, 3, ""); /* too few to say anything */
-    L3(19, 19, 1, 1, 2, "2 of the first 19 decisions ended in a rollback or a reversal");
+    L3(19, 19, 1, 1, 2, "2 of the first 19 decisions failed, were rolled back or were reversed");
     L3(9, 9, 3, 0, 1, "3 of the first 9");
+    L3(9, 9, 4, 0, 1, "4 of the first 9");
+    L3(9, 9, 4, 1, 0, "5 of the first 9"); /* it does harm whoever approves it: it advises */
+    L3(20, 20, 10, 0, 1, "10 of 20");
+    L3(20, 20, 11, 0, 0, "11 of 20");
+    L3(20, 20, 0, 11, 0, "11 of 20 were reversed later");
+    L3(40, 0, 0, 0, 1, "0 of 40"); /* what is refused has done none */
     L4(20, 19, 0, 0, 4, "");
     L4(20, 18, 0, 0, 3, "18 of 20");
     L4(200, 200, 2, 0, 4, "");
@@ -107,7 +114,11 @@ static void a_bundle_sets_its_own_limits(void **state)
     L3(2, 2, 0, 0, 3, "");
     L3(2, 1, 0, 0, 2, "1 of 2");
     sb_policy_free(p);
-    kit_refused("'autonomy':{'limits':{'L1':{}}},", KIT_ALLOW, "unknown key \"L1\"");
+    p = kit_bundle("'autonomy':{'levels':[{'kinds':['index.create'],'env':'prod','level':'L1'}],'limits':{'L1':{'min_decisions':2,'accepted_ppm':500000}}},", KIT_ALLOW);
+    L3(2, 1, 0, 0, 1, "");
+    L3(3, 1, 0, 0, 0, "1 of 3 proposals were accepted");
+    sb_policy_free(p);
+    kit_refused("'autonomy':{'limits':{'L0':{}}},", KIT_ALLOW, "unknown key \"L0\"");
     kit_refused("'autonomy':{'limits':{'L3':{'accepted_ppm':1000001}}},", KIT_ALLOW, "from 0 to 1000000");
     kit_refused("'autonomy':{'levels':[{'kinds':['a'],'env':'prod','level':'L5'}]},", KIT_ALLOW, "a level is L0");
     kit_refused("'autonomy':{'levels':[{'kinds':['a'],'env':'qa','level':'L2'}]},", KIT_ALLOW, "env must be");

@@ -11,3 +11,16 @@ keys End
 screen report-end
 keys d
 asks report-divided
+keys D
+screen report-when
+keys C-u
+type "2027-01-01"
+keys Enter
+asks report-to-come
+screen report-to-come
+keys D C-u
+type "2026-11-01"
+keys Enter
+asks report-typed
+keys d
+asks report-whole

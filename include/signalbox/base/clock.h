@@ -56,6 +56,10 @@ void sb_time_format(char out[SB_TIME_LEN + 1], int64_t wall_ms);
 /* Reads RFC 3339 with optional fraction (cut to milliseconds) and Z or +hh:mm / +hhmm. At most n bytes; 0 or -1. */
 int sb_time_parse(const char *text, size_t n, int64_t *wall_ms);
 
+/* A moment as people write it: RFC 3339, or in UTC a day, a minute or a second of it (2026-11-23, 2026-11-23T09:05), or so long before now
+ * (90d, 12h). -1: it is none of these. */
+int sb_time_when(const char *word, int64_t now, int64_t *wall_ms);
+
 /* "1 h 04 min", "12 s", "350 ms": a duration for people. */
 void sb_duration_format(char *out, size_t cap, int64_t ms);
 

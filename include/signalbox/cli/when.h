@@ -7,8 +7,7 @@
 
 #include <stdint.h>
 
-/* RFC 3339, or in UTC a day, a minute or a second of it (2026-11-23, 2026-11-23T09:05, 2026-11-23T09:05:10), or so long ago
- * (90d, 12h). Wall time in milliseconds; -1 it is none of these. */
+/* sb_time_when, before the machine's present moment. */
 int sb_when(const char *word, int64_t *out);
 
 #endif

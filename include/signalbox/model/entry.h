@@ -42,7 +42,7 @@ enum sb_entry_kind {
     SB_ENTRY_REFUSED,         /* {"ask","why"} an ask that was not followed */
     SB_ENTRY_BREAKGLASS,      /* {"breakglass","statement","signature"} soft rules are lifted from one plan for a while */
     SB_ENTRY_REVIEW,          /* {"id","by","reason"} somebody else has looked at it afterwards */
-    SB_ENTRY_AUTONOMY,        /* {"kind","environment","level","lowered_to","reason","record"} the program lowered a level by itself */
+    SB_ENTRY_AUTONOMY,        /* {"kind","environment","level","lowered_to","reason","record"} the program lowered a level by itself; with {"by","entry","statement","signature"} in place of "record": it came back */
     SB_ENTRY_SCHEDULE,        /* {"event","name","when","request"} recurring work came into being, changed or ended; event began or ended */
     SB_ENTRY_CLOCK,           /* {"jump_ms","mono_ms","already_run"} somebody set the wall clock; its runs ahead of now that will not be repeated */
     SB_ENTRY_MARK,            /* {"text","ns","app","about"} somebody says that something was changed: a release, a setting */

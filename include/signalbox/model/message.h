@@ -35,6 +35,7 @@ enum sb_message_type {
     SB_ASK_BREAKGLASS, /* lifts soft rules from the card for a while */
     SB_ASK_REVIEW,   /* looks at that afterwards */
     SB_ASK_WHAT_IF,  /* struct sb_decision_on: the card's index is tried out on a sample */
+    SB_ASK_RESTORE,  /* struct sb_signed: a kind of action, or a rule, that was lowered comes back; the statement says which */
     SB_ASK_CARD,     /* struct sb_text: the id; answered by card */
     SB_ASK_CASE,     /* struct sb_text: the id; answered by case */
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
@@ -50,7 +51,7 @@ enum sb_message_type {
     SB_ASK_REPLAY,   /* struct sb_replay_ask; answered by replay */
     SB_ASK_LOOK,     /* struct sb_text: the card that this seat has open; empty: none */
     SB_ASK_STAKE,    /* struct sb_text: a place, "db.coll" or "db"; answered by stake: what a request about it would touch */
-    SB_ASK_REPORT,   /* struct sb_text: "30d", the date that divides it, or nothing; answered by report, once the record has been gone through */
+    SB_ASK_REPORT,   /* struct sb_text: the moment that divides it (sb_time_when: "30d", "2026-11-23"), or nothing; answered by report, once the record has been gone through */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
     /* news */
@@ -81,6 +82,11 @@ const char *sb_message_name(int type);
 
 struct sb_text {
     char *text;
+};
+
+/* A statement in canonical JSON, and the armoured signature of its bytes. */
+struct sb_signed {
+    char *statement, *signature;
 };
 
 /* A change from outside: a release, a setting. */

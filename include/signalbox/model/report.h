@@ -25,6 +25,7 @@ struct sb_report_side {
     bool after;
     int64_t from, to, entries;
     int64_t incidents, executed, gone_wrong, low_ppm, high_ppm, queued_ms;
+    int64_t drills, drills_passed, drills_low_ppm, drills_high_ppm; /* restore drills, and the bounds of the share that passed */
 };
 extern const struct sb_schema sb_report_side_schema;
 

@@ -94,7 +94,8 @@ struct sb_demotion {
     char *kind, *environment, *deployment, *reason, *policy;
     int64_t at, level, to;
     int64_t back_at;  /* 0: it stands */
-    char *back_by;    /* who signed the bundle; NULL: nobody did */
+    char *back_by;    /* who signed that; NULL: nobody did */
+    char *back_why;   /* the reason of a decision about this kind alone; NULL: it was another bundle */
 };
 
 struct sb_report {
@@ -104,6 +105,7 @@ struct sb_report {
     int64_t executed, gone_wrong; /* cards whose steps were sent; of these failed, rolled back or with a verdict FAIL */
     int64_t incidents;
     int64_t queued_ms;     /* that cards waited for an approval, all together */
+    int64_t drills, drills_passed; /* restore drills that were made (a target that was refused is none) */
     struct sb_record_of *records;
     size_t records_n;
     char **reasons;        /* of rejections, the newest last, at most SB_REASONS */
@@ -142,8 +144,9 @@ void sb_report_judged(struct sb_alarms_of *a, int before, int mark);
 /* One more edit of what the entry's sets name; a reason of a rejection. 0, or -1 out of memory. */
 int sb_report_edited(struct sb_record_of *r, const struct sb_entry *e);
 int sb_report_reason(char ***reasons, size_t *n, const char *note);
-/* An entry that lowers something, and one of a bundle that came into force. 0, or -1 out of memory. */
+/* An entry by which something is lowered, or comes back (also one after the span), and one of a bundle that came into force. 0, or -1 out of memory. */
 int sb_report_lowered(struct sb_report *r, const struct sb_entry *e);
+int sb_report_came_back(struct sb_report *r, const struct sb_entry *e);
 int sb_report_bundle(struct sb_report *r, const struct sb_entry *e);
 void sb_report_agents_release(struct sb_report *r);
 

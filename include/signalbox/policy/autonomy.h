@@ -17,10 +17,12 @@
  *
  * The first grant that fits counts, through its last day; else the default (L1 where it is not said). A record that breaks
  * the limits of a level lowers it, and the program does that by itself: sb_autonomy_review says so, and what it says goes
- * into the input as autonomy.lowered_to. It stays lowered under this very bundle; another one, signed where that is asked for,
- * begins a new count. Limits that a bundle does not state are:
+ * into the input as autonomy.lowered_to. It stays lowered under this very bundle, until somebody who may sign bundles signs
+ * that this kind comes back, or another bundle comes into force; either begins a new count. At L0 what is proposed is an
+ * advisory card: it can be read, and not approved. Limits that a bundle does not state are:
  *
  *         decisions that have to be seen   accepted at least   rolled back at most   reversed at most   failures before that
+ *   L1                20                         0 %                  50 %                 50 %                 5
  *   L2                10                        60 %                  20 %                 20 %                 3
  *   L3                20                        80 %                  10 %                  5 %                 2
  *   L4                20                        95 %                   1 %                  1 %                 1
@@ -39,6 +41,9 @@
 #define SB_AUTONOMY_LEVELS 5
 extern const struct sb_names sb_autonomy_levels; /* "L0" to "L4" */
 
+#define SB_AUTONOMY_KINDS 12
+extern const char *const sb_autonomy_kinds[SB_AUTONOMY_KINDS]; /* of action, as they are told; a bundle may grant levels to others */
+
 struct sb_autonomy_limits {
     int64_t min_decisions;  /* fewer say nothing about shares */
     int64_t accepted_ppm;   /* of the decisions: at least */
@@ -50,7 +55,7 @@ struct sb_autonomy_limits {
 struct sb_autonomy_record {
     int64_t decisions;   /* approved, rejected or expired by persons */
     int64_t accepted;    /* approved as they were proposed */
-    int64_t rolled_back; /* of the accepted: taken back in their watch window */
+    int64_t rolled_back; /* of the accepted: failed in their watch window, or taken back in it */
     int64_t reversed;    /* of the accepted: undone later by somebody */
 };
 
@@ -69,7 +74,7 @@ struct sb_alarm_limits sb_alarm_limits_of(const struct sb_policy *p);
 /* Whether a rule of alarms of which people called so many noise is too noisy; why then says it in a sentence. */
 bool sb_alarm_is_noisy(const struct sb_policy *p, int64_t judged, int64_t noise, char why[200]);
 
-/* The limits of a level under this bundle. L0 and L1 have none: everything is 0. */
+/* The limits of a level under this bundle. L0 has none: everything is 0. */
 struct sb_autonomy_limits sb_autonomy_limits_of(const struct sb_policy *p, int level);
 
 /* The level granted to a kind of action in an environment (enum sb_environment) at an instant; -1 when the bundle has no

@@ -327,6 +327,10 @@ static void asked_for(const struct sb_tui *t, const struct sb_card *c, struct sb
     blast(c, p);
     expected(c, p);
     view_label(p, "Policy");
+    if (c->state == SB_ADVISORY) {
+        sb_page_wrap(p, SB_ROLE_DIM, LABEL, "not asked: this is advice, and nobody can approve it");
+        return;
+    }
     sb_page_wrap(p, c->policy.decision == SB_DENY ? SB_ROLE_BAD : SB_ROLE_TEXT, LABEL, sb_name(&sb_decisions, c->policy.decision));
     sb_page_wrapf(p, SB_ROLE_DIM, LABEL, " by %s %s (tab 4)", c->policy.policy.bundle ? c->policy.policy.bundle : "?", c->policy.policy.version ? c->policy.policy.version : "");
 }

@@ -207,6 +207,8 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor)
         sb_page_text(p, SB_ROLE_KEY, " /");
     else if (t->line_for == LINE_FILTER)
         sb_page_textf(p, SB_ROLE_KEY, " Filter %s: ", pane_name(t->focus));
+    else if (t->line_for == LINE_DIVIDE)
+        sb_page_text(p, SB_ROLE_KEY, " Before and after (2026-11-23, 30d): ");
     else if (t->line_for == LINE_RUNNING)
         sb_page_text(p, SB_ROLE_KEY, " Filter what runs: ");
     else if (t->line_for == LINE_EXPORT)

@@ -114,6 +114,16 @@ static void side(struct sb_page *p, const struct sb_report_page *r, const struct
     if (s->executed)
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, " (95 %%: %s to %s)", low, high);
     sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "; cards waited %s", waited);
+    fmt_ppm(low, s->drills_low_ppm);
+    fmt_ppm(high, s->drills_high_ppm);
+    if (s->drills) {
+        sb_page_wrapf(p, s->drills_passed < s->drills ? SB_ROLE_BAD : SB_ROLE_TEXT, LABEL, "; %" PRId64 " of %" PRId64 " restore %s passed", s->drills_passed, s->drills, s->drills == 1 ? "drill" : "drills");
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, " (95 %%: %s to %s)", low, high);
+    } else {
+        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, "; no restore drill");
+    }
+    if (!s->entries)
+        sb_page_wrap(p, SB_ROLE_DOUBT, LABEL, "; no entry of this side counts");
 }
 
 static void card(struct sb_page *p, const struct sb_report_card *c)
