@@ -140,6 +140,10 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         memset(m->body, 0, sizeof t->report);
         listing = LISTED;
         break;
+    case SB_NEWS_DOCTOR:
+        doctor_take(t, m->body);
+        listing = LISTED;
+        break;
     case SB_NEWS_HUSHES:
         sb_record_release(&sb_hushes_schema, &t->hushes);
         t->hushes = *(struct sb_hushes *)m->body;
