@@ -160,8 +160,8 @@ static int read_spans(const struct args *a, struct sb_report_span spans[2], size
         return sb_fail(err, SB_EUSAGE, "--since, --until and --split take a time: write 2026-11-23, 2026-11-23T09:05:10Z or 30d");
     if ((until && since >= until) || (a->split && (split <= since || (until && split >= until))))
         return sb_fail(err, SB_EUSAGE, "--since, --split and --until have to follow one another");
-    spans[0] = (struct sb_report_span){since, a->split ? split : until, a->simulated};
-    spans[1] = (struct sb_report_span){split, until, a->simulated};
+    spans[0] = (struct sb_report_span){since, a->split ? split : until, a->simulated, 0};
+    spans[1] = (struct sb_report_span){split, until, a->simulated, 0};
     *n = a->split ? 2 : 1;
     return 0;
 }

@@ -49,7 +49,7 @@ static void gather(void *p)
     struct gathering *g = p;
     int64_t from = g->now - g->days * DAY_MS;
     bool divided = !g->case_id && g->days;
-    struct sb_report_span spans[2] = {{g->case_id ? from : 0, divided ? from : 0, g->simulated}, {from, 0, g->simulated}};
+    struct sb_report_span spans[2] = {{g->case_id ? from : 0, divided ? from : 0, g->simulated, g->now}, {from, 0, g->simulated, g->now}};
     size_t n = divided ? 2 : 1;
     struct sb_report of[2];
     memset(of, 0, sizeof of);

@@ -8,7 +8,7 @@ static void ask(struct sb_tui *t, struct sb_effects *fx)
     char days[16] = "";
     if (t->report_days)
         snprintf(days, sizeof days, "%dd", t->report_days);
-    fx_ask_text(t, fx, SB_ASK_REPORT, days);
+    t->page_asked = fx_ask_text(t, fx, SB_ASK_REPORT, days);
 }
 
 bool act_on_report(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)

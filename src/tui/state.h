@@ -383,7 +383,9 @@ struct sb_tui {
     uint64_t arrivals;
     struct note *note;
     size_t notes, notes_cap;
-    bool note_shown; /* the last note is on the screen until replaced or dismissed */
+    bool note_shown; /* the last note is on the screen until replaced or dismissed, */
+    bool note_waits; /* or until what it says is under way has come */
+    int64_t page_asked; /* seq of the ask for a page that takes a while: its answer is such a note */
 
     struct view view[VIEWS_MAX];
     int views; /* at least 1: the panes */
@@ -589,7 +591,7 @@ enum sb_role state_role(int state);
 /* ---- effects.c ---- */
 void fx_add(struct sb_effects *fx, enum sb_effect_kind kind, struct sb_message *ask, char *text);
 int64_t fx_ask(struct sb_tui *t, struct sb_effects *fx, struct sb_message *m); /* numbers and posts it; 0: out of memory */
-void fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text);
+int64_t fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text);
 
 /* ---- tui.c ---- */
 void say(struct sb_tui *t, bool bad, const char *fmt, ...) SB_PRINTF(3, 4);

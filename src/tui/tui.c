@@ -36,6 +36,7 @@ void say(struct sb_tui *t, bool bad, const char *fmt, ...)
     }
     t->note[t->notes++] = (struct note){t->wall, bad, taken};
     t->note_shown = true;
+    t->note_waits = false;
 }
 
 bool names_veiled(struct sb_tui *t)
