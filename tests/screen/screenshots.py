@@ -30,8 +30,10 @@ SESSION = [
     ("approve", ["Escape", "1", "End", "2", "End", "A"], "What is signed"),
     ("watch", list("shop.orders") + ["Enter", "6"], "PASS"),
     ("audit", ["Escape", "Escape", "4", "z"], "Audit #"),
-    ("report", ["%"], "card to approval"),
-    ("help", ["Escape", "Escape", "?"], "Keys in the pane Audit"),
+    ("running", ["z", "F5"], "Operations of clients"),
+    ("report", ["Escape", "%"], "card to approval"),
+    ("doctor", ["Escape", "!"], "looks anew"),
+    ("help", ["Escape", "?"], "Keys in the pane Audit"),
 ]
 BACKED_UP = [("recovery", ["V"], "restore time")]
 CELL_W, CELL_H, FONT = 9, 18, 15
