@@ -15,13 +15,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 SIZES = [(80, 24), (200, 60)]
 SESSION = [
     ("panes", [], "Approvals 1"),
     ("incident", ["1", "Enter", "a"], "Picture"),
-    ("card", ["Escape", "Escape", "3", "Enter"], "[1 summary"),
+    ("running", ["Escape", "Escape", "F5"], "COLLSCAN"),
+    ("card", ["Escape", "3", "Enter"], "[1 summary"),
     ("commands", ["End", "2"], "createIndexes"),
     ("evidence", ["End", "3"], "sampled"),
     ("policy", ["4"], "APP-01"),
@@ -30,8 +32,7 @@ SESSION = [
     ("approve", ["Escape", "1", "End", "2", "End", "A"], "What is signed"),
     ("watch", list("shop.orders") + ["Enter", "6"], "PASS"),
     ("audit", ["Escape", "Escape", "4", "z"], "Audit #"),
-    ("running", ["z", "F5"], "Operations of clients"),
-    ("report", ["Escape", "%"], "card to approval"),
+    ("report", ["%"], "card to approval"),
     ("doctor", ["Escape", "!"], "looks anew"),
     ("help", ["Escape", "?"], "Keys in the pane Audit"),
 ]
@@ -80,6 +81,15 @@ class Tmux:
                 return
             before = now
             time.sleep(0.03)
+
+    def leave(self):
+        """Leaves the program, which takes the session with it: until then it writes into its folder."""
+        self.run("send-keys", "q")
+        end = time.monotonic() + WAIT_S
+        while subprocess.run(self.base + ["has-session"], capture_output=True).returncode == 0:
+            if time.monotonic() > end:
+                sys.exit("screenshots: the program did not leave")
+            time.sleep(0.02)
 
     def close(self):
         subprocess.run(self.base + ["kill-server"], capture_output=True)
@@ -247,12 +257,14 @@ def main():
     folder, png_folder, command = sys.argv[1], sys.argv[2], sys.argv[3:]
     only = os.environ.get("SIGNALBOX_SHOTS", "demo recovery").split()
     for width, height in SIZES if "demo" in only else ():
-        # a folder of its own for each: the console remembers how it was left
-        tmux = Tmux(width, height, ["%s-%dx%d" % (a, width, height) if a.startswith("XDG_STATE_HOME=") else a for a in command])
-        try:
-            shoot(tmux, SESSION, width, height, folder, png_folder)
-        finally:
-            tmux.close()
+        # a folder of its own for each: the console remembers how it was left; its path is in a picture, and says nothing of who took it
+        with tempfile.TemporaryDirectory(prefix="signalbox-") as state:
+            tmux = Tmux(width, height, ["XDG_STATE_HOME=" + state if a.startswith("XDG_STATE_HOME=") else a for a in command])
+            try:
+                shoot(tmux, SESSION, width, height, folder, png_folder)
+                tmux.leave()
+            finally:
+                tmux.close()
     for width, height in SIZES if "recovery" in only else ():
         root = os.path.abspath("%s/recovery-%dx%d" % (png_folder, width, height))
         shop = BackedUp(os.path.abspath(next(a for a in command if os.path.basename(a) == "signalbox")), root)
