@@ -304,7 +304,8 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
         return -1;
     for (size_t i = 0; i < out->signals_n; i++) {
         const struct sb_signal *g = &out->signals[i];
-        char *value = sb_format("%" PRId64 "%s%s, usually %" PRId64, g->value, g->unit[0] ? " " : "", g->unit, g->baseline);
+        const char *unit = sb_streq(g->unit, "1/s") ? "/s" : g->unit, *gap = g->unit[0] && unit == g->unit ? " " : "";
+        char *value = sb_format("%" PRId64 "%s%s, usually %" PRId64 "%s%s", g->value, gap, unit, g->baseline, gap, unit);
         rc = value ? sb_evidence_add(&out->evidence, &out->evidence_n, "telemetry", g->subject, g->metric, value, "measured", d->now) : -1;
         free(value);
         if (rc)

@@ -163,7 +163,8 @@ static int add_signal(const struct sb_incident_signal *s, struct sb_anomaly *out
     static const struct {
         const char *tail, *unit;
         double times;
-    } units[] = {{"mean_ms", "us", 1000}, {"_ms_per_s", "ms/s", 1}, {"_per_s", "1/s", 1}, {"percent", "%", 1}, {"percent_of_host", "%", 1}, {"lag_s", "s", 1}};
+    } units[] = {{"mean_ms", "us", 1000}, {"_ms_per_s", "ms/s", 1}, {"_per_s", "1/s", 1}, {"percent", "%", 1}, {"percent_of_host", "%", 1}, {"lag_s", "s", 1}, {"ms_per_operation", "ms", 1},
+                 {"examined_per_operation", "docs", 1}};
     size_t u = 0, n = strlen(s->metric);
     while (u < SB_COUNT(units) && !(n > strlen(units[u].tail) && strcmp(s->metric + n - strlen(units[u].tail), units[u].tail) == 0))
         u++;

@@ -241,8 +241,9 @@ const struct sb_command sb_commands[] = {
      sb_cmd_mcp},
     {"doctor", "[--json] [--deployment NAME | --uri-file FILE]", "what is wrong here, and the mend for each",
      "Looks once at the terminal, the locale, the libraries, the clock, the config and the files it names, the state folder, the\n"
-     "ledger, the policy, and the deployment: whether it can be reached, which reads each member answers to this login, what stays\n"
-     "blind where one does not, and what the login that executes may do. Changes nothing, and joins nobody.\n\n"
+     "ledger, the policy, the places where backups lie, and the deployment: whether it can be reached, which reads each member answers\n"
+     "to this login, what stays blind where one does not, when the members' certificates end, how much room their disks have, and what\n"
+     "the login that executes may do. Changes nothing, and joins nobody. The console has the same as a page (!), the worst first.\n\n"
      "  --json             {\"ok\",\"findings\":[{\"found\":\"ok|note|wrong\",\"area\",\"what\",\"mend\"}]}\n"
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n\n"

@@ -96,7 +96,7 @@ int sb_console_run(const struct sb_console_options *o)
     struct sb_str panes;
     sb_str_init(&panes);
     if (rc == 0) {
-        struct sb_screen_options screen = {.news = sb_session_news(s), .ask = sb_session_ask, .ctx = s, .connecting = sb_session_target(s),
+        struct sb_screen_options screen = {.news = sb_session_news(s), .ask = sb_session_ask, .doctor = sb_session_doctor, .ctx = s, .connecting = sb_session_target(s),
                                            .theme = theme.file, .mono = mono.file, .keymap = {base.file, keys.file},
                                            .state_dir = sb_session_state_dir(s), .origin = sb_session_origin(s)};
         screen.osc52 = config->clipboard;

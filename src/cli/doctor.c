@@ -15,10 +15,9 @@
 
 #define COLUMNS 80
 #define INDENT 19
+#define STEPS 8 /* as many as sb_doctor_look makes */
 
-static const char *const found_names[] = {"ok", "note", "WRONG"};
-
-void sb_found(struct findings *f, enum found found, const char *area, const char *mend, const char *fmt, ...)
+void sb_found(struct doctor *d, enum sb_found found, const char *area, const char *mend, const char *fmt, ...)
 {
     struct sb_str text;
     va_list ap;
@@ -26,24 +25,43 @@ void sb_found(struct findings *f, enum found found, const char *area, const char
     va_start(ap, fmt);
     sb_str_vaddf(&text, fmt, ap);
     va_end(ap);
-    struct finding *one = sb_str_ok(&text) ? SB_PUSH(f->list) : NULL;
+    struct sb_doctor_finding *one = sb_str_ok(&text) ? SB_PUSH(d->found.findings) : NULL;
     if (!one) {
-        f->nomem = true;
+        d->nomem = true;
         sb_str_release(&text);
         return;
     }
-    *one = (struct finding){.found = found, .area = area, .what = sb_str_take(&text)};
-    f->nomem |= !one->what || (mend[0] && sb_str_set(&one->mend, mend));
+    one->found = (int)found;
+    one->what = sb_str_take(&text);
+    d->nomem |= !one->what || sb_str_set(&one->area, area) || (mend[0] && sb_str_set(&one->mend, mend));
 }
 
-void sb_findings_release(struct findings *f)
+void sb_doctor_release(struct doctor *d)
 {
-    for (size_t i = 0; i < f->list_n; i++) {
-        free(f->list[i].what);
-        free(f->list[i].mend);
-    }
-    free(f->list);
-    memset(f, 0, sizeof *f);
+    sb_record_release(&sb_doctor_schema, &d->found);
+}
+
+bool sb_doctor_doing(struct doctor *d, const char *fmt, ...)
+{
+    struct sb_str text;
+    va_list ap;
+    if (d->stopped || !d->told)
+        return !d->stopped;
+    sb_str_init(&text);
+    va_start(ap, fmt);
+    sb_str_vaddf(&text, fmt, ap);
+    va_end(ap);
+    free(d->found.doing);
+    d->found.doing = sb_str_take(&text); /* without memory for it the step is told by its number */
+    d->stopped = !d->told(d->ctx, &d->found);
+    return !d->stopped;
+}
+
+bool sb_doctor_step(struct doctor *d, const char *doing)
+{
+    d->found.step++;
+    d->found.steps = STEPS;
+    return sb_doctor_doing(d, "%s", doing);
 }
 
 static int cells(const char *text, size_t n)
@@ -84,23 +102,25 @@ static void print_wrapped(const char *raw)
     sb_str_release(&line);
 }
 
-void sb_findings_tell(const struct findings *f)
+void sb_doctor_print(const struct sb_doctor *found)
 {
-    for (size_t i = 0; i < f->list_n; i++) {
-        sb_print("  %-5s %-10s ", found_names[f->list[i].found], f->list[i].area);
-        print_wrapped(f->list[i].what);
-        if (f->list[i].mend) {
+    for (size_t i = 0; i < found->findings_n; i++) {
+        const struct sb_doctor_finding *f = &found->findings[i];
+        sb_print("  %-5s %-10s ", f->found == SB_FOUND_WRONG ? "WRONG" : sb_name(&sb_founds, f->found), f->area);
+        print_wrapped(f->what);
+        if (f->mend) {
             sb_print("%*s", INDENT, "");
-            char *mend = sb_format("-> %s", f->list[i].mend);
-            print_wrapped(mend ? mend : f->list[i].mend);
+            char *mend = sb_format("-> %s", f->mend);
+            print_wrapped(mend ? mend : f->mend);
             free(mend);
         }
     }
 }
 
-static int print_text(const struct findings *f, size_t wrong, size_t notes)
+static int print_text(const struct sb_doctor *found)
 {
-    sb_findings_tell(f);
+    size_t wrong = sb_doctor_count(found, SB_FOUND_WRONG), notes = sb_doctor_count(found, SB_FOUND_NOTE);
+    sb_doctor_print(found);
     if (wrong)
         return sb_print("%zu to mend, %zu to know\n", wrong, notes);
     return sb_print(notes ? "nothing is wrong, %zu to know\n" : "nothing is wrong\n", notes);
@@ -117,48 +137,63 @@ static json_t *clean(const char *raw)
     return json;
 }
 
-static int print_json(const struct findings *f, size_t wrong)
+static int print_json(const struct sb_doctor *found)
 {
-    static const char *const names[] = {"ok", "note", "wrong"};
     json_t *list = json_array();
     int rc = list ? 0 : -1;
-    for (size_t i = 0; rc == 0 && i < f->list_n; i++) {
-        const struct finding *o = &f->list[i];
-        rc = json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:s?}", "found", names[o->found], "area", o->area, "what", clean(o->what), "mend", o->mend));
+    for (size_t i = 0; rc == 0 && i < found->findings_n; i++) {
+        const struct sb_doctor_finding *o = &found->findings[i];
+        rc = json_array_append_new(list, json_pack("{s:s,s:s,s:o,s:s?}", "found", sb_name(&sb_founds, o->found), "area", o->area, "what", clean(o->what), "mend", o->mend));
     }
     if (rc == 0)
-        return sb_print_json(json_pack("{s:b,s:o}", "ok", wrong == 0, "findings", list));
+        return sb_print_json(json_pack("{s:b,s:o}", "ok", sb_doctor_count(found, SB_FOUND_WRONG) == 0, "findings", list));
     json_decref(list);
     return -1;
 }
 
-/* What is wrong in the config is what was asked for: it does not stop us. */
-static int look(struct findings *f, const char *deployment, const char *uri_file, struct sb_err *err)
+static int look_at_deployment(struct doctor *d, const struct doctor_asked *asked, const struct sb_config *c, struct sb_err *err)
+{
+    struct sb_err why = SB_ERR_INIT;
+    struct sb_target target;
+    int rc = 0;
+    if (asked->target || asked->unknown) {
+        if (asked->target)
+            sb_doctor_server(d, asked->target);
+        else
+            sb_found(d, SB_FOUND_NOTE, "deployment", "", "%s", asked->unknown);
+        return 0;
+    }
+    sb_target_init(&target);
+    if (sb_target_find(&target, c, asked->deployment, asked->uri_file, &why) == 0)
+        sb_doctor_server(d, &target);
+    else if (asked->deployment || asked->uri_file)
+        rc = (*err = why, -1);
+    else
+        sb_found(d, SB_FOUND_NOTE, "deployment", "signalbox doctor --deployment NAME", "%s", c->deployments_n > 1 ? "the config describes several: none was looked at" : why.msg);
+    sb_target_release(&target);
+    return rc;
+}
+
+int sb_doctor_look(struct doctor *d, const struct doctor_asked *asked, struct sb_err *err)
 {
     struct sb_config config = {0};
     struct sb_problems problems;
-    struct sb_target target;
-    struct sb_err why = SB_ERR_INIT;
     sb_problems_init(&problems);
-    sb_target_init(&target);
     int rc = sb_config_load(&config, &problems, err);
-    if (rc == 0) {
-        sb_doctor_host(f);
-        sb_doctor_config(f, &config, problems.text.p);
-        sb_doctor_state(f, &config);
-        if (sb_target_find(&target, &config, deployment, uri_file, &why) == 0) {
-            sb_mongo_init();
-            sb_doctor_server(f, &target);
-            sb_mongo_cleanup();
-        } else if (deployment || uri_file) {
-            rc = (*err = why, -1);
-        } else {
-            sb_found(f, FOUND_NOTE, "deployment", "signalbox doctor --deployment NAME", "%s", config.deployments_n > 1 ? "the config describes several: none was looked at" : why.msg);
-        }
-    }
-    if (rc == 0 && f->nomem)
+    if (rc == 0 && sb_doctor_step(d, "this host"))
+        sb_doctor_host(d, asked->terminal);
+    if (rc == 0 && sb_doctor_step(d, "the config"))
+        sb_doctor_config(d, &config, problems.text.p);
+    if (rc == 0)
+        sb_doctor_state(d, &config); /* two steps */
+    if (rc == 0 && sb_doctor_step(d, "the policy"))
+        sb_doctor_policy(d, &config);
+    if (rc == 0 && sb_doctor_step(d, "where backups lie"))
+        sb_doctor_backups(d, &config);
+    if (rc == 0 && sb_doctor_step(d, "the deployment"))
+        rc = look_at_deployment(d, asked, &config, err); /* two steps */
+    if (rc == 0 && d->nomem)
         rc = sb_fail_nomem(err);
-    sb_target_release(&target);
     sb_problems_release(&problems);
     sb_config_release(&config);
     return rc;
@@ -167,24 +202,21 @@ static int look(struct findings *f, const char *deployment, const char *uri_file
 int sb_cmd_doctor(int argc, char **argv)
 {
     bool json = false;
-    const char *deployment = NULL, *uri_file = NULL;
-    const struct sb_option options[] = {{"--json", &json, NULL}, {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}};
+    struct doctor_asked asked = {.deployment = NULL};
+    const struct sb_option options[] = {{"--json", &json, NULL}, {"--deployment", NULL, &asked.deployment}, {"--uri-file", NULL, &asked.uri_file}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (words > 0)
         return sb_usage_error("doctor takes no other words (see: signalbox help doctor)");
-    struct findings f = {0};
+    struct doctor d = {.told = NULL};
     struct sb_err err = SB_ERR_INIT;
-    size_t wrong = 0, notes = 0;
-    int rc = look(&f, deployment, uri_file, &err);
-    for (size_t i = 0; i < f.list_n; i++) {
-        wrong += f.list[i].found == FOUND_WRONG;
-        notes += f.list[i].found == FOUND_NOTE;
-    }
-    int status = rc ? sb_complain(&err) : wrong ? 1 : 0;
-    if (rc == 0 && (json ? print_json(&f, wrong) : print_text(&f, wrong, notes)) < 0)
+    sb_mongo_init();
+    int rc = sb_doctor_look(&d, &asked, &err);
+    sb_mongo_cleanup();
+    int status = rc ? sb_complain(&err) : sb_doctor_count(&d.found, SB_FOUND_WRONG) ? 1 : 0;
+    if (rc == 0 && (json ? print_json(&d.found) : print_text(&d.found)) < 0)
         status = 1;
-    sb_findings_release(&f);
+    sb_doctor_release(&d);
     return status;
 }

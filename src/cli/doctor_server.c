@@ -41,7 +41,13 @@ struct tally {
     struct sb_err why[READS]; /* the first refusal; it names the member */
     int64_t skew_ms;
     bool skew_known;
+    int64_t certificate_ends; /* of the one that ends first; 0: none was told */
+    const char *certificate_of;
+    int64_t disk_ppm, disk_left; /* free, where least is; disk_ppm -1: nobody told */
+    const char *disk_of;
 };
+
+enum { READ_STATUS = 0, READ_DISK = 4 }; /* places in the table whose answers are looked into */
 
 static bool pass(void *ctx, const bson_t *doc)
 {
@@ -62,12 +68,48 @@ static void take_skew(const bson_t *reply, int64_t before, struct tally *t)
     t->skew_known = true;
 }
 
+/* The end of the certificate that the member shows to its clients. */
+static void take_certificate(const bson_t *reply, const char *member, struct tally *t)
+{
+    bson_iter_t it, at;
+    if (!bson_iter_init(&it, reply) || !bson_iter_find_descendant(&it, "security.SSLServerCertificateExpirationDate", &at) || !BSON_ITER_HOLDS_DATE_TIME(&at))
+        return;
+    int64_t ends = bson_iter_date_time(&at);
+    if (ends <= 0 || (t->certificate_ends && ends >= t->certificate_ends))
+        return;
+    t->certificate_ends = ends;
+    t->certificate_of = member;
+}
+
+static int64_t number_of(const bson_t *reply, const char *key)
+{
+    bson_iter_t it;
+    if (!bson_iter_init_find(&it, reply, key) || !BSON_ITER_HOLDS_NUMBER(&it))
+        return -1;
+    double v = bson_iter_as_double(&it);
+    return v >= 0 && v < 9e18 ? (int64_t)v : -1;
+}
+
+/* Room on the disk that the member's data lies on. */
+static void take_disk(const bson_t *reply, const char *member, struct tally *t)
+{
+    int64_t total = number_of(reply, "fsTotalSize"), used = number_of(reply, "fsUsedSize");
+    if (total <= 0 || used < 0 || used > total)
+        return;
+    int64_t ppm = (int64_t)((double)(total - used) / (double)total * 1e6);
+    if (t->disk_ppm >= 0 && ppm >= t->disk_ppm)
+        return;
+    t->disk_ppm = ppm;
+    t->disk_left = total - used;
+    t->disk_of = member;
+}
+
 static bool about_the_server(const struct sb_err *why)
 {
     return why->code != SB_ECOMMAND || why->detail == UNAUTHORIZED || sb_server_lacks(why->detail);
 }
 
-static int read_one(struct sb_conn *c, size_t i, struct tally *t, struct sb_err *why)
+static int read_one(struct sb_conn *c, size_t i, const char *member, struct tally *t, struct sb_err *why)
 {
     bson_t reply;
     int64_t before = sb_wall_ms();
@@ -78,8 +120,12 @@ static int read_one(struct sb_conn *c, size_t i, struct tally *t, struct sb_err 
     }
     if (sb_read_json(c, reads[i].db, reads[i].command, &reply, why))
         return reads[i].about_one && !about_the_server(why) ? 0 : -1;
-    if (i == 0)
+    if (i == READ_STATUS) {
         take_skew(&reply, before, t);
+        take_certificate(&reply, member, t);
+    } else if (i == READ_DISK) {
+        take_disk(&reply, member, t);
+    }
     bson_destroy(&reply);
     return 0;
 }
@@ -91,7 +137,7 @@ static void ask_member(const struct sb_server *server, const char *member, bool 
     t->members++;
     for (size_t i = 0; i < READS; i++) {
         struct sb_err why = away;
-        if ((reads[i].of_set && !replicated) || (away.code == SB_OK && read_one(c, i, t, &why) == 0)) {
+        if ((reads[i].of_set && !replicated) || (away.code == SB_OK && read_one(c, i, member, t, &why) == 0)) {
             t->answered[i]++;
             continue;
         }
@@ -103,19 +149,19 @@ static void ask_member(const struct sb_server *server, const char *member, bool 
     sb_conn_close(c);
 }
 
-static void tell_reads(struct findings *f, const struct tally *t)
+static void tell_reads(struct doctor *d, const struct tally *t)
 {
     size_t good = 0;
     for (size_t i = 0; i < READS; i++)
         good += t->answered[i] == t->members;
     if (good)
-        sb_found(f, FOUND_GOOD, "deployment", "", "%zu of %zu kinds of reads are answered by every member", good, READS);
+        sb_found(d, SB_FOUND_GOOD, "deployment", "", "%zu of %zu kinds of reads are answered by every member", good, READS);
     for (size_t i = 0; i < READS; i++) {
         const struct sb_err *why = &t->why[i];
         if (t->answered[i] == t->members)
             continue;
         bool refused = why->code == SB_ECOMMAND && why->detail == UNAUTHORIZED;
-        sb_found(f, FOUND_WRONG, "deployment",
+        sb_found(d, SB_FOUND_WRONG, "deployment",
                  refused ? "db.getSiblingDB(\"admin\").grantRolesToUser(USER, [\"clusterMonitor\", \"readAnyDatabase\", {role: \"read\", db: \"local\"}])"
                  : why->code == SB_ESERVER ? "look whether this member runs, and whether it can be reached from here"
                                            : "",
@@ -168,7 +214,7 @@ static int ask_login(struct sb_conn *c, struct login *l, struct sb_err *err)
 }
 
 /* The login that executes: what it may do on some collection at least; on which, the server says when it is asked to. */
-static void look_at_executor(struct findings *f, const struct sb_target *t, struct sb_server *monitor)
+static void look_at_executor(struct doctor *d, const struct sb_target *t, struct sb_server *monitor)
 {
     struct sb_err err = SB_ERR_INIT;
     struct login l;
@@ -177,58 +223,94 @@ static void look_at_executor(struct findings *f, const struct sb_target *t, stru
     struct sb_conn *c = t->executor.len && !own ? NULL : sb_conn_to_primary(server, SB_LANE_CONTROL, &err);
     const char *which = own ? "the executor's login" : "the login";
     if (!c || ask_login(c, &l, &err))
-        sb_found(f, FOUND_WRONG, "deployment", "", "%s: %s", t->executor_from && t->executor.len ? t->executor_from : which, err.msg);
+        sb_found(d, SB_FOUND_WRONG, "deployment", "", "%s: %s", t->executor_from && t->executor.len ? t->executor_from : which, err.msg);
     else if (!l.known)
-        sb_found(f, FOUND_NOTE, "deployment", "", "the server does not tell what %s may do", which);
+        sb_found(d, SB_FOUND_NOTE, "deployment", "", "the server does not tell what %s may do", which);
     else if (!l.named)
-        sb_found(f, FOUND_NOTE, "deployment", "switch access control on, and give the connection string a user", "nobody is logged in: whoever reaches this server may do everything");
+        sb_found(d, SB_FOUND_NOTE, "deployment", "switch access control on, and give the connection string a user", "nobody is logged in: whoever reaches this server may do everything");
     else if (!l.create || !l.drop || !l.modify)
-        sb_found(f, FOUND_WRONG, "deployment", "a role with createIndex, dropIndex and collMod on the databases that are to be changed",
+        sb_found(d, SB_FOUND_WRONG, "deployment", "a role with createIndex, dropIndex and collMod on the databases that are to be changed",
                  "%s (%s) lacks%s%s%s: cards for these end in a refusal", which, l.user, l.create ? "" : " createIndex", l.drop ? "" : " dropIndex", l.modify ? "" : " collMod");
     else
-        sb_found(f, FOUND_GOOD, "deployment", "", "%s (%s) may create, drop and hide indexes", which, l.user);
+        sb_found(d, SB_FOUND_GOOD, "deployment", "", "%s (%s) may create, drop and hide indexes", which, l.user);
     sb_conn_close(c);
     sb_server_free(own);
 }
 
 /* ---- the set ---- */
 
-static void look_at_members(struct findings *f, const struct sb_server *server, const struct sb_deployment_facts *facts)
+#define DAY_MS INT64_C(86400000)
+#define SOON_DAYS 30     /* a certificate is to be renewed */
+#define VERY_SOON_DAYS 7
+
+static void tell_certificate(struct doctor *d, const struct tally *t)
 {
-    struct tally t = {0};
+    char when[SB_TIME_LEN + 1];
+    int64_t now = sb_wall_ms(), days = (t->certificate_ends - now) / DAY_MS;
+    if (!t->certificate_ends)
+        return;
+    sb_time_format(when, t->certificate_ends);
+    when[10] = '\0';
+    static const char mend[] = "have it renewed; when it has ended, nobody gets in who checks it, this program among them";
+    if (t->certificate_ends <= now)
+        sb_found(d, SB_FOUND_WRONG, "deployment", mend, "the certificate of %s ended on %s", t->certificate_of, when);
+    else if (days < SOON_DAYS)
+        sb_found(d, days < VERY_SOON_DAYS ? SB_FOUND_WRONG : SB_FOUND_NOTE, "deployment", mend, "the certificate of %s ends on %s, in %" PRId64 " days", t->certificate_of, when, days);
+    else
+        sb_found(d, SB_FOUND_GOOD, "deployment", "", "the members' certificates hold, the first of them until %s", when);
+}
+
+#define LITTLE_PPM 150000
+#define TOO_LITTLE_PPM 50000
+
+static void tell_disk(struct doctor *d, const struct tally *t)
+{
+    if (t->disk_ppm < 0)
+        return;
+    sb_found(d, t->disk_ppm < TOO_LITTLE_PPM ? SB_FOUND_WRONG : t->disk_ppm < LITTLE_PPM ? SB_FOUND_NOTE : SB_FOUND_GOOD, "deployment",
+             t->disk_ppm < LITTLE_PPM ? "make room before an index is built or a restore begun; when it is full, the member stops" : "",
+             "the disk of %s has %" PRId64 " GB free (%" PRId64 " %%)%s", t->disk_of, t->disk_left / 1000000000, t->disk_ppm / 10000, t->members > 1 ? ", the least of the members" : "");
+}
+
+static void look_at_members(struct doctor *d, const struct sb_server *server, const struct sb_deployment_facts *facts)
+{
+    struct tally t = {.disk_ppm = -1};
     const struct sb_hello *h = &facts->hello;
     bool replicated = h->set_name[0] != '\0';
     for (size_t i = 0; i < h->members_n; i++) {
         bool arbiter = false;
         for (size_t k = 0; k < h->arbiters_n; k++)
             arbiter |= strcmp(h->members[i], h->arbiters[k]) == 0;
-        if (!arbiter)
+        if (!arbiter && sb_doctor_doing(d, "the deployment: %s, member %zu of %zu", h->members[i], i + 1, h->members_n))
             ask_member(server, h->members[i], replicated, &t);
     }
     if (!h->members_n && sb_server_seeds(server))
         ask_member(server, sb_server_seed(server, 0), replicated, &t);
-    tell_reads(f, &t);
+    tell_reads(d, &t);
     if (t.skew_known && !facts->simulated && llabs(t.skew_ms) > SKEW_MS)
-        sb_found(f, FOUND_NOTE, "clock", "run chrony or systemd-timesyncd on both", "a member's clock is %" PRId64 " ms %s this one", (int64_t)llabs(t.skew_ms),
+        sb_found(d, SB_FOUND_NOTE, "clock", "run chrony or systemd-timesyncd on both", "a member's clock is %" PRId64 " ms %s this one", (int64_t)llabs(t.skew_ms),
                  t.skew_ms > 0 ? "ahead of" : "behind");
+    tell_certificate(d, &t);
+    tell_disk(d, &t);
 }
 
-void sb_doctor_server(struct findings *f, const struct sb_target *t)
+void sb_doctor_server(struct doctor *d, const struct sb_target *t)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_deployment_facts facts;
     struct sb_server *server = sb_server_new(t->uri.p, true, &err);
     struct sb_conn *c = server ? sb_conn_to_primary(server, SB_LANE_CONTROL, &err) : NULL;
     if (!c || sb_deployment_identify(c, &facts, &err)) {
-        sb_found(f, FOUND_WRONG, "deployment", err.code == SB_ESERVER ? "look whether it runs, whether the connection string names it with its set's name, and whether the login is right" : "",
+        sb_found(d, SB_FOUND_WRONG, "deployment", err.code == SB_ESERVER ? "look whether it runs, whether the connection string names it with its set's name, and whether the login is right" : "",
                  "%s%s%s", t->uri_from ? t->uri_from : "", t->uri_from ? ": " : "", err.msg);
     } else {
-        sb_found(f, FOUND_GOOD, "deployment", "", "%s: %s%s%s, MongoDB %s%s", t->name, facts.hello.set_name[0] ? "replica set " : "standalone server", facts.hello.set_name,
+        sb_found(d, SB_FOUND_GOOD, "deployment", "", "%s: %s%s%s, MongoDB %s%s", t->name, facts.hello.set_name[0] ? "replica set " : "standalone server", facts.hello.set_name,
                  facts.simulated ? " (SIMULATED)" : "", facts.version, facts.id[0] ? "" : ", its identity is not known");
         for (size_t i = 0; i < facts.blind_n; i++)
-            sb_found(f, FOUND_NOTE, "deployment", "", "Blind to %s", facts.blind[i]);
-        look_at_members(f, server, &facts);
-        look_at_executor(f, t, server);
+            sb_found(d, SB_FOUND_NOTE, "deployment", "", "Blind to %s", facts.blind[i]);
+        look_at_members(d, server, &facts);
+        if (sb_doctor_step(d, t->executor.len ? "the login that executes" : "what the login may do"))
+            look_at_executor(d, t, server);
         sb_deployment_facts_release(&facts);
     }
     sb_conn_close(c);

@@ -22,7 +22,7 @@
 
 /* ---- the config ---- */
 
-static void look_at_signers(struct findings *f, const char *setting, const char *path)
+static void look_at_signers(struct doctor *d, const char *setting, const char *path)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_policy_signers s;
@@ -30,46 +30,48 @@ static void look_at_signers(struct findings *f, const char *setting, const char 
     if (!path)
         return;
     if (sb_policy_signers_load(&s, path, &err))
-        sb_found(f, FOUND_WRONG, "config", "every line has to be: NAME ssh-ed25519 KEY (see: man ssh-keygen, ALLOWED SIGNERS)", "%s: %s", setting, err.msg);
+        sb_found(d, SB_FOUND_WRONG, "config", "every line has to be: NAME ssh-ed25519 KEY (see: man ssh-keygen, ALLOWED SIGNERS)", "%s: %s", setting, err.msg);
     else
-        sb_found(f, FOUND_GOOD, "config", "", "%s: %s", setting, path);
+        sb_found(d, SB_FOUND_GOOD, "config", "", "%s: %s", setting, path);
     sb_policy_signers_release(&s);
 }
 
-static void look_at_login(struct findings *f, const char *deployment, const char *setting, const char *path)
+static void look_at_login(struct doctor *d, const char *deployment, const char *setting, const char *path)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_str uri;
     sb_str_init(&uri);
     if (path && sb_uri_from_file(path, &uri, &err))
-        sb_found(f, FOUND_WRONG, "config", "one line, mode 600: mongodb://user:password@host,host/?replicaSet=NAME", "%s of %s: %s", setting, deployment, err.msg);
+        sb_found(d, SB_FOUND_WRONG, "config", "one line, mode 600: mongodb://user:password@host,host/?replicaSet=NAME", "%s of %s: %s", setting, deployment, err.msg);
     if (uri.p)
         explicit_bzero(uri.p, uri.len);
     sb_str_release(&uri);
 }
 
-void sb_doctor_config(struct findings *f, const struct sb_config *c, const char *problems)
+void sb_doctor_config(struct doctor *d, const struct sb_config *c, const char *problems)
 {
     for (const char *p = problems; p && *p;) {
         size_t n = strcspn(p, "\n");
-        sb_found(f, FOUND_WRONG, "config", "", "%.*s", (int)n, p);
+        sb_found(d, SB_FOUND_WRONG, "config", "", "%.*s", (int)n, p);
         p += n + (p[n] == '\n');
     }
     if (!problems || !*problems)
-        sb_found(f, FOUND_GOOD, "config", "", c->deployments_n == 1 ? "%zu deployment is described" : "%zu deployments are described", c->deployments_n);
+        sb_found(d, SB_FOUND_GOOD, "config", "", c->deployments_n == 1 ? "%zu deployment is described" : "%zu deployments are described", c->deployments_n);
     for (size_t i = 0; i < c->deployments_n; i++) {
-        const struct sb_config_deployment *d = &c->deployments[i];
-        look_at_login(f, d->name, "uri_file", d->uri_file);
-        look_at_login(f, d->name, "executor_uri_file", d->executor_uri_file);
-        if (!d->executor_uri_file)
-            sb_found(f, FOUND_NOTE, "config", "set executor_uri_file PATH in its section", "%s has one login for reading and for what is executed", d->name);
+        const struct sb_config_deployment *of = &c->deployments[i];
+        look_at_login(d, of->name, "uri_file", of->uri_file);
+        look_at_login(d, of->name, "executor_uri_file", of->executor_uri_file);
+        look_at_login(d, of->name, "drill_uri_file", of->drill_uri_file);
+        look_at_login(d, of->name, "what_if_uri_file", of->what_if_uri_file);
+        if (!of->executor_uri_file)
+            sb_found(d, SB_FOUND_NOTE, "config", "set executor_uri_file PATH in its section", "%s has one login for reading and for what is executed", of->name);
     }
-    look_at_signers(f, "policy_signers", c->policy_signers);
-    look_at_signers(f, "approval_signers", c->approval_signers);
+    look_at_signers(d, "policy_signers", c->policy_signers);
+    look_at_signers(d, "approval_signers", c->approval_signers);
     if (c->signing_key && access(c->signing_key, R_OK))
-        sb_found(f, FOUND_WRONG, "config", "", "signing_key: %s: %s", c->signing_key, strerror(errno));
+        sb_found(d, SB_FOUND_WRONG, "config", "", "signing_key: %s: %s", c->signing_key, strerror(errno));
     if (!c->witness)
-        sb_found(f, FOUND_NOTE, "config", "set witness PATH, on another host or a medium that nobody here can change",
+        sb_found(d, SB_FOUND_NOTE, "config", "set witness PATH, on another host or a medium that nobody here can change",
                  "no witness: who may write the state folder could replace the whole record, and nothing here would tell");
 }
 
@@ -88,50 +90,76 @@ static const char *remote_file_system(const struct statfs *s)
     return NULL;
 }
 
-static void look_at_disk(struct findings *f, const char *dir)
+static void look_at_disk(struct doctor *d, const char *dir)
 {
     struct statfs s;
     if (statfs(dir, &s)) {
-        sb_found(f, FOUND_WRONG, "state", "", "%s: %s", dir, strerror(errno));
+        sb_found(d, SB_FOUND_WRONG, "state", "", "%s: %s", dir, strerror(errno));
         return;
     }
     const char *remote = remote_file_system(&s);
     int64_t left = (int64_t)s.f_bavail * (int64_t)s.f_bsize;
     if (remote)
-        sb_found(f, FOUND_WRONG, "state", "set XDG_STATE_HOME to a disk of this host", "%s is on %s: its locks do not keep a second owner out as a disk's do", dir, remote);
+        sb_found(d, SB_FOUND_WRONG, "state", "set XDG_STATE_HOME to a disk of this host", "%s is on %s: its locks do not keep a second owner out as a disk's do", dir, remote);
     if (access(dir, W_OK))
-        sb_found(f, FOUND_WRONG, "state", "", "%s cannot be written: %s. Without a ledger nothing is executed", dir, strerror(errno));
+        sb_found(d, SB_FOUND_WRONG, "state", "", "%s cannot be written: %s. Without a ledger nothing is executed", dir, strerror(errno));
     else if (left < LEAST_FREE)
-        sb_found(f, FOUND_WRONG, "state", "make room", "%s has %" PRId64 " MB left; when the disk is full nothing is executed", dir, left >> 20);
+        sb_found(d, SB_FOUND_WRONG, "state", "make room", "%s has %" PRId64 " MB left; when the disk is full nothing is executed", dir, left >> 20);
     else if (!remote)
-        sb_found(f, FOUND_GOOD, "state", "", "%s, %" PRId64 " MB free", dir, left >> 20);
+        sb_found(d, SB_FOUND_GOOD, "state", "", "%s, %" PRId64 " MB free", dir, left >> 20);
 }
 
-static void look_at_ledger(struct findings *f, const struct sb_config *c, const char *dir)
+static void how_far(void *ctx, int64_t done, int64_t total)
+{
+    sb_doctor_doing(ctx, "the ledger: entry %" PRId64 " of %" PRId64, done, total);
+}
+
+static void look_at_ledger(struct doctor *d, const struct sb_config *c, const char *dir)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_verify v;
     struct sb_owner owner = {0};
     char *lock = sb_format("%s/lock", dir);
     if (sb_ledger_find(dir, &err)) {
-        sb_found(f, FOUND_NOTE, "ledger", "", "none yet: it begins with the first console, serve or ask");
-    } else if (sb_ledger_verify_against(dir, c->witness, 0, NULL, NULL, &v, &err)) {
-        sb_found(f, FOUND_WRONG, "ledger", "", "%s", err.msg);
+        sb_found(d, SB_FOUND_NOTE, "ledger", "", "none yet: it begins with the first console, serve or ask");
+    } else if (sb_ledger_verify_against(dir, c->witness, 0, how_far, d, &v, &err)) {
+        sb_found(d, SB_FOUND_WRONG, "ledger", "", "%s", err.msg);
     } else if (!v.ok) {
-        sb_found(f, FOUND_WRONG, "ledger", "see signalbox audit verify --full, and keep a copy of the folder as it is", "BROKEN: %s", v.what);
+        sb_found(d, SB_FOUND_WRONG, "ledger", "see signalbox audit verify --full, and keep a copy of the folder as it is", "BROKEN: %s", v.what);
     } else {
-        sb_found(f, FOUND_GOOD, "ledger", "", "%" PRId64 " entries, each as it was recorded", v.entries);
+        sb_found(d, SB_FOUND_GOOD, "ledger", "", "%" PRId64 " entries, each as it was recorded", v.entries);
     }
     if (lock && sb_lock_owner(lock, &owner, &err) == 0 && owner.held && owner.state == 'T')
-        sb_found(f, FOUND_WRONG, "ledger", "continue it (kill -CONT), or end it", "its owner, process %" PRId64 ", is stopped: nobody watches or executes", owner.pid);
+        sb_found(d, SB_FOUND_WRONG, "ledger", "continue it (kill -CONT), or end it", "its owner, process %" PRId64 ", is stopped: nobody watches or executes", owner.pid);
     else if (owner.held)
-        sb_found(f, FOUND_GOOD, "ledger", "", "process %" PRId64 " owns it", owner.pid);
+        sb_found(d, SB_FOUND_GOOD, "ledger", "", "process %" PRId64 " owns it", owner.pid);
     free(lock);
+}
+
+void sb_doctor_state(struct doctor *d, const struct sb_config *c)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_str dir;
+    sb_str_init(&dir);
+    bool there = false;
+    if (!sb_doctor_step(d, "the state folder"))
+        return;
+    if (sb_path_state_seen(&dir, &err))
+        sb_found(d, SB_FOUND_WRONG, "state", "it has to be a folder of yours, mode 700", "%s", err.msg);
+    else if (access(dir.p, F_OK))
+        sb_found(d, SB_FOUND_NOTE, "state", "", "%s is not there yet: it is made when it is needed", dir.p);
+    else
+        there = true;
+    if (there)
+        look_at_disk(d, dir.p);
+    if (sb_doctor_step(d, "the ledger") && there)
+        look_at_ledger(d, c, dir.p);
+    sb_str_release(&dir);
 }
 
 /* ---- the policy ---- */
 
-static void look_at_policy(struct findings *f, const struct sb_config *c)
+void sb_doctor_policy(struct doctor *d, const struct sb_config *c)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_str text;
@@ -143,29 +171,12 @@ static void look_at_policy(struct findings *f, const struct sb_config *c)
     today[10] = '\0';
     struct sb_policy *p = sb_policy_text_of(name, &text, &path, &err) ? NULL : sb_policy_load(text.p, text.len, path, &sb_zones_of_system, &err);
     if (!p || sb_policy_lint(p, text.p, text.len, today, &lint, &err))
-        sb_found(f, FOUND_WRONG, "policy", "see signalbox policy lint; the last good one stays in force", "%s", err.msg);
+        sb_found(d, SB_FOUND_WRONG, "policy", "see signalbox policy lint; the last good one stays in force", "%s", err.msg);
     else if (lint.findings_n)
-        sb_found(f, FOUND_NOTE, "policy", "see signalbox policy lint", lint.findings_n == 1 ? "%s: %zu remark" : "%s: %zu remarks", name, lint.findings_n);
+        sb_found(d, SB_FOUND_NOTE, "policy", "see signalbox policy lint", lint.findings_n == 1 ? "%s: %zu remark" : "%s: %zu remarks", name, lint.findings_n);
     else
-        sb_found(f, FOUND_GOOD, "policy", "", "%s loads, and has no remark of lint", name);
+        sb_found(d, SB_FOUND_GOOD, "policy", "", "%s loads, and has no remark of lint", name);
     sb_record_release(&sb_lint_schema, &lint);
     sb_policy_free(p);
     sb_str_release(&text);
-}
-
-void sb_doctor_state(struct findings *f, const struct sb_config *c)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_str dir;
-    sb_str_init(&dir);
-    if (sb_path_state_seen(&dir, &err)) {
-        sb_found(f, FOUND_WRONG, "state", "it has to be a folder of yours, mode 700", "%s", err.msg);
-    } else if (access(dir.p, F_OK)) {
-        sb_found(f, FOUND_NOTE, "state", "", "%s is not there yet: it is made when it is needed", dir.p);
-    } else {
-        look_at_disk(f, dir.p);
-        look_at_ledger(f, c, dir.p);
-    }
-    sb_str_release(&dir);
-    look_at_policy(f, c);
 }

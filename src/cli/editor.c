@@ -66,8 +66,11 @@ int sb_editor_run(const char *path, const char *text, bool (*ended)(void *ctx), 
     words(copy, path, argv);
     if (sb_file_write(path, 0600, text, strlen(text), err))
         goto out;
-    if (sb_process_spawn(&p, argv, SB_PROCESS_OUR_IN | SB_PROCESS_DIE_WITH_US, err))
+    if (sb_process_spawn(&p, argv, SB_PROCESS_OUR_IN | SB_PROCESS_DIE_WITH_US, err)) {
+        if (!copy[0])
+            sb_err_prefix(err, "neither VISUAL nor EDITOR names an editor");
         goto out;
+    }
     rc = wait_for(&p, ended, ctx, err);
     if (rc == 0)
         rc = sb_file_read(path, TEXT_MOST, out, err);

@@ -136,10 +136,10 @@ static int ask(const char *question, const char *otherwise, bool secret, struct 
 
 static void complain(const char *why)
 {
-    struct findings one = {.list = NULL};
-    sb_found(&one, FOUND_WRONG, "answer", "", "%s", why);
-    sb_findings_tell(&one);
-    sb_findings_release(&one);
+    struct doctor one = {.told = NULL};
+    sb_found(&one, SB_FOUND_WRONG, "answer", "", "%s", why);
+    sb_doctor_print(&one.found);
+    sb_doctor_release(&one);
 }
 
 static bool is_yes(const struct sb_str *line)
@@ -191,22 +191,19 @@ static int take_typed(struct first *f, struct sb_str *line, struct sb_err *err)
 /* Can it be reached, and what may this login read? What the doctor says, it says here. */
 static bool try_out(const struct first *f)
 {
-    struct findings found = {.list = NULL};
+    struct doctor d = {.told = NULL};
     struct sb_target t;
-    bool good = true;
     sb_target_init(&t);
     sb_str_add(&t.uri, f->uri.p, f->uri.len);
     if (sb_str_set(&t.name, f->name) == 0 && sb_str_ok(&t.uri)) {
         t.uri_from = f->uri_file;
         sb_print("   Trying it out ...\n");
         fflush(stdout);
-        sb_doctor_server(&found, &t);
+        sb_doctor_server(&d, &t);
     }
-    sb_findings_tell(&found);
-    for (size_t i = 0; i < found.list_n; i++)
-        good &= found.list[i].found != FOUND_WRONG;
-    good &= found.list_n > 0;
-    sb_findings_release(&found);
+    sb_doctor_print(&d.found);
+    bool good = d.found.findings_n > 0 && sb_doctor_count(&d.found, SB_FOUND_WRONG) == 0;
+    sb_doctor_release(&d);
     sb_target_release(&t);
     return good;
 }

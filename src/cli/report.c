@@ -195,8 +195,8 @@ static int read_spans(const struct args *a, struct sb_report_span spans[2], stru
         return sb_fail(err, SB_EUSAGE, "--since, --split and --until have to follow one another");
     if (since >= now || split >= now)
         return sb_fail(err, SB_EUSAGE, "--since and --split take a time that is over: %s is still to come", since >= now ? a->since : a->split);
-    spans[0] = (struct sb_report_span){since, a->split ? split : until, a->simulated};
-    spans[1] = (struct sb_report_span){split, until, a->simulated};
+    spans[0] = (struct sb_report_span){since, a->split ? split : until, a->simulated, 0};
+    spans[1] = (struct sb_report_span){split, until, a->simulated, 0};
     t->n = a->split ? 2 : 1;
     t->split = split;
     return 0;

@@ -182,6 +182,14 @@ static void suspend(struct screen *s)
     s->dirty = true;
 }
 
+/* The terminal is ours, so what is to be known of it is told from here. */
+static void doctor(struct screen *s)
+{
+    struct sb_screen_size size = {.colors = sb_backend_colors(s->backend)};
+    sb_backend_size(s->backend, &size.w, &size.h);
+    s->o->doctor(s->o->ctx, &size);
+}
+
 void screen_run_effects(struct screen *s)
 {
     struct sb_effects fx = s->fx; /* an effect may lead to others: they come into a list of their own */
@@ -216,6 +224,7 @@ void screen_run_effects(struct screen *s)
         case SB_FX_LINE_ON: case SB_FX_LINE_OFF: face(s, one->kind == SB_FX_LINE_ON); break;
         case SB_FX_REDRAW: sb_backend_forget(s->backend); break;
         case SB_FX_SUSPEND: suspend(s); break;
+        case SB_FX_DOCTOR: doctor(s); break;
         }
     }
     sb_effects_release(&fx);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "checkup.h"
 #include "simulator.h"
 
 #include <signalbox/base/file.h>
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #define STOP_GRACE_MS 2500
+#define CHECKUP_GRACE_MS 300
 #define MAX_POLICY (1 << 20)
 
 /* Asks that were made before there was anybody to take them. */
@@ -48,6 +50,7 @@ struct sb_session {
     struct sb_policy_signers signers; /* when signed_policy */
     struct sb_policy_signers approvers; /* when signed_approvals */
     bool signed_approvals;
+    struct checkup *checkup; /* NULL: nobody has asked for one */
     pthread_t opener;
     bool opening; /* there is a thread to join */
     /* the opener's until it has been joined, except that `lock` guards ready, failed and early */
@@ -60,6 +63,7 @@ struct sb_session {
     int (*last_word)(void *ctx, int status);
     void *last_word_ctx;
     pthread_mutex_t lock;
+    pthread_cond_t opened;
     bool ready, failed;
     struct early *early, **early_tail;
 };
@@ -214,6 +218,7 @@ static void *opener_main(void *arg)
     pthread_mutex_lock(&s->lock);
     s->failed = rc != 0;
     s->ready = true;
+    pthread_cond_broadcast(&s->opened);
     while (s->early) {
         struct early *e = s->early;
         s->early = e->next;
@@ -299,6 +304,7 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     sb_str_init(&s->policy_signature);
     sb_str_init(&s->shadow);
     pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->opened, NULL);
     struct sb_err why = SB_ERR_INIT;
     if (!(s->news = sb_queue_new(64, &why)) || prepare(s, &why))
         goto fail;
@@ -375,6 +381,31 @@ void sb_session_ask(void *session, struct sb_message *m)
         sb_message_free(m);
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+/* On the doctor's thread. The opener ends before the doctor does, whatever comes. */
+static void settle_target(void *session, struct doctor_asked *asked)
+{
+    struct sb_session *s = session;
+    pthread_mutex_lock(&s->lock);
+    while (!s->link && !s->ready)
+        pthread_cond_wait(&s->opened, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    if (s->to.uri.len)
+        asked->target = &s->to; /* nobody changes it any more */
+    else if (s->config.deployments_n != 1)
+        asked->unknown = "another signalbox owns the ledger and watches it, and how it is reached is not known here: signalbox doctor --deployment NAME";
+}
+
+void sb_session_doctor(void *session, const struct sb_screen_size *terminal)
+{
+    struct sb_session *s = session;
+    struct doctor_asked asked = {.deployment = s->o.deployment, .uri_file = s->o.uri_file, .terminal = terminal};
+    if (s->link && !s->mongo) {
+        sb_mongo_init();
+        s->mongo = true;
+    }
+    sb_checkup_begin(&s->checkup, s->news, &asked, settle_target, s);
 }
 
 const char *sb_session_target(const struct sb_session *s)
@@ -462,9 +493,10 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     sb_process_stop(&s->sim, 2000);
     if (s->last_word)
         status = s->last_word(s->last_word_ctx, status);
+    ended &= sb_checkup_end(s->checkup, CHECKUP_GRACE_MS);
     if (!ended) {
         fflush(NULL);
-        _exit(status); /* the ledger is closed; what hangs in the driver goes with the process */
+        _exit(status); /* the ledger is closed; what hangs in the driver or on a disk goes with the process */
     }
     sb_server_free(s->server);
     if (s->mongo)
@@ -485,6 +517,7 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     sb_config_release(&s->config);
     free(s->config_problems);
     pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->opened);
     free(s->state_dir);
     free(s->target);
     free(s);

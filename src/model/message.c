@@ -281,6 +281,7 @@ static const struct {
     [SB_NEWS_SCHEMA] = {"schema", &sb_schema_look_schema},
     [SB_NEWS_STAKE] = {"stake", &sb_stake_schema},
     [SB_NEWS_REPORT] = {"report", &sb_report_page_schema},
+    [SB_NEWS_DOCTOR] = {"doctor", &sb_doctor_schema},
     [SB_NEWS_CARD] = {"card", &sb_card_schema},
     [SB_NEWS_CARDS] = {"cards", &cards_schema},
     [SB_NEWS_CASE] = {"case", &sb_case_schema},

@@ -62,6 +62,7 @@ static void back(struct sb_orchestrator *o, void *p)
     if (r->err.code == SB_OK) {
         sb_record_release(&sb_ops_schema, &w->last);
         w->last = r->ops;
+        w->last.at = sb_origin_wall_ms(o->opt.origin); /* by the clock that is shown */
         memset(&r->ops, 0, sizeof r->ops);
     }
     for (size_t i = 0; i < w->waiting_n; i++)

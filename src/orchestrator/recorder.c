@@ -41,9 +41,11 @@ void sb_o_keep_minute(struct sb_orchestrator *o)
     const struct sb_schema *schema = sb_message_schema(SB_NEWS_STRIP);
     struct recorder *r = o->recorder;
     struct sb_strip copy;
-    int64_t minute = o->strip.wall / MINUTE_MS;
     if (o->strip.wall <= 0)
         return;
+    bool seeded = o->opt.origin && o->opt.origin->seeded; /* then the clock that is shown, and asked by, is another than that of the samples */
+    int64_t shown = seeded ? sb_origin_wall_ms(o->opt.origin) : o->strip.wall;
+    int64_t minute = shown / MINUTE_MS;
     if (!r) {
         r = calloc(1, sizeof *r);
         if (r && !(r->minute = calloc(MINUTES, sizeof *r->minute))) {
@@ -57,6 +59,7 @@ void sb_o_keep_minute(struct sb_orchestrator *o)
     }
     if (sb_record_copy(schema, &copy, &o->strip))
         return;
+    copy.wall = shown;
     while (r->n && minute < at(r, r->n - 1)->wall / MINUTE_MS)
         drop_oldest(r);
     if (r->n && at(r, r->n - 1)->wall / MINUTE_MS == minute) {

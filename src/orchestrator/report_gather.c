@@ -402,7 +402,7 @@ static void gathering_release(struct gathering *g)
 /* What waits still has waited until now, or until the span ended. */
 static void add_waiting(struct gathering *g)
 {
-    int64_t now = g->span->until && g->span->until < sb_wall_ms() ? g->span->until : sb_wall_ms();
+    int64_t clock = g->span->now ? g->span->now : sb_wall_ms(), now = g->span->until && g->span->until < clock ? g->span->until : clock;
     for (size_t i = 0; i < g->lives_n; i++)
         if (g->lives[i].waiting && now > g->lives[i].waiting)
             g->out->queued_ms += now - g->lives[i].waiting;

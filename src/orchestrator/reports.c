@@ -47,7 +47,7 @@ static void back(struct sb_orchestrator *o, void *p);
 static void gather(void *p)
 {
     struct gathering *g = p;
-    struct sb_report_span spans[2] = {{g->from, g->split, g->simulated}, {g->split, 0, g->simulated}};
+    struct sb_report_span spans[2] = {{g->from, g->split, g->simulated, g->now}, {g->split, 0, g->simulated, g->now}};
     size_t n = g->split ? 2 : 1;
     struct sb_report of[2];
     memset(of, 0, sizeof of);

@@ -307,7 +307,7 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_JUMP_FORWARD: place_go(t, 1, fx); break;
     case SB_ACT_BACK: back(t, fx); break;
     default:
-        if (!act_on_anomaly(t, action, fx) && !meeting_act(t, action, fx) && !act_on_recovery(t, action, fx) && !act_on_running(t, action, fx) && !act_on_replay(t, action, fx) && !act_on_schema(t, action, fx) && !act_on_report(t, action, fx))
+        if (!act_on_anomaly(t, action, fx) && !meeting_act(t, action, fx) && !act_on_recovery(t, action, fx) && !act_on_running(t, action, fx) && !act_on_replay(t, action, fx) && !act_on_schema(t, action, fx) && !act_on_report(t, action, fx) && !act_on_doctor(t, action, fx))
             decide(t, action, fx);
     }
 }

@@ -49,7 +49,7 @@ int64_t fx_ask(struct sb_tui *t, struct sb_effects *fx, struct sb_message *m)
     return t->next_seq;
 }
 
-void fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text)
+int64_t fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text)
 {
-    fx_ask(t, fx, sb_message_text(type, 0, text));
+    return fx_ask(t, fx, sb_message_text(type, 0, text));
 }

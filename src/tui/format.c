@@ -160,6 +160,9 @@ void fmt_value(char out[TEXT_MAX], int64_t value, const char *unit)
         fmt_bytes(out, value);
     } else if (sb_streq(unit, "s")) {
         fmt_left(out, ms_of(value));
+    } else if (sb_streq(unit, "1/s")) {
+        fmt_count(count, value);
+        snprintf(out, TEXT_MAX, "%.30s/s", count);
     } else {
         fmt_count(count, value);
         int letters = unit ? (int)strlen(unit) : 0;

@@ -227,6 +227,9 @@ static void make_page(struct sb_tui *t, const struct view *v)
     } else if (v->kind == VIEW_REPORT) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "What the work came to");
         view_report(t, &f->body);
+    } else if (v->kind == VIEW_DOCTOR) {
+        view_doctor_title(t, &f->title);
+        view_doctor(t, &f->body);
     } else if (v->kind == VIEW_BACKUP) {
         sb_page_textf(&f->title, SB_ROLE_TITLE, "Backup %s", v->id ? v->id : "");
         view_backup(t, v->id, &f->body);
@@ -363,8 +366,8 @@ static void too_small(struct sb_tui *t)
 {
     struct frame *f = &t->frame;
     char text[2][TEXT_MAX];
-    snprintf(text[0], TEXT_MAX, "%dx%d is too small: %dx%d is needed", f->w, f->h, LEAST_W, LEAST_H);
-    snprintf(text[1], TEXT_MAX, "%dx%d < %dx%d", f->w, f->h, LEAST_W, LEAST_H);
+    snprintf(text[0], TEXT_MAX, "%dx%d is too small: %dx%d is needed", f->w, f->h, SB_TUI_LEAST_W, SB_TUI_LEAST_H);
+    snprintf(text[1], TEXT_MAX, "%dx%d < %dx%d", f->w, f->h, SB_TUI_LEAST_W, SB_TUI_LEAST_H);
     for (size_t i = 0; i < SB_COUNT(text); i++) {
         sb_page_start(&f->body, f->w, t->ascii);
         sb_page_wrap(&f->body, SB_ROLE_DOUBT, 0, text[i]);
@@ -372,7 +375,7 @@ static void too_small(struct sb_tui *t)
             return;
     }
     sb_page_start(&f->body, f->w, t->ascii);
-    sb_page_textf(&f->body, SB_ROLE_DOUBT, "< %dx%d", LEAST_W, LEAST_H);
+    sb_page_textf(&f->body, SB_ROLE_DOUBT, "< %dx%d", SB_TUI_LEAST_W, SB_TUI_LEAST_H);
 }
 
 /* ---- all of it ---- */
@@ -386,7 +389,7 @@ void sb_tui_recalc(struct sb_tui *t, int w, int h, struct sb_effects *fx)
     f->h = h;
     f->cursor_x = f->cursor_y = -1;
     f->box_shown = f->side_shown = f->detail_stays = false;
-    f->too_small = w < LEAST_W || h < LEAST_H;
+    f->too_small = w < SB_TUI_LEAST_W || h < SB_TUI_LEAST_H;
     if (f->too_small) {
         too_small(t);
         return;

@@ -141,7 +141,10 @@ bool act_on_anomaly(struct sb_tui *t, enum sb_action action, struct sb_effects *
     case SB_ACT_NOISE: judge(t, a, SB_HUSH_NOISE, fx); break;
     case SB_ACT_KNOWN: judge(t, a, SB_HUSH_KNOWN, fx); break;
     case SB_ACT_REMARK: line_open(t, LINE_REMARK, a->id, ""); break;
-    case SB_ACT_BLACKOUT: line_open(t, LINE_BLACKOUT, a->id, ""); break;
+    case SB_ACT_BLACKOUT:
+        if (!names_veiled(t))
+            line_open(t, LINE_BLACKOUT, a->id, "");
+        break;
     default: export_md(t, md_post_mortem(t, a), fx);
     }
     return true;

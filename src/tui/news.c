@@ -91,10 +91,19 @@ static enum listing card_news(struct sb_tui *t, struct sb_card *fresh, struct sb
     return listing;
 }
 
-static void answer_news(struct sb_tui *t, const struct sb_answer *a)
+static void answer_news(struct sb_tui *t, int64_t seq, const struct sb_answer *a)
 {
     if (a->text && a->text[0])
         say(t, !a->ok, "%s", a->text);
+    if (seq && seq == t->page_asked)
+        t->note_waits = a->ok;
+}
+
+/* "It is being looked at" is no longer true. */
+static void page_came(struct sb_tui *t)
+{
+    if (t->note_waits)
+        t->note_shown = t->note_waits = false;
 }
 
 void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
@@ -124,6 +133,7 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         sb_record_release(&sb_recovery_schema, &t->recovery);
         t->recovery = *(struct sb_recovery *)m->body;
         memset(m->body, 0, sizeof t->recovery);
+        page_came(t);
         listing = LISTED;
         break;
     case SB_NEWS_OPS: running_take(t, m->seq, m->body); break;
@@ -138,6 +148,11 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         sb_record_release(&sb_report_page_schema, &t->report);
         t->report = *(struct sb_report_page *)m->body;
         memset(m->body, 0, sizeof t->report);
+        page_came(t);
+        listing = LISTED;
+        break;
+    case SB_NEWS_DOCTOR:
+        doctor_take(t, m->body);
         listing = LISTED;
         break;
     case SB_NEWS_HUSHES:
@@ -182,7 +197,7 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         audit_failed(t, m->seq);
         whole_answered(t, m->seq, NULL);
         if (!running_failed(t, m->seq, ((const struct sb_answer *)m->body)->text))
-            answer_news(t, m->body);
+            answer_news(t, m->seq, m->body);
         batch_answer(t, m->seq, ((const struct sb_answer *)m->body)->ok);
         break;
     case SB_NEWS_BYE: {

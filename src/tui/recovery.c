@@ -40,7 +40,7 @@ bool act_on_recovery(struct sb_tui *t, enum sb_action action, struct sb_effects 
     switch (action) {
     case SB_ACT_RECOVERY:
         view_open(t, VIEW_RECOVERY, NULL, fx);
-        fx_ask_text(t, fx, SB_ASK_RECOVERY, "");
+        t->page_asked = fx_ask_text(t, fx, SB_ASK_RECOVERY, "");
         return true;
     case SB_ACT_DRILL:
         fx_ask_text(t, fx, SB_ASK_REQUEST, "run a restore drill");

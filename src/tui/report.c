@@ -9,7 +9,7 @@
 
 static void ask(struct sb_tui *t, struct sb_effects *fx)
 {
-    fx_ask_text(t, fx, SB_ASK_REPORT, t->report_split ? t->report_split : "");
+    t->page_asked = fx_ask_text(t, fx, SB_ASK_REPORT, t->report_split ? t->report_split : "");
 }
 
 static void divide_next(struct sb_tui *t, struct sb_effects *fx)

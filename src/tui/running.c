@@ -183,8 +183,8 @@ static void end_it(struct sb_tui *t, struct sb_effects *fx)
     const struct sb_op *op = selected(t);
     if (!op) {
         say(t, false, "No operation is selected.");
-    } else if (t->veil) {
-        say(t, true, "Nothing is asked for from a shown screen: its names are pseudonyms.");
+    } else if (names_veiled(t)) {
+        return;
     } else if (t->bye) {
         say(t, true, "The orchestrator has ended: nobody would answer.");
     } else if (op->barred || !op->opid || !op->connection) {

@@ -24,6 +24,12 @@ static const char *ns_in_focus(const struct sb_tui *t)
 static void open_schema(struct sb_tui *t, struct sb_effects *fx)
 {
     const char *ns = ns_in_focus(t);
+    if (t->veil) { /* what others look at comes here too */
+        if (t->look.ns && top_view(t)->kind != VIEW_SCHEMA)
+            view_open(t, VIEW_SCHEMA, t->look.ns, fx);
+        names_veiled(t);
+        return;
+    }
     if (!ns) {
         say(t, false, "No collection is selected. Of any: \"review the schema of shop.orders\", then this key.");
         if (t->look.ns)

@@ -33,8 +33,6 @@
 #define COUNT_MOST 1000000
 #define REQUESTS_KEPT 50
 #define LINE_MAX_BYTES 2000
-#define LEAST_W 40
-#define LEAST_H 10
 
 /* ---- what is known ---- */
 
@@ -162,7 +160,8 @@ struct pane {
 };
 
 enum view_kind {
-    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP, VIEW_RUNNING, VIEW_SCHEMA, VIEW_REPORT
+    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP, VIEW_RUNNING, VIEW_SCHEMA, VIEW_REPORT, VIEW_DOCTOR,
+    VIEWS
 };
 enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
 
@@ -306,6 +305,13 @@ struct replaying {
     int64_t wanted; /* the moment that was asked for */
 };
 
+/* What the doctor found, as far as he is. */
+struct doctor {
+    bool asked;           /* he is at it */
+    int64_t began, ended; /* wall; ended 0: not yet */
+    struct sb_doctor of;
+};
+
 struct search {
     char *text; /* NULL: none yet */
     bool shown; /* its matches are marked */
@@ -377,7 +383,9 @@ struct sb_tui {
     uint64_t arrivals;
     struct note *note;
     size_t notes, notes_cap;
-    bool note_shown; /* the last note is on the screen until replaced or dismissed */
+    bool note_shown; /* the last note is on the screen until replaced or dismissed, */
+    bool note_waits; /* or until what it says is under way has come */
+    int64_t page_asked; /* seq of the ask for a page that takes a while: its answer is such a note */
 
     struct view view[VIEWS_MAX];
     int views; /* at least 1: the panes */
@@ -426,6 +434,7 @@ struct sb_tui {
     struct meeting meeting;
     struct running running;
     struct replaying replay;
+    struct doctor doctor;
     struct sb_looks looks;  /* who has which card open; */
     bool company;           /* somebody else sits at a console: they are told what is open here, */
     char *looked;           /* and this is what they were told last; NULL: nothing */
@@ -582,10 +591,11 @@ enum sb_role state_role(int state);
 /* ---- effects.c ---- */
 void fx_add(struct sb_effects *fx, enum sb_effect_kind kind, struct sb_message *ask, char *text);
 int64_t fx_ask(struct sb_tui *t, struct sb_effects *fx, struct sb_message *m); /* numbers and posts it; 0: out of memory */
-void fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text);
+int64_t fx_ask_text(struct sb_tui *t, struct sb_effects *fx, int type, const char *text);
 
 /* ---- tui.c ---- */
 void say(struct sb_tui *t, bool bad, const char *fmt, ...) SB_PRINTF(3, 4);
+bool names_veiled(struct sb_tui *t); /* true: and it was said that nothing is asked for by a name from here */
 void set_text(char **slot, const char *text); /* out of memory: becomes NULL */
 struct view *top_view(struct sb_tui *t);
 const struct view *top_view_of(const struct sb_tui *t);
@@ -657,6 +667,12 @@ bool act_on_schema(struct sb_tui *t, enum sb_action action, struct sb_effects *f
 /* ---- report.c ---- */
 bool act_on_report(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */
 void report_divide(struct sb_tui *t, const char *text, struct sb_effects *fx);     /* at a moment that was typed; empty: no more */
+
+/* ---- doctor.c ---- */
+bool act_on_doctor(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */
+void doctor_take(struct sb_tui *t, struct sb_doctor *told);                         /* takes the content */
+void view_doctor_title(const struct sb_tui *t, struct sb_page *p);
+void view_doctor(const struct sb_tui *t, struct sb_page *p);
 
 /* ---- recovery.c ---- */
 bool act_on_recovery(struct sb_tui *t, enum sb_action action, struct sb_effects *fx);

@@ -36,6 +36,14 @@ void say(struct sb_tui *t, bool bad, const char *fmt, ...)
     }
     t->note[t->notes++] = (struct note){t->wall, bad, taken};
     t->note_shown = true;
+    t->note_waits = false;
+}
+
+bool names_veiled(struct sb_tui *t)
+{
+    if (t->veil)
+        say(t, true, "Nothing is asked for from a shown screen: its names are pseudonyms.");
+    return t->veil != NULL;
 }
 
 void reading_reset(struct reading *r)
@@ -140,6 +148,8 @@ enum sb_context context_behind(const struct sb_tui *t)
     case VIEW_RUNNING: return SB_IN_RUNNING;
     case VIEW_SCHEMA: return SB_IN_PAGE;
     case VIEW_REPORT: return SB_IN_REPORT;
+    case VIEW_DOCTOR: return SB_IN_PAGE;
+    case VIEWS: break;
     }
     return SB_IN_GLOBAL;
 }
@@ -334,6 +344,7 @@ void sb_tui_free(struct sb_tui *t)
     sb_record_release(&sb_schema_look_schema, &t->look);
     sb_record_release(&sb_report_page_schema, &t->report);
     free(t->report_split);
+    sb_record_release(&sb_doctor_schema, &t->doctor.of);
     sb_record_release(sb_message_schema(SB_ASK_HELLO), &t->seat);
     free(t->connecting);
     free(t);

@@ -150,6 +150,20 @@ static void ask(void *ctx, struct sb_message *m)
     sb_message_free(m);
 }
 
+/* What a doctor would find of the terminal, and that he is done. */
+static void doctor(void *ctx, const struct sb_screen_size *terminal)
+{
+    struct sb_message *m = sb_message_new(SB_NEWS_DOCTOR, 0);
+    struct sb_doctor *found = m ? m->body : NULL;
+    struct sb_doctor_finding *f = found ? SB_PUSH(found->findings) : NULL;
+    if (f && sb_str_set(&f->area, "terminal") == 0 && (f->what = sb_format("%dx%d, %d colours", terminal->w, terminal->h, terminal->colors))) {
+        found->done = true;
+        post(ctx, m);
+    } else {
+        sb_message_free(m);
+    }
+}
+
 static struct sb_screen_file built_in(const char *folder, const char *name, const char *suffix)
 {
     static char paths[4][64];
@@ -192,7 +206,7 @@ int main(int argc, char **argv)
     if (!d.news)
         return 2;
     struct sb_screen_options o = {
-        .news = d.news, .ask = ask, .ctx = &d, .seat = {.who = (char *)"alice", .how = (char *)"console"}, .connecting = "shop (recorded)",
+        .news = d.news, .ask = ask, .doctor = doctor, .ctx = &d, .seat = {.who = (char *)"alice", .how = (char *)"console"}, .connecting = "shop (recorded)",
         .theme = built_in("themes", theme, "theme"), .mono = built_in("themes", "mono", "theme"), .keymap = {built_in("keymaps", keymap, "keys")},
         .state_dir = state, .osc52 = state != NULL, .origin = clock ? &origin : NULL,
     };

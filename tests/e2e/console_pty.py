@@ -226,6 +226,11 @@ def an_edit_in_the_persons_editor_comes_back():
         t.send(b"3\rE")
         t.wait("cannot start /nonexistent/editor")
         t.close()
+        t = console(80, 24, options=("--state", state), env={"VISUAL": "", "EDITOR": "", "PATH": "/nonexistent"})
+        t.wait("C-000001")
+        t.send(b"3\rE")
+        t.wait("neither VISUAL nor EDITOR names an editor: cannot start vi")
+        t.close()
 
 
 def what_is_seen_is_written_down():

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What the doctor finds: nothing on a sound place, and each thing that is broken, with its mend and within 80 columns."""
+import datetime
 import json
 import os
 import sqlite3
@@ -84,6 +85,20 @@ def refused_reads():
         check(not any(c < " " for f in findings for c in f["what"]), "control characters: %s" % findings)
 
 
+def soon():
+    """A certificate that ends soon, or has ended, and a disk with little room: each with how much is left."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for days, found, said, used, room, left in ((3.5, "wrong", "in 3 days", 999, "wrong", "1 GB free (0 %)"), (20.5, "note", "in 20 days", 900, "note", "100 GB free (10 %)"),
+                                                (-5, "wrong", "ended on", 100, "ok", "900 GB free (90 %)"), (400, "ok", "certificates hold, the first of them until", 100, "ok", "900 GB free")):
+        replies = dict(hellos(), buildinfo={"version": "5.0.7", "versionArray": [5, 0, 7, 0], "ok": 1.0}, ping={"ok": 1.0},
+                       serverstatus={"localTime": now, "security": {"SSLServerCertificateExpirationDate": now + datetime.timedelta(days=days)}, "ok": 1.0},
+                       dbstats={"fsTotalSize": 1000e9, "fsUsedSize": used * 1e9, "ok": 1.0})
+        with Place() as p, Listener(server(replies)) as l:
+            findings = doctor(p, 1, "--uri-file", p.write("uri", "mongodb://127.0.0.1:%d/\n" % l.port))
+            finds(findings, found, "deployment", "certificate", said)
+            finds(findings, room, "deployment", "disk of", left)
+
+
 def terminals():
     for width, height, term, said in ((80, 24, "xterm-256color", "xterm-256color, 80x24, 256 colours"), (10, 3, "xterm", "make it larger"), (80, 24, "nosuch", "TERM=nosuch is not known")):
         with Place() as p:
@@ -100,11 +115,60 @@ def terminals():
             t.close()
 
 
+def silent(s):
+    """Takes what comes, and never says a word."""
+    while s.recv(4096):
+        pass
+
+
+def console(p, *words):
+    keep = dict(os.environ)
+    os.environ.update(p.env)
+    t = Terminal([PROGRAM, "console", *words], 80, 24, "xterm-256color")
+    os.environ.clear()
+    os.environ.update(keep)
+    t.wait("Approvals")
+    return t
+
+
+def on_a_page(uri):
+    """The same in the console: the worst first, and anew with the same key. Nothing waits for it: neither the screen nor who leaves."""
+    with Place() as p:
+        p.write("config/signalbox/config", "deployment shop\nset uri_file %s\nset environment dev\nbackup %s\n" % (p.write("shop.uri", uri), os.path.join(p.dir, "backups")))
+        t = console(p)
+        t.send("!")
+        t.wait("as of")
+        text = t.flat()
+        check("1 wrong" in text and "where backups of shop lie: No such file" in text, "a place that is not there: " + t.text())
+        check(text.index("Wrong") < text.index("To know"), "the worst does not stand first: " + t.text())
+        os.mkdir(os.path.join(p.dir, "backups"))
+        open(os.path.join(p.dir, "backups", "a"), "w").close()
+        t.send("!")
+        t.wait("0 wrong")
+        t.wait("Nothing is wrong.")
+        t.send(b"\x1b[F")
+        t.wait("kinds of reads are answered by every member")
+        t.send("q")
+        check(t.end() == 0, "q does not leave")
+        t.close()
+    with Place() as p, Listener(silent) as l:
+        t = console(p, "--uri-file", p.write("uri", "mongodb://127.0.0.1:%d/\n" % l.port))
+        t.send("!")
+        t.wait("Looking at the deployment")  # it waits there, and the screen does not
+        t.send("\x1b")
+        t.wait("Approvals")
+        t.send("q")
+        check(t.end() == 0, "q does not leave a console whose doctor waits for a server")
+        t.close()
+
+
 def main():
     with simulator("--scenario", "calm") as (ready, _):
         sound(ready["uri"])
         broken(ready["uri"])
+        on_a_page(ready["uri"])
     refused_reads()
+    soon()
     terminals()
     finish()
 

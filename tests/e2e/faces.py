@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -155,6 +156,29 @@ def no_answer():
     t.close()
 
 
+def within_screen():
+    """GNU screen itself, which draws its own picture of the console's: through a card and what runs now, and back to the shell."""
+    program = shutil.which("screen")
+    if not program:
+        print("SKIP: GNU screen is not installed")
+        return
+    with tempfile.TemporaryDirectory() as place:
+        sockets = os.path.join(place, "s")
+        os.mkdir(sockets, 0o700)
+        with open(os.path.join(place, "rc"), "w") as f:
+            f.write("startup_message off\ndefutf8 on\n")
+        t = Terminal([program, "-U", "-c", os.path.join(place, "rc"), "-S", "faces", DRIVER, "--clock", CLOCK, *RECORDED], 80, 24, term="xterm-256color", env={"SCREENDIR": sockets})
+        t.wait("Approvals")
+        for keys, then in ((b"3", "Approvals"), (b"\r", "[1 summary"), (b"\x1b[6~", "Hash"), (b"2", "[2 commands"), (b"\x1b[15~", "What runs now"), (b"!", "Doctor: 0 wrong")):
+            t.send(keys)
+            t.wait(then)
+        check(QUESTION not in bytes(t.bytes), "screen was asked who it is")
+        t.send("q")
+        t.wait("[screen is terminating]")
+        t.end()
+        t.close()
+
+
 def plots():
     """The series of an anomaly leave as a picture that others can read."""
     with tempfile.TemporaryDirectory() as state:
@@ -182,6 +206,7 @@ for kind in ("xterm-256color", "screen", "linux", "vt100"):
 dumb()
 line_by_itself()
 no_answer()
+within_screen()
 plots()
 incident()
 usual, keys = approval("none")

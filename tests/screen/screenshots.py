@@ -6,22 +6,25 @@ Runs COMMAND in a tmux of its own at each size, types keys, waits for text (neve
 as SVG to FOLDER, and as PNG to PNG_FOLDER. The colours are those that were sent to the terminal.
 
 A shot is NAME, keys, and the text to wait for; the shots of a session are taken one after the other. The page of what could be
-brought back is of a deployment of its own, with backups made and one restored for it: a demo has none. SIGNALBOX_SHOTS=demo or
-recovery takes only these."""
+brought back is of a deployment of its own, with backups made and one restored for it: a demo has none. SIGNALBOX_SHOTS takes only some of
+demo, line, presenter and recovery."""
 import html
+import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 SIZES = [(80, 24), (200, 60)]
 SESSION = [
     ("panes", [], "Approvals 1"),
     ("incident", ["1", "Enter", "a"], "Picture"),
-    ("card", ["Escape", "Escape", "3", "Enter"], "[1 summary"),
+    ("running", ["Escape", "Escape", "F5"], "COLLSCAN"),
+    ("card", ["Escape", "3", "Enter"], "[1 summary"),
     ("commands", ["End", "2"], "createIndexes"),
     ("evidence", ["End", "3"], "sampled"),
     ("policy", ["4"], "APP-01"),
@@ -31,8 +34,11 @@ SESSION = [
     ("watch", list("shop.orders") + ["Enter", "6"], "PASS"),
     ("audit", ["Escape", "Escape", "4", "z"], "Audit #"),
     ("report", ["%"], "card to approval"),
-    ("help", ["Escape", "Escape", "?"], "Keys in the pane Audit"),
+    ("doctor", ["Escape", "!"], "looks anew"),
+    ("help", ["Escape", "?"], "Keys in the pane Audit"),
 ]
+LINE = [("line", ["3"], "C-000001")]
+PRESENTED = [("presenter", [], "card 1 of 1")]
 BACKED_UP = [("recovery", ["V"], "restore time")]
 CELL_W, CELL_H, FONT = 9, 18, 15
 WAIT_S = 120
@@ -78,6 +84,15 @@ class Tmux:
                 return
             before = now
             time.sleep(0.03)
+
+    def leave(self):
+        """Leaves the program, which takes the session with it: until then it writes into its folder."""
+        self.run("send-keys", "q")
+        end = time.monotonic() + WAIT_S
+        while subprocess.run(self.base + ["has-session"], capture_output=True).returncode == 0:
+            if time.monotonic() > end:
+                sys.exit("screenshots: the program did not leave")
+            time.sleep(0.02)
 
     def close(self):
         subprocess.run(self.base + ["kill-server"], capture_output=True)
@@ -243,14 +258,17 @@ def main():
     if len(sys.argv) < 4 or missing:
         sys.exit("usage: screenshots.py FOLDER PNG_FOLDER COMMAND..." + (" (not installed: %s)" % ", ".join(missing) if missing else ""))
     folder, png_folder, command = sys.argv[1], sys.argv[2], sys.argv[3:]
-    only = os.environ.get("SIGNALBOX_SHOTS", "demo recovery").split()
-    for width, height in SIZES if "demo" in only else ():
-        # a folder of its own for each: the console remembers how it was left
-        tmux = Tmux(width, height, ["%s-%dx%d" % (a, width, height) if a.startswith("XDG_STATE_HOME=") else a for a in command])
-        try:
-            shoot(tmux, SESSION, width, height, folder, png_folder)
-        finally:
-            tmux.close()
+    only = os.environ.get("SIGNALBOX_SHOTS", "demo line presenter recovery").split()
+    sessions = [s for s in (("demo", SESSION, []), ("line", LINE, ["--line"]), ("presenter", PRESENTED, ["--presenter"])) if s[0] in only]
+    for (width, height), (_, shots, words) in itertools.product(SIZES, sessions):
+        # a folder of its own for each: the console remembers how it was left; its path is in a picture, and says nothing of who took it
+        with tempfile.TemporaryDirectory(prefix="signalbox-") as state:
+            tmux = Tmux(width, height, ["XDG_STATE_HOME=" + state if a.startswith("XDG_STATE_HOME=") else a for a in command] + words)
+            try:
+                shoot(tmux, shots, width, height, folder, png_folder)
+                tmux.leave()
+            finally:
+                tmux.close()
     for width, height in SIZES if "recovery" in only else ():
         root = os.path.abspath("%s/recovery-%dx%d" % (png_folder, width, height))
         shop = BackedUp(os.path.abspath(next(a for a in command if os.path.basename(a) == "signalbox")), root)

@@ -20,7 +20,7 @@ struct console {
     int64_t clock;
     struct sb_message **ask; /* in order */
     size_t asks, asks_cap;
-    int quits, notices, bells, flushes, redraws, suspends;
+    int quits, notices, bells, flushes, redraws, suspends, doctors;
     int exports;
     bool mouse; /* as the terminal was asked for */
     bool line;
@@ -67,6 +67,7 @@ static inline void console_take(struct console *c)
         case SB_FX_LINE_ON: case SB_FX_LINE_OFF: c->line = fx->kind == SB_FX_LINE_ON; break;
         case SB_FX_REDRAW: c->redraws++; break;
         case SB_FX_SUSPEND: c->suspends++; break;
+        case SB_FX_DOCTOR: c->doctors++; break;
         }
     }
     sb_effects_clear(&c->fx);

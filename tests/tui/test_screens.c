@@ -57,7 +57,7 @@ static void load_keymap(struct run *r, const char *name)
 
 static void take_effects(struct run *r)
 {
-    static const char *const names[] = {"ask", "quit", "bell", "notice", "flush", "copy", "export-text", "export-svg", "export-json", "export-md", "export-plots", "editor", "remember", "mouse-on", "mouse-off", "line-on", "line-off", "redraw", "suspend"};
+    static const char *const names[] = {"ask", "quit", "bell", "notice", "flush", "copy", "export-text", "export-svg", "export-json", "export-md", "export-plots", "editor", "remember", "mouse-on", "mouse-off", "line-on", "line-off", "redraw", "suspend", "doctor"};
     for (size_t i = 0; i < r->fx.n; i++) {
         const struct sb_fx *fx = &r->fx.fx[i];
         if (fx->kind == SB_FX_ASK) {

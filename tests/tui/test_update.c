@@ -659,6 +659,52 @@ static void nothing_can_be_decided_before_the_connection_or_after_the_end(void *
     console_close(&c);
 }
 
+/* What is asked for takes a while; that it does is no longer said when it is there. */
+static void what_is_under_way_is_said_until_it_has_come(void **state)
+{
+    (void)state;
+    struct console c;
+    console_open(&c, keymap, 80, 24);
+    console_play(&c, "01-connect");
+    press(&c, "%");
+    char line[160];
+    snprintf(line, sizeof line, "{\"type\":\"answer\",\"seq\":%lld,\"body\":{\"ok\":true,\"status\":0,\"text\":\"It is being gone through\"}}", (long long)c.ask[c.asks - 1]->seq);
+    console_json(&c, line);
+    assert_shows(&c, "It is being gone through");
+    console_play(&c, "14-report");
+    assert_not_shown(&c, "It is being gone through");
+    console_json(&c, "{\"type\":\"notice\",\"seq\":0,\"body\":{\"severity\":\"high\",\"text\":\"Something else\"}}");
+    console_play(&c, "14-report"); /* which somebody else asked for */
+    assert_shows(&c, "Something else");
+    console_close(&c);
+}
+
+/* On a narrow screen a column is there whole, or not at all: 40 cut after its first digits reads as another number. */
+static void a_number_is_never_cut(void **state)
+{
+    (void)state;
+    struct console c;
+    for (int w = 40; w <= 170; w += w < 90 ? 1 : 3) {
+        console_open(&c, keymap, w, 24);
+        console_json(&c, "{\"type\":\"welcome\",\"seq\":1,\"body\":{\"deployment\":\"shop\"}}");
+        console_json(&c, "{\"type\":\"strip\",\"seq\":0,\"body\":{\"at\":\"2026-11-24T14:05:12.000Z\",\"wall\":\"2026-11-24T14:05:12.000Z\",\"samples\":5,\"ledger_ok\":true,\"members\":["
+                         "{\"name\":\"db1\",\"state\":\"PRIMARY\",\"healthy\":true,\"lag_s\":0,\"reads_per_s_milli\":777000,\"writes_per_s_milli\":777000,\"read_latency_us\":777,"
+                         "\"write_latency_us\":777,\"connections\":777,\"queued\":777,\"cache_ppm\":777000,\"inserts\":777000,\"queries\":777000,\"updates\":777000,\"deletes\":777000,"
+                         "\"getmores\":777000,\"commands\":777000,\"dirty_ppm\":777000,\"resident_mib\":777,\"reading\":777,\"writing\":777,\"bytes_in\":777,\"bytes_out\":777}]}}");
+        for (int page = 0; page < 2; page++) {
+            const char *text = screen(&c);
+            for (const char *p = strchr(text, '7'); p; p = strchr(p, '7')) {
+                size_t n = strspn(p, "7");
+                if (n != 3 && strncmp(p, "77 %", 4) != 0) /* 777 of anything, or the share of it */
+                    fail_msg("cut at %d columns:\n%s", w, text);
+                p += n;
+            }
+            press(&c, "F5");
+        }
+        console_close(&c);
+    }
+}
+
 int main(void)
 {
     keymap = keymap_of("default");
@@ -685,6 +731,8 @@ int main(void)
         cmocka_unit_test(why_not_tells_what_stands_in_the_way_of_each_decision),
         cmocka_unit_test(the_palette_finds_actions_and_leaves_dangerous_ones_to_their_key),
         cmocka_unit_test(other_keymaps_work_the_same),
+        cmocka_unit_test(what_is_under_way_is_said_until_it_has_come),
+        cmocka_unit_test(a_number_is_never_cut),
         cmocka_unit_test(nothing_can_be_decided_before_the_connection_or_after_the_end),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,9 +23,15 @@ struct sb_screen_file {
 #define SB_SCREEN_PANES "console.panes" /* the file in the state folder that remembers how the panes stand; a zoomed one is not: every start shows all four */
 #define SB_SCREEN_STDERR "console.stderr" /* the one there that takes what is written to standard error meanwhile */
 
+/* What is shown on. */
+struct sb_screen_size {
+    int colors, w, h;
+};
+
 struct sb_screen_options {
     struct sb_queue *news;                            /* mail with a struct sb_message as payload; drained until the end */
     void (*ask)(void *ctx, struct sb_message *m);     /* takes m; must not block */
+    void (*doctor)(void *ctx, const struct sb_screen_size *terminal); /* looks for what is wrong, and posts what it finds among the news; must not block */
     void *ctx;
     struct sb_seat seat;                              /* who sits here; borrowed */
     const char *connecting;                           /* what the screen says it connects to; may be NULL */

@@ -12,6 +12,7 @@
 #include <signalbox/base/clock.h>
 #include <signalbox/bus/queue.h>
 #include <signalbox/cli/config.h>
+#include <signalbox/cli/screen.h>
 #include <signalbox/model/message.h>
 
 struct sb_session;
@@ -52,6 +53,9 @@ struct sb_queue *sb_session_news(struct sb_session *s);
 
 /* Takes m. */
 void sb_session_ask(void *session, struct sb_message *m);
+
+/* Looks for what is wrong here, as `signalbox doctor` does, beside the screen; SB_NEWS_DOCTOR tells it. One at a time. */
+void sb_session_doctor(void *session, const struct sb_screen_size *terminal);
 
 /* "demo (simulated)", "shop (127.0.0.1:27017)": what is being connected to. */
 const char *sb_session_target(const struct sb_session *s);

@@ -13,6 +13,7 @@
 #include <signalbox/model/anomaly.h>
 #include <signalbox/model/card.h>
 #include <signalbox/model/case.h>
+#include <signalbox/model/doctor.h>
 #include <signalbox/model/hush.h>
 #include <signalbox/model/ops.h>
 #include <signalbox/model/recovery.h>
@@ -67,6 +68,7 @@ enum sb_message_type {
     SB_NEWS_SCHEMA,  /* struct sb_schema_look: a collection was looked at, for whomever */
     SB_NEWS_STAKE,   /* struct sb_stake_told */
     SB_NEWS_REPORT,  /* struct sb_report_page */
+    SB_NEWS_DOCTOR,  /* struct sb_doctor: so far; of the console's own process, which looks at its own terminal and files */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */
     SB_NEWS_CARDS,   /* struct sb_card_rows: cards as lists show them, of which there are too many to tell each whole */
     SB_NEWS_CASE,    /* struct sb_case: new or changed, whole */

@@ -120,6 +120,7 @@ struct sb_report {
 struct sb_report_span {
     int64_t since, until; /* wall; what began in [since, until) counts. until 0: no end */
     bool simulated;
+    int64_t now; /* what waits still has waited until then; 0: until the machine's clock says */
 };
 
 /* How sure it was on average of what then passed or failed, in parts per million; -1: nothing has. */

@@ -133,6 +133,7 @@ enum sb_action_flags {
     ACTION(MEETING, "meeting", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the meeting: the cards that await approval, one a screen, with a clock") \
     ACTION(RECOVERY, "recovery", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what could be brought back: backups, gaps, drills, and what is asked of them") \
     ACTION(REPORT, "report", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what the work came to: durations, incidents, the report card of each specialist and rule") \
+    ACTION(DOCTOR, "doctor", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what is wrong here, with the mend; once more: look anew") \
     ACTION(DIVIDE, "divide-report", "divide", SB_AT(REPORT), 0, "before and after 1, 7, 30 or 90 days ago, or the whole record") \
     ACTION(DIVIDE_AT, "divide-report-at", "at", SB_AT(REPORT), 0, "before and after a moment that is typed: 2026-11-23, 2026-11-23T09:05, 30d") \
     ACTION(DRILL, "drill", "", SB_AT_CARDS | SB_AT(RECOVERY), 0, "ask for a restore drill: the newest backup into the throw-away deployment") \

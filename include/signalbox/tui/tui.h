@@ -25,6 +25,8 @@
 struct sb_tui;
 
 #define SB_TUI_VEIL 16
+#define SB_TUI_LEAST_W 40 /* on a smaller terminal only that is said */
+#define SB_TUI_LEAST_H 10
 
 struct sb_tui_setup {
     const struct sb_keymap *keymap; /* borrowed */
@@ -87,6 +89,7 @@ enum sb_effect_kind {
     SB_FX_LINE_OFF, /* or in the usual one */
     SB_FX_REDRAW,  /* paint the whole screen again */
     SB_FX_SUSPEND, /* stop the process; it was allowed */
+    SB_FX_DOCTOR,  /* look for what is wrong here; SB_NEWS_DOCTOR tells what was found so far, and at last that it is done */
 };
 
 struct sb_fx {

@@ -384,6 +384,9 @@ static void checks(struct sb_page *p, const char *label, const struct sb_check *
         for (size_t k = 0; k < SB_COUNT(parts); k++)
             if (parts[k] && parts[k][0])
                 sb_page_wrapf(p, SB_ROLE_DIM, LABEL + 2, " %s", parts[k]);
+        const char *unit = sb_streq(check[i].check, "disk") ? "bytes free on each member" : sb_streq(check[i].check, "quiet") ? "s at most" : NULL;
+        if (unit)
+            sb_page_wrapf(p, SB_ROLE_DIM, LABEL + 2, " %s", unit);
     }
 }
 

@@ -287,6 +287,9 @@ void view_footer(const struct sb_tui *t, struct sb_page *p)
             continue; /* beside "edit" it would only take room */
         if (of_row && !opened && pane_count(t, t->focus) == 0)
             continue;
+        const struct sb_anomaly *opened_one = action == SB_ACT_ACKNOWLEDGE && opened ? anomaly_in_focus(t) : NULL;
+        if (opened_one && opened_one->acked_by)
+            continue; /* somebody has it; in the pane it stays, where moving from row to row would paint the footer anew */
         const char *label = a == SB_ACT_PAUSE && card && card->state == SB_PAUSED ? "resume" : a == SB_ACT_FOLLOW && t->pane[t->focus].frozen ? "follow" : sb_actions[a].label;
         if (!add_key(p, sb_keymap_keys(t->keymap, context, action), label, reserve))
             break;

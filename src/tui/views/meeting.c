@@ -86,7 +86,10 @@ static void of_card(const struct sb_tui *t, const struct sb_card *c, bool roomy,
         snprintf(text, sizeof text, "awaits approval: %zu of %" PRId64 " given, %s left", sb_card_approvals(c), sb_card_approvals_wanted(c), left);
     }
     said(p, roomy, "State", state_role(c->state), text);
-    said(p, roomy, "Hash", SB_ROLE_DIM, c->hash);
+    /* where it does not fit it breaks in its middle, not before its last digits */
+    bool halves = c->hash && strlen(c->hash) == SB_HEX_LEN && p->width - margin(p) - 11 < SB_HEX_LEN;
+    snprintf(text, sizeof text, halves ? "%.32s %s" : "%s%s", c->hash ? c->hash : "", halves ? c->hash + 32 : "");
+    said(p, roomy, "Hash", SB_ROLE_DIM, text);
 }
 
 static void decided(const struct sb_tui *t, const char *id, bool roomy, struct sb_page *p)

@@ -104,14 +104,14 @@ static void goals(const struct sb_recovery *r, struct sb_page *p)
         sb_page_line(p);
         sb_page_text(p, SB_ROLE_TEXT, " ");
         sb_page_field(p, looks[state].role, 7, looks[state].word);
-        sb_page_field(p, SB_ROLE_TEXT, wide ? 25 : 16, g->name);
+        sb_page_field(p, SB_ROLE_TEXT, wide ? 25 : 14, g->name);
         sb_page_text(p, SB_ROLE_TEXT, " ");
-        sb_page_field(p, state == SB_GOAL_MISSED ? SB_ROLE_BAD : SB_ROLE_STRONG, 15, g->value ? g->value : "not known");
+        sb_page_field(p, state == SB_GOAL_MISSED ? SB_ROLE_BAD : SB_ROLE_STRONG, wide ? 15 : 14, g->value ? g->value : "not known");
         sb_page_text(p, SB_ROLE_TEXT, " ");
-        sb_page_field(p, SB_ROLE_DIM, wide ? 20 : 14, g->limit ? g->limit : "");
+        sb_page_field(p, SB_ROLE_DIM, wide ? 20 : 16, g->limit ? g->limit : "");
         if (g->crosses) {
             fmt_when(when, g->crosses, r->at);
-            sb_page_textf(p, state == SB_GOAL_MISSED ? SB_ROLE_BAD : SB_ROLE_DOUBT, state == SB_GOAL_MISSED ? " since %sZ" : " by %sZ", when);
+            sb_page_wrapf(p, state == SB_GOAL_MISSED ? SB_ROLE_BAD : SB_ROLE_DOUBT, wide ? 96 : 23, state == SB_GOAL_MISSED ? " since %sZ" : " by %sZ", when);
         }
         if (!g->note)
             continue;
@@ -119,9 +119,9 @@ static void goals(const struct sb_recovery *r, struct sb_page *p)
             sb_page_tab(p, 96);
         } else {
             sb_page_line(p);
-            sb_page_tab(p, 25);
+            sb_page_tab(p, 23);
         }
-        sb_page_wrap(p, SB_ROLE_DIM, wide ? 96 : 25, g->note);
+        sb_page_wrap(p, SB_ROLE_DIM, wide ? 96 : 23, g->note);
     }
 }
 

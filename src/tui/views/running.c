@@ -7,6 +7,8 @@
 #include <inttypes.h>
 
 #define WIDE 110
+#define ALL_NARROW 78 /* all columns of a narrow screen, */
+#define ALL_WIDE 151  /* and of a wide one */
 
 void view_running_title(const struct sb_tui *t, struct sb_page *p)
 {
@@ -15,6 +17,8 @@ void view_running_title(const struct sb_tui *t, struct sb_page *p)
     sb_page_textf(p, SB_ROLE_DIM, "   %s%s", running_sort_name(r->sort), r->reversed ? ", turned round" : "");
     if (r->filter.text)
         sb_page_textf(p, SB_ROLE_DOUBT, "   only %s", r->filter.text);
+    if (p->width < (p->width >= WIDE ? ALL_WIDE : ALL_NARROW))
+        sb_page_text(p, SB_ROLE_DOUBT, "   columns are left out");
 }
 
 /* ---- members ---- */
@@ -45,6 +49,12 @@ static void bytes(struct sb_page *p, int width, int64_t n)
     sb_page_field(p, SB_ROLE_TEXT, -width, n < 0 ? "-" : text);
 }
 
+/* A number that is cut reads as another one: a column is there whole, or not. */
+static bool fits(const struct sb_page *p, int width)
+{
+    return sb_page_column(p) + width <= p->width;
+}
+
 static void member(const struct sb_member_line *m, struct sb_page *p)
 {
     char out[TEXT_MAX];
@@ -55,25 +65,27 @@ static void member(const struct sb_member_line *m, struct sb_page *p)
     sb_page_text(p, SB_ROLE_TEXT, " ");
     sb_page_field(p, sb_streq(m->state, "PRIMARY") ? SB_ROLE_STRONG : SB_ROLE_DIM, 3, sb_streq(m->state, "PRIMARY") ? "PRI" : sb_streq(m->state, "SECONDARY") ? "SEC" : m->state);
     int w = wide ? 8 : 6;
-    rate(p, w, m->inserts);
-    rate(p, w, m->queries);
-    rate(p, w, m->updates);
-    rate(p, w, m->deletes);
-    rate(p, w, m->getmores);
-    rate(p, w, m->commands);
+    const int64_t rates[] = {m->inserts, m->queries, m->updates, m->deletes, m->getmores, m->commands};
+    for (size_t i = 0; i < SB_COUNT(rates) && fits(p, w); i++)
+        rate(p, w, rates[i]);
+    if (p->width < ALL_NARROW)
+        return;
     share(p, 7, m->dirty_ppm);
     share(p, 7, m->cache_ppm);
     if (m->reading < 0 || m->writing < 0)
         snprintf(out, sizeof out, "-");
     else
         snprintf(out, sizeof out, "%" PRId64 "|%" PRId64, m->reading, m->writing);
-    sb_page_field(p, SB_ROLE_TEXT, -6, out);
+    sb_page_field(p, SB_ROLE_TEXT, -8, out);
     if (!wide)
         return;
     count(p, 6, m->queued);
-    bytes(p, 10, m->resident_mib < 0 ? -1 : m->resident_mib > INT64_MAX >> 21 ? INT64_MAX : m->resident_mib << 20);
-    bytes(p, 10, m->bytes_in);
-    bytes(p, 10, m->bytes_out);
+    int64_t resident = m->resident_mib < 0 ? -1 : m->resident_mib > INT64_MAX >> 21 ? INT64_MAX : m->resident_mib << 20;
+    const int64_t sizes[] = {resident, m->bytes_in, m->bytes_out};
+    for (size_t i = 0; i < SB_COUNT(sizes) && fits(p, 10); i++)
+        bytes(p, 10, sizes[i]);
+    if (p->width < ALL_WIDE) /* the last two are left out with the sizes */
+        return;
     count(p, 7, m->connections);
     if (m->lag_s >= 0)
         snprintf(out, sizeof out, "%" PRId64 " s", m->lag_s);
@@ -88,11 +100,14 @@ static void members(const struct sb_tui *t, struct sb_page *p)
     bool wide = p->width >= WIDE;
     static const char *const heads[] = {"insert", "query", "update", "delete", "getmore", "command"}, *const shorter[] = {"ins", "qry", "upd", "del", "getm", "cmd"};
     sb_page_field(p, SB_ROLE_DIM, wide ? 31 : 20, " a second on each");
-    for (size_t i = 0; i < SB_COUNT(heads); i++)
+    for (size_t i = 0; i < SB_COUNT(heads) && fits(p, wide ? 8 : 6); i++)
         sb_page_field(p, SB_ROLE_DIM, wide ? -8 : -6, wide ? heads[i] : shorter[i]);
-    sb_page_text(p, SB_ROLE_DIM, "  dirty   used ar|aw");
-    if (wide)
-        sb_page_text(p, SB_ROLE_DIM, "    qr       res    net_in   net_out   conn    lag");
+    static const struct {
+        int width;
+        const char *head;
+    } more[] = {{7, "dirty"}, {7, "used"}, {8, "ar|aw"}, {6, "qr"}, {10, "res"}, {10, "net_in"}, {10, "net_out"}, {7, "conn"}, {7, "lag"}};
+    for (size_t i = 0; p->width >= ALL_NARROW && i < (wide ? SB_COUNT(more) : 3) && fits(p, more[i].width) && (more[i].width != 7 || i < 2 || p->width >= ALL_WIDE); i++)
+        sb_page_field(p, SB_ROLE_DIM, -more[i].width, more[i].head);
     if (!t->have_strip || !s->members_n) {
         sb_page_line(p);
         sb_page_text(p, SB_ROLE_DOUBT, " No member has been heard of yet.");
@@ -188,9 +203,9 @@ void view_running(const struct sb_tui *t, struct sb_page *p)
     if (!r->have)
         return;
     fmt_clock(when, r->ops.at);
-    sb_page_textf(p, SB_ROLE_DIM, "   %sZ, %zu%s", when, r->n, r->n < r->ops.list_n ? " that fit the filter" : "");
+    sb_page_textf(p, SB_ROLE_DIM, "   as of %sZ: %zu%s", when, r->n, r->n < r->ops.list_n ? " that fit the filter" : "");
     if (r->ops.more)
-        sb_page_textf(p, SB_ROLE_DOUBT, ", and %" PRId64 " younger ones that are not listed", r->ops.more);
+        sb_page_textf(p, SB_ROLE_DOUBT, ", and %" PRId64 " younger ones not listed", r->ops.more);
     if (t->replay.on)
         sb_page_text(p, SB_ROLE_DOUBT, "   as they are now: only the members are replayed");
     if (r->ops.blind) {

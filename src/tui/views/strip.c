@@ -41,6 +41,9 @@ static void whole(char out[TEXT_MAX], int64_t n)
         fmt_count(out, n);
 }
 
+#define READS_FROM 56  /* on a narrower screen a name that can be told from the others is worth more */
+#define WRITES_FROM 77
+
 static void member(const struct sb_tui *t, const struct sb_member_line *m, int name_width, struct sb_page *p)
 {
     char text[TEXT_MAX];
@@ -55,15 +58,19 @@ static void member(const struct sb_tui *t, const struct sb_member_line *m, int n
         snprintf(text, sizeof text, "%lld s", (long long)m->lag_s);
     sb_page_text(p, SB_ROLE_DIM, " lag");
     sb_page_field(p, m->lag_s >= 10 ? SB_ROLE_BAD : SB_ROLE_TEXT, -6, text);
-    fmt_milli(text, m->reads_per_s_milli, "/s");
-    number(p, "read", 8, text);
-    fmt_us(text, m->read_latency_us);
-    sb_page_field(p, SB_ROLE_TEXT, -8, text);
-    fmt_milli(text, m->writes_per_s_milli, "/s");
-    number(p, "write", 7, text);
-    fmt_us(text, m->write_latency_us);
-    sb_page_field(p, SB_ROLE_TEXT, -8, text);
-    if (p->width >= 100) { /* these widths are those of `most` below */
+    if (p->width >= READS_FROM) { /* these widths are those of `most` below */
+        fmt_milli(text, m->reads_per_s_milli, "/s");
+        number(p, "read", 8, text);
+        fmt_us(text, m->read_latency_us);
+        sb_page_field(p, SB_ROLE_TEXT, -8, text);
+    }
+    if (p->width >= WRITES_FROM) {
+        fmt_milli(text, m->writes_per_s_milli, "/s");
+        number(p, "write", 7, text);
+        fmt_us(text, m->write_latency_us);
+        sb_page_field(p, SB_ROLE_TEXT, -8, text);
+    }
+    if (p->width >= 100) {
         whole(text, m->connections);
         number(p, "conn", 6, text);
     }
@@ -118,7 +125,7 @@ void view_strip(const struct sb_tui *t, struct sb_page *p, int lines)
         in_short(s, p);
         return;
     }
-    int name_width = 0, most = p->width - 65 - (p->width >= 100 ? 12 : 0) - (p->width >= 112 ? 11 : 0) - (p->width >= 126 ? 14 : 0);
+    int name_width = 0, most = p->width - 21 - (p->width >= READS_FROM ? 22 : 0) - (p->width >= WRITES_FROM ? 22 : 0) - (p->width >= 100 ? 12 : 0) - (p->width >= 112 ? 11 : 0) - (p->width >= 126 ? 14 : 0);
     for (size_t i = 0; i < s->members_n && i < 64; i++) {
         int w = sb_text_width(s->members[i].name, t->ascii);
         name_width = w > name_width ? w : name_width;
