@@ -5,6 +5,7 @@
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/str.h>
+#include <signalbox/formats/bsoncheck.h>
 #include <signalbox/formats/dumpwrite.h>
 #include <signalbox/formats/mongodump.h>
 
@@ -13,6 +14,7 @@
 
 #define BUCKETS "system.buckets."
 #define TRUNCATED 238 /* the length of an escaped name that was too long for a file */
+#define CANDIDATES 16 /* for the last document of a file */
 
 enum piece_kind { PIECE_FOREIGN, PIECE_DATA, PIECE_METADATA };
 
@@ -61,6 +63,11 @@ char *sb_dump_data_name(const char *file)
     size_t n;
     bool gz;
     return kind_of(file, &n, &gz) == PIECE_DATA ? sb_strdup_n(file, n) : NULL;
+}
+
+static size_t length_at(const unsigned char *p)
+{
+    return (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
 }
 
 static int hex(char c)
@@ -509,6 +516,87 @@ static void look_at_top(struct root *r, const struct sb_entry *e, const struct s
     }
 }
 
+/* ---- how a file ends ---- */
+
+static bool is_row(const unsigned char *p, size_t n)
+{
+    size_t at = 0;
+    while (n - at >= SB_BSON_MIN) {
+        size_t len = length_at(p + at);
+        if (len < SB_BSON_MIN || len > n - at)
+            return false;
+        at += len;
+    }
+    return at == n;
+}
+
+/* How long the documents are that may end where these bytes do, into len: at most `most` of them. */
+static size_t may_end_here(const unsigned char *p, size_t n, size_t *len, size_t most)
+{
+    size_t found = 0;
+    for (size_t k = SB_BSON_MIN; found < most && k <= n && k <= SB_BSON_MAX && p[n - 1] == 0; k++)
+        if (length_at(p + n - k) == k)
+            len[found++] = k;
+    return found;
+}
+
+enum ending { CUT, WHOLE, TOO_SHORT };
+
+/* Where a file ends some document ends, whose length stands where it begins, and there another one ends: a part of a document looks
+ * like the first, and like both hardly ever. p: the last n bytes of a larger file. TOO_SHORT: more of it has to be seen. */
+static enum ending how_it_ends(const unsigned char *p, size_t n)
+{
+    size_t last[CANDIDATES], before;
+    size_t found = may_end_here(p, n, last, CANDIDATES);
+    bool wants_more = n < 2 * SB_BSON_MAX && p[n - 1] == 0;
+    for (size_t i = 0; i < found; i++)
+        if (may_end_here(p, n - last[i], &before, 1))
+            return WHOLE;
+    return found == CANDIDATES ? WHOLE : wants_more ? TOO_SHORT : CUT;
+}
+
+/* Without reading what lies before: a small file whole, of a large one its end, as far back as its last two documents may begin. What
+ * cannot be read is told when it is read. */
+static bool ends_whole(int fd, uint64_t size, bool *nomem)
+{
+    static const size_t looks[] = {(size_t)64 << 10, (size_t)1 << 20, 2 * SB_BSON_MAX};
+    enum ending how = size ? TOO_SHORT : WHOLE;
+    for (size_t i = 0; i < SB_COUNT(looks) && how == TOO_SHORT; i++) {
+        size_t n = size < looks[i] ? (size_t)size : looks[i];
+        unsigned char *p = malloc(n);
+        *nomem |= p == NULL;
+        if (!p || pread(fd, p, n, (off_t)(size - n)) != (ssize_t)n)
+            how = WHOLE;
+        else
+            how = n < size ? how_it_ends(p, n) : is_row(p, n) ? WHOLE : CUT;
+        free(p);
+    }
+    return how != CUT;
+}
+
+static void check_end(struct database *d, const struct piece *p)
+{
+    unsigned char head[8];
+    struct stat st;
+    int fd = sb_folder_file(d->dir, p->entry->name, &st, NULL);
+    char *file = called(d, p->entry->name);
+    bool sealed = fd >= 0 && pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && sb_seal_begins(head, sizeof head);
+    if (fd >= 0 && file && !sealed && !ends_whole(fd, (uint64_t)st.st_size, &d->b->nomem))
+        sb_backup_problem(d->b, "truncated", file, NULL, -1, "no document ends where the file ends: it was cut, or something else stands behind its documents");
+    if (fd >= 0)
+        close(fd);
+    free(file);
+}
+
+/* The first look reads no documents; how the files of them end it sees all the same. */
+static void check_ends(struct root *r)
+{
+    for (size_t k = 0; k < r->n; k++)
+        for (size_t i = 0; i < r->databases[k].n; i++)
+            if (r->databases[k].pieces[i].kind == PIECE_DATA && !r->databases[k].pieces[i].gz)
+                check_end(&r->databases[k], &r->databases[k].pieces[i]);
+}
+
 /* The second look: every byte of the documents. */
 static void read_all(struct root *r)
 {
@@ -524,7 +612,9 @@ static void finish(struct root *r, const struct sb_entry *oplog)
         r->b->level = 1;
     if (oplog) /* in any case: it alone says when the dump was made */
         read_data(r->b, r->dir, oplog->name, oplog->name, NULL, strcmp(oplog->name, "oplog.bson") != 0);
-    if (!r->b->options.quick) {
+    if (r->b->options.quick)
+        check_ends(r);
+    else {
         read_all(r);
         if (r->b->problems.all == 0 && !r->b->nomem && !r->b->stopped)
             r->b->level = 2;

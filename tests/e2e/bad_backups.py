@@ -427,6 +427,24 @@ def padding_only(data, good):
     return good[max(0, at - 8):at + 1].find(b"\xfe\x05\0\0") >= 0
 
 
+def quick_look(place):
+    """The first look reads no data; that a .bson was cut within a document it sees at its end, and of no whole one it says so."""
+    wide = [bson.encode({"_id": i, "d": b"x" * (20000 + 997 * i), "in": {"e": {}, "n": i}}) for i in range(12)]
+    tall = [bson.encode({"_id": 1}), bson.encode({"_id": 2, "d": b"\1" * 200000})]
+    for name, documents in (("small", shop()[0].documents), ("wide", wide), ("tall", tall), ("one", tall[1:]), ("none", [])):
+        data = b"".join(documents)
+        ends, cases = {0}, []
+        for d in documents:
+            ends.add(max(ends) + len(d))
+        for at in sorted({dice.randrange(len(data)) for _ in range(30)} | {len(data) - 1, len(data) - 5} if data else set()) + [len(data)]:
+            cases.append((with_file(place, "end-%s-%d" % (name, at), "shop/orders.bson", data[:at]), at in ends))
+        if data:
+            cases.append((with_file(place, "end-%s-more" % name, "shop/orders.bson", data + b"\0" * 7), False))
+        r = place.run("backup", "--json", "check", "--quick", *[c[0] for c in cases])
+        for b, (path, whole) in zip(json.loads(r.stdout), cases):
+            check(b["level"] == "L1" and b["usable"] == whole and [p["code"] for p in b["problems"]] == ([] if whole else ["truncated"]), "%s: %s %s" % (path, b["usable"], b["problems"]))
+
+
 def with_packing(place):
     path = store(place, "packed", "gzip")
     for file in files_of(path):
@@ -486,5 +504,6 @@ with Place() as place:
     not_files(place)
     stores(place)
     slices(place)
+    quick_look(place)
     memory(place)
 finish()

@@ -9,12 +9,12 @@ import os
 import struct
 
 import bson
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.timestamp import Timestamp
 
 MAGIC = b"\x6d\xe2\x99\x81"
 END = b"\xff\xff\xff\xff"
-LENIENT = CodecOptions(unicode_decode_error_handler="ignore")
+LENIENT = CodecOptions(unicode_decode_error_handler="ignore", datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
 def _table(poly):
