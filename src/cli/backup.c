@@ -98,8 +98,8 @@ int sb_cmd_backup(int argc, char **argv)
         return sb_usage_error("--key-file belongs to backup check, make and drill");
     if ((words.archive || words.gzip) && !making)
         return sb_usage_error("--archive and --gzip belong to backup make");
-    if (making && (words.gzip || words.key_file) && !words.archive)
-        return sb_usage_error("--gzip and --key-file want --archive: one file is packed and sealed, not a folder");
+    if (making && words.gzip && !words.archive)
+        return sb_usage_error("--gzip wants --archive: one file is packed, not a folder");
     if (words.key_file && sb_seal_key_read(&key, words.key_file, &err))
         return sb_complain(&err);
     words.key = words.key_file ? &key : NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "docs.h"
+#include "dumplist.h"
 #include "dumpmeta.h"
 #include "folder.h"
 
@@ -33,6 +34,7 @@ struct database {
     int dir;
     const char *db;
     bool one;     /* only one collection was asked for */
+    const struct sb_dump_list *list; /* what the dump's maker says is in it */
     char *prefix; /* "db/" for findings, or "" */
     struct piece *pieces;
     size_t n, cap;
@@ -131,6 +133,7 @@ static void add_piece(struct database *d, const struct sb_entry *e, const char *
     if (fine && p.kind == PIECE_FOREIGN && !prelude)
         sb_backup_note(d->b, "foreign", file, NULL, -1, "this file is none of mongodump's, and no part of this backup");
     if (fine && p.kind != PIECE_FOREIGN) {
+        sb_dump_list_want(d->list, d->b, file);
         p.base = sb_strdup_n(e->name, n);
         if (!p.base || SB_GROW(d->pieces, d->cap, d->n + 1)) {
             free(p.base);
@@ -280,13 +283,15 @@ static void read_data(struct sb_backup *b, int dir, const char *name, const char
     struct sb_err err = SB_ERR_INIT;
     struct sb_docs docs;
     struct sb_window w;
-    struct sb_source *source = sb_folder_source(dir, name, file, !gz, &err);
+    struct sb_source *source = sb_folder_source(dir, name, file, gz ? SB_SOURCE_UNPACK : SB_SOURCE_PLAIN, b->options.key, &err);
     if (!source) {
         sb_backup_problem(b, "unreadable", file, ns, -1, "%s", err.msg);
         return;
     }
     if (gz && sb_source_packing(source) != SB_PACKING_GZIP)
         sb_backup_problem(b, "packing_unexpected", file, ns, -1, "the file is called .gz and is not gzip data");
+    if (sb_source_sealed(source))
+        b->encrypted = 1;
     sb_window_init(&w, source, b);
     if (sb_docs_init(&docs, b, file, ns)) {
         docs.every_entry = true;
@@ -405,6 +410,7 @@ struct root {
     struct sb_entries list, *inner; /* inner: of each database */
     struct database *databases;
     size_t n;
+    struct sb_dump_list made;
 };
 
 static void open_database(struct root *r, int from, const char *name, const char *db, const char *prefix, const char *only)
@@ -413,7 +419,7 @@ static void open_database(struct root *r, int from, const char *name, const char
     struct database *d = &r->databases[r->n];
     struct sb_entries *list = &r->inner[r->n];
     int fd = name ? sb_folder_open(from, name, &err) : dup(from);
-    *d = (struct database){.b = r->b, .dir = fd, .db = db, .one = only != NULL, .prefix = sb_format("%s", prefix)};
+    *d = (struct database){.b = r->b, .dir = fd, .db = db, .one = only != NULL, .list = &r->made, .prefix = sb_format("%s", prefix)};
     r->n++;
     if (!d->prefix)
         r->b->nomem = true;
@@ -421,76 +427,6 @@ static void open_database(struct root *r, int from, const char *name, const char
         sb_backup_problem(r->b, "unreadable", name ? name : ".", NULL, -1, "%s", err.msg[0] ? err.msg : "the folder cannot be opened");
     else
         look_at(d, list, only);
-}
-
-/* ---- the manifest of a dump that this program has made ---- */
-
-static void check_digest(struct sb_backup *b, int dir, const char *path, const char *sha256)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_hash hash;
-    char hex[SB_HEX_LEN + 1], *chunk = malloc(1 << 16);
-    struct sb_digest *digest = sb_digest_new();
-    struct sb_source *source = sb_folder_source(dir, path, path, true, &err);
-    int64_t n = 0;
-    while (chunk && digest && source && (n = sb_source_read(source, chunk, 1 << 16, &err)) > 0)
-        if (sb_digest_add(digest, chunk, (size_t)n))
-            b->nomem = true;
-    b->nomem |= !chunk || !digest || (digest && sb_digest_end(digest, &hash));
-    if (!source || n < 0)
-        sb_backup_problem(b, "unreadable", path, NULL, -1, "%s", err.msg);
-    else if (!b->nomem) {
-        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
-        if (strcmp(hex, sha256) != 0)
-            sb_backup_problem(b, "sha256_mismatch", path, NULL, -1, "its bytes are not those that were written: the manifest has another SHA-256");
-    }
-    sb_source_close(source);
-    sb_digest_free(digest);
-    free(chunk);
-}
-
-static void check_listed(struct sb_backup *b, int dir, const json_t *file)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct stat st;
-    const char *path = json_string_value(json_object_get(file, "path")), *sha256 = json_string_value(json_object_get(file, "sha256"));
-    const json_t *bytes = json_object_get(file, "bytes");
-    if (!path || !sha256 || !json_is_integer(bytes)) {
-        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "a file in its list has no path, size or SHA-256");
-        return;
-    }
-    int fd = sb_folder_file(dir, path, &st, &err);
-    if (fd < 0) {
-        sb_backup_problem(b, "file_missing", path, NULL, -1, "the manifest lists it: %s", err.msg);
-        return;
-    }
-    close(fd);
-    if (st.st_size != json_integer_value(bytes))
-        sb_backup_problem(b, "size_mismatch", path, NULL, -1, "it has %lld bytes, and the manifest says %lld", (long long)st.st_size, (long long)json_integer_value(bytes));
-    else if (!b->options.quick)
-        check_digest(b, dir, path, sha256);
-}
-
-static void read_manifest(struct sb_backup *b, int dir)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_str text;
-    json_t *json = NULL, *file;
-    size_t i;
-    sb_str_init(&text);
-    if (sb_folder_text(b, dir, SB_DUMP_MANIFEST, SB_DUMP_MANIFEST, SB_STORE_METADATA_MAX, &text, &err))
-        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "%s", err.msg);
-    else
-        json = sb_dump_json(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, text.p, text.len);
-    if (json && !json_is_array(json_object_get(json, "files")))
-        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "it lists no files");
-    json_array_foreach(json_object_get(json, "files"), i, file)
-        check_listed(b, dir, file);
-    if (json_is_false(json_object_get(json, "consistent")))
-        sb_backup_note(b, "not_one_moment", SB_DUMP_MANIFEST, NULL, -1, "its collections are of different moments: %s",
-                       json_string_value(json_object_get(json, "how")) ? json_string_value(json_object_get(json, "how")) : "there was no oplog");
-    json_decref(json);
-    sb_str_release(&text);
 }
 
 static void look_at_top(struct root *r, const struct sb_entry *e, const struct sb_entry **oplog)
@@ -501,9 +437,11 @@ static void look_at_top(struct root *r, const struct sb_entry *e, const struct s
         return;
     r->b->files++;
     r->b->bytes += e->size;
-    if (strcmp(e->name, SB_DUMP_MANIFEST) == 0) {
-        read_manifest(r->b, r->dir);
-    } else if (prelude) {
+    if (strcmp(e->name, SB_DUMP_MANIFEST) == 0) /* it was read first */
+        return;
+    if (prelude || is_oplog)
+        sb_dump_list_want(&r->made, r->b, e->name);
+    if (prelude) {
         read_prelude(r->b, r->dir, e->name, e->name);
     } else if (is_oplog) {
         if (*oplog)
@@ -576,12 +514,10 @@ static bool ends_whole(int fd, uint64_t size, bool *nomem)
 
 static void check_end(struct database *d, const struct piece *p)
 {
-    unsigned char head[8];
     struct stat st;
     int fd = sb_folder_file(d->dir, p->entry->name, &st, NULL);
     char *file = called(d, p->entry->name);
-    bool sealed = fd >= 0 && pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && sb_seal_begins(head, sizeof head);
-    if (fd >= 0 && file && !sealed && !ends_whole(fd, (uint64_t)st.st_size, &d->b->nomem))
+    if (fd >= 0 && file && !sb_folder_sealed(fd) && !ends_whole(fd, (uint64_t)st.st_size, &d->b->nomem))
         sb_backup_problem(d->b, "truncated", file, NULL, -1, "no document ends where the file ends: it was cut, or something else stands behind its documents");
     if (fd >= 0)
         close(fd);
@@ -608,6 +544,8 @@ static void read_all(struct root *r)
 
 static void finish(struct root *r, const struct sb_entry *oplog)
 {
+    if (r->b->encrypted == 1 && !r->made.sealed)
+        sb_backup_problem(r->b, "manifest_missing", SB_DUMP_MANIFEST, NULL, -1, "files are sealed here, and the list of them, which is sealed too, is not: whether this is all of them, and each in its place, nobody knows");
     if (r->b->problems.all == 0)
         r->b->level = 1;
     if (oplog) /* in any case: it alone says when the dump was made */
@@ -626,6 +564,7 @@ static void finish(struct root *r, const struct sb_entry *oplog)
     free(r->databases);
     free(r->inner);
     sb_entries_release(&r->list);
+    sb_dump_list_release(&r->made);
 }
 
 static bool make_room(struct root *r, size_t n)
@@ -644,7 +583,7 @@ void sb_dump_root(struct sb_backup *b, int dir)
     b->kind = SB_BACKUP_DUMP_FOLDER;
     if (sb_entries_read(&r.list, dir, &err))
         sb_backup_problem(b, "unreadable", ".", NULL, -1, "%s", err.msg);
-    else if (make_room(&r, r.list.n)) {
+    else if (sb_dump_list_read(&r.made, b, dir, &r.list) && make_room(&r, r.list.n)) {
         for (size_t i = 0; i < r.list.n; i++) {
             const struct sb_entry *e = &r.list.items[i];
             char *prefix = S_ISDIR(e->mode) ? sb_format("%s/", e->name) : NULL;

@@ -53,7 +53,7 @@ static bool file_there(struct sb_pbm *s, struct sb_backup *b, const char *path, 
 static struct sb_source *open_packed(struct sb_pbm *s, struct sb_backup *b, const char *path, enum sb_packing packing)
 {
     struct sb_err err = SB_ERR_INIT;
-    struct sb_source *source = path_fine(b, path) ? sb_folder_source(s->dir, path, path, packing == SB_PACKING_NONE, &err) : NULL;
+    struct sb_source *source = path_fine(b, path) ? sb_folder_source(s->dir, path, path, packing == SB_PACKING_NONE ? SB_SOURCE_RAW : SB_SOURCE_UNPACK, NULL, &err) : NULL;
     if (!source && err.detail == ENOTSUP) {
         if (!b->no_codec)
             sb_backup_note(b, "codec_missing", path, NULL, -1, "%s; nothing packed like it was read", err.msg);
@@ -349,7 +349,7 @@ static int64_t whole(const bson_t *doc, const char *key)
 static size_t read_list(struct sb_pbm *s, struct sb_backup *b, const json_t *meta, const char *set, const char *path, bool second_look)
 {
     struct sb_err err = SB_ERR_INIT;
-    struct sb_source *source = sb_folder_source(s->dir, path, path, true, &err);
+    struct sb_source *source = sb_folder_source(s->dir, path, path, SB_SOURCE_RAW, NULL, &err);
     struct sb_window w;
     const unsigned char *p;
     size_t files = 0;
