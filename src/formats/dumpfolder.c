@@ -134,6 +134,8 @@ static void add_piece(struct database *d, const struct sb_entry *e, const char *
         sb_backup_note(d->b, "foreign", file, NULL, -1, "this file is none of mongodump's, and no part of this backup");
     if (fine && p.kind != PIECE_FOREIGN) {
         sb_dump_list_want(d->list, d->b, file);
+        if (p.gz)
+            sb_backup_say(d->b, &d->b->packing, "gzip");
         p.base = sb_strdup_n(e->name, n);
         if (!p.base || SB_GROW(d->pieces, d->cap, d->n + 1)) {
             free(p.base);
