@@ -177,8 +177,8 @@ static void tell(struct sb_str *out, const json_t *r)
 static int answer(const struct sb_backup_words *words, json_t *report)
 {
     bool ok = json_is_true(json_object_get(report, "ok"));
-    bool refused = !ok && sb_streq(sb_json_str(report, "stage"), "guard");
-    int status = ok ? 0 : refused ? 4 : 1;
+    bool guarded = !ok && sb_streq(sb_json_str(report, "stage"), "guard"), known = sb_json_str(json_object_get(report, "target"), "id")[0] != '\0';
+    int status = ok ? 0 : !guarded ? 1 : known ? 4 : 3; /* who never answered is nobody yet */
     if (words->json)
         return sb_print_json(json_incref(report)) ? 1 : status;
     struct sb_str out;

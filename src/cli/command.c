@@ -359,7 +359,8 @@ const struct sb_command sb_commands[] = {
      "Several volumes of one member need atomic or fsync_locked: else they are of different moments.\n\n"
      "Memory stays under 100 MB whatever the size of the data; metadata of a store (16 MiB of JSON at most) may take more.\n"
      "Exit status: 0 usable (compare: the same); 1 a problem in one of them (compare: different, or not wholly read); 2 bad usage, or\n"
-     "a path that is not there. drill: 0 passed; 1 failed, and why; 2; 4 this target is not written to; 5 the drills' ledger cannot be.\n",
+     "a path that is not there. drill: 0 passed; 1 failed, and why; 2; 3 the target does not answer; 4 it is not written to; 5 the\n"
+     "drills' ledger cannot be.\n",
      sb_cmd_backup},
     {"detect", "[--train N] [--json] <FILE", "anomaly scores for a CSV stream, each row answered at once",
      "Reads CSV on standard input. Two columns, a time and a value: each row is answered as soon as it is read by\n"

@@ -356,8 +356,8 @@ int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *e
     sb_rng_seed(&d->rng, (uint64_t)sb_fnv1a(SB_FNV_START, d->nonce, 32));
     bool ok = run(d, &d->fault) == 0;
     json_t *source = ok && o->source ? sb_drill_source(d) : NULL;
-    if (d->marked && !o->keep)
-        sb_drill_clear(d, &why);
+    if (d->marked && !o->keep && sb_drill_clear(d, &why) && o->started_by)
+        why.code = SB_OK; /* it is ended now, with all that is in it */
     sb_drill_restorer_end(d, why.code != SB_OK ? NULL : &why);
     *report = report_of(d, ok, sb_mono_ms() - from, why.code != SB_OK ? why.msg : NULL);
     if (*report && source)
