@@ -431,6 +431,19 @@ static void open_database(struct root *r, int from, const char *name, const char
         look_at(d, list, only);
 }
 
+/* mongodump --gzip packs the oplog too, and calls it oplog.bson all the same. No first entry begins with these bytes: as a length they are
+ * half a megabyte, and then comes the type of a field, which is never 0. Beside packed collections only the former counts. */
+static bool oplog_packed(const struct root *r, const struct sb_entry *oplog)
+{
+    unsigned char head[5];
+    int fd = strcmp(oplog->name, "oplog.bson") == 0 ? sb_folder_file(r->dir, oplog->name, NULL, NULL) : -1;
+    bool yes = strcmp(oplog->name, "oplog.bson") != 0 || (fd >= 0 && pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && head[0] == 0x1f && head[1] == 0x8b && head[2] == 8 &&
+                                                          (head[4] == 0 || sb_streq(r->b->packing, "gzip")));
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
 static void look_at_top(struct root *r, const struct sb_entry *e, const struct sb_entry **oplog)
 {
     bool is_oplog = strcmp(e->name, "oplog.bson") == 0 || strcmp(e->name, "oplog.bson.gz") == 0;
@@ -551,7 +564,7 @@ static void finish(struct root *r, const struct sb_entry *oplog)
     if (r->b->problems.all == 0)
         r->b->level = 1;
     if (oplog) /* in any case: it alone says when the dump was made */
-        read_data(r->b, r->dir, oplog->name, oplog->name, NULL, strcmp(oplog->name, "oplog.bson") != 0);
+        read_data(r->b, r->dir, oplog->name, oplog->name, NULL, oplog_packed(r, oplog));
     if (r->b->options.quick)
         check_ends(r);
     else {

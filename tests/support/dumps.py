@@ -284,6 +284,27 @@ def pbm_logical(store, name, sets, first, last, packing="none", **more):
     return write(os.path.join(store, name + ".pbm.json"), pbm_json(name, all_sets, first, last, compression=packing, **more))
 
 
+def pbm_specs(store, name, rs, collections, packing="none"):
+    """The same set as newer versions write it: meta.pbm instead of metadata.json, buckets as a collection beside their series."""
+    def parsed(c):
+        return json.loads(c.metadata, object_hook=lambda o: int(o["$numberInt"]) if set(o) == {"$numberInt"} else o)
+    specs = []
+    for c in collections:
+        about = parsed(c)
+        crc, size = bson.int64.Int64(signed(crc64(c.data))), bson.int64.Int64(len(c.data))
+        spec = {"db": c.db, "name": c.name, "type": c.kind or "collection", "options": about.get("options", {}), "indexes": about["indexes"], "crc": crc, "size": size}
+        if c.kind == "timeseries":
+            specs.append(dict(spec, name="system.buckets." + c.name, type="collection", uuid="ab" * 16))
+            spec.update(crc=bson.int64.Int64(0), size=bson.int64.Int64(0))
+        specs.append(spec if c.kind == "view" else dict(spec, uuid="cd" * 16))
+    os.remove(os.path.join(store, name, rs, "metadata.json"))
+    write(os.path.join(store, name, rs, "meta.pbm"), bson.encode({"version": "2.12.0", "serverVersion": "8.0.4", "fcv": "8.0", "specifications": specs}))
+    meta = os.path.join(store, name + ".pbm.json")
+    with open(meta) as f:
+        text = f.read().replace("%s/%s/metadata.json" % (name, rs), "%s/%s/meta.pbm" % (name, rs))
+    write(meta, text.encode())
+
+
 def pbm_slice(store, rs, begin, end, packing="none", entries=None):
     tail, pack = PACKINGS[packing]
     entries = entries if entries is not None else [entry(*begin), entry(*end)]
