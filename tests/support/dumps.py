@@ -101,6 +101,66 @@ def framed(data, s2=False):
     return out
 
 
+def _unpacked_block(p):
+    """One block of snappy or S2; raises (IndexError, ValueError) where it is none."""
+    size, shift, at = 0, 0, 0
+    while True:
+        size |= (p[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if p[at - 1] < 128:
+            break
+    out, last = bytearray(), 0
+    while at < len(p):
+        tag, at = p[at], at + 1
+        if tag & 3 == 0:
+            n = tag >> 2
+            if n >= 60:
+                n, at = int.from_bytes(p[at:at + n - 59], "little"), at + n - 59
+            if at + n + 1 > len(p):
+                raise ValueError("literal")
+            out += p[at:at + n + 1]
+            at += n + 1
+            continue
+        if tag & 3 == 1:
+            n, offset, at = tag >> 2 & 7, (tag & 0xe0) << 3 | p[at], at + 1
+            if not offset:
+                offset = last
+                if n >= 5:
+                    n, at = (4, 256, 65536)[n - 5] + int.from_bytes(p[at:at + n - 4], "little"), at + n - 4
+            n += 4
+        else:
+            w = 2 if tag & 3 == 2 else 4
+            n, offset, at = (tag >> 2) + 1, int.from_bytes(p[at:at + w], "little"), at + w
+        if not 0 < offset <= len(out) or at > len(p):
+            raise ValueError("copy")
+        last = offset
+        for _ in range(n):
+            out.append(out[-offset])
+    if len(out) != size:
+        raise ValueError("size")
+    return bytes(out)
+
+
+def unframed(data):
+    """What is packed there; None where it is damaged."""
+    out, at = b"", 0
+    while at < len(data):
+        kind, body = data[at], data[at + 4:at + 4 + int.from_bytes(data[at + 1:at + 4], "little")]
+        if len(data) < at + 4 or len(body) < int.from_bytes(data[at + 1:at + 4], "little") or 1 < kind < 0x80 or (kind == 0xff and body not in (b"sNaPpY", b"S2sTwO")):
+            return None
+        if kind < 2:
+            try:
+                part = _unpacked_block(body[4:]) if kind == 0 else body[4:]
+            except (IndexError, ValueError):
+                return None
+            c = crc32c(part)
+            if body[:4] != struct.pack("<I", ((c >> 15 | c << 17) + 0xa282ead8) & 0xffffffff):
+                return None
+            out += part
+        at += 4 + len(body)
+    return out
+
+
 PACKINGS = {"none": ("", lambda d: d), "gzip": (".gz", gzip.compress), "pgzip": (".gz", gzip.compress), "snappy": (".snappy", framed), "s2": (".s2", lambda d: framed(d, True) if d else b""),
             "lz4": (".lz4", lambda d: b"\x04\x22\x4d\x18" + d)}
 
