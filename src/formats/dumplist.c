@@ -124,6 +124,6 @@ void sb_dump_list_release(struct sb_dump_list *list)
 
 void sb_dump_list_want(const struct sb_dump_list *list, struct sb_backup *b, const char *path)
 {
-    if (list->sealed && !bsearch(&path, list->paths, list->n, sizeof *list->paths, by_text))
+    if (list->sealed && (list->n == 0 || !bsearch(&path, list->paths, list->n, sizeof *list->paths, by_text)))
         sb_backup_problem(b, "not_listed", path, NULL, -1, "the manifest of this sealed dump does not list it: it was put here later");
 }
