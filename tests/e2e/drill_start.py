@@ -62,7 +62,8 @@ def bad_ones(place, path, drill, state):
             ("one that says something else", "echo hello", 2, "did not say a connection string", ()),
             ("one that is killed", "kill -9 $$", 1, "failed with 137", ()),
             ("one that never ends", "trap '' TERM; while :; do sleep 1; done", 1, "took longer than 1 s and was ended", ("--limit", "1"))):
-        program = place.write("bad", '#!/bin/sh\n[ "$1" = stop ] && exit 0\nsetsid sh -c "trap : TERM; while :; do sleep 1; done" & echo $! >>"%s"\n%s\n' % (left, text), 0o700)
+        child = 'sh -c "trap : TERM; while :; do sleep 1; done"' if more else "sleep 1000"  # one of them does not mind a SIGTERM
+        program = place.write("bad", '#!/bin/sh\n[ "$1" = stop ] && exit 0\nsetsid %s & echo $! >>"%s"\n%s\n' % (child, left, text), 0o700)
         r = place.run("backup", "--json", "--quiet", "drill", path, "--start", program, *more)
         said = json.loads(r.stdout)["cause"] if r.stdout else r.stderr.decode()
         check(r.returncode == status and words in said, "%s: exit %d: %s" % (what, r.returncode, said[:400]))
