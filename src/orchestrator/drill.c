@@ -283,7 +283,7 @@ static json_t *about(const struct drill *d, bool ok)
 {
     char took[64];
     sb_duration_format(took, sizeof took, d->restore_ms);
-    char *text = ok ? sb_format("%s restored in %s, shown to L%d", d->o->path, took, d->level) : sb_format("%s failed: %s", d->o->path, d->fault.msg);
+    char *text = ok ? sb_format("%s restored%s%s in %s, shown to L%d", d->o->path, d->o->restorer ? " by " : "", d->o->restorer ? d->o->restorer : "", took, d->level) : sb_format("%s failed: %s", d->o->path, d->fault.msg);
     json_t *v = words(text);
     free(text);
     return v;

@@ -91,6 +91,7 @@ def what_comes_back(w):
         check(w.client.shop.orders.count_documents({}) == 200 and w.client.shop.orders.find_one({"_id": 1})["email"] == "c2" and not w.client.shop.orders.find_one({"_id": 4}) and w.client.crm.later.count_documents({}) == 1
               and "email_1" in w.client.shop.orders.index_information() and w.client.shop.recent.count_documents({}) == 200, "%s: what is there" % what)
         by = got["restorer"]
+        check(" restored by %s in " % w.real in got["about"], "%s: %s" % (what, got["about"]))
         check(len(by["runs"]) == 2 and "231 document(s) restored" in by["runs"][0]["output"] and "6 oplog entries" in by["runs"][1]["output"] and len(by["sha256"]) == 64 and
               by["version"].startswith("a stand-in") and by["limit_s"] == 14400 and len(by["runs"][0]["output_sha256"]) == 64, "%s: %s" % (what, by))
         check(not any("mongodb://" in a for run in by["runs"] for a in run["arguments"]) and any(a.startswith("--config=") for a in by["runs"][0]["arguments"]), "%s: %s" % (what, by["runs"]))
@@ -177,10 +178,6 @@ def killed(w):
     check(len(glob.glob(w.targets + "*")) == 1, "killed, and nothing was there to be left")
     w.passes(path, what="after one that was killed")
     check(w.held() == [] and not running(int(open(pids).read())), "after a kill: %s" % w.held())
-    for at in ("drill.send.after:2",):
-        r = subprocess.run([CRASHER, "backup", "--quiet", "drill", path, "--into", w.file, "--restorer", w.real], env=dict(w.place.env, SIGNALBOX_CRASH_AT=at, SIGNALBOX_CRASH_ARM="/"), capture_output=True, timeout=LIMIT)
-        check(r.returncode == -signal.SIGKILL, "%s: exit %d" % (at, r.returncode))
-        w.passes(path, what="after " + at)
     r = subprocess.run([CRASHER, "--verify", w.place.state + "/drills/signalbox"], env=w.place.env, capture_output=True, timeout=LIMIT)
     check(r.returncode == 0, "the drills' ledger is not whole: %s" % r.stdout.decode()[:300])
 
