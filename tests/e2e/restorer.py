@@ -109,7 +109,7 @@ def what_is_found(w):
     stand = '"%s" "%s" "$@"' % (sys.executable, STAND_IN)
     then = lambda line: '%s --then="%s"' % (stand, line)
     for what, line, words in (("one that it alters", "c.shop.orders.update_one({'_id': 7}, {'\\$set': {'email': 'b7@example.org'}})", "content of shop.orders"),
-                              ("an index that it leaves out", "c.shop.orders.drop_index('email_1')", "indexes of shop.orders"), 
+                              ("an index that it leaves out", "c.shop.orders.drop_index('email_1')", "indexes of shop.orders"),
                               ("a collection that it leaves out", "c.crm.people.drop()", "missing of crm.people")):
         w.fails(path, w.program("lies", then(line)), "compare", words, what=what)
     w.fails(path, w.program("lies", then("c.shop.create_collection('more')")), "restore", "made shop.more, which the backup does not hold", what="a collection too many")
