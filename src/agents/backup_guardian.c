@@ -3,6 +3,7 @@
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/str.h>
+#include <signalbox/formats/dumpwrite.h>
 #include <signalbox/formats/mongodump.h>
 #include <signalbox/formats/pbm.h>
 #include <signalbox/formats/snapshot.h>
@@ -247,12 +248,12 @@ out:
 
 static int check_any(struct sb_backups *list, const char *path, const struct sb_backup_options *options, int depth, bool named, struct sb_err *err);
 
-/* A file that belongs to a dump of one database. */
+/* A file that belongs to a dump. */
 static bool is_dump_file(const char *name)
 {
     char *base = sb_dump_data_name(name);
     free(base);
-    return base || ends(name, ".metadata.json") || ends(name, ".metadata.json.gz");
+    return base || ends(name, ".metadata.json") || ends(name, ".metadata.json.gz") || strcmp(name, SB_DUMP_MANIFEST) == 0 || strcmp(name, "prelude.json") == 0;
 }
 
 /* Is the entry of an open folder a backup of its own: a store, a dump of several databases, an archive? */

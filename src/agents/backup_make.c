@@ -29,6 +29,7 @@ struct making {
     size_t names_n, described_n, kinds_n;
     bool *found; /* by place */
     struct sb_str indexes;
+    bool last_kept; /* of the oplog's entries the last one is in the dump */
     int rc;
 };
 
@@ -327,12 +328,26 @@ static bool take_entry(void *ctx, const bson_t *doc)
     }
     m->made->to = ts;
     bson_init(&kept);
-    if (filter(m, doc, &kept, 0)) {
+    m->last_kept = filter(m, doc, &kept, 0);
+    if (m->last_kept) {
         m->rc = sb_dump_writer_add(m->w, bson_get_data(&kept), kept.len, m->err);
         m->made->entries++;
     }
     bson_destroy(&kept);
     return m->rc == 0;
+}
+
+/* The moment that the dump is of must stand in its oplog: where the last entry concerns nothing of it, one that does nothing does. */
+static int close_oplog(struct making *m)
+{
+    if (m->last_kept || !m->made->to)
+        return 0;
+    bson_t *entry = BCON_NEW("ts", BCON_TIMESTAMP((uint32_t)(m->made->to >> 32), (uint32_t)m->made->to), "v", BCON_INT32(2), "op", BCON_UTF8("n"), "ns", BCON_UTF8(""), "o", "{", "msg",
+                             BCON_UTF8("what came up to here is of other collections"), "}");
+    int rc = sb_dump_writer_add(m->w, bson_get_data(entry), entry->len, m->err);
+    bson_destroy(entry);
+    m->made->entries += rc == 0;
+    return rc;
 }
 
 static int write_oplog(struct making *m)
@@ -347,6 +362,8 @@ static int write_oplog(struct making *m)
     int rc = sb_dump_writer_open(m->w, NULL, NULL, m->err) || sb_read_cursor(m->c, "local", command, INT64_MAX, take_entry, m, m->err) < 0 ? -1 : m->rc;
     m->found = found;
     bson_destroy(command);
+    if (rc == 0)
+        rc = close_oplog(m);
     m->made->consistent = rc == 0;
     if (rc == 0)
         snprintf(m->made->how, sizeof m->made->how, "by its oplog, to %" PRIu64 ":%" PRIu64, to >> 32, to & UINT32_MAX);

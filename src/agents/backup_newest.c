@@ -47,6 +47,19 @@ static bool by_file_time(const struct sb_backup *b)
     return sb_streq(b->taken_from, "file time");
 }
 
+/* Its data were not read to their end, and could have been: of a snapshot nobody reads them. */
+static bool unread(const struct sb_backup *b)
+{
+    return b->level < 2 && b->kind != SB_BACKUP_SNAPSHOT;
+}
+
+static bool better(const struct sb_backup *a, const struct sb_backup *b, int64_t until)
+{
+    if (by_file_time(a) != by_file_time(b))
+        return by_file_time(b);
+    return unread(a) != unread(b) ? unread(b) : sb_backup_reach(a, until) > sb_backup_reach(b, until);
+}
+
 const struct sb_backup *sb_backups_best(const struct sb_backups *list, const char *place, int64_t until)
 {
     const struct sb_backup *newest = NULL;
@@ -54,7 +67,7 @@ const struct sb_backup *sb_backups_best(const struct sb_backups *list, const cha
         const struct sb_backup *b = &list->items[i];
         if (!sb_backup_usable(b) || (place && sb_backup_holds(b, place) == 0) || (until && sb_backup_reach(b, until) <= 0))
             continue;
-        if (!newest || (by_file_time(b) != by_file_time(newest) ? by_file_time(newest) : sb_backup_reach(b, until) > sb_backup_reach(newest, until)))
+        if (!newest || better(b, newest, until))
             newest = b;
     }
     return newest;

@@ -2,6 +2,8 @@
 #include <signalbox/base/clock.h>
 #include <signalbox/base/process.h>
 
+#include "process_mark.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -22,11 +24,11 @@ static void close_fd(int *fd)
 
 /* The environment without what is not named here. Made before the fork: between fork and exec nothing may be allocated. */
 struct environment {
-    char text[5][4300];
-    char *list[6];
+    char text[6][4300];
+    char *list[7];
 };
 
-static void bare_environment(struct environment *e)
+static void bare_environment(struct environment *e, const char *mark)
 {
     static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "TZ"};
     size_t n = 0;
@@ -35,6 +37,8 @@ static void bare_environment(struct environment *e)
         if (value && (size_t)snprintf(e->text[n], sizeof e->text[n], "%s=%s", kept[i], value) < sizeof e->text[n])
             e->list[n] = e->text[n], n++;
     }
+    if (mark && (size_t)snprintf(e->text[n], sizeof e->text[n], SB_PROCESS_MARK "%s", mark) < sizeof e->text[n])
+        e->list[n] = e->text[n], n++;
     e->list[n] = NULL;
 }
 
@@ -68,7 +72,7 @@ static SB_NORETURN void run_child(const char *const argv[], unsigned flags, int 
     _exit(127);
 }
 
-int sb_process_spawn(struct sb_process *p, const char *const argv[], unsigned flags, struct sb_err *err)
+static int spawn(struct sb_process *p, const char *const argv[], unsigned flags, const char *mark, struct sb_err *err)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, report[2] = {-1, -1};
     struct environment *bare = flags & SB_PROCESS_BARE ? malloc(sizeof *bare) : NULL;
@@ -77,7 +81,7 @@ int sb_process_spawn(struct sb_process *p, const char *const argv[], unsigned fl
     if (flags & SB_PROCESS_BARE && !bare)
         return sb_fail_nomem(err);
     if (bare)
-        bare_environment(bare);
+        bare_environment(bare, mark);
     if (pipe2(report, O_CLOEXEC) || ((flags & SB_PROCESS_IN) && pipe2(in, O_CLOEXEC)) ||
         ((flags & SB_PROCESS_OUT) && pipe2(out, O_CLOEXEC))) {
         sb_fail_errno(err, errno, "cannot make a pipe for %s", argv[0]);
@@ -117,6 +121,16 @@ fail:
     close_fd(&report[0]);
     close_fd(&report[1]);
     return rc;
+}
+
+int sb_process_spawn(struct sb_process *p, const char *const argv[], unsigned flags, struct sb_err *err)
+{
+    return spawn(p, argv, flags, NULL, err);
+}
+
+int sb_process_spawn_marked(struct sb_process *p, const char *const argv[], unsigned flags, const char *mark, struct sb_err *err)
+{
+    return spawn(p, argv, flags | SB_PROCESS_BARE, mark, err);
 }
 
 static int status_code(int status)

@@ -6,7 +6,7 @@
 #include "backup.h"
 
 #include <signalbox/cli/command.h>
-
+#include <signalbox/orchestrator/drill.h>
 
 void sb_backup_bar_begin(struct sb_backup_bar *bar, uint64_t all, bool wanted)
 {
@@ -85,7 +85,7 @@ int sb_cmd_backup(int argc, char **argv)
         {"--into", NULL, &words.into}, {"--source", NULL, &words.source},         {"--until", NULL, &words.until},
         {"--checks", NULL, &words.checks},                                        {"--uri-file", NULL, &words.uri_file},
         {"--archive", &words.archive, NULL}, {"--gzip", &words.gzip, NULL},       {"--key-file", NULL, &words.key_file},
-        {"--start", NULL, &words.start},
+        {"--start", NULL, &words.start},     {"--restorer", NULL, &words.restorer}, {"--limit", NULL, &words.limit},
     };
     int n = sb_options_read(argc, argv, known, SB_COUNT(known));
     if (n < 0)
@@ -98,8 +98,8 @@ int sb_cmd_backup(int argc, char **argv)
         return sb_usage_error("--key-file belongs to backup check, make and drill");
     if ((words.archive || words.gzip) && !making)
         return sb_usage_error("--archive and --gzip belong to backup make");
-    if (making && (words.gzip || words.key_file) && !words.archive)
-        return sb_usage_error("--gzip and --key-file want --archive: one file is packed and sealed, not a folder");
+    if (making && words.gzip && !words.archive)
+        return sb_usage_error("--gzip wants --archive: one file is packed, not a folder");
     if (words.key_file && sb_seal_key_read(&key, words.key_file, &err))
         return sb_complain(&err);
     words.key = words.key_file ? &key : NULL;
@@ -109,8 +109,12 @@ int sb_cmd_backup(int argc, char **argv)
         return sb_usage_error("--deployment belongs to backup status, drill and make");
     if (words.uri_file && !making)
         return sb_usage_error("--uri-file belongs to backup make");
-    if ((words.keep || words.into || words.start || words.source || words.until || words.checks) && !drill)
-        return sb_usage_error("--into, --start, --source, --until, --checks and --keep belong to backup drill");
+    if ((words.keep || words.into || words.start || words.source || words.until || words.checks || words.restorer || words.limit) && !drill)
+        return sb_usage_error("--into, --start, --restorer, --limit, --source, --until, --checks and --keep belong to backup drill");
+    int64_t limit = 0;
+    if (words.limit && (sb_parse_i64(words.limit, &limit) || limit < 1 || limit > SB_DRILL_LIMIT_MAX_S))
+        return sb_usage_error("--limit takes a number of seconds, of a week at most");
+    words.limit_s = (int)limit;
     if (words.quick && strcmp(what, "check") != 0)
         return sb_usage_error("--quick belongs to backup check: a comparison reads everything, and status does only with --full");
     if (strcmp(what, "check") == 0)

@@ -107,9 +107,28 @@ static void tell_differences(struct sb_str *out, const json_t *list, const char 
     }
 }
 
+/* By whom, and of what it said the last three lines. */
+static void tell_restorer(struct sb_str *out, const json_t *by)
+{
+    const json_t *run;
+    size_t i;
+    const char *version = sb_json_str(by, "version");
+    line(out, "restored by", "%s (%s)", sb_json_str(by, "program"), version ? version : "it does not tell its version");
+    json_array_foreach(json_object_get(by, "runs"), i, run) {
+        const char *said = sb_json_str(run, "output") ? sb_json_str(run, "output") : "", *p = said + strlen(said);
+        char took[64];
+        sb_duration_format(took, sizeof took, sb_json_int(run, "took_ms"));
+        line(out, "", "it ended with %" PRId64 " after %s%s", sb_json_int(run, "exit"), took, json_is_true(json_object_get(run, "late")) ? ": it was ended, its time was over" : "");
+        for (int lines = 0; p > said && lines < 4; p--)
+            lines += p[-1] == '\n';
+        for (p += *p == '\n' ? 1 : 0; *p; p += strcspn(p, "\n"), p += *p == '\n')
+            line(out, "", "  %.*s", (int)strcspn(p, "\n"), p);
+    }
+}
+
 static void tell(struct sb_str *out, const json_t *r)
 {
-    const json_t *restored = json_object_get(r, "restored"), *target = json_object_get(r, "target"), *cap = json_object_get(r, "cap"), *sample = json_object_get(r, "sample"), *check;
+    const json_t *restored = json_object_get(r, "restored"), *target = json_object_get(r, "target"), *cap = json_object_get(r, "cap"), *sample = json_object_get(r, "sample"), *by = json_object_get(r, "restorer"), *check;
     const char *left = sb_json_str(r, "left"), *version = sb_json_str(target, "version");
     bool ok = json_is_true(json_object_get(r, "ok"));
     char restoring[64], comparing[64];
@@ -125,6 +144,8 @@ static void tell(struct sb_str *out, const json_t *r)
     if (sb_json_str(target, "id") && sb_json_str(target, "id")[0])
         line(out, "target", "%s, %s, version %s%s", sb_json_str(target, "server"), sb_json_str(target, "id"), version && version[0] ? version : "unknown",
              json_is_true(json_object_get(target, "simulated")) ? ", SIMULATED" : "");
+    if (json_is_object(by))
+        tell_restorer(out, by);
     if (sb_json_int(restored, "collections")) {
         line(out, "restored", "%" PRId64 " collections, %" PRId64 " documents, %" PRId64 " bytes, %" PRId64 " indexes, %" PRId64 " views, %" PRId64 " entries of the oplog; left out: %" PRId64,
              sb_json_int(restored, "collections"), sb_json_int(restored, "documents"), sb_json_int(restored, "bytes"), sb_json_int(restored, "indexes"), sb_json_int(restored, "views"),
@@ -156,8 +177,8 @@ static void tell(struct sb_str *out, const json_t *r)
 static int answer(const struct sb_backup_words *words, json_t *report)
 {
     bool ok = json_is_true(json_object_get(report, "ok"));
-    bool refused = !ok && sb_streq(sb_json_str(report, "stage"), "guard");
-    int status = ok ? 0 : refused ? 4 : 1;
+    bool guarded = !ok && sb_streq(sb_json_str(report, "stage"), "guard"), known = sb_json_str(json_object_get(report, "target"), "id")[0] != '\0';
+    int status = ok ? 0 : !guarded ? 1 : known ? 4 : 3; /* who never answered is nobody yet */
     if (words->json)
         return sb_print_json(json_incref(report)) ? 1 : status;
     struct sb_str out;
@@ -231,7 +252,7 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     struct sb_err why = SB_ERR_INIT;
     json_t *report = NULL;
     const struct passwd *user = getpwuid(getuid());
-    struct sb_drill_options o = {.path = path, .by = user ? user->pw_name : "?", .origin = &origin, .target_file = words->into, .keep = words->keep, .key = words->key, .read = sb_backup_bar_read, .ctx = &bar};
+    struct sb_drill_options o = {.path = path, .by = user ? user->pw_name : "?", .origin = &origin, .target_file = words->into, .restorer = words->restorer, .limit_s = words->limit_s, .keep = words->keep, .key = words->key, .read = sb_backup_bar_read, .ctx = &bar};
     int status;
     struct stat st;
     sb_str_init(&state);
@@ -245,7 +266,7 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     char *dir = rc == 0 && sb_path_state(&state, &err) == 0 ? sb_drill_folder(state.p) : NULL;
     o.dir = dir;
     if (dir && words->start) {
-        if (sb_drill_target_start(&started, dir, words->start, &err)) {
+        if (sb_drill_target_start(&started, dir, words->start, words->limit_s, &err)) {
             free(dir);
             dir = NULL;
         } else {

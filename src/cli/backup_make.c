@@ -73,7 +73,7 @@ static int make(const struct sb_backup_words *words, const char *path, char *con
     json_t *told = NULL;
     struct sb_conn *c = choose(server, &facts, err);
     struct sb_dump_archive_options archive = {.server_version = facts.version, .gzip = words->gzip, .key = words->key};
-    struct sb_dump_writer *w = !c ? NULL : words->archive ? sb_dump_writer_archive(path, &archive, err) : sb_dump_writer_new(path, err);
+    struct sb_dump_writer *w = !c ? NULL : words->archive ? sb_dump_writer_archive(path, &archive, err) : sb_dump_writer_new(path, words->key, err);
     sb_backup_bar_begin(&bar, 0, w && !words->quiet);
     struct sb_make_options options = {.places = places, .places_n = n, .read = sb_backup_bar_read, .ctx = &bar};
     int rc = w ? sb_backup_make(c, &options, w, &made, err) : -1;

@@ -88,7 +88,7 @@ static void tell_newest(struct sb_str *out, const struct found *f, int64_t now_m
     char age[64];
     struct sb_str text;
     sb_str_init(&text);
-    sb_str_addf(&text, "%s%s%s, %s, L%d", b->path, b->name ? " " : "", b->name ? b->name : "", sb_backup_kind_name(b->kind), b->level);
+    sb_str_addf(&text, "%s%s%s, %s, L%d%s", b->path, b->name ? " " : "", b->name ? b->name : "", sb_backup_kind_name(b->kind), b->level, b->level < 2 ? ": its data were not read" : "");
     line(out, "last good", text.p);
     sb_str_clear(&text);
     sb_backup_moment(&text, b->taken_at_ms);

@@ -85,7 +85,7 @@ static void line(struct sb_str *out, const char *label, const char *text)
 
 static const char *level_text(const struct sb_backup *b)
 {
-    static const char *const shown[] = {"it exists", "metadata and sizes agree", "every byte was read, every checksum and document checked"};
+    static const char *const shown[] = {"it exists", "metadata and sizes agree; the data were not read to their end", "every byte was read, every checksum and document checked"};
     return shown[b->level];
 }
 

@@ -153,12 +153,14 @@ static void set_deployment(struct reading *r, const struct sb_conf_row *row, str
         set_environment(r, &d->what_if_environment, row, problems);
     } else if (strcmp(name, "drill_start") == 0) {
         set_text(r, &d->drill_start, row, problems);
+    } else if (strcmp(name, "drill_restorer") == 0) {
+        set_text(r, &d->drill_restorer, row, problems);
     } else if (strcmp(name, "backup_key_file") == 0) {
         set_text(r, &d->backup_key_file, row, problems);
     } else if (strcmp(name, "uri") == 0) {
         say(problems, row, r, true, "a connection string may hold a password: put it into a file of mode 600 and write: set uri_file PATH");
     } else {
-        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file, drill_uri_file, drill_start, what_if_uri_file, what_if_environment, backup_key_file and environment");
+        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file, drill_uri_file, drill_start, drill_restorer, what_if_uri_file, what_if_environment, backup_key_file and environment");
     }
 }
 
@@ -385,6 +387,7 @@ void sb_config_release(struct sb_config *c)
         free(c->deployments[i].drill_uri_file);
         free(c->deployments[i].what_if_uri_file);
         free(c->deployments[i].drill_start);
+        free(c->deployments[i].drill_restorer);
         free(c->deployments[i].backup_key_file);
     }
     free(c->deployments);

@@ -191,6 +191,7 @@ static int start(struct sb_session *s, struct sb_err *err)
         .backup_key_file = s->to.described ? s->to.described->backup_key_file : NULL,
         .drill_uri_file = s->to.described ? s->to.described->drill_uri_file : NULL,
         .drill_start = s->to.described ? s->to.described->drill_start : NULL,
+        .drill_restorer = s->to.described ? s->to.described->drill_restorer : NULL,
         .what_if_uri_file = s->to.described ? s->to.described->what_if_uri_file : NULL,
         .what_if_environment = s->to.described ? s->to.described->what_if_environment : SB_ENV_PROD, .known = &s->known,
         .backups = s->to.described ? s->to.described->backups : NULL, .backups_n = s->to.described ? s->to.described->backups_n : 0,

@@ -2,12 +2,10 @@
 #include "archivewrite.h"
 
 #include <bson/bson.h>
-#include <signalbox/base/file.h>
 #include <signalbox/base/record.h>
 #include <signalbox/base/str.h>
 #include <signalbox/formats/checksum.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -15,8 +13,7 @@
 static const unsigned char magic[] = {0x6d, 0xe2, 0x99, 0x81}, terminator[] = {0xff, 0xff, 0xff, 0xff};
 
 struct sb_archive {
-    int fd;
-    char *name;
+    struct sb_outfile *file;
     bool begun; /* the prelude has its end */
     char **views; /* "db", "name", "db", ...: the format wants an end of each */
     size_t views_n;
@@ -25,39 +22,10 @@ struct sb_archive {
     uint64_t crc;
     bool gzip;
     z_stream z;
-    struct sb_seal *seal;
-    size_t len; /* of what waits to be written */
-    unsigned char waiting[SB_SEAL_CHUNK], out[SB_SEAL_CHUNK + SB_SEAL_TAG], packed[16384];
+    unsigned char packed[16384];
 };
 
 /* ---- down to the file ---- */
-
-static int write_out(struct sb_archive *a, const unsigned char *p, size_t n, struct sb_err *err)
-{
-    return sb_write_all(a->fd, p, n) ? sb_fail_errno(err, errno, "cannot write %s", a->name) : 0;
-}
-
-static int flush(struct sb_archive *a, bool last, struct sb_err *err)
-{
-    int rc = a->seal ? sb_seal_add(a->seal, a->waiting, a->len, last, a->out, err) || write_out(a, a->out, a->len + SB_SEAL_TAG, err) : write_out(a, a->waiting, a->len, err);
-    a->len = 0;
-    return rc ? -1 : 0;
-}
-
-/* A full chunk is written when more comes: the last one is known by nothing coming. */
-static int collect(struct sb_archive *a, const unsigned char *p, size_t n, struct sb_err *err)
-{
-    while (n) {
-        if (a->len == SB_SEAL_CHUNK && flush(a, false, err))
-            return -1;
-        size_t part = n < SB_SEAL_CHUNK - a->len ? n : SB_SEAL_CHUNK - a->len;
-        memcpy(a->waiting + a->len, p, part);
-        a->len += part;
-        p += part;
-        n -= part;
-    }
-    return 0;
-}
 
 static int deflate_some(struct sb_archive *a, const unsigned char *p, size_t n, int how, struct sb_err *err)
 {
@@ -69,8 +37,8 @@ static int deflate_some(struct sb_archive *a, const unsigned char *p, size_t n, 
         a->z.avail_out = sizeof a->packed;
         z = deflate(&a->z, how);
         if (z == Z_STREAM_ERROR)
-            return sb_fail(err, SB_EINTERNAL, "zlib could not pack %s", a->name);
-        if (collect(a, a->packed, sizeof a->packed - a->z.avail_out, err))
+            return sb_fail(err, SB_EINTERNAL, "zlib could not pack %s", sb_outfile_name(a->file));
+        if (sb_outfile_add(a->file, a->packed, sizeof a->packed - a->z.avail_out, err))
             return -1;
     } while (a->z.avail_in || a->z.avail_out == 0 || (how == Z_FINISH && z != Z_STREAM_END));
     return 0;
@@ -78,7 +46,7 @@ static int deflate_some(struct sb_archive *a, const unsigned char *p, size_t n, 
 
 static int put(struct sb_archive *a, const void *p, size_t n, struct sb_err *err)
 {
-    return !n ? 0 : a->gzip ? deflate_some(a, p, n, Z_NO_FLUSH, err) : collect(a, p, n, err);
+    return !n ? 0 : a->gzip ? deflate_some(a, p, n, Z_NO_FLUSH, err) : sb_outfile_add(a->file, p, n, err);
 }
 
 /* ---- the format ---- */
@@ -91,26 +59,16 @@ static int put_bson(struct sb_archive *a, bson_t *doc, struct sb_err *err)
     return rc;
 }
 
-struct sb_archive *sb_archive_new(int fd, const char *name, const struct sb_dump_archive_options *o, struct sb_err *err)
+struct sb_archive *sb_archive_new(struct sb_outfile *file, const struct sb_dump_archive_options *o, struct sb_err *err)
 {
     struct sb_archive *a = calloc(1, sizeof *a);
-    unsigned char header[SB_SEAL_HEADER];
-    if (!a || !(a->name = sb_format("%s", name))) {
-        sb_archive_free(a);
+    if (!a || (o->gzip && deflateInit2(&a->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)) {
+        free(a);
         sb_fail_nomem(err);
         return NULL;
     }
-    a->fd = fd;
-    if (o->gzip && deflateInit2(&a->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        sb_archive_free(a);
-        sb_fail_nomem(err);
-        return NULL;
-    }
+    a->file = file;
     a->gzip = o->gzip;
-    if (o->key && (!(a->seal = sb_seal_new(o->key, header, err)) || write_out(a, header, sizeof header, err))) {
-        sb_archive_free(a);
-        return NULL;
-    }
     if (put(a, magic, sizeof magic, err) || put_bson(a, BCON_NEW("concurrent_collections", BCON_INT32(1), "version", BCON_UTF8("0.1"), "server_version", BCON_UTF8(o->server_version),
                                                                  "tool_version", BCON_UTF8("signalbox")), err)) {
         sb_archive_free(a);
@@ -125,14 +83,11 @@ void sb_archive_free(struct sb_archive *a)
         return;
     if (a->gzip)
         deflateEnd(&a->z);
-    sb_seal_free(a->seal);
-    explicit_bzero(a->waiting, sizeof a->waiting);
     for (size_t i = 0; i < a->views_n; i++)
         free(a->views[i]);
     free(a->views);
     free(a->db);
     free(a->collection);
-    free(a->name);
     free(a);
 }
 
@@ -196,7 +151,5 @@ int sb_archive_add(struct sb_archive *a, const unsigned char *document, size_t n
 
 int sb_archive_end(struct sb_archive *a, struct sb_err *err)
 {
-    if (end_prelude(a, err) || close_namespace(a, err) || (a->gzip && deflate_some(a, NULL, 0, Z_FINISH, err)))
-        return -1;
-    return flush(a, true, err);
+    return end_prelude(a, err) || close_namespace(a, err) || (a->gzip && deflate_some(a, NULL, 0, Z_FINISH, err)) ? -1 : 0;
 }

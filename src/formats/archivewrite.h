@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * archivewrite.h (private) - an archive of mongodump's as a stream into a descriptor: packed with gzip, sealed, both or neither.
+ * archivewrite.h (private) - an archive of mongodump's as a stream into a file, packed with gzip or not.
  *
  * The order is the format's: every namespace with its metadata, then the documents of one namespace after the other, each with the
- * CRC-64 of them behind. Memory: one chunk. The descriptor stays the caller's. Thread: one owner.
+ * CRC-64 of them behind. The file stays the caller's. Thread: one owner.
  */
 #ifndef SIGNALBOX_SRC_FORMATS_ARCHIVEWRITE_H
 #define SIGNALBOX_SRC_FORMATS_ARCHIVEWRITE_H
+
+#include "outfile.h"
 
 #include <signalbox/formats/dumpwrite.h>
 
 struct sb_archive;
 
-/* name: for messages. */
-struct sb_archive *sb_archive_new(int fd, const char *name, const struct sb_dump_archive_options *o, struct sb_err *err);
+struct sb_archive *sb_archive_new(struct sb_outfile *file, const struct sb_dump_archive_options *o, struct sb_err *err);
 void sb_archive_free(struct sb_archive *a);
 
 /* Announces a namespace; db "" and collection "oplog": the oplog. Not after the first sb_archive_open. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "docs.h"
+#include "dumplist.h"
 #include "dumpmeta.h"
 #include "folder.h"
 
 #include <signalbox/base/array.h>
 #include <signalbox/base/str.h>
+#include <signalbox/formats/bsoncheck.h>
 #include <signalbox/formats/dumpwrite.h>
 #include <signalbox/formats/mongodump.h>
 
@@ -13,6 +15,7 @@
 
 #define BUCKETS "system.buckets."
 #define TRUNCATED 238 /* the length of an escaped name that was too long for a file */
+#define CANDIDATES 16 /* for the last document of a file */
 
 enum piece_kind { PIECE_FOREIGN, PIECE_DATA, PIECE_METADATA };
 
@@ -31,6 +34,7 @@ struct database {
     int dir;
     const char *db;
     bool one;     /* only one collection was asked for */
+    const struct sb_dump_list *list; /* what the dump's maker says is in it */
     char *prefix; /* "db/" for findings, or "" */
     struct piece *pieces;
     size_t n, cap;
@@ -61,6 +65,11 @@ char *sb_dump_data_name(const char *file)
     size_t n;
     bool gz;
     return kind_of(file, &n, &gz) == PIECE_DATA ? sb_strdup_n(file, n) : NULL;
+}
+
+static size_t length_at(const unsigned char *p)
+{
+    return (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
 }
 
 static int hex(char c)
@@ -124,6 +133,9 @@ static void add_piece(struct database *d, const struct sb_entry *e, const char *
     if (fine && p.kind == PIECE_FOREIGN && !prelude)
         sb_backup_note(d->b, "foreign", file, NULL, -1, "this file is none of mongodump's, and no part of this backup");
     if (fine && p.kind != PIECE_FOREIGN) {
+        sb_dump_list_want(d->list, d->b, file);
+        if (p.gz)
+            sb_backup_say(d->b, &d->b->packing, "gzip");
         p.base = sb_strdup_n(e->name, n);
         if (!p.base || SB_GROW(d->pieces, d->cap, d->n + 1)) {
             free(p.base);
@@ -273,13 +285,15 @@ static void read_data(struct sb_backup *b, int dir, const char *name, const char
     struct sb_err err = SB_ERR_INIT;
     struct sb_docs docs;
     struct sb_window w;
-    struct sb_source *source = sb_folder_source(dir, name, file, !gz, &err);
+    struct sb_source *source = sb_folder_source(dir, name, file, gz ? SB_SOURCE_UNPACK : SB_SOURCE_PLAIN, b->options.key, &err);
     if (!source) {
         sb_backup_problem(b, "unreadable", file, ns, -1, "%s", err.msg);
         return;
     }
     if (gz && sb_source_packing(source) != SB_PACKING_GZIP)
         sb_backup_problem(b, "packing_unexpected", file, ns, -1, "the file is called .gz and is not gzip data");
+    if (sb_source_sealed(source))
+        b->encrypted = 1;
     sb_window_init(&w, source, b);
     if (sb_docs_init(&docs, b, file, ns)) {
         docs.every_entry = true;
@@ -398,6 +412,7 @@ struct root {
     struct sb_entries list, *inner; /* inner: of each database */
     struct database *databases;
     size_t n;
+    struct sb_dump_list made;
 };
 
 static void open_database(struct root *r, int from, const char *name, const char *db, const char *prefix, const char *only)
@@ -406,7 +421,7 @@ static void open_database(struct root *r, int from, const char *name, const char
     struct database *d = &r->databases[r->n];
     struct sb_entries *list = &r->inner[r->n];
     int fd = name ? sb_folder_open(from, name, &err) : dup(from);
-    *d = (struct database){.b = r->b, .dir = fd, .db = db, .one = only != NULL, .prefix = sb_format("%s", prefix)};
+    *d = (struct database){.b = r->b, .dir = fd, .db = db, .one = only != NULL, .list = &r->made, .prefix = sb_format("%s", prefix)};
     r->n++;
     if (!d->prefix)
         r->b->nomem = true;
@@ -416,74 +431,17 @@ static void open_database(struct root *r, int from, const char *name, const char
         look_at(d, list, only);
 }
 
-/* ---- the manifest of a dump that this program has made ---- */
-
-static void check_digest(struct sb_backup *b, int dir, const char *path, const char *sha256)
+/* mongodump --gzip packs the oplog too, and calls it oplog.bson all the same. No first entry begins with these bytes: as a length they are
+ * half a megabyte, and then comes the type of a field, which is never 0. Beside packed collections only the former counts. */
+static bool oplog_packed(const struct root *r, const struct sb_entry *oplog)
 {
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_hash hash;
-    char hex[SB_HEX_LEN + 1], *chunk = malloc(1 << 16);
-    struct sb_digest *digest = sb_digest_new();
-    struct sb_source *source = sb_folder_source(dir, path, path, true, &err);
-    int64_t n = 0;
-    while (chunk && digest && source && (n = sb_source_read(source, chunk, 1 << 16, &err)) > 0)
-        if (sb_digest_add(digest, chunk, (size_t)n))
-            b->nomem = true;
-    b->nomem |= !chunk || !digest || (digest && sb_digest_end(digest, &hash));
-    if (!source || n < 0)
-        sb_backup_problem(b, "unreadable", path, NULL, -1, "%s", err.msg);
-    else if (!b->nomem) {
-        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
-        if (strcmp(hex, sha256) != 0)
-            sb_backup_problem(b, "sha256_mismatch", path, NULL, -1, "its bytes are not those that were written: the manifest has another SHA-256");
-    }
-    sb_source_close(source);
-    sb_digest_free(digest);
-    free(chunk);
-}
-
-static void check_listed(struct sb_backup *b, int dir, const json_t *file)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct stat st;
-    const char *path = json_string_value(json_object_get(file, "path")), *sha256 = json_string_value(json_object_get(file, "sha256"));
-    const json_t *bytes = json_object_get(file, "bytes");
-    if (!path || !sha256 || !json_is_integer(bytes)) {
-        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "a file in its list has no path, size or SHA-256");
-        return;
-    }
-    int fd = sb_folder_file(dir, path, &st, &err);
-    if (fd < 0) {
-        sb_backup_problem(b, "file_missing", path, NULL, -1, "the manifest lists it: %s", err.msg);
-        return;
-    }
-    close(fd);
-    if (st.st_size != json_integer_value(bytes))
-        sb_backup_problem(b, "size_mismatch", path, NULL, -1, "it has %lld bytes, and the manifest says %lld", (long long)st.st_size, (long long)json_integer_value(bytes));
-    else if (!b->options.quick)
-        check_digest(b, dir, path, sha256);
-}
-
-static void read_manifest(struct sb_backup *b, int dir)
-{
-    struct sb_err err = SB_ERR_INIT;
-    struct sb_str text;
-    json_t *json = NULL, *file;
-    size_t i;
-    sb_str_init(&text);
-    if (sb_folder_text(b, dir, SB_DUMP_MANIFEST, SB_DUMP_MANIFEST, SB_STORE_METADATA_MAX, &text, &err))
-        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "%s", err.msg);
-    else
-        json = sb_dump_json(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, text.p, text.len);
-    if (json && !json_is_array(json_object_get(json, "files")))
-        sb_backup_problem(b, "manifest_invalid", SB_DUMP_MANIFEST, NULL, -1, "it lists no files");
-    json_array_foreach(json_object_get(json, "files"), i, file)
-        check_listed(b, dir, file);
-    if (json_is_false(json_object_get(json, "consistent")))
-        sb_backup_note(b, "not_one_moment", SB_DUMP_MANIFEST, NULL, -1, "its collections are of different moments: %s",
-                       json_string_value(json_object_get(json, "how")) ? json_string_value(json_object_get(json, "how")) : "there was no oplog");
-    json_decref(json);
-    sb_str_release(&text);
+    unsigned char head[5];
+    int fd = strcmp(oplog->name, "oplog.bson") == 0 ? sb_folder_file(r->dir, oplog->name, NULL, NULL) : -1;
+    bool yes = strcmp(oplog->name, "oplog.bson") != 0 || (fd >= 0 && pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && head[0] == 0x1f && head[1] == 0x8b && head[2] == 8 &&
+                                                          (head[4] == 0 || sb_streq(r->b->packing, "gzip")));
+    if (fd >= 0)
+        close(fd);
+    return yes;
 }
 
 static void look_at_top(struct root *r, const struct sb_entry *e, const struct sb_entry **oplog)
@@ -494,9 +452,11 @@ static void look_at_top(struct root *r, const struct sb_entry *e, const struct s
         return;
     r->b->files++;
     r->b->bytes += e->size;
-    if (strcmp(e->name, SB_DUMP_MANIFEST) == 0) {
-        read_manifest(r->b, r->dir);
-    } else if (prelude) {
+    if (strcmp(e->name, SB_DUMP_MANIFEST) == 0) /* it was read first */
+        return;
+    if (prelude || is_oplog)
+        sb_dump_list_want(&r->made, r->b, e->name);
+    if (prelude) {
         read_prelude(r->b, r->dir, e->name, e->name);
     } else if (is_oplog) {
         if (*oplog)
@@ -507,6 +467,85 @@ static void look_at_top(struct root *r, const struct sb_entry *e, const struct s
     } else {
         sb_backup_note(r->b, "foreign", e->name, NULL, -1, "this file is none of mongodump's, and no part of this backup");
     }
+}
+
+/* ---- how a file ends ---- */
+
+static bool is_row(const unsigned char *p, size_t n)
+{
+    size_t at = 0;
+    while (n - at >= SB_BSON_MIN) {
+        size_t len = length_at(p + at);
+        if (len < SB_BSON_MIN || len > n - at)
+            return false;
+        at += len;
+    }
+    return at == n;
+}
+
+/* How long the documents are that may end where these bytes do, into len: at most `most` of them. */
+static size_t may_end_here(const unsigned char *p, size_t n, size_t *len, size_t most)
+{
+    size_t found = 0;
+    for (size_t k = SB_BSON_MIN; found < most && k <= n && k <= SB_BSON_MAX && p[n - 1] == 0; k++)
+        if (length_at(p + n - k) == k)
+            len[found++] = k;
+    return found;
+}
+
+enum ending { CUT, WHOLE, TOO_SHORT };
+
+/* Where a file ends some document ends, whose length stands where it begins, and there another one ends: a part of a document looks
+ * like the first, and like both hardly ever. p: the last n bytes of a larger file. TOO_SHORT: more of it has to be seen. */
+static enum ending how_it_ends(const unsigned char *p, size_t n)
+{
+    size_t last[CANDIDATES], before;
+    size_t found = may_end_here(p, n, last, CANDIDATES);
+    bool wants_more = n < 2 * SB_BSON_MAX && p[n - 1] == 0;
+    for (size_t i = 0; i < found; i++)
+        if (may_end_here(p, n - last[i], &before, 1))
+            return WHOLE;
+    return found == CANDIDATES ? WHOLE : wants_more ? TOO_SHORT : CUT;
+}
+
+/* Without reading what lies before: a small file whole, of a large one its end, as far back as its last two documents may begin. What
+ * cannot be read is told when it is read. */
+static bool ends_whole(int fd, uint64_t size, bool *nomem)
+{
+    static const size_t looks[] = {(size_t)64 << 10, (size_t)1 << 20, 2 * SB_BSON_MAX};
+    enum ending how = size ? TOO_SHORT : WHOLE;
+    for (size_t i = 0; i < SB_COUNT(looks) && how == TOO_SHORT; i++) {
+        size_t n = size < looks[i] ? (size_t)size : looks[i];
+        unsigned char *p = malloc(n);
+        *nomem |= p == NULL;
+        if (!p || pread(fd, p, n, (off_t)(size - n)) != (ssize_t)n)
+            how = WHOLE;
+        else
+            how = n < size ? how_it_ends(p, n) : is_row(p, n) ? WHOLE : CUT;
+        free(p);
+    }
+    return how != CUT;
+}
+
+static void check_end(struct database *d, const struct piece *p)
+{
+    struct stat st;
+    int fd = sb_folder_file(d->dir, p->entry->name, &st, NULL);
+    char *file = called(d, p->entry->name);
+    if (fd >= 0 && file && !sb_folder_sealed(fd) && !ends_whole(fd, (uint64_t)st.st_size, &d->b->nomem))
+        sb_backup_problem(d->b, "truncated", file, NULL, -1, "no document ends where the file ends: it was cut, or something else stands behind its documents");
+    if (fd >= 0)
+        close(fd);
+    free(file);
+}
+
+/* The first look reads no documents; how the files of them end it sees all the same. */
+static void check_ends(struct root *r)
+{
+    for (size_t k = 0; k < r->n; k++)
+        for (size_t i = 0; i < r->databases[k].n; i++)
+            if (r->databases[k].pieces[i].kind == PIECE_DATA && !r->databases[k].pieces[i].gz)
+                check_end(&r->databases[k], &r->databases[k].pieces[i]);
 }
 
 /* The second look: every byte of the documents. */
@@ -520,11 +559,15 @@ static void read_all(struct root *r)
 
 static void finish(struct root *r, const struct sb_entry *oplog)
 {
+    if (r->b->encrypted == 1 && !r->made.sealed)
+        sb_backup_problem(r->b, "manifest_missing", SB_DUMP_MANIFEST, NULL, -1, "files are sealed here, and the list of them, which is sealed too, is not: whether this is all of them, and each in its place, nobody knows");
     if (r->b->problems.all == 0)
         r->b->level = 1;
     if (oplog) /* in any case: it alone says when the dump was made */
-        read_data(r->b, r->dir, oplog->name, oplog->name, NULL, strcmp(oplog->name, "oplog.bson") != 0);
-    if (!r->b->options.quick) {
+        read_data(r->b, r->dir, oplog->name, oplog->name, NULL, oplog_packed(r, oplog));
+    if (r->b->options.quick)
+        check_ends(r);
+    else {
         read_all(r);
         if (r->b->problems.all == 0 && !r->b->nomem && !r->b->stopped)
             r->b->level = 2;
@@ -536,6 +579,7 @@ static void finish(struct root *r, const struct sb_entry *oplog)
     free(r->databases);
     free(r->inner);
     sb_entries_release(&r->list);
+    sb_dump_list_release(&r->made);
 }
 
 static bool make_room(struct root *r, size_t n)
@@ -554,7 +598,7 @@ void sb_dump_root(struct sb_backup *b, int dir)
     b->kind = SB_BACKUP_DUMP_FOLDER;
     if (sb_entries_read(&r.list, dir, &err))
         sb_backup_problem(b, "unreadable", ".", NULL, -1, "%s", err.msg);
-    else if (make_room(&r, r.list.n)) {
+    else if (sb_dump_list_read(&r.made, b, dir, &r.list) && make_room(&r, r.list.n)) {
         for (size_t i = 0; i < r.list.n; i++) {
             const struct sb_entry *e = &r.list.items[i];
             char *prefix = S_ISDIR(e->mode) ? sb_format("%s/", e->name) : NULL;

@@ -2,6 +2,7 @@
 #include <signalbox/formats/dumpwrite.h>
 
 #include "archivewrite.h"
+#include "outfile.h"
 
 #include <signalbox/base/base64.h>
 #include <signalbox/base/file.h>
@@ -21,7 +22,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER ((size_t)1 << 20)
 #define LONGEST 238 /* of an escaped name; then the beginning of it */
 #define KEPT 208
 
@@ -29,13 +29,11 @@ struct sb_dump_writer {
     char *path, *partial;
     bool finished;
     json_t *files;
+    const struct sb_seal_key *key;
     /* the file that is open */
     int fd;
     char *name; /* below the folder */
-    unsigned char *buffer;
-    size_t len;
-    uint64_t bytes;
-    struct sb_digest *digest;
+    struct sb_outfile *file;
     struct sb_archive *archive; /* NULL: it is a folder */
 };
 
@@ -71,34 +69,28 @@ static char *escaped(const char *name)
 
 /* ---- files ---- */
 
-static int flush(struct sb_dump_writer *w, struct sb_err *err)
+/* What is written is on the disk then, and the file is closed. */
+static int sync_file(struct sb_dump_writer *w, struct sb_hash *hash, uint64_t *bytes, struct sb_err *err)
 {
-    if (sb_digest_add(w->digest, w->buffer, w->len))
-        return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
-    if (sb_write_all(w->fd, w->buffer, w->len))
-        return sb_fail_errno(err, errno, "cannot write %s/%s", w->partial, w->name);
-    w->bytes += w->len;
-    w->len = 0;
-    return 0;
+    int rc = sb_outfile_end(w->file, hash, bytes, err);
+    if (rc == 0 && fsync(w->fd))
+        rc = sb_fail_errno(err, errno, "cannot write %s", sb_outfile_name(w->file));
+    close(w->fd);
+    w->fd = -1;
+    return rc;
 }
 
 static int close_file(struct sb_dump_writer *w, struct sb_err *err)
 {
     struct sb_hash hash;
     char hex[SB_HEX_LEN + 1];
+    uint64_t bytes;
     if (w->fd < 0)
         return 0;
-    int rc = flush(w, err);
-    if (rc == 0 && fsync(w->fd))
-        rc = sb_fail_errno(err, errno, "cannot write %s/%s", w->partial, w->name);
-    close(w->fd);
-    w->fd = -1;
-    if (rc)
+    if (sync_file(w, &hash, &bytes, err))
         return -1;
-    if (sb_digest_end(w->digest, &hash))
-        return sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest");
     sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
-    return json_array_append_new(w->files, json_pack("{s:s,s:I,s:s}", "path", w->name, "bytes", (json_int_t)w->bytes, "sha256", hex)) ? sb_fail_nomem(err) : 0;
+    return json_array_append_new(w->files, json_pack("{s:s,s:I,s:s}", "path", w->name, "bytes", (json_int_t)bytes, "sha256", hex)) ? sb_fail_nomem(err) : 0;
 }
 
 /* Opens a new file below the folder; takes its name. */
@@ -110,7 +102,8 @@ static int open_file(struct sb_dump_writer *w, char *name, struct sb_err *err)
     }
     free(w->name);
     w->name = name;
-    w->bytes = 0;
+    sb_outfile_free(w->file);
+    w->file = NULL;
     char *full = sb_format("%s/%s", w->partial, name), *slash = full ? strrchr(full, '/') : NULL;
     if (!full)
         return sb_fail_nomem(err);
@@ -119,6 +112,8 @@ static int open_file(struct sb_dump_writer *w, char *name, struct sb_err *err)
     *slash = '/';
     if (rc == 0 && (w->fd = open(full, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
         rc = sb_fail_errno(err, errno, "cannot write %s", full);
+    if (rc == 0 && !(w->file = sb_outfile_new(w->fd, full, w->key, true, err)))
+        rc = -1;
     free(full);
     return rc;
 }
@@ -138,18 +133,19 @@ static int check_name(const char *db, const char *collection, struct sb_err *err
 
 /* ---- the writer ---- */
 
-static struct sb_dump_writer *make_writer(const char *path, bool folder, struct sb_err *err)
+static struct sb_dump_writer *make_writer(const char *path, bool folder, const struct sb_seal_key *key, struct sb_err *err)
 {
     struct sb_dump_writer *w = calloc(1, sizeof *w);
     size_t n = strlen(path);
     struct stat st;
     while (n > 1 && path[n - 1] == '/')
         n--;
-    if (!w || !(w->path = sb_strdup_n(path, n)) || !(w->buffer = malloc(BUFFER)) || !(w->digest = sb_digest_new()) || !(w->files = json_array())) {
+    if (!w || !(w->path = sb_strdup_n(path, n)) || !(w->files = json_array())) {
         sb_fail_nomem(err);
         goto fail;
     }
     w->fd = -1;
+    w->key = key;
     if (lstat(w->path, &st) == 0) {
         sb_fail(err, SB_EUSAGE, "%s is there already, and nothing is written over", w->path);
         goto fail;
@@ -172,15 +168,15 @@ fail:
     return NULL;
 }
 
-struct sb_dump_writer *sb_dump_writer_new(const char *path, struct sb_err *err)
+struct sb_dump_writer *sb_dump_writer_new(const char *path, const struct sb_seal_key *key, struct sb_err *err)
 {
-    return make_writer(path, true, err);
+    return make_writer(path, true, key, err);
 }
 
 struct sb_dump_writer *sb_dump_writer_archive(const char *path, const struct sb_dump_archive_options *o, struct sb_err *err)
 {
-    struct sb_dump_writer *w = make_writer(path, false, err);
-    if (w && (w->archive = sb_archive_new(w->fd, w->partial, o, err)))
+    struct sb_dump_writer *w = make_writer(path, false, o->key, err);
+    if (w && (w->file = sb_outfile_new(w->fd, w->partial, w->key, false, err)) && (w->archive = sb_archive_new(w->file, o, err)))
         return w;
     sb_dump_writer_free(w);
     return NULL;
@@ -201,32 +197,17 @@ void sb_dump_writer_free(struct sb_dump_writer *w)
     if (w->partial && !w->finished)
         nftw(w->partial, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     sb_archive_free(w->archive);
+    sb_outfile_free(w->file);
     json_decref(w->files);
-    sb_digest_free(w->digest);
-    free(w->buffer);
     free(w->name);
     free(w->path);
     free(w->partial);
     free(w);
 }
 
-static int add_bytes(struct sb_dump_writer *w, const unsigned char *p, size_t n, struct sb_err *err)
-{
-    while (n) {
-        size_t part = n < BUFFER - w->len ? n : BUFFER - w->len;
-        memcpy(w->buffer + w->len, p, part);
-        w->len += part;
-        p += part;
-        n -= part;
-        if (w->len == BUFFER && flush(w, err))
-            return -1;
-    }
-    return 0;
-}
-
 int sb_dump_writer_add(struct sb_dump_writer *w, const unsigned char *p, size_t n, struct sb_err *err)
 {
-    return w->archive ? sb_archive_add(w->archive, p, n, err) : add_bytes(w, p, n, err);
+    return w->archive ? sb_archive_add(w->archive, p, n, err) : sb_outfile_add(w->file, p, n, err);
 }
 
 int sb_dump_writer_metadata(struct sb_dump_writer *w, const char *db, const char *collection, const char *text, const char *type, struct sb_err *err)
@@ -235,7 +216,7 @@ int sb_dump_writer_metadata(struct sb_dump_writer *w, const char *db, const char
         return -1;
     if (w->archive)
         return sb_archive_metadata(w->archive, db, collection, text, type, err);
-    return open_file(w, name_of(db, collection, ".metadata.json"), err) || add_bytes(w, (const unsigned char *)text, strlen(text), err) ? -1 : 0;
+    return open_file(w, name_of(db, collection, ".metadata.json"), err) || sb_outfile_add(w->file, text, strlen(text), err) ? -1 : 0;
 }
 
 int sb_dump_writer_announce_oplog(struct sb_dump_writer *w, struct sb_err *err)
@@ -259,7 +240,7 @@ static int write_json(struct sb_dump_writer *w, const char *name, const json_t *
     char *text = json_dumps(v, JSON_INDENT(1));
     int rc = text && v ? open_file(w, sb_format("%s", name), err) : sb_fail_nomem(err);
     if (rc == 0)
-        rc = add_bytes(w, (const unsigned char *)text, strlen(text), err);
+        rc = sb_outfile_add(w->file, text, strlen(text), err);
     free(text);
     return rc;
 }
@@ -302,9 +283,8 @@ static int end_folder(struct sb_dump_writer *w, const char *server_version, json
 
 static int end_archive(struct sb_dump_writer *w, struct sb_err *err)
 {
-    if (sb_archive_end(w->archive, err))
-        return -1;
-    return fsync(w->fd) ? sb_fail_errno(err, errno, "cannot write %s", w->partial) : 0;
+    uint64_t bytes;
+    return sb_archive_end(w->archive, err) || sync_file(w, NULL, &bytes, err) ? -1 : 0;
 }
 
 int sb_dump_writer_finish(struct sb_dump_writer *w, const char *server_version, json_t *about, struct sb_err *err)

@@ -104,19 +104,27 @@ int sb_folder_file(int dir, const char *path, struct stat *st, struct sb_err *er
     return at;
 }
 
-struct sb_source *sb_folder_source(int dir, const char *path, const char *called, bool plain, struct sb_err *err)
+struct sb_source *sb_folder_source(int dir, const char *path, const char *called, enum sb_source_how how, const struct sb_seal_key *key, struct sb_err *err)
 {
     int fd = sb_folder_file(dir, path, NULL, err);
-    return fd >= 0 ? sb_source_open_fd(fd, called, plain, err) : NULL;
+    return fd >= 0 ? sb_source_open_fd(fd, called, how, key, err) : NULL;
+}
+
+bool sb_folder_sealed(int fd)
+{
+    unsigned char head[8];
+    return pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && sb_seal_begins(head, sizeof head);
 }
 
 int sb_folder_text(struct sb_backup *b, int dir, const char *path, const char *called, size_t max, struct sb_str *out, struct sb_err *err)
 {
-    struct sb_source *source = sb_folder_source(dir, path, called, false, err);
+    struct sb_source *source = sb_folder_source(dir, path, called, SB_SOURCE_UNPACK, b->options.key, err);
     struct sb_window w;
     const unsigned char *p;
     if (!source)
         return -1;
+    if (sb_source_sealed(source))
+        b->encrypted = 1;
     sb_window_init(&w, source, b);
     int64_t n;
     while ((n = sb_window_want(&w, 1, &p, err)) > 0 && out->len <= max) {

@@ -36,9 +36,13 @@ int sb_folder_open(int dir, const char *name, struct sb_err *err);
 int sb_folder_file(int dir, const char *path, struct stat *st, struct sb_err *err);
 
 /* The same, and its bytes as a source named `called`. */
-struct sb_source *sb_folder_source(int dir, const char *path, const char *called, bool plain, struct sb_err *err);
+struct sb_source *sb_folder_source(int dir, const char *path, const char *called, enum sb_source_how how, const struct sb_seal_key *key, struct sb_err *err);
 
-/* Appends the whole of a small file, unpacked; more than max bytes is an error. */
+/* Do these bytes of a file begin what is sealed? */
+bool sb_folder_sealed(int fd);
+
+/* Appends the whole of a small file, opened with the backup's key where it is sealed (which makes the backup one that is encrypted) and
+ * unpacked; more than max bytes is an error. */
 struct sb_str;
 int sb_folder_text(struct sb_backup *b, int dir, const char *path, const char *called, size_t max, struct sb_str *out, struct sb_err *err);
 

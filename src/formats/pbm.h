@@ -56,6 +56,9 @@ void sb_pbm_physical(struct sb_pbm *s, struct sb_backup *b, const json_t *meta, 
  * nothing could be read, which is told; a packing that cannot be unpacked here is only noted. */
 bool sb_pbm_documents(struct sb_pbm *s, struct sb_backup *b, const char *path, enum sb_packing packing, const char *ns, struct sb_docs *docs);
 
+/* The bytes of a meta.pbm as {"namespaces": [...]}, as in metadata.json. NULL: *what is wrong with it. */
+json_t *sb_pbm_specs(const unsigned char *p, size_t n, const char **what);
+
 /* "20220207140605-18.20220207141653-1.oplog.snappy", with or without .oplog, as its two times. */
 bool sb_slice_name(const char *name, uint64_t *from, uint64_t *to);
 void sb_slices_read(struct sb_slices *list, int dir, const char *folder, const char *set, bool *foreign);

@@ -14,6 +14,8 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#define BUCKETS "system.buckets."
+
 /* A path as metadata give it, within the store? */
 static bool path_fine(struct sb_backup *b, const char *path)
 {
@@ -53,7 +55,7 @@ static bool file_there(struct sb_pbm *s, struct sb_backup *b, const char *path, 
 static struct sb_source *open_packed(struct sb_pbm *s, struct sb_backup *b, const char *path, enum sb_packing packing)
 {
     struct sb_err err = SB_ERR_INIT;
-    struct sb_source *source = path_fine(b, path) ? sb_folder_source(s->dir, path, path, packing == SB_PACKING_NONE, &err) : NULL;
+    struct sb_source *source = path_fine(b, path) ? sb_folder_source(s->dir, path, path, packing == SB_PACKING_NONE ? SB_SOURCE_RAW : SB_SOURCE_UNPACK, NULL, &err) : NULL;
     if (!source && err.detail == ENOTSUP) {
         if (!b->no_codec)
             sb_backup_note(b, "codec_missing", path, NULL, -1, "%s; nothing packed like it was read", err.msg);
@@ -87,7 +89,13 @@ bool sb_pbm_documents(struct sb_pbm *s, struct sb_backup *b, const char *path, e
 
 /* ---- logical ---- */
 
-/* metadata.json of a set: the namespaces with their sizes and checksums. */
+static bool is_called(const char *path, const char *name)
+{
+    size_t n = strlen(path), m = strlen(name);
+    return n > m + 1 && path[n - m - 1] == '/' && strcmp(path + n - m, name) == 0;
+}
+
+/* metadata.json of a set, or meta.pbm: the namespaces with their sizes and checksums. */
 static json_t *read_namespaces(struct sb_pbm *s, struct sb_backup *b, const char *path, bool second_look)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -97,6 +105,10 @@ static json_t *read_namespaces(struct sb_pbm *s, struct sb_backup *b, const char
     if (sb_folder_text(b, s->dir, path, path, SB_STORE_METADATA_MAX, &text, &err)) {
         if (!second_look)
             sb_backup_problem(b, "metadata_unreadable", path, NULL, -1, "%s", err.msg);
+    } else if (is_called(path, "meta.pbm")) {
+        const char *what;
+        if (!(json = sb_pbm_specs((const unsigned char *)text.p, text.len, &what)) && !second_look)
+            sb_backup_problem(b, "metadata_invalid", path, NULL, -1, "%s", what);
     } else if (!(json = json_loadb(text.p, text.len, 0, NULL)) && !second_look) {
         json = sb_dump_json(b, "metadata_invalid", path, NULL, -1, text.p, text.len);
     }
@@ -167,12 +179,16 @@ static void each_namespace(struct sb_pbm *s, struct sb_backup *b, const json_t *
                 sb_backup_problem(b, fault ? "name_invalid" : "metadata_invalid", meta_path, name, -1, "a namespace %s", fault ? fault : "without a size");
             continue;
         }
-        char *ns = sb_format("%s.%s", db, name), *path = ns ? sb_format("%s/%s/%s%s", sb_json_str(meta, "name"), set, ns, suffix) : NULL;
+        /* buckets are called by their series */
+        bool buckets = sb_starts_with(name, BUCKETS) && name[sizeof BUCKETS - 1];
+        char *ns = sb_format("%s.%s", db, buckets ? name + sizeof BUCKETS - 1 : name), *path = ns ? sb_format("%s/%s/%s%s", sb_json_str(meta, "name"), set, ns, suffix) : NULL;
         if (!path)
             b->nomem = true;
-        else if (!second_look)
+        else if (!second_look && buckets && size > 0)
+            file_there(s, b, path, SIZE_ANY_BUT_0);
+        else if (!second_look && !buckets)
             look_at_namespace(b, s, n, meta_path, path, db, name, size);
-        else if (size > 0)
+        else if (second_look && size > 0)
             read_namespace(b, s, n, path, packing, ns, size);
         free(ns);
         free(path);
@@ -228,9 +244,7 @@ static void own_slices(struct sb_pbm *s, struct sb_backup *b, const json_t *set,
 
 static bool is_folder_metadata(const char *path)
 {
-    static const char ending[] = "/metadata.json";
-    size_t n = strlen(path);
-    return n > sizeof ending && strcmp(path + n - (sizeof ending - 1), ending) == 0;
+    return is_called(path, "metadata.json") || is_called(path, "meta.pbm");
 }
 
 /* The oplog of a set in one file. */
@@ -349,7 +363,7 @@ static int64_t whole(const bson_t *doc, const char *key)
 static size_t read_list(struct sb_pbm *s, struct sb_backup *b, const json_t *meta, const char *set, const char *path, bool second_look)
 {
     struct sb_err err = SB_ERR_INIT;
-    struct sb_source *source = sb_folder_source(s->dir, path, path, true, &err);
+    struct sb_source *source = sb_folder_source(s->dir, path, path, SB_SOURCE_RAW, NULL, &err);
     struct sb_window w;
     const unsigned char *p;
     size_t files = 0;

@@ -348,13 +348,15 @@ static int open_seal(struct sb_source *s, struct sb_err *err)
 }
 
 /* Reads the first bytes, which stay in `packed`, and sets up what they ask for. */
-static int detect(struct sb_source *s, struct sb_err *err)
+static int detect(struct sb_source *s, enum sb_source_how how, struct sb_err *err)
 {
     if (head(s, SB_FRAMED_HEADER, err))
         return -1;
     const unsigned char *p = s->packed;
     if (!s->seal && sb_seal_begins(p, s->to))
-        return open_seal(s, err) ? -1 : detect(s, err);
+        return open_seal(s, err) ? -1 : detect(s, how, err);
+    if (how == SB_SOURCE_PLAIN)
+        return 0;
     if (s->to >= 2 && p[0] == 0x1f && p[1] == 0x8b) {
         s->packing = SB_PACKING_GZIP;
         return open_gzip(s, err);
@@ -375,7 +377,7 @@ static int detect(struct sb_source *s, struct sb_err *err)
 }
 
 /* fd < 0: the path is opened. */
-static struct sb_source *open_source(int fd, const char *path, const struct sb_seal_key *key, bool plain, struct sb_err *err)
+static struct sb_source *open_source(int fd, const char *path, const struct sb_seal_key *key, enum sb_source_how how, struct sb_err *err)
 {
     struct sb_source *s = calloc(1, sizeof *s);
     if (!s) {
@@ -390,7 +392,7 @@ static struct sb_source *open_source(int fd, const char *path, const struct sb_s
     s->packed = malloc(PACKED_BLOCK);
     if (!s->path || !s->packed)
         sb_fail_nomem(err);
-    else if ((fd >= 0 || open_path(s, err) == 0) && look_at_fd(s, err) == 0 && (plain || detect(s, err) == 0))
+    else if ((fd >= 0 || open_path(s, err) == 0) && look_at_fd(s, err) == 0 && (how == SB_SOURCE_RAW || detect(s, how, err) == 0))
         return s;
     sb_source_close(s);
     return NULL;
@@ -398,12 +400,12 @@ static struct sb_source *open_source(int fd, const char *path, const struct sb_s
 
 struct sb_source *sb_source_open(const char *path, struct sb_err *err)
 {
-    return open_source(-1, path, NULL, false, err);
+    return open_source(-1, path, NULL, SB_SOURCE_UNPACK, err);
 }
 
 struct sb_source *sb_source_open_sealed(const char *path, const struct sb_seal_key *key, struct sb_err *err)
 {
-    return open_source(-1, path, key, false, err);
+    return open_source(-1, path, key, SB_SOURCE_UNPACK, err);
 }
 
 bool sb_source_sealed(const struct sb_source *s)
@@ -411,9 +413,9 @@ bool sb_source_sealed(const struct sb_source *s)
     return s->seal != NULL;
 }
 
-struct sb_source *sb_source_open_fd(int fd, const char *name, bool plain, struct sb_err *err)
+struct sb_source *sb_source_open_fd(int fd, const char *name, enum sb_source_how how, const struct sb_seal_key *key, struct sb_err *err)
 {
-    return open_source(fd, name, NULL, plain, err);
+    return open_source(fd, name, key, how, err);
 }
 
 void sb_source_close(struct sb_source *s)

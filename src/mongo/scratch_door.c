@@ -323,6 +323,19 @@ out:
         bson_destroy(command);
 }
 
+int sb_scratch_still(struct sb_scratch *d, struct sb_err *err)
+{
+    return check_place(d, false, err);
+}
+
+int sb_scratch_hand_over(struct sb_scratch *d, struct sb_permit *permit, const char *text, struct sb_err *err)
+{
+    if (sb_permit_check(d->server, d->id, permit, text, err))
+        return -1;
+    permit->used = true;
+    return check_place(d, false, err);
+}
+
 int sb_scratch_docs_text(struct sb_str *out, const char *key, const struct sb_scratch_docs *docs, struct sb_err *err)
 {
     struct sb_hash hash;

@@ -108,13 +108,13 @@ static void make(void *p)
     struct sb_seal_key key = {{0}};
     d->key = sb_backups_key(&key, d->o->opt.backup_key_file, &why); /* where it cannot be read, what wants it cannot be used */
     char *path = choose(d, &d->err);
-    if (path && program && (sb_drill_target_start(&started, d->dir, program, &d->err) || sb_str_set(&d->uri_file, started.uri_file))) {
+    if (path && program && (sb_drill_target_start(&started, d->dir, program, 0, &d->err) || sb_str_set(&d->uri_file, started.uri_file))) {
         free(path);
         path = NULL;
     }
     struct sb_server *target = path && sb_uri_from_file(d->uri_file, &uri, &d->err) == 0 ? sb_server_new(uri.p, false, &d->err) : NULL;
     if (target && sb_drill_watched_find(&watched, d->o->opt.state_dir, d->o->opt.known, &d->err) == 0) {
-        struct sb_drill_options options = {.dir = d->dir, .origin = &origin, .by = d->by, .deployment = d->deployment, .path = path, .target = target, .target_file = d->uri_file, .started_by = program, .key = d->key, .watched = &watched};
+        struct sb_drill_options options = {.dir = d->dir, .origin = &origin, .by = d->by, .deployment = d->deployment, .path = path, .target = target, .target_file = d->uri_file, .started_by = program, .restorer = d->o->opt.drill_restorer, .key = d->key, .watched = &watched};
         if (sb_drill(&options, &report, &d->err) == 0)
             keep(d, report);
     }

@@ -37,6 +37,22 @@ static const char *outcome_name(enum sb_outcome outcome)
     return outcome == SB_OUTCOME_OK ? "ok" : outcome == SB_OUTCOME_FAILED ? "failed" : "unknown";
 }
 
+int sb_drill_intend(struct drill *d, const char *text, struct sb_permit *permit, struct sb_err *err)
+{
+    struct sb_entry e = {.kind = SB_ENTRY_STEP_INTENT, .body = json_pack("{s:I,s:i,s:b,s:s}", "step", (json_int_t)++d->steps, "try", 1, "undo", d->undo, "drill", d->id)};
+    fill(d, &e);
+    sb_hook("drill.intent.before");
+    int rc = e.body ? sb_ledger_intent(d->ledger, &e, text, d->facts.id, NULL, permit, err) : sb_fail_nomem(err);
+    json_decref(e.body);
+    return rc;
+}
+
+int sb_drill_came_of(struct drill *d, const struct sb_write_result *result, struct sb_err *err)
+{
+    return record(d, SB_ENTRY_STEP_RESULT, json_pack("{s:I,s:i,s:b,s:s,s:I,s:o,s:I}", "step", (json_int_t)d->steps, "try", 1, "undo", d->undo, "outcome", outcome_name(result->outcome), "code",
+                                                     (json_int_t)result->code, "message", words(result->message[0] ? result->message : NULL), "millis", (json_int_t)result->millis), err);
+}
+
 int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct sb_err *err)
 {
     struct sb_scratch_docs docs = {step->docs, step->bytes, step->n};
@@ -51,21 +67,14 @@ int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct s
         rc = sb_scratch_docs_text(&text, step->docs_key, &docs, err);
         sb_str_addc(&text, '}');
     }
-    if (rc == 0 && !sb_str_ok(&text))
-        rc = sb_fail_nomem(err);
-    struct sb_entry e = {.kind = SB_ENTRY_STEP_INTENT, .body = json_pack("{s:I,s:i,s:b,s:s}", "step", (json_int_t)++d->steps, "try", 1, "undo", d->undo, "drill", d->id)};
-    fill(d, &e);
-    sb_hook("drill.intent.before");
     if (rc == 0)
-        rc = sb_ledger_intent(d->ledger, &e, text.p, d->facts.id, NULL, &permit, err);
-    json_decref(e.body);
+        rc = sb_str_ok(&text) ? sb_drill_intend(d, text.p, &permit, err) : sb_fail_nomem(err);
     if (rc == 0) {
         sb_hook("drill.send.before");
         sb_scratch_write(d->door, &permit, text.p, step->docs ? &docs : NULL, &result);
         sb_hook("drill.send.after");
         bool fine = result.outcome == SB_OUTCOME_OK || (result.outcome == SB_OUTCOME_FAILED && step->forgive && result.code == step->forgive);
-        rc = record(d, SB_ENTRY_STEP_RESULT, json_pack("{s:I,s:i,s:b,s:s,s:I,s:o,s:I}", "step", (json_int_t)d->steps, "try", 1, "undo", d->undo, "outcome", outcome_name(result.outcome), "code",
-                                                       (json_int_t)result.code, "message", words(result.message[0] ? result.message : NULL), "millis", (json_int_t)result.millis), err);
+        rc = sb_drill_came_of(d, &result, err);
         if (rc == 0 && !fine)
             rc = sb_fail(err, result.outcome == SB_OUTCOME_UNKNOWN ? SB_ESERVER : SB_ECOMMAND, "%s", result.message);
         sb_write_result_release(&result);
@@ -74,9 +83,11 @@ int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct s
     return rc;
 }
 
+/* Where another program restores, the steps are gone through all the same: they say what there has to be then. */
 static int write_step(void *ctx, const struct sb_restore_step *step, struct sb_err *err)
 {
-    return sb_drill_write(ctx, step, err);
+    struct drill *d = ctx;
+    return d->rehearsal ? 0 : sb_drill_write(d, step, err);
 }
 
 /* ---- drills that were killed ---- */
@@ -149,7 +160,11 @@ static bool take_document(void *ctx, const char *ns, const unsigned char *p, siz
 static bool take_entry(void *ctx, const char *ns, const unsigned char *p, size_t n)
 {
     struct drill *d = ctx;
-    return ns || sb_restore_entry(d->restore, d->o->until, p, n, &d->fault) == 0;
+    if (ns)
+        return true;
+    if (d->o->restorer && sb_drill_restorer_entry(d, p, n, &d->fault))
+        return false;
+    return sb_restore_entry(d->restore, d->o->until, p, n, &d->fault) == 0;
 }
 
 /* ---- a drill ---- */
@@ -161,29 +176,48 @@ static int begin(struct drill *d, struct sb_err *err)
                                                "target", d->facts.id, "server", words(sb_server_shown(d->o->target)), "about", words(b->path)), err);
 }
 
-static int restore(struct drill *d, struct sb_err *err)
+static int restore_data(struct drill *d, struct sb_err *err)
 {
     struct sb_backup_options data = {.key = d->o->key, .sums = true, .read = told, .document = take_document, .ctx = d};
-    struct sb_backup_options oplog = {.key = d->o->key, .quick = d->plan.items[0].kind == SB_BACKUP_DUMP_FOLDER, .document = take_entry, .ctx = d};
-    int64_t from = sb_mono_ms(), compared;
-    d->stage = "restore";
-    d->restore = sb_restore_new(&d->plan.items[0], write_step, d, err);
-    if (!d->restore || (d->by_operator && sb_restore_drop(d->restore, err)) || sb_restore_create(d->restore, err) || look(d, &d->data, &data, err) ||
-        sb_restore_flush(d->restore, err))
+    d->rehearsal = d->o->restorer != NULL;
+    int rc = sb_restore_create(d->restore, err) || look(d, &d->data, &data, err) || sb_restore_flush(d->restore, err) ? -1 : 0;
+    d->rehearsal = false;
+    if (rc)
         return -1;
     d->level = 2;
-    d->restore_ms = sb_mono_ms() - from;
+    return d->o->restorer ? sb_drill_restorer_data(d, err) : 0;
+}
+
+static int restore_rest(struct drill *d, struct sb_err *err)
+{
+    struct sb_backup_options oplog = {.key = d->o->key, .quick = d->plan.items[0].kind == SB_BACKUP_DUMP_FOLDER, .document = take_entry, .ctx = d};
+    bool has_oplog = d->data.items[0].oplog_entries != 0;
+    d->rehearsal = d->o->restorer != NULL;
+    int rc = (has_oplog && (look(d, &d->oplog, &oplog, err) || sb_restore_flush(d->restore, err))) || sb_restore_indexes(d->restore, err) || sb_restore_views(d->restore, err) ? -1 : 0;
+    d->rehearsal = false;
+    return rc || (d->o->restorer && has_oplog && sb_drill_restorer_oplog(d, err)) ? -1 : 0;
+}
+
+static int restore(struct drill *d, struct sb_err *err)
+{
+    d->stage = "restore";
+    d->restore = sb_restore_new(&d->plan.items[0], write_step, d, err);
+    if (!d->restore || (d->o->restorer && sb_drill_restorer_begin(d, err)))
+        return -1;
+    int64_t from = sb_mono_ms(), compared;
+    if ((d->by_operator && sb_restore_drop(d->restore, err)) || restore_data(d, err))
+        return -1;
+    int64_t data_ms = sb_mono_ms() - from;
+    d->restore_ms = d->o->restorer ? d->restorer_ms : data_ms;
     d->stage = "compare";
     if (sb_drill_as_before(d, err) || sb_drill_compare(d, true, err) || sb_drill_look_up(d, err))
         return -1;
     compared = sb_mono_ms();
-    d->compare_ms = compared - from - d->restore_ms;
+    d->compare_ms = compared - from - data_ms;
     d->stage = "restore";
-    if (d->data.items[0].oplog_entries && (look(d, &d->oplog, &oplog, err) || sb_restore_flush(d->restore, err)))
+    if (restore_rest(d, err))
         return -1;
-    if (sb_restore_indexes(d->restore, err) || sb_restore_views(d->restore, err))
-        return -1;
-    d->restore_ms += sb_mono_ms() - compared;
+    d->restore_ms = d->o->restorer ? d->restorer_ms : d->restore_ms + sb_mono_ms() - compared;
     d->level = 3;
     return 0;
 }
@@ -223,9 +257,15 @@ static int run(struct drill *d, struct sb_err *err)
 
 /* ---- what came of it ---- */
 
+/* Of what another program restored nothing is known before it was compared. */
+static struct sb_restore_counts restored(const struct drill *d)
+{
+    return d->restore && (!d->o->restorer || d->level >= 3) ? sb_restore_counts(d->restore) : (struct sb_restore_counts){.collections = 0};
+}
+
 static json_t *counts(const struct drill *d)
 {
-    struct sb_restore_counts c = d->restore ? sb_restore_counts(d->restore) : (struct sb_restore_counts){.collections = 0};
+    struct sb_restore_counts c = restored(d);
     return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "collections", (json_int_t)c.collections, "documents", (json_int_t)c.documents, "bytes", (json_int_t)c.bytes, "indexes",
                      (json_int_t)c.indexes, "views", (json_int_t)c.views, "oplog_entries", (json_int_t)c.entries, "oplog_entries_later", (json_int_t)c.later, "skipped", (json_int_t)c.skipped);
 }
@@ -243,7 +283,7 @@ static json_t *about(const struct drill *d, bool ok)
 {
     char took[64];
     sb_duration_format(took, sizeof took, d->restore_ms);
-    char *text = ok ? sb_format("%s restored in %s, shown to L%d", d->o->path, took, d->level) : sb_format("%s failed: %s", d->o->path, d->fault.msg);
+    char *text = ok ? sb_format("%s restored%s%s in %s, shown to L%d", d->o->path, d->o->restorer ? " by " : "", d->o->restorer ? d->o->restorer : "", took, d->level) : sb_format("%s failed: %s", d->o->path, d->fault.msg);
     json_t *v = words(text);
     free(text);
     return v;
@@ -252,7 +292,7 @@ static json_t *about(const struct drill *d, bool ok)
 static json_t *report_of(struct drill *d, bool ok, int64_t total_ms, const char *left)
 {
     const char *code = NULL, *cap = sb_drill_cap(d, &code);
-    struct sb_restore_counts c = d->restore ? sb_restore_counts(d->restore) : (struct sb_restore_counts){.collections = 0};
+    struct sb_restore_counts c = restored(d);
     char level[] = {'L', (char)('0' + d->level), '\0'}, counted[] = {'L', (char)('0' + (cap && d->level > 2 ? 2 : d->level)), '\0'};
     char digest[SB_HEX_LEN + 1] = "", until[32];
     if (d->data.n)
@@ -264,8 +304,9 @@ static json_t *report_of(struct drill *d, bool ok, int64_t total_ms, const char 
                              d->facts.version, "simulated", d->facts.simulated, "started_by", words(d->o->started_by), "room_bytes", (json_int_t)d->room, "restored", counts(d), "until", c.last ? json_string(until) : json_null(), "digest",
                              digest[0] ? json_string(digest) : json_null(), "restore_ms", (json_int_t)d->restore_ms, "compare_ms", (json_int_t)d->compare_ms, "total_ms", (json_int_t)total_ms,
                              "bytes_per_s", (json_int_t)(d->restore_ms > 0 ? c.bytes * 1000 / (uint64_t)d->restore_ms : 0), "steps", (json_int_t)d->steps);
-    json_t *found = json_pack("{s:O,s:I,s:{s:I,s:I},s:O,s:o,s:b}", "differences", d->differences, "differences_found", (json_int_t)d->differences_n, "sample", "looked_up", (json_int_t)d->looked_up,
-                              "same", (json_int_t)d->same, "checks", d->checked, "left", words(left), "kept", d->marked);
+    json_t *found = json_pack("{s:O,s:I,s:{s:I,s:I},s:O,s:o,s:b,s:o}", "differences", d->differences, "differences_found", (json_int_t)d->differences_n, "sample", "looked_up", (json_int_t)d->looked_up,
+                              "same", (json_int_t)d->same, "checks", d->checked, "left", words(left), "kept", d->marked,
+                              "restorer", sb_drill_restorer_report(d));
     if (!v || !more || !found || json_object_update(v, more) || json_object_update(v, found)) {
         json_decref(v);
         v = NULL;
@@ -291,6 +332,7 @@ static void release(struct drill *d)
     sb_ledger_close(d->ledger);
     json_decref(d->differences);
     json_decref(d->checked);
+    json_decref(d->runs);
 }
 
 int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *err)
@@ -302,8 +344,9 @@ int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *e
     *report = NULL;
     if (!d)
         return sb_fail_nomem(err);
-    *d = (struct drill){.o = o, .stage = "backup", .differences = json_array(), .checked = json_array()};
-    if (!d->differences || !d->checked) {
+    *d = (struct drill){.o = o, .stage = "backup", .differences = json_array(), .checked = json_array(), .runs = json_array(), .oplog_fd = -1, .place = {.lock = {-1}}};
+    sb_str_init(&d->uri);
+    if (!d->differences || !d->checked || !d->runs) {
         sb_fail_nomem(err);
         goto out;
     }
@@ -313,8 +356,9 @@ int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *e
     sb_rng_seed(&d->rng, (uint64_t)sb_fnv1a(SB_FNV_START, d->nonce, 32));
     bool ok = run(d, &d->fault) == 0;
     json_t *source = ok && o->source ? sb_drill_source(d) : NULL;
-    if (d->marked && !o->keep)
-        sb_drill_clear(d, &why);
+    if (d->marked && !o->keep && sb_drill_clear(d, &why) && o->started_by)
+        why.code = SB_OK; /* it is ended now, with all that is in it */
+    sb_drill_restorer_end(d, why.code != SB_OK ? NULL : &why);
     *report = report_of(d, ok, sb_mono_ms() - from, why.code != SB_OK ? why.msg : NULL);
     if (*report && source)
         json_object_set(*report, "source", source);

@@ -8,7 +8,9 @@
 #include <signalbox/agents/backup_restore.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/mongo/scratch_door.h>
+#include <signalbox/base/str.h>
 #include <signalbox/orchestrator/drill.h>
+#include <signalbox/orchestrator/drill_target.h>
 
 #define SB_DRILL_SAMPLES 64
 
@@ -44,7 +46,19 @@ struct drill {
     uint64_t differences_n;
     json_t *checked;     /* what the operator's checks found */
     uint64_t looked_up, same;
+    bool rehearsal; /* steps are gone through, and not made */
+    /* of another program that restores: */
+    struct sb_drill_target place; /* a folder for what it is told */
+    struct sb_str uri;            /* the target's */
+    int oplog_fd;                 /* -1: none */
+    json_t *runs;
+    int64_t restorer_ms;
+    char restorer_version[128], restorer_sha256[SB_HEX_LEN + 1];
 };
+
+/* The INTENT of what is about to be done, with its permit, and the RESULT. */
+int sb_drill_intend(struct drill *d, const char *text, struct sb_permit *permit, struct sb_err *err);
+int sb_drill_came_of(struct drill *d, const struct sb_write_result *result, struct sb_err *err);
 
 /* One write: INTENT, the door, RESULT. docs as in the step. */
 int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct sb_err *err);
@@ -57,6 +71,15 @@ int sb_drill_clear(struct drill *d, struct sb_err *err);
 
 /* Why the level does not count for policy beyond L2; code is a word of it. NULL: it counts. */
 const char *sb_drill_cap(const struct drill *d, const char **code);
+
+/* ---- drill_restorer.c: another program that restores; what is kept of it is in `runs` ---- */
+
+int sb_drill_restorer_begin(struct drill *d, struct sb_err *err);
+int sb_drill_restorer_data(struct drill *d, struct sb_err *err);
+int sb_drill_restorer_entry(struct drill *d, const unsigned char *p, size_t n, struct sb_err *err); /* the next one of the oplog, for it */
+int sb_drill_restorer_oplog(struct drill *d, struct sb_err *err);
+json_t *sb_drill_restorer_report(const struct drill *d);
+int sb_drill_restorer_end(struct drill *d, struct sb_err *err); /* also where it was not begun */
 
 /* ---- drill_compare.c ---- */
 

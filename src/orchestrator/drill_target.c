@@ -17,8 +17,9 @@
 
 #define SAID_MAX 4096
 #define PROGRAM_MAX 4096
+#define GRACE_MS 2000
 
-static int check_program(const char *program, struct sb_err *err)
+int sb_drill_program_check(const char *program, struct sb_err *err)
 {
     struct stat st;
     if (program[0] != '/')
@@ -34,7 +35,7 @@ static int check_program(const char *program, struct sb_err *err)
 static int run(const char *program, const char *what, const char *dir, int limit_s, struct sb_str *said, struct sb_err *err)
 {
     const char *const argv[] = {program, what, dir, NULL};
-    struct sb_told told = {.status = -1};
+    struct sb_told told = {.mark = dir, .status = -1};
     sb_str_init(&told.output);
     int rc = sb_process_tell(argv, "", 0, SAID_MAX, limit_s * 1000, NULL, &told, err);
     if (rc == 0 && told.late)
@@ -53,12 +54,13 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return kind == FTW_DP ? rmdir(path) : unlink(path);
 }
 
-/* Has it stopped; then the folder goes. */
+/* Has it stopped (program NULL: nothing was started), ends what is running of it all the same; then the folder goes. */
 static int end(const char *dir, const char *program, struct sb_err *err)
 {
-    if (check_program(program, err) || run(program, "stop", dir, SB_DRILL_STOP_S, NULL, err))
-        return -1;
-    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) ? sb_fail_errno(err, errno, "cannot remove %s", dir) : 0;
+    int rc = program && (sb_drill_program_check(program, err) || run(program, "stop", dir, SB_DRILL_STOP_S, NULL, err)) ? -1 : 0;
+    if (sb_process_end_marked(dir, GRACE_MS) < 0 && rc == 0)
+        rc = sb_fail(err, SB_EIO, "/proc cannot be read, so that what was started in %s may be running", dir);
+    return rc ? rc : nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) ? sb_fail_errno(err, errno, "cannot remove %s", dir) : 0;
 }
 
 static int put_file(const char *dir, const char *name, const char *text, struct sb_err *err)
@@ -85,8 +87,8 @@ static int end_leftover(const char *dir, struct sb_err *err)
     sb_str_init(&program);
     int rc = !path || !named ? sb_fail_nomem(err) : sb_lock_owner(path, &owner, err);
     if (rc == 0 && !owner.held && sb_lock_take(&lock, path, NULL) == 0) {
-        if (access(named, F_OK)) /* killed before anything was started */
-            rc = nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) ? sb_fail_errno(err, errno, "cannot remove %s", dir) : 0;
+        if (access(named, F_OK)) /* killed before anything was started, or there was no such program */
+            rc = end(dir, NULL, err);
         else
             rc = sb_file_read_named(named, PROGRAM_MAX, &program, err) || end(dir, program.p, err) ? -1 : 0;
         if (rc)
@@ -138,40 +140,51 @@ static int keep_uri(struct sb_drill_target *t, struct sb_str *said, struct sb_er
     return t->uri_file && sb_str_ok(said) ? put_file(t->dir, "uri", said->p, err) : sb_fail_nomem(err);
 }
 
-int sb_drill_target_start(struct sb_drill_target *t, const char *drills, const char *program, struct sb_err *err)
+int sb_drill_place_make(struct sb_drill_target *t, const char *drills, struct sb_err *err)
+{
+    char *targets = sb_format("%s/targets", drills), *lock = NULL;
+    *t = (struct sb_drill_target){.lock = {-1}};
+    int rc = !targets ? sb_fail_nomem(err) : sb_dir_make(targets, 0700, err) || end_leftovers(targets, err) ? -1 : 0;
+    if (rc == 0 && !(t->dir = sb_format("%s/signalbox-XXXXXX", targets)))
+        rc = sb_fail_nomem(err);
+    if (rc == 0 && !mkdtemp(t->dir)) {
+        rc = sb_fail_errno(err, errno, "cannot make a folder in %s", targets);
+        free(t->dir);
+        t->dir = NULL;
+    }
+    if (rc == 0)
+        rc = (lock = sb_format("%s/lock", t->dir)) ? sb_lock_take(&t->lock, lock, err) : sb_fail_nomem(err);
+    if (rc) {
+        if (t->dir)
+            nftw(t->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        forget(t);
+    }
+    free(targets);
+    free(lock);
+    return rc;
+}
+
+int sb_drill_target_start(struct sb_drill_target *t, const char *drills, const char *program, int limit_s, struct sb_err *err)
 {
     struct sb_err why = SB_ERR_INIT;
     struct sb_str said;
-    char *targets = sb_format("%s/targets", drills), *lock = NULL;
     sb_str_init(&said);
     *t = (struct sb_drill_target){.lock = {-1}};
-    int rc = !targets ? sb_fail_nomem(err) : check_program(program, err) || sb_dir_make(targets, 0700, err) || end_leftovers(targets, err) ? -1 : 0;
-    if (rc == 0) {
-        t->program = sb_format("%s", program);
-        t->dir = sb_format("%s/signalbox-XXXXXX", targets);
-        if (!t->program || !t->dir)
-            rc = sb_fail_nomem(err);
-        else if (!mkdtemp(t->dir)) {
-            rc = sb_fail_errno(err, errno, "cannot make a folder in %s", targets);
-            free(t->dir);
-            t->dir = NULL;
-        }
-    }
-    if (rc == 0)
-        rc = !(lock = sb_format("%s/lock", t->dir)) ? sb_fail_nomem(err) : sb_lock_take(&t->lock, lock, err) || put_file(t->dir, "program", program, err) ? -1 : 0;
+    if (sb_drill_program_check(program, err) || sb_drill_place_make(t, drills, err))
+        return -1;
+    t->program = sb_format("%s", program);
+    int rc = t->program ? put_file(t->dir, "program", program, err) : sb_fail_nomem(err);
     sb_hook("drill.start.before");
-    if (rc == 0 && (rc = run(program, "start", t->dir, SB_DRILL_START_S, &said, err)) == 0)
+    if (rc == 0 && (rc = run(program, "start", t->dir, limit_s ? limit_s : SB_DRILL_START_S, &said, err)) == 0)
         rc = keep_uri(t, &said, err);
     sb_hook("drill.start.after");
-    if (rc && t->dir && end(t->dir, program, &why))
+    if (rc && end(t->dir, program, &why))
         sb_err_prefix(err, "what it started may be running (%s)", why.msg);
     if (rc)
         forget(t);
     if (said.p)
         explicit_bzero(said.p, said.len);
     sb_str_release(&said);
-    free(targets);
-    free(lock);
     return rc;
 }
 

@@ -159,8 +159,25 @@ static void test_goals(void **state)
     sb_backups_release(&list);
 }
 
+/* One whose data were read to their end goes before a newer one of which nobody knows; of a snapshot nobody can read them. */
+static void test_which(void **state)
+{
+    struct sb_backups list = {NULL, 0, 0};
+    (void)state;
+    add(&list, "/b/read", NOW - 2 * DAY, 100);
+    list.items[0].level = 2;
+    add(&list, "/b/newer", NOW - DAY, 100);
+    assert_string_equal(sb_backups_newest(&list, NULL)->path, "/b/read");
+    list.items[0].level = 1;
+    assert_string_equal(sb_backups_newest(&list, NULL)->path, "/b/newer");
+    list.items[0].level = 2;
+    list.items[1].kind = SB_BACKUP_SNAPSHOT;
+    assert_string_equal(sb_backups_newest(&list, NULL)->path, "/b/newer");
+    sb_backups_release(&list);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_goals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_goals), cmocka_unit_test(test_which)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,25 @@ static void children_run_without_a_shell(void **state)
     assert_int_equal(sb_process_stop(&p, 2000), 128 + 15);
 }
 
+/* Also what left its session and group, and does not mind a SIGTERM; and nobody else. */
+static void what_was_marked_is_ended(void **state)
+{
+    (void)state;
+    struct sb_process p, bystander;
+    struct sb_err err = SB_ERR_INIT;
+    char mark[80], buf[32] = "";
+    snprintf(mark, sizeof mark, "/tmp/mark of %d", (int)getpid());
+    const char *const leaving[] = {"sh", "-c", "setsid sh -c 'trap : TERM; echo here; while :; do sleep 60; done' & wait", NULL}, *const sleeper[] = {"sleep", "60", NULL};
+    sb_assert_ok(sb_process_spawn_marked(&bystander, sleeper, 0, "/tmp/mark", &err), err);
+    sb_assert_ok(sb_process_spawn_marked(&p, leaving, SB_PROCESS_OUT, mark, &err), err);
+    assert_true(read(p.out, buf, sizeof buf - 1) > 0);
+    assert_true(sb_process_end_marked(mark, 10) >= 2);
+    assert_int_equal(sb_process_end_marked(mark, 0), 0);
+    assert_int_equal(sb_process_wait(&p), 128 + 15);
+    assert_int_equal(sb_process_end_marked("/tmp/mark", 2000), 1);
+    assert_int_equal(sb_process_wait(&bystander), 128 + 15);
+}
+
 static void patterns_match_and_are_bounded(void **state)
 {
     (void)state;
@@ -172,6 +191,7 @@ int main(void)
         cmocka_unit_test(files_are_whole_or_old),
         cmocka_unit_test(state_folder_is_private),
         cmocka_unit_test(children_run_without_a_shell),
+        cmocka_unit_test(what_was_marked_is_ended),
         cmocka_unit_test(patterns_match_and_are_bounded),
         cmocka_unit_test(a_file_is_put_in_place_for_good),
     };

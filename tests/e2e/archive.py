@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`backup make --archive`: one file in mongodump's format, which an independent reader reads as what the server holds; packed with
+"""`backup make --archive`, and `make --key-file`: one file in mongodump's format, which an independent reader reads as what the server holds; packed with
 gzip; sealed with a key, which pyca/cryptography opens by the description in base/seal.h; checked and drilled with the key, refused
-without it and with another one; every chunk that is changed, cut, moved or doubled is found."""
+without it and with another one; every chunk that is changed, cut, moved or doubled is found. A folder of sealed files: each opened
+in the same way, and whatever is put in another's place, taken away, added, or left unsealed is found."""
 import gzip
 import hashlib
 import hmac
@@ -75,6 +76,66 @@ def damages(place, data, key_file):
         check(not found["usable"] and found["problems"], "%s was not found" % what)
 
 
+def files_of(path):
+    return sorted(os.path.relpath(os.path.join(d, f), path) for d, _, files in os.walk(path) for f in files)
+
+
+def folder(place, client, key, key_file):
+    path = place.dir + "/folder/sealed"
+    os.mkdir(place.dir + "/folder")
+    made(place, path, "--key-file", key_file)
+    files = files_of(path)
+    raw = {f: open(os.path.join(path, f), "rb").read() for f in files}
+    data = {f: opened(raw[f], key) for f in files}
+    check({"shop/orders.bson", "still/plain.metadata.json", "oplog.bson", "prelude.json", "signalbox-manifest.json"} <= set(files) and all(os.stat(os.path.join(path, f)).st_mode & 0o777 == 0o600 for f in files), "its files: %s" % files)
+    for ns, docs in (("shop/orders", client.shop.orders), ("still/text", client.still.text), ("still/plain", client.still.plain)):
+        check(sorted(dumps.documents_of(data[ns + ".bson"])) == sorted(bson.encode(d) for d in docs.find()), "%s is not what is there" % ns)
+        check(json.loads(data[ns + ".metadata.json"])["collectionName"] == ns.split("/")[1], "the metadata of %s" % ns)
+    manifest = json.loads(data["signalbox-manifest.json"])
+    check({f["path"]: (f["bytes"], f["sha256"]) for f in manifest["files"]} == {f: (len(raw[f]), hashlib.sha256(raw[f]).hexdigest()) for f in files if f != "signalbox-manifest.json"}, "the manifest: %s" % manifest)
+    found = checked(place, path, "--key-file", key_file)
+    check(found["usable"] and found["level"] == "L2" and found["encrypted"] is True and found["kind"] == "mongodump-directory" and {c["ns"]: c["documents"] for c in found["collections"]} ==
+          {"shop.orders": 300, "still.text": 400, "still.plain": 20, "still.view": 0} and found["oplog"] and found["taken_at_from"] == "oplog", "the folder: %s" % found)
+    found = checked(place, path, "--quick", "--key-file", key_file)
+    check(found["usable"] and found["level"] == "L1", "quickly: %s" % found)
+    found, = json.loads(place.run("backup", "--json", "check", place.dir + "/folder", "--key-file", key_file).stdout)
+    check(found["usable"] and found["path"] == path, "found in a folder of backups: %s" % found)
+    for words, code in (((), "key_missing"), (("--key-file", place.dir + "/other"), "key_wrong")):
+        found = checked(place, path, *words)
+        check(found["encrypted"] is True and not found["usable"] and [p["code"] for p in found["problems"]] == [code], "%s: %s" % (code, found))
+    r = place.run("backup", "--json", "--quiet", "drill", path, "--into", place.dir + "/spare", "--key-file", key_file)
+    got = json.loads(r.stdout)
+    check(r.returncode == 0 and got["level"] == "L4" and got["restored"]["documents"] == 720, "a drill of it: %s %s" % (r.stdout[:600], r.stderr[:300]))
+    r = place.run("backup", "--json", "--quiet", "drill", path, "--into", place.dir + "/spare")
+    check(r.returncode == 1 and "key" in json.loads(r.stdout)["cause"], "a drill without the key: %s" % r.stdout[:300])
+
+    def altered(what, *codes, quick=True, **files):
+        copy = place.dir + "/altered"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(path, copy)
+        for f, bytes_ in files["of"].items():
+            if bytes_ is None:
+                os.unlink(os.path.join(copy, f))
+            else:
+                dumps.write(os.path.join(copy, f), bytes_)
+        for words in ((), ("--quick",)) if quick else ((),):
+            found = checked(place, copy, "--key-file", key_file, *words)
+            check(not found["usable"] and {p["code"] for p in found["problems"]} >= set(codes), "%s%s: %s" % (what, words, found["problems"]))
+    o, t = "shop/orders", "still/text"
+    altered("two files in each other's place", "size_mismatch", of={o + ".metadata.json": raw[t + ".metadata.json"], t + ".metadata.json": raw[o + ".metadata.json"]})
+    altered("a collection in another's place", "size_mismatch", of={o + ".bson": raw[t + ".bson"]})
+    altered("a file that is not sealed", "not_sealed", of={o + ".bson": data[o + ".bson"]})
+    altered("a file that is gone", "file_missing", of={o + ".bson": None})
+    altered("a collection that is gone", "file_missing", of={o + ".bson": None, o + ".metadata.json": None})
+    altered("a collection that came", "not_listed", of={"shop/new.bson": raw[o + ".bson"], "shop/new.metadata.json": raw[o + ".metadata.json"]})
+    altered("one that came unsealed", "not_listed", of={"shop/new.bson": data[o + ".bson"], "shop/new.metadata.json": data[o + ".metadata.json"].replace(b"orders", b"new")})
+    altered("the manifest gone", "manifest_missing", of={"signalbox-manifest.json": None})
+    altered("the manifest not sealed", "manifest_missing", of={"signalbox-manifest.json": data["signalbox-manifest.json"]})
+    altered("the manifest of another kind", "manifest_invalid", of={"signalbox-manifest.json": raw["prelude.json"]})
+    altered("a flipped bit", "sha256_mismatch", quick=False, of={o + ".bson": raw[o + ".bson"][:100] + bytes([raw[o + ".bson"][100] ^ 1]) + raw[o + ".bson"][101:]})
+    altered("cut", "size_mismatch", of={o + ".bson": raw[o + ".bson"][:-1]})
+
+
 def main():
     with Place() as place:
         start = [PROGRAM, "sim", "--members", "1", "--scenario", place.write("shop.scenario", SCENARIO)]
@@ -131,10 +192,11 @@ def main():
             os.unlink(place.config + "/config")
 
             damages(place, data[sealed], key_file)
+            folder(place, shop, key, key_file)
             os.chmod(key_file, 0o644)
             check("chmod 600" in made(place, place.dir + "/open", "--archive", "--key-file", key_file, status=2), "a key that all may read")
             check("is there already" in made(place, plain, "--archive", status=2), "it was written over")
-            check("want --archive" in made(place, place.dir + "/folder", "--gzip", status=2), "a folder is not packed")
+            check("wants --archive" in made(place, place.dir + "/folder", "--gzip", status=2), "a folder is not packed")
             check(not [n for n in os.listdir(place.dir) if ".partial-" in n], "an unfinished one was left")
         finally:
             for p in sims:

@@ -107,6 +107,25 @@ def stores_written_here(place):
     meta["replsets"][0]["oplog_name"] = "A/rs0/local.oplog.rs.bson.s2"
     dumps.write(store + "/A.pbm.json", json.dumps(meta).encode())
     check(whole(place, store, "an oplog in one file", "pbm")[0]["oplog"]["entries"] == 2, "an oplog in one file")
+    store = place.dir + "/pbm-specs"
+    dumps.pbm_logical(store, "A", {"rs0": collections}, first, last, "gzip")
+    dumps.pbm_specs(store, "A", "rs0", collections)
+    b = whole(place, store, "a meta.pbm", "pbm")[0]
+    check(counts(b) == expected(collections) and {c["ns"] for c in b["collections"] if c.get("type") == "view"} == {"shop.recent"}, "a meta.pbm: %s" % counts(b))
+    dumps.write(store + "/.pbm.restore/A.json", b"{}")
+    dumps.write(store + "/.pbm.restore/A/rs.rs0/node.db1.done", b"1700000000")
+    whole(place, store, "a store with traces of a restore", "pbm")
+    good = open(store + "/A/rs0/meta.pbm", "rb").read()
+    for what, data in (("cut", good[:-9]), ("changed", good.replace(b"specifications", b"specificatioms")), ("empty", b""), ("another document", bson.encode({"specifications": [{"db": "d"}]})), ("a checksum", good.replace(b"crc\0", b"cr\0\0"))):
+        dumps.write(store + "/A/rs0/meta.pbm", data)
+        got = backup(place, "check", store, status=1)[0]
+        check(not got["usable"] and got["problems"], "a meta.pbm, %s: passes" % what)
+    store = place.dir + "/pbm-states"
+    for name, more in (("A", {"status": "canceled"}), ("B", {"status": "error", "error": "node db1 lost"}), ("C", {"status": "running"}), ("D", {"nss": ["shop.*"]}), ("E", {"balancer": "off", "shardRemap": {"rs0": "shard0"}, "later": 1})):
+        dumps.pbm_logical(store, name, {"rs0": collections}, first, last, "none", **more)
+    got = {b["name"]: b for b in backup(place, "check", store, status=1)}
+    check({n: b["usable"] for n, b in got.items()} == {"A": False, "B": False, "C": False, "D": True, "E": True} and all("not_done" in [p["code"] for p in got[n]["problems"]] for n in "ABC") and
+          "node db1 lost" in json.dumps(got["B"]["problems"]) and "selective" in [n["code"] for n in got["D"]["notes"]], "states: %s" % {n: (b["usable"], b["problems"]) for n, b in got.items()})
     store = place.dir + "/pbm-lz4"
     dumps.pbm_logical(store, "2023-11-14T22:13:20Z", {"rs0": collections}, first, last, "lz4")
     b = whole(place, store, "a store with lz4", "pbm", level="L1")[0]

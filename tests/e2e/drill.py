@@ -164,7 +164,7 @@ def broken(place, target):
     path = dumps.folder(place.dir + "/broken", collections)
     with open(path + "/shop/orders.bson", "ab") as f:
         f.write(b"\x10\0\0\0cut")
-    fails(place, target, path, "restore", "truncated", what="a cut file")
+    fails(place, target, path, "backup", "truncated", what="a cut file")
     data = b"".join(dumps.archive_blocks(shop()))
     at = data.index(b"a77@example.org")
     fails(place, target, place.write("flipped.archive", data[:at] + b"b" + data[at + 1:]), "restore", "crc_mismatch", what="a flipped byte")

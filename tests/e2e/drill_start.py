@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A drill into a deployment that a program starts for it: it is ended afterwards, also when it could not be started, and when the
-one who drilled was killed, by the next drill; what others may write is not run, and one that is watched is refused as ever."""
+"""A drill into a deployment that a program starts for it: it is ended afterwards, also when it could not be started, when it never
+comes up, dies in the middle or leaves something running, and when the one who drilled was killed, by the next drill; what others may write is not run, and one that is watched is refused as ever."""
 import glob
 import json
 import os
@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 sys.path.insert(0, HERE)
 import dumps
 from dumps import Collection
-from outside import LIMIT, PROGRAM, Place, check, finish
+from outside import LIMIT, PROGRAM, Place, check, finish, wait_until
 
 CRASHER = os.path.join(os.environ.get("SIGNALBOX_BUILD", "build/gcc"), "tests/e2e/crash_owner")
 STARTER = """#!/bin/sh
@@ -53,6 +53,36 @@ def ended(pid):
     return False
 
 
+def bad_ones(place, path, drill, state):
+    """Each leaves a child of its own session, holds on to its output or not, and does nothing when it is to stop."""
+    left = place.dir + "/left"
+    for what, text, status, words, more in (
+            ("one that never comes up", "echo mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=500", 3, "127.0.0.1:9", ()),
+            ("one that dies at once", "exit 0", 2, "did not say a connection string", ()),
+            ("one that says something else", "echo hello", 2, "did not say a connection string", ()),
+            ("one that is killed", "kill -9 $$", 1, "failed with 137", ()),
+            ("one that never ends", "trap '' TERM; while :; do sleep 1; done", 1, "took longer than 1 s and was ended", ("--limit", "1"))):
+        child = 'sh -c "trap : TERM; while :; do sleep 1; done"' if more else "sleep 1000"  # one of them does not mind a SIGTERM
+        program = place.write("bad", '#!/bin/sh\n[ "$1" = stop ] && exit 0\nsetsid %s & echo $! >>"%s"\n%s\n' % (child, left, text), 0o700)
+        r = place.run("backup", "--json", "--quiet", "drill", path, "--start", program, *more)
+        said = json.loads(r.stdout)["cause"] if r.stdout else r.stderr.decode()
+        check(r.returncode == status and words in said, "%s: exit %d: %s" % (what, r.returncode, said[:400]))
+        check(glob.glob(state + "*") == [], "%s: its folder was left" % what)
+        pid = int(open(left).read().split()[-1])
+        check(not running(pid), "%s: what it left was left running" % what)
+
+
+def dies_in_the_middle(place, path, program, pids, state):
+    p = subprocess.Popen([CRASHER, "backup", "--json", "--quiet", "drill", path, "--start", program], env=dict(place.env, SIGNALBOX_CRASH_AT="drill.send.before:3", SIGNALBOX_CRASH_STOP="1", SIGNALBOX_CRASH_ARM="/"),
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until("the stop", lambda: open("/proc/%d/stat" % p.pid).read().rsplit(") ", 1)[1][0] == "T")
+    os.kill(pids()[-1], signal.SIGKILL)
+    p.send_signal(signal.SIGCONT)
+    got = json.loads(p.communicate(timeout=LIMIT)[0])
+    check(p.returncode == 1 and got["ok"] is False and got["stage"] == "restore" and "127.0.0.1" in got["cause"] and got["left"] is None, "one that dies in the middle: exit %d: %s" % (p.returncode, got))
+    check(not running(pids()[-1]) and glob.glob(state + "*") == [], "one that dies in the middle: %s" % glob.glob(state + "*"))
+
+
 def main():
     with Place() as place:
         path = dumps.folder(place.dir + "/store/good", [Collection("shop", "orders", [{"_id": i, "n": i} for i in range(30)])])
@@ -84,12 +114,14 @@ def main():
             check("no room" in drill(1, "one that cannot start"), "its words are not told")
             check(len(pids()) == 3 and glob.glob(state + "*") == [], "it left something")
             os.unlink(place.dir + "/broken")
+            bad_ones(place, path, drill, state)
+            dies_in_the_middle(place, path, program, pids, state)
             stops = open(place.dir + "/stops").read().count("stop")
             os.chmod(program, 0o722)
             check("chmod" in drill(2, "one that others may write"), "why it is not run is not told")
             os.chmod(program, 0o700)
             drill(2, "no absolute path", "starter")
-            check(len(pids()) == 3 and open(place.dir + "/stops").read().count("stop") == stops, "it was run all the same")
+            check(len(pids()) == 4 and open(place.dir + "/stops").read().count("stop") == stops, "it was run all the same")
             check(place.run("backup", "drill", path, "--start", program, "--into", program).returncode == 2, "both a program and a file")
         finally:
             for pid in pids():

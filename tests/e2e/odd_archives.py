@@ -209,6 +209,16 @@ def folders(place):
     folder("users and roles of one database", of={"d/$admin.system.users.bson": b"", "d/$admin.system.roles.bson": b"", "d/c.bson": b"", "d/c.metadata.json": meta})
     folder("packed of many members", of={"d/c.bson.gz": gzip.compress(TYPES[0][:9]) + gzip.compress(TYPES[0][9:]) + gzip.compress(TYPES[1]), "d/c.metadata.json.gz": gzip.compress(meta)})
     folder("of old tools, without a prelude", of={"d/c.bson": TYPES[0], "d/c.metadata.json": json.dumps({"options": {"create": "c"}, "indexes": [{"v": 1, "key": {"_id": 1}, "name": "_id_", "ns": "d.c"}]}).encode()})
+    packed = {"d/c.bson.gz": gzip.compress(TYPES[0]), "d/c.metadata.json.gz": gzip.compress(meta), "prelude.json.gz": gzip.compress(b'{"ServerVersion":"8.0.4","ToolVersion":"100.12.0"}')}
+    folder("packed with an oplog, as mongodump calls it", of=dict(packed, **{"oplog.bson": gzip.compress(b"".join(dumps.oplog(BEGIN, 3)), mtime=0)}))
+    folder("the same, by another gzip", of=dict(packed, **{"oplog.bson": gzip.compress(b"".join(dumps.oplog(BEGIN, 3)), mtime=1234567)}))
+    folder("a time series", of={"d/s.metadata.json": Collection("d", "s", options={"timeseries": {"timeField": "t"}}, kind="timeseries").metadata.encode(), "d/system.buckets.s.bson": TYPES[0]})
+    folder("views as collections", of={"d/v.bson": TYPES[0], "d/v.metadata.json": json.dumps({"options": {}, "indexes": [], "uuid": "", "collectionName": "v", "type": "view"}).encode()})
+    folder("users, roles and settings", of={"admin/system.users.bson": TYPES[0], "admin/system.users.metadata.json": meta, "admin/system.roles.bson": b"", "admin/system.roles.metadata.json": meta,
+                                            "admin/system.version.bson": TYPES[0], "admin/system.version.metadata.json": meta, "config/settings.bson": b"", "config/settings.metadata.json": meta, "d/c.bson": b"", "d/c.metadata.json": meta})
+    folder("packed users of one database", of={"d/$admin.system.%s.bson.gz" % n: gzip.compress(TYPES[0]) for n in ("users", "roles", "version")} | {"d/c.bson.gz": gzip.compress(b""), "d/c.metadata.json.gz": gzip.compress(meta)})
+    many = ["c%d" % i for i in range(300)]
+    folder("300 collections", of={"d/%s.bson" % n: TYPES[0] for n in many} | {"d/%s.metadata.json" % n: meta for n in many})
     folder("an oplog alone", of={"oplog.bson": b"".join(dumps.oplog(BEGIN, 3))})
     return out
 

@@ -9,12 +9,12 @@ import os
 import struct
 
 import bson
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.timestamp import Timestamp
 
 MAGIC = b"\x6d\xe2\x99\x81"
 END = b"\xff\xff\xff\xff"
-LENIENT = CodecOptions(unicode_decode_error_handler="ignore")
+LENIENT = CodecOptions(unicode_decode_error_handler="ignore", datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 
 def _table(poly):
@@ -98,6 +98,66 @@ def framed(data, s2=False):
         body = crc + (snappy_block(part, s2) if i % (3 * size) != size else part)
         out += bytes([0 if i % (3 * size) != size else 1]) + struct.pack("<I", len(body))[:3] + body
         out += b"\xfe\x05\x00\x00pad.."  # what may be passed over
+    return out
+
+
+def _unpacked_block(p):
+    """One block of snappy or S2; raises (IndexError, ValueError) where it is none."""
+    size, shift, at = 0, 0, 0
+    while True:
+        size |= (p[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if p[at - 1] < 128:
+            break
+    out, last = bytearray(), 0
+    while at < len(p):
+        tag, at = p[at], at + 1
+        if tag & 3 == 0:
+            n = tag >> 2
+            if n >= 60:
+                n, at = int.from_bytes(p[at:at + n - 59], "little"), at + n - 59
+            if at + n + 1 > len(p):
+                raise ValueError("literal")
+            out += p[at:at + n + 1]
+            at += n + 1
+            continue
+        if tag & 3 == 1:
+            n, offset, at = tag >> 2 & 7, (tag & 0xe0) << 3 | p[at], at + 1
+            if not offset:
+                offset = last
+                if n >= 5:
+                    n, at = (4, 256, 65536)[n - 5] + int.from_bytes(p[at:at + n - 4], "little"), at + n - 4
+            n += 4
+        else:
+            w = 2 if tag & 3 == 2 else 4
+            n, offset, at = (tag >> 2) + 1, int.from_bytes(p[at:at + w], "little"), at + w
+        if not 0 < offset <= len(out) or at > len(p):
+            raise ValueError("copy")
+        last = offset
+        for _ in range(n):
+            out.append(out[-offset])
+    if len(out) != size:
+        raise ValueError("size")
+    return bytes(out)
+
+
+def unframed(data):
+    """What is packed there; None where it is damaged."""
+    out, at = b"", 0
+    while at < len(data):
+        kind, body = data[at], data[at + 4:at + 4 + int.from_bytes(data[at + 1:at + 4], "little")]
+        if len(data) < at + 4 or len(body) < int.from_bytes(data[at + 1:at + 4], "little") or 1 < kind < 0x80 or (kind == 0xff and body not in (b"sNaPpY", b"S2sTwO")):
+            return None
+        if kind < 2:
+            try:
+                part = _unpacked_block(body[4:]) if kind == 0 else body[4:]
+            except (IndexError, ValueError):
+                return None
+            c = crc32c(part)
+            if body[:4] != struct.pack("<I", ((c >> 15 | c << 17) + 0xa282ead8) & 0xffffffff):
+                return None
+            out += part
+        at += 4 + len(body)
     return out
 
 
@@ -282,6 +342,27 @@ def pbm_logical(store, name, sets, first, last, packing="none", **more):
         all_sets.append(pbm_set(rs, first, last, backup_name="%s/%s/metadata.json" % (name, rs), oplog_name="%s/%s/oplog" % (name, rs)))
     write(os.path.join(store, ".pbm.init"), b"2.5.0")
     return write(os.path.join(store, name + ".pbm.json"), pbm_json(name, all_sets, first, last, compression=packing, **more))
+
+
+def pbm_specs(store, name, rs, collections, packing="none"):
+    """The same set as newer versions write it: meta.pbm instead of metadata.json, buckets as a collection beside their series."""
+    def parsed(c):
+        return json.loads(c.metadata, object_hook=lambda o: int(o["$numberInt"]) if set(o) == {"$numberInt"} else o)
+    specs = []
+    for c in collections:
+        about = parsed(c)
+        crc, size = bson.int64.Int64(signed(crc64(c.data))), bson.int64.Int64(len(c.data))
+        spec = {"db": c.db, "name": c.name, "type": c.kind or "collection", "options": about.get("options", {}), "indexes": about["indexes"], "crc": crc, "size": size}
+        if c.kind == "timeseries":
+            specs.append(dict(spec, name="system.buckets." + c.name, type="collection", uuid="ab" * 16))
+            spec.update(crc=bson.int64.Int64(0), size=bson.int64.Int64(0))
+        specs.append(spec if c.kind == "view" else dict(spec, uuid="cd" * 16))
+    os.remove(os.path.join(store, name, rs, "metadata.json"))
+    write(os.path.join(store, name, rs, "meta.pbm"), bson.encode({"version": "2.12.0", "serverVersion": "8.0.4", "fcv": "8.0", "specifications": specs}))
+    meta = os.path.join(store, name + ".pbm.json")
+    with open(meta) as f:
+        text = f.read().replace("%s/%s/metadata.json" % (name, rs), "%s/%s/meta.pbm" % (name, rs))
+    write(meta, text.encode())
 
 
 def pbm_slice(store, rs, begin, end, packing="none", entries=None):

@@ -33,7 +33,7 @@ int64_t sb_backup_reach(const struct sb_backup *b, int64_t until);
 int64_t sb_backup_holds(const struct sb_backup *b, const char *place);
 
 /* The usable backup with the newest point to restore to. A copy has a new file time and the old content: one whose time only
- * that tells counts where no other is. place: one that is known not to hold it does not count; NULL: any. NULL: there is none. */
+ * that tells counts where no other is; one whose data could be read and were not, where none was read to its end. place: one that is known not to hold it does not count; NULL: any. NULL: there is none. */
 const struct sb_backup *sb_backups_newest(const struct sb_backups *list, const char *place);
 
 /* The same of those that bring back a moment not after `until` (0: any): the one that comes nearest to it. */

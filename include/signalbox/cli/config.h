@@ -25,6 +25,7 @@
  *   set what_if_uri_file PATH         # where an index is tried out when policy denies it here: staging, or a drill's copy (help cards)
  *   set what_if_environment staging   # what that one is to policy: prod, staging, dev; prod when it is missing or unknown
  *   set drill_start PROGRAM           # or: what starts one for each drill and ends it afterwards (help backup)
+ *   set drill_restorer PROGRAM        # the operator's own mongorestore, which restores in drills in this program's place (help backup)
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
@@ -47,7 +48,7 @@
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
-    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start, *what_if_uri_file, *backup_key_file;
+    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start, *drill_restorer, *what_if_uri_file, *backup_key_file;
     int environment; /* enum sb_environment; 0 is prod */
     int what_if_environment; /* the same, of the deployment that what_if_uri_file names */
     struct sb_schedule *schedules; /* each name once */

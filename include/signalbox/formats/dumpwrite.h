@@ -9,6 +9,10 @@
  * Files are of mode 0600, folders 0700. A name is escaped as in a URL; one that is too long for a file ("%24" and a digest of
  * it behind the first 208 characters) stands whole in its metadata.
  *
+ * With a key each file is sealed by itself (base/seal.h) under the name that it has else, the manifest too, which says then of each the
+ * size and SHA-256 as it lies there sealed: so a file that was taken away, put in another's place or added is found. Names of
+ * databases and collections can be read without the key.
+ *
  * Or everything goes into one file, an archive as mongodump writes it: the metadata of all collections must come first then. It
  * may be packed with gzip and sealed with a key (base/seal.h), inside which it is the same archive. Thread: one owner.
  */
@@ -26,8 +30,8 @@
 
 struct sb_dump_writer;
 
-/* path must not be there yet. */
-struct sb_dump_writer *sb_dump_writer_new(const char *path, struct sb_err *err);
+/* path must not be there yet. key NULL: nothing is sealed; else it must outlive the writer. */
+struct sb_dump_writer *sb_dump_writer_new(const char *path, const struct sb_seal_key *key, struct sb_err *err);
 
 struct sb_dump_archive_options {
     const char *server_version;

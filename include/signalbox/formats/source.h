@@ -29,9 +29,14 @@ struct sb_source *sb_source_open(const char *path, struct sb_err *err);
 struct sb_source *sb_source_open_sealed(const char *path, const struct sb_seal_key *key, struct sb_err *err);
 bool sb_source_sealed(const struct sb_source *s);
 
-/* The same for a descriptor, which is taken over (and closed when this fails); name is for messages. plain: the bytes are what
- * they are, whatever they look like. */
-struct sb_source *sb_source_open_fd(int fd, const char *name, bool plain, struct sb_err *err);
+enum sb_source_how {
+    SB_SOURCE_UNPACK, /* by its first bytes */
+    SB_SOURCE_PLAIN,  /* opened where it is sealed; what is inside is what it is, whatever it looks like */
+    SB_SOURCE_RAW,    /* as it lies there */
+};
+
+/* The same for a descriptor, which is taken over (and closed when this fails); name is for messages. */
+struct sb_source *sb_source_open_fd(int fd, const char *name, enum sb_source_how how, const struct sb_seal_key *key, struct sb_err *err);
 void sb_source_close(struct sb_source *s);
 
 /* Up to cap unpacked bytes into p: how many, 0 at the end, -1 on damage or a failing disk. */

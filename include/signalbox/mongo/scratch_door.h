@@ -52,4 +52,11 @@ int sb_scratch_docs_text(struct sb_str *out, const char *key, const struct sb_sc
 /* As sb_write. docs (may be NULL): of an insert's "documents", an update's "updates", a delete's "deletes". */
 void sb_scratch_write(struct sb_scratch *d, struct sb_permit *permit, const char *command, const struct sb_scratch_docs *docs, struct sb_write_result *out);
 
+/* Is it still the deployment for which the door was opened, with its marks as they were? */
+int sb_scratch_still(struct sb_scratch *d, struct sb_err *err);
+
+/* 0: another program may write to it now, by a permit of what it was told (text); it is not seen what it writes, so that whoever has it
+ * run asks sb_scratch_still again and again meanwhile. */
+int sb_scratch_hand_over(struct sb_scratch *d, struct sb_permit *permit, const char *text, struct sb_err *err);
+
 #endif

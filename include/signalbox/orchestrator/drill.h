@@ -16,6 +16,13 @@
  * operator's own file passed. policy_level is what a policy may go by: at most L2 where the target is no mongod of the
  * backup's version (cap says why). Thread: one; blocks for as long as a restore takes.
  *
+ * restorer: the operator's own mongorestore restores, instead of this program: `PROGRAM --config=FILE --stopOnError --nsExclude=admin.*
+ * ... (--archive=FILE | --dir=DIR) [--gzip]`, and where there is an oplog a second time with --oplogReplay and a folder that holds that
+ * alone; FILE holds {"uri"}, mode 600. Without a shell, with a bare environment, no longer than limit_s each time. It has an intent
+ * like a write; while it runs, the target's identity and marks are read again every second, and it is ended where they are not as they
+ * were. How it ended and what it said (without the password and control characters) is in the report, and what it restored is compared
+ * like what we restore ourselves.
+ *
  * The checks' file: {"sentinels": [{"ns", "filter"}], "queries": [{"name", "ns", "filter", "at_least", "at_most"}],
  * "health": ["program", "argument"...]}: a sentinel must be found, a query must count within its limits, the program must exit
  * with 0; it finds the file with the target's connection string in $SIGNALBOX_DRILL_URI_FILE.
@@ -47,6 +54,9 @@ void sb_drill_known_release(struct sb_drill_known *known);
 int sb_drill_watched_find(struct sb_drill_watched *w, const char *state_dir, const struct sb_drill_known *known, struct sb_err *err);
 void sb_drill_watched_release(struct sb_drill_watched *w);
 
+#define SB_DRILL_RESTORER_S 14400
+#define SB_DRILL_LIMIT_MAX_S 604800
+
 struct sb_drill_options {
     const char *dir;            /* of the drills' ledger; made when it is missing */
     struct sb_origin *origin;
@@ -61,6 +71,8 @@ struct sb_drill_options {
     uint64_t until;             /* time of the oplog to stop at; 0: its end */
     const json_t *checks;       /* NULL: none */
     const struct sb_seal_key *key; /* of a sealed backup; NULL: none */
+    const char *restorer;       /* a program that restores in our place; NULL: none */
+    int limit_s;                /* how long it may take; 0: SB_DRILL_RESTORER_S */
     bool keep;                  /* do not clear the target afterwards */
     void (*read)(void *ctx, uint64_t bytes); /* NULL, or told of bytes that were read of the backup */
     void *ctx;

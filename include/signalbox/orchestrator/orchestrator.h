@@ -68,6 +68,7 @@ struct sb_orchestrator_options {
     const char *what_if_uri_file; /* of the deployment on which indexes are tried out where policy denies it here; NULL: none is named */
     int what_if_environment;      /* enum sb_environment: what that one is to policy */
     const char *drill_start;      /* a program that starts one for each drill (drill_target.h); NULL: none. It comes first */
+    const char *drill_restorer;   /* a program that restores in drills, in our place (drill.h); NULL: none */
     const struct sb_drill_known *known; /* every deployment of the config; must outlive it; NULL: none */
     bool socket;                  /* listen on state_dir/socket for other consoles */
     const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */
