@@ -12,23 +12,52 @@
 #define WATCH_WINDOW_S 300
 #define MAX_TIME_MS 30000
 
-/* Why it is not proposed to be dropped; false: it is. */
-static bool speaks_against(const struct sb_drop_question *q, const struct sb_index_info *x, char *why, size_t cap)
+/* What an earlier card says of the uses until then: "USES/SINCE", the value of its check. */
+static bool told_then(const struct sb_card *before, int64_t *uses, int64_t *since)
 {
-    const struct sb_catalogue *c = q->catalogue;
-    const struct sb_card *h = q->hidden;
+    for (size_t i = 0; before && before->steps_n && i < before->steps[0].check_before_n; i++) {
+        const struct sb_check *k = &before->steps[0].check_before[i];
+        if (sb_streq(k->check, "index_unused") && k->value && sscanf(k->value, "%" SCNd64 "/%" SCNd64, uses, since) == 2)
+            return true;
+    }
+    return false;
+}
+
+/* Somebody has shown it, used it and hidden it again since the last card was written. */
+static bool used_since(const struct sb_drop_question *q, const struct sb_index_info *x)
+{
+    int64_t uses, since;
+    return told_then(q->before, &uses, &since) && x->uses > (x->since == since ? uses : 0);
+}
+
+/* Why it will not be proposed; false: nothing stands against it for good. */
+static bool never(const struct sb_drop_question *q, const struct sb_index_info *x, char *why, size_t cap)
+{
     if (!x)
         snprintf(why, cap, "it is not there any more");
-    else if (!sb_streq(x->key, h->index_key))
+    else if (!sb_streq(x->key, q->hidden->index_key))
         snprintf(why, cap, "it has another key now");
-    else if (!x->hidden || x->building)
-        snprintf(why, cap, "it is %s", x->building ? "being built" : "not hidden any more");
+    else if (!x->hidden)
+        snprintf(why, cap, "it is not hidden any more");
+    else if (used_since(q, x))
+        snprintf(why, cap, "it was used since %.40s was written", q->before->id);
+    else if (sb_catalogue_on_shard_key(q->catalogue, x))
+        snprintf(why, cap, "the shard key rests on it, or may");
+    else
+        return false;
+    return true;
+}
+
+/* Why it is not proposed now; false: it is. */
+static bool not_now(const struct sb_drop_question *q, const struct sb_index_info *x, char *why, size_t cap)
+{
+    const struct sb_catalogue *c = q->catalogue;
+    if (x->building)
+        snprintf(why, cap, "it is being built");
     else if (!x->spec)
         snprintf(why, cap, "the server does not tell how it would be made anew");
     else if (!c->knows_index_stats || c->members_answered < c->members)
         snprintf(why, cap, "only %" PRId64 " of %" PRId64 " members say whether it was used ($indexStats)", c->knows_index_stats ? c->members_answered : 0, c->members);
-    else if (sb_catalogue_on_shard_key(c, x))
-        snprintf(why, cap, "the shard key rests on it, or may");
     else
         return false;
     return true;
@@ -153,12 +182,14 @@ int sb_index_drop(const struct sb_drop_question *q, struct sb_card *out, char *w
 {
     const struct sb_index_info *x = sb_catalogue_index(q->catalogue, q->hidden->index_name);
     memset(out, 0, sizeof *out);
-    if (speaks_against(q, x, why, cap))
-        return 0;
+    if (never(q, x, why, cap))
+        return SB_DROP_NEVER;
+    if (not_now(q, x, why, cap))
+        return SB_DROP_NOT_NOW;
     if (make(q, x, out)) {
         sb_card_release(out);
         memset(out, 0, sizeof *out);
         return sb_fail_nomem(err);
     }
-    return 1;
+    return SB_DROP_YES;
 }

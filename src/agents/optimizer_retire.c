@@ -174,6 +174,9 @@ static bool look_redundant(struct retire *r, const struct sb_catalogue *c, const
         return verdict(r, RETIRE_KEEP, "%s begins with its key, but it is sparse and holds fewer documents", r->by->name);
     if (hinted(w, c->ns, x))
         return verdict(r, RETIRE_KEEP, "%s begins with its key, but an operation names it (hint) and would fail without it", r->by->name);
+    if (x->hidden)
+        return verdict(r, RETIRE_KEEP, "%s begins with its key, but it is hidden already: drop it when all is well without it (the card that hid it leads to one that drops it, when its watch window has passed)",
+                       r->by->name);
     return verdict(r, RETIRE_REDUNDANT, "%s %s: it serves whatever this one serves, and every write pays for both", r->by->name,
                    same ? "has the same key, as it stands or turned round" : "begins with its key");
 }
