@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define WATCH_WINDOW_S 300
 #define MAX_TIME_MS 30000
 
 /* What an earlier card says of the uses until then: "USES/SINCE", the value of its check. */
@@ -137,15 +136,23 @@ static int say(struct sb_card *card, const char *source, const char *what, char 
     return rc;
 }
 
+/* It is the build of an index, with what that takes. */
+static int undo_evidence(struct sb_card *card, const struct sb_drop_question *q)
+{
+    int64_t ms = sb_index_build_ms(q->catalogue->documents, 1000);
+    char *text = sb_format("a build over %" PRId64 " documents, about %" PRId64 " s, on every member; until it is there, and shown, no operation can use it", q->catalogue->documents, (ms + 999) / 1000);
+    int rc = text ? sb_evidence_add(&card->evidence, &card->evidence_n, "collStats", card->target, "what the undo takes", text, "estimated", q->now) : -1;
+    free(text);
+    return rc;
+}
+
 static int add_evidence(struct sb_card *card, const struct sb_drop_question *q, const struct sb_index_info *x)
 {
-    char first[SB_TIME_LEN + 1], all[SB_TIME_LEN + 1];
-    sb_time_format(first, x->since);
-    sb_time_format(all, x->since_all);
     return say(card, "the watch window", "hidden and watched", sb_format("%s passed: %s", q->hidden->id, q->hidden->report.reason ? q->hidden->report.reason : "no reason was given"), q->now) ||
-                   say(card, "$indexStats", "uses", sb_format("%" PRId64 " on %" PRId64 " of %" PRId64 " members, counted from %s on, by every member from %s on", x->uses, x->members, q->catalogue->members, first, all),
-                       q->now) ||
-                   (x->bytes > 0 && say(card, "collStats", "size", sb_format("%" PRId64 " bytes", x->bytes), q->now))
+                   say(card, "$indexStats", "uses", sb_retire_uses_told(x, q->catalogue->members), q->now) ||
+                   say(card, "listIndexes", "what goes", sb_format("%s on %s, which each insert and each remove writes a key to", x->name, x->key), q->now) ||
+                   (x->bytes > 0 && say(card, "collStats", "size", sb_format("%" PRId64 " bytes, on each of %" PRId64 " members", x->bytes, q->catalogue->members), q->now)) ||
+                   undo_evidence(card, q)
                ? -1
                : 0;
 }
@@ -161,7 +168,7 @@ static int make(const struct sb_drop_question *q, const struct sb_index_info *x,
     card->risk = h->risk;
     card->confidence_ppm = h->confidence_ppm;
     card->title = sb_format("Drop index %s of %s", h->index_name, h->target);
-    card->why = sb_format("%s hid it, and its watch window of %" PRId64 " s passed. What runs less often than that was not seen: wait with the approval for as long as that takes. Taking it back builds it anew, hidden.", h->id,
+    card->why = sb_format("%s hid it, and its watch window of %" PRId64 " s passed. What runs less often than that was not seen: wait with the approval for as long as that takes. Taking it back builds it anew, hidden: show it then (collMod) to use it.", h->id,
                           h->watch.window_s);
     card->blast_radius.documents = q->catalogue->documents;
     card->blast_radius.members = q->catalogue->members;
@@ -172,7 +179,7 @@ static int make(const struct sb_drop_question *q, const struct sb_index_info *x,
                    sb_str_set(&card->index_options, "{ }") || sb_str_set(&card->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) || sb_str_set(&card->requested_by, h->requested_by) ||
                    sb_str_set(&card->phase, "2 of 2: drop what was hidden") || sb_str_set(&card->after, h->id) ||
                    sb_strs_push(&card->blast_radius.namespaces, &card->blast_radius.namespaces_n, h->target) || add_step(card, q, x) ||
-                   sb_retire_watch(card, &(struct sb_index_question){.ns = h->target, .workload = q->workload, .from = q->from, .to = q->now}, q->history, WATCH_WINDOW_S, "create") ||
+                   sb_retire_watch(card, &(struct sb_index_question){.ns = h->target, .workload = q->workload, .from = q->from, .to = q->now}, q->history, SB_DROP_WINDOW_S, "create") ||
                    add_evidence(card, q, x)
                ? -1
                : 0;

@@ -133,6 +133,9 @@ bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *i
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
 
+/* How long a build takes, about; entries_milli: of an average document. */
+int64_t sb_index_build_ms(int64_t documents, int64_t entries_milli);
+
 /* Adds what is watched of the collection's shapes: what the lead, if there is one, and others of all that its key serves, examine
  * and take, and that no other gets slower. */
 int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *all, size_t n, struct sb_watch *w);

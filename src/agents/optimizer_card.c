@@ -376,6 +376,11 @@ static int64_t seen_ms(const struct sb_index_question *q, const struct candidate
     return w->last_ms - (w->first_ms < q->from ? q->from : w->first_ms);
 }
 
+int64_t sb_index_build_ms(int64_t documents, int64_t entries_milli)
+{
+    return documents * entries_milli / BUILD_DOCS_PER_S + 1000;
+}
+
 static int set_costs(const struct sb_index_question *q, const char *key, const struct candidate *lead, struct sb_index_cost *cost, struct sb_card *card)
 {
     const struct sb_catalogue *cat = q->catalogue;
@@ -392,7 +397,7 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
     b->documents = cat->documents;
     b->bytes = cat->bytes;
     b->members = cat->members;
-    b->est_duration_ms = cat->documents * entries_milli / BUILD_DOCS_PER_S + 1000;
+    b->est_duration_ms = sb_index_build_ms(cat->documents, entries_milli);
     if (w.covered_ms > 0) {
         b->reads_per_s_milli = w.reads * 1000000 / w.covered_ms;
         b->writes_per_s_milli = w.writes * 1000000 / w.covered_ms;

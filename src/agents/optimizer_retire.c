@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "optimizer_retire.h"
 
+#include <signalbox/base/clock.h>
 #include <signalbox/base/zone.h>
 
 #include <inttypes.h>
@@ -248,6 +249,17 @@ static char *json_of(bson_t *doc)
     if (doc)
         bson_destroy(doc);
     return copy;
+}
+
+char *sb_retire_uses_told(const struct sb_index_info *x, int64_t members)
+{
+    char first[SB_TIME_LEN + 1], all[SB_TIME_LEN + 1];
+    if (!x->since_all)
+        return sb_format("%" PRId64 " on %" PRId64 " of %" PRId64 " members; since when they count is not told", x->uses, x->members, members);
+    sb_time_format(first, x->since);
+    sb_time_format(all, x->since_all);
+    return sb_format("%" PRId64 " on %" PRId64 " of %" PRId64 " members: the first of them counts since %.16sZ, every one since %.16sZ (its last restart, or when the index was made, hidden or shown)", x->uses,
+                     x->members, members, first, all);
 }
 
 char *sb_retire_hide_command(const char *coll, const char *name, bool hidden)

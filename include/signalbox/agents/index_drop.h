@@ -13,6 +13,8 @@
 
 #include <signalbox/agents/index_optimizer.h>
 
+#define SB_DROP_WINDOW_S 300 /* for which it is watched at least */
+
 struct sb_drop_question {
     const struct sb_card *hidden;         /* the card that hid it */
     const struct sb_card *before;         /* the last one that was to drop it; NULL: there was none */
