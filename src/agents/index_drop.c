@@ -136,11 +136,15 @@ static int say(struct sb_card *card, const char *source, const char *what, char 
     return rc;
 }
 
+static int64_t undo_s(const struct sb_drop_question *q)
+{
+    return (sb_index_build_ms(q->catalogue->documents, 1000) + 999) / 1000;
+}
+
 /* It is the build of an index, with what that takes. */
 static int undo_evidence(struct sb_card *card, const struct sb_drop_question *q)
 {
-    int64_t ms = sb_index_build_ms(q->catalogue->documents, 1000);
-    char *text = sb_format("a build over %" PRId64 " documents, about %" PRId64 " s, on every member; until it is there, and shown, no operation can use it", q->catalogue->documents, (ms + 999) / 1000);
+    char *text = sb_format("a build over %" PRId64 " documents, about %" PRId64 " s, on every member; until it is there, and shown, no operation can use it", q->catalogue->documents, undo_s(q));
     int rc = text ? sb_evidence_add(&card->evidence, &card->evidence_n, "collStats", card->target, "what the undo takes", text, "estimated", q->now) : -1;
     free(text);
     return rc;
@@ -157,6 +161,18 @@ static int add_evidence(struct sb_card *card, const struct sb_drop_question *q, 
                : 0;
 }
 
+/* What is on the summary: whoever approves has read it. */
+static char *why_of(const struct sb_drop_question *q, const struct sb_index_info *x)
+{
+    char since[SB_TIME_LEN + 1], uses[96] = "";
+    sb_time_format(since, x->since_all);
+    if (x->since_all && x->uses == 0)
+        snprintf(uses, sizeof uses, " No member has counted a use of it since %.16sZ.", since);
+    return sb_format("%s hid it, and its watch window of %" PRId64 " s passed.%s What runs less often than that was not seen: wait with the approval for as long as that takes. "
+                     "Taking it back is a build over %" PRId64 " documents, about %" PRId64 " s; it is then hidden as it was.",
+                     q->hidden->id, q->hidden->watch.window_s, uses, q->catalogue->documents, undo_s(q));
+}
+
 static int make(const struct sb_drop_question *q, const struct sb_index_info *x, struct sb_card *card)
 {
     const struct sb_card *h = q->hidden;
@@ -168,8 +184,7 @@ static int make(const struct sb_drop_question *q, const struct sb_index_info *x,
     card->risk = h->risk;
     card->confidence_ppm = h->confidence_ppm;
     card->title = sb_format("Drop index %s of %s", h->index_name, h->target);
-    card->why = sb_format("%s hid it, and its watch window of %" PRId64 " s passed. What runs less often than that was not seen: wait with the approval for as long as that takes. Taking it back builds it anew, hidden: show it then (collMod) to use it.", h->id,
-                          h->watch.window_s);
+    card->why = why_of(q, x);
     card->blast_radius.documents = q->catalogue->documents;
     card->blast_radius.members = q->catalogue->members;
     card->blast_radius.lock = sb_format("exclusive on %s for an instant", h->target);

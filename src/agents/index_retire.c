@@ -172,7 +172,7 @@ static int make(const struct sb_retire_question *q, const struct choice *c, stru
     card->risk = c->r.verdict == RETIRE_REDUNDANT ? SB_LOW : SB_MEDIUM;
     card->confidence_ppm = c->r.verdict == RETIRE_REDUNDANT ? REDUNDANT_PPM : c->r.months_end ? DEAD_PPM : DEAD_PPM / 2;
     card->title = sb_format("Hide index %s of %s", x->name, c->c->ns);
-    card->why = sb_format("%s%s. Hidden it still costs writes and still counts as it is, so that nothing is lost yet: when its watch window has passed, a card to drop it is proposed.",
+    card->why = sb_format("%s%s. Hidden it still costs writes and still counts as it is, so that nothing is lost yet and taking it back is instant: when its watch window has passed, a card to drop it is proposed.",
                           c->r.verdict == RETIRE_REDUNDANT ? "" : "Nobody needs it: ", c->r.why);
     card->blast_radius.documents = c->c->documents;
     card->blast_radius.members = c->c->members;
