@@ -158,9 +158,9 @@ static char *reason_of(const struct planned *plan)
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
     const char *part = lead->inner ? " The $lookup in it searches this collection for each document." : lead->arm ? " This is for one arm of its $or; each needs its own." : "";
-    return sb_format("%s %s%s%s reads %.0f %s for each %s it uses%s: %" PRIu64 " logged operation%s took %s.%s The index lets it read only what it returns.", s->op, s->text,
-                     s->sort[0] ? " sorted by " : "", s->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count,
-                     lead->sums.count == 1 ? "" : "s", took, part);
+    return sb_format("%s %s%s%s reads %.0f %s for each %s it uses%s: %" PRIu64 " logged operation%s took %s.%s %s", s->op, s->text,
+                     s->sort[0] ? " sorted by " : "", s->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", sb_candidate_sorting(lead), lead->sums.count,
+                     lead->sums.count == 1 ? "" : "s", took, part, sb_candidate_gain(lead));
 }
 
 /* Adds up what the key serves; a shape of several arms counts once. */

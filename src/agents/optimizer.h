@@ -52,6 +52,10 @@ bool sb_paths_parallel(const char *a, const char *b);
 /* optimizer_judge.c. Fills sums, ratio and, when nothing may be proposed for it, why_not. */
 void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q);
 
+/* For a sentence: " and sorts them in memory", or on disk; "" where it sorts nothing. And what the index does for it. */
+const char *sb_candidate_sorting(const struct candidate *c);
+const char *sb_candidate_gain(const struct candidate *c);
+
 /* Documents that were read and not used; of a sort in memory all that it had to hold. */
 uint64_t sb_candidate_waste(const struct candidate *c);
 

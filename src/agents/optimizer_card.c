@@ -511,7 +511,7 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
 
 static const char *what_it_wins(const struct candidate *lead)
 {
-    return lead->arm ? "This index is for one arm of its $or: nothing is won before each arm has its own." : "The index lets it read only what it returns.";
+    return lead->arm ? "This index is for one arm of its $or: nothing is won before each arm has its own." : sb_candidate_gain(lead);
 }
 
 static char *why_of(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *helped)
@@ -527,7 +527,7 @@ static char *why_of(const struct sb_index_question *q, const struct candidate *l
         return sb_format("%s asked for this index; no operation that needs it was seen in the evidence window.", q->requested_by);
     if (lead->counted)
         return sb_format("Too quick for a log or profile, and counted by the servers: %s %s%s%s reads %.0f documents for each one it uses%s, %" PRIu64 " times in %" PRId64 " s on average. %s",
-                         lead->work->shape->op, lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->sums.sorted ? " and sorts them in memory" : "",
+                         lead->work->shape->op, lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, sb_candidate_sorting(lead),
                          lead->sums.count, seen_ms(q, lead, 0) / 1000, what_it_wins(lead));
     char took[32] = "an unknown time";
     if (lead->sums.timed)
@@ -536,7 +536,7 @@ static char *why_of(const struct sb_index_question *q, const struct candidate *l
                      " s. %s",
                      q->edited_by ? q->edited_by : q->key ? q->requested_by : "",
                      q->edited_by ? " changed " : q->key ? " asked for this index. " : "", q->edited_by ? q->edited : "", q->edited_by ? " of this index. " : "", lead->work->shape->op,
-                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000,
+                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", sb_candidate_sorting(lead), lead->sums.count, took, (q->to - q->from) / 1000,
                      what_it_wins(lead));
 }
 

@@ -117,6 +117,18 @@ static uint64_t share_of(uint64_t n, double share)
     return (uint64_t)((double)n * share + 0.5);
 }
 
+const char *sb_candidate_sorting(const struct candidate *c)
+{
+    return c->sums.sorted == 0 ? "" : c->sums.spilled ? " and sorts them with the help of files on disk" : " and sorts them in memory";
+}
+
+const char *sb_candidate_gain(const struct candidate *c)
+{
+    if (c->sums.sorted && c->ratio < 2)
+        return "The index gives them in that order: nothing has to be sorted.";
+    return "The index lets it read only what it returns.";
+}
+
 /* What was counted, as if it had come evenly in all the time since it is counted; nothing when none came lately. */
 static struct sb_work_sums counted_within(const struct sb_work *w, int64_t from, int64_t to)
 {
