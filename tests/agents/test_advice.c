@@ -102,6 +102,7 @@ static char *proposals(const struct sb_log_advice *a, size_t n)
 #define FSL(filter, sort) "{\"find\":\"c\",\"filter\":" filter ",\"sort\":" sort ",\"limit\":5,\"$db\":\"s\"}"
 #define AG(pipeline) "{\"aggregate\":\"c\",\"pipeline\":" pipeline ",\"cursor\":{},\"$db\":\"s\"}"
 #define SORTS "\"hasSortStage\":true,"
+#define SPILLS "\"hasSortStage\":true,\"usedDisk\":true,"
 #define LIST50 "1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0"
 #define LIST250 "[" LIST50 "," LIST50 "," LIST50 "," LIST50 "," LIST50 "]"
 
@@ -133,6 +134,11 @@ static const struct trap traps[] = {
     {"the whole sort reversed is the same index", {{FSL("{}", "{\"a\":1,\"b\":-1}"), SORTS, 20000, 5, 0, 0, 0}, {FSL("{}", "{\"a\":-1,\"b\":1}"), SORTS, 20000, 5, 0, 0, 0}}, "{a: -1, b: 1}", NULL},
     {"mixed directions are another one", {{FSL("{}", "{\"a\":1,\"b\":-1}"), SORTS, 20000, 5, 0, 0, 0}, {FSL("{}", "{\"a\":1,\"b\":1}"), SORTS, 20000, 5, 0, 0, 0}}, "{a: 1, b: -1} {a: 1, b: 1}", NULL},
     {"one sorted field is read from either end", {{FS("{\"a\":1}", "{\"t\":-1}"), SORTS, 20000, 5, 0, 0, 0}, {FS("{\"a\":1}", "{\"t\":1}"), SORTS, 20000, 5, 0, 0, 0}}, "{a: 1, t: -1}", NULL},
+    {"the same, when it takes files on disk", {{FS("{}", "{\"t\":-1}"), SPILLS, 20000, 20000, 0, 0, 0}}, "{t: -1}", NULL},
+    {"found by an index, sorted with files on disk", {{FS("{\"a\":1}", "{\"t\":-1}"), SPILLS, 20000, 20000, "IXSCAN { a: 1 }", 0, 0}}, "{a: 1, t: -1}", NULL},
+    {"a $group that takes files on disk", {{AG("[{\"$group\":{\"_id\":\"$a\",\"n\":{\"$sum\":1}}}]"), "\"usedDisk\":true,", 20000, 19000, 0, 0, 0}}, "", "an index would not read less"},
+    {"a sort by what a $group has made", {{AG("[{\"$group\":{\"_id\":\"$a\",\"n\":{\"$sum\":1}}},{\"$sort\":{\"n\":-1}}]"), SPILLS, 20000, 19000, 0, 0, 0}}, "", "no equality, sort or range"},
+    {"a sort by what a $unwind has made", {{AG("[{\"$unwind\":\"$a\"},{\"$sort\":{\"a.b\":-1}}]"), SPILLS, 20000, 60000, 0, 0, 0}}, "", "no equality, sort or range"},
     {"a sort of everything that all comes back", {{FS("{}", "{\"t\":-1}"), SORTS, 20000, 20000, 0, 0, 0}}, "", "returns all"},
     {"a text score is no order of an index", {{FS("{\"a\":1}", "{\"s\":{\"$meta\":\"textScore\"}}"), SORTS, 20000, 3, 0, 0, 0}}, "{a: 1}", NULL},
     {"a short list is equality", {{FS("{\"a\":{\"$in\":[1,2,3]}}", "{\"t\":1}"), SORTS, 20000, 3, 0, 0, 0}}, "{a: 1, t: 1}", NULL},
