@@ -27,6 +27,7 @@ struct candidate {
     size_t arm;               /* of the shape; 0: the whole filter */
     bool inner;               /* the work is an aggregation on another collection, whose $lookup looks here */
     bool counted;             /* the work is one that the servers have counted: no window of it, no quantile, no example, no plan */
+    bool served;              /* why_not says what serves it: a $or goes by that arm */
     bool late;                /* an index that serves it came only after it had been slow, as the log tells */
     struct sb_work_sums sums; /* within the evidence window; of what was counted since longer, its share of that */
     double ratio;             /* documents examined per document used; */

@@ -43,6 +43,7 @@ static void refuse_nearly_there(const struct sb_index_question *q, struct candid
 static void refuse_served(const struct sb_index_question *q, struct candidate *c)
 {
     const struct sb_catalogue *cat = q->catalogue;
+    bool before = c->why_not[0] != '\0';
     for (size_t i = 0; i < cat->indexes_n && !c->why_not[0]; i++)
         if (sb_candidate_served_by(c, &cat->indexes[i]))
             snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it%s", cat->indexes[i].name,
@@ -50,6 +51,7 @@ static void refuse_served(const struct sb_index_question *q, struct candidate *c
                      : c->counted                                                                                   ? "; it was not there, or not chosen, when this was counted"
                                                                                                                     : "; it was not there, or not chosen, when this was logged");
     refuse_nearly_there(q, c);
+    c->served = c->why_not[0] && !before;
 }
 
 /* Something is left to be looked at in each document that the key leads to. */
