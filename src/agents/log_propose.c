@@ -132,7 +132,7 @@ static int measured(const struct log_place *p, const struct planned *plan, struc
                    sb_advice_evidence(a, SOURCE, "plan", sb_format("%s", sb_candidate_plan(lead->work)), "measured", at) || say_existing(p, a, at) ||
                    say_history(p, plan, a, dropped, at) || say_replaced(plan, a, at) || set_cost(p, plan, a, at) ||
                    sb_advice_evidence(a, SOURCE, "documents and values",
-                                      sb_format("not in a log: %swhat the values are, and which equality should lead", a->bytes == SB_ABSENT ? "how large the index gets, what it costs to write, " : ""),
+                                      sb_format("not in a log: %swhat the values are, and which equality should lead, and whether two fields of the key are arrays, through which no index can run", a->bytes == SB_ABSENT ? "how large the index gets, what it costs to write, " : ""),
                                       "blind", at)
                ? -1
                : 0;
