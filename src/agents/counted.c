@@ -2,24 +2,22 @@
 #include <signalbox/agents/counted.h>
 #include <signalbox/formats/querystats.h>
 #include <signalbox/mongo/read_door.h>
-#include <signalbox/telemetry/shape.h>
 
 #include <string.h>
 
-#define MOST_ROWS 5000
+#define MOST_ROWS 5000 /* of one member */
 
 struct looking {
     const char *about;
-    struct sb_counted **list;
-    size_t *n;
+    struct sb_workload *into;
     size_t read, told; /* entries; those that tell what was examined */
     bool failed;
 };
 
 static bool is_about(const char *about, const char *ns)
 {
-    size_t n = strlen(about);
-    return strncmp(ns, about, n) == 0 && (ns[n] == '\0' ? strchr(about, '.') != NULL : ns[n] == '.' && !strchr(about, '.'));
+    size_t n = strcspn(about, ".");
+    return strncmp(ns, about, n) == 0 && ns[n] == '.';
 }
 
 static bool in_vain(const struct sb_query_stat *q)
@@ -28,59 +26,51 @@ static bool in_vain(const struct sb_query_stat *q)
     return q->executions >= SB_COUNTED_LEAST && !q->op.on_view && q->op.docs_examined / SB_COUNTED_RATIO > used;
 }
 
-static int keep(struct looking *k, const struct sb_query_stat *q)
-{
-    struct sb_shape *s = sb_shape_new(&q->op, NULL);
-    struct sb_counted *c = s ? sb_list_push((void **)k->list, k->n, sizeof **k->list) : NULL;
-    if (c) {
-        c->ns = sb_format("%s", q->ns);
-        c->shape = sb_format("%s %s%s%s", s->op, s->text, s->sort[0] ? " sort " : "", s->sort);
-        c->fingerprint = sb_format("%s", s->fingerprint);
-        c->executions = q->executions;
-        c->docs_examined = q->op.docs_examined;
-        c->returned = q->op.returned;
-        c->total_ms = q->op.duration_ms;
-    }
-    sb_shape_free(s);
-    return c && c->ns && c->shape && c->fingerprint ? 0 : -1;
-}
-
 static bool take(void *ctx, const bson_t *doc)
 {
     struct looking *k = ctx;
     struct sb_query_stat q;
-    if (!sb_query_stat_read(doc, SB_NO_TIME, &q))
+    if (!sb_query_stat_read(doc, &q))
         return true;
     k->read++;
     k->told += q.op.docs_examined >= 0;
-    if (*k->n < SB_COUNTED_MOST && is_about(k->about, q.ns) && in_vain(&q) && keep(k, &q))
-        k->failed = true;
+    bool wanted = is_about(k->about, q.ns) && in_vain(&q) && !sb_span_equal(q.op.app, SB_SPAN("signalbox"));
+    k->failed = wanted && sb_workload_add_sum(k->into, &q.op, (uint64_t)q.executions, q.first_ms, NULL);
     sb_query_stat_release(&q);
     return !k->failed;
 }
 
-int sb_counted_read(const struct sb_server *server, const struct sb_members *members, const char *about, struct sb_counted **list, size_t *n, char **blind, struct sb_err *err)
+static int ask(struct looking *k, const struct sb_server *server, const char *member, struct sb_err *why)
 {
-    struct looking k = {about, list, n, 0, 0, false};
-    const char *member = members->primary ? members->primary : members->data_n ? members->data[0] : NULL;
-    struct sb_err why = SB_ERR_INIT;
-    struct sb_conn *conn = member ? sb_conn_to_member(server, member, SB_LANE_CONTROL, &why) : NULL;
+    struct sb_conn *conn = sb_conn_to_member(server, member, SB_LANE_CONTROL, why);
     bson_t *command = BCON_NEW("aggregate", BCON_INT32(1), "pipeline", "[", "{", "$queryStats", "{", "}", "}", "]", "cursor", "{", "}");
-    if (member && (!conn || sb_read_cursor(conn, "admin", command, MOST_ROWS, take, &k, &why) < 0))
-        *blind = sb_format("what is too fast to be written down is not seen: $queryStats cannot be asked on %s: %s", member, why.msg);
-    else if (k.read && !k.told)
-        *blind = sb_format("what is too fast to be written down is not judged: $queryStats on %s does not tell the documents that were examined (8.0 does)", member);
+    int rc = conn && sb_read_cursor(conn, "admin", command, MOST_ROWS, take, k, why) >= 0 ? 0 : -1;
     bson_destroy(command);
     sb_conn_close(conn);
-    return k.failed ? sb_fail_nomem(err) : 0;
+    return rc;
 }
 
-void sb_counted_free(struct sb_counted *list, size_t n)
+struct sb_workload *sb_counted_read(const struct sb_server *server, const struct sb_members *members, const char *about, char **blind, struct sb_err *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        free(list[i].ns);
-        free(list[i].shape);
-        free(list[i].fingerprint);
+    static const struct sb_workload_options options = {.max_shapes = SB_COUNTED_MOST};
+    struct looking k = {.about = about, .into = sb_workload_new(&options, err)};
+    const char *mute = NULL; /* the first that cannot be asked */
+    struct sb_err because = SB_ERR_INIT;
+    size_t mute_n = 0;
+    for (size_t i = 0; k.into && i < members->data_n && !k.failed; i++) {
+        struct sb_err why = SB_ERR_INIT;
+        if (ask(&k, server, members->data[i], &why) == 0 || mute_n++)
+            continue;
+        mute = members->data[i];
+        because = why;
     }
-    free(list);
+    if (mute)
+        *blind = sb_format("what is too fast to be written down is not seen: $queryStats cannot be asked on %s%s: %s", mute, mute_n > 1 ? " and others" : "", because.msg);
+    else if (k.read && !k.told)
+        *blind = sb_format("what is too fast to be written down is not judged: $queryStats on %s does not tell the documents that were examined (8.0 does)", members->data[0]);
+    if (!k.failed)
+        return k.into;
+    sb_workload_free(k.into);
+    sb_fail_nomem(err);
+    return NULL;
 }

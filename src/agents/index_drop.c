@@ -9,26 +9,54 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define WATCH_WINDOW_S 300
 #define MAX_TIME_MS 30000
 
-/* Why it is not proposed to be dropped; false: it is. */
-static bool speaks_against(const struct sb_drop_question *q, const struct sb_index_info *x, char *why, size_t cap)
+/* What an earlier card says of the uses until then: "USES/SINCE", the value of its check. */
+static bool told_then(const struct sb_card *before, int64_t *uses, int64_t *since)
 {
-    const struct sb_catalogue *c = q->catalogue;
-    const struct sb_card *h = q->hidden;
+    for (size_t i = 0; before && before->steps_n && i < before->steps[0].check_before_n; i++) {
+        const struct sb_check *k = &before->steps[0].check_before[i];
+        if (sb_streq(k->check, "index_unused") && k->value && sscanf(k->value, "%" SCNd64 "/%" SCNd64, uses, since) == 2)
+            return true;
+    }
+    return false;
+}
+
+/* Somebody has shown it, used it and hidden it again since the last card was written. */
+static bool used_since(const struct sb_drop_question *q, const struct sb_index_info *x)
+{
+    int64_t uses, since;
+    return told_then(q->before, &uses, &since) && x->uses > (x->since == since ? uses : 0);
+}
+
+/* Why it will not be proposed; false: nothing stands against it for good. */
+static bool never(const struct sb_drop_question *q, const struct sb_index_info *x, char *why, size_t cap)
+{
     if (!x)
         snprintf(why, cap, "it is not there any more");
-    else if (!sb_streq(x->key, h->index_key))
+    else if (!sb_streq(x->key, q->hidden->index_key))
         snprintf(why, cap, "it has another key now");
-    else if (!x->hidden || x->building)
-        snprintf(why, cap, "it is %s", x->building ? "being built" : "not hidden any more");
+    else if (!x->hidden)
+        snprintf(why, cap, "it is not hidden any more");
+    else if (used_since(q, x))
+        snprintf(why, cap, "it was used since %.40s was written", q->before->id);
+    else if (sb_catalogue_on_shard_key(q->catalogue, x))
+        snprintf(why, cap, "the shard key rests on it, or may");
+    else
+        return false;
+    return true;
+}
+
+/* Why it is not proposed now; false: it is. */
+static bool not_now(const struct sb_drop_question *q, const struct sb_index_info *x, char *why, size_t cap)
+{
+    const struct sb_catalogue *c = q->catalogue;
+    if (x->building)
+        snprintf(why, cap, "it is being built");
     else if (!x->spec)
         snprintf(why, cap, "the server does not tell how it would be made anew");
     else if (!c->knows_index_stats || c->members_answered < c->members)
         snprintf(why, cap, "only %" PRId64 " of %" PRId64 " members say whether it was used ($indexStats)", c->knows_index_stats ? c->members_answered : 0, c->members);
-    else if (sb_catalogue_on_shard_key(c, x))
-        snprintf(why, cap, "the shard key rests on it, or may");
     else
         return false;
     return true;
@@ -108,17 +136,41 @@ static int say(struct sb_card *card, const char *source, const char *what, char 
     return rc;
 }
 
+static int64_t undo_s(const struct sb_drop_question *q)
+{
+    return (sb_index_build_ms(q->catalogue->documents, 1000) + 999) / 1000;
+}
+
+/* It is the build of an index, with what that takes. */
+static int undo_evidence(struct sb_card *card, const struct sb_drop_question *q)
+{
+    char *text = sb_format("a build over %" PRId64 " documents, about %" PRId64 " s, on every member; until it is there, and shown, no operation can use it", q->catalogue->documents, undo_s(q));
+    int rc = text ? sb_evidence_add(&card->evidence, &card->evidence_n, "collStats", card->target, "what the undo takes", text, "estimated", q->now) : -1;
+    free(text);
+    return rc;
+}
+
 static int add_evidence(struct sb_card *card, const struct sb_drop_question *q, const struct sb_index_info *x)
 {
-    char first[SB_TIME_LEN + 1], all[SB_TIME_LEN + 1];
-    sb_time_format(first, x->since);
-    sb_time_format(all, x->since_all);
     return say(card, "the watch window", "hidden and watched", sb_format("%s passed: %s", q->hidden->id, q->hidden->report.reason ? q->hidden->report.reason : "no reason was given"), q->now) ||
-                   say(card, "$indexStats", "uses", sb_format("%" PRId64 " on %" PRId64 " of %" PRId64 " members, counted from %s on, by every member from %s on", x->uses, x->members, q->catalogue->members, first, all),
-                       q->now) ||
-                   (x->bytes > 0 && say(card, "collStats", "size", sb_format("%" PRId64 " bytes", x->bytes), q->now))
+                   say(card, "$indexStats", "uses", sb_retire_uses_told(x, q->catalogue->members), q->now) ||
+                   say(card, "listIndexes", "what goes", sb_format("%s on %s, which each insert and each remove writes a key to", x->name, x->key), q->now) ||
+                   (x->bytes > 0 && say(card, "collStats", "size", sb_format("%" PRId64 " bytes, on each of %" PRId64 " members", x->bytes, q->catalogue->members), q->now)) ||
+                   undo_evidence(card, q)
                ? -1
                : 0;
+}
+
+/* What is on the summary: whoever approves has read it. */
+static char *why_of(const struct sb_drop_question *q, const struct sb_index_info *x)
+{
+    char since[SB_TIME_LEN + 1], uses[96] = "";
+    sb_time_format(since, x->since_all);
+    if (x->since_all && x->uses == 0)
+        snprintf(uses, sizeof uses, " No member has counted a use of it since %.16sZ.", since);
+    return sb_format("%s hid it, and its watch window of %" PRId64 " s passed.%s What runs less often than that was not seen: wait with the approval for as long as that takes. "
+                     "Taking it back is a build over %" PRId64 " documents, about %" PRId64 " s; it is then hidden as it was.",
+                     q->hidden->id, q->hidden->watch.window_s, uses, q->catalogue->documents, undo_s(q));
 }
 
 static int make(const struct sb_drop_question *q, const struct sb_index_info *x, struct sb_card *card)
@@ -132,8 +184,7 @@ static int make(const struct sb_drop_question *q, const struct sb_index_info *x,
     card->risk = h->risk;
     card->confidence_ppm = h->confidence_ppm;
     card->title = sb_format("Drop index %s of %s", h->index_name, h->target);
-    card->why = sb_format("%s hid it, and its watch window of %" PRId64 " s passed. What runs less often than that was not seen: wait with the approval for as long as that takes. Taking it back builds it anew, hidden.", h->id,
-                          h->watch.window_s);
+    card->why = why_of(q, x);
     card->blast_radius.documents = q->catalogue->documents;
     card->blast_radius.members = q->catalogue->members;
     card->blast_radius.lock = sb_format("exclusive on %s for an instant", h->target);
@@ -143,7 +194,7 @@ static int make(const struct sb_drop_question *q, const struct sb_index_info *x,
                    sb_str_set(&card->index_options, "{ }") || sb_str_set(&card->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) || sb_str_set(&card->requested_by, h->requested_by) ||
                    sb_str_set(&card->phase, "2 of 2: drop what was hidden") || sb_str_set(&card->after, h->id) ||
                    sb_strs_push(&card->blast_radius.namespaces, &card->blast_radius.namespaces_n, h->target) || add_step(card, q, x) ||
-                   sb_retire_watch(card, &(struct sb_index_question){.ns = h->target, .workload = q->workload, .from = q->from, .to = q->now}, q->history, WATCH_WINDOW_S, "create") ||
+                   sb_retire_watch(card, &(struct sb_index_question){.ns = h->target, .workload = q->workload, .from = q->from, .to = q->now}, q->history, SB_DROP_WINDOW_S, "create") ||
                    add_evidence(card, q, x)
                ? -1
                : 0;
@@ -153,12 +204,14 @@ int sb_index_drop(const struct sb_drop_question *q, struct sb_card *out, char *w
 {
     const struct sb_index_info *x = sb_catalogue_index(q->catalogue, q->hidden->index_name);
     memset(out, 0, sizeof *out);
-    if (speaks_against(q, x, why, cap))
-        return 0;
+    if (never(q, x, why, cap))
+        return SB_DROP_NEVER;
+    if (not_now(q, x, why, cap))
+        return SB_DROP_NOT_NOW;
     if (make(q, x, out)) {
         sb_card_release(out);
         memset(out, 0, sizeof *out);
         return sb_fail_nomem(err);
     }
-    return 1;
+    return SB_DROP_YES;
 }

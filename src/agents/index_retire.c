@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define WATCH_WINDOW_S 3600
 #define MIN_OPERATIONS 20
 #define MAX_TIME_MS 30000
 #define REDUNDANT_PPM 900000 /* it follows from the keys */
@@ -152,10 +151,11 @@ static int add_evidence(struct sb_card *card, const struct sb_retire_question *q
 {
     const struct sb_index_info *x = c->r.index;
     const char *coll = strchr(card->target, '.') + 1;
-    int rc = say(card, "$indexStats", "uses", sb_format("%" PRId64 " on %" PRId64 " of %" PRId64 " members", x->uses, x->members, c->c->members), c->c->knows_index_stats ? "measured" : "blind", q->now) ||
+    int rc = say(card, "$indexStats", "uses", sb_retire_uses_told(x, c->c->members), c->c->knows_index_stats ? "measured" : "blind", q->now) ||
              (x->bytes > 0 && say(card, "collStats", "size", sb_format("%" PRId64 " bytes", x->bytes), "measured", q->now)) ||
              (c->r.by && say(card, "listIndexes", "the index that serves instead", sb_format("%s, %s", c->r.by->name, c->r.by->key), "measured", q->now)) ||
              say(card, "listIndexes", "other uses", sb_format("whether a shard key rests on it, and what runs seldom, was not seen"), "blind", q->now) ||
+             say(card, "listIndexes", "what the undo takes", sb_format("an instant: it is shown again, and nothing is built; while it is hidden, an operation that names it (hint) fails"), "measured", q->now) ||
              say(card, "command", "later, by a card of its own, when the watch window has passed", sb_retire_drop_command(coll, x->name), "measured", q->now) ||
              (x->spec && say(card, "command", "to make it anew", sb_retire_create_command(coll, x->spec), "measured", q->now));
     return rc ? -1 : 0;
@@ -172,7 +172,7 @@ static int make(const struct sb_retire_question *q, const struct choice *c, stru
     card->risk = c->r.verdict == RETIRE_REDUNDANT ? SB_LOW : SB_MEDIUM;
     card->confidence_ppm = c->r.verdict == RETIRE_REDUNDANT ? REDUNDANT_PPM : c->r.months_end ? DEAD_PPM : DEAD_PPM / 2;
     card->title = sb_format("Hide index %s of %s", x->name, c->c->ns);
-    card->why = sb_format("%s%s. Hidden it still costs writes and still counts as it is, so that nothing is lost yet: when its watch window has passed, a card to drop it is proposed.",
+    card->why = sb_format("%s%s. Hidden it still costs writes and still counts as it is, so that nothing is lost yet and taking it back is instant: when its watch window has passed, a card to drop it is proposed.",
                           c->r.verdict == RETIRE_REDUNDANT ? "" : "Nobody needs it: ", c->r.why);
     card->blast_radius.documents = c->c->documents;
     card->blast_radius.members = c->c->members;
@@ -182,7 +182,7 @@ static int make(const struct sb_retire_question *q, const struct choice *c, stru
                    sb_str_set(&card->deployment, q->deployment) || sb_str_set(&card->deployment_id, q->deployment_id) || sb_str_set(&card->target, c->c->ns) ||
                    sb_str_set(&card->index_name, x->name) || sb_str_set(&card->index_key, x->key) || sb_str_set(&card->index_options, "{ }") ||
                    sb_str_set(&card->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) || sb_str_set(&card->requested_by, q->requested_by) ||
-                   sb_strs_push(&card->blast_radius.namespaces, &card->blast_radius.namespaces_n, c->c->ns) || add_step(card, c) || sb_retire_watch(card, &(struct sb_index_question){.ns = c->c->ns, .workload = q->workload, .from = q->from, .to = q->now}, q->history, WATCH_WINDOW_S, "unhide") || add_evidence(card, q, c)
+                   sb_strs_push(&card->blast_radius.namespaces, &card->blast_radius.namespaces_n, c->c->ns) || add_step(card, c) || sb_retire_watch(card, &(struct sb_index_question){.ns = c->c->ns, .workload = q->workload, .from = q->from, .to = q->now}, q->history, SB_HIDE_WINDOW_S, "unhide") || add_evidence(card, q, c)
                ? -1
                : 0;
 }

@@ -104,8 +104,12 @@ static int note_down(char *subject, char *text, struct sb_index_review *out)
 static int find_out(const struct reviewing *v, const struct candidate *c, struct sb_index_review *out)
 {
     const struct sb_shape *s = c->work->shape;
-    return note_down(sb_format("%s%s%s %s%s%s%s", c->inner ? c->work->ns : "", c->inner ? " " : "", s->op, s->text, s->sort[0] ? " sort " : "", s->sort, c->arm ? ", one arm" : ""),
-                     outcome(v, c, out), out);
+    char *counted = c->counted ? sb_format(" (counted by the servers: %" PRIu64 " times, %" PRIu64 " documents examined and %" PRIu64 " returned in all; no log or profile has it)", c->work->sums.count,
+                                           c->work->sums.docs_examined, c->work->sums.returned)
+                               : sb_format("%s", "");
+    char *subject = counted ? sb_format("%s%s%s %s%s%s%s%s", c->inner ? c->work->ns : "", c->inner ? " " : "", s->op, s->text, s->sort[0] ? " sort " : "", s->sort, c->arm ? ", one arm" : "", counted) : NULL;
+    free(counted);
+    return note_down(subject, outcome(v, c, out), out);
 }
 
 static int conclude(struct sb_index_review *out, char *summary, struct sb_err *err)
@@ -125,8 +129,8 @@ static int review(struct reviewing *v, struct sb_index_review *out, struct sb_er
         if (find_out(v, &v->all[i], out))
             return sb_fail_nomem(err);
     if (v->plan_n)
-        return conclude(out, sb_format("%zu %s for %zu logged shapes of %s", v->plan_n, v->plan_n == 1 ? "index" : "indexes", v->n, v->q->ns), err);
-    return conclude(out, v->n ? sb_format("no index is proposed for %s: each of its %zu logged shapes has a reason", v->q->ns, v->n)
+        return conclude(out, sb_format("%zu %s for %zu shapes of %s", v->plan_n, v->plan_n == 1 ? "index" : "indexes", v->n, v->q->ns), err);
+    return conclude(out, v->n ? sb_format("no index is proposed for %s: each of its %zu shapes has a reason", v->q->ns, v->n)
                               : sb_format("no index is proposed for %s: none of its operations was slow enough to be written down", v->q->ns), err);
 }
 

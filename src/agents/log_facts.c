@@ -172,9 +172,10 @@ void sb_log_facts_check(const struct log_facts *f, struct candidate *c)
         const struct sb_dated_index *x = &f->dated[i];
         if (x->info.fields_n == 0 || !sb_candidate_served_by(c, &x->info))
             continue;
-        if (all_the_time(f, x, c->work))
+        if (all_the_time(f, x, c->work)) {
             snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it", x->info.name);
-        else if (x->to_ms == INT64_MAX)
+            c->served = true;
+        } else if (x->to_ms == INT64_MAX)
             c->late = true;
     }
 }

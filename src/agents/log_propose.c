@@ -132,7 +132,7 @@ static int measured(const struct log_place *p, const struct planned *plan, struc
                    sb_advice_evidence(a, SOURCE, "plan", sb_format("%s", sb_candidate_plan(lead->work)), "measured", at) || say_existing(p, a, at) ||
                    say_history(p, plan, a, dropped, at) || say_replaced(plan, a, at) || set_cost(p, plan, a, at) ||
                    sb_advice_evidence(a, SOURCE, "documents and values",
-                                      sb_format("not in a log: %swhat the values are, and which equality should lead", a->bytes == SB_ABSENT ? "how large the index gets, what it costs to write, " : ""),
+                                      sb_format("not in a log: %swhat the values are, and which equality should lead, and whether two fields of the key are arrays, through which no index can run", a->bytes == SB_ABSENT ? "how large the index gets, what it costs to write, " : ""),
                                       "blind", at)
                ? -1
                : 0;
@@ -158,9 +158,9 @@ static char *reason_of(const struct planned *plan)
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
     const char *part = lead->inner ? " The $lookup in it searches this collection for each document." : lead->arm ? " This is for one arm of its $or; each needs its own." : "";
-    return sb_format("%s %s%s%s reads %.0f %s for each %s it uses%s: %" PRIu64 " logged operation%s took %s.%s The index lets it read only what it returns.", s->op, s->text,
-                     s->sort[0] ? " sorted by " : "", s->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count,
-                     lead->sums.count == 1 ? "" : "s", took, part);
+    return sb_format("%s %s%s%s reads %.0f %s for each %s it uses%s: %" PRIu64 " logged operation%s took %s.%s %s", s->op, s->text,
+                     s->sort[0] ? " sorted by " : "", s->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", sb_candidate_sorting(lead), lead->sums.count,
+                     lead->sums.count == 1 ? "" : "s", took, part, sb_candidate_gain(lead));
 }
 
 /* Adds up what the key serves; a shape of several arms counts once. */

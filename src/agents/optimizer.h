@@ -26,8 +26,10 @@ struct candidate {
     const struct sb_work *work;
     size_t arm;               /* of the shape; 0: the whole filter */
     bool inner;               /* the work is an aggregation on another collection, whose $lookup looks here */
+    bool counted;             /* the work is one that the servers have counted: no window of it, no quantile, no example, no plan */
+    bool served;              /* why_not says what serves it: a $or goes by that arm */
     bool late;                /* an index that serves it came only after it had been slow, as the log tells */
-    struct sb_work_sums sums; /* within the evidence window */
+    struct sb_work_sums sums; /* within the evidence window; of what was counted since longer, its share of that */
     double ratio;             /* documents examined per document used; */
     bool by_keys;             /* or keys, where it reads keys in vain and not documents */
     char why_not[256];        /* "": it may be proposed */
@@ -50,6 +52,10 @@ bool sb_paths_parallel(const char *a, const char *b);
 
 /* optimizer_judge.c. Fills sums, ratio and, when nothing may be proposed for it, why_not. */
 void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q);
+
+/* For a sentence: " and sorts them in memory", or on disk; "" where it sorts nothing. And what the index does for it. */
+const char *sb_candidate_sorting(const struct candidate *c);
+const char *sb_candidate_gain(const struct candidate *c);
 
 /* Documents that were read and not used; of a sort in memory all that it had to hold. */
 uint64_t sb_candidate_waste(const struct candidate *c);
@@ -131,6 +137,9 @@ bool sb_candidate_helped_by(const struct candidate *c, const struct candidate *i
  * part, where there is no lead, or NULL. */
 int sb_index_card(const struct sb_index_question *q, const char *key, const char *name, const struct candidate *lead, const struct candidate *helped,
                   const struct candidate *all, size_t n, struct sb_card *card, struct sb_err *err);
+
+/* How long a build takes, about; entries_milli: of an average document. */
+int64_t sb_index_build_ms(int64_t documents, int64_t entries_milli);
 
 /* Adds what is watched of the collection's shapes: what the lead, if there is one, and others of all that its key serves, examine
  * and take, and that no other gets slower. */

@@ -4,6 +4,9 @@
  * an edit of those makes the rest anew. */
 #include "optimizer.h"
 
+#include <signalbox/base/clock.h>
+#include <signalbox/model/claim.h>
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -253,7 +256,7 @@ static int latency_criteria(const struct sb_index_question *q, const struct cand
     bool known = sb_history_window(q->history, q->ns, from, to, &now);
     if (known && now.reads) {
         int64_t mean = now.read_us / now.reads, usual = usual_read_us(q->anomaly, q->ns);
-        int64_t limit = usual ? usual * 3 / 2 + 300 : mean * 7 / 10;
+        int64_t limit = usual ? usual * 3 / 2 + 300 : lead && lead->counted ? mean * 3 / 2 + 200 : mean * 7 / 10; /* what was quick is not much of the mean */
         bool says = lead && sb_claim_read_us(q, lead, &now, &claim);
         if (says && usual > 0 && usual < claim.value) /* where it waited for others as well, logged times do not tell how much of it goes */
             claim.value = usual;
@@ -321,12 +324,12 @@ int sb_index_criteria_of_shapes(const struct sb_index_question *q, const struct 
     const struct sb_work *served[NAMED_SHAPES];
     int64_t from, to;
     usual_window(q, &from, &to);
-    if (lead && named_shape(q, lead, lead, from, to, w))
+    if (lead && !lead->counted && named_shape(q, lead, lead, from, to, w))
         return -1;
     if (lead)
         served[served_n++] = lead->work;
     for (size_t i = 0; lead && i < n && served_n < NAMED_SHAPES; i++) {
-        if (all[i].why_not[0] || all[i].inner || named(all[i].work, served, served_n) || !sb_candidate_within(&all[i], lead))
+        if (all[i].why_not[0] || all[i].inner || all[i].counted || named(all[i].work, served, served_n) || !sb_candidate_within(&all[i], lead))
             continue;
         if (named_shape(q, &all[i], lead, from, to, w))
             return -1;
@@ -366,9 +369,16 @@ static int index_criteria(const struct sb_index_question *q, const struct candid
 static int64_t seen_ms(const struct sb_index_question *q, const struct candidate *lead, int64_t covered_ms)
 {
     const struct sb_work *w = lead->work;
+    if (lead->counted)
+        return w->last_ms > w->first_ms && w->last_ms - w->first_ms < q->to - q->from ? w->last_ms - w->first_ms : q->to - q->from;
     if (lead->sums.count < MANY || w->first_ms == SB_NO_TIME || w->last_ms <= w->first_ms || w->last_ms <= q->from || w->last_ms > q->to)
         return covered_ms > 0 && covered_ms < q->to - q->from ? covered_ms : q->to - q->from;
     return w->last_ms - (w->first_ms < q->from ? q->from : w->first_ms);
+}
+
+int64_t sb_index_build_ms(int64_t documents, int64_t entries_milli)
+{
+    return documents * entries_milli / BUILD_DOCS_PER_S + 1000;
 }
 
 static int set_costs(const struct sb_index_question *q, const char *key, const struct candidate *lead, struct sb_index_cost *cost, struct sb_card *card)
@@ -387,7 +397,7 @@ static int set_costs(const struct sb_index_question *q, const char *key, const s
     b->documents = cat->documents;
     b->bytes = cat->bytes;
     b->members = cat->members;
-    b->est_duration_ms = cat->documents * entries_milli / BUILD_DOCS_PER_S + 1000;
+    b->est_duration_ms = sb_index_build_ms(cat->documents, entries_milli);
     if (w.covered_ms > 0) {
         b->reads_per_s_milli = w.reads * 1000000 / w.covered_ms;
         b->writes_per_s_milli = w.writes * 1000000 / w.covered_ms;
@@ -436,10 +446,31 @@ static int add_claims(const struct sb_index_question *q, const struct candidate 
                               : 0;
 }
 
+/* What the servers counted of the shape, and what of that nobody can know. */
+static int counted_evidence(const struct sb_index_question *q, const struct candidate *lead, struct sb_card *card)
+{
+    const struct sb_work_sums *s = &lead->work->sums;
+    char from[SB_TIME_LEN + 1], to[SB_TIME_LEN + 1];
+    sb_time_format(from, lead->work->first_ms);
+    sb_time_format(to, lead->work->last_ms);
+    return evidence(card, "$queryStats of every member", q->ns, "operations of this shape",
+                    sb_format("%" PRIu64 " between %.19sZ and %.19sZ, %" PRIu64 " ms in all, mean %.1f ms; no log or profile has it", s->count, from, to, s->total_ms,
+                              s->timed ? (double)s->total_ms / (double)s->timed : 0), "measured", q->to) ||
+                   evidence(card, "$queryStats of every member", q->ns, "documents examined per document used", sb_format("%.0f to 1%s", lead->ratio, s->sorted ? ", and a sort in memory" : ""), "measured", q->to) ||
+                   evidence(card, "$queryStats of every member", q->ns, "of that in the evidence window",
+                            sb_format("%" PRIu64 " in %" PRId64 " s, as if they had come evenly; the servers tell no single one, and no plan", lead->sums.count, seen_ms(q, lead, 0) / 1000), SB_BADGE_ESTIMATED, q->to) ||
+                   evidence(card, "$queryStats of every member", q->ns, "what it examines with the index", sb_format("is not watched: it is too quick to be written down, and there is no example to explain"), "blind", q->to)
+               ? -1
+               : 0;
+}
+
 static int add_evidence(const struct sb_index_question *q, const struct candidate *lead, const struct sb_index_cost *cost, struct sb_card *card)
 {
     const struct sb_catalogue *cat = q->catalogue;
-    if (lead) {
+    if (lead && lead->counted) {
+        if (counted_evidence(q, lead, card))
+            return -1;
+    } else if (lead) {
         const struct sb_work_sums *s = &lead->sums;
         if (evidence(card, "slow operations as the servers wrote them down", q->ns, "operations of this shape",
                      s->timed ? sb_format("%" PRIu64 " in %" PRId64 " s, %" PRIu64 " ms in all, mean %.0f ms", s->count, (q->to - q->from) / 1000,
@@ -478,6 +509,11 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
 
 /* ---- the draft ---- */
 
+static const char *what_it_wins(const struct candidate *lead)
+{
+    return lead->arm ? "This index is for one arm of its $or: nothing is won before each arm has its own." : sb_candidate_gain(lead);
+}
+
 static char *why_of(const struct sb_index_question *q, const struct candidate *lead, const struct candidate *helped)
 {
     if (!lead && helped)
@@ -489,6 +525,10 @@ static char *why_of(const struct sb_index_question *q, const struct candidate *l
                          q->edited_by, q->edited, (q->to - q->from) / 1000);
     if (!lead)
         return sb_format("%s asked for this index; no operation that needs it was seen in the evidence window.", q->requested_by);
+    if (lead->counted)
+        return sb_format("Too quick for a log or profile, and counted by the servers: %s %s%s%s reads %.0f documents for each one it uses%s, %" PRIu64 " times in %" PRId64 " s on average. %s",
+                         lead->work->shape->op, lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, sb_candidate_sorting(lead),
+                         lead->sums.count, seen_ms(q, lead, 0) / 1000, what_it_wins(lead));
     char took[32] = "an unknown time";
     if (lead->sums.timed)
         snprintf(took, sizeof took, "%" PRIu64 " ms", lead->sums.total_ms);
@@ -496,8 +536,8 @@ static char *why_of(const struct sb_index_question *q, const struct candidate *l
                      " s. %s",
                      q->edited_by ? q->edited_by : q->key ? q->requested_by : "",
                      q->edited_by ? " changed " : q->key ? " asked for this index. " : "", q->edited_by ? q->edited : "", q->edited_by ? " of this index. " : "", lead->work->shape->op,
-                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", lead->sums.sorted ? " and sorts them in memory" : "", lead->sums.count, took, (q->to - q->from) / 1000,
-                     lead->arm ? "This index is for one arm of its $or: nothing is won before each arm has its own." : "The index lets it read only what it returns.");
+                     lead->work->shape->text, lead->work->shape->sort[0] ? " sorted by " : "", lead->work->shape->sort, lead->ratio, lead->by_keys ? "keys" : "documents", lead->by_keys ? "document" : "one", sb_candidate_sorting(lead), lead->sums.count, took, (q->to - q->from) / 1000,
+                     what_it_wins(lead));
 }
 
 /* A field that no document has: said where everybody reads it. */
@@ -537,7 +577,7 @@ static int describe(const struct sb_index_question *q, const struct candidate *l
     card->risk = SB_LOW;
     if (q->catalogue->documents > 10000000 || q->catalogue->indexes_n >= 20)
         card->risk = SB_MEDIUM;
-    card->confidence_ppm = lead ? (lead->sums.count >= 10 ? 900000 : 700000) : q->edited_by ? UNMEASURED_PPM : 500000;
+    card->confidence_ppm = lead ? (lead->sums.count >= 10 && !lead->counted ? 900000 : 700000) : q->edited_by ? UNMEASURED_PPM : 500000;
     if (q->edited_by && !lead && !helped && card->risk < SB_MEDIUM)
         card->risk = SB_MEDIUM;
     card->why = why_of(q, lead, helped);

@@ -261,9 +261,10 @@ static bool claim_keys(const struct sb_index_question *q, int64_t entries_milli,
     double sure = (double)(w.inserted_least > w.inserts ? w.inserted_least : w.inserts) + (double)w.removes;
     double most = (double)(w.inserted_most > w.inserts ? w.inserted_most : w.inserts) + (double)w.removes + 2 * (double)(w.updates + other);
     const char *unseen = unseen_removals(q);
-    bool founded = kinds && !narrowed && !unseen && w.writes >= LEAST_WRITES && most <= SURE * sure;
+    double chance = sure > 0 ? 2 / sqrt(sure) : 1, low = sure * (chance < 1 ? 1 - chance : 0), high = most * (1 + chance); /* of a number that was counted once, 95 % */
+    bool founded = kinds && !narrowed && !unseen && w.writes >= LEAST_WRITES && high <= SURE * low;
     double value = sure > 0 ? sqrt(sure * most) : most / 2; /* as far from either bound, as a factor */
-    claim(out, value * each / s, (narrowed ? 0 : sure * each) / s, most * each / s, founded);
+    claim(out, value * each / s, (narrowed ? 0 : low * each) / s, high * each / s, founded);
     snprintf(out->why, sizeof out->why, "%" PRId64 " inserts, %" PRId64 " removes, %" PRId64 " updates and %" PRId64 " others in %" PRId64 " s, %.2f keys a document%s%s", w.inserts,
              w.removes, w.updates, other, w.covered_ms / 1000, each, unseen ? "; " : w.updates + other ? "; which updates change the key is not known" : "", unseen ? unseen : "");
     return true;

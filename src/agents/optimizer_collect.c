@@ -12,6 +12,7 @@ struct collecting {
     const struct sb_index_question *q;
     struct candidate *all;
     size_t n;
+    bool counted; /* what is asked for now is what the servers have counted */
 };
 
 /* The next free candidate, for this work; NULL: there are as many as are looked at. */
@@ -22,6 +23,7 @@ static struct candidate *begin(struct collecting *g, const struct sb_work *work)
     struct candidate *c = &g->all[g->n++];
     memset(c, 0, sizeof *c);
     c->work = work;
+    c->counted = g->counted;
     return c;
 }
 
@@ -41,12 +43,15 @@ static void refuse_nearly_there(const struct sb_index_question *q, struct candid
 static void refuse_served(const struct sb_index_question *q, struct candidate *c)
 {
     const struct sb_catalogue *cat = q->catalogue;
+    bool before = c->why_not[0] != '\0';
     for (size_t i = 0; i < cat->indexes_n && !c->why_not[0]; i++)
         if (sb_candidate_served_by(c, &cat->indexes[i]))
             snprintf(c->why_not, sizeof c->why_not, "index %.100s already serves it%s", cat->indexes[i].name,
                      strstr(sb_candidate_plan(c->work), "IXSCAN") || strstr(sb_candidate_plan(c->work), "COUNT_SCAN") ? ": it reads what the operation asks for"
+                     : c->counted                                                                                   ? "; it was not there, or not chosen, when this was counted"
                                                                                                                     : "; it was not there, or not chosen, when this was logged");
     refuse_nearly_there(q, c);
+    c->served = c->why_not[0] && !before;
 }
 
 /* Something is left to be looked at in each document that the key leads to. */
@@ -195,26 +200,38 @@ static void ask_lookups(struct collecting *g, const struct sb_work *work)
             ask_inner(g, work, &work->shape->lookups[i]);
 }
 
-int sb_candidates_collect(const struct sb_index_question *q, struct candidate **all, size_t *n)
+/* -1 out of memory. */
+static int ask_all(struct collecting *g, const struct sb_workload *w)
 {
-    size_t entries = sb_workload_size(q->workload);
+    size_t entries = sb_workload_size(w);
     const struct sb_work **rank = calloc(entries + 1, sizeof *rank);
-    struct collecting g = {q, calloc(SB_INDEX_MAX_NEEDS, sizeof *g.all), 0};
-    *all = g.all;
-    *n = 0;
-    if (!rank || !g.all) {
-        free(rank);
-        free(g.all);
-        *all = NULL;
+    if (!rank)
         return -1;
-    }
-    sb_workload_rank(q->workload, rank);
+    sb_workload_rank(w, rank);
     for (size_t i = 0; i < entries; i++) {
-        if (sb_streq(rank[i]->ns, q->ns))
-            ask(&g, rank[i]);
-        ask_lookups(&g, rank[i]);
+        if (g->counted && sb_workload_find(g->q->workload, rank[i]->ns, rank[i]->shape->fingerprint))
+            continue;
+        if (sb_streq(rank[i]->ns, g->q->ns))
+            ask(g, rank[i]);
+        ask_lookups(g, rank[i]);
     }
-    *n = g.n;
     free(rank);
     return 0;
+}
+
+int sb_candidates_collect(const struct sb_index_question *q, struct candidate **all, size_t *n)
+{
+    struct collecting g = {.q = q, .all = calloc(SB_INDEX_MAX_NEEDS, sizeof *g.all)};
+    int rc = g.all ? ask_all(&g, q->workload) : -1;
+    g.counted = true;
+    if (rc == 0 && q->counted)
+        rc = ask_all(&g, q->counted);
+    if (rc) {
+        free(g.all);
+        g.all = NULL;
+        g.n = 0;
+    }
+    *all = g.all;
+    *n = g.n;
+    return rc;
 }

@@ -112,11 +112,48 @@ static bool takes_all(const struct candidate *c)
            (double)s->returned / (double)s->docs_examined > MOSTLY_RETURNED;
 }
 
+static uint64_t share_of(uint64_t n, double share)
+{
+    return (uint64_t)((double)n * share + 0.5);
+}
+
+const char *sb_candidate_sorting(const struct candidate *c)
+{
+    return c->sums.sorted == 0 ? "" : c->sums.spilled ? " and sorts them with the help of files on disk" : " and sorts them in memory";
+}
+
+const char *sb_candidate_gain(const struct candidate *c)
+{
+    if (c->sums.sorted && c->ratio < 2)
+        return "The index gives them in that order: nothing has to be sorted.";
+    return "The index lets it read only what it returns.";
+}
+
+/* What was counted, as if it had come evenly in all the time since it is counted; nothing when none came lately. */
+static struct sb_work_sums counted_within(const struct sb_work *w, int64_t from, int64_t to)
+{
+    struct sb_work_sums s = w->sums;
+    double window = (double)to - (double)from, span = (double)w->last_ms - (double)w->first_ms;
+    if (w->last_ms != SB_NO_TIME && w->last_ms < from)
+        return (struct sb_work_sums){0};
+    if (span <= window || window <= 0)
+        return s;
+    double share = window / span;
+    uint64_t count = share_of(s.count, share);
+    if (count == 0) { /* one, on average */
+        share = 1 / (double)s.count;
+        count = 1;
+    }
+    return (struct sb_work_sums){.count = count, .timed = s.timed ? count : 0, .total_ms = share_of(s.total_ms, share), .docs_examined = share_of(s.docs_examined, share),
+                                 .keys_examined = share_of(s.keys_examined, share), .returned = share_of(s.returned, share), .sorted = s.sorted ? count : 0, .spilled = s.spilled ? count : 0,
+                                 .views = s.views ? count : 0};
+}
+
 void sb_candidate_judge(struct candidate *c, const struct sb_index_question *q)
 {
     const struct sb_work *w = c->work;
     const struct sb_shape *shape = w->shape;
-    c->sums = q->whole_log ? w->sums : sb_work_window(q->workload, w, q->from, q->to, NULL);
+    c->sums = c->counted ? counted_within(w, q->from, q->to) : q->whole_log ? w->sums : sb_work_window(q->workload, w, q->from, q->to, NULL);
     const struct sb_work_sums *s = &c->sums;
     c->by_keys = s->keys_examined > MANY_KEYS * s->docs_examined && s->keys_examined > MANY_KEYS * used_by(c);
     uint64_t used = sb_work_used(shape, s), examined = examined_by(c), waste = sb_candidate_waste(c), each = s->count ? waste / s->count : 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "optimizer_retire.h"
 
+#include <signalbox/base/clock.h>
 #include <signalbox/base/zone.h>
 
 #include <inttypes.h>
@@ -174,6 +175,9 @@ static bool look_redundant(struct retire *r, const struct sb_catalogue *c, const
         return verdict(r, RETIRE_KEEP, "%s begins with its key, but it is sparse and holds fewer documents", r->by->name);
     if (hinted(w, c->ns, x))
         return verdict(r, RETIRE_KEEP, "%s begins with its key, but an operation names it (hint) and would fail without it", r->by->name);
+    if (x->hidden)
+        return verdict(r, RETIRE_KEEP, "%s begins with its key, but it is hidden already: drop it when all is well without it (the card that hid it leads to one that drops it, when its watch window has passed)",
+                       r->by->name);
     return verdict(r, RETIRE_REDUNDANT, "%s %s: it serves whatever this one serves, and every write pays for both", r->by->name,
                    same ? "has the same key, as it stands or turned round" : "begins with its key");
 }
@@ -245,6 +249,17 @@ static char *json_of(bson_t *doc)
     if (doc)
         bson_destroy(doc);
     return copy;
+}
+
+char *sb_retire_uses_told(const struct sb_index_info *x, int64_t members)
+{
+    char first[SB_TIME_LEN + 1], all[SB_TIME_LEN + 1];
+    if (!x->since_all)
+        return sb_format("%" PRId64 " on %" PRId64 " of %" PRId64 " members; since when they count is not told", x->uses, x->members, members);
+    sb_time_format(first, x->since);
+    sb_time_format(all, x->since_all);
+    return sb_format("%" PRId64 " on %" PRId64 " of %" PRId64 " members: the first of them counts since %.16sZ, every one since %.16sZ (its last restart, or when the index was made, hidden or shown)", x->uses,
+                     x->members, members, first, all);
 }
 
 char *sb_retire_hide_command(const char *coll, const char *name, bool hidden)

@@ -30,6 +30,9 @@ char *sb_retire_hide_command(const char *coll, const char *name, bool hidden);
 char *sb_retire_drop_command(const char *coll, const char *name);
 char *sb_retire_create_command(const char *coll, const char *spec);
 
+/* How often it was used, on how many members, and since when each has counted. A new string or NULL. */
+char *sb_retire_uses_told(const struct sb_index_info *x, int64_t members);
+
 /* What is watched of a card that hides or drops: nothing of the collection may get worse, neither its reads and writes nor any of its shapes. remedy: what takes the card back. -1 out of memory. */
 int sb_retire_watch(struct sb_card *card, const struct sb_index_question *q, const struct sb_history *history, int64_t window_s, const char *remedy);
 

@@ -51,8 +51,10 @@ static void thin_out(const struct sb_index_question *q, struct candidate *all, s
             within = sb_candidate_within(&all[i], &plan[k].key);
             by = !by && nearly_serves(q, &all[i], &plan[k].key) ? &plan[k] : by;
         }
-        if (!within && by)
-            snprintf(all[i].why_not, sizeof all[i].why_not, "the index proposed on %.100s and what follows finds as few documents as one of its own would", by->key.field[0].path);
+        if (within || !by)
+            continue;
+        snprintf(all[i].why_not, sizeof all[i].why_not, "the index proposed on %.100s and what follows finds as few documents as one of its own would", by->key.field[0].path);
+        all[i].served = true;
     }
 }
 
@@ -114,6 +116,38 @@ static bool too_many(const struct sb_index_question *q, const struct planned *p,
     return true;
 }
 
+/* ---- $or ---- */
+
+static bool lacks_an_arm(const struct candidate *all, size_t n, const struct candidate *c)
+{
+    for (size_t i = 0; i < n; i++)
+        if (all[i].work == c->work && all[i].arm && all[i].why_not[0] && !all[i].served)
+            return true;
+    return false;
+}
+
+static bool serves_any(const struct candidate *all, size_t n, const struct planned *p)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!all[i].why_not[0] && sb_candidate_within(&all[i], &p->key))
+            return true;
+    return false;
+}
+
+/* An $or of which one arm gets no index reads everything all the same: its other arms want none then, and what was planned for them
+ * alone goes. */
+static void give_up_arms(struct candidate *all, size_t n, struct planned *plan, size_t *planned)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (all[i].arm && !all[i].why_not[0] && lacks_an_arm(all, n, &all[i]))
+            snprintf(all[i].why_not, sizeof all[i].why_not, "another arm of its $or gets no index, and before each has one it reads everything");
+    for (size_t i = 0; i < *planned; i++)
+        if (serves_any(all, n, &plan[i]))
+            plan[kept++] = plan[i];
+    *planned = kept;
+}
+
 void sb_plan_choose(const struct sb_index_question *q, struct candidate *all, size_t n, struct planned *plan, size_t *planned)
 {
     uint64_t writes = written(q);
@@ -126,6 +160,7 @@ void sb_plan_choose(const struct sb_index_question *q, struct candidate *all, si
             refuse(all, n, &plan[i], why);
     }
     *planned = kept;
+    give_up_arms(all, n, plan, planned);
     thin_out(q, all, n, plan, planned);
     kept = 0;
     for (size_t i = 0; i < *planned; i++) {
@@ -135,4 +170,5 @@ void sb_plan_choose(const struct sb_index_question *q, struct candidate *all, si
             refuse(all, n, &plan[i], why);
     }
     *planned = kept;
+    give_up_arms(all, n, plan, planned);
 }

@@ -239,11 +239,19 @@ static int64_t sum_of(const bson_t *metrics, const char *path)
     return n < 0 ? SB_ABSENT : n;
 }
 
+static int64_t date_at(const bson_t *doc, const char *path)
+{
+    bson_iter_t it, at;
+    return bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, path, &at) && BSON_ITER_HOLDS_DATE_TIME(&at) ? bson_iter_date_time(&at) : SB_NO_TIME;
+}
+
 static void take_metrics(struct sb_query_stat *q, const bson_t *doc)
 {
     int64_t us = sum_of(doc, "metrics.totalExecMicros.sum");
     q->executions = sum_of(doc, "metrics.execCount");
     q->op.duration_ms = us < 0 ? SB_ABSENT : us / 1000;
+    q->first_ms = date_at(doc, "metrics.firstSeenTimestamp");
+    q->op.at_ms = date_at(doc, "metrics.latestSeenTimestamp");
     q->op.keys_examined = sum_of(doc, "metrics.keysExamined.sum");
     q->op.docs_examined = sum_of(doc, "metrics.docsExamined.sum");
     q->op.returned = sum_of(doc, "metrics.docsReturned.sum");
@@ -266,7 +274,7 @@ void sb_query_stat_release(struct sb_query_stat *q)
     bson_destroy(&q->command);
 }
 
-bool sb_query_stat_read(const bson_t *doc, int64_t at_ms, struct sb_query_stat *q)
+bool sb_query_stat_read(const bson_t *doc, struct sb_query_stat *q)
 {
     struct sb_span db = text_at(doc, "key.queryShape.cmdNs.db"), coll = text_at(doc, "key.queryShape.cmdNs.coll"), name = text_at(doc, "key.queryShape.command");
     struct sb_span type = text_at(doc, "key.collectionType");
@@ -286,7 +294,6 @@ bool sb_query_stat_read(const bson_t *doc, int64_t at_ms, struct sb_query_stat *
         return false;
     }
     take_metrics(q, doc);
-    q->op.at_ms = at_ms;
     q->op.ns = (struct sb_span){q->ns, strlen(q->ns)};
     q->op.app = text_at(doc, "key.client.application.name");
     q->op.on_view = sb_slow_op_type_is_view(type);

@@ -376,7 +376,12 @@ const struct sb_edit_key sb_edit_keys[] = {
     {"expire_after_s", "seconds for a TTL index; empty for none"},
     {"partial_filter", "a partial index's filter, as Extended JSON; empty for none"},
     {"commit_quorum", "votingMembers, majority, or a number of members"},
-    {"watch_window_s", "seconds of the watch window, 60 to 86400"},
+    {"watch_window_s", "seconds of the watch window, up to 86400"},
     {"watch_events", "what must happen in time, or it is FAIL: backup within 24h, schedule:NAME within 24h; empty for none"},
 };
 const size_t sb_edit_keys_n = SB_COUNT(sb_edit_keys);
+
+bool sb_edit_key_is_for(const struct sb_edit_key *key, int kind)
+{
+    return kind == SB_KIND_CREATE_INDEX || ((kind == SB_KIND_HIDE_INDEX || kind == SB_KIND_DROP_INDEX) && sb_starts_with(key->key, "watch_"));
+}

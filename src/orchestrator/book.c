@@ -71,6 +71,7 @@ static void free_case(struct held_case *c)
 {
     sb_o_free_sequel(c->sequel);
     free(c->chain.said);
+    free(c->drop.said);
     for (size_t i = 0; i < c->impact_n; i++)
         sb_record_release(&sb_evidence_schema, &c->impact[i]);
     free(c->impact);
@@ -305,6 +306,8 @@ void sb_o_close_case_if_settled(struct sb_orchestrator *o, const char *case_id)
         sb_str_addf(&outcome, "%s%s", outcome.len ? "; " : "", text ? text : c->case_.cards[i]);
         free(text);
     }
+    if (settled && sb_o_drop_is_due(o, c))
+        settled = false;
     /* a card that was done and is then rolled back closes its case a second time, with the new outcome */
     if (settled && !sb_streq(outcome.p, c->case_.outcome))
         sb_o_record(o, SB_ENTRY_CASE_CLOSE, NULL, &(struct refs){.case_ = c}, json_pack("{s:s}", "outcome", outcome.p), NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Having the Index Optimizer look at all that a collection, or a database, asks for. The telemetry thread says which collections
- * and fields matter, a worker reads catalogues and samples, the telemetry thread gives the advice beside its workload, and the
+ * Having the Index Optimizer look at all that a collection, or a database, asks for. A worker reads what the servers have counted,
+ * where they do; the telemetry thread says which collections and fields matter, a worker reads catalogues and samples, the telemetry thread gives the advice beside its workload, and the
  * orchestrator proposes a card for each index, what gains most first, and says what became of each shape. */
 #include "private.h"
 
@@ -38,13 +38,11 @@ struct reviewing {
     char *primary;
     struct place *places;
     size_t places_n;
-    struct sb_running *running; /* operations that are in no log yet */
+    struct sb_running *running;  /* operations that are in no log yet */
     size_t running_n;
-    char *blind;                /* why they cannot be seen, where they cannot */
-    struct sb_counted *counted; /* shapes that only the server itself has counted */
-    size_t counted_n;
-    char *not_counted;          /* why they cannot be asked for, where a server of this version has them */
-    bool counts;                /* a version that has them */
+    char *blind;                 /* why they cannot be seen, where they cannot */
+    struct sb_workload *counted; /* shapes as the servers have counted them; NULL: they are of no version that does */
+    char *not_counted;           /* why they cannot be asked for, where a server of this version has them */
     struct sb_err err;
 };
 
@@ -74,12 +72,12 @@ static void free_reviewing(void *p)
     free(r->places);
     sb_running_free(r->running, r->running_n);
     free(r->blind);
-    sb_counted_free(r->counted, r->counted_n);
+    sb_workload_free(r->counted);
     free(r->not_counted);
     free(r);
 }
 
-/* ---- 4. back on the orchestrator's thread ---- */
+/* ---- 5. back on the orchestrator's thread ---- */
 
 static void record_reads(struct sb_orchestrator *o, struct held_case *held, const struct place *p)
 {
@@ -211,10 +209,6 @@ static void say_rest(const struct reviewing *r, struct sb_str *out)
         if (r->running[i].fingerprint)
             sb_str_addf(out, "%srunning on %s for %" PRId64 " s: %s %s, plan %s; no log or profile has it yet, and what it reads is not known before it ends", out->len ? "; " : "",
                         r->running[i].member, r->running[i].running_ms / 1000, r->running[i].ns, r->running[i].shape, r->running[i].plan ? r->running[i].plan : "not told");
-    for (size_t i = 0; i < r->counted_n; i++)
-        if (r->counted[i].fingerprint)
-            sb_str_addf(out, "%scounted by the server: %s %s, %" PRId64 " times, %" PRId64 " documents examined and %" PRId64 " returned in all; no log or profile has it", out->len ? "; " : "",
-                        r->counted[i].ns, r->counted[i].shape, r->counted[i].executions, r->counted[i].docs_examined, r->counted[i].returned > 0 ? r->counted[i].returned : 0);
     if (r->not_counted)
         sb_str_addf(out, "%s%s", out->len ? "; " : "", r->not_counted);
     if (r->blind)
@@ -251,7 +245,7 @@ static void back(struct sb_orchestrator *o, void *p)
     free_reviewing(r);
 }
 
-/* ---- 3. on the telemetry thread ---- */
+/* ---- 4. on the telemetry thread ---- */
 
 /* Of what is running, a shape that the workload has is no news, and one that runs twice is said once. */
 static void forget_known(struct reviewing *r, const struct sb_workload *w)
@@ -266,11 +260,6 @@ static void forget_known(struct reviewing *r, const struct sb_workload *w)
             x->fingerprint = NULL;
         }
     }
-    for (size_t i = 0; i < r->counted_n; i++) /* the same of what the server has counted */
-        if (sb_workload_find(w, r->counted[i].ns, r->counted[i].fingerprint)) {
-            free(r->counted[i].fingerprint);
-            r->counted[i].fingerprint = NULL;
-        }
 }
 
 static void advise(void *p, const struct sb_view *view)
@@ -279,7 +268,7 @@ static void advise(void *p, const struct sb_view *view)
     int64_t now = sb_view_now(view);
     for (size_t i = 0; i < r->places_n && r->err.code == SB_OK; i++) {
         struct place *at = &r->places[i];
-        struct sb_index_question q = {.ns = at->ns, .from = now - EVIDENCE_MS, .to = now, .now = now, .void_from = at->void_from, .void_to = at->void_to, .workload = sb_view_workload(view),
+        struct sb_index_question q = {.ns = at->ns, .from = now - EVIDENCE_MS, .to = now, .now = now, .void_from = at->void_from, .void_to = at->void_to, .workload = sb_view_workload(view), .counted = r->counted,
                                       .history = sb_view_history(view), .catalogue = &at->catalogue, .replicated = r->replicated, .card_id = "C-000000", .case_id = r->case_id,
                                       .deployment = r->deployment, .deployment_id = r->deployment_id, .requested_by = r->requested_by, .environment = r->environment, .simulated = r->simulated};
         if (at->read)
@@ -289,7 +278,7 @@ static void advise(void *p, const struct sb_view *view)
     sb_o_post_done(r->o, &r->way, back, r, free_reviewing);
 }
 
-/* ---- 2. on a worker ---- */
+/* ---- 3. on a worker ---- */
 
 /* A collection that cannot be read, or has vanished, is said to be so; the others are looked at all the same. */
 static void read_catalogues(void *p)
@@ -304,12 +293,10 @@ static void read_catalogues(void *p)
                    (!at->catalogue.exists || sb_catalogue_sample(r->o->opt.server, &m, &at->catalogue, (const char *const *)at->paths, at->paths_n, SB_INDEX_SAMPLE, &at->err) == 0);
     }
     sb_running_read(r->o->opt.server, &m, r->about, &r->running, &r->running_n, &r->blind, &r->err);
-    if (r->counts && r->err.code == SB_OK)
-        sb_counted_read(r->o->opt.server, &m, r->about, &r->counted, &r->counted_n, &r->not_counted, &r->err);
     sb_o_view(r->o, &r->way, advise, r, free_reviewing);
 }
 
-/* ---- 1. on the telemetry thread ---- */
+/* ---- 2. on the telemetry thread ---- */
 
 static bool is_asked(const struct sb_workload *w, const char *ns)
 {
@@ -332,15 +319,28 @@ static void find_paths(void *p, const struct sb_view *view)
     size_t busy = 0;
     for (size_t i = 0; i < r->places_n && r->err.code == SB_OK; i++) {
         struct place *at = &r->places[i];
-        at->busy = (r->places_n == 1 || is_asked(w, at->ns)) && busy < MOST_COLLECTIONS;
+        at->busy = (r->places_n == 1 || is_asked(w, at->ns) || (r->counted && is_asked(r->counted, at->ns))) && busy < MOST_COLLECTIONS;
         busy += at->busy;
-        if (at->busy && sb_index_paths(w, at->ns, NULL, &at->paths, &at->paths_n))
+        if (at->busy && (sb_index_paths(w, at->ns, NULL, &at->paths, &at->paths_n) || (r->counted && sb_index_paths(r->counted, at->ns, NULL, &at->paths, &at->paths_n))))
             sb_fail_nomem(&r->err);
     }
     if (r->err.code != SB_OK)
         sb_o_post_done(r->o, &r->way, back, r, free_reviewing);
     else
         sb_o_work(r->o, &r->way, read_catalogues, r, free_reviewing);
+}
+
+/* ---- 1. on a worker, where the servers are of a version that counts ---- */
+
+static void read_counted(void *p)
+{
+    struct reviewing *r = p;
+    struct sb_members m = {(const char *const *)r->members, r->members_n, r->primary};
+    r->counted = sb_counted_read(r->o->opt.server, &m, r->about, &r->not_counted, &r->err);
+    if (r->err.code != SB_OK)
+        sb_o_post_done(r->o, &r->way, back, r, free_reviewing);
+    else
+        sb_o_view(r->o, &r->way, find_paths, r, free_reviewing);
 }
 
 /* ---- the request ---- */
@@ -378,7 +378,6 @@ int sb_o_consult_review(struct sb_orchestrator *o, struct held_case *held, const
     if (!r)
         return sb_fail_nomem(err);
     r->o = o;
-    r->counts = o->facts.version_number >= 70000;
     r->environment = o->opt.environment;
     r->simulated = o->facts.simulated;
     r->replicated = o->facts.hello.set_name[0] != '\0';
@@ -388,6 +387,11 @@ int sb_o_consult_review(struct sb_orchestrator *o, struct held_case *held, const
         return sb_fail_nomem(err);
     }
     held->consulting = true;
-    sb_o_view(o, &r->way, find_paths, r, free_reviewing);
+    if (o->facts.version_number < 70000) {
+        sb_o_view(o, &r->way, find_paths, r, free_reviewing);
+    } else if (!sb_o_work(o, &r->way, read_counted, r, free_reviewing)) {
+        held->consulting = false;
+        return sb_fail_nomem(err);
+    }
     return 0;
 }

@@ -4,6 +4,8 @@
  * What the card says was said about its key and options. With others nothing of it holds, so the Index Optimizer looks first. */
 #include "private.h"
 
+#include <signalbox/agents/index_drop.h>
+#include <signalbox/agents/index_retire.h>
 #include <signalbox/model/card_edit.h>
 
 #include <inttypes.h>
@@ -11,7 +13,7 @@
 #include <string.h>
 
 #define LEAST_WINDOW_S 60
-#define MOST_WINDOW_S 86400
+#define MOST_WINDOW_S 86400 /* what is remembered of a collection's operations goes back no further */
 
 /* Sets one member of the options document; an empty value removes it. */
 static int set_option(struct sb_card *card, const char *name, const char *type, const char *value, struct sb_err *err)
@@ -65,10 +67,52 @@ static int set_name(struct sb_card *card, const char *value, struct sb_err *err)
     return sb_str_set(&card->index_name, value) ? sb_fail_nomem(err) : 0;
 }
 
+static int set_events(struct sb_card *card, const char *value, struct sb_err *err)
+{
+    const char *remedy = card->kind == SB_KIND_HIDE_INDEX ? "unhide" : card->kind == SB_KIND_DROP_INDEX ? "create" : NULL;
+    if (sb_watch_events_set(&card->watch, value, err))
+        return -1;
+    for (size_t i = 0; remedy && i < card->watch.criteria_n; i++)
+        if (sb_str_set(&card->watch.criteria[i].on_breach, remedy))
+            return sb_fail_nomem(err);
+    return 0;
+}
+
+static int least_window(int kind)
+{
+    return kind == SB_KIND_HIDE_INDEX ? SB_HIDE_WINDOW_S : kind == SB_KIND_DROP_INDEX ? SB_DROP_WINDOW_S : LEAST_WINDOW_S;
+}
+
+/* What a card of this kind lets be changed is said where a key is none of it. */
+static int may_set(const struct sb_card *card, const char *key, struct sb_err *err)
+{
+    struct sb_str known;
+    sb_str_init(&known);
+    for (size_t i = 0; i < sb_edit_keys_n; i++) {
+        if (!sb_edit_key_is_for(&sb_edit_keys[i], card->kind))
+            continue;
+        if (sb_streq(sb_edit_keys[i].key, key)) {
+            sb_str_release(&known);
+            return 0;
+        }
+        sb_str_addf(&known, "%s%s", known.len ? ", " : "", sb_edit_keys[i].key);
+    }
+    if (card->kind == SB_KIND_CREATE_INDEX)
+        sb_fail(err, SB_EINPUT, "\"%.60s\" cannot be edited on a card; these can: %s", key, known.p);
+    else if (known.len)
+        sb_fail(err, SB_ESTATE, "%s %s an index as it is: of such a card only how it is watched can be edited (%s)", card->id, card->kind == SB_KIND_HIDE_INDEX ? "hides" : "drops", known.p);
+    else
+        sb_fail(err, SB_ESTATE, "only cards that create, hide or drop an index can be edited");
+    sb_str_release(&known);
+    return -1;
+}
+
 static int apply_set(struct sb_card *card, const struct sb_set *set, char *quorum, size_t cap, struct sb_err *err)
 {
     const char *key = set->key, *value = set->value;
     int64_t n;
+    if (may_set(card, key, err))
+        return -1;
     if (sb_streq(key, "name"))
         return set_name(card, value, err);
     if (sb_streq(key, "key")) {
@@ -94,20 +138,13 @@ static int apply_set(struct sb_card *card, const struct sb_set *set, char *quoru
         return 0;
     }
     if (sb_streq(key, "watch_window_s")) {
-        if (sb_parse_i64(value, &n) || n < LEAST_WINDOW_S || n > MOST_WINDOW_S)
-            return sb_fail(err, SB_EINPUT, "watch_window_s must be between %d and %d", LEAST_WINDOW_S, MOST_WINDOW_S);
+        if (sb_parse_i64(value, &n) || n < least_window(card->kind) || n > MOST_WINDOW_S)
+            return sb_fail(err, SB_EINPUT, "watch_window_s must be between %d and %d%s", least_window(card->kind), MOST_WINDOW_S,
+                           card->kind == SB_KIND_CREATE_INDEX ? "" : ": what runs less often than that is not seen, and that nobody misses the index is all that the card shows");
         card->watch.window_s = n;
         return 0;
     }
-    if (sb_streq(key, "watch_events"))
-        return sb_watch_events_set(&card->watch, value, err);
-    struct sb_str known;
-    sb_str_init(&known);
-    for (size_t i = 0; i < sb_edit_keys_n; i++)
-        sb_str_addf(&known, "%s%s", i ? ", " : "", sb_edit_keys[i].key);
-    sb_fail(err, SB_EINPUT, "\"%.60s\" cannot be edited on a card; these can: %s", key, known.p);
-    sb_str_release(&known);
-    return -1;
+    return set_events(card, value, err);
 }
 
 /* In one line, for the entry and the note. */
@@ -163,8 +200,6 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
         return -1;
     if (e->revision && e->revision != c->card.revision)
         return sb_fail(err, SB_ESTATE, "%s has changed since it was shown: look at it again", c->card.id);
-    if (c->card.kind != SB_KIND_CREATE_INDEX)
-        return sb_fail(err, SB_ESTATE, "only cards that create an index can be edited");
     if (!sb_lifecycle_next((enum sb_state)c->card.state, SB_EV_EDIT) || c->run.away) {
         char why[160];
         sb_lifecycle_reason(why, sizeof why, (enum sb_state)c->card.state, SB_EV_EDIT);
@@ -191,7 +226,7 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
     }
     if (said && adopt(&fresh, said, c->card.index_key, err))
         goto out;
-    if (sb_index_card_rebuild(&fresh, o->facts.hello.set_name[0] != '\0', quorum, err))
+    if (fresh.kind == SB_KIND_CREATE_INDEX && sb_index_card_rebuild(&fresh, o->facts.hello.set_name[0] != '\0', quorum, err))
         goto out;
     if (describe_diff(&diff, &c->card, &fresh)) {
         sb_fail_nomem(err);

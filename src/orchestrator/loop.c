@@ -170,6 +170,7 @@ static void tick(struct sb_orchestrator *o)
     sb_o_tick_runs(o);
     sb_o_tick_hooks(o);
     sb_o_tick_watches(o);
+    sb_o_tick_drops(o);
     sb_o_tick_survey(o);
     sb_o_tick_altered(o);
     sb_o_tick_recovery(o);

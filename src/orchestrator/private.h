@@ -156,7 +156,6 @@ struct watching {
     int64_t last_at;    /* deployment time of the last reading */
     int64_t keys, keys_at; /* written to the index by then, as its first reading told; keys -1: not told yet */
     bool overdue;       /* the window was not observed to its end */
-    bool followed;      /* of a card that hides: what comes after a PASS has been proposed, or why not is said */
     int64_t opened_seq, opened_ts; /* the entry that opened it; 0: not looked for yet */
     int64_t next_seq;   /* of the ledger: what was not looked at for the events */
     char *run[SB_EVENTS_MAX]; /* by event: the case of the schedule's run that has begun */
@@ -200,6 +199,12 @@ struct held_case {
     size_t impact_n;
     bool read_only;  /* asked for from a seat that decides nothing: nor does policy by itself on what comes of it */
     bool advised;    /* what came of it stands at L0: an advisory card that nobody can approve */
+    struct {
+        bool due, away;   /* away: the collection is being read for it */
+        int tries;        /* in vain, in a row */
+        int64_t next_ms;  /* mono */
+        char *said;       /* the last reason for none */
+    } drop; /* an index that a card of the case has hidden is to be dropped by another one */
     int64_t reply_seat, reply_seq; /* an ask that waits for its outcome; seat 0: none */
 };
 
@@ -818,9 +823,25 @@ int sb_o_consult_review(struct sb_orchestrator *o, struct held_case *c, const ch
 int sb_o_declined_before(struct sb_orchestrator *o, const struct sb_card *draft, struct sb_str *out, struct sb_err *err);
 void sb_o_free_declined(struct sb_orchestrator *o);
 
-/* The watch window of a card that hid an index has passed: has the Index Optimizer propose to drop it, in the same case, and then
- * follows the verdict. */
-void sb_o_consult_drop(struct sb_orchestrator *o, struct held_card *hidden);
+/* ---- drop_due.c, consult_drop.c ---- */
+
+struct drop_due {
+    struct sb_card hidden; /* hid an index, and its watch window has passed */
+    struct sb_card before; /* the last that was to drop it, and came to nothing */
+    size_t cards;          /* that were; 0: none, and `before` is empty */
+};
+
+/* True: a card that drops is to be proposed, and is, by and by; the case is not settled before. */
+bool sb_o_drop_is_due(struct sb_orchestrator *o, struct held_case *c);
+void sb_o_tick_drops(struct sb_orchestrator *o);
+void sb_o_release_drop(struct drop_due *d);
+
+/* It was not proposed: it is tried again, or the case ends with the reason. */
+void sb_o_drop_later(struct sb_orchestrator *o, struct held_case *c, const struct sb_card *hidden, const char *why);
+void sb_o_drop_never(struct sb_orchestrator *o, struct held_case *c, const struct sb_card *hidden, const char *why);
+
+/* Has the Index Optimizer make that card from the collection as it is now, and proposes it in the case. Takes what d holds. */
+void sb_o_consult_drop(struct sb_orchestrator *o, struct held_case *c, struct drop_due *d);
 
 /* The open card for the same index of the same collection that is there already; NULL: there is none. */
 const struct held_card *sb_o_twin(struct sb_orchestrator *o, const struct sb_card *draft);

@@ -400,11 +400,6 @@ static void tell_author(struct sb_orchestrator *o, const struct held_card *card,
 void sb_o_follow_verdict(struct sb_orchestrator *o, struct held_card *card)
 {
     int verdict = card->card.report.verdict;
-    if (verdict == SB_VERDICT_PASS && card->card.kind == SB_KIND_HIDE_INDEX && !card->watch.followed) {
-        if (!card->watch.away && o->telemetry)
-            sb_o_consult_drop(o, card); /* and then again from here: the case must not end before its second part is proposed */
-        return;
-    }
     char note[512];
     snprintf(note, sizeof note, "verdict %s: %.400s", sb_name(&sb_verdicts, verdict), card->card.report.reason ? card->card.report.reason : "");
     sb_o_move(o, card, verdict == SB_VERDICT_PASS ? SB_EV_WATCH_PASS : verdict == SB_VERDICT_FAIL ? SB_EV_WATCH_FAIL : SB_EV_WATCH_INCONCLUSIVE, NULL, note, NULL);

@@ -278,6 +278,17 @@ static inline uint64_t counted(int64_t v)
     return v > 0 ? (uint64_t)v : 0;
 }
 
+/* What is told of names beside the numbers. */
+static int add_names(struct sb_entry *e, const struct sb_slow_op *op, uint64_t n)
+{
+    int rc = 0;
+    if (op->plan.n)
+        rc |= sb_shares_add(&e->work.plans, SB_WORK_MAX_PLANS, clip(op->plan, MAX_PLAN), n);
+    if (op->app.n)
+        rc |= sb_shares_add(&e->work.apps, SB_WORK_MAX_APPS, clip(op->app, MAX_NAME), n);
+    return rc;
+}
+
 static void add_sums(struct sb_work_sums *s, const struct sb_slow_op *op)
 {
     s->count++;
@@ -404,10 +415,7 @@ static int add_to_entry(struct sb_workload *w, struct sb_entry *e, const struct 
         e->work.last_error = op->error_code;
     if (e == w->other)
         return 0; /* names and examples of everything and nothing */
-    if (op->plan.n)
-        rc |= sb_shares_add(&e->work.plans, SB_WORK_MAX_PLANS, clip(op->plan, MAX_PLAN), 1);
-    if (op->app.n)
-        rc |= sb_shares_add(&e->work.apps, SB_WORK_MAX_APPS, clip(op->app, MAX_NAME), 1);
+    rc |= add_names(e, op, 1);
     if (op->query_hash.n)
         rc |= sb_entry_set_hash(e, op->query_hash);
     if (!e->work.example.n || op->duration_ms > e->work.example_ms)
@@ -415,7 +423,8 @@ static int add_to_entry(struct sb_workload *w, struct sb_entry *e, const struct 
     return rc;
 }
 
-static int count_op(struct sb_workload *w, const struct sb_slow_op *op, struct sb_err *err)
+/* NULL out of memory: it is counted as lost. */
+static struct sb_entry *entry_of(struct sb_workload *w, const struct sb_slow_op *op, struct sb_err *err)
 {
     struct sb_span ns = clip(op->ns, MAX_NS);
     size_t n = sb_shape_reduce(op, w->key, SB_SHAPE_MAX_SKELETON), key_n = n + ns.n;
@@ -428,11 +437,37 @@ static int count_op(struct sb_workload *w, const struct sb_slow_op *op, struct s
         e = sb_workload_claim(w, ns.p ? ns : SB_SPAN(""), w->key, n, err);
         if (!e) {
             w->lost++;
-            return sb_fail_nomem(err);
+            sb_fail_nomem(err);
+            return NULL;
         }
         remember(w, hash, w->key, key_n, n, e);
     }
-    return add_to_entry(w, e, op) ? sb_fail_nomem(err) : 0;
+    return e;
+}
+
+static int count_op(struct sb_workload *w, const struct sb_slow_op *op, struct sb_err *err)
+{
+    struct sb_entry *e = entry_of(w, op, err);
+    return e ? add_to_entry(w, e, op) ? sb_fail_nomem(err) : 0 : -1;
+}
+
+int sb_workload_add_sum(struct sb_workload *w, const struct sb_slow_op *sum, uint64_t executions, int64_t first_ms, struct sb_err *err)
+{
+    struct sb_work_sums s = {0};
+    struct sb_entry *e = executions ? entry_of(w, sum, err) : NULL;
+    if (!e)
+        return executions ? -1 : 0;
+    add_sums(&s, sum);
+    s.count = executions;
+    s.timed = s.timed ? executions : 0;
+    s.max_ms = 0;
+    s.sorted = s.sorted ? executions : 0;
+    s.spilled = s.spilled ? executions : 0;
+    s.views = s.views ? executions : 0;
+    sb_sums_add(&e->work.sums, &s);
+    if (sum->at_ms != SB_NO_TIME)
+        sb_entry_note_times(e, first_ms == SB_NO_TIME ? sum->at_ms : first_ms, sum->at_ms);
+    return add_names(e, sum, executions) ? sb_fail_nomem(err) : 0;
 }
 
 int sb_workload_add(struct sb_workload *w, const struct sb_slow_op *op, struct sb_err *err)

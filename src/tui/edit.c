@@ -106,7 +106,13 @@ void edit_open(struct sb_tui *t, const struct sb_card *card, struct sb_effects *
     json_decref(command);
     set_text(&e->card, card->id);
     e->revision = card->revision;
+    e->kind = card->kind;
     view_open(t, VIEW_EDIT, card->id, fx);
+    size_t first = 0;
+    while (first < edit_keys() && !sb_edit_key_is_for(&sb_edit_keys[first], e->kind))
+        first++;
+    if (first < edit_keys())
+        top_view(t)->link = (int)first + 1;
 }
 
 void edit_change(struct sb_tui *t, const char *value)

@@ -26,6 +26,8 @@ void edit_as_text(const struct sb_tui *t, struct sb_str *out)
                 e->card ? e->card : "?", (long long)e->revision);
     for (size_t i = 0; i < edit_keys(); i++) {
         const char *value = e->changed[i] ? e->changed[i] : e->now[i] ? e->now[i] : "";
+        if (!sb_edit_key_is_for(&sb_edit_keys[i], e->kind))
+            continue;
         sb_str_addf(out, "\n# %s\n", sb_edit_keys[i].help);
         if (visible(value))
             sb_str_addf(out, "%s: %s\n", sb_edit_keys[i].key, value);

@@ -221,6 +221,7 @@ struct confirm {
 #define EDIT_MAX 16
 struct edit {
     char *card;
+    int kind; /* of the card: which keys it lets be changed */
     int64_t revision;
     char *now[EDIT_MAX], *changed[EDIT_MAX]; /* by sb_edit_keys; changed NULL: as it is */
     bool typed; /* a value was, and is not on the screen yet */

@@ -102,6 +102,7 @@ static char *proposals(const struct sb_log_advice *a, size_t n)
 #define FSL(filter, sort) "{\"find\":\"c\",\"filter\":" filter ",\"sort\":" sort ",\"limit\":5,\"$db\":\"s\"}"
 #define AG(pipeline) "{\"aggregate\":\"c\",\"pipeline\":" pipeline ",\"cursor\":{},\"$db\":\"s\"}"
 #define SORTS "\"hasSortStage\":true,"
+#define SPILLS "\"hasSortStage\":true,\"usedDisk\":true,"
 #define LIST50 "1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0"
 #define LIST250 "[" LIST50 "," LIST50 "," LIST50 "," LIST50 "," LIST50 "]"
 
@@ -133,6 +134,13 @@ static const struct trap traps[] = {
     {"the whole sort reversed is the same index", {{FSL("{}", "{\"a\":1,\"b\":-1}"), SORTS, 20000, 5, 0, 0, 0}, {FSL("{}", "{\"a\":-1,\"b\":1}"), SORTS, 20000, 5, 0, 0, 0}}, "{a: -1, b: 1}", NULL},
     {"mixed directions are another one", {{FSL("{}", "{\"a\":1,\"b\":-1}"), SORTS, 20000, 5, 0, 0, 0}, {FSL("{}", "{\"a\":1,\"b\":1}"), SORTS, 20000, 5, 0, 0, 0}}, "{a: 1, b: -1} {a: 1, b: 1}", NULL},
     {"one sorted field is read from either end", {{FS("{\"a\":1}", "{\"t\":-1}"), SORTS, 20000, 5, 0, 0, 0}, {FS("{\"a\":1}", "{\"t\":1}"), SORTS, 20000, 5, 0, 0, 0}}, "{a: 1, t: -1}", NULL},
+    {"the same, when it takes files on disk", {{FS("{}", "{\"t\":-1}"), SPILLS, 20000, 20000, 0, 0, 0}}, "{t: -1}", NULL},
+    {"found by an index, sorted with files on disk", {{FS("{\"a\":1}", "{\"t\":-1}"), SPILLS, 20000, 20000, "IXSCAN { a: 1 }", 0, 0}}, "{a: 1, t: -1}", NULL},
+    {"a $group that takes files on disk", {{AG("[{\"$group\":{\"_id\":\"$a\",\"n\":{\"$sum\":1}}}]"), "\"usedDisk\":true,", 20000, 19000, 0, 0, 0}}, "", "an index would not read less"},
+    {"a sort by what a $group has made", {{AG("[{\"$group\":{\"_id\":\"$a\",\"n\":{\"$sum\":1}}},{\"$sort\":{\"n\":-1}}]"), SPILLS, 20000, 19000, 0, 0, 0}}, "", "no equality, sort or range"},
+    {"a sort by what a $unwind has made", {{AG("[{\"$unwind\":\"$a\"},{\"$sort\":{\"a.b\":-1}}]"), SPILLS, 20000, 60000, 0, 0, 0}}, "", "no equality, sort or range"},
+    {"an $or with more arms than there is room for indexes", {{F("{\"$or\":[{\"x0\":1},{\"x1\":1},{\"x2\":1},{\"x3\":1},{\"x4\":1},{\"x5\":1},{\"x6\":1},{\"x7\":1},{\"x8\":1},{\"x9\":1},{\"x10\":1},{\"x11\":1},{\"x12\":1},{\"x13\":1},{\"x14\":1},{\"x15\":1},{\"x16\":1},{\"x17\":1},{\"x18\":1},{\"x19\":1},{\"x20\":1},{\"x21\":1},{\"x22\":1},{\"x23\":1}]}"), "", 20000, 3, 0, 0, 0}}, "", "another arm of its $or gets no index"},
+    {"the same beside a shape that wants one of them", {{F("{\"$or\":[{\"x0\":1},{\"x1\":1},{\"x2\":1},{\"x3\":1},{\"x4\":1},{\"x5\":1},{\"x6\":1},{\"x7\":1},{\"x8\":1},{\"x9\":1},{\"x10\":1},{\"x11\":1},{\"x12\":1},{\"x13\":1},{\"x14\":1},{\"x15\":1},{\"x16\":1},{\"x17\":1},{\"x18\":1},{\"x19\":1},{\"x20\":1},{\"x21\":1},{\"x22\":1},{\"x23\":1}]}"), "", 20000, 3, 0, 0, 0}, {F("{\"x7\":1}"), "", 20000, 3, 0, 0, 0}}, "{x7: 1}", "another arm of its $or gets no index"},
     {"a sort of everything that all comes back", {{FS("{}", "{\"t\":-1}"), SORTS, 20000, 20000, 0, 0, 0}}, "", "returns all"},
     {"a text score is no order of an index", {{FS("{\"a\":1}", "{\"s\":{\"$meta\":\"textScore\"}}"), SORTS, 20000, 3, 0, 0, 0}}, "{a: 1}", NULL},
     {"a short list is equality", {{FS("{\"a\":{\"$in\":[1,2,3]}}", "{\"t\":1}"), SORTS, 20000, 3, 0, 0, 0}}, "{a: 1, t: 1}", NULL},

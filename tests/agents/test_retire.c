@@ -4,6 +4,7 @@
  * seen over one is proposed with half the confidence. Indexes that are there for something else, and hinted ones, stay. */
 #include "test.h"
 
+#include <signalbox/agents/index_drop.h>
 #include <signalbox/agents/index_retire.h>
 #include <signalbox/base/clock.h>
 #include <signalbox/formats/mongolog.h>
@@ -115,8 +116,70 @@ static void a_hinted_one_stays(void **state)
     sb_index_advice_release(&a);
 }
 
+/* ---- the card that drops it ---- */
+
+static char why[240];
+
+/* The word of an index that stands so, behind a card that saw it as `counted` ("USES/SINCE"; NULL: there was none). */
+static int drop_word(const char *index, const char *counted, const char *members_answered)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_catalogue c;
+    struct sb_card hidden, before, out;
+    memset(&hidden, 0, sizeof hidden);
+    memset(&before, 0, sizeof before);
+    char *text = sb_format("{\"ns\":\"s.c\",\"exists\":true,\"type\":\"collection\",\"uuid\":\"0123\",\"knows_index_stats\":true,\"members\":3,\"members_answered\":%s,\"indexes\":[%s]}", members_answered, index);
+    json_t *json = sb_json_parse(text, strlen(text), "catalogue", SB_JSON_STRICT, &err);
+    if (!json)
+        fail_msg("%s", err.msg);
+    sb_assert_ok(sb_record_from_json(&sb_catalogue_schema, &c, json, &err), err);
+    json_decref(json);
+    free(text);
+    struct sb_step *step = SB_PUSH(before.steps);
+    assert_true(step && sb_str_set(&before.id, "C-000002") == 0 && sb_check_add(&step->check_before, &step->check_before_n, "index_unused", "s.c", "old_1", counted) == 0);
+    assert_int_equal(sb_str_set(&hidden.id, "C-000001") || sb_str_set(&hidden.target, "s.c") || sb_str_set(&hidden.index_name, "old_1") || sb_str_set(&hidden.index_key, "{ \"z\" : 1 }"), 0);
+    struct sb_history *h = sb_history_new();
+    struct sb_workload *w = workload(false);
+    assert_non_null(h);
+    struct sb_drop_question q = {.hidden = &hidden, .before = counted ? &before : NULL, .catalogue = &c, .workload = w, .history = h, .from = 0, .now = 1000, .replicated = true, .card_id = "C-000003"};
+    why[0] = '\0';
+    int word = sb_index_drop(&q, &out, why, sizeof why, &err);
+    if (word == SB_DROP_YES)
+        sb_card_release(&out);
+    sb_history_free(h);
+    sb_workload_free(w);
+    sb_catalogue_release(&c);
+    sb_card_release(&hidden);
+    sb_card_release(&before);
+    return word;
+}
+
+#define OLD "{\"name\":\"old_1\",\"key\":\"{ \\\"z\\\" : 1 }\",\"spec\":\"{ \\\"key\\\" : { \\\"z\\\" : 1 }, \\\"name\\\" : \\\"old_1\\\" }\",\"members\":3"
+
+static void dropped_now_later_or_never(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *index, *counted, *answered, *says;
+        int word;
+    } rows[] = {
+        {OLD ",\"hidden\":true,\"uses\":7,\"since\":\"1970-01-01T00:00:00.500Z\"}", NULL, "3", "", SB_DROP_YES},
+        {OLD ",\"hidden\":true,\"uses\":7,\"since\":\"1970-01-01T00:00:00.500Z\"}", "7/500", "3", "", SB_DROP_YES},
+        {OLD ",\"hidden\":true,\"uses\":0,\"since\":\"1970-01-01T00:00:00.900Z\"}", "7/500", "3", "", SB_DROP_YES}, /* lost count */
+        {OLD ",\"hidden\":true,\"uses\":8,\"since\":\"1970-01-01T00:00:00.500Z\"}", "7/500", "3", "it was used since C-000002", SB_DROP_NEVER},
+        {OLD ",\"hidden\":true,\"uses\":1,\"since\":\"1970-01-01T00:00:00.900Z\"}", "7/500", "3", "it was used since C-000002", SB_DROP_NEVER},
+        {OLD ",\"hidden\":false,\"uses\":7,\"since\":\"1970-01-01T00:00:00.500Z\"}", "7/500", "3", "not hidden any more", SB_DROP_NEVER},
+        {"", "7/500", "3", "not there any more", SB_DROP_NEVER},
+        {OLD ",\"hidden\":true,\"uses\":7,\"since\":\"1970-01-01T00:00:00.500Z\"}", NULL, "2", "only 2 of 3 members", SB_DROP_NOT_NOW},
+        {OLD ",\"hidden\":true,\"building\":true,\"uses\":7,\"since\":\"1970-01-01T00:00:00.500Z\"}", NULL, "3", "it is being built", SB_DROP_NOT_NOW},
+    };
+    for (size_t i = 0; i < SB_COUNT(rows); i++)
+        if (drop_word(rows[i].index, rows[i].counted, rows[i].answered) != rows[i].word || !strstr(why, rows[i].says))
+            fail_msg("row %zu: not %d: %s", i, rows[i].word, why);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_nobody_used_is_judged_by_the_calendar), cmocka_unit_test(a_hinted_one_stays)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_nobody_used_is_judged_by_the_calendar), cmocka_unit_test(a_hinted_one_stays), cmocka_unit_test(dropped_now_later_or_never)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

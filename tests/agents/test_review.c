@@ -6,6 +6,7 @@
 #include <signalbox/agents/index_optimizer.h>
 #include <signalbox/formats/mongolog.h>
 #include <signalbox/formats/profile.h>
+#include <signalbox/formats/querystats.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -396,9 +397,86 @@ static void bad_input_leads_to_a_reason_and_no_index(void **state)
     sb_workload_free(w);
 }
 
+/* ---- what only the servers have counted ---- */
+
+/* So many executions of {find: "c", filter: {NAME: 1}} in the span that ends at `last`; what each examined, returned and took. */
+static void counted(struct sb_workload *w, const char *name, int64_t executions, int64_t span_ms, int64_t last, int64_t examined, int64_t returned, int64_t us)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_query_stat q;
+    char *text = sb_format("{\"key\":{\"queryShape\":{\"cmdNs\":{\"db\":\"s\",\"coll\":\"c\"},\"command\":\"find\",\"filter\":{\"%s\":{\"$eq\":\"?number\"}}},\"collectionType\":\"collection\"},\"metrics\":{\"execCount\":%" PRId64
+                           ",\"totalExecMicros\":{\"sum\":%" PRId64 "},\"docsReturned\":{\"sum\":%" PRId64 "},\"docsExamined\":{\"sum\":%" PRId64 "},\"firstSeenTimestamp\":{\"$date\":{\"$numberLong\":\"%" PRId64
+                           "\"}},\"latestSeenTimestamp\":{\"$date\":{\"$numberLong\":\"%" PRId64 "\"}}}}", name, executions, executions * us, executions * returned, executions * examined, last - span_ms, last);
+    bson_t *doc = bson_new_from_json((const uint8_t *)text, -1, NULL);
+    assert_true(doc && sb_query_stat_read(doc, &q));
+    sb_assert_ok(sb_workload_add_sum(w, &q.op, (uint64_t)q.executions, q.first_ms, &err), err);
+    sb_query_stat_release(&q);
+    bson_destroy(doc);
+    free(text);
+}
+
+/* It is proposed as from a profile, beside what a log has; or has its reason. What it says is its share of the window. */
+static void what_was_counted_is_proposed_like_what_was_logged(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_workload_options o = {.max_shapes = 100, .examples = true, .bucket_ms = 10000, .buckets = 120};
+    struct sb_workload *w = sb_workload_new(&o, &err), *sums = sb_workload_new(NULL, &err);
+    struct sb_catalogue c;
+    struct sb_index_review r;
+    assert_true(w && sums);
+    catalogue_of(&c, ",{\"v\":2,\"key\":{\"served\":1},\"name\":\"served_1\"}");
+    find_by_name(w, "logged", -1);
+    counted(sums, "logged", 5000, 3600000, NOW_MS, 20000, 3, 9000);       /* the log has it: it counts once */
+    counted(sums, "quick", 36000, 3600000, NOW_MS, 20000, 3, 9000);       /* ten a second, for an hour */
+    counted(sums, "young", 300, 30000, NOW_MS, 20000, 3, 9000);           /* the same for half a minute */
+    counted(sums, "long_ago", 36000, 3600000, NOW_MS - 70000, 20000, 3, 9000);
+    counted(sums, "served", 36000, 3600000, NOW_MS, 20000, 3, 9000);
+    counted(sums, "returned", 36000, 3600000, NOW_MS, 20000, 9000, 9000); /* half of what it reads */
+    counted(sums, "small", 36000, 3600000, NOW_MS, 300, 3, 300);
+    struct sb_history *h = sb_history_new();
+    assert_non_null(h);
+    struct sb_index_question q = {.ns = "s.c", .from = NOW_MS - 60000, .to = NOW_MS, .workload = w, .counted = sums, .history = h, .catalogue = &c, .replicated = true, .card_id = "C-000001", .case_id = "K-000001",
+                                  .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice", .now = NOW_MS};
+    sb_assert_ok(sb_index_review(&q, &r, &err), err);
+    char *keys = keys_of(&r);
+    assert_string_equal(keys, "{logged: 1} {quick: 1} {young: 1}");
+    assert_int_equal(r.findings_n, 7);
+    static const char *const reasons[][2] = {{"long_ago", "not seen in the evidence window"}, {"served", "served_1 already serves it"}, {"returned", "an index would not read less"}, {"small", "nothing to win"}};
+    for (size_t i = 0; i < SB_COUNT(reasons); i++) {
+        bool found = false;
+        for (size_t k = 0; k < r.findings_n; k++)
+            found = found || (strstr(r.findings[k].subject, reasons[i][0]) && strstr(r.findings[k].subject, "counted by the servers: ") && strstr(r.findings[k].text, reasons[i][1]));
+        if (!found)
+            fail_msg("%s: \"%s\" is not said", reasons[i][0], reasons[i][1]);
+    }
+    for (size_t i = 0; i < r.cards_n; i++) {
+        const struct sb_card *card = &r.cards[i];
+        bool counts = strstr(card->index_key, "logged") == NULL, young = strstr(card->index_key, "young") != NULL;
+        assert_true((strstr(card->why, "counted by the servers") != NULL) == counts);
+        if (!counts)
+            continue;
+        assert_int_equal(card->impact.time_ms, young ? 2700 : 5400);        /* 300, or 600 of a minute, 9 ms each */
+        assert_int_equal(card->impact.docs_saved, 10 * (20000 - 3) * 1000); /* a second, in thousandths */
+        assert_int_equal(card->confidence_ppm, 700000);
+        for (size_t k = 0; k < card->watch.criteria_n; k++) {
+            assert_true(!sb_starts_with(card->watch.criteria[k].metric, "shape_") || strstr(card->watch.criteria[k].label, "logged"));
+            if (strcmp(card->watch.criteria[k].metric, "index_uses") == 0)
+                assert_int_equal(card->watch.criteria[k].limit, (young ? 300 : 600) * card->watch.window_s / 60 / 3);
+        }
+    }
+    free(keys);
+    sb_index_review_release(&r);
+    sb_history_free(h);
+    sb_catalogue_release(&c);
+    sb_workload_free(sums);
+    sb_workload_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_counted_is_proposed_like_what_was_logged),
         cmocka_unit_test(each_trap),
         cmocka_unit_test(cards_stand_in_order_and_say_what_else_there_was),
         cmocka_unit_test(bad_input_leads_to_a_reason_and_no_index),

@@ -94,8 +94,9 @@ static size_t read_counts(struct rig *r, struct seen *list, size_t cap)
         struct sb_query_stat q;
         bson_t doc;
         assert_true(bson_init_static(&doc, one.v.p, sim_doc_len(one.v.p)));
-        if (!sb_query_stat_read(&doc, 1, &q))
+        if (!sb_query_stat_read(&doc, &q))
             fail_msg("an entry that is not read");
+        assert_true(q.first_ms > 0 && q.op.at_ms >= q.first_ms);
         if (strcmp(q.ns, "shop.orders") == 0 && n < cap) {
             list[n++] = (struct seen){.executions = q.executions, .docs = q.op.docs_examined, .returned = q.op.returned};
             print_of(&q.op, list[n - 1].fingerprint);

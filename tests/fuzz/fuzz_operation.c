@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_decref(json);
         sb_record_release(&sb_op_schema, &live);
     }
-    if (sb_query_stat_read(&doc, 1, &q)) {
+    if (sb_query_stat_read(&doc, &q)) {
         check(q.executions >= SB_ABSENT && strlen(q.ns) > 0);
         shape_of(&q.op);
         sb_query_stat_release(&q);

@@ -148,10 +148,11 @@ static void from_query_stats(const struct kind *k, char *out)
 {
     bson_t *doc = bson_of(sb_format("{\"key\":{\"queryShape\":{\"cmdNs\":{\"db\":\"s\",\"coll\":\"c\"},%s},\"client\":{\"application\":{\"name\":\"app\"}},\"collectionType\":\"collection\"},"
                                     "\"asOf\":{\"$timestamp\":{\"t\":1,\"i\":0}},\"metrics\":{\"execCount\":{\"$numberLong\":\"20\"},\"totalExecMicros\":{\"sum\":{\"$numberLong\":\"3000000\"}},"
-                                    "\"docsReturned\":{\"sum\":{\"$numberLong\":\"60\"}},\"docsExamined\":{\"sum\":{\"$numberLong\":\"400000\"}},\"hasSortStage\":{\"true\":{\"$numberLong\":\"3\"},\"false\":17}}}", k->stat));
+                                    "\"docsReturned\":{\"sum\":{\"$numberLong\":\"60\"}},\"docsExamined\":{\"sum\":{\"$numberLong\":\"400000\"}},\"hasSortStage\":{\"true\":{\"$numberLong\":\"3\"},\"false\":17},"
+                                    "\"latestSeenTimestamp\":{\"$date\":{\"$numberLong\":\"1795424710707\"}}}}", k->stat));
     struct sb_query_stat q;
-    assert_true(sb_query_stat_read(doc, 1795424710707, &q));
-    assert_true(q.executions == 20 && q.op.docs_examined == 400000 && q.op.returned == 60 && q.op.duration_ms == 3000 && q.op.has_sort_stage);
+    assert_true(sb_query_stat_read(doc, &q));
+    assert_true(q.executions == 20 && q.op.docs_examined == 400000 && q.op.returned == 60 && q.op.duration_ms == 3000 && q.op.has_sort_stage && q.first_ms == SB_NO_TIME && q.op.at_ms == 1795424710707);
     assert_string_equal(q.ns, "s.c");
     fingerprint(&q.op, out);
     sb_query_stat_release(&q);
@@ -217,7 +218,7 @@ static void what_is_no_operation_is_passed_over(void **state)
     for (size_t i = 0; i < SB_COUNT(other); i++) {
         bson_t *doc = bson_of(sb_format("%s", other[i]));
         struct sb_query_stat q;
-        assert_false(sb_query_stat_read(doc, 1, &q));
+        assert_false(sb_query_stat_read(doc, &q));
         bson_destroy(doc);
     }
     /* a filter that is left out is an empty one */

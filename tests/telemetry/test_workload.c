@@ -114,6 +114,27 @@ static void operations_are_added_up_by_namespace_and_shape(void **state)
 
 /* ---- a write that is logged twice ---- */
 
+/* Of an entry that only has sums: the numbers, the names, since when; of no executions nothing. */
+static void what_was_added_up_elsewhere_keeps_its_count(void **state)
+{
+    (void)state;
+    struct sb_workload *w = sb_workload_new(NULL, &err);
+    struct sb_slow_op sum = make(SB_OP_FIND, "shop.orders", "{\"find\":\"orders\",\"filter\":{\"a\":1}}", 90000, 5000);
+    assert_non_null(w);
+    sum.docs_examined = 70000;
+    sum.has_sort_stage = true;
+    sum.app = SB_SPAN("checkout");
+    sb_assert_ok(sb_workload_add_sum(w, &sum, 0, 1000, &err), err);
+    assert_int_equal(sb_workload_size(w), 0);
+    sb_assert_ok(sb_workload_add_sum(w, &sum, 500, 1000, &err), err);
+    sb_assert_ok(sb_workload_add_sum(w, &sum, 20, SB_NO_TIME, &err), err);
+    assert_int_equal(sb_workload_size(w), 1);
+    const struct sb_work *e = sb_workload_at(w, 0);
+    assert_true(e->sums.count == 520 && e->sums.timed == 520 && e->sums.sorted == 520 && e->sums.spilled == 0 && e->sums.total_ms == 10000 && e->sums.docs_examined == 140000);
+    assert_true(e->first_ms == 1000 && e->last_ms == 90000 && e->apps.item[0].count == 520);
+    sb_workload_free(w);
+}
+
 static void a_write_and_its_envelope_count_once(void **state)
 {
     (void)state;
@@ -606,6 +627,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_are_added_up_by_namespace_and_shape),
+        cmocka_unit_test(what_was_added_up_elsewhere_keeps_its_count),
         cmocka_unit_test(a_write_and_its_envelope_count_once),
         cmocka_unit_test(a_bulk_of_writes_has_one_envelope),
         cmocka_unit_test(envelopes_without_a_write_stand_for_themselves),

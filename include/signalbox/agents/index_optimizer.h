@@ -32,6 +32,8 @@ struct sb_index_question {
     int64_t void_from, void_to;        /* deployment time in which an index that was taken back was there: no baseline of the
                                         * limits is taken from it; both 0: there was none */
     const struct sb_workload *workload;
+    const struct sb_workload *counted; /* shapes that the servers have counted (counted.h); those that the workload has are passed
+                                        * over. NULL: none */
     const struct sb_history *history;
     const struct sb_catalogue *catalogue;
     const struct sb_anomaly *anomaly;  /* NULL: nobody raised one */
@@ -62,7 +64,8 @@ struct sb_index_advice {
     char *summary;             /* one sentence */
 };
 
-/* The paths whose values decide: predicates and sorts of the collection's costly shapes. Appends to a list of strings. */
+/* The paths whose values decide: predicates and sorts of the collection's costly shapes. Appends to a list of strings, which
+ * grows to no more than 48. */
 int sb_index_paths(const struct sb_workload *w, const char *ns, const char *key, char ***paths, size_t *n);
 
 int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *out, struct sb_err *err);

@@ -12,6 +12,8 @@
 
 #include <signalbox/agents/index_optimizer.h>
 
+#define SB_HIDE_WINDOW_S 3600 /* for which it is watched at least */
+
 struct sb_retire_question {
     const struct sb_catalogue *catalogues; /* of the collections that are asked about */
     size_t catalogues_n;

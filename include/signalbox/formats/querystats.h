@@ -17,12 +17,14 @@
 struct sb_query_stat {
     struct sb_slow_op op; /* its spans point into the document, ns and command; numbers are those of all executions together */
     int64_t executions;
+    int64_t first_ms;     /* since when it is counted, of the last one's op.at_ms; SB_NO_TIME: not told */
     bson_t command;       /* made of the shape */
     char ns[512];
 };
 
-/* False when it is no such entry, or of a kind that is not read (a newer server's). After true, release it. */
-bool sb_query_stat_read(const bson_t *doc, int64_t at_ms, struct sb_query_stat *out);
+/* False when it is no such entry, or of a kind that is not read (a newer server's). After true, release it. op.at_ms is when it was
+ * seen last. */
+bool sb_query_stat_read(const bson_t *doc, struct sb_query_stat *out);
 void sb_query_stat_release(struct sb_query_stat *q);
 
 #endif

@@ -341,4 +341,8 @@ struct sb_edit_key {
 extern const struct sb_edit_key sb_edit_keys[];
 extern const size_t sb_edit_keys_n;
 
+/* True for what a card of this kind lets be changed: of one that makes an index all, of one that hides or drops one how it is watched,
+ * of any other nothing. */
+bool sb_edit_key_is_for(const struct sb_edit_key *key, int kind);
+
 #endif

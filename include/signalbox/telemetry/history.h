@@ -15,7 +15,9 @@
 #include <stdint.h>
 
 #define SB_HISTORY_BUCKET_MS 5000
-#define SB_HISTORY_BUCKETS 360 /* half an hour */
+#define SB_HISTORY_BUCKETS 360 /* half an hour; what is older is kept */
+#define SB_HISTORY_COARSE_MS 300000
+#define SB_HISTORY_COARSE 300  /* for twenty-five hours: the longest watch window, and what comes before it */
 #define SB_HISTORY_MAX_NS 500
 
 struct sb_ns_work {
@@ -36,7 +38,8 @@ int sb_history_add(struct sb_history *h, const char *ns, int64_t from_ms, int64_
 /* Notes that the primary was observed for an interval, whether or not this collection was used in it. */
 void sb_history_observed(struct sb_history *h, int64_t from_ms, int64_t at_ms);
 
-/* The work of intervals that began at from_ms or later, in buckets before to_ms. False when nothing is known of the collection (out is zero but for covered_ms). */
+/* The work of intervals that began at from_ms or later, in buckets before to_ms; where that is longer ago than half an hour, its first
+ * five minutes may be left out. False when nothing is known of the collection (out is zero but for covered_ms). */
 bool sb_history_window(const struct sb_history *h, const char *ns, int64_t from_ms, int64_t to_ms, struct sb_ns_work *out);
 
 uint64_t sb_history_forgotten(const struct sb_history *h);

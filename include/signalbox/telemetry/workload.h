@@ -61,6 +61,10 @@ void sb_workload_free(struct sb_workload *w);
 /* Adds one operation. An envelope may be held back until its write shows up: see sb_workload_settle. */
 int sb_workload_add(struct sb_workload *w, const struct sb_slow_op *op, struct sb_err *err);
 
+/* Adds what somebody else has added up already: the numbers of so many executions together, the last of which ended at sum->at_ms.
+ * How long each took is not known: no quantile and no window is to be asked of an entry that has such sums. */
+int sb_workload_add_sum(struct sb_workload *w, const struct sb_slow_op *sum, uint64_t executions, int64_t first_ms, struct sb_err *err);
+
 /* Takes note of an operation that is not to be counted: the envelope of a write is then not counted either. */
 void sb_workload_pass(struct sb_workload *w, const struct sb_slow_op *op);
 

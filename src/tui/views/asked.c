@@ -172,6 +172,8 @@ void view_edit(const struct sb_tui *t, const struct sb_card *c, struct sb_page *
     sb_page_line(p);
     for (size_t i = 0; i < edit_keys(); i++) {
         const char *now = t->edit.now[i], *changed = t->edit.changed[i];
+        if (!sb_edit_key_is_for(&sb_edit_keys[i], c->kind))
+            continue;
         sb_page_line(p);
         sb_page_link(p, (int)i + 1);
         sb_page_text(p, SB_ROLE_TEXT, " ");
