@@ -275,7 +275,7 @@ static void test_what_is_altered_later_is_no_cause(void **state)
     connect_app(&w, "shop-2");
     for (int s = 0; s < 60; s++) {
         slow(&w, "shop.orders", "shop-2", "{\"find\":\"orders\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":60000,\"nreturned\":1,\"durationMillis\":300");
-        if (s == 6)
+        if (s == 4)
             say(&w, 0, "\"id\":51806,\"ctx\":\"c\",\"msg\":\"CMD: dropIndexes\",\"attr\":{\"namespace\":\"shop.orders\",\"indexes\":\"\\\"old_1\\\"\"}");
         run(&w, 1, &x);
     }
