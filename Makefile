@@ -177,7 +177,7 @@ test-run: test-programs
 
 # long forms: 20,000 flipped bits in a ledger of 2,000 entries and every bit of 50 entries; an hour of every scenario, twice; what
 # 20 seeded index cards said against what became of it; every scenario in ten seeds through the live detector; 2,000 damaged
-# archives, every exercise both ways, every chunk of the long recording of diagnostic data; an index build of more than five minutes
+# archives, every exercise both ways, every chunk of the long recording of diagnostic data; 31 kinds of incidents put into one; an index build of more than five minutes
 test-long: setup-test
 	@$(MAKE) --no-print-directory test-long-run
 test-long-run: $(B)/tests/ledger/test_verify $(B)/tests/sim/test_determinism $(B)/tests/cli/test_claims $(B)/tests/cli/test_scenes $(B)/tests/e2e/ftdc_dump $(B)/tests/e2e/crash_owner all $(VENV)/.ready
@@ -188,6 +188,7 @@ test-long-run: $(B)/tests/ledger/test_verify $(B)/tests/sim/test_determinism $(B
 	SIGNALBOX_BACKUP_CASES=2000 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/bad_backups.py
 	SIGNALBOX_EXERCISES=all SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/exercise.py
 	SIGNALBOX_BUILD=$(B) SIGNALBOX_FTDC_EVERY=1 tests/e2e/ftdc_oracle.py
+	SIGNALBOX_KINDS=all SIGNALBOX='$(CURDIR)/$(PROGRAM)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/incident_kinds.py
 	SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/schema_values.py repaired large
 	SIGNALBOX_LONG_BUILD_S=310 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/long_build.py
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/agents/alterations.h>
 
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,14 +125,24 @@ static int tell_other(const struct telling *t, const struct sb_seen_fact *was, c
     }
 }
 
-/* Applications stay known; of those that come no more the place is limited as all places are. */
-static int keep_clients(const struct sb_setup *before, struct sb_setup *now)
+/* Whether there is still what a scope is about, as far as is known: a collection, or a member of the set. */
+static bool is_there(const struct sb_setup *now, const struct sb_seen_fact *f)
+{
+    enum sb_fact_kind of = f->kind == SB_FACT_INDEX || f->kind == SB_FACT_VALIDATOR ? SB_FACT_COLLECTION : SB_FACT_TOPOLOGY;
+    const struct sb_seen_fact mark = {of, (char *)(uintptr_t)"", (char *)(uintptr_t)"", (char *)(uintptr_t)""}, self = {of, mark.scope, f->scope, mark.value};
+    return !f->scope[0] || !was_read(now, &mark) || find(now, &self);
+}
+
+/* What was not read this time stays as it was seen last: a member that is down at one look was started again at the next. Applications
+ * stay known; of those that come no more the place is limited as all places are. */
+static int keep(const struct sb_setup *before, struct sb_setup *now)
 {
     size_t n = now->n;
     for (size_t i = 0; i < before->n; i++) {
         const struct sb_seen_fact *f = &before->fact[i];
         struct sb_setup sorted = {.fact = now->fact, .n = n};
-        if (f->kind == SB_FACT_CLIENT && f->name[0] && !find(&sorted, f) && sb_setup_add(now, f->kind, f->scope, f->name, f->value) && !now->full)
+        bool unread = !was_read(&sorted, f) && is_there(&sorted, f), client = f->kind == SB_FACT_CLIENT && f->name[0];
+        if ((unread || client) && !find(&sorted, f) && sb_setup_add(now, f->kind, f->scope, f->name, f->value) && !now->full)
             return -1;
     }
     if (now->n)
@@ -164,5 +173,5 @@ int sb_setup_compare(struct sb_setup *before, struct sb_setup *now, sb_alteratio
         if (f->name[0] && was_read(before, f) && was_read(now, f) && !find(now, f))
             rc = tell_gone(&t, f);
     }
-    return keep_clients(before, now) || rc ? -1 : 0;
+    return keep(before, now) || rc ? -1 : 0;
 }

@@ -83,7 +83,7 @@ static int take_member(struct sb_setup *l, const char *scope, const bson_t *memb
     sb_str_init(&text);
     for (size_t i = 0; host && i < SB_COUNT(facts); i++)
         if (bson_iter_init_find(&at, member, facts[i]) && (BSON_ITER_HOLDS_NUMBER(&at) || BSON_ITER_HOLDS_BOOL(&at)))
-            sb_str_addf(&text, "%s%s %lld", text.len ? ", " : "", facts[i], (long long)bson_iter_as_int64(&at));
+            sb_str_addf(&text, "%s%s %.15g", text.len ? ", " : "", facts[i], bson_iter_as_double(&at)); /* priorities have fractions */
     int rc = !host || !host[0] ? 0 : sb_str_ok(&text) ? sb_setup_add(l, SB_FACT_TOPOLOGY, scope, host, text.len ? text.p : "") : -1;
     sb_str_release(&text);
     return rc;

@@ -10,6 +10,8 @@
 
 #define BUSY_SHARE 0.4      /* of the incident's time, for an operator's command to be what it is about */
 #define COSTLIER 3.0        /* times the documents examined an operation */
+#define BUILD_MS 600000     /* that an index may take from its beginning on */
+#define EARLIER_MS 2000     /* what was logged so long before an event is none of its effects */
 
 /* ---- asking ---- */
 
@@ -276,11 +278,13 @@ static bool same_ns(const char *ns, const char *named)
     return strcmp(ns, named) == 0 || (!strchr(named, '.') && n > m && ns[n - m - 1] == '.' && strcmp(ns + n - m, named) == 0);
 }
 
-static bool scans_on(const struct sb_incidents *in, const char *ns)
+/* Since that event; scans that began with the incident and before the event are not its doing. */
+static bool scans_on(const struct sb_incidents *in, const struct event *e)
 {
     for (size_t i = 0; i < in->log.deeds_n; i++) {
         const struct deed *d = &in->log.deeds[i];
-        if (same_ns(d->ns, ns) && d->during.count && !d->operator_ && (d->scan || d->during.examined / d->during.count >= 1000))
+        bool before_it = d->first_ms >= in->open.from_ms - SB_NEAR_MS && d->first_ms < e->at_ms - EARLIER_MS;
+        if (same_ns(d->ns, e->ns) && d->during.count && !d->operator_ && !before_it && (d->scan || d->during.examined / d->during.count >= 1000))
             return true;
     }
     return false;
@@ -298,11 +302,11 @@ static bool fits(struct sb_incidents *in, const struct event *e)
     switch (e->kind) {
     case EVENT_INDEX_DROP:
     case EVENT_INDEX_HIDE:
-        return examined && (scans_on(in, e->ns) || !e->ns[0] || !in->log.deeds_n);
+        return examined && (scans_on(in, e) || !e->ns[0] || !in->log.deeds_n);
     case EVENT_PLAN_FILTER:
         return examined;
     case EVENT_BUILD_END: /* a new index that is used instead of a better one, or that does not let in what is there twice */
-        return (examined && scans_on(in, e->ns)) || (sb_told(in, SB_READING_ERRORS) && in->log.builds_n == 0);
+        return (examined && scans_on(in, e)) || (sb_told(in, SB_READING_ERRORS) && in->log.builds_n == 0);
     case EVENT_VALIDATOR:
         return sb_told(in, SB_READING_ERRORS) || sb_told(in, SB_READING_WRITE_MS);
     case EVENT_COLLMOD:
@@ -365,14 +369,31 @@ static int operator_at_work(struct sb_incidents *in, struct verdict *v)
     return decided(v, SB_CLASS_MAINTENANCE, 0.9, "it lasts as long as an operator's command runs");
 }
 
+#define PASS_MS 90000 /* the server looks for expired documents once a minute */
+
+/* Since when the server may have deleted what it did not before: an index that says so, or one of which only the counters know. */
+static const struct event *made_to_expire(const struct sb_incidents *in)
+{
+    const struct event *found = NULL;
+    for (uint64_t i = oldest_event(in); i < in->log.events_n; i++) {
+        const struct event *e = event_at(in, i);
+        bool built = e->kind == EVENT_BUILD_END && e->counted && e->at_ms >= in->open.from_ms - PASS_MS;
+        bool said = e->expires && e->at_ms >= in->open.from_ms - PASS_MS - BUILD_MS;
+        if ((built || said) && e->at_ms <= in->open.last_ms)
+            found = e;
+    }
+    return found;
+}
+
 /* Documents by the batch, from an application that came for it: a job. From one that is always here: its code. */
 static int bulk_work(struct sb_incidents *in, struct verdict *v)
 {
     if (!sb_told(in, SB_READING_DOCS_WRITTEN) && !sb_told(in, SB_READING_TTL_DELETES))
         return 0;
-    v->event = sb_told(in, SB_READING_TTL_DELETES) ? first_of(in, EVENT_BUILD_END, in->open.from_ms - 90000, in->open.last_ms) : NULL;
-    if (v->event) /* the server looks for expired documents once a minute */
-        return decided(v, SB_CLASS_CHANGE, 0.7, "the server deletes expired documents by the batch since an index was built");
+    v->event = sb_told(in, SB_READING_TTL_DELETES) ? made_to_expire(in) : NULL;
+    if (v->event)
+        return decided(v, SB_CLASS_CHANGE, 0.7, v->event->expires ? "the server deletes expired documents by the batch since it was told when they expire"
+                                                                  : "the server deletes expired documents by the batch since an index was built");
     if (sb_told(in, SB_READING_TTL_DELETES))
         return decided(v, SB_CLASS_MAINTENANCE, 0.6, "the server itself deletes expired documents by the batch");
     double share = rank(in, BY_WRITTEN, v);
@@ -519,9 +540,13 @@ static int more_of_the_same(struct sb_incidents *in, struct verdict *v)
         return 0;
     rank(in, BY_TIME, v);
     const char *app = v->deeds_n ? v->deed[0]->app : "";
+    v->guest = busiest_guest(in, 3); /* the pool of who sends more grows */
+    if (v->guest && !sb_newcomer(in, app) && sb_newcomer(in, v->guest->name) && called_a_job(v->guest->name)) {
+        app = v->guest->name;
+        v->deeds_n = 0; /* what is quick is not logged, but who waits for it is */
+    }
     if (sb_newcomer(in, app) && called_a_job(app))
         return decided(v, SB_CLASS_MAINTENANCE, 0.7, "there are more operations, for as long as an application is there that is called a job");
-    v->guest = busiest_guest(in, 3); /* the pool of who sends more grows */
     if (v->guest && sb_newcomer(in, v->guest->name) && says_its_release(v->guest->name))
         return decided(v, SB_CLASS_CODE, 0.6, "there are more operations since another release of an application is there");
     if (in->closer.rate >= SB_STILL_MORE) {

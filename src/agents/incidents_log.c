@@ -397,6 +397,13 @@ void sb_chronicle_restarted(struct sb_incidents *in, const struct member *m)
             c->build[i--] = c->build[--c->builds_n];
 }
 
+/* What is written down, and nothing of what is done. */
+static bool only_of_the_log(const char *parameter)
+{
+    return sb_starts_with(parameter, "log") || sb_starts_with(parameter, "trace") || sb_starts_with(parameter, "diagnosticData") || strcmp(parameter, "quiet") == 0 ||
+           sb_starts_with(parameter, "redact");
+}
+
 static void take_known(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct known *k)
 {
     char ns[128] = "", what[160] = "";
@@ -419,7 +426,11 @@ static void take_known(struct sb_incidents *in, int member, const struct sb_log_
         in->log.locked = kind == EVENT_FSYNC_LOCK;
     if (kind == EVENT_BUILD_BEGIN || kind == EVENT_BUILD_END)
         take_build(&in->log, in->members[member], line, kind == EVENT_BUILD_BEGIN);
+    if (kind == EVENT_PARAMETER && only_of_the_log(what))
+        return;
     sb_chronicle_event(in, kind, member, line->at_ms, ns, what);
+    if ((kind == EVENT_BUILD_BEGIN || kind == EVENT_COLLMOD) && line->attr.p)
+        in->log.event[(in->log.events_n - 1) % EVENTS].expires = has(line->attr, "expireAfterSeconds");
 }
 
 int sb_chronicle_line(struct sb_incidents *in, int member, const struct sb_log_line *line, const struct sb_slow_op *op)

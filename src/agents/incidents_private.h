@@ -189,6 +189,7 @@ struct event {
     int64_t at_ms;
     int member;
     bool counted; /* by the server's metrics, not told by its log */
+    bool expires; /* since it documents are deleted by their age */
     char ns[128], what[160];
 };
 

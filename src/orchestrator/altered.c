@@ -12,19 +12,21 @@
 #include <string.h>
 #include <time.h>
 
-#define AGAIN_MS 60000
+#define AGAIN_MS 60000    /* unless the options say otherwise */
 #define FIRST_MS 5000     /* after the connection */
 #define COLLECTIONS 100   /* that are looked at; the first by name of database, as the server lists them */
 #define CLIENTS 200
-#define BURST 4           /* commands, and then a second's rest: others ask the same member */
-#define REST_SLICES 20
+#define BURST 4           /* commands, and then a rest: others ask the same member */
+#define RESTS 60          /* of so many a pause between two looks would be made: a second of a minute */
+#define SLICE_MS 50       /* of a rest: who ends the program does not wait for it */
 
 /* ---- on a worker ---- */
 
 struct looking {
     struct sb_conn *conn;
     struct sb_setup *out;
-    const atomic_bool *give_up; /* NULL: nobody else asks, and nothing is rested */
+    const atomic_bool *give_up; /* NULL: nobody else asks */
+    int64_t rest_ms;
     int sent;
     const char *db; /* whose collections are being listed */
     const char *of; /* whose indexes */
@@ -38,13 +40,12 @@ static bool over(const struct looking *k)
     return k->give_up && atomic_load(k->give_up);
 }
 
-/* In slices: who ends the program does not wait for it. */
 static void rest_a_little(struct looking *k)
 {
-    if (!k->give_up || ++k->sent % BURST)
+    if (++k->sent % BURST)
         return;
-    for (int i = 0; i < REST_SLICES && !over(k); i++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000000L / REST_SLICES}, NULL);
+    for (int64_t left = k->rest_ms; left > 0 && !over(k); left -= SLICE_MS)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000L * (left < SLICE_MS ? left : SLICE_MS)}, NULL);
 }
 
 static bool ask(struct looking *k, const char *command, bson_t *reply)
@@ -146,11 +147,11 @@ static int read_clients(struct looking *k)
     return k->failed ? -1 : sb_setup_mark(k->out, SB_FACT_CLIENT, "");
 }
 
-int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, const atomic_bool *give_up, struct sb_setup *out)
+int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, const atomic_bool *give_up, int64_t rest_ms, struct sb_setup *out)
 {
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
-        struct looking k = {.conn = sb_conn_to_member(server, members[i], SB_LANE_CONTROL, NULL), .out = out, .give_up = give_up};
+        struct looking k = {.conn = sb_conn_to_member(server, members[i], SB_LANE_CONTROL, NULL), .out = out, .give_up = give_up, .rest_ms = rest_ms};
         bool leads = primary ? strcmp(members[i], primary) == 0 : n == 1;
         if (!k.conn)
             continue;
@@ -248,10 +249,15 @@ static void back(struct sb_orchestrator *o, void *p)
     free_look(l);
 }
 
+static int64_t again_ms(const struct sb_orchestrator *o)
+{
+    return o->opt.altered_every_ms ? o->opt.altered_every_ms : AGAIN_MS;
+}
+
 static void work(void *p)
 {
     struct altered_look *l = p;
-    l->failed = sb_o_altered_read(l->o->opt.server, l->members, l->members_n, l->primary, &l->o->hooks_give_up, &l->found) != 0 && !l->found.full;
+    l->failed = sb_o_altered_read(l->o->opt.server, l->members, l->members_n, l->primary, &l->o->hooks_give_up, again_ms(l->o) / RESTS, &l->found) != 0 && !l->found.full;
     sb_o_post_done(l->o, &l->way, back, l, free_look);
 }
 
@@ -261,8 +267,9 @@ void sb_o_tick_altered(struct sb_orchestrator *o)
     /* two runs of one seed tell the same: what a minute of the machine's clock meets is left out of them */
     if (!o->connected || o->altered.looking || !o->have_strip || now < o->altered.next_ms || o->opt.origin->seeded)
         return;
+    int64_t again = again_ms(o);
     bool first = o->altered.next_ms == 0;
-    o->altered.next_ms = now + (first ? FIRST_MS : AGAIN_MS);
+    o->altered.next_ms = now + (first && again > FIRST_MS ? FIRST_MS : again);
     struct altered_look *l = first ? NULL : calloc(1, sizeof *l);
     if (!l)
         return;

@@ -1070,8 +1070,8 @@ void sb_o_check_members(struct checking *c, struct check_result *r);
 /* On the orchestrator's thread: has it done now and then; the last one, NULL when there is none that is recent. */
 void sb_o_tick_survey(struct sb_orchestrator *o);
 
-/* altered.c; on a worker: -1 out of memory, there is no more room, or it was given up. give_up NULL: without rests between the commands. */
-int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, const atomic_bool *give_up, struct sb_setup *out);
+/* altered.c; on a worker: -1 out of memory, there is no more room, or it was given up (give_up NULL: it is not). It rests now and then for so long. */
+int sb_o_altered_read(const struct sb_server *server, char *const *members, size_t n, const char *primary, const atomic_bool *give_up, int64_t rest_ms, struct sb_setup *out);
 void sb_o_tick_altered(struct sb_orchestrator *o);
 void sb_o_altered_own(struct sb_orchestrator *o, const char *ns); /* we altered it; NULL: not known what */
 void sb_o_altered_release(struct sb_orchestrator *o);

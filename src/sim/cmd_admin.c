@@ -8,6 +8,7 @@
 #include <signalbox/sim/txn.h>
 
 #include "commands.h"
+#include "write_out.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -137,10 +138,25 @@ int sim_cmd_get_cmd_line_opts(struct sim_call *c)
 
 /* ---- parameters ---- */
 
-static void put_fcv(struct sim_w *w, const struct sim *s)
+#define FCV_NS "admin.system.version"
+#define FCV_ID "featureCompatibilityVersion"
+
+/* What the member's own document says: a member that has not applied the change yet, tells what was before. */
+static void put_fcv(struct sim_w *w, const struct sim_member *m)
 {
-    sim_w_doc(w, "featureCompatibilityVersion");
-    sim_w_textf(w, "version", "%d.%d", s->version[0], s->version[1]);
+    const struct sim *s = m->sim;
+    const struct sim_coll *c = sim_coll_find(&m->cat, FCV_NS);
+    struct sim_val said = sim_missing;
+    for (uint64_t at = c ? sim_records_from(&c->records, 0) : 0; at && !said.type; at = sim_records_from(&c->records, at + 1)) {
+        const struct sim_doc *d = sim_records_get(&c->records, at);
+        if (d && sim_text_is(sim_find(d->bson, "_id"), FCV_ID))
+            said = sim_find(d->bson, "version");
+    }
+    sim_w_doc(w, FCV_ID);
+    if (sim_is_text(said.type))
+        sim_w_val(w, "version", said);
+    else
+        sim_w_textf(w, "version", "%d.%d", s->version[0], s->version[1]);
     sim_w_end(w);
 }
 
@@ -238,8 +254,8 @@ int sim_cmd_get_parameter(struct sim_call *c)
         any = true;
         put_parameter(w, c->s, i);
     }
-    if (all || sim_arg(c, "featureCompatibilityVersion").type) {
-        put_fcv(w, c->s);
+    if (all || sim_arg(c, FCV_ID).type) {
+        put_fcv(w, c->m);
         any = true;
     }
     return any ? 0 : sim_fail(&c->fail, SIM_INVALID_OPTIONS, "no option found to get");
@@ -273,21 +289,50 @@ int sim_cmd_set_parameter(struct sim_call *c)
     return sim_fail(&c->fail, SIM_INVALID_OPTIONS, "no option found to set, use help:true to see options ");
 }
 
+/* Into the document, from where the others have it by the oplog. What the version would forbid is not simulated. */
+static int write_fcv(struct sim_call *c, const char *version)
+{
+    struct sim_w w;
+    char ns[sizeof c->ns];
+    int64_t matched = 0;
+    sim_w_init(&w);
+    sim_w_doc(&w, "q");
+    sim_w_text(&w, "_id", FCV_ID);
+    sim_w_end(&w);
+    sim_w_doc(&w, "u");
+    sim_w_doc(&w, "$set");
+    sim_w_text(&w, "version", version);
+    sim_w_end(&w);
+    sim_w_end(&w);
+    const uint8_t *statement = sim_w_done(&w);
+    memcpy(ns, c->ns, sizeof ns);
+    snprintf(c->ns, sizeof c->ns, "%s", FCV_NS);
+    int rc = statement ? sim_write_update(c, statement, &matched) : sim_fail_nomem(&c->fail);
+    memcpy(c->ns, ns, sizeof ns);
+    sim_w_release(&w);
+    return rc;
+}
+
 int sim_cmd_set_fcv(struct sim_call *c)
 {
     struct sim_val v = sim_arg(c, "setFeatureCompatibilityVersion");
-    char own[16];
+    char own[16], before[16] = "4.4";
     snprintf(own, sizeof own, "%d.%d", c->s->version[0], c->s->version[1]);
+    if (sim_since(c->s, 6))
+        snprintf(before, sizeof before, "%d.0", c->s->version[0] - 1);
+    bool down = sim_text_is(v, before);
+    if (sim_since(c->s, 7) && !sim_truth(sim_arg(c, "confirm")) && down)
+        return sim_fail(&c->fail, 7369100,
+                        "Once you have downgraded the FCV, if you choose to downgrade the binary version, it will require support assistance. Please re-run "
+                        "this command with 'confirm: true' to acknowledge this and continue with the FCV downgrade.");
     if (sim_since(c->s, 7) && !sim_truth(sim_arg(c, "confirm")))
         return sim_fail(&c->fail, 7369100,
                         "Once you have upgraded to %s, you will not be able to downgrade FCV and binary version without support assistance. Please re-run "
                         "this command with 'confirm: true' to acknowledge this and continue with the FCV upgrade.", own);
-    if (sim_text_is(v, own))
-        return 0;
+    if (down || sim_text_is(v, own))
+        return write_fcv(c, down ? before : own);
     if (sim_since(c->s, 6))
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "another feature compatibility version is not simulated");
-    if (sim_text_is(v, "4.4"))
-        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "another feature compatibility version is not simulated");
+        return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "a feature compatibility version other than %s and %s is not simulated", before, own);
     return sim_fail(&c->fail, 4926900,
                     "Invalid value for featureCompatibilityVersiondocument in admin.system.version, found %.40s, expected '4.4' or '4.9' or '5.0. See "
                     "https://docs.mongodb.com/master/release-notes/4.4-compatibility/#feature-compatibility.", sim_is_text(v.type) ? sim_text(v) : "");

@@ -120,13 +120,61 @@ static void what_was_not_read_is_not_gone(void **state)
     as_it_was(&before);
     struct told t = compare(&before, &now);
     assert_int_equal(t.n, 0);
-    assert_int_equal(now.n, 1); /* the application stays known */
     sb_setup_release(&before);
     as_it_was(&before);
     t = compare(&now, &before); /* nor is it new when it is read at last */
     assert_int_equal(t.n, 0);
     sb_setup_release(&before);
     sb_setup_release(&now);
+}
+
+/* A look with a:1 as it is now; down: it does not answer. */
+static void look_at_a(struct sb_setup *l, bool down, const char *process, const char *version)
+{
+    assert_int_equal(sb_setup_mark(l, SB_FACT_TOPOLOGY, ""), 0);
+    add(l, SB_FACT_TOPOLOGY, "", "a:1", "priority 1");
+    if (down)
+        return;
+    assert_int_equal(sb_setup_mark(l, SB_FACT_PROCESS, "a:1") | sb_setup_mark(l, SB_FACT_VERSION, "a:1"), 0);
+    add(l, SB_FACT_PROCESS, "a:1", "process", process);
+    add(l, SB_FACT_VERSION, "a:1", "version", version);
+}
+
+/* As in a rolling upgrade: what it was is held against what it is when it answers again, however often it was looked for meanwhile. */
+static void a_member_that_was_down_was_started_again(void **state)
+{
+    (void)state;
+    struct sb_setup look[5] = {0};
+    struct told told[5];
+    look_at_a(&look[0], false, "66f1", "7.0.14");
+    look_at_a(&look[1], true, NULL, NULL);
+    look_at_a(&look[2], true, NULL, NULL);
+    look_at_a(&look[3], false, "66f2", "8.0.4");
+    look_at_a(&look[4], false, "66f2", "8.0.4");
+    for (int i = 1; i < 5; i++)
+        told[i] = compare(&look[i - 1], &look[i]);
+    assert_int_equal(told[1].n + told[2].n + told[4].n, 0);
+    assert_string_equal(told[3].text, "a:1 runs version 8.0.4, was 7.0.14\na:1 was started again\n");
+    for (int i = 0; i < 5; i++)
+        sb_setup_release(&look[i]);
+}
+
+/* A collection that is gone takes with it what was known of its indexes: one of its name that is made later is another one. */
+static void what_is_gone_is_not_kept(void **state)
+{
+    (void)state;
+    struct sb_setup look[3] = {0};
+    as_it_was(&look[0]);
+    for (int i = 1; i < 3; i++)
+        assert_int_equal(sb_setup_mark(&look[i], SB_FACT_COLLECTION, ""), 0);
+    add(&look[2], SB_FACT_COLLECTION, "", "shop.orders", "");
+    assert_int_equal(sb_setup_mark(&look[2], SB_FACT_INDEX, "shop.orders"), 0);
+    add(&look[2], SB_FACT_INDEX, "shop.orders", "_id_", "{}");
+    struct told gone = compare(&look[0], &look[1]), made = compare(&look[1], &look[2]);
+    assert_string_equal(gone.text, "collection shop.orders is gone\n");
+    assert_string_equal(made.text, "collection shop.orders was made\n");
+    for (int i = 0; i < 3; i++)
+        sb_setup_release(&look[i]);
 }
 
 static void an_application_that_comes_and_goes_is_new_once(void **state)
@@ -171,6 +219,7 @@ static void its_memory_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_kind_is_told), cmocka_unit_test(what_was_not_read_is_not_gone),
+                                       cmocka_unit_test(a_member_that_was_down_was_started_again), cmocka_unit_test(what_is_gone_is_not_kept),
                                        cmocka_unit_test(an_application_that_comes_and_goes_is_new_once), cmocka_unit_test(its_memory_is_bounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,90 @@ static void test_a_storm_of_connections_and_one_of_work(void **state)
     }
 }
 
+/* The server deletes what has expired: of its own accord, or since it was told when. An index that tells no age is no reason. */
+static void test_what_expires(void **state)
+{
+    static const struct {
+        const char *line;
+        int class_;
+    } of[] = {{NULL, SB_CLASS_MAINTENANCE},
+              {"\"id\":20384,\"ctx\":\"i\",\"msg\":\"Index build: starting\",\"attr\":{\"buildUUID\":{\"uuid\":1},\"namespace\":\"shop.carts\",\"properties\":{\"name\":\"a_1\"}}", SB_CLASS_MAINTENANCE},
+              {"\"id\":20384,\"ctx\":\"i\",\"msg\":\"Index build: starting\",\"attr\":{\"buildUUID\":{\"uuid\":1},\"namespace\":\"shop.carts\",\"properties\":{\"name\":\"a_1\",\"expireAfterSeconds\":60}}", SB_CLASS_CHANGE},
+              {"\"id\":5324200,\"ctx\":\"c\",\"msg\":\"CMD: collMod\",\"attr\":{\"cmdObj\":{\"collMod\":\"carts\",\"index\":{\"name\":\"a_1\",\"expireAfterSeconds\":60}}}", SB_CLASS_CHANGE}};
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(of); i++) {
+        struct world w;
+        struct weather x = calm;
+        world_after_calm(&w);
+        if (of[i].line) {
+            say(&w, 0, of[i].line);
+            say(&w, 0, "\"id\":20663,\"ctx\":\"i\",\"msg\":\"Index build: completed successfully\",\"attr\":{\"buildUUID\":{\"uuid\":1},\"namespace\":\"shop.carts\",\"indexesBuilt\":[\"a_1\"]}");
+            run(&w, 50, &calm);
+        }
+        x.expired = 3000;
+        x.write_ms = 4;
+        one_after(&w, &x, of[i].class_);
+        teardown_world(&w);
+    }
+}
+
+/* Its operations are too quick to be logged; those that wait for it are logged. */
+static void test_a_job_whose_operations_are_quick(void **state)
+{
+    (void)state;
+    struct world w;
+    struct weather x = calm;
+    world_after_calm(&w);
+    for (int i = 0; i < 6; i++)
+        connect_app(&w, "nightly-report");
+    for (int i = 0; i < 5; i++)
+        slow(&w, "shop.orders", "shop", "{\"find\":\"orders\",\"filter\":{\"a\":1}}", "\"planSummary\":\"IXSCAN { a: 1 }\",\"docsExamined\":3,\"nreturned\":3,\"durationMillis\":110");
+    x.ops = 4;
+    x.read_ms = x.write_ms = 2.4;
+    const struct sb_incident *got = one_after(&w, &x, SB_CLASS_MAINTENANCE);
+    assert_int_equal(got->apps_n, 1);
+    assert_string_equal(got->apps[0], "nightly-report");
+    assert_int_equal(got->namespaces_n, 0); /* what waits is not what it does */
+    teardown_world(&w);
+}
+
+/* Who drops an index while collections are scanned already, did not make them be scanned. */
+static void test_what_is_altered_later_is_no_cause(void **state)
+{
+    (void)state;
+    struct world w;
+    struct weather x = calm;
+    world_after_calm(&w);
+    x.examined = 500;
+    x.read_ms = 6;
+    connect_app(&w, "shop-2");
+    for (int s = 0; s < 60; s++) {
+        slow(&w, "shop.orders", "shop-2", "{\"find\":\"orders\",\"filter\":{\"zip\":\"1\"}}", "\"planSummary\":\"COLLSCAN\",\"docsExamined\":60000,\"nreturned\":1,\"durationMillis\":300");
+        if (s == 4)
+            say(&w, 0, "\"id\":51806,\"ctx\":\"c\",\"msg\":\"CMD: dropIndexes\",\"attr\":{\"namespace\":\"shop.orders\",\"indexes\":\"\\\"old_1\\\"\"}");
+        run(&w, 1, &x);
+    }
+    run(&w, 60, &calm);
+    assert_int_equal(w.n, 1);
+    assert_int_equal(w.got[0].class_, SB_CLASS_CODE);
+    assert_string_equal(w.got[0].apps[0], "shop-2");
+    teardown_world(&w);
+}
+
+/* How much is written into the log slows no disk. */
+static void test_a_setting_of_the_log_is_no_cause(void **state)
+{
+    (void)state;
+    struct world w;
+    struct weather x = calm;
+    world_after_calm(&w);
+    say(&w, 0, "\"id\":23435,\"ctx\":\"c\",\"msg\":\"Successfully set parameter to new value\",\"attr\":{\"parameterName\":\"logLevel\",\"newValue\":\"1\",\"oldValue\":\"0\"}");
+    x.write_ms = 4;
+    x.iowait = 0.8;
+    one_after(&w, &x, SB_CLASS_INFRASTRUCTURE);
+    teardown_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +312,10 @@ int main(void)
         cmocka_unit_test(test_a_validator_that_keeps_writes_out_is_a_change),
         cmocka_unit_test(test_more_work_is_made_by_no_setting),
         cmocka_unit_test(test_a_storm_of_connections_and_one_of_work),
+        cmocka_unit_test(test_what_expires),
+        cmocka_unit_test(test_a_job_whose_operations_are_quick),
+        cmocka_unit_test(test_what_is_altered_later_is_no_cause),
+        cmocka_unit_test(test_a_setting_of_the_log_is_no_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@
 /* What a second of the set is like; 0 of a factor is 1. */
 struct weather {
     double ops, read_ms, write_ms, examined, errors, conflicts, connections, connecting, others_cpu, iowait;
-    double active, idle_transactions, docs_written, cursors, reads, journal_ms, disk, lock_wait_ms, pages_read;
+    double active, idle_transactions, docs_written, cursors, reads, journal_ms, disk, lock_wait_ms, pages_read, expired;
     bool no_writes, no_ops;
     int lagging, frozen, down, unseen; /* members, -1 none; unseen: frozen, and the others know by now */
     int state; /* member 2 is in; 0 as ever */
@@ -111,6 +111,7 @@ static WORLD_UNUSED void live(struct world *w, int i, const struct weather *x)
     add(v, SB_VITAL_COMMAND_OPS, 60);
     add(v, SB_VITAL_COMMAND_US, 60 * 900 * noise(w));
     add(v, SB_VITAL_INSERTS, lead ? writes + x->docs_written : 0);
+    add(v, SB_VITAL_TTL_DELETES, lead ? x->expired : 0);
     add(v, SB_VITAL_RETURNED, reads * 5);
     add(v, SB_VITAL_EXAMINED, reads * 5 * or_one(x->examined));
     add(v, SB_VITAL_ASSERTS, lead ? x->errors : 0);

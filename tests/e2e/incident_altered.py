@@ -146,6 +146,13 @@ CASES = (
 )
 
 
+def run_on(folder):
+    done = subprocess.run([PROGRAM, "incident", "--json", folder], capture_output=True, text=True, timeout=120)
+    if done.returncode or done.stderr:
+        print("FAIL: exit %d: %s" % (done.returncode, done.stderr[:300]))
+    return json.loads(done.stdout)
+
+
 def incidents_of(case, work):
     _, _, edits, missing, _ = case
     shutil.rmtree(work, ignore_errors=True)
@@ -159,10 +166,7 @@ def incidents_of(case, work):
                 b = rewrite(b, lambda names, cols: [e(names, cols) for e in edits.get(member, ())],
                             lambda t: member not in missing or not FROM <= t < TO)
             open("%s/diagnostic.data/%s" % (folder, name), "wb").write(b)
-    done = subprocess.run([PROGRAM, "incident", "--json", work], capture_output=True, text=True, timeout=120)
-    if done.returncode or done.stderr:
-        print("FAIL: exit %d: %s" % (done.returncode, done.stderr[:300]))
-    return json.loads(done.stdout)
+    return run_on(work)
 
 
 def main():
@@ -187,4 +191,5 @@ def main():
     return 1 if failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

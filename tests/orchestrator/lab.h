@@ -38,6 +38,7 @@ struct lab_options {
     const struct sb_retention *retentions;
     size_t retentions_n;
     const struct sb_policy_verifier *verifier; /* of what is decided about policy; the bundle counts as built in then */
+    int64_t altered_every_ms; /* 0: a minute */
 };
 
 struct lab_seat {
@@ -155,7 +156,8 @@ static inline void lab_start(struct lab *l, const struct lab_options *o)
         .approve_within_s = o->approve_within_s, .execute_within_s = o->execute_within_s, .recurring = o->schedules_n > 0,
         .schedules = o->schedules, .schedules_n = o->schedules_n,
         .what_if_uri_file = o->what_if_uri_file, .what_if_environment = o->what_if_environment,
-        .backups = o->backups, .backups_n = o->backups_n, .retentions = o->retentions, .retentions_n = o->retentions_n, .verifier = o->verifier, .policy_built_in = o->verifier != NULL};
+        .backups = o->backups, .backups_n = o->backups_n, .retentions = o->retentions, .retentions_n = o->retentions_n, .verifier = o->verifier, .policy_built_in = o->verifier != NULL,
+        .altered_every_ms = o->altered_every_ms};
     l->o = sb_orchestrator_start(&opt, &err);
     if (!l->o)
         fail_msg("%s", err.msg);

@@ -193,6 +193,34 @@ static void test_stages_and_commands(void **state)
     scene_release(&x);
 }
 
+/* It is the primary's to change, and the others have it by the oplog. */
+static void test_a_feature_compatibility_version_is_set(void **state)
+{
+    static const char *const at = "featureCompatibilityVersion.version", *const ask = "{'getParameter': 1, 'featureCompatibilityVersion': 1}";
+    static const struct {
+        const char *version, *set, *then, *back_again;
+    } want[] = {{"5.0", "{'setFeatureCompatibilityVersion': '4.4'}", "4.4", "{'setFeatureCompatibilityVersion': '5.0'}"},
+                {"6.0", "{'setFeatureCompatibilityVersion': '5.0'}", "5.0", "{'setFeatureCompatibilityVersion': '6.0'}"},
+                {"8.0", "{'setFeatureCompatibilityVersion': '7.0', 'confirm': true}", "7.0", "{'setFeatureCompatibilityVersion': '8.0', 'confirm': true}"}};
+    (void)state;
+    for (size_t i = 0; i < SB_COUNT(want); i++) {
+        struct scene x;
+        begin(&x, want[i].version, "calm");
+        if (strcmp(want[i].version, "8.0") == 0)
+            rig_fails(&x.r, "admin", "{'setFeatureCompatibilityVersion': '7.0'}", 7369100, "if you choose to downgrade the binary version");
+        rig_ok(&x.r, "admin", want[i].set);
+        scene_to(&x, 30);
+        for (int m = 0; m < SIM_MEMBERS; m++) {
+            assert_true(sim_text_is(sim_path(rig_ok_on(&x.r, m, "admin", ask), at), want[i].then));
+            const uint8_t *found = rig_ok_on(&x.r, m, "admin", "{'find': 'system.version', '$readPreference': {'mode': 'nearest'}}");
+            assert_true(sim_text_is(sim_path(found, "cursor.firstBatch.0.version"), want[i].then));
+        }
+        rig_ok(&x.r, "admin", want[i].back_again);
+        assert_true(sim_text_is(sim_path(rig_ok(&x.r, "admin", ask), at), want[i].version));
+        scene_release(&x);
+    }
+}
+
 /* In 8.0 a write that only waited for a lock is not slow: it did not work for long. */
 static void test_waiting_is_not_working(void **state)
 {
@@ -216,7 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_that_are_no_version), cmocka_unit_test(test_wire_and_build), cmocka_unit_test(test_parameters),      cmocka_unit_test(test_sections),
-        cmocka_unit_test(test_log_lines_and_plans),       cmocka_unit_test(test_stages_and_commands), cmocka_unit_test(test_waiting_is_not_working),
+        cmocka_unit_test(test_log_lines_and_plans),       cmocka_unit_test(test_stages_and_commands), cmocka_unit_test(test_a_feature_compatibility_version_is_set), cmocka_unit_test(test_waiting_is_not_working),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

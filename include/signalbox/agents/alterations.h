@@ -78,7 +78,8 @@ struct sb_alteration {
 typedef void (*sb_alteration_fn)(void *ctx, const struct sb_alteration *a);
 
 /* What differs between two looks. Applications that were seen before and are not there now are kept in `now`, so that one that comes
- * and goes is told once. -1 out of memory: what was told is right. */
+ * and goes is told once; and so is what could not be read now of what is there, as of a member that is down: when it answers again,
+ * it is held against what it was. -1 out of memory: what was told is right. */
 int sb_setup_compare(struct sb_setup *before, struct sb_setup *now, sb_alteration_fn fn, void *ctx) SB_MUST_USE;
 
 #endif

@@ -52,6 +52,7 @@ struct sb_orchestrator_options {
     size_t own_routes_len;
     int64_t sample_ms;            /* 0: one second, less on a fast simulator */
     int64_t approve_within_s, execute_within_s; /* 0: four and eight hours */
+    int64_t altered_every_ms;     /* between two looks at what others altered; 0: a minute */
     bool recurring;               /* this owner runs what recurs; not when the server is read-only */
     const struct sb_schedule *schedules; /* must outlive it; names differ */
     size_t schedules_n;
