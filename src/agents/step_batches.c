@@ -180,6 +180,17 @@ static int pass_over(const struct walk *w, struct sb_turn_answer *out)
     return 0;
 }
 
+/* The range up to `last` is one of those that are sent. */
+static int add_batch(const struct walk *w, const bson_value_t *last, struct sb_turn_answer *out)
+{
+    struct sb_turn_batch *b = &out->batch[out->batches];
+    b->command = narrowed(w, last);
+    b->to = out->next;
+    b->to.at = NULL;
+    out->batches++;
+    return !b->command || set_place(&b->to, last) ? -1 : 0;
+}
+
 static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *err)
 {
     int64_t until = sb_mono_ms() + LOOK_MS;
@@ -200,6 +211,8 @@ static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *er
                 ids_release(&range);
                 continue;
             }
+            if (out->batches)
+                break; /* nothing is gone over again before all that was sent is done */
             if (w->has_at)
                 bson_value_destroy(&w->at);
             w->has_at = false;
@@ -210,21 +223,17 @@ static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *er
             continue;
         }
         int found = anything(w, &range.last, err);
-        if (found > 0) {
-            out->turn = SB_TURN_SEND;
-            out->command = narrowed(w, &range.last);
-            out->next.dirty = true;
-        }
+        out->next.dirty |= found > 0;
         out->next.docs += range.n;
-        rc = found < 0 || (found > 0 && !out->command) || set_place(&out->next, &range.last) ? -1 : 0;
+        rc = found < 0 || (found > 0 && add_batch(w, &range.last, out)) || set_place(&out->next, &range.last) ? -1 : 0;
         move_to(w, &range.last, false);
         ids_release(&range);
         if (rc)
             return found < 0 ? -1 : sb_fail_nomem(err);
-        if (found)
-            return 0;
+        if (out->batches >= w->q->at_once && out->batches)
+            break;
     }
-    out->turn = SB_TURN_WAIT;
+    out->turn = out->batches ? SB_TURN_SEND : SB_TURN_WAIT;
     snprintf(out->why, sizeof out->why, "looking again at what was done: %" PRId64 " documents so far", out->next.docs);
     return 0;
 }

@@ -43,7 +43,10 @@ int sb_step_next(const struct sb_server *server, const struct sb_turn_question *
 
 void sb_turn_answer_release(struct sb_turn_answer *a)
 {
-    free(a->command);
+    for (size_t i = 0; i < a->batches; i++) {
+        free(a->batch[i].command);
+        free(a->batch[i].to.at);
+    }
     free(a->next.at);
     memset(a, 0, sizeof *a);
 }

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORKERS 4
+#define WORKERS (SB_TURN_BATCHES + 4) /* so many batches may be away, and the rest of the house goes on */
 #define TICK_MS 1000
 #define SETTLE_MS 5000
 #define SAMPLER_ENTRY_MS (10 * 60 * 1000)

@@ -121,7 +121,7 @@ struct run {
     int64_t let;       /* the step that the hooks before a step have let pass; 0: none */
     int64_t held_up;   /* times in a row that they did not */
     bool fresh;        /* the step's facts were read and policy was asked just now: it may be sent */
-    bool forward_away; /* the step's own command has not answered yet (an undo may have overtaken it) */
+    int forward_away;  /* commands of the step's own that have not answered yet (an undo may have overtaken them) */
     bool undo_again;   /* it answered after the undo was sent, and may have come after it: the undo may be needed twice */
     bool sent;         /* what is to be done was sent before: read back instead of sending */
     bool unanswered;   /* what was sent has no known answer, and will get none */
@@ -863,6 +863,7 @@ int sb_o_refresh(struct sb_orchestrator *o, struct held_card *card, struct sb_er
 /* One of the many commands of a step. */
 struct batch {
     int64_t n;           /* from 1 */
+    int64_t beside;      /* batches that went out in the same turn before it: they are away at once */
     int64_t pass;        /* of the walk over the collection */
     const char *to;      /* the place that is reached by it */
     int64_t done, total; /* documents, with it */
@@ -885,11 +886,11 @@ void sb_o_must_move(struct sb_orchestrator *o, struct held_card *card, enum sb_e
 /* ---- iterate.c: a step that is many commands ---- */
 
 void sb_o_iterate(struct sb_orchestrator *o, struct held_card *card);     /* the next turn of the present step, or of its undo */
-void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
+void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, int64_t beside, const struct sb_write_result *r, bool overtaken);
 void sb_o_drop_work(struct held_card *card);
 int64_t sb_o_until_turn(const struct sb_orchestrator *o); /* milliseconds until such a step is due, INT64_MAX: none is; and its turn */
 void sb_o_tick_turns(struct sb_orchestrator *o);
-/* Sets how large the batches of the running step are and how far apart, from the next one on. */
+/* Sets how large the batches of the running step are, how far apart, and how many at once, from the next turn on. */
 int sb_o_turn_knobs(struct sb_orchestrator *o, const struct seat *s, struct held_card *card, const struct sb_edit *e, struct sb_err *err);
 bool sb_o_has_knobs(const struct held_card *card, const struct sb_edit *e); /* it is such a step that runs, and only they are to be set */
 

@@ -37,7 +37,7 @@ static const char *const veil_words[] = {
     "archive", "archived", "archives", "are", "arguments", "arm", "arms", "array", "array_or_single", "as", "ask", "asked", "asks", "assert",
     "at", "at_least", "at_most", "attribute", "audit", "audit_ask", "audit_page", "audit_row", "auth", "author", "autoIndexId", "autonomy",
     "average", "await", "awaiting_approval", "away", "back", "backfill", "background", "backup", "backup_age_s", "backup_guardian",
-    "backup_plan", "backups", "balancer", "base", "base64", "batch", "batchSize", "batch_delay_ms", "batch_docs", "batches", "be", "bear",
+    "backup_plan", "backups", "balancer", "base", "base64", "batch", "batchSize", "batch_delay_ms", "batch_docs", "batches", "batches_at_once", "be", "bear",
     "became", "because", "been", "before", "began", "begin", "beginning", "begins", "begun", "behind", "being", "believed", "belong",
     "belongs", "below", "beside", "between", "beyond", "bin", "binary", "blackout", "blackouts", "blank", "blanks", "blast_radius", "blind",
     "bloated_documents", "body", "bool", "boot", "both", "both_written", "bound", "bounded", "bracket", "break", "break_glass", "breakglass",

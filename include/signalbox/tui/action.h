@@ -145,6 +145,8 @@ enum sb_action_flags {
     ACTION(SMALLER_BATCHES, "batches-down", "smaller", SB_AT_CARDS, SB_DANGEROUS, "half as many documents in a batch, while it runs") \
     ACTION(LONGER_PAUSES, "pauses-up", "slower", SB_AT_CARDS, SB_DANGEROUS, "twice the pause between two batches, while it runs") \
     ACTION(SHORTER_PAUSES, "pauses-down", "faster", SB_AT_CARDS, SB_DANGEROUS, "half the pause between two batches, while it runs") \
+    ACTION(MORE_AT_ONCE, "at-once-up", "wider", SB_AT_CARDS, SB_DANGEROUS, "twice as many batches away at once, while it runs") \
+    ACTION(FEWER_AT_ONCE, "at-once-down", "narrower", SB_AT_CARDS, SB_DANGEROUS, "half as many batches away at once, while it runs") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(LINE_FACE, "line-face", "", SB_AT(GLOBAL), 0, "the face for a slow line, or the usual one")                             \
