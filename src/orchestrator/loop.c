@@ -289,6 +289,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
     case SB_ASK_STAKE:
         sb_o_ask_stake(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
         break;
+    case SB_ASK_PLAN:
+        sb_o_ask_plan(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
+        break;
     case SB_ASK_REPORT:
         sb_o_ask_report(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
         break;

@@ -296,6 +296,7 @@ struct sb_orchestrator {
     int summing;                /* commands that sum up evidence are running */
     char **to_sum;              /* cards whose evidence waits for one of them, the oldest first */
     size_t to_sum_n;
+    bool gating;                /* the gates of a plan are being measured for a screen */
     bool staking;               /* what a place would have at stake is being found out for a screen */
     bool reporting;             /* a worker goes through the record for a page */
     struct sb_alarms *alarms;   /* alarms.c's; the same */
@@ -896,6 +897,11 @@ bool sb_o_has_knobs(const struct held_card *card, const struct sb_edit *e); /* i
 
 bool sb_o_batches_run(const struct sb_orchestrator *o); /* some step sends one batch after the other now */
 
+/* ---- gates.c ---- */
+
+/* The checks before each phase of this case that has not begun, read for a screen: told as plan, then answered. */
+void sb_o_ask_plan(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *case_id);
+
 /* ---- pressure.c ---- */
 
 struct sb_o_pressure {
@@ -1002,6 +1008,11 @@ struct checking {
 bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct sb_check *checks, size_t n,
                 void (*back)(struct sb_orchestrator *o, struct checking *c));
 void sb_o_checking_free(void *checking);
+
+/* The same in two parts, for what is no run: NULL out of memory; and the reading, on a worker. */
+struct checking *sb_o_checking_new(struct sb_orchestrator *o, const struct sb_card *card, const struct sb_check *checks, size_t n);
+void sb_o_read_checks(struct checking *c);
+const char *sb_o_truth_name(enum truth truth);
 
 /* The card a reading is about, or NULL: it has gone, or something else has begun since. Then the reading decides nothing. */
 struct held_card *sb_o_checking_card(struct sb_orchestrator *o, const struct checking *c);

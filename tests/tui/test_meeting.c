@@ -109,11 +109,12 @@ static void no_view_shows_a_value(void **state)
     (void)state;
     static const int sizes[][2] = {{80, 24}, {200, 60}, {120, 40}, {40, 10}};
     static const int types[] = {SB_NEWS_WELCOME, SB_NEWS_STRIP, SB_NEWS_ANOMALY, SB_NEWS_CARD, SB_NEWS_CASE, SB_NEWS_ENTRY, SB_NEWS_NOTICE, SB_NEWS_ANSWER, SB_NEWS_AUDIT, SB_NEWS_CARDS, SB_NEWS_HUSHES,
-                                SB_NEWS_RECOVERY, SB_NEWS_OPS, SB_NEWS_OPS, SB_NEWS_REPLAY, SB_NEWS_LOOKS, SB_NEWS_REPORT};
+                                SB_NEWS_RECOVERY, SB_NEWS_OPS, SB_NEWS_OPS, SB_NEWS_REPLAY, SB_NEWS_LOOKS, SB_NEWS_REPORT, SB_NEWS_PLAN};
     static const char *const tours[] = {
         "Right Enter 1 2 3 4 5 6 7 8 y Escape M", "Escape Escape 1 y Enter PageDown y M Escape c PageDown y Escape F6", "Escape Escape 2 y Enter 1 y 2 y 3 y 4 y 5 y 6 y 7 y 8 y W C-u j s o n Enter Escape F6",
         "Escape Escape 3 Enter A e u s Escape Escape F6", "Escape Escape 4 y Enter y Escape m y Escape B y Escape H W C-u j s o n Enter F6", "? End Escape", "Escape Escape 3 Space o O Space ' F6", "d Escape Left M",
         "Escape Escape z W C-u j s o n Enter z F6", "Escape F5 y Down X y Down y & x Enter o O y W C-u t e x t Enter Escape F6", "Escape < F5 y < Escape F6", "Escape V y Down Enter y Escape F6",
+        "Escape Escape 2 P y PageDown y Enter Escape P F6", "Escape Escape 4 Enter c P y W C-u j s o n Enter Escape F6",
         "Escape % y d End y W C-u j s o n Enter Escape F6",
     };
     struct sb_rng rng;

@@ -140,6 +140,7 @@ enum sb_action_flags {
     ACTION(REPLAY_BACK, "replay-back", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the members as they were a minute before, through the last 24 hours") \
     ACTION(REPLAY_ON, "replay-on", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "a minute on, and at last to the present")                    \
     ACTION(REPLAY_END, "replay-end", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the members as they are now")                              \
+    ACTION(PLAN, "plan", "", SB_AT_CARDS | SB_AT(CASE), 0, "the plan of its case: phases, gates measured now, undo, progress, knobs") \
     ACTION(SCHEMA, "schema", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what the documents of the selected collection look like, looked at anew") \
     ACTION(LARGER_BATCHES, "batches-up", "bigger", SB_AT_CARDS, SB_DANGEROUS, "twice as many documents in a batch, while it runs") \
     ACTION(SMALLER_BATCHES, "batches-down", "smaller", SB_AT_CARDS, SB_DANGEROUS, "half as many documents in a batch, while it runs") \
