@@ -58,6 +58,7 @@ void sb_o_drop_work(struct held_card *card)
     if (!w)
         return;
     free(w->place.at);
+    free(w->place.end);
     for (size_t i = 0; i < SB_COUNT(w->lane); i++)
         free(w->lane[i].to.at);
     free(w);
@@ -249,6 +250,7 @@ static void free_turn(void *p)
     free(t->ns);
     free(t->uuid);
     free(t->q.place.at);
+    free(t->q.place.end);
     sb_record_release(&sb_step_schema, &t->step);
     sb_turn_answer_release(&t->a);
     free(t);
@@ -257,8 +259,9 @@ static void free_turn(void *p)
 static void take_place(struct sb_place *to, struct sb_place *from)
 {
     free(to->at);
+    free(to->end);
     *to = *from;
-    from->at = NULL;
+    from->at = from->end = NULL;
 }
 
 static json_t *proof(const char *how, const char *why)
@@ -336,6 +339,9 @@ static void turn_back(struct sb_orchestrator *o, void *p)
     } else if (t->a.turn == SB_TURN_SEND && policy_due(o, card, w)) {
         again(card, 0); /* its window may have closed while the batch was looked for */
     } else if (t->a.turn == SB_TURN_SEND) {
+        free(w->place.end);
+        w->place.end = t->a.next.end;
+        t->a.next.end = NULL;
         send(o, card, w, &t->a);
     } else if (t->a.turn == SB_TURN_WAIT) {
         take_place(&w->place, &t->a.next);
@@ -374,13 +380,13 @@ static int ask_next(struct sb_orchestrator *o, struct held_card *card, const str
         return -1;
     t->o = o;
     t->q = (struct sb_turn_question){.step = &t->step, .undo = w->undo, .docs = w->size > 0 ? w->size : 1, .at_once = (size_t)w->lanes, .now = sb_o_deployment_now(o), .place = w->place};
-    t->q.place.at = NULL;
+    t->q.place.at = t->q.place.end = NULL;
     if (sb_record_copy(&sb_step_schema, &t->step, s)) {
         memset(&t->step, 0, sizeof t->step);
         free_turn(t);
         return -1;
     }
-    if (sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) || sb_str_set(&t->uuid, uuid_of(s)) || sb_str_set(&t->q.place.at, w->place.at)) {
+    if (sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) || sb_str_set(&t->uuid, uuid_of(s)) || sb_str_set(&t->q.place.at, w->place.at) || sb_str_set(&t->q.place.end, w->place.end)) {
         free_turn(t);
         return -1;
     }

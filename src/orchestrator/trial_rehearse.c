@@ -24,6 +24,7 @@ static int turn(const struct rehearsing *w, const struct sb_step *s, struct sb_p
     }
     free(place->at);
     *place = *next;
+    place->end = NULL; /* a sample does not grow */
     place->at = next->at ? sb_format("%s", next->at) : NULL;
     if (rc == 0 && next->at && !place->at)
         rc = sb_fail_nomem(err);

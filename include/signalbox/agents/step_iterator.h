@@ -37,6 +37,8 @@ enum sb_turn {
 };
 
 struct sb_place { /* where the work stands */
+    char *end;      /* the last _id that there was when this pass began, the same way: what is written behind it meanwhile is not run after. Not on
+                     * the record: NULL: it is looked for */
     char *at;       /* the _id up to which all is done, as canonical Extended JSON {"_id": ...}; NULL: at the beginning */
     int64_t pass;   /* 1: the walk; 2...: sweeps */
     bool dirty;     /* this pass has found something to do */
