@@ -150,7 +150,11 @@ int sb_change_look_retype(struct change_look *l, struct sb_err *err)
         return sb_fail(err, SB_ESTATE, "the validator of %.120s does not allow %.80s to be a %.20s: it would refuse each converted document. Let it allow both first", q->ns, q->field, q->type);
     if (count(l, sb_change_offenders(q, l->f->from_type), "values that do not convert", q->otherwise ? "they become what was asked for" : "they stay as they are", &l->f->offenders, err))
         return -1;
-    return sb_change_look_kept(l, err);
+    if (sb_change_look_kept(l, err))
+        return -1;
+    if (!q->repair && l->f->left == 0 && l->f->offenders > 0)
+        return sb_fail(err, SB_EINPUT, "no value of %.80s converts to a %.20s: all %" PRId64 " stay as they are, and there is nothing to plan. Say what they are to become: \"..., replacing what does not parse with null\"", q->field, q->type, l->f->offenders);
+    return 0;
 }
 
 /* ---- a computed field ---- */
