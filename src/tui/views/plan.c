@@ -27,7 +27,7 @@ static void gate_facts(const struct sb_tui *t, const char *card, struct sb_page 
     char when[TEXT_MAX];
     fmt_clock(when, t->gates.at);
     view_label(p, "");
-    sb_page_wrapf(p, hold == all ? SB_ROLE_GOOD : SB_ROLE_BAD, LABEL, "%s: %zu of %zu checks hold, measured at %sZ", hold == all ? "nothing in the way" : "CLOSED", hold, all, when);
+    sb_page_wrapf(p, hold == all ? SB_ROLE_GOOD : SB_ROLE_BAD, LABEL, "%s%zu of %zu checks hold, measured at %sZ", hold == all ? "" : "CLOSED: ", hold, all, when);
     for (size_t i = 0; i < t->gates.facts_n; i++) {
         const struct sb_gate_fact *f = &t->gates.facts[i];
         bool yes = sb_streq(f->result, "true");
