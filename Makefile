@@ -190,6 +190,7 @@ test-long-run: $(B)/tests/ledger/test_verify $(B)/tests/sim/test_determinism $(B
 	SIGNALBOX_BUILD=$(B) SIGNALBOX_FTDC_EVERY=1 tests/e2e/ftdc_oracle.py
 	SIGNALBOX_KINDS=all SIGNALBOX='$(CURDIR)/$(PROGRAM)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/incident_kinds.py
 	SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/schema_values.py repaired large
+	$(CRASH_ENV) tests/e2e/schema_rules.py --long validator
 	SIGNALBOX_LONG_BUILD_S=310 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/long_build.py
 
 # only the C tests: seconds

@@ -12,6 +12,9 @@
 #define BLOATED_DOCUMENT (UINT64_C(256) << 10)
 #define DEEP 20
 #define MANY_FIELDS 500
+#define REPEATED_OBJECTS 200 /* at least, */
+#define REPEATED_FIELDS 3    /* with so many fields */
+#define REPEATED_TIMES 20    /* each of whose values stands in so many of them, in the mean */
 
 struct search {
     const struct sb_infer *in;
@@ -148,6 +151,28 @@ static void look_at_arrays(struct search *s, const struct place *at)
          n->most, (double)n->sum / (double)n->count, sb_sizes_below(n, 0.99));
 }
 
+/* An object whose fields have the same few values over and over: the same data in many documents. */
+static void look_at_repeats(struct search *s, const struct place *at)
+{
+    const struct sb_seen_type *t = sb_seen_type_in(&at->field->types, SB_BSON_OBJECT);
+    const struct sb_seen_object *o = t ? t->of.object : NULL;
+    size_t few = 0, most = 0;
+    if (!o || o->count < REPEATED_OBJECTS || o->rest || o->unlisted || o->n < REPEATED_FIELDS)
+        return;
+    for (size_t i = 0; i < o->n; i++) {
+        const struct sb_seen_types *types = &o->field[i]->types;
+        const struct sb_seen_values *v = types->n == 1 ? types->item[0]->values : NULL;
+        if (!v || v->n < 2 || o->field[i]->count < v->n * REPEATED_TIMES)
+            return;
+        few++;
+        most = v->n > most ? v->n : most;
+    }
+    find(s, at->field, "repeated_objects", NULL,
+         "%" PRIu64 " objects of %zu fields, none of which has more than %zu different values: the same data stands in many documents. Where it changes it has to change in all of them: keep it once, in a collection of its own, and the "
+         "reference here",
+         o->count, few, most);
+}
+
 static void look_at_name(struct search *s, const struct place *at)
 {
     struct sb_seen_field *f = at->field;
@@ -242,6 +267,7 @@ static void look_at_field(struct search *s, const struct place *at, bool is_rest
     }
     look_at_texts(s, at, array && array->of.array && !sb_seen_type_in(&at->field->types, SB_BSON_STRING) ? &array->of.array->types : &at->field->types);
     look_at_arrays(s, at);
+    look_at_repeats(s, at);
     s->level++;
     look_inside(s, &at->field->types);
     s->level--;

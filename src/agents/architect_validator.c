@@ -134,7 +134,7 @@ static void append_field(struct proposal *p, bson_t *properties, const struct sb
         return;
     sb_seen_path_add(&p->path, f, before == 0);
     if (required(o, f) && f->count < o->count)
-        add_rule(p, "has to be there", o->count - f->count, NULL);
+        add_rule(p, SB_RULE_THERE, o->count - f->count, NULL);
     BSON_APPEND_DOCUMENT_BEGIN(properties, f->name, &property);
     append_types(p, &property, &f->types, f->count, "");
     append_inside(p, &property, &f->types, f->count, level);

@@ -79,7 +79,7 @@ bson_t *sb_change_unsetting(const char *field)
     return BCON_NEW("$unset", BCON_UTF8(field));
 }
 
-static bson_t *giving(const char *field, const bson_t *v)
+bson_t *sb_change_giving(const char *field, const bson_t *v)
 {
     bson_t *stage = bson_new(), set, literal;
     bson_iter_t it;
@@ -130,7 +130,7 @@ static int begin_card(const struct change_maker *p, size_t i, struct sb_card *c,
         const struct sb_evidence *e = &q->uses->item[k];
         rc = sb_evidence_add(&c->evidence, &c->evidence_n, e->source, e->ns, e->what, e->value, e->coverage, e->taken_at);
     }
-    return rc || sb_change_code(q, i, c) ? -1 : 0;
+    return rc || (!q->repair && sb_change_code(q, i, c)) ? -1 : 0;
 }
 
 int sb_change_check_place(const struct change_maker *m, struct sb_step *s)
@@ -279,7 +279,7 @@ static int plan_add(const struct change_maker *p, struct sb_card *card, struct s
     bson_t *v = sb_change_value(q->value);
     if (!v)
         return sb_fail(err, SB_EINPUT, "the value that %.100s is to have cannot be read: write it as JSON, a text in quotes", q->field);
-    int rc = batch_card(p, 0, &card[0], SB_KIND_BACKFILL, "backfill", sb_change_update(p, 0, 1, "", sb_change_exists(q->field, false, NULL, false), giving(q->field, v)),
+    int rc = batch_card(p, 0, &card[0], SB_KIND_BACKFILL, "backfill", sb_change_update(p, 0, 1, "", sb_change_exists(q->field, false, NULL, false), sb_change_giving(q->field, v)),
                         sb_change_update(p, 0, 1, " undo", holding(q->field, v), sb_change_unsetting(q->field)), SB_UNDO_LOSSY, sb_change_title(p, "Add"),
                         sb_format("Every document without %s gets it, with one value; those that have it keep theirs. Taken back, it goes wherever it has that value, also where an application wrote the same.", q->field));
     bson_destroy(v);
@@ -361,7 +361,7 @@ int sb_schema_change(const struct sb_server *server, const struct sb_change_ques
 
 void sb_change_plan_release(struct sb_change_plan *p)
 {
-    for (size_t i = 0; i < SB_CHANGE_CARDS; i++)
+    for (size_t i = 0; i < SB_PLAN_CARDS; i++)
         sb_card_release(&p->card[i]);
     free(p->text);
     for (size_t i = 0; i < p->evidence_n; i++)

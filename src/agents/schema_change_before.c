@@ -69,7 +69,7 @@ int sb_change_keep(const struct change_maker *m, size_t i, struct sb_card *c, bs
 /* What the field is given: v of what was kept, where it says now what the change left behind; else what it says. */
 static bson_t *given(const struct change_maker *m, const char *path)
 {
-    bson_t *stage = bson_new(), set, field, cond, when, eq, type, *made = NULL;
+    bson_t *stage = bson_new(), set, field, cond, when, eq, type, literal, *made = NULL;
     bson_iter_t it;
     BSON_APPEND_DOCUMENT_BEGIN(stage, "$set", &set);
     BSON_APPEND_DOCUMENT_BEGIN(&set, m->q->field, &field);
@@ -81,6 +81,13 @@ static bson_t *given(const struct change_maker *m, const char *path)
         bson_iter_init_find(&it, made, "v");
         BSON_APPEND_UTF8(&eq, "0", path);
         BSON_APPEND_VALUE(&eq, "1", bson_iter_value(&it));
+    } else if (m->q->change == SB_CHANGE_ADD) { /* what was kept says that there was none: then there is none again */
+        made = sb_change_value(m->q->value);
+        bson_iter_init_find(&it, made, "v");
+        BSON_APPEND_UTF8(&eq, "0", path);
+        BSON_APPEND_DOCUMENT_BEGIN(&eq, "1", &literal);
+        BSON_APPEND_VALUE(&literal, "$literal", bson_iter_value(&it));
+        bson_append_document_end(&eq, &literal);
     } else {
         BSON_APPEND_DOCUMENT_BEGIN(&eq, "0", &type);
         BSON_APPEND_UTF8(&type, "$type", path);

@@ -336,6 +336,8 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return -1;
     if (q->expression && sb_change_look_computed(l, err))
         return -1;
+    if (q->repair && q->change == SB_CHANGE_ADD && sb_change_look_kept(l, err))
+        return -1;
     found = sb_change_any(l, BCON_NEW("$expr", "{", "$gt", "[", "{", "$bsonSize", "$$ROOT", "}", BCON_INT32(LARGE_DOCUMENT), "]", "}"), err);
     if (found < 0)
         return -1;

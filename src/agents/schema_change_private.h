@@ -92,6 +92,7 @@ char *sb_change_json(bson_t *doc);
 char *sb_change_update(const struct change_maker *m, size_t i, int step, const char *what, bson_t *q, bson_t *stage);
 bson_t *sb_change_exists(const char *a, bool there, const char *b, bool b_there);
 bson_t *sb_change_unsetting(const char *field);
+bson_t *sb_change_giving(const char *field, const bson_t *v); /* v's value */
 char *sb_change_title(const struct change_maker *m, const char *verb);
 int sb_change_mention_indexes(const struct change_maker *m, struct sb_card *c);
 
@@ -109,6 +110,9 @@ int sb_change_check_place(const struct change_maker *m, struct sb_step *s);
 
 size_t sb_change_expire_phases(const struct change_facts *f);
 int sb_change_plan_expire(const struct change_maker *m, struct sb_card *card);
+
+/* Keeps what the values say, and converts them. */
+int sb_change_convert_card(const struct change_maker *m, size_t i, struct sb_card *convert, const char *phase);
 
 int sb_change_plan_retype(const struct change_maker *m, struct sb_card *card);
 

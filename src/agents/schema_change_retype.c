@@ -54,7 +54,7 @@ int sb_change_look_kept(struct change_look *l, struct sb_err *err)
 {
     struct change_facts *f = l->f;
     int64_t sum[2] = {0, 0};
-    if (f->left < 0 && count(l, sb_change_left(l->q, f->from_type), "documents that are changed", NULL, &f->left, err))
+    if (f->left < 0 && count(l, sb_change_left(l->q, f->from_type), "documents that are changed", l->q->repair ? "they break the rule" : NULL, &f->left, err))
         return -1;
     bson_t *unkept = BCON_NEW("_id", "{", "$type", "null", "}"), *filter = sb_change_left(l->q, f->from_type);
     bson_concat(unkept, filter);
@@ -150,7 +150,11 @@ int sb_change_look_retype(struct change_look *l, struct sb_err *err)
         return sb_fail(err, SB_ESTATE, "the validator of %.120s does not allow %.80s to be a %.20s: it would refuse each converted document. Let it allow both first", q->ns, q->field, q->type);
     if (count(l, sb_change_offenders(q, l->f->from_type), "values that do not convert", q->otherwise ? "they become what was asked for" : "they stay as they are", &l->f->offenders, err))
         return -1;
-    return sb_change_look_kept(l, err);
+    if (sb_change_look_kept(l, err))
+        return -1;
+    if (!q->repair && l->f->left == 0 && l->f->offenders > 0)
+        return sb_fail(err, SB_EINPUT, "no value of %.80s converts to a %.20s: all %" PRId64 " stay as they are, and there is nothing to plan. Say what they are to become: \"..., replacing what does not parse with null\"", q->field, q->type, l->f->offenders);
+    return 0;
 }
 
 /* ---- a computed field ---- */
@@ -207,25 +211,28 @@ static bson_t *converting(const struct sb_change_question *q)
     return stage;
 }
 
+int sb_change_convert_card(const struct change_maker *m, size_t i, struct sb_card *convert, const char *phase)
+{
+    const struct sb_change_question *q = m->q;
+    int rc = sb_change_open_card(m, i, convert, SB_KIND_BACKFILL, phase, title(m, "Convert"),
+                                 sb_format("What %s says is kept in a collection beside, then every %s becomes a %s. Values that do not convert %s. Taken back, each document that still says what the conversion made of it "
+                                           "gets the value it had; one that was written since keeps what it says. That way back is there until somebody drops what was kept.",
+                                           q->field, m->f->from_type, q->type, q->otherwise ? "become what was asked for" : "stay as they are"));
+    rc = rc || sb_change_keep(m, i, convert, sb_change_left(q, m->f->from_type));
+    rc = rc || sb_change_add_batches(m, convert, sb_change_update(m, i, 2, "", sb_change_left(q, m->f->from_type), converting(q)), sb_change_put_back(m, i), SB_UNDO_LOSSLESS);
+    convert->needs_person = true;
+    return rc || sb_change_mention_indexes(m, convert) ? -1 : 0;
+}
+
 int sb_change_plan_retype(const struct change_maker *m, struct sb_card *card)
 {
     const struct sb_change_question *q = m->q;
-    struct sb_card *look = &card[0], *convert = &card[1];
+    struct sb_card *look = &card[0];
     int rc = sb_change_look_card(m, 0, look, "write the new", "retyped", title(m, "The new type is written: convert"),
                                  sb_format("The applications read %s as a %s and as a %s, and write it as a %s. The oplog shows whether no write sets a %s any more; until then nothing is converted. Whether they can read "
                                            "both a server does not tell.",
                                            q->field, m->f->from_type, q->type, q->type, m->f->from_type));
     if (rc == 0)
         rc = sb_str_set(&look->steps[0].work.new_field, m->f->from_type);
-    rc = rc || sb_change_open_card(m, 1, convert, SB_KIND_BACKFILL, "convert", title(m, "Convert"),
-                                   sb_format("What %s says is kept in a collection beside, then every %s becomes a %s. Values that do not convert %s. Taken back, each document that still says what the conversion made of it "
-                                             "gets the value it had; one that was written since keeps what it says. That way back is there until somebody drops what was kept.",
-                                             q->field, m->f->from_type, q->type, q->otherwise ? "become what was asked for" : "stay as they are"));
-    rc = rc || sb_change_keep(m, 1, convert, sb_change_left(q, m->f->from_type));
-    rc = rc || sb_change_add_batches(m, convert, sb_change_update(m, 1, 2, "", sb_change_left(q, m->f->from_type), converting(q)), sb_change_put_back(m, 1), SB_UNDO_LOSSLESS);
-    if (rc == 0) {
-        convert->needs_person = true;
-        rc = sb_change_mention_indexes(m, convert);
-    }
-    return rc ? -1 : 0;
+    return rc || sb_change_convert_card(m, 1, &card[1], "convert") ? -1 : 0;
 }

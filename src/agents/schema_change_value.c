@@ -194,7 +194,14 @@ bson_t *sb_change_left(const struct sb_change_question *q, const char *from_type
         return of_type(q, from_type, q->otherwise ? -1 : 1);
     if (q->change == SB_CHANGE_ADD && q->expression)
         return of_expression(q, true);
-    return q->change == SB_CHANGE_RENAME ? sb_change_exists(q->field, true, q->new_field, false) : sb_change_exists(q->field, q->change == SB_CHANGE_REMOVE, NULL, false);
+    if (q->change == SB_CHANGE_RENAME)
+        return sb_change_exists(q->field, true, q->new_field, false);
+    bson_t *out = sb_change_exists(q->field, q->change == SB_CHANGE_REMOVE, NULL, false), *only = q->only ? bson_new_from_json((const uint8_t *)q->only, -1, NULL) : NULL;
+    if (only) {
+        bson_concat(out, only);
+        bson_destroy(only);
+    }
+    return out;
 }
 
 bson_t *sb_change_offenders(const struct sb_change_question *q, const char *from_type)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A validator, as the phases of a plan: warn, watch, enforce. */
-#include "schema_change_private.h"
+ * A validator, as the phases of a plan: warn, watch, repair, enforce. */
+#include "schema_repair.h"
 
 #include "architect.h"
 
@@ -24,6 +24,7 @@ struct validate {
     struct sb_schema_coverage cover;
     struct sb_validator proposed;
     struct sb_validator_live live;
+    struct repairs repairs;
     bson_t *whole; /* what will be set: the proposal, and what is there already */
     struct sb_str text;
 };
@@ -34,6 +35,7 @@ static void release(struct validate *v)
     sb_validator_live_release(&v->live);
     if (v->whole)
         bson_destroy(v->whole);
+    sb_repairs_release(&v->repairs);
     sb_change_facts_release(&v->f);
     sb_str_release(&v->text);
 }
@@ -70,8 +72,8 @@ static void tell_dry_run(struct sb_str *out, const struct sb_dry_run *d, int64_t
         sb_str_addf(out, "%" PRId64 " documents do not keep to it", d->offenders);
 }
 
-/* How what breaks a rule is mended: by a request of its own, which is a plan of its own. */
-static void tell_repair(struct validate *v)
+/* How what breaks a rule is mended where there are no cards: by a request of its own, which is a plan of its own. */
+static void tell_requests(struct validate *v)
 {
     size_t told = 0;
     for (size_t i = 0; i < v->proposed.rules_n && told < RULES_TOLD; i++) {
@@ -106,8 +108,6 @@ static int tell(struct validate *v)
         sb_str_addf(&v->text, ". It has one already, level %s, action %s: ", v->live.level, v->live.action);
         tell_dry_run(&v->text, &v->live.existing, v->cover.documents);
     }
-    if (v->live.proposed.offenders)
-        tell_repair(v);
     bool counted = v->live.proposed.offenders >= 0;
     int rc = add_evidence(v, "what the validator is made of", sb_format("%" PRId64 " documents", v->cover.sampled), coverage) || !sb_str_ok(&dry) || !sb_str_ok(&v->text) ||
              add_evidence(v, "dry run", sb_format("%s", dry.p), counted ? "measured" : "unknown");
@@ -158,6 +158,8 @@ static int plan_cards(const struct validate *v, struct sb_card *card)
 {
     const char *ns = v->q->ns;
     char *nor = NULL;
+    size_t last = v->m.phases - 1;
+    struct sb_card *enforce = &card[last];
     int rc = sb_change_open_card(&v->m, 0, &card[0], SB_KIND_VALIDATOR, "warn", sb_format("Validate %s: warn", ns),
                                  sb_format("The server writes into its log which writes break the rules, and refuses none of them; updates of documents that break them already are left alone.%s Taken back, the collection has %s.",
                                            v->live.validator ? " What the present validator says stays part of it." : "", v->live.validator ? "the validator that it has now" : "no validator, as now")) ||
@@ -165,20 +167,22 @@ static int plan_cards(const struct validate *v, struct sb_card *card)
     rc = rc || sb_change_look_card(&v->m, 1, &card[1], "watch", "validated", sb_format("Validate %s: watch the writes", ns),
                                    sb_format("Each document that an application writes is held against the validator, until none has broken it for a while. What breaks it is in the server's log; the applications, or the documents, "
                                              "are mended meanwhile."));
-    rc = rc || sb_change_open_card(&v->m, 2, &card[2], SB_KIND_VALIDATOR, "enforce", sb_format("Validate %s: enforce", ns),
+    for (size_t i = 0; i < v->repairs.n; i++)
+        rc = rc || sb_repair_plan(&v->repairs.item[i], 2 + i, v->m.phases, &card[2 + i]);
+    rc = rc || sb_change_open_card(&v->m, last, enforce, SB_KIND_VALIDATOR, "enforce", sb_format("Validate %s: enforce", ns),
                                    sb_format("From here on the server refuses a write that breaks the rules (error 121, DocumentValidationFailure). It begins only when no document breaks them. Taken back, it warns again.")) ||
-         add_modifying(v, 2, &card[2], "strict", "error", v->whole, "moderate", "warn");
+         add_modifying(v, last, enforce, "strict", "error", v->whole, "moderate", "warn");
     if (rc == 0) {
         bson_t *offenders = BCON_NEW("$nor", "[", BCON_DOCUMENT(v->whole), "]");
         nor = sb_change_json(offenders);
-        card[2].risk = SB_MEDIUM;
-        card[2].needs_person = true;
-        struct sb_step *s = &card[2].steps[0];
+        enforce->risk = SB_MEDIUM;
+        enforce->needs_person = true;
+        struct sb_step *s = &enforce->steps[0];
         rc = !nor || sb_check_add(&s->check_before, &s->check_before_n, "none_match", ns, NULL, nor);
         if (rc == 0) { /* what the undo puts back is read off the last check */
-            struct sb_check last = s->check_before[s->check_before_n - 1];
+            struct sb_check nothing = s->check_before[s->check_before_n - 1];
             s->check_before[s->check_before_n - 1] = s->check_before[s->check_before_n - 2];
-            s->check_before[s->check_before_n - 2] = last;
+            s->check_before[s->check_before_n - 2] = nothing;
         }
     }
     free(nor);
@@ -223,9 +227,10 @@ static int look(const struct sb_server *server, struct validate *v, struct sb_re
 
 int sb_validator_plan(const struct sb_server *server, const struct sb_change_question *q, const char *cannot, struct sb_change_plan *out, struct sb_err *err)
 {
-    struct validate v = {.q = q, .m = {.q = q, .f = &v.f, .phases = SB_VALIDATE_CARDS}, .proposed = {.schema = NULL}, .live = {.proposed = {.offenders = -1}, .existing = {.offenders = -1}}};
+    struct validate v = {.q = q, .m = {.q = q, .f = &v.f, .phases = 3}, .proposed = {.schema = NULL}, .live = {.proposed = {.offenders = -1}, .existing = {.offenders = -1}}};
     memset(out, 0, sizeof *out);
     sb_str_init(&v.text);
+    sb_str_init(&v.repairs.asks);
     int rc = -1;
     if (!sb_ns_split(q->ns, v.f.db, v.f.coll)) {
         sb_fail(err, SB_EINPUT, "\"%.100s\" is not a collection; write it as database.collection", q->ns);
@@ -240,9 +245,18 @@ int sb_validator_plan(const struct sb_server *server, const struct sb_change_que
     const char *why = cannot ? cannot : reason_against(&v);
     if (why && why[0])
         sb_str_addf(&v.text, ". No plan: %s", why);
-    else if (!why && plan_cards(&v, out->card))
-        goto nomem;
-    out->n = why ? 0 : SB_VALIDATE_CARDS;
+    if (!why) {
+        if (sb_repairs_find(server, q, &v.proposed, &v.live, &v.repairs, &out->reads, err))
+            goto out;
+        v.m.phases = 3 + v.repairs.n;
+        if (v.repairs.asks.len)
+            sb_str_addf(&v.text, ". Not mended by the plan: %s", v.repairs.asks.p);
+        if (plan_cards(&v, out->card))
+            goto nomem;
+        out->n = v.m.phases;
+    } else if (v.live.proposed.offenders) {
+        tell_requests(&v);
+    }
     sb_str_addc(&v.text, '.');
     if (sb_str_ok(&v.text) && (out->text = sb_str_take(&v.text))) {
         rc = 0;

@@ -27,6 +27,8 @@ struct walk {
     struct sb_statement s;
     bson_value_t at; /* the lower end, and */
     bool has_at, inclusive;
+    bson_value_t end; /* of the pass */
+    bool has_end;
 };
 
 static void ids_release(struct ids *i)
@@ -53,6 +55,17 @@ static bool take_id(void *ctx, const bson_t *doc)
     return true;
 }
 
+static bool is_number(bson_type_t type)
+{
+    return type == BSON_TYPE_INT32 || type == BSON_TYPE_INT64 || type == BSON_TYPE_DOUBLE || type == BSON_TYPE_DECIMAL128;
+}
+
+/* The walk has come to the type of the last _id: only there the server can compare them. */
+static bool near_end(const struct walk *w)
+{
+    return w->has_at && w->has_end && (w->at.value_type == w->end.value_type || (is_number(w->at.value_type) && is_number(w->end.value_type)));
+}
+
 static void add_range(bson_t *filter, const struct walk *w, const bson_value_t *to)
 {
     bson_t range;
@@ -61,11 +74,13 @@ static void add_range(bson_t *filter, const struct walk *w, const bson_value_t *
         BSON_APPEND_VALUE(&range, w->inclusive ? "$gte" : "$gt", &w->at);
     if (to)
         BSON_APPEND_VALUE(&range, "$lte", to);
+    else if (near_end(w))
+        BSON_APPEND_VALUE(&range, "$lte", &w->end);
     bson_append_document_end(filter, &range);
 }
 
-/* The ids that fit a filter, in order, `limit` of them. */
-static int find_ids(const struct walk *w, const bson_t *filter, int64_t limit, struct ids *out, struct sb_err *err)
+/* The ids that fit a filter, in this order (1 or -1), `limit` of them. */
+static int find_ids(const struct walk *w, const bson_t *filter, int order, int64_t limit, struct ids *out, struct sb_err *err)
 {
     bson_t c, sub;
     memset(out, 0, sizeof *out);
@@ -76,7 +91,7 @@ static int find_ids(const struct walk *w, const bson_t *filter, int64_t limit, s
     BSON_APPEND_INT32(&sub, "_id", 1);
     bson_append_document_end(&c, &sub);
     BSON_APPEND_DOCUMENT_BEGIN(&c, "sort", &sub);
-    BSON_APPEND_INT32(&sub, "_id", 1);
+    BSON_APPEND_INT32(&sub, "_id", order);
     bson_append_document_end(&c, &sub);
     BSON_APPEND_DOCUMENT_BEGIN(&c, "hint", &sub);
     BSON_APPEND_INT32(&sub, "_id", 1);
@@ -105,7 +120,7 @@ static int find_start(const struct walk *w, struct ids *out, struct sb_err *err)
         bson_append_array_end(&expr, &gt);
         bson_append_document_end(&filter, &expr);
     }
-    int rc = find_ids(w, &filter, 1, out, err);
+    int rc = find_ids(w, &filter, 1, 1, out, err);
     bson_destroy(&filter);
     return rc;
 }
@@ -128,7 +143,7 @@ static int anything(const struct walk *w, const bson_value_t *to, struct sb_err 
     struct ids found;
     add_range(&filter, w, to);
     bson_concat(&filter, &w->s.q);
-    int rc = find_ids(w, &filter, 1, &found, err);
+    int rc = find_ids(w, &filter, 1, 1, &found, err);
     bson_destroy(&filter);
     if (rc == 0) {
         rc = found.n > 0;
@@ -147,13 +162,13 @@ static char *narrowed(const struct walk *w, const bson_value_t *to)
     return command;
 }
 
-static int set_place(struct sb_place *p, const bson_value_t *at)
+static int set_id(char **to, const bson_value_t *at)
 {
     bson_t doc = BSON_INITIALIZER;
     if (at)
         BSON_APPEND_VALUE(&doc, "_id", at);
     char *json = at ? bson_as_canonical_extended_json(&doc, NULL) : NULL;
-    int rc = (at && !json) || sb_str_set(&p->at, json) ? -1 : 0;
+    int rc = (at && !json) || sb_str_set(to, json) ? -1 : 0;
     bson_free(json);
     bson_destroy(&doc);
     return rc;
@@ -180,6 +195,40 @@ static int pass_over(const struct walk *w, struct sb_turn_answer *out)
     return 0;
 }
 
+static void forget_end(struct walk *w)
+{
+    if (w->has_end)
+        bson_value_destroy(&w->end);
+    w->has_end = false;
+}
+
+/* The last _id that there is as a pass begins; without one there is no document. */
+static int find_end(struct walk *w, struct sb_turn_answer *out, struct sb_err *err)
+{
+    bson_t all = BSON_INITIALIZER;
+    struct ids last;
+    forget_end(w);
+    int rc = find_ids(w, &all, -1, 1, &last, err);
+    bson_destroy(&all);
+    if (rc || last.n == 0)
+        return rc;
+    bson_value_copy(&last.first, &w->end);
+    w->has_end = true;
+    ids_release(&last);
+    return set_id(&out->next.end, &w->end) ? sb_fail_nomem(err) : 0;
+}
+
+/* The range up to `last` is one of those that are sent. */
+static int add_batch(const struct walk *w, const bson_value_t *last, struct sb_turn_answer *out)
+{
+    struct sb_turn_batch *b = &out->batch[out->batches];
+    b->command = narrowed(w, last);
+    b->to = out->next;
+    b->to.at = b->to.end = NULL;
+    out->batches++;
+    return !b->command || set_id(&b->to.at, last) ? -1 : 0;
+}
+
 static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *err)
 {
     int64_t until = sb_mono_ms() + LOOK_MS;
@@ -188,43 +237,43 @@ static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *er
         struct ids range = {.n = 0};
         if (w->has_at)
             add_range(&filter, w, NULL);
-        int rc = w->has_at ? find_ids(w, &filter, w->q->docs, &range, err) : 0;
+        int rc = w->has_at ? find_ids(w, &filter, 1, w->q->docs, &range, err) : 0;
         bson_destroy(&filter);
         if (rc)
             return -1;
         if (range.n == 0) {
-            if (find_start(w, &range, err))
+            if (!near_end(w) && find_start(w, &range, err))
                 return -1;
             if (range.n) {
                 move_to(w, &range.first, true);
                 ids_release(&range);
                 continue;
             }
+            if (out->batches)
+                break; /* nothing is gone over again before all that was sent is done */
             if (w->has_at)
                 bson_value_destroy(&w->at);
             w->has_at = false;
-            if (set_place(&out->next, NULL))
+            if (set_id(&out->next.at, NULL) || set_id(&out->next.end, NULL))
                 return sb_fail_nomem(err);
             if (pass_over(w, out))
                 return 0;
+            if (find_end(w, out, err))
+                return -1;
             continue;
         }
         int found = anything(w, &range.last, err);
-        if (found > 0) {
-            out->turn = SB_TURN_SEND;
-            out->command = narrowed(w, &range.last);
-            out->next.dirty = true;
-        }
+        out->next.dirty |= found > 0;
         out->next.docs += range.n;
-        rc = found < 0 || (found > 0 && !out->command) || set_place(&out->next, &range.last) ? -1 : 0;
+        rc = found < 0 || (found > 0 && add_batch(w, &range.last, out)) || set_id(&out->next.at, &range.last) ? -1 : 0;
         move_to(w, &range.last, false);
         ids_release(&range);
         if (rc)
             return found < 0 ? -1 : sb_fail_nomem(err);
-        if (found)
-            return 0;
+        if (out->batches >= w->q->at_once && out->batches)
+            break;
     }
-    out->turn = SB_TURN_WAIT;
+    out->turn = out->batches ? SB_TURN_SEND : SB_TURN_WAIT;
     snprintf(out->why, sizeof out->why, "looking again at what was done: %" PRId64 " documents so far", out->next.docs);
     return 0;
 }
@@ -232,7 +281,7 @@ static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *er
 int sb_next_batch(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
 {
     struct walk w = {.q = q};
-    bson_t *at = q->place.at ? bson_new_from_json((const uint8_t *)q->place.at, -1, NULL) : NULL;
+    bson_t *at = q->place.at ? bson_new_from_json((const uint8_t *)q->place.at, -1, NULL) : NULL, *end = q->place.end ? bson_new_from_json((const uint8_t *)q->place.end, -1, NULL) : NULL;
     bson_iter_t it;
     const char *command = q->undo ? q->step->undo : q->step->action;
     char db[64], coll[192];
@@ -244,6 +293,10 @@ int sb_next_batch(const struct sb_server *server, const struct sb_turn_question 
     }
     if (at)
         move_to(&w, bson_iter_value(&it), false);
+    if (end && bson_iter_init_find(&it, end, "_id")) {
+        bson_value_copy(bson_iter_value(&it), &w.end);
+        w.has_end = true;
+    }
     if (!command || sb_statement_open(command, &w.s, err) || !(w.conn = sb_conn_to_primary(server, SB_LANE_BULK, err)))
         goto out;
     rc = target ? sb_same_collection(w.conn, db, coll, q->uuid, out->why, sizeof out->why, err) : -1;
@@ -252,14 +305,17 @@ int sb_next_batch(const struct sb_server *server, const struct sb_turn_question 
     if (rc == 0)
         out->turn = SB_TURN_FAILED;
     if (rc == 1)
-        rc = walk_on(&w, out, err);
+        rc = !w.has_end && find_end(&w, out, err) ? -1 : walk_on(&w, out, err);
 out:
     sb_conn_close(w.conn);
     if (w.has_at)
         bson_value_destroy(&w.at);
+    forget_end(&w);
     sb_statement_release(&w.s);
     if (at)
         bson_destroy(at);
+    if (end)
+        bson_destroy(end);
     return rc;
 }
 

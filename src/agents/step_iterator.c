@@ -25,9 +25,11 @@ bool sb_step_iterates(const struct sb_step *s)
 int sb_step_next(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
 {
     *out = (struct sb_turn_answer){.next = q->place};
-    out->next.at = NULL;
-    if (sb_str_set(&out->next.at, q->place.at))
+    out->next.at = out->next.end = NULL;
+    if (sb_str_set(&out->next.at, q->place.at) || sb_str_set(&out->next.end, q->place.end)) {
+        sb_turn_answer_release(out);
         return sb_fail_nomem(err);
+    }
     for (size_t i = 0; i < SB_COUNT(kinds); i++) {
         if (!sb_streq(q->step->work.how, kinds[i].how))
             continue;
@@ -43,7 +45,11 @@ int sb_step_next(const struct sb_server *server, const struct sb_turn_question *
 
 void sb_turn_answer_release(struct sb_turn_answer *a)
 {
-    free(a->command);
+    for (size_t i = 0; i < a->batches; i++) {
+        free(a->batch[i].command);
+        free(a->batch[i].to.at);
+    }
     free(a->next.at);
+    free(a->next.end);
     memset(a, 0, sizeof *a);
 }

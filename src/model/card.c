@@ -202,6 +202,7 @@ static const struct sb_member progress_members[] = {
     SB_MEMBER(struct sb_progress, quorum, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_progress, batch_docs, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_progress, batch_delay_ms, SB_INT, 0, NULL),
+    SB_MEMBER(struct sb_progress, batches_at_once, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_progress, alarm, SB_STR, 0, NULL),
 };
 static const struct sb_schema progress_schema = SB_SCHEMA("progress", struct sb_progress, progress_members);

@@ -168,12 +168,15 @@ static void fold_knobs_of(struct sb_card *card, int64_t step)
         return;
     card->progress.batch_docs = s->work.docs;
     card->progress.batch_delay_ms = s->work.delay_ms;
+    card->progress.batches_at_once = 1;
 }
 
 static void fold_knobs(struct sb_card *card, const struct sb_entry *e)
 {
     card->progress.batch_docs = sb_json_int(e->body, "docs");
     card->progress.batch_delay_ms = sb_json_int(e->body, "delay_ms");
+    int64_t at_once = sb_json_int(e->body, "at_once");
+    card->progress.batches_at_once = at_once > 0 ? at_once : 1; /* before there was this knob none is told */
 }
 
 static int fold_step(struct sb_card *card, const struct sb_entry *e, const char *phase, struct sb_err *err)
@@ -183,10 +186,13 @@ static int fold_step(struct sb_card *card, const struct sb_entry *e, const char 
     snprintf(text, sizeof text, "batch %" PRId64, batch);
     if (sb_str_set(&card->progress.phase, batch ? text : phase))
         return sb_fail_nomem(err);
-    fold_knobs_of(card, sb_json_int(e->body, "step"));
-    card->progress.step = sb_json_int(e->body, "step");
-    card->progress.undoing = json_is_true(json_object_get(e->body, "undo"));
-    card->progress.done = sb_json_int(e->body, "done");
+    struct sb_progress *p = &card->progress;
+    int64_t step = sb_json_int(e->body, "step"), done = sb_json_int(e->body, "done");
+    bool undo = json_is_true(json_object_get(e->body, "undo")), beside = e->kind == SB_ENTRY_STEP_RESULT && batch && p->step == step && p->undoing == undo && done < p->done;
+    fold_knobs_of(card, step);
+    p->step = step;
+    p->undoing = undo;
+    p->done = beside ? p->done : done; /* one that was sent with it reaches further */
     card->progress.total = sb_json_int(e->body, "total");
     card->progress.eta_ms = sb_json_int(e->body, "eta_ms");
     free(card->progress.alarm);

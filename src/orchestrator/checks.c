@@ -380,9 +380,8 @@ static int same_deployment(struct checking *c)
     return rc;
 }
 
-static void work(void *p)
+void sb_o_read_checks(struct checking *c)
 {
-    struct checking *c = p;
     struct sb_members m = {(const char *const *)c->members, c->members_n, c->primary};
     const char *ns = NULL;
     for (size_t i = 0; i < c->checks_n; i++)
@@ -395,6 +394,12 @@ static void work(void *p)
             sb_o_survey_read(c->o->opt.server, c->members, c->members_n, c->replicated, &c->survey);
     for (size_t i = 0; i < c->checks_n; i++)
         run_check(c, &c->checks[i], &c->results[i]);
+}
+
+static void work(void *p)
+{
+    struct checking *c = p;
+    sb_o_read_checks(c);
     sb_hook("check.read");
     sb_o_post_done(c->o, &c->way, come_back, c, sb_o_checking_free);
 }
@@ -405,26 +410,33 @@ struct held_card *sb_o_checking_card(struct sb_orchestrator *o, const struct che
     return card && card->run.turn == c->turn ? card : NULL;
 }
 
-bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct sb_check *checks, size_t n,
-                void (*back)(struct sb_orchestrator *o, struct checking *c))
+struct checking *sb_o_checking_new(struct sb_orchestrator *o, const struct sb_card *card, const struct sb_check *checks, size_t n)
 {
     struct checking *c = calloc(1, sizeof *c);
     if (!c)
-        return false;
+        return NULL;
     c->o = o;
-    c->back = back;
     c->replicated = o->facts.hello.set_name[0] != '\0';
     c->results = calloc(n ? n : 1, sizeof *c->results);
-    int rc = !c->results || sb_str_set(&c->card_id, card->card.id) || sb_str_set(&c->deployment_id, o->facts.id) ||
+    int rc = !c->results || sb_str_set(&c->card_id, card->id) || sb_str_set(&c->deployment_id, o->facts.id) ||
              sb_o_members(o, &c->members, &c->members_n, &c->primary);
     for (size_t i = 0; i < n && rc == 0; i++) {
         struct sb_check *copy = SB_PUSH(c->checks);
         rc = !copy || sb_record_copy(&sb_check_schema, copy, &checks[i]);
     }
-    if (rc) {
-        sb_o_checking_free(c);
+    if (rc == 0)
+        return c;
+    sb_o_checking_free(c);
+    return NULL;
+}
+
+bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct sb_check *checks, size_t n,
+                void (*back)(struct sb_orchestrator *o, struct checking *c))
+{
+    struct checking *c = sb_o_checking_new(o, &card->card, checks, n);
+    if (!c)
         return false;
-    }
+    c->back = back;
     c->turn = ++card->run.turn;
     return sb_o_work(o, &c->way, work, c, sb_o_checking_free);
 }
@@ -443,12 +455,17 @@ const struct check_result *sb_o_first_failure(const struct checking *c, bool unk
     return passing;
 }
 
-json_t *sb_o_checks_json(const struct checking *c)
+const char *sb_o_truth_name(enum truth truth)
 {
     static const char *const truths[] = {"false", "true", "unknown"};
+    return truths[truth];
+}
+
+json_t *sb_o_checks_json(const struct checking *c)
+{
     json_t *list = json_array();
     for (size_t i = 0; list && i < c->checks_n; i++)
-        if (json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "check", c->checks[i].check, "result", truths[c->results[i].truth], "text",
+        if (json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "check", c->checks[i].check, "result", sb_o_truth_name(c->results[i].truth), "text",
                                                   sb_o_words(c->results[i].text)))) {
             json_decref(list);
             return NULL;

@@ -240,6 +240,13 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
         c->q.change = SB_CHANGE_RENAME;
         return sb_str_set(&c->new_field, s->new_field) ? sb_fail_nomem(err) : 0;
     }
+    char *renames = found("\\b(re-?name)\\b", text, err);
+    if (err->code != SB_OK)
+        return -1;
+    if (renames) {
+        free(renames);
+        return sb_fail(err, SB_EINPUT, "To which name? A field's name has at least one letter, and this request holds none for it: rename A to B in %s", s->ns);
+    }
     char *converts = s->type ? found("\\b(convert|cast|retype|change|turn|migrate)\\b", text, err) : NULL;
     if (converts) {
         free(converts);

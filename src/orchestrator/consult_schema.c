@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Having the Data Architect look at a collection. A worker reads a bounded sample of it, on a secondary where there is one, and
+ * Having the Data Architect look at a collection. The telemetry thread says what was heard of its operations, a worker reads a bounded sample of it, on a secondary where there is one, and
  * what was read, what was found and how much of the collection it rests on go on the record. One such read at a time. */
 #include "private.h"
 
+#include <signalbox/agents/schema_heard.h>
 #include <signalbox/agents/schema_look.h>
 #include <signalbox/agents/schema_review.h>
 
@@ -16,6 +17,7 @@ struct review {
     char *case_id, *ns;
     int64_t taken_at; /* deployment time */
     struct sb_schema_said said;
+    struct sb_schema_heard heard;
     struct sb_err err;
 };
 
@@ -25,6 +27,7 @@ static void free_review(void *p)
     free(r->case_id);
     free(r->ns);
     sb_schema_said_release(&r->said);
+    sb_schema_heard_release(&r->heard);
     free(r);
 }
 
@@ -70,6 +73,24 @@ static void show(struct sb_orchestrator *o, struct sb_schema_look *look)
     *look = (struct sb_schema_look){.ns = NULL};
 }
 
+/* What the operations say stands behind what the documents do. */
+static int add_heard(struct review *r)
+{
+    char *text = r->heard.text ? sb_format("%s %s", r->said.text, r->heard.text) : NULL;
+    if (!r->heard.text)
+        return 0;
+    if (!text)
+        return sb_fail_nomem(&r->err);
+    free(r->said.text);
+    r->said.text = text;
+    for (size_t i = 0; i < r->heard.evidence_n; i++) {
+        const struct sb_evidence *e = &r->heard.evidence[i];
+        if (sb_evidence_add(&r->said.evidence, &r->said.evidence_n, e->source, e->ns, e->what, e->value, e->coverage, e->taken_at))
+            return sb_fail_nomem(&r->err);
+    }
+    return 0;
+}
+
 static void back(struct sb_orchestrator *o, void *p)
 {
     struct review *r = p;
@@ -79,7 +100,7 @@ static void back(struct sb_orchestrator *o, void *p)
         sb_o_record_reads(o, held, &r->said.reads);
     if (r->err.code == SB_OK && r->said.look.ns)
         show(o, &r->said.look);
-    if (held && (r->err.code != SB_OK ||
+    if (held && (r->err.code != SB_OK || add_heard(r) ||
                  sb_o_hand_over(o, held, &(struct handing){.from = SB_BY_DATA_ARCHITECT, .to = SB_BY_ORCHESTRATOR, .back = true, .why = "the documents were looked at; what was found is the answer",
                                                            .risk = "none: nothing is proposed", .evidence = r->said.evidence, .n = r->said.evidence_n}, &r->err)))
         sb_o_finish_consult(o, held, NULL, &r->err, "");
@@ -91,8 +112,16 @@ static void back(struct sb_orchestrator *o, void *p)
 static void look(void *p)
 {
     struct review *r = p;
-    sb_schema_review(r->o->opt.server, r->ns, r->taken_at, &r->said, &r->err);
+    if (r->err.code == SB_OK)
+        sb_schema_review(r->o->opt.server, r->ns, r->taken_at, &r->said, &r->err);
     sb_o_post_done(r->o, &r->way, back, r, free_review);
+}
+
+static void listen(void *p, const struct sb_view *view)
+{
+    struct review *r = p;
+    sb_schema_heard(sb_view_workload(view), r->ns, sb_view_now(view), &r->heard, &r->err);
+    sb_o_work(r->o, &r->way, look, r, free_review);
 }
 
 int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *held, const char *ns, struct sb_err *err)
@@ -113,9 +142,6 @@ int sb_o_consult_schema(struct sb_orchestrator *o, struct held_case *held, const
         return sb_fail_nomem(err);
     }
     held->consulting = o->reviewing = true;
-    if (!sb_o_work(o, &r->way, look, r, free_review)) {
-        held->consulting = o->reviewing = false;
-        return sb_fail_nomem(err);
-    }
+    sb_o_view(o, &r->way, listen, r, free_review);
     return 0;
 }

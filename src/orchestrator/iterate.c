@@ -8,6 +8,7 @@
 
 #include <signalbox/base/hook.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -21,18 +22,32 @@
 #define REST_TIMES_LEAST 4
 #define IDLE_PER_S_MILLI 20000
 #define OWN_PER_BATCH 4      /* reads and writes of our own around one batch, at most */
+#define NEAR_CACHE_PPM 50000 /* so far below the limit of the cache it is near it */
+
+/* A batch that went out in the last turn. */
+struct lane {
+    struct sb_place to; /* once it is done, and those before it are */
+    bool done;
+};
 
 struct iterating {
     int64_t step;
     bool undo;
-    struct sb_place place, next; /* as far as is done; once the batch that is away is done */
+    struct sb_place place;       /* as far as is done */
+    struct lane lane[SB_TURN_BATCHES];
+    int64_t sent, answered;      /* of these */
+    int64_t took_ms;             /* the longest of them */
+    struct { /* the first that was refused for good, else the first that may be sent again */
+        bool any, passes, slow;
+        char why[256];
+    } refused;
     int64_t batches, changed;
-    int64_t docs, delay_ms;      /* the knobs as they are set now */
+    int64_t docs, delay_ms, at_once; /* the knobs as they are set now */
     int64_t size;                /* of the next batch: less than docs behind one that took too long */
+    int64_t lanes;               /* of the next turn: fewer than at_once where the servers are near a limit */
     int64_t began_ms, began_docs; /* mono, and where: for how long the rest will take */
     int64_t asked_ms;            /* mono: policy was asked */
     int64_t failures;            /* in a row */
-    int64_t sent_ms, rest_ms;    /* mono: when the last one went out; how long it rested before */
     int64_t answered_ms;         /* mono: when the last one was answered; 0: not yet */
     char shown[256];
 };
@@ -43,7 +58,9 @@ void sb_o_drop_work(struct held_card *card)
     if (!w)
         return;
     free(w->place.at);
-    free(w->next.at);
+    free(w->place.end);
+    for (size_t i = 0; i < SB_COUNT(w->lane); i++)
+        free(w->lane[i].to.at);
     free(w);
     card->run.work = NULL;
 }
@@ -58,10 +75,44 @@ static struct sb_step *step_of(struct held_card *card)
 struct recall {
     struct held_card *card;
     struct iterating *w;
-    int64_t tries;
-    struct sb_place sent; /* of the newest intent */
-    bool failed;
+    struct lane lane[SB_TURN_BATCHES]; /* of the newest turn */
+    int64_t tries[SB_TURN_BATCHES];
+    size_t n;
 };
+
+static int take_intent(struct recall *r, const struct sb_entry *e, struct sb_err *err)
+{
+    struct iterating *w = r->w;
+    if (sb_json_int(e->body, "beside") == 0)
+        r->n = 0;
+    w->batches = sb_json_int(e->body, "batch");
+    if (r->n == SB_COUNT(r->lane))
+        return 0;
+    struct sb_place *to = &r->lane[r->n].to;
+    r->lane[r->n].done = false;
+    r->tries[r->n++] = sb_json_int(e->body, "try");
+    to->pass = sb_json_int(e->body, "pass");
+    to->docs = sb_json_int(e->body, "done");
+    to->since = sb_json_int(e->body, "since");
+    if (to->since && !w->place.since)
+        w->place.since = to->since;
+    return sb_str_set(&to->at, sb_json_str(e->body, "to")) ? sb_fail_nomem(err) : 0;
+}
+
+/* The work stands behind the last batch that is done and has none before it that is not. */
+static int move_up(struct iterating *w, const struct lane *lane, size_t n, struct sb_err *err)
+{
+    size_t done = 0;
+    while (done < n && lane[done].done)
+        done++;
+    if (done == 0)
+        return 0;
+    const struct sb_place *to = &lane[done - 1].to;
+    w->place.pass = to->pass;
+    w->place.docs = to->docs;
+    w->place.dirty = to->dirty;
+    return sb_str_set(&w->place.at, to->at) ? sb_fail_nomem(err) : 0;
+}
 
 static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
 {
@@ -76,31 +127,18 @@ static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, si
     if (e->kind == SB_ENTRY_KNOBS) {
         w->docs = sb_json_int(e->body, "docs");
         w->delay_ms = sb_json_int(e->body, "delay_ms");
+        w->at_once = sb_json_int(e->body, "at_once");
         return 0;
     }
     if ((e->kind != SB_ENTRY_STEP_INTENT && e->kind != SB_ENTRY_STEP_RESULT) || sb_json_int(e->body, "step") != w->step ||
         json_is_true(json_object_get(e->body, "undo")) != w->undo || sb_json_int(e->body, "batch") == 0)
         return 0;
-    if (e->kind == SB_ENTRY_STEP_INTENT) {
-        r->tries = sb_json_int(e->body, "try");
-        r->sent.pass = sb_json_int(e->body, "pass");
-        r->sent.docs = sb_json_int(e->body, "done");
-        r->sent.since = sb_json_int(e->body, "since");
-        if (sb_str_set(&r->sent.at, sb_json_str(e->body, "to")))
-            return sb_fail_nomem(err);
-        w->batches = sb_json_int(e->body, "batch");
-        if (r->sent.since && !w->place.since)
-            w->place.since = r->sent.since;
-        return 0;
-    }
+    if (e->kind == SB_ENTRY_STEP_INTENT)
+        return take_intent(r, e, err);
     w->changed += sb_json_int(e->body, "changed"); /* also of one that failed half-way */
-    if (sb_json_int(e->body, "try") == r->tries && sb_streq(sb_json_str(e->body, "outcome"), "ok")) {
-        w->place.pass = r->sent.pass;
-        w->place.docs = r->sent.docs;
-        if (sb_str_set(&w->place.at, r->sent.at))
-            return sb_fail_nomem(err);
-    }
-    return 0;
+    for (size_t i = 0; i < r->n; i++)
+        r->lane[i].done |= r->tries[i] == sb_json_int(e->body, "try") && sb_streq(sb_json_str(e->body, "outcome"), "ok");
+    return move_up(w, r->lane, r->n, err);
 }
 
 /* The work of the present step, taken up from the record where it is not in hand. A sweep that was interrupted begins anew: what
@@ -118,11 +156,12 @@ static struct iterating *take_up(struct sb_orchestrator *o, struct held_card *ca
         sb_fail_nomem(err);
         return NULL;
     }
-    *w = (struct iterating){.step = card->run.step, .undo = card->run.undoing, .place.pass = 1, .docs = s->work.docs, .delay_ms = s->work.delay_ms};
+    *w = (struct iterating){.step = card->run.step, .undo = card->run.undoing, .place.pass = 1, .docs = s->work.docs, .delay_ms = s->work.delay_ms, .at_once = 1};
     card->run.work = w;
     struct recall r = {.card = card, .w = w};
     int rc = sb_ledger_by_ref(o->ledger, card->card.id, take_entry, &r, err);
-    free(r.sent.at);
+    for (size_t i = 0; i < SB_COUNT(r.lane); i++)
+        free(r.lane[i].to.at);
     if (rc) {
         sb_o_drop_work(card);
         return NULL;
@@ -133,6 +172,8 @@ static struct iterating *take_up(struct sb_orchestrator *o, struct held_card *ca
         w->place.docs = 0;
     }
     w->size = w->docs;
+    w->at_once = w->at_once < 1 ? 1 : w->at_once > SB_TURN_BATCHES ? SB_TURN_BATCHES : w->at_once; /* before there was this knob none is told */
+    w->lanes = w->at_once;
     w->began_ms = w->asked_ms = sb_mono_ms();
     w->began_docs = w->place.docs;
     return w;
@@ -209,6 +250,7 @@ static void free_turn(void *p)
     free(t->ns);
     free(t->uuid);
     free(t->q.place.at);
+    free(t->q.place.end);
     sb_record_release(&sb_step_schema, &t->step);
     sb_turn_answer_release(&t->a);
     free(t);
@@ -217,8 +259,9 @@ static void free_turn(void *p)
 static void take_place(struct sb_place *to, struct sb_place *from)
 {
     free(to->at);
+    free(to->end);
     *to = *from;
-    from->at = NULL;
+    from->at = from->end = NULL;
 }
 
 static json_t *proof(const char *how, const char *why)
@@ -246,18 +289,29 @@ static void finish(struct sb_orchestrator *o, struct held_card *card, struct ite
         sb_o_step_done(o, card);
 }
 
-static void send(struct sb_orchestrator *o, struct held_card *card, struct iterating *w, const char *command)
+/* All of a turn at once, each with its intent. One that cannot go out ends the turn: those before it are waited for, and what
+ * hindered it is met again by the next turn. */
+static void send(struct sb_orchestrator *o, struct held_card *card, struct iterating *w, struct sb_turn_answer *a)
 {
     struct sb_err err = SB_ERR_INIT;
     int64_t total = card->card.blast_radius.documents;
-    struct batch b = {.n = w->batches + 1, .pass = w->next.pass, .to = w->next.at, .done = w->next.docs, .total = total,
-                      .eta_ms = w->next.pass == 1 ? eta_ms(o, w, w->next.docs, total) : 0};
-    w->sent_ms = sb_mono_ms();
+    bool undo = w->undo;
     w->shown[0] = '\0';
-    if (sb_o_send(o, card, command, w->undo, &b, &err))
-        fail(o, card, w, err.msg);
-    else
+    w->sent = w->answered = w->took_ms = 0;
+    memset(&w->refused, 0, sizeof w->refused);
+    for (size_t i = 0; i < a->batches; i++) {
+        struct lane *l = &w->lane[i];
+        take_place(&l->to, &a->batch[i].to);
+        l->done = false;
+        struct batch b = {.n = w->batches + 1, .beside = (int64_t)i, .pass = l->to.pass, .to = l->to.at, .done = l->to.docs, .total = total,
+                          .eta_ms = l->to.pass == 1 ? eta_ms(o, w, l->to.docs, total) : 0};
+        if (sb_o_send(o, card, a->batch[i].command, undo, &b, &err))
+            break;
         w->batches++;
+        w->sent++;
+    }
+    if (w->sent == 0)
+        fail(o, card, w, err.msg);
 }
 
 static void turn_back(struct sb_orchestrator *o, void *p)
@@ -285,8 +339,10 @@ static void turn_back(struct sb_orchestrator *o, void *p)
     } else if (t->a.turn == SB_TURN_SEND && policy_due(o, card, w)) {
         again(card, 0); /* its window may have closed while the batch was looked for */
     } else if (t->a.turn == SB_TURN_SEND) {
-        take_place(&w->next, &t->a.next);
-        send(o, card, w, t->a.command);
+        free(w->place.end);
+        w->place.end = t->a.next.end;
+        t->a.next.end = NULL;
+        send(o, card, w, &t->a);
     } else if (t->a.turn == SB_TURN_WAIT) {
         take_place(&w->place, &t->a.next);
         w->failures = 0;
@@ -323,14 +379,14 @@ static int ask_next(struct sb_orchestrator *o, struct held_card *card, const str
     if (!t)
         return -1;
     t->o = o;
-    t->q = (struct sb_turn_question){.step = &t->step, .undo = w->undo, .docs = w->size > 0 ? w->size : 1, .now = sb_o_deployment_now(o), .place = w->place};
-    t->q.place.at = NULL;
+    t->q = (struct sb_turn_question){.step = &t->step, .undo = w->undo, .docs = w->size > 0 ? w->size : 1, .at_once = (size_t)w->lanes, .now = sb_o_deployment_now(o), .place = w->place};
+    t->q.place.at = t->q.place.end = NULL;
     if (sb_record_copy(&sb_step_schema, &t->step, s)) {
         memset(&t->step, 0, sizeof t->step);
         free_turn(t);
         return -1;
     }
-    if (sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) || sb_str_set(&t->uuid, uuid_of(s)) || sb_str_set(&t->q.place.at, w->place.at)) {
+    if (sb_str_set(&t->card_id, card->card.id) || sb_str_set(&t->ns, card->card.target) || sb_str_set(&t->uuid, uuid_of(s)) || sb_str_set(&t->q.place.at, w->place.at) || sb_str_set(&t->q.place.end, w->place.end)) {
         free_turn(t);
         return -1;
     }
@@ -380,14 +436,29 @@ static bool still_allowed(struct sb_orchestrator *o, struct held_card *card, str
     return false;
 }
 
-/* The servers are pressed: it waits, or a person is called. */
+/* On the way to a limit: half of what is borne. What is not known is not near. */
+static bool near_a_limit(const struct sb_orchestrator *o, const struct sb_step_work *work)
+{
+    struct sb_step_work half = *work;
+    struct sb_o_pressure p;
+    half.max_lag_s = work->max_lag_s > 1 ? work->max_lag_s / 2 : work->max_lag_s;
+    half.max_queued = work->max_queued > 1 ? work->max_queued / 2 : work->max_queued;
+    half.max_cache_ppm = work->max_cache_ppm > NEAR_CACHE_PPM ? work->max_cache_ppm - NEAR_CACHE_PPM : work->max_cache_ppm;
+    half.min_oplog_s = 2 * work->min_oplog_s;
+    return sb_o_pressure(o, &half, &p) && !sb_streq(p.by, "unknown");
+}
+
+/* The servers are pressed: it waits, or a person is called. Before that comes to be, fewer batches go out at once. */
 static bool held_back(struct sb_orchestrator *o, struct held_card *card, struct iterating *w)
 {
     char note[sizeof card->run.owed_note];
     struct sb_o_pressure p;
     const struct sb_step *s = step_of(card);
+    if (w->lanes > 1 && near_a_limit(o, &s->work))
+        w->lanes /= 2;
     if (!sb_o_pressure(o, &s->work, &p))
         return false;
+    w->lanes = 1;
     sb_o_hold_back(o, card, p.by, p.why);
     if (p.critical && !w->undo) {
         snprintf(note, sizeof note, "critical load: %s; resume it when that is over", p.why);
@@ -465,14 +536,15 @@ void sb_o_tick_turns(struct sb_orchestrator *o)
 
 /* ---- the answer to a batch ---- */
 
-/* Codes behind which the same batch may be sent again: a primary that is one no more, a time limit, a conflict, a lost line. */
-static bool passes(int64_t code)
+/* Behind which the same batch may be sent again: a primary that is one no more or is out of reach, a time limit, a conflict, a lost
+ * line. */
+static bool passes(const struct sb_write_result *r)
 {
-    static const int64_t codes[] = {0, 6, 7, 24, 46, 50, 64, 89, 91, 112, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
+    static const int64_t codes[] = {0, EHOSTUNREACH, 6, 7, 24, 46, 50, 64, 89, 91, 112, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
     for (size_t i = 0; i < SB_COUNT(codes); i++)
-        if (code == codes[i])
+        if (r->code == codes[i])
             return true;
-    return false;
+    return r->outcome == SB_OUTCOME_UNKNOWN;
 }
 
 /* How long it rests: with nobody else at work on the primary not at all. */
@@ -481,46 +553,83 @@ static int64_t rest_ms(const struct sb_orchestrator *o, const struct iterating *
     int64_t foreground = sb_o_foreground(o), speed = o->facts.speed > 0 ? o->facts.speed : 1, now = sb_mono_ms();
     int64_t period = w->answered_ms ? now - w->answered_ms : took; /* with the reading in front of it: what is taken for our own must not hide others */
     int64_t times = REST_TIMES / speed > REST_TIMES_LEAST ? REST_TIMES / speed : REST_TIMES_LEAST;
-    int64_t own = OWN_PER_BATCH * 1000000 / (period > 0 ? period : 1) / speed;
+    int64_t own = w->sent * OWN_PER_BATCH * 1000000 / (period > 0 ? period : 1) / speed;
     if (foreground >= 0 && foreground - own < IDLE_PER_S_MILLI)
         return 0;
     return w->delay_ms > took * times ? w->delay_ms : took * times;
 }
 
-void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken)
+/* All batches of a turn were answered. */
+static void turn_over(struct sb_orchestrator *o, struct held_card *card, struct iterating *w)
 {
-    struct iterating *w = card->run.work;
-    if (overtaken || !w) { /* what it did is on the record, and whatever goes on takes it up from there */
-        sb_o_drop_work(card);
-        return;
-    }
+    struct sb_err err = SB_ERR_INIT;
+    bool on = w->undo || card->card.state == SB_EXECUTING;
     card->run.away = card->run.sent = card->run.unanswered = false;
     card->run.phase = PHASE_NONE;
-    bool on = w->undo || card->card.state == SB_EXECUTING;
-    w->changed += sb_o_reply_changed(r->reply);
-    if (r->outcome == SB_OUTCOME_OK) {
-        take_place(&w->place, &w->next);
-        w->failures = 0;
-        w->size = w->size < w->docs ? w->size + 1 : w->docs;
-        w->rest_ms = rest_ms(o, w, r->millis);
-        w->answered_ms = sb_mono_ms();
+    if (move_up(w, w->lane, (size_t)w->sent, &err)) {
+        sb_o_drop_work(card); /* the record holds where it stands */
         if (on)
-            again(card, w->rest_ms);
+            again(card, TRY_AGAIN_MS);
         return;
     }
-    bool slow = r->code == 50 || r->code == 262;
-    w->size = slow && w->size > 1 ? w->size / 2 : w->size;
-    if (!passes(r->code) || ++w->failures >= TRIES) {
-        fail(o, card, w, r->message[0] ? r->message : "the server refused it");
+    if (!w->refused.any) {
+        w->failures = 0;
+        w->size = w->size < w->docs ? w->size + 1 : w->docs;
+        w->lanes = w->lanes < w->at_once ? w->lanes + 1 : w->at_once;
+        int64_t rest = rest_ms(o, w, w->took_ms);
+        w->answered_ms = sb_mono_ms();
+        if (on)
+            again(card, rest);
+        return;
+    }
+    if (w->refused.slow && w->lanes > 1)
+        w->lanes /= 2;
+    else if (w->refused.slow && w->size > 1)
+        w->size /= 2;
+    if (!w->refused.passes || ++w->failures >= TRIES) {
+        fail(o, card, w, w->refused.why[0] ? w->refused.why : "the server refused it");
         return;
     }
     if (on) {
-        show(o, card, w, r->message);
+        show(o, card, w, w->refused.why);
         again(card, TRY_AGAIN_MS);
     }
 }
 
+void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, int64_t beside, const struct sb_write_result *r, bool overtaken)
+{
+    struct iterating *w = card->run.work;
+    if (overtaken || !w || beside >= w->sent) { /* what it did is on the record, and whatever goes on takes it up from there */
+        sb_o_drop_work(card);
+        return;
+    }
+    w->changed += sb_o_reply_changed(r->reply);
+    w->lane[beside].done = r->outcome == SB_OUTCOME_OK;
+    w->took_ms = r->millis > w->took_ms ? r->millis : w->took_ms;
+    if (r->outcome != SB_OUTCOME_OK && (!w->refused.any || (w->refused.passes && !passes(r)))) {
+        w->refused.any = true;
+        w->refused.passes = passes(r);
+        w->refused.slow = r->code == 50 || r->code == 262;
+        snprintf(w->refused.why, sizeof w->refused.why, "%s", r->message);
+    }
+    if (++w->answered == w->sent)
+        turn_over(o, card, w);
+}
+
 /* ---- knobs ---- */
+
+static const struct knob {
+    const char *key;
+    int64_t least, most;
+} knobs[] = {{"batch_docs", 1, 10000}, {"batch_delay_ms", 0, 60000}, {"batches_at_once", 1, SB_TURN_BATCHES}};
+
+static const struct knob *knob_of(const char *key)
+{
+    for (size_t i = 0; i < SB_COUNT(knobs); i++)
+        if (sb_streq(key, knobs[i].key))
+            return &knobs[i];
+    return NULL;
+}
 
 bool sb_o_has_knobs(const struct held_card *card, const struct sb_edit *e)
 {
@@ -528,7 +637,7 @@ bool sb_o_has_knobs(const struct held_card *card, const struct sb_edit *e)
     bool runs = c->state == SB_EXECUTING || c->state == SB_PAUSED || c->state == SB_ROLLING_BACK, all = e->sets_n > 0;
     const struct sb_step *s = card->run.step >= 1 && (size_t)card->run.step <= c->steps_n ? &c->steps[card->run.step - 1] : NULL;
     for (size_t i = 0; i < e->sets_n; i++)
-        all &= sb_streq(e->sets[i].key, "batch_docs") || sb_streq(e->sets[i].key, "batch_delay_ms");
+        all &= knob_of(e->sets[i].key) != NULL;
     return runs && all && s && sb_streq(s->work.how, "batches");
 }
 
@@ -537,16 +646,18 @@ int sb_o_turn_knobs(struct sb_orchestrator *o, const struct seat *s, struct held
     struct iterating *w = take_up(o, card, err);
     if (!w)
         return -1;
-    int64_t docs = w->docs, delay = w->delay_ms, n;
+    int64_t to[SB_COUNT(knobs)] = {w->docs, w->delay_ms, w->at_once}, n;
     for (size_t i = 0; i < e->sets_n; i++) {
-        bool is_docs = sb_streq(e->sets[i].key, "batch_docs");
-        if (sb_parse_i64(e->sets[i].value, &n) || n < (is_docs ? 1 : 0) || n > (is_docs ? 10000 : 60000))
-            return sb_fail(err, SB_EINPUT, is_docs ? "batch_docs must be between 1 and 10000" : "batch_delay_ms must be between 0 and 60000");
-        *(is_docs ? &docs : &delay) = n;
+        const struct knob *k = knob_of(e->sets[i].key);
+        if (sb_parse_i64(e->sets[i].value, &n) || n < k->least || n > k->most)
+            return sb_fail(err, SB_EINPUT, "%s must be between %" PRId64 " and %" PRId64, k->key, k->least, k->most);
+        to[k - knobs] = n;
     }
-    if (sb_o_record(o, SB_ENTRY_KNOBS, &s->actor, &(struct refs){.card = card}, json_pack("{s:I,s:I}", "docs", (json_int_t)docs, "delay_ms", (json_int_t)delay), err))
+    if (sb_o_record(o, SB_ENTRY_KNOBS, &s->actor, &(struct refs){.card = card},
+                    json_pack("{s:I,s:I,s:I}", "docs", (json_int_t)to[0], "delay_ms", (json_int_t)to[1], "at_once", (json_int_t)to[2]), err))
         return -1;
-    w->docs = w->size = docs;
-    w->delay_ms = delay;
+    w->docs = w->size = to[0];
+    w->delay_ms = to[1];
+    w->at_once = w->lanes = to[2];
     return 0;
 }

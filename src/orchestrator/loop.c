@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORKERS 4
+#define WORKERS (SB_TURN_BATCHES + 4) /* so many batches may be away, and the rest of the house goes on */
 #define TICK_MS 1000
 #define SETTLE_MS 5000
 #define SAMPLER_ENTRY_MS (10 * 60 * 1000)
@@ -292,6 +292,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         break;
     case SB_ASK_STAKE:
         sb_o_ask_stake(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
+        break;
+    case SB_ASK_PLAN:
+        sb_o_ask_plan(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);
         break;
     case SB_ASK_REPORT:
         sb_o_ask_report(o, a->seat, m->seq, ((const struct sb_text *)m->body)->text);

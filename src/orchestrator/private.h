@@ -121,7 +121,7 @@ struct run {
     int64_t let;       /* the step that the hooks before a step have let pass; 0: none */
     int64_t held_up;   /* times in a row that they did not */
     bool fresh;        /* the step's facts were read and policy was asked just now: it may be sent */
-    bool forward_away; /* the step's own command has not answered yet (an undo may have overtaken it) */
+    int forward_away;  /* commands of the step's own that have not answered yet (an undo may have overtaken them) */
     bool undo_again;   /* it answered after the undo was sent, and may have come after it: the undo may be needed twice */
     bool sent;         /* what is to be done was sent before: read back instead of sending */
     bool unanswered;   /* what was sent has no known answer, and will get none */
@@ -302,6 +302,7 @@ struct sb_orchestrator {
     int summing;                /* commands that sum up evidence are running */
     char **to_sum;              /* cards whose evidence waits for one of them, the oldest first */
     size_t to_sum_n;
+    bool gating;                /* the gates of a plan are being measured for a screen */
     bool staking;               /* what a place would have at stake is being found out for a screen */
     bool reporting;             /* a worker goes through the record for a page */
     struct sb_alarms *alarms;   /* alarms.c's; the same */
@@ -901,6 +902,7 @@ int sb_o_refresh(struct sb_orchestrator *o, struct held_card *card, struct sb_er
 /* One of the many commands of a step. */
 struct batch {
     int64_t n;           /* from 1 */
+    int64_t beside;      /* batches that went out in the same turn before it: they are away at once */
     int64_t pass;        /* of the walk over the collection */
     const char *to;      /* the place that is reached by it */
     int64_t done, total; /* documents, with it */
@@ -923,15 +925,20 @@ void sb_o_must_move(struct sb_orchestrator *o, struct held_card *card, enum sb_e
 /* ---- iterate.c: a step that is many commands ---- */
 
 void sb_o_iterate(struct sb_orchestrator *o, struct held_card *card);     /* the next turn of the present step, or of its undo */
-void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, const struct sb_write_result *r, bool overtaken);
+void sb_o_batch_answered(struct sb_orchestrator *o, struct held_card *card, int64_t beside, const struct sb_write_result *r, bool overtaken);
 void sb_o_drop_work(struct held_card *card);
 int64_t sb_o_until_turn(const struct sb_orchestrator *o); /* milliseconds until such a step is due, INT64_MAX: none is; and its turn */
 void sb_o_tick_turns(struct sb_orchestrator *o);
-/* Sets how large the batches of the running step are and how far apart, from the next one on. */
+/* Sets how large the batches of the running step are, how far apart, and how many at once, from the next turn on. */
 int sb_o_turn_knobs(struct sb_orchestrator *o, const struct seat *s, struct held_card *card, const struct sb_edit *e, struct sb_err *err);
 bool sb_o_has_knobs(const struct held_card *card, const struct sb_edit *e); /* it is such a step that runs, and only they are to be set */
 
 bool sb_o_batches_run(const struct sb_orchestrator *o); /* some step sends one batch after the other now */
+
+/* ---- gates.c ---- */
+
+/* The checks before each phase of this case that has not begun, read for a screen: told as plan, then answered. */
+void sb_o_ask_plan(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *case_id);
 
 /* ---- pressure.c ---- */
 
@@ -1039,6 +1046,11 @@ struct checking {
 bool sb_o_check(struct sb_orchestrator *o, struct held_card *card, const struct sb_check *checks, size_t n,
                 void (*back)(struct sb_orchestrator *o, struct checking *c));
 void sb_o_checking_free(void *checking);
+
+/* The same in two parts, for what is no run: NULL out of memory; and the reading, on a worker. */
+struct checking *sb_o_checking_new(struct sb_orchestrator *o, const struct sb_card *card, const struct sb_check *checks, size_t n);
+void sb_o_read_checks(struct checking *c);
+const char *sb_o_truth_name(enum truth truth);
 
 /* The card a reading is about, or NULL: it has gone, or something else has begun since. Then the reading decides nothing. */
 struct held_card *sb_o_checking_card(struct sb_orchestrator *o, const struct checking *c);

@@ -24,6 +24,9 @@ int sb_o_record_outcome(struct sb_orchestrator *o, struct held_card *card, int64
 /* Each intent gets its outcome: where nobody has heard the answer it is "unknown", until a probe has looked. */
 static int note_lost(struct sb_orchestrator *o, struct held_card *card, const struct sent_last *s, bool undo)
 {
+    for (size_t i = 0; i < s->beside_n; i++)
+        if (sb_o_record_outcome(o, card, s->step, s->beside[i], undo, "unknown", "the last owner ended before it was answered"))
+            return -1;
     if (!s->step || s->outcome != NO_OUTCOME || s->verified)
         return 0;
     return sb_o_record_outcome(o, card, s->step, s->tries, undo, "unknown", "the last owner ended before it was answered");

@@ -65,7 +65,7 @@ static char *start_nonce(const struct held_card *card)
 int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *command, bool undo, const struct batch *batch, struct sb_err *err)
 {
     struct sending *s = calloc(1, sizeof *s);
-    int64_t tries = (undo ? card->run.undo_tries : card->run.tries) + 1;
+    int64_t tries = (undo ? card->run.undo_tries : card->run.tries) + 1, beside = batch ? batch->beside : 0;
     bool first = !undo && card->run.step == 1 && tries == 1;
     char *nonce = first ? start_nonce(card) : NULL;
     if (!s || (first && !nonce) || sb_str_set(&s->card_id, card->card.id) || sb_str_set(&s->command, command) || sb_str_set(&s->deployment_id, o->facts.id)) {
@@ -83,7 +83,7 @@ int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *com
     s->batch.to = NULL;
     sb_hook(undo ? "undo.intent.before" : "execute.intent.before");
     json_t *body = json_pack("{s:I,s:I,s:b}", "step", (json_int_t)s->step, "try", (json_int_t)tries, "undo", undo);
-    if (batch && body && json_object_update_new(body, json_pack("{s:I,s:I,s:s?,s:I,s:I}", "batch", (json_int_t)batch->n, "pass", (json_int_t)batch->pass, "to", batch->to, "done",
+    if (batch && body && json_object_update_new(body, json_pack("{s:I,s:I,s:I,s:s?,s:I,s:I}", "batch", (json_int_t)batch->n, "beside", (json_int_t)batch->beside, "pass", (json_int_t)batch->pass, "to", batch->to, "done",
                                                                 (json_int_t)batch->done, "total", (json_int_t)batch->total))) {
         json_decref(body);
         body = NULL;
@@ -102,13 +102,13 @@ int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *com
     card->run.phase = PHASE_SEND;
     card->run.away = true;
     card->run.sent = card->run.unanswered = false;
-    card->run.forward_away |= !undo;
-    s->turn = ++card->run.turn;
+    card->run.forward_away += !undo;
+    card->run.turn += beside == 0;
+    s->turn = card->run.turn;
     if (!sb_o_work(o, &s->way, send_work, s, free_sending)) {
-        card->run.away = false;
-        card->run.phase = PHASE_NONE;
-        if (!undo)
-            card->run.forward_away = false;
+        card->run.away = beside > 0;
+        card->run.phase = beside > 0 ? PHASE_SEND : PHASE_NONE;
+        card->run.forward_away -= !undo;
         sb_o_record_outcome(o, card, card->run.step, tries, undo, "failed", "no worker took it: it was not sent");
         return sb_fail(err, SB_ENOMEM, "no worker took the command: it was not sent");
     }
@@ -161,7 +161,7 @@ static void answered(struct sb_orchestrator *o, struct held_card *card, struct s
         tell_change(o, &card->card, s);
     sb_hook(s->undo ? "undo.result.after" : "execute.result.after");
     if (s->batch.n)
-        sb_o_batch_answered(o, card, &s->result, overtaken);
+        sb_o_batch_answered(o, card, s->batch.beside, &s->result, overtaken);
     else if (s->undo)
         sb_o_sent_undo(o, card, &s->result, overtaken);
     else
@@ -178,8 +178,7 @@ static void sent(struct sb_orchestrator *o, void *p)
         free_sending(s);
         return;
     }
-    if (!s->undo)
-        card->run.forward_away = false;
+    card->run.forward_away -= !s->undo;
     if (card->run.unrecorded == NULL && record_result(o, card, s) == 0) {
         answered(o, card, s);
         return;

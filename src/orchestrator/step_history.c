@@ -16,8 +16,14 @@ static void take_state(struct history *h, const struct sb_entry *e)
 
 static void take_intent(struct history *h, const struct sb_entry *e, bool undo, int64_t step)
 {
-    struct sent_last *s = undo ? &h->back : &h->forward;
+    struct sent_last *s = undo ? &h->back : &h->forward, was = *s;
     *s = (struct sent_last){.step = step, .tries = sb_json_int(e->body, "try"), .batch = sb_json_int(e->body, "batch") > 0};
+    if (sb_json_int(e->body, "beside") > 0) { /* those before it are away still */
+        memcpy(s->beside, was.beside, sizeof s->beside);
+        s->beside_n = was.beside_n;
+        if (was.outcome == NO_OUTCOME && s->beside_n < SB_COUNT(s->beside))
+            s->beside[s->beside_n++] = was.tries;
+    }
     h->last_back = undo;
     if (undo) {
         h->undo_tries = s->tries > h->undo_tries ? s->tries : h->undo_tries;
@@ -39,6 +45,16 @@ static void take_result(struct sent_last *s, const struct sb_entry *e)
     snprintf(s->why, sizeof s->why, "%s", message ? message : "the server refused it");
 }
 
+/* One that went out with the newest. */
+static void take_result_beside(struct sent_last *s, int64_t tries)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->beside_n; i++)
+        if (s->beside[i] != tries)
+            s->beside[kept++] = s->beside[i];
+    s->beside_n = kept;
+}
+
 static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
 {
     struct history *h = ctx;
@@ -58,6 +74,8 @@ static int take_entry(void *ctx, const struct sb_entry *e, const char *bytes, si
     case SB_ENTRY_STEP_RESULT:
         if (step == s->step && sb_json_int(e->body, "try") == s->tries)
             take_result(s, e);
+        else if (step == s->step)
+            take_result_beside(s, sb_json_int(e->body, "try"));
         break;
     case SB_ENTRY_STEP_VERIFIED:
         if (json_is_true(json_object_get(e->body, "ok"))) {

@@ -15,6 +15,8 @@ struct sent_last {
     enum outcome outcome;
     bool recovered;      /* the outcome was found by looking */
     bool batch;          /* one of many of its step: it is sent again rather than doubted, for it fits only what is not changed yet */
+    int64_t beside[SB_TURN_BATCHES]; /* the tries of those that went out with it and have no outcome */
+    size_t beside_n;
     bool verified;
     char why[256];       /* a failure's words */
 };

@@ -79,11 +79,11 @@ static void open_link(struct sb_tui *t, struct sb_effects *fx)
             const char *now = t->edit.changed[key] ? t->edit.changed[key] : t->edit.now[key];
             line_open(t, LINE_VALUE, sb_edit_keys[key].key, now);
         }
-    } else if (v->kind == VIEW_CASE) {
+    } else if (v->kind == VIEW_CASE || v->kind == VIEW_PLAN) {
         const struct sb_case *c = find_case(t, v->id);
         if (c && v->link > 0 && (size_t)v->link <= c->cards_n)
             view_open(t, VIEW_CARD, c->cards[v->link - 1], fx);
-        else if (c && c->anomaly && (size_t)v->link == c->cards_n + 1)
+        else if (c && c->anomaly && v->kind == VIEW_CASE && (size_t)v->link == c->cards_n + 1)
             view_open(t, VIEW_ANOMALY, c->anomaly, fx);
     } else if (v->kind == VIEW_MEETING) {
         if (v->id)
@@ -307,7 +307,7 @@ static void act_here(struct sb_tui *t, enum sb_action action, struct sb_effects 
     case SB_ACT_JUMP_FORWARD: place_go(t, 1, fx); break;
     case SB_ACT_BACK: back(t, fx); break;
     default:
-        if (!act_on_anomaly(t, action, fx) && !meeting_act(t, action, fx) && !act_on_recovery(t, action, fx) && !act_on_running(t, action, fx) && !act_on_replay(t, action, fx) && !act_on_schema(t, action, fx) && !act_on_report(t, action, fx) && !act_on_doctor(t, action, fx))
+        if (!act_on_anomaly(t, action, fx) && !meeting_act(t, action, fx) && !act_on_recovery(t, action, fx) && !act_on_running(t, action, fx) && !act_on_replay(t, action, fx) && !act_on_schema(t, action, fx) && !act_on_plan(t, action, fx) && !act_on_report(t, action, fx) && !act_on_doctor(t, action, fx))
             decide(t, action, fx);
     }
 }

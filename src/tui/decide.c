@@ -81,7 +81,7 @@ bool refused(const struct sb_tui *t, enum sb_action action, char out[512])
 
 bool is_knob(enum sb_action action)
 {
-    return action == SB_ACT_LARGER_BATCHES || action == SB_ACT_SMALLER_BATCHES || action == SB_ACT_LONGER_PAUSES || action == SB_ACT_SHORTER_PAUSES;
+    return action >= SB_ACT_LARGER_BATCHES && action <= SB_ACT_FEWER_AT_ONCE;
 }
 
 /* Of one of a verdict's groups: "2 of dba", or "dba" for one. */

@@ -224,6 +224,9 @@ static void make_page(struct sb_tui *t, const struct view *v)
     } else if (v->kind == VIEW_SCHEMA) {
         sb_page_textf(&f->title, SB_ROLE_TITLE, "Schema of %s", v->id ? v->id : "");
         view_schema(t, v->id, &f->body);
+    } else if (v->kind == VIEW_PLAN) {
+        sb_page_textf(&f->title, SB_ROLE_TITLE, "Plan of %s", v->id ? v->id : "");
+        view_plan(t, v->id, &f->body);
     } else if (v->kind == VIEW_REPORT) {
         sb_page_text(&f->title, SB_ROLE_TITLE, "What the work came to");
         view_report(t, &f->body);

@@ -144,6 +144,11 @@ void take_news(struct sb_tui *t, struct sb_message *m, struct sb_effects *fx)
         t->look = *(struct sb_schema_look *)m->body;
         memset(m->body, 0, sizeof t->look);
         break;
+    case SB_NEWS_PLAN:
+        sb_record_release(&sb_plan_gates_schema, &t->gates);
+        t->gates = *(struct sb_plan_gates *)m->body;
+        memset(m->body, 0, sizeof t->gates);
+        break;
     case SB_NEWS_REPORT:
         sb_record_release(&sb_report_page_schema, &t->report);
         t->report = *(struct sb_report_page *)m->body;

@@ -32,7 +32,7 @@ static bool add(struct sb_tui *t)
     const struct view *v = top_view(t);
     const char *row = t->pane[t->focus].selected;
     if (v->kind == VIEW_EDIT || v->kind == VIEW_HELP || v->kind == VIEW_MESSAGES || v->kind == VIEW_HUSHES || v->kind == VIEW_RECOVERY ||
-        v->kind == VIEW_BACKUP || v->kind == VIEW_RUNNING || v->kind == VIEW_SCHEMA || v->kind == VIEW_REPORT || v->kind == VIEW_DOCTOR || v->kind == VIEW_MEETING)
+        v->kind == VIEW_BACKUP || v->kind == VIEW_RUNNING || v->kind == VIEW_SCHEMA || v->kind == VIEW_PLAN || v->kind == VIEW_REPORT || v->kind == VIEW_DOCTOR || v->kind == VIEW_MEETING)
         return false;
     if (l->n && same(&l->place[l->n - 1], v, t->focus, row))
         return true;

@@ -4,12 +4,9 @@
 #include "state.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DOCS_MOST 10000
-#define DELAY_MOST 60000
-#define DELAY_LEAST 10 /* the first step up from none at all */
 
 /* The collection that is selected or open; NULL: none is. */
 static const char *ns_in_focus(const struct sb_tui *t)
@@ -48,28 +45,38 @@ static void open_schema(struct sb_tui *t, struct sb_effects *fx)
 
 /* ---- knobs ---- */
 
-static int64_t turned(int64_t now, bool up, int64_t least, int64_t first, int64_t most)
+static const struct knob {
+    enum sb_action up, down;
+    const char *key, *unit, *said;
+    size_t at; /* of its place in struct sb_progress */
+    int64_t least, first, most; /* first: the first step up from none at all */
+} knobs[] = {
+    {SB_ACT_LARGER_BATCHES, SB_ACT_SMALLER_BATCHES, "batch_docs", " documents a batch", "documents a batch", offsetof(struct sb_progress, batch_docs), 1, 1, 10000},
+    {SB_ACT_LONGER_PAUSES, SB_ACT_SHORTER_PAUSES, "batch_delay_ms", " ms", "ms between two batches", offsetof(struct sb_progress, batch_delay_ms), 0, 10, 60000},
+    {SB_ACT_MORE_AT_ONCE, SB_ACT_FEWER_AT_ONCE, "batches_at_once", " at once", "batches at once", offsetof(struct sb_progress, batches_at_once), 1, 1, 8},
+};
+
+static int64_t turned(const struct knob *k, int64_t now, bool up)
 {
-    int64_t to = up ? (now ? 2 * now : first) : now / 2;
-    return to < least ? least : to > most ? most : to;
+    int64_t to = up ? (now ? 2 * now : k->first) : k->least == 0 && now <= k->first ? 0 : now / 2;
+    return to < k->least ? k->least : to > k->most ? k->most : to;
 }
 
 static void turn(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
 {
     const struct sb_card *c = card_in_focus(t);
-    bool docs = action == SB_ACT_LARGER_BATCHES || action == SB_ACT_SMALLER_BATCHES, up = action == SB_ACT_LARGER_BATCHES || action == SB_ACT_LONGER_PAUSES;
+    const struct knob *k = knobs;
+    while (k->up != action && k->down != action)
+        k++;
     if (!c)
         return;
-    const struct sb_progress *g = &c->progress;
-    int64_t now = docs ? g->batch_docs : g->batch_delay_ms, to = docs ? turned(now, up, 1, 1, DOCS_MOST) : turned(now, up, 0, DELAY_LEAST, DELAY_MOST);
-    if (!docs && !up && now <= DELAY_LEAST)
-        to = 0;
+    int64_t now = *(const int64_t *)((const char *)&c->progress + k->at), to = turned(k, now, action == k->up);
     struct sb_message *m = sb_message_new(SB_ASK_EDIT, 0);
     struct sb_edit *e = m ? m->body : NULL;
     struct sb_set *set = e ? SB_PUSH(e->sets) : NULL;
     if (set)
         set->value = sb_format("%" PRId64, to);
-    if (!set || !set->value || sb_str_set(&e->card, c->id) || sb_str_set(&set->key, docs ? "batch_docs" : "batch_delay_ms")) {
+    if (!set || !set->value || sb_str_set(&e->card, c->id) || sb_str_set(&set->key, k->key)) {
         sb_message_free(m);
         say(t, true, "Out of memory: nothing was sent.");
         return;
@@ -77,9 +84,9 @@ static void turn(struct sb_tui *t, enum sb_action action, struct sb_effects *fx)
     e->revision = c->revision;
     if (to == now) {
         sb_message_free(m);
-        say(t, false, "It stands at its end already: %" PRId64 "%s.", now, docs ? " documents a batch" : " ms");
+        say(t, false, "It stands at its end already: %" PRId64 "%s.", now, k->unit);
     } else if (fx_ask(t, fx, m)) {
-        say(t, false, docs ? "Sent: batches of %" PRId64 " documents for %.100s." : "Sent: %" PRId64 " ms between two batches of %.100s.", to, c->id);
+        say(t, false, "Sent: %" PRId64 " %s, for %.100s.", to, k->said, c->id);
     }
 }
 

@@ -160,7 +160,7 @@ struct pane {
 };
 
 enum view_kind {
-    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP, VIEW_RUNNING, VIEW_SCHEMA, VIEW_REPORT, VIEW_DOCTOR,
+    VIEW_PANES, VIEW_CARD, VIEW_CASE, VIEW_ANOMALY, VIEW_EDIT, VIEW_HELP, VIEW_MESSAGES, VIEW_HUSHES, VIEW_MEETING, VIEW_RECOVERY, VIEW_BACKUP, VIEW_RUNNING, VIEW_SCHEMA, VIEW_PLAN, VIEW_REPORT, VIEW_DOCTOR,
     VIEWS
 };
 enum tab { TAB_SUMMARY, TAB_COMMANDS, TAB_EVIDENCE, TAB_POLICY, TAB_ROLLBACK, TAB_WATCH, TAB_HISTORY, TAB_HANDOFFS, TABS };
@@ -378,6 +378,7 @@ struct sb_tui {
     char *report_split;           /* the moment that divides it, as it was written; NULL: none */
     struct sb_recovery recovery; /* at 0: it has not come yet */
     struct sb_schema_look look; /* the last that came; ns NULL: none has */
+    struct sb_plan_gates gates; /* the same; case_id NULL */
     struct sb_case *cases;
     size_t cases_n, cases_cap;
     struct audit audit;
@@ -658,12 +659,16 @@ char *md_post_mortem(const struct sb_tui *t, const struct sb_anomaly *a);       
 void view_hushes(const struct sb_tui *t, struct sb_page *p);
 void view_recovery(const struct sb_tui *t, struct sb_page *p);
 void view_schema(const struct sb_tui *t, const char *ns, struct sb_page *p);
+void view_plan(const struct sb_tui *t, const char *case_id, struct sb_page *p);
 void view_backup(const struct sb_tui *t, const char *id, struct sb_page *p);
 
 void view_report(const struct sb_tui *t, struct sb_page *p);
 
 /* ---- schema.c ---- */
 bool act_on_schema(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */
+
+/* ---- plan.c ---- */
+bool act_on_plan(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */
 
 /* ---- report.c ---- */
 bool act_on_report(struct sb_tui *t, enum sb_action action, struct sb_effects *fx); /* false: not such an action */

@@ -128,7 +128,7 @@ void view_open(struct sb_tui *t, enum view_kind kind, const char *id, struct sb_
             want_case(t, held->row.case_id, fx);
         else
             fx_ask_text(t, fx, SB_ASK_CARD, id);
-    } else if (kind == VIEW_CASE) {
+    } else if (kind == VIEW_CASE || kind == VIEW_PLAN) {
         want_case(t, id, fx);
     }
 }
@@ -139,7 +139,7 @@ enum sb_context context_behind(const struct sb_tui *t)
     switch (top_view_of(t)->kind) {
     case VIEW_PANES: return panes[t->focus];
     case VIEW_CARD: return SB_IN_CARD;
-    case VIEW_CASE: return SB_IN_CASE;
+    case VIEW_CASE: case VIEW_PLAN: return SB_IN_CASE;
     case VIEW_ANOMALY: return SB_IN_ANOMALY;
     case VIEW_EDIT: return SB_IN_EDIT;
     case VIEW_HELP: case VIEW_MESSAGES: case VIEW_HUSHES: return SB_IN_TEXT;
@@ -342,6 +342,7 @@ void sb_tui_free(struct sb_tui *t)
     sb_record_release(&sb_hushes_schema, &t->hushes);
     sb_record_release(&sb_recovery_schema, &t->recovery);
     sb_record_release(&sb_schema_look_schema, &t->look);
+    sb_record_release(&sb_plan_gates_schema, &t->gates);
     sb_record_release(&sb_report_page_schema, &t->report);
     free(t->report_split);
     sb_record_release(&sb_doctor_schema, &t->doctor.of);

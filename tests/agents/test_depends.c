@@ -2,6 +2,7 @@
  *
  * What depends on a field by what was heard of the operations: who filters, sorts, writes, and when that was. */
 #include <signalbox/agents/schema_depends.h>
+#include <signalbox/agents/schema_heard.h>
 #include <signalbox/formats/mongolog.h>
 
 #include "test.h"
@@ -80,8 +81,47 @@ static void where_nothing_was_heard_that_is_said(void **state)
     free(text);
 }
 
+/* What is said of shop.orders after `joined` reads with a $lookup, `plain` ones without, and `searched` by a regular expression. */
+static void judged(int joined, int plain, int searched, const char *options, const char *says, const char *never)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_schema_heard h;
+    char search[200];
+    struct sb_workload *w = sb_workload_new(NULL, &err);
+    assert_non_null(w);
+    for (int i = 0; i < joined; i++)
+        hear(w, "shop.orders", "shop", "command", "{\"aggregate\":\"orders\",\"pipeline\":[{\"$match\":{\"_id\":1}},{\"$lookup\":{\"from\":\"customers\",\"localField\":\"customer\",\"foreignField\":\"_id\",\"as\":\"c\"}}],\"cursor\":{},\"$db\":\"shop\"}");
+    for (int i = 0; i < plain; i++)
+        hear(w, "shop.orders", "shop", "command", "{\"find\":\"orders\",\"filter\":{\"paid\":false},\"$db\":\"shop\"}");
+    snprintf(search, sizeof search, "{\"find\":\"orders\",\"filter\":{\"name\":{\"$regex\":\"secret\",\"$options\":\"%s\"}},\"$db\":\"shop\"}", options);
+    for (int i = 0; i < searched; i++)
+        hear(w, "shop.orders", "shop", "command", search);
+    sb_assert_ok(sb_schema_heard(w, "shop.orders", NOW_MS, &h, &err), err);
+    assert_int_equal(h.evidence_n, says ? 1 : 0);
+    if ((h.text != NULL) != (says != NULL) || (says && (!strstr(h.text, says) || !strstr(h.evidence[0].value, says))) || (h.text && (strstr(h.text, never) || strstr(h.text, "secret"))))
+        fail_msg("%d %d %d %s: %s", joined, plain, searched, options, h.text ? h.text : "nothing");
+    sb_schema_heard_release(&h);
+    sb_workload_free(w);
+}
+
+static void the_review_hears_what_is_read_together(void **state)
+{
+    (void)state;
+    judged(95, 5, 0, "", "95 of 100 reads look up customers as well (14250 ms in all)", "hot");
+    judged(60, 40, 0, "", "a $lookup into customers stands in 60 operations and 9000 of the 15000 ms", "always");
+    judged(50, 450, 0, "", NULL, "$lookup"); /* a tenth of the time is no hot path */
+    judged(49, 0, 0, "", NULL, "$lookup");   /* and so few say nothing */
+    judged(0, 0, 50, "im", "50 operations search name by a regular expression without regard to case", "$lookup");
+    judged(0, 0, 49, "i", NULL, "case");
+    judged(0, 0, 80, "m", NULL, "case");
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_schema_heard h;
+    sb_assert_ok(sb_schema_heard(NULL, "shop.orders", NOW_MS, &h, &err), err);
+    assert_null(h.text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(operations_that_use_a_field_are_told_with_who_and_when), cmocka_unit_test(where_nothing_was_heard_that_is_said)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(operations_that_use_a_field_are_told_with_who_and_when), cmocka_unit_test(where_nothing_was_heard_that_is_said), cmocka_unit_test(the_review_hears_what_is_read_together)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ what was there and what the application wrote; the oplog tells how often the pla
 
   backfill_crash.py          one of them forward for each kind, and one on the way back
   backfill_crash.py --long   each of them
-  backfill_crash.py added|removed|between_batches...
+  backfill_crash.py added|removed|between_batches|at_once...
 """
 import os
 import random
@@ -89,13 +89,18 @@ def slow_batches(lab, id):
     lab.run("cards", "edit", id, "--set", "batch_docs=20", "--set", "batch_delay_ms=60")
 
 
+def large_batches(lab, id, *ends):
+    """So that the rest does not take long: as soon as a new owner has taken it up, unless it is over by then."""
+    lab.until("%s taken up, or over" % id, lambda: lab.run("cards", "edit", id, "--set", "batch_docs=100", check=False).returncode == 0 or lab.state_of(id) in ends)
+
+
 def carried_out(lab, id, points):
     S.approved(lab, id)
     slow_batches(lab, id)
     for point in points:
         die_at(lab, point)
     lab.start()
-    lab.run("cards", "edit", id, "--set", "batch_docs=50", check=False)  # it may be over
+    large_batches(lab, id, "watching", "done")
     lab.until_state(id, "watching", "done")
 
 
@@ -133,6 +138,47 @@ def removed(lab, client):
     L.require(not wrong, "not removed exactly once: %s" % list(wrong.items())[:5])
     lab.check_record(looking)
     lab.check_record(contract)
+
+
+def at_once(lab, client):
+    """Four batches away at once: killed between two answers of one turn, and at moments that nobody chose; rolled back the same way."""
+    coll = client.shop.crowd
+    docs = {d["_id"]: d for d in coll.find()}
+    app = Application(coll)
+    id = lab.ask('add field state with default "new" to shop.crowd')["cards"][0]["id"]
+    S.approved(lab, id)
+    lab.until("a batch of %s" % id, lambda: S.batches(lab, id))
+    refused = lab.run("cards", "edit", id, "--set", "batches_at_once=9", check=False)
+    L.require(refused.returncode == 2 and "between 1 and 8" in refused.stderr, "nine at once: %d %s" % (refused.returncode, refused.stderr))
+    lab.run("cards", "edit", id, "--set", "batch_docs=5", "--set", "batches_at_once=4")
+    lab.until("four batches of one turn", lambda: any(b.get("beside") == 3 for b in S.batches(lab, id)))
+    seed = random.randrange(1 << 30)
+    moments = random.Random(seed)
+    print("at_once: the moments of seed %d" % seed, flush=True)
+    die_at(lab, "execute.result.after:2")
+    for _ in range(6 if LONG else 1):
+        stands = len(S.batches(lab, id))
+        lab.start()
+        lab.until("more batches, or the end", lambda: len(S.batches(lab, id)) > stands or lab.state_of(id) != "executing")
+        app.over.wait(moments.random() * 0.4)
+        lab.kill()
+    lab.start()
+    large_batches(lab, id, "watching", "done")
+    lab.until_state(id, "watching", "done")
+    check(coll, app, {i: dict({"_id": i, "state": "new"}, **d) for i, d in docs.items()}, "four at once, seed %d" % seed)
+    once = changes(client, "shop.crowd", "state", "i")
+    wrong = {i: once.get(i, 0) for i, d in docs.items() if once.get(i, 0) != ("state" not in d)}
+    L.require(not wrong, "seed %d: not changed exactly once: %s" % (seed, list(wrong.items())[:5]))
+    app = Application(coll, app.seen)
+    lab.run("cards", "rollback", id, "--target", "shop.crowd")
+    lab.until("a batch of the way back", lambda: S.batches(lab, id, undo=True) or lab.state_of(id) == "rolled_back")
+    lab.run("cards", "edit", id, "--set", "batch_docs=10", "--set", "batches_at_once=8" if LONG else "batches_at_once=4", check=False)
+    die_at(lab, "undo.result.after:3")
+    lab.start()
+    large_batches(lab, id, "rolled_back")
+    lab.until_state(id, "rolled_back")
+    check(coll, app, docs, "rolled back, seed %d" % seed)
+    lab.check_record(id)
 
 
 def between_batches(lab, client):
@@ -176,6 +222,7 @@ def fill(db):
     db.added.insert_many([{"_id": i, "state": "old"} if i % 50 == 7 else {"_id": i} for i in range(DOCS)])
     db.removed.insert_many([{"_id": i, "legacy": i, "kept": -i} if i % 3 else {"_id": i, "kept": -i} for i in range(DOCS)])
     db.between.insert_many([{"_id": i} for i in range(DOCS)])
+    db.crowd.insert_many([{"_id": i, "state": "old"} if i % 50 == 7 else {"_id": i} for i in range(800)])
 
 
 def main():
@@ -187,7 +234,7 @@ def main():
         lab.start()
         lab.until("a connection", lambda: lab.run("ask", "what is the status of the cluster?", check=False).returncode == 0)
         words = [w for w in sys.argv[1:] if w != "--long"]
-        for part in (added, removed, between_batches):
+        for part in (added, removed, between_batches, at_once):
             if words and part.__name__ not in words:
                 continue
             part(lab, client)

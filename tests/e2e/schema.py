@@ -247,6 +247,8 @@ def findings(place):
              "nothing": "plain %d" % i, "customer_name": "Ann", "when": "2026-%02d-11T10:00:00Z" % (i % 12 + 1), "amount": "%d.50" % i, "zip": "01%03d" % i,
              "mixed": i if i % 10 else str(i), "number": i if i % 2 else i / 2, "tags": ["a"] if i % 2 else "a", "many": list(range(1500 if i == 7 else 2)),
              "days": {"2026-11-%02d" % (k % 28 + 1): k for k in range(i, i + 3)}, "lastName": "B", "ref": "%024x" % i}
+        d["shop"] = {"name": "S%d" % (i % 4), "city": "C%d" % (i % 4), "open": i % 4 > 1}
+        d["own"] = {"name": "S%d" % i, "city": "C%d" % (i % 4), "open": i % 4 > 1}
         if i % 3 == 0:
             d["customerName"] = "Bob"
         if i % 4 == 0:
@@ -255,9 +257,9 @@ def findings(place):
     answer = schema(place, place.write("find.bson", as_bson(documents)))
     codes = {(f["path"], w["code"]) for f in answer["fields"] for w in f["warnings"]}
     for want in (("mixed", "mixed_types"), ("number", "mixed_numbers"), ("tags", "array_or_single"), ("many", "unbounded_array"), ("when", "dates_in_strings"),
-                 ("amount", "numbers_in_strings"), ("ref", "ids_in_strings"), ("customerName", "naming_twins"), ("maybe", "null_and_missing"), ("days.*", "keys_as_data")):
+                 ("amount", "numbers_in_strings"), ("ref", "ids_in_strings"), ("customerName", "naming_twins"), ("maybe", "null_and_missing"), ("days.*", "keys_as_data"), ("shop", "repeated_objects")):
         check(want in codes, "%s: no %s is found" % want)
-    for path in ("nothing", "zip", "customer_name", "_id"):
+    for path in ("nothing", "zip", "customer_name", "_id", "own"):
         check(not [c for p, c in codes if p == path], "%s: %s is found" % (path, [c for p, c in codes if p == path]))
     kinds = {s["path"]: s["kind"] for s in answer["sensitive"]}
     want = {"mail": "email", "tel": "phone", "pan": "card number", "pan_number": "card number", "account": "iban", "from": "ip address", "ssn": "national id", "lastName": "name"}

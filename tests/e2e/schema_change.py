@@ -138,6 +138,7 @@ def refusals(lab):
             ("rename _id to key in shop.tags", "_id cannot be changed"),
             ("rename the field list.x to list.y in shop.tags", "holds an array"),
             ("rename a to a.b in shop.tags", "lies within"),
+            ('rename a to "" in shop.tags', "To which name?"),
             ("rename zip to postcode in shop.tags", "no document"),
             ("rename a to b in shop.ring", "capped"),
             ("rename a to b in shop.seen", "is a view"),

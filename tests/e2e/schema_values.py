@@ -125,6 +125,7 @@ def refusals(lab):
             ("convert tags from string to int in shop.logs", "is an array"),
             ("convert mixed to decimal in shop.logs", "say from which"),
             ("convert word from int to long in shop.logs", "no value"),
+            ("convert word from string to date in shop.logs", "no value of word converts"),
             ("convert code from string to decimal in shop.codes", "unique index"),
             ("convert n from string to int in shop.strict", "does not allow"),
             ('add field x computed as {"$multiply": ["$word", 2]} to shop.logs', "cannot compute"),

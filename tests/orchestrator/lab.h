@@ -58,6 +58,7 @@ struct lab {
     struct sb_str policy, intents, routes, notices;
     int64_t seq, samples;
     struct sb_card card;        /* the newest news of a card */
+    size_t gates, gates_hold;   /* facts of the newest news of a plan, and those that are true */
     bool have_card;
     char answer[2048];
     int status;
@@ -256,6 +257,12 @@ static inline bool lab_take(struct lab *l, const struct lab_seat *s, int64_t seq
         l->have_card = true;
     } else if (m->type == SB_NEWS_STRIP && s == &l->alice) {
         l->samples = ((const struct sb_strip *)m->body)->samples;
+    } else if (m->type == SB_NEWS_PLAN && s == &l->alice) {
+        const struct sb_plan_gates *g = m->body;
+        l->gates = g->facts_n;
+        l->gates_hold = 0;
+        for (size_t i = 0; i < g->facts_n; i++)
+            l->gates_hold += sb_streq(g->facts[i].result, "true");
     } else if (m->type == SB_NEWS_NOTICE && s == &l->alice) {
         sb_str_addf(&l->notices, "%s\n", ((const struct sb_notice *)m->body)->text);
     } else if (m->type == SB_NEWS_ANSWER && answers) {

@@ -16,5 +16,5 @@ screen knobs-none
 news 15-batches
 keys End
 screen knobs
-keys ) {
+keys ) { ^ _
 asks knobs

@@ -135,7 +135,18 @@ static void tell(struct console *c, int type, struct sb_rng *rng)
     if (m->type == SB_NEWS_CASE) { /* one that something belongs to */
         struct sb_case *of = m->body;
         free(of->id);
-        of->id = sb_format("K-%06d", (int)sb_rng_below(rng, 3) * 3 + 2);
+        of->id = sb_format("K-%06d", (int)(c->tui->cases_n % 3) * 3 + 2);
+        char **card = SB_PUSH(of->cards);
+        assert_non_null(card);
+        *card = sb_format("C-%06d", (int)sb_rng_below(rng, 3) * 3);
+    }
+    if (m->type == SB_NEWS_PLAN) { /* the one that was asked for is shown */
+        struct sb_plan_gates *gates = m->body;
+        for (size_t i = 0; i < c->asks; i++)
+            if (c->ask[i]->type == SB_ASK_PLAN) {
+                free(gates->case_id);
+                gates->case_id = sb_format("%s", ((const struct sb_text *)c->ask[i]->body)->text);
+            }
     }
     if (m->type == SB_NEWS_CARD && sb_rng_below(rng, 2))
         ((struct sb_card *)m->body)->state = SB_AWAITING_APPROVAL;
@@ -174,6 +185,7 @@ static void no_view_shows_a_value(void **state)
         "Right Enter 1 2 3 4 5 6 7 8 y Escape M", "Escape Escape 1 y Enter PageDown y M Escape c PageDown y Escape F6", "Escape Escape 2 y Enter 1 y 2 y 3 y 4 y 5 y 6 y 7 y 8 y W C-u j s o n Enter Escape F6",
         "Escape Escape 3 Enter A e u s Escape Escape F6", "Escape Escape 4 y Enter y Escape m y Escape B y Escape H W C-u j s o n Enter F6", "? End Escape", "Escape Escape 3 Space o O Space ' F6", "d Escape Left M",
         "Escape Escape z W C-u j s o n Enter z F6", "Escape F5 y Down X y Down y & x Enter o O y W C-u t e x t Enter Escape F6", "Escape < F5 y < Escape F6", "Escape V y Down Enter y Escape F6",
+        "Escape Escape 2 P y PageDown y Enter Escape P F6", "Escape Escape 4 Enter c P y W C-u j s o n Enter Escape F6",
         "Escape % y d End y W C-u j s o n Enter Escape F6", "Escape Escape S y End y W C-u j s o n Enter Escape F6", "Escape ! y End y W C-u j s o n Enter Escape F6", "Escape Escape : d o c Escape F6",
         "Escape Escape 1 c y End y Enter Escape Escape 3 c y Escape 4 c y W C-u j s o n Enter Escape F6", "Escape Escape 2 c y End Escape 3 Enter c y Escape Escape F6",
     };
@@ -186,6 +198,8 @@ static void no_view_shows_a_value(void **state)
         assert_veiled(screen(&c), "the screen", "the start");
         console_json(&c, "{\"type\":\"anomaly\",\"seq\":0,\"body\":{\"id\":\"A-000009\",\"title\":\"reads of sentinels\",\"detected_at\":\"2026-11-24T14:05:12.000Z\","
                          "\"namespaces\":[\"wildcardProjection.twentieth\",\"sentinels\"]}}"); /* a word of ours is a name once one record says so */
+        for (int i = 0; i < 3; i++)
+            tell(&c, SB_NEWS_CASE, &rng);
         for (int round = 0; round < 48; round++) {
             tell(&c, round < SB_MESSAGE_TYPES - SB_NEWS_WELCOME ? SB_NEWS_WELCOME + (round + session) % (SB_NEWS_BYE - SB_NEWS_WELCOME) : any_news(&rng), &rng);
             c.w = sizes[(size_t)round % SB_COUNT(sizes)][0];

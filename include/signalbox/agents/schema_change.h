@@ -29,7 +29,8 @@
 
 enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE };
 
-#define SB_CHANGE_CARDS 4 /* at most */
+#define SB_CHANGE_CARDS 4 /* of a change, at most */
+#define SB_PLAN_CARDS 8   /* of any plan */
 
 struct sb_change_question {
     enum sb_change_kind change;
@@ -39,6 +40,8 @@ struct sb_change_question {
     const char *expression; /* how a server computes it, the same way */
     const char *type, *from_type; /* of a retype, as BSON names them; the second may be NULL: the documents say it */
     const char *otherwise; /* of a retype: what values become that cannot be converted, as value; NULL: they stay as they are */
+    bool repair;           /* of documents that break a validator (schema_validate.h) */
+    const char *only;      /* of a removal: which documents beside, a filter as Extended JSON; NULL: all that have the field */
     int64_t expire_s;      /* of documents that expire: so long after the date in `field` */
     const struct sb_depends *uses; /* who uses the field, by what was heard: it goes on every card; NULL: nobody has listened */
     int64_t first_card;    /* the number of the first card; the others follow */
@@ -50,7 +53,7 @@ struct sb_change_question {
 };
 
 struct sb_change_plan {
-    struct sb_card card[SB_CHANGE_CARDS];
+    struct sb_card card[SB_PLAN_CARDS];
     size_t n;
     char *text; /* what was found, beside what the cards say; NULL: nothing */
     struct sb_evidence *evidence; /* for it, where there are no cards to hold it */

@@ -16,6 +16,7 @@
 #define SB_VALIDATOR_SHARE 0.99
 #define SB_VALIDATOR_EVIDENCE 20
 #define SB_VALIDATOR_SAMPLES 5
+#define SB_RULE_THERE "has to be there" /* the rule of a field that is required */
 
 /* One rule, and how many of what was inferred from break it. */
 struct sb_validator_rule {

@@ -9,7 +9,8 @@
  *
  * "batches": the step's update (one statement, `multi`, a pipeline) over one range of _id after the other. The filter fits only
  * what is not changed yet, so that a batch that is sent twice changes nothing twice; a range in which nothing fits is passed
- * without a command. The walk is followed by sweeps over the whole collection until one finds nothing: that is the re-scan for
+ * without a command. Several ranges may be asked for at a time: they follow each other and share no document, so that
+ * their commands may be away at once; the place moves up to the first of them that was not done. The walk is followed by sweeps over the whole collection until one finds nothing: that is the re-scan for
  * offenders and catches late writers. Ranges stay within one type of _id, as the server's comparisons do.
  * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps.
  * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
@@ -26,15 +27,18 @@
 #include <signalbox/mongo/server.h>
 
 #define SB_STEP_PASSES 6 /* a walk and its sweeps; what is still found then is told */
+#define SB_TURN_BATCHES 8 /* at most, at once */
 
 enum sb_turn {
-    SB_TURN_SEND,   /* command */
+    SB_TURN_SEND,   /* the commands of `batch` */
     SB_TURN_WAIT,   /* nothing to send now; why says what is waited for */
     SB_TURN_DONE,   /* all is done, and was looked at again; why tells what was found */
     SB_TURN_FAILED, /* it cannot go on; why */
 };
 
 struct sb_place { /* where the work stands */
+    char *end;      /* the last _id that there was when this pass began, the same way: what is written behind it meanwhile is not run after. Not on
+                     * the record: NULL: it is looked for */
     char *at;       /* the _id up to which all is done, as canonical Extended JSON {"_id": ...}; NULL: at the beginning */
     int64_t pass;   /* 1: the walk; 2...: sweeps */
     bool dirty;     /* this pass has found something to do */
@@ -48,14 +52,21 @@ struct sb_turn_question {
     bool undo;
     const char *ns, *uuid; /* uuid: the collection it has to be, 32 hex digits; empty: not known */
     int64_t docs;          /* in a batch */
+    size_t at_once;        /* batches, 1 to SB_TURN_BATCHES */
     int64_t now;           /* deployment time */
     struct sb_place place;
 };
 
+struct sb_turn_batch {
+    char *command;      /* canonical Extended JSON with "$db" last */
+    struct sb_place to; /* where the work stands once it is done, and those before it are */
+};
+
 struct sb_turn_answer {
     enum sb_turn turn;
-    char *command;        /* SEND: canonical Extended JSON with "$db" last */
-    struct sb_place next; /* where the work stands once that is done */
+    struct sb_turn_batch batch[SB_TURN_BATCHES]; /* SEND: in the order of their ranges, none of which reaches into another pass */
+    size_t batches;
+    struct sb_place next; /* the others: where the work stands */
     char why[256];
 };
 

@@ -225,7 +225,7 @@ struct sb_progress {
     int64_t eta_ms;    /* of deployment time; 0 unknown */
     bool undoing;
     char *quorum;      /* of a build: who must have finished before it is committed; NULL: the server has no such thing */
-    int64_t batch_docs, batch_delay_ms; /* of a step in batches, as its knobs stand; 0 and 0: it is none */
+    int64_t batch_docs, batch_delay_ms, batches_at_once; /* of a step in batches, as its knobs stand; all 0: it is none */
     char *alarm;       /* what has passed its limit since the step began, and how to end it; NULL: nothing */
 };
 

@@ -50,7 +50,7 @@ enum sb_entry_kind {
     SB_ENTRY_HUSH_END,        /* {"id","reason"} it ends before its time, or what was said is taken back */
     SB_ENTRY_REMARK,          /* {"remark"} a note about an anomaly or a card */
     SB_ENTRY_HOOK,            /* {"event","command","try","outcome","status","millis","output"} a command of the operator's was told of something */
-    SB_ENTRY_KNOBS,           /* {"docs","delay_ms"} of the batches of a running step, from here on */
+    SB_ENTRY_KNOBS,           /* {"docs","delay_ms","at_once"} of the batches of a running step, from here on */
     SB_ENTRY_PROOF,           /* {"by","evidence"} what the what-if `by` found out about the card: beside it, no part of what is approved */
     SB_ENTRY_DRILL,           /* {"event","drill",...} a restore into a throw-away deployment; event began or ended (orchestrator/drill.h) */
     SB_ENTRY_EXERCISE,        /* {"result"} what became of an exercise on a simulated deployment (cli/exercise.h) */

@@ -17,6 +17,7 @@
 #include <signalbox/model/hush.h>
 #include <signalbox/model/ops.h>
 #include <signalbox/model/recovery.h>
+#include <signalbox/model/plan.h>
 #include <signalbox/model/schema_look.h>
 #include <signalbox/model/report.h>
 
@@ -52,6 +53,7 @@ enum sb_message_type {
     SB_ASK_REPLAY,   /* struct sb_replay_ask; answered by replay */
     SB_ASK_LOOK,     /* struct sb_text: the card that this seat has open; empty: none */
     SB_ASK_STAKE,    /* struct sb_text: a place, "db.coll" or "db"; answered by stake: what a request about it would touch */
+    SB_ASK_PLAN,     /* struct sb_text: the id of a case; answered by plan: what has to be true before its phases, measured now */
     SB_ASK_REPORT,   /* struct sb_text: the moment that divides it (sb_time_when: "30d", "2026-11-23"), or nothing; answered by report, once the record has been gone through */
     SB_ASK_OWNER,    /* struct sb_text, ignored: what is watched here; answered by owner, and no login */
     SB_ASK_BYE,      /* struct sb_text: the seat leaves */
@@ -67,6 +69,7 @@ enum sb_message_type {
     SB_NEWS_LOOKS,   /* struct sb_looks: which cards are open where, whenever that changes */
     SB_NEWS_SCHEMA,  /* struct sb_schema_look: a collection was looked at, for whomever */
     SB_NEWS_STAKE,   /* struct sb_stake_told */
+    SB_NEWS_PLAN,    /* struct sb_plan_gates */
     SB_NEWS_REPORT,  /* struct sb_report_page */
     SB_NEWS_DOCTOR,  /* struct sb_doctor: so far; of the console's own process, which looks at its own terminal and files */
     SB_NEWS_CARD,    /* struct sb_card: new or changed, whole */

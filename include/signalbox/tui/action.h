@@ -142,11 +142,14 @@ enum sb_action_flags {
     ACTION(REPLAY_BACK, "replay-back", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the members as they were a minute before, through the last 24 hours") \
     ACTION(REPLAY_ON, "replay-on", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "a minute on, and at last to the present")                    \
     ACTION(REPLAY_END, "replay-end", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "the members as they are now")                              \
+    ACTION(PLAN, "plan", "", SB_AT_CARDS | SB_AT(CASE), 0, "the plan of its case: phases, gates measured now, undo, progress, knobs") \
     ACTION(SCHEMA, "schema", "", SB_AT(MAIN) | SB_AT(PAGE), 0, "what the documents of the selected collection look like, looked at anew") \
     ACTION(LARGER_BATCHES, "batches-up", "bigger", SB_AT_CARDS, SB_DANGEROUS, "twice as many documents in a batch, while it runs") \
     ACTION(SMALLER_BATCHES, "batches-down", "smaller", SB_AT_CARDS, SB_DANGEROUS, "half as many documents in a batch, while it runs") \
     ACTION(LONGER_PAUSES, "pauses-up", "slower", SB_AT_CARDS, SB_DANGEROUS, "twice the pause between two batches, while it runs") \
     ACTION(SHORTER_PAUSES, "pauses-down", "faster", SB_AT_CARDS, SB_DANGEROUS, "half the pause between two batches, while it runs") \
+    ACTION(MORE_AT_ONCE, "at-once-up", "wider", SB_AT_CARDS, SB_DANGEROUS, "twice as many batches away at once, while it runs") \
+    ACTION(FEWER_AT_ONCE, "at-once-down", "narrower", SB_AT_CARDS, SB_DANGEROUS, "half as many batches away at once, while it runs") \
     ACTION(MESSAGES, "messages", "", SB_AT(GLOBAL), 0, "the messages of this session")                                            \
     ACTION(MOUSE, "mouse", "", SB_AT(GLOBAL), 0, "the mouse on or off: a click selects, the wheel scrolls, neither decides")       \
     ACTION(LINE_FACE, "line-face", "", SB_AT(GLOBAL), 0, "the face for a slow line, or the usual one")                             \

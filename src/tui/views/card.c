@@ -243,7 +243,8 @@ static void progress(const struct sb_card *c, struct sb_page *p)
         view_label(p, "Knobs");
         sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, "%" PRId64 " documents a batch", g->batch_docs);
         sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, ", %" PRId64 " ms apart", g->batch_delay_ms);
-        sb_page_wrap(p, SB_ROLE_DIM, LABEL, ", one batch at a time; bigger, smaller, slower and faster turn them while it runs, and the record keeps it");
+        sb_page_wrapf(p, SB_ROLE_STRONG, LABEL, ", %" PRId64 " at once", g->batches_at_once);
+        sb_page_wrap(p, SB_ROLE_DIM, LABEL, "; bigger, smaller, slower, faster, wider and narrower turn them while it runs, and the record keeps it");
     }
     if (g->alarm) {
         view_label(p, "Alarm");
