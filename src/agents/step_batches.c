@@ -159,14 +159,37 @@ static int set_place(struct sb_place *p, const bson_value_t *at)
     return rc;
 }
 
+/* Over what is walked once, and not swept. */
+static bool once(const struct walk *w)
+{
+    return w->q->undo || w->s.merges;
+}
+
+/* Does a range end the one walk there is? Behind its last document nothing stands: what is put there from now on belongs to those who
+ * write meanwhile, and walking after them might never end. 1, 0, -1. */
+static int ends_walk(struct walk *w, const struct ids *range, struct sb_err *err)
+{
+    struct ids behind;
+    if (!once(w) || range->n >= w->q->docs)
+        return 0;
+    move_to(w, &range->last, false);
+    if (find_start(w, &behind, err))
+        return -1;
+    int none = behind.n == 0;
+    ids_release(&behind);
+    return none;
+}
+
 /* A pass is over: 0 and the next one begins, or there is an answer (1). */
 static int pass_over(const struct walk *w, struct sb_turn_answer *out)
 {
     struct sb_place *p = &out->next;
-    bool once = w->q->undo || w->s.merges;
-    if (once || (p->pass > 1 && !p->dirty)) {
+    if (once(w) || (p->pass > 1 && !p->dirty)) {
         out->turn = SB_TURN_DONE;
-        snprintf(out->why, sizeof out->why, once ? "all %" PRId64 " documents were gone over" : "all %" PRId64 " documents were looked at again, and nothing is left to do", p->docs);
+        if (once(w) && p->docs == 0) /* another process went over them */
+            snprintf(out->why, sizeof out->why, "all documents were gone over");
+        else
+            snprintf(out->why, sizeof out->why, once(w) ? "all %" PRId64 " documents were gone over" : "all %" PRId64 " documents were looked at again, and nothing is left to do", p->docs);
         return 1;
     }
     if (p->pass >= SB_STEP_PASSES) {
@@ -183,6 +206,10 @@ static int pass_over(const struct walk *w, struct sb_turn_answer *out)
 static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *err)
 {
     int64_t until = sb_mono_ms() + LOOK_MS;
+    if (once(w) && out->next.pass > 1) {
+        pass_over(w, out);
+        return 0;
+    }
     while (sb_mono_ms() < until) {
         bson_t filter = BSON_INITIALIZER;
         struct ids range = {.n = 0};
@@ -217,10 +244,12 @@ static int walk_on(struct walk *w, struct sb_turn_answer *out, struct sb_err *er
         }
         out->next.docs += range.n;
         rc = found < 0 || (found > 0 && !out->command) || set_place(&out->next, &range.last) ? -1 : 0;
+        int last = rc == 0 && found > 0 ? ends_walk(w, &range, err) : 0;
+        out->next.pass += last > 0;
         move_to(w, &range.last, false);
         ids_release(&range);
-        if (rc)
-            return found < 0 ? -1 : sb_fail_nomem(err);
+        if (rc || last < 0)
+            return found < 0 || last < 0 ? -1 : sb_fail_nomem(err);
         if (found)
             return 0;
     }

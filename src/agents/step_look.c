@@ -129,8 +129,9 @@ static void judge(struct look *l, const bson_t *entry, int64_t seconds)
         return;
     }
     bool both = sb_streq(w->how, "both_written"), retyped = sb_streq(w->how, "retyped");
-    bool field = sb_write_sets(&o, w->field, &a), renamed = w->new_field && !retyped && sb_write_sets(&o, w->new_field, &b);
-    bool broken = both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field;
+    const char *op = sb_text_at(entry, "op");
+    bool field = sb_write_sets(&o, w->field, &a), part = !field && op && sb_streq(w->how, "unwritten") && !strchr(w->field, '.') && sb_write_makes(op, &o, w->field) > SB_WRITE_TAKES, renamed = w->new_field && !retyped && sb_write_sets(&o, w->new_field, &b);
+    bool broken = both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field || part;
     if (broken) {
         l->broken++;
         snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both ? (renamed ? "with another value than" : "without") : retyped ? "was written as" : "was still written",
@@ -170,8 +171,7 @@ static bool take_entry(void *ctx, const bson_t *doc)
 
 /* ---- reading on ---- */
 
-/* The step's own find, from a moment on. */
-static bson_t *from_then_on(const char *command, uint32_t t, uint32_t i, bool behind, struct sb_err *err)
+bson_t *sb_look_from(const char *command, uint32_t t, uint32_t i, bool behind, struct sb_err *err)
 {
     bson_t *all = bson_new_from_json((const uint8_t *)command, -1, NULL), *out = bson_new(), filter, ts, sub;
     bson_iter_t it;
@@ -205,8 +205,7 @@ static bool take_any(void *ctx, const bson_t *doc)
     return false;
 }
 
-/* Does the oplog reach back to the moment? 1, 0 with *out saying that it does not, -1. */
-static int reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err)
+int sb_look_reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err)
 {
     uint64_t oldest;
     int rc = sb_oplog_time(c, SB_OPLOG_OLDEST, &oldest, err);
@@ -224,7 +223,7 @@ static int reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out,
     return 0;
 }
 
-static int remember(struct sb_place *p, uint32_t t, uint32_t i)
+int sb_look_remember(struct sb_place *p, uint32_t t, uint32_t i)
 {
     bson_t doc = BSON_INITIALIZER;
     BSON_APPEND_TIMESTAMP(&doc, "_id", t, i);
@@ -306,12 +305,12 @@ int sb_next_look(const struct sb_server *server, const struct sb_turn_question *
     if (rc == 0)
         out->turn = SB_TURN_FAILED;
     if (rc == 1 && !at)
-        rc = reaches(c, q->place.since, out, err);
+        rc = sb_look_reaches(c, q->place.since, out, err);
     if (rc != 1)
         goto out;
-    command = from_then_on(q->step->action, l.t, l.i, at != NULL, err);
+    command = sb_look_from(q->step->action, l.t, l.i, at != NULL, err);
     rc = command && sb_read_cursor(c, "local", command, MOST_ENTRIES, take_entry, &l, err) >= 0 ? 0 : -1;
-    if (rc == 0 && l.read && remember(&out->next, l.t, l.i))
+    if (rc == 0 && l.read && sb_look_remember(&out->next, l.t, l.i))
         rc = sb_fail_nomem(err);
     if (rc == 0 && l.ids)
         rc = hold_against(&l, c, db, coll, out, err);

@@ -465,10 +465,11 @@ void sb_o_tick_turns(struct sb_orchestrator *o)
 
 /* ---- the answer to a batch ---- */
 
-/* Codes behind which the same batch may be sent again: a primary that is one no more, a time limit, a conflict, a lost line. */
+/* Codes behind which the same batch may be sent again: a primary that is one no more, a time limit, a conflict, a lost line, a transaction
+ * that is gone or whose snapshot is. */
 static bool passes(int64_t code)
 {
-    static const int64_t codes[] = {0, 6, 7, 24, 46, 50, 64, 89, 91, 112, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
+    static const int64_t codes[] = {0, 6, 7, 24, 46, 50, 64, 89, 91, 112, 189, 239, 246, 251, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
     for (size_t i = 0; i < SB_COUNT(codes); i++)
         if (code == codes[i])
             return true;

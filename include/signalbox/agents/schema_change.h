@@ -13,10 +13,15 @@
  *   expire    an index by which documents expire, with a time that deletes nothing -> the time lowered in steps, each of which says how
  *             many documents its first pass deletes, and begins only when no more would go (measured)
  *
+ *   archive   documents whose date is older than a moment go to another collection, in batches: each batch is one transaction, in
+ *             which they are put there, read back and compared byte by byte, and deleted here
+ *   extract   a field becomes a document of its own, with the _id of the one it was in: write both (measured) -> copy in batches -> read
+ *             the new, stop writing the old (measured), each has its document (measured) -> remove the field
+ *
  * A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
- * no value of a document passes through this program. Taken back, a document gets its old value where it still says what the
+ * no value of a document passes through this program (but those that are moved: write_door.h). Taken back, a document gets its old value where it still says what the
  * change made of it. That way back drops what was kept; it is there until somebody else does.
  *
  * Nothing is changed here. Thread: any worker; blocks for some seconds at most. */
@@ -27,7 +32,10 @@
 #include <signalbox/model/card.h>
 #include <signalbox/mongo/server.h>
 
-enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE };
+enum sb_change_kind {
+    SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE, SB_CHANGE_ARCHIVE,
+    SB_CHANGE_EXTRACT
+};
 
 #define SB_CHANGE_CARDS 4 /* at most */
 
@@ -39,7 +47,8 @@ struct sb_change_question {
     const char *expression; /* how a server computes it, the same way */
     const char *type, *from_type; /* of a retype, as BSON names them; the second may be NULL: the documents say it */
     const char *otherwise; /* of a retype: what values become that cannot be converted, as value; NULL: they stay as they are */
-    int64_t expire_s;      /* of documents that expire: so long after the date in `field` */
+    int64_t expire_s;      /* of documents that expire, or that are archived: so long after the date in `field` */
+    const char *into;      /* where documents are archived, or a field is extracted: a collection of the same database */
     const struct sb_depends *uses; /* who uses the field, by what was heard: it goes on every card; NULL: nobody has listened */
     int64_t first_card;    /* the number of the first card; the others follow */
     const char *case_id, *deployment, *deployment_id, *requested_by;
