@@ -3,6 +3,7 @@
  * The cards of a change: what each phase does, what takes it back, and what has to be true before it. */
 #include "schema_change_private.h"
 
+#include <signalbox/agents/shard_key.h>
 #include <signalbox/base/str.h>
 
 #include <inttypes.h>
@@ -360,6 +361,8 @@ int sb_schema_change(const struct sb_server *server, const struct sb_change_ques
                                      [SB_CHANGE_EXTRACT] = 4};
     struct change_facts f = {.documents = 0};
     memset(out, 0, sizeof *out);
+    if (q->change == SB_CHANGE_SHARD_KEY)
+        return sb_shard_key_judge(server, q, out, err);
     if (sb_change_names(q, err) || sb_change_look(server, q, &f, &out->reads, err)) {
         sb_change_facts_release(&f);
         return -1;

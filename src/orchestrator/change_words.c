@@ -94,3 +94,25 @@ int sb_o_read_move(const char *text, const char *ns, const char *field, struct s
     free(extract);
     return rc;
 }
+
+int sb_o_read_shard_key(const char *text, const char *ns, const char *given, char **key, struct sb_err *err)
+{
+    static const char *const named[] = {
+        "\\bby\\s+(?:the\\s+)?(?:field\\s+)?" SB_O_NAME,
+        "\\b(?:is|would|use|using|take|taking|judge|check|make|making)\\s+(?:the\\s+)?(?:field\\s+)?" SB_O_NAME "\\s+(?:be\\s+|as\\s+)?(?:an?\\s+|the\\s+|our\\s+|its\\s+)?(?:\\w+\\s+)?shard[- ]key\\b",
+        "\\bshard[- ]key\\s+(?!for\\b|of\\b|on\\b|in\\b|to\\b|is\\b|readiness\\b|should\\b|would\\b|candidates?\\b)" SB_O_NAME,
+    };
+    char *is = sb_o_found("(?<![.\\w])(shard[- ]keys?\\b|shard\\s+\\w+\\.\\w|sharding\\b)(?![.\\w]*\\s+to\\b)", text, err), *field = NULL;
+    if (!is)
+        return err->code != SB_OK ? -1 : 0;
+    free(is);
+    for (size_t i = 0; !given && !field && err->code == SB_OK && i < SB_COUNT(named); i++)
+        field = sb_o_found(named[i], text, err);
+    if (err->code != SB_OK)
+        return -1;
+    if (!given && !field)
+        return sb_fail(err, SB_ENO, "Which key? Write it as \"is {customer_id: 1} a good shard key for %.150s?\": it is held against the documents, the indexes and what was heard of the operations. Nothing is sharded from here.", ns);
+    *key = given ? sb_format("%s", given) : sb_format("{%s: 1}", field);
+    free(field);
+    return *key ? 1 : sb_fail_nomem(err);
+}

@@ -25,4 +25,7 @@ struct sb_o_move_words {
 /* 1: the request is for one; 0: it is not; -1: it is, and something is missing. field: as it was read already, or NULL. */
 int sb_o_read_move(const char *text, const char *ns, const char *field, struct sb_o_move_words *out, struct sb_err *err);
 
+/* A shard key that is asked about: 1 with *key as JSON, 0, or -1: it is, and no key is named. given: the key that was read already, or NULL. */
+int sb_o_read_shard_key(const char *text, const char *ns, const char *given, char **key, struct sb_err *err);
+
 #endif

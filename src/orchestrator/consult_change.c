@@ -6,6 +6,7 @@
 #include "private.h"
 
 #include <signalbox/agents/schema_change.h>
+#include <signalbox/agents/shard_key.h>
 #include <signalbox/orchestrator/retention.h>
 
 #include <inttypes.h>
@@ -16,8 +17,9 @@ struct change {
     struct sb_orchestrator *o;
     struct errand way;
     struct sb_change_question q; /* its texts point at ours */
-    char *case_id, *ns, *field, *into, *new_field, *value, *expression, *type, *from_type, *second, *second_expression, *deployment, *deployment_id, *requested_by;
+    char *case_id, *ns, *field, *into, *key, *new_field, *value, *expression, *type, *from_type, *second, *second_expression, *deployment, *deployment_id, *requested_by;
     struct sb_depends uses;
+    struct sb_shard_key_heard heard;
     struct sb_change_plan plan;
     struct sb_err err;
 };
@@ -29,6 +31,7 @@ static void free_change(void *p)
     free(c->ns);
     free(c->field);
     free(c->into);
+    free(c->key);
     free(c->new_field);
     free(c->value);
     free(c->expression);
@@ -180,9 +183,6 @@ static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
          "days after FIELD\"."},
         {"\\b(time[ -]?series)\\b",
          "A collection cannot become a time series: the server only creates one empty. Create it beside, let the applications write both, and read it once it reaches back far enough. %s stays as it is."},
-        {"(?<![.\\w])(shard[- ]keys?\\b|shard\\s+\\w+\\.\\w|sharding\\b)(?![.\\w]*\\s+to\\b)",
-         "Whether %s is ready for a shard key is not worked out here, and nothing is sharded from here. What there is towards it: \"review the schema of NS\" tells in how many documents the field is and with which types, \"what depends on "
-         "NS.FIELD\" who asks for it and which indexes and unique keys it would have to fit, and \"create an index on NS {FIELD: 1}\" leads to the card of the index that a shard key needs."},
         {"\\b(embed|denormali[sz]e|un-?embed)\\b",
          "Documents are not taken into others from here: what is written to the one meanwhile would have to be found in all that hold it. The applications write both sides in a transaction. The other way there is: \"extract FIELD of %s into "
          "DATABASE.COLLECTION\"."},
@@ -225,6 +225,11 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
     int expires = read_expire(text, c, err);
     if (expires)
         return expires < 0 ? -1 : 0;
+    int key = sb_o_read_shard_key(text, s->ns, s->key, &c->key, err);
+    if (key) {
+        c->q.change = SB_CHANGE_SHARD_KEY;
+        return key < 0 ? -1 : 0;
+    }
     int moves = s->new_field ? 0 : read_move(text, s, c, err);
     if (moves)
         return moves < 0 ? -1 : 0;
@@ -292,14 +297,17 @@ static void back(struct sb_orchestrator *o, void *p)
         return;
     }
     sb_o_record_reads(o, held, &c->plan.reads);
-    const struct held_card *same = c->err.code == SB_OK ? planned(o, c) : NULL;
+    const struct held_card *same = c->err.code == SB_OK && !c->key ? planned(o, c) : NULL;
     struct sb_str text;
     sb_str_init(&text);
     if (same)
         sb_str_addf(&text, "%s is about this field already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
     for (size_t i = 0; i < c->plan.n && !same && c->err.code == SB_OK; i++) {
         sb_str_addf(&text, "%s%s: %s%s%s", i ? "; " : "", c->plan.card[i].id, c->plan.card[i].phase ? c->plan.card[i].phase : "", c->plan.card[i].phase ? ", " : "", c->plan.card[i].title);
-        sb_o_propose(o, &c->plan.card[i], "proposed by the Data Architect", &c->err);
+        if (c->plan.card[i].kind == SB_KIND_ADVISORY)
+            sb_o_advise(o, &c->plan.card[i], "the Data Architect's judgement; it asks for nothing", &c->err);
+        else
+            sb_o_propose(o, &c->plan.card[i], "proposed by the Data Architect", &c->err);
         held = sb_o_case(o, c->case_id);
     }
     if (held)
@@ -346,7 +354,11 @@ static void plan(void *p)
 static void listen(void *p, const struct sb_view *view)
 {
     struct change *c = p;
-    sb_depends_heard(sb_view_workload(view), c->ns, c->field, sb_view_now(view), &c->uses, &c->err);
+    struct sb_shard_key key;
+    if (!c->key)
+        sb_depends_heard(sb_view_workload(view), c->ns, c->field, sb_view_now(view), &c->uses, &c->err);
+    else if (sb_shard_key_read(c->key, &key, &c->err) == 0)
+        sb_shard_key_heard(sb_view_workload(view), c->ns, &key, &c->heard);
     sb_o_work(c->o, &c->way, plan, c, free_change);
 }
 
@@ -380,7 +392,7 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return sb_fail_nomem(err);
     }
-    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
                                        .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1, .now = sb_o_deployment_now(o)};

@@ -6,7 +6,7 @@ What is old is archived; a field becomes a document of its own. The owner is kil
 both collections hold at the end, and after it was taken back, is compared with what this test works out by itself; the oplog tells
 how often a document was moved.
 
-  schema_move.py [archive|extract]
+  schema_move.py [shard_key|archive|extract]
 """
 import datetime
 import json
@@ -241,15 +241,54 @@ def extract(lab, client):
         lab.check_record(id)
 
 
+# ---- a shard key ----
+
+class Keyed:
+    """Documents whose fields are as different as keys can be."""
+
+    def __init__(self, db):
+        rnd = random.Random(5)
+        uids = rnd.sample(range(100000), DOCS)
+        self.docs = [dict({"_id": i, "uid": uids[i], "seq": i, "status": rnd.choice("aaaaaaaabc"), "tags": [1, 2] if i % 10 == 0 else 1}, **({"zone": i % 150} if i % 4 else {})) for i in range(DOCS)]
+        db.keyed.insert_many(self.docs)
+        db.keyed.create_index([("uid", 1), ("seq", 1)])
+        db.keyed.create_index("status")
+        db.keyed.create_index("seq", unique=True)
+
+
+def shard_key(lab, client):
+    """A shard key is judged by what the documents, the indexes and the operations say, and nothing is changed."""
+    refused(lab, (("is shop.keyed ready for a shard key?", "Which key?"), ("is {uid: 2} a good shard key for shop.keyed?", "nothing else is one"), ("is {_id: 1} a good shard key for shop.full?", "fewest")))
+
+    def judged(text):
+        card = lab.ask(text)["cards"][0]
+        L.require(card["state"] == "advisory" and not card["steps"], "it is no advice: %s" % card["state"])
+        return card["title"], {n["title"]: " ".join(n["lines"]) for n in card["notes"]}, {e["what"]: e["value"] for e in card["evidence"]}
+    docs = lab.keyed.docs
+    title, notes, facts = judged("is {uid: 1} a good shard key for shop.keyed?")
+    L.require("not as it stands" in title and "seq_1 does not begin with the key" in notes["What stands in the way"] and "No index begins" not in notes["What stands in the way"], "of uid: %s %s" % (title, notes))
+    L.require(facts["different values"].startswith("%d in %d documents" % (DOCS, DOCS)) and facts["a supporting index"] == "uid_1_seq_1", "of uid: %s" % facts)
+    most = max(sum(d["status"] == s for d in docs) for s in "abc")
+    title, notes, facts = judged("would status be a good shard key for shop.keyed?")
+    against = notes["What speaks against it"]
+    L.require("Only 3 different values" in against and facts["the most common value"].startswith("%d of %d documents" % (most, DOCS)), "of status: %s %s" % (against, facts))
+    title, notes, facts = judged("shard shop.keyed by seq")
+    L.require("seq grows with time" in notes["What speaks against it"] and "What stands in the way" not in notes, "of seq: %s %s" % (title, notes))
+    title, notes, facts = judged("is {tags: 1, zone: 'hashed'} a good shard key for shop.keyed?")
+    L.require("tags is an array" in notes["What stands in the way"] and "No index begins" in notes["What stands in the way"], "of tags: %s" % notes)
+    L.require(facts["zone"].startswith("missing in %d" % sum("zone" not in d for d in docs)), "of zone: %s" % facts)
+    same({d["_id"]: d for d in client.shop.keyed.find()}, {d["_id"]: d for d in docs}, "what was judged")
+
+
 def main():
     lab = L.Lab(C.SCENARIO, speed=40)
     client = pymongo.MongoClient(lab.sim.uri, serverSelectionTimeoutMS=20000)
     try:
         C.one_approval(lab)
-        lab.events, lab.carts = Events(client), Carts(client.shop)
+        lab.events, lab.carts, lab.keyed = Events(client), Carts(client.shop), Keyed(client.shop)
         lab.start()
         lab.until("a connection", lambda: lab.run("ask", "what is the status of the cluster?", check=False).returncode == 0)
-        for part in (archive, extract):
+        for part in (shard_key, archive, extract):
             if sys.argv[1:] and part.__name__ not in sys.argv[1:]:
                 continue
             part(lab, client)

@@ -226,9 +226,9 @@ static void a_schema_is_reviewed(void **state)
     ask(&l, "archive shop.orders older than 2 years");
     says(&l, "archive documents of shop.orders older than 730 days by FIELD");
     ask(&l, "choose a shard key for shop.orders");
-    says(&l, "Whether shop.orders is ready for a shard key is not worked out here");
+    says(&l, "Which key?");
     ask(&l, "is shop.orders ready for a shard key?");
-    says(&l, "nothing is sharded from here");
+    says(&l, "Nothing is sharded from here");
     l.o->reviewing = true;
     assert_int_equal(ask(&l, "review the schema of shop.orders"), 1);
     says(&l, "one is read at a time");

@@ -18,7 +18,7 @@
  *   extract   a field becomes a document of its own, with the _id of the one it was in: write both (measured) -> copy in batches -> read
  *             the new, stop writing the old (measured), each has its document (measured) -> remove the field
  *
- * A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
+ * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
  * no value of a document passes through this program (but those that are moved: write_door.h). Taken back, a document gets its old value where it still says what the
@@ -34,8 +34,10 @@
 
 enum sb_change_kind {
     SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE, SB_CHANGE_ARCHIVE,
-    SB_CHANGE_EXTRACT
+    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY
 };
+
+struct sb_shard_key_heard;
 
 #define SB_CHANGE_CARDS 4 /* at most */
 
@@ -49,6 +51,8 @@ struct sb_change_question {
     const char *otherwise; /* of a retype: what values become that cannot be converted, as value; NULL: they stay as they are */
     int64_t expire_s;      /* of documents that expire, or that are archived: so long after the date in `field` */
     const char *into;      /* where documents are archived, or a field is extracted: a collection of the same database */
+    const char *key;       /* a shard key: JSON, quoted or not; and what was heard of who would name it */
+    const struct sb_shard_key_heard *heard;
     const struct sb_depends *uses; /* who uses the field, by what was heard: it goes on every card; NULL: nobody has listened */
     int64_t first_card;    /* the number of the first card; the others follow */
     const char *case_id, *deployment, *deployment_id, *requested_by;
