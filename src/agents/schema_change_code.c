@@ -159,6 +159,30 @@ static int read_pair(const struct names *n, struct sb_card *card)
                : 0;
 }
 
+/* What is referred to, copied into what refers to it. */
+static int write_copy(const struct sb_change_question *q, const struct names *n, struct sb_card *card)
+{
+    char *from = quoted(strchr(q->from, '.') + 1), *foreign = quoted(q->foreign);
+    int rc = !from || !foreign ||
+                     note(card, "Node.js: write the copy with what refers to it, and change it with what it is a copy of",
+                          sb_format("const copy = await db.collection(%s).findOne({ [%s]: value });\n"
+                                    "await db.collection(%s).updateOne({ _id: id }, { $set: { [%s]: value, [%s]: copy } });  // an insert: both, too\n"
+                                    "// where it changes, in one transaction: the document itself, and then every copy\n"
+                                    "await db.collection(%s).updateMany({ [%s]: copy[%s] }, { $set: { [%s]: changed } }, { session });",
+                                    from, foreign, n->coll, n->field, n->fresh, n->coll, n->field, foreign, n->fresh)) ||
+                     note(card, "Python: write the copy with what refers to it, and change it with what it is a copy of",
+                          sb_format("copy = db[%s].find_one({%s: value})\n"
+                                    "db[%s].update_one({\"_id\": id}, {\"$set\": {%s: value, %s: copy}})  # an insert: both, too\n"
+                                    "# where it changes, in one transaction: the document itself, and then every copy\n"
+                                    "db[%s].update_many({%s: copy[%s]}, {\"$set\": {%s: changed}}, session=session)",
+                                    from, foreign, n->coll, n->field, n->fresh, n->coll, n->field, foreign, n->fresh))
+                 ? -1
+                 : 0;
+    free(from);
+    free(foreign);
+    return rc;
+}
+
 int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_card *card)
 {
     struct names n = {quoted(q->field), quoted(q->new_field), quoted(strchr(q->ns, '.') + 1), quoted(q->into ? strchr(q->into, '.') + 1 : NULL)};
@@ -175,6 +199,8 @@ int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_c
         rc = write_pair(&n, card);
     else if (rc == 0 && q->change == SB_CHANGE_EXTRACT && phase == 2)
         rc = read_pair(&n, card);
+    else if (rc == 0 && q->change == SB_CHANGE_EMBED && phase == 0)
+        rc = write_copy(q, &n, card);
     free(n.into);
     free(n.field);
     free(n.fresh);

@@ -64,9 +64,11 @@ int sb_change_names(const struct sb_change_question *q, struct sb_err *err)
         return -1;
     if (q->change == SB_CHANGE_RETYPE && !(q->type && (!q->from_type || sb_change_converts(q->from_type, q->type))))
         return sb_fail(err, SB_EINPUT, "from %.30s to %.30s there is no way that keeps what a value says", q->from_type ? q->from_type : "?", q->type ? q->type : "?");
+    if (q->change == SB_CHANGE_EMBED && (strchr(q->field, '.') || (q->new_field && strchr(q->new_field, '.'))))
+        return sb_fail(err, SB_EINPUT, "what refers, and what gets the copy, are fields of the document itself, and lie within no other");
     if (q->change == SB_CHANGE_EXTRACT && strchr(q->field, '.'))
         return sb_fail(err, SB_EINPUT, "%.100s lies within another field: move it to the top first, \"rename %.60s to NAME in ...\"", q->field, q->field);
-    if (q->change != SB_CHANGE_RENAME)
+    if (q->change != SB_CHANGE_RENAME && q->change != SB_CHANGE_EMBED)
         return 0;
     if (check_name(q->new_field, "field's new name", err))
         return -1;
@@ -228,7 +230,7 @@ static int read_collection(struct change_look *l, struct sb_err *err)
     struct sb_err none = SB_ERR_INIT; /* where there is no sharding there is no such collection, or nobody may read it */
     sb_read_cursor(l->conn, "config", config, 1, take_shard_key, l, &none);
     bson_destroy(config);
-    bool moves = l->q->change == SB_CHANGE_ARCHIVE || l->q->change == SB_CHANGE_EXTRACT;
+    bool moves = l->q->change == SB_CHANGE_ARCHIVE || l->q->change == SB_CHANGE_EXTRACT || l->q->change == SB_CHANGE_EMBED;
     if (l->sharded && moves)
         return sb_fail(err, SB_EINPUT, "%.200s is sharded: documents are moved within one shard only", l->q->ns);
     if (l->on_shard_key && l->q->change != SB_CHANGE_EXPIRE)
@@ -254,7 +256,7 @@ static bool named(const bson_t *doc, const char *path, const char *name)
 static int check_validator(struct change_look *l, struct sb_err *err)
 {
     bson_iter_t it, at;
-    const char *added = l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->change == SB_CHANGE_ADD ? l->q->field : NULL;
+    const char *added = l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_EMBED ? l->q->new_field : l->q->change == SB_CHANGE_ADD ? l->q->field : NULL;
     if (l->q->change == SB_CHANGE_EXPIRE || l->q->change == SB_CHANGE_ARCHIVE || !l->have_options || !bson_iter_init_find(&it, &l->options, "validator"))
         return 0;
     l->f->validated = true;
@@ -354,6 +356,8 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return sb_change_look_archive(l, err);
     if (q->change == SB_CHANGE_EXTRACT)
         return sb_change_look_extract(l, err);
+    if (q->change == SB_CHANGE_EMBED)
+        return sb_change_look_embed(l, err);
     if (check_arrays(l, q->field, err) || (q->change == SB_CHANGE_RENAME && check_rename(l, err)) || check_unique(l, err))
         return -1;
     if (q->change == SB_CHANGE_REMOVE)

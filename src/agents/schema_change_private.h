@@ -63,6 +63,7 @@ int sb_change_look_kept(struct change_look *l, struct sb_err *err);
 int sb_change_look_expire(struct change_look *l, struct sb_err *err);
 int sb_change_look_archive(struct change_look *l, struct sb_err *err);
 int sb_change_look_extract(struct change_look *l, struct sb_err *err);
+int sb_change_look_embed(struct change_look *l, struct sb_err *err);
 
 /* Is what documents go to a name that can be, of a collection that holds nothing? */
 int sb_change_look_target(struct change_look *l, struct sb_err *err);
@@ -123,6 +124,7 @@ int sb_change_plan_expire(const struct change_maker *m, struct sb_card *card);
 int sb_change_plan_retype(const struct change_maker *m, struct sb_card *card);
 int sb_change_plan_archive(const struct change_maker *m, struct sb_card *card);
 int sb_change_plan_extract(const struct change_maker *m, struct sb_card *card);
+int sb_change_plan_embed(const struct change_maker *m, struct sb_card *card);
 
 /* A delete of what fits in `from` and is held by `other` too; how: "$copyTo" or "$sameIn". filter is destroyed. */
 char *sb_change_move(const struct change_maker *m, size_t i, const char *what, const char *from, const char *how, const char *other, bson_t *filter);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step iterator "extracted": has every document with a field one of its _id in the other collection? The documents are gone over in
- * the order of _id, so many at a time. One that has none is looked for again, since it may have gone meanwhile; what stays so is waited
+ * The step iterators "extracted", has every document with a field one of its _id in the other collection, and "embedded", does the step's
+ * own aggregation find none of those with the field? The documents are gone over in the order of _id, so many at a time. One that has none is looked for again, since it may have gone meanwhile; what stays so is waited
  * for, with its _id, until somebody has seen to it. */
 #include "step_iterator_kinds.h"
 
@@ -36,6 +36,7 @@ static bool take_id(void *ctx, const bson_t *doc)
 struct walk {
     struct sb_conn *conn;
     const struct sb_step_work *work;
+    const char *command; /* of "embedded": the aggregation that finds one that is not as it has to be; else NULL */
     char db[64], coll[192], other_db[64], other[192];
 };
 
@@ -123,6 +124,41 @@ static int missing(const struct walk *w, const struct ids *mine, bson_value_t *o
     return rc;
 }
 
+/* The same of "embedded". An aggregation that begins with a $match, over these documents. */
+static int differing(const struct walk *w, const struct ids *mine, bson_value_t *out, struct sb_err *err)
+{
+    struct sb_statement s;
+    struct ids found;
+    bson_t in = BSON_INITIALIZER, id;
+    bson_iter_t it;
+    bson_error_t e;
+    int rc = -1;
+    ids_init(&found);
+    BSON_APPEND_DOCUMENT_BEGIN(&in, "_id", &id);
+    BSON_APPEND_ARRAY(&id, "$in", &mine->list);
+    bson_append_document_end(&in, &id);
+    char *command = sb_statement_open(w->command, &s, err) ? NULL : sb_statement_narrowed(&s, &in);
+    bson_t *all = command ? bson_new_from_json((const uint8_t *)command, -1, &e) : NULL;
+    if (all) {
+        bson_t send = BSON_INITIALIZER;
+        bson_copy_to_excluding_noinit(all, &send, "$db", NULL);
+        rc = sb_read_cursor(w->conn, s.db, &send, 1, take_id, &found, err) < 0 ? -1 : 0;
+        bson_destroy(&send);
+        bson_destroy(all);
+    } else if (err->code == SB_OK) {
+        sb_fail_nomem(err);
+    }
+    if (rc == 0 && found.n && bson_iter_init(&it, &found.list) && bson_iter_next(&it)) {
+        bson_value_copy(bson_iter_value(&it), out);
+        rc = 1;
+    }
+    free(command);
+    sb_statement_release(&s);
+    bson_destroy(&found.list);
+    bson_destroy(&in);
+    return rc;
+}
+
 static int keep(struct sb_place *p, const bson_value_t *at)
 {
     bson_t doc = BSON_INITIALIZER;
@@ -140,7 +176,10 @@ static void wait_for(const struct walk *w, const bson_value_t *id, struct sb_tur
     BSON_APPEND_VALUE(&doc, "_id", id);
     char *json = bson_as_relaxed_extended_json(&doc, NULL);
     out->turn = SB_TURN_WAIT;
-    snprintf(out->why, sizeof out->why, "%.80s has %.40s, and %.80s holds no document of its _id", json ? json : "a document", w->work->field, w->other);
+    if (w->command)
+        snprintf(out->why, sizeof out->why, "%.80s: its copy is not what %.40s names", json ? json : "a document", w->work->field);
+    else
+        snprintf(out->why, sizeof out->why, "%.80s has %.40s, and %.80s holds no document of its _id", json ? json : "a document", w->work->field, w->other);
     bson_free(json);
     bson_destroy(&doc);
 }
@@ -150,14 +189,14 @@ static int walk_on(const struct walk *w, bson_value_t *at, bool has_at, struct s
     int64_t until = sb_mono_ms() + LOOK_MS;
     int rc = 0;
     out->turn = SB_TURN_WAIT;
-    snprintf(out->why, sizeof out->why, "looking whether each has its document in %.100s", w->other);
+    snprintf(out->why, sizeof out->why, w->command ? "looking whether each copy is what %.100s names" : "looking whether each has its document in %.100s", w->command ? w->work->field : w->other);
     while (rc == 0 && sb_mono_ms() < until) {
         struct ids mine;
         bson_value_t none;
         bson_iter_t it;
         ids_init(&mine);
         rc = next_ids(w, has_at ? at : NULL, &mine, err);
-        int lacks = rc == 0 && mine.n ? missing(w, &mine, &none, err) : rc;
+        int lacks = rc == 0 && mine.n ? (w->command ? differing(w, &mine, &none, err) : missing(w, &mine, &none, err)) : rc;
         rc = lacks < 0 ? -1 : 0;
         bool over = rc == 0 && (lacks > 0 || mine.n == 0);
         if (lacks > 0) {
@@ -165,7 +204,10 @@ static int walk_on(const struct walk *w, bson_value_t *at, bool has_at, struct s
             bson_value_destroy(&none);
         } else if (rc == 0 && mine.n == 0) {
             out->turn = SB_TURN_DONE;
-            snprintf(out->why, sizeof out->why, "each of %" PRId64 " documents with %.60s has one of its _id in %.100s", out->next.docs, w->work->field, w->other);
+            if (w->command)
+                snprintf(out->why, sizeof out->why, "each of %" PRId64 " documents with %.60s has a copy of what it names, or names nothing that is there", out->next.docs, w->work->field);
+            else
+                snprintf(out->why, sizeof out->why, "each of %" PRId64 " documents with %.60s has one of its _id in %.100s", out->next.docs, w->work->field, w->other);
         } else if (rc == 0) {
             char index[16];
             const char *key;
@@ -189,12 +231,13 @@ static int walk_on(const struct walk *w, bson_value_t *at, bool has_at, struct s
 
 int sb_next_extracted(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
 {
-    struct walk w = {.work = &q->step->work};
+    bool embedded = sb_streq(q->step->work.how, "embedded");
+    struct walk w = {.work = &q->step->work, .command = embedded ? q->step->action : NULL};
     bson_t *place = q->place.at ? bson_new_from_json((const uint8_t *)q->place.at, -1, NULL) : NULL;
     bson_iter_t it;
     bson_value_t at;
     int rc = -1;
-    if (!sb_ns_split(q->ns, w.db, w.coll) || !w.work->field || !w.work->new_field || !sb_ns_split(w.work->new_field, w.other_db, w.other)) {
+    if (!sb_ns_split(q->ns, w.db, w.coll) || !w.work->field || (!embedded && (!w.work->new_field || !sb_ns_split(w.work->new_field, w.other_db, w.other)))) {
         sb_fail(err, SB_EINTERNAL, "the step does not say which collections are looked at");
         goto out;
     }

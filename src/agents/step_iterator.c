@@ -17,6 +17,8 @@ static const struct {
     {"validated", sb_next_look},
     {"pair_written", sb_next_pair},
     {"extracted", sb_next_extracted},
+    {"set_with", sb_next_look},
+    {"embedded", sb_next_extracted},
 };
 
 bool sb_step_iterates(const struct sb_step *s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step iterators "both_written", "unwritten", "retyped" and "validated": do the applications write as the next phase needs it? The oplog tells what
+ * The step iterators "both_written", "set_with", "unwritten", "retyped" and "validated": do the applications write as the next phase needs it? The oplog tells what
  * each write has set, whoever made it. It is read onwards from where the last turn ended; one write that breaks the rule and the
  * counting begins anew behind it. An update whose one value is there already is told without it: such a write may look as if it
  * broke the rule, which costs time and nothing else. Whether a document keeps to a validator an update does not tell: those that were
@@ -128,17 +128,19 @@ static void judge(struct look *l, const bson_t *entry, int64_t seconds)
         note_id(l, entry, &o);
         return;
     }
-    bool both = sb_streq(w->how, "both_written"), retyped = sb_streq(w->how, "retyped");
+    bool both = sb_streq(w->how, "both_written"), retyped = sb_streq(w->how, "retyped"), with = sb_streq(w->how, "set_with");
     const char *op = sb_text_at(entry, "op");
-    bool field = sb_write_sets(&o, w->field, &a), part = !field && op && sb_streq(w->how, "unwritten") && !strchr(w->field, '.') && sb_write_makes(op, &o, w->field) > SB_WRITE_TAKES, renamed = w->new_field && !retyped && sb_write_sets(&o, w->new_field, &b);
-    bool broken = both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field || part;
+    bool field = sb_write_sets(&o, w->field, &a), renamed = w->new_field && !retyped && sb_write_sets(&o, w->new_field, &b);
+    bool part = !field && op && sb_streq(w->how, "unwritten") && !strchr(w->field, '.') && sb_write_makes(op, &o, w->field) > SB_WRITE_TAKES;
+    renamed |= with && op && sb_write_makes(op, &o, w->new_field) > SB_WRITE_TAKES; /* also of a copy that is changed in a part */
+    bool broken = with ? field && !renamed : both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field || part;
     if (broken) {
         l->broken++;
-        snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both ? (renamed ? "with another value than" : "without") : retyped ? "was written as" : "was still written",
-                 both || retyped ? w->new_field : "");
+        snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both || with ? (renamed ? "with another value than" : "without") : retyped ? "was written as" : "was still written",
+                 both || retyped || with ? w->new_field : "");
         l->place->since = (seconds + 1) * 1000;
         l->place->seen = 0;
-    } else if (both || retyped ? field : renamed || !w->new_field) {
+    } else if (both || retyped || with ? field : renamed || !w->new_field) {
         l->place->seen++;
     }
 }
@@ -246,6 +248,8 @@ static void conclude(const struct look *l, struct sb_turn_answer *out)
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s none of %" PRId64 " writes has left a document that breaks the validator", quiet_s, p->seen);
         else if (both)
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too, with the same value", quiet_s, p->seen, w->field, w->new_field);
+        else if (sb_streq(w->how, "set_with"))
+            snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too", quiet_s, p->seen, w->field, w->new_field);
         else if (sb_streq(w->how, "retyped"))
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s none of %" PRId64 " writes of %.60s has written a %.20s", quiet_s, p->seen, w->field, w->new_field);
         else

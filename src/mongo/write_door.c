@@ -152,11 +152,43 @@ static bool keeps_or_puts_back(const bson_t *command)
     return BSON_ITER_HOLDS_ARRAY(&at);
 }
 
+/* The four stages by which what a field refers to is taken in: a range of _id, a join with one other collection, a projection, and a
+ * $merge back into the same collection that changes documents that are there by a $set. */
+static bool embeds(const bson_t *command)
+{
+    static const char *const stages[] = {"$match", "$lookup", "$project", "$merge"}, *const joins[] = {"from", "localField", "foreignField", "as"};
+    bson_iter_t it, at, list, stage;
+    size_t n = 0;
+    const char *coll = bson_iter_init_find(&it, command, "aggregate") && BSON_ITER_HOLDS_UTF8(&it) && !is_scratch(&it) && !is_before(&it) ? bson_iter_utf8(&it, NULL) : NULL;
+    if (!coll || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
+        return false;
+    for (; bson_iter_next(&list); n++)
+        if (n == SB_COUNT(stages) || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 || bson_iter_next(&stage))
+            return false;
+    if (n != SB_COUNT(stages) || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.1.$lookup", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at) || !bson_iter_recurse(&at, &stage))
+        return false;
+    while (bson_iter_next(&stage))
+        if (!listed(bson_iter_key(&stage), joins, SB_COUNT(joins)) || !BSON_ITER_HOLDS_UTF8(&stage))
+            return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.3.$merge.into", &at) || !BSON_ITER_HOLDS_UTF8(&at) || strcmp(bson_iter_utf8(&at, NULL), coll) != 0)
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.3.$merge.whenNotMatched", &at) || !BSON_ITER_HOLDS_UTF8(&at) || strcmp(bson_iter_utf8(&at, NULL), "discard") != 0)
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.3.$merge.whenMatched", &at) || !BSON_ITER_HOLDS_ARRAY(&at) || !bson_iter_recurse(&at, &list))
+        return false;
+    while (bson_iter_next(&list))
+        if (!BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), "$set") != 0 || bson_iter_next(&stage))
+            return false;
+    return true;
+}
+
 /* An aggregation writes only by a last $out, into such a collection, and reads no such one; or it is about what fields said. */
 static int look_at_aggregate(const bson_t *command, struct sb_err *err)
 {
     bson_iter_t it, stages, stage;
-    if (keeps_or_puts_back(command))
+    if (keeps_or_puts_back(command) || embeds(command))
         return 0;
     bool out = false, bad = !bson_iter_init_find(&it, command, "aggregate") || !BSON_ITER_HOLDS_UTF8(&it) || is_scratch(&it);
     bad = bad || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &stages);

@@ -83,15 +83,46 @@ static int read_extract(const char *text, const char *ns, const char *field, str
     return out->into ? 1 : err->code != SB_OK ? -1 : sb_fail_nomem(err);
 }
 
+#define INTO_NAME "\\b(?:embed\\w*|denormali[sz]\\w*)\\s+(?:the\\s+)?(?:documents?\\s+(?:of|from)\\s+)?"
+#define ANY_NAME "[\"'`]?[A-Za-z_][A-Za-z0-9_.\\-]{0,119}[\"'`]?"
+
+static char *in_full(const char *ns, char *name)
+{
+    char *full = !name ? NULL : strchr(name, '.') ? sb_format("%s", name) : sb_format("%.*s.%s", (int)strcspn(ns, "."), ns, name);
+    free(name);
+    return full;
+}
+
+/* "embed shop.customers into shop.orders by customer_id as customer"; "by customer_id = number" where it does not name an _id. */
+static int read_embed(const char *text, const char *ns, struct sb_o_move_words *out, struct sb_err *err)
+{
+    out->change = SB_CHANGE_EMBED;
+    out->from = in_full(ns, sb_o_found(INTO_NAME SB_O_NAME "\\s+in(?:to)?\\b", text, err));
+    out->ns = in_full(ns, sb_o_found(INTO_NAME ANY_NAME "\\s+in(?:to)?\\s+(?:the\\s+)?" SB_O_NAME "\\s+by\\b", text, err));
+    out->field = sb_o_found("\\bby\\s+(?:the\\s+)?(?:field\\s+)?" SB_O_NAME, text, err);
+    out->foreign = sb_o_found("\\bby\\s+(?:the\\s+)?(?:field\\s+)?" ANY_NAME "\\s*=\\s*" SB_O_NAME, text, err);
+    out->as = sb_o_found("\\bas\\s+(?:the\\s+)?(?:field\\s+)?" SB_O_NAME, text, err);
+    if (err->code != SB_OK)
+        return -1;
+    if (!out->from || !out->ns || !out->field || !out->as)
+        return sb_fail(err, SB_ENO, "Which documents go into which, by what, and under which name? Write it as \"embed DATABASE.REFERENCED into %.150s by FIELD as NAME\", or \"... by FIELD = OTHER_FIELD as NAME\" where FIELD does not "
+                                    "name an _id. An array of them, which may grow without end, is not made.", ns);
+    if (!out->foreign && !(out->foreign = sb_format("_id")))
+        return sb_fail_nomem(err);
+    return 1;
+}
+
 int sb_o_read_move(const char *text, const char *ns, const char *field, struct sb_o_move_words *out, struct sb_err *err)
 {
     memset(out, 0, sizeof *out);
     char *archive = sb_o_found(POLITE "(archiv)(?:e|ing)\\s", text, err);
     char *extract = archive ? NULL
                             : sb_o_found("\\b(extract|outsource|normali[sz]e|mov(?:e|ing)\\b(?=.{1,160}\\b(?:out\\s+of\\b.{1,120}\\binto|own\\s+collection|(?:separate|new)\\s+collection)\\b))", text, err);
-    int rc = err->code != SB_OK ? -1 : archive ? read_archive(text, ns, out, err) : extract ? read_extract(text, ns, field, out, err) : 0;
+    char *embed = archive || extract ? NULL : sb_o_found("\\b(embed|denormali[sz]e)\\b", text, err);
+    int rc = err->code != SB_OK ? -1 : embed ? read_embed(text, ns, out, err) : archive ? read_archive(text, ns, out, err) : extract ? read_extract(text, ns, field, out, err) : 0;
     free(archive);
     free(extract);
+    free(embed);
     return rc;
 }
 

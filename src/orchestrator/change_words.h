@@ -20,6 +20,7 @@ struct sb_o_move_words {
     enum sb_change_kind change;
     char *field, *into;
     int64_t older_s;
+    char *ns, *from, *foreign, *as; /* of what is embedded: where, from where, and which field of it is named; the field that gets it */
 };
 
 /* 1: the request is for one; 0: it is not; -1: it is, and something is missing. field: as it was read already, or NULL. */

@@ -17,7 +17,7 @@ struct change {
     struct sb_orchestrator *o;
     struct errand way;
     struct sb_change_question q; /* its texts point at ours */
-    char *case_id, *ns, *field, *into, *key, *new_field, *value, *expression, *type, *from_type, *second, *second_expression, *deployment, *deployment_id, *requested_by;
+    char *case_id, *ns, *field, *into, *from, *foreign, *key, *new_field, *value, *expression, *type, *from_type, *second, *second_expression, *deployment, *deployment_id, *requested_by;
     struct sb_depends uses;
     struct sb_shard_key_heard heard;
     struct sb_change_plan plan;
@@ -31,6 +31,8 @@ static void free_change(void *p)
     free(c->ns);
     free(c->field);
     free(c->into);
+    free(c->from);
+    free(c->foreign);
     free(c->key);
     free(c->new_field);
     free(c->value);
@@ -183,9 +185,6 @@ static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
          "days after FIELD\"."},
         {"\\b(time[ -]?series)\\b",
          "A collection cannot become a time series: the server only creates one empty. Create it beside, let the applications write both, and read it once it reaches back far enough. %s stays as it is."},
-        {"\\b(embed|denormali[sz]e|un-?embed)\\b",
-         "Documents are not taken into others from here: what is written to the one meanwhile would have to be found in all that hold it. The applications write both sides in a transaction. The other way there is: \"extract FIELD of %s into "
-         "DATABASE.COLLECTION\"."},
         {"\\b(?:keys?|map|maps)\\b.{1,60}\\b(array|list)\\b",
          "A map whose keys are data becomes an array beside it, computed by the server: 'add field A_list computed as {\"$objectToArray\": \"$A\"} to %s'. Then \"remove field A from ...\" once nobody writes it."},
         {"\\b(replac|swap|exchang|substitut)\\w*\\s+(?:the\\s+)?(?:field|column|attribute)",
@@ -204,7 +203,7 @@ static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
     return 0;
 }
 
-/* "archive documents of NS older than 90 days by FIELD", "extract FIELD of NS into NS": 1, 0 it is none, -1. */
+/* "archive documents of NS older than 90 days by FIELD", "extract FIELD of NS into NS", "embed NS into NS by FIELD as FIELD": 1, 0 it is none, -1. */
 static int read_move(const char *text, const struct sb_slots *s, struct change *c, struct sb_err *err)
 {
     struct sb_o_move_words w;
@@ -214,6 +213,10 @@ static int read_move(const char *text, const struct sb_slots *s, struct change *
     free(c->field);
     c->field = w.field;
     c->into = w.into;
+    c->ns = w.ns;
+    c->from = w.from;
+    c->foreign = w.foreign;
+    c->new_field = w.as;
     return rc;
 }
 
@@ -378,21 +381,21 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return -1;
     }
-    bool moves = c->q.change == SB_CHANGE_ARCHIVE || c->q.change == SB_CHANGE_EXTRACT;
+    bool moves = c->q.change == SB_CHANGE_ARCHIVE || c->q.change == SB_CHANGE_EXTRACT || c->q.change == SB_CHANGE_EMBED;
     if (moves && ((!o->facts.simulated && !o->facts.mongod) || !o->facts.hello.set_name[0])) {
         free_change(c);
-        return sb_fail(err, SB_ENO, "Documents are moved in transactions, which only a replica set of MongoDB's own servers has: nothing is proposed.");
+        return sb_fail(err, SB_ENO, "Documents go between collections, and the oplog tells who writes them, only on a replica set of MongoDB's own servers: nothing is proposed.");
     }
     if (c->q.change == SB_CHANGE_EXPIRE && !o->facts.simulated && !o->facts.mongod) {
         free_change(c);
         return sb_fail(err, SB_ENO, "This server is not MongoDB's own, and is not known to take a collMod that changes when documents expire: nothing is proposed.");
     }
-    if (sb_str_set(&c->case_id, held->case_.id) || sb_str_set(&c->ns, ns) || (!c->field && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
+    if (sb_str_set(&c->case_id, held->case_.id) || (!c->ns && sb_str_set(&c->ns, ns)) || (!c->field && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
         sb_str_set(&c->deployment_id, o->facts.id) || sb_str_set(&c->requested_by, held->case_.requested_by)) {
         free_change(c);
         return sb_fail_nomem(err);
     }
-    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .from = c->from, .foreign = c->foreign, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
                                        .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1, .now = sb_o_deployment_now(o)};

@@ -6,7 +6,7 @@ What is old is archived; a field becomes a document of its own. The owner is kil
 both collections hold at the end, and after it was taken back, is compared with what this test works out by itself; the oplog tells
 how often a document was moved.
 
-  schema_move.py [shard_key|archive|extract]
+  schema_move.py [shard_key|archive|extract|embed]
 """
 import datetime
 import json
@@ -241,6 +241,71 @@ def extract(lab, client):
         lab.check_record(id)
 
 
+# ---- what is referred to ----
+
+class Orders:
+    """Documents that refer to others, written as the phase of the plan wants it; and the others, which change too."""
+
+    def __init__(self, db):
+        self.db, self.copies = db, False
+        self.people = {i: {"_id": i, "name": "p%d" % i} for i in range(20)}
+        self.refers = {i: i % 22 for i in range(DOCS) if i % 11}  # two name nobody
+        self.ids = set(range(DOCS))
+        db.people.insert_many(list(self.people.values()))
+        db.sales.insert_many([dict({"_id": i}, **({"person": self.refers[i]} if i in self.refers else {})) for i in range(DOCS)])
+        db.flat.insert_many([{"_id": 1, "person": [1, 2]}, {"_id": 2, "taken": 1, "at": 1}])
+
+    def write(self, rnd, n):
+        if n % 5 == 0:  # the document itself, then all copies of it
+            who = rnd.randrange(20)
+            self.people[who] = {"_id": who, "name": "n%d" % n}
+            self.db.people.update_one({"_id": who}, {"$set": {"name": "n%d" % n}})
+            if self.copies:
+                self.db.sales.update_many({"person": who}, {"$set": {"buyer": self.people[who]}})
+            return
+        id, who = rnd.randrange(DOCS - 30) if n % 3 else 10000 + n, rnd.randrange(20)
+        self.db.sales.update_one({"_id": id}, {"$set": dict({"person": who}, **({"buyer": self.people[who]} if self.copies else {}))}, upsert=True)
+        self.refers[id] = who
+        self.ids.add(id)
+
+    def holds(self, copies):
+        def doc(i):
+            who = self.refers.get(i)
+            return dict({"_id": i}, **({} if who is None else {"person": who}), **({"buyer": self.people[who]} if copies and who in self.people else {}))
+        return {i: doc(i) for i in self.ids}
+
+
+def embed(lab, client):
+    """What is referred to is taken in, while both sides are written, with a crash on each way."""
+    orders = lab.orders
+    refused(lab, (("embed shop.people into shop.sales by person = name as buyer", "no unique index of shop.people is on name alone"), ("embed shop.people into shop.flat by person as buyer", "is an array"),
+                  ("embed shop.people into shop.flat by at as taken", "taken exists already"), ("embed shop.nobody into shop.sales by person as buyer", "no collection"), ("embed shop.people into shop.sales", "by FIELD as NAME")))
+    both, fill, compare = [c["id"] for c in lab.ask("embed shop.people into shop.sales by person as buyer")["cards"]]
+    L.require("updateMany" in str(lab.card(both)["notes"]) and "update_many" in str(lab.card(both)["notes"]) and lab.card(fill)["steps"][0]["undo_label"] == "lossy", "the cards: %s" % lab.card(fill)["steps"])
+    writer = Writer(orders.write)
+    try:
+        lab.until("a look at the writes", lambda: "without buyer" in (lab.card(both).get("progress", {}).get("phase") or ""))
+        C.approved(lab, fill)
+        with writer.lock:
+            orders.copies = True
+        small_batches(lab, fill)
+        L.require(lab.state_of(both) == "done", "the backfill has begun before the phase in front of it was done")
+        kill_after(lab, fill, 2)
+        lab.until_state(compare, "watching", "done")
+    finally:
+        writer.end()
+    same({d["_id"]: d for d in client.shop.sales.find()}, orders.holds(True), "what refers, with its copies")
+    lab.run("cards", "rollback", compare, "--target", "shop.sales")
+    lab.until_state(compare, "rolled_back")
+    lab.run("cards", "rollback", fill, "--target", "shop.sales")
+    kill_after(lab, fill, 1, undo=True)
+    lab.until_state(fill, "rolled_back")
+    same({d["_id"]: d for d in client.shop.sales.find()}, orders.holds(False), "what refers, taken back")
+    same({d["_id"]: d for d in client.shop.people.find()}, orders.people, "what is referred to")
+    for id in (both, fill, compare):
+        lab.check_record(id)
+
+
 # ---- a shard key ----
 
 class Keyed:
@@ -285,10 +350,10 @@ def main():
     client = pymongo.MongoClient(lab.sim.uri, serverSelectionTimeoutMS=20000)
     try:
         C.one_approval(lab)
-        lab.events, lab.carts, lab.keyed = Events(client), Carts(client.shop), Keyed(client.shop)
+        lab.events, lab.carts, lab.keyed, lab.orders = Events(client), Carts(client.shop), Keyed(client.shop), Orders(client.shop)
         lab.start()
         lab.until("a connection", lambda: lab.run("ask", "what is the status of the cluster?", check=False).returncode == 0)
-        for part in (shard_key, archive, extract):
+        for part in (shard_key, archive, extract, embed):
             if sys.argv[1:] and part.__name__ not in sys.argv[1:]:
                 continue
             part(lab, client)

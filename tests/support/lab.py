@@ -313,7 +313,7 @@ class Lab:
         if self.proxy:
             require(not self.proxy.problems, "; ".join(self.proxy.problems))
             for w in self.proxy.writes:
-                kept = w.name in ("aggregate", "drop") and '"signalbox_before_' in w.text  # what fields said before a change
+                kept = (w.name == "drop" and '"signalbox_before_' in w.text) or (w.name == "aggregate" and '"$merge"' in w.text)  # what fields say, beside
                 require(kept or w.part_of is not None or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
 
     def close(self):

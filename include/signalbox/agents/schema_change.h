@@ -17,6 +17,8 @@
  *             which they are put there, read back and compared byte by byte, and deleted here
  *   extract   a field becomes a document of its own, with the _id of the one it was in: write both (measured) -> copy in batches -> read
  *             the new, stop writing the old (measured), each has its document (measured) -> remove the field
+ *   embed     what a field refers to by its value (a document of another collection) is taken into the documents: write both (measured)
+ *             -> copy in batches, by the index there is on what is referred to; then each copy is held against it (measured)
  *
  * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
@@ -34,7 +36,7 @@
 
 enum sb_change_kind {
     SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE, SB_CHANGE_ARCHIVE,
-    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY
+    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY, SB_CHANGE_EMBED
 };
 
 struct sb_shard_key_heard;
@@ -44,7 +46,8 @@ struct sb_shard_key_heard;
 struct sb_change_question {
     enum sb_change_kind change;
     const char *ns, *field;
-    const char *new_field; /* of a rename */
+    const char *new_field; /* of a rename; of what is embedded: the field that gets it */
+    const char *from, *foreign; /* what is embedded: the collection that `field` refers to, and the field there that it names */
     const char *value;     /* of an added field: Extended JSON of {"v": ...}, or */
     const char *expression; /* how a server computes it, the same way */
     const char *type, *from_type; /* of a retype, as BSON names them; the second may be NULL: the documents say it */

@@ -18,10 +18,11 @@
  * none has set it to a value of the type `new_field`. It sends nothing.
  * "validated": the same, until no document that was written breaks the validator that the collection has, as it stands when it is
  * looked at again.
+ * "set_with": the same, until every write that sets `field` sets `new_field` too, whatever it says.
  * "pair_written": the same, until every write that sets or takes away `field` has made the document of that _id in the collection
  * `new_field` say the same, within half a minute, in either order.
- * "extracted": every document that has `field` is gone over until each has one of its _id in the collection `new_field`. It sends
- * nothing.
+ * "extracted": every document that has `field` is gone over until each has one of its _id in the collection `new_field`.
+ * "embedded": the same, until the step's own aggregation finds none of them. Both send nothing.
  *
  * Thread: any worker; blocks for some seconds at most. */
 #ifndef SIGNALBOX_AGENTS_STEP_ITERATOR_H
