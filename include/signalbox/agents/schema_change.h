@@ -23,7 +23,7 @@
  * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
- * no value of a document passes through this program (but those that are moved: write_door.h). Taken back, a document gets its old value where it still says what the
+ * no value of a document passes through this program (but those that are moved, in one transaction). Taken back, a document gets its old value where it still says what the
  * change made of it. That way back drops what was kept; it is there until somebody else does.
  *
  * Nothing is changed here. Thread: any worker; blocks for some seconds at most. */

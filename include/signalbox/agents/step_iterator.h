@@ -12,7 +12,7 @@
  * without a command. The walk is followed by sweeps over the whole collection until one finds nothing: that is the re-scan for
  * offenders and catches late writers. Ranges stay within one type of _id, as the server's comparisons do.
  * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps; so
- * does a delete of what another collection holds (write_door.h), with sweeps.
+ * does a delete of what another collection holds, with sweeps.
  * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
  * write that sets `field` has set `new_field` to the same value; or no write has set `field`; or
  * none has set it to a value of the type `new_field`. It sends nothing.
