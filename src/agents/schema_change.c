@@ -3,6 +3,7 @@
  * The cards of a change: what each phase does, what takes it back, and what has to be true before it. */
 #include "schema_change_private.h"
 
+#include <signalbox/agents/shard_key.h>
 #include <signalbox/base/str.h>
 
 #include <inttypes.h>
@@ -153,21 +154,39 @@ static int add_step(const struct change_maker *p, struct sb_card *c, const char 
     return sb_str_set(&s->work.how, how) || sb_str_set(&s->work.field, p->q->field) || sb_str_set(&s->work.new_field, p->q->new_field) || sb_change_check_place(p, s) ? -1 : 0;
 }
 
+/* A step that looks and changes nothing: at writes, or at documents. action is taken. */
+int sb_change_add_look(const struct change_maker *p, struct sb_card *c, const char *how, char *action)
+{
+    if (!action || add_step(p, c, how)) {
+        free(action);
+        return -1;
+    }
+    struct sb_step *s = &c->steps[c->steps_n - 1];
+    s->action = action;
+    s->work.writes = LOOK_WRITES;
+    s->work.quiet_s = LOOK_QUIET_S;
+    return p->q->into ? sb_str_set(&s->work.new_field, p->q->into) : 0;
+}
+
 /* A phase that looks at writes and changes nothing. */
 int sb_change_look_card(const struct change_maker *p, size_t i, struct sb_card *c, const char *phase, const char *how, char *title, char *why)
 {
     c->kind = SB_KIND_OBSERVE;
     c->title = title;
     c->why = why;
-    if (!title || !why || begin_card(p, i, c, phase) || add_step(p, c, how))
+    if (!title || !why || begin_card(p, i, c, phase))
         return -1;
-    struct sb_step *s = &c->steps[0];
-    s->work.writes = LOOK_WRITES;
-    s->work.quiet_s = LOOK_QUIET_S;
-    s->action = sb_change_json(BCON_NEW("find", "oplog.rs", "filter", "{", "$or", "[", "{", "ns", BCON_UTF8(p->q->ns), "op", "{", "$in", "[", "i", "u", "]", "}", "}", "{", "op", "c", "o.applyOps.ns",
-                                 BCON_UTF8(p->q->ns), "}", "]", "}", "batchSize", BCON_INT32(1000), "$db", "local"));
+    const char *other = p->q->into ? p->q->into : p->q->ns; /* of a field that is in two collections, the writes of both are read */
+    bson_t *names = BCON_NEW("$in", "[", BCON_UTF8(p->q->ns), BCON_UTF8(other), "]"), *find = NULL;
+    if (!p->q->into)
+        find = BCON_NEW("find", "oplog.rs", "filter", "{", "$or", "[", "{", "ns", BCON_UTF8(p->q->ns), "op", "{", "$in", "[", "i", "u", "]", "}", "}", "{", "op", "c", "o.applyOps.ns", BCON_UTF8(p->q->ns), "}", "]",
+                        "}", "batchSize", BCON_INT32(1000), "$db", "local");
+    else
+        find = BCON_NEW("find", "oplog.rs", "filter", "{", "$or", "[", "{", "ns", BCON_DOCUMENT(names), "op", "{", "$in", "[", "i", "u", "d", "]", "}", "}", "{", "op", "c", "o.applyOps.ns", BCON_DOCUMENT(names), "}",
+                        "]", "}", "batchSize", BCON_INT32(1000), "$db", "local");
+    bson_destroy(names);
     c->blast_radius.lock = sb_format("none: the oplog is read, once a second");
-    return !s->action || !c->blast_radius.lock ? -1 : 0;
+    return !c->blast_radius.lock || sb_change_add_look(p, c, how, sb_change_json(find)) ? -1 : 0;
 }
 
 int sb_change_open_card(const struct change_maker *p, size_t i, struct sb_card *c, int kind, const char *phase, char *title, char *why)
@@ -338,9 +357,12 @@ static int plan_remove(const struct change_maker *p, struct sb_card *card)
 
 int sb_schema_change(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err)
 {
-    static const size_t phases[] = {[SB_CHANGE_RENAME] = 4, [SB_CHANGE_ADD] = 1, [SB_CHANGE_REMOVE] = 2, [SB_CHANGE_RETYPE] = 2, [SB_CHANGE_EXPIRE] = 0};
+    static const size_t phases[] = {[SB_CHANGE_RENAME] = 4, [SB_CHANGE_ADD] = 1, [SB_CHANGE_REMOVE] = 2, [SB_CHANGE_RETYPE] = 2, [SB_CHANGE_EXPIRE] = 0, [SB_CHANGE_ARCHIVE] = 1,
+                                     [SB_CHANGE_EXTRACT] = 4, [SB_CHANGE_EMBED] = 3};
     struct change_facts f = {.documents = 0};
     memset(out, 0, sizeof *out);
+    if (q->change == SB_CHANGE_SHARD_KEY)
+        return sb_shard_key_judge(server, q, out, err);
     if (sb_change_names(q, err) || sb_change_look(server, q, &f, &out->reads, err)) {
         sb_change_facts_release(&f);
         return -1;
@@ -351,6 +373,9 @@ int sb_schema_change(const struct sb_server *server, const struct sb_change_ques
              : q->change == SB_CHANGE_REMOVE ? plan_remove(&p, out->card)
              : q->change == SB_CHANGE_RETYPE ? sb_change_plan_retype(&p, out->card)
              : q->change == SB_CHANGE_EXPIRE ? sb_change_plan_expire(&p, out->card)
+             : q->change == SB_CHANGE_ARCHIVE ? sb_change_plan_archive(&p, out->card)
+             : q->change == SB_CHANGE_EXTRACT ? sb_change_plan_extract(&p, out->card)
+             : q->change == SB_CHANGE_EMBED ? sb_change_plan_embed(&p, out->card)
              : q->expression                 ? plan_computed(&p, out->card, err)
                                              : plan_add(&p, out->card, err);
     if (rc && err->code == SB_OK)

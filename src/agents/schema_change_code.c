@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct names {
-    char *field, *fresh, *coll; /* quoted */
+    char *field, *fresh, *coll, *into; /* quoted */
 };
 
 static char *quoted(const char *text)
@@ -121,10 +121,72 @@ static int write_type(const struct sb_change_question *q, const struct names *n,
     return 0;
 }
 
+/* A field that is extracted: in both collections, in one transaction; then in the new one alone. */
+static int write_pair(const struct names *n, struct sb_card *card)
+{
+    return note(card, "Node.js: write both, in every insert, update and delete",
+                sb_format("await session.withTransaction(async () => {\n"
+                          "  await db.collection(%s).updateOne({ _id: id }, { $set: { [%s]: value } }, { session });\n"
+                          "  await db.collection(%s).updateOne({ _id: id }, { $set: { [%s]: value } }, { upsert: true, session });\n"
+                          "});\n"
+                          "// the whole value, also where a part of it changes; a $unset: in both; a delete: of both",
+                          n->coll, n->field, n->into, n->field)) ||
+                   note(card, "Python: write both, in every insert, update and delete",
+                        sb_format("with client.start_session() as session, session.start_transaction():\n"
+                                  "    db[%s].update_one({\"_id\": id}, {\"$set\": {%s: value}}, session=session)\n"
+                                  "    db[%s].update_one({\"_id\": id}, {\"$set\": {%s: value}}, upsert=True, session=session)\n"
+                                  "# the whole value, also where a part of it changes; a $unset: in both; a delete: of both",
+                                  n->coll, n->field, n->into, n->field))
+               ? -1
+               : 0;
+}
+
+static int read_pair(const struct names *n, struct sb_card *card)
+{
+    return note(card, "Node.js: read it in the new collection, then write it there alone",
+                sb_format("const beside = await db.collection(%s).findOne({ _id: id });  // first: wherever it is read\n"
+                          "const value = beside?.[%s];\n"
+                          "await db.collection(%s).updateOne({ _id: id }, { $set: { [%s]: value } }, { upsert: true });  // then: wherever it is written\n"
+                          "// a delete: of both, still",
+                          n->into, n->field, n->into, n->field)) ||
+                   note(card, "Python: read it in the new collection, then write it there alone",
+                        sb_format("beside = db[%s].find_one({\"_id\": id}) or {}  # first: wherever it is read\n"
+                                  "value = beside.get(%s)\n"
+                                  "db[%s].update_one({\"_id\": id}, {\"$set\": {%s: value}}, upsert=True)  # then: wherever it is written\n"
+                                  "# a delete: of both, still",
+                                  n->into, n->field, n->into, n->field))
+               ? -1
+               : 0;
+}
+
+/* What is referred to, copied into what refers to it. */
+static int write_copy(const struct sb_change_question *q, const struct names *n, struct sb_card *card)
+{
+    char *from = quoted(strchr(q->from, '.') + 1), *foreign = quoted(q->foreign);
+    int rc = !from || !foreign ||
+                     note(card, "Node.js: write the copy with what refers to it, and change it with what it is a copy of",
+                          sb_format("const copy = await db.collection(%s).findOne({ [%s]: value });\n"
+                                    "await db.collection(%s).updateOne({ _id: id }, { $set: { [%s]: value, [%s]: copy } });  // an insert: both, too\n"
+                                    "// where it changes, in one transaction: the document itself, and then every copy\n"
+                                    "await db.collection(%s).updateMany({ [%s]: copy[%s] }, { $set: { [%s]: changed } }, { session });",
+                                    from, foreign, n->coll, n->field, n->fresh, n->coll, n->field, foreign, n->fresh)) ||
+                     note(card, "Python: write the copy with what refers to it, and change it with what it is a copy of",
+                          sb_format("copy = db[%s].find_one({%s: value})\n"
+                                    "db[%s].update_one({\"_id\": id}, {\"$set\": {%s: value, %s: copy}})  # an insert: both, too\n"
+                                    "# where it changes, in one transaction: the document itself, and then every copy\n"
+                                    "db[%s].update_many({%s: copy[%s]}, {\"$set\": {%s: changed}}, session=session)",
+                                    from, foreign, n->coll, n->field, n->fresh, n->coll, n->field, foreign, n->fresh))
+                 ? -1
+                 : 0;
+    free(from);
+    free(foreign);
+    return rc;
+}
+
 int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_card *card)
 {
-    struct names n = {quoted(q->field), quoted(q->new_field), quoted(strchr(q->ns, '.') + 1)};
-    int rc = !n.field || !n.fresh || !n.coll ? -1 : 0;
+    struct names n = {quoted(q->field), quoted(q->new_field), quoted(strchr(q->ns, '.') + 1), quoted(q->into ? strchr(q->into, '.') + 1 : NULL)};
+    int rc = !n.field || !n.fresh || !n.coll || !n.into ? -1 : 0;
     if (rc == 0 && q->change == SB_CHANGE_RENAME && phase == 0)
         rc = write_both(&n, card);
     else if (rc == 0 && q->change == SB_CHANGE_RENAME && phase == 2)
@@ -133,6 +195,13 @@ int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_c
         rc = stop_writing(&n, card);
     else if (rc == 0 && q->change == SB_CHANGE_RETYPE && phase == 0)
         rc = write_type(q, &n, card);
+    else if (rc == 0 && q->change == SB_CHANGE_EXTRACT && phase == 0)
+        rc = write_pair(&n, card);
+    else if (rc == 0 && q->change == SB_CHANGE_EXTRACT && phase == 2)
+        rc = read_pair(&n, card);
+    else if (rc == 0 && q->change == SB_CHANGE_EMBED && phase == 0)
+        rc = write_copy(q, &n, card);
+    free(n.into);
     free(n.field);
     free(n.fresh);
     free(n.coll);

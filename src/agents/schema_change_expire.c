@@ -57,18 +57,6 @@ static bson_t *older_than(const struct sb_change_question *q, int64_t seconds)
     return BCON_NEW(q->field, "{", "$lt", BCON_DATE_TIME(q->now - seconds * 1000), "}");
 }
 
-static int64_t count(struct change_look *l, bson_t *filter, char *note, size_t cap, struct sb_err *err)
-{
-    struct sb_dry_run run;
-    int rc = sb_count_fits(l->conn, l->q->ns, l->f->documents, filter, &run, err);
-    int64_t n = rc ? -1 : run.offenders;
-    if (rc == 0)
-        snprintf(note, cap, "%s", run.note);
-    sb_dry_run_release(&run);
-    bson_destroy(filter);
-    return n;
-}
-
 /* The ages at which a third, and two thirds, of what has to go is older; from a sample, or else even steps up to the oldest. */
 static int choose_steps(struct change_look *l, struct sb_err *err)
 {
@@ -119,7 +107,7 @@ int sb_change_look_expire(struct change_look *l, struct sb_err *err)
                        q->field);
     if (f->ttl_s == q->expire_s)
         return sb_fail(err, SB_EINPUT, "documents of %.150s expire %" PRId64 " s after %.80s already, by the index %.80s", q->ns, q->expire_s, q->field, f->ttl_name);
-    int64_t others = count(l, BCON_NEW(q->field, "{", "$exists", BCON_BOOL(true), "$not", "{", "$type", "date", "}", "}"), note, sizeof note, err);
+    int64_t others = sb_change_count(l, BCON_NEW(q->field, "{", "$exists", BCON_BOOL(true), "$not", "{", "$type", "date", "}", "}"), note, sizeof note, err);
     if (others < 0 && err->code != SB_OK)
         return -1;
     snprintf(value, sizeof value, others < 0 ? "not counted: those expire never" : "%" PRId64 " documents, which expire never; a document without it neither", others);
@@ -137,7 +125,7 @@ int sb_change_look_expire(struct change_look *l, struct sb_err *err)
             return found < 0 ? -1 : sb_fail(err, SB_EINPUT, "%.80s %s older than 68 years, the longest time that a server takes: the index would delete them at once. Look at them first", q->field,
                                             found == 1 ? "holds dates that are" : "may hold dates (it could not be looked at in time) that are");
     }
-    int64_t all = count(l, older_than(q, q->expire_s), note, sizeof note, err);
+    int64_t all = sb_change_count(l, older_than(q, q->expire_s), note, sizeof note, err);
     if (all < 0)
         return not_counted(l, note, err);
     if (all > ONE_STEP && choose_steps(l, err))
@@ -148,7 +136,7 @@ int sb_change_look_expire(struct change_look *l, struct sb_err *err)
     }
     f->expire_docs[f->expire_n - 1] = all;
     for (size_t i = 0; i + 1 < f->expire_n; i++)
-        if ((f->expire_docs[i] = count(l, older_than(q, f->expire_s[i]), note, sizeof note, err)) < 0)
+        if ((f->expire_docs[i] = sb_change_count(l, older_than(q, f->expire_s[i]), note, sizeof note, err)) < 0)
             return not_counted(l, note, err);
     for (size_t i = f->expire_n; i-- > 1;) /* what goes in a step is what is left by the one before it */
         f->expire_docs[i] -= f->expire_docs[i - 1] < f->expire_docs[i] ? f->expire_docs[i - 1] : f->expire_docs[i];

@@ -8,6 +8,7 @@
 #include "bson_get.h"
 
 #include <signalbox/agents/catalogue.h>
+#include <signalbox/agents/schema_validator.h>
 #include <signalbox/base/str.h>
 #include <signalbox/mongo/read_door.h>
 
@@ -63,7 +64,11 @@ int sb_change_names(const struct sb_change_question *q, struct sb_err *err)
         return -1;
     if (q->change == SB_CHANGE_RETYPE && !(q->type && (!q->from_type || sb_change_converts(q->from_type, q->type))))
         return sb_fail(err, SB_EINPUT, "from %.30s to %.30s there is no way that keeps what a value says", q->from_type ? q->from_type : "?", q->type ? q->type : "?");
-    if (q->change != SB_CHANGE_RENAME)
+    if (q->change == SB_CHANGE_EMBED && (strchr(q->field, '.') || (q->new_field && strchr(q->new_field, '.'))))
+        return sb_fail(err, SB_EINPUT, "what refers, and what gets the copy, are fields of the document itself, and lie within no other");
+    if (q->change == SB_CHANGE_EXTRACT && strchr(q->field, '.'))
+        return sb_fail(err, SB_EINPUT, "%.100s lies within another field: move it to the top first, \"rename %.60s to NAME in ...\"", q->field, q->field);
+    if (q->change != SB_CHANGE_RENAME && q->change != SB_CHANGE_EMBED)
         return 0;
     if (check_name(q->new_field, "field's new name", err))
         return -1;
@@ -135,6 +140,8 @@ static bool take_index(void *ctx, const bson_t *doc)
     bson_t key;
     if (!bson_iter_init_find(&it, doc, "key") || !sb_sub_document(&it, &key))
         return true;
+    bson_iter_t first;
+    l->leads |= bson_iter_init(&first, &key) && bson_iter_next(&first) && strcmp(bson_iter_key(&first), l->q->field) == 0 && !bson_has_field(doc, "hidden");
     bool unique = bson_iter_init_find(&it, doc, "unique") && bson_iter_as_bool(&it);
     if (touches(&key, l->q->field))
         sb_str_addf(&l->on_field, "%s%.120s%s", l->on_field.len ? ", " : "", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?", unique ? " (unique)" : "");
@@ -142,7 +149,8 @@ static bool take_index(void *ctx, const bson_t *doc)
         take_index_alone(l, doc, &key);
     if (touches(&key, l->q->field) && bson_has_field(doc, "expireAfterSeconds"))
         snprintf(l->ttl, sizeof l->ttl, "%s", bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "?");
-    if (l->q->change != SB_CHANGE_REMOVE && l->q->change != SB_CHANGE_EXPIRE && unique && touches(&key, l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->field))
+    bool given = l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_ADD || l->q->change == SB_CHANGE_RETYPE;
+    if (given && unique && touches(&key, l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->field))
         l->unique_new = true;
     return true;
 }
@@ -179,6 +187,18 @@ int sb_change_any(struct change_look *l, bson_t *filter, struct sb_err *err)
     return n < 0 ? -1 : found;
 }
 
+int64_t sb_change_count(struct change_look *l, bson_t *filter, char *note, size_t cap, struct sb_err *err)
+{
+    struct sb_dry_run run;
+    int rc = sb_count_fits(l->conn, l->q->ns, l->f->documents, filter, &run, err);
+    int64_t n = rc ? -1 : run.offenders;
+    if (rc == 0)
+        snprintf(note, cap, "%s", run.note);
+    sb_dry_run_release(&run);
+    bson_destroy(filter);
+    return n;
+}
+
 static int read_collection(struct change_look *l, struct sb_err *err)
 {
     bson_t *list = BCON_NEW("listCollections", BCON_INT32(1), "filter", "{", "name", BCON_UTF8(l->f->coll), "}");
@@ -193,7 +213,7 @@ static int read_collection(struct change_look *l, struct sb_err *err)
     if (strcmp(l->kind, "timeseries") == 0)
         return sb_fail(err, SB_EINPUT, "%.200s is a time series: its measurements cannot be updated field by field", l->q->ns);
     if (l->capped)
-        return sb_fail(err, SB_EINPUT, "%.200s is capped: its documents %s", l->q->ns, l->q->change == SB_CHANGE_EXPIRE ? "go when it is full, and by no time" : "may not grow or shrink");
+        return sb_fail(err, SB_EINPUT, "%.200s is capped: its documents %s", l->q->ns, l->q->change == SB_CHANGE_EXPIRE || l->q->change == SB_CHANGE_ARCHIVE ? "go when it is full, and by no time" : "may not grow or shrink");
     bson_t *indexes = BCON_NEW("listIndexes", BCON_UTF8(l->f->coll));
     n = sb_read_cursor(l->conn, l->f->db, indexes, 100, take_index, l, err);
     bson_destroy(indexes);
@@ -210,6 +230,9 @@ static int read_collection(struct change_look *l, struct sb_err *err)
     struct sb_err none = SB_ERR_INIT; /* where there is no sharding there is no such collection, or nobody may read it */
     sb_read_cursor(l->conn, "config", config, 1, take_shard_key, l, &none);
     bson_destroy(config);
+    bool moves = l->q->change == SB_CHANGE_ARCHIVE || l->q->change == SB_CHANGE_EXTRACT || l->q->change == SB_CHANGE_EMBED;
+    if (l->sharded && moves)
+        return sb_fail(err, SB_EINPUT, "%.200s is sharded: documents are moved within one shard only", l->q->ns);
     if (l->on_shard_key && l->q->change != SB_CHANGE_EXPIRE)
         return sb_fail(err, SB_EINPUT, "%.100s is part of the shard key of %.150s: the key says where a document lives", l->q->field, l->q->ns);
     return 0;
@@ -233,14 +256,15 @@ static bool named(const bson_t *doc, const char *path, const char *name)
 static int check_validator(struct change_look *l, struct sb_err *err)
 {
     bson_iter_t it, at;
-    const char *added = l->q->change == SB_CHANGE_RENAME ? l->q->new_field : l->q->change == SB_CHANGE_ADD ? l->q->field : NULL;
-    if (l->q->change == SB_CHANGE_EXPIRE || !l->have_options || !bson_iter_init_find(&it, &l->options, "validator"))
+    const char *added = l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_EMBED ? l->q->new_field : l->q->change == SB_CHANGE_ADD ? l->q->field : NULL;
+    if (l->q->change == SB_CHANGE_EXPIRE || l->q->change == SB_CHANGE_ARCHIVE || !l->have_options || !bson_iter_init_find(&it, &l->options, "validator"))
         return 0;
     l->f->validated = true;
     bool closed = bson_iter_init(&it, &l->options) && bson_iter_find_descendant(&it, "validator.$jsonSchema.additionalProperties", &at) && BSON_ITER_HOLDS_BOOL(&at) && !bson_iter_bool(&at);
     if (closed && added && !named(&l->options, "validator.$jsonSchema.properties", added))
         return sb_fail(err, SB_ESTATE, "the validator of %.120s allows no field %.80s (additionalProperties is false): it would refuse each changed document. Let it allow the field first", l->q->ns, added);
-    if ((l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_REMOVE) && named(&l->options, "validator.$jsonSchema.required", l->q->field))
+    bool goes = l->q->change == SB_CHANGE_RENAME || l->q->change == SB_CHANGE_REMOVE || l->q->change == SB_CHANGE_EXTRACT;
+    if (goes && named(&l->options, "validator.$jsonSchema.required", l->q->field))
         return sb_fail(err, SB_ESTATE, "the validator of %.120s requires %.80s, which the plan takes away at its end. Let it be optional first", l->q->ns, l->q->field);
     return sb_change_evidence(l, "validator", "there is one; it neither forbids the field that comes nor requires the one that goes", "measured") ? sb_fail_nomem(err) : 0;
 }
@@ -328,6 +352,12 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return sb_fail(err, SB_EINPUT, "no document of %.150s holds %.100s", q->ns, q->field);
     if (q->change == SB_CHANGE_EXPIRE)
         return sb_change_look_expire(l, err);
+    if (q->change == SB_CHANGE_ARCHIVE)
+        return sb_change_look_archive(l, err);
+    if (q->change == SB_CHANGE_EXTRACT)
+        return sb_change_look_extract(l, err);
+    if (q->change == SB_CHANGE_EMBED)
+        return sb_change_look_embed(l, err);
     if (check_arrays(l, q->field, err) || (q->change == SB_CHANGE_RENAME && check_rename(l, err)) || check_unique(l, err))
         return -1;
     if (q->change == SB_CHANGE_REMOVE)

@@ -25,6 +25,7 @@ struct change_facts {
     int64_t ttl_s;
     int64_t expire_s[3], expire_docs[3]; /* the times that it is lowered to, and how many documents go in each step */
     size_t expire_n;
+    char into[192]; /* the collection that documents go to, without its database */
 };
 void sb_change_facts_release(struct change_facts *f);
 
@@ -48,7 +49,7 @@ struct change_look {
     bool found, have_options, capped, sharded, on_shard_key;
     struct sb_str on_field;
     char ttl[128]; /* a time-to-live index on the field; "": none */
-    bool unique_new;
+    bool unique_new, leads; /* leads: the field is the first of an index */
 };
 
 /* Is there a document that fits? 1, 0, -1; 2: it took too long, or the server cannot tell. filter is destroyed. */
@@ -60,6 +61,15 @@ int sb_change_look_retype(struct change_look *l, struct sb_err *err);
 int sb_change_look_computed(struct change_look *l, struct sb_err *err);
 int sb_change_look_kept(struct change_look *l, struct sb_err *err);
 int sb_change_look_expire(struct change_look *l, struct sb_err *err);
+int sb_change_look_archive(struct change_look *l, struct sb_err *err);
+int sb_change_look_extract(struct change_look *l, struct sb_err *err);
+int sb_change_look_embed(struct change_look *l, struct sb_err *err);
+
+/* Is what documents go to a name that can be, of a collection that holds nothing? */
+int sb_change_look_target(struct change_look *l, struct sb_err *err);
+
+/* Documents that fit a filter, counted by ranges, or -1 with err, or with a note why not. filter is destroyed. */
+int64_t sb_change_count(struct change_look *l, bson_t *filter, char *note, size_t cap, struct sb_err *err);
 
 /* ---- values ---- */
 
@@ -98,6 +108,7 @@ int sb_change_mention_indexes(const struct change_maker *m, struct sb_card *c);
 
 /* Titles, reasons and commands are taken, also after a failure; NULL of those that must be there fails. */
 int sb_change_look_card(const struct change_maker *m, size_t i, struct sb_card *c, const char *phase, const char *how, char *title, char *why);
+int sb_change_add_look(const struct change_maker *m, struct sb_card *c, const char *how, char *action);
 int sb_change_open_card(const struct change_maker *m, size_t i, struct sb_card *c, int kind, const char *phase, char *title, char *why);
 int sb_change_add_batches(const struct change_maker *m, struct sb_card *c, char *action, char *undo, int label);
 
@@ -115,6 +126,12 @@ int sb_change_plan_expire(const struct change_maker *m, struct sb_card *card);
 int sb_change_convert_card(const struct change_maker *m, size_t i, struct sb_card *convert, const char *phase);
 
 int sb_change_plan_retype(const struct change_maker *m, struct sb_card *card);
+int sb_change_plan_archive(const struct change_maker *m, struct sb_card *card);
+int sb_change_plan_extract(const struct change_maker *m, struct sb_card *card);
+int sb_change_plan_embed(const struct change_maker *m, struct sb_card *card);
+
+/* A delete of what fits in `from` and is held by `other` too; how: "$copyTo" or "$sameIn". filter is destroyed. */
+char *sb_change_move(const struct change_maker *m, size_t i, const char *what, const char *from, const char *how, const char *other, bson_t *filter);
 
 /* Code for an application, in this phase (from 0) of the plan. -1 out of memory. */
 int sb_change_code(const struct sb_change_question *q, size_t phase, struct sb_card *card);

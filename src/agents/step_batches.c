@@ -174,14 +174,19 @@ static int set_id(char **to, const bson_value_t *at)
     return rc;
 }
 
+/* Over what is walked once, and not swept. */
+static bool once(const struct walk *w)
+{
+    return w->q->undo || w->s.merges;
+}
+
 /* A pass is over: 0 and the next one begins, or there is an answer (1). */
 static int pass_over(const struct walk *w, struct sb_turn_answer *out)
 {
     struct sb_place *p = &out->next;
-    bool once = w->q->undo || w->s.merges;
-    if (once || (p->pass > 1 && !p->dirty)) {
+    if (once(w) || (p->pass > 1 && !p->dirty)) {
         out->turn = SB_TURN_DONE;
-        snprintf(out->why, sizeof out->why, once ? "all %" PRId64 " documents were gone over" : "all %" PRId64 " documents were looked at again, and nothing is left to do", p->docs);
+        snprintf(out->why, sizeof out->why, once(w) ? "all %" PRId64 " documents were gone over" : "all %" PRId64 " documents were looked at again, and nothing is left to do", p->docs);
         return 1;
     }
     if (p->pass >= SB_STEP_PASSES) {

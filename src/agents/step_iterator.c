@@ -15,6 +15,10 @@ static const struct {
     {"unwritten", sb_next_look},
     {"retyped", sb_next_look},
     {"validated", sb_next_look},
+    {"pair_written", sb_next_pair},
+    {"extracted", sb_next_extracted},
+    {"set_with", sb_next_look},
+    {"embedded", sb_next_extracted},
 };
 
 bool sb_step_iterates(const struct sb_step *s)

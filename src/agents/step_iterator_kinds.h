@@ -9,16 +9,31 @@
 
 int sb_next_batch(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_look(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
+int sb_next_pair(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
+int sb_next_extracted(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
+
+/* Reading an oplog on: the step's own find from a moment on (NULL with err; the caller destroys it); does the oplog reach back to the
+ * moment (1, 0 with *out saying that it does not, -1)? And keeping the place (-1: out of memory). */
+struct sb_conn;
+bson_t *sb_look_from(const char *command, uint32_t t, uint32_t i, bool behind, struct sb_err *err);
+int sb_look_reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err);
+int sb_look_remember(struct sb_place *p, uint32_t t, uint32_t i);
 
 /* The value that a write gives to a dotted path, by the `o` of its oplog entry: a whole document, a difference ($v: 2), or
  * modifiers. False: it does not touch the path. `out` borrows from `o`. */
 bool sb_write_sets(const bson_t *o, const char *path, bson_iter_t *out);
+
+/* What a write (an entry's op and o) makes of a top-level field, as a number that is the same for the same: a value, a difference within
+ * it, or SB_WRITE_TAKES for none any more; 0: it does not touch it. */
+#define SB_WRITE_TAKES UINT64_C(1)
+uint64_t sb_write_makes(const char *op, const bson_t *o, const char *field);
 
 /* The one command of a step that goes in batches. q and u borrow from `all`: the filter, and the pipeline. */
 struct sb_statement {
     bson_t *all;
     bson_t q, u;
     bool merges; /* an aggregation that ends in $merge: its filter fits as well what was merged before */
+    bool deletes; /* what another collection holds; u is nothing */
     char db[64], coll[192];
 };
 int sb_statement_open(const char *command, struct sb_statement *s, struct sb_err *err); /* release it in any case */
@@ -28,7 +43,6 @@ void sb_statement_release(struct sb_statement *s);
 char *sb_statement_narrowed(const struct sb_statement *s, const bson_t *range);
 
 /* 1: the collection is there and is the one; 0: it is not, and *why says how; -1: it could not be asked. */
-struct sb_conn;
 int sb_same_collection(struct sb_conn *c, const char *db, const char *coll, const char *uuid, char *why, size_t cap, struct sb_err *err);
 
 #endif

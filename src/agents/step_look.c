@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step iterators "both_written", "unwritten", "retyped" and "validated": do the applications write as the next phase needs it? The oplog tells what
+ * The step iterators "both_written", "set_with", "unwritten", "retyped" and "validated": do the applications write as the next phase needs it? The oplog tells what
  * each write has set, whoever made it. It is read onwards from where the last turn ended; one write that breaks the rule and the
  * counting begins anew behind it. An update whose one value is there already is told without it: such a write may look as if it
  * broke the rule, which costs time and nothing else. Whether a document keeps to a validator an update does not tell: those that were
@@ -128,16 +128,19 @@ static void judge(struct look *l, const bson_t *entry, int64_t seconds)
         note_id(l, entry, &o);
         return;
     }
-    bool both = sb_streq(w->how, "both_written"), retyped = sb_streq(w->how, "retyped");
+    bool both = sb_streq(w->how, "both_written"), retyped = sb_streq(w->how, "retyped"), with = sb_streq(w->how, "set_with");
+    const char *op = sb_text_at(entry, "op");
     bool field = sb_write_sets(&o, w->field, &a), renamed = w->new_field && !retyped && sb_write_sets(&o, w->new_field, &b);
-    bool broken = both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field;
+    bool part = !field && op && sb_streq(w->how, "unwritten") && !strchr(w->field, '.') && sb_write_makes(op, &o, w->field) > SB_WRITE_TAKES;
+    renamed |= with && op && sb_write_makes(op, &o, w->new_field) > SB_WRITE_TAKES; /* also of a copy that is changed in a part */
+    bool broken = with ? field && !renamed : both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field || part;
     if (broken) {
         l->broken++;
-        snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both ? (renamed ? "with another value than" : "without") : retyped ? "was written as" : "was still written",
-                 both || retyped ? w->new_field : "");
+        snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both || with ? (renamed ? "with another value than" : "without") : retyped ? "was written as" : "was still written",
+                 both || retyped || with ? w->new_field : "");
         l->place->since = (seconds + 1) * 1000;
         l->place->seen = 0;
-    } else if (both || retyped ? field : renamed || !w->new_field) {
+    } else if (both || retyped || with ? field : renamed || !w->new_field) {
         l->place->seen++;
     }
 }
@@ -170,8 +173,7 @@ static bool take_entry(void *ctx, const bson_t *doc)
 
 /* ---- reading on ---- */
 
-/* The step's own find, from a moment on. */
-static bson_t *from_then_on(const char *command, uint32_t t, uint32_t i, bool behind, struct sb_err *err)
+bson_t *sb_look_from(const char *command, uint32_t t, uint32_t i, bool behind, struct sb_err *err)
 {
     bson_t *all = bson_new_from_json((const uint8_t *)command, -1, NULL), *out = bson_new(), filter, ts, sub;
     bson_iter_t it;
@@ -205,8 +207,7 @@ static bool take_any(void *ctx, const bson_t *doc)
     return false;
 }
 
-/* Does the oplog reach back to the moment? 1, 0 with *out saying that it does not, -1. */
-static int reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err)
+int sb_look_reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err)
 {
     uint64_t oldest;
     int rc = sb_oplog_time(c, SB_OPLOG_OLDEST, &oldest, err);
@@ -224,7 +225,7 @@ static int reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out,
     return 0;
 }
 
-static int remember(struct sb_place *p, uint32_t t, uint32_t i)
+int sb_look_remember(struct sb_place *p, uint32_t t, uint32_t i)
 {
     bson_t doc = BSON_INITIALIZER;
     BSON_APPEND_TIMESTAMP(&doc, "_id", t, i);
@@ -247,6 +248,8 @@ static void conclude(const struct look *l, struct sb_turn_answer *out)
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s none of %" PRId64 " writes has left a document that breaks the validator", quiet_s, p->seen);
         else if (both)
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too, with the same value", quiet_s, p->seen, w->field, w->new_field);
+        else if (sb_streq(w->how, "set_with"))
+            snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too", quiet_s, p->seen, w->field, w->new_field);
         else if (sb_streq(w->how, "retyped"))
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s none of %" PRId64 " writes of %.60s has written a %.20s", quiet_s, p->seen, w->field, w->new_field);
         else
@@ -306,12 +309,12 @@ int sb_next_look(const struct sb_server *server, const struct sb_turn_question *
     if (rc == 0)
         out->turn = SB_TURN_FAILED;
     if (rc == 1 && !at)
-        rc = reaches(c, q->place.since, out, err);
+        rc = sb_look_reaches(c, q->place.since, out, err);
     if (rc != 1)
         goto out;
-    command = from_then_on(q->step->action, l.t, l.i, at != NULL, err);
+    command = sb_look_from(q->step->action, l.t, l.i, at != NULL, err);
     rc = command && sb_read_cursor(c, "local", command, MOST_ENTRIES, take_entry, &l, err) >= 0 ? 0 : -1;
-    if (rc == 0 && l.read && remember(&out->next, l.t, l.i))
+    if (rc == 0 && l.read && sb_look_remember(&out->next, l.t, l.i))
         rc = sb_fail_nomem(err);
     if (rc == 0 && l.ids)
         rc = hold_against(&l, c, db, coll, out, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The one command of a step that goes in batches, and what becomes of it over a range of _id: nothing of it is changed but the
- * range. It is an update of one statement, or an aggregation whose first stage is a $match and whose last one a $merge. */
+ * range. It is an update or a delete of one statement, or an aggregation whose first stage is a $match and whose last one a $merge. */
 #include "step_iterator_kinds.h"
 
 #include "bson_get.h"
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define AGGREGATE "aggregate"
+#define DELETE "delete"
 
 static bool sub_array(const bson_t *all, const char *path, bson_t *out)
 {
@@ -28,14 +29,16 @@ int sb_statement_open(const char *command, struct sb_statement *s, struct sb_err
     s->all = bson_new_from_json((const uint8_t *)command, -1, NULL);
     bool ok = s->all && bson_iter_init(&it, s->all) && bson_iter_next(&it) && BSON_ITER_HOLDS_UTF8(&it) && strlen(bson_iter_utf8(&it, NULL)) < sizeof s->coll;
     s->merges = ok && strcmp(bson_iter_key(&it), AGGREGATE) == 0;
-    ok = ok && (s->merges || strcmp(bson_iter_key(&it), "update") == 0);
+    s->deletes = ok && strcmp(bson_iter_key(&it), DELETE) == 0;
+    ok = ok && (s->merges || s->deletes || strcmp(bson_iter_key(&it), "update") == 0);
     if (ok)
         snprintf(s->coll, sizeof s->coll, "%s", bson_iter_utf8(&it, NULL));
     ok = ok && bson_iter_init_find(&it, s->all, "$db") && BSON_ITER_HOLDS_UTF8(&it) && strlen(bson_iter_utf8(&it, NULL)) < sizeof s->db;
     if (ok)
         snprintf(s->db, sizeof s->db, "%s", bson_iter_utf8(&it, NULL));
-    ok = ok && bson_iter_init(&it, s->all) && bson_iter_find_descendant(&it, s->merges ? "pipeline.0.$match" : "updates.0.q", &at) && sb_sub_document(&at, &s->q);
-    ok = ok && sub_array(s->all, s->merges ? "pipeline" : "updates.0.u", &s->u);
+    ok = ok && bson_iter_init(&it, s->all) && bson_iter_find_descendant(&it, s->merges ? "pipeline.0.$match" : s->deletes ? "deletes.0.q" : "updates.0.q", &at) &&
+         sb_sub_document(&at, &s->q);
+    ok = ok && (s->deletes || sub_array(s->all, s->merges ? "pipeline" : "updates.0.u", &s->u));
     return ok ? 0 : sb_fail(err, SB_EINTERNAL, "the step's command is none that can be divided");
 }
 
@@ -57,6 +60,23 @@ static void narrow_update(const struct sb_statement *s, const bson_t *range, bso
     bson_append_document_end(&one, &q);
     BSON_APPEND_ARRAY(&one, "u", &s->u);
     BSON_APPEND_BOOL(&one, "multi", true);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, "hint", &hint);
+    BSON_APPEND_INT32(&hint, "_id", 1);
+    bson_append_document_end(&one, &hint);
+    bson_append_document_end(&list, &one);
+    bson_append_array_end(out, &list);
+}
+
+static void narrow_delete(const struct sb_statement *s, const bson_t *range, bson_t *out)
+{
+    bson_t list, one, q, hint;
+    BSON_APPEND_ARRAY_BEGIN(out, "deletes", &list);
+    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, "q", &q);
+    bson_concat(&q, range);
+    bson_concat(&q, &s->q);
+    bson_append_document_end(&one, &q);
+    BSON_APPEND_INT32(&one, "limit", 0);
     BSON_APPEND_DOCUMENT_BEGIN(&one, "hint", &hint);
     BSON_APPEND_INT32(&hint, "_id", 1);
     bson_append_document_end(&one, &hint);
@@ -90,6 +110,8 @@ char *sb_statement_narrowed(const struct sb_statement *s, const bson_t *range)
     for (bool more = bson_iter_init(&it, s->all) && bson_iter_next(&it); more; more = bson_iter_next(&it)) {
         if (strcmp(bson_iter_key(&it), "updates") == 0)
             narrow_update(s, range, &out);
+        else if (strcmp(bson_iter_key(&it), "deletes") == 0)
+            narrow_delete(s, range, &out);
         else if (strcmp(bson_iter_key(&it), "pipeline") == 0)
             narrow_pipeline(s, range, &out);
         else
@@ -101,22 +123,22 @@ char *sb_statement_narrowed(const struct sb_statement *s, const bson_t *range)
     return copy;
 }
 
-static bool is_first(const char *command, const char *name)
+bool sb_command_divides(const char *command)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_statement s;
-    bool is = command && sb_statement_open(command, &s, &err) == 0 && s.merges == (strcmp(name, AGGREGATE) == 0);
+    bool divides = command && sb_statement_open(command, &s, &err) == 0;
     if (command)
         sb_statement_release(&s);
-    return is;
-}
-
-bool sb_command_divides(const char *command)
-{
-    return is_first(command, "update") || is_first(command, AGGREGATE);
+    return divides;
 }
 
 bool sb_command_counts(const char *command)
 {
-    return is_first(command, "update");
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_statement s;
+    bool counts = command && sb_statement_open(command, &s, &err) == 0 && !s.merges && !s.deletes;
+    if (command)
+        sb_statement_release(&s);
+    return counts;
 }

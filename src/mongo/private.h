@@ -39,6 +39,10 @@ int sb_permit_check(const struct sb_server *s, const char *deployment_id, const 
 void sb_write_send(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out);
 void sb_write_failed(struct sb_conn *c, const bson_error_t *e, const char *name, struct sb_write_result *out);
 
+/* Of a delete: may it pass (its "$db" is still there)? And carrying it out, which is more than one command (move_door.c). */
+int sb_move_look(const bson_t *command, struct sb_err *err);
+void sb_write_move(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out);
+
 /* The driver's way to a stream (mongoc_stream_initiator_t; conn is the struct sb_conn): every reply is checked to be well
  * formed before the driver sees its end. */
 mongoc_stream_t *sb_checked_connect(const mongoc_uri_t *uri, const mongoc_host_list_t *host, void *conn, bson_error_t *error);

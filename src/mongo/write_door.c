@@ -19,6 +19,7 @@ static const struct {
     {"aggregate", false},
     {"drop", false},
     {"killOp", false},
+    {"delete", false},
 };
 
 static bool listed(const char *key, const char *const *list, size_t n)
@@ -116,15 +117,16 @@ static int look_at_drop(const bson_t *command, struct sb_err *err)
     return sb_fail(err, SB_EPOLICY, "only a collection whose name begins with %s or %s is ever dropped", SB_SCRATCH_PREFIX, SB_BEFORE_PREFIX);
 }
 
-/* The three stages by which fields are kept, and put back: a range of _id, _id and v, and a $merge that keeps what is there, or
- * that changes documents that are there by a $set. */
+/* The three stages by which fields are kept or copied beside, and put back: a range of _id, a projection, and a $merge into another
+ * collection that keeps what is there, or that changes documents that are there by a $set. */
 static bool keeps_or_puts_back(const bson_t *command)
 {
     bson_iter_t it, at, list, stage;
     static const char *const stages[] = {"$match", "$project", "$merge"};
     size_t n = 0;
-    bool from_before = bson_iter_init_find(&it, command, "aggregate") && is_before(&it);
-    if (!bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
+    const char *from = bson_iter_init_find(&it, command, "aggregate") && BSON_ITER_HOLDS_UTF8(&it) && !is_scratch(&it) ? bson_iter_utf8(&it, NULL) : NULL;
+    bool from_before = from && is_before(&it);
+    if (!from || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
         return false;
     for (; bson_iter_next(&list); n++)
         if (n == SB_COUNT(stages) || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 ||
@@ -132,14 +134,17 @@ static bool keeps_or_puts_back(const bson_t *command)
             return false;
     if (n != SB_COUNT(stages) || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
         return false;
-    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.into", &at) || !BSON_ITER_HOLDS_UTF8(&at) || is_before(&at) == from_before || is_scratch(&at))
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.into", &at) || !BSON_ITER_HOLDS_UTF8(&at) || is_scratch(&at) ||
+        strncmp(bson_iter_utf8(&at, NULL), "system.", 7) == 0 || strcmp(bson_iter_utf8(&at, NULL), from) == 0 || (from_before && is_before(&at)))
         return false;
-    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.whenNotMatched", &at) || !BSON_ITER_HOLDS_UTF8(&at) ||
-        strcmp(bson_iter_utf8(&at, NULL), from_before ? "discard" : "insert") != 0)
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.whenNotMatched", &at) || !BSON_ITER_HOLDS_UTF8(&at))
+        return false;
+    bool inserts = strcmp(bson_iter_utf8(&at, NULL), "insert") == 0;
+    if (inserts ? from_before : strcmp(bson_iter_utf8(&at, NULL), "discard") != 0)
         return false;
     if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.2.$merge.whenMatched", &at))
         return false;
-    if (!from_before)
+    if (inserts)
         return BSON_ITER_HOLDS_UTF8(&at) && strcmp(bson_iter_utf8(&at, NULL), "keepExisting") == 0;
     for (bool more = BSON_ITER_HOLDS_ARRAY(&at) && bson_iter_recurse(&at, &list) && bson_iter_next(&list); more; more = bson_iter_next(&list))
         if (!BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), "$set") != 0 || bson_iter_next(&stage))
@@ -147,11 +152,43 @@ static bool keeps_or_puts_back(const bson_t *command)
     return BSON_ITER_HOLDS_ARRAY(&at);
 }
 
+/* The four stages by which what a field refers to is taken in: a range of _id, a join with one other collection, a projection, and a
+ * $merge back into the same collection that changes documents that are there by a $set. */
+static bool embeds(const bson_t *command)
+{
+    static const char *const stages[] = {"$match", "$lookup", "$project", "$merge"}, *const joins[] = {"from", "localField", "foreignField", "as"};
+    bson_iter_t it, at, list, stage;
+    size_t n = 0;
+    const char *coll = bson_iter_init_find(&it, command, "aggregate") && BSON_ITER_HOLDS_UTF8(&it) && !is_scratch(&it) && !is_before(&it) ? bson_iter_utf8(&it, NULL) : NULL;
+    if (!coll || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &list))
+        return false;
+    for (; bson_iter_next(&list); n++)
+        if (n == SB_COUNT(stages) || !BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), stages[n]) != 0 || bson_iter_next(&stage))
+            return false;
+    if (n != SB_COUNT(stages) || !bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.0.$match._id", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at))
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.1.$lookup", &at) || !BSON_ITER_HOLDS_DOCUMENT(&at) || !bson_iter_recurse(&at, &stage))
+        return false;
+    while (bson_iter_next(&stage))
+        if (!listed(bson_iter_key(&stage), joins, SB_COUNT(joins)) || !BSON_ITER_HOLDS_UTF8(&stage))
+            return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.3.$merge.into", &at) || !BSON_ITER_HOLDS_UTF8(&at) || strcmp(bson_iter_utf8(&at, NULL), coll) != 0)
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.3.$merge.whenNotMatched", &at) || !BSON_ITER_HOLDS_UTF8(&at) || strcmp(bson_iter_utf8(&at, NULL), "discard") != 0)
+        return false;
+    if (!bson_iter_init(&it, command) || !bson_iter_find_descendant(&it, "pipeline.3.$merge.whenMatched", &at) || !BSON_ITER_HOLDS_ARRAY(&at) || !bson_iter_recurse(&at, &list))
+        return false;
+    while (bson_iter_next(&list))
+        if (!BSON_ITER_HOLDS_DOCUMENT(&list) || !bson_iter_recurse(&list, &stage) || !bson_iter_next(&stage) || strcmp(bson_iter_key(&stage), "$set") != 0 || bson_iter_next(&stage))
+            return false;
+    return true;
+}
+
 /* An aggregation writes only by a last $out, into such a collection, and reads no such one; or it is about what fields said. */
 static int look_at_aggregate(const bson_t *command, struct sb_err *err)
 {
     bson_iter_t it, stages, stage;
-    if (keeps_or_puts_back(command))
+    if (keeps_or_puts_back(command) || embeds(command))
         return 0;
     bool out = false, bad = !bson_iter_init_find(&it, command, "aggregate") || !BSON_ITER_HOLDS_UTF8(&it) || is_scratch(&it);
     bad = bad || !bson_iter_init_find(&it, command, "pipeline") || !BSON_ITER_HOLDS_ARRAY(&it) || !bson_iter_recurse(&it, &stages);
@@ -228,6 +265,8 @@ static bson_t *prepare(const char *text, char *db, size_t db_cap, char *member, 
     if (strcmp(writes[*row].name, "drop") == 0 && look_at_drop(all, err))
         goto out;
     if (strcmp(writes[*row].name, "aggregate") == 0 && look_at_aggregate(all, err))
+        goto out;
+    if (strcmp(writes[*row].name, "delete") == 0 && sb_move_look(all, err))
         goto out;
     if (kill && look_at_kill(all, err))
         goto out;
@@ -375,7 +414,10 @@ void sb_write(const struct sb_server *s, const char *executor_uri, const char *d
     c = sb_conn_found(uri, 3000, 5000, writes[row].waits ? INT32_MAX : 15000, &err);
     if (!c)
         goto out;
-    sb_write_send(c, db, command, out);
+    if (strcmp(writes[row].name, "delete") == 0)
+        sb_write_move(c, db, command, out);
+    else
+        sb_write_send(c, db, command, out);
 out:
     if (err.code != SB_OK)
         snprintf(out->message, sizeof out->message, "%s", err.msg);

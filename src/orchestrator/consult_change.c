@@ -2,10 +2,11 @@
  *
  * Having the Data Architect plan a change of a field. The telemetry thread says who uses it, a worker looks for what would break it; what comes back is a refusal with
  * its reason, or the cards of a plan, each after the one before it. */
+#include "change_words.h"
 #include "private.h"
 
 #include <signalbox/agents/schema_change.h>
-#include <signalbox/base/regex.h>
+#include <signalbox/agents/shard_key.h>
 #include <signalbox/orchestrator/retention.h>
 
 #include <inttypes.h>
@@ -16,8 +17,9 @@ struct change {
     struct sb_orchestrator *o;
     struct errand way;
     struct sb_change_question q; /* its texts point at ours */
-    char *case_id, *ns, *field, *new_field, *value, *expression, *type, *from_type, *second, *second_expression, *deployment, *deployment_id, *requested_by;
+    char *case_id, *ns, *field, *into, *from, *foreign, *key, *new_field, *value, *expression, *type, *from_type, *second, *second_expression, *deployment, *deployment_id, *requested_by;
     struct sb_depends uses;
+    struct sb_shard_key_heard heard;
     struct sb_change_plan plan;
     struct sb_err err;
 };
@@ -28,6 +30,10 @@ static void free_change(void *p)
     free(c->case_id);
     free(c->ns);
     free(c->field);
+    free(c->into);
+    free(c->from);
+    free(c->foreign);
+    free(c->key);
     free(c->new_field);
     free(c->value);
     free(c->expression);
@@ -44,18 +50,6 @@ static void free_change(void *p)
 }
 
 /* ---- what is asked for ---- */
-
-/* The first group of a pattern in a text, copied; NULL: it is not there, or err says what went wrong. */
-static char *found(const char *pattern, const char *text, struct sb_err *err)
-{
-    struct sb_regex *re = sb_regex_new(pattern, SB_REGEX_CASELESS, err);
-    struct sb_match m[2];
-    char *out = NULL;
-    if (re && sb_regex_match(re, text, strlen(text), m, 2, err) == 1 && m[1].to > m[1].from)
-        out = sb_strdup_n(text + m[1].from, m[1].to - m[1].from);
-    sb_regex_free(re);
-    return out;
-}
 
 /* A type's name as BSON has it, copied; NULL: it is none of those between which is converted. */
 static char *type_of(const char *word)
@@ -75,7 +69,7 @@ static char *type_of(const char *word)
  * do not count. */
 static char *computed(const char *text, struct sb_err *err)
 {
-    char *begin = found("\\b(?:computed|calculated|derived)\\s+(?:as|from|by|with)\\s*([{\"$].*)$", text, err), *out = NULL;
+    char *begin = sb_o_found("\\b(?:computed|calculated|derived)\\s+(?:as|from|by|with)\\s*([{\"$].*)$", text, err), *out = NULL;
     int depth = 0;
     bool quoted = false;
     for (size_t i = 0; begin && begin[i] && !out; i++) {
@@ -103,8 +97,8 @@ static char *computed(const char *text, struct sb_err *err)
 /* "convert A from string to date in NS, replacing what does not parse with null" */
 static int read_retype(const char *text, struct change *c, const char *type, struct sb_err *err)
 {
-    char *from = found("\\bfrom\\s+(?:an?\\s+)?" TYPE, text, err);
-    char *otherwise = found("(?:\\bparse|\\bconvert(?:ed)?|\\binvalid|\\bunparsable|\\boffenders?)\\b[^,;]{0,30}?(?:\\bwith|\\bto|\\bas|\\bbecomes?|=)\\s*" VALUE, text, err);
+    char *from = sb_o_found("\\bfrom\\s+(?:an?\\s+)?" TYPE, text, err);
+    char *otherwise = sb_o_found("(?:\\bparse|\\bconvert(?:ed)?|\\binvalid|\\bunparsable|\\boffenders?)\\b[^,;]{0,30}?(?:\\bwith|\\bto|\\bas|\\bbecomes?|=)\\s*" VALUE, text, err);
     c->q.change = SB_CHANGE_RETYPE;
     c->type = type_of(type);
     c->from_type = type_of(from);
@@ -115,7 +109,7 @@ static int read_retype(const char *text, struct change *c, const char *type, str
     return rc;
 }
 
-#define NAME "[\"'`]?([A-Za-z_][A-Za-z0-9_.\\-]{0,119})[\"'`]?"
+#define NAME SB_O_NAME
 #define ANY_NAME "[\"'`]?[A-Za-z_][A-Za-z0-9_.\\-]{0,119}[\"'`]?"
 #define FIELDS "(?:the\\s+)?(?:fields?\\s+)?"
 #define AND "\\s+(?:and|with)\\s+"
@@ -124,14 +118,14 @@ static int read_retype(const char *text, struct change *c, const char *type, str
 static int read_parts(const char *text, struct change *c, struct sb_err *err)
 {
     bool splits = false;
-    char *a = found("\\bsplit\\s+" FIELDS NAME "\\s+into\\s+" ANY_NAME AND ANY_NAME, text, err), *b = NULL, *to = NULL;
+    char *a = sb_o_found("\\bsplit\\s+" FIELDS NAME "\\s+into\\s+" ANY_NAME AND ANY_NAME, text, err), *b = NULL, *to = NULL;
     if (a) {
         splits = true;
-        b = found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" NAME AND ANY_NAME, text, err);
-        to = found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" ANY_NAME AND NAME, text, err);
-    } else if ((a = found("\\b(?:merge|join|combine)\\s+" FIELDS NAME AND ANY_NAME "\\s+into\\s+" ANY_NAME, text, err))) {
-        b = found("\\b(?:merge|join|combine)\\s+" FIELDS ANY_NAME AND NAME "\\s+into\\s+" ANY_NAME, text, err);
-        to = found("\\b(?:merge|join|combine)\\s+" FIELDS ANY_NAME AND ANY_NAME "\\s+into\\s+" NAME, text, err);
+        b = sb_o_found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" NAME AND ANY_NAME, text, err);
+        to = sb_o_found("\\bsplit\\s+" FIELDS ANY_NAME "\\s+into\\s+" ANY_NAME AND NAME, text, err);
+    } else if ((a = sb_o_found("\\b(?:merge|join|combine)\\s+" FIELDS NAME AND ANY_NAME "\\s+into\\s+" ANY_NAME, text, err))) {
+        b = sb_o_found("\\b(?:merge|join|combine)\\s+" FIELDS ANY_NAME AND NAME "\\s+into\\s+" ANY_NAME, text, err);
+        to = sb_o_found("\\b(?:merge|join|combine)\\s+" FIELDS ANY_NAME AND ANY_NAME "\\s+into\\s+" NAME, text, err);
     }
     int rc = 0;
     if (a && b && to) {
@@ -148,24 +142,18 @@ static int read_parts(const char *text, struct change *c, struct sb_err *err)
 }
 
 #define EXPIRES "\\b(?:expir\\w*|delet\\w*|remov\\w*|purg\\w*|drop\\w*)\\b.{1,160}?\\b"
-#define UNIT "(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|days?|d|weeks?|w|months?|years?|y)"
+#define UNIT SB_O_UNIT
 
-/* "expire documents in NS 30 days after lastSeen": 1, 0 it is none, -1. A month is 30 days and a year 365. */
+/* "expire documents in NS 30 days after lastSeen": 1, 0 it is none, -1. */
 static int read_expire(const char *text, struct change *c, struct sb_err *err)
 {
-    static const struct {
-        const char *unit;
-        int64_t s;
-    } units[] = {{"mo", 30 * 86400}, {"m", 60}, {"s", 1}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {"y", 365 * 86400}};
-    char *number = found(EXPIRES "(\\d{1,9}) ?" UNIT "\\s+after\\b", text, err), *unit = number ? found(EXPIRES "\\d{1,9} ?(" UNIT ")\\s+after\\b", text, err) : NULL;
-    char *field = unit ? found("\\bafter\\s+(?:the\\s+|its\\s+|their\\s+)?(?:field\\s+|date\\s+in\\s+)?" NAME, text, err) : NULL;
-    int64_t n, each = 0;
+    char *number = sb_o_found(EXPIRES "(\\d{1,9}) ?" UNIT "\\s+after\\b", text, err), *unit = number ? sb_o_found(EXPIRES "\\d{1,9} ?(" UNIT ")\\s+after\\b", text, err) : NULL;
+    char *field = unit ? sb_o_found("\\bafter\\s+(?:the\\s+|its\\s+|their\\s+)?(?:field\\s+|date\\s+in\\s+)?" NAME, text, err) : NULL;
+    int64_t seconds = field ? sb_o_seconds(number, unit) : -1;
     int rc = 0;
-    for (size_t i = 0; field && each == 0 && i < SB_COUNT(units); i++)
-        each = strncasecmp(unit, units[i].unit, strlen(units[i].unit)) == 0 ? units[i].s : 0;
-    if (field && sb_parse_i64(number, &n) == 0) {
+    if (seconds >= 0) {
         c->q.change = SB_CHANGE_EXPIRE;
-        c->q.expire_s = n * each;
+        c->q.expire_s = seconds;
         rc = c->q.expire_s >= INT32_MAX ? sb_fail(err, SB_EINPUT, "documents expire after 68 years at the latest: a server takes no longer time") : sb_str_set(&c->field, field) ? sb_fail_nomem(err) : 1;
     }
     free(number);
@@ -197,22 +185,13 @@ static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
          "days after FIELD\"."},
         {"\\b(time[ -]?series)\\b",
          "A collection cannot become a time series: the server only creates one empty. Create it beside, let the applications write both, and read it once it reaches back far enough. %s stays as it is."},
-        {"^\\s*(?:(?:please|can|could|you|we|i|want|need|would|like|to|must|should|have)\\s+){0,6}(archiv)(?:e|ing)\\s",
-         "Documents are not archived from here: no single write of a server moves one to another collection, and what is copied and then deleted can be lost or doubled in between. Copy them with a tool of your own (mongodump --query) and "
-         "read the copy back with \"are our backups good?\"; what is old then goes by \"expire documents in %s 730 days after FIELD\", whose card counts what would be deleted."},
-        {"(?<![.\\w])(shard[- ]keys?\\b|shard\\s+\\w+\\.\\w|sharding\\b)(?![.\\w]*\\s+to\\b)",
-         "Whether %s is ready for a shard key is not worked out here, and nothing is sharded from here. What there is towards it: \"review the schema of NS\" tells in how many documents the field is and with which types, \"what depends on "
-         "NS.FIELD\" who asks for it and which indexes and unique keys it would have to fit, and \"create an index on NS {FIELD: 1}\" leads to the card of the index that a shard key needs."},
-        {"\\b(extract|normali[sz]e|outsource|embed|denormali[sz]e|un-?embed)\\b",
-         "Nothing is moved between collections here: no single write of a server changes two documents, so that a reader would find it in neither or in both, and what is written meanwhile would be lost. The applications write both sides in "
-         "a transaction first; within one document a field is moved by \"rename the field A.B to B in %s\"."},
         {"\\b(?:keys?|map|maps)\\b.{1,60}\\b(array|list)\\b",
          "A map whose keys are data becomes an array beside it, computed by the server: 'add field A_list computed as {\"$objectToArray\": \"$A\"} to %s'. Then \"remove field A from ...\" once nobody writes it."},
         {"\\b(replac|swap|exchang|substitut)\\w*\\s+(?:the\\s+)?(?:field|column|attribute)",
          "Is the new field to say what the old one says? Then ask: \"rename A to B in %s\". Or is it a field of its own, which begins empty? Then ask for two changes: \"add field B ...\", and \"remove field A ...\" when nobody writes it."},
     };
     for (size_t i = 0; i < SB_COUNT(kinds); i++) {
-        char *is = found(kinds[i].pattern, text, err);
+        char *is = sb_o_found(kinds[i].pattern, text, err);
         if (err->code != SB_OK)
             return -1;
         if (!is)
@@ -224,6 +203,23 @@ static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
     return 0;
 }
 
+/* "archive documents of NS older than 90 days by FIELD", "extract FIELD of NS into NS", "embed NS into NS by FIELD as FIELD": 1, 0 it is none, -1. */
+static int read_move(const char *text, const struct sb_slots *s, struct change *c, struct sb_err *err)
+{
+    struct sb_o_move_words w;
+    int rc = sb_o_read_move(text, s->ns, s->field, &w, err);
+    c->q.change = w.change;
+    c->q.expire_s = w.older_s;
+    free(c->field);
+    c->field = w.field;
+    c->into = w.into;
+    c->ns = w.ns;
+    c->from = w.from;
+    c->foreign = w.foreign;
+    c->new_field = w.as;
+    return rc;
+}
+
 /* Which change a request asks for, and the value where it gives one. */
 static int read_kind(const struct held_case *held, struct change *c, struct sb_err *err)
 {
@@ -232,6 +228,14 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
     int expires = read_expire(text, c, err);
     if (expires)
         return expires < 0 ? -1 : 0;
+    int key = sb_o_read_shard_key(text, s->ns, s->key, &c->key, err);
+    if (key) {
+        c->q.change = SB_CHANGE_SHARD_KEY;
+        return key < 0 ? -1 : 0;
+    }
+    int moves = s->new_field ? 0 : read_move(text, s, c, err);
+    if (moves)
+        return moves < 0 ? -1 : 0;
     if (refuse_kind(text, s->ns, err))
         return -1;
     if (!s->field)
@@ -240,14 +244,14 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
         c->q.change = SB_CHANGE_RENAME;
         return sb_str_set(&c->new_field, s->new_field) ? sb_fail_nomem(err) : 0;
     }
-    char *renames = found("\\b(re-?name)\\b", text, err);
+    char *renames = sb_o_found("\\b(re-?name)\\b", text, err);
     if (err->code != SB_OK)
         return -1;
     if (renames) {
         free(renames);
         return sb_fail(err, SB_EINPUT, "To which name? A field's name has at least one letter, and this request holds none for it: rename A to B in %s", s->ns);
     }
-    char *converts = s->type ? found("\\b(convert|cast|retype|change|turn|migrate)\\b", text, err) : NULL;
+    char *converts = s->type ? sb_o_found("\\b(convert|cast|retype|change|turn|migrate)\\b", text, err) : NULL;
     if (converts) {
         free(converts);
         return read_retype(text, c, s->type, err);
@@ -261,8 +265,8 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
     }
     if (err->code != SB_OK)
         return -1;
-    char *removes = found("\\b(remove|drop|delete|unset)\\b", text, err);
-    char *value = found("(?:\\bdefault(?:\\s+(?:value|of|to))?|\\bvalue|\\bwith|\\bto|=)\\s*" VALUE, text, err);
+    char *removes = sb_o_found("\\b(remove|drop|delete|unset)\\b", text, err);
+    char *value = sb_o_found("(?:\\bdefault(?:\\s+(?:value|of|to))?|\\bvalue|\\bwith|\\bto|=)\\s*" VALUE, text, err);
     int rc = 0;
     if (removes) {
         c->q.change = SB_CHANGE_REMOVE;
@@ -272,8 +276,9 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
         rc = c->value ? 0 : sb_fail_nomem(err);
     } else {
         rc = sb_fail(err, SB_ENO, "This version plans these changes of a field: \"rename A to B in %s\", \"add field A with default VALUE to %s\" (a text in quotes), \"add field A computed as EXPRESSION to %s\", \"convert A from "
-                     "string to date in %s\", \"split A into B and C in %s\", \"merge A and B into C in %s\", \"remove field A from %s\", \"expire documents in %s 30 days after A\". This is another one.",
-                     s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns);
+                     "string to date in %s\", \"split A into B and C in %s\", \"merge A and B into C in %s\", \"remove field A from %s\", \"expire documents in %s 30 days after A\", \"archive documents of %s older than 730 days by A\", \"extract A of %s into DATABASE.COLLECTION\". "
+                     "This is another one.",
+                     s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns, s->ns);
     }
     free(removes);
     free(value);
@@ -302,14 +307,17 @@ static void back(struct sb_orchestrator *o, void *p)
         return;
     }
     sb_o_record_reads(o, held, &c->plan.reads);
-    const struct held_card *same = c->err.code == SB_OK ? planned(o, c) : NULL;
+    const struct held_card *same = c->err.code == SB_OK && !c->key ? planned(o, c) : NULL;
     struct sb_str text;
     sb_str_init(&text);
     if (same)
         sb_str_addf(&text, "%s is about this field already (%s)", same->card.id, sb_name(&sb_states, same->card.state));
     for (size_t i = 0; i < c->plan.n && !same && c->err.code == SB_OK; i++) {
         sb_str_addf(&text, "%s%s: %s%s%s", i ? "; " : "", c->plan.card[i].id, c->plan.card[i].phase ? c->plan.card[i].phase : "", c->plan.card[i].phase ? ", " : "", c->plan.card[i].title);
-        sb_o_propose(o, &c->plan.card[i], "proposed by the Data Architect", &c->err);
+        if (c->plan.card[i].kind == SB_KIND_ADVISORY)
+            sb_o_advise(o, &c->plan.card[i], "the Data Architect's judgement; it asks for nothing", &c->err);
+        else
+            sb_o_propose(o, &c->plan.card[i], "proposed by the Data Architect", &c->err);
         held = sb_o_case(o, c->case_id);
     }
     if (held)
@@ -356,7 +364,11 @@ static void plan(void *p)
 static void listen(void *p, const struct sb_view *view)
 {
     struct change *c = p;
-    sb_depends_heard(sb_view_workload(view), c->ns, c->field, sb_view_now(view), &c->uses, &c->err);
+    struct sb_shard_key key;
+    if (!c->key)
+        sb_depends_heard(sb_view_workload(view), c->ns, c->field, sb_view_now(view), &c->uses, &c->err);
+    else if (sb_shard_key_read(c->key, &key, &c->err) == 0)
+        sb_shard_key_heard(sb_view_workload(view), c->ns, &key, &c->heard);
     sb_o_work(c->o, &c->way, plan, c, free_change);
 }
 
@@ -376,16 +388,21 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return -1;
     }
+    bool moves = c->q.change == SB_CHANGE_ARCHIVE || c->q.change == SB_CHANGE_EXTRACT || c->q.change == SB_CHANGE_EMBED;
+    if (moves && ((!o->facts.simulated && !o->facts.mongod) || !o->facts.hello.set_name[0])) {
+        free_change(c);
+        return sb_fail(err, SB_ENO, "Documents go between collections, and the oplog tells who writes them, only on a replica set of MongoDB's own servers: nothing is proposed.");
+    }
     if (c->q.change == SB_CHANGE_EXPIRE && !o->facts.simulated && !o->facts.mongod) {
         free_change(c);
         return sb_fail(err, SB_ENO, "This server is not MongoDB's own, and is not known to take a collMod that changes when documents expire: nothing is proposed.");
     }
-    if (sb_str_set(&c->case_id, held->case_.id) || sb_str_set(&c->ns, ns) || (!c->field && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
+    if (sb_str_set(&c->case_id, held->case_.id) || (!c->ns && sb_str_set(&c->ns, ns)) || (!c->field && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
         sb_str_set(&c->deployment_id, o->facts.id) || sb_str_set(&c->requested_by, held->case_.requested_by)) {
         free_change(c);
         return sb_fail_nomem(err);
     }
-    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .from = c->from, .foreign = c->foreign, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
                                        .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1, .now = sb_o_deployment_now(o)};

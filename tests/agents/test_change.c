@@ -144,6 +144,73 @@ static void a_merge_goes_in_ranges_as_an_update_does(void **state)
     assert_false(sb_command_divides(NULL));
 }
 
+static void a_delete_goes_in_ranges_and_keeps_what_it_is_held_against(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_statement s;
+    static const char command[] = "{\"delete\": \"c\", \"deletes\": [{\"q\": {\"at\": {\"$lt\": 5}}, \"limit\": 0}], \"$copyTo\": \"d\", \"comment\": \"x\", \"$db\": \"shop\"}";
+    bson_t *range = bson_new_from_json((const uint8_t *)"{\"_id\": {\"$lte\": 7}}", -1, NULL);
+    sb_assert_ok(sb_statement_open(command, &s, &err), err);
+    assert_true(s.deletes && !s.merges);
+    char *narrowed = sb_statement_narrowed(&s, range);
+    bson_t *got = bson_new_from_json((const uint8_t *)narrowed, -1, NULL);
+    char *json = bson_as_relaxed_extended_json(got, NULL);
+    assert_string_equal(json, "{ \"delete\" : \"c\", \"deletes\" : [ { \"q\" : { \"_id\" : { \"$lte\" : 7 }, \"at\" : { \"$lt\" : 5 } }, \"limit\" : 0, \"hint\" : { \"_id\" : 1 } } ], \"$copyTo\" : \"d\", "
+                              "\"comment\" : \"x\", \"$db\" : \"shop\" }");
+    bson_free(json);
+    bson_destroy(got);
+    bson_destroy(range);
+    free(narrowed);
+    sb_statement_release(&s);
+    assert_true(sb_command_divides(command));
+    assert_false(sb_command_counts(command));
+}
+
+/* Writes of the same make the same of a field, others something else. */
+static void a_write_makes_the_same_of_a_field_on_both_sides(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op, *o;
+        char makes; /* the same letter: the same; ' ': nothing; '-': it takes it away */
+    } said[] = {
+        {"i", "{\"_id\": 1, \"c\": {\"a\": 1}}", 'A'},
+        {"i", "{\"_id\": 1, \"other\": 5, \"c\": {\"a\": 1}}", 'A'},
+        {"u", "{\"_id\": 1, \"c\": {\"a\": 1}}", 'A'},
+        {"u", "{\"$v\": 2, \"diff\": {\"u\": {\"c\": {\"a\": 1}}}}", 'A'},
+        {"u", "{\"$v\": 2, \"diff\": {\"i\": {\"x\": 1, \"c\": {\"a\": 1}}}}", 'A'},
+        {"u", "{\"$v\": 1, \"$set\": {\"c\": {\"a\": 1}}}", 'A'},
+        {"i", "{\"_id\": 1, \"c\": {\"a\": 2}}", 'B'},
+        {"u", "{\"$v\": 2, \"diff\": {\"sc\": {\"u\": {\"a\": 2}}}}", 'C'},
+        {"u", "{\"$v\": 2, \"diff\": {\"u\": {\"x\": 1}, \"sc\": {\"u\": {\"a\": 2}}}}", 'C'},
+        {"u", "{\"$set\": {\"c.a\": 2}}", 'D'},
+        {"u", "{\"$set\": {\"c.b\": 2}}", 'E'},
+        {"d", "{\"_id\": 1}", '-'},
+        {"u", "{\"_id\": 1, \"x\": 1}", '-'},
+        {"i", "{\"_id\": 1, \"x\": 1}", '-'},
+        {"u", "{\"$v\": 2, \"diff\": {\"d\": {\"c\": false}}}", '-'},
+        {"u", "{\"$v\": 1, \"$unset\": {\"c\": true}}", '-'},
+        {"u", "{\"$v\": 2, \"diff\": {\"u\": {\"cc\": 1}, \"scc\": {\"u\": {\"a\": 1}}}}", ' '},
+        {"u", "{\"$set\": {\"cc\": 1, \"cd.a\": 1}}", ' '},
+    };
+    uint64_t by[128] = {[' '] = 0, ['-'] = SB_WRITE_TAKES};
+    for (size_t i = 0; i < SB_COUNT(said); i++) {
+        bson_t *o = bson_new_from_json((const uint8_t *)said[i].o, -1, NULL);
+        assert_non_null(o);
+        uint64_t made = sb_write_makes(said[i].op, o, "c"), *known = &by[(int)said[i].makes];
+        bool fixed = said[i].makes == ' ' || said[i].makes == '-';
+        if (!fixed && *known == 0) {
+            for (size_t k = 0; k < SB_COUNT(by); k++)
+                assert_true(made > SB_WRITE_TAKES && made != by[k]);
+            *known = made;
+        }
+        if (made != *known)
+            fail_msg("%s %s makes something else than '%c'", said[i].op, said[i].o, said[i].makes);
+        bson_destroy(o);
+    }
+}
+
 static void types_convert_where_a_value_keeps_what_it_says(void **state)
 {
     (void)state;
@@ -177,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_write_says_what_it_sets), cmocka_unit_test(names_that_cannot_be_moved_are_refused), cmocka_unit_test(code_is_handed_over_with_any_name),
                                        cmocka_unit_test(only_what_is_the_same_each_time_is_computed), cmocka_unit_test(a_merge_goes_in_ranges_as_an_update_does),
+                                       cmocka_unit_test(a_delete_goes_in_ranges_and_keeps_what_it_is_held_against), cmocka_unit_test(a_write_makes_the_same_of_a_field_on_both_sides),
                                        cmocka_unit_test(types_convert_where_a_value_keeps_what_it_says), cmocka_unit_test(an_unknown_way_fails_closed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

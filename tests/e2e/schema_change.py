@@ -148,7 +148,7 @@ def refusals(lab):
             ("rename collection shop.tags to shop.labels", "is not renamed from here"),
             ("make shop.tags capped", "expire documents in shop.tags 30 days"),
             ("convert shop.tags to a time series", "only creates one empty"),
-            ("extract list from shop.tags into shop.lists", "between collections"),
+            ("embed shop.tags into shop.mixed", "by FIELD as NAME"),
             ("convert the map field a to an array in shop.tags", "$objectToArray"),
             ("replace the field a by the field c in shop.tags", "Is the new field to say what the old one says?"),
     ):

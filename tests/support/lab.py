@@ -146,6 +146,10 @@ class Lab:
 
     def on_write(self, write):
         """Before a write reaches the server: is its intent on the record, and durable?"""
+        if write.part_of is not None:  # of the one command whose parts these are
+            if not any('"%s"' % write.part_of in e["body"]["command"] and e["body"]["command"].startswith('{ "delete"') for e in self.open_intents()):
+                self.wire_problems.append("%s was sent while no intent for it was open" % write.text)
+            return
         sha = hashlib.sha256(write.text.encode()).hexdigest()
         intents = [e for e in self.entries("step.intent") if e["body"]["sha256"] == sha]
         sent = sum(1 for w in self.proxy.writes if w.text == write.text)
@@ -310,8 +314,8 @@ class Lab:
         if self.proxy:
             require(not self.proxy.problems, "; ".join(self.proxy.problems))
             for w in self.proxy.writes:
-                kept = w.name in ("aggregate", "drop") and '"signalbox_before_' in w.text  # what fields said before a change
-                require(kept or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
+                kept = (w.name == "drop" and '"signalbox_before_' in w.text) or (w.name == "aggregate" and '"$merge"' in w.text)  # what fields say, beside
+                require(kept or w.part_of is not None or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
 
     def close(self):
         """Also of a test that never looked at the wire: each write had its intent before it, or the program ends with 1; and what is on

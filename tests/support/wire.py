@@ -64,14 +64,18 @@ def command_text(doc):
 
 
 class Write:
+    """part_of: the comment of the command that it is a part of, where it is one of a transaction's; its documents are not kept then."""
+
     def __init__(self, conn, doc):
-        self.at, self.conn, self.doc = time.time(), conn, doc
-        self.name, self.text = next(iter(doc)), command_text(doc)
+        self.at, self.conn, self.doc, self.name = time.time(), conn, doc, next(iter(doc))
+        self.part_of = doc.get("comment") or conn.part_of if doc.get("autocommit") is False else None
+        conn.part_of = self.part_of
+        self.text = command_text(doc) if self.part_of is None else "%s, a part of %s" % (self.name, self.part_of)
 
 
 class Connection:
     def __init__(self, member):
-        self.member, self.app, self.open = member, None, True
+        self.member, self.app, self.open, self.part_of = member, None, True, None
         self.commands = {}
 
 

@@ -13,10 +13,17 @@
  *   expire    an index by which documents expire, with a time that deletes nothing -> the time lowered in steps, each of which says how
  *             many documents its first pass deletes, and begins only when no more would go (measured)
  *
- * A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
+ *   archive   documents whose date is older than a moment go to another collection, in batches: each batch is one transaction, in
+ *             which they are put there, read back and compared byte by byte, and deleted here
+ *   extract   a field becomes a document of its own, with the _id of the one it was in: write both (measured) -> copy in batches -> read
+ *             the new, stop writing the old (measured), each has its document (measured) -> remove the field
+ *   embed     what a field refers to by its value (a document of another collection) is taken into the documents: write both (measured)
+ *             -> copy in batches, by the index there is on what is referred to; then each copy is held against it (measured)
+ *
+ * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
- * no value of a document passes through this program. Taken back, a document gets its old value where it still says what the
+ * no value of a document passes through this program (but those that are moved, in one transaction). Taken back, a document gets its old value where it still says what the
  * change made of it. That way back drops what was kept; it is there until somebody else does.
  *
  * Nothing is changed here. Thread: any worker; blocks for some seconds at most. */
@@ -27,7 +34,12 @@
 #include <signalbox/model/card.h>
 #include <signalbox/mongo/server.h>
 
-enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE };
+enum sb_change_kind {
+    SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE, SB_CHANGE_ARCHIVE,
+    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY, SB_CHANGE_EMBED
+};
+
+struct sb_shard_key_heard;
 
 #define SB_CHANGE_CARDS 4 /* of a change, at most */
 #define SB_PLAN_CARDS 8   /* of any plan */
@@ -35,14 +47,18 @@ enum sb_change_kind { SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHAN
 struct sb_change_question {
     enum sb_change_kind change;
     const char *ns, *field;
-    const char *new_field; /* of a rename */
+    const char *new_field; /* of a rename; of what is embedded: the field that gets it */
+    const char *from, *foreign; /* what is embedded: the collection that `field` refers to, and the field there that it names */
     const char *value;     /* of an added field: Extended JSON of {"v": ...}, or */
     const char *expression; /* how a server computes it, the same way */
     const char *type, *from_type; /* of a retype, as BSON names them; the second may be NULL: the documents say it */
     const char *otherwise; /* of a retype: what values become that cannot be converted, as value; NULL: they stay as they are */
     bool repair;           /* of documents that break a validator (schema_validate.h) */
     const char *only;      /* of a removal: which documents beside, a filter as Extended JSON; NULL: all that have the field */
-    int64_t expire_s;      /* of documents that expire: so long after the date in `field` */
+    int64_t expire_s;      /* of documents that expire, or that are archived: so long after the date in `field` */
+    const char *into;      /* where documents are archived, or a field is extracted: a collection of the same database */
+    const char *key;       /* a shard key: JSON, quoted or not; and what was heard of who would name it */
+    const struct sb_shard_key_heard *heard;
     const struct sb_depends *uses; /* who uses the field, by what was heard: it goes on every card; NULL: nobody has listened */
     int64_t first_card;    /* the number of the first card; the others follow */
     const char *case_id, *deployment, *deployment_id, *requested_by;

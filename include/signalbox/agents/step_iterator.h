@@ -12,12 +12,18 @@
  * without a command. Several ranges may be asked for at a time: they follow each other and share no document, so that
  * their commands may be away at once; the place moves up to the first of them that was not done. The walk is followed by sweeps over the whole collection until one finds nothing: that is the re-scan for
  * offenders and catches late writers. Ranges stay within one type of _id, as the server's comparisons do.
- * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps.
+ * An aggregation that merges documents into another collection goes the same way, over what it reads, in one walk without sweeps; so
+ * does a delete of what another collection holds, with sweeps.
  * "both_written", "unwritten", "retyped": the record of writes (oplog) since a moment is read until, for as long as the step says, every
  * write that sets `field` has set `new_field` to the same value; or no write has set `field`; or
  * none has set it to a value of the type `new_field`. It sends nothing.
  * "validated": the same, until no document that was written breaks the validator that the collection has, as it stands when it is
  * looked at again.
+ * "set_with": the same, until every write that sets `field` sets `new_field` too, whatever it says.
+ * "pair_written": the same, until every write that sets or takes away `field` has made the document of that _id in the collection
+ * `new_field` say the same, within half a minute, in either order.
+ * "extracted": every document that has `field` is gone over until each has one of its _id in the collection `new_field`.
+ * "embedded": the same, until the step's own aggregation finds none of them. Both send nothing.
  *
  * Thread: any worker; blocks for some seconds at most. */
 #ifndef SIGNALBOX_AGENTS_STEP_ITERATOR_H

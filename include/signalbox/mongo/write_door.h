@@ -7,7 +7,9 @@
  * is not sent; all others go to the primary. The door opens a connection of its own (the executor's login)
  * and closes it before it returns: nothing can write between RESULT and the next INTENT. createIndexes gets no socket
  * time-out, because a client's time-out says nothing about the build; for the others it is 15 s, and their maxTimeMS is
- * part of the card's command: the door sends what was approved and adds nothing. Thread: any worker; blocks as long as
+ * part of the card's command: the door sends what was approved and adds nothing. One command is no server's: a delete with "$copyTo"
+ * or "$sameIn" is carried out as one transaction (find, insert, find, delete), in which only what another collection holds, the same,
+ * is deleted; its reply tells how many went and were left, and the SHA-256 of those that went. Thread: any worker; blocks as long as
  * the command takes.
  */
 #ifndef SIGNALBOX_MONGO_WRITE_DOOR_H
@@ -24,7 +26,7 @@ enum sb_outcome {
 
 struct sb_write_result {
     enum sb_outcome outcome;
-    int64_t code;       /* server error code; 0 none */
+    int64_t code;       /* server error code; 0 none; -1: not the server's, and it is not worth trying again */
     char *reply;        /* relaxed Extended JSON, at most 4 KiB; NULL when there was none */
     char message[512];  /* why, where it is not ok */
     int64_t millis;
