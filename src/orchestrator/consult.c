@@ -150,7 +150,7 @@ static struct consult *new_consult(struct sb_orchestrator *o, const char *card_i
     c->has_anomaly = anomaly != NULL;
     c->q = (struct sb_index_question){.ns = c->ns, .key = c->key, .name = c->name, .card_id = c->card_id, .case_id = c->case_id,
                                       .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by,
-                                      .void_from = c->q.void_from, .void_to = c->q.void_to, .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = o->facts.hello.set_name[0] != '\0'};
+                                      .void_from = c->q.void_from, .void_to = c->q.void_to, .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = sb_hello_replicated(&o->facts.hello)};
     return c;
 }
 

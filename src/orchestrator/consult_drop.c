@@ -111,7 +111,7 @@ void sb_o_consult_drop(struct sb_orchestrator *o, struct held_card *hidden)
     if (!d)
         return; /* at the next tick */
     d->o = o;
-    d->replicated = o->facts.hello.set_name[0] != '\0';
+    d->replicated = sb_hello_replicated(&o->facts.hello);
     d->card_id = sb_format("C-%06" PRId64, o->last_card + 1);
     if (!d->card_id || sb_record_copy(&sb_card_schema, &d->hidden, &hidden->card) || sb_o_members(o, &d->members, &d->members_n, &d->primary)) {
         free_dropping(d);

@@ -207,7 +207,7 @@ int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const
         free_retiring(r);
         return sb_fail_nomem(err);
     }
-    r->q = (struct sb_retire_question){.about = r->about, .can_hide = o->facts.hello.set_name[0] && o->facts.version_number >= 40400, .card_id = r->card_id, .case_id = r->case_id,
+    r->q = (struct sb_retire_question){.about = r->about, .can_hide = sb_hello_replicated(&o->facts.hello) && o->facts.version_number >= 40400, .card_id = r->card_id, .case_id = r->case_id,
                                        .deployment = r->deployment, .deployment_id = r->deployment_id, .requested_by = r->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated};
     o->last_card++;

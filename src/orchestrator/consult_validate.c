@@ -98,7 +98,7 @@ static const char *obstacle(const struct sb_orchestrator *o)
 {
     if (!o->facts.simulated && !o->facts.mongod)
         return "this server is not MongoDB's own, and is not known to take a collMod with a validator";
-    if (!o->facts.hello.set_name[0])
+    if (!sb_hello_replicated(&o->facts.hello))
         return "this server keeps no record of writes (it is no replica set), by which the second phase is measured";
     return NULL;
 }
