@@ -73,7 +73,7 @@ static void set_deviating(struct sb_detector *d, enum series_kind kind, const ch
 static void take_member(struct sb_detector *d, const struct sb_member_line *m, int64_t at)
 {
     struct member_life *l = life_of(d, m->name);
-    if (!l || (m->shard && !l->shard && sb_str_set(&l->shard, m->shard)))
+    if (!l)
         return;
     if (m->healthy) {
         l->answered_at = at;
@@ -150,6 +150,11 @@ static void take_leadership(struct sb_detector *d, const struct sb_strip *strip,
 
 void sb_detector_strip(struct sb_detector *d, const struct sb_strip *strip)
 {
+    for (size_t i = 0; i < strip->members_n; i++) { /* also before the first sample: the log that comes with it is of a shard's */
+        struct member_life *l = strip->members[i].shard ? life_of(d, strip->members[i].name) : NULL;
+        if (l && !l->shard && sb_str_set(&l->shard, strip->members[i].shard))
+            return;
+    }
     if (!strip->at)
         return;
     if (strip->at > d->now)

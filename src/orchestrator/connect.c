@@ -177,6 +177,23 @@ const char *sb_o_set_name(const struct sb_orchestrator *o)
     return o->facts.hello.is_mongos ? "sharded cluster" : o->facts.hello.set_name;
 }
 
+/* Before the first sample: the detector judges each shard by itself. -1 out of memory. */
+static int tell_shards(struct sb_orchestrator *o, char *const *members, const char *const *shards, size_t n)
+{
+    const struct sb_schema *schema = sb_message_schema(SB_NEWS_STRIP);
+    struct sb_strip s;
+    int rc = 0;
+    memset(&s, 0, sizeof s);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct sb_member_line *line = SB_PUSH(s.members);
+        rc = !line || sb_str_set(&line->name, members[i]) || sb_str_set(&line->shard, shards[i]);
+    }
+    if (rc == 0)
+        sb_detector_strip(o->detector, &s);
+    sb_record_release(schema, &s);
+    return rc ? -1 : 0;
+}
+
 static int start_telemetry(struct sb_orchestrator *o, struct sb_err *err)
 {
     char **members = NULL;
@@ -195,7 +212,7 @@ static int start_telemetry(struct sb_orchestrator *o, struct sb_err *err)
     }
     struct sb_telemetry_options t = {.server = o->opt.server, .members = (const char *const *)members, .members_n = n,
                                      .set_name = sb_o_set_name(o), .shards = shards, .period_ms = o->sample_period_ms = period, .line = on_line, .frame = on_frame, .tick = on_tick, .ctx = o};
-    if (o->facts.hello.is_mongos && !shards)
+    if (o->facts.hello.is_mongos && (!shards || tell_shards(o, members, shards, n)))
         sb_fail_nomem(err);
     else
         o->telemetry = sb_telemetry_start(&t, err);

@@ -25,6 +25,12 @@ static size_t count_shards(const struct sb_strip *s)
     return n;
 }
 
+int view_strip_short(const struct sb_tui *t)
+{
+    const struct sb_strip *s = shown_strip(t);
+    return t->have_strip && s->cluster ? 1 + (int)count_shards(s) : 0;
+}
+
 int view_strip_lines(const struct sb_tui *t)
 {
     const struct sb_strip *s = shown_strip(t);
