@@ -91,6 +91,11 @@ static int explain_rest(const struct sb_index_question *q, const struct candidat
         char *text = c->why_not[0]                              ? sb_format("%s", c->why_not)
                      : lead && sb_candidate_within(c, lead)     ? sb_format("served by the index proposed here")
                                                                 : sb_format("would need an index of its own; one index at a time");
+        if (text && q->catalogue->shard_key && !sb_shape_names_shard_key(q->catalogue, c->work->shape)) {
+            char *more = sb_format("%s; it does not name the shard key %s, so that every shard is asked", text, q->catalogue->shard_key);
+            free(text);
+            text = more;
+        }
         int rc = subject && text ? find_out(out, subject, text) : -1;
         if (rc == 0 && out->proposes && !c->why_not[0] && c->n && !sb_candidate_within(c, lead)) {
             struct sb_rejected *r = SB_PUSH(out->card.rejected);
