@@ -144,6 +144,7 @@ int sb_cluster_ask(struct sb_conn *c, struct sb_deployment_facts *f, char *id, s
     if (sb_read_cursor_json(c, "config", "{\"find\": \"version\", \"limit\": 1}", 1, take_version, &v, &why) < 0 && why.code == SB_ESERVER) {
         if (err) /* it wants a login, or has gone: by its address alone another cluster could pass for it */
             *err = why;
+        sb_err_prefix(err, "a mongos whose cluster cannot be told");
         return -1;
     }
     return ask_shards(c, f, err);
