@@ -136,6 +136,24 @@ static void documents_lie_where_their_chunk_is(void **state)
     end(&x);
 }
 
+/* A chunk has its min and not its max; what has no key lies with null, in front of all numbers. */
+static void a_bound_belongs_to_the_chunk_behind_it(void **state)
+{
+    static const struct {
+        const char *doc;
+        unsigned chunk;
+    } tries[] = {{"{\"customer\": 99}", 0}, {"{\"customer\": 100}", 1}, {"{\"customer\": 199.5}", 1}, {"{\"customer\": 300}", 3}, {"{}", 0}, {"{\"customer\": \"x\"}", 3}};
+    struct world x;
+    (void)state;
+    begin(&x, 2, "");
+    for (size_t i = 0; i < SB_COUNT(tries); i++) {
+        bson_t *doc = bson_new_from_json((const uint8_t *)tries[i].doc, -1, NULL);
+        assert_int_equal(sim_chunk_of(sim_sharded_find(x.c, "shop.orders"), bson_get_data(doc)), tries[i].chunk);
+        bson_destroy(doc);
+    }
+    end(&x);
+}
+
 /* Sorted over both shards, through a cursor in small batches: none is missing, none comes twice, and the order holds. */
 static void a_cursor_goes_over_all_shards(void **state)
 {
@@ -298,7 +316,7 @@ static void broken_rows_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(documents_lie_where_their_chunk_is), cmocka_unit_test(a_cursor_goes_over_all_shards), cmocka_unit_test(writes_go_where_they_belong),
+        cmocka_unit_test(documents_lie_where_their_chunk_is), cmocka_unit_test(a_bound_belongs_to_the_chunk_behind_it), cmocka_unit_test(a_cursor_goes_over_all_shards), cmocka_unit_test(writes_go_where_they_belong),
         cmocka_unit_test(what_one_shard_cannot_do_is_told),   cmocka_unit_test(a_chunk_moves_with_its_documents), cmocka_unit_test(a_shard_without_a_primary_fails_alone),
         cmocka_unit_test(one_seed_gives_one_history),         cmocka_unit_test(broken_rows_are_told),
     };
