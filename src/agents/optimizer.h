@@ -66,6 +66,9 @@ bool sb_candidate_within(const struct candidate *a, const struct candidate *b);
 /* optimizer_shards.c: the filter bounds the first field of the shard key, so that a mongos leaves shards out. False where it has none. */
 bool sb_shape_names_shard_key(const struct sb_catalogue *c, const struct sb_shape *shape);
 
+/* Adds to what is said of a shape (taken; NULL: out of memory) that every shard is asked, where that is so. */
+char *sb_shape_shards_said(const struct sb_catalogue *c, const struct sb_shape *shape, char *text);
+
 /* The same for a key of no operation. */
 bool sb_key_serves(const struct candidate *c, const struct candidate *key);
 

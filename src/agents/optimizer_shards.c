@@ -23,3 +23,13 @@ bool sb_shape_names_shard_key(const struct sb_catalogue *c, const struct sb_shap
         bson_destroy(key);
     return names;
 }
+
+char *sb_shape_shards_said(const struct sb_catalogue *c, const struct sb_shape *shape, char *text)
+{
+    if (!text || !c->shard_key || sb_shape_names_shard_key(c, shape))
+        return text;
+    char *shown = sb_index_key_shown(c->shard_key), *more = shown ? sb_format("%s; it does not name the shard key %s, so that every shard is asked", text, shown) : NULL;
+    free(shown);
+    free(text);
+    return more;
+}

@@ -73,7 +73,7 @@ static void what_one_shard_refuses_is_undone_on_the_other(void **state)
 {
     struct lab l;
     (void)state;
-    lab_open(&l, &(struct lab_options){.scenario = "two-shards", .environment = SB_ENV_STAGING});
+    lab_open(&l, &(struct lab_options){.scenario = "tests/e2e/cluster.scenario", .environment = SB_ENV_STAGING});
     take_shards(&l);
     lab_propose(&l, REQUEST, SB_AWAITING_APPROVAL);
     atomic_store(&rival, true);
@@ -93,7 +93,7 @@ static void an_index_is_read_back_from_every_shard(void **state)
 {
     struct lab l;
     (void)state;
-    lab_open(&l, &(struct lab_options){.scenario = "two-shards", .environment = SB_ENV_STAGING});
+    lab_open(&l, &(struct lab_options){.scenario = "tests/e2e/cluster.scenario", .environment = SB_ENV_STAGING});
     take_shards(&l);
     lab_propose(&l, REQUEST, SB_AWAITING_APPROVAL);
     assert_int_equal(lab_approve(&l, &l.bob), 0);
