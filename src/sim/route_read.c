@@ -125,6 +125,11 @@ static int check_stages(struct sim_routed *r, struct sim_val pipeline)
 {
     static const char *const others[] = {"$lookup", "$unionWith", "$facet", "$out", "$merge"};
     struct sim_elem stage, op;
+    size_t n = 0;
+    for (struct sim_iter it = sim_iter_of(pipeline.p); next_stage(&it, &stage, &op);)
+        n++;
+    if (n != sim_count(pipeline.p))
+        return sim_fail(&r->fail, SIM_TYPE_MISMATCH, "Each element of the 'pipeline' array must be an object with one stage");
     for (struct sim_iter it = sim_iter_of(pipeline.p); r->x && next_stage(&it, &stage, &op);)
         for (size_t i = 0; i < SB_COUNT(others); i++)
             if (strcmp(op.key, others[i]) == 0)

@@ -12,7 +12,7 @@
 struct statements {
     const uint8_t *at, *end;
     struct sim_iter it;
-    bool is_array;
+    bool is_array, broken; /* broken: one was no document */
 };
 
 static int begin(struct sim_routed *r, const char *name, struct statements *s)
@@ -35,8 +35,12 @@ static int begin(struct sim_routed *r, const char *name, struct statements *s)
 static const uint8_t *next(struct statements *s)
 {
     struct sim_elem e;
+    if (s->is_array && sim_next(&s->it, &e)) {
+        s->broken = e.v.type != BSON_TYPE_DOCUMENT;
+        return s->broken ? NULL : e.v.p;
+    }
     if (s->is_array)
-        return sim_next(&s->it, &e) && e.v.type == BSON_TYPE_DOCUMENT ? e.v.p : NULL;
+        return NULL;
     const uint8_t *p = s->at < s->end ? s->at : NULL;
     s->at += p ? sim_doc_len(p) : 0;
     return p;
@@ -77,6 +81,8 @@ static int plan(struct sim_routed *r, const char *name, target_fn target)
                 rc = add_index(&made[i], n) ? sim_fail_nomem(&r->fail) : 0;
             }
     }
+    if (rc == 0 && s.broken)
+        rc = sim_fail(&r->fail, SIM_TYPE_MISMATCH, "BSON field '%s.%s.%u' is no object", r->verb->name, name, n);
     if (rc == 0 && n == 0)
         rc = sim_fail(&r->fail, 16, "Write batch sizes must be between 1 and 100000. Got 0 operations.");
     for (int i = 0; i < r->c->shards; i++) {
