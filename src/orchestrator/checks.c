@@ -24,6 +24,15 @@ int sb_o_nodes(const struct sb_orchestrator *o, char ***members, size_t *n)
     return 0;
 }
 
+int64_t sb_o_node_count(const struct sb_orchestrator *o)
+{
+    const struct sb_deployment_facts *f = &o->facts;
+    size_t n = f->hello.members_n;
+    for (size_t i = 0; i < f->shards_n; i++)
+        n += f->shards[i].hosts_n;
+    return n ? (int64_t)n : 1;
+}
+
 /* One mongos knows all that the others do. */
 static int only_mongos(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary)
 {

@@ -195,6 +195,9 @@ int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const
 {
     if (!o->telemetry)
         return sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
+    if (o->facts.hello.is_mongos) /* an index that only reads of secondaries use would look unused */
+        return sb_fail(err, SB_ESTATE, "Whether an index of a sharded cluster is unused is not worked out: a mongos counts the uses on the primary of each shard, and what reads secondaries is not seen by it. Nothing is "
+                                       "proposed to go.");
     struct retiring *r = calloc(1, sizeof *r);
     if (!r)
         return sb_fail_nomem(err);

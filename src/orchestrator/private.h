@@ -1053,6 +1053,7 @@ int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, ch
 
 /* Those that bear the data: of a cluster the members of its shards, shard by shard. Else the same. Copies. */
 int sb_o_nodes(const struct sb_orchestrator *o, char ***members, size_t *n);
+int64_t sb_o_node_count(const struct sb_orchestrator *o); /* as hello and listShards told them; at least 1 */
 
 /* Of the set that is watched, as screens show it; "": a standalone. */
 const char *sb_o_set_name(const struct sb_orchestrator *o);
