@@ -18,12 +18,6 @@ struct sb_detector *sb_detector_new(struct sb_err *err)
     struct sb_detector *d = calloc(1, sizeof *d);
     if (!d)
         sb_fail_nomem(err);
-    else if (!(d->judge.engine = sb_incidents_new(err))) {
-        free(d);
-        d = NULL;
-    } else {
-        sb_incidents_watch_live(d->judge.engine);
-    }
     return d;
 }
 
@@ -49,11 +43,9 @@ void sb_detector_free(struct sb_detector *d)
     for (size_t i = 0; i < d->open_n; i++)
         free_open(d->open[i]);
     free(d->open);
-    for (size_t i = 0; i < d->lives_n; i++)
-        free(d->lives[i].name);
-    free(d->lives);
+    sb_detector_free_lives(d);
     sb_detector_free_changes(d);
-    sb_judge_release(&d->judge);
+    sb_judge_release(d);
     sb_trends_release(&d->trends);
     sb_anomaly_release(&d->backups.told);
     free(d);

@@ -218,6 +218,9 @@ static int look_at(struct look *l, const char *path)
     return add_fact(l, path, "place of backups", why.msg, "blind");
 }
 
+#define ONE_SET "A backup of one shard is none of the cluster: that takes one of every shard and of the config servers, up to one moment, with the balancer stopped meanwhile"
+#define ALL_SETS "Of the cluster only where it holds every shard and the config servers up to one moment: compare its sets with the shards"
+
 int sb_backup_answer(const struct sb_backup_question *q, struct sb_backup_said *out, struct sb_err *err)
 {
     struct sb_seal_key key = {{0}};
@@ -240,9 +243,14 @@ int sb_backup_answer(const struct sb_backup_question *q, struct sb_backup_said *
         rc = add_rest(&l);
     const struct sb_backup *newest = sb_backups_best(&l.list, q->place, q->until);
     const struct sb_backup_plan plan = {q, newest};
-    out->good = newest != NULL;
+    bool of_one_set = newest && q->shards && newest->kind != SB_BACKUP_PBM;
+    if (rc == 0 && newest && q->shards)
+        rc = add_fact(&l, "listShards", "what a backup of the cluster is", of_one_set ? ONE_SET : ALL_SETS, "measured");
+    out->good = newest != NULL && !of_one_set;
     if (rc == 0 && newest && q->plan && (rc = sb_backup_plan_card(&plan, &out->card)) == 0)
         sb_str_addf(&text, "%s: %s. %s", out->card.id, out->card.title, out->card.why);
+    else if (of_one_set)
+        sb_str_addf(&text, "No backup of the cluster of %zu shards: the newest, %.200s, is of one replica set or was read through a mongos. %s", q->shards, newest->path, ONE_SET);
     else if (newest)
         tell_good(&text, &l, newest);
     else

@@ -27,8 +27,13 @@ static int ask(struct sb_backup_live *l, struct sb_conn *c, uint64_t point, stru
     if (sb_deployment_identify(c, &facts, err))
         return -1;
     snprintf(l->version, sizeof l->version, "%s", facts.version);
+    size_t shards = facts.shards_n;
+    bool cluster = facts.hello.is_mongos;
     sb_deployment_facts_release(&facts);
     read_fcv(l, c);
+    if (cluster)
+        return sb_fail(err, SB_EINPUT, "a cluster of %zu shards has an oplog a shard and not one: a backup of one shard is none of the cluster, only backups of every shard and of the config servers up to one moment are; how far each oplog reaches back is asked of its shard",
+                       shards);
     snprintf(first_write, sizeof first_write,
              "{\"find\": \"oplog.rs\", \"filter\": {\"ts\": {\"$gt\": {\"$timestamp\": {\"t\": %" PRIu64 ", \"i\": %" PRIu64 "}}}, \"op\": {\"$in\": [\"i\", \"u\", \"d\", \"c\"]}}, \"limit\": 1}",
              point >> 32, point & UINT32_MAX);

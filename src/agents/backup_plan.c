@@ -71,14 +71,16 @@ static bool write_steps(const struct sb_backup_plan *p, struct step steps[STEPS]
         steps[i].title = titles[i];
         sb_str_init(&steps[i].text);
     }
-    sb_str_adds(&steps[STOP].text, "where it is sharded the balancer first, then every mongos; write down the time");
+    bool known = p->q->shards > 0;
+    const char *where = known ? "" : "where it is sharded ";
+    sb_str_addf(&steps[STOP].text, "%sthe balancer first, then every mongos; write down the time", where);
     sb_str_addf(&steps[KEEP].text, "the old volumes, or a dump of it (`signalbox backup make PATH%s%s`)", place ? " " : "", place ? place : "");
     sb_str_addf(&steps[READ].text, "`signalbox backup check %s`", b->path);
-    sb_str_addf(&steps[START].text, "of the backup's version%s%s%s, not over the old one; where it is sharded with as many shards of the same names, the config server's set first, then each shard",
-                version ? " (" : "", version ? version : "", version ? ")" : "");
+    sb_str_addf(&steps[START].text, "of the backup's version%s%s%s, not over the old one; %swith %s shards of the same names, the config server's set first, then each shard",
+                version ? " (" : "", version ? version : "", version ? ")" : "", where, known ? "all" : "as many");
     add_command(p, &steps[RESTORE].text);
     sb_str_adds(&steps[COMPARE].text, "counts and indexes; then the application's own check");
-    sb_str_adds(&steps[OPEN].text, "where it is sharded every mongos first, the balancer last");
+    sb_str_addf(&steps[OPEN].text, "%severy mongos first, the balancer last", where);
     sb_str_addf(&steps[AFTER].text, "those from before are of another history%s", b->kind == SB_BACKUP_PBM ? ": `pbm backup`, then `pbm config --set pitr.enabled=true`" : "");
     for (int i = 0; i < STEPS; i++)
         whole &= sb_str_ok(&steps[i].text);

@@ -179,10 +179,10 @@ enum sb_built sb_catalogue_built(const struct sb_catalogue *c, const char *name,
         return SB_BUILT_UNPROVEN;
     }
     if (index->members < c->members) {
-        snprintf(why, cap, "%lld of %lld members have it", (long long)index->members, (long long)c->members);
+        snprintf(why, cap, "%lld of %lld %s have it", (long long)index->members, (long long)c->members, c->sharded ? "shards" : "members");
         return SB_BUILDING;
     }
-    snprintf(why, cap, "all %lld members have it, none is building", (long long)c->members);
+    snprintf(why, cap, "all %lld %s have it, none is building", (long long)c->members, c->sharded ? "shards" : "members");
     return SB_BUILT;
 }
 

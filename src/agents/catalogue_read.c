@@ -19,6 +19,7 @@ struct reading {
     const char *member; /* of the callback */
     bool seen[MAX_INDEXES]; /* on that member */
     struct sb_shards shards; /* what a mongos tells of them */
+    bool by_shard;           /* its $indexStats has a row a shard */
 };
 
 static void note(struct reading *r, const char *member, const char *command)
@@ -173,6 +174,18 @@ static void compare_keys(struct reading *r, const struct sb_index_info *index, c
     bson_free(text);
 }
 
+/* A mongos lists the indexes of one shard; another one may have more. True when memory ran out. */
+static bool take_unlisted(struct reading *r, const char *name, const bson_t *doc)
+{
+    bson_iter_t it;
+    bson_t spec;
+    if (sb_catalogue_index(r->c, name) || r->c->indexes_n >= MAX_INDEXES || !bson_iter_init_find(&it, doc, "spec") || !sb_sub_document(&it, &spec))
+        return false;
+    struct sb_index_info *index = SB_PUSH(r->c->indexes);
+    r->failed = !index || sb_index_info_take(index, &spec);
+    return r->failed;
+}
+
 static bool take_use(void *ctx, const bson_t *doc)
 {
     struct reading *r = ctx;
@@ -180,15 +193,19 @@ static bool take_use(void *ctx, const bson_t *doc)
     if (!bson_iter_init_find(&it, doc, "name") || !BSON_ITER_HOLDS_UTF8(&it))
         return true;
     const char *name = bson_iter_utf8(&it, NULL);
-    sb_shards_take(&r->shards, doc);
-    if (!sb_catalogue_index(r->c, name) && !(bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it)))
+    if (sb_shards_take(&r->shards, doc)) {
+        r->by_shard = true;
+        if (take_unlisted(r, name, doc))
+            return false;
+    } else if (!sb_catalogue_index(r->c, name) && !(bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it)))
         uneven(r, "%.120s is on %.100s and not on the primary", name, r->member);
     for (size_t i = 0; i < r->c->indexes_n; i++) {
         struct sb_index_info *index = &r->c->indexes[i];
         if (!sb_streq(index->name, name))
             continue;
         r->seen[i] = true;
-        compare_keys(r, index, doc);
+        if (!r->by_shard) /* of shards it is told by their names */
+            compare_keys(r, index, doc);
         if (bson_iter_init_find(&it, doc, "building") && bson_iter_as_bool(&it))
             index->building = true;
         else
@@ -275,7 +292,7 @@ static void ask_member(struct reading *r, const struct sb_server *server, const 
     bson_t *stats = BCON_NEW("aggregate", BCON_UTF8(r->coll), "pipeline", "[", "{", "$indexStats", "{", "}", "}", "]", "cursor", "{", "}");
     memset(r->seen, 0, sizeof r->seen);
     int64_t n = each(r, conn, r->db, stats, take_use, &err);
-    for (size_t i = 0; n >= 0 && i < r->c->indexes_n; i++)
+    for (size_t i = 0; n >= 0 && !r->by_shard && i < r->c->indexes_n; i++)
         if (!r->seen[i] && !r->c->indexes[i].building)
             uneven(r, "%.120s is on the primary and not on %.100s", r->c->indexes[i].name, member);
     if (n >= 0)
@@ -380,6 +397,8 @@ int sb_catalogue_read(const struct sb_server *server, const struct sb_members *m
         goto out;
     for (size_t i = 0; out->exists && i < members->data_n; i++)
         ask_member(&r, server, members->data[i]);
+    if (r.by_shard) /* each that has a part of the collection has to have every index */
+        out->members = out->members_answered = (int64_t)r.shards.n;
     if (sb_shards_tell(&r.shards, out))
         r.failed = true;
     rc = r.failed ? sb_fail_nomem(err) : 0;

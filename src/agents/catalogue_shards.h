@@ -9,7 +9,6 @@
 
 #include <signalbox/agents/catalogue.h>
 
-#define SB_SHARDS_MOST 64      /* shards that are told apart; of more nothing is compared */
 #define SB_SHARDS_INDEXES 128
 
 struct sb_shards {

@@ -99,13 +99,14 @@ struct open_anomaly {
 
 /* What is known of a member's life. */
 struct member_life {
-    char *name;
+    char *name, *shard;  /* shard: NULL: of none */
     int64_t answered_at; /* deployment time of the last strip in which it was healthy; 0 never */
     int silent;          /* strips since then */
 };
 
-/* Who leads the set. */
+/* Who leads a set: the one that is watched, or that of a shard. */
 struct set_life {
+    char *shard;         /* NULL: it is the one */
     char primary[256];   /* "" none seen yet */
     char former[256];    /* the one before */
     char next[256];      /* seen as primary, not yet often enough */
@@ -166,25 +167,28 @@ bool sb_trends_take(struct sb_detector *d, struct sb_anomaly *out);
 /* detector_story.c */
 void sb_trail_add(struct trail *t, int64_t at, double value);
 
-/* The engine that judges, and what it is judging. */
+/* The engine that judges, and what it is judging: one for each set. */
 struct judge {
+    char *shard;       /* NULL: of no shard */
     struct sb_incidents *engine;
     char **members;    /* by the engine's numbers */
     size_t members_n;
     int64_t number;    /* of the open anomaly that its open incident is; 0 none */
     int64_t looked_at;
-    uint64_t lost;     /* memory ran out */
 };
 
 struct sb_detector {
-    struct judge judge;
+    struct judge *judges;
+    size_t judges_n;
+    uint64_t judges_lost; /* memory ran out */
     struct trends trends;
     struct backup_watch backups;
     struct change changes[SB_CHANGES_KEPT]; /* a ring: the oldest is at changes_next once it is full */
     size_t changes_n, changes_next;
     struct member_life *lives;
     size_t lives_n;
-    struct set_life set;
+    struct set_life *sets;
+    size_t sets_n;
     struct series **series;
     size_t series_n;
     uint16_t slot[SERIES_SLOTS]; /* hash table: index + 1 into series, 0 empty */
@@ -203,7 +207,7 @@ struct series *sb_detector_series(struct sb_detector *d, enum series_kind kind, 
 struct open_anomaly *sb_detector_open(struct sb_detector *d, int64_t from, int64_t at);
 
 /* detector_judge.c */
-void sb_judge_release(struct judge *j);
+void sb_judge_release(struct sb_detector *d);
 void sb_judge_frame(struct sb_detector *d, const struct sb_frame *f);
 bool sb_judge_holds(const struct sb_detector *d, const struct open_anomaly *o); /* an impact of the whole set or of a member goes on */
 /* Its class and its reason; its signals, names and suspects beside ours. -1 out of memory. */
@@ -223,6 +227,8 @@ struct life_story {
 };
 
 /* detector_members.c */
+const char *sb_detector_shard(const struct sb_detector *d, const char *member); /* NULL: it is a member of none */
+void sb_detector_free_lives(struct sb_detector *d);
 void sb_detector_life(const struct sb_detector *d, const struct open_anomaly *o, struct life_story *out);
 char *sb_detector_life_title(const struct life_story *l); /* NULL out of memory */
 

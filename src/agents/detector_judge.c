@@ -14,12 +14,36 @@
 #define MOST_MEMBERS 64
 #define PPM 1000000.0
 
-void sb_judge_release(struct judge *j)
+void sb_judge_release(struct sb_detector *d)
 {
-    sb_incidents_free(j->engine);
-    for (size_t i = 0; i < j->members_n; i++)
-        free(j->members[i]);
-    free(j->members);
+    for (size_t k = 0; k < d->judges_n; k++) {
+        struct judge *j = &d->judges[k];
+        sb_incidents_free(j->engine);
+        for (size_t i = 0; i < j->members_n; i++)
+            free(j->members[i]);
+        free(j->members);
+        free(j->shard);
+    }
+    free(d->judges);
+}
+
+/* Who judges the set of this member; NULL out of memory. */
+static struct judge *judge_of(struct sb_detector *d, const char *member)
+{
+    const char *shard = sb_detector_shard(d, member);
+    for (size_t i = 0; i < d->judges_n; i++)
+        if (sb_streq(d->judges[i].shard ? d->judges[i].shard : "", shard ? shard : ""))
+            return &d->judges[i];
+    struct judge j = {.engine = sb_incidents_new(NULL)};
+    struct judge *slot = j.engine && sb_str_set(&j.shard, shard) == 0 ? SB_PUSH(d->judges) : NULL;
+    if (!slot) {
+        sb_incidents_free(j.engine);
+        free(j.shard);
+        return NULL;
+    }
+    sb_incidents_watch_live(j.engine);
+    *slot = j;
+    return slot;
 }
 
 static int member_of(struct judge *j, const char *name)
@@ -37,23 +61,24 @@ static int member_of(struct judge *j, const char *name)
 
 void sb_detector_line(struct sb_detector *d, const char *member, const struct sb_log_line *line, const struct sb_slow_op *op)
 {
-    int m = member_of(&d->judge, member);
-    if (m < 0 || sb_incidents_log(d->judge.engine, m, line, op, NULL))
-        d->judge.lost++;
+    struct judge *j = judge_of(d, member);
+    int m = j ? member_of(j, member) : -1;
+    if (m < 0 || sb_incidents_log(j->engine, m, line, op, NULL))
+        d->judges_lost++;
 }
 
-static struct open_anomaly *judged(const struct sb_detector *d)
+static struct open_anomaly *judged(const struct sb_detector *d, const struct judge *j)
 {
     for (size_t i = 0; i < d->open_n; i++)
-        if (d->open[i]->number == d->judge.number && !d->open[i]->closed_at)
+        if (d->open[i]->number == j->number && !d->open[i]->closed_at)
             return d->open[i];
     return NULL;
 }
 
 /* What we see, for the engine: of the anomaly that it is judging, or of the one with the earliest impact. */
-static void tell_closer(struct sb_detector *d)
+static void tell_closer(struct sb_detector *d, const struct judge *j)
 {
-    const struct open_anomaly *about = judged(d);
+    const struct open_anomaly *about = judged(d, j);
     struct sb_closer seen = {.latency = 1, .rate = 1, .examined = NAN};
     int64_t since = 0;
     for (size_t i = 0; i < d->open_n; i++) {
@@ -61,13 +86,13 @@ static void tell_closer(struct sb_detector *d)
         for (size_t k = 0; k < o->series_n && !o->closed_at; k++)
             if (o->series[k]->deviating && sb_series_rules[o->series[k]->kind].impact && (!since || o->series[k]->onset < since)) {
                 since = o->series[k]->onset;
-                about = judged(d) ? about : o;
+                about = judged(d, j) ? about : o;
             }
     }
     if (about)
         sb_detector_closer(d, about, &seen);
     seen.since_ms = since;
-    sb_incidents_closer(d->judge.engine, &seen);
+    sb_incidents_closer(j->engine, &seen);
 }
 
 /* The one that began with the engine's; NULL: there is none yet. */
@@ -98,61 +123,65 @@ static void set_verdict(struct open_anomaly *o, struct sb_incident *v, int64_t a
 }
 
 /* Of what has ended, the class is known best now. */
-static void take_ended(struct sb_detector *d)
+static void take_ended(struct sb_detector *d, struct judge *j)
 {
     struct sb_incident v;
-    while (sb_incidents_take(d->judge.engine, &v)) {
-        struct open_anomaly *o = judged(d);
+    while (sb_incidents_take(j->engine, &v)) {
+        struct open_anomaly *o = judged(d, j);
         if (o)
             set_verdict(o, &v, d->now);
         else
             sb_incident_release(&v);
-        d->judge.number = 0;
+        j->number = 0;
     }
 }
 
-static void look(struct sb_detector *d, const struct sb_incidents_now *now, int64_t at)
+static void look(struct sb_detector *d, struct judge *j, const struct sb_incidents_now *now, int64_t at)
 {
     struct sb_incident v;
-    struct open_anomaly *o = judged(d);
+    struct open_anomaly *o = judged(d, j);
     if (!o && !(o = began_with(d, now->from_ms)) && now->hurt)
         o = sb_detector_open(d, now->from_ms, at);
-    if (!o || (d->judge.number == o->number && at - d->judge.looked_at < AGAIN_MS))
+    if (!o || (j->number == o->number && at - j->looked_at < AGAIN_MS))
         return;
-    if (d->judge.number != o->number && now->from_ms < o->from)
+    if (j->number != o->number && now->from_ms < o->from)
         o->from = now->from_ms;
-    d->judge.number = o->number;
-    d->judge.looked_at = at;
-    if (sb_incidents_peek(d->judge.engine, &v))
-        d->judge.lost++;
+    j->number = o->number;
+    j->looked_at = at;
+    if (sb_incidents_peek(j->engine, &v))
+        d->judges_lost++;
     else
         set_verdict(o, &v, at);
 }
 
 void sb_judge_frame(struct sb_detector *d, const struct sb_frame *f)
 {
-    struct judge *j = &d->judge;
-    int m = f->vitals ? member_of(j, f->member) : -1;
+    struct judge *j = judge_of(d, f->member);
+    int m = f->vitals && j ? member_of(j, f->member) : -1;
     if (m < 0)
         return;
     for (size_t i = 0; i < f->peers_n; i++)
-        j->lost += sb_incidents_peer(j->engine, i, f->peers[i].name, NULL) != 0;
+        d->judges_lost += sb_incidents_peer(j->engine, i, f->peers[i].name, NULL) != 0;
     for (size_t i = 0; i < f->idle_n; i++)
         sb_incidents_transaction(j->engine, m, &(struct sb_open_transaction){f->idle[i].app, f->idle[i].client, f->idle[i].open_ms, f->idle[i].idle_ms}, f->at);
-    tell_closer(d);
+    tell_closer(d, j);
     if (sb_incidents_sample(j->engine, m, f->vitals, NULL))
-        j->lost++;
+        d->judges_lost++;
     sb_incidents_hole(j->engine, m);
-    take_ended(d);
+    take_ended(d, j);
     struct sb_incidents_now now = sb_incidents_now(j->engine);
     if (now.open)
-        look(d, &now, f->at);
+        look(d, j, &now, f->at);
 }
 
 bool sb_judge_holds(const struct sb_detector *d, const struct open_anomaly *o)
 {
-    struct sb_incidents_now now = sb_incidents_now(d->judge.engine);
-    return now.open && now.hurt && d->judge.number == o->number;
+    for (size_t i = 0; i < d->judges_n; i++) {
+        struct sb_incidents_now now = sb_incidents_now(d->judges[i].engine);
+        if (now.open && now.hurt && d->judges[i].number == o->number)
+            return true;
+    }
+    return false;
 }
 
 /* ---- in words ---- */

@@ -15,6 +15,26 @@
 #define STRIPS_IN_A_ROW 3
 #define MOVE_TOLD_MS 60000 /* how long a change of primary counts as going on */
 
+const char *sb_detector_shard(const struct sb_detector *d, const char *member)
+{
+    for (size_t i = 0; i < d->lives_n; i++)
+        if (strcmp(d->lives[i].name, member) == 0)
+            return d->lives[i].shard;
+    return NULL;
+}
+
+void sb_detector_free_lives(struct sb_detector *d)
+{
+    for (size_t i = 0; i < d->lives_n; i++) {
+        free(d->lives[i].name);
+        free(d->lives[i].shard);
+    }
+    free(d->lives);
+    for (size_t i = 0; i < d->sets_n; i++)
+        free(d->sets[i].shard);
+    free(d->sets);
+}
+
 static struct member_life *life_of(struct sb_detector *d, const char *name)
 {
     for (size_t i = 0; i < d->lives_n; i++)
@@ -67,11 +87,16 @@ static void take_member(struct sb_detector *d, const struct sb_member_line *m, i
     set_deviating(d, MEMBER_SILENT, m->name, silent, (double)(at - l->answered_at) / 1000, l->answered_at, at);
 }
 
-static const char *only_primary(const struct sb_strip *strip)
+static bool same_set(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static const char *only_primary(const struct sb_strip *strip, const char *shard)
 {
     const char *found = NULL;
     for (size_t i = 0; i < strip->members_n; i++)
-        if (strip->members[i].healthy && sb_streq(strip->members[i].state, "PRIMARY")) {
+        if (same_set(strip->members[i].shard, shard) && strip->members[i].healthy && sb_streq(strip->members[i].state, "PRIMARY")) {
             if (found)
                 return NULL; /* two that both think so: an election is not over */
             found = strip->members[i].name;
@@ -79,10 +104,27 @@ static const char *only_primary(const struct sb_strip *strip)
     return found;
 }
 
-static void take_leadership(struct sb_detector *d, const struct sb_strip *strip)
+/* NULL out of memory. */
+static struct set_life *set_of(struct sb_detector *d, const char *shard)
 {
-    struct set_life *s = &d->set;
-    const char *primary = only_primary(strip);
+    for (size_t i = 0; i < d->sets_n; i++)
+        if (same_set(d->sets[i].shard, shard))
+            return &d->sets[i];
+    char *copy = NULL;
+    struct set_life *slot = sb_str_set(&copy, shard) == 0 ? SB_PUSH(d->sets) : NULL;
+    if (slot)
+        slot->shard = copy;
+    else
+        free(copy);
+    return slot;
+}
+
+static void take_leadership(struct sb_detector *d, const struct sb_strip *strip, const char *shard)
+{
+    struct set_life *s = set_of(d, shard);
+    if (!s)
+        return;
+    const char *primary = only_primary(strip, shard);
     if (!primary && s->primary[0])
         s->headless++;
     if (primary) {
@@ -100,7 +142,7 @@ static void take_leadership(struct sb_detector *d, const struct sb_strip *strip)
         }
     }
     bool headless = s->headless >= STRIPS_IN_A_ROW && strip->at - s->led_at >= GIVEN_UP_MS;
-    const char *set = strip->set_name && strip->set_name[0] ? strip->set_name : "the set";
+    const char *set = shard ? shard : strip->set_name && strip->set_name[0] ? strip->set_name : "the set";
     set_deviating(d, SET_HEADLESS, set, headless, (double)(strip->at - s->led_at) / 1000, s->led_at, strip->at);
     if (s->former[0])
         set_deviating(d, SET_MOVED, s->primary, strip->at - s->moved_at < MOVE_TOLD_MS, 1, s->moved_at, strip->at);
@@ -108,14 +150,25 @@ static void take_leadership(struct sb_detector *d, const struct sb_strip *strip)
 
 void sb_detector_strip(struct sb_detector *d, const struct sb_strip *strip)
 {
+    for (size_t i = 0; i < strip->members_n; i++) { /* also before the first sample: the log that comes with it is of a shard's */
+        struct member_life *l = strip->members[i].shard ? life_of(d, strip->members[i].name) : NULL;
+        if (l && !l->shard && sb_str_set(&l->shard, strip->members[i].shard))
+            return;
+    }
     if (!strip->at)
         return;
     if (strip->at > d->now)
         d->now = strip->at;
     for (size_t i = 0; i < strip->members_n; i++)
         take_member(d, &strip->members[i], strip->at);
-    if (strip->members_n > 1)
-        take_leadership(d, strip);
+    for (size_t i = 0; i < strip->members_n && strip->members_n > 1; i++) {
+        const char *shard = strip->members[i].shard;
+        bool first = true; /* of its set */
+        for (size_t k = 0; k < i; k++)
+            first = first && !same_set(strip->members[k].shard, shard);
+        if (first)
+            take_leadership(d, strip, shard);
+    }
 }
 
 void sb_detector_life(const struct sb_detector *d, const struct open_anomaly *o, struct life_story *out)
@@ -132,8 +185,13 @@ void sb_detector_life(const struct sb_detector *d, const struct open_anomaly *o,
         if (s->kind == SET_MOVED && (!out->moved || s->onset > out->moved->onset))
             out->moved = s;
     }
-    out->former = d->set.former;
-    out->was_primary = out->silent && (strcmp(out->silent->subject, d->set.former) == 0 || strcmp(out->silent->subject, d->set.primary) == 0);
+    out->former = "";
+    for (size_t i = 0; i < d->sets_n; i++) {
+        const struct set_life *s = &d->sets[i];
+        if (out->moved && strcmp(out->moved->subject, s->primary) == 0)
+            out->former = s->former;
+        out->was_primary = out->was_primary || (out->silent && (strcmp(out->silent->subject, s->former) == 0 || strcmp(out->silent->subject, s->primary) == 0));
+    }
 }
 
 char *sb_detector_life_title(const struct life_story *l)

@@ -91,6 +91,7 @@ static int explain_rest(const struct sb_index_question *q, const struct candidat
         char *text = c->why_not[0]                              ? sb_format("%s", c->why_not)
                      : lead && sb_candidate_within(c, lead)     ? sb_format("served by the index proposed here")
                                                                 : sb_format("would need an index of its own; one index at a time");
+        text = sb_shape_shards_said(q->catalogue, c->work->shape, text);
         int rc = subject && text ? find_out(out, subject, text) : -1;
         if (rc == 0 && out->proposes && !c->why_not[0] && c->n && !sb_candidate_within(c, lead)) {
             struct sb_rejected *r = SB_PUSH(out->card.rejected);
@@ -328,7 +329,7 @@ int sb_index_advise(const struct sb_index_question *q, struct sb_index_advice *o
     else
         rc = q->key ? advise_asked(q, out, err) : advise_workload(q, out, err);
     for (size_t i = 0; rc == 0 && i < q->catalogue->uneven_n; i++)
-        rc = find_out(out, "indexes of the members", q->catalogue->uneven[i]) ? sb_fail_nomem(err) : 0;
+        rc = find_out(out, q->catalogue->sharded ? "indexes of the shards" : "indexes of the members", q->catalogue->uneven[i]) ? sb_fail_nomem(err) : 0;
     if (rc)
         sb_index_advice_release(out);
     return rc;

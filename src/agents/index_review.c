@@ -109,7 +109,7 @@ static int find_out(const struct reviewing *v, const struct candidate *c, struct
                                : sb_format("%s", "");
     char *subject = counted ? sb_format("%s%s%s %s%s%s%s%s", c->inner ? c->work->ns : "", c->inner ? " " : "", s->op, s->text, s->sort[0] ? " sort " : "", s->sort, c->arm ? ", one arm" : "", counted) : NULL;
     free(counted);
-    return note_down(subject, outcome(v, c, out), out);
+    return note_down(subject, sb_shape_shards_said(v->q->catalogue, s, outcome(v, c, out)), out);
 }
 
 static int conclude(struct sb_index_review *out, char *summary, struct sb_err *err)
@@ -141,7 +141,7 @@ int sb_index_review(const struct sb_index_question *q, struct sb_index_review *o
     memset(out, 0, sizeof *out);
     int rc = no ? conclude(out, sb_format("no index is proposed for %s: %s", q->ns, no), err) : review(&v, out, err);
     for (size_t i = 0; rc == 0 && i < q->catalogue->uneven_n; i++)
-        rc = note_down(sb_format("indexes of the members"), sb_format("%s", q->catalogue->uneven[i]), out) ? sb_fail_nomem(err) : 0;
+        rc = note_down(sb_format("indexes of the %s", q->catalogue->sharded ? "shards" : "members"), sb_format("%s", q->catalogue->uneven[i]), out) ? sb_fail_nomem(err) : 0;
     free(v.plan);
     free(v.all);
     if (rc)

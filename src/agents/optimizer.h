@@ -69,6 +69,12 @@ bool sb_candidate_has_filter(const struct candidate *c);
 /* True when b serves everything that a serves: the same collation, and a's key served by b's. */
 bool sb_candidate_within(const struct candidate *a, const struct candidate *b);
 
+/* optimizer_shards.c: the filter bounds the first field of the shard key, so that a mongos leaves shards out. False where it has none. */
+bool sb_shape_names_shard_key(const struct sb_catalogue *c, const struct sb_shape *shape);
+
+/* Adds to what is said of a shape (taken; NULL: out of memory) that every shard is asked, where that is so. */
+char *sb_shape_shards_said(const struct sb_catalogue *c, const struct sb_shape *shape, char *text);
+
 /* The same for a key of no operation. */
 bool sb_key_serves(const struct candidate *c, const struct candidate *key);
 

@@ -498,8 +498,13 @@ static int add_evidence(const struct sb_index_question *q, const struct candidat
     }
     if (add_claims(q, lead, cost, card))
         return -1;
+    if (lead && cat->shard_key && evidence(card, "the shard key in config.collections", q->ns, "which shards are asked",
+                                           sb_shape_names_shard_key(cat, lead->work->shape) ? sb_format("the operation names the shard key %s: those shards that may have it", cat->shard_key)
+                                                                                          : sb_format("the operation does not name the shard key %s: every shard is asked, with this index or without", cat->shard_key),
+                                           "measured", q->to))
+        return -1;
     for (size_t i = 0; i < cat->uneven_n; i++)
-        if (evidence(card, "$indexStats of every member", q->ns, "not the same on every member", sb_format("%s", cat->uneven[i]), "measured", q->to))
+        if (evidence(card, cat->sharded ? "$indexStats of every shard" : "$indexStats of every member", q->ns, "not the same on every member", sb_format("%s", cat->uneven[i]), "measured", q->to))
             return -1;
     for (size_t i = 0; i < cat->blind_n; i++)
         if (evidence(card, "server", q->ns, "cannot be seen", sb_format("%s", cat->blind[i]), "blind", q->to))

@@ -21,6 +21,12 @@ static struct sb_conn *choose(const struct sb_server *server, struct sb_deployme
         sb_conn_close(primary);
         return NULL;
     }
+    if (facts->hello.is_mongos) {
+        sb_fail(err, SB_EUSAGE, "%s is a mongos: what is read through it is of no one moment and is no backup of the cluster. PBM, or snapshots of every shard and of the config servers taken together with the balancer stopped, are one",
+                sb_conn_name(primary));
+        sb_conn_close(primary);
+        return NULL;
+    }
     for (size_t i = 0; i < facts->hello.members_n; i++) {
         struct sb_deployment_facts of = {.simulated = false};
         struct sb_conn *c = strcmp(facts->hello.members[i], facts->hello.primary) != 0 ? sb_conn_to_member(server, facts->hello.members[i], SB_LANE_BULK, NULL) : NULL;

@@ -276,7 +276,10 @@ static void look_at_members(struct doctor *d, const struct sb_server *server, co
 {
     struct tally t = {.disk_ppm = -1};
     const struct sb_hello *h = &facts->hello;
-    bool replicated = h->set_name[0] != '\0';
+    bool replicated = sb_hello_replicated(h);
+    for (size_t i = 0; i < facts->shards_n; i++)
+        for (size_t k = 0; k < facts->shards[i].hosts_n; k++)
+            ask_member(server, facts->shards[i].hosts[k], true, &t);
     for (size_t i = 0; i < h->members_n; i++) {
         bool arbiter = false;
         for (size_t k = 0; k < h->arbiters_n; k++)
@@ -284,7 +287,7 @@ static void look_at_members(struct doctor *d, const struct sb_server *server, co
         if (!arbiter && sb_doctor_doing(d, "the deployment: %s, member %zu of %zu", h->members[i], i + 1, h->members_n))
             ask_member(server, h->members[i], replicated, &t);
     }
-    if (!h->members_n && sb_server_seeds(server))
+    if (!h->members_n && !facts->shards_n && sb_server_seeds(server))
         ask_member(server, sb_server_seed(server, 0), replicated, &t);
     tell_reads(d, &t);
     if (t.skew_known && !facts->simulated && llabs(t.skew_ms) > SKEW_MS)
@@ -304,7 +307,7 @@ void sb_doctor_server(struct doctor *d, const struct sb_target *t)
         sb_found(d, SB_FOUND_WRONG, "deployment", err.code == SB_ESERVER ? "look whether it runs, whether the connection string names it with its set's name, and whether the login is right" : "",
                  "%s%s%s", t->uri_from ? t->uri_from : "", t->uri_from ? ": " : "", err.msg);
     } else {
-        sb_found(d, SB_FOUND_GOOD, "deployment", "", "%s: %s%s%s, MongoDB %s%s", t->name, facts.hello.set_name[0] ? "replica set " : "standalone server", facts.hello.set_name,
+        sb_found(d, SB_FOUND_GOOD, "deployment", "", "%s: %s%s%s, MongoDB %s%s", t->name, facts.hello.set_name[0] ? "replica set " : facts.hello.is_mongos ? "sharded cluster" : "standalone server", facts.hello.set_name,
                  facts.simulated ? " (SIMULATED)" : "", facts.version, facts.id[0] ? "" : ", its identity is not known");
         for (size_t i = 0; i < facts.blind_n; i++)
             sb_found(d, SB_FOUND_NOTE, "deployment", "", "Blind to %s", facts.blind[i]);

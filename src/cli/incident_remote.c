@@ -306,6 +306,9 @@ static int find_members(struct remote *r, const struct sb_server *server, struct
         r->period_ms = EVERY_MS / (facts.speed > 0 ? facts.speed : 1);
         for (size_t k = 0; k < facts.hello.members_n && rc == 0; k++)
             rc = add_member(r, server, facts.hello.members[k], err);
+        for (size_t k = 0; k < facts.shards_n; k++)
+            for (size_t j = 0; j < facts.shards[k].hosts_n && rc == 0; j++)
+                rc = add_member(r, server, facts.shards[k].hosts[j], err);
         if (rc == 0 && r->n == 0)
             rc = add_member(r, server, sb_server_seed(server, i), err);
         sb_deployment_facts_release(&facts);

@@ -6,6 +6,7 @@
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/embed.h>
 #include <signalbox/sim/accounts.h>
+#include <signalbox/sim/cluster.h>
 #include <signalbox/sim/server.h>
 
 #include <inttypes.h>
@@ -75,6 +76,14 @@ static int list_scenarios(struct sb_err *err)
     return 0;
 }
 
+static json_t *members_of(const struct sim *s)
+{
+    json_t *members = json_array();
+    for (int i = 0; members && i < s->members; i++)
+        json_array_append_new(members, json_string(s->member[i].name));
+    return members;
+}
+
 /* The one line that tells a program where to connect. */
 static int tell_ready(struct sim_server *v, const struct sim_server_options *o, struct sb_err *err)
 {
@@ -82,11 +91,14 @@ static int tell_ready(struct sim_server *v, const struct sim_server_options *o, 
     struct sb_str uri;
     sb_str_init(&uri);
     sim_server_uri(v, &uri);
-    json_t *members = json_array();
-    for (int i = 0; members && i < s->members; i++)
-        json_array_append_new(members, json_string(s->member[i].name));
-    json_t *line = json_pack("{s:s, s:s, s:o, s:s, s:I, s:f, s:i}", "uri", uri.p, "set", SIM_SET_NAME, "members", members, "scenario", s->scenario, "seed",
+    const struct sim_cluster *c = sim_server_cluster(v);
+    json_t *line = json_pack("{s:s, s:s, s:o, s:s, s:I, s:f, s:i}", "uri", uri.p, "set", c ? "" : SIM_SET_NAME, "members", members_of(s), "scenario", s->scenario, "seed",
                              (json_int_t)o->seed, "speed", o->speed, "pid", (int)getpid());
+    json_t *shards = c ? json_object() : NULL;
+    for (int i = 0; shards && i < c->shards; i++)
+        json_object_set_new(shards, c->shard[i]->set_name, members_of(c->shard[i]));
+    if (shards)
+        json_object_set_new(line, "shards", shards);
     int rc = sb_str_ok(&uri) && sb_print_json(line) == 0 && fflush(stdout) == 0 ? 0 : -1;
     sb_str_release(&uri);
     return rc ? sb_fail(err, SB_EIO, "cannot say where the simulator listens: standard output is closed") : 0;
@@ -176,13 +188,13 @@ int sb_simulation_check(const struct sb_simulation *s, struct sb_err *err)
 
 int sb_cmd_sim(int argc, char **argv)
 {
-    const char *scenario = "slow-orders", *seed = NULL, *speed = NULL, *members = NULL, *port = NULL, *start = NULL, *incarnation = NULL, *version = "5.0";
+    const char *scenario = "slow-orders", *seed = NULL, *speed = NULL, *members = NULL, *port = NULL, *start = NULL, *incarnation = NULL, *version = "5.0", *shards = NULL;
     struct guards guards = {0};
     bool list = false;
     const struct sb_option options[] = {{"--scenario", NULL, &scenario}, {"--seed", NULL, &seed},   {"--speed", NULL, &speed}, {"--members", NULL, &members},
                                         {"--port", NULL, &port},         {"--start", NULL, &start}, {"--incarnation", NULL, &incarnation}, {"--list", &list, NULL},
                                         {"--server-version", NULL, &version}, {"--tls-certificate", NULL, &guards.certificate},
-                                        {"--tls-ca", NULL, &guards.ca}, {"--auth-file", NULL, &guards.accounts_file}};
+                                        {"--tls-ca", NULL, &guards.ca}, {"--shards", NULL, &shards}, {"--auth-file", NULL, &guards.accounts_file}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -193,9 +205,10 @@ int sb_cmd_sim(int argc, char **argv)
         return list_scenarios(&err) ? sb_complain(&err) : 0;
     struct sb_origin origin;
     sb_origin_system(&origin);
-    int64_t seed_n = 1, speed_n = 1, members_n = 0, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
+    int64_t seed_n = 1, speed_n = 1, members_n = 0, shards_n = 0, port_n = 0, start_ms = sb_origin_wall_ms(&origin);
     if (sb_option_number("sim", "--seed", seed, 0, INT64_MAX, &seed_n) || sb_option_number("sim", "--speed", speed, 1, MAX_SPEED, &speed_n) ||
-        sb_option_number("sim", "--members", members, 1, SIM_MEMBERS_MAX, &members_n) || sb_option_number("sim", "--port", port, 1, 65536 - SIM_MEMBERS_MAX, &port_n))
+        sb_option_number("sim", "--members", members, 1, SIM_MEMBERS_MAX, &members_n) || sb_option_number("sim", "--port", port, 1, 65536 - SIM_CLUSTER_PORTS, &port_n) ||
+        sb_option_number("sim", "--shards", shards, 1, SIM_SHARDS_MAX, &shards_n))
         return 2;
     if (start && sb_time_parse(start, strlen(start), &start_ms))
         return sb_usage_error("sim: --start takes a time, as 2026-01-05T09:00:00Z, not \"%s\"", start);
@@ -212,7 +225,13 @@ int sb_cmd_sim(int argc, char **argv)
         return sb_complain(&err);
     if (!members_n)
         members_n = sc->members ? sc->members : SIM_MEMBERS;
-    struct sim_server_options o = {.scenario = sc, .seed = (uint64_t)seed_n, .speed = (double)speed_n, .start_ms = start_ms, .members = (int)members_n,
+    if (!shards_n)
+        shards_n = sc->shards;
+    if (shards_n && guards.accounts_file) {
+        sim_scenario_free(sc);
+        return sb_usage_error("sim: --auth-file goes with a replica set: a cluster that is simulated asks for no login");
+    }
+    struct sim_server_options o = {.scenario = sc, .seed = (uint64_t)seed_n, .speed = (double)speed_n, .start_ms = start_ms, .members = (int)members_n, .shards = (int)shards_n,
                                    .port = (int)port_n, .incarnation = incarnation ? incarnation : nonce};
     memcpy(o.version, release, sizeof release);
     int rc = guard(&guards, &o, &err) || run(&o, &err) ? -1 : 0;

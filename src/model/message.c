@@ -109,6 +109,7 @@ static const struct sb_schema cards_schema = SB_SCHEMA("cards", struct sb_card_r
 
 static const struct sb_member line_members[] = {
     SB_MEMBER(struct sb_member_line, name, SB_STR, SB_ALWAYS, NULL),
+    SB_MEMBER(struct sb_member_line, shard, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_member_line, state, SB_STR, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_member_line, healthy, SB_BOOL, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_member_line, lag_s, SB_INT, SB_ALWAYS, NULL),
@@ -143,6 +144,8 @@ static const struct sb_member strip_members[] = {
     SB_MEMBER(struct sb_strip, at, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, wall, SB_TIME, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, set_name, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_strip, cluster, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_strip, cluster_ill, SB_BOOL, 0, NULL),
     SB_LIST(struct sb_strip, members, SB_RECS, SB_ALWAYS, &sb_member_line_schema),
     SB_MEMBER(struct sb_strip, samples, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_strip, warmup_done, SB_INT, SB_ALWAYS, NULL),

@@ -64,8 +64,7 @@ static int ask_hello(struct sb_conn *c, struct sb_hello *h, struct sb_err *err)
     return rc ? sb_fail_nomem(err) : 0;
 }
 
-/* Notes that a check is blind. Out of memory loses a remark, not a safety: policy goes by the missing fact. */
-static void blind(struct sb_deployment_facts *f, const char *sentence)
+void sb_blind(struct sb_deployment_facts *f, const char *sentence)
 {
     int ignored = sb_strs_push(&f->blind, &f->blind_n, sentence);
     (void)ignored;
@@ -94,15 +93,22 @@ static int ask_build(struct sb_conn *c, struct sb_deployment_facts *f, char *inc
     return 0;
 }
 
-/* What a name is bound to: the set's own id, which no rename of hosts changes. */
+/* What a name is bound to: the set's own id, or the cluster's, which no rename of hosts changes. */
 static int ask_identity(struct sb_conn *c, struct sb_deployment_facts *f, const char *incarnation, struct sb_err *err)
 {
     char id[64] = "";
     bson_t reply;
     struct sb_err why = SB_ERR_INIT;
-    if (f->hello.is_mongos)
-        return sb_fail(err, SB_ESERVER, "%s is a mongos: sharded clusters are not watched by this version", sb_conn_name(c));
-    if (f->hello.set_name[0]) {
+    if (f->hello.is_mongos) {
+        if (sb_cluster_ask(c, f, id, sizeof id, err))
+            return -1;
+        if (!id[0]) {
+            sb_blind(f, "the cluster's identity: config.version gave no clusterId, so the cluster is known by the address of its mongos only");
+            snprintf(f->id, sizeof f->id, "mongos:%.100s", sb_conn_name(c));
+        } else {
+            snprintf(f->id, sizeof f->id, "cluster:%s%s%.40s", id, incarnation[0] ? "/" : "", incarnation);
+        }
+    } else if (f->hello.set_name[0]) {
         if (sb_read_json(c, "admin", "{\"replSetGetConfig\": 1}", &reply, &why) == 0) {
             bson_iter_t it, field;
             if (bson_iter_init(&it, &reply) && bson_iter_find_descendant(&it, "config.settings.replicaSetId", &field) &&
@@ -115,7 +121,7 @@ static int ask_identity(struct sb_conn *c, struct sb_deployment_facts *f, const 
             return -1;
         }
         if (!id[0]) {
-            blind(f, "the set's identity: replSetGetConfig gave no replicaSetId, so the set is known by its name only");
+            sb_blind(f, "the set's identity: replSetGetConfig gave no replicaSetId, so the set is known by its name only");
             snprintf(f->id, sizeof f->id, "name:%.100s", f->hello.set_name);
         } else if (incarnation[0]) {
             snprintf(f->id, sizeof f->id, "rs:%s/%.40s", id, incarnation);
@@ -123,7 +129,7 @@ static int ask_identity(struct sb_conn *c, struct sb_deployment_facts *f, const 
             snprintf(f->id, sizeof f->id, "rs:%s", id);
         }
     } else {
-        blind(f, "replication: this is a standalone server, so lag, members and elections cannot be seen");
+        sb_blind(f, "replication: this is a standalone server, so lag, members and elections cannot be seen");
         snprintf(f->id, sizeof f->id, "standalone:%.100s", f->hello.me[0] ? f->hello.me : sb_conn_name(c));
     }
     return 0;
@@ -140,24 +146,27 @@ static void ask_abilities(struct sb_conn *c, struct sb_deployment_facts *f)
     static const struct {
         const char *db, *command, *blind;
         bool about_one; /* what it is refused for may hold for this database or collection only */
+        bool of_mongod; /* a mongos has no such thing: it is asked of the shards' members */
     } probes[] = {
-        {"admin", "{\"top\": 1}", "latency per collection: the server does not answer top", false},
-        {"admin", "{\"getLog\": \"global\"}", "slow queries: the server does not answer getLog", false},
+        {"admin", "{\"top\": 1}", "latency per collection: the server does not answer top", false, true},
+        {"admin", "{\"getLog\": \"global\"}", "slow queries: the server does not answer getLog", false, false},
         {"admin", "{\"aggregate\": 1, \"pipeline\": [{\"$currentOp\": {\"allUsers\": true}}, {\"$limit\": 1}], \"cursor\": {}}",
-         "running operations and index builds: the server does not answer $currentOp", false},
-        {"admin", "{\"profile\": -1}", "operations that are not slow enough for the log: the server has no profiler", true},
+         "running operations and index builds: the server does not answer $currentOp", false, false},
+        {"admin", "{\"profile\": -1}", "operations that are not slow enough for the log: the server has no profiler", true, true},
         {"admin", "{\"aggregate\": \"system.version\", \"pipeline\": [{\"$indexStats\": {}}], \"cursor\": {}}",
-         "use of indexes, and whether each member has finished a build: the server has no $indexStats", true},
+         "use of indexes, and whether each member has finished a build: the server has no $indexStats", true, false},
     };
     for (size_t i = 0; i < SB_COUNT(probes); i++) {
         bson_t reply;
         struct sb_err why = SB_ERR_INIT;
+        if (probes[i].of_mongod && f->hello.is_mongos)
+            continue;
         if (sb_read_json(c, probes[i].db, probes[i].command, &reply, &why) == 0) {
             bson_destroy(&reply);
         } else if (why.code == SB_ECOMMAND && (!probes[i].about_one || sb_server_lacks(why.detail))) {
             char sentence[768];
             snprintf(sentence, sizeof sentence, "%s (%s)", probes[i].blind, why.msg);
-            blind(f, sentence);
+            sb_blind(f, sentence);
         }
     }
 }
@@ -194,5 +203,6 @@ void sb_deployment_facts_release(struct sb_deployment_facts *f)
     free_list(f->hello.members, f->hello.members_n);
     free_list(f->hello.arbiters, f->hello.arbiters_n);
     free_list(f->blind, f->blind_n);
+    sb_cluster_release(f);
     memset(f, 0, sizeof *f);
 }

@@ -31,6 +31,14 @@ struct sb_conn {
 /* Translates what the driver says of connection c; `what` names the command or the deed. */
 int sb_mongo_error(struct sb_conn *c, const bson_error_t *e, const char *what, struct sb_err *err);
 
+/* cluster.c: the cluster's own id ("" not told) and its shards, asked through a mongos; what it does not tell is in f->blind. -1 when
+ * it wants a login or has gone, or out of memory. */
+int sb_cluster_ask(struct sb_conn *c, struct sb_deployment_facts *f, char *id, size_t cap, struct sb_err *err);
+void sb_cluster_release(struct sb_deployment_facts *f);
+
+/* Notes that a check is blind. Out of memory loses a remark, not a safety: policy goes by the missing fact. */
+void sb_blind(struct sb_deployment_facts *f, const char *sentence);
+
 /* What both doors do: does the permit hold for this command there; sending it, the answer into out (an ok that hides a failure is
  * one); what a failure of the driver's says of the command `name`. */
 struct sb_permit;

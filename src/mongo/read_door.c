@@ -9,6 +9,7 @@ static const struct {
     unsigned flags;
 } allowed[] = {
     {"aggregate", TAKES_MAX_TIME | NEEDS_LOOK},
+    {"balancerStatus", 0},
     {"buildInfo", 0},
     {"collStats", TAKES_MAX_TIME},
     {"connPoolStats", 0},
@@ -31,6 +32,7 @@ static const struct {
     {"listCollections", TAKES_MAX_TIME},
     {"listDatabases", TAKES_MAX_TIME},
     {"listIndexes", TAKES_MAX_TIME},
+    {"listShards", TAKES_MAX_TIME},
     {"ping", 0},
     {"profile", NEEDS_LOOK},
     {"replSetGetConfig", 0},

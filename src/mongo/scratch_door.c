@@ -159,7 +159,7 @@ static int check_place(struct sb_scratch *d, bool marking, struct sb_err *err)
     struct sb_scratch_seen seen = {.by_operator = false};
     if (sb_deployment_identify(d->conn, &facts, err))
         return -1;
-    bool same = strcmp(facts.id, d->id) == 0;
+    bool same = strcmp(facts.id, d->id) == 0 && !facts.hello.is_mongos; /* a cluster is no throw-away deployment */
     if (!same)
         sb_fail(err, SB_EPOLICY, "%s calls itself %s now, and was %s: nothing more is written to it", sb_conn_name(d->conn), facts.id, d->id);
     sb_deployment_facts_release(&facts);

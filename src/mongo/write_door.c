@@ -343,6 +343,81 @@ static bool hidden_failure(const bson_t *reply, struct sb_write_result *out)
     return false;
 }
 
+/* The server itself lost the thread: interrupted, stepping down, an exceeded time limit. */
+static bool is_unsure(int64_t code)
+{
+    static const int64_t unsure[] = {50, 64, 89, 91, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
+    for (size_t i = 0; i < SB_COUNT(unsure); i++)
+        if (code == unsure[i])
+            return true;
+    return false;
+}
+
+/* What each shard said of the command, where a mongos tells. */
+struct shards_said {
+    struct sb_str done, failed; /* their names; the failed ones with the reason */
+    int64_t code;               /* of the first that failed */
+    bool unsure;
+};
+
+/* That a shard has no such index or collection is no failure of a command that takes it away, as the mongos sees it. */
+static bool forgivable(const char *command, int64_t code)
+{
+    return strcmp(command, "dropIndexes") == 0 && (code == 26 || code == 27);
+}
+
+static void take_shard(struct shards_said *s, const char *command, const char *host, const bson_iter_t *at)
+{
+    bson_iter_t field;
+    bool ok = false;
+    int64_t code = 0;
+    const char *msg = "it gave no reason";
+    int name = (int)strcspn(host, "/");
+    name = name > 60 ? 60 : name;
+    bson_iter_recurse(at, &field);
+    while (bson_iter_next(&field)) {
+        if (strcmp(bson_iter_key(&field), "ok") == 0)
+            ok = bson_iter_as_bool(&field);
+        if (strcmp(bson_iter_key(&field), "code") == 0 && BSON_ITER_HOLDS_INT(&field))
+            code = bson_iter_as_int64(&field);
+        if (strcmp(bson_iter_key(&field), "errmsg") == 0 && BSON_ITER_HOLDS_UTF8(&field))
+            msg = bson_iter_utf8(&field, NULL);
+    }
+    if (ok) {
+        sb_str_addf(&s->done, "%s%.*s", s->done.len ? ", " : "", name, host);
+        return;
+    }
+    if (forgivable(command, code))
+        return;
+    sb_str_addf(&s->failed, "%s%.*s: %.160s", s->failed.len ? "; " : "", name, host, msg);
+    s->code = s->code ? s->code : code;
+    s->unsure = s->unsure || is_unsure(code);
+}
+
+/* A mongos asks every shard; one that failed leaves what the others did. The reply of a set has no such part. */
+static void look_at_shards(const char *command, const bson_t *reply, struct sb_write_result *out)
+{
+    struct shards_said s = {.code = 0};
+    bson_iter_t raw, at;
+    if (!bson_iter_init_find(&raw, reply, "raw") || !BSON_ITER_HOLDS_DOCUMENT(&raw) || !bson_iter_recurse(&raw, &at))
+        return;
+    sb_str_init(&s.done);
+    sb_str_init(&s.failed);
+    while (bson_iter_next(&at))
+        if (BSON_ITER_HOLDS_DOCUMENT(&at))
+            take_shard(&s, command, bson_iter_key(&at), &at);
+    if (s.failed.len && sb_str_ok(&s.done) && sb_str_ok(&s.failed)) {
+        out->outcome = s.unsure ? SB_OUTCOME_UNKNOWN : SB_OUTCOME_FAILED;
+        out->code = s.code;
+        if (s.done.len)
+            snprintf(out->message, sizeof out->message, "it was done on shard %.120s and failed on shard %.320s", s.done.p, s.failed.p);
+        else
+            snprintf(out->message, sizeof out->message, "it failed on every shard: %.400s", s.failed.p);
+    }
+    sb_str_release(&s.done);
+    sb_str_release(&s.failed);
+}
+
 void sb_write_failed(struct sb_conn *c, const bson_error_t *e, const char *name, struct sb_write_result *out)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -350,17 +425,12 @@ void sb_write_failed(struct sb_conn *c, const bson_error_t *e, const char *name,
     out->code = err.detail;
     snprintf(out->message, sizeof out->message, "%s", err.msg);
     /* no server found, or the login refused: nothing was sent. A server's answer: it did not happen, except where the server itself lost
-     * the thread (interrupted, stepping down, an exceeded time limit). Anything else: nobody knows. */
-    static const int64_t unsure[] = {50, 64, 89, 91, 189, 262, 279, 317, 9001, 10107, 11600, 11601, 11602, 13435, 13436};
+     * the thread. Anything else: nobody knows. */
     out->outcome = SB_OUTCOME_UNKNOWN;
     if (e->domain == MONGOC_ERROR_SERVER_SELECTION || (e->domain == MONGOC_ERROR_CLIENT && e->code == MONGOC_ERROR_CLIENT_AUTHENTICATE))
         out->outcome = SB_OUTCOME_FAILED;
-    if (err.code == SB_ECOMMAND) {
-        out->outcome = SB_OUTCOME_FAILED;
-        for (size_t i = 0; i < SB_COUNT(unsure); i++)
-            if (out->code == unsure[i])
-                out->outcome = SB_OUTCOME_UNKNOWN;
-    }
+    if (err.code == SB_ECOMMAND)
+        out->outcome = is_unsure(out->code) ? SB_OUTCOME_UNKNOWN : SB_OUTCOME_FAILED;
 }
 
 void sb_write_send(struct sb_conn *c, const char *db, const bson_t *command, struct sb_write_result *out)
@@ -369,12 +439,14 @@ void sb_write_send(struct sb_conn *c, const char *db, const bson_t *command, str
     bson_t reply;
     c->refused[0] = '\0';
     bool ok = mongoc_client_command_with_opts(c->client, db, command, NULL, NULL, &reply, &e);
+    bson_iter_t it;
+    const char *name = bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command";
     if (ok && !hidden_failure(&reply, out))
         out->outcome = SB_OUTCOME_OK;
-    if (!ok) {
-        bson_iter_t it;
-        sb_write_failed(c, &e, bson_iter_init(&it, command) && bson_iter_next(&it) ? bson_iter_key(&it) : "command", out);
-    }
+    if (!ok)
+        sb_write_failed(c, &e, name, out);
+    if (ok || e.domain == MONGOC_ERROR_SERVER)
+        look_at_shards(name, &reply, out);
     if (!bson_empty(&reply))
         keep_reply(out, &reply);
     bson_destroy(&reply);

@@ -10,6 +10,36 @@
 #include <inttypes.h>
 #include <string.h>
 
+int sb_o_nodes(const struct sb_orchestrator *o, char ***members, size_t *n)
+{
+    const struct sb_deployment_facts *f = &o->facts;
+    if (!f->hello.is_mongos)
+        return sb_o_members(o, members, n, NULL);
+    *members = NULL;
+    *n = 0;
+    for (size_t i = 0; i < f->shards_n; i++)
+        for (size_t k = 0; k < f->shards[i].hosts_n; k++)
+            if (sb_strs_push(members, n, f->shards[i].hosts[k]))
+                return -1;
+    return 0;
+}
+
+int64_t sb_o_node_count(const struct sb_orchestrator *o)
+{
+    const struct sb_deployment_facts *f = &o->facts;
+    size_t n = f->hello.members_n;
+    for (size_t i = 0; i < f->shards_n; i++)
+        n += f->shards[i].hosts_n;
+    return n ? (int64_t)n : 1;
+}
+
+/* One mongos knows all that the others do. */
+static int only_mongos(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary)
+{
+    const char *mongos = sb_server_seeds(o->opt.server) ? sb_server_seed(o->opt.server, 0) : "";
+    return sb_strs_push(members, n, mongos) || (primary && sb_str_set(primary, mongos)) ? -1 : 0;
+}
+
 int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary)
 {
     const struct sb_hello *h = &o->facts.hello;
@@ -17,6 +47,8 @@ int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, ch
     *n = 0;
     if (primary)
         *primary = NULL;
+    if (h->is_mongos)
+        return only_mongos(o, members, n, primary);
     for (size_t i = 0; i < h->members_n; i++)
         if (!sb_strs_has(h->arbiters, h->arbiters_n, h->members[i]) && sb_strs_push(members, n, h->members[i]))
             return -1;
@@ -38,6 +70,9 @@ void sb_o_checking_free(void *p)
     for (size_t i = 0; i < c->members_n; i++)
         free(c->members[i]);
     free(c->members);
+    for (size_t i = 0; i < c->nodes_n; i++)
+        free(c->nodes[i]);
+    free(c->nodes);
     for (size_t i = 0; i < c->checks_n; i++)
         sb_record_release(&sb_check_schema, &c->checks[i]);
     free(c->checks);
@@ -74,7 +109,8 @@ static void check_primary(struct checking *c, struct check_result *r)
         else if (!f.hello.is_primary)
             sb_o_check_result(r, CHECK_FALSE, "%.100s does not take writes", f.hello.me);
         else
-            sb_o_check_result(r, CHECK_TRUE, "%.100s is the primary of the bound set", f.hello.me[0] ? f.hello.me : "the server");
+            sb_o_check_result(r, CHECK_TRUE, f.hello.is_mongos ? "%.100s is a mongos of the bound cluster" : "%.100s is the primary of the bound set",
+                              f.hello.me[0] ? f.hello.me : f.hello.is_mongos ? sb_conn_name(conn) : "the server");
         sb_deployment_facts_release(&f);
     }
     sb_conn_close(conn);
@@ -192,10 +228,10 @@ static void check_disk(const struct checking *c, const struct sb_check *k, struc
         sb_o_check_result(r, CHECK_FALSE, "the card does not say how much room is needed");
         return;
     }
-    sb_o_check_result(r, c->members_n && c->members_n <= SURVEY_MEMBERS ? CHECK_TRUE : CHECK_UNKNOWN, "%" PRId64 " bytes are free on each of %zu members", need, c->members_n);
-    for (size_t i = 0; i < c->members_n && i < SURVEY_MEMBERS; i++) {
+    sb_o_check_result(r, c->nodes_n && c->nodes_n <= SURVEY_MEMBERS ? CHECK_TRUE : CHECK_UNKNOWN, "%" PRId64 " bytes are free on each of %zu members", need, c->nodes_n);
+    for (size_t i = 0; i < c->nodes_n && i < SURVEY_MEMBERS; i++) {
         if (c->survey.free_bytes[i] >= 0 && c->survey.free_bytes[i] < need) {
-            sb_o_check_result(r, CHECK_FALSE, "%.80s has %" PRId64 " bytes free on its disk; twice the index is %" PRId64, c->members[i], c->survey.free_bytes[i], need);
+            sb_o_check_result(r, CHECK_FALSE, "%.80s has %" PRId64 " bytes free on its disk; twice the index is %" PRId64, c->nodes[i], c->survey.free_bytes[i], need);
             return;
         }
         if (c->survey.free_bytes[i] < 0)
@@ -211,7 +247,7 @@ static void check_quiet(struct checking *c, const struct sb_check *k, struct che
     int64_t most;
     if (!k->value || sb_parse_i64(k->value, &most)) {
         sb_o_check_result(r, CHECK_FALSE, "the card does not say how long an operation may have been running");
-    } else if (sb_o_oldest_operation(c->o->opt.server, c->members, c->members_n, k->ns, &c->oldest, &err)) {
+    } else if (sb_o_oldest_operation(c->o->opt.server, c->nodes, c->nodes_n, k->ns, &c->oldest, &err)) {
         sb_o_check_result(r, CHECK_UNKNOWN, "what runs on %.60s cannot be seen: %.150s", k->ns, err.msg);
     } else {
         c->knows_oldest = true;
@@ -391,7 +427,7 @@ void sb_o_read_checks(struct checking *c)
         c->have_catalogue = true;
     for (size_t i = 0; i < c->checks_n; i++)
         if (sb_streq(c->checks[i].check, "disk") && !c->survey.taken_mono)
-            sb_o_survey_read(c->o->opt.server, c->members, c->members_n, c->replicated, &c->survey);
+            sb_o_survey_read(c->o->opt.server, c->nodes, c->nodes_n, c->replicated, &c->survey);
     for (size_t i = 0; i < c->checks_n; i++)
         run_check(c, &c->checks[i], &c->results[i]);
 }
@@ -416,10 +452,11 @@ struct checking *sb_o_checking_new(struct sb_orchestrator *o, const struct sb_ca
     if (!c)
         return NULL;
     c->o = o;
-    c->replicated = o->facts.hello.set_name[0] != '\0';
+    c->replicated = sb_hello_replicated(&o->facts.hello);
+    c->sharded = o->facts.hello.is_mongos;
     c->results = calloc(n ? n : 1, sizeof *c->results);
     int rc = !c->results || sb_str_set(&c->card_id, card->id) || sb_str_set(&c->deployment_id, o->facts.id) ||
-             sb_o_members(o, &c->members, &c->members_n, &c->primary);
+             sb_o_members(o, &c->members, &c->members_n, &c->primary) || sb_o_nodes(o, &c->nodes, &c->nodes_n);
     for (size_t i = 0; i < n && rc == 0; i++) {
         struct sb_check *copy = SB_PUSH(c->checks);
         rc = !copy || sb_record_copy(&sb_check_schema, copy, &checks[i]);

@@ -172,12 +172,37 @@ static int bind_name(struct sb_orchestrator *o, struct sb_err *err)
     return rc;
 }
 
+const char *sb_o_set_name(const struct sb_orchestrator *o)
+{
+    return o->facts.hello.is_mongos ? "sharded cluster" : o->facts.hello.set_name;
+}
+
+/* Before the first sample: the detector judges each shard by itself. -1 out of memory. */
+static int tell_shards(struct sb_orchestrator *o, char *const *members, const char *const *shards, size_t n)
+{
+    const struct sb_schema *schema = sb_message_schema(SB_NEWS_STRIP);
+    struct sb_strip s;
+    int rc = 0;
+    memset(&s, 0, sizeof s);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct sb_member_line *line = SB_PUSH(s.members);
+        rc = !line || sb_str_set(&line->name, members[i]) || sb_str_set(&line->shard, shards[i]);
+    }
+    if (rc == 0)
+        sb_detector_strip(o->detector, &s);
+    sb_record_release(schema, &s);
+    return rc ? -1 : 0;
+}
+
 static int start_telemetry(struct sb_orchestrator *o, struct sb_err *err)
 {
     char **members = NULL;
     size_t n = 0;
-    if (sb_o_members(o, &members, &n, NULL))
+    if (sb_o_nodes(o, &members, &n))
         return sb_fail_nomem(err);
+    const char **shards = o->facts.hello.is_mongos ? calloc(n + 1, sizeof *shards) : NULL;
+    for (size_t i = 0; shards && i < n; i++)
+        shards[i] = sb_shard_of(&o->facts, members[i]);
     int64_t period = o->opt.sample_ms;
     if (period == 0) {
         int64_t least = SIMULATED_MS / o->facts.speed;
@@ -186,8 +211,12 @@ static int start_telemetry(struct sb_orchestrator *o, struct sb_err *err)
         period = period < least ? least : period;
     }
     struct sb_telemetry_options t = {.server = o->opt.server, .members = (const char *const *)members, .members_n = n,
-                                     .set_name = o->facts.hello.set_name, .period_ms = o->sample_period_ms = period, .line = on_line, .frame = on_frame, .tick = on_tick, .ctx = o};
-    o->telemetry = sb_telemetry_start(&t, err);
+                                     .set_name = sb_o_set_name(o), .shards = shards, .period_ms = o->sample_period_ms = period, .line = on_line, .frame = on_frame, .tick = on_tick, .ctx = o};
+    if (o->facts.hello.is_mongos && (!shards || tell_shards(o, members, shards, n)))
+        sb_fail_nomem(err);
+    else
+        o->telemetry = sb_telemetry_start(&t, err);
+    free(shards);
     for (size_t i = 0; i < n; i++)
         free(members[i]);
     free(members);

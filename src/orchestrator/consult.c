@@ -150,7 +150,7 @@ static struct consult *new_consult(struct sb_orchestrator *o, const char *card_i
     c->has_anomaly = anomaly != NULL;
     c->q = (struct sb_index_question){.ns = c->ns, .key = c->key, .name = c->name, .card_id = c->card_id, .case_id = c->case_id,
                                       .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by,
-                                      .void_from = c->q.void_from, .void_to = c->q.void_to, .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = o->facts.hello.set_name[0] != '\0'};
+                                      .void_from = c->q.void_from, .void_to = c->q.void_to, .environment = o->opt.environment, .simulated = o->facts.simulated, .replicated = sb_hello_replicated(&o->facts.hello)};
     return c;
 }
 
@@ -264,12 +264,25 @@ static int mark_read_only(struct sb_orchestrator *o, struct sb_card *draft, stru
     return 0;
 }
 
+/* Through a mongos an index is counted by shards; each of them has it on all of its members. */
+static void count_members(const struct sb_orchestrator *o, struct sb_card *draft)
+{
+    const struct sb_deployment_facts *f = &o->facts;
+    if (!f->hello.is_mongos || draft->kind != SB_KIND_CREATE_INDEX || !f->shards_n)
+        return;
+    size_t each = f->shards[0].hosts_n;
+    for (size_t i = 1; i < f->shards_n; i++)
+        each = f->shards[i].hosts_n == each ? each : 0;
+    draft->blast_radius.members = each ? draft->blast_radius.members * (int64_t)each : sb_o_node_count(o); /* at most, where shards differ in size */
+}
+
 static int put_on_record(struct sb_orchestrator *o, struct sb_card *draft, enum sb_event event, const char *note, struct sb_err *err)
 {
     int64_t now = sb_origin_wall_ms(o->opt.origin);
     if (mark_read_only(o, draft, err) || sb_o_tell_drill(o, draft, err))
         return -1;
     draft->created_at = now;
+    count_members(o, draft);
     int64_t longer_s = draft->phase ? PHASES_WITHIN_S : 0; /* a plan of phases spans weeks: its later ones have to wait */
     if (event == SB_EV_PROPOSE) {
         draft->approve_by = now + (o->opt.approve_within_s + longer_s) * 1000;

@@ -91,7 +91,7 @@ int sb_o_consult_backup(struct sb_orchestrator *o, struct held_case *held, const
         free_look(l);
         return sb_fail_nomem(err);
     }
-    l->q = (struct sb_backup_question){.deployment = l->deployment, .place = l->place, .paths = o->opt.backups, .paths_n = o->opt.backups_n, .key_file = o->opt.backup_key_file,
+    l->q = (struct sb_backup_question){.deployment = l->deployment, .place = l->place, .paths = o->opt.backups, .paths_n = o->opt.backups_n, .key_file = o->opt.backup_key_file, .shards = o->facts.hello.is_mongos ? o->facts.shards_n : 0,
                                        .now = sb_origin_wall_ms(o->opt.origin), .taken_at = sb_o_deployment_now(o), .plan = plan};
     if (plan && prepare_plan(l, held, held->case_.reading.slots.time, err)) {
         free_look(l);

@@ -405,7 +405,7 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
     c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .from = c->from, .foreign = c->foreign, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
                                        .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
-                                       .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1, .now = sb_o_deployment_now(o)};
+                                       .simulated = o->facts.simulated, .members = sb_o_node_count(o), .now = sb_o_deployment_now(o)};
     o->last_card += SB_CHANGE_CARDS; /* numbers that lead to no card are left out, never given twice */
     held->consulting = true;
     sb_o_view(o, &c->way, listen, c, free_change);

@@ -127,7 +127,7 @@ void sb_o_consult_drop(struct sb_orchestrator *o, struct held_case *c, struct dr
     d->o = o;
     d->of = *due;
     memset(due, 0, sizeof *due);
-    d->replicated = o->facts.hello.set_name[0] != '\0';
+    d->replicated = sb_hello_replicated(&o->facts.hello);
     d->card_id = sb_format("C-%06" PRId64, o->last_card + 1);
     if (!d->card_id || sb_o_members(o, &d->members, &d->members_n, &d->primary)) {
         free_dropping(d);

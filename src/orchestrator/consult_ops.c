@@ -190,7 +190,7 @@ int sb_o_consult_ops(struct sb_orchestrator *o, struct held_case *c, bool kill, 
     l->connection = named(c->case_.text, "\\b(conn\\d{1,18})\\b");
     l->member = named(c->case_.text, "\\bon\\s+([A-Za-z0-9._\\-]+:\\d{1,5})\\b");
     if (!l->card_id || sb_str_set(&l->case_id, c->case_.id) || sb_str_set(&l->deployment, o->deployment) || sb_str_set(&l->deployment_id, o->facts.id) ||
-        sb_str_set(&l->requested_by, c->case_.requested_by) || sb_str_set(&l->opid, c->case_.reading.slots.opid) || sb_o_members(o, &l->members, &l->members_n, NULL)) {
+        sb_str_set(&l->requested_by, c->case_.requested_by) || sb_str_set(&l->opid, c->case_.reading.slots.opid) || sb_o_nodes(o, &l->members, &l->members_n)) {
         free_looking(l);
         return sb_fail_nomem(err);
     }

@@ -195,6 +195,9 @@ int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const
 {
     if (!o->telemetry)
         return sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
+    if (o->facts.hello.is_mongos) /* an index that only reads of secondaries use would look unused */
+        return sb_fail(err, SB_ESTATE, "Whether an index of a sharded cluster is unused is not worked out: a mongos counts the uses on the primary of each shard, and what reads secondaries is not seen by it. Nothing is "
+                                       "proposed to go.");
     struct retiring *r = calloc(1, sizeof *r);
     if (!r)
         return sb_fail_nomem(err);
@@ -207,7 +210,7 @@ int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const
         free_retiring(r);
         return sb_fail_nomem(err);
     }
-    r->q = (struct sb_retire_question){.about = r->about, .can_hide = o->facts.hello.set_name[0] && o->facts.version_number >= 40400, .card_id = r->card_id, .case_id = r->case_id,
+    r->q = (struct sb_retire_question){.about = r->about, .can_hide = sb_hello_replicated(&o->facts.hello) && o->facts.version_number >= 40400, .card_id = r->card_id, .case_id = r->case_id,
                                        .deployment = r->deployment, .deployment_id = r->deployment_id, .requested_by = r->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated};
     o->last_card++;

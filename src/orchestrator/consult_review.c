@@ -380,7 +380,7 @@ int sb_o_consult_review(struct sb_orchestrator *o, struct held_case *held, const
     r->o = o;
     r->environment = o->opt.environment;
     r->simulated = o->facts.simulated;
-    r->replicated = o->facts.hello.set_name[0] != '\0';
+    r->replicated = sb_hello_replicated(&o->facts.hello);
     if (sb_str_set(&r->case_id, held->case_.id) || sb_str_set(&r->about, about) || sb_str_set(&r->deployment, o->deployment) || sb_str_set(&r->deployment_id, o->facts.id) ||
         sb_str_set(&r->requested_by, held->case_.requested_by) || sb_o_members(o, &r->members, &r->members_n, &r->primary) || add_places(o, r)) {
         free_reviewing(r);

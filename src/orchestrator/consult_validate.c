@@ -98,7 +98,7 @@ static const char *obstacle(const struct sb_orchestrator *o)
 {
     if (!o->facts.simulated && !o->facts.mongod)
         return "this server is not MongoDB's own, and is not known to take a collMod with a validator";
-    if (!o->facts.hello.set_name[0])
+    if (!sb_hello_replicated(&o->facts.hello))
         return "this server keeps no record of writes (it is no replica set), by which the second phase is measured";
     return NULL;
 }
@@ -120,7 +120,7 @@ int sb_o_consult_validate(struct sb_orchestrator *o, struct held_case *held, con
         return sb_fail_nomem(err);
     }
     v->q = (struct sb_change_question){.change = SB_CHANGE_VALIDATE, .ns = v->ns, .first_card = o->last_card + 1, .case_id = v->case_id, .deployment = v->deployment, .deployment_id = v->deployment_id, .requested_by = v->requested_by,
-                                       .environment = o->opt.environment, .simulated = o->facts.simulated, .members = o->facts.hello.members_n ? (int64_t)o->facts.hello.members_n : 1,
+                                       .environment = o->opt.environment, .simulated = o->facts.simulated, .members = sb_o_node_count(o),
                                        .now = sb_o_deployment_now(o)};
     if (!v->cannot)
         o->last_card += SB_VALIDATE_CARDS; /* numbers that lead to no card are left out, never given twice */

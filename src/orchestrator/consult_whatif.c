@@ -290,7 +290,7 @@ int sb_o_consult_what_if(struct sb_orchestrator *o, const struct seat *s, int64_
     t->seat = s->id;
     t->seq = seq;
     t->at = sb_o_deployment_now(o);
-    t->replicated = o->facts.hello.set_name[0] != '\0';
+    t->replicated = sb_hello_replicated(&o->facts.hello);
     const json_t *names = sb_policy_sensitive(o->policy);
     t->sensitive = names ? json_deep_copy(names) : NULL;
     t->card_id = sb_format("C-%06" PRId64, o->last_card + 1);

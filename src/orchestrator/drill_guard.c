@@ -17,7 +17,7 @@
 static bool same_deployment(const char *a, const char *b)
 {
     size_t n = strcspn(a, "/"), m = strcspn(b, "/");
-    return strcmp(a, b) == 0 || (sb_starts_with(a, "rs:") && a[n] == '\0' && n == m && strncmp(a, b, n) == 0);
+    return strcmp(a, b) == 0 || ((sb_starts_with(a, "rs:") || sb_starts_with(a, "cluster:")) && a[n] == '\0' && n == m && strncmp(a, b, n) == 0);
 }
 
 static int not_watched(const struct drill *d, struct sb_err *err)
@@ -119,6 +119,8 @@ int sb_drill_guard(struct drill *d, struct sb_err *err)
     d->conn = sb_conn_to_primary(d->o->target, SB_LANE_BULK, err);
     if (!d->conn || sb_deployment_identify(d->conn, &d->facts, err) || not_watched(d, err))
         return -1;
+    if (d->facts.hello.is_mongos)
+        return sb_fail(err, SB_EPOLICY, "%s is a mongos: a drill restores into a replica set or a single server, never into a sharded cluster", sb_conn_name(d->conn));
     int rc = sb_scratch_look(d->conn, &seen, err);
     if (rc == 0 && seen.by_drill) {
         rc = clear_leftover(d, &seen, err);

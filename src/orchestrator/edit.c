@@ -226,7 +226,7 @@ static int make_edit(struct sb_orchestrator *o, const struct seat *s, int64_t se
     }
     if (said && adopt(&fresh, said, c->card.index_key, err))
         goto out;
-    if (fresh.kind == SB_KIND_CREATE_INDEX && sb_index_card_rebuild(&fresh, o->facts.hello.set_name[0] != '\0', quorum, err))
+    if (fresh.kind == SB_KIND_CREATE_INDEX && sb_index_card_rebuild(&fresh, sb_hello_replicated(&o->facts.hello), quorum, err))
         goto out;
     if (describe_diff(&diff, &c->card, &fresh)) {
         sb_fail_nomem(err);

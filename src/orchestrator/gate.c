@@ -19,22 +19,23 @@ json_t *sb_o_health(const struct sb_orchestrator *o)
     if (!h || !o->have_strip)
         return h;
     int64_t up = 0, lag = -1, queued = -1, cache = -1;
-    bool primary = false, all_lags = true;
+    size_t primaries = 0, sets = o->facts.hello.is_mongos ? o->facts.shards_n : 1;
+    bool all_lags = true;
     for (size_t i = 0; i < o->strip.members_n; i++) {
         const struct sb_member_line *m = &o->strip.members[i];
         bool is_primary = sb_streq(m->state, "PRIMARY");
         up += m->healthy && (is_primary || sb_streq(m->state, "SECONDARY") || sb_streq(m->state, "STANDALONE"));
-        primary |= is_primary || sb_streq(m->state, "STANDALONE");
+        primaries += is_primary || sb_streq(m->state, "STANDALONE");
         all_lags &= m->lag_s >= 0;
         lag = m->lag_s > lag ? m->lag_s : lag;
         if (is_primary || sb_streq(m->state, "STANDALONE")) {
-            queued = m->queued;
-            cache = m->cache_ppm;
+            queued = m->queued > queued ? m->queued : queued; /* of a cluster the worst one */
+            cache = m->cache_ppm > cache ? m->cache_ppm : cache;
         }
     }
     int rc = set(h, "members", json_integer((json_int_t)o->strip.members_n)) || set(h, "members_up", json_integer(up)) ||
-             set(h, "primary", json_boolean(primary));
-    if (rc == 0 && all_lags && o->facts.hello.set_name[0])
+             set(h, "primary", json_boolean(sets > 0 && primaries >= sets));
+    if (rc == 0 && all_lags && sb_hello_replicated(&o->facts.hello))
         rc = set(h, "lag_s", json_integer(lag));
     if (rc == 0 && queued >= 0)
         rc = set(h, "queued", json_integer(queued));

@@ -173,6 +173,7 @@ static void tick(struct sb_orchestrator *o)
     sb_o_tick_drops(o);
     sb_o_tick_survey(o);
     sb_o_tick_altered(o);
+    sb_o_tick_cluster(o);
     sb_o_tick_recovery(o);
     sb_o_tick_rest(o);
     record_sampler(o, false);
@@ -439,6 +440,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_due(o);
     sb_o_free_hooks(o);
     free(o->backups_said);
+    free(o->cluster.said);
     sb_record_release(&sb_recovery_schema, &o->recovery);
     for (size_t i = 0; i < o->looks_n; i++)
         sb_record_release(&sb_schema_look_schema, &o->looks[i]);

@@ -118,19 +118,49 @@ static bool up_by_hello(const struct sb_server *server, const char *member, stru
     return up;
 }
 
+/* Each shard has its own configuration and its own status, which any of its members tells. */
+static void check_shards(struct checking *c, struct check_result *r)
+{
+    struct voters seen = {NULL, 0, false}; /* voters of the shards that were judged */
+    for (size_t i = 0; i < c->nodes_n && r->truth == CHECK_TRUE; i++) {
+        struct voters v = {NULL, 0, false};
+        struct sb_err err = SB_ERR_INIT;
+        bson_t status;
+        if (sb_strs_has(seen.hosts, seen.n, c->nodes[i]))
+            continue;
+        struct sb_conn *conn = sb_conn_to_member(c->o->opt.server, c->nodes[i], SB_LANE_CONTROL, &err);
+        if (!conn || read_voters(conn, &v) || !v.known || sb_read_json(conn, "admin", "{\"replSetGetStatus\": 1}", &status, &err)) {
+            sb_o_check_result(r, CHECK_UNKNOWN, "the voting members of the shard of %.100s cannot be told: %.120s", c->nodes[i], err.msg[0] ? err.msg : "its configuration may not be read");
+        } else {
+            judge(&v, &status, r);
+            bson_destroy(&status);
+        }
+        for (size_t k = 0; k < v.n; k++)
+            if (sb_strs_push(&seen.hosts, &seen.n, v.hosts[k]))
+                sb_o_check_result(r, CHECK_UNKNOWN, "out of memory");
+        voters_release(&v);
+        sb_conn_close(conn);
+    }
+    voters_release(&seen);
+    if (r->truth == CHECK_TRUE)
+        sb_o_check_result(r, CHECK_TRUE, "all voting members of every shard that bear data are up");
+}
+
 void sb_o_check_members(struct checking *c, struct check_result *r)
 {
     struct voters v = {NULL, 0, false};
     struct sb_err err = SB_ERR_INIT;
     bson_t status;
-    for (size_t i = 0; i < c->members_n; i++) {
-        if (!up_by_hello(c->o->opt.server, c->members[i], &err)) {
-            sb_o_check_result(r, CHECK_FALSE, "%.100s is neither primary nor secondary%s%.100s", c->members[i], err.msg[0] ? ": " : "", err.msg);
+    for (size_t i = 0; i < c->nodes_n; i++) {
+        if (!up_by_hello(c->o->opt.server, c->nodes[i], &err)) {
+            sb_o_check_result(r, CHECK_FALSE, "%.100s is neither primary nor secondary%s%.100s", c->nodes[i], err.msg[0] ? ": " : "", err.msg);
             return;
         }
     }
-    sb_o_check_result(r, CHECK_TRUE, "%zu of %zu members are up", c->members_n, c->members_n);
-    if (!c->replicated)
+    sb_o_check_result(r, c->nodes_n ? CHECK_TRUE : CHECK_UNKNOWN, "%zu of %zu members are up", c->nodes_n, c->nodes_n);
+    if (c->sharded)
+        check_shards(c, r);
+    if (!c->replicated || c->sharded)
         return;
     struct sb_conn *conn = sb_conn_to_primary(c->o->opt.server, SB_LANE_CONTROL, &err);
     if (!conn || read_voters(conn, &v) || !v.known || sb_read_json(conn, "admin", "{\"replSetGetStatus\": 1}", &status, &err)) {

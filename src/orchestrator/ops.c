@@ -82,7 +82,7 @@ static void look(void *p)
 static int begin(struct sb_orchestrator *o, struct sb_err *err)
 {
     struct reading *r = calloc(1, sizeof *r);
-    if (!r || sb_o_members(o, &r->members, &r->members_n, NULL)) {
+    if (!r || sb_o_nodes(o, &r->members, &r->members_n)) {
         if (r)
             free_reading(r);
         return sb_fail_nomem(err);

@@ -83,5 +83,5 @@ bool sb_o_pressure(const struct sb_orchestrator *o, const struct sb_step_work *w
         return true;
     }
     bool blind = !s || s->oplog_window_s < 0;
-    return must_know && w->min_oplog_s && blind && o->facts.hello.set_name[0] && is_unknown(p, "how long the oplogs hold", "");
+    return must_know && w->min_oplog_s && blind && sb_hello_replicated(&o->facts.hello) && is_unknown(p, "how long the oplogs hold", "");
 }

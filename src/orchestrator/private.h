@@ -365,6 +365,12 @@ struct sb_orchestrator {
     int64_t survey_asked_ms; /* mono: when one was last begun */
     struct survey survey;
     bool surveying;
+    struct {
+        int64_t next_ms, since;  /* mono; deployment time of the newest move that was told, 0: none was looked for */
+        bool looking;
+        char *said;              /* one line for the strip; NULL: not asked yet */
+        bool ill;                /* the mongos did not answer */
+    } cluster;
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
     struct {
@@ -1027,7 +1033,10 @@ struct checking {
     char *card_id;
     int64_t turn;        /* of the card's run */
     char *deployment_id; /* what the connection has to be */
-    char **members;      /* data-bearing */
+    char **nodes;        /* that bear the data: of a cluster its shards' */
+    size_t nodes_n;
+    bool sharded;
+    char **members;      /* that data is asked of */
     size_t members_n;
     char *primary;
     struct sb_check *checks; /* copies */
@@ -1089,8 +1098,18 @@ void sb_o_altered_own(struct sb_orchestrator *o, const char *ns); /* we altered 
 void sb_o_altered_release(struct sb_orchestrator *o);
 const struct survey *sb_o_survey(const struct sb_orchestrator *o);
 
-/* The members as they are known now, for a read. Copies. */
+/* The members that data is asked of, as they are known now, and which of them is the primary: of a cluster its mongos. Copies. */
 int sb_o_members(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary);
+
+/* Those that bear the data: of a cluster the members of its shards, shard by shard. Else the same. Copies. */
+int sb_o_nodes(const struct sb_orchestrator *o, char ***members, size_t *n);
+int64_t sb_o_node_count(const struct sb_orchestrator *o); /* as hello and listShards told them; at least 1 */
+
+/* Of the set that is watched, as screens show it; "": a standalone. */
+const char *sb_o_set_name(const struct sb_orchestrator *o);
+
+/* cluster.c: what a mongos tells of the balancer, now and then; chunks that it moved are on the record as changes. */
+void sb_o_tick_cluster(struct sb_orchestrator *o);
 
 json_t *sb_o_health(const struct sb_orchestrator *o);
 

@@ -171,7 +171,8 @@ static int fill_strip(struct sb_orchestrator *o, struct sb_strip *s)
     s->ledger_ok = sb_ledger_writable(o->ledger, &why);
     s->wall = sb_origin_wall_ms(o->opt.origin);
     s->obstacle = o->target_error ? SB_OBSTACLE_BOUND : o->connected ? s->obstacle : o->obstacle;
-    if ((!s->ledger_ok && sb_str_set(&s->ledger_note, why)) || (!o->connected && sb_str_set(&s->note, o->connect_note)) ||
+    s->cluster_ill = o->cluster.ill;
+    if (sb_str_set(&s->cluster, o->cluster.said) || (!s->ledger_ok && sb_str_set(&s->ledger_note, why)) || (!o->connected && sb_str_set(&s->note, o->connect_note)) ||
         (o->target_error && sb_str_set(&s->note, o->target_error))) {
         sb_record_release(schema, s);
         return -1;
@@ -202,7 +203,7 @@ static struct sb_message *welcome(struct sb_orchestrator *o, const struct seat *
     w->groups_known = true;
     w->policy = sb_format("%s %s (%.8s)", id->bundle, id->version, id->sha256);
     if (!w->policy || sb_str_set(&w->version, SIGNALBOX_VERSION) || sb_str_set(&w->deployment, o->deployment) ||
-        sb_str_set(&w->deployment_id, o->facts.id) || sb_str_set(&w->set_name, o->facts.hello.set_name) ||
+        sb_str_set(&w->deployment_id, o->facts.id) || sb_str_set(&w->set_name, sb_o_set_name(o)) ||
         sb_str_set(&w->server_version, o->facts.version) || sb_str_set(&w->actor, s->actor.principal) ||
         sb_policy_groups_of(o->policy, s->actor.principal, &w->groups, &w->groups_n)) {
         sb_message_free(m);
@@ -233,6 +234,9 @@ void sb_o_tell_owner(struct sb_orchestrator *o, int64_t seat, int64_t seq)
     for (size_t i = 0; rc == 0 && i < o->facts.hello.members_n; i++)
         if (!sb_strs_has(w->hosts, w->hosts_n, o->facts.hello.members[i]))
             rc = sb_strs_push(&w->hosts, &w->hosts_n, o->facts.hello.members[i]);
+    for (size_t i = 0; rc == 0 && i < o->facts.shards_n; i++)
+        for (size_t k = 0; rc == 0 && k < o->facts.shards[i].hosts_n; k++)
+            rc = sb_strs_push(&w->hosts, &w->hosts_n, o->facts.shards[i].hosts[k]);
     if (rc) {
         sb_message_free(m);
         return;

@@ -186,8 +186,8 @@ void sb_o_tick_survey(struct sb_orchestrator *o)
     if (!s)
         return;
     s->o = o;
-    s->replicated = o->facts.hello.set_name[0] != '\0';
-    if (sb_o_members(o, &s->members, &s->members_n, NULL)) {
+    s->replicated = sb_hello_replicated(&o->facts.hello);
+    if (sb_o_nodes(o, &s->members, &s->members_n)) {
         free_surveying(s);
         return;
     }

@@ -148,6 +148,8 @@ static int connect_target(struct trying *x, struct sb_err *err)
     x->conn = x->target ? sb_conn_to_primary(x->target, SB_LANE_BULK, err) : NULL;
     if (!x->conn || sb_deployment_ask(x->conn, &x->facts, err))
         return -1;
+    if (x->facts.hello.is_mongos)
+        return sb_fail(err, SB_EPOLICY, "the deployment that the config names for trials is a sharded cluster: trials are made on a replica set or a single server");
     if (sb_streq(x->facts.id, x->t->source_id))
         return sb_fail(err, SB_EPOLICY, "the deployment that the config names for trials is this very one (%s)", x->facts.id);
     return 0;

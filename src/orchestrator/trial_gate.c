@@ -74,12 +74,17 @@ static int count_builds(const struct sb_server *server, const char *ns, struct t
     return 0;
 }
 
+static int is_no_cluster(const struct trial_there *h, struct sb_err *err)
+{
+    return h->facts.hello.is_mongos ? sb_fail(err, SB_EPOLICY, "it is a sharded cluster: trials are made on a replica set or a single server") : 0;
+}
+
 int sb_o_look_there(const char *uri_file, const char *ns, struct trial_there *h, struct sb_err *err)
 {
     struct sb_server *server = sb_o_trial_server(uri_file, err);
     struct sb_conn *conn = server ? sb_conn_to_primary(server, SB_LANE_CONTROL, err) : NULL;
     memset(h, 0, sizeof *h);
-    int rc = conn && sb_deployment_ask(conn, &h->facts, err) == 0 && measure(conn, h, err) == 0 && count_builds(server, ns, h, err) == 0 ? 0 : -1;
+    int rc = conn && sb_deployment_ask(conn, &h->facts, err) == 0 && is_no_cluster(h, err) == 0 && measure(conn, h, err) == 0 && count_builds(server, ns, h, err) == 0 ? 0 : -1;
     sb_conn_close(conn);
     sb_server_free(server);
     if (rc)

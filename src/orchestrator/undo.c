@@ -20,7 +20,7 @@ static const struct sb_step *step_of(const struct held_card *card)
 bool sb_o_hide_fits(const struct sb_orchestrator *o, const struct held_card *card)
 {
     return card->card.kind == SB_KIND_CREATE_INDEX && sb_streq(card->card.report.remedy, "hide") && card->card.steps_n && card->card.steps[0].hide &&
-           !card->run.forward_away && !card->run.unanswered && o->facts.hello.set_name[0] && o->facts.version_number >= 40400;
+           !card->run.forward_away && !card->run.unanswered && sb_hello_replicated(&o->facts.hello) && o->facts.version_number >= 40400;
 }
 
 struct sb_check sb_o_undo_check(const struct held_card *card)

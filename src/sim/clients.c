@@ -5,6 +5,7 @@
 #include "query_stats.h"
 
 #include <signalbox/base/array.h>
+#include <signalbox/sim/cluster.h>
 #include <signalbox/sim/initial_sync.h>
 #include <signalbox/sim/life.h>
 #include <signalbox/sim/repl.h>
@@ -197,6 +198,12 @@ static void step_down(struct sim *s, struct sim_member *m)
     on_step_down(s, d);
 }
 
+/* The set with the data that something happens to: of a cluster its first shard. */
+static struct sim *set_of(struct sim *s)
+{
+    return sim_is_router(s) ? s->cluster->shard[0] : s;
+}
+
 static bool happens_to_member(struct sim *s, const struct sim_happening *h)
 {
     struct sim_member *m = h->member == SIM_THE_PRIMARY ? sim_primary(s) : h->member < s->members ? &s->member[h->member] : NULL;
@@ -236,7 +243,7 @@ static void set_factor(struct sim *s, void *ctx, double value)
 
 static void happen(struct sim_clients *t, const struct sim_happening *h)
 {
-    if (happens_to_member(t->s, h))
+    if (happens_to_member(set_of(t->s), h))
         return;
     if (h->kind > SIM_EVENT_RATE) {
         t->missed += sim_happen(t->s, h) != 0;
@@ -276,7 +283,7 @@ static void on_moment(struct sim *s, void *ctx)
 
 static bool index_is_there(struct sim *s, const struct sim_happening *h)
 {
-    const struct sim_member *p = sim_primary(s);
+    const struct sim_member *p = sim_primary(set_of(s));
     const struct sim_coll *c = p ? sim_coll_find(&p->cat, h->ns) : NULL;
     for (unsigned i = 0; c && i < c->indexes; i++)
         if (!c->index[i]->building && strcmp(c->index[i]->field[0].path, h->field) == 0)
@@ -401,12 +408,15 @@ int sim_clients_load(struct sim *s, const struct sim_scenario *sc, struct sb_err
     struct sim_clients *t = s->clients;
     t->sc = sc;
     s->costs = sc->costs;
-    take_seats(s, sc);
+    if (!sim_is_router(s))
+        take_seats(s, sc);
     take_oplog(s, sc);
     if (sc->query_stats && !s->query_stats && !(s->query_stats = sim_query_stats_new()))
         return sb_fail_nomem(err);
-    for (size_t i = 0; i < sc->data_n; i++)
+    for (size_t i = 0; i < sc->data_n && !sim_is_router(s); i++)
         if (sim_load_data(s, &sc->data[i], &t->sequences, err))
             return -1;
+    if (s->cluster && !sim_is_router(s)) /* whose apps ask the mongos */
+        return 0;
     return make_apps(t) ? sb_fail_nomem(err) : 0;
 }

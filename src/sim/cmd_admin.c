@@ -88,14 +88,40 @@ int sim_cmd_host_info(struct sim_call *c)
     return 0;
 }
 
+/* mongos --configdb config/HOST: its config server is itself. */
+static int router_options(struct sim_call *c)
+{
+    struct sim_w *w = c->reply;
+    sim_w_array(w, "argv");
+    sim_w_text(w, NULL, "mongos");
+    sim_w_text(w, NULL, "--configdb");
+    sim_w_textf(w, NULL, "%s/%s", c->s->set_name, c->m->name);
+    sim_w_text(w, NULL, "--port");
+    sim_w_textf(w, NULL, "%d", c->m->port);
+    sim_w_end(w);
+    sim_w_doc(w, "parsed");
+    sim_w_doc(w, "net");
+    sim_w_i32(w, "port", c->m->port);
+    sim_w_end(w);
+    sim_w_doc(w, "sharding");
+    sim_w_textf(w, "configDB", "%s/%s", c->s->set_name, c->m->name);
+    sim_w_end(w);
+    sim_w_end(w);
+    return 0;
+}
+
 int sim_cmd_get_cmd_line_opts(struct sim_call *c)
 {
     struct sim_w *w = c->reply;
     double cache_gb = c->s->costs.cache_bytes / 1073741824;
+    if (sim_is_router(c->s))
+        return router_options(c);
     sim_w_array(w, "argv");
     sim_w_text(w, NULL, "mongod");
+    if (c->s->cluster)
+        sim_w_text(w, NULL, "--shardsvr");
     sim_w_text(w, NULL, "--replSet");
-    sim_w_text(w, NULL, SIM_SET_NAME);
+    sim_w_text(w, NULL, c->s->set_name);
     sim_w_text(w, NULL, "--port");
     sim_w_textf(w, NULL, "%d", c->m->port);
     sim_w_text(w, NULL, "--bind_ip");
@@ -117,8 +143,13 @@ int sim_cmd_get_cmd_line_opts(struct sim_call *c)
     sim_w_end(w);
     sim_w_doc(w, "replication");
     sim_w_i32(w, "oplogSizeMB", c->s->oplog_bytes >> 20);
-    sim_w_text(w, "replSet", SIM_SET_NAME);
+    sim_w_text(w, "replSet", c->s->set_name);
     sim_w_end(w);
+    if (c->s->cluster) {
+        sim_w_doc(w, "sharding");
+        sim_w_text(w, "clusterRole", "shardsvr");
+        sim_w_end(w);
+    }
     if (c->s->accounts) {
         sim_w_doc(w, "security");
         sim_w_text(w, "authorization", "enabled");

@@ -258,7 +258,11 @@ static int run_stages(struct sim_call *c, const uint8_t *cmd, struct sim_val sta
     if (begin_stages(c, &p, stages, &view))
         goto out;
     count_stages(c->m, &p);
-    if (p.n && is_source(p.pipe[0].kind)) {
+    if (c->conn->gathered) { /* by a mongos, from its shards */
+        *docs = *c->conn->gathered;
+        memset(c->conn->gathered, 0, sizeof *docs);
+        from = 0;
+    } else if (p.n && is_source(p.pipe[0].kind)) {
         if (source_docs(c, &p.pipe[0], docs))
             goto out;
     } else {

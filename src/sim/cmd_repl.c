@@ -86,7 +86,7 @@ void sim_put_set(struct sim_w *w, const struct sim_member *m, const char *primar
     put_hosts(w, s, "hosts", false);
     put_hosts(w, s, "passives", true);
     put_arbiters(w, s);
-    sim_w_text(w, "setName", SIM_SET_NAME);
+    sim_w_text(w, "setName", s->set_name);
     sim_w_i32(w, "setVersion", m->role.config_version);
     sim_w_bool(w, primary_field, writable);
     sim_w_bool(w, "secondary", m->role.state == SIM_IS_SECONDARY || (m->primary && !writable));
@@ -110,7 +110,13 @@ void sim_put_set(struct sim_w *w, const struct sim_member *m, const char *primar
 void sim_put_hello(struct sim_w *w, const struct sim_member *m, const struct sim_conn *conn, const char *primary_field)
 {
     const struct sim *s = m->sim;
-    sim_put_set(w, m, primary_field);
+    if (sim_is_router(s)) {
+        sim_put_topology(w, m);
+        sim_w_bool(w, primary_field, true);
+        sim_w_text(w, "msg", "isdbgrid");
+    } else {
+        sim_put_set(w, m, primary_field);
+    }
     sim_w_i32(w, "maxBsonObjectSize", SIM_MAX_DOC);
     sim_w_i32(w, "maxMessageSizeBytes", 48000000);
     sim_w_i32(w, "maxWriteBatchSize", 100000);

@@ -13,7 +13,7 @@ int sim_cmd_repl_get_config(struct sim_call *c)
     const struct sim *s = c->s;
     struct sim_w *w = c->reply;
     sim_w_doc(w, "config");
-    sim_w_text(w, "_id", SIM_SET_NAME);
+    sim_w_text(w, "_id", s->set_name);
     sim_w_i32(w, "version", c->m->role.config_version);
     sim_w_i32(w, "term", c->m->role.config_term);
     sim_w_array(w, "members");
@@ -117,13 +117,13 @@ int sim_cmd_repl_reconfig(struct sim_call *c)
                         sim_state_name(c->m->role.state));
     if (!sim_is_writable(c->m))
         return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "a forced replSetReconfig is not simulated");
-    if (!sim_text_is(sim_find(config, "_id"), SIM_SET_NAME))
+    if (!sim_text_is(sim_find(config, "_id"), s->set_name))
         return sim_fail(&c->fail, SIM_BAD_CONFIG, "New and old configurations differ in replica set name");
     int64_t version = sim_int(sim_find(config, "version"), 0);
     if (version <= s->config_version)
         return sim_fail(&c->fail, SIM_BAD_CONFIG,
                         "New replica set configuration version must be greater than old, but %lld is not greater than %lld for replica set %s",
-                        (long long)version, (long long)s->config_version, SIM_SET_NAME);
+                        (long long)version, (long long)s->config_version, s->set_name);
     struct sim_val members = sim_find(config, "members");
     struct sim_iter it = members.type == BSON_TYPE_ARRAY ? sim_iter_of(members.p) : (struct sim_iter){NULL};
     while (it.at && sim_next(&it, &e)) {

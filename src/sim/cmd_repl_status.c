@@ -145,7 +145,7 @@ int sim_cmd_repl_get_status(struct sim_call *c)
     bool initial_sync = true;
     if (sim_arg_bool(c, "initialSync", &initial_sync))
         return -1;
-    sim_w_text(w, "set", SIM_SET_NAME);
+    sim_w_text(w, "set", s->set_name);
     sim_w_date(w, "date", sim_now_ms(s));
     sim_w_i32(w, "myState", m->role.state);
     sim_w_i64(w, "term", m->role.term);

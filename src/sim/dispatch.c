@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/sim/accounts.h>
+#include <signalbox/sim/cluster.h>
 #include <signalbox/sim/dispatch.h>
 #include <signalbox/sim/expr.h>
 #include <signalbox/sim/repl.h>
@@ -515,6 +516,9 @@ static int run(struct sim_call *c)
 enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w, const uint8_t **reply)
 {
     struct sim_call c;
+    bool later;
+    if (sim_is_router(conn->m->sim) && sim_route(conn, rq, w, reply, &later))
+        return later ? SIM_LATER : SIM_ANSWERED;
     begin(&c, conn, rq, w);
     if (find_command(&c)) {
         c.m->n.asserts_user++;

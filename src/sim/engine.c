@@ -5,6 +5,7 @@
 #include <signalbox/sim/apply.h>
 #include <signalbox/sim/build.h>
 #include <signalbox/sim/clients.h>
+#include <signalbox/sim/cluster.h>
 #include <signalbox/sim/cursor.h>
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/repl.h>
@@ -166,6 +167,7 @@ struct sim_conn *sim_conn_open(struct sim_member *m, const char *remote, bool in
 static void conn_free(struct sim_conn *c)
 {
     sim_doc_unref(c->metadata);
+    sim_route_free(c->route);
     sim_login_free(c->login);
     free(c);
 }
@@ -395,7 +397,11 @@ struct sim *sim_new(const struct sim_setup *setup, struct sb_err *err)
     struct sb_rng root;
     sb_rng_seed(&root, setup->seed);
     sb_rng_fork(&s->rng, &root, "simulation");
-    sb_rng_fork(&s->uuid_rng, &root, "identities");
+    snprintf(s->set_name, sizeof s->set_name, "%s", setup->set_name ? setup->set_name : SIM_SET_NAME);
+    char identities[64] = "identities"; /* shards of one seed are not the same set */
+    if (setup->set_name)
+        snprintf(identities, sizeof identities, "identities of %s", setup->set_name);
+    sb_rng_fork(&s->uuid_rng, &root, identities);
     /* of the seed alone, whatever the time: a set keeps its id from run to run */
     uint64_t id[2] = {sb_rng_u64(&s->uuid_rng), sb_rng_u64(&s->uuid_rng)};
     memcpy(s->set_id, id, 12);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "happen.h"
 
+#include <signalbox/sim/cluster.h>
 #include <signalbox/sim/contend.h>
 #include <signalbox/sim/log.h>
 
@@ -233,13 +234,38 @@ static int lock(struct sim *s, const struct sim_happening *h)
     return -1;
 }
 
+static int vary_cost(struct sim *s, const struct sim_happening *h)
+{
+    double *cost = sim_costs_at(&s->costs, h->target);
+    return cost ? sim_vary(s, h, *cost, set_cost, cost) : 0;
+}
+
+static int move_chunk(struct sim *s, const struct sim_happening *h)
+{
+    struct sb_rng rng;
+    struct sim_sequences sequences = {0};
+    struct sim_making making = {&rng, &sequences, s->now};
+    struct sim_sharded *x = s->cluster ? sim_sharded_find(s->cluster, h->target) : NULL;
+    struct sim_w w;
+    if (!x)
+        return 0;
+    sb_rng_seed(&rng, s->seed);
+    sim_w_init(&w);
+    sim_template_fields(h->index, &making, &w);
+    const uint8_t *done = sim_w_done(&w);
+    int rc = done ? sim_chunk_move(s->cluster, x, sim_find(done, "v"), h->member) : -1;
+    sim_w_release(&w);
+    return rc;
+}
+
 int sim_happen(struct sim *s, const struct sim_happening *h)
 {
-    double *cost;
     switch (h->kind) {
     case SIM_EVENT_COST:
-        cost = sim_costs_at(&s->costs, h->target);
-        return cost ? sim_vary(s, h, *cost, set_cost, cost) : 0;
+        for (int i = 0; sim_is_router(s) && i < s->cluster->shards; i++)
+            if (vary_cost(s->cluster->shard[i], h))
+                return -1;
+        return vary_cost(s, h);
     case SIM_EVENT_CREATE_INDEX:
     case SIM_EVENT_DROP_INDEX:
         return index_command(s, h);
@@ -247,6 +273,8 @@ int sim_happen(struct sim *s, const struct sim_happening *h)
         return lock(s, h);
     case SIM_EVENT_SNAPSHOT:
         return sim_primary(s) ? sim_snapshot_open(sim_primary(s), h->target, h->ns, s->now + h->for_us) : 0;
+    case SIM_EVENT_MOVE_CHUNK:
+        return move_chunk(s, h);
     case SIM_EVENT_WIRE:
         for (int i = 0; i < s->members; i++)
             if (h->member < 0 || h->member == i)

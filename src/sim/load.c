@@ -3,6 +3,7 @@
  * The data that a scenario starts with: the same documents on every member, held once. */
 #include "traffic.h"
 
+#include <signalbox/sim/cluster.h>
 #include <signalbox/sim/fail.h>
 
 #include <string.h>
@@ -63,6 +64,10 @@ static int make_documents(struct loading *l)
         struct sim_doc *doc = make_document(l);
         if (!doc)
             return sim_fail_nomem(&l->f);
+        if (l->s->cluster && !sim_cluster_keeps(l->s, l->d->ns, doc->bson)) {
+            sim_doc_unref(doc);
+            continue;
+        }
         uint64_t rid = sim_coll_insert(l->coll[0], doc, &work, &l->f);
         sim_doc_unref(doc);
         if (!rid)
@@ -96,13 +101,16 @@ int sim_load_data(struct sim *s, const struct sim_data *d, struct sim_sequences 
     sb_rng_seed(&root, s->seed);
     sb_rng_fork(&rng, &root, d->ns);
     sim_w_init(&l.w);
-    int rc = make_collections(&l) || make_documents(&l) ? -1 : 0;
+    bool here = !s->cluster || sim_cluster_has(s, d->ns);
+    int rc = (here && make_collections(&l)) || make_documents(&l) ? -1 : 0;
     unsigned line = d->line;
     for (size_t i = 0; rc == 0 && i < d->indexes; i++) {
         line = d->index_line[i];
+        if (!here || (s->cluster && d->index_shard[i] >= 0 && d->index_shard[i] != s->shard))
+            continue;
         rc = make_index(&l, d->index[i]);
     }
-    for (int i = 1; rc == 0 && i < s->members; i++)
+    for (int i = 1; here && rc == 0 && i < s->members; i++)
         rc = l.coll[i] ? sim_coll_take_over(l.coll[i], l.coll[0], &l.f) : 0;
     if (rc)
         sb_fail(err, SB_EINPUT, "%s:%u: %s: %s", d->path, line, d->ns, l.f.code ? l.f.msg : "out of memory");

@@ -27,8 +27,8 @@ char *sim_read_copy(struct sim_reading *r, const char *text);
 bool sim_is_namespace(const char *word);
 struct sim_app *sim_find_app(const struct sim_scenario *sc, const char *name);
 
-/* An index's words from `from` on (name, key, options) as one template. */
-struct sim_template *sim_read_index(struct sim_reading *r, size_t from);
+/* An index's words from `from` on (name, key, options) as one template. shard: gets the only one that has it; NULL: that is no option. */
+struct sim_template *sim_read_index(struct sim_reading *r, size_t from, int *shard);
 
 /* A member's number, or the word primary where that may stand. */
 bool sim_read_member(struct sim_reading *r, const char *word, bool or_primary, int *out);

@@ -38,6 +38,9 @@ static void data_release(struct sim_data *d)
     free(d->made);
     free(d->index);
     free(d->index_line);
+    free(d->index_shard);
+    sim_template_free(d->shard_key);
+    sim_template_free(d->splits);
 }
 
 void sim_scenario_free(struct sim_scenario *sc)
@@ -177,10 +180,11 @@ static void read_field(struct sim_reading *r)
 }
 
 /* {key: .., name: '..', unique: true} */
-struct sim_template *sim_read_index(struct sim_reading *r, size_t from)
+struct sim_template *sim_read_index(struct sim_reading *r, size_t from, int *shard)
 {
     const struct sb_conf_row *row = r->row;
     struct sb_str text;
+    double n;
     if (row->word[from + 1][strspn(row->word[from + 1], " ")] != '{') {
         sim_read_problem(r, "an index has a key as \"{field: 1}\", not %.60s", row->word[from + 1]);
         return NULL;
@@ -192,8 +196,10 @@ struct sim_template *sim_read_index(struct sim_reading *r, size_t from)
             sb_str_addf(&text, ", %s: true", row->word[i]);
         else if (strcmp(row->word[i], "partial") == 0 && i + 1 < row->n)
             sb_str_addf(&text, ", partialFilterExpression: %s", row->word[++i]);
+        else if (shard && strcmp(row->word[i], "shard") == 0 && i + 1 < row->n && sim_read_number(r, row->word[i + 1], 0, SIM_SHARDS_MAX - 1, &n))
+            *shard = (int)n, i++;
         else
-            sim_read_problem(r, "an index is unique, sparse, hidden or partial \"FILTER\", not %.60s", row->word[i]);
+            sim_read_problem(r, "an index is unique, sparse, hidden or partial \"FILTER\"%s, not %.60s", shard ? ", or of one shard N" : "", row->word[i]);
     }
     sb_str_addc(&text, '}');
     struct sim_template *t = sb_str_ok(&text) ? sim_read_template(r, text.p) : NULL;
@@ -208,16 +214,32 @@ static void read_index(struct sim_reading *r)
         sim_read_problem(r, d ? "index wants a name and a key" : "index belongs under a collection");
         return;
     }
-    struct sim_template *t = sim_read_index(r, 1);
+    int shard = -1;
+    struct sim_template *t = sim_read_index(r, 1, &shard);
     if (!t)
         return;
-    if (SB_GROW(d->index, d->index_cap, d->indexes + 1) || SB_GROW(d->index_line, d->index_line_cap, d->indexes + 1)) {
+    if (SB_GROW(d->index, d->index_cap, d->indexes + 1) || SB_GROW(d->index_line, d->index_line_cap, d->indexes + 1) ||
+        SB_GROW(d->index_shard, d->index_shard_cap, d->indexes + 1)) {
         r->nomem = true;
         sim_template_free(t);
         return;
     }
     d->index_line[d->indexes] = r->row->line;
+    d->index_shard[d->indexes] = shard;
     d->index[d->indexes++] = t;
+}
+
+static void read_sharded(struct sim_reading *r)
+{
+    struct sim_data *d = r->data;
+    if (!d || r->row->n != 3 || d->shard_key) {
+        sim_read_problem(r, d ? "sharded wants a key and a list of values where it is split, once" : "sharded belongs under a collection");
+        return;
+    }
+    d->shard_key = sim_read_template(r, r->row->word[1]);
+    d->splits = sim_read_template(r, r->row->word[2]);
+    if (d->shard_key && d->splits && (!sim_template_is_document(d->shard_key) || !sim_template_is_list(d->splits)))
+        sim_read_problem(r, "sharded wants a key as \"{field: 1}\" and a list of values, \"[10, 20]\"");
 }
 
 struct sim_app *sim_find_app(const struct sim_scenario *sc, const char *name)
@@ -435,6 +457,8 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
         read_field(r);
     } else if (strcmp(word, "index") == 0) {
         read_index(r);
+    } else if (strcmp(word, "sharded") == 0) {
+        read_sharded(r);
     } else if (strcmp(word, "app") == 0) {
         read_app(r);
     } else if (strcmp(word, "oplog") == 0 && row->n == 2) {
@@ -445,6 +469,9 @@ static void read_row(void *ctx, const struct sb_conf_row *row, struct sb_problem
     } else if (strcmp(word, "members") == 0 && row->n == 2) {
         if (sim_read_number(r, row->word[1], 1, SIM_SCENARIO_MEMBERS, &value))
             r->sc->members = (int)value;
+    } else if (strcmp(word, "shards") == 0 && row->n == 2) {
+        if (sim_read_number(r, row->word[1], 1, SIM_SHARDS_MAX, &value))
+            r->sc->shards = (int)value;
     } else if (strcmp(word, "member") == 0) {
         read_seat(r);
     } else if (strcmp(word, "at") == 0) {

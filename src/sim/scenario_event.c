@@ -24,6 +24,7 @@ static const struct {
     [SIM_EVENT_DROP_INDEX] = {"drop-index", "drop-index DB.NAME NAME", 2, false, false, false, false},
     [SIM_EVENT_LOCK] = {"lock", "lock DB.NAME for D", 1, true, true, false, false},
     [SIM_EVENT_SNAPSHOT] = {"snapshot", "snapshot APP DB.NAME for D", 2, true, true, false, false},
+    [SIM_EVENT_MOVE_CHUNK] = {"move-chunk", "move-chunk DB.NAME N VALUE", 3, false, false, false, false},
     [SIM_EVENT_WIRE] = {"wire", "wire FAULT [for D] [member N]", 1, true, false, false, true},
 };
 
@@ -69,7 +70,7 @@ static bool check_names(struct sim_reading *r, size_t i, const struct sim_happen
     struct sim_costs costs = r->sc->costs;
     bool app = h->kind == SIM_EVENT_START || h->kind == SIM_EVENT_STOP || h->kind == SIM_EVENT_RATE || h->kind == SIM_EVENT_SNAPSHOT;
     bool any = h->kind == SIM_EVENT_RATE && strcmp(first, "*") == 0;
-    bool coll = h->kind == SIM_EVENT_STOP_ALL || h->kind == SIM_EVENT_CREATE_INDEX || h->kind == SIM_EVENT_DROP_INDEX || h->kind == SIM_EVENT_LOCK;
+    bool coll = h->kind == SIM_EVENT_MOVE_CHUNK || h->kind == SIM_EVENT_STOP_ALL || h->kind == SIM_EVENT_CREATE_INDEX || h->kind == SIM_EVENT_DROP_INDEX || h->kind == SIM_EVENT_LOCK;
     if (app && !any && !sim_find_app(r->sc, first))
         sim_read_problem(r, "there is no app %.60s in front of this line", first);
     else if (coll && !sim_is_namespace(first))
@@ -136,6 +137,21 @@ static bool read_fault(struct sim_reading *r, size_t i, struct sim_happening *h)
     return true;
 }
 
+/* The shard that a chunk goes to, and a value that lies in it. */
+static bool read_chunk(struct sim_reading *r, size_t i, struct sim_happening *h)
+{
+    struct sb_str text;
+    double n;
+    if (!sim_read_number(r, r->row->word[i + 2], 0, SIM_SHARDS_MAX - 1, &n))
+        return false;
+    h->member = (int)n;
+    sb_str_init(&text);
+    sb_str_addf(&text, "{v: %s}", r->row->word[i + 3]);
+    h->index = sb_str_ok(&text) ? sim_read_template(r, text.p) : NULL;
+    sb_str_release(&text);
+    return h->index != NULL;
+}
+
 /* The words from i on. h owns what it has got, whatever happens. */
 static void read_action(struct sim_reading *r, size_t i, struct sim_happening *h)
 {
@@ -160,8 +176,15 @@ static void read_action(struct sim_reading *r, size_t i, struct sim_happening *h
         return;
     if (!check_names(r, i, h))
         return;
+    if (r->sc->shards && (h->kind == SIM_EVENT_LOCK || h->kind == SIM_EVENT_SNAPSHOT || h->kind == SIM_EVENT_WIRE)) {
+        sim_read_problem(r, "%s does not happen in a cluster", kinds[h->kind].name);
+        return;
+    }
     if (h->kind == SIM_EVENT_CREATE_INDEX) {
-        if (!(h->index = sim_read_index(r, i + 2)))
+        if (!(h->index = sim_read_index(r, i + 2, NULL)))
+            return;
+    } else if (h->kind == SIM_EVENT_MOVE_CHUNK) {
+        if (!read_chunk(r, i, h))
             return;
     } else if (!read_options(r, i + 1 + kinds[k].words, h)) {
         return;

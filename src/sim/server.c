@@ -7,6 +7,7 @@
 #include <signalbox/base/hash.h>
 #include <signalbox/base/str.h>
 #include <signalbox/sim/clients.h>
+#include <signalbox/sim/cluster.h>
 #include <signalbox/sim/log.h>
 #include <signalbox/sim/server.h>
 #include <signalbox/sim/wire.h>
@@ -53,9 +54,10 @@ struct listener {
 };
 
 struct sim_server {
-    struct sim *s;
-    struct listener listener[SIM_MEMBERS_MAX];
-    int members, epoll;
+    struct sim *s;         /* the set, or the mongos of ... */
+    struct sim_cluster *c; /* the cluster; NULL: a set by itself */
+    struct listener listener[SIM_CLUSTER_PORTS];
+    int members, listeners, epoll; /* members: of a set */
     struct peer *peers;
     int peers_n;
     size_t held; /* the sum of theirs */
@@ -90,9 +92,9 @@ static int port_of(int fd)
     return getsockname(fd, (struct sockaddr *)&a, &n) ? 0 : ntohs(a.sin_port);
 }
 
-static int listen_all(struct sim_server *v, const struct sim_server_options *o, int port[SIM_MEMBERS_MAX], struct sb_err *err)
+static int listen_all(struct sim_server *v, const struct sim_server_options *o, int port[SIM_CLUSTER_PORTS], struct sb_err *err)
 {
-    for (int i = 0; i < o->members; i++) {
+    for (int i = 0; i < v->listeners; i++) {
         if ((v->listener[i].fd = bind_port(o->port ? o->port + i : 0, err)) < 0)
             return -1;
         port[i] = port_of(v->listener[i].fd);
@@ -102,9 +104,10 @@ static int listen_all(struct sim_server *v, const struct sim_server_options *o, 
 
 static int watch_listeners(struct sim_server *v, struct sb_err *err)
 {
-    for (int i = 0; i < v->members; i++) {
+    for (int i = 0; i < v->listeners; i++) {
         struct epoll_event e = {.events = EPOLLIN, .data = {.ptr = &v->listener[i]}};
-        v->listener[i].member = &v->s->member[i];
+        int k = i - 1;
+        v->listener[i].member = !v->c ? &v->s->member[i] : i ? &v->c->shard[k / v->members]->member[k % v->members] : &v->s->member[0];
         if (epoll_ctl(v->epoll, EPOLL_CTL_ADD, v->listener[i].fd, &e))
             return sb_fail_errno(err, errno, "cannot watch a socket");
     }
@@ -112,6 +115,18 @@ static int watch_listeners(struct sim_server *v, struct sb_err *err)
 }
 
 static void on_life(struct sim_member *m, void *ctx);
+
+static int make(struct sim_server *v, const struct sim_server_options *o, struct sim_setup *setup, const int *port, struct sb_err *err)
+{
+    if (o->shards) {
+        if ((v->c = sim_cluster_new(setup, o->scenario, o->shards, port, err)))
+            v->s = v->c->router;
+        return v->c ? 0 : -1;
+    }
+    for (int i = 0; i < o->members; i++)
+        setup->port[i] = port[i];
+    return (v->s = sim_new(setup, err)) && sim_clients_load(v->s, o->scenario, err) == 0 ? 0 : -1;
+}
 
 struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_err *err)
 {
@@ -122,10 +137,12 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
     }
     v->speed = o->speed;
     v->members = o->members;
+    v->listeners = o->shards ? 1 + o->shards * o->members : o->members;
     v->tls = o->tls;
     v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sim_w_init(&v->scratch);
-    for (int i = 0; i < SIM_MEMBERS_MAX; i++)
+    int port[SIM_CLUSTER_PORTS];
+    for (int i = 0; i < SIM_CLUSTER_PORTS; i++)
         v->listener[i].fd = -1;
     struct sim_setup setup = {.seed = o->seed, .start_ms = o->start_ms, .speed = o->speed, .scenario_name = o->scenario->name,
                               .incarnation = o->incarnation, .members = o->members, .pid = getpid(), .accounts = o->accounts,
@@ -136,11 +153,13 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
         sb_fail_errno(err, errno, "cannot watch sockets");
         goto fail;
     }
-    if (listen_all(v, o, setup.port, err) || !(v->s = sim_new(&setup, err)) || sim_clients_load(v->s, o->scenario, err) ||
-        watch_listeners(v, err))
+    if (listen_all(v, o, port, err) || make(v, o, &setup, port, err) || watch_listeners(v, err))
         goto fail;
-    v->s->on_life = on_life;
-    v->s->on_life_ctx = v;
+    for (int i = -1; i < (v->c ? v->c->shards : 0); i++) {
+        struct sim *s = i < 0 ? v->s : v->c->shard[i];
+        s->on_life = on_life;
+        s->on_life_ctx = v;
+    }
     return v;
 fail:
     sim_server_free(v);
@@ -152,14 +171,19 @@ struct sim *sim_server_set(struct sim_server *v)
     return v->s;
 }
 
+struct sim_cluster *sim_server_cluster(struct sim_server *v)
+{
+    return v->c;
+}
+
 void sim_server_uri(const struct sim_server *v, struct sb_str *out)
 {
     sb_str_adds(out, "mongodb://");
-    for (int i = 0; i < v->members; i++)
+    for (int i = 0; i < v->s->members; i++)
         sb_str_addf(out, "%s%s", i ? "," : "", v->s->member[i].name);
-    sb_str_adds(out, "/?replicaSet=" SIM_SET_NAME);
+    sb_str_adds(out, v->c ? "/" : "/?replicaSet=" SIM_SET_NAME);
     if (v->tls)
-        sb_str_adds(out, "&tls=true");
+        sb_str_adds(out, v->c ? "?tls=true" : "&tls=true");
 }
 
 /* ---- peers ---- */
@@ -436,7 +460,9 @@ static void watch(struct sim_server *v, int fd, void *ptr, uint32_t events)
 static void on_life(struct sim_member *m, void *ctx)
 {
     struct sim_server *v = ctx;
-    struct listener *l = &v->listener[m->id];
+    struct listener *l = v->listener;
+    while (l->member != m)
+        l++;
     if (!m->up) {
         if (l->fd >= 0)
             close(l->fd);
@@ -455,7 +481,7 @@ static void on_life(struct sim_member *m, void *ctx)
 /* A member that has been started again listens on its old port, as soon as it can have it. */
 static void reopen(struct sim_server *v)
 {
-    for (int i = 0; i < v->members; i++) {
+    for (int i = 0; i < v->listeners; i++) {
         struct listener *l = &v->listener[i];
         struct sb_err err = SB_ERR_INIT;
         if (l->fd >= 0 || !l->member->up)
@@ -473,16 +499,29 @@ static int64_t virtual_of(const struct sim_server *v, int64_t real_ns)
     return v->virtual_us + (int64_t)((double)(real_ns - v->real_ns) / 1000 * v->speed);
 }
 
+static int64_t next_event(const struct sim_server *v)
+{
+    return v->c ? sim_cluster_next_event(v->c) : sim_next_event(v->s);
+}
+
+static void run_until(struct sim_server *v, int64_t us)
+{
+    if (v->c)
+        sim_cluster_run_until(v->c, us);
+    else
+        sim_run_until(v->s, us);
+}
+
 /* Runs what is due, for a slice of real time at most. */
 static void run_events(struct sim_server *v)
 {
     int64_t began = sb_mono_ns(), now = began, target = virtual_of(v, began);
-    while (now - began < SLICE_NS && sim_next_event(v->s) <= target) {
-        sim_run_until(v->s, sim_next_event(v->s));
+    while (now - began < SLICE_NS && next_event(v) <= target) {
+        run_until(v, next_event(v));
         now = sb_mono_ns();
     }
-    if (sim_next_event(v->s) > target) {
-        sim_run_until(v->s, target);
+    if (next_event(v) > target) {
+        run_until(v, target);
     } else if (target - v->s->now > (int64_t)(FALL_BEHIND_US * v->speed)) {
         v->real_ns = now;
         v->virtual_us = v->s->now;
@@ -491,7 +530,7 @@ static void run_events(struct sim_server *v)
 
 static int wait_ms(const struct sim_server *v)
 {
-    int64_t next = sim_next_event(v->s);
+    int64_t next = next_event(v);
     if (next == INT64_MAX)
         return IDLE_MS;
     double ms = (double)(next - virtual_of(v, sb_mono_ns())) / 1000 / v->speed;
@@ -502,7 +541,7 @@ static int wait_ms(const struct sim_server *v)
 
 static bool is_listener(const struct sim_server *v, const void *p)
 {
-    return p >= (const void *)v->listener && p < (const void *)(v->listener + SIM_MEMBERS_MAX);
+    return p >= (const void *)v->listener && p < (const void *)(v->listener + SIM_CLUSTER_PORTS);
 }
 
 int sim_server_run(struct sim_server *v, int stop_fd, struct sb_err *err)
@@ -538,8 +577,11 @@ void sim_server_free(struct sim_server *v)
         return;
     while (v->peers)
         peer_free(v->peers);
-    sim_free(v->s);
-    for (int i = 0; i < SIM_MEMBERS_MAX; i++)
+    if (v->c)
+        sim_cluster_free(v->c);
+    else
+        sim_free(v->s);
+    for (int i = 0; i < SIM_CLUSTER_PORTS; i++)
         if (v->listener[i].fd >= 0)
             close(v->listener[i].fd);
     if (v->epoll >= 0)

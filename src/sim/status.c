@@ -516,14 +516,15 @@ static void put_metrics(struct sim_call *c)
 static const struct {
     const char *name;
     void (*put)(struct sim_call *c);
+    bool of_mongos; /* which has neither data nor a set */
 } sections[] = {
-    {"asserts", put_asserts}, {"catalogStats", put_catalog}, {"connections", put_connections}, {"defaultRWConcern", put_default_concern},
-    {"electionMetrics", put_elections}, {"extra_info", put_extra_info}, {"flowControl", put_flow_control}, {"globalLock", put_global_lock},
-    {"locks", put_locks}, {"logicalSessionRecordCache", put_sessions}, {"network", put_network}, {"opLatencies", put_latencies},
-    {"opcounters", put_opcounters}, {"opcountersRepl", put_opcounters_repl}, {"oplogTruncation", put_oplog_truncation},
-    {"queues", put_queues}, {"readConcernCounters", put_read_concerns}, {"repl", put_repl},
-    {"security", put_security}, {"storageEngine", put_storage_engine}, {"transactions", put_transactions}, {"wiredTiger", put_wired_tiger},
-    {"mem", put_mem}, {"metrics", put_metrics},
+    {"asserts", put_asserts, true}, {"catalogStats", put_catalog, false}, {"connections", put_connections, true}, {"defaultRWConcern", put_default_concern, true},
+    {"electionMetrics", put_elections, false}, {"extra_info", put_extra_info, true}, {"flowControl", put_flow_control, false}, {"globalLock", put_global_lock, false},
+    {"locks", put_locks, false}, {"logicalSessionRecordCache", put_sessions, true}, {"network", put_network, true}, {"opLatencies", put_latencies, false},
+    {"opcounters", put_opcounters, true}, {"opcountersRepl", put_opcounters_repl, false}, {"oplogTruncation", put_oplog_truncation, false},
+    {"queues", put_queues, false}, {"readConcernCounters", put_read_concerns, false}, {"repl", put_repl, false},
+    {"security", put_security, true}, {"storageEngine", put_storage_engine, false}, {"transactions", put_transactions, false}, {"wiredTiger", put_wired_tiger, false},
+    {"mem", put_mem, true}, {"metrics", put_metrics, true},
 };
 
 int sim_cmd_server_status(struct sim_call *c)
@@ -534,10 +535,10 @@ int sim_cmd_server_status(struct sim_call *c)
     struct sim_w *w = c->reply;
     sim_w_text(w, "host", c->m->host);
     sim_w_textf(w, "version", "%d.%d.%d", s->version[0], s->version[1], s->version[2]);
-    sim_w_text(w, "process", "mongod");
+    sim_w_text(w, "process", sim_is_router(s) ? "mongos" : "mongod");
     if (sim_since(s, 8)) {
         sim_w_array(w, "service");
-        sim_w_text(w, NULL, "shard");
+        sim_w_text(w, NULL, sim_is_router(s) ? "router" : "shard");
         sim_w_end(w);
     }
     sim_w_i64(w, "pid", c->m->pid);
@@ -547,7 +548,7 @@ int sim_cmd_server_status(struct sim_call *c)
     sim_w_date(w, "localTime", sim_now_ms(s));
     for (size_t i = 0; i < SB_COUNT(sections); i++) {
         struct sim_val asked = sim_arg(c, sections[i].name);
-        if (asked.type ? sim_truth(asked) : !none)
+        if ((asked.type ? sim_truth(asked) : !none) && (sections[i].of_mongos || !sim_is_router(s)))
             sections[i].put(c);
     }
     if (sim_truth(sim_arg(c, "mirroredReads"))) /* only for who asks */

@@ -253,12 +253,12 @@ static bool end_lanes(struct sb_telemetry *t, int grace_ms)
     return all;
 }
 
-static int init_member(struct member_state *m, const char *name)
+static int init_member(struct member_state *m, const char *name, const char *shard)
 {
     m->name = sb_strdup_n(name, strlen(name));
     m->line = (struct sb_member_line){.lag_s = -1, .reads_per_s_milli = -1, .writes_per_s_milli = -1, .read_latency_us = -1,
                                       .write_latency_us = -1, .connections = -1, .queued = -1, .cache_ppm = -1};
-    return !m->name || sb_str_set(&m->line.name, name) || sb_str_set(&m->line.state, "UNKNOWN") ? -1 : 0;
+    return !m->name || sb_str_set(&m->line.name, name) || sb_str_set(&m->line.shard, shard) || sb_str_set(&m->line.state, "UNKNOWN") ? -1 : 0;
 }
 
 struct sb_telemetry *sb_telemetry_start(const struct sb_telemetry_options *o, struct sb_err *err)
@@ -283,7 +283,7 @@ struct sb_telemetry *sb_telemetry_start(const struct sb_telemetry_options *o, st
         goto fail;
     for (size_t i = 0; i < o->members_n; i++) {
         t->members_n++;
-        if (init_member(&t->members[i], o->members[i])) {
+        if (init_member(&t->members[i], o->members[i], o->shards ? o->shards[i] : NULL)) {
             sb_fail_nomem(err);
             goto fail;
         }

@@ -74,8 +74,8 @@ static void lay_out(struct sb_tui *t, int w, int h, int status_lines)
     sb_layout_add(l, 0, "header", SB_BELOW, SB_FIXED, 1, 0);
     int most = h < 16 ? 1 : h < 34 ? 3 : h < 50 ? 5 : 9;
     int strip = v->kind == VIEW_PANES || (h >= 34 && v->kind != VIEW_MEETING) ? view_strip_lines(t) : 0;
-    if (strip > most)
-        strip = most;
+    if (strip > most) /* of a cluster a line a shard, if not all of its members have room */
+        strip = view_strip_short(t) && view_strip_short(t) < most ? view_strip_short(t) : most;
     sb_layout_add(l, 0, "strip", SB_BELOW, SB_FIXED, strip, 0);
     if (v->kind == VIEW_PANES) {
         int panes = sb_layout_add(l, 0, "panes", SB_BELOW, SB_FILL, 1, 1);

@@ -734,6 +734,7 @@ void search_go(struct sb_tui *t, int step, bool from_here);
 void view_header(const struct sb_tui *t, struct sb_page *p);
 void view_strip(const struct sb_tui *t, struct sb_page *p, int lines);
 int view_strip_lines(const struct sb_tui *t);
+int view_strip_short(const struct sb_tui *t); /* of a cluster: without its members; 0: it is none */
 void view_status(const struct sb_tui *t, struct sb_page *p);
 void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor);
 void view_footer(const struct sb_tui *t, struct sb_page *p);

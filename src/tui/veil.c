@@ -245,7 +245,7 @@ static enum reading_as member_as(const struct sb_schema *s, const struct sb_memb
         {"by", AS_PERSON}, {"card", AS_ID}, {"cards", AS_ID}, {"case", AS_ID}, {"client", AS_NAME}, {"connection", AS_NAME}, {"database", AS_NAME}, {"deployment", AS_NAME}, {"deployment_id", AS_NAME}, {"do", AS_COMMAND},
         {"field", AS_NAME}, {"groups", AS_PROSE}, {"hash", AS_ID}, {"hide", AS_COMMAND}, {"hosts", AS_NAME}, {"id", AS_ID}, {"index", AS_NAME}, {"index_key", AS_FIELDS}, {"index_name", AS_NAME},
         {"index_options", AS_COMMAND}, {"key", AS_FIELDS}, {"lines", AS_COMMAND}, {"member", AS_NAME}, {"members", AS_NAME}, {"name", AS_NAME}, {"namespaces", AS_NAME}, {"new_field", AS_NAME},
-        {"ns", AS_NAME}, {"opid", AS_NAME}, {"plan", AS_FIELDS}, {"proves", AS_ID}, {"requested_by", AS_PERSON}, {"reviewed_by", AS_PERSON}, {"session", AS_NAME}, {"set_name", AS_NAME}, {"sha256", AS_ID}, {"shapes", AS_FIELDS},
+        {"ns", AS_NAME}, {"opid", AS_NAME}, {"plan", AS_FIELDS}, {"proves", AS_ID}, {"requested_by", AS_PERSON}, {"reviewed_by", AS_PERSON}, {"session", AS_NAME}, {"set_name", AS_NAME}, {"sha256", AS_ID}, {"shard", AS_NAME}, {"shapes", AS_FIELDS},
         {"subject", AS_NAME}, {"target", AS_NAME}, {"ticket", AS_NAME}, {"undo", AS_COMMAND}, {"who", AS_PERSON},
     };
     if ((s == &sb_check_schema && sb_streq(m->key, "value")) || (s == &sb_card_edit_schema && (sb_streq(m->key, "was") || sb_streq(m->key, "now"))))

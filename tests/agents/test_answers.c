@@ -62,6 +62,35 @@ static struct sb_backup_said ask(char *const *paths, size_t n, const char *place
     return said;
 }
 
+/* Of a cluster a backup of one set is none, however whole it is; the plan tells the order of its parts without an "if". */
+static void one_backup_of_a_set_is_none_of_a_cluster(void **state)
+{
+    (void)state;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_backup_said said;
+    char *dir = sb_format("%s", sb_test_dir());
+    char *paths[] = {write_manifest(dir, "new.json", "2026-11-24T22:00:00Z", "completed")};
+    struct sb_backup_question q = {.deployment = "shop", .paths = paths, .paths_n = 1, .shards = 2, .now = NOW, .taken_at = NOW + 1};
+    sb_assert_ok(sb_backup_answer(&q, &said, &err), err);
+    assert_false(said.good);
+    says(said.text, "No backup of the cluster of 2 shards");
+    says(said.text, "A backup of one shard is none of the cluster");
+    sb_backup_said_release(&said);
+    q = (struct sb_backup_question){.deployment = "shop", .paths = paths, .paths_n = 1, .shards = 2, .now = NOW, .taken_at = NOW + 1, .plan = true, .card_id = "C-1", .case_id = "K-1",
+                                    .deployment_id = "cluster:1", .requested_by = "alice"};
+    sb_assert_ok(sb_backup_answer(&q, &said, &err), err);
+    json_t *card = sb_record_to_json(&sb_card_schema, &said.card);
+    char *text = json_dumps(card, 0);
+    says(text, "the balancer first, then every mongos; write down the time");
+    says(text, "with all shards of the same names, the config server's set first, then each shard");
+    assert_null(strstr(text, "where it is sharded"));
+    free(text);
+    json_decref(card);
+    sb_backup_said_release(&said);
+    free(paths[0]);
+    free(dir);
+}
+
 static void tells_the_newest_usable_backup(void **state)
 {
     (void)state;
@@ -248,7 +277,7 @@ static void tells_a_wide_schema_in_short(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tells_the_newest_usable_backup),
+        cmocka_unit_test(one_backup_of_a_set_is_none_of_a_cluster), cmocka_unit_test(tells_the_newest_usable_backup),
         cmocka_unit_test(says_no),
         cmocka_unit_test(tells_a_schema),
         cmocka_unit_test(tells_a_wide_schema_in_short),

@@ -425,6 +425,38 @@ static void a_dead_primary_is_one_anomaly(void **state)
     shop_release(&s);
 }
 
+/* Two shards, of which each has its own primary: no election, and who has none is told by its name. States: of s0, then of s1. */
+static void shard_strip(struct shop *s, const char *states)
+{
+    static char hosts[][3] = {"m0", "m1", "m2", "n0", "n1", "n2"}, set[] = "sharded cluster", first[] = "s0", second[] = "s1", primary[] = "PRIMARY", secondary[] = "SECONDARY";
+    struct sb_member_line m[6] = {0};
+    struct sb_strip strip = {.at = s->at, .set_name = set, .members = m, .members_n = 6};
+    for (int i = 0; i < 6; i++)
+        m[i] = (struct sb_member_line){.name = hosts[i], .shard = i < 3 ? first : second, .healthy = true, .state = states[i] == 'P' ? primary : secondary};
+    sb_detector_strip(s->d, &strip);
+    take_news(s);
+    step(s, 5);
+}
+
+static void each_shard_has_a_primary_of_its_own(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 7);
+    steps(&s, 60, 5);
+    for (int i = 0; i < 60; i++)
+        shard_strip(&s, "PSSPSS");
+    assert_int_equal(s.opened, 0);
+    for (int i = 0; i < 4; i++)
+        shard_strip(&s, "PSSSSS");
+    assert_int_equal(s.opened, 1);
+    assert_string_equal(s.last.title, "no member of s1 is primary: it takes no writes");
+    for (int i = 0; i < 4; i++)
+        shard_strip(&s, "PSSSPS");
+    assert_true(sb_strs_has(s.last.members, s.last.members_n, "n1") && !sb_strs_has(s.last.members, s.last.members_n, "m0"));
+    shop_release(&s);
+}
+
 /* By its priority, before all is over. */
 static void a_primary_that_comes_back_is_told(void **state)
 {
@@ -654,7 +686,7 @@ int main(void)
         cmocka_unit_test(what_comes_later_is_another),
         cmocka_unit_test(lag_is_infrastructure),
         cmocka_unit_test(nothing_is_said_before_it_is_warm),
-        cmocka_unit_test(a_dead_primary_is_one_anomaly),
+        cmocka_unit_test(each_shard_has_a_primary_of_its_own), cmocka_unit_test(a_dead_primary_is_one_anomaly),
         cmocka_unit_test(a_primary_that_comes_back_is_told), cmocka_unit_test(a_step_down_is_maintenance),
         cmocka_unit_test(a_step_down_hides_no_bad_query),
         cmocka_unit_test(a_silence_does_not_take_over_what_was_there),

@@ -63,7 +63,7 @@ struct wire {
 
 static inline bool wire_is_read(const bson_t *command)
 {
-    static const char *const reads[] = {"hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes", "listCollections",
+    static const char *const reads[] = {"hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes", "listShards", "balancerStatus", "listCollections",
                                         "listDatabases", "collStats", "dbStats", "getLog", "currentOp", "explain", "getMore", "killCursors", "endSessions", "hostInfo", "getParameter",
                                         "getCmdLineOpts", "connectionStatus", "top", "replSetGetConfig", "count", "distinct", "getDefaultRWConcern"};
     bson_iter_t it, stages, stage;
@@ -367,7 +367,7 @@ static inline void wire_open(struct wire *w, const char *const *members, size_t 
         wire_listen(w, members[i]);
         len += (size_t)snprintf(w->uri + len, sizeof w->uri - len, "%s%s", i ? "," : "", w->name[i]);
     }
-    snprintf(w->uri + len, sizeof w->uri - len, "/?replicaSet=%s", set);
+    snprintf(w->uri + len, sizeof w->uri - len, *set ? "/?replicaSet=%s" : "/?directConnection=false", set); /* a mongos is of no set */
     w->stop = eventfd(0, EFD_CLOEXEC);
     assert_true(w->stop >= 0);
     assert_int_equal(pthread_create(&w->acceptor, NULL, wire_serve, w), 0);

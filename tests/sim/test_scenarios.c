@@ -254,8 +254,8 @@ static void test_metrics_move_as_they_must(void **state)
 
 static void test_every_scenario_is_measured(void **state)
 {
-    /* slow-orders with other names, whose ends are in tour.sh; and those in which members come and go, below */
-    static const char *const elsewhere[] = {"no-traffic", "slow-tickets", "wrong-index", "killed-primary", "step-down", "lost-majority", "initial-sync", "rollback"};
+    /* slow-orders with other names, whose ends are in tour.sh; those in which members come and go, below; the cluster, in cluster.py */
+    static const char *const elsewhere[] = {"no-traffic", "slow-tickets", "wrong-index", "two-shards", "killed-primary", "step-down", "lost-majority", "initial-sync", "rollback"};
     glob_t g;
     (void)state;
     assert_int_equal(glob("tests/scenarios/*.scenario", 0, NULL, &g), 0);
@@ -451,7 +451,7 @@ static void test_every_problem_has_its_line(void **state)
             "x.scenario:6: rate is written: rate APP FACTOR [over D | for D]\n"
             "x.scenario:7: the app x is described twice\n"
             "x.scenario:8: drop-index cannot wait for an index\n"
-            "x.scenario:9: what happens is start, stop, stop-all, rate, cost, create-index, drop-index, lock, snapshot, wire, or a fault of a member");
+            "x.scenario:9: what happens is start, stop, stop-all, rate, cost, create-index, drop-index, lock, snapshot, wire, move-chunk, or a fault of a member");
     struct sb_str many;
     sb_str_init(&many);
     sb_str_adds(&many, FIRST);
@@ -491,7 +491,7 @@ static void test_every_mistake_has_its_line(void **state)
         {C "field n \"nothing(1)\"\n", "2: an unknown function in front of here at character 9 of nothing(1)"},
         {"index n_1 \"{n: 1}\"\n", "1: index belongs under a collection"},
         {C "index n_1\n", "2: index wants a name and a key"},
-        {C "index n_1 \"{n: 1}\" quick\n", "2: an index is unique, sparse, hidden or partial \"FILTER\", not quick"},
+        {C "index n_1 \"{n: 1}\" quick\n", "2: an index is unique, sparse, hidden or partial \"FILTER\", or of one shard N, not quick"},
         {C "index n_1 5\n", "2: an index has a key as \"{field: 1}\", not 5"},
         {C "app x\n", "2: app wants NAME clients N"},
         {C "app x clients none\n", "2: \"none\" is no number from 1 to 2000"},

@@ -17,7 +17,7 @@ import time
 import bson
 
 READS = {
-    "hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes",
+    "hello", "ismaster", "isMaster", "ping", "buildInfo", "buildinfo", "serverStatus", "replSetGetStatus", "find", "listIndexes", "listShards", "balancerStatus",
     "listCollections", "listDatabases", "collStats", "dbStats", "getLog", "currentOp", "explain", "getMore", "killCursors",
     "endSessions", "hostInfo", "getParameter", "getCmdLineOpts", "connectionStatus", "top", "replSetGetConfig", "count", "distinct",
     "getDefaultRWConcern", "saslStart", "saslContinue",
@@ -98,7 +98,8 @@ class Proxy:
             s.listen(64)
             self.listeners.append(s)
             self.names[member.encode()] = name.encode()
-        self.uri = "mongodb://%s/?replicaSet=%s" % (",".join(n.decode() for n in self.names.values()), set_name)
+        options = "replicaSet=" + set_name if set_name else "directConnection=false"  # a mongos is of no set
+        self.uri = "mongodb://%s/?%s" % (",".join(n.decode() for n in self.names.values()), options)
         self._pattern = re.compile(b"|".join(re.escape(m) for m in self.names))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)

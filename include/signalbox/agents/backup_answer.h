@@ -20,6 +20,7 @@ struct sb_backup_question {
     char *const *paths;   /* may be none */
     size_t paths_n;
     const char *key_file; /* of what is sealed; NULL: none is named */
+    size_t shards;        /* of the deployment; 0: it is no cluster */
     int64_t now;          /* wall */
     int64_t taken_at;     /* deployment time, of the evidence */
     bool plan;            /* asked for are the steps of a recovery, as a card that asks for nothing too */

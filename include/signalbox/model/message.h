@@ -196,6 +196,7 @@ struct sb_card_rows {
 
 struct sb_member_line {
     char *name;    /* host:port */
+    char *shard;   /* that it is a member of; NULL: of none */
     char *state;   /* PRIMARY, SECONDARY, ... or DOWN, UNKNOWN */
     bool healthy;
     int64_t lag_s; /* -1 unknown */
@@ -234,6 +235,8 @@ struct sb_strip {
     int64_t at;        /* deployment time of the newest sample; 0: none yet */
     int64_t wall;
     char *set_name;
+    char *cluster;     /* one line about a cluster as a whole: its mongos, its balancer; NULL: it is none */
+    bool cluster_ill;  /* its mongos does not answer */
     struct sb_member_line *members;
     size_t members_n;
     int64_t samples;   /* taken so far */

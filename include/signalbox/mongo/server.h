@@ -78,6 +78,22 @@ struct sb_hello {
     size_t arbiters_n;
 };
 
+/* A replica set, or a cluster whose shards are such: its members lag, and elect. */
+static inline bool sb_hello_replicated(const struct sb_hello *h)
+{
+    return h->set_name[0] || h->is_mongos;
+}
+
+/* A shard as its cluster knows it: the members that clients may read, "host:port". */
+struct sb_shard {
+    char *name, *set;
+    char **hosts;
+    size_t hosts_n;
+};
+
+#define SB_SHARDS_MOST 64
+#define SB_SHARD_HOSTS_MOST 50
+
 /* Identity and abilities of a deployment. A fact that could not be had is empty, and `blind` says which check it costs. */
 struct sb_deployment_facts {
     struct sb_hello hello;
@@ -87,9 +103,18 @@ struct sb_deployment_facts {
     bool simulated;
     bool mongod;            /* it is MongoDB's own server, and no other that speaks its protocol */
     int64_t speed;          /* of a simulator's clock; 1 elsewhere */
+    struct sb_shard *shards; /* of a cluster that is asked through a mongos; in the order of their names */
+    size_t shards_n;
     char **blind;           /* sentences */
     size_t blind_n;
 };
+
+/* Is this one of the shards' members? Its shard's name, or NULL. */
+const char *sb_shard_of(const struct sb_deployment_facts *facts, const char *host_port);
+
+/* "set/host:port,host:port", as listShards tells a shard, into its set and hosts. False: it is not written so. -1 in *rc: out of memory. */
+bool sb_shard_parse(const char *host, struct sb_shard *shard, int *rc);
+void sb_shard_release(struct sb_shard *shard);
 
 /* Asks the server. On success facts is filled; release it with sb_deployment_facts_release. */
 int sb_deployment_ask(struct sb_conn *c, struct sb_deployment_facts *facts, struct sb_err *err);

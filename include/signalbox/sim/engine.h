@@ -27,6 +27,9 @@
 
 struct sim;
 struct sim_member;
+struct sim_cluster;
+struct sim_docs;
+struct sim_route;
 
 /* ---- events ---- */
 
@@ -65,6 +68,8 @@ struct sim_conn {
     int32_t waiting_opid; /* of the command it waits for; 0 none */
     int64_t tail_until_us; /* of its getMore that is run again after a wait for data: it waits no longer than until then; 0 none */
     int64_t latency_us;   /* of its last command */
+    struct sim_route *route; /* of a mongos' client: cluster.h; NULL: it has asked no shard */
+    struct sim_docs *gathered; /* what an aggregate reads in the place of a collection, once; NULL none */
     struct sim_login *login; /* accounts.h; NULL: it has not tried */
 };
 
@@ -326,6 +331,9 @@ struct sim {
     uint64_t seed;
     double speed;
     char scenario[128];
+    char set_name[32];
+    struct sim_cluster *cluster; /* that it is a part of (cluster.h); NULL: it is a replica set by itself */
+    int shard;                   /* its number there; -1: it is the mongos */
     char incarnation[33];
     uint8_t set_id[12];
     struct sb_rng rng, uuid_rng;
@@ -375,6 +383,7 @@ struct sim_setup {
     const char *incarnation; /* 32 hexadecimal digits; NULL: from the seed */
     int port[SIM_MEMBERS_MAX];
     int members;
+    const char *set_name; /* of a shard; NULL: SIM_SET_NAME */
     int64_t pid;
     int version[3]; /* of the server; 0.0.0: 5.0.7. See sim_version */
     const struct sim_accounts *accounts; /* borrowed until the set is freed; NULL: no access control */
@@ -398,6 +407,12 @@ int64_t sim_next_event(const struct sim *s);
 static inline int64_t sim_now_ms(const struct sim *s)
 {
     return s->now / 1000;
+}
+
+/* It is a mongos: what clients ask of it, it asks of shards. */
+static inline bool sim_is_router(const struct sim *s)
+{
+    return s->cluster && s->shard < 0;
 }
 
 /* The server is of that major version or newer. */

@@ -8,13 +8,15 @@
  *   cost NAME NUMBER                        a constant of cost.h
  *   collection DB.NAME DOCUMENTS
  *       field NAME "TEMPLATE"
- *       index NAME "KEY TEMPLATE" [unique] [sparse] [hidden] [partial "TEMPLATE"]
+ *       index NAME "KEY TEMPLATE" [unique] [sparse] [hidden] [partial "TEMPLATE"] [shard N]
+ *       sharded "KEY TEMPLATE" "[VALUE, ..]"   in a cluster: by ranges, split where its first field has these values
  *   app NAME clients N [stopped] [secondary] [unpooled] [alone]
  *       find|count|aggregate|insert|update|delete|modify DB.NAME rate PER_SECOND [filter T] [sort T] [limit N] [skip N]
  *            [projection T] [update T] [document T] [pipeline T] [multi] [upsert] [remove] [hint NAME] [batch N]
  *   members N                               of the set, 1 to 5; not said: 3
  *   member N [priority P] [hidden] [votes 0] [delay DURATION]   hidden, delayed and voteless ones get priority 0
  *   member N arbiter                        votes and has no data; not member 0
+ *   shards N                                a cluster of a mongos and so many shards, 1 to 4, each a set with these members
  *   oplog BYTES                             of each member
  *   query-stats                             $queryStats may be asked (from 7.0 on), as on the vendor's own service
  *   at DURATION HAPPENS
@@ -35,9 +37,11 @@
  *   resync N                                           loses its data and copies it from another one (initial sync)
  *   lag N DURATION                                        applies that much later; 0s ends it
  *   stepdown                                              as replSetStepDown with its defaults
+ *   move-chunk DB.NAME N VALUE                            the balancer moves the chunk with this value of the key to shard N
  *
  * T is a template (template.h). A duration is a number with s, m or h. `when` watches for a finished index whose first field
- * is FIELD; stop-all stops every app with an operation on the collection. An app that is unpooled opens a connection for
+ * is FIELD; in a cluster what happens to members happens to those
+ * of shard 0, lock, snapshot and wire are no words; stop-all stops every app with an operation on the collection. An app that is unpooled opens a connection for
  * every operation and closes it afterwards; of one that is alone each client is a process of its own, whose driver watches the set. Every problem is told with file and line.
  */
 #ifndef SIGNALBOX_SIM_SCENARIO_H
@@ -48,6 +52,7 @@
 #include <signalbox/sim/template.h>
 
 #define SIM_SCENARIO_MEMBERS 5 /* as SIM_MEMBERS_MAX */
+#define SIM_SHARDS_MAX 4
 
 enum sim_do { SIM_DO_FIND, SIM_DO_COUNT, SIM_DO_AGGREGATE, SIM_DO_INSERT, SIM_DO_UPDATE, SIM_DO_DELETE, SIM_DO_MODIFY, SIM_DOS };
 
@@ -81,14 +86,16 @@ struct sim_data {
     size_t fields, field_cap, made_cap;
     struct sim_template **index; /* whole specifications */
     unsigned *index_line;
-    size_t indexes, index_cap, index_line_cap;
+    int *index_shard; /* the only one that has it; -1: all */
+    size_t indexes, index_cap, index_line_cap, index_shard_cap;
+    struct sim_template *shard_key, *splits; /* NULL: it is not sharded */
     const char *path; /* of the scenario; with the line, for what is found out only when the data is made */
     unsigned line;
 };
 
 enum sim_event_kind {
     SIM_EVENT_START, SIM_EVENT_STOP, SIM_EVENT_STOP_ALL, SIM_EVENT_RATE, SIM_EVENT_COST, SIM_EVENT_CREATE_INDEX, SIM_EVENT_DROP_INDEX,
-    SIM_EVENT_LOCK, SIM_EVENT_SNAPSHOT, SIM_EVENT_WIRE, SIM_EVENT_KILL, SIM_EVENT_RESTART, SIM_EVENT_HANG, SIM_EVENT_LAG, SIM_EVENT_STEPDOWN, SIM_EVENT_RESYNC,
+    SIM_EVENT_LOCK, SIM_EVENT_SNAPSHOT, SIM_EVENT_WIRE, SIM_EVENT_MOVE_CHUNK, SIM_EVENT_KILL, SIM_EVENT_RESTART, SIM_EVENT_HANG, SIM_EVENT_LAG, SIM_EVENT_STEPDOWN, SIM_EVENT_RESYNC,
     SIM_EVENTS
 };
 
@@ -104,7 +111,7 @@ struct sim_happening {
     int member;        /* of what happens to a member; of a fault on the wire: -1 all */
     int64_t length_us; /* of a hang (0: for good) or a lag */
     char *ns, *field; /* of `when`; of an index that is dropped: collection and name; of a snapshot: the collection */
-    struct sim_template *index;
+    struct sim_template *index; /* of a chunk that moves: {v: VALUE} of its key; `member` is the shard that gets it */
 };
 
 /* A row about a member; what it does not say is as in the set's first configuration. */
@@ -127,6 +134,7 @@ struct sim_scenario {
     size_t events_n, events_cap;
     int64_t oplog_bytes; /* 0: not said */
     int members;         /* likewise */
+    int shards;          /* 0: a replica set */
     bool query_stats;    /* may be asked, from 7.0 on */
 };
 

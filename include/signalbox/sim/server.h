@@ -19,8 +19,9 @@ struct sim_server_options {
     uint64_t seed;
     double speed;
     int64_t start_ms;  /* where virtual time begins */
-    int members;       /* 1..SIM_MEMBERS_MAX */
-    int port;          /* of the first member, the next ones follow; 0: any free ones */
+    int members;       /* 1..SIM_MEMBERS_MAX; of each shard */
+    int shards;        /* 1..SIM_SHARDS_MAX: a cluster (cluster.h), its mongos in front; 0: a set */
+    int port;          /* of the mongos or the first member, the next ones follow; 0: any free ones */
     const char *incarnation; /* as in struct sim_setup */
     int version[3];          /* as in struct sim_setup */
     struct sim_tls *tls;     /* borrowed until the server is freed; NULL: clients speak plainly */
@@ -34,7 +35,10 @@ struct sim_server *sim_server_new(const struct sim_server_options *o, struct sb_
 
 struct sim *sim_server_set(struct sim_server *v);
 
-/* Appends mongodb://127.0.0.1:p,...?replicaSet=rs0, with TLS &tls=true; never a login. */
+/* The cluster, of which that is the mongos; NULL: it is a set. */
+struct sim_cluster *sim_server_cluster(struct sim_server *v);
+
+/* Appends mongodb://127.0.0.1:p,...?replicaSet=rs0 or the mongos alone, with TLS &tls=true; never a login. */
 void sim_server_uri(const struct sim_server *v, struct sb_str *out);
 
 /* Serves until stop_fd is readable. -1 when the loop itself cannot go on. */

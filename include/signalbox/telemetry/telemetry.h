@@ -65,6 +65,7 @@ struct sb_telemetry_options {
     const struct sb_server *server; /* must outlive the thread */
     const char *const *members;     /* data-bearing, "host:port"; copied */
     size_t members_n;
+    const char *const *shards;      /* which each is a member of; NULL: of none. Copied */
     const char *set_name;           /* "" standalone; copied */
     int64_t period_ms;              /* wall time between two polls of a member */
     void (*line)(void *ctx, const char *member, const struct sb_log_line *line, const struct sb_slow_op *op); /* of a member's log, before the frame it came with; op NULL: not slow. NULL: not wanted */

@@ -6,13 +6,38 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool same_shard(const struct sb_member_line *a, const struct sb_member_line *b)
+{
+    return sb_streq(a->shard ? a->shard : "", b->shard ? b->shard : "");
+}
+
+/* Members of one shard stand together. */
+static bool begins_shard(const struct sb_strip *s, size_t i)
+{
+    return s->members[i].shard && (i == 0 || !same_shard(&s->members[i - 1], &s->members[i]));
+}
+
+static size_t count_shards(const struct sb_strip *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->members_n; i++)
+        n += begins_shard(s, i);
+    return n;
+}
+
+int view_strip_short(const struct sb_tui *t)
+{
+    const struct sb_strip *s = shown_strip(t);
+    return t->have_strip && s->cluster ? 1 + (int)count_shards(s) : 0;
+}
+
 int view_strip_lines(const struct sb_tui *t)
 {
     const struct sb_strip *s = shown_strip(t);
     size_t n = t->have_strip ? s->members_n : 0;
     if (n == 0 && t->have_strip && s->note && t->frame.w > 2) /* why nobody is seen is told to its end */
         return 1 + sb_text_width(s->note, t->ascii) / (t->frame.w - 2);
-    return n == 0 ? 1 : (n < 64 ? (int)n : 64) + (s->note ? 1 : 0);
+    return n == 0 ? 1 : (n < 64 ? (int)n : 64) + (s->note ? 1 : 0) + (s->cluster ? 1 + (int)count_shards(s) : 0);
 }
 
 static void waiting(const struct sb_tui *t, struct sb_page *p)
@@ -112,6 +137,49 @@ static void in_short(const struct sb_strip *s, struct sb_page *p)
         sb_page_textf(p, lag >= 10 ? SB_ROLE_BAD : SB_ROLE_TEXT, ", lag %lld s", (long long)lag);
 }
 
+/* A shard in one line: how many of its members are well, who leads it, the worst lag. */
+static void shard_in_short(const struct sb_strip *s, size_t from, struct sb_page *p)
+{
+    size_t n = 0, ill = 0;
+    int64_t lag = -1;
+    const char *primary = NULL;
+    for (size_t i = from; i < s->members_n && same_shard(&s->members[from], &s->members[i]); i++, n++) {
+        ill += !s->members[i].healthy;
+        lag = s->members[i].lag_s > lag ? s->members[i].lag_s : lag;
+        if (s->members[i].healthy && sb_streq(s->members[i].state, "PRIMARY"))
+            primary = s->members[i].name;
+    }
+    sb_page_line(p);
+    sb_page_textf(p, ill || !primary ? SB_ROLE_BAD : SB_ROLE_STRONG, "%s%s", ill || !primary ? "!" : " ", s->members[from].shard);
+    sb_page_textf(p, SB_ROLE_TEXT, "  %zu members, ", n);
+    if (ill)
+        sb_page_textf(p, SB_ROLE_BAD, "%zu not healthy", ill);
+    else
+        sb_page_text(p, SB_ROLE_GOOD, "all healthy");
+    if (lag >= 0)
+        sb_page_textf(p, lag >= 10 ? SB_ROLE_BAD : SB_ROLE_TEXT, ", lag %lld s", (long long)lag);
+    sb_page_textf(p, primary ? SB_ROLE_TEXT : SB_ROLE_BAD, primary ? ", primary %s" : ", no primary%s", primary ? primary : "");
+}
+
+/* A cluster: what is true of it as a whole, then its shards, with their members where there is room for all of them. */
+static void cluster(const struct sb_tui *t, const struct sb_strip *s, int name_width, struct sb_page *p, int lines)
+{
+    size_t shards = count_shards(s);
+    if (lines < 1 + (int)shards) {
+        in_short(s, p);
+        return;
+    }
+    sb_page_line(p);
+    sb_page_textf(p, s->cluster_ill ? SB_ROLE_BAD : SB_ROLE_TEXT, "%s%s", s->cluster_ill ? "!" : " ", s->cluster);
+    bool all = lines >= 1 + (int)(shards + s->members_n);
+    for (size_t i = 0; i < s->members_n; i++) {
+        if (begins_shard(s, i))
+            shard_in_short(s, i, p);
+        if (all)
+            member(t, &s->members[i], name_width, p);
+    }
+}
+
 void view_strip(const struct sb_tui *t, struct sb_page *p, int lines)
 {
     const struct sb_strip *s = shown_strip(t);
@@ -132,6 +200,10 @@ void view_strip(const struct sb_tui *t, struct sb_page *p, int lines)
     }
     if (name_width > most)
         name_width = most > 8 ? most : 8;
+    if (s->cluster) {
+        cluster(t, s, name_width, p, lines);
+        return;
+    }
     int room = lines;
     if (s->note && lines > 1) {
         sb_page_line(p);
