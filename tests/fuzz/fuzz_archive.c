@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
     check(fd >= 0 && write(fd, data, size) == (ssize_t)size && lseek(fd, 0, SEEK_SET) == 0);
     check(sb_backup_init(&b, "fuzz", &options, &err) == 0);
-    struct sb_source *source = sb_source_open_fd(fd, "fuzz", false, &err);
+    struct sb_source *source = sb_source_open_fd(fd, "fuzz", SB_SOURCE_UNPACK, NULL, &err);
     if (source) {
         bool plain = sb_source_packing(source) == SB_PACKING_NONE;
         bool prelude = sb_dump_archive(&b, source, "fuzz", true);

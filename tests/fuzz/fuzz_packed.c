@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sb_err err = SB_ERR_INIT;
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
     check(fd >= 0 && write(fd, data, size) == (ssize_t)size && lseek(fd, 0, SEEK_SET) == 0);
-    struct sb_source *s = sb_source_open_fd(fd, "fuzz", false, &err);
+    struct sb_source *s = sb_source_open_fd(fd, "fuzz", SB_SOURCE_UNPACK, NULL, &err);
     if (s) {
         uint64_t all = 0;
         int64_t n;
