@@ -95,15 +95,12 @@ static int ask_shards(struct sb_conn *c, struct sb_deployment_facts *f, struct s
     bson_t reply, one;
     bson_iter_t it, list;
     if (sb_read_json(c, "admin", "{\"listShards\": 1}", &reply, &why)) {
-        char text[768];
         if (why.code == SB_ESERVER) {
             if (err)
                 *err = why;
             return -1;
         }
-        snprintf(text, sizeof text, "the shards' members: listShards was refused (%s)", why.msg);
-        sb_blind(f, text);
-        return 0;
+        return sb_fail(err, SB_ESERVER, "listShards was refused (%s); the role clusterMonitor allows it", why.msg);
     }
     if (bson_iter_init_find(&it, &reply, "shards") && BSON_ITER_HOLDS_ARRAY(&it) && bson_iter_recurse(&it, &list))
         while (!t.failed && bson_iter_next(&list)) {
@@ -119,7 +116,10 @@ static int ask_shards(struct sb_conn *c, struct sb_deployment_facts *f, struct s
         return sb_fail_nomem(err);
     if (f->shards_n)
         qsort(f->shards, f->shards_n, sizeof *f->shards, by_name);
-    return 0;
+    for (size_t i = 0; i < f->shards_n; i++)
+        if (f->shards[i].hosts_n)
+            return 0;
+    return sb_fail(err, SB_ESERVER, f->shards_n ? "no shard's address is written as set/host:port" : "it has no shard");
 }
 
 struct version {
@@ -144,10 +144,11 @@ int sb_cluster_ask(struct sb_conn *c, struct sb_deployment_facts *f, char *id, s
     if (sb_read_cursor_json(c, "config", "{\"find\": \"version\", \"limit\": 1}", 1, take_version, &v, &why) < 0 && why.code == SB_ESERVER) {
         if (err) /* it wants a login, or has gone: by its address alone another cluster could pass for it */
             *err = why;
-        sb_err_prefix(err, "a mongos whose cluster cannot be told");
-        return -1;
+    } else if (ask_shards(c, f, err) == 0) {
+        return 0;
     }
-    return ask_shards(c, f, err);
+    sb_err_prefix(err, "a mongos whose cluster cannot be told");
+    return -1;
 }
 
 void sb_cluster_release(struct sb_deployment_facts *f)

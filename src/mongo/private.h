@@ -32,7 +32,7 @@ struct sb_conn {
 int sb_mongo_error(struct sb_conn *c, const bson_error_t *e, const char *what, struct sb_err *err);
 
 /* cluster.c: the cluster's own id ("" not told) and its shards, asked through a mongos; what it does not tell is in f->blind. -1 when
- * it wants a login or has gone, or out of memory. */
+ * it wants a login or has gone, when no shard's members are known, or out of memory. */
 int sb_cluster_ask(struct sb_conn *c, struct sb_deployment_facts *f, char *id, size_t cap, struct sb_err *err);
 void sb_cluster_release(struct sb_deployment_facts *f);
 

@@ -29,11 +29,14 @@ NS = "shop.people"
 
 
 def one_approval(lab):
-    """The shipped policy, where one person may approve what has a high risk: there is only one person here."""
+    """The shipped policy, where one person may approve what has a high risk: there is only one person here. What is rolled back so often
+    on purpose lowers no level."""
     with open(os.path.join(HERE, "..", "..", "policy", "default.json")) as f:
         bundle = json.load(f)
     bundle.update(bundle="one", tests=[], inputs={})
     next(r for r in bundle["rules"] if r["id"] == "APP-03")["require"] = {"approvals": 1}
+    bears = {"min_decisions": 20, "accepted_ppm": 0, "rolled_back_ppm": 1000000, "reversed_ppm": 1000000, "early_failures": 1000}
+    bundle["autonomy"]["limits"] = {"L1": bears, "L2": bears}
     path, config = lab.dir + "/one.json", lab.dir + "/config/signalbox/config"
     with open(path, "w") as f:
         json.dump(bundle, f)

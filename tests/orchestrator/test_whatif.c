@@ -187,15 +187,15 @@ static void leave_behind(struct lab *l, const char *uri, mongoc_client_t *client
     struct sb_err err = SB_ERR_INIT;
     struct sb_deployment_facts facts;
     struct sb_permit permit;
-    struct lab trials = *l;
+    char trials[sizeof l->dir + sizeof "/trials"];
     bson_error_t e;
-    snprintf(trials.dir, sizeof trials.dir, "%.100s/trials", l->dir);
-    sb_assert_ok(sb_dir_make(trials.dir, 0700, &err), err);
+    snprintf(trials, sizeof trials, "%s/trials", l->dir);
+    sb_assert_ok(sb_dir_make(trials, 0700, &err), err);
     struct sb_server *server = sb_server_new(uri, true, &err);
     struct sb_conn *conn = sb_conn_to_primary(server, SB_LANE_BULK, &err);
     assert_non_null(conn);
     sb_assert_ok(sb_deployment_ask(conn, &facts, &err), err);
-    struct sb_ledger *ledger = sb_ledger_open(trials.dir, SB_LEDGER_OWN, &l->origin, &err);
+    struct sb_ledger *ledger = sb_ledger_open(trials, SB_LEDGER_OWN, &l->origin, &err);
     assert_non_null(ledger);
     struct sb_entry entry = {.kind = SB_ENTRY_STEP_INTENT, .actor.principal = (char *)(uintptr_t)"alice",
                              .body = json_pack("{s:i,s:i,s:b,s:s,s:s,s:s,s:s}", "step", 1, "try", 1, "undo", false, "trial", "T-killed", "db", "shop", "scratch", SB_SCRATCH_PREFIX "T-killed", "target", facts.id)};

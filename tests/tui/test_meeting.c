@@ -211,6 +211,8 @@ static void no_view_shows_a_value(void **state)
             for (char *word = strsep(&rest, " "); word; word = strsep(&rest, " ")) {
                 press(&c, word);
                 look(&c, word, &seen);
+                if (c.tui->doctor.asked) /* he answers: else what he once said was put away */
+                    tell(&c, SB_NEWS_DOCTOR, &rng);
             }
             for (int i = 0; i < 4; i++) {
                 const char *keys = keys_of_any_action(&c, &rng);
