@@ -204,6 +204,9 @@ int sb_index_retire(const struct sb_retire_question *q, struct sb_index_advice *
     for (size_t i = 0; rc == 0 && i < n; i++)
         if (retires(&list[i].r) && !is_passed_over(q, &list[i]) && (lead == SIZE_MAX || before(&list[i], &list[lead])))
             lead = i;
+    bool uncounted = false;
+    for (size_t i = 0; i < q->catalogues_n; i++)
+        uncounted |= !q->catalogues[i].knows_index_stats; /* nobody said that they were used */
     bool card = rc == 0 && lead != SIZE_MAX && q->can_hide;
     for (size_t i = 0; rc == 0 && i < n; i++)
         if (!card || i != lead)
@@ -214,7 +217,8 @@ int sb_index_retire(const struct sb_retire_question *q, struct sb_index_advice *
         out->proposes = card;
         out->summary = card                ? sb_format("%s could go: %s", list[lead].r.index->name, list[lead].r.why)
                        : lead != SIZE_MAX ? sb_format("an index of %s could go, but this server cannot hide one first", q->about)
-                                          : sb_format("no index of %s is proposed to go", q->about);
+                       : uncounted || n   ? sb_format("no index of %s is proposed to go", q->about)
+                                          : sb_format("no index of %s is proposed to go: none is redundant, and whatever there is beside that of _id has been used since its members began to count", q->about);
         rc = out->summary ? 0 : -1;
     }
     free(list);

@@ -7,6 +7,7 @@
 
 #include <signalbox/cli/command.h>
 #include <signalbox/orchestrator/drill.h>
+#include <signalbox/orchestrator/drill_target.h>
 
 void sb_backup_bar_begin(struct sb_backup_bar *bar, uint64_t all, bool wanted)
 {
@@ -115,6 +116,8 @@ int sb_cmd_backup(int argc, char **argv)
     if (words.limit && (sb_parse_i64(words.limit, &limit) || limit < 1 || limit > SB_DRILL_LIMIT_MAX_S))
         return sb_usage_error("--limit takes a number of seconds, of a week at most");
     words.limit_s = (int)limit;
+    if (words.restorer && sb_drill_program_check(words.restorer, &err)) /* what was mistyped is no failed drill */
+        return sb_usage_error("--restorer: %s", err.msg);
     if (words.quick && strcmp(what, "check") != 0)
         return sb_usage_error("--quick belongs to backup check: a comparison reads everything, and status does only with --full");
     if (strcmp(what, "check") == 0)

@@ -174,10 +174,10 @@ static void tell_live(struct sb_str *out, const struct sb_goals *g, const struct
         return;
     }
     sb_duration_format(age, sizeof age, g->now.window_s * 1000);
-    sb_str_addf(text, "reaches back %s, to ", age);
+    sb_str_addf(text, "holds %s at the present rate of writes; its first entry is of ", age);
     sb_backup_moment(text, (int64_t)(g->now.oplog_from >> 32) * 1000);
     if (newest)
-        sb_str_adds(text, g->now.covers ? ": over the newest backup" : ": NOT to the newest backup; what was written in between is in neither");
+        sb_str_adds(text, g->now.covers ? ", before the newest backup" : ", AFTER the newest backup: what was written in between is in neither");
     line(out, "oplog now", text);
     if (g->now.unprotected) {
         sb_duration_format(age, sizeof age, now - (int64_t)(g->now.unprotected >> 32) * 1000);

@@ -26,8 +26,14 @@ static void work(const struct sb_step_work *w)
 
 static void touches(const struct sb_blast_radius *b)
 {
-    sb_print("  touches %" PRId64 " documents, %" PRId64 " bytes, on %" PRId64 " members; %.1f reads/s, %.1f writes/s; lock: %s\n", b->documents, b->bytes, b->members,
-             (double)b->reads_per_s_milli / 1000, (double)b->writes_per_s_milli / 1000, b->lock);
+    sb_print("  touches %" PRId64 " documents, ", b->documents);
+    if (b->bytes || !b->documents)
+        sb_print("%" PRId64 " bytes, ", b->bytes);
+    sb_print("on %" PRId64 " members; ", b->members);
+    if (b->reads_per_s_milli || b->writes_per_s_milli)
+        sb_print("%.1f reads/s, %.1f writes/s; lock: %s\n", (double)b->reads_per_s_milli / 1000, (double)b->writes_per_s_milli / 1000, b->lock);
+    else
+        sb_print("no traffic measured; lock: %s\n", b->lock);
 }
 
 static void watched(const struct sb_watch *w)
@@ -52,8 +58,12 @@ static void contract(const struct sb_card *c)
     if (c->phase)
         sb_print("  phase %s%s%s\n", c->phase, c->after ? ", after " : "", c->after ? c->after : "");
     for (size_t i = 0; i < c->steps_n; i++) {
-        sb_print("  step %" PRId64 " (class %s, %s)\n    do    %s\n    undo  %s\n          %s\n", c->steps[i].n, sb_name(&sb_step_classes, c->steps[i].class_),
-                 sb_name(&sb_controls, c->steps[i].control), c->steps[i].action, c->steps[i].undo, sb_name(&sb_undo_labels, c->steps[i].undo_label));
+        sb_print("  step %" PRId64 " (class %s, %s)\n    do    %s\n", c->steps[i].n, sb_name(&sb_step_classes, c->steps[i].class_), sb_name(&sb_controls, c->steps[i].control),
+                 c->steps[i].action);
+        if (c->steps[i].undo)
+            sb_print("    undo  %s\n          %s\n", c->steps[i].undo, sb_name(&sb_undo_labels, c->steps[i].undo_label));
+        else
+            sb_print("    undo  none: %s\n", sb_step_only_looks(&c->steps[i]) ? "it only looks" : sb_name(&sb_undo_labels, c->steps[i].undo_label));
         work(&c->steps[i].work);
     }
     for (size_t i = 0; i < c->notes_n; i++) {

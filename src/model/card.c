@@ -335,6 +335,11 @@ size_t sb_card_approvals(const struct sb_card *c)
     return n;
 }
 
+bool sb_step_only_looks(const struct sb_step *s)
+{
+    return s->work.how && !sb_streq(s->work.how, "batches");
+}
+
 int64_t sb_card_approvals_wanted(const struct sb_card *c)
 {
     const struct sb_requires *r = &c->policy.requires;

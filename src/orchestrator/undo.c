@@ -75,7 +75,7 @@ static void undo_next(struct sb_orchestrator *o, struct held_card *card)
         sb_o_verify(o, card);
         return;
     }
-    if (sb_step_iterates(s) && !sb_streq(s->work.how, "batches")) { /* it has changed nothing */
+    if (sb_step_only_looks(s)) { /* it has changed nothing */
         card->run.step--;
         undo_next(o, card);
         return;

@@ -83,6 +83,7 @@ struct sb_step {
     struct sb_step_work work;
 };
 extern const struct sb_schema sb_step_schema;
+bool sb_step_only_looks(const struct sb_step *s); /* it reads until something is so, and changes nothing */
 
 struct sb_blast_radius {
     char **namespaces;

@@ -120,7 +120,12 @@ static void blast(const struct sb_card *c, struct sb_page *p)
     fmt_milli(writes, b->writes_per_s_milli, "/s");
     fmt_left(took, b->est_duration_ms);
     view_label(p, "Touches");
-    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s documents, %s, on %" PRId64 " members; %s reads, %s writes", docs, size, b->members, reads, writes);
+    bool sized = b->bytes || !b->documents; /* a collection with documents has a size: it was not looked up */
+    sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s documents%s%s, on %" PRId64 " members; ", docs, sized ? ", " : "", sized ? size : "", b->members);
+    if (b->reads_per_s_milli || b->writes_per_s_milli)
+        sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s reads, %s writes", reads, writes);
+    else
+        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, "no traffic measured");
     for (size_t i = 0; i < b->apps_n; i++)
         sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s%s", i ? ", " : "; apps ", b->apps[i]);
     view_label(p, "Costs");
@@ -143,13 +148,17 @@ static void undo(const struct sb_card *c, struct sb_page *p)
 {
     int worst = worst_undo(c);
     view_label(p, "Undo");
-    if (c->steps_n == 0)
-        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, "nothing to take back: the card has no steps");
-    else
-        sb_page_wrapf(p, worst == SB_UNDO_LOSSLESS ? SB_ROLE_GOOD : worst == SB_UNDO_LOSSY ? SB_ROLE_DOUBT : SB_ROLE_BAD, LABEL,
-                      worst == SB_UNDO_LOSSLESS ? "lossless" : worst == SB_UNDO_LOSSY ? "lossy: not everything comes back" : "impossible: it cannot be taken back");
-    if (c->steps_n && worst != SB_UNDO_IMPOSSIBLE)
-        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", %zu command%s on tab 5", c->steps_n, c->steps_n == 1 ? "" : "s");
+    size_t looks = 0;
+    for (size_t i = 0; i < c->steps_n; i++)
+        looks += sb_step_only_looks(&c->steps[i]);
+    if (looks == c->steps_n) {
+        sb_page_wrap(p, SB_ROLE_TEXT, LABEL, c->steps_n ? "nothing to take back: it only looks" : "nothing to take back: the card has no steps");
+        return;
+    }
+    sb_page_wrapf(p, worst == SB_UNDO_LOSSLESS ? SB_ROLE_GOOD : worst == SB_UNDO_LOSSY ? SB_ROLE_DOUBT : SB_ROLE_BAD, LABEL,
+                  worst == SB_UNDO_LOSSLESS ? "lossless" : worst == SB_UNDO_LOSSY ? "lossy: not everything comes back" : "impossible: it cannot be taken back");
+    if (worst != SB_UNDO_IMPOSSIBLE)
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", %zu command%s on tab 5", c->steps_n - looks, c->steps_n - looks == 1 ? "" : "s");
 }
 
 /* What policy wants before a start; later verdicts are about something else, a roll back for example. */

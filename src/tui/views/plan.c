@@ -58,7 +58,7 @@ static void undo(const struct sb_card *c, struct sb_page *p)
     view_label(p, "Undo");
     for (size_t i = 0; i < c->steps_n; i++) {
         const struct sb_step *s = &c->steps[i];
-        bool sends = !s->work.how || sb_streq(s->work.how, "batches");
+        bool sends = !sb_step_only_looks(s);
         const char *label = !sends ? "nothing to take back: it only looks" : s->undo ? sb_name(&sb_undo_labels, s->undo_label) : "impossible: there is none";
         bool worse = sends && (!s->undo || s->undo_label != SB_UNDO_LOSSLESS);
         if (c->steps_n > 1)
