@@ -239,6 +239,15 @@ static int tell_route(const struct sb_routes *routes, const struct sb_config *co
 int sb_dry_run(const char *intents, const char *own_routes, const char *deployment, const char *text, bool json)
 {
     struct sb_err err = SB_ERR_INIT;
+    char *card = sb_intake_card_to_try(text);
+    if (card && json)
+        sb_print_json(json_pack("[{s:s,s:s}]", "request", text, "try_out", card));
+    else if (card)
+        sb_print("%s is tried out: an index on a sample, a change of documents on the deployment for trials, if policy allows it and there is such a\ncard. No case begins; `cards what-if %s` does the same.\n", card, card);
+    bool taken = card != NULL;
+    free(card);
+    if (taken)
+        return 0;
     struct sb_reading_of r[SB_INTAKE_PARTS_MAX];
     int status = 0;
     struct sb_intake *in = sb_intake_load(intents, &status);

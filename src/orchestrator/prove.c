@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prove.h"
 
+#include <signalbox/orchestrator/intake.h>
+
 #include <string.h>
 #include <strings.h>
 
@@ -22,8 +24,7 @@ static bool is_card(const char *p, size_t n)
     return true;
 }
 
-/* The card that a request wants tried out: it names one, says so with a word, and says nothing else. A new string, or NULL. */
-static char *card_in(const char *text)
+char *sb_intake_card_to_try(const char *text)
 {
     static const char *const verbs[] = {"prove", "proof", "try", "test", "trial", "what-if", "whatif", "if", "bring", "rehearse", "rehearsal"};
     static const char *const filling[] = {"please", "can", "could", "you", "out", "the", "index", "card", "of", "on", "a", "sample", "what", "would", "for", "its", "change", "plan"};
@@ -56,7 +57,7 @@ static char *card_in(const char *text)
 
 bool sb_o_prove(struct sb_orchestrator *o, int64_t seat, int64_t seq, const char *text)
 {
-    char *id = card_in(text);
+    char *id = sb_intake_card_to_try(text);
     struct seat *s = id ? sb_o_seat(o, seat) : NULL;
     struct sb_message *m = s ? sb_message_new(SB_ASK_WHAT_IF, seq) : NULL;
     if (m && sb_streq(s->how, "mcp")) { /* it writes, if only to a collection of its own */

@@ -38,6 +38,7 @@ def main():
         L.require(id in told["other plans here"]["value"] and "queued behind it" in told["other plans here"]["value"], "a plan that is open there: %s" % told)
         text = lab.run("ask", "--dry-run", "speed up shop.orders").stdout
         L.require("at stake:" in text and "traffic: " in text and "measured)" in text, text)
+        L.require(json.loads(lab.run("ask", "--dry-run", "--json", "prove %s, please" % id).stdout)[0].get("try_out") == id, "a card that is to be tried out is read as an intent")
         L.require(len(lab.entries("request")) == 1 and len(lab.entries("recommendation")) == 1, "a dry run opened a case")
         lab.verify()
     finally:

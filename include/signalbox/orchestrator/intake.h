@@ -49,4 +49,8 @@ const char *sb_intake_example(const struct sb_intake *in, int intent);
  * collection or not; NULL: none stands there. A new string. */
 char *sb_intake_named(const struct sb_intake *in, const char *request);
 
+/* The card that a request wants tried out ("prove C-000012", "rehearse C-000013"): it names one, says so with a word, and says nothing
+ * else. That comes before any intent and begins no case. A new string; NULL: it is no such request, or out of memory. */
+char *sb_intake_card_to_try(const char *request);
+
 #endif
