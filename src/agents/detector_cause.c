@@ -113,13 +113,13 @@ static char *title(const struct open_anomaly *o, const struct ratios *r)
                      told_ratio(s), told_value(s), s->before);
 }
 
-static int add_signals(const struct open_anomaly *o, struct sb_anomaly *out)
+static int add_signals(const struct sb_detector *d, const struct open_anomaly *o, struct sb_anomaly *out)
 {
     for (size_t i = 0; i < o->series_n; i++) {
         const struct series *s = o->series[i];
         struct sb_signal *g = SB_PUSH(out->signals);
         const struct series_rule *rule = &sb_series_rules[s->kind];
-        if (!g || sb_str_set(&g->metric, rule->metric) || sb_str_set(&g->subject, s->subject) || sb_str_set(&g->unit, rule->unit))
+        if (!g || sb_str_set(&g->metric, rule->metric) || sb_str_set(&g->subject, s->subject) || sb_str_set(&g->shard, sb_detector_shard(d, s->member)) || sb_str_set(&g->unit, rule->unit))
             return -1;
         g->baseline = (int64_t)(s->before + 0.5);
         g->value = (int64_t)(told_value(s) + 0.5);
@@ -290,7 +290,7 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     out->severity = r.latency >= 10 || r.lag || life.rollback || life.silent || life.headless ? SB_HIGH : r.latency > 1 ? SB_MEDIUM : SB_LOW;
     out->title = by_life ? sb_detector_life_title(&life) : title(o, &r);
     out->id = sb_format("D-%" PRId64, o->number);
-    int rc = !out->title || !out->id || add_signals(o, out) || add_shapes(d, o, workload, history, out) ||
+    int rc = !out->title || !out->id || add_signals(d, o, out) || add_shapes(d, o, workload, history, out) ||
              sb_detector_add_changes(d, out) || sb_judge_tell(o, out) ? -1 : 0;
     if (rc || sb_judge_class(d, o, out))
         return -1;
@@ -305,7 +305,7 @@ static int describe(const struct sb_detector *d, const struct open_anomaly *o, c
     for (size_t i = 0; i < out->signals_n; i++) {
         const struct sb_signal *g = &out->signals[i];
         const char *unit = sb_streq(g->unit, "1/s") ? "/s" : g->unit, *gap = g->unit[0] && unit == g->unit ? " " : "";
-        char *value = sb_format("%" PRId64 "%s%s, usually %" PRId64 "%s%s", g->value, gap, unit, g->baseline, gap, unit);
+        char *value = sb_format("%" PRId64 "%s%s, usually %" PRId64 "%s%s%s%s", g->value, gap, unit, g->baseline, gap, unit, g->shard ? ", on " : "", g->shard ? g->shard : "");
         rc = value ? sb_evidence_add(&out->evidence, &out->evidence_n, "telemetry", g->subject, g->metric, value, "measured", d->now) : -1;
         free(value);
         if (rc)

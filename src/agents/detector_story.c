@@ -46,7 +46,7 @@ static int add_plot(const struct sb_detector *d, const struct series *s, struct 
         first++;
     struct sb_plot *p = SB_PUSH(out->plots);
     double median = sb_baseline_median(&s->usual), spread = BAND * sb_baseline_spread(&s->usual);
-    if (!p || sb_str_set(&p->metric, sb_series_rules[s->kind].metric) || sb_str_set(&p->subject, s->subject) || sb_str_set(&p->unit, sb_series_rules[s->kind].unit))
+    if (!p || sb_str_set(&p->metric, sb_series_rules[s->kind].metric) || sb_str_set(&p->subject, s->subject) || sb_str_set(&p->shard, sb_detector_shard(d, s->member)) || sb_str_set(&p->unit, sb_series_rules[s->kind].unit))
         return -1;
     p->from = first * SB_TRAIL_MS;
     p->step_ms = SB_TRAIL_MS;
@@ -128,8 +128,9 @@ static int add_timeline(const struct sb_detector *d, const struct open_anomaly *
     for (size_t i = 0; i < o->series_n; i++) {
         const struct series *s = o->series[i];
         const struct series_rule *r = &sb_series_rules[s->kind];
+        const char *shard = sb_detector_shard(d, s->member);
         char *what = sb_series_of_life(s) ? sb_format("%s of %s", r->metric, s->subject)
-                                          : sb_format("%s of %s leaves its usual %.0f%s%s", r->metric, s->subject, s->before, r->unit[0] ? " " : "", r->unit);
+                                          : sb_format("%s of %s%s%s leaves its usual %.0f%s%s", r->metric, s->subject, shard ? " on " : "", shard ? shard : "", s->before, r->unit[0] ? " " : "", r->unit);
         if (happened(out, s->joined, "metric", what))
             return -1;
     }

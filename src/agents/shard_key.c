@@ -300,7 +300,7 @@ static int fill(struct judging *j, const char *key)
     c->confidence_ppm = 1000000;
     c->id = sb_format("C-%06" PRId64, q->first_card);
     c->title = sb_format("Shard key %s of %s: %s", key, q->ns, verdict);
-    c->why = sb_format("Read on a replica set, from a sample and from what was heard; nothing is sharded from here. A key is hard to take back: it is changed by reshardCollection only, which copies the collection. A "
+    c->why = sb_format("Read from a sample and from what was heard; nothing is sharded from here. A key is hard to take back: it is changed by reshardCollection only, which copies the collection. A "
                        "person decides, and tries it on a copy.");
     bool ok = c->id && c->title && c->why && sb_str_set(&c->case_id, q->case_id) == 0 && sb_str_set(&c->deployment, q->deployment) == 0 && sb_str_set(&c->deployment_id, q->deployment_id) == 0 &&
               sb_str_set(&c->target, q->ns) == 0 && sb_str_set(&c->requested_by, q->requested_by) == 0 && sb_str_set(&c->author, sb_name(&sb_specialists, SB_BY_DATA_ARCHITECT)) == 0 &&

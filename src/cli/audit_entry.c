@@ -74,7 +74,7 @@ static void anomaly(const struct sb_entry *e)
     sb_print("  class     %s, confidence %.0f %%%s%s\n", sb_name(&sb_anomaly_classes, a.class_), percent(a.confidence_ppm), a.class_reason ? ": " : "",
              a.class_reason ? a.class_reason : "");
     for (size_t i = 0; i < a.signals_n; i++)
-        sb_print("  signal    %s %s %" PRId64 " -> %" PRId64 " %s\n", a.signals[i].metric, a.signals[i].subject ? a.signals[i].subject : "", a.signals[i].baseline,
+        sb_print("  signal    %s %s%s%s %" PRId64 " -> %" PRId64 " %s\n", a.signals[i].metric, a.signals[i].subject ? a.signals[i].subject : "", a.signals[i].shard ? " on " : "", a.signals[i].shard ? a.signals[i].shard : "", a.signals[i].baseline,
                  a.signals[i].value, a.signals[i].unit ? a.signals[i].unit : "");
     for (size_t i = 0; i < a.causes_n; i++)
         sb_print("  suspect   %" PRId64 ". %s (%.0f %%)%s%s\n", a.causes[i].rank, a.causes[i].what, percent(a.causes[i].confidence_ppm),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * incident_remote.c - `signalbox incident --follow` on a running set: from every member, once a second, the document that it
+ * incident_remote.c - `signalbox incident --follow` on a running set, or on each shard of a cluster: from every member, once a second, the document that it
  * writes to its diagnostic data, and the new lines of its log. */
 #include "incident.h"
 
@@ -19,8 +19,15 @@
 #define SESSIONS_EVERY 5  /* of such samples, its sessions are asked whose transactions those are */
 #define MAX_LINES 2000    /* more than a reply of getLog has */
 
+/* A set has its own members, leader and incidents: each shard of a cluster is one. */
+struct watched_set {
+    struct sb_incidents *in;
+    size_t notes; /* said */
+};
+
 struct asked {
     struct sb_conn *conn;
+    struct sb_incidents *in; /* of its set */
     int member;
     int64_t retry_mono; /* 0: it answers */
     int64_t lines_seen; /* totalLinesWritten of the last reply; -1 none */
@@ -37,7 +44,8 @@ struct remote_line {
 };
 
 struct remote {
-    struct sb_incidents *in;
+    struct watched_set *sets;
+    size_t sets_n, sets_cap;
     struct asked *asked;
     size_t n, cap;
     struct remote_line *lines;
@@ -66,7 +74,7 @@ static void say(const struct asked *a, const char *fmt, ...)
 
 /* ---- one member's metrics ---- */
 
-static int learn_hosts(struct remote *r, const bson_t *doc, struct sb_err *err)
+static int learn_hosts(struct sb_incidents *in, const bson_t *doc, struct sb_err *err)
 {
     bson_iter_t it, members, one, name;
     static const char *const where[] = {"replSetGetStatus.members", "common.replSetGetStatus.members", "shard.replSetGetStatus.members"};
@@ -75,7 +83,7 @@ static int learn_hosts(struct remote *r, const bson_t *doc, struct sb_err *err)
         found = bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, where[i], &members) && BSON_ITER_HOLDS_ARRAY(&members) && bson_iter_recurse(&members, &one);
     for (size_t place = 0; found && bson_iter_next(&one); place++)
         if (BSON_ITER_HOLDS_DOCUMENT(&one) && bson_iter_recurse(&one, &name) && bson_iter_find(&name, "name") && BSON_ITER_HOLDS_UTF8(&name) &&
-            sb_incidents_peer(r->in, place, bson_iter_utf8(&name, NULL), err))
+            sb_incidents_peer(in, place, bson_iter_utf8(&name, NULL), err))
             return -1;
     return 0;
 }
@@ -137,7 +145,7 @@ static int ask_sessions(struct remote *r, struct asked *a, struct sb_err *err)
         say(a, "whose transactions are left open is not to be had: %s", why.msg);
     }
     for (size_t i = 0; i < s->idle_n; i++)
-        sb_incidents_transaction(r->in, a->member, &(struct sb_open_transaction){s->idle[i].app, s->idle[i].client, s->idle[i].open_ms, s->idle[i].idle_ms}, r->vitals.at_ms);
+        sb_incidents_transaction(a->in, a->member, &(struct sb_open_transaction){s->idle[i].app, s->idle[i].client, s->idle[i].open_ms, s->idle[i].idle_ms}, r->vitals.at_ms);
     sb_sample_free(s);
     return 0;
 }
@@ -152,9 +160,9 @@ static int sample(struct remote *r, struct asked *a, struct sb_err *err)
     int rc = sb_ftdc_flatten(r->decoder, bson_get_data(&doc), doc.len, &chunk, err);
     if (rc == 0 && !sb_vitals_map(&r->map, &chunk))
         rc = sb_fail(err, SB_ESERVER, "its metrics have no time");
-    if (rc == 0 && learn_hosts(r, &doc, err) == 0) {
+    if (rc == 0 && learn_hosts(a->in, &doc, err) == 0) {
         sb_vitals_read(&r->map, &chunk, 0, &r->vitals);
-        rc = sb_incidents_sample(r->in, a->member, &r->vitals, err) || ask_sessions(r, a, err) ? -1 : 0;
+        rc = sb_incidents_sample(a->in, a->member, &r->vitals, err) || ask_sessions(r, a, err) ? -1 : 0;
     }
     bson_destroy(&doc);
     return rc;
@@ -226,7 +234,7 @@ static int hand_on(struct remote *r, struct sb_err *err)
         enum sb_log_status status = sb_mongolog_line(&r->reader, r->asked[l->member].text.p + l->from, l->n, &line, &op);
         if (status == SB_LOG_NOMEM)
             return sb_fail_nomem(err);
-        if (status != SB_LOG_BAD && sb_incidents_log(r->in, r->asked[l->member].member, &line, line.slow ? &op : NULL, err))
+        if (status != SB_LOG_BAD && sb_incidents_log(r->asked[l->member].in, r->asked[l->member].member, &line, line.slow ? &op : NULL, err))
             return -1;
     }
     r->lines_n = 0;
@@ -244,7 +252,7 @@ static int falls_silent(struct remote *r, struct asked *a, struct sb_err *err)
         sb_complain(err);
     a->retry_mono = sb_mono_ms() + RETRY_ROUNDS * r->period_ms;
     sb_str_clear(&a->text);
-    sb_incidents_hole(r->in, a->member);
+    sb_incidents_hole(a->in, a->member);
     *err = (struct sb_err)SB_ERR_INIT;
     return 0;
 }
@@ -276,18 +284,39 @@ static int round_of_all(struct remote *r, struct sb_err *err)
 
 /* ---- beginning ---- */
 
-static int add_member(struct remote *r, const struct sb_server *server, const char *host, struct sb_err *err)
+static struct sb_incidents *add_set(struct remote *r, struct sb_err *err)
+{
+    if (SB_GROW(r->sets, r->sets_cap, r->sets_n + 1)) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    struct watched_set *s = &r->sets[r->sets_n];
+    *s = (struct watched_set){.in = sb_incidents_new(err)};
+    r->sets_n += s->in != NULL;
+    return s->in;
+}
+
+static int add_member(struct remote *r, struct sb_incidents *in, const struct sb_server *server, const char *host, struct sb_err *err)
 {
     if (SB_GROW(r->asked, r->cap, r->n + 1))
         return sb_fail_nomem(err);
     struct asked *a = &r->asked[r->n];
-    *a = (struct asked){.lines_seen = -1, .conn = sb_conn_to_member(server, host, SB_LANE_SAMPLER, err)};
+    *a = (struct asked){.lines_seen = -1, .in = in, .conn = sb_conn_to_member(server, host, SB_LANE_SAMPLER, err)};
     if (!a->conn)
         return -1;
     sb_str_init(&a->text);
     r->n++;
-    a->member = sb_incidents_member(r->in, host, err);
+    a->member = sb_incidents_member(in, host, err);
     return a->member < 0 ? -1 : 0;
+}
+
+static int add_members(struct remote *r, const struct sb_server *server, char *const *hosts, size_t n, struct sb_err *err)
+{
+    struct sb_incidents *in = n ? add_set(r, err) : NULL;
+    int rc = n && !in ? -1 : 0;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        rc = add_member(r, in, server, hosts[i], err);
+    return rc;
 }
 
 /* The members as the first seed that answers tells them. */
@@ -304,13 +333,13 @@ static int find_members(struct remote *r, const struct sb_server *server, struct
         if (rc)
             continue;
         r->period_ms = EVERY_MS / (facts.speed > 0 ? facts.speed : 1);
-        for (size_t k = 0; k < facts.hello.members_n && rc == 0; k++)
-            rc = add_member(r, server, facts.hello.members[k], err);
-        for (size_t k = 0; k < facts.shards_n; k++)
-            for (size_t j = 0; j < facts.shards[k].hosts_n && rc == 0; j++)
-                rc = add_member(r, server, facts.shards[k].hosts[j], err);
-        if (rc == 0 && r->n == 0)
-            rc = add_member(r, server, sb_server_seed(server, i), err);
+        rc = add_members(r, server, facts.hello.members, facts.hello.members_n, err);
+        for (size_t k = 0; k < facts.shards_n && rc == 0; k++)
+            rc = add_members(r, server, facts.shards[k].hosts, facts.shards[k].hosts_n, err);
+        if (rc == 0 && r->n == 0) {
+            struct sb_incidents *in = add_set(r, err);
+            rc = in ? add_member(r, in, server, sb_server_seed(server, i), err) : -1;
+        }
         sb_deployment_facts_release(&facts);
         return rc;
     }
@@ -321,15 +350,17 @@ static int find_members(struct remote *r, const struct sb_server *server, struct
 
 static int watch(struct remote *r, bool json, struct sb_err *err)
 {
-    size_t notes = 0;
     int64_t before = 0;
     for (;;) {
         int64_t began = sb_mono_ms();
         for (size_t i = 0; i < r->n && before && began - before > LATE * r->period_ms; i++)
-            sb_incidents_hole(r->in, r->asked[i].member);
+            sb_incidents_hole(r->asked[i].in, r->asked[i].member);
         before = began;
-        if (round_of_all(r, err) || sb_incident_tell(r->in, json, &notes, err))
+        if (round_of_all(r, err))
             return -1;
+        for (size_t i = 0; i < r->sets_n; i++)
+            if (sb_incident_tell(r->sets[i].in, json, &r->sets[i].notes, err))
+                return -1;
         if (fflush(stdout))
             return sb_fail(err, SB_EIO, "cannot write the result to standard output");
         int64_t left = began + r->period_ms - sb_mono_ms();
@@ -342,13 +373,13 @@ int sb_incident_remote(const char *deployment, const char *uri_file, bool json, 
 {
     struct sb_config config = {0};
     struct sb_target target;
-    struct remote r = {.in = NULL};
+    struct remote r = {.sets = NULL};
     struct sb_server *server = NULL;
     sb_target_init(&target);
     sb_mongo_init();
     sb_mongolog_init(&r.reader);
     int rc = sb_config_use(&config, NULL, err) || sb_target_find(&target, &config, deployment, uri_file, err) ? -1 : 0;
-    if (rc == 0 && (!(server = sb_server_new(target.uri.p, true, err)) || !(r.in = sb_incidents_new(err)) || !(r.decoder = sb_ftdc_decoder_new(err))))
+    if (rc == 0 && (!(server = sb_server_new(target.uri.p, true, err)) || !(r.decoder = sb_ftdc_decoder_new(err))))
         rc = -1;
     if (rc == 0 && (find_members(&r, server, err) || watch(&r, json, err)))
         rc = -1;
@@ -360,7 +391,9 @@ int sb_incident_remote(const char *deployment, const char *uri_file, bool json, 
     free(r.lines);
     sb_ftdc_decoder_free(r.decoder);
     sb_mongolog_release(&r.reader);
-    sb_incidents_free(r.in);
+    for (size_t i = 0; i < r.sets_n; i++)
+        sb_incidents_free(r.sets[i].in);
+    free(r.sets);
     sb_server_free(server);
     sb_mongo_cleanup();
     sb_target_release(&target);

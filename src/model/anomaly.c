@@ -6,6 +6,7 @@
 static const struct sb_member signal_members[] = {
     SB_MEMBER(struct sb_signal, metric, SB_STR, SB_NEEDED, NULL),
     SB_MEMBER(struct sb_signal, subject, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_signal, shard, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_signal, unit, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_signal, baseline, SB_INT, SB_ALWAYS, NULL),
     SB_MEMBER(struct sb_signal, value, SB_INT, SB_ALWAYS, NULL),
@@ -24,6 +25,7 @@ const struct sb_schema sb_cause_schema = SB_SCHEMA("cause", struct sb_cause, cau
 static const struct sb_member plot_members[] = {
     SB_MEMBER(struct sb_plot, metric, SB_STR, SB_NEEDED, NULL),
     SB_MEMBER(struct sb_plot, subject, SB_STR, 0, NULL),
+    SB_MEMBER(struct sb_plot, shard, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_plot, unit, SB_STR, 0, NULL),
     SB_MEMBER(struct sb_plot, from, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_plot, step_ms, SB_INT, SB_ALWAYS, NULL),

@@ -5,6 +5,8 @@
  * what was found before stands. */
 #include "private.h"
 
+#include <signalbox/base/array.h>
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +65,16 @@ static unsigned facts_after(struct sb_orchestrator *o, const struct held_case *c
 
 /* ---- tasks that are answered at once ---- */
 
+/* It has still to be done, or it is done and watched. A card that changes nothing has no window. */
+static bool to_be_watched(const struct sb_card *card)
+{
+    static const int states[] = {SB_DRAFT, SB_PROPOSED, SB_AWAITING_APPROVAL, SB_APPROVED, SB_SCHEDULED, SB_EXECUTING, SB_PAUSED, SB_WATCHING};
+    for (size_t i = 0; card->watch.window_s > 0 && i < SB_COUNT(states); i++)
+        if (card->state == states[i])
+            return true;
+    return false;
+}
+
 /* Which measures will tell whether what this case has led to did harm. */
 static char *say_windows(struct sb_orchestrator *o, const struct held_case *c)
 {
@@ -70,14 +82,14 @@ static char *say_windows(struct sb_orchestrator *o, const struct held_case *c)
     sb_str_init(&s);
     for (size_t i = 0; i < c->case_.cards_n; i++) {
         const struct held_card *k = sb_o_card(o, c->case_.cards[i]);
-        if (!k)
+        if (!k || !to_be_watched(&k->card))
             continue;
         sb_str_addf(&s, "%s%s is watched for %" PRId64 " s when it is done", s.len ? "; " : "", k->card.id, k->card.watch.window_s);
         for (size_t m = 0; m < k->card.watch.criteria_n && m < 3; m++)
             sb_str_addf(&s, "%s%s", m ? ", " : ": ", k->card.watch.criteria[m].label);
     }
     if (!s.len)
-        sb_str_adds(&s, "no card came of this case, so there is nothing to watch");
+        sb_str_adds(&s, c->case_.cards_n ? "no card of this case has anything to watch" : "no card came of this case, so there is nothing to watch");
     return sb_str_take(&s);
 }
 
@@ -204,10 +216,16 @@ static int hand_to(struct sb_orchestrator *o, struct held_case *c, const struct 
     return rc;
 }
 
-/* Adds what one of them says to the answer. */
+static bool ends_sentence(const char *text)
+{
+    size_t n = strlen(text);
+    return n && strchr(".!?", text[n - 1]);
+}
+
+/* Adds what one of them says to the answer, which is one line: it is shown in a row of a screen as well. */
 static void say(struct held_case *c, const char *text)
 {
-    char *was = c->chain.said, *whole = was ? sb_format("%s\nThen the %s: %s", was, sb_name(&sb_specialists, c->chain.by), text) : sb_format("%s", text);
+    char *was = c->chain.said, *whole = was ? sb_format("%s%s Then the %s: %s", was, ends_sentence(was) ? "" : ".", sb_name(&sb_specialists, c->chain.by), text) : sb_format("%s", text);
     if (!whole)
         return; /* it is on the record, and what was said before stands */
     free(was);

@@ -388,6 +388,11 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return -1;
     }
+    bool looks = c->q.change == SB_CHANGE_RENAME || c->q.change == SB_CHANGE_REMOVE || c->q.change == SB_CHANGE_RETYPE;
+    if (looks && o->facts.hello.is_mongos) {
+        free_change(c);
+        return sb_fail(err, SB_ENO, "Whether the applications follow is read from the oplog, and a sharded cluster has one on each shard, which no mongos shows: nothing is proposed.");
+    }
     bool moves = c->q.change == SB_CHANGE_ARCHIVE || c->q.change == SB_CHANGE_EXTRACT || c->q.change == SB_CHANGE_EMBED;
     if (moves && ((!o->facts.simulated && !o->facts.mongod) || !o->facts.hello.set_name[0])) {
         free_change(c);

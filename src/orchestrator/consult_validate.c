@@ -98,6 +98,8 @@ static const char *obstacle(const struct sb_orchestrator *o)
 {
     if (!o->facts.simulated && !o->facts.mongod)
         return "this server is not MongoDB's own, and is not known to take a collMod with a validator";
+    if (o->facts.hello.is_mongos)
+        return "a sharded cluster has an oplog on each shard, which no mongos shows, and by it the second phase is measured";
     if (!sb_hello_replicated(&o->facts.hello))
         return "this server keeps no record of writes (it is no replica set), by which the second phase is measured";
     return NULL;

@@ -115,6 +115,10 @@ static void signals(const struct sb_anomaly *a, struct sb_str *out)
         md(out, s->metric);
         sb_str_adds(out, " | ");
         md(out, s->subject);
+        if (s->shard) {
+            sb_str_adds(out, " on ");
+            md(out, s->shard);
+        }
         sb_str_addf(out, " | %s | %s |\n", before, now);
     }
 }

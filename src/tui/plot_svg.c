@@ -93,7 +93,7 @@ static void one(const struct sb_plot *p, int top, struct sb_str *out)
         most = v[i] > most ? v[i] : most;
     struct sb_str heading;
     sb_str_init(&heading);
-    sb_str_addf(&heading, "%s of %s", p->metric ? p->metric : "", p->subject && p->subject[0] ? p->subject : "the deployment");
+    sb_str_addf(&heading, "%s of %s%s%s", p->metric ? p->metric : "", p->subject && p->subject[0] ? p->subject : "the deployment", p->shard ? " on " : "", p->shard ? p->shard : "");
     words(out, LEFT, top + 18, "start", heading.p);
     sb_str_release(&heading);
     fmt_value(value, most, p->unit);

@@ -457,6 +457,31 @@ static void each_shard_has_a_primary_of_its_own(void **state)
     shop_release(&s);
 }
 
+/* The same measure of the same collection is another one on each shard: it is told on which. */
+static void a_signal_names_its_shard(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_init(&s, 7);
+    for (int i = 0; i < 120; i++)
+        shard_strip(&s, "PSSPSS");
+    s.read_us[0] *= 40;
+    for (int i = 0; i < 10; i++)
+        shard_strip(&s, "PSSPSS");
+    assert_int_equal(s.opened, 1);
+    assert_true(s.last.signals_n && s.last.plots_n);
+    assert_string_equal(s.last.signals[0].subject, "shop.orders");
+    assert_string_equal(s.last.signals[0].shard, "s0");
+    assert_string_equal(s.last.plots[0].shard, "s0");
+    bool told = false, evident = false;
+    for (size_t i = 0; i < s.last.timeline_n; i++)
+        told |= strstr(s.last.timeline[i].what, "ns.read_latency_us of shop.orders on s0 leaves its usual") != NULL;
+    for (size_t i = 0; i < s.last.evidence_n; i++)
+        evident |= sb_streq(s.last.evidence[i].ns, "shop.orders") && strstr(s.last.evidence[i].value, ", on s0");
+    assert_true(told && evident);
+    shop_release(&s);
+}
+
 /* By its priority, before all is over. */
 static void a_primary_that_comes_back_is_told(void **state)
 {
@@ -686,7 +711,7 @@ int main(void)
         cmocka_unit_test(what_comes_later_is_another),
         cmocka_unit_test(lag_is_infrastructure),
         cmocka_unit_test(nothing_is_said_before_it_is_warm),
-        cmocka_unit_test(each_shard_has_a_primary_of_its_own), cmocka_unit_test(a_dead_primary_is_one_anomaly),
+        cmocka_unit_test(a_signal_names_its_shard), cmocka_unit_test(each_shard_has_a_primary_of_its_own), cmocka_unit_test(a_dead_primary_is_one_anomaly),
         cmocka_unit_test(a_primary_that_comes_back_is_told), cmocka_unit_test(a_step_down_is_maintenance),
         cmocka_unit_test(a_step_down_hides_no_bad_query),
         cmocka_unit_test(a_silence_does_not_take_over_what_was_there),

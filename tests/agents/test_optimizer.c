@@ -411,6 +411,48 @@ static void a_baseline_leaves_out_an_index_that_was_taken_back(void **state)
     sb_workload_free(w);
 }
 
+/* Each shard has a usual level of its own: the limit holds for the mean over both, and what comes out as predicted passes. */
+static void the_limit_holds_for_all_shards(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t first, second; /* usual, us */
+        bool sharded;
+        int64_t limit;
+    } rows_[] = {{247, 16500, true, 25050}, {16500, 247, true, 25050}, {247, 0, true, 6300}, {4000, 0, false, 6300}, {3000, 2000, false, 4800}};
+    struct sb_workload *w = new_workload();
+    struct sb_catalogue c;
+    struct sb_history *h = sb_history_new();
+    for (int64_t at = NOW_MS - 600000; at < NOW_MS; at += 5000) { /* 4 ms, and 40 in the anomaly */
+        struct sb_ns_work work = {.reads = 100, .read_us = at < NOW_MS - 100000 ? 400000 : 4000000, .covered_ms = 5000};
+        sb_history_add(h, "shop.orders", at, at + 5000, &work);
+        sb_history_observed(h, at, at + 5000);
+    }
+    catalogue(&c, "", fields);
+    for (size_t i = 0; i < SB_COUNT(rows_); i++) {
+        char read[] = "ns.read_latency_us", ns[] = "shop.orders", other[] = "shop.carts";
+        struct sb_signal signals[] = {{.metric = read, .subject = other, .baseline = 90000}, {.metric = read, .subject = ns, .baseline = rows_[i].first}, {.metric = read, .subject = ns, .baseline = rows_[i].second}};
+        struct sb_anomaly anomaly = {.from = NOW_MS - 100000, .signals = signals, .signals_n = rows_[i].second ? 3 : 2};
+        struct sb_index_advice a;
+        struct sb_err err = SB_ERR_INIT;
+        struct sb_index_question q = {.ns = ns, .from = NOW_MS - 90000, .to = NOW_MS + 5000, .workload = w, .history = h, .catalogue = &c, .key = "{\"status\":1}", .card_id = "C-000001",
+                                      .case_id = "K-000001", .deployment = "demo", .deployment_id = "rs:1", .requested_by = "alice", .anomaly = &anomaly};
+        c.sharded = rows_[i].sharded;
+        sb_assert_ok(sb_index_advise(&q, &a, &err), err);
+        int64_t limit = 0;
+        for (size_t k = 0; k < a.card.watch.criteria_n; k++)
+            if (sb_streq(a.card.watch.criteria[k].metric, "ns_read_latency_us"))
+                limit = a.card.watch.criteria[k].limit;
+        if (limit != rows_[i].limit)
+            fail_msg("row %zu: %lld us", i, (long long)limit);
+        sb_index_advice_release(&a);
+    }
+    c.sharded = false;
+    sb_history_free(h);
+    sb_catalogue_release(&c);
+    sb_workload_free(w);
+}
+
 static void keys_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -439,6 +481,7 @@ int main(void)
         cmocka_unit_test(edited_options_are_judged_by_the_same_shapes),
         cmocka_unit_test(an_array_costs_an_entry_for_each_element),
         cmocka_unit_test(a_baseline_leaves_out_an_index_that_was_taken_back),
+        cmocka_unit_test(the_limit_holds_for_all_shards),
         cmocka_unit_test(keys_that_are_none_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,28 @@ def follow_a_transaction(work, env):
         sim.wait()
 
 
+def follow_a_cluster(work, env, killed):
+    """Each shard is a set of its own: two primaries are no election, and the one that is killed is the first that is told."""
+    uri = work + "/cluster-uri"
+    sim = subprocess.Popen([PROGRAM, "sim", "--shards", "2", "--scenario", killed, "--speed", "20"], stdout=subprocess.PIPE, text=True, env=env)
+    info = json.loads(sim.stdout.readline())
+    with open(os.open(uri, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+        out.write(info["uri"] + "\n")
+    run = subprocess.Popen([PROGRAM, "incident", "--follow", "--json", "--uri-file", uri], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
+    watchdog = threading.Timer(90, run.kill)
+    watchdog.start()
+    try:
+        opened = json.loads(run.stdout.readline() or "{}")
+        if opened.get("members") != info["shards"]["shard0"][:1] or "another member became primary" in opened.get("reason", "another member became primary"):
+            fail("a killed primary of a shard: %s" % opened)
+    finally:
+        watchdog.cancel()
+        run.terminate()
+        run.communicate()
+        sim.terminate()
+        sim.wait()
+
+
 def main():
     work = tempfile.mkdtemp()
     env = dict(os.environ, HOME=work, XDG_STATE_HOME=work, XDG_CONFIG_HOME=work)
@@ -89,6 +111,7 @@ def main():
     if said.count("it answers again") != 1 or said.count("signalbox: " + info["members"][0] + ": ") != 2:
         fail("a member that does not answer, and does again, is said once each: " + said)
     follow_a_transaction(work, env)
+    follow_a_cluster(work, env, path)
     for words, status in ((["--follow", "--uri-file", uri], 3), (["--uri-file", uri], 2), (["--follow", "--uri-file", uri, work], 2), (["--follow", "--uri-file", work + "/none"], 2)):
         done = subprocess.run([PROGRAM, "incident", *words], capture_output=True, text=True, env=env, timeout=60)
         if done.returncode != status or done.stdout or not done.stderr:

@@ -59,6 +59,10 @@ static void one_after_another(void **state)
     says_all(&l, (const char *const[]){"Then the data_architect: ", "Then the anomaly_detector: "}, 2);
     assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_REQUEST, 0, "add field source with default \"web\" to shop.orders")), 0);
     says_all(&l, (const char *const[]){"C-", "Then the index_optimizer: ", "Then the anomaly_detector: ", " is watched for "}, 4);
+    assert_null(strchr(l.answer, '\n')); /* it is shown in a row, too */
+    /* advice changes nothing, and is not watched */
+    assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_REQUEST, 0, "Is {customer_id: 1} a good shard key for shop.orders?")), 0);
+    says_all(&l, (const char *const[]){". Then the anomaly_detector: no card of this case has anything to watch"}, 1);
     /* what has to be true before its phase, measured now: and again once it is not */
     assert_int_equal(lab_ask(&l, &l.alice, sb_message_text(SB_ASK_PLAN, 0, "K-000002")), 0);
     assert_true(l.gates >= 3 && l.gates_hold == l.gates);

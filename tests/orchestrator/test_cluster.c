@@ -104,11 +104,36 @@ static void an_index_is_read_back_from_every_shard(void **state)
     lab_close(&l);
 }
 
+static void answer_is(struct lab *l, const char *request, int code, const char *says)
+{
+    int got = lab_ask(l, &l->alice, sb_message_text(SB_ASK_REQUEST, 0, request));
+    if (got != code || !strstr(l->answer, says))
+        fail_msg("%s: %d, %s", request, got, l->answer);
+}
+
+/* No mongos shows the oplogs of its shards: what would watch them is refused. */
+static void what_watches_the_oplog_is_refused(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, &(struct lab_options){.scenario = "tests/e2e/cluster.scenario", .environment = SB_ENV_STAGING});
+    int64_t until = sb_mono_ms() + LAB_PATIENCE_MS;
+    while (l.samples < 5)
+        lab_wait(&l, until);
+    static const char *const changes[] = {"rename sku to code in shop.orders", "remove field sku from shop.orders", "convert created_at from date to string in shop.orders"};
+    for (size_t i = 0; i < SB_COUNT(changes); i++)
+        answer_is(&l, changes[i], 1, "a sharded cluster has one on each shard");
+    answer_is(&l, "propose a validator for shop.orders", 0, "No plan: a sharded cluster has an oplog on each shard");
+    lab_close(&l);
+    assert_int_equal(lab_entries(&l, SB_ENTRY_RECOMMENDATION, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_shard_refuses_is_undone_on_the_other),
         cmocka_unit_test(an_index_is_read_back_from_every_shard),
+        cmocka_unit_test(what_watches_the_oplog_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

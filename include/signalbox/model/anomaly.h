@@ -15,6 +15,7 @@
 struct sb_signal {
     char *metric;  /* "ns.read_latency_us" */
     char *subject; /* "shop.orders" */
+    char *shard;   /* on which it was measured; NULL: the deployment has none */
     char *unit;
     int64_t baseline, value;
     int64_t score_ppm;
@@ -31,7 +32,7 @@ extern const struct sb_schema sb_cause_schema;
 
 /* A stretch of one series as a picture shows it. */
 struct sb_plot {
-    char *metric, *subject, *unit;
+    char *metric, *subject, *shard, *unit;
     int64_t from, step_ms; /* of the first value; between two */
     int64_t low, high;     /* the usual band */
     int64_t began;         /* index of the first value of the anomaly; -1: none of them is */

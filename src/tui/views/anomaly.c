@@ -33,6 +33,8 @@ static void signals(const struct sb_anomaly *a, struct sb_page *p)
         sb_page_wrapf(p, SB_ROLE_TEXT, 34, " %s", s->metric ? s->metric : "?");
         if (s->subject && s->subject[0])
             sb_page_wrapf(p, SB_ROLE_DIM, 34, " of %s", s->subject);
+        if (s->shard)
+            sb_page_wrapf(p, SB_ROLE_DIM, 34, " on %s", s->shard);
     }
 }
 
@@ -74,6 +76,8 @@ static void plots(const struct sb_anomaly *a, int64_t now, struct sb_page *p)
         fmt_value(high, plot->high, plot->unit);
         view_label(p, i ? "" : "Picture");
         sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, "%s of %s", plot->metric ? plot->metric : "?", plot->subject ? plot->subject : "?");
+        if (plot->shard)
+            sb_page_wrapf(p, SB_ROLE_TEXT, LABEL, " on %s", plot->shard);
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", usually %s to %s", low, high);
         fmt_value(high, most, plot->unit);
         sb_page_wrapf(p, SB_ROLE_DIM, LABEL, ", at most %s", high);
