@@ -283,6 +283,8 @@ static bool take_offender(void *ctx, const bson_t *doc)
     return false;
 }
 
+#define QUERY_SHOWN 120 /* bytes */
+
 /* No document fits the query; looked for on the primary, up to the first one. What it says is not shown: it may be anybody's. */
 static void check_none_match(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
@@ -292,6 +294,10 @@ static void check_none_match(const struct checking *c, const struct sb_check *k,
     bson_t *query = k->value ? bson_new_from_json((const uint8_t *)k->value, -1, NULL) : NULL;
     struct sb_conn *conn = query && sb_ns_split(k->ns, db, coll) ? sb_conn_to_primary(c->o->opt.server, SB_LANE_BULK, &err) : NULL;
     int64_t n = -1;
+    int shown = 0;
+    bool cut = k->value && strlen(k->value) > QUERY_SHOWN;
+    if (k->value)
+        shown = (int)(cut ? sb_utf8_whole(k->value, QUERY_SHOWN) : strlen(k->value));
     if (conn) {
         bson_t *find = BCON_NEW("find", BCON_UTF8(coll), "filter", BCON_DOCUMENT(query), "projection", "{", "_id", BCON_INT32(1), "}", "limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true));
         n = sb_read_cursor(conn, db, find, 1, take_offender, &found, &err);
@@ -300,7 +306,7 @@ static void check_none_match(const struct checking *c, const struct sb_check *k,
     if (n < 0)
         sb_o_check_result(r, CHECK_UNKNOWN, "whether a document of %.80s stands in the way cannot be seen: %.120s", k->ns, err.msg);
     else
-        sb_o_check_result(r, found ? CHECK_FALSE : CHECK_TRUE, "%s document of %.80s fits %.120s", found ? "a" : "no", k->ns, k->value);
+        sb_o_check_result(r, found ? CHECK_FALSE : CHECK_TRUE, "%s document of %.80s fits %.*s%s", found ? "a" : "no", k->ns, shown, k->value, cut ? "..." : "");
     sb_conn_close(conn);
     if (query)
         bson_destroy(query);

@@ -11,6 +11,7 @@ enum {
     UTF8,      /* held: the bytes of one character so far */
     ESC,       /* held: ESC */
     CSI,       /* held: ESC [ parameters */
+    LINUX,     /* held: ESC [ [ - the Linux console's F1 to F5: a letter follows, from A on */
     SS3,       /* held: ESC O */
     STRING,    /* an OSC, DCS or APC is running; held: its introducer, and an ESC that may end it */
     MOUSE,     /* an X10 mouse report: three more bytes */
@@ -286,11 +287,25 @@ static void csi(struct sb_input *in, unsigned char c)
         reset(in);
     } else if (in->n + 1 >= sizeof in->held) {
         in->state = DISCARD;
+    } else if (c == '[' && in->n == 2) {
+        hold(in, '[');
+        in->state = LINUX;
     } else {
         hold(in, (char)c);
         if (c >= 0x40)
             csi_done(in, (char)c);
     }
+}
+
+/* The letter is swallowed with the rest where it is none of the five: it was never typed. */
+static void linux_key(struct sb_input *in, unsigned char c)
+{
+    if (c == 0x1B)
+        begin(in, ESC, (char)c);
+    else if (c >= 'A' && c <= 'E')
+        give(in, SB_KEY_F1 + (c - 'A'), 0, 0);
+    else
+        reset(in);
 }
 
 static void string(struct sb_input *in, unsigned char c)
@@ -344,6 +359,7 @@ static void one(struct sb_input *in, unsigned char c)
     case UTF8: utf8(in, c); break;
     case ESC: escape(in, c); break;
     case CSI: csi(in, c); break;
+    case LINUX: linux_key(in, c); break;
     case SS3: {
         int code = c < 0x80 ? cursor_key((char)c) : SB_KEY_NONE;
         if (code != SB_KEY_NONE)

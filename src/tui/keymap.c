@@ -346,18 +346,14 @@ void sb_keymap_table(const struct sb_keymap *const *maps, size_t n, struct sb_st
     for (int a = SB_ACT_NONE + 1; a < SB_ACTIONS; a++) {
         sb_str_addf(out, "\n| %s |", sb_actions[a].help);
         for (size_t m = 0; m < n; m++) {
-            const char *written[8]; /* the same keys in several contexts are one cell */
-            size_t count = 0;
-            for (size_t i = 0; i < maps[m]->n && count < SB_COUNT(written); i++) {
+            for (size_t i = 0; i < maps[m]->n; i++) {
                 const struct binding *b = &maps[m]->binding[i];
-                bool again = b->action != (enum sb_action)a;
-                for (size_t w = 0; w < count; w++)
-                    again |= strcmp(written[w], b->keys) == 0;
+                bool again = b->action != (enum sb_action)a; /* the same keys in several contexts are written once */
+                for (size_t w = 0; w < i && !again; w++)
+                    again = maps[m]->binding[w].action == b->action && strcmp(maps[m]->binding[w].keys, b->keys) == 0;
                 if (!again)
-                    written[count++] = b->keys;
+                    sb_str_addf(out, " `%s`", strcmp(b->keys, "|") == 0 ? "\\|" : b->keys);
             }
-            for (size_t w = 0; w < count; w++)
-                sb_str_addf(out, " `%s`", strcmp(written[w], "|") == 0 ? "\\|" : written[w]);
             sb_str_adds(out, " |");
         }
     }

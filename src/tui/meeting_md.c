@@ -32,6 +32,19 @@ static void agenda(const struct sb_tui *t, struct sb_str *out)
         sb_str_adds(out, "No card awaited approval.\n");
 }
 
+/* In prod, and where the policy says so, the approval wants the target's name. It is no word of a shown screen, and one that a shell
+ * would read as something else is left to whoever types it. */
+static void command(const struct sb_tui *t, const struct decision *d, const struct held_card *held, struct sb_str *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    const struct sb_card *c = whole_card(t, d->card);
+    const char *target = held ? held->row.target : NULL;
+    bool typed = target && (held->row.environment == SB_ENV_PROD || t->welcome.environment == SB_ENV_PROD || (c && c->policy.requires.typed_target));
+    bool told = typed && !t->veil && target[0] != '-' && target[0] && target[strspn(target, plain)] == '\0';
+    sb_str_addf(out, "- To be done by those named: `signalbox cards approve %s --hash %s%s%s`%s\n", d->card, d->hash, typed ? " --target " : "", !typed ? "" : told ? target : "NAME",
+                typed && !told ? ", with the name of the card's target for NAME" : "");
+}
+
 static void one(const struct sb_tui *t, const struct decision *d, struct sb_str *out)
 {
     const struct held_card *held = find_card(t, d->card);
@@ -49,7 +62,7 @@ static void one(const struct sb_tui *t, const struct decision *d, struct sb_str 
     else if (held && held->row.revision != d->revision)
         sb_str_addf(out, "- It has changed since: it is revision %" PRId64 " now, and the decision is about another one.\n", held->row.revision);
     else if (sb_streq(d->what, "approved"))
-        sb_str_addf(out, "- To be done by those named: `signalbox cards approve %s --hash %s`\n", d->card, d->hash);
+        command(t, d, held, out);
 }
 
 static void undecided(const struct sb_tui *t, struct sb_str *out)

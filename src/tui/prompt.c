@@ -45,7 +45,10 @@ static void send_request(struct sb_tui *t, struct sb_effects *fx)
     }
     remember_request(t);
     fx_ask_text(t, fx, SB_ASK_REQUEST, t->line.text.p);
-    say(t, false, "Asked: %s", t->line.text.p);
+    if (t->veil) /* the messages are shown to others long after the line is gone */
+        say(t, false, "Asked.");
+    else
+        say(t, false, "Asked: %s", t->line.text.p);
 }
 
 void line_submit(struct sb_tui *t, struct sb_effects *fx)

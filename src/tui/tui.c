@@ -42,7 +42,7 @@ void say(struct sb_tui *t, bool bad, const char *fmt, ...)
 bool names_veiled(struct sb_tui *t)
 {
     if (t->veil)
-        say(t, true, "Nothing is asked for from a shown screen: its names are pseudonyms.");
+        say(t, true, "Nothing is asked for by a name of a shown screen: it is a pseudonym.");
     return t->veil != NULL;
 }
 

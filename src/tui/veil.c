@@ -199,6 +199,24 @@ static size_t id_at(const char *p)
     return 8;
 }
 
+/* Length of what may be an address in numbers at p ("10.20.4.15", or "10-20-4-15" in a host's name), whole with whatever letters
+ * stand at its end; 0: none begins there. */
+static size_t address_at(const char *p)
+{
+    size_t n = strspn(p, "0123456789"), groups = n > 0;
+    char mark = n ? p[n] : '\0';
+    while (groups && (mark == '.' || mark == '-') && p[n] == mark) {
+        size_t digits = strspn(p + n + 1, "0123456789");
+        if (!digits)
+            break;
+        n += 1 + digits;
+        groups++;
+    }
+    while (groups >= 4 && word_byte((unsigned char)p[n]))
+        n++;
+    return groups >= 4 ? n : 0;
+}
+
 static bool is_hash(const char *text)
 {
     return strlen(text) == SB_HEX_LEN && strspn(text, "0123456789abcdef") == SB_HEX_LEN;
@@ -215,19 +233,26 @@ static char *rewrite(const struct veil *v, const char *text, enum reading_as as)
     }
     if (as == AS_PERSON && (sb_name_find(&sb_specialists, text) >= 0 || !text[0]))
         return sb_strdup_n(text, strlen(text));
+    bool host = false; /* what stands before p may be one: a number behind its colon is a port, as in the lists of members */
     for (const char *p = text; *p;) {
-        size_t n = as == AS_PROSE && (p == text || !word_byte((unsigned char)p[-1])) ? id_at(p) : 0;
-        if (n) {
+        bool begins = p == text || !word_byte((unsigned char)p[-1]);
+        size_t id = as == AS_PROSE && begins ? id_at(p) : 0, address = begins && !id ? address_at(p) : 0, n = id ? id : address;
+        if (id) {
             sb_str_add(&out, p, n);
-            p += n;
-            continue;
+            host = false;
+        } else if (address) {
+            pseudonym(v, p, n, &out);
+            host = true;
+        } else {
+            while (word_byte((unsigned char)p[n]))
+                n++;
+            bool number = digits_only(p, n), port = number && host && p > text && p[-1] == ':' && p[n] != ':';
+            if (n)
+                one_word(v, p, n, port ? AS_NAME : as, &out);
+            else
+                sb_str_addc(&out, *p);
+            host = n ? !number : (*p == ':' && host) || *p == ']';
         }
-        while (word_byte((unsigned char)p[n]))
-            n++;
-        if (n)
-            one_word(v, p, n, as, &out);
-        else
-            sb_str_addc(&out, *p);
         p += n ? n : 1;
     }
     return sb_str_take(&out);
@@ -250,6 +275,8 @@ static enum reading_as member_as(const struct sb_schema *s, const struct sb_memb
     };
     if ((s == &sb_check_schema && sb_streq(m->key, "value")) || (s == &sb_card_edit_schema && (sb_streq(m->key, "was") || sb_streq(m->key, "now"))))
         return AS_COMMAND;
+    if (s == &sb_recovery_goal_schema) /* what it calls "name" is a label of ours */
+        return AS_PROSE;
     for (size_t i = 0; i < SB_COUNT(keys); i++)
         if (strcmp(keys[i].key, m->key) == 0)
             return keys[i].as;

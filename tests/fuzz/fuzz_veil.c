@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fuzzes the veil of a shown screen. The input is cut in two at its first line end: a collection, and a sentence. Whatever they
- * are, no word of the name is left in either once it is known, no figure keeps more than two digits, and the same text veiled
- * again is the same. */
+ * are, no word of the name is left in either once it is known, no address in numbers is left, and the same text veiled again
+ * is the same. */
 #include "fuzz.h"
 
 #include "../../src/tui/veil.h"
@@ -31,6 +31,23 @@ static void check_words_gone(const char *name, const char *text)
     }
 }
 
+/* No address in numbers is left: four of them with dots between. */
+static void check_addresses_gone(const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        const char *q = p;
+        int groups = 0;
+        if (p > text && word_byte((unsigned char)p[-1]))
+            continue;
+        for (size_t n; groups < 4 && (n = strspn(q, "0123456789")) >= 1 && n <= 3; q += n + 1) {
+            groups++;
+            if (q[n] != '.')
+                break;
+        }
+        check(groups < 4);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const unsigned char key[VEIL_KEY] = "fuzz";
@@ -46,6 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(veil_message(v, m, 2026) == 0);
         check_words_gone(name, a->title);
         check_words_gone(name, a->namespaces[0]);
+        check_addresses_gone(a->title);
+        check_addresses_gone(a->namespaces[0]);
         check(!first || strcmp(first, a->title) == 0);
         free(first);
         first = sb_strdup_n(a->title, strlen(a->title));

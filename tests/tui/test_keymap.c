@@ -270,6 +270,13 @@ static void the_readme_gets_one_row_an_action(void **state)
         rows += *p == '\n';
     assert_int_equal(rows, 2 + SB_ACTIONS - 1);
     assert_non_null(strstr(table.p, "| approve the card or the marked ones, if read | `A` | `A` | `A` |"));
+    const char *times = strstr(table.p, "| do the next movement that many times"); /* the action with the most keys: all of them */
+    assert_non_null(times);
+    for (char digit = '0'; digit <= '9'; digit++) {
+        char keys[] = {'`', 'M', '-', digit, '`', '\0'};
+        const char *found = strstr(times, keys);
+        assert_true(found && found < strchr(times, '\n'));
+    }
     for (size_t i = 0; i < SB_COUNT(shipped); i++)
         sb_keymap_free((struct sb_keymap *)(uintptr_t)maps[i]);
     sb_str_release(&table);

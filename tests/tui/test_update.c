@@ -676,6 +676,9 @@ static void what_is_under_way_is_said_until_it_has_come(void **state)
     console_json(&c, "{\"type\":\"notice\",\"seq\":0,\"body\":{\"severity\":\"high\",\"text\":\"Something else\"}}");
     console_play(&c, "14-report"); /* which somebody else asked for */
     assert_shows(&c, "Something else");
+    console_json(&c, "{\"type\":\"report\",\"seq\":0,\"body\":{\"at\":\"2026-11-24T14:05:12.000Z\",\"sides\":[],\"rows\":[{\"what\":\"request to card\",\"after\":false,\"incident\":false,\"n\":9,"
+                     "\"median\":400,\"low\":300,\"high\":700,\"p90\":800,\"bounded\":true}]}}");
+    assert_shows(&c, "|0 800 ms|"); /* the end of an axis on which all is shorter than a second */
     console_close(&c);
 }
 

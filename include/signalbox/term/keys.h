@@ -9,7 +9,8 @@
  * which comes only where term/backend.h has asked for it) the plain left button and the wheel are events, all else is
  * swallowed.
  *
- * Sequences as in ECMA-48 and xterm's ctlseqs: CSI with modifiers, SS3, "CSI u". Thread: one owner.
+ * Sequences as in ECMA-48 and xterm's ctlseqs: CSI with modifiers, SS3, "CSI u"; and "CSI [ A" to "CSI [ E", the Linux
+ * console's F1 to F5. Thread: one owner.
  */
 #ifndef SIGNALBOX_TERM_KEYS_H
 #define SIGNALBOX_TERM_KEYS_H

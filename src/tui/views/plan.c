@@ -16,11 +16,12 @@ static bool usual(const struct sb_gate_fact *f)
 
 static void gate_facts(const struct sb_tui *t, const char *card, struct sb_page *p)
 {
-    size_t all = 0, hold = 0;
+    size_t all = 0, hold = 0, unlisted = 0;
     for (size_t i = 0; i < t->gates.facts_n; i++) {
         const struct sb_gate_fact *f = &t->gates.facts[i];
         all += sb_streq(f->card, card);
         hold += sb_streq(f->card, card) && sb_streq(f->result, "true");
+        unlisted += sb_streq(f->card, card) && sb_streq(f->result, "true") && usual(f);
     }
     if (all == 0)
         return;
@@ -28,6 +29,8 @@ static void gate_facts(const struct sb_tui *t, const char *card, struct sb_page 
     fmt_clock(when, t->gates.at);
     view_label(p, "");
     sb_page_wrapf(p, hold == all ? SB_ROLE_GOOD : SB_ROLE_BAD, LABEL, "%s%zu of %zu checks hold, measured at %sZ", hold == all ? "" : "CLOSED: ", hold, all, when);
+    if (unlisted)
+        sb_page_wrapf(p, SB_ROLE_DIM, LABEL, "; not listed: %zu that always %s to hold", unlisted, unlisted == 1 ? "has" : "have");
     for (size_t i = 0; i < t->gates.facts_n; i++) {
         const struct sb_gate_fact *f = &t->gates.facts[i];
         bool yes = sb_streq(f->result, "true");

@@ -33,7 +33,7 @@ static void axis(struct sb_page *p, int64_t most)
 {
     char end[TEXT_MAX];
     int cells = cells_of(p);
-    fmt_left(end, most);
+    fmt_duration(end, most);
     sb_page_line(p);
     sb_page_tab(p, NAME);
     sb_page_text(p, SB_ROLE_DIM, "|0");
