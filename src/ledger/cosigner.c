@@ -59,12 +59,16 @@ static int save_key(const struct sb_log_key *k, bool secret, const char *dir, st
 
 static int take_lock(struct sb_lock *lock, const char *dir, struct sb_err *err)
 {
+    struct sb_err why = SB_ERR_INIT;
+    struct sb_owner owner;
     char *path = sb_format("%s/lock", dir);
-    int rc = path ? sb_lock_take(lock, path, err) : sb_fail_nomem(err);
-    for (int tries = 1; rc && path && err->code == SB_ELEDGER && tries < LOCK_TRIES; tries++) {
-        *err = (struct sb_err)SB_ERR_INIT;
-        rc = sb_lock_take(lock, path, err);
-    }
+    int rc = path ? sb_lock_take(lock, path, &why) : sb_fail_nomem(&why);
+    for (int tries = 1; rc && path && tries < LOCK_TRIES && sb_lock_owner(path, &owner, NULL) == 0 && owner.held; tries++)
+        rc = sb_lock_take(lock, path, &why);
+    if (rc && path && sb_lock_owner(path, &owner, NULL) == 0 && owner.held)
+        sb_fail(&why, SB_ESTATE, "the witness in %s is busy with another answer (process %" PRId64 "); ask again", dir, owner.pid);
+    if (rc && err)
+        *err = why;
     free(path);
     return rc;
 }
