@@ -2,6 +2,7 @@
  *
  * The record from a shell. Everything but rebuild leaves the ledger as it is, without a lock, beside a signalbox that goes on writing. */
 #include "audit.h"
+#include "audit_vouch.h"
 
 #include <signalbox/base/file.h>
 #include <signalbox/cli/command.h>
@@ -16,12 +17,15 @@
 
 #define TAIL_DEFAULT 20
 #define FOLLOW_MS 500
+#define LEDGERS_MAX 64 /* in one export */
 
 struct args {
     bool json, full, follow, quiet;
-    const char *count, *ledger, *format, *since, *until, *case_id, *key, *check, *signers;
+    const char *count, *ledger, *format, *since, *until, *case_id, *key, *check, *signers, *logs, *cosigners, *cosigned, *old, *name;
     const char *dir;     /* of the ledger */
     const char *witness; /* a copy of the newest checkpoint, elsewhere; NULL: there is none */
+    char **more;         /* the words behind the verb */
+    int more_n;
 };
 
 json_t *sb_audit_hash_json(const struct sb_hash *hash)
@@ -107,21 +111,42 @@ static int tail(struct sb_ledger *l, const struct args *a, struct sb_err *err)
 
 /* ---- export ---- */
 
-static int export_entries(struct sb_ledger *l, const struct args *a, struct sb_err *err)
+static int read_export(const struct args *a, struct sb_audit_export *o, struct sb_err *err)
 {
-    static const char *const formats[] = {"jsonl", "cloudevents", "syslog"};
-    struct sb_audit_export o = {.case_id = a->case_id};
+    static const char *const formats[] = {"jsonl", "cloudevents", "syslog", "evidence"};
     size_t format = 0;
+    memset(o, 0, sizeof *o);
+    o->case_id = a->case_id;
     while (a->format && format < SB_COUNT(formats) && !sb_streq(a->format, formats[format]))
         format++;
     if (format == SB_COUNT(formats))
-        return sb_fail(err, SB_EUSAGE, "--format is jsonl, cloudevents or syslog, not \"%s\"", a->format);
-    o.format = (enum sb_export_format)format;
-    if ((a->since && sb_when(a->since, &o.since)) || (a->until && sb_when(a->until, &o.until)))
+        return sb_fail(err, SB_EUSAGE, "--format is jsonl, cloudevents, syslog or evidence, not \"%s\"", a->format);
+    o->format = (enum sb_export_format)format;
+    if ((a->since && sb_when(a->since, &o->since)) || (a->until && sb_when(a->until, &o->until)))
         return sb_fail(err, SB_EUSAGE, "--since and --until take a time: write 2026-11-23, 2026-11-23T09:05:10Z or 30d");
-    if (a->since && a->until && o.since > o.until)
+    if (a->since && a->until && o->since > o->until)
         return sb_fail(err, SB_EUSAGE, "--since %s is later than --until %s", a->since, a->until);
-    return sb_audit_export(l, &o, err);
+    return 0;
+}
+
+static int export_entries(struct sb_ledger *l, const struct args *a, struct sb_err *err)
+{
+    struct sb_audit_export o;
+    return read_export(a, &o, err) ? -1 : sb_audit_export(l, &o, err);
+}
+
+/* The ledgers that are named, or the usual one. */
+static int export_evidence(const struct args *a, struct sb_err *err)
+{
+    struct sb_audit_export o;
+    int rc = read_export(a, &o, err);
+    if (rc == 0 && a->more_n == 0)
+        rc = sb_audit_evidence(&(struct sb_audit_vouching){a->dir, a->cosigners, a->cosigned}, a->witness, &o, err);
+    for (int i = 0; rc == 0 && i < a->more_n; i++)
+        rc = sb_audit_evidence(&(struct sb_audit_vouching){a->more[i], a->cosigners, a->cosigned}, NULL, &o, err);
+    if (rc && err->code == SB_ELEDGER)
+        err->code = SB_ENO;
+    return rc;
 }
 
 /* ---- checkpoint ---- */
@@ -204,9 +229,17 @@ static int run(const struct args *a, const char *verb, const char *first, const 
     if (a->check)
         return sb_audit_check_proof(a->check, a->json, err);
     sb_audit_hold_stops();
+    if (sb_streq(verb, "witness")) {
+        int rc = sb_audit_witness(&(struct sb_audit_witness){a->dir, a->witness, a->logs, a->cosigners, a->old, a->name, a->json}, first, second, err);
+        if (rc < 0 && err->code == SB_ELEDGER)
+            err->code = SB_ENO;
+        return rc;
+    }
+    if (sb_streq(verb, "export") && sb_streq(a->format, "evidence"))
+        return export_evidence(a, err);
     if (!sb_streq(verb, "verify"))
         return read_only(a, verb, first, second, err);
-    int rc = sb_audit_verify(&(struct sb_audit_verify){a->dir, a->witness, a->signers, a->full, a->quiet, a->json}, err);
+    int rc = sb_audit_verify(&(struct sb_audit_verify){a->dir, a->witness, a->signers, a->cosigners, a->cosigned, a->full, a->quiet, a->json}, err);
     if (rc < 0 && err->code == SB_ELEDGER)
         err->code = SB_ENO;
     return rc;
@@ -217,13 +250,15 @@ static bool fits(const char *verb, int words, const struct args *a)
     static const struct {
         const char *name;
         int least, most; /* words, its own among them */
-    } verbs[] = {{"verify", 1, 1}, {"show", 2, 2}, {"tail", 1, 1}, {"export", 1, 1}, {"rebuild", 1, 1}, {"checkpoint", 1, 1}, {"prove", 2, 3}};
-    bool known = false;
+    } verbs[] = {{"verify", 1, 1}, {"show", 2, 2}, {"tail", 1, 1}, {"export", 1, 1 + LEDGERS_MAX}, {"rebuild", 1, 1}, {"checkpoint", 1, 1}, {"prove", 2, 3}, {"witness", 2, 3}};
+    bool known = false, evidence = sb_streq(verb, "export") && sb_streq(a->format, "evidence");
     for (size_t i = 0; verb && i < SB_COUNT(verbs); i++)
         known |= sb_streq(verbs[i].name, verb) && ((words >= verbs[i].least && words <= verbs[i].most) || (a->check && sb_streq(verb, "prove") && words == 1));
     return known && (!(a->full || a->signers) || sb_streq(verb, "verify")) && (!(a->follow || a->count) || sb_streq(verb, "tail")) &&
            (!(a->format || a->since || a->until || a->case_id) || sb_streq(verb, "export")) && (!a->key || sb_streq(verb, "checkpoint")) &&
-           (!a->check || (sb_streq(verb, "prove") && words == 1));
+           (!a->check || (sb_streq(verb, "prove") && words == 1)) && (!(a->logs || a->old || a->name) || sb_streq(verb, "witness")) &&
+           (!a->cosigners || sb_streq(verb, "witness") || sb_streq(verb, "verify") || evidence) && (!a->cosigned || sb_streq(verb, "verify") || evidence) &&
+           (!sb_streq(verb, "export") || words == 1 || (evidence && !a->ledger));
 }
 
 /* The witness and the signers of the config count for the ledger of the state folder only. */
@@ -244,12 +279,13 @@ int sb_cmd_audit(int argc, char **argv)
     const struct sb_option options[] = {{"--json", &a.json, NULL},   {"--full", &a.full, NULL}, {"--follow", &a.follow, NULL}, {"--quiet", &a.quiet, NULL},
                                         {"-n", NULL, &a.count},        {"--ledger", NULL, &a.ledger}, {"--format", NULL, &a.format},  {"--since", NULL, &a.since},
                                         {"--until", NULL, &a.until},   {"--case", NULL, &a.case_id},  {"--key", NULL, &a.key},        {"--check", NULL, &a.check},
-                                        {"--witness", NULL, &a.witness}, {"--signers", NULL, &a.signers}};
+                                        {"--witness", NULL, &a.witness}, {"--signers", NULL, &a.signers}, {"--logs", NULL, &a.logs},      {"--cosigners", NULL, &a.cosigners},
+                                        {"--cosigned", NULL, &a.cosigned}, {"--old", NULL, &a.old},   {"--name", NULL, &a.name}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (!fits(words > 0 ? argv[1] : NULL, words, &a))
-        return sb_usage_error("audit takes one of: verify [--full], show CASE|CARD|ANOMALY, tail [-n N] [--follow], export, checkpoint, prove N [M], prove --check FILE, rebuild "
+        return sb_usage_error("audit takes one of: verify [--full], show CASE|CARD|ANOMALY, tail [-n N] [--follow], export, checkpoint, prove N [M], prove --check FILE, witness VERB, rebuild "
                               "(see: signalbox help audit)");
     struct sb_err err = SB_ERR_INIT;
     struct sb_config config;
@@ -259,6 +295,8 @@ int sb_cmd_audit(int argc, char **argv)
     if (rc == 0 && !a.ledger && (rc = sb_path_state_seen(&dir, &err)) && sb_streq(argv[1], "rebuild") && err.code != SB_EUSAGE)
         err.code = SB_ELEDGER; /* the others only read there */
     a.dir = a.ledger ? a.ledger : dir.p;
+    a.more = argv + 2;
+    a.more_n = words - 1;
     if (rc == 0)
         rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, words > 2 ? argv[3] : NULL, &err);
     sb_config_release(&config);

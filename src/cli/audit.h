@@ -11,6 +11,7 @@ struct sb_audit_verify {
     const char *dir;     /* of the ledger */
     const char *witness; /* a copy of the newest checkpoint, elsewhere; NULL: there is none */
     const char *signers; /* who may sign approvals, a file; NULL: signatures are not judged */
+    const char *cosigners, *cosigned; /* who may vouch, and the folder the hosts share: as in struct sb_audit_vouching */
     bool full, quiet, json;
 };
 
@@ -29,7 +30,7 @@ void sb_audit_details(const struct sb_entry *e, const struct sb_card *card);
 /* The line itself: time, number, who, what. */
 void sb_audit_line(const struct sb_entry *e);
 
-enum sb_export_format { SB_EXPORT_LINES, SB_EXPORT_CLOUDEVENTS, SB_EXPORT_SYSLOG };
+enum sb_export_format { SB_EXPORT_LINES, SB_EXPORT_CLOUDEVENTS, SB_EXPORT_SYSLOG, SB_EXPORT_EVIDENCE };
 
 struct sb_audit_export {
     enum sb_export_format format;
@@ -38,6 +39,27 @@ struct sb_audit_export {
 };
 
 int sb_audit_export(struct sb_ledger *l, const struct sb_audit_export *o, struct sb_err *err);
+
+/* Is this entry among those that are asked for? */
+int sb_audit_wanted(const struct sb_audit_export *o, int64_t seq, const char *bytes, size_t n, bool *out, struct sb_err *err);
+
+/* One ledger as evidence (SB_EXPORT_EVIDENCE), JSON Lines; copy as for the ledger's opening. */
+struct sb_audit_vouching;
+int sb_audit_evidence(const struct sb_audit_vouching *from, const char *copy, const struct sb_audit_export *o, struct sb_err *err);
+
+/* ---- leaves, and what is proven with them ---- */
+
+struct sb_audit_leaves {
+    struct sb_hasher *hasher;
+    struct sb_hash *item;
+    int64_t n, want; /* of the first `want` entries */
+    int64_t wanted;  /* the entry whose text is kept; 0: none */
+    char *text;
+};
+
+/* Reads the entries: want and wanted are the caller's, the rest begins as zeros. Release also after a failure. */
+int sb_audit_leaves_read(struct sb_audit_leaves *l, struct sb_ledger *ledger, struct sb_err *err);
+void sb_audit_leaves_release(struct sb_audit_leaves *l);
 
 /* A proof as JSON: that entry `first` is in the record, or (second not NULL) that the record of `second` entries was only
  * appended to since it had `first`. */
@@ -56,6 +78,18 @@ struct sb_signature_report {
 
 /* Judges the signatures of the approvals among the first `entries` entries against who may sign. */
 int sb_audit_signatures(const char *dir, const struct sb_signers *keys, int64_t entries, struct sb_signature_report *out, struct sb_err *err);
+
+/* The witness on this host, and the ledger's side of those on others: `audit witness VERB [WORD]`. 0 done, 1 refused or not as it
+ * was witnessed, -1 with err. */
+struct sb_audit_witness {
+    const char *dir;                  /* of the ledger; the witness has the folder `witness` in it */
+    const char *copy;                 /* a copy of the newest checkpoint elsewhere, as for the ledger's opening */
+    const char *logs;                 /* keys of the ledgers the witness knows; NULL: its own file */
+    const char *cosigners, *old, *name;
+    bool json;                        /* sync tells as JSON; the others speak the protocol */
+};
+
+int sb_audit_witness(const struct sb_audit_witness *a, const char *verb, const char *word, struct sb_err *err);
 
 /* Ctrl-Z is held back, and let through by sb_audit_may_stop, which is called where nothing is half done: a reader that is
  * stopped in the middle would read all of it again. */

@@ -38,6 +38,21 @@ static bool wanted(const struct sb_audit_export *o, const struct sb_entry_view *
     return !o->case_id || (v->case_id.p && sb_span_is(v->case_id, o->case_id));
 }
 
+static int flawed(int64_t seq, const struct sb_flaw *flaw, struct sb_err *err)
+{
+    return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger is not in canonical form at byte %zu: %s", seq, flaw->at, flaw->what);
+}
+
+int sb_audit_wanted(const struct sb_audit_export *o, int64_t seq, const char *bytes, size_t n, bool *out, struct sb_err *err)
+{
+    struct sb_entry_view v;
+    struct sb_flaw flaw;
+    if (!sb_entry_view(bytes, n, NULL, &v, &flaw))
+        return flawed(seq, &flaw, err);
+    *out = wanted(o, &v);
+    return 0;
+}
+
 /* A string of the entry, without its quotes, for where only plain characters may stand: others become a question mark. */
 static void add_plain(struct sb_str *out, struct sb_span value, size_t max, const char *absent)
 {
@@ -141,7 +156,7 @@ static int export_one(void *ctx, int64_t seq, const char *bytes, size_t n, struc
     if (seq % 512 == 0)
         sb_audit_may_stop();
     if (!sb_entry_view(bytes, n, NULL, &v, &flaw))
-        return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger is not in canonical form at byte %zu: %s", seq, flaw.at, flaw.what);
+        return flawed(seq, &flaw, err);
     if (!wanted(x->o, &v))
         return 0;
     sb_str_clear(&x->line);

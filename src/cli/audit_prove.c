@@ -17,17 +17,9 @@
 
 /* ---- making ---- */
 
-struct leaves {
-    struct sb_hasher *hasher;
-    struct sb_hash *item;
-    int64_t n, want;
-    int64_t wanted; /* the entry whose text goes into the proof; 0: none */
-    char *text;
-};
-
 static int take_leaf(void *ctx, int64_t seq, const char *bytes, size_t n, struct sb_err *err)
 {
-    struct leaves *l = ctx;
+    struct sb_audit_leaves *l = ctx;
     sb_audit_may_stop();
     if (seq != l->n + 1)
         return sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger is missing; run: signalbox audit verify", l->n + 1);
@@ -39,15 +31,22 @@ static int take_leaf(void *ctx, int64_t seq, const char *bytes, size_t n, struct
     return 0;
 }
 
-static int gather(struct leaves *l, struct sb_ledger *ledger, struct sb_err *err)
+int sb_audit_leaves_read(struct sb_audit_leaves *l, struct sb_ledger *ledger, struct sb_err *err)
 {
     l->hasher = sb_hasher_new();
-    l->item = malloc((size_t)l->want * sizeof *l->item);
+    l->item = malloc(((size_t)l->want + 1) * sizeof *l->item);
     if (!l->hasher || !l->item)
         return sb_fail_nomem(err);
-    if (sb_ledger_bytes(ledger, 1, l->want, take_leaf, l, err))
+    if (l->want && sb_ledger_bytes(ledger, 1, l->want, take_leaf, l, err))
         return -1;
     return l->n == l->want ? 0 : sb_fail(err, SB_ELEDGER, "entry %" PRId64 " of the ledger is missing; run: signalbox audit verify", l->n + 1);
+}
+
+void sb_audit_leaves_release(struct sb_audit_leaves *l)
+{
+    sb_hasher_free(l->hasher);
+    free(l->item);
+    free(l->text);
 }
 
 static json_t *hex(const struct sb_hash *hash)
@@ -68,7 +67,7 @@ static json_t *path_json(const struct sb_proof *p)
     return list;
 }
 
-static int print_proof(const struct leaves *l, const char *log, int64_t first, const struct sb_proof *p, struct sb_err *err)
+static int print_proof(const struct sb_audit_leaves *l, const char *log, int64_t first, const struct sb_proof *p, struct sb_err *err)
 {
     struct sb_hash root, old;
     if (sb_proof_root(l->hasher, l->item, (uint64_t)l->want, &root) || (!l->wanted && sb_proof_root(l->hasher, l->item, (uint64_t)first, &old)))
@@ -91,7 +90,7 @@ static int number(const char *text, int64_t head, int64_t *out, struct sb_err *e
 
 int sb_audit_prove(struct sb_ledger *ledger, const char *first, const char *second, struct sb_err *err)
 {
-    struct leaves l = {.want = sb_ledger_head(ledger)};
+    struct sb_audit_leaves l = {.want = sb_ledger_head(ledger)};
     int64_t n, m = 0;
     if (number(first, l.want, &n, err) || (second && number(second, l.want, &m, err)))
         return -1;
@@ -102,14 +101,12 @@ int sb_audit_prove(struct sb_ledger *ledger, const char *first, const char *seco
     else
         l.wanted = n;
     struct sb_proof proof = {.n = 0};
-    int rc = gather(&l, ledger, err);
+    int rc = sb_audit_leaves_read(&l, ledger, err);
     if (rc == 0) {
         rc = second ? sb_proof_consistency(l.hasher, l.item, (uint64_t)n, (uint64_t)m, &proof) : sb_proof_inclusion(l.hasher, l.item, (uint64_t)l.want, (uint64_t)n - 1, &proof);
         rc = rc ? sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest") : print_proof(&l, sb_ledger_id(ledger), n, &proof, err);
     }
-    sb_hasher_free(l.hasher);
-    free(l.item);
-    free(l.text);
+    sb_audit_leaves_release(&l);
     return rc;
 }
 

@@ -434,7 +434,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario or file of accounts (file:line), a certificate that cannot\n"
      "be read, a port that is taken.\n",
      sb_cmd_sim},
-    {"audit", "[--json] (verify [--full] | show ID | tail [-n N] [--follow] | export | checkpoint | prove N [M] | rebuild)", "the record: is it whole, and what does it tell",
+    {"audit", "[--json] (verify [--full] | show ID | tail [-n N] [--follow] | export | checkpoint | prove N [M] | witness VERB | rebuild)", "the record: is it whole, and what does it tell",
      "  verify      computes everything anew from the entries and names the first one that is not what was recorded; also\n"
      "              compares references, checkpoints, witness and derived tables. --full looks at the file's structure too.\n"
      "              JSON: {\"ok\",\"entries\",\"root\",\"head\",\"first_bad\":{\"index\",\"what\"}}\n"
@@ -442,11 +442,20 @@ const struct sb_command sb_commands[] = {
      "  tail        the newest entries, 20 or N of them; --follow: and those that come\n"
      "  export      every entry, one a line, as the bytes that were hashed: leaf = SHA-256(0x00 || line without its newline),\n"
      "              prev = leaf of the line before, root = RFC 6962 over the leaves. --format cloudevents (1.0, JSON) or syslog\n"
-     "              (RFC 5424) wraps each entry, with its number and leaf hash; --since T, --until T, --case K leave out others\n"
+     "              (RFC 5424) wraps each entry, with its number and leaf hash; --since T, --until T, --case K leave out others.\n"
+     "              --format evidence [DIR...]: for an auditor, of each ledger a checkpoint signed now, what witnesses vouched\n"
+     "              for with the proof that the checkpoint continues it, and each entry with the proof that it is in there;\n"
+     "              checked from the keys alone, and what several hosts export may be put one behind the other\n"
      "  checkpoint  signs how many entries there are and their root with the ledger's key (a C2SP signed note), prints it and\n"
      "              keeps it beside the ledger; --key FILE: with your SSH key too (or the .pub of one in the agent)\n"
      "  prove N     that entry N is in the record, as JSON; prove N M: that the record of M entries was only appended to since\n"
      "              it had N; prove --check FILE: does such a proof hold (needs no ledger)\n"
+     "  witness     hosts vouch for each other's records (C2SP tlog-witness, cosignature/v1). As a witness: \"key [--name NAME]\"\n"
+     "              makes its key, or finds it, and prints the line for the others' file cosigners; \"answer\" reads one request\n"
+     "              and prints its cosignature, or refuses: rolled back, forked, not proven, not signed, unknown; it knows the\n"
+     "              ledgers whose checkpoint-key.pub stand in witness/logs beside its own ledger. As a ledger: \"request [NAME]\n"
+     "              [--old N]\" signs a checkpoint and asks the witness to vouch for it, \"take [NAME]\" reads the answer and keeps\n"
+     "              it; \"sync FOLDER\" does all of both over a folder that the hosts share, such as by rsync\n"
      "  rebuild     makes the derived tables anew; not while a signalbox owns the ledger, nor where an entry is bad\n\n"
      "  --ledger DIR    the folder with the ledger, such as a copy; without it the one in the state folder\n"
      "  --witness FILE  a copy of the newest checkpoint that is kept elsewhere: compared, and brought up by checkpoint.\n"
@@ -454,10 +463,17 @@ const struct sb_command sb_commands[] = {
      "  --signers FILE  (verify) an allowed_signers file: approvals are signed by these, judged at the time of each. Without\n"
      "                  it the config's (set approval_signers FILE), else signatures are not judged; JSON: \"signatures\":\n"
      "                  {\"signed\",\"unsigned\",\"first_bad\"}\n"
+     "  --cosigners FILE  (verify, witness, export) the keys of the witnesses whose word counts, one a line; without it the file\n"
+     "                  cosigners beside the ledger, where there is one. Then verify says who vouched, until which size and when;\n"
+     "                  JSON: \"cosigned\": [{\"witness\",\"state\",\"size\",\"at\",\"root\",\"what\"}], null without witnesses; state is none,\n"
+     "                  agrees, ahead (of this clock: not counted), rolled_back, forked or unreadable\n"
+     "  --cosigned FOLDER (verify, export) the folder the hosts share: a ledger put back from an old copy, or gone on from one,\n"
+     "                  is found by what the witnesses say there. By itself an old copy with all that was beside it looks whole\n"
+     "  --logs FILE     (witness) keys of ledgers instead of witness/logs\n"
      "  --quiet         no progress bar\n\n"
      "All but rebuild leave the ledger as it is, take no lock, and may be used while a signalbox goes on writing.\n"
-     "Exit status: 0 done, and whole; 1 the record is broken or cannot be read, or a proof does not hold; 2 bad usage, no ledger,\n"
-     "no such ID; 5 (rebuild) the ledger cannot be written.\n",
+     "Exit status: 0 done, and whole; 1 the record is broken, not what was witnessed, or cannot be read, a proof does not hold, or a\n"
+     "witness refuses; 2 bad usage, no ledger, no such ID, a malformed request; 5 (rebuild) the ledger cannot be written.\n",
      sb_cmd_audit},
     {"policy", "[--json] [--policy NAME|PATH] (lint | test | eval INPUT | explain DECISION | levels | restore KIND | replay --candidate F)", "policy as code: checked, tested, asked, explained",
      "  lint              what is probably a mistake: facts that do not exist, conditions that are never true, rules that\n"

@@ -45,6 +45,14 @@ const char *sb_ledger_id(const struct sb_ledger *l)
     return l->log;
 }
 
+int sb_ledger_keys(struct sb_ledger *l, struct sb_log_keys *out, struct sb_err *err)
+{
+    if (sb_ledger_readable(l, err) || sb_anchors_read_keys(&l->anchors, &l->store, err))
+        return -1;
+    *out = l->anchors.keys;
+    return 0;
+}
+
 /* ---- the tail ---- */
 
 struct tail {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "note_line.h"
+
 #include <signalbox/base/array.h>
 #include <signalbox/base/base64.h>
 #include <signalbox/base/rng.h>
@@ -8,12 +10,10 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#define TYPE_ED25519 0x01
 #define TYPE_OTHER 0xff
 #define SSH_IDENTIFIER "sshsig"
 #define SECRET_PREFIX "PRIVATE+KEY+"
 #define DASH "\xE2\x80\x94 "
-#define SIGNATURE_LEN 64
 
 /* ---- keys ---- */
 
@@ -29,8 +29,7 @@ static int key_id(uint8_t out[4], struct sb_slice name, const void *type, size_t
 
 static int set_id(struct sb_log_key *k, struct sb_err *err)
 {
-    static const uint8_t type = TYPE_ED25519;
-    return key_id(k->id, (struct sb_slice){k->name, strlen(k->name)}, &type, 1, (struct sb_slice){k->public_key, sizeof k->public_key}, err);
+    return key_id(k->id, (struct sb_slice){k->name, strlen(k->name)}, &k->type, 1, (struct sb_slice){k->public_key, sizeof k->public_key}, err);
 }
 
 static int set_public(struct sb_log_key *k, struct sb_err *err)
@@ -52,9 +51,10 @@ static bool name_ok(const char *name)
     return n > 0 && n <= SB_NOTE_NAME_MAX;
 }
 
-int sb_log_key_make(struct sb_log_key *k, const char *name, struct sb_err *err)
+static int make_key(struct sb_log_key *k, uint8_t type, const char *name, struct sb_err *err)
 {
     memset(k, 0, sizeof *k);
+    k->type = type;
     if (!name_ok(name))
         return sb_fail(err, SB_EINPUT, "a key's name has 1 to %d characters, no blank and no plus", SB_NOTE_NAME_MAX);
     snprintf(k->name, sizeof k->name, "%s", name);
@@ -62,9 +62,19 @@ int sb_log_key_make(struct sb_log_key *k, const char *name, struct sb_err *err)
     return sb_random_bytes(k->seed, sizeof k->seed, err) || set_public(k, err) ? -1 : 0;
 }
 
+int sb_log_key_make(struct sb_log_key *k, const char *name, struct sb_err *err)
+{
+    return make_key(k, SB_KEY_LOG, name, err);
+}
+
+int sb_cosigner_key_make(struct sb_log_key *k, const char *name, struct sb_err *err)
+{
+    return make_key(k, SB_KEY_COSIGNER, name, err);
+}
+
 void sb_log_key_format(struct sb_str *out, const struct sb_log_key *k, bool secret)
 {
-    uint8_t raw[33] = {TYPE_ED25519};
+    uint8_t raw[33] = {k->type};
     char id[9];
     memcpy(raw + 1, secret ? k->seed : k->public_key, 32);
     sb_hex_encode(id, k->id, 4);
@@ -73,11 +83,13 @@ void sb_log_key_format(struct sb_str *out, const struct sb_log_key *k, bool secr
     OPENSSL_cleanse(raw, sizeof raw);
 }
 
-int sb_log_key_parse(struct sb_log_key *k, const char *text, size_t n, const char *path, struct sb_err *err)
+static int parse_key(struct sb_log_key *k, uint8_t type, const char *text, size_t n, const char *path, struct sb_err *err)
 {
+    const char *of = type == SB_KEY_LOG ? "log" : "witness";
     struct sb_str raw;
     sb_str_init(&raw);
     memset(k, 0, sizeof *k);
+    k->type = type;
     n -= n && text[n - 1] == '\n';
     k->secret = n > strlen(SECRET_PREFIX) && memcmp(text, SECRET_PREFIX, strlen(SECRET_PREFIX)) == 0;
     const char *p = text + (k->secret ? strlen(SECRET_PREFIX) : 0), *end = text + n;
@@ -90,21 +102,31 @@ int sb_log_key_parse(struct sb_log_key *k, const char *text, size_t n, const cha
         memcpy(k->name, p, (size_t)(plus - p));
         memcpy(id, plus + 1, 8);
         good = name_ok(k->name) && sb_hex_decode(said, 4, id) == 0 && sb_base64_decode(&raw, second + 1, (size_t)(end - second - 1)) == 0 && raw.len == 33 &&
-               raw.p[0] == TYPE_ED25519;
+               (uint8_t)raw.p[0] == type;
     }
     int rc = 0;
     if (!good) {
-        rc = sb_fail(err, SB_EINPUT, "%s is no key of a log: it must be one line, NAME+ID+BASE64", path);
+        rc = sb_fail(err, SB_EINPUT, "%s is no key of a %s: it must be one line, NAME+ID+BASE64", path, of);
     } else {
         memcpy(k->secret ? k->seed : k->public_key, raw.p + 1, 32);
         rc = k->secret ? set_public(k, err) : set_id(k, err);
         if (rc == 0 && memcmp(said, k->id, 4) != 0)
-            rc = sb_fail(err, SB_EINPUT, "%s is no key of a log: its id does not belong to its key", path);
+            rc = sb_fail(err, SB_EINPUT, "%s is no key of a %s: its id does not belong to its key", path, of);
     }
     if (raw.len)
         OPENSSL_cleanse(raw.p, raw.len);
     sb_str_release(&raw);
     return rc;
+}
+
+int sb_log_key_parse(struct sb_log_key *k, const char *text, size_t n, const char *path, struct sb_err *err)
+{
+    return parse_key(k, SB_KEY_LOG, text, n, path, err);
+}
+
+int sb_cosigner_key_parse(struct sb_log_key *k, const char *text, size_t n, const char *path, struct sb_err *err)
+{
+    return parse_key(k, SB_KEY_COSIGNER, text, n, path, err);
 }
 
 /* ---- reading notes ---- */
@@ -182,7 +204,7 @@ void sb_note_release(struct sb_note *note)
 
 /* ---- signing ---- */
 
-static int add_line(struct sb_str *out, struct sb_slice name, const uint8_t id[4], const void *signature, size_t n, struct sb_err *err)
+int sb_note_add_line(struct sb_str *out, struct sb_slice name, const uint8_t id[4], const void *signature, size_t n, struct sb_err *err)
 {
     struct sb_str raw;
     sb_str_init(&raw);
@@ -198,18 +220,23 @@ static int add_line(struct sb_str *out, struct sb_slice name, const uint8_t id[4
     return good ? 0 : sb_fail_nomem(err);
 }
 
-int sb_note_sign(struct sb_str *out, const void *text, size_t n, const struct sb_log_key *k, struct sb_err *err)
+int sb_note_ed25519(uint8_t signature[SB_NOTE_ED25519_LEN], const void *text, size_t n, const struct sb_log_key *k, struct sb_err *err)
 {
-    uint8_t signature[SIGNATURE_LEN];
-    size_t signature_n = sizeof signature;
+    size_t signature_n = SB_NOTE_ED25519_LEN;
     EVP_PKEY *key = k->secret ? EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, k->seed, sizeof k->seed) : NULL;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good = key && ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 && EVP_DigestSign(ctx, signature, &signature_n, text, n) == 1;
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);
-    if (!good)
-        return sb_fail(err, SB_EINTERNAL, "libcrypto could not sign with the log's key");
-    return add_line(out, (struct sb_slice){k->name, strlen(k->name)}, k->id, signature, signature_n, err);
+    return good ? 0 : sb_fail(err, SB_EINTERNAL, "libcrypto could not sign with the key of %s", k->name);
+}
+
+int sb_note_sign(struct sb_str *out, const void *text, size_t n, const struct sb_log_key *k, struct sb_err *err)
+{
+    uint8_t signature[SB_NOTE_ED25519_LEN];
+    if (sb_note_ed25519(signature, text, n, k, err))
+        return -1;
+    return sb_note_add_line(out, (struct sb_slice){k->name, strlen(k->name)}, k->id, signature, sizeof signature, err);
 }
 
 static int ssh_id(uint8_t id[4], struct sb_slice name, const struct sb_sshsig *sig, struct sb_err *err)
@@ -224,25 +251,29 @@ int sb_note_add_ssh(struct sb_str *out, const char *name, const struct sb_sshsig
     struct sb_slice of = {name, strlen(name)};
     if (!name_ok(name))
         return sb_fail(err, SB_EINPUT, "a key's name has 1 to %d characters, no blank and no plus", SB_NOTE_NAME_MAX);
-    return ssh_id(id, of, sig, err) ? -1 : add_line(out, of, id, sig->blob.p, sig->blob.len, err);
+    return ssh_id(id, of, sig, err) ? -1 : sb_note_add_line(out, of, id, sig->blob.p, sig->blob.len, err);
 }
 
 /* ---- verifying ---- */
 
-static bool is_by(const struct sb_note_signature *s, const struct sb_log_key *k)
+bool sb_note_is_by(const struct sb_note_signature *s, const struct sb_log_key *k)
 {
     return s->name.n == strlen(k->name) && memcmp(s->name.p, k->name, s->name.n) == 0 && memcmp(s->id, k->id, 4) == 0;
 }
 
-static bool signature_good(const struct sb_note *note, const struct sb_note_signature *s, const struct sb_log_key *k)
+bool sb_note_ed25519_good(const void *signature, const void *text, size_t n, const struct sb_log_key *k)
 {
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, k->public_key, sizeof k->public_key);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good = key && ctx && s->bytes.len == 4 + SIGNATURE_LEN && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 &&
-                EVP_DigestVerify(ctx, (const unsigned char *)s->bytes.p + 4, SIGNATURE_LEN, note->text.p, note->text.n) == 1;
+    bool good = key && ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key) == 1 && EVP_DigestVerify(ctx, signature, SB_NOTE_ED25519_LEN, text, n) == 1;
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);
     return good;
+}
+
+static bool signature_good(const struct sb_note *note, const struct sb_note_signature *s, const struct sb_log_key *k)
+{
+    return s->bytes.len == 4 + SB_NOTE_ED25519_LEN && sb_note_ed25519_good(s->bytes.p + 4, note->text.p, note->text.n, k);
 }
 
 int sb_note_verify(const struct sb_note *note, const struct sb_log_key *keys, size_t keys_n, struct sb_err *err)
@@ -250,7 +281,7 @@ int sb_note_verify(const struct sb_note *note, const struct sb_log_key *keys, si
     int found = 0;
     for (size_t i = 0; i < note->n; i++)
         for (size_t k = 0; k < keys_n; k++) {
-            if (!is_by(&note->signatures[i], &keys[k]))
+            if (!sb_note_is_by(&note->signatures[i], &keys[k]))
                 continue;
             if (!signature_good(note, &note->signatures[i], &keys[k]))
                 return sb_fail(err, SB_ENO, "the signature of %s does not belong to this text", keys[k].name);

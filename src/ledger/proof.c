@@ -2,6 +2,7 @@
 #include <signalbox/ledger/merkle.h>
 #include <signalbox/ledger/proof.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 int sb_proof_root(struct sb_hasher *h, const struct sb_hash *leaves, uint64_t n, struct sb_hash *out)
@@ -65,6 +66,49 @@ int sb_proof_consistency(struct sb_hasher *h, const struct sb_hash *leaves, uint
 {
     out->n = 0;
     return old == 0 || old > n ? -1 : subproof(h, leaves, old, n, true, out);
+}
+
+/* A node without a right neighbour stands for itself one level up: so the tree is split at the largest power of two below n. */
+int sb_tree_build(struct sb_tree *t, struct sb_hasher *h, const struct sb_hash *leaves, uint64_t n)
+{
+    memset(t, 0, sizeof *t);
+    if (n == 0 || n > SIZE_MAX / sizeof *leaves / 4)
+        return -1;
+    t->n = n;
+    t->node = malloc(((size_t)n * 2 + 64) * sizeof *t->node);
+    if (!t->node)
+        return -1;
+    memcpy(t->node, leaves, (size_t)n * sizeof *leaves);
+    size_t from = 0, count = (size_t)n;
+    for (t->levels = 1; count > 1; t->levels++) {
+        size_t to = from + count;
+        t->level[t->levels] = to;
+        for (size_t i = 0; i + 1 < count; i += 2)
+            if (sb_merkle_node(h, &t->node[to + i / 2], &t->node[from + i], &t->node[from + i + 1]))
+                return -1;
+        if (count % 2)
+            t->node[to + count / 2] = t->node[from + count - 1];
+        from = to;
+        count = (count + 1) / 2;
+    }
+    t->level[t->levels] = from + count;
+    return 0;
+}
+
+void sb_tree_release(struct sb_tree *t)
+{
+    free(t->node);
+    memset(t, 0, sizeof *t);
+}
+
+void sb_tree_inclusion(const struct sb_tree *t, uint64_t index, struct sb_proof *out)
+{
+    out->n = 0;
+    for (size_t i = 0; i + 1 < t->levels; i++, index >>= 1) {
+        size_t at = t->level[i] + (size_t)(index ^ 1);
+        if (at < t->level[i + 1])
+            out->path[out->n++] = t->node[at];
+    }
 }
 
 static bool same(const struct sb_hash *a, const struct sb_hash *b)

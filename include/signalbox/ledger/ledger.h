@@ -90,6 +90,10 @@ int sb_ledger_sign(struct sb_ledger *l, const char *ssh_key, struct sb_str *out,
 int64_t sb_ledger_head(const struct sb_ledger *l); /* newest sequence number; 0: empty. A reader's is that of its opening */
 const char *sb_ledger_id(const struct sb_ledger *l); /* the log's id */
 
+/* The keys it has signed checkpoints with, as it names them. */
+struct sb_log_keys;
+int sb_ledger_keys(struct sb_ledger *l, struct sb_log_keys *out, struct sb_err *err);
+
 /* The Merkle root over all entries, and over the first n of them. */
 int sb_ledger_root(struct sb_ledger *l, int64_t n, struct sb_hash *out, struct sb_err *err);
 

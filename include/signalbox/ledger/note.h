@@ -23,8 +23,13 @@
 #define SB_NOTE_NAME_MAX 100
 #define SB_NOTE_SSH_NAMESPACE "signalbox-checkpoint@signalbox"
 
+/* What a key signs, and so how: the byte that its id and its line begin with. */
+#define SB_KEY_LOG 0x01
+#define SB_KEY_COSIGNER 0x04 /* a witness, by cosignatures: cosign.h */
+
 struct sb_log_key {
     char name[SB_NOTE_NAME_MAX + 1];
+    uint8_t type;
     uint8_t id[4];
     uint8_t public_key[32];
     uint8_t seed[32];
@@ -33,9 +38,11 @@ struct sb_log_key {
 
 /* A new key from the system's random numbers. */
 int sb_log_key_make(struct sb_log_key *k, const char *name, struct sb_err *err);
+int sb_cosigner_key_make(struct sb_log_key *k, const char *name, struct sb_err *err);
 
-/* Reads either form (one line, the newline may be missing); `path` is for the message. */
+/* Reads either form (one line, the newline may be missing); `path` is for the message. A key of the other type is refused. */
 int sb_log_key_parse(struct sb_log_key *k, const char *text, size_t n, const char *path, struct sb_err *err);
+int sb_cosigner_key_parse(struct sb_log_key *k, const char *text, size_t n, const char *path, struct sb_err *err);
 
 /* Appends the line for verifiers; with secret the one to be kept. */
 void sb_log_key_format(struct sb_str *out, const struct sb_log_key *k, bool secret);
