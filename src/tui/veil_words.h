@@ -108,7 +108,7 @@ static const char *const veil_words[] = {
     "loads", "local", "localField", "localTime", "locale", "lock", "locked", "lockless", "locks", "log", "log_advice", "log_facts",
     "log_gaps", "logged", "login", "logs", "long", "longer", "look", "looked", "looked_up", "looking", "looks", "lookup", "loses", "loss",
     "lossless", "lossy", "lost", "low", "lower", "lowered", "lowered_to", "lt", "lte", "lz4", "made", "magic", "maint", "maintenance",
-    "majority", "make", "makes", "many", "many_fields", "many_indexes", "mark", "marked", "marked_by_operator", "marker", "marks", "mask",
+    "majority", "make", "makes", "many", "many_collections", "many_fields", "many_indexes", "mark", "marked", "marked_by_operator", "marker", "marks", "mask",
     "masked", "match", "matches", "matter", "matters", "max", "maxKey", "maxSize", "maxTimeMS", "maxWireVersion", "max_h", "max_min", "may",
     "mcp", "me", "mean", "mean_ms", "meant", "meanwhile", "measure", "measured", "measurements", "median", "medium", "meeting", "member",
     "member_up", "members", "members_up", "memory", "mend", "mended", "merge", "message", "met", "meta", "metadata", "metric", "metrics",
