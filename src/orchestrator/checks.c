@@ -381,6 +381,12 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_none_match(c, k, r);
     else if (sb_streq(k->check, "op_running") || sb_streq(k->check, "op_gone"))
         check_op(c, k, sb_streq(k->check, "op_running"), r);
+    else if (sb_streq(k->check, "named"))
+        sb_o_check_named(c, k, r);
+    else if (sb_streq(k->check, "name_free"))
+        sb_o_check_name_free(c, k, r);
+    else if (sb_streq(k->check, "no_writes"))
+        sb_o_check_no_writes(c, k, r);
     else if (sb_streq(k->check, "validator"))
         sb_o_check_validator(c, k, r);
     else if (sb_streq(k->check, "index_expires"))
