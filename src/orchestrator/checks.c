@@ -119,7 +119,7 @@ static void check_primary(struct checking *c, struct check_result *r)
 static void check_collection(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     if (!c->catalogue.exists)
-        sb_o_check_result(r, CHECK_FALSE, "%.100s does not exist any more", k->ns);
+        sb_o_check_result(r, CHECK_FALSE, "there is no %.100s", k->ns);
     else if (k->value && k->value[0] && c->catalogue.uuid && !sb_streq(k->value, c->catalogue.uuid))
         sb_o_check_result(r, CHECK_FALSE, "%.100s was dropped and made anew since", k->ns);
     else
