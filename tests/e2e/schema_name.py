@@ -45,6 +45,7 @@ def renames(client):
 
 
 def refusals(lab):
+    """What stands in the way of a name is told, and nothing is proposed."""
     M.refused(lab, (("rename collection shop.tags to shop.there", "nothing is dropped to make room"), ("rename collection shop.tags to shop.joined", "is there already"), ("rename collection shop.tags to crm.labels", "another database"),
                     ("rename collection shop.tags to shop.tags", "is called shop.tags already"), ("rename collection shop.seen to shop.saw", "neither a view"), ("rename collection shop.nowhere to shop.else", "no collection"),
                     ("rename collection shop.tags to shop.system.tags", "is a name that nothing is renamed"), ("rename collection shop.tags", "What is it to be called?")))
@@ -128,19 +129,18 @@ def still_written(lab, client, name, after, uuid):
 
 def at_once(lab, client, uuid):
     """Asked for while it is written, it waits for nobody; it is a high risk, and the later phase ends when nobody writes by the old name."""
-    db = client.shop
+    db, before = client.shop, len(renames(client))
     name, after = [c["id"] for c in lab.ask("rename shop.tags to labels while it is written")["cards"]]
     L.require(lab.card(name)["risk"] == "high" and "no_writes" not in json.dumps(lab.card(name)["steps"]), "the card: %s" % lab.card(name))
     counter = Counter(db.tags)
     try:
         C.approved(lab, name)
-        lab.until("the rename", lambda: len(renames(client)) == 3)
+        lab.until("the rename", lambda: len(renames(client)) > before)
     finally:
         counter.end()
     counter = Counter(db.labels)
     try:
-        lab.until_state(name, "done")
-        lab.until_state(after, "done")
+        lab.until_state(after, "watching", "done")
     finally:
         counter.end()
     L.require(identity(db, "labels") == uuid, "it is another collection")
@@ -157,13 +157,16 @@ def main():
         lab.until("a connection", lambda: lab.run("ask", "what is the status of the cluster?", check=False).returncode == 0)
         uuid = identity(client.shop, "tags")
         refusals(lab)
+        print("ok: %s" % refusals.__doc__, flush=True)
         name, after = forward(lab, client, uuid)
+        print("ok: %s" % forward.__doc__, flush=True)
         still_written(lab, client, name, after, uuid)
+        print("ok: %s" % still_written.__doc__, flush=True)
         for id in (name, after) + at_once(lab, client, uuid):
             lab.check_record(id)
+        print("ok: %s" % at_once.__doc__, flush=True)
         lab.stop()
         lab.verify()
-        print("ok: a collection that gets another name, and its old one back")
         return 0
     except L.Failure as e:
         print("FAIL: %s" % e)
