@@ -74,4 +74,7 @@ const char *sb_schema_share(char out[16], uint64_t part, uint64_t whole);
 /* What the field tells of a person, and the sentence that says why; NULL: nothing. */
 const char *sb_schema_personal(const struct sb_seen_field *f, const struct sb_seen_types *types, char *why, size_t cap);
 
+/* Adds a finding about the collection (architect_index.c). */
+int sb_schema_found(struct sb_schema_findings *out, struct sb_err *err, const char *code, const char *fmt, ...) SB_PRINTF(4, 5);
+
 #endif

@@ -62,9 +62,7 @@ static void follow(struct spots *s, const struct sb_seen_object *o, const char *
 
 /* ---- findings ---- */
 
-static int find(struct sb_schema_findings *out, struct sb_err *err, const char *code, const char *fmt, ...) SB_PRINTF(4, 5);
-
-static int find(struct sb_schema_findings *out, struct sb_err *err, const char *code, const char *fmt, ...)
+int sb_schema_found(struct sb_schema_findings *out, struct sb_err *err, const char *code, const char *fmt, ...)
 {
     struct sb_str text;
     va_list ap;
@@ -113,9 +111,9 @@ static int look_at_key(const struct sb_infer *in, const char *name, const char *
     if (s.unknown)
         return 0;
     if (s.n == 0)
-        return find(out, err, "index_on_missing_field", "index %s: none of the %" PRIu64 " documents%s has %s", name, documents, complete ? "" : " of the sample", path);
+        return sb_schema_found(out, err, "index_on_missing_field", "index %s: none of the %" PRIu64 " documents%s has %s", name, documents, complete ? "" : " of the sample", path);
     if (s.longest >= LONG_ARRAY)
-        return find(out, err, "index_on_long_array", "index %s: an array on the way to %s has up to %" PRIu64 " elements, and a document has as many keys in it", name, path,
+        return sb_schema_found(out, err, "index_on_long_array", "index %s: an array on the way to %s has up to %" PRIu64 " elements, and a document has as many keys in it", name, path,
                     s.longest);
     return 0;
 }
@@ -128,7 +126,7 @@ static int look_at_ttl(const struct sb_infer *in, const char *name, const char *
     uint64_t dates = count_type(&s, SB_BSON_DATE, &all);
     if (s.unknown || all == 0 || dates == all)
         return 0;
-    return find(out, err, "ttl_without_date", "index %s: %" PRIu64 " of %" PRIu64 " values of %s are no date, and their documents never expire", name, all - dates, all, path);
+    return sb_schema_found(out, err, "ttl_without_date", "index %s: %" PRIu64 " of %" PRIu64 " values of %s are no date, and their documents never expire", name, all - dates, all, path);
 }
 
 int sb_schema_find_index(const struct sb_infer *in, const bson_t *index, bool complete, struct sb_schema_findings *out, struct sb_err *err)
@@ -152,7 +150,7 @@ int sb_schema_find_index(const struct sb_infer *in, const bson_t *index, bool co
 
 int sb_schema_find_indexes(size_t n, struct sb_schema_findings *out, struct sb_err *err)
 {
-    return n < MANY_INDEXES ? 0 : find(out, err, "many_indexes", "%zu indexes: each write keeps all of them (a server takes 64)", n);
+    return n < MANY_INDEXES ? 0 : sb_schema_found(out, err, "many_indexes", "%zu indexes: each write keeps all of them (a server takes 64)", n);
 }
 
 /* ---- where they come from ---- */
@@ -191,7 +189,7 @@ int sb_schema_find_live_indexes(const struct sb_server *server, const char *ns, 
     if (l.failed)
         return -1;
     if (n < 0) /* a view has none */
-        return why.detail == VIEW ? 0 : find(out, err, "blind", "its indexes could not be looked at: %s", why.msg);
+        return why.detail == VIEW ? 0 : sb_schema_found(out, err, "blind", "its indexes could not be looked at: %s", why.msg);
     return sb_schema_find_indexes(l.n, out, err);
 }
 

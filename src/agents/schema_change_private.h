@@ -130,6 +130,9 @@ int sb_change_plan_archive(const struct change_maker *m, struct sb_card *card);
 int sb_change_plan_extract(const struct change_maker *m, struct sb_card *card);
 int sb_change_plan_embed(const struct change_maker *m, struct sb_card *card);
 
+/* The whole plan of another name: it is about no field. */
+int sb_change_name(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err);
+
 /* A delete of what fits in `from` and is held by `other` too; how: "$copyTo" or "$sameIn". filter is destroyed. */
 char *sb_change_move(const struct change_maker *m, size_t i, const char *what, const char *from, const char *how, const char *other, bson_t *filter);
 

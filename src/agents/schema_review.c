@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "architect.h"
 
+#include <signalbox/agents/schema_crowd.h>
 #include <signalbox/agents/schema_index.h>
 #include <signalbox/agents/schema_look.h>
 #include <signalbox/agents/schema_review.h>
@@ -200,7 +201,7 @@ int sb_schema_review(const struct sb_server *server, const char *ns, int64_t tak
     if (rc == 0) {
         sb_infer_finish(in);
         rc = sb_schema_find(in, &findings, err) || sb_schema_find_live_indexes(server, ns, in, cover.how == SB_COVERAGE_ALL, &findings, &out->reads, err) ||
-                     sb_schema_tell(in, &findings, ns, &cover, taken_at, out, err) || look(in, &findings, ns, &cover, taken_at, out, err)
+                     sb_schema_find_live_crowd(server, &findings, &out->reads, err) || sb_schema_tell(in, &findings, ns, &cover, taken_at, out, err) || look(in, &findings, ns, &cover, taken_at, out, err)
                  ? -1
                  : 0;
     }

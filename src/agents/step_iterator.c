@@ -19,6 +19,7 @@ static const struct {
     {"extracted", sb_next_extracted},
     {"set_with", sb_next_look},
     {"embedded", sb_next_extracted},
+    {"renamed", sb_next_look},
 };
 
 bool sb_step_iterates(const struct sb_step *s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step iterators "both_written", "set_with", "unwritten", "retyped" and "validated": do the applications write as the next phase needs it? The oplog tells what
+ * The step iterators "both_written", "set_with", "unwritten", "retyped", "renamed" and "validated": do the applications write as the next phase needs it? The oplog tells what
  * each write has set, whoever made it. It is read onwards from where the last turn ended; one write that breaks the rule and the
  * counting begins anew behind it. An update whose one value is there already is told without it: such a write may look as if it
  * broke the rule, which costs time and nothing else. Whether a document keeps to a validator an update does not tell: those that were
@@ -115,13 +115,30 @@ static void note_id(struct look *l, const bson_t *entry, const bson_t *o)
     l->place->seen++;
 }
 
+static void begin_anew(struct look *l, int64_t seconds)
+{
+    l->broken++;
+    l->place->since = (seconds + 1) * 1000;
+    l->place->seen = 0;
+}
+
 static void judge(struct look *l, const bson_t *entry, int64_t seconds)
 {
     const struct sb_step_work *w = &l->q->step->work;
     bson_iter_t it, a, b;
     bson_t o;
-    if (!bson_iter_init_find(&it, entry, "ns") || !BSON_ITER_HOLDS_UTF8(&it) || strcmp(bson_iter_utf8(&it, NULL), l->q->ns) != 0)
+    const char *ns = sb_text_at(entry, "ns");
+    if (sb_streq(w->how, "renamed") && sb_streq(ns, w->field)) {
+        begin_anew(l, seconds);
+        snprintf(l->example, sizeof l->example, "one to %.100s", ns);
         return;
+    }
+    if (!sb_streq(ns, l->q->ns))
+        return;
+    if (sb_streq(w->how, "renamed")) {
+        l->place->seen++;
+        return;
+    }
     if (!bson_iter_init_find(&it, entry, "o") || !sb_sub_document(&it, &o))
         return;
     if (l->ids) {
@@ -135,11 +152,9 @@ static void judge(struct look *l, const bson_t *entry, int64_t seconds)
     renamed |= with && op && sb_write_makes(op, &o, w->new_field) > SB_WRITE_TAKES; /* also of a copy that is changed in a part */
     bool broken = with ? field && !renamed : both ? field && !(renamed && same_value(&a, &b)) : retyped ? field && sb_streq(sb_bson_type_name((uint8_t)bson_iter_type(&a)), w->new_field) : field || part;
     if (broken) {
-        l->broken++;
+        begin_anew(l, seconds);
         snprintf(l->example, sizeof l->example, "%.80s %s %.80s", w->field, both || with ? (renamed ? "with another value than" : "without") : retyped ? "was written as" : "was still written",
                  both || retyped || with ? w->new_field : "");
-        l->place->since = (seconds + 1) * 1000;
-        l->place->seen = 0;
     } else if (both || retyped || with ? field : renamed || !w->new_field) {
         l->place->seen++;
     }
@@ -248,6 +263,8 @@ static void conclude(const struct look *l, struct sb_turn_answer *out)
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s none of %" PRId64 " writes has left a document that breaks the validator", quiet_s, p->seen);
         else if (both)
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too, with the same value", quiet_s, p->seen, w->field, w->new_field);
+        else if (sb_streq(w->how, "renamed"))
+            snprintf(out->why, sizeof out->why, "for %" PRId64 " s no write has come to %.80s; %" PRId64 " came to %.80s", quiet_s, w->field, p->seen, l->q->ns);
         else if (sb_streq(w->how, "set_with"))
             snprintf(out->why, sizeof out->why, "for %" PRId64 " s each of %" PRId64 " writes of %.60s has written %.60s too", quiet_s, p->seen, w->field, w->new_field);
         else if (sb_streq(w->how, "retyped"))
@@ -279,10 +296,8 @@ static int hold_against(struct look *l, struct sb_conn *c, const char *db, const
     }
     sb_validator_live_release(&live);
     if (found) {
-        l->broken++;
+        begin_anew(l, l->t);
         snprintf(l->example, sizeof l->example, "a document of %.60s was written that the validator does not accept", coll);
-        l->place->since = ((int64_t)l->t + 1) * 1000;
-        l->place->seen = 0;
     }
     return rc;
 }

@@ -3,6 +3,7 @@
  * schema.c - `signalbox schema`: documents of a file or a collection in, what they look like out. */
 #include "schema.h"
 
+#include <signalbox/agents/schema_crowd.h>
 #include <signalbox/agents/schema_index.h>
 #include <signalbox/base/json.h>
 #include <signalbox/base/rng.h>
@@ -219,7 +220,9 @@ static int review_dump(struct sb_schema_report *r, struct sb_err *err)
 
 static int review_indexes(struct sb_schema_report *r, struct sb_err *err)
 {
-    return r->live ? sb_schema_find_live_indexes(r->server, r->ns, r->in, r->complete, &r->findings, NULL, err) : review_dump(r, err);
+    if (!r->live)
+        return review_dump(r, err);
+    return sb_schema_find_live_indexes(r->server, r->ns, r->in, r->complete, &r->findings, NULL, err) || sb_schema_find_live_crowd(r->server, &r->findings, NULL, err) ? -1 : 0;
 }
 
 /* ---- telling ---- */

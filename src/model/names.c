@@ -29,7 +29,7 @@ NAMES(sb_card_kinds, "kind of card",
       [SB_KIND_HIDE_INDEX] = "hide_index", [SB_KIND_PROFILE] = "profile",
       [SB_KIND_OBSERVE] = "observe", [SB_KIND_BACKFILL] = "backfill", [SB_KIND_CONTRACT] = "contract", [SB_KIND_WHAT_IF] = "what_if",
       [SB_KIND_KILL_OP] = "kill_op",
-      [SB_KIND_VALIDATOR] = "validator", [SB_KIND_EXPIRE] = "expire");
+      [SB_KIND_VALIDATOR] = "validator", [SB_KIND_EXPIRE] = "expire", [SB_KIND_RENAME] = "rename");
 
 NAMES(sb_step_classes, "step class",
       [SB_STEP_IDEMPOTENT] = "I", [SB_STEP_CHECKED] = "C", [SB_STEP_IRREVERSIBLE] = "X");

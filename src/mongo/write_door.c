@@ -20,6 +20,7 @@ static const struct {
     {"drop", false},
     {"killOp", false},
     {"delete", false},
+    {"renameCollection", false},
 };
 
 static bool listed(const char *key, const char *const *list, size_t n)
@@ -218,6 +219,36 @@ static int look_at_kill(const bson_t *command, struct sb_err *err)
     return sb_fail(err, SB_EPOLICY, "killOp may name one operation by its number and the one member that runs it, and nothing else");
 }
 
+static bool is_ours_or_the_servers(const char *ns)
+{
+    static const char *const begins[] = {"system.", SB_SCRATCH_PREFIX, SB_BEFORE_PREFIX};
+    const char *dot = strchr(ns, '.');
+    bool is = !dot || dot == ns || !dot[1] || strncmp(ns, "admin.", 6) == 0 || strncmp(ns, "local.", 6) == 0 || strncmp(ns, "config.", 7) == 0;
+    for (size_t i = 0; !is && i < SB_COUNT(begins); i++)
+        is = strncmp(dot + 1, begins[i], strlen(begins[i])) == 0;
+    return is;
+}
+
+/* Another name within the database. What has that name is never dropped for it. */
+static int look_at_rename(const bson_t *command, struct sb_err *err)
+{
+    static const char *const known[] = {"renameCollection", "to", "writeConcern", "maxTimeMS", "comment", "$db"};
+    const char *from = NULL, *to = NULL, *db = NULL;
+    bson_iter_t it;
+    bson_iter_init(&it, command);
+    while (bson_iter_next(&it)) {
+        const char *key = bson_iter_key(&it), *text = BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : NULL;
+        if (!listed(key, known, SB_COUNT(known)))
+            return sb_fail(err, SB_EPOLICY, "renameCollection with %s is not on the list of writes", key);
+        from = strcmp(key, "renameCollection") == 0 ? text : from;
+        to = strcmp(key, "to") == 0 ? text : to;
+        db = strcmp(key, "$db") == 0 ? text : db;
+    }
+    if (from && to && db && strcmp(db, "admin") == 0 && !is_ours_or_the_servers(from) && !is_ours_or_the_servers(to) && strncmp(from, to, strcspn(from, ".") + 1) == 0 && strcmp(from, to) != 0)
+        return 0;
+    return sb_fail(err, SB_EPOLICY, "a collection may be renamed within its database only, and none that is the server's or was made from here");
+}
+
 /* Parses and checks; returns the command without "$db" and "$member" (the caller destroys it), its database, its row and the member
  * that it goes to (empty: to the primary). */
 static bson_t *prepare(const char *text, char *db, size_t db_cap, char *member, size_t member_cap, size_t *row, struct sb_err *err)
@@ -237,10 +268,11 @@ static bson_t *prepare(const char *text, char *db, size_t db_cap, char *member, 
     }
     snprintf(db, db_cap, "%s", bson_iter_utf8(&it, NULL));
     static const char *const never[] = {"admin", "local", "config"};
-    bool kill = bson_iter_init(&it, all) && bson_iter_next(&it) && strcmp(bson_iter_key(&it), "killOp") == 0;
+    static const char *const by_admin[] = {"killOp", "renameCollection"}; /* what they may name is looked at below */
+    bool named = bson_iter_init(&it, all) && bson_iter_next(&it), apart = named && listed(bson_iter_key(&it), by_admin, SB_COUNT(by_admin)), kill = named && strcmp(bson_iter_key(&it), "killOp") == 0;
     member[0] = '\0';
     for (size_t i = 0; i < SB_COUNT(never); i++)
-        if (strcmp(db, never[i]) == 0 && !kill) {
+        if (strcmp(db, never[i]) == 0 && !apart) {
             sb_fail(err, SB_EPOLICY, "nothing is ever written to the database %s", db);
             goto out;
         }
@@ -257,6 +289,8 @@ static bson_t *prepare(const char *text, char *db, size_t db_cap, char *member, 
         goto out;
     }
     if (strcmp(writes[*row].name, "collMod") == 0 && look_at_collmod(all, err))
+        goto out;
+    if (strcmp(writes[*row].name, "renameCollection") == 0 && look_at_rename(all, err))
         goto out;
     if (strcmp(writes[*row].name, "profile") == 0 && look_at_profile(all, err))
         goto out;

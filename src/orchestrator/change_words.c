@@ -126,6 +126,27 @@ int sb_o_read_move(const char *text, const char *ns, const char *field, struct s
     return rc;
 }
 
+int sb_o_read_name(const char *text, const char *ns, const char *given, char **from, char **to, bool *written, struct sb_err *err)
+{
+    char *is = sb_o_found("\\b(re-?nam(?:e|ing)\\s+(?:the\\s+)?collection)\\b", text, err), *while_written = NULL;
+    if (!is && !given)
+        return err->code != SB_OK ? -1 : 0;
+    *from = !is ? sb_format("%s", ns) : in_full(ns, sb_o_found("\\bcollection\\s+(?:named\\s+|called\\s+)?(?!to\\b|as\\b|into\\b)" SB_O_NAME, text, err));
+    *to = in_full(ns, !is ? sb_format("%s", given) : sb_o_found("\\bcollection\\b.{1,200}?\\s(?:to|as|into)\\s+(?:the\\s+name\\s+)?" SB_O_NAME, text, err));
+    free(is);
+    while_written = sb_o_found("\\b(while\\s+(?:it\\s+is|being)\\s+written|without\\s+waiting)\\b", text, err);
+    *written = while_written != NULL;
+    free(while_written);
+    if (err->code != SB_OK)
+        return -1;
+    if (!*from || !*to)
+        return sb_fail(err, SB_ENO, "What is it to be called? Write it as \"rename collection %.100s to %.*s.NAME\"; it waits until nobody has written to it for a minute, or \"... while it is written\".", ns, (int)strcspn(ns, "."), ns);
+    size_t n = strlen(*to);
+    while (n && (*to)[n - 1] == '.') /* a sentence's own */
+        (*to)[--n] = '\0';
+    return 1;
+}
+
 int sb_o_read_shard_key(const char *text, const char *ns, const char *given, char **key, struct sb_err *err)
 {
     static const char *const named[] = {

@@ -26,6 +26,11 @@ struct sb_o_move_words {
 /* 1: the request is for one; 0: it is not; -1: it is, and something is missing. field: as it was read already, or NULL. */
 int sb_o_read_move(const char *text, const char *ns, const char *field, struct sb_o_move_words *out, struct sb_err *err);
 
+/* A collection that is to be called otherwise: 1 with both names in full (the caller's to free) and whether it is asked for while the collection is
+ * written, 0, or -1: it is, and the new name is missing. ns: the collection that was read already; its database is that of a name without one. given: the
+ * new name where ns itself stands as what is renamed, or NULL. */
+int sb_o_read_name(const char *text, const char *ns, const char *given, char **from, char **to, bool *written, struct sb_err *err);
+
 /* A shard key that is asked about: 1 with *key as JSON, 0, or -1: it is, and no key is named. given: the key that was read already, or NULL. */
 int sb_o_read_shard_key(const char *text, const char *ns, const char *given, char **key, struct sb_err *err);
 

@@ -119,7 +119,7 @@ static void check_primary(struct checking *c, struct check_result *r)
 static void check_collection(const struct checking *c, const struct sb_check *k, struct check_result *r)
 {
     if (!c->catalogue.exists)
-        sb_o_check_result(r, CHECK_FALSE, "%.100s does not exist any more", k->ns);
+        sb_o_check_result(r, CHECK_FALSE, "there is no %.100s", k->ns);
     else if (k->value && k->value[0] && c->catalogue.uuid && !sb_streq(k->value, c->catalogue.uuid))
         sb_o_check_result(r, CHECK_FALSE, "%.100s was dropped and made anew since", k->ns);
     else
@@ -387,6 +387,12 @@ static void run_check(struct checking *c, const struct sb_check *k, struct check
         check_none_match(c, k, r);
     else if (sb_streq(k->check, "op_running") || sb_streq(k->check, "op_gone"))
         check_op(c, k, sb_streq(k->check, "op_running"), r);
+    else if (sb_streq(k->check, "named"))
+        sb_o_check_named(c, k, r);
+    else if (sb_streq(k->check, "name_free"))
+        sb_o_check_name_free(c, k, r);
+    else if (sb_streq(k->check, "no_writes"))
+        sb_o_check_no_writes(c, k, r);
     else if (sb_streq(k->check, "validator"))
         sb_o_check_validator(c, k, r);
     else if (sb_streq(k->check, "index_expires"))

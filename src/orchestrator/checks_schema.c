@@ -48,7 +48,7 @@ void sb_o_check_expires(const struct checking *c, const struct sb_check *k, stru
 }
 
 /* The server's own clock decides what is old. */
-static int64_t clock_of(struct sb_conn *conn, struct sb_err *err)
+int64_t sb_o_clock_of(struct sb_conn *conn, struct sb_err *err)
 {
     bson_t reply;
     bson_iter_t it;
@@ -66,7 +66,7 @@ static int64_t older(const struct checking *c, const struct sb_check *k, int64_t
     bson_t reply;
     bson_iter_t it;
     struct sb_conn *conn = sb_ns_split(k->ns, db, coll) ? sb_conn_to_primary(c->o->opt.server, SB_LANE_BULK, err) : NULL;
-    int64_t now = conn ? clock_of(conn, err) : -1, n = -1;
+    int64_t now = conn ? sb_o_clock_of(conn, err) : -1, n = -1;
     if (now >= 0) {
         bson_t *command = BCON_NEW("count", BCON_UTF8(coll), "query", "{", k->name, "{", "$lt", BCON_DATE_TIME(now - seconds * 1000), "}", "}", "limit", BCON_INT64(most + 1));
         if (sb_read(conn, db, command, &reply, err) == 0) {

@@ -171,15 +171,21 @@ static int check_retention(const struct sb_orchestrator *o, const char *ns, int6
     return sb_fail(err, SB_EPOLICY, "%.150s is kept for %" PRId64 " days (%.120s): its documents may not be deleted after %" PRId64 " s", ns, r->days, r->why, expire_s);
 }
 
+/* What has to be kept under one name has to be under the other. */
+static int check_kept(const struct sb_orchestrator *o, const char *from, const char *to, struct sb_err *err)
+{
+    const struct sb_retention *was = sb_retention_of(o->opt.retentions, o->opt.retentions_n, from), *will = sb_retention_of(o->opt.retentions, o->opt.retentions_n, to);
+    if (!was || (will && will->days >= was->days))
+        return 0;
+    return sb_fail(err, SB_EPOLICY, "%.100s is kept for %" PRId64 " days by its name (%.120s), and %.100s would not be: let the config keep that first", from, was->days, was->why, to);
+}
+
 /* Changes that are refused, each with its reason and the way there is; of the first that the text is about. */
 static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
 {
     static const struct {
         const char *pattern, *why;
     } kinds[] = {
-        {"\\b(re-?name)\\w*\\s+(?:the\\s+)?collection\\b",
-         "A collection is not renamed from here: while it happens its old name is gone for every application, view and operation that has it, and policy forbids the command. What is safe is the longer way: a new collection, written beside "
-         "the old one by the applications, and read once it holds all."},
         {"\\b(capped)\\b",
          "A collection is not made capped from here: the server copies what fits, drops the rest and every index, and locks the database for as long as that takes. Where old documents are to go, let them expire: \"expire documents in %s 30 "
          "days after FIELD\"."},
@@ -225,6 +231,11 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
 {
     const struct sb_slots *s = &held->case_.reading.slots;
     const char *text = held->case_.text;
+    int named = sb_o_read_name(text, s->ns, sb_streq(s->field, s->ns) ? s->new_field : NULL, &c->ns, &c->into, &c->q.written, err);
+    if (named) {
+        c->q.change = SB_CHANGE_NAME;
+        return named < 0 ? -1 : 0;
+    }
     int expires = read_expire(text, c, err);
     if (expires)
         return expires < 0 ? -1 : 0;
@@ -298,6 +309,19 @@ static const struct held_card *planned(struct sb_orchestrator *o, const struct c
     return NULL;
 }
 
+/* An open card that has to do with one of the names: what it does it would do to something else. */
+static const struct held_card *in_the_way(struct sb_orchestrator *o, const struct change *c)
+{
+    for (size_t i = 0; i < o->cards_n; i++) {
+        const struct sb_card *k = &o->cards[i]->card;
+        const struct sb_blast_radius *b = &k->blast_radius;
+        bool about = sb_streq(k->target, c->ns) || sb_streq(k->target, c->into) || sb_strs_has(b->namespaces, b->namespaces_n, c->ns) || sb_strs_has(b->namespaces, b->namespaces_n, c->into);
+        if (about && sb_card_open(k) && k->state != SB_ADVISORY && sb_streq(k->deployment_id, c->deployment_id))
+            return o->cards[i];
+    }
+    return NULL;
+}
+
 static void back(struct sb_orchestrator *o, void *p)
 {
     struct change *c = p;
@@ -307,7 +331,12 @@ static void back(struct sb_orchestrator *o, void *p)
         return;
     }
     sb_o_record_reads(o, held, &c->plan.reads);
-    const struct held_card *same = c->err.code == SB_OK && !c->key ? planned(o, c) : NULL;
+    sb_o_record_reads(o, held, &c->uses.reads);
+    const struct held_card *first = c->err.code == SB_OK && c->q.change == SB_CHANGE_NAME ? in_the_way(o, c) : NULL;
+    if (first)
+        sb_fail(&c->err, SB_ENO, "%.40s is about %.120s (%s): a collection is not renamed under a plan that has its name. Let it end, or reject it, and ask again", first->card.id, first->card.target,
+                sb_name(&sb_states, first->card.state));
+    const struct held_card *same = c->err.code == SB_OK && !c->key && c->field ? planned(o, c) : NULL;
     struct sb_str text;
     sb_str_init(&text);
     if (same)
@@ -355,6 +384,8 @@ static void plan(void *p)
 {
     struct change *c = p;
     c->q.uses = &c->uses;
+    if (c->err.code == SB_OK && c->q.change == SB_CHANGE_NAME) /* all that has the name is told, not only who was heard */
+        sb_depends_read(c->o->opt.server, c->ns, NULL, c->q.now, &c->uses, &c->err);
     if (c->err.code == SB_OK && sb_schema_change(c->o->opt.server, &c->q, &c->plan, &c->err) == 0 && c->second)
         plan_second(c);
     sb_o_post_done(c->o, &c->way, back, c, free_change);
@@ -393,21 +424,25 @@ int sb_o_consult_change(struct sb_orchestrator *o, struct held_case *held, const
         free_change(c);
         return sb_fail(err, SB_ENO, "Whether the applications follow is read from the oplog, and a sharded cluster has one on each shard, which no mongos shows: nothing is proposed.");
     }
-    bool moves = c->q.change == SB_CHANGE_ARCHIVE || c->q.change == SB_CHANGE_EXTRACT || c->q.change == SB_CHANGE_EMBED;
+    if (c->q.change == SB_CHANGE_NAME && check_kept(o, c->ns, c->into, err)) {
+        free_change(c);
+        return -1;
+    }
+    bool moves = c->q.change == SB_CHANGE_NAME || c->q.change == SB_CHANGE_ARCHIVE || c->q.change == SB_CHANGE_EXTRACT || c->q.change == SB_CHANGE_EMBED;
     if (moves && ((!o->facts.simulated && !o->facts.mongod) || !o->facts.hello.set_name[0])) {
         free_change(c);
-        return sb_fail(err, SB_ENO, "Documents go between collections, and the oplog tells who writes them, only on a replica set of MongoDB's own servers: nothing is proposed.");
+        return sb_fail(err, SB_ENO, "Documents go between collections, collections get other names, and the oplog tells who writes them, only on a replica set of MongoDB's own servers: nothing is proposed.");
     }
     if (c->q.change == SB_CHANGE_EXPIRE && !o->facts.simulated && !o->facts.mongod) {
         free_change(c);
         return sb_fail(err, SB_ENO, "This server is not MongoDB's own, and is not known to take a collMod that changes when documents expire: nothing is proposed.");
     }
-    if (sb_str_set(&c->case_id, held->case_.id) || (!c->ns && sb_str_set(&c->ns, ns)) || (!c->field && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
+    if (sb_str_set(&c->case_id, held->case_.id) || (!c->ns && sb_str_set(&c->ns, ns)) || (!c->field && c->q.change != SB_CHANGE_NAME && sb_str_set(&c->field, held->case_.reading.slots.field)) || sb_str_set(&c->deployment, o->deployment) ||
         sb_str_set(&c->deployment_id, o->facts.id) || sb_str_set(&c->requested_by, held->case_.requested_by)) {
         free_change(c);
         return sb_fail_nomem(err);
     }
-    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .from = c->from, .foreign = c->foreign, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
+    c->q = (struct sb_change_question){.change = c->q.change, .ns = c->ns, .field = c->field, .expire_s = c->q.expire_s, .into = c->into, .written = c->q.written, .from = c->from, .foreign = c->foreign, .key = c->key, .heard = c->key ? &c->heard : NULL, .new_field = c->new_field, .value = c->q.change == SB_CHANGE_ADD ? c->value : NULL, .expression = c->expression, .type = c->type,
                                        .from_type = c->from_type, .otherwise = c->q.change == SB_CHANGE_RETYPE ? c->value : NULL, .first_card = o->last_card + 1, .case_id = c->case_id,
                                        .deployment = c->deployment, .deployment_id = c->deployment_id, .requested_by = c->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated, .members = sb_o_node_count(o), .now = sb_o_deployment_now(o)};

@@ -131,6 +131,7 @@ const char *sb_o_action_kind(const struct sb_card *c)
     case SB_KIND_KILL_OP: return "op.kill";
     case SB_KIND_VALIDATOR: return "schema.validator";
     case SB_KIND_EXPIRE: return "schema.expire";
+    case SB_KIND_RENAME: return "schema.rename";
     default: return "advice";
     }
 }
@@ -167,7 +168,8 @@ static json_int_t ttl_of(const json_t *options)
 
 static const char *class_of(const struct sb_card *c, bool rollback)
 {
-    bool costly = c->kind == SB_KIND_CREATE_INDEX || c->kind == SB_KIND_DROP_INDEX || c->kind == SB_KIND_BACKFILL || c->kind == SB_KIND_CONTRACT || c->kind == SB_KIND_KILL_OP || c->kind == SB_KIND_EXPIRE;
+    bool costly = c->kind == SB_KIND_CREATE_INDEX || c->kind == SB_KIND_DROP_INDEX || c->kind == SB_KIND_BACKFILL || c->kind == SB_KIND_CONTRACT || c->kind == SB_KIND_KILL_OP || c->kind == SB_KIND_EXPIRE ||
+                  c->kind == SB_KIND_RENAME;
     return rollback ? "reversible" : c->kind == SB_KIND_OBSERVE ? "read" : costly ? "costly" : "reversible";
 }
 

@@ -52,7 +52,7 @@ static int add_command(const struct sb_step *s, struct sb_str *out)
 int sb_o_fingerprint(const struct sb_card *c, char out[SB_HEX_LEN + 1])
 {
     const char *const parts[] = {sb_name(&sb_card_kinds, c->kind), c->target, c->index_name, c->index_key, c->index_options};
-    bool of_documents = c->kind == SB_KIND_OBSERVE || c->kind == SB_KIND_BACKFILL || c->kind == SB_KIND_CONTRACT || c->kind == SB_KIND_VALIDATOR; /* what these do only their steps say */
+    bool of_documents = c->kind == SB_KIND_OBSERVE || c->kind == SB_KIND_BACKFILL || c->kind == SB_KIND_CONTRACT || c->kind == SB_KIND_VALIDATOR || c->kind == SB_KIND_RENAME; /* what these do only their steps say */
     struct sb_str text;
     struct sb_hash hash;
     sb_str_init(&text);

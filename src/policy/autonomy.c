@@ -14,7 +14,7 @@ static const char *const level_text[SB_AUTONOMY_LEVELS] = {"L0", "L1", "L2", "L3
 const struct sb_names sb_autonomy_levels = {"level", level_text, SB_AUTONOMY_LEVELS};
 
 const char *const sb_autonomy_kinds[SB_AUTONOMY_KINDS] = {"index.create", "index.hide", "index.unhide", "index.drop", "profile.set", "schema.observe", "schema.backfill", "schema.contract",
-                                                          "schema.validator", "schema.expire", "op.kill", "rollback"};
+                                                          "schema.validator", "schema.expire", "schema.rename", "op.kill", "rollback"};
 
 static const struct sb_autonomy_limits shipped[SB_AUTONOMY_LEVELS] = {
     [1] = {20, 0, 500000, 500000, 5},

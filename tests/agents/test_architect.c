@@ -6,7 +6,9 @@
 
 #include <bson/bson.h>
 #include <signalbox/agents/data_architect.h>
+#include <signalbox/agents/schema_crowd.h>
 #include <signalbox/agents/schema_look.h>
+#include <signalbox/base/str.h>
 
 #include <math.h>
 #include <string.h>
@@ -277,12 +279,55 @@ static void tells_what_has_changed_since_the_last_look(void **state)
     sb_record_release(&sb_schema_look_schema, &same);
 }
 
+/* What is said of databases of so many collections, of which the largest has names of two forms; NULL: nothing. The caller frees it. */
+static char *crowd(int64_t shop, int64_t crm, int alike, int others)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_schema_findings f = {.n = 0};
+    struct sb_crowd *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    c->n = 2;
+    c->database[0] = (struct sb_crowd_database){"crm", crm, crm, 4096 * crm};
+    c->database[1] = (struct sb_crowd_database){"shop", shop, 2 * shop, 8192 * shop};
+    assert_string_equal(sb_crowd_largest(c)->name, shop >= crm ? "shop" : "crm");
+    for (int i = 0; i < alike + others; i++) {
+        char name[40];
+        snprintf(name, sizeof name, i < alike ? "day_%d_part_7" : "c%c%c", i < alike ? i : 'a' + i % 26, 'a' + i / 26 % 26);
+        assert_int_equal(sb_crowd_add_name(c, name), 0);
+    }
+    sb_assert_ok(sb_schema_find_crowd(c, &f, &err), err);
+    char *text = f.n ? sb_format("%s: %s", f.item[0].code, f.item[0].text) : NULL;
+    assert_true(f.n <= 1);
+    sb_schema_findings_release(&f);
+    sb_crowd_release(c);
+    free(c);
+    return text;
+}
+
+static void tells_a_crowd_of_collections(void **state)
+{
+    (void)state;
+    char *text;
+    assert_null(crowd(999, 5, 999, 0));
+    assert_null(crowd(9994, 5, 400, 600));
+    assert_null(crowd(2500, 5, 1200, 1300)); /* fewer than half */
+    text = crowd(1200, 5, 1000, 200);
+    assert_string_equal(text, "many_collections: 1205 collections (shop 1200, crm 5), with 2405 indexes of 9850880 bytes; MongoDB advises at most 10000 in a replica set, for each is opened and kept up, however "
+                              "little it holds. 1000 of shop differ in the digits of their names only (day_#_part_#): one collection with these as a field, first in its index, holds the same");
+    free(text);
+    text = crowd(9995, 5, 0, 900);
+    assert_non_null(strstr(text, "10000 collections (shop 9995, crm 5)"));
+    assert_null(strstr(text, "differ"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_texts_by_form), cmocka_unit_test(gives_wilsons_interval),   cmocka_unit_test(folds_without_losing),
         cmocka_unit_test(folds_no_words),      cmocka_unit_test(tells_twins_of_the_rarer), cmocka_unit_test(finds_the_one_duplicate),
         cmocka_unit_test(tells_persons_by_name), cmocka_unit_test(tells_what_has_changed_since_the_last_look),
+        cmocka_unit_test(tells_a_crowd_of_collections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ eval_checks() {
     input run '{}'
     policy eval "$work/input.json"
     want_rc 0 allow; want "$(out '[.decision, .requires.approvals, .would_flip, [.rules[] | select(.decides) | .id]]')" '["allow",1,[],["ALW-02"]]' allow
-    want "$(out '[.policy.bundle, .policy.version, (.policy.sha256 | length)]')" '["default","2026.11.5",64]' 'the bundle'
+    want "$(out '[.policy.bundle, .policy.version, (.policy.sha256 | length)]')" '["default","2026.11.6",64]' 'the bundle'
     want "$(out '.rules | map(select(.id == "HLT-02"))[0] | [.level, .result, .values]')" '["hard","false",{"health.lag_s":0}]' 'a rule'
     want "$(wc -l <"$work/out")" 1 'one line'
     input build '{}'
@@ -167,7 +167,7 @@ explain_checks() {
     mkdir -p "$XDG_STATE_HOME"; "$make_ledger" "$XDG_STATE_HOME/signalbox" || { fail 'no ledger was made'; return; }
     policy explain d-000002
     want_rc 0 explain
-    for text in 'decision d-000002, entry 11 of 20' ', at gate, for C-000001' 'REQUIRE   index.create on shop.orders in prod, at gate   policy default 2026.11.5' 'APP-01  In prod somebody other' '<- decides' \
+    for text in 'decision d-000002, entry 11 of 20' ', at gate, for C-000001' 'REQUIRE   index.create on shop.orders in prod, at gate   policy default 2026.11.6' 'APP-01  In prod somebody other' '<- decides' \
                 'target.env = "prod"' 'To pass: one approval by somebody other than index_optimizer' 'gives the same verdict on the same input'; do
         want_out "$text" explain
     done
@@ -206,10 +206,10 @@ PY
 # ---- replay ----
 
 replay_checks() {
-    policy replay --candidate default; want_rc 0 'replay of itself'; want_out '8 recorded decisions under default 2026.11.5' 'replay of itself'; want_out 'unchanged        8' 'replay of itself'
+    policy replay --candidate default; want_rc 0 'replay of itself'; want_out '8 recorded decisions under default 2026.11.6' 'replay of itself'; want_out 'unchanged        8' 'replay of itself'
     policy --json replay --candidate training; want_rc 0 'replay of training'; want "$(out '[.candidate.bundle, .decisions, .unchanged, .newly_permitted, .error]')" '["training",8,8,[],[]]' 'replay of training'
     # a candidate that asks for nothing, and one that asks for more
-    jq -c '.rules |= map(select(.id | startswith("APP") | not)) | .tests = [] | .version = "2026.11.6"' policy/default.json >"$work/loose.json"
+    jq -c '.rules |= map(select(.id | startswith("APP") | not)) | .tests = [] | .version = "2026.11.7"' policy/default.json >"$work/loose.json"
     policy --json replay --candidate "$work/loose.json"; want_rc 1 'a loose candidate'
     want "$(out '[(.newly_permitted | length), (.newly_permitted[] | select(.decision == "d-000002") | [.before, .after, .rules, .card, .entry, .stage])]')" '[4,["require","allow","ALW-02","C-000001",11,"gate"]]' 'a loose candidate'
     policy replay --candidate "$work/loose.json"; want_rc 1 'a loose candidate'; want_out 'newly permitted  4' 'a loose candidate'; want_out 'd-000002  C-000001  index.create on shop.orders, at gate: allow, was require (ALW-02)' 'a loose candidate'
@@ -262,18 +262,18 @@ force_checks() {
     jq -rs '[.[] | select(.kind == "refused")] | last | .body.why' "$work/entries" | grep -q 'a policy does not go back' || fail 'an older one: no reason on the record'
     printf '{' >"$work/site.json"
     serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'site 2026.11.3 - 2' 'a broken one'
-    serve_with 'set policy default'; want "$(in_force)" 'default 2026.11.5 -' 'the built-in one'
+    serve_with 'set policy default'; want "$(in_force)" 'default 2026.11.6 -' 'the built-in one'
     version_of 2026.11.2
-    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.5 - 3' 'an older one after another bundle'
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.6 - 3' 'an older one after another bundle'
     version_of 2026.11.4; jq -c '.windows.quiet.tz = "Mars/Olympus"' "$work/site.json" >"$work/t" && mv "$work/t" "$work/site.json"
-    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.5 - 4' 'a missing zone'
+    serve_with "set policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.6 - 4' 'a missing zone'
     # signed ones
     ssh-keygen -q -t ed25519 -N '' -C alice -f "$work/alice" && ssh-keygen -q -t ed25519 -N '' -C mallory -f "$work/mallory" || fail 'ssh-keygen'
     printf 'alice namespaces="signalbox-policy" %s\n' "$(cut -d' ' -f1,2 "$work/alice.pub")" >"$work/signers"
     version_of 2026.11.5
-    serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.5 - 5' 'one that is not signed'
-    sign signalbox-policy mallory; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.5 - 6' 'one signed by somebody else'
-    sign file alice; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.5 - 7' 'one signed for something else'
+    serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.6 - 5' 'one that is not signed'
+    sign signalbox-policy mallory; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.6 - 6' 'one signed by somebody else'
+    sign file alice; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'default 2026.11.6 - 7' 'one signed for something else'
     sign signalbox-policy alice; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(in_force) $(refused)" 'site 2026.11.5 alice 7' 'one signed by who may'
     printf ' ' >>"$work/site.json"; serve_with "set policy $work/site.json" "set policy_signers $work/signers"; want "$(refused)" 8 'one changed after it was signed'; want "$(in_force | cut -d' ' -f1,2)" 'site 2026.11.5' 'one changed after it was signed'
     serve_with 'set policy default' "set policy_signers $work/nobody"; [ $rc -ne 0 ] || fail 'signers that are not there: it started'
@@ -281,7 +281,7 @@ force_checks() {
     rm -rf "$work/s/state"; printf '{' >"$work/site.json"
     serve_with "set policy $work/site.json"; want_rc 2 'a broken one and nothing before it'; want_err "$work/site.json:1:" 'a broken one and nothing before it'
     # a shadow that is broken is said, and stops nothing
-    serve_with "set shadow_policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.5 - 1' 'a broken shadow'
+    serve_with "set shadow_policy $work/site.json"; want "$(in_force) $(refused)" 'default 2026.11.6 - 1' 'a broken shadow'
     jq -rs '[.[] | select(.kind == "refused")] | last | .body.why' "$work/entries" | grep -q 'the shadow policy is not asked' || fail 'a broken shadow: no reason on the record'
 }
 

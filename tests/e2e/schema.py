@@ -325,6 +325,19 @@ def live_indexes(place, client, uri):
     check(got == WANTED, "the indexes of a collection: %r" % got)
 
 
+def live_crowd(place, client, uri):
+    """A collection a day is told, once there are a thousand; without its databases' figures nothing is."""
+    def told():
+        return [w["message"] for w in schema(place, "lab.idx", "--uri-file", uri)["warnings"] if w["code"] == "many_collections"]
+    for i in range(999):
+        client.days.create_collection("log_%d" % i)
+    check(told() == [], "fewer than a thousand collections are told: %r" % told())
+    client.days.create_collection("log_999")
+    client.days.create_collection("view", viewOn="log_1", pipeline=[])
+    wait_until("the collections on every member", lambda: all(len(pymongo.MongoClient(*m, directConnection=True).days.list_collection_names()) >= 1001 for m in client.nodes))
+    check(len(told()) == 1 and "1000 of days differ" in told()[0] and "(log_#)" in told()[0] and "with 10" in told()[0], "a crowd of collections: %r" % told())
+
+
 # ---- a validator ----
 
 def offenders():
@@ -397,6 +410,7 @@ def live(place):
         check(text.returncode == 0 and b"1,000 of 1,500 documents" in text.stdout, "by SIGNALBOX_URI: %s %s" % (text.stdout[:200], text.stderr[:200]))
         live_validator(place, client, uri)
         live_indexes(place, client, uri)
+        live_crowd(place, client, uri)
         one_sentence(place.run("schema", "lab.nothing", "--uri-file", uri), 2, "no collection lab.nothing")
         one_sentence(place.run("schema", "nodot", "--uri-file", uri), 2, "database.collection")
         client.close()

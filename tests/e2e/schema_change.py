@@ -148,7 +148,6 @@ def refusals(lab):
             ("rename a to fresh in shop.twice", "holds a value twice"),
             ("rename a to b in shop.strict", "additionalProperties"),
             ("rename a to b in shop.nowhere", "no collection"),
-            ("rename collection shop.tags to shop.labels", "is not renamed from here"),
             ("make shop.tags capped", "expire documents in shop.tags 30 days"),
             ("convert shop.tags to a time series", "only creates one empty"),
             ("embed shop.tags into shop.mixed", "by FIELD as NAME"),

@@ -62,6 +62,7 @@ static void writes_are_a_short_list(void **state)
 {
     (void)state;
     static const char *const good[] = {
+        "{\"renameCollection\": \"shop.a\", \"to\": \"shop.b.c\", \"writeConcern\": {\"w\": \"majority\"}, \"maxTimeMS\": 5000, \"comment\": \"x\", \"$db\": \"admin\"}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$sample\": {\"size\": 9}}, {\"$unset\": [\"a\"]}, {\"$out\": \"signalbox_whatif_C-1\"}], \"cursor\": {}, \"$db\": \"shop\"}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$project\": {\"v\": \"$a\"}}, {\"$merge\": {\"into\": \"signalbox_before_1\", \"on\": \"_id\", \"whenMatched\": \"keepExisting\", \"whenNotMatched\": \"insert\"}}], \"$db\": \"shop\"}",
         "{\"aggregate\": \"signalbox_before_1\", \"pipeline\": [{\"$match\": {\"_id\": {\"$gt\": 1}}}, {\"$project\": {\"v\": 1}}, {\"$merge\": {\"into\": \"c\", \"whenMatched\": [{\"$set\": {\"a\": \"$$new.v\"}}], \"whenNotMatched\": \"discard\"}}], \"$db\": \"shop\"}",
@@ -130,6 +131,12 @@ static void writes_are_a_short_list(void **state)
         "{\"update\": \"c\", \"updates\": [1], \"$db\": \"shop\"}",
         "{\"update\": \"c\", \"$db\": \"shop\"}",
         "{\"delete\": \"c\", \"$db\": \"shop\"}",
+        "{\"renameCollection\": \"shop.a\", \"to\": \"shop.b\", \"$db\": \"shop\"}", "{\"renameCollection\": \"shop.a\", \"to\": \"shop.b\", \"dropTarget\": true, \"$db\": \"admin\"}",
+        "{\"renameCollection\": \"shop.a\", \"to\": \"crm.a\", \"$db\": \"admin\"}", "{\"renameCollection\": \"shop.a\", \"to\": \"shopping.a\", \"$db\": \"admin\"}",
+        "{\"renameCollection\": \"shop.a\", \"to\": \"shop.a\", \"$db\": \"admin\"}", "{\"renameCollection\": \"shop.a\", \"$db\": \"admin\"}", "{\"renameCollection\": \"admin.a\", \"to\": \"admin.b\", \"$db\": \"admin\"}",
+        "{\"renameCollection\": \"shop.system.views\", \"to\": \"shop.b\", \"$db\": \"admin\"}", "{\"renameCollection\": \"shop.a\", \"to\": \"shop.signalbox_before_1\", \"$db\": \"admin\"}",
+        "{\"renameCollection\": \"shop.signalbox_whatif_1\", \"to\": \"shop.b\", \"$db\": \"admin\"}", "{\"renameCollection\": \"shop.\", \"to\": \"shop.b\", \"$db\": \"admin\"}",
+        "{\"renameCollection\": 1, \"to\": \"shop.b\", \"$db\": \"admin\"}", "{\"renameCollection\": \"shop.a\", \"to\": \"shop.b\", \"$db\": \"local\"}",
         "not json", "{\"$db\": \"shop\"}", "{}",
     };
     for (size_t i = 0; i < SB_COUNT(good); i++) {

@@ -20,6 +20,9 @@
  *   embed     what a field refers to by its value (a document of another collection) is taken into the documents: write both (measured)
  *             -> copy in batches, by the index there is on what is referred to; then each copy is held against it (measured)
  *
+ *   name      a collection gets another name in its database, by one command, once nobody has written to it for SB_RENAME_QUIET_S (measured), or
+ *             at once where that was asked for -> nobody writes by the old name any more (measured)
+ *
  * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
@@ -36,13 +39,14 @@
 
 enum sb_change_kind {
     SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE, SB_CHANGE_ARCHIVE,
-    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY, SB_CHANGE_EMBED
+    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY, SB_CHANGE_EMBED, SB_CHANGE_NAME
 };
 
 struct sb_shard_key_heard;
 
 #define SB_CHANGE_CARDS 4 /* of a change, at most */
 #define SB_PLAN_CARDS 8   /* of any plan */
+#define SB_RENAME_QUIET_S 60
 
 struct sb_change_question {
     enum sb_change_kind change;
@@ -56,7 +60,8 @@ struct sb_change_question {
     bool repair;           /* of documents that break a validator (schema_validate.h) */
     const char *only;      /* of a removal: which documents beside, a filter as Extended JSON; NULL: all that have the field */
     int64_t expire_s;      /* of documents that expire, or that are archived: so long after the date in `field` */
-    const char *into;      /* where documents are archived, or a field is extracted: a collection of the same database */
+    const char *into;      /* where documents are archived, or a field is extracted, or how a collection is to be called: one of the same database */
+    bool written;          /* of a collection's name: it does not wait until nobody writes */
     const char *key;       /* a shard key: JSON, quoted or not; and what was heard of who would name it */
     const struct sb_shard_key_heard *heard;
     const struct sb_depends *uses; /* who uses the field, by what was heard: it goes on every card; NULL: nobody has listened */

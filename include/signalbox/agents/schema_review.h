@@ -3,8 +3,8 @@
  * schema_review.h - "review the schema of shop.orders": what the documents of a live collection look like and what is worth a
  * word about them, in a short text and as evidence.
  *
- * Read is a sample of at most SB_REVIEW_SAMPLE documents (schema_read.h) and the list of its indexes. No value of a document is
- * in the text or the evidence, only names, types and figures. Blocks. Thread: one owner.
+ * Read is a sample of at most SB_REVIEW_SAMPLE documents (schema_read.h), the list of its indexes, and how many collections
+ * there are. No value of a document is in the text or the evidence, only names, types and figures. Blocks. Thread: one owner.
  */
 #ifndef SIGNALBOX_AGENTS_SCHEMA_REVIEW_H
 #define SIGNALBOX_AGENTS_SCHEMA_REVIEW_H

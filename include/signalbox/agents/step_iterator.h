@@ -20,6 +20,7 @@
  * "validated": the same, until no document that was written breaks the validator that the collection has, as it stands when it is
  * looked at again.
  * "set_with": the same, until every write that sets `field` sets `new_field` too, whatever it says.
+ * "renamed": the same, until writes come to the collection and none to the one that `field` names.
  * "pair_written": the same, until every write that sets or takes away `field` has made the document of that _id in the collection
  * `new_field` say the same, within half a minute, in either order.
  * "extracted": every document that has `field` is gone over until each has one of its _id in the collection `new_field`.

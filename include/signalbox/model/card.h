@@ -34,6 +34,9 @@
  *                                 any member; of a transaction that is idle a server tells no collection: it counts for each
  *   collection     ns value       the collection exists and has this UUID (value may be empty: it exists)
  *   collection_absent ns          no such collection
+ *   named          ns value       the collection of this UUID is called ns
+ *   name_free      ns             neither a collection nor a view is called so
+ *   no_writes      ns value       the oplog holds no write to the collection of the last so many seconds
  *   profile        ns value       the database's profiling level and slowms, as "level/slowms/sample_ppm"
  *   none_match     ns value       no document of the collection fits this query (Extended JSON)
  *   op_running     ns name value  the member `name` still runs the operation of this number, by the connection and in the session
@@ -57,7 +60,7 @@ int sb_check_add(struct sb_check **list, size_t *n, const char *check, const cha
 /* How a step is carried out that is more than one command: by the step iterator of this name (agents/step_iterator.h), which
  * derives each command from the step's own. */
 struct sb_step_work {
-    char *how;         /* "batches", "both_written", "unwritten", "retyped", "validated", "pair_written", "extracted", "set_with", "embedded"; NULL: the step is one command */
+    char *how;         /* "batches", "both_written", "unwritten", "retyped", "validated", "pair_written", "extracted", "set_with", "embedded", "renamed"; NULL: the step is one command */
     char *field, *new_field; /* what is looked for in the writes; may be NULL. Of "retyped" the second is the type that goes, of
                               * "pair_written" and "extracted" it is a collection */
     int64_t docs;      /* batches: documents in one */

@@ -59,6 +59,7 @@ enum sb_card_kind {
     SB_KIND_KILL_OP, /* end one operation of a client */
     SB_KIND_VALIDATOR, /* set what the server holds new documents against, and what it does about them */
     SB_KIND_EXPIRE,    /* let the server delete documents after a time */
+    SB_KIND_RENAME,    /* give a collection another name */
 };
 extern const struct sb_names sb_card_kinds;
 

@@ -41,7 +41,7 @@
 #define SB_AUTONOMY_LEVELS 5
 extern const struct sb_names sb_autonomy_levels; /* "L0" to "L4" */
 
-#define SB_AUTONOMY_KINDS 12
+#define SB_AUTONOMY_KINDS 13
 extern const char *const sb_autonomy_kinds[SB_AUTONOMY_KINDS]; /* of action, as they are told; a bundle may grant levels to others */
 
 struct sb_autonomy_limits {
