@@ -416,7 +416,7 @@ const struct sb_command sb_commands[] = {
      "names besides are taken up. It stands beside a console or serve: it owns no ledger and writes nothing into one.\n\n"
      "A member is silent (out of reach, or it refuses), a stranger (it says that it is of another set), not serving (neither\n"
      "primary nor secondary), odd (operations, latencies, connections or queue are out of what is usual for it), lagging (over\n"
-     "10 s), or well. What is usual is learned from the first 32 readings on. Who fails is set apart: asked again after 6 s, then up\n"
+     "10 s), or well. What is usual takes 200 readings to learn. Who fails is set apart: asked again after 6 s, then up\n"
      "to 30 s, so that it holds nobody else up.\n\n"
      "On a terminal: a page. Up, Down, j, k, PageUp, PageDown, Home and End move; g groups otherwise; / filters (a regular\n"
      "expression over deployment, environment, member, health, role and reason; Enter keeps it, Escape drops it); w shows only what\n"

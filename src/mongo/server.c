@@ -339,12 +339,18 @@ out:
     return c;
 }
 
+/* A client that looks at its one server again, once a minute by itself, waits for ever in the driver (1.23) where the connection has
+ * ended meanwhile and a new one is refused: the failure is reported under a lock that the report takes again. There is nothing to be
+ * learnt by it either: what has changed shows in the answer to the next command. */
+#define RESCAN_MS 86400000
+
 static struct sb_conn *conn_to(const struct sb_server *s, const char *host_port, bool of_any_set, enum sb_lane lane, struct sb_err *err)
 {
     mongoc_uri_t *uri = uri_of_member(s, host_port, of_any_set, err);
     if (!uri)
         return NULL;
     set_timeouts(uri, limits[lane].connect_ms, limits[lane].select_ms, limits[lane].socket_ms);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, RESCAN_MS);
     struct sb_conn *c = conn_new(uri, host_port, err);
     if (c)
         c->max_time_ms = limits[lane].max_time_ms;

@@ -9,9 +9,10 @@
 #include <string.h>
 
 #define LAGS_FROM_S 10
-#define FAR_OUT 0.9       /* a score that needs no second one */
+#define FAR_OUT 0.8       /* a score that needs no second one */
 #define TOGETHER 5        /* readings within which two series alarm together */
-#define STAYS_ODD 10      /* readings after the last alarm */
+#define STAYS_ODD 10      /* readings after the last that was out */
+#define NEW_USUAL 600     /* readings after the alarm: what has stayed out for so long is what is usual now */
 #define DETECTORS_PART 8  /* of so many series one may have a full detector at a time: their memory is what limits them */
 
 static const char *const series_names[FLEET_SERIES] = {"operations a second", "read latency", "write latency", "connections", "queued operations"};
@@ -59,32 +60,53 @@ static void make_lag(struct fleet_target *t, const struct sb_fleet_reading *r, s
 
 /* ---- what is usual ---- */
 
+/* A detector alarms once, and then learns: what began an alarm is out for as long as it is not half way back. */
+static bool still_out(struct fleet_member *m, int k, double value)
+{
+    double off = value - m->series[k].usual, out = m->series[k].out;
+    if (out == 0 || isnan(value))
+        return out != 0 && m->rounds < m->odd_until;
+    bool still = m->rounds - m->series[k].alarmed < NEW_USUAL && (out > 0 ? off > out / 2 : off < out / 2);
+    if (!still)
+        m->series[k].out = 0;
+    return still;
+}
+
 /* Feeds the screen. True while the member is odd; why and weight of the row say what is furthest out. */
 static bool is_odd(struct sb_fleet *f, size_t i, struct fleet_member *m, struct sb_fleet_row *row)
 {
     const double value[FLEET_SERIES] = {row->ops_per_s, row->read_ms, row->write_ms, row->connections, row->queued};
     double most = 0;
     int together = 0;
+    bool out = false;
     m->rounds++;
     if (!f->screen || i >= f->screened)
         return false;
     for (int k = 0; k < FLEET_SERIES; k++) {
-        int rc;
+        int rc; /* out of memory: the cheap look alone saw it */
         struct sb_oddity o = sb_screen_take(f->screen, i * FLEET_SERIES + (size_t)k, m->last.at_ms, value[k], false, &rc);
-        if (o.score >= SB_STREAMING_ALARM)
-            m->alarmed[k] = m->rounds;
-        together += m->alarmed[k] && m->rounds - m->alarmed[k] < TOGETHER;
-        if (o.score < SB_STREAMING_ALARM || o.score <= most)
+        bool alarm = o.score >= SB_STREAMING_ALARM;
+        out |= m->rounds < m->odd_until && still_out(m, k, value[k]);
+        if (alarm) {
+            m->series[k].alarmed = m->rounds;
+            m->series[k].usual = o.usual;
+            m->series[k].out = value[k] - o.usual;
+        }
+        together += m->series[k].alarmed && m->rounds - m->series[k].alarmed < TOGETHER;
+        if (!alarm || o.score <= most)
             continue;
         most = o.score;
-        if (o.score >= FAR_OUT || together > 1 || m->rounds < m->odd_until) {
-            snprintf(row->why, sizeof row->why, "%s %.4g%s, usually %.4g%s", series_names[k], value[k], series_units[k], o.usual, series_units[k]);
-            row->weight = (int)(o.score * 100);
-        }
+        snprintf(row->why, sizeof row->why, "%s %.4g%s, usually %.4g%s", series_names[k], value[k], series_units[k], o.usual, series_units[k]);
+        row->weight = (int)(o.score * 100);
     }
-    if (most >= FAR_OUT || (together > 1 && most > 0) || (most > 0 && m->rounds < m->odd_until))
+    if (most >= FAR_OUT || (together > 1 && most > 0) || out)
         m->odd_until = m->rounds + STAYS_ODD;
-    return m->rounds < m->odd_until;
+    bool odd = m->rounds < m->odd_until;
+    if (!odd) {
+        row->why[0] = '\0';
+        row->weight = 0;
+    }
+    return odd;
 }
 
 /* ---- the verdict ---- */

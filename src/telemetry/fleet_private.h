@@ -25,7 +25,10 @@ struct fleet_member {
     bool have;
     struct sb_fleet_reading last;
     uint64_t rounds, odd_until;         /* readings taken; the one up to which it stays odd */
-    uint64_t alarmed[FLEET_SERIES];     /* the reading at which the series alarmed last */
+    struct {
+        uint64_t alarmed;  /* the reading at which it alarmed last; 0 never */
+        double usual, out; /* what was usual then, and by how much the value was off; 0: it is back */
+    } series[FLEET_SERIES];
 };
 
 struct fleet_target {

@@ -8,8 +8,8 @@
  * those at most SB_FLEET_APART at once. Load on a member: one serverStatus a period.
  *
  * Each member's readings (operations a second, latencies, connections, queue) go through the cheap screen (screen.h), with a full
- * detector for those that it suspects. A member is odd when one reading is far out or two are out together, until ten periods
- * have passed without. A member that joined a set is taken up when another one tells of it; then the screen begins anew. Its numbers
+ * detector for those that it suspects, which takes 200 readings to know what is usual. A member is odd when one reading is far out or two
+ * are out together, until ten readings have been half way back or more, or six hundred have not: then that is what is usual. A member that joined a set is taken up when another one tells of it; then the screen begins anew. Its numbers
  * do not count while a member says that it is of another set.
  *
  * Each change of a member's health is told once. Threads: everything but start and stop from any one thread.
