@@ -168,13 +168,17 @@ static void put_header(struct sb_page *p, const struct sb_fleet_view *v)
     sb_page_right(p, SB_ROLE_HEADER, at + 11);
 }
 
-static void put_counts(struct sb_page *p, const struct sb_fleet_view *v)
+static void put_counts(const struct sb_fleet_page *f, struct sb_page *p, const struct sb_fleet_view *v)
 {
     size_t of[SB_FLEET_HEALTHS];
     sb_fleet_count(v->rows, v->rows_n, of);
     for (int i = SB_FLEET_HEALTHS - 1; i >= 0; i--)
         if (of[i])
             sb_page_textf(p, role_of((enum sb_fleet_health)i), " %zu %s ", of[i], sb_name(&sb_fleet_healths, i));
+    if (f->filter[0] && !f->typing)
+        sb_page_textf(p, SB_ROLE_DOUBT, "  only %s", f->filter);
+    if (f->only_wrong)
+        sb_page_text(p, SB_ROLE_DOUBT, "  only what is not well");
 }
 
 static void put_row(struct sb_page *p, const struct sb_fleet_row *r)
@@ -268,17 +272,13 @@ static int put_below(struct sb_fleet_page *f, const struct sb_fleet_view *v)
 
 static void put_keys(struct sb_fleet_page *f)
 {
-    static const char *const keys[][2] = {{"j/k", "move"}, {"g", "group"}, {"/", "filter"}, {"w", "only what is wrong"}, {"q", "leave"}};
+    static const char *const keys[][2] = {{"j/k", "move"}, {"g", "group"}, {"/", "filter"}, {"w", "only what is not well"}, {"q", "leave"}};
     struct sb_page *p = &f->page;
     sb_page_line(p);
     for (size_t i = 0; i < SB_COUNT(keys); i++) {
         sb_page_textf(p, SB_ROLE_KEY, " %s", keys[i][0]);
         sb_page_textf(p, SB_ROLE_FOOTER, " %s ", keys[i][1]);
     }
-    if (f->only_wrong)
-        sb_page_text(p, SB_ROLE_DOUBT, " only what is wrong");
-    if (f->filter[0])
-        sb_page_textf(p, SB_ROLE_DOUBT, " only %s", f->filter);
 }
 
 void sb_fleet_page_paint(struct sb_fleet_page *f, const struct sb_fleet_view *v, struct sb_cells *cells, int *cursor_x, int *cursor_y)
@@ -288,7 +288,7 @@ void sb_fleet_page_paint(struct sb_fleet_page *f, const struct sb_fleet_view *v,
     sb_page_line(p);
     put_header(p, v);
     sb_page_line(p);
-    put_counts(p, v);
+    put_counts(f, p, v);
     sb_page_line(p);
     put_heads(p);
     put_lines(f, v, cells->h);

@@ -2,21 +2,12 @@
  *
  * Fuzzes what a fleet reads. Input: a byte that chooses, then either a message to a simulated member (whatever follows the header's
  * ids), whose answer must be whole; or a document as a server's serverStatus, of which no more is read than there is room for. */
+#include "fuzz.h"
+
 #include <signalbox/sim/fleet.h>
 #include <signalbox/sim/value.h>
 #include <signalbox/sim/wire.h>
 #include <signalbox/telemetry/fleet.h>
-
-#include "fuzz.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-static void check(bool fine)
-{
-    if (!fine)
-        abort();
-}
 
 static void message(const uint8_t *data, size_t n)
 {
