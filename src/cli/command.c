@@ -410,7 +410,28 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done, whether there are incidents or not; 2 a folder has neither, or a file cannot be read (what could be\n"
      "read is reported all the same).\n",
      sb_cmd_incident},
-    {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--shards N] [--port P] [--tls-certificate FILE [--tls-ca FILE]] [--auth-file FILE]", "the simulated replica set (or sharded cluster) alone, for any MongoDB client",
+    {"fleet", "[--filter REGEX] [--group deployment|environment|health|none] [--every MS] [--once [--all] | --follow [--for SECONDS]] [--json]", "every member of every deployment in the config on one page, the worst first",
+     "Asks each member once a second, through a direct connection of its own, for its serverStatus, and changes nothing anywhere. What\n"
+     "to watch are the config's deployments (at least one, with uri_file; at most 5,000 members together); members that a set\n"
+     "names besides are taken up. It stands beside a console or serve: it owns no ledger and writes nothing into one.\n\n"
+     "A member is silent (out of reach, or it refuses), a stranger (it says that it is of another set), not serving (neither\n"
+     "primary nor secondary), odd (operations, latencies, connections or queue are out of what is usual for it), lagging (over\n"
+     "10 s), or well. What is usual takes 200 readings to learn. Who fails is set apart: asked again after 6 s, then up\n"
+     "to 30 s, so that it holds nobody else up.\n\n"
+     "On a terminal: a page. Up, Down, j, k, PageUp, PageDown, Home and End move; g groups otherwise; / filters (a regular\n"
+     "expression over deployment, environment, member, health, role and reason; Enter keeps it, Escape drops it); w shows only what\n"
+     "is not well; q leaves.\n\n"
+     "  --filter REGEX   only members that match    --group G   headings. Default deployment\n"
+     "  --every MS       the time between two looks at a member, 100 to 60000. Default 1000\n"
+     "  --once           asks each member once, prints those that are not well (--all: all) and ends\n"
+     "  --follow         one line for each change of a member's health, until a signal or for so many seconds (--for)\n"
+     "  --json           with --once one document: {\"members\",\"deployments\",\"health\":{},\"rows\":[{\"member\",\"deployment\",\n"
+     "                   \"environment\",\"health\",\"role\",\"why\",\"since\",\"ops_per_s\",\"read_ms\",\"write_ms\",\"connections\",\"queued\",\"lag_s\"}]};\n"
+     "                   with --follow one a line: {\"event\":\"change\",\"at\",\"was\", and the keys of a row}, at the end {\"event\":\"end\",\n"
+     "                   \"members\",\"asked\",\"polls\",\"failed\",\"lanes\",\"lanes_high\",\"late_ms\",\"series\",\"watched\",\"passed_over\",\"news_lost\"}\n\n"
+     "Exit status: 0 done (--once: and all are well); 1 (--once) some are not; 2 bad usage, nothing to watch; 3 (--once) nobody answers.\n",
+     sb_cmd_fleet},
+    {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--shards N] [--port P] [--tls-certificate FILE [--tls-ca FILE]] [--auth-file FILE] [--fleet N [--refuse N] [--hang N] [--lie N] [--slow N] [--faults-after SECONDS] [--write-config DIR]]", "the simulated replica set (or sharded cluster) alone, for any MongoDB client",
      "Three members, or as many as are asked for, on loopback ports that speak the MongoDB wire protocol, with a shop's clients\n"
      "at work. The first line "
      "on stdout is JSON: {\"uri\",\"set\",\"members\":[],\"scenario\",\"seed\",\"speed\",\"pid\"}; of a cluster \"members\" is its mongos and\n"
@@ -430,7 +451,14 @@ const struct sb_command sb_commands[] = {
      "  --tls-ca FILE         and must show a certificate that this CA (a PEM file) has signed\n"
      "  --auth-file FILE      not with --shards: clients must log in by SCRAM-SHA-256. A file (mode 600) of accounts, in lines: account NAME [DATABASE],\n"
      "                        set password PASSWORD, set roles ROLE... of clusterMonitor, readAnyDatabase, readWriteAnyDatabase,\n"
-     "                        dbAdminAnyDatabase and root\n\n"
+     "                        dbAdminAnyDatabase and root\n"
+     "  --fleet N             in place of a set: N sets (1 to 1,000) of --members (1 to 7; default 5) that answer only what a monitor\n"
+     "                        asks (hello, serverStatus, replSetGetStatus, buildInfo, ping), and hold no data. The first line is then\n"
+     "                        {\"members\",\"sets\":[{\"set\",\"uri\"}],\"faults\":{\"refuses\":[],\"hangs\":[],\"lies\":[],\"slow\":[]},\"seed\",\"pid\"}\n"
+     "    --refuse N, --hang N, --lie N, --slow N  how many of its members take no connection; take them and never answer; say\n"
+     "                        that they are of another set; answer with reads that take twenty times as long. The seed says which\n"
+     "    --faults-after SECONDS  until then all are well. Default 0\n"
+     "    --write-config DIR  makes DIR/signalbox/config and its files of connection strings, for XDG_CONFIG_HOME=DIR signalbox fleet\n\n"
      "Exit status: 0 ended by a signal; 2 a wrong option, a broken scenario or file of accounts (file:line), a certificate that cannot\n"
      "be read, a port that is taken.\n",
      sb_cmd_sim},

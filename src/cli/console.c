@@ -3,50 +3,17 @@
 #include <signalbox/base/rng.h>
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/console.h>
-#include <signalbox/cli/embed.h>
 #include <signalbox/cli/screen.h>
 #include <signalbox/tui/tui.h>
 
 #include "first_run.h"
+#include "loaded.h"
 
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MAX_FILE (1 << 20)
-
-/* A theme or keymap by built-in name or by path. */
-struct loaded {
-    struct sb_str text;
-    char *name;
-    struct sb_screen_file file;
-};
-
-static int load(struct loaded *l, const char *folder, const char *ending, const char *name, struct sb_err *err)
-{
-    size_t len;
-    sb_str_init(&l->text);
-    l->name = strchr(name, '/') ? sb_format("%s", name) : sb_format("%s/%s.%s", folder, name, ending);
-    if (!l->name)
-        return sb_fail_nomem(err);
-    const char *bytes = strchr(name, '/') ? NULL : sb_embedded(l->name, &len);
-    if (!bytes && !strchr(name, '/'))
-        return sb_fail(err, SB_EUSAGE, "there is no %s named %s (a file is named by a path, as ./%s)", sb_streq(ending, "keys") ? "keymap" : ending, name, name);
-    if (bytes)
-        sb_str_add(&l->text, bytes, len);
-    else if (sb_file_read_named(name, MAX_FILE, &l->text, err))
-        return -1;
-    l->file = (struct sb_screen_file){l->name, l->text.p, l->text.len};
-    return sb_str_ok(&l->text) ? 0 : sb_fail_nomem(err);
-}
-
-static void unload(struct loaded *l)
-{
-    sb_str_release(&l->text);
-    free(l->name);
-}
 
 /* How the panes stood the last time; NULL: nobody knows. */
 static const char *recall(const char *state_dir, struct sb_str *text)
@@ -80,15 +47,15 @@ int sb_console_run(const struct sb_console_options *o)
     if (o->begun)
         o->begun(o->ctx, s);
     const struct sb_config *config = sb_session_config(s);
-    struct loaded theme = {.name = NULL}, mono = {.name = NULL}, keys = {.name = NULL}, base = {.name = NULL};
+    struct sb_loaded theme = {.name = NULL}, mono = {.name = NULL}, keys = {.name = NULL}, base = {.name = NULL};
     const char *theme_name = o->theme ? o->theme : config->theme ? config->theme : "dark";
     const char *keymap = o->keymap ? o->keymap : config->keymap ? config->keymap : "default";
     sb_str_init(&theme.text);
     sb_str_init(&mono.text);
     sb_str_init(&keys.text);
     sb_str_init(&base.text);
-    int rc = load(&base, "keymaps", "keys", "default", &err) || load(&mono, "themes", "theme", "mono", &err) ||
-             load(&theme, "themes", "theme", theme_name, &err) || (!sb_streq(keymap, "default") && load(&keys, "keymaps", "keys", keymap, &err));
+    int rc = sb_loaded_read(&base, "keymaps", "keys", "default", &err) || sb_loaded_read(&mono, "themes", "theme", "mono", &err) ||
+             sb_loaded_read(&theme, "themes", "theme", theme_name, &err) || (!sb_streq(keymap, "default") && sb_loaded_read(&keys, "keymaps", "keys", keymap, &err));
     unsigned char veil[SB_TUI_VEIL];
     if (rc == 0 && o->presenter)
         rc = sb_random_bytes(veil, sizeof veil, &err);
@@ -120,10 +87,10 @@ int sb_console_run(const struct sb_console_options *o)
     if (sb_session_failure(s, &failure))
         err = failure;
     int status = err.code == SB_OK ? 0 : sb_complain(&err);
-    unload(&theme);
-    unload(&mono);
-    unload(&keys);
-    unload(&base);
+    sb_loaded_release(&theme);
+    sb_loaded_release(&mono);
+    sb_loaded_release(&keys);
+    sb_loaded_release(&base);
     sb_str_release(&panes);
     sb_session_close(s, end == SB_SCREEN_GONE ? "its terminal has gone" : "the person left", status);
     pthread_sigmask(SIG_SETMASK, &old, NULL);

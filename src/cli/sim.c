@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signalbox/base/clock.h>
+#include "descriptors.h"
+#include "sim_fleet.h"
 #include "simulator.h"
 
 #include <signalbox/base/file.h>
@@ -13,7 +15,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,19 +105,9 @@ static int tell_ready(struct sim_server *v, const struct sim_server_options *o, 
     return rc ? sb_fail(err, SB_EIO, "cannot say where the simulator listens: standard output is closed") : 0;
 }
 
-/* A client is a descriptor, and the usual limit of 1,024 is a relic of select(2). Where it cannot be raised, fewer fit. */
-static void want_descriptors(void)
+int sb_sim_begin(struct sb_err *err)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static int run(const struct sim_server_options *o, struct sb_err *err)
-{
-    want_descriptors();
+    sb_want_descriptors();
     signal(SIGPIPE, SIG_IGN); /* libssl writes to sockets whose client may have gone */
     sigset_t wanted;
     sigemptyset(&wanted);
@@ -125,8 +116,14 @@ static int run(const struct sim_server_options *o, struct sb_err *err)
     sigaddset(&wanted, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &wanted, NULL);
     int stop = signalfd(-1, &wanted, SFD_CLOEXEC);
+    return stop < 0 ? sb_fail(err, SB_EIO, "cannot receive signals") : stop;
+}
+
+static int run(const struct sim_server_options *o, struct sb_err *err)
+{
+    int stop = sb_sim_begin(err);
     if (stop < 0)
-        return sb_fail(err, SB_EIO, "cannot receive signals");
+        return -1;
     struct sim_server *v = sim_server_new(o, err);
     int rc = v && tell_ready(v, o, err) == 0 && sim_server_run(v, stop, err) == 0 ? 0 : -1;
     sim_server_free(v);
@@ -190,11 +187,14 @@ int sb_cmd_sim(int argc, char **argv)
 {
     const char *scenario = "slow-orders", *seed = NULL, *speed = NULL, *members = NULL, *port = NULL, *start = NULL, *incarnation = NULL, *version = "5.0", *shards = NULL;
     struct guards guards = {0};
+    struct sb_sim_fleet fleet = {0};
     bool list = false;
     const struct sb_option options[] = {{"--scenario", NULL, &scenario}, {"--seed", NULL, &seed},   {"--speed", NULL, &speed}, {"--members", NULL, &members},
                                         {"--port", NULL, &port},         {"--start", NULL, &start}, {"--incarnation", NULL, &incarnation}, {"--list", &list, NULL},
                                         {"--server-version", NULL, &version}, {"--tls-certificate", NULL, &guards.certificate},
-                                        {"--tls-ca", NULL, &guards.ca}, {"--shards", NULL, &shards}, {"--auth-file", NULL, &guards.accounts_file}};
+                                        {"--tls-ca", NULL, &guards.ca}, {"--shards", NULL, &shards}, {"--auth-file", NULL, &guards.accounts_file},
+                                        {"--fleet", NULL, &fleet.sets}, {"--refuse", NULL, &fleet.refuse}, {"--hang", NULL, &fleet.hang}, {"--lie", NULL, &fleet.lie},
+                                        {"--slow", NULL, &fleet.slow}, {"--faults-after", NULL, &fleet.faults_after}, {"--write-config", NULL, &fleet.write_config}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -203,6 +203,14 @@ int sb_cmd_sim(int argc, char **argv)
     struct sb_err err = SB_ERR_INIT;
     if (list)
         return list_scenarios(&err) ? sb_complain(&err) : 0;
+    fleet.members = members;
+    fleet.seed = seed;
+    if (fleet.sets && (speed || port || start || incarnation || shards || guards.certificate || guards.ca || guards.accounts_file))
+        return sb_usage_error("sim: with --fleet go --members, --seed, --refuse, --hang, --lie, --slow, --faults-after and --write-config, and nothing else");
+    if (fleet.sets)
+        return sb_sim_fleet(&fleet);
+    if (fleet.refuse || fleet.hang || fleet.lie || fleet.slow || fleet.faults_after || fleet.write_config)
+        return sb_usage_error("sim: --refuse, --hang, --lie, --slow, --faults-after and --write-config go with --fleet");
     struct sb_origin origin;
     sb_origin_system(&origin);
     int64_t seed_n = 1, speed_n = 1, members_n = 0, shards_n = 0, port_n = 0, start_ms = sb_origin_wall_ms(&origin);

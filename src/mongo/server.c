@@ -226,6 +226,12 @@ const char *sb_server_seed(const struct sb_server *s, size_t i)
     return i < s->seeds_n ? s->seeds[i] : "";
 }
 
+const char *sb_server_set(const struct sb_server *s)
+{
+    const char *set = mongoc_uri_get_replica_set(s->uri);
+    return set ? set : "";
+}
+
 int sb_uri_from_file(const char *path, struct sb_str *out, struct sb_err *err)
 {
     struct stat st;
@@ -270,14 +276,32 @@ static void set_timeouts(mongoc_uri_t *uri, int32_t connect_ms, int32_t select_m
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, socket_ms);
 }
 
+/* Takes the set's name out of "/?a=b&replicaSet=rs0&c=d". */
+static void forget_set(char *text)
+{
+    static const char option[] = "replicaSet=";
+    char *at = strchr(text, '?');
+    while (at) {
+        char *name = at + 1, *next = strchr(name, '&');
+        if (strncasecmp(name, option, strlen(option)) != 0)
+            at = next;
+        else if (next)
+            memmove(name, next + 1, strlen(next + 1) + 1); /* what follows has come to stand here */
+        else
+            *at = '\0', at = NULL;
+    }
+}
+
 /* Puts one host in the place of the connection string's hosts. */
-static mongoc_uri_t *uri_of_member(const struct sb_server *s, const char *host_port, struct sb_err *err)
+static mongoc_uri_t *uri_of_member(const struct sb_server *s, const char *host_port, bool of_any_set, struct sb_err *err)
 {
     char *text = sb_format("%s%s%s", s->before, host_port, s->after);
     if (!text) {
         sb_fail_nomem(err);
         return NULL;
     }
+    if (of_any_set)
+        forget_set(text + strlen(s->before));
     bson_error_t e;
     mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &e);
     wipe(text);
@@ -315,16 +339,32 @@ out:
     return c;
 }
 
-struct sb_conn *sb_conn_to_member(const struct sb_server *s, const char *host_port, enum sb_lane lane, struct sb_err *err)
+/* A client that looks at its one server again, once a minute by itself, waits for ever in the driver (1.23) where the connection has
+ * ended meanwhile and a new one is refused: the failure is reported under a lock that the report takes again. There is nothing to be
+ * learnt by it either: what has changed shows in the answer to the next command. */
+#define RESCAN_MS 86400000
+
+static struct sb_conn *conn_to(const struct sb_server *s, const char *host_port, bool of_any_set, enum sb_lane lane, struct sb_err *err)
 {
-    mongoc_uri_t *uri = uri_of_member(s, host_port, err);
+    mongoc_uri_t *uri = uri_of_member(s, host_port, of_any_set, err);
     if (!uri)
         return NULL;
     set_timeouts(uri, limits[lane].connect_ms, limits[lane].select_ms, limits[lane].socket_ms);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, RESCAN_MS);
     struct sb_conn *c = conn_new(uri, host_port, err);
     if (c)
         c->max_time_ms = limits[lane].max_time_ms;
     return c;
+}
+
+struct sb_conn *sb_conn_to_member(const struct sb_server *s, const char *host_port, enum sb_lane lane, struct sb_err *err)
+{
+    return conn_to(s, host_port, false, lane, err);
+}
+
+struct sb_conn *sb_conn_to_any(const struct sb_server *s, const char *host_port, enum sb_lane lane, struct sb_err *err)
+{
+    return conn_to(s, host_port, true, lane, err);
 }
 
 /* "h:1", or "primary of h:1,h:2": what a complaint has to name before anything is known. */

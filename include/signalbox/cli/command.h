@@ -44,6 +44,7 @@ int sb_cmd_console(int argc, char **argv);
 int sb_cmd_demo(int argc, char **argv);
 int sb_cmd_digest(int argc, char **argv);
 int sb_cmd_detect(int argc, char **argv);
+int sb_cmd_fleet(int argc, char **argv);
 int sb_cmd_help(int argc, char **argv);
 int sb_cmd_incident(int argc, char **argv);
 int sb_cmd_policy(int argc, char **argv);

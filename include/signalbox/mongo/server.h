@@ -39,6 +39,9 @@ const char *sb_server_shown(const struct sb_server *s);
 size_t sb_server_seeds(const struct sb_server *s);
 const char *sb_server_seed(const struct sb_server *s, size_t i);
 
+/* The set that the connection string names (replicaSet=); "" none. */
+const char *sb_server_set(const struct sb_server *s);
+
 /* Reads a connection string out of a file (first line, at most 16 KiB). The file may not be readable by others. */
 int sb_uri_from_file(const char *path, struct sb_str *out, struct sb_err *err);
 
@@ -52,6 +55,9 @@ struct sb_conn;
 
 /* A connection to exactly this member, whatever its state. No network traffic until the first command. */
 struct sb_conn *sb_conn_to_member(const struct sb_server *s, const char *host_port, enum sb_lane lane, struct sb_err *err);
+
+/* The same, whichever set the member says that it is of: the driver would only call another one out of reach. The caller compares. */
+struct sb_conn *sb_conn_to_any(const struct sb_server *s, const char *host_port, enum sb_lane lane, struct sb_err *err);
 
 /* A connection that finds the primary (or, on a standalone, the server) through the set's topology. */
 struct sb_conn *sb_conn_to_primary(const struct sb_server *s, enum sb_lane lane, struct sb_err *err);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fleet_screen.c - a fleet on a terminal: one poll over keys and signals, and a look at the rows once a second. */
+#include "fleet.h"
+#include "loaded.h"
+
+#include <signalbox/base/clock.h>
+#include <signalbox/term/backend.h>
+#include <signalbox/tui/fleet.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define LOOK_MS 1000
+
+struct fleet_screen {
+    struct sb_fleet_look *look;
+    struct sb_fleet_page page;
+    struct sb_fleet_view view;
+    struct sb_backend *backend;
+    struct sb_cells cells;
+    struct sb_input input;
+    struct sb_theme theme;
+    int signals;
+    int64_t looked_ms; /* when the rows were copied */
+    bool dirty, relist, leaves;
+};
+
+/* Copies the rows, and makes the list of them. */
+static int relist(struct fleet_screen *s, struct sb_err *err)
+{
+    struct sb_fleet_look *l = s->look;
+    struct sb_err wrong = SB_ERR_INIT;
+    struct sb_fleet_figures g;
+    s->page.problem[0] = '\0';
+    if (sb_fleet_look_filter(l, s->page.filter, &wrong)) /* half typed, mostly: the old one stays */
+        snprintf(s->page.problem, sizeof s->page.problem, "%s", wrong.msg);
+    l->only_wrong = s->page.only_wrong;
+    l->group = s->page.group;
+    if (sb_fleet_look_refresh(l, err))
+        return -1;
+    for (struct sb_fleet_news news; sb_fleet_next_news(l->fleet, &news);) /* the rows say it all: changes are for who reads no page */
+        continue;
+    sb_fleet_figures(l->fleet, &g);
+    s->view = (struct sb_fleet_view){.rows = l->rows, .rows_n = l->rows_n, .list = &l->list, .deployments = l->targets_n, .asked = g.asked, .watched = g.watched,
+                                     .lanes = g.lanes, .late_ms = g.late_ms, .wall_ms = sb_wall_ms(), .ascii = sb_backend_ascii(s->backend)};
+    sb_fleet_page_settle(&s->page, &s->view);
+    s->relist = false;
+    s->dirty = true;
+    return 0;
+}
+
+static void on_key(void *ctx, const struct sb_key *key)
+{
+    struct fleet_screen *s = ctx;
+    switch (sb_fleet_page_key(&s->page, key, &s->view, s->cells.h)) {
+    case SB_FLEET_NOTHING: break;
+    case SB_FLEET_PAINT: s->dirty = true; break;
+    case SB_FLEET_RELIST: s->relist = true; break;
+    case SB_FLEET_LEAVE: s->leaves = true; break;
+    }
+}
+
+static void read_keys(struct fleet_screen *s)
+{
+    char bytes[512];
+    ssize_t n = read(sb_backend_fd(s->backend), bytes, sizeof bytes);
+    if (n > 0)
+        sb_input_feed(&s->input, bytes, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        s->leaves = true; /* the terminal has gone */
+}
+
+static void read_signals(struct fleet_screen *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT || info.ssi_signo == SIGHUP)
+            s->leaves = true;
+        if (info.ssi_signo == SIGCONT)
+            sb_backend_enter(s->backend); /* somebody stopped us: the modes may be gone */
+        s->dirty = true; /* SIGWINCH: every frame asks for the size */
+    }
+}
+
+static int show(struct fleet_screen *s, struct sb_err *err)
+{
+    int w, h, x, y;
+    sb_backend_size(s->backend, &w, &h);
+    if ((s->cells.w != w || s->cells.h != h) && sb_cells_resize(&s->cells, w, h, err))
+        return -1;
+    sb_fleet_page_paint(&s->page, &s->view, &s->cells, &x, &y);
+    s->dirty = false;
+    return sb_backend_blit(s->backend, &s->cells, x, y, err);
+}
+
+static int turn(struct fleet_screen *s, struct sb_err *err)
+{
+    int64_t now = sb_mono_ms();
+    if (now - s->looked_ms >= LOOK_MS) {
+        s->looked_ms = now;
+        s->relist = true;
+    }
+    if (s->relist && relist(s, err))
+        return -1;
+    int waiting = sb_backend_flush(s->backend);
+    if (s->dirty && waiting == 0) { /* on a slow line frames replace each other */
+        if (show(s, err))
+            return -1;
+        waiting = sb_backend_flush(s->backend);
+    }
+    if (waiting < 0) {
+        s->leaves = true;
+        return 0;
+    }
+    int64_t wait = s->looked_ms + LOOK_MS - now, key = sb_input_wait_ms(&s->input);
+    struct pollfd fds[2] = {{sb_backend_fd(s->backend), (short)(POLLIN | (waiting ? POLLOUT : 0)), 0}, {s->signals, POLLIN, 0}};
+    int ready = poll(fds, 2, (int)(key >= 0 && key < wait ? key : wait > 0 ? wait : 0));
+    if (ready < 0 && errno != EINTR)
+        return sb_fail_errno(err, errno, "cannot wait for the terminal");
+    if (ready > 0 && fds[1].revents)
+        read_signals(s);
+    if (ready > 0 && fds[0].revents & (POLLIN | POLLHUP | POLLERR))
+        read_keys(s);
+    else if (ready == 0 && key >= 0)
+        sb_input_timeout(&s->input);
+    return 0;
+}
+
+static int dress(struct fleet_screen *s, struct sb_err *err)
+{
+    const char *name = sb_backend_colors(s->backend) == 0 ? "mono" : s->look->config.theme ? s->look->config.theme : "dark";
+    struct sb_loaded theme = {.name = NULL};
+    struct sb_problems problems;
+    sb_problems_init(&problems);
+    int rc = sb_loaded_read(&theme, "themes", "theme", name, err);
+    if (rc == 0 && (rc = sb_theme_parse(&s->theme, theme.file.text, theme.file.len, theme.file.path, &problems, err)) == 0)
+        sb_backend_dress(s->backend, &s->theme);
+    sb_problems_release(&problems);
+    sb_loaded_release(&theme);
+    return rc;
+}
+
+int sb_fleet_screen(struct sb_fleet_look *l, const char *filter, struct sb_err *err)
+{
+    struct fleet_screen s = {.look = l, .signals = -1, .relist = true};
+    static const int caught[] = {SIGWINCH, SIGHUP, SIGTERM, SIGINT, SIGCONT, SIGTSTP}; /* Ctrl-Z is a key here, and stops nothing */
+    sigset_t ours, before;
+    int rc = -1;
+    sb_cells_init(&s.cells);
+    sb_input_init(&s.input, on_key, &s);
+    sb_fleet_page_init(&s.page, filter, l->group);
+    sigemptyset(&ours);
+    for (size_t i = 0; i < SB_COUNT(caught); i++)
+        sigaddset(&ours, caught[i]);
+    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    if ((s.signals = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
+        sb_fail_errno(err, errno, "cannot listen to signals");
+    else if ((s.backend = sb_backend_open(NULL, err)) && dress(&s, err) == 0)
+        rc = 0;
+    while (rc == 0 && !s.leaves)
+        rc = turn(&s, err);
+    sb_backend_close(s.backend);
+    if (s.signals >= 0)
+        close(s.signals);
+    sb_fleet_page_release(&s.page);
+    sb_input_release(&s.input);
+    sb_cells_release(&s.cells);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}

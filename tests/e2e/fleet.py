@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A fleet of six sets of five: members that refuse, hang and lie about their set's name at once are said once each and the others
+stay well; the page shows the worst first, filters and groups; what is wrong in the config keeps nobody from watching the rest."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+PROGRAM = os.environ["SIGNALBOX"]
+KINDS = {"refuses": "silent", "hangs": "silent", "lies": "stranger"}
+failures = []
+
+
+def fail(what):
+    failures.append(what)
+    print("FAIL: " + what)
+
+
+class Page:
+    """The program in a tmux of its own: a real terminal's idea of what it draws."""
+
+    def __init__(self, work, env, width, height):
+        self.tmux = ["tmux", "-f", "/dev/null", "-S", "%s/tmux-%d" % (work, width)]
+        self.env = {k: v for k, v in env.items() if k != "TMUX"}
+        self.call("new-session", "-d", "-x", str(width), "-y", str(height), "%s fleet; echo left $?; sleep 60" % PROGRAM)
+
+    def call(self, *words):
+        return subprocess.run(self.tmux + list(words), capture_output=True, text=True, env=self.env, timeout=30).stdout
+
+    def until(self, pattern, what):
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            text = self.call("capture-pane", "-p")
+            if re.search(pattern, text, re.S):
+                return
+            time.sleep(0.05)
+        fail("%s; the page:\n%s" % (what, text))
+
+    def keys(self, *keys):
+        self.call("send-keys", *keys)
+
+    def leave(self):
+        self.keys("q")
+        self.until(r"left 0", "the page, left by q")
+        self.call("kill-server")
+
+
+def follow(env, faults):
+    """Each member at fault once, with what is wrong with it, and nobody else."""
+    run = subprocess.Popen([PROGRAM, "fleet", "--follow", "--json"], stdout=subprocess.PIPE, text=True, env=env)
+    watchdog = threading.Timer(90, run.kill)
+    watchdog.start()
+    want = {m: KINDS[kind] for kind in KINDS for m in faults[kind]}
+    told = []
+    while len(told) < len(want):
+        line = run.stdout.readline()
+        if not line:
+            break
+        told.append(json.loads(line))
+    time.sleep(1.5)  # more looks: nothing is said again
+    run.send_signal(signal.SIGTERM)
+    rest = [json.loads(line) for line in run.stdout.read().splitlines()]
+    watchdog.cancel()
+    if run.wait() != 0:
+        fail("--follow, ended by a signal: %d" % run.returncode)
+    changes = told + [e for e in rest if e["event"] == "change"]
+    for member, health in want.items():
+        mine = [e for e in changes if e["member"] == member]
+        if len(mine) != 1 or mine[0]["health"] != health or not mine[0]["why"]:
+            fail("%s should be told once, as %s: %s" % (member, health, mine))
+    others = [e for e in changes if e["member"] not in want]
+    if others:
+        fail("members without a fault: %s" % others)
+    end = rest[-1] if rest else {}
+    if end.get("event") != "end" or end.get("members") != 30 or end.get("asked") != 30:
+        fail("the end: %s" % end)
+    liars = [e["why"] for e in changes if e["member"] in faults["lies"]]
+    if not all(re.fullmatch(r"says that it is of the set not-(fleet\d+), not of \1", why) for why in liars):
+        fail("liars: %s" % liars)
+
+
+def once(env, faults):
+    run = subprocess.run([PROGRAM, "fleet", "--once", "--json"], capture_output=True, text=True, env=env, timeout=60)
+    answer = json.loads(run.stdout or "{}")
+    if run.returncode != 1 or answer.get("health") != {"well": 21, "unasked": 0, "lagging": 0, "odd": 0, "not serving": 0, "stranger": 3, "silent": 6}:
+        fail("--once: %d %s" % (run.returncode, answer.get("health")))
+    well = [r for r in answer.get("rows", []) if r["health"] == "well"]
+    if any(r["role"] not in ("PRIMARY", "SECONDARY") or not isinstance(r["connections"], float) for r in well):
+        fail("the well ones: %s" % well)
+    run = subprocess.run([PROGRAM, "fleet", "--once", "--group", "none", "--filter", "not-fleet"], capture_output=True, text=True, env=env, timeout=60)
+    lines = run.stdout.splitlines()
+    if len(lines) != 4 or not all(line.startswith("  stranger ") for line in lines[:3]) or not lines[3].startswith("30 members of 6 deployments: 6 silent, 3 stranger,"):
+        fail("--once with a filter: %s" % lines)
+
+
+def page(work, env, width, height):
+    size = " at %dx%d" % (width, height)
+    p = Page(work, env, width, height)
+    p.until(r"30 members of 6 deployments, 30 asked.* 6 silent .* 3 stranger .* 21 well", "the counts" + size)
+    p.keys("g", "g", "g")  # all in one list
+    p.until(r"why[^\n]*\n> silent ", "the worst first" + size)
+    if width > 80:
+        p.leave()
+        return
+    p.keys("w")
+    p.until(r"21 well +only what is not well", "only what is not well" + size)
+    p.keys("/", "stranger", "Enter")
+    p.until(r"only stranger .*why[^\n]*\n> stranger ", "a filter" + size)
+    p.keys("/", "[")
+    p.until(r" / stranger\[ .*missing", "a filter that is none" + size)
+    p.keys("Escape")
+    p.until(r"why[^\n]*\n> silent ", "no filter any more" + size)
+    p.keys("g")
+    p.until(r"fleet00\d (prod|staging|dev) .* not well", "headings" + size)
+    p.leave()
+
+
+def bad_config(work, env, uris):
+    """One deployment whose file is not there, one without any: said, and the third is watched."""
+    home = work + "/bad"
+    os.makedirs(home + "/signalbox")
+    path = home + "/signalbox/one.uri"
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+        out.write(uris[0] + "\n")
+    with open(home + "/signalbox/config", "w") as out:
+        out.write("deployment gone\nset uri_file %s/none\ndeployment bare\ndeployment one\nset uri_file %s\n" % (home, path))
+    run = subprocess.run([PROGRAM, "fleet", "--once", "--json"], capture_output=True, text=True, env={**env, "XDG_CONFIG_HOME": home}, timeout=60)
+    said = run.stderr.splitlines()
+    if len(said) != 2 or "the deployment gone is not watched" not in said[0] or "the deployment bare is not watched" not in said[1]:
+        fail("what is wrong in the config: %s" % said)
+    if json.loads(run.stdout or "{}").get("members") != 5:
+        fail("the one that can be watched: %s" % run.stdout[:300])
+    for words, status in ((["--group", "colour", "--once"], 2), (["--filter", "[", "--once"], 2), (["--once", "--follow"], 2), (["--every", "5", "--once"], 2), ([], 2)):
+        run = subprocess.run([PROGRAM, "fleet"] + words, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL, timeout=60)
+        if run.returncode != status or not run.stderr.startswith("signalbox: ") or run.stdout:
+            fail("fleet %s: %d %s" % (words, run.returncode, run.stderr))
+    run = subprocess.run([PROGRAM, "fleet", "--once"], capture_output=True, text=True, env={**env, "XDG_CONFIG_HOME": work + "/nowhere"}, timeout=60)
+    if run.returncode != 2 or "nothing to watch" not in run.stderr:
+        fail("no config: %d %s" % (run.returncode, run.stderr))
+
+
+def main():
+    work = tempfile.mkdtemp()
+    env = {**os.environ, "XDG_CONFIG_HOME": work, "XDG_STATE_HOME": work + "/state"}
+    sim = subprocess.Popen([PROGRAM, "sim", "--fleet", "6", "--refuse", "3", "--hang", "3", "--lie", "3", "--write-config", work], stdout=subprocess.PIPE, text=True, env=env)
+    try:
+        ready = json.loads(sim.stdout.readline())
+        follow(env, ready["faults"])
+        once(env, ready["faults"])
+        page(work, env, 80, 24)
+        page(work, env, 200, 60)
+        bad_config(work, env, [s["uri"] for s in ready["sets"]])
+    finally:
+        sim.terminate()
+        if sim.wait(20) != 0:
+            fail("the simulator ended with %s" % sim.returncode)
+    return 1 if failures else 0
+
+
+sys.exit(main())
