@@ -306,7 +306,7 @@ def on_request(place, target, source):
           {g["name"]: g["state"] for g in page["goals"]} == {n: g["state"] for n, g in goals.items()}, "the page: %s" % page)
     text = place.run("backup", "status").stdout.decode()
     flat = " ".join(text.split())
-    check(all(w in flat for w in ("NEVER come to its end", "by the rates of 2 drills", "NOT to the newest backup")) and all(len(line) <= 80 for line in text.splitlines()), "status: %s" % text)
+    check(all(w in flat for w in ("NEVER come to its end", "by the rates of 2 drills", "AFTER the newest backup")) and all(len(line) <= 80 for line in text.splitlines()), "status: %s" % text)
     r = place.run("ask", "restore plan for the cluster")
     check(r.returncode == 0 and b"by the rates of 2 drills" in r.stdout and b"--oplogReplay" in r.stdout and b"minutes of it by now" in r.stdout, "the plan: %s" % r.stdout.decode())
     source.client.spare.one.drop()

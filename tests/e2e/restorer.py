@@ -126,10 +126,10 @@ def what_is_found(w):
     got = w.fails(path, late, "restore", "took longer than", "--limit", "1", what="one that never ends")
     check(got["restorer"]["runs"][0]["late"] is True and got["restorer"]["limit_s"] == 1, "late: %s" % got["restorer"])
     check(not [p for p in open(pids).read().split() if running(int(p))], "what never ends was left running")
-    none = w.drill(path, w.place.dir + "/nowhere", status=1, what="a program that is not there")
-    check("nowhere" in none["cause"] and w.held() == [], "a program that is not there: %s" % none["cause"])
     os.chmod(w.real, 0o722)
-    check("chmod" in w.drill(path, w.real, status=1, what="one that others may write")["cause"], "one that others may write")
+    for program, word, what in ((w.place.dir + "/nowhere", b"nowhere", "a program that is not there"), ("restore", b"no absolute path", "one without a path"), (w.real, b"chmod", "one that others may write")):
+        r = w.place.run("backup", "drill", path, "--into", w.file, "--restorer", program)  # mistyped: no drill that failed
+        check(r.returncode == 2 and word in r.stderr and w.held() == [], "%s: exit %d: %s" % (what, r.returncode, r.stderr.decode()))
     os.chmod(w.real, 0o700)
     key = w.place.write("key", os.urandom(32))
     sealed = w.place.dir + "/sealed"
