@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define COPIES 3 /* in bytes of the sample: the copy, its indexes, and what it grows by */
 #define BATCHES 5          /* at least: that there is a fastest and a slowest one */
 #define EST_COMMAND_MS 500 /* of a copy, a build, a batch: for policy, before anything was measured */
 #define DEPTH 60           /* of a command that is looked through */
@@ -84,24 +85,8 @@ static int add_updates(const struct sb_what_if_question *q, const char *scratch,
 
 static int describe(const struct sb_what_if_question *q, int64_t documents, struct sb_card *out)
 {
-    const struct sb_card *k = q->card;
-    struct sb_blast_radius *b = &out->blast_radius;
-    out->revision = 1;
-    out->kind = SB_KIND_WHAT_IF;
-    out->environment = k->environment;
-    out->simulated = k->simulated;
-    out->risk = SB_LOW;
-    out->confidence_ppm = 1000000;
-    b->documents = documents;
-    b->bytes = documents * q->catalogue->average_bytes;
-    b->est_bytes = 3 * b->bytes; /* the copy, its indexes, and what it grows by */
-    b->members = q->catalogue->members;
-    out->title = sb_format("Rehearse %s on %" PRId64 " documents of %s", k->id, documents, k->target);
-    return out->title && sb_str_set(&out->id, q->card_id) == 0 && sb_str_set(&out->case_id, k->case_id) == 0 && sb_str_set(&out->deployment, k->deployment) == 0 &&
-                   sb_str_set(&out->deployment_id, k->deployment_id) == 0 && sb_str_set(&out->target, k->target) == 0 && sb_str_set(&out->proves, k->id) == 0 &&
-                   sb_str_set(&out->author, sb_name(&sb_specialists, SB_BY_DATA_ARCHITECT)) == 0 && sb_str_set(&out->requested_by, q->requested_by) == 0
-               ? 0
-               : -1;
+    out->title = sb_format("Rehearse %s on %" PRId64 " documents of %s", q->card->id, documents, q->card->target);
+    return !out->title || sb_what_if_open_card(q, SB_BY_DATA_ARCHITECT, documents, COPIES, out) ? -1 : 0;
 }
 
 int sb_rehearsal_card(const struct sb_what_if_question *q, struct sb_card *out, struct sb_err *err)

@@ -6,18 +6,26 @@
 
 #include <bson/bson.h>
 #include <signalbox/agents/step_iterator.h>
+#include <signalbox/mongo/read_door.h>
 
 int sb_next_batch(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_look(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_pair(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 int sb_next_extracted(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err);
 
-/* Reading an oplog on: the step's own find from a moment on (NULL with err; the caller destroys it); does the oplog reach back to the
- * moment (1, 0 with *out saying that it does not, -1)? And keeping the place (-1: out of memory). */
-struct sb_conn;
-bson_t *sb_look_from(const char *command, uint32_t t, uint32_t i, bool behind, struct sb_err *err);
-int sb_look_reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err);
-int sb_look_remember(struct sb_place *p, uint32_t t, uint32_t i);
+/* step_oplog.c: one turn of reading the record of writes on. The step's own find, from q->place on, is given to `take` entry by entry.
+ * 1: it was read; 0: it cannot be, and *out says why; -1 with err. conn may be open in any case, to the primary: the caller closes it. */
+#define SB_LOOK_ENTRIES 20000 /* at most, in one turn */
+struct sb_look_reading {
+    const struct sb_server *server;
+    const struct sb_turn_question *q;
+    sb_doc_fn take;
+    void *ctx;
+    struct sb_conn *conn;      /* out, and */
+    char db[64], coll[192];    /* of q->ns */
+};
+int sb_look_read(struct sb_look_reading *r, struct sb_turn_answer *out, struct sb_err *err);
+int sb_look_remember(struct sb_place *p, uint32_t t, uint32_t i); /* the place behind this entry; -1: out of memory */
 
 /* The value that a write gives to a dotted path, by the `o` of its oplog entry: a whole document, a difference ($v: 2), or
  * modifiers. False: it does not touch the path. `out` borrows from `o`. */

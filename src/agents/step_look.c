@@ -10,7 +10,6 @@
 #include "bson_get.h"
 
 #include <signalbox/agents/catalogue.h>
-#include <signalbox/agents/oplog.h>
 #include <signalbox/agents/schema_validator.h>
 #include <signalbox/formats/bsonscan.h>
 #include <signalbox/mongo/read_door.h>
@@ -18,7 +17,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MOST_ENTRIES 20000 /* in one turn */
 #define MOST_IDS 1000      /* of documents that are asked for in one turn */
 
 struct look {
@@ -33,7 +31,7 @@ struct look {
 
 static bool full(const struct look *l)
 {
-    return l->ids ? l->ids_n >= MOST_IDS : l->read >= MOST_ENTRIES;
+    return l->ids ? l->ids_n >= MOST_IDS : l->read >= SB_LOOK_ENTRIES;
 }
 
 /* ---- what a write has set ---- */
@@ -186,69 +184,11 @@ static bool take_entry(void *ctx, const bson_t *doc)
     return !full(l);
 }
 
-/* ---- reading on ---- */
-
-bson_t *sb_look_from(const char *command, uint32_t t, uint32_t i, bool behind, struct sb_err *err)
-{
-    bson_t *all = bson_new_from_json((const uint8_t *)command, -1, NULL), *out = bson_new(), filter, ts, sub;
-    bson_iter_t it;
-    bool found = false;
-    for (bool more = all && bson_iter_init(&it, all) && bson_iter_next(&it); more; more = bson_iter_next(&it)) {
-        if (strcmp(bson_iter_key(&it), "filter") == 0 && sb_sub_document(&it, &sub)) {
-            BSON_APPEND_DOCUMENT_BEGIN(out, "filter", &filter);
-            BSON_APPEND_DOCUMENT_BEGIN(&filter, "ts", &ts);
-            BSON_APPEND_TIMESTAMP(&ts, behind ? "$gt" : "$gte", t, i);
-            bson_append_document_end(&filter, &ts);
-            bson_concat(&filter, &sub);
-            bson_append_document_end(out, &filter);
-            found = true;
-        } else if (strcmp(bson_iter_key(&it), "$db") != 0) {
-            BSON_APPEND_VALUE(out, bson_iter_key(&it), bson_iter_value(&it));
-        }
-    }
-    if (all)
-        bson_destroy(all);
-    if (found)
-        return out;
-    bson_destroy(out);
-    sb_fail(err, SB_EINTERNAL, "the step's command is no find that can be read on");
-    return NULL;
-}
-
 static bool take_any(void *ctx, const bson_t *doc)
 {
     (void)doc;
     *(bool *)ctx = true;
     return false;
-}
-
-int sb_look_reaches(struct sb_conn *c, int64_t since, struct sb_turn_answer *out, struct sb_err *err)
-{
-    uint64_t oldest;
-    int rc = sb_oplog_time(c, SB_OPLOG_OLDEST, &oldest, err);
-    bool refused = rc && err->code == SB_ECOMMAND;
-    if (rc && !refused)
-        return -1;
-    if (oldest && (int64_t)(oldest >> 32) <= since / 1000)
-        return 1;
-    out->turn = SB_TURN_FAILED;
-    if (oldest)
-        snprintf(out->why, sizeof out->why, "the oplog does not reach back to when the counting began: what was written since is not known");
-    else
-        snprintf(out->why, sizeof out->why, "there is no oplog to be read here, so what the applications write cannot be seen%s%.120s", refused ? ": " : "", refused ? err->msg : "");
-    *err = (struct sb_err)SB_ERR_INIT;
-    return 0;
-}
-
-int sb_look_remember(struct sb_place *p, uint32_t t, uint32_t i)
-{
-    bson_t doc = BSON_INITIALIZER;
-    BSON_APPEND_TIMESTAMP(&doc, "_id", t, i);
-    char *json = bson_as_canonical_extended_json(&doc, NULL);
-    int rc = !json || sb_str_set(&p->at, json) ? -1 : 0;
-    bson_free(json);
-    bson_destroy(&doc);
-    return rc;
 }
 
 static void conclude(const struct look *l, struct sb_turn_answer *out)
@@ -304,46 +244,23 @@ static int hold_against(struct look *l, struct sb_conn *c, const char *db, const
 
 int sb_next_look(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
 {
-    struct look l = {.q = q, .place = &out->next, .t = (uint32_t)(q->place.since / 1000)};
-    struct sb_conn *c = NULL;
-    bson_t *at = q->place.at ? bson_new_from_json((const uint8_t *)q->place.at, -1, NULL) : NULL, *command = NULL;
-    bson_iter_t it;
-    char db[64], coll[192];
-    int rc = -1;
-    if (at && bson_iter_init_find(&it, at, "_id") && BSON_ITER_HOLDS_TIMESTAMP(&it))
-        bson_iter_timestamp(&it, &l.t, &l.i);
-    if (sb_streq(q->step->work.how, "validated"))
+    struct look l = {.q = q, .place = &out->next};
+    struct sb_look_reading r = {.server = server, .q = q, .take = take_entry, .ctx = &l};
+    bool validated = sb_streq(q->step->work.how, "validated");
+    if (!validated && !q->step->work.field)
+        return sb_fail(err, SB_EINTERNAL, "the step does not say which writes are looked at");
+    if (validated)
         l.ids = bson_new();
-    if (!sb_ns_split(q->ns, db, coll) || (!l.ids && !q->step->work.field)) {
-        sb_fail(err, SB_EINTERNAL, "the step does not say which writes are looked at");
-        goto out;
-    }
-    if (!(c = sb_conn_to_primary(server, SB_LANE_BULK, err)))
-        goto out;
-    rc = sb_same_collection(c, db, coll, q->uuid, out->why, sizeof out->why, err);
-    if (rc == 0)
-        out->turn = SB_TURN_FAILED;
-    if (rc == 1 && !at)
-        rc = sb_look_reaches(c, q->place.since, out, err);
-    if (rc != 1)
-        goto out;
-    command = sb_look_from(q->step->action, l.t, l.i, at != NULL, err);
-    rc = command && sb_read_cursor(c, "local", command, MOST_ENTRIES, take_entry, &l, err) >= 0 ? 0 : -1;
-    if (rc == 0 && l.read && sb_look_remember(&out->next, l.t, l.i))
-        rc = sb_fail_nomem(err);
-    if (rc == 0 && l.ids)
-        rc = hold_against(&l, c, db, coll, out, err);
-    if (rc == 0 && out->turn != SB_TURN_FAILED)
+    int rc = sb_look_read(&r, out, err);
+    bool read = rc == 1;
+    if (read)
+        rc = l.read && sb_look_remember(&out->next, l.t, l.i) ? sb_fail_nomem(err) : 0;
+    if (read && rc == 0 && l.ids)
+        rc = hold_against(&l, r.conn, r.db, r.coll, out, err);
+    if (read && rc == 0 && out->turn != SB_TURN_FAILED)
         conclude(&l, out);
-out:
-    if (rc > 0)
-        rc = 0;
-    sb_conn_close(c);
+    sb_conn_close(r.conn);
     if (l.ids)
         bson_destroy(l.ids);
-    if (command)
-        bson_destroy(command);
-    if (at)
-        bson_destroy(at);
     return rc;
 }

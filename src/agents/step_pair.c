@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define GRACE_S 30
-#define MOST_ENTRIES 20000 /* in one turn */
 #define MOST_PAIRS 2000
 
 /* ---- what a write makes of a field ---- */
@@ -196,7 +195,7 @@ static bool take_entry(void *ctx, const bson_t *doc)
         return false; /* this entry is read again */
     l->read++;
     l->last = ts;
-    l->full = l->read >= MOST_ENTRIES;
+    l->full = l->read >= SB_LOOK_ENTRIES;
     return !l->full;
 }
 
@@ -295,41 +294,13 @@ static int conclude(struct sb_conn *c, struct look *l, struct sb_turn_answer *ou
 int sb_next_pair(const struct sb_server *server, const struct sb_turn_question *q, struct sb_turn_answer *out, struct sb_err *err)
 {
     struct look l = {.q = q, .ns = {q->ns, q->step->work.new_field}};
-    bson_t *at = q->place.at ? bson_new_from_json((const uint8_t *)q->place.at, -1, NULL) : NULL, *command = NULL;
-    bson_iter_t it;
-    uint32_t t = (uint32_t)(q->place.since / 1000), i = 0;
-    struct sb_conn *c = NULL;
-    char db[64], coll[192];
-    int rc = -1;
-    if (at && bson_iter_init_find(&it, at, "_id") && BSON_ITER_HOLDS_TIMESTAMP(&it))
-        bson_iter_timestamp(&it, &t, &i);
-    if (!sb_ns_split(q->ns, db, coll) || !q->step->work.field || !l.ns[1]) {
-        sb_fail(err, SB_EINTERNAL, "the step does not say which writes are looked at");
-        goto out;
-    }
-    if (!(c = sb_conn_to_primary(server, SB_LANE_BULK, err)))
-        goto out;
-    rc = sb_same_collection(c, db, coll, q->uuid, out->why, sizeof out->why, err);
-    if (rc == 0)
-        out->turn = SB_TURN_FAILED;
-    if (rc == 1 && !at)
-        rc = sb_look_reaches(c, q->place.since, out, err);
-    if (rc != 1)
-        goto out;
-    command = sb_look_from(q->step->action, t, i, at != NULL, err);
-    rc = command && sb_read_cursor(c, "local", command, MOST_ENTRIES, take_entry, &l, err) >= 0 ? 0 : -1;
-    if (rc == 0 && l.nomem)
-        rc = sb_fail_nomem(err);
-    if (rc == 0)
-        rc = conclude(c, &l, out, err);
-out:
-    if (rc > 0)
-        rc = 0;
-    sb_conn_close(c);
+    struct sb_look_reading r = {.server = server, .q = q, .take = take_entry, .ctx = &l};
+    if (!q->step->work.field || !l.ns[1])
+        return sb_fail(err, SB_EINTERNAL, "the step does not say which writes are looked at");
+    int rc = sb_look_read(&r, out, err);
+    if (rc == 1)
+        rc = l.nomem ? sb_fail_nomem(err) : conclude(r.conn, &l, out, err);
+    sb_conn_close(r.conn);
     look_release(&l);
-    if (command)
-        bson_destroy(command);
-    if (at)
-        bson_destroy(at);
     return rc;
 }

@@ -49,34 +49,22 @@ void sb_statement_release(struct sb_statement *s)
     s->all = NULL;
 }
 
-static void narrow_update(const struct sb_statement *s, const bson_t *range, bson_t *out)
+/* The one statement of an update or a delete. */
+static void narrow_statement(const struct sb_statement *s, const bson_t *range, bson_t *out)
 {
     bson_t list, one, q, hint;
-    BSON_APPEND_ARRAY_BEGIN(out, "updates", &list);
+    bson_append_array_begin(out, s->deletes ? "deletes" : "updates", -1, &list);
     BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
     BSON_APPEND_DOCUMENT_BEGIN(&one, "q", &q);
     bson_concat(&q, range);
     bson_concat(&q, &s->q);
     bson_append_document_end(&one, &q);
-    BSON_APPEND_ARRAY(&one, "u", &s->u);
-    BSON_APPEND_BOOL(&one, "multi", true);
-    BSON_APPEND_DOCUMENT_BEGIN(&one, "hint", &hint);
-    BSON_APPEND_INT32(&hint, "_id", 1);
-    bson_append_document_end(&one, &hint);
-    bson_append_document_end(&list, &one);
-    bson_append_array_end(out, &list);
-}
-
-static void narrow_delete(const struct sb_statement *s, const bson_t *range, bson_t *out)
-{
-    bson_t list, one, q, hint;
-    BSON_APPEND_ARRAY_BEGIN(out, "deletes", &list);
-    BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &one);
-    BSON_APPEND_DOCUMENT_BEGIN(&one, "q", &q);
-    bson_concat(&q, range);
-    bson_concat(&q, &s->q);
-    bson_append_document_end(&one, &q);
-    BSON_APPEND_INT32(&one, "limit", 0);
+    if (s->deletes) {
+        BSON_APPEND_INT32(&one, "limit", 0);
+    } else {
+        BSON_APPEND_ARRAY(&one, "u", &s->u);
+        BSON_APPEND_BOOL(&one, "multi", true);
+    }
     BSON_APPEND_DOCUMENT_BEGIN(&one, "hint", &hint);
     BSON_APPEND_INT32(&hint, "_id", 1);
     bson_append_document_end(&one, &hint);
@@ -108,10 +96,8 @@ char *sb_statement_narrowed(const struct sb_statement *s, const bson_t *range)
     bson_t out = BSON_INITIALIZER;
     bson_iter_t it;
     for (bool more = bson_iter_init(&it, s->all) && bson_iter_next(&it); more; more = bson_iter_next(&it)) {
-        if (strcmp(bson_iter_key(&it), "updates") == 0)
-            narrow_update(s, range, &out);
-        else if (strcmp(bson_iter_key(&it), "deletes") == 0)
-            narrow_delete(s, range, &out);
+        if (strcmp(bson_iter_key(&it), s->deletes ? "deletes" : "updates") == 0)
+            narrow_statement(s, range, &out);
         else if (strcmp(bson_iter_key(&it), "pipeline") == 0)
             narrow_pipeline(s, range, &out);
         else

@@ -13,6 +13,10 @@ bool sb_what_if_sensitive(const json_t *names, const char *path);
  * or hide it. NULL: it is none of ordered fields, asks for a sensitive one, or there is no memory. The caller frees it. */
 char *sb_what_if_copy_index(const struct sb_index_info *x, const json_t *sensitive, const char *scratch, const char *card_id, int step, bool replicated, const char *db);
 
+/* What every card of a trial says: whose card it proves, where, and what a sample of so many documents takes in so many copies. -1: out of
+ * memory. */
+int sb_what_if_open_card(const struct sb_what_if_question *q, int specialist, int64_t documents, int64_t copies, struct sb_card *out);
+
 /* A command of the card's own, word for word but for three things: it is about the scratch collection, its comment is that of this card and
  * step, and above 0 it has so many milliseconds. Canonical Extended JSON; NULL: it is none, or memory ran out. The caller's. */
 char *sb_what_if_on_scratch(const char *action, const char *scratch, const char *card_id, int step, int32_t max_time_ms);

@@ -292,22 +292,33 @@ static int add_criteria(const struct sb_what_if_question *q, struct sb_card *out
     return rc ? -1 : 0;
 }
 
-static int describe(const struct sb_what_if_question *q, const char *db, const char *scratch, int64_t documents, struct sb_card *out)
+int sb_what_if_open_card(const struct sb_what_if_question *q, int specialist, int64_t documents, int64_t copies, struct sb_card *out)
 {
     const struct sb_card *k = q->card;
     struct sb_blast_radius *b = &out->blast_radius;
-    char *ns = sb_format("%s.%s", db, scratch);
     out->revision = 1;
     out->kind = SB_KIND_WHAT_IF;
     out->environment = k->environment;
     out->simulated = k->simulated;
     out->risk = SB_LOW;
     out->confidence_ppm = 1000000;
-    out->watch.window_s = WINDOW_S;
     b->documents = documents;
     b->bytes = documents * q->catalogue->average_bytes;
-    b->est_bytes = 2 * b->bytes;
+    b->est_bytes = copies * b->bytes;
     b->members = q->catalogue->members;
+    return sb_str_set(&out->id, q->card_id) || sb_str_set(&out->case_id, k->case_id) || sb_str_set(&out->deployment, k->deployment) ||
+                   sb_str_set(&out->deployment_id, k->deployment_id) || sb_str_set(&out->target, k->target) || sb_str_set(&out->proves, k->id) ||
+                   sb_str_set(&out->author, sb_name(&sb_specialists, specialist)) || sb_str_set(&out->requested_by, q->requested_by)
+               ? -1
+               : 0;
+}
+
+static int describe(const struct sb_what_if_question *q, const char *db, const char *scratch, int64_t documents, struct sb_card *out)
+{
+    const struct sb_card *k = q->card;
+    struct sb_blast_radius *b = &out->blast_radius;
+    char *ns = sb_format("%s.%s", db, scratch);
+    out->watch.window_s = WINDOW_S;
     b->est_duration_ms = 2000;
     b->lock = sb_format("none on %s; the copy reads %" PRId64 " documents (at most %d s a command) and writes them to %s, on every member", k->target, documents, SB_WHAT_IF_MAX_TIME_MS / 1000, scratch);
     out->title = sb_format("Try %s out on %" PRId64 " documents of %s", k->index_name, documents, k->target);
@@ -315,13 +326,10 @@ static int describe(const struct sb_what_if_question *q, const char *db, const c
                          "explained with it and by the plans that they have today, and then all is taken away by itself. %s",
                          q->requested_by, k->id, documents, q->catalogue->documents, scratch, k->id,
                          json_array_size(q->sensitive) ? "Sensitive fields are not copied." : "No field is named sensitive, so whole documents are copied.");
-    int rc = ns && b->lock && out->title && out->why && sb_str_set(&out->id, q->card_id) == 0 && sb_str_set(&out->case_id, k->case_id) == 0 &&
-                     sb_str_set(&out->deployment, k->deployment) == 0 && sb_str_set(&out->deployment_id, k->deployment_id) == 0 && sb_str_set(&out->target, k->target) == 0 &&
-                     sb_str_set(&out->proves, k->id) == 0 && sb_str_set(&out->index_name, k->index_name) == 0 && sb_str_set(&out->index_key, k->index_key) == 0 &&
-                     sb_str_set(&out->index_options, k->index_options) == 0 && sb_str_set(&out->author, sb_name(&sb_specialists, SB_BY_INDEX_OPTIMIZER)) == 0 &&
-                     sb_str_set(&out->requested_by, q->requested_by) == 0 && sb_strs_push(&b->namespaces, &b->namespaces_n, ns) == 0
-                 ? 0
-                 : -1;
+    int rc = !ns || !b->lock || !out->title || !out->why || sb_what_if_open_card(q, SB_BY_INDEX_OPTIMIZER, documents, 2, out) || sb_str_set(&out->index_name, k->index_name) ||
+                     sb_str_set(&out->index_key, k->index_key) || sb_str_set(&out->index_options, k->index_options) || sb_strs_push(&b->namespaces, &b->namespaces_n, ns)
+                 ? -1
+                 : 0;
     char *size = rc == 0 ? sb_format("%" PRId64 " of %" PRId64, documents, q->catalogue->documents) : NULL;
     if (!size || sb_evidence_add(&out->evidence, &out->evidence_n, "collStats", k->target, "sampled documents", size, "measured", q->at))
         rc = -1;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MS 30000
 #define CONNECT_MS 5000 /* whether the deployment is a simulated one stands in the entry; a release does not wait for longer */
 
 struct args {
@@ -50,21 +49,8 @@ static int ask(struct sb_session *s, const struct args *a, struct sb_err *err)
     if (!m)
         return sb_complain(err);
     sb_session_ask(s, m);
-    m = sb_session_wait(s, SB_NEWS_ANSWER, 2, ANSWER_MS);
-    if (!m) {
-        sb_fail(err, SB_EIO, "no answer came within %d s", ANSWER_MS / 1000);
-        return sb_complain(err);
-    }
-    const struct sb_answer *answer = m->body;
-    int status = answer->ok ? 0 : (int)answer->status;
-    if (a->json)
-        sb_print_json(json_pack("{s:b,s:s}", "ok", answer->ok, "answer", answer->text));
-    else if (answer->ok)
-        sb_print("%s\n", answer->text);
-    else
-        sb_usage_error("%s", answer->text);
-    sb_message_free(m);
-    return status;
+    int status = sb_session_told(s, 2, a->json, err);
+    return status < 0 ? sb_complain(err) : status;
 }
 
 /* What is in force is told to a new seat before the strip, when there is anything. */
@@ -72,7 +58,7 @@ static int tell_silenced(struct sb_session *s, const struct args *a, struct sb_e
 {
     struct sb_hushes h = {0};
     bool all = false;
-    for (int64_t until = sb_mono_ms() + ANSWER_MS, left; !all && (left = until - sb_mono_ms()) > 0;) {
+    for (int64_t until = sb_mono_ms() + SB_ANSWER_MS, left; !all && (left = until - sb_mono_ms()) > 0;) {
         struct sb_message *m = sb_session_wait(s, -1, -1, (int)left);
         if (!m)
             break;
@@ -85,7 +71,7 @@ static int tell_silenced(struct sb_session *s, const struct args *a, struct sb_e
         sb_message_free(m);
     }
     if (!all) {
-        sb_fail(err, SB_EIO, "was not told what is silenced within %d s", ANSWER_MS / 1000);
+        sb_fail(err, SB_EIO, "was not told what is silenced within %d s", SB_ANSWER_MS / 1000);
         return sb_complain(err);
     }
     if (a->json) {

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANSWER_MS 30000
 #define CONNECT_MS 5000 /* as for a mark: the decision does not wait for a deployment that is away */
 
 static int sign(struct sb_signed *out, const struct sb_restore *r, const json_t *lowered, const char *policy, struct sb_err *err)
@@ -43,19 +42,7 @@ static int tell(struct sb_session *s, struct sb_message *m, bool json, struct sb
     if (sb_session_owns(s))
         sb_session_connected(s, CONNECT_MS);
     sb_session_ask(s, m);
-    struct sb_message *reply = sb_session_wait(s, SB_NEWS_ANSWER, 2, ANSWER_MS);
-    if (!reply)
-        return sb_fail(err, SB_EIO, "no answer came within %d s", ANSWER_MS / 1000);
-    const struct sb_answer *answer = reply->body;
-    int status = answer->ok ? 0 : (int)answer->status;
-    if (json)
-        sb_print_json(json_pack("{s:b,s:s}", "ok", answer->ok, "answer", answer->text));
-    else if (answer->ok)
-        sb_print("%s\n", answer->text);
-    else
-        sb_usage_error("%s", answer->text);
-    sb_message_free(reply);
-    return status;
+    return sb_session_told(s, 2, json, err);
 }
 
 int sb_policy_restore_command(const struct sb_policy *policy, bool named, const char *dir, const struct sb_restore *r, struct sb_err *err)

@@ -465,6 +465,23 @@ struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, 
     }
 }
 
+int sb_session_told(struct sb_session *s, int64_t seq, bool json, struct sb_err *err)
+{
+    struct sb_message *m = sb_session_wait(s, SB_NEWS_ANSWER, seq, SB_ANSWER_MS);
+    if (!m)
+        return sb_fail(err, SB_EIO, "no answer came within %d s", SB_ANSWER_MS / 1000);
+    const struct sb_answer *answer = m->body;
+    int status = answer->ok ? 0 : (int)answer->status;
+    if (json)
+        sb_print_json(json_pack("{s:b,s:s}", "ok", answer->ok, "answer", answer->text));
+    else if (answer->ok)
+        sb_print("%s\n", answer->text);
+    else
+        sb_usage_error("%s", answer->text);
+    sb_message_free(m);
+    return status;
+}
+
 void sb_session_connected(struct sb_session *s, int timeout_ms)
 {
     bool there = false;

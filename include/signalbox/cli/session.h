@@ -88,6 +88,11 @@ void sb_session_connected(struct sb_session *s, int timeout_ms);
  * nothing came, or the other side has gone. */
 struct sb_message *sb_session_wait(struct sb_session *s, int type, int64_t seq, int timeout_ms);
 
+/* Waits for the answer to what was asked with this number, SB_ANSWER_MS at most, and prints it, or complains of it. Returns the exit
+ * status that it has; -1 when none came. */
+#define SB_ANSWER_MS 30000
+int sb_session_told(struct sb_session *s, int64_t seq, bool json, struct sb_err *err);
+
 /* A bundle by name ("default") or path. Appends its text; *path names it in messages. */
 int sb_policy_text_of(const char *name, struct sb_str *text, const char **path, struct sb_err *err);
 

@@ -120,6 +120,17 @@ static size_t count_ill(const struct sb_strip *s)
     return ill;
 }
 
+/* Of several members, how many are ill, and the worst lag. */
+static void health(size_t ill, int64_t lag, struct sb_page *p)
+{
+    if (ill)
+        sb_page_textf(p, SB_ROLE_BAD, "%zu not healthy", ill);
+    else
+        sb_page_text(p, SB_ROLE_GOOD, "all healthy");
+    if (lag >= 0)
+        sb_page_textf(p, lag >= 10 ? SB_ROLE_BAD : SB_ROLE_TEXT, ", lag %lld s", (long long)lag);
+}
+
 /* All members in one line, where there is no room for more. */
 static void in_short(const struct sb_strip *s, struct sb_page *p)
 {
@@ -129,12 +140,7 @@ static void in_short(const struct sb_strip *s, struct sb_page *p)
         lag = s->members[i].lag_s > lag ? s->members[i].lag_s : lag;
     sb_page_line(p);
     sb_page_textf(p, ill ? SB_ROLE_BAD : SB_ROLE_TEXT, "%s%zu members, ", ill ? "!" : " ", s->members_n);
-    if (ill)
-        sb_page_textf(p, SB_ROLE_BAD, "%zu not healthy", ill);
-    else
-        sb_page_text(p, SB_ROLE_GOOD, "all healthy");
-    if (lag >= 0)
-        sb_page_textf(p, lag >= 10 ? SB_ROLE_BAD : SB_ROLE_TEXT, ", lag %lld s", (long long)lag);
+    health(ill, lag, p);
 }
 
 /* A shard in one line: how many of its members are well, who leads it, the worst lag. */
@@ -152,12 +158,7 @@ static void shard_in_short(const struct sb_strip *s, size_t from, struct sb_page
     sb_page_line(p);
     sb_page_textf(p, ill || !primary ? SB_ROLE_BAD : SB_ROLE_STRONG, "%s%s", ill || !primary ? "!" : " ", s->members[from].shard);
     sb_page_textf(p, SB_ROLE_TEXT, "  %zu members, ", n);
-    if (ill)
-        sb_page_textf(p, SB_ROLE_BAD, "%zu not healthy", ill);
-    else
-        sb_page_text(p, SB_ROLE_GOOD, "all healthy");
-    if (lag >= 0)
-        sb_page_textf(p, lag >= 10 ? SB_ROLE_BAD : SB_ROLE_TEXT, ", lag %lld s", (long long)lag);
+    health(ill, lag, p);
     sb_page_textf(p, primary ? SB_ROLE_TEXT : SB_ROLE_BAD, primary ? ", primary %s" : ", no primary%s", primary ? primary : "");
 }
 
