@@ -187,6 +187,25 @@ static int make(const struct sb_retire_question *q, const struct choice *c, stru
                : 0;
 }
 
+static bool is_wanted(const struct sb_retire_question *q, const struct choice *c)
+{
+    return !q->wanted || sb_streq(q->wanted, c->r.index->name);
+}
+
+/* An index was named, and no card comes of it: it stays, it is unknown, or there is nothing that speaks against or for it. */
+static char *tell_wanted(const struct sb_retire_question *q, const struct choice *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_wanted(q, &list[i]) && !retires(&list[i].r))
+            return sb_format("%s of %s stays: %s", q->wanted, list[i].c->ns, list[i].r.why);
+    for (size_t i = 0; i < q->catalogues_n; i++)
+        for (size_t k = 0; k < q->catalogues[i].indexes_n; k++)
+            if (sb_streq(q->catalogues[i].indexes[k].name, q->wanted))
+                return sb_format("%s of %s is not proposed to go: %s", q->wanted, q->catalogues[i].ns,
+                                 q->catalogues[i].knows_index_stats ? "it is not redundant, and it has been used since the members began to count" : "this server does not say whether it is used");
+    return sb_format("there is no index named %s on %s; nothing is proposed in its place", q->wanted, q->about);
+}
+
 static bool is_passed_over(const struct sb_retire_question *q, const struct choice *c)
 {
     for (size_t i = 0; i < q->pass_over_n; i += 2)
@@ -202,20 +221,21 @@ int sb_index_retire(const struct sb_retire_question *q, struct sb_index_advice *
     memset(out, 0, sizeof *out);
     int rc = look(q, &list, &n);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        if (retires(&list[i].r) && !is_passed_over(q, &list[i]) && (lead == SIZE_MAX || before(&list[i], &list[lead])))
+        if (retires(&list[i].r) && is_wanted(q, &list[i]) && !is_passed_over(q, &list[i]) && (lead == SIZE_MAX || before(&list[i], &list[lead])))
             lead = i;
     bool uncounted = false;
     for (size_t i = 0; i < q->catalogues_n; i++)
         uncounted |= !q->catalogues[i].knows_index_stats; /* nobody said that they were used */
     bool card = rc == 0 && lead != SIZE_MAX && q->can_hide;
     for (size_t i = 0; rc == 0 && i < n; i++)
-        if (!card || i != lead)
+        if ((!card || i != lead) && (card || is_wanted(q, &list[i])))
             rc = find_out(out, &list[i]);
     if (card && rc == 0)
         rc = make(q, &list[lead], &out->card);
     if (rc == 0) {
         out->proposes = card;
         out->summary = card                ? sb_format("%s could go: %s", list[lead].r.index->name, list[lead].r.why)
+                       : q->wanted && lead == SIZE_MAX ? tell_wanted(q, list, n)
                        : lead != SIZE_MAX ? sb_format("an index of %s could go, but this server cannot hide one first", q->about)
                        : uncounted || n   ? sb_format("no index of %s is proposed to go", q->about)
                                           : sb_format("no index of %s is proposed to go: none is redundant, and whatever there is beside that of _id has been used since its members began to count", q->about);

@@ -148,7 +148,7 @@ char *sb_o_perform(struct sb_orchestrator *o, struct held_case *c, const struct 
             sb_fail(err, SB_EINPUT, "Which collection? The anomaly names none.");
         return NULL;
     case SB_TASK_INDEX_REVIEW: sb_o_consult_review(o, c, place, err); return NULL;
-    case SB_TASK_INDEX_RETIRE: sb_o_consult_retire(o, c, place, err); return NULL;
+    case SB_TASK_INDEX_RETIRE: sb_o_consult_retire(o, c, place, s->index, err); return NULL;
     case SB_TASK_SCHEMA_REVIEW: sb_o_consult_schema(o, c, ns, err); return NULL;
     case SB_TASK_SCHEMA_VALIDATE: sb_o_consult_validate(o, c, ns, err); return NULL;
     case SB_TASK_SCHEMA_CHANGE: sb_o_consult_change(o, c, ns, err); return NULL;

@@ -15,7 +15,7 @@
 struct retiring {
     struct sb_orchestrator *o;
     struct errand way;
-    char *case_id, *card_id, *about, *deployment, *deployment_id, *requested_by;
+    char *case_id, *card_id, *about, *wanted, *deployment, *deployment_id, *requested_by;
     char **names;
     size_t names_n;
     char **members;
@@ -44,6 +44,7 @@ static void free_retiring(void *p)
     free(r->case_id);
     free(r->card_id);
     free(r->about);
+    free(r->wanted);
     free(r->deployment);
     free(r->deployment_id);
     free(r->requested_by);
@@ -191,7 +192,7 @@ static int find_names(const struct sb_orchestrator *o, struct retiring *r)
     return 0;
 }
 
-int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const char *ns, struct sb_err *err)
+int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const char *ns, const char *index, struct sb_err *err)
 {
     if (!o->telemetry)
         return sb_fail(err, SB_ESERVER, "not connected yet: %s", o->connect_note ? o->connect_note : "connecting");
@@ -204,13 +205,13 @@ int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *held, const
     r->o = o;
     sb_str_init(&r->declined_text);
     r->card_id = sb_format("C-%06" PRId64, o->last_card + 1);
-    if (!r->card_id || sb_str_set(&r->case_id, held->case_.id) || sb_str_set(&r->about, ns) || sb_str_set(&r->deployment, o->deployment) ||
+    if (!r->card_id || sb_str_set(&r->case_id, held->case_.id) || sb_str_set(&r->about, ns) || (index && sb_str_set(&r->wanted, index)) || sb_str_set(&r->deployment, o->deployment) ||
         sb_str_set(&r->deployment_id, o->facts.id) || sb_str_set(&r->requested_by, held->case_.requested_by) ||
         sb_o_members(o, &r->members, &r->members_n, &r->primary) || find_names(o, r)) {
         free_retiring(r);
         return sb_fail_nomem(err);
     }
-    r->q = (struct sb_retire_question){.about = r->about, .can_hide = sb_hello_replicated(&o->facts.hello) && o->facts.version_number >= 40400, .card_id = r->card_id, .case_id = r->case_id,
+    r->q = (struct sb_retire_question){.about = r->about, .wanted = r->wanted, .can_hide = sb_hello_replicated(&o->facts.hello) && o->facts.version_number >= 40400, .card_id = r->card_id, .case_id = r->case_id,
                                        .deployment = r->deployment, .deployment_id = r->deployment_id, .requested_by = r->requested_by, .environment = o->opt.environment,
                                        .simulated = o->facts.simulated};
     o->last_card++;

@@ -816,8 +816,8 @@ int sb_o_consult_index(struct sb_orchestrator *o, struct held_case *c, const cha
 int sb_o_consult_edit(struct sb_orchestrator *o, const struct seat *s, int64_t seq, const struct held_card *card, const struct sb_edit *e,
                       const struct sb_card *fresh, struct sb_err *err);
 
-/* Has the Index Optimizer look for indexes that nobody needs: of one collection, or of all of a database. */
-int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *c, const char *ns, struct sb_err *err);
+/* Has the Index Optimizer look for indexes that nobody needs: of one collection, or of all of a database; or at the one of this name (NULL: whichever). */
+int sb_o_consult_retire(struct sb_orchestrator *o, struct held_case *c, const char *ns, const char *index, struct sb_err *err);
 
 /* Has the Index Optimizer propose every index that a collection, or each collection of a database, asks for, and say what became of
  * each shape. */

@@ -53,7 +53,7 @@ static struct sb_workload *workload(bool hint)
     return w;
 }
 
-static void look(const struct row *r, bool hint, struct sb_index_advice *a)
+static void look_at(const struct row *r, bool hint, const char *wanted, struct sb_index_advice *a)
 {
     struct sb_err err = SB_ERR_INIT;
     struct sb_catalogue c;
@@ -70,12 +70,17 @@ static void look(const struct row *r, bool hint, struct sb_index_advice *a)
     struct sb_workload *w = workload(hint);
     struct sb_history *h = sb_history_new();
     struct sb_retire_question q = {.catalogues = &c, .catalogues_n = 1, .workload = w, .history = h, .about = "s.c", .from = now - 60000, .now = now, .can_hide = true, .card_id = "C-000001",
-                                   .case_id = "K-000001", .deployment = "d", .deployment_id = "rs:1", .requested_by = "alice"};
+                                   .case_id = "K-000001", .deployment = "d", .deployment_id = "rs:1", .requested_by = "alice", .wanted = wanted};
     sb_assert_ok(sb_index_retire(&q, a, &err), err);
     sb_history_free(h);
     sb_workload_free(w);
     sb_catalogue_release(&c);
     free(text);
+}
+
+static void look(const struct row *r, bool hint, struct sb_index_advice *a)
+{
+    look_at(r, hint, NULL, a);
 }
 
 static bool said(const struct sb_index_advice *a, const char *words)
@@ -178,8 +183,31 @@ static void dropped_now_later_or_never(void **state)
             fail_msg("row %zu: not %d: %s", i, rows[i].word, why);
 }
 
+/* Whoever names an index gets an answer about that one, and never a card for another. */
+static void one_that_is_named_is_judged_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct row *row;
+        const char *wanted, *says;
+        bool proposes;
+    } asked[] = {
+        {&table[1], "old_1", "old_1 could go", true},
+        {&table[1], "other_1", "there is no index named other_1 on s.c", false},
+        {&table[9], "old_1", "old_1 of s.c stays: not used, but it is unique", false},
+        {&table[1], "_id_", "_id_", false},
+    };
+    for (size_t i = 0; i < SB_COUNT(asked); i++) {
+        struct sb_index_advice a;
+        look_at(asked[i].row, false, asked[i].wanted, &a);
+        if (a.proposes != asked[i].proposes || !strstr(a.summary, asked[i].says))
+            fail_msg("%s: %s", asked[i].wanted, a.summary);
+        sb_index_advice_release(&a);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_nobody_used_is_judged_by_the_calendar), cmocka_unit_test(a_hinted_one_stays), cmocka_unit_test(dropped_now_later_or_never)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_that_is_named_is_judged_alone), cmocka_unit_test(what_nobody_used_is_judged_by_the_calendar), cmocka_unit_test(a_hinted_one_stays), cmocka_unit_test(dropped_now_later_or_never)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

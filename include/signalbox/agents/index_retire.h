@@ -24,6 +24,7 @@ struct sb_retire_question {
     bool can_hide;                         /* a replica set's member of 4.4 or later */
     char *const *pass_over;                /* collection and index in turn: proposed before and declined */
     size_t pass_over_n;
+    const char *wanted;                    /* the index that was named: no other is proposed in its place. NULL: whichever can go */
     /* of the card to be */
     const char *card_id, *case_id, *deployment, *deployment_id, *requested_by;
     int environment;
