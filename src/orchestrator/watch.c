@@ -292,12 +292,13 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
 {
     const struct sb_watch *w = &card->watch;
     const struct sb_watch_report *r = &card->report;
-    struct sb_str breaches, blind, missed;
+    struct sb_str breaches, blind, missed, aside;
     int verdict = SB_VERDICT_PASS;
     bool drop = false, any = false;
     sb_str_init(&breaches);
     sb_str_init(&blind);
     sb_str_init(&missed);
+    sb_str_init(&aside);
     *remedy = NULL;
     for (size_t i = 0; i < w->criteria_n && i < r->readings_n; i++) {
         const struct sb_criterion *c = &w->criteria[i];
@@ -310,6 +311,8 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
             any = true;
         } else if (c->decisive && (!x->measured || x->breached)) { /* an index nobody used proves nothing either way */
             sb_str_addf(&blind, "%s%s: %s", blind.len ? "; " : "", text_of(c), x->measured ? "hardly any use" : x->note ? x->note : "not measured");
+        } else if (!x->measured && !sb_criterion_is_event(c)) {
+            sb_str_addf(&aside, "%s%s%s%s%s", aside.len ? ", " : "", text_of(c), x->note ? " (" : "", x->note ? x->note : "", x->note ? ")" : "");
         }
     }
     if (missed.len) { /* whatever the measures say */
@@ -334,13 +337,14 @@ static int judge(const struct sb_card *card, int64_t settle_s, bool overdue, cha
         verdict = SB_VERDICT_INCONCLUSIVE;
         *reason = sb_format("the window was observed for %" PRId64 " s only, of %" PRId64 " s behind its first %" PRId64 " s", r->observed_s, w->window_s - settle_s, settle_s);
     } else {
-        *reason = sb_format("every criterion was met over %" PRId64 " operations in %" PRId64 " s, behind %" PRId64 " s of settling that are not counted",
-                            r->operations, r->observed_s, r->settling_s);
+        *reason = sb_format("every criterion %swas met over %" PRId64 " operations in %" PRId64 " s, behind %" PRId64 " s of settling that are not counted%s%s",
+                            aside.len ? "that decides " : "", r->operations, r->observed_s, r->settling_s, aside.len ? "; not measured: " : "", aside.len ? aside.p : "");
     }
     add_claims(r, reason);
     sb_str_release(&breaches);
     sb_str_release(&blind);
     sb_str_release(&missed);
+    sb_str_release(&aside);
     return verdict;
 }
 

@@ -29,7 +29,7 @@ for v in 5.0 6.0 7.0 8.0; do
     has "$work/suspects" '^new shape \{"customer_id":1\} on shop.orders sorted by \{"created_at":-1\} from account-page$'
     has "$out" '\[measured\] shop.orders operations of this shape: [0-9]+ in [0-9]+ s'
     has "$out" 'Create index customer_id_1_created_at_-1 on shop.orders'
-    has "$out" '^PASS: every criterion was met'
+    has "$out" '^PASS: every criterion (that decides )?was met'
     has "$out" '^ok: [0-9]+ entries, root [0-9a-f]{64}$'
 done
 "$SIGNALBOX" sim --server-version 4.4 >"$work/out" 2>&1
