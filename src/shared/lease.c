@@ -4,8 +4,11 @@
  * begins with $ would be a path. */
 #include <signalbox/shared/lease.h>
 
+#include <signalbox/base/clock.h>
+#include <signalbox/base/json.h>
 #include <signalbox/model/names.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LIT(text) "{", "$literal", BCON_UTF8(text), "}"
@@ -83,6 +86,38 @@ enum sb_leased sb_lease_take(struct sb_store_door *d, const char *deployment, co
     enum sb_leased answer = take_once(d, deployment, name, self, lease_ms, accepted, out, err);
     if (answer == SB_LEASE_NOT && !out->deployment[0]) /* a condition on the clock cannot make what is not there */
         answer = make_row(d, deployment, err) ? SB_LEASE_ERROR : take_once(d, deployment, name, self, lease_ms, accepted, out, err);
+    return answer;
+}
+
+/* The statement of the word about this very lease, where it may be believed. NULL: there is none, or it may not. */
+static char *believed(const struct sb_lease *l, struct sb_lease_belief *belief)
+{
+    struct sb_str text;
+    struct sb_err err = SB_ERR_INIT;
+    char *word = NULL;
+    belief->doubt[0] = '\0';
+    if (!l->forced.at || l->forced.epoch != l->epoch || strcmp(l->forced.owner, l->owner) != 0)
+        return NULL;
+    sb_str_init(&text);
+    if (sb_lease_statement(l, l->forced.by, l->forced.reason, &text, &err) == 0 && strcmp(text.p, l->forced.statement) == 0 && belief->accept(belief->ctx, l, text.p, &err) == 0)
+        word = sb_str_take(&text);
+    if (!word)
+        snprintf(belief->doubt, sizeof belief->doubt, "; the word that it is dead is not believed: %.200s", err.code != SB_OK ? err.msg : "it is about something else");
+    sb_str_release(&text);
+    return word;
+}
+
+enum sb_leased sb_lease_take_believing(struct sb_store_door *d, const char *deployment, const char *name, const struct sb_lease_self *self, int64_t lease_ms, struct sb_lease_belief *belief,
+                                       struct sb_lease *out, struct sb_err *err)
+{
+    belief->asked_ms = sb_mono_ms();
+    enum sb_leased answer = sb_lease_take(d, deployment, name, self, lease_ms, NULL, out, err);
+    char *word = answer == SB_LEASE_NOT ? believed(out, belief) : NULL;
+    if (word) {
+        belief->asked_ms = sb_mono_ms();
+        answer = sb_lease_take(d, deployment, name, self, lease_ms, word, out, err);
+        free(word);
+    }
     return answer;
 }
 

@@ -120,37 +120,15 @@ static struct sb_lease_step worst(const struct sb_tenure *t)
 
 /* ---- the thread ---- */
 
-/* A person has said that the owner is dead: its statement, where it is one about this very lease and may be believed. NULL: not. */
-static char *word_of(struct sb_tenure *t, const struct sb_lease *l)
-{
-    struct sb_str text;
-    struct sb_err err = SB_ERR_INIT;
-    char *word = NULL;
-    if (!l->forced.at || l->forced.epoch != l->epoch || strcmp(l->forced.owner, l->owner) != 0)
-        return NULL;
-    sb_str_init(&text);
-    if (sb_lease_statement(l, l->forced.by, l->forced.reason, &text, &err) == 0 && strcmp(text.p, l->forced.statement) == 0 && t->o.accept(t->o.ctx, l, text.p, &err) == 0)
-        word = sb_str_take(&text);
-    pthread_mutex_lock(&t->lock);
-    snprintf(t->doubt, sizeof t->doubt, "%s%.200s", word ? "" : "; the word that it is dead is not believed: ", word ? "" : err.code != SB_OK ? err.msg : "it is about something else");
-    pthread_mutex_unlock(&t->lock);
-    sb_str_release(&text);
-    return word;
-}
-
 static enum sb_leased take(struct sb_tenure *t, struct sb_store_door *door, struct sb_lease *lease, int64_t *asked, struct sb_err *err)
 {
     struct sb_lease_self me = self(t);
-    *asked = sb_mono_ms();
-    enum sb_leased answer = sb_lease_take(door, t->deployment, t->name, &me, t->o.lease_ms, NULL, lease, err);
-    if (answer != SB_LEASE_NOT)
-        return answer;
-    char *word = word_of(t, lease);
-    if (word) {
-        *asked = sb_mono_ms();
-        answer = sb_lease_take(door, t->deployment, t->name, &me, t->o.lease_ms, word, lease, err);
-        free(word);
-    }
+    struct sb_lease_belief belief = {.accept = t->o.accept, .ctx = t->o.ctx};
+    enum sb_leased answer = sb_lease_take_believing(door, t->deployment, t->name, &me, t->o.lease_ms, &belief, lease, err);
+    *asked = belief.asked_ms;
+    pthread_mutex_lock(&t->lock);
+    snprintf(t->doubt, sizeof t->doubt, "%s", belief.doubt);
+    pthread_mutex_unlock(&t->lock);
     return answer;
 }
 

@@ -74,6 +74,17 @@ enum sb_leased {
 enum sb_leased sb_lease_take(struct sb_store_door *d, const char *deployment, const char *name, const struct sb_lease_self *self, int64_t lease_ms, const char *accepted, struct sb_lease *out,
                              struct sb_err *err);
 
+/* The same, where a person's word about the owner is asked about first: accept says whether it may be believed (0, or -1 with why). doubt: why one was
+ * not, "" otherwise; *asked_ms (mono): when the store was asked last. */
+struct sb_lease_belief {
+    int (*accept)(void *ctx, const struct sb_lease *lease, const char *statement, struct sb_err *err);
+    void *ctx;
+    char doubt[300];
+    int64_t asked_ms;
+};
+enum sb_leased sb_lease_take_believing(struct sb_store_door *d, const char *deployment, const char *name, const struct sb_lease_self *self, int64_t lease_ms, struct sb_lease_belief *belief,
+                                       struct sb_lease *out, struct sb_err *err);
+
 /* From now on for lease_ms, while it is this owner's at this epoch. */
 enum sb_leased sb_lease_renew(struct sb_store_door *d, const char *deployment, const struct sb_lease_self *self, int64_t epoch, int64_t lease_ms, struct sb_lease *out, struct sb_err *err);
 
