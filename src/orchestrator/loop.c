@@ -3,6 +3,8 @@
  * The thread: mail in, one thing after another; and the clock's work once a second. */
 #include "private.h"
 
+#include <signalbox/shared/tenure.h>
+
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>

@@ -4,6 +4,8 @@
  * whose beginning stands there counts. Watching, cards and decisions do not ask. */
 #include "private.h"
 
+#include <signalbox/shared/tenure.h>
+
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>

@@ -29,7 +29,6 @@
 #include <signalbox/policy/autonomy.h>
 #include <signalbox/policy/input.h>
 #include <signalbox/policy/policy.h>
-#include <signalbox/shared/tenure.h>
 #include <signalbox/telemetry/telemetry.h>
 #include <stdatomic.h>
 
@@ -107,6 +106,8 @@ enum phase {
 
 struct sending;
 struct iterating;
+struct sb_tenure; /* shared/tenure.h */
+struct sb_tenure_news;
 
 struct run {
     enum phase phase;

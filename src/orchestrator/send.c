@@ -4,6 +4,8 @@
  * nothing follows from it until it is on the record. */
 #include "private.h"
 
+#include <signalbox/shared/tenure.h>
+
 #include <signalbox/base/hook.h>
 
 #include <inttypes.h>
