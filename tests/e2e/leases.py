@@ -46,7 +46,7 @@ def nothing_doubled(lab, *hosts):
     for name, lease in lab.leases().items():
         if name in NAMES:
             begun = [epoch for n, epoch in epochs(lab, *hosts) if n == name]
-            L.require(max(begun) <= lease["epoch"], "%s: epoch %d was begun, and the store has %d" % (name, max(begun), lease["epoch"]))
+            L.require(max(begun, default=0) <= lease["epoch"], "%s: epoch %d was begun, and the store has %d" % (name, max(begun, default=0), lease["epoch"]))
 
 
 def main():

@@ -127,7 +127,7 @@ class Host:
         self.process.wait()
 
     def entries(self, *kinds, deployment=None):
-        path = self.dir + "/state/" + ("fleet/%s/" % deployment if deployment else "") + "signalbox/ledger.db"
+        path = self.dir + "/state/signalbox/" + ("fleet/%s/signalbox/" % deployment if deployment else "") + "ledger.db"
         if not os.path.exists(path):
             return []
         db = sqlite3.connect("file:%s?mode=ro" % path, uri=True, timeout=10)
