@@ -431,6 +431,25 @@ const struct sb_command sb_commands[] = {
      "                   \"members\",\"asked\",\"polls\",\"failed\",\"lanes\",\"lanes_high\",\"late_ms\",\"series\",\"watched\",\"passed_over\",\"news_lost\"}\n\n"
      "Exit status: 0 done (--once: and all are well); 1 (--once) some are not; 2 bad usage, nothing to watch; 3 (--once) nobody answers.\n",
      sb_cmd_fleet},
+    {"store", "[--json] [status | accept-restored --reason TEXT | approve ID | reject ID]", "the operators' own shared store: how it stands, and cards of other hosts",
+     "The config names it: set store mongodb, set store_uri_file PATH (mode 600; a replica set that is not the one that is watched;\n"
+     "set store_database NAME, signalbox when not said). Every host copies its ledger there, entry by entry; approvals for its cards\n"
+     "come from there, signed; and before a step of a plan is sent the record up to it is with a majority there, and its approval is\n"
+     "used up for every host. While the store is away, held or refused nothing is executed; watching, rejecting, stopping, aborting\n"
+     "and rolling back go on.\n\n"
+     "  status             well, away, held (it has less, or other, than it once acknowledged) or refused, and why; how much of\n"
+     "                     this host's ledger is there. --json: {\"state\",\"why\",\"servers\",\"store\",\"ledger\",\"entries\",\"there\"}\n"
+     "  accept-restored    the store was restored from an old copy, and a person says so: it goes on the record, and the copy is\n"
+     "                     filled up again. On each host; a fork of a ledger is never accepted\n"
+     "  approve ID --hash H --sign KEY [--as NAME] [--target NAME] [--log DIGITS] [--wait SECONDS]\n"
+     "                     approves a card of another host by a statement that an SSH key signs; its owner checks it against its own\n"
+     "                     approval_signers and policy. DIGITS: how the name of its ledger begins, where several have such a card.\n"
+     "                     Waits for the owner's answer (30 s). The time in the statement is the store's. --json: {\"answered\",\"ok\",\n"
+     "                     \"card\",\"ledger\",\"nonce\",\"entry\",\"answer\"}\n"
+     "  reject ID --hash H --reason TEXT --sign KEY ...   the same for a rejection\n\n"
+     "Exit status: 0 done, all is well, or it waits for its owner; 1 held or refused; 2 bad usage; 3 the store is away; 4 the owner\n"
+     "refused it; 5 the ledger cannot be written.\n",
+     sb_cmd_store},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--shards N] [--port P] [--tls-certificate FILE [--tls-ca FILE]] [--auth-file FILE] [--fleet N [--refuse N] [--hang N] [--lie N] [--slow N] [--faults-after SECONDS] [--write-config DIR]]", "the simulated replica set (or sharded cluster) alone, for any MongoDB client",
      "Three members, or as many as are asked for, on loopback ports that speak the MongoDB wire protocol, with a shop's clients\n"
      "at work. The first line "
