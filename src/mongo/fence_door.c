@@ -81,7 +81,7 @@ static void tell_others(struct sb_conn *c, struct sb_fence_seen *seen, struct sb
 {
     sb_read_cursor_json(c, SB_FENCE_DB, "{\"find\": \"" SB_FENCE_COLL "\", \"filter\": {\"_id\": \"epoch\"}}", 1, take, seen, NULL);
     if (seen->epoch)
-        sb_fail(err, SB_EPOLICY, "fenced: another console holds epoch %lld of this deployment (ledger %s)", (long long)seen->epoch, seen->owner[0] ? seen->owner : "unknown");
+        sb_fail(err, SB_EPOLICY, "fenced: another console holds epoch %lld of this deployment (ledger %s; where the store was restored from an old copy, and that one will not come back, remove the document from " SB_FENCE_DB "." SB_FENCE_COLL ")", (long long)seen->epoch, seen->owner[0] ? seen->owner : "unknown");
     else
         sb_fail(err, SB_EPOLICY, "fenced: the fence of this deployment (" SB_FENCE_DB "." SB_FENCE_COLL ") is not at our epoch");
 }

@@ -132,6 +132,14 @@ enum sb_leased sb_lease_renew(struct sb_store_door *d, const char *deployment, c
     return ask(d, deployment, mine(deployment, self, epoch), update, out, err);
 }
 
+enum sb_leased sb_lease_advance(struct sb_store_door *d, const char *deployment, const struct sb_lease_self *self, int64_t epoch, int64_t to, int64_t lease_ms, struct sb_lease *out, struct sb_err *err)
+{
+    bson_t *update = BCON_NEW("0", "{", "$set", "{", "epoch", BCON_INT64(to), "until", "{", "$add", "[", "$$NOW", BCON_INT64(lease_ms), "]", "}", "beat", "$$NOW", "}", "}");
+    enum sb_leased answer = ask(d, deployment, mine(deployment, self, epoch), update, out, err);
+    bool done = answer == SB_LEASE_NOT && out->epoch == to && strcmp(out->owner, self->owner) == 0; /* the first answer was lost */
+    return done ? SB_LEASE_MINE : answer;
+}
+
 /* {$set: {open: the step or null, until, beat}}; nothing in it is read as a path. */
 static bson_t *set_open(const struct sb_lease_step *step, int64_t epoch, int64_t lease_ms)
 {

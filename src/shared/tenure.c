@@ -132,11 +132,35 @@ static enum sb_leased take(struct sb_tenure *t, struct sb_store_door *door, stru
     return answer;
 }
 
-static void raise_fence(struct sb_tenure *t, int64_t epoch)
+/* The fence is ours, from an epoch that the store no longer knows: it was restored from an old copy. We were the last to own the
+ * deployment, and go on behind that epoch. */
+static bool advance(struct sb_tenure *t, struct sb_store_door *door, int64_t epoch, int64_t to)
+{
+    struct sb_lease lease;
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_lease_self me = self(t);
+    char before[128];
+    pthread_mutex_lock(&t->order);
+    int64_t asked = sb_mono_ms();
+    enum sb_leased answer = door ? sb_lease_advance(door, t->deployment, &me, epoch, to, t->o.lease_ms, &lease, &err) : SB_LEASE_ERROR;
+    pthread_mutex_unlock(&t->order);
+    if (answer != SB_LEASE_MINE)
+        return false;
+    pthread_mutex_lock(&t->lock);
+    int event = learn(t, answer, &lease, asked, &err, before);
+    pthread_mutex_unlock(&t->lock);
+    if (event >= 0)
+        tell(t, event, &lease, before, NULL);
+    return true;
+}
+
+static void raise_fence(struct sb_tenure *t, struct sb_store_door *door, int64_t epoch)
 {
     struct sb_fence_seen seen;
     struct sb_err err = SB_ERR_INIT;
     enum sb_fence raised = sb_fence_raise(t->o.server, t->executor_uri, t->deployment, epoch, t->owner, &seen, &err);
+    if (raised == SB_FENCE_OTHERS && strcmp(seen.owner, t->owner) == 0 && seen.epoch >= epoch && advance(t, door, epoch, seen.epoch + 1))
+        return; /* when that is on the record it is raised */
     pthread_mutex_lock(&t->lock);
     struct sb_lease lease = t->lease;
     bool first = raised == SB_FENCE_MINE || t->fence_failed != epoch;
@@ -188,14 +212,14 @@ static bool beat(struct sb_tenure *t, struct sb_store_door **door)
     int event = learn(t, answer, &lease, asked, &err, before);
     bool owns = t->state == SB_TENURE_MINE, recorded = t->recorded == t->lease.epoch;
     bool inherited = owns && t->lease.open.card[0] && t->lease.open.epoch != t->lease.epoch;
-    bool raise = owns && recorded && t->lease.epoch > 1 && t->fenced != t->lease.epoch;
+    bool raise = owns && recorded && (t->lease.epoch > 1 || t->others_fence) && t->fenced != t->lease.epoch;
     bool settle = inherited && recorded && t->fenced == t->lease.epoch;
     int64_t now_epoch = t->lease.epoch;
     pthread_mutex_unlock(&t->lock);
     if (event >= 0)
         tell(t, event, &lease, before, NULL);
     if (raise)
-        raise_fence(t, now_epoch);
+        raise_fence(t, *door, now_epoch);
     if (settle) { /* the fence stands between the former owner's idempotent step and what comes after it */
         pthread_mutex_lock(&t->lock);
         t->close_wanted = true;

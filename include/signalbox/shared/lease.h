@@ -88,6 +88,9 @@ enum sb_leased sb_lease_take_believing(struct sb_store_door *d, const char *depl
 /* From now on for lease_ms, while it is this owner's at this epoch. */
 enum sb_leased sb_lease_renew(struct sb_store_door *d, const char *deployment, const struct sb_lease_self *self, int64_t epoch, int64_t lease_ms, struct sb_lease *out, struct sb_err *err);
 
+/* The same, and its epoch rises to `to`: a store that was restored from an old copy has forgotten epochs that the fence in the deployment knows. */
+enum sb_leased sb_lease_advance(struct sb_store_door *d, const char *deployment, const struct sb_lease_self *self, int64_t epoch, int64_t to, int64_t lease_ms, struct sb_lease *out, struct sb_err *err);
+
 /* The same, and this step is under way from now on: before it is sent. SB_LEASE_NOT also where maintenance holds the deployment, or a former
  * owner's step is open. */
 enum sb_leased sb_lease_open_step(struct sb_store_door *d, const char *deployment, const struct sb_lease_self *self, int64_t epoch, int64_t lease_ms, const struct sb_lease_step *step,
