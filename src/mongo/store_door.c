@@ -11,6 +11,7 @@
 #define SELECT_MS 5000
 #define SOCKET_MS 15000
 #define READ_MS 10000
+#define RESCAN_MS 86400000
 #define DUPLICATE_KEY 11000
 #define BATCH 200            /* documents of one answer */
 
@@ -19,7 +20,39 @@ struct sb_store_door {
     struct sb_conn *conn;
     mongoc_client_session_t *session; /* NULL: not begun yet */
     char database[64];
+    bool failed; /* what was sent last was not answered as it should: another connection comes next */
 };
+
+/* A new connection in the place of what there was. One whose server has gone is not used again: where the driver (1.23) looks through a set
+ * again, whose connections have ended meanwhile and that refuses new ones, it waits for ever for a lock that it holds. So it does not do that
+ * by itself either: every minute, or when a connection was idle for a while, or has ended since. */
+static int connect_to(struct sb_store_door *d, struct sb_err *err)
+{
+    if (d->session)
+        mongoc_client_session_destroy(d->session);
+    sb_conn_close(d->conn);
+    d->session = NULL;
+    mongoc_uri_t *of = mongoc_uri_copy(d->server->uri);
+    /* one attempt exactly: whoever asked reads back what got lost. A reply of a member that was primary is no answer. */
+    mongoc_uri_set_option_as_bool(of, MONGOC_URI_RETRYWRITES, false);
+    mongoc_uri_set_option_as_bool(of, MONGOC_URI_RETRYREADS, false);
+    mongoc_uri_set_option_as_int32(of, MONGOC_URI_HEARTBEATFREQUENCYMS, RESCAN_MS);
+    mongoc_uri_set_option_as_int32(of, MONGOC_URI_SOCKETCHECKINTERVALMS, RESCAN_MS);
+    d->conn = sb_conn_found(of, CONNECT_MS, SELECT_MS, SOCKET_MS, err);
+    mongoc_uri_destroy(of);
+    d->failed = false;
+    if (!d->conn)
+        return -1;
+    d->conn->max_time_ms = READ_MS;
+    d->conn->unlooked = true;
+    return 0;
+}
+
+/* Before each command. */
+static int connected(struct sb_store_door *d, struct sb_err *err)
+{
+    return d->conn && !d->failed ? 0 : connect_to(d, err);
+}
 
 struct sb_store_door *sb_store_door_open(const char *uri, const char *database, struct sb_err *err)
 {
@@ -40,16 +73,8 @@ struct sb_store_door *sb_store_door_open(const char *uri, const char *database, 
     d->server = sb_server_new(uri, false, err);
     if (!d->server)
         goto fail;
-    mongoc_uri_t *of = mongoc_uri_copy(d->server->uri);
-    /* one attempt exactly: whoever asked reads back what got lost. A reply of a member that was primary is no answer. */
-    mongoc_uri_set_option_as_bool(of, MONGOC_URI_RETRYWRITES, false);
-    mongoc_uri_set_option_as_bool(of, MONGOC_URI_RETRYREADS, false);
-    d->conn = sb_conn_found(of, CONNECT_MS, SELECT_MS, SOCKET_MS, err);
-    mongoc_uri_destroy(of);
-    if (!d->conn)
-        goto fail;
-    d->conn->max_time_ms = READ_MS;
-    return d;
+    if (connect_to(d, err) == 0)
+        return d;
 fail:
     sb_store_door_close(d);
     return NULL;
@@ -83,8 +108,10 @@ static mongoc_client_session_t *session_of(struct sb_store_door *d, struct sb_er
     mongoc_session_opts_set_causal_consistency(opts, true);
     d->session = mongoc_client_start_session(d->conn->client, opts, &e);
     mongoc_session_opts_destroy(opts);
-    if (!d->session)
+    if (!d->session) {
+        d->failed = true;
         sb_mongo_error(d->conn, &e, "a session", err);
+    }
     return d->session;
 }
 
@@ -100,8 +127,8 @@ static int ask(struct sb_store_door *d, const char *db, const bson_t *command, c
     bson_error_t e = {0};
     bson_t opts = BSON_INITIALIZER;
     int rc = -1;
-    mongoc_client_session_t *session = in_session ? session_of(d, err) : NULL;
-    if (in_session && !session)
+    mongoc_client_session_t *session = NULL;
+    if (connected(d, err) || (in_session && !(session = session_of(d, err))))
         goto out;
     if (level) {
         mongoc_read_concern_t *concern = mongoc_read_concern_new();
@@ -122,6 +149,7 @@ static int ask(struct sb_store_door *d, const char *db, const bson_t *command, c
         goto out;
     }
     bson_destroy(reply);
+    d->failed = true;
     sb_mongo_error(d->conn, &e, name_of(command), err);
 out:
     bson_destroy(&opts);
@@ -159,10 +187,12 @@ static enum sb_store_wrote send_write(struct sb_store_door *d, bson_t *command, 
     struct sb_write_result out = {.outcome = SB_OUTCOME_FAILED};
     char message[400] = "it gave no reason";
     enum sb_store_wrote wrote = SB_STORE_FAILED;
-    mongoc_client_session_t *session = session_of(d, err);
+    mongoc_client_session_t *session = connected(d, err) ? NULL : session_of(d, err);
     bson_init(reply);
-    if (!session)
+    if (!session) {
+        d->failed = true;
         goto out;
+    }
     if (!mongoc_client_session_append(session, &opts, &e)) {
         sb_mongo_error(d->conn, &e, name_of(command), err);
         goto out;
@@ -176,6 +206,7 @@ static enum sb_store_wrote send_write(struct sb_store_door *d, bson_t *command, 
     atomic_fetch_add_explicit(&d->conn->commands, 1, memory_order_relaxed);
     if (!mongoc_client_command_with_opts(d->conn->client, d->database, command, NULL, &opts, reply, &e)) {
         sb_write_failed(d->conn, &e, name_of(command), &out);
+        d->failed = out.code != DUPLICATE_KEY;
         sb_fail(err, out.code > 0 ? SB_ECOMMAND : SB_ESERVER, "%s", out.message);
         wrote = out.outcome == SB_OUTCOME_UNKNOWN ? SB_STORE_LOST : out.code == DUPLICATE_KEY ? SB_STORE_NOT : SB_STORE_FAILED;
         goto out;
@@ -191,6 +222,8 @@ static enum sb_store_wrote send_write(struct sb_store_door *d, bson_t *command, 
         wrote = SB_STORE_WROTE;
     }
 out:
+    if (wrote == SB_STORE_NOT && err)
+        *err = (struct sb_err)SB_ERR_INIT; /* that is an answer */
     bson_destroy(&opts);
     return wrote;
 }
@@ -424,8 +457,12 @@ int sb_store_door_ask(struct sb_store_door *d, struct sb_store_door_facts *out, 
 {
     struct sb_deployment_facts facts;
     memset(out, 0, sizeof *out);
-    if (sb_deployment_identify(d->conn, &facts, err))
+    if (connected(d, err))
         return -1;
+    if (sb_deployment_identify(d->conn, &facts, err)) {
+        d->failed = true;
+        return -1;
+    }
     snprintf(out->id, sizeof out->id, "%s", facts.id);
     snprintf(out->set_name, sizeof out->set_name, "%s", facts.hello.set_name);
     snprintf(out->version, sizeof out->version, "%s", facts.version);
@@ -437,11 +474,16 @@ static int refuses(struct sb_store_door *d, const bson_t *command, bool *refused
 {
     bson_error_t e = {0};
     bson_t reply;
+    if (connected(d, err))
+        return -1;
     d->conn->refused[0] = '\0';
     bool ok = mongoc_client_command_with_opts(d->conn->client, d->database, command, NULL, NULL, &reply, &e);
     *refused = ok ? failure_in(&reply, "writeConcernError", message, cap) != 0 : e.domain == MONGOC_ERROR_SERVER || e.domain == MONGOC_ERROR_WRITE_CONCERN;
     bson_destroy(&reply);
-    return ok || *refused ? 0 : sb_mongo_error(d->conn, &e, name_of(command), err);
+    if (ok || *refused)
+        return 0;
+    d->failed = true;
+    return sb_mongo_error(d->conn, &e, name_of(command), err);
 }
 
 int sb_store_door_try(struct sb_store_door *d, struct sb_err *err)
