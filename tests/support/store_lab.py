@@ -128,13 +128,18 @@ class Host:
 
     def entries(self, *kinds, deployment=None):
         path = self.dir + "/state/signalbox/" + ("fleet/%s/signalbox/" % deployment if deployment else "") + "ledger.db"
-        if not os.path.exists(path):
-            return []
-        db = sqlite3.connect("file:%s?mode=ro" % path, uri=True, timeout=10)
-        try:
-            rows = [json.loads(text) for text, in db.execute("SELECT json FROM entry ORDER BY seq")]
-        finally:
-            db.close()
+        rows, tries = None, 0
+        while rows is None and os.path.exists(path):
+            db = sqlite3.connect("file:%s?mode=ro" % path, uri=True, timeout=10)
+            try:
+                rows = [json.loads(text) for text, in db.execute("SELECT json FROM entry ORDER BY seq")]
+            except sqlite3.OperationalError:  # a journal that its writer is about to take away
+                tries += 1
+                require(tries < 200, "%s cannot be read" % path)
+                time.sleep(0.05)
+            finally:
+                db.close()
+        rows = rows or []
         return [e for e in rows if not kinds or e["kind"] in kinds]
 
     def close(self):
