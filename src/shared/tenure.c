@@ -423,6 +423,7 @@ static int add(struct sb_tenure *t, const struct sb_lease_step *step, struct sb_
         rc = sb_fail(err, SB_ESTATE, "too many steps are under way at once");
     else
         t->steps[t->steps_n++] = *step;
+    t->idle = false; /* it was, before this one */
     *named = worst(t);
     named->back = step->back;
     *epoch = t->lease.epoch;

@@ -5,6 +5,7 @@ share; what kill -9 leaves is taken over when its leases are over, with nothing 
 program has put into the store stays."""
 import os
 import signal
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -12,6 +13,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab as L  # noqa: E402
 import store_lab as S  # noqa: E402
 
+SIGNER = "carol"
 NAMES = ["d%d" % i for i in range(int(os.environ.get("SIGNALBOX_DEPLOYMENTS", "6")))]
 
 
@@ -49,8 +51,33 @@ def nothing_doubled(lab, *hosts):
             L.require(max(begun, default=0) <= lease["epoch"], "%s: epoch %d was begun, and the store has %d" % (name, max(begun, default=0), lease["epoch"]))
 
 
+def key(where):
+    """A person's, and the file of who may sign."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", where + "/carol"], check=True)
+    with open(where + "/carol.pub") as f, open(where + "/signers", "w") as out:
+        out.write("%s %s" % (SIGNER, f.read()))
+
+
+def left_open(lab, one, name):
+    """What went with a step of class X open waits for a person's signed word, and the supervisor says so."""
+    lab.until("the supervisor to say that it waits for a person", lambda: "%s: ledger " % name in one.log() and "store take-over %s --proven-dead" % name in one.log())
+    before = lab.leases()[name]
+    L.require(name not in one.children(), "%s is watched though its owner left a step open" % name)
+    word = ("store", "take-over", name, "--proven-dead", "its power is off", "--as", SIGNER)
+    L.require(one.run(*word, check=False).returncode == 4, "an unsigned word was taken")
+    one.run(*word, "--sign", lab.dir + "/carol")
+    # a word that somebody has changed in the store is none
+    word = lab.leases()[name]["forced"]
+    lab.db.leases.update_one({"_id": before["_id"]}, {"$set": {"forced.statement": word["statement"].replace("its power is off", "its power is on"), "forced.reason": "its power is on"}})
+    over = lab.now()
+    lab.until("a lease's time by the store's clock", lambda: (lab.now() - over).total_seconds() > 5)
+    L.require(lab.leases()[name]["epoch"] == before["epoch"] and name not in one.children(), "a word that was changed was believed: %s" % lab.leases()[name])
+    lab.db.leases.update_one({"_id": before["_id"]}, {"$set": {"forced": word}})
+
+
 def main():
-    lab = S.StoreLab(NAMES)
+    lab = S.StoreLab(NAMES, signers=True)
+    key(lab.dir)
     skewed = not any(v in os.environ["SIGNALBOX_BUILD"] for v in ("asan", "tsan"))  # their runtime has to be loaded first
     if not skewed:
         print("SKIP: clocks that are apart: this build has to load its own library first")
@@ -82,6 +109,8 @@ def main():
         before = {n: d["epoch"] for n, d in lab.leases().items()}
         gone = sorted(two.children())
         two.kill()
+        lab.db.leases.update_one({"name": gone[0]}, {"$set": {"open": {"card": "K-000009", "step": 1, "class": "X", "epoch": before[gone[0]]}}})  # as if in the middle of a step
+        left_open(lab, one, gone[0])
         lab.until("all are watched by who is left", lambda: owned_by(lab, one))
         after = lab.leases()
         for n in NAMES:

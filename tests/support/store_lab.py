@@ -154,14 +154,14 @@ class Host:
 
 
 class StoreLab:
-    def __init__(self, deployments, members=1, scenario=None, lease_s=4, more="", speed=1):
+    def __init__(self, deployments, members=1, scenario=None, lease_s=4, signers=False, speed=1):
         self.dir = tempfile.mkdtemp(prefix="store")
         self.hosts, self.deployments = [], {}
         with open(self.dir + "/small.scenario", "w") as f:
             f.write(SMALL)
         small = self.dir + "/small.scenario"
         self.store = Sim("--scenario", small, "--seed", "77")
-        self.config = "set store mongodb\nset store_uri_file %s\nset store_lease %ds\n%s" % (self.uri_file("store", self.store.uri), lease_s, more)
+        self.config = "set store mongodb\nset store_uri_file %s\nset store_lease %ds\n%s" % (self.uri_file("store", self.store.uri), lease_s, "set approval_signers %s/signers\n" % self.dir if signers else "")
         for i, name in enumerate(deployments):
             self.deployments[name] = sim = Sim("--scenario", scenario or small, "--members", str(members), "--seed", str(i + 1), "--speed", str(speed))
             self.config += "deployment %s\nset uri_file %s\nset environment staging\n" % (name, self.uri_file(name, sim.uri))
