@@ -171,7 +171,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done; 1 not possible in this state, or the record cannot be read; 2 bad input, no such card, no ledger; 4 policy\n"
      "refused; 5 the ledger cannot be written.\n",
      sb_cmd_cards},
-    {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH] [--metrics ADDRESS]", "the orchestrator without a screen",
+    {"serve", "[--deployment NAME [--of-fleet] | --uri-file FILE] [--policy NAME|PATH] [--metrics ADDRESS] | --fleet [--policy NAME|PATH]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
      "join it through a socket in the state folder; those of other users in a group where the config says: set group NAME.\n"
      "Needs a config, a file with a connection string, or SIGNALBOX_URI. A server that does not answer is tried again every\n"
@@ -186,6 +186,14 @@ const struct sb_command sb_commands[] = {
      "  --policy NAME|PATH  default, strict-prod, training, or a file\n"
      "  --metrics ADDRESS   for Prometheus, GET /metrics on 127.0.0.1:PORT, [::1]:PORT or unix:/PATH (mode 0600): the program's own\n"
      "                      health and load on the members, the ledger, ages of the queue, anomalies that go on\n\n"
+     "With a shared store (set store mongodb) one ledger owns a deployment at a time, by a lease of 30 s that it renews (set\n"
+     "store_lease 30s); nothing is executed without it. Before each command the fence in the deployment is confirmed, the document\n"
+     "signalbox_fence.epoch, which the executor's login has to be allowed to write.\n"
+     "  --fleet             a supervisor: takes leases of the config's deployments, starts a serve for each, with a state folder of its own\n"
+     "                      (XDG_STATE_HOME=STATE/fleet/NAME), and shares them evenly with the supervisors on other hosts. What an\n"
+     "                      owner that has gone leaves is taken over when its lease is over; not with a step of class C or X left open\n"
+     "                      (help store). SIGTERM ends the children, which give their leases back\n"
+     "  --of-fleet          what it starts: ends where another ledger owns the deployment\n\n"
      "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
      "process owns it.\n",
      sb_cmd_serve},
@@ -431,6 +439,35 @@ const struct sb_command sb_commands[] = {
      "                   \"members\",\"asked\",\"polls\",\"failed\",\"lanes\",\"lanes_high\",\"late_ms\",\"series\",\"watched\",\"passed_over\",\"news_lost\"}\n\n"
      "Exit status: 0 done (--once: and all are well); 1 (--once) some are not; 2 bad usage, nothing to watch; 3 (--once) nobody answers.\n",
      sb_cmd_fleet},
+    {"store", "[--json] [status | accept-restored --reason TEXT | approve ID | reject ID | leases | take-over DEPLOYMENT --proven-dead REASON | maintenance DEPLOYMENT (on --until T --reason TEXT | off)]", "the operators' own shared store: how it stands, cards of other hosts, and who owns which deployment",
+     "The config names it: set store mongodb, set store_uri_file PATH (mode 600; a replica set that is not the one that is watched;\n"
+     "set store_database NAME, signalbox when not said). Every host copies its ledger there, entry by entry; approvals for its cards\n"
+     "come from there, signed; and before a step of a plan is sent the record up to it is with a majority there, and its approval is\n"
+     "used up for every host. While the store is away, held or refused nothing is executed; watching, rejecting, stopping, aborting\n"
+     "and rolling back go on.\n\n"
+     "  status             well, away, held (it has less, or other, than it once acknowledged) or refused, and why; how much of\n"
+     "                     this host's ledger is there. --json: {\"state\",\"why\",\"servers\",\"store\",\"ledger\",\"entries\",\"there\"}\n"
+     "  accept-restored    the store was restored from an old copy, and a person says so: it goes on the record, and the copy is\n"
+     "                     filled up again. On each host; a fork of a ledger is never accepted\n"
+     "  approve ID --hash H --sign KEY [--as NAME] [--target NAME] [--log DIGITS] [--wait SECONDS]\n"
+     "                     approves a card of another host by a statement that an SSH key signs; its owner checks it against its own\n"
+     "                     approval_signers and policy. DIGITS: how the name of its ledger begins, where several have such a card.\n"
+     "                     Waits for the owner's answer (30 s). The time in the statement is the store's. --json: {\"answered\",\"ok\",\n"
+     "                     \"card\",\"ledger\",\"nonce\",\"entry\",\"answer\"}\n"
+     "  reject ID --hash H --reason TEXT --sign KEY ...   the same for a rejection\n"
+     "  leases             who owns which deployment, for how long yet, which step is under way, and maintenance. --json: {\"leases\":[\n"
+     "                     {\"deployment\",\"id\",\"owner\",\"host\",\"pid\",\"epoch\",\"until\",\"over\",\"program\",\"open\",\"maintenance\"}]}\n"
+     "  take-over DEPLOYMENT --proven-dead REASON [--sign KEY] [--as NAME]\n"
+     "                     a person's word that an owner is dead which left a step of class C or X open; without it such a deployment\n"
+     "                     is never taken over. It is about that very owner, epoch and step, goes on the record of whoever takes over,\n"
+     "                     and is signed where approvals are (--sign KEY, else the config's signing_key). Be sure: MongoDB checks\n"
+     "                     no epochs, and a command that was on its way may still arrive\n"
+     "  maintenance DEPLOYMENT (on --until T --reason TEXT | off) [--as NAME]\n"
+     "                     until T (30m, 2h, 1d from now, or a moment; 30 days at most) it is watched and nothing is executed, but\n"
+     "                     what takes something back is\n\n"
+     "Exit status: 0 done, all is well, or it waits for its owner; 1 held or refused, an owner that lives, no step left open; 2 bad usage; 3 the store is away; 4 the owner\n"
+     "refused it; 5 the ledger cannot be written.\n",
+     sb_cmd_store},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--shards N] [--port P] [--tls-certificate FILE [--tls-ca FILE]] [--auth-file FILE] [--fleet N [--refuse N] [--hang N] [--lie N] [--slow N] [--faults-after SECONDS] [--write-config DIR]]", "the simulated replica set (or sharded cluster) alone, for any MongoDB client",
      "Three members, or as many as are asked for, on loopback ports that speak the MongoDB wire protocol, with a shop's clients\n"
      "at work. The first line "

@@ -16,6 +16,8 @@
 #include <signalbox/cli/target.h>
 #include <signalbox/orchestrator/drill.h>
 #include <signalbox/orchestrator/orchestrator.h>
+#include <signalbox/shared/lease.h>
+#include <signalbox/shared/store.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,7 +46,7 @@ struct sb_session {
     struct sb_target to;
     struct sb_drill_known known; /* the config's deployments */
     char *state_dir, *target;
-    struct sb_str policy, policy_signature, shadow, intents, routes;
+    struct sb_str policy, policy_signature, shadow, intents, routes, store_uri;
     const char *policy_path, *shadow_path;
     bool policy_built_in, signed_policy;
     struct sb_policy_signers signers; /* when signed_policy */
@@ -176,7 +178,15 @@ static int start(struct sb_session *s, struct sb_err *err)
             sb_err_prefix(err, "%s", s->to.uri_from);
         return -1;
     }
+    if (s->config.store && !s->o.simulation && sb_uri_from_file(s->config.store_uri_file, &s->store_uri, err)) {
+        sb_err_prefix(err, "the store");
+        return -1;
+    }
+    const struct sb_config *c = &s->config;
+    struct sb_owning_options owning = {.uri = s->store_uri.p, .database = c->store_database ? c->store_database : SB_STORE_DATABASE,
+                                       .lease_ms = c->store_lease_ms ? c->store_lease_ms : SB_LEASE_MS, .leaves = s->o.of_fleet};
     struct sb_orchestrator_options o = {
+        .owning = s->store_uri.len ? &owning : NULL,
         .state_dir = s->state_dir, .witness = s->config.witness, .origin = &s->origin, .server = s->server, .executor_uri = s->to.executor.len ? s->to.executor.p : NULL,
         .deployment = s->to.name, .environment = s->to.environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
         .policy_signature = s->policy_signature.len ? s->policy_signature.p : NULL, .policy_signature_len = s->policy_signature.len,
@@ -195,6 +205,8 @@ static int start(struct sb_session *s, struct sb_err *err)
         .what_if_uri_file = s->to.described ? s->to.described->what_if_uri_file : NULL,
         .what_if_environment = s->to.described ? s->to.described->what_if_environment : SB_ENV_PROD, .known = &s->known,
         .backups = s->to.described ? s->to.described->backups : NULL, .backups_n = s->to.described ? s->to.described->backups_n : 0,
+        .store_uri = s->store_uri.len ? s->store_uri.p : NULL, .store_database = s->config.store_database, .store_on_watched = s->config.store_on_watched,
+        .team = s->to.described ? s->to.described->team : NULL, .class_ = s->to.described ? s->to.described->class_ : NULL,
         .hooks = s->to.described ? s->to.described->hooks : NULL, .hooks_n = s->to.described ? s->to.described->hooks_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
@@ -302,6 +314,7 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     sb_str_init(&s->policy);
     sb_str_init(&s->intents);
     sb_str_init(&s->routes);
+    sb_str_init(&s->store_uri);
     sb_str_init(&s->policy_signature);
     sb_str_init(&s->shadow);
     pthread_mutex_init(&s->lock, NULL);
@@ -528,6 +541,9 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
     sb_str_release(&s->shadow);
     sb_str_release(&s->intents);
     sb_str_release(&s->routes);
+    if (s->store_uri.p)
+        explicit_bzero(s->store_uri.p, s->store_uri.len);
+    sb_str_release(&s->store_uri);
     if (s->signed_policy)
         sb_policy_signers_release(&s->signers);
     if (s->signed_approvals)

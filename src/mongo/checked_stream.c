@@ -78,7 +78,8 @@ static mongoc_stream_t *on_base(mongoc_stream_t *s)
 
 static bool on_check_closed(mongoc_stream_t *s)
 {
-    return checked_of(s)->broken || mongoc_stream_check_closed(checked_of(s)->below);
+    const struct checked *k = checked_of(s);
+    return !k->conn->unlooked && (k->broken || mongoc_stream_check_closed(k->below)); /* else the next command tells */
 }
 
 static bool on_timed_out(mongoc_stream_t *s)

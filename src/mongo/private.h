@@ -21,6 +21,7 @@ struct sb_conn {
     mongoc_client_t *client;
     char name[256];
     int64_t max_time_ms;
+    bool unlooked; /* whether it was closed is not looked at before a command: whoever has it makes another one after a failure */
     char refused[64]; /* what was wrong with a reply that checked_stream.c kept from the driver; "" when nothing was */
     atomic_uint_fast64_t commands, errors;
     void (*told)(void *ctx, const char *member, const char *db, const bson_t *command); /* read_door.h; NULL: nobody is */

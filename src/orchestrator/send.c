@@ -4,6 +4,8 @@
  * nothing follows from it until it is on the record. */
 #include "private.h"
 
+#include <signalbox/shared/tenure.h>
+
 #include <signalbox/base/hook.h>
 
 #include <inttypes.h>
@@ -18,6 +20,9 @@ struct sending {
     struct sb_write_result result;
     int64_t step, tries, turn;
     bool undo;
+    struct sb_lease_step lease; /* as the store is told of it, while */
+    bool entered;               /* it is under way by the store's lease */
+    bool alone;                 /* sent without the store: it was away */
     struct batch batch; /* n 0: the command is the whole step. `to` is not held */
 };
 
@@ -45,14 +50,23 @@ static void sent(struct sb_orchestrator *o, void *p);
 static void send_work(void *p)
 {
     struct sending *s = p;
+    struct sb_err err = SB_ERR_INIT;
     sb_hook("execute.send.before");
+    s->entered = s->o->tenure && sb_tenure_enter(s->o->tenure, &s->lease, &s->alone, &err) == 0;
+    if (s->o->tenure && !s->entered) {
+        s->result = (struct sb_write_result){.outcome = SB_OUTCOME_FAILED, .code = -1};
+        snprintf(s->result.message, sizeof s->result.message, "%s", err.msg);
+        sb_o_post_done(s->o, &s->way, sent, s, free_sending);
+        return;
+    }
+    sb_hook("execute.send.fenced");
     sb_write(s->o->opt.server, s->o->executor_uri, s->deployment_id, &s->permit, s->command, &s->result);
     sb_hook("execute.send.after");
     sb_o_post_done(s->o, &s->way, sent, s, free_sending);
 }
 
 /* What makes one approval start one execution: its nonce goes in with the first intent and is refused a second time. */
-static char *start_nonce(const struct held_card *card)
+char *sb_o_start_nonce(const struct held_card *card)
 {
     for (size_t i = 0; i < card->card.approvals_n; i++) {
         const struct sb_approval *a = &card->card.approvals[i];
@@ -67,7 +81,7 @@ int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *com
     struct sending *s = calloc(1, sizeof *s);
     int64_t tries = (undo ? card->run.undo_tries : card->run.tries) + 1, beside = batch ? batch->beside : 0;
     bool first = !undo && card->run.step == 1 && tries == 1;
-    char *nonce = first ? start_nonce(card) : NULL;
+    char *nonce = first ? sb_o_start_nonce(card) : NULL;
     if (!s || (first && !nonce) || sb_str_set(&s->card_id, card->card.id) || sb_str_set(&s->command, command) || sb_str_set(&s->deployment_id, o->facts.id)) {
         free(nonce);
         if (s)
@@ -75,6 +89,7 @@ int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *com
         return sb_fail_nomem(err);
     }
     s->o = o;
+    sb_o_lease_step(card, card->run.step, undo, &s->lease);
     s->step = card->run.step;
     s->tries = tries;
     s->undo = undo;
@@ -130,7 +145,7 @@ int64_t sb_o_reply_changed(const char *reply)
     return n;
 }
 
-static int record_result(struct sb_orchestrator *o, struct held_card *card, const struct sending *s)
+static int record_result(struct sb_orchestrator *o, struct held_card *card, struct sending *s)
 {
     json_t *body = json_pack("{s:I,s:I,s:b,s:s,s:I,s:o,s:o,s:I}", "step", (json_int_t)s->step, "try", (json_int_t)s->tries, "undo", s->undo, "outcome",
                              outcome_name(s->result.outcome), "code", (json_int_t)s->result.code, "message", sb_o_words(s->result.message[0] ? s->result.message : NULL),
@@ -140,7 +155,16 @@ static int record_result(struct sb_orchestrator *o, struct held_card *card, cons
         json_decref(body);
         body = NULL;
     }
-    return sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card}, body, NULL);
+    if (body && s->alone && json_object_set_new(body, "without_store", json_true())) {
+        json_decref(body);
+        body = NULL;
+    }
+    if (sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card}, body, NULL))
+        return -1;
+    if (s->entered && s->result.outcome != SB_OUTCOME_UNKNOWN) /* one without an answer may still be on its way: until the record has settled it */
+        sb_tenure_leave(o->tenure, &s->lease);
+    s->entered = false;
+    return 0;
 }
 
 /* What a step altered may be why something deviates next. */

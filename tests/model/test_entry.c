@@ -169,6 +169,7 @@ static void recurring_work_is_told_in_words(void **state)
         {SB_ENTRY_DRILL, json_pack("{s:s,s:s,s:s}", "drill", "D-1", "event", "ended", "about", "/b failed: cut"), "drill D-1 ended: /b failed: cut"},
         {SB_ENTRY_HELD, json_pack("{s:s,s:i,s:b,s:s,s:s}", "event", "held back", "step", 1, "undo", 0, "by", "lag", "why", "b is 30 s behind"), "step 1: held back: b is 30 s behind"},
         {SB_ENTRY_HELD, json_pack("{s:s,s:i,s:b,s:s}", "event", "goes on", "step", 2, "undo", 1, "why", "over"), "step 2 (undo): goes on: over"},
+        {SB_ENTRY_LEASE, json_pack("{s:s,s:i,s:s}", "event", "taken", "epoch", 7, "about", "this ledger owns the deployment"), "lease taken, epoch 7: this ledger owns the deployment"},
         {SB_ENTRY_BACKUP, json_pack("{s:s,s:s}", "event", "completed", "about", "/b/monday"), "backup completed: /b/monday"},
         {SB_ENTRY_CLOCK, json_pack("{s:I,s:i,s:i}", "jump_ms", (json_int_t)7200000, "mono_ms", 5, "already_run", 0), "the clock was set forward by 2 h 00 min"},
         {SB_ENTRY_CLOCK, json_pack("{s:I,s:i}", "jump_ms", (json_int_t)-5000, "already_run", 1),

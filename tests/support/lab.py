@@ -145,7 +145,13 @@ class Lab:
     # ---- what the proxy asks ----
 
     def on_write(self, write):
-        """Before a write reaches the server: is its intent on the record, and durable?"""
+        """Before a write reaches the server: is its intent on the record, and durable? The fence of who owns the deployment is the program's
+        own; it is one document, of which only its epoch, its owner and a count are set."""
+        if write.name == "update" and write.doc.get("$db") == "signalbox_fence" and write.doc["update"] == "epoch":
+            sets = {key for s in write.doc["updates"] for of in s["u"].values() for key in of}
+            if not sets <= {"epoch", "owner", "confirmed"}:
+                self.wire_problems.append("%s was sent to the fence" % write.text)
+            return
         if write.part_of is not None:  # of the one command whose parts these are
             if not any('"%s"' % write.part_of in e["body"]["command"] and e["body"]["command"].startswith('{ "delete"') for e in self.open_intents()):
                 self.wire_problems.append("%s was sent while no intent for it was open" % write.text)
