@@ -422,7 +422,7 @@ static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_re
     c->body = rq->body;
     c->reply = w;
     c->before_ts = c->s->last_ts;
-    sim_expr_begin();
+    sim_expr_begin((struct sim_expr_clock){sim_now_ms(c->s), c->s->last_ts});
     c->m->n.requests++;
     c->m->n.bytes_in += (int64_t)rq->bytes;
     sim_w_clear(w);
@@ -466,15 +466,27 @@ static bool is_transient(const struct sim_call *c)
            (!ends && is_state_error(code));
 }
 
+/* Of a change stream: an error tells whether the stream can go on elsewhere. */
+static const char *stream_label(const struct sim_call *c)
+{
+    if (c->fail.code == SIM_CHANGE_STREAM_FATAL || c->fail.code == SIM_HISTORY_LOST)
+        return "NonResumableChangeStreamError";
+    bool opens = strcmp(c->cmd->name, "aggregate") == 0 && sim_path(c->body, "pipeline.0.$changeStream").type;
+    return opens && is_state_error(c->fail.code) ? "ResumableChangeStreamError" : NULL;
+}
+
 /* A driver sends a retryable write or a transaction again only when the error says that it may. */
 static void label_failure(struct sim_call *c)
 {
     struct sim_w w;
-    bool transient = c->in_txn && is_transient(c);
-    if ((!transient && !is_state_error(c->fail.code)) || c->fail.extra || !sim_arg(c, "txnNumber").type)
+    bool transient = c->in_txn && is_transient(c), numbered = sim_arg(c, "txnNumber").type != 0;
+    const char *label = transient ? "TransientTransactionError" : is_state_error(c->fail.code) ? "RetryableWriteError" : NULL;
+    if (!numbered || !label)
+        label = stream_label(c);
+    if (!label || c->fail.extra)
         return;
     sim_w_init(&w);
-    put_label(&w, transient ? "TransientTransactionError" : "RetryableWriteError");
+    put_label(&w, label);
     const uint8_t *done = sim_w_done(&w);
     if (done && (c->fail.extra = malloc(sim_doc_len(done))))
         memcpy(c->fail.extra, done, sim_doc_len(done));

@@ -36,6 +36,7 @@ struct wait {
     bool goes_on;              /* it is about to be run again */
     uint8_t coll[16];          /* TAIL: the collection, */
     uint64_t next_rid;         /* its next record when the wait began, */
+    uint64_t commit_ts;        /* the commit point then, for who sees no more than that, */
     int64_t until_us;          /* and the end of it */
 };
 
@@ -261,7 +262,7 @@ static void run_again(struct sim *s, struct wait *w)
 static void look_for_data(struct sim *s, struct wait *w)
 {
     const struct sim_coll *coll = sim_coll_by_uuid(&w->m->cat, w->coll);
-    bool news = !coll || coll->records.next != w->next_rid;
+    bool news = !coll || coll->records.next != w->next_rid || s->commit_ts != w->commit_ts;
     int64_t at = s->now + sim_stretched(s, TAIL_MS);
     if (news || s->now >= w->until_us || deadline(s, w->number, at < w->until_us ? at : w->until_us))
         run_again(s, w);
@@ -497,6 +498,7 @@ int sim_await_data(struct sim_call *c, const struct sim_coll *coll, int64_t unti
     }
     memcpy(w->coll, coll->uuid, 16);
     w->next_rid = coll->records.next;
+    w->commit_ts = c->s->commit_ts;
     w->until_us = until_us;
     c->blocked = true; /* what it counted so far it counts when it is run again */
     c->m->n.requests--;

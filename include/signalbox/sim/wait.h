@@ -36,7 +36,7 @@ int sim_await_attempt(struct sim_call *c, sim_attempt_fn attempt, const int64_t 
 int sim_await_transaction(struct sim_call *c);
 void sim_transaction_over(struct sim *s);
 
-/* A getMore on a capped collection that has nothing new: it is run again when there is something, and at until_us. 0, or -1. */
+/* A getMore on a capped collection that has nothing new: it is run again when there is something or the commit point moves, and at until_us. 0, or -1. */
 int sim_await_data(struct sim_call *c, const struct sim_coll *coll, int64_t until_us);
 
 /* Each command that waits on the member, as an operation under way (for currentOp), until fn gives something else than 0. */
