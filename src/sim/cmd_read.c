@@ -9,6 +9,7 @@
 #include "bind.h"
 #include "change_stream.h"
 #include "commands.h"
+#include "read_point.h"
 #include "view.h"
 
 #include <stdlib.h>
@@ -224,6 +225,7 @@ int sim_reply_cursor(struct sim_call *c, struct sim_open_cursor *cursor, int64_t
     c->op.exhausted = !keep;
     if (keep) {
         cursor->txn = sim_txn_serial(c->txn);
+        cursor->committed = cursor->stream || sim_reads_committed(c);
         cursor->command = c->op.command ? sim_doc_ref(c->op.command) : NULL;
         if (sim_cursor_keep(c->s, cursor)) {
             sim_open_cursor_free(cursor);

@@ -10,6 +10,7 @@
 #include <signalbox/sim/wait.h>
 
 #include "commands.h"
+#include "read_point.h"
 #include "view.h"
 
 #include <stddef.h>
@@ -278,6 +279,9 @@ static int read_concern(struct sim_call *c)
         return sim_fail(&c->fail, SIM_NOT_IMPLEMENTED, "readConcern.atClusterTime is not simulated");
     if (after.type == BSON_TYPE_TIMESTAMP)
         sim_catch_up(c->s, c->m, (uint64_t)sim_i64(after.p));
+    c->linear = sim_text_is(level, "linearizable") && !c->in_txn && (c->cmd->flags & SIM_COUNTS_READ);
+    if (c->linear && !sim_is_writable(c->m))
+        return sim_fail(&c->fail, SIM_NOT_PRIMARY, "cannot satisfy linearizable read concern on non-primary node");
     c->op.read_concern = level.type ? rc : NULL;
     c->m->n.read_concern[c->in_txn][level.type ? i + 1 : 0] += c->op.has_read_concern;
     return 0;
@@ -493,6 +497,11 @@ static void label_failure(struct sim_call *c)
     sim_w_release(&w);
 }
 
+static int run_alone(struct sim_call *c)
+{
+    return sim_reads_committed(c) ? sim_run_committed(c) : c->cmd->run(c);
+}
+
 /* A command that has to wait for a transaction has not been here: what it counted so far it counts when it is run again. */
 static int run_among_others(struct sim_call *c)
 {
@@ -501,7 +510,7 @@ static int run_among_others(struct sim_call *c)
         return sim_fail_nomem(&c->fail);
     *before = c->m->n;
     c->blocked = sim_txn_blocks(c);
-    int rc = c->blocked ? -1 : c->cmd->run(c);
+    int rc = c->blocked ? -1 : run_alone(c);
     if (c->blocked && !c->later) {
         int64_t conflicts = c->m->n.write_conflicts;
         c->m->n = *before;
@@ -522,7 +531,7 @@ static int run(struct sim_call *c)
 {
     if (c->in_txn)
         return sim_txn_run(c);
-    return sim_txns_oldest(c->s) == UINT64_MAX ? c->cmd->run(c) : run_among_others(c);
+    return sim_txns_oldest(c->s) == UINT64_MAX ? run_alone(c) : run_among_others(c);
 }
 
 enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *rq, struct sim_w *w, const uint8_t **reply)
@@ -577,6 +586,8 @@ enum sim_outcome sim_dispatch(struct sim_conn *conn, const struct sim_request *r
     }
     if (rc == 0 && waits_for_others(&c))
         rc = sim_await_concern(&c, false) < 0 ? -1 : 0;
+    if (rc == 0 && c.linear)
+        rc = sim_await_linear(&c) < 0 ? -1 : 0;
     c.op.waits = c.op.counts_write && c.w_needs > 1 && !c.in_txn;
     if (sim_op_time(&c.op) && rc == 0 && !c.op.work.docs_written)
         rc = sim_fail(&c.fail, SIM_MAX_TIME, strcmp(c.cmd->name, "find") == 0 ? "Executor error during find command :: caused by :: operation exceeded time limit"

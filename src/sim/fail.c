@@ -56,6 +56,7 @@ static const struct {
     {SIM_OUT_OF_MEMORY, "ExceededMemoryLimit"},
     {SIM_INVALID_RESUME_TOKEN, "InvalidResumeToken"},
     {SIM_CHANGE_STREAM_FATAL, "ChangeStreamFatalError"},
+    {SIM_QUERY_FEATURE, "QueryFeatureNotAllowed"},
     {SIM_HISTORY_LOST, "ChangeStreamHistoryLost"},
     {166, "CommandNotSupportedOnView"},
     {167, "OptionNotSupportedOnView"},

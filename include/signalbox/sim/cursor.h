@@ -42,6 +42,7 @@ struct sim_open_cursor {
     struct sim_doc *command;
     int64_t created_us, used_us, returned;
     struct sim_expr_clock clock; /* what its expressions take for now, whenever they are evaluated */
+    bool committed; /* it reads what a majority has */
     bool no_timeout;
     bool tailable, awaits; /* goes on where it ended; and a getMore waits there for a while */
     uint64_t txn; /* of the transaction that opened it; 0 none */

@@ -22,6 +22,10 @@ void sim_topology_changed(struct sim_member *m);
 /* After a write: 1 it waits for its concern (its reply so far is kept), 0 there is nothing to wait for, -1. */
 int sim_await_concern(struct sim_call *c, bool whole);
 
+/* After a linearizable read: writes an entry and waits until a majority has it, so that the answer is the primary's and not
+ * that of one that has been followed by another. 1 it waits, 0 it need not, -1. */
+int sim_await_linear(struct sim_call *c);
+
 /* The commit point or a member has moved. */
 void sim_concerns_met(struct sim *s);
 
