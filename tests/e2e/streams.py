@@ -157,12 +157,23 @@ def no_majority(c):
 
 SCENARIO = 'title "a test"\ncollection shop.a 10\n    field _id "seq(\'a\')"\n'
 
+def stay(p):
+    with simulator("--scenario", p.write("lag.scenario", SCENARIO + "at 4s lag 1 20s\nat 4s lag 2 20s\nat 11s lag 1 0s\nat 11s lag 2 0s\n"), "--seed", "5") as (ready, _):
+        with pymongo.MongoClient(ready["uri"]) as c:
+            no_majority(c)
+            leases(c)
+
+
+def change(p):
+    with simulator("--scenario", p.write("kill.scenario", SCENARIO + "at 8s kill primary\n"), "--seed", "5", "--speed", "3") as (ready, _):
+        through_a_kill(ready["uri"])
+
+
 if __name__ == "__main__":
     with Place() as p:
-        with simulator("--scenario", p.write("lag.scenario", SCENARIO + "at 4s lag 1 20s\nat 4s lag 2 20s\nat 11s lag 1 0s\nat 11s lag 2 0s\n"), "--seed", "5") as (ready, _):
-            with pymongo.MongoClient(ready["uri"]) as c:
-                no_majority(c)
-                leases(c)
-        with simulator("--scenario", p.write("kill.scenario", SCENARIO + "at 8s kill primary\n"), "--seed", "5", "--speed", "3") as (ready, _):
-            through_a_kill(ready["uri"])
+        other = threading.Thread(target=change, args=(p,))
+        other.start()
+        stay(p)
+        other.join(LIMIT)
+        check(not other.is_alive(), "the watch through a kill does not end")
     finish()
