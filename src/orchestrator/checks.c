@@ -33,10 +33,10 @@ int64_t sb_o_node_count(const struct sb_orchestrator *o)
     return n ? (int64_t)n : 1;
 }
 
-/* One mongos knows all that the others do. */
+/* One mongos knows all that the others do: the one that answered last (cluster.c). */
 static int only_mongos(const struct sb_orchestrator *o, char ***members, size_t *n, char **primary)
 {
-    const char *mongos = sb_server_seeds(o->opt.server) ? sb_server_seed(o->opt.server, 0) : "";
+    const char *mongos = sb_server_seeds(o->opt.server) ? sb_server_seed(o->opt.server, o->cluster.at) : "";
     return sb_strs_push(members, n, mongos) || (primary && sb_str_set(primary, mongos)) ? -1 : 0;
 }
 

@@ -371,6 +371,7 @@ struct sb_orchestrator {
         bool looking;
         char *said;              /* one line for the strip; NULL: not asked yet */
         bool ill;                /* the mongos did not answer */
+        size_t at;               /* the mongos that answered last, by its number in the connection string */
     } cluster;
     char *backups_said;       /* what the Backup Guardian found last, and */
     int64_t backups_said_at;  /* when (wall); NULL: it has not looked yet */
