@@ -261,7 +261,7 @@ static bool fits(const char *verb, int words, const struct args *a)
            (!sb_streq(verb, "export") || words == 1 || (evidence && !a->ledger));
 }
 
-/* The witness and the signers of the config count for the ledger of the state folder only. */
+/* The witness, the signers and the shared folder of the config count for the ledger of the state folder only. */
 static int find_witness(struct args *a, struct sb_config *config, struct sb_err *err)
 {
     memset(config, 0, sizeof *config);
@@ -270,6 +270,7 @@ static int find_witness(struct args *a, struct sb_config *config, struct sb_err 
     int rc = sb_config_use(config, NULL, err);
     a->witness = a->witness ? a->witness : config->witness;
     a->signers = a->signers ? a->signers : config->approval_signers;
+    a->cosigned = a->cosigned || a->more_n ? a->cosigned : config->cosigned;
     return rc;
 }
 
@@ -291,14 +292,15 @@ int sb_cmd_audit(int argc, char **argv)
     struct sb_config config;
     struct sb_str dir;
     sb_str_init(&dir);
+    a.more = argv + 2;
+    a.more_n = words - 1;
     int rc = find_witness(&a, &config, &err);
     if (rc == 0 && !a.ledger && (rc = sb_path_state_seen(&dir, &err)) && sb_streq(argv[1], "rebuild") && err.code != SB_EUSAGE)
         err.code = SB_ELEDGER; /* the others only read there */
     a.dir = a.ledger ? a.ledger : dir.p;
-    a.more = argv + 2;
-    a.more_n = words - 1;
+    const char *second = words > 2 ? argv[3] : words > 1 && sb_streq(argv[1], "witness") && sb_streq(argv[2], "sync") ? config.cosigned : NULL;
     if (rc == 0)
-        rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, words > 2 ? argv[3] : NULL, &err);
+        rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, second, &err);
     sb_config_release(&config);
     sb_str_release(&dir);
     return rc < 0 ? sb_complain(&err) : rc;
