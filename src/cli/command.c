@@ -171,7 +171,7 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 done; 1 not possible in this state, or the record cannot be read; 2 bad input, no such card, no ledger; 4 policy\n"
      "refused; 5 the ledger cannot be written.\n",
      sb_cmd_cards},
-    {"serve", "[--deployment NAME | --uri-file FILE] [--policy NAME|PATH] [--metrics ADDRESS]", "the orchestrator without a screen",
+    {"serve", "[--deployment NAME [--of-fleet] | --uri-file FILE] [--policy NAME|PATH] [--metrics ADDRESS] | --fleet [--policy NAME|PATH]", "the orchestrator without a screen",
      "Watches, proposes and executes what is approved, until a signal ends it; consoles, cards and ask of the same user\n"
      "join it through a socket in the state folder; those of other users in a group where the config says: set group NAME.\n"
      "Needs a config, a file with a connection string, or SIGNALBOX_URI. A server that does not answer is tried again every\n"
@@ -186,9 +186,31 @@ const struct sb_command sb_commands[] = {
      "  --policy NAME|PATH  default, strict-prod, training, or a file\n"
      "  --metrics ADDRESS   for Prometheus, GET /metrics on 127.0.0.1:PORT, [::1]:PORT or unix:/PATH (mode 0600): the program's own\n"
      "                      health and load on the members, the ledger, ages of the queue, anomalies that go on\n\n"
+     "With a shared store (set store mongodb) one ledger owns a deployment at a time, by a lease of 30 s that it renews (set\n"
+     "store_lease 30s); nothing is executed without it. Before each command the fence in the deployment is confirmed, the document\n"
+     "signalbox_fence.epoch, which the executor's login has to be allowed to write.\n"
+     "  --fleet             a supervisor: takes leases of the config's deployments, starts a serve for each, with a state folder of its own\n"
+     "                      (XDG_STATE_HOME=STATE/fleet/NAME), and shares them evenly with the supervisors on other hosts. What an\n"
+     "                      owner that has gone leaves is taken over when its lease is over; not with a step of class C or X left open\n"
+     "                      (help store). SIGTERM ends the children, which give their leases back\n"
+     "  --of-fleet          what it starts: ends where another ledger owns the deployment\n\n"
      "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
      "process owns it.\n",
      sb_cmd_serve},
+    {"store", "leases [--json] | take-over DEPLOYMENT --proven-dead REASON [--sign KEY] [--as NAME] | maintenance DEPLOYMENT (on --until T --reason TEXT | off)",
+     "who owns which deployment, by the operators' shared store",
+     "The config's lines set store mongodb and set store_uri_file PATH name it: a replica set of the operators' own.\n\n"
+     "  leases       a line each: who owns it, for how long yet, which step is under way, and maintenance\n"
+     "  take-over    a person's word that an owner is dead whose step of class C or X was left open; without it such a deployment\n"
+     "               is never taken over. It is about that very owner, epoch and step, goes on the record of whoever takes over,\n"
+     "               and is signed where approvals are (set approval_signers; --sign KEY, else the config's signing_key).\n"
+     "               Be sure: MongoDB checks no epochs, and a command that was on its way may still arrive\n"
+     "  maintenance  until T (30m, 2h, 1d from now, or a moment; 30 days at most) it is watched and nothing is executed; a roll back is\n\n"
+     "  --json     {\"leases\":[{\"deployment\",\"id\",\"owner\",\"host\",\"pid\",\"epoch\",\"until\",\"over\",\"program\",\"open\",\"maintenance\"}]}\n"
+     "  --as NAME  who speaks; without it the config's signing_name where it signs, else this user\n\n"
+     "Exit status: 0 done; 1 it is not so (an owner that lives, no step left open); 2 bad usage or config; 3 the store is out of reach;\n"
+     "4 it has to be signed.\n",
+     sb_cmd_store},
     {"digest", "[--json] [--since T] [--until T] [--advice [--catalogue FILE]] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
      "diagnostic data (FTDC: it adds how many samples it has, from when to when; see signalbox help incident), a folder of\n"

@@ -64,7 +64,7 @@ static bool close_to(const char *a, const char *b, int left)
 /* The setting that guards safety which this name may have been meant to be; NULL: none. */
 static const char *guard_meant(const char *name)
 {
-    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "cosigned", "environment", "uri_file", "executor_uri_file", "store", "store_uri_file", "store_database"};
+    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "cosigned", "environment", "uri_file", "executor_uri_file", "store", "store_uri_file", "store_database", "store_lease"};
     for (size_t i = 0; i < SB_COUNT(guards); i++)
         if (sb_starts_with(name, guards[i]) || close_to(name, guards[i], 2))
             return guards[i];
@@ -92,6 +92,19 @@ static void set_store(struct reading *r, const struct sb_conf_row *row, struct s
     r->c->store = strcmp(row->word[2], "mongodb") == 0;
     if (!r->c->store)
         say(problems, row, r, true, "the store is mongodb");
+}
+
+/* One that is read wrong would let a deployment be taken from an owner that still acts. */
+static void set_lease(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    char digits[8];
+    int64_t s = 0;
+    size_t n = strspn(row->word[2], "0123456789");
+    snprintf(digits, sizeof digits, "%.*s", (int)(n < 7 ? n : 7), row->word[2]);
+    if (n == 0 || strcmp(row->word[2] + n, "s") != 0 || sb_parse_i64(digits, &s) || s < 2 || s > 600)
+        say(problems, row, r, true, "store_lease is 2s to 600s");
+    else
+        r->c->store_lease_ms = s * 1000;
 }
 
 static void set_general(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -130,6 +143,8 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->store_uri_file, row, problems);
     else if (strcmp(name, "store_database") == 0)
         set_text(r, &c->store_database, row, problems);
+    else if (strcmp(name, "store_lease") == 0)
+        set_lease(r, row, problems);
     else if (strcmp(name, "store_on_watched") == 0)
         set_switch(r, &c->store_on_watched, row, problems);
     else if (strcmp(name, "group") == 0)
@@ -141,7 +156,7 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, cosigned, group, intents, routes, clipboard, notify, mouse, store, store_uri_file, store_database, store_on_watched, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, cosigned, group, intents, routes, clipboard, notify, mouse, store, store_uri_file, store_database, store_lease, store_on_watched, and deployment sections");
 }
 
 static void set_environment(struct reading *r, int *environment, const struct sb_conf_row *row, struct sb_problems *problems)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metrics.h"
+#include "serve_fleet.h"
 
 #include <signalbox/cli/command.h>
 #include <signalbox/cli/session.h>
@@ -71,12 +72,15 @@ static void serve(struct sb_session *s, int signals, struct metrics_door *door, 
 int sb_cmd_serve(int argc, char **argv)
 {
     const char *deployment = NULL, *uri_file = NULL, *policy = NULL, *address = NULL;
-    const struct sb_option options[] = {{"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}, {"--policy", NULL, &policy}, {"--metrics", NULL, &address}};
+    bool fleet = false, of_fleet = false;
+    const struct sb_option options[] = {{"--fleet", &fleet, NULL}, {"--of-fleet", &of_fleet, NULL}, {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}, {"--policy", NULL, &policy}, {"--metrics", NULL, &address}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (words > 0)
         return sb_usage_error("serve takes no other words (see: signalbox help serve)");
+    if (fleet && (deployment || uri_file || address || of_fleet))
+        return sb_usage_error("serve --fleet watches the deployments of the config, each with a serve of its own");
     struct sb_err err = SB_ERR_INIT;
     struct metrics *metrics = address ? sb_metrics_new() : NULL;
     struct metrics_door *door = metrics ? sb_metrics_door_open(address, &err) : NULL;
@@ -93,7 +97,12 @@ int sb_cmd_serve(int argc, char **argv)
     sigaddset(&wanted, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &wanted, NULL); /* before any thread: signals come as reads here and nowhere else */
     int signals = signalfd(-1, &wanted, SFD_CLOEXEC);
-    struct sb_session *s = sb_session_open(&(struct sb_session_options){.deployment = deployment, .uri_file = uri_file, .policy = policy, .recurring = true}, &err);
+    if (fleet) {
+        int status = sb_serve_fleet(signals, policy);
+        close(signals);
+        return status;
+    }
+    struct sb_session *s = sb_session_open(&(struct sb_session_options){.of_fleet = of_fleet, .deployment = deployment, .uri_file = uri_file, .policy = policy, .recurring = true}, &err);
     if (s) {
         sb_session_ask(s, sb_message_hello(1, "serve", false));
         serve(s, signals, door, metrics);

@@ -16,6 +16,8 @@
 #include <signalbox/cli/target.h>
 #include <signalbox/orchestrator/drill.h>
 #include <signalbox/orchestrator/orchestrator.h>
+#include <signalbox/shared/lease.h>
+#include <signalbox/shared/store.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,6 +46,7 @@ struct sb_session {
     struct sb_target to;
     struct sb_drill_known known; /* the config's deployments */
     char *state_dir, *target;
+    struct sb_str store_uri; /* of the shared store; empty: there is none */
     struct sb_str policy, policy_signature, shadow, intents, routes;
     const char *policy_path, *shadow_path;
     bool policy_built_in, signed_policy;
@@ -166,6 +169,8 @@ static int start(struct sb_session *s, struct sb_err *err)
     const char *routes = sb_routes_built_in(&routes_len);
     if (sb_intents_text(s->config.intents, &s->intents, &intents_path, err) || (own && sb_file_read_named(own, SB_CONF_MAX_BYTES, &s->routes, err)))
         return -1;
+    if (s->config.store && !s->o.simulation && sb_uri_from_file(s->config.store_uri_file, &s->store_uri, err))
+        return -1;
     if (s->o.simulation && sb_simulator_await(&s->sim, &s->to.uri, err))
         return -1;
     sb_mongo_init();
@@ -176,7 +181,11 @@ static int start(struct sb_session *s, struct sb_err *err)
             sb_err_prefix(err, "%s", s->to.uri_from);
         return -1;
     }
+    const struct sb_config *c = &s->config;
+    struct sb_owning_options owning = {.uri = s->store_uri.p, .database = c->store_database ? c->store_database : SB_STORE_DATABASE,
+                                       .lease_ms = c->store_lease_ms ? c->store_lease_ms : SB_LEASE_MS, .leaves = s->o.of_fleet};
     struct sb_orchestrator_options o = {
+        .owning = s->store_uri.len ? &owning : NULL,
         .state_dir = s->state_dir, .witness = s->config.witness, .origin = &s->origin, .server = s->server, .executor_uri = s->to.executor.len ? s->to.executor.p : NULL,
         .deployment = s->to.name, .environment = s->to.environment, .policy_text = s->policy.p, .policy_len = s->policy.len, .policy_path = s->policy_path,
         .policy_signature = s->policy_signature.len ? s->policy_signature.p : NULL, .policy_signature_len = s->policy_signature.len,
@@ -299,6 +308,7 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     s->o = *o;
     s->early_tail = &s->early;
     sb_target_init(&s->to);
+    sb_str_init(&s->store_uri);
     sb_str_init(&s->policy);
     sb_str_init(&s->intents);
     sb_str_init(&s->routes);
@@ -523,6 +533,8 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
         sb_queue_free(s->news);
     sb_target_release(&s->to);
     sb_drill_known_release(&s->known);
+    explicit_bzero(s->store_uri.p, s->store_uri.len);
+    sb_str_release(&s->store_uri);
     sb_str_release(&s->policy);
     sb_str_release(&s->policy_signature);
     sb_str_release(&s->shadow);

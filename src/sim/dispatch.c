@@ -422,7 +422,7 @@ static void begin(struct sim_call *c, struct sim_conn *conn, const struct sim_re
     c->body = rq->body;
     c->reply = w;
     c->before_ts = c->s->last_ts;
-    sim_expr_begin();
+    sim_expr_begin(sim_now_ms(c->s));
     c->m->n.requests++;
     c->m->n.bytes_in += (int64_t)rq->bytes;
     sim_w_clear(w);

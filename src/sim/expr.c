@@ -83,7 +83,7 @@ static size_t arguments(int op, struct sim_val args, struct sim_val *out)
 /* Behind $$: the document, nothing, or what is bound around here. */
 static int check_variable(const char *name, const struct sim_scope *scope, struct sim_fail *f)
 {
-    static const char *const known[] = {"ROOT", "CURRENT", "REMOVE"}, *const others[] = {"NOW", "CLUSTER_TIME", "JS_SCOPE", "IS_MR"};
+    static const char *const known[] = {"ROOT", "CURRENT", "REMOVE", "NOW"}, *const others[] = {"CLUSTER_TIME", "JS_SCOPE", "IS_MR"};
     size_t n = strcspn(name, ".");
     for (; scope; scope = scope->outer)
         if (scope->n == n && memcmp(scope->name, name, n) == 0)
@@ -408,6 +408,10 @@ int sim_eval_in(struct sim_val e, const uint8_t *doc, struct sim_w *w, const cha
         const char *path = sim_text(e) + 1;
         if (strncmp(path, "$REMOVE", 7) == 0)
             return 0; /* never there */
+        if (strcmp(path, "$NOW") == 0) {
+            sim_w_date(w, key, sim_expr_now());
+            return 0;
+        }
         if (*path == '$')
             path += strcspn(path, ".");
         put_path(sim_val_doc(doc), *path == '.' ? path + 1 : path, w, key, 0);

@@ -42,9 +42,17 @@ static int value_of(struct sim_val e, const uint8_t *doc, struct sim_w *w, unsig
 
 static _Thread_local uint64_t bound_bytes;
 
-void sim_expr_begin(void)
+static _Thread_local int64_t began_ms;
+
+void sim_expr_begin(int64_t now_ms)
 {
     bound_bytes = 0;
+    began_ms = now_ms;
+}
+
+int64_t sim_expr_now(void)
+{
+    return began_ms;
 }
 
 static int spend(uint64_t bytes, struct sim_fail *f)

@@ -51,6 +51,7 @@ int sb_cmd_policy(int argc, char **argv);
 int sb_cmd_schema(int argc, char **argv);
 int sb_cmd_serve(int argc, char **argv);
 int sb_cmd_sim(int argc, char **argv);
+int sb_cmd_store(int argc, char **argv);
 int sb_cmd_version(int argc, char **argv);
 
 enum { SB_OPTION_TIMES = 16 };

@@ -22,6 +22,7 @@
  *   set store mongodb                 # the operators' own shared store (shared/store.h, help store)
  *   set store_uri_file PATH           # its connection string: a replica set of their own, mode 600
  *   set store_database NAME           # signalbox when not said
+ *   set store_lease 30s               # how long a deployment stays with an owner that no longer answers: 2s to 600s; 30s when not said
  *   set store_on_watched on           # it may be the deployment that is watched; refused when not said
  *   deployment shop                   # from here on, `set` is about this deployment
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
@@ -78,6 +79,7 @@ struct sb_config {
     size_t deployments_n;
     bool mouse;
     bool store;            /* there is a shared store */
+    int64_t store_lease_ms; /* 0: not said */
     bool store_on_watched; /* it may be the deployment that is watched */
     bool unsafe; /* a line that guards safety is wrong: the program must not act on this config */
 };

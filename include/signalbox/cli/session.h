@@ -34,6 +34,7 @@ struct sb_session_options {
     const struct sb_simulation *simulation; /* NULL: a real deployment */
     bool attach;              /* join the owner of the ledger when there is one */
     int64_t sample_ms;
+    bool of_fleet;            /* where another ledger owns the deployment by the shared store, the process asks itself to end */
     bool recurring;           /* as the owner, run the schedules of the deployment: one that stays, not one that asks and goes */
 };
 
