@@ -201,20 +201,6 @@ const struct sb_command sb_commands[] = {
      "Exit status: 0 ended by a signal; 2 bad usage, config or connection string; 5 the ledger cannot be written, or another\n"
      "process owns it.\n",
      sb_cmd_serve},
-    {"store", "leases [--json] | take-over DEPLOYMENT --proven-dead REASON [--sign KEY] [--as NAME] | maintenance DEPLOYMENT (on --until T --reason TEXT | off)",
-     "who owns which deployment, by the operators' shared store",
-     "The config's lines set store mongodb and set store_uri_file PATH name it: a replica set of the operators' own.\n\n"
-     "  leases       a line each: who owns it, for how long yet, which step is under way, and maintenance\n"
-     "  take-over    a person's word that an owner is dead whose step of class C or X was left open; without it such a deployment\n"
-     "               is never taken over. It is about that very owner, epoch and step, goes on the record of whoever takes over,\n"
-     "               and is signed where approvals are (set approval_signers; --sign KEY, else the config's signing_key).\n"
-     "               Be sure: MongoDB checks no epochs, and a command that was on its way may still arrive\n"
-     "  maintenance  until T (30m, 2h, 1d from now, or a moment; 30 days at most) it is watched and nothing is executed; a roll back is\n\n"
-     "  --json     {\"leases\":[{\"deployment\",\"id\",\"owner\",\"host\",\"pid\",\"epoch\",\"until\",\"over\",\"program\",\"open\",\"maintenance\"}]}\n"
-     "  --as NAME  who speaks; without it the config's signing_name where it signs, else this user\n\n"
-     "Exit status: 0 done; 1 it is not so (an owner that lives, no step left open); 2 bad usage or config; 3 the store is out of reach;\n"
-     "4 it has to be signed.\n",
-     sb_cmd_store},
     {"digest", "[--json] [--since T] [--until T] [--advice [--catalogue FILE]] [--quiet] PATH...", "slow operations by shape, from logs and profiles",
      "PATH is a structured mongod or mongos log (MongoDB 4.4 to 8.0), documents of system.profile as BSON or as JSON lines,\n"
      "diagnostic data (FTDC: it adds how many samples it has, from when to when; see signalbox help incident), a folder of\n"
@@ -460,6 +446,35 @@ const struct sb_command sb_commands[] = {
      "                   \"members\",\"asked\",\"polls\",\"failed\",\"lanes\",\"lanes_high\",\"late_ms\",\"series\",\"watched\",\"passed_over\",\"news_lost\"}\n\n"
      "Exit status: 0 done (--once: and all are well); 1 (--once) some are not; 2 bad usage, nothing to watch; 3 (--once) nobody answers.\n",
      sb_cmd_fleet},
+    {"store", "[--json] [status | accept-restored --reason TEXT | approve ID | reject ID | leases | take-over DEPLOYMENT --proven-dead REASON | maintenance DEPLOYMENT (on --until T --reason TEXT | off)]", "the operators' own shared store: how it stands, cards of other hosts, and who owns which deployment",
+     "The config names it: set store mongodb, set store_uri_file PATH (mode 600; a replica set that is not the one that is watched;\n"
+     "set store_database NAME, signalbox when not said). Every host copies its ledger there, entry by entry; approvals for its cards\n"
+     "come from there, signed; and before a step of a plan is sent the record up to it is with a majority there, and its approval is\n"
+     "used up for every host. While the store is away, held or refused nothing is executed; watching, rejecting, stopping, aborting\n"
+     "and rolling back go on.\n\n"
+     "  status             well, away, held (it has less, or other, than it once acknowledged) or refused, and why; how much of\n"
+     "                     this host's ledger is there. --json: {\"state\",\"why\",\"servers\",\"store\",\"ledger\",\"entries\",\"there\"}\n"
+     "  accept-restored    the store was restored from an old copy, and a person says so: it goes on the record, and the copy is\n"
+     "                     filled up again. On each host; a fork of a ledger is never accepted\n"
+     "  approve ID --hash H --sign KEY [--as NAME] [--target NAME] [--log DIGITS] [--wait SECONDS]\n"
+     "                     approves a card of another host by a statement that an SSH key signs; its owner checks it against its own\n"
+     "                     approval_signers and policy. DIGITS: how the name of its ledger begins, where several have such a card.\n"
+     "                     Waits for the owner's answer (30 s). The time in the statement is the store's. --json: {\"answered\",\"ok\",\n"
+     "                     \"card\",\"ledger\",\"nonce\",\"entry\",\"answer\"}\n"
+     "  reject ID --hash H --reason TEXT --sign KEY ...   the same for a rejection\n"
+     "  leases             who owns which deployment, for how long yet, which step is under way, and maintenance. --json: {\"leases\":[\n"
+     "                     {\"deployment\",\"id\",\"owner\",\"host\",\"pid\",\"epoch\",\"until\",\"over\",\"program\",\"open\",\"maintenance\"}]}\n"
+     "  take-over DEPLOYMENT --proven-dead REASON [--sign KEY] [--as NAME]\n"
+     "                     a person's word that an owner is dead which left a step of class C or X open; without it such a deployment\n"
+     "                     is never taken over. It is about that very owner, epoch and step, goes on the record of whoever takes over,\n"
+     "                     and is signed where approvals are (--sign KEY, else the config's signing_key). Be sure: MongoDB checks\n"
+     "                     no epochs, and a command that was on its way may still arrive\n"
+     "  maintenance DEPLOYMENT (on --until T --reason TEXT | off) [--as NAME]\n"
+     "                     until T (30m, 2h, 1d from now, or a moment; 30 days at most) it is watched and nothing is executed, but\n"
+     "                     what takes something back is\n\n"
+     "Exit status: 0 done, all is well, or it waits for its owner; 1 held or refused, an owner that lives, no step left open; 2 bad usage; 3 the store is away; 4 the owner\n"
+     "refused it; 5 the ledger cannot be written.\n",
+     sb_cmd_store},
     {"sim", "[--server-version V] [--scenario NAME|PATH] [--seed N] [--speed N] [--members N] [--shards N] [--port P] [--tls-certificate FILE [--tls-ca FILE]] [--auth-file FILE] [--fleet N [--refuse N] [--hang N] [--lie N] [--slow N] [--faults-after SECONDS] [--write-config DIR]]", "the simulated replica set (or sharded cluster) alone, for any MongoDB client",
      "Three members, or as many as are asked for, on loopback ports that speak the MongoDB wire protocol, with a shop's clients\n"
      "at work. The first line "

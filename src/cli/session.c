@@ -46,8 +46,7 @@ struct sb_session {
     struct sb_target to;
     struct sb_drill_known known; /* the config's deployments */
     char *state_dir, *target;
-    struct sb_str store_uri; /* of the shared store; empty: there is none */
-    struct sb_str policy, policy_signature, shadow, intents, routes;
+    struct sb_str policy, policy_signature, shadow, intents, routes, store_uri;
     const char *policy_path, *shadow_path;
     bool policy_built_in, signed_policy;
     struct sb_policy_signers signers; /* when signed_policy */
@@ -169,8 +168,6 @@ static int start(struct sb_session *s, struct sb_err *err)
     const char *routes = sb_routes_built_in(&routes_len);
     if (sb_intents_text(s->config.intents, &s->intents, &intents_path, err) || (own && sb_file_read_named(own, SB_CONF_MAX_BYTES, &s->routes, err)))
         return -1;
-    if (s->config.store && !s->o.simulation && sb_uri_from_file(s->config.store_uri_file, &s->store_uri, err))
-        return -1;
     if (s->o.simulation && sb_simulator_await(&s->sim, &s->to.uri, err))
         return -1;
     sb_mongo_init();
@@ -179,6 +176,10 @@ static int start(struct sb_session *s, struct sb_err *err)
     if (!s->server || check_executor(s, err)) {
         if (s->to.uri_from)
             sb_err_prefix(err, "%s", s->to.uri_from);
+        return -1;
+    }
+    if (s->config.store && !s->o.simulation && sb_uri_from_file(s->config.store_uri_file, &s->store_uri, err)) {
+        sb_err_prefix(err, "the store");
         return -1;
     }
     const struct sb_config *c = &s->config;
@@ -204,6 +205,8 @@ static int start(struct sb_session *s, struct sb_err *err)
         .what_if_uri_file = s->to.described ? s->to.described->what_if_uri_file : NULL,
         .what_if_environment = s->to.described ? s->to.described->what_if_environment : SB_ENV_PROD, .known = &s->known,
         .backups = s->to.described ? s->to.described->backups : NULL, .backups_n = s->to.described ? s->to.described->backups_n : 0,
+        .store_uri = s->store_uri.len ? s->store_uri.p : NULL, .store_database = s->config.store_database, .store_on_watched = s->config.store_on_watched,
+        .team = s->to.described ? s->to.described->team : NULL, .class_ = s->to.described ? s->to.described->class_ : NULL,
         .hooks = s->to.described ? s->to.described->hooks : NULL, .hooks_n = s->to.described ? s->to.described->hooks_n : 0,
     };
     s->orchestrator = sb_orchestrator_start(&o, err);
@@ -308,10 +311,10 @@ struct sb_session *sb_session_begin(const struct sb_session_options *o, struct s
     s->o = *o;
     s->early_tail = &s->early;
     sb_target_init(&s->to);
-    sb_str_init(&s->store_uri);
     sb_str_init(&s->policy);
     sb_str_init(&s->intents);
     sb_str_init(&s->routes);
+    sb_str_init(&s->store_uri);
     sb_str_init(&s->policy_signature);
     sb_str_init(&s->shadow);
     pthread_mutex_init(&s->lock, NULL);
@@ -533,13 +536,14 @@ void sb_session_close(struct sb_session *s, const char *reason, int status)
         sb_queue_free(s->news);
     sb_target_release(&s->to);
     sb_drill_known_release(&s->known);
-    explicit_bzero(s->store_uri.p, s->store_uri.len);
-    sb_str_release(&s->store_uri);
     sb_str_release(&s->policy);
     sb_str_release(&s->policy_signature);
     sb_str_release(&s->shadow);
     sb_str_release(&s->intents);
     sb_str_release(&s->routes);
+    if (s->store_uri.p)
+        explicit_bzero(s->store_uri.p, s->store_uri.len);
+    sb_str_release(&s->store_uri);
     if (s->signed_policy)
         sb_policy_signers_release(&s->signers);
     if (s->signed_approvals)

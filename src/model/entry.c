@@ -24,7 +24,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_HELD] = "step.held",
     [SB_ENTRY_BACKUP] = "backup",
     [SB_ENTRY_REPORT] = "report",
-    [SB_ENTRY_SUMMARY] = "summary",
+    [SB_ENTRY_SUMMARY] = "summary", [SB_ENTRY_STORE] = "store",
     [SB_ENTRY_LEASE] = "lease",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};

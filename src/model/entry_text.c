@@ -90,6 +90,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_HELD] = STEP "{event}: {why}",
     [SB_ENTRY_BACKUP] = "backup {event}: {about}",
     [SB_ENTRY_REPORT] = "report: {said}",
+    [SB_ENTRY_STORE] = "store {event}: {why}",
     [SB_ENTRY_SUMMARY] = "the evidence of revision {#of} in other words, by an outside program",
     [SB_ENTRY_LEASE] = "lease {event}, epoch {#epoch}: {about}",
 };

@@ -137,7 +137,7 @@ static const struct sb_member line_members[] = {
 const struct sb_schema sb_member_line_schema = SB_SCHEMA("member", struct sb_member_line, line_members);
 
 static const char *const obstacle_text[] = {[SB_OBSTACLE_NONE] = "none", [SB_OBSTACLE_CONNECTING] = "connecting", [SB_OBSTACLE_AWAY] = "away",
-                                            [SB_OBSTACLE_REFUSES] = "refuses", [SB_OBSTACLE_BOUND] = "bound"};
+                                            [SB_OBSTACLE_REFUSES] = "refuses", [SB_OBSTACLE_BOUND] = "bound", [SB_OBSTACLE_STORE] = "store"};
 const struct sb_names sb_obstacles = {"obstacle", obstacle_text, SB_OBSTACLES};
 
 static const struct sb_member strip_members[] = {
@@ -254,6 +254,7 @@ static const struct {
     [SB_ASK_REVIEW] = {"review", &decision_schema},
     [SB_ASK_WHAT_IF] = {"what_if", &decision_schema},
     [SB_ASK_RESTORE] = {"restore", &signed_schema},
+    [SB_ASK_STORE] = {"store", &remark_on_schema},
     [SB_ASK_CARD] = {"get_card", &text_schema},
     [SB_ASK_CASE] = {"get_case", &text_schema},
     [SB_ASK_AUDIT] = {"get_audit", &audit_ask_schema},

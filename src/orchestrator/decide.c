@@ -4,6 +4,7 @@
  * is followed or refused in one sentence, and either way it is on the record. */
 #include "private.h"
 
+#include <signalbox/shared/store.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -227,4 +228,99 @@ void sb_o_decide(struct sb_orchestrator *o, int64_t seat, const struct sb_messag
     if (rc <= 0)
         sb_o_answer_decision(o, s, m->type, m->seq, id, c, more, &err);
     free(id);
+}
+
+/* ---- through the store ---- */
+
+struct nonce_sought {
+    const char *nonce;
+    bool found;
+};
+
+static int seek_rejection(void *ctx, const struct sb_entry *e, const char *bytes, size_t n, struct sb_err *err)
+{
+    (void)bytes;
+    (void)n;
+    (void)err;
+    struct nonce_sought *s = ctx;
+    s->found = e->kind == SB_ENTRY_STORE && sb_streq(sb_json_str(e->body, "nonce"), s->nonce);
+    return s->found;
+}
+
+static bool has_nonce(const struct sb_card *c, const char *nonce)
+{
+    for (size_t i = 0; i < c->approvals_n; i++)
+        if (sb_streq(c->approvals[i].nonce, nonce))
+            return true;
+    return false;
+}
+
+static int rejected_by(struct sb_orchestrator *o, const struct seat *s, struct held_card *c, const char *by, const char *reason, struct sb_err *err)
+{
+    char note[512];
+    snprintf(note, sizeof note, "rejected by %.100s, signed, through the store: %.300s", by, reason);
+    return sb_o_move(o, c, SB_EV_REJECT, &s->actor, note, err);
+}
+
+static int reject_signed(struct sb_orchestrator *o, const struct seat *s, struct held_card *c, const struct sb_decision_on *d, struct sb_err *err)
+{
+    struct approver a;
+    char why[160];
+    if (!sb_lifecycle_next((enum sb_state)c->card.state, SB_EV_REJECT)) {
+        sb_lifecycle_reason(why, sizeof why, (enum sb_state)c->card.state, SB_EV_REJECT);
+        return sb_fail(err, SB_ESTATE, "%s: %s", c->card.id, why);
+    }
+    if (need_reason(d, err) || sb_o_approver(o, &c->card, s, d, "reject", &a, err))
+        return -1;
+    struct sb_actor actor = s->actor;
+    actor.ssh_fp = a.fingerprint;
+    int rc = sb_o_record(o, SB_ENTRY_STORE, &actor, &(struct refs){.card = c},
+                         json_pack("{s:s,s:s,s:s,s:O,s:s,s:s,s:o}", "event", "rejected", "by", a.by, "nonce", a.nonce, "statement", a.statement, "signature", d->signature, "key", a.fingerprint, "why",
+                                   sb_o_words(d->reason)), err);
+    if (rc == 0)
+        rc = rejected_by(o, s, c, a.by, d->reason, err);
+    sb_o_approver_release(&a);
+    return rc;
+}
+
+/* It is on the record, and this program ended before what follows from it was, or before its answer was in the store. */
+static int taken_before(struct sb_orchestrator *o, const struct seat *s, struct held_card *c, const struct sb_store_approval *a, bool approves, struct sb_err *err)
+{
+    if (!approves)
+        return c->card.state == SB_REJECTED ? 0 : rejected_by(o, s, c, a->by, a->reason ? a->reason : "", err);
+    if (c->card.state != SB_AWAITING_APPROVAL || sb_o_gate(o, c, "approve", &s->actor, NULL, false, err) != SB_ALLOW)
+        return 0; /* it has been used since, or more is wanted than this one */
+    return sb_o_move(o, c, SB_EV_APPROVED, &s->actor, "it had been approved", err);
+}
+
+/* Whoever wrote it into the store is nobody here; who has signed it counts. */
+int sb_o_decide_from_store(struct sb_orchestrator *o, const struct sb_store_approval *a, int64_t now, struct sb_err *err)
+{
+    char from[] = "store";
+    struct seat s = {.how = from, .protocol = SB_PROTOCOL, .signed_now = now, .actor = {.principal = from}};
+    const struct sb_decision_on d = {.card = a->card, .revision = a->revision, .hash = a->sha256, .target = a->target, .reason = a->reason, .statement = a->statement, .signature = a->signature};
+    bool approves = sb_streq(a->what, "approve");
+    struct nonce_sought sought = {a->nonce, false};
+    struct held_card *c = card_of(o, a->card, err);
+    json_t *statement = c ? sb_o_read_statement(a->statement, err) : NULL;
+    int rc = -1;
+    if (!statement)
+        ;
+    else if (!sb_streq(sb_json_str(statement, "nonce"), a->nonce))
+        sb_fail(err, SB_EINPUT, "it stands in the store under another nonce than was signed");
+    else if (sb_server_read_only(o->opt.server))
+        sb_fail(err, SB_EPOLICY, "this console is read-only: nothing can be decided from it");
+    else if (!approves && sb_ledger_by_ref(o->ledger, c->card.id, seek_rejection, &sought, err))
+        ;
+    else if (approves ? has_nonce(&c->card, a->nonce) : sought.found)
+        rc = taken_before(o, &s, c, a, approves, err);
+    else
+        rc = approves ? sb_o_approve(o, &s, c, &d, err) : reject_signed(o, &s, c, &d, err);
+    json_decref(statement);
+    if (rc && err->code == SB_OK)
+        sb_fail_nomem(err);
+    if (rc)
+        sb_o_record(o, SB_ENTRY_REFUSED, &s.actor, &(struct refs){.card = c},
+                    json_pack("{s:s,s:o,s:o}", "ask", approves ? "approve" : "reject", "why", sb_o_words(err->msg), "by", sb_o_words(a->by)), NULL);
+    return rc ? -1 : 0;
 }

@@ -160,11 +160,17 @@ static void require_again(struct sb_orchestrator *o, struct held_card *card, boo
         sb_o_must_move(o, card, SB_EV_STEP_FAILED, note);
 }
 
+/* The hooks, and then the store: what they are told is the verdict of just now. */
+static bool asked_before(struct sb_orchestrator *o, struct held_card *card, int64_t step)
+{
+    return sb_o_ask_hooks(o, card, step) || sb_o_ask_store(o, card, step);
+}
+
 static void start(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
     int decision = sb_o_gate(o, card, "execute", NULL, NULL, false, &err);
-    if (decision == SB_ALLOW && sb_o_ask_hooks(o, card, 1)) {
+    if (decision == SB_ALLOW && asked_before(o, card, 1)) {
         ; /* their answer comes by mail */
     } else if (decision == SB_ALLOW) {
         card->run.fresh = true;
@@ -181,7 +187,7 @@ static void go_on(struct sb_orchestrator *o, struct held_card *card)
 {
     struct sb_err err = SB_ERR_INIT;
     int decision = sb_o_gate(o, card, "execute", NULL, NULL, false, &err);
-    if (decision == SB_ALLOW && sb_o_ask_hooks(o, card, card->run.step)) {
+    if (decision == SB_ALLOW && asked_before(o, card, card->run.step)) {
         ; /* their answer comes by mail */
     } else if (decision == SB_ALLOW) {
         card->run.fresh = true;
@@ -255,6 +261,37 @@ void sb_o_hooks_answered(struct sb_orchestrator *o, struct held_card *card, int6
         sb_o_begin_step(o, card);
 }
 
+void sb_o_store_answered(struct sb_orchestrator *o, struct held_card *card, int64_t step, const char *why, bool quick)
+{
+    bool waiting = card->card.state == SB_APPROVED || card->card.state == SB_SCHEDULED;
+    card->run.away = false;
+    card->run.phase = PHASE_NONE;
+    card->run.next_ms = 0;
+    if ((!waiting && card->card.state != SB_EXECUTING) || (waiting ? 1 : card->run.step) != step)
+        return; /* somebody has decided otherwise meanwhile */
+    if (why) {
+        wait_because(o, card, "store", why, TRY_AGAIN_MS);
+        return;
+    }
+    card->run.fresh = quick;
+    if (waiting && quick)
+        sb_o_move(o, card, SB_EV_START, NULL, "facts read again, policy asked again, and the store has it", NULL);
+    else if (waiting)
+        sb_o_try_start(o, card);
+    else
+        sb_o_begin_step(o, card);
+}
+
+/* While the store is not there nothing is read and asked for each try. */
+static bool store_stops(struct sb_orchestrator *o, struct held_card *card)
+{
+    char why[sizeof card->run.waits];
+    if (!sb_o_store_stops(o, why, sizeof why))
+        return false;
+    wait_because(o, card, "store", why, TRY_AGAIN_MS);
+    return true;
+}
+
 static void precheck(struct sb_orchestrator *o, struct held_card *card, const struct sb_step *s)
 {
     sb_hook("execute.precheck.begin");
@@ -271,6 +308,8 @@ void sb_o_try_start(struct sb_orchestrator *o, struct held_card *card)
     if (!card->run.started && waits_its_turn(o, card))
         return;
     if (interlocked(o, card)) /* what would be read now is already changing */
+        return;
+    if (store_stops(o, card))
         return;
     precheck(o, card, &card->card.steps[0]);
 }
@@ -408,6 +447,8 @@ void sb_o_begin_step(struct sb_orchestrator *o, struct held_card *card)
         sb_o_verify(o, card);
         return;
     }
+    if (!card->run.fresh && store_stops(o, card))
+        return;
     if (!card->run.fresh) {
         precheck(o, card, s);
         return;

@@ -454,6 +454,11 @@ static bool held_back(struct sb_orchestrator *o, struct held_card *card, struct 
     char note[sizeof card->run.owed_note];
     struct sb_o_pressure p;
     const struct sb_step *s = step_of(card);
+    if (!w->undo && (sb_o_store_stops(o, note, sizeof note) || sb_o_not_ours(o, false, note, sizeof note))) {
+        sb_o_hold_back(o, card, "store", note);
+        again(card, LOOK_AGAIN_MS);
+        return true;
+    }
     if (w->lanes > 1 && near_a_limit(o, &s->work))
         w->lanes /= 2;
     if (!sb_o_pressure(o, &s->work, &p))

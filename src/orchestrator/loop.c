@@ -3,6 +3,8 @@
  * The thread: mail in, one thing after another; and the clock's work once a second. */
 #include "private.h"
 
+#include <signalbox/shared/tenure.h>
+
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -169,6 +171,7 @@ static void tick(struct sb_orchestrator *o)
     sb_o_tick_anomalies(o);
     sb_o_tick_owning(o);
     sb_o_tick_runs(o);
+    sb_o_tick_store(o);
     sb_o_tick_hooks(o);
     sb_o_tick_watches(o);
     sb_o_tick_drops(o);
@@ -264,6 +267,9 @@ static void take_ask(struct sb_orchestrator *o, struct ask *a)
         break;
     case SB_ASK_RESTORE:
         sb_o_restore(o, a->seat, m);
+        break;
+    case SB_ASK_STORE:
+        sb_o_ask_store_of(o, a->seat, m);
         break;
     case SB_ASK_FEEDBACK:
         sb_o_feedback(o, a->seat, m);
@@ -442,6 +448,7 @@ static void free_orchestrator(struct sb_orchestrator *o)
     sb_o_free_alarms(o);
     sb_o_free_due(o);
     sb_o_free_hooks(o);
+    sb_o_free_store_side(o);
     free(o->backups_said);
     free(o->cluster.said);
     sb_record_release(&sb_recovery_schema, &o->recovery);
@@ -516,7 +523,7 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
     }
     if (load_rules(o, opt, err) || !(o->detector = sb_detector_new(err)) ||
         !(o->ledger = sb_ledger_open_witnessed(opt->state_dir, opt->witness, SB_LEDGER_OWN, opt->origin, err)) || sb_o_load_policy(o, opt, err) ||
-        !(o->mask = sb_o_open_mask(o, err)) || sb_o_load_book(o, err) ||
+        !(o->mask = sb_o_open_mask(o, err)) || sb_o_open_store_side(o, err) || sb_o_load_book(o, err) ||
         !(o->pool = sb_pool_new(WORKERS, err)))
         goto fail;
     begin_clock(o);

@@ -4,6 +4,8 @@
  * whose beginning stands there counts. Watching, cards and decisions do not ask. */
 #include "private.h"
 
+#include <signalbox/shared/tenure.h>
+
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -55,7 +57,7 @@ static void tell_taken(struct sb_orchestrator *o, const struct sb_tenure_news *n
     sb_tenure_recorded(o->tenure, l->epoch);
     if (l->epoch > 1)
         sb_o_altered_own(o, NULL); /* the fence makes a collection */
-    sb_o_notice(o, forced ? SB_HIGH : SB_LOW, "Epoch %" PRId64 ": %s", l->epoch, about);
+    sb_o_notice(o, forced ? SB_HIGH : SB_LOW, "%s, epoch %" PRId64 ": %s", o->deployment, l->epoch, about);
 }
 
 static void tell_lost(struct sb_orchestrator *o, const struct sb_tenure_news *n)
@@ -65,7 +67,7 @@ static void tell_lost(struct sb_orchestrator *o, const struct sb_tenure_news *n)
     snprintf(about, sizeof about, "ledger %.40s on %.80s (pid %" PRId64 ") owns the deployment: nothing is executed from here", l->owner[0] ? l->owner : "?", l->host, l->pid);
     if (n->before[0])
         record(o, "lost", n, about);
-    sb_o_notice(o, n->before[0] ? SB_HIGH : SB_MEDIUM, "Epoch %" PRId64 ": %s", l->epoch, about);
+    sb_o_notice(o, n->before[0] ? SB_HIGH : SB_MEDIUM, "%s, epoch %" PRId64 ": %s", o->deployment, l->epoch, about);
     if (o->leaves)
         kill(getpid(), SIGTERM); /* whoever started us looks for another deployment */
 }

@@ -29,7 +29,6 @@
 #include <signalbox/policy/autonomy.h>
 #include <signalbox/policy/input.h>
 #include <signalbox/policy/policy.h>
-#include <signalbox/shared/tenure.h>
 #include <signalbox/telemetry/telemetry.h>
 #include <stdatomic.h>
 
@@ -91,6 +90,7 @@ struct seat {
     char *signs_as; /* as it says */
     char *looks_at; /* the card it has open; NULL: none */
     int64_t protocol;
+    int64_t signed_now; /* the clock that what it signs is held against; 0: ours */
     bool said_hello, read_only;
     bool unrecorded; /* it has only looked so far, as this person did today already */
 };
@@ -107,6 +107,8 @@ enum phase {
 
 struct sending;
 struct iterating;
+struct sb_tenure; /* shared/tenure.h */
+struct sb_tenure_news;
 
 struct run {
     enum phase phase;
@@ -307,6 +309,7 @@ struct sb_orchestrator {
     bool staking;               /* what a place would have at stake is being found out for a screen */
     bool reporting;             /* a worker goes through the record for a page */
     struct sb_alarms *alarms;   /* alarms.c's; the same */
+    struct store_side *store_side; /* store_side.c's; NULL: there is no shared store */
     struct drills {
         int64_t looked;               /* entries up to this one were looked at */
         int64_t passed_at, failed_at; /* wall: of the last one that passed, and that failed; 0: none */
@@ -509,6 +512,24 @@ void sb_o_welcome(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 void sb_o_tell_owner(struct sb_orchestrator *o, int64_t seat, int64_t seq);
 int sb_actor_of_process(struct sb_actor *a, uid_t uid, pid_t pid, struct sb_err *err);
 void sb_o_remove_seat(struct sb_orchestrator *o, int64_t id);
+
+/* ---- store_side.c: the shared store ---- */
+
+int sb_o_open_store_side(struct sb_orchestrator *o, struct sb_err *err);
+void sb_o_free_store_side(struct sb_orchestrator *o);
+void sb_o_tick_store(struct sb_orchestrator *o);
+/* There is a store, and it does not let anything be executed now; why says so. */
+bool sb_o_store_stops(const struct sb_orchestrator *o, char *why, size_t cap);
+/* Asks the store before a step is sent. True: it is being asked, and sb_o_store_answered comes by mail (why NULL: it may be sent; quick: what
+ * was read before is still fresh). False: there is no store. */
+bool sb_o_ask_store(struct sb_orchestrator *o, struct held_card *card, int64_t step);
+void sb_o_store_answered(struct sb_orchestrator *o, struct held_card *card, int64_t step, const char *why, bool quick);
+void sb_o_ask_store_of(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
+/* A decision that came through the store, signed. now: the store's clock. */
+struct sb_store_approval;
+int sb_o_decide_from_store(struct sb_orchestrator *o, const struct sb_store_approval *a, int64_t now, struct sb_err *err);
+/* The nonce that goes in with the first intent. NULL out of memory. */
+char *sb_o_start_nonce(const struct held_card *card);
 
 /* ---- mark.c ---- */
 

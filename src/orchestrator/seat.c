@@ -167,13 +167,17 @@ static int fill_strip(struct sb_orchestrator *o, struct sb_strip *s)
     if (o->have_strip ? sb_record_copy(schema, s, &o->strip) : (memset(s, 0, sizeof *s), 0))
         return -1;
     const char *why = NULL;
+    char store[400];
     s->ledger_head = sb_ledger_head(o->ledger);
     s->ledger_ok = sb_ledger_writable(o->ledger, &why);
     s->wall = sb_origin_wall_ms(o->opt.origin);
     s->obstacle = o->target_error ? SB_OBSTACLE_BOUND : o->connected ? s->obstacle : o->obstacle;
     s->cluster_ill = o->cluster.ill;
+    bool stops = o->connected && !o->target_error && (sb_o_store_stops(o, store, sizeof store) || sb_o_not_ours(o, false, store, sizeof store));
+    if (stops)
+        s->obstacle = SB_OBSTACLE_STORE;
     if (sb_str_set(&s->cluster, o->cluster.said) || (!s->ledger_ok && sb_str_set(&s->ledger_note, why)) || (!o->connected && sb_str_set(&s->note, o->connect_note)) ||
-        (o->target_error && sb_str_set(&s->note, o->target_error))) {
+        (o->target_error && sb_str_set(&s->note, o->target_error)) || (stops && sb_str_set(&s->note, store))) {
         sb_record_release(schema, s);
         return -1;
     }

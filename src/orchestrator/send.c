@@ -4,6 +4,8 @@
  * nothing follows from it until it is on the record. */
 #include "private.h"
 
+#include <signalbox/shared/tenure.h>
+
 #include <signalbox/base/hook.h>
 
 #include <inttypes.h>
@@ -64,7 +66,7 @@ static void send_work(void *p)
 }
 
 /* What makes one approval start one execution: its nonce goes in with the first intent and is refused a second time. */
-static char *start_nonce(const struct held_card *card)
+char *sb_o_start_nonce(const struct held_card *card)
 {
     for (size_t i = 0; i < card->card.approvals_n; i++) {
         const struct sb_approval *a = &card->card.approvals[i];
@@ -79,7 +81,7 @@ int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *com
     struct sending *s = calloc(1, sizeof *s);
     int64_t tries = (undo ? card->run.undo_tries : card->run.tries) + 1, beside = batch ? batch->beside : 0;
     bool first = !undo && card->run.step == 1 && tries == 1;
-    char *nonce = first ? start_nonce(card) : NULL;
+    char *nonce = first ? sb_o_start_nonce(card) : NULL;
     if (!s || (first && !nonce) || sb_str_set(&s->card_id, card->card.id) || sb_str_set(&s->command, command) || sb_str_set(&s->deployment_id, o->facts.id)) {
         free(nonce);
         if (s)

@@ -49,10 +49,10 @@ json_t *sb_o_read_statement(const char *text, struct sb_err *err)
     return s;
 }
 
-static int statement_fits(struct sb_orchestrator *o, const struct sb_card *c, const struct sb_decision_on *d, const char *what, const json_t *s, struct sb_err *err)
+static int statement_fits(const struct sb_card *c, const struct sb_decision_on *d, const char *what, const json_t *s, int64_t now, struct sb_err *err)
 {
     char plan[SB_HEX_LEN + 8];
-    int64_t now = sb_origin_wall_ms(o->opt.origin), made = sb_json_int(s, "iat");
+    int64_t made = sb_json_int(s, "iat");
     const char *nonce = sb_json_str(s, "nonce"), *by = sb_json_str(s, "by");
     snprintf(plan, sizeof plan, "sha256:%s", c->hash);
     if (!sb_streq(sb_json_str(s, "t"), what) || !sb_streq(sb_json_str(s, "plan"), plan) || sb_json_int(s, "rev") != c->revision)
@@ -61,8 +61,8 @@ static int statement_fits(struct sb_orchestrator *o, const struct sb_card *c, co
         return sb_fail(err, SB_ESTATE, "what was signed is for another deployment than %s", c->deployment_id);
     if (glass(what) && (!sb_streq(sb_json_str(s, "reason"), d->reason) || !sb_streq(sb_json_str(s, "ticket"), d->ticket) || sb_json_int(s, "minutes") != d->minutes))
         return sb_fail(err, SB_EINPUT, "what was signed has another reason, ticket or time than what is asked");
-    if (sb_streq(what, "review") && !sb_streq(sb_json_str(s, "reason"), d->reason))
-        return sb_fail(err, SB_EINPUT, "what was signed is another review than what is asked");
+    if ((sb_streq(what, "review") || sb_streq(what, "reject")) && !sb_streq(sb_json_str(s, "reason"), d->reason))
+        return sb_fail(err, SB_EINPUT, "what was signed is another %s than what is asked", sb_streq(what, "review") ? what : "rejection");
     if (!by || !by[0] || !is_nonce(nonce))
         return sb_fail(err, SB_EINPUT, "the signed statement does not say by whom, or has no nonce");
     if (made < now - SB_O_SIGNED_WITHIN_MS || made > now + SB_O_SIGNED_WITHIN_MS)
@@ -140,7 +140,7 @@ int sb_o_approver(struct sb_orchestrator *o, const struct sb_card *c, const stru
     if (!(a->statement = sb_o_read_statement(d->statement, err)))
         return -1;
     a->by = sb_json_str(a->statement, "by");
-    if (statement_fits(o, c, d, what, a->statement, err) || check_signature(o, d, what, a->by, a->fingerprint, err)) {
+    if (statement_fits(c, d, what, a->statement, s->signed_now ? s->signed_now : sb_origin_wall_ms(o->opt.origin), err) || check_signature(o, d, what, a->by, a->fingerprint, err)) {
         sb_o_approver_release(a);
         return -1;
     }

@@ -84,8 +84,8 @@ enum sb_leased sb_lease_take(struct sb_store_door *d, const char *deployment, co
                              struct sb_err *err)
 {
     enum sb_leased answer = take_once(d, deployment, name, self, lease_ms, accepted, out, err);
-    if (answer == SB_LEASE_NOT && !out->deployment[0]) /* a condition on the clock cannot make what is not there */
-        answer = make_row(d, deployment, err) ? SB_LEASE_ERROR : take_once(d, deployment, name, self, lease_ms, accepted, out, err);
+    if (answer == SB_LEASE_NOT && !out->owner[0]) /* a condition on the clock cannot make what is not there; or somebody has just made it */
+        answer = !out->deployment[0] && make_row(d, deployment, err) ? SB_LEASE_ERROR : take_once(d, deployment, name, self, lease_ms, accepted, out, err);
     return answer;
 }
 

@@ -23,6 +23,7 @@ struct sb_store *sb_store_open(const struct sb_store_options *o, struct sb_err *
     }
     s->state = SB_STORE_AWAY;
     s->on_watched = o->on_watched;
+    s->look = o->look || !o->log;
     snprintf(s->why, sizeof s->why, "the store was not asked yet");
     if (sb_str_set(&s->state_dir, o->state_dir) || sb_str_set(&s->log, o->log) || sb_str_set(&s->watched_id, o->watched_id)) {
         sb_fail_nomem(err);
@@ -266,7 +267,7 @@ static int know_meta(struct sb_store *s, struct sb_err *err)
         sb_store_fault(s, SB_STORE_HELD, err, "the store %.12s has lost all that it had, or another one stands in its place", s->ack.store);
         goto out;
     }
-    if (found == 0 && !s->log) {
+    if (found == 0 && s->look) {
         sb_store_fault(s, SB_STORE_AWAY, err, "no host has made a store at %s yet", sb_store_shown(s));
         goto out;
     }
@@ -301,27 +302,25 @@ static int know_server(struct sb_store *s, struct sb_err *err)
             return sb_store_fault(s, SB_STORE_REFUSED, err, "%s is no store: %s", sb_store_shown(s), err->msg);
         return sb_store_gone(s, err);
     }
-    if (!facts.set_name[0])
-        return sb_store_fault(s, SB_STORE_REFUSED, err, "%s is no member of a replica set: one server alone keeps nothing for certain", sb_store_shown(s));
     if (s->watched_id && strcmp(s->watched_id, facts.id) == 0 && !s->on_watched)
         return sb_store_fault(s, SB_STORE_REFUSED, err, "the store is the deployment that is watched (%s): what is written there would be in what is looked at. Take another replica set, or: set store_on_watched on", facts.id);
-    if (!s->log)
-        return 0; /* who only looks writes nothing */
-    if (sb_store_door_try(s->door, err)) {
+    if (!s->look && sb_store_door_try(s->door, err)) {
         char said[400];
         snprintf(said, sizeof said, "%s", err->msg);
         if (err->code == SB_ESTATE || err->code == SB_ECOMMAND)
             return sb_store_fault(s, SB_STORE_REFUSED, err, "%s cannot be the store: %s", sb_store_shown(s), said);
         return sb_store_gone(s, err);
     }
+    if (!facts.set_name[0])
+        return sb_store_fault(s, SB_STORE_REFUSED, err, "%s is no member of a replica set: one server alone keeps nothing for certain", sb_store_shown(s));
     return 0;
 }
 
 static int know(struct sb_store *s, struct sb_ledger *reader, struct sb_err *err)
 {
-    if (know_server(s, err) || know_meta(s, err) || (s->log && make_indexes(s, err)) || (s->log && reader && sb_store_compare(s, reader, err)) || compare_others(s, err))
+    if (know_server(s, err) || know_meta(s, err) || (!s->look && make_indexes(s, err)) || (s->log && reader && sb_store_compare(s, reader, err)) || compare_others(s, err))
         return -1;
-    if (sb_store_ack_save(s, err))
+    if (!s->look && sb_store_ack_save(s, err))
         return sb_store_fault(s, SB_STORE_HELD, err, "what the store has acknowledged cannot be written down: %s", err->msg);
     s->known = true;
     s->accepted = false;

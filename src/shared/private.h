@@ -40,7 +40,7 @@ struct sb_store_ack {
 struct sb_store {
     struct sb_store_door *door;
     char *state_dir, *log, *watched_id; /* NULL: not said */
-    bool on_watched;
+    bool on_watched, look;
     bool known;       /* who is there was found out, and compared with what is remembered */
     bool damaged;     /* store.ack cannot be read */
     bool forked;      /* what is held is a fork */

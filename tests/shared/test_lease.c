@@ -10,6 +10,7 @@
 #include <signalbox/base/json.h>
 #include <signalbox/base/process.h>
 #include <signalbox/base/record.h>
+#include <signalbox/model/names.h>
 #include <signalbox/mongo/fence_door.h>
 #include <signalbox/shared/crew.h>
 #include <signalbox/shared/lease.h>

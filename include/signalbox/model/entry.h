@@ -59,6 +59,7 @@ enum sb_entry_kind {
     SB_ENTRY_REPORT,          /* {"days","path","sha256","said","text"} a report was written into a file */
     SB_ENTRY_SUMMARY,         /* {"of","evidence"} the evidence of that revision in other words, by an outside program: beside it, as under proof */
     SB_ENTRY_LEASE,           /* {"event","epoch","about","owner","before","forced":{...}} of the shared store's lease of this deployment; event taken, lost, fenced, not fenced, maintenance or gone */
+    SB_ENTRY_STORE,           /* {"event","store","acked","why"} how the shared store stands: event well, away, held or refused; accepted {"reason","by","why"}; rejected {"by","nonce","statement","signature"}: a card was, through it */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

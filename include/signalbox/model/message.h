@@ -38,6 +38,7 @@ enum sb_message_type {
     SB_ASK_REVIEW,   /* looks at that afterwards */
     SB_ASK_WHAT_IF,  /* struct sb_decision_on: the card's index is tried out on a sample */
     SB_ASK_RESTORE,  /* struct sb_signed: a kind of action, or a rule, that was lowered comes back; the statement says which */
+    SB_ASK_STORE,    /* struct sb_remark_on: id: what is said about the shared store ("accept-restored"), text: why */
     SB_ASK_CARD,     /* struct sb_text: the id; answered by card */
     SB_ASK_CASE,     /* struct sb_text: the id; answered by case */
     SB_ASK_AUDIT,    /* struct sb_audit_ask; answered by audit */
@@ -227,6 +228,7 @@ enum sb_obstacle {
     SB_OBSTACLE_AWAY,       /* out of reach, or no MongoDB server */
     SB_OBSTACLE_REFUSES,    /* it is there, and does not let us in */
     SB_OBSTACLE_BOUND,      /* it is not the one that the name is bound to: it is looked at, and nothing is executed */
+    SB_OBSTACLE_STORE,      /* all is well with it, but the operators' store is not there: nothing is executed */
     SB_OBSTACLES
 };
 extern const struct sb_names sb_obstacles;

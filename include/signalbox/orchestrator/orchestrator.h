@@ -78,6 +78,10 @@ struct sb_orchestrator_options {
     const char *drill_start;      /* a program that starts one for each drill (drill_target.h); NULL: none. It comes first */
     const char *drill_restorer;   /* a program that restores in drills, in our place (drill.h); NULL: none */
     const struct sb_drill_known *known; /* every deployment of the config; must outlive it; NULL: none */
+    const char *store_uri;        /* of the operators' shared store; NULL: there is none. All of it must outlive the orchestrator */
+    const char *store_database;   /* NULL: as the store says */
+    bool store_on_watched;        /* it may be the deployment that is watched */
+    const char *team, *class_;    /* of the deployment, for filters; NULL: not said */
     bool socket;                  /* listen on state_dir/socket for other consoles */
     const struct sb_owning_options *owning; /* its texts are copied; NULL: there is no store, and whoever has the ledger owns */
     const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */

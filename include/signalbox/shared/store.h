@@ -34,9 +34,10 @@ struct sb_store;
 struct sb_store_options {
     const char *uri;        /* its connection string */
     const char *database;   /* NULL: SB_STORE_DATABASE */
-    const char *state_dir;  /* of this host's ledger, for store.ack; NULL: only to look, nothing is remembered */
+    const char *state_dir;  /* of this host's ledger, for store.ack; NULL: nothing is remembered */
     const char *log;        /* this ledger's id; NULL: only to look */
     const char *watched_id; /* of the deployment that is watched: that one is refused as the store; NULL: none is */
+    bool look;              /* neither store.ack nor the store is changed by sb_store_check */
     bool on_watched;        /* the config says that it may be the same */
 };
 
@@ -125,6 +126,10 @@ int sb_store_approvals_wanted(struct sb_store *s, size_t most, struct sb_store_a
 
 /* The owner's answer, which stands once: 0 also where it was answered before. */
 int sb_store_answer(struct sb_store *s, const char *nonce, bool ok, int64_t n, const char *why, struct sb_err *err);
+
+/* The copy of a card. log: what its ledger's name begins with; NULL: any that has the only card of this name. of: whose it is. out is
+ * overwritten; what it holds is somebody else's word, until its hash was worked out anew. SB_EINPUT: there is none, or several. */
+int sb_store_card(struct sb_store *s, const char *log, const char *id, char of[SB_LOG_ID_LEN + 1], struct sb_card *out, struct sb_err *err);
 
 /* ---- before something is done: start.c ---- */
 
