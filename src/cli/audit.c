@@ -2,6 +2,7 @@
  *
  * The record from a shell. Everything but rebuild leaves the ledger as it is, without a lock, beside a signalbox that goes on writing. */
 #include "audit.h"
+#include "audit_fleet.h"
 #include "audit_vouch.h"
 
 #include <signalbox/base/file.h>
@@ -9,11 +10,14 @@
 #include <signalbox/cli/when.h>
 #include <signalbox/cli/config.h>
 #include <signalbox/ledger/verify.h>
+#include <signalbox/mongo/server.h>
 
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TAIL_DEFAULT 20
 #define FOLLOW_MS 500
@@ -21,6 +25,7 @@
 
 struct args {
     bool json, full, follow, quiet;
+    const char *fleet; /* the folder of an export of all ledgers */
     const char *count, *ledger, *format, *since, *until, *case_id, *key, *check, *signers, *logs, *cosigners, *cosigned, *old, *name;
     const char *dir;     /* of the ledger */
     const char *witness; /* a copy of the newest checkpoint, elsewhere; NULL: there is none */
@@ -149,6 +154,29 @@ static int export_evidence(const struct args *a, struct sb_err *err)
     return rc;
 }
 
+/* ---- all ledgers of the shared store ---- */
+
+static int export_fleet(const struct args *a, const struct sb_config *config, struct sb_err *err)
+{
+    char *own = sb_format("%s/cosigners", a->dir);
+    const char *known = a->cosigners ? a->cosigners : own && access(own, F_OK) == 0 ? own : NULL;
+    struct sb_audit_fleet f = {a->fleet, known, a->cosigned, NULL, a->json};
+    sb_mongo_init();
+    struct sb_store *s = own ? sb_store_look(config, err) : NULL;
+    int rc = s ? sb_audit_fleet_export(s, &f, err) : own ? -1 : sb_fail_nomem(err);
+    sb_store_close(s);
+    sb_mongo_cleanup();
+    free(own);
+    return rc;
+}
+
+static int fleet(const struct args *a, const char *verb, const struct sb_config *config, struct sb_err *err)
+{
+    if (sb_streq(verb, "export"))
+        return export_fleet(a, config, err);
+    return sb_audit_fleet_verify(&(struct sb_audit_fleet){a->fleet, a->cosigners, NULL, a->logs, a->json}, NULL, err);
+}
+
 /* ---- checkpoint ---- */
 
 static int checkpoint(struct sb_ledger *l, const struct args *a, struct sb_err *err)
@@ -222,13 +250,15 @@ static int read_only(const struct args *a, const char *verb, const char *first, 
     return rc;
 }
 
-static int run(const struct args *a, const char *verb, const char *first, const char *second, struct sb_err *err)
+static int run(const struct args *a, const struct sb_config *config, const char *verb, const char *first, const char *second, struct sb_err *err)
 {
     if (sb_streq(verb, "rebuild"))
         return rebuild(a, err);
     if (a->check)
         return sb_audit_check_proof(a->check, a->json, err);
     sb_audit_hold_stops();
+    if (a->fleet)
+        return fleet(a, verb, config, err);
     if (sb_streq(verb, "witness")) {
         int rc = sb_audit_witness(&(struct sb_audit_witness){a->dir, a->witness, a->logs, a->cosigners, a->old, a->name, a->json}, first, second, err);
         if (rc < 0 && err->code == SB_ELEDGER)
@@ -252,6 +282,11 @@ static bool fits(const char *verb, int words, const struct args *a)
         int least, most; /* words, its own among them */
     } verbs[] = {{"verify", 1, 1}, {"show", 2, 2}, {"tail", 1, 1}, {"export", 1, 1 + LEDGERS_MAX}, {"rebuild", 1, 1}, {"checkpoint", 1, 1}, {"prove", 2, 3}, {"witness", 2, 3}};
     bool known = false, evidence = sb_streq(verb, "export") && sb_streq(a->format, "evidence");
+    if (a->fleet) { /* it is about all of them, and has a form of its own */
+        bool export = sb_streq(verb, "export");
+        return words == 1 && (export || sb_streq(verb, "verify")) && !(a->full || a->signers || a->format || a->since || a->until || a->case_id || a->ledger || a->witness) && !(export && a->logs) &&
+               !(!export && a->cosigned);
+    }
     for (size_t i = 0; verb && i < SB_COUNT(verbs); i++)
         known |= sb_streq(verbs[i].name, verb) && ((words >= verbs[i].least && words <= verbs[i].most) || (a->check && sb_streq(verb, "prove") && words == 1));
     return known && (!(a->full || a->signers) || sb_streq(verb, "verify")) && (!(a->follow || a->count) || sb_streq(verb, "tail")) &&
@@ -261,7 +296,7 @@ static bool fits(const char *verb, int words, const struct args *a)
            (!sb_streq(verb, "export") || words == 1 || (evidence && !a->ledger));
 }
 
-/* The witness and the signers of the config count for the ledger of the state folder only. */
+/* The witness, the signers and the shared folder of the config count for the ledger of the state folder only. */
 static int find_witness(struct args *a, struct sb_config *config, struct sb_err *err)
 {
     memset(config, 0, sizeof *config);
@@ -270,6 +305,7 @@ static int find_witness(struct args *a, struct sb_config *config, struct sb_err 
     int rc = sb_config_use(config, NULL, err);
     a->witness = a->witness ? a->witness : config->witness;
     a->signers = a->signers ? a->signers : config->approval_signers;
+    a->cosigned = a->cosigned || a->more_n ? a->cosigned : config->cosigned;
     return rc;
 }
 
@@ -280,7 +316,7 @@ int sb_cmd_audit(int argc, char **argv)
                                         {"-n", NULL, &a.count},        {"--ledger", NULL, &a.ledger}, {"--format", NULL, &a.format},  {"--since", NULL, &a.since},
                                         {"--until", NULL, &a.until},   {"--case", NULL, &a.case_id},  {"--key", NULL, &a.key},        {"--check", NULL, &a.check},
                                         {"--witness", NULL, &a.witness}, {"--signers", NULL, &a.signers}, {"--logs", NULL, &a.logs},      {"--cosigners", NULL, &a.cosigners},
-                                        {"--cosigned", NULL, &a.cosigned}, {"--old", NULL, &a.old},   {"--name", NULL, &a.name}};
+                                        {"--cosigned", NULL, &a.cosigned}, {"--old", NULL, &a.old},   {"--name", NULL, &a.name}, {"--fleet", NULL, &a.fleet}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
@@ -291,14 +327,15 @@ int sb_cmd_audit(int argc, char **argv)
     struct sb_config config;
     struct sb_str dir;
     sb_str_init(&dir);
+    a.more = argv + 2;
+    a.more_n = words - 1;
     int rc = find_witness(&a, &config, &err);
     if (rc == 0 && !a.ledger && (rc = sb_path_state_seen(&dir, &err)) && sb_streq(argv[1], "rebuild") && err.code != SB_EUSAGE)
         err.code = SB_ELEDGER; /* the others only read there */
     a.dir = a.ledger ? a.ledger : dir.p;
-    a.more = argv + 2;
-    a.more_n = words - 1;
+    const char *second = words > 2 ? argv[3] : words > 1 && sb_streq(argv[1], "witness") && sb_streq(argv[2], "sync") ? config.cosigned : NULL;
     if (rc == 0)
-        rc = run(&a, argv[1], words > 1 ? argv[2] : NULL, words > 2 ? argv[3] : NULL, &err);
+        rc = run(&a, &config, argv[1], words > 1 ? argv[2] : NULL, second, &err);
     sb_config_release(&config);
     sb_str_release(&dir);
     return rc < 0 ? sb_complain(&err) : rc;

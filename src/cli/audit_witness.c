@@ -218,7 +218,7 @@ int sb_audit_witness(const struct sb_audit_witness *a, const char *verb, const c
         l = rc ? NULL : sb_ledger_open_witnessed(a->dir, a->copy, SB_LEDGER_READ, NULL, err);
         rc = !l ? -1 : is_request ? request(a, l, word, err) : take(a, l, word, err);
     } else if (rc == 0) {
-        rc = sb_fail(err, SB_EUSAGE, "audit witness takes one of: key [--name NAME], answer, request [NAME] [--old N], take [NAME], sync FOLDER");
+        rc = sb_fail(err, SB_EUSAGE, "audit witness takes one of: key [--name NAME], answer, request [NAME] [--old N], take [NAME], sync FOLDER (or set cosigned FOLDER in the config)");
     }
     sb_ledger_close(l);
     free(dir);

@@ -27,7 +27,7 @@ const struct sb_command sb_commands[] = {
      "  --theme, --keymap NAME|PATH, --line, --presenter   as in the console\n\n"
      "Exit status: 0 the case came to its end; 1 it failed; 2 bad input; 5 the ledger cannot be written.\n",
      sb_cmd_demo},
-    {"console", "[--deployment NAME | --uri-file FILE] [--read-only] [--aloud | --line] [--presenter [--minutes N]]", "the console on a real deployment",
+    {"console", "[--deployment NAME | --uri-file FILE] [--read-only] [--aloud | --line] [--presenter [--minutes N]] | --fleet [...]", "the console on a real deployment",
      "Joins the signalbox of this user that owns the ledger, or becomes it; one that watches another deployment, or\n"
      "goes by another policy, than is named here is not joined; a policy that the config sets is named, too. ? is help, q leaves,\n"
      ": is the palette, F2 the mouse.\n\n"
@@ -48,7 +48,11 @@ const struct sb_command sb_commands[] = {
      "                        the same word, and of figures the first two digits; nothing is approved or edited from here. Opens\n"
      "                        the meeting (F6): the cards that await approval, one a screen, with a clock; what is decided is\n"
      "                        written down with names and reason, into the record too, and exported as minutes with hashes\n"
-     "  --minutes N           of the meeting, for each card, 1 to 240. Default 5\n\n"
+     "  --minutes N           of the meeting, for each card, 1 to 240. Default 5\n"
+     "  --fleet               the open cards and incidents of every deployment whose owner writes to the shared store (set store),\n"
+     "                        the worst first, each with its owner's host, the age of the copy, and whether you may approve it.\n"
+     "                        --environment E, --team T, --class C, --filter REGEX leave out others; --group none, deployment,\n"
+     "                        environment, team or class; --json: {\"at\",\"ledgers\",\"open\",\"odd\",\"rows\":[...]}\n\n"
      "Without a config, with nothing named and nobody to join, it first asks for a name, the connection string and the\n"
      "environment, tries them out, says what stays blind, and writes the config when you agree (nothing before that).\n\n"
      "A server that is out of reach, or refuses the login, is said on the screen and tried again every 2 s.\n\n"
@@ -251,12 +255,15 @@ const struct sb_command sb_commands[] = {
      "60 calls a minute, 256 KiB a message.\n\n"
      "Exit status: 0 its standard input ended; 1 the owner of the ledger has left; 2 nobody owns it.\n",
      sb_cmd_mcp},
-    {"doctor", "[--json] [--deployment NAME | --uri-file FILE]", "what is wrong here, and the mend for each",
+    {"doctor", "[--json] [--fleet | --deployment NAME | --uri-file FILE]", "what is wrong here, and the mend for each",
      "Looks once at the terminal, the locale, the libraries, the clock, the config and the files it names, the state folder, the\n"
-     "ledger, the policy, the places where backups lie, and the deployment: whether it can be reached, which reads each member answers\n"
-     "to this login, what stays blind where one does not, when the members' certificates end, how much room their disks have, and what\n"
+     "ledger, which witnesses vouched for it and when, the policy, the places where backups lie, and the deployment: whether it can be\n"
+     "reached, which reads each member answers to this login, what stays blind where one does not, when the members' certificates end, how much room their disks have, and what\n"
      "the login that executes may do. Changes nothing, and joins nobody. The console has the same as a page (!), the worst first.\n\n"
      "  --json             {\"ok\",\"findings\":[{\"found\":\"ok|note|wrong\",\"area\",\"what\",\"mend\"}]}\n"
+     "  --fleet            instead of all that, what the shared store (set store) tells of every host: beats, programs, draining,\n"
+     "                     leases that are over or held, copies that are behind, checkpoints that went back, and for whose record no\n"
+     "                     witness vouched\n"
      "  --deployment NAME  a deployment of the config\n"
      "  --uri-file FILE    a file (mode 600) whose first line is a mongodb:// connection string; SIGNALBOX_URI works too\n\n"
      "Exit status: 0 nothing is wrong (there may be things to know); 1 something is; 2 bad usage.\n",
@@ -510,7 +517,11 @@ const struct sb_command sb_commands[] = {
      "              (RFC 5424) wraps each entry, with its number and leaf hash; --since T, --until T, --case K leave out others.\n"
      "              --format evidence [DIR...]: for an auditor, of each ledger a checkpoint signed now, what witnesses vouched\n"
      "              for with the proof that the checkpoint continues it, and each entry with the proof that it is in there;\n"
-     "              checked from the keys alone, and what several hosts export may be put one behind the other\n"
+     "              checked from the keys alone, and what several hosts export may be put one behind the other.\n"
+     "              --fleet DIR: every ledger of the shared store (set store) into an empty folder: the entries, the newest\n"
+     "              checkpoint and what witnesses vouched for of each, and a report of what is whole; verify --fleet DIR looks\n"
+     "              through such a folder anew, off line, with the keys that it holds, or those that you know (--logs,\n"
+     "              --cosigners)\n"
      "  checkpoint  signs how many entries there are and their root with the ledger's key (a C2SP signed note), prints it and\n"
      "              keeps it beside the ledger; --key FILE: with your SSH key too (or the .pub of one in the agent)\n"
      "  prove N     that entry N is in the record, as JSON; prove N M: that the record of M entries was only appended to since\n"
@@ -520,7 +531,8 @@ const struct sb_command sb_commands[] = {
      "              and prints its cosignature, or refuses: rolled back, forked, not proven, not signed, unknown; it knows the\n"
      "              ledgers whose checkpoint-key.pub stand in witness/logs beside its own ledger. As a ledger: \"request [NAME]\n"
      "              [--old N]\" signs a checkpoint and asks the witness to vouch for it, \"take [NAME]\" reads the answer and keeps\n"
-     "              it; \"sync FOLDER\" does all of both over a folder that the hosts share, such as by rsync\n"
+     "              it; \"sync [FOLDER]\" does all of both over a folder that the hosts share, such as by rsync; without the\n"
+     "              word it is the config's (set cosigned FOLDER)\n"
      "  rebuild     makes the derived tables anew; not while a signalbox owns the ledger, nor where an entry is bad\n\n"
      "  --ledger DIR    the folder with the ledger, such as a copy; without it the one in the state folder\n"
      "  --witness FILE  a copy of the newest checkpoint that is kept elsewhere: compared, and brought up by checkpoint.\n"
@@ -533,8 +545,9 @@ const struct sb_command sb_commands[] = {
      "                  JSON: \"cosigned\": [{\"witness\",\"state\",\"size\",\"at\",\"root\",\"what\"}], null without witnesses; state is none,\n"
      "                  agrees, ahead (of this clock: not counted), rolled_back, forked or unreadable\n"
      "  --cosigned FOLDER (verify, export) the folder the hosts share: a ledger put back from an old copy, or gone on from one,\n"
-     "                  is found by what the witnesses say there. By itself an old copy with all that was beside it looks whole\n"
-     "  --logs FILE     (witness) keys of ledgers instead of witness/logs\n"
+     "                  is found by what the witnesses say there. By itself an old copy with all that was beside it looks whole.\n"
+     "                  Without it the config's (set cosigned FOLDER), for the ledger in the state folder\n"
+     "  --logs FILE     (witness) keys of ledgers instead of witness/logs; (verify --fleet) those that count\n"
      "  --quiet         no progress bar\n\n"
      "All but rebuild leave the ledger as it is, take no lock, and may be used while a signalbox goes on writing.\n"
      "Exit status: 0 done, and whole; 1 the record is broken, not what was witnessed, or cannot be read, a proof does not hold, or a\n"

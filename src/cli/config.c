@@ -64,7 +64,7 @@ static bool close_to(const char *a, const char *b, int left)
 /* The setting that guards safety which this name may have been meant to be; NULL: none. */
 static const char *guard_meant(const char *name)
 {
-    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "environment", "uri_file", "executor_uri_file", "store", "store_uri_file", "store_database", "store_lease"};
+    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "cosigned", "environment", "uri_file", "executor_uri_file", "store", "store_uri_file", "store_database", "store_lease"};
     for (size_t i = 0; i < SB_COUNT(guards); i++)
         if (sb_starts_with(name, guards[i]) || close_to(name, guards[i], 2))
             return guards[i];
@@ -135,6 +135,8 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->routes, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
+    else if (strcmp(name, "cosigned") == 0)
+        set_text(r, &c->cosigned, row, problems);
     else if (strcmp(name, "store") == 0)
         set_store(r, row, problems);
     else if (strcmp(name, "store_uri_file") == 0)
@@ -154,7 +156,7 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, routes, clipboard, notify, mouse, store, store_uri_file, store_database, store_lease, store_on_watched, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, cosigned, group, intents, routes, clipboard, notify, mouse, store, store_uri_file, store_database, store_lease, store_on_watched, and deployment sections");
 }
 
 static void set_environment(struct reading *r, int *environment, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -401,6 +403,7 @@ void sb_config_release(struct sb_config *c)
     free(c->signing_name);
     free(c->waivers);
     free(c->witness);
+    free(c->cosigned);
     free(c->group);
     free(c->intents);
     free(c->routes);

@@ -8,6 +8,7 @@
 
 #include "first_run.h"
 #include "loaded.h"
+#include "overview.h"
 
 #include <pwd.h>
 #include <signal.h>
@@ -100,13 +101,16 @@ int sb_console_run(const struct sb_console_options *o)
 int sb_cmd_console(int argc, char **argv)
 {
     struct sb_console_options o = {.session = {.attach = true, .recurring = true}};
-    bool read_only = false, aloud = false;
+    bool read_only = false, aloud = false, fleet = false;
+    struct sb_overview_asked asked = {.json = false};
     const char *minutes = NULL;
     const struct sb_option options[] = {
         {"--deployment", NULL, &o.session.deployment}, {"--uri-file", NULL, &o.session.uri_file}, {"--read-only", &read_only, NULL},
         {"--policy", NULL, &o.session.policy},         {"--theme", NULL, &o.theme},               {"--keymap", NULL, &o.keymap},
         {"--presenter", &o.presenter, NULL},           {"--minutes", NULL, &minutes},                     {"--line", &o.line, NULL},
-        {"--aloud", &aloud, NULL},
+        {"--aloud", &aloud, NULL},                     {"--fleet", &fleet, NULL},                         {"--json", &asked.json, NULL},
+        {"--environment", NULL, &asked.environment},   {"--team", NULL, &asked.team},                     {"--class", NULL, &asked.class_},
+        {"--filter", NULL, &asked.filter},             {"--group", NULL, &asked.group},
     };
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
@@ -115,7 +119,13 @@ int sb_cmd_console(int argc, char **argv)
         return sb_usage_error("console takes no other words (see: signalbox help console)");
     if (sb_option_number("console", "--minutes", minutes, 1, 240, &o.minutes))
         return 2;
-    o.session.read_only = read_only;
+    o.session.read_only = asked.read_only = read_only;
+    if (fleet)
+        return o.session.deployment || o.session.uri_file || o.presenter || o.line || aloud || minutes
+                   ? sb_usage_error("console: --fleet is about every deployment: it goes with --json, --environment, --team, --class, --filter, --group and --read-only only")
+                   : sb_console_fleet(&asked);
+    if (asked.json || asked.environment || asked.team || asked.class_ || asked.filter || asked.group)
+        return sb_usage_error("console: --json, --environment, --team, --class, --filter and --group go with --fleet");
     if (aloud)
         return o.presenter || o.line ? sb_usage_error("console: --aloud has no screen, so --line and --presenter are not for it") : sb_console_aloud(&o.session);
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))

@@ -201,18 +201,20 @@ int sb_doctor_look(struct doctor *d, const struct doctor_asked *asked, struct sb
 
 int sb_cmd_doctor(int argc, char **argv)
 {
-    bool json = false;
+    bool json = false, fleet = false;
     struct doctor_asked asked = {.deployment = NULL};
-    const struct sb_option options[] = {{"--json", &json, NULL}, {"--deployment", NULL, &asked.deployment}, {"--uri-file", NULL, &asked.uri_file}};
+    const struct sb_option options[] = {{"--json", &json, NULL}, {"--deployment", NULL, &asked.deployment}, {"--uri-file", NULL, &asked.uri_file}, {"--fleet", &fleet, NULL}};
     int words = sb_options_read(argc, argv, options, SB_COUNT(options));
     if (words < 0)
         return 2;
     if (words > 0)
         return sb_usage_error("doctor takes no other words (see: signalbox help doctor)");
+    if (fleet && (asked.deployment || asked.uri_file))
+        return sb_usage_error("doctor --fleet is about every host: it goes with no deployment");
     struct doctor d = {.told = NULL};
     struct sb_err err = SB_ERR_INIT;
     sb_mongo_init();
-    int rc = sb_doctor_look(&d, &asked, &err);
+    int rc = fleet ? sb_doctor_fleet(&d, &err) : sb_doctor_look(&d, &asked, &err);
     sb_mongo_cleanup();
     int status = rc ? sb_complain(&err) : sb_doctor_count(&d.found, SB_FOUND_WRONG) ? 1 : 0;
     if (rc == 0 && (json ? print_json(&d.found) : print_text(&d.found)) < 0)

@@ -53,6 +53,9 @@ void sb_doctor_store(struct doctor *d, const struct sb_config *c, const char *st
 /* doctor_backup.c: the places where backups lie, and what a drill needs. */
 void sb_doctor_backups(struct doctor *d, const struct sb_config *c);
 
+/* doctor_fleet.c: what the shared store tells of every host. -1: the config names no store, or it cannot be told at all. */
+int sb_doctor_fleet(struct doctor *d, struct sb_err *err);
+
 /* doctor_server.c: can it be reached, what does it let this login read, and which checks stay blind. */
 void sb_doctor_server(struct doctor *d, const struct sb_target *t);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "audit_vouch.h"
 #include "doctor.h"
 
 #include <signalbox/base/clock.h>
@@ -18,6 +19,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#define VOUCHED_MS (INT64_C(7) * 86400000) /* a week without a witness is a week that can be rewritten */
 #define LEAST_FREE (INT64_C(256) << 20) /* a busy year of entries */
 
 /* ---- the config ---- */
@@ -114,6 +116,41 @@ static void how_far(void *ctx, int64_t done, int64_t total)
     sb_doctor_doing(ctx, "the ledger: entry %" PRId64 " of %" PRId64, done, total);
 }
 
+/* What a witness vouched for last, and how long ago. */
+static void look_at_vouch(struct doctor *d, const struct sb_vouches *v, const struct sb_log_key *witness, int64_t entries)
+{
+    const struct sb_vouch *best = sb_vouches_best(v, witness);
+    char at[SB_TIME_LEN + 1];
+    if (!best) {
+        for (size_t i = 0; i < v->n; i++)
+            if (v->item[i].witness == witness && v->item[i].state == SB_VOUCH_AHEAD)
+                sb_found(d, SB_FOUND_WRONG, "witnesses", "set the clocks of both hosts", "%s", v->item[i].what);
+            else if (v->item[i].witness == witness && v->item[i].state == SB_VOUCH_NONE)
+                sb_found(d, SB_FOUND_NOTE, "witnesses", "signalbox audit witness sync FOLDER, on both hosts, from cron", "%s has vouched for nothing yet", witness->name);
+        return;
+    }
+    int64_t age = sb_wall_ms() - best->at_s * 1000;
+    bool old = age > VOUCHED_MS && best->c.size < entries;
+    sb_time_format(at, best->at_s * 1000);
+    sb_found(d, old ? SB_FOUND_NOTE : SB_FOUND_GOOD, "witnesses", old ? "signalbox audit witness sync FOLDER, on both hosts, from cron" : "",
+             "%s vouched for the first %" PRId64 " of %" PRId64 " entries at %s, %" PRId64 " h ago", witness->name, best->c.size, entries, at, age > 0 ? age / 3600000 : 0);
+}
+
+static void look_at_witnesses(struct doctor *d, const struct sb_config *c, const char *dir, int64_t entries)
+{
+    struct sb_err err = SB_ERR_INIT;
+    struct sb_vouches v;
+    if (sb_vouches_of(&v, &(struct sb_audit_vouching){dir, NULL, c->cosigned}, &err))
+        sb_found(d, SB_FOUND_WRONG, "witnesses", "see signalbox help audit, witness", "%s", err.msg);
+    else if (!v.keys.n)
+        sb_found(d, SB_FOUND_NOTE, "witnesses", "see signalbox help audit, witness", "no other host vouches for this ledger");
+    else if (v.bad)
+        sb_found(d, SB_FOUND_WRONG, "witnesses", "see signalbox audit verify, and keep a copy of the folder as it is", "%s", v.bad->what);
+    for (size_t i = 0; err.code == SB_OK && i < v.keys.n; i++)
+        look_at_vouch(d, &v, &v.keys.item[i], entries);
+    sb_vouches_release(&v);
+}
+
 static void look_at_ledger(struct doctor *d, const struct sb_config *c, const char *dir)
 {
     struct sb_err err = SB_ERR_INIT;
@@ -128,6 +165,7 @@ static void look_at_ledger(struct doctor *d, const struct sb_config *c, const ch
         sb_found(d, SB_FOUND_WRONG, "ledger", "see signalbox audit verify --full, and keep a copy of the folder as it is", "BROKEN: %s", v.what);
     } else {
         sb_found(d, SB_FOUND_GOOD, "ledger", "", "%" PRId64 " entries, each as it was recorded", v.entries);
+        look_at_witnesses(d, c, dir, v.entries);
     }
     if (lock && sb_lock_owner(lock, &owner, &err) == 0 && owner.held && owner.state == 'T')
         sb_found(d, SB_FOUND_WRONG, "ledger", "continue it (kill -CONT), or end it", "its owner, process %" PRId64 ", is stopped: nobody watches or executes", owner.pid);

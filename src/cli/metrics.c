@@ -143,7 +143,7 @@ void sb_metrics_take(struct metrics *m, const struct sb_message *news)
     case SB_NEWS_CARDS: {
         const struct sb_card_rows *rows = news->body;
         for (size_t i = 0; i < rows->rows_n; i++)
-            take_card(m, rows->rows[i].id, rows->rows[i].state, sb_card_row_open(&rows->rows[i]), now);
+            take_card(m, rows->rows[i].id, rows->rows[i].state, sb_card_row_open(&rows->rows[i]), rows->rows[i].changed_at ? rows->rows[i].changed_at : now);
         break;
     }
     default: break;
@@ -185,13 +185,18 @@ static void write_members(const struct metrics *m, struct sb_str *out)
     } of[] = {{"member_healthy", "1: the member answers and is in a state to serve."},
               {"member_lag_seconds", "How far it is behind the primary."},
               {"member_connections", "Open connections."},
-              {"member_queued", "Operations that wait for a lock or a ticket."}};
+              {"member_queued", "Operations that wait for a lock or a ticket."},
+              {"member_reads_per_second", "Reads that it serves."},
+              {"member_writes_per_second", "Writes that it serves."},
+              {"member_read_latency_seconds", "Mean of the last sample."},
+              {"member_write_latency_seconds", "Mean of the last sample."}};
     for (size_t k = 0; k < SB_COUNT(of); k++) {
         family(out, of[k].name, "gauge", of[k].help);
         for (size_t i = 0; i < m->strip.members_n; i++) {
             const struct sb_member_line *l = &m->strip.members[i];
-            int64_t value = k == 0 ? l->healthy : k == 1 ? l->lag_s : k == 2 ? l->connections : l->queued;
-            if (value < 0)
+            const int64_t values[] = {l->healthy, l->lag_s, l->connections, l->queued, l->reads_per_s_milli, l->writes_per_s_milli, l->read_latency_us, l->write_latency_us};
+            static const double units[] = {1, 1, 1, 1, 1000, 1000, 1000000, 1000000};
+            if (values[k] < 0)
                 continue; /* not known: no sample, rather than one that lies */
             sb_str_addf(out, "signalbox_%s{", of[k].name);
             label(out, "member", l->name);
@@ -199,7 +204,7 @@ static void write_members(const struct metrics *m, struct sb_str *out)
                 sb_str_addc(out, ',');
                 label(out, "state", l->state);
             }
-            sb_str_addf(out, "} %" PRId64 "\n", value);
+            sb_str_addf(out, "} %.10g\n", (double)values[k] / units[k]);
         }
     }
 }

@@ -279,6 +279,7 @@ static const struct sb_member card_row_members[] = {
     SB_MEMBER(struct sb_card_row, wanted, SB_INT, 0, NULL),
     SB_MEMBER(struct sb_card_row, glass_from, SB_TIME, 0, NULL),
     SB_MEMBER(struct sb_card_row, glass_until, SB_TIME, 0, NULL),
+    SB_MEMBER(struct sb_card_row, changed_at, SB_TIME, 0, NULL),
 };
 const struct sb_schema sb_card_row_schema = SB_SCHEMA("card_row", struct sb_card_row, card_row_members);
 
@@ -288,7 +289,7 @@ int sb_card_row_of(const struct sb_card *c, struct sb_card_row *out)
     bool glass = g->id && sb_streq(g->hash, c->hash);
     *out = (struct sb_card_row){.revision = c->revision, .environment = c->environment, .kind = c->kind, .risk = c->risk, .state = c->state, .closed = c->closed,
                                 .approve_by = c->approve_by, .execute_by = c->execute_by, .approvals = (int64_t)sb_card_approvals(c),
-                                .wanted = sb_card_approvals_wanted(c), .glass_from = glass ? g->from : 0, .glass_until = glass ? g->until : 0};
+                                .wanted = sb_card_approvals_wanted(c), .glass_from = glass ? g->from : 0, .glass_until = glass ? g->until : 0, .changed_at = c->changed_at};
     if (sb_str_set(&out->id, c->id) || sb_str_set(&out->case_id, c->case_id) || sb_str_set(&out->title, c->title) || sb_str_set(&out->target, c->target) ||
         sb_str_set(&out->author, c->author)) {
         sb_record_release(&sb_card_row_schema, out);

@@ -174,6 +174,7 @@ bool store_take_card(struct sb_tui *t, struct sb_card *card)
         say(t, true, "Out of memory: a card could not be kept.");
         return true;
     }
+    row.changed_at = 0; /* no list shows it */
     size_t i = card_for(t, row.id);
     if (i == t->cards) {
         sb_record_release(&sb_card_row_schema, &row);
@@ -202,6 +203,7 @@ void store_take_rows(struct sb_tui *t, struct sb_card_rows *rows)
 {
     for (size_t k = 0; k < rows->rows_n; k++) {
         struct sb_card_row *row = &rows->rows[k];
+        row->changed_at = 0;
         size_t i = row->id ? card_for(t, row->id) : t->cards;
         if (i == t->cards || (t->card[i]->row.id && sb_record_equal(&sb_card_row_schema, &t->card[i]->row, row)))
             continue;

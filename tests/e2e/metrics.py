@@ -73,6 +73,8 @@ def what_is_told(lab, where):
     lab.until("a card that waits", lambda: value(scrape(where), "signalbox_cards", state="awaiting_approval") == 1)
     found = scrape(where)
     L.require(value(found, "signalbox_card_oldest_seconds", state="awaiting_approval") >= 0, found)
+    for name in ("reads_per_second", "writes_per_second", "read_latency_seconds"):
+        L.require(any(n == "signalbox_member_" + name and v >= 0 for (n, _), v in found.items()), "%s: %s" % (name, sorted(found)))
     L.require(sum(v for (n, _), v in found.items() if n == "signalbox_anomalies") >= 1, found)
     card = next(c["id"] for c in json.loads(lab.run("cards", "--json").stdout) if c["state"] == "awaiting_approval")
     lab.run("cards", "reject", card, "--reason", "only looking")

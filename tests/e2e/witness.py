@@ -63,7 +63,7 @@ def verify(host, *args):
     return said
 
 
-hosts, logs, folder = {}, {}, work + "/shared"
+hosts, logs, folder, early = {}, {}, work + "/shared", work + "/early"
 
 
 def settle(rounds=2):
@@ -99,6 +99,7 @@ def over_a_folder():
     settle()
     said = verify(hosts["alpha"], "--cosigned", folder)
     check([v["size"] for v in said["cosigned"]] == [35, 35], "they went along: %s" % said)
+    shutil.copytree(hosts["alpha"], early)
     # what alpha's ledger was asked to keep is enough without the folder
     check([v["size"] for v in verify(hosts["alpha"])["cosigned"]] == [35, 35], "kept beside the ledger")
     # beta did not see it for a while, and goes on from where it stood
@@ -108,6 +109,34 @@ def over_a_folder():
     check(sorted(v["size"] or 0 for v in verify(hosts["alpha"])["cosigned"]) == [35, 42], "one is behind")
     settle()
     check([v["size"] for v in verify(hosts["alpha"])["cosigned"]] == [42, 42], "and caught up")
+
+
+def by_config():
+    """The config's folder is that of the state folder's ledger; the doctor says who vouched, and until where."""
+    state = work + "/state/signalbox"
+    os.makedirs(work + "/config/signalbox", exist_ok=True)
+    os.makedirs(work + "/state", mode=0o700, exist_ok=True)
+    shutil.copytree(hosts["alpha"], state)
+    os.chmod(state, 0o700)
+    write(work + "/config/signalbox/config", b"set cosigned " + folder.encode() + b"\n")
+
+    def doctor():
+        said = json.loads(subprocess.run([PROGRAM, "doctor", "--json"], capture_output=True, timeout=120).stdout)["findings"]
+        return [(f["found"], f["what"]) for f in said if f["area"] == "witnesses"]
+
+    want(run("witness", "sync"), 0, None, "sync over the config's folder")
+    found = doctor()
+    check([f for f, _ in found] == ["ok", "ok"] and "beta vouched for the first 42 of 42 entries at" in found[0][1], "the doctor on witnesses: %s" % found)
+    os.rename(state + "/cosigners", state + "/keys")
+    check([f for f, _ in doctor()] == ["wrong"] and "whose word counts" in doctor()[0][1], "a folder and no keys: %s" % doctor())
+    os.rename(state + "/keys", state + "/cosigners")
+    shutil.rmtree(state)
+    shutil.copytree(early, state)  # an old copy, with all that was beside it
+    os.chmod(state, 0o700)
+    want(run("verify"), 1, "rolled back", "the config's folder tells of an old copy")
+    check(any(f == "wrong" and "rolled back" in what for f, what in doctor()), "the doctor on an old copy: %s" % doctor())
+    write(work + "/config/signalbox/config", b"")
+    shutil.rmtree(state)
 
 
 def over_pipes():
@@ -376,6 +405,7 @@ def usage():
 try:
     keys = set_up()
     over_a_folder()
+    by_config()
     over_pipes()
     restored_and_forked()
     damaged_state()

@@ -90,6 +90,7 @@ static void told(struct lab *l, size_t *rows, size_t *whole, bool *first_is_row)
             *first_is_row |= sb_streq(list->rows[i].id, "C-000001");
             assert_int_equal(list->rows[i].state, SB_AWAITING_APPROVAL);
             assert_non_null(list->rows[i].title);
+            assert_true(list->rows[i].changed_at > 0);
         }
         sb_message_free(m);
     }

@@ -14,6 +14,7 @@
  *   set routes PATH                   # who is asked about what, before the built-in file (orchestrator/routes.data)
  *   set waivers PATH                  # exceptions from rules, read each time a card is asked about
  *   set witness /mnt/other-host/signalbox.checkpoint   # a copy of the ledger's newest checkpoint, kept elsewhere
+ *   set cosigned /srv/shared          # the folder over which hosts vouch for each other's ledgers (help audit, witness)
  *   set clipboard on                  # copying also sets the terminal's clipboard (OSC 52); off when not said
  *   set notify bell                   # or osc9, osc777: a card that awaits approval, a new anomaly, a failure; off when not said
  *   set group dba                     # members of this group of the system may join too; without it, only this user
@@ -71,7 +72,7 @@ struct sb_config_deployment {
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group, *intents, *routes, *store_uri_file, *store_database; /* NULL: not said */
+    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *cosigned, *group, *intents, *routes, *store_uri_file, *store_database; /* NULL: not said */
     bool clipboard;
     int notice; /* enum sb_notice_by of the terminal: 0 none */
     struct sb_config_deployment *deployments;

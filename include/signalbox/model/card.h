@@ -312,6 +312,7 @@ struct sb_card_row {
     int64_t approve_by, execute_by;   /* wall */
     int64_t approvals, wanted;        /* that count; how many it takes */
     int64_t glass_from, glass_until;  /* wall: the glass is broken for it as it is; 0 and 0: it is not */
+    int64_t changed_at;               /* wall; 0: not told */
 };
 extern const struct sb_schema sb_card_row_schema;
 
