@@ -25,5 +25,5 @@ used = ((paper.ANOMALY_ENTRIES, paper.ANOMALY_BYTES), (paper.CASE_ENTRIES, paper
 for name, is_, used_ in zip(("anomaly", "case"), measured, used):
     for what, a, b in zip(("entries", "bytes"), is_, used_):
         print("%s: %s measured %d, used %d" % (name, what, a, b))
-        if not 0.6 * b <= a <= 1.6 * b:
+        if not b / 2.5 <= a <= b * 2.5: # how often an anomaly is told anew differs from run to run
             raise SystemExit("FAIL: the paper reckons with %s that are not there any more" % what)
