@@ -20,7 +20,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 # ---- the house: rooms, and what each may use. A room stands behind everything it uses. ----
 
-ROOMS := base model bus term formats policy ledger mongo sim telemetry agents orchestrator tui cli
+ROOMS := base model bus term formats policy ledger mongo shared sim telemetry agents orchestrator tui cli
 USES_base         :=
 USES_model        := base
 USES_bus          := base
@@ -29,12 +29,13 @@ USES_formats      := base
 USES_policy       := model
 USES_ledger       := model
 USES_mongo        := model
+USES_shared       := mongo ledger model bus
 USES_sim          := base formats
 USES_telemetry    := formats mongo bus model
 USES_agents       := telemetry formats mongo model
-USES_orchestrator := agents policy ledger telemetry mongo bus
+USES_orchestrator := agents policy ledger telemetry mongo shared bus
 USES_tui          := term model
-USES_cli          := base model bus term formats policy ledger mongo sim telemetry agents orchestrator tui
+USES_cli          := base model bus term formats policy ledger mongo shared sim telemetry agents orchestrator tui
 
 closure = $(sort $(1) $(foreach used,$(USES_$(1)),$(call closure,$(used))))
 reverse = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
@@ -46,6 +47,7 @@ PKG_term    := ncursesw libutf8proc
 PKG_formats := libbson-1.0 zlib
 PKG_ledger  := sqlite3
 PKG_mongo   := libmongoc-1.0 libbson-1.0
+PKG_shared  := libbson-1.0
 PKG_sim     := libbson-1.0 libssl libcrypto
 PKG_telemetry := libbson-1.0
 PKG_agents  := libbson-1.0

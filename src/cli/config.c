@@ -35,7 +35,7 @@ static void set_switch(struct reading *r, bool *slot, const struct sb_conf_row *
     if (strcmp(row->word[2], "on") == 0 || strcmp(row->word[2], "off") == 0)
         *slot = row->word[2][1] == 'n';
     else
-        say(problems, row, r, false, strcmp(row->word[1], "mouse") == 0 ? "mouse is on or off" : "clipboard is on or off");
+        say(problems, row, r, false, strcmp(row->word[1], "mouse") == 0 ? "mouse is on or off" : strcmp(row->word[1], "clipboard") == 0 ? "clipboard is on or off" : "store_on_watched is on or off");
 }
 
 static void set_notice(struct reading *r, int *slot, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -64,7 +64,7 @@ static bool close_to(const char *a, const char *b, int left)
 /* The setting that guards safety which this name may have been meant to be; NULL: none. */
 static const char *guard_meant(const char *name)
 {
-    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "environment", "uri_file", "executor_uri_file"};
+    static const char *const guards[] = {"policy", "shadow_policy", "policy_signers", "approval_signers", "waivers", "witness", "environment", "uri_file", "executor_uri_file", "store", "store_uri_file", "store_database"};
     for (size_t i = 0; i < SB_COUNT(guards); i++)
         if (sb_starts_with(name, guards[i]) || close_to(name, guards[i], 2))
             return guards[i];
@@ -84,6 +84,14 @@ static void unknown(struct reading *r, const struct sb_conf_row *row, struct sb_
     else
         snprintf(text, sizeof text, "%s", known);
     say(problems, row, r, meant != NULL, text);
+}
+
+/* Where there is to be a store and none can be told, the program would go on without asking it. */
+static void set_store(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
+{
+    r->c->store = strcmp(row->word[2], "mongodb") == 0;
+    if (!r->c->store)
+        say(problems, row, r, true, "the store is mongodb");
 }
 
 static void set_general(struct reading *r, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -114,6 +122,14 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
         set_text(r, &c->routes, row, problems);
     else if (strcmp(name, "witness") == 0)
         set_text(r, &c->witness, row, problems);
+    else if (strcmp(name, "store") == 0)
+        set_store(r, row, problems);
+    else if (strcmp(name, "store_uri_file") == 0)
+        set_text(r, &c->store_uri_file, row, problems);
+    else if (strcmp(name, "store_database") == 0)
+        set_text(r, &c->store_database, row, problems);
+    else if (strcmp(name, "store_on_watched") == 0)
+        set_switch(r, &c->store_on_watched, row, problems);
     else if (strcmp(name, "group") == 0)
         set_text(r, &c->group, row, problems);
     else if (strcmp(name, "clipboard") == 0)
@@ -123,7 +139,7 @@ static void set_general(struct reading *r, const struct sb_conf_row *row, struct
     else if (strcmp(name, "mouse") == 0)
         set_switch(r, &c->mouse, row, problems);
     else
-        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, routes, clipboard, notify, mouse, and deployment sections");
+        unknown(r, row, problems, "there is no such setting; known are theme, keymap, policy, shadow_policy, policy_signers, approval_signers, signing_key, signing_name, waivers, witness, group, intents, routes, clipboard, notify, mouse, store, store_uri_file, store_database, store_on_watched, and deployment sections");
 }
 
 static void set_environment(struct reading *r, int *environment, const struct sb_conf_row *row, struct sb_problems *problems)
@@ -157,10 +173,14 @@ static void set_deployment(struct reading *r, const struct sb_conf_row *row, str
         set_text(r, &d->drill_restorer, row, problems);
     } else if (strcmp(name, "backup_key_file") == 0) {
         set_text(r, &d->backup_key_file, row, problems);
+    } else if (strcmp(name, "team") == 0) {
+        set_text(r, &d->team, row, problems);
+    } else if (strcmp(name, "class") == 0) {
+        set_text(r, &d->class_, row, problems);
     } else if (strcmp(name, "uri") == 0) {
         say(problems, row, r, true, "a connection string may hold a password: put it into a file of mode 600 and write: set uri_file PATH");
     } else {
-        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file, drill_uri_file, drill_start, drill_restorer, what_if_uri_file, what_if_environment, backup_key_file and environment");
+        unknown(r, row, problems, "a deployment has uri_file, executor_uri_file, drill_uri_file, drill_start, drill_restorer, what_if_uri_file, what_if_environment, backup_key_file, team, class and environment");
     }
 }
 
@@ -314,6 +334,10 @@ int sb_config_parse(struct sb_config *c, const char *text, size_t len, const cha
     struct reading r = {c, 0};
     int rc = sb_conf_parse(text, len, path, read_row, &r, problems, err);
     c->unsafe |= problems->count > r.ours;
+    if (rc == 0 && (c->store || c->store_uri_file || c->store_database) && !(c->store && c->store_uri_file)) {
+        sb_problems_add(problems, path, 0, "a store wants both: set store mongodb, and set store_uri_file PATH");
+        c->unsafe = true;
+    }
     return rc;
 }
 
@@ -365,6 +389,8 @@ void sb_config_release(struct sb_config *c)
     free(c->group);
     free(c->intents);
     free(c->routes);
+    free(c->store_uri_file);
+    free(c->store_database);
     for (size_t i = 0; i < c->deployments_n; i++) {
         free(c->deployments[i].name);
         free(c->deployments[i].uri_file);
@@ -389,6 +415,8 @@ void sb_config_release(struct sb_config *c)
         free(c->deployments[i].drill_start);
         free(c->deployments[i].drill_restorer);
         free(c->deployments[i].backup_key_file);
+        free(c->deployments[i].team);
+        free(c->deployments[i].class_);
     }
     free(c->deployments);
     memset(c, 0, sizeof *c);

@@ -25,6 +25,7 @@ static const char *const kind_text[SB_ENTRY_KINDS] = {
     [SB_ENTRY_BACKUP] = "backup",
     [SB_ENTRY_REPORT] = "report",
     [SB_ENTRY_SUMMARY] = "summary",
+    [SB_ENTRY_LEASE] = "lease",
 };
 const struct sb_names sb_entry_kinds = {"kind of entry", kind_text, SB_ENTRY_KINDS};
 

@@ -91,6 +91,7 @@ static const char *const templates[SB_ENTRY_KINDS] = {
     [SB_ENTRY_BACKUP] = "backup {event}: {about}",
     [SB_ENTRY_REPORT] = "report: {said}",
     [SB_ENTRY_SUMMARY] = "the evidence of revision {#of} in other words, by an outside program",
+    [SB_ENTRY_LEASE] = "lease {event}, epoch {#epoch}: {about}",
 };
 
 /* What else is put into lines, the words of a duration among it. */

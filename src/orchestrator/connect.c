@@ -258,6 +258,8 @@ static void connect_back(struct sb_orchestrator *o, void *p)
     for (size_t i = 0; i < o->facts.blind_n; i++)
         sb_o_notice(o, SB_LOW, "Blind: %s", o->facts.blind[i]);
     sb_o_tell_strip(o);
-    if (o->connected)
+    if (o->connected) {
+        sb_o_owning_connected(o);
         sb_o_recover(o);
+    }
 }

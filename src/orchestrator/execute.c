@@ -138,6 +138,16 @@ static bool waits_its_turn(struct sb_orchestrator *o, struct held_card *card)
     return true;
 }
 
+/* By the shared store somebody else may act here, or nobody for now. True: the card waits. */
+static bool not_ours(struct sb_orchestrator *o, struct held_card *card)
+{
+    char why[256];
+    if (!sb_o_not_ours(o, false, why, sizeof why))
+        return false;
+    wait_for(o, card, why, TRY_AGAIN_MS);
+    return true;
+}
+
 /* Why a plan that was approved needs more by now; it goes on the record and the screen. */
 static void require_again(struct sb_orchestrator *o, struct held_card *card, bool waiting)
 {
@@ -205,6 +215,8 @@ static void prechecked(struct sb_orchestrator *o, struct checking *c)
             ; /* it has begun meanwhile: what it changes is not drift */
         else if (why && unknown)
             wait_for(o, card, why, TRY_AGAIN_MS);
+        else if (!why && not_ours(o, card))
+            ; /* it is asked again */
         else if (why && waiting)
             sb_o_move(o, card, SB_EV_DRIFT, NULL, why, NULL);
         else if (why)

@@ -167,6 +167,7 @@ static void tick(struct sb_orchestrator *o)
     expire(o);
     sb_o_tick_hushes(o);
     sb_o_tick_anomalies(o);
+    sb_o_tick_owning(o);
     sb_o_tick_runs(o);
     sb_o_tick_hooks(o);
     sb_o_tick_watches(o);
@@ -421,6 +422,8 @@ bool sb_orchestrator_busy(struct sb_orchestrator *o)
 static void free_orchestrator(struct sb_orchestrator *o)
 {
     sb_porter_free(o->porter);
+    sb_tenure_free(o->tenure);
+    free(o->unrecorded);
     sb_o_free_book(o);
     while (o->seats_n)
         sb_o_remove_seat(o, o->seats[0]->id);
@@ -518,6 +521,8 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
         goto fail;
     begin_clock(o);
     record_start(o, opt);
+    if (opt->owning && sb_o_owning_start(o, opt->owning, err))
+        goto fail;
     if (opt->socket && !(o->porter = sb_porter_start(o, opt->state_dir, opt->group, err)))
         goto fail;
     if (sb_thread_start(&o->thread, orchestrator_main, o, "sb-orchestrator", err)) {
@@ -527,6 +532,7 @@ struct sb_orchestrator *sb_orchestrator_start(const struct sb_orchestrator_optio
 fail:
     sb_porter_stop(o->porter);
     sb_pool_free(o->pool, 1000);
+    sb_tenure_halt(o->tenure, 1000); /* it was told of no deployment yet: there is nothing to hang in */
     free_orchestrator(o);
     return NULL;
 }
@@ -550,6 +556,7 @@ int64_t sb_orchestrator_sit(struct sb_orchestrator *o, struct sb_queue *news)
     return sb_orchestrator_sit_as(o, news, getuid(), 0);
 }
 
+#define LEASE_BACK_MS 2000 /* that the store is given to take the lease back */
 #define LANES_MS 200 /* that the sampler's lanes are given in any case: they have only to hear of it */
 
 bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int grace_ms)
@@ -568,6 +575,8 @@ bool sb_orchestrator_stop(struct sb_orchestrator *o, const char *reason, int gra
     bool ended = sb_pool_free(o->pool, left > 0 ? (int)left : 0);
     left = until - sb_mono_ms();
     ended = ended && sb_telemetry_stop(o->telemetry, left > LANES_MS ? (int)left : LANES_MS);
+    left = until - sb_mono_ms();
+    ended = sb_tenure_halt(o->tenure, left > LEASE_BACK_MS ? (int)left : LEASE_BACK_MS) && ended; /* after the workers: what they have under way keeps it */
     if (!ended) {
         sb_ledger_close(o->ledger); /* what hangs in the driver never touches the ledger */
         return false;

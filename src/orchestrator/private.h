@@ -29,6 +29,7 @@
 #include <signalbox/policy/autonomy.h>
 #include <signalbox/policy/input.h>
 #include <signalbox/policy/policy.h>
+#include <signalbox/shared/tenure.h>
 #include <signalbox/telemetry/telemetry.h>
 #include <stdatomic.h>
 
@@ -405,6 +406,9 @@ struct sb_orchestrator {
     bool hook_away;           /* one is being told */
     int64_t hooks_lost;       /* not told, because too much waited */
     atomic_bool hooks_give_up; /* read by workers */
+    struct sb_tenure *tenure;  /* NULL: there is no store */
+    bool leaves;
+    struct sb_tenure_news *unrecorded; /* an epoch whose beginning is not on the record yet; NULL: none */
     int64_t sampler_since, sampler_commands, sampler_errors, sampler_gaps; /* for the ten-minute entry */
 };
 
@@ -1140,6 +1144,16 @@ int sb_o_consult_ops(struct sb_orchestrator *o, struct held_case *c, bool kill, 
 /* seat.c: which cards are open where. */
 void sb_o_look(struct sb_orchestrator *o, int64_t seat, const struct sb_message *m);
 void sb_o_tell_looks(struct sb_orchestrator *o);
+
+/* ---- owning.c: who may act on the deployment, by the shared store ---- */
+
+struct sb_lease_step;
+int sb_o_owning_start(struct sb_orchestrator *o, const struct sb_owning_options *opt, struct sb_err *err);
+void sb_o_owning_connected(struct sb_orchestrator *o); /* it is known what is watched */
+void sb_o_tick_owning(struct sb_orchestrator *o);
+/* Why no step may be sent from here now; false: it may. back: it takes something back. */
+bool sb_o_not_ours(struct sb_orchestrator *o, bool back, char *why, size_t cap);
+void sb_o_lease_step(const struct held_card *card, int64_t step, bool back, struct sb_lease_step *out);
 
 /* ---- attach.c ---- */
 

@@ -18,6 +18,9 @@ struct sending {
     struct sb_write_result result;
     int64_t step, tries, turn;
     bool undo;
+    struct sb_lease_step lease; /* as the store is told of it, while */
+    bool entered;               /* it is under way by the store's lease */
+    bool alone;                 /* sent without the store: it was away */
     struct batch batch; /* n 0: the command is the whole step. `to` is not held */
 };
 
@@ -45,7 +48,16 @@ static void sent(struct sb_orchestrator *o, void *p);
 static void send_work(void *p)
 {
     struct sending *s = p;
+    struct sb_err err = SB_ERR_INIT;
     sb_hook("execute.send.before");
+    s->entered = s->o->tenure && sb_tenure_enter(s->o->tenure, &s->lease, &s->alone, &err) == 0;
+    if (s->o->tenure && !s->entered) {
+        s->result = (struct sb_write_result){.outcome = SB_OUTCOME_FAILED, .code = -1};
+        snprintf(s->result.message, sizeof s->result.message, "%s", err.msg);
+        sb_o_post_done(s->o, &s->way, sent, s, free_sending);
+        return;
+    }
+    sb_hook("execute.send.fenced");
     sb_write(s->o->opt.server, s->o->executor_uri, s->deployment_id, &s->permit, s->command, &s->result);
     sb_hook("execute.send.after");
     sb_o_post_done(s->o, &s->way, sent, s, free_sending);
@@ -75,6 +87,7 @@ int sb_o_send(struct sb_orchestrator *o, struct held_card *card, const char *com
         return sb_fail_nomem(err);
     }
     s->o = o;
+    sb_o_lease_step(card, card->run.step, undo, &s->lease);
     s->step = card->run.step;
     s->tries = tries;
     s->undo = undo;
@@ -130,7 +143,7 @@ int64_t sb_o_reply_changed(const char *reply)
     return n;
 }
 
-static int record_result(struct sb_orchestrator *o, struct held_card *card, const struct sending *s)
+static int record_result(struct sb_orchestrator *o, struct held_card *card, struct sending *s)
 {
     json_t *body = json_pack("{s:I,s:I,s:b,s:s,s:I,s:o,s:o,s:I}", "step", (json_int_t)s->step, "try", (json_int_t)s->tries, "undo", s->undo, "outcome",
                              outcome_name(s->result.outcome), "code", (json_int_t)s->result.code, "message", sb_o_words(s->result.message[0] ? s->result.message : NULL),
@@ -140,7 +153,16 @@ static int record_result(struct sb_orchestrator *o, struct held_card *card, cons
         json_decref(body);
         body = NULL;
     }
-    return sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card}, body, NULL);
+    if (body && s->alone && json_object_set_new(body, "without_store", json_true())) {
+        json_decref(body);
+        body = NULL;
+    }
+    if (sb_o_record(o, SB_ENTRY_STEP_RESULT, NULL, &(struct refs){.card = card}, body, NULL))
+        return -1;
+    if (s->entered && s->result.outcome != SB_OUTCOME_UNKNOWN) /* one without an answer may still be on its way: until the record has settled it */
+        sb_tenure_leave(o->tenure, &s->lease);
+    s->entered = false;
+    return 0;
 }
 
 /* What a step altered may be why something deviates next. */

@@ -18,6 +18,10 @@
  *   set notify bell                   # or osc9, osc777: a card that awaits approval, a new anomaly, a failure; off when not said
  *   set group dba                     # members of this group of the system may join too; without it, only this user
  *   set mouse on                      # a click selects, the wheel scrolls; off when not said
+ *   set store mongodb                 # the operators' own shared store (shared/store.h, help store)
+ *   set store_uri_file PATH           # its connection string: a replica set of their own, mode 600
+ *   set store_database NAME           # signalbox when not said
+ *   set store_on_watched on           # it may be the deployment that is watched; refused when not said
  *   deployment shop                   # from here on, `set` is about this deployment
  *   set uri_file /home/dba/shop.uri   # mode 600, first line a mongodb:// string
  *   set executor_uri_file PATH        # the login that may change things; without it, the first one
@@ -27,6 +31,8 @@
  *   set drill_start PROGRAM           # or: what starts one for each drill and ends it afterwards (help backup)
  *   set drill_restorer PROGRAM        # the operator's own mongorestore, which restores in drills in this program's place (help backup)
  *   set environment prod              # prod, staging, dev; prod when it is missing or unknown
+ *   set team payments                 # free words, by which the fleet is filtered
+ *   set class gold
  *   schedule nightly at 02:30 mon tue zone Europe/Berlin run "shop.orders is slow"   # recurring requests (orchestrator/schedule.h)
  *   backup /backups/shop                               # where its backups lie, for `backup status` and requests about backups; a line a place
  *   set backup_key_file PATH          # the key of those that `backup make --key-file` sealed, mode 600: for status, requests and drills
@@ -36,7 +42,7 @@
  *   schedule often every 6h run status                 # at the multiples of it since 1970-01-01T00:00Z
  *
  * A wrong line is a problem with file and line, and the rest is used; a wrong line that guards safety (environment, what_if_environment, policy,
- * uri_file, hook before.step) makes the program stop. Thread: read once, then constant.
+ * uri_file, store, hook before.step) makes the program stop. Thread: read once, then constant.
  */
 #ifndef SIGNALBOX_CLI_CONFIG_H
 #define SIGNALBOX_CLI_CONFIG_H
@@ -48,7 +54,7 @@
 #include <signalbox/orchestrator/schedule.h>
 
 struct sb_config_deployment {
-    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start, *drill_restorer, *what_if_uri_file, *backup_key_file;
+    char *name, *uri_file, *executor_uri_file, *drill_uri_file, *drill_start, *drill_restorer, *what_if_uri_file, *backup_key_file, *team, *class_;
     int environment; /* enum sb_environment; 0 is prod */
     int what_if_environment; /* the same, of the deployment that what_if_uri_file names */
     struct sb_schedule *schedules; /* each name once */
@@ -64,12 +70,14 @@ struct sb_config_deployment {
 };
 
 struct sb_config {
-    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group, *intents, *routes; /* NULL: not said */
+    char *theme, *keymap, *policy, *shadow_policy, *policy_signers, *approval_signers, *signing_key, *signing_name, *waivers, *witness, *group, *intents, *routes, *store_uri_file, *store_database; /* NULL: not said */
     bool clipboard;
     int notice; /* enum sb_notice_by of the terminal: 0 none */
     struct sb_config_deployment *deployments;
     size_t deployments_n;
     bool mouse;
+    bool store;            /* there is a shared store */
+    bool store_on_watched; /* it may be the deployment that is watched */
     bool unsafe; /* a line that guards safety is wrong: the program must not act on this config */
 };
 

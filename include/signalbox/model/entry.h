@@ -58,6 +58,7 @@ enum sb_entry_kind {
     SB_ENTRY_BACKUP,          /* {"event":"completed","path","name","type","taken_at","taken_from","bytes","about"} a usable backup has come where the config says they lie, made by whichever tool */
     SB_ENTRY_REPORT,          /* {"days","path","sha256","said","text"} a report was written into a file */
     SB_ENTRY_SUMMARY,         /* {"of","evidence"} the evidence of that revision in other words, by an outside program: beside it, as under proof */
+    SB_ENTRY_LEASE,           /* {"event","epoch","about","owner","before","forced":{...}} of the shared store's lease of this deployment; event taken, lost, fenced, not fenced, maintenance or gone */
     SB_ENTRY_KINDS
 };
 extern const struct sb_names sb_entry_kinds;

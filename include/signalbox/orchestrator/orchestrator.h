@@ -23,6 +23,13 @@
 struct sb_orchestrator;
 struct sb_drill_known;
 
+/* Where the ownership of the deployment is decided: the operators' shared store (shared/tenure.h). */
+struct sb_owning_options {
+    const char *uri, *database;
+    int64_t lease_ms;
+    bool leaves; /* where somebody else owns the deployment this process asks itself to end (SIGTERM): one of a fleet */
+};
+
 struct sb_orchestrator_options {
     const char *state_dir;        /* the ledger's folder; copied, as are all texts */
     const char *witness;          /* where a copy of the ledger's newest checkpoint is kept; NULL: nowhere */
@@ -72,6 +79,7 @@ struct sb_orchestrator_options {
     const char *drill_restorer;   /* a program that restores in drills, in our place (drill.h); NULL: none */
     const struct sb_drill_known *known; /* every deployment of the config; must outlive it; NULL: none */
     bool socket;                  /* listen on state_dir/socket for other consoles */
+    const struct sb_owning_options *owning; /* its texts are copied; NULL: there is no store, and whoever has the ledger owns */
     const char *group;            /* of the system: its members may join as well as this user; NULL: nobody else */
 };
 

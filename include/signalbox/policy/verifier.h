@@ -17,6 +17,8 @@
 
 #define SB_BREAKGLASS_NAMESPACE "signalbox-breakglass" /* the same, where the glass is broken */
 
+#define SB_TAKEOVER_NAMESPACE "signalbox-takeover" /* of a person's word that the owner of a deployment is dead (shared/lease.h) */
+
 struct sb_policy_verifier {
     /* 0: signature is a good one of these n bytes in this namespace, by a key of `who` (NULL: of anybody who may sign there);
      * *principal is whose (heap; the caller frees). -1 with the reason. */
