@@ -91,10 +91,10 @@ static int compare_tail(struct sb_ledger *l, struct sb_err *err)
 int sb_ledger_reopen(struct sb_ledger *l, struct sb_err *err)
 {
     if (l->store_open)
-        sb_store_close(&l->store);
+        sb_store_close_file(&l->store);
     l->store_open = false;
     sb_hook("ledger.reopen.closed");
-    if (sb_store_open(&l->store, l->db_path, true, NULL, 0, err))
+    if (sb_store_open_file(&l->store, l->db_path, true, NULL, 0, err))
         return -1;
     l->store_open = true;
     if (strcmp(l->store.log, l->log) != 0)
@@ -279,7 +279,7 @@ static int open_owner(struct sb_ledger *l, const char *dir, struct sb_err *err)
     if (sb_origin_nonce(l->origin, fresh, err))
         return -1;
     bool may_create = cp_rc == 0 && sb_anchors_size(&l->anchors) <= 0;
-    if (sb_store_open(&l->store, l->db_path, true, may_create ? fresh : NULL, sb_origin_wall_ms(l->origin), err))
+    if (sb_store_open_file(&l->store, l->db_path, true, may_create ? fresh : NULL, sb_origin_wall_ms(l->origin), err))
         return -1;
     l->store_open = true;
     memcpy(l->log, l->store.log, sizeof l->log);
@@ -303,7 +303,7 @@ static int open_owner(struct sb_ledger *l, const char *dir, struct sb_err *err)
 
 static int open_reader(struct sb_ledger *l, const char *dir, struct sb_err *err)
 {
-    if (sb_ledger_find(dir, err) || sb_store_open(&l->store, l->db_path, false, NULL, 0, err))
+    if (sb_ledger_find(dir, err) || sb_store_open_file(&l->store, l->db_path, false, NULL, 0, err))
         return -1;
     l->store_open = true;
     memcpy(l->log, l->store.log, sizeof l->log);
@@ -389,7 +389,7 @@ void sb_ledger_close(struct sb_ledger *l)
     }
     sb_derived_close(l->derived);
     if (l->store_open)
-        sb_store_close(&l->store);
+        sb_store_close_file(&l->store);
     sb_lock_release(&l->lock);
     sb_hasher_free(l->hasher);
     sb_anchors_release(&l->anchors);

@@ -205,11 +205,11 @@ static int open_reader(struct sb_store *s, const char *path, struct sb_err *err)
     if (rc == 0)
         rc = sb_lockless_read(&s->reader, set_up_reader, s, err);
     if (rc)
-        sb_store_close(s);
+        sb_store_close_file(s);
     return rc;
 }
 
-int sb_store_open(struct sb_store *s, const char *path, bool own, const char *new_log, int64_t now_ms, struct sb_err *err)
+int sb_store_open_file(struct sb_store *s, const char *path, bool own, const char *new_log, int64_t now_ms, struct sb_err *err)
 {
     memset(s, 0, sizeof *s);
     if (!own)
@@ -232,11 +232,11 @@ int sb_store_open(struct sb_store *s, const char *path, bool own, const char *ne
 fail:
     if (err && !strstr(err->msg, path))
         sb_err_prefix(err, "%s", path);
-    sb_store_close(s);
+    sb_store_close_file(s);
     return -1;
 }
 
-void sb_store_close(struct sb_store *s)
+void sb_store_close_file(struct sb_store *s)
 {
     finalize(s);
     sb_store_chunk_free(s->chunk);

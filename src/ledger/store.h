@@ -71,8 +71,8 @@ struct sb_store {
 /* Opens the file and checks that it is ours, of a version we know. new_log (32 hex digits, or NULL): a file that is not
  * there, or empty because its making was cut short, is made with this id. Reading needs write permission only after a
  * crash, when SQLite has to roll a half-made commit back. */
-int sb_store_open(struct sb_store *s, const char *path, bool own, const char *new_log, int64_t now_ms, struct sb_err *err);
-void sb_store_close(struct sb_store *s);
+int sb_store_open_file(struct sb_store *s, const char *path, bool own, const char *new_log, int64_t now_ms, struct sb_err *err);
+void sb_store_close_file(struct sb_store *s);
 
 const char *sb_store_library(void); /* the version of SQLite that runs */
 

@@ -524,7 +524,7 @@ static int open_files(struct verifier *v, const char *dir, const char *witness, 
         sb_fail(err, SB_EINPUT, "there is no ledger in %s", dir);
         goto out;
     }
-    if (!gone && sb_store_open(&v->store, db, false, NULL, 0, &why)) {
+    if (!gone && sb_store_open_file(&v->store, db, false, NULL, 0, &why)) {
         rc = finding(v, 0, &why, err);
         goto out;
     }
@@ -587,7 +587,7 @@ int sb_ledger_verify_against(const char *dir, const char *witness, unsigned flag
     if (rc == 0 && v.store.db)
         rc = verify(&v, progress, ctx, err);
     sb_witness_close(v.witness);
-    sb_store_close(&v.store);
+    sb_store_close_file(&v.store);
     sb_anchors_release(&v.anchors);
     sb_items_release(&v.items);
     sb_hasher_free(v.hasher);

@@ -44,6 +44,10 @@ struct sb_store {
     bool known;       /* who is there was found out, and compared with what is remembered */
     bool damaged;     /* store.ack cannot be read */
     bool forked;      /* what is held is a fork */
+    bool accepted;    /* a person has said so: what is missing may be made anew */
+    char *team, *class_; /* as the host's row says them; NULL: not said */
+    int64_t saved;    /* of ack.n: what store.ack says */
+    int64_t noted;    /* the checkpoint that the store has from us */
     enum sb_store_state state;
     char why[512];
     struct sb_store_ack ack;
@@ -62,6 +66,9 @@ int sb_store_fault(struct sb_store *s, enum sb_store_state state, struct sb_err 
 int sb_store_gone(struct sb_store *s, struct sb_err *err);
 /* 0 where all is well; else -1 with what is not. */
 int sb_store_usable(struct sb_store *s, struct sb_err *err);
+
+/* Compares the copy of our ledger with it; finds out that it was restored, or forked. */
+int sb_store_compare(struct sb_store *s, struct sb_ledger *reader, struct sb_err *err);
 
 /* fields.c: members of a document as they may stand there. NULL and -1: there is none of this type, or it is too long. */
 const char *sb_store_text(const bson_t *doc, const char *path, size_t most);
