@@ -42,9 +42,22 @@ static int value_of(struct sim_val e, const uint8_t *doc, struct sim_w *w, unsig
 
 static _Thread_local uint64_t bound_bytes;
 
-void sim_expr_begin(void)
+static _Thread_local struct sim_expr_clock clock_now;
+
+void sim_expr_begin(struct sim_expr_clock clock)
 {
     bound_bytes = 0;
+    clock_now = clock;
+}
+
+struct sim_expr_clock sim_expr_clock(void)
+{
+    return clock_now;
+}
+
+void sim_expr_set_clock(struct sim_expr_clock clock)
+{
+    clock_now = clock;
 }
 
 static int spend(uint64_t bytes, struct sim_fail *f)
