@@ -37,7 +37,7 @@ struct place {
     struct sb_server *server;
     struct sb_store_door *effects; /* a door to the watched deployment itself: the test's own way of doing something */
     struct sb_store *inbox;        /* takes the approvals of this deployment */
-    char id[128];
+    char id[128], log[33];         /* log: as if a ledger had this name, whoever owns it */
     int64_t epoch, good_until;     /* 0: not ours */
     bool raised;
     char doubt[96];                /* a nonce of which it is not known whether it was carried out; "" none */
@@ -304,7 +304,7 @@ static void approve(struct place *p)
     memset(sha, 'a', 64);
     sha[64] = 0;
     char statement[] = "{}", signature[] = "none", what[] = "approve", card[] = "C-000001", by[] = "operator";
-    struct sb_store_approval a = {.nonce = nonce, .log = p->id, .card = card, .sha256 = sha, .revision = 1, .what = what, .statement = statement, .signature = signature, .by = by};
+    struct sb_store_approval a = {.nonce = nonce, .log = p->log, .card = card, .sha256 = sha, .revision = 1, .what = what, .statement = statement, .signature = signature, .by = by};
     int64_t i = ask("approve", nonce, p->id, 0);
     told(i, sb_store_approve(mine, &a, &err) ? "unknown" : "ok", 0, false);
 }
@@ -322,7 +322,9 @@ static void open_place(const char *uri, const char *store)
         if (ended || now_ns() - from > SETTLE_NS)
             die("the deployment does not answer", &err);
     snprintf(p->id, sizeof p->id, "%s", facts.id);
-    if (!(p->inbox = sb_store_open(&(struct sb_store_options){.uri = store, .log = p->id}, &err)))
+    const char *incarnation = strrchr(p->id, '/');
+    snprintf(p->log, sizeof p->log, "%s", incarnation ? incarnation + 1 : p->id);
+    if (!(p->inbox = sb_store_open(&(struct sb_store_options){.uri = store, .log = p->log}, &err)))
         die("the store", &err);
 }
 
@@ -354,7 +356,7 @@ static void run(int64_t operations, bool settle)
         if (p->epoch && now_ns() > p->good_until - lease_ms * 500000 && !keep(p))
             continue;
         if (!p->epoch && !take(p)) {
-            rest(20);
+            rest(50);
             continue;
         }
         if (!settle && !p->doubt[0] && sb_rng_below(&rng, 30) == 0) {
