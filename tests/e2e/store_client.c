@@ -241,6 +241,12 @@ static void resolve(struct place *p)
     }
 }
 
+/* Between what matters there is time for troubles. */
+static void linger(void)
+{
+    rest((int)sb_rng_below(&rng, 60));
+}
+
 /* One approval that was made for this deployment, which is ours. */
 static void handle(struct place *p, const struct sb_store_approval *a)
 {
@@ -265,7 +271,9 @@ static void handle(struct place *p, const struct sb_store_approval *a)
         step(p, a->nonce, false);
         return;
     }
+    linger();
     enum sb_store_wrote w = started != SB_STORE_STARTED || now_ns() > p->good_until ? SB_STORE_LOST : carry_out(p, a->nonce);
+    linger();
     if (w == SB_STORE_LOST) {
         snprintf(p->doubt, sizeof p->doubt, "%s", a->nonce);
         p->doubt_at = now_ns();

@@ -215,7 +215,7 @@ class Run:
             if not c.host.cut:
                 return
             c.host.cut(True)
-            time.sleep(LEASE_MS / 1000 * self.rng.uniform(0.3, 1.8))
+            time.sleep(LEASE_MS / 1000 * self.rng.uniform(0.3, 1.5))
             c.host.cut(False)
         elif what == "stopped for longer than a lease":
             c.process.send_signal(signal.SIGSTOP)
