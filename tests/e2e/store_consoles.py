@@ -201,9 +201,9 @@ class Run:
     def asked(self):
         return sum(b'"t0"' in line and b'"lease"' not in line for _, path in self.files if os.path.exists(path) for line in open(path, "rb"))
 
-    def helper(self, name, what):
+    def helper(self, name, what, limit=120):
         words = [CLIENT, name, self.history(name, 1), self.store.uri, str(LEASE_MS), "1", what, *(d.uri for d in self.watched)]
-        r = subprocess.run(words, timeout=120)
+        r = subprocess.run(words, timeout=limit)
         if r.returncode:
             raise SystemExit("FAIL: %s ended with %d" % (what, r.returncode))
 
@@ -273,7 +273,7 @@ class Run:
                 c.process.wait(60)
             for c in consoles:
                 self.helper("word-for-" + c.name, "dead:" + c.name)  # what it had to leave open; its process has ended
-            self.helper("the-last", "settle")
+            self.helper("the-last", "settle", 900)
         finally:
             for c in consoles:
                 c.process.kill()
