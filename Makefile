@@ -289,6 +289,10 @@ crash-long: crash
 race-long: setup-test all $(HELPERS) $(VENV)/.ready
 	@SIGNALBOX_RACES=10000 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/race.py
 
+# four consoles on two hosts and one store, 10,000 operations of theirs, with all that goes wrong
+store-long: setup-test all $(HELPERS) $(VENV)/.ready
+	@SIGNALBOX_OPERATIONS=10000 SIGNALBOX='$(CURDIR)/$(PROGRAM)' SIGNALBOX_BUILD='$(CURDIR)/$(B)' PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LC_ALL=C.UTF-8 tests/e2e/store_consoles.py
+
 # three calm days with their nightly job: the detector may say nothing
 soak: setup-test $(B)/tests/cli/test_calm_days
 	@SIGNALBOX_SOAK_HOURS=72 $(B)/tests/cli/test_calm_days
@@ -308,6 +312,7 @@ help:
 	 'make asan tsan   every test under AddressSanitizer+UBSan, ThreadSanitizer' 'make fuzz        the fuzzers, FUZZ_SECONDS=30 each' \
 	 'make crash       kill -9 at every named point of a job: minutes' 'make crash-long  the same, and at 1,000 random moments: half an hour' \
 	 'make race-long   two consoles at the same card, 10,000 times: minutes' \
+	 'make store-long  four consoles on one store, 10,000 operations with troubles: a quarter of an hour' \
 	 'make soak        three calm days in virtual time: nothing may be said' \
 	 'make bench       measurements against peers, as ratios' 'make accept      take the screens as they are drawn now' \
 	 'make learn       what words lean to, anew from the sentences' \
@@ -315,4 +320,4 @@ help:
 	 'make install     into PREFIX (/usr/local)' 'make CC=clang    with clang' 'make V=1         show the commands'
 
 .PHONY: all learn test test-programs test-run test-long test-long-run check unit-tests layers asan tsan fuzz fuzz-run accept screenshots \
-        screenshots-run bench bench-run bench-programs crash crash-long race-long soak setup setup-test setup-bench setup-screenshots demo install clean help
+        screenshots-run bench bench-run bench-programs crash crash-long race-long store-long soak setup setup-test setup-bench setup-screenshots demo install clean help
