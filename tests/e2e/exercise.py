@@ -3,7 +3,8 @@
 """Exercises, run to their right end by a scripted operator and to a named wrong end by a scripted bad one, in a real terminal.
 
 Short: one that is a matter of a note, one with an obvious wrong answer, one that was left too soon, files that are broken. With
-SIGNALBOX_EXERCISES=all every built-in exercise, both ways (make test-long)."""
+SIGNALBOX_EXERCISES=all every built-in exercise, both ways (make test-long); with names, those."""
+import concurrent.futures
 import json
 import os
 import re
@@ -75,6 +76,24 @@ class Exercise:
             return card and self.run("cards", "reject", card["id"], "--reason", "each insert would write ninety keys more").returncode == 0
         self.until("rejecting %s on %s" % (kind, target), once)
 
+    def build(self, target, key):
+        """The answer of who builds an index first and looks afterwards."""
+        def asked():
+            self.run("ask", "create an index on %s %s" % (target, key))
+            return self.card("create_index", target)
+        card = self.until("a card for %s %s" % (target, key), asked)
+        self.until("approving it", lambda: self.run("cards", "approve", card["id"], "--hash", card["hash"], "--target", target).returncode == 0)
+        return card["id"]
+
+    def change(self, target, key):
+        """And it is carried out."""
+        id = self.build(target, key)
+
+        def carried_out():
+            cards = json.loads(self.run("cards", "--json").stdout or "[]")
+            return next((c for c in cards if c["id"] == id and c["state"] not in ("awaiting_approval", "approved", "scheduled")), None)
+        self.until("%s on its way" % id, carried_out)
+
     def mark(self, text):
         self.until("the mark", lambda: self.run("mark", text).returncode == 0)
 
@@ -119,8 +138,19 @@ GOOD = {
     "release-plus-load": lambda x: (x.mark("the sale doubles the traffic"), x.approve("create_index", "shop.orders")),
     "release-with-errors": lambda x: (x.mark("the errors are of crm-2.1"), x.approve("create_index", "shop.orders")),
 }
-# A wrong end: the word of the debrief that names it. What cannot be changed for the worse is missed.
+CHANGED = "WRONG and done: change the server by a card"
+BUILT = "WRONG and done: approve the create_index card for "
+# A wrong end: the word of the debrief that names it. Where the right answer is the obvious one, who does nothing has missed it.
 BAD = {
+    "surge": (lambda x: x.change("shop.orders", "{created_at: 1}"), CHANGED),
+    "killed-primary": (lambda x: x.change("shop.orders", "{created_at: 1}"), CHANGED),
+    "connection-storm": (lambda x: x.change("shop.orders", "{created_at: 1}"), CHANGED),
+    "error-burst": (lambda x: x.change("shop.orders", "{created_at: 1}"), CHANGED),
+    "backup-running": (lambda x: x.change("shop.orders", "{created_at: 1}"), CHANGED),
+    "cache-pressure": (lambda x: x.build("shop.orders", "{created_at: 1}"), BUILT + "shop.orders"),
+    "frozen-member": (lambda x: x.build("shop.orders", "{created_at: 1}"), BUILT + "*"),
+    "long-transaction": (lambda x: x.build("shop.orders", "{created_at: 1}"), BUILT + "*"),
+    "write-conflicts": (lambda x: x.build("shop.counters", "{views: 1}"), BUILT + "*"),
     "wrong-index": (lambda x: x.approve("create_index", "shop.parcels"), "WRONG and done: approve the create_index card for shop.parcels"),
     "release-plus-load": (lambda x: x.approve("create_index", "shop.orders"), "MISSED: name \"sale|load|traffic|storefront|checkout\""),
     "release-with-errors": (lambda x: x.mark("the errors are of crm-2.1"), "MISSED: approve the create_index card for shop.orders"),
@@ -220,7 +250,8 @@ def own_file(work):
 def main():
     with tempfile.TemporaryDirectory() as work:
         parts = [("files of a team's own", own_file), ("left too soon", left_too_soon), ("the best run", best_run)]
-        chosen = sorted(GOOD) if os.environ.get("SIGNALBOX_EXERCISES") == "all" else []
+        wanted = os.environ.get("SIGNALBOX_EXERCISES", "")
+        chosen = sorted(GOOD) if wanted == "all" else [n for n in wanted.split(",") if n]
         parts += [("%s done right" % n, lambda w, n=n: right_end(w, n)) for n in chosen if n != "surge"]
         parts += [("%s done wrong" % n, lambda w, n=n: wrong_end(w, n)) for n in (chosen or ["wrong-index"])]
         failed = []
@@ -235,9 +266,11 @@ def main():
                 failed.append(label)
                 print("FAILED %s: %s" % (label, e), flush=True)
 
-        for i, (label, part) in enumerate(parts):
-            one(i, label, part)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for i, (label, part) in enumerate(parts):
+                pool.submit(one, i, label, part)
         sys.exit(1 if failed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
