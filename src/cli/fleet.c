@@ -33,7 +33,7 @@ bool sb_fleet_look_wants(struct sb_fleet_look *l, const struct sb_fleet_row *row
     int n = snprintf(text, sizeof text, "%s %s %s %s %s %s", row->deployment, sb_name(&sb_environments, row->environment), row->name,
                      sb_name(&sb_fleet_healths, (int)row->health), row->role, row->why);
     size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    return sb_matcher_match(l->filter, text, len) == 1;
+    return (sb_matcher_match(l->filter, text, len) == 1) != l->without;
 }
 
 static bool wanted(void *ctx, const struct sb_fleet_row *row)
@@ -43,10 +43,13 @@ static bool wanted(void *ctx, const struct sb_fleet_row *row)
 
 int sb_fleet_look_filter(struct sb_fleet_look *l, const char *pattern, struct sb_err *err)
 {
+    bool without = pattern[0] == '!';
+    pattern += without;
     struct sb_matcher *fresh = pattern[0] ? sb_matcher_new(pattern, SB_REGEX_CASELESS, err) : NULL;
     if (pattern[0] && !fresh)
         return -1;
     sb_matcher_free(l->filter);
+    l->without = without;
     l->filter = fresh;
     return 0;
 }

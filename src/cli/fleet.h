@@ -18,11 +18,12 @@ struct sb_fleet_look {
     size_t rows_n, rows_cap;
     struct sb_fleet_list list;
     struct sb_matcher *filter; /* NULL: all */
+    bool without;              /* those that do not match */
     bool only_wrong;
     int group; /* enum sb_fleet_group */
 };
 
-/* Another filter; "" none. -1: it is no regular expression, and the old one stays. */
+/* Another filter; "" none, ! in front: what does not match. -1: it is no regular expression, and the old one stays. */
 int sb_fleet_look_filter(struct sb_fleet_look *l, const char *pattern, struct sb_err *err);
 
 /* Whether a row is to be seen. */

@@ -103,22 +103,58 @@ def page(work, env, width, height):
     size = " at %dx%d" % (width, height)
     p = Page(work, env, width, height)
     p.until(r"30 members of 6 deployments, 30 asked.* 6 silent .* 3 stranger .* 21 well", "the counts" + size)
-    p.keys("g", "g", "g")  # all in one list
+    p.keys("Tab", "Tab", "Tab")  # all in one list
     p.until(r"why[^\n]*\n> silent ", "the worst first" + size)
+    p.until(r"Tab group +w not well .*\? help  q quit", "the footer" + size)
     if width > 80:
         p.leave()
         return
     p.keys("w")
-    p.until(r"21 well +only what is not well", "only what is not well" + size)
-    p.keys("/", "stranger", "Enter")
+    p.until(r"21 well .*only what is not well", "only what is not well" + size)
+    p.keys("&", "!silent|no prim", "Enter")
+    p.until(r"only !silent.*why[^\n]*\n> stranger ", "a filter of what is not to match" + size)
+    p.keys("&", "C-u", "stranger", "Enter")
     p.until(r"only stranger .*why[^\n]*\n> stranger ", "a filter" + size)
-    p.keys("/", "[")
-    p.until(r" / stranger\[ .*missing", "a filter that is none" + size)
+    p.keys("&", "[")
+    p.until(r" Filter: stranger\[ .*is wrong", "a filter that is none" + size)
+    p.keys("Escape")
+    p.until(r"only stranger .*why[^\n]*\n> stranger ", "the filter as it was" + size)
     p.keys("Escape")
     p.until(r"why[^\n]*\n> silent ", "no filter any more" + size)
-    p.keys("g")
-    p.until(r"fleet00\d (prod|staging|dev) .* not well", "headings" + size)
+    p.keys("Tab")
+    p.until(r"fleet00\d +\[ (PROD|staging|dev) \].* not well", "headings" + size)
+    p.keys("/", "stranger", "Enter")
+    p.until(r"> stranger ", "a search" + size)
+    p.keys("?")
+    p.until(r"Keymap default.*Keys in the page of a fleet.*Tab +the members under other headings", "help" + size)
+    p.keys("Escape")
+    p.until(r"> stranger ", "the list again" + size)
+    p.keys(":", "onlywrong")
+    p.until(r"> only-wrong +w +only the members", "the palette" + size)
+    p.keys("Enter")
+    p.until(r"21 well\s(?!.*only what is not well)", "the palette's action" + size)
+    p.keys("x")
+    p.until(r"x does nothing here", "a key that is not bound" + size)
     p.leave()
+
+
+def other_keymap(work, env):
+    """vi's keys and a theme of one's own choice, as for the console."""
+    with open(work + "/signalbox/config") as config:
+        text = config.read()
+    with open(work + "/signalbox/config", "w") as config:
+        config.write("set keymap vi\nset theme light\n" + text)
+    p = Page(work, env, 100, 30)
+    p.until(r"30 members of 6 deployments, 30 asked", "the page with other keys")
+    p.keys("G")
+    p.until(r"\n> [^\n]*\n[^\n]*\n[^\n]*q quit", "the last line")
+    p.keys("g", "g")
+    p.until(r"why[^\n]*\n> ", "the first line, by vi's keys")
+    p.keys("?")
+    p.until(r"Keymap vi.*Keys in the page of a fleet", "help with vi's keys")
+    p.keys("Z", "Z")
+    p.until(r"left 0", "the page, left as vi is")
+    p.call("kill-server")
 
 
 def bad_config(work, env, uris):
@@ -155,6 +191,7 @@ def main():
         once(env, ready["faults"])
         page(work, env, 80, 24)
         page(work, env, 200, 60)
+        other_keymap(work, env)
         bad_config(work, env, [s["uri"] for s in ready["sets"]])
     finally:
         sim.terminate()
