@@ -386,7 +386,7 @@ const struct sb_command sb_commands[] = {
      "or earlier, by its value.\n"
      "Exit status: 0 done, whether there are alarms or not; 2 something could not be read, or there were no rows.\n",
      sb_cmd_detect},
-    {"incident", "[--json] [--quiet] DIR... | --follow [--json] (LOG... | --deployment NAME | --uri-file FILE)", "what went wrong, when and why, from diagnostic data and logs",
+    {"incident", "[--json] [--quiet] DIR... | --follow [--json] (LOG... | --deployment NAME | --uri-file FILE) | --fleet [--json]", "what went wrong, when and why, from diagnostic data and logs",
      "DIR is a member's folder with its diagnostic.data and its logs (plain or packed, rotated ones too), that diagnostic.data\n"
      "itself, or a folder of such. Give all members of a set at once: a member that is gone is seen by the others. Members are\n"
      "called by their folders. A file of spans (OpenTelemetry, OTLP as JSON lines) among them names the services whose calls it\n"
@@ -404,7 +404,9 @@ const struct sb_command sb_commands[] = {
      "           ended. An incident is told when it begins, with what is known then, and again when it is over; with --json as\n"
      "           one line each, with \"event\" (open or over) before the keys above. Of a deployment every member is asked once a\n"
      "           second for its diagnostic data (or what it is made of) and the new lines of its log; lines that were overwritten\n"
-     "           before they were read are counted; while transactions are left open its sessions are asked whose they are\n\n"
+     "           before they were read are counted; while transactions are left open its sessions are asked whose they are\n"
+     "  --fleet  what `signalbox fleet` has on its record (STATE/fleet): id, beginning, deployment, length, class, who took it; with\n"
+     "           --json an array of anomalies as they are recorded, each with its deployment, simulated and its first entry\n\n"
      "Of a member of which there is a log and no diagnostic data, only what shows in slow operations, connections and states is seen.\n"
      "Damaged chunks are passed over and said with file and offset; lines that cannot be read are counted.\n"
      "Exit status: 0 done, whether there are incidents or not; 2 a folder has neither, or a file cannot be read (what could be\n"
@@ -413,21 +415,27 @@ const struct sb_command sb_commands[] = {
     {"fleet", "[--filter REGEX] [--group deployment|environment|health|none] [--every MS] [--once [--all] | --follow [--for SECONDS]] [--json]", "every member of every deployment in the config on one page, the worst first",
      "Asks each member once a second, through a direct connection of its own, for its serverStatus, and changes nothing anywhere. What\n"
      "to watch are the config's deployments (at least one, with uri_file; at most 5,000 members together); members that a set\n"
-     "names besides are taken up. It stands beside a console or serve: it owns no ledger and writes nothing into one.\n\n"
+     "names besides are taken up. It stands beside a console or serve, whose ledger it leaves alone.\n\n"
      "A member is silent (out of reach, or it refuses), a stranger (it says that it is of another set), not serving (neither\n"
      "primary nor secondary), odd (operations, latencies, connections or queue are out of what is usual for it), lagging (over\n"
      "10 s), or well. What is usual takes 200 readings to learn. Who fails is set apart: asked again after 6 s, then up\n"
      "to 30 s, so that it holds nobody else up.\n\n"
+     "A member that is silent, not serving, odd or lagging opens an incident of its deployment (as a set does that has no primary for\n"
+     "10 s): one at a time, with whatever else happens there, over when nothing has been wrong for 20 s. Its class is decided by the rules\n"
+     "of `signalbox incident`, as far as this much shows; else it is unknown. Incidents go on record, in a ledger of the fleet's own, with\n"
+     "who took them: signalbox incident --fleet lists them, and signalbox audit show A-000001 --ledger STATE/fleet tells one (STATE:\n"
+     "$XDG_STATE_HOME/signalbox). A second fleet beside it shows them on no record, and says so.\n\n"
      "On a terminal: a page, in the config's theme and keymap (help keys, context fleet; ? on the page): Tab groups otherwise, w shows\n"
-     "only what is not well, & filters, / searches.\n\n"
+     "only what is not well, & filters, / searches; of an incident Enter shows all there is, and a takes it.\n\n"
      "  --filter REGEX   only members that match it with deployment, environment, name, health, role or reason (! in front: that do not)\n"
      "  --group G        headings. Default deployment\n"
      "  --every MS       the time between two looks at a member, 100 to 60000. Default 1000\n"
      "  --once           asks each member once, prints those that are not well (--all: all) and ends\n"
-     "  --follow         one line for each change of a member's health, until a signal or for so many seconds (--for)\n"
+     "  --follow         one line for each change of a member's health and each incident, until a signal or for so many seconds (--for)\n"
      "  --json           with --once one document: {\"members\",\"deployments\",\"health\":{},\"rows\":[{\"member\",\"deployment\",\n"
      "                   \"environment\",\"health\",\"role\",\"why\",\"since\",\"ops_per_s\",\"read_ms\",\"write_ms\",\"connections\",\"queued\",\"lag_s\"}]};\n"
-     "                   with --follow one a line: {\"event\":\"change\",\"at\",\"was\", and the keys of a row}, at the end {\"event\":\"end\",\n"
+     "                   with --follow one a line: {\"event\":\"change\",\"at\",\"was\", and the keys of a row}, {\"event\":\"incident\",\n"
+     "                   \"what\":\"open|changed|taken|over\",\"at\",\"deployment\",\"environment\",\"anomaly\":{}}, at the end {\"event\":\"end\",\n"
      "                   \"members\",\"asked\",\"polls\",\"failed\",\"lanes\",\"lanes_high\",\"late_ms\",\"series\",\"watched\",\"passed_over\",\"news_lost\"}\n\n"
      "Exit status: 0 done (--once: and all are well); 1 (--once) some are not; 2 bad usage, nothing to watch; 3 (--once) nobody answers.\n",
      sb_cmd_fleet},

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -49,7 +50,7 @@ static int relist(struct fleet_screen *s, struct sb_err *err)
         continue;
     sb_fleet_figures(l->fleet, &g);
     s->view = (struct sb_fleet_view){.rows = l->rows, .rows_n = l->rows_n, .list = &l->list, .deployments = l->targets_n, .asked = g.asked, .watched = g.watched,
-                                     .lanes = g.lanes, .late_ms = g.late_ms, .wall_ms = sb_wall_ms()};
+                                     .lanes = g.lanes, .late_ms = g.late_ms, .wall_ms = sb_wall_ms(), .incidents = l->incidents, .incidents_n = l->incidents_n};
     sb_fleet_page_settle(s->page, &s->view);
     s->relist = false;
     s->dirty = true;
@@ -71,7 +72,8 @@ static void on_key(void *ctx, const struct sb_key *key)
     struct sb_fleet_wants wants = sb_fleet_page_wants(s->page);
     s->dirty |= what != SB_FLEET_NOTHING;
     switch (what) {
-    case SB_FLEET_NOTHING: case SB_FLEET_PAINT: case SB_FLEET_TAKE: break;
+    case SB_FLEET_NOTHING: case SB_FLEET_PAINT: break;
+    case SB_FLEET_TAKE: sb_fleet_record_take(s->look->record, sb_fleet_page_taken(s->page)); break;
     case SB_FLEET_RELIST: s->relist = true; break;
     case SB_FLEET_MOUSE: sb_backend_mouse(s->backend, wants.mouse); break;
     case SB_FLEET_LINE: sb_backend_dress(s->backend, wants.line ? &s->mono : &s->theme); break;
@@ -100,6 +102,25 @@ static void read_signals(struct fleet_screen *s)
         if (info.ssi_signo == SIGCONT)
             sb_backend_enter(s->backend); /* somebody stopped us: the modes may be gone */
         s->dirty = true; /* SIGWINCH: every frame asks for the size */
+    }
+}
+
+/* An incident opened, changed or is over, or there is something to be said of the record. */
+static void read_record(struct fleet_screen *s)
+{
+    eventfd_t rung;
+    struct sb_fleet_told told;
+    if (eventfd_read(sb_fleet_record_fd(s->look->record), &rung))
+        return;
+    s->relist = true;
+    while (sb_fleet_record_next(s->look->record, &told)) {
+        const struct sb_anomaly *a = &told.incident.anomaly;
+        if (told.what == SB_FLEET_SAID)
+            sb_fleet_page_say(s->page, told.at_ms, true, "%s", told.text);
+        else if (told.what != SB_FLEET_CHANGED)
+            sb_fleet_page_say(s->page, told.at_ms, false, "%s of %s is %s%s%s", a->id, told.incident.deployment, sb_name(&sb_fleet_whats, (int)told.what),
+                              told.what == SB_FLEET_TAKEN ? " by " : ": ", told.what == SB_FLEET_TAKEN ? a->acked_by : a->title);
+        sb_anomaly_release(&told.incident.anomaly);
     }
 }
 
@@ -134,12 +155,14 @@ static int turn(struct fleet_screen *s, struct sb_err *err)
         return 0;
     }
     int64_t wait = s->looked_ms + LOOK_MS - now, key = sb_input_wait_ms(&s->input);
-    struct pollfd fds[2] = {{sb_backend_fd(s->backend), (short)(POLLIN | (waiting ? POLLOUT : 0)), 0}, {s->signals, POLLIN, 0}};
-    int ready = poll(fds, 2, (int)(key >= 0 && key < wait ? key : wait > 0 ? wait : 0));
+    struct pollfd fds[3] = {{sb_backend_fd(s->backend), (short)(POLLIN | (waiting ? POLLOUT : 0)), 0}, {s->signals, POLLIN, 0}, {sb_fleet_record_fd(s->look->record), POLLIN, 0}};
+    int ready = poll(fds, 3, (int)(key >= 0 && key < wait ? key : wait > 0 ? wait : 0));
     if (ready < 0 && errno != EINTR)
         return sb_fail_errno(err, errno, "cannot wait for the terminal");
     if (ready > 0 && fds[1].revents)
         read_signals(s);
+    if (ready > 0 && fds[2].revents)
+        read_record(s);
     if (ready > 0 && fds[0].revents & (POLLIN | POLLHUP | POLLERR))
         read_keys(s);
     else if (ready == 0 && key >= 0)

@@ -29,6 +29,13 @@ static void put_header(struct sb_page *p, const struct sb_fleet_view *v)
     char at[SB_TIME_LEN + 1];
     sb_time_format(at, v->wall_ms);
     p->fill = SB_ROLE_HEADER;
+    bool simulated = false;
+    for (size_t i = 0; i < v->rows_n && !simulated; i++)
+        simulated = v->rows[i].simulated;
+    if (simulated) {
+        sb_page_text(p, SB_ROLE_HEADER, " ");
+        sb_page_text(p, SB_ROLE_SIMULATED, "[ SIMULATED ]");
+    }
     sb_page_textf(p, SB_ROLE_HEADER, " Fleet: %zu members of %zu deployments, %zu asked", v->rows_n, v->deployments, v->asked);
     if (p->width >= WIDE)
         sb_page_textf(p, SB_ROLE_HEADER, "; %zu lanes, the longest wait %" PRId64 " ms, %zu series watched closely", v->lanes, v->late_ms, v->watched);
@@ -117,9 +124,11 @@ static void put_incident(struct sb_page *p, const struct sb_fleet_incident *i)
     sb_page_field(p, SB_ROLE_ID, 10, a->id);
     sb_page_field(p, a->acked_by ? SB_ROLE_TEXT : level_role(a->severity), 13, a->acked_by ? "acknowledged" : "open");
     sb_page_field(p, SB_ROLE_STRONG, p->width >= WIDE ? 24 : 10, i->deployment);
-    sb_page_text(p, SB_ROLE_TEXT, " ");
+    int from = sb_page_column(p) + 1;
+    sb_page_tab(p, from);
     put_environment(p, i->environment);
-    sb_page_textf(p, SB_ROLE_DIM, " %s  ", sb_name(&sb_anomaly_classes, a->class_));
+    sb_page_tab(p, from + 12);
+    sb_page_textf(p, SB_ROLE_DIM, "%s  ", sb_name(&sb_anomaly_classes, a->class_));
     sb_page_text(p, SB_ROLE_TEXT, a->title);
 }
 
