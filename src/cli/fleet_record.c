@@ -136,9 +136,10 @@ static void not_written(struct sb_fleet_record *r, const struct sb_err *err)
 static void write_down(struct sb_fleet_record *r)
 {
     struct sb_err err = SB_ERR_INIT;
+    int64_t until = sb_mono_ms() + LOOK_MS; /* where hundreds happen at once, the next look does not wait for all of them */
     if (r->retry_ms && sb_mono_ms() < r->retry_ms)
         return;
-    for (size_t i = 0; r->ledger && i < r->held_n; i++) {
+    for (size_t i = 0; r->ledger && i < r->held_n && sb_mono_ms() < until; i++) {
         struct held *h = &r->held[i];
         int64_t seq = 0;
         if (!h->unwritten)
@@ -203,10 +204,11 @@ static void take_one(struct sb_fleet_record *r, const char *id)
         struct held *h = &r->held[i];
         if (!sb_streq(h->o.anomaly.id, id) || h->o.anomaly.acked_by)
             continue;
-        json_t *body = r->ledger ? json_pack("{s:s,s:s}", "anomaly", id, "by", r->who) : NULL;
-        int rc = r->ledger ? h->unwritten ? sb_fail(&err, SB_ELEDGER, "it is on no record yet") : append(r, SB_ENTRY_ACK, r->who, h, body, NULL, &err) : 0;
-        if (r->ledger && h->unwritten)
-            json_decref(body);
+        int rc = 0;
+        if (r->ledger && !h->o.entry)
+            rc = sb_fail(&err, SB_ELEDGER, "it is on no record yet");
+        else if (r->ledger)
+            rc = append(r, SB_ENTRY_ACK, r->who, h, json_pack("{s:s,s:s}", "anomaly", id, "by", r->who), NULL, &err);
         pthread_mutex_lock(&r->lock);
         if (rc == 0 && sb_str_set(&h->o.anomaly.acked_by, r->who) == 0)
             tell(r, SB_FLEET_TAKEN, h);
@@ -254,26 +256,6 @@ static void look(struct sb_fleet_record *r)
     for (size_t i = 0; i < takes_n; i++)
         take_one(r, takes[i]);
     forget(r);
-}
-
-static void *record_main(void *arg)
-{
-    struct sb_fleet_record *r = arg;
-    pthread_mutex_lock(&r->lock);
-    while (!r->stopping) {
-        struct timespec until;
-        pthread_mutex_unlock(&r->lock);
-        look(r);
-        pthread_mutex_lock(&r->lock);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += LOOK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        if (!r->stopping)
-            pthread_cond_timedwait(&r->wake, &r->lock, &until);
-    }
-    pthread_mutex_unlock(&r->lock);
-    return NULL;
 }
 
 /* ---- the ledger ---- */
@@ -342,6 +324,34 @@ static void close_ledger(struct sb_fleet_record *r, const char *reason)
     r->ledger = NULL;
 }
 
+/* ---- the thread ---- */
+
+static void *record_main(void *arg)
+{
+    struct sb_fleet_record *r = arg;
+    struct sb_err why = SB_ERR_INIT;
+    if (open_ledger(r, &why))
+        close_ledger(r, NULL);
+    pthread_mutex_lock(&r->lock);
+    if (!r->ledger)
+        say(r, "Incidents are on no record: %s", why.msg);
+    while (!r->stopping) {
+        struct timespec until;
+        pthread_mutex_unlock(&r->lock);
+        look(r);
+        pthread_mutex_lock(&r->lock);
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += LOOK_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        if (!r->stopping)
+            pthread_cond_timedwait(&r->wake, &r->lock, &until);
+    }
+    pthread_mutex_unlock(&r->lock);
+    close_ledger(r, "the fleet is watched no more");
+    return NULL;
+}
+
 /* ---- from outside ---- */
 
 static void release(struct sb_fleet_record *r)
@@ -365,7 +375,6 @@ struct sb_fleet_record *sb_fleet_record_begin(struct sb_fleet *fleet, const stru
 {
     struct sb_fleet_record *r = calloc(1, sizeof *r);
     const struct passwd *user = getpwuid(getuid());
-    struct sb_err why = SB_ERR_INIT;
     pthread_condattr_t attr;
     if (!r) {
         sb_fail_nomem(err);
@@ -385,15 +394,10 @@ struct sb_fleet_record *sb_fleet_record_begin(struct sb_fleet *fleet, const stru
     int rc = r->fd < 0 ? sb_fail(err, SB_EINTERNAL, "cannot make a doorbell") : !r->told ? sb_fail_nomem(err) : 0;
     if (rc == 0 && !(r->watch = sb_fleet_watch_new(n, err)))
         rc = -1;
-    if (rc == 0 && open_ledger(r, &why)) {
-        close_ledger(r, NULL);
-        say(r, "Incidents are on no record: %s", why.msg);
-    }
     if (rc == 0)
         rc = sb_thread_start(&r->thread, record_main, r, "sb-fleet-record", err);
     if (rc == 0)
         return r;
-    close_ledger(r, NULL);
     release(r);
     return NULL;
 }
@@ -407,7 +411,6 @@ void sb_fleet_record_end(struct sb_fleet_record *r)
     pthread_cond_signal(&r->wake);
     pthread_mutex_unlock(&r->lock);
     pthread_join(r->thread, NULL);
-    close_ledger(r, "the fleet is watched no more");
     release(r);
 }
 

@@ -231,7 +231,7 @@ static void make_text(struct sb_fleet_page *f, const struct sb_fleet_view *v, in
     } else if (i) {
         text_of_incident(i, p);
     } else {
-        sb_page_wrapf(p, SB_ROLE_DIM, 0, "%s is over; `signalbox incident --fleet` has it.", f->incident);
+        sb_page_wrapf(p, SB_ROLE_DIM, 0, "%s is not listed any more: it is over, or the filter leaves it out. `signalbox incident --fleet` has it.", f->incident);
     }
     if (f->text_top + f->rows > p->row_n)
         f->text_top = p->row_n > f->rows ? p->row_n - f->rows : 0;
