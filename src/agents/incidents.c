@@ -586,6 +586,8 @@ void sb_incidents_closer(struct sb_incidents *in, const struct sb_closer *seen)
         memcpy(b->rollback, was.rollback, sizeof b->rollback);
     if (!b->silent[0])
         memcpy(b->silent, was.silent, sizeof b->silent);
+    if (!b->idle[0])
+        memcpy(b->idle, was.idle, sizeof b->idle);
 }
 
 struct sb_incidents_now sb_incidents_now(const struct sb_incidents *in)

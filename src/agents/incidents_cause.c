@@ -243,6 +243,10 @@ static int does_not_answer(struct sb_incidents *in, struct verdict *v)
         sb_str_addf(&v->reason, "%s has not answered for %.0f s", b->silent, b->silent_s);
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.9, b->moved ? ", and another member was elected" : "");
     }
+    if (b->idle[0]) {
+        sb_str_addf(&v->reason, "%s answers and serves nobody", b->idle);
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.75, ": it starts, recovers or rolls back");
+    }
     if (b->headless_s > 0) {
         sb_str_addf(&v->reason, "every member answers, and none has been primary for %.0f s", b->headless_s);
         return decided(v, SB_CLASS_INFRASTRUCTURE, 0.8, "");
@@ -665,8 +669,12 @@ static int the_host(struct sb_incidents *in, struct verdict *v)
         sb_str_addf(&v->reason, "%s just before it began; neither the rate nor what operations examine explains it", b->altered);
         return decided(v, SB_CLASS_CHANGE, 0.5, "");
     }
+    if (b->alone[0]) {
+        sb_str_addf(&v->reason, "operations take longer on %s alone, and on no other member of its set, at the usual rate", b->alone);
+        return decided(v, SB_CLASS_INFRASTRUCTURE, 0.6, "");
+    }
     if (!in->samples && !in->log.heard)
-        return decided(v, SB_CLASS_UNKNOWN, 0.3, "neither the rate nor what operations examine explains it");
+        return decided(v, SB_CLASS_UNKNOWN, 0.3, isnan(b->examined) ? "the rate does not explain it, and what operations examine is not known" : "neither the rate nor what operations examine explains it");
     return decided(v, SB_CLASS_INFRASTRUCTURE, 0.4, "operations take longer, and neither their rate nor their cost explains it");
 }
 

@@ -171,5 +171,8 @@ int sb_incidents_pass(struct sb_incidents *in, int64_t now_ms, struct sb_err *er
         if (!m->sampled && m->heard.second && now_ms / 1000 > m->heard.second && come_to(in, m, now_ms / 1000, err))
             return -1;
     }
-    return 0;
+    if (in->members_n)
+        return 0;
+    in->now_ms = now_ms > in->now_ms ? now_ms : in->now_ms;
+    return sb_incidents_decide(in, err);
 }

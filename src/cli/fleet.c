@@ -33,7 +33,16 @@ bool sb_fleet_look_wants(struct sb_fleet_look *l, const struct sb_fleet_row *row
     int n = snprintf(text, sizeof text, "%s %s %s %s %s %s", row->deployment, sb_name(&sb_environments, row->environment), row->name,
                      sb_name(&sb_fleet_healths, (int)row->health), row->role, row->why);
     size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    return sb_matcher_match(l->filter, text, len) == 1;
+    return (sb_matcher_match(l->filter, text, len) == 1) != l->without;
+}
+
+bool sb_fleet_look_wants_incident(struct sb_fleet_look *l, const struct sb_fleet_incident *i)
+{
+    char text[1200];
+    if (!l->filter)
+        return true;
+    int n = snprintf(text, sizeof text, "%s %s %s %s %s", i->anomaly.id, i->deployment, sb_name(&sb_environments, i->environment), i->anomaly.title, i->anomaly.class_reason);
+    return (sb_matcher_match(l->filter, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1) == 1) != l->without;
 }
 
 static bool wanted(void *ctx, const struct sb_fleet_row *row)
@@ -43,12 +52,29 @@ static bool wanted(void *ctx, const struct sb_fleet_row *row)
 
 int sb_fleet_look_filter(struct sb_fleet_look *l, const char *pattern, struct sb_err *err)
 {
+    bool without = pattern[0] == '!';
+    pattern += without;
     struct sb_matcher *fresh = pattern[0] ? sb_matcher_new(pattern, SB_REGEX_CASELESS, err) : NULL;
     if (pattern[0] && !fresh)
         return -1;
     sb_matcher_free(l->filter);
+    l->without = without;
     l->filter = fresh;
     return 0;
+}
+
+static int copy_incidents(struct sb_fleet_look *l)
+{
+    int64_t n = sb_fleet_record_copy(l->record, &l->incidents, l->incidents_n);
+    l->incidents_n = 0;
+    for (int64_t i = 0; i < n; i++) {
+        struct sb_fleet_incident one = l->incidents[i];
+        if (sb_fleet_look_wants_incident(l, &one))
+            l->incidents[l->incidents_n++] = one;
+        else
+            sb_anomaly_release(&one.anomaly);
+    }
+    return n < 0 ? -1 : 0;
 }
 
 int sb_fleet_look_refresh(struct sb_fleet_look *l, struct sb_err *err)
@@ -57,6 +83,8 @@ int sb_fleet_look_refresh(struct sb_fleet_look *l, struct sb_err *err)
     if (n < 0)
         return sb_fail_nomem(err);
     l->rows_n = (size_t)n;
+    if (l->record && copy_incidents(l))
+        return sb_fail_nomem(err);
     return sb_fleet_list_make(&l->list, l->rows, l->rows_n, (enum sb_fleet_group)l->group, wanted, l) ? sb_fail_nomem(err) : 0;
 }
 
@@ -91,7 +119,7 @@ static int add_target(struct sb_fleet_look *l, const struct sb_config_deployment
     return 0;
 }
 
-static int begin(struct sb_fleet_look *l, int64_t every_ms, struct sb_err *err)
+static int begin(struct sb_fleet_look *l, int64_t every_ms, bool recorded, struct sb_err *err)
 {
     if (sb_config_use(&l->config, NULL, err))
         return -1;
@@ -106,12 +134,16 @@ static int begin(struct sb_fleet_look *l, int64_t every_ms, struct sb_err *err)
     if (!l->targets_n)
         return sb_fail(err, SB_EUSAGE, "nothing to watch: the config describes no deployment that can be (try: signalbox sim --fleet 20 --write-config DIR)");
     l->fleet = sb_fleet_start(l->targets, l->targets_n, every_ms, err);
-    return l->fleet ? 0 : -1;
+    if (l->fleet && recorded)
+        l->record = sb_fleet_record_begin(l->fleet, l->targets, l->targets_n, err);
+    return l->fleet && (l->record || !recorded) ? 0 : -1;
 }
 
 /* False: a lane hangs in the driver, and what it uses stays. */
 static bool end(struct sb_fleet_look *l)
 {
+    sb_fleet_incidents_release(&l->incidents, l->incidents_n);
+    sb_fleet_record_end(l->record); /* it looks at the fleet */
     bool all = sb_fleet_stop(l->fleet, GRACE_MS);
     if (all) {
         for (size_t i = 0; i < l->targets_n; i++)
@@ -183,7 +215,7 @@ int sb_cmd_fleet(int argc, char **argv)
         pthread_sigmask(SIG_BLOCK, &ending, &old);
     sb_want_descriptors();
     sb_mongo_init();
-    int rc = begin(&l, every_ms, &err);
+    int rc = begin(&l, every_ms, !one, &err);
     if (rc == 0)
         rc = one ? once(&l, json, &err) : follow ? sb_fleet_print_changes(&l, json, for_s, &err) : sb_fleet_screen(&l, filter ? filter : "", &err);
     if (end(&l))

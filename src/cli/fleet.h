@@ -4,6 +4,8 @@
 #ifndef SIGNALBOX_SRC_CLI_FLEET_H
 #define SIGNALBOX_SRC_CLI_FLEET_H
 
+#include "fleet_record.h"
+
 #include <signalbox/base/regex.h>
 #include <signalbox/cli/config.h>
 #include <signalbox/telemetry/fleet.h>
@@ -14,21 +16,27 @@ struct sb_fleet_look {
     struct sb_fleet_target *targets;
     size_t targets_n;
     struct sb_fleet *fleet;
+    struct sb_fleet_record *record; /* NULL with --once */
+    struct sb_fleet_incident *incidents; /* the last copy of those that go on */
+    size_t incidents_n;
     struct sb_fleet_row *rows; /* the last copy */
     size_t rows_n, rows_cap;
     struct sb_fleet_list list;
     struct sb_matcher *filter; /* NULL: all */
+    bool without;              /* those that do not match */
     bool only_wrong;
     int group; /* enum sb_fleet_group */
 };
 
-/* Another filter; "" none. -1: it is no regular expression, and the old one stays. */
+/* Another filter; "" none, ! in front: what does not match. -1: it is no regular expression, and the old one stays. */
 int sb_fleet_look_filter(struct sb_fleet_look *l, const char *pattern, struct sb_err *err);
 
 /* Whether a row is to be seen. */
 bool sb_fleet_look_wants(struct sb_fleet_look *l, const struct sb_fleet_row *row);
 
-/* Copies the rows and makes the list of them anew. */
+bool sb_fleet_look_wants_incident(struct sb_fleet_look *l, const struct sb_fleet_incident *i);
+
+/* Copies rows and incidents, and makes the list of them anew. */
 int sb_fleet_look_refresh(struct sb_fleet_look *l, struct sb_err *err);
 
 /* fleet_text.c. once: the list. follow: for so many seconds, or until a signal where that is 0. */

@@ -110,6 +110,36 @@ static int tell(const struct sb_fleet_news *n, bool json)
     return sb_print_json(o);
 }
 
+static int tell_incident(const struct sb_fleet_told *t, bool json)
+{
+    const struct sb_fleet_incident *i = &t->incident;
+    char at[SB_TIME_LEN + 1];
+    sb_time_format(at, t->at_ms);
+    if (t->what == SB_FLEET_SAID) {
+        struct sb_err said = SB_ERR_INIT;
+        sb_fail(&said, SB_ELEDGER, "%s", t->text);
+        sb_complain(&said);
+        return 0;
+    }
+    if (!json)
+        return sb_print("%s %s: incident %s %s: %s: %s\n", at, i->deployment, i->anomaly.id, sb_name(&sb_fleet_whats, (int)t->what), sb_name(&sb_anomaly_classes, i->anomaly.class_), i->anomaly.title);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "event", "incident", "what", sb_name(&sb_fleet_whats, (int)t->what), "at", at, "deployment", i->deployment, "environment",
+                          sb_name(&sb_environments, i->environment), "anomaly", sb_record_to_json(&sb_anomaly_schema, &i->anomaly));
+    return o ? sb_print_json(o) : -1;
+}
+
+static int tell_incidents(struct sb_fleet_look *l, bool json)
+{
+    struct sb_fleet_told told;
+    int rc = 0;
+    while (rc == 0 && sb_fleet_record_next(l->record, &told)) {
+        if (told.what == SB_FLEET_SAID || sb_fleet_look_wants_incident(l, &told.incident)) /* what is not shown is on the record all the same */
+            rc = tell_incident(&told, json);
+        sb_anomaly_release(&told.incident.anomaly);
+    }
+    return rc;
+}
+
 static int tell_end(struct sb_fleet_look *l, bool json)
 {
     struct sb_fleet_figures g;
@@ -138,7 +168,7 @@ int sb_fleet_print_changes(struct sb_fleet_look *l, bool json, int64_t seconds, 
         while (sb_fleet_next_news(l->fleet, &news))
             if (sb_fleet_look_wants(l, &news.row) && tell(&news, json))
                 return unwritten(err);
-        if (fflush(stdout))
+        if (tell_incidents(l, json) || fflush(stdout))
             return unwritten(err);
     }
     return tell_end(l, json) ? unwritten(err) : 0;

@@ -59,14 +59,18 @@ static void say_notes(const struct sb_feed *f, const struct sb_incidents *in, bo
 
 int sb_cmd_incident(int argc, char **argv)
 {
-    bool json = false, quiet = false, follow = false;
+    bool json = false, quiet = false, follow = false, fleet = false;
     const char *deployment = NULL, *uri_file = NULL;
-    const struct sb_option known[] = {{"--json", &json, NULL}, {"--quiet", &quiet, NULL}, {"--follow", &follow, NULL},
+    const struct sb_option known[] = {{"--json", &json, NULL}, {"--quiet", &quiet, NULL}, {"--follow", &follow, NULL}, {"--fleet", &fleet, NULL},
                                       {"--deployment", NULL, &deployment}, {"--uri-file", NULL, &uri_file}};
     struct sb_err err = SB_ERR_INIT;
     int n = sb_options_read(argc, argv, known, SB_COUNT(known));
     if (n < 0)
         return 2;
+    if (fleet && (n > 0 || follow || deployment || uri_file))
+        return sb_usage_error("incident --fleet lists what is on the fleet's record, and takes no more than --json");
+    if (fleet)
+        return sb_incident_fleet(json, &err) ? sb_complain(&err) : 0;
     if ((deployment || uri_file) && (n > 0 || !follow))
         return sb_usage_error("a running set is followed: signalbox incident --follow (--deployment NAME | --uri-file FILE), and no paths");
     if (deployment || uri_file)

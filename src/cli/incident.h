@@ -33,6 +33,9 @@ int sb_incident_follow(char **paths, size_t n, bool json, struct sb_err *err);
  * from the command line, NULL not said. */
 int sb_incident_remote(const char *deployment, const char *uri_file, bool json, struct sb_err *err);
 
+/* What is on the record of the fleet (fleet_record.h), newest last. */
+int sb_incident_fleet(bool json, struct sb_err *err);
+
 /* On stdout what opened and what is over, on stderr the notes that were not said; *notes of them were. 0 or -1. */
 int sb_incident_tell(struct sb_incidents *in, bool json, size_t *notes, struct sb_err *err);
 

@@ -12,6 +12,10 @@ const struct sb_names sb_fleet_healths = {"health", healths, SB_FLEET_HEALTHS};
 static const char *const groupings[] = {"deployment", "environment", "health", "none"};
 const struct sb_names sb_fleet_groups = {"group", groupings, SB_FLEET_GROUPS};
 
+static const char *const series[] = {"ops_per_s", "read_ms", "write_ms", "connections", "queued"};
+const struct sb_names sb_fleet_series_names = {"series", series, SB_FLEET_SERIES};
+
+_Static_assert(SB_COUNT(series) == SB_FLEET_SERIES, "a name for each series");
 _Static_assert(SB_COUNT(healths) == SB_FLEET_HEALTHS, "a name for each health");
 _Static_assert(SB_COUNT(groupings) == SB_FLEET_GROUPS, "a name for each way to group");
 

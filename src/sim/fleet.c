@@ -175,6 +175,9 @@ static void put_status(const struct sim_fleet *f, const struct sim_fleet_member 
     sim_w_doc(w, "repl");
     put_set(f, m, now_ms, w);
     sim_w_end(w);
+    sim_w_doc(w, "signalbox"); /* no server says this */
+    sim_w_bool(w, "simulated", true);
+    sim_w_end(w);
 }
 
 static void put_members(const struct sim_fleet *f, const struct sim_fleet_member *m, int64_t now_ms, struct sim_w *w)

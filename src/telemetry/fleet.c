@@ -55,6 +55,8 @@ static int add_member(struct sb_fleet *f, size_t target, const char *name, int64
     sb_fleet_read(&m->reading, &(bson_t)BSON_INITIALIZER);
     m->row = (struct sb_fleet_row){.deployment = t->name, .deployment_i = target, .environment = t->environment, .health = SB_FLEET_UNASKED, .since_ms = sb_wall_ms(),
                                    .ops_per_s = NAN, .read_ms = NAN, .write_ms = NAN, .connections = NAN, .queued = NAN, .lag_s = NAN};
+    for (int k = 0; k < SB_FLEET_SERIES; k++)
+        m->row.out[k].value = m->row.out[k].usual = NAN;
     snprintf(m->row.name, sizeof m->row.name, "%s", name);
     f->due_ms[f->members] = due_ms;
     f->member[f->members++] = m;
@@ -259,7 +261,7 @@ static void *judge_main(void *arg)
             }
         f->figures.lanes = f->lanes;
         if (f->screen) {
-            f->figures.series = f->screened * FLEET_SERIES;
+            f->figures.series = f->screened * SB_FLEET_SERIES;
             f->figures.watched = sb_screen_watched(f->screen);
             f->figures.passed_over = sb_screen_passed_over(f->screen);
         }

@@ -15,12 +15,12 @@
 #define NEW_USUAL 600     /* readings after the alarm: what has stayed out for so long is what is usual now */
 #define DETECTORS_PART 8  /* of so many series one may have a full detector at a time: their memory is what limits them */
 
-static const char *const series_names[FLEET_SERIES] = {"operations a second", "read latency", "write latency", "connections", "queued operations"};
-static const char *const series_units[FLEET_SERIES] = {"", " ms", " ms", "", ""};
+static const char *const series_names[SB_FLEET_SERIES] = {"operations a second", "read latency", "write latency", "connections", "queued operations"};
+static const char *const series_units[SB_FLEET_SERIES] = {"", " ms", " ms", "", ""};
 
 void sb_fleet_begin_screen(struct sb_fleet *f, size_t members)
 {
-    size_t series = members * FLEET_SERIES, most = series / DETECTORS_PART + 1;
+    size_t series = members * SB_FLEET_SERIES, most = series / DETECTORS_PART + 1;
     sb_screen_free(f->screen);
     f->screen = members ? sb_screen_new(series, most < SB_SCREEN_DETECTORS ? most : SB_SCREEN_DETECTORS, NULL) : NULL;
     f->screened = members;
@@ -75,16 +75,16 @@ static bool still_out(struct fleet_member *m, int k, double value)
 /* Feeds the screen. True while the member is odd; why and weight of the row say what is furthest out. */
 static bool is_odd(struct sb_fleet *f, size_t i, struct fleet_member *m, struct sb_fleet_row *row)
 {
-    const double value[FLEET_SERIES] = {row->ops_per_s, row->read_ms, row->write_ms, row->connections, row->queued};
+    const double value[SB_FLEET_SERIES] = {row->ops_per_s, row->read_ms, row->write_ms, row->connections, row->queued};
     double most = 0;
     int together = 0;
     bool out = false;
     m->rounds++;
     if (!f->screen || i >= f->screened)
         return false;
-    for (int k = 0; k < FLEET_SERIES; k++) {
+    for (int k = 0; k < SB_FLEET_SERIES; k++) {
         int rc; /* out of memory: the cheap look alone saw it */
-        struct sb_oddity o = sb_screen_take(f->screen, i * FLEET_SERIES + (size_t)k, m->last.at_ms, value[k], false, &rc);
+        struct sb_oddity o = sb_screen_take(f->screen, i * SB_FLEET_SERIES + (size_t)k, m->last.at_ms, value[k], false, &rc);
         bool alarm = o.score >= SB_STREAMING_ALARM;
         out |= m->rounds < m->odd_until && still_out(m, k, value[k]);
         if (alarm) {
@@ -102,6 +102,11 @@ static bool is_odd(struct sb_fleet *f, size_t i, struct fleet_member *m, struct 
     if (most >= FAR_OUT || (together > 1 && most > 0) || out)
         m->odd_until = m->rounds + STAYS_ODD;
     bool odd = m->rounds < m->odd_until;
+    for (int k = 0; odd && k < SB_FLEET_SERIES; k++)
+        if (m->series[k].out != 0 && isnan(row->out[k].usual)) {
+            row->out[k].usual = m->series[k].usual;
+            row->out[k].value = m->series[k].usual + m->series[k].out;
+        }
     if (!odd) {
         row->why[0] = '\0';
         row->weight = 0;
@@ -111,6 +116,12 @@ static bool is_odd(struct sb_fleet *f, size_t i, struct fleet_member *m, struct 
 
 /* ---- the verdict ---- */
 
+static void nothing_is_out(struct sb_fleet_row *row)
+{
+    for (int k = 0; k < SB_FLEET_SERIES; k++)
+        row->out[k].value = row->out[k].usual = NAN;
+}
+
 static void judge_answer(struct sb_fleet *f, size_t i, struct fleet_member *m, const struct sb_fleet_reading *r, const char *set, struct sb_fleet_row *row)
 {
     char was_odd[sizeof row->why];
@@ -118,6 +129,9 @@ static void judge_answer(struct sb_fleet *f, size_t i, struct fleet_member *m, c
     snprintf(was_odd, sizeof was_odd, "%s", row->health == SB_FLEET_ODD ? row->why : "");
     row->why[0] = '\0';
     row->weight = 0;
+    row->simulated |= r->simulated;
+    if (row->health != SB_FLEET_ODD)
+        nothing_is_out(row);
     if (strcmp(set, r->set) != 0) {
         m->have = false; /* it may be another server */
         row->ops_per_s = row->read_ms = row->write_ms = row->connections = row->queued = row->lag_s = NAN;
@@ -153,6 +167,7 @@ static void judge_answer(struct sb_fleet *f, size_t i, struct fleet_member *m, c
 static void judge_failure(struct fleet_member *m, const char *error, struct sb_fleet_row *row)
 {
     m->have = false;
+    nothing_is_out(row);
     row->health = SB_FLEET_SILENT;
     row->weight = 0;
     row->role[0] = '\0';

@@ -8,8 +8,6 @@
 #include <signalbox/telemetry/fleet.h>
 #include <signalbox/telemetry/screen.h>
 
-enum fleet_series { FLEET_OPS, FLEET_READ_MS, FLEET_WRITE_MS, FLEET_CONNECTIONS, FLEET_QUEUED, FLEET_SERIES };
-
 struct fleet_member {
     struct sb_conn *conn; /* of the lane that has the member in hand; NULL: none is open */
     size_t target;
@@ -28,7 +26,7 @@ struct fleet_member {
     struct {
         uint64_t alarmed;  /* the reading at which it alarmed last; 0 never */
         double usual, out; /* what was usual then, and by how much the value was off; 0: it is back */
-    } series[FLEET_SERIES];
+    } series[SB_FLEET_SERIES];
 };
 
 struct fleet_target {

@@ -119,5 +119,7 @@ void sb_fleet_read(struct sb_fleet_reading *r, const bson_t *status)
             }
         } else if (strcmp(key, "repl") == 0)
             read_set(r, &it);
+        else if (strcmp(key, "signalbox") == 0 && into(&it, &child) && bson_iter_find(&child, "simulated"))
+            r->simulated = bson_iter_as_bool(&child);
     }
 }

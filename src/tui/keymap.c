@@ -274,7 +274,7 @@ void sb_keymap_check(const struct sb_keymap *k, const char *path, struct sb_prob
     } must[] = {
         {"?", SB_ACT_HELP, SB_IN_MAIN}, {"q", SB_ACT_QUIT, SB_IN_MAIN}, {"Escape", SB_ACT_BACK, SB_IN_MAIN}, {":", SB_ACT_PALETTE, SB_IN_MAIN},
         {"/", SB_ACT_SEARCH, SB_IN_MAIN}, {"?", SB_ACT_HELP, SB_IN_CARD}, {"q", SB_ACT_QUIT, SB_IN_CARD}, {"Escape", SB_ACT_BACK, SB_IN_CARD},
-        {":", SB_ACT_PALETTE, SB_IN_CARD}, {"/", SB_ACT_SEARCH, SB_IN_CARD}, {"Escape", SB_ACT_BACK, SB_IN_CONFIRM}, {"Escape", SB_ACT_BACK, SB_IN_LINE},
+        {":", SB_ACT_PALETTE, SB_IN_CARD}, {"/", SB_ACT_SEARCH, SB_IN_CARD}, {"/", SB_ACT_SEARCH, SB_IN_FLEET}, {"Escape", SB_ACT_BACK, SB_IN_CONFIRM}, {"Escape", SB_ACT_BACK, SB_IN_LINE},
     };
     for (size_t i = 0; i < SB_COUNT(must); i++) {
         struct sb_key key;

@@ -208,14 +208,14 @@ static int fuzzy(const char *text, const char *typed)
     return score;
 }
 
-size_t palette_matches(const struct sb_tui *t, enum sb_action out[SB_ACTIONS])
+size_t palette_rank(const char *typed, enum sb_action out[SB_ACTIONS])
 {
     int score[SB_ACTIONS];
     size_t n = 0;
     for (int a = SB_ACT_NONE + 1; a < SB_ACTIONS; a++) {
         if ((sb_actions[a].contexts & ~(SB_AT(LINE) | SB_AT(CONFIRM) | SB_AT(PALETTE))) == 0)
             continue; /* means something only while a line or a question is open */
-        int by_name = fuzzy(sb_actions[a].name, t->line.text.p) * 2, by_help = fuzzy(sb_actions[a].help, t->line.text.p);
+        int by_name = fuzzy(sb_actions[a].name, typed) * 2, by_help = fuzzy(sb_actions[a].help, typed);
         int s = by_name > by_help ? by_name : by_help;
         if (s == 0)
             continue;
@@ -228,6 +228,11 @@ size_t palette_matches(const struct sb_tui *t, enum sb_action out[SB_ACTIONS])
         out[at] = (enum sb_action)a;
     }
     return n;
+}
+
+size_t palette_matches(const struct sb_tui *t, enum sb_action out[SB_ACTIONS])
+{
+    return palette_rank(t->line.text.p, out);
 }
 
 void palette_submit(struct sb_tui *t, struct sb_effects *fx)

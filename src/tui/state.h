@@ -726,6 +726,7 @@ void line_open(struct sb_tui *t, enum line_for what, const char *about, const ch
 void line_changed(struct sb_tui *t, struct sb_effects *fx); /* by a key or a paste */
 void line_submit(struct sb_tui *t, struct sb_effects *fx);
 void palette_open(struct sb_tui *t);
+size_t palette_rank(const char *typed, enum sb_action out[SB_ACTIONS]); /* all that can be done anywhere, the best first: how many */
 size_t palette_matches(const struct sb_tui *t, enum sb_action out[SB_ACTIONS]);
 void palette_submit(struct sb_tui *t, struct sb_effects *fx);
 void search_go(struct sb_tui *t, int step, bool from_here);
@@ -738,6 +739,7 @@ int view_strip_short(const struct sb_tui *t); /* of a cluster: without its membe
 void view_status(const struct sb_tui *t, struct sb_page *p);
 void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor);
 void view_footer(const struct sb_tui *t, struct sb_page *p);
+bool view_footer_key(struct sb_page *p, const char *keys, const char *label, int reserve); /* false: there is no room for it and `reserve` columns */
 void view_pane_title(const struct sb_tui *t, int pane, struct sb_page *p);
 void view_pane(const struct sb_tui *t, int pane, struct sb_page *p, size_t rows);
 void view_detail_title(int pane, const char *id, bool stays, struct sb_page *p);
@@ -760,6 +762,8 @@ void view_edit(const struct sb_tui *t, const struct sb_card *c, struct sb_page *
 void view_difference(struct sb_page *p, int left, const char *was, const char *now); /* two lines from column left on */
 void view_edits(const struct sb_tui *t, const struct sb_card *c, int left, struct sb_page *p); /* begins in the present line */
 void view_help(const struct sb_tui *t, enum sb_context context, struct sb_page *p);
+/* The keys of a context under its name; `own`: only where the context itself gives an action its meaning. */
+void view_keys(const struct sb_keymap *keymap, bool read_only, enum sb_context context, bool own, struct sb_page *p);
 void view_messages(const struct sb_tui *t, struct sb_page *p);
 void view_meeting_title(const struct sb_tui *t, struct sb_page *p);
 void view_meeting(const struct sb_tui *t, struct sb_page *p, int rows);

@@ -89,6 +89,24 @@ static void test_too_many_at_once_are_counted(void **state)
 }
 
 /* As many series as detectors: the same scores as without a screen. */
+/* One after the other a series leaps; whoever is suspect next gets the detector that is done with. */
+static void test_a_detector_that_is_done_with_goes_on_to_the_next(void **state)
+{
+    struct sb_screen *s = screen_of(100, 50);
+    struct sb_rng rng;
+    size_t alarms = 0;
+    (void)state;
+    sb_rng_seed(&rng, 3);
+    for (int t = 0; t < 1100; t++)
+        for (size_t i = 0; i < 100; i++) {
+            bool leaps = t >= 300 && t % 40 == 0 && i == (size_t)(t / 40);
+            alarms += take(s, i, t, sb_rng_unit(&rng) + (leaps ? 100 : 0)) >= SB_STREAMING_ALARM && leaps;
+        }
+    assert_int_equal(alarms, 20);
+    assert_in_range(sb_screen_watched(s), 1, 5);
+    sb_screen_free(s);
+}
+
 static void test_few_have_one_each(void **state)
 {
     (void)state;
@@ -141,7 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_happens_in_a_few_of_many_is_found),
         cmocka_unit_test(test_too_many_at_once_are_counted),
-        cmocka_unit_test(test_few_have_one_each),
+        cmocka_unit_test(test_a_detector_that_is_done_with_goes_on_to_the_next), cmocka_unit_test(test_few_have_one_each),
         cmocka_unit_test(test_what_is_nothing),
         cmocka_unit_test(test_the_budget),
     };

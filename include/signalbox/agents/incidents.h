@@ -62,7 +62,7 @@ int sb_incidents_span(struct sb_incidents *in, const struct sb_otlp_span *span, 
  * while says nothing of the member. A member of which nothing comes otherwise, while samples of others do, stands still. */
 void sb_incidents_hole(struct sb_incidents *in, int member);
 
-/* Nothing came until then, for members that are known by their logs alone. */
+/* Nothing came until then, for members that are known by their logs alone; and where there are none, what is seen more closely is looked at. */
 int sb_incidents_pass(struct sb_incidents *in, int64_t now_ms, struct sb_err *err);
 
 /* The incident that goes on, as far as it is known now, once when it opened: 1, and the caller releases it; 0 there is none
@@ -80,6 +80,8 @@ struct sb_closer {
     char rollback[128], silent[128]; /* the member that takes back writes, that does not answer; "" none */
     double silent_s, headless_s;     /* for how long; headless_s 0: some member is primary */
     bool moved;              /* another member became primary */
+    char idle[128];          /* the member that answers and serves nobody; "" none */
+    char alone[128];         /* the member whose operations take longer while those of all others of its set, which are known, do not; "" none */
 };
 
 /* While an incident is open the largest of what was told counts. */

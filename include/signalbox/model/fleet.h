@@ -27,6 +27,11 @@ enum sb_fleet_health {
 
 extern const struct sb_names sb_fleet_healths; /* "well", "unasked", "lagging", "odd", "not serving", "stranger", "silent" */
 
+/* What is watched of a member, by what is usual for it. */
+enum sb_fleet_series { SB_FLEET_OPS, SB_FLEET_READ_MS, SB_FLEET_WRITE_MS, SB_FLEET_CONNECTIONS, SB_FLEET_QUEUED, SB_FLEET_SERIES };
+
+extern const struct sb_names sb_fleet_series_names; /* as in the JSON of a row: "ops_per_s", ... */
+
 struct sb_fleet_row {
     char name[256];         /* host:port */
     const char *deployment; /* borrowed */
@@ -38,6 +43,10 @@ struct sb_fleet_row {
     char role[16];          /* PRIMARY, SECONDARY, ARBITER, MONGOS, STANDALONE, OTHER; "" not known */
     char why[208];          /* "" well */
     double ops_per_s, read_ms, write_ms, connections, queued, lag_s; /* NAN not known */
+    struct {
+        double value, usual; /* NAN: it is not out */
+    } out[SB_FLEET_SERIES];  /* of one that is odd: what is out, as it was when it went out */
+    bool simulated;          /* it says so of itself, or did */
 };
 
 enum sb_fleet_group { SB_FLEET_BY_DEPLOYMENT, SB_FLEET_BY_ENVIRONMENT, SB_FLEET_BY_HEALTH, SB_FLEET_BY_NOTHING, SB_FLEET_GROUPS };

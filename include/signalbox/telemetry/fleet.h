@@ -75,6 +75,7 @@ struct sb_fleet_reading {
     int64_t pid;
     double ops, reads, reads_us, writes, writes_us, connections, queued; /* NAN not told */
     int64_t last_write_ms; /* 0 not told */
+    bool simulated;        /* says that it is no server (a document "signalbox", which none has) */
     char (*hosts)[256];    /* NULL, or room for SB_FLEET_HOSTS_MOST */
     size_t hosts_n;
 };

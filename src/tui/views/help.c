@@ -6,17 +6,17 @@
 #include <string.h>
 
 /* The keys that lead to an action from a context. `own`: only where the context itself gives it its meaning. */
-static const char *keys_for(const struct sb_tui *t, enum sb_context context, enum sb_action action, bool own)
+static const char *keys_for(const struct sb_keymap *keymap, enum sb_context context, enum sb_action action, bool own)
 {
     bool listed = own ? (sb_actions[action].contexts & 1u << context) != 0 : sb_action_applies(action, context);
-    return listed ? sb_keymap_keys(t->keymap, context, action) : NULL;
+    return listed ? sb_keymap_keys(keymap, context, action) : NULL;
 }
 
-static void keys_of(const struct sb_tui *t, enum sb_context context, bool own, struct sb_page *p)
+void view_keys(const struct sb_keymap *keymap, bool read_only, enum sb_context context, bool own, struct sb_page *p)
 {
-    bool read_only = t->welcomed && t->welcome.read_only, headed = false;
+    bool headed = false;
     for (int a = SB_ACT_NONE + 1; a < SB_ACTIONS; a++) {
-        const char *keys = keys_for(t, context, (enum sb_action)a, own);
+        const char *keys = keys_for(keymap, context, (enum sb_action)a, own);
         if (!keys)
             continue;
         if (!headed) {
@@ -80,13 +80,14 @@ void view_help(const struct sb_tui *t, enum sb_context context, struct sb_page *
     sb_page_line(p);
     sb_page_wrapf(p, SB_ROLE_DIM, 0, "Keymap %s. First the keys of the place where help was asked for, then those of the others, then the life of a card "
                                      "and what the badges on evidence mean.", sb_keymap_name(t->keymap));
-    keys_of(t, context, false, p);
+    bool read_only = t->welcomed && t->welcome.read_only;
+    view_keys(t->keymap, read_only, context, false, p);
     for (int c = 0; c < SB_CONTEXTS; c++) {
         bool shown = false; /* as the place itself or as one it falls back on */
         for (enum sb_context up = context; up != SB_IN_NONE; up = sb_contexts[up].parent)
             shown |= up == (enum sb_context)c;
         if (!shown)
-            keys_of(t, (enum sb_context)c, true, p);
+            view_keys(t->keymap, read_only, (enum sb_context)c, true, p);
     }
     life_cycle(p);
     words(p);

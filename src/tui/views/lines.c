@@ -234,7 +234,7 @@ void view_request(const struct sb_tui *t, struct sb_page *p, int *cursor)
 /* ---- footer ---- */
 
 /* Appends one key with its label when there is room for it and for what must stay. */
-static bool add_key(struct sb_page *p, const char *keys, const char *label, int reserve)
+bool view_footer_key(struct sb_page *p, const char *keys, const char *label, int reserve)
 {
     if (!keys || !label[0])
         return true;
@@ -254,19 +254,19 @@ void view_footer(const struct sb_tui *t, struct sb_page *p)
     sb_page_text(p, SB_ROLE_FOOTER, " ");
     if (context == SB_IN_LINE || context == SB_IN_PALETTE) {
         bool filter = context == SB_IN_LINE && t->line_for == LINE_FILTER;
-        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_SUBMIT), context == SB_IN_PALETTE ? "does it" : filter ? "keeps the filter" : "takes the line", 0);
-        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_BACK), filter ? "leaves it as it was   ! in front: rows that do not match" : "leaves it", 0);
+        view_footer_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_SUBMIT), context == SB_IN_PALETTE ? "does it" : filter ? "keeps the filter" : "takes the line", 0);
+        view_footer_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_BACK), filter ? "leaves it as it was   ! in front: rows that do not match" : "leaves it", 0);
         if (context == SB_IN_PALETTE || t->line_for == LINE_REQUEST)
-            add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_UP), context == SB_IN_PALETTE ? "and Down choose" : "brings back an earlier request", 0);
+            view_footer_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_UP), context == SB_IN_PALETTE ? "and Down choose" : "brings back an earlier request", 0);
         return;
     }
     if (context == SB_IN_CONFIRM) {
         if (t->confirm.target)
-            add_key(p, sb_keymap_keys(t->keymap, SB_IN_LINE, SB_ACT_SUBMIT), "signs, once the name is typed", 0);
+            view_footer_key(p, sb_keymap_keys(t->keymap, SB_IN_LINE, SB_ACT_SUBMIT), "signs, once the name is typed", 0);
         else
-            add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_CONFIRM), "yes, do it", 0);
-        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_BACK), "no, go back", 0);
-        add_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_PAGE_DOWN), "read on", 0);
+            view_footer_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_CONFIRM), "yes, do it", 0);
+        view_footer_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_BACK), "no, go back", 0);
+        view_footer_key(p, sb_keymap_keys(t->keymap, context, SB_ACT_PAGE_DOWN), "read on", 0);
         return;
     }
     bool opened = top_view_of(t)->kind != VIEW_PANES;
@@ -291,9 +291,9 @@ void view_footer(const struct sb_tui *t, struct sb_page *p)
         if (opened_one && opened_one->acked_by)
             continue; /* somebody has it; in the pane it stays, where moving from row to row would paint the footer anew */
         const char *label = a == SB_ACT_PAUSE && card && card->state == SB_PAUSED ? "resume" : a == SB_ACT_FOLLOW && t->pane[t->focus].frozen ? "follow" : sb_actions[a].label;
-        if (!add_key(p, sb_keymap_keys(t->keymap, context, action), label, reserve))
+        if (!view_footer_key(p, sb_keymap_keys(t->keymap, context, action), label, reserve))
             break;
     }
     for (size_t i = !opened; i < SB_COUNT(always); i++)
-        add_key(p, sb_keymap_keys(t->keymap, context, always[i]), sb_actions[always[i]].label, 0);
+        view_footer_key(p, sb_keymap_keys(t->keymap, context, always[i]), sb_actions[always[i]].label, 0);
 }
