@@ -47,39 +47,26 @@ int sb_drill_intend(struct drill *d, const char *text, struct sb_permit *permit,
     return rc;
 }
 
-int sb_drill_came_of(struct drill *d, const struct sb_write_result *result, struct sb_err *err)
+int sb_drill_came_of(struct drill *d, int64_t step, const struct sb_write_result *result, struct sb_err *err)
 {
-    return record(d, SB_ENTRY_STEP_RESULT, json_pack("{s:I,s:i,s:b,s:s,s:I,s:o,s:I}", "step", (json_int_t)d->steps, "try", 1, "undo", d->undo, "outcome", outcome_name(result->outcome), "code",
+    return record(d, SB_ENTRY_STEP_RESULT, json_pack("{s:I,s:i,s:b,s:s,s:I,s:o,s:I}", "step", (json_int_t)step, "try", 1, "undo", d->undo, "outcome", outcome_name(result->outcome), "code",
                                                      (json_int_t)result->code, "message", words(result->message[0] ? result->message : NULL), "millis", (json_int_t)result->millis), err);
 }
 
 int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct sb_err *err)
 {
-    struct sb_scratch_docs docs = {step->docs, step->bytes, step->n};
     struct sb_write_result result;
     struct sb_permit permit;
-    struct sb_str text;
-    sb_str_init(&text);
-    sb_str_adds(&text, step->command);
-    int rc = 0;
-    if (step->docs) {
-        sb_str_addc(&text, ',');
-        rc = sb_scratch_docs_text(&text, step->docs_key, &docs, err);
-        sb_str_addc(&text, '}');
-    }
-    if (rc == 0)
-        rc = sb_str_ok(&text) ? sb_drill_intend(d, text.p, &permit, err) : sb_fail_nomem(err);
-    if (rc == 0) {
-        sb_hook("drill.send.before");
-        sb_scratch_write(d->door, &permit, text.p, step->docs ? &docs : NULL, &result);
-        sb_hook("drill.send.after");
-        bool fine = result.outcome == SB_OUTCOME_OK || (result.outcome == SB_OUTCOME_FAILED && step->forgive && result.code == step->forgive);
-        rc = sb_drill_came_of(d, &result, err);
-        if (rc == 0 && !fine)
-            rc = sb_fail(err, result.outcome == SB_OUTCOME_UNKNOWN ? SB_ESERVER : SB_ECOMMAND, "%s", result.message);
-        sb_write_result_release(&result);
-    }
-    sb_str_release(&text);
+    if (sb_drill_land(d, err) || sb_drill_intend(d, step->command, &permit, err))
+        return -1;
+    sb_hook("drill.send.before");
+    sb_scratch_write(d->door, &permit, step->command, NULL, &result);
+    sb_hook("drill.send.after");
+    bool fine = result.outcome == SB_OUTCOME_OK || (result.outcome == SB_OUTCOME_FAILED && step->forgive && result.code == step->forgive);
+    int rc = sb_drill_came_of(d, d->steps, &result, err);
+    if (rc == 0 && !fine)
+        rc = sb_fail(err, result.outcome == SB_OUTCOME_UNKNOWN ? SB_ESERVER : SB_ECOMMAND, "%s", result.message);
+    sb_write_result_release(&result);
     return rc;
 }
 
@@ -87,7 +74,7 @@ int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct s
 static int write_step(void *ctx, const struct sb_restore_step *step, struct sb_err *err)
 {
     struct drill *d = ctx;
-    return d->rehearsal ? 0 : sb_drill_write(d, step, err);
+    return d->rehearsal ? 0 : step->docs ? sb_drill_fly(d, step, err) : sb_drill_write(d, step, err);
 }
 
 /* ---- drills that were killed ---- */
@@ -180,7 +167,7 @@ static int restore_data(struct drill *d, struct sb_err *err)
 {
     struct sb_backup_options data = {.key = d->o->key, .sums = true, .read = told, .document = take_document, .ctx = d};
     d->rehearsal = d->o->restorer != NULL;
-    int rc = sb_restore_create(d->restore, err) || look(d, &d->data, &data, err) || sb_restore_flush(d->restore, err) ? -1 : 0;
+    int rc = sb_restore_create(d->restore, err) || look(d, &d->data, &data, err) || sb_restore_flush(d->restore, err) || sb_drill_land(d, err) ? -1 : 0;
     d->rehearsal = false;
     if (rc)
         return -1;
@@ -193,7 +180,7 @@ static int restore_rest(struct drill *d, struct sb_err *err)
     struct sb_backup_options oplog = {.key = d->o->key, .quick = d->plan.items[0].kind == SB_BACKUP_DUMP_FOLDER, .document = take_entry, .ctx = d};
     bool has_oplog = d->data.items[0].oplog_entries != 0;
     d->rehearsal = d->o->restorer != NULL;
-    int rc = (has_oplog && (look(d, &d->oplog, &oplog, err) || sb_restore_flush(d->restore, err))) || sb_restore_indexes(d->restore, err) || sb_restore_views(d->restore, err) ? -1 : 0;
+    int rc = (has_oplog && (look(d, &d->oplog, &oplog, err) || sb_restore_flush(d->restore, err) || sb_drill_land(d, err))) || sb_restore_indexes(d->restore, err) || sb_restore_views(d->restore, err) ? -1 : 0;
     d->rehearsal = false;
     return rc || (d->o->restorer && has_oplog && sb_drill_restorer_oplog(d, err)) ? -1 : 0;
 }
@@ -260,7 +247,15 @@ static int run(struct drill *d, struct sb_err *err)
 /* Of what another program restored nothing is known before it was compared. */
 static struct sb_restore_counts restored(const struct drill *d)
 {
-    return d->restore && (!d->o->restorer || d->level >= 3) ? sb_restore_counts(d->restore) : (struct sb_restore_counts){.collections = 0};
+    struct sb_restore_counts c = {.collections = 0};
+    if (!d->restore || (d->o->restorer && d->level < 3))
+        return c;
+    c = sb_restore_counts(d->restore);
+    if (!d->o->restorer) { /* what was handed out last may not have been taken */
+        c.documents = d->documents;
+        c.bytes = d->bytes;
+    }
+    return c;
 }
 
 static json_t *counts(const struct drill *d)
@@ -323,6 +318,7 @@ static void release(struct drill *d)
         free(d->samples[i].p);
     }
     sb_restore_free(d->restore);
+    sb_drill_flight_end(d);
     sb_scratch_close(d->door);
     sb_conn_close(d->conn);
     sb_deployment_facts_release(&d->facts);
@@ -355,6 +351,7 @@ int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *e
     snprintf(d->id, sizeof d->id, "D-%.10s", d->nonce);
     sb_rng_seed(&d->rng, (uint64_t)sb_fnv1a(SB_FNV_START, d->nonce, 32));
     bool ok = run(d, &d->fault) == 0;
+    sb_drill_land(d, NULL); /* after a failure: its outcome is no cause any more, but on the record */
     json_t *source = ok && o->source ? sb_drill_source(d) : NULL;
     if (d->marked && !o->keep && sb_drill_clear(d, &why) && o->started_by)
         why.code = SB_OK; /* it is ended now, with all that is in it */

@@ -12,6 +12,8 @@
 #include <signalbox/orchestrator/drill.h>
 #include <signalbox/orchestrator/drill_target.h>
 
+#include <pthread.h>
+
 #define SB_DRILL_SAMPLES 64
 
 /* A document that is looked up by its _id afterwards. */
@@ -19,6 +21,26 @@ struct sb_drill_sample {
     char *ns;
     unsigned char *p;
     size_t n;
+};
+
+/* A write that carries documents. */
+struct drill_sent {
+    int64_t step;               /* 0: none */
+    uint64_t documents, bytes;  /* that it inserts */
+};
+
+/* The one that is under way; see drill_flight.c. */
+struct drill_flight {
+    pthread_t thread;
+    bool started;
+    struct sb_scratch *other; /* packed through by turns with the drill's own door */
+    struct drill_sent sent;
+    pthread_mutex_t lock;     /* for what follows; what came back is read when it is no longer up */
+    pthread_cond_t turn;
+    bool up, end;
+    struct sb_scratch *door;
+    struct sb_scratch_parcel *parcel;
+    struct sb_write_result result;
 };
 
 struct drill {
@@ -35,6 +57,8 @@ struct drill {
     bool marked;       /* ours is there */
     bool undo;         /* writes that clear away */
     int64_t steps;
+    struct drill_flight flight;
+    uint64_t documents, bytes; /* that the target took */
     int level;
     int64_t room; /* bytes free on the target's disk when it began; 0: it does not tell */
     int64_t restore_ms, compare_ms;
@@ -56,12 +80,23 @@ struct drill {
     char restorer_version[128], restorer_sha256[SB_HEX_LEN + 1];
 };
 
-/* The INTENT of what is about to be done, with its permit, and the RESULT. */
+/* The INTENT of what is about to be done, as step d->steps, with its permit; and the RESULT. */
 int sb_drill_intend(struct drill *d, const char *text, struct sb_permit *permit, struct sb_err *err);
-int sb_drill_came_of(struct drill *d, const struct sb_write_result *result, struct sb_err *err);
+int sb_drill_came_of(struct drill *d, int64_t step, const struct sb_write_result *result, struct sb_err *err);
 
-/* One write: INTENT, the door, RESULT. docs as in the step. */
+/* One write without documents: INTENT, the door, RESULT; after what is under way has come back. */
 int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct sb_err *err);
+
+/* ---- drill_flight.c: writes with documents, one of which is under way while the next one is made ready ---- */
+
+/* Its INTENT; it is sent when the one before it has come back well, whose RESULT is then on the record. -1: also of the one before. */
+int sb_drill_fly(struct drill *d, const struct sb_restore_step *step, struct sb_err *err);
+
+/* Waits for what is under way, and puts its RESULT on the record. 0: it was well, or there was none. */
+int sb_drill_land(struct drill *d, struct sb_err *err);
+
+/* Ends the thread; after sb_drill_land. */
+void sb_drill_flight_end(struct drill *d);
 
 /* ---- drill_guard.c: may it be written to at all; the mark; clearing away ---- */
 

@@ -197,7 +197,7 @@ static int begin(struct drill *d, const char *const argv[], struct sb_err *err)
         struct sb_err why = SB_ERR_INIT;
         struct sb_write_result refused = {.outcome = SB_OUTCOME_FAILED};
         snprintf(refused.message, sizeof refused.message, "%s", err->msg);
-        sb_drill_came_of(d, &refused, &why); /* the first cause is what counts */
+        sb_drill_came_of(d, d->steps, &refused, &why); /* the first cause is what counts */
         rc = -1;
     }
     json_decref(command);
@@ -228,7 +228,7 @@ static int judge(struct drill *d, const char *const argv[], struct sb_told *told
                             "output_sha256", hex);
     if (!run || json_array_append_new(d->runs, run))
         rc = rc ? rc : sb_fail_nomem(err);
-    if (sb_drill_came_of(d, &result, rc ? &why : err))
+    if (sb_drill_came_of(d, d->steps, &result, rc ? &why : err))
         rc = -1;
     d->restorer_ms += told->ms;
     return rc;
