@@ -107,6 +107,12 @@ int sb_drill_clear(struct drill *d, struct sb_err *err);
 /* Why the level does not count for policy beyond L2; code is a word of it. NULL: it counts. */
 const char *sb_drill_cap(const struct drill *d, const char **code);
 
+/* ---- drill_said.c: what a program said that was run for the drill ---- */
+
+void sb_drill_make_harmless(struct drill *d, struct sb_str *text); /* neither a password of d->uri nor anything that drives a terminal */
+json_t *sb_drill_kept(const struct sb_str *text);
+void sb_drill_last_line(const struct sb_str *text, char *out, size_t cap); /* that says something */
+
 /* ---- drill_restorer.c: another program that restores; what is kept of it is in `runs` ---- */
 
 int sb_drill_restorer_begin(struct drill *d, struct sb_err *err);

@@ -22,95 +22,9 @@
 #include <unistd.h>
 
 #define SAID_MAX ((size_t)256 << 10) /* of what it says, by which its hash is made */
-#define KEPT_MAX ((size_t)4 << 10)   /* of that, from its beginning and from its end each */
 #define VERSION_S 20
 #define WORDS_MAX 16
 #define LOOK_MS 1000
-
-/* ---- what it says ---- */
-
-static int hex_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
-/* The password of a connection string as it stands there, and as it is meant. */
-static void password_of(const char *uri, struct sb_str *raw, struct sb_str *meant)
-{
-    const char *from = strstr(uri, "://"), *end = from ? from + 3 + strcspn(from + 3, "/?") : NULL, *at = NULL;
-    for (const char *p = from; p && p < end; p++)
-        at = *p == '@' ? p : at;
-    const char *colon = at ? memchr(from + 3, ':', (size_t)(at - from - 3)) : NULL;
-    if (!colon)
-        return;
-    sb_str_add(raw, colon + 1, (size_t)(at - colon - 1));
-    for (const char *p = colon + 1; p < at; p++) {
-        int high = p[0] == '%' && at - p > 2 ? hex_of(p[1]) : -1, low = high >= 0 ? hex_of(p[2]) : -1;
-        sb_str_addc(meant, low >= 0 ? (char)(high << 4 | low) : *p);
-        p += low >= 0 ? 2 : 0;
-    }
-}
-
-static void mask(struct sb_str *text, const struct sb_str *secret)
-{
-    struct sb_str out;
-    const char *from = text->p, *p;
-    if (secret->len == 0)
-        return;
-    sb_str_init(&out);
-    while ((p = memmem(from, text->len - (size_t)(from - text->p), secret->p, secret->len))) {
-        sb_str_add(&out, from, (size_t)(p - from));
-        sb_str_adds(&out, "***");
-        from = p + secret->len;
-    }
-    sb_str_add(&out, from, text->len - (size_t)(from - text->p));
-    sb_str_release(text);
-    *text = out;
-}
-
-/* Neither a password nor anything that drives a terminal. */
-static void make_harmless(struct drill *d, struct sb_str *text)
-{
-    struct sb_str raw, meant;
-    sb_str_init(&raw);
-    sb_str_init(&meant);
-    password_of(d->uri.p, &raw, &meant);
-    mask(text, &raw);
-    mask(text, &meant);
-    for (size_t i = 0; i < text->len; i++)
-        if (((unsigned char)text->p[i] < ' ' && text->p[i] != '\n' && text->p[i] != '\t') || text->p[i] == 127)
-            text->p[i] = '?';
-    explicit_bzero(raw.p, raw.len);
-    explicit_bzero(meant.p, meant.len);
-    sb_str_release(&raw);
-    sb_str_release(&meant);
-}
-
-static json_t *kept_of(const struct sb_str *text)
-{
-    struct sb_str out;
-    if (text->len <= 2 * KEPT_MAX)
-        return sb_json_of_bytes(text->p, text->len);
-    sb_str_init(&out);
-    sb_str_add(&out, text->p, KEPT_MAX);
-    sb_str_addf(&out, "\n[%zu bytes are left out here]\n", text->len - 2 * KEPT_MAX);
-    sb_str_add(&out, text->p + text->len - KEPT_MAX, KEPT_MAX);
-    json_t *v = sb_json_of_bytes(out.p, out.len);
-    sb_str_release(&out);
-    return v;
-}
-
-/* The last line that says something. */
-static void last_line(const struct sb_str *text, char *out, size_t cap)
-{
-    size_t end = text->len;
-    while (end && (text->p[end - 1] == '\n' || text->p[end - 1] == ' '))
-        end--;
-    size_t from = end;
-    while (from && text->p[from - 1] != '\n')
-        from--;
-    snprintf(out, cap, "%.*s", (int)sb_utf8_whole(text->p + from, end - from < cap - 1 ? end - from : cap - 1), text->p + from);
-}
 
 /* ---- the guard while it runs ---- */
 
@@ -212,10 +126,10 @@ static int judge(struct drill *d, const char *const argv[], struct sb_told *told
     struct sb_hash hash;
     struct sb_err why = SB_ERR_INIT;
     char hex[SB_HEX_LEN + 1] = "", line[240] = "";
-    make_harmless(d, &told->output);
+    sb_drill_make_harmless(d, &told->output);
     if (sb_hash_bytes(&hash, told->output.p, told->output.len, &why) == 0)
         sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
-    last_line(&told->output, line, sizeof line);
+    sb_drill_last_line(&told->output, line, sizeof line);
     if (rc == 0 && told->late)
         rc = sb_fail(err, SB_EIO, "%s took longer than %" PRId64 " s and was ended", d->o->restorer, told->ms / 1000);
     else if (rc == 0 && told->status != 0)
@@ -224,7 +138,7 @@ static int judge(struct drill *d, const char *const argv[], struct sb_told *told
         result.outcome = told->status < 0 ? SB_OUTCOME_UNKNOWN : SB_OUTCOME_FAILED;
         snprintf(result.message, sizeof result.message, "%s", err->msg);
     }
-    json_t *run = json_pack("{s:o,s:i,s:b,s:I,s:o,s:s}", "arguments", words_of(argv + 1), "exit", told->status, "late", told->late, "took_ms", (json_int_t)told->ms, "output", kept_of(&told->output),
+    json_t *run = json_pack("{s:o,s:i,s:b,s:I,s:o,s:s}", "arguments", words_of(argv + 1), "exit", told->status, "late", told->late, "took_ms", (json_int_t)told->ms, "output", sb_drill_kept(&told->output),
                             "output_sha256", hex);
     if (!run || json_array_append_new(d->runs, run))
         rc = rc ? rc : sb_fail_nomem(err);
@@ -378,7 +292,7 @@ static int ask_version(struct drill *d, struct sb_err *err)
     struct sb_told told = {.mark = d->place.dir, .status = -1};
     sb_str_init(&told.output);
     int rc = sb_process_tell(argv, "", 0, 1024, VERSION_S * 1000, NULL, &told, err);
-    make_harmless(d, &told.output);
+    sb_drill_make_harmless(d, &told.output);
     if (rc == 0 && told.status == 0)
         snprintf(d->restorer_version, sizeof d->restorer_version, "%.*s", (int)sb_utf8_whole(told.output.p, strcspn(told.output.p, "\n") < 80 ? strcspn(told.output.p, "\n") : 80), told.output.p);
     sb_str_release(&told.output);

@@ -346,14 +346,24 @@ def checked(place, target):
     path = dumps.folder(place.dir + "/checked", [Collection("shop", "orders", [{"_id": i, "a": i % 5} for i in range(50)])])
     health = place.write("health", b"#!/bin/sh\nexec grep -q mongodb:// \"$SIGNALBOX_DRILL_URI_FILE\"\n")
     os.chmod(health, 0o755)
+    late = place.write("late", ("#!/bin/sh\nsleep 1000 &\necho $! $$ >%s/pids\nexec sleep 1000\n" % place.dir).encode())
+    said = place.write("said", ("#!/bin/sh\nenv >%s/env\necho \"no checkout at $(cat \"$SIGNALBOX_DRILL_URI_FILE\")\" >&2\nexit 3\n" % place.dir).encode())
+    os.chmod(late, 0o755)
+    os.chmod(said, 0o755)
+    place.env["A_SECRET"] = "x"
     good = {"sentinels": [{"ns": "shop.orders", "filter": {"_id": 7}}], "queries": [{"name": "ones", "ns": "shop.orders", "filter": {"a": 1}, "at_least": 10, "at_most": 10}], "health": [health]}
     got = passes(place, target, path, "--checks", place.write("good.json", json.dumps(good).encode()), "--source", target.file + ".source", what="the operator's checks", level="L5")
     check([c["ok"] for c in got["checks"]] == [True] * 3, "checks: %s" % got["checks"])
     check(got["source"]["differences_found"] == 1 and got["source"]["differences"][0]["what"] == "missing" and got["source"]["sample"] == {"looked_up": 50, "same": 0}, "the source: %s" % got["source"])
     for what, bad, words in (("a sentinel that is not there", dict(good, sentinels=[{"ns": "shop.orders", "filter": {"_id": 70}}]), "the sentinel"),
                              ("a query beyond its limits", dict(good, queries=[dict(good["queries"][0], at_most=9)]), "the query ones"),
-                             ("a health command that fails", dict(good, health=["/bin/false"]), "/bin/false ended with 1"), ("a check that is none", {"queries": [{"ns": "x"}]}, "wants")):
+                             ("a health command that fails", dict(good, health=["/bin/false"]), "/bin/false ended with 1"), ("a check that is none", {"queries": [{"ns": "x"}]}, "wants"),
+                             ("a health command that never ends", dict(good, health=[late], health_within_s=1), "late took longer than 1 s and was ended"), ("a time that is none", dict(good, health_within_s=0), "from 1 to 86400"),
+                             ("a health command that says why", dict(good, health=[said]), "said ended with 3: no checkout at mongodb:")):
         fails(place, target, path, "checks", words, "--checks", place.write("bad.json", json.dumps(bad).encode()), what=what)
+    pids = [int(p) for p in open(place.dir + "/pids").read().split()]
+    check(len(pids) == 2 and not any(os.path.exists("/proc/%d" % p) and " Z " not in open("/proc/%d/stat" % p).read() for p in pids), "what never ends was left running: %s" % pids)
+    check("SIGNALBOX_DRILL_URI_FILE" in open(place.dir + "/env").read() and "A_SECRET" not in open(place.dir + "/env").read(), "the environment: %s" % open(place.dir + "/env").read())
 
 
 def killed(place, target):

@@ -24,8 +24,9 @@
  * like what we restore ourselves.
  *
  * The checks' file: {"sentinels": [{"ns", "filter"}], "queries": [{"name", "ns", "filter", "at_least", "at_most"}],
- * "health": ["program", "argument"...]}: a sentinel must be found, a query must count within its limits, the program must exit
- * with 0; it finds the file with the target's connection string in $SIGNALBOX_DRILL_URI_FILE.
+ * "health": ["program", "argument"...], "health_within_s": SECONDS}: a sentinel must be found, a query must count within its limits, the
+ * program must exit with 0 within its time (300 s where it is not said), or its whole process group is killed. It runs without a shell
+ * and with a bare environment, in which $SIGNALBOX_DRILL_URI_FILE names the file with the target's connection string.
  */
 #ifndef SIGNALBOX_ORCHESTRATOR_DRILL_H
 #define SIGNALBOX_ORCHESTRATOR_DRILL_H
