@@ -15,7 +15,7 @@
 #define PACKED_BLOCK 65536
 
 /* The bytes before that a frame of zstd may refer to: what wants more would take as much memory. */
-#define ZSTD_WINDOW_LOG 26
+#define ZSTD_WINDOW_LOG 25
 #define ZSTD_SET_WINDOW_LOG 100 /* ZSTD_d_windowLogMax */
 #define ZSTD_TOO_WIDE 16        /* ZSTD_error_frameParameter_windowTooLarge */
 
@@ -233,7 +233,7 @@ static int open_zstd(struct sb_source *s, struct sb_err *err)
     if (!make || !z->free_stream || !z->decompress || !z->is_error || !z->error_code || !set)
         return cannot_unpack(s, "zstd and this libzstd.so.1 cannot unpack a stream within bounded memory", err);
     if (zstd_window(s->packed, s->to) > UINT64_C(1) << ZSTD_WINDOW_LOG)
-        return cannot_unpack(s, "zstd in a window of more than 64 MiB, which would take as much memory here: unpack it", err);
+        return cannot_unpack(s, "zstd in a window of more than 32 MiB, which would take as much memory here: unpack it", err);
     z->stream = make();
     s->finished = true;
     if (!z->stream || z->is_error(set(z->stream, ZSTD_SET_WINDOW_LOG, ZSTD_WINDOW_LOG)))
@@ -259,7 +259,7 @@ static int64_t read_zstd(struct sb_source *s, void *p, size_t cap, struct sb_err
         if (s->zstd.is_error(z)) {
             s->broken = true;
             if (!out.pos && s->zstd.error_code(z) == ZSTD_TOO_WIDE)
-                return sb_fail(err, SB_EINPUT, "%s: a frame of zstd in it wants a window of more than 64 MiB", s->path);
+                return sb_fail(err, SB_EINPUT, "%s: a frame of zstd in it wants a window of more than 32 MiB", s->path);
             return out.pos ? (int64_t)out.pos : damaged(s, "zstd", err);
         }
         s->finished = z == 0;

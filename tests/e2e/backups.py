@@ -141,7 +141,7 @@ def stores_written_here(place):
         meta = open(store + "/A.pbm.json", "rb").read()
         dumps.write(store + "/A.pbm.json", meta.replace(b'"wide"', b'"zstd"'))
         b = whole(place, store, "a store with zstd of a window of 128 MiB", "pbm", level="L1")[0]
-        check([n["code"] for n in b["notes"]] == ["codec_missing"] and "more than 64 MiB" in b["notes"][0]["what"], "a wide window: %s" % b["notes"])
+        check([n["code"] for n in b["notes"]] == ["codec_missing"] and "more than 32 MiB" in b["notes"][0]["what"], "a wide window: %s" % b["notes"])
     store = place.dir + "/pbm-gap"
     dumps.pbm_logical(store, "2023-11-14T22:13:20Z", {"rs0": collections}, first, last)
     dumps.pbm_slice(store, "rs0", last, (BEGIN + 120, 1))
