@@ -8,6 +8,7 @@
 #include <signalbox/agents/backup_restore.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/mongo/scratch_door.h>
+#include <signalbox/base/process.h>
 #include <signalbox/base/str.h>
 #include <signalbox/orchestrator/drill.h>
 #include <signalbox/orchestrator/drill_target.h>
@@ -72,6 +73,11 @@ struct drill {
     uint64_t looked_up, same;
     bool rehearsal; /* steps are gone through, and not made */
     /* of another program that restores: */
+    const char *program;          /* NULL: none, we do */
+    struct sb_str pbm_uri;        /* the variable in which pbm finds the target's connection string */
+    bool going;                   /* pbm's restore was begun, and its end not seen */
+    char **changed, **altered;    /* collections that a backup's own oplog changes, which pbm applies; and those of which it alters what they are */
+    size_t changed_n, altered_n;
     struct sb_drill_target place; /* a folder for what it is told */
     struct sb_str uri;            /* the target's */
     int oplog_fd;                 /* -1: none */
@@ -115,12 +121,24 @@ void sb_drill_last_line(const struct sb_str *text, char *out, size_t cap); /* th
 
 /* ---- drill_restorer.c: another program that restores; what is kept of it is in `runs` ---- */
 
+int sb_drill_program_begin(struct drill *d, const char *version, struct sb_err *err); /* reads the URI, makes a folder; what it is, asked by this word */
+char *sb_drill_program_text(const char *const argv[]);                                /* what its intent says; heap, NULL: out of memory */
+int sb_drill_keep_run(struct drill *d, const char *const argv[], const struct sb_told *told, struct sb_err *err); /* in the report */
+int sb_drill_nothing_else(struct drill *d, struct sb_err *err);                       /* did it make what the backup does not hold? */
+
 int sb_drill_restorer_begin(struct drill *d, struct sb_err *err);
 int sb_drill_restorer_data(struct drill *d, struct sb_err *err);
 int sb_drill_restorer_entry(struct drill *d, const unsigned char *p, size_t n, struct sb_err *err); /* the next one of the oplog, for it */
 int sb_drill_restorer_oplog(struct drill *d, struct sb_err *err);
 json_t *sb_drill_restorer_report(const struct drill *d);
 int sb_drill_restorer_end(struct drill *d, struct sb_err *err); /* also where it was not begun */
+
+/* ---- drill_pbm.c: Percona Backup for MongoDB restores ---- */
+
+int sb_drill_pbm_fits(const struct drill *d, struct sb_err *err);
+int sb_drill_pbm_begin(struct drill *d, struct sb_err *err);
+int sb_drill_pbm_entry(struct drill *d, const unsigned char *p, size_t n, struct sb_err *err); /* of the store's oplog: what it changes */
+int sb_drill_pbm_data(struct drill *d, struct sb_err *err);
 
 /* ---- drill_compare.c ---- */
 

@@ -83,7 +83,7 @@ int sb_drill_look_up(struct drill *d, struct sb_err *err)
 {
     int64_t until = sb_mono_ms() + LOOK_UP_MS;
     for (size_t i = 0; i < SB_DRILL_SAMPLES && sb_mono_ms() < until; i++) {
-        if (!d->samples[i].ns)
+        if (!d->samples[i].ns || sb_strs_has(d->changed, d->changed_n, d->samples[i].ns))
             continue;
         int same = look_up_one(d->conn, &d->samples[i], err);
         if (same < 0)
@@ -118,6 +118,8 @@ static void differ(void *ctx, const char *ns, enum sb_backup_difference x, const
     bool there = x == SB_DIFFERENT_MISSING || x == SB_DIFFERENT_EXTRA;
     const struct sb_backup_collection *of = sb_backup_collection_find(&c->d->plan.items[0], ns);
     if (c->documents ? !is_about_documents(x) && !(there && of && !of->view) : is_about_documents(x))
+        return;
+    if (sb_strs_has(c->documents ? c->d->changed : c->d->altered, c->documents ? c->d->changed_n : c->d->altered_n, ns))
         return;
     if (!c->documents && c->d->restore && sb_restore_altered(c->d->restore, ns)) /* by the oplog: it is no more what its metadata say */
         return;

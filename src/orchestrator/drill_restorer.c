@@ -99,12 +99,19 @@ static json_t *words_of(const char *const argv[])
     return list;
 }
 
+char *sb_drill_program_text(const char *const argv[])
+{
+    json_t *command = json_pack("{s:o}", "$program", words_of(argv));
+    char *text = command ? json_dumps(command, JSON_COMPACT) : NULL;
+    json_decref(command);
+    return text;
+}
+
 /* Its intent; the door lets it through only with that, and only while the target is what it was. */
 static int begin(struct drill *d, const char *const argv[], struct sb_err *err)
 {
     struct sb_permit permit;
-    json_t *command = json_pack("{s:o}", "$program", words_of(argv));
-    char *text = command ? json_dumps(command, JSON_COMPACT) : NULL;
+    char *text = sb_drill_program_text(argv);
     int rc = text ? sb_drill_intend(d, text, &permit, err) : sb_fail_nomem(err);
     sb_hook("drill.send.before");
     if (rc == 0 && sb_scratch_hand_over(d->door, &permit, text, err)) {
@@ -114,21 +121,28 @@ static int begin(struct drill *d, const char *const argv[], struct sb_err *err)
         sb_drill_came_of(d, d->steps, &refused, &why); /* the first cause is what counts */
         rc = -1;
     }
-    json_decref(command);
     free(text);
     return rc;
+}
+
+int sb_drill_keep_run(struct drill *d, const char *const argv[], const struct sb_told *told, struct sb_err *err)
+{
+    struct sb_hash hash;
+    char hex[SB_HEX_LEN + 1] = "";
+    if (sb_hash_bytes(&hash, told->output.p, told->output.len, NULL) == 0)
+        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
+    json_t *run = json_pack("{s:o,s:i,s:b,s:I,s:o,s:s}", "arguments", words_of(argv + 1), "exit", told->status, "late", told->late, "took_ms", (json_int_t)told->ms, "output", sb_drill_kept(&told->output),
+                            "output_sha256", hex);
+    return run && json_array_append_new(d->runs, run) == 0 ? 0 : sb_fail_nomem(err);
 }
 
 /* What came of it, on the record and in the report; then whether that was well. */
 static int judge(struct drill *d, const char *const argv[], struct sb_told *told, int rc, struct sb_err *err)
 {
     struct sb_write_result result = {.outcome = SB_OUTCOME_OK, .code = told->status, .millis = told->ms};
-    struct sb_hash hash;
     struct sb_err why = SB_ERR_INIT;
-    char hex[SB_HEX_LEN + 1] = "", line[240] = "";
+    char line[240] = "";
     sb_drill_make_harmless(d, &told->output);
-    if (sb_hash_bytes(&hash, told->output.p, told->output.len, &why) == 0)
-        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
     sb_drill_last_line(&told->output, line, sizeof line);
     if (rc == 0 && told->late)
         rc = sb_fail(err, SB_EIO, "%s took longer than %" PRId64 " s and was ended", d->o->restorer, told->ms / 1000);
@@ -138,10 +152,8 @@ static int judge(struct drill *d, const char *const argv[], struct sb_told *told
         result.outcome = told->status < 0 ? SB_OUTCOME_UNKNOWN : SB_OUTCOME_FAILED;
         snprintf(result.message, sizeof result.message, "%s", err->msg);
     }
-    json_t *run = json_pack("{s:o,s:i,s:b,s:I,s:o,s:s}", "arguments", words_of(argv + 1), "exit", told->status, "late", told->late, "took_ms", (json_int_t)told->ms, "output", sb_drill_kept(&told->output),
-                            "output_sha256", hex);
-    if (!run || json_array_append_new(d->runs, run))
-        rc = rc ? rc : sb_fail_nomem(err);
+    if (sb_drill_keep_run(d, argv, told, rc ? &why : err))
+        rc = -1;
     if (sb_drill_came_of(d, d->steps, &result, rc ? &why : err))
         rc = -1;
     d->restorer_ms += told->ms;
@@ -251,15 +263,15 @@ static int fits(const struct sb_backup *b, struct sb_err *err)
 
 /* The target held nothing before (an operator's mark says that what else is there does not matter): so nothing is there but what the
  * backup holds. That all of it is there the comparison shows. */
-static int nothing_else(struct drill *d, struct sb_err *err)
+int sb_drill_nothing_else(struct drill *d, struct sb_err *err)
 {
     struct sb_scratch_seen seen;
     int rc = sb_scratch_look(d->conn, &seen, err);
     for (size_t i = 0; rc == 0 && i < seen.held_n; i++)
         if (!sb_backup_collection_find(&d->plan.items[0], seen.held[i]))
-            rc = sb_fail(err, SB_ENO, "%s made %s, which the backup does not hold", d->o->restorer, seen.held[i]);
+            rc = sb_fail(err, SB_ENO, "%s made %s, which the backup does not hold", d->program, seen.held[i]);
     if (rc == 0 && seen.held_all > d->plan.items[0].collections_n)
-        rc = sb_fail(err, SB_ENO, "%s made %" PRIu64 " collections, and the backup holds %zu", d->o->restorer, seen.held_all, d->plan.items[0].collections_n);
+        rc = sb_fail(err, SB_ENO, "%s made %" PRIu64 " collections, and the backup holds %zu", d->program, seen.held_all, d->plan.items[0].collections_n);
     sb_scratch_seen_release(&seen);
     return rc;
 }
@@ -272,11 +284,11 @@ static int hash_program(struct drill *d, struct sb_err *err)
     struct sb_hash hash;
     char chunk[65536];
     ssize_t n = 0;
-    int fd = digest ? open(d->o->restorer, O_RDONLY | O_CLOEXEC) : -1, rc = digest ? 0 : sb_fail_nomem(err);
+    int fd = digest ? open(d->program, O_RDONLY | O_CLOEXEC) : -1, rc = digest ? 0 : sb_fail_nomem(err);
     while (rc == 0 && fd >= 0 && (n = read(fd, chunk, sizeof chunk)) > 0)
         rc = sb_digest_add(digest, chunk, (size_t)n) ? sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest") : 0;
     if (rc == 0 && (fd < 0 || n < 0))
-        rc = sb_fail_errno(err, errno, "cannot read %s", d->o->restorer);
+        rc = sb_fail_errno(err, errno, "cannot read %s", d->program);
     if (rc == 0 && sb_digest_end(digest, &hash) == 0)
         sb_hex_encode(d->restorer_sha256, hash.bytes, SB_HASH_LEN);
     if (fd >= 0)
@@ -286,9 +298,9 @@ static int hash_program(struct drill *d, struct sb_err *err)
 }
 
 /* The first line that it says of itself; what does not answer that is run all the same, and says nothing. */
-static int ask_version(struct drill *d, struct sb_err *err)
+static int ask_version(struct drill *d, const char *how, struct sb_err *err)
 {
-    const char *const argv[] = {d->o->restorer, "--version", NULL};
+    const char *const argv[] = {d->program, how, NULL};
     struct sb_told told = {.mark = d->place.dir, .status = -1};
     sb_str_init(&told.output);
     int rc = sb_process_tell(argv, "", 0, 1024, VERSION_S * 1000, NULL, &told, err);
@@ -301,11 +313,16 @@ static int ask_version(struct drill *d, struct sb_err *err)
 
 /* ---- the drill's ---- */
 
+int sb_drill_program_begin(struct drill *d, const char *version, struct sb_err *err)
+{
+    if (sb_drill_program_check(d->program, err) || sb_uri_from_file(d->o->target_file, &d->uri, err) || sb_drill_place_make(&d->place, d->o->dir, err))
+        return -1;
+    return hash_program(d, err) || ask_version(d, version, err) ? -1 : 0;
+}
+
 int sb_drill_restorer_begin(struct drill *d, struct sb_err *err)
 {
-    if (fits(&d->plan.items[0], err) || sb_drill_program_check(d->o->restorer, err) || sb_uri_from_file(d->o->target_file, &d->uri, err) || sb_drill_place_make(&d->place, d->o->dir, err))
-        return -1;
-    return put_config(d, err) || hash_program(d, err) || ask_version(d, err) ? -1 : 0;
+    return fits(&d->plan.items[0], err) || sb_drill_program_begin(d, "--version", err) || put_config(d, err) ? -1 : 0;
 }
 
 int sb_drill_restorer_data(struct drill *d, struct sb_err *err)
@@ -319,7 +336,7 @@ int sb_drill_restorer_data(struct drill *d, struct sb_err *err)
     if (rc == 0)
         rc = w.nomem ? sb_fail_nomem(err) : run(d, w.argv, err);
     if (rc == 0 && !d->by_operator)
-        rc = nothing_else(d, err);
+        rc = sb_drill_nothing_else(d, err);
     release_words(&w);
     return rc;
 }
@@ -352,9 +369,9 @@ int sb_drill_restorer_oplog(struct drill *d, struct sb_err *err)
 
 json_t *sb_drill_restorer_report(const struct drill *d)
 {
-    if (!d->o->restorer)
+    if (!d->program)
         return json_null();
-    return json_pack("{s:o,s:s,s:o,s:i,s:O}", "program", sb_json_of_bytes(d->o->restorer, strlen(d->o->restorer)), "sha256", d->restorer_sha256, "version",
+    return json_pack("{s:o,s:s,s:o,s:i,s:O}", "program", sb_json_of_bytes(d->program, strlen(d->program)), "sha256", d->restorer_sha256, "version",
                      d->restorer_version[0] ? sb_json_of_bytes(d->restorer_version, strlen(d->restorer_version)) : json_null(), "limit_s", d->o->limit_s ? d->o->limit_s : SB_DRILL_RESTORER_S, "runs", d->runs);
 }
 
@@ -365,5 +382,7 @@ int sb_drill_restorer_end(struct drill *d, struct sb_err *err)
     d->oplog_fd = -1;
     explicit_bzero(d->uri.p, d->uri.len);
     sb_str_release(&d->uri);
+    explicit_bzero(d->pbm_uri.p, d->pbm_uri.len);
+    sb_str_release(&d->pbm_uri);
     return sb_drill_target_stop(&d->place, err);
 }
