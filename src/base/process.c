@@ -24,22 +24,34 @@ static void close_fd(int *fd)
 
 /* The environment without what is not named here. Made before the fork: between fork and exec nothing may be allocated. */
 struct environment {
-    char text[6][4300];
-    char *list[7];
+    char text[7][4300];
+    char *list[8];
 };
 
-static void bare_environment(struct environment *e, const char *mark)
+static bool put_variable(struct environment *e, size_t *n, const char *name, const char *value)
+{
+    if ((size_t)snprintf(e->text[*n], sizeof e->text[*n], "%s%s", name, value) >= sizeof e->text[*n])
+        return false;
+    e->list[*n] = e->text[*n];
+    ++*n;
+    return true;
+}
+
+/* False: what has to be in it is too long. */
+static bool bare_environment(struct environment *e, const char *mark, const char *also)
 {
     static const char *const kept[] = {"PATH", "HOME", "LANG", "LC_ALL", "TZ"};
     size_t n = 0;
     for (size_t i = 0; i < SB_COUNT(kept); i++) {
         const char *value = getenv(kept[i]);
-        if (value && (size_t)snprintf(e->text[n], sizeof e->text[n], "%s=%s", kept[i], value) < sizeof e->text[n])
-            e->list[n] = e->text[n], n++;
+        char name[16];
+        snprintf(name, sizeof name, "%s=", kept[i]);
+        if (value)
+            put_variable(e, &n, name, value); /* one that is too long is not told */
     }
-    if (mark && (size_t)snprintf(e->text[n], sizeof e->text[n], SB_PROCESS_MARK "%s", mark) < sizeof e->text[n])
-        e->list[n] = e->text[n], n++;
+    bool all = (!mark || put_variable(e, &n, SB_PROCESS_MARK, mark)) && (!also || put_variable(e, &n, "", also));
     e->list[n] = NULL;
+    return all;
 }
 
 /* Between fork and exec: only async-signal-safe calls. Reports errno through `report` when exec fails. */
@@ -72,7 +84,7 @@ static SB_NORETURN void run_child(const char *const argv[], unsigned flags, int 
     _exit(127);
 }
 
-static int spawn(struct sb_process *p, const char *const argv[], unsigned flags, const char *mark, struct sb_err *err)
+static int spawn(struct sb_process *p, const char *const argv[], unsigned flags, const char *mark, const char *also, struct sb_err *err)
 {
     int in[2] = {-1, -1}, out[2] = {-1, -1}, report[2] = {-1, -1};
     struct environment *bare = flags & SB_PROCESS_BARE ? malloc(sizeof *bare) : NULL;
@@ -80,8 +92,10 @@ static int spawn(struct sb_process *p, const char *const argv[], unsigned flags,
     int rc = -1;
     if (flags & SB_PROCESS_BARE && !bare)
         return sb_fail_nomem(err);
-    if (bare)
-        bare_environment(bare, mark);
+    if (bare && !bare_environment(bare, mark, also)) {
+        sb_fail(err, SB_EINPUT, "what %s is to find in its environment is too long", argv[0]);
+        goto fail;
+    }
     if (pipe2(report, O_CLOEXEC) || ((flags & SB_PROCESS_IN) && pipe2(in, O_CLOEXEC)) ||
         ((flags & SB_PROCESS_OUT) && pipe2(out, O_CLOEXEC))) {
         sb_fail_errno(err, errno, "cannot make a pipe for %s", argv[0]);
@@ -125,12 +139,12 @@ fail:
 
 int sb_process_spawn(struct sb_process *p, const char *const argv[], unsigned flags, struct sb_err *err)
 {
-    return spawn(p, argv, flags, NULL, err);
+    return spawn(p, argv, flags, NULL, NULL, err);
 }
 
-int sb_process_spawn_marked(struct sb_process *p, const char *const argv[], unsigned flags, const char *mark, struct sb_err *err)
+int sb_process_spawn_marked(struct sb_process *p, const char *const argv[], unsigned flags, const char *mark, const char *also, struct sb_err *err)
 {
-    return spawn(p, argv, flags | SB_PROCESS_BARE, mark, err);
+    return spawn(p, argv, flags | SB_PROCESS_BARE, mark, also, err);
 }
 
 static int status_code(int status)

@@ -93,7 +93,7 @@ int sb_process_tell(const char *const argv[], const char *text, size_t len, size
     told->status = -1;
     told->late = false;
     told->ms = 0;
-    if (sb_process_spawn_marked(&t.p, argv, SB_PROCESS_IN | SB_PROCESS_OUT | SB_PROCESS_OUT_BOTH | SB_PROCESS_OWN_GROUP | SB_PROCESS_DIE_WITH_US, told->mark, err))
+    if (sb_process_spawn_marked(&t.p, argv, SB_PROCESS_IN | SB_PROCESS_OUT | SB_PROCESS_OUT_BOTH | SB_PROCESS_OWN_GROUP | SB_PROCESS_DIE_WITH_US, told->mark, told->also, err))
         return -1;
     pid_t group = t.p.pid;
     unblock(t.p.in);

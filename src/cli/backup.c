@@ -86,7 +86,7 @@ int sb_cmd_backup(int argc, char **argv)
         {"--into", NULL, &words.into}, {"--source", NULL, &words.source},         {"--until", NULL, &words.until},
         {"--checks", NULL, &words.checks},                                        {"--uri-file", NULL, &words.uri_file},
         {"--archive", &words.archive, NULL}, {"--gzip", &words.gzip, NULL},       {"--key-file", NULL, &words.key_file},
-        {"--start", NULL, &words.start},     {"--restorer", NULL, &words.restorer}, {"--limit", NULL, &words.limit},
+        {"--start", NULL, &words.start},     {"--restorer", NULL, &words.restorer}, {"--pbm", NULL, &words.pbm}, {"--limit", NULL, &words.limit},
     };
     int n = sb_options_read(argc, argv, known, SB_COUNT(known));
     if (n < 0)
@@ -110,14 +110,18 @@ int sb_cmd_backup(int argc, char **argv)
         return sb_usage_error("--deployment belongs to backup status, drill and make");
     if (words.uri_file && !making)
         return sb_usage_error("--uri-file belongs to backup make");
-    if ((words.keep || words.into || words.start || words.source || words.until || words.checks || words.restorer || words.limit) && !drill)
-        return sb_usage_error("--into, --start, --restorer, --limit, --source, --until, --checks and --keep belong to backup drill");
+    if ((words.keep || words.into || words.start || words.source || words.until || words.checks || words.restorer || words.pbm || words.limit) && !drill)
+        return sb_usage_error("--into, --start, --restorer, --pbm, --limit, --source, --until, --checks and --keep belong to backup drill");
     int64_t limit = 0;
     if (words.limit && (sb_parse_i64(words.limit, &limit) || limit < 1 || limit > SB_DRILL_LIMIT_MAX_S))
         return sb_usage_error("--limit takes a number of seconds, of a week at most");
     words.limit_s = (int)limit;
     if (words.restorer && sb_drill_program_check(words.restorer, &err)) /* what was mistyped is no failed drill */
         return sb_usage_error("--restorer: %s", err.msg);
+    if (words.pbm && sb_drill_program_check(words.pbm, &err))
+        return sb_usage_error("--pbm: %s", err.msg);
+    if (words.pbm && (words.restorer || words.start))
+        return sb_usage_error("--pbm goes with --into: the pbm-agents of that deployment restore, and no other program");
     if (words.quick && strcmp(what, "check") != 0)
         return sb_usage_error("--quick belongs to backup check: a comparison reads everything, and status does only with --full");
     if (strcmp(what, "check") == 0)

@@ -12,7 +12,7 @@
 
 struct sb_backup_words {
     bool json, quiet, quick, full, keep, archive, gzip;
-    const char *deployment, *uri_file, *into, *source, *until, *checks, *key_file, *start, *restorer, *limit;
+    const char *deployment, *uri_file, *into, *source, *until, *checks, *key_file, *start, *restorer, *pbm, *limit;
     int limit_s; /* of that; 0: not said */
     const struct sb_seal_key *key; /* of that file; NULL: none was named */
 };

@@ -153,6 +153,8 @@ static void tell(struct sb_str *out, const json_t *r)
         line(out, "took", "%s to restore (%" PRId64 ".%" PRId64 " MB/s), %s to compare", restoring, sb_json_int(r, "bytes_per_s") / 1000000, sb_json_int(r, "bytes_per_s") / 100000 % 10, comparing);
         line(out, "sample", "%" PRId64 " of %" PRId64 " documents found by their _id as they were", sb_json_int(sample, "same"), sb_json_int(sample, "looked_up"));
     }
+    json_array_foreach(json_object_get(r, "not_compared"), i, check)
+        line(out, i ? "" : "not compared", "%s: the backup's own oplog changes its documents", json_string_value(check));
     json_array_foreach(json_object_get(r, "checks"), i, check)
         line(out, i ? "" : "checks", "%s %s %s", sb_json_str(check, "kind"), sb_json_str(check, "name") ? sb_json_str(check, "name") : sb_json_str(check, "ns"),
              json_is_true(json_object_get(check, "ok")) ? "passed" : "FAILED");
@@ -252,7 +254,7 @@ int sb_backup_drill(const struct sb_backup_words *words, const char *path)
     struct sb_err why = SB_ERR_INIT;
     json_t *report = NULL;
     const struct passwd *user = getpwuid(getuid());
-    struct sb_drill_options o = {.path = path, .by = user ? user->pw_name : "?", .origin = &origin, .target_file = words->into, .restorer = words->restorer, .limit_s = words->limit_s, .keep = words->keep, .key = words->key, .read = sb_backup_bar_read, .ctx = &bar};
+    struct sb_drill_options o = {.path = path, .by = user ? user->pw_name : "?", .origin = &origin, .target_file = words->into, .restorer = words->restorer, .pbm = words->pbm, .limit_s = words->limit_s, .keep = words->keep, .key = words->key, .read = sb_backup_bar_read, .ctx = &bar};
     int status;
     struct stat st;
     sb_str_init(&state);

@@ -61,6 +61,7 @@ void sb_backup_release(struct sb_backup *b)
     release_ranges(&b->gaps);
     free(b->path);
     free(b->name);
+    free(b->set);
     free(b->type);
     free(b->packing);
     free(b->server_version);

@@ -18,6 +18,7 @@ static const unsigned char magic[] = {0x6d, 0xe2, 0x99, 0x81};
 struct part {
     struct sb_docs docs;
     bool announced, opened, closed;
+    bool dropped; /* it has no metadata, as one that was dropped while it was dumped */
 };
 
 struct reading {
@@ -148,7 +149,7 @@ static void take_namespace(struct reading *r, const bson_t *doc, int64_t at)
     struct sb_backup_collection *c = NULL;
     if (json && db[0] && (c = sb_dump_metadata(r->b, json, db, name, r->file, at))) {
         take_type(r, c, type, at);
-    } else if (db[0] && name[0] != '$' && !(metadata && metadata[0])) {
+    } else if (db[0] && name[0] != '$' && !metadata) {
         sb_backup_problem(r->b, "metadata_missing", r->file, ns, at, "the archive has no options and indexes of this collection");
     }
     json_decref(json);
@@ -156,8 +157,10 @@ static void take_namespace(struct reading *r, const bson_t *doc, int64_t at)
     struct part *part = part_of(r, db, name);
     if (part && part->announced)
         sb_backup_problem(r->b, "namespace_twice", r->file, part->docs.ns, at, "the prelude names this namespace twice");
-    if (part)
+    if (part) {
         part->announced = true;
+        part->dropped = db[0] && name[0] != '$' && metadata && !metadata[0];
+    }
 }
 
 /* The magic number and the first block. False: the rest makes no sense. */
@@ -285,6 +288,10 @@ static void end_part(struct reading *r, struct part *part)
         sb_backup_problem(r->b, "namespace_missing", r->file, ns, -1, "the prelude names this namespace, and the archive ends without it");
     else if (part->opened && !part->closed)
         sb_backup_problem(r->b, "namespace_unfinished", r->file, ns, -1, "the archive ends before this namespace does: it was cut off, or its checksum is lost");
+    if (part->dropped && part->docs.documents)
+        sb_backup_problem(r->b, "metadata_missing", r->file, ns, -1, "the archive has documents of this collection, and no options and indexes");
+    else if (part->dropped)
+        sb_backup_note(r->b, "dropped", r->file, ns, -1, "it has neither metadata nor documents: it was dropped while it was dumped");
     sb_docs_end(&part->docs);
 }
 

@@ -304,6 +304,15 @@ static void read_data(struct sb_backup *b, int dir, const char *name, const char
     sb_window_release(&w);
 }
 
+/* Tools before 2.2 kept all indexes of a database in one file, and wrote no metadata at all. */
+static bool of_old_tools(const struct database *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        if (d->pieces[i].kind == PIECE_METADATA)
+            return false;
+    return of_collection(d, "system.indexes", PIECE_DATA) != NULL;
+}
+
 static void take_data(struct database *d, struct piece *p, bool first_look)
 {
     char *file = called(d, p->entry->name), *ns = p->name ? data_ns(d, p->name) : NULL;
@@ -312,6 +321,8 @@ static void take_data(struct database *d, struct piece *p, bool first_look)
         bool alone = p->name && !bare(d, p->name) && !of_collection(d, p->base, PIECE_METADATA);
         if (alone && d->one) /* one file was named: mongodump writes such a one, too, to standard output */
             sb_backup_note(d->b, "metadata_missing", file, ns, -1, "there are no options and indexes beside it");
+        else if (alone && of_old_tools(d))
+            sb_backup_note(d->b, "metadata_old", file, ns, -1, "its options are not kept, and its indexes are in system.indexes.bson, as by tools before 2.2");
         else if (alone)
             sb_backup_problem(d->b, "metadata_missing", file, ns, -1, "the collection's options and indexes are missing: there is no %s.metadata.json", p->base);
         struct sb_backup_collection *c = ns ? sb_backup_collection(d->b, ns) : NULL;

@@ -155,11 +155,19 @@ static void check_index_names(struct sb_backup *b, const struct sb_backup_collec
     json_decref(seen);
 }
 
+/* Tools wrote null where there was no index, or (before 3.0, beside the options as they kept them) nothing. */
+static bool no_list(const json_t *metadata, const json_t *list)
+{
+    return json_is_null(list) || (!list && json_object_size(metadata) == 1 && json_object_get(json_object_get(metadata, "options"), "create"));
+}
+
 static void take_indexes(struct sb_backup *b, struct sb_backup_collection *c, const json_t *metadata, const char *file, int64_t at)
 {
     const json_t *list = json_object_get(metadata, "indexes"), *index;
     size_t i;
     bool by_id = false;
+    if (no_list(metadata, list))
+        return;
     if (!json_is_array(list)) {
         sb_backup_problem(b, "metadata_invalid", file, c->ns, at, "there is no list of indexes in it");
         return;

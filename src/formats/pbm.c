@@ -240,6 +240,8 @@ static void look_at_sets(struct sb_pbm *s, struct sb_backup *b, const struct sb_
             continue;
         }
         if (!second_look) {
+            b->sets++;
+            sb_backup_say(b, &b->set, name);
             check_status(b, m->file, set, name);
             read_encryption(b, set, physical);
         }

@@ -14,6 +14,11 @@
 
 #define PACKED_BLOCK 65536
 
+/* The bytes before that a frame of zstd may refer to: what wants more would take as much memory. */
+#define ZSTD_WINDOW_LOG 25
+#define ZSTD_SET_WINDOW_LOG 100 /* ZSTD_d_windowLogMax */
+#define ZSTD_TOO_WIDE 16        /* ZSTD_error_frameParameter_windowTooLarge */
+
 /* libzstd's streaming interface, as its manual gives it. */
 struct zstd_in {
     const void *src;
@@ -31,6 +36,7 @@ struct zstd {
     size_t (*free_stream)(void *stream);
     size_t (*decompress)(void *stream, struct zstd_out *out, struct zstd_in *in);
     unsigned (*is_error)(size_t code);
+    int (*error_code)(size_t code);
 };
 
 struct sb_source {
@@ -195,6 +201,21 @@ static int cannot_unpack(const struct sb_source *s, const char *how, struct sb_e
     return -1;
 }
 
+/* The window that the first frame wants, by its header (RFC 8878, 3.1.1.1). */
+static uint64_t zstd_window(const unsigned char *p, size_t n)
+{
+    if (n < 6)
+        return 0;
+    if (!(p[4] & 0x20))
+        return (UINT64_C(1) << (10 + (p[5] >> 3))) / 8 * (8 + (p[5] & 7));
+    static const size_t ids[] = {0, 1, 2, 4}, sizes[] = {1, 2, 4, 8};
+    size_t at = 5 + ids[p[4] & 3], size = sizes[p[4] >> 6];
+    uint64_t window = 0;
+    for (size_t i = 0; i < size && at + i < n; i++)
+        window |= (uint64_t)p[at + i] << (8 * i);
+    return window;
+}
+
 static int open_zstd(struct sb_source *s, struct sb_err *err)
 {
     struct zstd *z = &s->zstd;
@@ -206,11 +227,18 @@ static int open_zstd(struct sb_source *s, struct sb_err *err)
     *(void **)&z->free_stream = dlsym(z->library, "ZSTD_freeDStream");
     *(void **)&z->decompress = dlsym(z->library, "ZSTD_decompressStream");
     *(void **)&z->is_error = dlsym(z->library, "ZSTD_isError");
-    if (!make || !z->free_stream || !z->decompress || !z->is_error)
-        return cannot_unpack(s, "zstd and this libzstd.so.1 cannot unpack a stream", err);
+    *(void **)&z->error_code = dlsym(z->library, "ZSTD_getErrorCode");
+    size_t (*set)(void *stream, int parameter, int value);
+    *(void **)&set = dlsym(z->library, "ZSTD_DCtx_setParameter");
+    if (!make || !z->free_stream || !z->decompress || !z->is_error || !z->error_code || !set)
+        return cannot_unpack(s, "zstd and this libzstd.so.1 cannot unpack a stream within bounded memory", err);
+    if (zstd_window(s->packed, s->to) > UINT64_C(1) << ZSTD_WINDOW_LOG)
+        return cannot_unpack(s, "zstd in a window of more than 32 MiB, which would take as much memory here: unpack it", err);
     z->stream = make();
     s->finished = true;
-    return z->stream ? 0 : sb_fail_nomem(err);
+    if (!z->stream || z->is_error(set(z->stream, ZSTD_SET_WINDOW_LOG, ZSTD_WINDOW_LOG)))
+        return sb_fail_nomem(err);
+    return 0;
 }
 
 static int64_t read_zstd(struct sb_source *s, void *p, size_t cap, struct sb_err *err)
@@ -230,6 +258,8 @@ static int64_t read_zstd(struct sb_source *s, void *p, size_t cap, struct sb_err
         s->from = in.pos;
         if (s->zstd.is_error(z)) {
             s->broken = true;
+            if (!out.pos && s->zstd.error_code(z) == ZSTD_TOO_WIDE)
+                return sb_fail(err, SB_EINPUT, "%s: a frame of zstd in it wants a window of more than 32 MiB", s->path);
             return out.pos ? (int64_t)out.pos : damaged(s, "zstd", err);
         }
         s->finished = z == 0;

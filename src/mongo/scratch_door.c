@@ -240,87 +240,130 @@ static bson_t *split(const struct sb_scratch_docs *docs)
     return list;
 }
 
-/* By the driver's own way, which splits by what the server takes at once. */
-static void send_insert(struct sb_conn *c, const char *db, const bson_t *command, const bson_t *list, size_t n, struct sb_write_result *out)
+/* A write that was looked at and made ready; nothing of it was sent. */
+struct sb_scratch_parcel {
+    bson_t *command;
+    mongoc_bulk_operation_t *inserts; /* of this door's client; NULL: the command is sent as it is */
+    char db[128];
+    bool marking;
+};
+
+void sb_scratch_parcel_free(struct sb_scratch_parcel *p)
 {
-    bson_error_t e = {0};
-    bson_t opts, reply;
-    bson_iter_t it;
-    const char *name = text_of(command, "insert");
-    const bson_t **pointers = malloc(n * sizeof *pointers);
-    mongoc_collection_t *coll = pointers ? mongoc_client_get_collection(c->client, db, name) : NULL;
-    if (!coll) {
-        snprintf(out->message, sizeof out->message, "memory ran out");
-        free(pointers);
+    if (!p)
         return;
-    }
-    for (size_t i = 0; i < n; i++)
-        pointers[i] = &list[i];
+    bson_destroy(p->command);
+    if (p->inserts)
+        mongoc_bulk_operation_destroy(p->inserts);
+    free(p);
+}
+
+/* By the driver's own way, which splits by what the server takes at once. */
+static int pack_inserts(struct sb_scratch *d, struct sb_scratch_parcel *p, const bson_t *list, uint64_t n, struct sb_err *err)
+{
+    bson_error_t e;
+    bson_t opts;
+    bson_iter_t it;
+    mongoc_collection_t *coll = mongoc_client_get_collection(d->conn->client, p->db, text_of(p->command, "insert"));
+    p->inserts = mongoc_collection_create_bulk_operation_with_opts(coll, NULL); /* without options it is an ordered one */
+    if (bson_iter_init_find(&it, p->command, "bypassDocumentValidation") && bson_iter_as_bool(&it))
+        mongoc_bulk_operation_set_bypass_document_validation(p->inserts, true);
     bson_init(&opts);
     BSON_APPEND_BOOL(&opts, "validate", false); /* the driver's own look at names: they were in a database before */
-    BSON_APPEND_BOOL(&opts, "ordered", true);
-    if (bson_iter_init_find(&it, command, "bypassDocumentValidation") && bson_iter_as_bool(&it))
-        BSON_APPEND_BOOL(&opts, "bypassDocumentValidation", true);
+    int rc = 0;
+    for (uint64_t i = 0; rc == 0 && i < n; i++)
+        if (!mongoc_bulk_operation_insert_with_opts(p->inserts, &list[i], &opts, &e))
+            rc = sb_fail(err, SB_EINPUT, "a document that cannot be sent: %s", e.message);
+    bson_destroy(&opts);
+    mongoc_collection_destroy(coll);
+    return rc;
+}
+
+static int pack_docs(struct sb_scratch *d, struct sb_scratch_parcel *p, const char *name, const char *key, const struct sb_scratch_docs *docs, struct sb_err *err)
+{
+    bson_t *list = split(docs), array;
+    if (!list)
+        return sb_fail(err, SB_EINPUT, "the documents of a write cannot be taken apart");
+    int rc = 0;
+    if (strcmp(name, "insert") == 0) {
+        rc = pack_inserts(d, p, list, docs->n, err);
+    } else {
+        BSON_APPEND_ARRAY_BEGIN(p->command, key, &array);
+        for (uint64_t i = 0; i < docs->n; i++) {
+            char at[24];
+            snprintf(at, sizeof at, "%llu", (unsigned long long)i);
+            BSON_APPEND_DOCUMENT(&array, at, &list[i]);
+        }
+        bson_append_array_end(p->command, &array);
+    }
+    free(list);
+    return rc;
+}
+
+struct sb_scratch_parcel *sb_scratch_pack(struct sb_scratch *d, struct sb_permit *permit, const char *text, const struct sb_scratch_docs *docs, struct sb_err *err)
+{
+    struct sb_scratch_parcel *p = calloc(1, sizeof *p);
+    size_t row = 0;
+    if (!p) {
+        sb_fail_nomem(err);
+        return NULL;
+    }
+    p->command = prepare(text, docs, p->db, sizeof p->db, &row, err);
+    if (!p->command || sb_permit_check(d->server, d->id, permit, text, err))
+        goto out;
+    permit->used = true;
+    p->marking = strcmp(p->db, SB_SCRATCH_DB) == 0 && strcmp(text_of(p->command, "insert"), SB_SCRATCH_COLL) == 0;
+    if (!docs || pack_docs(d, p, writes[row].name, writes[row].docs, docs, err) == 0)
+        return p;
+out:
+    sb_scratch_parcel_free(p);
+    return NULL;
+}
+
+static void send_inserts(struct sb_conn *c, mongoc_bulk_operation_t *inserts, struct sb_write_result *out)
+{
+    bson_error_t e = {0};
+    bson_t reply;
     c->refused[0] = '\0';
-    if (mongoc_collection_insert_many(coll, pointers, n, &opts, &reply, &e))
+    if (mongoc_bulk_operation_execute(inserts, &reply, &e))
         out->outcome = SB_OUTCOME_OK;
     else
         sb_write_failed(c, &e, "insert", out);
     bson_destroy(&reply);
-    bson_destroy(&opts);
-    mongoc_collection_destroy(coll);
-    free(pointers);
 }
 
-static void send_with(struct sb_conn *c, const char *db, bson_t *command, size_t row, const struct sb_scratch_docs *docs, struct sb_write_result *out)
+static void refused(struct sb_write_result *out, const struct sb_err *err)
 {
-    bson_t *list = split(docs), array;
-    if (!list) {
-        snprintf(out->message, sizeof out->message, "the documents of a write cannot be taken apart");
-        return;
-    }
-    if (strcmp(writes[row].name, "insert") == 0) {
-        send_insert(c, db, command, list, docs->n, out);
-    } else {
-        BSON_APPEND_ARRAY_BEGIN(command, writes[row].docs, &array);
-        for (uint64_t i = 0; i < docs->n; i++) {
-            char key[24];
-            snprintf(key, sizeof key, "%llu", (unsigned long long)i);
-            BSON_APPEND_DOCUMENT(&array, key, &list[i]);
-        }
-        bson_append_array_end(command, &array);
-        sb_write_send(c, db, command, out);
-    }
-    free(list);
+    memset(out, 0, sizeof *out);
+    out->outcome = SB_OUTCOME_FAILED;
+    out->code = err->detail;
+    snprintf(out->message, sizeof out->message, "%s", err->msg);
+}
+
+void sb_scratch_send(struct sb_scratch *d, struct sb_scratch_parcel *p, struct sb_write_result *out)
+{
+    struct sb_err err = SB_ERR_INIT;
+    int64_t start = sb_mono_ms();
+    memset(out, 0, sizeof *out);
+    out->outcome = SB_OUTCOME_FAILED;
+    if (check_place(d, p->marking, &err))
+        refused(out, &err);
+    else if (p->inserts)
+        send_inserts(d->conn, p->inserts, out);
+    else
+        sb_write_send(d->conn, p->db, p->command, out);
+    out->millis = sb_mono_ms() - start;
+    sb_scratch_parcel_free(p);
 }
 
 void sb_scratch_write(struct sb_scratch *d, struct sb_permit *permit, const char *text, const struct sb_scratch_docs *docs, struct sb_write_result *out)
 {
     struct sb_err err = SB_ERR_INIT;
-    char db[128];
-    size_t row = 0;
-    int64_t start = sb_mono_ms();
-    memset(out, 0, sizeof *out);
-    out->outcome = SB_OUTCOME_FAILED;
-    bson_t *command = prepare(text, docs, db, sizeof db, &row, &err);
-    if (!command || sb_permit_check(d->server, d->id, permit, text, &err))
-        goto out;
-    permit->used = true;
-    bool marking = strcmp(db, SB_SCRATCH_DB) == 0 && strcmp(text_of(command, "insert"), SB_SCRATCH_COLL) == 0;
-    if (check_place(d, marking, &err))
-        goto out;
-    if (docs)
-        send_with(d->conn, db, command, row, docs, out);
+    struct sb_scratch_parcel *p = sb_scratch_pack(d, permit, text, docs, &err);
+    if (p)
+        sb_scratch_send(d, p, out);
     else
-        sb_write_send(d->conn, db, command, out);
-out:
-    if (err.code != SB_OK) {
-        out->code = err.detail;
-        snprintf(out->message, sizeof out->message, "%s", err.msg);
-    }
-    out->millis = sb_mono_ms() - start;
-    if (command)
-        bson_destroy(command);
+        refused(out, &err);
 }
 
 int sb_scratch_still(struct sb_scratch *d, struct sb_err *err)

@@ -47,39 +47,26 @@ int sb_drill_intend(struct drill *d, const char *text, struct sb_permit *permit,
     return rc;
 }
 
-int sb_drill_came_of(struct drill *d, const struct sb_write_result *result, struct sb_err *err)
+int sb_drill_came_of(struct drill *d, int64_t step, const struct sb_write_result *result, struct sb_err *err)
 {
-    return record(d, SB_ENTRY_STEP_RESULT, json_pack("{s:I,s:i,s:b,s:s,s:I,s:o,s:I}", "step", (json_int_t)d->steps, "try", 1, "undo", d->undo, "outcome", outcome_name(result->outcome), "code",
+    return record(d, SB_ENTRY_STEP_RESULT, json_pack("{s:I,s:i,s:b,s:s,s:I,s:o,s:I}", "step", (json_int_t)step, "try", 1, "undo", d->undo, "outcome", outcome_name(result->outcome), "code",
                                                      (json_int_t)result->code, "message", words(result->message[0] ? result->message : NULL), "millis", (json_int_t)result->millis), err);
 }
 
 int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct sb_err *err)
 {
-    struct sb_scratch_docs docs = {step->docs, step->bytes, step->n};
     struct sb_write_result result;
     struct sb_permit permit;
-    struct sb_str text;
-    sb_str_init(&text);
-    sb_str_adds(&text, step->command);
-    int rc = 0;
-    if (step->docs) {
-        sb_str_addc(&text, ',');
-        rc = sb_scratch_docs_text(&text, step->docs_key, &docs, err);
-        sb_str_addc(&text, '}');
-    }
-    if (rc == 0)
-        rc = sb_str_ok(&text) ? sb_drill_intend(d, text.p, &permit, err) : sb_fail_nomem(err);
-    if (rc == 0) {
-        sb_hook("drill.send.before");
-        sb_scratch_write(d->door, &permit, text.p, step->docs ? &docs : NULL, &result);
-        sb_hook("drill.send.after");
-        bool fine = result.outcome == SB_OUTCOME_OK || (result.outcome == SB_OUTCOME_FAILED && step->forgive && result.code == step->forgive);
-        rc = sb_drill_came_of(d, &result, err);
-        if (rc == 0 && !fine)
-            rc = sb_fail(err, result.outcome == SB_OUTCOME_UNKNOWN ? SB_ESERVER : SB_ECOMMAND, "%s", result.message);
-        sb_write_result_release(&result);
-    }
-    sb_str_release(&text);
+    if (sb_drill_land(d, err) || sb_drill_intend(d, step->command, &permit, err))
+        return -1;
+    sb_hook("drill.send.before");
+    sb_scratch_write(d->door, &permit, step->command, NULL, &result);
+    sb_hook("drill.send.after");
+    bool fine = result.outcome == SB_OUTCOME_OK || (result.outcome == SB_OUTCOME_FAILED && step->forgive && result.code == step->forgive);
+    int rc = sb_drill_came_of(d, d->steps, &result, err);
+    if (rc == 0 && !fine)
+        rc = sb_fail(err, result.outcome == SB_OUTCOME_UNKNOWN ? SB_ESERVER : SB_ECOMMAND, "%s", result.message);
+    sb_write_result_release(&result);
     return rc;
 }
 
@@ -87,7 +74,7 @@ int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct s
 static int write_step(void *ctx, const struct sb_restore_step *step, struct sb_err *err)
 {
     struct drill *d = ctx;
-    return d->rehearsal ? 0 : sb_drill_write(d, step, err);
+    return d->rehearsal ? 0 : step->docs ? sb_drill_fly(d, step, err) : sb_drill_write(d, step, err);
 }
 
 /* ---- drills that were killed ---- */
@@ -135,7 +122,7 @@ static int look(struct drill *d, struct sb_backups *list, const struct sb_backup
         return -1;
     const struct sb_backup *b = list->n ? &list->items[0] : NULL;
     if (list->n != 1)
-        return sb_fail(err, SB_EINPUT, "%s holds %zu backups: a drill restores one", d->o->path, list->n);
+        return sb_fail(err, SB_EINPUT, "%s holds %zu backups: a drill restores one (of a store name its file NAME.pbm.json)", d->o->path, list->n);
     if (d->fault.code != SB_OK) {
         *err = d->fault;
         return -1;
@@ -143,14 +130,17 @@ static int look(struct drill *d, struct sb_backups *list, const struct sb_backup
     if (b->problems.n)
         return sb_fail(err, SB_EINPUT, "the backup is damaged: %s: %s%s%s", b->problems.items[0].code, b->problems.items[0].file ? b->problems.items[0].file : "",
                        b->problems.items[0].file ? ": " : "", b->problems.items[0].what);
-    if (b->kind != SB_BACKUP_DUMP_FOLDER && b->kind != SB_BACKUP_DUMP_ARCHIVE)
-        return sb_fail(err, SB_EINPUT, "a backup of the kind %s is not restored by this program: only folders and archives of mongodump are", sb_backup_kind_name(b->kind));
+    if (!d->o->pbm && b->kind != SB_BACKUP_DUMP_FOLDER && b->kind != SB_BACKUP_DUMP_ARCHIVE)
+        return sb_fail(err, SB_EINPUT, "a backup of the kind %s is not restored by this program: only folders and archives of mongodump are%s", sb_backup_kind_name(b->kind),
+                       b->kind == SB_BACKUP_PBM ? ", and with --pbm pbm restores its own" : "");
     return b->nomem ? sb_fail_nomem(err) : 0;
 }
 
 static bool take_document(void *ctx, const char *ns, const unsigned char *p, size_t n)
 {
     struct drill *d = ctx;
+    if (!ns && d->o->pbm)
+        return sb_drill_pbm_entry(d, p, n, &d->fault) == 0;
     if (!ns)
         return true; /* the oplog's time comes later */
     sb_drill_sample(d, ns, p, n);
@@ -179,21 +169,21 @@ static int begin(struct drill *d, struct sb_err *err)
 static int restore_data(struct drill *d, struct sb_err *err)
 {
     struct sb_backup_options data = {.key = d->o->key, .sums = true, .read = told, .document = take_document, .ctx = d};
-    d->rehearsal = d->o->restorer != NULL;
-    int rc = sb_restore_create(d->restore, err) || look(d, &d->data, &data, err) || sb_restore_flush(d->restore, err) ? -1 : 0;
+    d->rehearsal = d->program != NULL;
+    int rc = sb_restore_create(d->restore, err) || look(d, &d->data, &data, err) || sb_restore_flush(d->restore, err) || sb_drill_land(d, err) ? -1 : 0;
     d->rehearsal = false;
     if (rc)
         return -1;
     d->level = 2;
-    return d->o->restorer ? sb_drill_restorer_data(d, err) : 0;
+    return d->o->pbm ? sb_drill_pbm_data(d, err) : d->o->restorer ? sb_drill_restorer_data(d, err) : 0;
 }
 
 static int restore_rest(struct drill *d, struct sb_err *err)
 {
     struct sb_backup_options oplog = {.key = d->o->key, .quick = d->plan.items[0].kind == SB_BACKUP_DUMP_FOLDER, .document = take_entry, .ctx = d};
-    bool has_oplog = d->data.items[0].oplog_entries != 0;
-    d->rehearsal = d->o->restorer != NULL;
-    int rc = (has_oplog && (look(d, &d->oplog, &oplog, err) || sb_restore_flush(d->restore, err))) || sb_restore_indexes(d->restore, err) || sb_restore_views(d->restore, err) ? -1 : 0;
+    bool has_oplog = d->data.items[0].oplog_entries != 0 && !d->o->pbm; /* pbm has applied it */
+    d->rehearsal = d->program != NULL;
+    int rc = (has_oplog && (look(d, &d->oplog, &oplog, err) || sb_restore_flush(d->restore, err) || sb_drill_land(d, err))) || sb_restore_indexes(d->restore, err) || sb_restore_views(d->restore, err) ? -1 : 0;
     d->rehearsal = false;
     return rc || (d->o->restorer && has_oplog && sb_drill_restorer_oplog(d, err)) ? -1 : 0;
 }
@@ -202,13 +192,13 @@ static int restore(struct drill *d, struct sb_err *err)
 {
     d->stage = "restore";
     d->restore = sb_restore_new(&d->plan.items[0], write_step, d, err);
-    if (!d->restore || (d->o->restorer && sb_drill_restorer_begin(d, err)))
+    if (!d->restore || (d->o->pbm ? sb_drill_pbm_begin(d, err) : d->o->restorer ? sb_drill_restorer_begin(d, err) : 0))
         return -1;
     int64_t from = sb_mono_ms(), compared;
     if ((d->by_operator && sb_restore_drop(d->restore, err)) || restore_data(d, err))
         return -1;
     int64_t data_ms = sb_mono_ms() - from;
-    d->restore_ms = d->o->restorer ? d->restorer_ms : data_ms;
+    d->restore_ms = d->program ? d->restorer_ms : data_ms;
     d->stage = "compare";
     if (sb_drill_as_before(d, err) || sb_drill_compare(d, true, err) || sb_drill_look_up(d, err))
         return -1;
@@ -217,7 +207,7 @@ static int restore(struct drill *d, struct sb_err *err)
     d->stage = "restore";
     if (restore_rest(d, err))
         return -1;
-    d->restore_ms = d->o->restorer ? d->restorer_ms : d->restore_ms + sb_mono_ms() - compared;
+    d->restore_ms = d->program ? d->restorer_ms : d->restore_ms + sb_mono_ms() - compared;
     d->level = 3;
     return 0;
 }
@@ -228,14 +218,14 @@ static int compare(struct drill *d, struct sb_err *err)
     d->stage = "compare";
     if (sb_drill_compare(d, false, err))
         return -1;
-    d->level = 4;
+    d->level = d->changed_n ? 3 : 4; /* what was not compared is not shown */
     d->compare_ms += sb_mono_ms() - from;
     d->stage = "checks";
     if (!d->o->checks)
         return 0;
     if (sb_drill_checks(d, err))
         return -1;
-    d->level = 5;
+    d->level = d->level == 4 ? 5 : d->level;
     return 0;
 }
 
@@ -243,7 +233,7 @@ static int run(struct drill *d, struct sb_err *err)
 {
     struct sb_backup_options plan = {.key = d->o->key, .quick = true, .raw = true};
     d->stage = "backup";
-    if (look(d, &d->plan, &plan, err))
+    if (look(d, &d->plan, &plan, err) || (d->o->pbm && sb_drill_pbm_fits(d, err)))
         return -1;
     d->level = d->plan.items[0].level;
     for (size_t i = 0; i < d->plan.items[0].collections_n; i++)
@@ -260,7 +250,15 @@ static int run(struct drill *d, struct sb_err *err)
 /* Of what another program restored nothing is known before it was compared. */
 static struct sb_restore_counts restored(const struct drill *d)
 {
-    return d->restore && (!d->o->restorer || d->level >= 3) ? sb_restore_counts(d->restore) : (struct sb_restore_counts){.collections = 0};
+    struct sb_restore_counts c = {.collections = 0};
+    if (!d->restore || (d->program && d->level < 3))
+        return c;
+    c = sb_restore_counts(d->restore);
+    if (!d->program) { /* what was handed out last may not have been taken */
+        c.documents = d->documents;
+        c.bytes = d->bytes;
+    }
+    return c;
 }
 
 static json_t *counts(const struct drill *d)
@@ -283,10 +281,19 @@ static json_t *about(const struct drill *d, bool ok)
 {
     char took[64];
     sb_duration_format(took, sizeof took, d->restore_ms);
-    char *text = ok ? sb_format("%s restored%s%s in %s, shown to L%d", d->o->path, d->o->restorer ? " by " : "", d->o->restorer ? d->o->restorer : "", took, d->level) : sb_format("%s failed: %s", d->o->path, d->fault.msg);
+    char *text = ok ? sb_format("%s restored%s%s in %s, shown to L%d", d->o->path, d->program ? " by " : "", d->program ? d->program : "", took, d->level) : sb_format("%s failed: %s", d->o->path, d->fault.msg);
     json_t *v = words(text);
     free(text);
     return v;
+}
+
+/* Collections that the backup's own oplog changes: what they hold in the end is told by no file. */
+static json_t *uncompared(const struct drill *d)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < d->changed_n; i++)
+        json_array_append_new(list, words(d->changed[i]));
+    return list;
 }
 
 static json_t *report_of(struct drill *d, bool ok, int64_t total_ms, const char *left)
@@ -304,9 +311,9 @@ static json_t *report_of(struct drill *d, bool ok, int64_t total_ms, const char 
                              d->facts.version, "simulated", d->facts.simulated, "started_by", words(d->o->started_by), "room_bytes", (json_int_t)d->room, "restored", counts(d), "until", c.last ? json_string(until) : json_null(), "digest",
                              digest[0] ? json_string(digest) : json_null(), "restore_ms", (json_int_t)d->restore_ms, "compare_ms", (json_int_t)d->compare_ms, "total_ms", (json_int_t)total_ms,
                              "bytes_per_s", (json_int_t)(d->restore_ms > 0 ? c.bytes * 1000 / (uint64_t)d->restore_ms : 0), "steps", (json_int_t)d->steps);
-    json_t *found = json_pack("{s:O,s:I,s:{s:I,s:I},s:O,s:o,s:b,s:o}", "differences", d->differences, "differences_found", (json_int_t)d->differences_n, "sample", "looked_up", (json_int_t)d->looked_up,
+    json_t *found = json_pack("{s:O,s:I,s:{s:I,s:I},s:O,s:o,s:b,s:o,s:o}", "differences", d->differences, "differences_found", (json_int_t)d->differences_n, "sample", "looked_up", (json_int_t)d->looked_up,
                               "same", (json_int_t)d->same, "checks", d->checked, "left", words(left), "kept", d->marked,
-                              "restorer", sb_drill_restorer_report(d));
+                              "restorer", sb_drill_restorer_report(d), "not_compared", uncompared(d));
     if (!v || !more || !found || json_object_update(v, more) || json_object_update(v, found)) {
         json_decref(v);
         v = NULL;
@@ -323,6 +330,7 @@ static void release(struct drill *d)
         free(d->samples[i].p);
     }
     sb_restore_free(d->restore);
+    sb_drill_flight_end(d);
     sb_scratch_close(d->door);
     sb_conn_close(d->conn);
     sb_deployment_facts_release(&d->facts);
@@ -333,6 +341,12 @@ static void release(struct drill *d)
     json_decref(d->differences);
     json_decref(d->checked);
     json_decref(d->runs);
+    for (size_t i = 0; i < d->changed_n; i++)
+        free(d->changed[i]);
+    for (size_t i = 0; i < d->altered_n; i++)
+        free(d->altered[i]);
+    free(d->changed);
+    free(d->altered);
 }
 
 int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *err)
@@ -344,8 +358,9 @@ int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *e
     *report = NULL;
     if (!d)
         return sb_fail_nomem(err);
-    *d = (struct drill){.o = o, .stage = "backup", .differences = json_array(), .checked = json_array(), .runs = json_array(), .oplog_fd = -1, .place = {.lock = {-1}}};
+    *d = (struct drill){.o = o, .stage = "backup", .differences = json_array(), .checked = json_array(), .runs = json_array(), .oplog_fd = -1, .place = {.lock = {-1}}, .program = o->pbm ? o->pbm : o->restorer};
     sb_str_init(&d->uri);
+    sb_str_init(&d->pbm_uri);
     if (!d->differences || !d->checked || !d->runs) {
         sb_fail_nomem(err);
         goto out;
@@ -355,8 +370,11 @@ int sb_drill(const struct sb_drill_options *o, json_t **report, struct sb_err *e
     snprintf(d->id, sizeof d->id, "D-%.10s", d->nonce);
     sb_rng_seed(&d->rng, (uint64_t)sb_fnv1a(SB_FNV_START, d->nonce, 32));
     bool ok = run(d, &d->fault) == 0;
+    sb_drill_land(d, NULL); /* after a failure: its outcome is no cause any more, but on the record */
     json_t *source = ok && o->source ? sb_drill_source(d) : NULL;
-    if (d->marked && !o->keep && sb_drill_clear(d, &why) && o->started_by)
+    if (d->going)
+        sb_fail(&why, SB_EIO, "what pbm began may be going on at the target");
+    else if (d->marked && !o->keep && sb_drill_clear(d, &why) && o->started_by)
         why.code = SB_OK; /* it is ended now, with all that is in it */
     sb_drill_restorer_end(d, why.code != SB_OK ? NULL : &why);
     *report = report_of(d, ok, sb_mono_ms() - from, why.code != SB_OK ? why.msg : NULL);

@@ -8,9 +8,12 @@
 #include <signalbox/agents/backup_restore.h>
 #include <signalbox/ledger/ledger.h>
 #include <signalbox/mongo/scratch_door.h>
+#include <signalbox/base/process.h>
 #include <signalbox/base/str.h>
 #include <signalbox/orchestrator/drill.h>
 #include <signalbox/orchestrator/drill_target.h>
+
+#include <pthread.h>
 
 #define SB_DRILL_SAMPLES 64
 
@@ -19,6 +22,26 @@ struct sb_drill_sample {
     char *ns;
     unsigned char *p;
     size_t n;
+};
+
+/* A write that carries documents. */
+struct drill_sent {
+    int64_t step;               /* 0: none */
+    uint64_t documents, bytes;  /* that it inserts */
+};
+
+/* The one that is under way; see drill_flight.c. */
+struct drill_flight {
+    pthread_t thread;
+    bool started;
+    struct sb_scratch *other; /* packed through by turns with the drill's own door */
+    struct drill_sent sent;
+    pthread_mutex_t lock;     /* for what follows; what came back is read when it is no longer up */
+    pthread_cond_t turn;
+    bool up, end;
+    struct sb_scratch *door;
+    struct sb_scratch_parcel *parcel;
+    struct sb_write_result result;
 };
 
 struct drill {
@@ -35,6 +58,8 @@ struct drill {
     bool marked;       /* ours is there */
     bool undo;         /* writes that clear away */
     int64_t steps;
+    struct drill_flight flight;
+    uint64_t documents, bytes; /* that the target took */
     int level;
     int64_t room; /* bytes free on the target's disk when it began; 0: it does not tell */
     int64_t restore_ms, compare_ms;
@@ -48,6 +73,11 @@ struct drill {
     uint64_t looked_up, same;
     bool rehearsal; /* steps are gone through, and not made */
     /* of another program that restores: */
+    const char *program;          /* NULL: none, we do */
+    struct sb_str pbm_uri;        /* the variable in which pbm finds the target's connection string */
+    bool going;                   /* pbm's restore was begun, and its end not seen */
+    char **changed, **altered;    /* collections that a backup's own oplog changes, which pbm applies; and those of which it alters what they are */
+    size_t changed_n, altered_n;
     struct sb_drill_target place; /* a folder for what it is told */
     struct sb_str uri;            /* the target's */
     int oplog_fd;                 /* -1: none */
@@ -56,12 +86,23 @@ struct drill {
     char restorer_version[128], restorer_sha256[SB_HEX_LEN + 1];
 };
 
-/* The INTENT of what is about to be done, with its permit, and the RESULT. */
+/* The INTENT of what is about to be done, as step d->steps, with its permit; and the RESULT. */
 int sb_drill_intend(struct drill *d, const char *text, struct sb_permit *permit, struct sb_err *err);
-int sb_drill_came_of(struct drill *d, const struct sb_write_result *result, struct sb_err *err);
+int sb_drill_came_of(struct drill *d, int64_t step, const struct sb_write_result *result, struct sb_err *err);
 
-/* One write: INTENT, the door, RESULT. docs as in the step. */
+/* One write without documents: INTENT, the door, RESULT; after what is under way has come back. */
 int sb_drill_write(struct drill *d, const struct sb_restore_step *step, struct sb_err *err);
+
+/* ---- drill_flight.c: writes with documents, one of which is under way while the next one is made ready ---- */
+
+/* Its INTENT; it is sent when the one before it has come back well, whose RESULT is then on the record. -1: also of the one before. */
+int sb_drill_fly(struct drill *d, const struct sb_restore_step *step, struct sb_err *err);
+
+/* Waits for what is under way, and puts its RESULT on the record. 0: it was well, or there was none. */
+int sb_drill_land(struct drill *d, struct sb_err *err);
+
+/* Ends the thread; after sb_drill_land. */
+void sb_drill_flight_end(struct drill *d);
 
 /* ---- drill_guard.c: may it be written to at all; the mark; clearing away ---- */
 
@@ -72,7 +113,18 @@ int sb_drill_clear(struct drill *d, struct sb_err *err);
 /* Why the level does not count for policy beyond L2; code is a word of it. NULL: it counts. */
 const char *sb_drill_cap(const struct drill *d, const char **code);
 
+/* ---- drill_said.c: what a program said that was run for the drill ---- */
+
+void sb_drill_make_harmless(struct drill *d, struct sb_str *text); /* neither a password of d->uri nor anything that drives a terminal */
+json_t *sb_drill_kept(const struct sb_str *text);
+void sb_drill_last_line(const struct sb_str *text, char *out, size_t cap); /* that says something */
+
 /* ---- drill_restorer.c: another program that restores; what is kept of it is in `runs` ---- */
+
+int sb_drill_program_begin(struct drill *d, const char *version, struct sb_err *err); /* reads the URI, makes a folder; what it is, asked by this word */
+char *sb_drill_program_text(const char *const argv[]);                                /* what its intent says; heap, NULL: out of memory */
+int sb_drill_keep_run(struct drill *d, const char *const argv[], const struct sb_told *told, struct sb_err *err); /* in the report */
+int sb_drill_nothing_else(struct drill *d, struct sb_err *err);                       /* did it make what the backup does not hold? */
 
 int sb_drill_restorer_begin(struct drill *d, struct sb_err *err);
 int sb_drill_restorer_data(struct drill *d, struct sb_err *err);
@@ -80,6 +132,13 @@ int sb_drill_restorer_entry(struct drill *d, const unsigned char *p, size_t n, s
 int sb_drill_restorer_oplog(struct drill *d, struct sb_err *err);
 json_t *sb_drill_restorer_report(const struct drill *d);
 int sb_drill_restorer_end(struct drill *d, struct sb_err *err); /* also where it was not begun */
+
+/* ---- drill_pbm.c: Percona Backup for MongoDB restores ---- */
+
+int sb_drill_pbm_fits(const struct drill *d, struct sb_err *err);
+int sb_drill_pbm_begin(struct drill *d, struct sb_err *err);
+int sb_drill_pbm_entry(struct drill *d, const unsigned char *p, size_t n, struct sb_err *err); /* of the store's oplog: what it changes */
+int sb_drill_pbm_data(struct drill *d, struct sb_err *err);
 
 /* ---- drill_compare.c ---- */
 

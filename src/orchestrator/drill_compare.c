@@ -14,6 +14,9 @@
 #define KEPT 20                 /* differences */
 #define SAMPLE_MAX (64 << 10)   /* bytes of a document */
 #define CHECKS_MAX 1000
+#define HEALTH_S 300            /* that the health command may take where the checks' file does not say */
+#define HEALTH_MAX_S 86400
+#define HEALTH_SAID_MAX ((size_t)16 << 10)
 #define LOOK_UP_MS 2000         /* a server without an index on _id takes a scan for each: the rest is not looked up then */
 
 /* ---- the sample ---- */
@@ -80,7 +83,7 @@ int sb_drill_look_up(struct drill *d, struct sb_err *err)
 {
     int64_t until = sb_mono_ms() + LOOK_UP_MS;
     for (size_t i = 0; i < SB_DRILL_SAMPLES && sb_mono_ms() < until; i++) {
-        if (!d->samples[i].ns)
+        if (!d->samples[i].ns || sb_strs_has(d->changed, d->changed_n, d->samples[i].ns))
             continue;
         int same = look_up_one(d->conn, &d->samples[i], err);
         if (same < 0)
@@ -115,6 +118,8 @@ static void differ(void *ctx, const char *ns, enum sb_backup_difference x, const
     bool there = x == SB_DIFFERENT_MISSING || x == SB_DIFFERENT_EXTRA;
     const struct sb_backup_collection *of = sb_backup_collection_find(&c->d->plan.items[0], ns);
     if (c->documents ? !is_about_documents(x) && !(there && of && !of->view) : is_about_documents(x))
+        return;
+    if (sb_strs_has(c->documents ? c->d->changed : c->d->altered, c->documents ? c->d->changed_n : c->d->altered_n, ns))
         return;
     if (!c->documents && c->d->restore && sb_restore_altered(c->d->restore, ns)) /* by the oplog: it is no more what its metadata say */
         return;
@@ -243,11 +248,27 @@ static int check_list(struct drill *d, const char *key, bool sentinel, struct sb
     return 0;
 }
 
+/* How it ended and how long it took is in the report; of what it says only the last line, where it failed. */
+static int judge_health(struct drill *d, const char *program, int64_t within_s, struct sb_told *told, struct sb_err *err)
+{
+    char line[240] = "";
+    sb_drill_make_harmless(d, &told->output);
+    sb_drill_last_line(&told->output, line, sizeof line);
+    bool ok = !told->late && told->status == 0;
+    json_array_append_new(d->checked, json_pack("{s:s,s:s,s:i,s:b,s:I,s:b}", "kind", "health", "name", program, "exit", told->status, "late", told->late, "took_ms", (json_int_t)told->ms, "ok", ok));
+    if (told->late)
+        return sb_fail(err, SB_ENO, "the health command %s took longer than %" PRId64 " s and was ended", program, within_s);
+    return ok ? 0 : sb_fail(err, SB_ENO, "the health command %s ended with %d%s%s", program, told->status, line[0] ? ": " : "", line);
+}
+
 static int run_health(struct drill *d, struct sb_err *err)
 {
-    const json_t *list = json_object_get(d->o->checks, "health"), *word;
+    const json_t *list = json_object_get(d->o->checks, "health"), *within = json_object_get(d->o->checks, "health_within_s"), *word;
     const char *argv[32] = {NULL};
+    int64_t within_s = within ? json_integer_value(within) : HEALTH_S;
     size_t i;
+    if (within && (!json_is_integer(within) || within_s < 1 || within_s > HEALTH_MAX_S))
+        return sb_fail(err, SB_EINPUT, "\"health_within_s\" of the checks' file is no number of seconds from 1 to %d", HEALTH_MAX_S);
     if (!list)
         return 0;
     if (!json_is_array(list) || !json_array_size(list) || json_array_size(list) >= SB_COUNT(argv))
@@ -255,15 +276,17 @@ static int run_health(struct drill *d, struct sb_err *err)
     json_array_foreach(list, i, word)
         if (!(argv[i] = json_string_value(word)))
             return sb_fail(err, SB_EINPUT, "\"health\" of the checks' file holds something else than texts");
-    struct sb_process p;
-    int64_t began = sb_mono_ms();
-    if (setenv("SIGNALBOX_DRILL_URI_FILE", d->o->target_file ? d->o->target_file : "", 1))
-        return sb_fail_nomem(err);
-    if (sb_process_spawn(&p, argv, SB_PROCESS_OUT | SB_PROCESS_DIE_WITH_US, err))
+    if (!d->uri.len && sb_uri_from_file(d->o->target_file, &d->uri, err)) /* its password is not repeated */
         return -1;
-    int status = sb_process_wait(&p);
-    json_array_append_new(d->checked, json_pack("{s:s,s:s,s:i,s:I,s:b}", "kind", "health", "name", argv[0], "exit", status, "took_ms", (json_int_t)(sb_mono_ms() - began), "ok", status == 0));
-    return status ? sb_fail(err, SB_ENO, "the health command %s ended with %d", argv[0], status) : 0;
+    char *also = sb_format("SIGNALBOX_DRILL_URI_FILE=%s", d->o->target_file);
+    struct sb_told told = {.status = -1, .also = also};
+    sb_str_init(&told.output);
+    int rc = also ? sb_process_tell(argv, "", 0, HEALTH_SAID_MAX, (int)(within_s * 1000), NULL, &told, err) : sb_fail_nomem(err);
+    if (rc == 0)
+        rc = judge_health(d, argv[0], within_s, &told, err);
+    sb_str_release(&told.output);
+    free(also);
+    return rc;
 }
 
 int sb_drill_checks(struct drill *d, struct sb_err *err)

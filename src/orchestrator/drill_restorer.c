@@ -22,95 +22,9 @@
 #include <unistd.h>
 
 #define SAID_MAX ((size_t)256 << 10) /* of what it says, by which its hash is made */
-#define KEPT_MAX ((size_t)4 << 10)   /* of that, from its beginning and from its end each */
 #define VERSION_S 20
 #define WORDS_MAX 16
 #define LOOK_MS 1000
-
-/* ---- what it says ---- */
-
-static int hex_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-}
-
-/* The password of a connection string as it stands there, and as it is meant. */
-static void password_of(const char *uri, struct sb_str *raw, struct sb_str *meant)
-{
-    const char *from = strstr(uri, "://"), *end = from ? from + 3 + strcspn(from + 3, "/?") : NULL, *at = NULL;
-    for (const char *p = from; p && p < end; p++)
-        at = *p == '@' ? p : at;
-    const char *colon = at ? memchr(from + 3, ':', (size_t)(at - from - 3)) : NULL;
-    if (!colon)
-        return;
-    sb_str_add(raw, colon + 1, (size_t)(at - colon - 1));
-    for (const char *p = colon + 1; p < at; p++) {
-        int high = p[0] == '%' && at - p > 2 ? hex_of(p[1]) : -1, low = high >= 0 ? hex_of(p[2]) : -1;
-        sb_str_addc(meant, low >= 0 ? (char)(high << 4 | low) : *p);
-        p += low >= 0 ? 2 : 0;
-    }
-}
-
-static void mask(struct sb_str *text, const struct sb_str *secret)
-{
-    struct sb_str out;
-    const char *from = text->p, *p;
-    if (secret->len == 0)
-        return;
-    sb_str_init(&out);
-    while ((p = memmem(from, text->len - (size_t)(from - text->p), secret->p, secret->len))) {
-        sb_str_add(&out, from, (size_t)(p - from));
-        sb_str_adds(&out, "***");
-        from = p + secret->len;
-    }
-    sb_str_add(&out, from, text->len - (size_t)(from - text->p));
-    sb_str_release(text);
-    *text = out;
-}
-
-/* Neither a password nor anything that drives a terminal. */
-static void make_harmless(struct drill *d, struct sb_str *text)
-{
-    struct sb_str raw, meant;
-    sb_str_init(&raw);
-    sb_str_init(&meant);
-    password_of(d->uri.p, &raw, &meant);
-    mask(text, &raw);
-    mask(text, &meant);
-    for (size_t i = 0; i < text->len; i++)
-        if (((unsigned char)text->p[i] < ' ' && text->p[i] != '\n' && text->p[i] != '\t') || text->p[i] == 127)
-            text->p[i] = '?';
-    explicit_bzero(raw.p, raw.len);
-    explicit_bzero(meant.p, meant.len);
-    sb_str_release(&raw);
-    sb_str_release(&meant);
-}
-
-static json_t *kept_of(const struct sb_str *text)
-{
-    struct sb_str out;
-    if (text->len <= 2 * KEPT_MAX)
-        return sb_json_of_bytes(text->p, text->len);
-    sb_str_init(&out);
-    sb_str_add(&out, text->p, KEPT_MAX);
-    sb_str_addf(&out, "\n[%zu bytes are left out here]\n", text->len - 2 * KEPT_MAX);
-    sb_str_add(&out, text->p + text->len - KEPT_MAX, KEPT_MAX);
-    json_t *v = sb_json_of_bytes(out.p, out.len);
-    sb_str_release(&out);
-    return v;
-}
-
-/* The last line that says something. */
-static void last_line(const struct sb_str *text, char *out, size_t cap)
-{
-    size_t end = text->len;
-    while (end && (text->p[end - 1] == '\n' || text->p[end - 1] == ' '))
-        end--;
-    size_t from = end;
-    while (from && text->p[from - 1] != '\n')
-        from--;
-    snprintf(out, cap, "%.*s", (int)sb_utf8_whole(text->p + from, end - from < cap - 1 ? end - from : cap - 1), text->p + from);
-}
 
 /* ---- the guard while it runs ---- */
 
@@ -185,37 +99,51 @@ static json_t *words_of(const char *const argv[])
     return list;
 }
 
+char *sb_drill_program_text(const char *const argv[])
+{
+    json_t *command = json_pack("{s:o}", "$program", words_of(argv));
+    char *text = command ? json_dumps(command, JSON_COMPACT) : NULL;
+    json_decref(command);
+    return text;
+}
+
 /* Its intent; the door lets it through only with that, and only while the target is what it was. */
 static int begin(struct drill *d, const char *const argv[], struct sb_err *err)
 {
     struct sb_permit permit;
-    json_t *command = json_pack("{s:o}", "$program", words_of(argv));
-    char *text = command ? json_dumps(command, JSON_COMPACT) : NULL;
+    char *text = sb_drill_program_text(argv);
     int rc = text ? sb_drill_intend(d, text, &permit, err) : sb_fail_nomem(err);
     sb_hook("drill.send.before");
     if (rc == 0 && sb_scratch_hand_over(d->door, &permit, text, err)) {
         struct sb_err why = SB_ERR_INIT;
         struct sb_write_result refused = {.outcome = SB_OUTCOME_FAILED};
         snprintf(refused.message, sizeof refused.message, "%s", err->msg);
-        sb_drill_came_of(d, &refused, &why); /* the first cause is what counts */
+        sb_drill_came_of(d, d->steps, &refused, &why); /* the first cause is what counts */
         rc = -1;
     }
-    json_decref(command);
     free(text);
     return rc;
+}
+
+int sb_drill_keep_run(struct drill *d, const char *const argv[], const struct sb_told *told, struct sb_err *err)
+{
+    struct sb_hash hash;
+    char hex[SB_HEX_LEN + 1] = "";
+    if (sb_hash_bytes(&hash, told->output.p, told->output.len, NULL) == 0)
+        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
+    json_t *run = json_pack("{s:o,s:i,s:b,s:I,s:o,s:s}", "arguments", words_of(argv + 1), "exit", told->status, "late", told->late, "took_ms", (json_int_t)told->ms, "output", sb_drill_kept(&told->output),
+                            "output_sha256", hex);
+    return run && json_array_append_new(d->runs, run) == 0 ? 0 : sb_fail_nomem(err);
 }
 
 /* What came of it, on the record and in the report; then whether that was well. */
 static int judge(struct drill *d, const char *const argv[], struct sb_told *told, int rc, struct sb_err *err)
 {
     struct sb_write_result result = {.outcome = SB_OUTCOME_OK, .code = told->status, .millis = told->ms};
-    struct sb_hash hash;
     struct sb_err why = SB_ERR_INIT;
-    char hex[SB_HEX_LEN + 1] = "", line[240] = "";
-    make_harmless(d, &told->output);
-    if (sb_hash_bytes(&hash, told->output.p, told->output.len, &why) == 0)
-        sb_hex_encode(hex, hash.bytes, SB_HASH_LEN);
-    last_line(&told->output, line, sizeof line);
+    char line[240] = "";
+    sb_drill_make_harmless(d, &told->output);
+    sb_drill_last_line(&told->output, line, sizeof line);
     if (rc == 0 && told->late)
         rc = sb_fail(err, SB_EIO, "%s took longer than %" PRId64 " s and was ended", d->o->restorer, told->ms / 1000);
     else if (rc == 0 && told->status != 0)
@@ -224,11 +152,9 @@ static int judge(struct drill *d, const char *const argv[], struct sb_told *told
         result.outcome = told->status < 0 ? SB_OUTCOME_UNKNOWN : SB_OUTCOME_FAILED;
         snprintf(result.message, sizeof result.message, "%s", err->msg);
     }
-    json_t *run = json_pack("{s:o,s:i,s:b,s:I,s:o,s:s}", "arguments", words_of(argv + 1), "exit", told->status, "late", told->late, "took_ms", (json_int_t)told->ms, "output", kept_of(&told->output),
-                            "output_sha256", hex);
-    if (!run || json_array_append_new(d->runs, run))
-        rc = rc ? rc : sb_fail_nomem(err);
-    if (sb_drill_came_of(d, &result, rc ? &why : err))
+    if (sb_drill_keep_run(d, argv, told, rc ? &why : err))
+        rc = -1;
+    if (sb_drill_came_of(d, d->steps, &result, rc ? &why : err))
         rc = -1;
     d->restorer_ms += told->ms;
     return rc;
@@ -337,15 +263,15 @@ static int fits(const struct sb_backup *b, struct sb_err *err)
 
 /* The target held nothing before (an operator's mark says that what else is there does not matter): so nothing is there but what the
  * backup holds. That all of it is there the comparison shows. */
-static int nothing_else(struct drill *d, struct sb_err *err)
+int sb_drill_nothing_else(struct drill *d, struct sb_err *err)
 {
     struct sb_scratch_seen seen;
     int rc = sb_scratch_look(d->conn, &seen, err);
     for (size_t i = 0; rc == 0 && i < seen.held_n; i++)
         if (!sb_backup_collection_find(&d->plan.items[0], seen.held[i]))
-            rc = sb_fail(err, SB_ENO, "%s made %s, which the backup does not hold", d->o->restorer, seen.held[i]);
+            rc = sb_fail(err, SB_ENO, "%s made %s, which the backup does not hold", d->program, seen.held[i]);
     if (rc == 0 && seen.held_all > d->plan.items[0].collections_n)
-        rc = sb_fail(err, SB_ENO, "%s made %" PRIu64 " collections, and the backup holds %zu", d->o->restorer, seen.held_all, d->plan.items[0].collections_n);
+        rc = sb_fail(err, SB_ENO, "%s made %" PRIu64 " collections, and the backup holds %zu", d->program, seen.held_all, d->plan.items[0].collections_n);
     sb_scratch_seen_release(&seen);
     return rc;
 }
@@ -358,11 +284,11 @@ static int hash_program(struct drill *d, struct sb_err *err)
     struct sb_hash hash;
     char chunk[65536];
     ssize_t n = 0;
-    int fd = digest ? open(d->o->restorer, O_RDONLY | O_CLOEXEC) : -1, rc = digest ? 0 : sb_fail_nomem(err);
+    int fd = digest ? open(d->program, O_RDONLY | O_CLOEXEC) : -1, rc = digest ? 0 : sb_fail_nomem(err);
     while (rc == 0 && fd >= 0 && (n = read(fd, chunk, sizeof chunk)) > 0)
         rc = sb_digest_add(digest, chunk, (size_t)n) ? sb_fail(err, SB_EINTERNAL, "libcrypto could not compute a SHA-256 digest") : 0;
     if (rc == 0 && (fd < 0 || n < 0))
-        rc = sb_fail_errno(err, errno, "cannot read %s", d->o->restorer);
+        rc = sb_fail_errno(err, errno, "cannot read %s", d->program);
     if (rc == 0 && sb_digest_end(digest, &hash) == 0)
         sb_hex_encode(d->restorer_sha256, hash.bytes, SB_HASH_LEN);
     if (fd >= 0)
@@ -372,13 +298,13 @@ static int hash_program(struct drill *d, struct sb_err *err)
 }
 
 /* The first line that it says of itself; what does not answer that is run all the same, and says nothing. */
-static int ask_version(struct drill *d, struct sb_err *err)
+static int ask_version(struct drill *d, const char *how, struct sb_err *err)
 {
-    const char *const argv[] = {d->o->restorer, "--version", NULL};
+    const char *const argv[] = {d->program, how, NULL};
     struct sb_told told = {.mark = d->place.dir, .status = -1};
     sb_str_init(&told.output);
     int rc = sb_process_tell(argv, "", 0, 1024, VERSION_S * 1000, NULL, &told, err);
-    make_harmless(d, &told.output);
+    sb_drill_make_harmless(d, &told.output);
     if (rc == 0 && told.status == 0)
         snprintf(d->restorer_version, sizeof d->restorer_version, "%.*s", (int)sb_utf8_whole(told.output.p, strcspn(told.output.p, "\n") < 80 ? strcspn(told.output.p, "\n") : 80), told.output.p);
     sb_str_release(&told.output);
@@ -387,11 +313,16 @@ static int ask_version(struct drill *d, struct sb_err *err)
 
 /* ---- the drill's ---- */
 
+int sb_drill_program_begin(struct drill *d, const char *version, struct sb_err *err)
+{
+    if (sb_drill_program_check(d->program, err) || sb_uri_from_file(d->o->target_file, &d->uri, err) || sb_drill_place_make(&d->place, d->o->dir, err))
+        return -1;
+    return hash_program(d, err) || ask_version(d, version, err) ? -1 : 0;
+}
+
 int sb_drill_restorer_begin(struct drill *d, struct sb_err *err)
 {
-    if (fits(&d->plan.items[0], err) || sb_drill_program_check(d->o->restorer, err) || sb_uri_from_file(d->o->target_file, &d->uri, err) || sb_drill_place_make(&d->place, d->o->dir, err))
-        return -1;
-    return put_config(d, err) || hash_program(d, err) || ask_version(d, err) ? -1 : 0;
+    return fits(&d->plan.items[0], err) || sb_drill_program_begin(d, "--version", err) || put_config(d, err) ? -1 : 0;
 }
 
 int sb_drill_restorer_data(struct drill *d, struct sb_err *err)
@@ -405,7 +336,7 @@ int sb_drill_restorer_data(struct drill *d, struct sb_err *err)
     if (rc == 0)
         rc = w.nomem ? sb_fail_nomem(err) : run(d, w.argv, err);
     if (rc == 0 && !d->by_operator)
-        rc = nothing_else(d, err);
+        rc = sb_drill_nothing_else(d, err);
     release_words(&w);
     return rc;
 }
@@ -438,9 +369,9 @@ int sb_drill_restorer_oplog(struct drill *d, struct sb_err *err)
 
 json_t *sb_drill_restorer_report(const struct drill *d)
 {
-    if (!d->o->restorer)
+    if (!d->program)
         return json_null();
-    return json_pack("{s:o,s:s,s:o,s:i,s:O}", "program", sb_json_of_bytes(d->o->restorer, strlen(d->o->restorer)), "sha256", d->restorer_sha256, "version",
+    return json_pack("{s:o,s:s,s:o,s:i,s:O}", "program", sb_json_of_bytes(d->program, strlen(d->program)), "sha256", d->restorer_sha256, "version",
                      d->restorer_version[0] ? sb_json_of_bytes(d->restorer_version, strlen(d->restorer_version)) : json_null(), "limit_s", d->o->limit_s ? d->o->limit_s : SB_DRILL_RESTORER_S, "runs", d->runs);
 }
 
@@ -451,5 +382,7 @@ int sb_drill_restorer_end(struct drill *d, struct sb_err *err)
     d->oplog_fd = -1;
     explicit_bzero(d->uri.p, d->uri.len);
     sb_str_release(&d->uri);
+    explicit_bzero(d->pbm_uri.p, d->pbm_uri.len);
+    sb_str_release(&d->pbm_uri);
     return sb_drill_target_stop(&d->place, err);
 }

@@ -116,8 +116,8 @@ static void what_was_marked_is_ended(void **state)
     char mark[80], buf[32] = "";
     snprintf(mark, sizeof mark, "/tmp/mark of %d", (int)getpid());
     const char *const leaving[] = {"sh", "-c", "setsid sh -c 'trap : TERM; echo here; while :; do sleep 60; done' & wait", NULL}, *const sleeper[] = {"sleep", "60", NULL};
-    sb_assert_ok(sb_process_spawn_marked(&bystander, sleeper, 0, "/tmp/mark", &err), err);
-    sb_assert_ok(sb_process_spawn_marked(&p, leaving, SB_PROCESS_OUT, mark, &err), err);
+    sb_assert_ok(sb_process_spawn_marked(&bystander, sleeper, 0, "/tmp/mark", NULL, &err), err);
+    sb_assert_ok(sb_process_spawn_marked(&p, leaving, SB_PROCESS_OUT, mark, NULL, &err), err);
     assert_true(read(p.out, buf, sizeof buf - 1) > 0);
     assert_true(sb_process_end_marked(mark, 10) >= 2);
     assert_int_equal(sb_process_end_marked(mark, 0), 0);

@@ -89,7 +89,10 @@ def dumps_written_here(place):
 
 def stores_written_here(place):
     collections, first, last = shop(), (BEGIN, 1), (BEGIN + 60, 3)
-    for packing in ("none", "gzip", "snappy", "s2"):
+    for packing in ("none", "gzip", "pgzip", "snappy", "s2", "python-snappy", "zstd"):
+        if packing not in dumps.PACKINGS:
+            skip("a store with %s: Python's package for it is not installed" % packing)
+            continue
         store = place.dir + "/pbm-" + packing
         dumps.pbm_logical(store, "2023-11-14T22:13:20Z", {"rs0": collections, "rs1": collections}, first, last, packing)
         for rs, far in (("rs0", 300), ("rs1", 240)):
@@ -98,7 +101,7 @@ def stores_written_here(place):
         b = whole(place, store, "a store with " + packing, "pbm")[0]
         check(counts(b) == {ns: (2 * n, 2 * size) for ns, (n, size) in expected(collections).items()}, "%s: counts %s" % (packing, counts(b)))
         check([(r["from_ts"], r["to_ts"]) for r in b["pitr"]] == [("%d:3" % last[0], "%d:2" % (BEGIN + 240))] and not b["gaps"], "%s: %s %s" % (packing, b["pitr"], b["gaps"]))
-        check(b["type"] == "logical" and b["compression"] == packing and b["encrypted"] is False and b["taken_at"] == "2023-11-14T22:14:20.000Z", "%s: %s" % (packing, b["taken_at"]))
+        check(b["type"] == "logical" and b["compression"] == packing.replace("python-", "") and b["encrypted"] is False and b["taken_at"] == "2023-11-14T22:14:20.000Z", "%s: %s" % (packing, b["taken_at"]))
     store = place.dir + "/pbm-2.0"
     dumps.pbm_logical(store, "A", {"rs0": collections}, first, last, "s2")
     os.rename(glob.glob(store + "/A/rs0/oplog/*")[0], store + "/A/rs0/local.oplog.rs.bson.s2")
@@ -129,7 +132,16 @@ def stores_written_here(place):
     store = place.dir + "/pbm-lz4"
     dumps.pbm_logical(store, "2023-11-14T22:13:20Z", {"rs0": collections}, first, last, "lz4")
     b = whole(place, store, "a store with lz4", "pbm", level="L1")[0]
-    check(any(n["code"] == "codec_missing" for n in b["notes"]), "lz4 is not said to be unreadable: %s" % b["notes"])
+    check([n["code"] for n in b["notes"]] == ["codec_missing"] and "lz4, which cannot be unpacked here" in b["notes"][0]["what"], "lz4 is not said to be unreadable: %s" % b["notes"])
+    if "zstd" in dumps.PACKINGS:
+        import zstandard
+        store = place.dir + "/pbm-wide"
+        dumps.PACKINGS["wide"] = (".zst", lambda d: (lambda c: c.compress(d) + c.flush())(zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=27)).compressobj()))
+        dumps.pbm_logical(store, "A", {"rs0": collections}, first, last, "wide")
+        meta = open(store + "/A.pbm.json", "rb").read()
+        dumps.write(store + "/A.pbm.json", meta.replace(b'"wide"', b'"zstd"'))
+        b = whole(place, store, "a store with zstd of a window of 128 MiB", "pbm", level="L1")[0]
+        check([n["code"] for n in b["notes"]] == ["codec_missing"] and "more than 32 MiB" in b["notes"][0]["what"], "a wide window: %s" % b["notes"])
     store = place.dir + "/pbm-gap"
     dumps.pbm_logical(store, "2023-11-14T22:13:20Z", {"rs0": collections}, first, last)
     dumps.pbm_slice(store, "rs0", last, (BEGIN + 120, 1))

@@ -121,6 +121,9 @@ def legal():
                                         {"v": 1, "key": {"a": True}, "name": "a_true"}, {"v": 1, "key": {"a": {"$numberLong": "1"}}, "name": "l"}]}
     out["every kind of index"] = (prelude([space("d", "c", kinds)]) + close("d", "c"), {"d.c": 0})
     out["no options, no UUID, no indexes"] = (prelude([space("d", "c", {"indexes": []})]) + close("d", "c"), {"d.c": 0})
+    out["null for no indexes"] = (prelude([space("d", "c", {"options": {}, "indexes": None})]) + close("d", "c"), {"d.c": 0})
+    out["one that was dropped while it was dumped"] = (prelude([space("d", "gone") | {"metadata": ""}, space("d", "c")]) + close("d", "gone") + close("d", "c"), {"d.c": 0, "d.gone": 0})
+    out["a time series of the newest servers, without buckets of their own"] = (prelude([series]) + block("d", "s", b[:3]) + close("d", "s", b[:3]), {"d.s": 3})
     users = [{"db": "d", "collection": "$admin.system." + n, "metadata": "", "size": 0, "type": ""} for n in ("users", "roles", "version")]
     out["users and roles of one database"] = (prelude(users + [space("d", "c")]) + b"".join(close("d", "$admin.system." + n) for n in ("users", "roles", "version")) + close("d", "c"), None)
     names = ["a.b.c", "with space", "x" * 200, "ünï", "system.js", "new\nline", "a/b", "a$b", "tab\there", "a..b", "a."]
@@ -169,6 +172,8 @@ def illegal():
     out["format 0.2"] = prelude([space("d", "c")], version="0.2") + close("d", "c")
     out["metadata that are no JSON"] = prelude([space("d", "c", metadata=None) | {"metadata": "{indexes: []}"}]) + close("d", "c")
     out["an index without a key"] = prelude([space("d", "c", {"indexes": [{"v": 2, "key": {}, "name": "a_1"}]})]) + close("d", "c")
+    out["documents without metadata"] = prelude([space("d", "c") | {"metadata": ""}]) + block("d", "c", b) + close("d", "c", b)
+    out["an index list of another name"] = prelude([space("d", "c", {"options": {}, "inexes": [ID]})]) + close("d", "c")
     out["two indexes of one name"] = prelude([space("d", "c", {"indexes": [ID, {"v": 2, "key": {"a": 1}, "name": "x"}, {"v": 2, "key": {"b": 1}, "name": "x"}]})]) + close("d", "c")
     out["a namespace twice in the prelude"] = prelude([space("d", "c"), space("d", "c")]) + close("d", "c")
     out["a database that leads out"] = prelude([space("..", "c")]) + close("..", "c")
@@ -219,6 +224,15 @@ def folders(place):
     folder("packed users of one database", of={"d/$admin.system.%s.bson.gz" % n: gzip.compress(TYPES[0]) for n in ("users", "roles", "version")} | {"d/c.bson.gz": gzip.compress(b""), "d/c.metadata.json.gz": gzip.compress(meta)})
     many = ["c%d" % i for i in range(300)]
     folder("300 collections", of={"d/%s.bson" % n: TYPES[0] for n in many} | {"d/%s.metadata.json" % n: meta for n in many})
+    folder("of tools before 2.2", of={"d/system.indexes.bson": bson.encode({"v": 1, "key": {"_id": 1}, "ns": "d.c", "name": "_id_"}), "d/c.bson": TYPES[0]})
+    folder("options alone, of tools before 3.0", of={"d/c.bson": b"", "d/c.metadata.json": b'{ "options" : { "create" : "c", "capped" : true, "size" : 4096 } }'})
+    folder("the local database", of={"local/oplog.rs.bson": b"".join(dumps.oplog(BEGIN, 3)), "local/oplog.rs.metadata.json": b'{"options":{"capped":true,"size":{"$numberLong":"990"}},"indexes":[],"uuid":"","collectionName":"oplog.rs"}'})
+    chain, lsid = [], {"id": bson.Binary(b"1" * 16, 4)}
+    for i, o in enumerate(({"applyOps": [{"op": "i", "ns": "d.c", "o": {"_id": 1}}], "partialTxn": True}, {"applyOps": [{"op": "i", "ns": "d.c", "o": {"_id": 2}}], "prepare": True}, {"commitTransaction": 1, "commitTimestamp": Timestamp(BEGIN, 2)})):
+        chain.append(bson.encode({"ts": Timestamp(BEGIN, i + 1), "t": Int64(1), "v": 2, "op": "c", "ns": "admin.$cmd", "o": o, "lsid": lsid, "txnNumber": Int64(1), "prevOpTime": {"ts": Timestamp(BEGIN if i else 0, i), "t": Int64(1 if i else -1)}}))
+    folder("an oplog with a transaction in three entries", of={"d/c.bson": b"", "d/c.metadata.json": meta, "oplog.bson": b"".join(chain)})
+    folder("a retried write that began before the oplog", of={"oplog.bson": bson.encode({"ts": Timestamp(BEGIN, 1), "op": "i", "ns": "d.c", "o": {"_id": 1}, "lsid": lsid, "txnNumber": Int64(2), "stmtId": 1, "prevOpTime": {"ts": Timestamp(BEGIN - 9, 2), "t": Int64(1)}})})
+    folder("names with escapes, and without", of={"d/caf%C3%A9s%2Fx%25.bson": b"", "d/caf%C3%A9s%2Fx%25.metadata.json": json.dumps({"indexes": [ID], "collectionName": "cafés/x%"}).encode(), "d/b c.bson": b"", "d/b c.metadata.json": meta})
     folder("an oplog alone", of={"oplog.bson": b"".join(dumps.oplog(BEGIN, 3))})
     return out
 

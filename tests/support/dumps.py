@@ -3,6 +3,7 @@
 
 Only pymongo's bson is used. What is written is what mongodump and pbm write, byte for byte in their formats.
 """
+import contextlib
 import gzip
 import json
 import os
@@ -163,6 +164,15 @@ def unframed(data):
 
 PACKINGS = {"none": ("", lambda d: d), "gzip": (".gz", gzip.compress), "pgzip": (".gz", gzip.compress), "snappy": (".snappy", framed), "s2": (".s2", lambda d: framed(d, True) if d else b""),
             "lz4": (".lz4", lambda d: b"\x04\x22\x4d\x18" + d)}
+with contextlib.suppress(ImportError):  # as these packers write them, where they are installed
+    import lz4.frame
+    PACKINGS["lz4"] = (".lz4", lz4.frame.compress)
+with contextlib.suppress(ImportError):
+    import snappy
+    PACKINGS["python-snappy"] = (".snappy", lambda d: snappy.StreamCompressor().add_chunk(d))
+with contextlib.suppress(ImportError):
+    import zstandard
+    PACKINGS["zstd"] = (".zst", zstandard.ZstdCompressor().compress)
 
 
 # ---- what a collection has ----
@@ -341,7 +351,7 @@ def pbm_logical(store, name, sets, first, last, packing="none", **more):
         write(os.path.join(base, "oplog", "%s.%s%s" % (stamp(first), stamp(last), end)), pack(b"".join([entry(*first), entry(*last)])))
         all_sets.append(pbm_set(rs, first, last, backup_name="%s/%s/metadata.json" % (name, rs), oplog_name="%s/%s/oplog" % (name, rs)))
     write(os.path.join(store, ".pbm.init"), b"2.5.0")
-    return write(os.path.join(store, name + ".pbm.json"), pbm_json(name, all_sets, first, last, compression=packing, **more))
+    return write(os.path.join(store, name + ".pbm.json"), pbm_json(name, all_sets, first, last, compression=packing.replace("python-", ""), **more))
 
 
 def pbm_specs(store, name, rs, collections, packing="none"):

@@ -53,8 +53,8 @@ def of_archive(path, packed):
     return {"%s.%s" % (s["db"], s["collection"]): (s["metadata"], there.get("%s.%s" % (s["db"], s["collection"]), [])) for s in spaces if s["db"]}
 
 
-def restore(client, given):
-    held = of_archive(given["archive"], given.get("gzip")) if "archive" in given else of_folder(given["dir"], given.get("gzip"))
+def restore(client, given, held=None):
+    held = held if held is not None else of_archive(given["archive"], given.get("gzip")) if "archive" in given else of_folder(given["dir"], given.get("gzip"))
     n = 0
     for ns, (text, documents) in sorted(held.items(), key=lambda h: '"viewOn"' in h[1][0]):
         if any(ns.startswith(x) for x in given["nsExclude"]) or (given["nsInclude"] and not any(ns.startswith(x) for x in given["nsInclude"])):

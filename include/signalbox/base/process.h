@@ -34,8 +34,9 @@ enum sb_process_flags {
 
 int sb_process_spawn(struct sb_process *p, const char *const argv[], unsigned flags, struct sb_err *err);
 
-/* The same with SB_PROCESS_BARE, and SIGNALBOX_MARK=mark in its environment, by which it and what it starts can be found. */
-int sb_process_spawn_marked(struct sb_process *p, const char *const argv[], unsigned flags, const char *mark, struct sb_err *err);
+/* The same with SB_PROCESS_BARE, and SIGNALBOX_MARK=mark in its environment, by which it and what it starts can be found, and also
+ * ("NAME=VALUE"); each may be NULL. -1 also where one of them is longer than an environment's text here (4 KiB). */
+int sb_process_spawn_marked(struct sb_process *p, const char *const argv[], unsigned flags, const char *mark, const char *also, struct sb_err *err);
 
 /* Ends every process of this user that carries the mark: SIGTERM, then SIGKILL for those that are there after grace_ms. How many there
  * were; -1: /proc cannot be read. What gave itself another environment is not found. */
@@ -49,7 +50,7 @@ int sb_process_stop(struct sb_process *p, int grace_ms);
 
 /* A program that is given a text and may say something: own group, bare environment, its standard error with its output. */
 struct sb_told {
-    const char *mark; /* as in sb_process_spawn_marked; NULL: none */
+    const char *mark, *also; /* as in sb_process_spawn_marked; NULL: none */
     int status;      /* as sb_process_wait; -1: it was ended, or could not be started */
     bool late;       /* the time was over, and its whole group was killed */
     int64_t ms;      /* how long it took */

@@ -85,6 +85,8 @@ struct sb_backup {
     enum sb_backup_kind kind;
     char *path;           /* as given */
     char *name;           /* of a backup in a store that holds several; NULL */
+    char *set;            /* of a store's backup: the replica set, or the first of several */
+    size_t sets;          /* as many; 0 elsewhere */
     char *type, *packing; /* "logical", "physical", ...; "gzip", "s2", ... NULL: not said */
     char *server_version, *tool_version;
     char *fcv; /* featureCompatibilityVersion of what was copied; of a dump only what was read to its end tells it */

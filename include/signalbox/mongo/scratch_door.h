@@ -52,6 +52,14 @@ int sb_scratch_docs_text(struct sb_str *out, const char *key, const struct sb_sc
 /* As sb_write. docs (may be NULL): of an insert's "documents", an update's "updates", a delete's "deletes". */
 void sb_scratch_write(struct sb_scratch *d, struct sb_permit *permit, const char *command, const struct sb_scratch_docs *docs, struct sb_write_result *out);
 
+/* The same in two parts, so that the next write can be made ready while another door's is under way. A parcel was looked at and has
+ * used its permit; it holds a copy of the documents. Sending it asks the server as before every write, and frees it. A parcel goes
+ * through the door that packed it, and is gone before that is closed. NULL: it may not be sent. */
+struct sb_scratch_parcel;
+struct sb_scratch_parcel *sb_scratch_pack(struct sb_scratch *d, struct sb_permit *permit, const char *command, const struct sb_scratch_docs *docs, struct sb_err *err);
+void sb_scratch_send(struct sb_scratch *d, struct sb_scratch_parcel *p, struct sb_write_result *out);
+void sb_scratch_parcel_free(struct sb_scratch_parcel *p); /* one that is not sent; NULL is fine */
+
 /* Is it still the deployment for which the door was opened, with its marks as they were? */
 int sb_scratch_still(struct sb_scratch *d, struct sb_err *err);
 

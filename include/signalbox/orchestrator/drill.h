@@ -23,9 +23,20 @@
  * were. How it ended and what it said (without the password and control characters) is in the report, and what it restored is compared
  * like what we restore ourselves.
  *
+ * pbm: Percona Backup for MongoDB restores a logical backup of one replica set, from its store, which the pbm-agents of the target must
+ * be set up for. The calls, each with the target's connection string in $PBM_MONGODB_URI, 60 s for each and nothing else in its
+ * environment than PATH, HOME, TZ and the locale: `PBM version`; `PBM status --out=json` (every agent well, nothing running, no
+ * point-in-time recovery, the set the target's); `PBM list --out=json` (the backup is there, and done); behind an intent `PBM restore NAME
+ * --out=json`, with --replset-remapping=TARGET=BACKUP where the sets have different names; then every second `PBM describe-restore NAME
+ * --out=json` until that is done, with the target's identity and marks read again each time. What its end was not seen of is not
+ * cleared away. A physical, incremental or external backup is refused: it replaces the files of mongods that are ended for it. pbm
+ * applies the backup's own oplog in the same go: of a collection that this changes, indexes and options are compared, and the level
+ * stays L3.
+ *
  * The checks' file: {"sentinels": [{"ns", "filter"}], "queries": [{"name", "ns", "filter", "at_least", "at_most"}],
- * "health": ["program", "argument"...]}: a sentinel must be found, a query must count within its limits, the program must exit
- * with 0; it finds the file with the target's connection string in $SIGNALBOX_DRILL_URI_FILE.
+ * "health": ["program", "argument"...], "health_within_s": SECONDS}: a sentinel must be found, a query must count within its limits, the
+ * program must exit with 0 within its time (300 s where it is not said), or its whole process group is killed. It runs without a shell
+ * and with a bare environment, in which $SIGNALBOX_DRILL_URI_FILE names the file with the target's connection string.
  */
 #ifndef SIGNALBOX_ORCHESTRATOR_DRILL_H
 #define SIGNALBOX_ORCHESTRATOR_DRILL_H
@@ -72,6 +83,7 @@ struct sb_drill_options {
     const json_t *checks;       /* NULL: none */
     const struct sb_seal_key *key; /* of a sealed backup; NULL: none */
     const char *restorer;       /* a program that restores in our place; NULL: none */
+    const char *pbm;            /* pbm, which restores a backup of its own store; NULL: none. Not beside restorer */
     int limit_s;                /* how long it may take; 0: SB_DRILL_RESTORER_S */
     bool keep;                  /* do not clear the target afterwards */
     void (*read)(void *ctx, uint64_t bytes); /* NULL, or told of bytes that were read of the backup */
