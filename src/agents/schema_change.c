@@ -365,6 +365,8 @@ int sb_schema_change(const struct sb_server *server, const struct sb_change_ques
         return sb_shard_key_judge(server, q, out, err);
     if (q->change == SB_CHANGE_NAME)
         return sb_change_name(server, q, out, err);
+    if (q->change == SB_CHANGE_CAPPED)
+        return sb_change_capped(server, q, out, err);
     if (sb_change_names(q, err) || sb_change_look(server, q, &f, &out->reads, err)) {
         sb_change_facts_release(&f);
         return -1;

@@ -133,6 +133,21 @@ int sb_change_plan_embed(const struct change_maker *m, struct sb_card *card);
 /* The whole plan of another name: it is about no field. */
 int sb_change_name(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err);
 
+/* ---- a collection that becomes capped ---- */
+
+struct change_capped {
+    int64_t bytes;       /* as the server rounds them */
+    bson_t options;      /* of the collection, that the new one gets too; and its indexes, an array, without the one on _id */
+    bson_t indexes;
+    size_t indexes_n;
+    bson_t *least;       /* {_id: the oldest that still fits}; NULL: all do, or it is not known */
+    char lost_text[200]; /* how many do not, as a sentence */
+};
+
+/* Reads, and refuses what cannot be. f->into is the name that the old collection gets. */
+int sb_change_look_capped(const struct sb_server *server, const struct sb_change_question *q, struct change_facts *f, struct change_capped *k, struct sb_reads *reads, struct sb_err *err);
+int sb_change_capped(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err);
+
 /* A delete of what fits in `from` and is held by `other` too; how: "$copyTo" or "$sameIn". filter is destroyed. */
 char *sb_change_move(const struct change_maker *m, size_t i, const char *what, const char *from, const char *how, const char *other, bson_t *filter);
 

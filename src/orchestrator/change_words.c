@@ -147,6 +147,31 @@ int sb_o_read_name(const char *text, const char *ns, const char *given, char **f
     return 1;
 }
 
+int sb_o_read_capped(const char *text, const char *ns, int64_t *bytes, struct sb_err *err)
+{
+    static const char sizes[] = "kmgt";
+    char *is = sb_o_found("\\b(capped)\\b", text, err), *number = NULL, *unit = NULL;
+    int rc = 0;
+    if (is) {
+        number = sb_o_found("\\b(?:capped|size)\\b[^0-9]{0,40}?(\\d{1,15}(?:\\.\\d{1,3})?) ?(?:[kmgt]i?b?|b|bytes?)\\b", text, err);
+        unit = number ? sb_o_found("\\b(?:capped|size)\\b[^0-9]{0,40}?\\d{1,15}(?:\\.\\d{1,3})? ?([kmgt]?i?b?)", text, err) : NULL;
+        double n = number ? strtod(number, NULL) : 0;
+        const char *at = unit && unit[0] ? strchr(sizes, unit[0] | 0x20) : NULL;
+        for (const char *p = sizes; at && p <= at; p++)
+            n *= 1024;
+        if (number && n >= 1 && n <= 1e15)
+            *bytes = (int64_t)n;
+        rc = err->code != SB_OK ? -1
+             : number           ? 1
+                                : sb_fail(err, SB_ENO, "How large may it become? Write it as \"make %.150s capped at 1 GB\". Its oldest documents go when it is full; where they are to go after a time, \"expire documents in %.100s 30 days after FIELD\".",
+                                          ns, ns);
+    }
+    free(is);
+    free(number);
+    free(unit);
+    return err->code != SB_OK ? -1 : rc;
+}
+
 int sb_o_read_shard_key(const char *text, const char *ns, const char *given, char **key, struct sb_err *err)
 {
     static const char *const named[] = {

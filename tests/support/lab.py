@@ -315,6 +315,7 @@ class Lab:
             require(not self.proxy.problems, "; ".join(self.proxy.problems))
             for w in self.proxy.writes:
                 kept = (w.name == "drop" and '"signalbox_before_' in w.text) or (w.name == "aggregate" and '"$merge"' in w.text)  # what fields say, beside
+                kept = kept or (w.name in ("create", "drop") and '"signalbox_made_' in w.text)  # what takes a collection's place
                 renamed = w.name == "renameCollection" and "dropTarget" not in w.text
                 require(kept or renamed or w.part_of is not None or w.name in ("createIndexes", "dropIndexes", "collMod", "profile", "update"), "%s was sent" % w.text)
 
