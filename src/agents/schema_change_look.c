@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define MAX_TIME_EXCEEDED 50
-#define LARGE_DOCUMENT (15 << 20) /* with a field more it might pass the 16 MiB that a document may have */
 #define MAX_FIELD 200
 
 void sb_change_facts_release(struct change_facts *f)
@@ -368,14 +367,7 @@ static int check_documents(struct change_look *l, struct sb_err *err)
         return -1;
     if (q->repair && q->change == SB_CHANGE_ADD && sb_change_look_kept(l, err))
         return -1;
-    found = sb_change_any(l, BCON_NEW("$expr", "{", "$gt", "[", "{", "$bsonSize", "$$ROOT", "}", BCON_INT32(LARGE_DOCUMENT), "]", "}"), err);
-    if (found < 0)
-        return -1;
-    if (found == 1)
-        return sb_fail(err, SB_EINPUT, "a document of %.150s is larger than %d MiB: with what it gets it may pass the 16 MiB that the server allows", q->ns, LARGE_DOCUMENT >> 20);
-    return sb_change_evidence(l, "the largest document", found ? "not known: the server cannot tell in time; one that would pass 16 MiB stops the plan at its batch" : "below 15 MiB", found ? "unknown" : "measured")
-               ? sb_fail_nomem(err)
-               : 0;
+    return sb_change_look_size(l, err);
 }
 
 /* What every card of the plan rests on, whatever else was found. */

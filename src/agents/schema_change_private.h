@@ -65,6 +65,11 @@ int sb_change_look_archive(struct change_look *l, struct sb_err *err);
 int sb_change_look_extract(struct change_look *l, struct sb_err *err);
 int sb_change_look_embed(struct change_look *l, struct sb_err *err);
 
+/* Refuses a change by which a document would pass 16 MiB, and names it. The second of embedding: documents beyond `large` bytes, each with the one
+ * of `from` that it gets. */
+int sb_change_look_size(struct change_look *l, struct sb_err *err);
+int sb_change_look_joined_size(struct change_look *l, const char *from, int32_t large, struct sb_err *err);
+
 /* Is what documents go to a name that can be, of a collection that holds nothing? */
 int sb_change_look_target(struct change_look *l, struct sb_err *err);
 
