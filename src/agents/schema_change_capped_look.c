@@ -19,7 +19,6 @@
 #define ORDER_LOOK 1000    /* neighbours that are held against each other */
 #define FALLING_PER_MILLE 20 /* two clients that insert at once may be out of step so often */
 #define FIT_LOOK 200000    /* documents whose size is read, from the newest on */
-#define CHANGES_LOOK 1000
 
 struct looking {
     struct sb_conn *conn;
@@ -142,48 +141,16 @@ out:
 
 /* ---- who changes documents ---- */
 
-struct changes {
-    const char *ns;
-    int64_t deletes, updates;
-};
-
-static void count_change(struct changes *c, const bson_t *entry)
-{
-    const char *op = sb_text_at(entry, "op");
-    if (!op || !sb_streq(sb_text_at(entry, "ns"), c->ns))
-        return;
-    c->deletes += op[0] == 'd';
-    c->updates += op[0] == 'u';
-}
-
-static bool take_change(void *ctx, const bson_t *doc)
-{
-    struct changes *c = ctx;
-    bson_iter_t it, op;
-    bson_t one;
-    count_change(c, doc);
-    if (bson_iter_init(&it, doc) && bson_iter_find_descendant(&it, "o.applyOps", &op) && BSON_ITER_HOLDS_ARRAY(&op) && bson_iter_recurse(&op, &it))
-        while (bson_iter_next(&it))
-            if (sb_sub_document(&it, &one))
-                count_change(c, &one);
-    return true;
-}
-
-/* As far back as the oplog goes. */
 static int look_at_changes(struct looking *l, struct sb_err *err)
 {
-    struct changes c = {.ns = l->q->ns};
-    bson_t *find = BCON_NEW("find", "oplog.rs", "filter", "{", "$or", "[", "{", "ns", BCON_UTF8(l->q->ns), "op", "{", "$in", "[", "u", "d", "]", "}", "}", "{", "op", "c", "o.applyOps", "{", "$elemMatch", "{", "ns", BCON_UTF8(l->q->ns), "op", "{",
-                            "$in", "[", "u", "d", "]", "}", "}", "}", "}", "]", "}", "limit", BCON_INT64(CHANGES_LOOK));
-    int64_t n = sb_read_cursor(l->conn, "local", find, CHANGES_LOOK, take_change, &c, err);
-    bson_destroy(find);
-    if (n < 0) {
+    struct change_writes c;
+    if (sb_change_count_writes(l->conn, l->q->ns, &c, err)) {
         struct sb_err why = *err;
         return sb_fail(err, SB_ESTATE, "whether documents of %.100s are deleted or changed cannot be read from the oplog, so nothing is proposed: %.120s", l->q->ns, why.msg);
     }
     if (c.deletes || c.updates)
-        return sb_fail(err, SB_ENO, "%.100s does not become capped: the oplog holds %" PRId64 "%s deletes and %" PRId64 " updates of it. A copy would not follow them, before 5.0 a capped collection refuses deletes, and an update may make no document "
-                                    "longer there. Where documents are to go after a time, \"expire documents in %.80s 30 days after FIELD\"", l->q->ns, c.deletes, n >= CHANGES_LOOK ? " or more" : "", c.updates, l->q->ns);
+        return sb_fail(err, SB_ENO, "%.100s does not become capped: the oplog holds %" PRId64 " deletes and %" PRId64 " updates of it%s. A copy would not follow them, before 5.0 a capped collection refuses deletes, and an update may make no document "
+                                    "longer there. Where documents are to go after a time, \"expire documents in %.80s 30 days after FIELD\"", l->q->ns, c.deletes, c.updates, c.more ? ", or more" : "", l->q->ns);
     return tell(l, "deletes and updates in the oplog", "none: documents are only inserted", "measured") ? sb_fail_nomem(err) : 0;
 }
 

@@ -14,7 +14,8 @@ struct change_facts {
     int64_t documents, bytes;
     struct sb_evidence *evidence;
     size_t evidence_n;
-    char *indexes; /* names of those on the field, with commas; NULL: none */
+    char *indexes; /* names of those on the field, with commas; of a time series those that are unique; NULL: none */
+    bool sharded;
     bool validated; /* the collection has a validator */
     char from_type[24];   /* of a retype */
     int64_t left;         /* documents that the change comes to; -1: not counted */
@@ -47,7 +48,7 @@ struct change_look {
     char kind[32];
     bson_t options; /* of the collection */
     bool found, have_options, capped, sharded, on_shard_key;
-    struct sb_str on_field;
+    struct sb_str on_field, uniques; /* the second of a time series: all that are unique */
     char ttl[128]; /* a time-to-live index on the field; "": none */
     bool unique_new, leads; /* leads: the field is the first of an index */
 };
@@ -138,7 +139,17 @@ int sb_change_plan_embed(const struct change_maker *m, struct sb_card *card);
 /* The whole plan of another name: it is about no field. */
 int sb_change_name(const struct sb_server *server, const struct sb_change_question *q, struct sb_change_plan *out, struct sb_err *err);
 
-/* ---- a collection that becomes capped ---- */
+/* ---- a collection that becomes another kind ---- */
+
+/* Updates and deletes of a collection that the oplog holds, as far as they were counted. -1: it cannot be read. */
+struct change_writes {
+    int64_t deletes, updates;
+    bool more;
+};
+int sb_change_count_writes(struct sb_conn *conn, const char *ns, struct change_writes *out, struct sb_err *err);
+
+int sb_change_look_series(struct change_look *l, struct sb_err *err);
+int sb_change_plan_series(const struct change_maker *m, struct sb_card *card);
 
 struct change_capped {
     int64_t bytes;       /* as the server rounds them */

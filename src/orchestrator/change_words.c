@@ -147,6 +147,21 @@ int sb_o_read_name(const char *text, const char *ns, const char *given, char **f
     return 1;
 }
 
+int sb_o_read_series(const char *text, const char *ns, char **time, char **meta, struct sb_err *err)
+{
+    char *is = sb_o_found("\\b(time[ -]?series)\\b", text, err);
+    if (!is)
+        return err->code != SB_OK ? -1 : 0;
+    free(is);
+    *time = sb_o_found("\\b(?:on|by|over)\\s+(?:the\\s+)?(?:time\\s*)?(?:field\\s+)?" SB_O_NAME, text, err);
+    *meta = sb_o_found("\\bmeta(?:\\s*field|\\s*data)?\\s+(?:the\\s+)?(?:field\\s+)?(?:is\\s+|=\\s*)?" SB_O_NAME, text, err);
+    if (err->code != SB_OK)
+        return -1;
+    if (!*time)
+        return sb_fail(err, SB_ENO, "By which date? Write it as \"turn %.150s into a time series on TIME, meta SOURCE\": what stands in the way is measured.", ns);
+    return 1;
+}
+
 int sb_o_read_capped(const char *text, const char *ns, int64_t *bytes, struct sb_err *err)
 {
     static const char sizes[] = "kmgt";

@@ -193,8 +193,6 @@ static int refuse_kind(const char *text, const char *ns, struct sb_err *err)
     static const struct {
         const char *pattern, *why;
     } kinds[] = {
-        {"\\b(time[ -]?series)\\b",
-         "A collection cannot become a time series: the server only creates one empty. Create it beside, let the applications write both, and read it once it reaches back far enough. %s stays as it is."},
         {"\\b(?:keys?|map|maps)\\b.{1,60}\\b(array|list)\\b",
          "A map whose keys are data becomes an array beside it, computed by the server: 'add field A_list computed as {\"$objectToArray\": \"$A\"} to %s'. Then \"remove field A from ...\" once nobody writes it."},
         {"\\b(replac|swap|exchang|substitut)\\w*\\s+(?:the\\s+)?(?:field|column|attribute)",
@@ -239,6 +237,11 @@ static int read_kind(const struct held_case *held, struct change *c, struct sb_e
     if (named) {
         c->q.change = SB_CHANGE_NAME;
         return named < 0 ? -1 : 0;
+    }
+    int series = sb_o_read_series(text, s->ns, &c->field, &c->new_field, err);
+    if (series) {
+        c->q.change = SB_CHANGE_SERIES;
+        return series < 0 ? -1 : 0;
     }
     int capped = sb_o_read_capped(text, s->ns, &c->q.capped_at, err);
     if (capped) {
@@ -351,7 +354,7 @@ static void back(struct sb_orchestrator *o, void *p)
     if (first)
         sb_fail(&c->err, SB_ENO, "%.40s is about %.120s (%s): a collection is not renamed or replaced under a plan that has its name. Let it end, or reject it, and ask again", first->card.id, first->card.target,
                 sb_name(&sb_states, first->card.state));
-    const struct held_card *same = c->err.code == SB_OK && !c->key && c->field ? planned(o, c) : NULL;
+    const struct held_card *same = c->err.code == SB_OK && !c->key && c->q.change != SB_CHANGE_SERIES && c->field ? planned(o, c) : NULL;
     struct sb_str text;
     sb_str_init(&text);
     if (same)

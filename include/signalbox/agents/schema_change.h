@@ -25,7 +25,8 @@
  *   capped    a collection becomes capped: a new one beside, with its indexes, filled in the order of insertion -> caught up with and given
  *             its name once nobody writes (measured); the old one stays aside
  *
- * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
+ * A shard key (SB_CHANGE_SHARD_KEY) is judged (shard_key.h): one card of advice, and no plan. So is a time series (SB_CHANGE_SERIES: `field` is its
+ * time, new_field its meta field or NULL): what stands in the way is measured. A validator (SB_CHANGE_VALIDATE) is planned by schema_validate.h, with the same cards.
  *
  * What is lost by a change is kept beside the collection, in one whose name begins with SB_BEFORE_PREFIX, by the server itself:
  * no value of a document passes through this program (but those that are moved, in one transaction). Taken back, a document gets its old value where it still says what the
@@ -41,7 +42,7 @@
 
 enum sb_change_kind {
     SB_CHANGE_RENAME, SB_CHANGE_ADD, SB_CHANGE_REMOVE, SB_CHANGE_RETYPE, SB_CHANGE_EXPIRE, SB_CHANGE_VALIDATE, SB_CHANGE_ARCHIVE,
-    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY, SB_CHANGE_EMBED, SB_CHANGE_NAME, SB_CHANGE_CAPPED
+    SB_CHANGE_EXTRACT, SB_CHANGE_SHARD_KEY, SB_CHANGE_EMBED, SB_CHANGE_NAME, SB_CHANGE_CAPPED, SB_CHANGE_SERIES
 };
 
 struct sb_shard_key_heard;
