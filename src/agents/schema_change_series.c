@@ -79,7 +79,7 @@ static int look_at_spread(struct change_look *l, struct sb_err *err)
     struct spread s = {.documents = 0};
     snprintf(time, sizeof time, "$%s", l->q->field);
     snprintf(source, sizeof source, "$%s", meta ? meta : "signalbox_none");
-    bson_t *c = BCON_NEW("aggregate", BCON_UTF8(l->f->coll), "pipeline", "[", "{", "$sample", "{", "size", BCON_INT32(SAMPLE), "}", "}", "{", "$match", "{", l->q->field, "{", "$type", "date", "}", "}", "}", "{", "$group", "{", "_id",
+    bson_t *c = BCON_NEW("aggregate", BCON_UTF8(l->f->coll), "pipeline", "[", "{", "$sample", "{", "size", BCON_INT32(SAMPLE), "}", "}", "{", "$match", "{", l->q->field, "{", "$type", "date", "$not", "{", "$type", "array", "}", "}", "}", "}", "{", "$group", "{", "_id",
                          BCON_UTF8(source), "n", "{", "$sum", BCON_INT32(1), "}", "first", "{", "$min", BCON_UTF8(time), "}", "last", "{", "$max", BCON_UTF8(time), "}", "}", "}", "{", "$group", "{", "_id", BCON_NULL, "n", "{", "$sum", "$n",
                          "}", "sources", "{", "$sum", BCON_INT32(1), "}", "first", "{", "$min", "$first", "}", "last", "{", "$max", "$last", "}", "}", "}", "]", "cursor", "{", "}");
     int64_t n = sb_read_cursor(l->conn, l->f->db, c, 1, take_spread, &s, err);

@@ -58,6 +58,9 @@ def main():
         bad = [i for i, d in docs["mixed"].items() if not isinstance(d.get("ts"), datetime.datetime)]
         barred = notes["What stands in the way"]
         L.require("not as it stands" in title and facts["without one date in it"].startswith("%d of %d documents, such as " % (len(bad), DOCS - 1)) and all(str(i) in facts["without one date in it"] for i in bad), "the offenders: %s" % facts)
+        dated = [d for i, d in docs["mixed"].items() if i not in bad]
+        span = (max(d["ts"] for d in dated) - min(d["ts"] for d in dated)).total_seconds()
+        L.require("%d documents, which span %d s" % (len(dated), span) in facts["measurements"], "the measurements: %s" % facts["measurements"])
         L.require("%d documents have no one date in ts" % len(bad) in barred and "one_v" in barred and "updated or deleted" in barred, "what stands in the way: %s" % barred)
         L.require(facts["deletes and updates in the oplog"] == "1 deletes and 1 updates" and facts["without the meta field"].startswith("1 documents"), "the rest: %s" % facts)
         for name, expected in docs.items():
