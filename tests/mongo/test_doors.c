@@ -25,7 +25,7 @@ static void reads_pass_and_nothing_else(void **state)
 {
     (void)state;
     static const char *const good[] = {
-        "{\"serverStatus\": 1}", "{\"find\": \"c\", \"filter\": {\"createIndexes\": 1}}", "{\"profile\": -1}",
+        "{\"serverStatus\": 1}", "{\"analyzeShardKey\": \"shop.a\", \"key\": {\"b\": 1}}", "{\"find\": \"c\", \"filter\": {\"createIndexes\": 1}}", "{\"profile\": -1}",
         "{\"aggregate\": \"c\", \"pipeline\": [{\"$match\": {\"$out\": 1}}], \"cursor\": {}}",
         "{\"aggregate\": 1, \"pipeline\": [{\"$currentOp\": {}}], \"cursor\": {}}",
         "{\"explain\": {\"delete\": \"c\", \"deletes\": []}, \"verbosity\": \"queryPlanner\"}",
