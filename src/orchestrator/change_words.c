@@ -147,9 +147,11 @@ int sb_o_read_name(const char *text, const char *ns, const char *given, char **f
     return 1;
 }
 
+#define OF_NO_FIELD "^(?!.*\\b(?:re-?name|fields?|remove|drop|add)\\b).*?" /* a field may have such a name */
+
 int sb_o_read_series(const char *text, const char *ns, char **time, char **meta, struct sb_err *err)
 {
-    char *is = sb_o_found("\\b(time[ -]?series)\\b", text, err);
+    char *is = sb_o_found(OF_NO_FIELD "(?<![.\\w])(time[ -]?series)\\b(?![.\\w])", text, err);
     if (!is)
         return err->code != SB_OK ? -1 : 0;
     free(is);
@@ -165,11 +167,13 @@ int sb_o_read_series(const char *text, const char *ns, char **time, char **meta,
 int sb_o_read_capped(const char *text, const char *ns, int64_t *bytes, struct sb_err *err)
 {
     static const char sizes[] = "kmgt";
-    char *is = sb_o_found("\\b(capped)\\b", text, err), *number = NULL, *unit = NULL;
+    char *is = sb_o_found(OF_NO_FIELD "(?<![.\\w])(capped)\\b(?![.\\w])", text, err), *number = NULL, *unit = NULL;
     int rc = 0;
+    if (!is && err->code == SB_OK)
+        is = sb_o_found(POLITE "(cap)\\s+(?:the\\s+)?(?:collection\\s+)?\\w+\\.\\w", text, err);
     if (is) {
-        number = sb_o_found("\\b(?:capped|size)\\b[^0-9]{0,40}?(\\d{1,15}(?:\\.\\d{1,3})?) ?(?:[kmgt]i?b?|b|bytes?)\\b", text, err);
-        unit = number ? sb_o_found("\\b(?:capped|size)\\b[^0-9]{0,40}?\\d{1,15}(?:\\.\\d{1,3})? ?([kmgt]?i?b?)", text, err) : NULL;
+        number = sb_o_found("\\b(?:capped|cap|size)\\b.{0,200}?(?<![.\\w])(\\d{1,15}(?:\\.\\d{1,3})?) ?(?:[kmgt]i?b?|b|bytes?)\\b", text, err);
+        unit = number ? sb_o_found("\\b(?:capped|cap|size)\\b.{0,200}?(?<![.\\w])\\d{1,15}(?:\\.\\d{1,3})? ?([kmgt]?i?b?)", text, err) : NULL;
         double n = number ? strtod(number, NULL) : 0;
         const char *at = unit && unit[0] ? strchr(sizes, unit[0] | 0x20) : NULL;
         for (const char *p = sizes; at && p <= at; p++)

@@ -53,7 +53,7 @@ def fill(db):
 
 def refusals(lab):
     """What speaks against a capped collection is told, and nothing is proposed."""
-    M.refused(lab, (("make shop.log capped", "How large may it become?"), ("make shop.log capped at 10 bytes", "between 4096 bytes"), ("make shop.ring capped at 1 MB", "capped already"),
+    M.refused(lab, (("make shop.log capped", "How large may it become?"), ("cap shop.log at 1 KB", "between 4096 bytes"), ("rename the field capped to cap in shop.log", "no document of shop.log holds capped"), ("make shop.log capped at 10 bytes", "between 4096 bytes"), ("make shop.ring capped at 1 MB", "capped already"),
                     ("make shop.seen capped at 1 MB", "neither a view"), ("make shop.nowhere capped at 1 MB", "no collection"), ("make shop.gone capped at 1 MB", "1 deletes and 0 updates"),
                     ("make shop.changed capped at 1 MB", "0 deletes and 1 updates"), ("make shop.named capped at 1 MB", "does not follow the order of insertion"),
                     ("make shop.mixed capped at 1 MB", "does not follow the order of insertion"), ("make shop.expiring capped at 1 MB", "expire by its index at_1"), ("make shop.kept capped at 1 MB", "kept_uncapped is there already"),
