@@ -21,10 +21,10 @@ import schema_move as M  # noqa: E402
 LARGEST, DOCS = 16 << 20, 300
 
 
-def sized(id, n, **more):
-    """A document of exactly n bytes."""
+def sized(id, size, **more):
+    """A document of exactly so many bytes."""
     doc = dict({"_id": id}, **more, pad="")
-    doc["pad"] = "p" * (n - len(bson.encode(doc)))
+    doc["pad"] = "p" * (size - len(bson.encode(doc)))
     return doc
 
 
@@ -42,6 +42,7 @@ def fill(db):
     db.cards.insert_one({"_id": "k", "text": "t" * 1000})
     db.decks.insert_one(sized("edge", LARGEST - grows("card", {"_id": "k", "text": "t" * 1000}) + 1, of="k"))
     db.piles.insert_one(sized("edge", LARGEST - grows("card", {"_id": "k", "text": "t" * 1000}), of="k"))
+    db.numbers.insert_many([sized("grows", LARGEST - 1, n=7), sized("fits", LARGEST - 2, n=8)])  # an int becomes a text of one byte: two bytes more
     db.shelves.insert_many([{"_id": i, "n": i} for i in range(DOCS)])
     db.shelves.insert_one({"_id": "late"})
 
@@ -50,6 +51,7 @@ def refusals(lab):
     """What would pass 16 MiB is counted and named, and nothing is proposed."""
     M.refused(lab, (('add field status with default "new" to shop.crates', '1 document of shop.crates would pass the 16 MiB'), ('add field status with default "new" to shop.crates', "over"),
                     ("rename name to title in shop.crates", "over"), ('add field label computed as {"$concat": ["$name", "$name"]} to shop.crates', "2 documents of shop.crates would pass"),
+                    ("convert n from int to string in shop.numbers", '1 document of shop.numbers would pass the 16 MiB that the server allows, with what it gets: _id { "_id" : "grows" }'),
                     ("embed shop.cards into shop.decks by of as card", "edge")))
 
 
